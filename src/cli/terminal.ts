@@ -1,0 +1,36 @@
+import { styleText } from 'node:util'
+import type { Problem } from '../fault.ts'
+import { sentence } from '../fault.ts'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** `text` in a style, where `stream` is a terminal that wants colour (NO_COLOR is honoured). */
+export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout) {
+  return styleText(style, text, { stream })
+}
+
+/** Says problems on stderr as `okapi-sidecar: error: …`, each followed by its hint. */
+export function tell(problems: readonly Problem[]): void {
+  for (const problem of problems) {
+    const label = paint(
+      problem.severity === 'error' ? 'red' : 'yellow',
+      problem.severity,
+      process.stderr,
+    )
+    process.stderr.write(`okapi-sidecar: ${label}: ${sentence(problem)}\n`)
+    if (problem.hint !== undefined) process.stderr.write(`okapi-sidecar: hint: ${problem.hint}\n`)
+  }
+}
+
+/** Columns padded to their widest cell, two blanks between; the last column is not padded. */
+export function table(rows: readonly (readonly string[])[], indent = ''): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length)
+    })
+  }
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join('  ')
+  return rows.map((row) => `${indent}${line(row)}\n`).join('')
+}
