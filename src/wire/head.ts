@@ -1,0 +1,140 @@
+import { ID } from './names.ts'
+
+/** The methods that are served, by index. FOLIO uses no others; CONNECT and TRACE are refused. */
+export const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const
+export type Method = (typeof METHODS)[number]
+export const HEAD_METHOD = METHODS.indexOf('HEAD')
+
+/** How a body ends (RFC 9112 section 6.3). */
+export const FRAMING = { none: 0, length: 1, chunked: 2, untilClose: 3 } as const
+
+/** What happens to a line by wire's own rules. */
+export const LINE = {
+  /** It is the next room's to decide. */
+  open: 0,
+  /** It ends at this hop. */
+  hop: 1,
+  /** It frames the body: kept as it stands unless the body is framed anew. */
+  framing: 2,
+} as const
+
+/** How much a head may be. Units are in the names. */
+export interface HeadLimits {
+  readonly requestLineBytes: number
+  readonly headerBytes: number
+  readonly headerCount: number
+}
+
+/** The most lines that `limits.headerCount` may allow: positions live in fixed arrays. */
+export const MOST_LINES = 1000
+
+/**
+ * A message head as positions in the bytes that it was read from: nothing is copied or decoded.
+ * One object serves a whole process, because a head is parsed, judged and rewritten in one turn.
+ */
+export class Head {
+  bytes: Buffer = Buffer.alloc(0)
+  start = 0
+  /** Behind the empty line. */
+  end = 0
+
+  /** Of a request: index into METHODS. */
+  method = 0
+  targetStart = 0
+  targetEnd = 0
+  /** Where the target's first `?` stands, or its end. */
+  pathEnd = 0
+  /** Of a response. */
+  status = 0
+
+  /** 10 or 11. */
+  version = 11
+  framing: number = FRAMING.none
+  contentLength = 0
+  keepAlive = true
+  /** A Connection line says `close`; no other line takes that back. */
+  closeAsked = false
+  /** The other side's `Keep-Alive: timeout=N` in seconds, -1 without one. */
+  keepAliveSeconds = -1
+  expectsContinue = false
+
+  count = 0
+  readonly nameStart = new Int32Array(MOST_LINES + 1)
+  readonly nameEnd = new Int32Array(MOST_LINES + 1)
+  readonly valueStart = new Int32Array(MOST_LINES + 1)
+  readonly valueEnd = new Int32Array(MOST_LINES + 1)
+  readonly ids = new Uint8Array(MOST_LINES + 1)
+  readonly fate = new Uint8Array(MOST_LINES + 1)
+
+  readonly #stamps = new Uint32Array(256)
+  readonly #lines = new Int32Array(256)
+  #stamp = 0
+
+  /** Forgets the message before. */
+  begin(bytes: Buffer, start: number): void {
+    this.bytes = bytes
+    this.start = start
+    this.end = start
+    this.method = 0
+    this.status = 0
+    this.version = 11
+    this.framing = FRAMING.none
+    this.contentLength = 0
+    this.keepAlive = true
+    this.closeAsked = false
+    this.keepAliveSeconds = -1
+    this.expectsContinue = false
+    this.count = 0
+    this.#stamp = (this.#stamp + 1) >>> 0
+    if (this.#stamp === 0) this.#stamps.fill(0)
+  }
+
+  /** Line of the first field with this id, or -1. */
+  find(id: number): number {
+    return this.#stamps[id] === this.#stamp ? this.#lines[id]! : -1
+  }
+
+  /** Notes where an id stands; false when it stood already. */
+  note(id: number, line: number): boolean {
+    if (this.#stamps[id] === this.#stamp) return false
+    this.#stamps[id] = this.#stamp
+    this.#lines[id] = line
+    return true
+  }
+
+  /** Does the head have a field with this id? */
+  has(id: number): boolean {
+    return this.#stamps[id] === this.#stamp
+  }
+
+  /** The value of a line, as Latin-1: every byte stays one character. */
+  value(line: number): string {
+    return this.bytes.toString('latin1', this.valueStart[line]!, this.valueEnd[line]!)
+  }
+
+  /** The value of the first field with this id, or undefined. */
+  valueOf(id: number): string | undefined {
+    const line = this.find(id)
+    return line === -1 ? undefined : this.value(line)
+  }
+
+  /** Where the line after `line` begins: behind its CR LF. */
+  lineEnd(line: number): number {
+    return line + 1 < this.count ? this.nameStart[line + 1]! : this.end - 2
+  }
+
+  /** Does the message have a body to come? */
+  get hasBody(): boolean {
+    return (
+      this.framing === FRAMING.chunked ||
+      this.framing === FRAMING.untilClose ||
+      (this.framing === FRAMING.length && this.contentLength > 0)
+    )
+  }
+
+  /** Is the field at `line` one of those that frame the body? */
+  isFraming(line: number): boolean {
+    const id = this.ids[line]
+    return id === ID.contentLength || id === ID.transferEncoding
+  }
+}
