@@ -1,0 +1,117 @@
+import { BlockList, isIP } from 'node:net'
+
+/** Where a listener binds: TCP (port 0 is allowed) or a Unix socket. Fits `net.Server.listen`. */
+export type Listen = { readonly host: string; readonly port: number } | { readonly path: string }
+
+/** Consecutive ports of one host, both ends included; 0 to 0 is one port of the system's choice. */
+export interface PortRange {
+  readonly host: string
+  readonly from: number
+  readonly to: number
+}
+
+/** A peer to connect to. `authority` is what its Host line says. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+  readonly authority: string
+}
+
+/** The module itself, plain: an address, or a Unix socket with `localhost` as authority. */
+export type Forward = Endpoint | { readonly path: string; readonly authority: string }
+
+/** Either the value, or the sentence that says what is wrong with the text. */
+export type Parsed<T> = { readonly value: T } | { readonly wrong: string }
+
+// RFC 1123 labels, and `_` as Docker's names have it; RFC 4291 literals stand in brackets.
+const HOST = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_-]+)*$/
+const HOST_PORT = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):(\d{1,5})(?:-(\d{1,5}))?$/
+
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
+
+/** `HOST:PORT`, `[::1]:PORT`, `localhost:PORT` or `unix:/path`. */
+export function parseListen(text: string): Parsed<Listen> {
+  if (text.startsWith('unix:')) return unixPath(text)
+  const parsed = hostPorts(text)
+  if ('wrong' in parsed) return parsed
+  const { host, from, to } = parsed.value
+  if (from !== to) return { wrong: 'takes one port here, not a range' }
+  return { value: { host, port: from } }
+}
+
+/** `HOST:PORT-PORT`, or one port. */
+export function parsePortRange(text: string): Parsed<PortRange> {
+  const parsed = hostPorts(text)
+  if ('wrong' in parsed) return parsed
+  const { from, to } = parsed.value
+  if (to < from) return { wrong: `ends (${to}) before it begins (${from})` }
+  if (from === 0 && to !== 0) return { wrong: 'cannot begin with port 0' }
+  return parsed
+}
+
+/** `https://HOST[:PORT]` and nothing after it. */
+export function parsePeer(text: string): Parsed<Endpoint> {
+  return origin(text, 'https', 443)
+}
+
+/** `http://HOST[:PORT]` and nothing after it, or `unix:/path`. */
+export function parseForward(text: string): Parsed<Forward> {
+  if (!text.startsWith('unix:')) return origin(text, 'http', 80)
+  const parsed = unixPath(text)
+  return 'wrong' in parsed ? parsed : { value: { path: parsed.value.path, authority: 'localhost' } }
+}
+
+/** 127.0.0.0/8, ::1, the name `localhost` (RFC 6761 section 6.3), or a Unix socket. */
+export function isLoopback(address: { readonly host: string } | { readonly path: string }) {
+  if ('path' in address) return true
+  const version = isIP(address.host)
+  if (version === 0) return address.host.toLowerCase() === 'localhost'
+  return LOOPBACK.check(address.host, version === 4 ? 'ipv4' : 'ipv6')
+}
+
+/** The text that was parsed, as a person writes it. */
+export function formatListen(listen: Listen): string {
+  if ('path' in listen) return `unix:${listen.path}`
+  return `${isIP(listen.host) === 6 ? `[${listen.host}]` : listen.host}:${listen.port}`
+}
+
+function origin(text: string, scheme: 'http' | 'https', port: number): Parsed<Endpoint> {
+  const example = `${scheme}://HOST:PORT`
+  if (!text.startsWith(`${scheme}://`)) return { wrong: `must be ${example}` }
+  const rest = text.slice(scheme.length + 3).replace(/\/$/, '')
+  if (/[/?#@]/.test(rest)) return { wrong: `must be ${example} with nothing before or after it` }
+  const written = /:\d+$/.test(rest)
+  const parsed = hostPorts(written ? rest : `${rest}:${port}`)
+  if ('wrong' in parsed) return parsed
+  const { host, from, to } = parsed.value
+  if (from !== to || from === 0) return { wrong: 'needs one port, not 0' }
+  return { value: { host, port: from, authority: rest } }
+}
+
+function hostPorts(text: string): Parsed<PortRange> {
+  const match = HOST_PORT.exec(text)
+  if (match === null) return { wrong: 'must be HOST:PORT; an IPv6 address stands in brackets' }
+  const [, v6, name, first, last] = match
+  const host = v6 ?? name ?? ''
+  if (v6 !== undefined && isIP(v6) !== 6) return { wrong: `has no IPv6 address in \`[${v6}]\`` }
+  if (v6 === undefined && !isHost(host)) return { wrong: `has no host name or address in ${host}` }
+  const from = Number(first)
+  const to = last === undefined ? from : Number(last)
+  if (from > 65535 || to > 65535) return { wrong: 'has a port above 65535' }
+  return { value: { host, from, to } }
+}
+
+/** A name of digits and dots alone must be an address: `127.1` means different hosts to resolvers. */
+function isHost(host: string): boolean {
+  return /^[\d.]+$/.test(host) ? isIP(host) === 4 : host.length <= 253 && HOST.test(host)
+}
+
+function unixPath(text: string): Parsed<{ readonly path: string }> {
+  const path = text.slice('unix:'.length)
+  // sun_path holds 108 bytes with its NUL (unix(7)); a longer one would be cut without a word.
+  if (Buffer.byteLength(path) > 107)
+    return { wrong: 'is longer than the 107 bytes of a socket path' }
+  return path.startsWith('/') ? { value: { path } } : { wrong: 'must be unix:/absolute/path' }
+}

@@ -1,0 +1,141 @@
+import type * as z from 'zod'
+import type { Endpoint, Forward, Listen, PortRange } from './addresses.ts'
+import type { Addressing } from './addressing.ts'
+import type { ModuleName, Name, Pin } from './names.ts'
+import type { Grant, policy } from './policy.ts'
+import type { File } from './schema.ts'
+
+type Written = z.output<typeof File>
+
+/** Everything `run` needs to know: checked, parsed once, deeply frozen. Paths are absolute. */
+export interface Config {
+  readonly module: ModuleName
+  readonly trustDomain: string
+  readonly credentials: Credentials
+  /** Absent: nobody calls this module through the sidecar. */
+  readonly ingress: Ingress | undefined
+  /** Absent: no way from the module to Okapi. */
+  readonly egress: Egress | undefined
+  /** `egress.modules` of the file: only beside Okapi. */
+  readonly modules: Modules | undefined
+  readonly public: PublicDoor | undefined
+  readonly policy: Policy
+  readonly pins: Pins
+  readonly admin: { readonly listen: Listen; readonly healthPath: string }
+  readonly status: { readonly listen: Listen }
+  readonly log: Readonly<Written['log']>
+  readonly limits: Limits
+  readonly drain: Readonly<Written['drain']>
+  /** Why plain HTTP may leave loopback; undefined where it may not. */
+  readonly allowPlainBeyondLoopback: string | undefined
+}
+
+/** Where trust material comes from; a Workload API socket may join the directory later. */
+export interface Credentials {
+  readonly directory: string
+}
+
+export interface Ingress {
+  readonly listen: Listen
+  readonly forward: Forward
+}
+
+export interface Egress {
+  readonly listen: Listen
+  /** Undefined: `http://localhost:PORT` of the port that `listen` was bound to. */
+  readonly url: string | undefined
+  readonly gateway: Endpoint
+  readonly gatewayModule: Pin
+}
+
+export interface Modules {
+  readonly listen: PortRange
+  readonly address: Addressing
+}
+
+export interface PublicDoor {
+  readonly listen: Listen
+  readonly credentials: { readonly directory: string }
+}
+
+/** Milliseconds, bytes and counts; 0 is unlimited where the schema allows it. */
+export type Limits = Readonly<Written['limits']>
+
+export interface Pins {
+  /** By product; a product that is not named here must prove the module id. */
+  readonly peers: Readonly<Record<string, 'module' | 'product'>>
+  /** By module id or product: SHA-256 of the SPKI in lower-case hex. */
+  readonly keys: Readonly<Record<string, readonly string[]>>
+  /** Foreign SPIFFE ids. */
+  readonly identities: Readonly<Record<string, Name>>
+}
+
+type WrittenPolicy = z.output<typeof policy>
+
+export interface Policy extends Readonly<Omit<WrittenPolicy, 'grants'>> {
+  /** Read the files with `readGrants`: they are read again when they change. */
+  readonly grants: GrantSources
+}
+
+export interface GrantSources {
+  readonly inline: readonly Grant[]
+  readonly files: readonly string[]
+}
+
+/**
+ * Gives the written configuration the shape in which it is used; `absolute` resolves a path of the
+ * key it belongs to.
+ */
+export function complete(
+  written: Written,
+  absolute: (path: string, key: string) => string,
+): Config {
+  const { egress, policy: rules, ...rest } = written
+  return deepFreeze({
+    ...rest,
+    credentials: {
+      directory: absolute(written.credentials.directory, 'credentials.directory'),
+    },
+    ingress: written.ingress,
+    egress: egressOf(egress),
+    modules: egress?.modules,
+    public: publicOf(written.public, absolute),
+    policy: {
+      ...rules,
+      descriptors: absolute(rules.descriptors, 'policy.descriptors'),
+      grants: {
+        inline: rules.grants.filter((grant) => typeof grant !== 'string'),
+        files: rules.grants
+          .filter((grant) => typeof grant === 'string')
+          .map((file) => absolute(file, 'policy.grants')),
+      },
+    },
+    admin: {
+      listen: written.admin.listen,
+      healthPath: written.admin.healthPath ?? '/admin/health',
+    },
+    allowPlainBeyondLoopback: written.allowPlainBeyondLoopback,
+  })
+}
+
+function egressOf(egress: Written['egress']): Egress | undefined {
+  if (egress?.listen === undefined || egress.gateway === undefined) return undefined
+  const { listen, url, gateway, gatewayModule } = egress
+  return { listen, url, gateway, gatewayModule }
+}
+
+function publicOf(
+  door: Written['public'],
+  absolute: (path: string, key: string) => string,
+): PublicDoor | undefined {
+  if (door === undefined) return undefined
+  const directory = absolute(door.credentials.directory, 'public.credentials.directory')
+  return { listen: door.listen, credentials: { directory } }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return value
+}

@@ -1,0 +1,60 @@
+import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import type { Problem, Where } from '../fault.ts'
+
+type Path = readonly PropertyKey[]
+
+/** A YAML or JSON text (JSON is YAML 1.2) with the place of everything in it. */
+export interface Document {
+  /** Plain data; undefined where the text is no YAML. */
+  readonly value: unknown
+  readonly problems: readonly Problem[]
+  /** The place of a value; of the nearest parent's key where there is none. */
+  at(path: Path): Where
+  /** The place of a key itself. */
+  atKey(path: Path, key: string): Where
+}
+
+/** Reads `text`; `file` is only the name that positions carry. */
+export function readDocument(text: string, file: string): Document {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: false })
+  const where = (offset: number | undefined): Where => {
+    if (offset === undefined) return { file, line: 1, column: 1 }
+    const { line, col } = lines.linePos(offset)
+    return { file, line, column: col }
+  }
+  const problems = [...document.errors, ...document.warnings].map(
+    ({ name, message, pos }): Problem => ({
+      severity: name === 'YAMLWarning' ? 'warning' : 'error',
+      message: message.charAt(0).toLowerCase() + message.slice(1),
+      where: where(pos[0]),
+    }),
+  )
+  const broken = document.errors.length > 0
+  const root = document.contents
+  return {
+    value: broken ? undefined : document.toJS({ maxAliasCount: 100 }),
+    problems,
+    at: (path) => where(offsetOf(root, path)),
+    atKey: (path, key) => where(offsetOf(root, [...path, key], true)),
+  }
+}
+
+/** Walks down as far as the document goes and remembers the last key that it passed. */
+function offsetOf(root: Node | null, path: Path, ofKey = false): number | undefined {
+  let node: unknown = root
+  let last: number | undefined
+  for (const [depth, step] of path.entries()) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === step)
+      if (pair === undefined) return last
+      if (isNode(pair.key)) last = pair.key.range?.[0]
+      if (ofKey && depth === path.length - 1) return last
+      node = pair.value
+    } else if (isSeq(node)) {
+      node = node.items[Number(step)]
+      if (isNode(node)) last = node.range?.[0]
+    } else return last
+  }
+  return isNode(node) ? (node.range?.[0] ?? last) : last
+}

@@ -1,0 +1,109 @@
+import * as z from 'zod'
+import { type Parsed, parseForward, parseListen, parsePeer, parsePortRange } from './addresses.ts'
+import { parseTemplate } from './addressing.ts'
+import { type Name, parseModule, parsePeerName, parseSubject } from './names.ts'
+
+/** A string that `parse` turns into a value; what is wrong with it becomes the issue. */
+function parsed<T>(parse: (text: string) => Parsed<T>) {
+  return z.string().transform((text, context): T => {
+    const result = parse(text)
+    if ('value' in result) return result.value
+    context.issues.push({ code: 'custom', message: result.wrong, input: text })
+    return z.NEVER
+  })
+}
+
+/** Where a listener binds. */
+export const listen = () => parsed(parseListen)
+
+/** The first and last port of a listener per module. */
+export const portRange = () => parsed(parsePortRange)
+
+/** The module behind this sidecar, plain. */
+export const forward = () => parsed(parseForward)
+
+/** A sidecar elsewhere, over mutual TLS. */
+export const peer = () => parsed(parsePeer)
+
+/** A module id, split as Okapi splits it. */
+export const moduleId = () => parsed(parseModule)
+
+/** A module id, or a product for every version of it. */
+export const pin = () => parsed(parsePeerName)
+
+/** What a foreign SPIFFE id stands for: a module id, `operator/NAME` or `client/NAME`. */
+export const subject = () => parsed<Name>(parseSubject)
+
+/** A value of `url`: an origin without a path. */
+export const publicUrl = () => parsed(parseUrl)
+
+/** One value or a list of them; always a list afterwards. */
+export function oneOrMore<T extends z.ZodType>(item: T) {
+  return z.union([item.transform((value) => [value] as const), z.array(item).min(1)])
+}
+
+/** An address template of `egress.modules`. */
+export const template = () => parsed(parseTemplate)
+
+/**
+ * Templates for all, or a table of them. `*` in the table stands for every module that it does not
+ * name.
+ */
+export const addressing = () =>
+  z.union([
+    oneOrMore(template()).transform((all) => ({ '*': all })),
+    z.record(z.string().min(1), oneOrMore(template())),
+  ])
+
+/** SPIFFE trust domain: lower-case letters, digits, `.`, `-`, `_`, at most 255 of them. */
+export const trustDomain = () =>
+  parsed<string>((text) =>
+    /^[a-z0-9._-]{1,255}$/.test(text)
+      ? { value: text }
+      : { wrong: 'must be lower-case letters, digits, `.`, `-` and `_`, as folio.example.org' },
+  )
+
+/** A day, or a day and a time with its zone; milliseconds since 1970 afterwards. */
+export const instant = () =>
+  parsed<number>((text) => {
+    const day = /^\d{4}-\d{2}-\d{2}$/.test(text)
+    const full = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})$/.test(text)
+    const at = day || full ? Date.parse(text) : Number.NaN
+    return Number.isNaN(at) || (day && new Date(at).toISOString().slice(0, 10) !== text)
+      ? { wrong: 'must be a date as 2027-01-31, or with a time as 2027-01-31T12:00:00Z' }
+      : { value: at }
+  })
+
+/** The SHA-256 of a public key (SPKI), as `curl --pinnedpubkey` writes it; lower-case hex afterwards. */
+export const keyPin = () =>
+  parsed<string>((text) => {
+    const digest = Buffer.from(text.replace(/^sha256\/\/?/, ''), 'base64')
+    const good = /^sha256\/\/?[A-Za-z0-9+/]{43}=$/.test(text) && digest.length === 32
+    return good ? { value: digest.toString('hex') } : { wrong: 'must be sha256//BASE64' }
+  })
+
+/** Milliseconds; `least` 0 where 0 has a meaning. */
+export const ms = (byDefault: number, least = 1) =>
+  z
+    .int()
+    .min(least)
+    .max(2 ** 31 - 1)
+    .default(byDefault)
+
+/** A number of things or bytes. */
+export const count = (byDefault: number) =>
+  z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .default(byDefault)
+
+/** A reason that a person gives; an empty one is none. */
+export const why = () => z.string().trim().min(1)
+
+function parseUrl(text: string): Parsed<string> {
+  const match = /^(https?):\/\/[^\s/?#@]+$/.exec(text.replace(/\/$/, ''))
+  return match === null
+    ? { wrong: 'must be http://HOST[:PORT] with nothing after it' }
+    : { value: match[0] }
+}

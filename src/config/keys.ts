@@ -1,0 +1,61 @@
+import * as z from 'zod'
+import { File } from './schema.ts'
+
+/** A key that holds a value rather than further sections. */
+export interface Key {
+  /** `['egress', 'gatewayModule']`. */
+  readonly path: readonly string[]
+  /** `SIDECAR_EGRESS_GATEWAY_MODULE`. */
+  readonly variable: string
+  /** Text is taken as it is; everything else is JSON. */
+  readonly takes: 'text' | 'json' | 'text or json'
+  /** As it would be written; undefined where there is none. */
+  readonly byDefault: unknown
+  readonly description: string | undefined
+  /** The innermost section that may be absent, and with it the key; `[]` for none. */
+  readonly within: readonly string[]
+}
+
+/** Every key of the file in its order, read from the schema. */
+export const KEYS: readonly Key[] = leaves(File, [], [])
+
+function leaves(
+  schema: z.core.$ZodType,
+  path: readonly string[],
+  within: readonly string[],
+): Key[] {
+  const { inner, byDefault, optional } = unwrap(schema)
+  if (inner instanceof z.ZodObject) {
+    const shape: Readonly<Record<string, z.core.$ZodType>> = inner.shape
+    const section = optional ? path : within
+    return Object.entries(shape).flatMap(([key, value]) => leaves(value, [...path, key], section))
+  }
+  const description = z.globalRegistry.get(schema)?.description
+  const variable = variableOf(path)
+  return [{ path, variable, takes: takes(inner), byDefault, description, within }]
+}
+
+interface Unwrapped {
+  readonly inner: z.core.$ZodType
+  readonly byDefault: unknown
+  readonly optional: boolean
+}
+
+function unwrap(schema: z.core.$ZodType): Unwrapped {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return { ...unwrap(schema.unwrap()), byDefault: schema.def.defaultValue }
+  }
+  if (schema instanceof z.ZodOptional) return { ...unwrap(schema.unwrap()), optional: true }
+  if (schema instanceof z.ZodPipe) return unwrap(schema.in)
+  return { inner: schema, byDefault: undefined, optional: false }
+}
+
+function takes(schema: z.core.$ZodType): Key['takes'] {
+  if (schema instanceof z.ZodString || schema instanceof z.ZodEnum) return 'text'
+  return schema instanceof z.ZodUnion ? 'text or json' : 'json'
+}
+
+function variableOf(path: readonly string[]): string {
+  const words = path.map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase())
+  return ['SIDECAR', ...words].join('_')
+}

@@ -1,0 +1,30 @@
+/**
+ * The name of `names` that a person most likely meant by `word`, or undefined: at most a third of
+ * its letters may differ.
+ */
+export function nearest(word: string, names: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let least = Math.floor(Math.min(word.length, 60) / 3) + 1
+  for (const name of names) {
+    if (Math.abs(name.length - word.length) >= least) continue
+    const away = distance(word.toLowerCase(), name.toLowerCase())
+    if (away >= least) continue
+    least = away
+    best = name
+  }
+  return best
+}
+
+/** Insertions, deletions and replacements between two words (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, replaced))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

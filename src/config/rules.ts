@@ -1,0 +1,96 @@
+import {
+  type Forward,
+  isLoopback,
+  type Listen,
+  type Parsed,
+  type PortRange,
+  parseForward,
+  parseListen,
+  parsePortRange,
+} from './addresses.ts'
+import type { Flaw } from './issues.ts'
+import { parseModule } from './names.ts'
+import { get, type Raw } from './tree.ts'
+
+/** The module that Okapi's own sidecar stands for. */
+const OKAPI = 'okapi'
+
+/**
+ * What depends on who the sidecar stands for: Okapi owns 9130 itself and has no gateway but its
+ * modules. Only for sections that are there.
+ */
+export function roleDefaults(raw: Raw): readonly { path: readonly string[]; value: unknown }[] {
+  const okapi = isOkapi(raw)
+  const defaults = [
+    { path: ['admin', 'healthPath'], value: okapi ? '/_/proxy/health' : '/admin/health' },
+  ]
+  if (!okapi && get(raw, ['egress']) !== undefined) {
+    defaults.push({ path: ['egress', 'listen'], value: '127.0.0.1:9130' })
+    defaults.push({ path: ['egress', 'gateway'], value: 'https://okapi:8443' })
+  }
+  return defaults
+}
+
+/** What no single key can tell; every rule looks only at the keys that it names. */
+export function crossCheck(raw: Raw): { errors: Flaw[]; warnings: Flaw[] } {
+  const errors = [...plainBeyondLoopback(raw), ...egressOfRole(raw)]
+  const warnings: Flaw[] = []
+  const status = parsedAt(raw, ['status', 'listen'], parseListen)
+  if (status !== undefined && !isLoopback(status)) {
+    const message = '`status.listen` shows peers, tenants and policy to whoever reaches it'
+    warnings.push({ path: ['status', 'listen'], message, hint: 'keep it on loopback' })
+  }
+  if (['ingress', 'egress', 'public'].every((leg) => get(raw, [leg]) === undefined)) {
+    const message = 'there is nothing to serve: `ingress`, `egress` and `public` are all absent'
+    errors.push({ path: [], message, hint: 'set ingress.forward, or egress.gateway, or both' })
+  }
+  return { errors, warnings }
+}
+
+/**
+ * Trust rule 7: the egress lends the module's identity to whoever reaches it, and what is forwarded
+ * is plain.
+ */
+function plainBeyondLoopback(raw: Raw): Flaw[] {
+  const why = get(raw, ['allowPlainBeyondLoopback'])
+  if (typeof why === 'string' && why.trim() !== '') return []
+  const plain = [
+    { path: ['egress', 'listen'], parse: parseListen },
+    { path: ['ingress', 'forward'], parse: parseForward },
+    { path: ['egress', 'modules', 'listen'], parse: parsePortRange },
+  ]
+  return plain.flatMap(({ path, parse }) => {
+    const address = parsedAt<Listen | Forward | PortRange>(raw, path, parse)
+    if (address === undefined || isLoopback(address)) return []
+    const message = `\`${path.join('.')}\` is plain HTTP and must stay on loopback or a Unix socket`
+    return [{ path, message, hint: 'use 127.0.0.1 or [::1]; or set allowPlainBeyondLoopback: WHY' }]
+  })
+}
+
+function egressOfRole(raw: Raw): Flaw[] {
+  if (get(raw, ['egress']) === undefined) return []
+  const has = (key: string) => get(raw, ['egress', key]) !== undefined
+  if (!isOkapi(raw)) {
+    if (!has('modules')) return []
+    const message = '`egress.modules` is for Okapi’s own sidecar'
+    return [{ path: ['egress', 'modules'], message, hint: 'set egress.gateway instead' }]
+  }
+  const listen = has('listen')
+  if (listen !== has('gateway')) {
+    const message = 'beside Okapi `egress.listen` and `egress.gateway` stand together or not at all'
+    return [{ path: ['egress', listen ? 'listen' : 'gateway'], message }]
+  }
+  if (listen || has('modules')) return []
+  const message = '`egress` beside Okapi needs `modules`'
+  return [{ path: ['egress'], message, hint: 'write modules: {} for all its defaults' }]
+}
+
+function isOkapi(raw: Raw): boolean {
+  return parsedAt(raw, ['module'], parseModule)?.product === OKAPI
+}
+
+function parsedAt<T>(raw: Raw, path: readonly string[], parse: (text: string) => Parsed<T>) {
+  const text = get(raw, path)
+  const parsed = typeof text === 'string' ? parse(text) : undefined
+  return parsed !== undefined && 'value' in parsed ? parsed.value : undefined
+}

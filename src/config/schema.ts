@@ -1,0 +1,160 @@
+import * as z from 'zod'
+import {
+  addressing,
+  count,
+  forward,
+  keyPin,
+  listen,
+  moduleId,
+  ms,
+  oneOrMore,
+  peer,
+  pin,
+  portRange,
+  publicUrl,
+  subject,
+  trustDomain,
+  why,
+} from './fields.ts'
+import { policy } from './policy.ts'
+
+const path = () => z.string().min(1)
+
+const credentials = z
+  .strictObject({
+    directory: path().default('/certs').meta({
+      description: 'Folder with tls.crt, tls.key, ca.crt and, optionally, ca.crl',
+    }),
+  })
+  .prefault({})
+
+const ingress = z
+  .strictObject({
+    listen: listen().prefault('0.0.0.0:8443'),
+    forward: forward()
+      .prefault('http://127.0.0.1:8081')
+      .meta({ description: 'The module, plain: loopback or unix:/path' }),
+  })
+  .meta({ description: 'Mutual TLS in, plain to the module' })
+
+const modules = z
+  .strictObject({
+    listen: portRange().prefault('127.0.0.1:20000-20199').meta({
+      description: 'A port for each module: HOST:PORT-PORT',
+    }),
+    address: addressing()
+      .prefault('https://{product}:8443')
+      .meta({ description: 'Template with {module} {product} {version}, or a table of them' }),
+  })
+  .meta({ description: 'Beside Okapi: from Okapi to the modules' })
+
+const egress = z
+  .strictObject({
+    listen: listen().optional().meta({
+      description:
+        'What OKAPI_URL points at: 127.0.0.1:9130; no default beside Okapi, which owns it',
+    }),
+    url: publicUrl().optional().meta({
+      description: 'What X-Okapi-Url is rewritten to; http://localhost:PORT of egress.listen',
+    }),
+    gateway: peer().optional().meta({
+      description: 'Okapi’s sidecar: https://okapi:8443; no default beside Okapi',
+    }),
+    gatewayModule: pin().prefault('okapi').meta({ description: 'What the peer there must prove' }),
+    modules: modules.optional(),
+  })
+  .meta({ description: 'Plain from the module, mutual TLS out' })
+
+const publicDoor = z
+  .strictObject({
+    listen: listen(),
+    credentials: z.strictObject({
+      directory: path().meta({ description: 'tls.crt and tls.key that browsers trust' }),
+    }),
+  })
+  .meta({ description: 'TLS without client certificates, for Stripes and load balancers' })
+
+const pins = z
+  .strictObject({
+    peers: z
+      .record(z.string().min(1), z.enum(['module', 'product']))
+      .default({})
+      .meta({
+        description: 'By product: must a peer prove the exact module id, or only the product?',
+      }),
+    keys: z.record(z.string().min(1), oneOrMore(keyPin())).default({}).meta({
+      description: 'By module id or product: the public keys (sha256//BASE64) it may have',
+    }),
+    identities: z.record(z.string().startsWith('spiffe://'), subject()).default({}).meta({
+      description: 'Foreign SPIFFE ids and what they stand for',
+    }),
+  })
+  .prefault({})
+
+const limits = z
+  .strictObject({
+    requestLineBytes: count(16_384),
+    headerBytes: count(65_536),
+    headerCount: count(200),
+    handshakeMs: ms(5_000),
+    headMs: ms(10_000),
+    bodyIdleMs: ms(60_000),
+    idleMs: ms(75_000),
+    connectMs: ms(5_000),
+    connectWaitMs: ms(30_000, 0),
+    responseHeadMs: ms(0, 0).meta({ description: '0: unlimited, as Okapi waits' }),
+    connections: count(4_096),
+    connectionsPerPeer: count(2_048),
+    exchanges: count(4_096),
+    exchangesPerCallee: count(512),
+    bufferedBytesPerExchange: count(65_536),
+    drainTimeoutMs: ms(25_000),
+    connectionMaxAgeMs: ms(3_600_000),
+  })
+  .prefault({})
+
+/** The configuration file as it is written; the only source of keys, defaults and descriptions. */
+export const File = z
+  .strictObject({
+    module: moduleId().meta({ description: 'Who this sidecar stands for, as mod-users-19.7.0' }),
+    trustDomain: trustDomain(),
+    credentials,
+    ingress: ingress.optional(),
+    egress: egress.optional(),
+    public: publicDoor.optional(),
+    policy,
+    pins,
+    admin: z
+      .strictObject({
+        listen: listen().prefault('0.0.0.0:9901'),
+        healthPath: z
+          .string()
+          .regex(/^\/[!-"$-~]*$/)
+          .optional()
+          .meta({ description: 'What /app/health asks the module: /admin/health' }),
+      })
+      .prefault({}),
+    status: z.strictObject({ listen: listen().prefault('127.0.0.1:9902') }).prefault({}),
+    log: z
+      .strictObject({
+        level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+        access: z.boolean().default(true).meta({ description: 'One line for each exchange' }),
+      })
+      .prefault({}),
+    limits,
+    drain: z
+      .strictObject({
+        delayMs: ms(0, 0).meta({ description: 'From not ready to closed listeners' }),
+      })
+      .prefault({}),
+    allowPlainBeyondLoopback: why().optional().meta({
+      description: 'Why plain HTTP may leave loopback here; shows in log and status',
+    }),
+  })
+  .meta({ title: 'okapi-sidecar' })
+
+/** The published JSON Schema of the file (draft 2020-12), ending in a line feed. */
+export function jsonSchema(): string {
+  const schema = z.toJSONSchema(File, { io: 'input', target: 'draft-2020-12' })
+  return `${JSON.stringify(schema, null, 2)}\n`
+}
