@@ -1,0 +1,129 @@
+import { type KeyObject, verify } from 'node:crypto'
+import { algorithmOid } from './certificate.ts'
+import { contextTag, DerError, type Element, Elements, open, readElement, TAG } from './der.ts'
+import { hex, readInteger, readOctetAlignedBits, readSmallInteger, readTime } from './der-values.ts'
+import { readExtensionList } from './extensions.ts'
+import { type DistinguishedName, readName } from './name.ts'
+
+/** A certificate revocation list (RFC 5280 section 5), read but not yet believed. */
+export interface Crl {
+  readonly der: Uint8Array
+  readonly issuer: DistinguishedName
+  /** Milliseconds since the epoch. */
+  readonly thisUpdate: number
+  /** Milliseconds since the epoch; past this OpenSSL refuses everybody. */
+  readonly nextUpdate: number
+  /** Serial numbers, lower-case hex as in `Certificate.serial.hex`. */
+  readonly revoked: ReadonlySet<string>
+  readonly signed: {
+    readonly tbs: Uint8Array
+    readonly algorithm: string
+    readonly bits: Uint8Array
+  }
+}
+
+/** A list whose signature was verified with the key of an authority of the bundle. */
+export interface BoundCrl extends Crl {
+  /** `spkiSha256` of that authority: two roots may share a name, not a key. */
+  readonly signedBy: string
+}
+
+const MAX_CRL_BYTES = 16_777_216
+
+/** Digest of each signature algorithm that a list may be signed with; null: none of its own. */
+const DIGESTS: Readonly<Record<string, string | null>> = {
+  '1.2.840.10045.4.3.2': 'sha256',
+  '1.2.840.10045.4.3.3': 'sha384',
+  '1.2.840.10045.4.3.4': 'sha512',
+  '1.2.840.113549.1.1.11': 'sha256',
+  '1.2.840.113549.1.1.12': 'sha384',
+  '1.2.840.113549.1.1.13': 'sha512',
+  '1.3.101.112': null,
+}
+
+/**
+ * Parses one list. Throws a DerError for what is none, and for lists that only cover a part
+ * (deltas, distribution points, indirect lists): their critical extensions are not understood.
+ */
+export function parseCrl(der: Uint8Array): Crl {
+  if (der.length > MAX_CRL_BYTES) throw new DerError('larger than any revocation list')
+  const outer = open(readElement(der), TAG.sequence)
+  const tbs = outer.take(TAG.sequence)
+  const algorithm = outer.take(TAG.sequence)
+  const bits = readOctetAlignedBits(outer.take(TAG.bitString))
+  outer.end()
+
+  const fields = open(tbs, TAG.sequence)
+  const version = fields.maybe(TAG.integer)
+  if (version !== undefined && readSmallInteger(version) !== 1) {
+    throw new DerError('a revocation list of no known version')
+  }
+  if (hex(fields.take(TAG.sequence).raw) !== hex(algorithm.raw)) {
+    throw new DerError('two different signature algorithms')
+  }
+  const issuer = readName(fields.next())
+  const thisUpdate = readTime(fields.next())
+  // RFC 5280 5.1.2.5 wants nextUpdate in every list; without it "current" has no meaning.
+  const nextUpdate = readTime(fields.next())
+  const revoked = readRevoked(fields.maybe(TAG.sequence))
+  refuseCriticalExtensions(fields.maybe(contextTag(0, 'constructed')))
+  fields.end()
+  const signed = { tbs: tbs.raw, algorithm: algorithmOid(algorithm), bits }
+  return { der, issuer, thisUpdate, nextUpdate, revoked, signed }
+}
+
+/** Did this key sign the list? False also for algorithms that are not accepted. */
+export function isSignedBy({ signed }: Crl, key: KeyObject): boolean {
+  const digest = DIGESTS[signed.algorithm]
+  if (digest === undefined) return false
+  try {
+    return verify(digest, signed.tbs, { key, dsaEncoding: 'der' }, signed.bits)
+  } catch {
+    // The key is of another kind than the algorithm.
+    return false
+  }
+}
+
+/** May the list be relied on at this instant? */
+export function isCurrent({ thisUpdate, nextUpdate }: Crl, now: number): boolean {
+  return thisUpdate <= now && now <= nextUpdate
+}
+
+/** The newest list of the authority with this key, or undefined. */
+export function crlOf(crls: readonly BoundCrl[], spkiSha256: string): BoundCrl | undefined {
+  let newest: BoundCrl | undefined
+  for (const crl of crls) {
+    if (crl.signedBy !== spkiSha256) continue
+    if (newest === undefined || crl.thisUpdate > newest.thisUpdate) newest = crl
+  }
+  return newest
+}
+
+function readRevoked(list: Element | undefined): ReadonlySet<string> {
+  const serials = new Set<string>()
+  if (list === undefined) return serials
+  const entries = open(list, TAG.sequence)
+  while (!entries.done) {
+    const entry = open(entries.next(), TAG.sequence)
+    serials.add(readInteger(entry.take(TAG.integer)).hex)
+    readTime(entry.next())
+    if (!entry.done) refuseCritical(entry.take(TAG.sequence))
+    entry.end()
+  }
+  return serials
+}
+
+function refuseCriticalExtensions(wrapped: Element | undefined): void {
+  if (wrapped === undefined) return
+  const inside = new Elements(wrapped)
+  refuseCritical(inside.next())
+  inside.end()
+}
+
+/** RFC 5280 5.2 and 5.3: a list with a critical extension that is not understood must not be used. */
+function refuseCritical(list: Element): void {
+  const unknown = readExtensionList(list).find((extension) => extension.critical)
+  if (unknown !== undefined) {
+    throw new DerError(`critical extension ${unknown.oid} in a revocation list`)
+  }
+}

@@ -1,0 +1,72 @@
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Certificate } from './certificate.ts'
+import { readSpiffeId, splitModuleId } from './spiffe-id.ts'
+
+/** A module, proven by its certificate. Structurally one of policy's callers. */
+export interface ModuleIdentity {
+  readonly kind: 'module'
+  readonly trustDomain: string
+  /** `mod-users-19.7.0`: product and version, as Okapi spells it. */
+  readonly id: string
+  readonly product: string
+  readonly version: string
+  /** The URI SAN as it stands in the certificate. */
+  readonly uri: string
+}
+
+/** A person (`operator`) or an outside system (`client`), proven by its certificate. */
+export interface NamedIdentity {
+  readonly kind: 'operator' | 'client'
+  readonly trustDomain: string
+  readonly name: string
+  readonly uri: string
+}
+
+/** Who a peer has proven to be: its certificate's one URI SAN and nothing else. */
+export type Identity = ModuleIdentity | NamedIdentity
+
+/** What a URI SAN is read against. */
+export interface NamingContext {
+  /** Ours, lower-case ASCII. */
+  readonly trustDomain: string
+  /** SPIFFE ids of other schemes (`/ns/x/sa/y`, other domains) and the module id each stands for. */
+  readonly foreign: ReadonlyMap<string, string>
+}
+
+/**
+ * Reads who a certificate is for: exactly one URI SAN, of our scheme and trust domain or in the
+ * table of foreign ids, byte for byte. Names of other types beside it say nothing.
+ */
+export function identityOf(certificate: Certificate, context: NamingContext): Identity | Refusal {
+  const names = certificate.extensions.subjectAltName ?? []
+  const uris = names.filter(({ type }) => type === 'uri')
+  const [uri] = uris
+  if (uri === undefined) return refuse('bad-identity', 'the certificate has no URI SAN')
+  if (uris.length > 1) {
+    return refuse('bad-identity', `the certificate has ${uris.length} URI SANs, it must be one`)
+  }
+  return identityOfUri(uri.text, context)
+}
+
+/** Reads who a URI stands for. Our own scheme goes first: no table may rename a module. */
+export function identityOfUri(uri: string, context: NamingContext): Identity | Refusal {
+  const own = readSpiffeId(uri)
+  if (own !== undefined && own.trustDomain === context.trustDomain) return { ...own, uri }
+  const id = context.foreign.get(uri)
+  if (id !== undefined) return foreignIdentity(uri, id)
+  if (own !== undefined) {
+    const because = `${uri} is of trust domain ${own.trustDomain}, ours is ${context.trustDomain}`
+    return refuse('bad-identity', because)
+  }
+  const quoted = JSON.stringify(uri.slice(0, 300))
+  return refuse('bad-identity', `the URI SAN ${quoted} is no identity of this installation`)
+}
+
+function foreignIdentity(uri: string, id: string): Identity | Refusal {
+  const trustDomain = /^spiffe:\/\/([a-z0-9._-]+)\//.exec(uri)?.[1]
+  const parts = splitModuleId(id)
+  if (trustDomain === undefined || parts === undefined) {
+    return refuse('bad-identity', `the table of foreign SPIFFE ids maps ${uri} to no module id`)
+  }
+  return { kind: 'module', trustDomain, id, ...parts, uri }
+}

@@ -1,0 +1,119 @@
+import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
+import type { TrustBundle } from './bundle.ts'
+import { type Certificate, parseCertificate } from './certificate.ts'
+import { type Chain, chainOf } from './chain.ts'
+import type { BoundCrl } from './crl.ts'
+import { ADD_ISSUER, refusalOfCode } from './handshake-errors.ts'
+import { type Identity, identityOf, type NamingContext } from './identity.ts'
+import { spkiPinRefusal } from './pin.ts'
+import { profileFlaw } from './profile.ts'
+import type { HandshakeRecord } from './recheck.ts'
+import { issuedRecords, revocationRefusal } from './revocation.ts'
+
+/** A peer may show this many certificates above its leaf; what comes after is not looked at. */
+const MAX_SHOWN = 8
+
+/** What a TLS socket says about its peer once the handshake is done. */
+export interface PeerFacts {
+  /** `socket.authorized`, as it is. */
+  readonly authorized: boolean
+  /** The code in `socket.authorizationError` (`CERT_HAS_EXPIRED`), where there is one. */
+  readonly error: string | undefined
+  /** DER, leaf first, as far as Node shows it; may end with the root. Empty: no certificate. */
+  readonly chain: readonly Uint8Array[]
+  /** What the peer is: `client` on our listeners, `server` where we dialled. */
+  readonly role: 'client' | 'server'
+}
+
+/** What peers are judged against. */
+export interface TrustContext extends NamingContext {
+  readonly bundle: TrustBundle
+  /** Empty: revocation is not checked. Else every issuer of a chain needs a current one. */
+  readonly crls: readonly BoundCrl[]
+  /**
+   * SHA-256 of the SPKI (lower-case hex) that a peer must have on top of everything else, by module
+   * id, product, `operator/NAME` or `client/NAME`; the entry of the full id goes before its product's.
+   */
+  readonly spkiPins?: ReadonlyMap<string, ReadonlySet<string>>
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** A peer that passed, and what has to be kept to judge its connection again. */
+export interface Judged {
+  readonly identity: Identity
+  readonly record: HandshakeRecord
+}
+
+/** Who the peer is, or why it is refused. Never throws. */
+export function judgePeer(facts: PeerFacts, context: TrustContext): Identity | Refusal {
+  const judged = judgeConnection(facts, context)
+  return isRefusal(judged) ? judged : judged.identity
+}
+
+/** As judgePeer, with what has to be kept for judging the connection again. Never throws. */
+export function judgeConnection(facts: PeerFacts, context: TrustContext): Judged | Refusal {
+  try {
+    return judgeFacts(facts, context)
+  } catch (error) {
+    // Whatever a hostile certificate sets off in here, it opens nothing.
+    const said = error instanceof Error ? error.message : 'an unknown failure'
+    return refuse('untrusted-certificate', `the certificate could not be judged: ${said}`)
+  }
+}
+
+function judgeFacts(facts: PeerFacts, context: TrustContext): Judged | Refusal {
+  const { authorized, error, chain: shown, role } = facts
+  const [first, ...others] = shown
+  // Node reports a missing certificate as UNABLE_TO_GET_ISSUER_CERT: so this comes before its code.
+  if (first === undefined || first.length === 0) {
+    return refuse('no-certificate', `the ${role} showed no certificate`)
+  }
+  if (authorized !== true || error !== undefined) return refusalOfCode(error, nameOf(first, role))
+  const leaf = parseCertificate(first)
+  const chain = chainOf(leaf, others.slice(0, MAX_SHOWN).flatMap(parsed), context.bundle)
+  if (chain === undefined) {
+    const because = `the certificate of ${leaf.subject.text || 'the peer'} (issuer: ${leaf.issuer.text}) was not shown to lead to a root of the trust bundle`
+    return refuse('untrusted-certificate', because, { wouldAllow: ADD_ISSUER })
+  }
+  const flaw = profileFlaw(chain, role, context.now)
+  if (flaw !== undefined) return flaw
+  const record = recordOf(chain, context.bundle)
+  const revoked = revocationRefusal(record.issued, context.crls, context.now)
+  if (revoked !== undefined) return revoked
+  const identity = identityOf(leaf, context)
+  if (isRefusal(identity)) return identity
+  const pinned = spkiPinRefusal(identity, record.spkiSha256, context.spkiPins)
+  return pinned ?? { identity, record: { ...record, identity } }
+}
+
+/** The certificate's own words, for the log of a refusal; nothing in them is proven. */
+function nameOf(der: Uint8Array, role: string): string {
+  const [certificate] = parsed(der)
+  if (certificate === undefined) return `a ${role}`
+  const uri = certificate.extensions.subjectAltName?.find(({ type }) => type === 'uri')
+  const named = uri === undefined ? certificate.subject.text : JSON.stringify(uri.text)
+  return `a ${role} calling itself ${named.slice(0, 200)} (issuer: ${certificate.issuer.text})`
+}
+
+function parsed(der: Uint8Array): readonly Certificate[] {
+  try {
+    return [parseCertificate(der)]
+  } catch {
+    return []
+  }
+}
+
+function recordOf(
+  { leaf, issuers }: Chain,
+  bundle: TrustBundle,
+): Omit<HandshakeRecord, 'identity'> {
+  return {
+    spkiSha256: leaf.publicKey.spkiSha256,
+    issued: issuedRecords({ leaf, issuers }),
+    trusted: issuers
+      .map(({ fingerprint256 }) => fingerprint256)
+      .filter((fingerprint) => bundle.byFingerprint.has(fingerprint)),
+    notAfter: Math.min(leaf.notAfter, ...issuers.map(({ notAfter }) => notAfter)),
+  }
+}

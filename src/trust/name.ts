@@ -1,0 +1,52 @@
+import { DerError, type Element, open, TAG } from './der.ts'
+import { hex, readOid } from './der-values.ts'
+
+/** A distinguished name. Compared by its bytes; the text is for people only. */
+export interface DistinguishedName {
+  /** Lower-case hex of the DER: two names are the same only when this is. */
+  readonly key: string
+  /** `CN=root1, O=Example`, visible characters only, cut to a line's length. */
+  readonly text: string
+  readonly empty: boolean
+}
+
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  '2.5.4.3': 'CN',
+  '2.5.4.5': 'serialNumber',
+  '2.5.4.6': 'C',
+  '2.5.4.7': 'L',
+  '2.5.4.8': 'ST',
+  '2.5.4.10': 'O',
+  '2.5.4.11': 'OU',
+}
+
+const MAX_TEXT_LENGTH = 200
+
+/** Reads `Name` (RFC 5280 4.1.2.4). Throws a DerError. */
+export function readName(element: Element): DistinguishedName {
+  const sets = open(element, TAG.sequence)
+  const parts: string[] = []
+  const empty = sets.done
+  while (!sets.done) {
+    const attributes = open(sets.next(), TAG.set)
+    if (attributes.done) throw new DerError('an empty part of a name')
+    while (!attributes.done) parts.push(readAttribute(attributes.next()))
+  }
+  const text = parts.join(', ')
+  return { key: hex(element.raw), text: text.slice(0, MAX_TEXT_LENGTH), empty }
+}
+
+function readAttribute(element: Element): string {
+  const fields = open(element, TAG.sequence)
+  const oid = readOid(fields.next())
+  const value = fields.next()
+  fields.end()
+  return `${SHORT_NAMES[oid] ?? oid}=${printable(value.content)}`
+}
+
+/** What a certificate says goes into logs and terminals: no control characters, no look-alikes. */
+function printable(bytes: Uint8Array): string {
+  return Buffer.from(bytes)
+    .toString('latin1')
+    .replace(/[^\x20-\x7e]/g, '?')
+}

@@ -1,0 +1,61 @@
+/** Thrown for text that is not strict PEM of the expected kinds. */
+export class PemError extends Error {
+  override readonly name = 'PemError'
+}
+
+/** One block between BEGIN and END. */
+export interface PemBlock {
+  readonly label: string
+  readonly der: Buffer
+}
+
+const BEGIN = /^-----BEGIN ([A-Z0-9][A-Z0-9 ]*)-----$/
+const BASE64_LINE = /^[A-Za-z0-9+/]+={0,2}$/
+
+/**
+ * Splits PEM (RFC 7468, strict form) into its blocks, which must all carry one of the labels.
+ * Between blocks stand only empty lines and lines beginning with `#`: whatever else is there was
+ * meant to be something, and OpenSSL would pass over it in silence. Throws a PemError.
+ */
+export function splitPem(bytes: Uint8Array, labels: readonly string[]): readonly PemBlock[] {
+  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString('latin1')
+    .split('\n')
+    .map((line) => line.trimEnd())
+  const blocks: PemBlock[] = []
+  let at = 0
+  while (at < lines.length) {
+    const line = lines[at]!
+    if (line === '' || line.startsWith('#')) {
+      at += 1
+      continue
+    }
+    const label = BEGIN.exec(line)?.[1]
+    if (label === undefined) throw new PemError(`line ${at + 1} belongs to no PEM block`)
+    if (!labels.includes(label)) {
+      throw new PemError(`line ${at + 1} begins a ${label}, not a ${labels.join(' or ')}`)
+    }
+    const end = lines.indexOf(`-----END ${label}-----`, at)
+    if (end === -1) throw new PemError(`the ${label} that begins on line ${at + 1} has no end`)
+    blocks.push({ label, der: decode(lines.slice(at + 1, end), label, at + 1) })
+    at = end + 1
+  }
+  return blocks
+}
+
+/** The text form, in lines of 64 characters. */
+export function toPem(label: string, der: Uint8Array): string {
+  const base64 = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64')
+  const lines = base64.match(/.{1,64}/g) ?? []
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
+}
+
+function decode(lines: readonly string[], label: string, line: number): Buffer {
+  const text = lines.join('')
+  const whole = lines.every((part) => BASE64_LINE.test(part)) && text !== ''
+  const der = Buffer.from(text, 'base64')
+  if (!whole || der.toString('base64') !== text) {
+    throw new PemError(`the ${label} that begins on line ${line} is not base64`)
+  }
+  return der
+}

@@ -1,0 +1,170 @@
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Certificate } from './certificate.ts'
+import { type Chain, MAX_CHAIN_DEPTH } from './chain.ts'
+import { EXT_KEY_USAGE, EXTENSION, KEY_USAGE } from './extensions.ts'
+import type { PublicKeyInfo } from './public-key.ts'
+
+/** What the holder of a leaf does with it. */
+export type Role = 'client' | 'server'
+
+const PURPOSE = { client: 'clientAuth', server: 'serverAuth' } as const
+
+/** RFC 5280 4.1.2.2. */
+const MAX_SERIAL_OCTETS = 20
+const MIN_RSA_BITS = 2048
+/** Larger keys are of no use and cost a verifier dearly. */
+const MAX_RSA_BITS = 8192
+
+/** Critical extensions that OpenSSL or this file acts on; any other must be refused (4.2). */
+const UNDERSTOOD_ON_LEAF: ReadonlySet<string> = new Set([
+  EXTENSION.keyUsage,
+  EXTENSION.subjectAltName,
+  EXTENSION.basicConstraints,
+  EXTENSION.certificatePolicies,
+  EXTENSION.extKeyUsage,
+])
+const UNDERSTOOD_ON_ISSUER: ReadonlySet<string> = new Set([
+  ...UNDERSTOOD_ON_LEAF,
+  EXTENSION.nameConstraints,
+  EXTENSION.policyMappings,
+  EXTENSION.policyConstraints,
+  EXTENSION.inhibitAnyPolicy,
+])
+
+/** SHA-2 with ECDSA, RSA or RSA-PSS, and Ed25519. */
+const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
+  '1.2.840.10045.4.3.2',
+  '1.2.840.10045.4.3.3',
+  '1.2.840.10045.4.3.4',
+  '1.2.840.113549.1.1.10',
+  '1.2.840.113549.1.1.11',
+  '1.2.840.113549.1.1.12',
+  '1.2.840.113549.1.1.13',
+  '1.3.101.112',
+])
+
+/**
+ * Holds a chain to our own profile, which is narrower than OpenSSL's: leaf and every issuer up to
+ * the root. Undefined when it fits.
+ */
+export function profileFlaw(chain: Chain, role: Role, now: number): Refusal | undefined {
+  const { leaf, issuers } = chain
+  const flaw = leafFlaw(leaf, role)
+  if (flaw !== undefined) return untrusted(`the certificate ${flaw}`)
+  if (issuers.length > MAX_CHAIN_DEPTH) return untrusted('the chain is too long')
+  const expired = validityRefusal(leaf, 'the certificate', now)
+  if (expired !== undefined) return expired
+  for (const [index, issuer] of issuers.entries()) {
+    const who = `the issuer ${issuer.subject.text}`
+    const isRoot = index === issuers.length - 1
+    const intermediatesBelow = issuers
+      .slice(0, index)
+      .filter((below) => below.subject.key !== below.issuer.key).length
+    const found = issuerFlaw(issuer, isRoot ? 'root' : 'intermediate')
+    if (found !== undefined) return untrusted(`${who} ${found}`)
+    const allowed = issuer.extensions.basicConstraints?.pathLength
+    if (allowed !== undefined && intermediatesBelow > allowed) {
+      return untrusted(`${who} allows ${allowed} authorities below it, there are more`)
+    }
+    if (!purposeFits(issuer, role, 'or any')) {
+      return untrusted(`${who} is not for ${PURPOSE[role]}`)
+    }
+    const late = validityRefusal(issuer, who, now)
+    if (late !== undefined) return late
+  }
+  return undefined
+}
+
+/** What is wrong with a leaf, apart from its dates, as the end of a sentence; or undefined. */
+export function leafFlaw(leaf: Certificate, role: Role): string | undefined {
+  const { basicConstraints, keyUsage, extKeyUsage, present, subjectAltName } = leaf.extensions
+  if (leaf.version !== 3) return `is of version ${leaf.version}, not 3`
+  if (basicConstraints?.ca === true) return 'is that of a CA (CA:TRUE)'
+  if (basicConstraints?.pathLength !== undefined) return 'has a path length without being a CA'
+  if (keyUsage === undefined) return 'has no keyUsage'
+  if (keyUsage.has(KEY_USAGE.keyCertSign)) return 'may sign certificates (keyCertSign)'
+  if (!keyUsage.has(KEY_USAGE.digitalSignature)) return 'is not for digitalSignature'
+  if (extKeyUsage === undefined) return 'has no extKeyUsage'
+  if (!purposeFits(leaf, role, 'exactly')) return `is not for ${PURPOSE[role]}`
+  if (present.has(EXTENSION.nameConstraints)) return 'has nameConstraints without being a CA'
+  const wildcard = subjectAltName?.some(({ type, text }) => type === 'dns' && text.includes('*'))
+  if (wildcard) return 'has a wildcard name'
+  return commonFlaw(leaf, UNDERSTOOD_ON_LEAF)
+}
+
+/** What is wrong with an authority, apart from its dates, as the end of a sentence; or undefined. */
+export function issuerFlaw(
+  issuer: Certificate,
+  place: 'root' | 'intermediate',
+): string | undefined {
+  const { basicConstraints, keyUsage } = issuer.extensions
+  if (issuer.version !== 3) return `is of version ${issuer.version}, not 3`
+  if (basicConstraints?.ca !== true) return 'is no CA (CA:TRUE)'
+  // Many a private root was made without keyUsage, which then allows everything (4.2.1.3); that it
+  // is trusted is the operator's decision. An intermediate came from the peer.
+  if (keyUsage === undefined ? place !== 'root' : !keyUsage.has(KEY_USAGE.keyCertSign)) {
+    return 'may not sign certificates (keyCertSign)'
+  }
+  if (issuer.subject.empty) return 'has no name'
+  return commonFlaw(issuer, UNDERSTOOD_ON_ISSUER)
+}
+
+/** Is the certificate valid at this instant? */
+export function isValidAt({ notBefore, notAfter }: Certificate, now: number): boolean {
+  return notBefore <= now && now <= notAfter
+}
+
+function validityRefusal(certificate: Certificate, who: string, now: number): Refusal | undefined {
+  if (isValidAt(certificate, now)) return undefined
+  const { notBefore, notAfter } = certificate
+  const because =
+    now < notBefore
+      ? `${who} is not valid before ${isoSeconds(notBefore)}`
+      : `${who} is not valid after ${isoSeconds(notAfter)}`
+  return refuse('expired-certificate', because)
+}
+
+function commonFlaw(
+  { serial, signatureAlgorithm, publicKey, extensions }: Certificate,
+  understood: ReadonlySet<string>,
+): string | undefined {
+  if (serial.sign !== 1) return 'has a serial number that is not positive'
+  if (serial.octets > MAX_SERIAL_OCTETS) return 'has a serial number of more than 20 octets'
+  if (!SIGNATURE_ALGORITHMS.has(signatureAlgorithm)) {
+    return `is signed with an algorithm that is not accepted (${signatureAlgorithm})`
+  }
+  for (const oid of extensions.critical) {
+    if (!understood.has(oid)) return `has a critical extension that is not understood (${oid})`
+  }
+  return keyFlaw(publicKey)
+}
+
+/** P-256 and above, RSA from 2048 bits, and Ed25519, which is as strong as P-256. */
+function keyFlaw({ algorithm, curve, bits }: PublicKeyInfo): string | undefined {
+  if (algorithm === 'ed25519') return undefined
+  if (algorithm === 'ec') {
+    return curve?.startsWith('P-') === true ? undefined : `has a key on the curve ${curve}`
+  }
+  if (algorithm !== 'rsa' || bits === undefined) return 'has a key of a kind that is not accepted'
+  const fits = bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS && bits % 8 === 0
+  return fits ? undefined : `has an RSA key of ${bits} bits`
+}
+
+/** anyExtendedKeyUsage never opens a leaf; an authority that names no purpose serves all. */
+function purposeFits(
+  { extensions: { extKeyUsage } }: Certificate,
+  role: Role,
+  how: 'exactly' | 'or any',
+): boolean {
+  if (how === 'exactly') return extKeyUsage?.includes(EXT_KEY_USAGE[PURPOSE[role]]) === true
+  if (extKeyUsage === undefined || extKeyUsage.includes(EXT_KEY_USAGE.any)) return true
+  return extKeyUsage.includes(EXT_KEY_USAGE[PURPOSE[role]])
+}
+
+function untrusted(because: string): Refusal {
+  return refuse('untrusted-certificate', because)
+}
+
+function isoSeconds(time: number): string {
+  return new Date(time).toISOString().replace('.000Z', 'Z')
+}

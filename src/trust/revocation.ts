@@ -1,0 +1,49 @@
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Chain } from './chain.ts'
+import { type BoundCrl, crlOf, isCurrent } from './crl.ts'
+import type { IssuedRecord } from './recheck.ts'
+
+/** The chain as revocation lists name it: leaf first, the root left out. */
+export function issuedRecords({ leaf, issuers }: Chain): readonly IssuedRecord[] {
+  return issuers.map((issuer, index) => ({
+    issuerSpkiSha256: issuer.publicKey.spkiSha256,
+    serial: (index === 0 ? leaf : issuers[index - 1]!).serial.hex,
+  }))
+}
+
+/**
+ * Where there is any list, every issuer of the chain needs a current one, and none may name what it
+ * issued. Undefined when nothing is revoked.
+ */
+export function revocationRefusal(
+  issued: readonly IssuedRecord[],
+  crls: readonly BoundCrl[],
+  now: number,
+): Refusal | undefined {
+  if (crls.length === 0) return undefined
+  const revoked = revokedOf(issued, crls)
+  if (revoked !== undefined) return revoked
+  const known = issued.every(({ issuerSpkiSha256 }) => {
+    const crl = crlOf(crls, issuerSpkiSha256)
+    return crl !== undefined && isCurrent(crl, now)
+  })
+  if (known) return undefined
+  return refuse('revocation-unknown', 'an issuer of the chain has no current revocation list', {
+    wouldAllow: 'its certificate in ca.crt and its current list in ca.crl',
+  })
+}
+
+/** The refusal of a chain that stands on a list, current or not; else undefined. */
+export function revokedOf(
+  issued: readonly IssuedRecord[],
+  crls: readonly BoundCrl[],
+): Refusal | undefined {
+  for (const { issuerSpkiSha256, serial } of issued) {
+    const crl = crlOf(crls, issuerSpkiSha256)
+    if (crl?.revoked.has(serial) === true) {
+      const because = `serial number ${serial} is revoked by ${crl.issuer.text}`
+      return refuse('revoked-certificate', because)
+    }
+  }
+  return undefined
+}
