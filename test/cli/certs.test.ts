@@ -180,7 +180,7 @@ test('issue where a file stands in the way leaves index and folder as they were'
   const index = await readFile(join(dir, 'index.json'), 'utf8')
   const { code, stderr } = await certs('issue', 'mod-a-1.0.0', '--dir', dir)
   t.is(code, 2)
-  t.regex(stderr, /cannot write .*mod-a-1\.0\.0 \\((EEXIST|ENOTDIR)\)/)
+  t.regex(stderr, /cannot write .*mod-a-1\.0\.0 \((EEXIST|ENOTDIR)\)/)
   t.is(await readFile(join(dir, 'index.json'), 'utf8'), index)
 })
 
