@@ -91,6 +91,7 @@ export function complete(
   absolute: (path: string, key: string) => string,
 ): Config {
   const { egress, policy: rules, ...rest } = written
+  const grants: readonly (Grant | string)[] = rules.grants
   return deepFreeze({
     ...rest,
     credentials: {
@@ -104,8 +105,8 @@ export function complete(
       ...rules,
       descriptors: absolute(rules.descriptors, 'policy.descriptors'),
       grants: {
-        inline: rules.grants.filter((grant) => typeof grant !== 'string'),
-        files: rules.grants
+        inline: grants.filter((grant) => typeof grant !== 'string'),
+        files: grants
           .filter((grant) => typeof grant === 'string')
           .map((file) => absolute(file, 'policy.grants')),
       },

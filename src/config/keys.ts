@@ -59,3 +59,26 @@ function variableOf(path: readonly string[]): string {
   const words = path.map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase())
   return ['SIDECAR', ...words].join('_')
 }
+
+/** The keys that a section or an item of a list may have; empty for anything else. */
+export function keysOf(path: readonly PropertyKey[]): readonly string[] {
+  let at: readonly z.core.$ZodType[] = [File]
+  for (const step of path) at = at.flatMap(options).flatMap((schema) => below(schema, step))
+  return at
+    .flatMap(options)
+    .flatMap((schema) => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []))
+}
+
+function options(schema: z.core.$ZodType): z.core.$ZodType[] {
+  const { inner } = unwrap(schema)
+  return inner instanceof z.ZodUnion ? inner.options.flatMap(options) : [inner]
+}
+
+function below(schema: z.core.$ZodType, step: PropertyKey): z.core.$ZodType[] {
+  if (schema instanceof z.ZodArray) return [schema.element]
+  if (schema instanceof z.ZodRecord) return [schema.valueType]
+  if (!(schema instanceof z.ZodObject)) return []
+  const shape: Readonly<Record<PropertyKey, z.core.$ZodType>> = schema.shape
+  const value = shape[step]
+  return value === undefined ? [] : [value]
+}

@@ -5,7 +5,7 @@ import { readDocument } from './document.ts'
 import { readEnvironment } from './environment.ts'
 import { credentialsOfOthers, writableByOthers } from './guard.ts'
 import { flaws, type Lore } from './issues.ts'
-import { KEYS } from './keys.ts'
+import { KEYS, keysOf } from './keys.ts'
 import { type Origin, Places, type Source } from './places.ts'
 import { crossCheck, roleDefaults } from './rules.ts'
 import { File } from './schema.ts'
@@ -111,10 +111,7 @@ function effective(raw: Raw, given: Raw, places: Places): Effective[] {
 
 /** What the flaws of a key say beside themselves. */
 const lore: Lore = {
-  keysOf(path) {
-    const inside = KEYS.filter((key) => path.every((step, i) => key.path[i] === step))
-    return [...new Set(inside.flatMap((key) => key.path[path.length] ?? []))]
-  },
+  keysOf,
   hintFor(path) {
     const key = KEYS.find((known) => known.path.join('.') === path.map(String).join('.'))
     if (typeof key?.byDefault === 'string') return `for example ${key.byDefault}`
