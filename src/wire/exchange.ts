@@ -1,0 +1,229 @@
+import { isRefusal, type Refusal } from '../refusal/refusal.ts'
+import type { DownstreamStream, Story, Upstream, UpstreamStream } from './face.ts'
+import type { Carry } from './h1/body.ts'
+import { FRAMING, type Head } from './head.ts'
+import { HeadWriter } from './head-writer.ts'
+import { ID } from './names.ts'
+
+const OUT = new HeadWriter()
+
+/** How an exchange ended, for the record. */
+export type Outcome = 'answered' | 'refused' | 'caller-gone' | 'upstream-gone'
+
+/**
+ * One request and its response, between two streams that know nothing of each other. One object
+ * serves all exchanges of a connection in turn.
+ */
+export class Exchange<N> {
+  readonly note: N
+  readonly downstream: DownstreamStream
+  readonly #story: Story<N>
+
+  /** Between `begin` and `end`. */
+  open = false
+  /** Blocked until a connection is there; null after the response is whole. */
+  upstream: UpstreamStream | null = null
+  /** The final head of the response has gone to the caller. */
+  answered = false
+  /** The request's body has been read to its end. */
+  requestDone = true
+  /** Will the caller's connection serve another exchange? */
+  keepAlive = true
+  method = 0
+  /** 10 or 11: what the caller speaks. */
+  version = 11
+  /** Status that the caller saw, 0 before. */
+  status = 0
+  refused: Refusal | null = null
+  outcome: Outcome = 'answered'
+  /** The response's framing lines do not go on: its body is framed anew, or has none. */
+  reframed = false
+  /** Body bytes as they crossed, framing included. */
+  bytesIn = 0
+  bytesOut = 0
+  /** `performance.now()` at these moments; 0 where they did not come. */
+  beganAt = 0
+  judgedAt = 0
+  connectedAt = 0
+  answeredAt = 0
+  /** The identity that the upstream proved, or its address where it proves none. */
+  upstreamPeer = ''
+
+  constructor(note: N, downstream: DownstreamStream, story: Story<N>) {
+    this.note = note
+    this.downstream = downstream
+    this.#story = story
+  }
+
+  /** Forgets the exchange before. */
+  reset(): void {
+    this.open = true
+    this.upstream = null
+    this.answered = false
+    this.requestDone = true
+    this.keepAlive = true
+    this.method = 0
+    this.version = 11
+    this.status = 0
+    this.refused = null
+    this.outcome = 'answered'
+    this.bytesIn = 0
+    this.bytesOut = 0
+    this.beganAt = performance.now()
+    this.judgedAt = 0
+    this.connectedAt = 0
+    this.answeredAt = 0
+    this.upstreamPeer = ''
+  }
+
+  /** Has the story judge the request. Returns the refusal, if it is one; else the exchange is under way. */
+  begin(head: Head): Refusal | null {
+    this.method = head.method
+    this.version = head.version
+    this.keepAlive = head.keepAlive
+    this.requestDone = !head.hasBody
+    OUT.begin()
+    const verdict = this.#story.begin(this, head, OUT)
+    this.judgedAt = performance.now()
+    if (isRefusal(verdict)) return verdict
+    const upstream: Upstream<N> = verdict
+    OUT.text('\r\n')
+    upstream.open(this, OUT)
+    return null
+  }
+
+  /** A connection is there and has the head. */
+  connected(upstream: UpstreamStream, peer: string): void {
+    this.upstream = upstream
+    this.upstreamPeer = peer
+    this.connectedAt = performance.now()
+  }
+
+  /**
+   * The upstream's head: 1xx ones may come first.
+   * @returns how the body is to be carried, or null when the upstream's answer is not wanted
+   */
+  respond(head: Head): Carry | null {
+    const interim = head.status < 200
+    if (interim && this.version === 10) return 'asItStands'
+    const carry = this.#carry(head)
+    this.reframed =
+      carry !== 'asItStands' ||
+      head.status === 204 ||
+      interim ||
+      (this.version === 10 && head.has(ID.transferEncoding))
+    if (!interim && !this.requestDone) this.keepAlive = false
+    OUT.begin()
+    OUT.text(`HTTP/1.1 ${statusText(head)}\r\n`)
+    const verdict = this.#story.answer(this, head, OUT)
+    if (verdict !== null) {
+      if (verdict === 'hang-up') this.hangUp()
+      else this.fail(verdict)
+      return null
+    }
+    if (!interim) this.#final(head, carry)
+    OUT.text('\r\n')
+    this.downstream.head(OUT)
+    if (interim) this.downstream.flush()
+    return carry
+  }
+
+  #final(head: Head, carry: Carry): void {
+    this.answered = true
+    this.answeredAt = performance.now()
+    this.status = head.status
+    if (carry === 'chunked') OUT.text('Transfer-Encoding: chunked\r\n')
+    if (this.version === 10 && head.framing !== FRAMING.none && head.framing !== FRAMING.length) {
+      this.keepAlive = false
+    }
+    if (!this.keepAlive) OUT.text('Connection: close\r\n')
+    else if (this.version === 10) OUT.text('Connection: keep-alive\r\n')
+  }
+
+  #carry(head: Head): Carry {
+    if (this.version === 10 && head.framing === FRAMING.chunked) return 'bare'
+    return this.version === 11 && head.framing === FRAMING.untilClose ? 'chunked' : 'asItStands'
+  }
+
+  /** The response is whole. */
+  done(): void {
+    if (!this.open) return
+    const { upstream } = this
+    this.upstream = null
+    if (!this.requestDone) upstream?.cancel()
+    this.#end()
+    this.downstream.finish()
+  }
+
+  /** Says a refusal instead of an answer. */
+  refuse(refusal: Refusal): void {
+    this.refused = refusal
+    this.outcome = 'refused'
+    this.status = refusal.status
+    this.#say(this.#story.refusal(this, refusal, !this.keepAlive))
+  }
+
+  /** The exchange cannot go on: a refusal, or where an answer has begun, a visible cut. */
+  fail(refusal: Refusal): void {
+    if (!this.open) return
+    this.#dropUpstream()
+    if (!this.requestDone) this.keepAlive = false
+    if (!this.answered) return this.refuse(refusal)
+    this.refused = refusal
+    this.outcome = 'upstream-gone'
+    this.#end()
+    this.downstream.abort()
+  }
+
+  /** An answer of our own. The body of the request, if any, is not wanted. */
+  reply(status: number, bytes: Buffer): void {
+    if (!this.open) return
+    this.#dropUpstream()
+    this.status = status
+    this.#say(bytes)
+  }
+
+  /** Closes the caller's connection without an answer. */
+  hangUp(): void {
+    this.#dropUpstream()
+    this.keepAlive = false
+    this.outcome = 'upstream-gone'
+    this.#end()
+    this.downstream.abort()
+  }
+
+  /** The caller went away. */
+  abandon(): void {
+    if (!this.open) return
+    this.#dropUpstream()
+    this.outcome = 'caller-gone'
+    this.#end()
+  }
+
+  #say(bytes: Buffer): void {
+    this.answered = true
+    this.answeredAt = performance.now()
+    this.downstream.reply(bytes)
+    this.#end()
+    this.downstream.finish()
+  }
+
+  #dropUpstream(): void {
+    const { upstream } = this
+    this.upstream = null
+    upstream?.cancel()
+  }
+
+  #end(): void {
+    this.open = false
+    this.#story.end(this)
+  }
+}
+
+/** The status and reason phrase as the upstream wrote them, with the blank that may not be missing. */
+function statusText(head: Head): string {
+  const from = head.start + 'HTTP/1.x '.length
+  const end = head.bytes.indexOf('\r', from)
+  const text = head.bytes.toString('latin1', from, end)
+  return text.length === 3 ? `${text} ` : text
+}

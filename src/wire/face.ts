@@ -1,0 +1,95 @@
+import type { Socket } from 'node:net'
+import type { Refusal } from '../refusal/refusal.ts'
+import type { Exchange } from './exchange.ts'
+import type { SpanSink } from './h1/chunks.ts'
+import type { Head, HeadLimits } from './head.ts'
+import type { HeadWriter } from './head-writer.ts'
+import type { NameTable } from './names.ts'
+
+/**
+ * What the rooms above tell wire about one exchange. `N` is theirs: what they note about it. Plain
+ * functions over a reused Exchange; a head is valid during the call only.
+ */
+export interface Story<N> {
+  /** The request's head is whole: judge it, write the head that goes on into `out`, say where to. */
+  begin(x: Exchange<N>, head: Head, out: HeadWriter): Upstream<N> | Refusal
+  /**
+   * A response's head is whole, final or interim (1xx): write what the caller gets into `out`, without
+   * the empty line. `hang-up` closes the caller's connection without an answer.
+   */
+  answer(x: Exchange<N>, head: Head, out: HeadWriter): Refusal | 'hang-up' | null
+  /** The whole response that says a refusal. */
+  refusal(x: Exchange<N>, refusal: Refusal, close: boolean): Buffer
+  /** Called exactly once for every exchange that began, whatever became of it. */
+  end(x: Exchange<N>): void
+}
+
+/** Where a route leads: a pool of HTTP/1.1 connections, or something that answers by itself. */
+export interface Upstream<N> {
+  /**
+   * Takes the exchange on: `x.connected()` at once, or later and `x.upstream` holds its place until
+   * then (blocked), or `x.fail()`.
+   * @param head the composed head, valid during the call only
+   */
+  open(x: Exchange<N>, head: HeadWriter): void
+}
+
+/** The request's way out: spans of the body as they may be forwarded. */
+export interface UpstreamStream extends SpanSink {
+  readonly blocked: boolean
+  flush(): void
+  /** The request is whole. */
+  finish(): void
+  /** Nobody wants the answer any more. */
+  cancel(): void
+  /** The caller reads again. */
+  resume(): void
+}
+
+/** The response's way back. */
+export interface DownstreamStream extends SpanSink {
+  readonly blocked: boolean
+  head(out: HeadWriter): void
+  flush(): void
+  /** The response is whole. */
+  finish(): void
+  /** The upstream takes bytes again, or is there at last. */
+  resume(): void
+  /** An answer of our own instead of the upstream's. */
+  reply(bytes: Buffer): void
+  /** What was begun cannot be ended well: the caller must see that it was cut. */
+  abort(): void
+}
+
+/** Opens one connection; `done` is called once, never before this returns. */
+export type Dial = (
+  onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
+  done: (refusal: Refusal | null, socket: Socket | null, peer: string) => void,
+) => { cancel(): void }
+
+/** Time as the whole process sees it: milliseconds, monotonic, coarse. */
+export interface Clock {
+  readonly now: number
+}
+
+export interface WireLimits extends HeadLimits {
+  readonly headMs: number
+  readonly bodyIdleMs: number
+  readonly idleMs: number
+  /** 0: an answer may take as long as it likes (Okapi never gives up either). */
+  readonly responseHeadMs: number
+  readonly exchanges: number
+  readonly exchangesPerCallee: number
+  readonly bufferedBytesPerExchange: number
+  readonly connectionMaxAgeMs: number
+}
+
+/** What every connection of this process is told once. */
+export interface WireSettings {
+  readonly requestNames: NameTable
+  readonly responseNames: NameTable
+  /** May a response's trailer with this id go on? */
+  readonly keepTrailer: (id: number) => boolean
+  readonly limits: WireLimits
+  readonly clock: Clock
+}

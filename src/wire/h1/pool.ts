@@ -1,0 +1,187 @@
+import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Dial, Upstream, UpstreamStream, WireSettings } from '../face.ts'
+import type { HeadWriter } from '../head-writer.ts'
+import { type Keeper, UpstreamConnection } from './upstream.ts'
+
+/**
+ * How long an idle connection is believed in. Shorter than what servers usually keep theirs (Tomcat
+ * 20 s, our own ingress 75 s), so that it is us who close and no request races a close.
+ */
+const IDLE_MS = 15_000
+
+/** An exchange whose connection is still being made: it holds the place of the stream. */
+class Waiting<N> implements UpstreamStream {
+  readonly blocked = true
+  readonly x: Exchange<N>
+  readonly head: Buffer
+  readonly #leave: (waiting: Waiting<N>) => void
+
+  constructor(x: Exchange<N>, head: Buffer, leave: (waiting: Waiting<N>) => void) {
+    this.x = x
+    this.head = head
+    this.#leave = leave
+  }
+
+  span(): void {
+    throw new Error('bytes for a connection that is not there yet')
+  }
+
+  flush(): void {}
+  finish(): void {}
+  resume(): void {}
+
+  cancel(): void {
+    this.#leave(this)
+  }
+}
+
+/**
+ * The connections to one upstream. An exchange gets an idle one, or waits until one is made or comes
+ * back. A request is sent once: what fails after its first byte has left is failed, never repeated.
+ */
+export class Pool<N> implements Upstream<N>, Keeper<N> {
+  readonly name: string
+  readonly #dial: Dial
+  readonly #settings: WireSettings
+  readonly #idle: UpstreamConnection<N>[] = []
+  readonly #live = new Set<UpstreamConnection<N>>()
+  readonly #queue: Waiting<N>[] = []
+  readonly #dials = new Set<{ cancel(): void }>()
+  /** Rises when the connections of before must not be used again. */
+  #epoch = 0
+
+  constructor(name: string, dial: Dial, settings: WireSettings) {
+    this.name = name
+    this.#dial = dial
+    this.#settings = settings
+  }
+
+  /** Exchanges that have a connection or wait for one. */
+  get exchanges(): number {
+    return this.#live.size - this.#idle.length + this.#queue.length
+  }
+
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const connection of this.#live) bytes += connection.bufferedBytes
+    for (const { head } of this.#queue) bytes += head.length
+    return bytes
+  }
+
+  open(x: Exchange<N>, head: HeadWriter): void {
+    const most = this.#settings.limits.exchangesPerCallee
+    if (this.exchanges >= most) {
+      x.fail(refuse('overloaded', `${this.name} has limits.exchangesPerCallee (${most}) open`))
+      return
+    }
+    const connection = this.#takeIdle()
+    if (connection !== undefined) {
+      connection.begin(x, head.bytes, head.length)
+      return
+    }
+    const waiting = new Waiting(x, head.copy(), (left) => this.#leave(left))
+    x.upstream = waiting
+    this.#queue.push(waiting)
+    this.#connectMore()
+  }
+
+  released(connection: UpstreamConnection<N>): void {
+    if (!this.#usable(connection)) {
+      connection.destroy()
+      return this.#connectMore()
+    }
+    const next = this.#queue.shift()
+    if (next === undefined) {
+      const promised = connection.keepAliveSeconds
+      const idleMs = promised < 0 ? IDLE_MS : Math.min(IDLE_MS, promised * 1000 - 1000)
+      connection.idleUntil = this.#settings.clock.now + idleMs
+      if (idleMs <= 0) connection.destroy()
+      else this.#idle.push(connection)
+    } else this.#serve(next, connection)
+  }
+
+  gone(connection: UpstreamConnection<N>): void {
+    this.#live.delete(connection)
+    const i = this.#idle.indexOf(connection)
+    if (i !== -1) this.#idle.splice(i, 1)
+  }
+
+  /** No connection of now serves a further exchange: credentials or addresses have changed. */
+  retire(): void {
+    this.#epoch++
+    for (const connection of [...this.#idle]) connection.destroy()
+  }
+
+  /** Ends everything at once. */
+  destroy(): void {
+    for (const dial of this.#dials) dial.cancel()
+    for (const connection of [...this.#live]) connection.destroy()
+  }
+
+  /** Called by the coarse clock. */
+  tick(now: number): void {
+    for (const connection of [...this.#live]) connection.tick(now)
+    for (const connection of [...this.#idle]) {
+      if (now >= connection.idleUntil) connection.destroy()
+    }
+  }
+
+  /** The one that was used last: the others grow old together and are closed. */
+  #takeIdle(): UpstreamConnection<N> | undefined {
+    const { now } = this.#settings.clock
+    for (;;) {
+      const connection = this.#idle.pop()
+      if (connection === undefined || now < connection.idleUntil) return connection
+      connection.destroy()
+    }
+  }
+
+  #usable(connection: UpstreamConnection<N>): boolean {
+    const { clock, limits } = this.#settings
+    return (
+      connection.epoch === this.#epoch &&
+      clock.now - connection.openedAt < limits.connectionMaxAgeMs
+    )
+  }
+
+  /** As many dials as there are exchanges that wait. */
+  #connectMore(): void {
+    while (this.#dials.size < this.#queue.length) this.#connect()
+  }
+
+  #connect(): void {
+    const epoch = this.#epoch
+    let connection: UpstreamConnection<N> | null = null
+    const onread = {
+      buffer: UpstreamConnection.readBuffer,
+      callback: (length: number, buffer: Buffer) => connection?.read(length, buffer) ?? false,
+    }
+    const dial = this.#dial(onread, (refusal, socket, peer) => {
+      this.#dials.delete(dial)
+      if (socket === null) return this.#failed(refusal)
+      connection = new UpstreamConnection<N>(socket, { peer, epoch }, this.#settings, this)
+      this.#live.add(connection)
+      this.released(connection)
+    })
+    this.#dials.add(dial)
+  }
+
+  /** Each failed dial fails the exchange that has waited longest. */
+  #failed(refusal: Refusal | null): void {
+    const next = this.#queue.shift()
+    next?.x.fail(refusal ?? refuse('upstream-unreachable', `${this.name} cannot be reached`))
+    this.#connectMore()
+  }
+
+  #serve({ x, head }: Waiting<N>, connection: UpstreamConnection<N>): void {
+    connection.begin(x, head, head.length)
+    x.downstream.resume()
+    connection.flush()
+  }
+
+  #leave(waiting: Waiting<N>): void {
+    const i = this.#queue.indexOf(waiting)
+    if (i !== -1) this.#queue.splice(i, 1)
+  }
+}

@@ -1,0 +1,251 @@
+import type { Socket } from 'node:net'
+import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import type { Exchange } from '../exchange.ts'
+import type { UpstreamStream, WireSettings } from '../face.ts'
+import { FLAW, responseRefusal } from '../flaws.ts'
+import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
+import { Outbox } from '../outbox.ts'
+import { Body } from './body.ts'
+import { parseResponseHead } from './response-head.ts'
+
+const HEAD = new Head()
+const EMPTY: Buffer = Buffer.alloc(0)
+/** An upstream that sends more 1xx heads than this for one request is broken. */
+const MOST_INTERIM = 16
+
+/** What a connection asks of the pool that keeps it. */
+export interface Keeper<N> {
+  /** The exchange is over and the connection may serve another. */
+  released(connection: UpstreamConnection<N>): void
+  /** It is gone, or must not be used again. */
+  gone(connection: UpstreamConnection<N>): void
+}
+
+/**
+ * A connection to an upstream, one exchange at a time. All connections of a process read into one
+ * shared buffer (`onread`), so every byte is used up or copied before the read callback returns.
+ */
+export class UpstreamConnection<N> implements UpstreamStream {
+  static readonly readBuffer = Buffer.allocUnsafeSlow(65536)
+
+  /** The identity that the other side proved, or its address where it proves none. */
+  readonly peer: string
+  /** The pool's count of changes when this connection was dialled. */
+  readonly epoch: number
+  readonly openedAt: number
+  /** From then on it is too old to be used again; the pool keeps this. */
+  idleUntil = 0
+  readonly #socket: Socket
+  readonly #settings: WireSettings
+  readonly #keeper: Keeper<N>
+  readonly #outbox: Outbox
+  readonly #body: Body
+
+  #x: Exchange<N> | null = null
+  #held = EMPTY
+  #interim = 0
+  #inBody = false
+  #keepAlive = false
+  /** Seconds that the upstream promised to keep an idle connection, -1 unknown. */
+  #keepAliveSeconds = -1
+  #paused = false
+  #dead = false
+  #deadline = 0
+
+  constructor(
+    socket: Socket,
+    { peer, epoch }: { peer: string; epoch: number },
+    settings: WireSettings,
+    keeper: Keeper<N>,
+  ) {
+    this.#socket = socket
+    this.peer = peer
+    this.epoch = epoch
+    this.#settings = settings
+    this.#keeper = keeper
+    this.openedAt = settings.clock.now
+    this.#body = new Body(settings.responseNames, settings.keepTrailer)
+    this.#outbox = new Outbox(socket, () => this.#x?.downstream.resume())
+    socket.on('end', () => this.#ended())
+    socket.on('error', () => {})
+    socket.on('close', () => this.#close())
+  }
+
+  get blocked(): boolean {
+    return this.#outbox.blocked
+  }
+
+  get bufferedBytes(): number {
+    return this.#held.length + this.#outbox.waiting
+  }
+
+  get keepAliveSeconds(): number {
+    return this.#keepAliveSeconds
+  }
+
+  // --- the request's way out ---------------------------------------------------------------------
+
+  /** Takes the exchange on and sends its head. */
+  begin(x: Exchange<N>, head: Buffer, length: number): void {
+    this.#x = x
+    this.#inBody = false
+    this.#interim = 0
+    const { limits, clock } = this.#settings
+    this.#deadline = limits.responseHeadMs === 0 ? 0 : clock.now + limits.responseHeadMs
+    this.#outbox.put(head, 0, length)
+    x.connected(this, this.peer)
+  }
+
+  span(bytes: Buffer, start: number, end: number): void {
+    this.#outbox.put(bytes, start, end, true)
+  }
+
+  flush(): void {
+    this.#outbox.flush()
+  }
+
+  finish(): void {
+    this.#outbox.flush()
+  }
+
+  cancel(): void {
+    this.#x = null
+    this.destroy()
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#dead) return
+    this.#paused = false
+    this.#socket.resume()
+  }
+
+  destroy(): void {
+    this.#outbox.drop()
+    this.#socket.destroy()
+    this.#gone()
+  }
+
+  /** Called by the coarse clock. */
+  tick(now: number): void {
+    if (this.#deadline === 0 || now < this.#deadline || this.#x === null || this.#inBody) return
+    this.#fail(refuse('timeout-upstream', 'no answer within limits.responseHeadMs'))
+  }
+
+  // --- the response's way back -------------------------------------------------------------------
+
+  /** The read callback: `buffer` is shared. @returns false to stop reading */
+  read(length: number, buffer: Buffer): boolean {
+    let bytes = buffer
+    let end = length
+    if (this.#held.length > 0) {
+      bytes = Buffer.concat([this.#held, buffer.subarray(0, length)])
+      end = bytes.length
+      this.#held = EMPTY
+    }
+    const x = this.#x
+    if (x === null) {
+      // Nobody asked: a second answer on an idle socket must reach nobody (Node CVE-2026-48931).
+      this.destroy()
+      return false
+    }
+    this.#answer(x, bytes, end)
+    x.downstream.flush()
+    if (this.#dead) return false
+    // The pool may have given this connection to another exchange meanwhile.
+    const now = this.#x
+    this.#paused = now !== null && now.downstream.blocked
+    return !this.#paused
+  }
+
+  #answer(x: Exchange<N>, bytes: Buffer, end: number): void {
+    let i = 0
+    while (!this.#inBody) {
+      const next = this.#head(x, bytes, i, end)
+      if (next <= 0) return
+      i = next
+    }
+    if (!this.#body.done) {
+      i = this.#body.take(bytes, i, end, x.downstream)
+      if (i === -1) return this.#fail(responseRefusal(FLAW.chunk))
+    }
+    if (this.#body.done) this.#whole(x, i < end)
+  }
+
+  /** @returns the position behind one head, or 0 when there is nothing more to do now */
+  #head(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
+    if (i === end) return 0
+    const { responseNames, limits } = this.#settings
+    const toHead = x.method === HEAD_METHOD
+    const next = parseResponseHead(HEAD, bytes, i, end, responseNames, limits, toHead)
+    if (next === 0) {
+      this.#held = Buffer.from(bytes.subarray(i, end))
+      return 0
+    }
+    if (next < 0) {
+      this.#fail(responseRefusal(next))
+      return 0
+    }
+    if (HEAD.status < 200 && !this.#interimAllowed()) return 0
+    const carry = x.respond(HEAD)
+    if (carry === null || this.#dead) return 0
+    if (HEAD.status < 200) return next
+    this.#inBody = true
+    this.#keepAlive = HEAD.keepAlive && HEAD.framing !== FRAMING.untilClose
+    this.#keepAliveSeconds = HEAD.keepAliveSeconds
+    this.#body.begin(HEAD, carry)
+    return next
+  }
+
+  #interimAllowed(): boolean {
+    if (HEAD.status !== 101 && ++this.#interim <= MOST_INTERIM) return true
+    const what = HEAD.status === 101 ? 'a 101 that nobody asked for' : 'too many 1xx answers'
+    this.#fail(refuse('upstream-malformed', `the upstream’s answer: ${what}`))
+    return false
+  }
+
+  /** @param more bytes came behind the end of the response: the next one must not be believed */
+  #whole(x: Exchange<N>, more: boolean): void {
+    const reusable = this.#keepAlive && !more && x.requestDone && !this.#dead
+    this.#x = null
+    this.#held = EMPTY
+    if (reusable) {
+      x.upstream = null
+      this.#keeper.released(this)
+    } else this.destroy()
+    x.done()
+  }
+
+  #fail(refusal: Refusal): void {
+    const x = this.#x
+    this.#x = null
+    this.destroy()
+    x?.fail(refusal)
+  }
+
+  // --- ending ------------------------------------------------------------------------------------
+
+  #ended(): void {
+    const x = this.#x
+    if (x !== null && this.#inBody && this.#body.connectionEnded(x.downstream)) {
+      this.#whole(x, true)
+      return
+    }
+    this.#fail(this.#lost())
+  }
+
+  #close(): void {
+    if (this.#x !== null) this.#fail(this.#lost())
+    this.#gone()
+  }
+
+  #lost(): Refusal {
+    const when = this.#inBody ? 'in the middle of its answer' : 'without an answer'
+    return refuse('upstream-unreachable', `the upstream closed the connection ${when}`)
+  }
+
+  #gone(): void {
+    if (this.#dead) return
+    this.#dead = true
+    this.#keeper.gone(this)
+  }
+}

@@ -1,0 +1,54 @@
+import { type Head, LINE } from './head.ts'
+
+/** Composes one head at a time in a buffer that is used again for the next. */
+export class HeadWriter {
+  bytes = Buffer.allocUnsafeSlow(16384)
+  length = 0
+
+  begin(): void {
+    this.length = 0
+  }
+
+  /** Text of our own, or values that were parsed as field values: no line ends can be in it. */
+  text(text: string): void {
+    this.#reserve(text.length)
+    this.length += this.bytes.write(text, this.length, 'latin1')
+  }
+
+  span(bytes: Buffer, start: number, end: number): void {
+    this.#reserve(end - start)
+    bytes.copy(this.bytes, this.length, start, end)
+    this.length += end - start
+  }
+
+  /**
+   * The lines of `head` as they stand, in their order and case, without those whose id is marked in
+   * `drop`, those that end at this hop and, where the body is framed anew, those that framed it.
+   */
+  lines(head: Head, drop: Uint8Array, reframed: boolean): void {
+    let from = -1
+    for (let line = 0; line < head.count; line++) {
+      const fate = head.fate[line]!
+      const kept = fate === LINE.framing ? !reframed : fate === LINE.open && !drop[head.ids[line]!]
+      if (kept) {
+        if (from === -1) from = head.nameStart[line]!
+      } else if (from !== -1) {
+        this.span(head.bytes, from, head.nameStart[line]!)
+        from = -1
+      }
+    }
+    if (from !== -1) this.span(head.bytes, from, head.end - 2)
+  }
+
+  /** A copy that outlives the next head. */
+  copy(): Buffer {
+    return Buffer.from(this.bytes.subarray(0, this.length))
+  }
+
+  #reserve(more: number): void {
+    if (this.length + more <= this.bytes.length) return
+    const grown = Buffer.allocUnsafeSlow((this.length + more) * 2)
+    this.bytes.copy(grown, 0, 0, this.length)
+    this.bytes = grown
+  }
+}
