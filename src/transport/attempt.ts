@@ -1,0 +1,221 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { errorCode } from '../fault.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Ticking } from './clock.ts'
+import type { DialerOptions, Dialled, Dialling, DialTls } from './dial.ts'
+import { judgeSocket } from './gate.ts'
+import type { Target, Targets } from './targets.ts'
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 1000
+const NEVER = Number.POSITIVE_INFINITY
+
+// What connect(2) and socket(2) say when it is this process, not the peer, that has nothing left.
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
+
+/** One dial: rounds over the targets, pauses between the rounds, one end. */
+export class Attempt<I, R> implements Ticking, Dialling {
+  readonly #options: DialerOptions<I, R>
+  readonly #targets: Targets
+  readonly #open: (target: Target) => Socket
+  readonly #done: Dialled<I>
+  readonly #giveUpAt: number
+  #over = false
+  #pauseMs = FIRST_PAUSE_MS
+  #deadline = NEVER
+  #onDeadline: () => void = () => {}
+  /** What is still to be tried in this round. */
+  #queue: readonly Target[] = []
+  /** Those that answered, and are not to be talked to. */
+  #refused: Refusal[] = []
+  /** Those that could not be reached, as sentences. */
+  #unreached: string[] = []
+  #shortage = false
+  #socket: Socket | null = null
+
+  constructor(
+    options: DialerOptions<I, R>,
+    targets: Targets,
+    open: (target: Target) => Socket,
+    done: Dialled<I>,
+  ) {
+    this.#options = options
+    this.#targets = targets
+    this.#open = open
+    this.#done = done
+    this.#giveUpAt = options.clock.now + options.connectWaitMs
+  }
+
+  start(): void {
+    this.#options.clock.watch(this)
+    // Not at once: what fails here must not call `done` before `dial` has returned.
+    process.nextTick(() => this.#beginRound())
+  }
+
+  cancel(): void {
+    if (this.#over) return
+    this.#stop()
+    this.#socket?.destroy()
+  }
+
+  tick(now: number): void {
+    if (now < this.#deadline) return
+    this.#deadline = NEVER
+    this.#onDeadline()
+  }
+
+  #beginRound(): void {
+    if (this.#over) return
+    this.#refused = []
+    this.#unreached = []
+    this.#shortage = false
+    let late = false
+    this.#until(this.#options.connectMs, () => {
+      late = true
+      this.#unreached.push('its name is not resolved in time')
+      this.#endRound()
+    })
+    this.#targets.resolve((targets, failures) => {
+      if (late || this.#over) return
+      this.#unreached.push(...failures)
+      this.#queue = targets
+      this.#next()
+    })
+  }
+
+  #next(): void {
+    if (this.#over) return
+    const [target, ...rest] = this.#queue
+    if (target === undefined) {
+      this.#endRound()
+      return
+    }
+    this.#queue = rest
+    try {
+      this.#connect(target, this.#open(target))
+    } catch (error) {
+      // Our own key or trust bundle makes no context: nobody can be proven to anybody.
+      this.#refused.push(untrusted(target, errorCode(error) ?? String(error)))
+      this.#next()
+    }
+  }
+
+  #connect(target: Target, socket: Socket): void {
+    const { tls, connectMs, handshakeMs } = this.#options
+    this.#socket = socket
+    const leave = () => {
+      socket.off('error', onError)
+      socket.off('close', onClose)
+      socket.off('connect', onConnect)
+      socket.off('secureConnect', onSecure)
+      this.#deadline = NEVER
+    }
+    const fail = (why: string) => {
+      leave()
+      // Errors that come after this one are of a socket that nobody uses.
+      socket.on('error', () => {})
+      socket.destroy()
+      this.#socket = null
+      this.#unreachable(target, why)
+    }
+    const onError = (error: Error) => {
+      const code = errorCode(error) ?? error.message
+      if (SHORTAGES.has(code)) this.#shortage = true
+      // OpenSSL's own errors: an alert, no TLS at all, no version or cipher in common.
+      if (code.startsWith('ERR_SSL_')) this.#refused.push(untrusted(target, code))
+      fail(code)
+    }
+    const onClose = () => fail('it closed the connection')
+    const onConnect = () => {
+      if (tls === null) {
+        leave()
+        this.#succeed(target, socket, null)
+      } else {
+        this.#until(handshakeMs, () => fail('the TLS handshake did not come to an end'))
+      }
+    }
+    const onSecure = () => {
+      leave()
+      if (tls !== null && socket instanceof TLSSocket) this.#judge(target, socket, tls)
+    }
+    socket.on('error', onError)
+    socket.on('close', onClose)
+    socket.on('connect', onConnect)
+    socket.on('secureConnect', onSecure)
+    this.#until(connectMs, () => fail('no connection in time'))
+  }
+
+  #judge(target: Target, socket: TLSSocket, tls: DialTls<I, R>): void {
+    const verdict = this.#verdict(target, socket, tls)
+    if (!isRefusal(verdict)) {
+      this.#succeed(target, socket, verdict.identity)
+      return
+    }
+    socket.on('error', () => {})
+    socket.destroy()
+    this.#socket = null
+    this.#targets.remember(target, 'wrong')
+    this.#refused.push(verdict)
+    this.#next()
+  }
+
+  /** Fails closed: what a judge, `fits` or a record throws is a refusal. */
+  #verdict(target: Target, socket: TLSSocket, tls: DialTls<I, R>): { identity: I } | Refusal {
+    const proven = judgeSocket(socket, 'server', tls.judge)
+    if (isRefusal(proven)) return untrusted(target, `${proven.reason}: ${proven.because}`)
+    try {
+      const refusal = tls.fits(proven.identity)
+      if (refusal !== null) return refusal
+      return tls.live.add(socket, proven)
+    } catch (error) {
+      return untrusted(target, errorCode(error) ?? String(error))
+    }
+  }
+
+  #unreachable(target: Target, why: string): void {
+    this.#targets.remember(target, 'unreachable')
+    this.#unreached.push(`${target.key}: ${why}`)
+    this.#next()
+  }
+
+  #endRound(): void {
+    const { clock, whenUnreachable } = this.#options
+    const [refusal] = this.#refused
+    if (refusal !== undefined) {
+      const because = this.#refused.map((each) => each.because).join('; ')
+      this.#fail({ ...refusal, because })
+    } else if (clock.now >= this.#giveUpAt) {
+      const reason = this.#shortage ? 'overloaded' : whenUnreachable
+      this.#fail(refuse(reason, `nothing could be reached: ${this.#unreached.join('; ')}`))
+    } else {
+      this.#until(this.#pauseMs, () => this.#beginRound())
+      this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+    }
+  }
+
+  #succeed(target: Target, socket: Socket, identity: I | null): void {
+    this.#targets.remember(target, 'fits')
+    this.#stop()
+    this.#done(null, socket, identity)
+  }
+
+  #fail(refusal: Refusal): void {
+    this.#stop()
+    this.#done(refusal, null, null)
+  }
+
+  #stop(): void {
+    this.#over = true
+    this.#options.clock.unwatch(this)
+  }
+
+  #until(ms: number, onDeadline: () => void): void {
+    this.#deadline = this.#options.clock.now + ms
+    this.#onDeadline = onDeadline
+  }
+}
+
+function untrusted({ key }: Target, why: string): Refusal {
+  return refuse('upstream-untrusted', `${key} could not be trusted: ${why}`)
+}

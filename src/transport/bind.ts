@@ -1,0 +1,85 @@
+import { unlink } from 'node:fs/promises'
+import { connect, type Server } from 'node:net'
+import { errorCode, type Fault, fault } from '../fault.ts'
+import { type Address, boundAddress, formatAddress } from './address.ts'
+
+// Connections that wait while the event loop is busy; the kernel cuts it to net.core.somaxconn.
+const BACKLOG = 1024
+
+/**
+ * Makes a server listen and resolves with what it is bound to. Throws a Fault when the address
+ * cannot be had. A Unix socket that nobody answers on any more is what a killed process left: it is
+ * removed.
+ */
+export async function bind(server: Server, address: Address): Promise<Address> {
+  try {
+    await listen(server, address)
+  } catch (error) {
+    if (!('path' in address) || !(await isLeftOver(address.path, error))) {
+      throw bindFault(address, error)
+    }
+    await unlink(address.path)
+    await listen(server, address).catch((again: unknown) => {
+      throw bindFault(address, again)
+    })
+  }
+  return boundAddress(server)
+}
+
+function listen(server: Server, address: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onListening = () => {
+      server.off('error', onError)
+      resolve()
+    }
+    const onError = (error: Error) => {
+      server.off('listening', onListening)
+      reject(error)
+    }
+    server.once('listening', onListening)
+    server.once('error', onError)
+    server.listen({ ...address, backlog: BACKLOG })
+  })
+}
+
+/** ECONNREFUSED comes from a socket file without a process; a plain file answers ENOTSOCK. */
+function isLeftOver(path: string, error: unknown): Promise<boolean> {
+  if (errorCode(error) !== 'EADDRINUSE') return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const probe = connect({ path })
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(false)
+    })
+    probe.once('error', (refused) => resolve(errorCode(refused) === 'ECONNREFUSED'))
+  })
+}
+
+function bindFault(address: Address, error: unknown): Fault | unknown {
+  const code = errorCode(error)
+  if (code === undefined) return error
+  const at = `cannot listen on ${formatAddress(address)}`
+  switch (code) {
+    case 'EADDRINUSE':
+      return fault(`${at}: it is in use`, {
+        hint: 'stop what listens there (`ss -ltnp` names it), or choose another address',
+      })
+    case 'EACCES':
+    case 'EPERM':
+      return fault(`${at}: permission denied`, {
+        hint: 'ports below 1024 need a privilege, Unix sockets a folder that may be written',
+      })
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return fault(`${at}: no such address here`, {
+        hint: 'use an address of this machine, or 0.0.0.0 for all of them',
+      })
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return fault(`${at}: its folder does not exist`, { hint: 'create the folder first' })
+    default:
+      return fault(`${at}: ${code}`)
+  }
+}

@@ -1,0 +1,49 @@
+import { performance } from 'node:perf_hooks'
+
+/** Something that looks at the time now and then, because it has a deadline. */
+export interface Ticking {
+  /** `now`: milliseconds, monotonic. It may unwatch itself here; what it throws is our mistake. */
+  tick(now: number): void
+}
+
+/**
+ * One coarse clock for the process. What has a deadline registers here and is asked every 100 ms,
+ * so no request and no connection needs a timer object of its own. A deadline counted from `now`
+ * falls up to one tick early, and is noticed up to one tick late.
+ */
+export class CoarseClock {
+  /** Milliseconds, monotonic (not the time of day), as of the last tick. */
+  now = performance.now()
+  readonly #watched = new Set<Ticking>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(tickMs = 100) {
+    this.#timer = setInterval(() => this.tick(), tickMs)
+    this.#timer.unref()
+  }
+
+  /** How many things are watched. */
+  get size(): number {
+    return this.#watched.size
+  }
+
+  watch(thing: Ticking): void {
+    this.#watched.add(thing)
+  }
+
+  unwatch(thing: Ticking): void {
+    this.#watched.delete(thing)
+  }
+
+  /** Looks at the time and asks everything that is watched. The interval calls it. */
+  tick(): void {
+    this.now = performance.now()
+    for (const thing of this.#watched) thing.tick(this.now)
+  }
+
+  /** No tick comes after this. */
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#watched.clear()
+  }
+}

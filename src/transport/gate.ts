@@ -1,0 +1,88 @@
+import type { TLSSocket } from 'node:tls'
+import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
+
+/** What Node tells about a peer after the handshake. */
+export interface PeerFacts {
+  /** `socket.authorized`: OpenSSL verified the chain. */
+  readonly authorized: boolean
+  /** The code in `socket.authorizationError` (`CERT_HAS_EXPIRED`), where there is one. */
+  readonly error: string | undefined
+  /**
+   * DER, leaf first, as far as Node shows it; may end with the root. Empty: no certificate.
+   * These are issuers by name, from what the peer sent and from the bundle, not the path that
+   * OpenSSL verified: signatures are for the judge to check.
+   */
+  readonly chain: readonly Uint8Array[]
+  /** What the peer is: `client` on our listeners, `server` where we dialled. */
+  readonly role: 'client' | 'server'
+}
+
+/** Says who a peer is, or why it is refused. What it throws is a refusal too. */
+export type Judge<I> = (facts: PeerFacts) => I | Refusal
+
+/** A peer that passed the gate. */
+export interface Proven<I> {
+  readonly identity: I
+  readonly facts: PeerFacts
+}
+
+// Deeper than any profile allows, and an end for chains that run in a circle.
+const MAX_CHAIN = 10
+
+/**
+ * Judges the peer of a TLS connection whose handshake is over; to be called before any byte of the
+ * peer is read or any byte is sent. Never throws: whatever goes wrong is a refusal. The judge cannot
+ * let through what OpenSSL did not verify, what shows no certificate, or what was resumed.
+ */
+export function judgeSocket<I>(
+  socket: TLSSocket,
+  role: PeerFacts['role'],
+  judge: Judge<I>,
+): Proven<I> | Refusal {
+  try {
+    if (socket.isSessionReused()) return untrusted('the session was resumed, it proves nothing')
+    const facts = factsOf(socket, role)
+    const verdict: I | Refusal | null | undefined = judge(facts)
+    if (verdict === null || verdict === undefined) return untrusted('nobody could say who this is')
+    if (isRefusal(verdict)) return verdict
+    if (!facts.authorized || facts.chain.length === 0) return untrusted(facts.error ?? 'no chain')
+    return { identity: verdict, facts }
+  } catch (error) {
+    return untrusted(error instanceof Error ? error.message : 'the judge failed')
+  }
+}
+
+function factsOf(socket: TLSSocket, role: PeerFacts['role']): PeerFacts {
+  const error: unknown = socket.authorizationError
+  return {
+    authorized: socket.authorized === true,
+    error: errorText(error),
+    chain: shownChain(socket),
+    role,
+  }
+}
+
+// Not getPeerX509Certificate: it takes the leaf off OpenSSL's own list, so that on a connection that
+// we opened a second call, whoever makes it, returns the next certificate as if it were the peer's.
+function shownChain(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = []
+  let certificate = socket.getPeerCertificate(true)
+  while (chain.length < MAX_CHAIN && certificate?.raw !== undefined) {
+    chain.push(certificate.raw)
+    const issuer = certificate.issuerCertificate
+    if (issuer === certificate) break
+    certificate = issuer
+  }
+  return chain
+}
+
+// Documented as an Error; in fact a string on servers, and either on connections that we opened.
+function errorText(error: unknown): string | undefined {
+  if (error === null || error === undefined) return undefined
+  if (typeof error === 'object' && 'code' in error) return String(error.code)
+  return error instanceof Error ? error.message : String(error)
+}
+
+function untrusted(because: string): Refusal {
+  return refuse('untrusted-certificate', `the peer was not let in: ${because}`)
+}

@@ -1,0 +1,117 @@
+import type { Server, Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { errorCode } from '../fault.ts'
+import { type Address, formatAddress } from './address.ts'
+import { bind } from './bind.ts'
+import type { CoarseClock, Ticking } from './clock.ts'
+
+/** What a listener tells about connections that never got as far as being served. */
+export interface ListenEvents {
+  /** Closed at once: `limits.connections` were open. */
+  dropped?(): void
+  /** Accepting failed with this code (`EMFILE`); it is tried again after a pause. */
+  acceptFailed?(code: string): void
+}
+
+/** What every listener has. */
+export interface Listener {
+  /** `host:port` as bound, IPv6 in brackets, or the path of the Unix socket. */
+  readonly address: string
+  /** Connections accepted and not yet closed, handshakes under way and refused ones included. */
+  readonly open: number
+  /**
+   * Takes what already waits to be accepted, then stops accepting. Resolves when the last
+   * connection is gone: ending them is for whoever serves them.
+   */
+  close(): Promise<void>
+}
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 1000
+// Turns of the event loop in which the queue may be emptied before the door shuts all the same.
+const CLOSING_TURNS = 1000
+
+/** Options of `net.Server` that are the same for every listener. */
+export const SERVER_OPTIONS = {
+  // A client may end its side after the request and still wait for the answer.
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+  highWaterMark: 65_536,
+} as const
+
+/** A server's life: bound, counted, backing off when accepting fails, closed. */
+export class Listening implements Listener, Ticking {
+  open = 0
+  readonly #server: Server
+  readonly #clock: CoarseClock
+  readonly #events: ListenEvents
+  #bound: Address | undefined
+  #accepted = 0
+  #pauseMs = FIRST_PAUSE_MS
+  #resumeAt = Number.POSITIVE_INFINITY
+  #closed: Promise<void> | undefined
+
+  constructor(server: Server, maxConnections: number, clock: CoarseClock, events: ListenEvents) {
+    this.#server = server
+    this.#clock = clock
+    this.#events = events
+    server.maxConnections = maxConnections
+    server.on('drop', () => events.dropped?.())
+    server.on('connection', (socket: Socket) => {
+      this.open++
+      this.#accepted++
+      this.#pauseMs = FIRST_PAUSE_MS
+      socket.once('close', () => {
+        this.open--
+      })
+    })
+  }
+
+  get address(): string {
+    return this.#bound === undefined ? '' : formatAddress(this.#bound)
+  }
+
+  /** Throws a Fault when the address cannot be had. */
+  async start(address: Address): Promise<void> {
+    this.#bound = await bind(this.#server, address)
+    this.#server.on('error', (error) => this.#backOff(error))
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  tick(now: number): void {
+    if (now < this.#resumeAt || this.#bound === undefined) return
+    this.#clock.unwatch(this)
+    this.#server.listen({ ...this.#bound })
+  }
+
+  // Out of file descriptors, libuv closes new connections itself through one that it keeps in reserve,
+  // and no event says so. An error comes when that reserve is lost too; the poll would then report
+  // the waiting connection for ever, so the listening socket is closed for a moment.
+  #backOff(error: Error): void {
+    this.#events.acceptFailed?.(errorCode(error) ?? 'unknown')
+    if (this.#closed !== undefined) return
+    this.#server.close()
+    this.#resumeAt = this.#clock.now + this.#pauseMs
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+    this.#clock.watch(this)
+  }
+
+  async #close(): Promise<void> {
+    this.#clock.unwatch(this)
+    // Closing resets what waits in the kernel's queue, with requests that were sent in good faith.
+    for (let turn = 0, before = -1; turn < CLOSING_TURNS && before !== this.#accepted; turn++) {
+      before = this.#accepted
+      await nextTurn()
+      await nextTurn()
+    }
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
+  }
+}

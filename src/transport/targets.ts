@@ -1,0 +1,90 @@
+import { lookup } from 'node:dns'
+import { isIP } from 'node:net'
+import { errorCode } from '../fault.ts'
+import { type Address, formatAddress } from './address.ts'
+
+/** One address that can be connected to without asking anybody. */
+export interface Target {
+  readonly address: Address
+  /** `10.1.2.3:8443`, for messages and as key. */
+  readonly key: string
+  /** The name that was resolved: what goes into SNI. Undefined for IP addresses and Unix sockets. */
+  readonly name: string | undefined
+}
+
+type Outcome = 'fits' | 'unreachable' | 'wrong'
+
+const RANK: Readonly<Record<Outcome, number>> = { fits: 0, unreachable: 1, wrong: 2 }
+// Addresses that come and go with their pods are forgotten all at once.
+const MOST_REMEMBERED = 256
+
+/** Resolves addresses, and puts those first that served last time. */
+export class Targets {
+  readonly #addresses: readonly Address[]
+  readonly #outcomes = new Map<string, Outcome>()
+  #turn = 0
+
+  constructor(addresses: readonly Address[]) {
+    if (addresses.length === 0) throw new Error('nothing to dial: there is no address')
+    this.#addresses = addresses
+  }
+
+  /**
+   * Every address of every name, in the order in which they are to be tried; names that do not
+   * resolve are told in `failures`. May call back before it returns.
+   */
+  resolve(done: (targets: readonly Target[], failures: readonly string[]) => void): void {
+    const found: (readonly Target[])[] = []
+    const failures: string[] = []
+    let open = this.#addresses.length
+    const turn = this.#turn++
+    for (const [index, address] of this.#addresses.entries()) {
+      resolveOne(address, (targets, failure) => {
+        found[index] = rotate(targets, turn)
+        if (failure !== null) failures.push(failure)
+        open--
+        if (open === 0) done(this.#inOrder(found.flat()), failures)
+      })
+    }
+  }
+
+  /** What came of trying this target. */
+  remember({ key }: Target, outcome: Outcome): void {
+    if (this.#outcomes.size >= MOST_REMEMBERED) this.#outcomes.clear()
+    this.#outcomes.set(key, outcome)
+  }
+
+  #inOrder(targets: Target[]): Target[] {
+    const rank = ({ key }: Target) => RANK[this.#outcomes.get(key) ?? 'fits']
+    return targets.sort((a, b) => rank(a) - rank(b))
+  }
+}
+
+/** getaddrinfo sorts, so without this all connections would go to the first of several pods. */
+function rotate(targets: readonly Target[], turn: number): readonly Target[] {
+  if (targets.length < 2) return targets
+  const first = turn % targets.length
+  return [...targets.slice(first), ...targets.slice(0, first)]
+}
+
+function resolveOne(
+  address: Address,
+  done: (targets: readonly Target[], failure: string | null) => void,
+): void {
+  if ('path' in address || isIP(address.host) !== 0) {
+    done([{ address, key: formatAddress(address), name: undefined }], null)
+    return
+  }
+  const { host: name, port } = address
+  lookup(name, { all: true }, (error, found) => {
+    if (error !== null) {
+      done([], `${name} does not resolve (${errorCode(error) ?? error.message})`)
+      return
+    }
+    const targets = found.map(({ address: host }) => {
+      const resolved = { host, port }
+      return { address: resolved, key: formatAddress(resolved), name }
+    })
+    done(targets, null)
+  })
+}

@@ -1,0 +1,104 @@
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
+import { CoarseClock } from '../../src/transport/clock.ts'
+import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
+import { type ListenTlsOptions, listenTls, type TlsListener } from '../../src/transport/listen.ts'
+import { type LivePeer, LiveSet } from '../../src/transport/live-set.ts'
+
+export const LIMITS = { connections: 64, connectionsPerPeer: 32, handshakeMs: 5000 }
+
+const URI = /URI:spiffe:\/\/folio\.test\/module\/([a-z0-9.-]+)(?:,|$)/
+
+/** A judge for tests: the id in the URI SAN of whatever OpenSSL verified. */
+export const judgeById: Judge<string> = ({ authorized, error, chain }: PeerFacts) => {
+  const [leaf] = chain
+  if (leaf === undefined) return refuse('no-certificate', 'none')
+  if (!authorized) return refuse('untrusted-certificate', error ?? 'unknown')
+  const san = new X509Certificate(leaf).subjectAltName ?? ''
+  return URI.exec(san)?.[1] ?? refuse('bad-identity', san)
+}
+
+/** A set that counts by id and records nothing. */
+export function liveById(): LiveSet<string, null> {
+  return new LiveSet<string, null>({ peerKey: (id) => id, record: () => null })
+}
+
+/** Refuses everybody but one. */
+export function only(id: string): (identity: string) => Refusal | null {
+  return (identity) => (identity === id ? null : refuse('wrong-peer', `${identity} is not ${id}`))
+}
+
+/** A listener that serves `id`: what it got from its peers, and everything that it told. */
+export interface Door {
+  readonly listener: TlsListener
+  readonly clock: CoarseClock
+  readonly live: LiveSet<string, null>
+  readonly port: number
+  readonly peers: LivePeer<string, null>[]
+  /** Every byte that peers behind the gate sent. */
+  readonly received: Buffer[]
+  readonly events: string[]
+  close(): Promise<void>
+}
+
+/** Opens a door whose peers are answered with `hello ID`, and then what they send comes back. */
+export async function openDoor(
+  options: Pick<ListenTlsOptions<string, null>, 'material'> &
+    Partial<ListenTlsOptions<string, null>>,
+): Promise<Door> {
+  const clock = new CoarseClock(10)
+  const live = liveById()
+  const peers: LivePeer<string, null>[] = []
+  const received: Buffer[] = []
+  const events: string[] = []
+  const listener = await listenTls(
+    {
+      address: { host: '127.0.0.1', port: 0 },
+      limits: LIMITS,
+      clock,
+      live,
+      judge: judgeById,
+      events: {
+        dropped: () => events.push('dropped'),
+        acceptFailed: (code) => events.push(`accept ${code}`),
+        handshakeFailed: (code) => events.push(`handshake ${code}`),
+        turnedAway: ({ refusal }) => events.push(`refused ${refusal.reason}`),
+      },
+      ...options,
+    },
+    (peer) => {
+      const { socket, identity } = peer
+      peers.push(peer)
+      socket.on('error', () => {})
+      socket.on('data', (bytes: Buffer) => {
+        received.push(bytes)
+        socket.write(bytes)
+      })
+      socket.on('end', () => socket.end())
+      socket.write(`hello ${identity}\n`)
+    },
+  )
+  const close = async () => {
+    const closed = listener.close()
+    live.forEach(({ socket }) => {
+      socket.destroy()
+    })
+    await closed
+    clock.stop()
+  }
+  const port = Number(listener.address.split(':').at(-1))
+  return { listener, clock, live, port, peers, received, events, close }
+}
+
+/** Everything that comes until the socket closes; an error of the socket is only an end. */
+export async function readAll(socket: Socket): Promise<string> {
+  let text = ''
+  socket.on('error', () => {})
+  socket.on('data', (bytes) => {
+    text += String(bytes)
+  })
+  if (!socket.closed) await once(socket, 'close')
+  return text
+}
