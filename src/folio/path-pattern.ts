@@ -1,0 +1,208 @@
+/** `{name}`: one or more bytes up to the next `/`, greedy. */
+export const PARAM = 1
+/** `*`: any bytes, none and slashes included. */
+export const STAR = 2
+
+/** A piece of a pattern: literal bytes, PARAM or STAR. */
+export type Part = Uint8Array | typeof PARAM | typeof STAR
+
+/** A `pathPattern`, taken apart once. */
+export interface PathPattern {
+  readonly text: string
+  readonly parts: readonly Part[]
+  /**
+   * Length in bytes of the key of the bucket it stands in (okapi-core ModuleCache.getPatternPrefix):
+   * the whole pattern where nothing varies, else up to the last `/` before the first `{` or `*`.
+   * 0: Okapi's lookup never finds it.
+   */
+  readonly bucketBytes: number
+}
+
+/** Counts the bytes a match looked at, so that a test can bound them. */
+export interface Meter {
+  visited: number
+}
+
+// okapi-core RoutingEntry.INVALID_PATH_CHARS; braces only as `{name}`.
+const INVALID = '\\%+{}()[].;:=?@#^$"\' '
+const SLASH = 0x2f
+
+/** Reads a pattern; a text says why Okapi would refuse it (RoutingEntry.setPathPattern). */
+export function parsePathPattern(text: string): PathPattern | string {
+  const parts: Part[] = []
+  let bucketBytes = -1
+  let literal = ''
+  let before = ''
+  const flush = () => {
+    if (literal !== '') parts.push(Buffer.from(literal))
+    literal = ''
+  }
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]!
+    if (char !== '{' && char !== '*') {
+      if (INVALID.includes(char)) return `the character ${char} must not stand in a pathPattern`
+      literal += char
+      before += char
+      continue
+    }
+    if (bucketBytes < 0)
+      bucketBytes = Buffer.byteLength(before.slice(0, before.lastIndexOf('/') + 1))
+    flush()
+    parts.push(char === '{' ? PARAM : STAR)
+    if (char === '{') {
+      const close = text.indexOf('}', i)
+      const wrong = nameFault(close < 0 ? text.slice(i + 1) : text.slice(i + 1, close), close)
+      if (wrong !== undefined) return wrong
+      i = close
+    }
+  }
+  flush()
+  return { text, parts, bucketBytes: bucketBytes < 0 ? Buffer.byteLength(text) : bucketBytes }
+}
+
+/** The legacy `path`: a prefix of everything that begins with it, in the bucket `/`. */
+export function legacyPath(path: string): PathPattern {
+  return { text: `${path}*`, parts: [Buffer.from(path), STAR], bucketBytes: 1 }
+}
+
+/** `rewritePath`: text that Okapi puts before the path of the request. */
+export function withPrefix(prefix: string, pattern: PathPattern): PathPattern {
+  return {
+    text: prefix + pattern.text,
+    parts: [Buffer.from(prefix), ...pattern.parts],
+    bucketBytes: pattern.bucketBytes === 0 ? 0 : pattern.bucketBytes + Buffer.byteLength(prefix),
+  }
+}
+
+/** Exactly this text, whatever is in it. */
+export function literalPath(text: string): PathPattern {
+  return { text, parts: [Buffer.from(text)], bucketBytes: Buffer.byteLength(text) }
+}
+
+/**
+ * Does the pattern match the raw bytes as a whole, as RoutingEntry.fastMatch does? Nothing is decoded
+ * or folded. Takes time linear in the bytes, and for `*` in front of more than a literal linear in
+ * bytes times pattern.
+ */
+export function matchPattern(
+  parts: readonly Part[],
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  meter: Meter,
+): boolean {
+  let at = start
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]!
+    if (part === STAR) return matchAfterStar(parts.slice(i + 1), bytes, at, end, meter)
+    if (part === PARAM) {
+      const slash = endOfSegment(bytes, at, end)
+      meter.visited += slash - at
+      if (slash === at) return false
+      at = slash
+    } else {
+      meter.visited += part.length
+      if (!startsWith(part, bytes, at, end)) return false
+      at += part.length
+    }
+  }
+  return at === end
+}
+
+/** The position of the next `/`, or `end`. */
+export function endOfSegment(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  while (at < end && bytes[at] !== SLASH) at++
+  return at
+}
+
+/** Do the bytes from `at` begin with `literal`, before `end`? */
+export function startsWith(
+  literal: Uint8Array,
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+): boolean {
+  if (literal.length > end - at) return false
+  for (let i = 0; i < literal.length; i++) {
+    if (bytes[at + i] !== literal[i]) return false
+  }
+  return true
+}
+
+/** What follows a `*`: nothing, a literal end, or anything else by a set of states. */
+export function matchAfterStar(
+  rest: readonly Part[],
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  meter: Meter,
+): boolean {
+  const [only] = rest
+  if (only === undefined) return true
+  if (rest.length === 1 && typeof only !== 'number') {
+    meter.visited += only.length
+    return end - only.length >= start && startsWith(only, bytes, end - only.length, end)
+  }
+  return simulate(units([STAR, ...rest]), bytes, start, end, meter)
+}
+
+const FIRST_OF_PARAM = 256
+const REST_OF_PARAM = 257
+const ANY = 258
+
+/** One unit for each literal byte, two for a parameter, one for `*`. */
+function units(parts: readonly Part[]): number[] {
+  return parts.flatMap((part) =>
+    part === STAR ? [ANY] : part === PARAM ? [FIRST_OF_PARAM, REST_OF_PARAM] : [...part],
+  )
+}
+
+/**
+ * All ways of matching at once: bytes times units at most, where trying one after the other could
+ * take exponential time. A state is the unit to match next; a parameter ends only before a `/`.
+ */
+function simulate(
+  pattern: readonly number[],
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  meter: Meter,
+): boolean {
+  let now = new Uint8Array(pattern.length + 1)
+  let next = new Uint8Array(pattern.length + 1)
+  now[0] = 1
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!
+    for (let state = 0; state < pattern.length; state++) {
+      if (now[state] === 0) continue
+      meter.visited++
+      const unit = pattern[state]!
+      if (unit === ANY) {
+        next[state] = 1
+        now[state + 1] = 1
+      } else if (unit === REST_OF_PARAM) {
+        if (byte === SLASH) now[state + 1] = 1
+        else next[state] = 1
+      } else if (unit === FIRST_OF_PARAM ? byte !== SLASH : byte === unit) {
+        next[state + 1] = 1
+      }
+    }
+    const done = now
+    now = next
+    next = done.fill(0)
+  }
+  for (let state = 0; state < pattern.length; state++) {
+    if (now[state] === 1 && pattern[state]! >= REST_OF_PARAM) now[state + 1] = 1
+  }
+  return now[pattern.length] === 1
+}
+
+function nameFault(name: string, close: number): string | undefined {
+  for (const char of name) {
+    if (char === '/' || INVALID.includes(char)) {
+      return `the character ${char} must not stand inside {} of a pathPattern`
+    }
+  }
+  return close < 0 ? 'a { of the pathPattern is not closed' : undefined
+}

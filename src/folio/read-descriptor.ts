@@ -1,0 +1,183 @@
+import type {
+  InterfaceDescriptor,
+  InterfaceRequirement,
+  InterfaceType,
+  ModuleDescriptor,
+  RoutingEntry,
+} from './descriptor.ts'
+import { isInterfaceVersion } from './interface-version.ts'
+import { METHODS } from './methods.ts'
+import { type ModuleId, parseModuleId } from './module-id.ts'
+import { parsePathPattern } from './path-pattern.ts'
+
+/** Something wrong or odd in a document. */
+export interface Finding {
+  readonly severity: 'error' | 'warning'
+  readonly message: string
+  /** RFC 6901. */
+  readonly pointer: string
+}
+
+const TYPES: Readonly<Record<string, InterfaceType>> = {
+  proxy: 'proxy',
+  multiple: 'multiple',
+  system: 'system',
+  internal: 'internal',
+}
+const PHASES = ['auth', 'pre', 'post']
+// RoutingEntry.setType; `redirect` is left out because it hides the route that is meant.
+const ENTRY_TYPES = `request-response request-only headers system internal request-response-1.0
+  request-log`.split(/\s+/)
+const SPIFFE_PATH = /^[a-zA-Z0-9._-]+$/
+
+/**
+ * Reads a parsed JSON value as a ModuleDescriptor. Unknown fields are ignored, wrong types are
+ * errors; the descriptor is undefined when there is any error.
+ */
+export function readDescriptor(value: unknown): {
+  descriptor: ModuleDescriptor | undefined
+  findings: readonly Finding[]
+} {
+  const reader = new Reader()
+  const descriptor = reader.descriptor(value)
+  const failed = reader.findings.some(({ severity }) => severity === 'error')
+  return { descriptor: failed ? undefined : descriptor, findings: reader.findings }
+}
+
+class Reader {
+  readonly findings: Finding[] = []
+
+  descriptor(value: unknown): ModuleDescriptor | undefined {
+    if (!isObject(value)) return this.#error('', 'a ModuleDescriptor is a JSON object')
+    const id = this.#moduleId(value['id'])
+    const requirement = (entry: unknown, pointer: string) => this.#requirement(entry, pointer)
+    const filters = this.#list(value['filters'], '/filters', (entry, pointer) =>
+      this.#entry(entry, pointer),
+    )
+    const provides = this.#list(value['provides'], '/provides', (entry, pointer) =>
+      this.#interface(entry, pointer),
+    )
+    const requires = this.#list(value['requires'], '/requires', requirement)
+    const optional = this.#list(value['optional'], '/optional', requirement)
+    return id && { id, provides, requires, optional, filters }
+  }
+
+  #moduleId(value: unknown): ModuleId | undefined {
+    if (typeof value !== 'string') return this.#error('/id', 'id must be a string')
+    const id = parseModuleId(value)
+    if (id === undefined) {
+      return this.#error('/id', `${value} is no module id such as mod-users-19.7.0`)
+    }
+    if (!SPIFFE_PATH.test(value)) {
+      this.#warn('/id', `no certificate can name ${value}: only letters, digits, . _ and - fit`)
+    }
+    return id
+  }
+
+  #interface(value: unknown, pointer: string): InterfaceDescriptor | undefined {
+    const named = this.#requirement(value, pointer)
+    if (named === undefined || !isObject(value)) return undefined
+    const given = this.#string(value['interfaceType'], `${pointer}/interfaceType`)
+    const type = given === undefined ? 'proxy' : (TYPES[given] ?? 'unknown')
+    if (type === 'unknown') {
+      this.#warn(`${pointer}/interfaceType`, `Okapi knows no interfaceType ${given}: not routed`)
+    }
+    const handlers = this.#list(value['handlers'], `${pointer}/handlers`, (entry, at) =>
+      this.#entry(entry, at),
+    )
+    return { ...named, type, handlers }
+  }
+
+  #requirement(value: unknown, pointer: string): InterfaceRequirement | undefined {
+    if (!isObject(value)) return this.#error(pointer, 'must be an object with id and version')
+    const { id, version } = value
+    if (typeof id !== 'string' || id === '') {
+      return this.#error(`${pointer}/id`, 'id must be a string that is not empty')
+    }
+    if (typeof version !== 'string' || !isInterfaceVersion(version)) {
+      return this.#error(`${pointer}/version`, `version of ${id} must be a text such as "16.5"`)
+    }
+    return { id, version, pointer }
+  }
+
+  #entry(value: unknown, pointer: string): RoutingEntry | undefined {
+    if (!isObject(value)) return this.#error(pointer, 'a routing entry is a JSON object')
+    const text = (key: string) => this.#string(value[key], `${pointer}/${key}`)
+    const phase = text('phase')
+    if (phase !== undefined && !PHASES.includes(phase)) {
+      this.#error(`${pointer}/phase`, `phase must be one of ${PHASES.join(', ')}, not ${phase}`)
+    }
+    const type = text('type')
+    if (type !== undefined && !ENTRY_TYPES.includes(type)) {
+      this.#error(`${pointer}/type`, `routing entries of type ${type} are not served`)
+    }
+    const delegateCORS = value['delegateCORS'] ?? false
+    if (typeof delegateCORS !== 'boolean') {
+      this.#error(`${pointer}/delegateCORS`, 'delegateCORS must be true or false')
+    }
+    return {
+      methods: this.#methods(value['methods'], `${pointer}/methods`),
+      ...this.#paths(text('pathPattern'), text('path'), pointer),
+      rewritePath: text('rewritePath'),
+      phase,
+      delegateCORS: delegateCORS === true,
+      modulePermissions: this.#strings(value['modulePermissions'], `${pointer}/modulePermissions`),
+      pointer,
+    }
+  }
+
+  #paths(pathPattern: string | undefined, path: string | undefined, pointer: string) {
+    if (pathPattern !== undefined) {
+      const parsed = parsePathPattern(pathPattern)
+      if (typeof parsed === 'string') this.#error(`${pointer}/pathPattern`, parsed)
+    }
+    if (!pathPattern && !path) this.#error(pointer, 'a routing entry needs a pathPattern')
+    if (path && pathPattern === undefined) {
+      this.#warn(`${pointer}/path`, `path ${path} also matches ${path}-and-more: use pathPattern`)
+    }
+    return { pathPattern, path: path === '' ? undefined : path }
+  }
+
+  #methods(value: unknown, pointer: string): readonly string[] | undefined {
+    if (value === undefined || value === null) return undefined
+    const methods = this.#strings(value, pointer)
+    for (const method of methods) {
+      if (method !== '*' && !METHODS.includes(method)) {
+        this.#error(pointer, `${method} is no method that Okapi knows, in upper case`)
+      }
+    }
+    return methods
+  }
+
+  #strings(value: unknown, pointer: string): string[] {
+    return this.#list(value, pointer, (entry, at) =>
+      typeof entry === 'string' ? entry : this.#error(at, 'must be a string'),
+    )
+  }
+
+  #string(value: unknown, pointer: string): string | undefined {
+    if (value === undefined || value === null) return undefined
+    return typeof value === 'string' ? value : this.#error(pointer, 'must be a string')
+  }
+
+  #list<T>(value: unknown, pointer: string, read: (entry: unknown, at: string) => T | undefined) {
+    if (value === undefined || value === null) return []
+    if (!Array.isArray(value)) {
+      this.#error(pointer, 'must be a list')
+      return []
+    }
+    return value.flatMap((entry: unknown, i) => read(entry, `${pointer}/${i}`) ?? [])
+  }
+
+  #error(pointer: string, message: string): undefined {
+    this.findings.push({ severity: 'error', message, pointer })
+  }
+
+  #warn(pointer: string, message: string): void {
+    this.findings.push({ severity: 'warning', message, pointer })
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

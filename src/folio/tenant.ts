@@ -1,0 +1,29 @@
+import { endOfSegment, startsWith } from './path-pattern.ts'
+
+/** The tenant that Okapi takes when a request names none: it administrates all others. */
+export const SUPERTENANT = 'supertenant'
+
+const INVOKE = Buffer.from('/_/invoke/tenant/')
+
+/** The parts of `/_/invoke/tenant/{t}/REST`, as positions in the bytes. */
+export interface Invocation {
+  readonly tenant: string
+  /** Where REST begins, at its `/`. */
+  readonly rest: number
+}
+
+/**
+ * Reads the raw path of `/_/invoke/tenant/{t}/REST`, which Okapi serves as REST for tenant t
+ * (okapi-core ProxyService.redirectProxy). Undefined for any other path.
+ */
+export function readInvocation(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): Invocation | undefined {
+  if (!startsWith(INVOKE, bytes, start, end)) return undefined
+  const from = start + INVOKE.length
+  const rest = endOfSegment(bytes, from, end)
+  if (rest === from || rest === end) return undefined
+  return { tenant: Buffer.from(bytes.subarray(from, rest)).toString('latin1'), rest }
+}

@@ -1,0 +1,32 @@
+/**
+ * Who asks, as proven by the connection it came over. `none`: a peer without any identity. Every
+ * identity that the certificate's judge returns is structurally one of these.
+ */
+export type Caller =
+  | { readonly kind: 'module'; readonly id: string }
+  | { readonly kind: 'operator'; readonly name: string }
+  | { readonly kind: 'client'; readonly name: string }
+  | { readonly kind: 'public' }
+  | { readonly kind: 'none' }
+
+/** The caller as logs, grants and the command line spell it: `mod-users-19.7.0`, `operator/anna`. */
+export function callerName(caller: Caller): string {
+  switch (caller.kind) {
+    case 'module':
+      return caller.id
+    case 'operator':
+    case 'client':
+      return `${caller.kind}/${caller.name}`
+    default:
+      return caller.kind
+  }
+}
+
+/** Reads what `callerName` writes; a text that is nothing else is a module id, known or not. */
+export function parseCaller(text: string): Caller {
+  if (text === 'public' || text === 'none') return { kind: text }
+  const slash = text.indexOf('/')
+  const kind = text.slice(0, Math.max(slash, 0))
+  if (kind === 'operator' || kind === 'client') return { kind, name: text.slice(slash + 1) }
+  return { kind: 'module', id: text }
+}

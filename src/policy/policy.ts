@@ -1,0 +1,43 @@
+import type { Caller } from './caller.ts'
+import type { Decision } from './decision.ts'
+import type { ModuleTraits } from './traits.ts'
+
+/** The compiled allow-list: immutable, asked by every listener, replaced as a whole. */
+export interface Policy {
+  /** Of everything that decides: descriptors, grants, mode and the rest; hexadecimal. */
+  readonly hash: string
+  readonly mode: 'enforce' | 'report'
+  /**
+   * Resolved once per connection: who asks, and whose ingress decides. `at` is `okapi`, the full id
+   * of an Okapi, or the full id of a module.
+   */
+  bind(caller: Caller, at: string): Judge
+  /** What header rules need to know; undefined when no descriptor of that id is known. */
+  traits(moduleId: string): ModuleTraits | undefined
+}
+
+/** The policy as one caller meets it at one ingress. */
+export interface Judge {
+  /**
+   * May this call pass? Never throws, changes nothing that a caller can see, and for an allowed call
+   * that was asked before allocates nothing.
+   *
+   * `method` is upper-case as in the request line. `bytes` from `start` to `end` is the raw path, up
+   * to the first `?`, and has passed the strict target guard. `tenant` is what Okapi will take
+   * (undefined: not to be judged; on `/_/invoke/tenant/{t}/` it is read from the path instead).
+   * `moduleId` is the value of X-Okapi-Module-Id.
+   */
+  decide(
+    method: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    tenant: string | undefined,
+    moduleId: string | undefined,
+  ): Decision
+  /**
+   * What the operator lets pass in this path although the strict target guard objects, such as
+   * `['%2f', ';']`; lower-case. Asked only after the guard objected.
+   */
+  pathExceptions(bytes: Uint8Array, start: number, end: number): readonly string[]
+}
