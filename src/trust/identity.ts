@@ -1,6 +1,6 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Certificate } from './certificate.ts'
-import { readSpiffeId, splitModuleId } from './spiffe-id.ts'
+import { moduleParts, readSpiffeId } from './spiffe-id.ts'
 
 /** A module, proven by its certificate. Structurally one of policy's callers. */
 export interface ModuleIdentity {
@@ -64,7 +64,7 @@ export function identityOfUri(uri: string, context: NamingContext): Identity | R
 
 function foreignIdentity(uri: string, id: string): Identity | Refusal {
   const trustDomain = /^spiffe:\/\/([a-z0-9._-]+)\//.exec(uri)?.[1]
-  const parts = splitModuleId(id)
+  const parts = moduleParts(id)
   if (trustDomain === undefined || parts === undefined) {
     return refuse('bad-identity', `the table of foreign SPIFFE ids maps ${uri} to no module id`)
   }

@@ -1,3 +1,5 @@
+import { parseModuleId } from '../folio/module-id.ts'
+
 /** A SPIFFE id of our own scheme, read but not yet compared with anything. */
 export type SpiffeId =
   | {
@@ -31,7 +33,7 @@ export function readSpiffeId(uri: string): SpiffeId | undefined {
   const { trustDomain, kind, name } = groups ?? {}
   if (trustDomain === undefined || name === undefined || isDots(name)) return undefined
   if (kind === 'operator' || kind === 'client') return { kind, trustDomain, name }
-  const parts = splitModuleId(name)
+  const parts = moduleParts(name)
   return parts && { kind: 'module', trustDomain, id: name, ...parts }
 }
 
@@ -45,8 +47,8 @@ function isDots(name: string): boolean {
   return name === '.' || name === '..'
 }
 
-/** Okapi's ModuleId.java: the product ends before the first `-` that a digit follows. */
-export function splitModuleId(id: string): { product: string; version: string } | undefined {
-  const at = id.search(/-\d/)
-  return at < 1 ? undefined : { product: id.slice(0, at), version: id.slice(at + 1) }
+/** Product and version of a full id, as Okapi splits it; undefined where Okapi would refuse it. */
+export function moduleParts(id: string): { product: string; version: string } | undefined {
+  const parsed = parseModuleId(id)
+  return parsed && { product: parsed.product, version: id.slice(parsed.product.length + 1) }
 }

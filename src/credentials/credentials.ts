@@ -1,0 +1,173 @@
+import { Fault, type Problem, sentence } from '../fault.ts'
+import { type Changes, changesBetween } from './changes.ts'
+import { checkGeneration, contentHashOf, type Expectation, type Generation } from './generation.ts'
+import type { CredentialSource, RawMaterial } from './source.ts'
+
+/** Told once for each generation that was activated, and for each new reason why one was not. */
+export type ReloadReport =
+  | {
+      readonly result: 'ok'
+      readonly number: number
+      readonly changed: Changes
+      /** Warnings only. */
+      readonly problems: readonly Problem[]
+    }
+  | {
+      readonly result: 'failed'
+      /** The generation that stays in use. */
+      readonly number: number
+      readonly problems: readonly Problem[]
+    }
+
+/** Called after the swap, in the order of subscription; a listener switches its TLS context here. */
+export type Subscriber = (next: Generation, previous: Generation) => void
+
+/** What live credentials need. */
+export interface CredentialsOptions {
+  readonly source: CredentialSource
+  readonly expected: Omit<Expectation, 'now' | 'number'>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly onReload?: (report: ReloadReport) => void
+}
+
+/**
+ * The one live cell of key, chain, trust and revocation. It always holds a generation that was
+ * checked as a whole; whatever goes wrong on the way to the next one, the last good one stays.
+ */
+export class Credentials {
+  readonly #options: CredentialsOptions
+  readonly #subscribers = new Set<Subscriber>()
+  #current: Generation | undefined
+  #stopWatching: (() => void) | undefined
+  #stopped = false
+  /** The read that runs now, and whether another was asked for meanwhile. */
+  #running: Promise<void> | undefined
+  #again = false
+  #lastFailure: string | undefined
+
+  constructor(options: CredentialsOptions) {
+    this.#options = options
+  }
+
+  /** The generation in use. */
+  get current(): Generation {
+    if (this.#current === undefined) throw new Error('credentials are used before start()')
+    return this.#current
+  }
+
+  /** Reads the first generation and begins to watch. Throws a Fault where it is not good. */
+  async start(): Promise<Generation> {
+    const { source } = this.#options
+    // Watched before it is read, or a change in between would go unseen until the next poll.
+    let changedMeanwhile = false
+    this.#stopWatching = source.watch(() => {
+      if (this.#current === undefined) changedMeanwhile = true
+      else void this.reload()
+    })
+    try {
+      this.#activate(this.#check(await source.read(), 1))
+    } catch (error) {
+      this.stop()
+      throw error
+    }
+    if (changedMeanwhile) await this.reload()
+    return this.current
+  }
+
+  /** Ends the watching; the current generation can still be used. */
+  stop(): void {
+    this.#stopped = true
+    this.#stopWatching?.()
+    this.#stopWatching = undefined
+  }
+
+  /** Calls back after each swap. Returns the way out. */
+  subscribe(subscriber: Subscriber): () => void {
+    this.#subscribers.add(subscriber)
+    return () => this.#subscribers.delete(subscriber)
+  }
+
+  /** Reads again now; resolves when what was there at the time of the call has been judged. */
+  reload(): Promise<void> {
+    if (this.#running !== undefined) {
+      this.#again = true
+      return this.#running
+    }
+    this.#running = this.#reloadUntilQuiet().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #reloadUntilQuiet(): Promise<void> {
+    do {
+      this.#again = false
+      await this.#reloadOnce()
+    } while (this.#again && !this.#stopped)
+  }
+
+  async #reloadOnce(): Promise<void> {
+    const previous = this.current
+    let next: Generation
+    try {
+      const raw = await this.#options.source.read()
+      if (this.#stopped) return
+      if (contentHashOf(raw) === previous.contentHash) {
+        if (this.#lastFailure !== undefined) this.#tellOk(previous, previous)
+        return
+      }
+      refuseLossOfRevocation(raw, previous)
+      next = this.#check(raw, previous.number + 1)
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      this.#fail(error.problems)
+      return
+    }
+    this.#activate(next)
+  }
+
+  #check(raw: RawMaterial, number: number): Generation {
+    const { expected, now } = this.#options
+    return checkGeneration(raw, { ...expected, now: now(), number })
+  }
+
+  #activate(next: Generation): void {
+    const previous = this.#current
+    this.#current = next
+    if (previous !== undefined) {
+      for (const subscriber of [...this.#subscribers]) subscriber(next, previous)
+    }
+    this.#tellOk(previous, next)
+  }
+
+  /** Also when the files are again what they were before they were broken. */
+  #tellOk(previous: Generation | undefined, next: Generation): void {
+    this.#lastFailure = undefined
+    this.#options.onReload?.({
+      result: 'ok',
+      number: next.number,
+      changed: changesBetween(previous, next),
+      problems: next.warnings,
+    })
+  }
+
+  /** The same failure is found again at every poll; it is told once. */
+  #fail(problems: readonly Problem[]): void {
+    const text = problems.map(sentence).join('\n')
+    if (text === this.#lastFailure) return
+    this.#lastFailure = text
+    this.#options.onReload?.({ result: 'failed', number: this.current.number, problems })
+  }
+}
+
+/** A list that is gone must not silently make the revoked welcome again. */
+function refuseLossOfRevocation(raw: RawMaterial, previous: Generation): void {
+  if (raw.crl !== undefined || previous.crls.length === 0) return
+  throw new Fault({
+    severity: 'error',
+    message: 'the revocation lists are gone, the last ones stay in use',
+    where: { file: raw.ca.path },
+    hint: 'put ca.crl back; to do without revocation, restart without it',
+  })
+}

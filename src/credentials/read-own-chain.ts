@@ -1,0 +1,125 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { isRefusal } from '../refusal/refusal.ts'
+import type { TrustBundle } from '../trust/bundle.ts'
+import type { Certificate } from '../trust/certificate.ts'
+import { chainOf } from '../trust/chain.ts'
+import { type Identity, identityOf } from '../trust/identity.ts'
+import { PemError, splitPem, toPem } from '../trust/pem.ts'
+import { labelOf } from '../trust/pin.ts'
+import { leafFlaw, profileFlaw } from '../trust/profile.ts'
+import type { Expectation } from './generation.ts'
+import type { Problems } from './problems.ts'
+import { readCertificates } from './read-certificates.ts'
+import type { RawFile, RawMaterial } from './source.ts'
+
+/** Our own key and chain. */
+export interface OwnChain {
+  readonly key: KeyObject
+  /** What stands in tls.crt, leaf first. */
+  readonly presented: readonly Certificate[]
+  readonly leaf: Certificate
+  readonly identity: Identity
+  /** When the first certificate of the chain ends, milliseconds since the epoch. */
+  readonly notAfter: number
+}
+
+/** A sidecar is called and calls: its certificate is shown in both roles. */
+const ROLES = ['server', 'client'] as const
+
+const KEY_LABELS = ['PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY']
+
+/** Reads and checks our own key and chain; undefined, and problems, where they will not do. */
+export function readOwnChain(
+  raw: RawMaterial,
+  bundle: TrustBundle | undefined,
+  expected: Expectation,
+  problems: Problems,
+): OwnChain | undefined {
+  const key = readKey(raw.key, problems)
+  const presented = readCertificates(raw.cert, problems)
+  const leaf = presented?.[0]
+  if (presented === undefined || leaf === undefined) return undefined
+  if (key !== undefined) checkKeyFits(key, presented, raw, problems)
+  const identity = readIdentity(leaf, raw.cert, expected, problems)
+  if (bundle === undefined) {
+    for (const flaw of new Set(ROLES.flatMap((role) => leafFlaw(leaf, role) ?? []))) {
+      problems.error(raw.cert.path, `the certificate ${flaw}`)
+    }
+    return undefined
+  }
+  const notAfter = checkChain(presented, bundle, { raw, now: expected.now, problems })
+  if (key === undefined || identity === undefined || notAfter === undefined) return undefined
+  return { key, presented, leaf, identity, notAfter }
+}
+
+function readKey(file: RawFile, problems: Problems): KeyObject | undefined {
+  if (file.bytes.length === 0) {
+    problems.error(file.path, 'the file is empty')
+    return undefined
+  }
+  try {
+    const blocks = splitPem(file.bytes, ['EC PARAMETERS', ...KEY_LABELS])
+    const keys = blocks.filter(({ label }) => KEY_LABELS.includes(label))
+    const [only] = keys
+    if (only !== undefined && keys.length === 1) {
+      return createPrivateKey({ key: toPem(only.label, only.der), format: 'pem' })
+    }
+    problems.error(file.path, `there must be one private key in it, not ${keys.length}`)
+  } catch (error) {
+    const said = error instanceof PemError ? error.message : 'the private key in it cannot be read'
+    problems.error(file.path, said, 'it must be an unencrypted key in PEM')
+  }
+  return undefined
+}
+
+function checkKeyFits(
+  key: KeyObject,
+  presented: readonly Certificate[],
+  { key: keyFile, cert }: RawMaterial,
+  problems: Problems,
+): void {
+  const fits = ({ der }: Certificate) => new X509Certificate(der).checkPrivateKey(key)
+  const [leaf, ...others] = presented
+  if (leaf === undefined || fits(leaf)) return
+  const hint = others.some(fits)
+    ? 'the certificate of this key must stand first'
+    : 'key and certificate are of different pairs'
+  problems.error(cert.path, `the first certificate is not that of the key in ${keyFile.path}`, hint)
+}
+
+function readIdentity(
+  leaf: Certificate,
+  file: RawFile,
+  { module, trustDomain, foreign = new Map() }: Expectation,
+  problems: Problems,
+): Identity | undefined {
+  const identity = identityOf(leaf, { trustDomain, foreign })
+  if (isRefusal(identity)) {
+    problems.error(file.path, identity.because)
+    return undefined
+  }
+  if (module !== undefined && (identity.kind !== 'module' || identity.id !== module)) {
+    const message = `it is the certificate of ${labelOf(identity)}, the configuration says ${module}`
+    problems.error(file.path, message)
+    return undefined
+  }
+  return identity
+}
+
+/** Holds our own chain to what our peers will hold it to; the end of its validity, or undefined. */
+function checkChain(
+  [leaf, ...others]: readonly Certificate[],
+  bundle: TrustBundle,
+  { raw, now, problems }: { raw: RawMaterial; now: number; problems: Problems },
+): number | undefined {
+  if (leaf === undefined) return undefined
+  const chain = chainOf(leaf, others, bundle)
+  if (chain === undefined) {
+    const message = `the certificate (issuer: ${leaf.issuer.text}) does not lead to a root in ${raw.ca.path}`
+    problems.error(raw.cert.path, message, 'the intermediates belong into tls.crt, after the leaf')
+    return undefined
+  }
+  const flaws = ROLES.flatMap((role) => profileFlaw(chain, role, now)?.because ?? [])
+  for (const flaw of new Set(flaws)) problems.error(raw.cert.path, flaw)
+  return Math.min(leaf.notAfter, ...chain.issuers.map(({ notAfter }) => notAfter))
+}
