@@ -1,0 +1,143 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { errorCode, fault } from '../fault.ts'
+import type { Metrics } from './metrics.ts'
+import type { Readiness } from './readiness.ts'
+
+type Listen = { readonly host: string; readonly port: number } | { readonly path: string }
+
+/** What the admin listener tells: health and counts, nothing that a stranger could use. */
+export interface AdminSources {
+  readonly readiness: Readiness
+  readonly metrics: Metrics
+}
+
+/** A listener that serves. */
+export interface Admin {
+  /** `host:port` as it was bound, or the path of the socket. */
+  readonly address: string
+  close(): Promise<void>
+}
+
+interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+type Page = (sources: AdminSources) => Answer | Promise<Answer>
+
+const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
+  ['/live', live],
+  ['/ready', ready],
+  ['/metrics', metricsPage],
+])
+
+// Probes and scrapers are few, small and quick; everything else may as well be an attack.
+const HEAD_BYTES = 8 * 1024
+const HEAD_MS = 5_000
+const CONNECTIONS = 64
+
+/** The server of `/live`, `/ready` and `/metrics`, not listening yet. */
+export function adminServer(sources: AdminSources): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: HEAD_BYTES,
+      headersTimeout: HEAD_MS,
+      requestTimeout: HEAD_MS,
+      keepAliveTimeout: HEAD_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => {
+      serve(sources, request, response).catch(() => response.destroy())
+    },
+  )
+  server.maxConnections = CONNECTIONS
+  // Without these Node would answer `100 Continue`, and so invite the body that is never read.
+  const expected = (_: IncomingMessage, response: ServerResponse) =>
+    send(response, text(417, 'nothing is expected here'), true)
+  server.on('checkContinue', expected)
+  server.on('checkExpectation', expected)
+  return server
+}
+
+/** Listens; throws a Fault where the address cannot be had. */
+export async function startAdmin(options: AdminSources & { listen: Listen }): Promise<Admin> {
+  const { listen, ...sources } = options
+  const server = adminServer(sources)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(cannotListen(listen, error)))
+    server.listen({ ...listen }, resolve)
+  })
+  return {
+    address: bound(server),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function serve(
+  sources: AdminSources,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { method, headers, url } = request
+  if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
+    return send(response, text(400, 'no bodies here'), true)
+  }
+  const page = PAGES.get(url ?? '')
+  if (page === undefined) return send(response, text(404, 'not found'))
+  if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD')
+    return send(response, text(405, 'GET and HEAD only'))
+  }
+  send(response, await page(sources))
+}
+
+function live(): Answer {
+  return json(200, { live: true })
+}
+
+function ready({ readiness }: AdminSources): Answer {
+  const { ready, draining, awaiting } = readiness
+  return ready ? json(200, { ready }) : json(503, { ready, draining, waitsFor: awaiting })
+}
+
+async function metricsPage({ metrics }: AdminSources): Promise<Answer> {
+  return { status: 200, type: metrics.contentType, body: await metrics.text() }
+}
+
+function json(status: number, value: unknown): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` }
+}
+
+function text(status: number, words: string): Answer {
+  return { status, type: 'text/plain; charset=utf-8', body: `${words}\n` }
+}
+
+function send(response: ServerResponse, { status, type, body }: Answer, last = false): void {
+  response.setHeader('content-type', type)
+  response.setHeader('content-length', Buffer.byteLength(body))
+  response.setHeader('cache-control', 'no-store')
+  response.setHeader('x-content-type-options', 'nosniff')
+  // What follows on this connection may be a body: it must never be read as another request.
+  if (last) response.setHeader('connection', 'close')
+  response.writeHead(status)
+  response.end(body)
+}
+
+function bound(server: Server): string {
+  const address = server.address()
+  if (address === null || typeof address === 'string') return address ?? ''
+  return `${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`
+}
+
+function cannotListen(listen: Listen, error: Error): Error {
+  const code = errorCode(error)
+  if (code === undefined) return error
+  const where = 'path' in listen ? listen.path : `${listen.host} port ${listen.port}`
+  const hint = 'choose another address with admin.listen'
+  return fault(`cannot listen on ${where} (${code})`, { hint })
+}

@@ -1,0 +1,48 @@
+import { ALL_REASONS, REASONS, type Reason } from '../refusal/reasons.ts'
+
+/**
+ * Every label of every metric comes from one of these closed lists; an index into a list is a row
+ * of a counter. What a caller sends is never a label.
+ */
+
+/** The listeners: which door an exchange came in by. */
+export const DIRECTIONS = ['ingress', 'egress', 'modules', 'public', 'admin'] as const
+export type Direction = (typeof DIRECTIONS)[number]
+
+/** Classes of status codes; `none`: the caller went away before there was one. */
+export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
+
+/** A reason of the table's phase `handshake`, or what TLS itself could not do. */
+export type HandshakeFailure = Reason | 'protocol' | 'timeout'
+
+export const HANDSHAKE_FAILURES: readonly HandshakeFailure[] = [
+  ...ALL_REASONS.filter((reason) => REASONS[reason].phase === 'handshake'),
+  'wrong-peer',
+  'protocol',
+  'timeout',
+]
+
+/** The keys of `limits` in the configuration that something can run into. */
+export const LIMITS = [
+  'requestLineBytes',
+  'headerBytes',
+  'headerCount',
+  'handshakeMs',
+  'headMs',
+  'bodyIdleMs',
+  'idleMs',
+  'connectMs',
+  'connectWaitMs',
+  'responseHeadMs',
+  'connections',
+  'connectionsPerPeer',
+  'exchanges',
+  'exchangesPerCallee',
+  'bufferedBytesPerExchange',
+  'drainTimeoutMs',
+  'connectionMaxAgeMs',
+] as const
+export type Limit = (typeof LIMITS)[number]
+
+export const RELOADS = ['ok', 'failed'] as const
+export type Reload = (typeof RELOADS)[number]

@@ -1,0 +1,187 @@
+import { Gauge, Registry } from 'prom-client'
+import { ALL_REASONS, type Reason } from '../refusal/reasons.ts'
+import { Counts, Table } from './counters.ts'
+import { Durations } from './durations.ts'
+import {
+  DIRECTIONS,
+  type Direction,
+  HANDSHAKE_FAILURES,
+  type HandshakeFailure,
+  LIMITS,
+  type Limit,
+  RELOADS,
+  type Reload,
+  STATUS_CLASSES,
+} from './labels.ts'
+
+/** What is read at scrape from whoever knows it. */
+const GAUGES = {
+  sidecar_credentials_generation: 'The generation of credentials in use',
+  sidecar_buffered_bytes: 'Bytes of bodies held back because the other side is slower',
+  sidecar_exchanges_open: 'Exchanges that are under way',
+  sidecar_plain_beyond_loopback: '1 where allowPlainBeyondLoopback is set',
+} as const
+export type GaugeName = keyof typeof GAUGES
+
+/** Whose certificate: the sidecar's own, or the one that `public` shows to browsers. */
+export type CertificateUse = 'module' | 'public'
+
+/** The policy in force. */
+export interface PolicyInfo {
+  readonly hash: string
+  readonly mode: 'enforce' | 'report'
+}
+
+/**
+ * Everything that is counted. What is called for each exchange allocates nothing and costs a few
+ * nanoseconds; the rest is read at scrape.
+ */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #requests: Table<Direction, (typeof STATUS_CLASSES)[number]>
+  readonly #durations: Durations<Direction>
+  readonly #refusals: Table<Direction, Reason>
+  readonly #wouldDeny: Counts<Direction>
+  readonly #handshakes: Counts<HandshakeFailure>
+  readonly #limits: Counts<Limit>
+  readonly #reloads: Counts<Reload>
+
+  /** `doors`: the directions that exist here; others have no series. */
+  constructor(doors: readonly Direction[] = DIRECTIONS) {
+    const direction = { label: 'direction', values: doors }
+    const called = (name: string, help: string) => ({ name, help, registry: this.#registry })
+    this.#requests = new Table(
+      called('sidecar_requests_total', 'Exchanges that ended, allowed or refused'),
+      direction,
+      { label: 'status_class', values: STATUS_CLASSES },
+    )
+    this.#durations = new Durations(
+      {
+        ...called('sidecar_request_duration_seconds', 'From the first byte of a head to the end'),
+        label: 'direction',
+      },
+      doors,
+    )
+    this.#refusals = new Table(
+      called('sidecar_refusals_total', 'Exchanges that this sidecar refused'),
+      direction,
+      { label: 'reason', values: ALL_REASONS },
+    )
+    this.#wouldDeny = new Counts(
+      called('sidecar_would_deny_total', 'Exchanges let pass in report mode only'),
+      direction,
+    )
+    this.#handshakes = new Counts(
+      called('sidecar_handshake_failures_total', 'Peers turned away at the handshake'),
+      { label: 'reason', values: HANDSHAKE_FAILURES },
+    )
+    this.#limits = new Counts(called('sidecar_limits_hit_total', 'Times a limit was reached'), {
+      label: 'limit',
+      values: LIMITS,
+    })
+    this.#reloads = new Counts(
+      called('sidecar_credentials_reload_total', 'Attempts to take up new credentials'),
+      { label: 'result', values: RELOADS },
+    )
+  }
+
+  /** An exchange ended; `status` 0 where nothing was answered. */
+  requestEnded(direction: Direction, status: number, durationMs: number): void {
+    this.#requests.add(direction, STATUS_CLASSES[Math.trunc(status / 100)] ?? 'none')
+    this.#durations.took(direction, durationMs)
+  }
+
+  /** An exchange was refused; it still ends with `requestEnded`. */
+  refused(direction: Direction, reason: Reason): void {
+    this.#refusals.add(direction, reason)
+  }
+
+  /** A peer was turned away before it could ask anything. */
+  handshakeFailed(reason: HandshakeFailure): void {
+    this.#handshakes.add(reason)
+  }
+
+  /** Report mode let an exchange pass that enforcing would have refused. */
+  wouldDeny(direction: Direction): void {
+    this.#wouldDeny.add(direction)
+  }
+
+  /** A key of `limits` did its work. */
+  limitHit(limit: Limit): void {
+    this.#limits.add(limit)
+  }
+
+  /** New credentials were taken up, or refused and the last good ones kept. */
+  reloaded(result: Reload): void {
+    this.#reloads.add(result)
+  }
+
+  /** `read` is asked at scrape. Each name once. */
+  gauge(name: GaugeName, read: () => number): void {
+    const registers = [this.#registry]
+    new Gauge({
+      name,
+      help: GAUGES[name],
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+
+  /** Connections that callers hold open, asked at scrape for each door. */
+  openConnections(doors: Readonly<Partial<Record<Direction, () => number>>>): void {
+    new Gauge({
+      name: 'sidecar_connections_open',
+      help: 'Connections that callers hold open',
+      labelNames: ['direction'],
+      registers: [this.#registry],
+      collect() {
+        for (const direction of DIRECTIONS) {
+          const read = doors[direction]
+          if (read !== undefined) this.set({ direction }, read())
+        }
+      },
+    })
+  }
+
+  /** `read` gives the notAfter of a certificate in seconds since 1970, asked at scrape. */
+  certificates(uses: Readonly<Partial<Record<CertificateUse, () => number>>>): void {
+    new Gauge({
+      name: 'sidecar_certificate_not_after_timestamp_seconds',
+      help: 'When the certificate in use ends',
+      labelNames: ['use'],
+      registers: [this.#registry],
+      collect() {
+        for (const use of ['module', 'public'] as const) {
+          const read = uses[use]
+          if (read !== undefined) this.set({ use }, read())
+        }
+      },
+    })
+  }
+
+  /** One series whose labels say which policy is in force; the last one's series goes with it. */
+  policy(read: () => PolicyInfo): void {
+    new Gauge({
+      name: 'sidecar_policy_info',
+      help: 'Always 1; the labels say which policy is in force',
+      labelNames: ['hash', 'mode'],
+      registers: [this.#registry],
+      collect() {
+        const { hash, mode } = read()
+        this.reset()
+        this.set({ hash, mode }, 1)
+      },
+    })
+  }
+
+  /** What Prometheus scrapes (text format 0.0.4). */
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+}

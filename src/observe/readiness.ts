@@ -1,0 +1,39 @@
+/**
+ * What must have happened before this sidecar takes traffic. Every part registers what it has to do
+ * and completes it; ready is when nothing is left, and while nothing drains.
+ */
+export class Readiness {
+  readonly #awaiting = new Map<string, number>()
+  #draining = false
+
+  /** Names one thing to wait for; the function that is returned completes it, once. */
+  register(what: string): () => void {
+    this.#awaiting.set(what, (this.#awaiting.get(what) ?? 0) + 1)
+    let done = false
+    return () => {
+      if (done) return
+      done = true
+      const left = (this.#awaiting.get(what) ?? 1) - 1
+      if (left === 0) this.#awaiting.delete(what)
+      else this.#awaiting.set(what, left)
+    }
+  }
+
+  /** From now on not ready, for good: load balancers send no more. */
+  drain(): void {
+    this.#draining = true
+  }
+
+  get ready(): boolean {
+    return this.#awaiting.size === 0 && !this.#draining
+  }
+
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** What it waits for, in the order of registration. */
+  get awaiting(): readonly string[] {
+    return [...this.#awaiting.keys()]
+  }
+}
