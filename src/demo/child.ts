@@ -1,0 +1,106 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+
+type Process = ChildProcessByStdio<Writable, Readable, Readable>
+
+/** A line of JSON that a child said on its standard output or error. */
+export interface Line {
+  readonly msg?: unknown
+  readonly port?: unknown
+  readonly ask?: unknown
+  readonly value?: unknown
+  readonly listening?: unknown
+}
+
+/** One process of the demo. */
+export interface Child {
+  readonly name: string
+  /** The first line that fits, also one that came before; rejects when the child ends without it. */
+  line(fits: (line: Line) => boolean): Promise<Line>
+  /** All lines so far. */
+  readonly lines: readonly Line[]
+  /** Asks a question and waits for its reply. */
+  ask(question: string): Promise<unknown>
+  /** Ends it, politely first; resolves when it is gone. */
+  stop(): Promise<void>
+}
+
+const KILL_AFTER_MS = 5000
+const OUTPUT_KEPT = 20
+
+/** Starts `file` under this very Node. Its output is read as JSON lines; the rest is kept for faults. */
+export function start(name: string, file: string, args: readonly string[]): Child {
+  const child: Process = spawn(process.execPath, [file, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: childEnvironment(),
+  })
+  const lines: Line[] = []
+  const output: string[] = []
+  const waiting = new Set<() => void>()
+  const gone = Promise.withResolvers<void>()
+  let exited: string | undefined
+  const wake = () => {
+    for (const check of waiting) check()
+  }
+  const read = (text: string) => {
+    const line = parsed(text)
+    if (line === undefined) output.push(text)
+    else lines.push(line)
+    if (output.length > OUTPUT_KEPT) output.shift()
+    wake()
+  }
+  createInterface({ input: child.stdout }).on('line', read)
+  createInterface({ input: child.stderr }).on('line', read)
+  child.stdin.on('error', () => undefined)
+  child.on('close', (code, signal) => {
+    exited = `${name} ended with ${signal ?? code}: ${output.join('\n')}`
+    wake()
+    gone.resolve()
+  })
+
+  function line(fits: (line: Line) => boolean, from = 0): Promise<Line> {
+    const { promise, resolve, reject } = Promise.withResolvers<Line>()
+    const check = () => {
+      const found = lines.slice(from).find(fits)
+      if (found === undefined && exited === undefined) return
+      waiting.delete(check)
+      if (found === undefined) reject(new Error(exited))
+      else resolve(found)
+    }
+    waiting.add(check)
+    check()
+    return promise
+  }
+
+  async function ask(question: string): Promise<unknown> {
+    const from = lines.length
+    child.stdin.write(`${JSON.stringify({ ask: question })}\n`)
+    const reply = await line((said) => said.msg === 'reply' && said.ask === question, from)
+    return reply.value
+  }
+
+  async function stop(): Promise<void> {
+    child.stdin.end()
+    child.kill('SIGTERM')
+    const kill = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
+    await gone.promise
+    clearTimeout(kill)
+  }
+  return { name, line, lines, ask, stop }
+}
+
+/** The demo's sidecars take nothing from the person's own settings. */
+function childEnvironment(): NodeJS.ProcessEnv {
+  const own = /^(?:SIDECAR_|MODULE_|NODE_OPTIONS$|NODE_EXTRA_CA_CERTS$)/
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
+}
+
+function parsed(text: string): Line | undefined {
+  if (!text.startsWith('{')) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

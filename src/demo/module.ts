@@ -1,0 +1,89 @@
+import http from 'node:http'
+import { open, type Seen, settings } from './part.ts'
+
+/** One call of a module, as its routes see it. */
+export interface Call {
+  readonly method: string
+  /** The path without the query; raw, as it was received. */
+  readonly path: string
+  readonly tenant: string
+  readonly request: http.IncomingMessage
+  readonly body: string
+}
+
+/** What a route answers; `json` is written as such. */
+export interface Reply {
+  readonly status: number
+  readonly json?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Answers a call, or undefined where the module has no such route. */
+export type Route = (call: Call) => Promise<Reply | undefined> | Reply | undefined
+
+/** What every module of the demo has. */
+export interface Module {
+  readonly route: Route
+  /** `POST /_/tenant` with purge: all data of the tenant is gone. */
+  purge?(tenant: string): void
+  /** Further questions that the demo may ask on standard input. */
+  readonly asks?: Record<string, (argument: unknown) => unknown>
+}
+
+/** Runs a module the way RMB does: one port for all, and whoever reaches it is believed. */
+export function runModule(module: Module): void {
+  const { port } = settings({ port: 0 })
+  const seen: Seen[] = []
+  const server = http.createServer((request, response) => {
+    const { method = '', url = '' } = request
+    if (url !== '/admin/health') seen.push({ method, target: url, headers: request.rawHeaders })
+    serve(module, request).then(
+      (reply) => send(response, reply),
+      (error: Error) => send(response, { status: 500, json: { error: error.message } }),
+    )
+  })
+  server.on('clientError', (_error, socket) => {
+    seen.push({ method: '?', target: '?', headers: [] })
+    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+  })
+  open(server, port, { seen: () => seen.splice(0), ...module.asks })
+}
+
+async function serve(module: Module, request: http.IncomingMessage): Promise<Reply> {
+  const body = await readAll(request)
+  const { method = '', url = '' } = request
+  const path = url.split('?', 1)[0] ?? ''
+  const tenant = String(request.headers['x-okapi-tenant'] ?? '')
+  const call = { method, path, tenant, request, body }
+  return (
+    administration(module, call) ??
+    (await module.route(call)) ?? { status: 404, json: { error: `no route for ${method} ${path}` } }
+  )
+}
+
+/** What RMB serves beside a module's own API (admin.raml, TenantAPI): nobody is asked who they are. */
+function administration(module: Module, { method, path, tenant, body }: Call): Reply | undefined {
+  if (method === 'GET' && path === '/admin/health') return { status: 200, json: 'OK' }
+  if (method === 'POST' && path === '/admin/importSQL') return { status: 200, json: { ran: body } }
+  if (method !== 'POST' || path !== '/_/tenant') return undefined
+  if (tenant === '') return { status: 400, json: { error: 'Tenant must be set' } }
+  const { purge = false }: { purge?: boolean } = JSON.parse(body)
+  if (!purge) return { status: 201, json: { id: 'done', tenant, complete: true } }
+  module.purge?.(tenant)
+  return { status: 204 }
+}
+
+function send(response: http.ServerResponse, { status, json, headers = {} }: Reply): void {
+  response.writeHead(status, {
+    ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
+    ...headers,
+  })
+  response.end(json === undefined ? undefined : `${JSON.stringify(json)}\n`)
+}
+
+/** The whole of a small body as text. */
+export async function readAll(stream: AsyncIterable<unknown>): Promise<string> {
+  const parts: Buffer[] = []
+  for await (const part of stream) parts.push(Buffer.from(part as Uint8Array))
+  return Buffer.concat(parts).toString('utf8')
+}

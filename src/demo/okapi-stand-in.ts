@@ -1,0 +1,62 @@
+import http from 'node:http'
+import { readAll } from './module.ts'
+import { readDescriptors } from './okapi/descriptor.ts'
+import { Fields } from './okapi/fields.ts'
+import { internal } from './okapi/internal.ts'
+import { invoked, proxy, Rejected, type StepSeen } from './okapi/pipeline.ts'
+import type { State } from './okapi/state.ts'
+import { open, type Seen, settings } from './part.ts'
+
+/**
+ * Stands in for Okapi 7.2: module lookup, pipeline and header rules as its ProxyService has them.
+ * What it lacks is what no attack of the demo needs: storage, deployment, timers, the token cache.
+ */
+const { port, descriptors, tenants } = settings({
+  port: 0,
+  descriptors: new URL('descriptors', import.meta.url).pathname,
+  tenants: [] as string[],
+})
+const state: State = {
+  okapiUrl: '',
+  modules: readDescriptors(descriptors),
+  deployments: [],
+  tenants: new Map(['supertenant', ...tenants].map((id) => [id, new Set<string>()])),
+}
+const seen: Seen[] = []
+const steps: StepSeen[] = []
+
+async function serve(request: http.IncomingMessage, response: http.ServerResponse) {
+  const { method = '', url = '' } = request
+  if (url !== '/_/proxy/health') seen.push({ method, target: url, headers: request.rawHeaders })
+  const fields = Fields.ofRaw(request.rawHeaders)
+  const target = invoked(url, fields)
+  if (target.startsWith('/_/')) {
+    const reply = await internal(state, method, target, await readAll(request))
+    if (reply === undefined) throw new Rejected(404, `no internal route for ${method} ${target}`)
+    response.writeHead(reply.status, { 'Content-Type': 'application/json' })
+    response.end(JSON.stringify(reply.json))
+    return
+  }
+  await proxy(state, request, response, target, fields, (step) => steps.push(step))
+}
+
+function failed(response: http.ServerResponse, error: Error): void {
+  if (response.headersSent) return void response.destroy()
+  const status = error instanceof Rejected ? error.status : 500
+  response.writeHead(status, { 'Content-Type': 'text/plain' })
+  response.end(`${error.message}\n`)
+}
+
+// Netty, which Okapi stands on, lets Transfer-Encoding win over Content-Length; so does this.
+const server = http.createServer({ insecureHTTPParser: true }, (request, response) => {
+  serve(request, response).catch((error: Error) => failed(response, error))
+})
+server.on('listening', () => {
+  const address = server.address()
+  if (typeof address === 'object') state.okapiUrl = `http://127.0.0.1:${address?.port}`
+})
+server.on('clientError', (_error, socket) => {
+  seen.push({ method: '?', target: '?', headers: [] })
+  socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+})
+open(server, port, { seen: () => seen.splice(0), steps: () => steps.splice(0) })

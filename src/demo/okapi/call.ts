@@ -1,0 +1,68 @@
+import http from 'node:http'
+import type { Readable } from 'node:stream'
+import { Fields } from './fields.ts'
+
+/** One pool per host:port, 1000 connections each: `http_max_size_proxy`. No timeout anywhere. */
+const pool = new http.Agent({ keepAlive: true, maxSockets: 1000 })
+
+/** An answer whose body still flows. */
+export interface Received {
+  readonly status: number
+  readonly fields: Fields
+  readonly body: http.IncomingMessage
+}
+
+/**
+ * ProxyService.proxyRequestResponse: the raw target is appended to the discovery URL as it is, and
+ * the body is chunked even where it is empty (`setChunked(true)`, Content-Length and Host removed).
+ */
+export function callModule(
+  url: string,
+  method: string,
+  target: string,
+  fields: Fields,
+  body: Readable | null,
+): Promise<Received> {
+  const sent = fields.copy()
+  sent.remove('Host', 'Content-Length', 'Transfer-Encoding')
+  sent.add('Transfer-Encoding', 'chunked')
+  const { hostname, port, pathname } = new URL(url)
+  sent.add('Host', `${hostname}:${port}`)
+  const path = `${pathname === '/' ? '' : pathname}${target}`
+  return exchange({ host: hostname, port, path, method, headers: sent.raw(), agent: pool }, body)
+}
+
+/** OkapiClient: a system call has a Content-Length body and is not part of any pipeline. */
+export function callSystem(url: string, path: string, fields: Fields, json: unknown) {
+  const body = JSON.stringify(json)
+  const sent = fields.copy()
+  const { host, hostname, port, pathname } = new URL(url)
+  sent.add('Host', host)
+  sent.add('Accept', '*/*')
+  sent.add('Content-Type', 'application/json; charset=UTF-8')
+  sent.add('Content-Length', String(Buffer.byteLength(body)))
+  const options = {
+    host: hostname,
+    port,
+    path: `${pathname === '/' ? '' : pathname}${path}`,
+    method: 'POST',
+    headers: sent.raw(),
+    agent: pool,
+  }
+  return exchange(options, body)
+}
+
+function exchange(options: http.RequestOptions, body: Readable | string | null): Promise<Received> {
+  const { promise, resolve, reject } = Promise.withResolvers<Received>()
+  const request = http.request(options, (response) => {
+    resolve({
+      status: response.statusCode ?? 0,
+      fields: Fields.ofRaw(response.rawHeaders),
+      body: response,
+    })
+  })
+  request.on('error', reject)
+  if (body === null || typeof body === 'string') request.end(body ?? undefined)
+  else body.pipe(request)
+  return promise
+}

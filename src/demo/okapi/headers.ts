@@ -1,0 +1,68 @@
+import { randomInt } from 'node:crypto'
+import type { Fields } from './fields.ts'
+
+/** ProxyService.sanitizeAuthHeaders: these and no others. X-Okapi-Permissions is not among them. */
+const SANITIZED = [
+  'X-Okapi-Permissions-Required',
+  'X-Okapi-Permissions-Desired',
+  'X-Okapi-Module-Permissions',
+  'X-Okapi-Extra-Permissions',
+  'X-Okapi-Module-Tokens',
+  'X-Okapi-Filter',
+]
+
+/** Takes off what only Okapi and the auth filter may say to each other. */
+export function sanitize(fields: Fields): void {
+  fields.remove(...SANITIZED)
+}
+
+/**
+ * TokenHeader.check: Authorization and the cookie are other spellings of X-Okapi-Token. Returns what
+ * is wrong, or undefined.
+ */
+export function unifyToken(fields: Fields): string | undefined {
+  const authorization = fields.get('Authorization')
+  const token = fields.get('X-Okapi-Token')
+  const cookie = /(?:^|;\s*)folioAccessToken=([^;]*)/.exec(fields.get('Cookie') ?? '')?.[1]
+  const bearer = authorization?.replace(/^Bearer /, '')
+  if (bearer !== undefined && token !== undefined && bearer !== token) {
+    return 'X-Okapi-Token is not equal to Authorization token'
+  }
+  fields.remove('Authorization')
+  const found = token ?? bearer ?? cookie
+  if (found !== undefined) fields.set('X-Okapi-Token', found)
+  return undefined
+}
+
+/** ProxyService.parseTokenAndPopulateContext: the header, else the unverified claim, else supertenant. */
+export function tenantOf(fields: Fields): string {
+  return fields.get('X-Okapi-Tenant') ?? claim(fields.get('X-Okapi-Token')) ?? 'supertenant'
+}
+
+function claim(token: string | undefined): string | undefined {
+  const payload = token?.split('.')[1]
+  if (payload === undefined) return undefined
+  try {
+    const { tenant }: { tenant?: string } = JSON.parse(
+      Buffer.from(payload, 'base64url').toString('utf8'),
+    )
+    return tenant
+  } catch {
+    return undefined
+  }
+}
+
+/** ProxyContext: `old;NNNNNN/segment`, the segment being the first of the path. */
+export function appendRequestId(fields: Fields, path: string): void {
+  const part = `${String(randomInt(1_000_000)).padStart(6, '0')}/${path.split('/')[1] ?? ''}`
+  const old = fields.get('X-Okapi-Request-Id')
+  fields.set('X-Okapi-Request-Id', old === undefined ? part : `${old};${part}`)
+}
+
+/** ProxyService.relayToRequest: every X- header of one step's answer goes into the next request. */
+export function relayToRequest(answer: Fields, request: Fields): void {
+  sanitize(answer)
+  for (const [name, value] of answer.entries()) {
+    if (name.startsWith('X-') || name.startsWith('x-')) request.set(name, value)
+  }
+}

@@ -1,0 +1,61 @@
+import type { Reply } from '../module.ts'
+import { readAll } from '../module.ts'
+import { callSystem } from './call.ts'
+import { tenantPath } from './descriptor.ts'
+import { Fields } from './fields.ts'
+import { type State, urlOf } from './state.ts'
+
+/**
+ * Okapi's internal module. The supertenant has no auth filter here, as in an installation that was
+ * never secured (doc/securing.md): whoever gets to `/_/` may do all of it.
+ */
+export async function internal(
+  state: State,
+  method: string,
+  path: string,
+  body: string,
+): Promise<Reply | undefined> {
+  const route = `${method} ${path.split('?', 1)[0]}`
+  if (route === 'GET /_/version') return { status: 200, json: '7.2.0' }
+  if (route === 'GET /_/proxy/health') return { status: 200, json: [] }
+  if (route === 'GET /_/proxy/modules') return { status: 200, json: state.modules.map(idOnly) }
+  if (route === 'GET /_/discovery/modules') return { status: 200, json: state.deployments }
+  if (route === 'GET /_/proxy/tenants') {
+    return { status: 200, json: [...state.tenants.keys()].map((id) => ({ id })) }
+  }
+  if (route === 'POST /_/discovery/modules') {
+    state.deployments.push(JSON.parse(body))
+    return { status: 201, json: JSON.parse(body) }
+  }
+  const enabled = /^(GET|POST) \/_\/proxy\/tenants\/([^/]+)\/modules$/.exec(route)
+  if (enabled === null) return undefined
+  const tenant = enabled[2] ?? ''
+  if (enabled[1] === 'GET') {
+    return { status: 200, json: [...(state.tenants.get(tenant) ?? [])].map((id) => ({ id })) }
+  }
+  const { id }: { id: string } = JSON.parse(body)
+  return enable(state, tenant, id)
+}
+
+const idOnly = ({ id }: { id: string }) => ({ id })
+
+/** TenantManager: the module's tenant interface is called directly, without a pipeline. */
+async function enable(state: State, tenant: string, id: string): Promise<Reply> {
+  const descriptor = state.modules.find((module) => module.id === id)
+  const url = urlOf(state, id)
+  if (descriptor === undefined || url === undefined) {
+    return { status: 400, json: { error: `${id} is not known, or runs nowhere` } }
+  }
+  const path = tenantPath(descriptor)
+  if (path !== undefined) {
+    const fields = new Fields()
+    fields.set('X-Okapi-Tenant', tenant)
+    fields.set('X-Okapi-Url', state.okapiUrl)
+    fields.set('X-Okapi-Url-to', url)
+    const { status, body } = await callSystem(url, path, fields, { module_to: id })
+    const text = await readAll(body)
+    if (status >= 300) return { status: 400, json: { error: `${id}: ${status} ${text}` } }
+  }
+  state.tenants.set(tenant, (state.tenants.get(tenant) ?? new Set()).add(id))
+  return { status: 201, json: { id } }
+}

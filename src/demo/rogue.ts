@@ -1,0 +1,122 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Attack } from '../probe/attack.ts'
+import { adminImportSql } from '../probe/attacks/admin-import-sql.ts'
+import { authtokenDirect } from '../probe/attacks/authtoken-direct.ts'
+import { foreignCa } from '../probe/attacks/foreign-ca.ts'
+import { forgedPermissions } from '../probe/attacks/forged-permissions.ts'
+import { forgedUserId } from '../probe/attacks/forged-user-id.ts'
+import { interfaceNotRequired } from '../probe/attacks/interface-not-required.ts'
+import { noCertificate } from '../probe/attacks/no-certificate.ts'
+import { okapiProxyTenants } from '../probe/attacks/okapi-proxy-tenants.ts'
+import { pathEncodedSlash } from '../probe/attacks/path-encoded-slash.ts'
+import { responseOkapiStop } from '../probe/attacks/response-okapi-stop.ts'
+import { smuggleClTe } from '../probe/attacks/smuggle-cl-te.ts'
+import { tenantPurge } from '../probe/attacks/tenant-purge.ts'
+import { wrongModule } from '../probe/attacks/wrong-module.ts'
+import type { Context } from '../probe/context.ts'
+import type { Outcome } from '../probe/finding.ts'
+import { type Member, MODULES, OKAPI, TRUST_DOMAIN } from './cast.ts'
+import { TENANT } from './people.ts'
+import type { Town } from './town.ts'
+
+/** What the rogue tries, on whom, and what must come of it. */
+interface Try {
+  readonly id: string
+  readonly attack: Attack
+  readonly on: Member
+  /** Past the sidecar, at the module's own port, as if there were no sidecar. */
+  readonly bare?: boolean
+  /** The token that it took from a timer job, which names no user; else from Anna's call. */
+  readonly asJob?: boolean
+}
+
+const TRIES: readonly Try[] = [
+  { id: 'authtoken-direct-bare', attack: authtokenDirect, on: MODULES.authtoken, bare: true },
+  { id: 'authtoken-direct', attack: authtokenDirect, on: MODULES.authtoken },
+  { id: 'no-certificate', attack: noCertificate, on: MODULES.users },
+  { id: 'foreign-ca', attack: foreignCa, on: MODULES.users },
+  { id: 'wrong-module', attack: wrongModule, on: MODULES.users },
+  { id: 'tenant-purge', attack: tenantPurge, on: MODULES.users },
+  { id: 'admin-import-sql', attack: adminImportSql, on: MODULES.users },
+  { id: 'interface-not-required', attack: interfaceNotRequired, on: OKAPI },
+  { id: 'okapi-proxy-tenants', attack: okapiProxyTenants, on: OKAPI },
+  { id: 'forged-user-id', attack: forgedUserId, on: OKAPI, asJob: true },
+  { id: 'forged-permissions', attack: forgedPermissions, on: OKAPI },
+  { id: 'path-encoded-slash', attack: pathEncodedSlash, on: OKAPI },
+  { id: 'smuggle-cl-te', attack: smuggleClTe, on: OKAPI },
+  { id: 'response-okapi-stop', attack: responseOkapiStop, on: MODULES.tags },
+]
+
+/** How one try ended. */
+export interface Trial {
+  readonly id: string
+  readonly title: string
+  readonly target: string
+  readonly expected: Outcome
+  readonly outcome: Outcome
+  readonly reason: string | null
+  readonly because: string
+  /** Requests that arrived where none should have; the proof that does not rely on answers. */
+  readonly arrived: number
+}
+
+const TIMEOUT_MS = 5000
+
+/** Lets the rogue loose: it holds everything that mod-tags holds, and plays it one by one. */
+export async function letLoose(town: Town, signal: AbortSignal): Promise<Trial[]> {
+  const directory = join(town.certs, MODULES.tags)
+  const cert = await readFile(join(directory, 'tls.crt'), 'utf8')
+  const key = await readFile(join(directory, 'tls.key'), 'utf8')
+  const authtoken = town.parts.get(MODULES.authtoken)!.child
+  const trials: Trial[] = []
+  for (const attempt of TRIES) {
+    if (signal.aborted) break
+    const token = String(await authtoken.ask(attempt.asJob === true ? 'jobsToken' : 'annasToken'))
+    const credentials = { id: MODULES.tags, cert, key }
+    const context = { ...contextOf(town, attempt), credentials, token, signal }
+    trials.push(await tryOnce(town, attempt, context))
+  }
+  return trials
+}
+
+async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Context) {
+  const part = town.parts.get(on)!.child
+  await part.ask('seen')
+  const finding = await attack.run(context)
+  const seen = await part.ask('seen')
+  const unprotected = bare === true || town.sidecars.size === 0
+  return {
+    id,
+    title: attack.title,
+    target: bare === true ? `${on}, bare` : on,
+    expected: unprotected ? 'got-through' : 'blocked',
+    outcome: finding.outcome,
+    reason: finding.reason,
+    because: finding.because,
+    // The hijacked module itself is asked, by Okapi: that it sees a request is no failure.
+    arrived: Array.isArray(seen) && attack !== responseOkapiStop ? seen.length : 0,
+  } as const
+}
+
+function contextOf(town: Town, { on, bare }: Try): Omit<Context, 'signal'> {
+  const sidecar = bare === true ? undefined : town.sidecars.get(on)
+  const port = sidecar?.ingress ?? town.parts.get(on)!.port
+  const okapi = { host: '127.0.0.1', port: town.parts.get(OKAPI)!.port, tls: false }
+  return {
+    target: { host: '127.0.0.1', port, tls: sidecar !== undefined },
+    role: on === OKAPI ? 'okapi' : 'module',
+    ordinaryPath: on === OKAPI ? '/tags' : '/users',
+    closedPath: '/users',
+    trustDomain: TRUST_DOMAIN,
+    okapiId: OKAPI,
+    accomplice: { door: okapi, path: '/tags' },
+    tenant: TENANT,
+    timeoutMs: TIMEOUT_MS,
+  }
+}
+
+/** True when a trial ended as it must: the outcome, and not one request where none may be. */
+export function asExpected({ expected, outcome, arrived }: Trial): boolean {
+  return outcome === expected && (expected === 'got-through' || arrived === 0)
+}

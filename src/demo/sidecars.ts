@@ -1,0 +1,82 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { EVERYBODY, type Member, OKAPI, TRUST_DOMAIN } from './cast.ts'
+import { type Child, start } from './child.ts'
+import { freePorts } from './ports.ts'
+
+const MAIN = new URL('../main.ts', import.meta.url).pathname
+
+/** A sidecar that runs. */
+export interface Sidecar {
+  readonly child: Child
+  /** The mutual TLS port. */
+  readonly ingress: number
+  /** `host:port` of each listener by name, as its ready line says. */
+  readonly listening: Listening
+}
+
+/** `host:port` of each listener. */
+export interface Listening {
+  readonly egress?: string
+  readonly modules?: string
+  readonly admin?: string
+  readonly status?: string
+}
+
+/** Where things are that the sidecars' files name. */
+export interface Plan {
+  readonly directory: string
+  readonly certs: string
+  readonly descriptors: string
+  /** The plain port of each part. */
+  readonly parts: ReadonlyMap<Member, number>
+}
+
+/** Writes a configuration for everybody, starts a sidecar beside each, and waits for all. */
+export async function startSidecars(
+  plan: Plan,
+  started: (child: Child) => void,
+): Promise<Map<Member, Sidecar>> {
+  const ports = await freePorts(EVERYBODY.length)
+  const ingress = new Map(EVERYBODY.map((member, i) => [member, ports[i]!]))
+  const sidecars = EVERYBODY.map(async (member) => {
+    const file = join(plan.directory, `${member}.json`)
+    const text = JSON.stringify(configuration(plan, member, ingress), null, 2)
+    await writeFile(file, text, { mode: 0o600 })
+    const child = start(`the sidecar of ${member}`, MAIN, ['run', '-c', file])
+    started(child)
+    const ready = await child.line(({ msg }) => msg === 'ready')
+    const listening = { ...(ready.listening as object) }
+    return [member, { child, ingress: ingress.get(member)!, listening }] as const
+  })
+  return new Map(await Promise.all(sidecars))
+}
+
+/** What a person would write into sidecar.yaml; JSON is YAML too. */
+function configuration(plan: Plan, member: Member, ingress: ReadonlyMap<Member, number>) {
+  return {
+    module: member,
+    trustDomain: TRUST_DOMAIN,
+    credentials: { directory: join(plan.certs, member) },
+    ingress: {
+      listen: `127.0.0.1:${ingress.get(member)}`,
+      forward: `http://127.0.0.1:${plan.parts.get(member)}`,
+    },
+    egress: member === OKAPI ? okapisEgress(ingress) : modulesEgress(ingress),
+    policy: { descriptors: plan.descriptors },
+    admin: { listen: '127.0.0.1:0' },
+    status: { listen: '127.0.0.1:0' },
+    limits: { connectWaitMs: 2000, drainTimeoutMs: 2000 },
+  }
+}
+
+/** In a pod this is 127.0.0.1:9130; here all share one loopback, so each has a port of its own. */
+function modulesEgress(ingress: ReadonlyMap<Member, number>) {
+  return { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${ingress.get(OKAPI)}` }
+}
+
+function okapisEgress(ingress: ReadonlyMap<Member, number>) {
+  const modules = [...ingress].filter(([member]) => member !== OKAPI)
+  const address = modules.map(([member, port]) => [member, `https://127.0.0.1:${port}`])
+  return { modules: { listen: '127.0.0.1:0', address: Object.fromEntries(address) } }
+}

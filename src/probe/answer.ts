@@ -1,0 +1,84 @@
+/** One HTTP answer as it was read from the socket, leniently: the target may be anything. */
+export interface Answer {
+  readonly status: number
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: string
+  /** False while its end has not arrived. */
+  readonly whole: boolean
+}
+
+/** The first value of a header, whatever its case. */
+export function header(answer: Answer, name: string): string | undefined {
+  const wanted = name.toLowerCase()
+  return answer.headers.find(([key]) => key.toLowerCase() === wanted)?.[1]
+}
+
+/**
+ * The final answers in `bytes`, in order; informational ones (RFC 9110 section 15.2) are skipped.
+ * `methods` are those of the requests, for an answer to HEAD has no body. `ended`: nothing follows.
+ */
+export function answers(bytes: Buffer, methods: readonly string[], ended: boolean): Answer[] {
+  const text = bytes.toString('latin1')
+  const found: Answer[] = []
+  let at = text.startsWith('HTTP/') ? 0 : -1
+  while (at >= 0 && at < text.length) {
+    const head = readHead(text, at)
+    if (head === undefined) break
+    at = head.end
+    if (head.status >= 100 && head.status < 200 && head.status !== 101) continue
+    const bodiless = methods[found.length] === 'HEAD' || head.status === 204 || head.status === 304
+    const body = bodiless ? { body: '', end: at, whole: true } : readBody(text, head, ended)
+    found.push({ status: head.status, headers: head.headers, body: body.body, whole: body.whole })
+    if (!body.whole || head.status === 101) break
+    at = text.startsWith('HTTP/', body.end) ? body.end : -1
+  }
+  return found
+}
+
+interface Head {
+  readonly status: number
+  readonly headers: readonly (readonly [string, string])[]
+  readonly end: number
+}
+
+function readHead(text: string, from: number): Head | undefined {
+  const end = text.indexOf('\r\n\r\n', from)
+  if (end < 0) return undefined
+  const [first = '', ...lines] = text.slice(from, end).split('\r\n')
+  const status = Number(/^HTTP\/\d(?:\.\d)? (\d{3})/.exec(first)?.[1] ?? 0)
+  const headers = lines.map((line) => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1).trim()] as const
+  })
+  return { status, headers, end: end + 4 }
+}
+
+function readBody(text: string, { headers, end }: Head, ended: boolean) {
+  const value = (name: string) => headers.find(([key]) => key.toLowerCase() === name)?.[1]
+  if (value('transfer-encoding')?.toLowerCase().includes('chunked') === true) {
+    return readChunks(text, end)
+  }
+  const length = value('content-length')
+  if (length === undefined) return { body: text.slice(end), end: text.length, whole: ended }
+  const stop = end + Number(length)
+  return { body: text.slice(end, stop), end: stop, whole: text.length >= stop }
+}
+
+function readChunks(text: string, from: number) {
+  let at = from
+  let body = ''
+  for (;;) {
+    const line = text.indexOf('\r\n', at)
+    const size = line < 0 ? Number.NaN : Number.parseInt(text.slice(at, line), 16)
+    if (Number.isNaN(size)) return { body, end: text.length, whole: false }
+    if (size === 0) {
+      const trailersEnd = text.startsWith('\r\n', line + 2)
+        ? line + 4
+        : text.indexOf('\r\n\r\n', line) + 4
+      const whole = trailersEnd >= line + 4
+      return { body, end: whole ? trailersEnd : text.length, whole }
+    }
+    body += text.slice(line + 2, line + 2 + size)
+    at = line + 2 + size + 2
+  }
+}

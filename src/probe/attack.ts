@@ -1,0 +1,39 @@
+import type { Context } from './context.ts'
+import type { Finding } from './finding.ts'
+
+/** What an attack goes for; the report is ordered by these. */
+export const GROUPS = {
+  tls: 'the handshake',
+  policy: 'identity and policy',
+  target: 'tricks with the request target',
+  headers: 'header lines',
+  framing: 'smuggling and framing',
+  tenants: 'tenants and tokens',
+  around: 'around the sidecar',
+} as const
+
+/** One of the groups of attacks. */
+export type Group = keyof typeof GROUPS
+
+/** What must be at hand before an attack can be tried at all. */
+export type Need = 'credentials' | 'authority' | 'accomplice'
+
+/** One attack: its own bytes, its own verdict. One file under `attacks/` each. */
+export interface Attack {
+  /** Kebab-case and stable: reports are compared by it. */
+  readonly id: string
+  readonly group: Group
+  /** What is tried, as a table's cell: a noun phrase of at most 44 characters. */
+  readonly title: string
+  /** What it would mean if it got through, for a manager. */
+  readonly meaning: string
+  /** What the verdict is read from, for a tester. */
+  readonly judged: string
+  /** What to do when it got through, for an operator. */
+  readonly remedy: string
+  readonly needs?: readonly Need[]
+  /** Behind which doors it means something; without it, all. */
+  readonly against?: 'module' | 'okapi'
+  /** Never throws for anything that a target does; may throw for our own mistakes. */
+  run(context: Context): Promise<Finding>
+}

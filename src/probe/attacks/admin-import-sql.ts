@@ -1,0 +1,25 @@
+import type { Attack } from '../attack.ts'
+import { honest, request } from '../request.ts'
+import { say } from '../say.ts'
+import { verdict } from '../verdict.ts'
+
+/** domain-models-api-interfaces/ramls/admin.raml: no permission, in no descriptor. */
+export const adminImportSql: Attack = {
+  id: 'admin-import-sql',
+  group: 'policy',
+  title: 'RMB’s POST /admin/importSQL',
+  meaning: 'SQL of the attacker’s choice runs with the module’s database role.',
+  judged: 'Any answer but a refusal means that the request reached the module.',
+  remedy: 'Close every route that no descriptor declares; keep /admin inside the pod.',
+  against: 'module',
+  async run(context) {
+    const body = 'SELECT 1;'
+    const lines = [
+      ...honest(context),
+      ['Content-Type', 'application/octet-stream'],
+      ['Content-Length', String(body.length)],
+    ] as const
+    const bytes = request({ method: 'POST', target: '/admin/importSQL', lines, body })
+    return verdict(await say(context, bytes, { methods: ['POST'] }))
+  },
+}

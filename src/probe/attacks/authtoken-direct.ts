@@ -1,0 +1,50 @@
+import { type Answer, header } from '../answer.ts'
+import type { Attack } from '../attack.ts'
+import { type Claims, claimsOf } from '../claims.ts'
+import { honest, request } from '../request.ts'
+import { say } from '../say.ts'
+import { gotThrough, verdict } from '../verdict.ts'
+
+const WANTED = ['perms.all', 'users.item.delete']
+
+/**
+ * mod-authtoken FilterApi.handleAuthorize signs a module token for every entry of the request
+ * header X-Okapi-Module-Permissions. Only Okapi takes that header off; past Okapi nobody does.
+ */
+export const authtokenDirect: Attack = {
+  id: 'authtoken-direct',
+  group: 'policy',
+  title: 'mod-authtoken asked to sign a token',
+  meaning: 'Anyone mints tokens with any permission for any tenant: the whole system is open.',
+  judged: 'A signed token in X-Okapi-Module-Tokens; it is proven by its claims and not shown.',
+  remedy: 'Only Okapi’s identity may reach mod-authtoken; close its own port.',
+  against: 'module',
+  async run(context) {
+    const rogue = context.credentials?.id ?? 'mod-rogue-1.0.0'
+    const lines = [
+      ...honest(context),
+      ['X-Okapi-Filter', 'auth /users'],
+      ['X-Okapi-Url', 'http://127.0.0.1:9'],
+      ['X-Okapi-Permissions-Required', '[]'],
+      ['X-Okapi-Module-Permissions', JSON.stringify({ [rogue]: WANTED })],
+    ] as const
+    const heard = await say(context, request({ target: '/users', lines }))
+    const finding = verdict(heard, { harmless: () => true })
+    const claims = heard.answers[0] === undefined ? undefined : minted(heard.answers[0], rogue)
+    if (claims === undefined) return finding
+    const { type, tenant: signedFor, extra_permissions: rights } = claims
+    const proof = `it signed a ${type} token for ${signedFor} with ${JSON.stringify(rights ?? [])}`
+    return { ...finding, ...gotThrough(proof) }
+  },
+}
+
+function minted(answer: Answer, rogue: string): Claims | undefined {
+  try {
+    const tokens: unknown = JSON.parse(header(answer, 'x-okapi-module-tokens') ?? 'null')
+    if (typeof tokens !== 'object' || tokens === null) return undefined
+    const entry = Object.entries(tokens).find(([id]) => id === rogue)
+    return entry === undefined ? undefined : claimsOf(String(entry[1]))
+  } catch {
+    return undefined
+  }
+}

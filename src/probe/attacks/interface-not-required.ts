@@ -1,0 +1,19 @@
+import type { Attack } from '../attack.ts'
+import { honest, request } from '../request.ts'
+import { say } from '../say.ts'
+import { verdict } from '../verdict.ts'
+
+export const interfaceNotRequired: Attack = {
+  id: 'interface-not-required',
+  group: 'policy',
+  title: 'an interface that it never required',
+  meaning: 'A hijacked module reaches every API of the system, not only what it was built for.',
+  judged: 'Any answer but a refusal means that Okapi was asked.',
+  remedy: 'Enforce the allow-list at Okapi’s ingress: `requires`, `optional`, own, grants.',
+  needs: ['credentials'],
+  against: 'okapi',
+  async run(context) {
+    const lines = honest(context)
+    return verdict(await say(context, request({ target: context.closedPath, lines })))
+  },
+}

@@ -1,0 +1,19 @@
+import type { Attack } from '../attack.ts'
+import { honest, request } from '../request.ts'
+import { say } from '../say.ts'
+import { verdict } from '../verdict.ts'
+
+export const wrongModule: Attack = {
+  id: 'wrong-module',
+  group: 'policy',
+  title: 'the right CA, but another module than Okapi',
+  meaning: 'Every module can call every other past Okapi, and with it past all authorisation.',
+  judged: 'Any answer but a refusal means that the call was served.',
+  remedy: 'Let a module’s ingress take calls from Okapi’s identity only.',
+  needs: ['credentials'],
+  against: 'module',
+  async run(context) {
+    const lines = honest(context)
+    return verdict(await say(context, request({ target: context.ordinaryPath, lines })))
+  },
+}

@@ -1,0 +1,59 @@
+import net from 'node:net'
+import tls, { type SecureVersion } from 'node:tls'
+
+/** Certificate (leaf first) and private key, PEM. */
+export interface KeyPair {
+  readonly cert: string
+  readonly key: string
+}
+
+/** Where a target listens, and whether it says that it speaks TLS. */
+export interface Door {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+}
+
+/** How we present ourselves at a TLS door. */
+export interface Guise {
+  readonly pair?: KeyPair
+  readonly minVersion?: SecureVersion
+  readonly maxVersion?: SecureVersion
+  readonly ciphers?: string
+  readonly servername?: string
+  readonly alpn?: readonly string[]
+  /** A saved session, to see whether it is taken up again. */
+  readonly session?: Buffer
+}
+
+/**
+ * Opens the socket that an attack writes to. The target's certificate is not checked: whoever
+ * answers is attacked, and what is wrong with its certificate is a finding of its own.
+ */
+export function knock(door: Door, guise: Guise = {}): net.Socket {
+  const { host, port } = door
+  if (!door.tls) return net.connect({ host, port })
+  const { pair, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', alpn = ['http/1.1'] } = guise
+  return tls.connect({
+    host,
+    port,
+    rejectUnauthorized: false,
+    minVersion,
+    maxVersion,
+    ALPNProtocols: [...alpn],
+    ...(pair === undefined ? {} : { cert: pair.cert, key: pair.key }),
+    ...(guise.ciphers === undefined ? {} : { ciphers: guise.ciphers }),
+    ...(guise.session === undefined ? {} : { session: guise.session }),
+    ...serverName(guise.servername ?? host),
+  })
+}
+
+/** RFC 6066 section 3: an address is never sent as a server name. */
+function serverName(name: string): { servername?: string } {
+  return net.isIP(name) === 0 && name !== '' ? { servername: name } : {}
+}
+
+/** The event after which bytes may be written: TLS is up, or TCP is where there is no TLS. */
+export function readyEvent(socket: net.Socket): 'secureConnect' | 'connect' {
+  return socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect'
+}

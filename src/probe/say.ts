@@ -1,0 +1,28 @@
+import type { Context } from './context.ts'
+import type { Door, Guise } from './door.ts'
+import type { Finding } from './finding.ts'
+import { type Heard, speak } from './speak.ts'
+import { inconclusive } from './verdict.ts'
+
+/** One conversation within the limits of the run; as the hijacked module unless told otherwise. */
+export function say(
+  context: Context,
+  bytes: Buffer,
+  more: { methods?: readonly string[]; lingerMs?: number; guise?: Guise; door?: Door } = {},
+): Promise<Heard> {
+  const { timeoutMs, signal, credentials } = context
+  const { guise = credentials === undefined ? {} : { pair: credentials }, door } = more
+  return speak(door ?? context.target, {
+    bytes,
+    timeoutMs,
+    signal,
+    guise,
+    ...(more.methods === undefined ? {} : { methods: more.methods }),
+    ...(more.lingerMs === undefined ? {} : { lingerMs: more.lingerMs }),
+  })
+}
+
+/** A finding for what could not be tried. */
+export function notTried(why: string): Finding {
+  return { ...inconclusive(why), evidence: { sent: '[nothing]', received: '[nothing]' } }
+}

@@ -1,0 +1,98 @@
+import type net from 'node:net'
+import tls from 'node:tls'
+import { errorCode } from '../fault.ts'
+import { type Answer, answers } from './answer.ts'
+import { type Door, type Guise, knock, readyEvent } from './door.ts'
+
+/** How the conversation came to its end. */
+export type Ending = 'answered' | 'closed' | 'reset' | 'alert' | 'refused' | 'silent' | 'aborted'
+
+/** What was said and heard on one connection. */
+export interface Heard {
+  /** TLS (or TCP, where there is no TLS) came up. */
+  readonly connected: boolean
+  readonly sent: Buffer
+  readonly received: Buffer
+  readonly answers: readonly Answer[]
+  readonly ending: Ending
+  /** The code of the error that ended it (`ECONNRESET`, `ERR_SSL_TLSV13_ALERT_…`), or null. */
+  readonly error: string | null
+  /** `TLSv1.3`, or null without TLS. */
+  readonly protocol: string | null
+  readonly resumed: boolean
+}
+
+/** What to say, and how long to listen. */
+export interface Speech {
+  readonly bytes: Buffer
+  /** Methods of the requests in `bytes`; as many answers end the conversation. */
+  readonly methods?: readonly string[]
+  /** After the last expected answer, listen on for this long for one that nobody asked for. */
+  readonly lingerMs?: number
+  /** For the whole conversation. */
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  readonly guise?: Guise
+}
+
+const RECEIVED_BYTES_AT_MOST = 256 * 1024
+
+/** Opens a connection, says all of it, and listens until there is nothing more to hear. */
+export function speak(door: Door, speech: Speech): Promise<Heard> {
+  const { bytes, methods = ['GET'], lingerMs = 0, timeoutMs, signal, guise } = speech
+  const { promise, resolve } = Promise.withResolvers<Heard>()
+  const socket = knock(door, guise)
+  const parts: Buffer[] = []
+  let size = 0
+  let connected = false
+  let linger: NodeJS.Timeout | undefined
+  const deadline = setTimeout(() => finish('silent'), timeoutMs)
+  const abort = () => finish('aborted')
+  signal.addEventListener('abort', abort)
+  let found: Answer[] = []
+
+  function finish(ending: Ending, error: string | null = null) {
+    clearTimeout(deadline)
+    clearTimeout(linger)
+    signal.removeEventListener('abort', abort)
+    const received = Buffer.concat(parts)
+    const ended = ending === 'closed' || ending === 'reset'
+    const sent = connected ? bytes : Buffer.alloc(0)
+    found = answers(received, methods, ended)
+    resolve({ connected, sent, received, answers: found, ending, error, ...seen(socket) })
+    socket.destroy()
+  }
+
+  socket.once(readyEvent(socket), () => {
+    connected = true
+    socket.write(bytes)
+  })
+  socket.on('data', (part) => {
+    parts.push(part)
+    size += part.length
+    if (size > RECEIVED_BYTES_AT_MOST) return finish('answered')
+    found = answers(Buffer.concat(parts), methods, false)
+    if (found.filter(({ whole }) => whole).length < methods.length) return
+    if (lingerMs === 0) return finish('answered')
+    linger ??= setTimeout(() => finish('answered'), lingerMs)
+  })
+  socket.on('end', () => finish('closed'))
+  socket.on('close', () => finish('closed'))
+  socket.on('error', (error) => {
+    const code = errorCode(error) ?? null
+    finish(endingOf(code, connected), code)
+  })
+  if (signal.aborted) abort()
+  return promise
+}
+
+function endingOf(code: string | null, connected: boolean): Ending {
+  if (code?.includes('ALERT') === true || code?.startsWith('ERR_SSL') === true) return 'alert'
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH') return 'refused'
+  return connected || code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : 'refused'
+}
+
+function seen(socket: net.Socket): { protocol: string | null; resumed: boolean } {
+  if (!(socket instanceof tls.TLSSocket)) return { protocol: null, resumed: false }
+  return { protocol: socket.getProtocol(), resumed: socket.isSessionReused() }
+}

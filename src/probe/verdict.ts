@@ -1,0 +1,93 @@
+import { REASONS, type Reason } from '../refusal/reasons.ts'
+import { type Answer, header } from './answer.ts'
+import { evidence } from './evidence.ts'
+import type { Finding } from './finding.ts'
+import type { Heard } from './speak.ts'
+
+/**
+ * Answers with which servers refuse a message or its sender: RFC 9110 section 15.5, and nginx's own
+ * 494 to 497. A 404 is none of them: somebody behind the door looked for the route.
+ */
+const REFUSING = new Set([
+  400, 401, 403, 405, 407, 408, 411, 413, 414, 415, 421, 426, 429, 431, 494, 495, 496, 497, 501,
+  505,
+])
+
+/** Answers of a proxy whose upstream failed: the door may have been open. */
+const BEHIND_FAILED = new Set([502, 503, 504])
+
+/** What an attack adds to the common rules. */
+export interface Rule {
+  /** Which of the answers is judged; the first by default. */
+  readonly at?: number
+  /** True when this answer shows that the attack worked, though its status alone would not. */
+  readonly through?: (answer: Answer) => boolean
+  /** True when an answer that is no refusal is harmless all the same. */
+  readonly harmless?: (answer: Answer) => boolean
+}
+
+/** The verdict that most attacks share: who answered, and was it a no? */
+export function verdict(heard: Heard, rule: Rule = {}): Finding {
+  const answer = heard.answers[rule.at ?? 0]
+  const judged = answer === undefined ? unanswered(heard) : answered(answer, rule)
+  return { ...judged, evidence: evidence(heard) }
+}
+
+type Judged = Omit<Finding, 'evidence'>
+
+function unanswered({ connected, ending, error }: Heard): Judged {
+  const code = error === null ? '' : ` (${error})`
+  switch (ending) {
+    case 'alert':
+      return blocked(null, `the handshake was refused${code}`)
+    case 'reset':
+    case 'closed':
+      return blocked(
+        null,
+        connected
+          ? `the connection was closed without an answer${code}`
+          : `the connection was cut before it came up${code}`,
+      )
+    case 'refused':
+      return inconclusive(`nobody listens there${code}`)
+    case 'aborted':
+      return inconclusive('the deadline of the run came first')
+    case 'silent':
+      return inconclusive('no answer came in time')
+    case 'answered':
+      return inconclusive('what came back is not HTTP')
+  }
+}
+
+function answered(answer: Answer, { through, harmless }: Rule): Judged {
+  const { status } = answer
+  const said = header(answer, 'x-sidecar-refused')
+  if (through?.(answer) === true) return gotThrough(`answered ${status}, and as the attack wanted`)
+  if (said !== undefined) return refusedBySidecar(said, status)
+  if (harmless?.(answer) === true) return blocked(null, `answered ${status}, which gives nothing`)
+  if (REFUSING.has(status)) return blocked(null, `refused with ${status}`)
+  if (BEHIND_FAILED.has(status)) return inconclusive(`answered ${status}: what is behind is not up`)
+  return gotThrough(`answered ${status}`)
+}
+
+/** The reason is taken as said; only one that is known tells whether the door itself said no. */
+function refusedBySidecar(said: string, status: number): Judged {
+  const known = Object.hasOwn(REASONS, said) ? REASONS[said as Reason] : undefined
+  if (known?.phase === 'upstream' || known?.phase === 'capacity') {
+    return inconclusive(`the sidecar answered ${status} ${said}: what is behind is not up`)
+  }
+  return blocked(said, `the sidecar refused with ${status} ${said}`)
+}
+
+/** The pieces for attacks that judge on their own. */
+export function blocked(reason: string | null, because: string): Judged {
+  return { outcome: 'blocked', reason, because }
+}
+
+export function gotThrough(because: string): Judged {
+  return { outcome: 'got-through', reason: null, because }
+}
+
+export function inconclusive(because: string): Judged {
+  return { outcome: 'inconclusive', reason: null, because }
+}

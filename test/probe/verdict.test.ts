@@ -1,0 +1,66 @@
+import test from 'ava'
+import { answers } from '../../src/probe/answer.ts'
+import type { Ending, Heard } from '../../src/probe/speak.ts'
+import { unasked } from '../../src/probe/unasked.ts'
+import { verdict } from '../../src/probe/verdict.ts'
+
+function heard(text: string, ending: Ending = 'answered', error: string | null = null): Heard {
+  const received = Buffer.from(text)
+  return {
+    connected: true,
+    sent: Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    received,
+    answers: answers(received, ['GET'], ending === 'closed'),
+    ending,
+    error,
+    protocol: 'TLSv1.3',
+    resumed: false,
+  }
+}
+
+const answer = (status: number, lines = '') =>
+  heard(`HTTP/1.1 ${status} X\r\n${lines}Content-Length: 0\r\n\r\n`)
+
+const table = [
+  [
+    'a sidecar’s refusal',
+    answer(403, 'X-Sidecar-Refused: wrong-peer\r\n'),
+    'blocked',
+    'wrong-peer',
+  ],
+  ['a refusal by nobody we know', answer(403), 'blocked', null],
+  ['nginx without a certificate', answer(496), 'blocked', null],
+  ['200', answer(200), 'got-through', null],
+  ['404: somebody looked for the route', answer(404), 'got-through', null],
+  ['500: somebody stumbled', answer(500), 'got-through', null],
+  ['502 of some proxy', answer(502), 'inconclusive', null],
+  [
+    'the sidecar let it through to a module that is down',
+    answer(503, 'X-Sidecar-Refused: module-unavailable\r\n'),
+    'inconclusive',
+    null,
+  ],
+  ['an alert', heard('', 'alert', 'ERR_SSL_ALERT'), 'blocked', null],
+  ['closed without a word', heard('', 'closed'), 'blocked', null],
+  ['silence', heard('', 'silent'), 'inconclusive', null],
+  ['nobody there', heard('', 'refused', 'ECONNREFUSED'), 'inconclusive', null],
+  ['the deadline', heard('', 'aborted'), 'inconclusive', null],
+  ['no HTTP', heard('SSH-2.0\r\n', 'answered'), 'inconclusive', null],
+] as const
+
+for (const [name, given, outcome, reason] of table) {
+  test(`${name}: ${outcome}`, (t) => {
+    t.like(verdict(given), { outcome, reason })
+  })
+}
+
+test('an attack that recognises its prize is believed before the status', (t) => {
+  const finding = verdict(answer(403), { through: () => true })
+  t.is(finding.outcome, 'got-through')
+})
+
+test('more answers than requests are a smuggled request; as many are not', (t) => {
+  const two = heard('HTTP/1.1 204 X\r\n\r\nHTTP/1.1 204 X\r\n\r\n')
+  t.is(unasked(two, 1)?.outcome, 'got-through')
+  t.is(unasked(two, 2), undefined)
+})
