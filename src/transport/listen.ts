@@ -86,6 +86,8 @@ export async function listenTls<I, R>(
   const server = createTlsServer({
     ...SERVER_OPTIONS,
     ...contextOptions(material),
+    // During the handshake nobody waits for an answer: who ends it is gone. See below.
+    allowHalfOpen: false,
     // The gate refuses, not Node: only so does anybody learn the reason.
     requestCert: true,
     rejectUnauthorized: false,
@@ -99,6 +101,7 @@ export async function listenTls<I, R>(
   server.on('secureConnection', (socket) => {
     if (!handshakes.end(socket)) return
     socket.disableRenegotiation()
+    socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
     const peer = admit(socket, options)
     if (peer !== null) onPeer(peer)
   })

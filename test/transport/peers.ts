@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
+import type { Dialer, DialerOptions, DialOptions } from '../../src/transport/dial.ts'
 import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
 import { type ListenTlsOptions, listenTls, type TlsListener } from '../../src/transport/listen.ts'
 import { type LivePeer, LiveSet } from '../../src/transport/live-set.ts'
@@ -43,10 +45,20 @@ export interface Door {
   close(): Promise<void>
 }
 
-/** Opens a door whose peers are answered with `hello ID`, and then what they send comes back. */
+/** Greets with `hello ID`, then sends back what comes. */
+function greetAndEcho(socket: TLSSocket, identity: string): void {
+  socket.on('data', (bytes: Buffer) => {
+    socket.write(bytes)
+  })
+  socket.on('end', () => socket.end())
+  socket.write(`hello ${identity}\n`)
+}
+
+/** Opens a door; what peers behind the gate send is noted down, then `serve` answers. */
 export async function openDoor(
   options: Pick<ListenTlsOptions<string, null>, 'material'> &
     Partial<ListenTlsOptions<string, null>>,
+  serve: (socket: TLSSocket, identity: string) => void = greetAndEcho,
 ): Promise<Door> {
   const clock = new CoarseClock(10)
   const live = liveById()
@@ -74,10 +86,8 @@ export async function openDoor(
       socket.on('error', () => {})
       socket.on('data', (bytes: Buffer) => {
         received.push(bytes)
-        socket.write(bytes)
       })
-      socket.on('end', () => socket.end())
-      socket.write(`hello ${identity}\n`)
+      serve(socket, identity)
     },
   )
   const close = async () => {
@@ -101,4 +111,77 @@ export async function readAll(socket: Socket): Promise<string> {
   })
   if (!socket.closed) await once(socket, 'close')
   return text
+}
+
+/** A TLS server that is none of ours: asks for a certificate, takes any, and notes every byte. */
+export interface Recorder {
+  readonly port: number
+  /** What came inside TLS. */
+  readonly received: Buffer[]
+  readonly server: Server
+  /** Handshakes that came to their end here. */
+  handshakes: number
+  close(): Promise<void>
+}
+
+/** Opens a recorder; `speak` is sent as soon as a handshake is over. */
+export async function openRecorder(options: TlsOptions, speak = ''): Promise<Recorder> {
+  const received: Buffer[] = []
+  const sockets = new Set<TLSSocket>()
+  const server = createServer({ requestCert: true, rejectUnauthorized: false, ...options })
+  const close = async () => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    await once(server, 'close')
+  }
+  const recorder = { port: 0, received, server, handshakes: 0, close }
+  server.on('secureConnection', (socket) => {
+    recorder.handshakes++
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('data', (bytes: Buffer) => {
+      received.push(bytes)
+    })
+    if (speak !== '') socket.write(speak)
+  })
+  server.on('tlsClientError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (typeof address === 'object' && address !== null) recorder.port = address.port
+  return recorder
+}
+
+/** Options of a Dialer to local ports that gives up after one round. */
+export function dialerTo(
+  ports: readonly number[],
+  tls: DialerOptions<string, null>['tls'],
+  more: Partial<DialerOptions<string, null>> = {},
+): DialerOptions<string, null> & { clock: CoarseClock } {
+  return {
+    addresses: ports.map((port) => ({ host: '127.0.0.1', port })),
+    tls,
+    connectMs: 5000,
+    handshakeMs: 5000,
+    connectWaitMs: 0,
+    clock: new CoarseClock(10),
+    whenUnreachable: 'upstream-unreachable',
+    ...more,
+  }
+}
+
+/** How a dial ended. */
+export interface Outcome {
+  readonly refusal: Refusal | null
+  readonly socket: Socket | null
+  readonly identity: string | null
+}
+
+export function dialOnce(
+  dialer: Dialer<string, null>,
+  options: DialOptions = {},
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    dialer.dial(options, (refusal, socket, identity) => resolve({ refusal, socket, identity }))
+  })
 }

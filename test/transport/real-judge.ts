@@ -1,0 +1,40 @@
+import { X509Certificate } from 'node:crypto'
+import type { Refusal } from '../../src/refusal/refusal.ts'
+import { isRefusal } from '../../src/refusal/refusal.ts'
+import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
+import { makeBundle } from '../../src/trust/bundle.ts'
+import { parseCertificate } from '../../src/trust/certificate.ts'
+import { type BoundCrl, parseCrl } from '../../src/trust/crl.ts'
+import { judgePeer } from '../../src/trust/judge.ts'
+import type { Authority } from './authority.ts'
+
+/** A revocation list and who made it. */
+export interface Listed {
+  readonly by: Authority
+  readonly pem: string
+}
+
+/** The judge of the product over these roots and lists; its identities are module ids and names. */
+export function realJudge(
+  roots: readonly Authority[],
+  lists: readonly Listed[] = [],
+): Judge<string> {
+  const bundle = makeBundle(roots.map(({ cert }) => parsed(cert)))
+  const crls = lists.map(bound)
+  return (facts: PeerFacts): string | Refusal => {
+    const now = Date.now()
+    const context = { trustDomain: 'folio.test', foreign: new Map(), bundle, crls, now }
+    const judged = judgePeer(facts, context)
+    if (isRefusal(judged)) return judged
+    return judged.kind === 'module' ? judged.id : judged.name
+  }
+}
+
+function bound({ by, pem }: Listed): BoundCrl {
+  const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
+  return { ...parseCrl(der), signedBy: parsed(by.cert).publicKey.spkiSha256 }
+}
+
+function parsed(pem: string) {
+  return parseCertificate(new X509Certificate(pem).raw)
+}
