@@ -118,6 +118,16 @@ export function dotted(value: Der | undefined): string {
   return asn1.derToOid(forge.util.createBuffer(contents(value).toString('binary')))
 }
 
+/** The instant that a UTCTime or GeneralizedTime says; throws when the value is neither. */
+export function timeOf(value: Der | undefined): Date {
+  const text = contents(value).toString('latin1')
+  if (value !== undefined && isUniversal(value, Type.UTCTIME)) return asn1.utcTimeToDate(text)
+  if (value !== undefined && isUniversal(value, Type.GENERALIZEDTIME)) {
+    return asn1.generalizedTimeToDate(text)
+  }
+  throw new Error('not a DER time')
+}
+
 /** Whether the value carries the context tag `[n]`. */
 export function isTagged(value: Der | undefined, tag: number): value is Der {
   return value !== undefined && value.tagClass === Class.CONTEXT_SPECIFIC && value.type === tag

@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { errorCode, Fault, fault } from '../fault.ts'
+import { DIRECTORY_MODE, type NewFile, syncDirectory, writeDown } from './disk.ts'
+import { isMounted, stageSwap } from './mounted.ts'
 
-/** A file to be written. Modes are octal; the umask is not asked. */
-export interface NewFile {
-  readonly name: string
-  readonly content: string | Uint8Array
-  readonly mode: number
-}
+export type { NewFile } from './disk.ts'
 
 /** For everything that anybody may read: certificates, lists of revoked ones. */
 export const PUBLIC_MODE = 0o644
@@ -16,7 +13,6 @@ export const PUBLIC_MODE = 0o644
 export const LEAF_KEY_MODE = 0o600
 /** For the key of a CA: nobody writes it again. */
 export const CA_KEY_MODE = 0o400
-const DIRECTORY_MODE = 0o700
 
 /** Files that stand complete beside their places. Either all of it is taken, or nothing is left. */
 export interface Staged {
@@ -27,34 +23,47 @@ export interface Staged {
 }
 
 /**
- * Writes files under temporary names in their own directory, down to the disk: what can go wrong
- * goes wrong here, before anything that is in use is touched. Throws a Fault on a full disk, a
+ * Writes files beside their places, down to the disk: what can go wrong goes wrong here, before
+ * anything that is in use is touched. A directory that is written the way Kubernetes mounts a
+ * secret (it has `..data`) keeps that way; `mounted` begins it. Throws a Fault on a full disk, a
  * missing permission and the like, with nothing left behind.
  */
-export async function stage(directory: string, files: readonly NewFile[]): Promise<Staged> {
-  const temporary: { from: string; to: string }[] = []
+export async function stage(
+  directory: string,
+  files: readonly NewFile[],
+  mounted = false,
+): Promise<Staged> {
   let made: string | undefined
+  const written: string[] = []
   const abandon = async () => {
-    await Promise.allSettled(temporary.map(({ from }) => unlink(from)))
+    for (const path of written) await rm(path, { recursive: true, force: true })
     if (made !== undefined) await removeEmpty(directory, made)
   }
   try {
     made = await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE })
-    for (const { name, content, mode } of files) {
-      const from = join(directory, `.${name}.${randomBytes(6).toString('hex')}`)
-      temporary.push({ from, to: join(directory, name) })
-      await writeDown(from, content, mode)
-    }
+    const commit =
+      mounted || (await isMounted(directory))
+        ? await stageSwap(directory, files, written)
+        : await stageRenames(directory, files, written)
+    return { abandon, commit }
   } catch (error) {
     await abandon()
     throw cannotWrite(directory, error)
   }
-  return {
-    abandon,
-    async commit() {
-      for (const { from, to } of temporary) await rename(from, to)
-      await syncDirectory(directory)
-    },
+}
+
+/** Each file under a temporary name; they take their places one by one. */
+async function stageRenames(directory: string, files: readonly NewFile[], written: string[]) {
+  const moves: { from: string; to: string }[] = []
+  for (const { name, content, mode } of files) {
+    const from = join(directory, `.${name}.${randomBytes(6).toString('hex')}`)
+    written.push(from)
+    moves.push({ from, to: join(directory, name) })
+    await writeDown(from, content, mode)
+  }
+  return async () => {
+    for (const { from, to } of moves) await rename(from, to)
+    await syncDirectory(directory)
   }
 }
 
@@ -91,27 +100,6 @@ export async function stageAll(
     async commit() {
       for (const one of staged) await one.commit()
     },
-  }
-}
-
-async function writeDown(path: string, content: string | Uint8Array, mode: number): Promise<void> {
-  const file = await open(path, 'wx', mode)
-  try {
-    await file.chmod(mode)
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-/** A rename is on the disk once its directory is. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

@@ -108,7 +108,7 @@ export function chainPem(leaf: Uint8Array, parent: Issuer): string {
 }
 
 /** A private key as `tls.key` holds it. */
-export function keyPem({ privateKey }: KeyPair): string {
+export function keyPem({ privateKey }: Pick<KeyPair, 'privateKey'>): string {
   return String(privateKey.export({ type: 'pkcs8', format: 'pem' }))
 }
 

@@ -18,8 +18,9 @@ export interface Subject {
 const LONGEST_NAME = 128
 // SPIFFE path characters; and never `.` or `..`, which would be no segment and no folder.
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
-// Okapi's ModuleId: the product ends at the first `-` that a digit follows; that is the version.
-const MODULE_ID = /^[A-Za-z][A-Za-z0-9._-]*?-\d+\.\d+\.\d+(-[A-Za-z0-9.-]+)?$/
+// Okapi's ModuleId.java and SemVer.java: the product ends before the first `-` that a digit follows;
+// the rest is numbers with dots and perhaps a pre-release. `+` metadata is no SPIFFE character.
+const MODULE_ID = /^(?:(?!-\d)[A-Za-z0-9._-])+-\d{1,18}(\.\d{1,18})*(-[A-Za-z0-9.-]+)?$/
 const TRUST_DOMAIN = /^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$/
 
 /** Reads `mod-users-19.7.0`, `operator/anna` or `client/sms`; throws a Fault for anything else. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { fingerprint, type Issued } from '../../pki/ca.ts'
 import { keyTitle } from '../../pki/keys.ts'
+import { fingerprint, type Issued } from '../../pki/leaf.ts'
 import { table } from '../terminal.ts'
 import { json, moment, span } from './words.ts'
 

@@ -1,0 +1,97 @@
+import { type KeyObject, X509Certificate } from 'node:crypto'
+import { join, relative } from 'node:path'
+import { fault } from '../fault.ts'
+import { LEAF_KEY_MODE, type NewFile, PUBLIC_MODE, stage } from './files.ts'
+import { chainPem, type Issuer, makeLeaf, shortId } from './issuer.ts'
+import { leafNames, type Subject } from './naming.ts'
+import type { Entry } from './register.ts'
+import { exists, record, type State, trustFiles } from './state.ts'
+
+/** A leaf as it was written. */
+export interface Issued {
+  readonly subject: Subject
+  readonly dir: string
+  /** Leaf and intermediates, as `tls.crt` holds them. */
+  readonly certPem: string
+  /** Null where the key is another's: a signed request, a key that was kept. */
+  readonly keyPem: string | null
+  readonly certificate: X509Certificate
+  readonly dns: readonly string[]
+  readonly ips: readonly string[]
+  /** Whether another certificate stood in its place before. */
+  readonly replaced: boolean
+  /** The files in `dir` that were written, by name. */
+  readonly files: readonly string[]
+}
+
+/** A leaf that is about to be made. */
+export interface LeafPlan {
+  readonly subject: Subject
+  readonly dns: readonly string[]
+  readonly ips: readonly string[]
+  readonly publicKey: KeyObject
+  /** Null when the key is not ours to write. */
+  readonly keyPem: string | null
+  readonly validForMs: number
+  readonly now: Date
+  /** Where it goes, whole. */
+  readonly dir: string
+  /** An intermediate that signs in the root's place. */
+  readonly under?: Issuer
+  /** Write the directory the way Kubernetes mounts a secret: one symlink swapped for all files. */
+  readonly mounted?: boolean
+}
+
+/**
+ * Signs a leaf, puts it into the index and writes its directory, trust bundle and CRL included.
+ * The caller holds the CA's lock. Throws a Fault, and then nothing has changed.
+ */
+export async function writeLeaf(state: State, plan: LeafPlan): Promise<Issued> {
+  const { subject, dir, now, validForMs, publicKey, dns, ips } = plan
+  const parent = plan.under ?? state.signing
+  mustOutlive(parent, now, validForMs)
+  const names = leafNames(subject.uri, dns, ips)
+  const der = makeLeaf(parent, { commonName: subject.name, names, publicKey, now, validForMs })
+  const certificate = new X509Certificate(der)
+  const certPem = chainPem(der, parent)
+  const replaced = await exists(join(dir, 'tls.crt'))
+  const key: NewFile[] =
+    plan.keyPem === null ? [] : [{ name: 'tls.key', content: plan.keyPem, mode: LEAF_KEY_MODE }]
+  const files = [
+    ...key,
+    { name: 'tls.crt', content: certPem, mode: PUBLIC_MODE },
+    ...trustFiles(state),
+  ]
+  const issued = [...state.register.issued, entryOf(subject, certificate, state, dir)]
+  const staged = await stage(dir, files, plan.mounted)
+  await record(state.directory, [], { ...state.register, issued }, now, staged)
+  const { keyPem } = plan
+  const written = files.map(({ name }) => name)
+  return { subject, dir, certPem, keyPem, certificate, dns, ips, replaced, files: written }
+}
+
+function entryOf(subject: Subject, certificate: X509Certificate, state: State, dir: string): Entry {
+  return {
+    serial: certificate.serialNumber.toLowerCase(),
+    name: subject.title,
+    uri: subject.uri,
+    root: shortId(state.signing.certificate),
+    notBefore: certificate.validFromDate.toISOString(),
+    notAfter: certificate.validToDate.toISOString(),
+    fingerprint: fingerprint(certificate),
+    directory: relative(state.directory, dir),
+  }
+}
+
+/** SHA-256 of the whole certificate, lower-case hex without colons. */
+export function fingerprint(certificate: X509Certificate): string {
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase()
+}
+
+function mustOutlive(parent: Issuer, now: Date, validForMs: number): void {
+  const end = parent.certificate.validToDate
+  if (now.getTime() + validForMs <= end.getTime()) return
+  throw fault(`the CA itself ends ${end.toISOString()}, before this certificate would`, {
+    hint: 'use a shorter --valid-for, or begin a new root: okapi-sidecar certs rollover start',
+  })
+}

@@ -1,0 +1,140 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { access, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errorCode, fault } from '../fault.ts'
+import { type NewFile, PUBLIC_MODE, type Staged, stage } from './files.ts'
+import { type Issuer, issuer, shortId } from './issuer.ts'
+import { blocks } from './pem.ts'
+import { type Register, type RootEntry, readRegister, registerFile } from './register.ts'
+
+/** A root of the CA with its certificate. Its key stays in its file until something is signed. */
+export interface Root extends RootEntry {
+  readonly certificate: X509Certificate
+}
+
+/** What stands in a CA's directory, read at one moment. */
+export interface State {
+  readonly directory: string
+  readonly register: Register
+  /** Every root that is to be trusted; during a rollover there are two. */
+  readonly roots: readonly Root[]
+  /** The root that signs now, with its key. */
+  readonly signing: Issuer
+  /** All roots, as `ca.crt` holds them. */
+  readonly bundlePem: string
+  /** The CRL of every root, as `ca.crl` holds them; null while the CA has none. */
+  readonly crlPem: string | null
+}
+
+/** Reads a CA's directory. Throws a Fault that names the file at fault. */
+export async function readState(directory: string): Promise<State> {
+  const register = await readRegister(directory)
+  const bundle = join(directory, 'ca.crt')
+  const bundlePem = await text(bundle)
+  const certificates = certificatesIn(bundlePem, bundle)
+  const roots = register.roots.map((entry) => {
+    const certificate = certificates.find((one) => shortId(one) === entry.id)
+    if (certificate !== undefined) return { ...entry, certificate }
+    throw fault(`the root ${entry.id} is not in it`, {
+      where: { file: bundle },
+      hint: 'restore it from a copy',
+    })
+  })
+  const signing = roots.find(({ state }) => state === 'signing')
+  if (signing === undefined) throw fault(`the CA in ${directory} has no root that signs`)
+  const crl = join(directory, 'ca.crl')
+  return {
+    directory,
+    register,
+    roots,
+    signing: await withKey(directory, signing),
+    bundlePem,
+    crlPem: (await exists(crl)) ? await text(crl) : null,
+  }
+}
+
+/** A root with its key, ready to sign. Throws a Fault when the key is missing or another's. */
+export async function withKey(directory: string, root: Root): Promise<Issuer> {
+  const file = join(directory, root.key)
+  const key = privateKey(await text(file), file)
+  if (!root.certificate.checkPrivateKey(key)) {
+    throw fault(`this is not the key of the root ${root.id}`, { where: { file } })
+  }
+  return { ...issuer(root.certificate.raw, key), chain: [] }
+}
+
+/** What a leaf's directory holds besides the leaf: whom to trust and whom no longer. */
+export function trustFiles({ bundlePem, crlPem }: Pick<State, 'bundlePem' | 'crlPem'>) {
+  const files: NewFile[] = [{ name: 'ca.crt', content: bundlePem, mode: PUBLIC_MODE }]
+  if (crlPem !== null) files.push({ name: 'ca.crl', content: crlPem, mode: PUBLIC_MODE })
+  return files
+}
+
+/**
+ * Commits a change of the CA's own files, index among them, and only then what was staged
+ * elsewhere: no certificate may be in use that the CA does not know and could not revoke.
+ */
+export async function record(
+  directory: string,
+  own: readonly NewFile[],
+  register: Register,
+  now: Date,
+  elsewhere?: Staged,
+): Promise<void> {
+  try {
+    const staged = await stage(directory, [...own, registerFile(register, now)])
+    await staged.commit()
+    await elsewhere?.commit()
+  } catch (error) {
+    await elsewhere?.abandon()
+    throw error
+  }
+}
+
+/** The directories that leaves were written into and that are still there, each once. */
+export async function leafDirectories({ directory, register }: State): Promise<readonly string[]> {
+  const known = new Set(register.issued.flatMap((entry) => entry.directory ?? []))
+  const found: string[] = []
+  for (const relative of known) {
+    const path = join(directory, relative)
+    if (await exists(join(path, 'tls.crt'))) found.push(path)
+  }
+  return found
+}
+
+/** The certificates of a PEM file; throws a Fault when there is none or one is broken. */
+export function certificatesIn(pem: string, file: string): readonly X509Certificate[] {
+  const found = blocks('CERTIFICATE', pem)
+  if (found.length === 0) throw fault('there is no certificate in it', { where: { file } })
+  return found.map((der) => {
+    try {
+      return new X509Certificate(der)
+    } catch {
+      throw fault('this is not a certificate', { where: { file } })
+    }
+  })
+}
+
+/** A private key from PEM text; throws a Fault that names the file. */
+export function privateKey(pem: string, file: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    throw fault('this is not a private key without passphrase', { where: { file } })
+  }
+}
+
+/** A file's text; throws a Fault that names it. */
+export async function text(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error) => {
+    throw fault(`cannot read ${path} (${errorCode(error) ?? String(error)})`)
+  })
+}
+
+/** Whether something is there under that name. */
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
