@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { fault } from '../fault.ts'
 
 type Process = ChildProcessByStdio<Writable, Readable, Readable>
 
@@ -11,15 +12,25 @@ export interface Line {
   readonly ask?: unknown
   readonly value?: unknown
   readonly listening?: unknown
+  readonly direction?: unknown
+  readonly caller?: unknown
+  readonly at?: unknown
+  readonly method?: unknown
+  readonly route?: unknown
+  readonly status?: unknown
+  readonly requestId?: unknown
 }
 
 /** One process of the demo. */
 export interface Child {
   readonly name: string
-  /** The first line that fits, also one that came before; rejects when the child ends without it. */
+  /**
+   * The first `count` lines that fit, those that came before included. Rejects when the child ends
+   * without them, or has not said them in time.
+   */
+  say(count: number, fits: (line: Line) => boolean): Promise<readonly Line[]>
+  /** The first line that fits. */
   line(fits: (line: Line) => boolean): Promise<Line>
-  /** All lines so far. */
-  readonly lines: readonly Line[]
   /** Asks a question and waits for its reply. */
   ask(question: string): Promise<unknown>
   /** Ends it, politely first; resolves when it is gone. */
@@ -27,6 +38,8 @@ export interface Child {
 }
 
 const KILL_AFTER_MS = 5000
+/** Two busy cores may be slow to start ten processes. */
+const PATIENCE_MS = 30_000
 const OUTPUT_KEPT = 20
 
 /** Starts `file` under this very Node. Its output is read as JSON lines; the rest is kept for faults. */
@@ -59,18 +72,27 @@ export function start(name: string, file: string, args: readonly string[]): Chil
     gone.resolve()
   })
 
-  function line(fits: (line: Line) => boolean, from = 0): Promise<Line> {
-    const { promise, resolve, reject } = Promise.withResolvers<Line>()
-    const check = () => {
-      const found = lines.slice(from).find(fits)
-      if (found === undefined && exited === undefined) return
+  function say(count: number, fits: (line: Line) => boolean, from = 0): Promise<readonly Line[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Line[]>()
+    const late = setTimeout(() => end(`${name} said nothing for ${PATIENCE_MS} ms`), PATIENCE_MS)
+    const end = (why: string | undefined, found: readonly Line[] = []) => {
       waiting.delete(check)
-      if (found === undefined) reject(new Error(exited))
-      else resolve(found)
+      clearTimeout(late)
+      if (why === undefined) resolve(found)
+      else reject(fault(why))
+    }
+    const check = () => {
+      const found = lines.slice(from).filter(fits)
+      if (found.length >= count) end(undefined, found.slice(0, count))
+      else if (exited !== undefined) end(exited)
     }
     waiting.add(check)
     check()
     return promise
+  }
+
+  async function line(fits: (line: Line) => boolean, from = 0): Promise<Line> {
+    return (await say(1, fits, from))[0]!
   }
 
   async function ask(question: string): Promise<unknown> {
@@ -87,7 +109,7 @@ export function start(name: string, file: string, args: readonly string[]): Chil
     await gone.promise
     clearTimeout(kill)
   }
-  return { name, line, lines, ask, stop }
+  return { name, say, line, ask, stop }
 }
 
 /** The demo's sidecars take nothing from the person's own settings. */

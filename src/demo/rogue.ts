@@ -57,6 +57,8 @@ export interface Trial {
   readonly outcome: Outcome
   readonly reason: string | null
   readonly because: string
+  /** What a table says where there is no reason. */
+  readonly note: string
   /** Requests that arrived where none should have; the proof that does not rely on answers. */
   readonly arrived: number
 }
@@ -94,6 +96,7 @@ async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Conte
     outcome: finding.outcome,
     reason: finding.reason,
     because: finding.because,
+    note: unprotected ? 'no sidecar there' : attack === responseOkapiStop ? 'taken off' : '',
     // The hijacked module itself is asked, by Okapi: that it sees a request is no failure.
     arrived: Array.isArray(seen) && attack !== responseOkapiStop ? seen.length : 0,
   } as const

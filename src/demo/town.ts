@@ -41,6 +41,7 @@ export type Progress = (doing: string) => void
 export async function openTown(
   { sidecars: wanted }: { sidecars: boolean },
   progress: Progress,
+  signal?: AbortSignal,
 ): Promise<Town> {
   const directory = await mkdtemp(join(tmpdir(), 'okapi-sidecar-demo-'))
   const children: Child[] = []
@@ -57,12 +58,14 @@ export async function openTown(
     ])
     const ports = new Map([...parts].map(([member, { port }]) => [member, port]))
     const plan = { directory, certs, descriptors: DESCRIPTORS, parts: ports }
+    signal?.throwIfAborted()
     if (wanted) progress('starting a sidecar beside each of them')
     const sidecars = wanted
       ? await startSidecars(plan, (child) => children.push(child))
       : new Map<Member, Sidecar>()
     const okapiUrl = `http://127.0.0.1:${parts.get(OKAPI)!.port}`
     const town = { directory, certs, parts, sidecars, okapiUrl, close }
+    signal?.throwIfAborted()
     progress('enabling the modules for the tenant')
     await enableModules(town)
     return town

@@ -23,7 +23,7 @@ export interface Attack {
   /** Kebab-case and stable: reports are compared by it. */
   readonly id: string
   readonly group: Group
-  /** What is tried, as a table's cell: a noun phrase of at most 44 characters. */
+  /** What is tried, as a table's cell: a noun phrase of at most 39 characters. */
   readonly title: string
   /** What it would mean if it got through, for a manager. */
   readonly meaning: string

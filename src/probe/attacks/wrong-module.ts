@@ -6,7 +6,7 @@ import { verdict } from '../verdict.ts'
 export const wrongModule: Attack = {
   id: 'wrong-module',
   group: 'policy',
-  title: 'the right CA, but another module than Okapi',
+  title: 'the right CA, the wrong module',
   meaning: 'Every module can call every other past Okapi, and with it past all authorisation.',
   judged: 'Any answer but a refusal means that the call was served.',
   remedy: 'Let a module’s ingress take calls from Okapi’s identity only.',

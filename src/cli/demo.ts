@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import { parseArgs } from 'node:util'
+import { demo, type Shown } from '../demo/demo.ts'
+import { callText, trialsText, verdictText } from '../demo/print.ts'
+import { teller } from '../demo/progress.ts'
+import { playground } from '../demo/stay.ts'
+
+export const usage = `okapi-sidecar demo: a small FOLIO on loopback, with a rogue in it
+
+Usage:
+    okapi-sidecar demo [--json] [--stay]
+
+Starts a stand-in for Okapi, mod-users, mod-notes, mod-authtoken and mod-tags, a
+sidecar beside each, all with certificates made for this run. One call crosses
+from module to module; then mod-tags turns out to be hijacked, and tries what a
+hijacked module can. Ends with a table of what was tried, what happened and why.
+Nothing is left behind, and nothing but loopback is used.
+
+Options:
+    --json    {call, attacks: [{id, target, expected, outcome, reason}]}
+    --stay    keep it running and print curl lines to play with; Ctrl-C ends it
+
+Exit code: 0 when every outcome is as expected, 1 when one is not.
+
+Example:
+    okapi-sidecar demo --json | jq '.attacks[] | select(.outcome != .expected)'
+`
+
+const INTERRUPTED = 130
+
+/** Parses, shows, and ends everything it started, also on Ctrl-C. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { json: { type: 'boolean' }, stay: { type: 'boolean' } },
+    strict: true,
+    allowPositionals: false,
+  })
+  const stop = new AbortController()
+  const interrupt = () => stop.abort(new Error('interrupted'))
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+  const { tell, done } = teller(process.stderr, values.json === true)
+  try {
+    const { good } = await demo(tell, stop.signal, async (shown, town) => {
+      done()
+      process.stdout.write(values.json === true ? json(shown) : text(shown))
+      if (values.stay !== true) return
+      process.stdout.write(await playground(town))
+      if (!stop.signal.aborted) await once(stop.signal, 'abort')
+    })
+    return good ? 0 : 1
+  } catch (error) {
+    if (stop.signal.aborted) return INTERRUPTED
+    throw error
+  } finally {
+    done()
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+  }
+}
+
+function text({ call, trials }: Shown): string {
+  return `${callText(call)}
+Now mod-tags is hijacked. The rogue has its certificate, its key and a token that
+passed through it, and tries:
+
+${trialsText(trials)}
+${verdictText(trials)}`
+}
+
+function json({ call, trials }: Shown): string {
+  const attacks = trials.map(({ id, target, expected, outcome, reason }) => {
+    return { id, target, expected, outcome, reason }
+  })
+  return `${JSON.stringify({ call, attacks }, null, 2)}\n`
+}

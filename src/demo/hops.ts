@@ -1,0 +1,79 @@
+import { request } from 'undici'
+import { type Member, MODULES, OKAPI } from './cast.ts'
+import type { Line } from './child.ts'
+import { NOTE_ID, TENANT } from './people.ts'
+import type { Town } from './town.ts'
+
+/** One leg of a call, as the sidecar that received it logged it. */
+export interface Hop {
+  /** Proven by its certificate. */
+  readonly caller: string
+  readonly at: string
+  readonly method: string
+  readonly route: string
+  readonly status: number
+}
+
+/** The one honest call. */
+export interface HonestCall {
+  readonly path: string
+  readonly status: number
+  readonly hops: readonly Hop[]
+}
+
+/** Who receives, how often, and the only one who may have called. */
+const LEGS: readonly (readonly [at: Member, times: number, caller: Member])[] = [
+  [MODULES.authtoken, 2, OKAPI],
+  [MODULES.notes, 1, OKAPI],
+  [OKAPI, 1, MODULES.notes],
+  [MODULES.users, 1, OKAPI],
+]
+
+/** Anna reads a note: Okapi asks mod-notes, which asks Okapi, which asks mod-users. */
+export async function honestCall(town: Town): Promise<HonestCall> {
+  const requestId = `demo${process.pid}`
+  const path = `/notes/${NOTE_ID}`
+  const token = String(await town.parts.get(MODULES.authtoken)!.child.ask('annasToken'))
+  const { statusCode, body } = await request(`${town.okapiUrl}${path}`, {
+    headers: {
+      'X-Okapi-Tenant': TENANT,
+      'X-Okapi-Token': token,
+      'X-Okapi-Request-Id': requestId,
+    },
+  })
+  await body.dump()
+  if (statusCode !== 200) return { path, status: statusCode, hops: [] }
+  const legs = await Promise.all(
+    LEGS.map(([at, times]) => {
+      const { child } = town.sidecars.get(at)!
+      return child.say(times, (line) => received(line, requestId))
+    }),
+  )
+  const [authtoken, notes, okapi, users] = legs.map((lines) => lines.map(hop))
+  const hops = [authtoken?.[0], ...notes!, ...okapi!, authtoken?.[1], ...users!]
+  return { path, status: statusCode, hops: hops.filter((leg) => leg !== undefined) }
+}
+
+function received({ direction, requestId }: Line, wanted: string): boolean {
+  return direction === 'ingress' && String(requestId).startsWith(wanted)
+}
+
+function hop({ caller, at, method, route, status }: Line): Hop {
+  return {
+    caller: String(caller),
+    at: String(at),
+    method: String(method),
+    route: String(route ?? ''),
+    status: Number(status),
+  }
+}
+
+/** True when every leg is there, was answered, and was called by whom it must be. */
+export function crossed({ status, hops }: HonestCall): boolean {
+  const wanted = LEGS.reduce((sum, [, times]) => sum + times, 0)
+  const right = hops.every(({ at, caller, status: answered }) => {
+    const leg = LEGS.find(([callee]) => callee === at)
+    return leg?.[2] === caller && answered < 300
+  })
+  return status === 200 && hops.length === wanted && right
+}

@@ -1,0 +1,68 @@
+import { stripVTControlCharacters, styleText } from 'node:util'
+import type { HonestCall } from './hops.ts'
+import { asExpected, type Trial } from './rogue.ts'
+
+type Style = Parameters<typeof styleText>[0]
+type Paint = (style: Style, text: string) => string
+
+const TITLE = 40
+const OUTCOME = 12
+
+/** Colours only where standard output is a terminal that wants them. */
+export const paint: Paint = (style, text) => styleText(style, text, { stream: process.stdout })
+
+/** The honest call, one line for each leg: who proved to be whom, and what was asked. */
+export function callText({ path, status, hops }: HonestCall): string {
+  const head = `Anna reads a note: GET ${path.slice(0, 20)}… is answered ${status}.\n`
+  if (hops.length === 0) return head
+  const caller = Math.max(...hops.map((hop) => hop.caller.length))
+  const at = Math.max(...hops.map((hop) => hop.at.length))
+  const lines = hops.map(
+    (hop) =>
+      `  ${hop.caller.padEnd(caller)} → ${hop.at.padEnd(at)}  ${hop.status}  ${hop.method} ${hop.route}\n`,
+  )
+  return `${head}Each leg as its receiver logged it; the caller is what its certificate proved.\n\n${lines.join('')}`
+}
+
+/** What was tried, what happened and why, 80 columns wide, grouped by target. */
+export function trialsText(trials: readonly Trial[], color: Paint = paint): string {
+  let text = ''
+  let target = ''
+  for (const trial of trials) {
+    if (trial.target !== target) text += `\n  ${color('bold', `at ${trial.target}`)}\n`
+    target = trial.target
+    text += row(trial, color)
+  }
+  return text.slice(1)
+}
+
+function row(trial: Trial, color: Paint): string {
+  const { title, outcome, reason, note } = trial
+  const right = asExpected(trial)
+  const style = right ? (outcome === 'blocked' ? 'green' : 'yellow') : 'red'
+  const what = color(style, outcome.padEnd(OUTCOME))
+  const line = `  ${title.padEnd(TITLE)}${what}${reason ?? note}\n`
+  return right ? line : `${line}    ${color('red', complaint(trial))}\n`
+}
+
+function complaint({ expected, outcome, because, arrived }: Trial): string {
+  if (outcome !== expected) return `this should have been ${expected}: ${because}`
+  const what = arrived === 1 ? 'one request' : `${arrived} requests`
+  return `${what} arrived behind the sidecar, where none should have`
+}
+
+/** The one sentence that a person remembers. */
+export function verdictText(trials: readonly Trial[], color: Paint = paint): string {
+  const wrong = trials.filter((trial) => !asExpected(trial)).length
+  const through = trials.filter(({ outcome }) => outcome === 'got-through').length
+  if (wrong > 0)
+    return `${color('red', `${wrong} of ${trials.length} ended otherwise than they must.`)}\n`
+  const bare = through === 1 ? 'one got through, where no sidecar is' : `${through} got through`
+  return `${trials.length} tries, ${trials.length - through} blocked; ${bare}. All as it must be.\n`
+}
+
+/** The widest line, without its colours; the table must fit a terminal of 80 columns. */
+export function width(text: string): number {
+  const lines = stripVTControlCharacters(text).split('\n')
+  return Math.max(...lines.map((line) => line.length))
+}
