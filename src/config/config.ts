@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import type { Where } from '../fault.ts'
 import type { Endpoint, Forward, Listen, PortRange } from './addresses.ts'
 import type { Addressing } from './addressing.ts'
 import type { ModuleName, Name, Pin } from './names.ts'
@@ -77,46 +78,54 @@ export interface Policy extends Readonly<Omit<WrittenPolicy, 'grants'>> {
   readonly grants: GrantSources
 }
 
+/** A grant and where it was written. */
+export interface PlacedGrant extends Grant {
+  readonly where: Where
+}
+
 export interface GrantSources {
-  readonly inline: readonly Grant[]
+  readonly inline: readonly PlacedGrant[]
   readonly files: readonly string[]
 }
 
-/**
- * Gives the written configuration the shape in which it is used; `absolute` resolves a path of the
- * key it belongs to.
- */
-export function complete(
-  written: Written,
-  absolute: (path: string, key: string) => string,
-): Config {
+/** What completing asks about where values come from. */
+interface Sources {
+  at(path: readonly PropertyKey[]): Where
+  absolute(path: string, key: readonly string[]): string
+}
+
+/** Gives the written configuration the shape in which it is used. */
+export function complete(written: Written, sources: Sources): Config {
   const { egress, policy: rules, ...rest } = written
-  const grants: readonly (Grant | string)[] = rules.grants
+  const { credentials, ingress, public: door, admin } = written
   return deepFreeze({
     ...rest,
     credentials: {
-      directory: absolute(written.credentials.directory, 'credentials.directory'),
+      directory: sources.absolute(credentials.directory, ['credentials', 'directory']),
     },
-    ingress: written.ingress,
+    ingress,
     egress: egressOf(egress),
     modules: egress?.modules,
-    public: publicOf(written.public, absolute),
+    public: door && publicOf(door, sources),
     policy: {
       ...rules,
-      descriptors: absolute(rules.descriptors, 'policy.descriptors'),
-      grants: {
-        inline: grants.filter((grant) => typeof grant !== 'string'),
-        files: grants
-          .filter((grant) => typeof grant === 'string')
-          .map((file) => absolute(file, 'policy.grants')),
-      },
+      descriptors: sources.absolute(rules.descriptors, ['policy', 'descriptors']),
+      grants: grantsOf(rules.grants, sources),
     },
-    admin: {
-      listen: written.admin.listen,
-      healthPath: written.admin.healthPath ?? '/admin/health',
-    },
+    admin: { listen: admin.listen, healthPath: admin.healthPath ?? '/admin/health' },
     allowPlainBeyondLoopback: written.allowPlainBeyondLoopback,
   })
+}
+
+function grantsOf(written: readonly (Grant | string)[], sources: Sources): GrantSources {
+  const inline: PlacedGrant[] = []
+  const files: string[] = []
+  for (const [i, grant] of written.entries()) {
+    const path = ['policy', 'grants', i]
+    if (typeof grant === 'string') files.push(sources.absolute(grant, ['policy', 'grants']))
+    else inline.push({ ...grant, where: sources.at(path) })
+  }
+  return { inline, files }
 }
 
 function egressOf(egress: Written['egress']): Egress | undefined {
@@ -126,12 +135,11 @@ function egressOf(egress: Written['egress']): Egress | undefined {
 }
 
 function publicOf(
-  door: Written['public'],
-  absolute: (path: string, key: string) => string,
-): PublicDoor | undefined {
-  if (door === undefined) return undefined
-  const directory = absolute(door.credentials.directory, 'public.credentials.directory')
-  return { listen: door.listen, credentials: { directory } }
+  { listen, credentials }: NonNullable<Written['public']>,
+  sources: Sources,
+): PublicDoor {
+  const path = ['public', 'credentials', 'directory']
+  return { listen, credentials: { directory: sources.absolute(credentials.directory, path) } }
 }
 
 function deepFreeze<T>(value: T): T {

@@ -26,14 +26,23 @@ export function readDocument(text: string, file: string): Document {
   const problems = [...document.errors, ...document.warnings].map(
     ({ name, message, pos }): Problem => ({
       severity: name === 'YAMLWarning' ? 'warning' : 'error',
-      message: message.charAt(0).toLowerCase() + message.slice(1),
+      message: lowerFirst(message),
       where: where(pos[0]),
     }),
   )
-  const broken = document.errors.length > 0
   const root = document.contents
+  let value: unknown
+  if (document.errors.length === 0) {
+    try {
+      value = document.toJS({ maxAliasCount: 100 }) ?? {}
+    } catch (error) {
+      // An alias without an anchor, or so many that they would fill the memory.
+      if (!(error instanceof ReferenceError)) throw error
+      problems.push({ severity: 'error', message: lowerFirst(error.message), where: where(0) })
+    }
+  }
   return {
-    value: broken ? undefined : document.toJS({ maxAliasCount: 100 }),
+    value,
     problems,
     at: (path) => where(offsetOf(root, path)),
     atKey: (path, key) => where(offsetOf(root, [...path, key], true)),
@@ -57,4 +66,8 @@ function offsetOf(root: Node | null, path: Path, ofKey = false): number | undefi
     } else return last
   }
   return isNode(node) ? (node.range?.[0] ?? last) : last
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
 }

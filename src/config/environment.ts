@@ -32,7 +32,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
   for (const name of names.sort()) {
     const text = env[name] ?? ''
     const key = byName.get(name)
-    if (key !== undefined && text !== '') settings.push(set(key, text, problems))
+    if (key !== undefined && text !== '') settings.push(...set(key, text, problems))
     else if (key !== undefined) problems.push(warning(name, 'is empty and sets nothing'))
     else if (name !== 'SIDECAR_URL' && !isServiceLink(name, text)) {
       problems.push(unknown(name, byName.keys()))
@@ -57,18 +57,18 @@ function* aliases(env: NodeJS.ProcessEnv, problems: Problem[]): Generator<Settin
   }
 }
 
-function set({ path, variable, takes }: Key, text: string, problems: Problem[]): Setting {
+function set({ path, variable, takes }: Key, text: string, problems: Problem[]): Setting[] {
   const asJson = takes === 'json' || (takes === 'text or json' && /^\s*[[{]/.test(text))
-  if (!asJson) return { path, variable, value: text }
+  if (!asJson) return [{ path, variable, value: text }]
   try {
-    return { path, variable, value: JSON.parse(text) }
+    return [{ path, variable, value: JSON.parse(text) }]
   } catch {
     problems.push({
       severity: 'error',
       message: `\`${path.join('.')}\` takes JSON here, this is not: ${text.slice(0, 60)}`,
       where: { file: variable },
     })
-    return { path, variable, value: undefined }
+    return []
   }
 }
 

@@ -1,10 +1,9 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Problem } from '../fault.ts'
+import { errorCode, type Problem } from '../fault.ts'
 
 const GROUP_OR_OTHERS_WRITE = 0o022
 const OTHERS_WRITE = 0o002
-const OTHERS_READ = 0o004
 const STICKY = 0o1000
 
 /**
@@ -12,30 +11,46 @@ const STICKY = 0o1000
  * every file in it. What is absent or unreadable is for its own reader to report.
  */
 export function writableByOthers(path: string): Problem[] {
-  const stats = statSync(path, { throwIfNoEntry: false })
+  const stats = look(path)
   if (stats === undefined) return []
   if (!stats.isDirectory()) return [...ofFile(path, stats.mode), ...ofParent(path)]
-  const files = readdirSync(path, { withFileTypes: true })
-    .filter(({ name }) => !name.startsWith('.'))
-    .map(({ name }) => join(path, name))
-  return [...ofDirectory(path, stats.mode), ...files.flatMap(inFolder)]
+  return [
+    ...ofDirectory(path, stats.mode),
+    ...namesIn(path).flatMap((name) => inFolder(path, name)),
+  ]
 }
 
-/** Like `writableByOthers`, and a private key that everyone may read is a warning. */
-export function credentialsOfOthers(directory: string): Problem[] {
-  const key = join(directory, 'tls.key')
-  const mode = statSync(key, { throwIfNoEntry: false })?.mode ?? 0
-  const readable: Problem = {
-    severity: 'warning',
-    message: 'this private key may be read by everyone',
-    where: { file: key },
-    hint: `chmod 0600 ${key}; in Kubernetes set the volume's defaultMode to 0440`,
+/**
+ * The same for a folder alone; who reads the files judges their modes (credentials do so each time
+ * they are read).
+ */
+export function folderWritableByOthers(directory: string): Problem[] {
+  const stats = look(directory)
+  return stats?.isDirectory() ? ofDirectory(directory, stats.mode) : []
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    return undefined
   }
-  return [...writableByOthers(directory), ...((mode & OTHERS_READ) === 0 ? [] : [readable])]
 }
 
-function inFolder(file: string): Problem[] {
-  const stats = statSync(file, { throwIfNoEntry: false })
+function namesIn(directory: string): string[] {
+  try {
+    // Kubernetes' `..data` is a link into the same folder.
+    return readdirSync(directory).filter((name) => !name.startsWith('.'))
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    return []
+  }
+}
+
+function inFolder(directory: string, name: string): Problem[] {
+  const file = join(directory, name)
+  const stats = look(file)
   return stats?.isFile() ? ofFile(file, stats.mode) : []
 }
 
@@ -55,7 +70,7 @@ function ofDirectory(directory: string, mode: number): Problem[] {
 /** Whoever may write into the folder of a file can put another in its place. */
 function ofParent(file: string): Problem[] {
   const directory = dirname(file)
-  const mode = statSync(directory, { throwIfNoEntry: false })?.mode ?? 0
+  const mode = look(directory)?.mode ?? 0
   const open = (mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0
   return open ? [refused(directory, `folder with mode ${octal(mode)}`)] : []
 }

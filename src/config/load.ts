@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { errorCode, Fault, fault, type Problem } from '../fault.ts'
+import { errorCode, Fault, fault, type Problem, type Where } from '../fault.ts'
 import { type Config, complete } from './config.ts'
 import { readDocument } from './document.ts'
 import { readEnvironment } from './environment.ts'
-import { credentialsOfOthers, writableByOthers } from './guard.ts'
+import { folderWritableByOthers, writableByOthers } from './guard.ts'
 import { flaws, type Lore } from './issues.ts'
 import { KEYS, keysOf } from './keys.ts'
 import { type Origin, Places, type Source } from './places.ts'
 import { crossCheck, roleDefaults } from './rules.ts'
 import { File } from './schema.ts'
-import { get, isSection, put, type Raw } from './tree.ts'
+import { get, isSection, type Raw, withValue } from './tree.ts'
 
 /** A key with the value that holds, as it would be written in the file. */
 export interface Effective {
@@ -26,6 +26,8 @@ export interface Loaded {
   readonly problems: readonly Problem[]
   /** Every key that has a value, in the order of the schema. */
   readonly origins: readonly Effective[]
+  /** Where a value was written, for findings about it later: `['policy', 'grants', 0]`. */
+  at(path: readonly PropertyKey[]): Where
 }
 
 /** What is read where no file is named, if it exists. */
@@ -46,25 +48,26 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
     throw fault('the configuration must be a section of keys', { where })
   }
   const places = new Places(document, settings)
-  const given = structuredClone(document.value)
-  for (const { path, value } of settings) put(given, path, value)
+  const given = settings.reduce<Raw>(set, document.value)
   const preset = roleDefaults(given).filter(({ path }) => get(given, path) === undefined)
-  const raw = structuredClone(given)
-  for (const { path, value } of preset) put(raw, path, value)
+  const raw = preset.reduce<Raw>(set, given)
 
   const parsed = File.safeParse(raw)
   const { errors, warnings } = crossCheck(raw)
   problems.push(...warnings.map((flaw) => places.problem('warning', flaw)))
   const wrong = parsed.success ? errors : [...flaws(parsed.error.issues, lore), ...errors]
   problems.push(...wrong.map((flaw) => places.problem('error', flaw)))
-  if (file !== undefined || document.file !== undefined) {
-    problems.push(...writableByOthers(document.file ?? DEFAULT_FILE))
-  }
+  if (document.file !== undefined) problems.push(...writableByOthers(document.file))
   if (!parsed.success) throw new Fault(inOrder(problems))
-  const config = complete(parsed.data, (path, key) => places.absolute(path, key.split('.')))
+  const config = complete(parsed.data, places)
   problems.push(...guards(config))
   if (problems.some(({ severity }) => severity === 'error')) throw new Fault(inOrder(problems))
-  return { config, problems, origins: effective(raw, given, places) }
+  const origins = effective(raw, given, places)
+  return { config, problems, origins, at: (path) => places.at(path) }
+}
+
+function set(tree: Raw, { path, value }: { path: readonly string[]; value: unknown }): Raw {
+  return withValue(tree, path, value)
 }
 
 function open(named: string | undefined): Source {
@@ -90,13 +93,12 @@ function open(named: string | undefined): Source {
 }
 
 function guards(config: Config): Problem[] {
+  const { credentials, public: door, policy } = config
   return [
-    ...credentialsOfOthers(config.credentials.directory),
-    ...(config.public === undefined
-      ? []
-      : credentialsOfOthers(config.public.credentials.directory)),
-    ...writableByOthers(config.policy.descriptors),
-    ...config.policy.grants.files.flatMap(writableByOthers),
+    ...folderWritableByOthers(credentials.directory),
+    ...(door === undefined ? [] : folderWritableByOthers(door.credentials.directory)),
+    ...writableByOthers(policy.descriptors),
+    ...policy.grants.files.flatMap(writableByOthers),
   ]
 }
 

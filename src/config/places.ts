@@ -34,14 +34,15 @@ export class Places {
   }
 
   problem(severity: Problem['severity'], { path, key, message, hint }: Flaw): Problem {
-    const variable = this.#variable(path)
-    const where =
-      variable !== undefined
-        ? { file: variable }
-        : key !== undefined
-          ? this.#document.atKey(path, key)
-          : this.#document.at(path)
+    const inFile = key !== undefined && this.#variable(path) === undefined
+    const where = inFile ? this.#document.atKey(path, key) : this.at(path)
     return { severity, message, where, ...(hint === undefined ? {} : { hint }) }
+  }
+
+  /** The variable that set a value, else its place in the file. */
+  at(path: readonly PropertyKey[]): Where {
+    const variable = this.#variable(path)
+    return variable === undefined ? this.#document.at(path) : { file: variable }
   }
 
   /** A path in the file is relative to the file, one in the environment to the working directory. */

@@ -16,14 +16,14 @@ export function get(tree: unknown, path: readonly string[]): unknown {
   return value
 }
 
-/** Sets a value; a section on the way that is something else stays as it is, for the schema to refuse. */
-export function put(tree: Raw, path: readonly string[], value: unknown): void {
-  let at: Record<string, unknown> = tree
-  for (const step of path.slice(0, -1)) {
-    if (at[step] === undefined) at[step] = {}
-    const next = at[step]
-    if (!isSection(next)) return
-    at = next
-  }
-  at[path.at(-1)!] = value
+/**
+ * A copy with one value set. A section on the way that is something else stays as it is, for the
+ * schema to refuse. Nothing is changed in place: YAML's aliases let two keys share one section.
+ */
+export function withValue(tree: Raw, path: readonly string[], value: unknown): Raw {
+  const [step, ...rest] = path
+  if (step === undefined) return tree
+  if (rest.length === 0) return { ...tree, [step]: value }
+  const below = get(tree, [step]) ?? (Object.hasOwn(tree, step) ? null : {})
+  return isSection(below) ? { ...tree, [step]: withValue(below, rest, value) } : tree
 }
