@@ -160,7 +160,9 @@ export class Exchange<N> {
     this.refused = refusal
     this.outcome = 'refused'
     this.status = refusal.status
-    this.#say(this.#story.refusal(this, refusal, !this.keepAlive))
+    const bytes = this.#story.refusal(this, refusal, !this.keepAlive)
+    if (bytes === null) this.hangUp()
+    else this.#say(bytes)
   }
 
   /** The exchange cannot go on: a refusal, or where an answer has begun, a visible cut. */
@@ -187,6 +189,7 @@ export class Exchange<N> {
   hangUp(): void {
     this.#dropUpstream()
     this.keepAlive = false
+    this.status = 0
     this.outcome = 'upstream-gone'
     this.#end()
     this.downstream.abort()

@@ -18,8 +18,8 @@ export interface Story<N> {
    * the empty line. `hang-up` closes the caller's connection without an answer.
    */
   answer(x: Exchange<N>, head: Head, out: HeadWriter): Refusal | 'hang-up' | null
-  /** The whole response that says a refusal. */
-  refusal(x: Exchange<N>, refusal: Refusal, close: boolean): Buffer
+  /** The whole response that says a refusal; null closes the connection without an answer. */
+  refusal(x: Exchange<N>, refusal: Refusal, close: boolean): Buffer | null
   /** Called exactly once for every exchange that began, whatever became of it. */
   end(x: Exchange<N>): void
 }

@@ -29,6 +29,8 @@ export const ID = {
   expect: 6,
   trailer: 7,
   keepAlive: 8,
+  /** Content-Type and its kin: they describe a body and may not be named by Connection. */
+  content: 9,
 } as const
 
 /** What `find` answers for a name that reads like a strict one and is not it. */
@@ -46,7 +48,7 @@ const OWN: readonly NameRule[] = [
   { name: 'http2-settings', id: ID.hop },
   { name: 'expect', id: ID.expect },
   { name: 'trailer', id: ID.trailer },
-  { name: 'content-*', id: ID.other, guarded: true },
+  { name: 'content-*', id: ID.content, guarded: true },
 ]
 
 const ONCE = 1

@@ -1,0 +1,165 @@
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Exchange } from '../wire/exchange.ts'
+import type { Story, Upstream } from '../wire/face.ts'
+import { type Head, LINE, METHODS } from '../wire/head.ts'
+import type { HeadWriter } from '../wire/head-writer.ts'
+import { ANSWER_OF_SIDECAR } from './header-tables.ts'
+import * as headers from './headers.ts'
+import { NAME } from './names.ts'
+import type { Note } from './note.ts'
+import type { OkapiUrl } from './okapi-url.ts'
+import { ambiguous, invokedTenant } from './path.ts'
+import { refusalResponse } from './refused.ts'
+
+/** What the story of every exchange in this process needs to know. */
+export interface House {
+  /** Undefined where no egress is configured. */
+  readonly okapiUrl: OkapiUrl | undefined
+  /** The module's own loopback address: what X-Okapi-Url-to becomes. */
+  readonly self: string
+  /** By name id, 1: what answers of this module lose. */
+  readonly answerLoses: Uint8Array
+  /** Set-Cookie of the user's tokens is this module's business. */
+  readonly setsTokenCookies: boolean
+  readonly mostExchanges: number
+  /** Answers Okapi's health question about the module. */
+  readonly health: Upstream<Note>
+  /** Writes the log line and counts. */
+  readonly record: (x: Exchange<Note>) => void
+}
+
+type X = Exchange<Note>
+
+const SLASH = Buffer.from('/')
+
+/**
+ * The story of an exchange, from top to bottom: begin (identify, judge, rewrite, choose the upstream),
+ * answer, end. Between them the wire relays bytes. Who the caller is was proven when its connection
+ * was accepted.
+ */
+export function storyOf(house: House): Story<Note> {
+  let open = 0
+
+  function begin(x: X, head: Head, out: HeadWriter): Upstream<Note> | Refusal {
+    const { note } = x
+    open++
+    remember(note, head)
+    if (open > house.mostExchanges) return refuse('overloaded', 'limits.exchanges are open')
+    return note.door.destination(note, head) ?? judge(note, head) ?? rewrite(note, head, out)
+  }
+
+  function judge(note: Note, head: Head): Refusal | null {
+    const { door, at } = note
+    const unclear = note.bare ? null : ambiguous(head, note.start, note.judge)
+    if (unclear !== null) return unclear
+    const tenants = tenantOf(note, head)
+    if (tenants !== null) return tenants
+    const decision = note.judge.decide(
+      METHODS[head.method]!,
+      note.bare ? SLASH : head.bytes,
+      note.bare ? 0 : note.start,
+      note.bare ? 1 : head.pathEnd,
+      door.judgesTenant ? note.tenant : undefined,
+      head.valueOf(NAME.moduleId),
+    )
+    note.decision = decision
+    if (!decision.allow) return decision.refusal
+    if (decision.health && head.pathEnd === head.targetEnd) note.upstream = house.health
+    else if (decision.health)
+      return refuse('route-not-declared', `${at} is asked GET / with a query`)
+    return headers.forbidden(head, door.request) ?? headers.userId(head, door.request)
+  }
+
+  function rewrite(note: Note, head: Head, out: HeadWriter): Upstream<Note> | Refusal {
+    const { request, rewritesOkapiUrl } = note.door
+    out.text(`${METHODS[head.method]!} `)
+    if (note.bare) out.text('/')
+    else out.span(head.bytes, note.start, head.targetEnd)
+    out.text(` HTTP/1.1\r\nHost: ${note.authority}\r\n`)
+    const refusal = headers.tokenCookies(head, out, request)
+    if (refusal !== null) return refusal
+    if (rewritesOkapiUrl) {
+      note.okapiUrl = headers.okapiUrls(head, out, house.okapiUrl, house.self)
+    }
+    out.lines(head, request.fates, false)
+    return note.upstream
+  }
+
+  function answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
+    const { note } = x
+    if (hangsUp(note, head.status, head.valueOf(NAME.sidecar))) return 'hang-up'
+    if (note.door.answerer === 'module') {
+      if (!house.setsTokenCookies) headers.dropTokenSetCookies(head)
+      headers.location(head, out, house.okapiUrl, note.okapiUrl)
+      out.lines(head, house.answerLoses, x.reframed)
+    } else out.lines(head, ANSWER_OF_SIDECAR, x.reframed)
+    const { decision } = note
+    if (decision?.allow && decision.sensitivity === 'high') out.text('Cache-Control: no-store\r\n')
+    return null
+  }
+
+  function refusal(x: X, refused: Refusal, close: boolean): Buffer | null {
+    if (hangsUp(x.note, refused.status, refused.reason)) return null
+    return refusalResponse(x, refused, close)
+  }
+
+  function end(x: X): void {
+    if (x.method !== -1) open--
+    house.record(x)
+  }
+
+  return { begin, answer, refusal, end }
+}
+
+/** What log and refusal say about the request, whatever becomes of it. */
+function remember(note: Note, head: Head): void {
+  note.reset()
+  note.requestId = head.valueOf(NAME.requestId)
+  note.tenant = head.valueOf(NAME.tenant)
+  note.traceparent = head.valueOf(NAME.traceparent)
+  note.origin = head.valueOf(NAME.origin)
+  note.start = head.targetStart
+}
+
+/**
+ * The tenant that Okapi will take: of `/_/invoke/tenant/{t}/`, else the header, else the token's
+ * claim, else supertenant (ProxyService.parseTokenAndPopulateContext).
+ */
+function tenantOf(note: Note, head: Head): Refusal | null {
+  if (!note.door.judgesTenant) return null
+  const invoked = invokedTenant(head.bytes, note.start, head.pathEnd)
+  if (invoked === undefined) {
+    note.tenant ??= headers.claims(head).tenant ?? 'supertenant'
+    return null
+  }
+  const line = head.find(NAME.tenant)
+  if (line !== -1) {
+    if (head.value(line) !== invoked) {
+      const because = 'X-Okapi-Tenant differs from the tenant in /_/invoke/tenant/'
+      return refuse('tenant-mismatch', because)
+    }
+    // Okapi adds its own (ProxyService.redirectProxy), and the module would get both.
+    head.fate[line] = LINE.hop
+  }
+  note.tenant = invoked
+  return null
+}
+
+/**
+ * Okapi repeats a system call only when its connection breaks (OkapiClient), and its discovery takes
+ * any answer for health: where the module is not there, both get no answer at all.
+ */
+function hangsUp(note: Note, status: number, reason: string | undefined): boolean {
+  if (note.door.direction !== 'modules' || reason === undefined) return false
+  if (note.bare) return true
+  const { decision } = note
+  return status >= 502 && decision?.allow === true && decision.system && NOT_THERE.has(reason)
+}
+
+/** Reasons after which another try may fare better. */
+const NOT_THERE: ReadonlySet<string> = new Set([
+  'module-unavailable',
+  'upstream-unreachable',
+  'draining',
+  'overloaded',
+])

@@ -1,0 +1,127 @@
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { type Head, LINE } from '../wire/head.ts'
+import type { HeadWriter } from '../wire/head-writer.ts'
+import { setsToken, withoutTokens } from './cookies.ts'
+import { FATE } from './header-tables.ts'
+import { NAME } from './names.ts'
+import type { OkapiUrl } from './okapi-url.ts'
+import { bearer, type Claims, claimsOf } from './token.ts'
+
+/** How a door treats the lines of its requests beyond the table of names. */
+export interface RequestRules {
+  /** By name id: pass, drop, refuse. */
+  readonly fates: Uint8Array
+  /** The user's token cookies: pass, drop or refuse. */
+  readonly tokenCookies: number
+  /** X-Okapi-User-Id: pass, or compare with the token; then `drop` or `refuse` what has no token. */
+  readonly userId: number
+}
+
+/** The refusal when the head holds a line that this caller must not send, else null. */
+export function forbidden(head: Head, { fates }: RequestRules): Refusal | null {
+  for (let line = 0; line < head.count; line++) {
+    if (fates[head.ids[line]!] !== FATE.refuse || head.fate[line] !== LINE.open) continue
+    return notAllowed(nameOf(head, line))
+  }
+  return null
+}
+
+/**
+ * X-Okapi-User-Id goes on only beside a token that names the same user: mod-authtoken would sign the
+ * header into the next module token (FilterApi: `finalUserId = header ?? claim`).
+ */
+export function userId(head: Head, { userId: fate }: RequestRules): Refusal | null {
+  const line = head.find(NAME.userId)
+  if (line === -1 || fate === FATE.pass) return null
+  const { userId: claimed } = claims(head)
+  if (claimed === head.value(line)) return null
+  if (claimed !== undefined) {
+    return refuse('forbidden-header', 'X-Okapi-User-Id names another user than the token beside it')
+  }
+  if (fate === FATE.refuse) return notAllowed('X-Okapi-User-Id without a token that names the user')
+  head.fate[line] = LINE.hop
+  return null
+}
+
+/** The user's own tokens in cookies: Okapi forwards them to every module. */
+export function tokenCookies(
+  head: Head,
+  out: HeadWriter,
+  { tokenCookies: fate }: RequestRules,
+): Refusal | null {
+  if (fate === FATE.pass || !head.has(NAME.cookie)) return null
+  for (let line = 0; line < head.count; line++) {
+    if (head.ids[line] !== NAME.cookie || head.fate[line] !== LINE.open) continue
+    const value = head.value(line)
+    const left = withoutTokens(value)
+    if (left === value) continue
+    if (fate === FATE.refuse) return notAllowed('the cookies folioAccessToken, folioRefreshToken')
+    head.fate[line] = LINE.hop
+    if (left !== null) out.text(`${nameOf(head, line)}: ${left}\r\n`)
+  }
+  return null
+}
+
+/** The claims of the token that Okapi would take, read and not verified. */
+export function claims(head: Head): Claims {
+  const token = head.valueOf(NAME.token)
+  if (token !== undefined) return claimsOf(token)
+  const authorization = head.valueOf(NAME.authorization)
+  return claimsOf(authorization === undefined ? '' : bearer(authorization))
+}
+
+/** A module is told that Okapi, and for X-Okapi-Url-to it itself, is found on loopback. */
+export function okapiUrls(
+  head: Head,
+  out: HeadWriter,
+  okapi: OkapiUrl | undefined,
+  self: string,
+): string | undefined {
+  const to = head.find(NAME.okapiUrlTo)
+  if (to !== -1) {
+    head.fate[to] = LINE.hop
+    out.text(`${nameOf(head, to)}: ${self}\r\n`)
+  }
+  const line = head.find(NAME.okapiUrl)
+  if (line === -1 || okapi === undefined) return undefined
+  const original = head.value(line)
+  head.fate[line] = LINE.hop
+  out.text(`${nameOf(head, line)}: ${okapi.rewrite(original)}\r\n`)
+  return original
+}
+
+/** A Location on the module's loopback address gets Okapi's own back. */
+export function location(
+  head: Head,
+  out: HeadWriter,
+  okapi: OkapiUrl | undefined,
+  original: string | undefined,
+): void {
+  const line = head.find(NAME.location)
+  if (line === -1 || okapi === undefined || original === undefined) return
+  const value = head.value(line)
+  const restored = okapi.restore(value, original)
+  if (restored === value) return
+  head.fate[line] = LINE.hop
+  out.text(`${nameOf(head, line)}: ${restored}\r\n`)
+}
+
+/** A Set-Cookie of the user's tokens is the business of few modules (session fixation). */
+export function dropTokenSetCookies(head: Head): void {
+  if (!head.has(NAME.setCookie)) return
+  for (let line = 0; line < head.count; line++) {
+    if (head.ids[line] === NAME.setCookie && setsToken(head.value(line))) {
+      head.fate[line] = LINE.hop
+    }
+  }
+}
+
+function nameOf(head: Head, line: number): string {
+  return head.bytes.toString('latin1', head.nameStart[line]!, head.nameEnd[line]!)
+}
+
+function notAllowed(what: string): Refusal {
+  return refuse('forbidden-header', `a caller of Okapi must not send ${what}`, {
+    wouldAllow: 'calling through its own sidecar, which takes it off',
+  })
+}

@@ -1,0 +1,49 @@
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Exchange } from '../wire/exchange.ts'
+import type { Upstream, UpstreamStream } from '../wire/face.ts'
+import type { Note } from './note.ts'
+import { response } from './refused.ts'
+
+/** Tries once whether somebody listens; `done` is called once. */
+export type Knock = (done: (refusal: Refusal | null) => void) => void
+
+/** The place of an exchange that waits for somebody to open. */
+class Knocking implements UpstreamStream {
+  readonly blocked = true
+  left = false
+
+  span(): void {}
+  flush(): void {}
+  finish(): void {}
+  resume(): void {}
+
+  cancel(): void {
+    this.left = true
+  }
+}
+
+/**
+ * Answers Okapi's question whether a module is there. Its discovery asks `GET <url>` and takes any
+ * answer for health, so the sidecar says yes only when the module's port opens. The module sees no
+ * byte of it.
+ */
+export function healthOf(module: string, knock: Knock): Upstream<Note> {
+  return {
+    open(x: Exchange<Note>) {
+      const knocking = new Knocking()
+      x.upstream = knocking
+      knock((refusal) => {
+        if (knocking.left) return
+        if (refusal === null)
+          x.reply(200, response(x, 200, JSON_TYPE, up(module), [], !x.keepAlive))
+        else x.fail(refuse('module-unavailable', `${module} does not listen: ${refusal.because}`))
+      })
+    },
+  }
+}
+
+const JSON_TYPE = 'application/json'
+
+function up(module: string): string {
+  return JSON.stringify({ module, status: 'UP' })
+}

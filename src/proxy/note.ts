@@ -1,0 +1,79 @@
+import type { Direction } from '../observe/labels.ts'
+import type { Caller } from '../policy/caller.ts'
+import { callerName } from '../policy/caller.ts'
+import type { Decision } from '../policy/decision.ts'
+import type { Judge, Policy } from '../policy/policy.ts'
+import type { Upstream } from '../wire/face.ts'
+import type { Door } from './doors.ts'
+
+/** Where a connection's requests go as long as nothing else is said. */
+export interface Place {
+  readonly judge: Judge
+  readonly policy: Policy
+  readonly upstream: Upstream<Note>
+}
+
+/**
+ * What the story keeps about the exchange that a connection is busy with, and what it knows of the
+ * connection itself. Reused for every exchange of the connection.
+ */
+export class Note {
+  readonly door: Door
+  readonly caller: Caller
+  readonly callerName: string
+  /** Where the connection came from, for the log. */
+  readonly peerAddress: string
+
+  /** The policy as this caller meets it, and the policy that it was bound to. */
+  judge: Judge
+  boundTo: Policy
+  /** Where the request goes, and the Host that is said there. */
+  upstream: Upstream<Note>
+  authority = ''
+  /** Where the target that goes on begins in the head. */
+  start = 0
+
+  decision: Decision | null = null
+  /** Whose ingress decides: `okapi-7.2.0`, or a module id. */
+  at = ''
+  requestId: string | undefined
+  tenant: string | undefined
+  traceparent: string | undefined
+  /** Of a browser: its refusals must be readable to the page (CORS). */
+  origin: string | undefined
+  /** X-Okapi-Url as Okapi sent it, to give a Location back what it had. */
+  okapiUrl: string | undefined
+  /** On Okapi's egress: no method and path follow the module id. */
+  bare = false
+
+  constructor(door: Door, caller: Caller, peerAddress: string, place: Place) {
+    this.door = door
+    this.judge = place.judge
+    this.boundTo = place.policy
+    this.upstream = place.upstream
+    this.caller = caller
+    this.callerName = callerName(caller)
+    this.peerAddress = peerAddress
+  }
+
+  get direction(): Direction {
+    return this.door.direction
+  }
+
+  /** Is the caller's identity proven, so that it may be told everything about a refusal? */
+  get proven(): boolean {
+    return this.caller.kind !== 'public' && this.caller.kind !== 'none'
+  }
+
+  /** Forgets the exchange before. */
+  reset(): void {
+    this.decision = null
+    this.at = ''
+    this.requestId = undefined
+    this.tenant = undefined
+    this.traceparent = undefined
+    this.origin = undefined
+    this.okapiUrl = undefined
+    this.bare = false
+  }
+}

@@ -1,0 +1,52 @@
+const URL_WITH_PATH = /^https?:\/\/[^/?#\s]+((?:\/[A-Za-z0-9._~-]+)*)\/?$/i
+
+/**
+ * What a module is told to be Okapi's address: the sidecar's egress. The path of the real one stays,
+ * because mod-login and mod-login-saml put it into a cookie's Path; the egress takes it off again.
+ */
+export class OkapiUrl {
+  /** Scheme, host and port; no trailing slash. */
+  readonly origin: string
+  #path = ''
+  #original = ''
+  #rewritten = ''
+
+  constructor(origin: string) {
+    this.origin = origin
+    this.#rewritten = origin
+  }
+
+  /** The path that requests of the module may begin with; '' for none. */
+  get path(): string {
+    return this.#path
+  }
+
+  /** X-Okapi-Url as Okapi sent it, as the module gets it. Remembers the path for the egress. */
+  rewrite(original: string): string {
+    if (original === this.#original) return this.#rewritten
+    const match = URL_WITH_PATH.exec(original)
+    const path = match?.[1] ?? ''
+    // A dot segment here would make the egress take off something else than what was added.
+    this.#path = path.split('/').some((segment) => segment === '.' || segment === '..') ? '' : path
+    this.#original = original
+    this.#rewritten = `${this.origin}${this.#path}`
+    return this.#rewritten
+  }
+
+  /** A Location that begins with the rewritten URL gets the original back. */
+  restore(location: string, original: string): string {
+    const rewritten = this.rewrite(original)
+    if (!location.startsWith(rewritten)) return location
+    const rest = location.slice(rewritten.length)
+    if (rest !== '' && !'/?#'.includes(rest.charAt(0))) return location
+    return `${original.replace(/\/$/, '')}${rest}`
+  }
+
+  /** How many bytes of this target are the remembered path. */
+  prefixLength(bytes: Buffer, start: number, end: number): number {
+    const { length } = this.#path
+    if (length === 0 || end - start <= length) return 0
+    if (bytes[start + length] !== 0x2f) return 0
+    return bytes.toString('latin1', start, start + length) === this.#path ? length : 0
+  }
+}

@@ -1,0 +1,52 @@
+import { STATUS_CODES } from 'node:http'
+import { problemDocument } from '../refusal/problem.ts'
+import type { Refusal } from '../refusal/refusal.ts'
+import { HEAD_METHOD } from '../wire/head.ts'
+import type { Note } from './note.ts'
+
+const RETRY_AFTER_SECONDS = 2
+
+interface Asked {
+  readonly note: Note
+  readonly method: number
+  readonly version: number
+}
+
+/** The whole response that says a refusal. */
+export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean): Buffer {
+  const { note } = asked
+  const { reason, status } = refusal
+  note.requestId ??= crypto.randomUUID()
+  const { requestId } = note
+  const document = problemDocument(refusal, { proven: note.proven, requestId })
+  const lines = [`X-Sidecar-Refused: ${reason}`]
+  if (status === 503) lines.push(`Retry-After: ${RETRY_AFTER_SECONDS}`)
+  // Without it a browser tells its page no more than "failed to fetch".
+  if (note.origin !== undefined) {
+    lines.push(`Access-Control-Allow-Origin: ${note.origin}`)
+    lines.push('Access-Control-Expose-Headers: X-Sidecar-Refused')
+    lines.push('Vary: Origin')
+  }
+  return response(asked, status, 'application/problem+json', document, lines, close)
+}
+
+/** A whole response of our own. */
+export function response(
+  { method, version }: Asked,
+  status: number,
+  type: string,
+  body: string,
+  more: readonly string[],
+  close: boolean,
+): Buffer {
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    `Date: ${new Date().toUTCString()}`,
+    ...more,
+    `Content-Type: ${type}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(close ? ['Connection: close'] : version === 10 ? ['Connection: keep-alive'] : []),
+    '\r\n',
+  ].join('\r\n')
+  return Buffer.from(method === HEAD_METHOD ? head : head + body)
+}
