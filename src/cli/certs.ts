@@ -4,20 +4,42 @@ import { fault } from '../fault.ts'
 export const usage = `okapi-sidecar certs: make, look at and change certificates
 
 Usage:
-    okapi-sidecar certs init --trust-domain DOMAIN [--dir DIR] [--valid-for 90d] [--key KIND]
-    okapi-sidecar certs issue NAME [--dns NAME]... [--ip ADDRESS]... [--valid-for 24h]
-                              [--key KIND] [--powerful] [--dir DIR] [--out DIR]
+    okapi-sidecar certs init --trust-domain DOMAIN [--valid-for 90d] [--key KIND]
+    okapi-sidecar certs issue NAME [--dns NAME]... [--ip ADDRESS]... [--out DIR]
+                              [--valid-for 24h] [--key KIND] [--powerful]
+    okapi-sidecar certs sign CSR [--name NAME] [--valid-for 24h] [--out DIR]
+                              [--powerful]
+    okapi-sidecar certs renew NAME|DIR [--valid-for 24h] [--keep-key]
+    okapi-sidecar certs revoke NAME|SERIAL [--reason REASON] [--distribute]
+    okapi-sidecar certs revoke --refresh [--crl-valid-for 30d] [--distribute]
+    okapi-sidecar certs export NAME|DIR --pkcs12 [--password-file FILE] [--out DIR]
 
-init makes a CA for development in DIR, which defaults to certs-dev. It never
-replaces one.
+Each takes --dir DIR, the directory of the CA, which defaults to certs-dev, and
+--json.
+
+init makes a CA for development. It never replaces one.
 
 issue writes tls.crt, tls.key and ca.crt into DIR/NAME. NAME is a full module id
 (mod-users-19.7.0), operator/anna for a person or client/sms for an outside
 system. Okapi, operators and clients need --powerful, because descriptors do not
 limit them. --dns and --ip say where peers find it; they never identify it.
 
+sign certifies the key of a signing request under NAME, or under the one SPIFFE
+URI that it asks for, with the DNS names and addresses that it asks for.
+
+renew issues again what is there: the same names and length of life, a new key.
+--keep-key is for peers that pin the key.
+
+revoke writes the list of revoked certificates (CRL). A CRL that has run out
+locks everybody out: --refresh writes it anew. --distribute copies it into every
+directory that the CA has issued.
+
+export writes keystore.p12 and truststore.p12 for Java. The password comes from
+the first line of a file, or from CERTS_PASSWORD.
+
 Durations are whole numbers with s, m, h or d. KIND is p256, p384, rsa2048 or
-rsa3072. Each word takes --json.
+rsa3072. REASON is unspecified, keyCompromise, affiliationChanged, superseded or
+cessationOfOperation.
 
 Example:
     okapi-sidecar certs init --trust-domain folio.test
@@ -31,6 +53,10 @@ interface Word {
 const WORDS: Readonly<Record<string, () => Promise<Word>>> = {
   init: () => import('./certs/init.ts'),
   issue: () => import('./certs/issue.ts'),
+  sign: () => import('./certs/sign.ts'),
+  renew: () => import('./certs/renew.ts'),
+  revoke: () => import('./certs/revoke.ts'),
+  export: () => import('./certs/export.ts'),
 }
 
 /** Finds the word and runs it; throws a Fault for one that does not exist. */

@@ -21,7 +21,7 @@ export interface Issuer {
 }
 
 /** Clocks of a cluster differ a little: nothing is dated from this very second. */
-const BACKDATED_MS = 60_000
+export const BACKDATED_MS = 60_000
 
 interface Validity {
   readonly now: Date

@@ -4,7 +4,7 @@ import { fault } from '../fault.ts'
 import { LEAF_KEY_MODE, type NewFile, PUBLIC_MODE, stage } from './files.ts'
 import { chainPem, type Issuer, makeLeaf, shortId } from './issuer.ts'
 import { leafNames, type Subject } from './naming.ts'
-import type { Entry } from './register.ts'
+import { type Entry, registerFile } from './register.ts'
 import { exists, record, type State, trustFiles } from './state.ts'
 
 /** A leaf as it was written. */
@@ -62,20 +62,25 @@ export async function writeLeaf(state: State, plan: LeafPlan): Promise<Issued> {
     { name: 'tls.crt', content: certPem, mode: PUBLIC_MODE },
     ...trustFiles(state),
   ]
-  const issued = [...state.register.issued, entryOf(subject, certificate, state, dir)]
+  const issued = [...state.register.issued, entryOf(state, plan, parent, certificate)]
   const staged = await stage(dir, files, plan.mounted)
-  await record(state.directory, [], { ...state.register, issued }, now, staged)
+  await record(state.directory, [registerFile({ ...state.register, issued }, now)], staged)
   const { keyPem } = plan
   const written = files.map(({ name }) => name)
   return { subject, dir, certPem, keyPem, certificate, dns, ips, replaced, files: written }
 }
 
-function entryOf(subject: Subject, certificate: X509Certificate, state: State, dir: string): Entry {
+function entryOf(
+  state: State,
+  { subject, dir }: LeafPlan,
+  parent: Issuer,
+  certificate: X509Certificate,
+): Entry {
   return {
     serial: certificate.serialNumber.toLowerCase(),
     name: subject.title,
     uri: subject.uri,
-    root: shortId(state.signing.certificate),
+    issuer: shortId(parent.certificate),
     notBefore: certificate.validFromDate.toISOString(),
     notAfter: certificate.validToDate.toISOString(),
     fingerprint: fingerprint(certificate),

@@ -19,8 +19,8 @@ export interface Entry {
   /** `mod-users-19.7.0`, `operator/anna`. */
   readonly name: string
   readonly uri: string
-  /** The short id of the root that it hangs on. */
-  readonly root: string
+  /** The short id of the CA that signed it: a root, or an intermediate. */
+  readonly issuer: string
   /** ISO 8601. */
   readonly notBefore: string
   /** ISO 8601. */

@@ -5,7 +5,7 @@ import { errorCode, fault } from '../fault.ts'
 import { type NewFile, PUBLIC_MODE, type Staged, stage } from './files.ts'
 import { type Issuer, issuer, shortId } from './issuer.ts'
 import { blocks } from './pem.ts'
-import { type Register, type RootEntry, readRegister, registerFile } from './register.ts'
+import { type Register, type RootEntry, readRegister } from './register.ts'
 
 /** A root of the CA with its certificate. Its key stays in its file until something is signed. */
 export interface Root extends RootEntry {
@@ -71,18 +71,16 @@ export function trustFiles({ bundlePem, crlPem }: Pick<State, 'bundlePem' | 'crl
 }
 
 /**
- * Commits a change of the CA's own files, index among them, and only then what was staged
- * elsewhere: no certificate may be in use that the CA does not know and could not revoke.
+ * Commits a change of the CA's own files in their order, index among them, and only then what was
+ * staged elsewhere: no certificate may be in use that the CA does not know and could not revoke.
  */
 export async function record(
   directory: string,
   own: readonly NewFile[],
-  register: Register,
-  now: Date,
   elsewhere?: Staged,
 ): Promise<void> {
   try {
-    const staged = await stage(directory, [...own, registerFile(register, now)])
+    const staged = await stage(directory, own)
     await staged.commit()
     await elsewhere?.commit()
   } catch (error) {

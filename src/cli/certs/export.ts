@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { errorCode, fault } from '../../fault.ts'
+import { LEAF_KEY_MODE, PUBLIC_MODE, stage } from '../../pki/files.ts'
+import { titleOf } from '../../pki/inspect.ts'
+import { shortId } from '../../pki/issuer.ts'
+import { keyStore, trustStore } from '../../pki/pkcs12.ts'
+import { certificateNames } from '../../pki/read.ts'
+import { directoryOf } from '../../pki/renewal.ts'
+import { certificatesIn, privateKey, text } from '../../pki/state.ts'
+import { table } from '../terminal.ts'
+import { only } from './arguments.ts'
+import { json } from './words.ts'
+
+const EXAMPLE = 'export mod-users-19.7.0 --pkcs12 --password-file password.txt'
+const PASSWORD_VARIABLE = 'CERTS_PASSWORD'
+// Java's keytool wants six; the two key derivations agree on ASCII only.
+const PASSWORD = /^[\x20-\x7e]{6,1024}$/
+
+/** `certs export NAME|DIR --pkcs12`: key store and trust store for Java. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      dir: { type: 'string', default: 'certs-dev' },
+      pkcs12: { type: 'boolean', default: false },
+      'password-file': { type: 'string' },
+      out: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const target = only(positionals, 'NAME or DIR', EXAMPLE)
+  if (!values.pkcs12) throw fault('export as what?', { hint: `okapi-sidecar certs ${EXAMPLE}` })
+  const from = await directoryOf(values.dir, target)
+  const secret = await password(values['password-file'])
+  const chain = await read(join(from, 'tls.crt'))
+  const roots = await read(join(from, 'ca.crt'))
+  const [leaf] = chain
+  const keyFile = join(from, 'tls.key')
+  const key = privateKey(await text(keyFile), keyFile)
+  if (leaf === undefined || !leaf.checkPrivateKey(key)) {
+    throw fault('it does not fit the certificate beside it', { where: { file: keyFile } })
+  }
+  const [uri] = certificateNames(leaf.raw).uris
+  const alias = uri === undefined ? target : titleOf(uri)
+  const trusted = roots.map((certificate) => {
+    return { alias: `root-${shortId(certificate)}`, certificate }
+  })
+  const out = values.out ?? from
+  const staged = await stage(out, [
+    { name: 'keystore.p12', content: keyStore(alias, key, chain, secret), mode: LEAF_KEY_MODE },
+    { name: 'truststore.p12', content: trustStore(trusted, secret), mode: PUBLIC_MODE },
+  ])
+  await staged.commit()
+  tell(
+    out,
+    alias,
+    trusted.map((one) => one.alias),
+    values.json,
+  )
+  return 0
+}
+
+async function read(path: string) {
+  return certificatesIn(await text(path), path)
+}
+
+async function password(file: string | undefined): Promise<string> {
+  const hint = `--password-file FILE, or ${PASSWORD_VARIABLE} in the environment`
+  const given = file === undefined ? process.env[PASSWORD_VARIABLE] : await firstLine(file)
+  if (given === undefined) throw fault('a key store needs a password', { hint })
+  if (PASSWORD.test(given)) return given
+  throw fault('the password must be 6 to 1024 printable ASCII characters', {
+    ...(file === undefined ? {} : { where: { file } }),
+    hint: 'Java takes no shorter one, and reads others differently in places',
+  })
+}
+
+async function firstLine(file: string): Promise<string> {
+  const content = await readFile(file, 'utf8').catch((error) => {
+    throw fault(`cannot read ${file} (${errorCode(error) ?? String(error)})`)
+  })
+  return content.replace(/\r?\n[\s\S]*$/, '')
+}
+
+function tell(out: string, alias: string, roots: readonly string[], asJson: boolean): void {
+  const keystore = join(out, 'keystore.p12')
+  const truststore = join(out, 'truststore.p12')
+  if (asJson) {
+    json({ keystore, truststore, alias, roots })
+    return
+  }
+  const rows = [
+    [keystore, `key and chain, alias ${alias.toLowerCase()}`],
+    [truststore, `whom it trusts: ${roots.join(', ')}`],
+  ]
+  process.stdout.write(`Two PKCS#12 stores for Java\n\n${table(rows, '    ')}\n`)
+  process.stdout.write(`look inside: keytool -list -keystore ${keystore}\n`)
+}

@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util'
+import { fault } from '../../fault.ts'
+import { openAuthority } from '../../pki/ca.ts'
+import { REVOCATION_REASONS } from '../../pki/crl.ts'
+import { type Revocation, revoke } from '../../pki/revocation.ts'
+import { table } from '../terminal.ts'
+import { durationMs, none, only } from './arguments.ts'
+import { json, moment } from './words.ts'
+
+const EXAMPLE = 'revoke mod-users-19.7.0 --reason keyCompromise --distribute'
+
+/** `certs revoke NAME|SERIAL`: writes the CRL, and on request copies it to every leaf. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      dir: { type: 'string', default: 'certs-dev' },
+      reason: { type: 'string', default: 'unspecified' },
+      'crl-valid-for': { type: 'string', default: '30d' },
+      distribute: { type: 'boolean', default: false },
+      refresh: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  if (values.refresh) none(positionals, 'revoke --refresh --distribute')
+  const target = values.refresh ? null : only(positionals, 'NAME or SERIAL', EXAMPLE)
+  const reason = REVOCATION_REASONS.find((known) => known === values.reason)
+  if (reason === undefined) {
+    throw fault(`there is no reason \`${values.reason}\``, {
+      hint: `use one of ${REVOCATION_REASONS.join(', ')}`,
+    })
+  }
+  const crlValidForMs = durationMs('crl-valid-for', values['crl-valid-for'])
+  const authority = await openAuthority(values.dir)
+  const { distribute } = values
+  const done = await revoke(authority, target, { reason, crlValidForMs, distribute })
+  if (values.json) json({ ...done, nextUpdate: done.nextUpdate.toISOString() })
+  else process.stdout.write(prose(done, distribute, values.dir))
+  return 0
+}
+
+function prose(done: Revocation, distribute: boolean, dir: string): string {
+  const rows = done.revoked.map(({ name, serial, notAfter }) => [
+    name,
+    serial,
+    `would have ended ${moment(new Date(notAfter))}`,
+  ])
+  const head = rows.length === 0 ? 'Nothing new revoked' : 'Revoked'
+  const { distributed } = done
+  const where = distribute
+    ? `copied into ${distributed.length} director${distributed.length === 1 ? 'y' : 'ies'}`
+    : 'peers know it once they have it: add --distribute, or copy it to each of them'
+  return [
+    `${head}\n\n`,
+    rows.length === 0 ? '' : `${table(rows, '    ')}\n`,
+    `${done.crl}, number ${done.number}: ${where}\n`,
+    `good until ${moment(done.nextUpdate)}; after that nobody is let in. Before:\n`,
+    `    okapi-sidecar certs revoke --refresh --distribute --dir ${dir}\n`,
+  ].join('')
+}

@@ -1,0 +1,107 @@
+import type { KeyObject, X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import { fault } from '../fault.ts'
+import type { Authority } from './ca.ts'
+import { BACKDATED_MS, keyPem } from './issuer.ts'
+import { kindOf, makeKeys } from './keys.ts'
+import { fingerprint, type Issued, writeLeaf } from './leaf.ts'
+import { subject } from './naming.ts'
+import { certificateNames } from './read.ts'
+import type { Entry, Register } from './register.ts'
+import { certificatesIn, exists, privateKey, text } from './state.ts'
+
+export interface RenewalOptions {
+  /** As long as the one before unless given. */
+  readonly validForMs?: number
+  /** Keep the key: for peers that pin it. */
+  readonly keepKey?: boolean
+  /** Write the directory the way Kubernetes mounts a secret from now on. */
+  readonly mounted?: boolean
+}
+
+/**
+ * Issues a leaf again, for the same names, in the same directory, signed by the root that signs now.
+ * Only what this CA has issued and not revoked: renewing gives nobody anything new. `target` is a
+ * name or a directory. Throws a Fault, and then nothing has changed.
+ */
+export async function renew(
+  authority: Authority,
+  target: string,
+  options: RenewalOptions = {},
+): Promise<Issued> {
+  const dir = await directoryOf(authority.directory, target)
+  return authority.change(async (state, now) => {
+    const current = await currentLeaf(dir)
+    const entry = known(state.register, current, dir)
+    const { dns, ips } = certificateNames(current.raw)
+    const { publicKey, keyPem: key } = await keyFor(dir, current, options)
+    return writeLeaf(state, {
+      subject: subject(entry.name, state.register.trustDomain),
+      dns,
+      ips,
+      publicKey,
+      keyPem: key,
+      validForMs: options.validForMs ?? lifeMs(current) - BACKDATED_MS,
+      now,
+      dir,
+      ...(options.mounted === undefined ? {} : { mounted: options.mounted }),
+    })
+  })
+}
+
+/** From the first to the last instant of a certificate. */
+export function lifeMs({ validFromDate, validToDate }: X509Certificate): number {
+  return validToDate.getTime() - validFromDate.getTime()
+}
+
+/** The directory that a person means by a path or a name; throws a Fault when neither is there. */
+export async function directoryOf(ca: string, target: string): Promise<string> {
+  const named = join(ca, ...target.split('/'))
+  for (const path of [target, named]) {
+    if (await exists(join(path, 'tls.crt'))) return path
+  }
+  throw fault(`there is no certificate for \`${target}\``, {
+    hint: `neither ${join(target, 'tls.crt')} nor ${join(named, 'tls.crt')} exists`,
+  })
+}
+
+/** The leaf in a directory; throws a Fault when there is none to be read. */
+export async function currentLeaf(dir: string): Promise<X509Certificate> {
+  const file = join(dir, 'tls.crt')
+  const [leaf] = certificatesIn(await text(file), file)
+  if (leaf === undefined) throw fault('there is no certificate in it', { where: { file } })
+  return leaf
+}
+
+function known({ issued }: Register, leaf: X509Certificate, dir: string): Entry {
+  const where = { file: join(dir, 'tls.crt') }
+  const print = fingerprint(leaf)
+  const entry = issued.find((one) => one.fingerprint === print)
+  if (entry === undefined) {
+    throw fault('this CA has not issued it', { where, hint: 'renew it where it came from' })
+  }
+  if (entry.revoked === undefined) return entry
+  throw fault(`it was revoked at ${entry.revoked.at}`, {
+    where,
+    hint: `if it may come back: okapi-sidecar certs issue ${entry.name}`,
+  })
+}
+
+/** A new key of the same kind; the old one where it is to stay, or was never ours. */
+async function keyFor(
+  dir: string,
+  leaf: X509Certificate,
+  { keepKey = false }: RenewalOptions,
+): Promise<{ publicKey: KeyObject; keyPem: string | null }> {
+  const file = join(dir, 'tls.key')
+  const ours = await exists(file)
+  if (keepKey && ours && !leaf.checkPrivateKey(privateKey(await text(file), file))) {
+    throw fault('it does not fit the certificate beside it', {
+      where: { file },
+      hint: 'renew without --keep-key',
+    })
+  }
+  if (keepKey || !ours) return { publicKey: leaf.publicKey, keyPem: null }
+  const keys = await makeKeys(kindOf(leaf.publicKey))
+  return { publicKey: keys.publicKey, keyPem: keyPem(keys) }
+}

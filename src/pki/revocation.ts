@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import { fault } from '../fault.ts'
+import type { Authority } from './ca.ts'
+import { makeCrl } from './crl.ts'
+import { PUBLIC_MODE, stageAll } from './files.ts'
+import { pem } from './pem.ts'
+import { type Entry, type Register, type RevocationReason, registerFile } from './register.ts'
+import { leafDirectories, type Root, record, type State, trustFiles, withKey } from './state.ts'
+
+const DAY_MS = 24 * 3600_000
+/** A CRL that has run out locks everybody out: long enough to be written again in good time. */
+export const CRL_VALID_MS = 30 * DAY_MS
+/** So many hex digits at least, where a serial number is given by its beginning. */
+const SERIAL_PREFIX = /^[0-9a-f]{8,40}$/
+
+export interface RevocationOptions {
+  readonly reason?: RevocationReason
+  /** How long the CRL may be used. */
+  readonly crlValidForMs?: number
+  /** Copy the CRL into every directory that the CA has written. */
+  readonly distribute?: boolean
+}
+
+/** What a revocation came to. */
+export interface Revocation {
+  readonly revoked: readonly Entry[]
+  readonly crl: string
+  readonly number: number
+  readonly nextUpdate: Date
+  /** The directories that have the new CRL. */
+  readonly distributed: readonly string[]
+}
+
+/**
+ * Revokes every valid certificate of a name, or the one with a serial number (or its first eight
+ * digits), and writes the CRL; with null it only writes the CRL anew. Throws a Fault, and then
+ * nothing has changed.
+ */
+export async function revoke(
+  authority: Authority,
+  target: string | null,
+  options: RevocationOptions = {},
+): Promise<Revocation> {
+  const { reason = 'unspecified', crlValidForMs = CRL_VALID_MS, distribute = false } = options
+  return authority.change(async (state, now) => {
+    const chosen = target === null ? [] : choose(state, target, now)
+    const at = now.toISOString()
+    const issued = state.register.issued.map((entry) =>
+      chosen.includes(entry) ? { ...entry, revoked: { at, reason } } : entry,
+    )
+    const number = state.register.crlNumber + 1
+    const register: Register = { ...state.register, issued, crlNumber: number }
+    const nextUpdate = new Date(now.getTime() + crlValidForMs)
+    const crlPem = await listsOf(state, register, now, nextUpdate)
+    const directories = distribute ? await leafDirectories(state) : []
+    const files = trustFiles({ bundlePem: state.bundlePem, crlPem })
+    const staged = await stageAll(directories.map((directory) => ({ directory, files })))
+    const list = { name: 'ca.crl', content: crlPem, mode: PUBLIC_MODE }
+    // The list first: should this end between the two, the revocation holds and can be repeated.
+    await record(state.directory, [list, registerFile(register, now)], staged)
+    const crl = join(state.directory, 'ca.crl')
+    return { revoked: chosen, crl, number, nextUpdate, distributed: directories }
+  })
+}
+
+/** The CRL of every root, one after the other: peers that see one need them all. */
+export async function listsOf(
+  { directory, roots }: { readonly directory: string; readonly roots: readonly Root[] },
+  register: Register,
+  now: Date,
+  nextUpdate: Date,
+): Promise<string> {
+  const lists: string[] = []
+  for (const root of roots) {
+    const revoked = register.issued.flatMap(({ issuer, serial, revoked: why }) =>
+      why === undefined || issuer !== root.id
+        ? []
+        : [{ serial, at: new Date(why.at), reason: why.reason }],
+    )
+    const issuer = await withKey(directory, root)
+    const spec = { number: register.crlNumber, thisUpdate: now, nextUpdate, revoked }
+    lists.push(pem('X509 CRL', makeCrl(issuer, spec)))
+  }
+  return lists.join('')
+}
+
+function choose({ register, roots }: State, target: string, now: Date): readonly Entry[] {
+  const wanted = target.toLowerCase().replaceAll(':', '')
+  const named = register.issued.filter(({ name }) => name === target)
+  const bySerial = SERIAL_PREFIX.test(wanted)
+    ? register.issued.filter(({ serial }) => serial.startsWith(wanted))
+    : []
+  if (bySerial.length > 1) {
+    throw fault(`several serial numbers begin with ${target}`, { hint: 'give more of its digits' })
+  }
+  const found = named.length > 0 ? named : bySerial
+  if (found.length === 0) throw fault(`this CA has issued nothing to \`${target}\``, HINT)
+  const valid = found.filter(
+    ({ revoked, notAfter }) => revoked === undefined && new Date(notAfter) > now,
+  )
+  if (valid.length === 0) {
+    throw fault(`every certificate of \`${target}\` is revoked or has run out already`)
+  }
+  const foreign = valid.find(({ issuer }) => !roots.some(({ id }) => id === issuer))
+  if (foreign === undefined) return valid
+  throw fault(`${foreign.serial} was signed by ${foreign.issuer}, which is no root of this CA`, {
+    hint: 'only the CA that signed a certificate can revoke it',
+  })
+}
+
+const HINT = { hint: 'okapi-sidecar certs status shows what there is' }

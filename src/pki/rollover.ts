@@ -1,0 +1,215 @@
+import { X509Certificate } from 'node:crypto'
+import { readFile, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errorCode, fault } from '../fault.ts'
+import { type Authority, newRoot } from './ca.ts'
+import { CA_KEY_MODE, stageAll } from './files.ts'
+import { keyPem, makeLeaf, shortId } from './issuer.ts'
+import { type KeyKind, makeKeys } from './keys.ts'
+import { fingerprint, type Issued } from './leaf.ts'
+import { leafNames, subject } from './naming.ts'
+import { pem } from './pem.ts'
+import { type Register, type RootEntry, registerFile } from './register.ts'
+import { currentLeaf, renew } from './renewal.ts'
+import { CRL_VALID_MS, listsOf } from './revocation.ts'
+import { leafDirectories, type Root, record, type State, trustFiles, withKey } from './state.ts'
+
+/** `idle`; `bundles`: the new root is trusted; `leaves`: it signs, the old one is still trusted. */
+export type Phase = 'idle' | 'bundles' | 'leaves'
+
+/** How far a rollover has come. */
+export interface Progress {
+  readonly phase: Phase
+  /** The root that was there before; the only one when idle. */
+  readonly from: Root
+  readonly to: Root | undefined
+  /** Directories whose `ca.crt` lacks the new root. */
+  readonly lacking: readonly string[]
+  /** Directories whose leaf hangs on the old root. */
+  readonly waiting: readonly string[]
+}
+
+/**
+ * First step: a new root. Everybody learns to trust it, nobody uses it yet; its first CRL comes
+ * with it where the CA has one. Throws a Fault when a rollover is under way.
+ */
+export async function start(
+  authority: Authority,
+  options: { readonly key?: KeyKind; readonly validForMs?: number } = {},
+): Promise<readonly string[]> {
+  return authority.change(async (state, now) => {
+    if (state.roots.length > 1) {
+      throw fault('a rollover is under way already', {
+        hint: `okapi-sidecar certs rollover status --dir ${state.directory}`,
+      })
+    }
+    const { trustDomain } = state.register
+    const root = await newRoot(trustDomain, now, options)
+    const id = shortId(root.certificate)
+    const key = {
+      name: `ca-${id}.key`,
+      content: keyPem({ privateKey: root.key }),
+      mode: CA_KEY_MODE,
+    }
+    // The key goes first: the CRL of the new root is signed with it.
+    const keyFile = await stageAll([{ directory: state.directory, files: [key] }])
+    await keyFile.commit()
+    const entry: RootEntry = { id, key: key.name, state: 'next' }
+    const roots = [...state.roots, { ...entry, certificate: root.certificate }]
+    const register = { ...state.register, roots: [...state.register.roots, entry] }
+    try {
+      return await spread(state, register, roots, now)
+    } catch (error) {
+      await unlink(join(state.directory, key.name))
+      throw error
+    }
+  })
+}
+
+/**
+ * Second step: the new root signs, and every leaf that the CA has written is issued again. It may be
+ * repeated. The caller has made sure that the peers trust the new root.
+ */
+export async function reissue(authority: Authority): Promise<readonly Issued[]> {
+  await authority.change(async (state, now) => {
+    const { phase, lacking, to } = await progressOf(state)
+    if (phase === 'idle' || to === undefined) throw notStarted(state.directory)
+    if (lacking.length > 0) {
+      throw fault(`${lacking[0]} does not trust the new root yet`, {
+        hint: `copy ${join(state.directory, 'ca.crt')} there`,
+      })
+    }
+    if (phase === 'leaves') return
+    const roots = state.register.roots.map((root): RootEntry => {
+      return { ...root, state: root.id === to.id ? 'signing' : 'old' }
+    })
+    await record(state.directory, [registerFile({ ...state.register, roots }, now)])
+  })
+  const { waiting } = await progress(authority)
+  const issued: Issued[] = []
+  for (const directory of waiting) issued.push(await renew(authority, directory))
+  return issued
+}
+
+/**
+ * Last step: the old root leaves every bundle, its key is destroyed. Throws a Fault while a
+ * directory of the CA still holds a leaf of the old root; the caller has asked the live peers.
+ */
+export async function finish(authority: Authority): Promise<readonly string[]> {
+  return authority.change(async (state, now) => {
+    const { phase, from, waiting } = await progressOf(state)
+    if (phase === 'idle') throw notStarted(state.directory)
+    if (phase === 'bundles' || waiting.length > 0) {
+      const who = waiting[0] ?? 'every leaf'
+      throw fault(`${who} still hangs on the old root ${from.id}`, {
+        hint: `okapi-sidecar certs rollover leaves --dir ${state.directory}`,
+      })
+    }
+    const roots = state.roots.filter(({ id }) => id !== from.id)
+    const kept = state.register.roots.filter(({ id }) => id !== from.id)
+    const directories = await spread(state, { ...state.register, roots: kept }, roots, now)
+    await unlink(join(state.directory, from.key)).catch((error) => {
+      if (errorCode(error) !== 'ENOENT') throw error
+    })
+    return directories
+  })
+}
+
+/** How far the rollover of a CA has come. */
+export async function progress(authority: Authority): Promise<Progress> {
+  return progressOf(await authority.read())
+}
+
+async function progressOf(state: State): Promise<Progress> {
+  const { roots } = state
+  const next = roots.find((root) => root.state === 'next')
+  const old = roots.find((root) => root.state === 'old')
+  const signing = roots.find((root) => root.state === 'signing')!
+  const directories = await leafDirectories(state)
+  const to = next ?? (old === undefined ? undefined : signing)
+  const from = old ?? signing
+  if (to === undefined) return { phase: 'idle', from, to, lacking: [], waiting: [] }
+  const lacking: string[] = []
+  const waiting: string[] = []
+  for (const directory of directories) {
+    const bundle = await readFile(join(directory, 'ca.crt'), 'utf8').catch(() => '')
+    if (!bundle.includes(pem('CERTIFICATE', to.certificate.raw))) lacking.push(directory)
+    if (await hangsOn(state, directory, from)) waiting.push(directory)
+  }
+  return { phase: next === undefined ? 'leaves' : 'bundles', from, to, lacking, waiting }
+}
+
+async function hangsOn({ register }: State, directory: string, root: Root): Promise<boolean> {
+  const print = fingerprint(await currentLeaf(directory))
+  const entry = register.issued.find((one) => one.fingerprint === print)
+  return entry?.issuer === root.id && entry.revoked === undefined
+}
+
+/** Writes bundle, CRLs and index of the CA, then bundle and CRLs into every leaf's directory. */
+async function spread(
+  state: State,
+  changed: Register,
+  roots: readonly Root[],
+  now: Date,
+): Promise<readonly string[]> {
+  const bundlePem = roots.map(({ certificate }) => pem('CERTIFICATE', certificate.raw)).join('')
+  const number = changed.crlNumber + (state.crlPem === null ? 0 : 1)
+  const register = { ...changed, crlNumber: number }
+  const nextUpdate = new Date(now.getTime() + CRL_VALID_MS)
+  const { directory, crlPem: before } = state
+  const crlPem =
+    before === null ? null : await listsOf({ directory, roots }, register, now, nextUpdate)
+  const files = trustFiles({ bundlePem, crlPem })
+  const directories = await leafDirectories(state)
+  const staged = await stageAll(directories.map((place) => ({ directory: place, files })))
+  // Never an index that names a root which the bundle lacks, should this end between the two.
+  const index = registerFile(register, now)
+  const grows = roots.length > state.roots.length
+  await record(directory, grows ? [...files, index] : [index, ...files], staged)
+  return directories
+}
+
+/** A key with its certificate, for a few minutes and kept in memory. */
+export interface Visitor {
+  readonly cert: string
+  readonly key: string
+}
+
+/**
+ * A certificate of the new root, to find out which peers take it. It is `client/rollover-check`,
+ * which no policy allows anything, and is in the index like any other.
+ */
+export async function visitor(authority: Authority): Promise<Visitor> {
+  return authority.change(async (state, now) => {
+    const { to } = await progressOf(state)
+    if (to === undefined) throw notStarted(state.directory)
+    const issuer = await withKey(state.directory, to)
+    const named = subject('client/rollover-check', state.register.trustDomain)
+    const keys = await makeKeys()
+    const names = leafNames(named.uri, [], [])
+    const plan = { commonName: named.name, names, publicKey: keys.publicKey, now }
+    const der = makeLeaf(issuer, { ...plan, validForMs: VISIT_MS })
+    const certificate = new X509Certificate(der)
+    const entry = {
+      serial: certificate.serialNumber.toLowerCase(),
+      name: named.title,
+      uri: named.uri,
+      issuer: to.id,
+      notBefore: certificate.validFromDate.toISOString(),
+      notAfter: certificate.validToDate.toISOString(),
+      fingerprint: fingerprint(certificate),
+      directory: null,
+    }
+    const issued = [...state.register.issued, entry]
+    await record(state.directory, [registerFile({ ...state.register, issued }, now)])
+    return { cert: pem('CERTIFICATE', der), key: keyPem(keys) }
+  })
+}
+
+const VISIT_MS = 10 * 60_000
+
+function notStarted(directory: string) {
+  return fault('no rollover is under way', {
+    hint: `okapi-sidecar certs rollover start --dir ${directory}`,
+  })
+}
