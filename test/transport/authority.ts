@@ -7,11 +7,15 @@ import type { Material } from '../../src/transport/tls-options.ts'
 /** What a leaf should be like; by default a fresh P-256 one that is good for both roles. */
 export interface LeafWish {
   readonly uri?: string
+  /** An RSA key of this many bits instead. */
+  readonly rsaBits?: number
   readonly extensions?: readonly string[]
   /** openssl dates, `YYYYMMDDHHMMSSZ`. */
   readonly from?: string
   readonly until?: string
 }
+
+const P256 = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256']
 
 /** A certificate with its key and the chain that is sent. */
 export interface Issued {
@@ -35,15 +39,7 @@ export class Authority {
     process.on('exit', () => rmSync(this.#folder, { recursive: true, force: true }))
     const issuer = above ?? this
     this.#above = above === undefined ? [] : [...above.#above, 'ca']
-    this.#run(
-      'genpkey',
-      '-algorithm',
-      'EC',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-out',
-      'ca.key',
-    )
+    this.#run('genpkey', ...P256, '-out', 'ca.key')
     this.#run('req', '-new', '-key', 'ca.key', '-subj', `/CN=${name}`, '-out', 'ca.csr')
     const extensions = [
       'basicConstraints=critical,CA:TRUE',
@@ -61,15 +57,9 @@ export class Authority {
 
   issue(name: string, wish: LeafWish = {}): Issued {
     const stem = `leaf${this.#count++}`
-    this.#run(
-      'genpkey',
-      '-algorithm',
-      'EC',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-out',
-      `${stem}.key`,
-    )
+    const rsa = ['-algorithm', 'RSA', '-pkeyopt', `rsa_keygen_bits:${wish.rsaBits}`]
+    const kind = wish.rsaBits === undefined ? P256 : rsa
+    this.#run('genpkey', ...kind, '-out', `${stem}.key`)
     this.#run('req', '-new', '-key', `${stem}.key`, '-subj', `/CN=${name}`, '-out', `${stem}.csr`)
     const extensions = wish.extensions ?? [
       'basicConstraints=critical,CA:FALSE',

@@ -103,14 +103,17 @@ export async function openDoor(
 }
 
 /** Everything that comes until the socket closes; an error of the socket is only an end. */
-export async function readAll(socket: Socket): Promise<string> {
+export function readAll(socket: Socket): Promise<string> {
   let text = ''
   socket.on('error', () => {})
   socket.on('data', (bytes) => {
     text += String(bytes)
   })
-  if (!socket.closed) await once(socket, 'close')
-  return text
+  // Not `once`: it rejects when an error comes first.
+  return new Promise((resolve) => {
+    if (socket.closed) resolve(text)
+    else socket.on('close', () => resolve(text))
+  })
 }
 
 /** A TLS server that is none of ours: asks for a certificate, takes any, and notes every byte. */
