@@ -1,9 +1,8 @@
 import type * as z from 'zod'
-import type { Where } from '../fault.ts'
 import type { Endpoint, Forward, Listen, PortRange } from './addresses.ts'
 import type { Addressing } from './addressing.ts'
-import type { ModuleName, Name, Pin } from './names.ts'
-import type { Grant, policy } from './policy.ts'
+import type { ModuleName, Pin } from './names.ts'
+import type { policy } from './policy.ts'
 import type { File } from './schema.ts'
 
 type Written = z.output<typeof File>
@@ -67,30 +66,37 @@ export interface Pins {
   readonly peers: Readonly<Record<string, 'module' | 'product'>>
   /** By module id or product: SHA-256 of the SPKI in lower-case hex. */
   readonly keys: Readonly<Record<string, readonly string[]>>
-  /** Foreign SPIFFE ids. */
-  readonly identities: Readonly<Record<string, Name>>
+  /** Foreign SPIFFE ids and the module id each stands for. */
+  readonly identities: Readonly<Record<string, string>>
+}
+
+/** One rule as a person wrote it, with its place: the policy reads it with what it knows. */
+export interface Clause {
+  readonly value: unknown
+  /** The file, or the variable that set it. */
+  readonly file: string
+  /** RFC 6901 pointer of the rule in the file. */
+  readonly pointer: string
 }
 
 type WrittenPolicy = z.output<typeof policy>
+type Rules = 'grants' | 'quarantine' | 'pathExceptions'
 
-export interface Policy extends Readonly<Omit<WrittenPolicy, 'grants'>> {
-  /** Read the files with `readGrants`: they are read again when they change. */
+export interface Policy extends Readonly<Omit<WrittenPolicy, Rules>> {
+  /** `readGrants` reads the files; again when they change. */
   readonly grants: GrantSources
-}
-
-/** A grant and where it was written. */
-export interface PlacedGrant extends Grant {
-  readonly where: Where
+  readonly quarantine: readonly Clause[]
+  readonly pathExceptions: readonly Clause[]
 }
 
 export interface GrantSources {
-  readonly inline: readonly PlacedGrant[]
+  readonly inline: readonly Clause[]
   readonly files: readonly string[]
 }
 
 /** What completing asks about where values come from. */
 interface Sources {
-  at(path: readonly PropertyKey[]): Where
+  clause(path: readonly string[], i: number, value: unknown): Clause
   absolute(path: string, key: readonly string[]): string
 }
 
@@ -107,25 +113,26 @@ export function complete(written: Written, sources: Sources): Config {
     egress: egressOf(egress),
     modules: egress?.modules,
     public: door && publicOf(door, sources),
-    policy: {
-      ...rules,
-      descriptors: sources.absolute(rules.descriptors, ['policy', 'descriptors']),
-      grants: grantsOf(rules.grants, sources),
-    },
+    policy: policyOf(rules, sources),
     admin: { listen: admin.listen, healthPath: admin.healthPath ?? '/admin/health' },
     allowPlainBeyondLoopback: written.allowPlainBeyondLoopback,
   })
 }
 
-function grantsOf(written: readonly (Grant | string)[], sources: Sources): GrantSources {
-  const inline: PlacedGrant[] = []
-  const files: string[] = []
-  for (const [i, grant] of written.entries()) {
-    const path = ['policy', 'grants', i]
-    if (typeof grant === 'string') files.push(sources.absolute(grant, ['policy', 'grants']))
-    else inline.push({ ...grant, where: sources.at(path) })
+function policyOf(rules: WrittenPolicy, sources: Sources): Policy {
+  const clauses = (key: Rules) =>
+    rules[key].map((value: unknown, i) => sources.clause(['policy', key], i, value))
+  const absolute = (path: string) => sources.absolute(path, ['policy', 'grants'])
+  return {
+    ...rules,
+    descriptors: sources.absolute(rules.descriptors, ['policy', 'descriptors']),
+    grants: {
+      inline: clauses('grants').filter(({ value }) => typeof value !== 'string'),
+      files: rules.grants.flatMap((grant) => (typeof grant === 'string' ? [absolute(grant)] : [])),
+    },
+    quarantine: clauses('quarantine'),
+    pathExceptions: clauses('pathExceptions'),
   }
-  return { inline, files }
 }
 
 function egressOf(egress: Written['egress']): Egress | undefined {

@@ -17,7 +17,12 @@ export interface Document {
 /** Reads `text`; `file` is only the name that positions carry. */
 export function readDocument(text: string, file: string): Document {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: false })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: false,
+    stringKeys: true,
+  })
   const where = (offset: number | undefined): Where => {
     if (offset === undefined) return { file, line: 1, column: 1 }
     const { line, col } = lines.linePos(offset)

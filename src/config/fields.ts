@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { type Parsed, parseForward, parseListen, parsePeer, parsePortRange } from './addresses.ts'
 import { parseTemplate } from './addressing.ts'
-import { type Name, parseModule, parsePeerName, parseSubject } from './names.ts'
+import { parseModule, parsePeerName } from './names.ts'
 
 /** A string that `parse` turns into a value; what is wrong with it becomes the issue. */
 function parsed<T>(parse: (text: string) => Parsed<T>) {
@@ -30,9 +30,6 @@ export const moduleId = () => parsed(parseModule)
 
 /** A module id, or a product for every version of it. */
 export const pin = () => parsed(parsePeerName)
-
-/** What a foreign SPIFFE id stands for: a module id, `operator/NAME` or `client/NAME`. */
-export const subject = () => parsed<Name>(parseSubject)
 
 /** A value of `url`: an origin without a path. */
 export const publicUrl = () => parsed(parseUrl)
@@ -63,15 +60,15 @@ export const trustDomain = () =>
       : { wrong: 'must be lower-case letters, digits, `.`, `-` and `_`, as folio.example.org' },
   )
 
-/** A day, or a day and a time with its zone; milliseconds since 1970 afterwards. */
-export const instant = () =>
-  parsed<number>((text) => {
+/** A day, or a day and a time with its zone; it stays text, the policy says which end of a day counts. */
+export const date = () =>
+  parsed<string>((text) => {
     const day = /^\d{4}-\d{2}-\d{2}$/.test(text)
     const full = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})$/.test(text)
     const at = day || full ? Date.parse(text) : Number.NaN
     return Number.isNaN(at) || (day && new Date(at).toISOString().slice(0, 10) !== text)
       ? { wrong: 'must be a date as 2027-01-31, or with a time as 2027-01-31T12:00:00Z' }
-      : { value: at }
+      : { value: text }
   })
 
 /** The SHA-256 of a public key (SPKI), as `curl --pinnedpubkey` writes it; lower-case hex afterwards. */

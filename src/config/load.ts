@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { errorCode, Fault, fault, type Problem, type Where } from '../fault.ts'
+import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import { type Config, complete } from './config.ts'
 import { readDocument } from './document.ts'
 import { readEnvironment } from './environment.ts'
 import { folderWritableByOthers, writableByOthers } from './guard.ts'
 import { flaws, type Lore } from './issues.ts'
 import { KEYS, keysOf } from './keys.ts'
-import { type Origin, Places, type Source } from './places.ts'
+import { DEFAULT_FILE, type Origin, Places, type Source } from './places.ts'
 import { crossCheck, roleDefaults } from './rules.ts'
 import { File } from './schema.ts'
 import { get, isSection, type Raw, withValue } from './tree.ts'
@@ -26,12 +26,7 @@ export interface Loaded {
   readonly problems: readonly Problem[]
   /** Every key that has a value, in the order of the schema. */
   readonly origins: readonly Effective[]
-  /** Where a value was written, for findings about it later: `['policy', 'grants', 0]`. */
-  at(path: readonly PropertyKey[]): Where
 }
-
-/** What is read where no file is named, if it exists. */
-export const DEFAULT_FILE = 'sidecar.yaml'
 
 /**
  * Reads file and environment (which wins) into one value. `file` undefined: `sidecar.yaml` here, or
@@ -63,7 +58,7 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   problems.push(...guards(config))
   if (problems.some(({ severity }) => severity === 'error')) throw new Fault(inOrder(problems))
   const origins = effective(raw, given, places)
-  return { config, problems, origins, at: (path) => places.at(path) }
+  return { config, problems, origins }
 }
 
 function set(tree: Raw, { path, value }: { path: readonly string[]; value: unknown }): Raw {

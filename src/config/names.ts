@@ -13,11 +13,6 @@ export type Pin =
   | { readonly kind: 'module'; readonly id: string }
   | { readonly kind: 'product'; readonly product: string }
 
-/** Who a certificate stands for; fits `Caller` of the policy. */
-export type Name =
-  | ({ readonly kind: 'module' } & ModuleName)
-  | { readonly kind: 'operator' | 'client'; readonly name: string }
-
 /** SPIFFE path characters: an id with others (`+` of a build) cannot stand in a certificate. */
 const SPIFFE_SEGMENT = /^[a-zA-Z0-9._-]+$/
 
@@ -36,16 +31,4 @@ export function parsePeerName(text: string): Parsed<Pin> {
   return SPIFFE_SEGMENT.test(text) && splitModuleId(text).version === undefined
     ? { value: { kind: 'product', product: text } }
     : { wrong: 'must be a module id as okapi-7.2.0, or a product as okapi' }
-}
-
-/** `mod-users-19.7.0`, `operator/anna` or `client/sms`. */
-export function parseSubject(text: string): Parsed<Name> {
-  const [, kind, name] = /^(operator|client)\/([a-zA-Z0-9._-]+)$/.exec(text) ?? []
-  if (name !== undefined && name !== '.' && name !== '..') {
-    return { value: { kind: kind === 'operator' ? 'operator' : 'client', name } }
-  }
-  const module = parseModule(text)
-  return 'value' in module
-    ? { value: { kind: 'module', ...module.value } }
-    : { wrong: 'must be a module id, operator/NAME or client/NAME' }
 }

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { Problem, Where } from '../fault.ts'
+import type { Clause } from './config.ts'
 import type { Document } from './document.ts'
 import type { Setting } from './environment.ts'
 import type { Flaw } from './issues.ts'
@@ -10,6 +11,9 @@ export type Origin =
   | { readonly kind: 'default' }
   | { readonly kind: 'file'; readonly where: Where }
   | { readonly kind: 'environment'; readonly variable: string }
+
+/** What is read where no file is named, if it exists. */
+export const DEFAULT_FILE = 'sidecar.yaml'
 
 /** A document, and the file that it was read from, if any. */
 export interface Source extends Document {
@@ -43,6 +47,13 @@ export class Places {
   at(path: readonly PropertyKey[]): Where {
     const variable = this.#variable(path)
     return variable === undefined ? this.#document.at(path) : { file: variable }
+  }
+
+  /** One rule of a list, with its place. */
+  clause(path: readonly string[], i: number, value: unknown): Clause {
+    const variable = this.#variable(path)
+    const pointer = variable === undefined ? `/${path.join('/')}/${i}` : `/${i}`
+    return { value, file: variable ?? this.#document.file ?? DEFAULT_FILE, pointer }
   }
 
   /** A path in the file is relative to the file, one in the environment to the working directory. */

@@ -1,31 +1,37 @@
 import * as z from 'zod'
-import { instant, why } from './fields.ts'
+import { date, why } from './fields.ts'
 
 const name = () => z.string().min(1)
 
-/** One grant: what the descriptors do not say and a person answers for. */
-export const grant = z.strictObject({
+/**
+ * What the descriptors do not say and a person answers for; opens one of `interface`, `methods` with
+ * `path`, `admin`, `tenants`. The policy reads it again, with all that it knows.
+ */
+const grant = z.strictObject({
   caller: name().meta({
     description: 'Module id, product, operator/NAME, client/NAME or public',
   }),
   at: name().meta({ description: 'okapi, a product or a module id: whose ingress opens' }),
-  interface: name().optional().meta({ description: 'An interface id, whole' }),
+  interface: name().optional().meta({ description: 'An interface id, whatever its version' }),
   methods: z
     .array(z.string().regex(/^([A-Z]+|\*)$/))
     .min(1)
     .optional(),
   path: z.string().startsWith('/').optional().meta({ description: 'A path pattern of Okapi' }),
-  tenant: name().optional().meta({ description: 'Only for this tenant; supertenant opens that' }),
+  admin: z.array(name()).min(1).optional().meta({
+    description: 'Groups of Okapi’s administration; for operators',
+  }),
+  tenants: z.array(name()).min(1).optional().meta({
+    description: 'Tenants that need a word: supertenant',
+  }),
   why: why(),
-  until: instant().optional().meta({ description: 'From this day on the grant is void' }),
+  until: date().optional().meta({ description: 'The last day of the grant' }),
+  source: name().optional().meta({ description: 'Where it is known from' }),
 })
-
-/** A grant as it is used: `until` in milliseconds since 1970. */
-export type Grant = Readonly<z.output<typeof grant>>
 
 const pathException = z.strictObject({
   at: name(),
-  path: z.string().startsWith('/'),
+  path: z.string().startsWith('/').meta({ description: 'A path pattern of Okapi' }),
   allow: z.array(z.enum(['%2f', '%5c', '%3b', '%23', '%25', ';', '//'])).min(1),
   why: why(),
 })
@@ -33,7 +39,7 @@ const pathException = z.strictObject({
 const quarantine = z.strictObject({
   module: name().meta({ description: 'As `mod-graphql <1.14`' }),
   why: why(),
-  after: instant().meta({ description: 'A warning before, refused from then on' }),
+  after: date().optional().meta({ description: 'A warning before, refused from then on' }),
 })
 
 /** The section `policy`. What the names in it stand for is checked where descriptors are known. */

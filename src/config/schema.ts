@@ -12,7 +12,6 @@ import {
   pin,
   portRange,
   publicUrl,
-  subject,
   trustDomain,
   why,
 } from './fields.ts'
@@ -85,9 +84,16 @@ const pins = z
     keys: z.record(z.string().min(1), oneOrMore(keyPin())).default({}).meta({
       description: 'By module id or product: the public keys (sha256//BASE64) it may have',
     }),
-    identities: z.record(z.string().startsWith('spiffe://'), subject()).default({}).meta({
-      description: 'Foreign SPIFFE ids and what they stand for',
-    }),
+    identities: z
+      .record(
+        z.string().startsWith('spiffe://'),
+        moduleId().transform(({ id }) => id),
+      )
+      .default({})
+      .meta({
+        description:
+          'Foreign SPIFFE ids (spiffe://.../ns/x/sa/y) and the module id each stands for',
+      }),
   })
   .prefault({})
 

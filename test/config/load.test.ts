@@ -1,0 +1,314 @@
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import fc from 'fast-check'
+import { loadConfig } from '../../src/config/load.ts'
+import { Fault, sentence } from '../../src/fault.ts'
+
+const MODULE = `module: mod-users-19.7.0
+trustDomain: folio.test
+ingress: { listen: '[::1]:0', forward: http://127.0.0.1:8081 }
+egress: { gateway: https://okapi:8443 }
+`
+
+const OKAPI = `module: okapi-7.2.0
+trustDomain: folio.test
+ingress: { forward: http://127.0.0.1:9130 }
+egress:
+  modules: { listen: 127.0.0.1:20000-20009 }
+`
+
+/** The folder of a configuration, safe against others whatever the umask. */
+function folder(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sidecar-config-'))
+  chmodSync(directory, 0o700)
+  return directory
+}
+
+function written(text: string, directory = folder()): string {
+  const file = join(directory, 'sidecar.yaml')
+  writeFileSync(file, text, { mode: 0o600 })
+  return file
+}
+
+/** Problems as `line:column: message`, or `VARIABLE: message`. */
+function problemsOf(text: string, env: NodeJS.ProcessEnv = {}): string[] {
+  const file = written(text)
+  try {
+    loadConfig(file, env)
+    return []
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return error.problems.map((problem) => sentence(problem).replace(`${file}:`, ''))
+  }
+}
+
+function hintsOf(text: string): (string | undefined)[] {
+  try {
+    loadConfig(written(text), {})
+    return []
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return error.problems.map(({ hint }) => hint)
+  }
+}
+
+test('a module gets its defaults, parsed', (t) => {
+  const { config, problems } = loadConfig(written(MODULE), {})
+  t.deepEqual(problems, [])
+  t.deepEqual(config.module, { id: 'mod-users-19.7.0', product: 'mod-users', version: '19.7.0' })
+  t.deepEqual(config.ingress, {
+    listen: { host: '::1', port: 0 },
+    forward: { host: '127.0.0.1', port: 8081, authority: '127.0.0.1:8081' },
+  })
+  t.deepEqual(config.egress, {
+    listen: { host: '127.0.0.1', port: 9130 },
+    url: undefined,
+    gateway: { host: 'okapi', port: 8443, authority: 'okapi:8443' },
+    gatewayModule: { kind: 'product', product: 'okapi' },
+  })
+  t.is(config.modules, undefined)
+  t.is(config.admin.healthPath, '/admin/health')
+  t.is(config.limits.responseHeadMs, 0)
+  t.is(config.limits.connectionMaxAgeMs, 3_600_000)
+})
+
+test('Okapi’s sidecar has ports for modules and no egress of its own', (t) => {
+  const { config } = loadConfig(written(OKAPI), {})
+  t.is(config.egress, undefined)
+  t.deepEqual(config.modules, {
+    listen: { host: '127.0.0.1', from: 20000, to: 20009 },
+    address: { '*': ['https://{product}:8443'] },
+  })
+  t.is(config.admin.healthPath, '/_/proxy/health')
+})
+
+test('Okapi’s sidecar takes no egress.listen without a gateway', (t) => {
+  const text = `${OKAPI}  listen: 127.0.0.1:9131\n`
+  t.deepEqual(problemsOf(text), [
+    '6:11: beside Okapi `egress.listen` and `egress.gateway` stand together or not at all',
+  ])
+})
+
+test('the configuration cannot be changed, at any depth', (t) => {
+  const { config } = loadConfig(written(MODULE), {})
+  t.throws(() => Object.assign(config.limits, { headMs: 1 }), { instanceOf: TypeError })
+  t.throws(() => Object.assign(config, { module: undefined }), { instanceOf: TypeError })
+  t.throws(() => Object.assign(config.policy.grants, { inline: [] }), { instanceOf: TypeError })
+})
+
+test('every problem is told at once, in the order of the file, each with its place', (t) => {
+  const text = `module: mod-users
+trustDomian: folio.test
+ingress: { listen: 0.0.0.0:99999, forward: http://mod-users:8081 }
+egress:
+  listen: 0.0.0.0:9130
+  gatway: https://okapi:8443
+limits: { headMs: 0 }
+policy:
+  mode: audit
+  grants: [{ caller: mod-x, at: okapi, why: w, interfce: foo }]
+admin:
+`
+  t.deepEqual(problemsOf(text), [
+    '1:1: `trustDomain` is missing',
+    '1:9: `module` must be a module id with its version, as mod-users-19.7.0',
+    '2:1: unknown key `trustDomian`',
+    '3:20: `ingress.listen` has a port above 65535',
+    '3:44: `ingress.forward` is plain HTTP and must stay on loopback or a Unix socket',
+    '5:11: `egress.listen` is plain HTTP and must stay on loopback or a Unix socket',
+    '6:3: unknown key `gatway` in `egress`',
+    '7:19: `limits.headMs` must be at least 1',
+    '9:9: `policy.mode` must be one of enforce, report',
+    '10:48: unknown key `interfce` in `policy.grants.0`',
+    '11:7: `admin` is empty; write {} for a section with all its defaults, or leave it out',
+  ])
+})
+
+test('an unknown key gets the nearest name, or all that are known', (t) => {
+  t.deepEqual(hintsOf(`${MODULE}limts: {}\n`), ['did you mean `limits`?'])
+  t.deepEqual(hintsOf(`${MODULE}drain: { zzzzzzzz: 1 }\n`), ['known here: delayMs'])
+})
+
+test('keys of another object are unknown keys', (t) => {
+  for (const key of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+    const [problem = ''] = problemsOf(`${MODULE}${key}: { a: 1 }\n`)
+    t.regex(problem, /^5:1: unknown key/, key)
+  }
+})
+
+test('what is no YAML, or no section, is told with its place', (t) => {
+  t.regex(problemsOf('module: [')[0] ?? '', /^1:\d+: /)
+  t.regex(problemsOf('module: a\nmodule: b\n')[0] ?? '', /^2:1: map keys must be unique/)
+  t.deepEqual(problemsOf('- a\n'), ['1:1: the configuration must be a section of keys'])
+  t.regex(problemsOf('module: *nobody\n')[0] ?? '', /alias/)
+})
+
+test('aliases that multiply are refused, not unfolded', (t) => {
+  const levels = Array.from({ length: 9 }, (_, i) => {
+    const before = i === 0 ? '1' : `*a${i - 1}`
+    return `a${i}: &a${i} [${Array(9).fill(before).join(', ')}]`
+  })
+  t.regex(problemsOf(levels.join('\n'))[0] ?? '', /alias/)
+})
+
+test('two keys that share a section by an alias are set apart by the environment', (t) => {
+  const text = `module: mod-a-1.0.0
+trustDomain: folio.test
+ingress: { forward: http://127.0.0.1:8081 }
+admin: &same { listen: 127.0.0.1:1 }
+status: *same
+`
+  const env = { SIDECAR_ADMIN_LISTEN: '127.0.0.1:2' }
+  const { config } = loadConfig(written(text), env)
+  t.deepEqual(config.admin.listen, { host: '127.0.0.1', port: 2 })
+  t.deepEqual(config.status.listen, { host: '127.0.0.1', port: 1 })
+})
+
+test('plain HTTP stays on loopback, unless somebody says why not', (t) => {
+  const at = (listen: string) =>
+    `${MODULE}  `.replace('egress: {', `egress: { listen: '${listen}',`)
+  for (const inside of ['127.0.0.1:1', '127.8.9.10:1', '[::1]:1', 'localhost:1', 'unix:/run/x']) {
+    t.deepEqual(problemsOf(at(inside)), [], inside)
+  }
+  for (const outside of [
+    '0.0.0.0:1',
+    '[::]:1',
+    '10.0.0.1:1',
+    'okapi:1',
+    '[fe80::1]:1',
+    '128.0.0.1:1',
+  ]) {
+    t.regex(problemsOf(at(outside))[0] ?? '', /must stay on loopback/, outside)
+  }
+  const why = { SIDECAR_ALLOW_PLAIN_BEYOND_LOOPBACK: 'the pod network is encrypted' }
+  t.deepEqual(problemsOf(at('0.0.0.0:1'), why), [])
+  t.true(problemsOf(at('0.0.0.0:1'), { SIDECAR_ALLOW_PLAIN_BEYOND_LOOPBACK: ' ' }).length > 0)
+})
+
+test('the ports for modules are plain too', (t) => {
+  t.regex(problemsOf(OKAPI.replace('127.0.0.1:20', '0.0.0.0:20'))[0] ?? '', /^5:22: .*loopback/)
+})
+
+test('a sidecar that serves nothing is refused', (t) => {
+  t.regex(problemsOf('module: mod-a-1.0.0\ntrustDomain: a.b\n')[0] ?? '', /nothing to serve/)
+})
+
+test('paths are relative to the file, from the environment to the working directory', (t) => {
+  const directory = folder()
+  const file = written(`${MODULE}policy: { descriptors: ./set, grants: g.yaml }\n`, directory)
+  const env = { SIDECAR_CREDENTIALS_DIRECTORY: 'certs' }
+  const { config } = loadConfig(file, env)
+  t.is(config.policy.descriptors, join(directory, 'set'))
+  t.deepEqual(config.policy.grants.files, [join(directory, 'g.yaml')])
+  t.is(config.credentials.directory, join(process.cwd(), 'certs'))
+})
+
+test('without a file the environment says all', (t) => {
+  const env = {
+    MODULE_NAME: 'mod-users',
+    MODULE_VERSION: '19.7.0',
+    MODULE_URL: 'http://localhost:8081',
+    SIDECAR_TRUST_DOMAIN: 'folio.test',
+  }
+  const { config, origins } = loadConfig(undefined, env)
+  t.is(config.module.id, 'mod-users-19.7.0')
+  t.deepEqual(origins.find(({ key }) => key === 'ingress.forward')?.origin, {
+    kind: 'environment',
+    variable: 'MODULE_URL',
+  })
+})
+
+test('a named file that is not there is an error', (t) => {
+  const file = join(folder(), 'absent.yaml')
+  t.throws(() => loadConfig(file, {}), { instanceOf: Fault, message: /ENOENT/ })
+})
+
+test('each value tells where it comes from', (t) => {
+  const file = written(MODULE)
+  const { origins } = loadConfig(file, { SIDECAR_LIMITS_HEAD_MS: '77' })
+  const origin = (key: string) => origins.find((effective) => effective.key === key)
+  t.deepEqual(origin('egress.gateway')?.origin, {
+    kind: 'file',
+    where: { file, line: 4, column: 20 },
+  })
+  t.deepEqual(origin('egress.listen'), {
+    key: 'egress.listen',
+    value: '127.0.0.1:9130',
+    origin: { kind: 'default' },
+  })
+  t.deepEqual(origin('limits.headMs'), {
+    key: 'limits.headMs',
+    value: 77,
+    origin: { kind: 'environment', variable: 'SIDECAR_LIMITS_HEAD_MS' },
+  })
+  t.is(origin('public.listen'), undefined)
+  t.is(origin('egress.modules.listen'), undefined)
+})
+
+test('what others may write is refused', (t) => {
+  const refused = (mode: number, ofFolder: number) => {
+    const directory = folder()
+    const file = written(MODULE, directory)
+    chmodSync(file, mode)
+    chmodSync(directory, ofFolder)
+    try {
+      loadConfig(file, {})
+      return false
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      return error.problems.every(({ message }) => message.startsWith('others may write'))
+    }
+  }
+  t.false(refused(0o644, 0o755))
+  t.false(refused(0o644, 0o1777))
+  t.true(refused(0o646, 0o755))
+  t.true(refused(0o664, 0o755))
+  t.true(refused(0o644, 0o777))
+})
+
+test('so are credentials and descriptors', (t) => {
+  const directory = folder()
+  const file = written(
+    `${MODULE}credentials: { directory: c }\npolicy: { descriptors: d }\n`,
+    directory,
+  )
+  for (const name of ['c', 'd']) mkdirSync(join(directory, name), { mode: 0o755 })
+  const descriptor = join(directory, 'd', 'mod-a.json')
+  writeFileSync(descriptor, '{}', { mode: 0o644 })
+  t.notThrows(() => loadConfig(file, {}))
+  chmodSync(descriptor, 0o666)
+  t.throws(() => loadConfig(file, {}), { message: /mod-a\.json: others may write/ })
+  chmodSync(descriptor, 0o644)
+  chmodSync(join(directory, 'c'), 0o777)
+  t.throws(() => loadConfig(file, {}), { message: /\/c: others may write/ })
+})
+
+test('a status page beyond loopback is a warning', (t) => {
+  const { problems } = loadConfig(written(`${MODULE}status: { listen: 0.0.0.0:1 }\n`), {})
+  t.deepEqual(
+    problems.map(({ severity, where }) => [severity, where?.line]),
+    [['warning', 5]],
+  )
+})
+
+test('whatever the text, there is a configuration or a Fault', (t) => {
+  const directory = folder()
+  const lines = fc.constantFrom(...MODULE.split('\n'), 'limits: [', 'pins: *x', '? [a]\n: b', '"')
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(lines).map((some) => some.join('\n')),
+  )
+  fc.assert(
+    fc.property(text, (content) => {
+      try {
+        loadConfig(written(content, directory), {})
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+      }
+    }),
+    { numRuns: 300 },
+  )
+  t.pass()
+})
