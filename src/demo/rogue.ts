@@ -14,7 +14,7 @@ import { responseOkapiStop } from '../probe/attacks/response-okapi-stop.ts'
 import { smuggleClTe } from '../probe/attacks/smuggle-cl-te.ts'
 import { tenantPurge } from '../probe/attacks/tenant-purge.ts'
 import { wrongModule } from '../probe/attacks/wrong-module.ts'
-import type { Context } from '../probe/context.ts'
+import { type Context, USUAL_PORTS } from '../probe/context.ts'
 import type { Outcome } from '../probe/finding.ts'
 import { type Member, MODULES, OKAPI, TRUST_DOMAIN } from './cast.ts'
 import { TENANT } from './people.ts'
@@ -76,7 +76,7 @@ export async function letLoose(town: Town, signal: AbortSignal): Promise<Trial[]
     if (signal.aborted) break
     const token = String(await authtoken.ask(attempt.asJob === true ? 'jobsToken' : 'annasToken'))
     const credentials = { id: MODULES.tags, cert, key }
-    const context = { ...contextOf(town, attempt), credentials, token, signal }
+    const context = { ...contextOf(town, attempt), credentials, pass: credentials, token, signal }
     trials.push(await tryOnce(town, attempt, context))
   }
   return trials
@@ -111,8 +111,11 @@ function contextOf(town: Town, { on, bare }: Try): Omit<Context, 'signal'> {
     role: on === OKAPI ? 'okapi' : 'module',
     ordinaryPath: on === OKAPI ? '/tags' : '/users',
     closedPath: '/users',
+    timerPath: '/users/expire/timer',
+    ports: USUAL_PORTS,
+    stallMs: TIMEOUT_MS,
     trustDomain: TRUST_DOMAIN,
-    okapiId: OKAPI,
+    stolenId: on === OKAPI ? MODULES.notes : OKAPI,
     accomplice: { door: okapi, path: '/tags' },
     tenant: TENANT,
     timeoutMs: TIMEOUT_MS,

@@ -16,7 +16,13 @@ export const GROUPS = {
 export type Group = keyof typeof GROUPS
 
 /** What must be at hand before an attack can be tried at all. */
-export type Need = 'credentials' | 'authority' | 'accomplice'
+export type Need =
+  | 'credentials'
+  | 'authority'
+  | 'revocation'
+  | 'mismatch'
+  | 'accomplice'
+  | 'identity'
 
 /** One attack: its own bytes, its own verdict. One file under `attacks/` each. */
 export interface Attack {
@@ -36,4 +42,30 @@ export interface Attack {
   readonly against?: 'module' | 'okapi'
   /** Never throws for anything that a target does; may throw for our own mistakes. */
   run(context: Context): Promise<Finding>
+}
+
+/** What is at hand, as the attacks name it. */
+export function atHand({
+  credentials,
+  authority,
+  mismatch,
+  accomplice,
+  trust,
+  expect,
+}: Context): ReadonlySet<Need> {
+  const known: readonly (readonly [Need, boolean])[] = [
+    ['credentials', credentials !== undefined],
+    ['authority', authority !== undefined],
+    ['revocation', authority?.revokedSerial !== undefined],
+    ['mismatch', mismatch !== undefined],
+    ['accomplice', accomplice !== undefined],
+    ['identity', trust !== undefined || expect !== undefined],
+  ]
+  return new Set(known.flatMap(([need, there]) => (there ? [need] : [])))
+}
+
+/** Can this attack be tried with what is at hand, and does it mean something at this door? */
+export function applies({ needs = [], against }: Attack, context: Context): boolean {
+  const have = atHand(context)
+  return needs.every((need) => have.has(need)) && (against ?? context.role) === context.role
 }

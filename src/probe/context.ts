@@ -1,3 +1,4 @@
+import type { Issuer } from '../pki/issuer.ts'
 import type { Door, KeyPair } from './door.ts'
 
 /** The stolen belongings of one module of the installation. */
@@ -14,28 +15,61 @@ export interface Accomplice {
   readonly path: string
 }
 
+/** A CA of the installation itself, to make certificates that almost fit. */
+export interface Authority {
+  readonly issuer: Issuer
+  /** The serial of a certificate that this CA has revoked, where there is one. */
+  readonly revokedSerial?: Uint8Array
+}
+
+/** Ports beside the target's own, on the same host. */
+export interface Ports {
+  /** Where modules usually listen, plain. */
+  readonly module: readonly number[]
+  readonly egress: number
+  readonly admin: number
+  readonly status: number
+}
+
 /** All that an attack knows. It is immutable: an attack cannot spoil the next one. */
 export interface Context {
   readonly target: Door
   /** What stands behind the door. */
   readonly role: 'module' | 'okapi'
-  /** A GET of this path is an ordinary call at the target, allowed to Okapi or to the module. */
+  /** A GET of this path is an ordinary call at the target. */
   readonly ordinaryPath: string
   /** At Okapi: a path of an interface that the hijacked module neither requires nor lists. */
   readonly closedPath: string
+  /** A route that only Okapi's timer may call. */
+  readonly timerPath: string
+  /** The module id or product that the target's certificate must prove. */
+  readonly expect?: string
+  /** CA certificates that the target's own must lead to, PEM. */
+  readonly trust?: string
   /** The trust domain whose names a forger would use. */
   readonly trustDomain: string
-  /** The id that a forger would take: Okapi's, for modules listen to nobody else. */
-  readonly okapiId: string
+  /** The id that a forger would take: one that this door lets in. */
+  readonly stolenId: string
+  /** A certificate that this door lets in, or the best we have: for attacks that begin behind it. */
+  readonly pass?: KeyPair
   /** What we hold of one hijacked module; none for an outsider. */
   readonly credentials?: Credentials
+  readonly authority?: Authority
+  /** Asks for an interface in a version that nobody provides. */
+  readonly mismatch?: { readonly path: string; readonly pair: KeyPair }
   /** A token that travelled through the hijacked module. */
   readonly token?: string
   readonly accomplice?: Accomplice
   /** One that does not exist, unless writes are allowed. */
   readonly tenant: string
+  readonly ports: Ports
   /** For one exchange, in milliseconds. */
   readonly timeoutMs: number
+  /** How long a connection that does nothing may stay open before that is a finding. */
+  readonly stallMs: number
   /** The deadline of the whole run. */
   readonly signal: AbortSignal
 }
+
+/** What many installations have. */
+export const USUAL_PORTS: Ports = { module: [8081, 8080], egress: 9130, admin: 9901, status: 9902 }

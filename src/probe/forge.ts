@@ -1,9 +1,12 @@
-import type { AlternativeName } from '../pki/extensions.ts'
-import { chainPem, type Issuer, keyPem, makeLeaf, makeRoot } from '../pki/issuer.ts'
-import { makeKeys } from '../pki/keys.ts'
+import { type KeyObject, X509Certificate } from 'node:crypto'
+import { leafExtensions, makeCertificate } from '../pki/certificate.ts'
+import type { AlternativeName, Extension } from '../pki/extensions.ts'
+import { chainPem, type Issuer, keyPem, makeRoot } from '../pki/issuer.ts'
+import { type Digest, makeKeys, type KeyPair as PkiKeys } from '../pki/keys.ts'
+import { pem } from '../pki/pem.ts'
 import type { KeyPair } from './door.ts'
 
-const VALID_MS = 3600_000
+const HOUR_MS = 3600_000
 
 /** A CA that nobody trusts, though it may be called as one that somebody does. */
 export function foreignRoot(trustDomain: string): Promise<Issuer> {
@@ -11,23 +14,61 @@ export function foreignRoot(trustDomain: string): Promise<Issuer> {
     commonName: `${trustDomain} CA`,
     organization: trustDomain,
     now: new Date(),
-    validForMs: VALID_MS,
+    validForMs: HOUR_MS,
   })
 }
 
-/** A leaf with these names and nothing else unusual. */
-export async function leaf(
-  parent: Issuer,
-  commonName: string,
-  names: readonly AlternativeName[],
-): Promise<KeyPair> {
-  const keys = await makeKeys()
-  const { publicKey } = keys
-  const options = { commonName, names, publicKey, now: new Date(), validForMs: VALID_MS }
-  return { cert: chainPem(makeLeaf(parent, options), parent), key: keyPem(keys) }
+/** How a certificate differs from an ordinary one. */
+export interface Shape {
+  readonly commonName: string
+  readonly names?: readonly AlternativeName[]
+  /** Replaces the whole ordinary list. */
+  readonly extensions?: (publicKey: KeyObject, issuerKey: KeyObject) => readonly Extension[]
+  /** Hours from now, may be negative; from an hour ago to in an hour unless given. */
+  readonly hours?: readonly [from: number, to: number]
+  readonly serial?: Uint8Array
+  readonly digest?: Digest
+  readonly keys?: PkiKeys
+}
+
+/** A leaf of this shape with a key of its own. `'self'`: signed by that key. */
+export async function forged(parent: Issuer | 'self', shape: Shape): Promise<KeyPair> {
+  const keys = shape.keys ?? (await makeKeys())
+  const { publicKey, privateKey } = keys
+  const subject = { commonName: shape.commonName.slice(0, 64) }
+  const issuerKey = parent === 'self' ? publicKey : parent.certificate.publicKey
+  const [from, to] = shape.hours ?? [-1, 1]
+  const { extensions = ordinary(shape.names ?? []) } = shape
+  const der = makeCertificate({
+    subject,
+    issuer: parent === 'self' ? subject : parent.name,
+    publicKey,
+    signWith: parent === 'self' ? privateKey : parent.key,
+    notBefore: new Date(Date.now() + from * HOUR_MS),
+    notAfter: new Date(Date.now() + to * HOUR_MS),
+    extensions: extensions(publicKey, issuerKey),
+    ...(shape.serial === undefined ? {} : { serial: shape.serial }),
+    ...(shape.digest === undefined ? {} : { digest: shape.digest }),
+  })
+  const cert = parent === 'self' ? pem('CERTIFICATE', der) : chainPem(der, parent)
+  return { cert, key: keyPem(keys) }
+}
+
+function ordinary(names: readonly AlternativeName[]) {
+  return (publicKey: KeyObject, issuerKey: KeyObject) => leafExtensions(publicKey, issuerKey, names)
+}
+
+/** A name that would identify, spelled as it is given: nothing is escaped or checked. */
+export function uri(value: string): AlternativeName {
+  return { kind: 'uri', value: Buffer.from(value, 'latin1') }
 }
 
 /** The only name that identifies a module. */
 export function moduleUri(trustDomain: string, id: string): AlternativeName {
-  return { kind: 'uri', value: `spiffe://${trustDomain}/module/${id}` }
+  return uri(`spiffe://${trustDomain}/module/${id}`)
+}
+
+/** The first certificate of a PEM text. */
+export function leafOf({ cert }: KeyPair): X509Certificate {
+  return new X509Certificate(cert)
 }

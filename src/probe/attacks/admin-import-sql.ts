@@ -1,6 +1,6 @@
 import type { Attack } from '../attack.ts'
 import { honest, request } from '../request.ts'
-import { say } from '../say.ts'
+import { guiseOf, say } from '../say.ts'
 import { verdict } from '../verdict.ts'
 
 /** domain-models-api-interfaces/ramls/admin.raml: no permission, in no descriptor. */
@@ -20,6 +20,8 @@ export const adminImportSql: Attack = {
       ['Content-Length', String(body.length)],
     ] as const
     const bytes = request({ method: 'POST', target: '/admin/importSQL', lines, body })
-    return verdict(await say(context, bytes, { methods: ['POST'] }))
+    return verdict(
+      await say(context, bytes, { methods: ['POST'], guise: guiseOf(context.credentials) }),
+    )
   },
 }

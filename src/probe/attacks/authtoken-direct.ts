@@ -2,7 +2,7 @@ import { type Answer, header } from '../answer.ts'
 import type { Attack } from '../attack.ts'
 import { type Claims, claimsOf } from '../claims.ts'
 import { honest, request } from '../request.ts'
-import { say } from '../say.ts'
+import { guiseOf, say } from '../say.ts'
 import { gotThrough, verdict } from '../verdict.ts'
 
 const WANTED = ['perms.all', 'users.item.delete']
@@ -28,7 +28,9 @@ export const authtokenDirect: Attack = {
       ['X-Okapi-Permissions-Required', '[]'],
       ['X-Okapi-Module-Permissions', JSON.stringify({ [rogue]: WANTED })],
     ] as const
-    const heard = await say(context, request({ target: '/users', lines }))
+    const heard = await say(context, request({ target: '/users', lines }), {
+      guise: guiseOf(context.credentials),
+    })
     const finding = verdict(heard, { harmless: () => true })
     const claims = heard.answers[0] === undefined ? undefined : minted(heard.answers[0], rogue)
     if (claims === undefined) return finding

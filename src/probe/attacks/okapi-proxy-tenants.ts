@@ -1,6 +1,6 @@
 import type { Attack } from '../attack.ts'
 import { honest, request } from '../request.ts'
-import { say } from '../say.ts'
+import { guiseOf, say } from '../say.ts'
 import { verdict } from '../verdict.ts'
 
 export const okapiProxyTenants: Attack = {
@@ -13,6 +13,7 @@ export const okapiProxyTenants: Attack = {
   against: 'okapi',
   async run(context) {
     const lines = honest({ ...context, tenant: 'supertenant' })
-    return verdict(await say(context, request({ target: '/_/proxy/tenants', lines })))
+    const stolen = { guise: guiseOf(context.credentials) }
+    return verdict(await say(context, request({ target: '/_/proxy/tenants', lines }), stolen))
   },
 }

@@ -1,6 +1,6 @@
 import type { Attack } from '../attack.ts'
 import { honest, request, withJson } from '../request.ts'
-import { say } from '../say.ts'
+import { guiseOf, say } from '../say.ts'
 import { verdict } from '../verdict.ts'
 
 export const tenantPurge: Attack = {
@@ -17,6 +17,7 @@ export const tenantPurge: Attack = {
     return verdict(
       await say(context, request({ method: 'POST', target: '/_/tenant', lines, body }), {
         methods: ['POST'],
+        guise: guiseOf(context.credentials),
       }),
     )
   },

@@ -1,6 +1,6 @@
 import type { Attack } from '../attack.ts'
 import { honest, request } from '../request.ts'
-import { say } from '../say.ts'
+import { guiseOf, say } from '../say.ts'
 import { verdict } from '../verdict.ts'
 
 export const wrongModule: Attack = {
@@ -14,6 +14,7 @@ export const wrongModule: Attack = {
   against: 'module',
   async run(context) {
     const lines = honest(context)
-    return verdict(await say(context, request({ target: context.ordinaryPath, lines })))
+    const stolen = { guise: guiseOf(context.credentials) }
+    return verdict(await say(context, request({ target: context.ordinaryPath, lines }), stolen))
   },
 }
