@@ -107,7 +107,7 @@ function whole(value: number): number {
 
 /** To a thousandth: microseconds where the unit is milliseconds. */
 function micros(value: number): number {
-  return Number.isFinite(value) ? Math.round(value * 1000) / 1000 : 0
+  return value < 1e12 ? Math.round(value * 1000) / 1000 : whole(value)
 }
 
 let second = Number.NaN

@@ -1,0 +1,178 @@
+import { once } from 'node:events'
+import { mkdtempSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { Fault } from '../../src/fault.ts'
+import { startAdmin } from '../../src/observe/health.ts'
+import { Metrics } from '../../src/observe/metrics.ts'
+import { Readiness } from '../../src/observe/readiness.ts'
+
+const LOOPBACK = { host: '127.0.0.1', port: 0 }
+
+async function start(t: ExecutionContext, readiness = new Readiness()) {
+  const admin = await startAdmin({ listen: LOOPBACK, readiness, metrics: new Metrics() })
+  t.teardown(() => admin.close())
+  return { readiness, address: admin.address, url: `http://${admin.address}` }
+}
+
+/** Sends bytes and resolves with everything that came back until the end. */
+async function raw(address: string, bytes: string): Promise<string> {
+  const [host = '', port] = address.split(':')
+  const socket = connect(Number(port), host)
+  let answer = ''
+  socket.setEncoding('latin1').on('data', (data) => {
+    answer += data
+  })
+  socket.on('error', () => {})
+  socket.write(bytes)
+  await once(socket, 'close')
+  return answer
+}
+
+test('ready names what it waits for, until nothing is left', async (t) => {
+  const { readiness, url } = await start(t)
+  const done = readiness.register('credentials')
+  const other = readiness.register('policy')
+  const waiting = await fetch(`${url}/ready`)
+  t.is(waiting.status, 503)
+  t.deepEqual(await waiting.json(), {
+    ready: false,
+    draining: false,
+    waitsFor: ['credentials', 'policy'],
+  })
+  done()
+  done()
+  t.is((await fetch(`${url}/ready`)).status, 503)
+  other()
+  const ready = await fetch(`${url}/ready`)
+  t.is(ready.status, 200)
+  t.deepEqual(await ready.json(), { ready: true })
+})
+
+test('draining is not ready, and lives', async (t) => {
+  const { readiness, url } = await start(t)
+  readiness.drain()
+  const { status } = await fetch(`${url}/ready`)
+  t.is(status, 503)
+  t.is((await fetch(`${url}/live`)).status, 200)
+})
+
+test('two that wait for the same are both waited for', (t) => {
+  const readiness = new Readiness()
+  const [one, other] = [readiness.register('bind'), readiness.register('bind')]
+  one()
+  one()
+  t.false(readiness.ready)
+  other()
+  t.true(readiness.ready)
+})
+
+test('metrics are what Prometheus reads', async (t) => {
+  const { url } = await start(t)
+  const response = await fetch(`${url}/metrics`)
+  t.is(response.status, 200)
+  t.is(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
+  t.true((await response.text()).includes('sidecar_requests_total{direction="ingress"'))
+})
+
+test('HEAD answers without a body', async (t) => {
+  const { url } = await start(t)
+  for (const path of ['/live', '/ready', '/metrics']) {
+    const response = await fetch(url + path, { method: 'HEAD' })
+    t.is(response.status, 200)
+    t.true(Number(response.headers.get('content-length')) > 0)
+    t.is(await response.text(), '')
+  }
+})
+
+test('everything else is not found, whatever it resembles', async (t) => {
+  const { address } = await start(t)
+  const targets = ['/', '/live/', '/live?', '/ready?x=1', '//live', '/LIVE', '/status', '/%6cive']
+  for (const target of [
+    ...targets,
+    '/../live',
+    '/metrics/..',
+    'http://a/live',
+    '*',
+    '/__proto__',
+  ]) {
+    const answer = await raw(
+      address,
+      `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    )
+    t.regex(answer, /^HTTP\/1\.1 404 /, target)
+  }
+})
+
+test('no method changes anything', async (t) => {
+  const { address } = await start(t)
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+    const head = `${method} /ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`
+    const answer = await raw(address, head)
+    t.regex(answer, /^HTTP\/1\.1 405 /, method)
+    t.regex(answer, /\r\nallow: GET, HEAD\r\n/i, method)
+  }
+  t.is(await raw(address, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'), '')
+})
+
+test('a body is refused and never read as another request', async (t) => {
+  const { address } = await start(t)
+  const inner = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'
+  for (const framing of [`Content-Length: ${inner.length}`, 'Transfer-Encoding: chunked']) {
+    const answer = await raw(address, `GET /live HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n${inner}`)
+    t.regex(answer, /^HTTP\/1\.1 400 /)
+    t.is(answer.match(/HTTP\/1\.1/g)?.length, 1)
+    t.false(answer.includes('sidecar_'))
+  }
+  const expecting =
+    'GET /live HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n'
+  t.regex(await raw(address, expecting), /^HTTP\/1\.1 417 /)
+})
+
+test('a head above 8 KiB is refused', async (t) => {
+  const { address } = await start(t)
+  const answer = await raw(
+    address,
+    `GET /live HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(9000)}\r\n\r\n`,
+  )
+  t.regex(answer, /^HTTP\/1\.1 431 /)
+})
+
+test('it listens on a Unix socket too', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'admin-')), 'admin.sock')
+  const admin = await startAdmin({
+    listen: { path },
+    readiness: new Readiness(),
+    metrics: new Metrics(),
+  })
+  t.teardown(() => admin.close())
+  t.is(admin.address, path)
+  const socket = connect(path)
+  socket.write('GET /live HTTP/1.0\r\n\r\n')
+  const [data] = await once(socket.setEncoding('latin1'), 'data')
+  t.regex(String(data), /^HTTP\/1\.1 200 /)
+  socket.destroy()
+})
+
+test('an address in use is a Fault that names it', async (t) => {
+  const { address } = await start(t)
+  const port = Number(address.split(':')[1])
+  const again = startAdmin({
+    listen: { host: '127.0.0.1', port },
+    readiness: new Readiness(),
+    metrics: new Metrics(),
+  })
+  await t.throwsAsync(again, { instanceOf: Fault, message: /127\.0\.0\.1 port \d+ \(EADDRINUSE\)/ })
+})
+
+test('closing ends connections that are kept alive', async (t) => {
+  const readiness = new Readiness()
+  const admin = await startAdmin({ listen: LOOPBACK, readiness, metrics: new Metrics() })
+  const socket = connect(Number(admin.address.split(':')[1]), '127.0.0.1')
+  socket.write('GET /live HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(socket, 'data')
+  await Promise.all([once(socket, 'close'), admin.close()])
+  t.pass()
+})

@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import test from 'ava'
+import { createLog } from '../../src/observe/log.ts'
+
+function collecting() {
+  const lines: string[] = []
+  return {
+    lines,
+    destination: { write: (line: string) => lines.push(line), flushSync: () => {} },
+  }
+}
+
+test('a line is JSON with its level as a word', (t) => {
+  const { lines, destination } = collecting()
+  const { log } = createLog({ level: 'info', destination })
+  log.debug('not said')
+  log.info({ listening: { ingress: '127.0.0.1:1' } }, 'ready')
+  t.is(lines.length, 1)
+  const line = JSON.parse(lines[0]!)
+  t.deepEqual(Object.keys(line), ['level', 'time', 'listening', 'msg'])
+  t.is(line.level, 'info')
+  t.is(line.msg, 'ready')
+  t.is(new Date(line.time).toISOString(), line.time)
+})
+
+test('what is handed over under the name of a secret is masked', (t) => {
+  const { lines, destination } = collecting()
+  const { log } = createLog({ level: 'trace', destination })
+  log.warn({ token: 'SECRET', requestId: 'planted', request: { cookie: 'SECRET' } }, 'x')
+  t.false(lines[0]!.includes('SECRET'))
+  t.true(lines[0]!.includes('planted'))
+})
+
+test('a process that exits has said everything', (t) => {
+  const module = join(import.meta.dirname, '..', '..', 'src', 'observe', 'log.ts')
+  const script = `
+    import { createLog } from ${JSON.stringify(module)}
+    const { log, destination } = createLog({ level: 'info' })
+    for (let i = 0; i < 5000; i++) log.info({ i }, 'line')
+    destination.write('{"msg":"exchange"}\\n')
+    process.exit(3)
+  `
+  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    maxBuffer: 10 ** 8,
+  })
+  t.is(status, 3)
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  t.is(lines.length, 5001)
+  t.deepEqual(lines.at(-1), { msg: 'exchange' })
+})
