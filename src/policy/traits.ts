@@ -1,4 +1,5 @@
-import type { ModuleDescriptor } from '../folio/descriptor.ts'
+import { hasAuthFilter, type ModuleDescriptor } from '../folio/descriptor.ts'
+import { COOKIE_READERS, isListed, TOKEN_GIVERS } from '../folio/token-providers.ts'
 
 /** What the header rules need to know about a module. */
 export interface ModuleTraits {
@@ -10,4 +11,17 @@ export interface ModuleTraits {
   readonly keepsTokens: boolean
   /** Reads folioAccessToken and folioRefreshToken cookies: provides `login` or `authtoken*`. */
   readonly seesCookies: boolean
+}
+
+/** Reads the traits off a descriptor. */
+export function traitsOf(descriptor: ModuleDescriptor): ModuleTraits {
+  const provides = (list: readonly string[]) =>
+    descriptor.provides.some(({ id }) => isListed(list, id))
+  return {
+    id: descriptor.id.id,
+    product: descriptor.id.product,
+    authFilter: hasAuthFilter(descriptor),
+    keepsTokens: provides(TOKEN_GIVERS),
+    seesCookies: provides(COOKIE_READERS),
+  }
 }

@@ -1,0 +1,42 @@
+import { ADMIN_ROUTES, type AdminRoute } from '../folio/admin-groups.ts'
+import { methodMask } from '../folio/methods.ts'
+import { endOfSegment, parsePathPattern, startsWith } from '../folio/path-pattern.ts'
+import { type Routed, RouteTable } from './route-table.ts'
+
+/** A route of Okapi's administration, ready to be matched. */
+export interface Administration extends Routed, AdminRoute {}
+
+/** All of them: they do not depend on what is installed. */
+export const ADMINISTRATION = new RouteTable<Administration>(
+  ADMIN_ROUTES.map((route) => {
+    const pattern = parsePathPattern(route.pathPattern)
+    if (typeof pattern === 'string') throw new Error(`${route.pathPattern}: ${pattern}`)
+    return { ...route, pattern, mask: methodMask(route.methods) }
+  }),
+  { buckets: true },
+)
+
+const ADMIN = Buffer.from('/_/')
+const SLASH = 0x2f
+const PERCENT = 0x25
+const UNDERSCORE = 0x5f
+
+/** Is the raw path Okapi's administration, or something that Vert.x might normalise to it? */
+export function isAdministration(bytes: Uint8Array, start: number, end: number): boolean {
+  if (startsWith(ADMIN, bytes, start, end)) return true
+  const first = end - start > 1 ? bytes[start + 1] : 0
+  if (first === PERCENT) return true
+  return first === UNDERSCORE && end - start === 2
+}
+
+/**
+ * Okapi's router matches `/_/invoke` on a path with `%5f` and the like decoded, its proxy the raw
+ * one: what only one of them takes for administration is refused to everybody.
+ */
+export function isDisguised(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[start] !== SLASH || bytes[start + 1] === PERCENT) return true
+  const second = endOfSegment(bytes, start + 1, end) + 1
+  const stop = endOfSegment(bytes, second, end)
+  for (let at = second; at < stop; at++) if (bytes[at] === PERCENT) return true
+  return false
+}

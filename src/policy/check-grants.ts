@@ -1,0 +1,127 @@
+import type { Problem } from '../fault.ts'
+import { hasAuthFilter } from '../folio/descriptor.ts'
+import { isOkapi, productOf, splitModuleId } from '../folio/module-id.ts'
+import { SUPERTENANT } from '../folio/tenant.ts'
+import { isAdministration } from './administration.ts'
+import { parseCaller } from './caller.ts'
+import { type Grant, isWide, opensText } from './grants.ts'
+import { NO_HIT, type RouteTable } from './route-table.ts'
+import { moduleRoutes, type Route } from './routes.ts'
+import { idOf, type World } from './world.ts'
+
+/**
+ * Finds grants that open what must stay shut (errors), and grants that open nothing (warnings): a
+ * slip in a name looks like a rule that works.
+ */
+export function checkGrants(world: World, grants: readonly Grant[], problems: Problem[]): void {
+  for (const grant of grants) {
+    const where = { file: grant.file ?? 'built in', pointer: grant.pointer ?? '' }
+    const say = (severity: Problem['severity'], message: string) =>
+      problems.push({ severity, message, where })
+    const error = forbidden(world, grant)
+    if (error !== undefined) say('error', error)
+    else if (grant.untilMs <= world.now()) say('warning', 'this grant has ended')
+    else {
+      const warning = useless(world, grant)
+      if (warning !== undefined) say('warning', warning)
+    }
+  }
+}
+
+function forbidden(world: World, { at, opens, caller }: Grant): string | undefined {
+  if (at === 'okapi') {
+    if (opens.kind !== 'route') return undefined
+    return invokesAdministration(opens.pattern.text)
+      ? 'REST of /_/invoke/tenant/{t}/REST is never open under /_/'
+      : undefined
+  }
+  if (parseCaller(caller).kind === 'public') return `public calls at okapi, not at ${at}`
+  for (const module of installed(world, at)) {
+    if (hasAuthFilter(module.descriptor)) {
+      return `${idOf(module)} has an auth filter: nobody but Okapi ever calls it`
+    }
+    if (opens.kind === 'interface' && opens.id.startsWith('_tenant')) {
+      return `no grant opens ${opens.id} of ${idOf(module)}`
+    }
+    if (opens.kind !== 'route') continue
+    const hits = samples(opens.pattern.text).flatMap((path) =>
+      hitRoutes(moduleRoutes(module), path),
+    )
+    if (hits.some(({ kind, mask }) => kind === 'system' && (mask & opens.mask) !== 0)) {
+      return `no grant opens system routes of ${idOf(module)}, as ${opensText(opens)} would`
+    }
+  }
+  return undefined
+}
+
+function useless(world: World, grant: Grant): string | undefined {
+  const { caller, at, opens } = grant
+  if (parseCaller(caller).kind === 'module' && installed(world, caller).length === 0) {
+    return `no descriptor of ${caller} is installed, so that this opens nothing`
+  }
+  if (at !== 'okapi' && installed(world, at).length === 0) {
+    return `no descriptor of ${at} is installed, so that this opens nothing`
+  }
+  if (at !== 'okapi' && isOkapi(caller)) return 'Okapi needs no grant, and none widens its routes'
+  if (opens.kind === 'tenants') {
+    const other = opens.tenants.find((tenant) => tenant !== SUPERTENANT)
+    return other === undefined ? undefined : `tenant ${other} is open without a grant`
+  }
+  if (opens.kind === 'interface') return uselessInterface(world, grant, opens.id)
+  if (opens.kind === 'admin' || isAdministrationPath(opens.pattern.text)) return undefined
+  const found = samples(opens.pattern.text).some((path) => hits(world, at, path))
+  const isPerson = ['operator', 'client'].includes(parseCaller(caller).kind)
+  if (found || (isPerson && at !== 'okapi')) return undefined
+  return `no installed module declares a route under ${opens.pattern.text}`
+}
+
+function uselessInterface(world: World, grant: Grant, id: string): string | undefined {
+  if (parseCaller(grant.caller).kind === 'public') return 'public may use every interface anyway'
+  if (world.sensitivity.get(id) === 'high' && isWide(grant)) {
+    return `the sensitivity of \`${id}\` is high: name the full id of the caller`
+  }
+  const modules =
+    grant.at === 'okapi' ? [...world.set.modules.values()] : installed(world, grant.at)
+  const provided = modules.some(({ descriptor }) =>
+    descriptor.provides.some((provides) => provides.id === id),
+  )
+  return provided ? undefined : `nothing installed provides \`${id}\`, so that this opens nothing`
+}
+
+function installed({ set }: World, name: string) {
+  if (splitModuleId(name).version !== undefined) {
+    const module = set.modules.get(name)
+    return module === undefined ? [] : [module]
+  }
+  return [...set.modules.values()].filter((module) => productOf(idOf(module)) === name)
+}
+
+function hits(world: World, at: string, path: string): boolean {
+  if (at !== 'okapi') {
+    return installed(world, at).some((module) => hitRoutes(moduleRoutes(module), path).length > 0)
+  }
+  const { proxy, multiple } = world.routes
+  return [proxy, ...multiple.values()].some((table) => hitRoutes(table, path).length > 0)
+}
+
+function hitRoutes(table: RouteTable<Route>, path: string): readonly Route[] {
+  const bytes = Buffer.from(path)
+  const hit = table.find(bytes, 0, bytes.length, -1)
+  return hit === NO_HIT ? [] : table.routes(hit)
+}
+
+/** Paths that the pattern stands for: with and without something in place of `*`. */
+function samples(pattern: string): string[] {
+  const named = pattern.replace(/\{[^}]*\}/g, 'x')
+  return ['', 'x', '/x'].map((star) => named.replaceAll('*', star))
+}
+
+function isAdministrationPath(path: string): boolean {
+  const bytes = Buffer.from(path)
+  return isAdministration(bytes, 0, bytes.length)
+}
+
+function invokesAdministration(pattern: string): boolean {
+  const [, underscore, invoke, , , rest] = pattern.split('/')
+  return underscore === '_' && invoke === 'invoke' && rest === '_'
+}

@@ -1,0 +1,106 @@
+import type { Problem } from '../fault.ts'
+
+/** One rule as a person wrote it, not yet read, with its place. */
+export interface Clause {
+  readonly value: unknown
+  readonly file: string
+  /** RFC 6901 pointer of the rule in its file. */
+  readonly pointer: string
+}
+
+/** The rules of a list that stands at `pointer` in `file`. */
+export function clauses(list: readonly unknown[], file: string, pointer: string): Clause[] {
+  return list.map((value, i) => ({ value, file, pointer: `${pointer}/${i}` }))
+}
+
+/** Thrown by `ClauseReader` and caught by `readClauses`: this rule is no use, go on with the next. */
+class Unreadable extends Error {
+  readonly pointer: string
+
+  constructor(pointer: string, message: string) {
+    super(message)
+    this.pointer = pointer
+  }
+}
+
+/** Reads all rules of a kind; one that cannot be read is an error and left out. */
+export function readClauses<T>(
+  list: readonly Clause[],
+  problems: Problem[],
+  read: (reader: ClauseReader) => T,
+): T[] {
+  return list.flatMap((clause) => {
+    try {
+      return [read(new ClauseReader(clause))]
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error
+      const where = { file: clause.file, pointer: error.pointer }
+      problems.push({ severity: 'error', message: error.message, where })
+      return []
+    }
+  })
+}
+
+/** The fields of one rule, checked while they are read. */
+export class ClauseReader {
+  readonly file: string
+  readonly pointer: string
+  readonly #fields: Record<string, unknown>
+
+  constructor({ value, file, pointer }: Clause) {
+    this.file = file
+    this.pointer = pointer
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new Unreadable(pointer, 'must be an object')
+    }
+    this.#fields = { ...value }
+  }
+
+  /** Refuses fields of any other name: a slip in `until` must not make a rule eternal. */
+  only(names: readonly string[]): void {
+    for (const name of Object.keys(this.#fields)) {
+      if (!names.includes(name)) this.fail(name, `there is no field ${name} here`)
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#fields[name] !== undefined && this.#fields[name] !== null
+  }
+
+  text(name: string): string {
+    const value = this.#fields[name]
+    if (typeof value !== 'string' || value.trim() === '') {
+      return this.fail(name, `${name} must be a text that is not empty`)
+    }
+    return value
+  }
+
+  texts(name: string): string[] {
+    const value = this.#fields[name]
+    if (!Array.isArray(value) || value.length === 0) {
+      return this.fail(name, `${name} must be a list that is not empty`)
+    }
+    return value.map((entry: unknown) =>
+      typeof entry === 'string' ? entry : this.fail(name, `${name} must be a list of texts`),
+    )
+  }
+
+  /**
+   * A date `2027-01-31` (UTC) or a full time with its zone, in milliseconds since 1970. `end`: of a
+   * bare date the last moment is meant, not the first.
+   */
+  date(name: string, edge: 'start' | 'end'): number {
+    const text = this.text(name)
+    const bare = /^\d{4}-\d{2}-\d{2}$/.test(text)
+    const timed = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)
+    const ms = bare || timed ? Date.parse(text) : Number.NaN
+    if (Number.isNaN(ms)) {
+      return this.fail(name, `${name} must be a date such as 2027-01-31, not ${text}`)
+    }
+    return bare && edge === 'end' ? ms + 24 * 60 * 60 * 1000 : ms
+  }
+
+  fail(name: string, message: string): never {
+    throw new Unreadable(this.has(name) ? `${this.pointer}/${name}` : this.pointer, message)
+  }
+}

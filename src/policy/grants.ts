@@ -1,0 +1,137 @@
+import type { Problem } from '../fault.ts'
+import { ADMIN_GROUPS, type AdminGroup } from '../folio/admin-groups.ts'
+import { METHODS, methodMask } from '../folio/methods.ts'
+import { productOf, splitModuleId } from '../folio/module-id.ts'
+import { type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
+import { type Caller, callerName, parseCaller } from './caller.ts'
+import { type Clause, type ClauseReader, readClauses } from './clause.ts'
+
+/**
+ * What a grant opens, exactly one of: an interface whatever its version; methods and a path; groups
+ * of Okapi's administration, for operators; tenants that need a word, which is `supertenant`.
+ */
+export type Opens =
+  | { readonly kind: 'interface'; readonly id: string }
+  | {
+      readonly kind: 'route'
+      readonly methods: readonly string[]
+      readonly mask: number
+      readonly pattern: PathPattern
+    }
+  | { readonly kind: 'admin'; readonly groups: readonly AdminGroup[] }
+  | { readonly kind: 'tenants'; readonly tenants: readonly string[] }
+
+/** The operator's word: this caller may do that here, for a reason. */
+export interface Grant {
+  /** A module id, a product, `operator/NAME`, `client/NAME` or `public`. */
+  readonly caller: string
+  /** `okapi`, a module id or a product: whose ingress it opens. */
+  readonly at: string
+  readonly opens: Opens
+  readonly why: string
+  /** Milliseconds since 1970; from then on the grant is void. */
+  readonly untilMs: number
+  /** Null: built in. */
+  readonly file: string | null
+  readonly pointer: string | null
+}
+
+const FIELDS = 'caller at interface methods path admin tenants why until source'.split(' ')
+
+/** Reads grants; each that cannot be read is an error and left out. */
+export function readGrants(list: readonly Clause[], problems: Problem[]): Grant[] {
+  return readClauses(list, problems, readGrant)
+}
+
+/** Is this grant meant for this caller? Names are compared whole. */
+export function isFor(grant: Grant, caller: Caller): boolean {
+  if (grant.caller === callerName(caller)) return true
+  return caller.kind === 'module' && grant.caller === productOf(caller.id)
+}
+
+/** Does the grant open this ingress: `okapi`, or a module by id or product? */
+export function isAt(grant: Grant, at: string): boolean {
+  return grant.at === at || grant.at === productOf(at)
+}
+
+/** For every version of a product, or with a `*`: such a grant never opens a `high` interface. */
+export function isWide({ caller, opens }: Grant): boolean {
+  if (parseCaller(caller).kind === 'module' && splitModuleId(caller).version === undefined) {
+    return true
+  }
+  return opens.kind === 'route' && (opens.methods.includes('*') || opens.pattern.text.includes('*'))
+}
+
+/** What it opens, in a few words for sentences. */
+export function opensText(opens: Opens): string {
+  switch (opens.kind) {
+    case 'interface':
+      return `interface \`${opens.id}\``
+    case 'route':
+      return `${opens.methods.join(',')} ${opens.pattern.text}`
+    case 'admin':
+      return `administration: ${opens.groups.join(', ')}`
+    case 'tenants':
+      return `tenant ${opens.tenants.join(', ')}`
+  }
+}
+
+function readGrant(reader: ClauseReader): Grant {
+  reader.only(FIELDS)
+  const caller = reader.text('caller')
+  const { kind } = parseCaller(caller)
+  if (kind === 'none' || caller.includes('*') || caller.endsWith('/')) {
+    reader.fail('caller', 'caller must be a module, operator/NAME, client/NAME or public')
+  }
+  const at = reader.text('at')
+  const opens = readOpens(reader)
+  if (opens.kind === 'admin' && kind !== 'operator') {
+    reader.fail('admin', 'groups of administration are for operators: operator/NAME')
+  }
+  if (opens.kind !== 'interface' && opens.kind !== 'route' && productOf(at) !== 'okapi') {
+    reader.fail('at', `${opens.kind} is opened at okapi, not at ${at}`)
+  }
+  return {
+    caller,
+    at: productOf(at) === 'okapi' ? 'okapi' : at,
+    opens,
+    why: reader.text('why'),
+    untilMs: reader.has('until') ? reader.date('until', 'end') : Number.POSITIVE_INFINITY,
+    file: reader.file,
+    pointer: reader.pointer,
+  }
+}
+
+function readOpens(reader: ClauseReader): Opens {
+  const given = ['interface', 'path', 'admin', 'tenants'].filter((name) => reader.has(name))
+  if (given.length !== 1) {
+    return reader.fail('', 'a grant opens one of: interface, methods with path, admin, tenants')
+  }
+  const [kind] = given
+  if (kind !== 'path' && reader.has('methods')) reader.fail('methods', 'methods go with a path')
+  if (kind === 'interface') return { kind, id: reader.text('interface') }
+  if (kind === 'tenants') return { kind, tenants: reader.texts('tenants') }
+  if (kind === 'admin') {
+    const groups = ADMIN_GROUPS.filter((group) => reader.texts('admin').includes(group))
+    const unknown = reader.texts('admin').find((name) => !groups.some((group) => group === name))
+    if (unknown !== undefined) {
+      reader.fail('admin', `${unknown} is none of the groups ${ADMIN_GROUPS.join(', ')}`)
+    }
+    return { kind, groups }
+  }
+  return readRoute(reader)
+}
+
+function readRoute(reader: ClauseReader): Opens {
+  const methods = reader.texts('methods')
+  for (const method of methods) {
+    if (method !== '*' && !METHODS.includes(method)) {
+      reader.fail('methods', `${method} is no method that Okapi knows, in upper case`)
+    }
+  }
+  const path = reader.text('path')
+  const pattern = parsePathPattern(path)
+  if (typeof pattern === 'string') return reader.fail('path', pattern)
+  if (!path.startsWith('/')) reader.fail('path', 'path must begin with /')
+  return { kind: 'route', methods, mask: methodMask(methods), pattern }
+}

@@ -1,0 +1,204 @@
+import { hasAuthFilter } from '../folio/descriptor.ts'
+import { methodIndex } from '../folio/methods.ts'
+import { isOkapi } from '../folio/module-id.ts'
+import type { Caller } from './caller.ts'
+import type { Decision, Deny, Rule } from './decision.ts'
+import type { InstalledModule } from './descriptors.ts'
+import { Door } from './door.ts'
+import { opensText } from './grants.ts'
+import { nearestName } from './nearest.ts'
+import { type Claim, claimBy, claimsOn } from './rights.ts'
+import { NO_HIT, type RouteTable } from './route-table.ts'
+import type { Route } from './routes.ts'
+import { type Asked, allow, BY_DEFAULT, deny, shown } from './verdict.ts'
+import { highestSensitivity, sensitivityOf, type World } from './world.ts'
+
+const SLASH = 0x2f
+const QUESTION_MARK = 0x3f
+const KINDS: readonly Route['kind'][] = ['handler', 'system', 'filter']
+
+/** A module's ingress: Okapi asks for what the module's own descriptor declares. */
+export class ModuleDoor extends Door {
+  readonly #module: InstalledModule
+  readonly #routes: RouteTable<Route>
+  readonly #fromOkapi: boolean
+  readonly #health = allow(
+    { ...this.nothing(), method: 'GET', path: '/' },
+    BY_DEFAULT,
+    'Okapi’s discovery asks for health, and the sidecar answers',
+    { health: true },
+  )
+
+  constructor(
+    world: World,
+    caller: Caller,
+    at: string,
+    module: InstalledModule,
+    routes: RouteTable<Route>,
+  ) {
+    super(world, caller, at)
+    this.#module = module
+    this.#routes = routes
+    this.#fromOkapi = caller.kind === 'module' && isOkapi(caller.id)
+  }
+
+  protected override get place(): string {
+    return this.at
+  }
+
+  protected override whyClosed(): Deny | undefined {
+    if (this.#fromOkapi) return undefined
+    const { kind } = this.caller
+    if (kind === 'none') return this.strange('it proved no identity')
+    if (hasAuthFilter(this.#module.descriptor)) {
+      return this.strange('only Okapi may call a module with an auth filter, whatever the grant')
+    }
+    if (!this.rights.granted || kind === 'public') {
+      return this.strange('only Okapi may, and no grant comes near', 'the same call through Okapi')
+    }
+    return this.unknownModule()
+  }
+
+  protected override judge(
+    method: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): Decision {
+    const index = methodIndex(method)
+    const hit = this.#routes.find(bytes, start, end, 1 << index)
+    const granted = this.#fromOkapi ? NO_HIT : this.rights.paths.find(bytes, start, end, 1 << index)
+    // Before the memory: a filter on `/*` takes this path too, and is not meant by it.
+    if (this.#fromOkapi && isHealthQuestion(method, bytes, start, end) && this.#onlyFilters(hit)) {
+      return this.#health
+    }
+    if (hit === NO_HIT && granted === NO_HIT) return this.#undeclared(method, bytes, start, end)
+    const known = this.memory.get(this.#routes, hit, granted, index)
+    if (known !== undefined) return known
+    const bit = 1 << index
+    const fitting = this.#routes.routes(hit).filter(({ mask }) => (mask & bit) !== 0)
+    const ranked = KINDS.flatMap((kind) => fitting.filter((route) => route.kind === kind))
+    const decision = this.#fromOkapi
+      ? this.#okapiCalls(method, ranked[0]!)
+      : this.#grantedCall(method, ranked, granted, shown(bytes, start, end))
+    // A path without a route stands in its sentence as the caller chose it: not to be kept.
+    if (ranked.length > 0) this.memory.keep(this.#routes, hit, granted, index, decision)
+    return decision
+  }
+
+  #onlyFilters(hit: number): boolean {
+    const bit = 1 << methodIndex('GET')
+    return this.#routes
+      .routes(hit)
+      .every(({ kind, mask }) => kind === 'filter' || (mask & bit) === 0)
+  }
+
+  #okapiCalls(method: string, route: Route): Decision {
+    const asked = this.#about(method, route)
+    const { file } = route.module
+    const rule: Rule = {
+      kind: route.kind === 'system' ? 'system' : 'own',
+      file,
+      pointer: route.pointer,
+    }
+    const sensitivity = sensitivityOf(this.world, route.interface)
+    return allow(asked, rule, declares(route), { sensitivity, system: route.kind === 'system' })
+  }
+
+  #grantedCall(method: string, routes: readonly Route[], granted: number, path: string): Decision {
+    const bit = 1 << methodIndex(method)
+    const byPath = this.rights.paths
+      .routes(granted)
+      .filter(({ mask }) => (mask & bit) !== 0)
+      .map(({ grant }) => claimBy(grant))
+    const open = routes.filter(({ kind }) => kind === 'handler')
+    const route = routes[0]
+    if (routes.length !== open.length) {
+      const why = 'only Okapi may call system routes and filters, whatever the grant'
+      return deny(this.#about(method, route!), 'caller-not-allowed', why)
+    }
+    if (route === undefined) return this.#beyondDescriptor(method, path, byPath)
+    let chosen: Claim | undefined
+    for (const each of open) {
+      const high = sensitivityOf(this.world, each.interface) === 'high'
+      const [claim] = claimsOn(this.rights, each, byPath, high)
+      if (claim === undefined) {
+        const opened = this.rights.grants.map(({ opens }) => opensText(opens)).join('; ')
+        const why = `only Okapi may, and its grants here open something else: ${opened}`
+        return deny(this.#about(method, each), 'caller-not-allowed', why)
+      }
+      chosen ??= claim
+    }
+    const { rule, grant } = chosen!
+    const sensitivity = highestSensitivity(this.world, open)
+    const why = `${declares(route)}, and a grant opens it (${grant?.why ?? ''})`
+    return allow(this.#about(method, route), rule, why, { sensitivity })
+  }
+
+  /** People and outside systems may be let to what no descriptor tells of, such as metrics. */
+  #beyondDescriptor(method: string, path: string, [claim]: readonly Claim[]): Decision {
+    const asked: Asked = { ...this.nothing(), method, path }
+    if (claim === undefined || this.caller.kind === 'module') {
+      const why = `the descriptor of ${this.at} does not declare it`
+      return this.undeclared(asked, why, () => null)
+    }
+    const opens = claim.grant!.opens
+    const pathPattern = opens.kind === 'route' ? opens.pattern.text : ''
+    const methods = opens.kind === 'route' ? opens.methods : []
+    const why = `a grant opens ${opensText(opens)} to it (${claim.grant!.why})`
+    const made = allow(asked, claim.rule, why)
+    return {
+      ...made,
+      provider: this.at,
+      route: { methods, pathPattern },
+      routePattern: pathPattern,
+    }
+  }
+
+  #undeclared(method: string, bytes: Uint8Array, start: number, end: number): Deny {
+    const path = shown(bytes, start, end)
+    const asked: Asked = { ...this.nothing(), method, path }
+    const why = `the descriptor of ${this.at} does not declare it`
+    return this.undeclared(asked, why, () => {
+      const raw = Buffer.from(path)
+      const [other] = this.#routes.routes(this.#routes.find(raw, 0, raw.length, -1))
+      return other === undefined ? null : `${other.methods.join(',')} ${other.pattern.text}`
+    })
+  }
+
+  #about(method: string, route: Route): Asked {
+    return { caller: this.name, at: this.at, method, path: route.pattern.text, route }
+  }
+}
+
+/** The ingress of a module of which nothing is known: nobody, for nothing. */
+export class UnknownDoor extends Door {
+  protected override get place(): string {
+    return this.at
+  }
+
+  protected override whyClosed(): Deny {
+    const nearest = nearestName(this.at, this.world.set.modules.keys())
+    const hint = nearest === null ? '' : `; the nearest name is ${nearest}`
+    const why = `no descriptor of ${this.at} is installed${hint}`
+    const asked: Asked = { ...this.nothing(), method: 'call', path: this.at }
+    return this.undeclared(asked, why, () => nearest)
+  }
+
+  protected override judge(): Decision {
+    return this.whyClosed()
+  }
+}
+
+function declares(route: Route): string {
+  const { id } = route.module.descriptor.id
+  if (route.interface === null) return `${id} declares it as a filter`
+  const as = route.kind === 'system' ? 'as a system interface, ' : ''
+  return `${id} declares it ${as}in \`${route.interface.id}\` ${route.interface.version}`
+}
+
+/** `GET <url>` without a path and a query is all that Okapi's discovery asks. */
+function isHealthQuestion(method: string, bytes: Uint8Array, start: number, end: number): boolean {
+  if (method !== 'GET' || bytes[end] === QUESTION_MARK) return false
+  return end === start || (end - start === 1 && bytes[start] === SLASH)
+}

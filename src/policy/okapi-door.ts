@@ -1,0 +1,187 @@
+import { methodIndex } from '../folio/methods.ts'
+import { isOkapi } from '../folio/module-id.ts'
+import { readInvocation, SUPERTENANT } from '../folio/tenant.ts'
+import { ADMINISTRATION, isAdministration, isDisguised } from './administration.ts'
+import type { Allow, Decision, Deny } from './decision.ts'
+import { Door } from './door.ts'
+import { opensText } from './grants.ts'
+import { judgeInterfaces } from './interfaces.ts'
+import { claimBy } from './rights.ts'
+import { NO_HIT } from './route-table.ts'
+import { type Asked, allow, BY_DEFAULT, deny, shown } from './verdict.ts'
+
+/** Okapi's ingress: callers ask for interfaces of modules, or for Okapi's own administration. */
+export class OkapiDoor extends Door {
+  readonly #tenantJudged = this.caller.kind === 'module' || this.caller.kind === 'public'
+  readonly #preflight = allow(
+    { ...this.nothing(), method: 'OPTIONS', path: '*' },
+    BY_DEFAULT,
+    'Okapi answers preflights itself',
+  )
+
+  protected override get place(): string {
+    return 'okapi'
+  }
+
+  protected override whyClosed(): Deny | undefined {
+    const { kind } = this.caller
+    if (kind === 'none') return this.strange('it proved no identity')
+    if (kind === 'public') return undefined
+    if (kind === 'module') return this.unknownModule()
+    if (this.rights.granted) return undefined
+    const wouldAllow = `a grant {caller: ${this.name}, at: okapi, interface | methods+path | admin, why}`
+    return this.strange('no grant opens anything to it', wouldAllow)
+  }
+
+  protected override judge(
+    method: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    tenant: string | undefined,
+    moduleId: string | undefined,
+  ): Decision {
+    if (isAdministration(bytes, start, end)) {
+      if (isDisguised(bytes, start, end)) return this.#shut(method, shown(bytes, start, end))
+      if (method === 'OPTIONS' && this.caller.kind === 'public') return this.#preflight
+      return this.#administration(method, bytes, start, end, tenant, moduleId)
+    }
+    if (method === 'OPTIONS' && this.caller.kind === 'public') return this.#preflight
+    return this.#ordinary(method, bytes, start, end, tenant, moduleId)
+  }
+
+  #ordinary(
+    method: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    tenant: string | undefined,
+    moduleId: string | undefined,
+  ): Decision {
+    const { proxy, multiple } = this.world.routes
+    const table = moduleId === undefined ? proxy : multiple.get(moduleId)
+    const index = methodIndex(method)
+    const hit = table === undefined ? NO_HIT : table.find(bytes, start, end, 1 << index)
+    if (table === undefined || hit === NO_HIT) {
+      return this.#undeclared(method, bytes, start, end, moduleId)
+    }
+    const granted = this.rights.paths.find(bytes, start, end, 1 << index)
+    const known = this.memory.get(table, hit, granted, index)
+    const decision = known ?? this.#judgeHit(method, table.routes(hit), granted)
+    if (known === undefined) this.memory.keep(table, hit, granted, index, decision)
+    return decision.allow ? this.#forTenant(decision, method, tenant) : decision
+  }
+
+  #judgeHit(
+    method: string,
+    matching: Parameters<typeof judgeInterfaces>[2],
+    granted: number,
+  ): Decision {
+    const bit = 1 << methodIndex(method)
+    const byPath = this.rights.paths
+      .routes(granted)
+      .filter(({ mask }) => (mask & bit) !== 0)
+      .map(({ grant }) => claimBy(grant))
+    const routes = matching.filter(({ mask }) => (mask & bit) !== 0)
+    return judgeInterfaces(this.world, this.rights, routes, byPath, { method, at: this.at })
+  }
+
+  #administration(
+    method: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    tenant: string | undefined,
+    moduleId: string | undefined,
+  ): Decision {
+    const index = methodIndex(method)
+    const granted = this.rights.paths.find(bytes, start, end, 1 << index)
+    const invocation = readInvocation(bytes, start, end)
+    if (invocation === undefined) {
+      const hit = ADMINISTRATION.find(bytes, start, end, 1 << index)
+      if (hit === NO_HIT && granted === NO_HIT) return this.#shut(method, shown(bytes, start, end))
+      const known = this.memory.get(ADMINISTRATION, hit, granted, index)
+      const decision = known ?? this.#judgeAdministration(method, hit, granted)
+      if (known === undefined) this.memory.keep(ADMINISTRATION, hit, granted, index, decision)
+      return decision.allow ? this.#forTenant(decision, method, tenant) : decision
+    }
+    const { tenant: invoked, rest } = invocation
+    // REST enters Okapi's whole router again, its administration included: never.
+    if (granted === NO_HIT || isAdministration(bytes, rest, end)) {
+      return this.#shut(method, shown(bytes, start, end))
+    }
+    if (!isPlainTenant(invoked)) return this.#tenantRefused(null, method, invoked)
+    return this.#ordinary(method, bytes, rest, end, invoked, moduleId)
+  }
+
+  #judgeAdministration(method: string, hit: number, granted: number): Decision {
+    const bit = 1 << methodIndex(method)
+    const admin = ADMINISTRATION.routes(hit).find(({ mask }) => (mask & bit) !== 0)
+    const byPath = this.rights.paths.routes(granted).find(({ mask }) => (mask & bit) !== 0)
+    const grant = (admin && this.rights.admin.get(admin.group)) ?? byPath?.grant
+    const path = admin?.pattern.text ?? byPath?.pattern.text ?? ''
+    if (grant === undefined) return this.#shut(method, path)
+    const asked: Asked = { ...this.nothing(), method, path }
+    const opened = `a grant opens ${opensText(grant.opens)} to it (${grant.why})`
+    const made = allow(asked, claimBy(grant).rule, opened)
+    const methods = admin?.methods ?? [method]
+    return { ...made, route: { methods, pathPattern: path }, routePattern: path }
+  }
+
+  #forTenant(decision: Allow, method: string, tenant: string | undefined): Decision {
+    if (tenant !== SUPERTENANT || !this.#tenantJudged || this.rights.supertenant) return decision
+    return this.#tenantRefused(decision, method, tenant)
+  }
+
+  #tenantRefused(decision: Allow | null, method: string, tenant: string): Deny {
+    const path = decision?.routePattern ?? '/_/invoke/tenant/{tenantId}/*'
+    const text = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
+    const why = `tenant ${text}, named or implied, is closed to it without a grant`
+    const made = deny({ ...this.nothing(), method, path }, 'tenant-not-allowed', why, {
+      wouldAllow: `another tenant, or a grant {caller: ${this.name}, at: okapi, tenants: [${SUPERTENANT}], why}`,
+    })
+    if (decision === null) return made
+    const { provider, interface: provided, route, routePattern } = decision
+    return { ...made, provider, interface: provided, route, routePattern }
+  }
+
+  #shut(method: string, path: string): Deny {
+    const asked: Asked = { ...this.nothing(), method, path }
+    const why = 'Okapi’s administration is closed to it, and no grant comes near'
+    const form =
+      this.caller.kind === 'operator' ? 'admin: [GROUP]' : `methods: [${method}], path: ${path}`
+    const wouldAllow = `a grant {caller: ${this.name}, at: okapi, ${form}, why}`
+    return deny(asked, 'admin-route', why, { wouldAllow })
+  }
+
+  #undeclared(
+    method: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    moduleId: string | undefined,
+  ): Deny {
+    const { proxy, multiple } = this.world.routes
+    const path = shown(bytes, start, end)
+    const why =
+      moduleId === undefined
+        ? 'no installed module declares it'
+        : `X-Okapi-Module-Id names ${moduleId.slice(0, 100)}, which declares no such \`multiple\` route`
+    return this.undeclared({ ...this.nothing(), method, path }, why, () => {
+      const table = moduleId === undefined ? proxy : multiple.get(moduleId)
+      const raw = Buffer.from(path)
+      const [other] = table?.routes(table.find(raw, 0, raw.length, -1)) ?? []
+      return other === undefined ? null : `${other.methods.join(',')} ${other.pattern.text}`
+    })
+  }
+}
+
+/** Okapi takes it from the path undecoded; a tenant that needs more letters is none. */
+function isPlainTenant(tenant: string): boolean {
+  return /^[A-Za-z0-9_-]{1,64}$/.test(tenant)
+}
+
+/** The caller that may use the ingress of modules. */
+export function isOkapiItself(caller: { kind: string; id?: string }): boolean {
+  return caller.kind === 'module' && isOkapi(caller.id ?? '')
+}

@@ -1,0 +1,93 @@
+import { fault } from '../fault.ts'
+import type { ModuleDescriptor, RoutingEntry } from '../folio/descriptor.ts'
+import type { DescriptorFile, DescriptorSet, InstalledModule } from './descriptors.ts'
+import { descriptorSet, installDescriptors } from './descriptors.ts'
+
+const FORMAT = 'okapi-sidecar/descriptors/1'
+
+/** The installed set cut to what policy reads, as one JSON document. */
+export interface Packed {
+  readonly format: typeof FORMAT
+  /** Of the modules in this file, as `DescriptorSet.hash`. */
+  readonly hash: string
+  readonly modules: readonly { readonly file: string; readonly descriptor: unknown }[]
+}
+
+/** Cuts a set. Lists keep their order, so that pointers stay true for the files they name. */
+export function pack({ modules, hash }: DescriptorSet): Packed {
+  return {
+    format: FORMAT,
+    hash,
+    modules: [...modules.values()].map(({ file, descriptor }) => ({
+      file,
+      descriptor: cut(descriptor),
+    })),
+  }
+}
+
+/**
+ * The part of a set that one sidecar needs. A module's: itself, and whatever shares an interface with
+ * what it asks for or provides; Okapi's needs everything.
+ */
+export function partFor(set: DescriptorSet, id: string): DescriptorSet {
+  const own = set.modules.get(id)
+  if (own === undefined) throw fault(`no descriptor of ${id} is in the set`)
+  const { requires, optional, provides } = own.descriptor
+  const wanted = new Set([...requires, ...optional, ...provides].map((entry) => entry.id))
+  const needed = (module: InstalledModule) =>
+    module === own || module.descriptor.provides.some((entry) => wanted.has(entry.id))
+  return descriptorSet([...set.modules.values()].filter(needed))
+}
+
+/** The documents in a packed file; undefined where the value is something else. Throws a Fault. */
+export function readPacked(path: string, value: unknown): DescriptorFile[] | undefined {
+  if (typeof value !== 'object' || value === null || !('format' in value)) return undefined
+  const where = { file: path }
+  if (value.format !== FORMAT) throw fault(`this is no file of format ${FORMAT}`, { where })
+  const modules = 'modules' in value ? value.modules : undefined
+  if (!Array.isArray(modules)) throw fault('modules must be a list', { where })
+  const files = modules.map((entry: unknown, i): DescriptorFile => {
+    if (typeof entry !== 'object' || entry === null || !('descriptor' in entry)) {
+      throw fault('must be an object with file and descriptor', {
+        where: { ...where, pointer: `/modules/${i}` },
+      })
+    }
+    const file = 'file' in entry && typeof entry.file === 'string' ? entry.file : `#${i}`
+    return { file, path: `${path}: ${file}`, value: entry.descriptor }
+  })
+  const { set } = installDescriptors(files)
+  if (set !== undefined && 'hash' in value && value.hash !== set.hash) {
+    throw fault('the content is not what its hash says', { where, hint: 'pack it again' })
+  }
+  return files
+}
+
+function cut({ id, provides, requires, optional, filters }: ModuleDescriptor) {
+  const asked = (list: ModuleDescriptor['requires']) =>
+    list.map((entry) => ({ id: entry.id, version: entry.version }))
+  return {
+    id: id.id,
+    requires: asked(requires),
+    optional: asked(optional),
+    provides: provides.map((entry) => ({
+      id: entry.id,
+      version: entry.version,
+      interfaceType: entry.type === 'unknown' ? 'unknown' : entry.type,
+      handlers: entry.handlers.map(cutEntry),
+    })),
+    filters: filters.map(cutEntry),
+  }
+}
+
+function cutEntry({ methods, pathPattern, path, rewritePath, phase, ...rest }: RoutingEntry) {
+  const { delegateCORS, modulePermissions } = rest
+  return {
+    methods,
+    pathPattern,
+    path,
+    rewritePath,
+    phase,
+    ...(delegateCORS ? { delegateCORS } : {}),
+    ...(modulePermissions.length > 0 ? { modulePermissions } : {}),
+  }
+}

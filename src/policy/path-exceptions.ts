@@ -1,0 +1,63 @@
+import type { Problem } from '../fault.ts'
+import { productOf } from '../folio/module-id.ts'
+import {
+  type Meter,
+  matchPattern,
+  type PathPattern,
+  parsePathPattern,
+} from '../folio/path-pattern.ts'
+import { type Clause, readClauses } from './clause.ts'
+
+// Never `..`, `%2e` or `%00`, nor `#` and `\`, which readers cut at or turn round.
+const ALLOWABLE = ['%2f', '%5c', '%3b', '%23', '%25', ';', '//']
+
+/** What may stand in the path of one API although the strict target guard objects. */
+export interface PathException {
+  /** `okapi`, a module id or a product. */
+  readonly at: string
+  readonly pattern: PathPattern
+  /** Lower-case. */
+  readonly allow: readonly string[]
+}
+
+const NONE: readonly string[] = Object.freeze([])
+const meter: Meter = { visited: 0 }
+
+/** Reads `{at, path, allow, why}`. */
+export function readPathExceptions(list: readonly Clause[], problems: Problem[]): PathException[] {
+  return readClauses(list, problems, (reader) => {
+    reader.only(['at', 'path', 'allow', 'why'])
+    const pattern = parsePathPattern(reader.text('path'))
+    if (typeof pattern === 'string') return reader.fail('path', pattern)
+    const allow = reader.texts('allow').map((text) => text.toLowerCase())
+    const wrong = allow.find((text) => !ALLOWABLE.includes(text))
+    if (wrong !== undefined) {
+      reader.fail('allow', `${wrong} is never allowed in a path; ${ALLOWABLE.join(' ')} may be`)
+    }
+    reader.text('why')
+    return { at: reader.text('at'), pattern, allow }
+  })
+}
+
+/**
+ * Those that hold at an ingress. What a module's API takes, its callers must get through Okapi's
+ * ingress first: an exception at a module holds there too.
+ */
+export function exceptionsAt(list: readonly PathException[], at: string): PathException[] {
+  const okapi = productOf(at) === 'okapi'
+  return list.filter((exception) => okapi || [at, productOf(at)].includes(exception.at))
+}
+
+/** All that is allowed in this raw path. */
+export function allowedIn(
+  list: readonly PathException[],
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): readonly string[] {
+  if (list.length === 0) return NONE
+  const fitting = list.filter(({ pattern }) =>
+    matchPattern(pattern.parts, bytes, start, end, meter),
+  )
+  return fitting.length === 0 ? NONE : fitting.flatMap(({ allow }) => allow)
+}

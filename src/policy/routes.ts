@@ -1,0 +1,136 @@
+import {
+  type InterfaceDescriptor,
+  isSystemInterface,
+  type RoutingEntry,
+} from '../folio/descriptor.ts'
+import { methodMask } from '../folio/methods.ts'
+import {
+  legacyPath,
+  literalPath,
+  type PathPattern,
+  parsePathPattern,
+  withPrefix,
+} from '../folio/path-pattern.ts'
+import type { DescriptorSet, InstalledModule } from './descriptors.ts'
+import { type Routed, RouteTable } from './route-table.ts'
+
+/** A routing entry of an installed module, ready to be matched. */
+export interface Route extends Routed {
+  readonly module: InstalledModule
+  /** Null for a filter. */
+  readonly interface: InterfaceDescriptor | null
+  readonly kind: 'handler' | 'system' | 'filter'
+  readonly methods: readonly string[]
+  /** Pointer into the module's descriptor. */
+  readonly pointer: string
+}
+
+/** What Okapi's lookup can find: one table for all, and one for each provider of `multiple`. */
+export interface OkapiRoutes {
+  readonly proxy: RouteTable<Route>
+  readonly multiple: ReadonlyMap<string, RouteTable<Route>>
+}
+
+/**
+ * The routes that Okapi takes from callers (okapi-core ModuleDescriptor.getProxyRoutingEntries and
+ * getMultiRoutingEntries). X-Okapi-Module-Id picks a `multiple` table, without it the other is asked.
+ */
+export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
+  const proxy: Route[] = []
+  const multiple = new Map<string, RouteTable<Route>>()
+  for (const [id, module] of modules) {
+    const multi: Route[] = []
+    for (const provided of module.descriptor.provides) {
+      const into =
+        provided.type === 'multiple'
+          ? multi
+          : provided.type === 'proxy' || provided.type === 'internal'
+            ? proxy
+            : undefined
+      for (const entry of provided.handlers) {
+        into?.push(...route(module, provided, entry, requestPattern(entry), entry.methods))
+      }
+    }
+    if (multi.length > 0) multiple.set(id, new RouteTable(multi, { buckets: true }))
+  }
+  return { proxy: new RouteTable(proxy, { buckets: true }), multiple }
+}
+
+/**
+ * What Okapi may ask of one module: ordinary and `multiple` routes, filters, and the system
+ * interfaces that only Okapi itself calls.
+ */
+export function moduleRoutes(module: InstalledModule): RouteTable<Route> {
+  const routes: Route[] = []
+  for (const provided of module.descriptor.provides) {
+    if (provided.type === 'unknown') continue
+    if (isSystemInterface(provided)) routes.push(...systemRoutes(module, provided))
+    else routes.push(...provided.handlers.flatMap((entry) => ordinary(module, provided, entry)))
+  }
+  for (const filter of module.descriptor.filters) {
+    const pattern = rewritten(filter, requestPattern(filter))
+    routes.push(...route(module, null, filter, pattern, filter.methods))
+  }
+  return new RouteTable(routes, { buckets: false })
+}
+
+function ordinary(module: InstalledModule, provided: InterfaceDescriptor, entry: RoutingEntry) {
+  // Okapi hands the preflight of such a route on to the module (okapi-core CorsHelper).
+  const methods =
+    entry.delegateCORS && entry.methods !== undefined
+      ? [...entry.methods, 'OPTIONS']
+      : entry.methods
+  return route(module, provided, entry, rewritten(entry, requestPattern(entry)), methods)
+}
+
+function systemRoutes(module: InstalledModule, provided: InterfaceDescriptor): Route[] {
+  const routes = provided.handlers.flatMap((entry) => {
+    // RoutingEntry.getStaticPath: a system call asks for `path` where there is one.
+    const pattern = entry.path === undefined ? requestPattern(entry) : literalPath(entry.path)
+    // TimerManager: a timer without methods is a POST.
+    const timer = provided.id === '_timer' && (entry.methods ?? []).length === 0
+    const methods = timer ? ['POST'] : entry.methods
+    return route(module, provided, entry, rewritten(entry, pattern), methods)
+  })
+  const init = routes.some(({ methods }) => methods.includes('POST') || methods.includes('*'))
+  if (provided.id !== '_tenant' || provided.version !== '1.0' || init) return routes
+  // TenantManager.getTenantInstanceForModule: the oldest form names no route and is called anyway.
+  const methods = ['POST']
+  return [
+    ...routes,
+    {
+      module,
+      interface: provided,
+      kind: 'system',
+      methods,
+      mask: methodMask(methods),
+      pattern: literalPath('/_/tenant'),
+      pointer: provided.pointer,
+    },
+  ]
+}
+
+/** None where no methods are named: Okapi matches no request against such an entry. */
+function route(
+  module: InstalledModule,
+  provided: InterfaceDescriptor | null,
+  { pointer }: RoutingEntry,
+  pattern: PathPattern,
+  methods: readonly string[] | undefined,
+): Route[] {
+  if (methods === undefined) return []
+  const kind = provided === null ? 'filter' : isSystemInterface(provided) ? 'system' : 'handler'
+  const mask = methodMask(methods)
+  return [{ module, interface: provided, kind, methods, mask, pattern, pointer }]
+}
+
+/** What a request must match: the pathPattern, or else the legacy prefix. */
+function requestPattern({ pathPattern, path, pointer }: RoutingEntry): PathPattern {
+  const pattern = pathPattern === undefined ? legacyPath(path!) : parsePathPattern(pathPattern)
+  if (typeof pattern === 'string') throw new Error(`${pointer} was validated before: ${pattern}`)
+  return pattern
+}
+
+function rewritten({ rewritePath }: RoutingEntry, pattern: PathPattern): PathPattern {
+  return rewritePath ? withPrefix(rewritePath, pattern) : pattern
+}

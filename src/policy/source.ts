@@ -1,0 +1,144 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isAlias, LineCounter, parseDocument, visit } from 'yaml'
+import { errorCode, Fault, fault, type Problem } from '../fault.ts'
+import { type Clause, clauses } from './clause.ts'
+import { type DescriptorFile, type DescriptorSet, installDescriptors } from './descriptors.ts'
+import { readPacked } from './pack.ts'
+
+const MAX_FILE_BYTES = 64 * 1024 * 1024
+const WRITABLE_BY_ALL = 0o002
+
+/** What was read, with what a person should know of it. */
+export interface Loaded {
+  readonly set: DescriptorSet
+  readonly warnings: readonly Problem[]
+}
+
+/**
+ * Reads the installed set: a folder of `*.json`, one packed file, one descriptor, or a list of
+ * descriptors as Okapi answers `/_/proxy/modules?full=true`. Throws a Fault with every problem.
+ */
+export function loadDescriptors(path: string): Loaded {
+  const found = look(path)
+  const files = found.isDirectory() ? readFolder(path) : readOne(path)
+  const { set, problems } = installDescriptors(files)
+  if (set === undefined) throw new Fault(problems)
+  if (set.modules.size === 0) {
+    throw fault(`${path} holds no descriptor`, { hint: 'put ModuleDescriptors as *.json there' })
+  }
+  return { set, warnings: problems }
+}
+
+/** Reads a YAML or JSON file of grants: a list, or a list under `grants`. Throws a Fault. */
+export function loadGrants(path: string): Clause[] {
+  const value = parseYaml(path, readText(path))
+  if (Array.isArray(value)) return clauses(value, path, '')
+  if (typeof value === 'object' && value !== null && 'grants' in value) {
+    if (Array.isArray(value.grants)) return clauses(value.grants, path, '/grants')
+  }
+  throw fault('a file of grants is a list, or has a list under grants', { where: { file: path } })
+}
+
+/** The grants that ship with the product, `grants/known.yaml`. */
+export function loadKnownGrants(): Clause[] {
+  return loadGrants(fileURLToPath(new URL('../../grants/known.yaml', import.meta.url)))
+}
+
+function readFolder(folder: string): DescriptorFile[] {
+  const names = readdirSync(folder).filter(
+    (name) => name.endsWith('.json') && !name.startsWith('.'),
+  )
+  if (names.length === 0) {
+    const hint = 'put the ModuleDescriptors of all installed modules there'
+    throw fault(`${folder} holds no *.json`, { hint })
+  }
+  const problems: Problem[] = []
+  const files = names.sort().flatMap((file) => {
+    const path = join(folder, file)
+    try {
+      look(path)
+      return [{ file, path, value: parseJson(path, readText(path)) }]
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      problems.push(...error.problems)
+      return []
+    }
+  })
+  if (problems.length > 0) throw new Fault(problems)
+  return files
+}
+
+function readOne(path: string): DescriptorFile[] {
+  const value = parseJson(path, readText(path))
+  const packed = readPacked(path, value)
+  if (packed !== undefined) return packed
+  const file = basename(path)
+  if (!Array.isArray(value)) return [{ file, path, value }]
+  return value.map((entry: unknown, i) => ({
+    file: `${file}#/${i}`,
+    path: `${path}#/${i}`,
+    value: entry,
+  }))
+}
+
+/** Refuses what is not there and what anybody may write: a policy that others write is theirs. */
+function look(path: string) {
+  try {
+    const found = statSync(path)
+    if ((found.mode & WRITABLE_BY_ALL) !== 0) {
+      throw fault(`everybody may write ${path}`, { hint: `chmod o-w ${path}` })
+    }
+    return found
+  } catch (error) {
+    throw readable(path, error)
+  }
+}
+
+function readText(path: string): string {
+  try {
+    const { size } = statSync(path)
+    if (size > MAX_FILE_BYTES) throw fault(`${path} is larger than ${MAX_FILE_BYTES} bytes`)
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw readable(path, error)
+  }
+}
+
+function readable(path: string, error: unknown): unknown {
+  const code = errorCode(error)
+  if (error instanceof Fault || code === undefined) return error
+  return fault(code === 'ENOENT' ? `there is no ${path}` : `cannot read ${path}: ${code}`)
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw fault('this is not JSON', { where: { file: path, ...jsonPosition(text, message) } })
+  }
+}
+
+/** V8 says `(line 3 column 7)`, or only where the text ended. */
+function jsonPosition(text: string, message: string): { line: number; column: number } {
+  const told = /line (\d+) column (\d+)/.exec(message)
+  if (told !== null) return { line: Number(told[1]), column: Number(told[2]) }
+  const lines = text.split('\n')
+  return { line: lines.length, column: lines.at(-1)!.length + 1 }
+}
+
+function parseYaml(path: string, text: string): unknown {
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: true })
+  const [error] = document.errors
+  if (error !== undefined) {
+    const { line, col } = lineCounter.linePos(error.pos[0])
+    throw fault(error.message, { where: { file: path, line, column: col } })
+  }
+  visit(document, (_, node) => {
+    if (isAlias(node)) throw fault('anchors and aliases are not read', { where: { file: path } })
+  })
+  return document.toJS()
+}
