@@ -5,14 +5,21 @@ const URL_WITH_PATH = /^https?:\/\/[^/?#\s]+((?:\/[A-Za-z0-9._~-]+)*)\/?$/i
  * because mod-login and mod-login-saml put it into a cookie's Path; the egress takes it off again.
  */
 export class OkapiUrl {
-  /** Scheme, host and port; no trailing slash. */
-  readonly origin: string
+  #origin: string
   #path = ''
   #original = ''
-  #rewritten = ''
+  #rewritten: string
 
+  /** @param origin scheme, host and port, without a trailing slash */
   constructor(origin: string) {
-    this.origin = origin
+    this.#origin = origin
+    this.#rewritten = origin
+  }
+
+  /** The egress is bound: this is where it is. */
+  movedTo(origin: string): void {
+    this.#origin = origin
+    this.#original = ''
     this.#rewritten = origin
   }
 
@@ -29,7 +36,7 @@ export class OkapiUrl {
     // A dot segment here would make the egress take off something else than what was added.
     this.#path = path.split('/').some((segment) => segment === '.' || segment === '..') ? '' : path
     this.#original = original
-    this.#rewritten = `${this.origin}${this.#path}`
+    this.#rewritten = `${this.#origin}${this.#path}`
     return this.#rewritten
   }
 

@@ -183,6 +183,7 @@ export class Downstream<N> implements DownstreamStream {
       if (upstream.blocked && !this.#body.done) this.#pause()
     }
     this.#outbox.flush()
+    if (this.#callerEnded) this.#nothingMore()
   }
 
   /** Uses what it can from `i`. @returns the position behind it, or -1 when no more can be used now */
@@ -289,8 +290,14 @@ export class Downstream<N> implements DownstreamStream {
   /** The caller has sent its last byte; it may still read. */
   #end(): void {
     this.#callerEnded = true
+    this.#nothingMore()
+  }
+
+  /** The caller has ended. A request that is not whole by now never will be. */
+  #nothingMore(): void {
+    if (this.#held.length > 0 && this.exchange.open) return
+    if (this.#waitsFor === 'linger' || this.#socket.destroyed) return
     const x = this.exchange
-    if (this.#waitsFor === 'linger') return
     if (x.open && !x.requestDone) {
       x.abandon()
       this.#cut()

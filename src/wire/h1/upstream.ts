@@ -153,7 +153,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     if (this.#dead) return false
     // The pool may have given this connection to another exchange meanwhile.
     const now = this.#x
-    this.#paused = now !== null && now.downstream.blocked
+    this.#paused = now?.downstream.blocked === true
     return !this.#paused
   }
 

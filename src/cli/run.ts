@@ -1,0 +1,58 @@
+import { parseArgs } from 'node:util'
+import { loadConfig } from '../config/load.ts'
+import { sentence } from '../fault.ts'
+import { createLog } from '../observe/log.ts'
+import { Sidecar } from '../sidecar.ts'
+
+export const usage = `Usage: okapi-sidecar run [-c FILE]
+
+Serves until it is told to stop. When everything listens it logs one JSON line
+with "msg":"ready" and "listening". SIGTERM and SIGINT drain: no new
+connections, running exchanges finish; a second signal stops at once.
+
+Options:
+    -c, --config FILE   sidecar.yaml by default; every key can also be set as
+                        SIDECAR_ and its path, for example SIDECAR_LOG_LEVEL
+
+Exit codes: 0 drained, 1 died or had to cut exchanges, 2 wrong configuration
+
+Example:
+    okapi-sidecar run -c sidecar.yaml
+`
+
+/** Serves until a signal comes. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { config: { type: 'string', short: 'c' } },
+  })
+  const { config, problems } = loadConfig(values.config, process.env)
+  const log = createLog({ level: config.log.level })
+  for (const problem of problems) {
+    log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'configuration')
+  }
+  const sidecar = await Sidecar.start(config, log)
+  const { listening } = sidecar
+  log.log.info({ module: config.module.id, listening }, 'ready')
+  log.flush()
+  const signal = await stopSignal()
+  log.log.info({ signal }, 'draining')
+  const drained = await sidecar.drain()
+  log.log.info({ drained }, 'stopped')
+  log.flush()
+  return drained ? 0 : 1
+}
+
+/** Resolves at the first signal; the second ends the process at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(1)
+        asked = true
+        resolve(signal)
+      })
+    }
+  })
+}

@@ -1,0 +1,309 @@
+import type { PortRange } from './config/addresses.ts'
+import type { Config, Egress, Ingress, Modules } from './config/config.ts'
+import { Credentials, type ReloadReport } from './credentials/credentials.ts'
+import { directorySource } from './credentials/directory.ts'
+import { sentence } from './fault.ts'
+import { AccessLog } from './observe/access.ts'
+import { type Admin, startAdmin } from './observe/health.ts'
+import type { Direction } from './observe/labels.ts'
+import type { Log } from './observe/log.ts'
+import { Metrics } from './observe/metrics.ts'
+import { Readiness } from './observe/readiness.ts'
+import { parseTraceparent } from './observe/trace.ts'
+import type { Caller } from './policy/caller.ts'
+import { byModule, toOne } from './proxy/destination.ts'
+import { type Destination, DOORS, type DoorRules } from './proxy/doors.ts'
+import { storyOf } from './proxy/exchange.ts'
+import { answerTable } from './proxy/header-tables.ts'
+import { healthOf, type Knock } from './proxy/health.ts'
+import { REQUEST_NAMES, RESPONSE_NAMES } from './proxy/names.ts'
+import { Note } from './proxy/note.ts'
+import { OkapiUrl } from './proxy/okapi-url.ts'
+import { recorder } from './proxy/record.ts'
+import { refuse } from './refusal/refusal.ts'
+import { Connections } from './sidecar/connections.ts'
+import { type Accepted, Listeners } from './sidecar/listeners.ts'
+import { loadPolicies, type Policies } from './sidecar/policies.ts'
+import { Trusting } from './sidecar/trusting.ts'
+import { Upstreams } from './sidecar/upstreams.ts'
+import { CoarseClock } from './transport/clock.ts'
+import type { Upstream, WireSettings } from './wire/face.ts'
+
+const FLUSH_MS = 100
+const DRAINING = refuse('draining', 'this sidecar is shutting down')
+
+/**
+ * The whole process: the only file that knows every room. What can be wrong (credentials, policy) is
+ * read first, then come the ways out, then the doors; it stops in the opposite order.
+ */
+export class Sidecar {
+  /** The bound `host:port` of each listener, by name. */
+  readonly listening: Partial<Record<Direction, string>> = {}
+  readonly #config: Config
+  readonly #log: Log
+  readonly #clock = new CoarseClock()
+  readonly #metrics: Metrics
+  readonly #readiness = new Readiness()
+  readonly #self: Caller
+  readonly #access: AccessLog | null
+  readonly #credentials: Credentials
+  readonly #trusting: Trusting
+  readonly #policies: Policies
+  readonly #upstreams: Upstreams
+  readonly #listeners: Listeners
+  readonly #connections: Connections
+  readonly #okapiUrl: OkapiUrl | undefined
+  readonly #knock: Knock | undefined
+  #admin: Admin | undefined
+  #flushing: NodeJS.Timeout | undefined
+
+  private constructor(config: Config, log: Log, credentials: Credentials, policies: Policies) {
+    this.#config = config
+    this.#log = log
+    this.#credentials = credentials
+    this.#policies = policies
+    this.#self = { kind: 'module', id: config.module.id }
+    this.#metrics = new Metrics(directionsOf(config))
+    this.#access = config.log.access ? new AccessLog(log.destination) : null
+    this.#trusting = new Trusting(config, credentials)
+    const settings: WireSettings = {
+      requestNames: REQUEST_NAMES,
+      responseNames: RESPONSE_NAMES,
+      keepTrailer: (id) => id === 0,
+      limits: config.limits,
+      clock: this.#clock,
+    }
+    this.#upstreams = new Upstreams(config, this.#clock, settings, this.#trusting)
+    this.#listeners = new Listeners(config, this.#clock, log.log, this.#metrics)
+    this.#okapiUrl = config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost')
+    this.#knock = config.ingress && this.#upstreams.knock(config.ingress.forward)
+    this.#connections = new Connections(settings, storyOf(this.#house()))
+  }
+
+  /**
+   * Starts everything; nothing listens when it throws. Throws a Fault when a person must mend
+   * something.
+   */
+  static async start(config: Config, log: Log): Promise<Sidecar> {
+    let told: (report: ReloadReport) => void = () => {}
+    const credentials = new Credentials({
+      source: directorySource(config.credentials.directory),
+      expected: { module: config.module.id, trustDomain: config.trustDomain },
+      now: Date.now,
+      onReload: (report) => told(report),
+    })
+    await credentials.start()
+    try {
+      const sidecar = new Sidecar(config, log, credentials, loadPolicies(config, log.log))
+      await sidecar.#open()
+      told = (report) => sidecar.#reloaded(report)
+      return sidecar
+    } catch (error) {
+      credentials.stop()
+      throw error
+    }
+  }
+
+  /**
+   * Stops accepting, finishes what runs, closes. Resolves to false when exchanges had to be cut
+   * because `limits.drainTimeoutMs` was over.
+   */
+  async drain(): Promise<boolean> {
+    this.#readiness.drain()
+    await after(this.#config.drain.delayMs)
+    const closed = this.#listeners.close()
+    const drained = await Promise.race([
+      Promise.all([closed, this.#connections.drain()]).then(() => true),
+      after(this.#config.limits.drainTimeoutMs).then(() => false),
+    ])
+    if (!drained) {
+      this.#log.log.error({ connections: this.#connections.size }, 'drain timed out, cutting')
+    }
+    await this.#stop()
+    return drained
+  }
+
+  async #stop(): Promise<void> {
+    this.#connections.destroy()
+    this.#upstreams.destroy()
+    this.#credentials.stop()
+    await this.#admin?.close()
+    clearInterval(this.#flushing)
+    this.#access?.flush()
+    this.#clock.stop()
+  }
+
+  async #open(): Promise<void> {
+    const done = this.#readiness.register('every listener')
+    this.#gauges()
+    this.#clock.watch(this.#connections)
+    this.#clock.watch(this.#upstreams)
+    this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
+    try {
+      const { egress, modules, ingress, admin } = this.#config
+      if (egress !== undefined) await this.#openEgress(egress)
+      if (modules !== undefined) await this.#openModules(modules)
+      if (ingress !== undefined) await this.#openIngress(ingress)
+      const sources = { readiness: this.#readiness, metrics: this.#metrics }
+      this.#admin = await startAdmin({ listen: admin.listen, ...sources })
+      this.listening.admin = this.#admin.address
+    } catch (error) {
+      void this.#listeners.close()
+      await this.#stop()
+      throw error
+    }
+    this.#credentials.subscribe(() => this.#trustChanged())
+    done()
+  }
+
+  // --- the doors ---------------------------------------------------------------------------------
+
+  async #openEgress({ listen, gateway, gatewayModule, url }: Egress): Promise<void> {
+    const pin = gatewayModule.kind === 'module' ? { id: gatewayModule.id } : gatewayModule
+    const upstream = this.#upstreams.peer('okapi', [gateway], pin)
+    const { authority } = gateway
+    const policies = this.#policies
+    const okapiUrl = this.#okapiUrl!
+    const destination = toOne({ policies, at: 'okapi', upstream, authority, okapiUrl })
+    const accepted = this.#door(DOORS.egress, destination, 'okapi', upstream)
+    const bound = await this.#listeners.plain(listen, this.#self, accepted)
+    await this.#listeners.otherLoopback(bound, this.#self, accepted)
+    if (url === undefined) okapiUrl.movedTo(`http://localhost:${bound.split(':').at(-1)}`)
+    this.listening.egress = bound
+  }
+
+  async #openModules({ listen }: Modules): Promise<void> {
+    const caller = this.#self
+    const destination = byModule({
+      policies: this.#policies,
+      caller,
+      calleeOf: this.#upstreams.callee,
+    })
+    const accepted = this.#door(DOORS.modules, destination, 'okapi', NOWHERE)
+    const bound: string[] = []
+    for (const address of addressesOf(listen)) {
+      bound.push(await this.#listeners.plain(address, caller, accepted))
+    }
+    const [first = '', last = ''] = [bound[0], bound.at(-1)]
+    this.listening.modules = first === last ? first : `${first}-${last.split(':').at(-1)}`
+  }
+
+  async #openIngress({ listen, forward }: Ingress): Promise<void> {
+    const { id } = this.#config.module
+    const upstream = this.#upstreams.module(forward)
+    const at = isOkapi(this.#config) ? 'okapi' : id
+    const { authority } = forward
+    const destination = toOne({ policies: this.#policies, at, upstream, authority })
+    const accepted = this.#door(this.#ingressRules(), destination, at, upstream)
+    this.listening.ingress = await this.#listeners.mutual(listen, this.#trusting, accepted)
+  }
+
+  #ingressRules(): DoorRules {
+    if (isOkapi(this.#config)) return DOORS.okapi
+    const seesCookies = this.#policies.current.traits(this.#config.module.id)?.seesCookies
+    return seesCookies ? DOORS.ingressOfLogin : DOORS.ingress
+  }
+
+  /** What happens with each connection that comes in by a door. */
+  #door(
+    rules: DoorRules,
+    destination: Destination,
+    at: string,
+    upstream: Upstream<Note>,
+  ): Accepted {
+    const door = { ...rules, destination }
+    return (socket, caller, address) => {
+      const policy = this.#policies.current
+      const place = { policy, judge: policy.bind(caller, at), upstream }
+      this.#connections.accept(socket, new Note(door, caller, address, place))
+    }
+  }
+
+  #house() {
+    const { module, ingress, limits } = this.#config
+    const traits = this.#policies.current.traits(module.id)
+    const { authFilter = false, keepsTokens = false } = traits ?? {}
+    return {
+      okapiUrl: this.#okapiUrl,
+      self: ingress === undefined ? '' : `http://${ingress.forward.authority}`,
+      answerLoses: answerTable({ authFilter, keepsTokens }),
+      setsTokenCookies: authFilter || keepsTokens,
+      mostExchanges: limits.exchanges,
+      health: healthOf(module.id, (done) =>
+        this.#readiness.draining ? done(DRAINING) : this.#knock?.(done),
+      ),
+      record: recorder({
+        metrics: this.#metrics,
+        access: this.#access,
+        traceId: (traceparent) => parseTraceparent(traceparent)?.traceId ?? '',
+      }),
+    }
+  }
+
+  // --- what changes while it runs, and what is told ----------------------------------------------
+
+  /** New handshakes use the new generation; what may not go on is cut, the rest finishes and closes. */
+  #trustChanged(): void {
+    this.#listeners.switchTo(this.#trusting)
+    this.#upstreams.retire()
+    const cut = this.#trusting.again((socket) => this.#connections.retire(socket))
+    if (cut > 0)
+      this.#log.log.warn({ connections: cut }, 'connections that are not trusted any more')
+  }
+
+  #reloaded(report: ReloadReport): void {
+    this.#metrics.reloaded(report.result)
+    const { number: generation, problems } = report
+    const said = problems.map(sentence)
+    if (report.result === 'ok') {
+      this.#log.log.info({ generation, changed: report.changed, warnings: said }, 'credentials')
+    } else this.#log.log.error({ generation, problems: said }, 'new credentials refused')
+  }
+
+  #gauges(): void {
+    const metrics = this.#metrics
+    const connections = this.#connections
+    metrics.gauge('sidecar_credentials_generation', () => this.#credentials.current.number)
+    metrics.gauge(
+      'sidecar_buffered_bytes',
+      () => connections.bufferedBytes + this.#upstreams.bufferedBytes,
+    )
+    metrics.certificates({ module: () => this.#credentials.current.notAfter / 1000 })
+    metrics.policy(() => this.#policies.current)
+    metrics.openConnections(
+      Object.fromEntries(
+        directionsOf(this.#config).map((name) => [name, () => connections.open(name)]),
+      ),
+    )
+  }
+}
+
+/** Okapi's sidecar has a role of its own. */
+function isOkapi({ module }: Config): boolean {
+  return module.product === 'okapi'
+}
+
+function directionsOf({ ingress, egress, modules }: Config): Direction[] {
+  const doors: Direction[] = []
+  if (ingress !== undefined) doors.push('ingress')
+  if (egress !== undefined) doors.push('egress')
+  if (modules !== undefined) doors.push('modules')
+  return doors
+}
+
+function addressesOf({ host, from, to }: PortRange) {
+  return Array.from({ length: to - from + 1 }, (_, i) => ({ host, port: from + i }))
+}
+
+/** The place of a connection before its first request has named a module. */
+const NOWHERE: Upstream<Note> = {
+  open(x) {
+    x.fail(refuse('upstream-unreachable', 'the request named no module'))
+  },
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })
+}

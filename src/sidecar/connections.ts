@@ -1,0 +1,75 @@
+import type { Socket } from 'node:net'
+import type { Direction } from '../observe/labels.ts'
+import type { Note } from '../proxy/note.ts'
+import type { Story, WireSettings } from '../wire/face.ts'
+import { Downstream } from '../wire/h1/downstream.ts'
+
+/** Every connection that callers hold open, through all doors. */
+export class Connections {
+  readonly #settings: WireSettings
+  readonly #story: Story<Note>
+  readonly #live = new Set<Downstream<Note>>()
+  readonly #bySocket = new WeakMap<Socket, Downstream<Note>>()
+  readonly #byDoor = new Map<Direction, number>()
+  #draining = false
+  #empty: (() => void) | undefined
+
+  constructor(settings: WireSettings, story: Story<Note>) {
+    this.#settings = settings
+    this.#story = story
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  /** Serves a connection whose caller is known. */
+  accept(socket: Socket, note: Note): void {
+    const { direction } = note
+    const connection = new Downstream(socket, note, this.#story, this.#settings, (closed) => {
+      this.#live.delete(closed)
+      this.#byDoor.set(direction, this.open(direction) - 1)
+      if (this.#live.size === 0) this.#empty?.()
+    })
+    this.#live.add(connection)
+    this.#bySocket.set(socket, connection)
+    this.#byDoor.set(direction, this.open(direction) + 1)
+    if (this.#draining) connection.drain()
+  }
+
+  /** Connections open at this door. */
+  open(direction: Direction): number {
+    return this.#byDoor.get(direction) ?? 0
+  }
+
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const connection of this.#live) bytes += connection.bufferedBytes
+    return bytes
+  }
+
+  /** This connection finishes its exchange and closes. */
+  retire(socket: Socket): void {
+    this.#bySocket.get(socket)?.drain()
+  }
+
+  /** All finish theirs and close, those still to come too; resolves when none is left. */
+  drain(): Promise<void> {
+    this.#draining = true
+    for (const connection of [...this.#live]) connection.drain()
+    if (this.#live.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#empty = resolve
+    })
+  }
+
+  /** Cuts all that are left. */
+  destroy(): void {
+    for (const connection of [...this.#live]) connection.destroy()
+  }
+
+  /** Called by the coarse clock. */
+  tick(now: number): void {
+    for (const connection of this.#live) connection.tick(now)
+  }
+}

@@ -1,0 +1,147 @@
+import type { Socket } from 'node:net'
+import type { Config } from '../config/config.ts'
+import type { Direction } from '../observe/labels.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Caller } from '../policy/caller.ts'
+import { type Address, formatAddress } from '../transport/address.ts'
+import type { CoarseClock } from '../transport/clock.ts'
+import {
+  type ListenTlsEvents,
+  listenPlain,
+  listenTls,
+  type TlsListener,
+  type TurnedAwayPeer,
+} from '../transport/listen.ts'
+import type { ListenEvents, Listener } from '../transport/listening.ts'
+import type { Identity } from '../trust/identity.ts'
+import { labelOf } from '../trust/pin.ts'
+import type { Trusting } from './trusting.ts'
+
+/** Called for each connection whose caller is known. */
+export type Accepted = (socket: Socket, caller: Caller, address: string) => void
+
+/** Opens the listeners of one process and tells log and metrics what never came to be served. */
+export class Listeners {
+  readonly #config: Config
+  readonly #clock: CoarseClock
+  readonly #log: Logger
+  readonly #metrics: Metrics
+  readonly #open: Listener[] = []
+  readonly #mutual: TlsListener[] = []
+
+  constructor(config: Config, clock: CoarseClock, log: Logger, metrics: Metrics) {
+    this.#config = config
+    this.#clock = clock
+    this.#log = log
+    this.#metrics = metrics
+  }
+
+  /** Plain, for whoever shares our loopback: the caller is the module itself. */
+  async plain(address: Address, caller: Caller, accepted: Accepted): Promise<string> {
+    const listener = await listenPlain(
+      {
+        address,
+        limits: this.#config.limits,
+        clock: this.#clock,
+        events: this.#events(formatAddress(address)),
+      },
+      (socket) => accepted(socket, caller, remoteOf(socket)),
+    )
+    this.#open.push(listener)
+    return listener.address
+  }
+
+  /**
+   * The other family of an IPv4 loopback address: Node's clients try `localhost` as ::1 first. Where
+   * the machine has no IPv6, or somebody has that port, it is done without.
+   */
+  async otherLoopback(bound: string, caller: Caller, accepted: Accepted): Promise<void> {
+    const port = /^127\.0\.0\.1:(\d+)$/.exec(bound)?.[1]
+    if (port === undefined) return
+    try {
+      await this.plain({ host: '::1', port: Number(port) }, caller, accepted)
+    } catch (error) {
+      this.#log.warn({ address: `[::1]:${port}`, why: String(error) }, 'no listener on ::1')
+    }
+  }
+
+  /** Mutual TLS: the caller is who it proved to be. */
+  async mutual(address: Address, trusting: Trusting, accepted: Accepted): Promise<string> {
+    const { material, judge, live } = trusting
+    const listener = await listenTls(
+      {
+        address,
+        limits: this.#config.limits,
+        clock: this.#clock,
+        material: material(),
+        judge,
+        live,
+        events: this.#tlsEvents(formatAddress(address)),
+      },
+      ({ socket, identity }) => accepted(socket, identity, remoteOf(socket)),
+    )
+    this.#open.push(listener)
+    this.#mutual.push(listener)
+    return listener.address
+  }
+
+  /** New handshakes use the new credentials from now on. */
+  switchTo(trusting: Trusting): void {
+    for (const listener of this.#mutual) listener.setMaterial(trusting.material())
+  }
+
+  /** Takes in what waits, then closes the doors. Resolves when the last connection is gone. */
+  async close(): Promise<void> {
+    await Promise.all(this.#open.map((listener) => listener.close()))
+  }
+
+  #events(listener: string): ListenEvents {
+    return {
+      dropped: () => this.#metrics.limitHit('connections'),
+      acceptFailed: (code) => this.#log.error({ listener, code }, 'accepting failed'),
+    }
+  }
+
+  #tlsEvents(listener: string): ListenTlsEvents<Identity> {
+    return {
+      ...this.#events(listener),
+      handshakeFailed: (code) => {
+        const timedOut = code === 'ERR_TLS_HANDSHAKE_TIMEOUT'
+        this.#metrics.handshakeFailed(timedOut ? 'timeout' : 'protocol')
+        if (timedOut) this.#metrics.limitHit('handshakeMs')
+        this.#log.debug({ listener, code }, 'handshake failed')
+      },
+      turnedAway: (peer) => this.#turnedAway(listener, peer),
+    }
+  }
+
+  #turnedAway(listener: string, peer: TurnedAwayPeer<Identity>): void {
+    const { reason, because } = peer.refusal
+    if (reason === 'too-many') {
+      this.#metrics.limitHit('connectionsPerPeer')
+      this.#metrics.refused('ingress', reason)
+    } else this.#metrics.handshakeFailed(reason)
+    const { requestId, identity, remoteAddress, remotePort } = peer
+    this.#log.warn(
+      {
+        listener,
+        reason,
+        because,
+        requestId,
+        peer: `${remoteAddress}:${remotePort}`,
+        ...(identity === null ? {} : { caller: labelOf(identity) }),
+      },
+      'peer refused',
+    )
+  }
+}
+
+/** Where a connection comes from, as the log says it. */
+function remoteOf({ remoteAddress, remotePort }: Socket): string {
+  if (remoteAddress === undefined || remotePort === undefined) return 'local'
+  return formatAddress({ host: remoteAddress, port: remotePort })
+}
+
+/** The names under which the ready line tells the listeners. */
+export type Listening = Partial<Record<Direction, string>>

@@ -1,0 +1,139 @@
+import { addressesOf } from '../config/addressing.ts'
+import type { Config } from '../config/config.ts'
+import { parseModule } from '../config/names.ts'
+import type { Callee } from '../proxy/destination.ts'
+import type { Knock } from '../proxy/health.ts'
+import type { Note } from '../proxy/note.ts'
+import { refuse } from '../refusal/refusal.ts'
+import { type Address, formatAddress } from '../transport/address.ts'
+import type { CoarseClock } from '../transport/clock.ts'
+import { Dialer } from '../transport/dial.ts'
+import type { Identity } from '../trust/identity.ts'
+import { labelOf, type Pin } from '../trust/pin.ts'
+import type { HandshakeRecord } from '../trust/recheck.ts'
+import type { Dial, WireSettings } from '../wire/face.ts'
+import { Pool } from '../wire/h1/pool.ts'
+import type { Trusting } from './trusting.ts'
+
+type AnyDialer = Dialer<Identity, HandshakeRecord>
+
+/** The ways out of this process: to the module, to Okapi's sidecar, to the sidecars of modules. */
+export class Upstreams {
+  readonly #config: Config
+  readonly #clock: CoarseClock
+  readonly #settings: WireSettings
+  readonly #trusting: Trusting
+  readonly #plain: Pool<Note>[] = []
+  readonly #mutual: Pool<Note>[] = []
+
+  constructor(config: Config, clock: CoarseClock, settings: WireSettings, trusting: Trusting) {
+    this.#config = config
+    this.#clock = clock
+    this.#settings = settings
+    this.#trusting = trusting
+  }
+
+  /** The module behind this sidecar. */
+  module(forward: Address): Pool<Note> {
+    const dialer = this.#dialer([forward], null, this.#config.limits.connectWaitMs)
+    const pool = new Pool<Note>(this.#config.module.id, dialled(dialer, forward), this.#settings)
+    this.#plain.push(pool)
+    return pool
+  }
+
+  /** Tries once whether the module's port opens. */
+  knock(forward: Address): Knock {
+    const dialer = this.#dialer([forward], null, 0)
+    return (done) => {
+      dialer.dial({}, (refusal, socket) => {
+        socket?.on('error', () => {})
+        socket?.destroy()
+        done(refusal)
+      })
+    }
+  }
+
+  /** A peer that must prove who it is. */
+  peer(name: string, addresses: readonly Address[], pin: Pin): Pool<Note> {
+    const [first] = addresses
+    if (first === undefined) throw new Error(`${name} has no address`)
+    const dialer = this.#dialer(addresses, pin, this.#config.limits.connectWaitMs)
+    const pool = new Pool<Note>(name, dialled(dialer, first), this.#settings)
+    this.#mutual.push(pool)
+    return pool
+  }
+
+  /** The way from Okapi to a module: by the exact id, or by product where the operator says so. */
+  readonly callee = (id: string): Callee | undefined => {
+    const { modules, pins } = this.#config
+    const name = parseModule(id)
+    if (modules === undefined || 'wrong' in name) return undefined
+    const { product } = name.value
+    const [first, ...others] = addressesOf(modules.address, name.value)
+    if (first === undefined) return undefined
+    const pin = pins.peers[product] === 'product' ? { product } : { id }
+    return { id, upstream: this.peer(id, [first, ...others], pin), authority: first.authority }
+  }
+
+  get bufferedBytes(): number {
+    return this.#all().reduce((sum, pool) => sum + pool.bufferedBytes, 0)
+  }
+
+  /** Connections under older credentials serve no further exchange. */
+  retire(): void {
+    for (const pool of this.#mutual) pool.retire()
+  }
+
+  destroy(): void {
+    for (const pool of this.#all()) pool.destroy()
+  }
+
+  /** Called by the coarse clock. */
+  tick(now: number): void {
+    for (const pool of this.#all()) pool.tick(now)
+  }
+
+  #all(): readonly Pool<Note>[] {
+    return [...this.#plain, ...this.#mutual]
+  }
+
+  #dialer(addresses: readonly Address[], pin: Pin | null, connectWaitMs: number): AnyDialer {
+    const { connectMs, handshakeMs } = this.#config.limits
+    const { material, judge, live } = this.#trusting
+    return new Dialer({
+      addresses,
+      tls: pin === null ? null : { material, judge, fits: this.#trusting.fits(pin), live },
+      connectMs,
+      handshakeMs,
+      connectWaitMs,
+      clock: this.#clock,
+      whenUnreachable: pin === null ? 'module-unavailable' : 'upstream-unreachable',
+    })
+  }
+}
+
+/** What wire knows of a dialler: a socket that may be written to, and a name for the log. */
+function dialled(dialer: AnyDialer, address: Address): Dial {
+  return ({ buffer, callback }, done) => {
+    let handedOver = false
+    let early = false
+    const onread = {
+      buffer,
+      callback: (length: number, bytes: Uint8Array) => {
+        if (handedOver) return callback(length, bytes as Buffer)
+        early = true
+        return false
+      },
+    }
+    return dialer.dial({ onread }, (refusal, socket, identity) => {
+      if (socket !== null && early) {
+        socket.on('error', () => {})
+        socket.destroy()
+        done(refuse('upstream-malformed', 'the upstream spoke before it was asked'), null, '')
+        return
+      }
+      handedOver = true
+      done(refusal, socket, identity === null ? formatAddress(address) : labelOf(identity))
+    })
+  }
+}

@@ -1,0 +1,194 @@
+import { once } from 'node:events'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import { REQUEST_NAMES, RESPONSE_NAMES } from '../../src/proxy/names.ts'
+import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
+import { CoarseClock } from '../../src/transport/clock.ts'
+import type { Exchange } from '../../src/wire/exchange.ts'
+import type { Story, WireLimits, WireSettings } from '../../src/wire/face.ts'
+import { Downstream } from '../../src/wire/h1/downstream.ts'
+import { Pool } from '../../src/wire/h1/pool.ts'
+import { METHODS } from '../../src/wire/head.ts'
+
+export const LIMITS: WireLimits = {
+  requestLineBytes: 16_384,
+  headerBytes: 65_536,
+  headerCount: 200,
+  headMs: 10_000,
+  bodyIdleMs: 60_000,
+  idleMs: 75_000,
+  responseHeadMs: 0,
+  exchanges: 4096,
+  exchangesPerCallee: 512,
+  bufferedBytesPerExchange: 65_536,
+  connectionMaxAgeMs: 3_600_000,
+}
+
+const NO_DROPS = new Uint8Array(256)
+
+/** What became of one exchange. */
+export interface Ended {
+  readonly method: number
+  readonly status: number
+  readonly refused: Refusal | null
+  readonly outcome: string
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+/** A wire without policy: everything goes to one upstream, as it stands. */
+export interface Relay {
+  readonly port: number
+  readonly ended: Ended[]
+  readonly connections: Set<Downstream<null>>
+  readonly pool: Pool<null>
+  readonly clock: CoarseClock
+  close(): Promise<void>
+}
+
+/** Starts a relay in this process in front of `upstreamPort`. */
+export async function startRelay(
+  upstreamPort: number,
+  options: { limits?: Partial<WireLimits>; judge?: (target: string) => Refusal | null } = {},
+): Promise<Relay> {
+  const clock = new CoarseClock(20)
+  const settings: WireSettings = {
+    requestNames: REQUEST_NAMES,
+    responseNames: RESPONSE_NAMES,
+    keepTrailer: (id) => id === 0,
+    limits: { ...LIMITS, ...options.limits },
+    clock,
+  }
+  const pool = new Pool<null>('upstream', dialTo(upstreamPort), settings)
+  const ended: Ended[] = []
+  const story: Story<null> = {
+    begin(_x, head, out) {
+      const target = head.bytes.toString('latin1', head.targetStart, head.targetEnd)
+      const refusal = options.judge?.(target) ?? null
+      if (refusal !== null) return refusal
+      out.text(`${METHODS[head.method]!} ${target} HTTP/1.1\r\nHost: upstream\r\n`)
+      const drop = NO_DROPS.slice()
+      drop[3] = 1
+      drop[7] = 1
+      out.lines(head, drop, false)
+      return pool
+    },
+    answer(x, head, out) {
+      out.lines(head, NO_DROPS, x.reframed)
+      return null
+    },
+    refusal(x, { reason, status }, close) {
+      const connection = close ? 'Connection: close\r\n' : ''
+      const body = x.method === METHODS.indexOf('HEAD') ? '' : reason
+      return Buffer.from(
+        `HTTP/1.1 ${status} No\r\n${connection}Content-Length: ${reason.length}\r\n\r\n${body}`,
+      )
+    },
+    end(x: Exchange<null>) {
+      const { method, status, refused, outcome, bytesIn, bytesOut } = x
+      ended.push({ method, status, refused, outcome, bytesIn, bytesOut })
+    },
+  }
+  const connections = new Set<Downstream<null>>()
+  clock.watch({
+    tick(now) {
+      for (const connection of connections) connection.tick(now)
+      pool.tick(now)
+    },
+  })
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    connections.add(
+      new Downstream(socket, null, story, settings, (gone) => connections.delete(gone)),
+    )
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    ended,
+    connections,
+    pool,
+    clock,
+    async close() {
+      for (const connection of [...connections]) connection.destroy()
+      pool.destroy()
+      clock.stop()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function dialTo(port: number): ConstructorParameters<typeof Pool<null>>[1] {
+  return (onread, done) => {
+    const socket = net.connect({
+      host: '127.0.0.1',
+      port,
+      allowHalfOpen: true,
+      noDelay: true,
+      onread: { buffer: onread.buffer, callback: (n, b) => onread.callback(n, b as Buffer) },
+    })
+    const failed = (error: Error) => done(refuse('upstream-unreachable', error.message), null, '')
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      socket.off('error', failed)
+      done(null, socket, 'upstream')
+    })
+    return { cancel: () => socket.destroy() }
+  }
+}
+
+/** A server that answers each connection as `serve` likes and records every byte. */
+export interface Recorder {
+  readonly port: number
+  /** All bytes of each connection, in the order in which they were accepted. */
+  readonly received: string[]
+  readonly sockets: Socket[]
+  close(): Promise<void>
+}
+
+/** Starts a byte recorder: Latin-1, so that a character is a byte. */
+export async function startRecorder(
+  serve: (socket: Socket, text: string, all: string) => void,
+): Promise<Recorder> {
+  const received: string[] = []
+  const sockets: Socket[] = []
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const index = received.push('') - 1
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.on('end', () => socket.end())
+    socket.on('data', (bytes) => {
+      const text = bytes.toString('latin1')
+      received[index] += text
+      serve(socket, text, received[index]!)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    received,
+    sockets,
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Sends `parts` one after the other in turns of their own; resolves to everything that came back. */
+export async function talk(port: number, parts: readonly string[], end = true): Promise<string> {
+  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
+  let answer = ''
+  socket.on('error', () => {})
+  socket.on('data', (bytes) => {
+    answer += bytes.toString('latin1')
+  })
+  socket.on('end', () => socket.end())
+  for (const part of parts) {
+    socket.write(part, 'latin1')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  if (end) socket.end()
+  await new Promise((resolve) => socket.once('close', resolve))
+  return answer
+}
