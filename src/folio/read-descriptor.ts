@@ -49,16 +49,13 @@ class Reader {
 
   descriptor(value: unknown): ModuleDescriptor | undefined {
     if (!isObject(value)) return this.#error('', 'a ModuleDescriptor is a JSON object')
-    const id = this.#moduleId(value['id'])
+    const { id: written, filters: f, provides: p, requires: r, optional: o } = value
+    const id = this.#moduleId(written)
     const requirement = (entry: unknown, pointer: string) => this.#requirement(entry, pointer)
-    const filters = this.#list(value['filters'], '/filters', (entry, pointer) =>
-      this.#entry(entry, pointer),
-    )
-    const provides = this.#list(value['provides'], '/provides', (entry, pointer) =>
-      this.#interface(entry, pointer),
-    )
-    const requires = this.#list(value['requires'], '/requires', requirement)
-    const optional = this.#list(value['optional'], '/optional', requirement)
+    const filters = this.#list(f, '/filters', (entry, pointer) => this.#entry(entry, pointer))
+    const provides = this.#list(p, '/provides', (entry, pointer) => this.#interface(entry, pointer))
+    const requires = this.#list(r, '/requires', requirement)
+    const optional = this.#list(o, '/optional', requirement)
     return id && { id, provides, requires, optional, filters }
   }
 
@@ -77,12 +74,13 @@ class Reader {
   #interface(value: unknown, pointer: string): InterfaceDescriptor | undefined {
     const named = this.#requirement(value, pointer)
     if (named === undefined || !isObject(value)) return undefined
-    const given = this.#string(value['interfaceType'], `${pointer}/interfaceType`)
+    const { interfaceType, handlers: entries } = value
+    const given = this.#string(interfaceType, `${pointer}/interfaceType`)
     const type = given === undefined ? 'proxy' : (TYPES[given] ?? 'unknown')
     if (type === 'unknown') {
       this.#warn(`${pointer}/interfaceType`, `Okapi knows no interfaceType ${given}: not routed`)
     }
-    const handlers = this.#list(value['handlers'], `${pointer}/handlers`, (entry, at) =>
+    const handlers = this.#list(entries, `${pointer}/handlers`, (entry, at) =>
       this.#entry(entry, at),
     )
     return { ...named, type, handlers }
@@ -111,17 +109,17 @@ class Reader {
     if (type !== undefined && !ENTRY_TYPES.includes(type)) {
       this.#error(`${pointer}/type`, `routing entries of type ${type} are not served`)
     }
-    const delegateCORS = value['delegateCORS'] ?? false
+    const { methods, modulePermissions, delegateCORS = false } = value
     if (typeof delegateCORS !== 'boolean') {
       this.#error(`${pointer}/delegateCORS`, 'delegateCORS must be true or false')
     }
     return {
-      methods: this.#methods(value['methods'], `${pointer}/methods`),
+      methods: this.#methods(methods, `${pointer}/methods`),
       ...this.#paths(text('pathPattern'), text('path'), pointer),
       rewritePath: text('rewritePath'),
       phase,
       delegateCORS: delegateCORS === true,
-      modulePermissions: this.#strings(value['modulePermissions'], `${pointer}/modulePermissions`),
+      modulePermissions: this.#strings(modulePermissions, `${pointer}/modulePermissions`),
       pointer,
     }
   }

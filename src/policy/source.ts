@@ -1,14 +1,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isAlias, LineCounter, parseDocument, visit } from 'yaml'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
-import { type Clause, clauses } from './clause.ts'
 import { type DescriptorFile, type DescriptorSet, installDescriptors } from './descriptors.ts'
 import { readPacked } from './pack.ts'
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024
-const WRITABLE_BY_ALL = 0o002
 
 /** What was read, with what a person should know of it. */
 export interface Loaded {
@@ -21,8 +18,7 @@ export interface Loaded {
  * descriptors as Okapi answers `/_/proxy/modules?full=true`. Throws a Fault with every problem.
  */
 export function loadDescriptors(path: string): Loaded {
-  const found = look(path)
-  const files = found.isDirectory() ? readFolder(path) : readOne(path)
+  const files = isFolder(path) ? readFolder(path) : readOne(path)
   const { set, problems } = installDescriptors(files)
   if (set === undefined) throw new Fault(problems)
   if (set.modules.size === 0) {
@@ -31,20 +27,8 @@ export function loadDescriptors(path: string): Loaded {
   return { set, warnings: problems }
 }
 
-/** Reads a YAML or JSON file of grants: a list, or a list under `grants`. Throws a Fault. */
-export function loadGrants(path: string): Clause[] {
-  const value = parseYaml(path, readText(path))
-  if (Array.isArray(value)) return clauses(value, path, '')
-  if (typeof value === 'object' && value !== null && 'grants' in value) {
-    if (Array.isArray(value.grants)) return clauses(value.grants, path, '/grants')
-  }
-  throw fault('a file of grants is a list, or has a list under grants', { where: { file: path } })
-}
-
-/** The grants that ship with the product, `grants/known.yaml`. */
-export function loadKnownGrants(): Clause[] {
-  return loadGrants(fileURLToPath(new URL('../../grants/known.yaml', import.meta.url)))
-}
+/** The grants that ship with the product: YAML, a list with a product as each caller. */
+export const KNOWN_GRANTS_FILE = fileURLToPath(new URL('../../grants/known.yaml', import.meta.url))
 
 function readFolder(folder: string): DescriptorFile[] {
   const names = readdirSync(folder).filter(
@@ -58,7 +42,6 @@ function readFolder(folder: string): DescriptorFile[] {
   const files = names.sort().flatMap((file) => {
     const path = join(folder, file)
     try {
-      look(path)
       return [{ file, path, value: parseJson(path, readText(path)) }]
     } catch (error) {
       if (!(error instanceof Fault)) throw error
@@ -83,14 +66,9 @@ function readOne(path: string): DescriptorFile[] {
   }))
 }
 
-/** Refuses what is not there and what anybody may write: a policy that others write is theirs. */
-function look(path: string) {
+function isFolder(path: string): boolean {
   try {
-    const found = statSync(path)
-    if ((found.mode & WRITABLE_BY_ALL) !== 0) {
-      throw fault(`everybody may write ${path}`, { hint: `chmod o-w ${path}` })
-    }
-    return found
+    return statSync(path).isDirectory()
   } catch (error) {
     throw readable(path, error)
   }
@@ -127,18 +105,4 @@ function jsonPosition(text: string, message: string): { line: number; column: nu
   if (told !== null) return { line: Number(told[1]), column: Number(told[2]) }
   const lines = text.split('\n')
   return { line: lines.length, column: lines.at(-1)!.length + 1 }
-}
-
-function parseYaml(path: string, text: string): unknown {
-  const lineCounter = new LineCounter()
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: true })
-  const [error] = document.errors
-  if (error !== undefined) {
-    const { line, col } = lineCounter.linePos(error.pos[0])
-    throw fault(error.message, { where: { file: path, line, column: col } })
-  }
-  visit(document, (_, node) => {
-    if (isAlias(node)) throw fault('anchors and aliases are not read', { where: { file: path } })
-  })
-  return document.toJS()
 }
