@@ -83,12 +83,12 @@ type WrittenPolicy = z.output<typeof policy>
 type Rules = 'grants' | 'quarantine' | 'pathExceptions'
 
 export interface Policy extends Readonly<Omit<WrittenPolicy, Rules>> {
-  /** `readGrants` reads the files; again when they change. */
   readonly grants: GrantSources
   readonly quarantine: readonly Clause[]
   readonly pathExceptions: readonly Clause[]
 }
 
+/** Grants of the configuration itself, and the files that hold more. */
 export interface GrantSources {
   readonly inline: readonly Clause[]
   readonly files: readonly string[]

@@ -1,4 +1,4 @@
-import { readdirSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorCode, type Problem } from '../fault.ts'
 
@@ -58,21 +58,33 @@ function ofFile(file: string, mode: number): Problem[] {
   return (mode & GROUP_OR_OTHERS_WRITE) === 0 ? [] : [refused(file, `mode ${octal(mode)}`)]
 }
 
-/**
- * The sticky bit keeps others from replacing a file: Kubernetes mounts secrets and ConfigMaps in
- * folders of mode 1777, read-only.
- */
 function ofDirectory(directory: string, mode: number): Problem[] {
-  const open = (mode & GROUP_OR_OTHERS_WRITE) !== 0 && (mode & STICKY) === 0
-  return open ? [refused(directory, `folder with mode ${octal(mode)}`)] : []
+  return (mode & GROUP_OR_OTHERS_WRITE) !== 0 && !isKept(directory, mode)
+    ? [refused(directory, `folder with mode ${octal(mode)}`)]
+    : []
 }
 
 /** Whoever may write into the folder of a file can put another in its place. */
 function ofParent(file: string): Problem[] {
   const directory = dirname(file)
   const mode = look(directory)?.mode ?? 0
-  const open = (mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0
-  return open ? [refused(directory, `folder with mode ${octal(mode)}`)] : []
+  return (mode & OTHERS_WRITE) !== 0 && !isKept(directory, mode)
+    ? [refused(directory, `folder with mode ${octal(mode)}`)]
+    : []
+}
+
+/**
+ * The sticky bit keeps others from replacing a file, a read-only mount from everything: Kubernetes
+ * mounts secrets with mode 1777 and ConfigMaps with mode 0777, both read-only.
+ */
+function isKept(directory: string, mode: number): boolean {
+  if ((mode & STICKY) !== 0) return true
+  try {
+    accessSync(directory, constants.W_OK)
+    return false
+  } catch (error) {
+    return errorCode(error) === 'EROFS'
+  }
 }
 
 function refused(file: string, what: string): Problem {

@@ -1,8 +1,7 @@
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test from 'ava'
-import { readGrants } from '../../src/config/grants.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { located } from '../../src/config/locate.ts'
 import { Fault, sentence } from '../../src/fault.ts'
@@ -21,32 +20,28 @@ function problemsOf(read: () => unknown, path: string): string[] {
     return []
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    return error.problems.map((problem) => sentence(problem).replace(`${path}:`, ''))
+    return error.problems.map((problem) => sentence(problem).replace(`${path}:`, '').trim())
   }
 }
 
-test('grants of the configuration come first, each with its place', (t) => {
-  const grants = file('grants.yaml', '- { caller: mod-b, at: okapi, interface: y, why: w }\n')
+test('grants and files of grants are told apart, each grant with its place', (t) => {
   const config = file(
     'sidecar.yaml',
     `${HEAD}policy:
   grants:
-    - ${grants}
+    - ./grants.yaml
     - { caller: mod-a, at: okapi, interface: x, why: w, until: 2027-01-31 }
 `,
   )
-  t.deepEqual(readGrants(loadConfig(config, {}).config.policy.grants), [
+  const { inline, files } = loadConfig(config, {}).config.policy.grants
+  t.deepEqual(inline, [
     {
       value: { caller: 'mod-a', at: 'okapi', interface: 'x', why: 'w', until: '2027-01-31' },
       file: config,
       pointer: '/policy/grants/1',
     },
-    {
-      value: { caller: 'mod-b', at: 'okapi', interface: 'y', why: 'w' },
-      file: grants,
-      pointer: '/0',
-    },
   ])
+  t.deepEqual(files, [join(dirname(config), 'grants.yaml')])
 })
 
 test('grants from the environment name their variable', (t) => {
@@ -76,14 +71,15 @@ test('a grant without a reason, with an unknown key or a day that does not exist
   t.regex(problems[3] ?? '', /^9:41: `policy.grants.3.path`/)
 })
 
-test('a file of grants that is absent, no list, or open to others', (t) => {
-  const problems = (path: string) =>
-    problemsOf(() => readGrants({ inline: [], files: [path] }), path)
-  t.regex(problems(join(tmpdir(), 'no-such-grants.yaml'))[0] ?? '', /ENOENT/)
-  t.deepEqual(problems(file('g.yaml', 'caller: a\n')), ['1:1: a file of grants is a list of them'])
-  const open = file('grants.yaml', '[]')
-  chmodSync(open, 0o666)
-  t.regex(problems(open)[0] ?? '', /others may write/)
+test('a file of grants that others may write is refused', (t) => {
+  const grants = file('grants.yaml', '[]')
+  const path = file('sidecar.yaml', `${HEAD}policy: { grants: ${grants} }\n`)
+  t.notThrows(() => loadConfig(path, {}))
+  chmodSync(grants, 0o666)
+  t.deepEqual(
+    problemsOf(() => loadConfig(path, {}), grants),
+    ['others may write this (mode 0666)'],
+  )
 })
 
 test('a pointer into a file becomes a line and a column', (t) => {
