@@ -1,0 +1,19 @@
+import type { Attack } from '../attack.ts'
+import { honest, request } from '../request.ts'
+import { guiseOf } from '../say.ts'
+import { stall } from '../stall.ts'
+
+export const stalledHead: Attack = {
+  id: 'stalled-head',
+  group: 'framing',
+  title: 'a request head that never ends',
+  meaning: 'One caller holds connections until there are none left.',
+  judged: 'The connection is still open after a while.',
+  remedy: 'Limit the time of a request head as a whole, not only between its bytes.',
+  run(context) {
+    const head = request({ target: context.ordinaryPath, lines: honest(context) })
+    const first = head.subarray(0, -2)
+    const drip = Buffer.from(`X-Probe: ${'a'.repeat(100)}`)
+    return stall(context, { first, drip, tls: true, guise: guiseOf(context.pass) })
+  },
+}

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Context } from './context.ts'
+import { type Guise, knock, readyEvent } from './door.ts'
+import type { Finding } from './finding.ts'
+import { blocked, gotThrough, inconclusive } from './verdict.ts'
+
+/** What is said at first, and then a byte of it now and again. */
+export interface Stall {
+  readonly first: Buffer
+  /** One byte of it each second, so that an idle timer alone does not end it. */
+  readonly drip?: Buffer
+  readonly tls: boolean
+  readonly guise?: Guise
+}
+
+/** Opens a connection, does next to nothing, and sees how long that is borne. */
+export async function stall(
+  context: Context,
+  { first, drip, tls, guise }: Stall,
+): Promise<Finding> {
+  const socket = knock({ ...context.target, tls: tls && context.target.tls }, guise)
+  const closed = new AbortController()
+  let failed = false
+  let came = 0
+  socket.on('error', (error) => {
+    failed ||= !socket.bytesRead && 'syscall' in error && error.syscall === 'connect'
+  })
+  socket.on('data', (bytes) => {
+    came += bytes.length
+  })
+  socket.on('end', () => closed.abort())
+  socket.on('close', () => closed.abort())
+  socket.once(readyEvent(socket), () => socket.write(first))
+  const rest = drip ?? Buffer.alloc(0)
+  const until = performance.now() + context.stallMs
+  const wake = AbortSignal.any([closed.signal, context.signal])
+  for (let i = 0; performance.now() < until && !wake.aborted; i++) {
+    await sleep(Math.min(1000, context.stallMs), undefined, { signal: wake }).catch(() => undefined)
+    if (i < rest.length && !wake.aborted) socket.write(rest.subarray(i, i + 1))
+  }
+  socket.destroy()
+  const evidence = {
+    sent: `[${first.length} bytes, then nearly nothing]`,
+    received: `[${came} bytes]`,
+  }
+  return { ...judge(context, closed.signal.aborted, failed), evidence }
+}
+
+function judge({ stallMs, signal }: Context, closed: boolean, failed: boolean) {
+  if (failed) return inconclusive('nobody listens there')
+  if (closed) return blocked(null, 'the target closed the connection')
+  if (signal.aborted) return inconclusive('the deadline of the run came first')
+  return gotThrough(`the connection was still open after ${stallMs} ms`)
+}
