@@ -31,11 +31,16 @@ export function directorySource(directory: string, times?: WatchTimes): Credenti
 async function readDirectory(directory: string): Promise<RawMaterial> {
   for (let attempt = 1; ; attempt++) {
     const snapshot = await snapshotOf(directory)
-    const result = await readSnapshot(directory, snapshot)
-    if (!Array.isArray(result)) return result as RawMaterial
-    // The old snapshot is deleted right after the swap: what is missing may only have moved.
+    const { raw, problems } = await readSnapshot(directory, snapshot)
+    if (raw?.crl !== undefined) return raw
+    // The old snapshot is deleted right after the swap: what is missing may only have moved, and a
+    // revocation list that vanished under our hands is no missing one.
     const moved = (await snapshotOf(directory)) !== snapshot
-    if (!moved || attempt === MAX_ATTEMPTS) throw new Fault(result as Problem[])
+    if (!moved && raw !== undefined) return raw
+    if (!moved) throw new Fault(problems)
+    if (attempt === MAX_ATTEMPTS) {
+      throw fault('changes faster than it can be read', { where: { file: directory } })
+    }
   }
 }
 
@@ -56,7 +61,7 @@ async function snapshotOf(directory: string): Promise<string> {
 async function readSnapshot(
   directory: string,
   snapshot: string,
-): Promise<RawMaterial | readonly Problem[]> {
+): Promise<{ raw?: RawMaterial; problems: readonly Problem[] }> {
   const problems: Problem[] = []
   const mode = (await stat(snapshot).catch(() => undefined))?.mode
   // With the sticky bit (Kubernetes' own mounts) others may add files, but replace none.
@@ -82,9 +87,9 @@ async function readSnapshot(
     await read('crl'),
   ]
   if (problems.length > 0 || key === undefined || cert === undefined || ca === undefined) {
-    return problems
+    return { problems }
   }
-  return { key, cert, ca, ...(crl !== undefined && { crl }) }
+  return { raw: { key, cert, ca, ...(crl !== undefined && { crl }) }, problems }
 }
 
 /** Reads a file, but no pipe or device, which could keep us waiting. */
