@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test from 'ava'
+import { readGrants } from '../../src/config/grants.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { located } from '../../src/config/locate.ts'
 import { Fault, sentence } from '../../src/fault.ts'
@@ -80,6 +81,27 @@ test('a file of grants that others may write is refused', (t) => {
     problemsOf(() => loadConfig(path, {}), grants),
     ['others may write this (mode 0666)'],
   )
+})
+
+test('the grants of files follow those of the configuration', (t) => {
+  const grants = file('grants.yaml', '- { caller: mod-b }\n- 7\n')
+  const own = { value: {}, file: 'sidecar.yaml', pointer: '/policy/grants/0' }
+  t.deepEqual(readGrants({ inline: [own], files: [grants] }), [
+    own,
+    { value: { caller: 'mod-b' }, file: grants, pointer: '/0' },
+    { value: 7, file: grants, pointer: '/1' },
+  ])
+})
+
+test('a file of grants that is absent, no list, no YAML, or open to others', (t) => {
+  const problems = (path: string) =>
+    problemsOf(() => readGrants({ inline: [], files: [path] }), path)
+  t.regex(problems(join(tmpdir(), 'no-such-grants.yaml'))[0] ?? '', /ENOENT/)
+  t.deepEqual(problems(file('g.yaml', 'caller: a\n')), ['1:1: a file of grants is a list of them'])
+  t.regex(problems(file('g.yaml', '- [\n'))[0] ?? '', /^\d+:\d+: /)
+  const open = file('grants.yaml', '[]')
+  chmodSync(open, 0o666)
+  t.deepEqual(problems(open), ['others may write this (mode 0666)'])
 })
 
 test('a pointer into a file becomes a line and a column', (t) => {

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { errorCode, Fault, fault } from '../fault.ts'
+import type { Clause, GrantSources } from './config.ts'
+import { readDocument } from './document.ts'
+import { writableByOthers } from './guard.ts'
+
+/**
+ * All grants, for the policy to read: those of the configuration, then those of each file, a YAML or
+ * JSON list. Throws a Fault for a file that is absent, no list, or open to others; called again when
+ * a file changes.
+ */
+export function readGrants({ inline, files }: GrantSources): readonly Clause[] {
+  return [...inline, ...files.flatMap(grantsOf)]
+}
+
+function grantsOf(file: string): Clause[] {
+  const document = readDocument(read(file), file)
+  const problems = [...document.problems, ...writableByOthers(file)]
+  if (problems.some(({ severity }) => severity === 'error')) throw new Fault(problems)
+  const list: unknown = document.value
+  if (!Array.isArray(list)) {
+    throw fault('a file of grants is a list of them', { where: document.at([]) })
+  }
+  return list.map((value: unknown, i) => ({ value, file, pointer: `/${i}` }))
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    throw fault(`cannot read these grants (${code})`, { where: { file } })
+  }
+}
