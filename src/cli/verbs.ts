@@ -22,7 +22,18 @@ export const VERBS: Readonly<Record<string, Entry>> = {
   },
   certs: {
     summary: 'make, look at and change certificates',
-    words: ['init', 'issue'],
+    words: [
+      'init',
+      'issue',
+      'sign',
+      'renew',
+      'revoke',
+      'status',
+      'export',
+      'rollover',
+      'rehearse',
+      'agent',
+    ],
     load: () => import('./certs.ts'),
   },
   policy: {

@@ -56,6 +56,7 @@ export async function inspectDirectory(
   place: string,
   name: string,
   horizon: Horizon,
+  keyElsewhere = false,
 ): Promise<Inspection> {
   const problems: string[] = []
   const chain = await certificates(join(place, 'tls.crt'), problems)
@@ -63,7 +64,7 @@ export async function inspectDirectory(
   if (roots.length > 0 && !roots.some(({ ca }) => ca)) problems.push('no CA in ca.crt')
   const crls = await lists(join(place, 'ca.crl'), problems)
   const [leaf] = chain
-  if (leaf !== undefined) await keyProblems(join(place, 'tls.key'), leaf, problems)
+  if (leaf !== undefined && !keyElsewhere) await keyProblems(join(place, 'tls.key'), leaf, problems)
   problems.push(...listProblems(crls, roots, horizon.now))
   return inspect(place, name, { chain, roots, crls }, horizon, problems)
 }
@@ -172,17 +173,30 @@ function isListed(
 }
 
 /** Once there is any CRL, OpenSSL refuses whoever hangs on a CA that has no current one. */
-function listProblems(crls: readonly Crl[], roots: readonly X509Certificate[], now: Date) {
+export function listProblems(
+  crls: readonly Crl[],
+  roots: readonly X509Certificate[],
+  now: Date,
+): readonly string[] {
   if (crls.length === 0) return []
   const problems: string[] = []
   for (const root of roots) {
     const name = encode(subjectDer(root.raw))
     const own = crls.filter((crl) => crl.issuer.equals(name) && crl.isSignedBy(root.publicKey))
     if (own.length === 0) problems.push(`ca.crl says nothing of ${shortId(root)}`)
-    const current = own.some(({ nextUpdate }) => nextUpdate === null || nextUpdate > now)
-    if (own.length > 0 && !current) problems.push(`ca.crl of ${shortId(root)} has run out`)
+    const lefts = own.map((crl) => lifeLeft(crl, now))
+    const left = Math.max(...lefts)
+    if (own.length > 0 && left < 0) problems.push(`ca.crl of ${shortId(root)} has run out`)
+    else if (left >= 0 && left < 1 / 3) problems.push(`ca.crl of ${shortId(root)} runs out soon`)
   }
   return problems
+}
+
+/** How much of a CRL's life is left, from 1 to below 0; one without end has all of it. */
+function lifeLeft({ thisUpdate, nextUpdate }: Crl, now: Date): number {
+  if (nextUpdate === null) return 1
+  const end = nextUpdate.getTime()
+  return (end - now.getTime()) / (end - thisUpdate.getTime())
 }
 
 async function keyProblems(path: string, leaf: X509Certificate, problems: string[]): Promise<void> {

@@ -62,7 +62,8 @@ export async function writeLeaf(state: State, plan: LeafPlan): Promise<Issued> {
     { name: 'tls.crt', content: certPem, mode: PUBLIC_MODE },
     ...trustFiles(state),
   ]
-  const issued = [...state.register.issued, entryOf(state, plan, parent, certificate)]
+  const entry = await entryOf(state, plan, parent, certificate)
+  const issued = [...state.register.issued, entry]
   const staged = await stage(dir, files, plan.mounted)
   await record(state.directory, [registerFile({ ...state.register, issued }, now)], staged)
   const { keyPem } = plan
@@ -70,12 +71,13 @@ export async function writeLeaf(state: State, plan: LeafPlan): Promise<Issued> {
   return { subject, dir, certPem, keyPem, certificate, dns, ips, replaced, files: written }
 }
 
-function entryOf(
+async function entryOf(
   state: State,
-  { subject, dir }: LeafPlan,
+  { subject, dir, keyPem }: LeafPlan,
   parent: Issuer,
   certificate: X509Certificate,
-): Entry {
+): Promise<Entry> {
+  const here = keyPem !== null || (await exists(join(dir, 'tls.key')))
   return {
     serial: certificate.serialNumber.toLowerCase(),
     name: subject.title,
@@ -85,6 +87,7 @@ function entryOf(
     notAfter: certificate.validToDate.toISOString(),
     fingerprint: fingerprint(certificate),
     directory: relative(state.directory, dir),
+    key: here ? 'here' : 'elsewhere',
   }
 }
 

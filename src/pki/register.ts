@@ -29,6 +29,8 @@ export interface Entry {
   readonly fingerprint: string
   /** Where it was written, relative to the CA's directory; null when it was handed over otherwise. */
   readonly directory: string | null
+  /** Where its key lies: in that directory, or with whoever has sent a request. */
+  readonly key: 'here' | 'elsewhere'
   readonly revoked?: { readonly at: string; readonly reason: RevocationReason }
 }
 

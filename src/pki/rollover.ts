@@ -199,6 +199,7 @@ export async function visitor(authority: Authority): Promise<Visitor> {
       notAfter: certificate.validToDate.toISOString(),
       fingerprint: fingerprint(certificate),
       directory: null,
+      key: 'elsewhere' as const,
     }
     const issued = [...state.register.issued, entry]
     await record(state.directory, [registerFile({ ...state.register, issued }, now)])

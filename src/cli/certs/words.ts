@@ -1,6 +1,7 @@
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
+const NARROW = 80
 
 /** `2026-11-22 10:00 UTC`. */
 export function moment(date: Date): string {
@@ -18,4 +19,10 @@ export function span(ms: number): string {
 /** One JSON document on stdout, for a pipe. */
 export function json(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+/** How wide a table may be: the terminal, else COLUMNS, else 80. */
+export function columns(): number {
+  const { COLUMNS } = process.env
+  return process.stdout.columns ?? (Number(COLUMNS) || NARROW)
 }

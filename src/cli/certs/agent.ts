@@ -1,0 +1,76 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { fault } from '../../fault.ts'
+import { mustBeIssued, type Round, round } from '../../pki/agent.ts'
+import { openAuthority } from '../../pki/ca.ts'
+import { none } from './arguments.ts'
+import { moment } from './words.ts'
+
+const EXAMPLE = 'agent --dir certs-dev --for mod-users-19.7.0,okapi-7.2.0'
+/** A clock that was set, a certificate that somebody replaced: looked at again after so long. */
+const LONGEST_NAP_MS = 60_000
+const SHORTEST_NAP_MS = 1000
+
+/** `certs agent`: keeps leaves fresh until it is told to end. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      dir: { type: 'string', default: 'certs-dev' },
+      for: { type: 'string' },
+      once: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  none(positionals, EXAMPLE)
+  const names = (values.for ?? '').split(',').filter((name) => name !== '')
+  if (names.length === 0) {
+    throw fault('--for is missing', { hint: `okapi-sidecar certs ${EXAMPLE}` })
+  }
+  const authority = await openAuthority(values.dir)
+  await mustBeIssued(authority, names)
+  const ending = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => ending.abort())
+  }
+  let clean = true
+  while (!ending.signal.aborted) {
+    const done = await round(authority, names)
+    say(done, values.json)
+    clean = done.failed.length === 0
+    if (values.once) break
+    const left = done.next.getTime() - authority.now().getTime()
+    const nap = Math.min(LONGEST_NAP_MS, Math.max(SHORTEST_NAP_MS, left))
+    await wait(nap, undefined, { signal: ending.signal }).catch(() => undefined)
+  }
+  return clean ? 0 : 1
+}
+
+/** One line for each thing that happened; nothing for a round in which nothing did. */
+function say({ renewed, crl, failed, next }: Round, asJson: boolean): void {
+  const lines = [
+    ...renewed.map(({ subject, certificate }) => ({
+      event: 'renewed',
+      name: subject.title,
+      until: certificate.validToDate,
+    })),
+    ...(crl === undefined
+      ? []
+      : [{ event: 'renewed', name: `CRL number ${crl.number}`, until: crl.nextUpdate }]),
+  ]
+  for (const { event, name, until } of lines) {
+    const text = asJson
+      ? JSON.stringify({ event, name, until: until.toISOString(), next: next.toISOString() })
+      : `${event} ${name}, until ${moment(until)}`
+    process.stdout.write(`${text}\n`)
+  }
+  for (const { name, error } of failed) {
+    const why = error instanceof Error ? error.message : String(error)
+    const text = asJson
+      ? JSON.stringify({ event: 'failed', name, why })
+      : `okapi-sidecar: error: ${name} was not renewed: ${why}`
+    ;(asJson ? process.stdout : process.stderr).write(`${text}\n`)
+  }
+}

@@ -1,0 +1,77 @@
+import type { X509Certificate } from 'node:crypto'
+import { Fault, sentence } from '../../fault.ts'
+import { chainOf } from '../../pki/chain.ts'
+import { titleOf } from '../../pki/inspect.ts'
+import { shortId } from '../../pki/issuer.ts'
+import { certificateNames } from '../../pki/read.ts'
+import { address, type Meeting, meet, type Peer } from './meet.ts'
+
+/** One side's certificate, key and roots, as they would be used from now on. */
+export interface Side {
+  readonly cert: string
+  readonly key: string
+  readonly roots: readonly X509Certificate[]
+}
+
+/** What became of a handshake with a peer, seen from both ends. */
+export interface Encounter {
+  readonly peer: string
+  /** `mod-users-19.7.0`; null when the peer was not reached. */
+  readonly name: string | null
+  /** The short id of the root among ours that certifies the peer; null when none does. */
+  readonly root: string | null
+  /** Whether the peer takes our certificate. */
+  readonly takesUs: boolean
+  /** Whether our roots certify the peer, now. */
+  readonly isTaken: boolean
+  /** Each a phrase; none when the two understand each other. */
+  readonly problems: readonly string[]
+}
+
+/** Meets every peer, one after the other: their logs stay readable. */
+export async function encounters(
+  peers: readonly Peer[],
+  side: Side,
+  now: Date,
+): Promise<readonly Encounter[]> {
+  const all: Encounter[] = []
+  for (const peer of peers) all.push(await encounter(peer, side, now))
+  return all
+}
+
+async function encounter(peer: Peer, side: Side, now: Date): Promise<Encounter> {
+  const met = await meet(peer, side).catch((error: unknown) => {
+    if (error instanceof Fault) return error
+    throw error
+  })
+  if (met instanceof Fault) return unreached(peer, met)
+  const [leaf, ...shown] = met.chain
+  if (leaf === undefined) return unreached(peer, undefined)
+  const { path, root } = chainOf(leaf, shown, side.roots)
+  const problems: string[] = []
+  if (!met.takesUs) problems.push(`does not take our certificate (${met.refusal})`)
+  if (root === undefined) problems.push('its certificate hangs on none of our roots')
+  const current = path.every((one) => one.validFromDate <= now && now < one.validToDate)
+  if (!current) problems.push('its certificate has expired, or begins later')
+  return {
+    peer: address(peer),
+    name: nameOf(met),
+    root: root === undefined ? null : shortId(root),
+    takesUs: met.takesUs,
+    isTaken: root !== undefined && current,
+    problems,
+  }
+}
+
+function unreached(peer: Peer, why: Fault | undefined): Encounter {
+  const problem = why?.problems[0]
+  const said = problem === undefined ? 'no certificate' : sentence(problem)
+  const place = address(peer)
+  const problems = [`not reached: ${said.replace(`${place}: `, '')}`]
+  return { peer: place, name: null, root: null, takesUs: false, isTaken: false, problems }
+}
+
+function nameOf({ chain: [leaf] }: Meeting): string {
+  const [uri] = leaf === undefined ? [] : certificateNames(leaf.raw).uris
+  return uri === undefined ? 'names nobody' : titleOf(uri)
+}

@@ -1,0 +1,152 @@
+import type { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import { connect, type TLSSocket } from 'node:tls'
+import { errorCode, fault } from '../../fault.ts'
+
+/** Where a peer listens. */
+export interface Peer {
+  readonly host: string
+  readonly port: number
+}
+
+/** What a handshake with a peer has shown. */
+export interface Meeting {
+  /** Leaf first, as far as the peer has shown it. */
+  readonly chain: readonly X509Certificate[]
+  /** `TLSv1.3`. */
+  readonly protocol: string
+  readonly cipher: string
+  /** Whether it went on talking to us after it had our certificate (or none). */
+  readonly takesUs: boolean
+  /** What it did instead, in its own words where it had any. */
+  readonly refusal: string | null
+}
+
+const MEETING_MS = 5000
+/** In TLS 1.3 a server refuses after the client thinks all is done: so long we wait for that. */
+const SILENCE_MS = 2000
+const ANSWER_BYTES = 8192
+/** What a sidecar says to a peer whose certificate it does not take. */
+const HANDSHAKE_REFUSALS = new Set([
+  'no-certificate',
+  'untrusted-certificate',
+  'expired-certificate',
+  'revoked-certificate',
+  'revocation-unknown',
+  'bad-identity',
+])
+
+/** Reads `host:port` or `[::1]:8443`; undefined for anything else. */
+export function peerOf(text: string): Peer | undefined {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:/\s]+)):(\d{1,5})$/.exec(text) ?? []
+  const host = bracketed ?? plain
+  const port = Number(digits)
+  return host === undefined || port < 1 || port > 65535 ? undefined : { host, port }
+}
+
+/** Reads a list with commas; throws a Fault that names the part that is none. */
+export function peersOf(list: string): readonly Peer[] {
+  return list.split(',').map((text) => {
+    const peer = peerOf(text.trim())
+    if (peer !== undefined) return peer
+    throw fault(`\`${text}\` is not a peer`, { hint: 'host:port, several with commas between' })
+  })
+}
+
+/** `host:port`, as it is typed. */
+export function address({ host, port }: Peer): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/**
+ * One full handshake, whatever the peer's certificate, and one request to see whether the peer takes
+ * ours. Nothing is believed here. Throws a Fault when there is no peer or no TLS.
+ */
+export async function meet(
+  peer: Peer,
+  credentials: { readonly cert: string; readonly key: string } | undefined,
+): Promise<Meeting> {
+  const socket = connect({
+    host: peer.host,
+    port: peer.port,
+    ...(isIP(peer.host) === 0 ? { servername: peer.host } : {}),
+    ...credentials,
+    // The chain is looked at, not trusted: a broken one is what this is here to show.
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+  })
+  const deadline = setTimeout(() => socket.destroy(new Error('no answer')), MEETING_MS)
+  try {
+    const refusedEarly = await secured(socket)
+    const chain = chainShown(socket)
+    if (chain.length === 0) throw fault(`${address(peer)}: ${refusedEarly ?? 'no certificate'}`)
+    const protocol = socket.getProtocol() ?? 'unknown'
+    const cipher = socket.getCipher().standardName
+    const refusal = refusedEarly ?? (await answer(socket, peer.host))
+    return { chain, protocol, cipher, takesUs: refusal === null, refusal }
+  } catch (error) {
+    if (error instanceof Error && errorCode(error) === undefined && error.message !== 'no answer') {
+      throw error
+    }
+    throw fault(`${address(peer)}: ${reason(error)}`, {
+      hint: 'is it up, and does it speak TLS there?',
+    })
+  } finally {
+    clearTimeout(deadline)
+    socket.destroy()
+  }
+}
+
+/** Resolves after the handshake; with a word when the peer ended it but has shown its certificate. */
+function secured(socket: TLSSocket): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    socket.once('secureConnect', () => resolve(null))
+    socket.on('error', (error) => {
+      if (chainShown(socket).length > 0) resolve(reason(error))
+      else reject(error)
+    })
+    socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
+  })
+}
+
+function chainShown(socket: TLSSocket): readonly X509Certificate[] {
+  const chain: X509Certificate[] = []
+  let next = socket.getPeerX509Certificate()
+  while (next !== undefined && !chain.some((one) => one.raw.equals(next!.raw))) {
+    chain.push(next)
+    next = next.issuerCertificate
+  }
+  return chain
+}
+
+/** Null when the peer goes on talking or waiting; else how it refused. */
+function answer(socket: TLSSocket, host: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    let text = ''
+    const silence = setTimeout(() => resolve(null), SILENCE_MS)
+    const settle = (refusal: string | null) => {
+      clearTimeout(silence)
+      resolve(refusal)
+    }
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+      if (text.includes('\r\n\r\n') || text.length > ANSWER_BYTES) settle(refusalIn(text))
+    })
+    socket.on('error', (error) => settle(reason(error)))
+    socket.on('close', () => settle(text === '' ? 'closed the connection' : refusalIn(text)))
+    socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+  })
+}
+
+function refusalIn(text: string): string | null {
+  const said = /^x-sidecar-refused:[ \t]*([a-z-]+)/im.exec(text)?.[1]
+  return said !== undefined && HANDSHAKE_REFUSALS.has(said) ? said : null
+}
+
+function reason(error: unknown): string {
+  const code = errorCode(error)
+  const alert = /alert ([a-z ]+)/.exec(error instanceof Error ? error.message : '')?.[1]
+  if (alert !== undefined) return `TLS alert: ${alert.trim()}`
+  return code ?? (error instanceof Error ? error.message : String(error))
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fault } from '../../fault.ts'
+import { certificatesIn, text } from '../../pki/state.ts'
+import { paint, table } from '../terminal.ts'
+import { none } from './arguments.ts'
+import { type Encounter, encounters, type Side } from './encounter.ts'
+import { peersOf } from './meet.ts'
+import { json } from './words.ts'
+
+const EXAMPLE = 'rehearse --next next/mod-users-19.7.0 --peers okapi:8443'
+
+/**
+ * `certs rehearse`: a handshake with each peer using credentials that are not in use yet; 1 when
+ * one of them would break.
+ */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      next: { type: 'string' },
+      peers: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  none(positionals, EXAMPLE)
+  const { next, peers } = values
+  if (next === undefined || peers === undefined) {
+    throw fault(`--${next === undefined ? 'next' : 'peers'} is missing`, {
+      hint: `okapi-sidecar certs ${EXAMPLE}`,
+    })
+  }
+  const met = await encounters(peersOf(peers), await sideIn(next), new Date())
+  if (values.json) json({ peers: met })
+  else process.stdout.write(prose(met))
+  return met.some(({ problems }) => problems.length > 0) ? 1 : 0
+}
+
+/** A credentials directory as one side of a handshake; throws a Fault when it is none. */
+export async function sideIn(directory: string): Promise<Side> {
+  const file = join(directory, 'ca.crt')
+  return {
+    cert: await text(join(directory, 'tls.crt')),
+    key: await text(join(directory, 'tls.key')),
+    roots: certificatesIn(await text(file), file),
+  }
+}
+
+function prose(met: readonly Encounter[]): string {
+  const rows = met.map(({ peer, name, takesUs, isTaken, problems }) => [
+    peer,
+    name ?? '-',
+    name === null ? '-' : takesUs ? 'takes us' : 'refuses us',
+    name === null ? '-' : isTaken ? 'is taken' : 'is refused',
+    problems.length === 0 ? '' : paint('red', problems.join('; ')),
+  ])
+  const breaks = met.filter(({ problems }) => problems.length > 0).length
+  const verdict =
+    breaks === 0
+      ? 'nobody would break'
+      : `${breaks} of ${met.length} would break: do not activate this yet`
+  return `${table(rows).replaceAll(/ +$/gm, '')}\n${verdict}\n`
+}

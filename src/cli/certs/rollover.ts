@@ -1,0 +1,150 @@
+import { parseArgs } from 'node:util'
+import { fault } from '../../fault.ts'
+import { type Authority, openAuthority } from '../../pki/ca.ts'
+import { keyKind } from '../../pki/keys.ts'
+import { finish, type Progress, progress, reissue, start, visitor } from '../../pki/rollover.ts'
+import { table } from '../terminal.ts'
+import { durationMs, only } from './arguments.ts'
+import { type Encounter, encounters } from './encounter.ts'
+import { type Peer, peersOf } from './meet.ts'
+import { json, moment } from './words.ts'
+
+const EXAMPLE = 'rollover status --peers mod-users:8443,okapi:8443'
+
+/** `certs rollover start|leaves|status|finish`: the guided change of the root. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      dir: { type: 'string', default: 'certs-dev' },
+      peers: { type: 'string' },
+      key: { type: 'string', default: 'p256' },
+      'valid-for': { type: 'string', default: '90d' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const step = only(positionals, 'start, leaves, status or finish', EXAMPLE)
+  const peers = values.peers === undefined ? [] : peersOf(values.peers)
+  const authority = await openAuthority(values.dir)
+  switch (step) {
+    case 'start': {
+      const validForMs = durationMs('valid-for', values['valid-for'])
+      await start(authority, { key: keyKind(values.key), validForMs })
+      break
+    }
+    case 'leaves':
+      await mustBeReady(authority, peers, notTaking)
+      await reissue(authority)
+      break
+    case 'finish':
+      await mustBeReady(authority, peers, needsOld)
+      await finish(authority)
+      break
+    case 'status':
+      break
+    default:
+      throw fault(`there is no step \`${step}\``, { hint: `okapi-sidecar certs ${EXAMPLE}` })
+  }
+  if (step !== 'status') return tell(authority, [], values.json).then(() => 0)
+  return (await tell(authority, peers, values.json)) ? 0 : 1
+}
+
+/** Before a step: every peer that is named must be able to live with what it brings. */
+async function mustBeReady(
+  authority: Authority,
+  peers: readonly Peer[],
+  obstacle: (met: Encounter, now: Progress) => string | undefined,
+): Promise<void> {
+  const now = await progress(authority)
+  if (peers.length === 0 || now.phase === 'idle') return
+  for (const met of await visits(authority, peers)) {
+    const why = obstacle(met, now)
+    if (why === undefined) continue
+    throw fault(`${met.peer}${met.name === null ? '' : ` (${met.name})`} ${why}`, {
+      hint: 'give it the files of the CA, wait until it has read them, then repeat this step',
+    })
+  }
+}
+
+async function visits(authority: Authority, peers: readonly Peer[]): Promise<readonly Encounter[]> {
+  const { roots } = await authority.read()
+  const side = { ...(await visitor(authority)), roots: roots.map((root) => root.certificate) }
+  return encounters(peers, side, authority.now())
+}
+
+function notTaking(met: Encounter): string | undefined {
+  if (met.name === null) return `was ${met.problems.join(', ')}`
+  return met.takesUs ? undefined : 'does not trust the new root yet'
+}
+
+/** What keeps a peer from the step that comes next. */
+function obstacleTo(now: Progress): (met: Encounter) => string | undefined {
+  return now.phase === 'bundles' ? notTaking : (met) => needsOld(met, now)
+}
+
+/** Whatever is not shown to do without the old root may need it. */
+function needsOld(met: Encounter, { from, to }: Progress): string | undefined {
+  const why = notTaking(met)
+  if (why !== undefined) return why
+  if (met.root === from.id) return `still has a certificate of the old root ${from.id}`
+  return met.root === to?.id ? undefined : 'has a certificate of another CA'
+}
+
+/** Says how far it has come, and whether the next step can be taken: false where something is in its way. */
+async function tell(
+  authority: Authority,
+  peers: readonly Peer[],
+  asJson: boolean,
+): Promise<boolean> {
+  const now = await progress(authority)
+  const met = now.phase === 'idle' || peers.length === 0 ? [] : await visits(authority, peers)
+  const obstacles = met.map(obstacleTo(now))
+  const open = now.lacking.length + (now.phase === 'leaves' ? now.waiting.length : 0)
+  if (asJson) {
+    json({
+      phase: now.phase,
+      from: now.from.id,
+      to: now.to?.id ?? null,
+      lacking: now.lacking,
+      waiting: now.waiting,
+      peers: met.map((one, i) => ({
+        ...one,
+        needsOld: needsOld(one, now) !== undefined,
+        obstacle: obstacles[i] ?? null,
+      })),
+    })
+  } else process.stdout.write(prose(authority.directory, now, met, obstacles))
+  return open === 0 && obstacles.every((obstacle) => obstacle === undefined)
+}
+
+function prose(
+  dir: string,
+  now: Progress,
+  met: readonly Encounter[],
+  obstacles: readonly (string | undefined)[],
+): string {
+  const { phase, from, to, lacking, waiting } = now
+  if (to === undefined) {
+    return `No rollover is under way; the root is ${from.id}, until ${moment(from.certificate.validToDate)}\n`
+  }
+  const next = `okapi-sidecar certs rollover ${phase === 'bundles' ? 'leaves' : 'finish'} --dir ${dir}`
+  const state =
+    phase === 'bundles'
+      ? 'everybody is to learn to trust the new root; nobody uses it yet'
+      : 'the new root signs; the old one is still trusted'
+  const rows = [
+    ['old root', from.id, `until ${moment(from.certificate.validToDate)}`],
+    ['new root', to.id, `until ${moment(to.certificate.validToDate)}`],
+  ]
+  const peers = met.map((one, i) => [one.peer, one.name ?? '-', obstacles[i] ?? 'ready'])
+  return [
+    `Rollover: ${state}\n\n`,
+    table(rows, '    '),
+    ...lacking.map((directory) => `    ${directory} does not have the new root\n`),
+    ...(phase === 'leaves' ? waiting : []).map((place) => `    ${place} hangs on the old root\n`),
+    peers.length === 0 ? '' : `\n${table(peers, '    ')}`,
+    `\nnext, once every peer has read these files: ${next} --peers HOST:PORT,...\n`,
+  ].join('')
+}

@@ -1,0 +1,158 @@
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fault } from '../../fault.ts'
+import { type Crl, readCrl } from '../../pki/crl.ts'
+import {
+  endsSoon,
+  type Horizon,
+  type Inspection,
+  inspect,
+  inspectDirectory,
+  listProblems,
+} from '../../pki/inspect.ts'
+import { shortId } from '../../pki/issuer.ts'
+import { keyTitle } from '../../pki/keys.ts'
+import { fingerprint } from '../../pki/leaf.ts'
+import { blocks } from '../../pki/pem.ts'
+import { exists, readState, type State, text } from '../../pki/state.ts'
+import { durationMs } from './arguments.ts'
+import { credentialDirectories, folderName } from './folders.ts'
+import { inspectionJson, inspectionTable, summaryLine } from './inspections.ts'
+import { address, type Meeting, meet, type Peer, peerOf } from './meet.ts'
+import { sideIn } from './rehearse.ts'
+import { columns, json } from './words.ts'
+
+/** `certs status [DIR|host:port]`: 0 all well, 1 something ends soon or is broken. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      dir: { type: 'string', default: 'certs-dev' },
+      within: { type: 'string' },
+      credentials: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const [target = values.dir, ...more] = positionals
+  if (more.length > 0) {
+    throw fault(`\`${more[0]}\` is one word too many`, {
+      hint: 'okapi-sidecar certs status certs-dev, or status mod-users:8443',
+    })
+  }
+  const withinMs = values.within === undefined ? undefined : durationMs('within', values.within)
+  const horizon = { now: new Date(), withinMs }
+  const peer = (await exists(target)) ? undefined : peerOf(target)
+  return peer === undefined
+    ? statusOfDirectory(target, horizon, values.json)
+    : statusOfPeer(peer, values.credentials, horizon, values.json)
+}
+
+async function statusOfDirectory(top: string, horizon: Horizon, asJson: boolean): Promise<number> {
+  const ca = (await exists(join(top, 'index.json'))) ? await readState(top) : undefined
+  const roots = ca === undefined ? [] : rootsOf(ca, horizon)
+  const directories = ca === undefined ? await credentialDirectories(top) : await mayBeNone(top)
+  const leaves = await Promise.all(
+    directories.map((place) => {
+      const name = folderName(top, place)
+      return inspectDirectory(place, name, horizon, keyElsewhere(ca, name))
+    }),
+  )
+  const all = [...roots, ...leaves]
+  if (asJson) json({ certificates: all.map((one) => inspectionJson(one, horizon.now)) })
+  else process.stdout.write(`${page(all, horizon)}\n${summaryLine(all)}`)
+  return verdict(all)
+}
+
+/** A CA that has issued nothing yet is well. */
+async function mayBeNone(top: string): Promise<readonly string[]> {
+  return credentialDirectories(top).catch(() => [])
+}
+
+/** A signed request leaves its key where it was made. */
+function keyElsewhere(ca: State | undefined, directory: string): boolean {
+  const entry = ca?.register.issued.findLast((one) => one.directory === directory)
+  return entry?.key === 'elsewhere'
+}
+
+function rootsOf(ca: State, horizon: Horizon): readonly Inspection[] {
+  const crls = ca.crlPem === null ? [] : blocks('X509 CRL', ca.crlPem).map(readCrl)
+  return ca.roots.map(({ certificate, id, state }) => {
+    const ending = endsSoon(certificate, horizon)
+    const over = certificate.validToDate < horizon.now
+    const dates = over ? ['expired'] : ending ? ['ends soon'] : []
+    return {
+      place: join(ca.directory, 'ca.crt'),
+      name: state === 'signing' ? 'the CA itself' : `the CA's ${state} root`,
+      uri: null,
+      serial: certificate.serialNumber.toLowerCase(),
+      key: keyTitle(certificate.publicKey),
+      notBefore: certificate.validFromDate,
+      notAfter: certificate.validToDate,
+      issuer: id,
+      fingerprint: fingerprint(certificate),
+      dns: [],
+      ips: [],
+      problems: [...dates, ...listProblems(crls, [certificate], horizon.now)],
+      ending,
+    }
+  })
+}
+
+async function statusOfPeer(
+  peer: Peer,
+  credentials: string | undefined,
+  horizon: Horizon,
+  asJson: boolean,
+): Promise<number> {
+  const ours = credentials === undefined ? undefined : await sideIn(credentials)
+  const meeting = await meet(peer, ours)
+  const [leaf, ...shown] = meeting.chain
+  const crls = credentials === undefined ? [] : await listsIn(credentials)
+  const found = { chain: [leaf!, ...shown], roots: ours?.roots ?? [], crls }
+  const refused = ours !== undefined && !meeting.takesUs ? [`refuses us: ${meeting.refusal}`] : []
+  const one = inspect(address(peer), address(peer), found, horizon, refused)
+  if (asJson) {
+    const { protocol, cipher, takesUs, refusal } = meeting
+    const certificate = inspectionJson(one, horizon.now)
+    const verified = ours !== undefined
+    json({
+      ...certificate,
+      protocol,
+      cipher,
+      verified,
+      takesUs: verified ? takesUs : null,
+      refusal,
+    })
+  } else {
+    process.stdout.write(page([one], horizon))
+    process.stdout.write(`\n${peerProse(one, meeting, ours !== undefined)}`)
+  }
+  return verdict([one])
+}
+
+/** The CRLs that a peer with these credentials would go by. */
+async function listsIn(directory: string): Promise<readonly Crl[]> {
+  const file = join(directory, 'ca.crl')
+  return (await exists(file)) ? blocks('X509 CRL', await text(file)).map(readCrl) : []
+}
+
+function peerProse(one: Inspection, meeting: Meeting, verified: boolean): string {
+  const issuers = meeting.chain.slice(1).map(shortId).join(' <- ') || 'none'
+  const trust = verified
+    ? `${meeting.takesUs ? 'takes our certificate' : 'does not take our certificate'}`
+    : 'its chain is not verified: add --credentials DIR to see it with the eyes of a peer'
+  return [
+    `${one.place}: ${meeting.protocol}, ${meeting.cipher}\n`,
+    `issuers shown: ${issuers}; ${trust}\n`,
+  ].join('')
+}
+
+function page(all: readonly Inspection[], { now }: Horizon): string {
+  return inspectionTable(all, now, columns())
+}
+
+function verdict(all: readonly Inspection[]): number {
+  return all.some(({ problems, ending }) => ending || problems.length > 0) ? 1 : 0
+}

@@ -1,0 +1,89 @@
+import type { X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import { fault } from '../fault.ts'
+import type { Authority } from './ca.ts'
+import { readCrl } from './crl.ts'
+import type { Issued } from './leaf.ts'
+import { blocks } from './pem.ts'
+import { currentLeaf, lifeMs, renew } from './renewal.ts'
+import { CRL_VALID_MS, type Revocation, revoke } from './revocation.ts'
+import { exists } from './state.ts'
+
+/** When a certificate is renewed, as a part of its life. */
+const RENEW_AT = 2 / 3
+/** So much earlier or later, so that leaves of one hour do not all change in one minute. */
+const JITTER = 0.05
+
+/** What one round of the agent did. */
+export interface Round {
+  readonly renewed: readonly Issued[]
+  /** The CRL, where it was written anew. */
+  readonly crl: Revocation | undefined
+  /** Names that could not be renewed, and why. They are tried again in the next round. */
+  readonly failed: readonly { readonly name: string; readonly error: unknown }[]
+  /** When there will be something to do next. */
+  readonly next: Date
+}
+
+/** Throws a Fault for the first name that has no certificate in the CA's directory yet. */
+export async function mustBeIssued({ directory }: Authority, names: readonly string[]) {
+  for (const name of names) {
+    if (await exists(join(directory, ...name.split('/'), 'tls.crt'))) continue
+    throw fault(`there is no certificate for ${name} to be kept fresh`, {
+      hint: `okapi-sidecar certs issue ${name} --dir ${directory}`,
+    })
+  }
+}
+
+/**
+ * Renews what has lived two thirds of its life, and the CRL likewise. Leaves are written the way
+ * Kubernetes mounts a secret, so that no reader sees key and certificate of two generations.
+ */
+export async function round(authority: Authority, names: readonly string[]): Promise<Round> {
+  const now = authority.now()
+  const renewed: Issued[] = []
+  const failed: { name: string; error: unknown }[] = []
+  const due: Date[] = []
+  for (const name of names) {
+    try {
+      const leaf = await currentLeaf(join(authority.directory, ...name.split('/')))
+      if (renewalOf(leaf) > now) {
+        due.push(renewalOf(leaf))
+        continue
+      }
+      const issued = await renew(authority, name, { mounted: true })
+      renewed.push(issued)
+      due.push(renewalOf(issued.certificate))
+    } catch (error) {
+      failed.push({ name, error })
+    }
+  }
+  const { crl, next } = await freshCrl(authority, now)
+  return { renewed, crl, failed, next: earliest([...due, ...next]) }
+}
+
+/** The instant at which a leaf is renewed: the same however often it is asked for. */
+export function renewalOf(leaf: X509Certificate): Date {
+  const chance = Number.parseInt(leaf.serialNumber.slice(-4), 16) / 0xffff
+  const part = RENEW_AT + (chance * 2 - 1) * JITTER
+  return new Date(leaf.validFromDate.getTime() + lifeMs(leaf) * part)
+}
+
+async function freshCrl(authority: Authority, now: Date) {
+  const { crlPem } = await authority.read()
+  if (crlPem === null) return { crl: undefined, next: [] }
+  const due = blocks('X509 CRL', crlPem).map((der) => {
+    const { thisUpdate, nextUpdate } = readCrl(der)
+    const end = nextUpdate?.getTime() ?? Number.POSITIVE_INFINITY
+    return new Date(Math.min(thisUpdate.getTime() + (end - thisUpdate.getTime()) * RENEW_AT, FAR))
+  })
+  if (earliest(due) > now) return { crl: undefined, next: due }
+  const crl = await revoke(authority, null, { distribute: true })
+  return { crl, next: [new Date(now.getTime() + CRL_VALID_MS * RENEW_AT)] }
+}
+
+const FAR = Date.UTC(9999, 0)
+
+function earliest(dates: readonly Date[]): Date {
+  return new Date(Math.min(FAR, ...dates.map((date) => date.getTime())))
+}
