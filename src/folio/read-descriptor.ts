@@ -109,7 +109,8 @@ class Reader {
     if (type !== undefined && !ENTRY_TYPES.includes(type)) {
       this.#error(`${pointer}/type`, `routing entries of type ${type} are not served`)
     }
-    const { methods, modulePermissions, delegateCORS = false } = value
+    const { methods, modulePermissions, delegateCORS: cors } = value
+    const delegateCORS = cors ?? false
     if (typeof delegateCORS !== 'boolean') {
       this.#error(`${pointer}/delegateCORS`, 'delegateCORS must be true or false')
     }

@@ -2,6 +2,7 @@ import { fault } from '../fault.ts'
 import type { ModuleDescriptor, RoutingEntry } from '../folio/descriptor.ts'
 import type { DescriptorFile, DescriptorSet, InstalledModule } from './descriptors.ts'
 import { descriptorSet, installDescriptors } from './descriptors.ts'
+import type { Grant } from './grants.ts'
 
 const FORMAT = 'okapi-sidecar/descriptors/1'
 
@@ -26,17 +27,39 @@ export function pack({ modules, hash }: DescriptorSet): Packed {
 }
 
 /**
- * The part of a set that one sidecar needs. A module's: itself, and whatever shares an interface with
- * what it asks for or provides; Okapi's needs everything.
+ * The part of a set that the sidecar of one module needs: the module, and every provider of an
+ * interface that it asks for, provides itself or is granted. A grant by path may reach anything that
+ * begins alike. Okapi's sidecar needs the whole set.
  */
-export function partFor(set: DescriptorSet, id: string): DescriptorSet {
+export function partFor(
+  set: DescriptorSet,
+  id: string,
+  grants: readonly Grant[] = [],
+): DescriptorSet {
   const own = set.modules.get(id)
   if (own === undefined) throw fault(`no descriptor of ${id} is in the set`)
   const { requires, optional, provides } = own.descriptor
-  const wanted = new Set([...requires, ...optional, ...provides].map((entry) => entry.id))
-  const needed = (module: InstalledModule) =>
-    module === own || module.descriptor.provides.some((entry) => wanted.has(entry.id))
+  const called = provides.filter(({ id: provided }) => !provided.startsWith('_'))
+  const wanted = new Set([...requires, ...optional, ...called].map((entry) => entry.id))
+  const begins = new Set<string>()
+  for (const { opens } of grants) {
+    if (opens.kind === 'interface') wanted.add(opens.id)
+    if (opens.kind === 'route') begins.add(firstSegment(opens.pattern.text))
+  }
+  const needed = ({ descriptor }: InstalledModule) =>
+    descriptor === own.descriptor ||
+    descriptor.provides.some(
+      (entry) =>
+        wanted.has(entry.id) ||
+        entry.handlers.some(({ pathPattern, path }) =>
+          begins.has(firstSegment(pathPattern ?? path ?? '')),
+        ),
+    )
   return descriptorSet([...set.modules.values()].filter(needed))
+}
+
+function firstSegment(path: string): string {
+  return path.split('/')[1] ?? ''
 }
 
 /** The documents in a packed file; undefined where the value is something else. Throws a Fault. */

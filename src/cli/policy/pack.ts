@@ -1,0 +1,52 @@
+import { renameSync, statSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { errorCode, fault } from '../../fault.ts'
+import { readGrantsFor } from '../../policy/grants-for.ts'
+import { pack, partFor } from '../../policy/pack.ts'
+import { loadDescriptors } from '../../policy/source.ts'
+import { tell } from '../terminal.ts'
+import { grantsIn } from './sources.ts'
+
+/** Writes a folder of descriptors as one small file. Throws a Fault for wrong usage and files. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      out: { type: 'string', short: 'o' },
+      for: { type: 'string' },
+      grants: { type: 'string' },
+    },
+  })
+  const [folder, ...more] = positionals
+  const hint = 'okapi-sidecar policy pack descriptors -o installed.json'
+  if (folder === undefined || more.length > 0) throw fault('pack takes one folder', { hint })
+  const { out, for: whom = 'okapi', grants } = values
+  if (out === undefined) throw fault('-o FILE is missing', { hint })
+  const { set, warnings } = loadDescriptors(folder)
+  tell(warnings)
+  const whole = whom === 'okapi' || whom.startsWith('okapi-')
+  const part = whole ? set : partFor(set, whom, readGrantsFor(grantsIn(grants), whom))
+  const packed = pack(part)
+  const text = `${JSON.stringify(packed)}\n`
+  write(out, text)
+  const counted = `${packed.modules.length} of ${set.modules.size} modules`
+  process.stdout.write(
+    `${out}: ${counted}, ${text.length} bytes, hash ${packed.hash.slice(0, 16)}\n`,
+  )
+  return 0
+}
+
+/** A reader sees the old file or the new one, never half of it. */
+function write(out: string, text: string): void {
+  const scratch = `${out}.${process.pid}.tmp`
+  try {
+    if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) throw fault(`${out} is a folder`)
+    writeFileSync(scratch, text, { mode: 0o644, flag: 'wx' })
+    renameSync(scratch, out)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    throw fault(`cannot write ${out}: ${code}`)
+  }
+}
