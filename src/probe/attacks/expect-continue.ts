@@ -1,0 +1,26 @@
+import type { Attack } from '../attack.ts'
+import { evidence } from '../evidence.ts'
+import { honest, request } from '../request.ts'
+import { guiseOf, say } from '../say.ts'
+import { gotThrough, verdict } from '../verdict.ts'
+
+export const expectContinue: Attack = {
+  id: 'expect-continue',
+  group: 'framing',
+  title: 'Expect: 100-continue on a closed route',
+  meaning: 'The body is asked for, and reaches somebody, before the call is judged.',
+  judged: 'The answer 100, or any final answer but a refusal.',
+  remedy: 'Judge the head before anything of the body is asked for.',
+  async run(context) {
+    const lines = [...honest(context), ['Expect', '100-continue'], ['Content-Length', '5']] as const
+    const target = context.role === 'okapi' ? context.closedPath : '/admin/importSQL'
+    const bytes = request({ method: 'POST', target, lines })
+    const limited = { ...context, timeoutMs: Math.min(context.timeoutMs, 3000) }
+    const heard = await say(limited, bytes, {
+      methods: ['POST'],
+      guise: guiseOf(context.credentials),
+    })
+    if (!heard.received.toString('latin1').startsWith('HTTP/1.1 100')) return verdict(heard)
+    return { ...gotThrough('the body was asked for with 100'), evidence: evidence(heard) }
+  },
+}

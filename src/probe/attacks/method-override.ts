@@ -1,0 +1,15 @@
+import { lineTrick } from '../line-trick.ts'
+
+export const methodOverride = lineTrick({
+  id: 'method-override',
+  title: 'another method in a header',
+  meaning: 'A framework behind serves another method than the one judged.',
+  remedy: 'Refuse the headers by which frameworks let a method be replaced.',
+  needs: ['credentials'],
+  against: 'okapi',
+  lines: (_context, honest) => [
+    ...honest,
+    ['X-Method-Override', 'DELETE'],
+    ['X-HTTP-Method', 'DELETE'],
+  ],
+})

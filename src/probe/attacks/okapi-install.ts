@@ -1,0 +1,17 @@
+import { callAttack } from '../call-attack.ts'
+
+export const okapiInstall = callAttack({
+  id: 'okapi-install',
+  title: 'Okapi’s POST …/install',
+  meaning: 'A module enables, upgrades or purges modules for a tenant.',
+  remedy: 'Close /_/ at Okapi to modules, and secure the supertenant.',
+  needs: ['credentials'],
+  against: 'okapi',
+  calls: ({ tenant }) => [
+    {
+      method: 'POST',
+      target: `/_/proxy/tenants/${tenant}/install?simulate=true`,
+      body: '[]',
+    },
+  ],
+})

@@ -1,0 +1,61 @@
+import type { Attack, Group, Need } from './attack.ts'
+import type { Context } from './context.ts'
+import type { Finding } from './finding.ts'
+import { honest, type Lines, type Message, request } from './request.ts'
+import { guiseOf, say } from './say.ts'
+import { verdict } from './verdict.ts'
+
+/** What one forbidden call adds to the common attack. */
+export interface CallAttack {
+  readonly id: string
+  readonly group?: Group
+  readonly title: string
+  readonly meaning: string
+  readonly remedy: string
+  readonly needs?: readonly Need[]
+  readonly against?: 'module' | 'okapi'
+  /** `stolen` (the default): as the hijacked module. `pass`: as somebody whom the door lets in. */
+  readonly as?: 'stolen' | 'pass'
+  /** One call, or several that are tried until one gets through. */
+  calls(context: Context): readonly Call[]
+}
+
+/** A request, with its lines in place of the honest ones where it has any. */
+export type Call = Partial<Message> & { readonly target: string; readonly more?: Lines }
+
+/** Well-formed calls that this caller may not make. */
+export function callAttack({
+  calls,
+  as = 'stolen',
+  group = 'policy',
+  ...spec
+}: CallAttack): Attack {
+  return {
+    ...spec,
+    group,
+    judged: 'Any answer but a refusal means that the call was passed on.',
+    async run(context) {
+      const pair = as === 'pass' ? context.pass : context.credentials
+      const guise = guiseOf(pair)
+      let worst: Finding | undefined
+      for (const { more = [], ...call } of calls(context)) {
+        const lines = call.lines ?? [...honest(context), ...more, ...length(call.body)]
+        const bytes = request({ ...call, lines })
+        const finding = verdict(
+          await say(context, bytes, { methods: [call.method ?? 'GET'], guise }),
+        )
+        if (finding.outcome === 'got-through') return finding
+        if (worst === undefined || finding.outcome === 'inconclusive') worst = finding
+      }
+      return worst!
+    },
+  }
+}
+
+function length(body: string | undefined): Lines {
+  if (body === undefined) return []
+  return [
+    ['Content-Type', 'application/json'],
+    ['Content-Length', String(Buffer.byteLength(body, 'latin1'))],
+  ]
+}

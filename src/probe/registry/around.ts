@@ -1,0 +1,17 @@
+import type { Attack } from '../attack.ts'
+import { adminAction } from '../attacks/admin-action.ts'
+import { adminTells } from '../attacks/admin-tells.ts'
+import { egressFromOutside } from '../attacks/egress-from-outside.ts'
+import { modulePort } from '../attacks/module-port.ts'
+import { statusFromOutside } from '../attacks/status-from-outside.ts'
+import { statusHostName } from '../attacks/status-host-name.ts'
+
+/** Around the sidecar: the ports beside it. */
+export const AROUND: readonly Attack[] = [
+  adminAction,
+  adminTells,
+  egressFromOutside,
+  modulePort,
+  statusFromOutside,
+  statusHostName,
+]
