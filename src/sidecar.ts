@@ -23,7 +23,7 @@ import { recorder } from './proxy/record.ts'
 import { refuse } from './refusal/refusal.ts'
 import { Connections } from './sidecar/connections.ts'
 import { type Accepted, Listeners } from './sidecar/listeners.ts'
-import { loadPolicies, type Policies } from './sidecar/policies.ts'
+import { Policies, policyOf } from './sidecar/policies.ts'
 import { Trusting } from './sidecar/trusting.ts'
 import { Upstreams } from './sidecar/upstreams.ts'
 import { CoarseClock } from './transport/clock.ts'
@@ -94,7 +94,9 @@ export class Sidecar {
     })
     await credentials.start()
     try {
-      const sidecar = new Sidecar(config, log, credentials, loadPolicies(config, log.log))
+      const { policy, warnings } = policyOf(config)
+      for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
+      const sidecar = new Sidecar(config, log, credentials, new Policies(policy))
       await sidecar.#open()
       told = (report) => sidecar.#reloaded(report)
       return sidecar
