@@ -1,0 +1,86 @@
+import { type Forward, formatListen } from '../../config/addresses.ts'
+import type { Config } from '../../config/config.ts'
+import type { Effective } from '../../config/load.ts'
+import type { Origin } from '../../config/places.ts'
+import { table } from '../terminal.ts'
+import type { CredentialsFound } from './credentials.ts'
+import type { PolicyFound } from './policy.ts'
+
+/** Characters of one value in the table; `--json` has them whole. */
+const WIDEST = 48
+
+/** Every value in force with its origin, aligned. */
+export function settings(origins: readonly Effective[]): string {
+  return table(origins.map(({ key, value, origin }) => [key, written(value), originOf(origin)]))
+}
+
+/** Who this is, its doors, and what stands behind them, a line each. */
+export function summary(
+  config: Config,
+  credentials: CredentialsFound | undefined,
+  policy: PolicyFound | undefined,
+): string {
+  return table([
+    ['module', `${config.module.id} in ${config.trustDomain}`],
+    ...doors(config),
+    ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
+    ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
+  ])
+}
+
+function doors({ ingress, egress, modules, public: door, admin, status }: Config): string[][] {
+  const rows: string[][] = []
+  if (ingress !== undefined) {
+    rows.push(['ingress', `${formatListen(ingress.listen)} -> ${target(ingress.forward)}`])
+  }
+  if (egress !== undefined) {
+    const { gateway, gatewayModule: pin } = egress
+    const proven = pin.kind === 'module' ? pin.id : `any ${pin.product}`
+    rows.push([
+      'egress',
+      `${formatListen(egress.listen)} -> https://${gateway.authority} (${proven})`,
+    ])
+  }
+  if (modules !== undefined) {
+    const { host, from, to } = modules.listen
+    const ports = from === to ? `${from}` : `${from}-${to}`
+    const address = Object.values(modules.address).flat()
+    const shown = address.length === 1 ? address[0]! : `${address.length} addresses`
+    rows.push(['modules', `${host}:${ports} -> ${shown}`])
+  }
+  if (door !== undefined) rows.push(['public', formatListen(door.listen)])
+  rows.push(['admin', formatListen(admin.listen)], ['status', formatListen(status.listen)])
+  return rows
+}
+
+function target(forward: Forward): string {
+  return 'path' in forward ? `unix:${forward.path}` : `http://${forward.authority}`
+}
+
+function ofCredentials({ told }: CredentialsFound): string {
+  const { directory, notAfter, daysLeft, roots, revocationLists } = told
+  const lists = revocationLists === 0 ? '' : `, ${plural(revocationLists, 'revocation list')}`
+  const until = `until ${notAfter.slice(0, 10)} (${plural(daysLeft, 'day')})`
+  return `${directory}, ${until}, ${plural(roots, 'root')}${lists}`
+}
+
+function ofPolicy({ told }: PolicyFound): string {
+  const { descriptors, grants, mode, hash } = told
+  return `${descriptors}, ${plural(grants, 'grant')}, ${mode}, ${hash.slice(0, 12)}`
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
+function written(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 3)}...`
+}
+
+function originOf(origin: Origin): string {
+  if (origin.kind === 'default') return 'default'
+  if (origin.kind === 'environment') return origin.variable
+  const { file, line, column } = origin.where
+  return [file, line, column].filter((part) => part !== undefined).join(':')
+}

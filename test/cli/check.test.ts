@@ -1,0 +1,196 @@
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const MAIN = join(ROOT, 'src', 'main.ts')
+const ID = 'mod-users-19.7.0'
+const DESCRIPTOR = `{
+  "id": "${ID}",
+  "provides": [
+    {
+      "id": "users",
+      "version": "16.5",
+      "handlers": [
+        { "methods": ["GET"], "pathPattern": "/users/{id}", "permissionsRequired": [] }
+      ]
+    }
+  ]
+}
+`
+
+function sidecar(cwd: string, ...argv: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...argv], {
+    cwd,
+    encoding: 'utf8',
+    env: { NO_COLOR: '1' },
+  })
+  return { status, stdout, stderr }
+}
+
+const CREDENTIALS = mkdtempSync(join(tmpdir(), 'sidecar-check-ca-'))
+
+test.before('a development CA with two modules', (t) => {
+  t.is(
+    sidecar(CREDENTIALS, 'certs', 'init', '--dir', 'ca', '--trust-domain', 'folio.test').status,
+    0,
+  )
+  for (const id of [ID, 'mod-notes-5.0.0']) {
+    t.is(sidecar(CREDENTIALS, 'certs', 'issue', id, '--dir', 'ca', '--valid-for', '24h').status, 0)
+  }
+})
+
+/** A folder with a configuration that holds: credentials of two modules, one descriptor. */
+function installation(more = ''): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sidecar-check-'))
+  cpSync(CREDENTIALS, directory, { recursive: true })
+  chmodSync(directory, 0o700)
+  mkdirSync(join(directory, 'set'), { mode: 0o755 })
+  write(directory, 'set/mod-users.json', DESCRIPTOR)
+  write(
+    directory,
+    'sidecar.yaml',
+    `module: ${ID}
+trustDomain: folio.test
+credentials: { directory: ca/${ID} }
+ingress: { listen: 127.0.0.1:0, forward: http://127.0.0.1:8081 }
+policy: { descriptors: set }
+${more}`,
+  )
+  return directory
+}
+
+function write(directory: string, name: string, text: string): void {
+  writeFileSync(join(directory, name), text, { mode: 0o644 })
+}
+
+test('what holds is said in a few lines, and exits with 0', (t) => {
+  const { status, stdout, stderr } = sidecar(installation(), 'check')
+  t.is(stderr, '')
+  t.is(status, 0)
+  t.regex(stdout, /^module +mod-users-19\.7\.0 in folio\.test\n/)
+  t.regex(stdout, /\ningress +127\.0\.0\.1:0 -> http:\/\/127\.0\.0\.1:8081\n/)
+  t.regex(stdout, /\ncredentials .*until \d{4}-\d\d-\d\d .*, 1 root\n/)
+  t.regex(stdout, /\npolicy .*0 grants, enforce, [0-9a-f]{12}\n/)
+  t.true(stdout.endsWith('\nFine.\n'))
+})
+
+test('every room is looked at although the one before has errors', (t) => {
+  const directory = installation()
+  rmSync(join(directory, 'ca', ID, 'ca.crt'))
+  write(directory, 'set/mod-users.json', DESCRIPTOR.replace('"/users/{id}"', '7'))
+  write(directory, 'set/broken.json', '{\n  "id":\n')
+  const { status, stderr } = sidecar(directory, 'check', '-c', 'sidecar.yaml')
+  t.is(status, 2)
+  t.regex(stderr, /ca\.crt/)
+  t.regex(stderr, /broken\.json:\d+:\d+: this is not JSON/)
+  t.regex(stderr, /\n\d+ errors, 0 warnings\n$/)
+})
+
+test('what is wrong inside a descriptor has a line and a column', (t) => {
+  const directory = installation()
+  write(directory, 'set/mod-users.json', DESCRIPTOR.replace('"/users/{id}"', '7'))
+  const { status, stderr } = sidecar(directory, 'check')
+  t.is(status, 2)
+  t.regex(stderr, /mod-users\.json:8:\d+: /)
+})
+
+test('so has a grant that means nothing', (t) => {
+  const directory = installation()
+  write(directory, 'grants.yaml', '- caller: mod-x\n  at: okapi\n  why: w\n  path: /users\n')
+  const yaml = `module: ${ID}
+trustDomain: folio.test
+credentials: { directory: ca/${ID} }
+ingress: { forward: http://127.0.0.1:8081 }
+policy: { descriptors: set, grants: grants.yaml }
+`
+  write(directory, 'sidecar.yaml', yaml)
+  const { status, stderr } = sidecar(directory, 'check')
+  t.is(status, 2)
+  t.regex(stderr, /grants\.yaml:1:3: /)
+})
+
+test('credentials of another module are no credentials', (t) => {
+  const directory = installation()
+  for (const name of ['tls.crt', 'tls.key']) {
+    copyFileSync(join(directory, 'ca', 'mod-notes-5.0.0', name), join(directory, 'ca', ID, name))
+  }
+  const { status, stdout, stderr } = sidecar(directory, 'check')
+  t.is(status, 2)
+  t.regex(stdout, /\ncredentials +not usable\n/)
+  t.regex(stderr, /mod-notes-5\.0\.0/)
+})
+
+test('the certificate of `public` is looked at too', (t) => {
+  const directory = installation(
+    'public: { listen: 127.0.0.1:0, credentials: { directory: web } }\n',
+  )
+  mkdirSync(join(directory, 'web'), { mode: 0o755 })
+  const absent = sidecar(directory, 'check')
+  t.is(absent.status, 2)
+  t.regex(absent.stderr, /web\/tls\.crt: cannot be read/)
+  copyFileSync(join(directory, 'ca', ID, 'tls.crt'), join(directory, 'web', 'tls.crt'))
+  copyFileSync(
+    join(directory, 'ca', 'mod-notes-5.0.0', 'tls.key'),
+    join(directory, 'web', 'tls.key'),
+  )
+  t.regex(sidecar(directory, 'check').stderr, /web\/tls\.key: does not belong to tls\.crt/)
+  copyFileSync(join(directory, 'ca', ID, 'tls.key'), join(directory, 'web', 'tls.key'))
+  t.is(sidecar(directory, 'check').status, 0)
+})
+
+test('--print shows each value and its origin, aligned', (t) => {
+  const { status, stdout } = sidecar(installation('limits: { headMs: 7 }\n'), 'check', '--print')
+  t.is(status, 0)
+  const lines = stdout.split('\n')
+  const line = (key: string) => lines.find((text) => text.startsWith(`${key} `))
+  t.regex(line('limits.headMs') ?? '', / 7 +sidecar\.yaml:6:19$/)
+  t.regex(line('limits.idleMs') ?? '', / 75000 +default$/)
+  const settings = lines.filter((text) => text.endsWith(' default'))
+  t.is(new Set(settings.map((text) => text.lastIndexOf(' default'))).size, 1)
+})
+
+test('--json says the same to a program', (t) => {
+  const directory = installation()
+  const fine = JSON.parse(sidecar(directory, 'check', '--json').stdout)
+  t.true(fine.ok)
+  t.deepEqual(fine.problems, [])
+  t.is(fine.credentials.identity, `spiffe://folio.test/module/${ID}`)
+  t.deepEqual(fine.settings[0], {
+    key: 'module',
+    value: ID,
+    origin: { kind: 'file', where: { file: 'sidecar.yaml', line: 1, column: 9 } },
+  })
+
+  write(directory, 'sidecar.yaml', 'module: mod-users\n')
+  const { status, stdout, stderr } = sidecar(directory, 'check', '--json')
+  t.is(status, 2)
+  t.is(stderr, '')
+  const { ok, problems, policy } = JSON.parse(stdout)
+  t.false(ok)
+  t.is(policy, null)
+  t.deepEqual(problems.find(({ line }: { line: number }) => line === 1)?.severity, 'error')
+})
+
+test('--schema needs no configuration', (t) => {
+  const { status, stdout } = sidecar(tmpdir(), 'check', '--schema')
+  t.is(status, 0)
+  t.is(JSON.parse(stdout).title, 'okapi-sidecar')
+})
+
+test('wrong usage is an error with 2', (t) => {
+  const { status, stderr } = sidecar(tmpdir(), 'check', '--pint')
+  t.is(status, 2)
+  t.regex(stderr, /Unknown option '--pint'/)
+  t.is(sidecar(tmpdir(), 'check', '-c', 'absent.yaml').status, 2)
+})
