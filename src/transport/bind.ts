@@ -1,4 +1,4 @@
-import { unlink } from 'node:fs/promises'
+import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { errorCode, type Fault, fault } from '../fault.ts'
 import { type Address, boundAddress, formatAddress } from './address.ts'
@@ -42,9 +42,11 @@ function listen(server: Server, address: Address): Promise<void> {
   })
 }
 
-/** ECONNREFUSED comes from a socket file without a process; a plain file answers ENOTSOCK. */
-function isLeftOver(path: string, error: unknown): Promise<boolean> {
-  if (errorCode(error) !== 'EADDRINUSE') return Promise.resolve(false)
+/** A socket file without a process. A plain file refuses connections too, so it is looked at first. */
+async function isLeftOver(path: string, error: unknown): Promise<boolean> {
+  if (errorCode(error) !== 'EADDRINUSE') return false
+  const found = await lstat(path).catch(() => undefined)
+  if (found?.isSocket() !== true) return false
   return new Promise((resolve) => {
     const probe = connect({ path })
     probe.once('connect', () => {

@@ -5,18 +5,21 @@ import { connectionKey } from './address.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 
 export interface HandshakeEvents {
+  /** The handshake did not come to an end: Node's code, or `ERR_TLS_HANDSHAKE_TIMEOUT`. */
   handshakeFailed?(code: string): void
 }
 
 interface Underway {
   readonly socket: Socket
   readonly deadline: number
+  /** Why it failed, once it has. */
+  code: string | undefined
 }
 
 /**
- * The handshakes under way on one listener, each with an end to its patience. Node's own
+ * The handshakes under way on one listener, each with an end to our patience. Node's own
  * `handshakeTimeout` begins anew with every byte, so a peer that sends one now and then would hold
- * its place for ever.
+ * its place for ever. Each that fails is told once, when its socket closes.
  */
 export class Handshakes implements Ticking {
   readonly #handshakeMs: number
@@ -35,14 +38,19 @@ export class Handshakes implements Ticking {
   begin(socket: Socket): void {
     const key = connectionKey(socket)
     if (key === undefined) {
+      // Gone before it was looked at.
+      this.#events.handshakeFailed?.('ECONNRESET')
       socket.destroy()
       return
     }
-    const entry = { socket, deadline: this.#clock.now + this.#handshakeMs }
+    const deadline = this.#clock.now + this.#handshakeMs
+    const entry: Underway = { socket, deadline, code: undefined }
     if (this.#underway.size === 0) this.#clock.watch(this)
     this.#underway.set(key, entry)
     socket.once('close', () => {
-      if (this.#underway.get(key) === entry) this.#forget(key)
+      if (this.#underway.get(key) !== entry) return
+      this.#forget(key)
+      this.#events.handshakeFailed?.(entry.code ?? 'ECONNRESET')
     })
   }
 
@@ -59,16 +67,18 @@ export class Handshakes implements Ticking {
 
   /** Its handshake went wrong. */
   failed(error: Error, socket: TLSSocket): void {
-    this.#events.handshakeFailed?.(errorCode(error) ?? 'unknown')
+    const key = connectionKey(socket)
+    const entry = key === undefined ? undefined : this.#underway.get(key)
+    if (entry !== undefined) entry.code ??= errorCode(error) ?? 'unknown'
     socket.destroy()
   }
 
   tick(now: number): void {
     // Oldest first: a Map keeps the order in which the handshakes began.
-    for (const { socket, deadline } of this.#underway.values()) {
-      if (now < deadline) return
-      this.#events.handshakeFailed?.('ERR_TLS_HANDSHAKE_TIMEOUT')
-      socket.destroy()
+    for (const entry of this.#underway.values()) {
+      if (now < entry.deadline) return
+      entry.code ??= 'ERR_TLS_HANDSHAKE_TIMEOUT'
+      entry.socket.destroy()
     }
   }
 

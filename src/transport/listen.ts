@@ -6,7 +6,7 @@ import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Address } from './address.ts'
 import type { CoarseClock } from './clock.ts'
 import { type Judge, judgeSocket } from './gate.ts'
-import { Handshakes } from './handshakes.ts'
+import { type HandshakeEvents, Handshakes } from './handshakes.ts'
 import { type ListenEvents, type Listener, Listening, SERVER_OPTIONS } from './listening.ts'
 import type { LivePeer, LiveSet } from './live-set.ts'
 import { ALPN_HTTP1, contextOptions, type Material } from './tls-options.ts'
@@ -45,9 +45,7 @@ export interface TurnedAwayPeer<I> {
 }
 
 /** What a TLS listener tells on top. */
-export interface ListenTlsEvents<I> extends ListenEvents {
-  /** The handshake did not come to an end: Node's code, or `ERR_TLS_HANDSHAKE_TIMEOUT`. */
-  handshakeFailed?(code: string): void
+export interface ListenTlsEvents<I> extends ListenEvents, HandshakeEvents {
   turnedAway?(peer: TurnedAwayPeer<I>): void
 }
 

@@ -1,0 +1,142 @@
+import { once } from 'node:events'
+import { connect as netConnect, type Socket } from 'node:net'
+import { connect } from 'node:tls'
+import test from 'ava'
+import { CoarseClock } from '../../src/transport/clock.ts'
+import { Authority, materialOf } from './authority.ts'
+import { type Door, LIMITS, openDoor, readAll } from './peers.ts'
+
+const root = new Authority('root')
+const users = materialOf(root.issue('mod-users-19.7.0'), [root])
+const notes = root.issue('mod-notes-7.0.0')
+const tags = root.issue('mod-tags-3.1.0')
+
+async function isServed(door: Door, { key, cert } = notes): Promise<boolean> {
+  const socket = connect({ port: door.port, key, cert, ca: root.cert })
+  const [greeting] = await once(socket, 'data')
+  socket.destroy()
+  return String(greeting).startsWith('hello ')
+}
+
+test('a peer that says nothing in its handshake is cut, and others are served meanwhile', async (t) => {
+  const door = await openDoor({ material: users, limits: { ...LIMITS, handshakeMs: 300 } })
+  const stallers = Array.from({ length: 20 }, () => netConnect(door.port, '127.0.0.1'))
+  const ends = stallers.map((socket) => readAll(socket))
+  t.true(await isServed(door))
+  t.deepEqual(await Promise.all(ends), Array(20).fill(''))
+  t.true(await isServed(door))
+  await door.close()
+  t.deepEqual(door.events, Array(20).fill('handshake ERR_TLS_HANDSHAKE_TIMEOUT'))
+})
+
+test('a peer that drips its handshake is cut all the same', async (t) => {
+  const door = await openDoor({ material: users, limits: { ...LIMITS, handshakeMs: 300 } })
+  const socket = netConnect(door.port, '127.0.0.1')
+  // The head of a record of 512 bytes, whose bytes then come one by one.
+  socket.write(Buffer.from('1603010200010001fc0303', 'hex'))
+  const drip = setInterval(() => socket.write('\0'), 20)
+  await readAll(socket)
+  clearInterval(drip)
+  await door.close()
+  t.deepEqual(door.events, ['handshake ERR_TLS_HANDSHAKE_TIMEOUT'])
+})
+
+test('a peer that leaves in its handshake gives its place back at once', async (t) => {
+  const door = await openDoor({ material: users, limits: { ...LIMITS, handshakeMs: 3_600_000 } })
+  const socket = netConnect(door.port, '127.0.0.1')
+  socket.write(Buffer.from('1603010200010001fc0303', 'hex'))
+  socket.end()
+  await readAll(socket)
+  await door.close()
+  t.deepEqual(door.events, ['handshake ECONNRESET'])
+})
+
+test('connections above the limit are closed at once and counted; a place given back is used', async (t) => {
+  const door = await openDoor({ material: users, limits: { ...LIMITS, connections: 3 } })
+  const { key, cert } = notes
+  const options = { port: door.port, key, cert, ca: root.cert }
+  const held = await Promise.all(
+    Array.from({ length: 3 }, async () => {
+      const socket = connect(options)
+      await once(socket, 'data')
+      return socket
+    }),
+  )
+  t.is(door.listener.open, 3)
+  t.is(await readAll(connect(options)), '')
+  t.deepEqual(door.events, ['dropped'])
+  t.is(door.listener.open, 3)
+  const [first] = held
+  const gone = once(door.peers[0]?.socket as Socket, 'close')
+  first?.destroy()
+  await gone
+  t.true(await isServed(door))
+  for (const socket of held) socket.destroy()
+  await door.close()
+})
+
+test('one peer may not open more than its share: the rest is told 429, other peers are served', async (t) => {
+  const door = await openDoor({ material: users, limits: { ...LIMITS, connectionsPerPeer: 2 } })
+  const { key, cert } = notes
+  const options = { port: door.port, key, cert, ca: root.cert }
+  const held = [connect(options), connect(options)]
+  for (const socket of held) await once(socket, 'data')
+  const third = connect(options)
+  third.write('GET / HTTP/1.1\r\nHost: okapi\r\n\r\n')
+  const answer = await readAll(third)
+  t.regex(answer, /^HTTP\/1\.1 429 Too Many Requests\r\nX-Sidecar-Refused: too-many\r\n/)
+  t.is(answer.split('HTTP/1.1').length, 2)
+  t.deepEqual(door.events, ['refused too-many'])
+  t.is(door.peers.length, 2)
+  t.is(door.received.length, 0)
+  t.true(await isServed(door, tags))
+
+  const gone = once(door.peers[0]?.socket as Socket, 'close')
+  held[0]?.destroy()
+  await gone
+  t.true(await isServed(door))
+  for (const socket of held) socket.destroy()
+  await door.close()
+})
+
+test('a refused peer that sends on and on is cut after 64 KiB', async (t) => {
+  // A clock that never ticks: it is the bytes that count.
+  const clock = new CoarseClock(3_600_000)
+  const door = await openDoor({ material: users, clock })
+  const socket = connect({ port: door.port, rejectUnauthorized: false })
+  socket.on('error', () => {})
+  await once(socket, 'secureConnect')
+  const block = Buffer.alloc(16_384, 'GET / HTTP/1.1\r\n\r\n')
+  const pump = () => {
+    while (socket.writable && socket.write(block));
+  }
+  socket.on('drain', pump)
+  pump()
+  await readAll(socket)
+  t.deepEqual(door.events, ['refused no-certificate'])
+  t.is(door.received.length, 0)
+  await door.close()
+  t.is(door.listener.open, 0)
+})
+
+test('a refused peer that is silent is told why, and cut', async (t) => {
+  const door = await openDoor({ material: users })
+  const options = { port: door.port, rejectUnauthorized: false, allowHalfOpen: true }
+  const socket = connect(options)
+  // It is told at the end of our patience; it then ends its side, and no earlier.
+  socket.on('end', () => socket.end())
+  const answer = await readAll(socket)
+  t.regex(answer, /^HTTP\/1\.1 403 Forbidden\r\nX-Sidecar-Refused: no-certificate\r\n/)
+  await door.close()
+  t.is(door.clock.size, 0)
+})
+
+test('a refused peer that only ends its side is told why', async (t) => {
+  const door = await openDoor({ material: users })
+  const options = { port: door.port, rejectUnauthorized: false, allowHalfOpen: true }
+  const socket = connect(options)
+  await once(socket, 'secureConnect')
+  socket.end()
+  t.regex(await readAll(socket), /X-Sidecar-Refused: no-certificate\r\n/)
+  await door.close()
+})
