@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
-import { errorCode, type Fault, fault } from '../fault.ts'
+import { dirname } from 'node:path'
+import { errorCode, fault } from '../fault.ts'
 import { type Address, boundAddress, formatAddress } from './address.ts'
 
 // Connections that wait while the event loop is busy; the kernel cuts it to net.core.somaxconn.
@@ -57,10 +59,14 @@ async function isLeftOver(path: string, error: unknown): Promise<boolean> {
   })
 }
 
-function bindFault(address: Address, error: unknown): Fault | unknown {
+function bindFault(address: Address, error: unknown): unknown {
   const code = errorCode(error)
   if (code === undefined) return error
   const at = `cannot listen on ${formatAddress(address)}`
+  // libuv makes EACCES of a missing folder's ENOENT (uv_pipe_bind2, as on Windows).
+  if ('path' in address && !existsSync(dirname(address.path))) {
+    return fault(`${at}: its folder does not exist`, { hint: 'create the folder first' })
+  }
   switch (code) {
     case 'EADDRINUSE':
       return fault(`${at}: it is in use`, {
@@ -78,9 +84,6 @@ function bindFault(address: Address, error: unknown): Fault | unknown {
       return fault(`${at}: no such address here`, {
         hint: 'use an address of this machine, or 0.0.0.0 for all of them',
       })
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return fault(`${at}: its folder does not exist`, { hint: 'create the folder first' })
     default:
       return fault(`${at}: ${code}`)
   }
