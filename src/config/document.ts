@@ -33,6 +33,7 @@ export function readDocument(text: string, file: string): Document {
       severity: name === 'YAMLWarning' ? 'warning' : 'error',
       message: lowerFirst(message),
       where: where(pos[0]),
+      ...hintAt(text, pos[0]),
     }),
   )
   const root = document.contents
@@ -75,4 +76,11 @@ function offsetOf(root: Node | null, path: Path, ofKey = false): number | undefi
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1)
+}
+
+/** `[::1]:8443` without quotes is a list to YAML. */
+function hintAt(text: string, offset: number): { hint?: string } {
+  const start = text.lastIndexOf('\n', offset - 1) + 1
+  const address = /\[[0-9A-Fa-f:.]+\]:\d+/.exec(text.slice(start).split('\n', 1)[0]!)
+  return address === null ? {} : { hint: `write the address in quotes: '${address[0]}'` }
 }

@@ -86,6 +86,7 @@ export const ms = (byDefault: number, least = 1) =>
     .min(least)
     .max(2 ** 31 - 1)
     .default(byDefault)
+    .meta({ description: 'Milliseconds' })
 
 /** A number of things or bytes. */
 export const count = (byDefault: number) =>

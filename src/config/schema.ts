@@ -108,7 +108,7 @@ const limits = z
     idleMs: ms(75_000),
     connectMs: ms(5_000),
     connectWaitMs: ms(30_000, 0),
-    responseHeadMs: ms(0, 0).meta({ description: '0: unlimited, as Okapi waits' }),
+    responseHeadMs: ms(0, 0).meta({ description: 'Milliseconds; 0: unlimited, as Okapi waits' }),
     connections: count(4_096),
     connectionsPerPeer: count(2_048),
     exchanges: count(4_096),
@@ -150,7 +150,7 @@ export const File = z
     limits,
     drain: z
       .strictObject({
-        delayMs: ms(0, 0).meta({ description: 'From not ready to closed listeners' }),
+        delayMs: ms(0, 0).meta({ description: 'Milliseconds from not ready to closed listeners' }),
       })
       .prefault({}),
     allowPlainBeyondLoopback: why().optional().meta({

@@ -131,6 +131,12 @@ test('an unknown key gets the nearest name, or all that are known', (t) => {
   t.deepEqual(hintsOf(`${MODULE}drain: { zzzzzzzz: 1 }\n`), ['known here: delayMs'])
 })
 
+test('an address without its quotes and a duration with a unit get a hint', (t) => {
+  const unquoted = MODULE.replace(`'[::1]:0'`, '[::1]:0')
+  t.true(hintsOf(unquoted).includes(`write the address in quotes: '[::1]:0'`))
+  t.deepEqual(hintsOf(`${MODULE}limits: { headMs: 10s }\n`), ['Milliseconds'])
+})
+
 test('keys of another object are unknown keys', (t) => {
   for (const key of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
     const [problem = ''] = problemsOf(`${MODULE}${key}: { a: 1 }\n`)
