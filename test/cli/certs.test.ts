@@ -1,43 +1,7 @@
-import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** The real process, as a person starts it. */
-function certs(...argv: string[]): Promise<Outcome> {
-  return execute('node_modules/.bin/node', ['src/main.ts', 'certs', ...argv])
-}
-
-function execute(file: string, argv: string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    execFile(file, argv, { env: { ...process.env, NO_COLOR: '1' } }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
-      resolve({ code, stdout, stderr })
-    })
-  })
-}
-
-async function place(t: { teardown(done: () => Promise<void>): void }): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'certs-'))
-  t.teardown(() => rm(directory, { recursive: true, force: true }))
-  return directory
-}
-
-async function mode(path: string): Promise<string> {
-  return ((await stat(path)).mode & 0o777).toString(8)
-}
-
-/** Every path below a directory: what a failing run must leave as it was. */
-async function everything(directory: string): Promise<string[]> {
-  return (await readdir(directory, { recursive: true })).toSorted()
-}
+import { certs, everything, execute, mode, place } from '../pki/tools.ts'
 
 test('init and issue write what openssl accepts, with the modes and names they say', async (t) => {
   const dir = join(await place(t), 'certs-dev')

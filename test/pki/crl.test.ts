@@ -1,0 +1,109 @@
+import { X509Certificate } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import fc from 'fast-check'
+import { makeCrl, readCrl } from '../../src/pki/crl.ts'
+import { encode } from '../../src/pki/der.ts'
+import { chainPem, makeIntermediate, makeLeaf, makeRoot, subjectDer } from '../../src/pki/issuer.ts'
+import { makeKeys } from '../../src/pki/keys.ts'
+import { leafNames } from '../../src/pki/naming.ts'
+import { pem } from '../../src/pki/pem.ts'
+import { openssl, place } from './tools.ts'
+
+const DAY_MS = 24 * 3600_000
+const now = new Date()
+const life = { now, validForMs: DAY_MS }
+const dates = { thisUpdate: now, nextUpdate: new Date(now.getTime() + DAY_MS) }
+const root = await makeRoot({ ...life, commonName: 'röot', organization: 'folio.test' })
+const { publicKey } = await makeKeys()
+
+function leaf(parent = root): X509Certificate {
+  const names = leafNames('spiffe://folio.test/module/mod-a-1.0.0', [], [])
+  return new X509Certificate(makeLeaf(parent, { ...life, commonName: 'mod-a', names, publicKey }))
+}
+
+test('openssl takes the CRL, refuses who is on it and nobody else', async (t) => {
+  const dir = await place(t)
+  const [bad, good] = [leaf(), leaf()]
+  const revoked = [{ serial: bad.serialNumber, at: now, reason: 'keyCompromise' as const }]
+  const crl = makeCrl(root, { number: 7, ...dates, revoked })
+  await writeFile(join(dir, 'ca'), pem('CERTIFICATE', root.certificate.raw))
+  await writeFile(join(dir, 'crl'), pem('X509 CRL', crl))
+  await writeFile(join(dir, 'bad'), pem('CERTIFICATE', bad.raw))
+  await writeFile(join(dir, 'good'), pem('CERTIFICATE', good.raw))
+  const checked = await openssl(
+    'crl',
+    '-noout',
+    '-in',
+    join(dir, 'crl'),
+    '-CAfile',
+    join(dir, 'ca'),
+  )
+  t.regex(checked.stderr, /verify OK/)
+  const text = (await openssl('crl', '-noout', '-text', '-in', join(dir, 'crl'))).stdout
+  t.regex(text, /Version 2 /)
+  t.regex(text, /X509v3 CRL Number: \n\s+7\n/)
+  t.regex(text, /Authority Key Identifier/)
+  t.regex(text, new RegExp(`Serial Number: ${bad.serialNumber}\\n`))
+  t.regex(text, /Key Compromise/)
+  const verify = ['verify', '-x509_strict', '-crl_check', '-CAfile', join(dir, 'ca')]
+  const against = [...verify, '-CRLfile', join(dir, 'crl')]
+  t.is((await openssl(...against, join(dir, 'good'))).code, 0)
+  t.regex((await openssl(...against, join(dir, 'bad'))).stderr, /certificate revoked/)
+})
+
+test('with an intermediate each CA has its own list, and openssl wants them all', async (t) => {
+  const dir = await place(t)
+  const middle = await makeIntermediate(root, { ...life, commonName: 'middle' })
+  const bad = leaf(middle)
+  const revoked = [{ serial: bad.serialNumber, at: now, reason: 'unspecified' as const }]
+  const ofRoot = pem('X509 CRL', makeCrl(root, { number: 1, ...dates, revoked: [] }))
+  const empty = pem('X509 CRL', makeCrl(middle, { number: 1, ...dates, revoked: [] }))
+  const full = pem('X509 CRL', makeCrl(middle, { number: 2, ...dates, revoked }))
+  await writeFile(join(dir, 'ca'), pem('CERTIFICATE', root.certificate.raw))
+  await writeFile(join(dir, 'leaf'), chainPem(bad.raw, middle))
+  const verify = async (lists: string) => {
+    await writeFile(join(dir, 'crl'), lists)
+    const files = ['-CAfile', join(dir, 'ca'), '-CRLfile', join(dir, 'crl')]
+    const chain = ['-untrusted', join(dir, 'leaf'), join(dir, 'leaf')]
+    return openssl('verify', '-x509_strict', '-crl_check_all', ...files, ...chain)
+  }
+  t.is((await verify(ofRoot + empty)).code, 0)
+  t.regex((await verify(ofRoot + full)).stderr, /certificate revoked/)
+  t.regex((await verify(ofRoot)).stderr, /unable to get certificate CRL/)
+})
+
+test('what is written is what is read, and only its issuer has signed it', async (t) => {
+  const other = await makeRoot({ ...life, commonName: 'other', organization: 'x' })
+  const serial = fc
+    .uint8Array({ minLength: 2, maxLength: 18 })
+    .map((bytes) => Buffer.from([1, ...bytes]).toString('hex'))
+  fc.assert(
+    fc.property(fc.uniqueArray(serial, { maxLength: 20 }), (serials) => {
+      const revoked = serials.map((one) => ({
+        serial: one,
+        at: now,
+        reason: 'superseded' as const,
+      }))
+      const read = readCrl(makeCrl(root, { number: 1, ...dates, revoked }))
+      t.deepEqual([...read.serials], serials)
+      t.true(read.isSignedBy(root.certificate.publicKey))
+      t.false(read.isSignedBy(other.certificate.publicKey))
+    }),
+    { numRuns: 30 },
+  )
+  const crl = makeCrl(root, { number: 1, ...dates, revoked: [] })
+  const read = readCrl(crl)
+  t.true(read.issuer.equals(encode(subjectDer(root.certificate.raw))))
+  t.is(read.nextUpdate?.getTime(), Math.floor(dates.nextUpdate.getTime() / 1000) * 1000)
+  const forged = Buffer.from(crl)
+  forged[forged.length - 1]! ^= 1
+  t.false(readCrl(forged).isSignedBy(root.certificate.publicKey))
+  t.throws(() => readCrl(crl.subarray(0, 40)))
+  t.is(
+    readCrl(makeCrl(root, { number: 1, thisUpdate: now, nextUpdate: null, revoked: [] }))
+      .nextUpdate,
+    null,
+  )
+})

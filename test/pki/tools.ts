@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program to its end; -1 where it could not be run at all. */
+export function execute(
+  file: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const options = { env: { ...process.env, NO_COLOR: '1', COLUMNS: '80', ...env } }
+    execFile(file, [...argv], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
+      resolve({ code, stdout, stderr })
+    })
+  })
+}
+
+/** The real process, as a person starts it. */
+export function certs(...argv: string[]): Promise<Outcome> {
+  return execute('node_modules/.bin/node', ['src/main.ts', 'certs', ...argv])
+}
+
+/** The real openssl: the judge of everything that is made here. */
+export function openssl(...argv: string[]): Promise<Outcome> {
+  return execute('openssl', argv)
+}
+
+interface Context {
+  teardown(done: () => Promise<void>): void
+}
+
+/** A directory for one test. */
+export async function place(t: Context): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'certs-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** The permission bits in octal: `600`. */
+export async function mode(path: string): Promise<string> {
+  return ((await stat(path)).mode & 0o777).toString(8)
+}
+
+/** Every path below a directory: what a failing run must leave as it was. */
+export async function everything(directory: string): Promise<string[]> {
+  return (await readdir(directory, { recursive: true })).toSorted()
+}
+
+/** Whether Java's keytool is there; says so loudly, once a file, where it is not. */
+export async function hasKeytool(log: (line: string) => void): Promise<boolean> {
+  const { code } = await execute('keytool', ['-help'])
+  if (code === 0) return true
+  log('skipped: keytool is not here, so nothing is shown about Java')
+  return false
+}
