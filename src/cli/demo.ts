@@ -62,8 +62,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function text({ call, trials }: Shown): string {
   return `${callText(call)}
-Now mod-tags is hijacked. The rogue has its certificate, its key and a token that
-passed through it, and tries:
+Now mod-tags is hijacked. The rogue has its certificate, its key and a token
+that passed through it, and tries:
 
 ${trialsText(trials)}
 ${verdictText(trials)}`

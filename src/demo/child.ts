@@ -14,7 +14,6 @@ export interface Line {
   readonly listening?: unknown
   readonly direction?: unknown
   readonly caller?: unknown
-  readonly at?: unknown
   readonly method?: unknown
   readonly route?: unknown
   readonly status?: unknown

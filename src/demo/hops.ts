@@ -44,12 +44,13 @@ export async function honestCall(town: Town): Promise<HonestCall> {
   await body.dump()
   if (statusCode !== 200) return { path, status: statusCode, hops: [] }
   const legs = await Promise.all(
-    LEGS.map(([at, times]) => {
+    LEGS.map(async ([at, times]) => {
       const { child } = town.sidecars.get(at)!
-      return child.say(times, (line) => received(line, requestId))
+      const lines = await child.say(times, (line) => received(line, requestId))
+      return lines.map((line) => hop(line, at))
     }),
   )
-  const [authtoken, notes, okapi, users] = legs.map((lines) => lines.map(hop))
+  const [authtoken, notes, okapi, users] = legs
   const hops = [authtoken?.[0], ...notes!, ...okapi!, authtoken?.[1], ...users!]
   return { path, status: statusCode, hops: hops.filter((leg) => leg !== undefined) }
 }
@@ -58,10 +59,11 @@ function received({ direction, requestId }: Line, wanted: string): boolean {
   return direction === 'ingress' && String(requestId).startsWith(wanted)
 }
 
-function hop({ caller, at, method, route, status }: Line): Hop {
+/** `at` is whose sidecar wrote the line. */
+function hop({ caller, method, route, status }: Line, at: Member): Hop {
   return {
     caller: String(caller),
-    at: String(at),
+    at,
     method: String(method),
     route: String(route ?? ''),
     status: Number(status),

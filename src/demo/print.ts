@@ -47,8 +47,8 @@ function row(trial: Trial, color: Paint): string {
 
 function complaint({ expected, outcome, because, arrived }: Trial): string {
   if (outcome !== expected) return `this should have been ${expected}: ${because}`
-  const what = arrived === 1 ? 'one request' : `${arrived} requests`
-  return `${what} arrived behind the sidecar, where none should have`
+  const what = arrived === 1 ? 'one thing' : `${arrived} things`
+  return `${what} arrived behind the sidecar, where nothing may`
 }
 
 /** The one sentence that a person remembers. */

@@ -17,6 +17,7 @@ import { wrongModule } from '../probe/attacks/wrong-module.ts'
 import { type Context, USUAL_PORTS } from '../probe/context.ts'
 import type { Outcome } from '../probe/finding.ts'
 import { type Member, MODULES, OKAPI, TRUST_DOMAIN } from './cast.ts'
+import type { StepSeen } from './okapi/pipeline.ts'
 import { TENANT } from './people.ts'
 import type { Town } from './town.ts'
 
@@ -59,7 +60,7 @@ export interface Trial {
   readonly because: string
   /** What a table says where there is no reason. */
   readonly note: string
-  /** Requests that arrived where none should have; the proof that does not rely on answers. */
+  /** What arrived where nothing may: the proof that does not rely on answers. */
   readonly arrived: number
 }
 
@@ -83,10 +84,9 @@ export async function letLoose(town: Town, signal: AbortSignal): Promise<Trial[]
 }
 
 async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Context) {
-  const part = town.parts.get(on)!.child
-  await part.ask('seen')
+  await arrivals(town, attack, on)
   const finding = await attack.run(context)
-  const seen = await part.ask('seen')
+  const arrived = await arrivals(town, attack, on)
   const unprotected = bare === true || town.sidecars.size === 0
   return {
     id,
@@ -97,9 +97,18 @@ async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Conte
     reason: finding.reason,
     because: finding.because,
     note: unprotected ? 'no sidecar there' : attack === responseOkapiStop ? 'taken off' : '',
-    // The hijacked module itself is asked, by Okapi: that it sees a request is no failure.
-    arrived: Array.isArray(seen) && attack !== responseOkapiStop ? seen.length : 0,
+    arrived,
   } as const
+}
+
+/**
+ * How much has arrived since the last time where nothing may: requests at the target, or headers
+ * that speak for Okapi in what the hijacked module answered to it.
+ */
+async function arrivals({ parts }: Town, attack: Attack, on: Member): Promise<number> {
+  if (attack !== responseOkapiStop) return ((await parts.get(on)!.child.ask('seen')) as []).length
+  const steps = (await parts.get(OKAPI)!.child.ask('steps')) as StepSeen[]
+  return steps.filter(({ module }) => module === on).flatMap(({ said }) => said).length
 }
 
 function contextOf(town: Town, { on, bare }: Try): Omit<Context, 'signal'> {

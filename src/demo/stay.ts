@@ -1,35 +1,36 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MODULES, OKAPI } from './cast.ts'
+import { type Member, MODULES, OKAPI } from './cast.ts'
 import { NOTE_ID, TENANT } from './people.ts'
 import type { Town } from './town.ts'
 
 /** Lines to copy: one call that works, and some of a rogue's. The token lies in a file of the demo. */
 export async function playground(town: Town): Promise<string> {
-  const file = join(town.directory, 'anna.token')
   const token = String(await town.parts.get(MODULES.authtoken)!.child.ask('annasToken'))
-  await writeFile(file, token, { mode: 0o600 })
-  const anna = `-H 'X-Okapi-Tenant: ${TENANT}' -H "X-Okapi-Token: $(cat ${file})"`
-  const users = town.sidecars.get(MODULES.users)!
-  const okapi = town.sidecars.get(OKAPI)!
-  const rogue = `--cacert ${town.certs}/ca.crt --cert ${town.certs}/${MODULES.tags}/tls.crt --key ${town.certs}/${MODULES.tags}/tls.key`
+  await writeFile(join(town.directory, 'anna.token'), token, { mode: 0o600 })
+  const door = (member: Member) => `https://127.0.0.1:${town.sidecars.get(member)!.ingress}`
+  const users = door(MODULES.users)
+  const okapi = door(OKAPI)
+  const admin = town.sidecars.get(MODULES.users)!.listening.admin
   return `
-It stays until Ctrl-C. What you could try (Anna's token lives for ten minutes):
+It stays until Ctrl-C. What you could try, in a shell of your own:
 
-# Anna reads a note, through Okapi and five sidecars
-curl -i ${anna} ${town.okapiUrl}/notes/${NOTE_ID}
+D=${town.directory}
+ANNA="-H X-Okapi-Tenant:${TENANT} -H X-Okapi-Token:$(cat $D/anna.token)"
+ROGUE="--cert $D/certs/${MODULES.tags}/tls.crt --key $D/certs/${MODULES.tags}/tls.key"
 
-# nobody asks mod-users past Okapi
-curl -ik https://127.0.0.1:${users.ingress}/users
+# Anna reads a note, through Okapi and its modules
+curl -i $ANNA ${town.okapiUrl}/notes/${NOTE_ID}
 
-# mod-tags, with its own good certificate, asks mod-users past Okapi
-curl -i ${rogue} https://127.0.0.1:${users.ingress}/users
+# somebody asks mod-users past Okapi: a stranger, and mod-tags with its own key
+curl -i --cacert $D/certs/ca.crt ${users}/users
+curl -i --cacert $D/certs/ca.crt $ROGUE ${users}/users
 
-# mod-tags may ask Okapi for tags, and for nothing else
-curl -i ${rogue} ${anna} https://127.0.0.1:${okapi.ingress}/tags
-curl -i ${rogue} ${anna} https://127.0.0.1:${okapi.ingress}/users
+# mod-tags may ask Okapi for tags, and not for users
+curl -i --cacert $D/certs/ca.crt $ROGUE $ANNA ${okapi}/tags
+curl -i --cacert $D/certs/ca.crt $ROGUE $ANNA ${okapi}/users
 
-# what the sidecar of mod-users counts
-curl -s http://${users.listening.admin}/metrics | grep refusals
+# what the sidecar of mod-users refused so far
+curl -s http://${admin}/metrics | grep 'refusals_total.* [1-9]'
 `
 }

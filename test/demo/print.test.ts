@@ -49,7 +49,7 @@ test('what ended otherwise than it must is said, with what was seen', (t) => {
 
 test('a request that arrived makes a blocked answer worth nothing', (t) => {
   const arrived: Trial = { ...trial, arrived: 1 }
-  t.regex(trialsText([arrived], plain), /one request arrived behind the sidecar/)
+  t.regex(trialsText([arrived], plain), /one thing arrived behind the sidecar/)
   t.regex(verdictText([arrived], plain), /^1 of 1 ended otherwise/)
 })
 

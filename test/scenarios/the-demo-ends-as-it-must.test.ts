@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import test from 'ava'
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
+
+/** Its own temporary folder, so that what is left behind is seen. */
+function run(...args: string[]) {
+  const temporary = mkdtempSync(join(tmpdir(), 'demo-scenario-'))
+  const child = spawn(process.execPath, [MAIN, 'demo', ...args], {
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const left = () => readdirSync(temporary)
+  const clean = () => rmSync(temporary, { recursive: true, force: true })
+  return { child, left, clean, output: text(child.stdout), errors: text(child.stderr) }
+}
+
+test.serial('the call crosses, the rogue does not, and nothing is left behind', async (t) => {
+  const { child, left, clean, output, errors } = run('--json')
+  t.teardown(clean)
+  const [code] = await once(child, 'exit')
+  t.is(code, 0, await errors)
+  t.deepEqual(left(), [])
+  const { call, attacks } = JSON.parse(await output)
+  t.deepEqual(
+    call.hops.map(({ caller, at }: { caller: string; at: string }) => `${caller} ${at}`),
+    [
+      'okapi-7.2.0 mod-authtoken-2.18.0',
+      'okapi-7.2.0 mod-notes-8.1.0',
+      'mod-notes-8.1.0 okapi-7.2.0',
+      'okapi-7.2.0 mod-authtoken-2.18.0',
+      'okapi-7.2.0 mod-users-19.7.0',
+    ],
+  )
+  const reasons = Object.fromEntries(
+    attacks.map(({ id, outcome, reason }: Record<string, string | null>) => [
+      id,
+      `${outcome} ${reason}`,
+    ]),
+  )
+  t.deepEqual(reasons, {
+    'authtoken-direct-bare': 'got-through null',
+    'authtoken-direct': 'blocked caller-not-allowed',
+    'no-certificate': 'blocked no-certificate',
+    'foreign-ca': 'blocked untrusted-certificate',
+    'wrong-module': 'blocked caller-not-allowed',
+    'tenant-purge': 'blocked caller-not-allowed',
+    'admin-import-sql': 'blocked caller-not-allowed',
+    'interface-not-required': 'blocked interface-not-required',
+    'okapi-proxy-tenants': 'blocked admin-route',
+    'forged-user-id': 'blocked forbidden-header',
+    'forged-permissions': 'blocked forbidden-header',
+    'path-encoded-slash': 'blocked ambiguous-target',
+    'smuggle-cl-te': 'blocked ambiguous-header',
+    'response-okapi-stop': 'blocked null',
+  })
+  for (const { id, expected, outcome } of attacks) t.is(outcome, expected, id)
+})
+
+test.serial('a person gets a table that fits 80 columns, and progress beside it', async (t) => {
+  const { child, clean, output, errors } = run()
+  t.teardown(clean)
+  const [code] = await once(child, 'exit')
+  t.is(code, 0)
+  const shown = await output
+  t.deepEqual(
+    shown.split('\n').filter((line) => line.length > 80),
+    [],
+  )
+  t.regex(shown, /mod-notes-8\.1\.0 → okapi-7\.2\.0 +200 +GET \/users\/\{id\}/)
+  t.regex(shown, /14 tries, 13 blocked; one got through, where no sidecar is/)
+  t.regex(await errors, /starting a sidecar beside each/)
+})
+
+test.serial('it stays until it is interrupted, and takes everything down with it', async (t) => {
+  const { child, left, clean, output } = run('--stay')
+  t.teardown(clean)
+  let shown = ''
+  child.stdout.on('data', (part) => {
+    shown += part
+  })
+  while (!shown.includes('[1-9]')) await once(child.stdout, 'data')
+  t.is(left().length, 1)
+  const okapi = /curl -i .*(http:\/\/127\.0\.0\.1:\d+)\/notes/.exec(shown)?.[1]
+  t.is((await fetch(`${okapi}/_/version`)).status, 200)
+  child.kill('SIGINT')
+  await once(child, 'exit')
+  t.deepEqual(left(), [])
+  await t.throwsAsync(fetch(`${okapi}/_/version`))
+  await output
+})
