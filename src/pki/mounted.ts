@@ -10,11 +10,13 @@ import {
   stat,
   symlink,
 } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { errorCode } from '../fault.ts'
 import { DIRECTORY_MODE, type NewFile, syncDirectory, writeDown } from './disk.ts'
 
 const DATA = '..data'
+/** A generation in the directory itself; whatever else `..data` may point at is not ours. */
+const GENERATION = /^\.\.\d[^/]*$/
 
 /** Whether a directory is written as Kubernetes mounts a secret: all files behind one symlink. */
 export async function isMounted(directory: string): Promise<boolean> {
@@ -49,8 +51,9 @@ export async function stageSwap(
     await point(directory, DATA, next)
     for (const { name } of [...kept, ...files]) await point(directory, name, join(DATA, name))
     await syncDirectory(directory)
-    if (before?.startsWith('..'))
+    if (before !== undefined && GENERATION.test(before)) {
       await rm(join(directory, before), { recursive: true, force: true })
+    }
   }
 }
 
@@ -62,9 +65,9 @@ async function keptFiles(
   if (before === undefined) return []
   const replaced = new Set(files.map(({ name }) => name))
   const kept: NewFile[] = []
-  for (const name of await readdir(join(directory, before))) {
+  for (const name of await readdir(resolve(directory, before))) {
     if (replaced.has(name)) continue
-    const path = join(directory, before, name)
+    const path = resolve(directory, before, name)
     kept.push({ name, content: await readFile(path), mode: (await stat(path)).mode & 0o777 })
   }
   return kept
