@@ -1,10 +1,11 @@
+import type { Server } from 'node:http'
 import type { PortRange } from './config/addresses.ts'
 import type { Config, Egress, Ingress, Modules } from './config/config.ts'
 import { Credentials, type ReloadReport } from './credentials/credentials.ts'
 import { directorySource } from './credentials/directory.ts'
 import { sentence } from './fault.ts'
 import { AccessLog } from './observe/access.ts'
-import { type Admin, startAdmin } from './observe/health.ts'
+import { adminServer } from './observe/health.ts'
 import type { Direction } from './observe/labels.ts'
 import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
@@ -26,6 +27,8 @@ import { type Accepted, Listeners } from './sidecar/listeners.ts'
 import { Policies, policyOf } from './sidecar/policies.ts'
 import { Trusting } from './sidecar/trusting.ts'
 import { Upstreams } from './sidecar/upstreams.ts'
+import { formatAddress } from './transport/address.ts'
+import { bind } from './transport/bind.ts'
 import { CoarseClock } from './transport/clock.ts'
 import type { Upstream, WireSettings } from './wire/face.ts'
 
@@ -54,7 +57,7 @@ export class Sidecar {
   readonly #connections: Connections
   readonly #okapiUrl: OkapiUrl | undefined
   readonly #knock: Knock | undefined
-  #admin: Admin | undefined
+  #admin: Server | undefined
   #flushing: NodeJS.Timeout | undefined
 
   private constructor(config: Config, log: Log, credentials: Credentials, policies: Policies) {
@@ -88,7 +91,11 @@ export class Sidecar {
     let told: (report: ReloadReport) => void = () => {}
     const credentials = new Credentials({
       source: directorySource(config.credentials.directory),
-      expected: { module: config.module.id, trustDomain: config.trustDomain },
+      expected: {
+        module: config.module.id,
+        trustDomain: config.trustDomain,
+        foreign: new Map(Object.entries(config.pins.identities)),
+      },
       now: Date.now,
       onReload: (report) => told(report),
     })
@@ -129,7 +136,8 @@ export class Sidecar {
     this.#connections.destroy()
     this.#upstreams.destroy()
     this.#credentials.stop()
-    await this.#admin?.close()
+    this.#admin?.close()
+    this.#admin?.closeAllConnections()
     clearInterval(this.#flushing)
     this.#access?.flush()
     this.#clock.stop()
@@ -146,9 +154,8 @@ export class Sidecar {
       if (egress !== undefined) await this.#openEgress(egress)
       if (modules !== undefined) await this.#openModules(modules)
       if (ingress !== undefined) await this.#openIngress(ingress)
-      const sources = { readiness: this.#readiness, metrics: this.#metrics }
-      this.#admin = await startAdmin({ listen: admin.listen, ...sources })
-      this.listening.admin = this.#admin.address
+      this.#admin = adminServer({ readiness: this.#readiness, metrics: this.#metrics })
+      this.listening.admin = formatAddress(await bind(this.#admin, admin.listen))
     } catch (error) {
       void this.#listeners.close()
       await this.#stop()
@@ -269,6 +276,9 @@ export class Sidecar {
     metrics.gauge(
       'sidecar_buffered_bytes',
       () => connections.bufferedBytes + this.#upstreams.bufferedBytes,
+    )
+    metrics.gauge('sidecar_plain_beyond_loopback', () =>
+      this.#config.allowPlainBeyondLoopback === undefined ? 0 : 1,
     )
     metrics.certificates({ module: () => this.#credentials.current.notAfter / 1000 })
     metrics.policy(() => this.#policies.current)

@@ -1,21 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { errorCode, fault } from '../fault.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
-
-type Listen = { readonly host: string; readonly port: number } | { readonly path: string }
 
 /** What the admin listener tells: health and counts, nothing that a stranger could use. */
 export interface AdminSources {
   readonly readiness: Readiness
   readonly metrics: Metrics
-}
-
-/** A listener that serves. */
-export interface Admin {
-  /** `host:port` as it was bound, or the path of the socket. */
-  readonly address: string
-  close(): Promise<void>
 }
 
 interface Answer {
@@ -58,24 +48,6 @@ export function adminServer(sources: AdminSources): Server {
   server.on('checkContinue', expected)
   server.on('checkExpectation', expected)
   return server
-}
-
-/** Listens; throws a Fault where the address cannot be had. */
-export async function startAdmin(options: AdminSources & { listen: Listen }): Promise<Admin> {
-  const { listen, ...sources } = options
-  const server = adminServer(sources)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(cannotListen(listen, error)))
-    server.listen({ ...listen }, resolve)
-  })
-  return {
-    address: bound(server),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
 }
 
 async function serve(
@@ -126,18 +98,4 @@ function send(response: ServerResponse, { status, type, body }: Answer, last = f
   if (last) response.setHeader('connection', 'close')
   response.writeHead(status)
   response.end(body)
-}
-
-function bound(server: Server): string {
-  const address = server.address()
-  if (address === null || typeof address === 'string') return address ?? ''
-  return `${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`
-}
-
-function cannotListen(listen: Listen, error: Error): Error {
-  const code = errorCode(error)
-  if (code === undefined) return error
-  const where = 'path' in listen ? listen.path : `${listen.host} port ${listen.port}`
-  const hint = 'choose another address with admin.listen'
-  return fault(`cannot listen on ${where} (${code})`, { hint })
 }

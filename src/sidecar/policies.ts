@@ -8,6 +8,8 @@ import { KNOWN_GRANTS_FILE } from '../policy/source.ts'
 /** A policy that holds, and what a person should know about it. */
 export interface PolicyOf {
   readonly policy: Policy
+  /** How many the configuration names. */
+  readonly grants: number
   /** An error throws. */
   readonly warnings: readonly Problem[]
 }
@@ -17,7 +19,8 @@ export function policyOf({ module, policy: rules }: Config): PolicyOf {
   const knownFiles = rules.knownGrants.length === 0 ? [] : [KNOWN_GRANTS_FILE]
   const grants = readGrants(rules.grants)
   const known = readGrants({ inline: [], files: knownFiles })
-  return loadPolicy({ ...rules, grants, known }, { own: module.id })
+  const loaded = loadPolicy({ ...rules, grants, known }, { own: module.id })
+  return { ...loaded, grants: grants.length }
 }
 
 /** The policy in force; replaced as a whole. */

@@ -15,7 +15,7 @@ const BACKLOG = 1024
  */
 export async function bind(server: Server, address: Address): Promise<Address> {
   try {
-    await listen(server, address)
+    await listenEverywhere(server, address)
   } catch (error) {
     if (!('path' in address) || !(await isLeftOver(address.path, error))) {
       throw bindFault(address, error)
@@ -27,6 +27,19 @@ export async function bind(server: Server, address: Address): Promise<Address> {
   }
   return boundAddress(server)
 }
+
+/** `0.0.0.0` is meant as every address, of both families; a machine without IPv6 has one. */
+async function listenEverywhere(server: Server, address: Address): Promise<void> {
+  if (!('host' in address) || address.host !== '0.0.0.0') return listen(server, address)
+  try {
+    await listen(server, { host: '::', port: address.port })
+  } catch (error) {
+    if (!NO_IPV6.has(errorCode(error) ?? '')) throw error
+    await listen(server, address)
+  }
+}
+
+const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
 
 function listen(server: Server, address: Address): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,18 +1,26 @@
 import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { Fault } from '../../src/fault.ts'
-import { startAdmin } from '../../src/observe/health.ts'
+import { adminServer } from '../../src/observe/health.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
 import { Readiness } from '../../src/observe/readiness.ts'
+import { formatAddress } from '../../src/transport/address.ts'
+import { bind } from '../../src/transport/bind.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
 
+async function open(readiness: Readiness) {
+  const server = adminServer({ readiness, metrics: new Metrics() })
+  const address = formatAddress(await bind(server, LOOPBACK))
+  const close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { address, close }
+}
+
 async function start(t: ExecutionContext, readiness = new Readiness()) {
-  const admin = await startAdmin({ listen: LOOPBACK, readiness, metrics: new Metrics() })
+  const admin = await open(readiness)
   t.teardown(() => admin.close())
   return { readiness, address: admin.address, url: `http://${admin.address}` }
 }
@@ -140,39 +148,14 @@ test('a head above 8 KiB is refused', async (t) => {
   t.regex(answer, /^HTTP\/1\.1 431 /)
 })
 
-test('it listens on a Unix socket too', async (t) => {
-  const path = join(mkdtempSync(join(tmpdir(), 'admin-')), 'admin.sock')
-  const admin = await startAdmin({
-    listen: { path },
-    readiness: new Readiness(),
-    metrics: new Metrics(),
-  })
-  t.teardown(() => admin.close())
-  t.is(admin.address, path)
-  const socket = connect(path)
-  socket.write('GET /live HTTP/1.0\r\n\r\n')
-  const [data] = await once(socket.setEncoding('latin1'), 'data')
-  t.regex(String(data), /^HTTP\/1\.1 200 /)
-  socket.destroy()
-})
-
-test('an address in use is a Fault that names it', async (t) => {
-  const { address } = await start(t)
-  const port = Number(address.split(':')[1])
-  const again = startAdmin({
-    listen: { host: '127.0.0.1', port },
-    readiness: new Readiness(),
-    metrics: new Metrics(),
-  })
-  await t.throwsAsync(again, { instanceOf: Fault, message: /127\.0\.0\.1 port \d+ \(EADDRINUSE\)/ })
-})
-
 test('closing ends connections that are kept alive', async (t) => {
   const readiness = new Readiness()
-  const admin = await startAdmin({ listen: LOOPBACK, readiness, metrics: new Metrics() })
+  const admin = await open(readiness)
   const socket = connect(Number(admin.address.split(':')[1]), '127.0.0.1')
   socket.write('GET /live HTTP/1.1\r\nHost: a\r\n\r\n')
   await once(socket, 'data')
-  await Promise.all([once(socket, 'close'), admin.close()])
+  const closed = once(socket, 'close')
+  admin.close()
+  await closed
   t.pass()
 })

@@ -1,8 +1,6 @@
 import type { Config } from '../../config/config.ts'
-import { readGrants } from '../../config/grants.ts'
 import type { Problem } from '../../fault.ts'
-import { loadPolicy } from '../../policy/load.ts'
-import { KNOWN_GRANTS_FILE } from '../../policy/source.ts'
+import { policyOf } from '../../sidecar/policies.ts'
 
 /** A policy that compiles. */
 export interface PolicyFound {
@@ -16,14 +14,9 @@ export interface PolicyFound {
 }
 
 /** Compiles it as `run` would; throws a Fault with everything that is wrong. */
-export function checkPolicy({ module, policy: rules }: Config): PolicyFound {
-  const grants = readGrants(rules.grants)
-  const knownFiles = rules.knownGrants.length === 0 ? [] : [KNOWN_GRANTS_FILE]
-  const known = readGrants({ inline: [], files: knownFiles })
-  const { policy, warnings } = loadPolicy({ ...rules, grants, known }, { own: module.id })
+export function checkPolicy(config: Config): PolicyFound {
+  const { policy, grants, warnings } = policyOf(config)
   const { mode, hash } = policy
-  return {
-    problems: warnings,
-    told: { descriptors: rules.descriptors, grants: grants.length, mode, hash },
-  }
+  const { descriptors } = config.policy
+  return { problems: warnings, told: { descriptors, grants, mode, hash } }
 }
