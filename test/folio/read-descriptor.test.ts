@@ -1,0 +1,125 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import test from 'ava'
+import fc from 'fast-check'
+import { hasAuthFilter, isSystemInterface } from '../../src/folio/descriptor.ts'
+import { readDescriptor } from '../../src/folio/read-descriptor.ts'
+
+const folder = new URL('../fixtures/descriptors/', import.meta.url)
+const fixture = (name: string): unknown => JSON.parse(readFileSync(new URL(name, folder), 'utf8'))
+
+test('reads every descriptor of the fixtures without a finding', (t) => {
+  const names = readdirSync(folder)
+  t.true(names.length >= 8)
+  for (const name of names) {
+    const { descriptor, findings } = readDescriptor(fixture(name))
+    t.deepEqual(findings, [], name)
+    t.is(`${descriptor?.id.id}.json`, name)
+  }
+})
+
+test('keeps what policy asks for, with pointers', (t) => {
+  const { descriptor } = readDescriptor(fixture('mod-authtoken-2.18.0.json'))
+  t.true(hasAuthFilter(descriptor!))
+  t.is(descriptor!.filters[0]!.pointer, '/filters/0')
+  t.deepEqual(descriptor!.requires[1], {
+    id: 'users',
+    version: '15.0 16.0',
+    pointer: '/requires/1',
+  })
+  const tenant = descriptor!.provides.at(-1)!
+  t.true(isSystemInterface(tenant))
+  t.is(tenant.handlers[1]!.pointer, '/provides/2/handlers/1')
+})
+
+const BASE = { id: 'mod-x-1.0.0' }
+const provides = (entry: object) => ({
+  ...BASE,
+  provides: [{ id: 'x', version: '1.0', handlers: [{ methods: ['GET'], ...entry }] }],
+})
+
+const WRONG: readonly (readonly [what: string, value: unknown, pointer: string])[] = [
+  ['a list', [], ''],
+  ['null', null, ''],
+  ['no id', {}, '/id'],
+  ['an id without version', { id: 'mod-x' }, '/id'],
+  ['an id that is a number', { id: 1 }, '/id'],
+  ['provides that is an object', { ...BASE, provides: {} }, '/provides'],
+  ['an interface without version', { ...BASE, provides: [{ id: 'x' }] }, '/provides/0/version'],
+  [
+    'an interface version of one number',
+    { ...BASE, requires: [{ id: 'x', version: '1' }] },
+    '/requires/0/version',
+  ],
+  [
+    'a version that is a number',
+    { ...BASE, optional: [{ id: 'x', version: 1.5 }] },
+    '/optional/0/version',
+  ],
+  ['a pattern with a dot', provides({ pathPattern: '/a.b' }), '/provides/0/handlers/0/pathPattern'],
+  ['neither pattern nor path', provides({}), '/provides/0/handlers/0'],
+  [
+    'a method in lower case',
+    provides({ pathPattern: '/a', methods: ['get'] }),
+    '/provides/0/handlers/0/methods',
+  ],
+  [
+    'methods that are a text',
+    provides({ pathPattern: '/a', methods: 'GET' }),
+    '/provides/0/handlers/0/methods',
+  ],
+  [
+    'a phase of its own',
+    provides({ pathPattern: '/a', phase: 'x' }),
+    '/provides/0/handlers/0/phase',
+  ],
+  ['a redirect', provides({ pathPattern: '/a', type: 'redirect' }), '/provides/0/handlers/0/type'],
+  [
+    'delegateCORS as text',
+    provides({ pathPattern: '/a', delegateCORS: 'yes' }),
+    '/provides/0/handlers/0/delegateCORS',
+  ],
+]
+
+for (const [what, value, pointer] of WRONG) {
+  test(`refuses ${what}, at its place`, (t) => {
+    const { descriptor, findings } = readDescriptor(value)
+    t.is(descriptor, undefined)
+    const errors = findings.filter(({ severity }) => severity === 'error')
+    t.deepEqual(
+      errors.map((finding) => finding.pointer),
+      [pointer],
+    )
+  })
+}
+
+test('warns of what works but is not meant', (t) => {
+  const legacy = readDescriptor(provides({ path: '/users' }))
+  t.is(legacy.descriptor!.provides[0]!.handlers[0]!.path, '/users')
+  t.regex(legacy.findings[0]!.message, /\/users-and-more/)
+  const odd = { ...BASE, provides: [{ id: 'x', version: '1.0', interfaceType: 'reference' }] }
+  const { descriptor, findings } = readDescriptor(odd)
+  t.is(descriptor!.provides[0]!.type, 'unknown')
+  t.is(findings[0]!.severity, 'warning')
+  t.is(readDescriptor({ id: 'mod-x-1.0.0+build' }).findings[0]!.severity, 'warning')
+})
+
+test('ignores fields that it does not know', (t) => {
+  const { descriptor, findings } = readDescriptor({
+    ...BASE,
+    launchDescriptor: { env: 1 },
+    x: [null],
+  })
+  t.deepEqual(findings, [])
+  t.is(descriptor?.id.product, 'mod-x')
+})
+
+test('never throws, and finds an error or a descriptor in anything', (t) => {
+  const keys = fc.constantFrom('id', 'provides', 'requires', 'filters', 'handlers', 'methods')
+  fc.assert(
+    fc.property(fc.dictionary(keys, fc.jsonValue()), (value) => {
+      const { descriptor, findings } = readDescriptor({ ...BASE, ...value })
+      const failed = findings.some(({ severity }) => severity === 'error')
+      t.is(descriptor === undefined, failed)
+    }),
+  )
+})
