@@ -1,0 +1,287 @@
+import test from 'ava'
+import { ask, policyOf, type Rules, word } from './tools.ts'
+
+const handlers = (...routes: readonly string[]) =>
+  routes.map((route) => {
+    const [methods, pathPattern] = route.split(' ')
+    return { methods: methods!.split(','), pathPattern, permissionsRequired: [] }
+  })
+const tenantInterface = {
+  id: '_tenant',
+  version: '2.0',
+  interfaceType: 'system',
+  handlers: handlers('POST /_/tenant', 'GET,DELETE /_/tenant/{id}'),
+}
+const many = (routes: readonly object[]) => ({
+  id: 'many',
+  version: '1.1',
+  interfaceType: 'multiple',
+  handlers: routes,
+})
+
+// mod-b is there twice, once fitting. `far` exists only in a version that fits nobody, `gone` nowhere.
+const SET = [
+  {
+    id: 'mod-a-1.0.0',
+    requires: [
+      { id: 'b', version: '1.0' },
+      { id: 'gone', version: '1.0' },
+      { id: 'far', version: '1.0' },
+    ],
+    optional: [
+      { id: 'c', version: '1.0' },
+      { id: 'many', version: '1.0' },
+    ],
+    provides: [
+      { id: 'a', version: '1.0', handlers: handlers('GET /a', 'POST /a') },
+      tenantInterface,
+    ],
+  },
+  {
+    id: 'mod-b-1.2.0',
+    provides: [
+      { id: 'b', version: '1.2', handlers: handlers('GET,PUT /b/{id}') },
+      many(handlers('GET /many')),
+      tenantInterface,
+      {
+        id: '_timer',
+        version: '1.0',
+        interfaceType: 'system',
+        handlers: [{ pathPattern: '/b/timer', unit: 'second', delay: '1' }],
+      },
+    ],
+  },
+  {
+    id: 'mod-b-2.0.0',
+    provides: [{ id: 'b', version: '2.0', handlers: handlers('GET,PUT /b/{id}') }],
+  },
+  {
+    id: 'mod-c-1.0.0',
+    provides: [
+      { id: 'c', version: '1.0', handlers: handlers('GET /c', 'GET /c/{id}') },
+      { id: 'far', version: '2.0', handlers: handlers('GET /far') },
+      { id: 'd', version: '1.0', handlers: handlers('GET /d', 'GET /c/special') },
+    ],
+  },
+  {
+    id: 'mod-auth-1.0.0',
+    provides: [{ id: 'auth', version: '1.0', handlers: handlers('POST /token') }],
+    filters: [{ methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }],
+  },
+  { id: 'mod-rogue-1.0.0' },
+]
+
+const GRANTS = [
+  { caller: 'mod-rogue-1.0.0', at: 'okapi', interface: 'd', why: 'test' },
+  { caller: 'mod-rogue', at: 'okapi', methods: ['GET'], path: '/far', why: 'test' },
+  { caller: 'mod-rogue', at: 'okapi', methods: ['GET'], path: '/_/proxy/tenants/*', why: 'test' },
+  { caller: 'mod-rogue', at: 'okapi', methods: ['*'], path: '/_/invoke/*', why: 'test' },
+  { caller: 'mod-rogue', at: 'okapi', tenants: ['supertenant'], why: 'test' },
+  { caller: 'mod-rogue', at: 'mod-b', interface: 'b', why: 'test' },
+  { caller: 'operator/anna', at: 'okapi', admin: ['read'], why: 'test' },
+  { caller: 'operator/anna', at: 'mod-c', methods: ['GET'], path: '/metrics', why: 'test' },
+  { caller: 'client/sms', at: 'okapi', interface: 'b', why: 'test' },
+  { caller: 'client/sms', at: 'mod-c-1.0.0', methods: ['GET'], path: '/c', why: 'test' },
+]
+
+const SETTINGS: Readonly<Record<string, Rules>> = {
+  enforce: {},
+  report: { mode: 'report' },
+  'report-d': { reported: ['d'] },
+  granted: { grants: GRANTS },
+  'high-d': { grants: GRANTS, sensitivity: { d: 'high', far: 'high' } },
+  'caller-out': { quarantine: [{ module: 'mod-a', why: 'test' }] },
+  'b1-out': { quarantine: [{ module: 'mod-b <2', why: 'test' }] },
+  'b-out': { mode: 'report', quarantine: [{ module: 'mod-b', why: 'test' }] },
+}
+
+// Every expectation is a word in this table; nothing here is computed.
+const TABLE = `
+enforce    mod-a-1.0.0      okapi         GET  /a                                    own
+enforce    mod-a-1.0.0      okapi         GET  /b/1                                  requires
+enforce    mod-a-1.0.0      okapi         GET  /b/1?a=../..//%2f                     requires
+enforce    mod-a-1.0.0      okapi         GET  /c                                    optional
+enforce    mod-a-1.0.0      okapi         GET  /far                                  interface-version-mismatch
+enforce    mod-a-1.0.0      okapi         GET  /gone                                 route-not-declared
+enforce    mod-a-1.0.0      okapi         GET  /d                                    interface-not-required
+enforce    mod-a-1.0.0      okapi         GET  /c/1                                  optional
+enforce    mod-a-1.0.0      okapi         GET  /c/special                            interface-not-required
+enforce    mod-a-1.0.0      okapi         DELETE /b/1                                route-not-declared
+enforce    mod-a-1.0.0      okapi         HEAD /b/1                                  route-not-declared
+enforce    mod-a-1.0.0      okapi         OPTIONS /b/1                               route-not-declared
+enforce    mod-a-1.0.0      okapi         get  /b/1                                  route-not-declared
+enforce    mod-a-1.0.0      okapi         GET  /b/                                   route-not-declared
+enforce    mod-a-1.0.0      okapi         GET  /b/1/                                 route-not-declared
+enforce    mod-a-1.0.0      okapi         GET  /B/1                                  route-not-declared
+enforce    mod-a-1.0.0      okapi         GET  /many                                 route-not-declared
+enforce    mod-a-1.0.0      okapi         GET  /_/tenant                             admin-route
+enforce    mod-a-1.0.0      okapi         GET  /_/proxy/tenants                      admin-route
+enforce    mod-a-1.0.0      okapi         GET  /_/anything                           admin-route
+enforce    mod-a-1.0.0      okapi         GET  /_                                    admin-route
+enforce    mod-a-1.0.0      okapi         GET  /%5f/proxy/tenants                    admin-route
+enforce    mod-a-1.0.0      okapi         GET  /_/invoke/tenant/diku/b/1             admin-route
+enforce    mod-a-1.0.0      okapi-7.2.0   GET  /b/1                                  requires
+enforce    mod-a-1.0.1      okapi         GET  /b/1                                  caller-not-allowed
+enforce    mod-rogue-1.0.0  okapi         GET  /b/1                                  interface-not-required
+enforce    okapi-7.2.0      okapi         GET  /b/1                                  caller-not-allowed
+enforce    operator/anna    okapi         GET  /b/1                                  caller-not-allowed
+enforce    client/sms       okapi         GET  /b/1                                  caller-not-allowed
+enforce    none             okapi         GET  /b/1                                  caller-not-allowed
+enforce    public           okapi         GET  /b/1                                  default
+enforce    public           okapi         GET  /nothing                              route-not-declared
+enforce    public           okapi         OPTIONS /nothing                           default
+enforce    public           okapi         OPTIONS /_/proxy/tenants                   default
+enforce    public           okapi         OPTIONS /%5f/proxy/tenants                 admin-route
+enforce    public           okapi         OPTIONS /_/%69nvoke/tenant/t/x             admin-route
+enforce    public           okapi         GET  /_/version                            grant
+enforce    public           okapi         POST /_/version                            admin-route
+enforce    public           okapi         GET  /_/proxy/tenants/diku/modules?full=1  grant
+enforce    public           okapi         GET  /_/proxy/tenants                      admin-route
+enforce    public           okapi         GET  /_/invoke/tenant/diku/b/1             admin-route
+enforce    public           okapi         POST /_/invoke/tenant/diku/saml/login      route-not-declared
+enforce    okapi-7.2.0      mod-a-1.0.0   GET  /a                                    own
+enforce    okapi-7.2.0      mod-a-1.0.0   PUT  /a                                    route-not-declared
+enforce    okapi-7.2.0      mod-a-1.0.0   GET  /b/1                                  route-not-declared
+enforce    okapi-7.2.0      mod-a-1.0.0   GET  /admin/importSQL                      route-not-declared
+enforce    okapi-7.2.0      mod-a-1.0.0   POST /_/tenant                             system
+enforce    okapi-7.2.0      mod-a-1.0.0   PUT  /_/tenant                             route-not-declared
+enforce    okapi-7.2.0      mod-a-1.0.0   DELETE /_/tenant/1                         system
+enforce    okapi-7.2.0      mod-a-1.0.0   GET  /                                     health
+enforce    okapi-7.2.0      mod-a-1.0.0   HEAD /                                     route-not-declared
+enforce    okapi-7.2.0      mod-a-1.0.0   GET  /?x=1                                 route-not-declared
+enforce    okapi-7.2.0      mod-b-1.2.0   GET  /many                                 own
+enforce    okapi-7.2.0      mod-b-1.2.0   POST /b/timer                              system
+enforce    okapi-7.2.0      mod-b-1.2.0   GET  /b/timer                              own
+enforce    okapi-7.2.0      mod-auth-1.0.0 POST /token                               own
+enforce    okapi-7.2.0      mod-auth-1.0.0 PATCH /any/thing                          own
+enforce    okapi-7.2.0      mod-auth-1.0.0 GET /                                     health
+enforce    okapi-7.2.0      mod-x-1.0.0   GET  /a                                    route-not-declared
+enforce    okapi-test-1     mod-a-1.0.0   GET  /a                                    caller-not-allowed
+enforce    mod-a-1.0.0      mod-a-1.0.0   GET  /a                                    caller-not-allowed
+enforce    mod-a-1.0.0      mod-b-1.2.0   GET  /b/1                                  caller-not-allowed
+enforce    mod-a-1.0.0      mod-b-1.2.0   GET  /                                     caller-not-allowed
+enforce    mod-a-1.0.0      mod-auth-1.0.0 POST /token                               caller-not-allowed
+enforce    public           mod-a-1.0.0   GET  /a                                    caller-not-allowed
+enforce    none             mod-a-1.0.0   GET  /a                                    caller-not-allowed
+report     mod-a-1.0.0      okapi         GET  /b/1                                  requires
+report     mod-a-1.0.0      okapi         GET  /d                                    report:interface-not-required
+report     mod-a-1.0.0      okapi         GET  /far                                  report:interface-version-mismatch
+report     mod-a-1.0.0      okapi         GET  /gone                                 route-not-declared
+report     mod-a-1.0.0      okapi         GET  /_/proxy/tenants                      admin-route
+report     mod-a-1.0.0      okapi         POST /token                                interface-not-required
+report     mod-a-1.0.1      okapi         GET  /b/1                                  caller-not-allowed
+report     operator/anna    okapi         GET  /b/1                                  caller-not-allowed
+report     none             okapi         GET  /b/1                                  caller-not-allowed
+report     mod-a-1.0.0      mod-b-1.2.0   GET  /b/1                                  caller-not-allowed
+report     mod-a-1.0.0      mod-auth-1.0.0 POST /token                               caller-not-allowed
+report     okapi-7.2.0      mod-a-1.0.0   PUT  /a                                    route-not-declared
+report-d   mod-a-1.0.0      okapi         GET  /d                                    report:interface-not-required
+report-d   mod-a-1.0.0      okapi         GET  /far                                  interface-version-mismatch
+granted    mod-rogue-1.0.0  okapi         GET  /d                                    grant
+granted    mod-rogue-1.0.0  okapi         GET  /far                                  grant
+granted    mod-rogue-2.0.0  okapi         GET  /far                                  caller-not-allowed
+granted    mod-rogue-1.0.0  okapi         GET  /b/1                                  interface-not-required
+granted    mod-rogue-1.0.0  okapi         GET  /nothing                              route-not-declared
+granted    mod-rogue-1.0.0  okapi         GET  /_/proxy/tenants/diku                 grant
+granted    mod-rogue-1.0.0  okapi         POST /_/proxy/tenants/diku                 admin-route
+granted    mod-rogue-1.0.0  okapi         GET  /_/proxy/modules                      admin-route
+granted    mod-rogue-1.0.0  okapi         GET  /_/invoke/tenant/diku/d               grant
+granted    mod-rogue-1.0.0  okapi         GET  /_/invoke/tenant/diku/b/1             interface-not-required
+granted    mod-rogue-1.0.0  okapi         GET  /_/invoke/tenant/diku/_/proxy/tenants/x admin-route
+granted    mod-rogue-1.0.0  okapi         GET  /_/invoke/tenant/diku/_/invoke/tenant/x/d admin-route
+granted    mod-rogue-1.0.0  okapi         GET  /_/invoke/tenant/a%2fb/d              tenant-not-allowed
+granted    mod-rogue-1.0.0  mod-b-1.2.0   GET  /b/1                                  grant
+granted    mod-rogue-1.0.0  mod-b-1.2.0   GET  /many                                 caller-not-allowed
+granted    mod-rogue-1.0.0  mod-b-1.2.0   POST /_/tenant                             caller-not-allowed
+granted    mod-rogue-1.0.0  mod-b-1.2.0   POST /b/timer                              caller-not-allowed
+granted    mod-rogue-1.0.0  mod-b-1.2.0   GET  /                                     route-not-declared
+granted    mod-rogue-1.0.0  mod-c-1.0.0   GET  /c                                    caller-not-allowed
+granted    mod-a-1.0.0      okapi         GET  /d                                    interface-not-required
+granted    operator/anna    okapi         GET  /_/proxy/tenants                      grant
+granted    operator/anna    okapi         POST /_/proxy/tenants                      admin-route
+granted    operator/anna    okapi         GET  /_/env                                admin-route
+granted    operator/anna    okapi         GET  /b/1                                  interface-not-required
+granted    operator/anna    mod-c-1.0.0   GET  /metrics                              grant
+granted    operator/anna    mod-c-1.0.0   GET  /c                                    caller-not-allowed
+granted    operator/anna    mod-b-1.2.0   GET  /metrics                              caller-not-allowed
+granted    operator/bert    okapi         GET  /_/proxy/tenants                      caller-not-allowed
+granted    client/sms       okapi         GET  /b/1                                  grant
+granted    client/sms       okapi         GET  /c                                    interface-not-required
+granted    client/sms       okapi         GET  /_/version                            admin-route
+granted    client/sms       mod-c-1.0.0   GET  /c                                    grant
+granted    client/anna      okapi         GET  /_/proxy/tenants                      caller-not-allowed
+high-d     mod-rogue-1.0.0  okapi         GET  /d                                    grant
+high-d     mod-rogue-1.0.0  okapi         GET  /far                                  interface-not-required
+caller-out mod-a-1.0.0      okapi         GET  /a                                    quarantined
+caller-out okapi-7.2.0      mod-a-1.0.0   GET  /a                                    quarantined
+caller-out okapi-7.2.0      mod-a-1.0.0   GET  /                                     quarantined
+caller-out public           okapi         GET  /a                                    quarantined
+caller-out mod-rogue-1.0.0  okapi         GET  /d                                    interface-not-required
+b1-out     mod-a-1.0.0      okapi         GET  /b/1                                  requires
+b1-out     okapi-7.2.0      mod-b-1.2.0   GET  /b/1                                  quarantined
+b1-out     okapi-7.2.0      mod-b-2.0.0   GET  /b/1                                  own
+b-out      mod-a-1.0.0      okapi         GET  /b/1                                  quarantined
+b-out      okapi-7.2.0      mod-b-2.0.0   GET  /b/1                                  quarantined
+`
+
+const ROWS = TABLE.trim()
+  .split('\n')
+  .map((line) => line.split(/\s+/))
+
+for (const [setting, rules] of Object.entries(SETTINGS)) {
+  test(`decides as the table says: ${setting}`, (t) => {
+    const policy = policyOf(rules, SET)
+    const rows = ROWS.filter(([first]) => first === setting)
+    t.true(rows.length > 0)
+    for (const [, caller, at, method, path, expected] of rows) {
+      const question = { caller: caller!, at: at!, method: method!, path: path! }
+      // Asked twice: the second answer comes from memory.
+      for (const time of ['first', 'second']) {
+        const asked = `${caller} at ${at}: ${method} ${path} (${time} time)`
+        t.is(word(ask(policy, question)), expected!, asked)
+      }
+    }
+  })
+}
+
+test('every row of the table belongs to a setting', (t) => {
+  t.deepEqual(
+    ROWS.filter(([setting, , , , , expected]) => !SETTINGS[setting!] || expected === undefined),
+    [],
+  )
+})
+
+test('X-Okapi-Module-Id picks the `multiple` routes of that module and nothing else', (t) => {
+  const policy = policyOf({}, SET)
+  const asked = (moduleId: string, path: string, caller = 'mod-a-1.0.0') =>
+    word(ask(policy, { caller, path, moduleId }))
+  t.is(asked('mod-b-1.2.0', '/many'), 'optional')
+  t.is(asked('mod-b-1.2.0', '/many', 'public'), 'default')
+  t.is(asked('mod-b-1.2.0', '/many', 'mod-rogue-1.0.0'), 'interface-not-required')
+  t.is(asked('mod-b-2.0.0', '/many'), 'route-not-declared')
+  t.is(asked('mod-b', '/many'), 'route-not-declared')
+  t.is(asked('', '/many'), 'route-not-declared')
+  t.is(asked('mod-b-1.2.0', '/b/1'), 'route-not-declared')
+  t.is(asked('mod-b-1.2.0', '/_/proxy/tenants'), 'admin-route')
+})
+
+test('supertenant is refused to modules and public unless a grant says so', (t) => {
+  const asked = (rules: Rules, caller: string, tenant: string | undefined, path = '/d') =>
+    word(ask(policyOf(rules, SET), { caller, path, ...(tenant === undefined ? {} : { tenant }) }))
+  const grants = [...GRANTS, { caller: 'mod-a', at: 'okapi', interface: 'd', why: 'test' }]
+  t.is(asked({ grants }, 'mod-a-1.0.0', 'supertenant'), 'tenant-not-allowed')
+  t.is(asked({ grants }, 'mod-a-1.0.0', 'diku'), 'grant')
+  t.is(asked({ grants }, 'mod-a-1.0.0', undefined), 'grant')
+  t.is(asked({ grants }, 'mod-rogue-1.0.0', 'supertenant'), 'grant')
+  t.is(asked({ grants }, 'public', 'supertenant'), 'tenant-not-allowed')
+  t.is(asked({ grants }, 'public', 'diku'), 'default')
+  t.is(asked({ grants }, 'public', 'supertenant', '/_/version'), 'tenant-not-allowed')
+  t.is(asked({ grants }, 'operator/anna', 'supertenant', '/_/proxy/tenants'), 'grant')
+  // Not let pass by report mode either.
+  t.is(asked({ mode: 'report' }, 'mod-a-1.0.0', 'supertenant'), 'tenant-not-allowed')
+  // The tenant of an invocation is the one in its path, not the one in the header.
+  const invoke = '/_/invoke/tenant/supertenant/d'
+  t.is(asked({ grants }, 'mod-rogue-1.0.0', 'diku', invoke), 'grant')
+  const less = GRANTS.filter((grant) => !('tenants' in grant))
+  t.is(asked({ grants: less }, 'mod-rogue-1.0.0', 'diku', invoke), 'tenant-not-allowed')
+})
