@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Material } from '../../src/transport/tls-options.ts'
+import { tempFolder } from './temp.ts'
 
 /** What a leaf should be like; by default a fresh P-256 one that is good for both roles. */
 export interface LeafWish {
@@ -28,17 +28,15 @@ export interface Issued {
 export class Authority {
   readonly name: string
   readonly cert: string
-  readonly #folder: string
-  readonly #above: readonly string[]
+  readonly #folder = tempFolder()
+  /** What leaves send along: this authority and those above it, without the root. */
+  readonly #chain: string
   #count = 0
   #revoked: string[] = []
 
   constructor(name: string, above?: Authority) {
     this.name = name
-    this.#folder = mkdtempSync(join(tmpdir(), 'transport-'))
-    process.on('exit', () => rmSync(this.#folder, { recursive: true, force: true }))
     const issuer = above ?? this
-    this.#above = above === undefined ? [] : [...above.#above, 'ca']
     this.#run('genpkey', ...P256, '-out', 'ca.key')
     this.#run('req', '-new', '-key', 'ca.key', '-subj', `/CN=${name}`, '-out', 'ca.csr')
     const extensions = [
@@ -47,6 +45,7 @@ export class Authority {
       'subjectKeyIdentifier=hash',
     ]
     this.cert = issuer.#sign(this.#path('ca.csr'), extensions, { selfKey: above === undefined })
+    this.#chain = above === undefined ? '' : this.cert + above.#chain
     writeFileSync(this.#path('ca.pem'), this.cert)
   }
 
@@ -68,8 +67,7 @@ export class Authority {
       `subjectAltName=URI:${wish.uri ?? `spiffe://folio.test/module/${name}`},DNS:localhost`,
     ]
     const leaf = this.#sign(this.#path(`${stem}.csr`), extensions, wish)
-    const sent = this.#above.length === 0 ? [leaf] : [leaf, this.cert]
-    return { name, key: readFileSync(this.#path(`${stem}.key`), 'utf8'), cert: sent.join('') }
+    return { name, key: readFileSync(this.#path(`${stem}.key`), 'utf8'), cert: leaf + this.#chain }
   }
 
   /** The list of this authority, with these on it. */

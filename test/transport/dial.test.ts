@@ -1,48 +1,378 @@
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
 import test from 'ava'
-import type { Refusal } from '../../src/refusal/refusal.ts'
+import type { Address } from '../../src/transport/address.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
-import { Dialer, type DialerOptions } from '../../src/transport/dial.ts'
+import { Dialer, type DialTls } from '../../src/transport/dial.ts'
 import { Authority, materialOf } from './authority.ts'
-import { judgeById, liveById, only, openDoor } from './peers.ts'
+import {
+  dialerTo,
+  dialOnce,
+  judgeById,
+  liveById,
+  only,
+  openDoor,
+  openRecorder,
+  type Recorder,
+  readAll,
+} from './peers.ts'
+import { tempFolder } from './temp.ts'
 
 const root = new Authority('root')
 const users = root.issue('mod-users-19.7.0')
+const older = root.issue('mod-users-19.6.0')
+const stranger = new Authority('root').issue('mod-users-19.7.0')
 const okapi = materialOf(root.issue('okapi-7.2.0'), [root])
 
-interface Outcome {
-  readonly refusal: Refusal | null
-  readonly socket: Socket | null
-  readonly identity: string | null
+const folder = tempFolder()
+
+/** Wants mod-users-19.7.0. */
+function wanted(more: Partial<DialTls<string, null>> = {}): DialTls<string, null> {
+  const fits = only('mod-users-19.7.0')
+  return { material: () => okapi, judge: judgeById, fits, live: liveById(), ...more }
 }
 
-function dialOnce(options: DialerOptions<string, null>): Promise<Outcome> {
-  const dialer = new Dialer(options)
-  return new Promise((resolve) => {
-    dialer.dial({}, (refusal, socket, identity) => resolve({ refusal, socket, identity }))
+function record({ key, cert }: typeof users, speak = ''): Promise<Recorder> {
+  return openRecorder({ key, cert, ca: root.cert }, speak)
+}
+
+/** A plain server on a free port, or on this one. */
+async function openPlain(onSocket: (socket: Socket) => void, port = 0): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    onSocket(socket)
   })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return address.port
+}
+
+/** A port on which nobody listens. */
+async function freePort(): Promise<number> {
+  const server = await openPlain(() => {})
+  const port = portOf(server)
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 test('the peer that is wanted is handed over, proven', async (t) => {
   const door = await openDoor({ material: materialOf(users, [root]) })
-  const clock = new CoarseClock(10)
   const live = liveById()
-  const { refusal, socket, identity } = await dialOnce({
-    addresses: [{ host: '127.0.0.1', port: door.port }],
-    tls: { material: () => okapi, judge: judgeById, fits: only('mod-users-19.7.0'), live },
-    connectMs: 5000,
-    handshakeMs: 5000,
-    connectWaitMs: 0,
-    clock,
-    whenUnreachable: 'upstream-unreachable',
-  })
+  const dialer = new Dialer(dialerTo([door.port], wanted({ live })))
+  const { refusal, socket, identity } = await dialOnce(dialer)
   t.is(refusal, null)
   t.is(identity, 'mod-users-19.7.0')
   t.is(live.size, 1)
-  const [greeting] = await once(socket as Socket, 'data')
+  t.is(live.acceptedFrom('mod-users-19.7.0'), 0)
+  if (socket === null) throw new Error('no socket')
+  for (const event of ['error', 'connect', 'secureConnect']) t.is(socket.listenerCount(event), 0)
+  const [greeting] = await once(socket, 'data')
   t.is(String(greeting), 'hello okapi-7.2.0\n')
-  socket?.destroy()
+  t.is(socket instanceof TLSSocket && socket.alpnProtocol, 'http/1.1')
+  const closed = once(socket, 'close')
+  socket.destroy()
+  await closed
+  t.is(live.size, 0)
   await door.close()
-  clock.stop()
+})
+
+test('when an address proves another identity the next is tried, and first the next time', async (t) => {
+  const wrong = await record(older)
+  const right = await record(users)
+  const dialer = new Dialer(dialerTo([wrong.port, right.port], wanted()))
+  for (let visit = 0; visit < 2; visit++) {
+    const { refusal, socket, identity } = await dialOnce(dialer)
+    t.is(refusal, null)
+    t.is(identity, 'mod-users-19.7.0')
+    socket?.destroy()
+  }
+  await right.close()
+  await wrong.close()
+  t.is(wrong.connections, 1)
+  t.is(right.connections, 2)
+  t.is(wrong.received.length, 0)
+})
+
+test('wrong-peer only when none fits, after one round and without a byte sent or taken', async (t) => {
+  const wrongs = await Promise.all([record(older, 'evil'), record(older, 'evil')])
+  const ports = wrongs.map(({ port }) => port)
+  let heard = 0
+  const callback = () => {
+    heard++
+    return true
+  }
+  const dialer = new Dialer(dialerTo(ports, wanted(), { connectWaitMs: 3_600_000 }))
+  const onread = { buffer: Buffer.alloc(65_536), callback }
+  const { refusal, socket } = await dialOnce(dialer, { onread })
+  t.is(refusal?.reason, 'wrong-peer')
+  t.is(refusal?.status, 403)
+  t.regex(refusal?.because ?? '', /mod-users-19\.6\.0 is not mod-users-19\.7\.0/)
+  t.is(socket, null)
+  for (const wrong of wrongs) {
+    await wrong.close()
+    t.is(wrong.received.length, 0)
+  }
+  t.is(heard, 0)
+})
+
+test('an address with a foreign certificate does not stop the one that fits', async (t) => {
+  const forged = await record(stranger)
+  const right = await record(users)
+  const dialer = new Dialer(dialerTo([forged.port, right.port], wanted()))
+  const { identity, socket } = await dialOnce(dialer)
+  t.is(identity, 'mod-users-19.7.0')
+  socket?.destroy()
+  await forged.close()
+  await right.close()
+  t.is(forged.received.length, 0)
+})
+
+test('an address that nobody listens on does not stop the one that fits', async (t) => {
+  const right = await record(users)
+  const dialer = new Dialer(dialerTo([await freePort(), right.port], wanted()))
+  const { identity, socket } = await dialOnce(dialer)
+  t.is(identity, 'mod-users-19.7.0')
+  socket?.destroy()
+  await right.close()
+})
+
+const CARELESS: readonly (readonly [string, Partial<DialTls<string, null>>])[] = [
+  [
+    'a judge that throws',
+    {
+      judge: () => {
+        throw new Error('broken')
+      },
+    },
+  ],
+  ['a judge that knows nothing', { judge: () => JSON.parse('null') }],
+  [
+    'a fits that throws',
+    {
+      fits: () => {
+        throw new Error('broken')
+      },
+    },
+  ],
+  [
+    'key material that is none',
+    { material: () => ({ key: 'none', cert: 'none', ca: ['none'], crl: [] }) },
+  ],
+  [
+    'material that throws',
+    {
+      material: () => {
+        throw new Error('broken')
+      },
+    },
+  ],
+]
+
+for (const [what, careless] of CARELESS) {
+  test(`${what} lets nobody in`, async (t) => {
+    const server = await record(users)
+    const dialer = new Dialer(dialerTo([server.port], wanted(careless)))
+    const { refusal, socket } = await dialOnce(dialer)
+    t.is(refusal?.reason, 'upstream-untrusted')
+    t.is(socket, null)
+    await server.close()
+    t.is(server.received.length, 0)
+  })
+}
+
+test('a judge that believes everybody does not let in what OpenSSL did not verify', async (t) => {
+  const forged = await record(stranger)
+  const dialer = new Dialer(dialerTo([forged.port], wanted({ judge: () => 'mod-users-19.7.0' })))
+  const { refusal } = await dialOnce(dialer)
+  t.is(refusal?.reason, 'upstream-untrusted')
+  t.regex(refusal?.because ?? '', /UNABLE_TO_VERIFY_LEAF_SIGNATURE/)
+  await forged.close()
+})
+
+test('an upstream that is not up yet is tried again until it is', async (t) => {
+  const port = await freePort()
+  const dialer = new Dialer(dialerTo([port], wanted(), { connectWaitMs: 3_600_000 }))
+  const { key, cert } = users
+  const dialled = dialOnce(dialer)
+  // Some rounds have found nobody by now.
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const server = await openRecorder({ key, cert, ca: root.cert }, '', port)
+  const { refusal, identity, socket } = await dialled
+  t.is(refusal, null)
+  t.is(identity, 'mod-users-19.7.0')
+  socket?.destroy()
+  await server.close()
+})
+
+for (const whenUnreachable of ['module-unavailable', 'upstream-unreachable'] as const) {
+  test(`when nothing is reached in time it is ${whenUnreachable}`, async (t) => {
+    const addresses: Address[] = [
+      { host: '127.0.0.1', port: await freePort() },
+      { host: 'no.such.invalid', port: 1 },
+      { path: join(folder, 'none.sock') },
+    ]
+    const options = { addresses, connectWaitMs: 200, whenUnreachable }
+    const { refusal } = await dialOnce(new Dialer(dialerTo([], null, options)))
+    t.is(refusal?.reason, whenUnreachable)
+    for (const words of ['ECONNREFUSED', 'ENOENT', 'no.such.invalid does not resolve']) {
+      t.true(refusal?.because.includes(words), refusal?.because)
+    }
+  })
+}
+
+test('a server that never answers the handshake is given up', async (t) => {
+  const sockets: Socket[] = []
+  const server = await openPlain((socket) => sockets.push(socket))
+  const dialer = new Dialer(dialerTo([portOf(server)], wanted(), { handshakeMs: 100 }))
+  const { refusal } = await dialOnce(dialer)
+  t.is(refusal?.reason, 'upstream-unreachable')
+  t.regex(refusal?.because ?? '', /handshake/)
+  for (const socket of sockets) socket.destroy()
+  server.close()
+})
+
+test('a server that hangs up in the handshake counts as not reached', async (t) => {
+  const server = await openPlain((socket) => socket.end())
+  const { refusal } = await dialOnce(new Dialer(dialerTo([portOf(server)], wanted())))
+  t.is(refusal?.reason, 'upstream-unreachable')
+  server.close()
+})
+
+test('a server that speaks no TLS counts as not trusted', async (t) => {
+  const server = await openPlain((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'))
+  const { refusal } = await dialOnce(new Dialer(dialerTo([portOf(server)], wanted())))
+  t.is(refusal?.reason, 'upstream-untrusted')
+  t.regex(refusal?.because ?? '', /ERR_SSL_/)
+  server.close()
+})
+
+test('a plain dial has no identity, over TCP and over a Unix socket', async (t) => {
+  const path = join(folder, 'plain.sock')
+  const tcp = await openPlain((socket) => socket.end('hello'))
+  const unix = createServer((socket) => socket.end('hello')).listen(path)
+  await once(unix, 'listening')
+  const ports = { addresses: [{ host: 'localhost', port: portOf(tcp) }] }
+  for (const options of [ports, { addresses: [{ path }] }]) {
+    const { socket, identity } = await dialOnce(new Dialer(dialerTo([], null, options)))
+    t.is(identity, null)
+    if (socket === null) throw new Error('no socket')
+    const [text] = await once(socket, 'data')
+    t.is(String(text), 'hello')
+    // The other side has ended, ours is still open.
+    t.true(socket.writable)
+    socket.destroy()
+  }
+  tcp.close()
+  unix.close()
+})
+
+test('reads go into the buffer that the caller gives, plain and TLS', async (t) => {
+  const tls = await record(users, 'hello')
+  const plain = await openPlain((socket) => socket.end('hello'))
+  const dialers = [
+    new Dialer(dialerTo([tls.port], wanted())),
+    new Dialer(dialerTo([portOf(plain)], null)),
+  ]
+  for (const dialer of dialers) {
+    const buffer = Buffer.alloc(65_536)
+    let heard: (text: string) => void = () => {}
+    const text = new Promise<string>((resolve) => {
+      heard = resolve
+    })
+    const callback = (length: number) => {
+      heard(buffer.toString('latin1', 0, length))
+      return true
+    }
+    const { socket } = await dialOnce(dialer, { onread: { buffer, callback } })
+    t.is(await text, 'hello')
+    socket?.destroy()
+  }
+  await tls.close()
+  plain.close()
+})
+
+test('names go into SNI, addresses do not, and a name given goes before both', async (t) => {
+  const names: (string | boolean)[] = []
+  const server = await record(users)
+  server.server.on('secureConnection', (socket) => names.push(socket.servername ?? ''))
+  for (const [host, servername] of [
+    ['localhost', undefined],
+    ['127.0.0.1', undefined],
+    ['127.0.0.1', 'mod-users.folio.test'],
+    ['127.0.0.1', 'mod-users.folio.test.'],
+  ] as const) {
+    const tls = wanted(servername === undefined ? {} : { servername })
+    const addresses = [{ host, port: server.port }]
+    const { socket } = await dialOnce(new Dialer(dialerTo([], tls, { addresses })))
+    socket?.end()
+    if (socket !== null) await readAll(socket)
+  }
+  await server.close()
+  t.deepEqual(names, ['localhost', false, 'mod-users.folio.test', 'mod-users.folio.test'])
+})
+
+test('done is never called before dial returns', async (t) => {
+  const dialer = new Dialer(dialerTo([1], wanted({ material: () => JSON.parse('null') })))
+  let returned = false
+  await new Promise<void>((resolve) => {
+    dialer.dial({}, () => {
+      t.true(returned)
+      resolve()
+    })
+    returned = true
+  })
+})
+
+test('a dial that is cancelled says nothing more and leaves nothing open', async (t) => {
+  const open = new Set<Socket>()
+  const silent = await openPlain((socket) => {
+    open.add(socket.resume())
+    socket.on('end', () => socket.destroy())
+    socket.on('close', () => open.delete(socket))
+  })
+  const clock = new CoarseClock(10)
+  const more = { clock, connectWaitMs: 3_600_000 }
+  const refuse = () => t.fail('done was called')
+  const handshaking = new Dialer(dialerTo([portOf(silent)], wanted(), more))
+  const pausing = new Dialer(dialerTo([await freePort()], wanted(), more))
+  const connected = once(silent, 'connection')
+  const dials = [handshaking.dial({}, refuse), pausing.dial({}, refuse)]
+  const atOnce = handshaking.dial({}, refuse)
+  atOnce.cancel()
+  const [accepted] = await connected
+  t.is(clock.size, 2)
+  const closed = once(accepted, 'close')
+  for (const dial of dials) dial.cancel()
+  t.is(clock.size, 0)
+  await closed
+  t.is(open.size, 0)
+  silent.close()
+})
+
+test('cancelling a dial that is over leaves the socket alone', async (t) => {
+  const door = await openDoor({ material: materialOf(users, [root]) })
+  const dialer = new Dialer(dialerTo([door.port], wanted()))
+  const socket = await new Promise<Socket | null>((resolve) => {
+    const dial = dialer.dial({}, (_, handed) => {
+      dial.cancel()
+      resolve(handed)
+    })
+  })
+  t.is(socket?.destroyed, false)
+  socket?.end()
+  if (socket !== null) t.regex(await readAll(socket), /^hello/)
+  await door.close()
+})
+
+test('there is nothing to dial without an address', (t) => {
+  t.throws(() => new Dialer(dialerTo([], null)), { message: /no address/ })
 })

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -13,9 +12,9 @@ import { CoarseClock } from '../../src/transport/clock.ts'
 import { listenPlain } from '../../src/transport/listen.ts'
 import { type ListenEvents, Listening } from '../../src/transport/listening.ts'
 import { readAll } from './peers.ts'
+import { tempFolder } from './temp.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'transport-'))
-test.after.always(() => rmSync(folder, { recursive: true, force: true }))
+const folder = tempFolder()
 
 const clock = new CoarseClock(10)
 const LOCAL: Address = { host: '127.0.0.1', port: 0 }

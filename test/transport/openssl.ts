@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Issued } from './authority.ts'
+import { tempFolder } from './temp.ts'
 
 /** A run of `openssl s_client`. */
 export class Client {
@@ -55,11 +55,7 @@ export class Client {
 
 /** A folder for a client's files, gone when the process ends. */
 export class Folder {
-  readonly #path = mkdtempSync(join(tmpdir(), 'transport-'))
-
-  constructor() {
-    process.on('exit', () => rmSync(this.#path, { recursive: true, force: true }))
-  }
+  readonly #path = tempFolder()
 
   file(name: string): string {
     return join(this.#path, name)

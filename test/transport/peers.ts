@@ -122,13 +122,14 @@ export interface Recorder {
   /** What came inside TLS. */
   readonly received: Buffer[]
   readonly server: Server
+  connections: number
   /** Handshakes that came to their end here. */
   handshakes: number
   close(): Promise<void>
 }
 
 /** Opens a recorder; `speak` is sent as soon as a handshake is over. */
-export async function openRecorder(options: TlsOptions, speak = ''): Promise<Recorder> {
+export async function openRecorder(options: TlsOptions, speak = '', port = 0): Promise<Recorder> {
   const received: Buffer[] = []
   const sockets = new Set<TLSSocket>()
   const server = createServer({ requestCert: true, rejectUnauthorized: false, ...options })
@@ -137,10 +138,14 @@ export async function openRecorder(options: TlsOptions, speak = ''): Promise<Rec
     server.close()
     await once(server, 'close')
   }
-  const recorder = { port: 0, received, server, handshakes: 0, close }
+  const recorder = { port: 0, received, server, connections: 0, handshakes: 0, close }
+  server.on('connection', () => {
+    recorder.connections++
+  })
   server.on('secureConnection', (socket) => {
     recorder.handshakes++
     sockets.add(socket)
+    socket.on('end', () => socket.end())
     socket.on('error', () => {})
     socket.on('data', (bytes: Buffer) => {
       received.push(bytes)
@@ -148,7 +153,7 @@ export async function openRecorder(options: TlsOptions, speak = ''): Promise<Rec
     if (speak !== '') socket.write(speak)
   })
   server.on('tlsClientError', () => {})
-  server.listen(0, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   if (typeof address === 'object' && address !== null) recorder.port = address.port
@@ -184,7 +189,12 @@ export function dialOnce(
   dialer: Dialer<string, null>,
   options: DialOptions = {},
 ): Promise<Outcome> {
+  // While it pauses only the clock runs, which does not keep a process alive; a listener would.
+  const alive = setInterval(() => {}, 1000)
   return new Promise((resolve) => {
-    dialer.dial(options, (refusal, socket, identity) => resolve({ refusal, socket, identity }))
+    dialer.dial(options, (refusal, socket, identity) => {
+      clearInterval(alive)
+      resolve({ refusal, socket, identity })
+    })
   })
 }

@@ -1,0 +1,111 @@
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:tls'
+import test from 'ava'
+import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
+import { LiveSet } from '../../src/transport/live-set.ts'
+import { Authority, type Issued, materialOf } from './authority.ts'
+import { judgeById, openDoor, readAll } from './peers.ts'
+
+const root = new Authority('root')
+const middle = root.intermediate('middle')
+const users = materialOf(root.issue('mod-users-19.7.0'), [root])
+const notes = root.issue('mod-notes-7.0.0')
+const stranger = new Authority('root').issue('mod-notes-7.0.0')
+
+/** What a client hears that shows this certificate and asks for something. */
+function ask(port: number, shown: Issued | null): Promise<string> {
+  const { key, cert } = shown ?? {}
+  const pair = key === undefined || cert === undefined ? {} : { key, cert }
+  const socket = connect({ port, ...pair, rejectUnauthorized: false })
+  socket.write('GET / HTTP/1.1\r\n\r\n')
+  return readAll(socket)
+}
+
+const CARELESS: readonly (readonly [string, Issued | null, Judge<string>])[] = [
+  [
+    'throws',
+    notes,
+    () => {
+      throw new Error('broken')
+    },
+  ],
+  ['says nothing', notes, () => JSON.parse('null')],
+  ['believes everybody, of a stranger', stranger, () => 'mod-notes-7.0.0'],
+  ['believes everybody, of nobody', null, () => 'mod-notes-7.0.0'],
+]
+
+for (const [what, shown, judge] of CARELESS) {
+  test(`a judge that ${what} lets nobody in`, async (t) => {
+    const door = await openDoor({ material: users, judge })
+    const answer = await ask(door.port, shown)
+    t.regex(answer, /^HTTP\/1\.1 403 Forbidden\r\nX-Sidecar-Refused: untrusted-certificate\r\n/)
+    t.deepEqual(door.events, ['refused untrusted-certificate'])
+    t.is(door.peers.length, 0)
+    t.is(door.received.length, 0)
+    await door.close()
+  })
+}
+
+for (const what of ['record', 'peerKey'] as const) {
+  test(`a ${what} that throws lets nobody in`, async (t) => {
+    const broken = () => {
+      throw new Error('broken')
+    }
+    const good = { peerKey: (id: string) => id, record: () => null }
+    const live = new LiveSet<string, null>({ ...good, [what]: broken })
+    const door = await openDoor({ material: users, live })
+    t.regex(await ask(door.port, notes), /X-Sidecar-Refused: untrusted-certificate\r\n/)
+    t.is(door.peers.length, 0)
+    t.is(live.size, 0)
+    await door.close()
+  })
+}
+
+for (const [issued, names] of [
+  [notes, ['mod-notes-7.0.0', 'root']],
+  [middle.issue('mod-notes-7.0.0'), ['mod-notes-7.0.0', 'middle', 'root']],
+] as const) {
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`the judge sees ${names.join(' < ')} over ${version}, and the role`, async (t) => {
+      const seen: PeerFacts[] = []
+      const judge: Judge<string> = (facts) => {
+        seen.push(facts)
+        return judgeById(facts)
+      }
+      const door = await openDoor({ material: users, judge })
+      const { key, cert } = issued
+      const versions = { minVersion: version, maxVersion: version }
+      const socket = connect({ port: door.port, key, cert, ca: root.cert, ...versions })
+      await once(socket, 'data')
+      const [facts] = seen
+      t.is(seen.length, 1)
+      t.is(facts?.authorized, true)
+      t.is(facts?.error, undefined)
+      t.is(facts?.role, 'client')
+      t.deepEqual(
+        facts?.chain.map((der) => new X509Certificate(der).subject),
+        names.map((name) => `CN=${name}`),
+      )
+      socket.destroy()
+      await door.close()
+    })
+  }
+}
+
+test('a chain of many is shown to ten certificates and no further', async (t) => {
+  let below = root
+  for (let depth = 0; depth < 11; depth++) below = below.intermediate(`ca${depth}`)
+  const { key, cert } = below.issue('mod-notes-7.0.0')
+  const seen: PeerFacts[] = []
+  const judge: Judge<string> = (facts) => {
+    seen.push(facts)
+    return judgeById(facts)
+  }
+  const door = await openDoor({ material: users, judge })
+  const socket = connect({ port: door.port, key, cert, rejectUnauthorized: false })
+  await once(socket, 'data')
+  socket.destroy()
+  t.is(seen[0]?.chain.length, 10)
+  await door.close()
+})
