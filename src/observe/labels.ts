@@ -22,27 +22,5 @@ export const HANDSHAKE_FAILURES: readonly HandshakeFailure[] = [
   'timeout',
 ]
 
-/** The keys of `limits` in the configuration that something can run into. */
-export const LIMITS = [
-  'requestLineBytes',
-  'headerBytes',
-  'headerCount',
-  'handshakeMs',
-  'headMs',
-  'bodyIdleMs',
-  'idleMs',
-  'connectMs',
-  'connectWaitMs',
-  'responseHeadMs',
-  'connections',
-  'connectionsPerPeer',
-  'exchanges',
-  'exchangesPerCallee',
-  'bufferedBytesPerExchange',
-  'drainTimeoutMs',
-  'connectionMaxAgeMs',
-] as const
-export type Limit = (typeof LIMITS)[number]
-
 export const RELOADS = ['ok', 'failed'] as const
 export type Reload = (typeof RELOADS)[number]

@@ -1,4 +1,5 @@
 import { Gauge, Registry } from 'prom-client'
+import { LIMITS, type Limit } from '../refusal/limits.ts'
 import { ALL_REASONS, type Reason } from '../refusal/reasons.ts'
 import { Counts, Table } from './counters.ts'
 import { Durations } from './durations.ts'
@@ -7,8 +8,6 @@ import {
   type Direction,
   HANDSHAKE_FAILURES,
   type HandshakeFailure,
-  LIMITS,
-  type Limit,
   RELOADS,
   type Reload,
   STATUS_CLASSES,

@@ -44,7 +44,8 @@ export function storyOf(house: House): Story<Note> {
     const { note } = x
     open++
     remember(note, head)
-    if (open > house.mostExchanges) return refuse('overloaded', 'limits.exchanges are open')
+    if (open > house.mostExchanges)
+      return refuse('overloaded', 'limits.exchanges are open', { limit: 'exchanges' })
     return note.door.destination(note, head) ?? judge(note, head) ?? rewrite(note, head, out)
   }
 

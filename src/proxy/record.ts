@@ -19,7 +19,10 @@ export function recorder({ metrics, access, traceId }: RecordOptions) {
     const { direction, decision } = note
     const totalMs = performance.now() - x.beganAt
     metrics.requestEnded(direction, x.status, totalMs)
-    if (x.refused !== null) metrics.refused(direction, x.refused.reason)
+    if (x.refused !== null) {
+      metrics.refused(direction, x.refused.reason)
+      if (x.refused.limit !== undefined) metrics.limitHit(x.refused.limit)
+    }
     const would = decision?.allow === true ? decision.wouldRefuse : undefined
     if (would !== undefined) metrics.wouldDeny(direction)
     access?.write({

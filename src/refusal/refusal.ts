@@ -1,3 +1,4 @@
+import type { Limit } from './limits.ts'
 import { REASONS, type Reason } from './reasons.ts'
 
 /** A no, with everything that log, metric, header and document need to say about it. */
@@ -8,18 +9,17 @@ export interface Refusal {
   readonly because: string
   /** What would have allowed it, where something could. */
   readonly wouldAllow?: string
+  /** The key of `limits` that was reached. */
+  readonly limit?: Limit
 }
 
 /** Makes a refusal; `status` only where the table lists more than one for the reason. */
 export function refuse(
   reason: Reason,
   because: string,
-  more: { status?: number; wouldAllow?: string } = {},
+  more: { status?: number; wouldAllow?: string; limit?: Limit } = {},
 ): Refusal {
-  const { status = REASONS[reason].status, wouldAllow } = more
-  return wouldAllow === undefined
-    ? { reason, status, because }
-    : { reason, status, because, wouldAllow }
+  return { reason, because, ...more, status: more.status ?? REASONS[reason].status }
 }
 
 /** Tells a Refusal from the value that a judge would have returned instead. */

@@ -33,9 +33,14 @@ const LIST = {
   host: refuse('malformed-request', 'Host is not host[:port]'),
   lineTooLong: refuse('too-large', 'the request line is longer than limits.requestLineBytes', {
     status: 414,
+    limit: 'requestLineBytes',
   }),
-  headTooLong: refuse('too-large', 'the head is longer than limits.headerBytes'),
-  tooManyLines: refuse('too-large', 'the head has more lines than limits.headerCount'),
+  headTooLong: refuse('too-large', 'the head is longer than limits.headerBytes', {
+    limit: 'headerBytes',
+  }),
+  tooManyLines: refuse('too-large', 'the head has more lines than limits.headerCount', {
+    limit: 'headerCount',
+  }),
   chunk: refuse('malformed-request', 'the chunked body is broken'),
   status: refuse('upstream-malformed', 'the status line is not VERSION SP 3DIGIT SP REASON'),
 } as const

@@ -2,8 +2,9 @@ import test from 'ava'
 import fc from 'fast-check'
 import { KEYS } from '../../src/config/keys.ts'
 import { BOUNDS_MS } from '../../src/observe/durations.ts'
-import { DIRECTIONS, LIMITS } from '../../src/observe/labels.ts'
+import { DIRECTIONS } from '../../src/observe/labels.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
+import { LIMITS } from '../../src/refusal/limits.ts'
 import { ALL_REASONS } from '../../src/refusal/reasons.ts'
 
 /** Series and values as Prometheus would read them. */

@@ -145,8 +145,9 @@ export class Downstream<N> implements DownstreamStream {
     if (this.#waitsFor === 'body' && this.#paused) return this.#await('body')
     if (this.#waitsFor === 'linger') return this.destroy()
     if (this.#waitsFor === 'request') return this.#sayGoodbye()
-    const what = this.#waitsFor === 'head' ? 'limits.headMs' : 'limits.bodyIdleMs'
-    const refusal = refuse('timeout', `the request did not come on within ${what}`)
+    const limit = this.#waitsFor === 'head' ? 'headMs' : 'bodyIdleMs'
+    const because = `the request did not come on within limits.${limit}`
+    const refusal = refuse('timeout', because, { limit })
     if (this.#waitsFor === 'head') return this.#refuseUnread(refusal)
     if (this.exchange.open) this.exchange.fail(refusal)
     else this.#sayGoodbye()

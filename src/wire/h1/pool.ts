@@ -72,7 +72,8 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
   open(x: Exchange<N>, head: HeadWriter): void {
     const most = this.#settings.limits.exchangesPerCallee
     if (this.exchanges >= most) {
-      x.fail(refuse('overloaded', `${this.name} has limits.exchangesPerCallee (${most}) open`))
+      const because = `${this.name} has limits.exchangesPerCallee (${most}) open`
+      x.fail(refuse('overloaded', because, { limit: 'exchangesPerCallee' }))
       return
     }
     const connection = this.#takeIdle()

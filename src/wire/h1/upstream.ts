@@ -128,7 +128,11 @@ export class UpstreamConnection<N> implements UpstreamStream {
   /** Called by the coarse clock. */
   tick(now: number): void {
     if (this.#deadline === 0 || now < this.#deadline || this.#x === null || this.#inBody) return
-    this.#fail(refuse('timeout-upstream', 'no answer within limits.responseHeadMs'))
+    this.#fail(
+      refuse('timeout-upstream', 'no answer within limits.responseHeadMs', {
+        limit: 'responseHeadMs',
+      }),
+    )
   }
 
   // --- the response's way back -------------------------------------------------------------------
