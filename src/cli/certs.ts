@@ -4,7 +4,8 @@ import { fault } from '../fault.ts'
 export const usage = `okapi-sidecar certs: make, look at and change certificates
 
 Usage:
-    okapi-sidecar certs init --trust-domain DOMAIN [--valid-for 90d] [--key KIND]
+    okapi-sidecar certs init --trust-domain DOMAIN [--valid-for 90d]
+                             [--key KIND]
     okapi-sidecar certs issue NAME [--dns NAME]... [--ip ADDRESS]... [--out DIR]
                               [--valid-for 24h] [--key KIND] [--powerful]
     okapi-sidecar certs sign CSR [--name NAME] [--valid-for 24h] [--out DIR]
@@ -12,9 +13,12 @@ Usage:
     okapi-sidecar certs renew NAME|DIR [--valid-for 24h] [--keep-key]
     okapi-sidecar certs revoke NAME|SERIAL [--reason REASON] [--distribute]
     okapi-sidecar certs revoke --refresh [--crl-valid-for 30d] [--distribute]
-    okapi-sidecar certs status [DIR|HOST:PORT] [--within 30d] [--credentials DIR]
-    okapi-sidecar certs export NAME|DIR --pkcs12 [--password-file FILE] [--out DIR]
-    okapi-sidecar certs rollover start|leaves|status|finish [--peers HOST:PORT,...]
+    okapi-sidecar certs status [DIR|HOST:PORT] [--within 30d]
+                               [--credentials DIR]
+    okapi-sidecar certs export NAME|DIR --pkcs12 [--password-file FILE]
+                               [--out DIR]
+    okapi-sidecar certs rollover start|leaves|status|finish
+                                 [--peers HOST:PORT,...]
     okapi-sidecar certs rehearse --next DIR --peers HOST:PORT,...
     okapi-sidecar certs agent --for NAME,... [--once]
 
@@ -39,17 +43,17 @@ locks everybody out: --refresh writes it anew. --distribute copies it into every
 directory that the CA has issued.
 
 status shows a table: of a CA, of any folder of credentials, or of what a peer
-presents. It ends with 1 when something is broken or ends within --within; without
-it, when less than a third of its life is left. --credentials shows a peer with
-the eyes of another one.
+presents. It ends with 1 when something is broken or ends within --within;
+without it, when less than a third of its life is left. --credentials shows a
+peer with the eyes of another one.
 
 export writes keystore.p12 and truststore.p12 for Java. The password comes from
 the first line of a file, or from CERTS_PASSWORD.
 
 rollover changes the root without anybody noticing. start makes the new root and
 puts it into every bundle; leaves, once all peers have read theirs, issues every
-leaf again from it; finish takes the old root out. leaves and finish refuse while
-one of --peers could not live with that; status shows how far it is.
+leaf again from it; finish takes the old root out. leaves and finish refuse
+while one of --peers could not live with that; status shows how far it is.
 
 rehearse meets each peer with credentials that are not in use yet, and names who
 would break. agent renews leaves, and the CRL, at two thirds of their life.

@@ -1,4 +1,5 @@
 import { fault } from '../fault.ts'
+import { parseModuleId } from '../folio/module-id.ts'
 import { addressBytes } from './address.ts'
 import type { AlternativeName } from './extensions.ts'
 
@@ -18,9 +19,6 @@ export interface Subject {
 const LONGEST_NAME = 128
 // SPIFFE path characters; and never `.` or `..`, which would be no segment and no folder.
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
-// Okapi's ModuleId.java and SemVer.java: the product ends before the first `-` that a digit follows;
-// the rest is numbers with dots and perhaps a pre-release. `+` metadata is no SPIFFE character.
-const MODULE_ID = /^(?:(?!-\d)[A-Za-z0-9._-])+-\d{1,18}(\.\d{1,18})*(-[A-Za-z0-9.-]+)?$/
 const TRUST_DOMAIN = /^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$/
 
 /** Reads `mod-users-19.7.0`, `operator/anna` or `client/sms`; throws a Fault for anything else. */
@@ -30,7 +28,9 @@ export function subject(title: string, domain: string): Subject {
   const kind = slash === -1 ? 'module' : title.slice(0, slash)
   const name = title.slice(slash + 1)
   if (kind === 'module' && slash === -1) {
-    if (!MODULE_ID.test(name) || name.length > LONGEST_NAME) throw noModuleId(title)
+    // `+` metadata is a version to Okapi, but no SPIFFE character.
+    const fits = SEGMENT.test(name) && name.length <= LONGEST_NAME
+    if (!fits || parseModuleId(name) === undefined) throw noModuleId(title)
     const powerful = name.toLowerCase().startsWith('okapi-')
     return { kind, name, title, uri: `spiffe://${trust}/module/${name}`, powerful }
   }
