@@ -1,9 +1,9 @@
 import type { Server } from 'node:http'
-import type { PortRange } from './config/addresses.ts'
-import type { Config, Egress, Ingress, Modules } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import { Credentials, type ReloadReport } from './credentials/credentials.ts'
 import { directorySource } from './credentials/directory.ts'
-import { sentence } from './fault.ts'
+import { PublicCertificate } from './credentials/public-certificate.ts'
+import { fault, sentence } from './fault.ts'
 import { AccessLog } from './observe/access.ts'
 import { adminServer } from './observe/health.ts'
 import type { Direction } from './observe/labels.ts'
@@ -11,26 +11,23 @@ import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
 import { parseTraceparent } from './observe/trace.ts'
-import type { Caller } from './policy/caller.ts'
-import { byModule, toOne } from './proxy/destination.ts'
-import { type Destination, DOORS, type DoorRules } from './proxy/doors.ts'
 import { storyOf } from './proxy/exchange.ts'
 import { answerTable } from './proxy/header-tables.ts'
 import { healthOf, type Knock } from './proxy/health.ts'
 import { REQUEST_NAMES, RESPONSE_NAMES } from './proxy/names.ts'
-import { Note } from './proxy/note.ts'
 import { OkapiUrl } from './proxy/okapi-url.ts'
 import { recorder } from './proxy/record.ts'
 import { refuse } from './refusal/refusal.ts'
 import { Connections } from './sidecar/connections.ts'
-import { type Accepted, Listeners } from './sidecar/listeners.ts'
+import { Doorways } from './sidecar/doorways.ts'
+import { Listeners } from './sidecar/listeners.ts'
 import { Policies, policyOf } from './sidecar/policies.ts'
 import { Trusting } from './sidecar/trusting.ts'
 import { Upstreams } from './sidecar/upstreams.ts'
 import { formatAddress } from './transport/address.ts'
 import { bind } from './transport/bind.ts'
 import { CoarseClock } from './transport/clock.ts'
-import type { Upstream, WireSettings } from './wire/face.ts'
+import type { WireSettings } from './wire/face.ts'
 
 const FLUSH_MS = 100
 const DRAINING = refuse('draining', 'this sidecar is shutting down')
@@ -47,7 +44,6 @@ export class Sidecar {
   readonly #clock = new CoarseClock()
   readonly #metrics: Metrics
   readonly #readiness = new Readiness()
-  readonly #self: Caller
   readonly #access: AccessLog | null
   readonly #credentials: Credentials
   readonly #trusting: Trusting
@@ -55,9 +51,11 @@ export class Sidecar {
   readonly #upstreams: Upstreams
   readonly #listeners: Listeners
   readonly #connections: Connections
+  readonly #doorways: Doorways
   readonly #okapiUrl: OkapiUrl | undefined
   readonly #knock: Knock | undefined
   #admin: Server | undefined
+  #publicCertificate: PublicCertificate | undefined
   #flushing: NodeJS.Timeout | undefined
 
   private constructor(config: Config, log: Log, credentials: Credentials, policies: Policies) {
@@ -65,7 +63,6 @@ export class Sidecar {
     this.#log = log
     this.#credentials = credentials
     this.#policies = policies
-    this.#self = { kind: 'module', id: config.module.id }
     this.#metrics = new Metrics(directionsOf(config))
     this.#access = config.log.access ? new AccessLog(log.destination) : null
     this.#trusting = new Trusting(config, credentials)
@@ -81,6 +78,15 @@ export class Sidecar {
     this.#okapiUrl = config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost')
     this.#knock = config.ingress && this.#upstreams.knock(config.ingress.forward)
     this.#connections = new Connections(settings, storyOf(this.#house()))
+    this.#doorways = new Doorways({
+      config,
+      policies,
+      trusting: this.#trusting,
+      listeners: this.#listeners,
+      upstreams: this.#upstreams,
+      connections: this.#connections,
+      okapiUrl: this.#okapiUrl,
+    })
   }
 
   /**
@@ -136,6 +142,7 @@ export class Sidecar {
     this.#connections.destroy()
     this.#upstreams.destroy()
     this.#credentials.stop()
+    this.#publicCertificate?.stop()
     this.#admin?.close()
     this.#admin?.closeAllConnections()
     clearInterval(this.#flushing)
@@ -145,87 +152,45 @@ export class Sidecar {
 
   async #open(): Promise<void> {
     const done = this.#readiness.register('every listener')
-    this.#gauges()
     this.#clock.watch(this.#connections)
     this.#clock.watch(this.#upstreams)
     this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
     try {
-      const { egress, modules, ingress, admin } = this.#config
-      if (egress !== undefined) await this.#openEgress(egress)
-      if (modules !== undefined) await this.#openModules(modules)
-      if (ingress !== undefined) await this.#openIngress(ingress)
+      await this.#openDoors()
       this.#admin = adminServer({ readiness: this.#readiness, metrics: this.#metrics })
-      this.listening.admin = formatAddress(await bind(this.#admin, admin.listen))
+      this.listening.admin = formatAddress(await bind(this.#admin, this.#config.admin.listen))
     } catch (error) {
       void this.#listeners.close()
       await this.#stop()
       throw error
     }
+    this.#gauges()
     this.#credentials.subscribe(() => this.#trustChanged())
     done()
   }
 
-  // --- the doors ---------------------------------------------------------------------------------
-
-  async #openEgress({ listen, gateway, gatewayModule, url }: Egress): Promise<void> {
-    const pin = gatewayModule.kind === 'module' ? { id: gatewayModule.id } : gatewayModule
-    const upstream = this.#upstreams.peer('okapi', [gateway], pin)
-    const { authority } = gateway
-    const policies = this.#policies
-    const okapiUrl = this.#okapiUrl!
-    const destination = toOne({ policies, at: 'okapi', upstream, authority, okapiUrl })
-    const accepted = this.#door(DOORS.egress, destination, 'okapi', upstream)
-    const bound = await this.#listeners.plain(listen, this.#self, accepted)
-    await this.#listeners.otherLoopback(bound, this.#self, accepted)
-    if (url === undefined) okapiUrl.movedTo(`http://localhost:${bound.split(':').at(-1)}`)
-    this.listening.egress = bound
-  }
-
-  async #openModules({ listen }: Modules): Promise<void> {
-    const caller = this.#self
-    const destination = byModule({
-      policies: this.#policies,
-      caller,
-      calleeOf: this.#upstreams.callee,
-    })
-    const accepted = this.#door(DOORS.modules, destination, 'okapi', NOWHERE)
-    const bound: string[] = []
-    for (const address of addressesOf(listen)) {
-      bound.push(await this.#listeners.plain(address, caller, accepted))
-    }
-    const [first = '', last = ''] = [bound[0], bound.at(-1)]
-    this.listening.modules = first === last ? first : `${first}-${last.split(':').at(-1)}`
-  }
-
-  async #openIngress({ listen, forward }: Ingress): Promise<void> {
-    const { id } = this.#config.module
-    const upstream = this.#upstreams.module(forward)
-    const at = isOkapi(this.#config) ? 'okapi' : id
-    const { authority } = forward
-    const destination = toOne({ policies: this.#policies, at, upstream, authority })
-    const accepted = this.#door(this.#ingressRules(), destination, at, upstream)
-    this.listening.ingress = await this.#listeners.mutual(listen, this.#trusting, accepted)
-  }
-
-  #ingressRules(): DoorRules {
-    if (isOkapi(this.#config)) return DOORS.okapi
-    const seesCookies = this.#policies.current.traits(this.#config.module.id)?.seesCookies
-    return seesCookies ? DOORS.ingressOfLogin : DOORS.ingress
-  }
-
-  /** What happens with each connection that comes in by a door. */
-  #door(
-    rules: DoorRules,
-    destination: Destination,
-    at: string,
-    upstream: Upstream<Note>,
-  ): Accepted {
-    const door = { ...rules, destination }
-    return (socket, caller, address) => {
-      const policy = this.#policies.current
-      const place = { policy, judge: policy.bind(caller, at), upstream }
-      this.#connections.accept(socket, new Note(door, caller, address, place))
-    }
+  /** The way out first: what the module is told of Okapi depends on where the egress is bound. */
+  async #openDoors(): Promise<void> {
+    const { egress, modules, ingress, public: browsers } = this.#config
+    const { listening } = this
+    const doors = this.#doorways
+    if (egress !== undefined) listening.egress = await doors.egress(egress)
+    if (modules !== undefined) listening.modules = await doors.modules(modules)
+    if (ingress !== undefined) listening.ingress = await doors.ingress(ingress)
+    if (browsers === undefined) return
+    if (ingress === undefined)
+      throw fault('public needs ingress.forward, which says where Okapi is')
+    const certificate = new PublicCertificate(browsers.credentials.directory)
+    this.#publicCertificate = certificate
+    listening.public = await doors.public(browsers, ingress, certificate.current)
+    certificate.watch(
+      (pair) => this.#listeners.showPublic(pair),
+      ({ result, problems }) => {
+        this.#metrics.reloaded(result)
+        const level = result === 'ok' ? 'info' : 'error'
+        this.#log.log[level]({ result, problems: problems.map(sentence) }, 'public certificate')
+      },
+    )
   }
 
   #house() {
@@ -280,7 +245,11 @@ export class Sidecar {
     metrics.gauge('sidecar_plain_beyond_loopback', () =>
       this.#config.allowPlainBeyondLoopback === undefined ? 0 : 1,
     )
-    metrics.certificates({ module: () => this.#credentials.current.notAfter / 1000 })
+    const shown = this.#publicCertificate
+    metrics.certificates({
+      module: () => this.#credentials.current.notAfter / 1000,
+      ...(shown === undefined ? {} : { public: () => shown.current.notAfter / 1000 }),
+    })
     metrics.policy(() => this.#policies.current)
     metrics.openConnections(
       Object.fromEntries(
@@ -290,28 +259,13 @@ export class Sidecar {
   }
 }
 
-/** Okapi's sidecar has a role of its own. */
-function isOkapi({ module }: Config): boolean {
-  return module.product === 'okapi'
-}
-
-function directionsOf({ ingress, egress, modules }: Config): Direction[] {
+function directionsOf({ ingress, egress, modules, public: browsers }: Config): Direction[] {
   const doors: Direction[] = []
   if (ingress !== undefined) doors.push('ingress')
   if (egress !== undefined) doors.push('egress')
   if (modules !== undefined) doors.push('modules')
+  if (browsers !== undefined) doors.push('public')
   return doors
-}
-
-function addressesOf({ host, from, to }: PortRange) {
-  return Array.from({ length: to - from + 1 }, (_, i) => ({ host, port: from + i }))
-}
-
-/** The place of a connection before its first request has named a module. */
-const NOWHERE: Upstream<Note> = {
-  open(x) {
-    x.fail(refuse('upstream-unreachable', 'the request named no module'))
-  },
 }
 
 function after(ms: number): Promise<void> {

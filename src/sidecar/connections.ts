@@ -48,9 +48,9 @@ export class Connections {
     return bytes
   }
 
-  /** This connection finishes its exchange and closes. */
+  /** This connection serves one exchange at most from now on. */
   retire(socket: Socket): void {
-    this.#bySocket.get(socket)?.drain()
+    this.#bySocket.get(socket)?.retire()
   }
 
   /** All finish theirs and close, those still to come too; resolves when none is left. */

@@ -13,6 +13,11 @@ import {
   type TlsListener,
   type TurnedAwayPeer,
 } from '../transport/listen.ts'
+import {
+  listenPublic,
+  type PublicKeyPair,
+  type PublicListener,
+} from '../transport/listen-public.ts'
 import type { ListenEvents, Listener } from '../transport/listening.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf } from '../trust/pin.ts'
@@ -29,6 +34,7 @@ export class Listeners {
   readonly #metrics: Metrics
   readonly #open: Listener[] = []
   readonly #mutual: TlsListener[] = []
+  #public: PublicListener | undefined
 
   constructor(config: Config, clock: CoarseClock, log: Logger, metrics: Metrics) {
     this.#config = config
@@ -84,6 +90,24 @@ export class Listeners {
     this.#open.push(listener)
     this.#mutual.push(listener)
     return listener.address
+  }
+
+  /** TLS for browsers and load balancers: the caller is nobody in particular. */
+  async public(address: Address, pair: PublicKeyPair, accepted: Accepted): Promise<string> {
+    const { limits } = this.#config
+    const events = this.#tlsEvents(formatAddress(address))
+    const listener = await listenPublic(
+      { address, limits, clock: this.#clock, pair, events },
+      (socket) => accepted(socket, { kind: 'public' }, remoteOf(socket)),
+    )
+    this.#open.push(listener)
+    this.#public = listener
+    return listener.address
+  }
+
+  /** Browsers are shown another certificate from now on. */
+  showPublic(pair: PublicKeyPair): void {
+    this.#public?.setPair(pair)
   }
 
   /** New handshakes use the new credentials from now on. */

@@ -1,0 +1,135 @@
+import type { PortRange } from '../config/addresses.ts'
+import type { Config, Egress, Ingress, Modules, PublicDoor } from '../config/config.ts'
+import type { Caller } from '../policy/caller.ts'
+import { byModule, toOne } from '../proxy/destination.ts'
+import { type Destination, DOORS, type DoorRules } from '../proxy/doors.ts'
+import { Note } from '../proxy/note.ts'
+import type { OkapiUrl } from '../proxy/okapi-url.ts'
+import { refuse } from '../refusal/refusal.ts'
+import type { PublicKeyPair } from '../transport/listen-public.ts'
+import type { Upstream } from '../wire/face.ts'
+import type { Pool } from '../wire/h1/pool.ts'
+import type { Connections } from './connections.ts'
+import type { Accepted, Listeners } from './listeners.ts'
+import type { Policies } from './policies.ts'
+import type { Trusting } from './trusting.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** What doors are made of. */
+export interface Doorframe {
+  readonly config: Config
+  readonly policies: Policies
+  readonly trusting: Trusting
+  readonly listeners: Listeners
+  readonly upstreams: Upstreams
+  readonly connections: Connections
+  readonly okapiUrl: OkapiUrl | undefined
+}
+
+/** Opens the doors that the configuration names; each resolves to what it is bound to. */
+export class Doorways {
+  readonly #frame: Doorframe
+  readonly #self: Caller
+  readonly #module: Pool<Note> | undefined
+
+  constructor(frame: Doorframe) {
+    this.#frame = frame
+    const { module, ingress } = frame.config
+    this.#self = { kind: 'module', id: module.id }
+    this.#module = ingress && frame.upstreams.module(ingress.forward)
+  }
+
+  /** Plain, from the module to Okapi's sidecar. */
+  async egress({ listen, gateway, gatewayModule, url }: Egress): Promise<string> {
+    const { policies, listeners, upstreams, okapiUrl } = this.#frame
+    const pin = gatewayModule.kind === 'module' ? { id: gatewayModule.id } : gatewayModule
+    const upstream = upstreams.peer('okapi', [gateway], pin)
+    const { authority } = gateway
+    const place = { policies, at: 'okapi', upstream, authority }
+    const destination = toOne(okapiUrl === undefined ? place : { ...place, okapiUrl })
+    const accepted = this.#door(DOORS.egress, destination, 'okapi', upstream)
+    const bound = await listeners.plain(listen, this.#self, accepted)
+    await listeners.otherLoopback(bound, this.#self, accepted)
+    if (url === undefined) okapiUrl?.movedTo(`http://localhost:${portOf(bound)}`)
+    return bound
+  }
+
+  /** Plain, from Okapi to the sidecars of modules. */
+  async modules({ listen }: Modules): Promise<string> {
+    const { policies, listeners, upstreams } = this.#frame
+    const caller = this.#self
+    const destination = byModule({ policies, caller, calleeOf: upstreams.callee })
+    const accepted = this.#door(DOORS.modules, destination, 'okapi', NOWHERE)
+    const bound: string[] = []
+    for (const address of addressesOf(listen)) {
+      bound.push(await listeners.plain(address, caller, accepted))
+    }
+    const [first = '', last = first] = [bound[0], bound.at(-1)]
+    return first === last ? first : `${first}-${portOf(last)}`
+  }
+
+  /** Mutual TLS, to the module, or to Okapi. */
+  async ingress({ listen, forward }: Ingress): Promise<string> {
+    const { config, policies, listeners, trusting } = this.#frame
+    const upstream = this.#module ?? NOWHERE
+    const at = isOkapi(config) ? 'okapi' : config.module.id
+    const destination = toOne({ policies, at, upstream, authority: forward.authority })
+    return listeners.mutual(listen, trusting, this.#door(this.#rules(), destination, at, upstream))
+  }
+
+  /** TLS for browsers and load balancers, to Okapi. */
+  async public(
+    { listen }: PublicDoor,
+    { forward }: Ingress,
+    shown: PublicKeyPair,
+  ): Promise<string> {
+    const { policies, listeners } = this.#frame
+    const upstream = this.#module ?? NOWHERE
+    const destination = toOne({ policies, at: 'okapi', upstream, authority: forward.authority })
+    const accepted = this.#door(DOORS.public, destination, 'okapi', upstream)
+    return listeners.public(listen, shown, accepted)
+  }
+
+  #rules(): DoorRules {
+    const { config, policies } = this.#frame
+    if (isOkapi(config)) return DOORS.okapi
+    const seesCookies = policies.current.traits(config.module.id)?.seesCookies
+    return seesCookies ? DOORS.ingressOfLogin : DOORS.ingress
+  }
+
+  /** What happens with each connection that comes in by a door. */
+  #door(
+    rules: DoorRules,
+    destination: Destination,
+    at: string,
+    upstream: Upstream<Note>,
+  ): Accepted {
+    const { policies, connections } = this.#frame
+    const door = { ...rules, destination }
+    return (socket, caller, address) => {
+      const policy = policies.current
+      const place = { policy, judge: policy.bind(caller, at), upstream }
+      connections.accept(socket, new Note(door, caller, address, place))
+    }
+  }
+}
+
+/** Okapi's sidecar has a role of its own. */
+export function isOkapi({ module }: Config): boolean {
+  return module.product === 'okapi'
+}
+
+function portOf(address: string): string {
+  return address.slice(address.lastIndexOf(':') + 1)
+}
+
+function addressesOf({ host, from, to }: PortRange) {
+  return Array.from({ length: to - from + 1 }, (_, i) => ({ host, port: from + i }))
+}
+
+/** The place of a connection before its first request has named a module. */
+const NOWHERE: Upstream<Note> = {
+  open(x) {
+    x.fail(refuse('upstream-unreachable', 'the request named no module'))
+  },
+}
