@@ -9,9 +9,10 @@ export interface HandshakeEvents {
   handshakeFailed?(code: string): void
 }
 
-interface Underway {
+interface Underway<T> {
   readonly socket: Socket
   readonly deadline: number
+  readonly began: T
   /** Why it failed, once it has. */
   code: string | undefined
 }
@@ -20,13 +21,15 @@ interface Underway {
  * The handshakes under way on one listener, each with an end to our patience. Node's own
  * `handshakeTimeout` begins anew with every byte, so a peer that sends one now and then would hold
  * its place for ever. Each that fails is told once, when its socket closes.
+ *
+ * `T` is what was in force when a handshake began: it may have been replaced when it ends.
  */
-export class Handshakes implements Ticking {
+export class Handshakes<T = void> implements Ticking {
   readonly #handshakeMs: number
   readonly #clock: CoarseClock
   readonly #events: HandshakeEvents
   // The TLS socket does not name the socket below it (in documented API), but shares its addresses.
-  readonly #underway = new Map<string, Underway>()
+  readonly #underway = new Map<string, Underway<T>>()
 
   constructor(handshakeMs: number, clock: CoarseClock, events: HandshakeEvents) {
     this.#handshakeMs = handshakeMs
@@ -35,7 +38,7 @@ export class Handshakes implements Ticking {
   }
 
   /** A connection was accepted. */
-  begin(socket: Socket): void {
+  begin(socket: Socket, began: T): void {
     const key = connectionKey(socket)
     if (key === undefined) {
       // Gone before it was looked at.
@@ -44,7 +47,7 @@ export class Handshakes implements Ticking {
       return
     }
     const deadline = this.#clock.now + this.#handshakeMs
-    const entry: Underway = { socket, deadline, code: undefined }
+    const entry: Underway<T> = { socket, deadline, began, code: undefined }
     if (this.#underway.size === 0) this.#clock.watch(this)
     this.#underway.set(key, entry)
     socket.once('close', () => {
@@ -54,15 +57,13 @@ export class Handshakes implements Ticking {
     })
   }
 
-  /** Its handshake is over; false when nobody can say which one it was, and it is destroyed. */
-  end(socket: TLSSocket): boolean {
+  /** Its handshake is over; undefined when nobody can say which one it was, and it is destroyed. */
+  end(socket: TLSSocket): { readonly began: T } | undefined {
     const key = connectionKey(socket)
-    if (key !== undefined && this.#underway.has(key)) {
-      this.#forget(key)
-      return true
-    }
-    socket.destroy()
-    return false
+    const entry = key === undefined ? undefined : this.#underway.get(key)
+    if (key === undefined || entry === undefined) socket.destroy()
+    else this.#forget(key)
+    return entry
   }
 
   /** Its handshake went wrong. */

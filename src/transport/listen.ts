@@ -1,16 +1,24 @@
-import { randomUUID } from 'node:crypto'
 import { createServer as createNetServer, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
-import { errorCode } from '../fault.ts'
-import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
-import type { Address } from './address.ts'
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls'
+import { fault } from '../fault.ts'
+import { type Address, formatAddress } from './address.ts'
+import { type Admission, admit } from './admit.ts'
 import type { CoarseClock } from './clock.ts'
-import { type Judge, judgeSocket } from './gate.ts'
 import { type HandshakeEvents, Handshakes } from './handshakes.ts'
 import { type ListenEvents, type Listener, Listening, SERVER_OPTIONS } from './listening.ts'
-import type { LivePeer, LiveSet } from './live-set.ts'
-import { ALPN_HTTP1, contextOptions, type Material } from './tls-options.ts'
-import { turnAway } from './turn-away.ts'
+import type { LivePeer } from './live-set.ts'
+import {
+  ALPN_HTTP1,
+  contextOptions,
+  type Material,
+  type PublicMaterial,
+  publicContextOptions,
+} from './tls-options.ts'
 
 /** Options of a listener without TLS. */
 export interface ListenOptions {
@@ -20,7 +28,10 @@ export interface ListenOptions {
   readonly events?: ListenEvents
 }
 
-/** Listens for plain connections. Throws a Fault when the address cannot be had. */
+/**
+ * Listens for plain connections. `onConnection` has to add an `error` listener at once.
+ * Throws a Fault when the address cannot be had.
+ */
 export async function listenPlain(
   options: ListenOptions,
   onConnection: (socket: Socket) => void,
@@ -33,62 +44,78 @@ export async function listenPlain(
   return listening
 }
 
-/** A peer that was turned away after its handshake, for log and metrics. */
-export interface TurnedAwayPeer<I> {
-  readonly refusal: Refusal
-  /** What the peer was told to quote. */
-  readonly requestId: string
-  readonly remoteAddress: string | undefined
-  readonly remotePort: number | undefined
-  /** Null when it proved none. */
-  readonly identity: I | null
-}
-
-/** What a TLS listener tells on top. */
-export interface ListenTlsEvents<I> extends ListenEvents, HandshakeEvents {
-  turnedAway?(peer: TurnedAwayPeer<I>): void
+/** What every listener for TLS needs, `M` being its key material. */
+interface SecureOptions<M> extends ListenOptions {
+  readonly limits: { readonly connections: number; readonly handshakeMs: number }
+  readonly material: M
+  /** What may be spoken inside, the dearest first; `http/1.1` alone when left out. */
+  readonly alpn?: readonly string[]
+  readonly events?: ListenEvents & HandshakeEvents
 }
 
 /** Options of a listener for mutual TLS. */
-export interface ListenTlsOptions<I, R> extends ListenOptions {
-  readonly limits: {
-    readonly connections: number
-    readonly connectionsPerPeer: number
-    readonly handshakeMs: number
-  }
-  readonly material: Material
-  readonly judge: Judge<I>
-  /** Where proven connections are kept and counted by peer. */
-  readonly live: LiveSet<I, R>
-  /** What may be spoken inside, the dearest first; `http/1.1` alone when left out. */
-  readonly alpn?: readonly string[]
-  readonly events?: ListenTlsEvents<I>
+export interface ListenTlsOptions<I, R> extends SecureOptions<Material>, Admission<I, R> {
+  readonly limits: SecureOptions<Material>['limits'] & Admission<I, R>['limits']
+  readonly clock: CoarseClock
+  readonly events?: ListenEvents & HandshakeEvents & NonNullable<Admission<I, R>['events']>
 }
 
+/** Options of a listener for TLS whose clients prove nothing: browsers, load balancers. */
+export interface ListenPublicOptions extends SecureOptions<PublicMaterial> {}
+
 /** A listener for TLS, whose key and trust can be replaced while it listens. */
-export interface TlsListener extends Listener {
+export interface TlsListener<M = Material> extends Listener {
   /** For handshakes from now on. Throws, and keeps the old material, when it does not fit. */
-  setMaterial(material: Material): void
+  setMaterial(material: M): void
 }
 
 /**
  * Listens for mutual TLS. `onPeer` sees only peers that passed the gate, before any byte of theirs
- * was read; `socket.alpnProtocol` says what they speak. All others are turned away.
+ * was read, and has to add an `error` listener at once; `socket.alpnProtocol` says what they speak.
+ * All others are turned away.
  * Throws a Fault when the address cannot be had, an Error when the material makes no context.
  */
-export async function listenTls<I, R>(
+export function listenTls<I, R>(
   options: ListenTlsOptions<I, R>,
   onPeer: (peer: LivePeer<I, R>) => void,
 ): Promise<TlsListener> {
+  // The gate refuses, not Node: only so does anybody learn the reason.
+  const asking = { requestCert: true, rejectUnauthorized: false }
+  return listenSecure(options, contextOptions, asking, (socket) => {
+    const peer = admit(socket, options)
+    if (peer !== null) onPeer(peer)
+  })
+}
+
+/**
+ * Listens for TLS and asks for no certificate. `onConnection` has to add an `error` listener at
+ * once. Throws as `listenTls` does.
+ */
+export function listenPublic(
+  options: ListenPublicOptions,
+  onConnection: (socket: TLSSocket) => void,
+): Promise<TlsListener<PublicMaterial>> {
+  return listenSecure(options, publicContextOptions, { requestCert: false }, onConnection)
+}
+
+async function listenSecure<M>(
+  options: SecureOptions<M>,
+  contextOf: (material: M) => SecureContextOptions,
+  asking: TlsOptions,
+  onSecure: (socket: TLSSocket) => void,
+): Promise<TlsListener<M>> {
   const { address, limits, clock, material, alpn = [ALPN_HTTP1], events = {} } = options
+  if ('path' in address) {
+    throw fault(`cannot listen on ${formatAddress(address)}: TLS is served over TCP only`, {
+      hint: 'give it a host and a port',
+    })
+  }
   const server = createTlsServer({
     ...SERVER_OPTIONS,
-    ...contextOptions(material),
+    ...contextOf(material),
+    ...asking,
     // During the handshake nobody waits for an answer: who ends it is gone. See below.
     allowHalfOpen: false,
-    // The gate refuses, not Node: only so does anybody learn the reason.
-    requestCert: true,
-    rejectUnauthorized: false,
     handshakeTimeout: limits.handshakeMs,
     ALPNProtocols: [...alpn],
   })
@@ -100,35 +127,10 @@ export async function listenTls<I, R>(
     if (!handshakes.end(socket)) return
     socket.disableRenegotiation()
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
-    const peer = admit(socket, options)
-    if (peer !== null) onPeer(peer)
+    onSecure(socket)
   })
   await listening.start(address)
   return Object.assign(listening, {
-    setMaterial: (next: Material) => server.setSecureContext(contextOptions(next)),
+    setMaterial: (next: M) => server.setSecureContext(contextOf(next)),
   })
-}
-
-/** The peer, taken into the live set; null when it was turned away. */
-function admit<I, R>(socket: TLSSocket, options: ListenTlsOptions<I, R>): LivePeer<I, R> | null {
-  const { judge, live, limits, clock, events = {} } = options
-  const turn = (refusal: Refusal, identity: I | null): null => {
-    const { remoteAddress, remotePort } = socket
-    const requestId = randomUUID()
-    turnAway(socket, refusal, { proven: identity !== null, requestId }, clock)
-    events.turnedAway?.({ refusal, requestId, remoteAddress, remotePort, identity })
-    return null
-  }
-  const proven = judgeSocket(socket, 'client', judge)
-  if (isRefusal(proven)) return turn(proven, null)
-  try {
-    if (live.acceptedFrom(proven.identity) >= limits.connectionsPerPeer) {
-      const because = `${limits.connectionsPerPeer} connections of this peer are open already`
-      return turn(refuse('too-many', because), proven.identity)
-    }
-    return live.add(socket, proven)
-  } catch (error) {
-    const because = `no record could be made of the peer: ${errorCode(error) ?? String(error)}`
-    return turn(refuse('untrusted-certificate', because), null)
-  }
 }

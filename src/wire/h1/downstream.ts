@@ -20,6 +20,11 @@ const MOST_DISCARDED_BYTES = 262_144
 const LINGER_MS = 1000
 /** When draining: a request that was sent before is read by then and still answered. */
 const DRAIN_GRACE_MS = 250
+/**
+ * A retired caller's idle time: longer than any sidecar believes in an idle connection, so that it is
+ * the caller who closes and no request races a close.
+ */
+const RETIRED_IDLE_MS = 20_000
 const MOST_LINGER_BYTES = 65_536
 
 type Waiting = 'nothing' | 'request' | 'head' | 'body' | 'linger'
@@ -43,6 +48,7 @@ export class Downstream<N> implements DownstreamStream {
   /** Within `#process`: what asks for more work only marks it. */
   #busy = false
   #draining = false
+  #retired = false
   #discarding = false
   #swallowed = 0
   #callerEnded = false
@@ -128,8 +134,24 @@ export class Downstream<N> implements DownstreamStream {
   /** No further exchange after the running one; an idle connection ends at the next tick. */
   drain(): void {
     this.#draining = true
-    if (!this.exchange.open && this.#waitsFor === 'request') {
-      this.#deadline = this.#settings.clock.now + DRAIN_GRACE_MS
+    this.#last(DRAIN_GRACE_MS)
+  }
+
+  /**
+   * The running exchange, or else the next one, is the last, and its answer says so. Nobody is in a
+   * hurry: an idle connection is left to its caller, who may be sending at this very moment.
+   */
+  retire(): void {
+    this.#retired = true
+    this.#last(RETIRED_IDLE_MS)
+  }
+
+  #last(idleMs: number): void {
+    const x = this.exchange
+    if (x.open) {
+      if (!x.answered) x.keepAlive = false
+    } else if (this.#waitsFor === 'request') {
+      this.#deadline = Math.min(this.#deadline, this.#settings.clock.now + idleMs)
     }
   }
 
@@ -230,7 +252,8 @@ export class Downstream<N> implements DownstreamStream {
     this.#body.begin(HEAD, 'asItStands')
     const expectsContinue = HEAD.expectsContinue && HEAD.version === 11
     this.#await(this.#body.done ? 'nothing' : 'body')
-    if (this.#draining || this.#settings.clock.now >= this.#closesAt) HEAD.keepAlive = false
+    const old = this.#settings.clock.now >= this.#closesAt
+    if (this.#draining || this.#retired || old) HEAD.keepAlive = false
     const refusal = x.begin(HEAD)
     if (refusal === null) return
     if (!this.#body.done) {
@@ -339,9 +362,11 @@ export class Downstream<N> implements DownstreamStream {
   #await(what: Waiting): void {
     this.#waitsFor = what
     const { limits, clock } = this.#settings
-    if (what === 'request')
-      this.#deadline = clock.now + (this.#draining ? DRAIN_GRACE_MS : limits.idleMs)
-    else if (what === 'head') this.#deadline = clock.now + limits.headMs
+    if (what === 'request') {
+      const leaving = this.#retired ? RETIRED_IDLE_MS : limits.idleMs
+      const idleMs = this.#draining ? DRAIN_GRACE_MS : Math.min(leaving, limits.idleMs)
+      this.#deadline = clock.now + idleMs
+    } else if (what === 'head') this.#deadline = clock.now + limits.headMs
     else if (what === 'body') this.#deadline = clock.now + limits.bodyIdleMs
     else if (what === 'linger') this.#deadline = clock.now + LINGER_MS
   }

@@ -133,7 +133,8 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
     const { now } = this.#settings.clock
     for (;;) {
       const connection = this.#idle.pop()
-      if (connection === undefined || now < connection.idleUntil) return connection
+      if (connection === undefined) return undefined
+      if (now < connection.idleUntil && !connection.ended) return connection
       connection.destroy()
     }
   }
@@ -141,6 +142,7 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
   #usable(connection: UpstreamConnection<N>): boolean {
     const { clock, limits } = this.#settings
     return (
+      !connection.ended &&
       connection.epoch === this.#epoch &&
       clock.now - connection.openedAt < limits.connectionMaxAgeMs
     )

@@ -75,6 +75,11 @@ export class UpstreamConnection<N> implements UpstreamStream {
     return this.#outbox.blocked
   }
 
+  /** Ended, even if nobody has been told yet: whoever judges peers destroys sockets. */
+  get ended(): boolean {
+    return this.#dead || this.#socket.destroyed
+  }
+
   get bufferedBytes(): number {
     return this.#held.length + this.#outbox.waiting
   }
