@@ -58,6 +58,7 @@ export class RouteTable<R extends Routed> implements Meter {
   readonly #root = newNode()
   readonly #leaves: Leaf<R>[] = []
   readonly #leafIndex = new Map<string, number>()
+  readonly #order: ReadonlyMap<R, number>
   readonly #buckets: boolean
   readonly #combinations = new Map<number, number>()
   readonly #members: (readonly number[])[] = []
@@ -74,6 +75,7 @@ export class RouteTable<R extends Routed> implements Meter {
    */
   constructor(routes: readonly R[], { buckets }: { buckets: boolean }) {
     this.#buckets = buckets
+    this.#order = new Map(routes.map((route, i) => [route, i]))
     for (const route of routes) {
       if (route.pattern.bucketBytes > 0) this.#insert(route)
     }
@@ -103,7 +105,9 @@ export class RouteTable<R extends Routed> implements Meter {
   routes(hit: number): readonly R[] {
     if (hit === NO_HIT) return []
     const leaves = hit === PASSING_HIT ? this.#hits : this.#leavesOf(hit)
-    return leaves.flatMap((leaf) => this.#leaves[leaf]!.routes)
+    const routes = leaves.flatMap((leaf) => this.#leaves[leaf]!.routes)
+    if (leaves.length === 1) return routes
+    return routes.sort((a, b) => this.#order.get(a)! - this.#order.get(b)!)
   }
 
   #leavesOf(hit: number): readonly number[] {

@@ -68,7 +68,8 @@ function atOkapi(world: World, question: Question): string {
   const grants = world.grants.filter((grant) => isFor(grant, caller) && grant.at === 'okapi')
   if (kind === 'none' || (kind === 'module' && module === undefined)) return 'caller-not-allowed'
   if ((kind === 'operator' || kind === 'client') && grants.length === 0) return 'caller-not-allowed'
-  if (path.startsWith('/%')) return 'admin-route'
+  // What Okapi's router would decode to `/_/invoke`, its proxy not.
+  if (/^\/(%|_\/[^/]*%)/.test(path)) return 'admin-route'
   if (kind === 'public' && method === 'OPTIONS') return 'default'
   if (path === '/_' || path.startsWith('/_/')) return administration(world, question, grants)
   return ordinary(world, question, grants, path, question.tenant)
