@@ -32,7 +32,12 @@ export const DOORS = {
   /** Mutual TLS, from Okapi's sidecar to this module. */
   ingress: {
     direction: 'ingress',
-    request: { fates: FROM_OKAPI, tokenCookies: FATE.drop, userId: FATE.pass },
+    request: {
+      fates: FROM_OKAPI,
+      tokenCookies: FATE.drop,
+      userId: FATE.pass,
+      appendsAddress: false,
+    },
     judgesTenant: false,
     rewritesOkapiUrl: true,
     answerer: 'module',
@@ -40,7 +45,12 @@ export const DOORS = {
   /** The ingress of a module that provides login or authtoken: it needs the user's cookies. */
   ingressOfLogin: {
     direction: 'ingress',
-    request: { fates: FROM_OKAPI, tokenCookies: FATE.pass, userId: FATE.pass },
+    request: {
+      fates: FROM_OKAPI,
+      tokenCookies: FATE.pass,
+      userId: FATE.pass,
+      appendsAddress: false,
+    },
     judgesTenant: false,
     rewritesOkapiUrl: true,
     answerer: 'module',
@@ -48,7 +58,12 @@ export const DOORS = {
   /** Mutual TLS, from everybody's sidecar to Okapi. */
   okapi: {
     direction: 'ingress',
-    request: { fates: AT_OKAPI, tokenCookies: FATE.refuse, userId: FATE.refuse },
+    request: {
+      fates: AT_OKAPI,
+      tokenCookies: FATE.refuse,
+      userId: FATE.refuse,
+      appendsAddress: false,
+    },
     judgesTenant: true,
     rewritesOkapiUrl: false,
     answerer: 'okapi',
@@ -56,7 +71,12 @@ export const DOORS = {
   /** Plain, from this module to Okapi's sidecar. */
   egress: {
     direction: 'egress',
-    request: { fates: FROM_MODULE, tokenCookies: FATE.drop, userId: FATE.drop },
+    request: {
+      fates: FROM_MODULE,
+      tokenCookies: FATE.drop,
+      userId: FATE.drop,
+      appendsAddress: false,
+    },
     judgesTenant: true,
     rewritesOkapiUrl: false,
     answerer: 'sidecar',
@@ -64,7 +84,12 @@ export const DOORS = {
   /** Plain, from Okapi to the sidecars of modules: the first path segment names the module. */
   modules: {
     direction: 'modules',
-    request: { fates: FROM_OKAPI, tokenCookies: FATE.pass, userId: FATE.pass },
+    request: {
+      fates: FROM_OKAPI,
+      tokenCookies: FATE.pass,
+      userId: FATE.pass,
+      appendsAddress: false,
+    },
     judgesTenant: false,
     rewritesOkapiUrl: false,
     answerer: 'sidecar',
@@ -72,7 +97,12 @@ export const DOORS = {
   /** TLS without client certificates, from browsers and load balancers to Okapi. */
   public: {
     direction: 'public',
-    request: { fates: FROM_PUBLIC, tokenCookies: FATE.pass, userId: FATE.drop },
+    request: {
+      fates: FROM_PUBLIC,
+      tokenCookies: FATE.pass,
+      userId: FATE.drop,
+      appendsAddress: true,
+    },
     judgesTenant: true,
     rewritesOkapiUrl: false,
     answerer: 'okapi',

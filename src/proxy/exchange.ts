@@ -82,6 +82,8 @@ export function storyOf(house: House): Story<Note> {
     if (rewritesOkapiUrl) {
       note.okapiUrl = headers.okapiUrls(head, out, house.okapiUrl, house.self)
     }
+    if (request.appendsAddress) headers.forwardedFor(head, out, addressOf(note.peerAddress))
+    note.traceparent = headers.trace(head, out, request)
     out.lines(head, request.fates, false)
     return note.upstream
   }
@@ -110,6 +112,11 @@ export function storyOf(house: House): Story<Note> {
   }
 
   return { begin, answer, refusal, end }
+}
+
+/** The address without its port, as X-Forwarded-For has it. */
+function addressOf(peer: string): string {
+  return peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '')
 }
 
 /** What log and refusal say about the request, whatever becomes of it. */

@@ -44,6 +44,7 @@ export const FROM_OKAPI = table({ [NAME.sidecar]: FATE.drop })
 /** From browsers and load balancers: the X-Okapi-* of Okapi's own CORS list and no others. */
 export const FROM_PUBLIC = table({
   ...forgeries(FATE.drop),
+  [NAME.forwardedFor]: FATE.pass,
   [NAME.userId]: FATE.drop,
   [NAME.traceparent]: FATE.drop,
 })

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { beginTrace, formatTraceparent, parseTraceparent } from '../observe/trace.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Head, LINE } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
@@ -15,6 +17,8 @@ export interface RequestRules {
   readonly tokenCookies: number
   /** X-Okapi-User-Id: pass, or compare with the token; then `drop` or `refuse` what has no token. */
   readonly userId: number
+  /** The caller's address is appended to X-Forwarded-For: mod-login and mod-users-bl log it. */
+  readonly appendsAddress: boolean
 }
 
 /** The refusal when the head holds a line that this caller must not send, else null. */
@@ -60,6 +64,33 @@ export function tokenCookies(
     if (left !== null) out.text(`${nameOf(head, line)}: ${left}\r\n`)
   }
   return null
+}
+
+/** X-Forwarded-For as one line, with the caller's own address at its end. */
+export function forwardedFor(head: Head, out: HeadWriter, address: string): void {
+  const before: string[] = []
+  for (let line = 0; line < head.count; line++) {
+    if (head.ids[line] !== NAME.forwardedFor || head.fate[line] !== LINE.open) continue
+    before.push(head.value(line))
+    head.fate[line] = LINE.hop
+  }
+  out.text(`X-Forwarded-For: ${[...before, address].join(', ')}\r\n`)
+}
+
+/**
+ * The trace that the request belongs to (W3C Trace Context): passed on as it is, or begun.
+ * @returns the value that goes on
+ */
+export function trace(head: Head, out: HeadWriter, { fates }: RequestRules): string {
+  const line = head.find(NAME.traceparent)
+  const given = line === -1 || fates[NAME.traceparent] !== FATE.pass ? '' : head.value(line)
+  if (parseTraceparent(given) !== undefined) return given
+  for (let i = 0; i < head.count; i++) {
+    if (head.ids[i] === NAME.traceparent) head.fate[i] = LINE.hop
+  }
+  const begun = formatTraceparent(beginTrace(randomHex()))
+  out.text(`traceparent: ${begun}\r\n`)
+  return begun
 }
 
 /** The claims of the token that Okapi would take, read and not verified. */
@@ -114,6 +145,20 @@ export function dropTokenSetCookies(head: Head): void {
       head.fate[line] = LINE.hop
     }
   }
+}
+
+const TRACE_BYTES = 24
+let randomness = ''
+let drawn = 0
+
+/** 48 hexadecimal digits; drawn from the system a few hundred at a time. */
+function randomHex(): string {
+  if (drawn === randomness.length) {
+    randomness = randomBytes(TRACE_BYTES * 256).toString('hex')
+    drawn = 0
+  }
+  drawn += TRACE_BYTES * 2
+  return randomness.slice(drawn - TRACE_BYTES * 2, drawn)
 }
 
 function nameOf(head: Head, line: number): string {
