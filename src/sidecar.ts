@@ -20,8 +20,9 @@ import { recorder } from './proxy/record.ts'
 import { refuse } from './refusal/refusal.ts'
 import { Connections } from './sidecar/connections.ts'
 import { Doorways } from './sidecar/doorways.ts'
+import { directionsOf, gauges } from './sidecar/gauges.ts'
 import { Listeners } from './sidecar/listeners.ts'
-import { Policies, policyOf } from './sidecar/policies.ts'
+import { Policies, type PolicyReport, policyOf } from './sidecar/policies.ts'
 import { Trusting } from './sidecar/trusting.ts'
 import { Upstreams } from './sidecar/upstreams.ts'
 import { formatAddress } from './transport/address.ts'
@@ -109,7 +110,7 @@ export class Sidecar {
     try {
       const { policy, warnings } = policyOf(config)
       for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
-      const sidecar = new Sidecar(config, log, credentials, new Policies(policy))
+      const sidecar = new Sidecar(config, log, credentials, new Policies(config, policy))
       await sidecar.#open()
       told = (report) => sidecar.#reloaded(report)
       return sidecar
@@ -142,6 +143,7 @@ export class Sidecar {
     this.#connections.destroy()
     this.#upstreams.destroy()
     this.#credentials.stop()
+    this.#policies.stop()
     this.#publicCertificate?.stop()
     this.#admin?.close()
     this.#admin?.closeAllConnections()
@@ -164,8 +166,19 @@ export class Sidecar {
       await this.#stop()
       throw error
     }
-    this.#gauges()
+    gauges(this.#metrics, {
+      config: this.#config,
+      credentials: this.#credentials,
+      publicCertificate: this.#publicCertificate,
+      policies: this.#policies,
+      connections: this.#connections,
+      upstreams: this.#upstreams,
+    })
     this.#credentials.subscribe(() => this.#trustChanged())
+    await this.#policies.watch(
+      () => this.#policyChanged(),
+      (report) => this.#policyTold(report),
+    )
     done()
   }
 
@@ -225,47 +238,41 @@ export class Sidecar {
       this.#log.log.warn({ connections: cut }, 'connections that are not trusted any more')
   }
 
+  /** The next exchange is judged by the new policy; who may do nothing any more has to go. */
+  #policyChanged(): void {
+    const policy = this.#policies.current
+    const { module } = this.#config
+    this.#trusting.live.forEach(({ socket, identity, role }) => {
+      const shut = role === 'client' && !policy.bind(identity, module.id).open
+      if (shut) this.#connections.retire(socket)
+    })
+  }
+
+  #policyTold({ result, problems }: PolicyReport): void {
+    this.#metrics.policyReloaded(result)
+    const said = problems.map(sentence)
+    const { hash, mode } = this.#policies.current
+    if (result === 'ok') {
+      this.#readiness.remark('policy', undefined)
+      this.#log.log.info({ hash, mode, warnings: said }, 'policy')
+    } else {
+      this.#readiness.remark('policy', 'the last good policy stays in force')
+      this.#log.log.error({ hash, mode, problems: said }, 'new policy refused')
+    }
+  }
+
   #reloaded(report: ReloadReport): void {
     this.#metrics.reloaded(report.result)
     const { number: generation, problems } = report
     const said = problems.map(sentence)
     if (report.result === 'ok') {
+      this.#readiness.remark('credentials', undefined)
       this.#log.log.info({ generation, changed: report.changed, warnings: said }, 'credentials')
-    } else this.#log.log.error({ generation, problems: said }, 'new credentials refused')
+    } else {
+      this.#readiness.remark('credentials', 'the last good generation stays in use')
+      this.#log.log.error({ generation, problems: said }, 'new credentials refused')
+    }
   }
-
-  #gauges(): void {
-    const metrics = this.#metrics
-    const connections = this.#connections
-    metrics.gauge('sidecar_credentials_generation', () => this.#credentials.current.number)
-    metrics.gauge(
-      'sidecar_buffered_bytes',
-      () => connections.bufferedBytes + this.#upstreams.bufferedBytes,
-    )
-    metrics.gauge('sidecar_plain_beyond_loopback', () =>
-      this.#config.allowPlainBeyondLoopback === undefined ? 0 : 1,
-    )
-    const shown = this.#publicCertificate
-    metrics.certificates({
-      module: () => this.#credentials.current.notAfter / 1000,
-      ...(shown === undefined ? {} : { public: () => shown.current.notAfter / 1000 }),
-    })
-    metrics.policy(() => this.#policies.current)
-    metrics.openConnections(
-      Object.fromEntries(
-        directionsOf(this.#config).map((name) => [name, () => connections.open(name)]),
-      ),
-    )
-  }
-}
-
-function directionsOf({ ingress, egress, modules, public: browsers }: Config): Direction[] {
-  const doors: Direction[] = []
-  if (ingress !== undefined) doors.push('ingress')
-  if (egress !== undefined) doors.push('egress')
-  if (modules !== undefined) doors.push('modules')
-  if (browsers !== undefined) doors.push('public')
-  return doors
 }
 
 function after(ms: number): Promise<void> {

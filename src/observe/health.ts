@@ -73,8 +73,11 @@ function live(): Answer {
 }
 
 function ready({ readiness }: AdminSources): Answer {
-  const { ready, draining, awaiting } = readiness
-  return ready ? json(200, { ready }) : json(503, { ready, draining, waitsFor: awaiting })
+  const { ready, draining, awaiting, remarks } = readiness
+  const told = Object.keys(remarks).length === 0 ? {} : { remarks }
+  return ready
+    ? json(200, { ready, ...told })
+    : json(503, { ready, draining, waitsFor: awaiting, ...told })
 }
 
 async function metricsPage({ metrics }: AdminSources): Promise<Answer> {

@@ -44,6 +44,7 @@ export class Metrics {
   readonly #handshakes: Counts<HandshakeFailure>
   readonly #limits: Counts<Limit>
   readonly #reloads: Counts<Reload>
+  readonly #policyReloads: Counts<Reload>
 
   /** `doors`: the directions that exist here; others have no series. */
   constructor(doors: readonly Direction[] = DIRECTIONS) {
@@ -78,6 +79,10 @@ export class Metrics {
       label: 'limit',
       values: LIMITS,
     })
+    this.#policyReloads = new Counts(
+      called('sidecar_policy_reload_total', 'Attempts to take up a changed policy'),
+      { label: 'result', values: RELOADS },
+    )
     this.#reloads = new Counts(
       called('sidecar_credentials_reload_total', 'Attempts to take up new credentials'),
       { label: 'result', values: RELOADS },
@@ -113,6 +118,11 @@ export class Metrics {
   /** New credentials were taken up, or refused and the last good ones kept. */
   reloaded(result: Reload): void {
     this.#reloads.add(result)
+  }
+
+  /** A changed policy came into force, or was refused and the last good one kept. */
+  policyReloaded(result: Reload): void {
+    this.#policyReloads.add(result)
   }
 
   /** `read` is asked at scrape. Each name once. */

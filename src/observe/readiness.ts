@@ -4,6 +4,7 @@
  */
 export class Readiness {
   readonly #awaiting = new Map<string, number>()
+  readonly #remarks = new Map<string, string>()
   #draining = false
 
   /** Names one thing to wait for; the function that is returned completes it, once. */
@@ -30,6 +31,17 @@ export class Readiness {
 
   get draining(): boolean {
     return this.#draining
+  }
+
+  /** Something that is no reason to send no traffic, but that a person should see; undefined: over. */
+  remark(about: string, words: string | undefined): void {
+    if (words === undefined) this.#remarks.delete(about)
+    else this.#remarks.set(about, words)
+  }
+
+  /** The remarks in force. */
+  get remarks(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#remarks)
   }
 
   /** What it waits for, in the order of registration. */

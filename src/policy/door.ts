@@ -31,6 +31,11 @@ export abstract class Door implements Judge {
     this.rights = gatherRights(world, caller, at, 0)
   }
 
+  get open(): boolean {
+    if (this.#validUntilMs !== Number.POSITIVE_INFINITY) this.#lookAtClock()
+    return this.closed === undefined
+  }
+
   decide(
     method: string,
     bytes: Uint8Array,

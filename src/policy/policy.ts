@@ -18,6 +18,8 @@ export interface Policy {
 
 /** The policy as one caller meets it at one ingress. */
 export interface Judge {
+  /** False: whatever this caller asks here is refused. */
+  readonly open: boolean
   /**
    * May this call pass? Never throws, changes nothing that a caller can see, and for an allowed call
    * that was asked before allocates nothing.

@@ -1,0 +1,46 @@
+import type { Config } from '../config/config.ts'
+import type { Credentials } from '../credentials/credentials.ts'
+import type { PublicCertificate } from '../credentials/public-certificate.ts'
+import type { Direction } from '../observe/labels.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Connections } from './connections.ts'
+import type { Policies } from './policies.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** Who is asked when metrics are scraped. */
+export interface Gauged {
+  readonly config: Config
+  readonly credentials: Credentials
+  readonly publicCertificate: PublicCertificate | undefined
+  readonly policies: Policies
+  readonly connections: Connections
+  readonly upstreams: Upstreams
+}
+
+/** Everything that is read at scrape from whoever knows it. */
+export function gauges(metrics: Metrics, gauged: Gauged): void {
+  const { config, credentials, publicCertificate: shown, policies, connections, upstreams } = gauged
+  metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)
+  metrics.gauge('sidecar_buffered_bytes', () => connections.bufferedBytes + upstreams.bufferedBytes)
+  metrics.gauge('sidecar_plain_beyond_loopback', () =>
+    config.allowPlainBeyondLoopback === undefined ? 0 : 1,
+  )
+  metrics.certificates({
+    module: () => credentials.current.notAfter / 1000,
+    ...(shown === undefined ? {} : { public: () => shown.current.notAfter / 1000 }),
+  })
+  metrics.policy(() => policies.current)
+  metrics.openConnections(
+    Object.fromEntries(directionsOf(config).map((name) => [name, () => connections.open(name)])),
+  )
+}
+
+/** The doors that the configuration names. */
+export function directionsOf({ ingress, egress, modules, public: browsers }: Config): Direction[] {
+  const doors: Direction[] = []
+  if (ingress !== undefined) doors.push('ingress')
+  if (egress !== undefined) doors.push('egress')
+  if (modules !== undefined) doors.push('modules')
+  if (browsers !== undefined) doors.push('public')
+  return doors
+}
