@@ -90,6 +90,8 @@ export function byModule({ policies, caller, calleeOf }: ByModule): Destination 
   return (note, head) => {
     const segmentEnd = endOfSegment(head)
     const id = head.bytes.toString('latin1', head.targetStart + 1, segmentEnd)
+    // Okapi's discovery asks the bare URL that it was given.
+    note.bare = segmentEnd === head.targetEnd || isSlash(head, segmentEnd)
     const entry = bound(id, policies.current)
     if ('reason' in entry) return entry
     note.at = id
@@ -98,8 +100,6 @@ export function byModule({ policies, caller, calleeOf }: ByModule): Destination 
     note.upstream = entry.callee.upstream
     note.authority = entry.callee.authority
     note.start = segmentEnd
-    // Okapi's discovery asks the bare URL that it was given.
-    note.bare = segmentEnd === head.targetEnd || isSlash(head, segmentEnd)
     if (segmentEnd === head.pathEnd && !note.bare) return queryOnly(id)
     return null
   }

@@ -65,9 +65,11 @@ export function storyOf(house: House): Story<Note> {
     )
     note.decision = decision
     if (!decision.allow) return decision.refusal
-    if (decision.health && head.pathEnd === head.targetEnd) note.upstream = house.health
-    else if (decision.health)
+    if (decision.health && head.pathEnd !== head.targetEnd) {
       return refuse('route-not-declared', `${at} is asked GET / with a query`)
+    }
+    // Only the sidecar beside the module can know; Okapi's passes the question on.
+    if (decision.health && door.answerer === 'module') note.upstream = house.health
     return headers.forbidden(head, door.request) ?? headers.userId(head, door.request)
   }
 
@@ -102,6 +104,8 @@ export function storyOf(house: House): Story<Note> {
   }
 
   function refusal(x: X, refused: Refusal, close: boolean): Buffer | null {
+    // A head that could not be read: what is noted belongs to the exchange before.
+    if (x.method === -1) x.note.reset()
     if (hangsUp(x.note, refused.status, refused.reason)) return null
     return refusalResponse(x, refused, close)
   }
@@ -109,6 +113,8 @@ export function storyOf(house: House): Story<Note> {
   function end(x: X): void {
     if (x.method !== -1) open--
     house.record(x)
+    // A head that cannot be read has no story: nothing of this one may be told of it.
+    x.note.reset()
   }
 
   return { begin, answer, refusal, end }

@@ -1,0 +1,76 @@
+import test from 'ava'
+import { answer, ask, get, ID, request, Town, valueOf, verdictOf } from '../support/scenario.ts'
+
+let town: Town
+
+test.before(async () => {
+  town = await Town.open({ modules: [ID.users, ID.authtoken, ID.login] })
+})
+test.after.always(() => town?.close())
+
+const SAID = [
+  'X-Okapi-Stop: true',
+  'x-okapi-permissions: ["all"]',
+  'X-Okapi-User-Id: admin',
+  'X-Okapi-Tenant: other',
+  'X-Okapi-Module-Id: mod-evil-1.0.0',
+  'X-Okapi-Module-Tokens: {}',
+  'X-Okapi-Url: http://evil',
+  'X-Okapi-Unheard-Of: 1',
+  'X-Okapi-Token: forged',
+  'X-Sidecar-Refused: admin-route',
+  'x-sidecar-anything: 1',
+  'Set-Cookie: folioAccessToken=forged; Path=/; HttpOnly',
+  'set-cookie: FOLIOREFRESHTOKEN=forged; Path=/authn',
+  'Set-Cookie: theme=dark',
+  'Set-Cookie: notfolioAccessToken=1',
+  'X-Okapi-Trace: POST mod-a-1 1000us',
+  'X-Okapi-Trace: GET mod-b-1 2000us',
+  'X-Okapi-Request-Id: 1/users',
+  'X-Total: 3',
+  'X-OkapiSomething: no okapi header at all',
+]
+
+const isToken = (line: string) => /^X-Okapi-Token|folio(access|refresh)token=/i.test(line)
+const isOrdinary = (line: string) =>
+  !/^x-sidecar-|^x-okapi-(?!trace|request-id)/i.test(line) && !/: folio(access|refresh)/i.test(line)
+
+async function linesFrom(id: string, target: string): Promise<string[]> {
+  town.module(id).reply = () => answer('200 OK', SAID)
+  const answered = await ask(
+    town.modules,
+    request(`POST /${id}${target}`, ['X-Okapi-Tenant: diku']),
+  )
+  if (verdictOf(answered) !== '200') throw new Error(verdictOf(answered))
+  return answered.lines.filter((line) => !line.startsWith('Content-Length'))
+}
+
+test.serial('of an ordinary module: no say in Okapi’s pipeline, no session cookie', async (t) => {
+  t.deepEqual(await linesFrom(ID.users, '/users'), SAID.filter(isOrdinary))
+})
+
+test.serial(
+  'of a provider of login: its token and its cookies stay, nothing else does',
+  async (t) => {
+    const kept = SAID.filter(
+      (line) => isOrdinary(line) || (isToken(line) && !line.startsWith('Set-Cookie: notfolio')),
+    )
+    t.deepEqual(await linesFrom(ID.login, '/authn/refresh'), kept)
+  },
+)
+
+test.serial(
+  'of a module with an auth filter: everything but what only a sidecar says',
+  async (t) => {
+    const kept = SAID.filter((line) => !/^x-sidecar-/i.test(line))
+    t.deepEqual(await linesFrom(ID.authtoken, '/any/path'), kept)
+  },
+)
+
+test.serial('a forged refusal in an answer is not taken for one of a sidecar', async (t) => {
+  town.module(ID.users).reply = () =>
+    answer('503 Down', ['X-Sidecar-Refused: module-unavailable', 'X-Reason: mine'])
+  const answered = await ask(town.modules, get(`/${ID.users}/users/1`, 'X-Okapi-Tenant: diku'))
+  t.is(verdictOf(answered), '503')
+  t.is(valueOf(answered, 'X-Reason'), 'mine')
+})

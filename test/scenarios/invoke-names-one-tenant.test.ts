@@ -1,0 +1,60 @@
+import test from 'ava'
+import { ask, get, ID, request, Town, token, valuesOf, verdictOf } from '../support/scenario.ts'
+
+// Okapi adds a tenant header of its own to /_/invoke/tenant/{t}/REST (ProxyService.redirectProxy):
+// with that of the caller the module would get two.
+
+let town: Town
+
+test.before(async () => {
+  const why = 'callbacks of an identity provider'
+  const grant = { caller: ID.notes, at: 'okapi', methods: ['POST', 'GET'], why }
+  const grants = ['users', 'tags', '*'].map((rest) => ({
+    ...grant,
+    path: `/_/invoke/tenant/{tenantId}/${rest}`,
+  }))
+  const policy = { grants }
+  const more = { [ID.notes]: { policy }, [ID.okapi]: { policy } }
+  town = await Town.open({ modules: [ID.notes], more })
+})
+test.beforeEach(() => town.okapi.forget())
+test.after.always(() => town?.close())
+
+const USERS = '/_/invoke/tenant/diku/users?a=b'
+
+async function calls(target: string, ...lines: string[]): Promise<string> {
+  return verdictOf(await ask(town.egress(ID.notes), request(`POST ${target}`, lines, '{}')))
+}
+
+test.serial('an equal X-Okapi-Tenant beside it is taken off', async (t) => {
+  t.is(await calls(USERS, 'X-Before: 1', 'X-Okapi-Tenant: diku', 'X-After: 1'), '200')
+  t.is(town.okapi.last.first, `POST ${USERS} HTTP/1.1`)
+  t.deepEqual(valuesOf(town.okapi.last, 'X-Okapi-Tenant'), [])
+  t.deepEqual(valuesOf(town.okapi.last, 'X-After'), ['1'])
+})
+
+test.serial('another one is refused, and nothing arrives', async (t) => {
+  t.is(await calls(USERS, 'X-Okapi-Tenant: other'), '403 tenant-mismatch')
+  t.is(await calls(USERS, 'X-Okapi-Tenant: Diku'), '403 tenant-mismatch')
+  t.is(town.okapi.bytes, '')
+})
+
+test.serial('none is fine: the path says it, and no token is asked', async (t) => {
+  t.is(await calls(USERS), '200')
+  t.is(await calls(USERS, `X-Okapi-Token: ${token({ tenant: 'supertenant' })}`), '200')
+  t.is(await calls(USERS.replace('diku', 'supertenant')), '403 tenant-not-allowed')
+})
+
+test.serial('what it invokes is judged as if it were called', async (t) => {
+  // The grant opens the way in; the interface `tags` is not required by mod-notes.
+  t.is(await calls('/_/invoke/tenant/diku/tags'), '403 interface-not-required')
+  t.is(await calls('/_/invoke/tenant/diku/_/proxy/tenants'), '403 admin-route')
+  t.is(await calls('/_/invoke/tenant/diku/nothing'), '403 route-not-declared')
+  t.is(town.okapi.bytes, '')
+})
+
+test.serial('without a grant it stays shut', async (t) => {
+  const where = await town.ingress(ID.okapi, ID.okapi)
+  t.is(verdictOf(await ask(where, get(USERS))), '403 admin-route')
+  t.is(town.okapi.bytes, '')
+})

@@ -1,0 +1,92 @@
+import test from 'ava'
+import { answer, ask, get, ID, OK, request, Town, valueOf, verdictOf } from '../support/scenario.ts'
+
+let town: Town
+
+test.before(async () => {
+  town = await Town.open({ modules: [ID.notes] })
+})
+test.beforeEach(() => {
+  town.okapi.reply = OK
+  notes().reply = OK
+})
+test.after.always(() => town?.close())
+
+function notes() {
+  return town.module(ID.notes)
+}
+
+function egressUrl(): string {
+  return `http://localhost:${town.egress(ID.notes)}`
+}
+
+/** Okapi calls mod-notes, and says that this is its address. */
+function okapiCalls(url: string, ...more: string[]) {
+  const lines = ['X-Okapi-Tenant: diku', `X-Okapi-Url: ${url}`, ...more]
+  return ask(town.modules, get(`/${ID.notes}/notes`, ...lines))
+}
+
+test.serial(
+  'X-Okapi-Url becomes the egress and keeps its path, never a trailing slash',
+  async (t) => {
+    for (const [said, told] of [
+      ['https://library.example/okapi', '/okapi'],
+      ['https://library.example/okapi/', '/okapi'],
+      ['http://okapi:9130', ''],
+      ['http://okapi:9130/', ''],
+      ['http://[::1]:9130/a/b', '/a/b'],
+    ] as const) {
+      t.is(verdictOf(await okapiCalls(said)), '200')
+      t.is(valueOf(notes().last, 'X-Okapi-Url'), `${egressUrl()}${told}`, said)
+    }
+  },
+)
+
+test.serial('the egress takes that path off again, and calls without it pass too', async (t) => {
+  await okapiCalls('https://library.example/okapi')
+  for (const target of ['/okapi/users/1?a=/okapi/', '/users/1?a=/okapi/']) {
+    t.is(verdictOf(await ask(town.egress(ID.notes), get(target, 'X-Okapi-Tenant: diku'))), '200')
+    t.is(town.okapi.last.first, 'GET /users/1?a=/okapi/ HTTP/1.1')
+  }
+  // Taken off once, whole segments only.
+  for (const target of ['/okapi/okapi/users/1', '/okapis/users/1', '/OKAPI/users/1']) {
+    const answered = await ask(town.egress(ID.notes), get(target, 'X-Okapi-Tenant: diku'))
+    t.is(verdictOf(answered), '403 route-not-declared', target)
+  }
+})
+
+test.serial('X-Okapi-Url-to becomes the module’s own loopback address', async (t) => {
+  const to = `X-Okapi-Url-to: http://127.0.0.1:20000/${ID.notes}`
+  const lines = ['X-Okapi-Tenant: diku', 'X-Okapi-Url: http://okapi:9130', to]
+  const answered = await ask(town.modules, request(`POST /${ID.notes}/_/tenant`, lines, '{}'))
+  t.is(verdictOf(answered), '200')
+  t.is(valueOf(notes().last, 'X-Okapi-Url-to'), `http://127.0.0.1:${notes().port}`)
+})
+
+test.serial(
+  'a Location that begins with what the module was told gets the original back',
+  async (t) => {
+    const original = 'https://library.example/okapi'
+    for (const [said, told] of [
+      [`${egressUrl()}/okapi/notes/1?a=b`, `${original}/notes/1?a=b`],
+      [`${egressUrl()}/okapi`, original],
+      // Everything else stays as it is.
+      ['/notes/1', '/notes/1'],
+      [`${egressUrl()}/okapis/notes/1`, `${egressUrl()}/okapis/notes/1`],
+      ['https://elsewhere.example/okapi/notes/1', 'https://elsewhere.example/okapi/notes/1'],
+    ] as const) {
+      notes().reply = () => answer('201 Created', [`location: ${said}`])
+      const answered = await okapiCalls(original)
+      t.is(valueOf(answered, 'Location'), told)
+      t.true(answered.lines.includes(`location: ${told}`))
+    }
+  },
+)
+
+test.serial('what a module says of Okapi’s address never reaches Okapi', async (t) => {
+  const lines = ['X-Okapi-Tenant: diku', 'X-Okapi-Url: http://evil', 'X-Okapi-Url-to: http://evil']
+  t.is(verdictOf(await ask(town.egress(ID.notes), get('/users/1', ...lines))), '200')
+  t.is(valueOf(town.okapi.last, 'X-Okapi-Url'), undefined)
+  t.is(valueOf(town.okapi.last, 'X-Okapi-Url-to'), undefined)
+  t.is(valueOf(town.okapi.last, 'X-Okapi-Tenant'), 'diku')
+})

@@ -1,0 +1,198 @@
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Authority, createAuthority } from '../../src/pki/ca.ts'
+import { Cable, Player } from './scenario/player.ts'
+import { Sidecar } from './scenario/process.ts'
+import type { Where } from './scenario/talk.ts'
+
+export * from './scenario/messages.ts'
+export { Cable, OK, Player } from './scenario/player.ts'
+export { type Line, Process, Sidecar } from './scenario/process.ts'
+export { ask, silence, Talk, type Where } from './scenario/talk.ts'
+export { runTool, withTool } from './scenario/tools.ts'
+
+const FIXTURES = new URL('../fixtures/descriptors/', import.meta.url).pathname
+const TRUST_DOMAIN = 'folio.test'
+
+/** Modules of `test/fixtures/descriptors`, and Okapi. */
+export const ID = {
+  okapi: 'okapi-7.2.0',
+  users: 'mod-users-19.7.0',
+  notes: 'mod-notes-8.1.0',
+  tags: 'mod-tags-3.1.0',
+  authtoken: 'mod-authtoken-2.18.0',
+  login: 'mod-login-7.14.0',
+  saml: 'mod-login-saml-2.11.0',
+  inventory: 'mod-inventory-22.1.0',
+} as const
+
+type Settings = Readonly<Record<string, unknown>>
+
+/** A folder with a CA, descriptors and configuration files; gone when it is closed. */
+export class Place {
+  readonly directory: string
+  readonly descriptors: string
+  readonly #authority: Authority
+
+  private constructor(directory: string, authority: Authority) {
+    this.directory = directory
+    this.descriptors = join(directory, 'descriptors')
+    this.#authority = authority
+  }
+
+  /** Makes one; `more` are descriptors beside those of the fixtures. */
+  static async make(more: readonly { readonly id: string }[] = []): Promise<Place> {
+    const directory = await mkdtemp(join(tmpdir(), 'scenario-'))
+    const authority = await createAuthority(join(directory, 'certs'), { trustDomain: TRUST_DOMAIN })
+    const place = new Place(directory, authority)
+    await mkdir(place.descriptors, { mode: 0o755 })
+    for (const name of await readdir(FIXTURES)) {
+      await copyFile(join(FIXTURES, name), join(place.descriptors, name))
+    }
+    for (const descriptor of more) {
+      await writeFile(join(place.descriptors, `${descriptor.id}.json`), JSON.stringify(descriptor))
+    }
+    return place
+  }
+
+  /** Issues a leaf; resolves to the folder of its tls.crt, tls.key and ca.crt. */
+  async certificate(name: string): Promise<string> {
+    return (await this.#authority.issue(name, { ips: ['127.0.0.1'], powerful: true })).dir
+  }
+
+  /** What every sidecar's file says; `more` replaces whole sections, but adds to policy and limits. */
+  async configuration(id: string, more: Settings): Promise<Settings> {
+    const { policy, limits, ...sections } = more
+    return {
+      module: id,
+      trustDomain: TRUST_DOMAIN,
+      credentials: { directory: await this.certificate(id) },
+      admin: { listen: '127.0.0.1:0' },
+      status: { listen: '127.0.0.1:0' },
+      policy: { descriptors: this.descriptors, ...(policy as Settings) },
+      limits: { connectWaitMs: 100, drainTimeoutMs: 5000, ...(limits as Settings) },
+      ...sections,
+    }
+  }
+
+  /** Writes a file that only its owner may write; JSON is YAML too. */
+  async file(name: string, content: unknown): Promise<string> {
+    const file = join(this.directory, name)
+    const text = typeof content === 'string' ? content : JSON.stringify(content, null, 2)
+    await writeFile(file, text, { mode: 0o600 })
+    return file
+  }
+
+  /** Starts a sidecar whose configuration has these sections. */
+  async sidecar(id: string, more: Settings): Promise<Sidecar> {
+    const name = `${id}-${crypto.randomUUID()}.json`
+    return Sidecar.start(id, await this.file(name, await this.configuration(id, more)))
+  }
+
+  async close(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** Which sidecars a town has, and what their files say beyond the ordinary. */
+export interface TownPlan {
+  readonly modules: readonly string[]
+  readonly descriptors?: readonly { readonly id: string }[]
+  /** By module id. */
+  readonly more?: Readonly<Record<string, Settings>>
+}
+
+/** Okapi's sidecar and those of some modules, each in front of a server that the test plays. */
+export class Town {
+  readonly place: Place
+  /** Plays Okapi itself. */
+  readonly okapi: Player
+  /** What is on the network between the modules' sidecars and Okapi's. */
+  readonly cable: Cable
+  readonly #players = new Map<string, Player>()
+  readonly #sidecars = new Map<string, Sidecar>()
+
+  private constructor(place: Place, okapi: Player, cable: Cable) {
+    this.place = place
+    this.okapi = okapi
+    this.cable = cable
+  }
+
+  static async open({ modules, descriptors = [], more = {} }: TownPlan): Promise<Town> {
+    const place = await Place.make(descriptors)
+    const town = new Town(place, await Player.start(), await Cable.start())
+    try {
+      await Promise.all(modules.map((id) => town.#openModule(id, more[id] ?? {})))
+      await town.#openOkapi(more[ID.okapi] ?? {})
+      return town
+    } catch (error) {
+      await town.close()
+      throw error
+    }
+  }
+
+  /** Plays the module. */
+  module(id: string): Player {
+    return this.#players.get(id) ?? absent(id)
+  }
+
+  sidecar(id: string): Sidecar {
+    return this.#sidecars.get(id) ?? absent(id)
+  }
+
+  /** Where this module finds Okapi: the plain port of its own sidecar. */
+  egress(id: string): number {
+    return this.sidecar(id).port('egress')
+  }
+
+  /** Where Okapi finds every module; the first path segment says which. */
+  get modules(): number {
+    return this.sidecar(ID.okapi).port('modules')
+  }
+
+  /** The mutual TLS port of somebody, called with the certificate of somebody. */
+  async ingress(of: string, as: string): Promise<Exclude<Where, number>> {
+    const certificate = join(this.place.directory, 'certs', as)
+    return { port: this.sidecar(of).port('ingress'), certificate }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#sidecars.values()].map((sidecar) => sidecar.stop()))
+    await Promise.all(
+      [this.okapi, this.cable, ...this.#players.values()].map((each) => each.close()),
+    )
+    await this.place.close()
+  }
+
+  async #openModule(id: string, more: Settings): Promise<void> {
+    const player = await Player.start()
+    this.#players.set(id, player)
+    const sidecar = await this.place.sidecar(id, {
+      ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${player.port}` },
+      egress: { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${this.cable.port}` },
+      ...more,
+    })
+    this.#sidecars.set(id, sidecar)
+  }
+
+  async #openOkapi(more: Settings): Promise<void> {
+    const address = Object.fromEntries(
+      [...this.#sidecars].map(([id, sidecar]) => [
+        id,
+        `https://127.0.0.1:${sidecar.port('ingress')}`,
+      ]),
+    )
+    const sidecar = await this.place.sidecar(ID.okapi, {
+      ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${this.okapi.port}` },
+      egress: { modules: { listen: '127.0.0.1:0', address } },
+      ...more,
+    })
+    this.#sidecars.set(ID.okapi, sidecar)
+    this.cable.plugInto(sidecar.port('ingress'))
+  }
+}
+
+function absent(id: string): never {
+  throw new Error(`${id} is not in this town`)
+}

@@ -1,0 +1,131 @@
+import { once } from 'node:events'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import { answer, type Message, readMessage } from './messages.ts'
+
+/** What a player says to a request: the whole answer, or null where it speaks by itself. */
+export type Reply = (request: Message, socket: Socket) => string | null | Promise<string | null>
+
+export const OK: Reply = () => answer('200 OK', ['Content-Type: text/plain'], 'ok')
+
+/** A plain server on loopback that plays a module, or Okapi, and records every byte. */
+export class Player {
+  /** Every byte that arrived, from all connections, in the order of arrival. */
+  bytes = ''
+  /** Every whole request, in the order in which they were whole. */
+  readonly requests: Message[] = []
+  /** How many connections were made. */
+  connections = 0
+  reply: Reply = OK
+  /** Called with what has come of a request that is not whole yet. */
+  partly: (text: string, socket: Socket) => void = () => {}
+  readonly #sockets = new Set<Socket>()
+  readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    this.#serve(socket),
+  )
+
+  /** Listens, on `port` where one is wanted again. */
+  static async start(port = 0): Promise<Player> {
+    const player = new Player()
+    player.#server.listen(port, '127.0.0.1')
+    await once(player.#server, 'listening')
+    return player
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** The request that came last. */
+  get last(): Message {
+    const last = this.requests.at(-1)
+    if (last === undefined) throw new Error('nothing has arrived')
+    return last
+  }
+
+  /** Forgets what arrived. */
+  forget(): void {
+    this.bytes = ''
+    this.requests.length = 0
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #serve(socket: Socket): void {
+    let text = ''
+    let turn = Promise.resolve()
+    this.connections++
+    this.#sockets.add(socket)
+    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('error', () => {})
+    socket.on('end', () => turn.then(() => socket.end()))
+    socket.on('data', (part) => {
+      const bytes = part.toString('latin1')
+      this.bytes += bytes
+      text += bytes
+      for (let message = readMessage(text); message; message = readMessage(text)) {
+        const whole = message
+        text = text.slice(whole.length)
+        this.requests.push(whole)
+        turn = turn.then(() => this.#answer(whole, socket))
+      }
+      if (text !== '') this.partly(text, socket)
+    })
+  }
+
+  async #answer(request: Message, socket: Socket): Promise<void> {
+    const text = await this.reply(request, socket)
+    if (text !== null) socket.write(text, 'latin1')
+  }
+}
+
+/**
+ * A cable between two sidecars, of which one must know the other's port before it is bound. It hands
+ * on every byte and keeps a copy: what is on the network.
+ */
+export class Cable {
+  bytes = ''
+  #to = 0
+  readonly #sockets = new Set<Socket>()
+  readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    this.#carry(socket),
+  )
+
+  static async start(): Promise<Cable> {
+    const cable = new Cable()
+    cable.#server.listen(0, '127.0.0.1')
+    await once(cable.#server, 'listening')
+    return cable
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  plugInto(port: number): void {
+    this.#to = port
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #carry(near: Socket): void {
+    const far = net.connect({ host: '127.0.0.1', port: this.#to, allowHalfOpen: true })
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.#sockets.add(from)
+      from.on('data', (bytes) => {
+        this.bytes += bytes.toString('latin1')
+      })
+      from.on('error', () => to.destroy())
+      from.on('close', () => this.#sockets.delete(from))
+      from.pipe(to)
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+
+const MAIN = new URL('../../../src/main.ts', import.meta.url).pathname
+
+/** A line of the log. */
+export interface Line {
+  readonly msg?: string
+  readonly level?: string
+  readonly listening?: Readonly<Record<string, string>>
+  readonly direction?: string
+  readonly caller?: string
+  readonly at?: string
+  readonly method?: string
+  readonly route?: string
+  readonly status?: number
+  readonly reason?: string
+  readonly because?: string
+  readonly rule?: string
+  readonly tenant?: string
+  readonly requestId?: string
+  readonly [more: string]: unknown
+}
+
+/** `okapi-sidecar` as a person starts it. */
+export class Process {
+  /** Everything on standard output. */
+  out = ''
+  /** Everything on standard error. */
+  err = ''
+  /** Of standard output, those that are JSON. */
+  readonly lines: Line[] = []
+  /** What became of it: the code, or the signal that killed it. */
+  readonly ended: Promise<number | NodeJS.Signals>
+  readonly #child: ChildProcess
+  #over = false
+  #rest = ''
+  #waiting = new Set<() => void>()
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...environment(), ...env },
+    })
+    this.#child.stdout?.on('data', (part) => this.#read(String(part)))
+    this.#child.stderr?.on('data', (part) => {
+      this.err += String(part)
+    })
+    this.ended = new Promise((resolve) => {
+      this.#child.on('close', (code, signal) => {
+        this.#over = true
+        this.#wake()
+        resolve(code ?? signal ?? 'SIGKILL')
+      })
+    })
+  }
+
+  /** The first `count` lines that fit, those of before included; its end without them is an Error. */
+  async say(fits: (line: Line) => boolean, count = 1): Promise<Line[]> {
+    for (;;) {
+      const found = this.lines.filter(fits)
+      if (found.length >= count) return found.slice(0, count)
+      if (this.#over) throw new Error(`it ended: ${this.err}${this.out}`)
+      await new Promise<void>((resolve) => {
+        this.#waiting.add(resolve)
+      })
+    }
+  }
+
+  /** The one line of the exchange with this request id. */
+  async exchange(requestId: string): Promise<Line> {
+    const [line] = await this.say(
+      ({ msg, requestId: id }) => msg === 'exchange' && id === requestId,
+    )
+    return line!
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** Ends it politely. */
+  stop(): Promise<number | NodeJS.Signals> {
+    this.signal('SIGTERM')
+    return this.ended
+  }
+
+  #read(part: string): void {
+    this.out += part
+    const lines = (this.#rest + part).split('\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) if (line.startsWith('{')) this.lines.push(JSON.parse(line))
+    this.#wake()
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const wake of waiting) wake()
+  }
+}
+
+/** A sidecar that has said that it is ready. */
+export class Sidecar extends Process {
+  readonly id: string
+  #listening: Readonly<Record<string, string>> = {}
+
+  private constructor(id: string, file: string) {
+    super(['run', '-c', file])
+    this.id = id
+  }
+
+  /** Starts one, and waits for its `ready`. */
+  static async start(id: string, file: string): Promise<Sidecar> {
+    const sidecar = new Sidecar(id, file)
+    const [ready] = await sidecar.say(({ msg }) => msg === 'ready')
+    sidecar.#listening = ready?.listening ?? {}
+    return sidecar
+  }
+
+  /** The bound port of one of its listeners. */
+  port(listener: 'ingress' | 'egress' | 'modules' | 'admin'): number {
+    const address = this.#listening[listener]
+    if (address === undefined) throw new Error(`${this.id} has no ${listener}`)
+    return Number(address.split(':').at(-1))
+  }
+}
+
+/** Nothing of whoever runs the tests decides over what is tested. */
+function environment(): NodeJS.ProcessEnv {
+  const own = /^(?:SIDECAR_|MODULE_|NODE_)/
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
+}

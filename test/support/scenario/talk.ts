@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs'
+import net, { type Socket } from 'node:net'
+import { join } from 'node:path'
+import tls from 'node:tls'
+import { type Message, readMessage } from './messages.ts'
+
+/** Where a test calls: a plain port of loopback, or one with mutual TLS and whose certificate to show. */
+export type Where = number | { readonly port: number; readonly certificate: string }
+
+/** A caller with bytes of its own making. */
+export class Talk {
+  /** Everything that came back. */
+  received = ''
+  ended = false
+  /** The code with which the connection broke: `ECONNRESET`. */
+  broke: string | undefined
+  readonly socket: Socket
+  #read = 0
+  #wake: () => void = () => {}
+
+  constructor(where: Where) {
+    this.socket = connect(where)
+    this.socket.on('data', (bytes: Buffer) => {
+      this.received += bytes.toString('latin1')
+      this.#wake()
+    })
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.broke = error.code ?? error.message
+    })
+    this.socket.on('end', () => this.#end())
+    this.socket.on('close', () => this.#end())
+  }
+
+  send(text: string): this {
+    this.socket.write(text, 'latin1')
+    return this
+  }
+
+  /** The next answer, 1xx ones too. An end without it is an Error. */
+  async next(bodiless = false): Promise<Message> {
+    for (;;) {
+      const message = readMessage(this.received.slice(this.#read), bodiless, this.ended)
+      if (message !== undefined) {
+        this.#read += message.length
+        return message
+      }
+      if (this.ended) throw new Error(`no whole answer: ${this.#left()} ${this.broke ?? ''}`)
+      await this.#news()
+    }
+  }
+
+  /** Waits until this has come back. */
+  async sees(words: string): Promise<void> {
+    while (!this.received.includes(words)) {
+      if (this.ended) throw new Error(`never saw ${words}: ${this.#left()}`)
+      await this.#news()
+    }
+  }
+
+  /** Waits for the other side's end; resolves to what came back and was not read as an answer. */
+  async end(): Promise<string> {
+    while (!this.ended) await this.#news()
+    this.close()
+    return this.#left()
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+
+  #left(): string {
+    return this.received.slice(this.#read)
+  }
+
+  #end(): void {
+    this.ended = true
+    this.#wake()
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}
+
+/** One request, one answer, on a connection of its own. */
+export async function ask(where: Where, text: string): Promise<Message> {
+  const talk = new Talk(where)
+  try {
+    return await talk.send(text).next(text.startsWith('HEAD '))
+  } finally {
+    talk.close()
+  }
+}
+
+/** What is left to say when the other side closes without an answer: '' for nothing at all. */
+export function silence(where: Where, text: string): Promise<string> {
+  return new Talk(where).send(text).end()
+}
+
+function connect(where: Where): Socket {
+  if (typeof where === 'number') {
+    return net.connect({ host: '127.0.0.1', port: where, allowHalfOpen: true, noDelay: true })
+  }
+  const { port, certificate } = where
+  return tls.connect({
+    host: '127.0.0.1',
+    port,
+    ca: readFileSync(join(certificate, 'ca.crt')),
+    cert: readFileSync(join(certificate, 'tls.crt')),
+    key: readFileSync(join(certificate, 'tls.key')),
+    allowHalfOpen: true,
+    checkServerIdentity: () => undefined,
+  })
+}

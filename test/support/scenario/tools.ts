@@ -1,0 +1,58 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import test, { type ExecutionContext } from 'ava'
+
+/** Declares a test that has its turn, as `test.serial` does. */
+export type Declare = (title: string, run: (t: ExecutionContext) => Promise<void>) => void
+
+const HOW_TO_ASK: Readonly<Record<string, string>> = {
+  openssl: 'version',
+  java: '-version',
+  nginx: '-v',
+}
+
+/**
+ * Tests that need a tool. Where it is not there they are `test.skip`, which ava counts and which is
+ * never a pass, and one loud line for the file says how many.
+ */
+export function withTool(tool: string): Declare {
+  if (isThere(tool)) return (title, run) => test.serial(title, run)
+  let missed = 0
+  return (title, run) => {
+    if (missed++ === 0) {
+      setImmediate(() =>
+        console.log(`skipped: ${tool} is not here (${missed} of this file's tests)`),
+      )
+    }
+    test.serial.skip(title, run)
+  }
+}
+
+function isThere(tool: string): boolean {
+  try {
+    execFileSync(tool, [HOW_TO_ASK[tool] ?? '--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** How a tool ended and what it said. */
+export interface Said {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs another people's program to its end; `input` is all that it is told. */
+export async function runTool(tool: string, args: readonly string[], input = ''): Promise<Said> {
+  const child = spawn(tool, args, { stdio: 'pipe' })
+  child.stdin.on('error', () => {})
+  child.stdin.end(input, 'latin1')
+  child.stdout.setEncoding('latin1')
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('close', resolve)
+  })
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  return { code, out, err }
+}
