@@ -1,4 +1,5 @@
 import http from 'node:http'
+import { DESCRIPTORS } from './files.ts'
 import { readAll } from './module.ts'
 import { readDescriptors } from './okapi/descriptor.ts'
 import { Fields } from './okapi/fields.ts'
@@ -13,7 +14,7 @@ import { open, type Seen, settings } from './part.ts'
  */
 const { port, descriptors, tenants } = settings({
   port: 0,
-  descriptors: new URL('descriptors', import.meta.url).pathname,
+  descriptors: DESCRIPTORS,
   tenants: [] as string[],
 })
 const state: State = {

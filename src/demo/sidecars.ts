@@ -2,9 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EVERYBODY, type Member, OKAPI, TRUST_DOMAIN } from './cast.ts'
 import { type Child, start } from './child.ts'
+import { MAIN } from './files.ts'
 import { freePorts } from './ports.ts'
-
-const MAIN = new URL('../main.ts', import.meta.url).pathname
 
 /** A sidecar that runs. */
 export interface Sidecar {

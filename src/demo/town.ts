@@ -5,11 +5,9 @@ import { request } from 'undici'
 import { createAuthority } from '../pki/ca.ts'
 import { EVERYBODY, type Member, MODULES, OKAPI, product, TRUST_DOMAIN } from './cast.ts'
 import { type Child, start } from './child.ts'
+import { DESCRIPTORS, partFile } from './files.ts'
 import { TENANT } from './people.ts'
 import { type Sidecar, startSidecars } from './sidecars.ts'
-
-const HERE = new URL('.', import.meta.url).pathname
-const DESCRIPTORS = join(HERE, 'descriptors')
 
 /** A small FOLIO that runs on loopback. */
 export interface Town {
@@ -84,8 +82,8 @@ async function issueCertificates(certs: string): Promise<void> {
 
 async function startParts(started: (child: Child) => void): Promise<Map<Member, Part>> {
   const parts = EVERYBODY.map(async (member) => {
-    const file = member === OKAPI ? 'okapi-stand-in.ts' : `${product(member)}.ts`
-    const child = start(member, join(HERE, file), [JSON.stringify({ descriptors: DESCRIPTORS })])
+    const file = partFile(member === OKAPI ? 'okapi-stand-in' : product(member))
+    const child = start(member, file, [JSON.stringify({ descriptors: DESCRIPTORS })])
     started(child)
     const { port } = await child.line(({ msg }) => msg === 'ready')
     return [member, { child, port: Number(port) }] as const

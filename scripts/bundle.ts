@@ -1,0 +1,89 @@
+// Writes dist/: what the image holds, and all that is needed to run anywhere with nothing but Node.
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const outFlag = process.argv.indexOf('--out')
+const DIST = outFlag < 0 ? join(ROOT, 'dist') : process.argv[outFlag + 1]!
+
+// Libraries that are CommonJS ask for `require`, which a module does not have.
+const REQUIRE =
+  "import{createRequire as sidecarRequire}from'node:module';const require=sidecarRequire(import.meta.url);"
+
+// Compiled code is kept beside the bundle where whoever built it warmed it (Dockerfile), else in
+// NODE_COMPILE_CACHE; a cache that cannot be written is no error.
+const LAUNCHER = `#!/usr/bin/env node
+import { existsSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+
+const cache = new URL('cache', import.meta.url)
+if (existsSync(cache)) enableCompileCache(cache.pathname)
+await import('./src/main.js')
+`
+
+/** Every part of the demo is a process of its own, and so an entry point. */
+const demoParts = readdirSync(join(ROOT, 'src/demo'))
+  .filter((name) => /^(?:mod-.*|okapi-stand-in)\.ts$/.test(name))
+  .map((name) => `src/demo/${name}`)
+
+rmSync(DIST, { recursive: true, force: true })
+mkdirSync(DIST, { recursive: true })
+const { warnings, metafile } = await build({
+  absWorkingDir: ROOT,
+  entryPoints: ['src/main.ts', ...demoParts],
+  outdir: join(DIST, 'src'),
+  outbase: 'src',
+  // Chunks lie as deep below dist/ as rooms below the project: `../../grants` holds in both.
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  // Not minified: what runs beside every module should be readable where it runs, traces too.
+  metafile: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  banner: { js: REQUIRE },
+  logLevel: 'warning',
+})
+if (warnings.length > 0) process.exitCode = 1
+
+const { name, version, license } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+const manifest = { name, version, license, type: 'module' }
+writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+writeFileSync(join(DIST, 'main.js'), LAUNCHER, { mode: 0o755 })
+for (const path of ['grants', 'src/demo/descriptors', 'sidecar.schema.json', 'LICENSE']) {
+  cpSync(join(ROOT, path), join(DIST, path), { recursive: true })
+}
+
+/** MIT and its kin ask for their text beside every copy. */
+const libraries = new Set(
+  Object.keys(metafile.inputs).flatMap(
+    (path) => /^(node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
+  ),
+)
+mkdirSync(join(DIST, 'licenses'))
+for (const path of [...libraries].sort()) {
+  const file = readdirSync(join(ROOT, path)).find((entry) => /^licen[cs]e/i.test(entry))
+  if (file === undefined) throw new Error(`${path} has no licence file`)
+  const copy = path.replace('node_modules/', '').replace('/', '+')
+  cpSync(join(ROOT, path, file), join(DIST, 'licenses', `${copy}.txt`))
+}
+
+const files = readdirSync(DIST, { recursive: true, withFileTypes: true }).filter((entry) =>
+  entry.isFile(),
+)
+const bytes = files.reduce(
+  (sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size,
+  0,
+)
+console.log(`${DIST}: ${files.length} files, ${Math.round(bytes / 1024)} KiB`)
