@@ -1,59 +1,33 @@
-import type { Socket } from 'node:net'
-import { createServer, type TLSSocket } from 'node:tls'
-import { Handshakes } from './handshakes.ts'
-import type { ListenOptions, ListenTlsEvents } from './listen.ts'
-import { type Listener, Listening, SERVER_OPTIONS } from './listening.ts'
-import { ALPN_HTTP1, protocolOptions } from './tls-options.ts'
+import type { TLSSocket } from 'node:tls'
+import { listenSecure, type SecureOptions } from './listen-secure.ts'
+import type { Listener } from './listening.ts'
+import { type PublicKeyPair, publicContextOptions } from './tls-options.ts'
 
-/** What a browser is shown. */
-export interface PublicKeyPair {
-  readonly key: string
-  /** Leaf first. */
-  readonly cert: string
-}
+export type { PublicKeyPair } from './tls-options.ts'
 
-export interface ListenPublicOptions extends ListenOptions {
-  readonly limits: { readonly connections: number; readonly handshakeMs: number }
+/** Options of a listener for TLS whose clients prove nothing: browsers, load balancers. */
+export interface ListenPublicOptions extends SecureOptions {
   readonly pair: PublicKeyPair
-  readonly events?: Omit<ListenTlsEvents<never>, 'turnedAway'>
 }
 
 /** A listener whose certificate can be replaced while it listens. */
 export interface PublicListener extends Listener {
+  /** For handshakes from now on. Throws, and keeps the old pair, when it does not fit. */
   setPair(pair: PublicKeyPair): void
 }
 
 /**
- * Listens for TLS without client certificates: whoever connects is nobody in particular. Throws a
- * Fault when the address cannot be had.
+ * Listens for TLS and asks for no certificate: whoever connects is nobody in particular.
+ * `onConnection` has to add an `error` listener at once.
+ * Throws a Fault when the address cannot be had, an Error when the pair makes no context.
  */
 export async function listenPublic(
   options: ListenPublicOptions,
   onConnection: (socket: TLSSocket) => void,
 ): Promise<PublicListener> {
-  const { address, limits, clock, pair, events = {} } = options
-  const server = createServer({
-    ...SERVER_OPTIONS,
-    ...contextOf(pair),
-    requestCert: false,
-    handshakeTimeout: limits.handshakeMs,
-    ALPNProtocols: [ALPN_HTTP1],
-  })
-  const listening = new Listening(server, limits.connections, clock, events)
-  const handshakes = new Handshakes(limits.handshakeMs, clock, events)
-  server.on('connection', (socket: Socket) => handshakes.begin(socket))
-  server.on('tlsClientError', (error, socket) => handshakes.failed(error, socket))
-  server.on('secureConnection', (socket) => {
-    if (!handshakes.end(socket)) return
-    socket.disableRenegotiation()
-    onConnection(socket)
-  })
-  await listening.start(address)
+  const context = { ...publicContextOptions(options.pair), requestCert: false }
+  const { listening, server } = await listenSecure(options, context, onConnection)
   return Object.assign(listening, {
-    setPair: (next: PublicKeyPair) => server.setSecureContext(contextOf(next)),
+    setPair: (next: PublicKeyPair) => server.setSecureContext(publicContextOptions(next)),
   })
-}
-
-function contextOf({ key, cert }: PublicKeyPair) {
-  return { ...protocolOptions(), key, cert }
 }

@@ -13,6 +13,14 @@ export interface ListenEvents {
   acceptFailed?(code: string): void
 }
 
+/** What every listener needs. */
+export interface ListenOptions {
+  readonly address: Address
+  readonly limits: { readonly connections: number }
+  readonly clock: CoarseClock
+  readonly events?: ListenEvents
+}
+
 /** What every listener has. */
 export interface Listener {
   /** `host:port` as bound, IPv6 in brackets, or the path of the Unix socket. */

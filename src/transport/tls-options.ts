@@ -12,6 +12,9 @@ export interface Material {
   readonly crl: readonly string[]
 }
 
+/** Key and chain of a listener that asks nobody for a certificate: what a browser is shown. */
+export type PublicKeyPair = Pick<Material, 'key' | 'cert'>
+
 /** What both sides speak inside TLS when nothing else is asked for. */
 export const ALPN_HTTP1 = 'http/1.1'
 
@@ -35,7 +38,7 @@ const CIPHERS = [
 const GROUPS = 'X25519MLKEM768:X25519:P-256:P-384'
 
 /** What is the same for everything that speaks TLS here, whoever proves what to whom. */
-export function protocolOptions(): SecureContextOptions {
+function protocolOptions(): SecureContextOptions {
   return {
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
@@ -62,15 +65,18 @@ export function protocolOptions(): SecureContextOptions {
 export function contextOptions(material: Material): SecureContextOptions {
   const { key, cert, ca, crl } = material
   if (!isFilled(ca)) throw new Error('a TLS context needs a trust bundle: ca is empty')
-  if (key === '' || cert === '') throw new Error('a TLS context needs a key and a certificate')
   if (crl.length > 0 && !isFilled(crl)) throw new Error('an entry of crl is empty')
   return {
-    ...protocolOptions(),
-    key,
-    cert,
+    ...publicContextOptions({ key, cert }),
     ca: [...ca],
     ...(crl.length > 0 ? { crl: [...crl] } : {}),
   }
+}
+
+/** The full set where the clients prove nothing. Throws an Error without key and certificate. */
+export function publicContextOptions({ key, cert }: PublicKeyPair): SecureContextOptions {
+  if (!isPem(key) || !isPem(cert)) throw new Error('a TLS context needs a key and a certificate')
+  return { ...protocolOptions(), key, cert }
 }
 
 const contexts = new WeakMap<Material, SecureContext>()

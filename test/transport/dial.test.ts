@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import type { Address } from '../../src/transport/address.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
@@ -375,4 +377,19 @@ test('cancelling a dial that is over leaves the socket alone', async (t) => {
 
 test('there is nothing to dial without an address', (t) => {
   t.throws(() => new Dialer(dialerTo([], null)), { message: /no address/ })
+})
+
+test('out of descriptors a dial ends in overloaded: the upstream is not to blame', async (t) => {
+  const server = await openPlain((socket) => socket.resume())
+  const script = fileURLToPath(new URL('out-of-descriptors-dial.ts', import.meta.url))
+  const args = [process.execPath, script, String(portOf(server)), JSON.stringify(okapi)]
+  const child = spawn('sh', ['-c', 'ulimit -n 60; exec "$0" "$@"', ...args])
+  let text = ''
+  child.stdout.on('data', (bytes) => {
+    text += String(bytes)
+  })
+  const [code] = await once(child, 'close')
+  t.is(code, 0)
+  t.is(text, '["overloaded","overloaded"]')
+  server.close()
 })

@@ -1,33 +1,48 @@
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import test from 'ava'
+import { Fault } from '../../src/fault.ts'
 import { Authority, materialOf } from './authority.ts'
 import { openDoor, readAll } from './peers.ts'
 
 const root = new Authority('root')
 const users = root.issue('mod-users-19.7.0')
-const notes = root.issue('mod-notes-7.0.0')
+const { key, cert } = root.issue('mod-notes-7.0.0')
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`a peer with a fitting certificate is served over ${version}`, async (t) => {
-    const door = await openDoor({ material: materialOf(users, [root]) })
-    const { key, cert } = notes
-    const socket = connect({
-      port: door.port,
-      key,
-      cert,
-      ca: root.cert,
-      minVersion: version,
-      maxVersion: version,
+  for (const [listen, host] of [
+    ['127.0.0.1', '127.0.0.1'],
+    ['::1', '::1'],
+    ['::', '127.0.0.1'],
+    ['0.0.0.0', '127.0.0.1'],
+    ['0.0.0.0', '::1'],
+  ] as const) {
+    test(`a fitting peer is served over ${version} at ${listen}, called as ${host}`, async (t) => {
+      const door = await openDoor({
+        material: materialOf(users, [root]),
+        address: { host: listen, port: 0 },
+      })
+      const versions = { minVersion: version, maxVersion: version }
+      const named = { host, servername: 'localhost', ca: root.cert }
+      const socket = connect({ ...named, port: door.port, key, cert, ...versions })
+      const [greeting] = await once(socket, 'data')
+      t.is(String(greeting), 'hello mod-notes-7.0.0\n')
+      t.is(door.live.acceptedFrom('mod-notes-7.0.0'), 1)
+      t.is(door.listener.open, 1)
+      socket.end()
+      await readAll(socket)
+      await door.close()
+      t.is(door.live.size, 0)
+      t.is(door.listener.open, 0)
+      t.is(door.clock.size, 0)
+      t.deepEqual(door.events, [])
     })
-    const [greeting] = await once(socket, 'data')
-    t.is(String(greeting), 'hello mod-notes-7.0.0\n')
-    t.is(door.live.acceptedFrom('mod-notes-7.0.0'), 1)
-    socket.end()
-    await readAll(socket)
-    await door.close()
-    t.is(door.live.size, 0)
-    t.is(door.listener.open, 0)
-    t.deepEqual(door.events, [])
-  })
+  }
 }
+
+test('TLS is not served on a Unix socket', async (t) => {
+  const material = materialOf(users, [root])
+  const opening = openDoor({ material, address: { path: '/tmp/never-made.sock' } })
+  const error = await t.throwsAsync(opening, { instanceOf: Fault })
+  t.regex(error?.message ?? '', /TLS is served over TCP only/)
+})

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
+import type { CoarseClock } from './clock.ts'
+import { type Judge, judgeSocket } from './gate.ts'
+import type { LivePeer, LiveSet } from './live-set.ts'
+import { turnAway } from './turn-away.ts'
+
+/** A peer that was turned away after its handshake, for log and metrics. */
+export interface TurnedAwayPeer<I> {
+  readonly refusal: Refusal
+  /** What the peer was told to quote. */
+  readonly requestId: string
+  readonly remoteAddress: string | undefined
+  readonly remotePort: number | undefined
+  /** Null when it proved none. */
+  readonly identity: I | null
+}
+
+export interface AdmissionEvents<I> {
+  turnedAway?(peer: TurnedAwayPeer<I>): void
+}
+
+/** What is needed to let a peer in, or not. */
+export interface Admission<I, R> {
+  readonly judge: Judge<I>
+  /** Where proven connections are kept and counted by peer. */
+  readonly live: LiveSet<I, R>
+  readonly limits: { readonly connectionsPerPeer: number }
+  readonly clock: CoarseClock
+  readonly events?: AdmissionEvents<I>
+}
+
+/**
+ * Takes the peer of an accepted connection into the live set; null when it was turned away. Never
+ * throws: a peer that no key or record can be made of is not let in.
+ */
+export function admit<I, R>(socket: TLSSocket, admission: Admission<I, R>): LivePeer<I, R> | null {
+  const { judge, live, limits } = admission
+  const proven = judgeSocket(socket, 'client', judge)
+  if (isRefusal(proven)) return turnedAway(socket, proven, null, admission)
+  try {
+    if (live.acceptedFrom(proven.identity) >= limits.connectionsPerPeer) {
+      const because = `${limits.connectionsPerPeer} connections of this peer are open already`
+      return turnedAway(socket, refuse('too-many', because), proven.identity, admission)
+    }
+    return live.add(socket, proven)
+  } catch (error) {
+    const because = `no record could be made of the peer: ${String(error)}`
+    return turnedAway(socket, refuse('untrusted-certificate', because), null, admission)
+  }
+}
+
+function turnedAway<I, R>(
+  socket: TLSSocket,
+  refusal: Refusal,
+  identity: I | null,
+  { clock, events }: Admission<I, R>,
+): null {
+  const { remoteAddress, remotePort } = socket
+  const requestId = randomUUID()
+  turnAway(socket, refusal, { proven: identity !== null, requestId }, clock)
+  events?.turnedAway?.({ refusal, requestId, remoteAddress, remotePort, identity })
+  return null
+}

@@ -1,0 +1,58 @@
+import type { Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { fault } from '../fault.ts'
+import { formatAddress } from './address.ts'
+import { type HandshakeEvents, Handshakes } from './handshakes.ts'
+import { type ListenEvents, Listening, type ListenOptions, SERVER_OPTIONS } from './listening.ts'
+import { ALPN_HTTP1 } from './tls-options.ts'
+
+/** What every listener for TLS needs. */
+export interface SecureOptions extends ListenOptions {
+  readonly limits: { readonly connections: number; readonly handshakeMs: number }
+  /** What may be spoken inside, the dearest first; `http/1.1` alone when left out. */
+  readonly alpn?: readonly string[]
+  readonly events?: ListenEvents & HandshakeEvents
+}
+
+/** A TLS server that listens. */
+export interface Secure {
+  readonly listening: Listening
+  readonly server: Server
+}
+
+/**
+ * Listens for TLS; `onSecure` sees a connection when its handshake is over.
+ * Throws a Fault when the address cannot be had.
+ */
+export async function listenSecure(
+  options: SecureOptions,
+  context: TlsOptions,
+  onSecure: (socket: TLSSocket) => void,
+): Promise<Secure> {
+  const { address, limits, clock, alpn = [ALPN_HTTP1], events = {} } = options
+  if ('path' in address) {
+    throw fault(`cannot listen on ${formatAddress(address)}: TLS is served over TCP only`, {
+      hint: 'give it a host and a port',
+    })
+  }
+  const server = createServer({
+    ...SERVER_OPTIONS,
+    ...context,
+    // During the handshake nobody waits for an answer: who ends it is gone. See below.
+    allowHalfOpen: false,
+    handshakeTimeout: limits.handshakeMs,
+    ALPNProtocols: [...alpn],
+  })
+  const listening = new Listening(server, limits.connections, clock, events)
+  const handshakes = new Handshakes(limits.handshakeMs, clock, events)
+  server.on('connection', (socket: Socket) => handshakes.begin(socket))
+  server.on('tlsClientError', (error, socket) => handshakes.failed(error, socket))
+  server.on('secureConnection', (socket) => {
+    if (!handshakes.end(socket)) return
+    socket.disableRenegotiation()
+    socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
+    onSecure(socket)
+  })
+  await listening.start(address)
+  return { listening, server }
+}

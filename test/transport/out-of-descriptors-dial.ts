@@ -1,0 +1,34 @@
+import { openSync } from 'node:fs'
+import { CoarseClock } from '../../src/transport/clock.ts'
+import { Dialer } from '../../src/transport/dial.ts'
+import { liveById } from './peers.ts'
+
+// Run with few descriptors by dial.test.ts: takes all there are, then dials the port it is given.
+const [port, material] = process.argv.slice(2)
+const addresses = [{ host: '127.0.0.1', port: Number(port) }]
+const read = JSON.parse(material ?? '')
+const limits = { connectMs: 5000, handshakeMs: 5000, connectWaitMs: 0 }
+const common = { addresses, ...limits, whenUnreachable: 'module-unavailable' as const }
+const judge = () => 'anybody'
+const tls = { material: () => read, judge, fits: () => null, live: liveById() }
+const alive = setInterval(() => {}, 1000)
+
+const reasons: (string | undefined)[] = []
+const clock = new CoarseClock(10)
+const dialers = [null, tls].map((each) => new Dialer({ ...common, clock, tls: each }))
+const [first] = dialers
+// What is loaded lazily is loaded now.
+first?.dial({}, (_, socket) => {
+  socket?.destroy()
+  try {
+    for (;;) openSync('/dev/null', 'r')
+  } catch {}
+  for (const dialer of dialers) {
+    dialer.dial({}, (refusal) => {
+      reasons.push(refusal?.reason)
+      if (reasons.length < dialers.length) return
+      clearInterval(alive)
+      process.stdout.write(JSON.stringify(reasons))
+    })
+  }
+})
