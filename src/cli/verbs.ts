@@ -41,6 +41,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     words: ['explain'],
     load: () => import('./policy.ts'),
   },
+  probe: {
+    summary: 'play the rogue module, and report what got through',
+    load: () => import('./probe.ts'),
+  },
   demo: {
     summary: 'a small FOLIO on loopback, with a rogue in it',
     load: () => import('./demo.ts'),

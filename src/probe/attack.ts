@@ -21,6 +21,7 @@ export type Need =
   | 'authority'
   | 'revocation'
   | 'mismatch'
+  | 'closed'
   | 'accomplice'
   | 'identity'
 
@@ -38,6 +39,8 @@ export interface Attack {
   /** What to do when it got through, for an operator. */
   readonly remedy: string
   readonly needs?: readonly Need[]
+  /** It waits on purpose, and is begun before the others. */
+  readonly slow?: true
   /** Behind which doors it means something; without it, all. */
   readonly against?: 'module' | 'okapi'
   /** Never throws for anything that a target does; may throw for our own mistakes. */
@@ -49,6 +52,7 @@ export function atHand({
   credentials,
   authority,
   mismatch,
+  closedPath,
   accomplice,
   trust,
   expect,
@@ -58,6 +62,7 @@ export function atHand({
     ['authority', authority !== undefined],
     ['revocation', authority?.revokedSerial !== undefined],
     ['mismatch', mismatch !== undefined],
+    ['closed', closedPath !== undefined],
     ['accomplice', accomplice !== undefined],
     ['identity', trust !== undefined || expect !== undefined],
   ]

@@ -1,5 +1,5 @@
 import type { Attack, Group, Need } from './attack.ts'
-import type { Context } from './context.ts'
+import { type Context, forWriting } from './context.ts'
 import type { Finding } from './finding.ts'
 import { honest, type Lines, type Message, request } from './request.ts'
 import { guiseOf, say } from './say.ts'
@@ -14,8 +14,11 @@ export interface CallAttack {
   readonly remedy: string
   readonly needs?: readonly Need[]
   readonly against?: 'module' | 'okapi'
-  /** `stolen` (the default): as the hijacked module. `pass`: as somebody whom the door lets in. */
-  readonly as?: 'stolen' | 'pass'
+  /**
+   * `stolen` (the default): as the hijacked module. `pass`: as somebody whom the door lets in.
+   * `mismatch`: as the caller whose requirement nobody fits.
+   */
+  readonly as?: 'stolen' | 'pass' | 'mismatch'
   /** One call, or several that are tried until one gets through. */
   calls(context: Context): readonly Call[]
 }
@@ -35,11 +38,15 @@ export function callAttack({
     group,
     judged: 'Any answer but a refusal means that the call was passed on.',
     async run(context) {
-      const pair = as === 'pass' ? context.pass : context.credentials
-      const guise = guiseOf(pair)
+      const { credentials: stolen, pass, mismatch } = context
+      const guise = guiseOf({ stolen, pass, mismatch: mismatch?.pair }[as])
       let worst: Finding | undefined
       for (const { more = [], ...call } of calls(context)) {
-        const lines = call.lines ?? [...honest(context), ...more, ...length(call.body)]
+        const lines = call.lines ?? [
+          ...honest(sender(context, call.method)),
+          ...more,
+          ...length(call.body),
+        ]
         const bytes = request({ ...call, lines })
         const finding = verdict(
           await say(context, bytes, { methods: [call.method ?? 'GET'], guise }),
@@ -50,6 +57,11 @@ export function callAttack({
       return worst!
     },
   }
+}
+
+/** What is no plain reading is done to a tenant that does not exist. */
+function sender(context: Context, method = 'GET'): Context {
+  return /^(?:GET|HEAD|OPTIONS|TRACE)$/.test(method) ? context : forWriting(context)
 }
 
 function length(body: string | undefined): Lines {

@@ -39,7 +39,7 @@ export interface Context {
   /** A GET of this path is an ordinary call at the target. */
   readonly ordinaryPath: string
   /** At Okapi: a path of an interface that the hijacked module neither requires nor lists. */
-  readonly closedPath: string
+  readonly closedPath?: string
   /** A route that only Okapi's timer may call. */
   readonly timerPath: string
   /** The module id or product that the target's certificate must prove. */
@@ -60,8 +60,10 @@ export interface Context {
   /** A token that travelled through the hijacked module. */
   readonly token?: string
   readonly accomplice?: Accomplice
-  /** One that does not exist, unless writes are allowed. */
+  /** For calls that only read. */
   readonly tenant: string
+  /** For calls that would change something: one that does not exist, unless writes are allowed. */
+  readonly writeTenant: string
   readonly ports: Ports
   /** For one exchange, in milliseconds. */
   readonly timeoutMs: number
@@ -73,3 +75,16 @@ export interface Context {
 
 /** What many installations have. */
 export const USUAL_PORTS: Ports = { module: [8081, 8080], egress: 9130, admin: 9901, status: 9902 }
+
+/** A path that nobody serves: an answer to it comes from whoever looked for it. */
+export const NO_PATH = '/okapi-sidecar-probe'
+
+/** The path that is closed to the hijacked module, or one that nobody serves. */
+export function closedTo({ closedPath = NO_PATH }: Context): string {
+  return closedPath
+}
+
+/** The same, for calls that would change something. */
+export function forWriting(context: Context): Context {
+  return { ...context, tenant: context.writeTenant }
+}

@@ -5,6 +5,8 @@ import tls, { type SecureVersion } from 'node:tls'
 export interface KeyPair {
   readonly cert: string
   readonly key: string
+  /** Where both lie as tls.crt and tls.key; none for a pair that was made for this run. */
+  readonly directory?: string
 }
 
 /** Where a target listens, and whether it says that it speaks TLS. */

@@ -1,4 +1,5 @@
 import type { Evidence } from './finding.ts'
+import { replay } from './replay.ts'
 import type { Heard } from './speak.ts'
 
 const SHOWN_BYTES = 2048
@@ -39,5 +40,11 @@ export function evidence(heard: Heard): Evidence {
   return {
     sent: sent.length === 0 ? '[nothing: the connection did not come up]' : shown(sent),
     received: received.length === 0 ? nothing : shown(received),
+    ...again(heard),
   }
+}
+
+function again({ door, pair, sent }: Heard): { replay?: string } {
+  const line = replay(door, sent, pair)
+  return line === undefined ? {} : { replay: line }
 }

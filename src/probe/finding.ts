@@ -5,6 +5,8 @@ export type Outcome = 'blocked' | 'got-through' | 'inconclusive'
 export interface Evidence {
   readonly sent: string
   readonly received: string
+  /** A shell line that sends the same bytes again; not for attacks with a certificate of their own. */
+  readonly replay?: string
 }
 
 /** What came of one attack. */

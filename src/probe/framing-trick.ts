@@ -1,5 +1,5 @@
 import type { Attack } from './attack.ts'
-import type { Context } from './context.ts'
+import { type Context, closedTo, forWriting } from './context.ts'
 import { honest, type Lines, request } from './request.ts'
 import { say } from './say.ts'
 import { unasked } from './unasked.ts'
@@ -33,7 +33,7 @@ export function framingTrick({ message, method = 'POST', meaning, ...spec }: Fra
         : request({
             method,
             target: context.ordinaryPath,
-            lines: [...honest(context), ...made.lines],
+            lines: [...honest(forWriting(context)), ...made.lines],
             body: made.body,
           })
       const heard = await say(context, bytes, { methods: [method], lingerMs: LINGER_MS })
@@ -44,5 +44,5 @@ export function framingTrick({ message, method = 'POST', meaning, ...spec }: Fra
 
 /** The request that is smuggled: one that would be refused if anybody judged it. */
 export function hidden(context: Context): string {
-  return request({ target: context.closedPath, lines: honest(context) }).toString('latin1')
+  return request({ target: closedTo(context), lines: honest(context) }).toString('latin1')
 }

@@ -2,13 +2,15 @@ import type net from 'node:net'
 import tls from 'node:tls'
 import { errorCode } from '../fault.ts'
 import { type Answer, answers } from './answer.ts'
-import { type Door, type Guise, knock, readyEvent } from './door.ts'
+import { type Door, type Guise, type KeyPair, knock, readyEvent } from './door.ts'
 
 /** How the conversation came to its end. */
 export type Ending = 'answered' | 'closed' | 'reset' | 'alert' | 'refused' | 'silent' | 'aborted'
 
 /** What was said and heard on one connection. */
 export interface Heard {
+  readonly door: Door
+  readonly pair: KeyPair | undefined
   /** TLS (or TCP, where there is no TLS) came up. */
   readonly connected: boolean
   readonly sent: Buffer
@@ -45,6 +47,7 @@ export function speak(door: Door, speech: Speech): Promise<Heard> {
   const parts: Buffer[] = []
   let size = 0
   let connected = false
+  let session: Session = { protocol: null, resumed: false }
   let linger: NodeJS.Timeout | undefined
   const deadline = setTimeout(() => finish('silent'), timeoutMs)
   const abort = () => finish('aborted')
@@ -59,12 +62,23 @@ export function speak(door: Door, speech: Speech): Promise<Heard> {
     const ended = ending === 'closed' || ending === 'reset'
     const sent = connected ? bytes : Buffer.alloc(0)
     found = answers(received, methods, ended)
-    resolve({ connected, sent, received, answers: found, ending, error, ...seen(socket) })
+    resolve({
+      door,
+      pair: guise?.pair,
+      connected,
+      sent,
+      received,
+      answers: found,
+      ending,
+      error,
+      ...session,
+    })
     socket.destroy()
   }
 
   socket.once(readyEvent(socket), () => {
     connected = true
+    session = sessionOf(socket)
     socket.write(bytes)
   })
   socket.on('data', (part) => {
@@ -92,7 +106,13 @@ function endingOf(code: string | null, connected: boolean): Ending {
   return connected || code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : 'refused'
 }
 
-function seen(socket: net.Socket): { protocol: string | null; resumed: boolean } {
+interface Session {
+  readonly protocol: string | null
+  readonly resumed: boolean
+}
+
+/** Asked once TLS is up and never after a failure: Node 24 may crash on a handshake that failed. */
+function sessionOf(socket: net.Socket): Session {
   if (!(socket instanceof tls.TLSSocket)) return { protocol: null, resumed: false }
   return { protocol: socket.getProtocol(), resumed: socket.isSessionReused() }
 }

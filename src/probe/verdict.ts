@@ -13,6 +13,12 @@ const REFUSING = new Set([
   505,
 ])
 
+/**
+ * A 400 that only Okapi (ProxyService, TenantManager) or RMB says, after it has looked at the call:
+ * no door refused it, the tenant of our choice is only not there.
+ */
+const IN_OKAPIS_WORDS = /^"?(?:No such Tenant|Tenant (?:not found|must be set)|Missing Tenant)/i
+
 /** Answers of a proxy whose upstream failed: the door may have been open. */
 const BEHIND_FAILED = new Set([502, 503, 504])
 
@@ -65,6 +71,9 @@ function answered(answer: Answer, { through, harmless }: Rule): Judged {
   if (through?.(answer) === true) return gotThrough(`answered ${status}, and as the attack wanted`)
   if (said !== undefined) return refusedBySidecar(said, status)
   if (harmless?.(answer) === true) return blocked(null, `answered ${status}, which gives nothing`)
+  if (status === 400 && IN_OKAPIS_WORDS.test(answer.body)) {
+    return gotThrough(`what is behind the door answered: ${answer.body.trim().slice(0, 60)}`)
+  }
   if (REFUSING.has(status)) return blocked(null, `refused with ${status}`)
   if (BEHIND_FAILED.has(status)) return inconclusive(`answered ${status}: what is behind is not up`)
   return gotThrough(`answered ${status}`)

@@ -7,6 +7,8 @@ import { verdict } from '../../src/probe/verdict.ts'
 function heard(text: string, ending: Ending = 'answered', error: string | null = null): Heard {
   const received = Buffer.from(text)
   return {
+    door: { host: '127.0.0.1', port: 1, tls: true },
+    pair: undefined,
     connected: true,
     sent: Buffer.from('GET / HTTP/1.1\r\n\r\n'),
     received,
@@ -33,6 +35,13 @@ const table = [
   ['200', answer(200), 'got-through', null],
   ['404: somebody looked for the route', answer(404), 'got-through', null],
   ['500: somebody stumbled', answer(500), 'got-through', null],
+  [
+    'a 400 in Okapi’s own words',
+    heard('HTTP/1.1 400 X\r\nContent-Length: 18\r\n\r\nNo such Tenant abc'),
+    'got-through',
+    null,
+  ],
+  ['a 400 in anybody’s words', answer(400), 'blocked', null],
   ['502 of some proxy', answer(502), 'inconclusive', null],
   [
     'the sidecar let it through to a module that is down',

@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.ts'
+import { forWriting } from '../context.ts'
 import { honest, request } from '../request.ts'
 import { guiseOf, say } from '../say.ts'
 import { verdict } from '../verdict.ts'
@@ -15,7 +16,7 @@ export const adminImportSql: Attack = {
   async run(context) {
     const body = 'SELECT 1;'
     const lines = [
-      ...honest(context),
+      ...honest(forWriting(context)),
       ['Content-Type', 'application/octet-stream'],
       ['Content-Length', String(body.length)],
     ] as const

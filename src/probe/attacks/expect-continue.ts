@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.ts'
+import { closedTo, forWriting } from '../context.ts'
 import { evidence } from '../evidence.ts'
 import { honest, request } from '../request.ts'
 import { guiseOf, say } from '../say.ts'
@@ -12,8 +13,12 @@ export const expectContinue: Attack = {
   judged: 'The answer 100, or any final answer but a refusal.',
   remedy: 'Judge the head before anything of the body is asked for.',
   async run(context) {
-    const lines = [...honest(context), ['Expect', '100-continue'], ['Content-Length', '5']] as const
-    const target = context.role === 'okapi' ? context.closedPath : '/admin/importSQL'
+    const lines = [
+      ...honest(forWriting(context)),
+      ['Expect', '100-continue'],
+      ['Content-Length', '5'],
+    ] as const
+    const target = context.role === 'okapi' ? closedTo(context) : '/admin/importSQL'
     const bytes = request({ method: 'POST', target, lines })
     const limited = { ...context, timeoutMs: Math.min(context.timeoutMs, 3000) }
     const heard = await say(limited, bytes, {

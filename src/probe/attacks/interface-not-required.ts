@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.ts'
+import { closedTo } from '../context.ts'
 import { honest, request } from '../request.ts'
 import { guiseOf, say } from '../say.ts'
 import { verdict } from '../verdict.ts'
@@ -10,11 +11,11 @@ export const interfaceNotRequired: Attack = {
   meaning: 'A hijacked module reaches every API of the system, not only what it was built for.',
   judged: 'Any answer but a refusal means that Okapi was asked.',
   remedy: 'Enforce the allow-list at Okapi’s ingress: `requires`, `optional`, own, grants.',
-  needs: ['credentials'],
+  needs: ['credentials', 'closed'],
   against: 'okapi',
   async run(context) {
     const lines = honest(context)
     const stolen = { guise: guiseOf(context.credentials) }
-    return verdict(await say(context, request({ target: context.closedPath, lines }), stolen))
+    return verdict(await say(context, request({ target: closedTo(context), lines }), stolen))
   },
 }

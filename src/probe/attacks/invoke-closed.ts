@@ -1,11 +1,12 @@
 import { callAttack } from '../call-attack.ts'
+import { closedTo } from '../context.ts'
 
 export const invokeClosed = callAttack({
   id: 'invoke-closed',
   title: 'a closed interface through /_/invoke',
   meaning: 'What is closed at the front is open behind /_/invoke: Okapi reroutes.',
   remedy: 'Judge the path behind /_/invoke as itself.',
-  needs: ['credentials'],
+  needs: ['credentials', 'closed'],
   against: 'okapi',
-  calls: ({ tenant, closedPath }) => [{ target: `/_/invoke/tenant/${tenant}${closedPath}` }],
+  calls: (context) => [{ target: `/_/invoke/tenant/${context.tenant}${closedTo(context)}` }],
 })

@@ -1,4 +1,6 @@
+import { forWriting } from '../context.ts'
 import { lineTrick } from '../line-trick.ts'
+import { honest } from '../request.ts'
 
 export const methodOverride = lineTrick({
   id: 'method-override',
@@ -7,8 +9,9 @@ export const methodOverride = lineTrick({
   remedy: 'Refuse the headers by which frameworks let a method be replaced.',
   needs: ['credentials'],
   against: 'okapi',
-  lines: (_context, honest) => [
-    ...honest,
+  lines: (context) => [
+    ...honest(forWriting(context)),
+    ['X-HTTP-Method-Override', 'DELETE'],
     ['X-Method-Override', 'DELETE'],
     ['X-HTTP-Method', 'DELETE'],
   ],

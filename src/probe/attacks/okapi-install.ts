@@ -7,10 +7,10 @@ export const okapiInstall = callAttack({
   remedy: 'Close /_/ at Okapi to modules, and secure the supertenant.',
   needs: ['credentials'],
   against: 'okapi',
-  calls: ({ tenant }) => [
+  calls: ({ writeTenant }) => [
     {
       method: 'POST',
-      target: `/_/proxy/tenants/${tenant}/install?simulate=true`,
+      target: `/_/proxy/tenants/${writeTenant}/install?simulate=true`,
       body: '[]',
     },
   ],

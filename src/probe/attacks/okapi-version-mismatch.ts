@@ -7,5 +7,6 @@ export const okapiVersionMismatch = callAttack({
   remedy: 'Compare versions as Okapi does (InterfaceDescriptor.isCompatible).',
   needs: ['mismatch'],
   against: 'okapi',
+  as: 'mismatch',
   calls: ({ mismatch }) => [{ target: mismatch!.path }],
 })

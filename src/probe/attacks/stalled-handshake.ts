@@ -7,6 +7,7 @@ const BEGINNING = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0
 export const stalledHandshake: Attack = {
   id: 'stalled-handshake',
   group: 'tls',
+  slow: true,
   title: 'a handshake that is never finished',
   meaning: 'A stranger without any certificate holds connections until there are none left.',
   judged: 'The connection is still open after a while.',

@@ -6,6 +6,7 @@ import { stall } from '../stall.ts'
 export const stalledHead: Attack = {
   id: 'stalled-head',
   group: 'framing',
+  slow: true,
   title: 'a request head that never ends',
   meaning: 'One caller holds connections until there are none left.',
   judged: 'The connection is still open after a while.',

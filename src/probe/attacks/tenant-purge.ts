@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.ts'
+import { forWriting } from '../context.ts'
 import { honest, request, withJson } from '../request.ts'
 import { guiseOf, say } from '../say.ts'
 import { verdict } from '../verdict.ts'
@@ -13,7 +14,7 @@ export const tenantPurge: Attack = {
   against: 'module',
   async run(context) {
     const body = JSON.stringify({ module_from: 'mod-0.0.1', purge: true })
-    const lines = withJson(honest(context), body)
+    const lines = withJson(honest(forWriting(context)), body)
     return verdict(
       await say(context, request({ method: 'POST', target: '/_/tenant', lines, body }), {
         methods: ['POST'],

@@ -22,7 +22,6 @@ import { forgedForwardedClientCert } from '../attacks/forged-forwarded-client-ce
 import { forgedForwardedFor } from '../attacks/forged-forwarded-for.ts'
 import { forgedHandlerHeaders } from '../attacks/forged-handler-headers.ts'
 import { forgedHandlerResult } from '../attacks/forged-handler-result.ts'
-import { forgedHttpMethodOverride } from '../attacks/forged-http-method-override.ts'
 import { forgedMatchPathPattern } from '../attacks/forged-match-path-pattern.ts'
 import { forgedModulePermissions } from '../attacks/forged-module-permissions.ts'
 import { forgedModuleTokens } from '../attacks/forged-module-tokens.ts'
@@ -73,7 +72,6 @@ export const HEADERS: readonly Attack[] = [
   forgedForwarded,
   forgedHandlerHeaders,
   forgedHandlerResult,
-  forgedHttpMethodOverride,
   forgedMatchPathPattern,
   forgedModulePermissions,
   forgedModuleTokens,

@@ -1,0 +1,228 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import manifest from '../../package.json' with { type: 'json' }
+import { errorCode, fault } from '../fault.ts'
+import { GROUPS } from '../probe/attack.ts'
+import { type Ports, USUAL_PORTS } from '../probe/context.ts'
+import type { Door } from '../probe/door.ts'
+import { type Given, isAtOkapi, prepare, select } from '../probe/prepare.ts'
+import { ATTACKS } from '../probe/registry.ts'
+import { htmlReport } from '../probe/report/html.ts'
+import { jsonReport } from '../probe/report/json.ts'
+import { junitReport } from '../probe/report/junit.ts'
+import { sarifReport } from '../probe/report/sarif.ts'
+import { textReport } from '../probe/report/text.ts'
+import { count, type Run } from '../probe/result.ts'
+import { choose, play } from '../probe/runner.ts'
+import { durationMs } from './certs/arguments.ts'
+import { paint, table } from './terminal.ts'
+
+export const usage = `okapi-sidecar probe: play the rogue module, and report what got through
+
+Usage:
+    okapi-sidecar probe https://HOST:PORT [OPTIONS]
+    okapi-sidecar probe --list
+
+With nothing but an address it tries all that an outsider can; with credentials
+of one module, all that a hijacked module can; with a development CA it makes
+hostile certificates itself. It runs as well against a bare module (http://...)
+or any other proxy. By default nothing is changed: what would change data is
+asked for a tenant that does not exist.
+
+Options:
+    --expect ID          what the target must prove: mod-users, mod-users-19.7.0
+    --at okapi|module    what stands behind it; okapi where --expect is okapi
+    --trust FILE         CA certificates that the target's own must lead to
+    --credentials DIR    tls.crt and tls.key of a hijacked module; several, one
+                         of them may be Okapi's: then its door is passed with it
+    --ca DIR             a CA made by \`certs init\`
+    --descriptors DIR    ModuleDescriptors: routes are taken from them
+    --path PATH          an ordinary path there, in place of one of a descriptor
+    --tenant T           for calls that only read
+    --token-file FILE    a token that the hijacked module has seen
+    --ports LIST         beside the target: module=8081,egress=9130,admin=9901,
+                         status=9902
+    --only, --skip LIST  ids or groups: ${Object.keys(GROUPS).join(', ')}
+    --deadline 30s       for all of it; what has not finished is inconclusive
+    --stall 15s          how long an idle connection may be borne
+    --report FILE        one HTML page          --junit FILE    JUnit XML
+    --sarif FILE         SARIF 2.1.0            --json          to standard output
+    --allow-writes       use the tenant for calls that change data, too
+    --allow-inconclusive exit 0 also when some could not be judged
+
+Exit code: 0 all was judged and blocked, 1 something got through, 2 it could not
+be tried, or something was inconclusive.
+
+Example:
+    okapi-sidecar probe https://mod-users:8443 --expect mod-users \\
+        --ca certs-dev --trust certs-dev/ca.crt --report probe.html
+`
+
+const OPTIONS = {
+  expect: { type: 'string' },
+  at: { type: 'string' },
+  trust: { type: 'string' },
+  credentials: { type: 'string', multiple: true },
+  ca: { type: 'string' },
+  descriptors: { type: 'string' },
+  path: { type: 'string' },
+  tenant: { type: 'string' },
+  'token-file': { type: 'string' },
+  ports: { type: 'string', multiple: true },
+  only: { type: 'string', multiple: true },
+  skip: { type: 'string', multiple: true },
+  deadline: { type: 'string', default: '30s' },
+  stall: { type: 'string', default: '15s' },
+  report: { type: 'string' },
+  junit: { type: 'string' },
+  sarif: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+  'allow-writes': { type: 'boolean', default: false },
+  'allow-inconclusive': { type: 'boolean', default: false },
+} as const
+
+const PARALLEL = 8
+const PER_SECOND = 50
+const TIMEOUT_MS = 5000
+
+/** Parses, plays, writes the reports; the exit code is the verdict. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(argv)
+  if (values.list) return list()
+  const [target, ...more] = positionals
+  if (target === undefined || more.length > 0) {
+    throw fault('probe takes one TARGET', { hint: 'okapi-sidecar probe https://mod-users:8443' })
+  }
+  const attacks = select(ATTACKS, words(values.only), words(values.skip))
+  const deadlineMs = durationMs('deadline', values.deadline)
+  const signal = AbortSignal.timeout(deadlineMs)
+  const rounds = await prepare(await given(target, values), signal)
+  const startedAt = new Date()
+  const began = performance.now()
+  // What needs nobody's credentials is tried once, whoever else there is.
+  const chosen = rounds.map(({ as, context }, i) => ({
+    as,
+    context,
+    ...choose(i === 0 ? attacks : attacks.filter(needsCredentials), context),
+  }))
+  const results = await play(
+    chosen.map(({ as, context, tried }) => ({ as, context, attacks: tried })),
+    { parallel: PARALLEL, perSecond: PER_SECOND, onProgress: progress(values.json) },
+  )
+  const notTried = chosen[0]?.left ?? []
+  const tookMs = Math.round(performance.now() - began)
+  const report: Run = { target, startedAt, tookMs, results, notTried }
+  await write(report, values)
+  process.stdout.write(values.json ? jsonReport(report) : textReport(report, paint))
+  return exitCode(report, values['allow-inconclusive'])
+}
+
+function parse(argv: readonly string[]) {
+  return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: true })
+}
+
+type Values = ReturnType<typeof parse>['values']
+
+async function given(target: string, values: Values): Promise<Given> {
+  const { expect, at, trust, ca, descriptors, path, tenant } = values
+  const file = values['token-file']
+  return {
+    door: doorOf(target),
+    atOkapi: isAtOkapi(at, expect),
+    credentials: values.credentials ?? [],
+    allowWrites: values['allow-writes'],
+    ports: portsOf(words(values.ports)),
+    timeoutMs: TIMEOUT_MS,
+    stallMs: durationMs('stall', values.stall),
+    ...(expect === undefined ? {} : { expect }),
+    ...(trust === undefined ? {} : { trust }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(descriptors === undefined ? {} : { descriptors }),
+    ...(path === undefined ? {} : { path }),
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(file === undefined ? {} : { token: await tokenIn(file) }),
+  }
+}
+
+async function tokenIn(file: string): Promise<string> {
+  const token = await readFile(file, 'utf8').catch((error) => {
+    throw fault(`cannot read ${file} (${errorCode(error) ?? String(error)})`)
+  })
+  return token.trim()
+}
+
+/** `https://HOST:PORT` or `http://HOST:PORT`. Throws a Fault for anything else. */
+function doorOf(target: string): Door {
+  const url = URL.parse(target)
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.pathname !== '/' ||
+    url.search !== ''
+  ) {
+    throw fault(`\`${target}\` is no target`, {
+      hint: 'https://HOST:PORT, or http:// for a bare one',
+    })
+  }
+  const tls = url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  return { host, port: Number(url.port || (tls ? 443 : 80)), tls }
+}
+
+function portsOf(pairs: readonly string[]): Ports {
+  const ports = { ...USUAL_PORTS }
+  for (const pair of pairs) {
+    const [name = '', text = ''] = pair.split('=')
+    const port = Number(text)
+    if (!Object.hasOwn(ports, name) || !Number.isInteger(port) || port < 1 || port > 65535) {
+      throw fault(`--ports: \`${pair}\` is not NAME=PORT`, {
+        hint: `names are ${Object.keys(ports).join(', ')}`,
+      })
+    }
+    Object.assign(ports, { [name]: name === 'module' ? [port] : port })
+  }
+  return ports
+}
+
+/** `a,b` and repeated options alike. */
+function words(lists: readonly string[] = []): readonly string[] {
+  return lists.flatMap((text) => text.split(',')).filter((word) => word !== '')
+}
+
+function needsCredentials({ needs = [] }: { needs?: readonly string[] }): boolean {
+  return needs.includes('credentials')
+}
+
+function progress(quiet: boolean): (done: number, all: number) => void {
+  const { stderr } = process
+  if (!stderr.isTTY || quiet) return () => undefined
+  return (done, all) => stderr.write(`\r\x1b[K${done < all ? `${done} of ${all} attacks …` : ''}`)
+}
+
+async function write(report: Run, { report: html, junit, sarif }: Values): Promise<void> {
+  const files = [
+    [html, htmlReport],
+    [junit, junitReport],
+    [sarif, (one: Run) => sarifReport(one, manifest.version)],
+  ] as const
+  for (const [file, make] of files) {
+    if (file === undefined) continue
+    await writeFile(file, make(report), { mode: 0o600 }).catch((error) => {
+      throw fault(`cannot write ${file} (${errorCode(error) ?? String(error)})`)
+    })
+  }
+}
+
+function exitCode(report: Run, allowInconclusive: boolean): number {
+  const { 'got-through': through, inconclusive, blocked } = count(report)
+  if (through > 0) return 1
+  if (blocked === 0) return 2
+  return inconclusive > 0 && !allowInconclusive ? 2 : 0
+}
+
+function list(): number {
+  const rows = ATTACKS.map(({ group, id, title }) => [group, id, title])
+  process.stdout.write(table(rows))
+  return 0
+}

@@ -1,0 +1,155 @@
+import { fault } from '../fault.ts'
+import { isOkapi, productOf } from '../folio/module-id.ts'
+import type { Attack } from './attack.ts'
+import { type Belongings, readAuthority, readBelongings, readTrust } from './belongings.ts'
+import { type Authority, type Context, NO_PATH, type Ports } from './context.ts'
+import type { Door, KeyPair } from './door.ts'
+import { forged, moduleUri } from './forge.ts'
+import { getPath, type Installation, readInstallation, timerPath } from './installation.ts'
+import type { Round } from './runner.ts'
+
+/** What a tester gave, as it was typed but checked. */
+export interface Given {
+  readonly door: Door
+  readonly expect?: string
+  readonly atOkapi: boolean
+  readonly trust?: string
+  readonly credentials: readonly string[]
+  readonly ca?: string
+  readonly descriptors?: string
+  readonly path?: string
+  readonly tenant?: string
+  readonly token?: string
+  readonly allowWrites: boolean
+  readonly ports: Ports
+  readonly timeoutMs: number
+  readonly stallMs: number
+}
+
+/** A tenant that no installation has. */
+const NO_TENANT = 'okapisidecarprobe'
+const NO_OKAPI = 'okapi-7.2.0'
+const NO_MODULE = 'mod-probe-0.0.1'
+
+/** Reads what was given and makes one round for each caller. Throws a Fault for what is wrong. */
+export async function prepare(
+  given: Given,
+  signal: AbortSignal,
+): Promise<readonly Omit<Round, 'attacks'>[]> {
+  const belongings = await Promise.all(given.credentials.map(readBelongings))
+  const authority = given.ca === undefined ? undefined : await readAuthority(given.ca)
+  const installation =
+    given.descriptors === undefined ? undefined : readInstallation(given.descriptors)
+  const trust = given.trust === undefined ? undefined : await readTrust(given.trust)
+  const trustDomain = authority?.trustDomain ?? belongings[0]?.trustDomain ?? 'folio.test'
+  const known = { installation, authority, trustDomain }
+  // Okapi's own certificate is no stolen one: it is what a module's door lets in.
+  const okapi = belongings.find(({ id }) => isOkapi(id))
+  const stolen = belongings.filter((one) => one !== okapi)
+  const rogues = stolen.length > 0 ? stolen : [await madeRogue(known)]
+  return Promise.all(
+    rogues.map(async (rogue) => {
+      const context = await contextOf(given, known, rogue, okapi, signal)
+      const more = { ...(trust === undefined ? {} : { trust }), ...(await mismatch(known)) }
+      return { as: rogue?.id ?? null, context: { ...context, ...more } }
+    }),
+  )
+}
+
+interface Known {
+  readonly installation: Installation | undefined
+  readonly authority: Authority | undefined
+  readonly trustDomain: string
+}
+
+type Rogue = Pick<Belongings, 'id' | 'cert' | 'key'> & { readonly directory?: string }
+
+/** With a CA at hand, a certificate for a module of the installation is as good as a stolen one. */
+async function madeRogue({ installation, authority, trustDomain }: Known) {
+  if (authority === undefined) return undefined
+  const id = installation?.anyModule?.id.id ?? NO_MODULE
+  return { id, ...(await made(authority, trustDomain, id)) }
+}
+
+function made({ issuer }: Authority, trustDomain: string, id: string): Promise<KeyPair> {
+  return forged(issuer, { commonName: id, names: [moduleUri(trustDomain, id)] })
+}
+
+async function mismatch({ installation, authority, trustDomain }: Known) {
+  const found = installation?.mismatch()
+  if (found === undefined || authority === undefined) return {}
+  return { mismatch: { path: found.path, pair: await made(authority, trustDomain, found.caller) } }
+}
+
+async function contextOf(
+  given: Given,
+  known: Known,
+  rogue: Rogue | undefined,
+  okapi: Belongings | undefined,
+  signal: AbortSignal,
+): Promise<Context> {
+  const { installation, authority, trustDomain } = known
+  const role = given.atOkapi ? 'okapi' : 'module'
+  const okapiId = okapi?.id ?? installation?.okapi ?? NO_OKAPI
+  const rogues = rogue === undefined ? undefined : installation?.module(rogue.id)
+  const target = given.atOkapi ? rogues : installation?.module(given.expect ?? '')
+  const closed = rogues === undefined ? undefined : installation?.closedTo(rogues)
+  const tenant = given.tenant ?? NO_TENANT
+  const pass = role === 'okapi' ? rogue : await passOf(known, okapi, okapiId)
+  return {
+    target: given.door,
+    role,
+    ordinaryPath: given.path ?? (target === undefined ? undefined : getPath(target)) ?? NO_PATH,
+    timerPath: (target === undefined ? undefined : timerPath(target)) ?? '/users/expire/timer',
+    trustDomain,
+    stolenId: role === 'module' ? okapiId : (rogue?.id ?? NO_MODULE),
+    tenant,
+    writeTenant: given.allowWrites ? tenant : NO_TENANT,
+    ports: given.ports,
+    timeoutMs: given.timeoutMs,
+    stallMs: given.stallMs,
+    signal,
+    ...(closed === undefined ? {} : { closedPath: closed }),
+    ...(given.expect === undefined ? {} : { expect: given.expect }),
+    ...(pass === undefined ? {} : { pass }),
+    ...(rogue === undefined ? {} : { credentials: rogue }),
+    ...(authority === undefined ? {} : { authority }),
+    ...(given.token === undefined ? {} : { token: given.token }),
+  }
+}
+
+async function passOf(
+  { authority, trustDomain }: Known,
+  okapi: Belongings | undefined,
+  id: string,
+) {
+  return okapi ?? (authority === undefined ? undefined : made(authority, trustDomain, id))
+}
+
+/** The attacks by id or group, as --only and --skip name them. Throws a Fault for unknown names. */
+export function select(
+  attacks: readonly Attack[],
+  only: readonly string[],
+  skip: readonly string[],
+): readonly Attack[] {
+  const names = new Set(attacks.flatMap(({ id, group }) => [id, group]))
+  const unknown = [...only, ...skip].find((name) => !names.has(name))
+  if (unknown !== undefined) {
+    throw fault(`there is no attack and no group \`${unknown}\``, {
+      hint: 'okapi-sidecar probe --list shows them all',
+    })
+  }
+  const named = (list: readonly string[], { id, group }: Attack) =>
+    list.includes(id) || list.includes(group)
+  return attacks.filter(
+    (attack) => (only.length === 0 || named(only, attack)) && !named(skip, attack),
+  )
+}
+
+/** Okapi is told by --at, or by what the target must prove. */
+export function isAtOkapi(at: string | undefined, expect: string | undefined): boolean {
+  if (at !== undefined && at !== 'okapi' && at !== 'module') {
+    throw fault(`--at takes okapi or module, not ${at}`)
+  }
+  return at === 'okapi' || (at === undefined && productOf(expect ?? '') === 'okapi')
+}

@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Attack, applies, atHand } from './attack.ts'
+import type { Context } from './context.ts'
+import type { Finding } from './finding.ts'
+import type { NotTried, Result } from './result.ts'
+import { notTried } from './say.ts'
+
+/** One caller's view of the target: what it has, and which attacks it plays. */
+export interface Round {
+  /** A module id, or null for an outsider. */
+  readonly as: string | null
+  readonly context: Context
+  readonly attacks: readonly Attack[]
+}
+
+/** How hard a target is tried. */
+export interface Pace {
+  /** Attacks at a time. */
+  readonly parallel: number
+  /** Attacks begun each second, at most: a probe must not be a flood. */
+  readonly perSecond: number
+  /** Told after each attack: how many are done, of how many. */
+  onProgress?(done: number, all: number): void
+}
+
+/** Splits attacks into those that can be tried and those that cannot, with the reason. */
+export function choose(attacks: readonly Attack[], context: Context) {
+  const tried = attacks.filter((attack) => applies(attack, context))
+  const left: NotTried[] = attacks
+    .filter((attack) => !applies(attack, context))
+    .map((attack) => ({ attack, why: whyNot(attack, context) }))
+  return { tried, left }
+}
+
+const GIVEN_BY = {
+  credentials: '--credentials',
+  authority: '--ca',
+  revocation: 'a certificate revoked by --ca',
+  mismatch: '--descriptors with a requirement that nobody fits, and --ca',
+  closed: '--descriptors',
+  accomplice: 'a hijacked module that answers for us',
+  identity: '--trust or --expect',
+} as const
+
+function whyNot({ needs = [], against }: Attack, context: Context): string {
+  if (against !== undefined && against !== context.role) {
+    return against === 'okapi' ? 'means something at Okapi only' : 'means something at modules only'
+  }
+  const have = atHand(context)
+  const lacking = needs.filter((need) => !have.has(need)).map((need) => GIVEN_BY[need])
+  return `needs ${lacking.join(' and ')}`
+}
+
+/** Plays all rounds. Attacks that wait on purpose begin first; the signal in the context ends all. */
+export async function play(rounds: readonly Round[], pace: Pace): Promise<Result[]> {
+  const queue = rounds
+    .flatMap(({ as, context, attacks }) => attacks.map((attack) => ({ as, context, attack })))
+    .toSorted((a, b) => Number(b.attack.slow === true) - Number(a.attack.slow === true))
+  const results: Result[] = []
+  let next = 0
+  let done = 0
+  let mayBeginAt = performance.now()
+  const worker = async () => {
+    for (let job = queue[next++]; job !== undefined; job = queue[next++]) {
+      const wait = mayBeginAt - performance.now()
+      mayBeginAt = Math.max(mayBeginAt, performance.now()) + 1000 / pace.perSecond
+      if (wait > 0)
+        await sleep(wait, undefined, { signal: job.context.signal }).catch(() => undefined)
+      results.push(await playOne(job.attack, job.context, job.as))
+      done += 1
+      pace.onProgress?.(done, queue.length)
+    }
+  }
+  await Promise.all(Array.from({ length: pace.parallel }, worker))
+  const place = new Map(rounds.flatMap(({ attacks }) => attacks).map((attack, i) => [attack, i]))
+  return results.toSorted((a, b) => place.get(a.attack)! - place.get(b.attack)!)
+}
+
+async function playOne(attack: Attack, context: Context, as: string | null): Promise<Result> {
+  const began = performance.now()
+  const finding = await judged(attack, context)
+  return { ...finding, attack, as, tookMs: Math.round(performance.now() - began) }
+}
+
+/** What did not finish in time, or stumbled over our own mistake, is no verdict on the target. */
+async function judged(attack: Attack, context: Context): Promise<Finding> {
+  const { signal } = context
+  if (signal.aborted) return notTried('the deadline of the run came first')
+  const { promise, resolve } = Promise.withResolvers<Finding>()
+  const late = () => resolve(notTried('the deadline of the run came first'))
+  signal.addEventListener('abort', late)
+  attack.run(context).then(resolve, (error: Error) => {
+    resolve(notTried(`the attack itself failed: ${error.message}`))
+  })
+  const finding = await promise
+  signal.removeEventListener('abort', late)
+  return finding
+}
