@@ -1,0 +1,91 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PROXY_CPU } from '../measure/pinning.ts'
+import { type Measured, start } from '../measure/process.ts'
+import { CALLER, OKAPI, TRUST_DOMAIN } from '../site/certificates.ts'
+import { freePort } from '../site/ports.ts'
+import type { Site } from '../site/site.ts'
+import type { Chain } from './candidate.ts'
+
+const HERE = new URL('../..', import.meta.url).pathname
+
+export interface Variant {
+  /** A checkout of this project; this one when left out. */
+  readonly checkout?: string
+  readonly accessLog?: boolean
+  readonly descriptors?: string
+}
+
+/**
+ * A module's egress sidecar and Okapi's ingress sidecar, as in production: both judge every request
+ * against the descriptors, count it and log it. The log goes to /dev/null, for nginx as well.
+ */
+export async function okapiSidecar(
+  site: Site,
+  name: string,
+  variant: Variant = {},
+): Promise<Chain> {
+  const mutualPort = await freePort()
+  const ingress = await startIngress(site, name, mutualPort, variant)
+  const { process: egress, port } = await startEgress(site, name, {
+    ...variant,
+    mutualPort,
+    caller: CALLER,
+  })
+  return { candidate: name, port, mutualPort, egress, ingress }
+}
+
+/** Okapi's sidecar in front of the backend. */
+export function startIngress(
+  site: Site,
+  name: string,
+  port: number,
+  variant: Variant,
+): Promise<Measured> {
+  const ingress = {
+    listen: `127.0.0.1:${port}`,
+    forward: `http://127.0.0.1:${site.backendPort}`,
+  }
+  return run(site, `${name}-ingress`, port, OKAPI, { ingress }, variant)
+}
+
+/** The sidecar of a module that calls. */
+export async function startEgress(
+  site: Site,
+  name: string,
+  options: Variant & { readonly mutualPort: number; readonly caller: string },
+): Promise<{ process: Measured; port: number }> {
+  const { mutualPort, caller } = options
+  const port = await freePort()
+  const egress = { listen: `127.0.0.1:${port}`, gateway: `https://127.0.0.1:${mutualPort}` }
+  return { process: await run(site, `${name}-egress`, port, caller, { egress }, options), port }
+}
+
+async function run(
+  site: Site,
+  name: string,
+  port: number,
+  module: string,
+  leg: object,
+  { checkout = HERE, accessLog = true, descriptors = site.descriptors }: Variant,
+): Promise<Measured> {
+  const file = join(site.directory, `${name}.json`)
+  const configuration = {
+    module,
+    trustDomain: TRUST_DOMAIN,
+    credentials: { directory: join(site.certs, module) },
+    ...leg,
+    policy: { descriptors },
+    admin: { listen: '127.0.0.1:0' },
+    status: { listen: '127.0.0.1:0' },
+    log: { access: accessLog },
+  }
+  await writeFile(file, JSON.stringify(configuration, null, 2), { mode: 0o600 })
+  return start({
+    name,
+    command: [join(checkout, 'bin/okapi-sidecar'), 'run', '-c', file],
+    cpu: PROXY_CPU,
+    port,
+    errorFile: join(site.directory, `${name}.log`),
+  })
+}

@@ -1,0 +1,57 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Chain } from './candidates/candidate.ts'
+import { haproxy } from './candidates/haproxy.ts'
+import { nginx } from './candidates/nginx.ts'
+import { okapiSidecar } from './candidates/okapi-sidecar.ts'
+import { largest, pair } from './measure/rounds.ts'
+import type { Options } from './options.ts'
+import type { Idle } from './report/rows.ts'
+import type { Site } from './site/site.ts'
+
+/** Until what a start leaves behind has calmed down. */
+const IDLE_AFTER_MS = 1500
+
+/** The candidates of a run, all of them up, none of them busy. */
+export class Chains {
+  readonly #open: Chain[] = []
+
+  get all(): readonly Chain[] {
+    return this.#open
+  }
+
+  /** Starts what the options name and the machine has. */
+  async start(site: Site, options: Options): Promise<void> {
+    for (const name of options.candidates) {
+      if (name === 'haproxy' && site.tools.haproxy === undefined) continue
+      await this.add(() => {
+        if (name === 'nginx') return nginx(site, name)
+        return name === 'haproxy' ? haproxy(site, name) : okapiSidecar(site, name)
+      })
+    }
+    for (const [name, checkout] of options.checkouts) {
+      await this.add(() => okapiSidecar(site, name, { checkout }))
+    }
+  }
+
+  async add(open: () => Promise<Chain>): Promise<Chain> {
+    const chain = await open()
+    this.#open.push(chain)
+    return chain
+  }
+
+  /** What each costs before anybody has called. */
+  async idle(): Promise<Map<string, Idle>> {
+    await pause(IDLE_AFTER_MS)
+    return new Map(
+      this.#open.map((chain) => {
+        const readyMs = pair(chain).map((process) => process.readyMs)
+        return [chain.candidate, { readyMs, ...largest(pair(chain)) }]
+      }),
+    )
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#open.flatMap(pair).map((process) => process.stop()))
+    this.#open.length = 0
+  }
+}

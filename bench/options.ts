@@ -1,0 +1,89 @@
+import { parseArgs } from 'node:util'
+import { fault } from '../src/fault.ts'
+import { SCENARIOS } from './scenarios.ts'
+
+export const usage = `Usage: npm run bench [-- OPTIONS]
+
+Sends the same load through two okapi-sidecars, two nginx and two HAProxy (client,
+plain in, mutual TLS between, plain out, backend), in turn, and compares the CPU
+time that each request costs. About four minutes; quiet machines give calm figures.
+
+Options:
+    --only LIST         some scenarios: ${SCENARIOS.map(({ name }) => name).join(',')}
+    --candidates LIST   okapi-sidecar,nginx,haproxy by default
+    --checkout N=DIR    another checkout of this project as candidate N; repeatable
+    --rounds N          5 by default
+    --seconds N         of each measurement, 2 by default
+    --full              latency at a fixed rate, handshakes, routes, log, connections,
+                        body sizes and peers as well; about half an hour
+    --json FILE         the figures for programs
+
+Exit codes: 0 measured, 1 something failed while measuring, 2 wrong usage, or a tool
+is not installed
+`
+
+/** What a run is to do. */
+export interface Options {
+  readonly scenarios: readonly string[]
+  readonly candidates: readonly string[]
+  /** Name and directory of other checkouts. */
+  readonly checkouts: ReadonlyMap<string, string>
+  readonly rounds: number
+  readonly seconds: number
+  readonly full: boolean
+  readonly json: string | undefined
+  readonly help: boolean
+}
+
+const CANDIDATES = ['okapi-sidecar', 'nginx', 'haproxy']
+
+/** Throws a Fault, or what parseArgs throws, for wrong usage. */
+export function parseOptions(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      only: { type: 'string' },
+      candidates: { type: 'string' },
+      checkout: { type: 'string', multiple: true, default: [] },
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '2' },
+      full: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  const names = SCENARIOS.map(({ name }) => name)
+  return {
+    scenarios: listed('--only', values.only, names),
+    candidates: listed('--candidates', values.candidates, CANDIDATES),
+    checkouts: new Map(values.checkout.map(checkout)),
+    rounds: positive('--rounds', values.rounds),
+    seconds: positive('--seconds', values.seconds),
+    full: values.full,
+    json: values.json,
+    help: values.help,
+  }
+}
+
+function listed(option: string, text: string | undefined, known: readonly string[]) {
+  if (text === undefined) return known
+  const chosen = text.split(',').filter(Boolean)
+  const unknown = chosen.filter((name) => !known.includes(name))
+  if (unknown.length > 0 || chosen.length === 0) {
+    throw fault(`${option} knows ${known.join(', ')}; not ${unknown.join(', ') || 'nothing'}`)
+  }
+  return known.filter((name) => chosen.includes(name))
+}
+
+function checkout(text: string): [string, string] {
+  const [, name, directory] = /^([\w.-]+)=(.+)$/.exec(text) ?? []
+  if (name === undefined || directory === undefined)
+    throw fault(`--checkout is NAME=DIR, not ${text}`)
+  if (CANDIDATES.includes(name)) throw fault(`--checkout ${name}: that name is taken`)
+  return [name, directory]
+}
+
+function positive(option: string, text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw fault(`${option} is a number from 1, not ${text}`)
+  return Number(text)
+}
