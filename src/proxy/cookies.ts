@@ -22,6 +22,6 @@ export function setsToken(value: string): boolean {
 function isToken(pair: string): boolean {
   const equals = pair.indexOf('=')
   // Netty skips commas and blanks in front of a name.
-  const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(/^[\s,]+|\s+$/g, '')
+  const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(/^[\s,]+/, '').trim()
   return TOKEN_COOKIES.includes(name.toLowerCase())
 }

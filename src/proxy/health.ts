@@ -35,7 +35,7 @@ export function healthOf(module: string, knock: Knock): Upstream<Note> {
       knock((refusal) => {
         if (knocking.left) return
         if (refusal === null)
-          x.reply(200, response(x, 200, JSON_TYPE, up(module), [], !x.keepAlive))
+          x.reply(200, (close) => response(x, 200, JSON_TYPE, up(module), [], close))
         else x.fail(refuse('module-unavailable', `${module} does not listen: ${refusal.because}`))
       })
     },

@@ -177,12 +177,16 @@ export class Exchange<N> {
     this.downstream.abort()
   }
 
-  /** An answer of our own. The body of the request, if any, is not wanted. */
-  reply(status: number, bytes: Buffer): void {
+  /**
+   * An answer of our own. The body of the request is not wanted: what is left of it must not be taken
+   * for the next request.
+   */
+  reply(status: number, compose: (close: boolean) => Buffer): void {
     if (!this.open) return
     this.#dropUpstream()
+    if (!this.requestDone) this.keepAlive = false
     this.status = status
-    this.#say(bytes)
+    this.#say(compose(!this.keepAlive))
   }
 
   /** Closes the caller's connection without an answer. */

@@ -28,6 +28,9 @@ export interface HeadLimits {
 /** The most lines that `limits.headerCount` may allow: positions live in fixed arrays. */
 export const MOST_LINES = 1000
 
+/** Ids are stamped with the number of their head; when it is used up, all stamps are wiped. */
+const MOST_STAMP = 0xffff
+
 /**
  * A message head as positions in the bytes that it was read from: nothing is copied or decoded.
  * One object serves a whole process, because a head is parsed, judged and rewritten in one turn.
@@ -66,7 +69,7 @@ export class Head {
   readonly ids = new Uint8Array(MOST_LINES + 1)
   readonly fate = new Uint8Array(MOST_LINES + 1)
 
-  readonly #stamps = new Uint32Array(256)
+  readonly #stamps = new Uint16Array(256)
   readonly #lines = new Int32Array(256)
   #stamp = 0
 
@@ -85,8 +88,10 @@ export class Head {
     this.keepAliveSeconds = -1
     this.expectsContinue = false
     this.count = 0
-    this.#stamp = (this.#stamp + 1) >>> 0
-    if (this.#stamp === 0) this.#stamps.fill(0)
+    if (++this.#stamp > MOST_STAMP) {
+      this.#stamps.fill(0)
+      this.#stamp = 1
+    }
   }
 
   /** Line of the first field with this id, or -1. */

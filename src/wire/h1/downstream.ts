@@ -27,7 +27,7 @@ const DRAIN_GRACE_MS = 250
 const RETIRED_IDLE_MS = 20_000
 const MOST_LINGER_BYTES = 65_536
 
-type Waiting = 'nothing' | 'request' | 'head' | 'body' | 'linger'
+type Waiting = 'nothing' | 'request' | 'head' | 'body' | 'leave' | 'linger'
 
 /**
  * A caller's connection: HTTP/1.1 and HTTP/1.0 requests in turn, answered in order. Pipelined ones
@@ -108,7 +108,9 @@ export class Downstream<N> implements DownstreamStream {
   finish(): void {
     this.#outbox.flush()
     const { keepAlive } = this.exchange
-    if (!keepAlive || (this.#callerEnded && this.#held.length === 0)) return this.#sayGoodbye()
+    // Within `#process` more requests of an ended caller may be at hand: its end looks after them.
+    const last = this.#callerEnded && this.#held.length === 0 && !this.#busy
+    if (!keepAlive || last) return this.#sayGoodbye()
     this.#await(this.#discarding ? 'body' : 'request')
     this.resume()
   }
@@ -165,7 +167,7 @@ export class Downstream<N> implements DownstreamStream {
     if (this.#waitsFor === 'nothing' || now < this.#deadline) return
     // A sender that we have stopped ourselves does not stall.
     if (this.#waitsFor === 'body' && this.#paused) return this.#await('body')
-    if (this.#waitsFor === 'linger') return this.destroy()
+    if (this.#leaving) return this.destroy()
     if (this.#waitsFor === 'request') return this.#sayGoodbye()
     const limit = this.#waitsFor === 'head' ? 'headMs' : 'bodyIdleMs'
     const because = `the request did not come on within limits.${limit}`
@@ -178,7 +180,7 @@ export class Downstream<N> implements DownstreamStream {
   // --- reading -----------------------------------------------------------------------------------
 
   #data(bytes: Buffer): void {
-    if (this.#waitsFor === 'linger') return this.#swallow(bytes.length)
+    if (this.#leaving) return this.#swallow(bytes.length)
     if (this.#held.length > 0) {
       const noLineEnd = !this.exchange.open && bytes.indexOf(LF) === -1
       const joined = Buffer.concat([this.#held, bytes])
@@ -194,7 +196,7 @@ export class Downstream<N> implements DownstreamStream {
 
   #process(bytes: Buffer, i: number): void {
     this.#busy = true
-    while (i < bytes.length && !this.#socket.destroyed && this.#waitsFor !== 'linger') {
+    while (i < bytes.length && !this.#socket.destroyed && !this.#leaving) {
       const next = this.#step(bytes, i)
       if (next === -1) break
       i = next
@@ -302,9 +304,10 @@ export class Downstream<N> implements DownstreamStream {
   }
 
   #readOn(): void {
-    if (!this.#paused || this.#held.length > 0) return
-    const { upstream } = this.exchange
-    if (this.exchange.open && !this.#body.done && upstream?.blocked) return
+    if (!this.#paused) return
+    const { open, upstream } = this.exchange
+    // What is held after an exchange is half a head: only more bytes can make it whole.
+    if (open && (this.#held.length > 0 || (!this.#body.done && upstream?.blocked))) return
     this.#paused = false
     this.#socket.resume()
   }
@@ -320,7 +323,7 @@ export class Downstream<N> implements DownstreamStream {
   /** The caller has ended. A request that is not whole by now never will be. */
   #nothingMore(): void {
     if (this.#held.length > 0 && this.exchange.open) return
-    if (this.#waitsFor === 'linger' || this.#socket.destroyed) return
+    if (this.#leaving || this.#socket.destroyed) return
     const x = this.exchange
     if (x.open && !x.requestDone) {
       x.abandon()
@@ -330,26 +333,34 @@ export class Downstream<N> implements DownstreamStream {
 
   /** Half-closes, and swallows what still comes: a reset would take the answer from the caller. */
   #sayGoodbye(): void {
-    if (this.#waitsFor === 'linger') return
-    this.#await('linger')
+    if (this.#leaving) return
+    this.#await('leave')
     this.#held = EMPTY
     this.#discarding = false
     this.#swallowed = 0
     this.#outbox.flush()
-    this.#socket.end()
+    this.#socket.end(() => this.#await('linger'))
     this.#paused = false
     this.#socket.resume()
   }
 
   #swallow(bytes: number): void {
     this.#swallowed += bytes
-    if (this.#swallowed > MOST_LINGER_BYTES) this.destroy()
+    // A cut now could overtake the answer: nothing more is read, and the time runs out.
+    if (this.#swallowed > MOST_LINGER_BYTES) this.#pause()
+  }
+
+  /** The last answer has been said, whether or not the caller has taken all of it. */
+  get #leaving(): boolean {
+    return this.#waitsFor === 'leave' || this.#waitsFor === 'linger'
   }
 
   /** Destroys it so that the caller cannot take what it has for the whole. */
   #cut(): void {
-    if ('encrypted' in this.#socket) this.#socket.destroy()
-    else this.#socket.resetAndDestroy()
+    // Only TCP has a reset; a Unix socket has no remote address.
+    const plain = !('encrypted' in this.#socket) && this.#socket.remoteAddress !== undefined
+    if (plain) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
   }
 
   #close(): void {
@@ -367,7 +378,7 @@ export class Downstream<N> implements DownstreamStream {
       const idleMs = this.#draining ? DRAIN_GRACE_MS : Math.min(leaving, limits.idleMs)
       this.#deadline = clock.now + idleMs
     } else if (what === 'head') this.#deadline = clock.now + limits.headMs
-    else if (what === 'body') this.#deadline = clock.now + limits.bodyIdleMs
+    else if (what === 'body' || what === 'leave') this.#deadline = clock.now + limits.bodyIdleMs
     else if (what === 'linger') this.#deadline = clock.now + LINGER_MS
   }
 }

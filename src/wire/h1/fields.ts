@@ -12,7 +12,7 @@ import {
   VALUE,
 } from '../bytes.ts'
 import { FLAW } from '../flaws.ts'
-import { FRAMING, type Head, LINE } from '../head.ts'
+import { FRAMING, type Head, LINE, MOST_LINES } from '../head.ts'
 import { ALIAS, ID, type NameTable } from '../names.ts'
 
 const CHUNKED = ascii('chunked')
@@ -52,7 +52,7 @@ export function parseFields(
     let valueEnd = i
     while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--
     i += 2
-    if (head.count >= most) return FLAW.tooManyLines
+    if (head.count >= most || head.count === MOST_LINES) return FLAW.tooManyLines
 
     const line = head.count++
     head.nameStart[line] = nameStart

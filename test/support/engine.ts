@@ -1,0 +1,241 @@
+import { REQUEST_NAMES, RESPONSE_NAMES } from '../../src/proxy/names.ts'
+import type { Refusal } from '../../src/refusal/refusal.ts'
+import type { Exchange, Outcome } from '../../src/wire/exchange.ts'
+import type {
+  Dial,
+  Story,
+  Upstream,
+  UpstreamStream,
+  WireLimits,
+  WireSettings,
+} from '../../src/wire/face.ts'
+import { Downstream } from '../../src/wire/h1/downstream.ts'
+import { Pool } from '../../src/wire/h1/pool.ts'
+import { UpstreamConnection } from '../../src/wire/h1/upstream.ts'
+import { type Head, METHODS } from '../../src/wire/head.ts'
+import type { HeadWriter } from '../../src/wire/head-writer.ts'
+import { MemorySocket, settled } from './memory-socket.ts'
+import { LIMITS } from './relay.ts'
+
+/** Time that stands still until a test moves it. */
+export interface StoppedClock {
+  now: number
+}
+
+/** What wire is told, with limits of one's own and a clock that stands still. */
+export function settingsWith(
+  limits: Partial<WireLimits> = {},
+  clock: StoppedClock = { now: 1000 },
+): WireSettings {
+  return {
+    requestNames: REQUEST_NAMES,
+    responseNames: RESPONSE_NAMES,
+    keepTrailer: (id) => id === 0,
+    limits: { ...LIMITS, ...limits },
+    clock,
+  }
+}
+
+/** A head as wire read it. */
+export interface ReadHead {
+  readonly method: string
+  readonly target: string
+  readonly version: number
+  readonly status: number
+  /** Name and value of each line, in their order and case. */
+  readonly lines: readonly (readonly [string, string])[]
+}
+
+/** Copies what a head says. */
+export function readHead(head: Head): ReadHead {
+  const lines = Array.from(
+    { length: head.count },
+    (_, line) =>
+      [
+        head.bytes.toString('latin1', head.nameStart[line]!, head.nameEnd[line]!),
+        head.value(line),
+      ] as const,
+  )
+  return {
+    method: METHODS[head.method] ?? '',
+    target: head.bytes.toString('latin1', head.targetStart, head.targetEnd),
+    version: head.version,
+    status: head.status,
+    lines,
+  }
+}
+
+/** What the story was told at the end of an exchange. */
+export interface EndedExchange {
+  readonly method: number
+  readonly status: number
+  readonly refused: Refusal | null
+  readonly outcome: Outcome
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+const NO_DROPS = new Uint8Array(256)
+/** Host is ours on every leg, and nobody is told of request trailers, as at every door. */
+const REQUEST_DROPS = NO_DROPS.slice().fill(1, 3, 4).fill(1, 7, 8)
+
+/** A story without policy that keeps what it was told. */
+export class PlainStory implements Story<null> {
+  readonly heads: ReadHead[] = []
+  readonly answers: ReadHead[] = []
+  readonly ended: EndedExchange[] = []
+  judge: (head: ReadHead) => Refusal | null = () => null
+  readonly #upstream: Upstream<null>
+
+  constructor(upstream: Upstream<null>) {
+    this.#upstream = upstream
+  }
+
+  begin(_x: Exchange<null>, head: Head, out: HeadWriter): Upstream<null> | Refusal {
+    const read = readHead(head)
+    this.heads.push(read)
+    const refusal = this.judge(read)
+    if (refusal !== null) return refusal
+    out.text(`${read.method} ${read.target} HTTP/1.1\r\nHost: upstream\r\n`)
+    out.lines(head, REQUEST_DROPS, false)
+    return this.#upstream
+  }
+
+  answer(x: Exchange<null>, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
+    this.answers.push(readHead(head))
+    out.lines(head, NO_DROPS, x.reframed)
+    return null
+  }
+
+  refusal(_x: Exchange<null>, { status, reason }: Refusal, close: boolean): Buffer | null {
+    const connection = close ? 'Connection: close\r\n' : ''
+    const length = `Content-Length: ${reason.length}`
+    return Buffer.from(`HTTP/1.1 ${status} No\r\n${connection}${length}\r\n\r\n${reason}`)
+  }
+
+  end(x: Exchange<null>): void {
+    const { method, status, refused, outcome, bytesIn, bytesOut } = x
+    this.ended.push({ method, status, refused, outcome, bytesIn, bytesOut })
+  }
+}
+
+/** One exchange as the upstream would see it. */
+class Captured implements UpstreamStream {
+  blocked = false
+  text: string
+  whole = false
+  cancelled = false
+  readonly x: Exchange<null>
+
+  constructor(x: Exchange<null>, head: string) {
+    this.x = x
+    this.text = head
+  }
+
+  span(bytes: Buffer, start: number, end: number): void {
+    this.text += bytes.toString('latin1', start, end)
+  }
+
+  flush(): void {}
+
+  finish(): void {
+    this.whole = true
+  }
+
+  cancel(): void {
+    this.cancelled = true
+  }
+
+  resume(): void {}
+}
+
+/** An upstream that keeps what it gets and answers nothing by itself. */
+export class CapturingUpstream implements Upstream<null> {
+  readonly exchanges: Captured[] = []
+
+  open(x: Exchange<null>, head: HeadWriter): void {
+    const captured = new Captured(x, head.bytes.toString('latin1', 0, head.length))
+    this.exchanges.push(captured)
+    captured.whole = x.requestDone
+    x.connected(captured, 'upstream')
+  }
+
+  /** The exchange that is under way. */
+  get last(): Captured | undefined {
+    return this.exchanges.at(-1)
+  }
+}
+
+/** A caller's connection in memory, its story and what stands behind. */
+export interface Bench<U> {
+  readonly socket: MemorySocket
+  readonly connection: Downstream<null>
+  readonly story: PlainStory
+  readonly upstream: U
+  readonly clock: StoppedClock
+}
+
+/** A caller's connection in front of `upstream`. */
+export function callerOf<U extends Upstream<null>>(
+  upstream: U,
+  limits: Partial<WireLimits> = {},
+  clock: StoppedClock = { now: 1000 },
+): Bench<U> {
+  const socket = new MemorySocket()
+  const story = new PlainStory(upstream)
+  const connection = new Downstream(socket, null, story, settingsWith(limits, clock), () => {})
+  return { socket, connection, story, upstream, clock }
+}
+
+/** A pool whose connections are in memory too. */
+export class MemoryPool {
+  readonly sockets: MemorySocket[] = []
+  readonly pool: Pool<null>
+  /** Dials that wait for `connect`. */
+  readonly #dials: (() => void)[] = []
+  readonly #reads = new Map<MemorySocket, (length: number, bytes: Buffer) => boolean>()
+
+  constructor(limits: Partial<WireLimits> = {}, clock: StoppedClock = { now: 1000 }) {
+    const dial: Dial = (onread, done) => {
+      const connect = () => {
+        const socket = new MemorySocket()
+        this.sockets.push(socket)
+        this.#reads.set(socket, onread.callback)
+        socket.resume()
+        done(null, socket, 'upstream')
+      }
+      this.#dials.push(connect)
+      return { cancel: () => this.#cancel(connect) }
+    }
+    this.pool = new Pool('upstream', dial, settingsWith(limits, clock))
+  }
+
+  /** The next dial succeeds. Returns the upstream's end. */
+  connect(): MemorySocket {
+    this.#dials.shift()?.()
+    return this.sockets.at(-1)!
+  }
+
+  get dials(): number {
+    return this.#dials.length
+  }
+
+  #cancel(connect: () => void): void {
+    const i = this.#dials.indexOf(connect)
+    if (i !== -1) this.#dials.splice(i, 1)
+  }
+
+  /** Bytes come from the upstream through the buffer that all connections share. */
+  async answer(socket: MemorySocket, text: string): Promise<void> {
+    const bytes = Buffer.from(text, 'latin1')
+    const { readBuffer } = UpstreamConnection
+    for (let i = 0; i < bytes.length; i += readBuffer.length) {
+      if (socket.destroyed) break
+      const length = bytes.copy(readBuffer, 0, i)
+      this.#reads.get(socket)!(length, readBuffer)
+      // Whatever was kept beyond the call would be seen to have kept the wrong bytes.
+      readBuffer.fill('#', 0, length)
+    }
+    await settled()
+  }
+}
