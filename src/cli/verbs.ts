@@ -45,6 +45,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     summary: 'play the rogue module, and report what got through',
     load: () => import('./probe.ts'),
   },
+  health: {
+    summary: 'is a sidecar ready? for images without a shell',
+    load: () => import('./health.ts'),
+  },
   demo: {
     summary: 'a small FOLIO on loopback, with a rogue in it',
     load: () => import('./demo.ts'),

@@ -1,0 +1,101 @@
+import { parseArgs } from 'node:util'
+import { formatListen, type Listen, parseListen } from '../config/addresses.ts'
+import { fault } from '../fault.ts'
+import { type Asked, ask } from './health/ask.ts'
+
+export const usage = `okapi-sidecar health: is a sidecar ready?
+
+Usage:
+    okapi-sidecar health [URL] [--timeout SECONDS] [--json]
+
+Asks the admin listener and says what it answers: for images without a shell,
+HEALTHCHECK, and exec probes. URL is http://HOST:PORT[/PATH] or unix:/SOCKET;
+without a path it is /ready. Other paths are /live and /app/health, which asks
+the module itself. Without URL it asks this host, on the port that
+SIDECAR_ADMIN_LISTEN names, or 9901.
+
+Options:
+    --timeout SECONDS   for the whole answer; 3 by default
+    --json              {healthy, url, status, body}
+
+Exit codes: 0 healthy, 1 not, or nobody answers; 2 wrong usage
+
+Example:
+    okapi-sidecar health http://127.0.0.1:9901/ready
+`
+
+const ADMIN_PORT = 9901
+const READY = '/ready'
+
+/** Asks once. Throws a Fault for a URL that cannot be asked. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    options: {
+      timeout: { type: 'string', default: '3' },
+      json: { type: 'boolean', default: false },
+    },
+    allowPositionals: true,
+  })
+  const [given, second] = positionals
+  if (second !== undefined) throw fault(`one URL, not \`${second}\` as well`)
+  const { SIDECAR_ADMIN_LISTEN } = process.env
+  const place = given === undefined ? usual(SIDECAR_ADMIN_LISTEN) : placeOf(given)
+  const answer = await ask(place, timeoutMs(values.timeout))
+  const { healthy } = answer
+  if (values.json) process.stdout.write(`${JSON.stringify({ url: place.url, ...answer })}\n`)
+  else (healthy ? process.stdout : process.stderr).write(`${sentence(answer, place)}\n`)
+  return healthy ? 0 : 1
+}
+
+type Place = Parameters<typeof ask>[0]
+
+/** Where this host's own sidecar should be. */
+function usual(listen: string | undefined): Place {
+  if (listen === undefined) return at({ host: '127.0.0.1', port: ADMIN_PORT }, READY)
+  const parsed = parseListen(listen)
+  if ('wrong' in parsed) throw fault(`SIDECAR_ADMIN_LISTEN ${parsed.wrong}`)
+  return at(parsed.value, READY)
+}
+
+function placeOf(text: string): Place {
+  if (text.startsWith('unix:')) {
+    const parsed = parseListen(text)
+    if ('wrong' in parsed) throw fault(`${text} ${parsed.wrong}`)
+    return at(parsed.value, READY)
+  }
+  const match = /^http:\/\/([^/?#@]+)(\/[!-"$-~]*)?$/.exec(text)
+  const [, authority = '', path = '/'] = match ?? []
+  const parsed = parseListen(/:\d+$/.test(authority) ? authority : `${authority}:80`)
+  if (match === null || 'wrong' in parsed) {
+    const hint = 'http://127.0.0.1:9901/ready, or unix:/run/sidecar/admin.sock'
+    throw fault(`\`${text}\` is no URL of an admin listener`, { hint })
+  }
+  return at(parsed.value, path === '/' ? READY : path)
+}
+
+/** What listens on every address is asked on loopback. */
+function at(listen: Listen, path: string): Place {
+  if ('path' in listen) {
+    return { connect: { socketPath: listen.path }, path, url: formatListen(listen) }
+  }
+  const { host: bound, port } = listen
+  const host = bound === '0.0.0.0' ? '127.0.0.1' : bound === '::' ? '::1' : bound
+  return { connect: { host, port }, path, url: `http://${formatListen({ host, port })}${path}` }
+}
+
+function timeoutMs(seconds: string): number {
+  const ms = Number(seconds) * 1000
+  if (/^\d+(?:\.\d+)?$/.test(seconds) && ms >= 1 && ms <= 3_600_000) return ms
+  throw fault(`--timeout ${seconds}: must be a number of seconds, at most 3600`)
+}
+
+function sentence({ healthy, status, body, problem }: Asked, { url }: Place): string {
+  if (problem !== null) return `${url}: ${problem}`
+  return `${url}: ${healthy ? 'healthy' : 'not healthy'} (${status}) ${printable(body).trim()}`
+}
+
+/** A module may answer anything; a terminal obeys some of it. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e\n]/g, '?').slice(0, 1000)
+}
