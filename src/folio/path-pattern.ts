@@ -1,10 +1,5 @@
-/** `{name}`: one or more bytes up to the next `/`, greedy. */
-export const PARAM = 1
-/** `*`: any bytes, none and slashes included. */
-export const STAR = 2
-
-/** A piece of a pattern: literal bytes, PARAM or STAR. */
-export type Part = Uint8Array | typeof PARAM | typeof STAR
+import { type Meter, PARAM, type Part, STAR } from './pattern-parts.ts'
+import { simulate } from './pattern-states.ts'
 
 /** A `pathPattern`, taken apart once. */
 export interface PathPattern {
@@ -16,11 +11,6 @@ export interface PathPattern {
    * 0: Okapi's lookup never finds it.
    */
   readonly bucketBytes: number
-}
-
-/** Counts the bytes a match looked at, so that a test can bound them. */
-export interface Meter {
-  visited: number
 }
 
 // okapi-core RoutingEntry.INVALID_PATH_CHARS; braces only as `{name}`.
@@ -144,58 +134,7 @@ export function matchAfterStar(
     meter.visited += only.length
     return end - only.length >= start && startsWith(only, bytes, end - only.length, end)
   }
-  return simulate(units([STAR, ...rest]), bytes, start, end, meter)
-}
-
-const FIRST_OF_PARAM = 256
-const REST_OF_PARAM = 257
-const ANY = 258
-
-/** One unit for each literal byte, two for a parameter, one for `*`. */
-function units(parts: readonly Part[]): number[] {
-  return parts.flatMap((part) =>
-    part === STAR ? [ANY] : part === PARAM ? [FIRST_OF_PARAM, REST_OF_PARAM] : [...part],
-  )
-}
-
-/**
- * All ways of matching at once: bytes times units at most, where trying one after the other could
- * take exponential time. A state is the unit to match next; a parameter ends only before a `/`.
- */
-function simulate(
-  pattern: readonly number[],
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  meter: Meter,
-): boolean {
-  let now = new Uint8Array(pattern.length + 1)
-  let next = new Uint8Array(pattern.length + 1)
-  now[0] = 1
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    for (let state = 0; state < pattern.length; state++) {
-      if (now[state] === 0) continue
-      meter.visited++
-      const unit = pattern[state]!
-      if (unit === ANY) {
-        next[state] = 1
-        now[state + 1] = 1
-      } else if (unit === REST_OF_PARAM) {
-        if (byte === SLASH) now[state + 1] = 1
-        else next[state] = 1
-      } else if (unit === FIRST_OF_PARAM ? byte !== SLASH : byte === unit) {
-        next[state + 1] = 1
-      }
-    }
-    const done = now
-    now = next
-    next = done.fill(0)
-  }
-  for (let state = 0; state < pattern.length; state++) {
-    if (now[state] === 1 && pattern[state]! >= REST_OF_PARAM) now[state + 1] = 1
-  }
-  return now[pattern.length] === 1
+  return simulate([STAR, ...rest], bytes, start, end, meter)
 }
 
 function nameFault(name: string, close: number): string | undefined {

@@ -1,12 +1,13 @@
 import type { Problem } from '../fault.ts'
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { isOkapi, productOf, splitModuleId } from '../folio/module-id.ts'
+import { overlap } from '../folio/pattern-states.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { isAdministration } from './administration.ts'
 import { parseCaller } from './caller.ts'
 import { type Grant, isWide, opensText } from './grants.ts'
-import { NO_HIT, type RouteTable } from './route-table.ts'
-import { moduleRoutes, type Route } from './routes.ts'
+import type { Routed } from './route-table.ts'
+import { routesOf } from './routes.ts'
 import { idOf, type World } from './world.ts'
 
 /**
@@ -44,10 +45,7 @@ function forbidden(world: World, { at, opens, caller }: Grant): string | undefin
       return `no grant opens ${opens.id} of ${idOf(module)}`
     }
     if (opens.kind !== 'route') continue
-    const hits = samples(opens.pattern.text).flatMap((path) =>
-      hitRoutes(moduleRoutes(module), path),
-    )
-    if (hits.some(({ kind, mask }) => kind === 'system' && (mask & opens.mask) !== 0)) {
+    if (routesOf(module).some((route) => route.kind === 'system' && meet(route, opens))) {
       return `no grant opens system routes of ${idOf(module)}, as ${opensText(opens)} would`
     }
   }
@@ -69,7 +67,10 @@ function useless(world: World, grant: Grant): string | undefined {
   }
   if (opens.kind === 'interface') return uselessInterface(world, grant, opens.id)
   if (opens.kind === 'admin' || isAdministrationPath(opens.pattern.text)) return undefined
-  const found = samples(opens.pattern.text).some((path) => hits(world, at, path))
+  const modules = at === 'okapi' ? [...world.set.modules.values()] : installed(world, at)
+  const found = modules.some((module) =>
+    routesOf(module).some((route) => route.kind === 'handler' && meet(route, opens)),
+  )
   const isPerson = ['operator', 'client'].includes(parseCaller(caller).kind)
   if (found || (isPerson && at !== 'okapi')) return undefined
   return `no installed module declares a route under ${opens.pattern.text}`
@@ -96,24 +97,9 @@ function installed({ set }: World, name: string) {
   return [...set.modules.values()].filter((module) => productOf(idOf(module)) === name)
 }
 
-function hits(world: World, at: string, path: string): boolean {
-  if (at !== 'okapi') {
-    return installed(world, at).some((module) => hitRoutes(moduleRoutes(module), path).length > 0)
-  }
-  const { proxy, multiple } = world.routes
-  return [proxy, ...multiple.values()].some((table) => hitRoutes(table, path).length > 0)
-}
-
-function hitRoutes(table: RouteTable<Route>, path: string): readonly Route[] {
-  const bytes = Buffer.from(path)
-  const hit = table.find(bytes, 0, bytes.length, -1)
-  return hit === NO_HIT ? [] : table.routes(hit)
-}
-
-/** Paths that the pattern stands for: with and without something in place of `*`. */
-function samples(pattern: string): string[] {
-  const named = pattern.replace(/\{[^}]*\}/g, 'x')
-  return ['', 'x', '/x'].map((star) => named.replaceAll('*', star))
+/** Can a request be meant by both? */
+function meet(one: Routed, other: Routed): boolean {
+  return (one.mask & other.mask) !== 0 && overlap(one.pattern.parts, other.pattern.parts)
 }
 
 function isAdministrationPath(path: string): boolean {

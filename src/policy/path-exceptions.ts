@@ -1,11 +1,7 @@
 import type { Problem } from '../fault.ts'
 import { productOf } from '../folio/module-id.ts'
-import {
-  type Meter,
-  matchPattern,
-  type PathPattern,
-  parsePathPattern,
-} from '../folio/path-pattern.ts'
+import { matchPattern, type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
+import type { Meter } from '../folio/pattern-parts.ts'
 import { type Clause, readClauses } from './clause.ts'
 
 // Never `..`, `%2e` or `%00`, nor `#` and `\`, which readers cut at or turn round.

@@ -1,13 +1,10 @@
 import {
   endOfSegment,
-  type Meter,
   matchAfterStar,
-  PARAM,
-  type Part,
   type PathPattern,
-  STAR,
   startsWith,
 } from '../folio/path-pattern.ts'
+import { type Meter, PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
 
 /** What a table needs to know of a route. */
 export interface Routed {

@@ -56,11 +56,16 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
   return { proxy: new RouteTable(proxy, { buckets: true }), multiple }
 }
 
+/** What Okapi may ask of one module, ready to be matched. */
+export function moduleRoutes(module: InstalledModule): RouteTable<Route> {
+  return new RouteTable(routesOf(module), { buckets: false })
+}
+
 /**
  * What Okapi may ask of one module: ordinary and `multiple` routes, filters, and the system
  * interfaces that only Okapi itself calls.
  */
-export function moduleRoutes(module: InstalledModule): RouteTable<Route> {
+export function routesOf(module: InstalledModule): readonly Route[] {
   const routes: Route[] = []
   for (const provided of module.descriptor.provides) {
     if (provided.type === 'unknown') continue
@@ -71,7 +76,7 @@ export function moduleRoutes(module: InstalledModule): RouteTable<Route> {
     const pattern = rewritten(filter, requestPattern(filter))
     routes.push(...route(module, null, filter, pattern, filter.methods))
   }
-  return new RouteTable(routes, { buckets: false })
+  return routes
 }
 
 function ordinary(module: InstalledModule, provided: InterfaceDescriptor, entry: RoutingEntry) {

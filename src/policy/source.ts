@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import { type DescriptorFile, type DescriptorSet, installDescriptors } from './descriptors.ts'
+import { jsonFlaw } from './json-flaw.ts'
 import { readPacked } from './pack.ts'
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -94,15 +95,7 @@ function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    throw fault('this is not JSON', { where: { file: path, ...jsonPosition(text, message) } })
+    if (!(error instanceof SyntaxError)) throw error
+    throw fault('this is not JSON', { where: { file: path, ...jsonFlaw(text) } })
   }
-}
-
-/** V8 says `(line 3 column 7)`, or only where the text ended. */
-function jsonPosition(text: string, message: string): { line: number; column: number } {
-  const told = /line (\d+) column (\d+)/.exec(message)
-  if (told !== null) return { line: Number(told[1]), column: Number(told[2]) }
-  const lines = text.split('\n')
-  return { line: lines.length, column: lines.at(-1)!.length + 1 }
 }

@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { matchPattern, type PathPattern, parsePathPattern } from '../../src/folio/path-pattern.ts'
+import { overlap } from '../../src/folio/pattern-states.ts'
 
 const meter = { visited: 0 }
 
@@ -106,6 +107,14 @@ test('agrees with a slow and obvious reference on anything', (t) => {
     { numRuns: 3000 },
   )
   t.true(matched > 100, `only ${matched} of the generated pairs matched`)
+})
+
+test('two patterns overlap where one path matches both', (t) => {
+  const both = (a: string, b: string) => overlap(parsed(a).parts, parsed(b).parts)
+  const yes = ['/a/{x} /{y}/b', '/* /_/tenant', '/{a}/{b}/{c} /_/tenant/{id}', '/a*c /ab*', '/a /a']
+  const no = ['/a/{x} /a', '/{a} /_/tenant', '/a*c /b*', '/a/{x}b /a/*', '/{x}/a /{x}/b', '/a /a/']
+  for (const pair of yes) t.true(both(...(pair.split(' ') as [string, string])), pair)
+  for (const pair of no) t.false(both(...(pair.split(' ') as [string, string])), pair)
 })
 
 test('the work grows with the path, however many stars and however hostile', (t) => {

@@ -1,0 +1,104 @@
+const NUMBER = /-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y
+// The characters that need no escape are told by their code: see `#string`.
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
+const WORD = /true|false|null/y
+const BLANK = /[ \t\r\n]*/y
+
+/**
+ * Where a text stops being JSON (RFC 8259); line and column from 1. Asked only after JSON.parse
+ * refused, whose message mostly does not say.
+ */
+export function jsonFlaw(text: string): { line: number; column: number } {
+  const scanner = new Scanner(text)
+  scanner.document()
+  const before = text.slice(0, scanner.at).split('\n')
+  return { line: before.length, column: before.at(-1)!.length + 1 }
+}
+
+class Scanner {
+  at = 0
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  document(): void {
+    if (!this.#values()) return
+    this.#take(BLANK)
+  }
+
+  /**
+   * One value with all in it; false, with `at` at the flaw, where it is none. Depth is kept in a
+   * list: a deep text must not exhaust the stack.
+   */
+  #values(): boolean {
+    const open: ('[' | '{')[] = []
+    for (;;) {
+      this.#take(BLANK)
+      const char = this.#text[this.at]
+      if (char === '[' || char === '{') {
+        this.at++
+        this.#take(BLANK)
+        if (this.#text[this.at] === (char === '[' ? ']' : '}')) this.at++
+        else {
+          open.push(char)
+          if (char === '{' && !this.#key()) return false
+          continue
+        }
+      } else if (!this.#string() && !this.#take(NUMBER) && !this.#take(WORD)) return false
+      if (!this.#closed(open)) return false
+      if (open.length === 0) return true
+      if (open.at(-1) === '{' && !this.#key()) return false
+    }
+  }
+
+  /** What follows a value: ends of lists and objects, then a comma, or nothing at the top. */
+  #closed(open: ('[' | '{')[]): boolean {
+    while (open.length > 0) {
+      this.#take(BLANK)
+      const char = this.#text[this.at]
+      if (char !== ',' && char !== (open.at(-1) === '[' ? ']' : '}')) return false
+      this.at++
+      if (char === ',') return true
+      open.pop()
+    }
+    return true
+  }
+
+  #key(): boolean {
+    this.#take(BLANK)
+    if (!this.#string()) return false
+    this.#take(BLANK)
+    if (this.#text[this.at] !== ':') return false
+    this.at++
+    return true
+  }
+
+  /** A whole string; else `at` stays in front of it. */
+  #string(): boolean {
+    const start = this.at
+    if (this.#text[start] !== '"') return false
+    this.at++
+    for (;;) {
+      const char = this.#text[this.at]
+      if (char === '"') break
+      const plain = char !== undefined && char >= ' ' && char !== '\\'
+      if (plain) this.at++
+      else if (!this.#take(ESCAPE)) {
+        this.at = start
+        return false
+      }
+    }
+    this.at++
+    return true
+  }
+
+  #take(what: RegExp): boolean {
+    what.lastIndex = this.at
+    const found = what.exec(this.#text)
+    if (found === null) return false
+    this.at += found[0].length
+    return true
+  }
+}

@@ -1,0 +1,205 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { readGrants } from '../../src/config/grants.ts'
+import { Fault } from '../../src/fault.ts'
+import { compilePolicy } from '../../src/policy/compile.ts'
+import { loadPolicy } from '../../src/policy/load.ts'
+import { pack, partFor } from '../../src/policy/pack.ts'
+import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../src/policy/source.ts'
+import { ask, FIXTURE_VALUES, findings, word } from './tools.ts'
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
+
+async function folder(t: ExecutionContext, files: Readonly<Record<string, string>>) {
+  const path = await mkdtemp(join(tmpdir(), 'policy-'))
+  t.teardown(() => rm(path, { recursive: true }))
+  for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text)
+  return path
+}
+
+function refused(t: ExecutionContext, load: () => unknown): string {
+  const error = t.throws(load, { instanceOf: Fault })
+  return error?.message ?? ''
+}
+
+test('loads a folder, in the order of ids, whatever else lies there', async (t) => {
+  const path = await folder(t, {
+    'z.json': '{"id": "mod-a-1.0.0"}',
+    'a.json': '{"id": "mod-b-1.0.0"}',
+    'SOURCES.md': 'not JSON',
+    '.hidden.json': 'not JSON',
+  })
+  const { set, warnings } = loadDescriptors(path)
+  t.deepEqual([...set.modules.keys()], ['mod-a-1.0.0', 'mod-b-1.0.0'])
+  t.is(set.modules.get('mod-a-1.0.0')!.file, 'z.json')
+  t.deepEqual(warnings, [])
+})
+
+test('two versions load side by side, the same full id twice names both files', async (t) => {
+  const path = await folder(t, {
+    'a.json': '{"id": "mod-a-1.0.0"}',
+    'b.json': '{"id": "mod-a-1.0.1"}',
+  })
+  t.is(loadDescriptors(path).set.modules.size, 2)
+  await writeFile(join(path, 'c.json'), '{"id": "mod-a-1.0.0"}')
+  const message = refused(t, () => loadDescriptors(path))
+  t.true(message.includes(join(path, 'a.json')), message)
+  t.true(message.includes(`${join(path, 'c.json')}#/id`), message)
+})
+
+test('says where JSON goes wrong, of every file at once', async (t) => {
+  const path = await folder(t, {
+    'a.json': '{\n  "id": }\n',
+    'b.json': '{"id":\n',
+    'c.json': '{"id": 7}',
+    'd.json': '',
+  })
+  const message = refused(t, () => loadDescriptors(path))
+  t.true(message.includes(`${join(path, 'a.json')}:2:9: this is not JSON`), message)
+  t.true(message.includes(`${join(path, 'b.json')}:2:1: this is not JSON`), message)
+  t.true(message.includes(`${join(path, 'd.json')}:1:1: this is not JSON`), message)
+})
+
+test('says where a descriptor is wrong', async (t) => {
+  const path = await folder(t, { 'c.json': '{"id": "mod-a-1.0.0", "provides": [{}]}' })
+  const message = refused(t, () => loadDescriptors(path))
+  t.true(message.includes(`${join(path, 'c.json')}#/provides/0/id: id must be`), message)
+})
+
+test('an empty folder and an absent one are errors', async (t) => {
+  const path = await folder(t, { 'README.md': '' })
+  t.regex(
+    refused(t, () => loadDescriptors(path)),
+    /holds no \*\.json/,
+  )
+  t.regex(
+    refused(t, () => loadDescriptors(join(path, 'absent'))),
+    /there is no /,
+  )
+  await writeFile(join(path, 'list.json'), '[]')
+  t.regex(
+    refused(t, () => loadDescriptors(join(path, 'list.json'))),
+    /holds no descriptor/,
+  )
+})
+
+test('a packed file decides as the folder does, and is checked', async (t) => {
+  const whole = loadDescriptors(FIXTURES)
+  const packed = JSON.stringify(pack(whole.set))
+  const raw = JSON.stringify(FIXTURE_VALUES)
+  t.true(packed.length < raw.length * 0.8, `${packed.length} of ${raw.length}`)
+  const path = await folder(t, { 'all.json': packed, 'list.json': raw })
+  const again = loadDescriptors(join(path, 'all.json')).set
+  t.is(again.hash, whole.set.hash)
+  t.deepEqual([...again.modules], [...whole.set.modules])
+  t.is(loadDescriptors(join(path, 'list.json')).set.hash, whole.set.hash)
+  await writeFile(join(path, 'all.json'), packed.replace('"/tags"', '"/*"'))
+  t.regex(
+    refused(t, () => loadDescriptors(join(path, 'all.json'))),
+    /not what its hash says/,
+  )
+  await writeFile(join(path, 'all.json'), packed.replace('descriptors/1', 'descriptors/2'))
+  t.regex(
+    refused(t, () => loadDescriptors(join(path, 'all.json'))),
+    /no file of format/,
+  )
+})
+
+test('the part for one module decides its calls as the whole does', (t) => {
+  const { set } = loadDescriptors(FIXTURES)
+  const part = partFor(set, 'mod-notes-8.1.0')
+  t.deepEqual([...part.modules.keys()], ['mod-notes-8.1.0', 'mod-users-19.7.0'])
+  t.not(part.hash, set.hash)
+  const decide = (descriptors: typeof set) => {
+    const { policy } = compilePolicy({ descriptors, own: 'mod-notes-8.1.0' })
+    const paths = ['/users/1', '/notes', '/notes/1/2', '/_/proxy/tenants']
+    const asked = paths.map((path) => word(ask(policy!, { caller: 'mod-notes-8.1.0', path })))
+    const at = { caller: 'okapi-7.2.0', at: 'mod-notes-8.1.0' }
+    return [...asked, ...paths.map((path) => word(ask(policy!, { ...at, path })))]
+  }
+  t.deepEqual(decide(part), decide(set))
+  t.throws(() => partFor(set, 'mod-nobody-1.0.0'), { instanceOf: Fault })
+})
+
+test('the hash follows everything that decides', (t) => {
+  const { set } = loadDescriptors(FIXTURES)
+  const hash = (more: object) => compilePolicy({ descriptors: set, ...more }).policy!.hash
+  const grant = { caller: 'mod-tags', at: 'okapi', interface: 'users', why: 'w' }
+  const clause = { value: grant, file: 'f', pointer: '/0' }
+  const hashes = [
+    hash({}),
+    hash({ mode: 'report' }),
+    hash({ grants: [clause] }),
+    hash({ known: [clause], knownGrants: ['mod-tags'] }),
+    hash({ sensitivity: { users: 'low' } }),
+    hash({ reported: ['users'] }),
+    hash({ quarantine: [{ ...clause, value: { module: 'mod-notes', why: 'w' } }] }),
+    compilePolicy({ descriptors: partFor(set, 'mod-tags-3.1.0') }).policy!.hash,
+  ]
+  t.is(new Set(hashes).size, hashes.length)
+  t.is(hash({}), hash({ known: [clause] }))
+})
+
+test('a policy with an error is not handed out', (t) => {
+  const rules = {
+    descriptors: FIXTURES,
+    mode: 'enforce' as const,
+    report: [],
+    known: [],
+    knownGrants: [],
+    quarantine: [],
+    pathExceptions: [],
+    sensitivity: {},
+  }
+  t.is(loadPolicy({ ...rules, grants: [] }).policy.mode, 'enforce')
+  const grants = [{ value: {}, file: 'grants.yaml', pointer: '/0' }]
+  t.regex(
+    refused(t, () => loadPolicy({ ...rules, grants })),
+    /^grants\.yaml#\/0: caller must/,
+  )
+  const own = { own: 'mod-absent-1.0.0' }
+  t.regex(
+    refused(t, () => loadPolicy({ ...rules, grants: [] }, own)),
+    /no descriptor of mod-absent-1.0.0 itself/,
+  )
+  t.truthy(loadPolicy({ ...rules, grants: [] }, { own: 'okapi-9.9.9' }).policy)
+})
+
+test('the grants that ship can be read, each with its source', async (t) => {
+  const known = readGrants({ inline: [], files: [KNOWN_GRANTS_FILE] })
+  t.true(known.length > 5)
+  for (const { value } of known) t.regex((value as { source: string }).source, /^(mod|edge)-.+: /)
+  const products = known.map(({ value }) => (value as { caller: string }).caller)
+  const { set } = loadDescriptors(FIXTURES)
+  const knownGrants = [...new Set(products)]
+  const { policy, problems } = compilePolicy({ descriptors: set, known, knownGrants })
+  t.deepEqual(
+    findings(problems).filter((finding) => finding.startsWith('error')),
+    [],
+  )
+  const asked = { caller: 'mod-authtoken-2.18.0', path: '/user-tenants?limit=1', tenant: 'diku' }
+  t.is(word(ask(policy!, asked)), 'grant')
+  t.false((await readFile(KNOWN_GRANTS_FILE, 'utf8')).includes('*'))
+})
+
+const { DESCRIPTORS_DIR: real } = process.env
+
+test('a whole installation compiles without a complaint', (t) => {
+  if (real === undefined) {
+    console.log('skipped: DESCRIPTORS_DIR is not set, no real descriptors were read')
+    t.pass()
+    return
+  }
+  const { set, warnings } = loadDescriptors(real)
+  t.true(set.modules.size > 20)
+  t.deepEqual(warnings, [])
+  const { policy, problems } = compilePolicy({ descriptors: set })
+  t.deepEqual(problems, [])
+  const asked = { caller: 'mod-notes-8.1.0-SNAPSHOT', path: '/users/1', tenant: 'diku' }
+  t.is(word(ask(policy!, asked)), 'requires')
+  const rogue = { caller: 'mod-tags-3.1.0-SNAPSHOT', path: '/users/1', tenant: 'diku' }
+  t.is(word(ask(policy!, rogue)), 'interface-not-required')
+})
