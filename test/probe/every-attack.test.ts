@@ -1,0 +1,61 @@
+import test from 'ava'
+import { type Attack, applies } from '../../src/probe/attack.ts'
+import type { Context } from '../../src/probe/context.ts'
+import { foreignRoot, forged, moduleUri } from '../../src/probe/forge.ts'
+import { ATTACKS } from '../../src/probe/registry.ts'
+import { type Credulous, credulous } from './targets/credulous.ts'
+
+let target: Credulous
+let context: Omit<Context, 'role'>
+
+test.before(async () => {
+  const issuer = await foreignRoot('folio.test')
+  const nobody = await forged('self', { commonName: 'nobody' })
+  const pair = await forged(issuer, {
+    commonName: 'mod-tags-3.1.0',
+    names: [moduleUri('folio.test', 'mod-tags-3.1.0')],
+  })
+  target = await credulous(nobody)
+  const { port } = target.plain
+  context = {
+    target: target.tls,
+    ordinaryPath: '/users',
+    closedPath: '/notes',
+    timerPath: '/users/expire/timer',
+    expect: 'mod-users',
+    trust: issuer.certificate.toString(),
+    trustDomain: 'folio.test',
+    stolenId: 'okapi-7.2.0',
+    pass: pair,
+    credentials: { id: 'mod-tags-3.1.0', ...pair },
+    authority: { issuer, revokedSerial: Buffer.from([1]) },
+    mismatch: { path: '/notes', pair },
+    accomplice: { door: target.plain, path: '/tags' },
+    tenant: 'diku',
+    writeTenant: 'diku',
+    ports: { module: [port], egress: port, admin: port, status: port },
+    timeoutMs: 10_000,
+    stallMs: 1000,
+    signal: new AbortController().signal,
+  }
+})
+test.after.always(() => target?.close())
+
+const at = (attack: Attack): Context => ({ ...context, role: attack.against ?? 'module' })
+
+for (const attack of ATTACKS) {
+  test(`${attack.id} gets through where everything is believed`, async (t) => {
+    t.true(applies(attack, at(attack)))
+    const { outcome, because, evidence } = await attack.run(at(attack))
+    t.is(outcome, 'got-through', `${because}\n${evidence.received}`)
+  })
+}
+
+test('ids are unique, texts are sentences, titles fit a table', (t) => {
+  t.is(new Set(ATTACKS.map(({ id }) => id)).size, ATTACKS.length)
+  for (const { id, title, meaning, judged, remedy } of ATTACKS) {
+    t.regex(id, /^[a-z0-9]+(?:-[a-z0-9]+)*$/)
+    t.true(title.length <= 39, title)
+    for (const text of [meaning, judged, remedy]) t.regex(text, /^\S.*[.:]$/, `${id}: ${text}`)
+  }
+})

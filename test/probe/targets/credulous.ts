@@ -1,0 +1,96 @@
+import net, { type AddressInfo } from 'node:net'
+import tls from 'node:tls'
+import type { Door } from '../../../src/probe/door.ts'
+
+/** HTTP/2’s SETTINGS frame without settings (RFC 9113 section 6.5). */
+const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
+/** The first byte of a TLS connection (RFC 8446 section 5.1). */
+const HANDSHAKE = 0x16
+const claims = Buffer.from(
+  JSON.stringify({ type: 'module', tenant: 'diku', extra_permissions: ['perms.all'] }),
+).toString('base64url')
+
+/**
+ * A server with every defect there is: it believes any certificate and any version, resumes and
+ * renegotiates, takes plain text on its TLS port, reads a request wherever two line ends meet, and
+ * answers 200 to all of them.
+ */
+export interface Credulous {
+  readonly plain: Door
+  readonly tls: Door
+  close(): Promise<void>
+}
+
+/** Starts one; the key pair is its own identity, which names nobody. */
+export async function credulous(pair: { cert: string; key: string }): Promise<Credulous> {
+  const secure = tls.createServer(
+    {
+      ...pair,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1',
+      ciphers: 'ALL:eNULL:@SECLEVEL=0',
+      ALPNCallback: ({ protocols }) => protocols[0],
+    },
+    believe,
+  )
+  secure.on('tlsClientError', () => undefined)
+  const sockets = new Set<net.Socket>()
+  const both = net.createServer((socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    socket.on('error', () => undefined)
+    socket.once('data', (first) => {
+      if (first[0] !== HANDSHAKE) {
+        believe(socket)
+        socket.emit('data', first)
+        return
+      }
+      const inner = net.connect((secure.address() as AddressInfo).port, '127.0.0.1')
+      inner.on('error', () => socket.destroy())
+      socket.on('close', () => inner.destroy())
+      inner.write(first)
+      socket.pipe(inner).pipe(socket)
+    })
+  })
+  await listen(secure)
+  await listen(both)
+  const { port } = both.address() as AddressInfo
+  const door = { host: '127.0.0.1', port }
+  return {
+    plain: { ...door, tls: false },
+    tls: { ...door, tls: true },
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      both.close()
+      secure.close()
+    },
+  }
+}
+
+function listen(server: net.Server): Promise<void> {
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+}
+
+function believe(socket: net.Socket): void {
+  let text = ''
+  socket.on('error', () => undefined)
+  socket.on('data', (part) => {
+    text += part.toString('latin1')
+    const heads = text.split(/\r?\n\r?\n/)
+    text = heads.pop() ?? ''
+    for (const head of heads) answer(socket, head)
+  })
+}
+
+function answer(socket: net.Socket, head: string): void {
+  if (head.startsWith('PRI ')) return void socket.write(SETTINGS)
+  if (/^Upgrade: h2c/im.test(head)) {
+    return void socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n')
+  }
+  if (/^Expect: 100/im.test(head)) return void socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+  const rogue = /^X-Okapi-Module-Permissions: \{"([^"]+)"/im.exec(head)?.[1]
+  const signed =
+    rogue === undefined ? '' : `X-Okapi-Module-Tokens: {"${rogue}":"e30.${claims}.c2ln"}\r\n`
+  socket.write(`HTTP/1.1 200 OK\r\n${signed}X-Okapi-Stop: true\r\nContent-Length: 2\r\n\r\nok`)
+}
