@@ -24,7 +24,7 @@ interface Underway<T> {
  *
  * `T` is what was in force when a handshake began: it may have been replaced when it ends.
  */
-export class Handshakes<T = void> implements Ticking {
+export class Handshakes<T> implements Ticking {
   readonly #handshakeMs: number
   readonly #clock: CoarseClock
   readonly #events: HandshakeEvents

@@ -26,7 +26,7 @@ export async function listenPublic(
   onConnection: (socket: TLSSocket) => void,
 ): Promise<PublicListener> {
   const context = { ...publicContextOptions(options.pair), requestCert: false }
-  const { listening, server } = await listenSecure(options, context, onConnection)
+  const { listening, server } = await listenSecure(options, context, () => {}, onConnection)
   return Object.assign(listening, {
     setPair: (next: PublicKeyPair) => server.setSecureContext(publicContextOptions(next)),
   })

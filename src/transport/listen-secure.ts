@@ -21,13 +21,15 @@ export interface Secure {
 }
 
 /**
- * Listens for TLS; `onSecure` sees a connection when its handshake is over.
+ * Listens for TLS; `onSecure` sees a connection when its handshake is over, and what `inForce` gave
+ * when it began.
  * Throws a Fault when the address cannot be had.
  */
-export async function listenSecure(
+export async function listenSecure<T>(
   options: SecureOptions,
   context: TlsOptions,
-  onSecure: (socket: TLSSocket) => void,
+  inForce: () => T,
+  onSecure: (socket: TLSSocket, began: T) => void,
 ): Promise<Secure> {
   const { address, limits, clock, alpn = [ALPN_HTTP1], events = {} } = options
   if ('path' in address) {
@@ -44,14 +46,15 @@ export async function listenSecure(
     ALPNProtocols: [...alpn],
   })
   const listening = new Listening(server, limits.connections, clock, events)
-  const handshakes = new Handshakes(limits.handshakeMs, clock, events)
-  server.on('connection', (socket: Socket) => handshakes.begin(socket))
+  const handshakes = new Handshakes<T>(limits.handshakeMs, clock, events)
+  server.on('connection', (socket: Socket) => handshakes.begin(socket, inForce()))
   server.on('tlsClientError', (error, socket) => handshakes.failed(error, socket))
   server.on('secureConnection', (socket) => {
-    if (!handshakes.end(socket)) return
+    const handshake = handshakes.end(socket)
+    if (handshake === undefined) return
     socket.disableRenegotiation()
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
-    onSecure(socket)
+    onSecure(socket, handshake.began)
   })
   await listening.start(address)
   return { listening, server }

@@ -57,16 +57,24 @@ export interface TlsListener extends Listener {
  */
 export async function listenTls<I, R>(
   options: ListenTlsOptions<I, R>,
-  onPeer: (peer: LivePeer<I, R>) => void,
+  onPeer: (peer: LivePeer<I, R>, shown: Material) => void,
 ): Promise<TlsListener> {
   // The gate refuses, not Node: only so does anybody learn the reason.
   const asking = { requestCert: true, rejectUnauthorized: false }
-  const context = contextOptions(options.material)
-  const { listening, server } = await listenSecure(options, { ...context, ...asking }, (socket) => {
-    const peer = admit(socket, options)
-    if (peer !== null) onPeer(peer)
-  })
+  let { material } = options
+  const { listening, server } = await listenSecure(
+    options,
+    { ...contextOptions(material), ...asking },
+    () => material,
+    (socket, shown) => {
+      const peer = admit(socket, options)
+      if (peer !== null) onPeer(peer, shown)
+    },
+  )
   return Object.assign(listening, {
-    setMaterial: (next: Material) => server.setSecureContext(contextOptions(next)),
+    setMaterial: (next: Material) => {
+      server.setSecureContext(contextOptions(next))
+      material = next
+    },
   })
 }
