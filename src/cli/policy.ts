@@ -7,7 +7,8 @@ Usage:
     okapi-sidecar policy explain SOURCE --caller WHO --at WHERE --method METHOD
                                  --path TARGET [--tenant T] [--module-id ID]
                                  [--json]
-    okapi-sidecar policy pack DIR -o FILE [--for MODULE_ID|okapi] [--grants FILE]
+    okapi-sidecar policy pack DIR -o FILE [--for MODULE_ID|okapi]
+                                 [--grants FILE]
 
 SOURCE is -c FILE, the configuration of a sidecar, or --descriptors PATH with an
 optional --grants FILE. PATH is a folder of ModuleDescriptors or a packed file.

@@ -38,7 +38,7 @@ export const VERBS: Readonly<Record<string, Entry>> = {
   },
   policy: {
     summary: 'question the allow-list',
-    words: ['explain'],
+    words: ['explain', 'pack'],
     load: () => import('./policy.ts'),
   },
   probe: {

@@ -1,0 +1,272 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
+
+async function policy(...argv: readonly string[]) {
+  const env = { ...process.env, NO_COLOR: '1' }
+  const child = spawn(process.execPath, [MAIN, 'policy', ...argv], { env })
+  const [stdout, stderr, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((done) => child.on('close', done)),
+  ])
+  return { stdout, stderr, code }
+}
+
+const explain = (options: string, ...more: readonly string[]) =>
+  policy('explain', '--descriptors', SET, ...options.split(' '), ...more)
+
+async function folder(t: ExecutionContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'explain-'))
+  t.teardown(() => rm(path, { recursive: true }))
+  return path
+}
+
+const KEYS = `decision reason caller at provider interface route rule because wouldAllow
+  nearest`.split(/\s+/)
+
+test('explains an allowed call: exit 0, every key', async (t) => {
+  const asked =
+    '--caller mod-notes-8.1.0 --at okapi --method GET --path /users/42?query=a//b --json'
+  const { stdout, stderr, code } = await explain(asked)
+  t.is(code, 0, stderr)
+  const told = JSON.parse(stdout)
+  t.deepEqual(Object.keys(told), KEYS)
+  t.like(told, {
+    decision: 'allow',
+    reason: null,
+    caller: 'mod-notes-8.1.0',
+    at: 'okapi',
+    provider: 'mod-users-19.7.0',
+    interface: { id: 'users', version: '16.5' },
+    route: { methods: ['GET'], pathPattern: '/users/{id}' },
+    rule: { kind: 'requires', file: 'mod-notes-8.1.0.json', pointer: '/requires/0' },
+    wouldAllow: null,
+    nearest: null,
+  })
+})
+
+test('explains a refused call: exit 1, every key, what would allow it', async (t) => {
+  const asked = '--caller mod-tags-3.1.0 --at okapi --method get --path /users/42'
+  const { stdout, code } = await explain(asked, '--json')
+  t.is(code, 1)
+  const told = JSON.parse(stdout)
+  t.deepEqual(Object.keys(told), KEYS)
+  t.like(told, { decision: 'refuse', reason: 'interface-not-required', rule: null, nearest: null })
+  t.regex(told.wouldAllow, /users in requires or optional of mod-tags, or a grant/)
+  const forPeople = await explain(asked)
+  t.is(forPeople.code, 1)
+  t.regex(forPeople.stdout, /^refuse {2}interface-not-required\n\n {2}caller {6}mod-tags-3\.1\.0\n/)
+  for (const line of forPeople.stdout.split('\n')) t.true(line.length <= 80, line)
+})
+
+test('an unknown caller is decided as the proxy would, with a hint', async (t) => {
+  const { stdout, code } = await explain(
+    '--caller mod-note-8.1.0 --at okapi --method GET --path /users --json',
+  )
+  t.is(code, 1)
+  t.like(JSON.parse(stdout), { reason: 'caller-not-allowed', nearest: 'mod-notes-8.1.0' })
+})
+
+test('--at takes a product with one version', async (t) => {
+  const { stdout, code } = await explain(
+    '--caller okapi-7.2.0 --at mod-tags --method POST --path /_/tenant --json',
+  )
+  t.is(code, 0)
+  t.like(JSON.parse(stdout), { at: 'mod-tags-3.1.0', rule: { kind: 'system' } })
+})
+
+test('--tenant and --module-id are what they are for the proxy', async (t) => {
+  const tags = '--caller mod-tags-3.1.0 --at okapi --method GET --path /tags --json'
+  const reason = async (options: string) => JSON.parse((await explain(options)).stdout).reason
+  t.is(await reason(tags), null)
+  t.is(await reason(`${tags} --tenant diku`), null)
+  t.is(await reason(`${tags} --tenant supertenant`), 'tenant-not-allowed')
+  const fields = '--caller public --at okapi --method GET --path /custom-fields --json'
+  t.is(await reason(fields), 'route-not-declared')
+  t.is(await reason(`${fields} --module-id mod-users-19.7.0`), null)
+})
+
+test('a path that two readers understand differently is refused as the proxy does', async (t) => {
+  for (const path of ['/users/../tags', '/users//1', '/users/a%2fb', '/a;b', 'tags', '/a b']) {
+    const asked = '--caller mod-tags-3.1.0 --at okapi --method GET --json'
+    const { stdout, code } = await explain(asked, '--path', path)
+    t.is(code, 1, path)
+    t.deepEqual(Object.keys(JSON.parse(stdout)), KEYS)
+    t.is(JSON.parse(stdout).reason, 'ambiguous-target', path)
+  }
+})
+
+test('grants come from a file', async (t) => {
+  const file = join(await folder(t), 'grants.yaml')
+  await writeFile(file, '- {caller: mod-tags, at: okapi, interface: users, why: a test}\n')
+  const asked = '--caller mod-tags-3.1.0 --at okapi --method GET --path /users --json'
+  const { stdout, code } = await explain(asked, '--grants', file)
+  t.is(code, 0)
+  t.deepEqual(JSON.parse(stdout).rule, { kind: 'grant', file, pointer: '/0' })
+  await writeFile(file, '- {caller: mod-tags, at: okapi, interface: users}\n')
+  const wrong = await explain(asked, '--grants', file)
+  t.is(wrong.code, 2)
+  t.true(wrong.stderr.includes(`${file}#/0: why must be a text`), wrong.stderr)
+})
+
+test('the policy comes from a configuration too', async (t) => {
+  const path = await folder(t)
+  const file = join(path, 'sidecar.yaml')
+  await writeFile(
+    file,
+    `module: mod-tags-3.1.0
+trustDomain: folio.test
+credentials: { directory: ${path} }
+ingress: { listen: 127.0.0.1:8443, forward: "http://127.0.0.1:8081" }
+policy:
+  descriptors: ${SET}
+  mode: report
+  knownGrants: [mod-authtoken]
+  quarantine: [{ module: mod-notes <9, why: a test }]
+`,
+  )
+  const ask = async (caller: string, target: string) => {
+    const options = ['--at', 'okapi', '--method', 'GET', '--json']
+    const told = await policy(
+      'explain',
+      '-c',
+      file,
+      '--caller',
+      caller,
+      '--path',
+      target,
+      ...options,
+    )
+    t.not(told.code, 2, told.stderr)
+    return JSON.parse(told.stdout)
+  }
+  const reported = { decision: 'allow', reason: 'interface-not-required' }
+  t.like(await ask('mod-tags-3.1.0', '/users'), reported)
+  t.like(await ask('mod-notes-8.1.0', '/users'), { decision: 'refuse', reason: 'quarantined' })
+  const known = await ask('mod-authtoken-2.18.0', '/user-tenants')
+  t.like(known, { decision: 'allow', reason: null, rule: { kind: 'grant' } })
+  t.regex(known.rule.file, /known\.yaml$/)
+})
+
+const WRONG: readonly (readonly [what: string, argv: readonly string[], says: RegExp])[] = [
+  ['no word', [], /policy what\?/],
+  ['an unknown word', ['explian'], /there is no `policy explian`/],
+  [
+    'no source',
+    ['explain', '--caller', 'x', '--at', 'okapi', '--method', 'GET', '--path', '/'],
+    /-c FILE/,
+  ],
+  [
+    'two sources',
+    [
+      'explain',
+      '-c',
+      'x',
+      '--descriptors',
+      SET,
+      '--caller',
+      'x',
+      '--at',
+      'okapi',
+      '--method',
+      'GET',
+      '--path',
+      '/',
+    ],
+    /one of them, not both/,
+  ],
+  [
+    'no caller',
+    ['explain', '--descriptors', SET, '--at', 'okapi', '--method', 'GET', '--path', '/'],
+    /--caller is missing/,
+  ],
+  [
+    'no path',
+    ['explain', '--descriptors', SET, '--at', 'okapi', '--caller', 'x', '--method', 'GET'],
+    /--path is missing/,
+  ],
+  [
+    'an unknown product',
+    [
+      'explain',
+      '--descriptors',
+      SET,
+      '--caller',
+      'x',
+      '--at',
+      'mod-user',
+      '--method',
+      'GET',
+      '--path',
+      '/',
+    ],
+    /did you mean mod-users\?/,
+  ],
+  ['an unknown option', ['explain', '--descriptor', SET], /--descriptor/],
+  [
+    'an absent folder',
+    [
+      'explain',
+      '--descriptors',
+      `${SET}-absent`,
+      '--caller',
+      'x',
+      '--at',
+      'okapi',
+      '--method',
+      'GET',
+      '--path',
+      '/',
+    ],
+    /there is no /,
+  ],
+  ['pack without -o', ['pack', SET], /-o FILE is missing/],
+  [
+    'pack for an unknown module',
+    ['pack', SET, '-o', '/nowhere/x', '--for', 'mod-x-1.0.0'],
+    /no descriptor of mod-x-1.0.0/,
+  ],
+  ['pack to nowhere', ['pack', SET, '-o', '/nowhere/x'], /cannot write/],
+]
+
+for (const [what, argv, says] of WRONG) {
+  test(`exit 2 for ${what}`, async (t) => {
+    const { stdout, stderr, code } = await policy(...argv)
+    t.is(code, 2, stderr)
+    t.is(stdout, '')
+    t.regex(stderr, says)
+    t.regex(stderr, /^okapi-sidecar: error: /)
+  })
+}
+
+test('pack writes one file that explain reads, and leaves nothing else behind', async (t) => {
+  const path = await folder(t)
+  const out = join(path, 'installed.json')
+  const packed = await policy('pack', SET, '-o', out)
+  t.is(packed.code, 0, packed.stderr)
+  t.regex(packed.stdout, /10 of 10 modules/)
+  t.deepEqual(await readdir(path), ['installed.json'])
+  const asked = '--caller mod-notes-8.1.0 --at okapi --method GET --path /users --json'.split(' ')
+  const [folderSays, fileSays] = await Promise.all(
+    [SET, out].map((source) => policy('explain', '--descriptors', source, ...asked)),
+  )
+  t.is(fileSays!.stdout, folderSays!.stdout)
+  const { size } = await stat(out)
+  const less = await policy('pack', SET, '-o', out, '--for', 'mod-notes-8.1.0')
+  t.regex(less.stdout, /2 of 10 modules/)
+  t.true((await stat(out)).size < size)
+})
+
+test('help fits into 80 columns', async (t) => {
+  const { stdout, code } = await policy('--help')
+  t.is(code, 0)
+  for (const line of stdout.split('\n')) t.true(line.length <= 80, line)
+})
