@@ -1,5 +1,5 @@
 import test from 'ava'
-import { answer, ask, get, ID, OK, request, Town, valueOf, verdictOf } from '../support/scenario.ts'
+import { answer, ask, field, get, ID, OK, request, Town, verdictOf } from '../support/scenario.ts'
 
 let town: Town
 
@@ -82,7 +82,7 @@ test.serial('between the sidecars not a word of it is readable', async (t) => {
     get(`/users/${words}`, 'X-Okapi-Tenant: diku', `X-Okapi-Token: ${words}`),
   )
   t.is(answered.body, words)
-  t.is(valueOf(town.okapi.last, 'X-Okapi-Token'), words)
+  t.is(field(town.okapi.last, 'X-Okapi-Token'), words)
   t.true(town.cable.bytes.length > 0)
   t.false(town.cable.bytes.includes(words))
   // The twin: the same search finds it where it is plain.

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { ask, get, ID, Town, token, valueOf, verdictOf } from '../support/scenario.ts'
+import { ask, field, get, ID, Town, token, verdictOf } from '../support/scenario.ts'
 
 let town: Town
 
@@ -21,7 +21,7 @@ async function viaEgress(...lines: string[]): Promise<string> {
     get('/users/1', 'X-Okapi-Tenant: diku', ...lines),
   )
   const [arrived] = town.okapi.requests
-  return `${verdictOf(answered)}, ${arrived && valueOf(arrived, 'X-Okapi-User-Id')}`
+  return `${verdictOf(answered)}, ${arrived && field(arrived, 'X-Okapi-User-Id')}`
 }
 
 /** The same with the module's certificate and no sidecar of its own. */
@@ -30,7 +30,7 @@ async function direct(...lines: string[]): Promise<string> {
   const where = await town.ingress(ID.okapi, ID.notes)
   const answered = await ask(where, get('/users/1', 'X-Okapi-Tenant: diku', ...lines))
   const [arrived] = town.okapi.requests
-  return `${verdictOf(answered)}, ${arrived && valueOf(arrived, 'X-Okapi-User-Id')}`
+  return `${verdictOf(answered)}, ${arrived && field(arrived, 'X-Okapi-User-Id')}`
 }
 
 test.serial('beside a token that names the same user it goes on', async (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { ask, get, ID, request, Town, valueOf, verdictOf } from '../support/scenario.ts'
+import { ask, field, get, ID, request, Town, verdictOf } from '../support/scenario.ts'
 
 const OLD = 'mod-old-1.0.0'
 const ILL = 'mod-ill-1.0.0'
@@ -94,7 +94,7 @@ test.serial(
 test.serial('a caller that proved who it is hears the whole sentence', async (t) => {
   const refused = await ask(town.egress(ID.notes), get('/instance-storage/instances', T))
   t.is(verdictOf(refused), '403 route-not-declared')
-  t.is(valueOf(refused, 'Content-Type'), 'application/problem+json')
+  t.is(field(refused, 'Content-Type'), 'application/problem+json')
   const { type, reason, status, detail } = JSON.parse(refused.body)
   t.is(type, 'urn:okapi-sidecar:refusal:route-not-declared')
   t.is(reason, 'route-not-declared')
@@ -105,9 +105,9 @@ test.serial('a caller that proved who it is hears the whole sentence', async (t)
 test.serial('a page of a browser may read a refusal', async (t) => {
   const origin = 'Origin: https://library.example'
   const refused = await ask(town.egress(ID.notes), request('GET /tag', [T, origin]))
-  t.is(valueOf(refused, 'Access-Control-Allow-Origin'), 'https://library.example')
+  t.is(field(refused, 'Access-Control-Allow-Origin'), 'https://library.example')
   t.is(
-    valueOf(await ask(town.egress(ID.notes), get('/tag', T)), 'Access-Control-Allow-Origin'),
+    field(await ask(town.egress(ID.notes), get('/tag', T)), 'Access-Control-Allow-Origin'),
     undefined,
   )
 })

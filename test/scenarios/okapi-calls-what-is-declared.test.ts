@@ -1,5 +1,5 @@
 import test from 'ava'
-import { ask, ID, request, Town, valueOf, verdictOf } from '../support/scenario.ts'
+import { ask, field, ID, request, Town, verdictOf } from '../support/scenario.ts'
 
 let town: Town
 
@@ -56,7 +56,7 @@ test.serial('OPTIONS where a handler delegates CORS, and nowhere else', async (t
   const preflight = ['Origin: https://library.example', 'Access-Control-Request-Method: POST']
   const saml = await okapiCalls(ID.saml, 'OPTIONS /saml/login', ...preflight)
   t.is(saml, '200, OPTIONS /saml/login HTTP/1.1')
-  t.is(valueOf(town.module(ID.saml).last, 'Origin'), 'https://library.example')
+  t.is(field(town.module(ID.saml).last, 'Origin'), 'https://library.example')
   t.is(await okapiCalls(ID.saml, 'OPTIONS /saml/check', ...preflight), REFUSED)
   t.is(await okapiCalls(ID.users, 'OPTIONS /users', ...preflight), REFUSED)
 })
@@ -98,7 +98,7 @@ test.serial('a `multiple` interface needs the module’s name beside it', async 
   const named = `X-Okapi-Module-Id: ${ID.users}`
   // mod-users provides it itself, so it may call it.
   t.is(await from(ID.users, named), '200')
-  t.is(valueOf(town.okapi.last, 'X-Okapi-Module-Id'), ID.users)
+  t.is(field(town.okapi.last, 'X-Okapi-Module-Id'), ID.users)
   t.is(await from(ID.users), REFUSED)
   t.is(await from(ID.users, 'X-Okapi-Module-Id: mod-users-19.7.1'), REFUSED)
   t.is(await from(ID.notes, named), '403 interface-not-required')

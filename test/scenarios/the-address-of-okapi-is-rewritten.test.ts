@@ -1,5 +1,5 @@
 import test from 'ava'
-import { answer, ask, get, ID, OK, request, Town, valueOf, verdictOf } from '../support/scenario.ts'
+import { answer, ask, field, get, ID, OK, request, Town, verdictOf } from '../support/scenario.ts'
 
 let town: Town
 
@@ -37,7 +37,7 @@ test.serial(
       ['http://[::1]:9130/a/b', '/a/b'],
     ] as const) {
       t.is(verdictOf(await okapiCalls(said)), '200')
-      t.is(valueOf(notes().last, 'X-Okapi-Url'), `${egressUrl()}${told}`, said)
+      t.is(field(notes().last, 'X-Okapi-Url'), `${egressUrl()}${told}`, said)
     }
   },
 )
@@ -60,7 +60,7 @@ test.serial('X-Okapi-Url-to becomes the module’s own loopback address', async 
   const lines = ['X-Okapi-Tenant: diku', 'X-Okapi-Url: http://okapi:9130', to]
   const answered = await ask(town.modules, request(`POST /${ID.notes}/_/tenant`, lines, '{}'))
   t.is(verdictOf(answered), '200')
-  t.is(valueOf(notes().last, 'X-Okapi-Url-to'), `http://127.0.0.1:${notes().port}`)
+  t.is(field(notes().last, 'X-Okapi-Url-to'), `http://127.0.0.1:${notes().port}`)
 })
 
 test.serial(
@@ -77,7 +77,7 @@ test.serial(
     ] as const) {
       notes().reply = () => answer('201 Created', [`location: ${said}`])
       const answered = await okapiCalls(original)
-      t.is(valueOf(answered, 'Location'), told)
+      t.is(field(answered, 'Location'), told)
       t.true(answered.lines.includes(`location: ${told}`))
     }
   },
@@ -86,7 +86,7 @@ test.serial(
 test.serial('what a module says of Okapi’s address never reaches Okapi', async (t) => {
   const lines = ['X-Okapi-Tenant: diku', 'X-Okapi-Url: http://evil', 'X-Okapi-Url-to: http://evil']
   t.is(verdictOf(await ask(town.egress(ID.notes), get('/users/1', ...lines))), '200')
-  t.is(valueOf(town.okapi.last, 'X-Okapi-Url'), undefined)
-  t.is(valueOf(town.okapi.last, 'X-Okapi-Url-to'), undefined)
-  t.is(valueOf(town.okapi.last, 'X-Okapi-Tenant'), 'diku')
+  t.is(field(town.okapi.last, 'X-Okapi-Url'), undefined)
+  t.is(field(town.okapi.last, 'X-Okapi-Url-to'), undefined)
+  t.is(field(town.okapi.last, 'X-Okapi-Tenant'), 'diku')
 })

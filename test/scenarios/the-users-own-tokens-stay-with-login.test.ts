@@ -1,5 +1,5 @@
 import test from 'ava'
-import { ask, ID, request, Town, valuesOf, verdictOf } from '../support/scenario.ts'
+import { ask, fields, ID, request, Town, verdictOf } from '../support/scenario.ts'
 
 let town: Town
 
@@ -19,7 +19,7 @@ const WITHOUT = ['a=1; b=2', 'xfolioAccessToken=kept']
 async function reaching(id: string, target: string): Promise<string[]> {
   const lines = ['X-Okapi-Tenant: diku', ...COOKIES]
   const answered = await ask(town.modules, request(`POST /${id}${target}`, lines, '{}'))
-  return [verdictOf(answered), ...valuesOf(town.module(id).last, 'Cookie')]
+  return [verdictOf(answered), ...fields(town.module(id).last, 'Cookie')]
 }
 
 test.serial('an ordinary module gets the other cookies only', async (t) => {
@@ -35,5 +35,5 @@ test.serial('providers of login and authtoken get them', async (t) => {
 test.serial('a module cannot send them on to Okapi', async (t) => {
   const lines = ['X-Okapi-Tenant: diku', ...COOKIES]
   t.is(verdictOf(await ask(town.egress(ID.notes), request('GET /users', lines))), '200')
-  t.deepEqual(valuesOf(town.okapi.last, 'Cookie').toSorted(), WITHOUT.toSorted())
+  t.deepEqual(fields(town.okapi.last, 'Cookie').toSorted(), WITHOUT.toSorted())
 })

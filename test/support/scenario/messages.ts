@@ -30,11 +30,11 @@ export function readMessage(text: string, bodiless = false, ended = false): Mess
   const none = bodiless || status === '204' || status === '304' || status?.startsWith('1')
   const message = { first, lines }
   if (none) return { ...message, ...NOTHING, length: start }
-  if (/chunked/i.test(valueOf(message, 'Transfer-Encoding') ?? '')) {
+  if (/chunked/i.test(field(message, 'Transfer-Encoding') ?? '')) {
     const chunks = readChunks(text, start)
     return chunks && { ...message, ...chunks }
   }
-  const declared = valueOf(message, 'Content-Length')
+  const declared = field(message, 'Content-Length')
   if (declared === undefined && status !== undefined) {
     return ended
       ? { ...message, ...NOTHING, body: text.slice(start), length: text.length }
@@ -65,12 +65,12 @@ function readChunks(text: string, start: number) {
 }
 
 /** The value of the first line of this name, whatever its case. */
-export function valueOf({ lines }: Pick<Message, 'lines'>, name: string): string | undefined {
-  return valuesOf({ lines }, name)[0]
+export function field({ lines }: Pick<Message, 'lines'>, name: string): string | undefined {
+  return fields({ lines }, name)[0]
 }
 
 /** The values of every line of this name. */
-export function valuesOf({ lines }: Pick<Message, 'lines'>, name: string): string[] {
+export function fields({ lines }: Pick<Message, 'lines'>, name: string): string[] {
   const prefix = `${name.toLowerCase()}:`
   return lines
     .filter((line) => line.toLowerCase().startsWith(prefix))
@@ -84,7 +84,7 @@ export function statusOf({ first }: Message): number {
 
 /** Status, and the reason where a sidecar refused: `403 route-not-declared`. */
 export function verdictOf(message: Message): string {
-  const reason = valueOf(message, 'X-Sidecar-Refused')
+  const reason = field(message, 'X-Sidecar-Refused')
   return reason === undefined ? String(statusOf(message)) : `${statusOf(message)} ${reason}`
 }
 

@@ -104,13 +104,9 @@ function connect(where: Where): Socket {
     return net.connect({ host: '127.0.0.1', port: where, allowHalfOpen: true, noDelay: true })
   }
   const { port, certificate } = where
-  return tls.connect({
-    host: '127.0.0.1',
-    port,
-    ca: readFileSync(join(certificate, 'ca.crt')),
-    cert: readFileSync(join(certificate, 'tls.crt')),
-    key: readFileSync(join(certificate, 'tls.key')),
-    allowHalfOpen: true,
-    checkServerIdentity: () => undefined,
-  })
+  const file = (name: string) => readFileSync(join(certificate, name))
+  const shown = { ca: file('ca.crt'), cert: file('tls.crt'), key: file('tls.key') }
+  const half = { allowHalfOpen: true }
+  const checkServerIdentity = () => undefined
+  return tls.connect({ host: '127.0.0.1', port, ...shown, ...half, checkServerIdentity })
 }
