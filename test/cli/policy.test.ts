@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { explain as explainHere } from '../../src/cli/policy/explain.ts'
+import { run as runHere } from '../../src/cli/policy.ts'
+import { Fault } from '../../src/fault.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
@@ -83,24 +86,24 @@ test('--at takes a product with one version', async (t) => {
   t.like(JSON.parse(stdout), { at: 'mod-tags-3.1.0', rule: { kind: 'system' } })
 })
 
-test('--tenant and --module-id are what they are for the proxy', async (t) => {
-  const tags = '--caller mod-tags-3.1.0 --at okapi --method GET --path /tags --json'
-  const reason = async (options: string) => JSON.parse((await explain(options)).stdout).reason
-  t.is(await reason(tags), null)
-  t.is(await reason(`${tags} --tenant diku`), null)
-  t.is(await reason(`${tags} --tenant supertenant`), 'tenant-not-allowed')
-  const fields = '--caller public --at okapi --method GET --path /custom-fields --json'
-  t.is(await reason(fields), 'route-not-declared')
-  t.is(await reason(`${fields} --module-id mod-users-19.7.0`), null)
+test('--tenant and --module-id are what they are for the proxy', (t) => {
+  const reason = (options: string) =>
+    explainHere(['--descriptors', SET, ...options.split(' ')]).told.reason
+  const tags = '--caller mod-tags-3.1.0 --at okapi --method GET --path /tags'
+  t.is(reason(tags), null)
+  t.is(reason(`${tags} --tenant diku`), null)
+  t.is(reason(`${tags} --tenant supertenant`), 'tenant-not-allowed')
+  const fields = '--caller public --at okapi --method GET --path /custom-fields'
+  t.is(reason(fields), 'route-not-declared')
+  t.is(reason(`${fields} --module-id mod-users-19.7.0`), null)
 })
 
-test('a path that two readers understand differently is refused as the proxy does', async (t) => {
+test('a path that two readers understand differently is refused as the proxy does', (t) => {
   for (const path of ['/users/../tags', '/users//1', '/users/a%2fb', '/a;b', 'tags', '/a b']) {
-    const asked = '--caller mod-tags-3.1.0 --at okapi --method GET --json'
-    const { stdout, code } = await explain(asked, '--path', path)
-    t.is(code, 1, path)
-    t.deepEqual(Object.keys(JSON.parse(stdout)), KEYS)
-    t.is(JSON.parse(stdout).reason, 'ambiguous-target', path)
+    const asked = '--caller mod-tags-3.1.0 --at okapi --method GET'.split(' ')
+    const { told } = explainHere(['--descriptors', SET, ...asked, '--path', path])
+    t.deepEqual(Object.keys(told), KEYS)
+    t.is(told.reason, 'ambiguous-target', path)
   }
 })
 
@@ -133,27 +136,16 @@ policy:
   quarantine: [{ module: mod-notes <9, why: a test }]
 `,
   )
-  const ask = async (caller: string, target: string) => {
-    const options = ['--at', 'okapi', '--method', 'GET', '--json']
-    const told = await policy(
-      'explain',
-      '-c',
-      file,
-      '--caller',
-      caller,
-      '--path',
-      target,
-      ...options,
-    )
-    t.not(told.code, 2, told.stderr)
-    return JSON.parse(told.stdout)
+  const ask = (caller: string, target: string) => {
+    const options = ['--at', 'okapi', '--method', 'GET']
+    return explainHere(['-c', file, '--caller', caller, '--path', target, ...options]).told
   }
   const reported = { decision: 'allow', reason: 'interface-not-required' }
-  t.like(await ask('mod-tags-3.1.0', '/users'), reported)
-  t.like(await ask('mod-notes-8.1.0', '/users'), { decision: 'refuse', reason: 'quarantined' })
-  const known = await ask('mod-authtoken-2.18.0', '/user-tenants')
+  t.like(ask('mod-tags-3.1.0', '/users'), reported)
+  t.like(ask('mod-notes-8.1.0', '/users'), { decision: 'refuse', reason: 'quarantined' })
+  const known = ask('mod-authtoken-2.18.0', '/user-tenants')
   t.like(known, { decision: 'allow', reason: null, rule: { kind: 'grant' } })
-  t.regex(known.rule.file, /known\.yaml$/)
+  t.regex(known.rule?.file ?? '', /known\.yaml$/)
 })
 
 const WRONG: readonly (readonly [what: string, argv: readonly string[], says: RegExp])[] = [
@@ -238,14 +230,24 @@ const WRONG: readonly (readonly [what: string, argv: readonly string[], says: Re
 ]
 
 for (const [what, argv, says] of WRONG) {
-  test(`exit 2 for ${what}`, async (t) => {
+  test(`refuses to start with ${what}`, async (t) => {
+    const error: unknown = await t.throwsAsync(() => runHere(argv), { any: true })
+    t.regex(`${error instanceof Error ? error.message : ''} ${hints(error)}`, says)
+  })
+}
+
+function hints(error: unknown): string {
+  return error instanceof Fault ? error.problems.map(({ hint }) => hint ?? '').join(' ') : ''
+}
+
+test('wrong usage is exit 2, with nothing on stdout', async (t) => {
+  for (const argv of [['explian'], ['explain', '--descriptor', SET]]) {
     const { stdout, stderr, code } = await policy(...argv)
     t.is(code, 2, stderr)
     t.is(stdout, '')
-    t.regex(stderr, says)
-    t.regex(stderr, /^okapi-sidecar: error: /)
-  })
-}
+    t.regex(stderr, /^okapi-sidecar: error: .+\nokapi-sidecar: hint: /)
+  }
+})
 
 test('pack writes one file that explain reads, and leaves nothing else behind', async (t) => {
   const path = await folder(t)

@@ -12,6 +12,13 @@ import { policyOf } from './sources.ts'
 
 /** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
+  const { told, asked, json } = explain(argv)
+  process.stdout.write(json ? `${JSON.stringify(told, null, 2)}\n` : explanation(told, asked))
+  return told.decision === 'allow' ? 0 : 1
+}
+
+/** The same without a word on the terminal. Throws a Fault for wrong usage. */
+export function explain(argv: readonly string[]): { told: Told; asked: string; json: boolean } {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -40,11 +47,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const told =
     ambiguous(judge, bytes, end, callerName(caller), at) ??
     tell(judge.decide(method, bytes, 0, end, values.tenant, values['module-id']))
-  const asked = `${method} ${target}`
-  process.stdout.write(
-    values.json ? `${JSON.stringify(told, null, 2)}\n` : explanation(told, asked),
-  )
-  return told.decision === 'allow' ? 0 : 1
+  return { told, asked: `${method} ${target}`, json: values.json }
 }
 
 function needed(option: string, value: string | undefined): string {
