@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
 
 const SCRATCH = Buffer.allocUnsafeSlow(65536)
+/** A single read of libuv: what may still come after a source was told to stop. */
+const READ_BYTES = 65536
 /** From this size on a span is written as it is instead of being gathered. */
 const LARGE = 16384
 
@@ -12,16 +14,25 @@ let used = 0
  * whole process shares, and leave in one write: the number of writes is what a proxy costs.
  */
 export class Outbox {
-  /** The socket holds more than its mark: stop the source until 'drain'. */
+  /** The socket holds so much that one more read would exceed the limit: stop the source. */
   blocked = false
   readonly #socket: Socket
+  readonly #mark: number
+  readonly #written: () => void
 
-  constructor(socket: Socket, drained: () => void) {
+  /**
+   * @param mostBytes `limits.bufferedBytesPerExchange`
+   * @param drained the source may go on
+   */
+  constructor(socket: Socket, mostBytes: number, drained: () => void) {
     this.#socket = socket
-    socket.on('drain', () => {
+    this.#mark = Math.max(0, mostBytes - READ_BYTES)
+    // Not 'drain': it only comes when the socket's own mark was passed, which is larger.
+    this.#written = () => {
+      if (!this.blocked || socket.destroyed || socket.writableLength > this.#mark) return
       this.blocked = false
       drained()
-    })
+    }
   }
 
   /** Bytes that the socket has not taken yet. */
@@ -72,6 +83,7 @@ export class Outbox {
 
   #write(bytes: Buffer): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return
-    if (!this.#socket.write(bytes)) this.blocked = true
+    this.#socket.write(bytes, this.#written)
+    if (this.#socket.writableLength > this.#mark) this.blocked = true
   }
 }

@@ -66,9 +66,10 @@ export class Downstream<N> implements DownstreamStream {
     this.#settings = settings
     this.#closed = closed
     this.#body = new Body(settings.requestNames, null)
-    this.#outbox = new Outbox(socket, () => this.exchange.upstream?.resume())
-    this.exchange = new Exchange(note, this, story)
     const { limits, clock } = settings
+    const mostBytes = limits.bufferedBytesPerExchange
+    this.#outbox = new Outbox(socket, mostBytes, () => this.exchange.upstream?.resume())
+    this.exchange = new Exchange(note, this, story)
     this.#deadline = clock.now + limits.idleMs
     this.#closesAt = clock.now + limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
     socket.on('data', (bytes: Buffer) => this.#data(bytes))
@@ -77,9 +78,12 @@ export class Downstream<N> implements DownstreamStream {
     socket.on('close', () => this.#close())
   }
 
-  /** Bytes held for this connection, in either direction. */
+  /**
+   * Bytes held for this connection, in either direction. Node may hold one read (64 KiB) more: a
+   * socket that is paused still delivers what it was about to read.
+   */
   get bufferedBytes(): number {
-    return this.#held.length + this.#outbox.waiting + this.#socket.readableLength
+    return this.#held.length + this.#outbox.waiting
   }
 
   get blocked(): boolean {
@@ -127,8 +131,16 @@ export class Downstream<N> implements DownstreamStream {
   }
 
   abort(): void {
-    this.#outbox.drop()
-    this.#cut()
+    const { version, answered } = this.exchange
+    // HTTP/1.1 frames its bodies: what was sent may still arrive, for its end is seen to be missing.
+    if (version === 11 && answered) {
+      this.#outbox.flush()
+      this.#await('leave')
+      this.#socket.destroySoon()
+    } else {
+      this.#outbox.drop()
+      this.#cut()
+    }
   }
 
   // --- the life of the connection ----------------------------------------------------------------

@@ -65,7 +65,8 @@ export class UpstreamConnection<N> implements UpstreamStream {
     this.#keeper = keeper
     this.openedAt = settings.clock.now
     this.#body = new Body(settings.responseNames, settings.keepTrailer)
-    this.#outbox = new Outbox(socket, () => this.#x?.downstream.resume())
+    const mostBytes = settings.limits.bufferedBytesPerExchange
+    this.#outbox = new Outbox(socket, mostBytes, () => this.#x?.downstream.resume())
     socket.on('end', () => this.#ended())
     socket.on('error', () => {})
     socket.on('close', () => this.#close())
