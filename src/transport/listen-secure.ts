@@ -1,10 +1,19 @@
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
-import { fault } from '../fault.ts'
+import { errorCode, fault } from '../fault.ts'
 import { formatAddress } from './address.ts'
-import { type HandshakeEvents, Handshakes } from './handshakes.ts'
+import { Handshakes } from './handshakes.ts'
 import { type ListenEvents, Listening, type ListenOptions, SERVER_OPTIONS } from './listening.ts'
 import { ALPN_HTTP1 } from './tls-options.ts'
+
+/** What a listener for TLS tells on top. */
+export interface HandshakeEvents {
+  /**
+   * A handshake did not come to its end: Node's code, `ERR_TLS_HANDSHAKE_TIMEOUT` when it was out of
+   * time, `ECONNRESET` when the peer left. Once for each connection.
+   */
+  handshakeFailed?(code: string): void
+}
 
 /** What every listener for TLS needs. */
 export interface SecureOptions extends ListenOptions {
@@ -46,9 +55,13 @@ export async function listenSecure<T>(
     ALPNProtocols: [...alpn],
   })
   const listening = new Listening(server, limits.connections, clock, events)
-  const handshakes = new Handshakes<T>(limits.handshakeMs, clock, events)
+  const handshakes = new Handshakes<T>()
   server.on('connection', (socket: Socket) => handshakes.begin(socket, inForce()))
-  server.on('tlsClientError', (error, socket) => handshakes.failed(error, socket))
+  server.on('tlsClientError', (error, socket) => {
+    events.handshakeFailed?.(errorCode(error) ?? 'unknown')
+    // When the time is over Node says so, and leaves the socket open.
+    socket.destroy()
+  })
   server.on('secureConnection', (socket) => {
     const handshake = handshakes.end(socket)
     if (handshake === undefined) return

@@ -1,8 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import { type Admission, type AdmissionEvents, admit } from './admit.ts'
 import type { CoarseClock } from './clock.ts'
-import type { HandshakeEvents } from './handshakes.ts'
-import { listenSecure, type SecureOptions } from './listen-secure.ts'
+import { type HandshakeEvents, listenSecure, type SecureOptions } from './listen-secure.ts'
 import {
   type ListenEvents,
   type Listener,

@@ -2,10 +2,10 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import test from 'ava'
-import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
+import { type Judge, judgeSocket, type PeerFacts } from '../../src/transport/gate.ts'
 import { LiveSet } from '../../src/transport/live-set.ts'
 import { Authority, type Issued, materialOf } from './authority.ts'
-import { judgeById, openDoor, readAll } from './peers.ts'
+import { judgeById, openDoor, openRecorder, readAll } from './peers.ts'
 
 const root = new Authority('root')
 const middle = root.intermediate('middle')
@@ -109,3 +109,34 @@ test('a chain of many is shown to ten certificates and no further', async (t) =>
   t.is(seen[0]?.chain.length, 10)
   await door.close()
 })
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`a resumed connection proves nothing to either side over ${version}`, async (t) => {
+    const { key, cert } = root.issue('okapi-7.2.0')
+    // A server that is none of ours, since ours cannot be resumed.
+    const server = await openRecorder({ key, cert, ca: root.cert, maxVersion: version }, 'hello')
+    const verdicts: unknown[] = []
+    server.server.prependListener('secureConnection', (socket) => {
+      verdicts.push(judgeSocket(socket, 'client', judgeById))
+    })
+    const base = { port: server.port, key: notes.key, cert: notes.cert, ca: root.cert }
+    let session: Buffer | undefined
+    for (let visit = 0; visit < 2; visit++) {
+      const socket = connect({ ...base, ...(session === undefined ? {} : { session }) })
+      const kept = once(socket, 'session')
+      await once(socket, 'data')
+      verdicts.push(judgeSocket(socket, 'server', judgeById))
+      if (!socket.isSessionReused()) [session] = await kept
+      socket.destroy()
+    }
+    await server.close()
+    const [client, serving, ...resumed] = verdicts
+    t.like(client, { identity: 'mod-notes-7.0.0' })
+    t.like(serving, { identity: 'okapi-7.2.0' })
+    t.is(resumed.length, 2)
+    for (const verdict of resumed) {
+      t.like(verdict, { reason: 'untrusted-certificate', status: 403 })
+      t.regex(JSON.stringify(verdict), /resumed/)
+    }
+  })
+}

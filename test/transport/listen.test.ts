@@ -1,9 +1,11 @@
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { connect } from 'node:tls'
 import test from 'ava'
 import { Fault } from '../../src/fault.ts'
 import { Authority, materialOf } from './authority.ts'
 import { openDoor, readAll } from './peers.ts'
+import { tempFolder } from './temp.ts'
 
 const root = new Authority('root')
 const users = root.issue('mod-users-19.7.0')
@@ -41,8 +43,8 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
 }
 
 test('TLS is not served on a Unix socket', async (t) => {
-  const material = materialOf(users, [root])
-  const opening = openDoor({ material, address: { path: '/tmp/never-made.sock' } })
+  const path = join(tempFolder(), 'tls.sock')
+  const opening = openDoor({ material: materialOf(users, [root]), address: { path } })
   const error = await t.throwsAsync(opening, { instanceOf: Fault })
   t.regex(error?.message ?? '', /TLS is served over TCP only/)
 })
