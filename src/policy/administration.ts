@@ -17,6 +17,7 @@ export const ADMINISTRATION = new RouteTable<Administration>(
 )
 
 const ADMIN = Buffer.from('/_/')
+const TENANT = Buffer.from('/_/tenant')
 const SLASH = 0x2f
 const PERCENT = 0x25
 const UNDERSCORE = 0x5f
@@ -30,10 +31,13 @@ export function isAdministration(bytes: Uint8Array, start: number, end: number):
 }
 
 /**
- * Okapi's router matches `/_/invoke` on a path with `%5f` and the like decoded, its proxy the raw
- * one: what only one of them takes for administration is refused to everybody.
+ * Is the administrative path one that no grant opens? The tenant interface of modules, which Okapi
+ * hands on where an old descriptor gives it no type (ModuleDescriptor.getProxyRoutingEntries); and
+ * what is spelled with `%`: Okapi's router matches `/_/invoke` on a path with `%5f` decoded, its
+ * proxy the raw one.
  */
-export function isDisguised(bytes: Uint8Array, start: number, end: number): boolean {
+export function isNeverOpen(bytes: Uint8Array, start: number, end: number): boolean {
+  if (startsWith(TENANT, bytes, start, end)) return true
   if (bytes[start] !== SLASH || bytes[start + 1] === PERCENT) return true
   const second = endOfSegment(bytes, start + 1, end) + 1
   const stop = endOfSegment(bytes, second, end)

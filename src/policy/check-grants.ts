@@ -32,9 +32,11 @@ export function checkGrants(world: World, grants: readonly Grant[], problems: Pr
 function forbidden(world: World, { at, opens, caller }: Grant): string | undefined {
   if (at === 'okapi') {
     if (opens.kind !== 'route') return undefined
-    return invokesAdministration(opens.pattern.text)
-      ? 'REST of /_/invoke/tenant/{t}/REST is never open under /_/'
-      : undefined
+    if (invokesAdministration(opens.pattern.text)) {
+      return 'REST of /_/invoke/tenant/{t}/REST is never open under /_/'
+    }
+    const tenant = opens.pattern.text.startsWith('/_/tenant')
+    return tenant ? 'no grant opens the tenant interface of modules' : undefined
   }
   if (parseCaller(caller).kind === 'public') return `public calls at okapi, not at ${at}`
   for (const module of installed(world, at)) {

@@ -1,7 +1,6 @@
 import { methodIndex } from '../folio/methods.ts'
-import { isOkapi } from '../folio/module-id.ts'
 import { readInvocation, SUPERTENANT } from '../folio/tenant.ts'
-import { ADMINISTRATION, isAdministration, isDisguised } from './administration.ts'
+import { ADMINISTRATION, isAdministration, isNeverOpen } from './administration.ts'
 import type { Allow, Decision, Deny } from './decision.ts'
 import { Door } from './door.ts'
 import { opensText } from './grants.ts'
@@ -42,7 +41,7 @@ export class OkapiDoor extends Door {
     moduleId: string | undefined,
   ): Decision {
     if (isAdministration(bytes, start, end)) {
-      if (isDisguised(bytes, start, end)) return this.#shut(method, shown(bytes, start, end))
+      if (isNeverOpen(bytes, start, end)) return this.#never(method, shown(bytes, start, end))
       if (method === 'OPTIONS' && this.caller.kind === 'public') return this.#preflight
       return this.#administration(method, bytes, start, end, tenant, moduleId)
     }
@@ -107,9 +106,8 @@ export class OkapiDoor extends Door {
     }
     const { tenant: invoked, rest } = invocation
     // REST enters Okapi's whole router again, its administration included: never.
-    if (granted === NO_HIT || isAdministration(bytes, rest, end)) {
-      return this.#shut(method, shown(bytes, start, end))
-    }
+    if (isAdministration(bytes, rest, end)) return this.#never(method, shown(bytes, start, end))
+    if (granted === NO_HIT) return this.#shut(method, shown(bytes, start, end))
     if (!isPlainTenant(invoked)) return this.#tenantRefused(null, method, invoked)
     return this.#ordinary(method, bytes, rest, end, invoked, moduleId)
   }
@@ -154,6 +152,11 @@ export class OkapiDoor extends Door {
     return deny(asked, 'admin-route', why, { wouldAllow })
   }
 
+  #never(method: string, path: string): Deny {
+    const asked: Asked = { ...this.nothing(), method, path }
+    return deny(asked, 'admin-route', 'this is open to nobody at Okapi, whatever the grant')
+  }
+
   #undeclared(
     method: string,
     bytes: Uint8Array,
@@ -179,9 +182,4 @@ export class OkapiDoor extends Door {
 /** Okapi takes it from the path undecoded; a tenant that needs more letters is none. */
 function isPlainTenant(tenant: string): boolean {
   return /^[A-Za-z0-9_-]{1,64}$/.test(tenant)
-}
-
-/** The caller that may use the ingress of modules. */
-export function isOkapiItself(caller: { kind: string; id?: string }): boolean {
-  return caller.kind === 'module' && isOkapi(caller.id ?? '')
 }

@@ -98,6 +98,11 @@ const WRONG: readonly (readonly [what: string, grant: object, finding: RegExp])[
     /^error .*never open/,
   ],
   [
+    'the tenant interface through Okapi',
+    { ...GOOD, interface: undefined, methods: ['POST'], path: '/_/tenant*' },
+    /^error .*tenant interface/,
+  ],
+  [
     'public at a module',
     { ...GOOD, caller: 'public', at: 'mod-users' },
     /^error .*public calls at okapi/,

@@ -70,6 +70,7 @@ function atOkapi(world: World, question: Question): string {
   if ((kind === 'operator' || kind === 'client') && grants.length === 0) return 'caller-not-allowed'
   // What Okapi's router would decode to `/_/invoke`, its proxy not.
   if (/^\/(%|_\/[^/]*%)/.test(path)) return 'admin-route'
+  if (path.startsWith('/_/tenant')) return 'admin-route'
   if (kind === 'public' && method === 'OPTIONS') return 'default'
   if (path === '/_' || path.startsWith('/_/')) return administration(world, question, grants)
   return ordinary(world, question, grants, path, question.tenant)

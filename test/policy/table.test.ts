@@ -265,6 +265,21 @@ test('X-Okapi-Module-Id picks the `multiple` routes of that module and nothing e
   t.is(asked('mod-b-1.2.0', '/_/proxy/tenants'), 'admin-route')
 })
 
+test('the tenant interface is open to nobody at Okapi, however wide the grant', (t) => {
+  const old = {
+    id: 'mod-old-1.0.0',
+    provides: [{ id: '_tenant', version: '1.0', handlers: handlers('POST /_/tenant') }],
+  }
+  const grants = [{ caller: 'mod-rogue', at: 'okapi', methods: ['*'], path: '/_/*', why: 'test' }]
+  const policy = policyOf({ grants }, [...SET, old])
+  const asked = (path: string, caller = 'mod-rogue-1.0.0', at = 'okapi') =>
+    word(ask(policy, { caller, at, method: 'POST', path, tenant: 'diku' }))
+  t.is(asked('/_/env'), 'grant')
+  t.is(asked('/_/tenant'), 'admin-route')
+  t.is(asked('/_/invoke/tenant/diku/_/tenant'), 'admin-route')
+  t.is(asked('/_/tenant', 'okapi-7.2.0', 'mod-old-1.0.0'), 'system')
+})
+
 test('supertenant is refused to modules and public unless a grant says so', (t) => {
   const asked = (rules: Rules, caller: string, tenant: string | undefined, path = '/d') =>
     word(ask(policyOf(rules, SET), { caller, path, ...(tenant === undefined ? {} : { tenant }) }))
