@@ -23,10 +23,11 @@ export class Player {
     this.#serve(socket),
   )
 
-  /** Listens, on `port` where one is wanted again. */
-  static async start(port = 0): Promise<Player> {
+  /** Listens on a port of loopback, or on a Unix socket. */
+  static async start(path?: string): Promise<Player> {
     const player = new Player()
-    player.#server.listen(port, '127.0.0.1')
+    if (path === undefined) player.#server.listen(0, '127.0.0.1')
+    else player.#server.listen(path)
     await once(player.#server, 'listening')
     return player
   }

@@ -33,6 +33,7 @@ export class Process {
   readonly ended: Promise<number | NodeJS.Signals>
   readonly #child: ChildProcess
   #over = false
+  #told = false
   #rest = ''
   #waiting = new Set<() => void>()
 
@@ -48,10 +49,16 @@ export class Process {
     this.ended = new Promise((resolve) => {
       this.#child.on('close', (code, signal) => {
         this.#over = true
+        if (!this.#told && this.ready) console.log(`it died of itself: ${code} ${this.err}`)
         this.#wake()
         resolve(code ?? signal ?? 'SIGKILL')
       })
     })
+  }
+
+  /** Has it said that it is? */
+  get ready(): boolean {
+    return this.lines.some(({ msg }) => msg === 'ready')
   }
 
   /** The first `count` lines that fit, those of before included; its end without them is an Error. */
@@ -75,6 +82,7 @@ export class Process {
   }
 
   signal(name: NodeJS.Signals): void {
+    this.#told = true
     this.#child.kill(name)
   }
 

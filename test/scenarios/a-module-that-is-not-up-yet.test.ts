@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import test from 'ava'
+import {
+  ask,
+  field,
+  get,
+  ID,
+  Place,
+  Player,
+  request,
+  type Sidecar,
+  silence,
+  Talk,
+  verdictOf,
+} from '../support/scenario.ts'
+
+// Sidecars start before their modules, so this is the normal order. Okapi repeats a system call only
+// when its connection breaks, and takes any answer for health.
+
+let place: Place
+/** mod-users', which soon gives up waiting; mod-tags', which waits long. */
+let users: Sidecar
+let tags: Sidecar
+let okapi: Sidecar
+
+/** A Unix socket in the place of a port: nobody else can come to listen there. */
+function socketOf(id: string): string {
+  return join(place.directory, `${id}.sock`)
+}
+
+test.before(async () => {
+  place = await Place.make()
+  const ingress = (id: string) => ({
+    ingress: { listen: '127.0.0.1:0', forward: `unix:${socketOf(id)}` },
+  })
+  ;[users, tags] = await Promise.all([
+    place.sidecar(ID.users, { ...ingress(ID.users), limits: { connectWaitMs: 200 } }),
+    place.sidecar(ID.tags, { ...ingress(ID.tags), limits: { connectWaitMs: 50_000 } }),
+  ])
+  const at = (sidecar: Sidecar) => `https://127.0.0.1:${sidecar.port('ingress')}`
+  const address = {
+    [ID.users]: at(users),
+    [ID.tags]: at(tags),
+    // Nobody listens there at all.
+    [ID.notes]: 'https://127.0.0.1:1',
+  }
+  okapi = await place.sidecar(ID.okapi, { egress: { modules: { listen: '127.0.0.1:0', address } } })
+})
+test.after.always(async () => {
+  await Promise.all([users, tags, okapi].map((sidecar) => sidecar?.stop()))
+  await place?.close()
+})
+
+const T = 'X-Okapi-Tenant: diku'
+
+test.serial('an ordinary call is 503 with Retry-After, after connectWaitMs', async (t) => {
+  const answered = await ask(okapi.port('modules'), get(`/${ID.users}/users`, T))
+  t.is(verdictOf(answered), '503 module-unavailable')
+  t.regex(field(answered, 'Retry-After') ?? '', /^\d+$/)
+})
+
+test.serial('where not even a sidecar is, it is 502', async (t) => {
+  const answered = await ask(okapi.port('modules'), get(`/${ID.notes}/notes`, T))
+  t.is(verdictOf(answered), '502 upstream-unreachable')
+})
+
+test.serial('a system call and the bare id are answered by closing the connection', async (t) => {
+  for (const id of [ID.users, ID.notes]) {
+    t.is(await silence(okapi.port('modules'), request(`POST /${id}/_/tenant`, [T], '{}')), '', id)
+    t.is(await silence(okapi.port('modules'), request(`GET /${id}/_/tenant/7`, [T])), '', id)
+    t.is(await silence(okapi.port('modules'), get(`/${id}`)), '', id)
+    t.is(await silence(okapi.port('modules'), get(`/${id}/`)), '', id)
+  }
+})
+
+test.serial(
+  'at the module’s own ingress the same is 503: only Okapi’s egress hangs up',
+  async (t) => {
+    const certificate = await place.certificate(ID.okapi)
+    const where = { port: users.port('ingress'), certificate }
+    t.is(
+      verdictOf(await ask(where, request('POST /_/tenant', [T], '{}'))),
+      '503 module-unavailable',
+    )
+    t.is(verdictOf(await ask(where, get('/'))), '503 module-unavailable')
+  },
+)
+
+test.serial('one that comes up meanwhile answers, and gets the call once', async (t) => {
+  const waiting = new Talk(okapi.port('modules'))
+  t.teardown(() => waiting.close())
+  waiting.send(request(`POST /${ID.tags}/_/tenant`, [T], '{"purge":false}'))
+  // It must have been tried in vain before the module comes up.
+  await waitUntilWaiting()
+  const module = await Player.start(socketOf(ID.tags))
+  t.teardown(() => module.close())
+  t.is(verdictOf(await waiting.next()), '200')
+  t.deepEqual(
+    module.requests.map(({ first, body }) => `${first} ${body}`),
+    ['POST /_/tenant HTTP/1.1 {"purge":false}'],
+  )
+  t.is(verdictOf(await ask(okapi.port('modules'), get(`/${ID.tags}`))), '200')
+})
+
+/** The metrics of mod-tags' sidecar tell that it keeps a call that cannot go on. */
+async function waitUntilWaiting(): Promise<void> {
+  for (;;) {
+    const page = await fetch(`http://127.0.0.1:${tags.port('admin')}/metrics`)
+    if (/^sidecar_buffered_bytes [1-9]/m.test(await page.text())) return
+  }
+}

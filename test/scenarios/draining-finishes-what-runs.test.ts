@@ -1,0 +1,138 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import test from 'ava'
+import {
+  answer,
+  ask,
+  get,
+  ID,
+  Place,
+  Player,
+  type Reply,
+  type Sidecar,
+  Talk,
+  verdictOf,
+} from '../support/scenario.ts'
+
+const T = 'X-Okapi-Tenant: diku'
+
+interface Setting {
+  readonly sidecar: Sidecar
+  readonly module: Player
+  /** Resolves when a call has arrived at the module, which keeps it. */
+  readonly arrived: Promise<void>
+  /** Lets the module answer. */
+  release(): void
+  readonly where: { port: number; certificate: string }
+}
+
+/** A sidecar of mod-users, and a module that answers when it is told to. */
+async function setting(
+  t: { teardown(done: () => unknown): void },
+  more: Record<string, unknown> = {},
+): Promise<Setting> {
+  const place = await Place.make()
+  const module = await Player.start()
+  const sidecar = await place.sidecar(ID.users, {
+    ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${module.port}` },
+    ...more,
+  })
+  t.teardown(async () => {
+    sidecar.signal('SIGKILL')
+    await sidecar.ended
+    await module.close()
+    await place.close()
+  })
+  const arrived = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  const slowly: Reply = async () => {
+    arrived.resolve()
+    await released.promise
+    return answer('200 OK', [], 'at last')
+  }
+  module.reply = slowly
+  const certificate = await place.certificate(ID.okapi)
+  const where = { port: sidecar.port('ingress'), certificate }
+  return { sidecar, module, arrived: arrived.promise, release: released.resolve, where }
+}
+
+/** ECONNREFUSED, or 'open'. */
+async function knock(port: number): Promise<string | undefined> {
+  const socket = net.connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return 'open'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function refusesConnections(port: number): Promise<void> {
+  while ((await knock(port)) !== 'ECONNREFUSED') await new Promise(setImmediate)
+}
+
+test.serial('the running exchange finishes, new connections are refused, exit 0', async (t) => {
+  const { sidecar, arrived, release, where } = await setting(t)
+  const running = new Talk(where).send(get('/users/1', T))
+  await arrived
+  sidecar.signal('SIGTERM')
+  await refusesConnections(where.port)
+  const ready = await fetch(`http://127.0.0.1:${sidecar.port('admin')}/ready`)
+  t.is(ready.status, 503)
+  t.is((await fetch(`http://127.0.0.1:${sidecar.port('admin')}/live`)).status, 200)
+  release()
+  const answered = await running.next()
+  t.is(answered.body, 'at last')
+  t.true(answered.lines.includes('Connection: close'))
+  t.is(await running.end(), '')
+  t.is(await sidecar.ended, 0)
+  t.deepEqual(
+    sidecar.lines.slice(-3).map(({ msg, status, drained }) => [msg, status ?? drained]),
+    [
+      ['draining', undefined],
+      ['exchange', 200],
+      ['stopped', true],
+    ],
+  )
+})
+
+test.serial('an idle connection is closed, and what it had sent before is answered', async (t) => {
+  const { sidecar, release, where } = await setting(t)
+  release()
+  const idle = new Talk(where)
+  t.is(verdictOf(await idle.send(get('/users/1', T)).next()), '200')
+  sidecar.signal('SIGTERM')
+  t.is(await idle.end(), '')
+  t.is(await sidecar.ended, 0)
+})
+
+test.serial('the second signal stops at once', async (t) => {
+  const { sidecar, arrived, where } = await setting(t)
+  const running = new Talk(where).send(get('/users/1', T))
+  await arrived
+  sidecar.signal('SIGTERM')
+  await refusesConnections(where.port)
+  sidecar.signal('SIGTERM')
+  t.is(await sidecar.ended, 1)
+  t.is(await running.end(), '')
+})
+
+test.serial('what does not finish in time is cut, and the exit code says so', async (t) => {
+  const { sidecar, arrived, where } = await setting(t, { limits: { drainTimeoutMs: 100 } })
+  const running = new Talk(where).send(get('/users/1', T))
+  await arrived
+  sidecar.signal('SIGINT')
+  t.is(await sidecar.ended, 1)
+  t.is(await running.end(), '')
+  t.is(sidecar.lines.at(-1)?.drained, false)
+})
+
+test.serial('a sidecar that served nothing drains too', async (t) => {
+  const { sidecar, release, where } = await setting(t)
+  release()
+  t.is(verdictOf(await ask(where, get('/users/1', T))), '200')
+  t.is(await sidecar.stop(), 0)
+  t.is(sidecar.err, '')
+})
