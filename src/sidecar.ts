@@ -1,7 +1,6 @@
 import type { Server } from 'node:http'
 import type { Config } from './config/config.ts'
 import { Credentials, type ReloadReport } from './credentials/credentials.ts'
-import { directorySource } from './credentials/directory.ts'
 import { PublicCertificate } from './credentials/public-certificate.ts'
 import { fault, sentence } from './fault.ts'
 import { AccessLog } from './observe/access.ts'
@@ -23,6 +22,8 @@ import { Doorways } from './sidecar/doorways.ts'
 import { directionsOf, gauges } from './sidecar/gauges.ts'
 import { Listeners } from './sidecar/listeners.ts'
 import { Policies, type PolicyReport, policyOf } from './sidecar/policies.ts'
+import { sourceOf } from './sidecar/source.ts'
+import { TrustChanges } from './sidecar/trust-changes.ts'
 import { Trusting } from './sidecar/trusting.ts'
 import { Upstreams } from './sidecar/upstreams.ts'
 import { formatAddress } from './transport/address.ts'
@@ -48,6 +49,7 @@ export class Sidecar {
   readonly #access: AccessLog | null
   readonly #credentials: Credentials
   readonly #trusting: Trusting
+  readonly #trustChanges: TrustChanges
   readonly #policies: Policies
   readonly #upstreams: Upstreams
   readonly #listeners: Listeners
@@ -79,6 +81,17 @@ export class Sidecar {
     this.#okapiUrl = config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost')
     this.#knock = config.ingress && this.#upstreams.knock(config.ingress.forward)
     this.#connections = new Connections(settings, storyOf(this.#house()))
+    this.#trustChanges = new TrustChanges({
+      credentials,
+      trusting: this.#trusting,
+      listeners: this.#listeners,
+      upstreams: this.#upstreams,
+      connections: this.#connections,
+      readiness: this.#readiness,
+      metrics: this.#metrics,
+      log: log.log,
+      now: Date.now,
+    })
     this.#doorways = new Doorways({
       config,
       policies,
@@ -95,9 +108,12 @@ export class Sidecar {
    * something.
    */
   static async start(config: Config, log: Log): Promise<Sidecar> {
-    let told: (report: ReloadReport) => void = () => {}
+    const early: ReloadReport[] = []
+    let told = (report: ReloadReport): void => {
+      early.push(report)
+    }
     const credentials = new Credentials({
-      source: directorySource(config.credentials.directory),
+      source: sourceOf(config),
       expected: {
         module: config.module.id,
         trustDomain: config.trustDomain,
@@ -111,8 +127,9 @@ export class Sidecar {
       const { policy, warnings } = policyOf(config)
       for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
       const sidecar = new Sidecar(config, log, credentials, new Policies(config, policy))
+      told = (report) => sidecar.#trustChanges.told(report)
+      for (const report of early) told(report)
       await sidecar.#open()
-      told = (report) => sidecar.#reloaded(report)
       return sidecar
     } catch (error) {
       credentials.stop()
@@ -156,6 +173,7 @@ export class Sidecar {
     const done = this.#readiness.register('every listener')
     this.#clock.watch(this.#connections)
     this.#clock.watch(this.#upstreams)
+    this.#clock.watch(this.#trustChanges)
     this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
     try {
       await this.#openDoors()
@@ -169,12 +187,12 @@ export class Sidecar {
     gauges(this.#metrics, {
       config: this.#config,
       credentials: this.#credentials,
+      trusting: this.#trusting,
       publicCertificate: this.#publicCertificate,
       policies: this.#policies,
       connections: this.#connections,
       upstreams: this.#upstreams,
     })
-    this.#credentials.subscribe(() => this.#trustChanged())
     await this.#policies.watch(
       () => this.#policyChanged(),
       (report) => this.#policyTold(report),
@@ -229,15 +247,6 @@ export class Sidecar {
 
   // --- what changes while it runs, and what is told ----------------------------------------------
 
-  /** New handshakes use the new generation; what may not go on is cut, the rest finishes and closes. */
-  #trustChanged(): void {
-    this.#listeners.switchTo(this.#trusting)
-    this.#upstreams.retire()
-    const cut = this.#trusting.again((socket) => this.#connections.retire(socket))
-    if (cut > 0)
-      this.#log.log.warn({ connections: cut }, 'connections that are not trusted any more')
-  }
-
   /** The next exchange is judged by the new policy; who may do nothing any more has to go. */
   #policyChanged(): void {
     const policy = this.#policies.current
@@ -258,19 +267,6 @@ export class Sidecar {
     } else {
       this.#readiness.remark('policy', 'the last good policy stays in force')
       this.#log.log.error({ hash, mode, problems: said }, 'new policy refused')
-    }
-  }
-
-  #reloaded(report: ReloadReport): void {
-    this.#metrics.reloaded(report.result)
-    const { number: generation, problems } = report
-    const said = problems.map(sentence)
-    if (report.result === 'ok') {
-      this.#readiness.remark('credentials', undefined)
-      this.#log.log.info({ generation, changed: report.changed, warnings: said }, 'credentials')
-    } else {
-      this.#readiness.remark('credentials', 'the last good generation stays in use')
-      this.#log.log.error({ generation, problems: said }, 'new credentials refused')
     }
   }
 }

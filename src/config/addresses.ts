@@ -63,6 +63,12 @@ export function parseForward(text: string): Parsed<Forward> {
   return 'wrong' in parsed ? parsed : { value: { path: parsed.value.path, authority: 'localhost' } }
 }
 
+/** `unix:/path`, or `unix:///path` as SPIFFE_ENDPOINT_SOCKET has it. */
+export function parseUnixSocket(text: string): Parsed<{ readonly path: string }> {
+  if (!text.startsWith('unix:')) return { wrong: 'must be unix:///absolute/path' }
+  return unixPath(text.replace(/^unix:\/\/(?=\/)/, 'unix:'))
+}
+
 /** 127.0.0.0/8, ::1, the name `localhost` (RFC 6761 section 6.3), or a Unix socket. */
 export function isLoopback(address: { readonly host: string } | { readonly path: string }) {
   if ('path' in address) return true

@@ -30,9 +30,11 @@ export interface Config {
   readonly allowPlainBeyondLoopback: string | undefined
 }
 
-/** Where trust material comes from; a Workload API socket may join the directory later. */
+/** Where trust material comes from. */
 export interface Credentials {
   readonly directory: string
+  /** The SPIFFE Workload API; where it is named the directory is not looked at. */
+  readonly spiffe: { readonly socket: { readonly path: string } } | undefined
 }
 
 export interface Ingress {
@@ -108,6 +110,7 @@ export function complete(written: Written, sources: Sources): Config {
     ...rest,
     credentials: {
       directory: sources.absolute(credentials.directory, ['credentials', 'directory']),
+      spiffe: credentials.spiffe,
     },
     ingress,
     egress: egressOf(egress),

@@ -1,5 +1,12 @@
 import * as z from 'zod'
-import { type Parsed, parseForward, parseListen, parsePeer, parsePortRange } from './addresses.ts'
+import {
+  type Parsed,
+  parseForward,
+  parseListen,
+  parsePeer,
+  parsePortRange,
+  parseUnixSocket,
+} from './addresses.ts'
 import { parseTemplate } from './addressing.ts'
 import { parseModule, parsePeerName } from './names.ts'
 
@@ -24,6 +31,9 @@ export const forward = () => parsed(parseForward)
 
 /** A sidecar elsewhere, over mutual TLS. */
 export const peer = () => parsed(parsePeer)
+
+/** A socket of somebody else on this machine. */
+export const unixSocket = () => parsed(parseUnixSocket)
 
 /** A module id, split as Okapi splits it. */
 export const moduleId = () => parsed(parseModule)

@@ -90,7 +90,7 @@ function open(named: string | undefined): Source {
 function guards(config: Config): Problem[] {
   const { credentials, public: door, policy } = config
   return [
-    ...folderWritableByOthers(credentials.directory),
+    ...(credentials.spiffe === undefined ? folderWritableByOthers(credentials.directory) : []),
     ...(door === undefined ? [] : folderWritableByOthers(door.credentials.directory)),
     ...writableByOthers(policy.descriptors),
     ...policy.grants.files.flatMap(writableByOthers),

@@ -13,6 +13,7 @@ import {
   portRange,
   publicUrl,
   trustDomain,
+  unixSocket,
   why,
 } from './fields.ts'
 import { policy } from './policy.ts'
@@ -24,6 +25,14 @@ const credentials = z
     directory: path().default('/certs').meta({
       description: 'Folder with tls.crt, tls.key, ca.crt and, optionally, ca.crl',
     }),
+    spiffe: z
+      .strictObject({
+        socket: unixSocket().meta({
+          description: 'The agent’s socket: unix:///run/spire/agent.sock',
+        }),
+      })
+      .optional()
+      .meta({ description: 'The SPIFFE Workload API, instead of the folder' }),
   })
   .prefault({})
 

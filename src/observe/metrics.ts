@@ -16,6 +16,10 @@ import {
 /** What is read at scrape from whoever knows it. */
 const GAUGES = {
   sidecar_credentials_generation: 'The generation of credentials in use',
+  sidecar_connections_stale:
+    'Connections with peers, opened under older credentials, that have not come to their end yet',
+  sidecar_crl_next_update_timestamp_seconds:
+    'When the first revocation list runs out and every peer is refused; absent without lists',
   sidecar_buffered_bytes: 'Bytes of bodies held back because the other side is slower',
   sidecar_exchanges_open: 'Exchanges that are under way',
   sidecar_plain_beyond_loopback: '1 where allowPlainBeyondLoopback is set',
@@ -125,15 +129,17 @@ export class Metrics {
     this.#policyReloads.add(result)
   }
 
-  /** `read` is asked at scrape. Each name once. */
-  gauge(name: GaugeName, read: () => number): void {
+  /** `read` is asked at scrape; undefined is no series. Each name once. */
+  gauge(name: GaugeName, read: () => number | undefined): void {
     const registers = [this.#registry]
     new Gauge({
       name,
       help: GAUGES[name],
       registers,
       collect() {
-        this.set(read())
+        const value = read()
+        if (value === undefined) this.remove()
+        else this.set(value)
       },
     })
   }

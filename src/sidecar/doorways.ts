@@ -70,11 +70,12 @@ export class Doorways {
 
   /** Mutual TLS, to the module, or to Okapi. */
   async ingress({ listen, forward }: Ingress): Promise<string> {
-    const { config, policies, listeners, trusting } = this.#frame
+    const { config, policies, listeners, trusting, connections } = this.#frame
     const upstream = this.#module ?? NOWHERE
     const at = isOkapi(config) ? 'okapi' : config.module.id
     const destination = toOne({ policies, at, upstream, authority: forward.authority })
-    return listeners.mutual(listen, trusting, this.#door(this.#rules(), destination, at, upstream))
+    const accepted = this.#door(this.#rules(), destination, at, upstream)
+    return listeners.mutual(listen, trusting, accepted, (socket) => connections.retire(socket))
   }
 
   /** TLS for browsers and load balancers, to Okapi. */

@@ -5,12 +5,14 @@ import type { Direction } from '../observe/labels.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Connections } from './connections.ts'
 import type { Policies } from './policies.ts'
+import type { Trusting } from './trusting.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** Who is asked when metrics are scraped. */
 export interface Gauged {
   readonly config: Config
   readonly credentials: Credentials
+  readonly trusting: Trusting
   readonly publicCertificate: PublicCertificate | undefined
   readonly policies: Policies
   readonly connections: Connections
@@ -21,6 +23,11 @@ export interface Gauged {
 export function gauges(metrics: Metrics, gauged: Gauged): void {
   const { config, credentials, publicCertificate: shown, policies, connections, upstreams } = gauged
   metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)
+  metrics.gauge('sidecar_connections_stale', () => gauged.trusting.stale)
+  metrics.gauge('sidecar_crl_next_update_timestamp_seconds', () => {
+    const { crlsEnd } = credentials.current
+    return crlsEnd === undefined ? undefined : crlsEnd / 1000
+  })
   metrics.gauge('sidecar_buffered_bytes', () => connections.bufferedBytes + upstreams.bufferedBytes)
   metrics.gauge('sidecar_plain_beyond_loopback', () =>
     config.allowPlainBeyondLoopback === undefined ? 0 : 1,

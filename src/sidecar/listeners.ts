@@ -73,7 +73,12 @@ export class Listeners {
   }
 
   /** Mutual TLS: the caller is who it proved to be. */
-  async mutual(address: Address, trusting: Trusting, accepted: Accepted): Promise<string> {
+  async mutual(
+    address: Address,
+    trusting: Trusting,
+    accepted: Accepted,
+    retire: (socket: Socket) => void,
+  ): Promise<string> {
     const { material, judge, live } = trusting
     const listener = await listenTls(
       {
@@ -85,10 +90,21 @@ export class Listeners {
         live,
         events: this.#tlsEvents(formatAddress(address)),
       },
-      ({ socket, identity }) => accepted(socket, identity, remoteOf(socket)),
+      (peer, shown) => {
+        const { socket, identity, record } = peer
+        accepted(socket, identity, remoteOf(socket))
+        if (trusting.isLate(peer, shown)) retire(socket)
+        const [leaf] = record.handshake.issued
+        this.#log.debug(
+          { caller: labelOf(identity), serial: leaf?.serial, generation: record.generation },
+          'peer accepted',
+        )
+      },
     )
     this.#open.push(listener)
     this.#mutual.push(listener)
+    // The credentials may have changed while the address was being bound.
+    listener.setMaterial(material())
     return listener.address
   }
 

@@ -2,16 +2,33 @@ import type { TLSSocket } from 'node:tls'
 import type { Config } from '../config/config.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { Generation } from '../credentials/generation.ts'
-import { isRefusal, type Refusal } from '../refusal/refusal.ts'
+import type { Reason } from '../refusal/reasons.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Judge, PeerFacts } from '../transport/gate.ts'
-import { LiveSet } from '../transport/live-set.ts'
+import { type LivePeer, LiveSet } from '../transport/live-set.ts'
 import type { Material } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { judgeConnection, type TrustContext } from '../trust/judge.ts'
 import { labelOf, type Pin, pinRefusal } from '../trust/pin.ts'
 import { type HandshakeRecord, recheck } from '../trust/recheck.ts'
 
-export type Live = LiveSet<Identity, HandshakeRecord>
+/** What is kept of a live connection. */
+export interface LiveRecord {
+  readonly handshake: HandshakeRecord
+  /** Number of the generation that we have proven ourselves with. */
+  generation: number
+}
+
+type Live = LiveSet<Identity, LiveRecord>
+type Peer = LivePeer<Identity, LiveRecord>
+
+/** Connections of one peer that were ended for one reason. */
+export interface Cut {
+  readonly caller: string
+  readonly reason: Reason
+  readonly because: string
+  readonly connections: number
+}
 
 /**
  * Brings together who knows certificates (trust), who has them (credentials) and who needs a judge
@@ -20,13 +37,17 @@ export type Live = LiveSet<Identity, HandshakeRecord>
 export class Trusting {
   readonly live: Live
   readonly #credentials: Credentials
+  readonly #now: () => number
   readonly #fixed: Pick<TrustContext, 'trustDomain' | 'foreign' | 'spkiPins'>
   /** The judge hands a record to the live set by way of the facts that both are given. */
   readonly #records = new WeakMap<PeerFacts, HandshakeRecord>()
+  readonly #generations = new WeakMap<Material, number>()
   #material: { readonly of: Generation; readonly value: Material } | undefined
 
-  constructor(config: Config, credentials: Credentials) {
+  /** `now`: milliseconds since the epoch. */
+  constructor(config: Config, credentials: Credentials, now: () => number = Date.now) {
     this.#credentials = credentials
+    this.#now = now
     this.#fixed = {
       trustDomain: config.trustDomain,
       foreign: new Map(Object.entries(config.pins.identities)),
@@ -43,6 +64,7 @@ export class Trusting {
     if (this.#material?.of !== current) {
       const { keyPem: key, certPem: cert, caPems: ca, crlPems: crl } = current
       this.#material = { of: current, value: { key, cert, ca, crl } }
+      this.#generations.set(this.#material.value, current.number)
     }
     return this.#material.value
   }
@@ -60,30 +82,70 @@ export class Trusting {
   }
 
   /**
+   * Notes what we have proven ourselves with to a peer that was let in. True where it has been
+   * replaced during the handshake: such a connection is stale from its beginning.
+   */
+  isLate({ record }: Peer, shown: Material): boolean {
+    record.generation = this.#generations.get(shown) ?? 0
+    return record.generation < this.#credentials.current.number
+  }
+
+  /** Connections of older generations that have not come to their end yet. */
+  get stale(): number {
+    const { number } = this.#credentials.current
+    let stale = 0
+    this.live.forEach(({ record }) => {
+      if (record.generation < number) stale++
+    })
+    return stale
+  }
+
+  /**
    * Judges every live connection again after a change: unfit ones are destroyed at once, the rest
    * is handed to `stale` to finish and close.
    */
-  again(stale: (socket: TLSSocket) => void): number {
+  again(stale: (socket: TLSSocket) => void): readonly Cut[] {
     const context = { ...this.#context(), sameGeneration: false }
-    let destroyed = 0
-    this.live.forEach(({ socket, record }) => {
-      const verdict = recheck(record, context)
+    return this.#cut(({ socket, record }) => {
+      const verdict = recheck(record.handshake, context)
       if (verdict === 'stale') stale(socket)
-      if (typeof verdict === 'string') return
-      destroyed++
-      socket.destroy()
+      return typeof verdict === 'string' ? null : verdict
     })
-    return destroyed
+  }
+
+  /** Destroys the connections of peers whose certificates have ended since they were shown. */
+  expire(): readonly Cut[] {
+    const now = this.#now()
+    return this.#cut(({ record: { handshake } }) => {
+      if (now <= handshake.notAfter) return null
+      const at = new Date(handshake.notAfter).toISOString()
+      return refuse('expired-certificate', `a certificate of its chain has ended on ${at}`)
+    })
+  }
+
+  #cut(unfit: (peer: Peer) => Refusal | null): readonly Cut[] {
+    const cuts = new Map<string, Cut>()
+    this.live.forEach((peer) => {
+      const refusal = unfit(peer)
+      if (refusal === null) return
+      peer.socket.destroy()
+      const { reason, because } = refusal
+      const caller = labelOf(peer.identity)
+      const key = `${caller} ${because}`
+      const connections = (cuts.get(key)?.connections ?? 0) + 1
+      cuts.set(key, { caller, reason, because, connections })
+    })
+    return [...cuts.values()]
   }
 
   #context(): TrustContext {
     const { bundle, crls } = this.#credentials.current
-    return { ...this.#fixed, bundle, crls, now: Date.now() }
+    return { ...this.#fixed, bundle, crls, now: this.#now() }
   }
 
-  #recordOf(facts: PeerFacts): HandshakeRecord {
-    const record = this.#records.get(facts)
-    if (record === undefined) throw new Error('a connection was let in that nobody judged')
-    return record
+  #recordOf(facts: PeerFacts): LiveRecord {
+    const handshake = this.#records.get(facts)
+    if (handshake === undefined) throw new Error('a connection was let in that nobody judged')
+    return { handshake, generation: this.#credentials.current.number }
   }
 }

@@ -10,12 +10,11 @@ import type { CoarseClock } from '../transport/clock.ts'
 import { Dialer } from '../transport/dial.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf, type Pin } from '../trust/pin.ts'
-import type { HandshakeRecord } from '../trust/recheck.ts'
 import type { Dial, WireSettings } from '../wire/face.ts'
 import { Pool } from '../wire/h1/pool.ts'
-import type { Trusting } from './trusting.ts'
+import type { LiveRecord, Trusting } from './trusting.ts'
 
-type AnyDialer = Dialer<Identity, HandshakeRecord>
+type AnyDialer = Dialer<Identity, LiveRecord>
 
 /** The ways out of this process: to the module, to Okapi's sidecar, to the sidecars of modules. */
 export class Upstreams {

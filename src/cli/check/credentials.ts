@@ -1,13 +1,14 @@
 import type { Config } from '../../config/config.ts'
-import { directorySource } from '../../credentials/directory.ts'
 import { checkGeneration } from '../../credentials/generation.ts'
 import type { Problem } from '../../fault.ts'
+import { sourceOf } from '../../sidecar/source.ts'
 
 /** Credentials that hold. */
 export interface CredentialsFound {
   readonly problems: readonly Problem[]
   readonly told: {
-    readonly directory: string
+    /** The directory, or the socket. */
+    readonly from: string
     /** The URI SAN of the leaf. */
     readonly identity: string
     /** ISO 8601. */
@@ -22,9 +23,10 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Reads them as `run` would; throws a Fault with everything that is wrong. */
 export async function checkCredentials(config: Config): Promise<CredentialsFound> {
-  const { module, trustDomain, credentials, pins } = config
+  const { module, trustDomain, pins } = config
   const now = Date.now()
-  const generation = checkGeneration(await directorySource(credentials.directory).read(), {
+  const source = sourceOf(config)
+  const generation = checkGeneration(await source.read(), {
     module: module.id,
     trustDomain,
     foreign: new Map(Object.entries(pins.identities)),
@@ -33,7 +35,7 @@ export async function checkCredentials(config: Config): Promise<CredentialsFound
   return {
     problems: generation.warnings,
     told: {
-      directory: credentials.directory,
+      from: source.description,
       identity: generation.identity.uri,
       notAfter: new Date(generation.notAfter).toISOString(),
       daysLeft: Math.floor((generation.notAfter - now) / DAY_MS),

@@ -58,10 +58,10 @@ function target(forward: Forward): string {
 }
 
 function ofCredentials({ told }: CredentialsFound): string {
-  const { directory, notAfter, daysLeft, roots, revocationLists } = told
+  const { from, notAfter, daysLeft, roots, revocationLists } = told
   const lists = revocationLists === 0 ? '' : `, ${plural(revocationLists, 'revocation list')}`
   const until = `until ${notAfter.slice(0, 10)} (${plural(daysLeft, 'day')})`
-  return `${directory}, ${until}, ${plural(roots, 'root')}${lists}`
+  return `${from}, ${until}, ${plural(roots, 'root')}${lists}`
 }
 
 function ofPolicy({ told }: PolicyFound): string {

@@ -1,0 +1,94 @@
+import type { Problem } from '../fault.ts'
+import type { Generation } from './generation.ts'
+
+/** Something of a generation that has an end, and when that becomes worth a word. */
+export interface Ending {
+  /** `our own certificate (serial 4f...)`. */
+  readonly what: string
+  /** What happens then, as the end of a sentence. */
+  readonly meaning: string
+  /** Milliseconds since the epoch. */
+  readonly endsAt: number
+  /** Milliseconds since the epoch. */
+  readonly announcedFrom: number
+  readonly hint: string
+}
+
+const DAY_MS = 86_400_000
+/** A third of a root's life is years: nobody would listen for so long. */
+const AUTHORITY_NOTICE_MS = 180 * DAY_MS
+
+/** Everything of a generation that runs out: announced when a third of its life is left. */
+export function endingsOf({ presented, bundle, crls }: Generation): readonly Ending[] {
+  const own = presented.map((certificate, index) => ({
+    what:
+      index === 0
+        ? `our own certificate (serial ${certificate.serial.hex})`
+        : `the certificate of ${certificate.subject.text} in our own chain`,
+    meaning: 'peers will refuse us',
+    ...lastThird(certificate.notBefore, certificate.notAfter),
+    hint: 'bring a new one into tls.crt, and its key into tls.key',
+  }))
+  const shown = new Set(presented.map(({ fingerprint256 }) => fingerprint256))
+  const authorities = bundle.authorities
+    .filter(({ fingerprint256 }) => !shown.has(fingerprint256))
+    .map((authority) => ({
+      what: `the authority ${authority.subject.text} (serial ${authority.serial.hex})`,
+      meaning: 'whoever it vouches for will be refused',
+      ...lastThird(authority.notBefore, authority.notAfter, AUTHORITY_NOTICE_MS),
+      hint: 'okapi-sidecar certs rollover leads to a new root',
+    }))
+  const lists = crls.map((crl) => ({
+    what: `the revocation list of ${crl.issuer.text}`,
+    meaning: 'every peer will be refused',
+    ...lastThird(crl.thisUpdate, crl.nextUpdate),
+    hint: 'bring a newer list into ca.crl',
+  }))
+  return [...own, ...authorities, ...lists]
+}
+
+function lastThird(begin: number, endsAt: number, mostMs = Number.POSITIVE_INFINITY) {
+  return { endsAt, announcedFrom: endsAt - Math.min((endsAt - begin) / 3, mostMs) }
+}
+
+/** Says what is about to run out, each thing once a day. */
+export class Reminder {
+  readonly #told = new Map<string, number>()
+
+  /** What has to be told now (milliseconds since the epoch). */
+  due(generation: Generation, now: number): readonly Problem[] {
+    const near = endingsOf(generation).filter(({ announcedFrom }) => now >= announcedFrom)
+    const known = new Set(near.map(keyOf))
+    for (const key of this.#told.keys()) if (!known.has(key)) this.#told.delete(key)
+    const due = near.filter((ending) => {
+      const told = this.#told.get(keyOf(ending))
+      return told === undefined || now - told >= DAY_MS
+    })
+    for (const ending of due) this.#told.set(keyOf(ending), now)
+    return due.map((ending) => problemOf(ending, now))
+  }
+}
+
+function keyOf({ what, endsAt }: Ending): string {
+  return `${what} ${endsAt}`
+}
+
+function problemOf({ what, meaning, endsAt, hint }: Ending, now: number): Problem {
+  const at = new Date(endsAt).toISOString()
+  const message =
+    now > endsAt
+      ? `${what} has run out on ${at}: ${meaning}`
+      : `${what} runs out in ${duration(endsAt - now)}, on ${at}: then ${meaning}`
+  return { severity: 'warning', message, hint }
+}
+
+/** The largest unit that there are at least two of. */
+function duration(ms: number): string {
+  const units = [
+    ['days', DAY_MS],
+    ['hours', 3_600_000],
+    ['minutes', 60_000],
+  ] as const
+  const [unit, size] = units.find(([, length]) => ms >= 2 * length) ?? ['seconds', 1000]
+  return `${Math.floor(ms / size)} ${unit}`
+}
