@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { errorCode, fault } from '../fault.ts'
 import { GROUPS } from '../probe/attack.ts'
 import { type Ports, USUAL_PORTS } from '../probe/context.ts'
+import { control, mustBeThere } from '../probe/control.ts'
 import type { Door } from '../probe/door.ts'
 import { type Given, isAtOkapi, prepare, select } from '../probe/prepare.ts'
 import { ATTACKS } from '../probe/registry.ts'
@@ -98,6 +99,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const deadlineMs = durationMs('deadline', values.deadline)
   const signal = AbortSignal.timeout(deadlineMs)
   const rounds = await prepare(await given(target, values), signal)
+  await mustBeThere(rounds[0]!.context)
   const startedAt = new Date()
   const began = performance.now()
   // What needs nobody's credentials is tried once, whoever else there is.
@@ -106,13 +108,14 @@ export async function run(argv: readonly string[]): Promise<number> {
     context,
     ...choose(i === 0 ? attacks : attacks.filter(needsCredentials), context),
   }))
+  const controls = await Promise.all(rounds.map(({ context }) => control(context)))
   const results = await play(
     chosen.map(({ as, context, tried }) => ({ as, context, attacks: tried })),
     { parallel: PARALLEL, perSecond: PER_SECOND, onProgress: progress(values.json) },
   )
   const notTried = chosen[0]?.left ?? []
   const tookMs = Math.round(performance.now() - began)
-  const report: Run = { target, startedAt, tookMs, results, notTried }
+  const report: Run = { target, startedAt, tookMs, controls, results, notTried }
   await write(report, values)
   process.stdout.write(values.json ? jsonReport(report) : textReport(report, paint))
   return exitCode(report, values['allow-inconclusive'])

@@ -51,7 +51,7 @@ export interface Context {
   /** The id that a forger would take: one that this door lets in. */
   readonly stolenId: string
   /** A certificate that this door lets in, or the best we have: for attacks that begin behind it. */
-  readonly pass?: KeyPair
+  readonly pass?: Credentials
   /** What we hold of one hijacked module; none for an outsider. */
   readonly credentials?: Credentials
   readonly authority?: Authority

@@ -123,7 +123,8 @@ async function passOf(
   okapi: Belongings | undefined,
   id: string,
 ) {
-  return okapi ?? (authority === undefined ? undefined : made(authority, trustDomain, id))
+  if (okapi !== undefined || authority === undefined) return okapi
+  return { id, ...(await made(authority, trustDomain, id)) }
 }
 
 /** The attacks by id or group, as --only and --skip name them. Throws a Fault for unknown names. */

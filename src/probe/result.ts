@@ -1,4 +1,5 @@
 import type { Attack } from './attack.ts'
+import type { Control } from './control.ts'
 import type { Finding, Outcome } from './finding.ts'
 
 /** What came of an attack in a run. */
@@ -21,6 +22,7 @@ export interface Run {
   readonly target: string
   readonly startedAt: Date
   readonly tookMs: number
+  readonly controls: readonly Control[]
   readonly results: readonly Result[]
   readonly notTried: readonly NotTried[]
 }

@@ -26,7 +26,7 @@ test.before(async () => {
     trust: issuer.certificate.toString(),
     trustDomain: 'folio.test',
     stolenId: 'okapi-7.2.0',
-    pass: pair,
+    pass: { id: 'mod-tags-3.1.0', ...pair },
     credentials: { id: 'mod-tags-3.1.0', ...pair },
     authority: { issuer, revokedSerial: Buffer.from([1]) },
     mismatch: { path: '/notes', pair },

@@ -1,12 +1,14 @@
-import { once } from 'node:events'
 import tls from 'node:tls'
 import { errorCode } from '../../fault.ts'
 import type { Attack } from '../attack.ts'
+import { ordinaryCall } from '../certificate-attack.ts'
 import type { Context } from '../context.ts'
-import { knock } from '../door.ts'
+import { type Guise, knock } from '../door.ts'
 import type { Finding } from '../finding.ts'
 import { guiseOf } from '../say.ts'
-import { blocked, gotThrough } from '../verdict.ts'
+import { blocked, gotThrough, inconclusive } from '../verdict.ts'
+
+type Judged = Omit<Finding, 'evidence'>
 
 export const renegotiation: Attack = {
   id: 'renegotiation',
@@ -16,40 +18,38 @@ export const renegotiation: Attack = {
   judged: 'A second handshake that comes up on the same connection.',
   remedy: 'Disable renegotiation; TLS 1.3 has none.',
   async run(context) {
-    const socket = knock(context.target, {
-      ...guiseOf(context.pass),
-      maxVersion: 'TLSv1.2',
-    })
+    const guise: Guise = { ...guiseOf(context.pass), maxVersion: 'TLSv1.2' }
+    const socket = knock(context.target, guise)
     try {
-      return {
-        ...(await judge(context, socket)),
-        evidence: { sent: '[a second ClientHello]', received: '[see because]' },
-      }
+      if (!(socket instanceof tls.TLSSocket)) return await ordinaryCall(context, guise)
+      const evidence = { sent: '[a second ClientHello]', received: '[no bytes of HTTP]' }
+      return { ...(await judge(context, socket)), evidence }
     } finally {
       socket.destroy()
     }
   },
 }
 
-async function judge(
-  { timeoutMs, signal }: Context,
-  socket: ReturnType<typeof knock>,
-): Promise<Omit<Finding, 'evidence'>> {
-  if (!(socket instanceof tls.TLSSocket)) return gotThrough('there is no TLS at all')
+function judge({ timeoutMs, signal }: Context, socket: tls.TLSSocket): Promise<Judged> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-  const { promise, resolve } = Promise.withResolvers<Omit<Finding, 'evidence'>>()
-  socket.on('error', (error) => resolve(blocked(null, `refused (${errorCode(error) ?? 'error'})`)))
+  const { promise, resolve } = Promise.withResolvers<Judged>()
+  let up = false
+  socket.on('error', (error) => {
+    const code = errorCode(error) ?? 'error'
+    const reached = up || code.startsWith('ERR_SSL') || code === 'ECONNRESET'
+    resolve(reached ? blocked(null, `refused (${code})`) : inconclusive(`no connection (${code})`))
+  })
   socket.on('close', () => resolve(blocked(null, 'the connection was closed')))
-  limit.addEventListener('abort', () => resolve(blocked(null, 'it was never answered')))
+  limit.addEventListener('abort', () => {
+    resolve(up ? blocked(null, 'it was never answered') : inconclusive('no answer came in time'))
+  })
   socket.resume()
-  once(socket, 'secureConnect').then(
-    () => {
-      socket.renegotiate({ rejectUnauthorized: false }, (error) => {
-        if (error === null) resolve(gotThrough('a second handshake came up on the same connection'))
-        else resolve(blocked(null, `refused (${errorCode(error) ?? error.message})`))
-      })
-    },
-    () => undefined,
-  )
+  socket.once('secureConnect', () => {
+    up = true
+    socket.renegotiate({ rejectUnauthorized: false }, (error) => {
+      if (error === null) resolve(gotThrough('a second handshake came up on the same connection'))
+      else resolve(blocked(null, `refused (${errorCode(error) ?? error.message})`))
+    })
+  })
   return promise
 }

@@ -25,6 +25,7 @@ export function htmlReport(run: Run): string {
 <h1>Can a rogue module get through?</h1>
 <p>${escapeXml(run.target)}, ${escapeXml(run.startedAt.toUTCString())}, in ${(run.tookMs / 1000).toFixed(1)} s</p>
 ${summary(run)}
+${controls(run)}
 ${groups}
 ${left(run.notTried)}
 </main>
@@ -64,6 +65,15 @@ function summary(run: Run): string {
   return `<p class="verdict ${kind}">${escapeXml(sentence)}</p>
 <ul class="counts">${items}</ul>
 ${list === '' ? '' : `<ul>\n${list}\n</ul>`}`
+}
+
+function controls(run: Run): string {
+  const items = run.controls.map(({ as, let: inside, because }) => {
+    const who = as === null ? '' : `with ${as}: `
+    const so = inside ? '' : '. So whatever is tried behind the door was refused at the door.'
+    return `<li>${escapeXml(`${who}${because}${so}`)}</li>`
+  })
+  return `<p>For comparison:</p>\n<ul>${items.join('')}</ul>`
 }
 
 const ORDER: readonly Outcome[] = ['got-through', 'inconclusive', 'blocked']

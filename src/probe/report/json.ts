@@ -19,6 +19,6 @@ export function jsonReport(run: Run): string {
     why,
   }))
   const summary = { ...count(run), notTried: notTried.length }
-  const { target, startedAt, tookMs } = run
-  return `${JSON.stringify({ target, startedAt, tookMs, attacks, notTried, summary }, null, 2)}\n`
+  const { target, startedAt, tookMs, controls } = run
+  return `${JSON.stringify({ target, startedAt, tookMs, controls, attacks, notTried, summary }, null, 2)}\n`
 }

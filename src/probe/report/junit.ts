@@ -7,23 +7,27 @@ import { escapeXml } from './xml.ts'
  * error for what could not be judged.
  */
 export function junitReport(run: Run): string {
-  const suites = (Object.keys(GROUPS) as Group[]).flatMap((group) => {
+  const suites = (Object.keys(GROUPS) as Group[]).flatMap((group, id) => {
     const results = run.results.filter(({ attack }) => attack.group === group)
     const notTried = run.notTried.filter(({ attack }) => attack.group === group)
-    return results.length + notTried.length === 0 ? [] : [suite(run, group, results, notTried)]
+    return results.length + notTried.length === 0
+      ? []
+      : [suite(run, { id, group }, results, notTried)]
   })
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n${suites.join('')}</testsuites>\n`
 }
 
 function suite(
   run: Run,
-  group: Group,
+  { id, group }: { id: number; group: Group },
   results: readonly Result[],
   notTried: readonly NotTried[],
 ): string {
   const of = (outcome: string) => results.filter((result) => result.outcome === outcome).length
   const took = results.reduce((sum, { tookMs }) => sum + tookMs, 0)
   const attributes = {
+    id,
+    package: 'okapi-sidecar.probe',
     name: `okapi-sidecar probe: ${GROUPS[group]}`,
     hostname: new URL(run.target).hostname,
     timestamp: run.startedAt.toISOString().slice(0, 19),
@@ -34,7 +38,13 @@ function suite(
     time: seconds(took),
   }
   const cases = [...results.map(testcase), ...notTried.map(skipped)].join('')
-  return `  <testsuite ${written(attributes)}>\n${cases}  </testsuite>\n`
+  // Ant's schema wants these three elements, in this order; Jenkins' allows them.
+  return `  <testsuite ${written(attributes)}>
+    <properties/>
+${cases}    <system-out/>
+    <system-err/>
+  </testsuite>
+`
 }
 
 function testcase({ attack, as, outcome, because, evidence, tookMs }: Result): string {

@@ -1,4 +1,5 @@
 import { GROUPS, type Group } from '../attack.ts'
+import type { Control } from '../control.ts'
 import { count, type Result, type Run } from '../result.ts'
 
 /** Colours a text, or does not. */
@@ -15,7 +16,14 @@ export function textReport(run: Run, paint: Paint): string {
   const left = run.notTried.length
   const sum = `${run.results.length} attacks in ${(run.tookMs / 1000).toFixed(1)} s: ${blocked} blocked, ${through} got through, ${inconclusive} inconclusive; ${left} not tried.`
   const list = wrong.length === 0 ? '' : `${wrong.map((result) => row(result, paint)).join('')}\n`
-  return `${list}${groups.join('')}\n${paint(through > 0 ? 'red' : 'green', sum)}\n`
+  const controls = run.controls.map(controlLine).join('')
+  return `${list}${groups.join('')}\n${controls}${paint(through > 0 ? 'red' : 'green', sum)}\n`
+}
+
+function controlLine({ as, let: inside, because }: Control): string {
+  const who = as === null ? '' : `, with ${as}`
+  const so = inside ? '' : 'So whatever is tried behind the door was refused at the door.\n'
+  return `For comparison${who}: ${because}.\n${so}`
 }
 
 function row({ attack, as, outcome, because }: Result, paint: Paint): string {

@@ -1,0 +1,49 @@
+import { once } from 'node:events'
+import { errorCode, fault } from '../fault.ts'
+import { header } from './answer.ts'
+import type { Context } from './context.ts'
+import { knock } from './door.ts'
+import { honest, hostLine, request } from './request.ts'
+import { say } from './say.ts'
+
+/** What an ordinary call came to, with the best certificate that is at hand. */
+export interface Control {
+  /** The id in the certificate that was shown, or null. */
+  readonly as: string | null
+  /** The door let it in: what was tried behind the door was tried there. */
+  readonly let: boolean
+  /** One sentence. */
+  readonly because: string
+}
+
+/**
+ * The call that every trick is a twin of. Where even this is refused, the tricks were judged at a
+ * closed door: they are blocked, but the report must say by what.
+ */
+export async function control(context: Context): Promise<Control> {
+  const as = context.pass?.id ?? null
+  const bytes = request({ target: context.ordinaryPath, lines: honest(context) })
+  const heard = await say(context, bytes)
+  const [answer] = heard.answers
+  const call = `an ordinary GET ${context.ordinaryPath}`
+  if (answer === undefined) {
+    return { as, let: false, because: `${call} was not answered (${heard.error ?? heard.ending})` }
+  }
+  const refused = header(answer, 'x-sidecar-refused')
+  if (refused === undefined)
+    return { as, let: true, because: `${call} was answered ${answer.status}` }
+  return { as, let: false, because: `${call} was refused, too: ${answer.status} ${refused}` }
+}
+
+/** Throws a Fault where not even a TCP connection comes up: then nothing can be judged. */
+export async function mustBeThere({ target, timeoutMs }: Context): Promise<void> {
+  const socket = knock({ ...target, tls: false })
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(timeoutMs) })
+  } catch (error) {
+    const code = errorCode(error) ?? String(error)
+    throw fault(`${hostLine(target)} cannot be reached (${code})`)
+  } finally {
+    socket.destroy()
+  }
+}
