@@ -225,16 +225,21 @@ export class MemoryPool {
     if (i !== -1) this.#dials.splice(i, 1)
   }
 
+  /** One read, as the socket does it. Returns whether it may go on reading. */
+  readonly read = (socket: MemorySocket, text: string): boolean => {
+    const { readBuffer } = UpstreamConnection
+    const length = readBuffer.write(text, 'latin1')
+    const more = this.#reads.get(socket)!(length, readBuffer)
+    // Whatever was kept beyond the call would be seen to have kept the wrong bytes.
+    readBuffer.fill('#', 0, length)
+    return more
+  }
+
   /** Bytes come from the upstream through the buffer that all connections share. */
   async answer(socket: MemorySocket, text: string): Promise<void> {
-    const bytes = Buffer.from(text, 'latin1')
-    const { readBuffer } = UpstreamConnection
-    for (let i = 0; i < bytes.length; i += readBuffer.length) {
-      if (socket.destroyed) break
-      const length = bytes.copy(readBuffer, 0, i)
-      this.#reads.get(socket)!(length, readBuffer)
-      // Whatever was kept beyond the call would be seen to have kept the wrong bytes.
-      readBuffer.fill('#', 0, length)
+    const most = UpstreamConnection.readBuffer.length
+    for (let i = 0; i < text.length && !socket.destroyed; i += most) {
+      this.read(socket, text.slice(i, i + most))
     }
     await settled()
   }

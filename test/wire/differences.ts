@@ -1,4 +1,4 @@
-import { FLAW, type Flaw } from '../../src/wire/flaws.ts'
+import type { Flaw } from '../../src/wire/flaws.ts'
 
 /** Something that we refuse although Node's own parser takes it. */
 export interface Difference {
