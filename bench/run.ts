@@ -63,7 +63,7 @@ async function mainStudy(site: Site, options: Options, progress: Progress): Prom
 }
 
 function planOf({ rounds, seconds }: Options, progress: Progress): Plan {
-  return { rounds, seconds, warmUpSeconds: 1, progress: progress.tell }
+  return { rounds, seconds, warmUpSeconds: 4, progress: progress.tell }
 }
 
 function failed(error: unknown): number {

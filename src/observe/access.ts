@@ -1,5 +1,5 @@
 import type { Reason } from '../refusal/reasons.ts'
-import { jsonText, jsonTextOfCaller } from './json-text.ts'
+import { ascii, JsonLine } from './json-line.ts'
 import type { Direction } from './labels.ts'
 
 /**
@@ -45,7 +45,7 @@ export interface LineSink {
 }
 
 /** Lines are handed over at the latest when they are this long together. */
-const BATCH_CHARS = 64 * 1024
+const BATCH_BYTES = 64 * 1024
 
 /**
  * The access log: each exchange is serialized once and written in batches. The owner calls `flush`
@@ -53,7 +53,7 @@ const BATCH_CHARS = 64 * 1024
  */
 export class AccessLog {
   readonly #sink: LineSink
-  #lines = ''
+  readonly #lines = new JsonLine(BATCH_BYTES)
 
   constructor(sink: LineSink) {
     this.#sink = sink
@@ -61,67 +61,90 @@ export class AccessLog {
 
   /** Adds one line; the record may be used again at once. */
   write(record: AccessRecord): void {
-    this.#lines += accessLine(record)
-    if (this.#lines.length >= BATCH_CHARS) this.flush()
+    writeLine(this.#lines, record)
+    if (this.#lines.length >= BATCH_BYTES) this.flush()
   }
 
   /** Hands over what has come together. */
   flush(): void {
-    if (this.#lines === '') return
-    const lines = this.#lines
-    this.#lines = ''
-    this.#sink.write(lines)
+    if (this.#lines.length > 0) this.#sink.write(this.#lines.take())
   }
 }
 
 /** One line of JSON, ASCII only, ending in a line feed; the head is as pino writes it. */
 export function accessLine(record: AccessRecord): string {
-  let line = `{"level":"info","time":"${isoTime(record.timeMs)}","msg":"exchange","direction":"`
-  line += `${record.direction}"`
-  if (record.caller !== '') line += `,"caller":${jsonText(record.caller)}`
-  if (record.peer !== '') line += `,"peer":${jsonText(record.peer)}`
-  if (record.at !== '') line += `,"at":${jsonText(record.at)}`
-  if (record.method !== '') line += `,"method":${jsonTextOfCaller(record.method)}`
-  if (record.route !== '') line += `,"route":${jsonText(record.route)}`
-  line += `,"status":${whole(record.status)}`
-  if (record.reason !== '') line += `,"reason":"${record.reason}"`
-  if (record.because !== '') line += `,"because":${jsonTextOfCaller(record.because)}`
-  if (record.rule !== '') line += `,"rule":${jsonText(record.rule)}`
-  if (record.wouldDeny !== '') line += `,"wouldDeny":"${record.wouldDeny}"`
-  if (record.tenant !== '') line += `,"tenant":${jsonTextOfCaller(record.tenant)}`
-  if (record.requestId !== '') line += `,"requestId":${jsonTextOfCaller(record.requestId)}`
-  if (record.traceId !== '') line += `,"traceId":${jsonText(record.traceId)}`
-  if (record.bytesIn >= 0) line += `,"bytesIn":${whole(record.bytesIn)}`
-  if (record.bytesOut >= 0) line += `,"bytesOut":${whole(record.bytesOut)}`
-  if (record.judgeMicros >= 0) line += `,"judgeMicros":${micros(record.judgeMicros)}`
-  if (record.connectMs >= 0) line += `,"connectMs":${micros(record.connectMs)}`
-  if (record.firstByteMs >= 0) line += `,"firstByteMs":${micros(record.firstByteMs)}`
-  if (record.totalMs >= 0) line += `,"totalMs":${micros(record.totalMs)}`
-  return `${line}}\n`
+  const line = new JsonLine(1024)
+  writeLine(line, record)
+  return line.take()
 }
 
-/** JSON has no NaN and no Infinity; such a number is a mistake of ours and reads as 0. */
-function whole(value: number): number {
-  return Number.isFinite(value) ? Math.trunc(value) : 0
-}
+const BEGIN = ascii('{"level":"info","time":"')
+const MESSAGE = ascii('Z","msg":"exchange"')
+const END = ascii('}\n')
+/** Each field's name as it stands in the line. */
+const NAME = {
+  direction: ascii(',"direction":'),
+  caller: ascii(',"caller":'),
+  peer: ascii(',"peer":'),
+  at: ascii(',"at":'),
+  method: ascii(',"method":'),
+  route: ascii(',"route":'),
+  status: ascii(',"status":'),
+  reason: ascii(',"reason":'),
+  because: ascii(',"because":'),
+  rule: ascii(',"rule":'),
+  wouldDeny: ascii(',"wouldDeny":'),
+  tenant: ascii(',"tenant":'),
+  requestId: ascii(',"requestId":'),
+  traceId: ascii(',"traceId":'),
+  bytesIn: ascii(',"bytesIn":'),
+  bytesOut: ascii(',"bytesOut":'),
+  judgeMicros: ascii(',"judgeMicros":'),
+  connectMs: ascii(',"connectMs":'),
+  firstByteMs: ascii(',"firstByteMs":'),
+  totalMs: ascii(',"totalMs":'),
+} as const
 
-/** To a thousandth: microseconds where the unit is milliseconds. */
-function micros(value: number): number {
-  return value < 1e12 ? Math.round(value * 1000) / 1000 : whole(value)
+function writeLine(line: JsonLine, record: AccessRecord): void {
+  line.plain(BEGIN)
+  time(line, record.timeMs)
+  line.plain(MESSAGE)
+  line.text(NAME.direction, record.direction)
+  line.text(NAME.caller, record.caller)
+  line.text(NAME.peer, record.peer)
+  line.text(NAME.at, record.at)
+  line.textOfCaller(NAME.method, record.method)
+  line.text(NAME.route, record.route)
+  line.whole(NAME.status, record.status)
+  line.text(NAME.reason, record.reason)
+  line.textOfCaller(NAME.because, record.because)
+  line.text(NAME.rule, record.rule)
+  line.text(NAME.wouldDeny, record.wouldDeny)
+  line.textOfCaller(NAME.tenant, record.tenant)
+  line.textOfCaller(NAME.requestId, record.requestId)
+  line.text(NAME.traceId, record.traceId)
+  if (record.bytesIn >= 0) line.whole(NAME.bytesIn, record.bytesIn)
+  if (record.bytesOut >= 0) line.whole(NAME.bytesOut, record.bytesOut)
+  if (record.judgeMicros >= 0) line.thousandths(NAME.judgeMicros, record.judgeMicros)
+  if (record.connectMs >= 0) line.thousandths(NAME.connectMs, record.connectMs)
+  if (record.firstByteMs >= 0) line.thousandths(NAME.firstByteMs, record.firstByteMs)
+  if (record.totalMs >= 0) line.thousandths(NAME.totalMs, record.totalMs)
+  line.plain(END)
 }
 
 let second = Number.NaN
-let upToSecond = ''
+let upToSecond = ascii('')
 
 /** ISO 8601 in UTC with milliseconds; the part up to the second is made once a second. */
-function isoTime(timeMs: number): string {
+function time(line: JsonLine, timeMs: number): void {
   const at = Math.floor(timeMs / 1000)
   if (at !== second) {
     // 8.64e15 ms is the last instant that a Date can hold.
     const known = Math.abs(timeMs) <= 8.64e15 ? timeMs : 0
-    upToSecond = new Date(known).toISOString().slice(0, -4)
+    upToSecond = ascii(new Date(known).toISOString().slice(0, -4))
     second = at
   }
+  line.plain(upToSecond)
   const ms = Math.floor(timeMs) - at * 1000
-  return `${upToSecond}${ms >= 0 && ms < 1000 ? String(ms).padStart(3, '0') : '000'}Z`
+  line.threeDigits(ms >= 0 && ms < 1000 ? ms : 0)
 }

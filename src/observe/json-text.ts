@@ -14,14 +14,6 @@ export function jsonText(text: string): string {
   return `"${text}"`
 }
 
-/**
- * The same for what a caller chose freely: a token in a request id or tenant header would make the
- * log a place to steal it from. Every JWT begins with base64url of `{"`.
- */
-export function jsonTextOfCaller(text: string): string {
-  return text.includes('eyJ') ? '"[masked]"' : jsonText(text)
-}
-
 function escaped(text: string): string {
   return JSON.stringify(text).replace(
     /[\x7f-\uffff]/g,

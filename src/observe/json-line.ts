@@ -1,0 +1,125 @@
+import { jsonText } from './json-text.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const ZERO = 0x30
+/** Texts above this length are cut, as `jsonText` does it. */
+const LONGEST = 512
+/** Up to here numbers are written digit by digit; what is larger, broken or negative, by V8. */
+const SMALL = 2 ** 31
+const POINT = ascii('.')
+
+/**
+ * Lines of JSON, ASCII only, gathered as bytes. Every exchange writes one: nothing is made of it that
+ * the garbage collector would have to carry until the batch is full.
+ */
+export class JsonLine {
+  length = 0
+  #bytes: Buffer
+
+  constructor(bytes: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(bytes)
+  }
+
+  /** All that was written, as one text; begins anew. */
+  take(): string {
+    const text = this.#bytes.toString('latin1', 0, this.length)
+    this.length = 0
+    return text
+  }
+
+  /** What our own code wrote, made to bytes once by `ascii`. */
+  plain(text: Uint8Array): void {
+    this.#reserve(text.length)
+    const bytes = this.#bytes
+    let at = this.length
+    for (let i = 0; i < text.length; i++) bytes[at++] = text[i]!
+    this.length = at
+  }
+
+  /** `name` (with its comma and colon) and a text; nothing where the text is empty. */
+  text(name: Uint8Array, text: string): void {
+    if (text === '') return
+    this.plain(name)
+    this.#quoted(text)
+  }
+
+  /**
+   * The same for what a caller chose freely: a token in a request id or tenant header would make the
+   * log a place to steal it from. Every JWT begins with base64url of `{"`.
+   */
+  textOfCaller(name: Uint8Array, text: string): void {
+    this.text(name, text.includes('eyJ') ? '[masked]' : text)
+  }
+
+  /** A whole number. JSON has no NaN and no Infinity: such a number is a mistake of ours and reads as 0. */
+  whole(name: Uint8Array, value: number): void {
+    this.plain(name)
+    this.#whole(value)
+  }
+
+  /** To a thousandth: microseconds where the unit is milliseconds. */
+  thousandths(name: Uint8Array, value: number): void {
+    this.plain(name)
+    const rounded = Math.round(value * 1000)
+    if (!(rounded >= 0 && rounded < SMALL)) return this.#whole(value)
+    const whole = Math.trunc(rounded / 1000)
+    this.#digits(whole, 1)
+    this.plain(POINT)
+    this.#digits(rounded - whole * 1000, 3)
+  }
+
+  #whole(value: number): void {
+    if (value >= 0 && value < SMALL) this.#digits(Math.trunc(value), 1)
+    else this.plain(ascii(String(Number.isFinite(value) ? Math.trunc(value) : 0)))
+  }
+
+  /** A number below 1000, with leading zeros. */
+  threeDigits(value: number): void {
+    this.#digits(value, 3)
+  }
+
+  /** Nothing a caller sends can end the line, forge another or reach the terminal of whoever reads it. */
+  #quoted(text: string): void {
+    const start = this.length
+    this.#reserve(Math.min(text.length, LONGEST) + 2)
+    const bytes = this.#bytes
+    let at = start
+    bytes[at++] = QUOTE
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (i === LONGEST || code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
+        return this.plain(ascii(jsonText(text)))
+      }
+      bytes[at++] = code
+    }
+    bytes[at++] = QUOTE
+    this.length = at
+  }
+
+  /** At least `least` digits. */
+  #digits(value: number, least: number): void {
+    let count = least
+    for (let power = 10 ** least; power <= value; power *= 10) count++
+    this.#reserve(count)
+    let left = value
+    for (let at = this.length + count - 1; at >= this.length; at--) {
+      const rest = Math.trunc(left / 10)
+      this.#bytes[at] = ZERO + left - rest * 10
+      left = rest
+    }
+    this.length += count
+  }
+
+  #reserve(more: number): void {
+    if (this.length + more <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafeSlow((this.length + more) * 2)
+    this.#bytes.copy(grown, 0, 0, this.length)
+    this.#bytes = grown
+  }
+}
+
+/** The bytes of an ASCII text that our own code wrote. */
+export function ascii(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1')
+}

@@ -1,0 +1,57 @@
+import type { PeerSeen, Refused, Slice } from './history.ts'
+
+/** Everything that the status page, its JSON and `okapi-sidecar status` show. */
+export interface StatusFacts {
+  readonly module: string
+  readonly version: string
+  readonly trustDomain: string
+  /** Milliseconds since 1970. */
+  readonly nowMs: number
+  readonly startedMs: number
+  readonly ready: boolean
+  readonly draining: boolean
+  readonly awaiting: readonly string[]
+  readonly remarks: Readonly<Record<string, string>>
+  /** Bound addresses, by name. */
+  readonly listening: Readonly<Record<string, string>>
+  readonly certificate: {
+    readonly uri: string
+    readonly serial: string
+    readonly notBeforeMs: number
+    readonly notAfterMs: number
+    readonly generation: number
+  }
+  readonly roots: readonly Root[]
+  readonly revocationListsEndMs: number | null
+  readonly policy: {
+    readonly mode: 'enforce' | 'report'
+    readonly hash: string
+    readonly descriptors: number
+    /** Who may call here, and what this module may call: a line each. */
+    readonly callers: readonly Access[]
+    readonly callees: readonly Access[]
+    readonly quarantine: readonly string[]
+    readonly expiring: readonly string[]
+  }
+  readonly peers: readonly PeerSeen[]
+  readonly refusals: readonly Refused[]
+  readonly slices: readonly Slice[]
+  readonly openConnections: number
+  readonly plainBeyondLoopback: string | null
+}
+
+/** An authority of the trust bundle. */
+export interface Root {
+  readonly subject: string
+  /** SHA-256, lower-case hex. */
+  readonly fingerprint: string
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+}
+
+/** One who may call or be called, and by what right. */
+export interface Access {
+  readonly name: string
+  readonly what: string
+  readonly rule: string
+}

@@ -1,0 +1,127 @@
+import type { Direction } from '../labels.ts'
+
+/** One refusal, or one call that enforcing would have refused. */
+export interface Refused {
+  /** Milliseconds since 1970. */
+  readonly timeMs: number
+  readonly direction: Direction
+  readonly caller: string
+  readonly at: string
+  readonly method: string
+  /** The pattern of a descriptor, never a path. */
+  readonly route: string
+  readonly status: number
+  readonly reason: string
+  readonly because: string
+  readonly requestId: string
+  /** Report mode let it pass. */
+  readonly passed: boolean
+}
+
+/** A peer that proved who it is. */
+export interface PeerSeen {
+  readonly name: string
+  readonly exchanges: number
+  readonly refused: number
+  /** Milliseconds since 1970. */
+  readonly lastMs: number
+}
+
+/** What went through in one slice of time. */
+export interface Slice {
+  readonly exchanges: number
+  readonly refused: number
+  readonly failed: number
+  /** Mean of the durations, 0 without an exchange. */
+  readonly meanMs: number
+}
+
+const MOST_REFUSALS = 50
+/** Peers prove their names, so they are bounded by what was issued; this is for the unforeseen. */
+const MOST_PEERS = 500
+const SLICE_MS = 10_000
+const SLICES = 60
+
+interface Tally {
+  exchanges: number
+  refused: number
+  failed: number
+  durationMs: number
+}
+
+/**
+ * What the status page remembers: the last refusals, the peers that were seen, ten minutes of rates.
+ * It is told about each exchange and asks nobody.
+ */
+export class History {
+  readonly #refusals: Refused[] = []
+  readonly #peers = new Map<string, { exchanges: number; refused: number; lastMs: number }>()
+  readonly #slices: Tally[] = Array.from({ length: SLICES }, nothing)
+  #slice = 0
+
+  /** An exchange ended. */
+  ended(
+    caller: string,
+    status: number,
+    refused: boolean,
+    durationMs: number,
+    timeMs: number,
+  ): void {
+    const tally = this.#tally(timeMs)
+    tally.exchanges++
+    tally.durationMs += durationMs
+    if (refused) tally.refused++
+    else if (status === 0 || status >= 500) tally.failed++
+    let peer = this.#peers.get(caller)
+    if (peer === undefined) {
+      if (this.#peers.size >= MOST_PEERS) return
+      peer = { exchanges: 0, refused: 0, lastMs: 0 }
+      this.#peers.set(caller, peer)
+    }
+    peer.exchanges++
+    if (refused) peer.refused++
+    peer.lastMs = timeMs
+  }
+
+  /** Keeps a refusal; the oldest goes. */
+  refused(refusal: Refused): void {
+    this.#refusals.push(refusal)
+    if (this.#refusals.length > MOST_REFUSALS) this.#refusals.shift()
+  }
+
+  /** The newest first. */
+  get refusals(): readonly Refused[] {
+    return [...this.#refusals].reverse()
+  }
+
+  /** The busiest first. */
+  get peers(): readonly PeerSeen[] {
+    return [...this.#peers]
+      .map(([name, seen]) => ({ name, ...seen }))
+      .sort((a, b) => b.exchanges - a.exchanges)
+  }
+
+  /** Ten minutes in slices of ten seconds, the oldest first; the one that runs is left out. */
+  slices(timeMs: number): readonly Slice[] {
+    this.#tally(timeMs)
+    const last = this.#slice
+    return Array.from({ length: SLICES - 1 }, (_, i) => {
+      const { exchanges, refused, failed, durationMs } = this.#slices[(last + 1 + i) % SLICES]!
+      const meanMs = exchanges === 0 ? 0 : durationMs / exchanges
+      return { exchanges, refused, failed, meanMs }
+    })
+  }
+
+  /** The tally of this moment; what lies in between is emptied. */
+  #tally(timeMs: number): Tally {
+    const slice = Math.floor(timeMs / SLICE_MS)
+    const gap = Math.min(slice - this.#slice, SLICES)
+    for (let i = 0; i < gap; i++) this.#slices[(slice - i) % SLICES] = nothing()
+    this.#slice = Math.max(slice, this.#slice)
+    return this.#slices[this.#slice % SLICES]!
+  }
+}
+
+function nothing(): Tally {
+  return { exchanges: 0, refused: 0, failed: 0, durationMs: 0 }
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
+import type { StatusFacts } from './facts.ts'
+import { statusPage } from './page.ts'
+import { STYLE } from './style.ts'
+
+const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
+const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+const HEAD_BYTES = 8 * 1024
+const HEAD_MS = 5_000
+const CONNECTIONS = 32
+
+/**
+ * The server of the status page (`/`) and its JSON (`/status.json`), not listening yet. Read-only. A
+ * Host that is a name other than localhost is refused: a web page elsewhere could otherwise read this
+ * one through a name of its own that it points at loopback (DNS rebinding).
+ */
+export function statusServer(facts: () => StatusFacts): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: HEAD_BYTES,
+      headersTimeout: HEAD_MS,
+      requestTimeout: HEAD_MS,
+      keepAliveTimeout: HEAD_MS,
+    },
+    (request, response) => serve(facts, request, response),
+  )
+  server.maxConnections = CONNECTIONS
+  return server
+}
+
+function serve(facts: () => StatusFacts, request: IncomingMessage, response: ServerResponse): void {
+  const { method, url, headers } = request
+  if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
+    response.setHeader('Connection', 'close')
+    return send(response, 400, 'text/plain; charset=utf-8', 'no bodies here\n')
+  }
+  if (!isOurs(headers.host)) {
+    return send(response, 403, 'text/plain; charset=utf-8', 'ask by address, or as localhost\n')
+  }
+  if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('Allow', 'GET, HEAD')
+    return send(response, 405, 'text/plain; charset=utf-8', 'GET and HEAD only\n')
+  }
+  if (url === '/') return send(response, 200, 'text/html; charset=utf-8', statusPage(facts()))
+  if (url === '/status.json') {
+    return send(response, 200, 'application/json', `${JSON.stringify(facts())}\n`)
+  }
+  send(response, 404, 'text/plain; charset=utf-8', 'not found\n')
+}
+
+/** Is this Host an address, or localhost? */
+function isOurs(host: string | undefined): boolean {
+  const name = /^(\[[^\]]+\]|[^:]+)(?::\d+)?$/.exec(host ?? '')?.[1] ?? ''
+  return name.toLowerCase() === 'localhost' || isIP(name.replace(/^\[|\]$/g, '')) !== 0
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(body),
+    'Content-Security-Policy': POLICY,
+    'Cache-Control': 'no-store',
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+  })
+  response.end(body)
+}

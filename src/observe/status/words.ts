@@ -1,0 +1,33 @@
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/** `3 days`, `5 hours`, `2 minutes`, `12 seconds`: one unit, rounded down. */
+export function span(ms: number): string {
+  const [amount, unit] =
+    ms >= 2 * DAY
+      ? [ms / DAY, 'day']
+      : ms >= 2 * HOUR
+        ? [ms / HOUR, 'hour']
+        : ms >= 2 * MINUTE
+          ? [ms / MINUTE, 'minute']
+          : [ms / 1000, 'second']
+  const whole = Math.floor(amount)
+  return `${whole} ${unit}${whole === 1 ? '' : 's'}`
+}
+
+/** `5 minutes ago`, `in 3 days`. */
+export function when(ms: number, nowMs: number): string {
+  return ms <= nowMs ? `${span(nowMs - ms)} ago` : `in ${span(ms - nowMs)}`
+}
+
+/** `2026-11-22 02:30 UTC`. */
+export function date(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+/** Whether something that ends is fine, in the last third of its life, or over. */
+export function urgency(beginsMs: number, endsMs: number, nowMs: number): 'fine' | 'soon' | 'over' {
+  if (endsMs <= nowMs) return 'over'
+  return endsMs - nowMs < (endsMs - beginsMs) / 3 ? 'soon' : 'fine'
+}
