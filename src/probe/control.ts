@@ -3,6 +3,7 @@ import { errorCode, fault } from '../fault.ts'
 import { header } from './answer.ts'
 import type { Context } from './context.ts'
 import { knock } from './door.ts'
+import { shown } from './evidence.ts'
 import { honest, hostLine, request } from './request.ts'
 import { say } from './say.ts'
 
@@ -32,7 +33,7 @@ export async function control(context: Context): Promise<Control> {
   const refused = header(answer, 'x-sidecar-refused')
   if (refused === undefined)
     return { as, let: true, because: `${call} was answered ${answer.status}` }
-  return { as, let: false, because: `${call} was refused, too: ${answer.status} ${refused}` }
+  return { as, let: false, because: `${call} was refused, too: ${answer.status} ${shown(refused)}` }
 }
 
 /** Throws a Fault where not even a TCP connection comes up: then nothing can be judged. */

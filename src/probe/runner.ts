@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Attack, applies, atHand } from './attack.ts'
 import type { Context } from './context.ts'
+import { shown } from './evidence.ts'
 import type { Finding } from './finding.ts'
 import type { NotTried, Result } from './result.ts'
 import { notTried } from './say.ts'
@@ -78,8 +79,10 @@ export async function play(rounds: readonly Round[], pace: Pace): Promise<Result
 
 async function playOne(attack: Attack, context: Context, as: string | null): Promise<Result> {
   const began = performance.now()
-  const finding = await judged(attack, context)
-  return { ...finding, attack, as, tookMs: Math.round(performance.now() - began) }
+  const { outcome, reason, because, evidence } = await judged(attack, context)
+  // A hostile target chooses some of these words; they end up on terminals and in reports.
+  const said = { reason: reason === null ? null : shown(reason), because: shown(because) }
+  return { outcome, ...said, evidence, attack, as, tookMs: Math.round(performance.now() - began) }
 }
 
 /** What did not finish in time, or stumbled over our own mistake, is no verdict on the target. */

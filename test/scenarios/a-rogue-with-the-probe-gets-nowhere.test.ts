@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import test from 'ava'
+import { MODULES, OKAPI } from '../../src/demo/cast.ts'
+import { TENANT } from '../../src/demo/people.ts'
+import { openTown, type Town } from '../../src/demo/town.ts'
+import { REASONS } from '../../src/refusal/reasons.ts'
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
+const DESCRIPTORS = new URL('../../src/demo/descriptors', import.meta.url).pathname
+
+interface Attack {
+  readonly id: string
+  readonly outcome: string
+  readonly reason: string | null
+  readonly because: string
+}
+
+let town: Town
+test.before(async () => {
+  town = await openTown({ sidecars: true }, () => undefined)
+  const token = await town.parts.get(MODULES.authtoken)!.child.ask('annasToken')
+  writeFileSync(join(town.directory, 'token'), String(token))
+})
+test.after.always(() => town?.close())
+
+async function probe(...args: string[]) {
+  const child = spawn(process.execPath, [MAIN, 'probe', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [output, errors, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ])
+  return { code, output, errors }
+}
+
+const door = (member: typeof OKAPI | (typeof MODULES)['users']) =>
+  `https://127.0.0.1:${town.sidecars.get(member)!.ingress}`
+const authority = () => ['--ca', town.certs, '--trust', join(town.certs, 'ca.crt')]
+const known = () => [...authority(), '--descriptors', DESCRIPTORS, '--deadline', '55s', '--json']
+const stolen = () => ['--credentials', join(town.certs, MODULES.tags)]
+const asAnna = () => ['--tenant', TENANT, '--token-file', join(town.directory, 'token')]
+
+/** Blocked by TLS itself, by closing, or because nobody listens there: there is no reason to say. */
+const WITHOUT_REASON =
+  /^(?:tls-1-[01]|weak-ciphers|renegotiation|resumption|stalled-.*|plaintext|alpn-other-protocol|target-identity|h2c-upgrade|.*-from-outside|status-host-name|admin-.*|module-port|chunk-.*|http-0-9)$/
+
+test('at a module nothing gets through, and each refusal says why', async (t) => {
+  const { code, output, errors } = await probe(
+    door(MODULES.users),
+    '--expect',
+    'mod-users',
+    ...known(),
+  )
+  t.is(code, 0, errors + output.slice(-2000))
+  const { attacks, summary, controls } = JSON.parse(output)
+  t.true(controls[0].let, controls[0].because)
+  t.true(summary.blocked >= 110)
+  for (const { id, outcome, reason, because } of attacks as Attack[]) {
+    t.is(outcome, 'blocked', `${id}: ${because}`)
+    if (reason !== null) t.true(reason in REASONS, `${id}: ${reason}`)
+    else t.regex(id, WITHOUT_REASON, because)
+  }
+})
+
+test('at Okapi nothing gets through, and each refusal says why', async (t) => {
+  const target = [door(OKAPI), '--expect', OKAPI, ...stolen(), ...asAnna()]
+  const { code, output, errors } = await probe(...target, ...known())
+  t.is(code, 0, errors + output.slice(-2000))
+  const { attacks, summary, controls } = JSON.parse(output)
+  t.true(controls[0].let, controls[0].because)
+  t.true(summary.blocked >= 150)
+  const reasons = new Map((attacks as Attack[]).map(({ id, reason }) => [id, reason]))
+  for (const { id, outcome, reason, because } of attacks as Attack[]) {
+    t.is(outcome, 'blocked', `${id}: ${because}`)
+    if (reason === null) t.regex(id, WITHOUT_REASON, because)
+  }
+  t.is(reasons.get('okapi-env'), 'admin-route')
+  t.is(reasons.get('forged-url'), 'forbidden-header')
+  t.is(reasons.get('supertenant-implied'), 'tenant-not-allowed')
+  t.is(reasons.get('user-id-against-token'), 'forbidden-header')
+})
+
+test('past the sidecar nearly all of it does, and the exit code says so', async (t) => {
+  const report = join(town.directory, 'report.html')
+  const okapi = [town.okapiUrl, '--at', 'okapi', ...stolen(), ...asAnna()]
+  const skip = ['--skip', 'stalled-head,stalled-handshake', '--report', report]
+  const { code, output } = await probe(...okapi, ...known(), ...skip)
+  t.is(code, 1)
+  const { summary } = JSON.parse(output)
+  t.true(summary['got-through'] > 80)
+  const token = readFileSync(join(town.directory, 'token'), 'utf8')
+  t.false(output.includes(token))
+  t.true(existsSync(report))
+  t.false(readFileSync(report, 'utf8').includes(token))
+  t.regex(readFileSync(report, 'utf8'), /<li><a href="#no-certificate">/)
+})
+
+test('what cannot be tried is exit 2, with a word on what to do', async (t) => {
+  const table: readonly (readonly [RegExp, ...string[]])[] = [
+    [/takes one TARGET/],
+    [/is no target/, 'mod-users:8443'],
+    [/is no target/, 'https://mod-users:8443/path'],
+    [/cannot be reached/, 'https://127.0.0.1:1'],
+    [/no attack and no group `everything`/, 'https://127.0.0.1:1', '--only', 'everything'],
+    [/`soon` is not a duration/, 'https://127.0.0.1:1', '--deadline', 'soon'],
+    [/cannot read .*tls\.crt/, 'https://127.0.0.1:1', '--credentials', '/nowhere'],
+    [/is not NAME=PORT/, 'https://127.0.0.1:1', '--ports', 'module=http'],
+    [/--at takes okapi or module/, 'https://127.0.0.1:1', '--at', 'users'],
+  ]
+  for (const [words, ...args] of table) {
+    const { code, errors, output } = await probe(...args)
+    t.is(code, 2, args.join(' '))
+    t.regex(errors, words)
+    t.is(output, '')
+  }
+})
