@@ -31,11 +31,13 @@ export async function run(argv: readonly string[]): Promise<number> {
   for (const problem of problems) {
     log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'configuration')
   }
+  // Before anybody is told that it is ready, who may then tell it to stop.
+  const stop = stopSignal()
   const sidecar = await Sidecar.start(config, log)
   const { listening } = sidecar
   log.log.info({ module: config.module.id, listening }, 'ready')
   log.flush()
-  const signal = await stopSignal()
+  const signal = await stop
   log.log.info({ signal }, 'draining')
   const drained = await sidecar.drain()
   log.log.info({ drained }, 'stopped')

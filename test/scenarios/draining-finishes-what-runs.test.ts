@@ -8,6 +8,7 @@ import {
   ID,
   Place,
   Player,
+  Process,
   type Reply,
   type Sidecar,
   Talk,
@@ -135,4 +136,15 @@ test.serial('a sidecar that served nothing drains too', async (t) => {
   t.is(verdictOf(await ask(where, get('/users/1', T))), '200')
   t.is(await sidecar.stop(), 0)
   t.is(sidecar.err, '')
+})
+
+test.serial('told to stop the moment it is ready, it drains', async (t) => {
+  const place = await Place.make()
+  t.teardown(() => place.close())
+  const egress = { listen: '127.0.0.1:0', gateway: 'https://127.0.0.1:1' }
+  const file = await place.file('early.json', await place.configuration(ID.users, { egress }))
+  const early = new Process(['run', '-c', file])
+  await early.say(({ msg }) => msg === 'ready')
+  t.is(await early.stop(), 0)
+  t.is(early.lines.at(-1)?.msg, 'stopped')
 })
