@@ -127,6 +127,7 @@ function contextOf(town: Town, { on, bare }: Try): Omit<Context, 'signal'> {
     stolenId: on === OKAPI ? MODULES.notes : OKAPI,
     accomplice: { door: okapi, path: '/tags' },
     tenant: TENANT,
+    writeTenant: TENANT,
     timeoutMs: TIMEOUT_MS,
   }
 }
