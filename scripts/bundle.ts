@@ -33,7 +33,7 @@ await import('./src/main.js')
 
 /** Every part of the demo is a process of its own, and so an entry point. */
 const demoParts = readdirSync(join(ROOT, 'src/demo'))
-  .filter((name) => /^(?:mod-.*|okapi-stand-in)\.ts$/.test(name))
+  .filter((name) => /^(?:mod-.*|okapi-stand-in|leash)\.ts$/.test(name))
   .map((name) => `src/demo/${name}`)
 
 rmSync(DIST, { recursive: true, force: true })

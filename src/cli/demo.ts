@@ -40,6 +40,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const interrupt = () => stop.abort(new Error('interrupted'))
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
+  // Whoever read the output is gone: nobody is left to stop it but this.
+  process.stdout.on('error', interrupt)
+  process.stderr.on('error', interrupt)
   const { tell, done } = teller(process.stderr, values.json === true)
   try {
     const { good } = await demo(tell, stop.signal, async (shown, town) => {

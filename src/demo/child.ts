@@ -42,8 +42,13 @@ const PATIENCE_MS = 30_000
 const OUTPUT_KEPT = 20
 
 /** Starts `file` under this very Node. Its output is read as JSON lines; the rest is kept for faults. */
-export function start(name: string, file: string, args: readonly string[]): Child {
-  const child: Process = spawn(process.execPath, [file, ...args], {
+export function start(
+  name: string,
+  file: string,
+  args: readonly string[],
+  nodeOptions: readonly string[] = [],
+): Child {
+  const child: Process = spawn(process.execPath, [...nodeOptions, file, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: childEnvironment(),
   })

@@ -1,9 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { EVERYBODY, type Member, OKAPI, TRUST_DOMAIN } from './cast.ts'
 import { type Child, start } from './child.ts'
-import { MAIN } from './files.ts'
+import { MAIN, partFile } from './files.ts'
 import { freePorts } from './ports.ts'
+
+const LEASH = ['--import', pathToFileURL(partFile('leash')).href]
 
 /** A sidecar that runs. */
 export interface Sidecar {
@@ -42,7 +45,7 @@ export async function startSidecars(
     const file = join(plan.directory, `${member}.json`)
     const text = JSON.stringify(configuration(plan, member, ingress), null, 2)
     await writeFile(file, text, { mode: 0o600 })
-    const child = start(`the sidecar of ${member}`, MAIN, ['run', '-c', file])
+    const child = start(`the sidecar of ${member}`, MAIN, ['run', '-c', file], LEASH)
     started(child)
     const ready = await child.line(({ msg }) => msg === 'ready')
     const listening = { ...(ready.listening as object) }

@@ -43,24 +43,26 @@ export async function openTown(
 ): Promise<Town> {
   const directory = await mkdtemp(join(tmpdir(), 'okapi-sidecar-demo-'))
   const children: Child[] = []
+  let closing = false
+  // One that is started while another has failed already must not be forgotten.
+  const started = (child: Child) => {
+    children.push(child)
+    if (closing) void child.stop()
+  }
   const close = async () => {
+    closing = true
     await Promise.all(children.map((child) => child.stop()))
     await rm(directory, { recursive: true, force: true })
   }
   try {
     const certs = join(directory, 'certs')
     progress('starting Okapi’s stand-in and four modules')
-    const [parts] = await Promise.all([
-      startParts((child) => children.push(child)),
-      issueCertificates(certs),
-    ])
+    const [parts] = await Promise.all([startParts(started), issueCertificates(certs)])
     const ports = new Map([...parts].map(([member, { port }]) => [member, port]))
     const plan = { directory, certs, descriptors: DESCRIPTORS, parts: ports }
     signal?.throwIfAborted()
     if (wanted) progress('starting a sidecar beside each of them')
-    const sidecars = wanted
-      ? await startSidecars(plan, (child) => children.push(child))
-      : new Map<Member, Sidecar>()
+    const sidecars = wanted ? await startSidecars(plan, started) : new Map<Member, Sidecar>()
     const okapiUrl = `http://127.0.0.1:${parts.get(OKAPI)!.port}`
     const town = { directory, certs, parts, sidecars, okapiUrl, close }
     signal?.throwIfAborted()

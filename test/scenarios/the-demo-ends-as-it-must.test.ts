@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -94,3 +95,32 @@ test.serial('it stays until it is interrupted, and takes everything down with it
   await t.throwsAsync(fetch(`${okapi}/_/version`))
   await output
 })
+
+test.serial('a demo that is killed leaves no process behind', async (t) => {
+  const { child, clean, output } = run('--stay')
+  t.teardown(clean)
+  let shown = ''
+  child.stdout.on('data', (part) => {
+    shown += part
+  })
+  while (!shown.includes('[1-9]')) await once(child.stdout, 'data')
+  const sidecar = /curl -i .*(https:\/\/127\.0\.0\.1:\d+)\/users/.exec(shown)?.[1] ?? ''
+  const port = Number(new URL(sidecar).port)
+  t.true(await listens(port))
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  while (await listens(port)) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.false(await listens(port))
+  child.stdout.destroy()
+  await output.catch(() => undefined)
+})
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1')
+    socket.on('connect', () => resolve(true))
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => undefined)
+    socket.on('connect', () => socket.destroy())
+  })
+}
