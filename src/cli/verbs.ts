@@ -45,6 +45,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     summary: 'play the rogue module, and report what got through',
     load: () => import('./probe.ts'),
   },
+  discovery: {
+    summary: 'where Okapi should find the modules, and whether it does',
+    load: () => import('./discovery.ts'),
+  },
   health: {
     summary: 'is a sidecar ready? for images without a shell',
     load: () => import('./health.ts'),

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type PortRange, parsePortRange } from '../config/addresses.ts'
+import { errorCode, fault } from '../fault.ts'
+import { loadDescriptors } from '../policy/source.ts'
+import { deployable } from './discovery/deployable.ts'
+import { compare } from './discovery/findings.ts'
+import {
+  type Instance,
+  KUBERNETES_PREFIX,
+  type Wanted,
+  wantedFor,
+  wayOf,
+} from './discovery/instances.ts'
+import { Okapi } from './discovery/okapi.ts'
+import { assignPorts } from './discovery/ports.ts'
+import { type Report, tellReport } from './discovery/report.ts'
+
+export const usage = `okapi-sidecar discovery: what Okapi's discovery should say
+
+Usage:
+    okapi-sidecar discovery --descriptors DIR [--okapi URL] [--credentials DIR]
+                            [--modules-listen 127.0.0.1:20000-20199]
+                            [--token-file FILE] [--apply] [--replace] [--verify]
+                            [--json]
+
+Okapi calls every module through its own sidecar, at http://127.0.0.1:PORT/ID:
+the id says which module is meant, and each has a port of its own because Okapi
+has one pool of connections for each port. This shows the instances that an
+installed set needs. The ports depend on ids and range alone; one that Okapi
+already uses for the module stays.
+
+Options:
+    --descriptors DIR      the installed set, as policy.descriptors
+    --okapi URL            https://okapi:8443 (its sidecar), or http:// on
+                           loopback; then what is there is shown beside it
+    --credentials DIR      tls.crt, tls.key, ca.crt of an operator, for https.
+                           It needs a grant {admin: [read, discovery]}
+    --token-file FILE      X-Okapi-Token, where Okapi's supertenant is secured
+    --modules-listen       egress.modules.listen of Okapi's sidecar
+    --apply                registers what is missing
+    --replace              and takes out what leads past the sidecar; what Okapi
+                           itself has started is left alone
+    --verify               1 when Okapi calls a module past its sidecar, or not
+                           at all, or finds modules through Kubernetes by itself
+
+Exit codes: 0 fine, 1 --verify found something, 2 wrong usage or no answer
+
+Example:
+    okapi-sidecar discovery --okapi https://okapi:8443 --credentials anna \\
+        --descriptors descriptors --apply --replace --verify
+`
+
+/** Shows, registers, verifies: what the options ask for, in this order. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      okapi: { type: 'string' },
+      descriptors: { type: 'string' },
+      credentials: { type: 'string' },
+      'token-file': { type: 'string' },
+      'modules-listen': { type: 'string', default: '127.0.0.1:20000-20199' },
+      apply: { type: 'boolean', default: false },
+      replace: { type: 'boolean', default: false },
+      verify: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const { okapi: url, apply, replace, verify, json } = values
+  if (values.descriptors === undefined) throw fault('--descriptors DIR is missing')
+  if (url === undefined && (apply || replace || verify)) {
+    throw fault('--apply, --replace and --verify need --okapi URL')
+  }
+  if (replace && !apply) throw fault('--replace goes with --apply')
+  const range = rangeOf(values['modules-listen'])
+  const ids = deployable(loadDescriptors(values.descriptors).set)
+  if (url === undefined) {
+    const report: Report = {
+      ...compare(wantedSet(ids, range, []), [], range),
+      asked: false,
+      done: [],
+    }
+    tellReport(report, json)
+    return 0
+  }
+  const okapi = await Okapi.at(url, values.credentials, tokenIn(values['token-file']))
+  try {
+    const report = await meet(okapi, ids, range, { apply, replace })
+    tellReport(report, json)
+    return verify && report.findings.length > 0 ? 1 : 0
+  } finally {
+    await okapi.close()
+  }
+}
+
+async function meet(
+  okapi: Okapi,
+  ids: readonly string[],
+  range: PortRange,
+  { apply, replace }: { apply: boolean; replace: boolean },
+): Promise<Report> {
+  const before = await okapi.instances()
+  const wanted = wantedSet(ids, range, before)
+  if (!apply) return { ...compare(wanted, before, range), asked: true, done: [] }
+  const done: string[] = []
+  // First the new ones: Okapi picks any instance, and there must never be none.
+  for (const each of wanted.filter((one) => !isRegistered(one, before))) {
+    await okapi.add(each)
+    done.push(`registered ${each.instId} at ${each.url}`)
+  }
+  for (const stray of replace ? strays(wanted, before, range) : []) {
+    await okapi.remove(stray)
+    done.push(`took out ${stray.instId} at ${stray.url}`)
+  }
+  return { ...compare(wanted, await okapi.instances(), range), asked: true, done }
+}
+
+/** What is registered for a module in any of its names, as long as it leads through the sidecar. */
+function isRegistered({ srvcId, url }: Wanted, before: readonly Instance[]): boolean {
+  return before.some((instance) => instance.srvcId === srvcId && instance.url === url)
+}
+
+/**
+ * What the findings are about and a registration can mend. What Okapi has started by itself, or has
+ * from Kubernetes, is for its own settings.
+ */
+function strays(wanted: readonly Wanted[], before: readonly Instance[], range: PortRange) {
+  const urls = new Set(wanted.map(({ url }) => url))
+  const { findings } = compare(wanted, before, range)
+  const mendable = new Set(['past-the-sidecar', 'names-another-module', 'shares-a-port'])
+  return before.filter(({ srvcId, instId, url, nodeId }) => {
+    const found = findings.some(
+      (one) => one.srvcId === srvcId && one.instId === instId && mendable.has(one.kind),
+    )
+    return found && nodeId === null && !urls.has(url) && !instId.startsWith(KUBERNETES_PREFIX)
+  })
+}
+
+function wantedSet(
+  ids: readonly string[],
+  range: PortRange,
+  before: readonly Instance[],
+): Wanted[] {
+  const taken = new Map<string, number>()
+  for (const { srvcId, url } of before) {
+    const way = wayOf(url, range)
+    if (way.to === 'sidecar' && way.id === srvcId && !taken.has(srvcId)) taken.set(srvcId, way.port)
+  }
+  const ports = assignPorts(ids, range, taken)
+  return ids.map((id) => wantedFor(id, range.host, ports.get(id)!))
+}
+
+function rangeOf(text: string): PortRange {
+  const parsed = parsePortRange(text)
+  if ('wrong' in parsed) throw fault(`--modules-listen ${text} ${parsed.wrong}`)
+  if (parsed.value.from === 0) throw fault('--modules-listen must name its ports')
+  return parsed.value
+}
+
+function tokenIn(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
+  try {
+    const token = readFileSync(file, 'utf8').trim()
+    if (/^[!-~]+$/.test(token)) return token
+  } catch (error) {
+    throw fault(`cannot be read (${errorCode(error)})`, { where: { file } })
+  }
+  throw fault('holds no token', { where: { file } })
+}

@@ -1,0 +1,108 @@
+import type { PortRange } from '../../config/addresses.ts'
+import { type Instance, KUBERNETES_PREFIX, type Wanted, wayOf } from './instances.ts'
+
+/** How a module stands in Okapi's discovery. */
+export type State =
+  | 'in-place'
+  | 'missing'
+  | 'past-the-sidecar'
+  | 'names-another-module'
+  | 'shares-a-port'
+
+/** A module that should be in Okapi's discovery, and what is there. */
+export interface Standing extends Wanted {
+  readonly state: State
+  /** What Okapi has for it, in the order in which it was told. */
+  readonly actual: readonly Instance[]
+}
+
+/** Something that is not as it should be. */
+export interface Finding {
+  readonly kind: Exclude<State, 'in-place'> | 'not-installed' | 'kubernetes'
+  readonly srvcId: string
+  /** Null where it is about what is missing. */
+  readonly instId: string | null
+  readonly because: string
+}
+
+/** Holds what Okapi has against what it should have. */
+export function compare(
+  wanted: readonly Wanted[],
+  actual: readonly Instance[],
+  range: PortRange,
+): { readonly modules: readonly Standing[]; readonly findings: readonly Finding[] } {
+  const known = new Set(wanted.map(({ srvcId }) => srvcId))
+  const of = (id: string) => actual.filter(({ srvcId }) => srvcId === id)
+  const sharing = sharedPorts(actual, range)
+  const modules = wanted.map((each) => {
+    const instances = of(each.srvcId)
+    const found = instances.flatMap((instance) => findingsOf(instance, range, sharing))
+    const state: State = instances.length === 0 ? 'missing' : (worst(found) ?? 'in-place')
+    return { module: { ...each, state, actual: instances }, found }
+  })
+  return {
+    modules: modules.map(({ module }) => module),
+    findings: [
+      ...modules.flatMap(({ module, found }) =>
+        module.state === 'missing' ? [missing(module)] : found,
+      ),
+      ...actual.filter(({ srvcId }) => !known.has(srvcId)).map(stranger),
+      ...actual.filter(({ instId }) => instId.startsWith(KUBERNETES_PREFIX)).map(kubernetes),
+    ],
+  }
+}
+
+function findingsOf(
+  { srvcId, instId, url }: Instance,
+  range: PortRange,
+  sharing: ReadonlyMap<number, ReadonlySet<string>>,
+): Finding[] {
+  const way = wayOf(url, range)
+  if (way.to === 'elsewhere') {
+    const because = `Okapi calls ${srvcId} at ${url}, past its sidecar`
+    return [{ kind: 'past-the-sidecar', srvcId, instId, because }]
+  }
+  if (way.id !== srvcId) {
+    const because = `Okapi calls ${srvcId} by an address that leads to ${way.id}: ${url}`
+    return [{ kind: 'names-another-module', srvcId, instId, because }]
+  }
+  const others = [...(sharing.get(way.port) ?? [])].filter((id) => id !== srvcId)
+  if (others.length === 0) return []
+  const because = `${srvcId} shares port ${way.port} with ${others.join(', ')}: when one is slow, all wait`
+  return [{ kind: 'shares-a-port', srvcId, instId, because }]
+}
+
+const GRAVEST = ['names-another-module', 'past-the-sidecar', 'shares-a-port'] as const
+
+function worst(findings: readonly Finding[]): State | undefined {
+  return GRAVEST.find((state) => findings.some(({ kind }) => kind === state))
+}
+
+/** Okapi pools connections per host and port. */
+function sharedPorts(
+  actual: readonly Instance[],
+  range: PortRange,
+): ReadonlyMap<number, ReadonlySet<string>> {
+  const ports = new Map<number, Set<string>>()
+  for (const { srvcId, url } of actual) {
+    const way = wayOf(url, range)
+    if (way.to === 'elsewhere') continue
+    ports.set(way.port, (ports.get(way.port) ?? new Set()).add(srvcId))
+  }
+  return ports
+}
+
+function missing({ srvcId }: Wanted): Finding {
+  const because = `Okapi knows no instance of ${srvcId}`
+  return { kind: 'missing', srvcId, instId: null, because }
+}
+
+function stranger({ srvcId, instId, url }: Instance): Finding {
+  const because = `${srvcId} (${url}) is not in the installed set`
+  return { kind: 'not-installed', srvcId, instId, because }
+}
+
+function kubernetes({ srvcId, instId }: Instance): Finding {
+  const because = `${instId} was found by Okapi's own Kubernetes discovery: take kube_server and kube_config out of Okapi's settings`
+  return { kind: 'kubernetes', srvcId, instId, because }
+}

@@ -1,0 +1,143 @@
+import { Client, type Dispatcher } from 'undici'
+import { isLoopback } from '../../config/addresses.ts'
+import { Fault, fault } from '../../fault.ts'
+import type { Instance, Wanted } from './instances.ts'
+import { Operator } from './operator.ts'
+
+const DISCOVERY = '/_/discovery/modules'
+const ANSWER_MS = 30_000
+const ANSWER_BYTES = 16 * 1024 * 1024
+
+/** Okapi's discovery, asked over HTTP. Every method throws a Fault that says what was answered. */
+export class Okapi {
+  readonly #client: Client
+  readonly #url: string
+  readonly #headers: Record<string, string>
+  readonly #operator: Operator | undefined
+
+  private constructor(url: URL, token: string | undefined, operator: Operator | undefined) {
+    this.#url = url.origin
+    this.#headers = token === undefined ? {} : { 'X-Okapi-Token': token }
+    this.#operator = operator
+    this.#client = new Client(url.origin, {
+      bodyTimeout: ANSWER_MS,
+      headersTimeout: ANSWER_MS,
+      maxResponseSize: ANSWER_BYTES,
+      ...(operator === undefined ? {} : { connect: operator.connector(hostOf(url), portOf(url)) }),
+    })
+  }
+
+  /**
+   * `https:` proves who we are with the credentials, and holds whoever answers to be Okapi's
+   * sidecar; `http:` goes to loopback only.
+   */
+  static async at(
+    text: string,
+    credentials: string | undefined,
+    token: string | undefined,
+  ): Promise<Okapi> {
+    const url = originOf(text)
+    if (url.protocol === 'http:') {
+      if (credentials !== undefined) throw fault('--credentials is for an https:// Okapi')
+      if (!isLoopback({ host: hostOf(url) })) {
+        throw fault(`${text} is plain HTTP and not loopback`, {
+          hint: "name Okapi's sidecar, https://okapi:8443, with --credentials DIR of an operator",
+        })
+      }
+      return new Okapi(url, token, undefined)
+    }
+    if (credentials === undefined) {
+      throw fault(`${text} needs --credentials DIR`, {
+        hint: 'okapi-sidecar certs issue operator/NAME --powerful makes them',
+      })
+    }
+    return new Okapi(url, token, await Operator.from(credentials))
+  }
+
+  /** Every instance that Okapi knows. */
+  async instances(): Promise<readonly Instance[]> {
+    const { status, text } = await this.#ask('GET', DISCOVERY)
+    if (status !== 200) throw this.#answered(`GET ${DISCOVERY}`, status, text)
+    return instancesIn(text) ?? this.#noList()
+  }
+
+  async add(wanted: Wanted): Promise<void> {
+    const { status, text } = await this.#ask('POST', DISCOVERY, JSON.stringify(wanted))
+    if (status !== 201) throw this.#answered(`POST ${DISCOVERY} ${wanted.srvcId}`, status, text)
+  }
+
+  async remove({ srvcId, instId }: Instance): Promise<void> {
+    const path = [srvcId, instId].map(encodeURIComponent).join('/')
+    const { status, text } = await this.#ask('DELETE', `${DISCOVERY}/${path}`)
+    if (status !== 204) throw this.#answered(`DELETE ${DISCOVERY}/${path}`, status, text)
+  }
+
+  async close(): Promise<void> {
+    this.#operator?.stop()
+    await this.#client.destroy()
+  }
+
+  async #ask(method: Dispatcher.HttpMethod, path: string, body?: string) {
+    const type = body === undefined ? {} : { 'Content-Type': 'application/json' }
+    const headers = { Accept: 'application/json', ...type, ...this.#headers }
+    try {
+      const answer = await this.#client.request({ method, path, headers, body: body ?? null })
+      return { status: answer.statusCode, text: await answer.body.text() }
+    } catch (error) {
+      if (error instanceof Fault) throw error
+      throw fault(`${this.#url}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  #answered(what: string, status: number, text: string): Fault {
+    const said = text
+      .replaceAll(/[^\x20-\x7e]+/g, ' ')
+      .trim()
+      .slice(0, 500)
+    const hint =
+      status === 401 || status === 403
+        ? 'the operator needs a grant {admin: [read, discovery]}, and a token where Okapi is secured'
+        : undefined
+    return fault(`${this.#url}: ${what}: ${status} ${said}`, hint === undefined ? {} : { hint })
+  }
+
+  #noList(): never {
+    throw fault(`${this.#url}: GET ${DISCOVERY} did not answer with deployment descriptors`)
+  }
+}
+
+function originOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const bare =
+    url !== undefined && url.pathname === '/' && url.search + url.hash + url.username === ''
+  if (bare && /^https?:$/.test(url.protocol)) return url
+  throw fault(`--okapi ${text}: must be https://HOST:PORT, or http:// on loopback`)
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1')
+}
+
+function portOf({ port }: URL): number {
+  return port === '' ? 443 : Number(port)
+}
+
+function instancesIn(text: string): readonly Instance[] | undefined {
+  try {
+    const list: unknown = JSON.parse(text)
+    if (!Array.isArray(list)) return undefined
+    const found = list.map(instanceOf)
+    return found.every((each) => each !== undefined) ? found : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+function instanceOf(value: unknown): Instance | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { srvcId, instId, url, nodeId } = value as Record<string, unknown>
+  if (typeof srvcId !== 'string' || typeof instId !== 'string') return undefined
+  const at = typeof url === 'string' ? url : ''
+  return { srvcId, instId, url: at, nodeId: typeof nodeId === 'string' ? nodeId : null }
+}

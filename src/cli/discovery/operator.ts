@@ -1,0 +1,84 @@
+import { X509Certificate } from 'node:crypto'
+import type { buildConnector } from 'undici'
+import { directorySource } from '../../credentials/directory.ts'
+import { checkGeneration, type Generation } from '../../credentials/generation.ts'
+import { errorCode, fault } from '../../fault.ts'
+import { CoarseClock } from '../../transport/clock.ts'
+import { Dialer } from '../../transport/dial.ts'
+import type { PeerFacts } from '../../transport/gate.ts'
+import { LiveSet } from '../../transport/live-set.ts'
+import type { Identity } from '../../trust/identity.ts'
+import { judgePeer } from '../../trust/judge.ts'
+import { labelOf, pinRefusal } from '../../trust/pin.ts'
+import { readSpiffeId } from '../../trust/spiffe-id.ts'
+
+const CONNECT_MS = 5_000
+
+/** A person with credentials, who calls Okapi's sidecar under the very rules of a sidecar. */
+export class Operator {
+  readonly #generation: Generation
+  readonly #clock = new CoarseClock()
+
+  private constructor(generation: Generation) {
+    this.#generation = generation
+  }
+
+  /**
+   * Reads tls.crt, tls.key, ca.crt and perhaps ca.crl; the trust domain is the one that they belong
+   * to. Throws a Fault with everything that is wrong.
+   */
+  static async from(directory: string): Promise<Operator> {
+    const raw = await directorySource(directory).read()
+    const trustDomain = trustDomainOf(raw.cert.bytes)
+    if (trustDomain === undefined) {
+      throw fault('names nobody: it has no SPIFFE URI', { where: { file: raw.cert.path } })
+    }
+    return new Operator(checkGeneration(raw, { module: undefined, trustDomain, now: Date.now() }))
+  }
+
+  /** What undici opens its connections with; the peer must prove to be Okapi, of any version. */
+  connector(host: string, port: number): buildConnector.connector {
+    const { keyPem: key, certPem: cert, caPems: ca, crlPems: crl } = this.#generation
+    const { bundle, crls, identity } = this.#generation
+    const { trustDomain } = identity
+    const material = { key, cert, ca, crl }
+    const judge = (facts: PeerFacts) =>
+      judgePeer(facts, { bundle, crls, trustDomain, foreign: new Map(), now: Date.now() })
+    const dialer = new Dialer<Identity, null>({
+      addresses: [{ host, port }],
+      tls: {
+        material: () => material,
+        judge,
+        fits: (peer) => pinRefusal(peer, { product: 'okapi' }) ?? null,
+        live: new LiveSet({ peerKey: labelOf, record: () => null }),
+      },
+      connectMs: CONNECT_MS,
+      handshakeMs: CONNECT_MS,
+      connectWaitMs: 0,
+      clock: this.#clock,
+      whenUnreachable: 'upstream-unreachable',
+    })
+    return (_, done) => {
+      dialer.dial({}, (refusal, socket) => {
+        if (socket !== null) done(null, socket)
+        else done(fault(refusal?.because ?? 'no connection'), null)
+      })
+    }
+  }
+
+  /** Lets the process end. */
+  stop(): void {
+    this.#clock.stop()
+  }
+}
+
+function trustDomainOf(pem: Uint8Array): string | undefined {
+  try {
+    const names = new X509Certificate(pem).subjectAltName ?? ''
+    const uri = /URI:(spiffe:[^\s,]+)/.exec(names)?.[1]
+    return uri === undefined ? undefined : readSpiffeId(uri)?.trustDomain
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    return undefined
+  }
+}

@@ -1,0 +1,53 @@
+import { paint, table } from '../terminal.ts'
+import type { Finding, Standing } from './findings.ts'
+
+/** What is told at the end. */
+export interface Report {
+  readonly modules: readonly Standing[]
+  readonly findings: readonly Finding[]
+  /** False: Okapi was not asked, so that nothing is known of what it has. */
+  readonly asked: boolean
+  /** What was changed, a sentence each. */
+  readonly done: readonly string[]
+}
+
+/** Writes it to standard output, as a table or as JSON. */
+export function tellReport(report: Report, json: boolean): void {
+  process.stdout.write(json ? `${JSON.stringify(jsonOf(report), null, 2)}\n` : textOf(report))
+}
+
+function jsonOf({ modules, findings, asked, done }: Report) {
+  return {
+    modules: modules.map(({ srvcId, instId, url, state, actual }) => ({
+      srvcId,
+      instId,
+      url,
+      state: asked ? state : null,
+      actual: asked ? actual : null,
+    })),
+    findings: asked ? findings : [],
+    done,
+  }
+}
+
+function textOf({ modules, findings, asked, done }: Report): string {
+  const rows = modules.map(({ srvcId, url, state }) =>
+    asked ? [srvcId, url, state] : [srvcId, url],
+  )
+  const head = asked ? ['MODULE', 'SHOULD BE AT', 'OKAPI'] : ['MODULE', 'SHOULD BE AT']
+  const lines = [table([head, ...rows]), ...done.map((what) => `${what}\n`)]
+  if (!asked) return lines.join('')
+  if (findings.length === 0)
+    lines.push(`\n${paint('green', 'Okapi calls every module through its sidecar.')}\n`)
+  else
+    lines.push(
+      '\n',
+      ...findings.map(({ kind, because }) => `${paint('red', kind)}: ${printable(because)}\n`),
+    )
+  return lines.join('')
+}
+
+/** Okapi's data is anybody's who may register; a terminal obeys some of it. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?')
+}
