@@ -1,0 +1,27 @@
+import test from 'ava'
+import { FLAW, requestRefusal, responseRefusal } from '../../src/wire/flaws.ts'
+
+test('every flaw is a negative number of its own, with a refusal', (t) => {
+  const codes = Object.values(FLAW)
+  t.is(new Set(codes).size, codes.length)
+  for (const code of codes) {
+    t.true(code < 0)
+    const { because, status } = requestRefusal(code)
+    t.not(because, '')
+    t.true(status >= 400)
+    t.deepEqual(
+      { ...responseRefusal(code), because: '' },
+      { reason: 'upstream-malformed', status: 502, because: '' },
+    )
+    t.true(responseRefusal(code).because.endsWith(because))
+  }
+})
+
+test('statuses that callers act on', (t) => {
+  const status = (code: number) => requestRefusal(code).status
+  t.is(status(FLAW.lineTooLong), 414)
+  t.is(status(FLAW.headTooLong), 431)
+  t.is(status(FLAW.tooManyLines), 431)
+  t.is(status(FLAW.version), 505)
+  t.is(status(FLAW.requestLine), 400)
+})
