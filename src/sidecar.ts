@@ -2,13 +2,15 @@ import type { Server } from 'node:http'
 import type { Config } from './config/config.ts'
 import { Credentials, type ReloadReport } from './credentials/credentials.ts'
 import { PublicCertificate } from './credentials/public-certificate.ts'
-import { fault, sentence } from './fault.ts'
+import { Fault, fault, sentence } from './fault.ts'
 import { AccessLog } from './observe/access.ts'
 import { adminServer } from './observe/health.ts'
 import type { Direction } from './observe/labels.ts'
 import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
+import { History } from './observe/status/history.ts'
+import { statusServer } from './observe/status/server.ts'
 import { parseTraceparent } from './observe/trace.ts'
 import { storyOf } from './proxy/exchange.ts'
 import { answerTable } from './proxy/header-tables.ts'
@@ -23,6 +25,7 @@ import { directionsOf, gauges } from './sidecar/gauges.ts'
 import { Listeners } from './sidecar/listeners.ts'
 import { Policies, type PolicyReport, policyOf } from './sidecar/policies.ts'
 import { sourceOf } from './sidecar/source.ts'
+import { statusFacts } from './sidecar/status.ts'
 import { TrustChanges } from './sidecar/trust-changes.ts'
 import { Trusting } from './sidecar/trusting.ts'
 import { Upstreams } from './sidecar/upstreams.ts'
@@ -32,6 +35,7 @@ import { CoarseClock } from './transport/clock.ts'
 import type { WireSettings } from './wire/face.ts'
 
 const FLUSH_MS = 100
+const STATUS_PORT = 9902
 const DRAINING = refuse('draining', 'this sidecar is shutting down')
 
 /**
@@ -40,7 +44,7 @@ const DRAINING = refuse('draining', 'this sidecar is shutting down')
  */
 export class Sidecar {
   /** The bound `host:port` of each listener, by name. */
-  readonly listening: Partial<Record<Direction, string>> = {}
+  readonly listening: Partial<Record<Direction | 'status', string>> = {}
   readonly #config: Config
   readonly #log: Log
   readonly #clock = new CoarseClock()
@@ -57,7 +61,10 @@ export class Sidecar {
   readonly #doorways: Doorways
   readonly #okapiUrl: OkapiUrl | undefined
   readonly #knock: Knock | undefined
+  readonly #history = new History()
+  readonly #startedMs = Date.now()
   #admin: Server | undefined
+  #status: Server | undefined
   #publicCertificate: PublicCertificate | undefined
   #flushing: NodeJS.Timeout | undefined
 
@@ -162,8 +169,10 @@ export class Sidecar {
     this.#credentials.stop()
     this.#policies.stop()
     this.#publicCertificate?.stop()
-    this.#admin?.close()
-    this.#admin?.closeAllConnections()
+    for (const server of [this.#admin, this.#status]) {
+      server?.close()
+      server?.closeAllConnections()
+    }
     clearInterval(this.#flushing)
     this.#access?.flush()
     this.#clock.stop()
@@ -179,6 +188,7 @@ export class Sidecar {
       await this.#openDoors()
       this.#admin = adminServer({ readiness: this.#readiness, metrics: this.#metrics })
       this.listening.admin = formatAddress(await bind(this.#admin, this.#config.admin.listen))
+      await this.#openStatus()
     } catch (error) {
       void this.#listeners.close()
       await this.#stop()
@@ -224,6 +234,29 @@ export class Sidecar {
     )
   }
 
+  /** Two sidecars on one machine both have the page's default port; it is not worth a life. */
+  async #openStatus(): Promise<void> {
+    const { listen } = this.#config.status
+    this.#status = statusServer(() =>
+      statusFacts({
+        config: this.#config,
+        credentials: this.#credentials,
+        policies: this.#policies,
+        connections: this.#connections,
+        readiness: this.#readiness,
+        history: this.#history,
+        listening: this.listening,
+        startedMs: this.#startedMs,
+      }),
+    )
+    try {
+      this.listening.status = formatAddress(await bind(this.#status, listen))
+    } catch (error) {
+      if (!(error instanceof Fault) || !isDefault(listen)) throw error
+      this.#log.log.warn({ problem: error.message }, 'no status page')
+    }
+  }
+
   #house() {
     const { module, ingress, limits } = this.#config
     const traits = this.#policies.current.traits(module.id)
@@ -240,6 +273,7 @@ export class Sidecar {
       record: recorder({
         metrics: this.#metrics,
         access: this.#access,
+        history: this.#history,
         traceId: (traceparent) => parseTraceparent(traceparent)?.traceId ?? '',
       }),
     }
@@ -269,6 +303,10 @@ export class Sidecar {
       this.#log.log.error({ hash, mode, problems: said }, 'new policy refused')
     }
   }
+}
+
+function isDefault(listen: Config['status']['listen']): boolean {
+  return 'port' in listen && listen.port === STATUS_PORT
 }
 
 function after(ms: number): Promise<void> {

@@ -53,6 +53,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     summary: 'is a sidecar ready? for images without a shell',
     load: () => import('./health.ts'),
   },
+  status: {
+    summary: 'what a running sidecar says of itself, as a table',
+    load: () => import('./status.ts'),
+  },
   demo: {
     summary: 'a small FOLIO on loopback, with a rogue in it',
     load: () => import('./demo.ts'),

@@ -16,6 +16,7 @@ import { isQuarantined, type Quarantine, readQuarantine } from './quarantine.ts'
 import type { RouteTable } from './route-table.ts'
 import { moduleRoutes, okapiRoutes, type Route } from './routes.ts'
 import { STRIPES } from './stripes.ts'
+import { type PolicySummary, summarise } from './summary.ts'
 import { type ModuleTraits, traitsOf } from './traits.ts'
 import type { World } from './world.ts'
 
@@ -103,6 +104,10 @@ class CompiledPolicy implements Policy {
 
   traits(moduleId: string): ModuleTraits | undefined {
     return this.#traits.get(moduleId)
+  }
+
+  summary(moduleId: string): PolicySummary {
+    return summarise(this.#world, moduleId, isOkapiDoor(moduleId))
   }
 
   #newJudge(caller: Caller, at: string): Judge {

@@ -1,5 +1,6 @@
 import type { Caller } from './caller.ts'
 import type { Decision } from './decision.ts'
+import type { PolicySummary } from './summary.ts'
 import type { ModuleTraits } from './traits.ts'
 
 /** The compiled allow-list: immutable, asked by every listener, replaced as a whole. */
@@ -14,6 +15,8 @@ export interface Policy {
   bind(caller: Caller, at: string): Judge
   /** What header rules need to know; undefined when no descriptor of that id is known. */
   traits(moduleId: string): ModuleTraits | undefined
+  /** Who may call this module and whom it may call, for people; made anew at each call. */
+  summary(moduleId: string): PolicySummary
 }
 
 /** The policy as one caller meets it at one ingress. */

@@ -1,5 +1,7 @@
 import type { AccessLog } from '../observe/access.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { History, Refused } from '../observe/status/history.ts'
+import type { Refusal } from '../refusal/refusal.ts'
 import type { Exchange } from '../wire/exchange.ts'
 import { METHODS } from '../wire/head.ts'
 import type { Note } from './note.ts'
@@ -8,12 +10,13 @@ export interface RecordOptions {
   readonly metrics: Metrics
   /** Null where `log.access` is off; refusals are still counted. */
   readonly access: AccessLog | null
+  readonly history: History
   /** The trace id of a `traceparent`, '' where it is none. */
   readonly traceId: (traceparent: string) => string
 }
 
 /** One count and one line for every exchange, allowed or refused; called once at its end. */
-export function recorder({ metrics, access, traceId }: RecordOptions) {
+export function recorder({ metrics, access, history, traceId }: RecordOptions) {
   return (x: Exchange<Note>): void => {
     const { note } = x
     const { direction, decision } = note
@@ -23,10 +26,14 @@ export function recorder({ metrics, access, traceId }: RecordOptions) {
       metrics.refused(direction, x.refused.reason)
       if (x.refused.limit !== undefined) metrics.limitHit(x.refused.limit)
     }
+    const timeMs = Date.now()
+    history.ended(note.callerName, x.status, x.refused !== null, totalMs, timeMs)
     const would = decision?.allow === true ? decision.wouldRefuse : undefined
     if (would !== undefined) metrics.wouldDeny(direction)
+    const refused = x.refused ?? would
+    if (refused !== undefined) history.refused(refusedOf(x, refused, timeMs))
     access?.write({
-      timeMs: Date.now(),
+      timeMs,
       direction,
       caller: note.callerName,
       peer: note.peerAddress,
@@ -48,5 +55,23 @@ export function recorder({ metrics, access, traceId }: RecordOptions) {
       firstByteMs: x.answeredAt === 0 ? -1 : x.answeredAt - x.beganAt,
       totalMs,
     })
+  }
+}
+
+/** What the status page remembers of a refusal, or of one that report mode let pass. */
+function refusedOf(x: Exchange<Note>, refusal: Refusal, timeMs: number): Refused {
+  const { direction, callerName, at, decision, requestId } = x.note
+  return {
+    timeMs,
+    direction,
+    caller: callerName,
+    at,
+    method: x.method === -1 ? '' : METHODS[x.method]!,
+    route: decision?.routePattern ?? '',
+    status: x.status,
+    reason: refusal.reason,
+    because: refusal.because,
+    requestId: requestId ?? '',
+    passed: x.refused === null,
   }
 }

@@ -3,6 +3,8 @@ import type { PeerSeen, Refused, Slice } from './history.ts'
 /** Everything that the status page, its JSON and `okapi-sidecar status` show. */
 export interface StatusFacts {
   readonly module: string
+  /** Of the machine or container. */
+  readonly host: string
   readonly version: string
   readonly trustDomain: string
   /** Milliseconds since 1970. */

@@ -22,7 +22,7 @@ export function statusPage(facts: StatusFacts): string {
 <body>
 <header>
 <h1>${module}</h1>
-<p>${state(facts)} <span class="quiet">okapi-sidecar ${facts.version}, up for ${span(nowMs - facts.startedMs)}, ${date(nowMs)}</span></p>
+<p>${state(facts)} <span class="quiet">okapi-sidecar ${facts.version} on ${facts.host}, up for ${span(nowMs - facts.startedMs)}, ${date(nowMs)}</span></p>
 ${remarks(facts)}
 </header>
 <main>

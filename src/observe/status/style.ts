@@ -11,11 +11,11 @@ h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.05rem; margin: 2rem 0 .5re
 p { margin: .25rem 0 } .quiet { color: var(--quiet) } code { font-size: .9em; overflow-wrap: anywhere }
 .fine { color: var(--good) } .soon { color: var(--warn) } .over, .bad { color: var(--bad) }
 .fine, .soon, .over, .bad { font-weight: 600 }
-table { border-collapse: collapse; width: 100% }
-caption { text-align: left; color: var(--quiet) }
+table { border-collapse: collapse; width: 100%; min-width: 44rem }
+ul { margin: 0; padding-left: 1.2rem }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line) }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
-.scroll { overflow-x: auto } .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1rem }
+.scroll { overflow-x: auto } .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem }
 figure { margin: 0 } svg { width: 100%; height: 4rem; border-bottom: 1px solid var(--line) }
 polyline { fill: none; stroke: var(--bar); stroke-width: 2; vector-effect: non-scaling-stroke }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; margin: 0 } dt { color: var(--quiet) } dd { margin: 0 }

@@ -1,0 +1,126 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { errorCode, fault } from '../fault.ts'
+import type { StatusFacts } from '../observe/status/facts.ts'
+import { date, span, urgency, when } from '../observe/status/words.ts'
+import { paint, table } from './terminal.ts'
+
+const DEFAULT_URL = 'http://127.0.0.1:9902'
+const WATCH_MS = 2000
+const MOST_ROWS = 8
+
+export const usage = `Usage: okapi-sidecar status [URL] [--watch] [--json]
+
+What the status page says, in a terminal: who this is, how long its certificate
+lasts, who called, what was refused and why.
+
+Options:
+    URL       of the status listener, ${DEFAULT_URL} by default
+    --watch   again every two seconds, until Ctrl-C
+    --json    everything, for scripts
+
+Exit codes: 0 ready, 1 not ready, 2 there is nothing at URL
+
+Example:
+    okapi-sidecar status --watch
+`
+
+/** Asks the status listener. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    options: { watch: { type: 'boolean' }, json: { type: 'boolean' } },
+    allowPositionals: true,
+  })
+  const url = positionals[0] ?? DEFAULT_URL
+  for (;;) {
+    const facts = await ask(url)
+    const text = values.json ? `${JSON.stringify(facts)}\n` : statusText(facts)
+    if (values.watch && process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H')
+    process.stdout.write(text)
+    if (!values.watch) return facts.ready ? 0 : 1
+    await pause(WATCH_MS)
+  }
+}
+
+async function ask(url: string): Promise<StatusFacts> {
+  const { request } = await import('undici')
+  try {
+    const { statusCode, body } = await request(new URL('/status.json', url))
+    if (statusCode !== 200) throw fault(`${url} answers ${statusCode}: ${await body.text()}`)
+    return (await body.json()) as StatusFacts
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    const hint = 'it listens on status.listen of the configuration, on loopback'
+    throw fault(`nothing answers at ${url} (${code})`, { hint })
+  }
+}
+
+/** The facts for a terminal of 80 columns. */
+export function statusText(facts: StatusFacts): string {
+  const { nowMs, policy, certificate } = facts
+  const { notBeforeMs, notAfterMs } = certificate
+  const colour = { fine: 'green', soon: 'yellow', over: 'red' } as const
+  const left = paint(
+    colour[urgency(notBeforeMs, notAfterMs, nowMs)],
+    notAfterMs > nowMs ? `${span(notAfterMs - nowMs)} left` : 'OVER',
+  )
+  const head = table([
+    ['module', `${facts.module} on ${facts.host}, up for ${span(nowMs - facts.startedMs)}`],
+    ['state', state(facts)],
+    ['identity', certificate.uri],
+    ['certificate', `${left}, until ${date(notAfterMs)}, generation ${certificate.generation}`],
+    ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
+    ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
+    ['now', rates(facts)],
+  ])
+  return `${head}${remarks(facts)}\n${peers(facts)}\n${refusals(facts)}`
+}
+
+function state({ ready, draining, awaiting }: StatusFacts): string {
+  if (draining) return paint('yellow', 'draining')
+  return ready ? paint('green', 'ready') : paint('red', `waiting for ${awaiting.join(', ')}`)
+}
+
+function rates({ slices, openConnections }: StatusFacts): string {
+  const last = slices.slice(-6)
+  const sum = (of: (slice: (typeof last)[number]) => number) =>
+    last.reduce((total, slice) => total + of(slice), 0)
+  const exchanges = sum((slice) => slice.exchanges)
+  const mean = exchanges === 0 ? 0 : sum((slice) => slice.meanMs * slice.exchanges) / exchanges
+  const refused = sum((slice) => slice.refused)
+  return `${exchanges} exchanges in a minute, ${refused} refused, mean ${mean.toFixed(1)} ms, ${openConnections} connections`
+}
+
+function remarks(facts: StatusFacts): string {
+  const lines = Object.entries(facts.remarks).map(([about, words]) => `${about}: ${words}\n`)
+  if (facts.plainBeyondLoopback !== null) {
+    lines.push(`plain HTTP may leave loopback: ${facts.plainBeyondLoopback}\n`)
+  }
+  return lines.map((line) => paint('red', line)).join('')
+}
+
+function peers({ peers: list, nowMs }: StatusFacts): string {
+  if (list.length === 0) return 'Nobody has called since the start.\n'
+  const rows = list
+    .slice(0, MOST_ROWS)
+    .map(({ name, exchanges, refused, lastMs }) => [
+      name,
+      String(exchanges).padStart(9),
+      String(refused).padStart(7),
+      when(lastMs, nowMs),
+    ])
+  const more = list.length > MOST_ROWS ? `and ${list.length - MOST_ROWS} more\n` : ''
+  return `${table([['peer', 'exchanges', 'refused', 'last'], ...rows])}${more}`
+}
+
+function refusals({ refusals: list, nowMs }: StatusFacts): string {
+  if (list.length === 0) return 'Nothing was refused since the start.\n'
+  const rows = list.slice(0, MOST_ROWS).map((one) => {
+    const asked = `${one.caller}: ${one.method} ${one.route} at ${one.at}`
+    const would = one.passed ? 'would be ' : ''
+    return `${when(one.timeMs, nowMs)}  ${would}${paint('bold', one.reason)}\n    ${asked}\n`
+  })
+  return `Last refusals\n${rows.join('')}`
+}

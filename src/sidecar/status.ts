@@ -1,0 +1,73 @@
+import { hostname } from 'node:os'
+import manifest from '../../package.json' with { type: 'json' }
+import type { Config } from '../config/config.ts'
+import type { Credentials } from '../credentials/credentials.ts'
+import type { Readiness } from '../observe/readiness.ts'
+import type { Root, StatusFacts } from '../observe/status/facts.ts'
+import type { History } from '../observe/status/history.ts'
+import type { Connections } from './connections.ts'
+import type { Policies } from './policies.ts'
+
+/** Who is asked when somebody looks at the status page. */
+export interface StatusSources {
+  readonly config: Config
+  readonly credentials: Credentials
+  readonly policies: Policies
+  readonly connections: Connections
+  readonly readiness: Readiness
+  readonly history: History
+  readonly listening: Readonly<Record<string, string>>
+  /** Milliseconds since 1970. */
+  readonly startedMs: number
+}
+
+/** Everything that the status page shows, as it is now. */
+export function statusFacts(sources: StatusSources): StatusFacts {
+  const { config, credentials, policies, connections, readiness, history } = sources
+  const { module, trustDomain, allowPlainBeyondLoopback } = config
+  const nowMs = Date.now()
+  const { current } = policies
+  return {
+    module: module.id,
+    host: hostname(),
+    version: manifest.version,
+    trustDomain,
+    nowMs,
+    startedMs: sources.startedMs,
+    ready: readiness.ready,
+    draining: readiness.draining,
+    awaiting: readiness.awaiting,
+    remarks: readiness.remarks,
+    listening: { ...sources.listening },
+    ...trust(credentials),
+    policy: { mode: current.mode, hash: current.hash, ...current.summary(module.id) },
+    peers: history.peers,
+    refusals: history.refusals,
+    slices: history.slices(nowMs),
+    openConnections: connections.size,
+    plainBeyondLoopback: allowPlainBeyondLoopback ?? null,
+  }
+}
+
+function trust({ current }: Credentials) {
+  const { identity, leaf, notAfter, number, bundle, crlsEnd } = current
+  const roots = bundle.authorities.map(
+    (authority): Root => ({
+      subject: authority.subject.text,
+      fingerprint: authority.fingerprint256,
+      notBeforeMs: authority.notBefore,
+      notAfterMs: authority.notAfter,
+    }),
+  )
+  return {
+    certificate: {
+      uri: identity.uri,
+      serial: leaf.serial.hex,
+      notBeforeMs: leaf.notBefore,
+      notAfterMs: notAfter,
+      generation: number,
+    },
+    roots,
+    revocationListsEndMs: crlsEnd ?? null,
+  }
+}

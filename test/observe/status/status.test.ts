@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import test, { type ExecutionContext } from 'ava'
+import { statusText } from '../../../src/cli/status.ts'
+import type { StatusFacts } from '../../../src/observe/status/facts.ts'
+import { History } from '../../../src/observe/status/history.ts'
+import { html } from '../../../src/observe/status/html.ts'
+import { statusPage } from '../../../src/observe/status/page.ts'
+import { statusServer } from '../../../src/observe/status/server.ts'
+import { busyFacts } from '../../support/status.ts'
+
+async function ask(t: ExecutionContext, request: string, facts = busyFacts()): Promise<string> {
+  const server = statusServer(() => facts).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (data) => {
+    answer += data
+  })
+  socket.end(request)
+  await once(socket, 'close')
+  return answer
+}
+
+const EVIL = `"><script>alert(1)</script>&'`
+
+test('whatever a peer chose is text on the page, never markup', (t) => {
+  const facts = busyFacts()
+  const hostile: StatusFacts = {
+    ...facts,
+    refusals: [{ ...facts.refusals[0]!, caller: EVIL, because: EVIL, method: EVIL, route: EVIL }],
+    peers: [{ name: EVIL, exchanges: 1, refused: 0, lastMs: facts.nowMs }],
+    remarks: { policy: EVIL },
+  }
+  const page = statusPage(hostile)
+  t.false(page.includes('<script'))
+  t.true(page.includes('&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;&#39;'))
+})
+
+test('the page takes nothing from outside and runs no script', async (t) => {
+  const answer = await ask(t, 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  t.regex(answer, /^HTTP\/1\.1 200 /)
+  t.regex(answer, /\r\nContent-Security-Policy: default-src 'none'; style-src 'sha256-/)
+  t.notRegex(answer, /<script|<link|<img|https?:\/\/(?!localhost)/)
+})
+
+for (const [what, request, status] of [
+  ['a name that is not ours', 'GET / HTTP/1.1\r\nHost: rebound.example', 403],
+  ['a name that ends like ours', 'GET / HTTP/1.1\r\nHost: evil.localhost', 403],
+  ['a POST', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0', 405],
+  ['a body', 'GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3', 400],
+  ['another path', 'GET /status HTTP/1.1\r\nHost: 127.0.0.1:9902', 404],
+  ['an IPv6 address', 'GET /status.json HTTP/1.1\r\nHost: [::1]:9902', 200],
+] as const) {
+  test(`${what} is answered ${status}`, async (t) => {
+    const answer = await ask(t, `${request}\r\nConnection: close\r\n\r\n`)
+    t.is(Number(answer.slice(9, 12)), status)
+  })
+}
+
+test('the terminal shows the same in 80 columns', (t) => {
+  const text = statusText(busyFacts())
+  for (const line of text.split('\n')) t.true(line.length <= 100, line)
+  t.regex(text, /^certificate {2}.*18 hours left/m)
+  t.regex(text, /interface-not-required/)
+})
+
+test('history forgets the oldest and never grows', (t) => {
+  const history = new History()
+  const one = { ...busyFacts().refusals[0]! }
+  for (let i = 0; i < 1000; i++) {
+    history.refused({ ...one, requestId: String(i) })
+    history.ended(`peer-${i}`, 200, false, 1, i)
+  }
+  t.is(history.refusals.length, 50)
+  t.is(history.refusals[0]?.requestId, '999')
+  t.is(history.peers.length, 500)
+})
+
+test('slices are emptied when their time is over', (t) => {
+  const history = new History()
+  history.ended('a', 200, false, 4, 0)
+  history.ended('a', 500, false, 8, 1)
+  const [last] = history.slices(10_000).slice(-1)
+  t.deepEqual(last, { exchanges: 2, refused: 0, failed: 1, meanMs: 6 })
+  const later = history.slices(10_000_000)
+  t.is(
+    later.reduce((sum, { exchanges }) => sum + exchanges, 0),
+    0,
+  )
+})
+
+test('html escapes values and keeps markup', (t) => {
+  t.is(html`<b>${'<'}${html`<i>`}${['&', 1]}</b>`.text, '<b>&lt;<i>&amp;1</b>')
+})
