@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { inspect } from 'node:util'
 import { errorCode, Fault, fault } from '../src/fault.ts'
 import { Chains } from './chains.ts'
 import { wrk } from './load/wrk.ts'
@@ -76,7 +77,7 @@ function failed(error: unknown): number {
     }
     return 2
   }
-  process.stderr.write(`bench: ${error instanceof Error ? error.stack : String(error)}\n`)
+  process.stderr.write(`bench: ${inspect(error)}\n`)
   return 1
 }
 

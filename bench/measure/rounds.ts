@@ -46,7 +46,7 @@ export async function measure(cells: readonly Cell[], plan: Plan): Promise<Resul
     const members = cells.filter((cell) => cell.group === group)
     for (const cell of members) {
       plan.progress(`${group}: warming up ${cell.candidate}`, done++, of)
-      await cell.load(plan.warmUpSeconds)
+      await loaded(cell, plan.warmUpSeconds)
     }
     for (let round = 0; round < plan.rounds; round++) {
       for (const k of members.keys()) {
@@ -62,14 +62,23 @@ export async function measure(cells: readonly Cell[], plan: Plan): Promise<Resul
 /** After the last answer: what is still on its way is part of the cost. */
 const SETTLE_MS = 30
 
-async function sample({ processes, load }: Cell, seconds: number): Promise<Sample> {
+async function sample(cell: Cell, seconds: number): Promise<Sample> {
+  const { processes } = cell
   const before = processes.map(({ pid }) => cpuNanos(pid))
-  const seen = await load(seconds)
+  const seen = await loaded(cell, seconds)
   await pause(SETTLE_MS)
   const cpuMicros = processes.map(
     ({ pid }, i) => (cpuNanos(pid) - before[i]!) / 1000 / seen.requests,
   )
   return { ...seen, cpuMicros, rssBytes: largest(processes).rssBytes }
+}
+
+async function loaded({ group, candidate, load }: Cell, seconds: number): Promise<LoadResult> {
+  try {
+    return await load(seconds)
+  } catch (error) {
+    throw new Error(`${group}, ${candidate}: the load failed`, { cause: error })
+  }
 }
 
 /** The larger of two processes, each measure by itself. */

@@ -1,23 +1,33 @@
 import type { Socket } from 'node:net'
+import { Slab } from './slab.ts'
 
-const SCRATCH = Buffer.allocUnsafeSlow(65536)
 /** A single read of libuv: what may still come after a source was told to stop. */
 const READ_BYTES = 65536
 /** From this size on a span is written as it is instead of being gathered. */
 const LARGE = 16384
 
+const NOTHING = Buffer.alloc(0)
+
+/** Who gathers at the moment, where, and from which byte to which. */
 let holder: Outbox | null = null
-let used = 0
+let slab = Slab.take(0)
+let start = 0
+let end = 0
+slab.over()
 
 /**
- * What is on its way to one socket. Small spans of one turn are gathered in a scratch buffer that the
- * whole process shares, and leave in one write: the number of writes is what a proxy costs.
+ * What is on its way to one socket. The spans of one turn are gathered in memory that the whole
+ * process shares, and leave in one write: the number of writes is what a proxy costs.
  */
 export class Outbox {
   /** The socket holds so much that one more read would exceed the limit: stop the source. */
   blocked = false
   readonly #socket: Socket
   readonly #mark: number
+  /** TLS reports a write later in any case; a plain one is mostly done when `write` returns. */
+  readonly #isPlain: boolean
+  /** Of each write that will be reported, in order: the slab that it is in. */
+  readonly #inFlight: (Slab | null)[] = []
   readonly #written: () => void
 
   /**
@@ -26,9 +36,11 @@ export class Outbox {
    */
   constructor(socket: Socket, mostBytes: number, drained: () => void) {
     this.#socket = socket
+    this.#isPlain = !('encrypted' in socket)
     this.#mark = Math.max(0, mostBytes - READ_BYTES)
     // Not 'drain': it only comes when the socket's own mark was passed, which is larger.
     this.#written = () => {
+      this.#inFlight.shift()?.over()
       if (!this.blocked || socket.destroyed || socket.writableLength > this.#mark) return
       this.blocked = false
       drained()
@@ -37,53 +49,70 @@ export class Outbox {
 
   /** Bytes that the socket has not taken yet. */
   get waiting(): number {
-    return this.#socket.writableLength + (holder === this ? used : 0)
+    return this.#socket.writableLength + (holder === this ? end - start : 0)
   }
 
   /**
-   * Puts [start, end) in line.
+   * Puts [from, to) in line.
    * @param ours nobody writes into `bytes` again: a large span needs no copy
    */
-  put(bytes: Buffer, start: number, end: number, ours = false): void {
-    const length = end - start
-    if (holder !== this) {
+  put(bytes: Buffer, from: number, to: number, ours = false): void {
+    const length = to - from
+    if ((ours && length >= LARGE) || length > Slab.size) {
       holder?.flush()
-      holder = this
-      used = 0
+      const span = bytes.subarray(from, to)
+      this.#write(ours ? span : Buffer.from(span), null)
+      return
     }
-    if (length > SCRATCH.length - used || (ours && length >= LARGE)) {
-      this.flush()
-      if (length >= LARGE) {
-        const span = bytes.subarray(start, end)
-        this.#write(ours ? span : Buffer.from(span))
-        return
-      }
-      holder = this
-    }
-    bytes.copy(SCRATCH, used, start, end)
-    used += length
+    if (holder !== this || length > Slab.size - end) this.#hold(length)
+    bytes.copy(slab.bytes, end, from, to)
+    end += length
   }
 
   /** Writes what was gathered. */
   flush(): void {
     if (holder !== this) return
     holder = null
-    if (used === 0) return
-    const gathered = Buffer.from(SCRATCH.subarray(0, used))
-    used = 0
-    this.#write(gathered)
+    slab.used = end
+    if (end > start) this.#write(slab.bytes.subarray(start, end), slab)
+    else slab.over()
   }
 
   /** Forgets what was gathered: the socket is being destroyed. */
   drop(): void {
     if (holder !== this) return
     holder = null
-    used = 0
+    slab.over()
   }
 
-  #write(bytes: Buffer): void {
-    if (this.#socket.destroyed || this.#socket.writableEnded) return
-    this.#socket.write(bytes, this.#written)
-    if (this.#socket.writableLength > this.#mark) this.blocked = true
+  #hold(bytes: number): void {
+    holder?.flush()
+    holder = this
+    slab = Slab.take(bytes)
+    start = slab.used
+    end = start
+  }
+
+  #write(bytes: Buffer, from: Slab | null): void {
+    const socket = this.#socket
+    if (socket.destroyed || socket.writableEnded) {
+      from?.over()
+      return
+    }
+    if (this.#isPlain && bytes.length < LARGE && socket.writableLength === 0) {
+      // A callback costs a turn of the tick queue, and nearly always the kernel has taken all by now:
+      // then Node has let go of the bytes too.
+      socket.write(bytes)
+      if (socket.writableLength === 0) {
+        from?.over()
+        return
+      }
+      this.#inFlight.push(from)
+      socket.write(NOTHING, this.#written)
+    } else {
+      this.#inFlight.push(from)
+      socket.write(bytes, this.#written)
+    }
+    if (socket.writableLength > this.#mark) this.blocked = true
   }
 }
