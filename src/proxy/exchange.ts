@@ -113,8 +113,6 @@ export function storyOf(house: House): Story<Note> {
   function end(x: X): void {
     if (x.method !== -1) open--
     house.record(x)
-    // A head that cannot be read has no story: nothing of this one may be told of it.
-    x.note.reset()
   }
 
   return { begin, answer, refusal, end }
