@@ -188,9 +188,9 @@ export function callerOf<U extends Upstream<null>>(
 }
 
 /** A pool whose connections are in memory too. */
-export class MemoryPool {
+export class MemoryPool<N = null> {
   readonly sockets: MemorySocket[] = []
-  readonly pool: Pool<null>
+  readonly pool: Pool<N>
   /** Dials that wait for `connect`. */
   readonly #dials: (() => void)[] = []
   readonly #reads = new Map<MemorySocket, (length: number, bytes: Buffer) => boolean>()

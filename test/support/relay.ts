@@ -4,7 +4,7 @@ import { REQUEST_NAMES, RESPONSE_NAMES } from '../../src/proxy/names.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import type { Exchange } from '../../src/wire/exchange.ts'
-import type { Story, WireLimits, WireSettings } from '../../src/wire/face.ts'
+import type { Dial, Story, WireLimits, WireSettings } from '../../src/wire/face.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
 import { METHODS } from '../../src/wire/head.ts'
@@ -117,7 +117,8 @@ export async function startRelay(
   }
 }
 
-function dialTo(port: number): ConstructorParameters<typeof Pool<null>>[1] {
+/** Dials one port on loopback, without waiting for it. */
+export function dialTo(port: number): Dial {
   return (onread, done) => {
     const socket = net.connect({
       host: '127.0.0.1',

@@ -1,0 +1,110 @@
+import test from 'ava'
+import { MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
+import { settled } from '../support/memory-socket.ts'
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`
+
+for (const [target, path, sent] of [
+  [`/${MODULE}/users`, '/users', '/users'],
+  [`/${MODULE}/users?a=/${MODULE}/`, '/users', `/users?a=/${MODULE}/`],
+  [`/${MODULE}/${MODULE}/a`, `/${MODULE}/a`, `/${MODULE}/a`],
+  [`/${MODULE}`, '/', '/'],
+  [`/${MODULE}/`, '/', '/'],
+  [`/${MODULE}/?a`, '/', '/?a'],
+] as const) {
+  test(`the first segment names the module and is taken off: ${target}`, async (t) => {
+    const { socket, pool, policy } = memoryDoor('modules')
+    await socket.arrive(get(target))
+    t.is(policy.asked[0]?.path, path)
+    t.true(pool.connect().sent.startsWith(`GET ${sent} HTTP/1.1\r\nHost: b:8443\r\n`))
+  })
+}
+
+for (const target of [
+  '/',
+  '//',
+  '/mod-b',
+  '/mod-b-1.0.1/users',
+  '/MOD-B-1.0.0/users',
+  `/${MODULE}x/users`,
+  `/${MODULE};a/users`,
+  `/${MODULE}%2fusers`,
+  `/./${MODULE}/users`,
+  `/x/${MODULE}/users`,
+  '/__proto__/a',
+  '/constructor',
+  `/${MODULE}?a=b`,
+  `/?/${MODULE}/users`,
+]) {
+  test(`a target that names no module leads nowhere: ${target}`, async (t) => {
+    const { socket, pool, policy, told } = memoryDoor('modules')
+    await socket.arrive(get(target))
+    t.is(policy.asked.length, 0)
+    t.is(pool.dials, 0)
+    t.is(told.length, 1)
+    t.not(told[0]?.status, 200)
+  })
+}
+
+test('what is odd behind the module’s segment is seen from there', async (t) => {
+  const { socket, told } = memoryDoor('modules')
+  await socket.arrive(get(`/${MODULE}//users`))
+  t.is(told[0]?.reason, 'ambiguous-target')
+})
+
+const UNREACHABLE =
+  'HTTP/1.1 502 Bad\r\nX-Sidecar-Refused: upstream-unreachable\r\nContent-Length: 0\r\n\r\n'
+const FORBIDDEN =
+  'HTTP/1.1 403 No\r\nX-Sidecar-Refused: caller-not-allowed\r\nContent-Length: 0\r\n\r\n'
+
+test('where a module is not there, a system call and a bare id get no answer at all', async (t) => {
+  for (const [target, system, answer, answered] of [
+    [`/${MODULE}`, false, UNREACHABLE, false],
+    [`/${MODULE}`, false, FORBIDDEN, false],
+    [`/${MODULE}`, false, OK, true],
+    [`/${MODULE}/_/tenant`, true, UNREACHABLE, false],
+    [`/${MODULE}/_/tenant`, true, FORBIDDEN, true],
+    [`/${MODULE}/_/tenant`, true, OK, true],
+    [`/${MODULE}/users`, false, UNREACHABLE, true],
+  ] as const) {
+    const policy = new OpenPolicy()
+    policy.decide = () => ({ system })
+    const { socket, pool, told } = memoryDoor('modules', { policy })
+    await socket.arrive(get(target))
+    await pool.answer(pool.connect(), answer)
+    t.is(socket.sent !== '', answered, `${target} ${answer.slice(0, 12)}`)
+    t.is(socket.destroyed, !answered)
+    t.is(told.length, 1)
+  }
+})
+
+test('the same when the connection breaks', async (t) => {
+  const policy = new OpenPolicy()
+  policy.decide = () => ({ system: true })
+  const { socket, pool } = memoryDoor('modules', { policy })
+  await socket.arrive(get(`/${MODULE}/_/tenant`))
+  await pool.connect().arriveEnd()
+  await settled()
+  t.is(socket.sent, '')
+  t.true(socket.destroyed)
+})
+
+test('a policy that is replaced is asked from then on, on connections of before too', async (t) => {
+  for (const [door, prefix] of [
+    ['modules', `/${MODULE}`],
+    ['okapi', ''],
+  ] as const) {
+    const { socket, pool, policy, policies } = memoryDoor(door)
+    await socket.arrive(get(`${prefix}/a`))
+    await pool.answer(pool.connect(), OK)
+    const next = new OpenPolicy()
+    policies.current = next
+    await socket.arrive(get(`${prefix}/b`))
+    await pool.answer(pool.sockets[0]!, OK)
+    t.deepEqual(
+      [policy, next].map(({ asked }) => asked.map(({ path }) => path)),
+      [['/a'], ['/b']],
+    )
+  }
+})

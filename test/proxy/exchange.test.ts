@@ -1,0 +1,219 @@
+import test from 'ava'
+import { healthOf } from '../../src/proxy/health.ts'
+import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
+import { MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
+import { settled } from '../support/memory-socket.ts'
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const get = (target: string, lines = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${lines}\r\n`
+const jwt = (payload: unknown) =>
+  `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c`
+
+test('the target goes on byte for byte, the query too; Host is ours', async (t) => {
+  const { socket, pool, policy } = memoryDoor('okapi')
+  const target = '/Users/%C3%A4?query=name%3D"a..b%2F"//;#x'
+  await socket.arrive(get(target, 'X-Okapi-Tenant: diku\r\naCCept: b\r\n'))
+  const { sent } = pool.connect()
+  t.true(sent.startsWith(`GET ${target} HTTP/1.1\r\nHost: upstream:1\r\n`))
+  t.true(sent.includes('\r\naCCept: b\r\n'))
+  t.deepEqual(policy.asked, [
+    { method: 'GET', path: '/Users/%C3%A4', tenant: 'diku', moduleId: undefined },
+  ])
+})
+
+test('the tenant that Okapi will take: header, claim, supertenant', async (t) => {
+  for (const [lines, tenant] of [
+    ['X-Okapi-Tenant: a\r\n', 'a'],
+    [`X-Okapi-Token: ${jwt({ tenant: 'b' })}\r\n`, 'b'],
+    [`Authorization: Bearer ${jwt({ tenant: 'c' })}\r\n`, 'c'],
+    [`X-Okapi-Tenant: a\r\nX-Okapi-Token: ${jwt({ tenant: 'b' })}\r\n`, 'a'],
+    ['X-Okapi-Token: rubbish\r\n', 'supertenant'],
+    ['', 'supertenant'],
+  ] as const) {
+    for (const door of ['egress', 'okapi', 'public'] as const) {
+      const { socket, policy } = memoryDoor(door)
+      await socket.arrive(get('/a', `${lines}X-Okapi-Module-Id: mod-x-1.0.0\r\n`))
+      t.is(policy.asked[0]?.tenant, tenant)
+      t.is(policy.asked[0]?.moduleId, 'mod-x-1.0.0')
+      socket.destroy()
+    }
+  }
+  const { socket, policy } = memoryDoor('ingress')
+  await socket.arrive(get('/a', 'X-Okapi-Tenant: a\r\n'))
+  t.is(policy.asked[0]?.tenant, undefined, 'a module’s ingress does not judge it')
+})
+
+test('/_/invoke/tenant/{t}/: the tenant beside it is taken off when equal, refused when not', async (t) => {
+  const { socket, pool, policy, told } = memoryDoor('okapi')
+  await socket.arrive(get('/_/invoke/tenant/diku/saml', 'X-Okapi-Tenant: diku\r\nA: b\r\n'))
+  const upstream = pool.connect()
+  t.false(upstream.sent.includes('X-Okapi-Tenant'))
+  t.is(policy.asked[0]?.tenant, 'diku')
+  await pool.answer(upstream, OK)
+  await socket.arrive(get('/_/invoke/tenant/diku/saml', 'X-Okapi-Tenant: other\r\n'))
+  t.is(told[1]?.reason, 'tenant-mismatch')
+  await socket.arrive(get('/_/invoke/tenant/diku/saml'))
+  t.is(policy.asked.at(-1)?.tenant, 'diku')
+})
+
+test('odd paths are refused before policy is asked, and the connection closed', async (t) => {
+  for (const door of ['egress', 'okapi', 'ingress', 'public', 'modules'] as const) {
+    const prefix = door === 'modules' ? `/${MODULE}` : ''
+    for (const path of [
+      '/a//b',
+      '/a/../b',
+      '/a%2fb',
+      '/a;b',
+      '/a\\b',
+      '/a%',
+      '/a#b',
+      '/.',
+      '/%00',
+    ]) {
+      const { socket, policy, told } = memoryDoor(door)
+      await socket.arrive(get(prefix + path) + get(`${prefix}/next`))
+      t.regex(socket.sent, /^HTTP\/1.1 400 .*Connection: close\r\n/s)
+      t.is(policy.asked.length, 0)
+      t.deepEqual(
+        told.map(({ reason }) => reason),
+        ['ambiguous-target'],
+      )
+    }
+  }
+})
+
+test('what policy refuses is refused; the connection is used on', async (t) => {
+  const policy = new OpenPolicy()
+  const { socket, told } = memoryDoor('okapi', { policy })
+  const refusal = refuse('route-not-declared', 'nobody declares it')
+  policy.decide = ({ path }) =>
+    path === '/no'
+      ? {
+          allow: false,
+          refusal,
+          rule: null,
+          nearest: null,
+          caller: '',
+          at: '',
+          provider: null,
+          interface: null,
+          route: null,
+          routePattern: '',
+          because: '',
+        }
+      : {}
+  await socket.arrive(get('/no', 'X-Okapi-Request-Id: r1\r\n') + get('/no'))
+  t.is(socket.sent.match(/HTTP\/1.1 403 /g)?.length, 2)
+  t.deepEqual(
+    told.map(({ reason }) => reason),
+    ['route-not-declared', 'route-not-declared'],
+  )
+  t.false(socket.writableEnded)
+})
+
+test('what cannot be read is told without anything of the request before it', async (t) => {
+  const { socket, pool, told } = memoryDoor('okapi')
+  const lines = 'X-Okapi-Tenant: diku\r\nX-Okapi-Request-Id: secret\r\nOrigin: https://a\r\n'
+  await socket.arrive(get('/a', lines))
+  await pool.answer(pool.connect(), OK)
+  await socket.arrive('GET /b HTTP/1.1\r\n\r\n')
+  t.deepEqual(told[0], {
+    status: 200,
+    reason: '',
+    tenant: 'diku',
+    requestId: 'secret',
+    at: 'okapi',
+    route: '/route',
+  })
+  const { requestId, ...second } = told[1]!
+  t.deepEqual(second, {
+    status: 400,
+    reason: 'malformed-request',
+    tenant: undefined,
+    at: '',
+    route: '',
+  })
+  t.not(requestId, 'secret')
+  const answer = socket.sent.slice(OK.length)
+  t.false(answer.includes('secret'))
+  t.false(answer.includes('https://a'))
+})
+
+test('limits.exchanges: one more is refused, and counted down again', async (t) => {
+  const { pool, connect, told } = memoryDoor('okapi', { mostExchanges: 1 })
+  const [a, b] = [connect(), connect()]
+  await a.arrive(get('/a'))
+  await b.arrive(get('/b'))
+  t.regex(b.sent, /^HTTP\/1.1 503 /)
+  await pool.answer(pool.connect(), OK)
+  await b.arrive('rubbish \r\n\r\n')
+  const c = connect()
+  await c.arrive(get('/c'))
+  await pool.answer(pool.sockets[0]!, OK)
+  t.is(c.sent, OK)
+  t.deepEqual(
+    told.map(({ status }) => status),
+    [503, 200, 400, 200],
+  )
+})
+
+test('an interface that is sensitive is not stored', async (t) => {
+  const policy = new OpenPolicy()
+  policy.decide = () => ({ sensitivity: 'high' })
+  const { socket, pool } = memoryDoor('ingress', { policy })
+  await socket.arrive(get('/a'))
+  await pool.answer(pool.connect(), OK)
+  t.true(socket.sent.includes('\r\nCache-Control: no-store\r\n'))
+})
+
+function health(answer: Refusal | null, later = false) {
+  const policy = new OpenPolicy()
+  policy.decide = () => ({ health: true })
+  const done: ((refusal: Refusal | null) => void)[] = []
+  const knock = (tell: (refusal: Refusal | null) => void) => {
+    if (later) done.push(tell)
+    else tell(answer)
+  }
+  return { ...memoryDoor('ingress', { policy, health: healthOf(MODULE, knock) }), done }
+}
+
+test('Okapi’s health question is answered by us, and the module sees nothing of it', async (t) => {
+  const up = health(null)
+  await up.socket.arrive(get('/') + get('/'))
+  t.is(up.socket.sent.match(/"status":"UP"/g)?.length, 2)
+  t.is(up.pool.dials, 0)
+  const down = health(refuse('module-unavailable', 'nobody listens'))
+  await down.socket.arrive(get('/'))
+  t.regex(down.socket.sent, /^HTTP\/1.1 503 /)
+  const odd = health(null)
+  await odd.socket.arrive(get('/?a=b'))
+  t.is(odd.told[0]?.reason, 'route-not-declared')
+})
+
+test('a body behind the health question is never read as a request', async (t) => {
+  const { socket, told, policy } = health(null)
+  const inner = get('/inner')
+  await socket.arrive(get('/', `Content-Length: ${inner.length}\r\n`) + inner)
+  t.is(told.length, 1)
+  t.is(policy.asked.length, 1)
+  t.true(socket.sent.includes('Connection: close'))
+
+  const late = health(null, true)
+  await late.socket.arrive(get('/', `Content-Length: ${inner.length}\r\n`) + inner)
+  late.done[0]!(null)
+  await settled()
+  t.is(late.policy.asked.length, 1)
+  t.regex(late.socket.sent, /^HTTP\/1.1 200 /)
+})
+
+test('who leaves before the health question is answered is not answered', async (t) => {
+  const { socket, told, done } = health(null, true)
+  await socket.arrive(get('/'))
+  socket.destroy()
+  await settled()
+  done[0]!(null)
+  t.deepEqual(
+    told.map(({ status }) => status),
+    [0],
+  )
+})

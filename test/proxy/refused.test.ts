@@ -1,0 +1,100 @@
+import test from 'ava'
+import type { Caller } from '../../src/policy/caller.ts'
+import { DOORS } from '../../src/proxy/doors.ts'
+import { Note } from '../../src/proxy/note.ts'
+import { refusalResponse, response } from '../../src/proxy/refused.ts'
+import { refuse } from '../../src/refusal/refusal.ts'
+import type { Upstream } from '../../src/wire/face.ts'
+import { METHODS } from '../../src/wire/head.ts'
+import { OpenPolicy } from '../support/doors.ts'
+import { nodeAnswer } from '../support/node-client.ts'
+
+const NO = refuse('interface-not-required', 'mod-a may not', { wouldAllow: 'a grant' })
+
+function note(caller: Caller, requestId?: string, origin?: string): Note {
+  const policy = new OpenPolicy()
+  const upstream: Upstream<Note> = { open: () => {} }
+  const door = { ...DOORS.egress, destination: () => null }
+  const made = new Note(door, caller, '', { judge: policy.bind(), policy, upstream })
+  made.requestId = requestId
+  made.origin = origin
+  return made
+}
+
+const GET = METHODS.indexOf('GET')
+const MODULE: Caller = { kind: 'module', id: 'mod-a-1.0.0' }
+
+async function said(asked: Parameters<typeof refusalResponse>[0], refusal = NO, close = false) {
+  const method = asked.method === METHODS.indexOf('HEAD') ? 'HEAD' : 'GET'
+  const { answer } = await nodeAnswer(
+    method,
+    refusalResponse(asked, refusal, close).toString('latin1'),
+  )
+  const headers = new Map(answer!.lines.map(([name, value]) => [name.toLowerCase(), value]))
+  return { ...answer!, headers }
+}
+
+test('whoever has proven its identity is told everything', async (t) => {
+  const { status, headers, body, whole } = await said({
+    note: note(MODULE, 'r/1'),
+    method: GET,
+    version: 11,
+  })
+  t.true(whole)
+  t.is(status, 403)
+  t.is(headers.get('x-sidecar-refused'), 'interface-not-required')
+  t.is(headers.get('content-type'), 'application/problem+json')
+  const { reason, detail, wouldAllow, requestId } = JSON.parse(body)
+  t.deepEqual(
+    [reason, detail, wouldAllow, requestId],
+    ['interface-not-required', 'mod-a may not', 'a grant', 'r/1'],
+  )
+  t.is(headers.get('connection'), undefined)
+})
+
+test('strangers get the reason and a request id, and no policy', async (t) => {
+  for (const caller of [{ kind: 'public' }, { kind: 'none' }] as const) {
+    const { body } = await said({ note: note(caller), method: GET, version: 11 })
+    const { detail, wouldAllow, requestId } = JSON.parse(body)
+    t.deepEqual([detail, wouldAllow], [undefined, undefined])
+    t.regex(requestId, /^[0-9a-f-]{36}$/)
+  }
+})
+
+test('HEAD gets no body, HTTP/1.0 is told that the connection stays, 503 when to come again', async (t) => {
+  const head = { note: note(MODULE, 'r'), method: METHODS.indexOf('HEAD'), version: 11 }
+  const bytes = refusalResponse(head, NO, true).toString()
+  t.true(bytes.endsWith('Connection: close\r\n\r\n'))
+  t.true(Number((await said(head)).headers.get('content-length')) > 0)
+  const old = await said({ note: note(MODULE, 'r'), method: GET, version: 10 })
+  t.is(old.headers.get('connection'), 'keep-alive')
+  const busy = await said(
+    { note: note(MODULE, 'r'), method: GET, version: 11 },
+    refuse('overloaded', 'busy'),
+  )
+  t.is(busy.headers.get('retry-after'), '2')
+})
+
+test('a page may read why it was refused; what it said of itself breaks nothing', async (t) => {
+  const { headers } = await said({
+    note: note(MODULE, 'r', 'https://folio.example.org'),
+    method: GET,
+    version: 11,
+  })
+  t.is(headers.get('access-control-allow-origin'), 'https://folio.example.org')
+  t.is(headers.get('access-control-expose-headers'), 'X-Sidecar-Refused')
+  const odd = await said({
+    note: note(MODULE, '\xff"\\\x80', '\xe4\xff'),
+    method: GET,
+    version: 11,
+  })
+  t.true(odd.whole)
+  t.is(JSON.parse(Buffer.from(odd.body, 'latin1').toString()).requestId, '\xff"\\\x80')
+})
+
+test('an answer of our own holds exactly its body', async (t) => {
+  const asked = { note: note(MODULE), method: GET, version: 11 }
+  const bytes = response(asked, 200, 'text/plain', 'grüße', [], true)
+  const { answer } = await nodeAnswer('GET', bytes.toString('latin1'))
+  t.is(Buffer.from(answer!.body, 'latin1').toString(), 'grüße')
+})

@@ -1,0 +1,216 @@
+import { once } from 'node:events'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import type { Caller } from '../../src/policy/caller.ts'
+import type { Allow, Decision } from '../../src/policy/decision.ts'
+import type { Judge, Policy } from '../../src/policy/policy.ts'
+import { byModule, toOne } from '../../src/proxy/destination.ts'
+import { type Destination, DOORS } from '../../src/proxy/doors.ts'
+import { type House, storyOf } from '../../src/proxy/exchange.ts'
+import { answerTable } from '../../src/proxy/header-tables.ts'
+import { Note } from '../../src/proxy/note.ts'
+import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
+import { refuse } from '../../src/refusal/refusal.ts'
+import type { Exchange } from '../../src/wire/exchange.ts'
+import type { Story, Upstream } from '../../src/wire/face.ts'
+import { Downstream } from '../../src/wire/h1/downstream.ts'
+import { Pool } from '../../src/wire/h1/pool.ts'
+import { MemoryPool, settingsWith } from './engine.ts'
+import { MemorySocket } from './memory-socket.ts'
+import { dialTo } from './relay.ts'
+
+export type DoorName = keyof typeof DOORS
+
+/** The module that stands behind the door of Okapi's egress. */
+export const MODULE = 'mod-b-1.0.0'
+
+const CALLERS: Record<DoorName, Caller> = {
+  ingress: { kind: 'module', id: 'okapi-7.2.0' },
+  ingressOfLogin: { kind: 'module', id: 'okapi-7.2.0' },
+  okapi: { kind: 'module', id: 'mod-a-1.0.0' },
+  egress: { kind: 'module', id: 'mod-a-1.0.0' },
+  modules: { kind: 'module', id: 'okapi-7.2.0' },
+  public: { kind: 'public' },
+}
+
+/** What a judge was asked. */
+export interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly tenant: string | undefined
+  readonly moduleId: string | undefined
+}
+
+const YES: Allow = {
+  allow: true,
+  caller: 'somebody',
+  at: 'somewhere',
+  provider: null,
+  interface: null,
+  route: null,
+  routePattern: '/route',
+  because: 'everything is allowed here',
+  rule: { kind: 'default', file: null, pointer: null },
+  sensitivity: 'regular',
+  system: false,
+  health: false,
+}
+
+/** A policy that allows everything but what a test changes, and keeps what it was asked. */
+export class OpenPolicy implements Policy {
+  readonly hash = '0'
+  readonly mode = 'enforce'
+  readonly asked: Asked[] = []
+  exceptions: readonly string[] = []
+  decide: (asked: Asked) => Partial<Allow> | Decision = () => ({})
+
+  bind(): Judge {
+    return {
+      open: true,
+      decide: (method, bytes, start, end, tenant, moduleId) => {
+        const path = Buffer.from(bytes.subarray(start, end)).toString('latin1')
+        const asked = { method, path, tenant, moduleId }
+        this.asked.push(asked)
+        const decision = this.decide(asked)
+        return decision.allow === false ? decision : { ...YES, ...decision }
+      },
+      pathExceptions: () => this.exceptions,
+    }
+  }
+
+  summary(): never {
+    throw new Error('no person asks this policy')
+  }
+
+  traits(id: string) {
+    if (id !== MODULE) return undefined
+    const product = 'mod-b'
+    return { id, product, authFilter: false, keepsTokens: false, seesCookies: false }
+  }
+}
+
+/** What became of one exchange, as the recorder is told. */
+export interface Told {
+  readonly status: number
+  readonly reason: string
+  readonly tenant: string | undefined
+  readonly requestId: string | undefined
+  readonly at: string
+  readonly route: string
+}
+
+export interface DoorOptions {
+  readonly policy?: OpenPolicy
+  readonly okapiUrl?: OkapiUrl
+  readonly authFilter?: boolean
+  readonly keepsTokens?: boolean
+  readonly mostExchanges?: number
+  readonly health?: Upstream<Note>
+}
+
+/** Everything behind one door but the sockets. */
+export interface DoorParts {
+  readonly policy: OpenPolicy
+  /** The policy in force, to be replaced. */
+  readonly policies: { current: Policy }
+  readonly okapiUrl: OkapiUrl
+  readonly told: Told[]
+  readonly story: Story<Note>
+  note(): Note
+}
+
+/** A door with its rules and its story, in front of `upstream`. */
+export function doorOf(
+  name: DoorName,
+  upstream: Upstream<Note>,
+  options: DoorOptions = {},
+): DoorParts {
+  const { policy = new OpenPolicy(), okapiUrl = new OkapiUrl('http://localhost:9130') } = options
+  const { authFilter = false, keepsTokens = false } = options
+  const told: Told[] = []
+  const house: House = {
+    okapiUrl,
+    self: 'http://127.0.0.1:8081',
+    answerLoses: answerTable({ authFilter, keepsTokens }),
+    setsTokenCookies: authFilter || keepsTokens,
+    mostExchanges: options.mostExchanges ?? 100,
+    health: options.health ?? NO_HEALTH,
+    record: (x: Exchange<Note>) => {
+      const { tenant, requestId, at, decision } = x.note
+      const reason = x.refused?.reason ?? ''
+      const route = decision?.routePattern ?? ''
+      told.push({ status: x.status, reason, tenant, requestId, at, route })
+    },
+  }
+  const caller = CALLERS[name]
+  const policies = { current: policy }
+  const destination = destinationOf(name, upstream, policies, okapiUrl)
+  const place = { judge: policy.bind(), policy, upstream }
+  const door = { ...DOORS[name], destination }
+  const note = () => new Note(door, caller, '192.0.2.7:4711', place)
+  return { policy, policies, okapiUrl, told, story: storyOf(house), note }
+}
+
+function destinationOf(
+  name: DoorName,
+  upstream: Upstream<Note>,
+  policies: { current: Policy },
+  okapiUrl: OkapiUrl,
+): Destination {
+  if (name === 'modules') {
+    const calleeOf = (id: string) => ({ id, upstream, authority: 'b:8443' })
+    return byModule({ policies, caller: CALLERS.modules, calleeOf })
+  }
+  const one = { policies, at: name, upstream, authority: 'upstream:1' }
+  return toOne(name === 'egress' ? { ...one, okapiUrl } : one)
+}
+
+const NO_HEALTH: Upstream<Note> = {
+  open: (x) => x.fail(refuse('module-unavailable', 'nobody is asked')),
+}
+
+/** A door in memory: the caller's socket and the pool behind it. */
+export function memoryDoor(name: DoorName, options: DoorOptions = {}) {
+  const pool = new MemoryPool<Note>()
+  const parts = doorOf(name, pool.pool, options)
+  const connect = () => {
+    const socket = new MemorySocket()
+    new Downstream(socket, parts.note(), parts.story, settingsWith(), () => {})
+    return socket
+  }
+  return { ...parts, pool, connect, socket: connect() }
+}
+
+/** A door on a real socket. */
+export interface RealDoor extends DoorParts {
+  readonly port: number
+  readonly pool: Pool<Note>
+  close(): Promise<void>
+}
+
+/** Opens a door in front of `upstreamPort`. */
+export async function openDoor(
+  name: DoorName,
+  upstreamPort: number,
+  options: DoorOptions = {},
+): Promise<RealDoor> {
+  const settings = settingsWith()
+  const pool = new Pool<Note>('upstream', dialTo(upstreamPort), settings)
+  const parts = doorOf(name, pool, options)
+  const sockets = new Set<Socket>()
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    sockets.add(socket)
+    new Downstream(socket, parts.note(), parts.story, settings, () => sockets.delete(socket))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    ...parts,
+    pool,
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      pool.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
