@@ -287,7 +287,7 @@ export class Sidecar {
     const { module } = this.#config
     this.#trusting.live.forEach(({ socket, identity, role }) => {
       const shut = role === 'client' && !policy.bind(identity, module.id).open
-      if (shut) this.#connections.retire(socket)
+      if (shut) this.#connections.dismiss(socket)
     })
   }
 

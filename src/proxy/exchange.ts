@@ -93,13 +93,13 @@ export function storyOf(house: House): Story<Note> {
   function answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
     const { note } = x
     if (hangsUp(note, head.status, head.valueOf(NAME.sidecar))) return 'hang-up'
+    const { decision } = note
+    if (decision?.allow && decision.sensitivity === 'high') headers.noStore(head, out)
     if (note.door.answerer === 'module') {
       if (!house.setsTokenCookies) headers.dropTokenSetCookies(head)
       headers.location(head, out, house.okapiUrl, note.okapiUrl)
       out.lines(head, house.answerLoses, x.reframed)
     } else out.lines(head, ANSWER_OF_SIDECAR, x.reframed)
-    const { decision } = note
-    if (decision?.allow && decision.sensitivity === 'high') out.text('Cache-Control: no-store\r\n')
     return null
   }
 

@@ -137,6 +137,14 @@ export function location(
   out.text(`${nameOf(head, line)}: ${restored}\r\n`)
 }
 
+/** What is highly sensitive is kept nowhere on its way, whatever the module thinks of it. */
+export function noStore(head: Head, out: HeadWriter): void {
+  for (let line = 0; line < head.count; line++) {
+    if (head.ids[line] === NAME.cacheControl) head.fate[line] = LINE.hop
+  }
+  out.text('Cache-Control: no-store\r\n')
+}
+
 /** A Set-Cookie of the user's tokens is the business of few modules (session fixation). */
 export function dropTokenSetCookies(head: Head): void {
   if (!head.has(NAME.setCookie)) return

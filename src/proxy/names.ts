@@ -23,6 +23,7 @@ export const NAME = {
   detour: 47,
   traceparent: 48,
   origin: 49,
+  cacheControl: 50,
 } as const
 
 const OKAPI: readonly NameRule[] = [
@@ -58,6 +59,7 @@ const COMMON: readonly NameRule[] = [
   { name: 'x-forwarded-for', id: NAME.forwardedFor },
   { name: 'traceparent', id: NAME.traceparent },
   { name: 'origin', id: NAME.origin },
+  { name: 'cache-control', id: NAME.cacheControl },
   ...DETOURS.map((name) => ({ name, id: NAME.detour })),
 ]
 

@@ -53,6 +53,11 @@ export class Connections {
     this.#bySocket.get(socket)?.retire()
   }
 
+  /** This connection finishes its exchange, if one runs, and closes: its caller may do nothing any more. */
+  dismiss(socket: Socket): void {
+    this.#bySocket.get(socket)?.drain()
+  }
+
   /** All finish theirs and close, those still to come too; resolves when none is left. */
   drain(): Promise<void> {
     this.#draining = true
