@@ -21,9 +21,10 @@ export function watchDirectory(
   let watcher: FSWatcher | undefined
   let quiet: NodeJS.Timeout | undefined
 
-  const soon = () => {
+  const soon = (_: string, name: string | null) => {
     clearTimeout(quiet)
-    quiet = setTimeout(onChange, debounceMs).unref()
+    // A mounted secret changes as a whole, with the renaming of this one link: nothing is to come.
+    quiet = setTimeout(onChange, name === '..data' ? 0 : debounceMs).unref()
   }
   const drop = () => {
     watcher?.close()

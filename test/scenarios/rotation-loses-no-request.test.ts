@@ -2,6 +2,7 @@ import test from 'ava'
 import { makeCa, moduleNames, type TestCa } from '../support/pki.ts'
 import {
   Client,
+  type Echo,
   Load,
   OKAPI,
   type Proof,
@@ -14,6 +15,8 @@ import {
 
 /** Swaps of each of the two sidecars. */
 const ROUNDS = 50
+/** More than the connections of any pool here. */
+const BURST = 24
 
 /** What is trusted at the moment, by everybody. */
 interface Trust {
@@ -35,21 +38,24 @@ test.serial(
     const two = await startTwo(t)
     const { users, okapi } = two
     let trust: Trust = { issuer: two.ca, roots: [two.ca], lists: false }
+    const [asOkapi, asUsers] = [new Peer(OKAPI), new Peer(USERS)]
+    for (const peer of [asOkapi, asUsers]) await peer.renew(trust)
     const loads = [
       new Load('out', two.out, 8),
       new Load('into', two.into, 8),
-      new Load('to the module', urlOf(users), 2, await prover(OKAPI, () => trust)),
-      new Load('to Okapi', urlOf(okapi), 2, await prover(USERS, () => trust)),
+      new Load('to the module', urlOf(users), 2, asOkapi.proof),
+      new Load('to Okapi', urlOf(okapi), 2, asUsers.proof),
     ]
     const shown = { users: new Set<number>(), okapi: new Set<number>() }
     for (let round = 1; round <= ROUNDS; round++) {
       const change = await changeOf(round, trust)
+      if (change.trust.roots.length < trust.roots.length) await settled(two)
       trust = change.trust
-      if (change.trust.roots.length === 1) await settled(two)
+      for (const peer of [asOkapi, asUsers]) await peer.renew(trust)
       await Promise.all([swap(users, change, round + 1), swap(okapi, change, round + 1)])
       await Promise.all([
-        serves(users, OKAPI, trust, shown.users, round + 1),
-        serves(okapi, USERS, trust, shown.okapi, round + 1),
+        serves(users, asOkapi.proof, shown.users, round + 1),
+        serves(okapi, asUsers.proof, shown.okapi, round + 1),
       ])
     }
     for (const load of loads) await load.stop()
@@ -92,7 +98,7 @@ async function changeOf(round: number, trust: Trust): Promise<Change> {
     case 5:
       return { trust: { ...trust, issuer: roots.at(-1)! }, leaf: 'new' }
     default:
-      return { trust: { issuer, roots: [issuer], lists: round % 12 === 0 }, leaf: 'same' }
+      return { trust: { ...trust, roots: [issuer] }, leaf: 'same' }
   }
 }
 
@@ -116,12 +122,11 @@ async function listOf(root: TestCa): Promise<string> {
 /** A connection that is opened now is proven with the newest leaf, and its request answered. */
 async function serves(
   rotating: Rotating,
-  caller: string,
-  trust: Trust,
+  proof: () => Proof,
   shown: Set<number>,
   generation: number,
 ): Promise<void> {
-  const client = new Client(urlOf(rotating), (await prover(caller, () => trust))())
+  const client = new Client(urlOf(rotating), proof)
   const { status, serial } = await client.ask()
   client.close()
   if (status === 200 && serial === serialOf(rotating.leaf)) shown.add(generation)
@@ -130,36 +135,46 @@ async function serves(
 /** Generations under which connections of the other sidecar were accepted: each was made for a request. */
 function accepted({ process }: Rotating, caller: string): Set<unknown> {
   const lines = process.lines.filter((line) => line.msg === 'peer accepted')
-  return new Set(lines.filter((line) => line.caller === caller).map((line) => line['generation']))
+  return new Set(lines.filter((line) => line.caller === caller).map((line) => line.generation))
 }
 
-/** Nobody holds a connection any more that an older generation has opened. */
-async function settled({ users, okapi }: Two): Promise<void> {
+/**
+ * Nobody holds a connection any more that an older generation has opened: an idle one stays until it
+ * is used once more, or for 15 s. So that many requests run at once that each is used.
+ */
+async function settled({ users, okapi, usersServer, okapiServer, out, into }: Two): Promise<void> {
+  await Promise.all([burst(okapiServer, out), burst(usersServer, into)])
   for (const each of [users, okapi]) {
     while ((await each.metric('sidecar_connections_stale')) > 0) {}
   }
 }
 
-async function prover(id: string, trust: () => Trust): Promise<() => Proof> {
-  const made = new Map<TestCa, Proof['leaf']>()
-  const issue = async () => {
-    const { issuer } = trust()
-    const leaf = made.get(issuer) ?? (await issuer.issue(moduleNames(id)))
-    made.set(issuer, leaf)
-    return leaf
+async function burst(server: Echo, url: URL): Promise<void> {
+  const held = Array.from({ length: BURST }, () => server.hold())
+  const clients = held.map(() => new Client(url))
+  const outcomes = clients.map((client) => client.ask())
+  for (const release of await Promise.all(held)) release()
+  for (const { status } of await Promise.all(outcomes)) {
+    if (status !== 200) throw new Error(`lost in a burst: ${status}`)
   }
-  let leaf = await issue()
-  return () => {
-    void issue().then((next) => {
-      leaf = next
-    })
-    return {
-      leaf,
-      ca: trust()
-        .roots.map(({ certPem }) => certPem)
-        .join(''),
-    }
+  for (const client of clients) client.close()
+}
+
+/** A peer that speaks for itself, with a leaf of its own that is replaced with the roots. */
+class Peer {
+  readonly #id: string
+  #proof: Proof | undefined
+
+  constructor(id: string) {
+    this.#id = id
   }
+
+  async renew({ issuer, roots }: Trust): Promise<void> {
+    const ca = roots.map(({ certPem }) => certPem).join('')
+    this.#proof = { leaf: await issuer.issue(moduleNames(this.#id)), ca }
+  }
+
+  readonly proof = (): Proof => this.#proof!
 }
 
 function urlOf({ process }: Rotating): URL {
