@@ -1,0 +1,164 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import test from 'ava'
+
+const SRC = new URL('../src/', import.meta.url).pathname
+
+/** Everybody may import these. */
+const LEAVES = ['folio', 'refusal', 'fault']
+
+/** The arrows of the house (DESIGN section 7): what a room may import beside itself and the leaves. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  main: ['cli'],
+  cli: [
+    ...['sidecar', 'proxy', 'tunnels', 'credentials', 'observe', 'config', 'policy', 'trust'],
+    ...['transport', 'wire', 'pki', 'probe', 'demo'],
+  ],
+  sidecar: [
+    ...['proxy', 'tunnels', 'credentials', 'observe', 'config', 'policy', 'trust'],
+    ...['transport', 'wire'],
+  ],
+  refusal: [],
+  folio: [],
+  fault: [],
+  config: [],
+  trust: [],
+  credentials: ['trust'],
+  policy: [],
+  transport: [],
+  wire: [],
+  proxy: ['wire', 'policy', 'transport', 'observe'],
+  tunnels: ['transport', 'observe'],
+  observe: [],
+  pki: [],
+  probe: ['pki'],
+  demo: ['pki', 'probe'],
+}
+
+/** What `run` must not load, whichever way it would come in. */
+const NEVER_RUN = ['pki', 'probe', 'demo']
+
+interface Import {
+  /** From `src/`. */
+  readonly from: string
+  readonly to: string
+  /** Gone at run time. */
+  readonly typeOnly: boolean
+  /** Loaded only when it is reached. */
+  readonly lazy: boolean
+}
+
+const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.ts'),
+)
+const IMPORTS = FILES.flatMap(importsOf)
+
+/** `import`, `export ... from` and `import()` of files of this house. */
+function importsOf(from: string): Import[] {
+  const text = readFileSync(join(SRC, from), 'utf8')
+  const pattern =
+    /^(import|export)(\s+type\b)?[^'"`;]*?from\s+'(\.[^']+)'|^import\s+'(\.[^']+)'|\bimport\(\s*'(\.[^']+)'/gm
+  return [...text.matchAll(pattern)].flatMap(([, , type, named, bare, lazy]) => {
+    const path = named ?? bare ?? lazy ?? ''
+    const to = relative(SRC, join(SRC, dirname(from), path))
+    if (to.startsWith('..')) return []
+    return [{ from, to, typeOnly: type !== undefined, lazy: lazy !== undefined }]
+  })
+}
+
+/** `src/sidecar.ts` and `src/sidecar/**` are one room; `src/main.ts` is one of its own. */
+function roomOf(file: string): string {
+  return file.split('/')[0]!.replace(/\.ts$/, '')
+}
+
+test('every file stands in a room that has its arrows', (t) => {
+  t.true(FILES.length > 100)
+  const rooms = new Set(FILES.map(roomOf))
+  t.deepEqual(
+    [...rooms].filter((room) => MAY_IMPORT[room] === undefined),
+    [],
+  )
+})
+
+test('every import line was read: as many as the files have', (t) => {
+  const lines = FILES.map((file) => readFileSync(join(SRC, file), 'utf8')).join('\n')
+  const written = lines.match(/(?:from|^import|\bimport\()\s*'\.[^']*'/gm) ?? []
+  const outside =
+    lines.match(/'(?:\.\.\/)+(?:package|sidecar|grants|docs)[^']*\.(?:json|yaml)'/g) ?? []
+  t.true(written.length > 300)
+  t.true(IMPORTS.length <= written.length && IMPORTS.length >= written.length - outside.length)
+})
+
+test('an import goes only where an arrow goes', (t) => {
+  const astray = IMPORTS.filter(({ from, to }) => {
+    const [here, there] = [roomOf(from), roomOf(to)]
+    return here !== there && !LEAVES.includes(there) && !MAY_IMPORT[here]?.includes(there)
+  })
+  t.deepEqual(
+    astray.map(({ from, to }) => `${from} -> ${to}`),
+    [],
+  )
+})
+
+test('leaves import nothing but themselves, and only `refusal` and `fault` stand for all', (t) => {
+  const out = IMPORTS.filter(
+    ({ from, to }) => LEAVES.includes(roomOf(from)) && roomOf(to) !== roomOf(from),
+  )
+  t.deepEqual(
+    out.map(({ from, to }) => `${from} -> ${to}`),
+    [],
+  )
+})
+
+test('only src/sidecar.ts and its own room, and the verbs, know the whole house', (t) => {
+  const knowing = IMPORTS.filter(
+    ({ from, to }) => roomOf(to) === 'sidecar' && !['sidecar', 'cli'].includes(roomOf(from)),
+  )
+  t.deepEqual(knowing, [])
+})
+
+test('verbs are loaded lazily', (t) => {
+  const eager = IMPORTS.filter(
+    ({ from, lazy, typeOnly }) => from === 'cli/verbs.ts' && !lazy && !typeOnly,
+  )
+  t.deepEqual(eager, [])
+  t.true(
+    IMPORTS.some(({ from, to, lazy }) => from === 'cli/verbs.ts' && to === 'cli/run.ts' && lazy),
+  )
+})
+
+/** Everything that is loaded when this file is, types aside. */
+function loadedWith(file: string): Set<string> {
+  const loaded = new Set([file])
+  for (const each of loaded) {
+    for (const { from, to, typeOnly } of IMPORTS) if (from === each && !typeOnly) loaded.add(to)
+  }
+  return loaded
+}
+
+test('`run` never loads what makes certificates, attacks or demonstrates', (t) => {
+  const loaded = loadedWith('cli/run.ts')
+  t.true(loaded.has('sidecar.ts') && loaded.has('wire/exchange.ts'))
+  t.deepEqual(
+    [...loaded].filter((file) => NEVER_RUN.includes(roomOf(file))),
+    [],
+  )
+})
+
+test('the probe judges with eyes of its own', (t) => {
+  const loaded = [...loadedWith('probe/registry.ts')].map(roomOf)
+  t.true(loaded.includes('probe'))
+  for (const accused of ['wire', 'proxy', 'policy', 'trust', 'transport']) {
+    t.false(loaded.includes(accused), accused)
+  }
+})
+
+/** To be split; nothing may be added here, and what has been split goes. */
+const STILL_TOO_LONG = ['sidecar.ts', 'wire/h1/downstream.ts']
+
+test('no file of src is longer than 300 lines', (t) => {
+  const long = FILES.filter(
+    (file) => readFileSync(join(SRC, file), 'utf8').split('\n').length - 1 > 300,
+  )
+  t.deepEqual(long.toSorted(), STILL_TOO_LONG)
+})
