@@ -35,6 +35,8 @@ interface Word {
 
 const WORDS: Readonly<Record<string, () => Promise<Word>>> = {
   explain: () => import('./policy/explain.ts'),
+  matrix: () => import('./policy/matrix.ts'),
+  diff: () => import('./policy/diff.ts'),
   pack: () => import('./policy/pack.ts'),
 }
 

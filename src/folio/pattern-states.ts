@@ -46,21 +46,45 @@ export function simulate(
 
 /** Is there any path that both patterns match? */
 export function overlap(one: readonly Part[], other: readonly Part[]): boolean {
+  return commonPath(one, other) !== undefined
+}
+
+/** A path that both patterns match, one of the shortest; undefined where there is none. */
+export function commonPath(one: readonly Part[], other: readonly Part[]): Buffer | undefined {
   const [a, b] = [unitsOf(one), unitsOf(other)]
   const width = b.length + 1
-  // Bytes that no literal names behave alike: one of them stands for all.
-  const bytes = new Set([...a, ...b, SLASH, 0].filter((unit) => unit < FIRST_OF_PARAM))
-  const seen = new Set([0])
-  for (const pair of seen) {
+  // Bytes that no literal names behave alike: one of them stands for all, and goes first.
+  const named = [...a, ...b].filter((unit) => unit < FIRST_OF_PARAM)
+  const unnamed = UNNAMED.find((byte) => !named.includes(byte)) ?? 0
+  const bytes = new Set([unnamed, ...named, SLASH])
+  const cameFrom = new Map<number, { pair: number; byte: number } | undefined>([[0, undefined]])
+  for (const [pair] of cameFrom) {
     const [i, j] = [Math.floor(pair / width), pair % width]
-    if (mayEnd(a, i) && mayEnd(b, j)) return true
+    if (mayEnd(a, i) && mayEnd(b, j)) return pathTo(pair, cameFrom)
     for (const byte of bytes) {
       for (const x of moves(a, i, byte)) {
-        for (const y of moves(b, j, byte)) seen.add(x * width + y)
+        for (const y of moves(b, j, byte)) {
+          const next = x * width + y
+          if (!cameFrom.has(next)) cameFrom.set(next, { pair, byte })
+        }
       }
     }
   }
-  return false
+  return undefined
+}
+
+// Visible, and rare in paths.
+const UNNAMED = Buffer.from('~0123456789xyzqwjkvXYZQWJKV_-')
+
+function pathTo(
+  end: number,
+  cameFrom: ReadonlyMap<number, { pair: number; byte: number } | undefined>,
+): Buffer {
+  const bytes: number[] = []
+  for (let step = cameFrom.get(end); step !== undefined; step = cameFrom.get(step.pair)) {
+    bytes.push(step.byte)
+  }
+  return Buffer.from(bytes.reverse())
 }
 
 function unitsOf(parts: readonly Part[]): number[] {

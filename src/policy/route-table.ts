@@ -79,6 +79,11 @@ export class RouteTable<R extends Routed> implements Meter {
     settle(this.#root, this.#leaves)
   }
 
+  /** Every route, in the order in which they were given to the table. */
+  get all(): readonly R[] {
+    return [...this.#order.keys()]
+  }
+
   /**
    * The routes that match a raw path and a method bit: NO_HIT, PASSING_HIT, or a number that is the
    * same whenever the same routes match.

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
-import { productOf, splitModuleId } from '../../folio/module-id.ts'
+import { splitModuleId } from '../../folio/module-id.ts'
 import { callerName, parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
-import { nearestName } from '../../policy/nearest.ts'
 import type { Judge } from '../../policy/policy.ts'
 import { describeOddities, EXCEPTABLE, oddities } from '../../wire/target.ts'
 import { explanation, type Told } from './explanation.ts'
+import { resolveModule } from './modules.ts'
 import { policyOf } from './sources.ts'
 
 /** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
@@ -58,18 +58,9 @@ function needed(option: string, value: string | undefined): string {
 }
 
 /** A product stands for its one installed version; a full id for itself, installed or not. */
-function resolve(at: string, { modules }: DescriptorSet): string {
+function resolve(at: string, set: DescriptorSet): string {
   if (at === 'okapi' || splitModuleId(at).version !== undefined) return at
-  const versions = [...modules.keys()].filter((id) => productOf(id) === at)
-  const [only, more] = versions
-  if (only !== undefined && more === undefined) return only
-  if (more !== undefined) {
-    throw fault(`--at ${at}: there is more than one`, { hint: `one of ${versions.join(', ')}` })
-  }
-  const nearest = nearestName(at, [...modules.keys()].map(productOf))
-  throw fault(`--at ${at}: no version of it is installed`, {
-    hint: nearest === null ? 'okapi, a product or a full module id' : `did you mean ${nearest}?`,
-  })
+  return resolveModule('--at', at, set)
 }
 
 /** What the proxy refuses before policy is asked. */

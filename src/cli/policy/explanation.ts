@@ -1,6 +1,7 @@
 import type { Decision } from '../../policy/decision.ts'
 import type { Reason } from '../../refusal/reasons.ts'
 import { paint, table } from '../terminal.ts'
+import { wrap } from './wrap.ts'
 
 /** What `policy explain --json` prints; every key is always there. */
 export interface Told extends Pick<Decision, 'caller' | 'at' | 'provider' | 'interface' | 'route'> {
@@ -45,16 +46,4 @@ const TEXT = WIDTH - INDENT.length - LABEL - 2
 /** One row for each line that the text takes. */
 function cells(label: string, text: string): string[][] {
   return wrap(text, TEXT).map((line, i) => [i === 0 ? label.padEnd(LABEL) : '', line])
-}
-
-/** Breaks at blanks; a word that is longer than the width stands alone. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1)
-    if (line !== undefined && line.length + 1 + word.length <= width) {
-      lines[lines.length - 1] = `${line} ${word}`
-    } else lines.push(word)
-  }
-  return lines
 }

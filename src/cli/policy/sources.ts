@@ -1,11 +1,15 @@
 import { readGrants } from '../../config/grants.ts'
 import { loadConfig } from '../../config/load.ts'
-import { fault } from '../../fault.ts'
+import { Fault, fault } from '../../fault.ts'
 import type { Clause } from '../../policy/clause.ts'
+import { compilePolicy } from '../../policy/compile.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
+import { grantsInForce } from '../../policy/grants-in-force.ts'
 import { loadPolicy, type PolicyRules } from '../../policy/load.ts'
 import type { Policy } from '../../policy/policy.ts'
+import type { Installation } from '../../policy/reach.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/source.ts'
+import { tell } from '../terminal.ts'
 
 /** What the options of a verb say about where the policy comes from. */
 export interface SourceOptions {
@@ -20,6 +24,16 @@ export function policyOf(options: SourceOptions): { policy: Policy; set: Descrip
   const { set } = loadDescriptors(rules.descriptors)
   const { policy } = loadPolicy(rules)
   return { policy, set }
+}
+
+/** The same with every grant, for verbs that list who may call what. Throws a Fault. */
+export function installationOf(options: SourceOptions): Installation & { mode: Policy['mode'] } {
+  const rules = rulesOf(options)
+  const { set } = loadDescriptors(rules.descriptors)
+  const { policy, problems } = compilePolicy({ ...rules, descriptors: set, reported: rules.report })
+  if (policy === undefined) throw new Fault(problems)
+  tell(problems)
+  return { policy, set, grants: grantsInForce(rules), mode: policy.mode }
 }
 
 /** The grants in a file of their own. Throws a Fault. */

@@ -1,0 +1,59 @@
+import type { BlastRadius, Reached } from '../../policy/blast-radius.ts'
+import { paint } from '../terminal.ts'
+import { wrap } from './wrap.ts'
+
+const WIDTH = 80
+
+/** For a person, in 80 columns. */
+export function blastText(radius: BlastRadius): string {
+  const { module, direct, forwarded, indirect, beyond, callers, notes } = radius
+  const routes = direct.reduce((sum, one) => sum + one.routes, 0)
+  const blocks = [
+    block(`directly: ${modules(direct.length)}, ${routes} routes`, direct.flatMap(detail)),
+    block(
+      `through generic forwarders, as it pleases: ${modules(forwarded.length)}`,
+      forwarded.flatMap(withPath),
+    ),
+    block(
+      `through other modules, as far as their code lets it: ${modules(indirect.length)}`,
+      indirect.flatMap(withPath),
+    ),
+    block(`out of reach: ${modules(beyond.length)}`, indented(beyond.join(', '), 2)),
+    block(`called by: ${callers.length}`, indented(callers.join(', '), 2)),
+    block(
+      'mind',
+      notes.flatMap((note) => indented(note, 2)),
+    ),
+  ]
+  return `blast radius: whoever holds ${module} gets at\n\n${blocks.join('\n')}`
+}
+
+/** The same as one JSON document. */
+export function blastJson(radius: BlastRadius): string {
+  return `${JSON.stringify(radius, null, 2)}\n`
+}
+
+function block(title: string, lines: readonly string[]): string {
+  return [paint('bold', title), ...lines].map((line) => `${line}\n`).join('')
+}
+
+function detail({ provider, routes, interfaces, forwards }: Reached): string[] {
+  const what = interfaces.length === 0 ? '' : `: ${interfaces.join(', ')}`
+  const lines = indented(`${provider}, ${routes} route${routes === 1 ? '' : 's'}${what}`, 2)
+  return forwards === null ? lines : [...lines, ...indented(`generic forwarder, ${forwards}`, 6)]
+}
+
+function withPath({ path, forwards }: Reached): string[] {
+  const way = path.slice(1, -1).join(' > ')
+  const lines = indented(`${path.at(-1)} by ${way}`, 2)
+  return forwards === null ? lines : [...lines, ...indented(`generic forwarder, ${forwards}`, 6)]
+}
+
+function indented(text: string, by: number): string[] {
+  const lines = wrap(text, WIDTH - by - 2)
+  return lines.map((line, i) => `${' '.repeat(i === 0 ? by : by + 2)}${line}`)
+}
+
+function modules(count: number): string {
+  return `${count} module${count === 1 ? '' : 's'}`
+}

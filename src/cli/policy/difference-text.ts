@@ -1,0 +1,83 @@
+import type { Difference } from '../../policy/difference.ts'
+import { type Opening, partText, routeText } from '../../policy/opening.ts'
+import { paint } from '../terminal.ts'
+import { wrap } from './wrap.ts'
+
+/** What was compared, as it was typed. */
+interface Names {
+  readonly a: string
+  readonly b: string
+}
+
+/** For a person, in 80 columns: callers to whom the same changes stand together. */
+export function differenceText({ opens, closes }: Difference, { a, b }: Names): string {
+  const counts = `${counted(opens.length, 'more opening')}, ${closes.length} fewer`
+  const head = [`from ${a}`, `to   ${b}`, counts].map((line) => `${line}\n`).join('')
+  const more = blocks(opens, 'opens to', paint('red', '+'))
+  const fewer = blocks(closes, 'closes to', paint('green', '-'))
+  return `${head}${more}${fewer}`
+}
+
+/** The same as one JSON document. */
+export function differenceJson(difference: Difference, names: Names): string {
+  return `${JSON.stringify({ ...names, ...difference }, null, 2)}\n`
+}
+
+function blocks(openings: readonly Opening[], verb: string, sign: string): string {
+  const callers = [...Map.groupBy(openings, ({ caller }) => caller).values()]
+  const alike = Map.groupBy(callers, (own) => linesOf([own], sign, kindsOnly).join('\n'))
+  return [...alike.values()]
+    .map((group) => {
+      const names = group.map(([first]) => first!.caller).join(', ')
+      const title = wrap(`${verb} ${names}`, 78).map((line, i) => (i === 0 ? line : `  ${line}`))
+      const lines = linesOf(group, sign, reasons).map((line) => `${line}\n`)
+      return `\n${paint('bold', title.join('\n'))}\n${lines.join('')}`
+    })
+    .join('')
+}
+
+type Reasons = (openings: readonly Opening[]) => string[]
+
+/** The routes of the first caller; all have the same. */
+function linesOf(group: readonly (readonly Opening[])[], sign: string, why: Reasons): string[] {
+  const parts = Map.groupBy(group.flat(), partOf)
+  return [...Map.groupBy(group[0]!, partOf)].flatMap(([part, routes]) => [
+    `  ${part}${placeText(routes[0]!)}`,
+    ...routes.map((opening) => `    ${sign} ${routeText(opening)}`),
+    ...why(parts.get(part)!),
+  ])
+}
+
+function partOf(opening: Opening): string {
+  return `${partText(opening)} of ${opening.provider}`
+}
+
+function placeText({ at, caller }: Opening): string {
+  return at === 'okapi' || caller === 'okapi' ? '' : ', past Okapi'
+}
+
+/** The rules behind, but for those that every route of the interface has anyway. */
+function reasons(openings: readonly Opening[]): string[] {
+  const byKind = Map.groupBy(told(openings), ({ rule, why }) =>
+    why === null ? rule.kind : `grant: ${why}`,
+  )
+  return [...byKind].flatMap(([kind, group]) => {
+    const places = new Set(group.map(({ rule }) => `${rule.file ?? ''}#${rule.pointer ?? ''}`))
+    const text = `by ${kind}${group[0]!.rule.file === null ? '' : `, ${[...places].join(', ')}`}`
+    return wrap(text, 72).map((line, i) => `${i === 0 ? '      ' : '        '}${line}`)
+  })
+}
+
+function kindsOnly(openings: readonly Opening[]): string[] {
+  return [...new Set(told(openings).map(({ rule, why }) => `${rule.kind} ${why}`))]
+}
+
+function told(openings: readonly Opening[]): readonly Opening[] {
+  return openings.filter(
+    ({ rule, caller }) => caller !== 'okapi' && !['default', 'system'].includes(rule.kind),
+  )
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,84 @@
+import { matrixOf, type Part } from '../../policy/matrix.ts'
+import { countRoutes, type Opening, partText, routeText, ruleText } from '../../policy/opening.ts'
+import { paint, table } from '../terminal.ts'
+import { wrap } from './wrap.ts'
+
+/** What a matrix is made of, for its first line. */
+export interface Headline {
+  readonly modules: number
+  readonly grants: number
+  readonly mode: 'enforce' | 'report'
+  readonly hash: string
+}
+
+// What still fits on a few screens.
+const MOST_ROUTES = 150
+const MOST_PARTS = 120
+
+/** For a person, in 80 columns: with routes, with interfaces, or a line for each caller. */
+export function matrixText(openings: readonly Opening[], headline: Headline): string {
+  const head = `${headText(headline)}\n\n`
+  if (openings.length === 0) return `${head}nothing is open there\n`
+  const cells = matrixOf(openings)
+  const parts = cells.reduce((sum, cell) => sum + cell.parts.length, 0)
+  if (parts > MOST_PARTS) return head + summary(openings)
+  const withRoutes = openings.length <= MOST_ROUTES
+  const callers = Map.groupBy(cells, ({ caller }) => caller)
+  const blocks = [...callers].map(([caller, rows]) => {
+    const lines = rows.flatMap(({ provider, parts: list }) => [
+      `  may call ${provider}`,
+      ...list.flatMap((part) => partLines(part, withRoutes)),
+    ])
+    return `${[paint('bold', caller), ...lines].join('\n')}\n`
+  })
+  return `${head}${blocks.join('\n')}${withRoutes ? '' : `\n${NARROWER}`}`
+}
+
+/** One line that says what was asked. */
+export function headText({ modules, grants, mode, hash }: Headline): string {
+  const counts = `${modules} modules, ${grants} grants`
+  const first = `who may call what: ${counts}, mode ${mode}, policy ${hash.slice(0, 16)}`
+  if (mode === 'enforce') return first
+  return `${first}\nreport mode: modules may call other interfaces too; that is recorded, not refused`
+}
+
+function partLines(part: Part, withRoutes: boolean): string[] {
+  const { routes, rule, why, at, kind } = part
+  const past = at === 'okapi' || kind === 'system' || rule.kind === 'own' ? '' : ', past Okapi'
+  const named = kind === 'multiple' ? ', where X-Okapi-Module-Id names it' : ''
+  const count = withRoutes ? '' : `, ${routes.length} route${routes.length === 1 ? '' : 's'}`
+  const by = `${partText(part)}${count}: by ${ruleText(rule)}${named}${past}`
+  const reason = why === null ? [] : wrap(`(${why})`, 72).map((line) => `        ${line}`)
+  const lines = [
+    ...wrap(by, 74).map((line, i) => `${i === 0 ? '    ' : '      '}${line}`),
+    ...reason,
+  ]
+  if (!withRoutes) return lines
+  return [...lines, ...routes.map((route) => `        ${routeText(route)}`)]
+}
+
+const NARROWER = `Routes: --caller, --provider or --interface TEXT, --json, --csv, --html FILE.\n`
+
+function summary(openings: readonly Opening[]): string {
+  const rows = [...Map.groupBy(openings, ({ caller }) => caller)].map(([caller, own]) => {
+    const count = (names: readonly (string | undefined)[]) => String(new Set(names).size)
+    const granted = own.filter(({ rule }) => rule.kind === 'grant')
+    return [
+      caller,
+      count(own.map(({ provider }) => provider)).padStart(7),
+      count(own.map(({ interface: provided }) => provided?.id)).padStart(10),
+      String(countRoutes(own)).padStart(6),
+      (granted.length === 0 ? '-' : String(countRoutes(granted))).padStart(6),
+    ]
+  })
+  const titles = ['caller', 'modules', 'interfaces', 'routes', 'grants']
+  return `${table([titles, ...rows])}\n${NARROWER}`
+}
+
+/** The whole matrix as one JSON document. */
+export function matrixJson(openings: readonly Opening[], headline: Headline): string {
+  const cells = matrixOf(openings)
+  const callers = [...new Set(cells.map(({ caller }) => caller))]
+  const providers = [...new Set(cells.map(({ provider }) => provider))].sort()
+  return `${JSON.stringify({ ...headline, callers, providers, cells }, null, 2)}\n`
+}

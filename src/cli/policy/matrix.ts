@@ -1,0 +1,65 @@
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { errorCode, fault } from '../../fault.ts'
+import { blastRadius } from '../../policy/blast-radius.ts'
+import { filtered } from '../../policy/matrix.ts'
+import { reachOf } from '../../policy/reach.ts'
+import { blastJson, blastText } from './blast-text.ts'
+import { matrixCsv } from './matrix-csv.ts'
+import { matrixPage } from './matrix-page.ts'
+import { type Headline, matrixJson, matrixText } from './matrix-text.ts'
+import { resolveModule } from './modules.ts'
+import { installationOf } from './sources.ts'
+
+/** Says who may call what. Throws a Fault for wrong usage. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      config: { type: 'string', short: 'c' },
+      descriptors: { type: 'string' },
+      grants: { type: 'string' },
+      caller: { type: 'string' },
+      provider: { type: 'string' },
+      interface: { type: 'string' },
+      'blast-radius': { type: 'string' },
+      json: { type: 'boolean', default: false },
+      csv: { type: 'boolean', default: false },
+      html: { type: 'string' },
+    },
+  })
+  const { json, csv, html, 'blast-radius': hijacked } = values
+  const forms = [json, csv, html !== undefined].filter(Boolean).length
+  if (forms > 1) throw fault('--json, --csv and --html: one of them')
+  const installation = installationOf(values)
+  const { policy, set, grants, mode } = installation
+  const all = reachOf(installation)
+  if (hijacked !== undefined) {
+    if (csv || html !== undefined) throw fault('--blast-radius is told as text or --json')
+    const radius = blastRadius(all, resolveModule('--blast-radius', hijacked, set), set)
+    process.stdout.write(json ? blastJson(radius) : blastText(radius))
+    return 0
+  }
+  const openings = filtered(all, values)
+  const headline: Headline = {
+    modules: set.modules.size,
+    grants: grants.filter(({ file }) => file !== null).length,
+    mode,
+    hash: policy.hash,
+  }
+  if (html !== undefined) writePage(html, matrixPage(openings, headline))
+  else if (csv) process.stdout.write(matrixCsv(openings))
+  else process.stdout.write(json ? matrixJson(openings, headline) : matrixText(openings, headline))
+  return 0
+}
+
+function writePage(file: string, page: string): void {
+  try {
+    writeFileSync(file, page)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    throw fault(`cannot write ${file}: ${code}`)
+  }
+  process.stdout.write(`${file}: ${page.length} bytes, open it in a browser\n`)
+}

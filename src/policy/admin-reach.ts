@@ -1,0 +1,92 @@
+import { methodIndex } from '../folio/methods.ts'
+import { commonPath } from '../folio/pattern-states.ts'
+import { ADMINISTRATION } from './administration.ts'
+import { pathGrantsOf, touching } from './asking.ts'
+import type { Caller } from './caller.ts'
+import type { Rule } from './decision.ts'
+import { type Grant, isAt, isFor } from './grants.ts'
+import { type Opening, openingOf } from './opening.ts'
+import type { Judge } from './policy.ts'
+import type { Installation } from './reach.ts'
+import { samplesOf } from './samples.ts'
+
+const OKAPI = 'okapi'
+
+/** What grants open of Okapi itself: its administration, and tenants that need a word. */
+export function reachAdministration({ policy, grants }: Installation, caller: Caller): Opening[] {
+  const own = grants.filter((grant) => isFor(grant, caller) && isAt(grant, OKAPI))
+  const judge = policy.bind(caller, OKAPI)
+  if (own.length === 0 || !judge.open) return []
+  const place = { caller, at: OKAPI, provider: OKAPI }
+  const groups = ADMINISTRATION.all.flatMap((route) => {
+    const paths = [...samplesOf(route.pattern), ...common(own, route)]
+    const asked = route.methods.map((method) => ({ method, rule: ruleFor(judge, method, paths) }))
+    const byRule = Map.groupBy(asked, ({ rule }) => `${rule?.file} ${rule?.pointer}`)
+    return [...byRule.values()].flatMap((same) => {
+      const rule = same[0]!.rule
+      if (rule === undefined) return []
+      const methods = same.map(({ method }) => method)
+      return [openingOf(place, 'admin', route, { methods, only: null, rule }, grants)]
+    })
+  })
+  return [...groups, ...others(judge, own, place, grants), ...tenants(own, place, grants)]
+}
+
+interface Place {
+  readonly caller: Caller
+  readonly at: string
+  readonly provider: string
+}
+
+function common(own: readonly Grant[], route: Parameters<typeof touching>[1]): Buffer[] {
+  return pathGrantsOf(own).flatMap(
+    ({ opens }) => commonPath(opens.pattern.parts, route.pattern.parts) ?? [],
+  )
+}
+
+function ruleFor(judge: Judge, method: string, paths: readonly Buffer[]): Rule | undefined {
+  for (const path of paths) {
+    const decision = judge.decide(method, path, 0, path.length, undefined, undefined)
+    const hit = ADMINISTRATION.find(path, 0, path.length, 1 << methodIndex(method))
+    if (decision.allow && decision.rule.kind === 'grant' && hit >= 0) return decision.rule
+  }
+  return undefined
+}
+
+/** Grants under `/_/` that name no route of Okapi 7: `/_/invoke`, routes of a newer Okapi. */
+function others(
+  judge: Judge,
+  own: readonly Grant[],
+  place: Place,
+  grants: readonly Grant[],
+): Opening[] {
+  return pathGrantsOf(own).flatMap((grant) => {
+    const { opens, file, pointer } = grant
+    if (!opens.pattern.text.startsWith('/_/')) return []
+    if (ADMINISTRATION.all.some((route) => touching(grant, route))) return []
+    const invoked = opens.pattern.text.startsWith('/_/invoke/')
+    if (!invoked && ruleUnder(judge, grant) === undefined) return []
+    const rule: Rule = { kind: 'grant', file, pointer }
+    return [openingOf(place, 'admin', opens, { methods: opens.methods, only: null, rule }, grants)]
+  })
+}
+
+function ruleUnder(judge: Judge, { opens }: ReturnType<typeof pathGrantsOf>[number]) {
+  const [path] = samplesOf(opens.pattern)
+  const [first = '*'] = opens.methods
+  const method = first === '*' ? 'GET' : first
+  const decision = judge.decide(method, path!, 0, path!.length, undefined, undefined)
+  return decision.allow ? decision.rule : undefined
+}
+
+function tenants(own: readonly Grant[], place: Place, grants: readonly Grant[]): Opening[] {
+  return own.flatMap(({ opens, file, pointer }) => {
+    if (opens.kind !== 'tenants') return []
+    const rule: Rule = { kind: 'grant', file, pointer }
+    return opens.tenants.map((tenant) => {
+      const found = { methods: ['*'], only: null, rule }
+      const pattern = { text: `X-Okapi-Tenant: ${tenant}` }
+      return openingOf(place, 'tenant', { pattern }, found, grants)
+    })
+  })
+}

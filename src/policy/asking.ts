@@ -1,0 +1,97 @@
+import { methodIndex } from '../folio/methods.ts'
+import { commonPath, overlap } from '../folio/pattern-states.ts'
+import type { Rule } from './decision.ts'
+import type { Grant, Opens } from './grants.ts'
+import type { Judge } from './policy.ts'
+import type { Routed, RouteTable } from './route-table.ts'
+import type { Route } from './routes.ts'
+import { samplesOf } from './samples.ts'
+
+/** A declared route, and how requests come to it. */
+export interface Subject {
+  readonly route: Route
+  readonly table: RouteTable<Route>
+  /** What X-Okapi-Module-Id has to say. */
+  readonly moduleId: string | undefined
+  readonly samples: readonly Buffer[]
+}
+
+/** What of a route is open, and by which rule. */
+export interface Found {
+  readonly methods: readonly string[]
+  /** The path of the grant where the route is not open as a whole. */
+  readonly only: string | null
+  readonly rule: Rule
+}
+
+/** A grant by methods and path. */
+export interface PathGrant extends Grant {
+  readonly opens: Extract<Opens, { kind: 'route' }>
+}
+
+// What is asked for `*`; preflights are no calls.
+const EVERY_METHOD = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']
+
+/** The grants by methods and path among all. */
+export function pathGrantsOf(grants: readonly Grant[]): PathGrant[] {
+  return grants.filter((grant): grant is PathGrant => grant.opens.kind === 'route')
+}
+
+/** Is there a request that both are about? */
+export function touching({ opens }: Pick<PathGrant, 'opens'>, { pattern, mask }: Routed): boolean {
+  return (opens.mask & mask) !== 0 && overlap(opens.pattern.parts, pattern.parts)
+}
+
+/** A route as a subject to ask about. */
+export function subjectOf(route: Route, table: RouteTable<Route>, moduleId?: string): Subject {
+  return { route, table, moduleId, samples: samplesOf(route.pattern) }
+}
+
+/**
+ * What the judge lets through of one route. It is asked with paths that the route's pattern matches,
+ * and with paths that a grant's pattern matches too: the answer is the proxy's own, not a second
+ * reading of the rules. What only report mode lets pass is not open.
+ */
+export function openOf(judge: Judge, subject: Subject, grants: readonly PathGrant[]): Found[] {
+  const { route, samples } = subject
+  const star = route.methods.includes('*')
+  const found = new Map<string, { methods: string[]; only: string | null; rule: Rule }>()
+  const add = (method: string, only: string | null, rule: Rule) => {
+    const key = `${only ?? ''} ${rule.kind} ${rule.file} ${rule.pointer}`
+    const same = found.get(key)
+    if (same === undefined) found.set(key, { methods: [method], only, rule })
+    else same.methods.push(method)
+  }
+  for (const method of star ? EVERY_METHOD : route.methods) {
+    const whole = firstRule(judge, subject, method, samples)
+    if (whole !== undefined) {
+      add(method, null, whole)
+      continue
+    }
+    for (const { opens } of grants) {
+      if ((opens.mask & route.mask & (1 << methodIndex(method))) === 0) continue
+      const path = commonPath(opens.pattern.parts, route.pattern.parts)
+      const rule = path && firstRule(judge, subject, method, [path])
+      if (rule !== undefined) add(method, opens.pattern.text, rule)
+    }
+  }
+  return [...found.values()].map((one) =>
+    star && one.methods.length === EVERY_METHOD.length ? { ...one, methods: ['*'] } : one,
+  )
+}
+
+function firstRule(
+  judge: Judge,
+  { route, table, moduleId }: Subject,
+  method: string,
+  paths: readonly Buffer[],
+): Rule | undefined {
+  for (const path of paths) {
+    const decision = judge.decide(method, path, 0, path.length, undefined, moduleId)
+    if (!decision.allow || decision.wouldRefuse !== undefined || decision.health) continue
+    // Another pattern may take the path away from this route.
+    const hit = table.find(path, 0, path.length, 1 << methodIndex(method))
+    if (table.routes(hit).includes(route)) return decision.rule
+  }
+  return undefined
+}

@@ -1,0 +1,113 @@
+import { hasAuthFilter } from '../folio/descriptor.ts'
+import { isOkapi } from '../folio/module-id.ts'
+import { isListed, TOKEN_GIVERS } from '../folio/token-providers.ts'
+import type { DescriptorSet } from './descriptors.ts'
+import { type Forwarder, forwardedBy } from './forwarders.ts'
+import { countRoutes, type Opening } from './opening.ts'
+
+/** A module, or `okapi`, that a hijacked one gets at. */
+export interface Reached {
+  readonly provider: string
+  /** Who calls whom, the hijacked one first, `provider` last. */
+  readonly path: readonly string[]
+  /** Of the last step. */
+  readonly interfaces: readonly string[]
+  readonly routes: number
+  /** The provider sends on what the one before it says. */
+  readonly forwards: string | null
+}
+
+/** What whoever holds one module gets at. */
+export interface BlastRadius {
+  readonly module: string
+  /** What its own identity opens. */
+  readonly direct: readonly Reached[]
+  /** What generic forwarders call for it: as much in its hands as what it calls itself. */
+  readonly forwarded: readonly Reached[]
+  /** What others call that it calls: as far as their own code takes its input there. */
+  readonly indirect: readonly Reached[]
+  readonly beyond: readonly string[]
+  /** Whose requests, and tokens, come by. */
+  readonly callers: readonly string[]
+  readonly notes: readonly string[]
+}
+
+/** Breadth first, so that each path is one of the shortest. `openings` are those of everybody. */
+export function blastRadius(
+  openings: readonly Opening[],
+  module: string,
+  set: DescriptorSet,
+): BlastRadius {
+  const name = isOkapi(module) ? 'okapi' : module
+  const steps = Map.groupBy(openings, ({ caller }) => caller)
+  const direct = walk(steps, [[name]], new Set([name]), () => false)
+  const known = new Set([name, ...direct.map(({ provider }) => provider)])
+  const through = direct.filter(({ forwards }) => forwards !== null).map(({ path }) => path)
+  const forwarded = walk(steps, through, known, ({ forwards }) => forwards !== null)
+  for (const { provider } of forwarded) known.add(provider)
+  const all = [...direct, ...forwarded].map(({ path }) => path)
+  const indirect = walk(steps, all, known, () => true)
+  for (const { provider } of indirect) known.add(provider)
+  const called = openings.filter(({ provider, caller }) => provider === name && caller !== name)
+  return {
+    module: name,
+    direct,
+    forwarded,
+    indirect,
+    beyond: [...set.modules.keys()].filter((id) => !known.has(id) && !isOkapi(id)),
+    callers: [...new Set(called.map(({ caller }) => caller))],
+    notes: notesOn(openings, name, set),
+  }
+}
+
+/** From the ends of `paths` on, to what is not known yet; from there only where `goesOn`. */
+function walk(
+  steps: ReadonlyMap<string, readonly Opening[]>,
+  paths: readonly (readonly string[])[],
+  known: ReadonlySet<string>,
+  goesOn: (reached: Reached) => boolean,
+): Reached[] {
+  const seen = new Set(known)
+  const queue = [...paths]
+  const found: Reached[] = []
+  for (const path of queue) {
+    const providers = Map.groupBy(steps.get(path.at(-1)!) ?? [], ({ provider }) => provider)
+    for (const [provider, openings] of providers) {
+      if (seen.has(provider)) continue
+      seen.add(provider)
+      const reached = reachedBy([...path, provider], openings)
+      found.push(reached)
+      if (goesOn(reached)) queue.push(reached.path)
+    }
+  }
+  return found
+}
+
+function reachedBy(path: readonly string[], openings: readonly Opening[]): Reached {
+  const ids = openings.flatMap(({ interface: provided }) => provided?.id ?? [])
+  const forwarder = openings.map(forwardedBy).find((one): one is Forwarder => one !== undefined)
+  return {
+    provider: path.at(-1)!,
+    path,
+    interfaces: [...new Set(ids)],
+    routes: countRoutes(openings),
+    forwards: forwarder?.what ?? null,
+  }
+}
+
+function notesOn(openings: readonly Opening[], name: string, set: DescriptorSet): string[] {
+  const descriptor = set.modules.get(name)?.descriptor
+  const admin = openings.some(({ caller, kind }) => caller === name && kind === 'admin')
+  const notes = [
+    'at the public door it is anybody with a browser, with the tokens that it has seen',
+  ]
+  if (admin) notes.push('grants open parts of Okapi’s administration to it')
+  if (descriptor === undefined) return notes
+  if (hasAuthFilter(descriptor)) {
+    notes.push('its auth filter is asked about every request: it can let anybody do anything')
+  }
+  if (descriptor.provides.some(({ id }) => isListed(TOKEN_GIVERS, id))) {
+    notes.push('it gives tokens by trade: it can be any user')
+  }
+  return notes
+}

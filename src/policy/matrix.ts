@@ -1,0 +1,66 @@
+import type { Opening } from './opening.ts'
+
+/** Routes of one interface that are open by one rule. */
+export interface Part extends Pick<Opening, 'at' | 'kind' | 'interface' | 'rule' | 'why'> {
+  readonly routes: readonly Pick<Opening, 'methods' | 'pathPattern' | 'only'>[]
+}
+
+/** All that one caller may do at one provider. */
+export interface Cell {
+  readonly caller: string
+  readonly provider: string
+  readonly parts: readonly Part[]
+}
+
+/** What a person looks for: text that has to stand in the names. */
+export interface Filter {
+  readonly caller?: string | undefined
+  readonly provider?: string | undefined
+  /** Of an interface id, or of a path. */
+  readonly interface?: string | undefined
+}
+
+/** Caller by provider, each cell taken apart by interface and rule. */
+export function matrixOf(openings: readonly Opening[]): readonly Cell[] {
+  const cells = Map.groupBy(openings, ({ caller, provider }) => `${caller} ${provider}`)
+  return [...cells.values()].map((group) => {
+    const { caller, provider } = group[0]!
+    return { caller, provider, parts: partsOf(group) }
+  })
+}
+
+/** The openings that a filter leaves. */
+export function filtered(openings: readonly Opening[], filter: Filter): readonly Opening[] {
+  const { caller = '', provider = '', interface: wanted = '' } = filter
+  return openings.filter(
+    (opening) =>
+      opening.caller.includes(caller) &&
+      opening.provider.includes(provider) &&
+      (opening.interface?.id.includes(wanted) || opening.pathPattern.includes(wanted)),
+  )
+}
+
+function partsOf(openings: readonly Opening[]): readonly Part[] {
+  const groups = Map.groupBy(openings, ({ at, kind, interface: provided, rule }) =>
+    // Okapi's rule for a route is the route itself, which would part them all.
+    [at, kind, provided?.id, provided?.version, rule.kind, ...placeOf(rule)].join(' '),
+  )
+  return [...groups.values()].map((group) => {
+    const { at, kind, interface: provided, rule, why } = group[0]!
+    const routes = group.map(({ methods, pathPattern, only }) => ({ methods, pathPattern, only }))
+    return { at, kind, interface: provided, rule: wholeRule(rule), why, routes }
+  })
+}
+
+const OF_ROUTE = /^(\/provides\/\d+)\/handlers\/\d+$|^(\/filters)\/\d+$/
+
+function wholeRule(rule: Opening['rule']): Opening['rule'] {
+  const [file, pointer] = placeOf(rule)
+  return { ...rule, file: file ?? null, pointer: pointer ?? null }
+}
+
+/** Where a route itself is the rule, the list that it stands in. */
+function placeOf({ file, pointer }: Opening['rule']): readonly (string | null)[] {
+  const [, interfaceOf, filters] = OF_ROUTE.exec(pointer ?? '') ?? []
+  return [file, interfaceOf ?? filters ?? pointer]
+}

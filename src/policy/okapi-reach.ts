@@ -1,0 +1,51 @@
+import { openOf, pathGrantsOf, type Subject, subjectOf, touching } from './asking.ts'
+import type { Caller } from './caller.ts'
+import type { DescriptorSet } from './descriptors.ts'
+import { type Grant, isAt, isFor } from './grants.ts'
+import { type Opening, openingOf } from './opening.ts'
+import type { Installation } from './reach.ts'
+import { okapiRoutes } from './routes.ts'
+import { idOf } from './world.ts'
+
+/** What Okapi may be asked for, its administration apart, module by module. */
+export function okapiSubjects(set: DescriptorSet): readonly Subject[] {
+  const { proxy, multiple } = okapiRoutes(set)
+  const ofProxy = Map.groupBy(proxy.all, ({ module }) => idOf(module))
+  return [...set.modules.keys()].flatMap((id) => {
+    const table = multiple.get(id)
+    return [
+      ...(ofProxy.get(id) ?? []).map((route) => subjectOf(route, proxy)),
+      ...(table?.all ?? []).map((route) => subjectOf(route, table!, id)),
+    ].filter(({ route }) => !route.pattern.text.startsWith('/_/'))
+  })
+}
+
+/** The interfaces of modules that a caller may use through Okapi. */
+export function reachThroughOkapi(
+  { policy, set, grants }: Installation,
+  caller: Caller,
+  subjects: readonly Subject[],
+): Opening[] {
+  const judge = policy.bind(caller, 'okapi')
+  if (!judge.open) return []
+  const own = grants.filter((grant) => isFor(grant, caller) && isAt(grant, 'okapi'))
+  const paths = pathGrantsOf(own)
+  const ids = interfacesOf(set, caller, own)
+  return subjects.flatMap((subject) => {
+    const { route, moduleId } = subject
+    const near = paths.filter((grant) => touching(grant, route))
+    // Nothing else can open a route; asking for all of them would only take longer.
+    const hopeless = near.length === 0 && !ids.has(route.interface?.id ?? '')
+    if (caller.kind !== 'public' && hopeless) return []
+    const place = { caller, at: 'okapi', provider: idOf(route.module) }
+    const kind = moduleId === undefined ? 'handler' : 'multiple'
+    return openOf(judge, subject, near).map((found) => openingOf(place, kind, route, found, grants))
+  })
+}
+
+function interfacesOf(set: DescriptorSet, caller: Caller, grants: readonly Grant[]): Set<string> {
+  const descriptor = caller.kind === 'module' ? set.modules.get(caller.id)?.descriptor : undefined
+  const { requires = [], optional = [], provides = [] } = descriptor ?? {}
+  const granted = grants.flatMap(({ opens }) => (opens.kind === 'interface' ? [opens.id] : []))
+  return new Set([...[...requires, ...optional, ...provides].map(({ id }) => id), ...granted])
+}

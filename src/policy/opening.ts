@@ -1,0 +1,114 @@
+import { isOkapi } from '../folio/module-id.ts'
+import { type Caller, callerName } from './caller.ts'
+import type { Rule } from './decision.ts'
+import type { Grant } from './grants.ts'
+
+/** What of a provider is open: a route, or as whom Okapi takes the caller. */
+export type OpeningKind =
+  | 'handler'
+  /** A `multiple` interface: X-Okapi-Module-Id has to name the provider. */
+  | 'multiple'
+  | 'system'
+  | 'filter'
+  /** Okapi's own administration. */
+  | 'admin'
+  /** A tenant that needs a word. */
+  | 'tenant'
+
+/** One thing that one caller may do at one provider. */
+export interface Opening {
+  /** As grants spell it; Okapi itself is `okapi`. */
+  readonly caller: string
+  /** Full id of the module that answers, or `okapi`. */
+  readonly provider: string
+  /** Whose ingress lets the caller in: `okapi`, or the provider's own. */
+  readonly at: string
+  readonly kind: OpeningKind
+  readonly interface: { readonly id: string; readonly version: string } | null
+  readonly methods: readonly string[]
+  readonly pathPattern: string
+  /** The path of the grant where it opens a part of the route only. */
+  readonly only: string | null
+  readonly rule: Rule
+  /** In the words of the grant, where there is one. */
+  readonly why: string | null
+}
+
+/** Who calls whom, and whose ingress decides. */
+interface Place {
+  readonly caller: Caller
+  readonly at: string
+  readonly provider: string
+}
+
+/** A route, or what stands for one. */
+interface Pathed {
+  readonly pattern: { readonly text: string }
+  readonly interface?: Opening['interface']
+}
+
+/** Puts an opening together; `grants` are looked through for the reason that one gives. */
+export function openingOf(
+  { caller, at, provider }: Place,
+  kind: OpeningKind,
+  { pattern, interface: provided = null }: Pathed,
+  { methods, only, rule }: Pick<Opening, 'methods' | 'only' | 'rule'>,
+  grants: readonly Grant[],
+): Opening {
+  const name = callerName(caller)
+  const grant = grants.find(({ file, pointer }) => file === rule.file && pointer === rule.pointer)
+  return {
+    caller: isOkapi(name) ? 'okapi' : name,
+    provider,
+    at,
+    kind,
+    interface: provided && { id: provided.id, version: provided.version },
+    methods,
+    pathPattern: pattern.text,
+    only,
+    rule,
+    why: rule.kind === 'grant' && rule.file !== null ? (grant?.why ?? null) : null,
+  }
+}
+
+/** `GET /users/{id}`, as sentences and lists put it. */
+export function routeText({
+  methods,
+  pathPattern,
+  only,
+}: Pick<Opening, 'methods' | 'pathPattern' | 'only'>): string {
+  const route = `${methods.join(',')} ${pathPattern}`
+  return only === null ? route : `${route} (only ${only})`
+}
+
+/** `requires`, with its place where it has one. */
+export function ruleText({ kind, file, pointer }: Rule): string {
+  if (kind === 'grant' && file === null) return 'a grant that is built in'
+  return file === null ? kind : `${kind} ${file}#${pointer ?? ''}`
+}
+
+/** `interface `users` 16.5`, or what else it is. */
+export function partText({
+  interface: provided,
+  kind,
+}: Pick<Opening, 'interface' | 'kind'>): string {
+  if (provided !== null) return `\`${provided.id}\` ${provided.version}`
+  switch (kind) {
+    case 'filter':
+      return 'filters'
+    case 'admin':
+      return 'Okapi’s administration'
+    case 'tenant':
+      return 'a tenant'
+    default:
+      return 'routes that no descriptor declares'
+  }
+}
+
+/** How many different methods with a path, `GET,POST /x` being two. */
+export function countRoutes(openings: readonly Opening[]): number {
+  const routes = new Set(
+    openings.flatMap(({ methods, pathPattern }) => methods.map((one) => `${one} ${pathPattern}`)),
+  )
+  return routes.size
+}

@@ -1,0 +1,50 @@
+import { isOkapi } from '../folio/module-id.ts'
+import { reachAdministration } from './admin-reach.ts'
+import { type Caller, callerName, parseCaller } from './caller.ts'
+import type { DescriptorSet } from './descriptors.ts'
+import type { Grant } from './grants.ts'
+import { reachDirectly, reachOfOkapi } from './module-reach.ts'
+import { okapiSubjects, reachThroughOkapi } from './okapi-reach.ts'
+import type { Opening } from './opening.ts'
+import type { Policy } from './policy.ts'
+
+/** A compiled policy with what it was compiled from. */
+export interface Installation {
+  readonly policy: Policy
+  readonly set: DescriptorSet
+  /** All that were given, built-in ones included. */
+  readonly grants: readonly Grant[]
+}
+
+/** Everybody who is named anywhere: Okapi, public, people and systems of grants, modules. */
+export function callersOf({ set, grants }: Pick<Installation, 'set' | 'grants'>): Caller[] {
+  const named = [...new Set(grants.map(({ caller }) => caller))].sort().map(parseCaller)
+  const ids = [...set.modules.keys()]
+  return [
+    { kind: 'module', id: ids.find(isOkapi) ?? 'okapi' },
+    { kind: 'public' },
+    ...named.filter(({ kind }) => kind === 'operator' || kind === 'client'),
+    ...ids.filter((id) => !isOkapi(id)).map((id): Caller => ({ kind: 'module', id })),
+  ]
+}
+
+/**
+ * Who may call what, at Okapi's ingress and at those of modules, for everybody or for `callers`.
+ * Every line is an answer of the judge that the proxy asks; a route stands there when at least one
+ * request for it would pass, whatever its tenant.
+ */
+export function reachOf(
+  installation: Installation,
+  callers: readonly Caller[] = callersOf(installation),
+): Opening[] {
+  const subjects = okapiSubjects(installation.set)
+  return callers.flatMap((caller) =>
+    isOkapi(callerName(caller))
+      ? reachOfOkapi(installation, caller)
+      : [
+          ...reachThroughOkapi(installation, caller, subjects),
+          ...reachAdministration(installation, caller),
+          ...reachDirectly(installation, caller),
+        ],
+  )
+}
