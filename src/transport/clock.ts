@@ -10,15 +10,24 @@ export interface Ticking {
  * One coarse clock for the process. What has a deadline registers here and is asked every 100 ms,
  * so no request and no connection needs a timer object of its own. A deadline counted from `now`
  * falls up to one tick early, and is noticed up to one tick late.
+ *
+ * Whoever is asked has read before what the kernel held when the time was looked at: timers come
+ * first in a turn of the event loop, then input, then `setImmediate`. Were deadlines looked at among
+ * the timers, a process that was busy or had no processor for a while would call callers late whose
+ * bytes have long been here, and close idle connections over a request that waits to be read.
  */
 export class CoarseClock {
   /** Milliseconds, monotonic (not the time of day), as of the last tick. */
   now = performance.now()
   readonly #watched = new Set<Ticking>()
   readonly #timer: NodeJS.Timeout
+  #asking: NodeJS.Immediate | undefined
 
   constructor(tickMs = 100) {
-    this.#timer = setInterval(() => this.tick(), tickMs)
+    this.#timer = setInterval(() => {
+      this.now = performance.now()
+      this.#asking ??= setImmediate(() => this.#ask())
+    }, tickMs)
     this.#timer.unref()
   }
 
@@ -35,15 +44,21 @@ export class CoarseClock {
     this.#watched.delete(thing)
   }
 
-  /** Looks at the time and asks everything that is watched. The interval calls it. */
+  /** Looks at the time and asks everything that is watched, now. */
   tick(): void {
     this.now = performance.now()
-    for (const thing of this.#watched) thing.tick(this.now)
+    this.#ask()
   }
 
   /** No tick comes after this. */
   stop(): void {
     clearInterval(this.#timer)
+    clearImmediate(this.#asking)
     this.#watched.clear()
+  }
+
+  #ask(): void {
+    this.#asking = undefined
+    for (const thing of this.#watched) thing.tick(this.now)
   }
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import test from 'ava'
 import { CoarseClock } from '../../src/transport/clock.ts'
 
@@ -49,4 +51,33 @@ test('it ticks by itself, and not after it is stopped', async (t) => {
   t.true(clock.now >= began)
   clock.stop()
   t.is(clock.size, 0)
+})
+
+test('what waited to be read when the time was over is read before anybody is asked', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const caller = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [served] = (await once(server, 'connection')) as [Socket]
+  const order: string[] = []
+  const clock = new CoarseClock(1)
+  const asked = new Promise<void>((resolve) => {
+    served.on('data', () => order.push('read'))
+    caller.write('bytes', () => {
+      clock.watch({
+        tick: () => {
+          order.push('asked')
+          resolve()
+        },
+      })
+      // The event loop stands still until the interval is long over, with the bytes in the kernel.
+      const until = clock.now + 50
+      while (performance.now() < until);
+    })
+  })
+  await asked
+  t.deepEqual(order, ['read', 'asked'])
+  clock.stop()
+  caller.destroy()
+  served.destroy()
+  server.close()
 })
