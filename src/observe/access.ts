@@ -19,6 +19,10 @@ export interface AccessRecord {
   readonly at: string
   readonly method: string
   readonly route: string
+  /** Id of the interface that the route stands in. */
+  readonly interface: string
+  /** The module that answers, or may: `mod-users-19.7.0`. */
+  readonly provider: string
   /** 0: the caller went away before there was one. */
   readonly status: number
   readonly reason: Reason | ''
@@ -89,6 +93,8 @@ const NAME = {
   at: ascii(',"at":'),
   method: ascii(',"method":'),
   route: ascii(',"route":'),
+  interface: ascii(',"interface":'),
+  provider: ascii(',"provider":'),
   status: ascii(',"status":'),
   reason: ascii(',"reason":'),
   because: ascii(',"because":'),
@@ -115,6 +121,8 @@ function writeLine(line: JsonLine, record: AccessRecord): void {
   line.text(NAME.at, record.at)
   line.textOfCaller(NAME.method, record.method)
   line.text(NAME.route, record.route)
+  line.text(NAME.interface, record.interface)
+  line.text(NAME.provider, record.provider)
   line.whole(NAME.status, record.status)
   line.text(NAME.reason, record.reason)
   line.textOfCaller(NAME.because, record.because)

@@ -40,6 +40,8 @@ export function recorder({ metrics, access, history, traceId }: RecordOptions) {
       at: note.at,
       method: x.method === -1 ? '' : METHODS[x.method]!,
       route: decision?.routePattern ?? '',
+      interface: decision?.interface?.id ?? '',
+      provider: decision?.provider ?? '',
       status: x.status,
       reason: x.refused?.reason ?? '',
       because: x.refused?.because ?? would?.because ?? '',
