@@ -65,8 +65,8 @@ export function parseForward(text: string): Parsed<Forward> {
 
 /** `unix:/path`, or `unix:///path` as SPIFFE_ENDPOINT_SOCKET has it. */
 export function parseUnixSocket(text: string): Parsed<{ readonly path: string }> {
-  if (!text.startsWith('unix:')) return { wrong: 'must be unix:///absolute/path' }
-  return unixPath(text.replace(/^unix:\/\/(?=\/)/, 'unix:'))
+  const path = /^unix:(?:\/\/)?(\/[^/].*)$/.exec(text)?.[1]
+  return path === undefined ? { wrong: 'must be unix:///absolute/path' } : unixPath(`unix:${path}`)
 }
 
 /** 127.0.0.0/8, ::1, the name `localhost` (RFC 6761 section 6.3), or a Unix socket. */

@@ -7,6 +7,7 @@ import {
   parseListen,
   parsePeer,
   parsePortRange,
+  parseUnixSocket,
 } from '../../src/config/addresses.ts'
 import { addressesOf, parseTemplate } from '../../src/config/addressing.ts'
 
@@ -143,5 +144,21 @@ test('templates know three names', (t) => {
     'https://a:1/{module}',
   ]) {
     t.true('wrong' in parseTemplate(template), template)
+  }
+})
+
+test('the socket of an agent, in both spellings', (t) => {
+  for (const text of ['unix:/run/agent.sock', 'unix:///run/agent.sock']) {
+    t.deepEqual(parseUnixSocket(text), { value: { path: '/run/agent.sock' } }, text)
+  }
+  const wrong = ['/run/agent.sock', 'unix:agent.sock', 'unix://agent.sock', 'unix:////agent.sock']
+  for (const text of [
+    ...wrong,
+    'tcp://127.0.0.1:8000',
+    'unix:',
+    'unix:/',
+    `unix:/${'a'.repeat(120)}`,
+  ]) {
+    t.true('wrong' in parseUnixSocket(text), text)
   }
 })

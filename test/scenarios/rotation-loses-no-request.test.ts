@@ -135,7 +135,7 @@ async function serves(
 /** Generations under which connections of the other sidecar were accepted: each was made for a request. */
 function accepted({ process }: Rotating, caller: string): Set<unknown> {
   const lines = process.lines.filter((line) => line.msg === 'peer accepted')
-  return new Set(lines.filter((line) => line.caller === caller).map((line) => line.generation))
+  return new Set(lines.filter((line) => line.caller === caller).map(({ generation: each }) => each))
 }
 
 /**

@@ -109,13 +109,16 @@ export class Rotating {
 
   /** Resolves when it has told of this generation. */
   async reached(generation: number): Promise<void> {
-    await this.process.say((line) => line.msg === 'credentials' && line.generation === generation)
+    await this.process.say(
+      ({ msg, generation: each }) => msg === 'credentials' && each === generation,
+    )
   }
 
   /** How many times it has refused credentials and told so; the problems of the last time. */
   async refused(times: number): Promise<string> {
     const lines = await this.process.say(({ msg }) => msg === 'new credentials refused', times)
-    return JSON.stringify(lines.at(-1)?.problems)
+    const { problems } = lines.at(-1) ?? {}
+    return JSON.stringify(problems)
   }
 
   /** The value of a series of its metrics, NaN where there is none. */

@@ -1,0 +1,67 @@
+import test from 'ava'
+import { endingsOf, Reminder } from '../../src/credentials/endings.ts'
+import { checkGeneration, type Generation } from '../../src/credentials/generation.ts'
+import { makeCa, moduleNames } from '../support/pki.ts'
+
+const USERS = 'mod-users-19.7.0'
+const DAY_MS = 86_400_000
+const BEGIN = Date.UTC(2026, 0, 1)
+const at = (day: number) => new Date(BEGIN + day * DAY_MS)
+const file = (path: string, text: string) => ({ path, bytes: Buffer.from(text) })
+
+/** A leaf of 90 days, a list of 30, a root of 3650. */
+async function generation(more: { crlDays?: number } = {}): Promise<Generation> {
+  const ca = await makeCa(undefined, 'root1', { notBefore: at(0), notAfter: at(3650) })
+  const leaf = await ca.issue({ ...moduleNames(USERS), notBefore: at(0), notAfter: at(90) })
+  const { crlDays = 30 } = more
+  const crl = await ca.crl([], { thisUpdate: at(0), nextUpdate: at(crlDays) })
+  const raw = {
+    key: file('tls.key', leaf.keyPem),
+    cert: file('tls.crt', leaf.certPem),
+    ca: file('ca.crt', ca.certPem),
+    crl: file('ca.crl', crl),
+  }
+  return checkGeneration(raw, { module: USERS, trustDomain: 'folio.test', now: BEGIN + DAY_MS })
+}
+
+const day = (number: number) => BEGIN + number * DAY_MS
+
+test('each thing is announced with a third of its life left; a root, half a year before', async (t) => {
+  const endings = endingsOf(await generation())
+  t.deepEqual(
+    endings.map(({ announcedFrom, endsAt }) => [
+      (announcedFrom - BEGIN) / DAY_MS,
+      (endsAt - BEGIN) / DAY_MS,
+    ]),
+    [
+      [60, 90],
+      [3470, 3650],
+      [20, 30],
+    ],
+  )
+})
+
+test('nothing is told before its time, then each thing once a day', async (t) => {
+  const reminder = new Reminder()
+  const now = await generation()
+  const said = (time: number) => reminder.due(now, time).map(({ message }) => message)
+  t.deepEqual(said(day(20) - 1), [])
+  const list = 'the revocation list of CN=root1 runs out in'
+  const rest = ', on 2026-01-31T00:00:00.000Z: then every peer will be refused'
+  t.deepEqual(said(day(20)), [`${list} 10 days${rest}`])
+  t.deepEqual(said(day(20) + 1), [])
+  t.deepEqual(said(day(21) - 1), [])
+  t.deepEqual(said(day(21)), [`${list} 9 days${rest}`])
+  t.deepEqual(said(day(29) + 1), [`${list} 23 hours${rest}`])
+  t.deepEqual(said(day(30) + 2), [
+    'the revocation list of CN=root1 has run out on 2026-01-31T00:00:00.000Z: every peer will be refused',
+  ])
+  t.is(said(day(61)).length, 2)
+})
+
+test('what is new is told at once, what has been replaced no more', async (t) => {
+  const reminder = new Reminder()
+  t.is(reminder.due(await generation(), day(25)).length, 1)
+  t.deepEqual(reminder.due(await generation({ crlDays: 300 }), day(25) + 1), [])
+  t.is(reminder.due(await generation({ crlDays: 26 }), day(25) + 2).length, 1)
+})
