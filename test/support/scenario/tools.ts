@@ -9,14 +9,17 @@ const HOW_TO_ASK: Readonly<Record<string, string>> = {
   openssl: 'version',
   java: '-version',
   nginx: '-v',
+  helm: 'version',
+  kubectl: 'help',
 }
 
 /**
- * Tests that need a tool. Where it is not there they are `test.skip`, which ava counts and which is
+ * Tests that need a tool, or several. Where one is not there they are `test.skip`, which ava counts and which is
  * never a pass, and one loud line for the file says how many.
  */
-export function withTool(tool: string): Declare {
-  if (isThere(tool)) return (title, run) => test.serial(title, run)
+export function withTool(...tools: readonly string[]): Declare {
+  const tool = tools.find((each) => !isThere(each))
+  if (tool === undefined) return (title, run) => test.serial(title, run)
   let missed = 0
   return (title, run) => {
     if (missed++ === 0) {

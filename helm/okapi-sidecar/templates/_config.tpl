@@ -1,0 +1,34 @@
+{{/* sidecar.yaml: what the role says, under what `config` says. Takes a scope. */}}
+{{- define "okapi-sidecar.config" -}}
+{{- $v := .values -}}
+{{- if not $v.trustDomain }}{{ fail "okapi-sidecar: trustDomain is missing, for example trustDomain: folio.example.org" }}{{ end -}}
+{{- $config := dict
+  "module" $v.module
+  "trustDomain" $v.trustDomain
+  "policy" (dict "descriptors" "/etc/sidecar/policy/installed.json")
+  "admin" (dict "listen" (printf "0.0.0.0:%d" (int $v.ports.admin)))
+-}}
+{{- if eq $v.credentials.from "spiffe" -}}
+{{- $_ := set $config "credentials" (dict "spiffe" (dict "socket" (printf "unix:///run/spiffe/%s" $v.credentials.spiffe.socket))) -}}
+{{- else -}}
+{{- $_ := set $config "credentials" (dict "directory" "/certs") -}}
+{{- end -}}
+{{- if ne .role "edge" -}}
+{{- $_ := set $config "ingress" (dict
+  "listen" (printf "0.0.0.0:%d" (int $v.ports.mtls))
+  "forward" (printf "http://127.0.0.1:%d" (int .port))) -}}
+{{- end -}}
+{{- if eq .role "okapi" -}}
+{{- $_ := set $config "egress" (dict "modules" (dict "listen" "127.0.0.1:20000-20199" "address" "https://{product}:8443")) -}}
+{{- if $v.public.enabled -}}
+{{- $_ := set $config "public" (dict "listen" (printf "0.0.0.0:%d" (int $v.public.port)) "credentials" (dict "directory" "/certs-public")) -}}
+{{- end -}}
+{{- else -}}
+{{- $_ := set $config "egress" (dict "listen" "127.0.0.1:9130" "url" "http://localhost:9130" "gateway" "https://okapi:8443" "gatewayModule" "okapi") -}}
+{{- end -}}
+{{- if eq $v.mode "container" -}}
+{{- /* SIGTERM comes while Services still send: first not ready, then closed. */ -}}
+{{- $_ := set $config "drain" (dict "delayMs" 5000) -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $config (deepCopy $v.config)) -}}
+{{- end -}}

@@ -1,0 +1,146 @@
+{{/* The sidecar. Takes a scope. */}}
+{{- define "okapi-sidecar.container" -}}
+{{- $v := .values -}}
+- name: okapi-sidecar
+  image: {{ include "okapi-sidecar.image" . }}
+  imagePullPolicy: {{ $v.image.pullPolicy }}
+  {{- if eq $v.mode "native" }}
+  restartPolicy: Always
+  {{- end }}
+  args: [run, -c, /etc/sidecar/config/sidecar.yaml]
+  ports:
+    {{- if ne .role "edge" }}
+    # Not `http` or `https`: those Okapi's own Kubernetes discovery would take for the module.
+    - { name: mtls, containerPort: {{ $v.ports.mtls }}, protocol: TCP }
+    {{- end }}
+    - { name: sidecar-admin, containerPort: {{ $v.ports.admin }}, protocol: TCP }
+    {{- if $v.public.enabled }}
+    - { name: public-tls, containerPort: {{ $v.public.port }}, protocol: TCP }
+    {{- end }}
+  startupProbe:
+    httpGet: { path: /ready, port: sidecar-admin }
+    periodSeconds: 1
+    failureThreshold: 60
+  readinessProbe:
+    httpGet: { path: /ready, port: sidecar-admin }
+    periodSeconds: 5
+  livenessProbe:
+    httpGet: { path: /live, port: sidecar-admin }
+    periodSeconds: 10
+    failureThreshold: 3
+  resources:
+    {{- toYaml $v.resources | nindent 4 }}
+  securityContext:
+    runAsUser: 65532
+    runAsGroup: 65532
+    runAsNonRoot: true
+    readOnlyRootFilesystem: true
+    allowPrivilegeEscalation: false
+    capabilities: { drop: [ALL] }
+    seccompProfile: { type: RuntimeDefault }
+  volumeMounts:
+    - { name: sidecar-config, mountPath: /etc/sidecar/config, readOnly: true }
+    - { name: sidecar-policy, mountPath: /etc/sidecar/policy, readOnly: true }
+    {{- if eq $v.credentials.from "spiffe" }}
+    - { name: sidecar-spiffe, mountPath: /run/spiffe, readOnly: true }
+    {{- else }}
+    - { name: sidecar-certs, mountPath: /certs, readOnly: true }
+    {{- end }}
+    {{- if $v.public.enabled }}
+    - { name: sidecar-public, mountPath: /certs-public, readOnly: true }
+    {{- end }}
+{{- end -}}
+
+{{/* Runs once, before everything else in the pod. Takes a scope. */}}
+{{- define "okapi-sidecar.rules" -}}
+{{- $v := .values -}}
+{{- if not $v.nftables.image }}{{ fail "okapi-sidecar: nftables.image is missing: any image with nft in its PATH" }}{{ end -}}
+- name: sidecar-nftables
+  image: {{ $v.nftables.image }}
+  command: [nft, -f, /rules/sidecar.nft]
+  resources:
+    requests: { cpu: 10m, memory: 16Mi }
+    limits: { memory: 32Mi }
+  securityContext:
+    runAsUser: 0
+    runAsNonRoot: false
+    readOnlyRootFilesystem: true
+    allowPrivilegeEscalation: false
+    capabilities: { drop: [ALL], add: [NET_ADMIN] }
+    seccompProfile: { type: RuntimeDefault }
+  volumeMounts:
+    - { name: sidecar-rules, mountPath: /rules, readOnly: true }
+{{- end -}}
+
+{{/*
+Three lines for a pod of your own:
+
+      initContainers:
+        {{- include "okapi-sidecar.initContainers" . | nindent 8 }}
+      containers:
+        {{- include "okapi-sidecar.containers" . | nindent 8 }}
+      volumes:
+        {{- include "okapi-sidecar.volumes" . | nindent 8 }}
+*/}}
+{{- define "okapi-sidecar.initContainers" -}}
+{{- $scope := include "okapi-sidecar.scope" . | fromJson -}}
+{{- $list := list -}}
+{{- if $scope.values.nftables.enabled }}{{ $list = append $list (include "okapi-sidecar.rules" $scope) }}{{ end -}}
+{{- if eq $scope.values.mode "native" }}{{ $list = append $list (include "okapi-sidecar.container" $scope) }}{{ end -}}
+{{- join "\n" $list -}}
+{{- end -}}
+
+{{- define "okapi-sidecar.containers" -}}
+{{- $scope := include "okapi-sidecar.scope" . | fromJson -}}
+{{- if eq $scope.values.mode "container" }}{{ include "okapi-sidecar.container" $scope }}{{ end -}}
+{{- end -}}
+
+{{- define "okapi-sidecar.volumes" -}}
+{{- $scope := include "okapi-sidecar.scope" . | fromJson -}}
+{{- $v := $scope.values -}}
+- name: sidecar-config
+  configMap: { name: {{ $scope.name }} }
+- name: sidecar-policy
+  configMap: { name: {{ $scope.policy }} }
+{{- if eq $v.credentials.from "spiffe" }}
+- name: sidecar-spiffe
+  {{- toYaml $v.credentials.spiffe.volume | nindent 2 }}
+{{- else }}
+- name: sidecar-certs
+  # Readable through the pod's fsGroup, which the sidecar alone has a use for.
+  secret: { secretName: {{ $scope.secret }}, defaultMode: 0440 }
+{{- end }}
+{{- if $v.public.enabled }}
+- name: sidecar-public
+  secret: { secretName: {{ required "okapi-sidecar: public.secret is missing" $v.public.secret }}, defaultMode: 0440 }
+{{- end }}
+{{- if $v.nftables.enabled }}
+- name: sidecar-rules
+  configMap: { name: {{ $scope.name }} }
+{{- end }}
+{{- end -}}
+
+{{/* What the pod as a whole must say, for `spec:` of a pod of your own. */}}
+{{- define "okapi-sidecar.podSpec" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+shareProcessNamespace: false
+hostNetwork: false
+securityContext:
+  fsGroup: 65532
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{/* Restarts pods when what the sidecar reads only at its start has changed. */}}
+{{- define "okapi-sidecar.annotations" -}}
+{{- $scope := include "okapi-sidecar.scope" . | fromJson -}}
+okapi-sidecar/config: {{ include "okapi-sidecar.config" $scope | sha256sum | trunc 16 }}
+{{- if $scope.values.nftables.enabled }}
+okapi-sidecar/rules: {{ include "okapi-sidecar.nft" $scope | sha256sum | trunc 16 }}
+{{- end }}
+{{- end -}}
+
+{{- define "okapi-sidecar.podLabels" -}}
+{{- include "okapi-sidecar.selector" (include "okapi-sidecar.scope" . | fromJson) -}}
+{{- end -}}

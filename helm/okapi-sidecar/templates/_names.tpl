@@ -1,0 +1,61 @@
+{{/*
+Every template takes the root context of the chart that calls it. Called from a chart that has this one
+as a dependency, the values stand under the dependency's name (or alias: (dict "root" . "values" ...)).
+*/}}
+{{- define "okapi-sidecar.scope" -}}
+{{- $root := .root | default . -}}
+{{- $values := .values -}}
+{{- if not $values -}}
+{{- $values = index $root.Values "okapi-sidecar" | default $root.Values -}}
+{{- end -}}
+{{- $module := $values.module -}}
+{{- if not $module -}}
+{{- fail "okapi-sidecar: module is missing, for example module: mod-users-19.7.0" -}}
+{{- end -}}
+{{- /* Product and version are split at the first "-" that a digit follows, as Okapi does. */ -}}
+{{- $product := regexReplaceAll "^(.*?)-[0-9].*$" $module "${1}" -}}
+{{- if or (eq $product $module) (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $product)) -}}
+{{- fail (printf "okapi-sidecar: module %s is no module id, for example mod-users-19.7.0" $module) -}}
+{{- end -}}
+{{- $role := $values.role | default (eq $product "okapi" | ternary "okapi" (hasPrefix "edge-" $product | ternary "edge" "module")) -}}
+{{- if and (eq $values.mode "native") (semverCompare "<1.29.0-0" $root.Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "okapi-sidecar: native sidecars need Kubernetes 1.29 and this is %s; set mode: container" $root.Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- /* Labels and names take no dots or plus signs beyond what Kubernetes allows, and 63 characters. */ -}}
+{{- $slug := $module | lower | replace "." "-" | replace "+" "-" | replace "_" "-" | trunc 50 | trimSuffix "-" -}}
+{{- dict
+  "values" $values
+  "product" $product
+  "role" $role
+  "name" (printf "%s-sidecar" $slug)
+  "release" $root.Release.Name
+  "namespace" $root.Release.Namespace
+  "chart" (printf "okapi-sidecar-%s" "0.1.0")
+  "appVersion" "0.1.0"
+  "service" ($values.service.name | default $product)
+  "account" ($values.serviceAccount.name | default $slug)
+  "secret" (eq $values.credentials.from "secret" | ternary $values.credentials.secret.name (printf "%s-tls" $slug))
+  "policy" ($values.policy.configMap | default (printf "%s-policy" $slug))
+  "port" ($values.workload.port | default (eq $role "okapi" | ternary 9130 8081))
+  | toJson -}}
+{{- end -}}
+
+{{- define "okapi-sidecar.selector" -}}
+app.kubernetes.io/name: {{ .product }}
+app.kubernetes.io/instance: {{ .release }}
+okapi-sidecar/product: {{ .product }}
+okapi-sidecar/module: {{ .values.module | replace "+" "_" | trunc 63 | quote }}
+{{- end -}}
+
+{{- define "okapi-sidecar.labels" -}}
+{{ include "okapi-sidecar.selector" . }}
+app.kubernetes.io/component: okapi-sidecar
+app.kubernetes.io/managed-by: Helm
+helm.sh/chart: {{ .chart }}
+{{- end -}}
+
+{{- define "okapi-sidecar.image" -}}
+{{- with .values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.appVersion }}{{ end }}
+{{- end -}}
+{{- end -}}

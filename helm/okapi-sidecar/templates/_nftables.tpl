@@ -1,0 +1,47 @@
+{{/*
+The pod's own rules, for IPv4 and IPv6 alike (`table inet`). From outside only the sidecar's ports and
+what is listed; to the outside the sidecar's user and what is listed. Takes a scope.
+*/}}
+{{- define "okapi-sidecar.nft" -}}
+{{- $v := .values -}}
+{{- $in := list $v.ports.admin -}}
+{{- if ne .role "edge" }}{{ $in = append $in $v.ports.mtls }}{{ end -}}
+{{- if $v.public.enabled }}{{ $in = append $in $v.public.port }}{{ end -}}
+{{- range $v.nftables.inwardPorts }}{{ $in = append $in . }}{{ end -}}
+# Written anew in one transaction, also where it was there before.
+table inet okapi_sidecar
+delete table inet okapi_sidecar
+table inet okapi_sidecar {
+  chain input {
+    type filter hook input priority 0; policy drop;
+    iif "lo" accept
+    ct state established,related accept
+    # Without neighbour discovery and path MTU there is no IPv6.
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, packet-too-big, destination-unreachable } accept
+    icmp type { destination-unreachable } accept
+    tcp dport { {{ $in | uniq | join ", " }} } accept
+  }
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+  }
+  chain output {
+    type filter hook output priority 0; policy drop;
+    oif "lo" accept
+    ct state established,related accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
+    meta skuid 65532 accept
+    {{- if $v.nftables.dns }}
+    {{- range $v.nftables.dns }}
+    {{ contains ":" . | ternary "ip6" "ip" }} daddr {{ . }} meta l4proto { tcp, udp } th dport 53 accept
+    {{- end }}
+    {{- else }}
+    meta l4proto { tcp, udp } th dport 53 accept
+    {{- end }}
+    {{- range $v.nftables.outward }}
+    {{ contains ":" .address | ternary "ip6" "ip" }} daddr {{ .address }} tcp dport { {{ .ports | join ", " }} } accept
+    {{- end }}
+    # A module learns at once, rather than after a minute, that it may not.
+    meta l4proto tcp reject with tcp reset
+  }
+}
+{{- end -}}

@@ -1,0 +1,117 @@
+// Writes helm/okapi-sidecar/values.schema.json, or the file that is named. `config` comes from the
+// only source of the configuration; the rest is what the chart itself adds.
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import * as z from 'zod'
+import { File } from '../src/config/schema.ts'
+
+const HOME = new URL('../helm/okapi-sidecar/values.schema.json', import.meta.url)
+
+const text = z.string()
+const flag = z.boolean()
+const port = z.int().min(1).max(65535)
+const free = z.record(z.string(), z.unknown())
+const list = z.array(z.unknown())
+const duration = z.string().regex(/^([0-9]+(h|m|s))+$/)
+const address = z.string().regex(/^[0-9A-Fa-f.:]+(\/[0-9]{1,3})?$/)
+
+const workload = z.strictObject({
+  image: text,
+  pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
+  replicas: z.int().min(0),
+  port: z.int().min(0).max(65535),
+  command: z.array(text),
+  args: z.array(text),
+  env: list,
+  envFrom: list,
+  resources: free,
+  volumes: list,
+  volumeMounts: list,
+  podAnnotations: free,
+  nodeSelector: free,
+  tolerations: list,
+  affinity: free,
+  runAsUser: z.int().min(1),
+  readOnlyRootFilesystem: flag,
+  probes: z.strictObject({ enabled: flag, startupSeconds: z.int().min(5) }),
+  terminationGracePeriodSeconds: z.int().min(1),
+})
+
+const certManager = z.strictObject({
+  issuer: z.strictObject({ name: text, kind: text, group: text }),
+  duration,
+  renewBefore: duration,
+  privateKey: z.strictObject({ algorithm: z.enum(['ECDSA', 'RSA']), size: z.int().min(256) }),
+  dnsNames: z.array(text),
+  requestPolicy: z.strictObject({ enabled: flag }),
+})
+
+const values = z.strictObject({
+  module: z.string().regex(/^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?-[0-9][-0-9A-Za-z.+]*$/),
+  trustDomain: z.string().regex(/^[a-z0-9._-]*$/),
+  role: z.enum(['', 'module', 'okapi', 'edge']),
+  mode: z.enum(['native', 'container']),
+  image: z.strictObject({
+    repository: z.string().min(1),
+    tag: text,
+    digest: z.string().regex(/^$|^sha256:[0-9a-f]{64}$/),
+    pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
+  }),
+  imagePullSecrets: list,
+  credentials: z.strictObject({
+    from: z.enum(['certManager', 'secret', 'spiffe']),
+    certManager,
+    secret: z.strictObject({ name: text }),
+    spiffe: z.strictObject({ volume: free, socket: z.string().min(1) }),
+  }),
+  policy: z.strictObject({ packed: text, configMap: text }),
+  public: z.strictObject({ enabled: flag, port, secret: text }),
+  ports: z.strictObject({ mtls: port, admin: port }),
+  resources: free,
+  workload,
+  service: z.strictObject({ enabled: flag, name: text, annotations: free }),
+  serviceAccount: z.strictObject({ create: flag, name: text }),
+  networkPolicy: z.strictObject({
+    enabled: flag,
+    from: list,
+    adminFrom: list,
+    inward: list,
+    outward: list,
+    dnsTo: list,
+  }),
+  nftables: z.strictObject({
+    enabled: flag,
+    image: text,
+    inwardPorts: z.array(port),
+    outward: z.array(z.strictObject({ address, ports: z.array(port).min(1) })),
+    dns: z.array(address),
+  }),
+  podDisruptionBudget: z.strictObject({ enabled: flag, maxUnavailable: z.union([z.int(), text]) }),
+  podMonitor: z.strictObject({ enabled: flag, interval: duration, labels: free }),
+  prometheusRule: z.strictObject({ enabled: flag, labels: free, certificateHours: z.int().min(1) }),
+  dashboard: z.strictObject({ enabled: flag, labels: free }),
+  // Helm hands these to a chart that is somebody's dependency.
+  global: free.optional(),
+  enabled: flag.optional(),
+})
+
+interface Schema {
+  readonly required?: unknown
+  readonly $schema?: unknown
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly [more: string]: unknown
+}
+
+/** What the chart itself says need not be said again: no key of a section is required. */
+function relaxed({ required: _, $schema: __, properties, ...rest }: Schema): Schema {
+  if (properties === undefined) return rest
+  const entries = Object.entries(properties).map(([key, value]) => [key, relaxed(value)])
+  return { ...rest, properties: Object.fromEntries(entries) }
+}
+
+const target = { io: 'input', target: 'draft-7' } as const
+const config = relaxed(z.toJSONSchema(File, target) as Schema)
+const chart = relaxed(z.toJSONSchema(values, target) as Schema)
+const properties = { ...chart.properties, config }
+const schema = { $schema: 'http://json-schema.org/draft-07/schema#', ...chart, properties }
+writeFileSync(process.argv[2] ?? fileURLToPath(HOME), `${JSON.stringify(schema, null, 2)}\n`)

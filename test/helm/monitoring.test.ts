@@ -1,0 +1,149 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { parse } from 'yaml'
+import { ALL_REASONS } from '../../src/refusal/reasons.ts'
+import { runTool } from '../support/scenario/tools.ts'
+import { Process } from '../support/scenario.ts'
+import { CHART } from './render.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const PLACE = mkdtempSync(join(tmpdir(), 'sidecar-monitoring-'))
+const ID = 'okapi-7.2.0'
+
+/** What Prometheus adds by itself, or the PodMonitor: it is in no /metrics. */
+const FROM_OUTSIDE = new Set(['namespace', 'pod', 'okapi_sidecar_module', 'le'])
+
+let series = new Map<string, Set<string>>()
+
+test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
+  const certs = async (...argv: string[]) => {
+    const args = [join(ROOT, 'src/main.ts'), 'certs', ...argv, '--dir', join(PLACE, 'ca')]
+    const { code, err } = await runTool(process.execPath, args)
+    t.is(code, 0, err)
+  }
+  await certs('init', '--trust-domain', 'folio.test')
+  await certs('issue', ID, '--ip', '127.0.0.1', '--powerful')
+  await certs('revoke', '--refresh', '--distribute')
+  const file = join(PLACE, 'sidecar.json')
+  const settings = {
+    module: ID,
+    trustDomain: 'folio.test',
+    credentials: { directory: join(PLACE, 'ca', ID) },
+    ingress: { listen: '127.0.0.1:0', forward: 'http://127.0.0.1:1' },
+    egress: { modules: { listen: '127.0.0.1:0' } },
+    policy: { descriptors: join(ROOT, 'test/fixtures/descriptors') },
+    admin: { listen: '127.0.0.1:0' },
+    status: { listen: '127.0.0.1:0' },
+  }
+  writeFileSync(file, JSON.stringify(settings), { mode: 0o600 })
+  const sidecar = new Process(['run', '-c', file])
+  try {
+    const [ready] = await sidecar.say(({ msg }) => msg === 'ready')
+    const admin =
+      ready?.listening === undefined
+        ? ''
+        : Object.entries(ready.listening).find(([name]) => name === 'admin')?.[1]
+    const answer = await fetch(`http://${admin}/metrics`)
+    series = seriesIn(await answer.text())
+  } finally {
+    await sidecar.stop()
+  }
+})
+
+test.after.always(() => rmSync(PLACE, { recursive: true, force: true }))
+
+/** The names of all series and of their labels. */
+function seriesIn(text: string): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>()
+  for (const [, name = '', labels = ''] of text.matchAll(/^(sidecar_\w+)(?:\{(.*)\})? /gm)) {
+    const names = [...labels.matchAll(/(\w+)="/g)].map(([, label = '']) => label)
+    found.set(name, new Set([...(found.get(name) ?? []), ...names]))
+  }
+  return found
+}
+
+/** Every selector of a query: the series and the labels that it is picked by. */
+function selectors(query: string) {
+  return [...query.matchAll(/(sidecar_\w+)(?:\{([^}]*)\})?/g)].map(([, name = '', inner = '']) => ({
+    name,
+    labels: [...inner.matchAll(/(\w+)\s*(?:=|!=|=~|!~)\s*"/g)].map(([, label = '']) => label),
+  }))
+}
+
+/** The labels that a query groups by. */
+function groupings(query: string): string[] {
+  return [...query.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) =>
+    list.split(',').map((label) => label.trim()),
+  )
+}
+
+interface Panel {
+  readonly title: string
+  readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[]
+}
+
+interface Rule {
+  readonly alert: string
+  readonly expr: string
+  readonly annotations: { readonly summary: string }
+}
+
+const dashboard: { panels: readonly Panel[] } = JSON.parse(
+  readFileSync(join(CHART, 'files/dashboard.json'), 'utf8'),
+)
+const rules: readonly Rule[] = parse(
+  readFileSync(join(CHART, 'files/rules.yaml'), 'utf8')
+    .replaceAll(/\{\{`(.*?)`\}\}/g, '$1')
+    .replaceAll(/\{\{ \.Values\S+ \}\}/g, '6'),
+)
+
+const queries = [
+  ...dashboard.panels.flatMap(({ title, targets }) =>
+    targets.map(({ expr, legendFormat }) => ({ of: `panel ${title}`, expr, told: legendFormat })),
+  ),
+  ...rules.map(({ alert, expr, annotations }) => ({
+    of: `alert ${alert}`,
+    expr,
+    told: annotations.summary.replaceAll('$labels.', ''),
+  })),
+]
+
+for (const { of, expr, told } of queries) {
+  test(`${of} asks for what a sidecar tells: ${expr.slice(0, 60)}`, (t) => {
+    const asked = selectors(expr)
+    t.true(asked.length > 0)
+    const known = new Set(FROM_OUTSIDE)
+    for (const { name, labels } of asked) {
+      t.true(series.has(name), name)
+      const own = series.get(name) ?? new Set()
+      for (const label of own) known.add(label)
+      for (const label of labels) t.true(own.has(label) || FROM_OUTSIDE.has(label), label)
+    }
+    for (const label of groupings(expr)) t.true(known.has(label), label)
+    for (const [, label = ''] of told.matchAll(/\{\{\s*(\w+)\s*\}\}/g))
+      t.true(known.has(label), label)
+  })
+}
+
+test('reasons in the alerts are reasons', (t) => {
+  const named = rules.flatMap(({ expr }) =>
+    [...expr.matchAll(/reason=~"([^"]*)"/g)].flatMap(([, list = '']) => list.split('|')),
+  )
+  t.true(named.length > 5)
+  for (const reason of named)
+    t.true(
+      ALL_REASONS.some((known) => known === reason),
+      reason,
+    )
+})
+
+test('every series that there is has a panel or an alert', (t) => {
+  const shown = new Set(queries.flatMap(({ expr }) => selectors(expr).map(({ name }) => name)))
+  const hidden = [...series.keys()].filter((name) => !shown.has(name))
+  t.deepEqual(hidden.sort(), [
+    'sidecar_request_duration_seconds_count',
+    'sidecar_request_duration_seconds_sum',
+  ])
+})
