@@ -5,7 +5,7 @@ import { ask, get, ID, Place, Process, Sidecar, silence, verdictOf } from '../su
 
 // Real ModuleDescriptors, where a folder of them is at hand: DESCRIPTORS_DIR=/path/to/descriptors.
 
-const folder = process.env.DESCRIPTORS_DIR ?? ''
+const { DESCRIPTORS_DIR: folder = '' } = process.env
 const withFolder = folder === '' ? test.serial.skip : test.serial
 if (folder === '')
   console.log('skipped: DESCRIPTORS_DIR is not set, no real installation is loaded')

@@ -65,7 +65,7 @@ test.serial('HEAD, 204 and 304 have no body, whatever they say', async (t) => {
     module.reply = () => said
     const target = `${method} /${ID.authtoken}/a`
     const answered = await talk.send(request(target, [T])).next(method === 'HEAD')
-    t.is(answered.first, said.split('\r\n')[0])
+    t.true(said.startsWith(`${answered.first}\r\n`))
     t.true(answered.lines.includes(kept), said)
   }
   module.reply = OK

@@ -7,7 +7,7 @@ import { Sidecar } from './scenario/process.ts'
 import type { Where } from './scenario/talk.ts'
 
 export * from './scenario/messages.ts'
-export { Cable, OK, Player } from './scenario/player.ts'
+export { Cable, OK, Player, type Reply } from './scenario/player.ts'
 export { type Line, Process, Sidecar } from './scenario/process.ts'
 export { ask, silence, Talk, type Where } from './scenario/talk.ts'
 export { runTool, withTool } from './scenario/tools.ts'

@@ -18,6 +18,13 @@ export interface Line {
   readonly rule?: string
   readonly tenant?: string
   readonly requestId?: string
+  readonly peer?: string
+  readonly result?: string
+  readonly generation?: number
+  readonly connections?: number
+  readonly drained?: boolean
+  readonly changed?: unknown
+  readonly problems?: readonly string[]
   readonly [more: string]: unknown
 }
 
@@ -46,9 +53,13 @@ export class Process {
     this.#child.stderr?.on('data', (part) => {
       this.err += String(part)
     })
+    // A test that is cut short leaves nothing running.
+    const kill = () => this.signal('SIGKILL')
+    process.once('exit', kill)
     this.ended = new Promise((resolve) => {
       this.#child.on('close', (code, signal) => {
         this.#over = true
+        process.off('exit', kill)
         if (!this.#told && this.ready) console.log(`it died of itself: ${code} ${this.err}`)
         this.#wake()
         resolve(code ?? signal ?? 'SIGKILL')

@@ -1,0 +1,120 @@
+import test from 'ava'
+import {
+  answer,
+  ask,
+  field,
+  get,
+  ID,
+  OK,
+  request,
+  type Sidecar,
+  Talk,
+  Town,
+  verdictOf,
+} from '../support/scenario.ts'
+
+// Small limits at the sidecar of mod-notes; each refusal beside a call that keeps within them.
+
+let town: Town
+
+test.before(async () => {
+  const limits = {
+    headMs: 300,
+    bodyIdleMs: 300,
+    exchangesPerCallee: 2,
+    connectionsPerPeer: 2,
+  }
+  const impatient = { limits: { responseHeadMs: 200 } }
+  const more = { [ID.notes]: { limits }, [ID.users]: impatient }
+  town = await Town.open({ modules: [ID.notes, ID.users], more })
+})
+test.beforeEach(() => {
+  town.okapi.forget()
+  town.okapi.reply = OK
+})
+test.after.always(() => town?.close())
+
+const T = 'X-Okapi-Tenant: diku'
+
+function notes(): Sidecar {
+  return town.sidecar(ID.notes)
+}
+
+test.serial('a head that does not come to its end is 408', async (t) => {
+  const talk = new Talk(notes().port('egress'))
+  talk.send(`GET /users HTTP/1.1\r\nHost: a\r\n${T}\r\n`)
+  t.is(verdictOf(await talk.next()), '408 timeout')
+  t.is(await talk.end(), '')
+  t.is(town.okapi.bytes, '')
+})
+
+test.serial('a body that does not come to its end is 408, and the upstream’s is cut', async (t) => {
+  const talk = new Talk(notes().port('egress'))
+  talk.send(request('POST /users', [T, 'Content-Length: 10'])).send('half')
+  t.is(verdictOf(await talk.next()), '408 timeout')
+  t.is(await talk.end(), '')
+  t.is(town.okapi.requests.length, 0)
+})
+
+test.serial('an answer that does not come is 504 where a limit is set', async (t) => {
+  const asked = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  town.okapi.reply = async ({ first }) => {
+    if (!first.includes('/users/2')) return null
+    asked.resolve()
+    await held.promise
+    return answer('200 OK', [], 'late')
+  }
+  // The twin: where no limit is set it is waited for.
+  const patient = ask(notes().port('egress'), get('/users/2', T))
+  await asked.promise
+  t.is(verdictOf(await ask(town.egress(ID.users), get('/users/1', T))), '504 timeout-upstream')
+  held.resolve()
+  t.is((await patient).body, 'late')
+})
+
+test.serial(
+  'more exchanges than one callee may have are 503, at once and with Retry-After',
+  async (t) => {
+    const held = Promise.withResolvers<void>()
+    const both = Promise.withResolvers<void>()
+    town.okapi.reply = async (asked, socket) => {
+      if (town.okapi.requests.length === 2) both.resolve()
+      await held.promise
+      return OK(asked, socket)
+    }
+    const running = [1, 2].map((i) => ask(notes().port('egress'), get(`/users/${i}`, T)))
+    await both.promise
+    const third = await ask(notes().port('egress'), get('/users/3', T))
+    t.is(verdictOf(third), '503 overloaded')
+    t.regex(field(third, 'Retry-After') ?? '', /^\d+$/)
+    held.resolve()
+    t.deepEqual((await Promise.all(running)).map(verdictOf), ['200', '200'])
+    t.is(verdictOf(await ask(notes().port('egress'), get('/users/3', T))), '200')
+  },
+)
+
+test.serial(
+  'more connections than one caller may have are 429, told before anything is read',
+  async (t) => {
+    const where = await town.ingress(ID.notes, ID.okapi)
+    const open = [new Talk(where), new Talk(where)]
+    t.teardown(() => {
+      for (const talk of open) talk.close()
+    })
+    for (const talk of open) t.is(verdictOf(await talk.send(get('/notes', T)).next()), '200')
+    const third = await ask(where, get('/notes', T))
+    t.regex(third.first, /^HTTP\/1\.1 429 /)
+    // Another caller is not counted with this one: it is refused for another reason.
+    const other = await town.place.certificate(ID.tags)
+    const answered = await ask({ port: where.port, certificate: other }, get('/notes', T))
+    t.is(verdictOf(answered), '403 caller-not-allowed')
+  },
+)
+
+test.serial('each limit that was hit is counted by its name', async (t) => {
+  const page = await (await fetch(`http://127.0.0.1:${notes().port('admin')}/metrics`)).text()
+  for (const reason of ['timeout', 'overloaded', 'too-many']) {
+    t.regex(page, new RegExp(`^sidecar_refusals_total\\{[^}]*reason="${reason}"\\} [1-9]`, 'm'))
+  }
+})
