@@ -1,0 +1,180 @@
+import test from 'ava'
+import type { Limit } from '../../../src/refusal/limits.ts'
+import { refuse } from '../../../src/refusal/refusal.ts'
+import type { WireLimits } from '../../../src/wire/face.ts'
+import { Downstream } from '../../../src/wire/h1/downstream.ts'
+import { MemoryPool, PlainStory, settingsWith } from '../../support/engine.ts'
+import { MemorySocket } from '../../support/memory-socket.ts'
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+const NO = refuse('route-not-declared', 'a sentence that is much longer than the request')
+const LIMITS = { bodyIdleMs: 1000, idleMs: 5000, bufferedBytesPerExchange: 65_536 }
+
+/** A caller that takes nothing until it is let go, in front of one upstream. */
+function stalled(over: Partial<WireLimits> = {}) {
+  const limits = { ...LIMITS, ...over }
+  const clock = { now: 0 }
+  const pool = new MemoryPool(limits, clock)
+  const story = new PlainStory(pool.pool)
+  const socket = new MemorySocket()
+  const hits: Limit[] = []
+  const limitHit = (limit: Limit) => hits.push(limit)
+  const settings = { ...settingsWith(limits, clock), limitHit }
+  const connection = new Downstream(socket, null, story, settings, () => {})
+  const at = (now: number) => {
+    clock.now = now
+    connection.tick(now)
+    pool.pool.tick(now)
+  }
+  socket.stalled = true
+  return { socket, connection, story, pool, hits, at }
+}
+
+const MANY = 2000
+
+test('whoever sends on and takes no answer is not read on, and loses none of them', async (t) => {
+  const { socket, connection, story } = stalled()
+  story.judge = () => NO
+  for (let i = 0; i < MANY; i += 100) await socket.arrive(get('/no').repeat(100))
+  t.true(
+    connection.bufferedBytes < LIMITS.bufferedBytesPerExchange * 2,
+    `${connection.bufferedBytes}`,
+  )
+  t.true(story.ended.length < MANY)
+  await socket.letGo()
+  while (story.ended.length < MANY) await socket.letGo()
+  t.is(socket.sent.match(/HTTP\/1.1 403/g)?.length, MANY)
+})
+
+test('the same when its last byte has come: every request is answered before the end', async (t) => {
+  const { socket, story } = stalled()
+  story.judge = () => NO
+  await socket.arrive(get('/no').repeat(MANY))
+  await socket.arriveEnd()
+  t.true(story.ended.length < MANY)
+  for (let turn = 0; turn < MANY && !socket.writableFinished; turn++) await socket.letGo()
+  t.is(socket.sent.match(/HTTP\/1.1 403/g)?.length, MANY)
+  t.true(socket.writableFinished)
+})
+
+test('an answer that nobody takes ends its exchange and frees the upstream', async (t) => {
+  const { socket, story, pool, at } = stalled()
+  at(100)
+  await socket.arrive(get('/1'))
+  const upstream = pool.connect()
+  await pool.answer(
+    upstream,
+    `HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n${'x'.repeat(9e4)}`,
+  )
+  at(1099)
+  t.false(socket.destroyed)
+  t.is(story.ended.length, 0)
+  at(1100)
+  t.true(socket.destroyed)
+  t.true(upstream.destroyed)
+  t.is(pool.pool.exchanges, 0)
+  t.deepEqual(
+    story.ended.map(({ status, outcome, refused }) => [status, outcome, refused?.limit]),
+    [[200, 'caller-gone', 'bodyIdleMs']],
+  )
+})
+
+test('a slow caller that takes a little each time is served on', async (t) => {
+  const { socket, story, pool, at } = stalled()
+  await socket.arrive(get('/1'))
+  const upstream = pool.connect()
+  const head = 'HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n'
+  await pool.answer(upstream, head)
+  for (let now = 900; now < 20_000; now += 900) {
+    await pool.answer(upstream, 'x'.repeat(1000))
+    at(now)
+    await socket.letGo()
+    socket.stalled = true
+  }
+  t.false(socket.destroyed)
+  t.is(story.ended.length, 0)
+})
+
+test('an answer that is slow in coming is nobody’s stall', async (t) => {
+  const { socket, pool, story, at } = stalled()
+  socket.stalled = false
+  await socket.arrive(get('/1'))
+  const upstream = pool.connect()
+  await pool.answer(upstream, 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')
+  for (let now = 0; now < 1e7; now += 5e5) at(now)
+  t.false(socket.destroyed)
+  t.is(story.ended.length, 0)
+})
+
+test('answers that nobody takes after their exchanges are a stall too', async (t) => {
+  const { socket, story, hits, at } = stalled()
+  story.judge = () => NO
+  await socket.arrive(get('/no'))
+  at(100)
+  at(1100)
+  t.true(socket.destroyed)
+  t.deepEqual(hits, ['bodyIdleMs'])
+  t.is(story.ended.length, 1)
+})
+
+test('idle time and age are counted where nobody is refused', async (t) => {
+  const { socket, pool, hits, at } = stalled({ connectionMaxAgeMs: 10_000 })
+  socket.stalled = false
+  await socket.arrive(get('/1'))
+  await pool.answer(pool.connect(), 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+  at(4999)
+  t.deepEqual(hits, [])
+  at(5000)
+  t.deepEqual(hits, ['idleMs'])
+  t.true(socket.writableEnded)
+
+  const old = stalled({ connectionMaxAgeMs: 10_000, idleMs: 20_000 })
+  old.socket.stalled = false
+  old.at(10_000)
+  await old.socket.arrive(get('/1'))
+  await old.pool.answer(old.pool.connect(), 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+  t.deepEqual(old.hits, ['connectionMaxAgeMs'])
+  t.regex(old.socket.sent, /\r\nConnection: close\r\n/)
+})
+
+test('the body of a refused request that does not come on is counted', async (t) => {
+  const { socket, story, hits, at } = stalled()
+  socket.stalled = false
+  story.judge = () => NO
+  await socket.arrive('POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf')
+  at(1000)
+  t.deepEqual(hits, ['bodyIdleMs'])
+  t.true(socket.writableEnded)
+})
+
+test('the time for an answer begins when the upstream has the request', async (t) => {
+  const limits = { responseHeadMs: 500, bodyIdleMs: 10_000 }
+  const { socket, story, pool, at } = stalled(limits)
+  socket.stalled = false
+  await socket.arrive('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc')
+  const upstream = pool.connect()
+  // The caller is slow, not the upstream.
+  at(5000)
+  t.is(story.ended.length, 0)
+  await socket.arrive('def')
+  at(5499)
+  t.is(story.ended.length, 0)
+  at(5500)
+  t.is(story.ended[0]?.refused?.limit, 'responseHeadMs')
+  t.is(story.ended[0]?.status, 504)
+  t.true(upstream.destroyed)
+})
+
+test('an upstream that does not take the request is out of time as well', async (t) => {
+  const limits = { responseHeadMs: 500, bodyIdleMs: 10_000 }
+  const { socket, story, pool, at } = stalled(limits)
+  socket.stalled = false
+  await socket.arrive('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\nabc')
+  const upstream = pool.connect()
+  upstream.stalled = true
+  await socket.arrive('x'.repeat(65_536))
+  at(499)
+  t.is(story.ended.length, 0)
+  at(500)
+  t.is(story.ended[0]?.refused?.limit, 'responseHeadMs')
+})
