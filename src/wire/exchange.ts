@@ -172,7 +172,7 @@ export class Exchange<N> {
     if (!this.requestDone) this.keepAlive = false
     if (!this.answered) return this.refuse(refusal)
     this.refused = refusal
-    this.outcome = 'upstream-gone'
+    this.outcome = refusal.reason === 'timeout' ? 'caller-gone' : 'upstream-gone'
     this.#end()
     this.downstream.abort()
   }

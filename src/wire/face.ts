@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Limit } from '../refusal/limits.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Exchange } from './exchange.ts'
 import type { SpanSink } from './h1/chunks.ts'
@@ -92,4 +93,6 @@ export interface WireSettings {
   readonly keepTrailer: (id: number) => boolean
   readonly limits: WireLimits
   readonly clock: Clock
+  /** A limit was reached that no refusal tells of. */
+  readonly limitHit?: (limit: Limit) => void
 }

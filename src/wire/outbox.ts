@@ -22,6 +22,8 @@ slab.over()
 export class Outbox {
   /** The socket holds so much that one more read would exceed the limit: stop the source. */
   blocked = false
+  /** Writes that the socket has reported as taken: how somebody else sees that it goes on. */
+  taken = 0
   readonly #socket: Socket
   readonly #mark: number
   /** TLS reports a write later in any case; a plain one is mostly done when `write` returns. */
@@ -40,6 +42,7 @@ export class Outbox {
     this.#mark = Math.max(0, mostBytes - READ_BYTES)
     // Not 'drain': it only comes when the socket's own mark was passed, which is larger.
     this.#written = () => {
+      this.taken++
       this.#inFlight.shift()?.over()
       if (!this.blocked || socket.destroyed || socket.writableLength > this.#mark) return
       this.blocked = false

@@ -7,6 +7,7 @@ import { FLAW, requestRefusal } from '../flaws.ts'
 import { Head } from '../head.ts'
 import type { HeadWriter } from '../head-writer.ts'
 import { Outbox } from '../outbox.ts'
+import { Progress } from '../progress.ts'
 import { Body } from './body.ts'
 import type { SpanSink } from './chunks.ts'
 import { parseRequestHead } from './request-head.ts'
@@ -38,6 +39,7 @@ export class Downstream<N> implements DownstreamStream {
   readonly #socket: Socket
   readonly #settings: WireSettings
   readonly #outbox: Outbox
+  readonly #receiver: Progress
   readonly #body: Body
   readonly #closed: (connection: Downstream<N>) => void
   readonly #closesAt: number
@@ -68,9 +70,10 @@ export class Downstream<N> implements DownstreamStream {
     this.#body = new Body(settings.requestNames, null)
     const { limits, clock } = settings
     const mostBytes = limits.bufferedBytesPerExchange
-    this.#outbox = new Outbox(socket, mostBytes, () => this.exchange.upstream?.resume())
+    this.#outbox = new Outbox(socket, mostBytes, () => this.#drained())
     this.exchange = new Exchange(note, this, story)
     this.#deadline = clock.now + limits.idleMs
+    this.#receiver = new Progress(this.#outbox, clock.now)
     this.#closesAt = clock.now + limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
     socket.on('data', (bytes: Buffer) => this.#data(bytes))
     socket.on('end', () => this.#end())
@@ -176,17 +179,43 @@ export class Downstream<N> implements DownstreamStream {
 
   /** Called by the coarse clock. */
   tick(now: number): void {
+    const { limitHit, limits } = this.#settings
+    if (this.#receiver.stalls(now, limits.bodyIdleMs)) return this.#giveUpReceiver()
     if (this.#waitsFor === 'nothing' || now < this.#deadline) return
     // A sender that we have stopped ourselves does not stall.
     if (this.#waitsFor === 'body' && this.#paused) return this.#await('body')
     if (this.#leaving) return this.destroy()
-    if (this.#waitsFor === 'request') return this.#sayGoodbye()
+    if (this.#waitsFor === 'request') {
+      if (!this.#draining && !this.#retired) limitHit?.('idleMs')
+      return this.#sayGoodbye()
+    }
     const limit = this.#waitsFor === 'head' ? 'headMs' : 'bodyIdleMs'
     const because = `the request did not come on within limits.${limit}`
     const refusal = refuse('timeout', because, { limit })
     if (this.#waitsFor === 'head') return this.#refuseUnread(refusal)
-    if (this.exchange.open) this.exchange.fail(refusal)
-    else this.#sayGoodbye()
+    if (this.exchange.open) return this.exchange.fail(refusal)
+    limitHit?.(limit)
+    this.#sayGoodbye()
+  }
+
+  /** Else it would hold its exchange, and the connection to the upstream, for ever. */
+  #giveUpReceiver(): void {
+    const because = 'the caller did not take its answer within limits.bodyIdleMs'
+    if (this.exchange.open) this.exchange.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
+    else this.#settings.limitHit?.('bodyIdleMs')
+    this.#outbox.drop()
+    this.#cut()
+  }
+
+  /** A caller that sends requests on and on and takes no answer: the next one waits. */
+  get #clogged(): boolean {
+    const { blocked, waiting } = this.#outbox
+    return blocked && waiting >= this.#settings.limits.bufferedBytesPerExchange
+  }
+
+  #drained(): void {
+    this.exchange.upstream?.resume()
+    if (this.#paused && !this.exchange.open) this.resume()
   }
 
   // --- reading -----------------------------------------------------------------------------------
@@ -227,7 +256,7 @@ export class Downstream<N> implements DownstreamStream {
   #step(bytes: Buffer, i: number): number {
     if (this.#discarding) return this.#discard(bytes, i)
     const x = this.exchange
-    if (!x.open) return this.#request(bytes, i)
+    if (!x.open) return this.#clogged ? this.#hold(bytes, i) : this.#request(bytes, i)
     if (this.#body.done || x.upstream === null || x.upstream.blocked) return this.#hold(bytes, i)
     const next = this.#body.take(bytes, i, bytes.length, x.upstream)
     if (next === -1) {
@@ -267,6 +296,7 @@ export class Downstream<N> implements DownstreamStream {
     const expectsContinue = HEAD.expectsContinue && HEAD.version === 11
     this.#await(this.#body.done ? 'nothing' : 'body')
     const old = this.#settings.clock.now >= this.#closesAt
+    if (old) this.#settings.limitHit?.('connectionMaxAgeMs')
     if (this.#draining || this.#retired || old) HEAD.keepAlive = false
     const refusal = x.begin(HEAD)
     if (refusal === null) return
@@ -320,6 +350,7 @@ export class Downstream<N> implements DownstreamStream {
     const { open, upstream } = this.exchange
     // What is held after an exchange is half a head: only more bytes can make it whole.
     if (open && (this.#held.length > 0 || (!this.#body.done && upstream?.blocked))) return
+    if (!open && this.#clogged) return
     this.#paused = false
     this.#socket.resume()
   }
@@ -334,7 +365,7 @@ export class Downstream<N> implements DownstreamStream {
 
   /** The caller has ended. A request that is not whole by now never will be. */
   #nothingMore(): void {
-    if (this.#held.length > 0 && this.exchange.open) return
+    if (this.#held.length > 0 && (this.exchange.open || this.#clogged)) return
     if (this.#leaving || this.#socket.destroyed) return
     const x = this.exchange
     if (x.open && !x.requestDone) {

@@ -103,6 +103,8 @@ export class UpstreamConnection<N> implements UpstreamStream {
   }
 
   span(bytes: Buffer, start: number, end: number): void {
+    const { limits, clock } = this.#settings
+    if (limits.responseHeadMs !== 0) this.#deadline = clock.now + limits.responseHeadMs
     this.#outbox.put(bytes, start, end, true)
   }
 
@@ -133,7 +135,10 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   /** Called by the coarse clock. */
   tick(now: number): void {
-    if (this.#deadline === 0 || now < this.#deadline || this.#x === null || this.#inBody) return
+    const x = this.#x
+    if (this.#deadline === 0 || now < this.#deadline || x === null || this.#inBody) return
+    // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
+    if (!x.requestDone && !this.blocked) return
     this.#fail(
       refuse('timeout-upstream', 'no answer within limits.responseHeadMs', {
         limit: 'responseHeadMs',

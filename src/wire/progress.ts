@@ -1,0 +1,27 @@
+import type { Outbox } from './outbox.ts'
+
+/** Watches whether the other side of a socket takes what is written to it. */
+export class Progress {
+  readonly #outbox: Outbox
+  #taken = 0
+  /** When it was last seen to have nothing left, or to go on. */
+  #since: number
+
+  constructor(outbox: Outbox, now: number) {
+    this.#outbox = outbox
+    this.#since = now
+  }
+
+  /**
+   * Looks now; to be called at every tick.
+   * @returns bytes wait, and none of them have been taken for `mostMs`
+   */
+  stalls(now: number, mostMs: number): boolean {
+    const { taken, waiting } = this.#outbox
+    if (waiting === 0 || taken !== this.#taken) {
+      this.#taken = taken
+      this.#since = now
+    }
+    return now - this.#since >= mostMs
+  }
+}
