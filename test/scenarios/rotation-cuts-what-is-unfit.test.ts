@@ -1,4 +1,11 @@
 import { once } from 'node:events'
+import {
+  type AddressInfo,
+  connect as connectPlain,
+  createServer,
+  type Server,
+  type Socket,
+} from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { type Issued, makeCa, moduleNames, type TestCa } from '../support/pki.ts'
@@ -20,10 +27,16 @@ class Line {
     this.closed = new Promise((resolve) => socket.on('close', resolve))
   }
 
-  static async open(t: ExecutionContext, to: Rotating, leaf: Issued, ca: TestCa): Promise<Line> {
+  static async open(
+    t: ExecutionContext,
+    to: Rotating,
+    leaf: Issued,
+    ca: TestCa,
+    port = to.process.port('ingress'),
+  ): Promise<Line> {
     const socket = connect({
       host: '127.0.0.1',
-      port: to.process.port('ingress'),
+      port,
       key: leaf.keyPem,
       cert: leaf.chainPem,
       ca: ca.rootPem,
@@ -51,6 +64,42 @@ class Line {
     this.send()
     await this.answers(this.text.split('HTTP/1.1 ').length)
     return this.text.slice(before)
+  }
+}
+
+/** Lets the client's first bytes through and holds what comes after the server has answered. */
+class Relay {
+  readonly port: number
+  /** Resolves when the server has said something. */
+  readonly answered: Promise<unknown>
+  letGo: () => void = () => {}
+
+  private constructor(server: Server, to: number) {
+    this.port = (server.address() as AddressInfo).port
+    this.answered = new Promise((resolve) => {
+      server.once('connection', (near: Socket) => {
+        const far = connectPlain(to, '127.0.0.1')
+        for (const socket of [near, far]) socket.on('error', () => {})
+        near.pipe(far)
+        far.once('data', (bytes: Buffer) => {
+          near.unpipe(far)
+          this.letGo = () => {
+            near.pipe(far)
+          }
+          near.write(bytes)
+          far.pipe(near)
+          resolve(bytes)
+        })
+      })
+    })
+  }
+
+  static async start(t: ExecutionContext, to: number): Promise<Relay> {
+    const server = createServer()
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    return new Relay(server, to)
   }
 }
 
@@ -180,6 +229,39 @@ test('an idle connection of before serves what was sent meanwhile, once, and say
   t.notRegex(await line.ask(), /Connection: close/)
   users.put(await users.issue(ca), [ca])
   await users.reached(2)
+  t.regex(await line.ask(), /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n/)
+  await line.closed
+})
+
+test('a server whose certificate ends: connections that were dialled to it end, its next one is taken', async (t) => {
+  const two = await startTwo(t, { limits: { connectWaitMs: 0 } })
+  const { ca, users, okapi } = two
+  const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 4000)
+  const short = { ...moduleNames(USERS), ip: ['127.0.0.1'], notAfter }
+  users.put(await ca.issue(short), [ca])
+  await users.reached(2)
+  t.is(await oneRequest(two), 200)
+  const line = await cutOff(okapi, USERS)
+  t.like(line, { reason: 'expired-certificate', connections: 1 })
+  t.true(Date.now() > notAfter.getTime())
+  t.is(await oneRequest(two), 502)
+  users.put(await users.issue(ca), [ca])
+  await users.reached(3)
+  t.is(await oneRequest(two), 200)
+})
+
+test('a handshake that is overtaken by a change: served once, by a connection that says it closes', async (t) => {
+  const { ca, users } = await startTwo(t)
+  const before = serialOf(users.leaf)
+  const relay = await Relay.start(t, users.process.port('ingress'))
+  const leaf = await ca.issue(moduleNames(OKAPI))
+  const opening = Line.open(t, users, leaf, ca, relay.port)
+  await relay.answered
+  users.put(await users.issue(ca), [ca])
+  await users.reached(2)
+  relay.letGo()
+  const line = await opening
+  t.is(line.socket.getPeerCertificate().serialNumber.toLowerCase(), before)
   t.regex(await line.ask(), /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n/)
   await line.closed
 })

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts'
+import { Reminder } from '../../credentials/endings.ts'
 import { checkGeneration } from '../../credentials/generation.ts'
 import type { Problem } from '../../fault.ts'
 import { sourceOf } from '../../sidecar/source.ts'
@@ -33,7 +34,7 @@ export async function checkCredentials(config: Config): Promise<CredentialsFound
     now,
   })
   return {
-    problems: generation.warnings,
+    problems: [...generation.warnings, ...new Reminder().due(generation, now)],
     told: {
       from: source.description,
       identity: generation.identity.uri,
