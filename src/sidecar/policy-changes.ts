@@ -1,0 +1,43 @@
+import type { Config } from '../config/config.ts'
+import { sentence } from '../fault.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Readiness } from '../observe/readiness.ts'
+import type { Connections } from './connections.ts'
+import type { Policies, PolicyReport } from './policies.ts'
+import type { Trusting } from './trusting.ts'
+
+/** Everybody whom a change of policy concerns. */
+export interface Concerned {
+  readonly config: Config
+  readonly policies: Policies
+  readonly trusting: Trusting
+  readonly connections: Connections
+  readonly readiness: Readiness
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+/** The next exchange is judged by the new policy; who may do nothing any more has to go. */
+export function policyChanged({ config, policies, trusting, connections }: Concerned): void {
+  const policy = policies.current
+  trusting.live.forEach(({ socket, identity, role }) => {
+    const shut = role === 'client' && !policy.bind(identity, config.module.id).open
+    if (shut) connections.dismiss(socket)
+  })
+}
+
+/** A policy was taken up, or was not. */
+export function tellPolicy(concerned: Concerned, { result, problems }: PolicyReport): void {
+  const { policies, readiness, metrics, log } = concerned
+  const { hash, mode } = policies.current
+  const said = problems.map(sentence)
+  metrics.policyReloaded(result)
+  if (result === 'ok') {
+    readiness.remark('policy', undefined)
+    log.info({ hash, mode, warnings: said }, 'policy')
+  } else {
+    readiness.remark('policy', 'the last good policy stays in force')
+    log.error({ hash, mode, problems: said }, 'new policy refused')
+  }
+}
