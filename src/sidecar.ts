@@ -11,7 +11,6 @@ import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
 import { History } from './observe/status/history.ts'
 import { statusServer } from './observe/status/server.ts'
-import { parseTraceparent } from './observe/trace.ts'
 import { storyOf } from './proxy/exchange.ts'
 import { answerTable } from './proxy/header-tables.ts'
 import { healthOf, type Knock } from './proxy/health.ts'
@@ -274,7 +273,6 @@ export class Sidecar {
         metrics: this.#metrics,
         access: this.#access,
         history: this.#history,
-        traceId: (traceparent) => parseTraceparent(traceparent)?.traceId ?? '',
       }),
     }
   }

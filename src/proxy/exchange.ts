@@ -85,7 +85,7 @@ export function storyOf(house: House): Story<Note> {
       note.okapiUrl = headers.okapiUrls(head, out, house.okapiUrl, house.self)
     }
     if (request.appendsAddress) headers.forwardedFor(head, out, addressOf(note.peerAddress))
-    note.traceparent = headers.trace(head, out, request)
+    note.traceId = headers.trace(head, out, request, note.traceId)
     out.lines(head, request.fates, false)
     return note.upstream
   }
@@ -128,7 +128,7 @@ function remember(note: Note, head: Head): void {
   note.reset()
   note.requestId = head.valueOf(NAME.requestId)
   note.tenant = head.valueOf(NAME.tenant)
-  note.traceparent = head.valueOf(NAME.traceparent)
+  note.traceId = headers.givenTrace(head)
   note.origin = head.valueOf(NAME.origin)
   note.start = head.targetStart
 }

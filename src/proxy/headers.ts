@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { beginTrace, formatTraceparent, parseTraceparent } from '../observe/trace.ts'
+import { beginTrace, formatTraceparent, isTraceparent, traceIdIn } from '../observe/trace.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Head, LINE } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
@@ -77,20 +77,26 @@ export function forwardedFor(head: Head, out: HeadWriter, address: string): void
   out.text(`X-Forwarded-For: ${[...before, address].join(', ')}\r\n`)
 }
 
+/** The id of the trace that the caller says the request belongs to, '' without a good one. */
+export function givenTrace(head: Head): string {
+  const line = head.find(NAME.traceparent)
+  if (line === -1) return ''
+  const start = head.valueStart[line]!
+  return isTraceparent(head.bytes, start, head.valueEnd[line]!) ? traceIdIn(head.bytes, start) : ''
+}
+
 /**
  * The trace that the request belongs to (W3C Trace Context): passed on as it is, or begun.
- * @returns the value that goes on
+ * @returns the id of the one that goes on
  */
-export function trace(head: Head, out: HeadWriter, { fates }: RequestRules): string {
-  const line = head.find(NAME.traceparent)
-  const given = line === -1 || fates[NAME.traceparent] !== FATE.pass ? '' : head.value(line)
-  if (parseTraceparent(given) !== undefined) return given
+export function trace(head: Head, out: HeadWriter, { fates }: RequestRules, given: string): string {
+  if (given !== '' && fates[NAME.traceparent] === FATE.pass) return given
   for (let i = 0; i < head.count; i++) {
     if (head.ids[i] === NAME.traceparent) head.fate[i] = LINE.hop
   }
-  const begun = formatTraceparent(beginTrace(randomHex()))
-  out.text(`traceparent: ${begun}\r\n`)
-  return begun
+  const begun = beginTrace(randomHex())
+  out.text(`traceparent: ${formatTraceparent(begun)}\r\n`)
+  return begun.traceId
 }
 
 /** The claims of the token that Okapi would take, read and not verified. */

@@ -38,7 +38,8 @@ export class Note {
   at = ''
   requestId: string | undefined
   tenant: string | undefined
-  traceparent: string | undefined
+  /** '' where the request was refused before it had one. */
+  traceId = ''
   /** Of a browser: its refusals must be readable to the page (CORS). */
   origin: string | undefined
   /** X-Okapi-Url as Okapi sent it, to give a Location back what it had. */
@@ -71,7 +72,7 @@ export class Note {
     this.at = ''
     this.requestId = undefined
     this.tenant = undefined
-    this.traceparent = undefined
+    this.traceId = ''
     this.origin = undefined
     this.okapiUrl = undefined
     this.bare = false

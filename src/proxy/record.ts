@@ -11,12 +11,10 @@ export interface RecordOptions {
   /** Null where `log.access` is off; refusals are still counted. */
   readonly access: AccessLog | null
   readonly history: History
-  /** The trace id of a `traceparent`, '' where it is none. */
-  readonly traceId: (traceparent: string) => string
 }
 
 /** One count and one line for every exchange, allowed or refused; called once at its end. */
-export function recorder({ metrics, access, history, traceId }: RecordOptions) {
+export function recorder({ metrics, access, history }: RecordOptions) {
   return (x: Exchange<Note>): void => {
     const { note } = x
     const { direction, decision } = note
@@ -49,7 +47,7 @@ export function recorder({ metrics, access, history, traceId }: RecordOptions) {
       wouldDeny: would?.reason ?? '',
       tenant: note.tenant ?? '',
       requestId: note.requestId ?? '',
-      traceId: note.traceparent === undefined ? '' : traceId(note.traceparent),
+      traceId: note.traceId,
       bytesIn: x.bytesIn,
       bytesOut: x.bytesOut,
       judgeMicros: x.judgedAt === 0 ? -1 : (x.judgedAt - x.beganAt) * 1000,
