@@ -4,6 +4,7 @@ import { Credentials, type ReloadReport } from './credentials/credentials.ts'
 import { PublicCertificate } from './credentials/public-certificate.ts'
 import { Fault, fault, sentence } from './fault.ts'
 import { AccessLog } from './observe/access.ts'
+import { appHealth } from './observe/app-health.ts'
 import { adminServer } from './observe/health.ts'
 import type { Direction } from './observe/labels.ts'
 import type { Log } from './observe/log.ts'
@@ -22,7 +23,9 @@ import { Connections } from './sidecar/connections.ts'
 import { Doorways } from './sidecar/doorways.ts'
 import { directionsOf, gauges } from './sidecar/gauges.ts'
 import { Listeners } from './sidecar/listeners.ts'
-import { Policies, type PolicyReport, policyOf } from './sidecar/policies.ts'
+import { openFileProblems } from './sidecar/open-files.ts'
+import { Policies, policyOf } from './sidecar/policies.ts'
+import { policyChanged, tellPolicy } from './sidecar/policy-changes.ts'
 import { sourceOf } from './sidecar/source.ts'
 import { statusFacts } from './sidecar/status.ts'
 import { TrustChanges } from './sidecar/trust-changes.ts'
@@ -81,6 +84,7 @@ export class Sidecar {
       keepTrailer: (id) => id === 0,
       limits: config.limits,
       clock: this.#clock,
+      limitHit: (limit) => this.#metrics.limitHit(limit),
     }
     this.#upstreams = new Upstreams(config, this.#clock, settings, this.#trusting)
     this.#listeners = new Listeners(config, this.#clock, log.log, this.#metrics)
@@ -132,6 +136,9 @@ export class Sidecar {
     try {
       const { policy, warnings } = policyOf(config)
       for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
+      for (const problem of openFileProblems(config.limits.connections)) {
+        log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'open files')
+      }
       const sidecar = new Sidecar(config, log, credentials, new Policies(config, policy))
       told = (report) => sidecar.#trustChanges.told(report)
       for (const report of early) told(report)
@@ -185,15 +192,20 @@ export class Sidecar {
     this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
     try {
       await this.#openDoors()
-      this.#admin = adminServer({ readiness: this.#readiness, metrics: this.#metrics })
-      this.listening.admin = formatAddress(await bind(this.#admin, this.#config.admin.listen))
+      const { ingress, admin } = this.#config
+      this.#admin = adminServer({
+        readiness: this.#readiness,
+        metrics: this.#metrics,
+        ...(ingress && { app: appHealth({ ...ingress, healthPath: admin.healthPath }) }),
+      })
+      this.listening.admin = formatAddress(await bind(this.#admin, admin.listen))
       await this.#openStatus()
     } catch (error) {
       void this.#listeners.close()
       await this.#stop()
       throw error
     }
-    gauges(this.#metrics, {
+    const known = {
       config: this.#config,
       credentials: this.#credentials,
       trusting: this.#trusting,
@@ -201,10 +213,13 @@ export class Sidecar {
       policies: this.#policies,
       connections: this.#connections,
       upstreams: this.#upstreams,
-    })
+    }
+    gauges(this.#metrics, known)
+    const [metrics, readiness, { log }] = [this.#metrics, this.#readiness, this.#log]
+    const concerned = { ...known, metrics, readiness, log }
     await this.#policies.watch(
-      () => this.#policyChanged(),
-      (report) => this.#policyTold(report),
+      () => policyChanged(concerned),
+      (report) => tellPolicy(concerned, report),
     )
     done()
   }
@@ -274,31 +289,6 @@ export class Sidecar {
         access: this.#access,
         history: this.#history,
       }),
-    }
-  }
-
-  // --- what changes while it runs, and what is told ----------------------------------------------
-
-  /** The next exchange is judged by the new policy; who may do nothing any more has to go. */
-  #policyChanged(): void {
-    const policy = this.#policies.current
-    const { module } = this.#config
-    this.#trusting.live.forEach(({ socket, identity, role }) => {
-      const shut = role === 'client' && !policy.bind(identity, module.id).open
-      if (shut) this.#connections.dismiss(socket)
-    })
-  }
-
-  #policyTold({ result, problems }: PolicyReport): void {
-    this.#metrics.policyReloaded(result)
-    const said = problems.map(sentence)
-    const { hash, mode } = this.#policies.current
-    if (result === 'ok') {
-      this.#readiness.remark('policy', undefined)
-      this.#log.log.info({ hash, mode, warnings: said }, 'policy')
-    } else {
-      this.#readiness.remark('policy', 'the last good policy stays in force')
-      this.#log.log.error({ hash, mode, problems: said }, 'new policy refused')
     }
   }
 }

@@ -98,6 +98,7 @@ export class Upstreams {
 
   #dialer(addresses: readonly Address[], pin: Pin | null, connectWaitMs: number): AnyDialer {
     const { connectMs, handshakeMs } = this.#config.limits
+    const { limitHit } = this.#settings
     const { material, judge, live } = this.#trusting
     return new Dialer({
       addresses,
@@ -106,6 +107,7 @@ export class Upstreams {
       handshakeMs,
       connectWaitMs,
       clock: this.#clock,
+      ...(limitHit && { limitHit }),
       whenUnreachable: pin === null ? 'module-unavailable' : 'upstream-unreachable',
     })
   }

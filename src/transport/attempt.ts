@@ -73,6 +73,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     let late = false
     this.#until(this.#options.connectMs, () => {
       late = true
+      this.#options.limitHit?.('connectMs')
       this.#unreached.push('its name is not resolved in time')
       this.#endRound()
     })
@@ -102,7 +103,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
   }
 
   #connect(target: Target, socket: Socket): void {
-    const { tls, connectMs, handshakeMs } = this.#options
+    const { tls, connectMs, handshakeMs, limitHit } = this.#options
     this.#socket = socket
     const leave = () => {
       socket.off('error', onError)
@@ -132,7 +133,10 @@ export class Attempt<I, R> implements Ticking, Dialling {
         leave()
         this.#succeed(target, socket, null)
       } else {
-        this.#until(handshakeMs, () => fail('the TLS handshake did not come to an end'))
+        this.#until(handshakeMs, () => {
+          limitHit?.('handshakeMs')
+          fail('the TLS handshake did not come to an end')
+        })
       }
     }
     const onSecure = () => {
@@ -143,7 +147,10 @@ export class Attempt<I, R> implements Ticking, Dialling {
     socket.on('close', onClose)
     socket.on('connect', onConnect)
     socket.on('secureConnect', onSecure)
-    this.#until(connectMs, () => fail('no connection in time'))
+    this.#until(connectMs, () => {
+      limitHit?.('connectMs')
+      fail('no connection in time')
+    })
   }
 
   #judge(target: Target, socket: TLSSocket, tls: DialTls<I, R>): void {
@@ -180,14 +187,16 @@ export class Attempt<I, R> implements Ticking, Dialling {
   }
 
   #endRound(): void {
-    const { clock, whenUnreachable } = this.#options
+    const { clock, whenUnreachable, connectWaitMs } = this.#options
     const [refusal] = this.#refused
     if (refusal !== undefined) {
       const because = this.#refused.map((each) => each.because).join('; ')
       this.#fail({ ...refusal, because })
     } else if (clock.now >= this.#giveUpAt) {
-      const reason = this.#shortage ? 'overloaded' : whenUnreachable
-      this.#fail(refuse(reason, `nothing could be reached: ${this.#unreached.join('; ')}`))
+      const because = `nothing could be reached: ${this.#unreached.join('; ')}`
+      const waited = !this.#shortage && connectWaitMs > 0
+      const limit = waited ? { limit: 'connectWaitMs' as const } : {}
+      this.#fail(refuse(this.#shortage ? 'overloaded' : whenUnreachable, because, limit))
     } else {
       this.#until(this.#pauseMs, () => this.#beginRound())
       this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)

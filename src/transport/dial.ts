@@ -1,5 +1,6 @@
 import { connect as netConnect, type OnReadOpts, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
+import type { Limit } from '../refusal/limits.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Address } from './address.ts'
 import { Attempt } from './attempt.ts'
@@ -37,6 +38,8 @@ export interface DialerOptions<I, R> {
   readonly connectWaitMs: number
   readonly clock: CoarseClock
   readonly whenUnreachable: 'module-unavailable' | 'upstream-unreachable'
+  /** One address was out of time; the dial as a whole may still succeed. */
+  readonly limitHit?: (limit: Limit) => void
 }
 
 /** What one connection wants. */

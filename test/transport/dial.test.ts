@@ -39,6 +39,7 @@ for (const whenUnreachable of ['module-unavailable', 'upstream-unreachable'] as 
     const options = { addresses, connectWaitMs: 200, whenUnreachable }
     const { refusal } = await dialOnce(new Dialer(dialerTo([], null, options)))
     t.is(refusal?.reason, whenUnreachable)
+    t.is(refusal?.limit, 'connectWaitMs')
     for (const words of ['ECONNREFUSED', 'ENOENT', 'no.such.invalid does not resolve']) {
       t.true(refusal?.because.includes(words), refusal?.because)
     }
@@ -48,10 +49,13 @@ for (const whenUnreachable of ['module-unavailable', 'upstream-unreachable'] as 
 test('a server that never answers the handshake is given up', async (t) => {
   const sockets: Socket[] = []
   const server = await openPlain((socket) => sockets.push(socket))
-  const dialer = new Dialer(dialerTo([portOf(server)], wanted(), { handshakeMs: 100 }))
+  const hits: string[] = []
+  const limitHit = (limit: string) => hits.push(limit)
+  const dialer = new Dialer(dialerTo([portOf(server)], wanted(), { handshakeMs: 100, limitHit }))
   const { refusal } = await dialOnce(dialer)
   t.is(refusal?.reason, 'upstream-unreachable')
   t.regex(refusal?.because ?? '', /handshake/)
+  t.deepEqual(hits, ['handshakeMs'])
   for (const socket of sockets) socket.destroy()
   server.close()
 })
