@@ -6,11 +6,10 @@ import { connect } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { type Issued, makeCa, moduleNames, type TestCa } from '../support/pki.ts'
 import { svidsMessage } from '../support/protobuf.ts'
-import { OKAPI, serialOf, USERS } from '../support/rotation.ts'
+import { descriptorsIn, OKAPI, serialOf, USERS } from '../support/rotation.ts'
 import { Process, Sidecar } from '../support/scenario/process.ts'
 import { startAgent, svidOf } from '../support/workload-api.ts'
 
-const DESCRIPTORS = new URL('../fixtures/descriptors', import.meta.url).pathname
 /** As SPIRE names workloads of Kubernetes; the configuration says which module that is. */
 const WORKLOAD = 'spiffe://folio.test/ns/folio/sa/mod-users'
 
@@ -24,7 +23,7 @@ function configuration(t: ExecutionContext, socket: string): string {
     credentials: { spiffe: { socket: `unix://${socket}` } },
     pins: { identities: { [WORKLOAD]: USERS } },
     ingress: { listen: '127.0.0.1:0', forward: 'http://127.0.0.1:1' },
-    policy: { descriptors: DESCRIPTORS },
+    policy: { descriptors: descriptorsIn(directory) },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { makeCa, makePair, moduleNames, type TestCa } from '../support/pki.ts'
 import {
+  descriptorsIn,
   type Files,
   filesOf,
   mountSecret,
@@ -16,7 +17,6 @@ import {
 import { Process } from '../support/scenario/process.ts'
 
 const DAY_MS = 86_400_000
-const DESCRIPTORS = new URL('../fixtures/descriptors', import.meta.url).pathname
 
 /** What is written instead of good files, and what a person is told. */
 interface Broken {
@@ -249,7 +249,7 @@ function place(t: ExecutionContext) {
     trustDomain: 'folio.test',
     credentials: { directory },
     ingress: { listen: '127.0.0.1:0', forward: 'http://127.0.0.1:1' },
-    policy: { descriptors: DESCRIPTORS },
+    policy: { descriptors: descriptorsIn(root) },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
   }

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import {
   mkdirSync,
   mkdtempSync,
+  readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -25,8 +27,18 @@ import { Sidecar } from './scenario/process.ts'
 
 export const USERS = 'mod-users-19.7.0'
 export const OKAPI = 'okapi-7.2.0'
-const DESCRIPTORS = new URL('../fixtures/descriptors', import.meta.url).pathname
+const DESCRIPTORS = new URL('../fixtures/descriptors/', import.meta.url).pathname
 const MODES: Readonly<Record<string, number>> = { 'tls.key': 0o600 }
+
+/** Copies the descriptors: a clone's own files may be writable for its group, which is refused. */
+export function descriptorsIn(directory: string): string {
+  const folder = join(directory, 'descriptors')
+  mkdirSync(folder, { mode: 0o755 })
+  for (const name of readdirSync(DESCRIPTORS)) {
+    writeFileSync(join(folder, name), readFileSync(join(DESCRIPTORS, name)), { mode: 0o644 })
+  }
+  return folder
+}
 
 /** What a folder of credentials holds, by file name; undefined: no such file. */
 export type Files = Readonly<Record<string, string | undefined>>
@@ -149,6 +161,7 @@ export async function startTwo(
 ): Promise<Two> {
   const directory = mkdtempSync(join(tmpdir(), 'okapi-sidecar-rotation-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  descriptorsIn(directory)
   const ca = await makeCa(undefined, 'root1')
   const users = new Rotating(USERS, join(directory, 'users'), mountSecret)
   const okapi = new Rotating(OKAPI, join(directory, 'okapi'), replaceFiles)
@@ -189,7 +202,7 @@ async function start(
     module: rotating.id,
     trustDomain: 'folio.test',
     credentials: { directory: rotating.directory },
-    policy: { descriptors: DESCRIPTORS },
+    policy: { descriptors: join(directory, 'descriptors') },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
     log: { level: 'debug', access: false },
