@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AppHealth } from './app-health.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
 
@@ -6,6 +7,8 @@ import type { Readiness } from './readiness.ts'
 export interface AdminSources {
   readonly readiness: Readiness
   readonly metrics: Metrics
+  /** Asks the module itself; absent where no module is behind this sidecar. */
+  readonly app?: () => Promise<AppHealth>
 }
 
 interface Answer {
@@ -20,6 +23,7 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
   ['/live', live],
   ['/ready', ready],
   ['/metrics', metricsPage],
+  ['/app/health', appPage],
 ])
 
 // Probes and scrapers are few, small and quick; everything else may as well be an attack.
@@ -27,7 +31,7 @@ const HEAD_BYTES = 8 * 1024
 const HEAD_MS = 5_000
 const CONNECTIONS = 64
 
-/** The server of `/live`, `/ready` and `/metrics`, not listening yet. */
+/** The server of `/live`, `/ready`, `/metrics` and `/app/health`, not listening yet. */
 export function adminServer(sources: AdminSources): Server {
   const server = createServer(
     {
@@ -82,6 +86,13 @@ function ready({ readiness }: AdminSources): Answer {
 
 async function metricsPage({ metrics }: AdminSources): Promise<Answer> {
   return { status: 200, type: metrics.contentType, body: await metrics.text() }
+}
+
+/** The module's words, but never its headers; as text, whatever it calls them. */
+async function appPage({ app }: AdminSources): Promise<Answer> {
+  if (app === undefined) return text(404, 'not found')
+  const { status, body } = await app()
+  return { status, type: 'text/plain; charset=utf-8', body }
 }
 
 function json(status: number, value: unknown): Answer {
