@@ -32,6 +32,12 @@ export interface AccessRecord {
   readonly rule: string
   /** In report mode: why enforcing would have refused it. */
   readonly wouldDeny: Reason | ''
+  /** `low` or `high`: the interface is one whose use is to be seen; '' for all others. */
+  readonly audit: 'low' | 'high' | ''
+  /** With `audit`: the user that the token names, read and not verified. */
+  readonly userId: string
+  /** The identity that the upstream proved, or its address where it proves none. */
+  readonly upstream: string
   readonly tenant: string
   readonly requestId: string
   readonly traceId: string
@@ -100,6 +106,9 @@ const NAME = {
   because: ascii(',"because":'),
   rule: ascii(',"rule":'),
   wouldDeny: ascii(',"wouldDeny":'),
+  audit: ascii(',"audit":'),
+  userId: ascii(',"userId":'),
+  upstream: ascii(',"upstream":'),
   tenant: ascii(',"tenant":'),
   requestId: ascii(',"requestId":'),
   traceId: ascii(',"traceId":'),
@@ -128,6 +137,9 @@ function writeLine(line: JsonLine, record: AccessRecord): void {
   line.textOfCaller(NAME.because, record.because)
   line.text(NAME.rule, record.rule)
   line.text(NAME.wouldDeny, record.wouldDeny)
+  line.text(NAME.audit, record.audit)
+  line.textOfCaller(NAME.userId, record.userId)
+  line.text(NAME.upstream, record.upstream)
   line.textOfCaller(NAME.tenant, record.tenant)
   line.textOfCaller(NAME.requestId, record.requestId)
   line.text(NAME.traceId, record.traceId)

@@ -65,6 +65,10 @@ export function storyOf(house: House): Story<Note> {
     )
     note.decision = decision
     if (!decision.allow) return decision.refusal
+    if (decision.sensitivity !== 'regular') {
+      note.audit = decision.sensitivity
+      note.userId = headers.claims(head).userId ?? head.valueOf(NAME.userId)
+    }
     if (decision.health && head.pathEnd !== head.targetEnd) {
       return refuse('route-not-declared', `${at} is asked GET / with a query`)
     }

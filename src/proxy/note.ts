@@ -38,6 +38,9 @@ export class Note {
   at = ''
   requestId: string | undefined
   tenant: string | undefined
+  /** The interface is one whose use is to be seen in the log, with the user. */
+  audit: 'low' | 'high' | '' = ''
+  userId: string | undefined
   /** '' where the request was refused before it had one. */
   traceId = ''
   /** Of a browser: its refusals must be readable to the page (CORS). */
@@ -72,6 +75,8 @@ export class Note {
     this.at = ''
     this.requestId = undefined
     this.tenant = undefined
+    this.audit = ''
+    this.userId = undefined
     this.traceId = ''
     this.origin = undefined
     this.okapiUrl = undefined
