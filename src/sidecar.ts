@@ -1,17 +1,13 @@
-import type { Server } from 'node:http'
 import type { Config } from './config/config.ts'
 import { Credentials, type ReloadReport } from './credentials/credentials.ts'
 import { PublicCertificate } from './credentials/public-certificate.ts'
-import { Fault, fault, sentence } from './fault.ts'
+import { fault, sentence } from './fault.ts'
 import { AccessLog } from './observe/access.ts'
-import { appHealth } from './observe/app-health.ts'
-import { adminServer } from './observe/health.ts'
 import type { Direction } from './observe/labels.ts'
 import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
 import { History } from './observe/status/history.ts'
-import { statusServer } from './observe/status/server.ts'
 import { storyOf } from './proxy/exchange.ts'
 import { answerTable } from './proxy/header-tables.ts'
 import { healthOf, type Knock } from './proxy/health.ts'
@@ -27,17 +23,14 @@ import { openFileProblems } from './sidecar/open-files.ts'
 import { Policies, policyOf } from './sidecar/policies.ts'
 import { policyChanged, tellPolicy } from './sidecar/policy-changes.ts'
 import { sourceOf } from './sidecar/source.ts'
-import { statusFacts } from './sidecar/status.ts'
 import { TrustChanges } from './sidecar/trust-changes.ts'
 import { Trusting } from './sidecar/trusting.ts'
 import { Upstreams } from './sidecar/upstreams.ts'
-import { formatAddress } from './transport/address.ts'
-import { bind } from './transport/bind.ts'
+import { Windows } from './sidecar/windows.ts'
 import { CoarseClock } from './transport/clock.ts'
 import type { WireSettings } from './wire/face.ts'
 
 const FLUSH_MS = 100
-const STATUS_PORT = 9902
 const DRAINING = refuse('draining', 'this sidecar is shutting down')
 
 /**
@@ -64,9 +57,7 @@ export class Sidecar {
   readonly #okapiUrl: OkapiUrl | undefined
   readonly #knock: Knock | undefined
   readonly #history = new History()
-  readonly #startedMs = Date.now()
-  #admin: Server | undefined
-  #status: Server | undefined
+  readonly #windows: Windows
   #publicCertificate: PublicCertificate | undefined
   #flushing: NodeJS.Timeout | undefined
 
@@ -101,6 +92,18 @@ export class Sidecar {
       metrics: this.#metrics,
       log: log.log,
       now: Date.now,
+    })
+    this.#windows = new Windows({
+      config,
+      credentials,
+      policies,
+      connections: this.#connections,
+      readiness: this.#readiness,
+      history: this.#history,
+      listening: this.listening,
+      startedMs: Date.now(),
+      metrics: this.#metrics,
+      log: log.log,
     })
     this.#doorways = new Doorways({
       config,
@@ -175,10 +178,7 @@ export class Sidecar {
     this.#credentials.stop()
     this.#policies.stop()
     this.#publicCertificate?.stop()
-    for (const server of [this.#admin, this.#status]) {
-      server?.close()
-      server?.closeAllConnections()
-    }
+    this.#windows.close()
     clearInterval(this.#flushing)
     this.#access?.flush()
     this.#clock.stop()
@@ -192,14 +192,9 @@ export class Sidecar {
     this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
     try {
       await this.#openDoors()
-      const { ingress, admin } = this.#config
-      this.#admin = adminServer({
-        readiness: this.#readiness,
-        metrics: this.#metrics,
-        ...(ingress && { app: appHealth({ ...ingress, healthPath: admin.healthPath }) }),
-      })
-      this.listening.admin = formatAddress(await bind(this.#admin, admin.listen))
-      await this.#openStatus()
+      this.listening.admin = await this.#windows.admin()
+      const status = await this.#windows.status()
+      if (status !== undefined) this.listening.status = status
     } catch (error) {
       void this.#listeners.close()
       await this.#stop()
@@ -248,29 +243,6 @@ export class Sidecar {
     )
   }
 
-  /** Two sidecars on one machine both have the page's default port; it is not worth a life. */
-  async #openStatus(): Promise<void> {
-    const { listen } = this.#config.status
-    this.#status = statusServer(() =>
-      statusFacts({
-        config: this.#config,
-        credentials: this.#credentials,
-        policies: this.#policies,
-        connections: this.#connections,
-        readiness: this.#readiness,
-        history: this.#history,
-        listening: this.listening,
-        startedMs: this.#startedMs,
-      }),
-    )
-    try {
-      this.listening.status = formatAddress(await bind(this.#status, listen))
-    } catch (error) {
-      if (!(error instanceof Fault) || !isDefault(listen)) throw error
-      this.#log.log.warn({ problem: error.message }, 'no status page')
-    }
-  }
-
   #house() {
     const { module, ingress, limits } = this.#config
     const traits = this.#policies.current.traits(module.id)
@@ -291,10 +263,6 @@ export class Sidecar {
       }),
     }
   }
-}
-
-function isDefault(listen: Config['status']['listen']): boolean {
-  return 'port' in listen && listen.port === STATUS_PORT
 }
 
 function after(ms: number): Promise<void> {

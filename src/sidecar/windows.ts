@@ -1,0 +1,68 @@
+import type { Server } from 'node:http'
+import type { Config } from '../config/config.ts'
+import { Fault } from '../fault.ts'
+import { appHealth } from '../observe/app-health.ts'
+import { adminServer } from '../observe/health.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { statusServer } from '../observe/status/server.ts'
+import { formatAddress } from '../transport/address.ts'
+import { bind } from '../transport/bind.ts'
+import { type StatusSources, statusFacts } from './status.ts'
+
+const STATUS_PORT = 9902
+
+/** What can be looked at. */
+export interface Visible extends StatusSources {
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+/** Where machines and people look in: the admin listener and the status page. Nobody acts there. */
+export class Windows {
+  readonly #visible: Visible
+  readonly #servers: Server[] = []
+
+  constructor(visible: Visible) {
+    this.#visible = visible
+  }
+
+  /** Resolves to what it is bound to. Throws a Fault when the address cannot be had. */
+  async admin(): Promise<string> {
+    const { config, readiness, metrics } = this.#visible
+    const { ingress, admin } = config
+    const app = ingress && appHealth({ ...ingress, healthPath: admin.healthPath })
+    const server = adminServer({ readiness, metrics, ...(app && { app }) })
+    this.#servers.push(server)
+    return formatAddress(await bind(server, admin.listen))
+  }
+
+  /**
+   * As `admin`. Two sidecars on one machine both have the page's default port, which is not worth a
+   * life: undefined then.
+   */
+  async status(): Promise<string | undefined> {
+    const { config, log } = this.#visible
+    const { listen } = config.status
+    const server = statusServer(() => statusFacts(this.#visible))
+    this.#servers.push(server)
+    try {
+      return formatAddress(await bind(server, listen))
+    } catch (error) {
+      if (!(error instanceof Fault) || !isDefault(listen)) throw error
+      log.warn({ problem: error.message }, 'no status page')
+      return undefined
+    }
+  }
+
+  close(): void {
+    for (const server of this.#servers) {
+      server.close()
+      server.closeAllConnections()
+    }
+  }
+}
+
+function isDefault(listen: Config['status']['listen']): boolean {
+  return 'port' in listen && listen.port === STATUS_PORT
+}
