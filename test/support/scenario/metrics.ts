@@ -1,0 +1,24 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Sidecar } from './process.ts'
+
+/** The page that Prometheus scrapes. */
+export async function metricsOf(sidecar: Sidecar): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${sidecar.port('admin')}/metrics`)).text()
+}
+
+/** The value of one series, NaN where there is none: `sidecar_buffered_bytes`. */
+export async function metric(sidecar: Sidecar, series: string): Promise<number> {
+  const page = await metricsOf(sidecar)
+  const line = page.split('\n').find((each) => each.startsWith(`${series} `))
+  return line === undefined ? Number.NaN : Number(line.slice(series.length))
+}
+
+/** How often this key of `limits` was reached. */
+export function limitHits(sidecar: Sidecar, limit: string): Promise<number> {
+  return metric(sidecar, `sidecar_limits_hit_total{limit="${limit}"}`)
+}
+
+/** Waits for something that comes of itself; the time it takes is not asserted. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await pause(20)
+}
