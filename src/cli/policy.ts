@@ -37,6 +37,7 @@ const WORDS: Readonly<Record<string, () => Promise<Word>>> = {
   explain: () => import('./policy/explain.ts'),
   matrix: () => import('./policy/matrix.ts'),
   diff: () => import('./policy/diff.ts'),
+  suggest: () => import('./policy/suggest.ts'),
   pack: () => import('./policy/pack.ts'),
 }
 

@@ -14,6 +14,8 @@ export interface RoutingEntry {
   readonly phase: string | undefined
   readonly delegateCORS: boolean
   readonly modulePermissions: readonly string[]
+  /** What a caller's token must hold; tells which interface a permission belongs to. */
+  readonly permissionsRequired: readonly string[]
   /** RFC 6901 pointer to the entry in its descriptor. */
   readonly pointer: string
 }

@@ -109,7 +109,7 @@ class Reader {
     if (type !== undefined && !ENTRY_TYPES.includes(type)) {
       this.#error(`${pointer}/type`, `routing entries of type ${type} are not served`)
     }
-    const { methods, modulePermissions, delegateCORS: cors } = value
+    const { methods, modulePermissions, permissionsRequired, delegateCORS: cors } = value
     const delegateCORS = cors ?? false
     if (typeof delegateCORS !== 'boolean') {
       this.#error(`${pointer}/delegateCORS`, 'delegateCORS must be true or false')
@@ -121,6 +121,7 @@ class Reader {
       phase,
       delegateCORS: delegateCORS === true,
       modulePermissions: this.#strings(modulePermissions, `${pointer}/modulePermissions`),
+      permissionsRequired: this.#strings(permissionsRequired, `${pointer}/permissionsRequired`),
       pointer,
     }
   }

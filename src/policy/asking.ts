@@ -29,8 +29,18 @@ export interface PathGrant extends Grant {
   readonly opens: Extract<Opens, { kind: 'route' }>
 }
 
-// What is asked for `*`; preflights are no calls.
-const EVERY_METHOD = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']
+/** What `*` stands for where it is asked; preflights are no calls. */
+const EVERY_METHOD: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']
+
+/** The methods one by one, those of `*` too. */
+export function eachMethod(methods: readonly string[]): readonly string[] {
+  return methods.includes('*') ? EVERY_METHOD : methods
+}
+
+/** The same in short: `*` where it is all of them. */
+export function shortMethods(methods: readonly string[]): readonly string[] {
+  return EVERY_METHOD.every((method) => methods.includes(method)) ? ['*'] : methods
+}
 
 /** The grants by methods and path among all. */
 export function pathGrantsOf(grants: readonly Grant[]): PathGrant[] {
@@ -54,7 +64,6 @@ export function subjectOf(route: Route, table: RouteTable<Route>, moduleId?: str
  */
 export function openOf(judge: Judge, subject: Subject, grants: readonly PathGrant[]): Found[] {
   const { route, samples } = subject
-  const star = route.methods.includes('*')
   const found = new Map<string, { methods: string[]; only: string | null; rule: Rule }>()
   const add = (method: string, only: string | null, rule: Rule) => {
     const key = `${only ?? ''} ${rule.kind} ${rule.file} ${rule.pointer}`
@@ -62,7 +71,7 @@ export function openOf(judge: Judge, subject: Subject, grants: readonly PathGran
     if (same === undefined) found.set(key, { methods: [method], only, rule })
     else same.methods.push(method)
   }
-  for (const method of star ? EVERY_METHOD : route.methods) {
+  for (const method of eachMethod(route.methods)) {
     const whole = firstRule(judge, subject, method, samples)
     if (whole !== undefined) {
       add(method, null, whole)
@@ -75,9 +84,7 @@ export function openOf(judge: Judge, subject: Subject, grants: readonly PathGran
       if (rule !== undefined) add(method, opens.pattern.text, rule)
     }
   }
-  return [...found.values()].map((one) =>
-    star && one.methods.length === EVERY_METHOD.length ? { ...one, methods: ['*'] } : one,
-  )
+  return [...found.values()].map((one) => ({ ...one, methods: shortMethods(one.methods) }))
 }
 
 function firstRule(

@@ -103,7 +103,7 @@ function cut({ id, provides, requires, optional, filters }: ModuleDescriptor) {
 }
 
 function cutEntry({ methods, pathPattern, path, rewritePath, phase, ...rest }: RoutingEntry) {
-  const { delegateCORS, modulePermissions } = rest
+  const { delegateCORS, modulePermissions, permissionsRequired } = rest
   return {
     methods,
     pathPattern,
@@ -112,5 +112,6 @@ function cutEntry({ methods, pathPattern, path, rewritePath, phase, ...rest }: R
     phase,
     ...(delegateCORS ? { delegateCORS } : {}),
     ...(modulePermissions.length > 0 ? { modulePermissions } : {}),
+    ...(permissionsRequired.length > 0 ? { permissionsRequired } : {}),
   }
 }

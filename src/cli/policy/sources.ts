@@ -2,7 +2,7 @@ import { readGrants } from '../../config/grants.ts'
 import { loadConfig } from '../../config/load.ts'
 import { Fault, fault } from '../../fault.ts'
 import type { Clause } from '../../policy/clause.ts'
-import { compilePolicy } from '../../policy/compile.ts'
+import { compilePolicy, type PolicySource } from '../../policy/compile.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
 import { grantsInForce } from '../../policy/grants-in-force.ts'
 import { loadPolicy, type PolicyRules } from '../../policy/load.ts'
@@ -28,12 +28,18 @@ export function policyOf(options: SourceOptions): { policy: Policy; set: Descrip
 
 /** The same with every grant, for verbs that list who may call what. Throws a Fault. */
 export function installationOf(options: SourceOptions): Installation & { mode: Policy['mode'] } {
-  const rules = rulesOf(options)
-  const { set } = loadDescriptors(rules.descriptors)
-  const { policy, problems } = compilePolicy({ ...rules, descriptors: set, reported: rules.report })
+  const source = sourceOf(options)
+  const { policy, problems } = compilePolicy(source)
   if (policy === undefined) throw new Fault(problems)
   tell(problems)
-  return { policy, set, grants: grantsInForce(rules), mode: policy.mode }
+  const { descriptors: set } = source
+  return { policy, set, grants: grantsInForce(source), mode: policy.mode }
+}
+
+/** All that the options name, read but not compiled. Throws a Fault. */
+export function sourceOf(options: SourceOptions): PolicySource {
+  const { descriptors, report: reported, ...rules } = rulesOf(options)
+  return { ...rules, reported, descriptors: loadDescriptors(descriptors).set }
 }
 
 /** The grants in a file of their own. Throws a Fault. */

@@ -1,0 +1,76 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { errorCode, fault } from '../../fault.ts'
+import { METHODS } from '../../folio/methods.ts'
+import { type Exchange, UsageLog } from '../../policy/usage.ts'
+
+/** What was read. */
+export interface LinesRead {
+  readonly usage: UsageLog
+  readonly lines: number
+  readonly exchanges: number
+  /** Milliseconds since 1970; NaN where there is no exchange. */
+  readonly firstMs: number
+  readonly lastMs: number
+}
+
+/** Reads access logs of sidecars, of any size; `-` is standard input. Throws a Fault. */
+export async function readAccessLogs(files: readonly string[]): Promise<LinesRead> {
+  const usage = new UsageLog()
+  let [lines, exchanges, firstMs, lastMs] = [0, 0, Number.NaN, Number.NaN]
+  for (const file of files) {
+    for await (const line of linesOf(file)) {
+      if (line.trim() === '') continue
+      lines++
+      const exchange = exchangeIn(line)
+      if (exchange === undefined) continue
+      exchanges++
+      const { timeMs } = exchange
+      if (!(firstMs <= timeMs)) firstMs = timeMs
+      if (!(lastMs >= timeMs)) lastMs = timeMs
+      usage.add(exchange)
+    }
+  }
+  return { usage, lines, exchanges, firstMs, lastMs }
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const input = file === '-' ? process.stdin : createReadStream(file)
+  try {
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    throw fault(`cannot read this log (${code})`, { where: { file } })
+  }
+}
+
+/** The exchange in a line that passed or that report mode let pass; whatever stands before it. */
+function exchangeIn(line: string): Exchange | undefined {
+  const brace = line.indexOf('{')
+  const found = brace < 0 ? undefined : parse(line.slice(brace))
+  const text = (name: string) => {
+    const value = found?.[name]
+    return typeof value === 'string' ? value : ''
+  }
+  if (text('msg') !== 'exchange') return undefined
+  const [caller, method, route] = [text('caller'), text('method'), text('route')]
+  const timeMs = Date.parse(text('time'))
+  if (caller === '' || route === '' || !METHODS.includes(method) || Number.isNaN(timeMs)) {
+    return undefined
+  }
+  if (text('reason') !== '' && text('rule') === '') return undefined
+  const wouldDeny = text('wouldDeny') !== ''
+  const direction = text('direction')
+  return { timeMs, direction, caller, method, route, provider: text('provider'), wouldDeny }
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? { ...value } : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

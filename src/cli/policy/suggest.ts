@@ -1,0 +1,88 @@
+import { parseArgs } from 'node:util'
+import { fault } from '../../fault.ts'
+import { propose } from '../../policy/propose.ts'
+import { callersOf, reachOf } from '../../policy/reach.ts'
+import { slackOf } from '../../policy/tighten.ts'
+import { hintedWants, recordedWants } from '../../policy/wants.ts'
+import { tell } from '../terminal.ts'
+import { type LinesRead, readAccessLogs } from './access-lines.ts'
+import { grantsYaml } from './grants-yaml.ts'
+import { installationOf, sourceOf } from './sources.ts'
+import { hintedGrants, recordedGrants, slackGrants, unmetLines } from './suggestion.ts'
+
+/** Proposes grants, or narrower ones, as YAML for a person to review. Throws a Fault. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      config: { type: 'string', short: 'c' },
+      descriptors: { type: 'string' },
+      grants: { type: 'string' },
+      from: { type: 'string', multiple: true, default: [] },
+      'from-descriptors': { type: 'boolean', default: false },
+      tighten: { type: 'boolean', default: false },
+    },
+  })
+  const { from, tighten, 'from-descriptors': hinted } = values
+  if ((from.length === 0) !== hinted || (hinted && tighten)) {
+    throw fault('suggest takes --from LOG, or --from-descriptors', {
+      hint: 'okapi-sidecar policy suggest --descriptors descriptors --from access.log',
+    })
+  }
+  if (hinted) return hint(values)
+  const read = await readAccessLogs(from)
+  process.stderr.write(`${counts(read, from)}\n`)
+  return tighten ? narrow(values, read) : grantRecorded(values, read)
+}
+
+type Sources = Parameters<typeof sourceOf>[0]
+
+function hint(options: Sources): number {
+  const source = sourceOf(options)
+  const { proposals } = propose(source, hintedWants(source.descriptors))
+  const heading = [
+    'From modulePermissions: what a module holds a permission for, without declaring the interface.',
+    'Some of it is held for others: Okapi hands tokens on. Grant what the module itself calls.',
+  ]
+  process.stdout.write(grantsYaml(heading, hintedGrants(proposals, Date.now())))
+  return 0
+}
+
+function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead): number {
+  const source = sourceOf(options)
+  const { wants, lost } = recordedWants(source.descriptors, usage.wouldBeRefused)
+  const { proposals, unmet } = propose(source, wants)
+  const heading = [
+    `What report mode let pass ${between(firstMs, lastMs)}: review each, then enforce.`,
+  ]
+  const told = [...heading, ...unmetLines(unmet, lost)]
+  process.stdout.write(grantsYaml(told, recordedGrants(proposals, Date.now())))
+  if (unmet.length + lost.length > 0) {
+    const message = `${unmet.length + lost.length} kinds of call are not covered, the first lines say which`
+    tell([{ severity: 'warning', message }])
+  }
+  return 0
+}
+
+function narrow(options: Sources, { usage, firstMs, lastMs }: LinesRead): number {
+  const installation = installationOf(options)
+  const modules = callersOf(installation).filter(({ kind }) => kind !== 'public')
+  const slack = slackOf(reachOf(installation, modules), installation.grants, usage.passed)
+  const heading = [
+    `What nobody used ${between(firstMs, lastMs)}: grants to put in the place of wider ones.`,
+    'A log tells nothing of yearly work: mind what it was too short to see.',
+  ]
+  process.stdout.write(grantsYaml(heading, slack.map(slackGrants)))
+  return 0
+}
+
+function counts({ lines, exchanges, usage }: LinesRead, files: readonly string[]): string {
+  const would = usage.wouldBeRefused.reduce((sum, { count }) => sum + count, 0)
+  const where = files.map((file) => (file === '-' ? 'standard input' : file)).join(', ')
+  return `${where}: ${lines} lines, ${exchanges} exchanges that passed, ${would} of them by report mode alone`
+}
+
+function between(firstMs: number, lastMs: number): string {
+  if (Number.isNaN(firstMs)) return 'in a log without exchanges'
+  return `between ${new Date(firstMs).toISOString()} and ${new Date(lastMs).toISOString()}`
+}

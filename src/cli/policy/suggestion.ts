@@ -1,0 +1,119 @@
+import { opensText } from '../../policy/grants.ts'
+import { partText, routeText } from '../../policy/opening.ts'
+import type { Proposal } from '../../policy/propose.ts'
+import type { RouteUse, Slack } from '../../policy/tighten.ts'
+import { together, type Usage } from '../../policy/usage.ts'
+import type { Want } from '../../policy/wants.ts'
+import { idOf } from '../../policy/world.ts'
+import { day, type WrittenGrant } from './grants-yaml.ts'
+
+const LIFE_MS = 90 * 24 * 60 * 60 * 1000
+
+/** Grants for what was recorded, with their evidence. */
+export function recordedGrants(proposals: readonly Proposal[], nowMs: number): WrittenGrant[] {
+  return proposals.map((proposal) => {
+    const usages = proposal.wants.flatMap(({ usage }) => usage ?? [])
+    const { count, firstMs, lastMs } = together(usages)
+    const most = proposal.wants.reduce((a, b) => (countOf(b) > countOf(a) ? b : a))
+    const seen = `first ${new Date(firstMs).toISOString()}, last ${new Date(lastMs).toISOString()}`
+    const comments = [
+      `${about(proposal)}: ${times(count)}, ${seen}`,
+      `such as ${most.method} ${most.subject.route.pattern.text}`,
+      ...beside(proposal),
+    ]
+    const why = `seen in report mode ${times(count)} between ${day(firstMs)} and ${day(lastMs)}`
+    return { comments, grants: [written(proposal, why, nowMs)] }
+  })
+}
+
+/** Grants for what permissions hint at. */
+export function hintedGrants(proposals: readonly Proposal[], nowMs: number): WrittenGrant[] {
+  return proposals.map((proposal) => {
+    const permissions = [...new Set(proposal.wants.flatMap((want) => want.permissions))]
+    const comments = [`${about(proposal)}: ${permissions.join(', ')}`, ...beside(proposal)]
+    const [first, ...more] = permissions
+    const others = more.length === 0 ? '' : ` and ${more.length} more`
+    const why = `modulePermissions of its descriptor hold ${first}${others}; not seen called`
+    return { comments, grants: [written(proposal, why, nowMs)] }
+  })
+}
+
+/** What no grant opens, and what nothing installed stands for. */
+export function unmetLines(unmet: readonly Want[], lost: readonly Usage[]): string[] {
+  return [
+    ...unmet.map(
+      ({ caller, method, subject }) =>
+        `not covered, no grant opens it: ${caller} ${method} ${subject.route.pattern.text}`,
+    ),
+    ...lost.map(
+      ({ caller, method, route, count }) =>
+        `not covered, caller or route is not installed: ${caller} ${method} ${route} (${times(count)})`,
+    ),
+  ]
+}
+
+/** A narrower grant for each that is wider than its use; declared interfaces are told only. */
+export function slackGrants({
+  rule,
+  grant,
+  callers,
+  interface: id,
+  used,
+  unused,
+}: Slack): WrittenGrant {
+  const all = methods(used) + methods(unused)
+  const share = `${methods(used)} of ${all} routes used`
+  const place = `${rule.file}#${rule.pointer ?? ''}`
+  const idle = `unused: ${unused.map(routeWords).join('; ')}`
+  if (grant === undefined) {
+    const what = `${callers.join(', ')} ${rule.kind} \`${id}\` (${place})`
+    return { comments: [`${what}: ${share}`, idle], grants: [] }
+  }
+  const what = `grant of ${opensText(grant.opens)} to ${grant.caller} at ${grant.at} (${place})`
+  if (used.length === 0) return { comments: [`${what}: never used, take it out`], grants: [] }
+  if (grant.opens.kind === 'admin' || grant.opens.kind === 'tenants') {
+    return { comments: [`${what}: ${share}`, idle], grants: [] }
+  }
+  const narrower = used.map((route) => ({
+    caller: grant.caller,
+    at: grant.at,
+    methods: route.methods,
+    path: route.pathPattern,
+    why: grant.why,
+    ...(Number.isFinite(grant.untilMs) ? { until: new Date(grant.untilMs).toISOString() } : {}),
+  }))
+  return { comments: [`in the place of the ${what}: ${share}`, idle], grants: narrower }
+}
+
+function about({ wants, opens }: Proposal): string {
+  const providers = new Set(wants.map(({ subject }) => idOf(subject.route.module)))
+  const parts = new Set(
+    wants.map(({ subject }) => partText({ interface: subject.route.interface, kind: 'handler' })),
+  )
+  const whole = 'interface' in opens ? 'all of ' : ''
+  return `${whole}${[...parts].join(', ')} of ${[...providers].join(', ')}`
+}
+
+function beside({ also }: Proposal): string[] {
+  return also.map((opening) => `mind: it also opens ${routeText(opening)} of ${opening.provider}`)
+}
+
+function written({ caller, opens }: Proposal, why: string, nowMs: number): object {
+  return { caller, at: 'okapi', ...opens, why, until: day(nowMs + LIFE_MS) }
+}
+
+function routeWords({ methods: list, pathPattern }: RouteUse): string {
+  return `${list.join(',')} ${pathPattern}`
+}
+
+function methods(routes: readonly RouteUse[]): number {
+  return routes.reduce((sum, route) => sum + route.methods.length, 0)
+}
+
+function countOf({ usage }: Want): number {
+  return usage?.count ?? 0
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`
+}

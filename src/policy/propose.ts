@@ -1,0 +1,198 @@
+import { productOf } from '../folio/module-id.ts'
+import { eachMethod, type Subject, shortMethods } from './asking.ts'
+import type { Caller } from './caller.ts'
+import { type Clause, clauses } from './clause.ts'
+import { compilePolicy, type PolicySource } from './compile.ts'
+import { grantsInForce } from './grants-in-force.ts'
+import { okapiSubjects } from './okapi-reach.ts'
+import type { Opening } from './opening.ts'
+import { reachOf } from './reach.ts'
+import type { Want } from './wants.ts'
+import { idOf } from './world.ts'
+
+/** A grant to think about, with all that it is good for. */
+export interface Proposal {
+  /** A product where one version of it is installed, else a full id. */
+  readonly caller: string
+  readonly opens:
+    | { readonly interface: string }
+    | { readonly methods: readonly string[]; readonly path: string }
+  readonly wants: readonly Want[]
+  /** What it opens beside, because no grant is narrower. */
+  readonly also: readonly Opening[]
+}
+
+/** What is proposed, and what no grant opens. */
+export interface Proposed {
+  readonly proposals: readonly Proposal[]
+  readonly unmet: readonly Want[]
+}
+
+interface Draft extends Omit<Proposal, 'also'> {
+  readonly groups: readonly Group[]
+}
+
+const FILE = 'proposed'
+
+/**
+ * The smallest set of grants that opens what is wanted: an interface where all of it is wanted that
+ * is closed, else methods and paths. It is tried out: compiled, and every route asked for again.
+ */
+export function propose(source: PolicySource, all: readonly Want[]): Proposed {
+  const strict: PolicySource = { ...source, mode: 'enforce', reported: [] }
+  const ids = new Set(all.map(({ caller }) => caller))
+  const callers = [...ids].map((id): Caller => ({ kind: 'module', id }))
+  const open = keysOf(openBy(strict, callers, []))
+  const wants = all.filter((want) => !open.has(keyOf(want)))
+  const wanted = new Set(wants.map(keyOf))
+  const groups = groupsOf(strict, wants, open)
+  let trial = tryOut(strict, callers, groups, open)
+  if (revised(trial, groups, wanted)) trial = tryOut(strict, callers, groups, open)
+  const { drafts, opened } = trial
+  const got = keysOf(opened)
+  return {
+    proposals: drafts.map(({ groups: _, ...draft }, i) => ({
+      ...draft,
+      also: opened.filter(isBy(i)).flatMap((one) => cut(one, wanted)),
+    })),
+    unmet: wants.filter((want) => !got.has(keyOf(want))),
+  }
+}
+
+/** Wants of one caller for one interface. */
+interface Group {
+  readonly wants: readonly Want[]
+  /** What else the interface would open as a whole. */
+  readonly beside: number
+  /** Is it granted as a whole? */
+  whole: boolean
+}
+
+interface Trial {
+  readonly drafts: readonly Draft[]
+  /** What the drafts open, and nothing did before. */
+  readonly opened: readonly Opening[]
+}
+
+function groupsOf(
+  { descriptors }: PolicySource,
+  wants: readonly Want[],
+  open: ReadonlySet<string>,
+): Group[] {
+  const subjects = Map.groupBy(okapiSubjects(descriptors), interfaceOf)
+  const groups = Map.groupBy(wants, ({ caller, subject }) => `${caller} ${interfaceOf(subject)}`)
+  return [...groups.values()].map((group) => {
+    const { caller, subject } = group[0]!
+    const alike = subjects.get(interfaceOf(subject)) ?? []
+    const keys = alike.flatMap((other) =>
+      eachMethod(other.route.methods).map((method) => keyOf({ caller, method, subject: other })),
+    )
+    const closed = new Set(keys.filter((one) => !open.has(one)))
+    const beside = closed.size - group.length
+    return { wants: group, beside, whole: beside <= 0 }
+  })
+}
+
+function tryOut(
+  source: PolicySource,
+  callers: readonly Caller[],
+  groups: readonly Group[],
+  open: ReadonlySet<string>,
+): Trial {
+  const drafts = draftsOf(source, groups)
+  const list = drafts.map(({ caller, opens }) => ({ caller, at: 'okapi', ...opens, why: FILE }))
+  const after = openBy(source, callers, clauses(list, FILE, ''))
+  return { drafts, opened: after.flatMap((one) => cut(one, open)) }
+}
+
+/** Takes the other form where the first opened too little, or more beside than the other would. */
+function revised(
+  { drafts, opened }: Trial,
+  groups: readonly Group[],
+  wanted: ReadonlySet<string>,
+): boolean {
+  const got = keysOf(opened)
+  const changed = groups.filter((group) => {
+    if (group.whole) return group.wants.some((want) => !got.has(keyOf(want)))
+    const own = drafts.flatMap((draft, i) => (draft.groups.includes(group) ? [i] : []))
+    const by = opened.filter((opening) => own.some((i) => isBy(i)(opening)))
+    return keysOf(by.flatMap((one) => cut(one, wanted))).size > group.beside
+  })
+  for (const group of changed) group.whole = !group.whole
+  return changed.length > 0
+}
+
+const isBy =
+  (index: number) =>
+  ({ rule }: Opening) =>
+    rule.file === FILE && rule.pointer === `/${index}`
+
+function draftsOf(source: PolicySource, groups: readonly Group[]): readonly Draft[] {
+  const drafts = groups.flatMap((group): Draft[] => {
+    const { wants, whole } = group
+    const caller = nameFor(source, wants[0]!)
+    const of = { caller, groups: [group] }
+    if (whole) return [{ ...of, opens: { interface: interfaceOf(wants[0]!.subject) }, wants }]
+    const byPath = Map.groupBy(wants, ({ subject }) => subject.route.pattern.text)
+    return [...byPath].map(([path, same]) => {
+      const methods = shortMethods([...new Set(same.map(({ method }) => method))])
+      return { ...of, opens: { methods, path }, wants: same }
+    })
+  })
+  // Alternatives of an interface declare the same paths: one grant opens both.
+  const same = Map.groupBy(drafts, ({ caller, opens }) => `${caller} ${JSON.stringify(opens)}`)
+  return [...same.values()]
+    .map((alike) => ({
+      ...alike[0]!,
+      wants: alike.flatMap(({ wants }) => wants),
+      groups: alike.flatMap((draft) => draft.groups),
+    }))
+    .sort((a, b) => (a.caller < b.caller ? -1 : a.caller > b.caller ? 1 : 0))
+}
+
+/** A product, unless that would let others in, or an interface of high sensitivity asks for more. */
+function nameFor({ descriptors, sensitivity }: PolicySource, { caller, subject }: Want): string {
+  const product = productOf(caller)
+  const versions = [...descriptors.modules.keys()].filter((id) => productOf(id) === product)
+  const high = sensitivity?.[interfaceOf(subject)] === 'high'
+  return versions.length === 1 && !high ? product : caller
+}
+
+function openBy(
+  source: PolicySource,
+  callers: readonly Caller[],
+  more: readonly Clause[],
+): readonly Opening[] {
+  const tried = { ...source, grants: [...more, ...(source.grants ?? [])] }
+  const { policy, problems } = compilePolicy(tried)
+  if (policy === undefined) throw new Error(problems.map(({ message }) => message).join('; '))
+  return reachOf({ policy, set: source.descriptors, grants: grantsInForce(tried) }, callers)
+}
+
+/** What of an opening is not in `keys`. */
+function cut(opening: Opening, keys: ReadonlySet<string>): Opening[] {
+  const methods = eachMethod(opening.methods).filter((method) => !keys.has(key(opening, method)))
+  return methods.length === 0 ? [] : [{ ...opening, methods: shortMethods(methods) }]
+}
+
+function keysOf(openings: readonly Opening[]): ReadonlySet<string> {
+  return new Set(
+    openings.flatMap((one) => eachMethod(one.methods).map((method) => key(one, method))),
+  )
+}
+
+function keyOf({ caller, method, subject }: Pick<Want, 'caller' | 'method' | 'subject'>): string {
+  const provider = idOf(subject.route.module)
+  return key({ caller, provider, pathPattern: subject.route.pattern.text }, method)
+}
+
+function key(
+  { caller, provider, pathPattern }: Pick<Opening, 'caller' | 'provider' | 'pathPattern'>,
+  method: string,
+): string {
+  return `${caller} ${provider} ${method} ${pathPattern}`
+}
+
+function interfaceOf({ route }: Subject): string {
+  return route.interface?.id ?? ''
+}

@@ -1,0 +1,79 @@
+/** One exchange as the access log tells it, as far as it matters here. */
+export interface Exchange {
+  readonly timeMs: number
+  readonly direction: string
+  readonly caller: string
+  readonly method: string
+  /** Path pattern of the route. */
+  readonly route: string
+  /** '' where the log does not say. */
+  readonly provider: string
+  /** Report mode let it pass. */
+  readonly wouldDeny: boolean
+}
+
+/** How often something was seen, and when. */
+export interface Evidence {
+  readonly count: number
+  /** Milliseconds since 1970. */
+  readonly firstMs: number
+  readonly lastMs: number
+}
+
+/** A kind of call with its evidence. */
+export interface Usage extends Evidence {
+  readonly caller: string
+  readonly method: string
+  readonly route: string
+  readonly provider: string
+}
+
+interface Counted extends Usage {
+  count: number
+  firstMs: number
+  lastMs: number
+  readonly byDirection: Map<string, number>
+}
+
+/** Puts a log together, however long it is: what it keeps grows with the kinds of calls only. */
+export class UsageLog {
+  readonly #allowed = new Map<string, Counted>()
+  readonly #wouldDeny = new Map<string, Counted>()
+
+  add({ timeMs, direction, wouldDeny, ...call }: Exchange): void {
+    const into = wouldDeny ? this.#wouldDeny : this.#allowed
+    const { caller, method, route, provider } = call
+    const key = `${caller} ${method} ${route} ${provider}`
+    const known = into.get(key)
+    const counted = known ?? {
+      ...{ caller, method, route, provider },
+      ...{ count: 0, firstMs: timeMs, lastMs: timeMs, byDirection: new Map() },
+    }
+    if (known === undefined) into.set(key, counted)
+    const count = (counted.byDirection.get(direction) ?? 0) + 1
+    counted.byDirection.set(direction, count)
+    // Both ends of a call write a line; their logs may be given together.
+    counted.count = Math.max(counted.count, count)
+    counted.firstMs = Math.min(counted.firstMs, timeMs)
+    counted.lastMs = Math.max(counted.lastMs, timeMs)
+  }
+
+  /** What report mode let pass. */
+  get wouldBeRefused(): readonly Usage[] {
+    return [...this.#wouldDeny.values()]
+  }
+
+  /** Everything that passed, would-be refusals included. */
+  get passed(): readonly Usage[] {
+    return [...this.#allowed.values(), ...this.#wouldDeny.values()]
+  }
+}
+
+/** Several pieces of evidence as one. */
+export function together(list: readonly Evidence[]): Evidence {
+  return {
+    count: list.reduce((sum, { count }) => sum + count, 0),
+    firstMs: Math.min(...list.map(({ firstMs }) => firstMs)),
+    lastMs: Math.max(...list.map(({ lastMs }) => lastMs)),
+  }
+}
