@@ -59,9 +59,14 @@ export function descriptorSet(modules: readonly InstalledModule[]): DescriptorSe
     .map(({ descriptor, file }) => ({ descriptor, file }))
     .sort((a, b) => (a.descriptor.id.id < b.descriptor.id.id ? -1 : 1))
   const hash = createHash('sha256')
-  for (const { descriptor } of sorted) hash.update(`${JSON.stringify(descriptor)}\n`)
+  for (const { descriptor } of sorted) hash.update(`${JSON.stringify(descriptor, deciding)}\n`)
   return {
     modules: new Map(sorted.map((module) => [module.descriptor.id.id, module])),
     hash: hash.digest('hex'),
   }
+}
+
+/** Permissions are the auth filter's business: packed files leave them out. */
+function deciding(key: string, value: unknown): unknown {
+  return key === 'permissionsRequired' ? undefined : value
 }

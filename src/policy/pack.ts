@@ -103,7 +103,7 @@ function cut({ id, provides, requires, optional, filters }: ModuleDescriptor) {
 }
 
 function cutEntry({ methods, pathPattern, path, rewritePath, phase, ...rest }: RoutingEntry) {
-  const { delegateCORS, modulePermissions, permissionsRequired } = rest
+  const { delegateCORS, modulePermissions } = rest
   return {
     methods,
     pathPattern,
@@ -112,6 +112,5 @@ function cutEntry({ methods, pathPattern, path, rewritePath, phase, ...rest }: R
     phase,
     ...(delegateCORS ? { delegateCORS } : {}),
     ...(modulePermissions.length > 0 ? { modulePermissions } : {}),
-    ...(permissionsRequired.length > 0 ? { permissionsRequired } : {}),
   }
 }

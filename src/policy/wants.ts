@@ -49,6 +49,11 @@ export function recordedWants(
   return { wants: distinct(wants), lost }
 }
 
+/** Do the descriptors say which permissions routes ask for? Packed ones do not. */
+export function tellsPermissions(set: DescriptorSet): boolean {
+  return okapiSubjects(set).some((subject) => permissionsOf(subject).length > 0)
+}
+
 /**
  * What `modulePermissions` hint at: the caller holds a permission that a route of an interface asks
  * for, which it neither declares nor provides.

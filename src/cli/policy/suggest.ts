@@ -3,7 +3,7 @@ import { fault } from '../../fault.ts'
 import { propose } from '../../policy/propose.ts'
 import { callersOf, reachOf } from '../../policy/reach.ts'
 import { slackOf } from '../../policy/tighten.ts'
-import { hintedWants, recordedWants } from '../../policy/wants.ts'
+import { hintedWants, recordedWants, tellsPermissions } from '../../policy/wants.ts'
 import { tell } from '../terminal.ts'
 import { type LinesRead, readAccessLogs } from './access-lines.ts'
 import { grantsYaml } from './grants-yaml.ts'
@@ -39,6 +39,11 @@ type Sources = Parameters<typeof sourceOf>[0]
 
 function hint(options: Sources): number {
   const source = sourceOf(options)
+  if (!tellsPermissions(source.descriptors)) {
+    throw fault('these descriptors do not say which permissions their routes ask for', {
+      hint: 'a packed file leaves them out: name the folder that it was made from',
+    })
+  }
   const { proposals } = propose(source, hintedWants(source.descriptors))
   const heading = [
     'From modulePermissions: what a module holds a permission for, without declaring the interface.',
