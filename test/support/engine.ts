@@ -193,6 +193,9 @@ export class MemoryPool<N = null> {
   readonly pool: Pool<N>
   /** Dials that wait for `connect`. */
   readonly #dials: (() => void)[] = []
+  /** Upstreams whose reader has said stop, and what they could not deliver. */
+  readonly #paused = new Set<MemorySocket>()
+  readonly #undelivered = new Map<MemorySocket, string>()
   readonly #reads = new Map<MemorySocket, (length: number, bytes: Buffer) => boolean>()
 
   constructor(limits: Partial<WireLimits> = {}, clock: StoppedClock = { now: 1000 }) {
@@ -202,6 +205,7 @@ export class MemoryPool<N = null> {
         this.sockets.push(socket)
         this.#reads.set(socket, onread.callback)
         socket.resume()
+        socket.resumed = () => this.#paused.delete(socket)
         done(null, socket, 'upstream')
       }
       this.#dials.push(connect)
@@ -232,14 +236,28 @@ export class MemoryPool<N = null> {
     const more = this.#reads.get(socket)!(length, readBuffer)
     // Whatever was kept beyond the call would be seen to have kept the wrong bytes.
     readBuffer.fill('#', 0, length)
+    if (!more) this.#paused.add(socket)
     return more
   }
 
-  /** Bytes come from the upstream through the buffer that all connections share. */
+  /** Bytes come from the upstream; while its reader is paused they wait. */
   async answer(socket: MemorySocket, text: string): Promise<void> {
+    this.#undelivered.set(socket, this.waiting(socket) + text)
+    await this.deliver(socket)
+  }
+
+  /** What the upstream has sent and nobody has read. */
+  waiting(socket: MemorySocket): string {
+    return this.#undelivered.get(socket) ?? ''
+  }
+
+  /** Reads as long as the reader wants more. */
+  async deliver(socket: MemorySocket): Promise<void> {
     const most = UpstreamConnection.readBuffer.length
-    for (let i = 0; i < text.length && !socket.destroyed; i += most) {
-      this.read(socket, text.slice(i, i + most))
+    for (let rest = this.waiting(socket); rest !== ''; rest = rest.slice(most)) {
+      if (socket.destroyed || this.#paused.has(socket)) break
+      this.#undelivered.set(socket, rest.slice(most))
+      this.read(socket, rest.slice(0, most))
     }
     await settled()
   }

@@ -10,6 +10,8 @@ export class MemorySocket extends Socket {
   /** The other side takes nothing until `letGo`. */
   stalled = false
   wasReset = false
+  /** Called when reading goes on. */
+  resumed: () => void = () => {}
   #pending: (() => void)[] = []
 
   constructor() {
@@ -37,6 +39,12 @@ export class MemorySocket extends Socket {
     this.#pending = []
     for (const taken of pending) taken()
     await settled()
+  }
+
+  override resume(): this {
+    // The constructor of the base class may come here before any field is there.
+    this.resumed?.()
+    return super.resume()
   }
 
   override _read(): void {}
