@@ -1,0 +1,77 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { Outbox } from '../../src/wire/outbox.ts'
+import { MemorySocket } from '../support/memory-socket.ts'
+
+function outbox(mostBytes = 65_536) {
+  const socket = new MemorySocket()
+  const state = { drained: 0 }
+  const out = new Outbox(socket, mostBytes, () => state.drained++)
+  return { socket, out, state }
+}
+
+test('spans of several sockets that share the scratch never mix, and keep their order', async (t) => {
+  const size = fc.oneof(
+    fc.nat(40),
+    fc.constantFrom(16_383, 16_384, 65_535, 65_536, 65_537, 100_000),
+  )
+  const step = fc.record({ to: fc.nat(2), size, ours: fc.boolean(), flush: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const all = [outbox(), outbox(), outbox()]
+      const expected = ['', '', '']
+      const shared = Buffer.alloc(100_010)
+      steps.forEach(({ to, size: length, ours, flush }, i) => {
+        const letter = String.fromCharCode(97 + (i % 26))
+        const bytes = ours ? Buffer.alloc(length + 10) : shared
+        bytes.fill('#').fill(letter, 5, 5 + length)
+        all[to]!.out.put(bytes, 5, 5 + length, ours)
+        // What is not ours is written over as soon as the call has returned.
+        if (!ours) bytes.fill('!')
+        expected[to] += letter.repeat(length)
+        if (flush) all[to]!.out.flush()
+      })
+      for (const { out } of all) out.flush()
+      all.forEach(({ socket, out }, i) => {
+        if (socket.sent !== expected[i]) throw new Error(`socket ${i} got other bytes`)
+        if (out.waiting !== 0) throw new Error('bytes are left')
+      })
+    }),
+    { numRuns: 200 },
+  )
+  t.pass()
+})
+
+test('a source is stopped while the socket takes nothing, and told once when it goes on', async (t) => {
+  const { socket, out, state } = outbox()
+  socket.stalled = true
+  out.put(Buffer.from('abc'), 0, 3)
+  t.is(out.waiting, 3)
+  t.false(out.blocked)
+  out.flush()
+  t.true(out.blocked)
+  out.put(Buffer.from('def'), 0, 3)
+  out.flush()
+  t.is(out.waiting, 6)
+  await socket.letGo()
+  t.is(socket.sent, 'abcdef')
+  t.false(out.blocked)
+  t.is(state.drained, 1)
+})
+
+test('what was dropped is not sent, nor what comes after the end', async (t) => {
+  const { socket, out } = outbox()
+  out.put(Buffer.from('abc'), 0, 3)
+  out.drop()
+  out.flush()
+  out.put(Buffer.from('def'), 0, 3)
+  out.flush()
+  socket.end()
+  out.put(Buffer.from('ghi'), 0, 3)
+  out.flush()
+  socket.destroy()
+  out.put(Buffer.from('jkl'), 0, 3)
+  out.flush()
+  t.is(socket.sent, 'def')
+  t.is(out.waiting, 0)
+})
