@@ -1,0 +1,173 @@
+import net from 'node:net'
+import test from 'ava'
+import { limitHits, metric, until } from '../support/scenario/metrics.ts'
+import {
+  answer,
+  ask,
+  field,
+  get,
+  ID,
+  OK,
+  type Sidecar,
+  silence,
+  Talk,
+  Town,
+  verdictOf,
+} from '../support/scenario.ts'
+
+// How many there may be of everything, and that whoever takes too much takes it from nobody else.
+
+const OF_OKAPI = { exchangesPerCallee: 4, connectionsPerPeer: 3, handshakeMs: 2000 }
+const OF_NOTES = { exchanges: 3, connections: 10 }
+const T = 'X-Okapi-Tenant: diku'
+
+let town: Town
+let okapi: Sidecar
+let notes: Sidecar
+
+test.before(async () => {
+  const more = { [ID.okapi]: { limits: OF_OKAPI }, [ID.notes]: { limits: OF_NOTES } }
+  town = await Town.open({ modules: [ID.users, ID.tags, ID.notes], more })
+  okapi = town.sidecar(ID.okapi)
+  notes = town.sidecar(ID.notes)
+})
+test.beforeEach(() => {
+  town.okapi.forget()
+  town.okapi.reply = OK
+})
+test.after.always(() => town?.close())
+
+test.serial('exchangesPerCallee: a hung module fills its own places and no others', async (t) => {
+  const users = town.module(ID.users)
+  const release = Promise.withResolvers<void>()
+  users.reply = async () => {
+    await release.promise
+    return answer('200 OK', [], 'at last')
+  }
+  const { exchangesPerCallee: most } = OF_OKAPI
+  const callers = Array.from({ length: 40 }, () => new Talk(town.modules))
+  for (const caller of callers) caller.send(get(`/${ID.users}/users`, T))
+  await until(() => callers.filter(({ received }) => received !== '').length === 40 - most)
+  const waiting = callers.filter(({ received }) => received === '')
+  const refused = callers.filter(({ received }) => received !== '')
+  for (const caller of refused) {
+    const told = await caller.next()
+    t.is(verdictOf(told), '503 overloaded')
+    t.truthy(field(told, 'Retry-After'))
+  }
+  t.is(await limitHits(okapi, 'exchangesPerCallee'), 40 - most)
+  // The other module is called as ever, many at once, and every one of them is through before the
+  // first of the hung ones is.
+  for (let round = 0; round < 20; round++) {
+    const others = Array.from({ length: most }, () => ask(town.modules, get(`/${ID.tags}/tags`, T)))
+    t.deepEqual((await Promise.all(others)).map(verdictOf), Array(most).fill('200'))
+  }
+  t.true(waiting.every(({ received, ended }) => received === '' && !ended))
+  release.resolve()
+  for (const caller of waiting) t.is((await caller.next()).body, 'at last')
+  users.reply = OK
+  t.is(verdictOf(await ask(town.modules, get(`/${ID.users}/users`, T))), '200')
+  for (const caller of callers) caller.close()
+})
+
+test.serial('exchanges: more than that are 503, and their places are given back', async (t) => {
+  const release = Promise.withResolvers<void>()
+  town.okapi.reply = async () => {
+    await release.promise
+    return answer('200 OK', [], 'at last')
+  }
+  const { exchanges: most } = OF_NOTES
+  const callers = Array.from({ length: most }, (_, i) =>
+    new Talk(town.egress(ID.notes)).send(get(`/users/${i}`, T)),
+  )
+  await until(() => town.okapi.requests.length === most)
+  const one = new Talk(town.egress(ID.notes))
+  for (let i = 0; i < 5; i++) {
+    const told = await one.send(get('/users', T)).next()
+    t.is(verdictOf(told), '503 overloaded')
+    t.truthy(field(told, 'Retry-After'))
+  }
+  t.is(await limitHits(notes, 'exchanges'), 5)
+  release.resolve()
+  for (const caller of callers) t.is((await caller.next()).body, 'at last')
+  // On the same connection as the refusals: a refusal for want of room closes nothing.
+  t.is(verdictOf(await one.send(get('/users', T)).next()), '200')
+  for (const caller of [one, ...callers]) caller.close()
+})
+
+test.serial('connections: more than that are closed at once, and counted', async (t) => {
+  const port = town.egress(ID.notes)
+  const { connections: most } = OF_NOTES
+  await until(async () => (await metric(notes, open('egress'))) === 0)
+  const held = Array.from({ length: most }, () => new Talk(port))
+  for (const talk of held) t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
+  const flood = Array.from({ length: 30 }, () => silence(port, get('/users', T)))
+  t.deepEqual(await Promise.all(flood), Array(30).fill(''))
+  t.is(await limitHits(notes, 'connections'), 30)
+  t.is(await metric(notes, open('egress')), most)
+  // Those who were there before notice nothing, and whoever leaves makes room.
+  for (const talk of held) t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
+  held.shift()?.close()
+  await until(async () => (await metric(notes, open('egress'))) === most - 1)
+  t.is(verdictOf(await ask(port, get('/users', T))), '200')
+  for (const talk of held) talk.close()
+})
+
+function open(direction: string): string {
+  return `sidecar_connections_open{direction="${direction}"}`
+}
+
+test.serial(
+  'connectionsPerPeer: 429 before anything is read; other peers are served',
+  async (t) => {
+    const asUsers = await town.ingress(ID.okapi, ID.users)
+    const asTags = await town.ingress(ID.okapi, ID.tags)
+    const own = await limitHits(okapi, 'connectionsPerPeer')
+    const held = Array.from({ length: OF_OKAPI.connectionsPerPeer }, () => new Talk(asUsers))
+    for (const talk of held) t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
+    town.okapi.forget()
+    for (let i = 0; i < 4; i++) {
+      t.is(verdictOf(await ask(asUsers, get('/users', T))), '429 too-many')
+    }
+    t.is(town.okapi.bytes, '')
+    t.is(await limitHits(okapi, 'connectionsPerPeer'), own + 4)
+    t.is(verdictOf(await ask(asTags, get('/tags', T))), '200')
+    for (const talk of held) t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
+    held.shift()?.close()
+    await until(async () => verdictOf(await ask(asUsers, get('/users', T))) === '200')
+    for (const talk of held) talk.close()
+  },
+)
+
+test.serial(
+  'handshakeMs: many who say nothing, or too little, cost the others nothing',
+  async (t) => {
+    const where = await town.ingress(ID.okapi, ID.tags)
+    const before = await limitHits(okapi, 'handshakeMs')
+    const stallers = Array.from({ length: 100 }, (_, i) => {
+      const socket = net.connect(where.port, '127.0.0.1')
+      // The head of a record of 512 bytes, of which nothing more comes.
+      if (i % 2 === 0) socket.write(Buffer.from('1603010200010001fc0303', 'hex'))
+      return socket.resume().on('error', () => {})
+    })
+    const ends = stallers.map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+    for (let i = 0; i < 10; i++) t.is(verdictOf(await ask(where, get('/tags', T))), '200')
+    await Promise.all(ends)
+    t.is(await limitHits(okapi, 'handshakeMs'), before + stallers.length)
+    t.is(verdictOf(await ask(where, get('/tags', T))), '200')
+  },
+)
+
+test.serial('whoever has more connections than files is warned when it starts', async (t) => {
+  const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${town.cable.port}` }
+  const start = async (connections: number) => {
+    const sidecar = await town.place.sidecar(ID.notes, { egress, limits: { connections } })
+    await sidecar.stop()
+    return sidecar.lines.filter(({ msg }) => msg === 'open files')
+  }
+  const [{ level, problem } = {}, ...more] = await start(1_000_000_000)
+  t.is(level, 'warn')
+  t.regex(String(problem), /limits\.connections \(1000000000\)/)
+  t.deepEqual(more, [])
+  t.deepEqual(await start(1), [])
+})
