@@ -30,6 +30,8 @@ export class Exchange<N> {
   /** Will the caller's connection serve another exchange? */
   keepAlive = true
   method = 0
+  /** Bytes of the request's body as its head says; -1: it is chunked, nobody knows. */
+  requestLength = 0
   /** 10 or 11: what the caller speaks. */
   version = 11
   /** Status that the caller saw, 0 before. */
@@ -82,6 +84,7 @@ export class Exchange<N> {
     this.version = head.version
     this.keepAlive = head.keepAlive
     this.requestDone = !head.hasBody
+    this.requestLength = head.framing === FRAMING.chunked ? -1 : head.contentLength
     OUT.begin()
     const verdict = this.#story.begin(this, head, OUT)
     this.judgedAt = performance.now()
@@ -114,7 +117,7 @@ export class Exchange<N> {
       (this.version === 10 && head.has(ID.transferEncoding))
     if (!interim && !this.requestDone) this.keepAlive = false
     OUT.begin()
-    OUT.text(`HTTP/1.1 ${statusText(head)}\r\n`)
+    OUT.status(head)
     const verdict = this.#story.answer(this, head, OUT)
     if (verdict !== null) {
       if (verdict === 'hang-up') this.hangUp()
@@ -153,6 +156,19 @@ export class Exchange<N> {
     if (!this.requestDone) upstream?.cancel()
     this.#end()
     this.downstream.finish()
+  }
+
+  /** A head that cannot be read: nothing behind it can be either. */
+  refuseUnread(refusal: Refusal): void {
+    this.reset()
+    this.method = -1
+    this.keepAlive = false
+    this.refuse(refusal)
+  }
+
+  /** No other exchange comes after this one; its answer says so, if it has not begun. */
+  endsConnection(): void {
+    if (this.open && !this.answered) this.keepAlive = false
   }
 
   /** Says a refusal instead of an answer. */
@@ -225,12 +241,4 @@ export class Exchange<N> {
     this.open = false
     this.#story.end(this)
   }
-}
-
-/** The status and reason phrase as the upstream wrote them, with the blank that may not be missing. */
-function statusText(head: Head): string {
-  const from = head.start + 'HTTP/1.x '.length
-  const end = head.bytes.indexOf('\r', from)
-  const text = head.bytes.toString('latin1', from, end)
-  return text.length === 3 ? `${text} ` : text
 }

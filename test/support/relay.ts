@@ -4,7 +4,7 @@ import { REQUEST_NAMES, RESPONSE_NAMES } from '../../src/proxy/names.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import type { Exchange } from '../../src/wire/exchange.ts'
-import type { Dial, Story, WireLimits, WireSettings } from '../../src/wire/face.ts'
+import type { Dial, Story, Upstream, WireLimits, WireSettings } from '../../src/wire/face.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
 import { METHODS } from '../../src/wire/head.ts'
@@ -40,16 +40,33 @@ export interface Relay {
   readonly port: number
   readonly ended: Ended[]
   readonly connections: Set<Downstream<null>>
-  readonly pool: Pool<null>
+  readonly pool: { readonly exchanges: number; readonly bufferedBytes: number }
   readonly clock: CoarseClock
+  /** How many of them stand between caller and upstream. */
+  readonly sidecars: number
   close(): Promise<void>
 }
 
+export interface RelayOptions {
+  readonly limits?: Partial<WireLimits>
+  readonly judge?: (target: string) => Refusal | null
+}
+
+type StartRelay = (upstreamPort: number, options: RelayOptions) => Promise<Relay>
+
+let start: StartRelay = overHttp1
+
+/** From now on relays are started in this way: a test file for one way can be run over another. */
+export function relayBy(way: StartRelay): void {
+  start = way
+}
+
 /** Starts a relay in this process in front of `upstreamPort`. */
-export async function startRelay(
-  upstreamPort: number,
-  options: { limits?: Partial<WireLimits>; judge?: (target: string) => Refusal | null } = {},
-): Promise<Relay> {
+export function startRelay(upstreamPort: number, options: RelayOptions = {}): Promise<Relay> {
+  return start(upstreamPort, options)
+}
+
+async function overHttp1(upstreamPort: number, options: RelayOptions): Promise<Relay> {
   const clock = new CoarseClock(20)
   const settings: WireSettings = {
     requestNames: REQUEST_NAMES,
@@ -60,34 +77,7 @@ export async function startRelay(
   }
   const pool = new Pool<null>('upstream', dialTo(upstreamPort), settings)
   const ended: Ended[] = []
-  const story: Story<null> = {
-    begin(_x, head, out) {
-      const target = head.bytes.toString('latin1', head.targetStart, head.targetEnd)
-      const refusal = options.judge?.(target) ?? null
-      if (refusal !== null) return refusal
-      out.text(`${METHODS[head.method]!} ${target} HTTP/1.1\r\nHost: upstream\r\n`)
-      const drop = NO_DROPS.slice()
-      drop[3] = 1
-      drop[7] = 1
-      out.lines(head, drop, false)
-      return pool
-    },
-    answer(x, head, out) {
-      out.lines(head, NO_DROPS, x.reframed)
-      return null
-    },
-    refusal(x, { reason, status }, close) {
-      const connection = close ? 'Connection: close\r\n' : ''
-      const body = x.method === METHODS.indexOf('HEAD') ? '' : reason
-      return Buffer.from(
-        `HTTP/1.1 ${status} No\r\n${connection}Content-Length: ${reason.length}\r\n\r\n${body}`,
-      )
-    },
-    end(x: Exchange<null>) {
-      const { method, status, refused, outcome, bytesIn, bytesOut } = x
-      ended.push({ method, status, refused, outcome, bytesIn, bytesOut })
-    },
-  }
+  const story = relayStory(pool, ended, options.judge)
   const connections = new Set<Downstream<null>>()
   clock.watch({
     tick(now) {
@@ -108,11 +98,48 @@ export async function startRelay(
     connections,
     pool,
     clock,
+    sidecars: 1,
     async close() {
       for (const connection of [...connections]) connection.destroy()
       pool.destroy()
       clock.stop()
       await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Everything goes on as it stands; what became of it goes into `ended`. */
+export function relayStory(
+  upstream: Upstream<null>,
+  ended: Ended[],
+  judge?: (target: string) => Refusal | null,
+): Story<null> {
+  return {
+    begin(_x, head, out) {
+      const target = head.bytes.toString('latin1', head.targetStart, head.targetEnd)
+      const refusal = judge?.(target) ?? null
+      if (refusal !== null) return refusal
+      out.text(`${METHODS[head.method]!} ${target} HTTP/1.1\r\nHost: upstream\r\n`)
+      const drop = NO_DROPS.slice()
+      drop[3] = 1
+      drop[7] = 1
+      out.lines(head, drop, false)
+      return upstream
+    },
+    answer(x, head, out) {
+      out.lines(head, NO_DROPS, x.reframed)
+      return null
+    },
+    refusal(x, { reason, status }, close) {
+      const connection = close ? 'Connection: close\r\n' : ''
+      const body = x.method === METHODS.indexOf('HEAD') ? '' : reason
+      return Buffer.from(
+        `HTTP/1.1 ${status} No\r\n${connection}Content-Length: ${reason.length}\r\n\r\n${body}`,
+      )
+    },
+    end(x: Exchange<null>) {
+      const { method, status, refused, outcome, bytesIn, bytesOut } = x
+      ended.push({ method, status, refused, outcome, bytesIn, bytesOut })
     },
   }
 }

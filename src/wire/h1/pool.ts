@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Dial, Upstream, UpstreamStream, WireSettings } from '../face.ts'
@@ -81,10 +82,19 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
       connection.begin(x, head.bytes, head.length)
       return
     }
-    const waiting = new Waiting(x, head.copy(), (left) => this.#leave(left))
-    x.upstream = waiting
-    this.#queue.push(waiting)
-    this.#connectMore()
+    this.#wait(x, head.copy())
+  }
+
+  /** Takes an exchange on that has waited elsewhere. `head`: and what has come of its body. */
+  takeOn(x: Exchange<N>, head: Buffer): void {
+    this.#wait(x, head)
+    const connection = this.#takeIdle()
+    if (connection !== undefined) this.released(connection)
+  }
+
+  /** Takes a connection over that was dialled elsewhere. @returns who is to read from it */
+  adopt(socket: Socket, peer: string): UpstreamConnection<N> {
+    return this.#connected(socket, peer, this.#epoch)
   }
 
   released(connection: UpstreamConnection<N>): void {
@@ -163,11 +173,23 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
     const dial = this.#dial(onread, (refusal, socket, peer) => {
       this.#dials.delete(dial)
       if (socket === null) return this.#failed(refusal)
-      connection = new UpstreamConnection<N>(socket, { peer, epoch }, this.#settings, this)
-      this.#live.add(connection)
-      this.released(connection)
+      connection = this.#connected(socket, peer, epoch)
     })
     this.#dials.add(dial)
+  }
+
+  #connected(socket: Socket, peer: string, epoch: number): UpstreamConnection<N> {
+    const connection = new UpstreamConnection<N>(socket, { peer, epoch }, this.#settings, this)
+    this.#live.add(connection)
+    this.released(connection)
+    return connection
+  }
+
+  #wait(x: Exchange<N>, head: Buffer): void {
+    const waiting = new Waiting(x, head, (left) => this.#leave(left))
+    x.upstream = waiting
+    this.#queue.push(waiting)
+    this.#connectMore()
   }
 
   /** Each failed dial fails the exchange that has waited longest. */

@@ -1,0 +1,25 @@
+/** So many at once, so many per second on top: what is below that is nobody's fault. */
+export class Budget {
+  readonly #most: number
+  readonly #perMs: number
+  #left: number
+  #at: number
+
+  constructor(most: number, perSecond: number, now: number) {
+    this.#most = most
+    this.#perMs = perSecond / 1000
+    this.#left = most
+    this.#at = now
+  }
+
+  /** Spends one. False when nothing was left. */
+  spend(now: number): boolean {
+    if (now > this.#at) {
+      this.#left = Math.min(this.#most, this.#left + (now - this.#at) * this.#perMs)
+      this.#at = now
+    }
+    if (this.#left < 1) return false
+    this.#left--
+    return true
+  }
+}

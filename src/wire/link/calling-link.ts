@@ -1,0 +1,123 @@
+import type { Socket } from 'node:net'
+import type { LinkEnding } from '../../refusal/link-endings.ts'
+import type { WireSettings } from '../face.ts'
+import type { CallingStream } from './calling-stream.ts'
+import { FRAME, LAST_ID, MOST_EXCHANGES } from './frames.ts'
+import { Link, type LinkEvents } from './link.ts'
+
+/** `H`: no frame type. A peer that refuses us says so in HTTP/1.1, whatever was agreed. */
+const FIRST_OF_HTTP = 0x48
+/** The refusal of a gate is far shorter, and comes at once. */
+const MOST_TEXT_BYTES = 16_384
+const TEXT_MS = 2000
+
+/** Who keeps a link. */
+export interface LinkKeeper<N> {
+  /** No further exchange goes there. `successor`: they will be wanted elsewhere. */
+  leaves(link: CallingLink<N>, successor: boolean): void
+  /** Its socket is closed. */
+  closed(link: CallingLink<N>): void
+}
+
+/** The end of a link that opens exchanges. */
+export class CallingLink<N> extends Link<CallingStream<N>> {
+  readonly #keeper: LinkKeeper<N>
+  #heard = false
+  #text: Buffer | null = null
+  #textSince = 0
+
+  constructor(
+    socket: Socket,
+    peer: string,
+    settings: WireSettings,
+    events: LinkEvents,
+    keeper: LinkKeeper<N>,
+  ) {
+    super(socket, peer, settings, events)
+    this.#keeper = keeper
+  }
+
+  /** May another exchange be opened here? */
+  get open(): boolean {
+    return !this.ended && !this.leaving && !this.peerLeaves && this.size < MOST_EXCHANGES
+  }
+
+  /** Since when no exchange has been open; `now` as long as one is. */
+  restingMs(now: number): number {
+    return this.size > 0 ? 0 : now - this.usedAt
+  }
+
+  /** Opens an exchange. */
+  begin(stream: CallingStream<N>, head: Buffer, length: number): void {
+    const id = ++this.lastId
+    this.streams.set(id, stream)
+    stream.attach(this, id, head, length)
+    if (id === LAST_ID) this.leave()
+  }
+
+  override leave(): void {
+    super.leave()
+    this.#keeper.leaves(this, true)
+  }
+
+  override read(bytes: Buffer, start: number, end: number): void {
+    if (!this.#heard) {
+      this.#heard = true
+      if (bytes[start] === FIRST_OF_HTTP) {
+        this.#text = Buffer.alloc(0)
+        this.#textSince = this.settings.clock.now
+        this.#keeper.leaves(this, false)
+      }
+    }
+    if (this.#text === null) return super.read(bytes, start, end)
+    this.#text = Buffer.concat([this.#text, bytes.subarray(start, end)])
+    if (this.#text.length > MOST_TEXT_BYTES) this.close('bad-frame')
+  }
+
+  override tick(now: number): void {
+    if (this.#text !== null && now - this.#textSince > TEXT_MS) this.close('turned-away')
+    super.tick(now)
+  }
+
+  /** The peer has said its last word. */
+  protected override peerEnded(): void {
+    if (this.#text === null) return super.peerEnded()
+    const text = this.#text
+    for (const stream of [...this.streams.values()]) stream.turnedAway(text)
+    const reason = /^x-sidecar-refused: ([a-z-]{1,40})\r$/im.exec(text.toString('latin1'))?.[1]
+    this.close('turned-away', reason ?? 'for no reason that it gave')
+  }
+
+  protected override head(
+    type: number,
+    flags: number,
+    id: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): LinkEnding | null {
+    if (type !== FRAME.head) return 'bad-order'
+    const stream = this.streams.get(id)
+    return stream === undefined ? this.late(id) : stream.head(bytes, start, end, flags)
+  }
+
+  protected override peerLeft(): void {
+    this.leave()
+  }
+
+  protected override restful(): void {
+    if (this.leaving) this.finish()
+  }
+
+  protected override cancelled(): LinkEnding | null {
+    return null
+  }
+
+  protected override unusable(): void {
+    this.#keeper.leaves(this, false)
+  }
+
+  protected override closed(): void {
+    this.#keeper.closed(this)
+  }
+}

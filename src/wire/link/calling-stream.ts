@@ -1,0 +1,278 @@
+import type { LinkEnding } from '../../refusal/link-endings.ts'
+import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import type { Exchange } from '../exchange.ts'
+import type { UpstreamStream, WireSettings } from '../face.ts'
+import { FLAW, responseRefusal } from '../flaws.ts'
+import { Body } from '../h1/body.ts'
+import { parseResponseHead } from '../h1/response-head.ts'
+import { HEAD_METHOD, Head } from '../head.ts'
+import type { CallingLink } from './calling-link.ts'
+import { FLAG, FRAME, LARGE_BYTES, RESET } from './frames.ts'
+import type { LinkStream } from './link.ts'
+import { Receiver } from './receiver.ts'
+import { Sender, type Source } from './sender.ts'
+
+const HEAD = new Head()
+const NOTHING = Buffer.alloc(0)
+/** An upstream that sends more 1xx heads than this for one request is broken. */
+const MOST_INTERIM = 16
+
+/** Who keeps the streams that have no link yet, and counts those that have. */
+export interface StreamKeeper<N> {
+  /** All that came with the head is there: which link is it for? */
+  decide(stream: CallingStream<N>, whole: boolean): void
+  /** The exchange is over, whatever became of it. */
+  gone(stream: CallingStream<N>): void
+  /** Its answer turned out to be a large one, or not. */
+  learn(stream: CallingStream<N>, large: boolean): void
+}
+
+type State = 'undecided' | 'waiting' | 'open' | 'over'
+
+/** The caller's end of one exchange on a link: the request's way out, the response's way in. */
+export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
+  readonly x: Exchange<N>
+  /** Of the route that it takes, for learning. */
+  readonly route: number
+  /** The composed head, as long as it has not left. */
+  waitingHead: Buffer | null = null
+  readonly #settings: WireSettings
+  readonly #keeper: StreamKeeper<N>
+  readonly #sender = new Sender(this)
+  readonly #receiver = new Receiver()
+  readonly #body: Body
+  #state: State = 'waiting'
+  #link: CallingLink<N> | null = null
+  #id = 0
+  #inBody = false
+  #interim = 0
+  #deadline = 0
+
+  constructor(x: Exchange<N>, route: number, settings: WireSettings, keeper: StreamKeeper<N>) {
+    this.x = x
+    this.route = route
+    this.#settings = settings
+    this.#keeper = keeper
+    this.#body = new Body(settings.responseNames, settings.keepTrailer)
+  }
+
+  // --- before there is a link --------------------------------------------------------------------
+
+  /** Takes what comes in this turn, and asks the keeper then. */
+  undecided(head: Buffer): void {
+    this.#state = 'undecided'
+    this.waitingHead = head
+    this.x.upstream = this
+  }
+
+  /** Waits for a link. */
+  wait(head: Buffer): void {
+    this.#state = 'waiting'
+    this.waitingHead = head
+    this.x.upstream = this
+  }
+
+  /** Goes another way: head and body as far as they have come, as they stand on any wire. */
+  divert(): Buffer {
+    const bytes = Buffer.concat([this.waitingHead ?? NOTHING, this.#sender.takeQueue()])
+    this.#over()
+    return bytes
+  }
+
+  /** Takes the exchange on: the head leaves with this turn's batch. */
+  attach(link: CallingLink<N>, id: number, head: Buffer, length: number): void {
+    const { limits, clock } = this.#settings
+    this.#state = 'open'
+    this.#link = link
+    this.#id = id
+    this.waitingHead = null
+    this.#deadline = limits.responseHeadMs === 0 ? 0 : clock.now + limits.responseHeadMs
+    link.batch.head(FRAME.open, 0, id, head, length)
+    this.#sender.attach(link.batch, id)
+    if (this.x.requestDone) this.#sender.finish()
+    this.x.connected(this, link.peer)
+  }
+
+  get bufferedBytes(): number {
+    return this.#sender.queuedBytes + (this.waitingHead?.length ?? 0)
+  }
+
+  // --- the request's way out ---------------------------------------------------------------------
+
+  get blocked(): boolean {
+    return this.#state === 'waiting' || (this.#state === 'open' && this.#sender.blocked)
+  }
+
+  span(bytes: Buffer, start: number, end: number): void {
+    if (this.#state !== 'over') this.#sender.put(bytes, start, end)
+  }
+
+  flush(): void {
+    if (this.#state === 'undecided') this.#keeper.decide(this, false)
+  }
+
+  finish(): void {
+    if (this.#state === 'undecided') this.#keeper.decide(this, true)
+    else if (this.#state === 'open') this.#sender.finish()
+  }
+
+  cancel(): void {
+    if (this.#state === 'open') this.#link?.batch.reset(this.#id, RESET.cancelled)
+    this.#over()
+  }
+
+  /** The caller reads again. */
+  resume(): void {
+    this.#grant()
+  }
+
+  drained(): void {
+    this.x.downstream.resume()
+  }
+
+  sent(): void {}
+
+  // --- the response's way in ---------------------------------------------------------------------
+
+  /** A whole head. */
+  head(bytes: Buffer, start: number, end: number, flags: number): LinkEnding | null {
+    if (this.#inBody || this.#receiver.ended) return 'bad-order'
+    const { responseNames, limits } = this.#settings
+    const toHead = this.x.method === HEAD_METHOD
+    const next = parseResponseHead(HEAD, bytes, start, end, responseNames, limits, toHead)
+    if (next < 0) return this.#fail(responseRefusal(next))
+    if (next !== end) return this.#fail(malformed('a head that is not whole'))
+    const interim = HEAD.status < 200
+    if (interim !== ((flags & FLAG.info) !== 0)) return this.#fail(malformed('a mislabelled head'))
+    if (interim && (HEAD.status === 101 || ++this.#interim > MOST_INTERIM)) {
+      const what = HEAD.status === 101 ? 'a 101 that nobody asked for' : 'too many 1xx answers'
+      return this.#fail(malformed(what))
+    }
+    const carry = this.x.respond(HEAD)
+    if (carry === null || interim || this.#state !== 'open') return null
+    this.#inBody = true
+    this.#body.begin(HEAD, carry)
+    if (HEAD.hasBody && HEAD.contentLength > LARGE_BYTES) this.#keeper.learn(this, true)
+    return (flags & FLAG.end) === 0 ? null : this.ended()
+  }
+
+  dataBegins(length: number): LinkEnding | null {
+    if (!this.#inBody || this.#receiver.ended) return 'bad-order'
+    return this.#receiver.take(length) ? null : 'bad-credit'
+  }
+
+  data(bytes: Buffer, start: number, end: number): LinkEnding | null {
+    if (this.#state !== 'open') return null
+    const next = this.#body.done ? -1 : this.#body.take(bytes, start, end, this.x.downstream)
+    if (next === -1) return this.#fail(responseRefusal(FLAW.chunk))
+    if (next !== end) return this.#fail(malformed('more body than its head says'))
+    this.#receiver.handedOn(end - start)
+    return null
+  }
+
+  ended(): LinkEnding | null {
+    if (this.#receiver.ended) return 'bad-order'
+    this.#receiver.ended = true
+    if (this.#state !== 'open') return null
+    const { x } = this
+    if (!this.#inBody) return this.#fail(malformed('an end without a beginning'))
+    if (!this.#body.done && !this.#body.connectionEnded(x.downstream)) {
+      return this.#fail(malformed('less body than its head says'))
+    }
+    this.#keeper.learn(this, x.bytesOut > LARGE_BYTES)
+    // What is left of the request is not wanted, wherever it waits.
+    if (!this.#sender.ended) this.#link?.batch.reset(this.#id, RESET.cancelled)
+    this.#over()
+    x.done()
+    return null
+  }
+
+  granted(bytes: number): boolean {
+    return this.#sender.granted(bytes)
+  }
+
+  settle(): void {
+    if (this.#state !== 'open') return
+    this.x.downstream.flush()
+    this.#grant()
+  }
+
+  reset(why: number): void {
+    const when = this.#inBody ? 'in the middle of its answer' : 'without an answer'
+    if (why === RESET.refused) {
+      const because = 'the peer’s sidecar has as many exchanges open on this link as it may'
+      this.#lose(refuse('overloaded', because))
+    } else this.#lose(refuse('upstream-unreachable', `the upstream gave the exchange up ${when}`))
+  }
+
+  lost(): void {
+    const when = this.#inBody ? 'in the middle of its answer' : 'without an answer'
+    this.#lose(refuse('upstream-unreachable', `the upstream closed the connection ${when}`))
+  }
+
+  /** No link came about. */
+  unreached(refusal: Refusal): void {
+    this.#lose(refusal)
+  }
+
+  /**
+   * The peer's gate has refused us, in HTTP/1.1: what it says is the answer, as it would be without
+   * a link.
+   */
+  turnedAway(text: Buffer): void {
+    const { responseNames, limits } = this.#settings
+    const toHead = this.x.method === HEAD_METHOD
+    const end = text.length
+    const next = parseResponseHead(HEAD, text, 0, end, responseNames, limits, toHead)
+    if (this.#inBody || next <= 0) return this.lost()
+    const carry = this.x.respond(HEAD)
+    if (carry === null || this.#state !== 'open') return
+    this.#body.begin(HEAD, carry)
+    if (!this.#body.done) this.#body.take(text, next, end, this.x.downstream)
+    this.#inBody = true
+    if (!this.#body.done) return this.lost()
+    const { x } = this
+    this.#over()
+    x.done()
+  }
+
+  tick(now: number): void {
+    if (this.#deadline === 0 || now < this.#deadline || this.#inBody) return
+    const because = 'no answer within limits.responseHeadMs'
+    const refusal = refuse('timeout-upstream', because, { limit: 'responseHeadMs' })
+    this.#fail(refusal, RESET.cancelled)
+  }
+
+  #grant(): void {
+    if (this.#state !== 'open' || this.x.downstream.blocked) return
+    const due = this.#receiver.due()
+    if (due > 0) this.#link?.batch.credit(this.#id, due)
+  }
+
+  #fail(refusal: Refusal, why: number = RESET.malformed): null {
+    if (this.#state === 'open') this.#link?.batch.reset(this.#id, why)
+    this.#lose(refusal)
+    return null
+  }
+
+  #lose(refusal: Refusal): void {
+    if (this.#state === 'over') return
+    const { x } = this
+    this.#over()
+    x.fail(refusal)
+  }
+
+  #over(): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.waitingHead = null
+    this.#sender.stop()
+    this.#link?.drop(this.#id)
+    this.#link = null
+    this.#keeper.gone(this)
+  }
+}
+
+function malformed(what: string): Refusal {
+  return refuse('upstream-malformed', `the upstream’s answer: ${what}`)
+}

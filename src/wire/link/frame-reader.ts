@@ -1,0 +1,133 @@
+import type { LinkEnding } from '../../refusal/link-endings.ts'
+import { FLAG, FRAME, HEADER_BYTES, isFrame, MOST_PAYLOAD_BYTES } from './frames.ts'
+
+/** Who gets the frames. Each answers null, or why the link must be closed. */
+export interface FrameSink {
+  /** A DATA frame begins: `length` counts against credit before any byte of it is looked at. */
+  dataBegins(id: number, length: number): LinkEnding | null
+  /** A part of its payload; valid during the call only. */
+  data(id: number, bytes: Buffer, start: number, end: number): LinkEnding | null
+  /** The DATA frame that was read last carried END. */
+  dataEnds(id: number): LinkEnding | null
+  /** Any other frame, whole; its payload is valid during the call only. */
+  frame(
+    type: number,
+    flags: number,
+    id: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): LinkEnding | null
+}
+
+/**
+ * Takes frames apart that may be cut anywhere. DATA is passed on as it comes; everything else is put
+ * together first.
+ */
+export class FrameReader {
+  readonly #sink: FrameSink
+  readonly #header = Buffer.allocUnsafe(HEADER_BYTES)
+  #headerBytes = 0
+  #partial: Buffer | null = null
+  #partialBytes = 0
+  /** Of the frame that is being read; -1 between frames. */
+  #left = -1
+  #type = 0
+  #flags = 0
+  #id = 0
+  /** Frames that have begun. */
+  frames = 0
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink
+  }
+
+  /** Is a frame begun and not over? */
+  get within(): boolean {
+    return this.#left !== -1 || this.#headerBytes > 0
+  }
+
+  /** Bytes of an unfinished frame that are kept. */
+  get bufferedBytes(): number {
+    return this.#partialBytes + this.#headerBytes
+  }
+
+  /** @returns null, or why the link must be closed: nothing more may be read then */
+  read(bytes: Buffer, start: number, end: number): LinkEnding | null {
+    let i = start
+    while (i < end) {
+      if (this.#left === -1) {
+        i = this.#readHeader(bytes, i, end)
+        if (this.#left === -1) return null
+        const flaw = this.#begins()
+        if (flaw !== null) return flaw
+        if (this.#left > 0) continue
+        // Without payload the frame is over with its header.
+        this.#left = -1
+        const ended = this.#sink.frame(this.#type, this.#flags, this.#id, bytes, i, i)
+        if (ended !== null) return ended
+        continue
+      }
+      const stop = Math.min(end, i + this.#left)
+      const flaw = this.#payload(bytes, i, stop)
+      if (flaw !== null) return flaw
+      i = stop
+    }
+    return null
+  }
+
+  #readHeader(bytes: Buffer, i: number, end: number): number {
+    if (this.#headerBytes === 0 && end - i >= HEADER_BYTES) {
+      this.#parse(bytes, i)
+      return i + HEADER_BYTES
+    }
+    const taken = Math.min(HEADER_BYTES - this.#headerBytes, end - i)
+    bytes.copy(this.#header, this.#headerBytes, i, i + taken)
+    this.#headerBytes += taken
+    if (this.#headerBytes === HEADER_BYTES) {
+      this.#headerBytes = 0
+      this.#parse(this.#header, 0)
+    }
+    return i + taken
+  }
+
+  #parse(bytes: Buffer, i: number): void {
+    this.#type = bytes[i]!
+    this.#flags = bytes[i + 1]!
+    this.#left = (bytes[i + 2]! << 8) | bytes[i + 3]!
+    this.#id =
+      ((bytes[i + 4]! << 24) | (bytes[i + 5]! << 16) | (bytes[i + 6]! << 8) | bytes[i + 7]!) >>> 0
+  }
+
+  #begins(): LinkEnding | null {
+    this.frames++
+    if (!isFrame(this.#type, this.#flags, this.#left, this.#id)) return 'bad-frame'
+    return this.#type === FRAME.data ? this.#sink.dataBegins(this.#id, this.#left) : null
+  }
+
+  #payload(bytes: Buffer, start: number, end: number): LinkEnding | null {
+    const whole = end - start === this.#left
+    if (this.#type === FRAME.data) {
+      this.#left = whole ? -1 : this.#left - (end - start)
+      const flaw = this.#sink.data(this.#id, bytes, start, end)
+      if (flaw !== null || !whole || (this.#flags & FLAG.end) === 0) return flaw
+      return this.#sink.dataEnds(this.#id)
+    }
+    if (whole && this.#partialBytes === 0) {
+      this.#left = -1
+      return this.#sink.frame(this.#type, this.#flags, this.#id, bytes, start, end)
+    }
+    this.#partial ??= Buffer.allocUnsafe(MOST_PAYLOAD_BYTES)
+    bytes.copy(this.#partial, this.#partialBytes, start, end)
+    this.#partialBytes += end - start
+    if (!whole) {
+      this.#left -= end - start
+      return null
+    }
+    const [partial, length] = [this.#partial, this.#partialBytes]
+    this.#left = -1
+    this.#partial = null
+    this.#partialBytes = 0
+    return this.#sink.frame(this.#type, this.#flags, this.#id, partial, 0, length)
+  }
+}

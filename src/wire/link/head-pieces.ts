@@ -1,0 +1,48 @@
+import type { HeadLimits } from '../head.ts'
+
+/** A head that is longer than a frame comes in several, without any other frame between them. */
+export class HeadPieces {
+  readonly #mostBytes: number
+  #pieces: Buffer[] = []
+  #bytes = 0
+  #type = 0
+  #id = 0
+
+  constructor({ requestLineBytes, headerBytes }: HeadLimits) {
+    // A little more than a head may have: the parser says by which limit it is too long.
+    this.#mostBytes = requestLineBytes + headerBytes + 64
+  }
+
+  /** Is a head begun and not whole? */
+  get begun(): boolean {
+    return this.#id !== 0
+  }
+
+  get bufferedBytes(): number {
+    return this.#bytes
+  }
+
+  /** May a frame of this type and id come now? */
+  fits(type: number, id: number): boolean {
+    return this.#id === 0 || (this.#id === id && this.#type === type)
+  }
+
+  /** Takes one piece; what is beyond the limits is not kept. */
+  add(type: number, id: number, bytes: Buffer, start: number, end: number): void {
+    this.#type = type
+    this.#id = id
+    const stop = Math.min(end, start + this.#mostBytes - this.#bytes)
+    if (stop <= start) return
+    this.#pieces.push(Buffer.from(bytes.subarray(start, stop)))
+    this.#bytes += stop - start
+  }
+
+  /** The whole, as far as it was kept. */
+  take(): Buffer {
+    const whole = Buffer.concat(this.#pieces)
+    this.#pieces = []
+    this.#bytes = 0
+    this.#id = 0
+    return whole
+  }
+}

@@ -1,0 +1,208 @@
+import type { Socket } from 'node:net'
+import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import type { WireSettings } from '../face.ts'
+import { CallingLink, type LinkKeeper } from './calling-link.ts'
+import type { CallingStream } from './calling-stream.ts'
+import type { LinkEvents } from './link.ts'
+
+/** A dial under way answers for those who came within this time of its beginning. */
+const JOIN_MS = 1000
+/** A link that was busy so lately gets its successor before anybody asks for it. */
+const BUSY_MS = 10_000
+
+/**
+ * Opens one connection that may become a link; `done` is called once, never before this returns.
+ * `isLink`: what the two sides have agreed to speak.
+ */
+export type DialLink = (
+  onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
+  done: (refusal: Refusal | null, socket: Socket | null, peer: string, isLink: boolean) => void,
+) => { cancel(): void }
+
+/** Reads what a connection brings. */
+export interface Reading {
+  read(length: number, buffer: Buffer): boolean
+}
+
+/** What a lane asks of the peer that it belongs to. */
+export interface LaneOwner<N> {
+  readonly name: string
+  readonly dial: DialLink
+  readonly settings: WireSettings
+  readonly events: LinkEvents
+  readonly readBuffer: Buffer
+  /** The other side speaks HTTP/1.1: the connection, and those who waited for it. */
+  takeOver(socket: Socket, peer: string, waiting: readonly CallingStream<N>[]): Reading
+  /** The other side speaks as we do. */
+  linked(): void
+}
+
+/** A dial and those who wait for it. */
+interface Dialling<N> {
+  readonly since: number
+  readonly waiting: CallingStream<N>[]
+  cancel(): void
+}
+
+/** The links to one peer for one kind of exchange. Mostly one; more when it is full or being left. */
+export class Lane<N> implements LinkKeeper<N> {
+  readonly #owner: LaneOwner<N>
+  /** Those that take exchanges, and those that only finish theirs. */
+  readonly #usable: CallingLink<N>[] = []
+  readonly #leaving = new Set<CallingLink<N>>()
+  readonly #dials = new Set<Dialling<N>>()
+  /** Rises when the links of before must not be used again. */
+  #epoch = 0
+
+  constructor(owner: LaneOwner<N>) {
+    this.#owner = owner
+  }
+
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const link of this.#usable) bytes += link.bufferedBytes
+    for (const link of this.#leaving) bytes += link.bufferedBytes
+    for (const { waiting } of this.#dials) {
+      for (const stream of waiting) bytes += stream.bufferedBytes
+    }
+    return bytes
+  }
+
+  /** The exchange begins on a link at once, or waits for one. */
+  take(stream: CallingStream<N>, head: Buffer, length: number): void {
+    const link = this.#usable.find(({ open }) => open)
+    if (link !== undefined) return link.begin(stream, head, length)
+    stream.wait(Buffer.from(head.subarray(0, length)))
+    this.#waitFor(stream)
+  }
+
+  /** The same with a head that it holds already, in a later turn than that of its beginning. */
+  takeHeld(stream: CallingStream<N>): void {
+    const { waitingHead } = stream
+    if (waitingHead === null) return
+    this.take(stream, waitingHead, waitingHead.length)
+  }
+
+  /** Nobody wants it any more. */
+  forget(stream: CallingStream<N>): void {
+    for (const { waiting } of this.#dials) {
+      const i = waiting.indexOf(stream)
+      if (i !== -1) waiting.splice(i, 1)
+    }
+  }
+
+  /** All links of now finish what is open on them: credentials or addresses have changed. */
+  retire(): void {
+    this.#epoch++
+    for (const link of [...this.#usable]) link.leave()
+  }
+
+  /** Opens a link that nobody waits for yet, if none is there or on its way. */
+  prepare(): void {
+    if (this.#dials.size === 0 && this.#usable.length === 0) this.#dial()
+  }
+
+  destroy(): void {
+    for (const dial of [...this.#dials]) dial.cancel()
+    for (const link of [...this.#usable, ...this.#leaving]) link.close('lost', 'it was cut')
+  }
+
+  /** Called by the coarse clock. */
+  tick(now: number): void {
+    const { idleMs, connectionMaxAgeMs } = this.#owner.settings.limits
+    for (const link of [...this.#usable, ...this.#leaving]) {
+      link.tick(now)
+      const old = now - link.openedAt >= connectionMaxAgeMs
+      if (old || link.restingMs(now) > idleMs) link.leave()
+    }
+  }
+
+  leaves(link: CallingLink<N>, successor: boolean): void {
+    const i = this.#usable.indexOf(link)
+    if (i === -1) return
+    this.#usable.splice(i, 1)
+    this.#leaving.add(link)
+    const { now } = this.#owner.settings.clock
+    if (successor && link.restingMs(now) < BUSY_MS) this.prepare()
+  }
+
+  closed(link: CallingLink<N>): void {
+    this.leaves(link, false)
+    this.#leaving.delete(link)
+  }
+
+  #waitFor(stream: CallingStream<N>): void {
+    const { now } = this.#owner.settings.clock
+    let dial: Dialling<N> | undefined
+    for (const each of this.#dials) if (now - each.since < JOIN_MS) dial = each
+    dial ??= this.#dial()
+    dial.waiting.push(stream)
+  }
+
+  #dial(): Dialling<N> {
+    const { dial, settings, readBuffer, name } = this.#owner
+    const epoch = this.#epoch
+    let reading: Reading | null = null
+    const onread = {
+      buffer: readBuffer,
+      callback: (length: number, buffer: Buffer) => reading?.read(length, buffer) ?? false,
+    }
+    const under = dial(onread, (refusal, socket, peer, isLink) => {
+      this.#dials.delete(dialling)
+      const { waiting } = dialling
+      if (socket === null) {
+        const why = refusal ?? refuse('upstream-unreachable', `${name} cannot be reached`)
+        for (const stream of [...waiting]) stream.unreached(why)
+      } else if (isLink) reading = this.#opened(socket, peer, waiting, epoch)
+      else reading = this.#owner.takeOver(socket, peer, this.#allWaiting(waiting))
+    })
+    const dialling: Dialling<N> = {
+      since: settings.clock.now,
+      waiting: [],
+      cancel: () => under.cancel(),
+    }
+    this.#dials.add(dialling)
+    return dialling
+  }
+
+  #opened(
+    socket: Socket,
+    peer: string,
+    waiting: readonly CallingStream<N>[],
+    epoch: number,
+  ): Reading {
+    const { settings, events } = this.#owner
+    const link = new CallingLink<N>(socket, peer, settings, events, this)
+    this.#usable.push(link)
+    this.#owner.linked()
+    const late = epoch !== this.#epoch
+    for (const stream of late ? waiting : this.#allWaiting(waiting)) {
+      if (stream.waitingHead === null) continue
+      if (!link.open) {
+        this.#waitFor(stream)
+        continue
+      }
+      link.begin(stream, stream.waitingHead, stream.waitingHead.length)
+      stream.x.downstream.resume()
+    }
+    // The credentials were replaced while it was being made: these are its only exchanges.
+    if (late) link.leave()
+    return {
+      read(length, buffer) {
+        link.read(buffer, 0, length)
+        return true
+      },
+    }
+  }
+
+  /** One connection is enough for all: the other dials are given up. */
+  #allWaiting(first: readonly CallingStream<N>[]): readonly CallingStream<N>[] {
+    const all = [...first]
+    for (const dial of [...this.#dials]) {
+      this.#dials.delete(dial)
+      dial.cancel()
+      all.push(...dial.waiting)
+    }
+    return all
+  }
+}

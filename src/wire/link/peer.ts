@@ -1,0 +1,149 @@
+import type { Socket } from 'node:net'
+import { refuse } from '../../refusal/refusal.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Upstream, WireSettings } from '../face.ts'
+import type { Pool } from '../h1/pool.ts'
+import { UpstreamConnection } from '../h1/upstream.ts'
+import { METHODS } from '../head.ts'
+import type { HeadWriter } from '../head-writer.ts'
+import { CallingStream, type StreamKeeper } from './calling-stream.ts'
+import { LARGE_BYTES } from './frames.ts'
+import { type DialLink, Lane, type LaneOwner, type Reading } from './lane.ts'
+import type { LinkEvents } from './link.ts'
+import { RouteMemory } from './route-memory.ts'
+
+/** A peer that spoke HTTP/1.1 is asked again after so long: sidecars are upgraded. */
+const ASK_AGAIN_MS = 60_000
+/** Okapi sends every request chunked: with these methods that tells nothing about the body. */
+const BODILESS = new Set(
+  ['GET', 'HEAD', 'DELETE', 'OPTIONS'].map((name) => METHODS.indexOf(name as never)),
+)
+
+/**
+ * The ways to one peer: two links, one for small exchanges and one for large ones, so that on a slow
+ * network nothing small waits behind large bodies; or a pool of HTTP/1.1 connections where the peer
+ * speaks no more than that.
+ */
+export class Peer<N> implements Upstream<N>, LaneOwner<N>, StreamKeeper<N> {
+  readonly name: string
+  readonly dial: DialLink
+  readonly settings: WireSettings
+  readonly events: LinkEvents
+  readonly readBuffer = UpstreamConnection.readBuffer
+  readonly #http1: Pool<N>
+  readonly #small = new Lane<N>(this)
+  readonly #large = new Lane<N>(this)
+  readonly #routes = new RouteMemory()
+  #open = 0
+  /** Until then the peer is taken to speak HTTP/1.1 only. */
+  #http1Until = 0
+
+  constructor(
+    name: string,
+    dial: DialLink,
+    http1: Pool<N>,
+    settings: WireSettings,
+    events: LinkEvents,
+  ) {
+    this.name = name
+    this.dial = dial
+    this.#http1 = http1
+    this.settings = settings
+    this.events = events
+  }
+
+  /** Exchanges that have a connection or wait for one. */
+  get exchanges(): number {
+    return this.#open + this.#http1.exchanges
+  }
+
+  get bufferedBytes(): number {
+    return this.#small.bufferedBytes + this.#large.bufferedBytes + this.#http1.bufferedBytes
+  }
+
+  open(x: Exchange<N>, head: HeadWriter): void {
+    const { limits, clock } = this.settings
+    const most = limits.exchangesPerCallee
+    if (this.exchanges >= most) {
+      const because = `${this.name} has limits.exchangesPerCallee (${most}) open`
+      x.fail(refuse('overloaded', because, { limit: 'exchangesPerCallee' }))
+      return
+    }
+    if (this.#http1Until !== 0) {
+      // Nobody waits for the answer to the question.
+      if (clock.now >= this.#http1Until) this.#askAgain()
+      return this.#http1.open(x, head)
+    }
+    const route = RouteMemory.place(head.bytes, head.length)
+    const stream = new CallingStream(x, route, this.settings, this)
+    this.#open++
+    const kind = this.#kind(x, route)
+    if (kind === 'unknown') stream.undecided(head.copy())
+    else (kind === 'large' ? this.#large : this.#small).take(stream, head.bytes, head.length)
+  }
+
+  // --- what streams ask --------------------------------------------------------------------------
+
+  decide(stream: CallingStream<N>, whole: boolean): void {
+    ;(whole ? this.#small : this.#large).takeHeld(stream)
+  }
+
+  gone(stream: CallingStream<N>): void {
+    this.#open--
+    this.#small.forget(stream)
+    this.#large.forget(stream)
+  }
+
+  learn({ route }: CallingStream<N>, large: boolean): void {
+    this.#routes.learn(route, large)
+  }
+
+  // --- what lanes ask ----------------------------------------------------------------------------
+
+  takeOver(socket: Socket, peer: string, waiting: readonly CallingStream<N>[]): Reading {
+    this.#http1Until = this.settings.clock.now + ASK_AGAIN_MS
+    const connection = this.#http1.adopt(socket, peer)
+    for (const stream of waiting) {
+      const { x } = stream
+      this.#http1.takeOn(x, stream.divert())
+    }
+    return connection
+  }
+
+  linked(): void {
+    this.#http1Until = 0
+  }
+
+  // --- life --------------------------------------------------------------------------------------
+
+  /** No connection of now serves a further exchange. */
+  retire(): void {
+    this.#small.retire()
+    this.#large.retire()
+    this.#http1.retire()
+  }
+
+  destroy(): void {
+    this.#small.destroy()
+    this.#large.destroy()
+    this.#http1.destroy()
+  }
+
+  /** Called by the coarse clock. */
+  tick(now: number): void {
+    this.#small.tick(now)
+    this.#large.tick(now)
+    this.#http1.tick(now)
+  }
+
+  #kind(x: Exchange<N>, route: number): 'small' | 'large' | 'unknown' {
+    if (x.requestLength > LARGE_BYTES || this.#routes.isLarge(route)) return 'large'
+    return x.requestLength >= 0 || BODILESS.has(x.method) ? 'small' : 'unknown'
+  }
+
+  /** Until there is an answer everything goes by HTTP/1.1. */
+  #askAgain(): void {
+    this.#http1Until = this.settings.clock.now + ASK_AGAIN_MS
+    this.#small.prepare()
+  }
+}

@@ -1,0 +1,154 @@
+import type { Batch } from './batch.ts'
+import { MOST_PAYLOAD_BYTES, WINDOW_BYTES } from './frames.ts'
+
+/**
+ * A source is read on only while this much credit is left, so that little of a read has to wait. The
+ * receiver gives credit back in halves of the window: it always comes to more than this again.
+ */
+const NEEDED_BYTES = WINDOW_BYTES / 2
+
+/** Whose body it is. */
+export interface Source {
+  /** What has been waiting is gone: the source may go on. */
+  drained(): void
+  /** The last byte and END are on their way. */
+  sent(): void
+}
+
+/** The sending half of an exchange: what credit allows goes into the batch, the rest waits here. */
+export class Sender {
+  readonly #source: Source
+  #batch: Batch | null = null
+  #id = 0
+  #credit = WINDOW_BYTES
+  #queue: Buffer[] = []
+  #offset = 0
+  #queuedBytes = 0
+  #finishing = false
+  #stopped = false
+  /** Stands in the batch's line. */
+  inLine = false
+  ended = false
+
+  constructor(source: Source) {
+    this.#source = source
+  }
+
+  /** Forgets the exchange before; without a batch everything waits. */
+  begin(batch: Batch | null, id: number): void {
+    this.#batch = batch
+    this.#id = id
+    this.#credit = WINDOW_BYTES
+    this.#queue = []
+    this.#offset = 0
+    this.#queuedBytes = 0
+    this.#finishing = false
+    this.#stopped = false
+    this.inLine = false
+    this.ended = false
+  }
+
+  /** The way is there: what has waited goes. */
+  attach(batch: Batch, id: number): void {
+    this.#batch = batch
+    this.#id = id
+    if (this.#queuedBytes > 0) this.#line()
+  }
+
+  /** The source should stop. */
+  get blocked(): boolean {
+    if (this.#queuedBytes === 0 && this.#credit >= NEEDED_BYTES) return false
+    this.#stopped = true
+    return true
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes
+  }
+
+  /** What waits, joined, for whoever sends it another way. */
+  takeQueue(): Buffer {
+    const queue = Buffer.concat(this.#queue)
+    this.stop()
+    return queue
+  }
+
+  /** Nothing more is to be sent. */
+  stop(): void {
+    this.#batch = null
+    this.#queue = []
+    this.#offset = 0
+    this.#queuedBytes = 0
+  }
+
+  put(bytes: Buffer, start: number, end: number): void {
+    let i = start
+    const batch = this.#batch
+    if (batch !== null && this.#queuedBytes === 0) {
+      while (i < end && this.#credit > 0 && batch.hasRoom) {
+        const length = Math.min(end - i, MOST_PAYLOAD_BYTES, this.#credit)
+        this.#credit -= length
+        batch.data(this.#id, bytes, i, i + length)
+        i += length
+      }
+    }
+    if (i === end) return
+    this.#queue.push(Buffer.from(bytes.subarray(i, end)))
+    this.#queuedBytes += end - i
+    if (batch !== null && this.#credit > 0) this.#line()
+  }
+
+  /** The body is whole: END goes behind its last byte. */
+  finish(): void {
+    this.#finishing = true
+    if (this.#queuedBytes === 0) this.#end()
+  }
+
+  /** The peer gave credit. False when it gave more than the window holds. */
+  granted(bytes: number): boolean {
+    this.#credit += bytes
+    if (this.#credit > WINDOW_BYTES) return false
+    if (this.#queuedBytes > 0) this.#line()
+    else this.#tell()
+    return true
+  }
+
+  /** Sends one frame of what waits; the batch asks each in turn. @returns whether there is more */
+  pump(): boolean {
+    const [first] = this.#queue
+    const batch = this.#batch
+    if (first === undefined || batch === null || this.#credit === 0) return false
+    const length = Math.min(first.length - this.#offset, MOST_PAYLOAD_BYTES, this.#credit)
+    this.#credit -= length
+    this.#queuedBytes -= length
+    batch.data(this.#id, first, this.#offset, this.#offset + length)
+    this.#offset += length
+    if (this.#offset === first.length) {
+      this.#queue.shift()
+      this.#offset = 0
+    }
+    if (this.#queuedBytes > 0) return this.#credit > 0
+    if (this.#finishing) this.#end()
+    else this.#tell()
+    return false
+  }
+
+  #line(): void {
+    if (this.inLine) return
+    this.inLine = true
+    this.#batch?.line(this)
+  }
+
+  #tell(): void {
+    if (!this.#stopped || this.blocked) return
+    this.#stopped = false
+    this.#source.drained()
+  }
+
+  #end(): void {
+    if (this.ended || this.#batch === null) return
+    this.ended = true
+    this.#batch.end(this.#id)
+    this.#source.sent()
+  }
+}

@@ -1,0 +1,133 @@
+import type { Socket } from 'node:net'
+import type { LinkEnding } from '../../refusal/link-endings.ts'
+import type { Story, WireSettings } from '../face.ts'
+import { Budget } from './budget.ts'
+import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
+import { Link, type LinkEvents } from './link.ts'
+import { ServingStream } from './serving-stream.ts'
+
+/** Exchanges cancelled by the caller: at once, and per second on top. */
+const MOST_CANCELS = 1024
+const CANCELS_PER_SECOND = 128
+/** After GOAWAY: what the peer had sent before it knew is still served. */
+const GRACE_MS = 2000
+/** Streams kept for the next exchange. */
+const MOST_SPARE = 256
+
+/** What a link does with what comes in. */
+export interface Serving<N> {
+  /** What is to be noted about one exchange; asked anew for each that is open at a time. */
+  readonly note: () => N
+  readonly story: Story<N>
+  readonly closed: (link: ServingLink<N>) => void
+}
+
+/** The end of a link where exchanges arrive: each is judged by itself, as if it came alone. */
+export class ServingLink<N> extends Link<ServingStream<N>> {
+  readonly #serving: Serving<N>
+  readonly #cancels: Budget
+  readonly #spare: ServingStream<N>[] = []
+  readonly #closesAt: number
+  #leftAt = 0
+
+  constructor(
+    socket: Socket,
+    peer: string,
+    settings: WireSettings,
+    events: LinkEvents,
+    serving: Serving<N>,
+  ) {
+    super(socket, peer, settings, events)
+    this.#serving = serving
+    const { now } = settings.clock
+    this.#cancels = new Budget(MOST_CANCELS, CANCELS_PER_SECOND, now)
+    this.#closesAt = now + settings.limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
+    socket.on('data', (bytes: Buffer) => this.read(bytes, 0, bytes.length))
+  }
+
+  /** What is open finishes; the caller is told to go elsewhere with the rest. */
+  drain(): void {
+    this.leave()
+  }
+
+  retire(): void {
+    this.leave()
+  }
+
+  /** Ends it at once, whatever is running. */
+  destroy(): void {
+    this.close('lost', 'it was cut')
+  }
+
+  override leave(): void {
+    this.#leftAt = this.settings.clock.now
+    super.leave()
+  }
+
+  override tick(now: number): void {
+    super.tick(now)
+    if (this.ended) return
+    const resting = this.size === 0
+    const { idleMs } = this.settings.limits
+    if (this.leaving) {
+      if (resting && now - this.#leftAt > GRACE_MS) this.finish()
+    } else if (now >= this.#closesAt || (resting && now - this.usedAt > 2 * idleMs)) this.leave()
+  }
+
+  /** The exchange is over here. */
+  override drop(id: number): void {
+    const stream = this.streams.get(id)
+    super.drop(id)
+    if (stream !== undefined && this.#spare.length < MOST_SPARE) this.#spare.push(stream)
+  }
+
+  protected override head(
+    type: number,
+    flags: number,
+    id: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): LinkEnding | null {
+    if (type !== FRAME.open || id <= this.lastId || this.peerLeaves) return 'bad-order'
+    this.lastId = id
+    if (this.ended) return 'lost'
+    // What is answered counts until the answer has left: whoever does not read opens nothing.
+    if (this.size + this.batch.unsentEnds >= MOST_EXCHANGES || this.#isTooLate()) {
+      this.batch.reset(id, RESET.refused)
+      return this.noise()
+    }
+    const stream = this.#spare.pop() ?? this.#newStream()
+    this.streams.set(id, stream)
+    stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
+    return null
+  }
+
+  protected override peerLeft(): void {
+    this.leave()
+    if (this.size === 0) this.finish()
+  }
+
+  protected override restful(): void {
+    if (this.leaving && this.peerLeaves) this.finish()
+  }
+
+  protected override cancelled(): LinkEnding | null {
+    return this.#cancels.spend(this.settings.clock.now) ? null : 'too-many-cancels'
+  }
+
+  protected override unusable(): void {}
+
+  protected override closed(): void {
+    this.#serving.closed(this)
+  }
+
+  #isTooLate(): boolean {
+    return this.leaving && this.settings.clock.now - this.#leftAt > GRACE_MS
+  }
+
+  #newStream(): ServingStream<N> {
+    const { note, story } = this.#serving
+    return new ServingStream(note(), story, this.settings, this)
+  }
+}

@@ -1,0 +1,227 @@
+import type { LinkEnding } from '../../refusal/link-endings.ts'
+import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import { Exchange } from '../exchange.ts'
+import type { DownstreamStream, Story, WireSettings } from '../face.ts'
+import { FLAW, requestRefusal } from '../flaws.ts'
+import { Body } from '../h1/body.ts'
+import { parseRequestHead } from '../h1/request-head.ts'
+import { Head } from '../head.ts'
+import type { HeadWriter } from '../head-writer.ts'
+import { FLAG, FRAME, RESET } from './frames.ts'
+import type { LinkStream } from './link.ts'
+import { Receiver } from './receiver.ts'
+import { Sender, type Source } from './sender.ts'
+import type { ServingLink } from './serving-link.ts'
+
+const HEAD = new Head()
+const NOT_ONE_HEAD = refuse('malformed-request', 'a frame does not hold exactly one request head')
+const CUT_SHORT = refuse('malformed-request', 'the body of the request ended before its end')
+
+/** The serving end of one exchange on a link. One object serves many exchanges, each in its turn. */
+export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
+  readonly #x: Exchange<N>
+  readonly #link: ServingLink<N>
+  readonly #settings: WireSettings
+  readonly #sender = new Sender(this)
+  readonly #receiver = new Receiver()
+  readonly #body: Body
+  #id = 0
+  /** Body bytes that the upstream does not take yet; never more than the window. */
+  #held: Buffer[] = []
+  #heldBytes = 0
+  #deadline = 0
+
+  constructor(note: N, story: Story<N>, settings: WireSettings, link: ServingLink<N>) {
+    this.#x = new Exchange(note, this, story)
+    this.#link = link
+    this.#settings = settings
+    this.#body = new Body(settings.requestNames, null)
+  }
+
+  get id(): number {
+    return this.#id
+  }
+
+  get bufferedBytes(): number {
+    return this.#sender.queuedBytes + this.#heldBytes
+  }
+
+  /** A request's head, which must be one and whole. `ended`: nothing follows it. */
+  begin(id: number, bytes: Buffer, start: number, end: number, ended: boolean): void {
+    const { requestNames, limits } = this.#settings
+    const x = this.#x
+    this.#id = id
+    this.#held = []
+    this.#heldBytes = 0
+    this.#receiver.begin()
+    this.#receiver.ended = ended
+    this.#sender.begin(this.#link.batch, id)
+    x.reset()
+    const next = parseRequestHead(HEAD, bytes, start, end, requestNames, limits)
+    if (next < 0) return this.#refuseUnread(requestRefusal(next))
+    if (next !== end) return this.#refuseUnread(NOT_ONE_HEAD)
+    if (ended && HEAD.hasBody) return this.#refuseUnread(CUT_SHORT)
+    this.#body.begin(HEAD, 'asItStands')
+    this.#await()
+    // It is the link that lives on or not, not the exchange.
+    HEAD.keepAlive = true
+    const refusal = x.begin(HEAD)
+    if (refusal !== null) x.refuse(refusal)
+    else x.upstream?.flush()
+  }
+
+  // --- the request's way in ----------------------------------------------------------------------
+
+  dataBegins(length: number): LinkEnding | null {
+    if (this.#receiver.ended) return 'bad-order'
+    return this.#receiver.take(length) ? null : 'bad-credit'
+  }
+
+  data(bytes: Buffer, start: number, end: number): LinkEnding | null {
+    if (!this.#x.open) return null
+    if (this.#body.done) this.#fail(requestRefusal(FLAW.chunk))
+    else if (this.#held.length > 0 || this.#stopped) {
+      this.#held.push(Buffer.from(bytes.subarray(start, end)))
+      this.#heldBytes += end - start
+    } else this.#take(bytes, start, end)
+    return null
+  }
+
+  ended(): LinkEnding | null {
+    if (this.#receiver.ended) return 'bad-order'
+    this.#receiver.ended = true
+    this.#checkEnd()
+    return null
+  }
+
+  granted(bytes: number): boolean {
+    return this.#sender.granted(bytes)
+  }
+
+  settle(): void {
+    this.#x.upstream?.flush()
+    this.#grant()
+  }
+
+  reset(): void {
+    this.#sender.stop()
+    this.#x.abandon()
+  }
+
+  lost(): void {
+    this.reset()
+  }
+
+  /** The upstream takes bytes again, or is there at last. */
+  resume(): void {
+    while (this.#held.length > 0 && !this.#stopped && this.#x.open) {
+      const bytes = this.#held.shift()!
+      this.#heldBytes -= bytes.length
+      this.#take(bytes, 0, bytes.length)
+    }
+    this.#x.upstream?.flush()
+    this.#checkEnd()
+    this.#grant()
+  }
+
+  tick(now: number): void {
+    if (!this.#x.open || this.#x.requestDone || now < this.#deadline) return
+    // A sender that we have stopped ourselves does not stall.
+    if (this.#heldBytes > 0 || this.#stopped) return this.#await()
+    const because = 'the request did not come on within limits.bodyIdleMs'
+    this.#x.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
+  }
+
+  // --- the response's way back -------------------------------------------------------------------
+
+  get blocked(): boolean {
+    return this.#sender.blocked
+  }
+
+  head(out: HeadWriter): void {
+    const flags = this.#x.answered ? 0 : FLAG.info
+    this.#link.batch.head(FRAME.head, flags, this.#id, out.bytes, out.length)
+  }
+
+  span(bytes: Buffer, start: number, end: number): void {
+    this.#x.bytesOut += end - start
+    this.#sender.put(bytes, start, end)
+  }
+
+  flush(): void {}
+
+  reply(bytes: Buffer): void {
+    const body = bytes.indexOf('\r\n\r\n') + 4
+    this.#link.batch.head(FRAME.head, 0, this.#id, bytes, body)
+    if (body < bytes.length) this.#sender.put(bytes, body, bytes.length)
+  }
+
+  finish(): void {
+    this.#held = []
+    this.#heldBytes = 0
+    this.#sender.finish()
+  }
+
+  abort(): void {
+    this.#sender.stop()
+    this.#link.batch.reset(this.#id, RESET.failed)
+    this.#link.drop(this.#id)
+  }
+
+  drained(): void {
+    this.#x.upstream?.resume()
+  }
+
+  /** The answer is on its way as a whole: what may still come of the request is late. */
+  sent(): void {
+    this.#link.drop(this.#id)
+  }
+
+  // --- within ------------------------------------------------------------------------------------
+
+  /** The upstream is not there yet, or takes nothing. */
+  get #stopped(): boolean {
+    const { upstream } = this.#x
+    return upstream === null || upstream.blocked
+  }
+
+  #take(bytes: Buffer, start: number, end: number): void {
+    const x = this.#x
+    const { upstream } = x
+    if (upstream === null) return
+    const next = this.#body.take(bytes, start, end, upstream)
+    if (next !== end) return this.#fail(requestRefusal(FLAW.chunk))
+    x.bytesIn += end - start
+    this.#receiver.handedOn(end - start)
+    this.#await()
+    if (!this.#body.done) return
+    x.requestDone = true
+    x.upstream?.finish()
+  }
+
+  /** END came: was the body whole? */
+  #checkEnd(): void {
+    if (!this.#receiver.ended || this.#held.length > 0) return
+    if (this.#x.open && !this.#body.done) this.#fail(CUT_SHORT)
+  }
+
+  #grant(): void {
+    if (!this.#x.open || this.#held.length > 0 || this.#stopped) return
+    const due = this.#receiver.due()
+    if (due > 0) this.#link.batch.credit(this.#id, due)
+  }
+
+  #fail(refusal: Refusal): void {
+    this.#x.fail(refusal)
+  }
+
+  /** A head that cannot be read. */
+  #refuseUnread(refusal: Refusal): void {
+    this.#x.method = -1
+    this.#x.refuse(refusal)
+  }
+
+  #await(): void {
+    this.#deadline = this.#settings.clock.now + this.#settings.limits.bodyIdleMs
+  }
+}
