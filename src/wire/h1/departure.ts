@@ -1,0 +1,55 @@
+import type { Socket } from 'node:net'
+import type { Outbox } from '../outbox.ts'
+import type { Patience } from './patience.ts'
+
+/** How much of a caller's input is swallowed after its last answer. */
+const MOST_LINGER_BYTES = 65_536
+
+/** How a caller's connection ends: in good order where it can, visibly cut where it cannot. */
+export class Departure {
+  readonly #socket: Socket
+  readonly #outbox: Outbox
+  readonly #patience: Patience
+  #swallowed = 0
+
+  constructor(socket: Socket, outbox: Outbox, patience: Patience) {
+    this.#socket = socket
+    this.#outbox = outbox
+    this.#patience = patience
+  }
+
+  /** Half-closes, and swallows what still comes: a reset would take the answer from the caller. */
+  goodbye(): void {
+    this.#patience.await('leave')
+    this.#outbox.flush()
+    this.#socket.end(() => this.#patience.await('linger'))
+    this.#socket.resume()
+  }
+
+  /** Input after the last answer. */
+  swallow(bytes: number): void {
+    this.#swallowed += bytes
+    // A cut now could overtake the answer: nothing more is read, and the time runs out.
+    if (this.#swallowed > MOST_LINGER_BYTES) this.#socket.pause()
+  }
+
+  /**
+   * An answer that was begun cannot be ended well. HTTP/1.1 frames its bodies: what was sent may
+   * still arrive, for its end is seen to be missing.
+   */
+  abort(framed: boolean): void {
+    if (!framed) return this.cut()
+    this.#outbox.flush()
+    this.#patience.await('leave')
+    this.#socket.destroySoon()
+  }
+
+  /** Destroys it so that the caller cannot take what it has for the whole. */
+  cut(): void {
+    this.#outbox.drop()
+    // Only TCP has a reset; a Unix socket has no remote address.
+    const plain = !('encrypted' in this.#socket) && this.#socket.remoteAddress !== undefined
+    if (plain) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
+  }
+}
