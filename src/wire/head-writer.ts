@@ -1,4 +1,9 @@
+import { ascii } from './bytes.ts'
 import { type Head, LINE } from './head.ts'
+
+const VERSION = ascii('HTTP/1.1 ')
+const BLANK = ascii(' ')
+const CRLF = ascii('\r\n')
 
 /** Composes one head at a time in a buffer that is used again for the next. */
 export class HeadWriter {
@@ -19,6 +24,16 @@ export class HeadWriter {
     this.#reserve(end - start)
     bytes.copy(this.bytes, this.length, start, end)
     this.length += end - start
+  }
+
+  /** The status line in HTTP/1.1, with the blank behind the code that may not be missing. */
+  status(head: Head): void {
+    const from = head.start + VERSION.length
+    const end = (head.count > 0 ? head.nameStart[0]! : head.end - CRLF.length) - CRLF.length
+    this.span(VERSION, 0, VERSION.length)
+    this.span(head.bytes, from, end)
+    if (end - from === '200'.length) this.span(BLANK, 0, BLANK.length)
+    this.span(CRLF, 0, CRLF.length)
   }
 
   /**
