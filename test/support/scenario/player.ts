@@ -88,6 +88,8 @@ export class Player {
  */
 export class Cable {
   bytes = ''
+  /** Off where more crosses than a text can hold. */
+  records = true
   #to = 0
   readonly #sockets = new Set<Socket>()
   readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
@@ -122,7 +124,7 @@ export class Cable {
     ] as const) {
       this.#sockets.add(from)
       from.on('data', (bytes) => {
-        this.bytes += bytes.toString('latin1')
+        if (this.records) this.bytes += bytes.toString('latin1')
       })
       from.on('error', () => to.destroy())
       from.on('close', () => this.#sockets.delete(from))
