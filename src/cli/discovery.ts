@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type PortRange, parsePortRange } from '../config/addresses.ts'
-import { errorCode, fault } from '../fault.ts'
+import { fault } from '../fault.ts'
 import { loadDescriptors } from '../policy/source.ts'
 import { deployable } from './discovery/deployable.ts'
 import { compare } from './discovery/findings.ts'
@@ -15,6 +14,7 @@ import {
 import { Okapi } from './discovery/okapi.ts'
 import { assignPorts } from './discovery/ports.ts'
 import { type Report, tellReport } from './discovery/report.ts'
+import { tokenIn } from './token-file.ts'
 
 export const usage = `okapi-sidecar discovery: what Okapi's discovery should say
 
@@ -156,15 +156,4 @@ function rangeOf(text: string): PortRange {
   if ('wrong' in parsed) throw fault(`--modules-listen ${text} ${parsed.wrong}`)
   if (parsed.value.from === 0) throw fault('--modules-listen must name its ports')
   return parsed.value
-}
-
-function tokenIn(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined
-  try {
-    const token = readFileSync(file, 'utf8').trim()
-    if (/^[!-~]+$/.test(token)) return token
-  } catch (error) {
-    throw fault(`cannot be read (${errorCode(error)})`, { where: { file } })
-  }
-  throw fault('holds no token', { where: { file } })
 }

@@ -38,7 +38,7 @@ export const VERBS: Readonly<Record<string, Entry>> = {
   },
   policy: {
     summary: 'question the allow-list',
-    words: ['explain', 'pack'],
+    words: ['explain', 'matrix', 'diff', 'suggest', 'fetch', 'pack'],
     load: () => import('./policy.ts'),
   },
   probe: {

@@ -61,6 +61,19 @@ export class Okapi {
     return instancesIn(text) ?? this.#noList()
   }
 
+  /** What GET answers, as JSON; `asked` are segments of the path below `/_/`. */
+  async read(...asked: readonly string[]): Promise<unknown> {
+    const path = `/_/${asked.map(encodeURIComponent).join('/')}`
+    const { status, text } = await this.#ask('GET', path)
+    if (status !== 200) throw this.#answered(`GET ${path}`, status, text)
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+      throw fault(`${this.#url}: GET ${path} did not answer with JSON`)
+    }
+  }
+
   async add(wanted: Wanted): Promise<void> {
     const { status, text } = await this.#ask('POST', DISCOVERY, JSON.stringify(wanted))
     if (status !== 201) throw this.#answered(`POST ${DISCOVERY} ${wanted.srvcId}`, status, text)
@@ -96,7 +109,7 @@ export class Okapi {
       .slice(0, 500)
     const hint =
       status === 401 || status === 403
-        ? 'the operator needs a grant {admin: [read, discovery]}, and a token where Okapi is secured'
+        ? 'the operator needs a grant {admin: [read, discovery]} ([read] to fetch), and a token where Okapi is secured'
         : undefined
     return fault(`${this.#url}: ${what}: ${status} ${said}`, hint === undefined ? {} : { hint })
   }

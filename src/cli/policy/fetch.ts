@@ -1,0 +1,97 @@
+import { parseArgs } from 'node:util'
+import { Fault, fault } from '../../fault.ts'
+import { readDescriptor } from '../../folio/read-descriptor.ts'
+import { Okapi } from '../discovery/okapi.ts'
+import { tokenIn } from '../token-file.ts'
+import { foldersDiffer, replaceFolder } from './replace-folder.ts'
+
+const HINT =
+  'okapi-sidecar policy fetch --okapi https://okapi:8443 --credentials anna \\\n    --tenant diku --out descriptors'
+
+/** Saves the descriptors of all that is enabled for a tenant. Throws a Fault, and nothing is saved. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      okapi: { type: 'string' },
+      tenant: { type: 'string' },
+      out: { type: 'string', short: 'o' },
+      credentials: { type: 'string' },
+      'token-file': { type: 'string' },
+    },
+  })
+  const tenant = needed('--tenant', values.tenant)
+  const out = needed('--out', values.out)
+  const url = needed('--okapi', values.okapi)
+  const okapi = await Okapi.at(url, values.credentials, tokenIn(values['token-file']))
+  try {
+    const files = await fetchAll(okapi, tenant)
+    const { added, gone } = foldersDiffer(out, [...files.keys()])
+    await replaceFolder(out, files)
+    const changes = `${added.length} new, ${gone.length} gone`
+    process.stdout.write(`${out}: ${files.size} modules of tenant ${tenant}, ${changes}\n`)
+    return 0
+  } finally {
+    await okapi.close()
+  }
+}
+
+async function fetchAll(okapi: Okapi, tenant: string): Promise<ReadonlyMap<string, string>> {
+  const ids = idsIn(await okapi.read('proxy', 'tenants', tenant, 'modules'))
+  if (ids.length === 0) throw fault(`nothing is enabled for tenant ${tenant}`)
+  const files = new Map<string, string>()
+  try {
+    for (const id of ids) {
+      progress(`${files.size + 1}/${ids.length} ${id}`)
+      const value = await okapi.read('proxy', 'modules', id)
+      check(id, value)
+      files.set(`${id}.json`, `${JSON.stringify(value, null, 2)}\n`)
+    }
+  } finally {
+    progress('')
+  }
+  return files
+}
+
+/** Over one line of a terminal; elsewhere nothing is said. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
+
+// What is no such name makes a path of its own, or none that a certificate can name.
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+function idsIn(answer: unknown): readonly string[] {
+  const list = Array.isArray(answer) ? answer : []
+  const ids = list.map((entry: unknown) =>
+    typeof entry === 'object' && entry !== null && 'id' in entry ? entry.id : undefined,
+  )
+  if (!Array.isArray(answer) || !ids.every((id) => typeof id === 'string')) {
+    throw fault('Okapi did not answer with a list of modules')
+  }
+  const odd = ids.find((id) => !ID.test(id))
+  if (odd !== undefined) throw fault(`Okapi names a module ${JSON.stringify(odd.slice(0, 100))}`)
+  return [...new Set(ids)].sort()
+}
+
+/** A folder with a descriptor in it that policy cannot read would be of no use. */
+function check(id: string, value: unknown): void {
+  const { descriptor, findings } = readDescriptor(value)
+  if (descriptor === undefined) {
+    throw new Fault(
+      findings.map(({ severity, message, pointer }) => ({
+        severity,
+        message,
+        where: { file: `${id}, as Okapi has it`, pointer },
+      })),
+    )
+  }
+  if (descriptor.id.id !== id) {
+    throw fault(`Okapi was asked for ${id} and answered ${descriptor.id.id}`)
+  }
+}
+
+function needed(option: string, value: string | undefined): string {
+  if (value !== undefined && value !== '') return value
+  throw fault(`${option} is missing`, { hint: HINT })
+}
