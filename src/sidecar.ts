@@ -18,6 +18,7 @@ import { refuse } from './refusal/refusal.ts'
 import { Connections } from './sidecar/connections.ts'
 import { Doorways } from './sidecar/doorways.ts'
 import { directionsOf, gauges } from './sidecar/gauges.ts'
+import { linkEvents } from './sidecar/link-events.ts'
 import { Listeners } from './sidecar/listeners.ts'
 import { openFileProblems } from './sidecar/open-files.ts'
 import { Policies, policyOf } from './sidecar/policies.ts'
@@ -77,11 +78,12 @@ export class Sidecar {
       clock: this.#clock,
       limitHit: (limit) => this.#metrics.limitHit(limit),
     }
-    this.#upstreams = new Upstreams(config, this.#clock, settings, this.#trusting)
+    const links = linkEvents(log.log, this.#metrics)
+    this.#upstreams = new Upstreams(config, this.#clock, settings, this.#trusting, links)
     this.#listeners = new Listeners(config, this.#clock, log.log, this.#metrics)
     this.#okapiUrl = config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost')
     this.#knock = config.ingress && this.#upstreams.knock(config.ingress.forward)
-    this.#connections = new Connections(settings, storyOf(this.#house()))
+    this.#connections = new Connections(settings, storyOf(this.#house()), links)
     this.#trustChanges = new TrustChanges({
       credentials,
       trusting: this.#trusting,

@@ -21,6 +21,8 @@ export interface Config {
   readonly public: PublicDoor | undefined
   readonly policy: Policy
   readonly pins: Pins
+  /** Do we speak `okapi-sidecar/1` with sidecars that do? */
+  readonly link: boolean
   readonly admin: { readonly listen: Listen; readonly healthPath: string }
   readonly status: { readonly listen: Listen }
   readonly log: Readonly<Written['log']>

@@ -139,6 +139,10 @@ export const File = z
     public: publicDoor.optional(),
     policy,
     pins,
+    link: z.boolean().default(true).meta({
+      description:
+        'Many exchanges over few connections between two sidecars that both want it; HTTP/1.1 with everyone else',
+    }),
     admin: z
       .strictObject({
         listen: listen().prefault('0.0.0.0:9901'),

@@ -22,5 +22,8 @@ export const HANDSHAKE_FAILURES: readonly HandshakeFailure[] = [
   'timeout',
 ]
 
+/** Why a link came to its end. */
+export { LINK_ENDINGS, type LinkEnding } from '../refusal/link-endings.ts'
+
 export const RELOADS = ['ok', 'failed'] as const
 export type Reload = (typeof RELOADS)[number]

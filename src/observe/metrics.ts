@@ -8,6 +8,8 @@ import {
   type Direction,
   HANDSHAKE_FAILURES,
   type HandshakeFailure,
+  LINK_ENDINGS,
+  type LinkEnding,
   RELOADS,
   type Reload,
   STATUS_CLASSES,
@@ -47,6 +49,7 @@ export class Metrics {
   readonly #wouldDeny: Counts<Direction>
   readonly #handshakes: Counts<HandshakeFailure>
   readonly #limits: Counts<Limit>
+  readonly #links: Counts<LinkEnding>
   readonly #reloads: Counts<Reload>
   readonly #policyReloads: Counts<Reload>
 
@@ -83,6 +86,10 @@ export class Metrics {
       label: 'limit',
       values: LIMITS,
     })
+    this.#links = new Counts(
+      called('sidecar_links_ended_total', 'Links with other sidecars that came to their end'),
+      { label: 'ending', values: LINK_ENDINGS },
+    )
     this.#policyReloads = new Counts(
       called('sidecar_policy_reload_total', 'Attempts to take up a changed policy'),
       { label: 'result', values: RELOADS },
@@ -117,6 +124,11 @@ export class Metrics {
   /** A key of `limits` did its work. */
   limitHit(limit: Limit): void {
     this.#limits.add(limit)
+  }
+
+  /** A link with another sidecar came to its end. */
+  linkEnded(ending: LinkEnding): void {
+    this.#links.add(ending)
   }
 
   /** New credentials were taken up, or refused and the last good ones kept. */

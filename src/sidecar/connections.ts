@@ -3,38 +3,59 @@ import type { Direction } from '../observe/labels.ts'
 import type { Note } from '../proxy/note.ts'
 import type { Story, WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
+import type { LinkEvents } from '../wire/link/link.ts'
+import { ServingLink } from '../wire/link/serving-link.ts'
+import { speaksLink } from './protocol.ts'
+
+type Connection = Downstream<Note> | ServingLink<Note>
 
 /** Every connection that callers hold open, through all doors. */
 export class Connections {
   readonly #settings: WireSettings
   readonly #story: Story<Note>
-  readonly #live = new Set<Downstream<Note>>()
-  readonly #bySocket = new WeakMap<Socket, Downstream<Note>>()
+  readonly #linkEvents: LinkEvents
+  readonly #live = new Set<Connection>()
+  readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #byDoor = new Map<Direction, number>()
   #draining = false
   #empty: (() => void) | undefined
 
-  constructor(settings: WireSettings, story: Story<Note>) {
+  constructor(settings: WireSettings, story: Story<Note>, linkEvents: LinkEvents) {
     this.#settings = settings
     this.#story = story
+    this.#linkEvents = linkEvents
   }
 
   get size(): number {
     return this.#live.size
   }
 
-  /** Serves a connection whose caller is known. */
-  accept(socket: Socket, note: Note): void {
-    const { direction } = note
-    const connection = new Downstream(socket, note, this.#story, this.#settings, (closed) => {
-      this.#live.delete(closed)
+  /** Serves a connection whose caller is known; `note` makes what is noted about one exchange. */
+  accept(socket: Socket, note: () => Note): void {
+    const first = note()
+    const { direction } = first
+    const closed = (connection: Connection) => {
+      this.#live.delete(connection)
       this.#byDoor.set(direction, this.open(direction) - 1)
       if (this.#live.size === 0) this.#empty?.()
-    })
+    }
+    const connection = speaksLink(socket)
+      ? this.#link(socket, first.callerName, note, closed)
+      : new Downstream(socket, first, this.#story, this.#settings, closed)
     this.#live.add(connection)
     this.#bySocket.set(socket, connection)
     this.#byDoor.set(direction, this.open(direction) + 1)
     if (this.#draining) connection.drain()
+  }
+
+  #link(
+    socket: Socket,
+    caller: string,
+    note: () => Note,
+    closed: (link: ServingLink<Note>) => void,
+  ): ServingLink<Note> {
+    const serving = { note, story: this.#story, closed }
+    return new ServingLink(socket, caller, this.#settings, this.#linkEvents, serving)
   }
 
   /** Connections open at this door. */

@@ -108,9 +108,11 @@ export class Doorways {
     const { policies, connections } = this.#frame
     const door = { ...rules, destination }
     return (socket, caller, address) => {
-      const policy = policies.current
-      const place = { policy, judge: policy.bind(caller, at), upstream }
-      connections.accept(socket, new Note(door, caller, address, place))
+      connections.accept(socket, () => {
+        const policy = policies.current
+        const place = { policy, judge: policy.bind(caller, at), upstream }
+        return new Note(door, caller, address, place)
+      })
     }
   }
 }

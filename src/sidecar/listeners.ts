@@ -19,8 +19,10 @@ import {
   type PublicListener,
 } from '../transport/listen-public.ts'
 import type { ListenEvents, Listener } from '../transport/listening.ts'
+import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf } from '../trust/pin.ts'
+import { ALPN_LINK } from './protocol.ts'
 import type { Trusting } from './trusting.ts'
 
 /** Called for each connection whose caller is known. */
@@ -88,6 +90,7 @@ export class Listeners {
         material: material(),
         judge,
         live,
+        ...(this.#config.link ? { alpn: [ALPN_LINK, ALPN_HTTP1] } : {}),
         events: this.#tlsEvents(formatAddress(address)),
       },
       (peer, shown) => {

@@ -8,13 +8,19 @@ import { refuse } from '../refusal/refusal.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import { Dialer } from '../transport/dial.ts'
+import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf, type Pin } from '../trust/pin.ts'
 import type { Dial, WireSettings } from '../wire/face.ts'
 import { Pool } from '../wire/h1/pool.ts'
+import type { DialLink } from '../wire/link/lane.ts'
+import type { LinkEvents } from '../wire/link/link.ts'
+import { Peer } from '../wire/link/peer.ts'
+import { ALPN_LINK, speaksLink } from './protocol.ts'
 import type { LiveRecord, Trusting } from './trusting.ts'
 
 type AnyDialer = Dialer<Identity, LiveRecord>
+type Ways = Pool<Note> | Peer<Note>
 
 /** The ways out of this process: to the module, to Okapi's sidecar, to the sidecars of modules. */
 export class Upstreams {
@@ -23,13 +29,21 @@ export class Upstreams {
   readonly #settings: WireSettings
   readonly #trusting: Trusting
   readonly #plain: Pool<Note>[] = []
-  readonly #mutual: Pool<Note>[] = []
+  readonly #mutual: Ways[] = []
+  readonly #linkEvents: LinkEvents
 
-  constructor(config: Config, clock: CoarseClock, settings: WireSettings, trusting: Trusting) {
+  constructor(
+    config: Config,
+    clock: CoarseClock,
+    settings: WireSettings,
+    trusting: Trusting,
+    linkEvents: LinkEvents,
+  ) {
     this.#config = config
     this.#clock = clock
     this.#settings = settings
     this.#trusting = trusting
+    this.#linkEvents = linkEvents
   }
 
   /** The module behind this sidecar. */
@@ -53,13 +67,20 @@ export class Upstreams {
   }
 
   /** A peer that must prove who it is. */
-  peer(name: string, addresses: readonly Address[], pin: Pin): Pool<Note> {
+  peer(name: string, addresses: readonly Address[], pin: Pin): Ways {
     const [first] = addresses
     if (first === undefined) throw new Error(`${name} has no address`)
-    const dialer = this.#dialer(addresses, pin, this.#config.limits.connectWaitMs)
+    const { connectWaitMs } = this.#config.limits
+    const dialer = this.#dialer(addresses, pin, connectWaitMs)
     const pool = new Pool<Note>(name, dialled(dialer, first), this.#settings)
-    this.#mutual.push(pool)
-    return pool
+    let ways: Ways = pool
+    if (this.#config.link) {
+      const both = this.#dialer(addresses, pin, connectWaitMs, [ALPN_LINK, ALPN_HTTP1])
+      const dial = dialledLink(both, first)
+      ways = new Peer<Note>(name, dial, pool, this.#settings, this.#linkEvents)
+    }
+    this.#mutual.push(ways)
+    return ways
   }
 
   /** The way from Okapi to a module: by the exact id, or by product where the operator says so. */
@@ -92,17 +113,22 @@ export class Upstreams {
     for (const pool of this.#all()) pool.tick(now)
   }
 
-  #all(): readonly Pool<Note>[] {
+  #all(): readonly Ways[] {
     return [...this.#plain, ...this.#mutual]
   }
 
-  #dialer(addresses: readonly Address[], pin: Pin | null, connectWaitMs: number): AnyDialer {
+  #dialer(
+    addresses: readonly Address[],
+    pin: Pin | null,
+    connectWaitMs: number,
+    alpn: readonly string[] = [ALPN_HTTP1],
+  ): AnyDialer {
     const { connectMs, handshakeMs } = this.#config.limits
     const { limitHit } = this.#settings
     const { material, judge, live } = this.#trusting
     return new Dialer({
       addresses,
-      tls: pin === null ? null : { material, judge, fits: this.#trusting.fits(pin), live },
+      tls: pin === null ? null : { material, judge, fits: this.#trusting.fits(pin), live, alpn },
       connectMs,
       handshakeMs,
       connectWaitMs,
@@ -137,4 +163,11 @@ function dialled(dialer: AnyDialer, address: Address): Dial {
       done(refusal, socket, identity === null ? formatAddress(address) : labelOf(identity))
     })
   }
+}
+
+/** The same where the two sides agree during the handshake on what they speak. */
+function dialledLink(dialer: AnyDialer, address: Address): DialLink {
+  const dial = dialled(dialer, address)
+  return (onread, done) =>
+    dial(onread, (refusal, socket, peer) => done(refusal, socket, peer, speaksLink(socket)))
 }
