@@ -102,7 +102,8 @@ do {
     done[name] = (done[name] ?? 0) + result.numRuns
     if (!result.failed) continue
     const report = await fc.asyncDefaultReportMessage(result)
-    process.stdout.write(`\n${name}: ${report}\nagain: ${again()}\n`)
+    const why = result.errorInstance instanceof Error ? result.errorInstance.stack : ''
+    process.stdout.write(`\n${name}: ${report}\n${why}\nagain: ${again()}\n`)
     process.exit(1)
   }
   seed++

@@ -208,8 +208,10 @@ class Town {
       upstream.answered++
       upstream.rest = answerTo(id, how)
     }
-    const part = upstream.rest.slice(0, bytes)
-    upstream.rest = upstream.rest.slice(bytes)
+    // A stray answer that comes when the next request is there already cannot be told from its own.
+    const most = how === 'stray' ? upstream.rest.length : bytes
+    const part = upstream.rest.slice(0, most)
+    upstream.rest = upstream.rest.slice(most)
     upstream.ends ||= how === 'close'
     await this.pool.answer(socket, part)
     await this.endIfDone(upstream)
