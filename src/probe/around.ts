@@ -21,8 +21,10 @@ export async function beside(
   })
   const finding = verdict(heard, { through, harmless: () => true })
   // That nobody can be reached there is what is wished for.
-  if (heard.ending === 'refused') return { ...finding, ...blocked(null, 'nobody listens there') }
-  if (!heard.connected) return { ...finding, ...blocked(null, 'no connection comes up there') }
+  if (heard.ending === 'refused')
+    return { ...finding, ...blocked(null, `nobody listens on port ${port}`) }
+  if (!heard.connected)
+    return { ...finding, ...blocked(null, `no connection comes up on port ${port}`) }
   return finding
 }
 

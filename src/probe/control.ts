@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { errorCode, fault } from '../fault.ts'
-import { header } from './answer.ts'
 import type { Context } from './context.ts'
 import { knock } from './door.ts'
 import { shown } from './evidence.ts'
 import { honest, hostLine, request } from './request.ts'
 import { say } from './say.ts'
+import { verdict } from './verdict.ts'
 
 /** What an ordinary call came to, with the best certificate that is at hand. */
 export interface Control {
@@ -24,16 +24,17 @@ export interface Control {
 export async function control(context: Context): Promise<Control> {
   const as = context.pass?.id ?? null
   const bytes = request({ target: context.ordinaryPath, lines: honest(context) })
-  const heard = await say(context, bytes)
-  const [answer] = heard.answers
-  const call = `an ordinary GET ${context.ordinaryPath}`
-  if (answer === undefined) {
-    return { as, let: false, because: `${call} was not answered (${heard.error ?? heard.ending})` }
-  }
-  const refused = header(answer, 'x-sidecar-refused')
-  if (refused === undefined)
-    return { as, let: true, because: `${call} was answered ${answer.status}` }
-  return { as, let: false, because: `${call} was refused, too: ${answer.status} ${shown(refused)}` }
+  const { outcome, because } = verdict(await say(context, bytes))
+  const seen = `GET ${context.ordinaryPath}: ${shown(because)}`
+  return { as, let: outcome === 'got-through', because: seen }
+}
+
+/** What it means for the rest of the report. */
+export function inWords({ as, let: inside, because }: Control): string {
+  const who = as === null ? 'without a certificate' : `as ${as}`
+  const call = `An ordinary call ${who}, ${because}.`
+  if (inside) return `${call} So the tricks were tried behind the door.`
+  return `${call} So the tricks were tried at a closed door; to try them behind it, give --ca, or the credentials of somebody whom this door lets in.`
 }
 
 /** Throws a Fault where not even a TCP connection comes up: then nothing can be judged. */

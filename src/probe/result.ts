@@ -27,6 +27,11 @@ export interface Run {
   readonly notTried: readonly NotTried[]
 }
 
+/** As whom an attack was tried that only a hijacked module can try; null for all others. */
+export function whose({ attack, as }: Pick<Result, 'attack' | 'as'>): string | null {
+  return attack.needs?.includes('credentials') === true ? as : null
+}
+
 /** How often each outcome came. */
 export function count({ results }: Pick<Run, 'results'>): Readonly<Record<Outcome, number>> {
   const of = (wanted: Outcome) => results.filter(({ outcome }) => outcome === wanted).length

@@ -36,8 +36,8 @@ export function choose(attacks: readonly Attack[], context: Context) {
 const GIVEN_BY = {
   credentials: '--credentials',
   authority: '--ca',
-  revocation: 'a certificate revoked by --ca',
-  mismatch: '--descriptors with a requirement that nobody fits, and --ca',
+  revocation: 'a certificate that it has revoked',
+  mismatch: '--ca, and --descriptors with an unmet requirement',
   closed: '--descriptors',
   accomplice: 'a hijacked module that answers for us',
   identity: '--trust or --expect',

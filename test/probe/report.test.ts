@@ -1,5 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { type Context, USUAL_PORTS } from '../../src/probe/context.ts'
 import type { Finding, Outcome } from '../../src/probe/finding.ts'
 import { ATTACKS } from '../../src/probe/registry.ts'
 import { htmlReport } from '../../src/probe/report/html.ts'
@@ -8,6 +9,7 @@ import { junitReport } from '../../src/probe/report/junit.ts'
 import { sarifReport } from '../../src/probe/report/sarif.ts'
 import { textReport } from '../../src/probe/report/text.ts'
 import type { Run } from '../../src/probe/result.ts'
+import { choose } from '../../src/probe/runner.ts'
 
 const NASTY = '</pre><script>alert(1)</script>\'"&<!--]]>'
 
@@ -27,7 +29,7 @@ function run(outcomes: readonly Outcome[], received?: string): Run {
     target: 'https://mod-users:8443',
     startedAt: new Date('2026-11-22T10:00:00Z'),
     tookMs: 1234,
-    controls: [{ as: null, let: false, because: 'an ordinary GET /users was refused' }],
+    controls: [{ as: null, let: false, because: 'GET /users: refused with 403' }],
     results,
     notTried: [{ attack: ATTACKS[9]!, why: 'needs --ca' }],
   }
@@ -43,10 +45,16 @@ test('the JSON report has the keys that people filter by', (t) => {
 })
 
 test('the page says in its first sentence what it came to', (t) => {
-  t.regex(htmlReport(run(['got-through', 'blocked'])), /1 of 2 attacks got through/)
-  t.regex(htmlReport(run(['blocked', 'blocked'])), /All 2 attacks were blocked/)
-  t.regex(htmlReport(run(['blocked', 'inconclusive'])), /1 of 2 attacks could not be judged/)
-  t.notRegex(htmlReport(run([])), /were blocked/)
+  const first = (...outcomes: Outcome[]) =>
+    /<p class="verdict [a-z]+">([^<]+)</.exec(htmlReport(run(outcomes)))?.[1]
+  t.is(first('got-through', 'blocked'), 'Yes: 1 of 2 attacks got through.')
+  t.is(first('got-through', 'inconclusive'), 'Yes: 1 of 2 attacks got through.')
+  t.is(first('blocked', 'blocked'), 'No: all 2 attacks were blocked.')
+  t.is(
+    first('blocked', 'inconclusive'),
+    'Nothing got through, but 1 of 2 attacks could not be judged.',
+  )
+  t.is(first(), 'Nobody knows: no attack was tried.')
 })
 
 test('the page needs nothing else and runs nothing', (t) => {
@@ -99,10 +107,64 @@ test('SARIF tells failures from what passed, and points at rules that are there'
   t.false(invocations[0].executionSuccessful)
 })
 
-test('the terminal shows what got through, and counts the rest', (t) => {
-  const text = textReport(run(['got-through', 'blocked']), (_style, all) => all)
-  t.regex(text, new RegExp(`got-through .*${ATTACKS[0]!.id}\n`))
-  t.notRegex(text, new RegExp(`${ATTACKS[1]!.id}\n`))
-  t.regex(text, /2 attacks in 1\.2 s: 1 blocked, 1 got through, 0 inconclusive; 1 not tried/)
-  t.regex(text, /refused at the door/)
+test('what was tried as several callers stands under each of their names, once', (t) => {
+  const stolen = ATTACKS.find(({ id }) => id === 'wrong-module')!
+  const callers = ['mod-tags-3.1.0', 'mod-notes-8.1.0']
+  const { results, controls, ...rest } = run(['got-through'])
+  const twice: Run = {
+    ...rest,
+    controls: callers.map((as) => ({ ...controls[0]!, as })),
+    results: callers.map((as) => ({ ...results[0]!, attack: stolen, as })),
+  }
+  const ids = [...htmlReport(twice).matchAll(/ id="([^"]+)"/g)].map(([, id]) => id)
+  t.is(new Set(ids).size, ids.length)
+  for (const as of callers) {
+    t.true(htmlReport(twice).includes(`${stolen.title}, as ${as}`))
+    t.true(textReport(twice, plain).includes(`wrong-module, as ${as}: seen`))
+  }
+  const names = [...junitReport(twice).matchAll(/<testcase [^>]*name="([^"]+)"/g)]
+  t.is(new Set(names.map(([, name]) => name)).size, names.length)
+  const { results: told } = JSON.parse(sarifReport(twice, '1')).runs[0]
+  const prints = told.map((one: Record<string, Record<string, string>>) =>
+    Object.values(one['partialFingerprints']!).join(),
+  )
+  t.is(new Set(prints).size, 2)
 })
+
+const plain = (_style: string, all: string) => all
+
+test('the terminal shows what got through, counts the rest and says what was not tried', (t) => {
+  const text = textReport(run(['got-through', 'blocked']), plain)
+  t.regex(text, new RegExp(`got through {3}${ATTACKS[0]!.title}\n {14}${ATTACKS[0]!.id}: seen\n`))
+  t.false(text.includes(ATTACKS[1]!.id))
+  t.regex(text, /2 attacks in 1\.2 s: 1 blocked, 1 got through, 0 inconclusive; 1 not tried/)
+  t.regex(text, /not tried +1: needs --ca\n/)
+  t.regex(text, /at a closed door/)
+  t.regex(text, /\nDid anything get through\? Yes: 1 of 2 attacks got through\.\n$/)
+})
+
+test('no line of the terminal is longer than 80 characters', (t) => {
+  const all = ATTACKS.map(() => 'got-through' as const)
+  const made = run(all)
+  const because = 'what is behind the door answered: No such Tenant okapisidecarprobe, or so'
+  const results = made.results.map((result) => ({ ...result, because }))
+  const notTried = ATTACKS.flatMap((attack) => choose([attack], outsider).left)
+  for (const line of textReport({ ...made, results, notTried }, plain).split('\n')) {
+    t.true(line.length <= 80, line)
+  }
+})
+
+const outsider: Context = {
+  target: { host: '127.0.0.1', port: 1, tls: true },
+  role: 'module',
+  ordinaryPath: '/users',
+  timerPath: '/timer',
+  trustDomain: 'folio.test',
+  stolenId: 'okapi-7.2.0',
+  tenant: 'diku',
+  writeTenant: 'diku',
+  ports: USUAL_PORTS,
+  timeoutMs: 1,
+  stallMs: 1,
+  signal: new AbortController().signal,
+}

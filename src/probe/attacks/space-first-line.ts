@@ -4,7 +4,7 @@ import { honest, request } from '../request.ts'
 /** RFC 9112 section 2.2: some join it to the request line, some drop it. */
 export const spaceFirstLine = framingTrick({
   id: 'space-first-line',
-  title: 'a first header line that begins with a ',
+  title: 'a blank before the first header line',
   meaning: 'A message that two readers take apart differently opens the way to smuggling.',
   remedy: 'Refuse framing that two readers could understand differently, and close.',
   method: 'GET',

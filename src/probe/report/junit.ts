@@ -1,5 +1,5 @@
 import { GROUPS, type Group } from '../attack.ts'
-import type { NotTried, Result, Run } from '../result.ts'
+import { type NotTried, type Result, type Run, whose } from '../result.ts'
 import { escapeXml } from './xml.ts'
 
 /**
@@ -47,8 +47,10 @@ ${cases}    <system-out/>
 `
 }
 
-function testcase({ attack, as, outcome, because, evidence, tookMs }: Result): string {
-  const name = as === null ? attack.title : `${attack.title}, as ${as}`
+function testcase(result: Result): string {
+  const { attack, outcome, because, evidence, tookMs } = result
+  const who = whose(result)
+  const name = who === null ? attack.title : `${attack.title}, as ${who}`
   const head = written({
     classname: className(attack.group),
     name: `${attack.id}: ${name}`,

@@ -1,5 +1,5 @@
 import type { Attack } from '../attack.ts'
-import type { Result, Run } from '../result.ts'
+import { type Result, type Run, whose } from '../result.ts'
 
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json'
 
@@ -44,11 +44,9 @@ function rule({ id, group, title, meaning, judged, remedy }: Attack) {
 }
 
 /** Section 3.27.9: `kind` says whether the rule was met; `level` only counts for failures. */
-function resultOf(
-  { target }: Run,
-  { attack, as, outcome, reason, because, evidence }: Result,
-  ruleIndex: number,
-) {
+function resultOf({ target }: Run, result: Result, ruleIndex: number) {
+  const { attack, outcome, reason, because, evidence } = result
+  const as = whose(result)
   const verdict = {
     blocked: { kind: 'pass', level: 'none' },
     'got-through': { kind: 'fail', level: 'error' },

@@ -1,36 +1,43 @@
 import { GROUPS, type Group } from '../attack.ts'
-import type { Control } from '../control.ts'
-import { count, type Result, type Run } from '../result.ts'
+import { inWords } from '../control.ts'
+import { count, type NotTried, type Result, type Run, whose } from '../result.ts'
+import { callers, conclusion, OUTCOMES } from './words.ts'
 
 /** Colours a text, or does not. */
 export type Paint = (style: 'red' | 'green' | 'yellow' | 'bold', text: string) => string
 
-const TITLE = 40
-const OUTCOME = 13
+const COLUMNS = 80
+const OUTCOME = 14
+const NAME = 34
+const COLOR = { bad: 'red', open: 'yellow', good: 'green' } as const
 
-/** The report for a terminal: what got through first, then a line for each group. */
+/** The report for a terminal of 80 columns: what got through first, then a line for each group. */
 export function textReport(run: Run, paint: Paint): string {
   const wrong = run.results.filter(({ outcome }) => outcome !== 'blocked')
+  const list = wrong.map((result) => row(run, result, paint)).join('')
   const groups = (Object.keys(GROUPS) as Group[]).map((group) => groupLine(run, group))
   const { blocked, 'got-through': through, inconclusive } = count(run)
-  const left = run.notTried.length
-  const sum = `${run.results.length} attacks in ${(run.tookMs / 1000).toFixed(1)} s: ${blocked} blocked, ${through} got through, ${inconclusive} inconclusive; ${left} not tried.`
-  const list = wrong.length === 0 ? '' : `${wrong.map((result) => row(result, paint)).join('')}\n`
-  const controls = run.controls.map(controlLine).join('')
-  return `${list}${groups.join('')}\n${controls}${paint(through > 0 ? 'red' : 'green', sum)}\n`
+  const took = (run.tookMs / 1000).toFixed(1)
+  const sum = `${run.results.length} attacks in ${took} s: ${blocked} blocked, ${through} got through, ${inconclusive} inconclusive; ${run.notTried.length} not tried.`
+  const { kind, sentence } = conclusion(run)
+  const parts = [
+    wrapped(`${run.target}, attacked as ${callers(run)}`),
+    list,
+    groups.join(''),
+    left(run.notTried),
+    `${run.controls.map((control) => wrapped(inWords(control))).join('')}${wrapped(sum)}`,
+    `${paint(COLOR[kind], `Did anything get through? ${sentence}`)}\n`,
+  ]
+  return parts.filter((part) => part !== '').join('\n')
 }
 
-function controlLine({ as, let: inside, because }: Control): string {
-  const who = as === null ? '' : `, with ${as}`
-  const so = inside ? '' : 'So whatever is tried behind the door was refused at the door.\n'
-  return `For comparison${who}: ${because}.\n${so}`
-}
-
-function row({ attack, as, outcome, because }: Result, paint: Paint): string {
-  const what = outcome.padEnd(OUTCOME)
+function row(run: Run, result: Result, paint: Paint): string {
+  const { attack, outcome, because } = result
+  const what = OUTCOMES[outcome].padEnd(OUTCOME)
   const colored = paint(outcome === 'got-through' ? 'red' : 'yellow', what)
-  const who = as === null ? '' : `as ${as}; `
-  return `${colored}${attack.title.padEnd(TITLE)}${attack.id}\n${' '.repeat(OUTCOME)}${who}${because}\n`
+  const who = run.controls.length > 1 ? whose(result) : null
+  const seen = `${attack.id}${who === null ? '' : `, as ${who}`}: ${because}`
+  return `${colored}${attack.title}\n${wrapped(seen, ' '.repeat(OUTCOME))}`
 }
 
 function groupLine({ results }: Run, group: Group): string {
@@ -39,5 +46,28 @@ function groupLine({ results }: Run, group: Group): string {
   const { blocked, 'got-through': through, inconclusive } = count({ results: mine })
   const open = inconclusive === 0 ? '' : `, ${inconclusive} inconclusive`
   const bad = through === 0 ? '' : `, ${through} got through`
-  return `${GROUPS[group].padEnd(OUTCOME + TITLE)}${blocked} blocked${bad}${open}\n`
+  return `${GROUPS[group].padEnd(NAME)}${String(blocked).padStart(3)} blocked${bad}${open}\n`
+}
+
+/** Why so many were not tried: most often something can be given for them. */
+function left(notTried: readonly NotTried[]): string {
+  return [...Map.groupBy(notTried, ({ why }) => why)]
+    .toSorted(([, a], [, b]) => b.length - a.length)
+    .map(
+      ([why, list]) => `${'not tried'.padEnd(OUTCOME)}${String(list.length).padStart(3)}: ${why}\n`,
+    )
+    .join('')
+}
+
+/** Lines of at most 80 characters; a word that is longer has one to itself. */
+function wrapped(text: string, indent = ''): string {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)!
+    if (last === '') lines[lines.length - 1] = word
+    else if (indent.length + last.length + 1 + word.length <= COLUMNS)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines.map((line) => `${indent}${line}\n`).join('')
 }
