@@ -1,16 +1,26 @@
 import { writeFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { errorCode, Fault, fault } from '../src/fault.ts'
-import { Chains } from './chains.ts'
-import { wrk } from './load/wrk.ts'
-import { type Cell, measure, type Plan, pair } from './measure/rounds.ts'
-import { type Options, parseOptions, usage } from './options.ts'
+import { parseOptions, usage } from './options.ts'
 import { Progress } from './progress.ts'
-import { type Row, rowsOf } from './report/rows.ts'
-import { idleTable, loadTable } from './report/tables.ts'
-import { SCENARIOS } from './scenarios.ts'
-import { openSite, type Site } from './site/site.ts'
+import type { Row } from './report/rows.ts'
+import { loadTable, startTable } from './report/tables.ts'
+import { openSite } from './site/site.ts'
+import { bodies, connections, latency, newConnections, scenarios } from './studies/main.ts'
+import { measureStarts } from './studies/starts.ts'
+import type { Study } from './studies/study.ts'
+import { accessLog, peers, routes } from './studies/variants.ts'
 import { findTools } from './tools.ts'
+
+const FULL: readonly Study[] = [
+  latency,
+  newConnections,
+  accessLog,
+  routes,
+  connections,
+  bodies,
+  peers,
+]
 
 /** `npm run bench`: measures, shows, writes. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -23,48 +33,33 @@ async function main(argv: readonly string[]): Promise<number> {
   const progress = new Progress()
   progress.tell('certificates, descriptors and a backend')
   const site = await openSite(tools)
+  const rows: Row[] = []
   try {
-    const rows = await mainStudy(site, options, progress)
-    if (options.json !== undefined)
-      await writeFile(options.json, `${JSON.stringify({ rows }, null, 2)}\n`)
-  } finally {
-    await site.close()
+    const starts = await measureStarts(site, progress.tell)
     progress.end()
+    process.stdout.write(startTable(starts))
+    const plan = {
+      rounds: options.rounds,
+      seconds: options.seconds,
+      progress: progress.tell,
+    }
+    for (const study of options.full ? [scenarios, ...FULL] : [scenarios]) {
+      progress.tell('starting the candidates')
+      const found = await study.run({ site, options, plan })
+      progress.end()
+      process.stdout.write(`\n${study.title}\n${loadTable(found)}`)
+      rows.push(...found)
+    }
+    if (options.json !== undefined) await writeJson(options.json, rows)
+  } finally {
+    progress.end()
+    await site.close()
   }
   return 0
 }
 
-async function mainStudy(site: Site, options: Options, progress: Progress): Promise<Row[]> {
-  const chains = new Chains()
-  try {
-    progress.tell('starting the candidates')
-    await chains.start(site, options)
-    const idle = await chains.idle()
-    const scenarios = SCENARIOS.filter(({ name }) => options.scenarios.includes(name))
-    const cells: Cell[] = scenarios.flatMap((scenario) =>
-      chains.all.map((chain) => ({
-        group: scenario.name,
-        candidate: chain.candidate,
-        processes: pair(chain),
-        load: (seconds) =>
-          wrk(site.tools.wrk, scenario, {
-            port: chain.port,
-            seconds,
-            directory: site.directory,
-          }),
-      })),
-    )
-    const rows = rowsOf(await measure(cells, planOf(options, progress)), idle)
-    progress.end()
-    process.stdout.write(`${loadTable(rows)}\n${idleTable(idle)}`)
-    return rows
-  } finally {
-    await chains.stop()
-  }
-}
-
-function planOf({ rounds, seconds }: Options, progress: Progress): Plan {
-  return { rounds, seconds, warmUpSeconds: 4, progress: progress.tell }
+async function writeJson(file: string, rows: readonly Row[]): Promise<void> {
+  await writeFile(file, `${JSON.stringify({ rows }, null, 2)}\n`)
 }
 
 function failed(error: unknown): number {

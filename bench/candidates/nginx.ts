@@ -45,7 +45,7 @@ async function run(
   { accessLog = false }: NginxOptions,
 ): Promise<Measured> {
   const home = join(site.directory, name)
-  await mkdir(home)
+  await mkdir(home, { recursive: true })
   const file = join(home, 'nginx.conf')
   await writeFile(file, `${inDirectory(home)}\nhttp { ${common(home, accessLog)}\n${servers}\n}`)
   return start({

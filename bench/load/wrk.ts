@@ -53,7 +53,7 @@ const UNIT_MICROS: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, 
 
 function latencyMicros(text: string, percent: number): number {
   const [, number, unit] =
-    new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(us|ms|s|m)$`, 'm').exec(text) ?? []
+    new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(us|ms|s|m)\\s*$`, 'm').exec(text) ?? []
   if (number === undefined || unit === undefined)
     throw new Error(`wrk names no ${percent}%:\n${text}`)
   return Number(number) * UNIT_MICROS[unit]!

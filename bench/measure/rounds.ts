@@ -25,10 +25,12 @@ export interface Sample extends LoadResult {
 export interface Plan {
   readonly rounds: number
   readonly seconds: number
-  readonly warmUpSeconds: number
   /** Told what is being done, and how far it is. */
   readonly progress: (doing: string, done: number, of: number) => void
 }
+
+/** At first a compiler is busy with what runs often; it is not what a day of service costs. */
+const LONG_WARM_UP_SECONDS = 4
 
 /** The samples of each cell, by round. */
 export type Results = ReadonlyMap<Cell, readonly Sample[]>
@@ -39,6 +41,7 @@ export type Results = ReadonlyMap<Cell, readonly Sample[]>
  */
 export async function measure(cells: readonly Cell[], plan: Plan): Promise<Results> {
   const results = new Map<Cell, Sample[]>(cells.map((cell) => [cell, []]))
+  let warmUpSeconds = LONG_WARM_UP_SECONDS
   const groups = [...new Set(cells.map(({ group }) => group))]
   const of = cells.length * (plan.rounds + 1)
   let done = 0
@@ -46,8 +49,9 @@ export async function measure(cells: readonly Cell[], plan: Plan): Promise<Resul
     const members = cells.filter((cell) => cell.group === group)
     for (const cell of members) {
       plan.progress(`${group}: warming up ${cell.candidate}`, done++, of)
-      await loaded(cell, plan.warmUpSeconds)
+      await loaded(cell, warmUpSeconds)
     }
+    warmUpSeconds = 1
     for (let round = 0; round < plan.rounds; round++) {
       for (const k of members.keys()) {
         const cell = members[(k + round) % members.length]!

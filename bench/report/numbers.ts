@@ -22,3 +22,8 @@ export function formatDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000)
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
+
+/** Without decimals; `-` for what was not measured. */
+export function whole(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(0) : NONE
+}

@@ -1,4 +1,5 @@
-import { figure, megabytes, ratio } from './numbers.ts'
+import { median } from '../stats.ts'
+import { figure, megabytes, ratio, whole } from './numbers.ts'
 import type { Idle, Row } from './rows.ts'
 
 type Cells = readonly string[]
@@ -35,22 +36,22 @@ export function loadTable(rows: readonly Row[]): string {
       row.ratioSpread === null
         ? ''
         : `${ratio(row.ratioSpread.least)}-${ratio(row.ratioSpread.most)}`,
-      row.p50Micros.toFixed(0),
-      row.p99Micros.toFixed(0),
+      whole(row.p50Micros),
+      whole(row.p99Micros),
       row.requestsPerSecond.toFixed(0),
       megabytes(row.rssLoadedBytes).replace(/\.\d$/, ''),
     ]),
   )
 }
 
-/** Start and memory of each candidate before any load. */
-export function idleTable(idle: ReadonlyMap<string, Idle>): string {
+/** Start and memory of one process of each kind, before any load. */
+export function startTable(starts: ReadonlyMap<string, Idle>): string {
   return columns(
-    ['idle', '', 'ready ms', 'RSS MB', 'private MB'],
-    [...idle].map(([candidate, { readyMs, rssBytes, privateBytes }]) => [
-      candidate,
+    ['one process, idle', '', 'ready ms', 'RSS MB', 'private MB'],
+    [...starts].map(([name, { readyMs, rssBytes, privateBytes }]) => [
+      name,
       '',
-      readyMs.map((ms) => ms.toFixed(0)).join(' '),
+      median(readyMs).toFixed(0),
       megabytes(rssBytes),
       megabytes(privateBytes),
     ]),
