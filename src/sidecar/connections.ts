@@ -7,6 +7,9 @@ import type { LinkEvents } from '../wire/link/link.ts'
 import { ServingLink } from '../wire/link/serving-link.ts'
 import { speaksLink } from './protocol.ts'
 
+/** Whoever is let in while the doors close was waiting there, and is about to ask. */
+const LET_IN_LATE_MS = 2000
+
 type Connection = Downstream<Note> | ServingLink<Note>
 
 /** Every connection that callers hold open, through all doors. */
@@ -45,7 +48,7 @@ export class Connections {
     this.#live.add(connection)
     this.#bySocket.set(socket, connection)
     this.#byDoor.set(direction, this.open(direction) + 1)
-    if (this.#draining) connection.drain()
+    if (this.#draining) connection.drain(LET_IN_LATE_MS)
   }
 
   #link(

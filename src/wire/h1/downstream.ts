@@ -109,10 +109,13 @@ export class Downstream<N> implements DownstreamStream {
     this.#departure.abort(version === 11 && answered)
   }
 
-  /** No further exchange after the running one; an idle connection ends at the next tick. */
-  drain(): void {
-    this.#patience.drain()
-    this.exchange.endsConnection()
+  /**
+   * No further exchange after the running one and those that have been sent already; an idle
+   * connection ends after a moment, or when `graceMs` is over.
+   */
+  drain(graceMs?: number): void {
+    this.#patience.drain(graceMs)
+    this.#lastAnswer()
   }
 
   /**
@@ -121,7 +124,12 @@ export class Downstream<N> implements DownstreamStream {
    */
   retire(): void {
     this.#patience.retire()
-    this.exchange.endsConnection()
+    this.#lastAnswer()
+  }
+
+  /** Whoever pipelines has sent the next request before it could know that there is none. */
+  #lastAnswer(): void {
+    if (this.#intake.held.length === 0) this.exchange.endsConnection()
   }
 
   /** Ends it at once, whatever is running. */
@@ -226,17 +234,19 @@ export class Downstream<N> implements DownstreamStream {
       this.exchange.refuseUnread(requestRefusal(next))
       return -1
     }
-    this.#begin()
+    this.#begin(next < bytes.length)
     return next
   }
 
-  #begin(): void {
+  /** @param more bytes that came with the request: behind a body nobody can see yet what they are */
+  #begin(more: boolean): void {
     const x = this.exchange
     x.reset()
     this.#body.begin(HEAD, 'asItStands')
     const expectsContinue = HEAD.expectsContinue && HEAD.version === 11
     this.#patience.await(this.#body.done ? 'nothing' : 'body')
-    if (this.#patience.lastExchange()) HEAD.keepAlive = false
+    const pipelined = more && this.#body.done
+    if (this.#patience.lastExchange() && !pipelined) HEAD.keepAlive = false
     const refusal = x.begin(HEAD)
     if (refusal === null) return
     if (!this.#body.done) {

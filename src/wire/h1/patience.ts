@@ -41,10 +41,10 @@ export class Patience {
     else if (what === 'linger') this.#deadline = clock.now + LINGER_MS
   }
 
-  /** The process ends: an idle connection is closed at once, after a moment's grace. */
-  drain(): void {
+  /** The process ends: an idle connection is closed after a moment's grace. */
+  drain(graceMs = DRAIN_GRACE_MS): void {
     this.#draining = true
-    this.#shorten(DRAIN_GRACE_MS)
+    this.#shorten(graceMs)
   }
 
   /** The connection is of yesterday: there is no hurry, but no future either. */

@@ -178,3 +178,37 @@ test('an upstream that does not take the request is out of time as well', async 
   at(500)
   t.is(story.ended[0]?.refused?.limit, 'responseHeadMs')
 })
+
+test('draining: what was pipelined before is answered, and the last answer says that it is', async (t) => {
+  for (const held of [false, true]) {
+    const { socket, connection, pool, story } = stalled()
+    socket.stalled = false
+    if (!held) connection.drain()
+    await socket.arrive(get('/1') + get('/2') + get('/3'))
+    if (held) connection.drain()
+    const upstream = pool.connect()
+    for (let i = 0; i < 3; i++) {
+      await pool.answer(upstream, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    }
+    t.is(story.ended.length, 3)
+    const answers = socket.sent.split('HTTP/1.1 200').slice(1)
+    t.deepEqual(
+      answers.map((text) => text.includes('Connection: close')),
+      [false, false, true],
+    )
+    t.true(socket.writableFinished)
+  }
+})
+
+test('draining: half a request behind the running one is waited for, and is the last', async (t) => {
+  const { socket, connection, pool } = stalled()
+  socket.stalled = false
+  await socket.arrive(get('/1') + get('/2').slice(0, 10))
+  connection.drain()
+  const upstream = pool.connect()
+  await pool.answer(upstream, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+  await socket.arrive(get('/2').slice(10))
+  await pool.answer(upstream, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+  t.is(socket.sent.match(/200 OK/g)?.length, 2)
+  t.regex(socket.sent, /Connection: close\r\n\r\n$/)
+})

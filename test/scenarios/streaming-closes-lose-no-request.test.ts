@@ -1,0 +1,192 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import test from 'ava'
+import { metric } from '../support/scenario/metrics.ts'
+import {
+  get,
+  ID,
+  OK,
+  Place,
+  Player,
+  type Sidecar,
+  Talk,
+  Town,
+  verdictOf,
+  type Where,
+} from '../support/scenario.ts'
+
+// A connection may be closed by whoever serves it just when its caller sends the next request. What
+// was sent before the close has to be answered. To be certain of the order, and not to depend on how
+// fast anybody is, the sidecar's process is held (SIGSTOP) while the requests are sent: its kernel has
+// all of them, and the process has seen none, when time is over or it is told to stop.
+
+const T = 'X-Okapi-Tenant: diku'
+
+interface Setting {
+  readonly town: Town
+  readonly users: Sidecar
+  /** Callers of one sidecar by both of its doors, plain and TLS. */
+  callers(plain: number, secure: number): Promise<Caller[]>
+}
+
+interface Caller {
+  readonly talk: Talk
+  readonly text: string
+}
+
+async function open(
+  t: { teardown(done: () => unknown): void },
+  limits: Readonly<Record<string, number>>,
+): Promise<Setting> {
+  const town = await Town.open({ modules: [ID.users], more: { [ID.users]: { limits } } })
+  const users = town.sidecar(ID.users)
+  t.teardown(async () => {
+    users.signal('SIGCONT')
+    await town.close()
+  })
+  const callers = async (plain: number, secure: number) => {
+    const where = await town.ingress(ID.users, ID.okapi)
+    const make = (to: Where, count: number) =>
+      Array.from({ length: count }, () => ({ talk: new Talk(to), text: get('/users/1', T) }))
+    return [...make(town.egress(ID.users), plain), ...make(where, secure)]
+  }
+  return { town, users, callers }
+}
+
+/** The bytes are in the kernel's hands. */
+function sent({ talk, text }: Caller, times = 1): Promise<void> {
+  return new Promise((resolve) => talk.socket.write(text.repeat(times), () => resolve()))
+}
+
+async function served({ talk, text }: Caller): Promise<string> {
+  return verdictOf(await talk.send(text).next())
+}
+
+test.serial('idle time that ends while the next request waits to be read', async (t) => {
+  const idleMs = 2000
+  const { users, callers } = await open(t, { idleMs })
+  const all = await callers(150, 30)
+  const first = await Promise.all(all.map(served))
+  t.deepEqual(new Set(first), new Set(['200']))
+  users.signal('SIGSTOP')
+  await Promise.all(all.map((caller) => sent(caller)))
+  // Time for the idle time to end: nothing is asserted of how long it is.
+  await pause(idleMs + 500)
+  users.signal('SIGCONT')
+  const second = await Promise.all(all.map(({ talk }) => talk.next().then(verdictOf, String)))
+  t.deepEqual(new Set(second), new Set(['200']))
+  // Those who say nothing more are let go, each without a word.
+  t.deepEqual(new Set(await Promise.all(all.map(({ talk }) => talk.end()))), new Set(['']))
+  t.is(await metric(users, 'sidecar_limits_hit_total{limit="idleMs"}'), all.length)
+})
+
+test.serial(
+  'a head and a body that came in time are in time, however late they are read',
+  async (t) => {
+    const limits = { headMs: 1500, bodyIdleMs: 1500 }
+    const { users, callers } = await open(t, limits)
+    const halves = await callers(20, 5)
+    const head = `POST /users HTTP/1.1\r\nHost: a\r\n${T}\r\n`
+    for (const [i, { talk }] of halves.entries()) {
+      talk.send(i % 2 === 0 ? head : `${head}Content-Length: 4\r\n\r\nha`)
+    }
+    // All of them have been read as far as they go.
+    t.is(await served((await callers(1, 0))[0]!), '200')
+    users.signal('SIGSTOP')
+    const rest = halves.map(({ talk }, i) => ({ talk, text: i % 2 === 0 ? '\r\n' : 'lf' }))
+    await Promise.all(rest.map((caller) => sent(caller)))
+    await pause(2000)
+    users.signal('SIGCONT')
+    const verdicts = await Promise.all(rest.map(({ talk }) => talk.next().then(verdictOf, String)))
+    t.deepEqual(new Set(verdicts), new Set(['200']))
+    for (const { talk } of halves) talk.close()
+  },
+)
+
+test.serial(
+  'SIGTERM under load: all that was sent before is answered, then it is over',
+  async (t) => {
+    const { town, users, callers } = await open(t, {})
+    let stopped = false
+    const verdicts: string[] = []
+    const load = (await callers(20, 10)).map(async ({ talk, text }) => {
+      while (!stopped) verdicts.push(await talk.send(text).next().then(verdictOf, String))
+      return talk
+    })
+    const idle = await callers(30, 10)
+    const pipelining = await callers(5, 5)
+    for (const caller of [...idle, ...pipelining]) t.is(await served(caller), '200')
+    users.signal('SIGSTOP')
+    stopped = true
+    // The load has sent what it has sent; these send on connections of before, and on new ones.
+    const fresh = await callers(40, 0)
+    await Promise.all(
+      [...idle, ...fresh]
+        .map((caller) => sent(caller))
+        .concat(pipelining.map((one) => sent(one, 5))),
+    )
+    users.signal('SIGTERM')
+    users.signal('SIGCONT')
+    for (const talk of await Promise.all(load)) talk.close()
+    t.deepEqual(new Set(verdicts), new Set(['200']))
+    for (const { talk } of [...idle, ...fresh]) {
+      t.is(verdictOf(await talk.next()), '200')
+      t.is(await talk.end(), '')
+    }
+    for (const { talk } of pipelining) {
+      for (let i = 0; i < 5; i++) t.is(verdictOf(await talk.next()), '200')
+      t.is(await talk.end(), '')
+    }
+    t.is(await users.ended, 0)
+    t.is(town.sidecar(ID.okapi).lines.filter(({ reason }) => reason !== undefined).length, 0)
+  },
+)
+
+test.serial(
+  'SIGTERM to the sidecar behind: what the one in front had sent is answered',
+  async (t) => {
+    const { town, callers } = await open(t, {})
+    const okapi = town.sidecar(ID.okapi)
+    t.teardown(() => okapi.signal('SIGCONT'))
+    const before = await callers(20, 0)
+    t.deepEqual(new Set(await Promise.all(before.map(served))), new Set(['200']))
+    okapi.signal('SIGSTOP')
+    // More than there are connections: some are dialled while nobody accepts.
+    const all = [...before, ...(await callers(20, 0))]
+    const answers = all.map(served)
+    const connections = 'sidecar_connections_open{direction="egress"}'
+    while ((await metric(town.sidecar(ID.users), connections)) < all.length) await pause(10)
+    okapi.signal('SIGTERM')
+    okapi.signal('SIGCONT')
+    t.deepEqual(new Set(await Promise.all(answers)), new Set(['200']))
+    t.is(await okapi.ended, 0)
+    for (const { talk } of all) talk.close()
+  },
+)
+
+test.serial('a second signal ends it at once, whatever runs', async (t) => {
+  const place = await Place.make()
+  const module = await Player.start()
+  t.teardown(async () => {
+    await module.close()
+    await place.close()
+  })
+  const ingress = { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${module.port}` }
+  const limits = { drainTimeoutMs: 3_600_000 }
+  const sidecar = await place.sidecar(ID.users, { ingress, limits })
+  const held = Promise.withResolvers<void>()
+  module.reply = async (asked, socket) => {
+    await held.promise
+    return OK(asked, socket)
+  }
+  const where = { port: sidecar.port('ingress'), certificate: await place.certificate(ID.okapi) }
+  const running = Array.from({ length: 20 }, () => new Talk(where).send(get('/users', T)))
+  while (module.requests.length < running.length) await pause(10)
+  sidecar.signal('SIGTERM')
+  await sidecar.say(({ msg }) => msg === 'draining')
+  // As long as it drains, it waits: an hour, if need be. The first signal alone ends nothing.
+  t.is(running.filter(({ ended }) => ended).length, 0)
+  sidecar.signal('SIGTERM')
+  t.is(await sidecar.ended, 1)
+  for (const talk of running) t.is(await talk.end(), '')
+  held.resolve()
+})
