@@ -28,7 +28,11 @@ export interface Container {
     readonly allowPrivilegeEscalation: boolean
     readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] }
   }
-  readonly volumeMounts?: readonly { readonly name: string; readonly readOnly?: boolean }[]
+  readonly volumeMounts?: readonly {
+    readonly name: string
+    readonly mountPath: string
+    readonly readOnly?: boolean
+  }[]
   readonly resources?: { readonly limits?: { readonly memory?: string } }
   readonly [more: string]: unknown
 }

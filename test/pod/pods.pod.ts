@@ -1,0 +1,335 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { NOTE_ID, TENANT } from '../../src/demo/people.ts'
+import { buildImage, IMAGE } from './images.ts'
+import { cleanUp, missing, PLACE, podman, type Said } from './podman.ts'
+import { credentialsOf, foundTown, operator, Pod } from './town.ts'
+
+// Real pods: what the chart renders, run by podman, one call from end to end and all that is tried
+// against it.
+const MODULES = ['mod-users-19.7.0', 'mod-notes-8.1.0'] as const
+const ROOT = new URL('../..', import.meta.url).pathname
+const LOAD_MS = 8000
+
+const why = missing('podman', 'runc', 'helm', 'nft', 'nsenter', 'mmdebstrap')
+if (why !== undefined) console.log(`skipped: real pods: ${why}`)
+const real = why === undefined ? {} : { skip: why }
+
+let okapi: Pod
+let users: Pod
+let notes: Pod
+let rogue: Pod
+
+before(async () => {
+  if (why !== undefined) return
+  await buildImage()
+  await foundTown()
+  const grants = [
+    { caller: 'operator/anna', at: 'okapi', admin: ['read', 'discovery'], why: 'sets it up' },
+  ]
+  okapi = await Pod.make('okapi-7.2.0', { config: { policy: { grants } } })
+  users = await Pod.make(MODULES[0], { workload: { image: IMAGE, readOnlyRootFilesystem: true } })
+  notes = await Pod.make(MODULES[1])
+  rogue = await Pod.make('mod-tags-3.1.0')
+})
+
+after(async () => {
+  if (why !== undefined) return
+  await cleanUp()
+  rmSync(PLACE, { recursive: true, force: true })
+})
+
+test('the image: nobody’s user, with its labels, no larger than it must be', real, async () => {
+  const [image] = JSON.parse(await podman('image', 'inspect', IMAGE))
+  const [bare] = JSON.parse(await podman('image', 'inspect', 'localhost/okapi-sidecar-test/base'))
+  assert.equal(image.Config.User, '65532:65532')
+  assert.equal(image.Config.Labels['org.opencontainers.image.title'], 'okapi-sidecar')
+  assert.deepEqual(image.HealthCheck?.Test ?? image.Healthcheck?.Test, [
+    'CMD',
+    'node',
+    '/app/main.js',
+    'health',
+  ])
+  const own = (image.Size - bare.Size) / 2 ** 20
+  console.log(`measured: the image adds ${own.toFixed(1)} MiB to its base`)
+  assert.ok(own < 12, `${own} MiB`)
+})
+
+test('sidecars start before their modules, and are ready without them', real, async () => {
+  for (const pod of [okapi, users, notes]) await pod.startSidecar()
+  const gone = await users.inSidecar(
+    'node',
+    '/app/main.js',
+    'health',
+    'http://127.0.0.1:9901/app/health',
+  )
+  assert.equal(gone.code, 1)
+  assert.match(gone.err, /503/)
+  await okapi.startApp('okapi-stand-in', { port: 9130, tenants: [TENANT] })
+  await users.startApp('mod-users', { port: 8081 })
+  await notes.startApp('mod-notes', { port: 8081 })
+  await until('mod-users is well', async () => {
+    const { v4 } = await users.addresses()
+    const answer = await fetch(`http://${v4}:9901/app/health`)
+    return answer.status === 200
+  })
+})
+
+test('a sidecar is nobody, may nothing, and can write nowhere', real, async () => {
+  const script = `
+    const fs = await import('node:fs')
+    const status = fs.readFileSync('/proc/self/status', 'utf8')
+    const tries = ['/app/x', '/x', '/etc/sidecar/x', '/certs/x', '/tmp/x', '/dev/shm/../x'].map((file) => {
+      try { fs.writeFileSync(file, ''); return 'written' } catch (error) { return error.code }
+    })
+    console.log(JSON.stringify({
+      uid: process.getuid(),
+      capabilities: /CapEff:\\s+(\\w+)/.exec(status)[1],
+      noNewPrivileges: /NoNewPrivs:\\s+(\\d)/.exec(status)[1],
+      tries,
+    }))`
+  const { out, err } = await users.inSidecar('node', '--input-type=module', '-e', script)
+  const found = JSON.parse(out || `{"err":${JSON.stringify(err)}}`)
+  assert.equal(found.uid, 65532)
+  assert.equal(found.capabilities, '0000000000000000')
+  assert.equal(found.noNewPrivileges, '1')
+  for (const code of found.tries) assert.match(code, /^(EROFS|EACCES)$/)
+  const memory = await podman('inspect', '-f', '{{.HostConfig.Memory}}', `${users.name}-sidecar`)
+  assert.equal(Number(memory), 128 * 2 ** 20)
+})
+
+test('an operator registers the modules through Okapi’s sidecar', real, async () => {
+  const { v4 } = await okapi.addresses()
+  const said = await operator(
+    'discovery',
+    '--okapi',
+    `https://${v4}:8443`,
+    '--credentials',
+    credentialsOf('operator/anna'),
+    '--descriptors',
+    `${ROOT}src/demo/descriptors`,
+    '--apply',
+    '--verify',
+  )
+  assert.equal(said.code, 0, said.err + said.out)
+  for (const id of MODULES) {
+    const script = `
+      const answer = await fetch('http://127.0.0.1:9130/_/proxy/tenants/${TENANT}/modules', {
+        method: 'POST', body: JSON.stringify({ id: '${id}' }),
+      })
+      console.log(answer.status, await answer.text())`
+    const { out } = await okapi.inApp(script)
+    assert.match(out, /^201 /, out)
+  }
+})
+
+const CALL = `
+  const call = async () => {
+    const headers = { 'X-Okapi-Tenant': '${TENANT}' }
+    const answer = await fetch('http://127.0.0.1:9130/notes/${NOTE_ID}', { headers })
+    return { status: answer.status, text: await answer.text() }
+  }`
+
+test('a call crosses: Okapi, mod-notes, Okapi, mod-users, and back', real, async () => {
+  const { out, err } = await okapi.inApp(`${CALL}; console.log(JSON.stringify(await call()))`)
+  const { status, text } = JSON.parse(out || `{"text":${JSON.stringify(err)}}`)
+  assert.equal(status, 200, text)
+  assert.equal(JSON.parse(text).creator.name, 'Anna Lind')
+  for (const pod of [okapi, users, notes]) assert.match(await pod.log(), /"msg":"exchange"/)
+})
+
+test('certificates are swapped under load, and no call is lost', real, async () => {
+  const script = `${CALL}
+    const end = Date.now() + ${LOAD_MS}
+    let calls = 0
+    const wrong = []
+    const worker = async () => {
+      while (Date.now() < end) {
+        calls++
+        const { status, text } = await call().catch((error) => ({ status: 0, text: String(error.cause ?? error) }))
+        if (status !== 200) wrong.push(status + ' ' + text.slice(0, 200))
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, worker))
+    console.log(JSON.stringify({ calls, wrong }))`
+  const load = okapi.inApp(script)
+  await sleep(1000)
+  for (const pod of [users, okapi, notes]) {
+    await pod.renewCertificates()
+    await sleep(300)
+  }
+  const { out, err } = await load
+  const { calls, wrong } = JSON.parse(out || `{"wrong":${JSON.stringify(err)}}`)
+  console.log(`measured: ${calls} calls in ${LOAD_MS / 1000} s, each through six sidecars' doors`)
+  assert.deepEqual(wrong, [])
+  assert.ok(calls > 100)
+  for (const pod of [okapi, users, notes]) {
+    await until(`${pod.id} uses its new certificate`, async () => {
+      return (await pod.metric('sidecar_credentials_generation')) === 2
+    })
+  }
+})
+
+test('128 MiB are enough', real, async () => {
+  for (const pod of [okapi, users, notes]) {
+    const { out } = await pod.inSidecar(
+      'node',
+      '-p',
+      "/VmRSS:\\s+(\\d+)/.exec(require('fs').readFileSync('/proc/1/status', 'utf8'))[1]",
+    )
+    const resident = Number(out) / 1024
+    console.log(`measured: the sidecar of ${pod.id} has ${resident.toFixed(0)} MiB resident`)
+    assert.ok(resident > 0 && resident < 128)
+    const killed = await podman('inspect', '-f', '{{.State.OOMKilled}}', `${pod.name}-sidecar`)
+    assert.equal(killed, 'false')
+  }
+})
+
+// What a module with a listener on every address (RMB) would be, beside the one of the demo.
+const LEAK = `
+  const { createServer } = await import('node:http')
+  createServer((_, response) => response.end('leaked')).listen(8082, '::')`
+
+/** Tries an address from the rogue's pod: `open`, or why not. */
+async function reach(
+  from: Pod,
+  address: string,
+  port: number,
+  flags = ['--user', '1000:1000', '--cap-drop=all'],
+) {
+  const script = `
+    const socket = (await import('node:net')).connect(${port}, '${address}')
+    socket.setTimeout(1500, () => { console.log('silent'); process.exit() })
+    socket.on('connect', () => { console.log('open'); process.exit() })
+    socket.on('error', (error) => { console.log(error.code); process.exit() })`
+  const { out, err } = await from.once(flags, 'node', '--input-type=module', '-e', script)
+  return out.trim() || err
+}
+
+test(
+  'the module’s own port is open to the network without rules, and closed with them',
+  real,
+  async () => {
+    await users.run('leak', ['--user', '1000:1000'], ['node', '--input-type=module', '-e', LEAK])
+    const { v4, v6 } = await users.addresses()
+    assert.ok(v6.includes(':'), 'the network has IPv6')
+    await until('it leaks', async () => (await reach(rogue, v4, 8082)) === 'open')
+    assert.equal(await reach(rogue, v6, 8082), 'open')
+    await users.applyRules()
+    for (const address of [v4, v6]) {
+      assert.equal(await reach(rogue, address, 8082), 'silent', address)
+      assert.equal(await reach(rogue, address, 8443), 'open', address)
+      assert.equal(await reach(rogue, address, 9901), 'open', address)
+      assert.equal(await reach(rogue, address, 9130), 'silent', address)
+    }
+    assert.equal(await reach(users, '127.0.0.1', 8082), 'open', 'loopback stays')
+  },
+)
+
+test('from inside only the sidecar gets out', real, async () => {
+  const { v4, v6 } = await okapi.addresses()
+  for (const address of [v4, v6]) {
+    assert.equal(await reach(users, address, 8443), 'ECONNREFUSED', address)
+    assert.equal(
+      await reach(users, address, 8443, ['--user', '65532:65532', '--cap-drop=all']),
+      'open',
+    )
+  }
+  const { out } = await okapi.inApp(`${CALL}; console.log((await call()).status)`)
+  assert.equal(out.trim(), '200')
+})
+
+test(
+  'a root module becomes the sidecar’s user with SETUID, and not as the chart has it',
+  real,
+  async () => {
+    const { v4 } = await okapi.addresses()
+    const script = `
+    try { process.setuid(65532) } catch (error) { console.log(error.code); process.exit() }
+    const socket = (await import('node:net')).connect(8443, '${v4}')
+    socket.on('connect', () => { console.log('open'); process.exit() })
+    socket.on('error', (error) => { console.log(error.code); process.exit() })`
+    const as = async (...flags: string[]) => {
+      const { out } = await users.once(flags, 'node', '--input-type=module', '-e', script)
+      return out.trim()
+    }
+    assert.equal(
+      await as('--user', '0:0', '--cap-drop=all', '--cap-add=setuid'),
+      'open',
+      'why it is dropped',
+    )
+    assert.equal(
+      await as('--user', '0:0', '--cap-drop=all', '--security-opt=no-new-privileges'),
+      'EPERM',
+    )
+    assert.equal(await as('--user', '1000:1000', '--cap-drop=all'), 'EPERM')
+  },
+)
+
+test('a rogue pod gets nothing through', real, async () => {
+  const args = [
+    'probe',
+    'https://mod-users:8443',
+    '--expect',
+    'mod-users',
+    '--trust',
+    '/trust/ca.crt',
+  ]
+  const more = ['--deadline', '120s', '--allow-inconclusive', '--json']
+  const trust = ['-v', `${credentialsOf('operator/anna')}/ca.crt:/trust/ca.crt:ro`]
+  const guard = ['--user', '65532:65532', '--read-only', '--cap-drop=all']
+  const said = await rogue.once(
+    [...guard, ...trust],
+    'node',
+    '/app/main.js',
+    ...args,
+    '--ports',
+    'module=8081,admin=9901',
+    ...more,
+  )
+  judged('an outsider', said)
+  const hijacked = ['-v', `${rogue.directory}/sidecar-certs:/stolen:ro`]
+  const stolen = await rogue.once(
+    [...guard, ...trust, ...hijacked],
+    'node',
+    '/app/main.js',
+    ...args,
+    '--credentials',
+    '/stolen',
+    ...more,
+  )
+  judged('a hijacked module', stolen)
+})
+
+function judged(who: string, { code, out, err }: Said): void {
+  const { attacks }: { attacks: { id: string; outcome: string; because: string }[] } = JSON.parse(
+    out || `{"attacks":[{"id":"none","outcome":"${err.replaceAll(/[^ -~]|["\\\\]/g, ' ')}"}]}`,
+  )
+  const count = (wanted: string) => attacks.filter(({ outcome }) => outcome === wanted)
+  console.log(`measured: ${who} tried ${attacks.length}, ${count('blocked').length} were blocked`)
+  for (const { id, because } of count('inconclusive'))
+    console.log(`inconclusive: ${id}: ${because}`)
+  assert.deepEqual(count('got-through'), [])
+  assert.ok(count('blocked').length > 10)
+  assert.equal(code, 0)
+}
+
+test('stopped in order, nothing is cut', real, async () => {
+  await podman('stop', '-t', '1', `${users.name}-app`)
+  await podman('stop', '-t', '30', `${users.name}-sidecar`)
+  const code = await podman('inspect', '-f', '{{.State.ExitCode}}', `${users.name}-sidecar`)
+  assert.equal(code, '0')
+  assert.match(await users.log(), /"drained":true,"msg":"stopped"/)
+  const { out } = await okapi.inApp(`${CALL}; console.log((await call()).status)`)
+  assert.equal(out.trim(), '502', 'mod-notes is told, and says so')
+})
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 30_000
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > end) throw new Error(`not within 30 s: ${what}`)
+    await sleep(100)
+  }
+}
