@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PROXY_CPU } from '../measure/pinning.ts'
@@ -10,7 +11,7 @@ import type { Chain } from './candidate.ts'
 const HERE = new URL('../..', import.meta.url).pathname
 
 export interface Variant {
-  /** A checkout of this project; this one when left out. */
+  /** A checkout of this project, or a bundle made of one; this checkout when left out. */
   readonly checkout?: string
   readonly accessLog?: boolean
   readonly descriptors?: string
@@ -83,9 +84,15 @@ async function run(
   await writeFile(file, JSON.stringify(configuration, null, 2), { mode: 0o600 })
   return start({
     name,
-    command: [join(checkout, 'bin/okapi-sidecar'), 'run', '-c', file],
+    command: [...programOf(checkout), 'run', '-c', file],
     cpu: PROXY_CPU,
     port,
     errorFile: join(site.directory, `${name}.log`),
   })
+}
+
+/** As it is started from sources and as the image starts its bundle. */
+function programOf(checkout: string): readonly string[] {
+  const bundle = join(checkout, 'main.js')
+  return existsSync(bundle) ? [process.execPath, bundle] : [join(checkout, 'bin/okapi-sidecar')]
 }

@@ -1,0 +1,14 @@
+import { execFile } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const SCRIPT = new URL('../../scripts/bundle.ts', import.meta.url).pathname
+
+/** Builds what the image holds into `directory`; its compile cache is filled by the first start. */
+export async function makeBundle(directory: string): Promise<string> {
+  await run(process.execPath, [SCRIPT, '--out', directory])
+  await mkdir(join(directory, 'cache'))
+  return directory
+}
