@@ -8,7 +8,7 @@ import { parseResponseHead } from '../h1/response-head.ts'
 import { HEAD_METHOD, Head } from '../head.ts'
 import type { CallingLink } from './calling-link.ts'
 import { FLAG, FRAME, LARGE_BYTES, RESET } from './frames.ts'
-import type { LinkStream } from './link.ts'
+import type { LinkStream } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
 import { Sender, type Source } from './sender.ts'
 
@@ -104,7 +104,10 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   }
 
   span(bytes: Buffer, start: number, end: number): void {
-    if (this.#state !== 'over') this.#sender.put(bytes, start, end)
+    if (this.#state === 'over') return
+    const { limits, clock } = this.#settings
+    if (limits.responseHeadMs !== 0) this.#deadline = clock.now + limits.responseHeadMs
+    this.#sender.put(bytes, start, end)
   }
 
   flush(): void {
@@ -238,6 +241,8 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
 
   tick(now: number): void {
     if (this.#deadline === 0 || now < this.#deadline || this.#inBody) return
+    // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
+    if (!this.x.requestDone && !this.#sender.blocked) return
     const because = 'no answer within limits.responseHeadMs'
     const refusal = refuse('timeout-upstream', because, { limit: 'responseHeadMs' })
     this.#fail(refusal, RESET.cancelled)

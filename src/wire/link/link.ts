@@ -6,9 +6,9 @@ import { Budget } from './budget.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FLAG, FRAME } from './frames.ts'
 import { HeadPieces } from './head-pieces.ts'
+import type { LinkStream } from './link-stream.ts'
+import { Vigil } from './vigil.ts'
 
-/** When nothing has come for so long a PING is sent; when nothing has come for twice that, it is over. */
-const QUIET_MS = 15_000
 /** After the last word, for the peer to close too. */
 const LINGER_MS = 1000
 /** Frames that do no work: at once, and per second on top. */
@@ -18,29 +18,8 @@ const NOISE_PER_SECOND = 512
 const CRUMB_BYTES = 4096
 /** More than any batch and the heads of all exchanges should ever need. */
 const MOST_WAITING_BYTES = 16_777_216
-/** When nothing was written for so long, what a large body has needed is given back. */
-const SHRINK_MS = 5000
 
 const EIGHT = Buffer.alloc(8)
-
-/** One exchange as the link sees it. */
-export interface LinkStream {
-  readonly bufferedBytes: number
-  /** A DATA frame of this length begins. */
-  dataBegins(length: number): LinkEnding | null
-  data(bytes: Buffer, start: number, end: number): LinkEnding | null
-  /** The peer's half is over. */
-  ended(): LinkEnding | null
-  /** False when it is more than the window holds. */
-  granted(bytes: number): boolean
-  /** The peer gave it up. */
-  reset(why: number): void
-  /** The link is gone. */
-  lost(): void
-  /** What came within one turn has been handed on: it may leave, and credit goes back. */
-  settle(): void
-  tick(now: number): void
-}
 
 /** What the rooms above want to know. */
 export interface LinkEvents {
@@ -71,14 +50,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   readonly #reader: FrameReader
   readonly #pieces: HeadPieces
   readonly #noise: Budget
-  #heardAt: number
-  #pinged = false
-  /** Frames that have come, and when the last one came to its end or none was begun. */
-  #frames = 0
-  #frameSince: number
-  #writes = 0
-  #wroteAt = 0
-  #stuckSince = 0
+  readonly #vigil: Vigil
   #endsAt = 0
   #over = false
   #touched: S[] = []
@@ -96,8 +68,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     this.#reader = new FrameReader(this)
     this.#pieces = new HeadPieces(settings.limits)
     this.#noise = new Budget(MOST_NOISE, NOISE_PER_SECOND, now)
-    this.#heardAt = now
-    this.#frameSince = now
+    this.#vigil = new Vigil(this.batch, settings.limits, now)
     this.#settleTouched = () => {
       const touched = this.#touched
       this.#touched = []
@@ -130,16 +101,12 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   /** Bytes came from the peer. */
   read(bytes: Buffer, start: number, end: number): void {
     if (this.#over) return
-    this.#heardAt = this.settings.clock.now
-    this.#pinged = false
-    const ending = this.#reader.read(bytes, start, end)
+    const reader = this.#reader
+    const ending = reader.read(bytes, start, end)
     if (ending !== null) return this.close(ending)
     if (this.batch.waitingBytes > MOST_WAITING_BYTES) return this.close('not-reading')
-    if (this.#pieces.begun) return
-    if (!this.#reader.within || this.#frames !== this.#reader.frames) {
-      this.#frames = this.#reader.frames
-      this.#frameSince = this.#heardAt
-    }
+    const { now } = this.settings.clock
+    this.#vigil.heard(now, reader.frames, reader.within, this.#pieces.begun)
   }
 
   /** The exchange is over on both sides, or nobody asks for it any more. */
@@ -173,8 +140,9 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     }
     if (this.#over) return
     for (const stream of this.streams.values()) stream.tick(now)
-    this.#watchReading(now)
-    this.#watchWriting(now)
+    const verdict = this.#vigil.tick(now)
+    if (verdict === 'ping') this.batch.frame(FRAME.ping, 0, 0, EIGHT, 0, EIGHT.length)
+    else if (verdict !== null) this.close(verdict)
   }
 
   // --- frames ------------------------------------------------------------------------------------
@@ -210,7 +178,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     if (this.#pieces.begun) return 'bad-order'
     switch (type) {
       case FRAME.end:
-        return this.#end(id)
+        return this.#ends(id)
       case FRAME.credit:
         return this.#credit(id, bytes.readUInt32BE(start))
       case FRAME.reset:
@@ -276,7 +244,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     return this.head(type, flags, id, whole, 0, whole.length)
   }
 
-  #end(id: number): LinkEnding | null {
+  #ends(id: number): LinkEnding | null {
     const stream = this.streams.get(id)
     return stream === undefined ? this.late(id) : stream.ended()
   }
@@ -297,46 +265,16 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   }
 
   #ping(flags: number, bytes: Buffer, start: number, end: number): LinkEnding | null {
-    if ((flags & FLAG.ack) === 0) {
-      this.batch.frame(FRAME.ping, FLAG.ack, 0, bytes, start, end)
-    }
+    if ((flags & FLAG.ack) === 0) this.batch.frame(FRAME.ping, FLAG.ack, 0, bytes, start, end)
     return this.noise()
   }
 
   #touch(stream: S): void {
-    const touched = this.#touched
-    if (touched.at(-1) === stream) return
-    if (touched.push(stream) === 1) setImmediate(this.#settleTouched)
+    if (this.#touched.at(-1) === stream) return
+    if (this.#touched.push(stream) === 1) setImmediate(this.#settleTouched)
   }
 
   // --- life --------------------------------------------------------------------------------------
-
-  #watchReading(now: number): void {
-    const { limits } = this.settings
-    if ((this.#reader.within || this.#pieces.begun) && now - this.#frameSince > limits.headMs) {
-      return this.close('slow-frame')
-    }
-    const quietMs = now - this.#heardAt
-    if (quietMs > 2 * QUIET_MS) return this.close('silent')
-    if (quietMs > QUIET_MS && !this.#pinged) {
-      this.#pinged = true
-      this.batch.frame(FRAME.ping, 0, 0, EIGHT, 0, EIGHT.length)
-    }
-  }
-
-  #watchWriting(now: number): void {
-    const { batch } = this
-    const progress = batch.writes !== this.#writes
-    this.#writes = batch.writes
-    if (batch.busy && !progress) {
-      if (this.#stuckSince === 0) this.#stuckSince = now
-      if (now - this.#stuckSince > this.settings.limits.bodyIdleMs) this.close('not-reading')
-      return
-    }
-    this.#stuckSince = 0
-    if (progress) this.#wroteAt = now
-    else if (now - this.#wroteAt > SHRINK_MS) batch.shrink()
-  }
 
   /** The peer has sent its last byte. */
   protected peerEnded(): void {

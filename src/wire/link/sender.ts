@@ -26,6 +26,8 @@ export class Sender {
   #queuedBytes = 0
   #finishing = false
   #stopped = false
+  /** Rises when credit comes back or something that waited goes. */
+  moved = 0
   /** Stands in the batch's line. */
   inLine = false
   ended = false
@@ -107,6 +109,7 @@ export class Sender {
   /** The peer gave credit. False when it gave more than the window holds. */
   granted(bytes: number): boolean {
     this.#credit += bytes
+    this.moved++
     if (this.#credit > WINDOW_BYTES) return false
     if (this.#queuedBytes > 0) this.#line()
     else this.#tell()
@@ -121,6 +124,7 @@ export class Sender {
     const length = Math.min(first.length - this.#offset, MOST_PAYLOAD_BYTES, this.#credit)
     this.#credit -= length
     this.#queuedBytes -= length
+    this.moved++
     batch.data(this.#id, first, this.#offset, this.#offset + length)
     this.#offset += length
     if (this.#offset === first.length) {

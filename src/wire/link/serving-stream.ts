@@ -8,7 +8,7 @@ import { parseRequestHead } from '../h1/request-head.ts'
 import { Head } from '../head.ts'
 import type { HeadWriter } from '../head-writer.ts'
 import { FLAG, FRAME, RESET } from './frames.ts'
-import type { LinkStream } from './link.ts'
+import type { LinkStream } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
 import { Sender, type Source } from './sender.ts'
 import type { ServingLink } from './serving-link.ts'
@@ -30,6 +30,9 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   #held: Buffer[] = []
   #heldBytes = 0
   #deadline = 0
+  /** What the sender has moved, and when it was last seen to move or to have nothing to. */
+  #moved = 0
+  #movedAt = 0
 
   constructor(note: N, story: Story<N>, settings: WireSettings, link: ServingLink<N>) {
     this.#x = new Exchange(note, this, story)
@@ -53,6 +56,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     this.#id = id
     this.#held = []
     this.#heldBytes = 0
+    this.#movedAt = this.#settings.clock.now
     this.#receiver.begin()
     this.#receiver.ended = ended
     this.#sender.begin(this.#link.batch, id)
@@ -125,6 +129,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   tick(now: number): void {
+    if (this.#isStuck(now)) return this.#giveUp()
     if (!this.#x.open || this.#x.requestDone || now < this.#deadline) return
     // A sender that we have stopped ourselves does not stall.
     if (this.#heldBytes > 0 || this.#stopped) return this.#await()
@@ -183,6 +188,25 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   get #stopped(): boolean {
     const { upstream } = this.#x
     return upstream === null || upstream.blocked
+  }
+
+  /** Does the caller's end take nothing of what waits for it? */
+  #isStuck(now: number): boolean {
+    const { queuedBytes, moved } = this.#sender
+    if (queuedBytes === 0 || moved !== this.#moved) {
+      this.#moved = moved
+      this.#movedAt = now
+    }
+    return now - this.#movedAt >= this.#settings.limits.bodyIdleMs
+  }
+
+  #giveUp(): void {
+    const because = 'the caller did not take its answer within limits.bodyIdleMs'
+    if (this.#x.open) this.#x.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
+    else {
+      this.#settings.limitHit?.('bodyIdleMs')
+      this.abort()
+    }
   }
 
   #take(bytes: Buffer, start: number, end: number): void {
