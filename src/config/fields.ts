@@ -99,11 +99,11 @@ export const ms = (byDefault: number, least = 1) =>
     .meta({ description: 'Milliseconds' })
 
 /** A number of things or bytes. */
-export const count = (byDefault: number) =>
+export const count = (byDefault: number, most = 2 ** 31 - 1) =>
   z
     .int()
     .min(1)
-    .max(2 ** 31 - 1)
+    .max(most)
     .default(byDefault)
 
 /** A reason that a person gives; an empty one is none. */

@@ -110,7 +110,7 @@ const limits = z
   .strictObject({
     requestLineBytes: count(16_384),
     headerBytes: count(65_536),
-    headerCount: count(200),
+    headerCount: count(200, 1000),
     handshakeMs: ms(5_000),
     headMs: ms(10_000),
     bodyIdleMs: ms(60_000),
