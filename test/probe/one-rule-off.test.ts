@@ -1,0 +1,191 @@
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { loadConfig } from '../../src/config/load.ts'
+import { createLog } from '../../src/observe/log.ts'
+import { openAuthority } from '../../src/pki/ca.ts'
+import { revoke } from '../../src/pki/revocation.ts'
+import { FATE } from '../../src/proxy/header-tables.ts'
+import { NAME } from '../../src/proxy/names.ts'
+import { Sidecar } from '../../src/sidecar.ts'
+import { ID, Place, Player } from '../support/scenario.ts'
+import { assault, through } from './targets/assault.ts'
+import {
+  chainIsEnough,
+  doorSays,
+  everyPathExcepted,
+  everythingAllowed,
+  headersPass,
+  judgeIs,
+  noLists,
+  type TurnOff,
+} from './targets/one-rule-off.ts'
+
+let place: Place
+let behind: Player
+test.before(async () => {
+  place = await Place.make()
+  behind = await Player.start()
+  for (const id of [ID.okapi, ID.users, ID.tags]) await place.certificate(id)
+  await place.certificate(ID.notes)
+  await revoke(await openAuthority(join(place.directory, 'certs')), ID.notes, { distribute: true })
+})
+test.after.always(async () => {
+  await behind?.close()
+  await place?.close()
+})
+
+/** A sidecar in this very process, as it would be built with one rule less. */
+async function built(t: ExecutionContext, id: string, off: TurnOff): Promise<number> {
+  const on = off()
+  const configuration = await place.configuration(id, {
+    ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${behind.port}` },
+    limits: { headMs: 500, handshakeMs: 500 },
+  })
+  const { config } = loadConfig(await place.file(`${id}.json`, configuration), {})
+  const destination = { write: () => undefined, flushSync: () => undefined }
+  const sidecar = await Sidecar.start(config, createLog({ level: 'silent', destination }))
+  t.teardown(async () => {
+    on()
+    await sidecar.drain()
+  })
+  return Number(sidecar.listening.ingress?.split(':').at(-1))
+}
+
+async function found(t: ExecutionContext, id: string, off: TurnOff) {
+  const port = await built(t, id, off)
+  const certs = join(place.directory, 'certs')
+  return assault({
+    door: { host: '127.0.0.1', port, tls: true },
+    atOkapi: id === ID.okapi,
+    expect: id,
+    trust: join(certs, 'ca.crt'),
+    ca: certs,
+    descriptors: place.descriptors,
+    credentials: [join(certs, ID.tags)],
+    tenant: 'diku',
+    skip: ['around'],
+    stallMs: 3000,
+  })
+}
+
+const ROWS: readonly (readonly [off: string, at: string, TurnOff, found: readonly string[]])[] = [
+  ['nothing', ID.okapi, () => () => undefined, []],
+  ['nothing', ID.users, () => () => undefined, []],
+  [
+    'the rule for detours',
+    ID.okapi,
+    headersPass(NAME.detour),
+    [
+      ...['forged-authtoken-refresh-cache', 'forged-forwarded', 'forged-forwarded-client-cert'],
+      ...['forged-original-url', 'forged-rewrite-url', 'method-override'],
+    ],
+  ],
+  [
+    'the judging of tenants',
+    ID.okapi,
+    doorSays('okapi', { judgesTenant: false }),
+    ['supertenant-implied', 'supertenant-named'],
+  ],
+  [
+    'the rule for user ids',
+    ID.okapi,
+    doorSays('okapi', { userId: FATE.pass }),
+    ['forged-user-id', 'user-id-against-token'],
+  ],
+  [
+    'the rule for cookies',
+    ID.okapi,
+    doorSays('okapi', { tokenCookies: FATE.pass }),
+    ['session-cookie'],
+  ],
+  [
+    'the exceptions of paths',
+    ID.okapi,
+    judgeIs(everyPathExcepted),
+    [
+      ...['path-double-encoded', 'path-encoded-backslash', 'path-encoded-percent'],
+      ...['path-encoded-semicolon', 'path-encoded-slash', 'path-nul'],
+    ],
+  ],
+  ['the revocation list', ID.users, noLists, ['revoked']],
+]
+
+for (const [off, at, turnOff, ids] of ROWS) {
+  const what = ids.length === 0 ? 'nothing is found' : `found: ${ids.join(', ')}`
+  test.serial(`without ${off} at ${at} ${what}`, async (t) => {
+    t.deepEqual(through(await found(t, at, turnOff)), ids)
+  })
+}
+
+const OKAPI = {
+  kind: 'module',
+  trustDomain: 'folio.test',
+  id: ID.okapi,
+  product: 'okapi',
+  version: '7.2.0',
+  uri: 'spiffe://folio.test/module/okapi-7.2.0',
+} as const
+
+/** Rules behind which much else stands: at least these are found. */
+const GREAT: typeof ROWS = [
+  [
+    'the rule for X-Okapi-*',
+    ID.okapi,
+    headersPass(NAME.okapi),
+    [
+      ...['forged-auth-result', 'forged-extra-permissions', 'forged-filter', 'forged-stop'],
+      ...['forged-module-permissions', 'forged-module-tokens', 'forged-permissions'],
+      ...['forged-request-ip', 'forged-unheard-of'],
+    ],
+  ],
+  [
+    'the allow-list',
+    ID.okapi,
+    judgeIs(everythingAllowed),
+    [
+      ...['interface-not-required', 'invoke-closed', 'method-head', 'method-options'],
+      ...['okapi-deployment', 'okapi-discovery', 'okapi-env', 'okapi-health', 'okapi-import'],
+      ...['okapi-install', 'okapi-proxy-modules', 'okapi-proxy-tenants', 'okapi-timers'],
+      ...['id-product-prefix', 'id-upper-case', 'pipelined-rogue'],
+    ],
+  ],
+  [
+    'the allow-list',
+    ID.users,
+    judgeIs(everythingAllowed),
+    [
+      ...['admin-import-sql', 'admin-rmb', 'tenant-job', 'tenant-permissions', 'tenant-purge'],
+      ...['timer-route', 'undeclared-route', 'wrong-module', 'method-head', 'method-options'],
+    ],
+  ],
+  [
+    'the profile and the name of the certificate',
+    ID.users,
+    chainIsEnough(OKAPI),
+    [
+      ...['ca-as-leaf', 'cn-only', 'dns-for-uri', 'eku-missing', 'id-look-alike', 'id-percent'],
+      ...['id-product-prefix', 'id-trailing-slash', 'id-upper-case', 'id-wildcard', 'two-uris'],
+      ...['key-usage-wrong', 'nul-in-id', 'other-trust-domain', 'wrong-module'],
+    ],
+  ],
+]
+
+for (const [off, at, turnOff, ids] of GREAT) {
+  test.serial(`without ${off} at ${at} ${ids.length} are found by name, and others`, async (t) => {
+    const findings = await found(t, at, turnOff)
+    const names = through(findings)
+    t.deepEqual(
+      ids.filter((id) => !names.includes(id)),
+      [],
+    )
+    // What other rules are for is refused as ever.
+    for (const id of ['no-certificate', 'foreign-ca', 'expired', 'smuggle-cl-te', 'path-dot-dot']) {
+      t.is(findings.get(id)?.outcome, 'blocked', id)
+    }
+  })
+}
+
+test.serial('a certificate that the CA has revoked is refused for just that', async (t) => {
+  const findings = await found(t, ID.users, () => () => undefined)
+  t.like(findings.get('revoked'), { outcome: 'blocked', reason: 'revoked-certificate' })
+})

@@ -1,0 +1,140 @@
+import { Credentials } from '../../../src/credentials/credentials.ts'
+import type { Generation } from '../../../src/credentials/generation.ts'
+import type { Caller } from '../../../src/policy/caller.ts'
+import type { Decision } from '../../../src/policy/decision.ts'
+import type { Judge, Policy } from '../../../src/policy/policy.ts'
+import { DOORS } from '../../../src/proxy/doors.ts'
+import { AT_OKAPI, FATE } from '../../../src/proxy/header-tables.ts'
+import { Listeners } from '../../../src/sidecar/listeners.ts'
+import { Policies } from '../../../src/sidecar/policies.ts'
+import { LiveSet } from '../../../src/transport/live-set.ts'
+import type { Identity } from '../../../src/trust/identity.ts'
+import { labelOf } from '../../../src/trust/pin.ts'
+import { EXCEPTABLE } from '../../../src/wire/target.ts'
+
+/** Takes one rule out of the house and gives back how to put it in again. No setting can do this. */
+export type TurnOff = () => () => void
+
+/** Okapi’s door takes a kind of header line as it comes. */
+export function headersPass(...ids: readonly number[]): TurnOff {
+  return () => {
+    const before = Uint8Array.from(AT_OKAPI)
+    for (const id of ids) AT_OKAPI[id] = FATE.pass
+    return () => AT_OKAPI.set(before)
+  }
+}
+
+/** One word of a door’s row is another. */
+export function doorSays<K extends keyof typeof DOORS>(
+  name: K,
+  other: Partial<{ judgesTenant: boolean; userId: number; tokenCookies: number }>,
+): TurnOff {
+  return () => {
+    const { judgesTenant, ...request } = other
+    const door: { judgesTenant: boolean; request: object } = DOORS[name]
+    const before = { ...door }
+    door.request = { ...door.request, ...request }
+    if (judgesTenant !== undefined) door.judgesTenant = judgesTenant
+    return () => Object.assign(door, before)
+  }
+}
+
+/** The policy’s judge of calls is another. */
+export function judgeIs(other: (judge: Judge) => Partial<Judge>): TurnOff {
+  return () => {
+    const honest = Object.getOwnPropertyDescriptor(Policies.prototype, 'current')!
+    const weak = new WeakMap<Policy, Policy>()
+    Object.defineProperty(Policies.prototype, 'current', {
+      configurable: true,
+      get() {
+        const policy: Policy = honest.get?.call(this)
+        const known = weak.get(policy)
+        if (known !== undefined) return known
+        const made = new Proxy(policy, {
+          get(of, name) {
+            if (name === 'bind') {
+              return (caller: Caller, at: string) => weakened(of.bind(caller, at), other)
+            }
+            const value: unknown = Reflect.get(of, name, of)
+            return typeof value === 'function' ? value.bind(of) : value
+          },
+        })
+        weak.set(policy, made)
+        return made
+      },
+    })
+    return () => Object.defineProperty(Policies.prototype, 'current', honest)
+  }
+}
+
+function weakened(judge: Judge, other: (judge: Judge) => Partial<Judge>): Judge {
+  return {
+    open: true,
+    decide: (...call) => judge.decide(...call),
+    pathExceptions: (...path) => judge.pathExceptions(...path),
+    ...other(judge),
+  }
+}
+
+/** Whatever was asked may be asked. */
+export function everythingAllowed(judge: Judge): Partial<Judge> {
+  return {
+    decide: (...call): Decision => {
+      const decision = judge.decide(...call)
+      if (decision.allow) return decision
+      const { refusal: _refusal, nearest: _nearest, ...facts } = decision
+      const rule = { kind: 'default', file: null, pointer: null } as const
+      const allow = { allow: true, sensitivity: 'regular', system: false, health: false } as const
+      return { ...facts, ...allow, rule }
+    },
+  }
+}
+
+/** Every oddity of a path is excepted that an operator could except. */
+export function everyPathExcepted(): Partial<Judge> {
+  return { pathExceptions: () => Object.keys(EXCEPTABLE) }
+}
+
+/** Whoever has a chain that OpenSSL verified is this one: no name is read, no profile held to. */
+export function chainIsEnough(as: Identity): TurnOff {
+  return () => {
+    const honest = Listeners.prototype.mutual
+    Listeners.prototype.mutual = function (address, trusting, accepted, retire) {
+      const handshake = {
+        identity: as,
+        spkiSha256: '',
+        issued: [],
+        trusted: [],
+        notAfter: Number.POSITIVE_INFINITY,
+      }
+      const record = () => ({ handshake, generation: 0 })
+      const weak = Object.create(trusting, {
+        judge: { value: () => as },
+        live: { value: new LiveSet({ peerKey: labelOf, record }) },
+        material: { value: trusting.material },
+        isLate: { value: () => false },
+      })
+      return honest.call(this, address, weak, accepted, retire)
+    }
+    return () => {
+      Listeners.prototype.mutual = honest
+    }
+  }
+}
+
+/** Revocation lists are not asked, neither by OpenSSL nor by us. */
+export const noLists: TurnOff = () => {
+  const { prototype } = Credentials
+  const honest = Object.getOwnPropertyDescriptor(prototype, 'current')!
+  const weak = new WeakMap<Generation, Generation>()
+  Object.defineProperty(prototype, 'current', {
+    configurable: true,
+    get() {
+      const generation: Generation = honest.get?.call(this)
+      const made = weak.get(generation) ?? { ...generation, crls: [], crlPems: [] }
+      weak.set(generation, made)
+      return made
+    },
+  })
+  return () => Object.defineProperty(prototype, 'current', honest)
+}
