@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Authority, createAuthority } from '../../src/pki/ca.ts'
@@ -48,7 +48,10 @@ export class Place {
     const place = new Place(directory, authority)
     await mkdir(place.descriptors, { mode: 0o755 })
     for (const name of await readdir(FIXTURES)) {
-      await copyFile(join(FIXTURES, name), join(place.descriptors, name))
+      const copy = join(place.descriptors, name)
+      await copyFile(join(FIXTURES, name), copy)
+      // Whatever the umask of whoever cloned the repository: a policy that others may write is refused.
+      await chmod(copy, 0o644)
     }
     for (const descriptor of more) {
       await writeFile(join(place.descriptors, `${descriptor.id}.json`), JSON.stringify(descriptor))

@@ -18,6 +18,9 @@ export interface Line {
   readonly rule?: string
   readonly tenant?: string
   readonly requestId?: string
+  readonly audit?: string
+  readonly userId?: string
+  readonly upstream?: string
   readonly peer?: string
   readonly result?: string
   readonly generation?: number
