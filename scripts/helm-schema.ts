@@ -69,6 +69,7 @@ const values = z.strictObject({
   ports: z.strictObject({ mtls: port, admin: port }),
   resources: free,
   workload,
+  patch: z.strictObject({ deployment: text, container: text }),
   service: z.strictObject({ enabled: flag, name: text, annotations: free }),
   serviceAccount: z.strictObject({ create: flag, name: text }),
   networkPolicy: z.strictObject({

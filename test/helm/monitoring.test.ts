@@ -138,12 +138,3 @@ test('reasons in the alerts are reasons', (t) => {
       reason,
     )
 })
-
-test('every series that there is has a panel or an alert', (t) => {
-  const shown = new Set(queries.flatMap(({ expr }) => selectors(expr).map(({ name }) => name)))
-  const hidden = [...series.keys()].filter((name) => !shown.has(name))
-  t.deepEqual(hidden.sort(), [
-    'sidecar_request_duration_seconds_count',
-    'sidecar_request_duration_seconds_sum',
-  ])
-})

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NOTE_ID, TENANT } from '../../src/demo/people.ts'
+import { PLACE as CHARTS } from '../helm/render.ts'
 import { buildImage, IMAGE } from './images.ts'
 import { cleanUp, missing, PLACE, podman, type Said } from './podman.ts'
 import { credentialsOf, foundTown, operator, Pod } from './town.ts'
@@ -38,7 +39,7 @@ before(async () => {
 after(async () => {
   if (why !== undefined) return
   await cleanUp()
-  rmSync(PLACE, { recursive: true, force: true })
+  for (const place of [PLACE, CHARTS]) rmSync(place, { recursive: true, force: true })
 })
 
 test('the image: nobody’s user, with its labels, no larger than it must be', real, async () => {

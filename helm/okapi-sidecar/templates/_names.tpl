@@ -40,15 +40,16 @@ as a dependency, the values stand under the dependency's name (or alias: (dict "
   | toJson -}}
 {{- end -}}
 
+{{/* What finds the pods, also those of somebody else's chart that the sidecar was put into. */}}
 {{- define "okapi-sidecar.selector" -}}
-app.kubernetes.io/name: {{ .product }}
-app.kubernetes.io/instance: {{ .release }}
 okapi-sidecar/product: {{ .product }}
 okapi-sidecar/module: {{ .values.module | replace "+" "_" | trunc 63 | quote }}
 {{- end -}}
 
 {{- define "okapi-sidecar.labels" -}}
 {{ include "okapi-sidecar.selector" . }}
+app.kubernetes.io/name: {{ .product }}
+app.kubernetes.io/instance: {{ .release }}
 app.kubernetes.io/component: okapi-sidecar
 app.kubernetes.io/managed-by: Helm
 helm.sh/chart: {{ .chart }}

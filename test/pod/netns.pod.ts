@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { PLACE as CHARTS, MODULE, only, render } from '../helm/render.ts'
+import { missing, must, PLACE, run } from './podman.ts'
+
+// The recipe for systemd, without systemd: two network namespaces at one bridge, made by the script that
+// the unit runs, one of them with the rules that the chart writes.
+const SCRIPT = join(import.meta.dirname, '..', '..', 'deploy/systemd/netns')
+const BRIDGE = `fo${process.pid}`
+const GUARDED = `guarded-${process.pid}`
+const OTHER = `other-${process.pid}`
+const [V4, V6] = ['10.211.7', 'fd5e:211:7:']
+const SIDECAR = 65532
+
+const why = missing('helm', 'ip', 'nft', 'setpriv')
+if (why !== undefined) console.log(`skipped: network namespaces: ${why}`)
+const real = why === undefined ? {} : { skip: why }
+const servers: ChildProcess[] = []
+
+async function namespace(
+  verb: 'up' | 'down',
+  name: string,
+  host: number,
+  rules = '/dev/null/none',
+) {
+  const env = {
+    BRIDGE,
+    RULES: rules,
+    ADDRESS: `${V4}.${host}/24`,
+    ADDRESS6: `${V6}:${host}/64`,
+    GATEWAY: `${V4}.1/24`,
+    GATEWAY6: `${V6}:1/64`,
+  }
+  const { code, err } = await run(SCRIPT, [verb, name], { env })
+  assert.equal(code, 0, err)
+}
+
+/** A server in a namespace that says `open` to whoever comes. */
+async function serve(name: string, port: number): Promise<void> {
+  const script = `require('net').createServer((s) => s.end('open')).listen(${port}, '::', () => console.log('up'))`
+  const args = ['netns', 'exec', `folio-${name}`, process.execPath, '-e', script]
+  const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  servers.push(child)
+  await once(child.stdout, 'data')
+}
+
+/** What becomes of a connection from a namespace, by a user. */
+async function reach(name: string, user: number, address: string, port: number): Promise<string> {
+  const script = `
+    const socket = require('net').connect(${port}, '${address}')
+    socket.setTimeout(1200, () => { console.log('silent'); process.exit() })
+    socket.on('data', (text) => { console.log(String(text)); process.exit() })
+    socket.on('error', (error) => { console.log(error.code); process.exit() })`
+  const as = ['setpriv', `--reuid=${user}`, '--clear-groups', '--no-new-privs']
+  const { out, err } = await run('ip', [
+    'netns',
+    'exec',
+    `folio-${name}`,
+    ...as,
+    process.execPath,
+    '-e',
+    script,
+  ])
+  return out.trim() || err
+}
+
+before(async () => {
+  if (why !== undefined) return
+  const things = await render({
+    ...MODULE,
+    nftables: {
+      enabled: true,
+      image: 'nft',
+      inwardPorts: [5701],
+      outward: [
+        { address: `${V4}.2`, ports: [5432] },
+        { address: `${V6}:2`, ports: [5432, 9092] },
+      ],
+      dns: [`${V4}.2`],
+    },
+  })
+  const rules = join(PLACE, 'chart.nft')
+  writeFileSync(
+    rules,
+    only(things, 'ConfigMap', 'mod-users-19-7-0-sidecar').data?.['sidecar.nft'] ?? '',
+  )
+  await namespace('up', OTHER, 2)
+  await namespace('up', GUARDED, 3, rules)
+  for (const port of [8081, 8443, 9901, 5701, 9130]) await serve(GUARDED, port)
+  for (const port of [8443, 5432, 9092, 53]) await serve(OTHER, port)
+})
+
+after(async () => {
+  if (why !== undefined) return
+  for (const server of servers) server.kill('SIGKILL')
+  await namespace('down', GUARDED, 3)
+  await namespace('down', OTHER, 2)
+  await must('ip', 'link', 'delete', BRIDGE)
+  for (const place of [PLACE, CHARTS]) rmSync(place, { recursive: true, force: true })
+})
+
+for (const [family, guarded, other] of [
+  ['IPv4', `${V4}.3`, `${V4}.2`],
+  ['IPv6', `${V6}:3`, `${V6}:2`],
+] as const) {
+  test(`${family}: from outside only the sidecar’s ports, and what is listed`, real, async () => {
+    for (const port of [8443, 9901, 5701])
+      assert.equal(await reach(OTHER, 0, guarded, port), 'open')
+    for (const port of [8081, 9130]) assert.equal(await reach(OTHER, 0, guarded, port), 'silent')
+  })
+
+  test(`${family}: to the outside only the sidecar, and what is listed`, real, async () => {
+    assert.equal(await reach(GUARDED, SIDECAR, other, 8443), 'open')
+    for (const user of [1000, 0]) {
+      assert.equal(await reach(GUARDED, user, other, 8443), 'ECONNREFUSED')
+      assert.equal(await reach(GUARDED, user, other, 5432), 'open')
+    }
+    const kafka = await reach(GUARDED, 1000, other, 9092)
+    assert.equal(kafka, family === 'IPv6' ? 'open' : 'ECONNREFUSED', 'each family has its own list')
+  })
+
+  test(`${family}: names are asked for only where it is listed`, real, async () => {
+    const dns = await reach(GUARDED, 1000, other, 53)
+    assert.equal(dns, family === 'IPv4' ? 'open' : 'ECONNREFUSED')
+  })
+
+  test(`${family}: loopback stays open to everybody in the namespace`, real, async () => {
+    const loopback = family === 'IPv4' ? '127.0.0.1' : '::1'
+    assert.equal(await reach(GUARDED, 1000, loopback, 8081), 'open')
+    assert.equal(await reach(GUARDED, 1000, guarded, 8081), 'open')
+  })
+}
+
+test('it is made anew, and leaves nothing', real, async () => {
+  const name = `again-${process.pid}`
+  await namespace('up', name, 9)
+  await namespace('up', name, 9)
+  await namespace('down', name, 9)
+  await namespace('down', name, 9)
+  const list = await must('ip', 'netns', 'list')
+  assert.ok(!list.includes(name))
+})
