@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { createAuthority } from '../../src/pki/ca.ts'
+import type { KeyPair } from '../../src/probe/door.ts'
+import { forged } from '../../src/probe/forge.ts'
+import { ATTACKS } from '../../src/probe/registry.ts'
+import { runTool } from '../support/scenario/tools.ts'
+import { TAR, TarPit } from './targets/tar-pit.ts'
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
+
+let directory: string
+let pair: KeyPair
+test.before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tar-pit-'))
+  await createAuthority(join(directory, 'certs'), { trustDomain: 'folio.test' })
+  pair = await forged('self', { commonName: 'tar' })
+})
+test.after.always(() => rm(directory, { recursive: true, force: true }))
+
+interface Told {
+  readonly attacks: readonly { readonly outcome: string; readonly because: string }[]
+  readonly notTried: readonly unknown[]
+  readonly summary: Readonly<Record<string, number>>
+}
+
+for (const kind of Object.keys(TAR) as (keyof typeof TAR)[]) {
+  test.serial(`${kind} keeps nobody beyond the deadline, and is not judged`, async (t) => {
+    const pit = await TarPit.start(kind, pair)
+    t.teardown(() => pit.close())
+    const target = [`https://127.0.0.1:${pit.port}`, '--ca', join(directory, 'certs')]
+    const more = ['--skip', 'around', '--deadline', '2s', '--json']
+    // That this line is passed at all is the assertion: nothing is left open that would hold it.
+    const { code, out, err } = await runTool(process.execPath, [MAIN, 'probe', ...target, ...more])
+    t.is(code, 2, err)
+    const { attacks, notTried, summary }: Told = JSON.parse(out)
+    const around = ATTACKS.filter(({ group }) => group === 'around').length
+    t.is(attacks.length + notTried.length, ATTACKS.length - around)
+    t.like(summary, { blocked: 0, 'got-through': 0, inconclusive: attacks.length })
+    const late = attacks.filter(({ because }) => because === 'the deadline of the run came first')
+    t.true(late.length > 100, JSON.stringify(summary))
+  })
+}
