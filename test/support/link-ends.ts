@@ -1,0 +1,132 @@
+import type { WireLimits } from '../../src/wire/face.ts'
+import type { DialLink } from '../../src/wire/link/lane.ts'
+import { Peer } from '../../src/wire/link/peer.ts'
+import { ServingLink } from '../../src/wire/link/serving-link.ts'
+import {
+  type Bench,
+  callerOf,
+  MemoryPool,
+  PlainStory,
+  type StoppedClock,
+  settingsWith,
+} from './engine.ts'
+import { type Frame, framesOf } from './link-frames.ts'
+import { MemorySocket, settled } from './memory-socket.ts'
+
+/** The serving end of a link in memory, in front of a pool in memory. */
+export interface ServingEnd {
+  readonly socket: MemorySocket
+  readonly link: ServingLink<null>
+  readonly story: PlainStory
+  readonly upstream: MemoryPool
+  readonly clock: StoppedClock
+  readonly endings: string[]
+  /** What it has sent. */
+  readonly frames: Frame[]
+  /** Frames arrive in one read. */
+  send(...frames: string[]): Promise<void>
+}
+
+/** A serving end: the test plays the caller's sidecar, and the module. */
+export function servingEnd(limits: Partial<WireLimits> = {}): ServingEnd {
+  const clock = { now: 1000 }
+  const socket = new MemorySocket()
+  const upstream = new MemoryPool(limits, clock)
+  const story = new PlainStory(upstream.pool)
+  const endings: string[] = []
+  const events = { ended: (ending: string) => endings.push(ending) }
+  const serving = { note: () => null, story, closed: () => {} }
+  const settings = settingsWith(limits, clock)
+  const link = new ServingLink<null>(socket, 'caller', settings, events, serving)
+  return {
+    socket,
+    link,
+    story,
+    upstream,
+    clock,
+    endings,
+    get frames() {
+      return framesOf(socket.sent)
+    },
+    async send(...frames) {
+      if (frames.join('') !== '') await socket.arrive(frames.join(''))
+      await settled()
+      await settled()
+    },
+  }
+}
+
+/** The calling end of links in memory: the test plays the other sidecar. */
+export interface CallingEnd {
+  readonly peer: Peer<null>
+  /** The connections that it opened, in order. */
+  readonly sockets: MemorySocket[]
+  readonly clock: StoppedClock
+  readonly endings: string[]
+  /** Dials that wait. */
+  readonly dials: number
+  /** The next dial succeeds, and what is spoken is a link, or HTTP/1.1. */
+  connect(isLink?: boolean): MemorySocket
+  /** A caller in front of it. */
+  caller(): Bench<Peer<null>>
+  framesOf(socket: MemorySocket): Frame[]
+  /** Frames arrive in one read; true as long as it reads on. */
+  send(socket: MemorySocket, ...frames: string[]): Promise<void>
+}
+
+type Read = (length: number, bytes: Buffer) => boolean
+
+/** A calling end whose dials wait for `connect`. */
+export function callingEnd(limits: Partial<WireLimits> = {}): CallingEnd {
+  const clock = { now: 1000 }
+  const settings = settingsWith(limits, clock)
+  const sockets: MemorySocket[] = []
+  const reads = new Map<MemorySocket, Read>()
+  const dials: ((isLink: boolean) => void)[] = []
+  const http1 = new MemoryPool(limits, clock)
+  const dial: DialLink = (onread, done) => {
+    const connect = (isLink: boolean) => {
+      const socket = new MemorySocket()
+      sockets.push(socket)
+      reads.set(socket, onread.callback)
+      socket.resume()
+      done(null, socket, 'upstream', isLink)
+    }
+    dials.push(connect)
+    return {
+      cancel() {
+        if (dials.includes(connect)) dials.splice(dials.indexOf(connect), 1)
+      },
+    }
+  }
+  const endings: string[] = []
+  const events = { ended: (ending: string) => endings.push(ending) }
+  const peer = new Peer<null>('upstream', dial, http1.pool, settings, events)
+  return {
+    peer,
+    sockets,
+    clock,
+    endings,
+    get dials() {
+      return dials.length
+    },
+    connect(isLink = true) {
+      dials.shift()?.(isLink)
+      return sockets.at(-1)!
+    },
+    caller: () => callerOf(peer, limits, clock),
+    framesOf: (socket) => framesOf(socket.sent),
+    async send(socket, ...frames) {
+      const text = frames.join('')
+      const most = peer.readBuffer.length
+      for (let i = 0; i < text.length && !socket.destroyed; i += most) {
+        const length = peer.readBuffer.write(text.slice(i, i + most), 'latin1')
+        reads.get(socket)!(length, peer.readBuffer)
+        // Whatever was kept beyond the call would be seen to have kept the wrong bytes.
+        peer.readBuffer.fill('#', 0, length)
+      }
+      await settled()
+      await settled()
+    },
+  }
+}

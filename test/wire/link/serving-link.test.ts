@@ -1,0 +1,357 @@
+import test from 'ava'
+import { FLAG, MOST_EXCHANGES, RESET, WINDOW_BYTES } from '../../../src/wire/link/frames.ts'
+import { type ServingEnd, servingEnd } from '../../support/link-ends.ts'
+import {
+  answerOf,
+  credit,
+  creditOf,
+  data,
+  end,
+  get,
+  goaway,
+  head,
+  open,
+  ping,
+  reset,
+} from '../../support/link-frames.ts'
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const post = (id: number, lines: string) => open(id, `POST /p HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)
+
+/** The last thing said to exchange `id`. */
+function last(end: ServingEnd, of: number) {
+  return end.frames.findLast(({ id }) => id === of)
+}
+
+test('each exchange gets its own answer, whatever the order', async (t) => {
+  const it = servingEnd()
+  await it.send(get(1, '/a'), get(2, '/b'))
+  const a = it.upstream.connect()
+  const b = it.upstream.connect()
+  t.regex(a.sent, /^GET \/a /)
+  await it.upstream.answer(b, OK.replace('ok', 'bb'))
+  await it.upstream.answer(a, OK.replace('ok', 'aa'))
+  t.true(answerOf(it.frames, 1).endsWith('\r\n\r\naa'))
+  t.true(answerOf(it.frames, 2).endsWith('\r\n\r\nbb'))
+  t.is(last(it, 1)!.flags & FLAG.end, FLAG.end)
+  t.is(it.link.size, 0)
+})
+
+test('a body crosses frame by frame, and credit comes back when the module takes it', async (t) => {
+  const it = servingEnd()
+  const body = 'x'.repeat(WINDOW_BYTES)
+  await it.send(post(1, `Content-Length: ${WINDOW_BYTES}\r\n`))
+  const module = it.upstream.connect()
+  module.stalled = true
+  for (let i = 0; i < body.length; i += 16_000) await it.send(data(1, body.slice(i, i + 16_000)))
+  t.is(it.frames.length, 0)
+  await module.letGo()
+  await it.send()
+  t.is(
+    it.frames.map(creditOf).reduce((sum, bytes) => sum + bytes, 0),
+    WINDOW_BYTES,
+  )
+  await it.send(end(1))
+  t.true(module.sent.endsWith(body))
+  t.is(it.link.size, 1)
+})
+
+test('a long head comes in pieces; one that is too long is 431, and the link lives on', async (t) => {
+  const it = servingEnd()
+  const line = `X-Long: ${'y'.repeat(16_000)}\r\n`
+  const pieces = (id: number, count: number) => [
+    open(id, 'GET /a HTTP/1.1\r\nHost: x\r\n', FLAG.more),
+    ...Array.from({ length: count }, () => open(id, line, FLAG.more)),
+    open(id, '\r\n', FLAG.end),
+  ]
+  await it.send(...pieces(1, 3))
+  t.is(it.upstream.connect().sent.split(line).length, 1 + 3)
+  await it.send(...pieces(2, 30))
+  t.regex(answerOf(it.frames, 2), /^HTTP\/1\.1 431 /)
+  t.true(it.link.bufferedBytes < 2000)
+  await it.send(get(3, '/b'))
+  t.deepEqual(it.endings, [])
+  t.is(it.link.size, 2)
+})
+
+const REFUSED: readonly (readonly [string, string, number])[] = [
+  ['no HTTP', open(1, 'hello\r\n\r\n', FLAG.end), 400],
+  ['half a head', open(1, 'GET / HTTP/1.1\r\nHost: x\r\n', FLAG.end), 400],
+  ['two heads', open(1, 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2), FLAG.end), 400],
+  [
+    'a head with a body behind it',
+    open(1, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx'),
+    400,
+  ],
+  ['two lengths', post(1, 'Content-Length: 1\r\nContent-Length: 1\r\n'), 400],
+  ['length and chunks', post(1, 'Content-Length: 1\r\nTransfer-Encoding: chunked\r\n'), 400],
+  ['an end without the body', post(1, 'Content-Length: 1\r\n') + end(1), 400],
+  ['half a body', post(1, 'Content-Length: 2\r\n') + data(1, 'x', FLAG.end), 400],
+  ['more body than said', post(1, 'Content-Length: 1\r\n') + data(1, 'xx', FLAG.end), 400],
+  [
+    'a body that was not announced',
+    open(1, 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n') + data(1, 'x'),
+    400,
+  ],
+  ['broken chunks', post(1, 'Transfer-Encoding: chunked\r\n') + data(1, 'zz\r\n'), 400],
+  ['another version', open(1, 'GET / HTTP/2.0\r\nHost: x\r\n\r\n', FLAG.end), 505],
+]
+
+for (const [what, frames, status] of REFUSED) {
+  test(`${what}: ${status} for that exchange, the others go on`, async (t) => {
+    const it = servingEnd()
+    await it.send(frames)
+    // What needs a connection before it can be seen to be wrong.
+    if (it.upstream.dials > 0) it.upstream.connect()
+    await it.send()
+    t.regex(answerOf(it.frames, 1), new RegExp(`^HTTP/1\\.1 ${status} `))
+    t.is(it.link.size, 0)
+    t.is(it.story.ended.length, 1)
+    await it.send(get(2, '/b'))
+    const module = it.upstream.connect()
+    await it.upstream.answer(module, OK)
+    t.true(answerOf(it.frames, 2).endsWith('ok'))
+    t.deepEqual(it.endings, [])
+  })
+}
+
+const CLOSED: readonly (readonly [string, string, string])[] = [
+  ['garbage', 'GET / HTTP/1.1\r\n\r\n', 'bad-frame'],
+  ['an id that does not rise', get(2, '/a') + get(1, '/b'), 'bad-order'],
+  ['an id twice', get(1, '/a') + get(1, '/b'), 'bad-order'],
+  ['DATA for what was never opened', data(1, 'x'), 'bad-order'],
+  ['END for what was never opened', end(1), 'bad-order'],
+  ['CREDIT for what was never opened', credit(1, 32_768), 'bad-order'],
+  ['RESET for what was never opened', reset(1, 1), 'bad-order'],
+  ['HEAD from a caller', get(1, '/a') + head(1, OK), 'bad-order'],
+  ['DATA behind END', get(1, '/a') + data(1, 'x'), 'bad-order'],
+  ['END twice', get(1, '/a') + end(1), 'bad-order'],
+  ['credit beyond the window', get(1, '/a') + credit(1, 1), 'bad-credit'],
+  ['credit beyond all numbers', get(1, '/a') + credit(1, 0xffff_ffff), 'bad-credit'],
+  ['no credit at all', get(1, '/a') + credit(1, 0), 'bad-credit'],
+  ['OPEN behind GOAWAY', goaway() + get(1, '/a'), 'left'],
+  ['a frame amid a head', open(1, 'GET ', FLAG.more) + ping(), 'bad-order'],
+  ['another exchange amid a head', open(1, 'GET ', FLAG.more) + get(2, '/'), 'bad-order'],
+  ['DATA amid a head', get(1, '/a') + open(2, 'GET ', FLAG.more) + data(1, 'x'), 'bad-order'],
+]
+
+for (const [what, frames, ending] of CLOSED) {
+  test(`${what}: the link is closed, ${ending}`, async (t) => {
+    const it = servingEnd()
+    await it.send(frames)
+    t.deepEqual(it.endings, [ending])
+    if (ending !== 'left') t.true(it.socket.destroyed)
+    t.is(it.link.size, 0)
+    t.is(it.story.heads.length, it.story.ended.length)
+    // Nothing is read any more.
+    await it.send(get(9, '/late'))
+    t.false(it.story.heads.some(({ target }) => target === '/late'))
+  })
+}
+
+test('more DATA than there was credit for closes the link', async (t) => {
+  const it = servingEnd()
+  await it.send(post(1, 'Content-Length: 1000000\r\n'))
+  for (let i = 0; i < 4; i++) await it.send(data(1, 'x'.repeat(16_376)))
+  t.true(it.link.bufferedBytes <= WINDOW_BYTES)
+  await it.send(data(1, 'x'.repeat(16_376)))
+  t.deepEqual(it.endings, ['bad-credit'])
+  t.is(it.link.bufferedBytes, 0)
+  t.is(it.story.ended[0]?.outcome, 'caller-gone')
+})
+
+test('an answer waits for credit and holds no more than it must', async (t) => {
+  const it = servingEnd()
+  await it.send(get(1, '/a'))
+  const module = it.upstream.connect()
+  const length = 4 * WINDOW_BYTES
+  const text = `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n${'z'.repeat(length)}`
+  let i = 0
+  // The pool's reader says when it has enough.
+  for (let more = true; more && i < text.length; i += 65_536) {
+    more = it.upstream.read(module, text.slice(i, i + 65_536))
+  }
+  await it.send()
+  t.true(i < text.length)
+  const sent = () => it.frames.filter(({ type }) => type === 'data').map(({ payload }) => payload)
+  const before = sent().join('').length
+  t.true(before > WINDOW_BYTES / 2 && before <= WINDOW_BYTES, `${before}`)
+  t.true(it.link.bufferedBytes <= 65_536, `${it.link.bufferedBytes}`)
+  // What is not asked for again is not read: all that can be sent is what has come already.
+  it.upstream.read(module, text.slice(i, i + 65_536))
+  await it.send()
+  t.is(sent().join('').length, WINDOW_BYTES)
+  await it.send(credit(1, 32_768))
+  t.is(sent().join('').length, WINDOW_BYTES + 32_768)
+})
+
+test('RESET takes the module’s connection with it; the rest of the link is not touched', async (t) => {
+  const it = servingEnd()
+  await it.send(get(1, '/a'), get(2, '/b'))
+  const a = it.upstream.connect()
+  const b = it.upstream.connect()
+  await it.send(reset(1, RESET.cancelled))
+  t.true(a.destroyed)
+  t.is(it.story.ended[0]?.outcome, 'caller-gone')
+  await it.upstream.answer(b, OK)
+  t.true(answerOf(it.frames, 2).endsWith('ok'))
+})
+
+test('a module that goes away: 502 before an answer, RESET amid one', async (t) => {
+  const it = servingEnd()
+  await it.send(get(1, '/a'), get(2, '/b'))
+  const a = it.upstream.connect()
+  const b = it.upstream.connect()
+  await it.upstream.answer(b, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')
+  a.destroy()
+  b.destroy()
+  await it.send()
+  t.regex(answerOf(it.frames, 1), /^HTTP\/1\.1 502 /)
+  t.true(answerOf(it.frames, 2).endsWith('half'))
+  t.is(last(it, 2)?.type, 'reset')
+})
+
+test('exchanges beyond the most are refused unread, those that are open are served', async (t) => {
+  const it = servingEnd()
+  const ids = Array.from({ length: MOST_EXCHANGES + 5 }, (_, i) => i + 1)
+  await it.send(...ids.map((id) => get(id, `/${id}`)))
+  t.is(it.link.size, MOST_EXCHANGES)
+  const refused = it.frames.filter(({ type, payload }) => type === 'reset' && payload === '\x04')
+  t.deepEqual(
+    refused.map(({ id }) => id),
+    ids.slice(MOST_EXCHANGES),
+  )
+  t.deepEqual(it.endings, [])
+})
+
+test('whoever reads no answers opens no more exchanges', async (t) => {
+  const it = servingEnd()
+  it.socket.stalled = true
+  for (let id = 1; id <= 4 * MOST_EXCHANGES; id++) await it.send(open(id, 'bad\r\n\r\n', FLAG.end))
+  t.is(it.story.ended.length, MOST_EXCHANGES)
+  t.true(it.link.bufferedBytes < 256 * 1024, `${it.link.bufferedBytes}`)
+})
+
+test('opening and cancelling without end closes the link', async (t) => {
+  const it = servingEnd()
+  let id = 0
+  while (it.endings.length === 0 && id < 10_000) {
+    id++
+    await it.send(get(id, '/a'), reset(id, RESET.cancelled))
+  }
+  t.deepEqual(it.endings, ['too-many-cancels'])
+  t.is(id, 1025)
+  t.is(it.story.ended.length, id)
+})
+
+for (const [what, frames] of [
+  ['pings', [ping()]],
+  ['answers to pings that nobody sent', [ping(FLAG.ack)]],
+  ['GOAWAYs', [goaway()]],
+  ['late frames', [data(1, 'x')]],
+  ['late credit', [credit(1, 32_768)]],
+] as const) {
+  test(`${what} without end close the link, and cost no memory`, async (t) => {
+    const it = servingEnd()
+    await it.send(get(1, '/a'), get(2, '/b'), reset(1, 1))
+    it.upstream.connect()
+    it.socket.stalled = true
+    let most = 0
+    for (let i = 0; i < 100 && it.endings.length === 0; i++) {
+      await it.send(frames[0].repeat(100))
+      most = Math.max(most, it.link.bufferedBytes)
+    }
+    t.deepEqual(it.endings, ['too-much-noise'])
+    t.true(most < 128 * 1024, `${most}`)
+  })
+}
+
+test('crumbs of credit are noise', async (t) => {
+  const it = servingEnd()
+  await it.send(get(1, '/a'))
+  const module = it.upstream.connect()
+  const length = WINDOW_BYTES
+  await it.upstream.answer(module, `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`)
+  it.upstream.read(module, 'z'.repeat(length - 1))
+  await it.send()
+  for (let i = 0; i < 50 && it.endings.length === 0; i++) await it.send(credit(1, 1).repeat(100))
+  t.deepEqual(it.endings, ['too-much-noise'])
+})
+
+test('a frame that drips is given up; a head in pieces too', async (t) => {
+  for (const begun of ['\x01\0', get(1, '/a').slice(0, -1), open(1, 'GET ', FLAG.more)]) {
+    const it = servingEnd({ headMs: 1000 })
+    await it.send(begun)
+    for (let i = 0; i < 12; i++) {
+      it.clock.now += 100
+      if (i < 9 && begun.length > 12) await it.send(open(1, 'x', FLAG.more).slice(0, 0))
+      it.link.tick(it.clock.now)
+    }
+    t.deepEqual(it.endings, ['slow-frame'])
+  }
+})
+
+test('a body that does not come on is 408', async (t) => {
+  const it = servingEnd({ bodyIdleMs: 1000 })
+  await it.send(post(1, 'Content-Length: 9\r\n'), data(1, 'x'))
+  it.upstream.connect()
+  for (let i = 0; i < 12; i++) {
+    it.clock.now += 100
+    it.link.tick(it.clock.now)
+  }
+  await it.send()
+  t.regex(answerOf(it.frames, 1), /^HTTP\/1\.1 408 /)
+  t.deepEqual(it.endings, [])
+})
+
+test('silence is asked about, then it is the end; an answer keeps the link', async (t) => {
+  for (const answers of [true, false]) {
+    const it = servingEnd()
+    for (let i = 0; i < 320; i++) {
+      it.clock.now += 100
+      it.link.tick(it.clock.now)
+      await it.send(i === 200 && answers ? ping(FLAG.ack) : '')
+    }
+    t.is(it.frames[0]?.type, 'ping')
+    t.deepEqual(it.endings, answers ? [] : ['silent'])
+  }
+})
+
+test('a process that stood still accuses nobody', async (t) => {
+  const it = servingEnd()
+  await it.send(get(1, '/a').slice(0, 9))
+  it.clock.now += 100
+  it.link.tick(it.clock.now)
+  it.clock.now += 3_600_000
+  it.link.tick(it.clock.now)
+  await it.send(get(1, '/a').slice(9))
+  t.deepEqual(it.endings, [])
+  t.is(it.story.heads.length, 1)
+})
+
+test('draining: GOAWAY; what was sent before is served, then it ends', async (t) => {
+  const it = servingEnd()
+  await it.send(get(1, '/a'))
+  const a = it.upstream.connect()
+  it.link.drain()
+  await it.send(get(2, '/b'), goaway())
+  t.is(it.frames[0]?.type, 'goaway')
+  await it.upstream.answer(a, OK)
+  await it.upstream.answer(a, OK)
+  await it.send()
+  t.true(answerOf(it.frames, 1).endsWith('ok'))
+  t.true(answerOf(it.frames, 2).endsWith('ok'))
+  t.deepEqual(it.endings, ['left'])
+  t.true(it.socket.writableEnded)
+})
+
+test('a caller that takes no notice of GOAWAY is refused after a while', async (t) => {
+  const it = servingEnd()
+  await it.send(get(1, '/a'))
+  it.link.drain()
+  it.clock.now += 2500
+  await it.send(get(2, '/b'))
+  t.is(last(it, 2)?.type, 'reset')
+  t.is(last(it, 2)?.payload, '\x04')
+  t.is(it.link.size, 1)
+})
