@@ -1,0 +1,29 @@
+import { parseArgs } from 'node:util'
+import { fault } from '../src/fault.ts'
+
+export const usage = `Usage: npm run soak -- [--minutes N]
+
+Load at saturation through two sidecars for N minutes (1 by default; 0.5 is fine) while credentials
+are rotated, the policy is reloaded and callers go away in the middle; then 1 GiB there and back.
+Reports errors, the heap's slope and resident memory.
+
+Exit codes: 0 no errors and no growth, 1 errors or growth, 2 wrong usage
+`
+
+export interface Options {
+  readonly minutes: number
+  readonly help: boolean
+}
+
+/** Throws a Fault when the arguments are not understood. */
+export function parseOptions(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { minutes: { type: 'string', default: '1' }, help: { type: 'boolean', short: 'h' } },
+  })
+  const minutes = Number(values.minutes)
+  if (!(minutes > 0 && minutes <= 10_000)) {
+    throw fault(`--minutes ${values.minutes} is no number of minutes`)
+  }
+  return { minutes, help: values.help === true }
+}
