@@ -1,5 +1,6 @@
 // Writes dist/: what the image holds, and all that is needed to run anywhere with nothing but Node.
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   readdirSync,
@@ -37,7 +38,7 @@ const demoParts = readdirSync(join(ROOT, 'src/demo'))
   .map((name) => `src/demo/${name}`)
 
 rmSync(DIST, { recursive: true, force: true })
-mkdirSync(DIST, { recursive: true })
+mkdirSync(DIST, { recursive: true, mode: 0o755 })
 const { warnings, metafile } = await build({
   absWorkingDir: ROOT,
   entryPoints: ['src/main.ts', ...demoParts],
@@ -79,9 +80,14 @@ for (const path of [...libraries].sort()) {
   cpSync(join(ROOT, path, file), join(DIST, 'licenses', `${copy}.txt`))
 }
 
-const files = readdirSync(DIST, { recursive: true, withFileTypes: true }).filter((entry) =>
-  entry.isFile(),
-)
+// What others may write no sidecar takes, and the umask of whoever builds is no part of the product.
+const entries = readdirSync(DIST, { recursive: true, withFileTypes: true })
+for (const entry of entries) {
+  const runs = entry.isDirectory() || entry.name === 'main.js'
+  chmodSync(join(entry.parentPath, entry.name), runs ? 0o755 : 0o644)
+}
+
+const files = entries.filter((entry) => entry.isFile())
 const bytes = files.reduce(
   (sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size,
   0,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { request } from 'undici'
@@ -59,7 +59,8 @@ export async function openTown(
     progress('starting Okapi’s stand-in and four modules')
     const [parts] = await Promise.all([startParts(started), issueCertificates(certs)])
     const ports = new Map([...parts].map(([member, { port }]) => [member, port]))
-    const plan = { directory, certs, descriptors: DESCRIPTORS, parts: ports }
+    const descriptors = await ownDescriptors(join(directory, 'descriptors'))
+    const plan = { directory, certs, descriptors, parts: ports }
     signal?.throwIfAborted()
     if (wanted) progress('starting a sidecar beside each of them')
     const sidecars = wanted ? await startSidecars(plan, started) : new Map<Member, Sidecar>()
@@ -73,6 +74,18 @@ export async function openTown(
     await close()
     throw error
   }
+}
+
+/**
+ * A copy that only its owner may write, since no sidecar takes another: a checkout may have been made
+ * under a umask that lets the group write (002, where every user has a group of their own).
+ */
+async function ownDescriptors(to: string): Promise<string> {
+  await mkdir(to, { mode: 0o700 })
+  for (const name of await readdir(DESCRIPTORS)) {
+    await writeFile(join(to, name), await readFile(join(DESCRIPTORS, name)), { mode: 0o600 })
+  }
+  return to
 }
 
 async function issueCertificates(certs: string): Promise<void> {
