@@ -9,6 +9,7 @@ export const GROUPS = {
   headers: 'header lines',
   framing: 'smuggling and framing',
   tenants: 'tenants and tokens',
+  link: 'the link between sidecars',
   around: 'around the sidecar',
 } as const
 

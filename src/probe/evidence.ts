@@ -44,7 +44,7 @@ export function evidence(heard: Heard): Evidence {
   }
 }
 
-function again({ door, pair, sent }: Heard): { replay?: string } {
-  const line = replay(door, sent, pair)
+function again({ door, pair, sent, alpn }: Heard): { replay?: string } {
+  const line = replay(door, sent, pair, alpn)
   return line === undefined ? {} : { replay: line }
 }

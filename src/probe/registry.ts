@@ -2,6 +2,7 @@ import type { Attack } from './attack.ts'
 import { AROUND } from './registry/around.ts'
 import { FRAMING } from './registry/framing.ts'
 import { HEADERS } from './registry/headers.ts'
+import { LINK } from './registry/link.ts'
 import { POLICY } from './registry/policy.ts'
 import { TARGET } from './registry/target.ts'
 import { TENANTS } from './registry/tenants.ts'
@@ -15,5 +16,6 @@ export const ATTACKS: readonly Attack[] = [
   ...HEADERS,
   ...FRAMING,
   ...TENANTS,
+  ...LINK,
   ...AROUND,
 ]

@@ -10,7 +10,12 @@ const TOKEN = /(^|\n)(X-Okapi-Token|Cookie|Authorization): [^\r\n]+/gi
  * token is replaced: the tester puts an own one in. A certificate that was made for the run is named
  * CERT and KEY. Undefined for messages that are too long for a line.
  */
-export function replay(door: Door, sent: Buffer, pair: KeyPair | undefined): string | undefined {
+export function replay(
+  door: Door,
+  sent: Buffer,
+  pair: KeyPair | undefined,
+  alpn?: string,
+): string | undefined {
   if (sent.length === 0 || sent.length > LONGEST_BYTES) return undefined
   const message = sent.toString('latin1').replace(TOKEN, '$1$2: TOKEN')
   const printed = `printf '${[...message].map(escaped).join('')}'`
@@ -18,7 +23,8 @@ export function replay(door: Door, sent: Buffer, pair: KeyPair | undefined): str
   const files = (directory: string) => ` -cert ${directory}/tls.crt -key ${directory}/tls.key`
   const shown = pair?.directory === undefined ? ' -cert CERT -key KEY' : files(pair.directory)
   const identity = pair === undefined ? '' : shown
-  return `${printed} | openssl s_client -quiet -ign_eof -connect ${hostLine(door)}${identity}`
+  const spoken = alpn === undefined ? '' : ` -alpn ${alpn}`
+  return `${printed} | openssl s_client -quiet -ign_eof -connect ${hostLine(door)}${spoken}${identity}`
 }
 
 /** For printf in single quotes: POSIX has octal escapes, and `%` begins a conversion. */

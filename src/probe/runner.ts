@@ -36,7 +36,7 @@ export function choose(attacks: readonly Attack[], context: Context) {
 const GIVEN_BY = {
   credentials: '--credentials',
   authority: '--ca',
-  revocation: 'a certificate that it has revoked',
+  revocation: 'a certificate revoked by that CA',
   mismatch: '--ca, and --descriptors with an unmet requirement',
   closed: '--descriptors',
   accomplice: 'a hijacked module that answers for us',

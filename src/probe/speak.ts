@@ -22,6 +22,8 @@ export interface Heard {
   /** `TLSv1.3`, or null without TLS. */
   readonly protocol: string | null
   readonly resumed: boolean
+  /** What was offered instead of `http/1.1`. */
+  readonly alpn?: string
 }
 
 /** What to say, and how long to listen. */
@@ -72,6 +74,7 @@ export function speak(door: Door, speech: Speech): Promise<Heard> {
       ending,
       error,
       ...session,
+      ...(guise?.alpn === undefined ? {} : { alpn: guise.alpn.join() }),
     })
     socket.destroy()
   }
@@ -100,7 +103,8 @@ export function speak(door: Door, speech: Speech): Promise<Heard> {
   return promise
 }
 
-function endingOf(code: string | null, connected: boolean): Ending {
+/** What an error says about how a conversation ended. */
+export function endingOf(code: string | null, connected: boolean): Ending {
   if (code?.includes('ALERT') === true || code?.startsWith('ERR_SSL') === true) return 'alert'
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH') return 'refused'
   return connected || code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : 'refused'

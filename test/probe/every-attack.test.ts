@@ -34,7 +34,7 @@ test.before(async () => {
     tenant: 'diku',
     writeTenant: 'diku',
     ports: { module: [port], egress: port, admin: port, status: port },
-    timeoutMs: 10_000,
+    timeoutMs: 30_000,
     stallMs: 1000,
     signal: new AbortController().signal,
   }

@@ -48,7 +48,7 @@ const asAnna = () => ['--tenant', TENANT, '--token-file', join(town.directory, '
 
 /** Blocked by TLS itself, by closing, or because nobody listens there: there is no reason to say. */
 const WITHOUT_REASON =
-  /^(?:tls-1-[01]|weak-ciphers|renegotiation|resumption|stalled-.*|plaintext|alpn-other-protocol|target-identity|h2c-upgrade|.*-from-outside|status-host-name|admin-.*|module-port|chunk-.*|http-0-9)$/
+  /^(?:tls-1-[01]|weak-ciphers|renegotiation|resumption|stalled-.*|plaintext|alpn-other-protocol|target-identity|h2c-upgrade|.*-from-outside|status-host-name|admin-.*|module-port|chunk-.*|http-0-9|link-.*)$/
 
 test('at a module nothing gets through, and each refusal says why', async (t) => {
   const { code, output, errors } = await probe(
@@ -98,7 +98,7 @@ test('past the sidecar nearly all of it does, and the exit code says so', async 
   t.false(output.includes(token))
   t.true(existsSync(report))
   t.false(readFileSync(report, 'utf8').includes(token))
-  t.regex(readFileSync(report, 'utf8'), /<li><a href="#no-certificate">/)
+  t.regex(readFileSync(report, 'utf8'), /<a href="#a-no-certificate">/)
 })
 
 test('what cannot be tried is exit 2, with a word on what to do', async (t) => {

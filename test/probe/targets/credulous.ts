@@ -1,11 +1,13 @@
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
 import type { Door } from '../../../src/probe/door.ts'
+import { FLAG, frame, frames, TYPE } from '../../../src/probe/link/frames.ts'
 
 /** HTTP/2’s SETTINGS frame without settings (RFC 9113 section 6.5). */
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
 /** The first byte of a TLS connection (RFC 8446 section 5.1). */
 const HANDSHAKE = 0x16
+const BELIEVED = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
 const claims = Buffer.from(
   JSON.stringify({ type: 'module', tenant: 'diku', extra_permissions: ['perms.all'] }),
 ).toString('base64url')
@@ -74,13 +76,30 @@ function listen(server: net.Server): Promise<void> {
 
 function believe(socket: net.Socket): void {
   let text = ''
+  let link: Buffer | undefined
   socket.on('error', () => undefined)
   socket.on('data', (part) => {
+    // No request begins with a control character, and every frame does.
+    if (link !== undefined || (text === '' && part[0]! < 0x20)) {
+      link = believeFrames(socket, Buffer.concat([link ?? Buffer.alloc(0), part]))
+      return
+    }
     text += part.toString('latin1')
     const heads = text.split(/\r?\n\r?\n/)
     text = heads.pop() ?? ''
     for (const head of heads) answer(socket, head)
   })
+}
+
+/** Whatever frames come: an OPEN is answered 200, a PING is answered, and nothing is minded. */
+function believeFrames(socket: net.Socket, bytes: Buffer): Buffer {
+  const found = frames(bytes)
+  const answers = found.flatMap(({ type, id, payload }) => {
+    if (type === TYPE.ping) return [frame(TYPE.ping, id, payload, { flags: FLAG.ack })]
+    return type === TYPE.open ? [frame(TYPE.head, id, BELIEVED, { flags: FLAG.end })] : []
+  })
+  if (answers.length > 0) socket.write(Buffer.concat(answers))
+  return bytes.subarray(found.reduce((sum, { payload }) => sum + 8 + payload.length, 0))
 }
 
 function answer(socket: net.Socket, head: string): void {

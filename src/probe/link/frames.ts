@@ -1,0 +1,73 @@
+/** The ALPN name under which two sidecars carry many exchanges over one connection. */
+export const ALPN_LINK = 'okapi-sidecar/1'
+
+/** Types of frames, spelled a second time on purpose: a judge does not use the accused’s eyes. */
+export const TYPE = {
+  open: 1,
+  head: 2,
+  data: 3,
+  end: 4,
+  credit: 5,
+  reset: 6,
+  ping: 7,
+  goaway: 8,
+} as const
+
+/** END: the sender’s half is over. ACK: the answer to a PING. */
+export const FLAG = { end: 1, info: 2, ack: 4 } as const
+
+const HEADER_BYTES = 8
+
+/** One frame as it was read; nothing about it is believed. */
+export interface Frame {
+  readonly type: number
+  readonly flags: number
+  readonly id: number
+  readonly payload: Buffer
+}
+
+/** The bytes of a frame, without any care for whether it makes sense. `length` may lie. */
+export function frame(
+  type: number,
+  id: number,
+  payload: Buffer | string = '',
+  { flags = 0, length }: { flags?: number; length?: number } = {},
+): Buffer {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload
+  const header = Buffer.alloc(HEADER_BYTES)
+  header[0] = type
+  header[1] = flags
+  header.writeUInt16BE(length ?? bytes.length, 2)
+  header.writeUInt32BE(id, 4)
+  return Buffer.concat([header, bytes])
+}
+
+/** The whole frames at the beginning of `bytes`. */
+export function frames(bytes: Buffer): readonly Frame[] {
+  const found: Frame[] = []
+  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+    const end = at + HEADER_BYTES + bytes.readUInt16BE(at + 2)
+    if (end > bytes.length) break
+    const payload = bytes.subarray(at + HEADER_BYTES, end)
+    found.push({ type: bytes[at]!, flags: bytes[at + 1]!, id: bytes.readUInt32BE(at + 4), payload })
+    at = end
+  }
+  return found
+}
+
+/** Asks for a sign of life; whoever has closed the link gives none. */
+export const PING = frame(TYPE.ping, 0, Buffer.alloc(8, 0x70))
+
+/** How many of our PINGs were answered. */
+export function pongs(heard: readonly Frame[]): number {
+  return heard.filter(({ type, flags }) => type === TYPE.ping && (flags & FLAG.ack) !== 0).length
+}
+
+/** Has the other side said all about this exchange that it ever will? */
+export function isOver(heard: readonly Frame[], id: number): boolean {
+  return heard.some(
+    (one) =>
+      one.id === id &&
+      (one.type === TYPE.reset || one.type === TYPE.end || (one.flags & FLAG.end) !== 0),
+  )
+}
