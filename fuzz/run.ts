@@ -6,6 +6,7 @@ import { anyAnswers, askedBy } from '../test/support/answers.ts'
 import { chaos, events, plans } from '../test/support/chaos.ts'
 import { connections, cuts, placed } from '../test/support/messages.ts'
 import { REQUESTS, RESPONSES } from '../test/wire/differences.ts'
+import { LINK_TRIALS, linkStates } from './link.ts'
 import { randomBytesOf } from './random-bytes.ts'
 import { overSockets, scenes } from './sockets.ts'
 
@@ -75,6 +76,7 @@ const TRIALS = {
     300,
     fc.asyncProperty(plans, events, async (all, script) => fine(await chaos(all, script))),
   ],
+  ...LINK_TRIALS,
   sockets: [30, fc.asyncProperty(scenes, async (scene) => fine(await overSockets(scene)))],
 } as const
 
@@ -109,5 +111,5 @@ do {
   seed++
 } while (performance.now() < until)
 const counts = Object.entries(done).map(([name, runs]) => `${name} ${runs}`)
-process.stdout.write(`nothing found: ${counts.join(', ')}\n`)
+process.stdout.write(`nothing found: ${counts.join(', ')}\n${linkStates()}\n`)
 process.exit(0)

@@ -63,6 +63,8 @@ export interface CallingEnd {
   readonly sockets: MemorySocket[]
   readonly clock: StoppedClock
   readonly endings: string[]
+  /** Where exchanges go once the peer is known to speak HTTP/1.1. */
+  readonly http1: MemoryPool
   /** Dials that wait. */
   readonly dials: number
   /** The next dial succeeds, and what is spoken is a link, or HTTP/1.1. */
@@ -107,6 +109,7 @@ export function callingEnd(limits: Partial<WireLimits> = {}): CallingEnd {
     sockets,
     clock,
     endings,
+    http1,
     get dials() {
       return dials.length
     },
