@@ -21,7 +21,10 @@ RUN node scripts/bundle.ts --out /app \
  && mkdir /app/cache
 
 # --- V8's compiled code, made by the Node and the user that will read it --------------------------
+# It saves a sixth of the start, and differs from build to build. With `--build-arg COMPILED=no` and a
+# fixed `--timestamp` the same sources give the same layers, bit by bit.
 FROM ${BASE} AS warm
+ARG COMPILED=yes
 ENV PATH=/nodejs/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 COPY --from=build --chown=65532:65532 /app /app
 COPY --from=build /build/scripts/warm.js /warm/warm.js

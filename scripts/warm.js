@@ -54,7 +54,8 @@ rmSync(place, { recursive: true, force: true })
 if (code !== 0) throw new Error(`run ended with ${code}`)
 
 // In the image they are root's, and Node wrote them for their owner alone.
-const cached = readdirSync(join(app, 'cache'), { recursive: true, withFileTypes: true })
-for (const { parentPath, name } of cached.filter((entry) => entry.isFile())) {
-  chmodSync(join(parentPath, name), 0o644)
+const cache = join(app, 'cache')
+for (const entry of readdirSync(cache, { recursive: true, withFileTypes: true })) {
+  if (entry.isFile()) chmodSync(join(entry.parentPath, entry.name), 0o644)
 }
+if (process.env.COMPILED === 'no') rmSync(cache, { recursive: true })
