@@ -43,11 +43,12 @@ Options:
     --token-file FILE    a token that the hijacked module has seen
     --ports LIST         beside the target: module=8081,egress=9130,admin=9901,
                          status=9902
-    --only, --skip LIST  ids or groups: ${Object.keys(GROUPS).join(', ')}
+    --only, --skip LIST  ids or groups; the groups are
+                         ${Object.keys(GROUPS).join(' ')}
     --deadline 30s       for all of it; what has not finished is inconclusive
     --stall 15s          how long an idle connection may be borne
     --report FILE        one HTML page          --junit FILE    JUnit XML
-    --sarif FILE         SARIF 2.1.0            --json          to standard output
+    --sarif FILE         SARIF 2.1.0            --json          to stdout
     --allow-writes       use the tenant for calls that change data, too
     --allow-inconclusive exit 0 also when some could not be judged
 
