@@ -29,8 +29,8 @@ export interface PathGrant extends Grant {
   readonly opens: Extract<Opens, { kind: 'route' }>
 }
 
-/** What `*` stands for where it is asked; preflights are no calls. */
-const EVERY_METHOD: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']
+/** What `*` stands for where it is asked. */
+const EVERY_METHOD: readonly string[] = 'GET POST PUT PATCH DELETE HEAD OPTIONS'.split(' ')
 
 /** The methods one by one, those of `*` too. */
 export function eachMethod(methods: readonly string[]): readonly string[] {
@@ -72,33 +72,39 @@ export function openOf(judge: Judge, subject: Subject, grants: readonly PathGran
     else same.methods.push(method)
   }
   for (const method of eachMethod(route.methods)) {
-    const whole = firstRule(judge, subject, method, samples)
-    if (whole !== undefined) {
-      add(method, null, whole)
-      continue
-    }
-    for (const { opens } of grants) {
+    const { rules, all } = rulesFor(judge, subject, method, samples)
+    let part = false
+    for (const { opens } of all ? [] : grants) {
       if ((opens.mask & route.mask & (1 << methodIndex(method))) === 0) continue
       const path = commonPath(opens.pattern.parts, route.pattern.parts)
-      const rule = path && firstRule(judge, subject, method, [path])
-      if (rule !== undefined) add(method, opens.pattern.text, rule)
+      const [rule] = path === undefined ? [] : rulesFor(judge, subject, method, [path]).rules
+      if (rule === undefined) continue
+      add(method, opens.pattern.text, rule)
+      part = true
     }
+    const [rule] = rules
+    if (rule !== undefined && !part) add(method, null, rule)
   }
   return [...found.values()].map((one) => ({ ...one, methods: shortMethods(one.methods) }))
 }
 
-function firstRule(
+/** The rules by which requests with these paths pass, and whether all do that come to the route. */
+function rulesFor(
   judge: Judge,
   { route, table, moduleId }: Subject,
   method: string,
   paths: readonly Buffer[],
-): Rule | undefined {
-  for (const path of paths) {
-    const decision = judge.decide(method, path, 0, path.length, undefined, moduleId)
-    if (!decision.allow || decision.wouldRefuse !== undefined || decision.health) continue
-    // Another pattern may take the path away from this route.
+): { rules: readonly Rule[]; all: boolean } {
+  // Another pattern may take a path away from this route.
+  const coming = paths.filter((path) => {
     const hit = table.find(path, 0, path.length, 1 << methodIndex(method))
-    if (table.routes(hit).includes(route)) return decision.rule
-  }
-  return undefined
+    return table.routes(hit).includes(route)
+  })
+  const rules = coming.flatMap((path) => {
+    const decision = judge.decide(method, path, 0, path.length, undefined, moduleId)
+    if (!decision.allow || decision.wouldRefuse !== undefined || decision.health) return []
+    // Okapi's administration, which a pattern such as `/*` matches too, is nobody's route.
+    return decision.provider === null && method !== 'OPTIONS' ? [] : [decision.rule]
+  })
+  return { rules, all: rules.length > 0 && rules.length === coming.length }
 }

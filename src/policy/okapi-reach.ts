@@ -43,7 +43,12 @@ export function reachThroughOkapi(
   })
 }
 
-function interfacesOf(set: DescriptorSet, caller: Caller, grants: readonly Grant[]): Set<string> {
+/** The interfaces that the caller's descriptor names, or grants for it. */
+export function interfacesOf(
+  set: DescriptorSet,
+  caller: Caller,
+  grants: readonly Grant[],
+): ReadonlySet<string> {
   const descriptor = caller.kind === 'module' ? set.modules.get(caller.id)?.descriptor : undefined
   const { requires = [], optional = [], provides = [] } = descriptor ?? {}
   const granted = grants.flatMap(({ opens }) => (opens.kind === 'interface' ? [opens.id] : []))

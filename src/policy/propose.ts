@@ -1,10 +1,12 @@
 import { productOf } from '../folio/module-id.ts'
+import { overlap } from '../folio/pattern-states.ts'
 import { eachMethod, type Subject, shortMethods } from './asking.ts'
 import type { Caller } from './caller.ts'
 import { type Clause, clauses } from './clause.ts'
 import { compilePolicy, type PolicySource } from './compile.ts'
+import { isFor } from './grants.ts'
 import { grantsInForce } from './grants-in-force.ts'
-import { okapiSubjects } from './okapi-reach.ts'
+import { interfacesOf, okapiSubjects } from './okapi-reach.ts'
 import type { Opening } from './opening.ts'
 import { reachOf } from './reach.ts'
 import type { Want } from './wants.ts'
@@ -42,14 +44,15 @@ export function propose(source: PolicySource, all: readonly Want[]): Proposed {
   const strict: PolicySource = { ...source, mode: 'enforce', reported: [] }
   const ids = new Set(all.map(({ caller }) => caller))
   const callers = [...ids].map((id): Caller => ({ kind: 'module', id }))
-  const open = keysOf(openBy(strict, callers, []))
-  const wants = all.filter((want) => !open.has(keyOf(want)))
+  const open = keysOf(openBy(strict, callers, []).filter(({ only }) => only === null))
+  const subjects = okapiSubjects(source.descriptors)
+  const wants = all.filter((want) => !open.has(keyOf(want)) || isMixed(want, subjects))
   const wanted = new Set(wants.map(keyOf))
-  const groups = groupsOf(strict, wants, open)
+  const groups = groupsOf(strict, subjects, wants, open)
   let trial = tryOut(strict, callers, groups, open)
   if (revised(trial, groups, wanted)) trial = tryOut(strict, callers, groups, open)
   const { drafts, opened } = trial
-  const got = keysOf(opened)
+  const got = new Set([...open, ...keysOf(opened)])
   return {
     proposals: drafts.map(({ groups: _, ...draft }, i) => ({
       ...draft,
@@ -64,6 +67,8 @@ interface Group {
   readonly wants: readonly Want[]
   /** What else the interface would open as a whole. */
   readonly beside: number
+  /** Would the interface do, or do its requests need others too? */
+  readonly alone: boolean
   /** Is it granted as a whole? */
   whole: boolean
 }
@@ -74,23 +79,63 @@ interface Trial {
   readonly opened: readonly Opening[]
 }
 
+/**
+ * Was it recorded, and may the request have been meant for another route too? Then it was refused for
+ * that, although other requests for the same route pass.
+ */
+function isMixed({ usage, subject }: Want, subjects: readonly Subject[]): boolean {
+  if (usage === undefined) return false
+  const { module, interface: provided, pattern } = subject.route
+  return subjects.some(
+    (other) =>
+      (other.route.module !== module || other.route.interface !== provided) &&
+      other.route.pattern.text !== pattern.text &&
+      meet(other, subject),
+  )
+}
+
+function meet({ route: one, ...a }: Subject, { route: other, ...b }: Subject): boolean {
+  if (a.moduleId !== b.moduleId || (one.mask & other.mask) === 0) return false
+  return overlap(one.pattern.parts, other.pattern.parts)
+}
+
 function groupsOf(
-  { descriptors }: PolicySource,
+  source: PolicySource,
+  subjects: readonly Subject[],
   wants: readonly Want[],
   open: ReadonlySet<string>,
 ): Group[] {
-  const subjects = Map.groupBy(okapiSubjects(descriptors), interfaceOf)
+  const byInterface = Map.groupBy(subjects, interfaceOf)
+  const wanted = new Set(wants.map(keyOf))
   const groups = Map.groupBy(wants, ({ caller, subject }) => `${caller} ${interfaceOf(subject)}`)
   return [...groups.values()].map((group) => {
     const { caller, subject } = group[0]!
-    const alike = subjects.get(interfaceOf(subject)) ?? []
-    const keys = alike.flatMap((other) =>
+    const keys = (byInterface.get(interfaceOf(subject)) ?? []).flatMap((other) =>
       eachMethod(other.route.methods).map((method) => keyOf({ caller, method, subject: other })),
     )
-    const closed = new Set(keys.filter((one) => !open.has(one)))
-    const beside = closed.size - group.length
-    return { wants: group, beside, whole: beside <= 0 }
+    const beside = new Set(keys.filter((one) => !open.has(one) && !wanted.has(one))).size
+    const alone = isAlone(source, group, subjects)
+    return { wants: group, beside, alone, whole: alone && beside === 0 }
   })
+}
+
+/**
+ * Where a request may be meant for routes of several interfaces, Okapi's candidates, the caller needs
+ * all of them: is that no matter here?
+ */
+function isAlone(
+  source: PolicySource,
+  wants: readonly Want[],
+  subjects: readonly Subject[],
+): boolean {
+  const { caller: id, subject: first } = wants[0]!
+  const caller: Caller = { kind: 'module', id }
+  const grants = grantsInForce(source).filter((grant) => isFor(grant, caller))
+  const named = interfacesOf(source.descriptors, caller, grants)
+  const others = subjects.filter(
+    (other) => interfaceOf(other) !== interfaceOf(first) && !named.has(interfaceOf(other)),
+  )
+  return wants.every(({ subject }) => !others.some((other) => meet(other, subject)))
 }
 
 function tryOut(
@@ -113,6 +158,7 @@ function revised(
 ): boolean {
   const got = keysOf(opened)
   const changed = groups.filter((group) => {
+    if (!group.alone) return false
     if (group.whole) return group.wants.some((want) => !got.has(keyOf(want)))
     const own = drafts.flatMap((draft, i) => (draft.groups.includes(group) ? [i] : []))
     const by = opened.filter((opening) => own.some((i) => isBy(i)(opening)))
@@ -182,15 +228,21 @@ function keysOf(openings: readonly Opening[]): ReadonlySet<string> {
 }
 
 function keyOf({ caller, method, subject }: Pick<Want, 'caller' | 'method' | 'subject'>): string {
-  const provider = idOf(subject.route.module)
-  return key({ caller, provider, pathPattern: subject.route.pattern.text }, method)
+  const { module, pattern, interface: provided } = subject.route
+  const kind = subject.moduleId === undefined ? 'handler' : 'multiple'
+  const route = { provider: idOf(module), pathPattern: pattern.text, interface: provided, kind }
+  return key({ caller, ...route }, method)
 }
 
-function key(
-  { caller, provider, pathPattern }: Pick<Opening, 'caller' | 'provider' | 'pathPattern'>,
-  method: string,
-): string {
-  return `${caller} ${provider} ${method} ${pathPattern}`
+interface Keyed extends Pick<Opening, 'caller' | 'provider' | 'pathPattern' | 'interface'> {
+  readonly kind: string
+}
+
+/** A module may provide an interface in two versions, or in two kinds. */
+function key(opening: Keyed, method: string): string {
+  const { caller, provider, pathPattern, interface: provided, kind } = opening
+  const part = `${kind} ${provided?.id ?? ''} ${provided?.version ?? ''}`
+  return `${caller} ${provider} ${part} ${method} ${pathPattern}`
 }
 
 function interfaceOf({ route }: Subject): string {
