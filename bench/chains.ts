@@ -8,6 +8,13 @@ import type { Options } from './options.ts'
 import type { Idle } from './report/rows.ts'
 import type { Site } from './site/site.ts'
 
+const openers: Readonly<Record<string, (site: Site, name: string) => Promise<Chain>>> = {
+  'okapi-sidecar': okapiSidecar,
+  'okapi-sidecar-http1': (site, name) => okapiSidecar(site, name, { link: false }),
+  nginx,
+  haproxy,
+}
+
 /** Until what a start leaves behind has calmed down. */
 const IDLE_AFTER_MS = 1500
 
@@ -23,10 +30,7 @@ export class Chains {
   async start(site: Site, options: Options): Promise<void> {
     for (const name of options.candidates) {
       if (name === 'haproxy' && site.tools.haproxy === undefined) continue
-      await this.add(() => {
-        if (name === 'nginx') return nginx(site, name)
-        return name === 'haproxy' ? haproxy(site, name) : okapiSidecar(site, name)
-      })
+      await this.add(() => openers[name]!(site, name))
     }
     for (const [name, checkout] of options.checkouts) {
       await this.add(() => okapiSidecar(site, name, { checkout }))

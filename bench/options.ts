@@ -6,16 +6,17 @@ export const usage = `Usage: npm run bench [-- OPTIONS]
 
 Sends the same load through two okapi-sidecars, two nginx and two HAProxy (client,
 plain in, mutual TLS between, plain out, backend), in turn, and compares the CPU
-time that each request costs. About four minutes; quiet machines give calm figures.
+time that each request costs. About five minutes; a quiet machine gives calm figures.
 
 Options:
     --only LIST         some scenarios: ${SCENARIOS.map(({ name }) => name).join(',')}
-    --candidates LIST   okapi-sidecar,nginx,haproxy by default
+    --candidates LIST   okapi-sidecar, okapi-sidecar-http1 (without the link),
+                        nginx, haproxy; all by default
     --checkout N=DIR    another checkout of this project as candidate N; repeatable
-    --rounds N          5 by default
+    --rounds N          4 by default, with --full 5
     --seconds N         of each measurement, 2 by default
     --full              latency at a fixed rate, handshakes, routes, log, connections,
-                        body sizes and peers as well; about half an hour
+                        body sizes and peers as well; about 25 minutes
     --json FILE         the figures for programs
 
 Exit codes: 0 measured, 1 something failed while measuring, 2 wrong usage, or a tool
@@ -35,7 +36,7 @@ export interface Options {
   readonly help: boolean
 }
 
-const CANDIDATES = ['okapi-sidecar', 'nginx', 'haproxy']
+const CANDIDATES = ['okapi-sidecar', 'okapi-sidecar-http1', 'nginx', 'haproxy']
 
 /** Throws a Fault, or what parseArgs throws, for wrong usage. */
 export function parseOptions(argv: readonly string[]): Options {
@@ -45,7 +46,7 @@ export function parseOptions(argv: readonly string[]): Options {
       only: { type: 'string' },
       candidates: { type: 'string' },
       checkout: { type: 'string', multiple: true, default: [] },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string' },
       seconds: { type: 'string', default: '2' },
       full: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -57,7 +58,7 @@ export function parseOptions(argv: readonly string[]): Options {
     scenarios: listed('--only', values.only, names),
     candidates: listed('--candidates', values.candidates, CANDIDATES),
     checkouts: new Map(values.checkout.map(checkout)),
-    rounds: positive('--rounds', values.rounds),
+    rounds: positive('--rounds', values.rounds ?? (values.full ? '5' : '4')),
     seconds: positive('--seconds', values.seconds),
     full: values.full,
     json: values.json,

@@ -14,6 +14,8 @@ export interface Variant {
   /** A checkout of this project, or a bundle made of one; this checkout when left out. */
   readonly checkout?: string
   readonly accessLog?: boolean
+  /** False: HTTP/1.1 between the two, as every other peer speaks it. */
+  readonly link?: boolean
   readonly descriptors?: string
 }
 
@@ -68,7 +70,7 @@ async function run(
   port: number,
   module: string,
   leg: object,
-  { checkout = HERE, accessLog = true, descriptors = site.descriptors }: Variant,
+  { checkout = HERE, accessLog = true, link = true, descriptors = site.descriptors }: Variant,
 ): Promise<Measured> {
   const file = join(site.directory, `${name}.json`)
   const configuration = {
@@ -80,6 +82,7 @@ async function run(
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
     log: { access: accessLog },
+    ...(link ? {} : { link }),
   }
   await writeFile(file, JSON.stringify(configuration, null, 2), { mode: 0o600 })
   return start({

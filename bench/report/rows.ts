@@ -29,10 +29,12 @@ export interface Row {
   readonly requestsPerSecond: number
 }
 
-/** The rows of a study, in the order of its cells. */
+/** The rows of a study, group by group. */
 export function rowsOf(results: Results, idle: ReadonlyMap<string, Idle> = new Map()): Row[] {
-  return [...results].map(([cell, samples]) => {
-    const base = [...results].find(([other]) => other.group === cell.group && isBase(other))?.[1]
+  const groups = [...new Set([...results.keys()].map(({ group }) => group))]
+  const cells = groups.flatMap((group) => [...results].filter(([cell]) => cell.group === group))
+  return cells.map(([cell, samples]) => {
+    const base = cells.find(([other]) => other.group === cell.group && isBase(other))?.[1]
     return row(cell, samples, base, idle.get(cell.candidate))
   })
 }

@@ -15,17 +15,7 @@ export function columns(head: Cells, rows: readonly Cells[]): string {
 
 /** CPU and latency of each candidate under each load. */
 export function loadTable(rows: readonly Row[]): string {
-  const head = [
-    'load',
-    'candidate',
-    'CPU us',
-    '/nginx',
-    'spread',
-    'p50 us',
-    'p99 us',
-    'req/s',
-    'MB',
-  ]
+  const head = ['load', 'candidate', 'CPU us', '/nginx', 'spread', 'p50 us', 'p99 us', 'MB']
   return columns(
     head,
     rows.map((row, i) => [
@@ -38,7 +28,6 @@ export function loadTable(rows: readonly Row[]): string {
         : `${ratio(row.ratioSpread.least)}-${ratio(row.ratioSpread.most)}`,
       whole(row.p50Micros),
       whole(row.p99Micros),
-      row.requestsPerSecond.toFixed(0),
       megabytes(row.rssLoadedBytes).replace(/\.\d$/, ''),
     ]),
   )
