@@ -100,11 +100,7 @@ export const ms = (byDefault: number, least = 1) =>
 
 /** A number of things or bytes. */
 export const count = (byDefault: number, most = 2 ** 31 - 1) =>
-  z
-    .int()
-    .min(1)
-    .max(most)
-    .default(byDefault)
+  z.int().min(1).max(most).default(byDefault)
 
 /** A reason that a person gives; an empty one is none. */
 export const why = () => z.string().trim().min(1)
