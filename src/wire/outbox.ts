@@ -25,6 +25,7 @@ export class Outbox {
   /** Writes that the socket has reported as taken: how somebody else sees that it goes on. */
   taken = 0
   readonly #socket: Socket
+  readonly #most: number
   readonly #mark: number
   /** TLS reports a write later in any case; a plain one is mostly done when `write` returns. */
   readonly #isPlain: boolean
@@ -39,6 +40,7 @@ export class Outbox {
   constructor(socket: Socket, mostBytes: number, drained: () => void) {
     this.#socket = socket
     this.#isPlain = !('encrypted' in socket)
+    this.#most = mostBytes
     this.#mark = Math.max(0, mostBytes - READ_BYTES)
     // Not 'drain': it only comes when the socket's own mark was passed, which is larger.
     this.#written = () => {
@@ -48,6 +50,11 @@ export class Outbox {
       this.blocked = false
       drained()
     }
+  }
+
+  /** Whoever sends requests on and on and takes no answer: the next one waits. */
+  get clogged(): boolean {
+    return this.blocked && this.waiting >= this.#most
   }
 
   /** Bytes that the socket has not taken yet. */

@@ -107,7 +107,7 @@ async function beside(
 }
 
 test.serial('connectWaitMs: a module that is not there is 503 when the wait is over', async (t) => {
-  const { sidecar, module, where } = await beside(t, LIMITS)
+  const { sidecar, module, where } = await beside(t, { connectWaitMs: LIMITS.connectWaitMs })
   t.is(verdictOf(await ask(where, get('/users', T))), '200')
   await module.close()
   const calls = Array.from({ length: 5 }, () => ask(where, get('/users', T)))

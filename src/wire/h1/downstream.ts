@@ -109,10 +109,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#departure.abort(version === 11 && answered)
   }
 
-  /**
-   * No further exchange after the running one and those that have been sent already; an idle
-   * connection ends after a moment, or when `graceMs` is over.
-   */
+  /** No exchange but those that have been sent already; an idle connection ends after `graceMs`. */
   drain(graceMs?: number): void {
     this.#patience.drain(graceMs)
     this.#lastAnswer()
@@ -165,12 +162,6 @@ export class Downstream<N> implements DownstreamStream {
     this.#departure.cut()
   }
 
-  /** A caller that sends requests on and on and takes no answer: the next one waits. */
-  get #clogged(): boolean {
-    const { blocked, waiting } = this.#outbox
-    return blocked && waiting >= this.#settings.limits.bufferedBytesPerExchange
-  }
-
   #drained(): void {
     this.exchange.upstream?.resume()
     if (this.#intake.paused && !this.exchange.open) this.resume()
@@ -204,7 +195,7 @@ export class Downstream<N> implements DownstreamStream {
   #step(bytes: Buffer, i: number): number {
     if (this.#discard.active) return this.#throwAway(bytes, i)
     const x = this.exchange
-    if (!x.open) return this.#clogged ? this.#intake.hold(bytes, i) : this.#request(bytes, i)
+    if (!x.open) return this.#outbox.clogged ? this.#intake.hold(bytes, i) : this.#request(bytes, i)
     if (this.#body.done || x.upstream === null || x.upstream.blocked)
       return this.#intake.hold(bytes, i)
     const next = this.#body.take(bytes, i, bytes.length, x.upstream)
@@ -270,7 +261,7 @@ export class Downstream<N> implements DownstreamStream {
     const { open, upstream } = this.exchange
     // What is held after an exchange is half a head: only more bytes can make it whole.
     if (open && (this.#intake.held.length > 0 || (!this.#body.done && upstream?.blocked))) return
-    if (!open && this.#clogged) return
+    if (!open && this.#outbox.clogged) return
     this.#intake.resume()
   }
 
@@ -282,7 +273,7 @@ export class Downstream<N> implements DownstreamStream {
 
   /** The caller has ended. A request that is not whole by now never will be. */
   #nothingMore(): void {
-    if (this.#intake.held.length > 0 && (this.exchange.open || this.#clogged)) return
+    if (this.#intake.held.length > 0 && (this.exchange.open || this.#outbox.clogged)) return
     if (this.#patience.leaving || this.#socket.destroyed) return
     const x = this.exchange
     if (x.open && !x.requestDone) {
