@@ -7,7 +7,8 @@ import type { Want } from '../../policy/wants.ts'
 import { idOf } from '../../policy/world.ts'
 import { day, type WrittenGrant } from './grants-yaml.ts'
 
-const LIFE_MS = 90 * 24 * 60 * 60 * 1000
+const DAY_MS = 24 * 60 * 60 * 1000
+const LIFE_MS = 90 * DAY_MS
 
 /** Grants for what was recorded, with their evidence. */
 export function recordedGrants(proposals: readonly Proposal[], nowMs: number): WrittenGrant[] {
@@ -80,7 +81,7 @@ export function slackGrants({
     methods: route.methods,
     path: route.pathPattern,
     why: grant.why,
-    ...(Number.isFinite(grant.untilMs) ? { until: new Date(grant.untilMs).toISOString() } : {}),
+    ...(Number.isFinite(grant.untilMs) ? { until: untilText(grant.untilMs) } : {}),
   }))
   return { comments: [`in the place of the ${what}: ${share}`, idle], grants: narrower }
 }
@@ -100,6 +101,11 @@ function beside({ also }: Proposal): string[] {
 
 function written({ caller, opens }: Proposal, why: string, nowMs: number): object {
   return { caller, at: 'okapi', ...opens, why, until: day(nowMs + LIFE_MS) }
+}
+
+/** As it was written: of a bare date the whole day counts. */
+function untilText(ms: number): string {
+  return ms % DAY_MS === 0 ? day(ms - 1) : new Date(ms).toISOString()
 }
 
 function routeWords({ methods: list, pathPattern }: RouteUse): string {

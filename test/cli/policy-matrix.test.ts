@@ -1,0 +1,142 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { folder, narrow, policy, SET } from '../support/policy-verb.ts'
+
+const GRANTS = `
+- {caller: mod-tags, at: okapi, interface: users, why: "finds, \\"who\\" tagged"}
+- {caller: operator/anna, at: okapi, admin: [timers], why: keeps timers}
+- {caller: client/sms, at: mod-notes, methods: [GET], path: "/notes/{id}", why: "=1+1"}
+`
+
+test('a few: routes and the rule behind each, in 80 columns', async (t) => {
+  const { stdout, stderr, code } = await policy([
+    'matrix',
+    '--descriptors',
+    SET,
+    '--caller',
+    'mod-notes',
+  ])
+  t.is(code, 0, stderr)
+  t.true(stdout.includes('`users` 16.5: by requires mod-notes-8.1.0.json#/requires/0'), stdout)
+  t.true(stdout.includes('GET /users/{id}'))
+  t.false(stdout.includes('/tags'))
+  narrow(t, stdout)
+})
+
+test('all: grants, operators, clients, Okapi and public; --json, --csv', async (t) => {
+  const file = join(await folder(t), 'grants.yaml')
+  await writeFile(file, GRANTS)
+  const source = ['matrix', '--descriptors', SET, '--grants', file]
+  const [plain, json, csv] = await Promise.all([
+    policy(source),
+    policy([...source, '--json']),
+    policy([...source, '--csv']),
+  ])
+  narrow(t, plain.stdout.replaceAll(file, 'grants.yaml'))
+  for (const caller of ['okapi', 'public', 'operator/anna', 'client/sms', 'mod-tags-3.1.0']) {
+    t.regex(plain.stdout, new RegExp(`^${caller}$`, 'm'))
+  }
+  t.regex(plain.stdout, /past\s+Okapi/)
+  const { cells, callers, mode, grants } = JSON.parse(json.stdout)
+  t.deepEqual([mode, grants], ['enforce', 3])
+  t.true(callers.includes('client/sms'))
+  const cell = cells.find(
+    (one: { caller: string; provider: string }) =>
+      one.caller === 'mod-tags-3.1.0' && one.provider === 'mod-users-19.7.0',
+  )
+  t.like(cell.parts[0], {
+    at: 'okapi',
+    interface: { id: 'users', version: '16.5' },
+    rule: { kind: 'grant', file, pointer: '/0' },
+    why: 'finds, "who" tagged',
+  })
+  const rows = csv.stdout.trimEnd().split('\r\n')
+  t.regex(rows[0]!, /^caller,provider,at,kind,interface,version,methods,path,/)
+  t.true(
+    rows.some((row) =>
+      row.startsWith('mod-tags-3.1.0,mod-users-19.7.0,okapi,handler,users,16.5,GET,/users,'),
+    ),
+  )
+  t.true(csv.stdout.includes('"finds, ""who"" tagged"'))
+  t.true(csv.stdout.includes(",'=1+1"), 'no spreadsheet calculates what somebody wrote')
+})
+
+test('filters by caller, provider, interface or path', async (t) => {
+  const csv = async (...more: string[]) => {
+    const { stdout } = await policy(['matrix', '--descriptors', SET, '--csv', ...more])
+    return stdout.trimEnd().split('\r\n').slice(1)
+  }
+  const some = await csv(
+    '--provider',
+    'mod-users',
+    '--interface',
+    'user-tenants',
+    '--caller',
+    'mod-',
+  )
+  t.true(some.length > 0)
+  t.true(some.every((row) => row.startsWith('mod-') && row.includes(',/user-tenants,')))
+  t.deepEqual(await csv('--caller', 'nobody'), [])
+})
+
+test('report mode is said, quarantine and grants of a configuration count', async (t) => {
+  const path = await folder(t)
+  const file = join(path, 'sidecar.yaml')
+  await writeFile(
+    file,
+    `module: mod-tags-3.1.0
+trustDomain: folio.test
+credentials: { directory: ${path} }
+ingress: { listen: 127.0.0.1:8443, forward: "http://127.0.0.1:8081" }
+policy:
+  descriptors: ${SET}
+  mode: report
+  knownGrants: [mod-authtoken]
+  quarantine: [{ module: mod-notes, why: a test }]
+`,
+  )
+  const { stdout, stderr, code } = await policy(['matrix', '-c', file])
+  t.is(code, 0, stderr)
+  t.regex(stdout, /mode report.*\nreport mode: modules may call other interfaces too/)
+  t.notRegex(stdout, /mod-notes/)
+  t.regex(stdout, /known\.yaml#/)
+})
+
+test('--blast-radius: what a hijacked module reaches', async (t) => {
+  const argv = ['matrix', '--descriptors', SET, '--blast-radius', 'mod-notes']
+  const { stdout, code } = await policy(argv)
+  t.is(code, 0)
+  t.regex(stdout, /^blast radius: whoever holds mod-notes-8\.1\.0 gets at\n/)
+  t.regex(stdout, /directly: 1 module, \d+ routes\n {2}mod-users-19\.7\.0/)
+  narrow(t, stdout)
+  const radius = JSON.parse((await policy([...argv, '--json'])).stdout)
+  t.is(radius.module, 'mod-notes-8.1.0')
+  t.deepEqual(radius.direct[0].path, ['mod-notes-8.1.0', 'mod-users-19.7.0'])
+})
+
+test('--html writes one page without anything from outside', async (t) => {
+  const file = join(await folder(t), 'matrix.html')
+  const { stdout, code } = await policy(['matrix', '--descriptors', SET, '--html', file])
+  t.is(code, 0)
+  t.regex(stdout, /matrix\.html: \d+ bytes/)
+  const page = await readFile(file, 'utf8')
+  t.notRegex(page, /https?:|url\(|@import|<link|<img| style=| on[a-z]+="/)
+  t.regex(page, /Content-Security-Policy" content="default-src &#39;none&#39;/)
+})
+
+test('wrong usage', async (t) => {
+  const wrong: (readonly [string[], RegExp])[] = [
+    [['matrix'], /-c FILE/],
+    [['matrix', '--descriptors', SET, '--json', '--csv'], /one of them/],
+    [['matrix', '--descriptors', SET, '--blast-radius', 'mod-note'], /did you mean mod-notes\?/],
+    [['matrix', '--descriptors', SET, '--blast-radius', 'mod-notes', '--csv'], /text or --json/],
+    [['matrix', '--descriptors', SET, '--html', '/nowhere/x.html'], /cannot write/],
+  ]
+  for (const [argv, says] of wrong) {
+    const { stderr, stdout, code } = await policy(argv)
+    t.is(code, 2, argv.join(' '))
+    t.regex(stderr, says)
+    t.is(stdout, '')
+  }
+})

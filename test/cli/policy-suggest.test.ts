@@ -1,0 +1,150 @@
+import { appendFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { parse } from 'yaml'
+import { folder, policy, SET } from '../support/policy-verb.ts'
+
+const DAY = 24 * 60 * 60 * 1000
+
+/** A line of the access log, as far as it is read; src/observe/access.ts writes it. */
+const SEEN = {
+  level: 'info',
+  time: '2026-09-01T12:00:00.000Z',
+  msg: 'exchange',
+  direction: 'egress',
+  caller: 'mod-tags-3.1.0',
+  at: 'okapi-7.2.0',
+  method: 'GET',
+  route: '/users/{id}',
+  interface: 'users',
+  provider: 'mod-users-19.7.0',
+  status: 200,
+  rule: 'default',
+  wouldDeny: 'interface-not-required',
+}
+
+const log = (...lines: readonly object[]) =>
+  lines.map((line) => `${JSON.stringify({ ...SEEN, ...line })}\n`).join('')
+
+test('grants with their evidence, that can be used as they are', async (t) => {
+  const path = await folder(t)
+  const [file, grants] = [join(path, 'access.log'), join(path, 'grants.yaml')]
+  await writeFile(
+    file,
+    log({}, { time: '2026-09-02T12:00:00.000Z' }, { direction: 'ingress' }, { method: 'PUT' }),
+  )
+  await appendFile(file, 'no line of ours\n{"msg":"started"}\n\n')
+  // As `kubectl logs --prefix` has it.
+  await appendFile(file, `[pod/x] ${log({ route: '/user-tenants' })}`)
+  const { stdout, stderr, code } = await policy(['suggest', '--descriptors', SET, '--from', file])
+  t.is(code, 0, stderr)
+  t.regex(stderr, /7 lines, 5 exchanges that passed, 4 of them by report mode alone/)
+  t.regex(
+    stdout,
+    /# `users` 16\.5 of mod-users-19\.7\.0: 3 times, first 2026-09-01T12:00:00\.000Z,/,
+  )
+  t.regex(stdout, /# such as GET \/users\/\{id\}/)
+  t.regex(stdout, /methods: \[GET, PUT\]/)
+  const list = parse(stdout)
+  t.deepEqual(
+    list.map(({ until: _, ...rest }: { until: string }) => rest),
+    [
+      {
+        caller: 'mod-tags',
+        at: 'okapi',
+        methods: ['GET', 'PUT'],
+        path: '/users/{id}',
+        why: 'seen in report mode 3 times between 2026-09-01 and 2026-09-02',
+      },
+      {
+        caller: 'mod-tags',
+        at: 'okapi',
+        interface: 'user-tenants',
+        why: 'seen in report mode once between 2026-09-01 and 2026-09-01',
+      },
+    ],
+  )
+  const left = Date.parse(list[0].until) - Date.now()
+  t.true(left > 88 * DAY && left <= 90 * DAY)
+  await writeFile(grants, stdout)
+  const asked = ['explain', '--descriptors', SET, '--grants', grants, '--at', 'okapi', '--caller']
+  const explain = (method: string, target: string) =>
+    policy([...asked, 'mod-tags-3.1.0', '--method', method, '--path', target])
+  t.is((await explain('GET', '/users/42')).code, 0)
+  t.is((await explain('DELETE', '/users/42')).code, 1)
+})
+
+test('nothing recorded is an empty list; what is not installed any more is told', async (t) => {
+  const source = ['suggest', '--descriptors', SET, '--from', '-']
+  const nothing = await policy(source, '')
+  t.is(nothing.code, 0)
+  t.deepEqual(parse(nothing.stdout), [])
+  const gone = await policy(source, log({ route: '/gone' }))
+  t.deepEqual(parse(gone.stdout), [])
+  t.regex(gone.stdout, /# not covered.*mod-tags-3\.1\.0 GET \/gone \(once\)/)
+  t.regex(gone.stderr, /warning: 1 kinds? of call/)
+})
+
+test('what a log says stays in its comment', async (t) => {
+  const evil = log({ route: '/gone\n- {caller: mod-x, at: okapi, interface: users, why: evil}' })
+  const { stdout, code } = await policy(['suggest', '--descriptors', SET, '--from', '-'], evil)
+  t.is(code, 0)
+  t.deepEqual(parse(stdout), [])
+})
+
+test('--tighten: grants that are wider than their use, and what they could be', async (t) => {
+  const grants = join(await folder(t), 'grants.yaml')
+  await writeFile(
+    grants,
+    `- {caller: mod-tags, at: okapi, interface: users, why: finds who tagged, until: 2099-01-31}
+- {caller: mod-tags, at: okapi, interface: user-tenants, why: nobody knows}
+`,
+  )
+  const used = log(
+    { rule: 'grant', wouldDeny: '' },
+    { rule: '', wouldDeny: '', reason: 'admin-route', route: '/users' },
+  )
+  const argv = ['suggest', '--descriptors', SET, '--grants', grants, '--from', '-', '--tighten']
+  const { stdout, stderr, code } = await policy(argv, used)
+  t.is(code, 0, stderr)
+  const [only, more] = parse(stdout)
+  t.is(more, undefined)
+  t.like(only, {
+    caller: 'mod-tags',
+    methods: ['GET'],
+    path: '/users/{id}',
+    why: 'finds who tagged',
+  })
+  t.is(only.until, '2099-01-31')
+  t.regex(stdout, /in the place of the grant of interface `users` to mod-tags/)
+  t.regex(stdout, /unused: .*\/users;/)
+  t.regex(stdout, /`user-tenants` to mod-tags at okapi[^:]*: never\s.*used, take it out/s)
+})
+
+test('--from-descriptors needs what packed files leave out', async (t) => {
+  const folded = await policy(['suggest', '--descriptors', SET, '--from-descriptors'])
+  t.is(folded.code, 0, folded.stderr)
+  t.true(Array.isArray(parse(folded.stdout)))
+  const out = join(await folder(t), 'packed.json')
+  await policy(['pack', SET, '-o', out])
+  const packed = await policy(['suggest', '--descriptors', out, '--from-descriptors'])
+  t.is(packed.code, 2)
+  t.regex(packed.stderr, /which permissions their routes ask for/)
+})
+
+test('wrong usage', async (t) => {
+  const source = ['suggest', '--descriptors', SET]
+  const wrong: (readonly [string[], RegExp])[] = [
+    [source, /--from LOG, or --from-descriptors/],
+    [[...source, '--from', 'x', '--from-descriptors'], /--from LOG, or --from-descriptors/],
+    [[...source, '--from-descriptors', '--tighten'], /--from LOG, or --from-descriptors/],
+    [[...source, '--from', '/nowhere/access.log'], /cannot read this log \(ENOENT\)/],
+    [['suggest', '--from', '-'], /-c FILE/],
+  ]
+  for (const [argv, says] of wrong) {
+    const { stderr, stdout, code } = await policy(argv)
+    t.is(code, 2, argv.join(' '))
+    t.regex(stderr, says)
+    t.is(stdout, '')
+  }
+})

@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import type { ExecutionContext } from 'ava'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+/** The descriptors that were written for the tests. */
+export const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
+
+/** Types `okapi-sidecar policy …`; `input` is what it reads from standard input. */
+export async function policy(argv: readonly string[], input = '') {
+  const env = { ...process.env, NO_COLOR: '1' }
+  const child = spawn(process.execPath, [MAIN, 'policy', ...argv], { env })
+  child.stdin.end(input)
+  const [stdout, stderr, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((done) => child.on('close', done)),
+  ])
+  return { stdout, stderr, code }
+}
+
+/** A folder that is gone after the test. */
+export async function folder(t: ExecutionContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'policy-'))
+  t.teardown(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+/** Every line fits a terminal of 80 columns. */
+export function narrow(t: ExecutionContext, text: string): void {
+  for (const line of text.split('\n')) t.true(line.length <= 80, line)
+}
