@@ -12,6 +12,11 @@ export class Budget {
     this.#at = now
   }
 
+  /** Honest work pays for what comes with it. */
+  earn(more: number): void {
+    this.#left = Math.min(this.#most, this.#left + more)
+  }
+
   /** Spends one. False when nothing was left. */
   spend(now: number): boolean {
     if (now > this.#at) {

@@ -49,8 +49,8 @@ export class CallingLink<N> extends Link<CallingStream<N>> {
 
   /** Opens an exchange. */
   begin(stream: CallingStream<N>, head: Buffer, length: number): void {
-    const id = ++this.lastId
-    this.streams.set(id, stream)
+    const id = this.lastId + 1
+    this.opened(id, stream)
     stream.attach(this, id, head, length)
     if (id === LAST_ID) this.leave()
   }

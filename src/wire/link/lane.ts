@@ -70,8 +70,9 @@ export class Lane<N> implements LinkKeeper<N> {
 
   /** The exchange begins on a link at once, or waits for one. */
   take(stream: CallingStream<N>, head: Buffer, length: number): void {
-    const link = this.#usable.find(({ open }) => open)
-    if (link !== undefined) return link.begin(stream, head, length)
+    for (const link of this.#usable) {
+      if (link.open) return link.begin(stream, head, length)
+    }
     stream.wait(Buffer.from(head.subarray(0, length)))
     this.#waitFor(stream)
   }

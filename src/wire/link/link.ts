@@ -7,6 +7,7 @@ import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FLAG, FRAME } from './frames.ts'
 import { HeadPieces } from './head-pieces.ts'
 import type { LinkStream } from './link-stream.ts'
+import { Settling } from './settling.ts'
 import { Vigil } from './vigil.ts'
 
 /** After the last word, for the peer to close too. */
@@ -14,6 +15,8 @@ const LINGER_MS = 1000
 /** Frames that do no work: at once, and per second on top. */
 const MOST_NOISE = 4096
 const NOISE_PER_SECOND = 512
+/** So many frames of an exchange may well come when it is over already. */
+const LATE_FRAMES = 8
 /** Credit in smaller crumbs is noise. */
 const CRUMB_BYTES = 4096
 /** More than any batch and the heads of all exchanges should ever need. */
@@ -53,8 +56,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   readonly #vigil: Vigil
   #endsAt = 0
   #over = false
-  #touched: S[] = []
-  readonly #settleTouched: () => void
+  readonly #settling = new Settling()
 
   constructor(socket: Socket, peer: string, settings: WireSettings, events: LinkEvents) {
     const { now } = settings.clock
@@ -69,11 +71,6 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     this.#pieces = new HeadPieces(settings.limits)
     this.#noise = new Budget(MOST_NOISE, NOISE_PER_SECOND, now)
     this.#vigil = new Vigil(this.batch, settings.limits, now)
-    this.#settleTouched = () => {
-      const touched = this.#touched
-      this.#touched = []
-      for (const stream of touched) stream.settle()
-    }
     socket.on('error', () => {})
     socket.on('end', () => this.peerEnded())
     socket.on('close', () => {
@@ -107,6 +104,13 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     if (this.batch.waitingBytes > MOST_WAITING_BYTES) return this.close('not-reading')
     const { now } = this.settings.clock
     this.#vigil.heard(now, reader.frames, reader.within, this.#pieces.begun)
+  }
+
+  /** An exchange is open now. */
+  protected opened(id: number, stream: S): void {
+    this.lastId = id
+    this.streams.set(id, stream)
+    this.#noise.earn(LATE_FRAMES)
   }
 
   /** The exchange is over on both sides, or nobody asks for it any more. */
@@ -156,7 +160,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   data(id: number, bytes: Buffer, start: number, end: number): LinkEnding | null {
     const stream = this.streams.get(id)
     if (stream === undefined) return null
-    this.#touch(stream)
+    this.#settling.add(stream)
     return stream.data(bytes, start, end)
   }
 
@@ -267,11 +271,6 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   #ping(flags: number, bytes: Buffer, start: number, end: number): LinkEnding | null {
     if ((flags & FLAG.ack) === 0) this.batch.frame(FRAME.ping, FLAG.ack, 0, bytes, start, end)
     return this.noise()
-  }
-
-  #touch(stream: S): void {
-    if (this.#touched.at(-1) === stream) return
-    if (this.#touched.push(stream) === 1) setImmediate(this.#settleTouched)
   }
 
   // --- life --------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
       return this.noise()
     }
     const stream = this.#spare.pop() ?? this.#newStream()
-    this.streams.set(id, stream)
+    this.opened(id, stream)
     stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
     return null
   }
