@@ -87,9 +87,9 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
 
   /** Takes an exchange on that has waited elsewhere. `head`: and what has come of its body. */
   takeOn(x: Exchange<N>, head: Buffer): void {
-    this.#wait(x, head)
     const connection = this.#takeIdle()
-    if (connection !== undefined) this.released(connection)
+    if (connection === undefined) return this.#wait(x, head)
+    this.#serve(new Waiting(x, head, () => {}), connection)
   }
 
   /** Takes a connection over that was dialled elsewhere. @returns who is to read from it */
