@@ -414,6 +414,7 @@ test('a peer that speaks HTTP/1.1 gets HTTP/1.1, on the very connection that fou
   await it.send(socket, `${OK}ok`)
   t.is(caller.socket.sent, `${OK}ok${OK}ok`)
   t.is(it.dials, 0)
+  t.is(it.http1.dials, 0)
 })
 
 test('after a while it is asked again, and nobody waits for the answer', async (t) => {
