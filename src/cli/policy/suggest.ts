@@ -63,7 +63,7 @@ function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead):
   const told = [...heading, ...unmetLines(unmet, lost)]
   process.stdout.write(grantsYaml(told, recordedGrants(proposals, Date.now())))
   if (unmet.length + lost.length > 0) {
-    const message = `${unmet.length + lost.length} kinds of call are not covered, the first lines say which`
+    const message = `not all is covered, the first lines say what: ${unmet.length + lost.length}`
     tell([{ severity: 'warning', message }])
   }
   return 0
