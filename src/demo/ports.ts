@@ -1,26 +1,29 @@
-import net, { type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+
+/** Below the range from which Linux and macOS take the ports of connections that go out. */
+const FIRST = 12_000
+const LAST = 32_000
+const MOST_TRIES = 1000
 
 /**
- * Free ports of loopback. They are held open together, so that no two are the same, and let go at
- * the end: sidecars name each other's ports in files that are written before any of them listens.
+ * Ports of 127.0.0.1 that nobody listens on, for parts that must know each other's before they start.
+ * Somebody could take one in between; drawn at random from where the system takes none by itself,
+ * that is rare.
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, hold))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map(release))
+  const held: Server[] = []
+  for (let i = 0; held.length < count && i < MOST_TRIES; i++) {
+    const server = createServer()
+    server.listen(FIRST + Math.floor(Math.random() * (LAST - FIRST)), '127.0.0.1')
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (free) held.push(server)
+  }
+  if (held.length < count) throw new Error('there is no free port on 127.0.0.1')
+  const ports = held.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))))
   return ports
-}
-
-function hold(): Promise<net.Server> {
-  const { promise, resolve, reject } = Promise.withResolvers<net.Server>()
-  const server = net.createServer()
-  server.on('error', reject)
-  server.listen(0, '127.0.0.1', () => resolve(server))
-  return promise
-}
-
-function release(server: net.Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  server.close(() => resolve())
-  return promise
 }

@@ -241,7 +241,7 @@ test('at start: nobody there, nothing given, not known, all end in a Fault that 
   const silent = world(t, agent.socket, { patienceMs: 100 })
   await t.throwsAsync(silent.credentials.start(), { message: /gave no identity within 100 ms/ })
   agent.refusal = { code: grpc.status.PERMISSION_DENIED, details: 'no identity issued' }
-  const unknown = world(t, agent.socket, { patienceMs: 100 })
+  const unknown = world(t, agent.socket, { patienceMs: 20_000 })
   await t.throwsAsync(unknown.credentials.start(), { message: /PERMISSION_DENIED/ })
 })
 
