@@ -1,3 +1,8 @@
 // Files run in worker threads, in parallel; everything binds port 0. The timeout is for a test that
 // makes no progress at all (two busy cores), not a measurement.
-export default { extensions: ['ts'], files: ['test/**/*.test.ts'], timeout: '60s' }
+export default {
+  extensions: ['ts'],
+  files: ['test/**/*.test.ts'],
+  require: ['./test/support/seed.js'],
+  timeout: '120s',
+}
