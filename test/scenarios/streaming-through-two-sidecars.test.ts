@@ -333,11 +333,13 @@ test.serial('whoever ends its own side within a body is no whole request', async
   const { port, certificate } = await town.ingress(ID.okapi, ID.notes)
   const secure = await secureTo(port, certificate)
   secure.on('error', () => {})
+  // Listened for from the beginning: it may come before the upstream has noticed.
+  const closed = new Promise((resolve) => secure.once('close', resolve))
   secure.resume().write(half)
   await there.promise
   secure.end()
   t.is(await fate.promise, 'cut')
-  await new Promise((resolve) => secure.once('close', resolve))
+  await closed
 })
 
 async function secureTo(port: number, certificate: string): Promise<TLSSocket> {
