@@ -1,6 +1,11 @@
 import { ADMIN_ROUTES, type AdminRoute } from '../folio/admin-groups.ts'
 import { methodMask } from '../folio/methods.ts'
-import { endOfSegment, parsePathPattern, startsWith } from '../folio/path-pattern.ts'
+import {
+  endOfSegment,
+  type PathPattern,
+  parsePathPattern,
+  startsWith,
+} from '../folio/path-pattern.ts'
 import { type Routed, RouteTable } from './route-table.ts'
 
 /** A route of Okapi's administration, ready to be matched. */
@@ -28,6 +33,14 @@ export function isAdministration(bytes: Uint8Array, start: number, end: number):
   const first = end - start > 1 ? bytes[start + 1] : 0
   if (first === PERCENT) return true
   return first === UNDERSCORE && end - start === 2
+}
+
+/**
+ * Does the pattern of a grant spell `/_/`? One that merely matches it (`/*`, `/{x}/{y}`) is about what
+ * modules declare, and does not open Okapi's administration by the way.
+ */
+export function meansAdministration({ text }: PathPattern): boolean {
+  return text === '/_' || text.startsWith('/_/')
 }
 
 /**

@@ -3,7 +3,7 @@ import { hasAuthFilter } from '../folio/descriptor.ts'
 import { isOkapi, productOf, splitModuleId } from '../folio/module-id.ts'
 import { overlap } from '../folio/pattern-states.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
-import { isAdministration } from './administration.ts'
+import { meansAdministration } from './administration.ts'
 import { parseCaller } from './caller.ts'
 import { type Grant, isWide, opensText } from './grants.ts'
 import type { Routed } from './route-table.ts'
@@ -68,7 +68,7 @@ function useless(world: World, grant: Grant): string | undefined {
     return other === undefined ? undefined : `tenant ${other} is open without a grant`
   }
   if (opens.kind === 'interface') return uselessInterface(world, grant, opens.id)
-  if (opens.kind === 'admin' || isAdministrationPath(opens.pattern.text)) return undefined
+  if (opens.kind === 'admin' || meansAdministration(opens.pattern)) return undefined
   const modules = at === 'okapi' ? [...world.set.modules.values()] : installed(world, at)
   const found = modules.some((module) =>
     routesOf(module).some((route) => route.kind === 'handler' && meet(route, opens)),
@@ -102,11 +102,6 @@ function installed({ set }: World, name: string) {
 /** Can a request be meant by both? */
 function meet(one: Routed, other: Routed): boolean {
   return (one.mask & other.mask) !== 0 && overlap(one.pattern.parts, other.pattern.parts)
-}
-
-function isAdministrationPath(path: string): boolean {
-  const bytes = Buffer.from(path)
-  return isAdministration(bytes, 0, bytes.length)
 }
 
 function invokesAdministration(pattern: string): boolean {

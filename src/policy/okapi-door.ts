@@ -94,7 +94,7 @@ export class OkapiDoor extends Door {
     moduleId: string | undefined,
   ): Decision {
     const index = methodIndex(method)
-    const granted = this.rights.paths.find(bytes, start, end, 1 << index)
+    const granted = this.rights.administration.find(bytes, start, end, 1 << index)
     const invocation = readInvocation(bytes, start, end)
     if (invocation === undefined) {
       const hit = ADMINISTRATION.find(bytes, start, end, 1 << index)
@@ -115,7 +115,7 @@ export class OkapiDoor extends Door {
   #judgeAdministration(method: string, hit: number, granted: number): Decision {
     const bit = 1 << methodIndex(method)
     const admin = ADMINISTRATION.routes(hit).find(({ mask }) => (mask & bit) !== 0)
-    const byPath = this.rights.paths.routes(granted).find(({ mask }) => (mask & bit) !== 0)
+    const byPath = this.rights.administration.routes(granted).find(({ mask }) => (mask & bit) !== 0)
     const grant = (admin && this.rights.admin.get(admin.group)) ?? byPath?.grant
     const path = admin?.pattern.text ?? byPath?.pattern.text ?? ''
     if (grant === undefined) return this.#shut(method, path)

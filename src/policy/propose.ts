@@ -1,4 +1,5 @@
 import { productOf } from '../folio/module-id.ts'
+import { parsePathPattern } from '../folio/path-pattern.ts'
 import { overlap } from '../folio/pattern-states.ts'
 import { eachMethod, type Subject, shortMethods } from './asking.ts'
 import type { Caller } from './caller.ts'
@@ -56,7 +57,9 @@ export function propose(source: PolicySource, all: readonly Want[]): Proposed {
   return {
     proposals: drafts.map(({ groups: _, ...draft }, i) => ({
       ...draft,
-      also: opened.filter(isBy(i)).flatMap((one) => cut(one, wanted)),
+      also: opened
+        .filter((one) => isBy(i)(one) || (one.rule.file !== FILE && helps(draft, one, subjects)))
+        .flatMap((one) => cut(one, wanted)),
     })),
     unmet: wants.filter((want) => !got.has(keyOf(want))),
   }
@@ -166,6 +169,34 @@ function revised(
   })
   for (const group of changed) group.whole = !group.whole
   return changed.length > 0
+}
+
+/**
+ * Where a request may be meant for several routes, the rule that is told is that of one of them: had
+ * the draft its part in opening this, although the rule is another?
+ */
+function helps(
+  { caller, opens }: Pick<Draft, 'caller' | 'opens'>,
+  opening: Opening,
+  subjects: readonly Subject[],
+): boolean {
+  if (opening.caller !== caller && productOf(opening.caller) !== caller) return false
+  const meant = subjects.filter((subject) => isOf(subject, opening))
+  if ('interface' in opens) {
+    const granted = subjects.filter((subject) => interfaceOf(subject) === opens.interface)
+    return meant.some((subject) => granted.some((other) => meet(other, subject)))
+  }
+  const pattern = parsePathPattern(opens.path)
+  if (typeof pattern === 'string') throw new Error(`${opens.path} was compiled before: ${pattern}`)
+  return meant.some(({ route }) => overlap(pattern.parts, route.pattern.parts))
+}
+
+function isOf({ route, moduleId }: Subject, { provider, pathPattern, kind }: Opening): boolean {
+  return (
+    idOf(route.module) === provider &&
+    route.pattern.text === pathPattern &&
+    (moduleId === undefined) === (kind === 'handler')
+  )
 }
 
 const isBy =

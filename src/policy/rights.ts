@@ -2,6 +2,7 @@ import type { AdminGroup } from '../folio/admin-groups.ts'
 import type { InterfaceDescriptor } from '../folio/descriptor.ts'
 import { isCompatible } from '../folio/interface-version.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
+import { meansAdministration } from './administration.ts'
 import { type Caller, callerName } from './caller.ts'
 import type { Rule } from './decision.ts'
 import { type Grant, isAt, isFor, isWide } from './grants.ts'
@@ -30,6 +31,8 @@ export interface Rights {
   readonly claims: ReadonlyMap<string, readonly Claim[]>
   /** Grants by method and path. */
   readonly paths: RouteTable<GrantedRoute>
+  /** Those among them that spell `/_/`: no other opens Okapi's administration. */
+  readonly administration: RouteTable<GrantedRoute>
   readonly admin: ReadonlyMap<AdminGroup, Grant>
   readonly supertenant: boolean
   /** All grants for this caller here, expired ones too: for hints. */
@@ -65,6 +68,10 @@ export function gatherRights(world: World, caller: Caller, at: string, ms: numbe
     name: callerName(caller),
     claims,
     paths: new RouteTable(paths, { buckets: false }),
+    administration: new RouteTable(
+      paths.filter(({ pattern }) => meansAdministration(pattern)),
+      { buckets: false },
+    ),
     admin,
     supertenant,
     grants,

@@ -148,6 +148,21 @@ for (const [what, grant, finding] of WRONG) {
   })
 }
 
+test('a path that merely matches /_/ opens nothing of Okapi’s administration', (t) => {
+  const asked = { caller: 'operator/o', path: '/_/proxy/tenants' }
+  const opened = (path: string) =>
+    word(
+      ask(
+        policyOf({
+          grants: [{ ...GOOD, caller: 'operator/o', interface: undefined, methods: ['GET'], path }],
+        }),
+        asked,
+      ),
+    )
+  for (const path of ['/*', '/{a}/{b}/{c}', '/_*', '/{a}*']) t.is(opened(path), 'admin-route', path)
+  for (const path of ['/_/*', '/_/proxy/{what}']) t.is(opened(path), 'grant', path)
+})
+
 test('what is right is found right', (t) => {
   const grants = [
     GOOD,

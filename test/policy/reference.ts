@@ -78,7 +78,10 @@ function atOkapi(world: World, question: Question): string {
 
 function administration(world: World, question: Question, grants: readonly Grant[]): string {
   const { caller, method, path } = question
-  const open = grants.some((grant) => opensPath(grant, method, path))
+  // What merely matches `/_/` is about modules.
+  const open = grants.some(
+    (grant) => grant.path?.startsWith('/_/') && opensPath(grant, method, path),
+  )
   const invoke = /^\/_\/invoke\/tenant\/([^/]+)(\/.*)$/.exec(path)
   if (invoke === null) {
     const read = method === 'GET' && /^\/_\/(version|proxy\/tenants(\/[^/]+)?)$/.test(path)
