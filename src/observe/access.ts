@@ -2,51 +2,64 @@ import type { Reason } from '../refusal/reasons.ts'
 import { ascii, JsonLine } from './json-line.ts'
 import type { Direction } from './labels.ts'
 
-/**
- * One exchange as the log tells it. Empty text and negative numbers are left out of the line. There
- * is no field for a path, a query, a header or a body, and none may be added: `route` is the pattern
- * of a descriptor.
- */
-export interface AccessRecord {
-  /** Milliseconds since 1970. */
-  readonly timeMs: number
+/** Whose exchange it was: the same for all of a connection. */
+export interface Calling {
   readonly direction: Direction
   /** The proven identity as a person writes it: `mod-users-19.7.0`, `operator/anna`, `public`. */
   readonly caller: string
   /** Address of the connection. */
   readonly peer: string
+}
+
+/** What was asked for: the same for all exchanges that one rule allows. */
+export interface Called {
   /** Whose ingress decides: `okapi-7.2.0`, or a module id. */
   readonly at: string
   readonly method: string
+  /** The pattern of a descriptor: there is no field for a path, a query, a header or a body. */
   readonly route: string
   /** Id of the interface that the route stands in. */
   readonly interface: string
   /** The module that answers, or may: `mod-users-19.7.0`. */
   readonly provider: string
-  /** 0: the caller went away before there was one. */
-  readonly status: number
-  readonly reason: Reason | ''
-  /** The full sentence of a refusal. */
-  readonly because: string
   /** Which rule allowed or refused it. */
   readonly rule: string
+}
+
+/** Fields of a line as they stand in it: what many lines have alike is made once. */
+export type Fields = Uint8Array
+
+/**
+ * One exchange as the log tells it. Empty text and negative numbers are left out of the line. No
+ * field for a path, a query, a header or a body may be added.
+ */
+export interface AccessRecord {
+  /** Milliseconds since 1970. */
+  timeMs: number
+  calling: Fields
+  called: Fields
+  /** 0: the caller went away before there was one. */
+  status: number
+  reason: Reason | ''
+  /** The full sentence of a refusal. */
+  because: string
   /** In report mode: why enforcing would have refused it. */
-  readonly wouldDeny: Reason | ''
+  wouldDeny: Reason | ''
   /** `low` or `high`: the interface is one whose use is to be seen; '' for all others. */
-  readonly audit: 'low' | 'high' | ''
+  audit: 'low' | 'high' | ''
   /** With `audit`: the user that the token names, read and not verified. */
-  readonly userId: string
+  userId: string
   /** The identity that the upstream proved, or its address where it proves none. */
-  readonly upstream: string
-  readonly tenant: string
-  readonly requestId: string
-  readonly traceId: string
-  readonly bytesIn: number
-  readonly bytesOut: number
-  readonly judgeMicros: number
-  readonly connectMs: number
-  readonly firstByteMs: number
-  readonly totalMs: number
+  upstream: string
+  tenant: string
+  requestId: string
+  traceId: string
+  bytesIn: number
+  bytesOut: number
+  judgeMicros: number
+  connectMs: number
+  firstByteMs: number
+  totalMs: number
 }
 
 /** Where lines go; pino's destination is one. */
@@ -69,7 +82,7 @@ export class AccessLog {
     this.#sink = sink
   }
 
-  /** Adds one line; the record may be used again at once. */
+  /** Adds one line of JSON, its head as pino writes it; the record may be used again at once. */
   write(record: AccessRecord): void {
     writeLine(this.#lines, record)
     if (this.#lines.length >= BATCH_BYTES) this.flush()
@@ -79,13 +92,6 @@ export class AccessLog {
   flush(): void {
     if (this.#lines.length > 0) this.#sink.write(this.#lines.take())
   }
-}
-
-/** One line of JSON, ASCII only, ending in a line feed; the head is as pino writes it. */
-export function accessLine(record: AccessRecord): string {
-  const line = new JsonLine(1024)
-  writeLine(line, record)
-  return line.take()
 }
 
 const BEGIN = ascii('{"level":"info","time":"')
@@ -120,22 +126,36 @@ const NAME = {
   totalMs: ascii(',"totalMs":'),
 } as const
 
+/** The fields that say whose exchange it was. */
+export function calling({ direction, caller, peer }: Calling): Fields {
+  const line = new JsonLine(256)
+  line.text(NAME.direction, direction)
+  line.text(NAME.caller, caller)
+  line.text(NAME.peer, peer)
+  return line.copy()
+}
+
+/** The fields that say what was asked for. */
+export function called(asked: Called): Fields {
+  const line = new JsonLine(256)
+  line.text(NAME.at, asked.at)
+  line.textOfCaller(NAME.method, asked.method)
+  line.text(NAME.route, asked.route)
+  line.text(NAME.interface, asked.interface)
+  line.text(NAME.provider, asked.provider)
+  line.text(NAME.rule, asked.rule)
+  return line.copy()
+}
+
 function writeLine(line: JsonLine, record: AccessRecord): void {
   line.plain(BEGIN)
   time(line, record.timeMs)
   line.plain(MESSAGE)
-  line.text(NAME.direction, record.direction)
-  line.text(NAME.caller, record.caller)
-  line.text(NAME.peer, record.peer)
-  line.text(NAME.at, record.at)
-  line.textOfCaller(NAME.method, record.method)
-  line.text(NAME.route, record.route)
-  line.text(NAME.interface, record.interface)
-  line.text(NAME.provider, record.provider)
+  line.span(record.calling)
+  line.span(record.called)
   line.whole(NAME.status, record.status)
   line.text(NAME.reason, record.reason)
   line.textOfCaller(NAME.because, record.because)
-  line.text(NAME.rule, record.rule)
   line.text(NAME.wouldDeny, record.wouldDeny)
   line.text(NAME.audit, record.audit)
   line.textOfCaller(NAME.userId, record.userId)

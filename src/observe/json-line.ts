@@ -28,6 +28,20 @@ export class JsonLine {
     return text
   }
 
+  /** The same as bytes that nobody writes into again; begins anew. */
+  copy(): Uint8Array {
+    const bytes = Uint8Array.from(this.#bytes.subarray(0, this.length))
+    this.length = 0
+    return bytes
+  }
+
+  /** What another line has made, which may be long. */
+  span(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+
   /** What our own code wrote, made to bytes once by `ascii`. */
   plain(text: Uint8Array): void {
     this.#reserve(text.length)

@@ -1,13 +1,3 @@
-/** A W3C trace context as `traceparent` carries it; lower-case hex. */
-export interface Trace {
-  /** 32 digits. */
-  readonly traceId: string
-  /** 16 digits: the caller's span. */
-  readonly parentId: string
-  /** Two digits; 01 is `sampled`. */
-  readonly flags: string
-}
-
 /** `00-` trace id `-` parent id `-` flags: where each part begins and ends in version 00. */
 const TRACE_ID = { start: 3, end: 35 } as const
 const PARENT_ID = { start: 36, end: 52 } as const
@@ -16,17 +6,6 @@ const FLAGS = { start: 53, end: 55 } as const
 const LONGEST = 512
 const VERSION_00 = 0x3030
 const VERSION_FF = 0x6666
-
-/** Reads a `traceparent` that may be passed on; undefined where the trace has to be begun anew. */
-export function parseTraceparent(value: string): Trace | undefined {
-  const bytes = Buffer.from(value)
-  if (!isTraceparent(bytes, 0, bytes.length)) return undefined
-  return {
-    traceId: value.slice(TRACE_ID.start, TRACE_ID.end),
-    parentId: value.slice(PARENT_ID.start, PARENT_ID.end),
-    flags: value.slice(FLAGS.start, FLAGS.end),
-  }
-}
 
 /**
  * May the `traceparent` in [start, end) be passed on (W3C Trace Context section 3.2)? Not with version
@@ -52,27 +31,35 @@ export function traceIdIn(bytes: Buffer, start: number): string {
   return bytes.toString('latin1', start + TRACE_ID.start, start + TRACE_ID.end)
 }
 
-/**
- * Begins a trace from 24 random bytes in hex (48 digits). `sampled` is set, because that is what the
- * first module would have decided by itself with OpenTelemetry's default.
- */
-export function beginTrace(randomHex: string): Trace {
-  if (randomHex.length !== 48) throw new TypeError('48 hex digits are needed')
-  return {
-    traceId: notZero(randomHex.slice(0, 32)),
-    parentId: notZero(randomHex.slice(32)),
-    flags: '01',
-  }
-}
+const NAME = 'traceparent: '
+/** `sampled`, because that is what the first module would have decided with OpenTelemetry's default. */
+const LINE = Buffer.from(`${NAME}00-${'0'.repeat(32)}-${'0'.repeat(16)}-01\r\n`)
+const DIGITS = Buffer.from('0123456789abcdef')
 
-/** The header's value, version 00. */
-export function formatTraceparent({ traceId, parentId, flags }: Trace): string {
-  return `00-${traceId}-${parentId}-${flags}`
+/** Where `traceIdIn` finds the value in the line of `beginTrace`. */
+export const VALUE_AT = NAME.length
+/** Random bytes that a trace takes. */
+export const RANDOM_BYTES = 24
+
+/** The header's line, version 00, of a trace that begins with these bytes; valid until the next. */
+export function beginTrace(random: Uint8Array, at: number): Buffer {
+  const traceEnd = at + 16
+  writeId(random, at, traceEnd, VALUE_AT + TRACE_ID.start)
+  writeId(random, traceEnd, at + RANDOM_BYTES, VALUE_AT + PARENT_ID.start)
+  return LINE
 }
 
 /** An id of zeros is invalid (section 3.2.2.3). */
-function notZero(id: string): string {
-  return /^0+$/.test(id) ? `${id.slice(1)}1` : id
+function writeId(random: Uint8Array, start: number, end: number, to: number): void {
+  let seen = 0
+  let last = to
+  for (let i = start; i < end; i++) {
+    const byte = random[i]!
+    seen |= byte
+    LINE[last++] = DIGITS[byte >> 4]!
+    LINE[last++] = DIGITS[byte & 15]!
+  }
+  if (seen === 0) LINE[last - 1] = DIGITS[1]!
 }
 
 /** Lower-case digits, and where they are an id (more than two) not all of them zero. */

@@ -131,9 +131,9 @@ function addressOf(peer: string): string {
 function remember(note: Note, head: Head): void {
   note.reset()
   note.requestId = head.valueOf(NAME.requestId)
-  note.tenant = head.valueOf(NAME.tenant)
+  note.tenant = head.repeated(NAME.tenant)
   note.traceId = headers.givenTrace(head)
-  note.origin = head.valueOf(NAME.origin)
+  note.origin = head.repeated(NAME.origin)
   note.start = head.targetStart
 }
 

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { beginTrace, formatTraceparent, isTraceparent, traceIdIn } from '../observe/trace.ts'
+import { randomFillSync } from 'node:crypto'
+import { beginTrace, isTraceparent, RANDOM_BYTES, traceIdIn, VALUE_AT } from '../observe/trace.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Head, LINE } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
@@ -94,17 +94,29 @@ export function trace(head: Head, out: HeadWriter, { fates }: RequestRules, give
   for (let i = 0; i < head.count; i++) {
     if (head.ids[i] === NAME.traceparent) head.fate[i] = LINE.hop
   }
-  const begun = beginTrace(randomHex())
-  out.text(`traceparent: ${formatTraceparent(begun)}\r\n`)
-  return begun.traceId
+  const line = beginTrace(randomness, draw())
+  out.span(line, 0, line.length)
+  return traceIdIn(line, VALUE_AT)
 }
 
 /** The claims of the token that Okapi would take, read and not verified. */
 export function claims(head: Head): Claims {
-  const token = head.valueOf(NAME.token)
-  if (token !== undefined) return claimsOf(token)
+  const token = head.repeated(NAME.token)
+  if (token !== undefined) return known(token)
   const authorization = head.valueOf(NAME.authorization)
   return claimsOf(authorization === undefined ? '' : bearer(authorization))
+}
+
+let lastToken = ''
+let lastClaims = claimsOf('')
+
+/** A module shows the token that it was given in every call that it makes for one request. */
+function known(token: string): Claims {
+  if (token !== lastToken) {
+    lastClaims = claimsOf(token)
+    lastToken = token
+  }
+  return lastClaims
 }
 
 /** A module is told that Okapi, and for X-Okapi-Url-to it itself, is found on loopback. */
@@ -121,7 +133,7 @@ export function okapiUrls(
   }
   const line = head.find(NAME.okapiUrl)
   if (line === -1 || okapi === undefined) return undefined
-  const original = head.value(line)
+  const original = head.repeated(NAME.okapiUrl) ?? ''
   head.fate[line] = LINE.hop
   out.text(`${nameOf(head, line)}: ${okapi.rewrite(original)}\r\n`)
   return original
@@ -161,18 +173,18 @@ export function dropTokenSetCookies(head: Head): void {
   }
 }
 
-const TRACE_BYTES = 24
-let randomness = ''
-let drawn = 0
+/** Drawn from the system a few hundred traces at a time. */
+const randomness = Buffer.alloc(RANDOM_BYTES * 256)
+let drawn = randomness.length
 
-/** 48 hexadecimal digits; drawn from the system a few hundred at a time. */
-function randomHex(): string {
+/** @returns where random bytes for one trace stand */
+function draw(): number {
   if (drawn === randomness.length) {
-    randomness = randomBytes(TRACE_BYTES * 256).toString('hex')
+    randomFillSync(randomness)
     drawn = 0
   }
-  drawn += TRACE_BYTES * 2
-  return randomness.slice(drawn - TRACE_BYTES * 2, drawn)
+  drawn += RANDOM_BYTES
+  return drawn - RANDOM_BYTES
 }
 
 function nameOf(head: Head, line: number): string {

@@ -1,3 +1,4 @@
+import { calling, type Fields } from '../observe/access.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Caller } from '../policy/caller.ts'
 import { callerName } from '../policy/caller.ts'
@@ -23,6 +24,8 @@ export class Note {
   readonly callerName: string
   /** Where the connection came from, for the log. */
   readonly peerAddress: string
+  /** The same as every line of the log begins. */
+  readonly calling: Fields
 
   /** The policy as this caller meets it, and the policy that it was bound to. */
   judge: Judge
@@ -58,6 +61,8 @@ export class Note {
     this.caller = caller
     this.callerName = callerName(caller)
     this.peerAddress = peerAddress
+    const { direction } = door
+    this.calling = calling({ direction, caller: this.callerName, peer: peerAddress })
   }
 
   get direction(): Direction {

@@ -1,6 +1,7 @@
-import type { AccessLog } from '../observe/access.ts'
+import { type AccessLog, type AccessRecord, called, type Fields } from '../observe/access.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { History, Refused } from '../observe/status/history.ts'
+import type { Allow } from '../policy/decision.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Exchange } from '../wire/exchange.ts'
 import { METHODS } from '../wire/head.ts'
@@ -15,6 +16,8 @@ export interface RecordOptions {
 
 /** One count and one line for every exchange, allowed or refused; called once at its end. */
 export function recorder({ metrics, access, history }: RecordOptions) {
+  // One record for all lines: the log has written it down when `write` returns.
+  const line = blank()
   return (x: Exchange<Note>): void => {
     const { note } = x
     const { direction, decision } = note
@@ -30,34 +33,64 @@ export function recorder({ metrics, access, history }: RecordOptions) {
     if (would !== undefined) metrics.wouldDeny(direction)
     const refused = x.refused ?? would
     if (refused !== undefined) history.refused(refusedOf(x, refused, timeMs))
-    access?.write({
-      timeMs,
-      direction,
-      caller: note.callerName,
-      peer: note.peerAddress,
-      at: note.at,
-      method: x.method === -1 ? '' : METHODS[x.method]!,
-      route: decision?.routePattern ?? '',
-      interface: decision?.interface?.id ?? '',
-      provider: decision?.provider ?? '',
-      status: x.status,
-      reason: x.refused?.reason ?? '',
-      because: x.refused?.because ?? would?.because ?? '',
-      rule: decision?.rule?.kind ?? '',
-      wouldDeny: would?.reason ?? '',
-      audit: note.audit,
-      userId: note.userId ?? '',
-      upstream: x.upstreamPeer,
-      tenant: note.tenant ?? '',
-      requestId: note.requestId ?? '',
-      traceId: note.traceId,
-      bytesIn: x.bytesIn,
-      bytesOut: x.bytesOut,
-      judgeMicros: x.judgedAt === 0 ? -1 : (x.judgedAt - x.beganAt) * 1000,
-      connectMs: x.connectedAt === 0 ? -1 : x.connectedAt - x.judgedAt,
-      firstByteMs: x.answeredAt === 0 ? -1 : x.answeredAt - x.beganAt,
-      totalMs,
-    })
+    if (access === null) return
+    line.timeMs = timeMs
+    line.calling = note.calling
+    line.called = calledBy(x)
+    line.status = x.status
+    line.reason = x.refused?.reason ?? ''
+    line.because = x.refused?.because ?? would?.because ?? ''
+    line.wouldDeny = would?.reason ?? ''
+    line.audit = note.audit
+    line.userId = note.userId ?? ''
+    line.upstream = x.upstreamPeer
+    line.tenant = note.tenant ?? ''
+    line.requestId = note.requestId ?? ''
+    line.traceId = note.traceId
+    line.bytesIn = x.bytesIn
+    line.bytesOut = x.bytesOut
+    line.judgeMicros = x.judgedAt === 0 ? -1 : (x.judgedAt - x.beganAt) * 1000
+    line.connectMs = x.connectedAt === 0 ? -1 : x.connectedAt - x.judgedAt
+    line.firstByteMs = x.answeredAt === 0 ? -1 : x.answeredAt - x.beganAt
+    line.totalMs = totalMs
+    access.write(line)
+  }
+}
+
+/** What was asked for, as it stands in lines, by what allowed it. */
+const CALLED = new WeakMap<Allow, { readonly method: number; readonly fields: Fields }>()
+
+/** One object of the policy allows very many calls, and is the reason why their lines are alike. */
+function calledBy(x: Exchange<Note>): Fields {
+  const { decision } = x.note
+  const known = decision?.allow === true ? CALLED.get(decision) : undefined
+  if (known !== undefined && known.method === x.method) return known.fields
+  const fields = called({
+    at: x.note.at,
+    method: x.method === -1 ? '' : METHODS[x.method]!,
+    route: decision?.routePattern ?? '',
+    interface: decision?.interface?.id ?? '',
+    provider: decision?.provider ?? '',
+    rule: decision?.rule?.kind ?? '',
+  })
+  if (decision?.allow === true) CALLED.set(decision, { method: x.method, fields })
+  return fields
+}
+
+function blank(): AccessRecord {
+  const none = new Uint8Array()
+  const texts = { because: '', userId: '', upstream: '', tenant: '', requestId: '', traceId: '' }
+  const times = { timeMs: 0.5, judgeMicros: 0.5, connectMs: 0.5, firstByteMs: 0.5, totalMs: 0.5 }
+  const closed = { reason: '', wouldDeny: '', audit: '' } as const
+  return {
+    calling: none,
+    called: none,
+    status: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    ...texts,
+    ...times,
+    ...closed,
   }
 }
 

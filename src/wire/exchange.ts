@@ -18,6 +18,8 @@ export class Exchange<N> {
   readonly note: N
   readonly downstream: DownstreamStream
   readonly #story: Story<N>
+  /** Within `upstream.open`. */
+  #opening = false
 
   /** Between `begin` and `end`. */
   open = false
@@ -91,7 +93,9 @@ export class Exchange<N> {
     if (isRefusal(verdict)) return verdict
     const upstream: Upstream<N> = verdict
     OUT.text('\r\n')
+    this.#opening = true
     upstream.open(this, OUT)
+    this.#opening = false
     return null
   }
 
@@ -99,7 +103,8 @@ export class Exchange<N> {
   connected(upstream: UpstreamStream, peer: string): void {
     this.upstream = upstream
     this.upstreamPeer = peer
-    this.connectedAt = performance.now()
+    // Where a connection was at hand, it is the moment of the verdict.
+    this.connectedAt = this.#opening ? this.judgedAt : performance.now()
   }
 
   /**

@@ -3,6 +3,8 @@ import { type Head, LINE } from './head.ts'
 
 const VERSION = ascii('HTTP/1.1 ')
 const BLANK = ascii(' ')
+/** Up to here a loop costs less than a call out of JavaScript. */
+const SHORT = 48
 const CRLF = ascii('\r\n')
 
 /** Composes one head at a time in a buffer that is used again for the next. */
@@ -16,8 +18,14 @@ export class HeadWriter {
 
   /** Text of our own, or values that were parsed as field values: no line ends can be in it. */
   text(text: string): void {
-    this.#reserve(text.length)
-    this.length += this.bytes.write(text, this.length, 'latin1')
+    const { length } = text
+    this.#reserve(length)
+    if (length > SHORT) this.bytes.write(text, this.length, 'latin1')
+    else {
+      const { bytes } = this
+      for (let i = 0; i < length; i++) bytes[this.length + i] = text.charCodeAt(i)
+    }
+    this.length += length
   }
 
   span(bytes: Buffer, start: number, end: number): void {

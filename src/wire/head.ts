@@ -72,6 +72,7 @@ export class Head {
   readonly #stamps = new Uint16Array(256)
   readonly #lines = new Int32Array(256)
   #stamp = 0
+  readonly #texts: (string | undefined)[] = new Array(256).fill(undefined)
 
   /** Forgets the message before. */
   begin(bytes: Buffer, start: number): void {
@@ -121,6 +122,29 @@ export class Head {
   valueOf(id: number): string | undefined {
     const line = this.find(id)
     return line === -1 ? undefined : this.value(line)
+  }
+
+  /**
+   * The same for a value that is likely the one of the message before: a tenant, a token. The text is
+   * made only where it differs.
+   */
+  repeated(id: number): string | undefined {
+    const line = this.find(id)
+    if (line === -1) return undefined
+    const known = this.#texts[id]
+    if (known !== undefined && this.#is(line, known)) return known
+    const text = this.value(line)
+    this.#texts[id] = text
+    return text
+  }
+
+  #is(line: number, text: string): boolean {
+    const { bytes } = this
+    const start = this.valueStart[line]!
+    const { length } = text
+    if (this.valueEnd[line]! - start !== length) return false
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false
+    return true
   }
 
   /** Where the line after `line` begins: behind its CR LF. */

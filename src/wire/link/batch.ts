@@ -20,12 +20,14 @@ export class Batch {
   /** Where the last frame of the batch begins, -1 without one, and whose it is. */
   #lastAt = -1
   #lastId = 0
+  /** Whose the first frame of the batch is. */
+  #firstId = 0
   /** Exchanges whose END is in the batch, and in the write under way. */
   #ends = 0
   #endsInFlight = 0
   #inFlightBytes = 0
   #inFlight: Buffer | null = null
-  #scheduled = false
+  #scheduled: NodeJS.Immediate | null = null
   #stopped = false
   #line: Sender[] = []
   readonly #run: () => void
@@ -36,7 +38,7 @@ export class Batch {
   constructor(socket: Socket) {
     this.#socket = socket
     this.#run = () => {
-      this.#scheduled = false
+      this.#scheduled = null
       this.flush()
     }
     this.#written = () => this.#taken()
@@ -78,6 +80,7 @@ export class Batch {
     out[at + 6] = id >>> 8
     out[at + 7] = id
     bytes.copy(out, at + HEADER_BYTES, start, end)
+    if (at === 0) this.#firstId = id
     this.#lastAt = at
     this.#lastId = id
     this.#length = at + HEADER_BYTES + length
@@ -138,9 +141,18 @@ export class Batch {
     this.#schedule()
   }
 
+  /** Writes at once what is of this exchange only: no other is busy, so none would join it. */
+  flushAlone(id: number): void {
+    if (this.#firstId === id && this.#lastId === id) this.flush()
+  }
+
   /** Writes what there is, unless a write is under way. */
   flush(): void {
     if (this.#inFlight !== null || this.#stopped) return
+    if (this.#scheduled !== null) {
+      clearImmediate(this.#scheduled)
+      this.#scheduled = null
+    }
     this.#fill()
     if (this.#length === 0) return
     const out = this.#out
@@ -203,9 +215,8 @@ export class Batch {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#inFlight !== null) return
-    this.#scheduled = true
-    setImmediate(this.#run)
+    if (this.#scheduled !== null || this.#inFlight !== null) return
+    this.#scheduled = setImmediate(this.#run)
   }
 
   #reserve(more: number): void {

@@ -112,6 +112,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
 
   flush(): void {
     if (this.#state === 'undecided') this.#keeper.decide(this, false)
+    else if (this.#state === 'open') this.#link?.flush(this.#id)
   }
 
   finish(): void {
@@ -192,6 +193,10 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
 
   granted(bytes: number): boolean {
     return this.#sender.granted(bytes)
+  }
+
+  get settled(): boolean {
+    return this.#state !== 'open'
   }
 
   settle(): void {

@@ -3,6 +3,8 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 /** One exchange as the link sees it. */
 export interface LinkStream {
   readonly bufferedBytes: number
+  /** Nothing that came is kept back: `settle` has nothing to do. */
+  readonly settled: boolean
   /** A DATA frame of this length begins. */
   dataBegins(length: number): LinkEnding | null
   data(bytes: Buffer, start: number, end: number): LinkEnding | null

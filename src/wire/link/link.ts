@@ -100,6 +100,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     if (this.#over) return
     const reader = this.#reader
     const ending = reader.read(bytes, start, end)
+    this.#settling.readEnds()
     if (ending !== null) return this.close(ending)
     if (this.batch.waitingBytes > MOST_WAITING_BYTES) return this.close('not-reading')
     const { now } = this.settings.clock
@@ -118,6 +119,11 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     this.streams.delete(id)
     this.usedAt = this.settings.clock.now
     if (this.streams.size === 0) this.restful()
+  }
+
+  /** What this exchange has to send need not wait for company where no other is open. */
+  flush(id: number): void {
+    if (this.streams.size <= 1) this.batch.flushAlone(id)
   }
 
   /** No new exchange from now on; what is open finishes. */

@@ -102,6 +102,10 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     return this.#sender.granted(bytes)
   }
 
+  get settled(): boolean {
+    return this.#receiver.ended && this.#held.length === 0
+  }
+
   settle(): void {
     this.#x.upstream?.flush()
     this.#grant()
@@ -153,7 +157,9 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     this.#sender.put(bytes, start, end)
   }
 
-  flush(): void {}
+  flush(): void {
+    this.#link.flush(this.#id)
+  }
 
   reply(bytes: Buffer): void {
     const body = bytes.indexOf('\r\n\r\n') + 4
