@@ -1,4 +1,4 @@
-import type { Config } from './config/config.ts'
+import type { Config, Migration } from './config/config.ts'
 import { Credentials, type ReloadReport } from './credentials/credentials.ts'
 import { PublicCertificate } from './credentials/public-certificate.ts'
 import { fault, sentence } from './fault.ts'
@@ -13,16 +13,18 @@ import { answerTable } from './proxy/header-tables.ts'
 import { healthOf, type Knock } from './proxy/health.ts'
 import { REQUEST_NAMES, RESPONSE_NAMES } from './proxy/names.ts'
 import { OkapiUrl } from './proxy/okapi-url.ts'
-import { recorder } from './proxy/record.ts'
 import { refuse } from './refusal/refusal.ts'
 import { Connections } from './sidecar/connections.ts'
 import { Doorways } from './sidecar/doorways.ts'
 import { directionsOf, gauges } from './sidecar/gauges.ts'
 import { linkEvents } from './sidecar/link-events.ts'
 import { Listeners } from './sidecar/listeners.ts'
+import { checkMigration, plainDoorFacts } from './sidecar/migration.ts'
 import { openFileProblems } from './sidecar/open-files.ts'
+import { PlainPeers } from './sidecar/plain-peers.ts'
 import { Policies, policyOf } from './sidecar/policies.ts'
 import { policyChanged, tellPolicy } from './sidecar/policy-changes.ts'
+import { keepsAccess, recording } from './sidecar/recording.ts'
 import { sourceOf } from './sidecar/source.ts'
 import { TrustChanges } from './sidecar/trust-changes.ts'
 import { Trusting } from './sidecar/trusting.ts'
@@ -68,7 +70,7 @@ export class Sidecar {
     this.#credentials = credentials
     this.#policies = policies
     this.#metrics = new Metrics(directionsOf(config))
-    this.#access = config.log.access ? new AccessLog(log.destination) : null
+    this.#access = keepsAccess(config) ? new AccessLog(log.destination) : null
     this.#trusting = new Trusting(config, credentials)
     const settings: WireSettings = {
       requestNames: REQUEST_NAMES,
@@ -140,6 +142,7 @@ export class Sidecar {
     await credentials.start()
     try {
       const { policy, warnings } = policyOf(config)
+      checkMigration(config, policy)
       for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
       for (const problem of openFileProblems(config.limits.connections)) {
         log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'open files')
@@ -223,12 +226,15 @@ export class Sidecar {
 
   /** The way out first: what the module is told of Okapi depends on where the egress is bound. */
   async #openDoors(): Promise<void> {
-    const { egress, modules, ingress, public: browsers } = this.#config
+    const { egress, modules, ingress, public: browsers, migration } = this.#config
     const { listening } = this
     const doors = this.#doorways
     if (egress !== undefined) listening.egress = await doors.egress(egress)
     if (modules !== undefined) listening.modules = await doors.modules(modules)
     if (ingress !== undefined) listening.ingress = await doors.ingress(ingress)
+    if (migration !== undefined && ingress !== undefined) {
+      listening.plain = await doors.migration(migration, ingress, this.#plainPeers(migration))
+    }
     if (browsers === undefined) return
     if (ingress === undefined)
       throw fault('public needs ingress.forward, which says where Okapi is')
@@ -245,6 +251,14 @@ export class Sidecar {
     )
   }
 
+  #plainPeers(migration: Migration): PlainPeers {
+    const { connectionsPerPeer } = this.#config.limits
+    const [clock, metrics, { log }] = [this.#clock, this.#metrics, this.#log]
+    const door = plainDoorFacts(this.#config, Date.now())
+    log.warn({ ...door, until: new Date(migration.until).toISOString() }, 'plain door')
+    return new PlainPeers({ migration, connectionsPerPeer, clock, metrics, log, now: Date.now })
+  }
+
   #house() {
     const { module, ingress, limits } = this.#config
     const traits = this.#policies.current.traits(module.id)
@@ -255,16 +269,20 @@ export class Sidecar {
       answerLoses: answerTable({ authFilter, keepsTokens }),
       setsTokenCookies: authFilter || keepsTokens,
       mostExchanges: limits.exchanges,
+      mostPlainExchanges: halfOf(Math.min(limits.exchanges, limits.exchangesPerCallee)),
       health: healthOf(module.id, (done) =>
         this.#readiness.draining ? done(DRAINING) : this.#knock?.(done),
       ),
-      record: recorder({
+      record: recording(this.#config, this.#access, {
         metrics: this.#metrics,
-        access: this.#access,
         history: this.#history,
       }),
     }
   }
+}
+
+function halfOf(most: number): number {
+  return Math.max(1, Math.floor(most / 2))
 }
 
 function after(ms: number): Promise<void> {

@@ -69,11 +69,14 @@ async function find(file: string | undefined): Promise<Findings> {
     return { loaded, credentials: undefined, policy: undefined, problems }
   }
   const { config } = loaded
-  problems.push(...loaded.problems)
+  const { overdue } = loaded
+  for (const problem of loaded.problems) {
+    problems.push(overdue.includes(problem) ? { ...problem, severity: 'error' } : problem)
+  }
   const credentials = await attempt(problems, () => checkCredentials(config))
   const { public: door } = config
   if (door !== undefined) await attempt(problems, () => checkPublic(door))
-  const policy = await attempt(problems, () => checkPolicy(config))
+  const policy = await attempt(problems, () => checkPolicy(loaded))
   problems.push(...(credentials?.problems ?? []), ...(policy?.problems ?? []))
   return { loaded, credentials, policy, problems: located(problems) }
 }

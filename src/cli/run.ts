@@ -35,7 +35,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const stop = stopSignal()
   const sidecar = await Sidecar.start(config, log)
   const { listening } = sidecar
-  log.log.info({ module: config.module.id, listening }, 'ready')
+  const { migration } = config
+  const plain = migration && { plainUntil: new Date(migration.until).toISOString() }
+  log.log.info({ module: config.module.id, listening, ...plain }, 'ready')
   log.flush()
   const signal = await stop
   log.log.info({ signal }, 'draining')

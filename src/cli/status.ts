@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { errorCode, fault } from '../fault.ts'
 import type { StatusFacts } from '../observe/status/facts.ts'
-import { date, span, urgency, when } from '../observe/status/words.ts'
+import { date, plainDoorText, span, urgency, when } from '../observe/status/words.ts'
 import { paint, table } from './terminal.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9902'
@@ -98,6 +98,7 @@ function remarks(facts: StatusFacts): string {
   if (facts.plainBeyondLoopback !== null) {
     lines.push(`plain HTTP may leave loopback: ${facts.plainBeyondLoopback}\n`)
   }
+  if (facts.plainDoor !== null) lines.push(`${plainDoorText(facts.plainDoor)}\n`)
   return lines.map((line) => paint('red', line)).join('')
 }
 

@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import type { Endpoint, Forward, Listen, PortRange } from './addresses.ts'
 import type { Addressing } from './addressing.ts'
 import type { ModuleName, Pin } from './names.ts'
+import type { Network } from './networks.ts'
 import type { policy } from './policy.ts'
 import type { File } from './schema.ts'
 
@@ -19,6 +20,8 @@ export interface Config {
   /** `egress.modules` of the file: only beside Okapi. */
   readonly modules: Modules | undefined
   readonly public: PublicDoor | undefined
+  /** The plain door; absent but while an installation is being moved over. */
+  readonly migration: Migration | undefined
   readonly policy: Policy
   readonly pins: Pins
   /** Do we speak `okapi-sidecar/1` with sidecars that do? */
@@ -60,6 +63,15 @@ export interface Modules {
 export interface PublicDoor {
   readonly listen: Listen
   readonly credentials: { readonly directory: string }
+}
+
+/** The one exception to trust rule 1: callers without a sidecar, by their addresses. */
+export interface Migration {
+  readonly listen: Listen
+  readonly from: readonly Network[]
+  /** Milliseconds since 1970; from then on everything is refused. */
+  readonly until: number
+  readonly why: string
 }
 
 /** Milliseconds, bytes and counts; 0 is unlimited where the schema allows it. */
@@ -118,6 +130,7 @@ export function complete(written: Written, sources: Sources): Config {
     egress: egressOf(egress),
     modules: egress?.modules,
     public: door && publicOf(door, sources),
+    migration: written.migration,
     policy: policyOf(rules, sources),
     admin: { listen: admin.listen, healthPath: admin.healthPath ?? '/admin/health' },
     allowPlainBeyondLoopback: written.allowPlainBeyondLoopback,

@@ -9,6 +9,7 @@ import {
 } from './addresses.ts'
 import { parseTemplate } from './addressing.ts'
 import { parseModule, parsePeerName } from './names.ts'
+import { parseNetwork } from './networks.ts'
 
 /** A string that `parse` turns into a value; what is wrong with it becomes the issue. */
 function parsed<T>(parse: (text: string) => Parsed<T>) {
@@ -31,6 +32,9 @@ export const forward = () => parsed(parseForward)
 
 /** A sidecar elsewhere, over mutual TLS. */
 export const peer = () => parsed(parsePeer)
+
+/** One address, or a network of them. */
+export const network = () => parsed(parseNetwork)
 
 /** A socket of somebody else on this machine. */
 export const unixSocket = () => parsed(parseUnixSocket)
@@ -69,6 +73,9 @@ export const trustDomain = () =>
       ? { value: text }
       : { wrong: 'must be lower-case letters, digits, `.`, `-` and `_`, as folio.example.org' },
   )
+
+/** A moment, in milliseconds since 1970: a day stands for its first moment (UTC). */
+export const moment = () => date().transform((text) => Date.parse(text))
 
 /** A day, or a day and a time with its zone; it stays text, the policy says which end of a day counts. */
 export const date = () =>

@@ -24,6 +24,8 @@ export interface Loaded {
   readonly config: Config
   /** Warnings only; an error throws. */
   readonly problems: readonly Problem[]
+  /** Those among them that `check` takes for errors: what has run out since it was written. */
+  readonly overdue: readonly Problem[]
   /** Every key that has a value, in the order of the schema. */
   readonly origins: readonly Effective[]
 }
@@ -48,8 +50,9 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   const raw = preset.reduce<Raw>(set, given)
 
   const parsed = File.safeParse(raw)
-  const { errors, warnings } = crossCheck(raw)
-  problems.push(...warnings.map((flaw) => places.problem('warning', flaw)))
+  const { errors, warnings, overdue: runOut } = crossCheck(raw, Date.now())
+  const overdue = runOut.map((flaw) => places.problem('warning', flaw))
+  problems.push(...warnings.map((flaw) => places.problem('warning', flaw)), ...overdue)
   const wrong = parsed.success ? errors : [...flaws(parsed.error.issues, lore), ...errors]
   problems.push(...wrong.map((flaw) => places.problem('error', flaw)))
   if (document.file !== undefined) problems.push(...writableByOthers(document.file))
@@ -58,7 +61,7 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   problems.push(...guards(config))
   if (problems.some(({ severity }) => severity === 'error')) throw new Fault(inOrder(problems))
   const origins = effective(raw, given, places)
-  return { config, problems, origins }
+  return { config, problems, overdue, origins }
 }
 
 function set(tree: Raw, { path, value }: { path: readonly string[]; value: unknown }): Raw {

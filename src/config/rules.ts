@@ -9,6 +9,7 @@ import {
   parsePortRange,
 } from './addresses.ts'
 import type { Flaw } from './issues.ts'
+import { migrationFlaws } from './migration-rules.ts'
 import { parseModule } from './names.ts'
 import { get, type Raw } from './tree.ts'
 
@@ -31,10 +32,17 @@ export function roleDefaults(raw: Raw): readonly { path: readonly string[]; valu
   return defaults
 }
 
-/** What no single key can tell; every rule looks only at the keys that it names. */
-export function crossCheck(raw: Raw): { errors: Flaw[]; warnings: Flaw[] } {
-  const errors = [...plainBeyondLoopback(raw), ...egressOfRole(raw)]
-  const warnings: Flaw[] = []
+/**
+ * What no single key can tell; every rule looks only at the keys that it names. `overdue` is an error
+ * for whoever checks and a warning for the process itself. `now`: milliseconds since 1970.
+ */
+export function crossCheck(
+  raw: Raw,
+  now: number,
+): { errors: Flaw[]; warnings: Flaw[]; overdue: readonly Flaw[] } {
+  const migration = migrationFlaws(raw, now)
+  const errors = [...plainBeyondLoopback(raw), ...egressOfRole(raw), ...migration.errors]
+  const warnings: Flaw[] = [...migration.warnings]
   const status = parsedAt(raw, ['status', 'listen'], parseListen)
   if (status !== undefined && !isLoopback(status)) {
     const message = '`status.listen` shows peers, tenants and policy to whoever reaches it'
@@ -44,7 +52,7 @@ export function crossCheck(raw: Raw): { errors: Flaw[]; warnings: Flaw[] } {
     const message = 'there is nothing to serve: `ingress`, `egress` and `public` are all absent'
     errors.push({ path: [], message, hint: 'set ingress.forward, or egress.gateway, or both' })
   }
-  return { errors, warnings }
+  return { errors, warnings, overdue: migration.overdue }
 }
 
 /**

@@ -6,7 +6,9 @@ import {
   keyPin,
   listen,
   moduleId,
+  moment,
   ms,
+  network,
   oneOrMore,
   peer,
   pin,
@@ -82,6 +84,19 @@ const publicDoor = z
   })
   .meta({ description: 'TLS without client certificates, for Stripes and load balancers' })
 
+const migration = z
+  .strictObject({
+    listen: listen().meta({ description: 'Plain HTTP/1.1, for peers that have no sidecar yet' }),
+    from: z.array(network()).min(1).meta({
+      description: 'Who may connect: addresses and networks (10.1.2.3, 10.1.2.0/24), no names',
+    }),
+    until: moment().meta({
+      description: 'Refused from then on; a day counts from its first moment, UTC',
+    }),
+    why: why(),
+  })
+  .meta({ description: 'The plain door: while moving over only, ordinary declared routes only' })
+
 const pins = z
   .strictObject({
     peers: z
@@ -137,6 +152,7 @@ export const File = z
     ingress: ingress.optional(),
     egress: egress.optional(),
     public: publicDoor.optional(),
+    migration: migration.optional(),
     policy,
     pins,
     link: z.boolean().default(true).meta({

@@ -25,6 +25,8 @@ const GAUGES = {
   sidecar_buffered_bytes: 'Bytes of bodies held back because the other side is slower',
   sidecar_exchanges_open: 'Exchanges that are under way',
   sidecar_plain_beyond_loopback: '1 where allowPlainBeyondLoopback is set',
+  sidecar_migration_until_timestamp_seconds:
+    'When the plain door shuts; absent where there is none',
 } as const
 export type GaugeName = keyof typeof GAUGES
 

@@ -1,12 +1,14 @@
 /**
- * Who asks, as proven by the connection it came over. `none`: a peer without any identity. Every
- * identity that the certificate's judge returns is structurally one of these.
+ * Who asks, as proven by the connection it came over. `none`: a peer without any identity; `plain`:
+ * one that came by the migration door. Every identity that the certificate's judge returns is
+ * structurally one of the first three.
  */
 export type Caller =
   | { readonly kind: 'module'; readonly id: string }
   | { readonly kind: 'operator'; readonly name: string }
   | { readonly kind: 'client'; readonly name: string }
   | { readonly kind: 'public' }
+  | { readonly kind: 'plain' }
   | { readonly kind: 'none' }
 
 /** The caller as logs, grants and the command line spell it: `mod-users-19.7.0`, `operator/anna`. */
@@ -24,7 +26,7 @@ export function callerName(caller: Caller): string {
 
 /** Reads what `callerName` writes; a text that is nothing else is a module id, known or not. */
 export function parseCaller(text: string): Caller {
-  if (text === 'public' || text === 'none') return { kind: text }
+  if (text === 'public' || text === 'plain' || text === 'none') return { kind: text }
   const slash = text.indexOf('/')
   const kind = text.slice(0, Math.max(slash, 0))
   if (kind === 'operator' || kind === 'client') return { kind, name: text.slice(slash + 1) }

@@ -11,6 +11,7 @@ import { type Grant, readGrants } from './grants.ts'
 import { ModuleDoor, UnknownDoor } from './module-door.ts'
 import { OkapiDoor } from './okapi-door.ts'
 import { readPathExceptions } from './path-exceptions.ts'
+import { PlainDoor } from './plain-door.ts'
 import type { Judge, Policy } from './policy.ts'
 import { isQuarantined, type Quarantine, readQuarantine } from './quarantine.ts'
 import type { RouteTable } from './route-table.ts'
@@ -111,13 +112,22 @@ class CompiledPolicy implements Policy {
   }
 
   #newJudge(caller: Caller, at: string): Judge {
-    if (isOkapiDoor(at)) return new OkapiDoor(this.#world, caller, at)
+    const { kind } = caller
+    if (isOkapiDoor(at)) {
+      if (kind !== 'plain') return new OkapiDoor(this.#world, caller, at)
+      const { proxy, multiple } = this.#world.routes
+      const tableFor = (id: string | undefined) => (id === undefined ? proxy : multiple.get(id))
+      return new PlainDoor(this.#world, caller, at, { module: null, tableFor })
+    }
     const module = this.#world.set.modules.get(at)
     if (module === undefined) return new UnknownDoor(this.#world, caller, at)
     let routes = this.#moduleRoutes.get(at)
     if (routes === undefined) {
       routes = moduleRoutes(module)
       this.#moduleRoutes.set(at, routes)
+    }
+    if (kind === 'plain') {
+      return new PlainDoor(this.#world, caller, at, { module, tableFor: () => routes })
     }
     return new ModuleDoor(this.#world, caller, at, module, routes)
   }

@@ -80,7 +80,7 @@ function readGrant(reader: ClauseReader): Grant {
   reader.only(FIELDS)
   const caller = reader.text('caller')
   const { kind } = parseCaller(caller)
-  if (kind === 'none' || caller.includes('*') || caller.endsWith('/')) {
+  if (kind === 'none' || kind === 'plain' || caller.includes('*') || caller.endsWith('/')) {
     reader.fail('caller', 'caller must be a module, operator/NAME, client/NAME or public')
   }
   const at = reader.text('at')

@@ -42,6 +42,11 @@ export function toOne({ policies, at, upstream, authority, okapiUrl }: OnePlace)
   }
 }
 
+/** As `inner`, as long as `shut` finds nothing against it: asked for each exchange. */
+export function unless(shut: () => Refusal | null, inner: Destination): Destination {
+  return (note, head) => inner(note, head) ?? shut()
+}
+
 /** A module as Okapi's egress calls it. */
 export interface Callee {
   readonly id: string

@@ -1,7 +1,14 @@
 import type { Direction } from '../observe/labels.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Head } from '../wire/head.ts'
-import { AT_OKAPI, FATE, FROM_MODULE, FROM_OKAPI, FROM_PUBLIC } from './header-tables.ts'
+import {
+  AT_OKAPI,
+  FATE,
+  FROM_MODULE,
+  FROM_NOBODY,
+  FROM_OKAPI,
+  FROM_PUBLIC,
+} from './header-tables.ts'
 import type { RequestRules } from './headers.ts'
 import type { Note } from './note.ts'
 
@@ -21,8 +28,11 @@ export interface DoorRules {
   readonly request: RequestRules
   /** Is the tenant judged that Okapi will take? */
   readonly judgesTenant: boolean
-  /** The module behind this door learns loopback addresses instead of the real ones. */
-  readonly rewritesOkapiUrl: boolean
+  /**
+   * X-Okapi-Url: untouched here; made the egress with the path that it had, which the egress takes off
+   * again; or made the egress and nothing else, because who sent it is not believed.
+   */
+  readonly okapiUrl: 'untouched' | 'rewritten' | 'replaced'
   /** Who answers: a module (its answer loses what it must not say) or, in the end, a sidecar. */
   readonly answerer: 'module' | 'okapi' | 'sidecar'
 }
@@ -39,7 +49,7 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: false,
-    rewritesOkapiUrl: true,
+    okapiUrl: 'rewritten',
     answerer: 'module',
   },
   /** The ingress of a module that provides login or authtoken: it needs the user's cookies. */
@@ -52,7 +62,7 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: false,
-    rewritesOkapiUrl: true,
+    okapiUrl: 'rewritten',
     answerer: 'module',
   },
   /** Mutual TLS, from everybody's sidecar to Okapi. */
@@ -65,7 +75,7 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: true,
-    rewritesOkapiUrl: false,
+    okapiUrl: 'untouched',
     answerer: 'okapi',
   },
   /** Plain, from this module to Okapi's sidecar. */
@@ -78,7 +88,7 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: true,
-    rewritesOkapiUrl: false,
+    okapiUrl: 'untouched',
     answerer: 'sidecar',
   },
   /** Plain, from Okapi to the sidecars of modules: the first path segment names the module. */
@@ -91,7 +101,7 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: false,
-    rewritesOkapiUrl: false,
+    okapiUrl: 'untouched',
     answerer: 'sidecar',
   },
   /** TLS without client certificates, from browsers and load balancers to Okapi. */
@@ -104,7 +114,33 @@ export const DOORS = {
       appendsAddress: true,
     },
     judgesTenant: true,
-    rewritesOkapiUrl: false,
+    okapiUrl: 'untouched',
+    answerer: 'okapi',
+  },
+  /** Plain, from listed addresses to a module: while Okapi has no sidecar yet. */
+  plainToModule: {
+    direction: 'plain',
+    request: {
+      fates: FROM_NOBODY,
+      tokenCookies: FATE.drop,
+      userId: FATE.drop,
+      appendsAddress: false,
+    },
+    judgesTenant: true,
+    okapiUrl: 'replaced',
+    answerer: 'module',
+  },
+  /** Plain, from listed addresses to Okapi: modules that have no sidecar yet. */
+  plainToOkapi: {
+    direction: 'plain',
+    request: {
+      fates: FROM_MODULE,
+      tokenCookies: FATE.drop,
+      userId: FATE.drop,
+      appendsAddress: false,
+    },
+    judgesTenant: true,
+    okapiUrl: 'untouched',
     answerer: 'okapi',
   },
 } as const satisfies Record<string, DoorRules>

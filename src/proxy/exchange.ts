@@ -22,6 +22,8 @@ export interface House {
   /** Set-Cookie of the user's tokens is this module's business. */
   readonly setsTokenCookies: boolean
   readonly mostExchanges: number
+  /** By the plain door: who proved nothing must not take the places of all others. */
+  readonly mostPlainExchanges: number
   /** Answers Okapi's health question about the module. */
   readonly health: Upstream<Note>
   /** Writes the log line and counts. */
@@ -39,13 +41,17 @@ const SLASH = Buffer.from('/')
  */
 export function storyOf(house: House): Story<Note> {
   let open = 0
+  let plain = 0
 
   function begin(x: X, head: Head, out: HeadWriter): Upstream<Note> | Refusal {
     const { note } = x
     open++
+    if (note.direction === 'plain') plain++
     remember(note, head)
     if (open > house.mostExchanges)
       return refuse('overloaded', 'limits.exchanges are open', { limit: 'exchanges' })
+    if (plain > house.mostPlainExchanges)
+      return refuse('overloaded', 'the plain door has its share open', { limit: 'exchanges' })
     return note.door.destination(note, head) ?? judge(note, head) ?? rewrite(note, head, out)
   }
 
@@ -78,15 +84,17 @@ export function storyOf(house: House): Story<Note> {
   }
 
   function rewrite(note: Note, head: Head, out: HeadWriter): Upstream<Note> | Refusal {
-    const { request, rewritesOkapiUrl } = note.door
+    const { request, okapiUrl } = note.door
     out.text(`${METHODS[head.method]!} `)
     if (note.bare) out.text('/')
     else out.span(head.bytes, note.start, head.targetEnd)
     out.text(` HTTP/1.1\r\nHost: ${note.authority}\r\n`)
     const refusal = headers.tokenCookies(head, out, request)
     if (refusal !== null) return refusal
-    if (rewritesOkapiUrl) {
+    if (okapiUrl === 'rewritten') {
       note.okapiUrl = headers.okapiUrls(head, out, house.okapiUrl, house.self)
+    } else if (okapiUrl === 'replaced') {
+      note.okapiUrl = headers.ownOkapiUrl(head, out, house.okapiUrl)
     }
     if (request.appendsAddress) headers.forwardedFor(head, out, addressOf(note.peerAddress))
     note.traceId = headers.trace(head, out, request, note.traceId)
@@ -101,7 +109,8 @@ export function storyOf(house: House): Story<Note> {
     if (decision?.allow && decision.sensitivity === 'high') headers.noStore(head, out)
     if (note.door.answerer === 'module') {
       if (!house.setsTokenCookies) headers.dropTokenSetCookies(head)
-      headers.location(head, out, house.okapiUrl, note.okapiUrl)
+      const told = note.door.okapiUrl === 'replaced' ? house.okapiUrl?.origin : undefined
+      headers.location(head, out, house.okapiUrl, note.okapiUrl, told)
       out.lines(head, house.answerLoses, x.reframed)
     } else out.lines(head, ANSWER_OF_SIDECAR, x.reframed)
     return null
@@ -115,7 +124,10 @@ export function storyOf(house: House): Story<Note> {
   }
 
   function end(x: X): void {
-    if (x.method !== -1) open--
+    if (x.method !== -1) {
+      open--
+      if (x.note.direction === 'plain') plain--
+    }
     house.record(x)
   }
 

@@ -38,6 +38,12 @@ export const FROM_MODULE = table(forgeries(FATE.drop))
  */
 export const AT_OKAPI = table(forgeries(FATE.refuse))
 
+/**
+ * By the plain door to a module, from an Okapi without a sidecar or whoever else has its address: of
+ * what only Okapi may say nothing is believed.
+ */
+export const FROM_NOBODY = table({ ...forgeries(FATE.drop), [NAME.moduleId]: FATE.drop })
+
 /** From Okapi to a module: what Okapi says goes. */
 export const FROM_OKAPI = table({ [NAME.sidecar]: FATE.drop })
 

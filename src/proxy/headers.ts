@@ -139,17 +139,33 @@ export function okapiUrls(
   return original
 }
 
-/** A Location on the module's loopback address gets Okapi's own back. */
+/**
+ * A module is told the egress alone in place of what X-Okapi-Url says. A path from somebody who proved
+ * nothing would be taken off every later request of the module.
+ */
+export function ownOkapiUrl(
+  head: Head,
+  out: HeadWriter,
+  okapi: OkapiUrl | undefined,
+): string | undefined {
+  const line = head.find(NAME.okapiUrl)
+  if (line === -1 || okapi === undefined) return undefined
+  out.text(`${nameOf(head, line)}: ${okapi.origin}\r\n`)
+  return head.value(line)
+}
+
+/** A Location on the module's loopback address, as it was `told`, gets Okapi's own back. */
 export function location(
   head: Head,
   out: HeadWriter,
   okapi: OkapiUrl | undefined,
   original: string | undefined,
+  told?: string,
 ): void {
   const line = head.find(NAME.location)
   if (line === -1 || okapi === undefined || original === undefined) return
   const value = head.value(line)
-  const restored = okapi.restore(value, original)
+  const restored = okapi.restore(value, original, told)
   if (restored === value) return
   head.fate[line] = LINE.hop
   out.text(`${nameOf(head, line)}: ${restored}\r\n`)

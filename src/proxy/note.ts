@@ -7,6 +7,14 @@ import type { Judge, Policy } from '../policy/policy.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Door } from './doors.ts'
 
+const PROVEN: ReadonlySet<Caller['kind']> = new Set(['module', 'operator', 'client'])
+
+/** The address without its port; of an IPv4 caller on an IPv6 socket the IPv4 one. */
+export function hostOf(peer: string): string {
+  const host = peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+  return host.replace(/^::ffff:(?=[\d.]+$)/, '')
+}
+
 /** Where a connection's requests go as long as nothing else is said. */
 export interface Place {
   readonly judge: Judge
@@ -59,7 +67,9 @@ export class Note {
     this.boundTo = place.policy
     this.upstream = place.upstream
     this.caller = caller
-    this.callerName = callerName(caller)
+    // Who proved nothing is told apart by where it came from.
+    const from = caller.kind === 'plain' ? `/${hostOf(peerAddress)}` : ''
+    this.callerName = `${callerName(caller)}${from}`
     this.peerAddress = peerAddress
     const { direction } = door
     this.calling = calling({ direction, caller: this.callerName, peer: peerAddress })
@@ -71,7 +81,7 @@ export class Note {
 
   /** Is the caller's identity proven, so that it may be told everything about a refusal? */
   get proven(): boolean {
-    return this.caller.kind !== 'public' && this.caller.kind !== 'none'
+    return PROVEN.has(this.caller.kind)
   }
 
   /** Forgets the exchange before. */

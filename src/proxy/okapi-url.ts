@@ -23,6 +23,11 @@ export class OkapiUrl {
     this.#rewritten = origin
   }
 
+  /** Scheme, host and port, for whoever is not believed what path there is. */
+  get origin(): string {
+    return this.#origin
+  }
+
   /** The path that requests of the module may begin with; '' for none. */
   get path(): string {
     return this.#path
@@ -40,9 +45,8 @@ export class OkapiUrl {
     return this.#rewritten
   }
 
-  /** A Location that begins with the rewritten URL gets the original back. */
-  restore(location: string, original: string): string {
-    const rewritten = this.rewrite(original)
+  /** A Location that begins with the URL that the module was told gets the original back. */
+  restore(location: string, original: string, rewritten = this.rewrite(original)): string {
     if (!location.startsWith(rewritten)) return location
     const rest = location.slice(rewritten.length)
     if (rest !== '' && !'/?#'.includes(rest.charAt(0))) return location

@@ -1,7 +1,7 @@
 import type { PortRange } from '../config/addresses.ts'
-import type { Config, Egress, Ingress, Modules, PublicDoor } from '../config/config.ts'
+import type { Config, Egress, Ingress, Migration, Modules, PublicDoor } from '../config/config.ts'
 import type { Caller } from '../policy/caller.ts'
-import { byModule, toOne } from '../proxy/destination.ts'
+import { byModule, toOne, unless } from '../proxy/destination.ts'
 import { type Destination, DOORS, type DoorRules } from '../proxy/doors.ts'
 import { Note } from '../proxy/note.ts'
 import type { OkapiUrl } from '../proxy/okapi-url.ts'
@@ -11,6 +11,7 @@ import type { Upstream } from '../wire/face.ts'
 import type { Pool } from '../wire/h1/pool.ts'
 import type { Connections } from './connections.ts'
 import type { Accepted, Listeners } from './listeners.ts'
+import type { PlainPeers } from './plain-peers.ts'
 import type { Policies } from './policies.ts'
 import type { Trusting } from './trusting.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -89,6 +90,18 @@ export class Doorways {
     const destination = toOne({ policies, at: 'okapi', upstream, authority: forward.authority })
     const accepted = this.#door(DOORS.public, destination, 'okapi', upstream)
     return listeners.public(listen, shown, accepted)
+  }
+
+  /** Plain, from listed addresses, to the module or to Okapi. */
+  async migration({ listen }: Migration, { forward }: Ingress, peers: PlainPeers): Promise<string> {
+    const { config, policies, listeners } = this.#frame
+    const upstream = this.#module ?? NOWHERE
+    const [at, rules] = isOkapi(config)
+      ? (['okapi', DOORS.plainToOkapi] as const)
+      : ([config.module.id, DOORS.plainToModule] as const)
+    const place = { policies, at, upstream, authority: forward.authority }
+    const accepted = this.#door(rules, unless(peers.shut, toOne(place)), at, upstream)
+    return listeners.listed(listen, peers, accepted)
   }
 
   #rules(): DoorRules {

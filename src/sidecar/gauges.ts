@@ -32,6 +32,10 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   metrics.gauge('sidecar_plain_beyond_loopback', () =>
     config.allowPlainBeyondLoopback === undefined ? 0 : 1,
   )
+  metrics.gauge('sidecar_migration_until_timestamp_seconds', () => {
+    const { migration } = config
+    return migration && migration.until / 1000
+  })
   metrics.certificates({
     module: () => credentials.current.notAfter / 1000,
     ...(shown === undefined ? {} : { public: () => shown.current.notAfter / 1000 }),
@@ -43,11 +47,13 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
 }
 
 /** The doors that the configuration names. */
-export function directionsOf({ ingress, egress, modules, public: browsers }: Config): Direction[] {
+export function directionsOf(config: Config): Direction[] {
+  const { ingress, egress, modules, public: browsers, migration } = config
   const doors: Direction[] = []
   if (ingress !== undefined) doors.push('ingress')
   if (egress !== undefined) doors.push('egress')
   if (modules !== undefined) doors.push('modules')
   if (browsers !== undefined) doors.push('public')
+  if (migration !== undefined) doors.push('plain')
   return doors
 }

@@ -22,6 +22,7 @@ import type { ListenEvents, Listener } from '../transport/listening.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf } from '../trust/pin.ts'
+import type { PlainPeers } from './plain-peers.ts'
 import { ALPN_LINK } from './protocol.ts'
 import type { Trusting } from './trusting.ts'
 
@@ -46,7 +47,18 @@ export class Listeners {
   }
 
   /** Plain, for whoever shares our loopback: the caller is the module itself. */
-  async plain(address: Address, caller: Caller, accepted: Accepted): Promise<string> {
+  plain(address: Address, caller: Caller, accepted: Accepted): Promise<string> {
+    return this.#plain(address, (socket) => accepted(socket, caller, remoteOf(socket)))
+  }
+
+  /** Plain, from listed addresses: the caller has proved nothing. */
+  listed(address: Address, peers: PlainPeers, accepted: Accepted): Promise<string> {
+    return this.#plain(address, (socket) => {
+      if (peers.admit(socket)) accepted(socket, { kind: 'plain' }, remoteOf(socket))
+    })
+  }
+
+  async #plain(address: Address, onConnection: (socket: Socket) => void): Promise<string> {
     const listener = await listenPlain(
       {
         address,
@@ -54,7 +66,7 @@ export class Listeners {
         clock: this.#clock,
         events: this.#events(formatAddress(address)),
       },
-      (socket) => accepted(socket, caller, remoteOf(socket)),
+      onConnection,
     )
     this.#open.push(listener)
     return listener.address

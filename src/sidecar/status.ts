@@ -6,6 +6,7 @@ import type { Readiness } from '../observe/readiness.ts'
 import type { Root, StatusFacts } from '../observe/status/facts.ts'
 import type { History } from '../observe/status/history.ts'
 import type { Connections } from './connections.ts'
+import { plainDoorFacts } from './migration.ts'
 import type { Policies } from './policies.ts'
 
 /** Who is asked when somebody looks at the status page. */
@@ -46,6 +47,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     slices: history.slices(nowMs),
     openConnections: connections.size,
     plainBeyondLoopback: allowPlainBeyondLoopback ?? null,
+    plainDoor: plainDoorFacts(config, nowMs),
   }
 }
 

@@ -1,11 +1,13 @@
 import test from 'ava'
+import { DOORS } from '../../src/proxy/doors.ts'
 import { healthOf } from '../../src/proxy/health.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
-import { MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
+import { type DoorName, MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
 import { settled } from '../support/memory-socket.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const get = (target: string, lines = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${lines}\r\n`
+const DOORS_ALL = Object.keys(DOORS) as DoorName[]
 const jwt = (payload: unknown) =>
   `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c`
 
@@ -30,7 +32,7 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
     ['X-Okapi-Token: rubbish\r\n', 'supertenant'],
     ['', 'supertenant'],
   ] as const) {
-    for (const door of ['egress', 'okapi', 'public'] as const) {
+    for (const door of ['egress', 'okapi', 'public', 'plainToModule', 'plainToOkapi'] as const) {
       const { socket, policy } = memoryDoor(door)
       await socket.arrive(get('/a', `${lines}X-Okapi-Module-Id: mod-x-1.0.0\r\n`))
       t.is(policy.asked[0]?.tenant, tenant)
@@ -57,7 +59,7 @@ test('/_/invoke/tenant/{t}/: the tenant beside it is taken off when equal, refus
 })
 
 test('odd paths are refused before policy is asked, and the connection closed', async (t) => {
-  for (const door of ['egress', 'okapi', 'ingress', 'public', 'modules'] as const) {
+  for (const door of DOORS_ALL) {
     const prefix = door === 'modules' ? `/${MODULE}` : ''
     for (const path of [
       '/a//b',
@@ -216,4 +218,30 @@ test('who leaves before the health question is answered is not answered', async 
     told.map(({ status }) => status),
     [0],
   )
+})
+
+test('by the plain door no more than its share is open, and the places are given back', async (t) => {
+  const { pool, connect, told } = memoryDoor('plainToModule', { mostPlainExchanges: 1 })
+  const [one, two] = [connect(), connect()]
+  await one.arrive(get('/a'))
+  await two.arrive(get('/a'))
+  t.deepEqual(
+    told.map(({ status, reason }) => `${status} ${reason}`),
+    ['503 overloaded'],
+  )
+  await pool.answer(pool.connect(), OK)
+  await two.arrive(get('/a'))
+  await pool.answer(pool.connect(), OK)
+  t.is(told.length, 3)
+  t.is(told[2]?.status, 200)
+  // The refused ones gave theirs back too.
+  await one.arrive(get('/a'))
+  await pool.answer(pool.connect(), OK)
+  t.is(told[3]?.status, 200)
+})
+
+test('the share of the plain door is no limit to any other', async (t) => {
+  const { connect, told } = memoryDoor('ingress', { mostPlainExchanges: 1 })
+  for (const each of [connect(), connect(), connect()]) await each.arrive(get('/a'))
+  t.deepEqual(told, [])
 })

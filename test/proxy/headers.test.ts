@@ -1,5 +1,6 @@
 import test from 'ava'
 import { OKAPI_HEADERS, SPOOFABLE_HEADERS } from '../../src/folio/okapi-headers.ts'
+import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
 import { type DoorName, type DoorOptions, MODULE, memoryDoor } from '../support/doors.ts'
 
 const jwt = (payload: unknown) =>
@@ -247,4 +248,75 @@ test('a trace is passed on as it is, or begun', async (t) => {
   const fromOutside = await trace('public', `${given}\r\n`)
   t.is(fromOutside?.length, 1)
   t.not(fromOutside?.[0], given)
+})
+
+for (const door of ['plainToModule', 'plainToOkapi'] as const) {
+  const atModule = door === 'plainToModule'
+
+  for (const { canonical, fromModule } of OKAPI_HEADERS) {
+    const value =
+      canonical === 'X-Okapi-User-Id' ? 'u1' : canonical === 'X-Okapi-Token' ? TOKEN : 'a'
+    const line = `${canonical}: ${value}`
+    const lines = canonical === 'X-Okapi-User-Id' ? [TOKENS, line] : [line]
+
+    test(`${canonical} by the ${door} door`, async (t) => {
+      const { refused, lines: kept } = await through(door, lines)
+      t.is(refused, '')
+      const ours = canonical === 'X-Okapi-Url' ? [`X-Okapi-Url: http://localhost:9130`] : []
+      const off = fromModule === 'strip' || (atModule && canonical === 'X-Okapi-Module-Id')
+      t.deepEqual(kept, off ? (atModule ? ours : []) : lines)
+    })
+  }
+
+  for (const name of [
+    ...SPOOFABLE_HEADERS,
+    'x-forwarded-for',
+    'x-sidecar-refused',
+    'x-okapi-new',
+  ]) {
+    test(`${name}: taken off at the ${door} door`, async (t) => {
+      t.deepEqual(await through(door, [`${name}: a`]), { refused: '', lines: [] })
+    })
+  }
+
+  test(`X-Okapi-User-Id at the ${door} door: only beside a token that names the user`, async (t) => {
+    const user = (id: string) => `X-Okapi-User-Id: ${id}`
+    t.deepEqual((await through(door, [user('u1')])).lines, [])
+    t.is((await through(door, [TOKENS, user('u2')])).refused, 'forbidden-header')
+    t.deepEqual((await through(door, [TOKENS, user('u1')])).lines, [TOKENS, user('u1')])
+  })
+
+  test(`the user’s own tokens in cookies are taken off at the ${door} door`, async (t) => {
+    const { lines } = await through(door, ['Cookie: a=b; folioAccessToken=x'])
+    t.deepEqual(lines, ['Cookie: a=b'])
+  })
+}
+
+test('a path in X-Okapi-Url from nobody is not taken off what the module calls later', async (t) => {
+  const okapiUrl = new OkapiUrl('http://localhost:9130')
+  const said = 'X-Okapi-Url: http://okapi:9130/users'
+  t.deepEqual((await through('plainToModule', [said], { okapiUrl })).lines, [
+    'X-Okapi-Url: http://localhost:9130',
+  ])
+  t.is(okapiUrl.path, '')
+  // One that Okapi proved to have said stays what it was.
+  await through('ingress', ['X-Okapi-Url: http://okapi:9130/okapi'], { okapiUrl })
+  await through('plainToModule', [said], { okapiUrl })
+  await back('plainToModule', ['Location: http://localhost:9130/a'], { okapiUrl }, `${said}\r\n`)
+  t.is(okapiUrl.path, '/okapi')
+})
+
+test('by the plain door a Location gets back what its caller takes for Okapi', async (t) => {
+  const asked = 'X-Okapi-Url: http://okapi:9130/okapi/\r\n'
+  const answered = (location: string) => back('plainToModule', [`Location: ${location}`], {}, asked)
+  t.deepEqual(await answered('http://localhost:9130/a/1'), [
+    'Location: http://okapi:9130/okapi/a/1',
+  ])
+  t.deepEqual(await answered('http://localhost:91301/a'), ['Location: http://localhost:91301/a'])
+  t.deepEqual(await answered('/a/1'), ['Location: /a/1'])
+})
+
+test('answers by the plain door to a module lose what those by its ingress lose', async (t) => {
+  const lines = ['X-Okapi-Stop: now', 'X-Okapi-Token: t', 'Set-Cookie: folioAccessToken=x', 'A: b']
+  t.deepEqual(await back('plainToModule', lines), ['A: b'])
 })

@@ -30,6 +30,8 @@ const CALLERS: Record<DoorName, Caller> = {
   egress: { kind: 'module', id: 'mod-a-1.0.0' },
   modules: { kind: 'module', id: 'okapi-7.2.0' },
   public: { kind: 'public' },
+  plainToModule: { kind: 'plain' },
+  plainToOkapi: { kind: 'plain' },
 }
 
 /** What a judge was asked. */
@@ -104,6 +106,7 @@ export interface DoorOptions {
   readonly authFilter?: boolean
   readonly keepsTokens?: boolean
   readonly mostExchanges?: number
+  readonly mostPlainExchanges?: number
   readonly health?: Upstream<Note>
 }
 
@@ -133,6 +136,7 @@ export function doorOf(
     answerLoses: answerTable({ authFilter, keepsTokens }),
     setsTokenCookies: authFilter || keepsTokens,
     mostExchanges: options.mostExchanges ?? 100,
+    mostPlainExchanges: options.mostPlainExchanges ?? 50,
     health: options.health ?? NO_HEALTH,
     record: (x: Exchange<Note>) => {
       const { tenant, requestId, at, decision } = x.note

@@ -82,6 +82,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
     slices: history.slices(NOW),
     openConnections: 212,
     plainBeyondLoopback: null,
+    plainDoor: null,
     ...over,
   }
 }

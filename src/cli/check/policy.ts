@@ -1,5 +1,6 @@
-import type { Config } from '../../config/config.ts'
+import type { Loaded } from '../../config/load.ts'
 import type { Problem } from '../../fault.ts'
+import { migrationProblems } from '../../sidecar/migration.ts'
 import { policyOf } from '../../sidecar/policies.ts'
 
 /** A policy that compiles. */
@@ -14,9 +15,17 @@ export interface PolicyFound {
 }
 
 /** Compiles it as `run` would; throws a Fault with everything that is wrong. */
-export function checkPolicy(config: Config): PolicyFound {
+export function checkPolicy({ config, origins }: Loaded): PolicyFound {
   const { policy, grants, warnings } = policyOf(config)
   const { mode, hash } = policy
   const { descriptors } = config.policy
-  return { problems: warnings, told: { descriptors, grants, mode, hash } }
+  const origin = origins.find(({ key }) => key === 'migration.listen')?.origin
+  const place =
+    origin?.kind === 'file'
+      ? { where: origin.where }
+      : origin?.kind === 'environment'
+        ? { where: { file: origin.variable } }
+        : {}
+  const forbidden = migrationProblems(config, policy).map((problem) => ({ ...problem, ...place }))
+  return { problems: [...warnings, ...forbidden], told: { descriptors, grants, mode, hash } }
 }

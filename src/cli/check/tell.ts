@@ -2,6 +2,7 @@ import { type Forward, formatListen } from '../../config/addresses.ts'
 import type { Config } from '../../config/config.ts'
 import type { Effective } from '../../config/load.ts'
 import type { Origin } from '../../config/places.ts'
+import { date } from '../../observe/status/words.ts'
 import { table } from '../terminal.ts'
 import type { CredentialsFound } from './credentials.ts'
 import type { PolicyFound } from './policy.ts'
@@ -28,7 +29,8 @@ export function summary(
   ])
 }
 
-function doors({ ingress, egress, modules, public: door, admin, status }: Config): string[][] {
+function doors(config: Config): string[][] {
+  const { ingress, egress, modules, public: door, migration, admin, status } = config
   const rows: string[][] = []
   if (ingress !== undefined) {
     rows.push(['ingress', `${formatListen(ingress.listen)} -> ${target(ingress.forward)}`])
@@ -49,6 +51,12 @@ function doors({ ingress, egress, modules, public: door, admin, status }: Config
     rows.push(['modules', `${host}:${ports} -> ${shown}`])
   }
   if (door !== undefined) rows.push(['public', formatListen(door.listen)])
+  if (migration !== undefined) {
+    const { listen, from, until } = migration
+    const whom = from.map(({ text }) => text).join(', ')
+    const end = `${until <= Date.now() ? 'SHUT since' : 'until'} ${date(until)}`
+    rows.push(['plain', `${formatListen(listen)} for ${whom}, who prove nothing, ${end}`])
+  }
   rows.push(['admin', formatListen(admin.listen)], ['status', formatListen(status.listen)])
   return rows
 }

@@ -40,6 +40,19 @@ export interface StatusFacts {
   readonly slices: readonly Slice[]
   readonly openConnections: number
   readonly plainBeyondLoopback: string | null
+  /** The migration door; null where there is none. */
+  readonly plainDoor: PlainDoorFacts | null
+}
+
+/** The door for peers without a sidecar: the one exception to trust rule 1. */
+export interface PlainDoorFacts {
+  /** Not past `untilMs`. */
+  readonly open: boolean
+  /** Milliseconds since 1970. */
+  readonly untilMs: number
+  /** Addresses and networks as they were written. */
+  readonly from: readonly string[]
+  readonly why: string
 }
 
 /** An authority of the trust bundle. */

@@ -39,6 +39,9 @@ export interface Slice {
 const MOST_REFUSALS = 50
 /** Peers prove their names, so they are bounded by what was issued; this is for the unforeseen. */
 const MOST_PEERS = 500
+/** Who proves nothing is named by an address, and must not drive the others off the page. */
+const MOST_UNPROVEN = 100
+const UNPROVEN = 'plain/'
 const SLICE_MS = 10_000
 const SLICES = 60
 
@@ -58,6 +61,7 @@ export class History {
   readonly #peers = new Map<string, { exchanges: number; refused: number; lastMs: number }>()
   readonly #slices: Tally[] = Array.from({ length: SLICES }, nothing)
   #slice = 0
+  #unproven = 0
 
   /** An exchange ended. */
   ended(
@@ -75,6 +79,10 @@ export class History {
     let peer = this.#peers.get(caller)
     if (peer === undefined) {
       if (this.#peers.size >= MOST_PEERS) return
+      if (caller.startsWith(UNPROVEN)) {
+        if (this.#unproven >= MOST_UNPROVEN) return
+        this.#unproven++
+      }
       peer = { exchanges: 0, refused: 0, lastMs: 0 }
       this.#peers.set(caller, peer)
     }

@@ -3,7 +3,7 @@ import type { Access, StatusFacts } from './facts.ts'
 import type { PeerSeen, Refused } from './history.ts'
 import { Html, html } from './html.ts'
 import { STYLE } from './style.ts'
-import { date, span, urgency, when } from './words.ts'
+import { date, plainDoorText, span, urgency, when } from './words.ts'
 
 const SLICE_SECONDS = 10
 
@@ -66,7 +66,7 @@ function state({ ready, draining, awaiting }: StatusFacts): Html {
   return html`<span class="over">waiting for ${awaiting.join(', ')}</span>`
 }
 
-function remarks({ remarks: said, plainBeyondLoopback }: StatusFacts): Html {
+function remarks({ remarks: said, plainBeyondLoopback, plainDoor }: StatusFacts): Html {
   const lines = Object.entries(said).map(
     ([about, words]) => html`<p class="bad">${about}: ${words}</p>`,
   )
@@ -74,7 +74,8 @@ function remarks({ remarks: said, plainBeyondLoopback }: StatusFacts): Html {
     plainBeyondLoopback === null
       ? html``
       : html`<p class="bad">plain HTTP may leave loopback here: ${plainBeyondLoopback}</p>`
-  return html`${lines}${plain}`
+  const door = plainDoor === null ? html`` : html`<p class="bad">${plainDoorText(plainDoor)}</p>`
+  return html`${lines}${plain}${door}`
 }
 
 function identity(facts: StatusFacts): Html {

@@ -1,3 +1,5 @@
+import type { PlainDoorFacts } from './facts.ts'
+
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
@@ -24,6 +26,14 @@ export function when(ms: number, nowMs: number): string {
 /** `2026-11-22 02:30 UTC`. */
 export function date(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+/** What a person is told of the migration door. */
+export function plainDoorText({ open, untilMs, from, why }: PlainDoorFacts): string {
+  const whom = from.join(', ')
+  return open
+    ? `the plain door is open until ${date(untilMs)} for ${whom}, who prove nothing: ${why}`
+    : `the plain door is shut since ${date(untilMs)}: take migration away`
 }
 
 /** Whether something that ends is fine, in the last third of its life, or over. */

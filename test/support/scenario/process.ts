@@ -140,7 +140,7 @@ export class Sidecar extends Process {
   }
 
   /** The bound port of one of its listeners. */
-  port(listener: 'ingress' | 'egress' | 'modules' | 'public' | 'admin' | 'status'): number {
+  port(listener: 'ingress' | 'egress' | 'modules' | 'public' | 'plain' | 'admin' | 'status'): number {
     const address = this.#listening[listener]
     if (address === undefined) throw new Error(`${this.id} has no ${listener}`)
     return Number(address.split(':').at(-1))

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { Migration } from '../config/config.ts'
+import { isListed } from '../config/networks.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { CoarseClock, Ticking } from '../transport/clock.ts'
+import { turnAway } from '../transport/turn-away.ts'
+
+/** Told why at the same time; all further ones are closed without a word. */
+const MOST_TURNED_AWAY = 64
+
+/** What is needed to let somebody in who proves nothing. */
+export interface PlainEntry {
+  readonly migration: Migration
+  /** `limits.connectionsPerPeer`, here by address. */
+  readonly connectionsPerPeer: number
+  readonly clock: CoarseClock
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** Who may come in by the plain door, and until when: the one exception to trust rule 1. */
+export class PlainPeers implements Ticking {
+  readonly #entry: PlainEntry
+  readonly #open = new Map<string, number>()
+  readonly #shut: Refusal
+  #turnedAway = 0
+  #told = false
+
+  constructor(entry: PlainEntry) {
+    this.#entry = entry
+    const { until, listen } = entry.migration
+    if ('path' in listen) throw new Error('a Unix socket tells no address')
+    const at = new Date(until).toISOString()
+    this.#shut = refuse('caller-not-allowed', `the plain door is shut since ${at}`, {
+      wouldAllow: 'a sidecar of its own; or a later migration.until',
+    })
+    this.#told = entry.now() >= until
+    entry.clock.watch(this)
+  }
+
+  /** Why nobody may ask anything by this door any more; null as long as it is open. */
+  readonly shut = (): Refusal | null => {
+    const { now, migration } = this.#entry
+    return now() < migration.until ? null : this.#shut
+  }
+
+  /** Lets a new connection in, or turns it away. */
+  admit(socket: Socket): boolean {
+    const refusal = this.shut() ?? this.#unlisted(socket) ?? this.#tooMany(socket)
+    if (refusal === null) {
+      this.#count(socket)
+      return true
+    }
+    this.#turnAway(socket, refusal)
+    return false
+  }
+
+  /** Says once, when it comes to pass, that the door is shut. Called by the coarse clock. */
+  tick(): void {
+    if (this.#told || this.shut() === null) return
+    this.#told = true
+    this.#entry.log.warn({ because: this.#shut.because }, 'plain door')
+  }
+
+  #unlisted({ remoteAddress }: Socket): Refusal | null {
+    if (isListed(this.#entry.migration.from, remoteAddress)) return null
+    return refuse('caller-not-allowed', `${remoteAddress ?? 'nobody'} is not in migration.from`, {
+      wouldAllow: 'a sidecar of its own; or its address in migration.from',
+    })
+  }
+
+  #tooMany({ remoteAddress = '' }: Socket): Refusal | null {
+    const { connectionsPerPeer: most, metrics } = this.#entry
+    if ((this.#open.get(remoteAddress) ?? 0) < most) return null
+    metrics.limitHit('connectionsPerPeer')
+    return refuse('too-many', `${most} connections of this address are open already`)
+  }
+
+  #count(socket: Socket): void {
+    const { remoteAddress = '' } = socket
+    this.#open.set(remoteAddress, (this.#open.get(remoteAddress) ?? 0) + 1)
+    socket.once('close', () => {
+      const left = (this.#open.get(remoteAddress) ?? 1) - 1
+      if (left > 0) this.#open.set(remoteAddress, left)
+      else this.#open.delete(remoteAddress)
+    })
+  }
+
+  #turnAway(socket: Socket, refusal: Refusal): void {
+    const { metrics, log, clock } = this.#entry
+    const { reason, because } = refusal
+    metrics.refused('plain', reason)
+    if (this.#turnedAway >= MOST_TURNED_AWAY) {
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    this.#turnedAway++
+    socket.once('close', () => this.#turnedAway--)
+    const requestId = randomUUID()
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`
+    turnAway(socket, refusal, { proven: false, requestId }, clock)
+    log.warn({ listener: 'plain', reason, because, requestId, peer }, 'peer refused')
+  }
+}
