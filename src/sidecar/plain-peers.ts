@@ -69,7 +69,8 @@ export class PlainPeers implements Ticking {
 
   #unlisted({ remoteAddress }: Socket): Refusal | null {
     if (isListed(this.#entry.migration.from, remoteAddress)) return null
-    return refuse('caller-not-allowed', `${remoteAddress ?? 'nobody'} is not in migration.from`, {
+    const who = remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '') ?? 'nobody'
+    return refuse('caller-not-allowed', `${who} is not in migration.from`, {
       wouldAllow: 'a sidecar of its own; or its address in migration.from',
     })
   }

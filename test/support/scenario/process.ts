@@ -28,6 +28,8 @@ export interface Line {
   readonly drained?: boolean
   readonly changed?: unknown
   readonly problems?: readonly string[]
+  readonly problem?: string
+  readonly plainUntil?: string
   readonly [more: string]: unknown
 }
 
@@ -140,7 +142,9 @@ export class Sidecar extends Process {
   }
 
   /** The bound port of one of its listeners. */
-  port(listener: 'ingress' | 'egress' | 'modules' | 'public' | 'plain' | 'admin' | 'status'): number {
+  port(
+    listener: 'ingress' | 'egress' | 'modules' | 'public' | 'plain' | 'admin' | 'status',
+  ): number {
     const address = this.#listening[listener]
     if (address === undefined) throw new Error(`${this.id} has no ${listener}`)
     return Number(address.split(':').at(-1))
