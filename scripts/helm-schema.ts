@@ -43,7 +43,10 @@ const certManager = z.strictObject({
   renewBefore: duration,
   privateKey: z.strictObject({ algorithm: z.enum(['ECDSA', 'RSA']), size: z.int().min(256) }),
   dnsNames: z.array(text),
-  requestPolicy: z.strictObject({ enabled: flag }),
+  requestPolicy: z.strictObject({
+    enabled: flag,
+    serviceAccount: z.strictObject({ name: z.string().min(1), namespace: z.string().min(1) }),
+  }),
 })
 
 const values = z.strictObject({
@@ -66,6 +69,7 @@ const values = z.strictObject({
   }),
   policy: z.strictObject({ packed: text, configMap: text }),
   public: z.strictObject({ enabled: flag, port, secret: text }),
+  hazelcast: z.strictObject({ enabled: flag, port }),
   ports: z.strictObject({ mtls: port, admin: port }),
   resources: free,
   workload,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { parseAllDocuments, stringify } from 'yaml'
+import './tools.ts'
 
 const run = promisify(execFile)
 

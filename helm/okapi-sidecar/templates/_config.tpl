@@ -19,12 +19,12 @@
   "forward" (printf "http://127.0.0.1:%d" (int .port))) -}}
 {{- end -}}
 {{- if eq .role "okapi" -}}
-{{- $_ := set $config "egress" (dict "modules" (dict "listen" "127.0.0.1:20000-20199" "address" "https://{product}:8443")) -}}
+{{- $_ := set $config "egress" (dict "modules" (dict "listen" "127.0.0.1:20000-20199" "address" (printf "https://{product}:%d" (int $v.ports.mtls)))) -}}
 {{- if $v.public.enabled -}}
 {{- $_ := set $config "public" (dict "listen" (printf "0.0.0.0:%d" (int $v.public.port)) "credentials" (dict "directory" "/certs-public")) -}}
 {{- end -}}
 {{- else -}}
-{{- $_ := set $config "egress" (dict "listen" "127.0.0.1:9130" "url" "http://localhost:9130" "gateway" "https://okapi:8443" "gatewayModule" "okapi") -}}
+{{- $_ := set $config "egress" (dict "listen" "127.0.0.1:9130" "url" "http://localhost:9130" "gateway" (printf "https://okapi:%d" (int $v.ports.mtls)) "gatewayModule" "okapi") -}}
 {{- end -}}
 {{- if eq $v.mode "container" -}}
 {{- /* SIGTERM comes while Services still send: first not ready, then closed. */ -}}

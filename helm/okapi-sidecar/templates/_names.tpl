@@ -21,6 +21,12 @@ as a dependency, the values stand under the dependency's name (or alias: (dict "
 {{- if and (eq $values.mode "native") (semverCompare "<1.29.0-0" $root.Capabilities.KubeVersion.Version) -}}
 {{- fail (printf "okapi-sidecar: native sidecars need Kubernetes 1.29 and this is %s; set mode: container" $root.Capabilities.KubeVersion.Version) -}}
 {{- end -}}
+{{- if and (eq $values.credentials.from "secret") (not $values.credentials.secret.name) -}}
+{{- fail "okapi-sidecar: credentials.secret.name is missing, for example mod-users-19.7.0-tls" -}}
+{{- end -}}
+{{- if and $values.hazelcast.enabled (ne $role "okapi") -}}
+{{- fail (printf "okapi-sidecar: hazelcast is Okapi's, and this is %s" $module) -}}
+{{- end -}}
 {{- /* Labels and names take no dots or plus signs beyond what Kubernetes allows, and 63 characters. */ -}}
 {{- $slug := $module | lower | replace "." "-" | replace "+" "-" | replace "_" "-" | trunc 50 | trimSuffix "-" -}}
 {{- dict

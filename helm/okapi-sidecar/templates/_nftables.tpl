@@ -7,6 +7,7 @@ what is listed; to the outside the sidecar's user and what is listed. Takes a sc
 {{- $in := list $v.ports.admin -}}
 {{- if ne .role "edge" }}{{ $in = append $in $v.ports.mtls }}{{ end -}}
 {{- if $v.public.enabled }}{{ $in = append $in $v.public.port }}{{ end -}}
+{{- if $v.hazelcast.enabled }}{{ $in = append $in $v.hazelcast.port }}{{ end -}}
 {{- range $v.nftables.inwardPorts }}{{ $in = append $in . }}{{ end -}}
 # Written anew in one transaction, also where it was there before.
 table inet okapi_sidecar
@@ -36,6 +37,9 @@ table inet okapi_sidecar {
     {{- end }}
     {{- else }}
     meta l4proto { tcp, udp } th dport 53 accept
+    {{- end }}
+    {{- if $v.hazelcast.enabled }}
+    tcp dport {{ $v.hazelcast.port }} accept
     {{- end }}
     {{- range $v.nftables.outward }}
     {{ contains ":" .address | ternary "ip6" "ip" }} daddr {{ .address }} tcp dport { {{ .ports | join ", " }} } accept

@@ -11,6 +11,7 @@ const HOW_TO_ASK: Readonly<Record<string, string>> = {
   nginx: '-v',
   helm: 'version',
   kubectl: 'help',
+  kubeconform: '-v',
 }
 
 /**

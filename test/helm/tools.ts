@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+const HOME = join(import.meta.dirname, '..', '..', 'node_modules/.cache/chart-tools')
+
+/** Where `npm run chart-tools` puts programs that the machine does not have. */
+export const BIN = join(HOME, 'bin')
+/** Where it puts helm's plugins. */
+export const PLUGINS = join(HOME, 'plugins')
+/** Where it puts what a version of Kubernetes says of its resources: a folder a version. */
+export const SCHEMAS = join(HOME, 'schemas')
+
+/**
+ * What the rendered chart is held against: the oldest that it is for (`mode: container`), the oldest with
+ * native sidecars, and the newest.
+ */
+export const KUBERNETES = ['1.25.16', '1.29.15', '1.36.3'] as const
+
+// The machine's own programs go first.
+const { PATH = '', HELM_PLUGINS = PLUGINS } = process.env
+if (!PATH.split(delimiter).includes(BIN)) {
+  Object.assign(process.env, { PATH: `${PATH}${delimiter}${BIN}` })
+}
+if (existsSync(PLUGINS)) Object.assign(process.env, { HELM_PLUGINS })
+
+/** Whether helm would find a plugin, by the place where it lies: asking starts every one of them. */
+export function hasPlugin(name: string): boolean {
+  const { HELM_PLUGINS: home = join(homedir(), '.local/share/helm/plugins') } = process.env
+  return home.split(delimiter).some((folder) => existsSync(join(folder, name, 'plugin.yaml')))
+}
