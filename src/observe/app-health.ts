@@ -1,5 +1,6 @@
-import { type RequestOptions, request } from 'node:http'
+import type { RequestOptions } from 'node:http'
 import { errorCode } from '../fault.ts'
+import { request } from './node-http.ts'
 
 /** What a module said about itself, or what is said in its place. */
 export interface AppHealth {

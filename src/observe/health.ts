@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AppHealth } from './app-health.ts'
 import type { Metrics } from './metrics.ts'
+import { createServer } from './node-http.ts'
 import type { Readiness } from './readiness.ts'
 
 /** What the admin listener tells: health and counts, nothing that a stranger could use. */

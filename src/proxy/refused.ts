@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from '../observe/node-http.ts'
 import { problemDocument } from '../refusal/problem.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import { HEAD_METHOD } from '../wire/head.ts'
@@ -28,6 +28,17 @@ export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean):
     lines.push('Vary: Origin')
   }
   return response(asked, status, 'application/problem+json', document, lines, close)
+}
+
+/**
+ * What Okapi's discovery is told of a module that is not well. It takes every answer for health, and
+ * where a connection just ends it fails for all modules at once, because such an error has no cause
+ * (okapi-core DiscoveryManager.health). An answer whose length is no number is neither: Netty's error
+ * has a cause, which says what stands here, and Okapi makes that the healthMessage.
+ */
+export function unhealthy({ reason, status }: Refusal): Buffer {
+  const line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`
+  return Buffer.from(`${line}\r\nContent-Length: 0-${reason}\r\nConnection: close\r\n\r\n`)
 }
 
 /** A whole response of our own. */

@@ -1,9 +1,4 @@
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  type IncomingHttpHeaders,
-} from 'node:http2'
+import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2'
 import { connect as netConnect } from 'node:net'
 import { errorCode } from '../../fault.ts'
 
@@ -49,6 +44,8 @@ export function callGrpc(
   events: GrpcEvents,
 ): GrpcCall {
   let over = false
+  // Only who has a Workload API needs HTTP/2: it is not loaded by everybody.
+  const { connect } = process.getBuiltinModule('node:http2')
   const session: ClientHttp2Session = connect('http://localhost', {
     createConnection: () => netConnect(socketPath),
   })

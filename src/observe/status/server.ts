@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
+import { createServer } from '../node-http.ts'
 import type { StatusFacts } from './facts.ts'
 import { statusPage } from './page.ts'
 import { STYLE } from './style.ts'
