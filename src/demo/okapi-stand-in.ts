@@ -12,13 +12,15 @@ import { open, type Seen, settings } from './part.ts'
  * Stands in for Okapi 7.2: module lookup, pipeline and header rules as its ProxyService has them.
  * What it lacks is what no attack of the demo needs: storage, deployment, timers, the token cache.
  */
-const { port, descriptors, tenants } = settings({
+const { port, descriptors, tenants, okapiUrl } = settings({
   port: 0,
+  /** As Okapi's `okapiurl`; where it listens, when nothing is said. */
+  okapiUrl: '',
   descriptors: DESCRIPTORS,
   tenants: [] as string[],
 })
 const state: State = {
-  okapiUrl: '',
+  okapiUrl,
   modules: readDescriptors(descriptors),
   deployments: [],
   tenants: new Map(['supertenant', ...tenants].map((id) => [id, new Set<string>()])),
@@ -54,7 +56,8 @@ const server = http.createServer({ insecureHTTPParser: true }, (request, respons
 })
 server.on('listening', () => {
   const address = server.address()
-  if (typeof address === 'object') state.okapiUrl = `http://127.0.0.1:${address?.port}`
+  if (okapiUrl === '' && typeof address === 'object')
+    state.okapiUrl = `http://127.0.0.1:${address?.port}`
 })
 server.on('clientError', (_error, socket) => {
   seen.push({ method: '?', target: '?', headers: [] })

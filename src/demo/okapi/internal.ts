@@ -27,6 +27,10 @@ export async function internal(
     state.deployments.push(JSON.parse(body))
     return { status: 201, json: JSON.parse(body) }
   }
+  const one = /^GET \/_\/proxy\/modules\/([^/]+)$/.exec(route)
+  if (one !== null) return whole(state, one[1]!)
+  const gone = /^DELETE \/_\/discovery\/modules\/([^/]+)\/([^/]+)$/.exec(route)
+  if (gone !== null) return withdraw(state, gone[1]!, gone[2]!)
   const enabled = /^(GET|POST) \/_\/proxy\/tenants\/([^/]+)\/modules$/.exec(route)
   if (enabled === null) return undefined
   const tenant = enabled[2] ?? ''
@@ -38,6 +42,19 @@ export async function internal(
 }
 
 const idOnly = ({ id }: { id: string }) => ({ id })
+
+function whole({ modules }: State, id: string): Reply {
+  const descriptor = modules.find((module) => module.id === id)
+  return descriptor === undefined ? { status: 404 } : { status: 200, json: descriptor }
+}
+
+/** DiscoveryManager.removeAndUndeploy, of what nobody has deployed. */
+function withdraw({ deployments }: State, srvcId: string, instId: string): Reply {
+  const i = deployments.findIndex((one) => one.srvcId === srvcId && one.instId === instId)
+  if (i === -1) return { status: 404 }
+  deployments.splice(i, 1)
+  return { status: 204 }
+}
 
 /** TenantManager: the module's tenant interface is called directly, without a pipeline. */
 async function enable(state: State, tenant: string, id: string): Promise<Reply> {
