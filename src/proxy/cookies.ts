@@ -19,6 +19,17 @@ export function setsToken(value: string): boolean {
   return isToken(value)
 }
 
+/**
+ * The token that Okapi takes from a Cookie value, if it is there once and spelled beyond doubt. Netty
+ * skips a pair that breaks RFC 6265 (ServerCookieDecoder.STRICT), and Okapi refuses two.
+ */
+export function accessToken(value: string): string | undefined {
+  if (!value.includes('folioAccessToken=')) return undefined
+  const pairs = value.split(';').filter((pair) => pair.includes('folioAccessToken'))
+  const [, token] = /^[ \t]*folioAccessToken=([A-Za-z0-9._=-]+)$/.exec(pairs[0]!) ?? []
+  return pairs.length === 1 ? token : undefined
+}
+
 function isToken(pair: string): boolean {
   const equals = pair.indexOf('=')
   // Netty skips commas and blanks in front of a name.

@@ -9,7 +9,7 @@ import { NAME } from './names.ts'
 import type { Note } from './note.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { ambiguous, invokedTenant } from './path.ts'
-import { refusalResponse } from './refused.ts'
+import { refusalResponse, unhealthy } from './refused.ts'
 
 /** What the story of every exchange in this process needs to know. */
 export interface House {
@@ -73,7 +73,7 @@ export function storyOf(house: House): Story<Note> {
     if (!decision.allow) return decision.refusal
     if (decision.sensitivity !== 'regular') {
       note.audit = decision.sensitivity
-      note.userId = headers.claims(head).userId ?? head.valueOf(NAME.userId)
+      note.userId = headers.claims(head, door.request).userId ?? head.valueOf(NAME.userId)
     }
     if (decision.health && head.pathEnd !== head.targetEnd) {
       return refuse('route-not-declared', `${at} is asked GET / with a query`)
@@ -104,7 +104,12 @@ export function storyOf(house: House): Story<Note> {
 
   function answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
     const { note } = x
-    if (hangsUp(note, head.status, head.valueOf(NAME.sidecar))) return 'hang-up'
+    const refused = note.door.direction === 'modules' ? head.valueOf(NAME.sidecar) : undefined
+    if (refused !== undefined) {
+      const because = `the sidecar of ${note.at} refuses: ${refused}`
+      if (note.bare) return refuse('module-unavailable', because)
+      if (hangsUp(note, refused)) return 'hang-up'
+    }
     const { decision } = note
     if (decision?.allow && decision.sensitivity === 'high') headers.noStore(head, out)
     if (note.door.answerer === 'module') {
@@ -119,7 +124,11 @@ export function storyOf(house: House): Story<Note> {
   function refusal(x: X, refused: Refusal, close: boolean): Buffer | null {
     // A head that could not be read: what is noted belongs to the exchange before.
     if (x.method === -1) x.note.reset()
-    if (hangsUp(x.note, refused.status, refused.reason)) return null
+    if (x.note.bare) {
+      x.endsConnection()
+      return unhealthy(refused)
+    }
+    if (hangsUp(x.note, refused.reason)) return null
     return refusalResponse(x, refused, close)
   }
 
@@ -157,7 +166,7 @@ function tenantOf(note: Note, head: Head): Refusal | null {
   if (!note.door.judgesTenant) return null
   const invoked = invokedTenant(head.bytes, note.start, head.pathEnd)
   if (invoked === undefined) {
-    note.tenant ??= headers.claims(head).tenant ?? 'supertenant'
+    note.tenant ??= headers.claims(head, note.door.request).tenant ?? 'supertenant'
     return null
   }
   const line = head.find(NAME.tenant)
@@ -174,14 +183,12 @@ function tenantOf(note: Note, head: Head): Refusal | null {
 }
 
 /**
- * Okapi repeats a system call only when its connection breaks (OkapiClient), and its discovery takes
- * any answer for health: where the module is not there, both get no answer at all.
+ * Okapi repeats a system call only when its connection breaks (OkapiClient.request1): where the module
+ * is not there yet, it gets no answer at all. An upgrade finds the old version at the address first.
  */
-function hangsUp(note: Note, status: number, reason: string | undefined): boolean {
-  if (note.door.direction !== 'modules' || reason === undefined) return false
-  if (note.bare) return true
-  const { decision } = note
-  return status >= 502 && decision?.allow === true && decision.system && NOT_THERE.has(reason)
+function hangsUp({ door, decision }: Note, reason: string): boolean {
+  if (door.direction !== 'modules') return false
+  return decision?.allow === true && decision.system && NOT_THERE.has(reason)
 }
 
 /** Reasons after which another try may fare better. */
@@ -190,4 +197,5 @@ const NOT_THERE: ReadonlySet<string> = new Set([
   'upstream-unreachable',
   'draining',
   'overloaded',
+  'wrong-peer',
 ])

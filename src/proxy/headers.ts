@@ -3,7 +3,7 @@ import { beginTrace, isTraceparent, RANDOM_BYTES, traceIdIn, VALUE_AT } from '..
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Head, LINE } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
-import { setsToken, withoutTokens } from './cookies.ts'
+import { accessToken, setsToken, withoutTokens } from './cookies.ts'
 import { FATE } from './header-tables.ts'
 import { NAME } from './names.ts'
 import type { OkapiUrl } from './okapi-url.ts'
@@ -34,10 +34,11 @@ export function forbidden(head: Head, { fates }: RequestRules): Refusal | null {
  * X-Okapi-User-Id goes on only beside a token that names the same user: mod-authtoken would sign the
  * header into the next module token (FilterApi: `finalUserId = header ?? claim`).
  */
-export function userId(head: Head, { userId: fate }: RequestRules): Refusal | null {
+export function userId(head: Head, rules: RequestRules): Refusal | null {
+  const { userId: fate } = rules
   const line = head.find(NAME.userId)
   if (line === -1 || fate === FATE.pass) return null
-  const { userId: claimed } = claims(head)
+  const { userId: claimed } = claims(head, rules)
   if (claimed === head.value(line)) return null
   if (claimed !== undefined) {
     return refuse('forbidden-header', 'X-Okapi-User-Id names another user than the token beside it')
@@ -99,12 +100,18 @@ export function trace(head: Head, out: HeadWriter, { fates }: RequestRules, give
   return traceIdIn(line, VALUE_AT)
 }
 
-/** The claims of the token that Okapi would take, read and not verified. */
-export function claims(head: Head): Claims {
+/**
+ * The claims of the token that Okapi would take (okapi-core TokenHeader), read and not verified. A
+ * browser that follows a link shows no more than its cookie.
+ */
+export function claims(head: Head, { tokenCookies }: RequestRules): Claims {
   const token = head.repeated(NAME.token)
   if (token !== undefined) return known(token)
   const authorization = head.valueOf(NAME.authorization)
-  return claimsOf(authorization === undefined ? '' : bearer(authorization))
+  if (authorization !== undefined) return claimsOf(bearer(authorization))
+  // Elsewhere the cookie does not go on.
+  const cookie = tokenCookies === FATE.pass ? head.valueOf(NAME.cookie) : undefined
+  return claimsOf(cookie === undefined ? '' : (accessToken(cookie) ?? ''))
 }
 
 let lastToken = ''

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { setsToken, withoutTokens } from '../../src/proxy/cookies.ts'
+import { accessToken, setsToken, withoutTokens } from '../../src/proxy/cookies.ts'
 
 for (const [value, left] of [
   ['', ''],
@@ -42,3 +42,27 @@ test('Set-Cookie of the user’s tokens', (t) => {
   t.false(setsToken('a=b; folioAccessToken=c'))
   t.false(setsToken(''))
 })
+
+for (const [value, token] of [
+  ['folioAccessToken=a.b-_.c', 'a.b-_.c'],
+  ['a=b; folioAccessToken=a.b=.c;d=e', 'a.b=.c'],
+  ['', undefined],
+  ['folioRefreshToken=a', undefined],
+  ['folioaccesstoken=a', undefined],
+  ['xfolioAccessToken=a', undefined],
+  ['folioAccessToken=', undefined],
+  // What Netty's strict decoder skips, or reads otherwise.
+  ['folioAccessToken =a', undefined],
+  ['folioAccessToken= a', undefined],
+  ['folioAccessToken="a"', undefined],
+  ['folioAccessToken=a"', undefined],
+  ['folioAccessToken=a,b', undefined],
+  [',folioAccessToken=a', undefined],
+  // Okapi's TokenHeader refuses two.
+  ['folioAccessToken=a; folioAccessToken=a', undefined],
+  ['folioAccessToken=a; ,folioAccessToken=b', undefined],
+] as const) {
+  test(`of the cookies ${JSON.stringify(value)} Okapi takes ${token ?? 'none'}`, (t) => {
+    t.is(accessToken(value), token)
+  })
+}

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
 import { settled } from '../support/memory-socket.ts'
+import { healthMessage } from '../support/scenario/messages.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`
@@ -58,12 +59,13 @@ const UNREACHABLE =
 const FORBIDDEN =
   'HTTP/1.1 403 No\r\nX-Sidecar-Refused: caller-not-allowed\r\nContent-Length: 0\r\n\r\n'
 
-test('where a module is not there, a system call and a bare id get no answer at all', async (t) => {
+const OTHER = 'HTTP/1.1 403 No\r\nX-Sidecar-Refused: wrong-peer\r\nContent-Length: 0\r\n\r\n'
+
+test('where a module is not there, a system call gets no answer at all', async (t) => {
   for (const [target, system, answer, answered] of [
-    [`/${MODULE}`, false, UNREACHABLE, false],
-    [`/${MODULE}`, false, FORBIDDEN, false],
-    [`/${MODULE}`, false, OK, true],
     [`/${MODULE}/_/tenant`, true, UNREACHABLE, false],
+    [`/${MODULE}/_/tenant`, true, OTHER, false],
+    [`/${MODULE}/users`, false, OTHER, true],
     [`/${MODULE}/_/tenant`, true, FORBIDDEN, true],
     [`/${MODULE}/_/tenant`, true, OK, true],
     [`/${MODULE}/users`, false, UNREACHABLE, true],
@@ -76,6 +78,25 @@ test('where a module is not there, a system call and a bare id get no answer at 
     t.is(socket.sent !== '', answered, `${target} ${answer.slice(0, 12)}`)
     t.is(socket.destroyed, !answered)
     t.is(told.length, 1)
+  }
+})
+
+test('for health only what the module itself answers is an answer', async (t) => {
+  for (const [target, answer, message] of [
+    [`/${MODULE}`, OK, 'OK'],
+    [`/${MODULE}/`, OK, 'OK'],
+    [`/${MODULE}`, UNREACHABLE, 'Fail: For input string: "0-module-unavailable"'],
+    [`/${MODULE}/`, FORBIDDEN, 'Fail: For input string: "0-module-unavailable"'],
+    [`/${MODULE}`, 'HTTP/1.1 200 OK\r\nContent-L', 'Fail: For input string: "0-upstream-unreachable"'],
+  ] as const) {
+    const { socket, pool } = memoryDoor('modules')
+    await socket.arrive(get(target))
+    const upstream = pool.connect()
+    await pool.answer(upstream, answer)
+    if (!upstream.destroyed) await upstream.arriveEnd()
+    await settled()
+    t.is(healthMessage(socket.sent), message, answer)
+    t.is(socket.destroyed || socket.writableEnded, message !== 'OK', answer)
   }
 })
 

@@ -40,6 +40,23 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
       socket.destroy()
     }
   }
+  const cookie = `Cookie: a=b; folioAccessToken=${jwt({ tenant: 'd' })}\r\n`
+  const other = `Authorization: Bearer ${jwt({ tenant: 'c' })}\r\n`
+  for (const [door, lines, tenant] of [
+    // A link that a browser follows has no header (okapi-core TokenHeader).
+    ['public', cookie, 'd'],
+    ['public', `${cookie}X-Okapi-Tenant: a\r\n`, 'a'],
+    ['public', `${cookie}${other}`, 'c'],
+    // The cookie does not go on from a module.
+    ['egress', cookie, 'supertenant'],
+    ['okapi', cookie, 'supertenant'],
+    ['plainToOkapi', cookie, 'supertenant'],
+  ] as const) {
+    const { socket, policy } = memoryDoor(door)
+    await socket.arrive(get('/a', lines))
+    t.is(policy.asked[0]?.tenant, tenant, `${door} ${lines}`)
+    socket.destroy()
+  }
   const { socket, policy } = memoryDoor('ingress')
   await socket.arrive(get('/a', 'X-Okapi-Tenant: a\r\n'))
   t.is(policy.asked[0]?.tenant, undefined, 'a module’s ingress does not judge it')

@@ -4,6 +4,7 @@ import {
   ask,
   field,
   get,
+  healthMessage,
   ID,
   Place,
   Player,
@@ -15,7 +16,7 @@ import {
 } from '../support/scenario.ts'
 
 // Sidecars start before their modules, so this is the normal order. Okapi repeats a system call only
-// when its connection breaks, and takes any answer for health.
+// when its connection breaks, takes any answer for health, and needs a reason for a failure.
 
 let place: Place
 /** mod-users', which soon gives up waiting; mod-tags', which waits long. */
@@ -64,12 +65,27 @@ test.serial('where not even a sidecar is, it is 502', async (t) => {
   t.is(verdictOf(answered), '502 upstream-unreachable')
 })
 
-test.serial('a system call and the bare id are answered by closing the connection', async (t) => {
+test.serial(
+  'Okapi’s discovery learns why a module is not well, and of the others too',
+  async (t) => {
+    for (const [id, reason] of [
+      [ID.users, 'module-unavailable'],
+      [ID.notes, 'upstream-unreachable'],
+    ] as const) {
+      for (const target of [`/${id}`, `/${id}/`]) {
+        const message = healthMessage(await silence(okapi.port('modules'), get(target)))
+        t.is(message, `Fail: For input string: "0-${reason}"`)
+      }
+      const url = `http://127.0.0.1:${okapi.port('modules')}/${id}`
+      await t.throwsAsync(fetch(url), undefined, 'no strict reader takes it for an answer')
+    }
+  },
+)
+
+test.serial('a system call is answered by closing the connection', async (t) => {
   for (const id of [ID.users, ID.notes]) {
     t.is(await silence(okapi.port('modules'), request(`POST /${id}/_/tenant`, [T], '{}')), '', id)
     t.is(await silence(okapi.port('modules'), request(`GET /${id}/_/tenant/7`, [T])), '', id)
-    t.is(await silence(okapi.port('modules'), get(`/${id}`)), '', id)
-    t.is(await silence(okapi.port('modules'), get(`/${id}/`)), '', id)
   }
 })
 

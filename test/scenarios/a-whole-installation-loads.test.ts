@@ -1,7 +1,17 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { ask, get, ID, Place, Process, Sidecar, silence, verdictOf } from '../support/scenario.ts'
+import {
+  ask,
+  get,
+  healthMessage,
+  ID,
+  Place,
+  Process,
+  Sidecar,
+  silence,
+  verdictOf,
+} from '../support/scenario.ts'
 
 // Real ModuleDescriptors, where a folder of them is at hand: DESCRIPTORS_DIR=/path/to/descriptors.
 
@@ -63,7 +73,8 @@ withFolder('all of them compile, and Okapi’s sidecar runs with them', async (t
       )
       t.is(verdictOf(answered), '502 upstream-unreachable', `${id} ${path}`)
     }
-    t.is(await silence(okapi.port('modules'), get(`/${id}`)), '', id)
+    const health = healthMessage(await silence(okapi.port('modules'), get(`/${id}`)))
+    t.is(health, 'Fail: For input string: "0-upstream-unreachable"', id)
     const nowhere = get(`/${id}/no/module/declares/this`, 'X-Okapi-Tenant: diku')
     const undeclared = verdictOf(await ask(okapi.port('modules'), nowhere))
     // Filters may take any path.

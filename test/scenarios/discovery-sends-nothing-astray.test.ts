@@ -1,5 +1,14 @@
 import test from 'ava'
-import { ask, get, ID, request, silence, Town, verdictOf } from '../support/scenario.ts'
+import {
+  ask,
+  get,
+  healthMessage,
+  ID,
+  request,
+  silence,
+  Town,
+  verdictOf,
+} from '../support/scenario.ts'
 
 // Okapi's discovery says http://127.0.0.1:20000/<module id>; whoever may write there must not be able
 // to send the calls of one module to another.
@@ -63,12 +72,14 @@ test.serial(
   },
 )
 
-test.serial('any answer would be health, so a module that is not there gets none', async (t) => {
+test.serial('any answer would be health, so a module that is not there gives none', async (t) => {
   for (const id of ['mod-users-19.7.1', 'mod-nothing-1.0.0', ID.notes]) {
-    t.is(await silence(town.modules, get(`/${id}`)), '', id)
-    t.is(await silence(town.modules, get(`/${id}/`)), '', id)
+    for (const target of [`/${id}`, `/${id}/`]) {
+      t.regex(healthMessage(await silence(town.modules, get(target))), /^Fail: .*"0-[a-z-]+"$/)
+    }
   }
-  t.is(await silence(town.modules, request(`POST /${ID.users}`)), '')
+  const posted = await silence(town.modules, request(`POST /${ID.users}`))
+  t.is(healthMessage(posted), 'Fail: For input string: "0-route-not-declared"')
 })
 
 test.serial('a query alone names no path', async (t) => {

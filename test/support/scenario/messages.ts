@@ -109,3 +109,16 @@ export function token(claims: Readonly<Record<string, string>>): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
   return `${part({ alg: 'HS256' })}.${part(claims)}.c2lnbmF0dXJl`
 }
+
+/**
+ * What Okapi's discovery makes of all that a connection brought until its end: any answer is health, of
+ * a failure the message of its cause is told, and without a cause the health of all modules is a 500
+ * (okapi-core DiscoveryManager.health: `fail(e.getCause(), hd)`). Of what a peer can do only a length
+ * that begins like a number and is none has a cause (Netty HttpUtil.normalizeAndGetContentLength).
+ */
+export function healthMessage(received: string): string {
+  const length = /^Content-Length: *(.*?)\r?$/im.exec(received)?.[1] ?? ''
+  if (/^\d/.test(length) && !/^\d+$/.test(length)) return `Fail: For input string: "${length}"`
+  if (!received.includes('\r\n\r\n')) return '500: Throwable.getMessage() of null'
+  return 'OK'
+}
