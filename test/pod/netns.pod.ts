@@ -5,7 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { PLACE as CHARTS, MODULE, only, render } from '../helm/render.ts'
-import { missing, must, PLACE, run } from './podman.ts'
+import { missing, must, PLACE, run, whyNoNamespaces } from './podman.ts'
 
 // The recipe for systemd, without systemd: two network namespaces at one bridge, made by the script that
 // the unit runs, one of them with the rules that the chart writes.
@@ -16,7 +16,7 @@ const OTHER = `other-${process.pid}`
 const [V4, V6] = ['10.211.7', 'fd5e:211:7:']
 const SIDECAR = 65532
 
-const why = missing('helm', 'ip', 'nft', 'setpriv')
+const why = missing('helm') ?? (await whyNoNamespaces())
 if (why !== undefined) console.log(`skipped: network namespaces: ${why}`)
 const real = why === undefined ? {} : { skip: why }
 const servers: ChildProcess[] = []

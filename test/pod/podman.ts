@@ -25,7 +25,7 @@ const { PATH: everything = '' } = process.env
 /** npm puts an `nft` of its own (a file tracer) before the one that is meant. */
 const PATH = everything
   .split(':')
-  .filter((folder) => !folder.includes('node_modules'))
+  .filter((folder) => !folder.endsWith('node_modules/.bin'))
   .join(':')
 
 /** How a program ended, and what it said. */
@@ -78,8 +78,23 @@ export function missing(...tools: readonly string[]): string | undefined {
   return undefined
 }
 
+/** Why there can be no network namespaces with rules of their own; undefined where there can. */
+export async function whyNoNamespaces(): Promise<string | undefined> {
+  const why = missing('ip', 'nft', 'setpriv')
+  if (why !== undefined) return why
+  const name = `${PREFIX}-try`
+  const added = await run('ip', ['netns', 'add', name])
+  const listed = await run('ip', ['netns', 'exec', name, 'nft', 'list', 'ruleset'])
+  await run('ip', ['netns', 'delete', name])
+  const bad = [added, listed].find(({ code }) => code !== 0)
+  return bad === undefined ? undefined : `not on this machine: ${bad.err.trim()}`
+}
+
 /** Takes away what this run has made, and nothing else. */
 export async function cleanUp(): Promise<void> {
+  // What an earlier build of the image left without a name.
+  const ours = 'label=org.opencontainers.image.title=okapi-sidecar'
+  await run('podman', ['image', 'prune', '-f', '--filter', ours])
   const pods = await run('podman', ['pod', 'ls', '-q', '--filter', `name=^${PREFIX}`])
   for (const pod of pods.out.split('\n').filter(Boolean)) {
     await run('podman', ['pod', 'rm', '-f', '-t', '1', pod])

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NOTE_ID, TENANT } from '../../src/demo/people.ts'
 import { PLACE as CHARTS } from '../helm/render.ts'
-import { buildImage, IMAGE } from './images.ts'
-import { cleanUp, missing, PLACE, podman, type Said } from './podman.ts'
+import { BASE, buildAnew, buildImage, IMAGE, whyNoPods } from './images.ts'
+import { cleanUp, PLACE, podman, run, type Said } from './podman.ts'
 import { credentialsOf, foundTown, operator, Pod } from './town.ts'
 
 // Real pods: what the chart renders, run by podman, one call from end to end and all that is tried
@@ -13,8 +13,9 @@ import { credentialsOf, foundTown, operator, Pod } from './town.ts'
 const MODULES = ['mod-users-19.7.0', 'mod-notes-8.1.0'] as const
 const ROOT = new URL('../..', import.meta.url).pathname
 const LOAD_MS = 8000
+const PACKAGE = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'))
 
-const why = missing('podman', 'runc', 'helm', 'nft', 'nsenter', 'mmdebstrap')
+const why = await whyNoPods()
 if (why !== undefined) console.log(`skipped: real pods: ${why}`)
 const real = why === undefined ? {} : { skip: why }
 
@@ -44,9 +45,14 @@ after(async () => {
 
 test('the image: nobody’s user, with its labels, no larger than it must be', real, async () => {
   const [image] = JSON.parse(await podman('image', 'inspect', IMAGE))
-  const [bare] = JSON.parse(await podman('image', 'inspect', 'localhost/okapi-sidecar-test/base'))
+  const [bare] = JSON.parse(await podman('image', 'inspect', BASE))
   assert.equal(image.Config.User, '65532:65532')
-  assert.equal(image.Config.Labels['org.opencontainers.image.title'], 'okapi-sidecar')
+  const label = (name: string) => image.Config.Labels[`org.opencontainers.image.${name}`]
+  assert.equal(label('title'), 'okapi-sidecar')
+  assert.equal(label('licenses'), 'Apache-2.0')
+  assert.equal(label('version'), PACKAGE.version)
+  assert.equal(label('base.name'), BASE)
+  assert.equal(label('revision'), 'unknown')
   assert.deepEqual(image.HealthCheck?.Test ?? image.Healthcheck?.Test, [
     'CMD',
     'node',
@@ -54,12 +60,60 @@ test('the image: nobody’s user, with its labels, no larger than it must be', r
     'health',
   ])
   const own = (image.Size - bare.Size) / 2 ** 20
-  console.log(`measured: the image adds ${own.toFixed(1)} MiB to its base`)
+  const whole = (image.Size / 2 ** 20).toFixed(0)
+  console.log(`measured: the image has ${whole} MiB and adds ${own.toFixed(1)} MiB to its base`)
   assert.ok(own < 12, `${own} MiB`)
 })
 
+test('the image: nothing in it can be started but Node', real, async () => {
+  for (const program of ['/bin/sh', '/bin/ls', '/usr/bin/env', '/usr/local/bin/npm']) {
+    const args = ['run', '--rm', '--pull=never', '--network=none', '--entrypoint', program, IMAGE]
+    const { code } = await run('podman', args)
+    assert.equal(code, 127, program)
+  }
+})
+
+test('the image: says what is in it, and no tool of ours is', real, async () => {
+  const text = await inImage("process.stdout.write(fs.readFileSync('/app/sbom.cdx.json'))")
+  const { components }: { components: { name: string; version: string }[] } = JSON.parse(text)
+  const found = new Map(components.map(({ name, version }) => [name, version]))
+  for (const [name, version] of Object.entries(PACKAGE.dependencies)) {
+    assert.equal(found.get(name), version, name)
+  }
+  for (const name of Object.keys(PACKAGE.devDependencies)) assert.ok(!found.has(name), name)
+  const files = JSON.parse(
+    await inImage("console.log(JSON.stringify(fs.readdirSync('/app', { recursive: true })))"),
+  )
+  assert.ok(files.includes('main.js'))
+  assert.deepEqual(
+    files.filter((name: string) => /node_modules|\.ts$|esbuild|\.key$/.test(name)),
+    [],
+  )
+})
+
+test('the image: the same sources give the same layers', real, async () => {
+  const layers = []
+  for (const tag of [`${IMAGE}-1`, `${IMAGE}-2`]) {
+    await buildAnew(tag)
+    const [{ RootFS }] = JSON.parse(await podman('image', 'inspect', tag))
+    layers.push(RootFS.Layers)
+    await podman('image', 'rm', tag)
+  }
+  assert.ok(layers[0].length > 1)
+  assert.deepEqual(layers[0], layers[1])
+})
+
+/** Runs a script in a container of the image that has nothing else. */
+function inImage(script: string): Promise<string> {
+  const fixed = ['--rm', '--pull=never', '--network=none', '--read-only', '--entrypoint', 'node']
+  return podman('run', ...fixed, IMAGE, '-e', script)
+}
+
 test('sidecars start before their modules, and are ready without them', real, async () => {
-  for (const pod of [okapi, users, notes]) await pod.startSidecar()
+  for (const pod of [okapi, users, notes]) {
+    await pod.startSidecar()
+    console.log(`measured: the sidecar of ${pod.id} was ready after ${await pod.startedIn()} ms`)
+  }
   const gone = await users.inSidecar(
     'node',
     '/app/main.js',
@@ -270,26 +324,11 @@ test(
 )
 
 test('a rogue pod gets nothing through', real, async () => {
-  const args = [
-    'probe',
-    'https://mod-users:8443',
-    '--expect',
-    'mod-users',
-    '--trust',
-    '/trust/ca.crt',
-  ]
-  const more = ['--deadline', '120s', '--allow-inconclusive', '--json']
+  // What `helm test` says, and the report to read.
+  const args = [...users.probe, '--json']
   const trust = ['-v', `${credentialsOf('operator/anna')}/ca.crt:/trust/ca.crt:ro`]
   const guard = ['--user', '65532:65532', '--read-only', '--cap-drop=all']
-  const said = await rogue.once(
-    [...guard, ...trust],
-    'node',
-    '/app/main.js',
-    ...args,
-    '--ports',
-    'module=8081,admin=9901',
-    ...more,
-  )
+  const said = await rogue.once([...guard, ...trust], 'node', '/app/main.js', ...args)
   judged('an outsider', said)
   const hijacked = ['-v', `${rogue.directory}/sidecar-certs:/stolen:ro`]
   const stolen = await rogue.once(
@@ -299,7 +338,6 @@ test('a rogue pod gets nothing through', real, async () => {
     ...args,
     '--credentials',
     '/stolen',
-    ...more,
   )
   judged('a hijacked module', stolen)
 })

@@ -53,6 +53,8 @@ export class Pod {
   readonly directory: string
   /** The rules of the pod's network, as the chart has written them. */
   rules = ''
+  /** What `helm test` runs against it, as arguments. */
+  probe: readonly string[] = []
   #sidecar: Container | undefined
   #app: Container | undefined
 
@@ -77,6 +79,8 @@ export class Pod {
       ...more,
     })
     const [spec] = podSpecs([only(things, 'Deployment')])
+    const [tester] = podSpecs([only(things, 'Pod')])
+    pod.probe = tester?.containers[0]?.args ?? []
     pod.#sidecar = sidecarOf(spec!)
     pod.#app = spec!.containers.find(({ name }) => name === pod.product)
     const map = things.find(({ data }) => data?.['sidecar.yaml'] !== undefined)
@@ -152,6 +156,19 @@ export class Pod {
       const state = await podman('inspect', '-f', '{{.State.Status}}', `${this.name}-sidecar`)
       if (state !== 'running') throw new Error(await this.log())
     }
+  }
+
+  /** From the start of the container to the line that says `ready`, in milliseconds. */
+  async startedIn(): Promise<number> {
+    const started = await podman(
+      'inspect',
+      '-f',
+      '{{.State.StartedAt.UnixMilli}}',
+      `${this.name}-sidecar`,
+    )
+    const [, ready = ''] = /"time":"?([^",]+)"?[^\n]*"msg":"ready"/.exec(await this.log()) ?? []
+    const at = Number(ready) || Date.parse(ready)
+    return at - Number(started)
   }
 
   /** Starts what the sidecar is for: a part of the demo, in the image that has them all. */
