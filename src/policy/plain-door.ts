@@ -61,9 +61,8 @@ export class PlainDoor extends Door {
     const known = this.memory.get(table, hit, NO_HIT, index)
     const decision = known ?? this.#judgeRoutes(method, table.routes(hit))
     if (known === undefined) this.memory.keep(table, hit, NO_HIT, index, decision)
-    return decision.allow && tenant === SUPERTENANT
-      ? this.#tenantRefused(method, decision)
-      : decision
+    if (!decision.allow || tenant === undefined || isOrdinary(tenant)) return decision
+    return this.#tenantRefused(method, decision, tenant)
   }
 
   #judgeRoutes(method: string, matching: readonly Route[]): Decision {
@@ -101,9 +100,10 @@ export class PlainDoor extends Door {
     return `${standsIn(routes[0]!)}, which is in quarantine: ${entry.why}`
   }
 
-  #tenantRefused(method: string, decision: Allow): Deny {
+  #tenantRefused(method: string, decision: Allow, tenant: string): Deny {
     const { route, routePattern, interface: provided, provider } = decision
-    const why = 'tenant supertenant, named or implied, is closed to the plain door'
+    const named = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
+    const why = `tenant ${named}, named or implied, is closed to the plain door`
     const asked: Asked = { ...this.nothing(), method, path: routePattern }
     const made = deny(asked, 'tenant-not-allowed', why, { wouldAllow: 'another tenant' })
     return { ...made, route, routePattern, interface: provided, provider }
@@ -131,6 +131,14 @@ export class PlainDoor extends Door {
   #about(method: string, route: Route): Asked {
     return { caller: this.name, at: this.at, method, path: route.pattern.text, route }
   }
+}
+
+/**
+ * Okapi knows its tenants; at a module nobody has asked it. A module takes what it is told, and RMB
+ * makes the name of a schema of it in lower case (PostgresClient.convertToPsqlStandard).
+ */
+function isOrdinary(tenant: string): boolean {
+  return /^[A-Za-z0-9_-]{1,64}$/.test(tenant) && tenant.toLowerCase() !== SUPERTENANT
 }
 
 const SIDECAR = 'the same call through a sidecar of its own'

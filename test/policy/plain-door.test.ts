@@ -105,6 +105,16 @@ const CASES: readonly Case[] = [
   // The tenant that Okapi would take.
   { at: A, call: 'GET /a', tenant: 'supertenant', verdict: 'tenant-not-allowed' },
   { at: A, call: 'GET /a', tenant: 'diku', verdict: 'own' },
+  { at: A, call: 'GET /a', tenant: 'Diku_2-b', verdict: 'own' },
+  // RMB puts it into lower case; what is no tenant’s name is none.
+  { at: A, call: 'GET /a', tenant: 'SUPERTENANT', verdict: 'tenant-not-allowed' },
+  { at: A, call: 'GET /a', tenant: 'Supertenant', verdict: 'tenant-not-allowed' },
+  { at: A, call: 'GET /a', tenant: 'supertenant,diku', verdict: 'tenant-not-allowed' },
+  { at: A, call: 'GET /a', tenant: 'supertenant ', verdict: 'tenant-not-allowed' },
+  { at: A, call: 'GET /a', tenant: '', verdict: 'tenant-not-allowed' },
+  { at: A, call: 'GET /a', tenant: 'diku"; drop', verdict: 'tenant-not-allowed' },
+  { at: A, call: 'GET /a', tenant: 'a'.repeat(65), verdict: 'tenant-not-allowed' },
+  { at: 'okapi', call: 'GET /a', tenant: 'SuperTenant', verdict: 'tenant-not-allowed' },
   { at: 'okapi', call: 'GET /a', tenant: 'supertenant', verdict: 'tenant-not-allowed' },
   { at: 'okapi', call: 'GET /a', tenant: 'diku', verdict: 'default' },
   // At Okapi: what some module declares.
@@ -135,7 +145,10 @@ function verdicts(rules: Rules, cases: readonly Case[] = CASES): string[] {
   const policy = policyOf(rules, SET)
   return cases.map(({ at, call, tenant, moduleId }) => {
     const [method, path] = call.split(' ')
-    const said = { ...(tenant && { tenant }), ...(moduleId && { moduleId }) }
+    const said = {
+      ...(tenant !== undefined && { tenant }),
+      ...(moduleId !== undefined && { moduleId }),
+    }
     return word(ask(policy, { caller: 'plain', at, method: method!, path: path!, ...said }))
   })
 }

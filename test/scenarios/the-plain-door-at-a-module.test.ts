@@ -113,6 +113,11 @@ test.serial('supertenant does not pass', async (t) => {
   t.is(verdictOf(await ask(door, get('/users'))), '403 tenant-not-allowed')
   const named = get('/users', 'X-Okapi-Tenant: supertenant')
   t.is(verdictOf(await ask(door, named)), '403 tenant-not-allowed')
+  for (const spelled of ['SUPERTENANT', 'Supertenant', 'supertenant,diku', '']) {
+    const asked = get('/users', `X-Okapi-Tenant: ${spelled}`)
+    t.is(verdictOf(await ask(door, asked)), '403 tenant-not-allowed', spelled)
+  }
+  t.is(module.bytes, '')
   const claimed = get('/users', `X-Okapi-Token: ${token({ tenant: 'diku' })}`)
   t.is(verdictOf(await ask(door, claimed)), '200')
 })
