@@ -12,10 +12,14 @@ const place = mkdtempSync(join(tmpdir(), 'warm-'))
 const module = 'mod-users-19.7.0'
 
 function sidecar(...argv) {
-  const { status, stderr } = spawnSync(process.execPath, [join(app, 'main.js'), ...argv], {
-    cwd: place,
-    encoding: 'utf8',
-  })
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [...process.execArgv, join(app, 'main.js'), ...argv],
+    {
+      cwd: place,
+      encoding: 'utf8',
+    },
+  )
   if (status !== 0) throw new Error(`okapi-sidecar ${argv.join(' ')}: ${status} ${stderr}`)
 }
 
@@ -35,7 +39,7 @@ const settings = {
 writeFileSync(join(place, 'sidecar.yaml'), JSON.stringify(settings), { mode: 0o600 })
 sidecar('check')
 
-const child = spawn(process.execPath, [join(app, 'main.js'), 'run'], {
+const child = spawn(process.execPath, [...process.execArgv, join(app, 'main.js'), 'run'], {
   cwd: place,
   stdio: ['ignore', 'pipe', 'inherit'],
 })

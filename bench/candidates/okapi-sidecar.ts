@@ -97,5 +97,7 @@ async function run(
 /** As it is started from sources and as the image starts its bundle. */
 function programOf(checkout: string): readonly string[] {
   const bundle = join(checkout, 'main.js')
-  return existsSync(bundle) ? [process.execPath, bundle] : [join(checkout, 'bin/okapi-sidecar')]
+  return existsSync(bundle)
+    ? [process.execPath, '--max-semi-space-size=1', bundle]
+    : [join(checkout, 'bin/okapi-sidecar')]
 }
