@@ -154,8 +154,8 @@ function verdicts(rules: Rules, cases: readonly Case[] = CASES): string[] {
 }
 
 for (const [i, { at, call, tenant, moduleId, verdict }] of CASES.entries()) {
-  const more = [tenant, moduleId].filter((one) => one !== undefined).join(' ')
-  test(`${at}: ${call} ${more} is ${verdict}`, (t) => {
+  const more = [tenant && JSON.stringify(tenant), moduleId].filter((one) => one !== undefined)
+  test(`${at}: ${call} ${more.join(' ')} is ${verdict}`, (t) => {
     t.is(verdicts({}, [CASES[i]!])[0], verdict)
   })
 }
