@@ -45,7 +45,7 @@ export const moduleId = () => parsed(parseModule)
 /** A module id, or a product for every version of it. */
 export const pin = () => parsed(parsePeerName)
 
-/** A value of `url`: an origin without a path. */
+/** A value of `url`: an origin, and the path of Okapi's own URL where it has one. */
 export const publicUrl = () => parsed(parseUrl)
 
 /** One value or a list of them; always a list afterwards. */
@@ -113,8 +113,8 @@ export const count = (byDefault: number, most = 2 ** 31 - 1) =>
 export const why = () => z.string().trim().min(1)
 
 function parseUrl(text: string): Parsed<string> {
-  const match = /^(https?):\/\/[^\s/?#@]+$/.exec(text.replace(/\/$/, ''))
-  return match === null
-    ? { wrong: 'must be http://HOST[:PORT] with nothing after it' }
-    : { value: match[0] }
+  const match = /^https?:\/\/[^\s/?#@]+((?:\/[A-Za-z0-9._~-]+)*)$/.exec(text.replace(/\/$/, ''))
+  if (match === null) return { wrong: 'must be http://HOST[:PORT], or with a path as /okapi' }
+  const dots = match[1]!.split('/').some((segment) => segment === '.' || segment === '..')
+  return dots ? { wrong: 'must not have `.` or `..` in its path' } : { value: match[0] }
 }

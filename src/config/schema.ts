@@ -64,9 +64,13 @@ const egress = z
       description:
         'What OKAPI_URL points at: 127.0.0.1:9130; no default beside Okapi, which owns it',
     }),
-    url: publicUrl().optional().meta({
-      description: 'What X-Okapi-Url is rewritten to; http://localhost:PORT of egress.listen',
-    }),
+    url: publicUrl()
+      .optional()
+      .meta({
+        description:
+          'What X-Okapi-Url is rewritten to; http://localhost:PORT of egress.listen. Where okapiurl has ' +
+          'a path, the same path: http://localhost:9130/okapi',
+      }),
     gateway: peer().optional().meta({
       description: 'Okapi’s sidecar: https://okapi:8443; no default beside Okapi',
     }),

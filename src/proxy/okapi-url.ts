@@ -6,14 +6,18 @@ const URL_WITH_PATH = /^https?:\/\/[^/?#\s]+((?:\/[A-Za-z0-9._~-]+)*)\/?$/i
  */
 export class OkapiUrl {
   #origin: string
-  #path = ''
+  #path: string
   #original = ''
   #rewritten: string
 
-  /** @param origin scheme, host and port, without a trailing slash */
-  constructor(origin: string) {
-    this.#origin = origin
-    this.#rewritten = origin
+  /**
+   * @param url scheme, host and port, without a trailing slash. Its path is known before Okapi's first
+   * call: a Kafka consumer begins with an X-Okapi-Url that another module's sidecar has written.
+   */
+  constructor(url: string) {
+    this.#path = URL_WITH_PATH.exec(url)?.[1] ?? ''
+    this.#origin = url.slice(0, url.length - this.#path.length)
+    this.#rewritten = url
   }
 
   /** The egress is bound: this is where it is. */

@@ -50,6 +50,18 @@ test('every default is one that the schema itself accepts', (t) => {
   t.true(KEYS.length > 40)
 })
 
+test('what X-Okapi-Url becomes is an origin, with a path where Okapi’s has one', (t) => {
+  const accepts = (url: string) =>
+    File.safeParse({ module: 'mod-a-1.0.0', trustDomain: 'a.b', egress: { url } }).success
+  const origin = 'http://localhost:9130'
+  for (const right of ['', '/', '/okapi', '/okapi/', '/a/b-c_d.e~1'])
+    t.true(accepts(origin + right))
+  const wrong = ['//', '/..', '/a/../b', '/.', '/a//', '/a%2fb', '/a;b', '/a?b', '/a#b', '/a b']
+  for (const path of wrong) t.false(accepts(origin + path), path)
+  for (const url of ['', 'localhost', '/okapi', 'ftp://a/b', 'http:///a'])
+    t.false(accepts(url), url)
+})
+
 test('a trust domain is what SPIFFE allows', (t) => {
   const accepts = (trustDomain: string) =>
     File.safeParse({ module: 'mod-a-1.0.0', trustDomain, ingress: {} }).success

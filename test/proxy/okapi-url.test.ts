@@ -67,6 +67,19 @@ test('the egress takes that path off again, and only as a whole segment', (t) =>
   t.is(length('/okapi/users'), 0)
 })
 
+test('a path that is configured is taken off before Okapi’s first call', (t) => {
+  const url = new OkapiUrl(`${ORIGIN}/okapi/v1`)
+  const length = (target: string) =>
+    url.prefixLength(Buffer.from(`GET ${target} HTTP`), 4, 4 + target.length)
+  t.is(url.origin, ORIGIN)
+  t.is(length('/okapi/v1/users'), 9)
+  t.is(length('/okapi/users'), 0)
+  t.is(url.rewrite('https://folio.example.org/okapi/v1/'), `${ORIGIN}/okapi/v1`)
+  t.is(length('/okapi/v1/users'), 9)
+  t.is(url.rewrite('https://folio.example.org/v2'), `${ORIGIN}/v2`, 'Okapi knows better')
+  t.is(length('/okapi/v1/users'), 0)
+})
+
 test('once the egress is bound its address is the one that is told', (t) => {
   const url = new OkapiUrl('http://localhost')
   url.rewrite('http://okapi/a')

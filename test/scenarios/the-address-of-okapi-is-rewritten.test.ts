@@ -90,3 +90,14 @@ test.serial('what a module says of Okapi’s address never reaches Okapi', async
   t.is(field(town.okapi.last, 'X-Okapi-Url-to'), undefined)
   t.is(field(town.okapi.last, 'X-Okapi-Tenant'), 'diku')
 })
+
+// mod-data-import and Kafka consumers begin with an address that was written down before.
+test.serial('a path that is configured is known before Okapi’s first call', async (t) => {
+  const gateway = `https://127.0.0.1:${town.cable.port}`
+  const egress = { listen: '127.0.0.1:0', gateway, url: 'http://localhost:9130/okapi' }
+  const restarted = await town.place.sidecar(ID.notes, { egress })
+  t.teardown(() => restarted.stop())
+  const stored = get('/okapi/users/1', 'X-Okapi-Tenant: diku')
+  t.is(verdictOf(await ask(restarted.port('egress'), stored)), '200')
+  t.is(town.okapi.last.first, 'GET /users/1 HTTP/1.1')
+})
