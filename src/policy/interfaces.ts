@@ -134,12 +134,13 @@ function reported(
     ({ module, kind }) => kind !== 'handler' || hasAuthFilter(module.descriptor),
   )
   if (strict) return refused
+  const because = `${refused.because}; report mode lets it pass`
   return {
     ...allow(asked, BY_DEFAULT, '', {
       sensitivity: highestSensitivity(world, routes),
-      wouldRefuse: refused.refusal,
+      wouldRefuse: { ...refused.refusal, because },
     }),
-    because: `${refused.because}; report mode lets it pass`,
+    because,
   }
 }
 

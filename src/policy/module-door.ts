@@ -10,7 +10,7 @@ import { nearestName } from './nearest.ts'
 import { type Claim, claimBy, claimsOn } from './rights.ts'
 import { NO_HIT, type RouteTable } from './route-table.ts'
 import type { Route } from './routes.ts'
-import { type Asked, allow, BY_DEFAULT, deny, shown } from './verdict.ts'
+import { type Asked, allow, BY_DEFAULT, deny, denyWith, shown } from './verdict.ts'
 import { highestSensitivity, sensitivityOf, type World } from './world.ts'
 
 const SLASH = 0x2f
@@ -178,11 +178,12 @@ export class UnknownDoor extends Door {
   }
 
   protected override whyClosed(): Deny {
-    const nearest = nearestName(this.at, this.world.set.modules.keys())
-    const hint = nearest === null ? '' : `; the nearest name is ${nearest}`
-    const why = `no descriptor of ${this.at} is installed${hint}`
-    const asked: Asked = { ...this.nothing(), method: 'call', path: this.at }
-    return this.undeclared(asked, why, () => nearest)
+    // As the proxy says it (proxy/destination.ts), which looks for the module before it asks policy.
+    const because = `no descriptor of a module ${JSON.stringify(this.at.slice(0, 100))} is installed`
+    return denyWith(this.nothing(), 'route-not-declared', because, {
+      wouldAllow: 'its ModuleDescriptor in policy.descriptors of Okapi’s sidecar',
+      nearest: () => nearestName(this.at, this.world.set.modules.keys()),
+    })
   }
 
   protected override judge(): Decision {

@@ -54,12 +54,13 @@ export function propose(source: PolicySource, all: readonly Want[]): Proposed {
   if (revised(trial, groups, wanted)) trial = tryOut(strict, callers, groups, open)
   const { drafts, opened } = trial
   const got = new Set([...open, ...keysOf(opened)])
+  const certain = new Set(wants.filter(({ doubtful }) => !doubtful).map(keyOf))
   return {
     proposals: drafts.map(({ groups: _, ...draft }, i) => ({
       ...draft,
       also: opened
         .filter((one) => isBy(i)(one) || (one.rule.file !== FILE && helps(draft, one, subjects)))
-        .flatMap((one) => cut(one, wanted)),
+        .flatMap((one) => cut(one, certain)),
     })),
     unmet: wants.filter((want) => !got.has(keyOf(want))),
   }

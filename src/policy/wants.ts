@@ -15,6 +15,11 @@ export interface Want {
   readonly subject: Subject
   /** What speaks for it; undefined where it is a permission alone. */
   readonly usage: Usage | undefined
+  /**
+   * A log does not say whether X-Okapi-Module-Id was there: where a module has the same path in a
+   * `multiple` interface and in an ordinary one, this is what the latter may have meant beside.
+   */
+  readonly doubtful: boolean
   /** Permissions of the caller's descriptor that speak for it. */
   readonly permissions: readonly string[]
 }
@@ -40,8 +45,12 @@ export function recordedWants(
     const routes = named.some(({ moduleId }) => moduleId === undefined)
       ? alike.filter((subject) => subject.moduleId === undefined || named.includes(subject))
       : named
+    const unclear = named.some(({ moduleId }) => moduleId !== undefined)
     const found = installedAs(set, usage.caller).flatMap((caller) =>
-      routes.map((subject) => wanted(caller, method, subject, usage)),
+      routes.map((subject) => ({
+        ...wanted(caller, method, subject, usage),
+        doubtful: unclear && !named.includes(subject),
+      })),
     )
     if (found.length === 0) lost.push(usage)
     return found
@@ -88,7 +97,7 @@ export function hintedWants(set: DescriptorSet): readonly Want[] {
 }
 
 function wanted(caller: string, method: string, subject: Subject, usage: Usage | undefined): Want {
-  return { caller, method, subject, usage, permissions: [] }
+  return { caller, method, subject, usage, doubtful: false, permissions: [] }
 }
 
 /** Versions and modules call the parameters of a path differently. */
@@ -119,7 +128,8 @@ function distinct(wants: readonly Want[]): readonly Want[] {
     const usages = [known?.usage, usage].filter((one) => one !== undefined)
     const [first] = usages
     const both = first && { ...first, ...together(usages) }
-    found.set(key, { ...want, usage: both, permissions: [...all] })
+    const doubtful = want.doubtful && known?.doubtful !== false
+    found.set(key, { ...want, usage: both, doubtful, permissions: [...all] })
   }
   return [...found.values()]
 }

@@ -8,7 +8,7 @@ import * as headers from './headers.ts'
 import { NAME } from './names.ts'
 import type { Note } from './note.ts'
 import type { OkapiUrl } from './okapi-url.ts'
-import { ambiguous, invokedTenant } from './path.ts'
+import { ambiguous, invokedTenant, tenantMismatch } from './path.ts'
 import { refusalResponse, unhealthy } from './refused.ts'
 
 /** What the story of every exchange in this process needs to know. */
@@ -171,10 +171,7 @@ function tenantOf(note: Note, head: Head): Refusal | null {
   }
   const line = head.find(NAME.tenant)
   if (line !== -1) {
-    if (head.value(line) !== invoked) {
-      const because = 'X-Okapi-Tenant differs from the tenant in /_/invoke/tenant/'
-      return refuse('tenant-mismatch', because)
-    }
+    if (head.value(line) !== invoked) return tenantMismatch()
     // Okapi adds its own (ProxyService.redirectProxy), and the module would get both.
     head.fate[line] = LINE.hop
   }

@@ -30,3 +30,8 @@ export function invokedTenant(bytes: Buffer, start: number, end: number): string
   const slash = bytes.indexOf(0x2f, from)
   return slash === -1 || slash >= end ? undefined : bytes.toString('latin1', from, slash)
 }
+
+/** Who names one tenant in the path and another in the header. */
+export function tenantMismatch(): Refusal {
+  return refuse('tenant-mismatch', 'X-Okapi-Tenant differs from the tenant in /_/invoke/tenant/')
+}

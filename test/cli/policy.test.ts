@@ -99,7 +99,15 @@ test('--tenant and --module-id are what they are for the proxy', (t) => {
 })
 
 test('a path that two readers understand differently is refused as the proxy does', (t) => {
-  for (const path of ['/users/../tags', '/users//1', '/users/a%2fb', '/a;b', 'tags', '/a b']) {
+  for (const path of [
+    '/users/../tags',
+    '/users//1',
+    '/users/a%2fb',
+    '/a;b',
+    'tags',
+    '/ä',
+    '/a\n',
+  ]) {
     const asked = '--caller mod-tags-3.1.0 --at okapi --method GET'.split(' ')
     const { told } = explainHere(['--descriptors', SET, ...asked, '--path', path])
     t.deepEqual(Object.keys(told), KEYS)

@@ -5,7 +5,8 @@ import { callerName, parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
 import type { Judge } from '../../policy/policy.ts'
-import { describeOddities, EXCEPTABLE, oddities } from '../../wire/target.ts'
+import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
+import { readRequest, refusedBefore } from './before-policy.ts'
 import { explanation, type Told } from './explanation.ts'
 import { resolveModule } from './modules.ts'
 import { policyOf } from './sources.ts'
@@ -41,13 +42,38 @@ export function explain(argv: readonly string[]): { told: Told; asked: string; j
   const { policy, set } = policyOf(values)
   const at = resolve(wanted, set)
   const judge = policy.bind(caller, at)
-  const bytes = Buffer.from(target)
-  const query = bytes.indexOf('?')
-  const end = query < 0 ? bytes.length : query
-  const told =
-    ambiguous(judge, bytes, end, callerName(caller), at) ??
-    tell(judge.decide(method, bytes, 0, end, values.tenant, values['module-id']))
+  const { tenant, 'module-id': moduleId } = values
+  const told = answer(judge, {
+    caller: callerName(caller),
+    at,
+    isInstalled: at === 'okapi' || set.modules.has(at),
+    ...{ method, target, tenant, moduleId },
+  })
   return { told, asked: `${method} ${target}`, json: values.json }
+}
+
+interface Question {
+  readonly caller: string
+  readonly at: string
+  readonly isInstalled: boolean
+  readonly method: string
+  readonly target: string
+  readonly tenant: string | undefined
+  readonly moduleId: string | undefined
+}
+
+/** What the proxy would say, in its order: what it cannot read, what is unclear, policy. */
+function answer(
+  judge: Judge,
+  { caller, at, isInstalled, method, target, tenant, moduleId }: Question,
+): Told {
+  const head = readRequest(method, target)
+  if (isRefusal(head)) return toldBefore(head, caller, at)
+  // Okapi's sidecar looks for the module before it looks at the path.
+  const refusal = isInstalled ? refusedBefore(head, judge, at, tenant) : null
+  if (refusal !== null) return toldBefore(refusal, caller, at)
+  const { bytes, targetStart, pathEnd } = head
+  return tell(judge.decide(method, bytes, targetStart, pathEnd, tenant, moduleId))
 }
 
 function needed(option: string, value: string | undefined): string {
@@ -59,42 +85,28 @@ function needed(option: string, value: string | undefined): string {
 
 /** A product stands for its one installed version; a full id for itself, installed or not. */
 function resolve(at: string, set: DescriptorSet): string {
-  if (at === 'okapi' || splitModuleId(at).version !== undefined) return at
+  const { product, version } = splitModuleId(at)
+  // The log calls it so too, whatever its version.
+  if (product === 'okapi') return product
+  if (version !== undefined) return at
   return resolveModule('--at', at, set)
 }
 
-/** What the proxy refuses before policy is asked. */
-function ambiguous(
-  judge: Judge,
-  bytes: Buffer,
-  end: number,
-  caller: string,
-  at: string,
-): Told | undefined {
-  const why = whyAmbiguous(judge, bytes, end)
-  if (why === undefined) return undefined
+/** What is refused before policy is asked, in the words of the log. */
+function toldBefore(refusal: Refusal, caller: string, at: string): Told {
   return {
     decision: 'refuse',
-    reason: 'ambiguous-target',
+    reason: refusal.reason,
     caller,
     at,
     provider: null,
     interface: null,
     route: null,
     rule: null,
-    because: `${caller} is refused before policy is asked: the request target ${why}`,
-    wouldAllow: 'a path without it, or policy.pathExceptions where an API needs it',
+    because: refusal.because,
+    wouldAllow: refusal.wouldAllow ?? null,
     nearest: null,
   }
-}
-
-function whyAmbiguous(judge: Judge, bytes: Buffer, end: number): string | undefined {
-  if (bytes[0] !== 0x2f) return 'does not begin with /'
-  if (bytes.some((byte) => byte < 0x21 || byte > 0x7e)) return 'is not visible ASCII'
-  let odd = oddities(bytes, 0, end)
-  if (odd === 0) return undefined
-  for (const token of judge.pathExceptions(bytes, 0, end)) odd &= ~(EXCEPTABLE[token] ?? 0)
-  return odd === 0 ? undefined : `holds ${describeOddities(odd)}`
 }
 
 function tell(decision: Decision): Told {

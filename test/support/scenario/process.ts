@@ -16,6 +16,9 @@ export interface Line {
   readonly reason?: string
   readonly because?: string
   readonly rule?: string
+  readonly wouldDeny?: string
+  readonly interface?: string
+  readonly provider?: string
   readonly tenant?: string
   readonly requestId?: string
   readonly audit?: string

@@ -4,8 +4,13 @@ import { join } from 'node:path'
 import tls from 'node:tls'
 import { type Message, readMessage } from './messages.ts'
 
-/** Where a test calls: a plain port of loopback, or one with mutual TLS and whose certificate to show. */
-export type Where = number | { readonly port: number; readonly certificate: string }
+/**
+ * Where a test calls: a plain port of loopback, or one with TLS and whose certificate to show;
+ * `shown: false`: as a browser, that only trusts its CA.
+ */
+export type Where =
+  | number
+  | { readonly port: number; readonly certificate: string; readonly shown?: false }
 
 /** A caller with bytes of its own making. */
 export class Talk {
@@ -105,7 +110,8 @@ function connect(where: Where): Socket {
   }
   const { port, certificate } = where
   const file = (name: string) => readFileSync(join(certificate, name))
-  const shown = { ca: file('ca.crt'), cert: file('tls.crt'), key: file('tls.key') }
+  const own = where.shown === false ? {} : { cert: file('tls.crt'), key: file('tls.key') }
+  const shown = { ca: file('ca.crt'), ...own }
   const half = { allowHalfOpen: true }
   const checkServerIdentity = () => undefined
   return tls.connect({ host: '127.0.0.1', port, ...shown, ...half, checkServerIdentity })
