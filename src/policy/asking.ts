@@ -4,7 +4,7 @@ import type { Rule } from './decision.ts'
 import type { Grant, Opens } from './grants.ts'
 import type { Judge } from './policy.ts'
 import type { Routed, RouteTable } from './route-table.ts'
-import type { Route } from './routes.ts'
+import { mayAnswer, type Route } from './routes.ts'
 import { samplesOf } from './samples.ts'
 
 /** A declared route, and how requests come to it. */
@@ -14,6 +14,8 @@ export interface Subject {
   /** What X-Okapi-Module-Id has to say. */
   readonly moduleId: string | undefined
   readonly samples: readonly Buffer[]
+  /** Okapi picks one of what matches; at a module's ingress all of it counts. */
+  readonly atOkapi: boolean
 }
 
 /** What of a route is open, and by which rule. */
@@ -52,9 +54,14 @@ export function touching({ opens }: Pick<PathGrant, 'opens'>, { pattern, mask }:
   return (opens.mask & mask) !== 0 && overlap(opens.pattern.parts, pattern.parts)
 }
 
-/** A route as a subject to ask about. */
-export function subjectOf(route: Route, table: RouteTable<Route>, moduleId?: string): Subject {
-  return { route, table, moduleId, samples: samplesOf(route.pattern) }
+/** A route of a module's ingress as a subject to ask about. */
+export function subjectOf(route: Route, table: RouteTable<Route>): Subject {
+  return { route, table, moduleId: undefined, samples: samplesOf(route.pattern), atOkapi: false }
+}
+
+/** A route that Okapi may be asked for as a subject to ask about. */
+export function okapiSubject(route: Route, table: RouteTable<Route>, moduleId?: string): Subject {
+  return { route, table, moduleId, samples: samplesOf(route.pattern), atOkapi: true }
 }
 
 /**
@@ -91,14 +98,15 @@ export function openOf(judge: Judge, subject: Subject, grants: readonly PathGran
 /** The rules by which requests with these paths pass, and whether all do that come to the route. */
 function rulesFor(
   judge: Judge,
-  { route, table, moduleId }: Subject,
+  { route, table, moduleId, atOkapi }: Subject,
   method: string,
   paths: readonly Buffer[],
 ): { rules: readonly Rule[]; all: boolean } {
   // Another pattern may take a path away from this route.
   const coming = paths.filter((path) => {
-    const hit = table.find(path, 0, path.length, 1 << methodIndex(method))
-    return table.routes(hit).includes(route)
+    const bit = 1 << methodIndex(method)
+    const matching = table.routes(table.find(path, 0, path.length, bit))
+    return (atOkapi ? mayAnswer(matching, bit) : matching).includes(route)
   })
   const rules = coming.flatMap((path) => {
     const decision = judge.decide(method, path, 0, path.length, undefined, moduleId)

@@ -7,6 +7,7 @@ import { opensText } from './grants.ts'
 import { judgeInterfaces } from './interfaces.ts'
 import { claimBy } from './rights.ts'
 import { NO_HIT } from './route-table.ts'
+import { mayAnswer } from './routes.ts'
 import { type Asked, allow, BY_DEFAULT, deny, shown } from './verdict.ts'
 
 /** Okapi's ingress: callers ask for interfaces of modules, or for Okapi's own administration. */
@@ -81,8 +82,10 @@ export class OkapiDoor extends Door {
       .routes(granted)
       .filter(({ mask }) => (mask & bit) !== 0)
       .map(({ grant }) => claimBy(grant))
-    const routes = matching.filter(({ mask }) => (mask & bit) !== 0)
-    return judgeInterfaces(this.world, this.rights, routes, byPath, { method, at: this.at })
+    return judgeInterfaces(this.world, this.rights, mayAnswer(matching, bit), byPath, {
+      method,
+      at: this.at,
+    })
   }
 
   #administration(
@@ -173,7 +176,7 @@ export class OkapiDoor extends Door {
     return this.undeclared({ ...this.nothing(), method, path }, why, () => {
       const table = moduleId === undefined ? proxy : multiple.get(moduleId)
       const raw = Buffer.from(path)
-      const [other] = table?.routes(table.find(raw, 0, raw.length, -1)) ?? []
+      const [other] = mayAnswer(table?.routes(table.find(raw, 0, raw.length, -1)) ?? [], -1)
       return other === undefined ? null : `${other.methods.join(',')} ${other.pattern.text}`
     })
   }

@@ -1,4 +1,4 @@
-import { openOf, pathGrantsOf, type Subject, subjectOf, touching } from './asking.ts'
+import { okapiSubject, openOf, pathGrantsOf, type Subject, touching } from './asking.ts'
 import type { Caller } from './caller.ts'
 import type { DescriptorSet } from './descriptors.ts'
 import { type Grant, isAt, isFor } from './grants.ts'
@@ -14,8 +14,8 @@ export function okapiSubjects(set: DescriptorSet): readonly Subject[] {
   return [...set.modules.keys()].flatMap((id) => {
     const table = multiple.get(id)
     return [
-      ...(ofProxy.get(id) ?? []).map((route) => subjectOf(route, proxy)),
-      ...(table?.all ?? []).map((route) => subjectOf(route, table!, id)),
+      ...(ofProxy.get(id) ?? []).map((route) => okapiSubject(route, proxy)),
+      ...(table?.all ?? []).map((route) => okapiSubject(route, table!, id)),
     ].filter(({ route }) => !route.pattern.text.startsWith('/_/'))
   })
 }

@@ -53,7 +53,25 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
     }
     if (multi.length > 0) multiple.set(id, new RouteTable(multi, { buckets: true }))
   }
-  return { proxy: new RouteTable(proxy, { buckets: true }), multiple }
+  return { proxy: new RouteTable(proxy, { buckets: false }), multiple }
+}
+
+/**
+ * Of the routes that one request matches, those that may answer it for some tenant, in Okapi's order.
+ * Okapi looks in the longest bucket first, but only among the modules that the tenant has (okapi-core
+ * ModuleCache.lookup, TenantManager.getModuleCache): a route is hidden for certain by one of its own
+ * module, and by no other.
+ */
+export function mayAnswer(matching: readonly Route[], bit: number): readonly Route[] {
+  const routes = matching.filter(({ mask }) => (mask & bit) !== 0)
+  if (routes.length < 2) return routes
+  const longest = new Map<InstalledModule, number>()
+  for (const { module, pattern } of routes) {
+    longest.set(module, Math.max(longest.get(module) ?? 0, pattern.bucketBytes))
+  }
+  return routes
+    .filter(({ module, pattern }) => pattern.bucketBytes === longest.get(module))
+    .sort((a, b) => b.pattern.bucketBytes - a.pattern.bucketBytes)
 }
 
 /** What Okapi may ask of one module, ready to be matched. */

@@ -153,7 +153,10 @@ function claimsIn(kind: string, list: readonly Requirement[] | undefined, provid
     .map(({ version }) => ({ kind, fits: compatible(provided.version, version) }))
 }
 
-/** Okapi's buckets: the whole path, then each parent that ends in a slash. */
+/**
+ * Okapi's buckets: the whole path, then each parent that ends in a slash. A tenant may lack any module,
+ * so that each has a say with what it would be asked for if it were the only one.
+ */
 function lookup(
   world: World,
   method: string,
@@ -172,13 +175,15 @@ function lookup(
     )
   const keys = [path]
   for (let i = path.length - 1; i >= 0; i--) if (path[i] === '/') keys.push(path.slice(0, i + 1))
+  const found: Candidate[] = []
   for (const key of keys) {
-    const found = all.filter(
+    const before = new Set(found.map(({ module }) => module))
+    const here = all.filter(
       ({ entry }) => bucket(entry.pathPattern) === key && matches(entry, method, path),
     )
-    if (found.length > 0) return found
+    found.push(...here.filter(({ module }) => !before.has(module)))
   }
-  return []
+  return found
 }
 
 function atModule(world: World, { caller, at, method, path }: Question): string {

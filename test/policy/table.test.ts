@@ -300,3 +300,31 @@ test('supertenant is refused to modules and public unless a grant says so', (t) 
   const less = GRANTS.filter((grant) => !('tenants' in grant))
   t.is(asked({ grants: less }, 'mod-rogue-1.0.0', 'diku', invoke), 'tenant-not-allowed')
 })
+
+// okapi-core ModuleCache.lookup goes by buckets, over the modules of the tenant (TenantManager.getModuleCache):
+// where a tenant lacks mod-deep, GET /b/special is mod-b's /b/{id}.
+test('a route hides others of its own module only: a tenant may lack any other module', (t) => {
+  const deep = { id: 'deep', version: '1.0', handlers: handlers('GET /b/special') }
+  const set = [
+    ...SET,
+    { id: 'mod-deep-1.0.0', provides: [deep] },
+    { id: 'mod-one-1.0.0', requires: [{ id: 'deep', version: '1.0' }] },
+    {
+      id: 'mod-both-1.0.0',
+      requires: ['deep', 'b'].map((id) => ({ id, version: '1.0' })),
+    },
+  ]
+  const policy = policyOf({}, set)
+  const asked = (caller: string, path: string, method = 'GET') =>
+    ask(policy, { caller, path, method, tenant: 'diku' })
+  t.is(word(asked('mod-both-1.0.0', '/b/special')), 'requires')
+  t.is(asked('mod-both-1.0.0', '/b/special').provider, 'mod-deep-1.0.0', 'the longest first')
+  for (const caller of ['mod-one-1.0.0', 'mod-deep-1.0.0', 'mod-a-1.0.0']) {
+    t.is(word(asked(caller, '/b/special')), 'interface-not-required', caller)
+  }
+  t.is(word(asked('mod-a-1.0.0', '/b/other')), 'requires')
+  t.is(word(asked('mod-a-1.0.0', '/b/special', 'PUT')), 'requires', 'no method of mod-deep')
+  // Both of mod-c, which a tenant has whole: /c/special is never /c/{id}.
+  const own = { id: 'mod-own-1.0.0', requires: [{ id: 'd', version: '1.0' }] }
+  t.is(word(ask(policyOf({}, [...SET, own]), { caller: own.id, path: '/c/special' })), 'requires')
+})
