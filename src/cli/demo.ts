@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { demo, type Shown } from '../demo/demo.ts'
-import { callText, trialsText, verdictText } from '../demo/print.ts'
+import { callText, trialsText, upgradeText, verdictText } from '../demo/print.ts'
 import { teller } from '../demo/progress.ts'
 import { playground } from '../demo/stay.ts'
 
@@ -13,11 +13,12 @@ Usage:
 Starts a stand-in for Okapi, mod-users, mod-notes, mod-authtoken and mod-tags, a
 sidecar beside each, all with certificates made for this run. One call crosses
 from module to module; then mod-tags turns out to be hijacked, and tries what a
-hijacked module can. Ends with a table of what was tried, what happened and why.
+hijacked module can: a table says what was tried, what happened and why. At the
+end policy diff says what an upgrade of mod-users by one route would open.
 Nothing is left behind, and nothing but loopback is used.
 
 Options:
-    --json    {call, attacks: [{id, target, expected, outcome, reason}]}
+    --json    {call, attacks: [{id, target, expected, outcome, reason}], upgrade}
     --stay    keep it running and print curl lines to play with; Ctrl-C ends it
 
 Exit code: 0 when every outcome is as expected, 1 when one is not.
@@ -63,18 +64,19 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function text({ call, trials }: Shown): string {
+function text({ call, trials, upgrade }: Shown): string {
   return `${callText(call)}
 Now mod-tags is hijacked. The rogue has its certificate, its key and a token
 that passed through it, and tries:
 
 ${trialsText(trials)}
-${verdictText(trials)}`
+${verdictText(trials)}
+${upgradeText(upgrade)}`
 }
 
-function json({ call, trials }: Shown): string {
+function json({ call, trials, upgrade }: Shown): string {
   const attacks = trials.map(({ id, target, expected, outcome, reason }) => {
     return { id, target, expected, outcome, reason }
   })
-  return `${JSON.stringify({ call, attacks }, null, 2)}\n`
+  return `${JSON.stringify({ call, attacks, upgrade }, null, 2)}\n`
 }

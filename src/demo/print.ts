@@ -1,6 +1,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { HonestCall } from './hops.ts'
 import { asExpected, type Trial } from './rogue.ts'
+import type { Upgrade } from './upgrade.ts'
 
 type Style = Parameters<typeof styleText>[0]
 type Paint = (style: Style, text: string) => string
@@ -59,6 +60,18 @@ export function verdictText(trials: readonly Trial[], color: Paint = paint): str
     return `${color('red', `${wrong} of ${trials.length} ended otherwise than they must.`)}\n`
   const bare = through === 1 ? 'one got through, where no sidecar is' : `${through} got through`
   return `${trials.length} tries, ${trials.length - through} blocked; ${bare}. All as it must be.\n`
+}
+
+/** What an upgrade would open, as the verb said it. */
+export function upgradeText({ from, to, command, said, named, route }: Upgrade): string {
+  const told = said.trimEnd().split('\n')
+  const wrong = named ? '' : `\n${paint('red', `${route} should have been named`)}\n`
+  return `Before ${to} takes the place of ${from}: what would it open?
+
+  $ ${command}
+
+${told.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}
+${wrong}`
 }
 
 /** The widest line, without its colours; the table must fit a terminal of 80 columns. */

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { callText, trialsText, verdictText, width } from '../../src/demo/print.ts'
+import { callText, trialsText, upgradeText, verdictText, width } from '../../src/demo/print.ts'
 import type { Trial } from '../../src/demo/rogue.ts'
 import { ATTACKS } from '../../src/probe/registry.ts'
 import { REASONS } from '../../src/refusal/reasons.ts'
@@ -51,6 +51,15 @@ test('a request that arrived makes a blocked answer worth nothing', (t) => {
   const arrived: Trial = { ...trial, arrived: 1 }
   t.regex(trialsText([arrived], plain), /one thing arrived behind the sidecar/)
   t.regex(verdictText([arrived], plain), /^1 of 1 ended otherwise/)
+})
+
+test('an upgrade whose new route is not named is said to be wrong', (t) => {
+  const upgrade = {
+    ...{ from: 'mod-users-19.7.0', to: 'mod-users-19.8.0', route: 'PUT /users/{id}' },
+    ...{ command: 'okapi-sidecar policy diff a b', said: '0 more openings, 0 fewer\n' },
+  }
+  t.regex(upgradeText({ ...upgrade, named: false }), /PUT \/users\/\{id\} should have been named/)
+  t.notRegex(upgradeText({ ...upgrade, named: true }), /should have been/)
 })
 
 test('each leg of the call is told with the identity that was proven', (t) => {

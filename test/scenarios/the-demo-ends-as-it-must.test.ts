@@ -27,7 +27,7 @@ test.serial('the call crosses, the rogue does not, and nothing is left behind', 
   const [code] = await once(child, 'exit')
   t.is(code, 0, await errors)
   t.deepEqual(left(), [])
-  const { call, attacks } = JSON.parse(await output)
+  const { call, attacks, upgrade } = JSON.parse(await output)
   t.deepEqual(
     call.hops.map(({ caller, at }: { caller: string; at: string }) => `${caller} ${at}`),
     [
@@ -61,6 +61,11 @@ test.serial('the call crosses, the rogue does not, and nothing is left behind', 
     'response-okapi-stop': 'blocked null',
   })
   for (const { id, expected, outcome } of attacks) t.is(outcome, expected, id)
+  const { from, to, route, named } = upgrade
+  t.deepEqual(
+    [from, to, route, named],
+    ['mod-users-19.7.0', 'mod-users-19.8.0', 'PUT /users/{id}', true],
+  )
 })
 
 test.serial('a person gets a table that fits 80 columns, and progress beside it', async (t) => {
@@ -75,6 +80,10 @@ test.serial('a person gets a table that fits 80 columns, and progress beside it'
   )
   t.regex(shown, /mod-notes-8\.1\.0 → okapi-7\.2\.0 +200 +GET \/users\/\{id\}/)
   t.regex(shown, /14 tries, 13 blocked; one got through, where no sidecar is/)
+  // What the upgrade brings stands there once for each who may then call it, and nothing else does.
+  const [, diff = ''] = shown.split('$ okapi-sidecar policy diff')
+  t.deepEqual([...new Set(diff.match(/^ +[+-] .*/gm))], ['      + PUT /users/{id}'])
+  t.regex(diff, /opens to mod-notes-8\.1\.0\n.*`users` 16\.6 of mod-users-19\.8\.0/)
   t.regex(await errors, /starting a sidecar beside each/)
 })
 
