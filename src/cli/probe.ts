@@ -41,8 +41,8 @@ Options:
     --path PATH          an ordinary path there, in place of one of a descriptor
     --tenant T           for calls that only read
     --token-file FILE    a token that the hijacked module has seen
-    --ports LIST         beside the target: module=8081,egress=9130,admin=9901,
-                         status=9902
+    --ports LIST         beside the target: module=8081,egress=9130,plain=9131,
+                         admin=9901,status=9902
     --only, --skip LIST  ids or groups; the groups are
                          ${Object.keys(GROUPS).join(' ')}
     --deadline 30s       for all of it; what has not finished is inconclusive

@@ -27,6 +27,8 @@ export interface Ports {
   /** Where modules usually listen, plain. */
   readonly module: readonly number[]
   readonly egress: number
+  /** Of `migration`, where there is one. */
+  readonly plain: number
   readonly admin: number
   readonly status: number
 }
@@ -74,7 +76,13 @@ export interface Context {
 }
 
 /** What many installations have. */
-export const USUAL_PORTS: Ports = { module: [8081, 8080], egress: 9130, admin: 9901, status: 9902 }
+export const USUAL_PORTS: Ports = {
+  module: [8081, 8080],
+  egress: 9130,
+  plain: 9131,
+  admin: 9901,
+  status: 9902,
+}
 
 /** A path that nobody serves: an answer to it comes from whoever looked for it. */
 export const NO_PATH = '/okapi-sidecar-probe'

@@ -33,7 +33,7 @@ test.before(async () => {
     accomplice: { door: target.plain, path: '/tags' },
     tenant: 'diku',
     writeTenant: 'diku',
-    ports: { module: [port], egress: port, admin: port, status: port },
+    ports: { module: [port], egress: port, plain: port, admin: port, status: port },
     timeoutMs: 30_000,
     stallMs: 1000,
     signal: new AbortController().signal,

@@ -290,3 +290,21 @@ test.serial('what Okapi answers is passed on', async (t) => {
   t.is(verdictOf(created), '201')
   t.is(field(created, 'Location'), '/users/1')
 })
+
+test.serial('the probe tells that its address is listed, and gets no further', async (t) => {
+  const okapi = town.sidecar(ID.okapi)
+  const ports = `plain=${door},module=1,egress=1,admin=${okapi.port('admin')},status=1`
+  const target = `https://127.0.0.1:${okapi.port('ingress')}`
+  const only = 'plain-stranger,plain-administration,plain-supertenant'
+  const args = ['--expect', 'okapi', '--path', '/users', '--tenant', 'diku', '--ports', ports]
+  const main = new URL('../../src/main.ts', import.meta.url).pathname
+  const asked = [main, 'probe', target, ...args, '--only', only, '--json']
+  const probe = await runTool(process.execPath, asked)
+  t.is(probe.code, 1, probe.err)
+  const { attacks } = JSON.parse(probe.out) as { attacks: { id: string; outcome: string }[] }
+  t.deepEqual(Object.fromEntries(attacks.map(({ id, outcome }) => [id, outcome])), {
+    'plain-administration': 'blocked',
+    'plain-stranger': 'got-through',
+    'plain-supertenant': 'blocked',
+  })
+})
