@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { caddy } from './candidates/caddy.ts'
 import type { Chain } from './candidates/candidate.ts'
 import { haproxy } from './candidates/haproxy.ts'
 import { nginx } from './candidates/nginx.ts'
@@ -13,7 +14,11 @@ const openers: Readonly<Record<string, (site: Site, name: string) => Promise<Cha
   'okapi-sidecar-http1': (site, name) => okapiSidecar(site, name, { link: false }),
   nginx,
   haproxy,
+  caddy,
 }
+
+/** Measured only where they are installed. */
+const OPTIONAL = ['haproxy', 'caddy'] as const
 
 /** Until what a start leaves behind has calmed down. */
 const IDLE_AFTER_MS = 1500
@@ -29,7 +34,7 @@ export class Chains {
   /** Starts what the options name and the machine has. */
   async start(site: Site, options: Options): Promise<void> {
     for (const name of options.candidates) {
-      if (name === 'haproxy' && site.tools.haproxy === undefined) continue
+      if (OPTIONAL.some((tool) => tool === name && site.tools[tool] === undefined)) continue
       await this.add(() => openers[name]!(site, name))
     }
     for (const [name, checkout] of options.checkouts) {

@@ -4,19 +4,20 @@ import { SCENARIOS } from './scenarios.ts'
 
 export const usage = `Usage: npm run bench [-- OPTIONS]
 
-Sends the same load through two okapi-sidecars, two nginx and two HAProxy (client,
-plain in, mutual TLS between, plain out, backend), in turn, and compares the CPU
-time that each request costs. About five minutes; a quiet machine gives calm figures.
+Sends the same load through two okapi-sidecars, two nginx, two HAProxy and two Caddy
+(client, plain in, mutual TLS between, plain out, backend), in turn, and compares the
+CPU time that each request costs. About five minutes; a quiet machine gives calm
+figures.
 
 Options:
     --only LIST         some scenarios: ${SCENARIOS.map(({ name }) => name).join(',')}
     --candidates LIST   okapi-sidecar, okapi-sidecar-http1 (without the link),
-                        nginx, haproxy; all by default
+                        nginx, haproxy, caddy; by default all that are installed
     --checkout N=DIR    another checkout of this project as candidate N; repeatable
     --rounds N          4 by default, with --full 5
     --seconds N         of each measurement, 2 by default
     --full              latency at a fixed rate, handshakes, routes, log, connections,
-                        body sizes and peers as well; about 25 minutes
+                        body sizes, peers and a slow network as well; half an hour
     --json FILE         the figures for programs
 
 Exit codes: 0 measured, 1 something failed while measuring, 2 wrong usage, or a tool
@@ -36,7 +37,7 @@ export interface Options {
   readonly help: boolean
 }
 
-const CANDIDATES = ['okapi-sidecar', 'okapi-sidecar-http1', 'nginx', 'haproxy']
+const CANDIDATES = ['okapi-sidecar', 'okapi-sidecar-http1', 'nginx', 'haproxy', 'caddy']
 
 /** Throws a Fault, or what parseArgs throws, for wrong usage. */
 export function parseOptions(argv: readonly string[]): Options {

@@ -7,6 +7,7 @@ import type { Row } from './report/rows.ts'
 import { loadTable, startTable } from './report/tables.ts'
 import { openSite } from './site/site.ts'
 import { bodies, connections, latency, newConnections, scenarios } from './studies/main.ts'
+import { slowNetwork } from './studies/slow-network.ts'
 import { measureStarts } from './studies/starts.ts'
 import type { Study } from './studies/study.ts'
 import { accessLog, peers, routes } from './studies/variants.ts'
@@ -20,6 +21,7 @@ const FULL: readonly Study[] = [
   connections,
   bodies,
   peers,
+  slowNetwork,
 ]
 
 /** `npm run bench`: measures, shows, writes. */

@@ -10,6 +10,7 @@ export interface Tools {
   readonly openssl: string
   /** Measured only where it is there. */
   readonly haproxy: string | undefined
+  readonly caddy: string | undefined
 }
 
 /** The Debian package that brings each of them. */
@@ -34,12 +35,13 @@ export function findTools(): Tools {
     wrk: needed('wrk'),
     openssl: needed('openssl'),
     haproxy: locate('haproxy'),
+    caddy: locate('caddy'),
   }
   needed('taskset')
   if (missing.length === 0) return tools
   const packages = missing.map((name) => PACKAGES[name]).join(' ')
   throw fault(`not installed: ${missing.join(', ')}`, {
-    hint: `apt-get install --no-install-recommends ${packages} haproxy`,
+    hint: `apt-get install --no-install-recommends ${packages} haproxy caddy`,
   })
 }
 

@@ -8,10 +8,8 @@ import { freePort } from '../site/ports.ts'
 import type { Site } from '../site/site.ts'
 import type { Chain } from './candidate.ts'
 
-const HERE = new URL('../..', import.meta.url).pathname
-
 export interface Variant {
-  /** A checkout of this project, or a bundle made of one; this checkout when left out. */
+  /** A checkout of this project, or a bundle made of one; the bundle of this one when left out. */
   readonly checkout?: string
   readonly accessLog?: boolean
   /** False: HTTP/1.1 between the two, as every other peer speaks it. */
@@ -70,7 +68,12 @@ async function run(
   port: number,
   module: string,
   leg: object,
-  { checkout = HERE, accessLog = true, link = true, descriptors = site.descriptors }: Variant,
+  {
+    checkout = site.bundle,
+    accessLog = true,
+    link = true,
+    descriptors = site.descriptors,
+  }: Variant,
 ): Promise<Measured> {
   const file = join(site.directory, `${name}.json`)
   const configuration = {

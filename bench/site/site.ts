@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Measured } from '../measure/process.ts'
 import type { Tools } from '../tools.ts'
 import { startBackend } from './backend.ts'
+import { makeBundle } from './bundle.ts'
 import { CALLER, issueCertificates, OKAPI } from './certificates.ts'
 import { writeDescriptors } from './descriptors.ts'
 import { freePort } from './ports.ts'
@@ -18,6 +19,8 @@ export interface Site {
   /** A folder of tls.crt, tls.key and ca.crt for each of CALLER and OKAPI. */
   readonly certs: string
   readonly descriptors: string
+  /** This checkout as the image holds it: what is measured unless said otherwise. */
+  readonly bundle: string
   readonly backendPort: number
   close(): Promise<void>
 }
@@ -34,9 +37,10 @@ export async function openSite(tools: Tools): Promise<Site> {
   try {
     await mkdir(descriptors)
     await Promise.all([issueCertificates(certs), writeDescriptors(descriptors)])
+    const bundle = await makeBundle(join(directory, 'dist'))
     const backendPort = await freePort()
     backend = await startBackend(tools.nginx, directory, backendPort)
-    return { tools, directory, certs, descriptors, backendPort, close }
+    return { tools, directory, certs, descriptors, bundle, backendPort, close }
   } catch (error) {
     await close()
     throw error

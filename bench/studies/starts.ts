@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { nginx } from '../candidates/nginx.ts'
 import { startIngress } from '../candidates/okapi-sidecar.ts'
@@ -6,11 +5,11 @@ import { PROXY_CPU } from '../measure/pinning.ts'
 import { type Measured, start } from '../measure/process.ts'
 import { largest } from '../measure/rounds.ts'
 import type { Idle } from '../report/rows.ts'
-import { makeBundle } from '../site/bundle.ts'
 import { OKAPI } from '../site/certificates.ts'
 import { freePort } from '../site/ports.ts'
 import type { Site } from '../site/site.ts'
 
+const HERE = new URL('../..', import.meta.url).pathname
 const BARE = new URL('../bare-listener.js', import.meta.url).pathname
 const STARTS = 5
 /** Until what a start leaves behind has calmed down. */
@@ -26,15 +25,13 @@ export async function measureStarts(
   site: Site,
   progress: (doing: string) => void,
 ): Promise<Map<string, Idle>> {
-  progress('making the bundle')
-  const bundle = await makeBundle(join(site.directory, 'dist'))
   const starters: Readonly<Record<string, Starter>> = {
     'bare tls.createServer': async (round) => [await bare(site, round)],
     'okapi-sidecar': async (round) => [
       await startIngress(site, `start-${round}`, await freePort(), {}),
     ],
-    'okapi-sidecar, bundled': async (round) => [
-      await startIngress(site, `bundled-${round}`, await freePort(), { checkout: bundle }),
+    'okapi-sidecar, from sources': async (round) => [
+      await startIngress(site, `sources-${round}`, await freePort(), { checkout: HERE }),
     ],
     nginx: async (round) => {
       const { egress, ingress } = await nginx(site, `start-nginx-${round}`)
