@@ -27,11 +27,16 @@ as a dependency, the values stand under the dependency's name (or alias: (dict "
 {{- if and $values.hazelcast.enabled (ne $role "okapi") -}}
 {{- fail (printf "okapi-sidecar: hazelcast is Okapi's, and this is %s" $module) -}}
 {{- end -}}
-{{- /* Labels and names take no dots or plus signs beyond what Kubernetes allows, and 63 characters. */ -}}
-{{- $slug := $module | lower | replace "." "-" | replace "+" "-" | replace "_" "-" | trunc 50 | trimSuffix "-" -}}
+{{- /* Labels and names take no dots or plus signs beyond what Kubernetes allows, and 63 characters; what
+is longer ends in a checksum, so that two versions are never called the same. */ -}}
+{{- $slug := $module | lower | replace "." "-" | replace "+" "-" | replace "_" "-" | trimSuffix "-" -}}
+{{- if gt (len $slug) 45 }}{{ $slug = printf "%s-%s" (trunc 36 $slug | trimSuffix "-") (sha256sum $module | trunc 8) }}{{ end -}}
+{{- $label := $module | replace "+" "_" -}}
+{{- if gt (len $label) 63 }}{{ $label = printf "%s-%s" (trunc 54 $label) (sha256sum $module | trunc 8) }}{{ end -}}
 {{- dict
   "values" $values
   "product" $product
+  "label" $label
   "role" $role
   "name" (printf "%s-sidecar" $slug)
   "release" $root.Release.Name
@@ -49,7 +54,7 @@ as a dependency, the values stand under the dependency's name (or alias: (dict "
 {{/* What finds the pods, also those of somebody else's chart that the sidecar was put into. */}}
 {{- define "okapi-sidecar.selector" -}}
 okapi-sidecar/product: {{ .product }}
-okapi-sidecar/module: {{ .values.module | replace "+" "_" | trunc 63 | quote }}
+okapi-sidecar/module: {{ .label | quote }}
 {{- end -}}
 
 {{- define "okapi-sidecar.labels" -}}
