@@ -60,6 +60,20 @@ test('nothing joins what has left already', async (t) => {
   t.deepEqual(await said(), ['data 1 0 a', 'data 1 0 b', 'end 1 0'])
 })
 
+test('what is of one exchange alone leaves at once, everything else at the end of the turn', async (t) => {
+  const { socket, out, put, head, said } = batch()
+  head(1)
+  put(1, 'a')
+  out.flushAlone(1)
+  t.is(framesOf(socket.sent).length, 2)
+  await settled()
+  put(2, 'b')
+  put(3, 'c')
+  for (const id of [1, 2, 3]) out.flushAlone(id)
+  t.is(framesOf(socket.sent).length, 2)
+  t.deepEqual(await said(), ['head 1 0 head', 'data 1 0 a', 'data 2 0 b', 'data 3 0 c'])
+})
+
 test('one write is under way at a time, and its bytes stay as they were', async (t) => {
   const { socket, put, said } = batch()
   socket.stalled = true
