@@ -9,7 +9,7 @@ export const ROLES: Readonly<Record<string, Values>> = {
 }
 
 /** Turned on one role alone. */
-const ONLY: Readonly<Record<string, string>> = { Hazelcast: 'okapi' }
+const ONLY: Readonly<Record<string, string>> = { Hazelcast: 'okapi', 'a plain door': 'okapi' }
 
 const OUTWARD = [
   { ports: [{ port: 5432, protocol: 'TCP' }], to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] },
@@ -34,6 +34,16 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
   'a policy for requests': { credentials: { certManager: { requestPolicy: { enabled: true } } } },
   'a policy that is there': { policy: { packed: '', configMap: 'packed' } },
   'a public door': { public: { enabled: true, secret: 'stripes-tls', port: 443 } },
+  'a plain door': {
+    migration: {
+      enabled: true,
+      port: 19131,
+      from: ['10.244.0.0/16', 'fd00:10:244::/64'],
+      until: '2027-03-31',
+      why: 'the other modules move in March',
+      peers: [{ podSelector: { matchLabels: { moved: 'not-yet' } } }],
+    },
+  },
   Hazelcast: { hazelcast: { enabled: true } },
   'other ports': { ports: { mtls: 18443, admin: 19901 } },
   'other resources': { resources: { limits: { cpu: 1, memory: '256Mi' } } },

@@ -42,7 +42,17 @@ async function probe(...args: string[]) {
 const door = (member: typeof OKAPI | (typeof MODULES)['users']) =>
   `https://127.0.0.1:${town.sidecars.get(member)!.ingress}`
 const authority = () => ['--ca', town.certs, '--trust', join(town.certs, 'ca.crt')]
-const known = () => [...authority(), '--descriptors', DESCRIPTORS, '--deadline', '55s', '--json']
+/** This town has no plain door; whoever else is on this machine may have something on that port. */
+const NOT_HERE = ['--ports', 'plain=1']
+const known = () => [
+  ...authority(),
+  '--descriptors',
+  DESCRIPTORS,
+  '--deadline',
+  '55s',
+  ...NOT_HERE,
+  '--json',
+]
 const stolen = () => ['--credentials', join(town.certs, MODULES.tags)]
 const asAnna = () => ['--tenant', TENANT, '--token-file', join(town.directory, 'token')]
 

@@ -26,6 +26,15 @@
 {{- else -}}
 {{- $_ := set $config "egress" (dict "listen" "127.0.0.1:9130" "url" "http://localhost:9130" "gateway" (printf "https://okapi:%d" (int $v.ports.mtls)) "gatewayModule" "okapi") -}}
 {{- end -}}
+{{- if $v.migration.enabled -}}
+{{- if eq .role "edge" }}{{ fail "okapi-sidecar: migration leads to a module that Okapi calls, or to Okapi; an edge module is neither" }}{{ end -}}
+{{- if not $v.migration.from }}{{ fail "okapi-sidecar: migration.from is missing: the addresses of those that have no sidecar yet" }}{{ end -}}
+{{- $_ := set $config "migration" (dict
+  "listen" (printf "0.0.0.0:%d" (int $v.migration.port))
+  "from" $v.migration.from
+  "until" (required "okapi-sidecar: migration.until is missing, for example until: 2027-03-31" $v.migration.until)
+  "why" (required "okapi-sidecar: migration.why is missing: what is being moved over" $v.migration.why)) -}}
+{{- end -}}
 {{- if eq $v.mode "container" -}}
 {{- /* SIGTERM comes while Services still send: first not ready, then closed. */ -}}
 {{- $_ := set $config "drain" (dict "delayMs" 5000) -}}

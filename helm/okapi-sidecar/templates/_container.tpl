@@ -17,6 +17,9 @@
     {{- if $v.public.enabled }}
     - { name: public-tls, containerPort: {{ $v.public.port }}, protocol: TCP }
     {{- end }}
+    {{- if $v.migration.enabled }}
+    - { name: plain, containerPort: {{ $v.migration.port }}, protocol: TCP }
+    {{- end }}
   startupProbe:
     httpGet: { path: /ready, port: sidecar-admin }
     periodSeconds: 1

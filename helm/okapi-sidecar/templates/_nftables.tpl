@@ -8,6 +8,7 @@ what is listed; to the outside the sidecar's user and what is listed. Takes a sc
 {{- if ne .role "edge" }}{{ $in = append $in $v.ports.mtls }}{{ end -}}
 {{- if $v.public.enabled }}{{ $in = append $in $v.public.port }}{{ end -}}
 {{- if $v.hazelcast.enabled }}{{ $in = append $in $v.hazelcast.port }}{{ end -}}
+{{- if $v.migration.enabled }}{{ $in = append $in $v.migration.port }}{{ end -}}
 {{- range $v.nftables.inwardPorts }}{{ $in = append $in . }}{{ end -}}
 # Written anew in one transaction, also where it was there before.
 table inet okapi_sidecar
