@@ -65,9 +65,9 @@ function modulePermissions(headers: IncomingHttpHeaders): Record<string, string[
   return JSON.parse(one(headers['x-okapi-module-permissions']) ?? '{}')
 }
 
+/** ProxyService.authHeaders joins them with commas. */
 function list(value: string | string[] | undefined): string[] {
-  const names: unknown = JSON.parse(one(value) ?? '[]')
-  return Array.isArray(names) ? names.map(String) : []
+  return one(value)?.split(',') ?? []
 }
 
 function one(value: string | string[] | undefined): string | undefined {

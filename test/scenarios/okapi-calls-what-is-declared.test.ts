@@ -77,8 +77,8 @@ test.serial(
 
 test.serial('what Okapi says to the auth filter reaches it whole', async (t) => {
   const said = [
-    'X-Okapi-Filter: auth /users',
-    'X-Okapi-Permissions-Required: ["users.item.get"]',
+    'X-Okapi-Filter: auth',
+    'X-Okapi-Permissions-Required: users.item.get',
     'X-Okapi-Module-Permissions: {}',
     'X-Okapi-User-Id: anna',
     'X-Okapi-request-ip: 10.0.0.1',

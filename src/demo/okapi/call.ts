@@ -15,6 +15,8 @@ export interface Received {
 /**
  * ProxyService.proxyRequestResponse: the raw target is appended to the discovery URL as it is, and
  * the body is chunked even where it is empty (`setChunked(true)`, Content-Length and Host removed).
+ * A filter of type `headers` gets no body, and of the framing only what the caller had said of its own
+ * (proxyHeaders, copyHeaders).
  */
 export function callModule(
   url: string,
@@ -24,8 +26,8 @@ export function callModule(
   body: Readable | null,
 ): Promise<Received> {
   const sent = fields.copy()
-  sent.remove('Host', 'Content-Length', 'Transfer-Encoding')
-  sent.add('Transfer-Encoding', 'chunked')
+  sent.remove('Host', 'Content-Length')
+  if (body !== null) sent.set('Transfer-Encoding', 'chunked')
   const { hostname, port, pathname } = new URL(url)
   sent.add('Host', `${hostname}:${port}`)
   const path = `${pathname === '/' ? '' : pathname}${target}`

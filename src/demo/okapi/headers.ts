@@ -23,13 +23,19 @@ export function sanitize(fields: Fields): void {
 export function unifyToken(fields: Fields): string | undefined {
   const authorization = fields.get('Authorization')
   const token = fields.get('X-Okapi-Token')
-  const cookie = /(?:^|;\s*)folioAccessToken=([^;]*)/.exec(fields.get('Cookie') ?? '')?.[1]
+  const cookies = fields.get('Cookie')?.matchAll(/(?:^|;\s*)folioAccessToken=([^;]*)/g) ?? []
+  const [cookie, another] = [...cookies].map(([, value]) => value)
   const bearer = authorization?.replace(/^Bearer /, '')
   if (bearer !== undefined && token !== undefined && bearer !== token) {
     return 'X-Okapi-Token is not equal to Authorization token'
   }
   fields.remove('Authorization')
-  const found = token ?? bearer ?? cookie
+  if (another !== undefined) return 'Multiple folioAccessToken cookie names'
+  const given = token ?? bearer
+  if (cookie !== undefined && given !== undefined && cookie !== given) {
+    return 'X-Okapi-Token conflicts with Cookie'
+  }
+  const found = given ?? cookie
   if (found !== undefined) fields.set('X-Okapi-Token', found)
   return undefined
 }

@@ -42,7 +42,7 @@ export async function proxy(
   for (const step of steps) {
     const last = step.entry.phase === undefined
     const sent = fields.copy()
-    dress(sent, step, steps, target, tokens.get(step.module) ?? tokens.get('_') ?? callersToken)
+    dress(sent, step, steps, tokens.get(step.module) ?? tokens.get('_') ?? callersToken)
     const url = urlOf(state, step.module)
     if (url === undefined) throw new Rejected(404, `No running module instance for ${step.module}`)
     const body = step.entry.type === 'headers' ? null : request
@@ -79,27 +79,22 @@ function prepare(state: State, method: string, target: string, fields: Fields, i
 }
 
 /** What one step gets that the others do not: its token, and for the auth filter the permissions. */
-function dress(
-  sent: Fields,
-  step: Step,
-  steps: readonly Step[],
-  target: string,
-  token: string | undefined,
-): void {
+function dress(sent: Fields, step: Step, steps: readonly Step[], token: string | undefined): void {
   sent.remove('X-Okapi-Token')
   if (token !== undefined) sent.set('X-Okapi-Token', token)
   sent.set('X-Okapi-Match-Path-Pattern', step.entry.pathPattern)
-  if (step.entry.phase === undefined) return
-  sent.set('X-Okapi-Filter', `${step.entry.phase} ${target.split('?', 1)[0]}`)
-  if (step.entry.phase !== 'auth') return
+  const { phase, pathPattern } = step.entry
+  if (phase === undefined) return
+  // ProxyService.authHeaders sanitizes once more: the auth filter itself is told no phase.
+  if (phase !== 'auth') return sent.set('X-Okapi-Filter', `${phase} ${pathPattern}`)
   const entries = steps.map(({ entry }) => entry)
   const required = entries.flatMap(({ permissionsRequired = [] }) => permissionsRequired)
   const desired = entries.flatMap(({ permissionsDesired = [] }) => permissionsDesired)
   const forModules = steps.flatMap(({ module, entry }) =>
     entry.modulePermissions === undefined ? [] : [[module, entry.modulePermissions] as const],
   )
-  sent.set('X-Okapi-Permissions-Required', JSON.stringify(required))
-  sent.set('X-Okapi-Permissions-Desired', JSON.stringify(desired))
+  if (required.length > 0) sent.set('X-Okapi-Permissions-Required', required.join(','))
+  if (desired.length > 0) sent.set('X-Okapi-Permissions-Desired', desired.join(','))
   sent.set('X-Okapi-Module-Permissions', JSON.stringify(Object.fromEntries(forModules)))
 }
 

@@ -23,9 +23,9 @@ export const authtokenDirect: Attack = {
     const rogue = context.credentials?.id ?? 'mod-rogue-1.0.0'
     const lines = [
       ...honest(context),
-      ['X-Okapi-Filter', 'auth /users'],
       ['X-Okapi-Url', 'http://127.0.0.1:9'],
-      ['X-Okapi-Permissions-Required', '[]'],
+      // As Okapi asks: nothing is required, so X-Okapi-Permissions-Required is left out. It is a list
+      // with commas, and `[]` would be the name of a permission that nobody has.
       ['X-Okapi-Module-Permissions', JSON.stringify({ [rogue]: WANTED })],
     ] as const
     const heard = await say(context, request({ target: '/users', lines }), {
