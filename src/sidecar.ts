@@ -1,99 +1,66 @@
-import type { Config, Migration } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import { Credentials, type ReloadReport } from './credentials/credentials.ts'
+import type { Generation } from './credentials/generation.ts'
 import { PublicCertificate } from './credentials/public-certificate.ts'
-import { fault, sentence } from './fault.ts'
-import { AccessLog } from './observe/access.ts'
+import type { RawMaterial } from './credentials/source.ts'
+import { fault, type Problem, sentence } from './fault.ts'
 import type { Direction } from './observe/labels.ts'
 import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
-import { History } from './observe/status/history.ts'
-import { storyOf } from './proxy/exchange.ts'
-import { answerTable } from './proxy/header-tables.ts'
-import { healthOf, type Knock } from './proxy/health.ts'
-import { REQUEST_NAMES, RESPONSE_NAMES } from './proxy/names.ts'
-import { OkapiUrl } from './proxy/okapi-url.ts'
-import { refuse } from './refusal/refusal.ts'
-import { Connections } from './sidecar/connections.ts'
-import { Doorways } from './sidecar/doorways.ts'
+import { CredentialNews } from './sidecar/credential-news.ts'
+import type { Crew } from './sidecar/crew.ts'
 import { directionsOf, gauges } from './sidecar/gauges.ts'
-import { linkEvents } from './sidecar/link-events.ts'
-import { Listeners } from './sidecar/listeners.ts'
-import { checkMigration, plainDoorFacts } from './sidecar/migration.ts'
+import { checkMigration } from './sidecar/migration.ts'
 import { openFileProblems } from './sidecar/open-files.ts'
-import { PlainPeers } from './sidecar/plain-peers.ts'
-import { Policies, policyOf } from './sidecar/policies.ts'
-import { policyChanged, tellPolicy } from './sidecar/policy-changes.ts'
-import { keepsAccess, recording } from './sidecar/recording.ts'
-import { sourceOf } from './sidecar/source.ts'
-import { TrustChanges } from './sidecar/trust-changes.ts'
-import { Trusting } from './sidecar/trusting.ts'
-import { Upstreams } from './sidecar/upstreams.ts'
+import { Policies, policyOf, readPolicy } from './sidecar/policies.ts'
+import { tellPolicy } from './sidecar/policy-changes.ts'
+import { after, Serving } from './sidecar/serving.ts'
+import { expectedOf, sourceOf } from './sidecar/source.ts'
 import { Windows } from './sidecar/windows.ts'
+import { threadsOf, workerProblems } from './sidecar/worker-count.ts'
+import type { Workers } from './sidecar/workers/workers.ts'
 import { CoarseClock } from './transport/clock.ts'
-import type { WireSettings } from './wire/face.ts'
-
-const FLUSH_MS = 100
-const DRAINING = refuse('draining', 'this sidecar is shutting down')
 
 /**
  * The whole process: the only file that knows every room. What can be wrong (credentials, policy) is
- * read first, then come the ways out, then the doors; it stops in the opposite order.
+ * read first, then come the ways out, then the doors; it stops in the opposite order. This thread
+ * reads, watches, tells and answers whoever looks in; who serves is its crew: itself, or threads.
  */
 export class Sidecar {
   /** The bound `host:port` of each listener, by name. */
   readonly listening: Partial<Record<Direction | 'status', string>> = {}
+  /** Resolves when a thread of several has died, which is the end of all; undefined: there is one. */
+  readonly died: Promise<void> | undefined
   readonly #config: Config
   readonly #log: Log
-  readonly #clock = new CoarseClock()
+  readonly #clock: CoarseClock
   readonly #metrics: Metrics
   readonly #readiness = new Readiness()
-  readonly #access: AccessLog | null
   readonly #credentials: Credentials
-  readonly #trusting: Trusting
-  readonly #trustChanges: TrustChanges
+  readonly #news: CredentialNews
   readonly #policies: Policies
-  readonly #upstreams: Upstreams
-  readonly #listeners: Listeners
-  readonly #connections: Connections
-  readonly #doorways: Doorways
-  readonly #okapiUrl: OkapiUrl | undefined
-  readonly #knock: Knock | undefined
-  readonly #history = new History()
+  readonly #crew: Crew
   readonly #windows: Windows
   #publicCertificate: PublicCertificate | undefined
-  #flushing: NodeJS.Timeout | undefined
 
-  private constructor(config: Config, log: Log, credentials: Credentials, policies: Policies) {
+  private constructor(parts: Parts) {
+    const { config, log, clock, credentials, policies, workers } = parts
+    const readiness = this.#readiness
     this.#config = config
     this.#log = log
+    this.#clock = clock
     this.#credentials = credentials
     this.#policies = policies
-    this.#metrics = new Metrics(directionsOf(config))
-    this.#access = keepsAccess(config) ? new AccessLog(log.destination) : null
-    this.#trusting = new Trusting(config, credentials)
-    const settings: WireSettings = {
-      requestNames: REQUEST_NAMES,
-      responseNames: RESPONSE_NAMES,
-      keepTrailer: (id) => id === 0,
-      limits: config.limits,
-      clock: this.#clock,
-      limitHit: (limit) => this.#metrics.limitHit(limit),
-    }
-    const links = linkEvents(log.log, this.#metrics)
-    this.#upstreams = new Upstreams(config, this.#clock, settings, this.#trusting, links)
-    this.#listeners = new Listeners(config, this.#clock, log.log, this.#metrics)
-    this.#okapiUrl = config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost')
-    this.#knock = config.ingress && this.#upstreams.knock(config.ingress.forward)
-    this.#connections = new Connections(settings, storyOf(this.#house()), links)
-    this.#trustChanges = new TrustChanges({
+    const metrics = new Metrics(directionsOf(config), workers?.tallies)
+    this.#metrics = metrics
+    const here = { config, log, clock, credentials, policies, metrics }
+    this.#crew = workers ?? new Serving(here)
+    this.died = workers?.died
+    this.#news = new CredentialNews({
       credentials,
-      trusting: this.#trusting,
-      listeners: this.#listeners,
-      upstreams: this.#upstreams,
-      connections: this.#connections,
-      readiness: this.#readiness,
-      metrics: this.#metrics,
+      readiness,
+      metrics,
       log: log.log,
       now: Date.now,
     })
@@ -101,22 +68,12 @@ export class Sidecar {
       config,
       credentials,
       policies,
-      connections: this.#connections,
-      readiness: this.#readiness,
-      history: this.#history,
+      crew: this.#crew,
+      readiness,
       listening: this.listening,
       startedMs: Date.now(),
-      metrics: this.#metrics,
+      metrics,
       log: log.log,
-    })
-    this.#doorways = new Doorways({
-      config,
-      policies,
-      trusting: this.#trusting,
-      listeners: this.#listeners,
-      upstreams: this.#upstreams,
-      connections: this.#connections,
-      okapiUrl: this.#okapiUrl,
     })
   }
 
@@ -129,27 +86,32 @@ export class Sidecar {
     let told = (report: ReloadReport): void => {
       early.push(report)
     }
+    const threads = threadsOf(config)
+    const workers = threads === 1 ? undefined : await workersFor(config, log, threads)
     const credentials = new Credentials({
       source: sourceOf(config),
-      expected: {
-        module: config.module.id,
-        trustDomain: config.trustDomain,
-        foreign: new Map(Object.entries(config.pins.identities)),
-      },
+      expected: expectedOf(config),
       now: Date.now,
       onReload: (report) => told(report),
+      ...(workers && {
+        onActivate: (raw: RawMaterial, next: Generation) => workers.credentialsChanged(raw, next),
+      }),
     })
     await credentials.start()
     try {
-      const { policy, warnings } = policyOf(config)
+      const material = readPolicy(config)
+      const { policy, warnings } = policyOf(config, material)
       checkMigration(config, policy)
       for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
-      for (const problem of openFileProblems(config.limits.connections)) {
-        log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'open files')
-      }
-      const sidecar = new Sidecar(config, log, credentials, new Policies(config, policy))
-      told = (report) => sidecar.#trustChanges.told(report)
-      for (const report of early) told(report)
+      tellProblems(log, 'open files', openFileProblems(config.limits.connections))
+      tellProblems(log, 'workers', workerProblems(config))
+      workers?.policyChanged(material, policy.hash)
+      const policies = new Policies(config, policy)
+      const clock = new CoarseClock()
+      const parts = { config, log, clock, credentials, policies, workers }
+      const sidecar = new Sidecar(parts)
+      told = (report) => sidecar.#whenTakenUp(() => sidecar.#news.told(report))
+      for (const report of early) sidecar.#news.told(report)
       await sidecar.#open()
       return sidecar
     } catch (error) {
@@ -164,129 +126,94 @@ export class Sidecar {
    */
   async drain(): Promise<boolean> {
     this.#readiness.drain()
+    this.#crew.leave()
     await after(this.#config.drain.delayMs)
-    const closed = this.#listeners.close()
-    const drained = await Promise.race([
-      Promise.all([closed, this.#connections.drain()]).then(() => true),
-      after(this.#config.limits.drainTimeoutMs).then(() => false),
-    ])
-    if (!drained) {
-      this.#log.log.error({ connections: this.#connections.size }, 'drain timed out, cutting')
-    }
-    await this.#stop()
+    const drained = await this.#crew.drain()
+    this.#stop()
     return drained
   }
 
-  async #stop(): Promise<void> {
-    this.#connections.destroy()
-    this.#upstreams.destroy()
+  #stop(): void {
+    this.#crew.destroy()
     this.#credentials.stop()
     this.#policies.stop()
     this.#publicCertificate?.stop()
     this.#windows.close()
-    clearInterval(this.#flushing)
-    this.#access?.flush()
     this.#clock.stop()
   }
 
   async #open(): Promise<void> {
     const done = this.#readiness.register('every listener')
-    this.#clock.watch(this.#connections)
-    this.#clock.watch(this.#upstreams)
-    this.#clock.watch(this.#trustChanges)
-    this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
+    const [config, crew] = [this.#config, this.#crew]
+    this.#clock.watch(this.#news)
     try {
-      await this.#openDoors()
+      this.#readPublic()
+      Object.assign(this.listening, await crew.open())
       this.listening.admin = await this.#windows.admin()
       const status = await this.#windows.status()
       if (status !== undefined) this.listening.status = status
     } catch (error) {
-      void this.#listeners.close()
-      await this.#stop()
+      this.#stop()
       throw error
     }
-    const known = {
-      config: this.#config,
-      credentials: this.#credentials,
-      trusting: this.#trusting,
-      publicCertificate: this.#publicCertificate,
-      policies: this.#policies,
-      connections: this.#connections,
-      upstreams: this.#upstreams,
-    }
-    gauges(this.#metrics, known)
-    const [metrics, readiness, { log }] = [this.#metrics, this.#readiness, this.#log]
-    const concerned = { ...known, metrics, readiness, log }
-    await this.#policies.watch(
-      () => policyChanged(concerned),
-      (report) => tellPolicy(concerned, report),
+    const [credentials, policies] = [this.#credentials, this.#policies]
+    const publicCertificate = this.#publicCertificate
+    gauges(this.#metrics, { config, credentials, publicCertificate, policies, crew })
+    const [readiness, metrics, { log }] = [this.#readiness, this.#metrics, this.#log]
+    await policies.watch(
+      (material) => crew.policyChanged(material, policies.current.hash),
+      (report) =>
+        this.#whenTakenUp(() => tellPolicy({ policies, readiness, metrics, log }, report)),
     )
     done()
   }
 
-  /** The way out first: what the module is told of Okapi depends on where the egress is bound. */
-  async #openDoors(): Promise<void> {
-    const { egress, modules, ingress, public: browsers, migration } = this.#config
-    const { listening } = this
-    const doors = this.#doorways
-    if (egress !== undefined) listening.egress = await doors.egress(egress)
-    if (modules !== undefined) listening.modules = await doors.modules(modules)
-    if (ingress !== undefined) listening.ingress = await doors.ingress(ingress)
-    if (migration !== undefined && ingress !== undefined) {
-      listening.plain = await doors.migration(migration, ingress, this.#plainPeers(migration))
-    }
+  /** What was changed is told when everybody who serves does so by it. */
+  #whenTakenUp(tell: () => void): void {
+    const taken = this.#crew.takenUp()
+    if (taken === undefined) tell()
+    // A thread that died is told of by itself.
+    else void taken.then(tell, () => {})
+  }
+
+  #readPublic(): void {
+    const { public: browsers, ingress } = this.#config
     if (browsers === undefined) return
     if (ingress === undefined)
       throw fault('public needs ingress.forward, which says where Okapi is')
     const certificate = new PublicCertificate(browsers.credentials.directory)
     this.#publicCertificate = certificate
-    listening.public = await doors.public(browsers, ingress, certificate.current)
+    this.#crew.showPublic(certificate.current)
     certificate.watch(
-      (pair) => this.#listeners.showPublic(pair),
-      ({ result, problems }) => {
-        this.#metrics.reloaded(result)
-        const level = result === 'ok' ? 'info' : 'error'
-        this.#log.log[level]({ result, problems: problems.map(sentence) }, 'public certificate')
-      },
+      (pair) => this.#crew.showPublic(pair),
+      ({ result, problems }) =>
+        this.#whenTakenUp(() => {
+          this.#metrics.reloaded(result)
+          const level = result === 'ok' ? 'info' : 'error'
+          this.#log.log[level]({ result, problems: problems.map(sentence) }, 'public certificate')
+        }),
     )
   }
-
-  #plainPeers(migration: Migration): PlainPeers {
-    const { connectionsPerPeer } = this.#config.limits
-    const [clock, metrics, { log }] = [this.#clock, this.#metrics, this.#log]
-    const door = plainDoorFacts(this.#config, Date.now())
-    log.warn({ ...door, until: new Date(migration.until).toISOString() }, 'plain door')
-    return new PlainPeers({ migration, connectionsPerPeer, clock, metrics, log, now: Date.now })
-  }
-
-  #house() {
-    const { module, ingress, limits } = this.#config
-    const traits = this.#policies.current.traits(module.id)
-    const { authFilter = false, keepsTokens = false } = traits ?? {}
-    return {
-      okapiUrl: this.#okapiUrl,
-      self: ingress === undefined ? '' : `http://${ingress.forward.authority}`,
-      answerLoses: answerTable({ authFilter, keepsTokens }),
-      setsTokenCookies: authFilter || keepsTokens,
-      mostExchanges: limits.exchanges,
-      mostPlainExchanges: halfOf(Math.min(limits.exchanges, limits.exchangesPerCallee)),
-      health: healthOf(module.id, (done) =>
-        this.#readiness.draining ? done(DRAINING) : this.#knock?.(done),
-      ),
-      record: recording(this.#config, this.#access, {
-        metrics: this.#metrics,
-        history: this.#history,
-      }),
-    }
-  }
 }
 
-function halfOf(most: number): number {
-  return Math.max(1, Math.floor(most / 2))
+/** What is read, or made, before there is a sidecar. */
+interface Parts {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: CoarseClock
+  readonly credentials: Credentials
+  readonly policies: Policies
+  readonly workers: Workers | undefined
 }
 
-function after(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref()
-  })
+/** Whoever serves alone does not load what threads need. */
+async function workersFor(config: Config, log: Log, threads: number): Promise<Workers> {
+  const { Workers } = await import('./sidecar/workers/workers.ts')
+  return new Workers({ config, log, threads })
+}
+
+function tellProblems(log: Log, about: string, problems: readonly Problem[]): void {
+  for (const problem of problems) {
+    log.log.warn({ problem: sentence(problem), hint: problem.hint }, about)
+  }
 }

@@ -14,6 +14,9 @@ Options:
     -c, --config FILE   sidecar.yaml by default; every key can also be set as
                         SIDECAR_ and its path, for example SIDECAR_LOG_LEVEL
 
+With workers above 1 that many threads serve; when one dies the others drain,
+and the process ends.
+
 Exit codes: 0 drained, 1 died or had to cut exchanges, 2 wrong configuration
 
 Example:
@@ -39,12 +42,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   const plain = migration && { plainUntil: new Date(migration.until).toISOString() }
   log.log.info({ module: config.module.id, listening, ...plain }, 'ready')
   log.flush()
-  const signal = await stop
-  log.log.info({ signal }, 'draining')
+  const signal = await (sidecar.died === undefined ? stop : Promise.race([stop, sidecar.died]))
+  log.log.info({ ...(signal && { signal }) }, 'draining')
   const drained = await sidecar.drain()
   log.log.info({ drained }, 'stopped')
   log.flush()
-  return drained ? 0 : 1
+  return drained && signal ? 0 : 1
 }
 
 /** Resolves at the first signal; the second ends the process at once. */

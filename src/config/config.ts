@@ -29,6 +29,8 @@ export interface Config {
   readonly admin: { readonly listen: Listen; readonly healthPath: string }
   readonly status: { readonly listen: Listen }
   readonly log: Readonly<Written['log']>
+  /** How many threads are to serve. */
+  readonly workers: number
   readonly limits: Limits
   readonly drain: Readonly<Written['drain']>
   /** Why plain HTTP may leave loopback; undefined where it may not. */

@@ -180,6 +180,9 @@ export const File = z
         access: z.boolean().default(true).meta({ description: 'One line for each exchange' }),
       })
       .prefault({}),
+    workers: z.int().min(1).max(64).default(1).meta({
+      description: 'Threads that serve on the same ports, by one policy and one generation; Linux',
+    }),
     limits,
     drain: z
       .strictObject({

@@ -22,6 +22,13 @@ export type ReloadReport =
 /** Called after the swap, in the order of subscription; a listener switches its TLS context here. */
 export type Subscriber = (next: Generation, previous: Generation) => void
 
+/** The generation in use, for those who prove themselves with it and judge by it. */
+export interface CredentialsInForce {
+  readonly current: Generation
+  /** Calls back after each swap. Returns the way out. */
+  subscribe(subscriber: Subscriber): () => void
+}
+
 /** What live credentials need. */
 export interface CredentialsOptions {
   readonly source: CredentialSource
@@ -29,13 +36,15 @@ export interface CredentialsOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly onReload?: (report: ReloadReport) => void
+  /** Told of each generation with what it was made of, before anybody uses it. */
+  readonly onActivate?: (raw: RawMaterial, next: Generation) => void
 }
 
 /**
  * The one live cell of key, chain, trust and revocation. It always holds a generation that was
  * checked as a whole; whatever goes wrong on the way to the next one, the last good one stays.
  */
-export class Credentials {
+export class Credentials implements CredentialsInForce {
   readonly #options: CredentialsOptions
   readonly #subscribers = new Set<Subscriber>()
   #current: Generation | undefined
@@ -66,7 +75,8 @@ export class Credentials {
       else void this.reload()
     })
     try {
-      this.#activate(this.#check(await source.read(), 1))
+      const raw = await source.read()
+      this.#activate(raw, this.#check(raw, 1))
     } catch (error) {
       this.stop()
       throw error
@@ -109,9 +119,10 @@ export class Credentials {
 
   async #reloadOnce(): Promise<void> {
     const previous = this.current
+    let raw: RawMaterial
     let next: Generation
     try {
-      const raw = await this.#options.source.read()
+      raw = await this.#options.source.read()
       if (this.#stopped) return
       if (contentHashOf(raw) === previous.contentHash) {
         if (this.#lastFailure !== undefined) this.#tellOk(previous, previous)
@@ -124,7 +135,7 @@ export class Credentials {
       this.#fail(error.problems)
       return
     }
-    this.#activate(next)
+    this.#activate(raw, next)
   }
 
   #check(raw: RawMaterial, number: number): Generation {
@@ -132,8 +143,9 @@ export class Credentials {
     return checkGeneration(raw, { ...expected, now: now(), number })
   }
 
-  #activate(next: Generation): void {
+  #activate(raw: RawMaterial, next: Generation): void {
     const previous = this.#current
+    this.#options.onActivate?.(raw, next)
     this.#current = next
     if (previous !== undefined) {
       for (const subscriber of [...this.#subscribers]) subscriber(next, previous)

@@ -1,4 +1,5 @@
 import { Counter, type Registry } from 'prom-client'
+import { sum, type Tallies } from './tallies.ts'
 
 /** A closed list of label values; the position is the row or column. */
 export interface Axis<T extends string> {
@@ -10,6 +11,7 @@ interface Description {
   readonly name: string
   readonly help: string
   readonly registry: Registry
+  readonly tallies: Tallies
 }
 
 /**
@@ -20,9 +22,9 @@ export class Counts<T extends string> {
   readonly #counts: Float64Array
   readonly #row: ReadonlyMap<string, number>
 
-  constructor({ name, help, registry }: Description, axis: Axis<T>) {
-    const counts = new Float64Array(axis.values.length)
-    this.#counts = counts
+  constructor({ name, help, registry, tallies }: Description, axis: Axis<T>) {
+    const all = tallies.take(axis.values.length)
+    this.#counts = all[0]!
     this.#row = new Map(axis.values.map((value, row) => [value, row]))
     new Counter({
       name,
@@ -32,7 +34,7 @@ export class Counts<T extends string> {
       collect() {
         this.reset()
         for (const [row, value] of axis.values.entries()) {
-          this.inc({ [axis.label]: value }, counts[row])
+          this.inc({ [axis.label]: value }, sum(all, row))
         }
       },
     })
@@ -51,10 +53,10 @@ export class Table<R extends string, C extends string> {
   readonly #row: ReadonlyMap<string, number>
   readonly #column: ReadonlyMap<string, number>
 
-  constructor({ name, help, registry }: Description, rows: Axis<R>, columns: Axis<C>) {
+  constructor({ name, help, registry, tallies }: Description, rows: Axis<R>, columns: Axis<C>) {
     const width = columns.values.length
-    const counts = new Float64Array(rows.values.length * width)
-    this.#counts = counts
+    const all = tallies.take(rows.values.length * width)
+    this.#counts = all[0]!
     this.#row = new Map(rows.values.map((value, row) => [value, row * width]))
     this.#column = new Map(columns.values.map((value, column) => [value, column]))
     new Counter({
@@ -64,10 +66,10 @@ export class Table<R extends string, C extends string> {
       registers: [registry],
       collect() {
         this.reset()
-        for (const [at, count] of counts.entries()) {
+        for (let at = 0; at < rows.values.length * width; at++) {
           const row = rows.values[Math.floor(at / width)]
           const column = columns.values[at % width]
-          this.inc({ [rows.label]: row, [columns.label]: column }, count)
+          this.inc({ [rows.label]: row, [columns.label]: column }, sum(all, at))
         }
       },
     })
@@ -76,5 +78,10 @@ export class Table<R extends string, C extends string> {
   add(row: R, column: C): void {
     const at = (this.#row.get(row) ?? Number.NaN) + (this.#column.get(column) ?? Number.NaN)
     if (at >= 0) this.#counts[at]! += 1
+  }
+
+  /** All that this thread has counted. */
+  get total(): number {
+    return this.#counts.reduce((all, count) => all + count, 0)
   }
 }

@@ -1,4 +1,5 @@
 import { Histogram, type Registry } from 'prom-client'
+import { sum, type Tallies } from './tallies.ts'
 
 /** Upper bounds in milliseconds: 0.25, 0.5, 1 and so on to 4.4 minutes; above that is +Inf. */
 export const BOUNDS_MS: readonly number[] = Array.from({ length: 21 }, (_, k) => 2 ** (k - 2))
@@ -21,17 +22,19 @@ interface Value {
  */
 export class Durations<T extends string> extends Histogram {
   readonly #buckets: Float64Array
+  readonly #all: readonly Float64Array[]
   readonly #rowOf: ReadonlyMap<string, number>
   readonly #called: { readonly name: string; readonly help: string; readonly label: string }
 
   constructor(
-    called: { name: string; help: string; label: string; registry: Registry },
+    called: { name: string; help: string; label: string; registry: Registry; tallies: Tallies },
     values: readonly T[],
   ) {
-    const { name, help, label, registry } = called
+    const { name, help, label, registry, tallies } = called
     super({ name, help, labelNames: [label], registers: [registry] })
     this.#called = { name, help, label }
-    this.#buckets = new Float64Array(values.length * WIDTH)
+    this.#all = tallies.take(values.length * WIDTH)
+    this.#buckets = this.#all[0]!
     this.#rowOf = new Map(values.map((value, row) => [value, row * WIDTH]))
   }
 
@@ -59,14 +62,14 @@ export class Durations<T extends string> extends Histogram {
     const sharedLabels = { [label]: value }
     let below = 0
     const buckets = [...BOUNDS_MS, Number.POSITIVE_INFINITY].map((boundMs, k) => {
-      below += this.#buckets[row + k]!
+      below += sum(this.#all, row + k)
       const le = boundMs === Number.POSITIVE_INFINITY ? '+Inf' : boundMs / 1000
       return { metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: below }
     })
-    const sum = this.#buckets[row + SUM]! / 1000
+    const seconds = sum(this.#all, row + SUM) / 1000
     return [
       ...buckets,
-      { metricName: `${name}_sum`, labels: {}, sharedLabels, value: sum },
+      { metricName: `${name}_sum`, labels: {}, sharedLabels, value: seconds },
       { metricName: `${name}_count`, labels: {}, sharedLabels, value: below },
     ]
   }

@@ -10,6 +10,8 @@ export interface AdminSources {
   readonly metrics: Metrics
   /** Asks the module itself; absent where no module is behind this sidecar. */
   readonly app?: () => Promise<AppHealth>
+  /** Resolves when every thread that serves has said how it is: one that hangs is not alive. */
+  readonly look?: () => Promise<void>
 }
 
 interface Answer {
@@ -73,7 +75,8 @@ async function serve(
   send(response, await page(sources))
 }
 
-function live(): Answer {
+async function live({ look }: AdminSources): Promise<Answer> {
+  await look?.()
   return json(200, { live: true })
 }
 
@@ -85,7 +88,8 @@ function ready({ readiness }: AdminSources): Answer {
     : json(503, { ready, draining, waitsFor: awaiting, ...told })
 }
 
-async function metricsPage({ metrics }: AdminSources): Promise<Answer> {
+async function metricsPage({ metrics, look }: AdminSources): Promise<Answer> {
+  await look?.()
   return { status: 200, type: metrics.contentType, body: await metrics.text() }
 }
 

@@ -14,6 +14,7 @@ import {
   type Reload,
   STATUS_CLASSES,
 } from './labels.ts'
+import { OWN, type Tallies } from './tallies.ts'
 
 /** What is read at scrape from whoever knows it. */
 const GAUGES = {
@@ -56,9 +57,10 @@ export class Metrics {
   readonly #policyReloads: Counts<Reload>
 
   /** `doors`: the directions that exist here; others have no series. */
-  constructor(doors: readonly Direction[] = DIRECTIONS) {
+  constructor(doors: readonly Direction[] = DIRECTIONS, tallies: Tallies = OWN) {
     const direction = { label: 'direction', values: doors }
-    const called = (name: string, help: string) => ({ name, help, registry: this.#registry })
+    const registry = this.#registry
+    const called = (name: string, help: string) => ({ name, help, registry, tallies })
     this.#requests = new Table(
       called('sidecar_requests_total', 'Exchanges that ended, allowed or refused'),
       direction,
@@ -106,6 +108,11 @@ export class Metrics {
   requestEnded(direction: Direction, status: number, durationMs: number): void {
     this.#requests.add(direction, STATUS_CLASSES[Math.trunc(status / 100)] ?? 'none')
     this.#durations.took(direction, durationMs)
+  }
+
+  /** Exchanges that this thread has ended. */
+  get exchanges(): number {
+    return this.#requests.total
   }
 
   /** An exchange was refused; it still ends with `requestEnded`. */

@@ -3,12 +3,12 @@ import type { Clause } from './clause.ts'
 import { compilePolicy } from './compile.ts'
 import type { Sensitivity } from './decision.ts'
 import type { Policy } from './policy.ts'
-import { loadDescriptors } from './source.ts'
+import { type DescriptorFiles, loadDescriptors } from './source.ts'
 
 /** The section `policy` of the configuration, with the files of grants read. */
 export interface PolicyRules {
-  /** Path of a folder or a packed file. */
-  readonly descriptors: string
+  /** Path of a folder or a packed file, or what was read there. */
+  readonly descriptors: string | DescriptorFiles
   readonly mode: 'enforce' | 'report'
   /** Interfaces in report mode while the rest is enforced. */
   readonly report: readonly string[]

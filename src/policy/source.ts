@@ -14,12 +14,24 @@ export interface Loaded {
   readonly warnings: readonly Problem[]
 }
 
+/** The documents of an installed set as they were read, of which nobody has made anything yet. */
+export interface DescriptorFiles {
+  /** Path of the folder or file. */
+  readonly path: string
+  readonly files: readonly DescriptorFile[]
+}
+
 /**
  * Reads the installed set: a folder of `*.json`, one packed file, one descriptor, or a list of
  * descriptors as Okapi answers `/_/proxy/modules?full=true`. Throws a Fault with every problem.
  */
-export function loadDescriptors(path: string): Loaded {
-  const files = isFolder(path) ? readFolder(path) : readOne(path)
+export function readDescriptors(path: string): DescriptorFiles {
+  return { path, files: isFolder(path) ? readFolder(path) : readOne(path) }
+}
+
+/** Makes a set of what is at this path, or was read before. Throws a Fault with every problem. */
+export function loadDescriptors(from: string | DescriptorFiles): Loaded {
+  const { path, files } = typeof from === 'string' ? readDescriptors(from) : from
   const { set, problems } = installDescriptors(files)
   if (set === undefined) throw new Fault(problems)
   if (set.modules.size === 0) {

@@ -1,7 +1,7 @@
 import type { PortRange } from '../config/addresses.ts'
 import type { Config, Egress, Ingress, Migration, Modules, PublicDoor } from '../config/config.ts'
 import type { Caller } from '../policy/caller.ts'
-import { byModule, toOne, unless } from '../proxy/destination.ts'
+import { byModule, type PolicyCell, toOne, unless } from '../proxy/destination.ts'
 import { type Destination, DOORS, type DoorRules } from '../proxy/doors.ts'
 import { Note } from '../proxy/note.ts'
 import type { OkapiUrl } from '../proxy/okapi-url.ts'
@@ -12,14 +12,13 @@ import type { Pool } from '../wire/h1/pool.ts'
 import type { Connections } from './connections.ts'
 import type { Accepted, Listeners } from './listeners.ts'
 import type { PlainPeers } from './plain-peers.ts'
-import type { Policies } from './policies.ts'
 import type { Trusting } from './trusting.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What doors are made of. */
 export interface Doorframe {
   readonly config: Config
-  readonly policies: Policies
+  readonly policies: PolicyCell
   readonly trusting: Trusting
   readonly listeners: Listeners
   readonly upstreams: Upstreams

@@ -3,32 +3,28 @@ import type { Credentials } from '../credentials/credentials.ts'
 import type { PublicCertificate } from '../credentials/public-certificate.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { Connections } from './connections.ts'
-import type { Policies } from './policies.ts'
-import type { Trusting } from './trusting.ts'
-import type { Upstreams } from './upstreams.ts'
+import type { PolicyCell } from '../proxy/destination.ts'
+import type { Crew } from './crew.ts'
 
 /** Who is asked when metrics are scraped. */
 export interface Gauged {
   readonly config: Config
   readonly credentials: Credentials
-  readonly trusting: Trusting
   readonly publicCertificate: PublicCertificate | undefined
-  readonly policies: Policies
-  readonly connections: Connections
-  readonly upstreams: Upstreams
+  readonly policies: PolicyCell
+  readonly crew: Crew
 }
 
 /** Everything that is read at scrape from whoever knows it. */
 export function gauges(metrics: Metrics, gauged: Gauged): void {
-  const { config, credentials, publicCertificate: shown, policies, connections, upstreams } = gauged
+  const { config, credentials, publicCertificate: shown, policies, crew } = gauged
   metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)
-  metrics.gauge('sidecar_connections_stale', () => gauged.trusting.stale)
+  metrics.gauge('sidecar_connections_stale', () => crew.seen.stale)
   metrics.gauge('sidecar_crl_next_update_timestamp_seconds', () => {
     const { crlsEnd } = credentials.current
     return crlsEnd === undefined ? undefined : crlsEnd / 1000
   })
-  metrics.gauge('sidecar_buffered_bytes', () => connections.bufferedBytes + upstreams.bufferedBytes)
+  metrics.gauge('sidecar_buffered_bytes', () => crew.seen.bufferedBytes)
   metrics.gauge('sidecar_plain_beyond_loopback', () =>
     config.allowPlainBeyondLoopback === undefined ? 0 : 1,
   )
@@ -42,7 +38,7 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   })
   metrics.policy(() => policies.current)
   metrics.openConnections(
-    Object.fromEntries(directionsOf(config).map((name) => [name, () => connections.open(name)])),
+    Object.fromEntries(directionsOf(config).map((name) => [name, () => crew.seen.open(name)])),
   )
 }
 

@@ -29,7 +29,24 @@ import type { Trusting } from './trusting.ts'
 /** Called for each connection whose caller is known. */
 export type Accepted = (socket: Socket, caller: Caller, address: string) => void
 
-/** Opens the listeners of one process and tells log and metrics what never came to be served. */
+/** Where several threads have the same doors. */
+export interface Sharing {
+  /** It finds out whether a port is free, and where the system chooses one it is the others' too. */
+  readonly first: boolean
+  /** Has the first a listener on ::1 beside the one on 127.0.0.1? */
+  readonly otherLoopback: boolean
+}
+
+/** What listeners are opened with. */
+export interface ListenersOptions {
+  readonly config: Config
+  readonly clock: CoarseClock
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly sharing?: Sharing | undefined
+}
+
+/** Opens the listeners of one thread and tells log and metrics what never came to be served. */
 export class Listeners {
   readonly #config: Config
   readonly #clock: CoarseClock
@@ -37,13 +54,19 @@ export class Listeners {
   readonly #metrics: Metrics
   readonly #open: Listener[] = []
   readonly #mutual: TlsListener[] = []
+  readonly #sharing: Sharing | undefined
+  readonly #shared: { readonly shared?: 'first' | 'further' }
   #public: PublicListener | undefined
+  /** Is there one on ::1 beside the one on 127.0.0.1? */
+  hasOtherLoopback = false
 
-  constructor(config: Config, clock: CoarseClock, log: Logger, metrics: Metrics) {
+  constructor({ config, clock, log, metrics, sharing }: ListenersOptions) {
     this.#config = config
     this.#clock = clock
     this.#log = log
     this.#metrics = metrics
+    this.#sharing = sharing
+    this.#shared = sharing === undefined ? {} : { shared: sharing.first ? 'first' : 'further' }
   }
 
   /** Plain, for whoever shares our loopback: the caller is the module itself. */
@@ -59,9 +82,12 @@ export class Listeners {
   }
 
   async #plain(address: Address, onConnection: (socket: Socket) => void): Promise<string> {
+    // A Unix socket is one file, and one thread's.
+    if ('path' in address && this.#sharing?.first === false) return formatAddress(address)
     const listener = await listenPlain(
       {
         address,
+        ...this.#shared,
         limits: this.#config.limits,
         clock: this.#clock,
         events: this.#events(formatAddress(address)),
@@ -79,8 +105,10 @@ export class Listeners {
   async otherLoopback(bound: string, caller: Caller, accepted: Accepted): Promise<void> {
     const port = /^127\.0\.0\.1:(\d+)$/.exec(bound)?.[1]
     if (port === undefined) return
+    if (this.#sharing !== undefined && !this.#sharing.first && !this.#sharing.otherLoopback) return
     try {
       await this.plain({ host: '::1', port: Number(port) }, caller, accepted)
+      this.hasOtherLoopback = true
     } catch (error) {
       this.#log.warn({ address: `[::1]:${port}`, why: String(error) }, 'no listener on ::1')
     }
@@ -97,6 +125,7 @@ export class Listeners {
     const listener = await listenTls(
       {
         address,
+        ...this.#shared,
         limits: this.#config.limits,
         clock: this.#clock,
         material: material(),
@@ -128,7 +157,7 @@ export class Listeners {
     const { limits } = this.#config
     const events = this.#tlsEvents(formatAddress(address))
     const listener = await listenPublic(
-      { address, limits, clock: this.#clock, pair, events },
+      { address, ...this.#shared, limits, clock: this.#clock, pair, events },
       (socket) => accepted(socket, { kind: 'public' }, remoteOf(socket)),
     )
     this.#open.push(listener)

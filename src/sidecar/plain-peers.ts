@@ -21,6 +21,8 @@ export interface PlainEntry {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** False: another thread says when the door is shut. */
+  readonly says?: boolean
 }
 
 /** Who may come in by the plain door, and until when: the one exception to trust rule 1. */
@@ -39,7 +41,7 @@ export class PlainPeers implements Ticking {
     this.#shut = refuse('caller-not-allowed', `the plain door is shut since ${at}`, {
       wouldAllow: 'a sidecar of its own; or a later migration.until',
     })
-    this.#told = entry.now() >= until
+    this.#told = entry.now() >= until || entry.says === false
     entry.clock.watch(this)
   }
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Config } from '../config/config.ts'
+import type { Clause, Config } from '../config/config.ts'
 import { readGrants } from '../config/grants.ts'
 import { watchDirectory } from '../credentials/watch-directory.ts'
 import { Fault, type Problem, sentence } from '../fault.ts'
 import { loadPolicy } from '../policy/load.ts'
 import type { Policy } from '../policy/policy.ts'
-import { KNOWN_GRANTS_FILE } from '../policy/source.ts'
+import { type DescriptorFiles, KNOWN_GRANTS_FILE, readDescriptors } from '../policy/source.ts'
 
 /** A policy that holds, and what a person should know about it. */
 export interface PolicyOf {
@@ -18,13 +18,25 @@ export interface PolicyOf {
   readonly warnings: readonly Problem[]
 }
 
-/** Reads descriptors and grants as the configuration says. Throws a Fault with every problem. */
-export function policyOf({ module, policy: rules }: Config): PolicyOf {
+/** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
+export interface PolicyMaterial {
+  readonly grants: readonly Clause[]
+  readonly known: readonly Clause[]
+  readonly descriptors: DescriptorFiles
+}
+
+/** Reads descriptors and grants as the configuration says. Throws a Fault where one cannot be. */
+export function readPolicy({ policy: rules }: Config): PolicyMaterial {
   const knownFiles = rules.knownGrants.length === 0 ? [] : [KNOWN_GRANTS_FILE]
   const grants = readGrants(rules.grants)
   const known = readGrants({ inline: [], files: knownFiles })
-  const loaded = loadPolicy({ ...rules, grants, known }, { own: module.id })
-  return { ...loaded, grants: grants.length }
+  return { grants, known, descriptors: readDescriptors(rules.descriptors) }
+}
+
+/** The policy of this configuration. Throws a Fault with every problem. */
+export function policyOf(config: Config, material = readPolicy(config)): PolicyOf {
+  const loaded = loadPolicy({ ...config.policy, ...material }, { own: config.module.id })
+  return { ...loaded, grants: material.grants.length }
 }
 
 /** Told once for each policy that came into force, and for each new reason why one did not. */
@@ -50,7 +62,10 @@ export class Policies {
   }
 
   /** Takes up what changes in the files from now on. */
-  async watch(changed: () => void, told: (report: PolicyReport) => void): Promise<void> {
+  async watch(
+    changed: (material: PolicyMaterial) => void,
+    told: (report: PolicyReport) => void,
+  ): Promise<void> {
     const { descriptors, grants } = this.#config.policy
     const files = [descriptors, ...grants.files]
     this.#seen = await contentOf(files)
@@ -68,19 +83,20 @@ export class Policies {
   /** Reading is cheap and compiling is not: so it is compiled only when something differs. */
   async #look(
     files: readonly string[],
-    changed: () => void,
+    changed: (material: PolicyMaterial) => void,
     told: (report: PolicyReport) => void,
   ): Promise<void> {
     const content = await contentOf(files)
     if (content === this.#seen || this.#stops.length === 0) return
     this.#seen = content
     try {
-      const { policy, warnings } = policyOf(this.#config)
+      const material = readPolicy(this.#config)
+      const { policy, warnings } = policyOf(this.#config, material)
       const same = policy.hash === this.#current.hash
       if (same && this.#failure === '') return
       this.#failure = ''
       this.#current = policy
-      changed()
+      changed(material)
       told({ result: 'ok', problems: warnings })
     } catch (error) {
       if (!(error instanceof Fault)) throw error

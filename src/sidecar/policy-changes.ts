@@ -3,16 +3,22 @@ import { sentence } from '../fault.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Readiness } from '../observe/readiness.ts'
+import type { PolicyCell } from '../proxy/destination.ts'
 import type { Connections } from './connections.ts'
-import type { Policies, PolicyReport } from './policies.ts'
+import type { PolicyReport } from './policies.ts'
 import type { Trusting } from './trusting.ts'
 
 /** Everybody whom a change of policy concerns. */
 export interface Concerned {
   readonly config: Config
-  readonly policies: Policies
+  readonly policies: PolicyCell
   readonly trusting: Trusting
   readonly connections: Connections
+}
+
+/** Everybody who tells of it. */
+export interface Telling {
+  readonly policies: PolicyCell
   readonly readiness: Readiness
   readonly metrics: Metrics
   readonly log: Logger
@@ -28,8 +34,8 @@ export function policyChanged({ config, policies, trusting, connections }: Conce
 }
 
 /** A policy was taken up, or was not. */
-export function tellPolicy(concerned: Concerned, { result, problems }: PolicyReport): void {
-  const { policies, readiness, metrics, log } = concerned
+export function tellPolicy(telling: Telling, { result, problems }: PolicyReport): void {
+  const { policies, readiness, metrics, log } = telling
   const { hash, mode } = policies.current
   const said = problems.map(sentence)
   metrics.policyReloaded(result)

@@ -4,19 +4,17 @@ import type { Config } from '../config/config.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { Readiness } from '../observe/readiness.ts'
 import type { Root, StatusFacts } from '../observe/status/facts.ts'
-import type { History } from '../observe/status/history.ts'
-import type { Connections } from './connections.ts'
+import type { PolicyCell } from '../proxy/destination.ts'
+import type { Crew } from './crew.ts'
 import { plainDoorFacts } from './migration.ts'
-import type { Policies } from './policies.ts'
 
 /** Who is asked when somebody looks at the status page. */
 export interface StatusSources {
   readonly config: Config
   readonly credentials: Credentials
-  readonly policies: Policies
-  readonly connections: Connections
+  readonly policies: PolicyCell
+  readonly crew: Crew
   readonly readiness: Readiness
-  readonly history: History
   readonly listening: Readonly<Record<string, string>>
   /** Milliseconds since 1970. */
   readonly startedMs: number
@@ -24,9 +22,10 @@ export interface StatusSources {
 
 /** Everything that the status page shows, as it is now. */
 export function statusFacts(sources: StatusSources): StatusFacts {
-  const { config, credentials, policies, connections, readiness, history } = sources
+  const { config, credentials, policies, crew, readiness } = sources
   const { module, trustDomain, allowPlainBeyondLoopback } = config
   const nowMs = Date.now()
+  const { history, connections, workers } = crew.seen
   const { current } = policies
   return {
     module: module.id,
@@ -45,7 +44,8 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     peers: history.peers,
     refusals: history.refusals,
     slices: history.slices(nowMs),
-    openConnections: connections.size,
+    openConnections: connections,
+    workers,
     plainBeyondLoopback: allowPlainBeyondLoopback ?? null,
     plainDoor: plainDoorFacts(config, nowMs),
   }

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { Config } from '../config/config.ts'
-import type { Credentials } from '../credentials/credentials.ts'
+import type { CredentialsInForce } from '../credentials/credentials.ts'
 import type { Generation } from '../credentials/generation.ts'
 import type { Reason } from '../refusal/reasons.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
@@ -36,7 +36,7 @@ export interface Cut {
  */
 export class Trusting {
   readonly live: Live
-  readonly #credentials: Credentials
+  readonly #credentials: CredentialsInForce
   readonly #now: () => number
   readonly #fixed: Pick<TrustContext, 'trustDomain' | 'foreign' | 'spkiPins'>
   /** The judge hands a record to the live set by way of the facts that both are given. */
@@ -45,7 +45,7 @@ export class Trusting {
   #material: { readonly of: Generation; readonly value: Material } | undefined
 
   /** `now`: milliseconds since the epoch. */
-  constructor(config: Config, credentials: Credentials, now: () => number = Date.now) {
+  constructor(config: Config, credentials: CredentialsInForce, now: () => number = Date.now) {
     this.#credentials = credentials
     this.#now = now
     this.#fixed = {

@@ -29,10 +29,15 @@ export class Windows {
 
   /** Resolves to what it is bound to. Throws a Fault when the address cannot be had. */
   async admin(): Promise<string> {
-    const { config, readiness, metrics } = this.#visible
+    const { config, readiness, metrics, crew } = this.#visible
     const { ingress, admin } = config
     const app = ingress && appHealth({ ...ingress, healthPath: admin.healthPath })
-    const server = adminServer({ readiness, metrics, ...(app && { app }) })
+    const server = adminServer({
+      readiness,
+      metrics,
+      look: async () => crew.look(),
+      ...(app && { app }),
+    })
     this.#servers.push(server)
     return formatAddress(await bind(server, admin.listen))
   }
@@ -42,9 +47,12 @@ export class Windows {
    * life: undefined then.
    */
   async status(): Promise<string | undefined> {
-    const { config, log } = this.#visible
+    const { config, log, crew } = this.#visible
     const { listen } = config.status
-    const server = statusServer(() => statusFacts(this.#visible))
+    const server = statusServer(async () => {
+      await crew.look()
+      return statusFacts(this.#visible)
+    })
     this.#servers.push(server)
     try {
       return formatAddress(await bind(server, listen))

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
-import { connect, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
 import { type Address, boundAddress, formatAddress } from './address.ts'
@@ -8,14 +8,18 @@ import { type Address, boundAddress, formatAddress } from './address.ts'
 // Connections that wait while the event loop is busy; the kernel cuts it to net.core.somaxconn.
 const BACKLOG = 1024
 
+/** Several threads listen on one port (SO_REUSEPORT): is this the first of them? */
+export type Shared = 'first' | 'further'
+
 /**
  * Makes a server listen and resolves with what it is bound to. Throws a Fault when the address
  * cannot be had. A Unix socket that nobody answers on any more is what a killed process left: it is
  * removed.
  */
-export async function bind(server: Server, address: Address): Promise<Address> {
+export async function bind(server: Server, address: Address, shared?: Shared): Promise<Address> {
   try {
-    await listenEverywhere(server, address)
+    if (shared === 'first') await nobodyThere(address)
+    await listenEverywhere(server, address, shared !== undefined)
   } catch (error) {
     if (!('path' in address) || !(await isLeftOver(address.path, error))) {
       throw bindFault(address, error)
@@ -28,20 +32,35 @@ export async function bind(server: Server, address: Address): Promise<Address> {
   return boundAddress(server)
 }
 
+/**
+ * A shared port lets in whoever of the same user shares it too: another sidecar with the same port
+ * would take a part of what comes, and nobody would be told. So it must be had alone once.
+ */
+async function nobodyThere(address: Address): Promise<void> {
+  if (!('host' in address) || address.port === 0) return
+  const alone = createServer()
+  await listenEverywhere(alone, address, false)
+  await new Promise((resolve) => alone.close(resolve))
+}
+
 /** `0.0.0.0` is meant as every address, of both families; a machine without IPv6 has one. */
-async function listenEverywhere(server: Server, address: Address): Promise<void> {
-  if (!('host' in address) || address.host !== '0.0.0.0') return listen(server, address)
+async function listenEverywhere(
+  server: Server,
+  address: Address,
+  reusePort: boolean,
+): Promise<void> {
+  if (!('host' in address) || address.host !== '0.0.0.0') return listen(server, address, reusePort)
   try {
-    await listen(server, { host: '::', port: address.port })
+    await listen(server, { host: '::', port: address.port }, reusePort)
   } catch (error) {
     if (!NO_IPV6.has(errorCode(error) ?? '')) throw error
-    await listen(server, address)
+    await listen(server, address, reusePort)
   }
 }
 
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
 
-function listen(server: Server, address: Address): Promise<void> {
+function listen(server: Server, address: Address, reusePort = false): Promise<void> {
   return new Promise((resolve, reject) => {
     const onListening = () => {
       server.off('error', onError)
@@ -53,7 +72,7 @@ function listen(server: Server, address: Address): Promise<void> {
     }
     server.once('listening', onListening)
     server.once('error', onError)
-    server.listen({ ...address, backlog: BACKLOG })
+    server.listen({ ...address, backlog: BACKLOG, ...(reusePort && { reusePort }) })
   })
 }
 

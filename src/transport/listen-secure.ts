@@ -69,6 +69,6 @@ export async function listenSecure<T>(
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
     onSecure(socket, handshake.began)
   })
-  await listening.start(address)
+  await listening.start(address, options.shared)
   return { listening, server }
 }

@@ -26,7 +26,7 @@ export async function listenPlain(
   const server = createServer({ ...SERVER_OPTIONS })
   const listening = new Listening(server, limits.connections, clock, events)
   server.on('connection', onConnection)
-  await listening.start(address)
+  await listening.start(address, options.shared)
   return listening
 }
 

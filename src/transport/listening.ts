@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errorCode } from '../fault.ts'
 import { type Address, formatAddress } from './address.ts'
-import { bind } from './bind.ts'
+import { bind, type Shared } from './bind.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 
 /** What a listener tells about connections that never got as far as being served. */
@@ -16,6 +16,8 @@ export interface ListenEvents {
 /** What every listener needs. */
 export interface ListenOptions {
   readonly address: Address
+  /** Where other threads listen on the same port. */
+  readonly shared?: Shared | undefined
   readonly limits: { readonly connections: number }
   readonly clock: CoarseClock
   readonly events?: ListenEvents
@@ -56,6 +58,7 @@ export class Listening implements Listener, Ticking {
   readonly #clock: CoarseClock
   readonly #events: ListenEvents
   #bound: Address | undefined
+  #reusePort = false
   #accepted = 0
   #pauseMs = FIRST_PAUSE_MS
   #resumeAt = Number.POSITIVE_INFINITY
@@ -82,8 +85,9 @@ export class Listening implements Listener, Ticking {
   }
 
   /** Throws a Fault when the address cannot be had. */
-  async start(address: Address): Promise<void> {
-    this.#bound = await bind(this.#server, address)
+  async start(address: Address, shared?: Shared): Promise<void> {
+    this.#bound = await bind(this.#server, address, shared)
+    this.#reusePort = shared !== undefined
     this.#server.on('error', (error) => this.#backOff(error))
   }
 
@@ -95,7 +99,7 @@ export class Listening implements Listener, Ticking {
   tick(now: number): void {
     if (now < this.#resumeAt || this.#bound === undefined) return
     this.#clock.unwatch(this)
-    this.#server.listen({ ...this.#bound })
+    this.#server.listen({ ...this.#bound, ...(this.#reusePort && { reusePort: true }) })
   }
 
   // Out of file descriptors, libuv closes new connections itself through one that it keeps in reserve,

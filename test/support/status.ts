@@ -81,6 +81,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
     refusals: history.refusals,
     slices: history.slices(NOW),
     openConnections: 212,
+    workers: [],
     plainBeyondLoopback: null,
     plainDoor: null,
     ...over,

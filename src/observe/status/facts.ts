@@ -39,9 +39,17 @@ export interface StatusFacts {
   readonly refusals: readonly Refused[]
   readonly slices: readonly Slice[]
   readonly openConnections: number
+  /** Where `workers` is more than 1: what each thread serves and has served; else empty. */
+  readonly workers: readonly WorkerSeen[]
   readonly plainBeyondLoopback: string | null
   /** The migration door; null where there is none. */
   readonly plainDoor: PlainDoorFacts | null
+}
+
+/** One thread of several that serve. */
+export interface WorkerSeen {
+  readonly connections: number
+  readonly exchanges: number
 }
 
 /** The door for peers without a sidecar: the one exception to trust rule 1. */

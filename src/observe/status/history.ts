@@ -36,9 +36,20 @@ export interface Slice {
   readonly meanMs: number
 }
 
-const MOST_REFUSALS = 50
+/** What the status page shows of it. */
+export interface HistoryView {
+  /** The newest first. */
+  readonly refusals: readonly Refused[]
+  /** The busiest first. */
+  readonly peers: readonly PeerSeen[]
+  /** Ten minutes in slices of ten seconds, the oldest first; the one that runs is left out. */
+  slices(timeMs: number): readonly Slice[]
+}
+
+/** The last ones are kept. */
+export const MOST_REFUSALS = 50
 /** Peers prove their names, so they are bounded by what was issued; this is for the unforeseen. */
-const MOST_PEERS = 500
+export const MOST_PEERS = 500
 /** Who proves nothing is named by an address, and must not drive the others off the page. */
 const MOST_UNPROVEN = 100
 const UNPROVEN = 'plain/'
@@ -56,7 +67,7 @@ interface Tally {
  * What the status page remembers: the last refusals, the peers that were seen, ten minutes of rates.
  * It is told about each exchange and asks nobody.
  */
-export class History {
+export class History implements HistoryView {
   readonly #refusals: Refused[] = []
   readonly #peers = new Map<string, { exchanges: number; refused: number; lastMs: number }>()
   readonly #slices: Tally[] = Array.from({ length: SLICES }, nothing)

@@ -17,7 +17,7 @@ const CONNECTIONS = 32
  * Host that is a name other than localhost is refused: a web page elsewhere could otherwise read this
  * one through a name of its own that it points at loopback (DNS rebinding).
  */
-export function statusServer(facts: () => StatusFacts): Server {
+export function statusServer(facts: () => StatusFacts | Promise<StatusFacts>): Server {
   const server = createServer(
     {
       maxHeaderSize: HEAD_BYTES,
@@ -25,13 +25,19 @@ export function statusServer(facts: () => StatusFacts): Server {
       requestTimeout: HEAD_MS,
       keepAliveTimeout: HEAD_MS,
     },
-    (request, response) => serve(facts, request, response),
+    (request, response) => {
+      serve(facts, request, response).catch(() => response.destroy())
+    },
   )
   server.maxConnections = CONNECTIONS
   return server
 }
 
-function serve(facts: () => StatusFacts, request: IncomingMessage, response: ServerResponse): void {
+async function serve(
+  facts: () => StatusFacts | Promise<StatusFacts>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { method, url, headers } = request
   if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
     response.setHeader('Connection', 'close')
@@ -44,9 +50,9 @@ function serve(facts: () => StatusFacts, request: IncomingMessage, response: Ser
     response.setHeader('Allow', 'GET, HEAD')
     return send(response, 405, 'text/plain; charset=utf-8', 'GET and HEAD only\n')
   }
-  if (url === '/') return send(response, 200, 'text/html; charset=utf-8', statusPage(facts()))
+  if (url === '/') return send(response, 200, 'text/html; charset=utf-8', statusPage(await facts()))
   if (url === '/status.json') {
-    return send(response, 200, 'application/json', `${JSON.stringify(facts())}\n`)
+    return send(response, 200, 'application/json', `${JSON.stringify(await facts())}\n`)
   }
   send(response, 404, 'text/plain; charset=utf-8', 'not found\n')
 }

@@ -1,0 +1,73 @@
+import type { CredentialsInForce, Subscriber } from './credentials.ts'
+import { checkGeneration, type Expectation, type Generation } from './generation.ts'
+import type { RawFile, RawMaterial } from './source.ts'
+
+/** A generation on its way to another thread: plain data, and only in memory. */
+export interface Handed {
+  readonly raw: RawMaterial
+  readonly number: number
+  /** When it was found good, milliseconds since the epoch: it is judged as of then. */
+  readonly loadedAt: number
+  readonly contentHash: string
+}
+
+/** What another thread is given: copies, of these bytes and nothing that lies beside them. */
+export function handOver(raw: RawMaterial, { number, loadedAt, contentHash }: Generation): Handed {
+  // Copied by itself: a message takes the whole memory along that a small Buffer lies in.
+  const copy = (file: RawFile) => ({
+    ...file,
+    bytes: Buffer.from(Uint8Array.from(file.bytes).buffer),
+  })
+  const { key, cert, ca, crl } = raw
+  const copies = { key: copy(key), cert: copy(cert), ca: copy(ca) }
+  return { raw: crl ? { ...copies, crl: copy(crl) } : copies, number, loadedAt, contentHash }
+}
+
+/**
+ * Credentials that another thread has read and found good. They are checked here as there; what
+ * does not hold here is an Error, for it is nobody's mistake but ours.
+ */
+export class HandedCredentials implements CredentialsInForce {
+  readonly #expected: Omit<Expectation, 'now' | 'number'>
+  readonly #subscribers = new Set<Subscriber>()
+  #current: Generation
+
+  /** Throws where the generation does not hold. */
+  constructor(expected: Omit<Expectation, 'now' | 'number'>, first: Handed) {
+    this.#expected = expected
+    this.#current = this.#check(first)
+  }
+
+  get current(): Generation {
+    return this.#current
+  }
+
+  subscribe(subscriber: Subscriber): () => void {
+    this.#subscribers.add(subscriber)
+    return () => this.#subscribers.delete(subscriber)
+  }
+
+  /** Takes up the next generation. Throws where it does not hold. */
+  take(handed: Handed): void {
+    const previous = this.#current
+    const next = this.#check(handed)
+    this.#current = next
+    for (const subscriber of [...this.#subscribers]) subscriber(next, previous)
+  }
+
+  #check({ raw, number, loadedAt, contentHash }: Handed): Generation {
+    const { key, cert, ca, crl } = raw
+    const files = { key: asBuffer(key), cert: asBuffer(cert), ca: asBuffer(ca) }
+    const whole = crl ? { ...files, crl: asBuffer(crl) } : files
+    const next = checkGeneration(whole, { ...this.#expected, now: loadedAt, number })
+    if (next.contentHash !== contentHash)
+      throw new Error(`generation ${number} is another one here`)
+    return next
+  }
+}
+
+/** A Buffer that went to another thread arrives as the array that it is made of. */
+function asBuffer(file: RawFile): RawFile {
+  const { buffer, byteOffset, byteLength } = file.bytes
+  return { ...file, bytes: Buffer.from(buffer, byteOffset, byteLength) }
+}

@@ -1,0 +1,64 @@
+import type { Credentials, ReloadReport } from '../credentials/credentials.ts'
+import { Reminder } from '../credentials/endings.ts'
+import { sentence } from '../fault.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Readiness } from '../observe/readiness.ts'
+import type { Ticking } from '../transport/clock.ts'
+
+/** Who is told, and who knows. */
+export interface Telling {
+  readonly credentials: Credentials
+  readonly readiness: Readiness
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** How often our own certificates and lists are held against the clock. */
+const OWN_MS = 60_000
+
+/** What people are told of our own credentials: what was taken up, what was not, what runs out. */
+export class CredentialNews implements Ticking {
+  readonly #telling: Telling
+  readonly #reminder = new Reminder()
+  #ownAt = 0
+
+  constructor(telling: Telling) {
+    this.#telling = telling
+  }
+
+  /** A generation was taken up, or was not. */
+  told(report: ReloadReport): void {
+    const { metrics, readiness, log, credentials } = this.#telling
+    const { number: generation, problems } = report
+    const said = problems.map(sentence)
+    metrics.reloaded(report.result)
+    if (report.result === 'failed') {
+      readiness.remark('credentials', 'the last good generation stays in use')
+      log.error({ generation, problems: said }, 'new credentials refused')
+      return
+    }
+    readiness.remark('credentials', undefined)
+    this.#ownAt = 0
+    const { crlsEnd } = credentials.current
+    const changed = { ...report.changed, notAfter: iso(report.changed.notAfter) }
+    const lists = crlsEnd === undefined ? {} : { crlsEnd: iso(crlsEnd) }
+    log.info({ generation, changed, ...lists, warnings: said }, 'credentials')
+  }
+
+  /** Called by the coarse clock, whose time is not that of certificates. */
+  tick(now: number): void {
+    if (now < this.#ownAt) return
+    this.#ownAt = now + OWN_MS
+    const { credentials, log } = this.#telling
+    for (const problem of this.#reminder.due(credentials.current, this.#telling.now())) {
+      log.warn({ problem: sentence(problem), hint: problem.hint }, 'credentials run out')
+    }
+  }
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString()
+}

@@ -1,0 +1,43 @@
+import type { Direction } from '../observe/labels.ts'
+import type { WorkerSeen } from '../observe/status/facts.ts'
+import type { HistoryView } from '../observe/status/history.ts'
+import type { PublicKeyPair } from '../transport/listen-public.ts'
+import type { Listening } from './listeners.ts'
+import type { PolicyMaterial } from './policies.ts'
+
+/** What those who serve are asked when metrics are scraped or somebody looks at the status page. */
+export interface Seen {
+  /** Connections that callers hold open. */
+  readonly connections: number
+  /** The same at one door. */
+  open(direction: Direction): number
+  /** Connections with peers, opened under older credentials. */
+  readonly stale: number
+  readonly bufferedBytes: number
+  readonly history: HistoryView
+  readonly workers: readonly WorkerSeen[]
+}
+
+/** Those who serve: the main thread itself, or several of their own. */
+export interface Crew {
+  readonly seen: Seen
+  /** Opens every door; resolves to what it is bound to. Throws a Fault where one cannot be had. */
+  open(): Promise<Listening>
+  /** The policy in force is another one, made of this, with this hash. */
+  policyChanged(material: PolicyMaterial, hash: string): void
+  /** Browsers are shown this from now on; before `open` where there is a public door. */
+  showPublic(pair: PublicKeyPair): void
+  /** Resolves when everybody serves by what was changed last; undefined: they do. */
+  takenUp(): Promise<void> | undefined
+  /** Resolves when `seen` is as of now; undefined: it is. */
+  look(): Promise<void> | undefined
+  /** Shutting down will follow: Okapi's question whether the module is well is answered with no. */
+  leave(): void
+  /**
+   * Stops accepting, finishes what runs, closes; false when exchanges had to be cut because
+   * `limits.drainTimeoutMs` was over.
+   */
+  drain(): Promise<boolean>
+  /** Cuts everything; nothing is left running. */
+  destroy(): void
+}

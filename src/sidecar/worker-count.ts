@@ -1,0 +1,35 @@
+import { availableParallelism } from 'node:os'
+import type { Config } from '../config/config.ts'
+import type { Problem } from '../fault.ts'
+
+/** What decides how many threads there may be, and how many are of use. */
+export interface Machine {
+  readonly platform: NodeJS.Platform
+  readonly cpus: number
+}
+
+/** This one. A container's share of CPUs counts as its CPUs. */
+export function thisMachine(): Machine {
+  return { platform: process.platform, cpus: availableParallelism() }
+}
+
+/** How many threads serve. Only Linux deals connections out among several that listen on one port. */
+export function threadsOf({ workers }: Config, { platform } = thisMachine()): number {
+  return platform === 'linux' ? workers : 1
+}
+
+/** What a person should know about `workers` on this machine. */
+export function workerProblems({ workers }: Config, machine = thisMachine()): Problem[] {
+  if (workers === 1) return []
+  const { platform, cpus } = machine
+  const about = `\`workers\`: ${workers}`
+  const warning = (message: string, hint: string): Problem[] => [
+    { severity: 'warning', message, hint },
+  ]
+  if (platform !== 'linux') {
+    return warning(`${about}, but threads need Linux: here one serves`, 'leave it out here')
+  }
+  if (workers <= cpus) return []
+  const have = cpus === 1 ? 'there is 1 CPU' : `there are ${cpus} CPUs`
+  return warning(`${about}, but ${have}: more threads cost memory and serve no more`, 'lower it')
+}

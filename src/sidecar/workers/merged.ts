@@ -1,0 +1,51 @@
+import type { PeerSeen, Slice } from '../../observe/status/history.ts'
+import { MOST_PEERS, MOST_REFUSALS } from '../../observe/status/history.ts'
+import type { Seen } from '../crew.ts'
+import type { Look } from './messages.ts'
+
+/** What several threads say of themselves, as if they were one. */
+export function merged(looks: readonly Look[]): Seen {
+  const all = (of: (look: Look) => number) => looks.reduce((sum, look) => sum + of(look), 0)
+  const refusals = looks
+    .flatMap((look) => look.refusals)
+    .sort((a, b) => b.timeMs - a.timeMs)
+    .slice(0, MOST_REFUSALS)
+  const slices = (looks[0]?.slices ?? []).map((_, i) =>
+    together(looks.map((look) => look.slices[i])),
+  )
+  return {
+    connections: all(({ connections }) => connections),
+    open: (direction) => all(({ open }) => open[direction] ?? 0),
+    stale: all(({ stale }) => stale),
+    bufferedBytes: all(({ bufferedBytes }) => bufferedBytes),
+    history: { refusals, peers: peersOf(looks), slices: () => slices },
+    workers: looks.map(({ connections, exchanges }) => ({ connections, exchanges })),
+  }
+}
+
+function peersOf(looks: readonly Look[]): readonly PeerSeen[] {
+  const peers = new Map<string, PeerSeen>()
+  for (const peer of looks.flatMap((look) => look.peers)) {
+    const { exchanges = 0, refused = 0, lastMs = 0 } = peers.get(peer.name) ?? {}
+    peers.set(peer.name, {
+      name: peer.name,
+      exchanges: exchanges + peer.exchanges,
+      refused: refused + peer.refused,
+      lastMs: Math.max(lastMs, peer.lastMs),
+    })
+  }
+  return [...peers.values()].sort((a, b) => b.exchanges - a.exchanges).slice(0, MOST_PEERS)
+}
+
+/** The same ten seconds, as several threads have seen them. */
+function together(slices: readonly (Slice | undefined)[]): Slice {
+  let [exchanges, refused, failed, durationMs] = [0, 0, 0, 0]
+  for (const slice of slices) {
+    if (slice === undefined) continue
+    exchanges += slice.exchanges
+    refused += slice.refused
+    failed += slice.failed
+    durationMs += slice.meanMs * slice.exchanges
+  }
+  return { exchanges, refused, failed, meanMs: exchanges === 0 ? 0 : durationMs / exchanges }
+}

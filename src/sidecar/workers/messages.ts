@@ -1,0 +1,69 @@
+import type { Config } from '../../config/config.ts'
+import type { Handed } from '../../credentials/handed.ts'
+import type { Problem } from '../../fault.ts'
+import type { Direction } from '../../observe/labels.ts'
+import type { WorkerSeen } from '../../observe/status/facts.ts'
+import type { PeerSeen, Refused, Slice } from '../../observe/status/history.ts'
+import type { PublicKeyPair } from '../../transport/listen-public.ts'
+import type { Listening, Sharing } from '../listeners.ts'
+import type { PolicyMaterial } from '../policies.ts'
+
+/** A policy on its way to another thread, with the hash that it must have there. */
+export interface HandedPolicy {
+  readonly material: PolicyMaterial
+  readonly hash: string
+}
+
+/** All that a thread needs to begin; none of it is kept in files, and keys go nowhere else. */
+export interface Start {
+  /** With its share of the limits; where the system chooses a port, the port that the first got. */
+  readonly config: Config
+  readonly sharing: Sharing
+  /** Where it counts. */
+  readonly cells: SharedArrayBuffer
+  readonly credentials: Handed
+  readonly policy: HandedPolicy
+  readonly publicPair: PublicKeyPair | undefined
+}
+
+/** What a thread has opened. */
+export interface Opened {
+  readonly listening: Listening
+  readonly otherLoopback: boolean
+}
+
+/** What a thread says of itself when it is looked at. */
+export interface Look extends WorkerSeen {
+  readonly open: Readonly<Partial<Record<Direction, number>>>
+  readonly stale: number
+  readonly bufferedBytes: number
+  readonly refusals: readonly Refused[]
+  readonly peers: readonly PeerSeen[]
+  readonly slices: readonly Slice[]
+}
+
+/** What a thread is asked, each with what goes there and what comes back. */
+export interface Asks {
+  open: [Start, Opened]
+  credentials: [Handed, null]
+  policy: [HandedPolicy, null]
+  showPublic: [PublicKeyPair, null]
+  /** The time, in milliseconds since 1970. */
+  look: [number, Look]
+  leave: [null, null]
+  /** True where nothing had to be cut. */
+  drain: [null, boolean]
+}
+
+/** A question on its way. */
+export interface Asked<K extends keyof Asks = keyof Asks> {
+  readonly id: number
+  readonly ask: K
+  readonly what: Asks[K][0]
+}
+
+/** What comes from a thread: lines for the log, an answer, or what a person must mend. */
+export type Said =
+  | { readonly lines: string }
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly problems: readonly Problem[] }

@@ -1,0 +1,136 @@
+import { parentPort } from 'node:worker_threads'
+import { HandedCredentials } from '../../credentials/handed.ts'
+import { Fault } from '../../fault.ts'
+import { createLog } from '../../observe/log.ts'
+import { Metrics } from '../../observe/metrics.ts'
+import { SharedTallies } from '../../observe/tallies.ts'
+import type { Policy } from '../../policy/policy.ts'
+import { CoarseClock } from '../../transport/clock.ts'
+import { directionsOf } from '../gauges.ts'
+import { policyOf } from '../policies.ts'
+import { Serving } from '../serving.ts'
+import { expectedOf } from '../source.ts'
+import type { Asked, Asks, HandedPolicy, Look, Opened, Said, Start } from './messages.ts'
+
+/**
+ * One thread of several that serve. It reads no file, watches nothing and writes nowhere: what it
+ * serves by is handed to it, what it has to say goes to the main thread. An error that nobody catches
+ * ends it, and then the main thread ends the process.
+ */
+class Thread {
+  readonly #config: Start['config']
+  readonly #metrics: Metrics
+  readonly #credentials: HandedCredentials
+  readonly #policies: { current: Policy }
+  readonly #serving: Serving
+
+  constructor({ config, sharing, cells, credentials, policy, publicPair }: Start) {
+    this.#config = config
+    const { level } = config.log
+    const log = createLog({ level, destination: { write, flushSync: () => {} } })
+    const clock = new CoarseClock()
+    const metrics = new Metrics(directionsOf(config), new SharedTallies([cells]))
+    this.#metrics = metrics
+    this.#credentials = new HandedCredentials(expectedOf(config), credentials)
+    this.#policies = { current: compiled(config, policy) }
+    const sources = { credentials: this.#credentials, policies: this.#policies }
+    this.#serving = new Serving({ config, log, clock, metrics, sharing, ...sources })
+    if (publicPair !== undefined) this.#serving.showPublic(publicPair)
+  }
+
+  async open(): Promise<Opened> {
+    const listening = await this.#serving.open()
+    return { listening, otherLoopback: this.#serving.otherLoopback }
+  }
+
+  credentials(handed: Asks['credentials'][0]): null {
+    this.#credentials.take(handed)
+    return null
+  }
+
+  policy(handed: HandedPolicy): null {
+    this.#policies.current = compiled(this.#config, handed)
+    this.#serving.policyChanged()
+    return null
+  }
+
+  showPublic(pair: Asks['showPublic'][0]): null {
+    this.#serving.showPublic(pair)
+    return null
+  }
+
+  look(nowMs: number): Look {
+    const { connections, stale, bufferedBytes, history, open } = this.#serving.seen
+    const { refusals, peers } = history
+    return {
+      connections,
+      exchanges: this.#metrics.exchanges,
+      open: Object.fromEntries(directionsOf(this.#config).map((door) => [door, open(door)])),
+      stale,
+      bufferedBytes,
+      refusals,
+      peers,
+      slices: history.slices(nowMs),
+    }
+  }
+
+  leave(): null {
+    this.#serving.leave()
+    return null
+  }
+
+  drain(): Promise<boolean> {
+    return this.#serving.drain()
+  }
+}
+
+/** The policy of the main thread, made again: another one would be a mistake of ours. */
+function compiled(config: Start['config'], { material, hash }: HandedPolicy): Policy {
+  const { policy } = policyOf(config, material)
+  if (policy.hash !== hash) throw new Error(`the policy is ${policy.hash} here, not ${hash}`)
+  return policy
+}
+
+function write(lines: string): void {
+  say({ lines })
+}
+
+function say(said: Said): void {
+  parentPort?.postMessage(said)
+}
+
+let thread: Thread | undefined
+
+async function answer({ ask, what }: Asked): Promise<unknown> {
+  if (ask === 'open') {
+    thread = new Thread(what as Start)
+    return thread.open()
+  }
+  if (thread === undefined) throw new Error(`asked to ${ask} before it was opened`)
+  switch (ask) {
+    case 'credentials':
+      return thread.credentials(what as Asks['credentials'][0])
+    case 'policy':
+      return thread.policy(what as HandedPolicy)
+    case 'showPublic':
+      return thread.showPublic(what as Asks['showPublic'][0])
+    case 'look':
+      return thread.look(what as number)
+    case 'leave':
+      return thread.leave()
+    case 'drain':
+      return thread.drain()
+  }
+}
+
+parentPort?.on('message', (asked: Asked) => {
+  const { id } = asked
+  answer(asked).then(
+    (value) => say({ id, value }),
+    (error: unknown) => {
+      // An address that cannot be had is for a person to mend; all else is our mistake.
+      if (asked.ask !== 'open' || !(error instanceof Fault)) throw error
+      say({ id, problems: error.problems })
+    },
+  )
+})

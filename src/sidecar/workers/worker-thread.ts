@@ -1,0 +1,77 @@
+import { Worker } from 'node:worker_threads'
+import { Fault } from '../../fault.ts'
+import type { Asks, Said } from './messages.ts'
+
+/** Who is told about a thread. */
+export interface WorkerEvents {
+  /** Whole lines for the log. */
+  lines(lines: string): void
+  /** It ended although nobody had ended it; said once. */
+  died(why: string): void
+}
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+/** Another thread, which is asked and answers. */
+export class WorkerThread {
+  readonly #worker: Worker
+  readonly #events: WorkerEvents
+  readonly #waiting = new Map<number, Waiting>()
+  #asked = 0
+  #why: string | undefined
+  #over = false
+
+  /** `name`: for debuggers, and for what is told of it. */
+  constructor(file: URL, name: string, events: WorkerEvents) {
+    this.#events = events
+    this.#worker = new Worker(file, { name })
+    this.#worker.on('message', (said: Said) => this.#said(said))
+    this.#worker.on('messageerror', (error) => this.#ends(error.message))
+    this.#worker.on('error', (error) => {
+      this.#why = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    })
+    // After the last message, and after `error` where there was one.
+    this.#worker.on('exit', (code) => this.#ends(this.#why ?? `exit code ${code}`))
+  }
+
+  /** False: it answers no more. */
+  get alive(): boolean {
+    return !this.#over
+  }
+
+  /** Throws a Fault where it answers that a person must mend something, an Error when it dies. */
+  ask<K extends keyof Asks>(ask: K, what: Asks[K][0]): Promise<Asks[K][1]> {
+    return new Promise((resolve, reject) => {
+      if (this.#over) return reject(new Error(`asked to ${ask} after its end`))
+      const id = this.#asked++
+      this.#waiting.set(id, { resolve: (value) => resolve(value as Asks[K][1]), reject })
+      this.#worker.postMessage({ id, ask, what })
+    })
+  }
+
+  /** Ends it at once; what it had said is still told. */
+  end(): void {
+    this.#over = true
+    void this.#worker.terminate()
+  }
+
+  #said(said: Said): void {
+    if ('lines' in said) return this.#events.lines(said.lines)
+    const waiting = this.#waiting.get(said.id)
+    this.#waiting.delete(said.id)
+    if ('problems' in said) waiting?.reject(new Fault(said.problems))
+    else waiting?.resolve(said.value)
+  }
+
+  #ends(why: string): void {
+    for (const { reject } of this.#waiting.values()) reject(new Error(`a worker died: ${why}`))
+    this.#waiting.clear()
+    if (this.#over) return
+    this.#over = true
+    this.#events.died(why)
+    void this.#worker.terminate()
+  }
+}
