@@ -41,7 +41,8 @@ rmSync(DIST, { recursive: true, force: true })
 mkdirSync(DIST, { recursive: true, mode: 0o755 })
 const { warnings, metafile } = await build({
   absWorkingDir: ROOT,
-  entryPoints: ['src/main.ts', ...demoParts],
+  // A thread begins in a file of its own (src/sidecar/worker-file.ts).
+  entryPoints: ['src/main.ts', 'src/sidecar/workers/thread.ts', ...demoParts],
   outdir: join(DIST, 'src'),
   outbase: 'src',
   // Chunks lie as deep below dist/ as rooms below the project: `../../grants` holds in both.

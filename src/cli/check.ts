@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.ts'
 import { located } from '../config/locate.ts'
 import { jsonSchema } from '../config/schema.ts'
 import { Fault, type Problem } from '../fault.ts'
+import { workerProblems } from '../sidecar/worker-count.ts'
 import { type CredentialsFound, checkCredentials } from './check/credentials.ts'
 import { checkPolicy, type PolicyFound } from './check/policy.ts'
 import { checkPublic } from './check/public.ts'
@@ -78,7 +79,18 @@ async function find(file: string | undefined): Promise<Findings> {
   if (door !== undefined) await attempt(problems, () => checkPublic(door))
   const policy = await attempt(problems, () => checkPolicy(loaded))
   problems.push(...(credentials?.problems ?? []), ...(policy?.problems ?? []))
+  problems.push(...workersFound(loaded))
   return { loaded, credentials, policy, problems: located(problems) }
+}
+
+/** What a person should know of `workers` on this machine, where it was said. */
+function workersFound({ config, origins }: Loaded): Problem[] {
+  const origin = origins.find(({ key }) => key === 'workers')?.origin
+  const where =
+    origin?.kind === 'file'
+      ? origin.where
+      : { file: origin?.kind === 'environment' ? origin.variable : 'default' }
+  return workerProblems(config).map((problem) => ({ ...problem, where }))
 }
 
 /** What `read` gives, or undefined with its problems kept. */

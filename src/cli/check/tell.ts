@@ -24,6 +24,7 @@ export function summary(
   return table([
     ['module', `${config.module.id} in ${config.trustDomain}`],
     ...doors(config),
+    ...(config.workers === 1 ? [] : [['workers', `${config.workers} threads on the same ports`]]),
     ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
   ])
