@@ -98,9 +98,10 @@ export async function buildImage(): Promise<void> {
   await build(IMAGE)
 }
 
-/** Builds from the sources alone, with nothing kept from another build. */
-export async function buildAnew(tag: string): Promise<void> {
-  await build(tag, '--no-cache', '--build-arg', 'COMPILED=no')
+/** Builds without compiled code; `anew` keeps nothing from another build, not even the packages. */
+export async function buildPlain(tag: string, how: 'again' | 'anew'): Promise<void> {
+  const more = how === 'anew' ? ['--no-cache'] : []
+  await build(tag, ...more, '--build-arg', 'COMPILED=no')
 }
 
 async function build(tag: string, ...more: readonly string[]): Promise<void> {

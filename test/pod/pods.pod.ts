@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NOTE_ID, TENANT } from '../../src/demo/people.ts'
 import { PLACE as CHARTS } from '../helm/render.ts'
-import { BASE, buildAnew, buildImage, IMAGE, whyNoPods } from './images.ts'
-import { cleanUp, PLACE, podman, run, type Said } from './podman.ts'
+import { BASE, buildImage, buildPlain, IMAGE, whyNoPods } from './images.ts'
+import { cleanUp, PLACE, PREFIX, podman, run, type Said } from './podman.ts'
 import { credentialsOf, foundTown, operator, Pod } from './town.ts'
 
 // Real pods: what the chart renders, run by podman, one call from end to end and all that is tried
@@ -73,6 +73,17 @@ test('the image: nothing in it can be started but Node', real, async () => {
   }
 })
 
+test('the image: who does not run a sidecar is not healthy', real, async () => {
+  const name = `${PREFIX}-idle`
+  const flags = ['--pull=never', '--network=none', '--health-interval=disable', '--name', name]
+  const idle = ['-e', 'setTimeout(() => {}, 60_000)']
+  await podman('run', '-d', '--rm', ...flags, '--entrypoint', 'node', IMAGE, ...idle)
+  const { code, out } = await run('podman', ['healthcheck', 'run', name])
+  await podman('rm', '-f', '-t', '0', name)
+  assert.equal(code, 1)
+  assert.match(out, /unhealthy/)
+})
+
 test('the image: says what is in it, and no tool of ours is', real, async () => {
   const text = await inImage("process.stdout.write(fs.readFileSync('/app/sbom.cdx.json'))")
   const { components }: { components: { name: string; version: string }[] } = JSON.parse(text)
@@ -93,8 +104,9 @@ test('the image: says what is in it, and no tool of ours is', real, async () => 
 
 test('the image: the same sources give the same layers', real, async () => {
   const layers = []
-  for (const tag of [`${IMAGE}-1`, `${IMAGE}-2`]) {
-    await buildAnew(tag)
+  for (const how of ['again', 'anew'] as const) {
+    const tag = `${IMAGE}-${how}`
+    await buildPlain(tag, how)
     const [{ RootFS }] = JSON.parse(await podman('image', 'inspect', tag))
     layers.push(RootFS.Layers)
     await podman('image', 'rm', tag)

@@ -144,18 +144,24 @@ export class Pod {
       '--name',
       `${this.name}-sidecar`,
       '--pull=never',
-      '--no-healthcheck',
+      // Asked for below; by itself podman would want systemd for it.
+      '--health-interval=disable',
       ...guards(container),
       ...mounts,
       IMAGE,
       ...(container.args ?? []),
     )
     for (;;) {
-      const { code } = await this.inSidecar('node', '/app/main.js', 'health')
-      if (code === 0) return
+      if (await this.healthy()) return
       const state = await podman('inspect', '-f', '{{.State.Status}}', `${this.name}-sidecar`)
       if (state !== 'running') throw new Error(await this.log())
     }
+  }
+
+  /** What the image's own HEALTHCHECK says. */
+  async healthy(): Promise<boolean> {
+    const { code } = await run('podman', ['healthcheck', 'run', `${this.name}-sidecar`])
+    return code === 0
   }
 
   /** From the start of the container to the line that says `ready`, in milliseconds. */
