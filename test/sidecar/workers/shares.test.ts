@@ -1,0 +1,36 @@
+import test from 'ava'
+import { loadConfig } from '../../../src/config/load.ts'
+import { LIMITS } from '../../../src/refusal/limits.ts'
+import { limitsOfOne, withPorts } from '../../../src/sidecar/workers/shares.ts'
+
+const { config } = loadConfig(undefined, {
+  SIDECAR_MODULE: 'okapi-7.2.0',
+  SIDECAR_TRUST_DOMAIN: 'folio.test',
+  SIDECAR_INGRESS_LISTEN: '0.0.0.0:0',
+  SIDECAR_INGRESS_FORWARD: 'http://127.0.0.1:9130',
+  SIDECAR_EGRESS_MODULES_LISTEN: '127.0.0.1:0',
+  SIDECAR_WORKERS: '3',
+})
+
+test('what is for the process is divided, rounded up; what is for one exchange is not', (t) => {
+  const divided = ['connections', 'connectionsPerPeer', 'exchanges', 'exchangesPerCallee']
+  const { limits } = config
+  for (const threads of [1, 2, 3, 64]) {
+    const share = limitsOfOne(limits, threads)
+    for (const key of LIMITS) {
+      const expected = divided.includes(key) ? Math.ceil(limits[key] / threads) : limits[key]
+      t.is(share[key], expected, `${key} of ${threads}`)
+    }
+  }
+  const least = limitsOfOne({ ...limits, exchanges: 1 }, 64)
+  t.is(least.exchanges, 1)
+})
+
+test('where the system chose a port, the others take that; where a person did, nothing changes', (t) => {
+  const same = withPorts(config, { ingress: '[::]:41000', modules: '127.0.0.1:42000' })
+  t.deepEqual(same.ingress?.listen, { host: '0.0.0.0', port: 41000 })
+  t.deepEqual(same.modules?.listen, { host: '127.0.0.1', from: 42000, to: 42000 })
+  const range = { host: '127.0.0.1', from: 20000, to: 20199 }
+  const fixed = { ...config, modules: { ...config.modules!, listen: range } }
+  t.deepEqual(withPorts(fixed, { modules: '127.0.0.1:20000-20199' }).modules?.listen, range)
+})
