@@ -160,3 +160,10 @@ test('no file of src is longer than 300 lines', (t) => {
   })
   t.deepEqual(long, [])
 })
+
+test('no library is imported lazily: one that is CommonJS would lose its names in the bundle', (t) => {
+  const lazy = FILES.filter((file) =>
+    /\bimport\('(?!\.|node:)/.test(readFileSync(join(SRC, file), 'utf8')),
+  )
+  t.deepEqual(lazy, [])
+})

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { request } from 'undici'
 import { errorCode, fault } from '../fault.ts'
 import type { StatusFacts } from '../observe/status/facts.ts'
 import { date, plainDoorText, span, urgency, when } from '../observe/status/words.ts'
@@ -44,7 +45,6 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 async function ask(url: string): Promise<StatusFacts> {
-  const { request } = await import('undici')
   try {
     const { statusCode, body } = await request(new URL('/status.json', url))
     if (statusCode !== 200) throw fault(`${url} answers ${statusCode}: ${await body.text()}`)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type Authority, createAuthority } from '../../src/pki/ca.ts'
 import { certs, everything, execute, hasKeytool, mode, openssl, place } from '../pki/tools.ts'
+import { MAIN } from '../support/program.ts'
 
 async function authority(t: ExecutionContext): Promise<Authority> {
   return createAuthority(join(await place(t), 'ca'), { trustDomain: 'folio.test' })
@@ -181,7 +182,7 @@ test('export: stores that keytool opens with the password of the file or the env
   t.notRegex(stdout, /changeit/)
   t.is(await mode(join(dir, 'keystore.p12')), '600')
   const out = join(ca.directory, 'java')
-  const argv = ['src/main.ts', 'certs', 'export', dir, '--pkcs12', '--out', out]
+  const argv = [MAIN, 'certs', 'export', dir, '--pkcs12', '--out', out]
   const env = { CERTS_PASSWORD: 'otherwise' }
   t.is((await execute('node_modules/.bin/node', argv, env)).code, 0)
   t.deepEqual(await everything(out), ['keystore.p12', 'truststore.p12'])

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { createAuthority } from '../../src/pki/ca.ts'
 import { certs, everything, place } from '../pki/tools.ts'
+import { MAIN } from '../support/program.ts'
 
 /** A peer with the files of a directory, as they are now; `reload` makes it read them again. */
 async function peer(t: ExecutionContext, dir: string) {
@@ -201,7 +202,7 @@ test('agent: renews what is due, and ends quietly when it is told to', async (t)
   t.regex(missing.stderr, /certs issue mod-z-1\.0\.0 --dir/)
   t.is((await certs('agent', ...at)).code, 2)
 
-  const argv = ['src/main.ts', 'certs', 'agent', '--for', 'mod-c-1.0.0', '--json', ...at]
+  const argv = [MAIN, 'certs', 'agent', '--for', 'mod-c-1.0.0', '--json', ...at]
   const running = spawn('node_modules/.bin/node', argv, { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(running.stdout, 'data')
   running.kill('SIGTERM')

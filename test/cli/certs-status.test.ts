@@ -7,6 +7,7 @@ import { makeKeys } from '../../src/pki/keys.ts'
 import { pem } from '../../src/pki/pem.ts'
 import { revoke } from '../../src/pki/revocation.ts'
 import { certs, execute, place } from '../pki/tools.ts'
+import { MAIN } from '../support/program.ts'
 
 const DAY_MS = 24 * 3600_000
 
@@ -143,7 +144,7 @@ test('eighty modules fit in 80 columns, and in 160 the trouble stands beside the
   await appendFile(join(broken, 'tls.key'), 'x')
   await rm(join(broken, 'tls.key'))
   const look = async (columns: string) => {
-    const argv = ['src/main.ts', 'certs', 'status', ca.directory]
+    const argv = [MAIN, 'certs', 'status', ca.directory]
     const { stdout } = await execute('node_modules/.bin/node', argv, { COLUMNS: columns })
     return stdout.split('\n')
   }

@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { MAIN } from '../support/program.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
-const MAIN = join(ROOT, 'src', 'main.ts')
+const _ROOT = join(import.meta.dirname, '..', '..')
 const ID = 'mod-users-19.7.0'
 const DESCRIPTOR = `{
   "id": "${ID}",

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
+import { MAIN } from '../support/program.ts'
 import { ID, Place } from '../support/scenario.ts'
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const DESCRIPTORS = join(import.meta.dirname, '..', 'fixtures', 'descriptors')
 
 interface Instance {

@@ -10,8 +10,7 @@ import test, { type ExecutionContext } from 'ava'
 import { adminServer } from '../../src/observe/health.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
 import { Readiness } from '../../src/observe/readiness.ts'
-
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+import { MAIN } from '../support/program.ts'
 
 async function health(argv: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [MAIN, 'health', ...argv], {

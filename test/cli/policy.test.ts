@@ -8,8 +8,8 @@ import test, { type ExecutionContext } from 'ava'
 import { explain as explainHere } from '../../src/cli/policy/explain.ts'
 import { run as runHere } from '../../src/cli/policy.ts'
 import { Fault } from '../../src/fault.ts'
+import { MAIN } from '../support/program.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
 
 async function policy(...argv: readonly string[]) {

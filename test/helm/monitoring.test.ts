@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
 import { ALL_REASONS } from '../../src/refusal/reasons.ts'
+import { MAIN } from '../support/program.ts'
 import { runTool } from '../support/scenario/tools.ts'
 import { Process } from '../support/scenario.ts'
 import { CHART } from './render.ts'
@@ -19,7 +20,7 @@ let series = new Map<string, Set<string>>()
 
 test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
   const certs = async (...argv: string[]) => {
-    const args = [join(ROOT, 'src/main.ts'), 'certs', ...argv, '--dir', join(PLACE, 'ca')]
+    const args = [MAIN, 'certs', ...argv, '--dir', join(PLACE, 'ca')]
     const { code, err } = await runTool(process.execPath, args)
     t.is(code, 0, err)
   }

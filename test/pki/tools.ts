@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MAIN } from '../support/program.ts'
 
 export interface Outcome {
   readonly code: number
@@ -26,7 +27,7 @@ export function execute(
 
 /** The real process, as a person starts it. */
 export function certs(...argv: string[]): Promise<Outcome> {
-  return execute('node_modules/.bin/node', ['src/main.ts', 'certs', ...argv])
+  return execute('node_modules/.bin/node', [MAIN, 'certs', ...argv])
 }
 
 /** The real openssl: the judge of everything that is made here. */

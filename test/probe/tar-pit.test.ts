@@ -6,10 +6,9 @@ import { createAuthority } from '../../src/pki/ca.ts'
 import type { KeyPair } from '../../src/probe/door.ts'
 import { forged } from '../../src/probe/forge.ts'
 import { ATTACKS } from '../../src/probe/registry.ts'
+import { MAIN } from '../support/program.ts'
 import { runTool } from '../support/scenario/tools.ts'
 import { TAR, TarPit } from './targets/tar-pit.ts'
-
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
 
 let directory: string
 let pair: KeyPair

@@ -8,8 +8,8 @@ import { MODULES, OKAPI } from '../../src/demo/cast.ts'
 import { TENANT } from '../../src/demo/people.ts'
 import { openTown, type Town } from '../../src/demo/town.ts'
 import { REASONS } from '../../src/refusal/reasons.ts'
+import { MAIN } from '../support/program.ts'
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
 const DESCRIPTORS = new URL('../../src/demo/descriptors', import.meta.url).pathname
 
 interface Attack {

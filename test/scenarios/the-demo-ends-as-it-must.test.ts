@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
-
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
+import { MAIN } from '../support/program.ts'
 
 /** Its own temporary folder, so that what is left behind is seen. */
 function run(...args: string[]) {

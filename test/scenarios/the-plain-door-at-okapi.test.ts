@@ -1,6 +1,7 @@
 import net from 'node:net'
 import test from 'ava'
 import type { StatusFacts } from '../../src/observe/status/facts.ts'
+import { MAIN } from '../support/program.ts'
 import { metric, metricsOf, until } from '../support/scenario/metrics.ts'
 import {
   ask,
@@ -266,9 +267,8 @@ test.serial(
     t.true(facts.peers.some(({ name }) => name === 'plain/127.0.0.1'))
     const page = await (await fetch(`${status}/`)).text()
     t.true(page.includes(`the plain door is open until ${at} UTC for 127.0.0.1`))
-    const main = new URL('../../src/main.ts', import.meta.url).pathname
-    const said = await runTool(process.execPath, [main, 'status', status])
-    t.true(said.out.includes(`the plain door is open until ${at} UTC for 127.0.0.1`))
+    const said = await runTool(process.execPath, [MAIN, 'status', status])
+    t.true(said.out.includes(`the plain door is open until ${at} UTC for 127.0.0.1`), said.out + said.err)
   },
 )
 

@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+import { MAIN } from './program.ts'
 
 /** The descriptors that were written for the tests. */
 export const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-
-const MAIN = new URL('../../../src/main.ts', import.meta.url).pathname
+import { MAIN } from '../program.ts'
 
 /** A line of the log. */
 export interface Line {
