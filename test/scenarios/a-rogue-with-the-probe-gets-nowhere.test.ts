@@ -42,8 +42,8 @@ async function probe(...args: string[]) {
 const door = (member: typeof OKAPI | (typeof MODULES)['users']) =>
   `https://127.0.0.1:${town.sidecars.get(member)!.ingress}`
 const authority = () => ['--ca', town.certs, '--trust', join(town.certs, 'ca.crt')]
-/** This town has no plain door; whoever else is on this machine may have something on that port. */
-const NOT_HERE = ['--ports', 'plain=1']
+/** This town has nothing on the usual ports; whoever else is on this machine may have. */
+const NOT_HERE = ['--ports', 'module=1,egress=1,plain=1,admin=1,status=1']
 const known = () => [
   ...authority(),
   '--descriptors',
@@ -58,7 +58,7 @@ const asAnna = () => ['--tenant', TENANT, '--token-file', join(town.directory, '
 
 /** Blocked by TLS itself, by closing, or because nobody listens there: there is no reason to say. */
 const WITHOUT_REASON =
-  /^(?:tls-1-[01]|weak-ciphers|renegotiation|resumption|stalled-.*|plaintext|alpn-other-protocol|target-identity|h2c-upgrade|.*-from-outside|status-host-name|admin-.*|module-port|chunk-.*|http-0-9|link-.*)$/
+  /^(?:tls-1-[01]|weak-ciphers|renegotiation|resumption|stalled-.*|plaintext|alpn-other-protocol|target-identity|h2c-upgrade|.*-from-outside|status-host-name|admin-.*|module-port|plain-.*|chunk-.*|http-0-9|link-.*)$/
 
 test('at a module nothing gets through, and each refusal says why', async (t) => {
   const { code, output, errors } = await probe(
