@@ -87,7 +87,11 @@ test('for health only what the module itself answers is an answer', async (t) =>
     [`/${MODULE}/`, OK, 'OK'],
     [`/${MODULE}`, UNREACHABLE, 'Fail: For input string: "0-module-unavailable"'],
     [`/${MODULE}/`, FORBIDDEN, 'Fail: For input string: "0-module-unavailable"'],
-    [`/${MODULE}`, 'HTTP/1.1 200 OK\r\nContent-L', 'Fail: For input string: "0-upstream-unreachable"'],
+    [
+      `/${MODULE}`,
+      'HTTP/1.1 200 OK\r\nContent-L',
+      'Fail: For input string: "0-upstream-unreachable"',
+    ],
   ] as const) {
     const { socket, pool } = memoryDoor('modules')
     await socket.arrive(get(target))
