@@ -2,23 +2,16 @@ import type { Socket } from 'node:net'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireSettings } from '../face.ts'
 import { Batch } from './batch.ts'
-import { Budget } from './budget.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FLAG, FRAME } from './frames.ts'
 import { HeadPieces } from './head-pieces.ts'
 import type { LinkStream } from './link-stream.ts'
+import { Noise } from './noise.ts'
 import { Settling } from './settling.ts'
 import { Vigil } from './vigil.ts'
 
 /** After the last word, for the peer to close too. */
 const LINGER_MS = 1000
-/** Frames that do no work: at once, and per second on top. */
-const MOST_NOISE = 4096
-const NOISE_PER_SECOND = 512
-/** So many frames of an exchange may well come when it is over already. */
-const LATE_FRAMES = 8
-/** Credit in smaller crumbs is noise. */
-const CRUMB_BYTES = 4096
 /** More than any batch and the heads of all exchanges should ever need. */
 const MOST_WAITING_BYTES = 16_777_216
 
@@ -52,7 +45,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   readonly #events: LinkEvents
   readonly #reader: FrameReader
   readonly #pieces: HeadPieces
-  readonly #noise: Budget
+  readonly #noise: Noise
   readonly #vigil: Vigil
   #endsAt = 0
   #over = false
@@ -69,7 +62,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     this.#events = events
     this.#reader = new FrameReader(this)
     this.#pieces = new HeadPieces(settings.limits)
-    this.#noise = new Budget(MOST_NOISE, NOISE_PER_SECOND, now)
+    this.#noise = new Noise(now)
     this.#vigil = new Vigil(this.batch, settings.limits, now)
     socket.on('error', () => {})
     socket.on('end', () => this.peerEnded())
@@ -111,7 +104,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   protected opened(id: number, stream: S): void {
     this.lastId = id
     this.streams.set(id, stream)
-    this.#noise.earn(LATE_FRAMES)
+    this.#noise.opened()
   }
 
   /** The exchange is over on both sides, or nobody asks for it any more. */
@@ -260,7 +253,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   }
 
   #credit(id: number, bytes: number): LinkEnding | null {
-    if (bytes < CRUMB_BYTES && this.noise() !== null) return 'too-much-noise'
+    if (!this.#noise.allowsCredit(bytes, this.settings.clock.now)) return 'too-much-noise'
     const stream = this.streams.get(id)
     if (stream === undefined) return this.late(id)
     return bytes > 0 && stream.granted(bytes) ? null : 'bad-credit'
