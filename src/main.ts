@@ -55,4 +55,9 @@ function failed(error: unknown): number {
   return 1
 }
 
+// Whoever read the output has seen enough (`| head`): the exit code is still the verb's own.
+process.stdout.on('error', (error) => {
+  if (errorCode(error) !== 'EPIPE') throw error
+})
+
 process.exitCode = await main(process.argv.slice(2)).catch(failed)

@@ -4,7 +4,8 @@ import { request } from 'undici'
 import { errorCode, fault } from '../fault.ts'
 import type { StatusFacts } from '../observe/status/facts.ts'
 import { date, plainDoorText, span, urgency, when } from '../observe/status/words.ts'
-import { paint, table } from './terminal.ts'
+import { wrap } from './policy/wrap.ts'
+import { paint, table, textWidth } from './terminal.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9902'
 const WATCH_MS = 2000
@@ -39,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const text = values.json ? `${JSON.stringify(facts)}\n` : statusText(facts)
     if (values.watch && process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H')
     process.stdout.write(text)
-    if (!values.watch) return facts.ready ? 0 : 1
+    if (!values.watch || process.stdout.destroyed) return facts.ready ? 0 : 1
     await pause(WATCH_MS)
   }
 }
@@ -57,7 +58,7 @@ async function ask(url: string): Promise<StatusFacts> {
   }
 }
 
-/** The facts for a terminal of 80 columns. */
+/** The facts, as wide as the terminal. */
 export function statusText(facts: StatusFacts): string {
   const { nowMs, policy, certificate } = facts
   const { notBeforeMs, notAfterMs } = certificate
@@ -121,7 +122,8 @@ function refusals({ refusals: list, nowMs }: StatusFacts): string {
   const rows = list.slice(0, MOST_ROWS).map((one) => {
     const asked = `${one.caller}: ${one.method} ${one.route} at ${one.at}`
     const would = one.passed ? 'would be ' : ''
-    return `${when(one.timeMs, nowMs)}  ${would}${paint('bold', one.reason)}\n    ${asked}\n`
+    const why = wrap(one.because, textWidth() - 4).map((line) => `    ${line}\n`)
+    return `${when(one.timeMs, nowMs)}  ${would}${paint('bold', one.reason)}\n    ${asked}\n${why.join('')}`
   })
   return `Last refusals\n${rows.join('')}`
 }

@@ -22,6 +22,17 @@ export function tell(problems: readonly Problem[]): void {
   }
 }
 
+const NARROW = 80
+// Longer lines are hard to read, however wide the terminal is.
+const WIDE = 140
+
+/** How wide sentences may be: the terminal, within reason, else COLUMNS, else 80. */
+export function textWidth(): number {
+  const { COLUMNS } = process.env
+  const wanted = process.stdout.columns ?? (Number(COLUMNS) || NARROW)
+  return Math.min(Math.max(wanted, 40), WIDE)
+}
+
 /** Columns padded to their widest cell, two blanks between; the last column is not padded. */
 export function table(rows: readonly (readonly string[])[], indent = ''): string {
   const widths: number[] = []

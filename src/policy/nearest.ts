@@ -1,11 +1,19 @@
+import { productOf } from '../folio/module-id.ts'
+
 const MAX_LENGTH = 100
 
-/** The name that differs in the fewest letters, when it is at most a third of them. */
+/**
+ * The name that differs in the fewest letters, when it is at most a third of them; of the same
+ * product any: `mod-tags-3.1.0-SNAPSHOT` where somebody says `mod-tags-3.1.0`.
+ */
 export function nearestName(name: string, names: Iterable<string>): string | null {
   if (name.length > MAX_LENGTH) return null
-  let best: string | null = null
+  const all = [...names]
+  const product = productOf(name)
+  const versions = all.filter((candidate) => productOf(candidate) === product)
+  let best: string | null = versions[0] ?? null
   let least = Math.ceil(name.length / 3) + 1
-  for (const candidate of names) {
+  for (const candidate of versions.length === 0 ? all : versions) {
     if (Math.abs(candidate.length - name.length) >= least) continue
     const distance = editDistance(name, candidate)
     if (distance < least) {

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { folder, narrow, policy, SET } from '../support/policy-verb.ts'
+import { MAIN } from '../support/program.ts'
 
 const GRANTS = `
 - {caller: mod-tags, at: okapi, interface: users, why: "finds, \\"who\\" tagged"}
@@ -139,4 +142,26 @@ test('wrong usage', async (t) => {
     t.regex(stderr, says)
     t.is(stdout, '')
   }
+})
+
+test('a reader that has seen enough is no error', async (t) => {
+  const child = spawn(process.execPath, [MAIN, 'policy', 'matrix', '--descriptors', SET, '--json'])
+  child.stdout.destroy()
+  const [errors, code] = await Promise.all([
+    text(child.stderr),
+    new Promise<number | null>((done) => child.on('close', done)),
+  ])
+  t.deepEqual([code, errors], [0, ''])
+})
+
+test('sentences are as wide as COLUMNS says, within reason', async (t) => {
+  const widest = async (columns: string) => {
+    const argv = ['policy', 'matrix', '--descriptors', SET, '--blast-radius', 'mod-notes']
+    const env = { ...process.env, NO_COLOR: '1', COLUMNS: columns }
+    const { stdout } = spawn(process.execPath, [MAIN, ...argv], { env })
+    return Math.max(...(await text(stdout)).split('\n').map((line) => line.length))
+  }
+  const [narrow80, wide, wider] = await Promise.all(['80', '120', '500'].map(widest))
+  t.true(narrow80! <= 80 && wide! > 80 && wide! <= 120, `${narrow80} ${wide}`)
+  t.true(wider! <= 140, `${wider}`)
 })

@@ -13,7 +13,7 @@ import { MAIN } from '../support/program.ts'
 const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
 
 async function policy(...argv: readonly string[]) {
-  const env = { ...process.env, NO_COLOR: '1' }
+  const env = { ...process.env, NO_COLOR: '1', COLUMNS: '80' }
   const child = spawn(process.execPath, [MAIN, 'policy', ...argv], { env })
   const [stdout, stderr, code] = await Promise.all([
     text(child.stdout),

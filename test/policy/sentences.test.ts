@@ -1,4 +1,5 @@
 import test from 'ava'
+import { nearestName } from '../../src/policy/nearest.ts'
 import { REASONS } from '../../src/refusal/reasons.ts'
 import { ask, installed, policyOf } from './tools.ts'
 
@@ -103,6 +104,17 @@ test('traits follow the descriptor', (t) => {
   t.is(of('mod-users-19.7.1'), undefined)
   t.is(policy.traits('mod-users-19.7.0')!.product, 'mod-users')
   t.is(installed().modules.size, 10)
+})
+
+test('the nearest name of a module is another version of it, however long', (t) => {
+  const names = [
+    'mod-tag-3.1.0',
+    'mod-tags-3.1.0-SNAPSHOT.1234567',
+    'mod-tags-2.0.0-SNAPSHOT.12345',
+  ]
+  t.is(nearestName('mod-tags-3.1.0', names), names[1]!)
+  t.is(nearestName('mod-tasg-3.1.0', names), names[0]!)
+  t.is(nearestName('mod-inventory-3.1.0', names), null)
 })
 
 test('the nearest route is another method of the same path', (t) => {

@@ -12,7 +12,7 @@ export const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.
 
 /** Types `okapi-sidecar policy …`; `input` is what it reads from standard input. */
 export async function policy(argv: readonly string[], input = '') {
-  const env = { ...process.env, NO_COLOR: '1' }
+  const env = { ...process.env, NO_COLOR: '1', COLUMNS: '80' }
   const child = spawn(process.execPath, [MAIN, 'policy', ...argv], { env })
   child.stdin.end(input)
   const [stdout, stderr, code] = await Promise.all([

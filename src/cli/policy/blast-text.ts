@@ -1,10 +1,8 @@
 import type { BlastRadius, Reached } from '../../policy/blast-radius.ts'
-import { paint } from '../terminal.ts'
+import { paint, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 
-const WIDTH = 80
-
-/** For a person, in 80 columns. */
+/** For a person, as wide as the terminal. */
 export function blastText(radius: BlastRadius): string {
   const { module, direct, forwarded, indirect, beyond, callers, notes } = radius
   const routes = direct.reduce((sum, one) => sum + one.routes, 0)
@@ -18,8 +16,8 @@ export function blastText(radius: BlastRadius): string {
       `through other modules, as far as their code lets it: ${modules(indirect.length)}`,
       indirect.flatMap(withPath),
     ),
-    block(`out of reach: ${modules(beyond.length)}`, indented(beyond.join(', '), 2)),
-    block(`called by: ${callers.length}`, indented(callers.join(', '), 2)),
+    block(`out of reach: ${modules(beyond.length)}`, listed(beyond)),
+    block(`called by: ${callers.length}`, listed(callers)),
     block(
       'mind',
       notes.flatMap((note) => indented(note, 2)),
@@ -50,8 +48,12 @@ function withPath({ path, forwards }: Reached): string[] {
 }
 
 function indented(text: string, by: number): string[] {
-  const lines = wrap(text, WIDTH - by - 2)
+  const lines = wrap(text, textWidth() - by - 2)
   return lines.map((line, i) => `${' '.repeat(i === 0 ? by : by + 2)}${line}`)
+}
+
+function listed(names: readonly string[]): string[] {
+  return wrap(names.join(', '), textWidth() - 2).map((line) => `  ${line}`)
 }
 
 function modules(count: number): string {

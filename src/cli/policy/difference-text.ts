@@ -1,6 +1,6 @@
 import type { Difference } from '../../policy/difference.ts'
 import { type Opening, partText, routeText } from '../../policy/opening.ts'
-import { paint } from '../terminal.ts'
+import { paint, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 
 /** What was compared, as it was typed. */
@@ -9,7 +9,7 @@ interface Names {
   readonly b: string
 }
 
-/** For a person, in 80 columns: callers to whom the same changes stand together. */
+/** For a person, as wide as the terminal: callers to whom the same changes stand together. */
 export function differenceText({ opens, closes }: Difference, { a, b }: Names): string {
   const counts = `${counted(opens.length, 'more opening')}, ${closes.length} fewer`
   const head = [`from ${a}`, `to   ${b}`, counts].map((line) => `${line}\n`).join('')
@@ -29,7 +29,9 @@ function blocks(openings: readonly Opening[], verb: string, sign: string): strin
   return [...alike.values()]
     .map((group) => {
       const names = group.map(([first]) => first!.caller).join(', ')
-      const title = wrap(`${verb} ${names}`, 78).map((line, i) => (i === 0 ? line : `  ${line}`))
+      const title = wrap(`${verb} ${names}`, textWidth() - 2).map((line, i) =>
+        i === 0 ? line : `  ${line}`,
+      )
       const lines = linesOf(group, sign, reasons).map((line) => `${line}\n`)
       return `\n${paint('bold', title.join('\n'))}\n${lines.join('')}`
     })
@@ -64,7 +66,7 @@ function reasons(openings: readonly Opening[]): string[] {
   return [...byKind].flatMap(([kind, group]) => {
     const places = new Set(group.map(({ rule }) => `${rule.file ?? ''}#${rule.pointer ?? ''}`))
     const text = `by ${kind}${group[0]!.rule.file === null ? '' : `, ${[...places].join(', ')}`}`
-    return wrap(text, 72).map((line, i) => `${i === 0 ? '      ' : '        '}${line}`)
+    return wrap(text, textWidth() - 8).map((line, i) => `${i === 0 ? '      ' : '        '}${line}`)
   })
 }
 

@@ -1,6 +1,6 @@
 import type { Decision } from '../../policy/decision.ts'
 import type { Reason } from '../../refusal/reasons.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, table, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 
 /** What `policy explain --json` prints; every key is always there. */
@@ -14,10 +14,9 @@ export interface Told extends Pick<Decision, 'caller' | 'at' | 'provider' | 'int
   readonly nearest: string | null
 }
 
-const WIDTH = 80
 const INDENT = '  '
 
-/** The same for a person, in 80 columns. */
+/** The same for a person, as wide as the terminal. */
 export function explanation(told: Told, asked: string): string {
   const { decision, reason, caller, at, provider, route, rule } = told
   const head = decision === 'allow' ? paint('green', 'allow') : paint('red', 'refuse')
@@ -41,9 +40,9 @@ export function explanation(told: Told, asked: string): string {
 }
 
 const LABEL = 'allowed by'.length
-const TEXT = WIDTH - INDENT.length - LABEL - 2
 
 /** One row for each line that the text takes. */
 function cells(label: string, text: string): string[][] {
-  return wrap(text, TEXT).map((line, i) => [i === 0 ? label.padEnd(LABEL) : '', line])
+  const width = textWidth() - INDENT.length - LABEL - 2
+  return wrap(text, width).map((line, i) => [i === 0 ? label.padEnd(LABEL) : '', line])
 }

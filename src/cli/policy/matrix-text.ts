@@ -1,6 +1,6 @@
 import { matrixOf, type Part } from '../../policy/matrix.ts'
 import { countRoutes, type Opening, partText, routeText, ruleText } from '../../policy/opening.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, table, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 
 /** What a matrix is made of, for its first line. */
@@ -15,7 +15,7 @@ export interface Headline {
 const MOST_ROUTES = 150
 const MOST_PARTS = 120
 
-/** For a person, in 80 columns: with routes, with interfaces, or a line for each caller. */
+/** For a person, as wide as the terminal: with routes, with interfaces, or a line for each caller. */
 export function matrixText(openings: readonly Opening[], headline: Headline): string {
   const head = `${headText(headline)}\n\n`
   if (openings.length === 0) return `${head}nothing is open there\n`
@@ -48,9 +48,10 @@ function partLines(part: Part, withRoutes: boolean): string[] {
   const named = kind === 'multiple' ? ', where X-Okapi-Module-Id names it' : ''
   const count = withRoutes ? '' : `, ${routes.length} route${routes.length === 1 ? '' : 's'}`
   const by = `${partText(part)}${count}: by ${ruleText(rule)}${named}${past}`
-  const reason = why === null ? [] : wrap(`(${why})`, 72).map((line) => `        ${line}`)
+  const reason =
+    why === null ? [] : wrap(`(${why})`, textWidth() - 8).map((line) => `        ${line}`)
   const lines = [
-    ...wrap(by, 74).map((line, i) => `${i === 0 ? '    ' : '      '}${line}`),
+    ...wrap(by, textWidth() - 6).map((line, i) => `${i === 0 ? '    ' : '      '}${line}`),
     ...reason,
   ]
   if (!withRoutes) return lines
