@@ -91,7 +91,12 @@ function rates({ slices, openConnections }: StatusFacts): string {
   const exchanges = sum((slice) => slice.exchanges)
   const mean = exchanges === 0 ? 0 : sum((slice) => slice.meanMs * slice.exchanges) / exchanges
   const refused = sum((slice) => slice.refused)
-  return `${exchanges} exchanges in a minute, ${refused} refused, mean ${mean.toFixed(1)} ms, ${openConnections} connections`
+  return `${exchanges} exchanges in a minute, ${refused} refused, mean ${duration(mean)}, ${openConnections} connections`
+}
+
+/** Who waits for minutes should not have to count digits. */
+function duration(ms: number): string {
+  return ms < 10_000 ? `${ms.toFixed(1)} ms` : `${Math.round(ms / 1000)} s`
 }
 
 function remarks(facts: StatusFacts): string {

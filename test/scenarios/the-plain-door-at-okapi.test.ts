@@ -268,7 +268,10 @@ test.serial(
     const page = await (await fetch(`${status}/`)).text()
     t.true(page.includes(`the plain door is open until ${at} UTC for 127.0.0.1`))
     const said = await runTool(process.execPath, [MAIN, 'status', status])
-    t.true(said.out.includes(`the plain door is open until ${at} UTC for 127.0.0.1`), said.out + said.err)
+    t.true(
+      said.out.includes(`the plain door is open until ${at} UTC for 127.0.0.1`),
+      said.out + said.err,
+    )
   },
 )
 
