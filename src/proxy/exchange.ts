@@ -48,11 +48,20 @@ export function storyOf(house: House): Story<Note> {
     open++
     if (note.direction === 'plain') plain++
     remember(note, head)
+    return (
+      note.door.destination(note, head) ??
+      overloaded(note) ??
+      judge(note, head) ??
+      rewrite(note, head, out)
+    )
+  }
+
+  function overloaded({ direction }: Note): Refusal | null {
     if (open > house.mostExchanges)
       return refuse('overloaded', 'limits.exchanges are open', { limit: 'exchanges' })
-    if (plain > house.mostPlainExchanges)
+    if (direction === 'plain' && plain > house.mostPlainExchanges)
       return refuse('overloaded', 'the plain door has its share open', { limit: 'exchanges' })
-    return note.door.destination(note, head) ?? judge(note, head) ?? rewrite(note, head, out)
+    return null
   }
 
   function judge(note: Note, head: Head): Refusal | null {

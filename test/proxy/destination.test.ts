@@ -104,6 +104,14 @@ test('for health only what the module itself answers is an answer', async (t) =>
   }
 })
 
+test('a health question that finds no place is not taken for an answer', async (t) => {
+  const { connect } = memoryDoor('modules', { mostExchanges: 1 })
+  const [running, asking] = [connect(), connect()]
+  await running.arrive(get(`/${MODULE}/users`))
+  await asking.arrive(get(`/${MODULE}`))
+  t.is(healthMessage(asking.sent), 'Fail: For input string: "0-overloaded"')
+})
+
 test('the same when the connection breaks', async (t) => {
   const policy = new OpenPolicy()
   policy.decide = () => ({ system: true })
