@@ -1,3 +1,5 @@
+import type { PathCell } from './shared-path.ts'
+
 const URL_WITH_PATH = /^https?:\/\/[^/?#\s]+((?:\/[A-Za-z0-9._~-]+)*)\/?$/i
 
 /**
@@ -6,6 +8,9 @@ const URL_WITH_PATH = /^https?:\/\/[^/?#\s]+((?:\/[A-Za-z0-9._~-]+)*)\/?$/i
  */
 export class OkapiUrl {
   #origin: string
+  /** What requests of the module may begin with: as the last call of Okapi had it. */
+  readonly #cell: PathCell
+  /** Of `#original`. */
   #path: string
   #original = ''
   #rewritten: string
@@ -13,9 +18,13 @@ export class OkapiUrl {
   /**
    * @param url scheme, host and port, without a trailing slash. Its path is known before Okapi's first
    * call: a Kafka consumer begins with an X-Okapi-Url that another module's sidecar has written.
+   * @param cell where the path is remembered; one for all threads where there are several
    */
-  constructor(url: string) {
+  constructor(url: string, cell: PathCell = { path: '' }) {
+    this.#cell = cell
     this.#path = URL_WITH_PATH.exec(url)?.[1] ?? ''
+    // Another thread may have learned one by now.
+    if (this.#path !== '') cell.path = this.#path
     this.#origin = url.slice(0, url.length - this.#path.length)
     this.#rewritten = url
   }
@@ -34,16 +43,20 @@ export class OkapiUrl {
 
   /** The path that requests of the module may begin with; '' for none. */
   get path(): string {
-    return this.#path
+    return this.#cell.path
   }
 
   /** X-Okapi-Url as Okapi sent it, as the module gets it. Remembers the path for the egress. */
   rewrite(original: string): string {
-    if (original === this.#original) return this.#rewritten
+    if (original === this.#original) {
+      this.#cell.path = this.#path
+      return this.#rewritten
+    }
     const match = URL_WITH_PATH.exec(original)
     const path = match?.[1] ?? ''
     // A dot segment here would make the egress take off something else than what was added.
     this.#path = path.split('/').some((segment) => segment === '.' || segment === '..') ? '' : path
+    this.#cell.path = this.#path
     this.#original = original
     this.#rewritten = `${this.#origin}${this.#path}`
     return this.#rewritten
@@ -59,9 +72,10 @@ export class OkapiUrl {
 
   /** How many bytes of this target are the remembered path. */
   prefixLength(bytes: Buffer, start: number, end: number): number {
-    const { length } = this.#path
+    const { path } = this.#cell
+    const { length } = path
     if (length === 0 || end - start <= length) return 0
     if (bytes[start + length] !== 0x2f) return 0
-    return bytes.toString('latin1', start, start + length) === this.#path ? length : 0
+    return bytes.toString('latin1', start, start + length) === path ? length : 0
   }
 }

@@ -11,6 +11,7 @@ import { answerTable } from '../proxy/header-tables.ts'
 import { healthOf, type Knock } from '../proxy/health.ts'
 import { REQUEST_NAMES, RESPONSE_NAMES } from '../proxy/names.ts'
 import { OkapiUrl } from '../proxy/okapi-url.ts'
+import type { PathCell } from '../proxy/shared-path.ts'
 import { refuse } from '../refusal/refusal.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import type { PublicKeyPair } from '../transport/listen-public.ts'
@@ -39,6 +40,8 @@ export interface ServingParts {
   readonly credentials: CredentialsInForce
   readonly policies: PolicyCell
   readonly metrics: Metrics
+  /** Where the path of X-Okapi-Url is remembered, if not by this thread for itself. */
+  readonly okapiPath?: PathCell
   /** Absent: no other thread has the same doors. */
   readonly sharing?: Sharing
 }
@@ -80,7 +83,8 @@ export class Serving implements Crew {
     this.#upstreams = upstreams
     const listeners = new Listeners({ config, clock, log: log.log, metrics, sharing })
     this.#listeners = listeners
-    const okapiUrl = config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost')
+    const okapiUrl =
+      config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost', parts.okapiPath)
     this.#okapiUrl = okapiUrl
     this.#knock = config.ingress && upstreams.knock(config.ingress.forward)
     const connections = new Connections(settings, storyOf(this.#house()), links)

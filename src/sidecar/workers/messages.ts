@@ -21,6 +21,8 @@ export interface Start {
   readonly sharing: Sharing
   /** Where it counts. */
   readonly cells: SharedArrayBuffer
+  /** Where all threads remember the path of X-Okapi-Url. */
+  readonly okapiPath: SharedArrayBuffer
   readonly credentials: Handed
   readonly policy: HandedPolicy
   readonly publicPair: PublicKeyPair | undefined

@@ -5,6 +5,7 @@ import { createLog } from '../../observe/log.ts'
 import { Metrics } from '../../observe/metrics.ts'
 import { SharedTallies } from '../../observe/tallies.ts'
 import type { Policy } from '../../policy/policy.ts'
+import { SharedPath } from '../../proxy/shared-path.ts'
 import { CoarseClock } from '../../transport/clock.ts'
 import { directionsOf } from '../gauges.ts'
 import { policyOf } from '../policies.ts'
@@ -24,7 +25,8 @@ class Thread {
   readonly #policies: { current: Policy }
   readonly #serving: Serving
 
-  constructor({ config, sharing, cells, credentials, policy, publicPair }: Start) {
+  constructor(start: Start) {
+    const { config, sharing, cells, credentials, policy, publicPair } = start
     this.#config = config
     const { level } = config.log
     const log = createLog({ level, destination: { write, flushSync: () => {} } })
@@ -33,7 +35,8 @@ class Thread {
     this.#metrics = metrics
     this.#credentials = new HandedCredentials(expectedOf(config), credentials)
     this.#policies = { current: compiled(config, policy) }
-    const sources = { credentials: this.#credentials, policies: this.#policies }
+    const okapiPath = new SharedPath(start.okapiPath)
+    const sources = { credentials: this.#credentials, policies: this.#policies, okapiPath }
     this.#serving = new Serving({ config, log, clock, metrics, sharing, ...sources })
     if (publicPair !== undefined) this.#serving.showPublic(publicPair)
   }

@@ -4,6 +4,7 @@ import { type Handed, handOver } from '../../credentials/handed.ts'
 import type { RawMaterial } from '../../credentials/source.ts'
 import type { Log } from '../../observe/log.ts'
 import { SharedTallies, sharedCells, type Tallies } from '../../observe/tallies.ts'
+import { sharedPathMemory } from '../../proxy/shared-path.ts'
 import type { PublicKeyPair } from '../../transport/listen-public.ts'
 import type { Crew, Seen } from '../crew.ts'
 import type { Listening } from '../listeners.ts'
@@ -35,6 +36,7 @@ export class Workers implements Crew {
   readonly died: Promise<void>
   readonly #options: WorkersOptions
   readonly #cells: readonly SharedArrayBuffer[]
+  readonly #okapiPath = sharedPathMemory()
   readonly #threads: WorkerThread[] = []
   readonly #death = Promise.withResolvers<void>()
   #credentials: Handed | undefined
@@ -137,7 +139,9 @@ export class Workers implements Crew {
       },
     })
     this.#threads.push(thread)
-    return thread.ask('open', { config, sharing, cells, credentials, policy, publicPair })
+    const okapiPath = this.#okapiPath
+    const memory = { cells, okapiPath }
+    return thread.ask('open', { config, sharing, ...memory, credentials, policy, publicPair })
   }
 
   /** Gives it to all that have begun; `takenUp` waits for every one of them. */

@@ -130,14 +130,18 @@ export class Sidecar extends Process {
   readonly id: string
   #listening: Readonly<Record<string, string>> = {}
 
-  private constructor(id: string, file: string) {
-    super(['run', '-c', file])
+  private constructor(id: string, file: string, env: Readonly<Record<string, string>>) {
+    super(['run', '-c', file], env)
     this.id = id
   }
 
   /** Starts one, and waits for its `ready`. */
-  static async start(id: string, file: string): Promise<Sidecar> {
-    const sidecar = new Sidecar(id, file)
+  static async start(
+    id: string,
+    file: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Sidecar> {
+    const sidecar = new Sidecar(id, file, env)
     const [ready] = await sidecar.say(({ msg }) => msg === 'ready')
     sidecar.#listening = ready?.listening ?? {}
     return sidecar

@@ -1,0 +1,63 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { StatusFacts } from '../../src/observe/status/facts.ts'
+import type { Sidecar } from './scenario/process.ts'
+import { Talk, type Where } from './scenario/talk.ts'
+
+/** What the status page tells as JSON. */
+export async function factsOf(sidecar: Sidecar): Promise<StatusFacts> {
+  const answer = await fetch(`http://127.0.0.1:${sidecar.port('status')}/status.json`)
+  return (await answer.json()) as StatusFacts
+}
+
+/** Exchanges that each thread has served. */
+export async function served(sidecar: Sidecar): Promise<readonly number[]> {
+  return (await factsOf(sidecar)).workers.map(({ exchanges }) => exchanges)
+}
+
+/** Connections, opened one by one until each thread of this sidecar has so many. */
+export async function everywhere(
+  sidecar: Sidecar,
+  where: Where,
+  least = 1,
+  greet: (talk: Talk) => Promise<unknown> = async () => {},
+): Promise<Talk[]> {
+  const talks: Talk[] = []
+  const before = (await factsOf(sidecar)).workers.map(({ connections }) => connections)
+  for (;;) {
+    const talk = new Talk(where)
+    talks.push(talk)
+    await greet(talk)
+    const { workers } = await factsOf(sidecar)
+    if (workers.every(({ connections }, i) => connections - before[i]! >= least)) return talks
+  }
+}
+
+/**
+ * The environment of a process with a broken dependency: when somebody writes to `file`, the thread
+ * of this name does as `script` says. Nothing of the product knows of it.
+ */
+export function broken(
+  thread: string,
+  script: string,
+): { env: Record<string, string>; file: string } {
+  const file = join(mkdtempSync(join(tmpdir(), 'broken-')), 'now')
+  const preload = `${file}.mjs`
+  writeFileSync(file, '')
+  writeFileSync(
+    preload,
+    `import { statSync } from 'node:fs'
+     import { isMainThread, threadName } from 'node:worker_threads'
+     if (!isMainThread && threadName === ${JSON.stringify(thread)}) {
+       const timer = setInterval(() => {
+         if (statSync(${JSON.stringify(file)}).size === 0) return
+         clearInterval(timer)
+         ${script}
+       }, 20)
+       timer.unref()
+     }`,
+  )
+  // A thread that takes all the memory there is gets no more than this.
+  return { env: { NODE_OPTIONS: `--max-old-space-size=160 --import ${preload}` }, file }
+}
