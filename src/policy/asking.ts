@@ -1,4 +1,6 @@
 import { methodIndex } from '../folio/methods.ts'
+import { matchPattern, type PathPattern } from '../folio/path-pattern.ts'
+import type { Meter } from '../folio/pattern-parts.ts'
 import { commonPath, overlap } from '../folio/pattern-states.ts'
 import type { Rule } from './decision.ts'
 import type { Grant, Opens } from './grants.ts'
@@ -83,8 +85,7 @@ export function openOf(judge: Judge, subject: Subject, grants: readonly PathGran
     let part = false
     for (const { opens } of all ? [] : grants) {
       if ((opens.mask & route.mask & (1 << methodIndex(method))) === 0) continue
-      const path = commonPath(opens.pattern.parts, route.pattern.parts)
-      const [rule] = path === undefined ? [] : rulesFor(judge, subject, method, [path]).rules
+      const [rule] = rulesFor(judge, subject, method, commonPaths(opens, subject)).rules
       if (rule === undefined) continue
       add(method, opens.pattern.text, rule)
       part = true
@@ -93,6 +94,24 @@ export function openOf(judge: Judge, subject: Subject, grants: readonly PathGran
     if (rule !== undefined && !part) add(method, null, rule)
   }
   return [...found.values()].map((one) => ({ ...one, methods: shortMethods(one.methods) }))
+}
+
+/**
+ * Paths that a grant and a route both match. The shortest alone would not do: another route may be
+ * just that (`/a/` beside `/*`), and take it away.
+ */
+function commonPaths({ pattern }: PathGrant['opens'], { route, samples }: Subject): Buffer[] {
+  const shortest = commonPath(pattern.parts, route.pattern.parts)
+  if (shortest === undefined) return []
+  return [shortest, ...samplesOf(pattern), ...samples].filter(
+    (path) => matches(pattern, path) && matches(route.pattern, path),
+  )
+}
+
+const meter: Meter = { visited: 0 }
+
+function matches({ parts }: PathPattern, path: Buffer): boolean {
+  return matchPattern(parts, path, 0, path.length, meter)
 }
 
 /** The rules by which requests with these paths pass, and whether all do that come to the route. */
