@@ -16,6 +16,7 @@ Options:
     --checkout N=DIR    another checkout of this project as candidate N; repeatable
     --rounds N          4 by default, with --full 5
     --seconds N         of each measurement, 2 by default
+    --workers N         several threads too, with the proxies on all CPUs; 2 with --full
     --full              latency at a fixed rate, handshakes, routes, log, connections,
                         body sizes, peers and a slow network as well; half an hour
     --json FILE         the figures for programs
@@ -33,6 +34,8 @@ export interface Options {
   readonly rounds: number
   readonly seconds: number
   readonly full: boolean
+  /** Threads to measure beside one; 1: none. */
+  readonly workers: number
   readonly json: string | undefined
   readonly help: boolean
 }
@@ -49,6 +52,7 @@ export function parseOptions(argv: readonly string[]): Options {
       checkout: { type: 'string', multiple: true, default: [] },
       rounds: { type: 'string' },
       seconds: { type: 'string', default: '2' },
+      workers: { type: 'string' },
       full: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -61,6 +65,7 @@ export function parseOptions(argv: readonly string[]): Options {
     checkouts: new Map(values.checkout.map(checkout)),
     rounds: positive('--rounds', values.rounds ?? (values.full ? '5' : '4')),
     seconds: positive('--seconds', values.seconds),
+    workers: positive('--workers', values.workers ?? (values.full ? '2' : '1')),
     full: values.full,
     json: values.json,
     help: values.help,

@@ -11,6 +11,7 @@ import { slowNetwork } from './studies/slow-network.ts'
 import { measureStarts } from './studies/starts.ts'
 import type { Study } from './studies/study.ts'
 import { accessLog, peers, routes } from './studies/variants.ts'
+import { workers } from './studies/workers.ts'
 import { findTools } from './tools.ts'
 
 const FULL: readonly Study[] = [
@@ -45,7 +46,9 @@ async function main(argv: readonly string[]): Promise<number> {
       seconds: options.seconds,
       progress: progress.tell,
     }
-    for (const study of options.full ? [scenarios, ...FULL] : [scenarios]) {
+    const studies = options.full ? [scenarios, ...FULL] : [scenarios]
+    if (options.workers > 1) studies.push(workers)
+    for (const study of studies) {
       progress.tell('starting the candidates')
       const found = await study.run({ site, options, plan })
       progress.end()

@@ -19,8 +19,8 @@ const SAMPLE_EVERY_MS = 500
 /** What each sidecar held at each look, in the order of `site.sidecars`. */
 type Looks = readonly { readonly heap: Sample[]; readonly rss: Sample[] }[]
 
-async function soak(minutes: number): Promise<number> {
-  const site = await openSite()
+async function soak(minutes: number, workers: number): Promise<number> {
+  const site = await openSite(workers)
   const wrong: string[] = []
   try {
     const looks = site.sidecars.map(() => ({ heap: [] as Sample[], rss: [] as Sample[] }))
@@ -138,9 +138,9 @@ function mib(bytes: number): string {
 }
 
 try {
-  const { minutes, help } = parseOptions(process.argv.slice(2))
+  const { minutes, workers, help } = parseOptions(process.argv.slice(2))
   if (help) process.stdout.write(usage)
-  else process.exitCode = await soak(minutes)
+  else process.exitCode = await soak(minutes, workers)
 } catch (error) {
   const mended = error instanceof Fault || (error instanceof Error && 'code' in error)
   console.error(mended && error instanceof Error ? `soak: error: ${error.message}` : error)

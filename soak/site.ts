@@ -19,8 +19,8 @@ export interface Site {
   close(): Promise<void>
 }
 
-/** Starts the sidecars of a module and of Okapi, and a server behind each. */
-export async function openSite(): Promise<Site> {
+/** Starts the sidecars of a module and of Okapi, with so many threads each, and a server behind them. */
+export async function openSite(workers: number): Promise<Site> {
   const directory = mkdtempSync(join(tmpdir(), 'okapi-sidecar-soak-'))
   const descriptors = descriptorsIn(directory)
   const ca = await makeCa(undefined, 'soak')
@@ -40,6 +40,7 @@ export async function openSite(): Promise<Site> {
       policy: { descriptors },
       admin: { listen: '127.0.0.1:0' },
       status: { listen: '127.0.0.1:0' },
+      workers,
       ...sections,
     }
     writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })

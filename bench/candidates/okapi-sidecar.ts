@@ -15,6 +15,10 @@ export interface Variant {
   /** False: HTTP/1.1 between the two, as every other peer speaks it. */
   readonly link?: boolean
   readonly descriptors?: string
+  /** Threads that serve; 1 when left out. */
+  readonly workers?: number
+  /** Where they may run; the CPU of proxies when left out. */
+  readonly cpus?: string
 }
 
 /**
@@ -73,6 +77,8 @@ async function run(
     accessLog = true,
     link = true,
     descriptors = site.descriptors,
+    workers,
+    cpus,
   }: Variant,
 ): Promise<Measured> {
   const file = join(site.directory, `${name}.json`)
@@ -86,12 +92,13 @@ async function run(
     status: { listen: '127.0.0.1:0' },
     log: { access: accessLog },
     ...(link ? {} : { link }),
+    ...(workers === undefined ? {} : { workers }),
   }
   await writeFile(file, JSON.stringify(configuration, null, 2), { mode: 0o600 })
   return start({
     name,
     command: [...programOf(checkout), 'run', '-c', file],
-    cpu: PROXY_CPU,
+    cpu: cpus ?? PROXY_CPU,
     port,
     errorFile: join(site.directory, `${name}.log`),
   })

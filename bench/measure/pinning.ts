@@ -7,3 +7,5 @@ import { allowedCpus } from './proc.ts'
 const [first = 0, second = first] = allowedCpus()
 export const LOAD_CPU = first
 export const PROXY_CPU = second
+/** Where what has several threads may run. */
+export const ALL_CPUS = allowedCpus().join(',')

@@ -17,8 +17,8 @@ export interface Measured {
 export interface Start {
   readonly name: string
   readonly command: readonly string[]
-  /** The CPU that it has to keep to. */
-  readonly cpu: number
+  /** The CPU that it has to keep to, or a list of them. */
+  readonly cpu: number | string
   /** On 127.0.0.1: it is ready when this one accepts. */
   readonly port: number
   /** Where what it says on standard error goes; its standard output goes to `stdout`. */

@@ -32,6 +32,8 @@ test('wrong usage ends with 2', (t) => {
   for (const args of [
     ['--minutes', 'many'],
     ['--minutes', '0'],
+    ['--workers', '0'],
+    ['--workers', '1.5'],
     ['--hours', '1'],
   ]) {
     const { status, stderr } = run(...args)
