@@ -41,12 +41,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { migration } = config
   const plain = migration && { plainUntil: new Date(migration.until).toISOString() }
   log.log.info({ module: config.module.id, listening, ...plain }, 'ready')
-  log.flush()
+  await log.destination.flush()
   const signal = await (sidecar.died === undefined ? stop : Promise.race([stop, sidecar.died]))
   log.log.info({ ...(signal && { signal }) }, 'draining')
   const drained = await sidecar.drain()
   log.log.info({ drained }, 'stopped')
-  log.flush()
+  await log.destination.flush()
   return drained && signal ? 0 : 1
 }
 

@@ -1,36 +1,19 @@
 import pino, { type DestinationStream, type Logger } from 'pino'
+import { StandardOutput } from './standard-output.ts'
 
 export type { Logger } from 'pino'
 
-/** A stream of lines that can be emptied at once. */
+/** Where lines go; the access log shares it, so that lines never cut into each other. */
 export interface LogDestination extends DestinationStream {
   write(lines: string): unknown
-  flushSync(): void
+  /** Resolves when everything is written that can be. */
+  flush(): Promise<void>
 }
 
-/** A log and the stream it shares with the access log, so that lines never cut into each other. */
+/** A log and where it goes. */
 export interface Log {
   readonly log: Logger
   readonly destination: LogDestination
-  /** Writes what is held back, now; for the line that people wait for, and for the end. */
-  flush(): void
-}
-
-// A reader of stdout that stands still must not fill our memory: what is above this is dropped.
-const HELD_BACK_BYTES = 8 * 1024 * 1024
-
-/**
- * Standard output in batches of 4 KiB, or after 100 ms. Emptied when the process exits by itself or
- * by `process.exit`.
- */
-export function standardOutput(): LogDestination {
-  return pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: 4096,
-    maxLength: HELD_BACK_BYTES,
-    periodicFlush: 100,
-  })
 }
 
 /** Names under which a secret might be handed to the log by mistake. */
@@ -41,7 +24,7 @@ export function createLog(options: {
   readonly level: string
   readonly destination?: LogDestination
 }): Log {
-  const { level, destination = standardOutput() } = options
+  const { level, destination = new StandardOutput() } = options
   const log = pino(
     {
       level,
@@ -52,5 +35,5 @@ export function createLog(options: {
     },
     destination,
   )
-  return { log, destination, flush: () => destination.flushSync() }
+  return { log, destination }
 }

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import test from 'ava'
 import { createLog } from '../../src/observe/log.ts'
@@ -7,7 +8,7 @@ function collecting() {
   const lines: string[] = []
   return {
     lines,
-    destination: { write: (line: string) => lines.push(line), flushSync: () => {} },
+    destination: { write: (line: string) => lines.push(line), flush: async () => {} },
   }
 }
 
@@ -52,4 +53,27 @@ test('a process that exits has said everything', (t) => {
     .map((line) => JSON.parse(line))
   t.is(lines.length, 5001)
   t.deepEqual(lines.at(-1), { msg: 'exchange' })
+})
+
+test('a reader that is gone ends no process and holds none up', async (t) => {
+  const module = join(import.meta.dirname, '..', '..', 'src', 'observe', 'log.ts')
+  const script = `
+    import { createLog } from ${JSON.stringify(module)}
+    process.stdin.resume().once('end', async () => {
+      const { log, destination } = createLog({ level: 'info' })
+      log.info('nobody reads this')
+      if (process.argv[1] === 'flush') await destination.flush()
+      log.info('nor this')
+      process.exit(3)
+    })
+  `
+  for (const how of ['flush', 'exit']) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, how], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    child.stdout.destroy()
+    await once(child.stdout, 'close')
+    child.stdin.end()
+    t.deepEqual(await once(child, 'exit'), [3, null], how)
+  }
 })

@@ -42,7 +42,7 @@ async function built(t: ExecutionContext, id: string, off: TurnOff): Promise<num
     limits: { headMs: 500, handshakeMs: 500 },
   })
   const { config } = loadConfig(await place.file(`${id}.json`, configuration), {})
-  const destination = { write: () => undefined, flushSync: () => undefined }
+  const destination = { write: () => undefined, flush: async () => undefined }
   const sidecar = await Sidecar.start(config, createLog({ level: 'silent', destination }))
   t.teardown(async () => {
     on()

@@ -29,7 +29,7 @@ class Thread {
     const { config, sharing, cells, credentials, policy, publicPair } = start
     this.#config = config
     const { level } = config.log
-    const log = createLog({ level, destination: { write, flushSync: () => {} } })
+    const log = createLog({ level, destination: { write, flush: async () => {} } })
     const clock = new CoarseClock()
     const metrics = new Metrics(directionsOf(config), new SharedTallies([cells]))
     this.#metrics = metrics
