@@ -10,13 +10,15 @@ import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
 import { CredentialNews } from './sidecar/credential-news.ts'
 import type { Crew } from './sidecar/crew.ts'
+import { expectedOf } from './sidecar/expected.ts'
 import { directionsOf, gauges } from './sidecar/gauges.ts'
 import { checkMigration } from './sidecar/migration.ts'
 import { openFileProblems } from './sidecar/open-files.ts'
-import { Policies, policyOf, readPolicy } from './sidecar/policies.ts'
+import { Policies, readPolicy } from './sidecar/policies.ts'
 import { tellPolicy } from './sidecar/policy-changes.ts'
+import { policyFrom } from './sidecar/policy-material.ts'
 import { after, Serving } from './sidecar/serving.ts'
-import { expectedOf, sourceOf } from './sidecar/source.ts'
+import { sourceOf } from './sidecar/source.ts'
 import { Windows } from './sidecar/windows.ts'
 import { threadsOf, workerProblems } from './sidecar/worker-count.ts'
 import type { Workers } from './sidecar/workers/workers.ts'
@@ -100,7 +102,7 @@ export class Sidecar {
     await credentials.start()
     try {
       const material = readPolicy(config)
-      const { policy, warnings } = policyOf(config, material)
+      const { policy, warnings } = policyFrom(material, config)
       checkMigration(config, policy)
       for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
       tellProblems(log, 'open files', openFileProblems(config.limits.connections))

@@ -167,3 +167,14 @@ test('no library is imported lazily: one that is CommonJS would lose its names i
   )
   t.deepEqual(lazy, [])
 })
+
+test('a thread that serves loads nothing that reads configuration or watches files', (t) => {
+  const loaded = loadedWith('sidecar/workers/thread.ts')
+  t.true(loaded.has('wire/exchange.ts') && loaded.has('credentials/handed.ts'))
+  const never = ['config/load.ts', 'config/schema.ts', 'config/document.ts', 'sidecar.ts']
+  const watching = ['credentials/watch-directory.ts', 'credentials/directory.ts']
+  t.deepEqual(
+    [...never, ...watching, 'observe/health.ts'].filter((file) => loaded.has(file)),
+    [],
+  )
+})

@@ -3,7 +3,7 @@ import type { WorkerSeen } from '../observe/status/facts.ts'
 import type { HistoryView } from '../observe/status/history.ts'
 import type { PublicKeyPair } from '../transport/listen-public.ts'
 import type { Listening } from './listeners.ts'
-import type { PolicyMaterial } from './policies.ts'
+import type { PolicyMaterial } from './policy-material.ts'
 
 /** What those who serve are asked when metrics are scraped or somebody looks at the status page. */
 export interface Seen {

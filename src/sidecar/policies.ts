@@ -1,29 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Clause, Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { readGrants } from '../config/grants.ts'
 import { watchDirectory } from '../credentials/watch-directory.ts'
 import { Fault, type Problem, sentence } from '../fault.ts'
-import { loadPolicy } from '../policy/load.ts'
 import type { Policy } from '../policy/policy.ts'
-import { type DescriptorFiles, KNOWN_GRANTS_FILE, readDescriptors } from '../policy/source.ts'
-
-/** A policy that holds, and what a person should know about it. */
-export interface PolicyOf {
-  readonly policy: Policy
-  /** How many the configuration names. */
-  readonly grants: number
-  /** An error throws. */
-  readonly warnings: readonly Problem[]
-}
-
-/** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
-export interface PolicyMaterial {
-  readonly grants: readonly Clause[]
-  readonly known: readonly Clause[]
-  readonly descriptors: DescriptorFiles
-}
+import { KNOWN_GRANTS_FILE, readDescriptors } from '../policy/source.ts'
+import { type PolicyMaterial, type PolicyOf, policyFrom } from './policy-material.ts'
 
 /** Reads descriptors and grants as the configuration says. Throws a Fault where one cannot be. */
 export function readPolicy({ policy: rules }: Config): PolicyMaterial {
@@ -34,9 +18,8 @@ export function readPolicy({ policy: rules }: Config): PolicyMaterial {
 }
 
 /** The policy of this configuration. Throws a Fault with every problem. */
-export function policyOf(config: Config, material = readPolicy(config)): PolicyOf {
-  const loaded = loadPolicy({ ...config.policy, ...material }, { own: config.module.id })
-  return { ...loaded, grants: material.grants.length }
+export function policyOf(config: Config): PolicyOf {
+  return policyFrom(readPolicy(config), config)
 }
 
 /** Told once for each policy that came into force, and for each new reason why one did not. */
@@ -91,7 +74,7 @@ export class Policies {
     this.#seen = content
     try {
       const material = readPolicy(this.#config)
-      const { policy, warnings } = policyOf(this.#config, material)
+      const { policy, warnings } = policyFrom(material, this.#config)
       const same = policy.hash === this.#current.hash
       if (same && this.#failure === '') return
       this.#failure = ''

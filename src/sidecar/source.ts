@@ -16,8 +16,3 @@ export function sourceOf({ module, trustDomain, credentials, pins }: Config): Cr
   }
   return spiffeSource({ socket: spiffe.socket.path, wanted })
 }
-
-/** Whose credentials they must be. */
-export function expectedOf({ module, trustDomain, pins }: Config) {
-  return { module: module.id, trustDomain, foreign: new Map(Object.entries(pins.identities)) }
-}

@@ -6,7 +6,7 @@ import type { WorkerSeen } from '../../observe/status/facts.ts'
 import type { PeerSeen, Refused, Slice } from '../../observe/status/history.ts'
 import type { PublicKeyPair } from '../../transport/listen-public.ts'
 import type { Listening, Sharing } from '../listeners.ts'
-import type { PolicyMaterial } from '../policies.ts'
+import type { PolicyMaterial } from '../policy-material.ts'
 
 /** A policy on its way to another thread, with the hash that it must have there. */
 export interface HandedPolicy {

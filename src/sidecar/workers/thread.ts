@@ -7,10 +7,10 @@ import { SharedTallies } from '../../observe/tallies.ts'
 import type { Policy } from '../../policy/policy.ts'
 import { SharedPath } from '../../proxy/shared-path.ts'
 import { CoarseClock } from '../../transport/clock.ts'
+import { expectedOf } from '../expected.ts'
 import { directionsOf } from '../gauges.ts'
-import { policyOf } from '../policies.ts'
+import { policyFrom } from '../policy-material.ts'
 import { Serving } from '../serving.ts'
-import { expectedOf } from '../source.ts'
 import type { Asked, Asks, HandedPolicy, Look, Opened, Said, Start } from './messages.ts'
 
 /**
@@ -89,7 +89,7 @@ class Thread {
 
 /** The policy of the main thread, made again: another one would be a mistake of ours. */
 function compiled(config: Start['config'], { material, hash }: HandedPolicy): Policy {
-  const { policy } = policyOf(config, material)
+  const { policy } = policyFrom(material, config)
   if (policy.hash !== hash) throw new Error(`the policy is ${policy.hash} here, not ${hash}`)
   return policy
 }
