@@ -7,7 +7,7 @@ import type { Grant, Opens } from './grants.ts'
 import type { Judge } from './policy.ts'
 import type { Routed, RouteTable } from './route-table.ts'
 import { mayAnswer, type Route } from './routes.ts'
-import { samplesOf } from './samples.ts'
+import { samplesOf, shapesOf } from './samples.ts'
 
 /** A declared route, and how requests come to it. */
 export interface Subject {
@@ -58,12 +58,39 @@ export function touching({ opens }: Pick<PathGrant, 'opens'>, { pattern, mask }:
 
 /** A route of a module's ingress as a subject to ask about. */
 export function subjectOf(route: Route, table: RouteTable<Route>): Subject {
-  return { route, table, moduleId: undefined, samples: samplesOf(route.pattern), atOkapi: false }
+  return { route, table, moduleId: undefined, samples: samplesAmong(route, table), atOkapi: false }
 }
 
 /** A route that Okapi may be asked for as a subject to ask about. */
 export function okapiSubject(route: Route, table: RouteTable<Route>, moduleId?: string): Subject {
-  return { route, table, moduleId, samples: samplesOf(route.pattern), atOkapi: true }
+  return { route, table, moduleId, samples: samplesAmong(route, table), atOkapi: true }
+}
+
+/**
+ * Paths to ask with. Where other routes answer them too, a path that one of those others has may be
+ * open although these are not: it can hide the route that is closed.
+ */
+function samplesAmong({ pattern }: Route, table: RouteTable<Route>): readonly Buffer[] {
+  const own = samplesOf(pattern)
+  const alone = own.every((path) => table.routes(table.find(path, 0, path.length, -1)).length === 1)
+  return alone ? own : [...own, ...table.all.flatMap((other) => shared(pattern, other.pattern))]
+}
+
+/**
+ * Paths that both match, of different shapes. The shortest alone would not do: another route may be
+ * just that (`/a/` beside `/*`), and take it away.
+ */
+function shared(pattern: PathPattern, other: PathPattern): Buffer[] {
+  const [one, two] = [pattern.parts[0], other.parts[0]]
+  // Most patterns part at their first bytes: to look for a common path would take far longer.
+  if (one instanceof Uint8Array && two instanceof Uint8Array) {
+    const length = Math.min(one.length, two.length)
+    if (Buffer.compare(one.subarray(0, length), two.subarray(0, length)) !== 0) return []
+  }
+  if (!overlap(pattern.parts, other.parts)) return []
+  return shapesOf(pattern).flatMap((mine) =>
+    shapesOf(other).flatMap((theirs) => commonPath(mine, theirs) ?? []),
+  )
 }
 
 /**
@@ -96,16 +123,9 @@ export function openOf(judge: Judge, subject: Subject, grants: readonly PathGran
   return [...found.values()].map((one) => ({ ...one, methods: shortMethods(one.methods) }))
 }
 
-/**
- * Paths that a grant and a route both match. The shortest alone would not do: another route may be
- * just that (`/a/` beside `/*`), and take it away.
- */
+/** Paths that a grant and a route both match. */
 function commonPaths({ pattern }: PathGrant['opens'], { route, samples }: Subject): Buffer[] {
-  const shortest = commonPath(pattern.parts, route.pattern.parts)
-  if (shortest === undefined) return []
-  return [shortest, ...samplesOf(pattern), ...samples].filter(
-    (path) => matches(pattern, path) && matches(route.pattern, path),
-  )
+  return [...shared(pattern, route.pattern), ...samples.filter((path) => matches(pattern, path))]
 }
 
 const meter: Meter = { visited: 0 }

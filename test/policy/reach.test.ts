@@ -80,18 +80,20 @@ test('grants: interfaces, paths, parts of routes, administration, tenants, past 
   ])
 })
 
-test('a part of a route that begins where another route stands', (t) => {
-  const handlers = ['/a/', '/a', '/*'].map((pathPattern) => ({ methods: ['GET'], pathPattern }))
-  const values = [
-    { id: 'mod-c-1.0.0', provides: [{ id: 'x', version: '1.0', handlers }] },
-    { id: 'mod-a-1.0.0', provides: [] },
-  ]
-  const grants = [{ caller: 'mod-a', at: 'okapi', methods: ['GET'], path: '/a/*', why: 'a test' }]
-  const openings = reach({ grants }, values, [parseCaller('mod-a-1.0.0')])
-  t.deepEqual(openings.map(({ pathPattern, only }) => `${pathPattern} ${only}`).sort(), [
-    '/* /a/*',
-    '/a/ null',
-  ])
+test('a part of a route beside another route that takes some of its paths', (t) => {
+  for (const [routes, path, found] of [
+    [['/a/', '/a', '/*'], '/a/*', ['/* /a/*', '/a/ null']],
+    [['/a/b', '/a*b'], '/a/*', ['/a*b /a/*', '/a/b null']],
+  ] as const) {
+    const handlers = routes.map((pathPattern) => ({ methods: ['GET'], pathPattern }))
+    const values = [
+      { id: 'mod-c-1.0.0', provides: [{ id: 'x', version: '1.0', handlers }] },
+      { id: 'mod-a-1.0.0', provides: [] },
+    ]
+    const grants = [{ caller: 'mod-a', at: 'okapi', methods: ['GET'], path, why: 'a test' }]
+    const openings = reach({ grants }, values, [parseCaller('mod-a-1.0.0')])
+    t.deepEqual(openings.map(({ pathPattern, only }) => `${pathPattern} ${only}`).sort(), found)
+  }
 })
 
 test('nothing is open to who is unknown, in quarantine, or let pass by report mode alone', (t) => {
