@@ -15,7 +15,17 @@ export function columns(head: Cells, rows: readonly Cells[]): string {
 
 /** CPU and latency of each candidate under each load. */
 export function loadTable(rows: readonly Row[]): string {
-  const head = ['load', 'candidate', 'CPU us', '/nginx', 'spread', 'p50 us', 'p99 us', 'MB']
+  const head = [
+    'load',
+    'candidate',
+    'CPU us',
+    '/nginx',
+    'spread',
+    'p50 us',
+    'p99 us',
+    'req/s',
+    'MB',
+  ]
   return columns(
     head,
     rows.map((row, i) => [
@@ -28,6 +38,7 @@ export function loadTable(rows: readonly Row[]): string {
         : `${ratio(row.ratioSpread.least)}-${ratio(row.ratioSpread.most)}`,
       whole(row.p50Micros),
       whole(row.p99Micros),
+      whole(row.requestsPerSecond),
       megabytes(row.rssLoadedBytes).replace(/\.\d$/, ''),
     ]),
   )

@@ -75,6 +75,10 @@ export function statusText(facts: StatusFacts): string {
     ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
     ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
     ['now', rates(facts)],
+    ...facts.workers.map(({ connections, exchanges }, i) => [
+      `thread ${i + 1}`,
+      `${exchanges} exchanges since the start, ${connections} connections`,
+    ]),
   ])
   return `${head}${remarks(facts)}\n${peers(facts)}\n${refusals(facts)}`
 }

@@ -8,7 +8,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { MAIN } from '../support/program.ts'
@@ -193,4 +193,21 @@ test('wrong usage is an error with 2', (t) => {
   t.is(status, 2)
   t.regex(stderr, /Unknown option '--pint'/)
   t.is(sidecar(tmpdir(), 'check', '-c', 'absent.yaml').status, 2)
+})
+
+test('several threads are told, and more than there are CPUs are warned of, at their line', (t) => {
+  const one = sidecar(installation(), 'check')
+  t.notRegex(one.stdout, /threads/)
+  const { status, stdout, stderr } = sidecar(installation('workers: 64\n'), 'check')
+  t.is(status, 0)
+  t.regex(stdout, /workers +64 threads on the same ports/)
+  if (process.platform !== 'linux') return void t.regex(stderr, /threads need Linux/)
+  if (availableParallelism() >= 64) return void t.is(stderr, '')
+  t.regex(stderr, /sidecar\.yaml:6:\d+: `workers`: 64, but there (are|is) \d+ CPU/)
+})
+
+test('a number of threads that nobody can mean is an error', (t) => {
+  const { status, stderr } = sidecar(installation('workers: 65\n'), 'check')
+  t.is(status, 2)
+  t.regex(stderr, /workers/)
 })

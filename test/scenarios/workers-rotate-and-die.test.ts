@@ -4,7 +4,17 @@ import { connect, type TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { type Issued, moduleNames, type TestCa } from '../support/pki.ts'
 import { Client, Load, OKAPI, serialOf, startTwo, type Two } from '../support/rotation.ts'
-import { answer, get, ID, Place, Player, Sidecar, Talk, verdictOf } from '../support/scenario.ts'
+import {
+  answer,
+  get,
+  ID,
+  Place,
+  Player,
+  Process,
+  Sidecar,
+  Talk,
+  verdictOf,
+} from '../support/scenario.ts'
 import { broken, everywhere, factsOf, served } from '../support/workers.ts'
 
 const T = 'X-Okapi-Tenant: diku'
@@ -154,6 +164,22 @@ for (const [how, script, why] of [
     },
   )
 }
+
+test.serial(
+  'a thread that dies before it serves: nothing serves, the process ends with 1',
+  async (t) => {
+    const place = await Place.make()
+    t.teardown(() => place.close())
+    const { env, file } = broken('worker 2', `throw new Error('a broken dependency')`)
+    writeFileSync(file, 'now')
+    const ingress = { listen: '127.0.0.1:0', forward: 'http://127.0.0.1:1' }
+    const egress = { modules: { listen: '127.0.0.1:0' } }
+    const configuration = await place.configuration(ID.okapi, { ingress, egress, workers })
+    const early = new Process(['run', '-c', await place.file('early.json', configuration)], env)
+    t.is(await early.ended, 1)
+    t.true(early.lines.some(({ msg, level }) => msg === 'worker died' && level === 'fatal'))
+  },
+)
 
 test.serial('a thread that hangs is not alive, whatever the others do', async (t) => {
   const { sidecar, where, breakIt } = await withBroken(

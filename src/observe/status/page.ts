@@ -96,7 +96,18 @@ function identity(facts: StatusFacts): Html {
 <dt>Trusts</dt><dd><ul>${trusted}</ul></dd>
 <dt>Revocation lists</dt><dd>${lists}</dd>
 <dt>Listens</dt><dd><ul>${doors}</ul></dd>
+${threads(facts)}
 </dl>`
+}
+
+/** Only where there are several. */
+function threads({ workers }: StatusFacts): Html {
+  if (workers.length === 0) return html``
+  const lines = workers.map(
+    ({ connections, exchanges }) =>
+      html`<li>${exchanges} exchanges, ${connections} connections open</li>`,
+  )
+  return html`<dt>Threads</dt><dd><ol>${lines}</ol></dd>`
 }
 
 function refusals(list: readonly Refused[], nowMs: number): Html {

@@ -94,3 +94,15 @@ test('slices are emptied when their time is over', (t) => {
 test('html escapes values and keeps markup', (t) => {
   t.is(html`<b>${'<'}${html`<i>`}${['&', 1]}</b>`.text, '<b>&lt;<i>&amp;1</b>')
 })
+
+test('several threads are shown one by one, a single one is not', (t) => {
+  const workers = [
+    { connections: 3, exchanges: 1234 },
+    { connections: 0, exchanges: 7 },
+  ]
+  const several = busyFacts({ workers })
+  t.regex(statusPage(several), /<li>1234 exchanges, 3 connections open<\/li><li>7 exchanges, 0/)
+  t.regex(statusText(several), /thread 2 +7 exchanges since the start, 0 connections/)
+  t.notRegex(statusPage(busyFacts()), /Threads/)
+  t.notRegex(statusText(busyFacts()), /thread 1/)
+})
