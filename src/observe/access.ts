@@ -62,9 +62,9 @@ export interface AccessRecord {
   totalMs: number
 }
 
-/** Where lines go; pino's destination is one. */
+/** Where lines go; pino's destination is one. Bytes are valid during the call only. */
 export interface LineSink {
-  write(lines: string): unknown
+  write(lines: Uint8Array): unknown
 }
 
 /** Lines are handed over at the latest when they are this long together. */
@@ -132,7 +132,7 @@ export function calling({ direction, caller, peer }: Calling): Fields {
   line.text(NAME.direction, direction)
   line.text(NAME.caller, caller)
   line.text(NAME.peer, peer)
-  return line.copy()
+  return line.take()
 }
 
 /** The fields that say what was asked for. */
@@ -144,7 +144,7 @@ export function called(asked: Called): Fields {
   line.text(NAME.interface, asked.interface)
   line.text(NAME.provider, asked.provider)
   line.text(NAME.rule, asked.rule)
-  return line.copy()
+  return line.take()
 }
 
 function writeLine(line: JsonLine, record: AccessRecord): void {

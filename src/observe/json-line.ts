@@ -21,16 +21,9 @@ export class JsonLine {
     this.#bytes = Buffer.allocUnsafeSlow(bytes)
   }
 
-  /** All that was written, as one text; begins anew. */
-  take(): string {
-    const text = this.#bytes.toString('latin1', 0, this.length)
-    this.length = 0
-    return text
-  }
-
-  /** The same as bytes that nobody writes into again; begins anew. */
-  copy(): Uint8Array {
-    const bytes = Uint8Array.from(this.#bytes.subarray(0, this.length))
+  /** All that was written, until more is. Begins anew. */
+  take(): Buffer {
+    const bytes = this.#bytes.subarray(0, this.length)
     this.length = 0
     return bytes
   }

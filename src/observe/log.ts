@@ -5,7 +5,8 @@ export type { Logger } from 'pino'
 
 /** Where lines go; the access log shares it, so that lines never cut into each other. */
 export interface LogDestination extends DestinationStream {
-  write(lines: string): unknown
+  /** Bytes are valid during the call only. */
+  write(lines: string | Uint8Array): unknown
   /** Resolves when everything is written that can be. */
   flush(): Promise<void>
 }

@@ -46,7 +46,7 @@ function record(line: Line): AccessRecord {
 
 function accessLine(line: Line): string {
   const lines: string[] = []
-  const log = new AccessLog({ write: (text) => lines.push(text) })
+  const log = new AccessLog({ write: (text) => lines.push(String(text)) })
   log.write(record(line))
   log.flush()
   return lines.join('')
@@ -166,7 +166,7 @@ test('a token where a name belongs is not written down', (t) => {
 
 test('a sink gets whole lines, in order, in batches', (t) => {
   const batches: string[] = []
-  const log = new AccessLog({ write: (lines) => batches.push(lines) })
+  const log = new AccessLog({ write: (lines) => batches.push(String(lines)) })
   log.flush()
   t.is(batches.length, 0)
   for (let i = 0; i < 1000; i++) log.write(record({ ...ALLOWED, bytesOut: i }))

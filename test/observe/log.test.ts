@@ -55,6 +55,37 @@ test('a process that exits has said everything', (t) => {
   t.deepEqual(lines.at(-1), { msg: 'exchange' })
 })
 
+test('texts and bytes come out whole and in order, though the memory of both is used again', (t) => {
+  const module = join(import.meta.dirname, '..', '..', 'src', 'observe', 'standard-output.ts')
+  const script = `
+    import { StandardOutput } from ${JSON.stringify(module)}
+    const out = new StandardOutput()
+    const bytes = Buffer.alloc(64)
+    for (let i = 0; i < 30000; i++) {
+      const line = JSON.stringify({ i, text: '’'.repeat(i % 9) }) + '\\n'
+      if (i % 3 === 0) out.write(line)
+      else {
+        out.write(bytes.subarray(0, bytes.write(line)))
+        bytes.fill(0)
+      }
+      if (i % 1000 === 0) await out.flush()
+    }
+  `
+  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    maxBuffer: 10 ** 8,
+  })
+  t.is(status, 0)
+  const seen = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  t.deepEqual(
+    seen,
+    Array.from({ length: 30000 }, (_, i) => ({ i, text: '’'.repeat(i % 9) })),
+  )
+})
+
 test('a reader that is gone ends no process and holds none up', async (t) => {
   const module = join(import.meta.dirname, '..', '..', 'src', 'observe', 'log.ts')
   const script = `

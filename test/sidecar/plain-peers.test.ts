@@ -23,7 +23,10 @@ function listed(...texts: readonly string[]) {
 async function door(t: ExecutionContext, more: Partial<Migration> = {}, connectionsPerPeer = 2) {
   const time = { now: UNTIL - 1000 }
   const lines: string[] = []
-  const destination = { write: (line: string) => lines.push(line), flush: async () => {} }
+  const destination = {
+    write: (line: string | Uint8Array) => lines.push(String(line)),
+    flush: async () => {},
+  }
   const { log } = createLog({ level: 'info', destination })
   const clock = new CoarseClock(10)
   const metrics = new Metrics()

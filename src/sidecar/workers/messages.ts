@@ -66,6 +66,6 @@ export interface Asked<K extends keyof Asks = keyof Asks> {
 
 /** What comes from a thread: lines for the log, an answer, or what a person must mend. */
 export type Said =
-  | { readonly lines: string }
+  | { readonly lines: string | Uint8Array }
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly problems: readonly Problem[] }

@@ -94,8 +94,9 @@ function compiled(config: Start['config'], { material, hash }: HandedPolicy): Po
   return policy
 }
 
-function write(lines: string): void {
-  say({ lines })
+function write(lines: string | Uint8Array): void {
+  // A view would take the whole buffer along that it looks at.
+  say({ lines: typeof lines === 'string' ? lines : new Uint8Array(lines) })
 }
 
 function say(said: Said): void {

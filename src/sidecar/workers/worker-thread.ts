@@ -5,7 +5,7 @@ import type { Asks, Said } from './messages.ts'
 /** Who is told about a thread. */
 export interface WorkerEvents {
   /** Whole lines for the log. */
-  lines(lines: string): void
+  lines(lines: string | Uint8Array): void
   /** It ended although nobody had ended it; said once. */
   died(why: string): void
 }

@@ -13,7 +13,7 @@ function thread(t: ExecutionContext, script: string) {
     parentPort.on('message', ({ id, ask, what }) => { ${script} })`
   const file = new URL(`data:text/javascript,${encodeURIComponent(whole)}`)
   const worker = new WorkerThread(file, 'tested', {
-    lines: (some) => lines.push(some),
+    lines: (some) => lines.push(String(some)),
     died: (why) => {
       deaths.push(why)
       died.resolve(why)
