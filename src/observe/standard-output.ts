@@ -1,4 +1,4 @@
-import { write, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { errorCode } from '../fault.ts'
 
 const STDOUT = 1
@@ -12,8 +12,10 @@ const FIRST_BYTES = 16 * 1024
 const KEPT_BYTES = 1024 * 1024
 /** What UTF-8 may need for one character of a string. */
 const LONGEST_UNIT = 3
-/** A full pipe is tried again after so long, at the end of the process for so long in all. */
-const BUSY_MS = 10
+/** A full pipe is tried again after so long, and longer each time that nothing has gone. */
+const FIRST_PAUSE_MS = 1
+const LONGEST_PAUSE_MS = 64
+/** At the end, and for `flush`: how long a reader that stands still is waited for. */
 const PATIENCE_MS = 1000
 
 const NEVER = new Int32Array(new SharedArrayBuffer(4))
@@ -26,13 +28,18 @@ const NEVER = new Int32Array(new SharedArrayBuffer(4))
  */
 export class StandardOutput {
   #waiting: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  /** What has been written of it, and where it ends. */
+  #written = 0
   #length = 0
-  #spare: Buffer | null = null
-  #underWay = false
   #gone = false
+  #pausing = false
+  #pauseMs = FIRST_PAUSE_MS
   #told: (() => void)[] = []
 
   constructor() {
+    // Where it is a pipe, Node makes it non-blocking when it is first looked at (net.Socket): a write
+    // is done at once or not at all. A thread of its own for each write cost a tail of 10 ms.
+    if (process.stdout.destroyed) this.#gone = true
     setInterval(() => this.#begin(), LATEST_MS).unref()
     process.on('exit', () => this.flushSync())
   }
@@ -62,61 +69,62 @@ export class StandardOutput {
     })
   }
 
-  /** The process ends here: what waits is written now. What is under way Node waits for. */
+  /** The process ends here: what waits is written now. */
   flushSync(): void {
-    let bytes = this.#take()
     const until = performance.now() + PATIENCE_MS
-    while (bytes.length > 0 && !this.#gone && performance.now() < until) {
-      try {
-        bytes = bytes.subarray(writeSync(STDOUT, bytes))
-      } catch (error) {
-        if (errorCode(error) === 'EAGAIN') Atomics.wait(NEVER, 0, 0, BUSY_MS)
-        else this.#gone = true
-      }
+    while (this.#length > 0 && performance.now() < until) {
+      if (!this.#go()) Atomics.wait(NEVER, 0, 0, FIRST_PAUSE_MS)
     }
   }
 
+  /** Writes what can be, and comes back for the rest. */
   #begin(): void {
-    if (this.#underWay) return
-    if (this.#length === 0 || this.#gone) {
-      for (const told of this.#told.splice(0)) told()
-      return
+    if (this.#pausing) return
+    while (this.#length > 0) {
+      if (this.#go()) this.#pauseMs = FIRST_PAUSE_MS
+      else return this.#pause()
     }
-    const whole = this.#waiting
-    this.#underWay = true
-    this.#go(this.#take(), () => {
-      this.#underWay = false
-      if (whole.length <= KEPT_BYTES) this.#spare = whole
-      if (this.#length >= BATCH_BYTES || this.#told.length > 0) this.#begin()
-    })
+    for (const told of this.#told.splice(0)) told()
   }
 
-  #go(bytes: Buffer, done: () => void): void {
-    write(STDOUT, bytes, (error, written) => {
-      if (error?.code === 'EAGAIN') {
-        setTimeout(() => this.#go(bytes, done), BUSY_MS)
-        return
-      }
-      if (error !== null) this.#gone = true
-      else if (written < bytes.length) return this.#go(bytes.subarray(written), done)
-      done()
-    })
+  #pause(): void {
+    this.#pausing = true
+    const timer = setTimeout(() => {
+      this.#pausing = false
+      this.#begin()
+    }, this.#pauseMs)
+    timer.unref()
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
   }
 
-  /** What waits; what comes from now on goes elsewhere. */
-  #take(): Buffer {
-    const bytes = this.#waiting.subarray(0, this.#length)
-    this.#waiting = this.#spare ?? Buffer.allocUnsafeSlow(FIRST_BYTES)
-    this.#spare = null
+  /** One write of what waits. False where the pipe is full. */
+  #go(): boolean {
+    try {
+      const left = this.#length - this.#written
+      this.#written += writeSync(STDOUT, this.#waiting, this.#written, left)
+      if (this.#written === this.#length) this.#empty()
+      return true
+    } catch (error) {
+      if (errorCode(error) === 'EAGAIN') return false
+      this.#gone = true
+      this.#empty()
+      return true
+    }
+  }
+
+  #empty(): void {
+    this.#written = 0
     this.#length = 0
-    return bytes
+    if (this.#waiting.length > KEPT_BYTES) this.#waiting = Buffer.allocUnsafeSlow(FIRST_BYTES)
   }
 
   #reserve(more: number): void {
     const needed = this.#length + more
     if (needed <= this.#waiting.length) return
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#waiting.length * 2))
-    this.#waiting.copy(grown, 0, 0, this.#length)
+    this.#waiting.copy(grown, 0, this.#written, this.#length)
+    this.#length -= this.#written
+    this.#written = 0
     this.#waiting = grown
   }
 }
