@@ -5,10 +5,12 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 const SCRIPT = new URL('../../scripts/bundle.ts', import.meta.url).pathname
+const WARM = new URL('../../scripts/warm.js', import.meta.url).pathname
 
-/** Builds what the image holds into `directory`; its compile cache is filled by the first start. */
+/** Builds what the image holds into `directory`, with V8's compiled code beside it. */
 export async function makeBundle(directory: string): Promise<string> {
   await run(process.execPath, [SCRIPT, '--out', directory])
   await mkdir(join(directory, 'cache'))
+  await run(process.execPath, ['--max-semi-space-size=1', WARM, directory])
   return directory
 }

@@ -65,7 +65,7 @@ export const newConnections: Study = {
 export const connections: Study = {
   title: 'By number of connections',
   run(bench) {
-    const loads = [1, 8, 32, 128, 512].map((count) => small(count))
+    const loads = [1, 8, 32, 128, 400].map((count) => small(count))
     return compared(bench, (chain) => loads.map((load) => wrkCell(bench.site, chain, load)))
   },
 }
