@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
-import { File } from '../src/config/schema.ts'
+import { fileSchema } from '../src/config/schema.ts'
 
 const HOME = new URL('../helm/okapi-sidecar/values.schema.json', import.meta.url)
 
@@ -123,7 +123,7 @@ function relaxed({ required: _, $schema: __, properties, ...rest }: Schema): Sch
 }
 
 const target = { io: 'input', target: 'draft-7' } as const
-const config = relaxed(z.toJSONSchema(File, target) as Schema)
+const config = relaxed(z.toJSONSchema(fileSchema(), target) as Schema)
 const chart = relaxed(z.toJSONSchema(values, target) as Schema)
 const properties = { ...chart.properties, config }
 const schema = { $schema: 'http://json-schema.org/draft-07/schema#', ...chart, properties }

@@ -108,6 +108,6 @@ async function run(
 function programOf(checkout: string): readonly string[] {
   const bundle = join(checkout, 'main.js')
   return existsSync(bundle)
-    ? [process.execPath, '--max-semi-space-size=1', bundle]
+    ? [process.execPath, '--expose-gc', '--max-semi-space-size=1', bundle]
     : [join(checkout, 'bin/okapi-sidecar')]
 }

@@ -11,6 +11,6 @@ const WARM = new URL('../../scripts/warm.js', import.meta.url).pathname
 export async function makeBundle(directory: string): Promise<string> {
   await run(process.execPath, [SCRIPT, '--out', directory])
   await mkdir(join(directory, 'cache'))
-  await run(process.execPath, ['--max-semi-space-size=1', WARM, directory])
+  await run(process.execPath, ['--expose-gc', '--max-semi-space-size=1', WARM, directory])
   return directory
 }

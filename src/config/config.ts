@@ -4,9 +4,9 @@ import type { Addressing } from './addressing.ts'
 import type { ModuleName, Pin } from './names.ts'
 import type { Network } from './networks.ts'
 import type { policy } from './policy.ts'
-import type { File } from './schema.ts'
+import type { FileSchema } from './schema.ts'
 
-type Written = z.output<typeof File>
+type Written = z.output<FileSchema>
 
 /** Everything `run` needs to know: checked, parsed once, deeply frozen. Paths are absolute. */
 export interface Config {
@@ -97,7 +97,7 @@ export interface Clause {
   readonly pointer: string
 }
 
-type WrittenPolicy = z.output<typeof policy>
+type WrittenPolicy = z.output<ReturnType<typeof policy>>
 type Rules = 'grants' | 'quarantine' | 'pathExceptions'
 
 export interface Policy extends Readonly<Omit<WrittenPolicy, Rules>> {

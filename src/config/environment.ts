@@ -1,5 +1,5 @@
 import type { Problem } from '../fault.ts'
-import { KEYS, type Key } from './keys.ts'
+import type { Key } from './keys.ts'
 import { nearest } from './nearest.ts'
 
 /** One value that the environment sets. */
@@ -21,13 +21,16 @@ const ALIASES: readonly { readonly variable: string; readonly path: readonly str
  * What the environment sets. An empty variable sets nothing (charts render absent values so), an
  * unknown `SIDECAR_*` is a warning: Kubernetes invents them for every Service (`enableServiceLinks`).
  */
-export function readEnvironment(env: NodeJS.ProcessEnv): {
+export function readEnvironment(
+  env: NodeJS.ProcessEnv,
+  keys: readonly Key[],
+): {
   settings: readonly Setting[]
   problems: readonly Problem[]
 } {
   const problems: Problem[] = []
   const settings = [...aliases(env, problems)]
-  const byName = new Map(KEYS.map((key) => [key.variable, key]))
+  const byName = new Map(keys.map((key) => [key.variable, key]))
   const names = Object.keys(env).filter((name) => name.startsWith('SIDECAR_'))
   for (const name of names.sort()) {
     const text = env[name] ?? ''

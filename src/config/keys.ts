@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { File } from './schema.ts'
+import type { FileSchema } from './schema.ts'
 
 /** A key that holds a value rather than further sections. */
 export interface Key {
@@ -17,7 +17,9 @@ export interface Key {
 }
 
 /** Every key of the file in its order, read from the schema. */
-export const KEYS: readonly Key[] = leaves(File, [], [])
+export function keysIn(file: FileSchema): readonly Key[] {
+  return leaves(file, [], [])
+}
 
 function leaves(
   schema: z.core.$ZodType,
@@ -61,8 +63,8 @@ function variableOf(path: readonly string[]): string {
 }
 
 /** The keys that a section or an item of a list may have; empty for anything else. */
-export function keysOf(path: readonly PropertyKey[]): readonly string[] {
-  let at: readonly z.core.$ZodType[] = [File]
+export function keysOf(file: FileSchema, path: readonly PropertyKey[]): readonly string[] {
+  let at: readonly z.core.$ZodType[] = [file]
   for (const step of path) at = at.flatMap(options).flatMap((schema) => below(schema, step))
   return at
     .flatMap(options)

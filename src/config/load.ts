@@ -5,10 +5,10 @@ import { readDocument } from './document.ts'
 import { readEnvironment } from './environment.ts'
 import { folderWritableByOthers, writableByOthers } from './guard.ts'
 import { flaws, type Lore } from './issues.ts'
-import { KEYS, keysOf } from './keys.ts'
+import { type Key, keysIn, keysOf } from './keys.ts'
 import { DEFAULT_FILE, type Origin, Places, type Source } from './places.ts'
 import { crossCheck, roleDefaults } from './rules.ts'
-import { File } from './schema.ts'
+import { type FileSchema, fileSchema } from './schema.ts'
 import { get, isSection, type Raw, withValue } from './tree.ts'
 
 /** A key with the value that holds, as it would be written in the file. */
@@ -37,7 +37,9 @@ export interface Loaded {
  */
 export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Loaded {
   const document = open(file)
-  const { settings, problems: ofEnvironment } = readEnvironment(env)
+  const schema = fileSchema()
+  const keys = keysIn(schema)
+  const { settings, problems: ofEnvironment } = readEnvironment(env, keys)
   const problems = [...document.problems, ...ofEnvironment]
   if (document.problems.some(({ severity }) => severity === 'error')) throw new Fault(problems)
   if (!isSection(document.value)) {
@@ -49,18 +51,20 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   const preset = roleDefaults(given).filter(({ path }) => get(given, path) === undefined)
   const raw = preset.reduce<Raw>(set, given)
 
-  const parsed = File.safeParse(raw)
+  const parsed = schema.safeParse(raw)
   const { errors, warnings, overdue: runOut } = crossCheck(raw, Date.now())
   const overdue = runOut.map((flaw) => places.problem('warning', flaw))
   problems.push(...warnings.map((flaw) => places.problem('warning', flaw)), ...overdue)
-  const wrong = parsed.success ? errors : [...flaws(parsed.error.issues, lore), ...errors]
+  const wrong = parsed.success
+    ? errors
+    : [...flaws(parsed.error.issues, loreOf(schema, keys)), ...errors]
   problems.push(...wrong.map((flaw) => places.problem('error', flaw)))
   if (document.file !== undefined) problems.push(...writableByOthers(document.file))
   if (!parsed.success) throw new Fault(inOrder(problems))
   const config = complete(parsed.data, places)
   problems.push(...guards(config))
   if (problems.some(({ severity }) => severity === 'error')) throw new Fault(inOrder(problems))
-  const origins = effective(raw, given, places)
+  const origins = effective(keys, raw, given, places)
   return { config, problems, overdue, origins }
 }
 
@@ -100,8 +104,8 @@ function guards(config: Config): Problem[] {
   ]
 }
 
-function effective(raw: Raw, given: Raw, places: Places): Effective[] {
-  return KEYS.flatMap(({ path, byDefault, within }) => {
+function effective(keys: readonly Key[], raw: Raw, given: Raw, places: Places): Effective[] {
+  return keys.flatMap(({ path, byDefault, within }) => {
     if (get(raw, within) === undefined) return []
     const value = get(raw, path) ?? byDefault
     if (value === undefined) return []
@@ -110,13 +114,15 @@ function effective(raw: Raw, given: Raw, places: Places): Effective[] {
 }
 
 /** What the flaws of a key say beside themselves. */
-const lore: Lore = {
-  keysOf,
-  hintFor(path) {
-    const key = KEYS.find((known) => known.path.join('.') === path.map(String).join('.'))
-    if (typeof key?.byDefault === 'string') return `for example ${key.byDefault}`
-    return key?.description
-  },
+function loreOf(schema: FileSchema, keys: readonly Key[]): Lore {
+  return {
+    keysOf: (path) => keysOf(schema, path),
+    hintFor(path) {
+      const key = keys.find((known) => known.path.join('.') === path.map(String).join('.'))
+      if (typeof key?.byDefault === 'string') return `for example ${key.byDefault}`
+      return key?.description
+    },
+  }
 }
 
 /** In the order of the file; what the environment says has no line and stands at the end. */

@@ -22,181 +22,201 @@ import { policy } from './policy.ts'
 
 const path = () => z.string().min(1)
 
-const credentials = z
-  .strictObject({
-    directory: path().default('/certs').meta({
-      description: 'Folder with tls.crt, tls.key, ca.crt and, optionally, ca.crl',
-    }),
-    spiffe: z
-      .strictObject({
-        socket: unixSocket().meta({
-          description: 'The agent’s socket: unix:///run/spire/agent.sock',
+const credentials = () =>
+  z
+    .strictObject({
+      directory: path().default('/certs').meta({
+        description: 'Folder with tls.crt, tls.key, ca.crt and, optionally, ca.crl',
+      }),
+      spiffe: z
+        .strictObject({
+          socket: unixSocket().meta({
+            description: 'The agent’s socket: unix:///run/spire/agent.sock',
+          }),
+        })
+        .optional()
+        .meta({ description: 'The SPIFFE Workload API, instead of the folder' }),
+    })
+    .prefault({})
+
+const ingress = () =>
+  z
+    .strictObject({
+      listen: listen().prefault('0.0.0.0:8443'),
+      forward: forward()
+        .prefault('http://127.0.0.1:8081')
+        .meta({ description: 'The module, plain: loopback or unix:/path' }),
+    })
+    .meta({ description: 'Mutual TLS in, plain to the module' })
+
+const modules = () =>
+  z
+    .strictObject({
+      listen: portRange().prefault('127.0.0.1:20000-20199').meta({
+        description: 'A port for each module: HOST:PORT-PORT',
+      }),
+      address: addressing()
+        .prefault('https://{product}:8443')
+        .meta({ description: 'Template with {module} {product} {version}, or a table of them' }),
+    })
+    .meta({ description: 'Beside Okapi: from Okapi to the modules' })
+
+const egress = () =>
+  z
+    .strictObject({
+      listen: listen().optional().meta({
+        description:
+          'What OKAPI_URL points at: 127.0.0.1:9130; no default beside Okapi, which owns it',
+      }),
+      url: publicUrl()
+        .optional()
+        .meta({
+          description:
+            'What X-Okapi-Url is rewritten to; http://localhost:PORT of egress.listen. Where okapiurl has ' +
+            'a path, the same path: http://localhost:9130/okapi',
         }),
-      })
-      .optional()
-      .meta({ description: 'The SPIFFE Workload API, instead of the folder' }),
-  })
-  .prefault({})
+      gateway: peer().optional().meta({
+        description: 'Okapi’s sidecar: https://okapi:8443; no default beside Okapi',
+      }),
+      gatewayModule: pin()
+        .prefault('okapi')
+        .meta({ description: 'What the peer there must prove' }),
+      modules: modules().optional(),
+    })
+    .meta({ description: 'Plain from the module, mutual TLS out' })
 
-const ingress = z
-  .strictObject({
-    listen: listen().prefault('0.0.0.0:8443'),
-    forward: forward()
-      .prefault('http://127.0.0.1:8081')
-      .meta({ description: 'The module, plain: loopback or unix:/path' }),
-  })
-  .meta({ description: 'Mutual TLS in, plain to the module' })
+const publicDoor = () =>
+  z
+    .strictObject({
+      listen: listen(),
+      credentials: z.strictObject({
+        directory: path().meta({ description: 'tls.crt and tls.key that browsers trust' }),
+      }),
+    })
+    .meta({ description: 'TLS without client certificates, for Stripes and load balancers' })
 
-const modules = z
-  .strictObject({
-    listen: portRange().prefault('127.0.0.1:20000-20199').meta({
-      description: 'A port for each module: HOST:PORT-PORT',
-    }),
-    address: addressing()
-      .prefault('https://{product}:8443')
-      .meta({ description: 'Template with {module} {product} {version}, or a table of them' }),
-  })
-  .meta({ description: 'Beside Okapi: from Okapi to the modules' })
+const migration = () =>
+  z
+    .strictObject({
+      listen: listen().meta({ description: 'Plain HTTP/1.1, for peers that have no sidecar yet' }),
+      from: z.array(network()).min(1).meta({
+        description: 'Who may connect: addresses and networks (10.1.2.3, 10.1.2.0/24), no names',
+      }),
+      until: moment().meta({
+        description: 'Refused from then on; a day counts from its first moment, UTC',
+      }),
+      why: why(),
+    })
+    .meta({ description: 'The plain door: while moving over only, ordinary declared routes only' })
 
-const egress = z
-  .strictObject({
-    listen: listen().optional().meta({
-      description:
-        'What OKAPI_URL points at: 127.0.0.1:9130; no default beside Okapi, which owns it',
-    }),
-    url: publicUrl()
-      .optional()
-      .meta({
+const pins = () =>
+  z
+    .strictObject({
+      peers: z
+        .record(z.string().min(1), z.enum(['module', 'product']))
+        .default({})
+        .meta({
+          description: 'By product: must a peer prove the exact module id, or only the product?',
+        }),
+      keys: z.record(z.string().min(1), oneOrMore(keyPin())).default({}).meta({
+        description: 'By module id or product: the public keys (sha256//BASE64) it may have',
+      }),
+      identities: z
+        .record(
+          z.string().startsWith('spiffe://'),
+          moduleId().transform(({ id }) => id),
+        )
+        .default({})
+        .meta({
+          description:
+            'Foreign SPIFFE ids (spiffe://.../ns/x/sa/y) and the module id each stands for',
+        }),
+    })
+    .prefault({})
+
+const limits = () =>
+  z
+    .strictObject({
+      requestLineBytes: count(16_384),
+      headerBytes: count(65_536),
+      headerCount: count(200, 1000),
+      handshakeMs: ms(5_000),
+      headMs: ms(10_000),
+      bodyIdleMs: ms(60_000),
+      idleMs: ms(75_000),
+      connectMs: ms(5_000),
+      connectWaitMs: ms(30_000, 0),
+      responseHeadMs: ms(0, 0).meta({ description: 'Milliseconds; 0: unlimited, as Okapi waits' }),
+      connections: count(4_096),
+      connectionsPerPeer: count(2_048),
+      exchanges: count(4_096),
+      exchangesPerCallee: count(512),
+      bufferedBytesPerExchange: count(65_536),
+      drainTimeoutMs: ms(25_000),
+      connectionMaxAgeMs: ms(3_600_000),
+    })
+    .prefault({})
+
+/**
+ * The configuration file as it is written; the only source of keys, defaults and descriptions. Made
+ * for one reading: kept, it would be more than a megabyte for as long as a sidecar runs.
+ */
+export const fileSchema = () =>
+  z
+    .strictObject({
+      module: moduleId().meta({ description: 'Who this sidecar stands for, as mod-users-19.7.0' }),
+      trustDomain: trustDomain(),
+      credentials: credentials(),
+      ingress: ingress().optional(),
+      egress: egress().optional(),
+      public: publicDoor().optional(),
+      migration: migration().optional(),
+      policy: policy(),
+      pins: pins(),
+      link: z.boolean().default(true).meta({
         description:
-          'What X-Okapi-Url is rewritten to; http://localhost:PORT of egress.listen. Where okapiurl has ' +
-          'a path, the same path: http://localhost:9130/okapi',
+          'Many exchanges over few connections between two sidecars that both want it; HTTP/1.1 with everyone else',
       }),
-    gateway: peer().optional().meta({
-      description: 'Okapi’s sidecar: https://okapi:8443; no default beside Okapi',
-    }),
-    gatewayModule: pin().prefault('okapi').meta({ description: 'What the peer there must prove' }),
-    modules: modules.optional(),
-  })
-  .meta({ description: 'Plain from the module, mutual TLS out' })
-
-const publicDoor = z
-  .strictObject({
-    listen: listen(),
-    credentials: z.strictObject({
-      directory: path().meta({ description: 'tls.crt and tls.key that browsers trust' }),
-    }),
-  })
-  .meta({ description: 'TLS without client certificates, for Stripes and load balancers' })
-
-const migration = z
-  .strictObject({
-    listen: listen().meta({ description: 'Plain HTTP/1.1, for peers that have no sidecar yet' }),
-    from: z.array(network()).min(1).meta({
-      description: 'Who may connect: addresses and networks (10.1.2.3, 10.1.2.0/24), no names',
-    }),
-    until: moment().meta({
-      description: 'Refused from then on; a day counts from its first moment, UTC',
-    }),
-    why: why(),
-  })
-  .meta({ description: 'The plain door: while moving over only, ordinary declared routes only' })
-
-const pins = z
-  .strictObject({
-    peers: z
-      .record(z.string().min(1), z.enum(['module', 'product']))
-      .default({})
-      .meta({
-        description: 'By product: must a peer prove the exact module id, or only the product?',
-      }),
-    keys: z.record(z.string().min(1), oneOrMore(keyPin())).default({}).meta({
-      description: 'By module id or product: the public keys (sha256//BASE64) it may have',
-    }),
-    identities: z
-      .record(
-        z.string().startsWith('spiffe://'),
-        moduleId().transform(({ id }) => id),
-      )
-      .default({})
-      .meta({
+      admin: z
+        .strictObject({
+          listen: listen().prefault('0.0.0.0:9901'),
+          healthPath: z
+            .string()
+            .regex(/^\/[!-"$-~]*$/)
+            .optional()
+            .meta({ description: 'What /app/health asks the module: /admin/health' }),
+        })
+        .prefault({}),
+      status: z.strictObject({ listen: listen().prefault('127.0.0.1:9902') }).prefault({}),
+      log: z
+        .strictObject({
+          level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+          access: z.boolean().default(true).meta({ description: 'One line for each exchange' }),
+        })
+        .prefault({}),
+      workers: z.int().min(1).max(64).default(1).meta({
         description:
-          'Foreign SPIFFE ids (spiffe://.../ns/x/sa/y) and the module id each stands for',
+          'Threads that serve on the same ports, by one policy and one generation; Linux',
       }),
-  })
-  .prefault({})
+      limits: limits(),
+      drain: z
+        .strictObject({
+          delayMs: ms(0, 0).meta({
+            description: 'Milliseconds from not ready to closed listeners',
+          }),
+        })
+        .prefault({}),
+      allowPlainBeyondLoopback: why().optional().meta({
+        description: 'Why plain HTTP may leave loopback here; shows in log and status',
+      }),
+    })
+    .meta({ title: 'okapi-sidecar' })
 
-const limits = z
-  .strictObject({
-    requestLineBytes: count(16_384),
-    headerBytes: count(65_536),
-    headerCount: count(200, 1000),
-    handshakeMs: ms(5_000),
-    headMs: ms(10_000),
-    bodyIdleMs: ms(60_000),
-    idleMs: ms(75_000),
-    connectMs: ms(5_000),
-    connectWaitMs: ms(30_000, 0),
-    responseHeadMs: ms(0, 0).meta({ description: 'Milliseconds; 0: unlimited, as Okapi waits' }),
-    connections: count(4_096),
-    connectionsPerPeer: count(2_048),
-    exchanges: count(4_096),
-    exchangesPerCallee: count(512),
-    bufferedBytesPerExchange: count(65_536),
-    drainTimeoutMs: ms(25_000),
-    connectionMaxAgeMs: ms(3_600_000),
-  })
-  .prefault({})
-
-/** The configuration file as it is written; the only source of keys, defaults and descriptions. */
-export const File = z
-  .strictObject({
-    module: moduleId().meta({ description: 'Who this sidecar stands for, as mod-users-19.7.0' }),
-    trustDomain: trustDomain(),
-    credentials,
-    ingress: ingress.optional(),
-    egress: egress.optional(),
-    public: publicDoor.optional(),
-    migration: migration.optional(),
-    policy,
-    pins,
-    link: z.boolean().default(true).meta({
-      description:
-        'Many exchanges over few connections between two sidecars that both want it; HTTP/1.1 with everyone else',
-    }),
-    admin: z
-      .strictObject({
-        listen: listen().prefault('0.0.0.0:9901'),
-        healthPath: z
-          .string()
-          .regex(/^\/[!-"$-~]*$/)
-          .optional()
-          .meta({ description: 'What /app/health asks the module: /admin/health' }),
-      })
-      .prefault({}),
-    status: z.strictObject({ listen: listen().prefault('127.0.0.1:9902') }).prefault({}),
-    log: z
-      .strictObject({
-        level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-        access: z.boolean().default(true).meta({ description: 'One line for each exchange' }),
-      })
-      .prefault({}),
-    workers: z.int().min(1).max(64).default(1).meta({
-      description: 'Threads that serve on the same ports, by one policy and one generation; Linux',
-    }),
-    limits,
-    drain: z
-      .strictObject({
-        delayMs: ms(0, 0).meta({ description: 'Milliseconds from not ready to closed listeners' }),
-      })
-      .prefault({}),
-    allowPlainBeyondLoopback: why().optional().meta({
-      description: 'Why plain HTTP may leave loopback here; shows in log and status',
-    }),
-  })
-  .meta({ title: 'okapi-sidecar' })
+/** What `fileSchema` makes. */
+export type FileSchema = ReturnType<typeof fileSchema>
 
 /** The published JSON Schema of the file (draft 2020-12), ending in a line feed. */
 export function jsonSchema(): string {
-  const schema = z.toJSONSchema(File, { io: 'input', target: 'draft-2020-12' })
+  const schema = z.toJSONSchema(fileSchema(), { io: 'input', target: 'draft-2020-12' })
   return `${JSON.stringify(schema, null, 2)}\n`
 }

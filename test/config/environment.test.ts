@@ -1,9 +1,13 @@
 import test from 'ava'
 import { readEnvironment } from '../../src/config/environment.ts'
-import { KEYS } from '../../src/config/keys.ts'
+import { keysIn } from '../../src/config/keys.ts'
+import { fileSchema } from '../../src/config/schema.ts'
+
+const KEYS = keysIn(fileSchema())
+const read = (env: NodeJS.ProcessEnv) => readEnvironment(env, KEYS)
 
 function messages(env: NodeJS.ProcessEnv): string[] {
-  return readEnvironment(env).problems.map(({ message, hint }) => [message, hint].join(' | '))
+  return read(env).problems.map(({ message, hint }) => [message, hint].join(' | '))
 }
 
 test('every key has a variable of its own', (t) => {
@@ -21,7 +25,7 @@ test('every key has a variable of its own', (t) => {
 })
 
 test('numbers, booleans, lists and tables are JSON, all else is text', (t) => {
-  const { settings, problems } = readEnvironment({
+  const { settings, problems } = read({
     SIDECAR_LIMITS_HEAD_MS: '77',
     SIDECAR_LOG_ACCESS: 'false',
     SIDECAR_POLICY_REPORT: '["users"]',
@@ -41,14 +45,14 @@ test('numbers, booleans, lists and tables are JSON, all else is text', (t) => {
 })
 
 test('a table of addresses may be JSON', (t) => {
-  const { settings } = readEnvironment({
+  const { settings } = read({
     SIDECAR_EGRESS_MODULES_ADDRESS: '{"mod-a":"https://a:1"}',
   })
   t.deepEqual(settings[0]?.value, { 'mod-a': 'https://a:1' })
 })
 
 test('text where JSON belongs is an error, not a value', (t) => {
-  const { settings, problems } = readEnvironment({ SIDECAR_LIMITS_HEAD_MS: '10s' })
+  const { settings, problems } = read({ SIDECAR_LIMITS_HEAD_MS: '10s' })
   t.deepEqual(settings, [])
   t.is(problems[0]?.severity, 'error')
   t.is(problems[0]?.where?.file, 'SIDECAR_LIMITS_HEAD_MS')
@@ -56,7 +60,7 @@ test('text where JSON belongs is an error, not a value', (t) => {
 
 test('an empty variable sets nothing and says so', (t) => {
   const env = { SIDECAR_ALLOW_PLAIN_BEYOND_LOOPBACK: '' }
-  t.deepEqual(readEnvironment(env).settings, [])
+  t.deepEqual(read(env).settings, [])
   t.is(messages(env).length, 1)
 })
 
@@ -78,7 +82,7 @@ test('what Kubernetes says of a Service named sidecar is no setting', (t) => {
     SIDECAR_ADMIN_SERVICE_PORT_HTTPS: '8443',
     SIDECAR_SOMETHING: 'udp://10.0.0.1:1',
   }
-  t.deepEqual(readEnvironment(links), { settings: [], problems: [] })
+  t.deepEqual(read(links), { settings: [], problems: [] })
 })
 
 test('a real setting is never taken for a service link', (t) => {
@@ -86,7 +90,7 @@ test('a real setting is never taken for a service link', (t) => {
 })
 
 test('the names that FOLIO’s other sidecars use', (t) => {
-  const { settings, problems } = readEnvironment({
+  const { settings, problems } = read({
     MODULE_NAME: 'mod-users',
     MODULE_VERSION: '19.7.0',
     MODULE_URL: 'http://127.0.0.1:8081',
@@ -108,5 +112,5 @@ test('the names that FOLIO’s other sidecars use', (t) => {
 test('a name without a version sets nothing and says so', (t) => {
   t.is(messages({ MODULE_NAME: 'mod-users' }).length, 1)
   t.is(messages({ MODULE_VERSION: '1.0.0' }).length, 1)
-  t.deepEqual(readEnvironment({ MODULE_NAME: 'mod-users' }).settings, [])
+  t.deepEqual(read({ MODULE_NAME: 'mod-users' }).settings, [])
 })

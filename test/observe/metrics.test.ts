@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { KEYS } from '../../src/config/keys.ts'
+import { keysIn } from '../../src/config/keys.ts'
+import { fileSchema } from '../../src/config/schema.ts'
 import { BOUNDS_MS } from '../../src/observe/durations.ts'
 import { DIRECTIONS } from '../../src/observe/labels.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
@@ -172,6 +173,8 @@ test('two sidecars in one process share no counter', async (t) => {
 })
 
 test('the limits are those of the configuration', (t) => {
-  const configured = KEYS.filter(({ path }) => path[0] === 'limits').map(({ path }) => path[1])
+  const configured = keysIn(fileSchema())
+    .filter(({ path }) => path[0] === 'limits')
+    .map(({ path }) => path[1])
   t.deepEqual([...LIMITS].toSorted(), configured.toSorted())
 })
