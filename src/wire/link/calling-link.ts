@@ -83,7 +83,7 @@ export class CallingLink<N> extends Link<CallingStream<N>> {
   protected override peerEnded(): void {
     if (this.#text === null) return super.peerEnded()
     const text = this.#text
-    for (const stream of [...this.streams.values()]) stream.turnedAway(text)
+    for (const stream of this.streams.all()) stream.turnedAway(text)
     const reason = /^x-sidecar-refused: ([a-z-]{1,40})\r$/im.exec(text.toString('latin1'))?.[1]
     this.close('turned-away', reason ?? 'for no reason that it gave')
   }

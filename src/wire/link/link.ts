@@ -7,6 +7,7 @@ import { FLAG, FRAME } from './frames.ts'
 import { HeadPieces } from './head-pieces.ts'
 import type { LinkStream } from './link-stream.ts'
 import { Noise } from './noise.ts'
+import { OpenStreams } from './open-streams.ts'
 import { Settling } from './settling.ts'
 import { Vigil } from './vigil.ts'
 
@@ -33,7 +34,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   readonly openedAt: number
   protected readonly settings: WireSettings
   protected readonly socket: Socket
-  protected readonly streams = new Map<number, S>()
+  protected readonly streams = new OpenStreams<S>()
   /** The id that was opened last. */
   protected lastId = 0
   /** We have said GOAWAY. */
@@ -84,7 +85,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
 
   get bufferedBytes(): number {
     let bytes = this.batch.waitingBytes + this.#reader.bufferedBytes + this.#pieces.bufferedBytes
-    for (const stream of this.streams.values()) bytes += stream.bufferedBytes
+    for (const stream of this.streams.all()) bytes += stream.bufferedBytes
     return bytes
   }
 
@@ -103,7 +104,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   /** An exchange is open now. */
   protected opened(id: number, stream: S): void {
     this.lastId = id
-    this.streams.set(id, stream)
+    this.streams.add(id, stream)
     this.#noise.opened()
   }
 
@@ -142,7 +143,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
       return
     }
     if (this.#over) return
-    for (const stream of this.streams.values()) stream.tick(now)
+    for (const id of this.streams.ids()) this.streams.get(id)?.tick(now)
     const verdict = this.#vigil.tick(now)
     if (verdict === 'ping') this.batch.frame(FRAME.ping, 0, 0, EIGHT, 0, EIGHT.length)
     else if (verdict !== null) this.close(verdict)
@@ -284,7 +285,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     if (this.#over) return
     this.#over = true
     if (this.#endsAt === 0) this.batch.stop()
-    const streams = [...this.streams.values()]
+    const streams = this.streams.all()
     this.streams.clear()
     for (const stream of streams) stream.lost()
     this.unusable()

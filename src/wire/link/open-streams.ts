@@ -1,0 +1,79 @@
+/** Slots at first; there are always at least twice as many as streams. */
+const FEWEST_SLOTS = 16
+
+/**
+ * The exchanges that are open on a link, by id. A `Map` that is written and deleted from all the time
+ * makes itself a new table again and again; the old ones outlive the young generation and keep every
+ * stream that was in them: a third of a relay's garbage (docs/performance.md). Here everything stays
+ * in place: open addressing, linear probing, and what follows a gap moves up (Knuth, TAOCP 3,
+ * section 6.4, algorithm R).
+ */
+export class OpenStreams<S> {
+  size = 0
+  #ids = new Int32Array(FEWEST_SLOTS)
+  #streams: (S | undefined)[] = new Array(FEWEST_SLOTS).fill(undefined)
+
+  get(id: number): S | undefined {
+    return this.#streams[this.#slot(id)]
+  }
+
+  /** `id`: above 0, and not in it. */
+  add(id: number, stream: S): void {
+    if (2 * (this.size + 1) > this.#ids.length) this.#grow()
+    const slot = this.#slot(id)
+    this.#ids[slot] = id
+    this.#streams[slot] = stream
+    this.size++
+  }
+
+  delete(id: number): void {
+    const mask = this.#ids.length - 1
+    let gap = this.#slot(id)
+    if (this.#ids[gap] === 0) return
+    for (let slot = (gap + 1) & mask; this.#ids[slot] !== 0; slot = (slot + 1) & mask) {
+      // It may stand no earlier than where its id belongs.
+      const distance = (slot - this.#ids[slot]!) & mask
+      if (distance < ((slot - gap) & mask)) continue
+      this.#ids[gap] = this.#ids[slot]!
+      this.#streams[gap] = this.#streams[slot]
+      gap = slot
+    }
+    this.#ids[gap] = 0
+    this.#streams[gap] = undefined
+    this.size--
+  }
+
+  clear(): void {
+    this.size = 0
+    this.#ids.fill(0)
+    this.#streams.fill(undefined)
+  }
+
+  /** Those of now; who goes through them may open and close some. */
+  ids(): number[] {
+    return [...this.#ids].filter((id) => id !== 0)
+  }
+
+  /** Those of now. */
+  all(): S[] {
+    return this.#streams.filter((stream) => stream !== undefined)
+  }
+
+  /** Where it stands, or the free slot where it would. */
+  #slot(id: number): number {
+    const mask = this.#ids.length - 1
+    let slot = id & mask
+    while (this.#ids[slot] !== 0 && this.#ids[slot] !== id) slot = (slot + 1) & mask
+    return slot
+  }
+
+  #grow(): void {
+    const [ids, streams] = [this.ids(), this.all()]
+    this.#ids = new Int32Array(2 * this.#ids.length)
+    this.#streams = new Array(this.#ids.length).fill(undefined)
+    this.size = 0
+    ids.forEach((id, i) => {
+      this.add(id, streams[i]!)
+    })
+  }
+}
