@@ -26,13 +26,20 @@ export function answers(bytes: Buffer, methods: readonly string[], ended: boolea
     if (head === undefined) break
     at = head.end
     if (head.status >= 100 && head.status < 200 && head.status !== 101) continue
-    const bodiless = methods[found.length] === 'HEAD' || head.status === 204 || head.status === 304
-    const body = bodiless ? { body: '', end: at, whole: true } : readBody(text, head, ended)
+    const body = isBodiless(head, methods[found.length])
+      ? { body: '', end: at, whole: true }
+      : readBody(text, head, ended)
     found.push({ status: head.status, headers: head.headers, body: body.body, whole: body.whole })
     if (!body.whole || head.status === 101) break
     at = text.startsWith('HTTP/', body.end) ? body.end : -1
   }
   return found
+}
+
+/** RFC 9110 section 6.4.1: whatever its lengths say, no content follows the head. */
+function isBodiless({ status }: Head, method: string | undefined): boolean {
+  if (method === 'HEAD' || status === 101 || status === 204 || status === 304) return true
+  return method === 'CONNECT' && status >= 200 && status < 300
 }
 
 interface Head {

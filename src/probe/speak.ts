@@ -33,6 +33,8 @@ export interface Speech {
   readonly methods?: readonly string[]
   /** After the last expected answer, listen on for this long for one that nobody asked for. */
   readonly lingerMs?: number
+  /** Is what was looked for among the bytes that have come? It ends the conversation at once. */
+  readonly enough?: (received: Buffer) => boolean
   /** For the whole conversation. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
@@ -43,7 +45,7 @@ const RECEIVED_BYTES_AT_MOST = 256 * 1024
 
 /** Opens a connection, says all of it, and listens until there is nothing more to hear. */
 export function speak(door: Door, speech: Speech): Promise<Heard> {
-  const { bytes, methods = ['GET'], lingerMs = 0, timeoutMs, signal, guise } = speech
+  const { bytes, methods = ['GET'], lingerMs = 0, enough, timeoutMs, signal, guise } = speech
   const { promise, resolve } = Promise.withResolvers<Heard>()
   const socket = knock(door, guise)
   const parts: Buffer[] = []
@@ -88,7 +90,9 @@ export function speak(door: Door, speech: Speech): Promise<Heard> {
     parts.push(part)
     size += part.length
     if (size > RECEIVED_BYTES_AT_MOST) return finish('answered')
-    found = answers(Buffer.concat(parts), methods, false)
+    const received = Buffer.concat(parts)
+    if (enough?.(received) === true) return finish('answered')
+    found = answers(received, methods, false)
     if (found.filter(({ whole }) => whole).length < methods.length) return
     if (lingerMs === 0) return finish('answered')
     linger ??= setTimeout(() => finish('answered'), lingerMs)

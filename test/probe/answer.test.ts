@@ -27,6 +27,15 @@ test('an answer to HEAD has no body whatever its length says', (t) => {
   )
 })
 
+test('an answer that opens a way for other bytes is whole with its head', (t) => {
+  const switched = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n'
+  t.like(read(`${switched}\0\0\0`), [{ status: 101, body: '', whole: true }])
+  const tunnel = 'HTTP/1.1 200 Connection established\r\n\r\n'
+  t.is(read(tunnel, ['CONNECT'])[0]?.whole, true)
+  t.is(read(tunnel, ['GET'])[0]?.whole, false)
+  t.is(read(tunnel.replace('200', '407'), ['CONNECT'])[0]?.whole, false)
+})
+
 test('informational answers are not final ones', (t) => {
   const text = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n'
   t.deepEqual(

@@ -18,10 +18,13 @@ export const h2PriorKnowledge: Attack = {
   judged: 'A SETTINGS frame in answer to the preface.',
   remedy: 'Speak HTTP/2 only where it is judged as strictly.',
   async run(context) {
-    const heard = await say(context, PREFACE, { methods: ['PRI'] })
-    const { received } = heard
-    const speaks = received.length >= 9 && received[0] === 0 && received[3] === SETTINGS
-    if (!speaks) return verdict(heard)
+    const heard = await say(context, PREFACE, { methods: ['PRI'], enough: isSettings })
+    if (!isSettings(heard.received)) return verdict(heard)
     return { ...gotThrough('it answered in HTTP/2'), evidence: evidence(heard) }
   },
+}
+
+/** Its nine octets of header suffice (RFC 9113 section 4.1). */
+function isSettings(received: Buffer): boolean {
+  return received.length >= 9 && received[0] === 0 && received[3] === SETTINGS
 }
