@@ -71,10 +71,14 @@ test.serial('it makes certificates, finds the grants it ships, and answers for t
   t.is(pack.status, 0, pack.stderr)
 })
 
+/** Writes which of Node's own modules a process has loaded when it ends. */
+const WITNESS = `process.on('exit', () =>
+  process.getBuiltinModule('fs').writeFileSync('loaded.txt', process.moduleLoadList.join('\\n')))`
+
 test.serial('it runs until it is told to stop', async (t) => {
   const child = spawn(process.execPath, [join(DIST, 'main.js'), 'run'], {
     cwd: PLACE,
-    env: {},
+    env: { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(WITNESS)}"` },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const said: { msg: string; listening?: { admin: string } }[] = []
@@ -91,6 +95,13 @@ test.serial('it runs until it is told to stop', async (t) => {
   }
   t.is(await ended, 0)
   t.true(said.some(({ msg }) => msg === 'stopped'))
+  const loaded = readFileSync(join(PLACE, 'loaded.txt'), 'utf8').split('\n')
+  t.true(loaded.includes('NativeModule tls'))
+  // Each would cost every sidecar memory and time at its start.
+  for (const name of ['https', 'http2', 'zlib', 'assert', 'child_process', 'repl']) {
+    t.false(loaded.includes(`NativeModule ${name}`), name)
+  }
+  t.false(loaded.includes('NativeModule internal/deps/undici/undici'))
 })
 
 test.serial('run reads neither the probe nor what makes certificates', (t) => {
