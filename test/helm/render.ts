@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -84,6 +84,41 @@ export async function renderChart(
   const version = more.includes('--kube-version') ? [] : ['--kube-version', '1.32.0']
   const { stdout } = await run('helm', [...args, ...version, ...more], { maxBuffer: 2 ** 26 })
   return parseAllDocuments(stdout).flatMap((document): Thing[] => document.toJS() ?? [])
+}
+
+/**
+ * What is rendered for each of these installations, as text and by name. They are dependencies of one
+ * chart: a process of helm costs far more than what it renders.
+ */
+export async function renderMany(
+  installations: Readonly<Record<string, Values>>,
+  kubernetes: string,
+): Promise<Record<string, string>> {
+  const names = Object.keys(installations)
+  const chart = join(PLACE, `many-${files++}`)
+  mkdirSync(join(chart, 'charts'), { recursive: true })
+  cpSync(CHART, join(chart, 'charts', 'okapi-sidecar'), { recursive: true })
+  const dependencies = names.map((_, i) => ({
+    name: 'okapi-sidecar',
+    version: '*',
+    alias: `number-${i}`,
+  }))
+  const about = { apiVersion: 'v2', name: 'many', version: '0.1.0', dependencies }
+  writeFileSync(join(chart, 'Chart.yaml'), JSON.stringify(about))
+  const values = join(PLACE, `values-${files++}.yaml`)
+  const each = Object.values(installations).map((one, i) => [`number-${i}`, one])
+  writeFileSync(values, JSON.stringify(Object.fromEntries(each)))
+  const args = ['template', 'rel', chart, '-f', values, '--namespace', 'folio']
+  const more = ['--kube-version', kubernetes, '--render-subchart-notes']
+  const { stdout } = await run('helm', [...args, ...more], { maxBuffer: 2 ** 26 })
+  const found: Record<string, string> = {}
+  for (const document of stdout.split(/^---\n/m).slice(1)) {
+    const number = /^# Source: many\/charts\/number-(\d+)\//.exec(document)?.[1]
+    const name = names[Number(number)]
+    if (name === undefined) throw new Error(`whose is this? ${document.slice(0, 200)}`)
+    found[name] = `${found[name] ?? ''}---\n${document}`
+  }
+  return found
 }
 
 /** The one object of a kind, or of a kind and a name. */

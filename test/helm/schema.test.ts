@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test from 'ava'
-import { parse, stringify } from 'yaml'
+import { parse, parseAllDocuments, stringify } from 'yaml'
 import { LOCATION } from '../../scripts/chart-schemas.ts'
 import { runTool, withTool } from '../support/scenario/tools.ts'
 import { everyInstallation, SWITCHES } from './matrix.ts'
-import { CHART, MODULE, PLACE, render, type Thing } from './render.ts'
+import { CHART, MODULE, PLACE, render, renderMany, type Thing, type Values } from './render.ts'
 import { KUBERNETES, SCHEMAS } from './tools.ts'
 
 // What the chart renders, held against what Kubernetes itself and the operators publish of their resources.
@@ -26,18 +26,15 @@ interface Verdict {
 
 let folders = 0
 
-/** What `kubeconform` finds in things; keyed by what they belong to. */
+/** What `kubeconform` finds in these files of documents, by name. */
 async function verdicts(
-  installations: Readonly<Record<string, readonly unknown[]>>,
+  rendered: Readonly<Record<string, string>>,
   version: string,
 ): Promise<Verdict[]> {
   const folder = join(PLACE, `rendered-${folders++}`)
   mkdirSync(folder)
-  for (const [name, things] of Object.entries(installations)) {
-    writeFileSync(
-      join(folder, `${name}.yaml`),
-      things.map((thing) => stringify(thing)).join('---\n'),
-    )
+  for (const [name, text] of Object.entries(rendered)) {
+    writeFileSync(join(folder, `${name}.yaml`), text)
   }
   const where = ['-schema-location', join(SCHEMAS, version, LOCATION)]
   const args = ['-strict', '-verbose', '-output', 'json', ...where, folder]
@@ -54,28 +51,25 @@ function bad(all: readonly Verdict[]): string[] {
   )
 }
 
-async function renderAll(mode: string, version: string): Promise<Record<string, Thing[]>> {
-  const all = Object.entries(everyInstallation())
-  const found: Record<string, Thing[]> = {}
-  const two = [all, all].map(async () => {
-    for (let next = all.pop(); next !== undefined; next = all.pop()) {
-      const [name, values] = next
-      found[name] = await render({ ...values, mode }, ['--kube-version', version])
-    }
-  })
-  await Promise.all(two)
-  return found
+const INSTALLATIONS = everyInstallation()
+
+function all(mode: string): Record<string, Values> {
+  const each = Object.entries(INSTALLATIONS)
+  return Object.fromEntries(each.map(([name, values]) => [name, { ...values, mode }]))
 }
 
 for (const version of KUBERNETES) {
   const mode = version === BEFORE_NATIVE ? 'container' : 'native'
   withSchemas(`Kubernetes ${version} knows all that is rendered (${mode})`, async (t) => {
-    const installations = await renderAll(mode, version)
-    const things = Object.values(installations).flat()
-    const all = await verdicts(installations, version)
-    t.deepEqual(bad(all), [])
-    t.is(all.length, things.length, 'every document was judged')
-    const kinds = new Set(all.map(({ kind }) => kind))
+    const rendered = await renderMany(all(mode), version)
+    t.deepEqual(Object.keys(rendered).sort(), Object.keys(INSTALLATIONS).sort())
+    const judged = await verdicts(rendered, version)
+    t.deepEqual(bad(judged), [])
+    const documents = Object.values(rendered)
+      .join('')
+      .match(/^kind: /gm)
+    t.is(judged.length, documents?.length, 'every document was judged')
+    const kinds = new Set(judged.map(({ kind }) => kind))
     for (const kind of [
       ...[
         'CertificateRequestPolicy',
@@ -90,6 +84,24 @@ for (const version of KUBERNETES) {
       t.true(kinds.has(kind), kind)
     }
   })
+}
+
+withSchemas('an installation among many is rendered as it is alone', async (t) => {
+  const names = [
+    ...['module, all together', 'okapi, all together', 'edge, all together'],
+    // Its values take a default away.
+    'module, another kind of SPIFFE socket',
+  ]
+  const many = await renderMany(all('native'), NATIVE[0]!)
+  for (const name of names) {
+    const alone = await render(all('native')[name]!, ['--kube-version', NATIVE[0]!])
+    t.deepEqual(sorted(parseAllDocuments(many[name]!).map((each) => each.toJS())), sorted(alone))
+  }
+})
+
+function sorted(things: readonly Thing[]): readonly Thing[] {
+  const key = ({ kind, metadata }: Thing) => `${kind} ${metadata.name}`
+  return things.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
 test('every value of the chart that has defaults is in the matrix', (t) => {
@@ -149,7 +161,7 @@ withSchemas('what is wrong would be seen', async (t) => {
     const spoilt = WRONG.map(([what, kind, spoil]) => {
       const thing = structuredClone(things.find((each) => each.kind === kind))
       spoil(thing as unknown as Spoilt)
-      return [what, [thing]]
+      return [what, stringify(thing)]
     })
     const all = await verdicts(Object.fromEntries(spoilt), version)
     t.is(all.length, WRONG.length)
