@@ -11,6 +11,11 @@ export interface RoutingEntry {
   /** Legacy: a prefix. Decides what a system call asks for even beside a pathPattern. */
   readonly path: string | undefined
   readonly rewritePath: string | undefined
+  /**
+   * Of an entry of type `redirect`: the path that Okapi asks for in the place of the request's own.
+   * The module serves no such entry. Undefined for every other type.
+   */
+  readonly redirectPath: string | undefined
   readonly phase: string | undefined
   readonly delegateCORS: boolean
   readonly modulePermissions: readonly string[]

@@ -25,9 +25,9 @@ const TYPES: Readonly<Record<string, InterfaceType>> = {
   internal: 'internal',
 }
 const PHASES = ['auth', 'pre', 'post']
-// RoutingEntry.setType; `redirect` is left out because it hides the route that is meant.
-const ENTRY_TYPES = `request-response request-only headers system internal request-response-1.0
-  request-log`.split(/\s+/)
+// RoutingEntry.setType
+const ENTRY_TYPES = `request-response request-only headers redirect system internal
+  request-response-1.0 request-log`.split(/\s+/)
 const SPIFFE_PATH = /^[a-zA-Z0-9._-]+$/
 
 /**
@@ -118,6 +118,7 @@ class Reader {
       methods: this.#methods(methods, `${pointer}/methods`),
       ...this.#paths(text('pathPattern'), text('path'), pointer),
       rewritePath: text('rewritePath'),
+      redirectPath: type === 'redirect' ? this.#redirect(text('redirectPath'), pointer) : undefined,
       phase,
       delegateCORS: delegateCORS === true,
       modulePermissions: this.#strings(modulePermissions, `${pointer}/modulePermissions`),
@@ -136,6 +137,14 @@ class Reader {
       this.#warn(`${pointer}/path`, `path ${path} also matches ${path}-and-more: use pathPattern`)
     }
     return { pathPattern, path: path === '' ? undefined : path }
+  }
+
+  /** It hides the route that is meant: loaded, so that what it would take can be refused. */
+  #redirect(path: string | undefined, pointer: string): string {
+    // RoutingEntry.validateCommon
+    if (!path) this.#error(`${pointer}/redirectPath`, 'a redirect needs a redirectPath')
+    else this.#warn(`${pointer}/type`, `a redirect to ${path}: what it takes is refused`)
+    return path ?? ''
   }
 
   #methods(value: unknown, pointer: string): readonly string[] | undefined {

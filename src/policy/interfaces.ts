@@ -1,6 +1,7 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import type { Decision } from './decision.ts'
 import { isWide, opensText } from './grants.ts'
+import { refuseRedirect } from './redirect.ts'
 import { type Claim, claimsOn, fits, type Rights } from './rights.ts'
 import type { Route } from './routes.ts'
 import { type Asked, allow, BY_DEFAULT, deny, shortName, standsIn } from './verdict.ts'
@@ -29,6 +30,8 @@ export function judgeInterfaces(
     path: route.pattern.text,
     route,
   })
+  const redirect = refuseRedirect(routes, { caller: rights.name, ...request })
+  if (redirect !== undefined) return redirect
   const first = routes[0]!
   const quarantined = everyProviderQuarantined(world, routes)
   if (quarantined !== undefined) return deny(about(first), 'quarantined', quarantined)

@@ -5,6 +5,7 @@ import type { Allow, Decision, Deny } from './decision.ts'
 import { Door } from './door.ts'
 import { opensText } from './grants.ts'
 import { judgeInterfaces } from './interfaces.ts'
+import { refuseRedirect } from './redirect.ts'
 import { claimBy } from './rights.ts'
 import { NO_HIT } from './route-table.ts'
 import { mayAnswer } from './routes.ts'
@@ -44,7 +45,8 @@ export class OkapiDoor extends Door {
     if (isAdministration(bytes, start, end)) {
       if (isNeverOpen(bytes, start, end)) return this.#never(method, shown(bytes, start, end))
       if (method === 'OPTIONS' && this.caller.kind === 'public') return this.#preflight
-      return this.#administration(method, bytes, start, end, tenant, moduleId)
+      const decision = this.#administration(method, bytes, start, end, tenant, moduleId)
+      return decision.allow ? (this.#redirected(method, bytes, start, end) ?? decision) : decision
     }
     if (method === 'OPTIONS' && this.caller.kind === 'public') return this.#preflight
     return this.#ordinary(method, bytes, start, end, tenant, moduleId)
@@ -113,6 +115,15 @@ export class OkapiDoor extends Door {
     if (granted === NO_HIT) return this.#shut(method, shown(bytes, start, end))
     if (!isPlainTenant(invoked)) return this.#tenantRefused(null, method, invoked)
     return this.#ordinary(method, bytes, rest, end, invoked, moduleId)
+  }
+
+  /** A redirect takes its requests away from Okapi's administration too. */
+  #redirected(method: string, bytes: Uint8Array, start: number, end: number): Deny | undefined {
+    const { redirects } = this.world.routes
+    const hit = redirects.find(bytes, start, end, 1 << methodIndex(method))
+    return hit === NO_HIT
+      ? undefined
+      : refuseRedirect(redirects.routes(hit), { ...this.nothing(), method })
   }
 
   #judgeAdministration(method: string, hit: number, granted: number): Decision {

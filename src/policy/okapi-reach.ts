@@ -16,7 +16,7 @@ export function okapiSubjects(set: DescriptorSet): readonly Subject[] {
     return [
       ...(ofProxy.get(id) ?? []).map((route) => okapiSubject(route, proxy)),
       ...(table?.all ?? []).map((route) => okapiSubject(route, table!, id)),
-    ].filter(({ route }) => !route.pattern.text.startsWith('/_/'))
+    ].filter(({ route }) => !(route.redirectPath || route.pattern.text.startsWith('/_/')))
   })
 }
 

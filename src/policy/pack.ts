@@ -103,13 +103,14 @@ function cut({ id, provides, requires, optional, filters }: ModuleDescriptor) {
 }
 
 function cutEntry({ methods, pathPattern, path, rewritePath, phase, ...rest }: RoutingEntry) {
-  const { delegateCORS, modulePermissions } = rest
+  const { delegateCORS, modulePermissions, redirectPath } = rest
   return {
     methods,
     pathPattern,
     path,
     rewritePath,
     phase,
+    ...(redirectPath === undefined ? {} : { type: 'redirect', redirectPath }),
     ...(delegateCORS ? { delegateCORS } : {}),
     ...(modulePermissions.length > 0 ? { modulePermissions } : {}),
   }

@@ -6,6 +6,7 @@ import type { Caller } from './caller.ts'
 import type { Allow, Decision, Deny } from './decision.ts'
 import type { InstalledModule } from './descriptors.ts'
 import { Door } from './door.ts'
+import { refuseRedirect } from './redirect.ts'
 import { NO_HIT, type RouteTable } from './route-table.ts'
 import { mayAnswer, type Route } from './routes.ts'
 import { type Asked, allow, BY_DEFAULT, deny, shown, standsIn } from './verdict.ts'
@@ -71,6 +72,8 @@ export class PlainDoor extends Door {
     const routes = atOkapi
       ? mayAnswer(matching, bit)
       : matching.filter(({ mask }) => (mask & bit) !== 0)
+    const redirect = refuseRedirect(routes, { ...this.nothing(), method })
+    if (redirect !== undefined) return redirect
     const [first] = routes
     const asked = this.#about(method, first!)
     const closed = (why: string) => deny(asked, 'caller-not-allowed', why, { wouldAllow: SIDECAR })

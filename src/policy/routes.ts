@@ -11,6 +11,7 @@ import {
   parsePathPattern,
   withPrefix,
 } from '../folio/path-pattern.ts'
+import { meansAdministration } from './administration.ts'
 import type { DescriptorSet, InstalledModule } from './descriptors.ts'
 import { type Routed, RouteTable } from './route-table.ts'
 
@@ -23,12 +24,16 @@ export interface Route extends Routed {
   readonly methods: readonly string[]
   /** Pointer into the module's descriptor. */
   readonly pointer: string
+  /** Where it is a redirect, in Okapi's lookup only: it stands for another path and opens nothing. */
+  readonly redirectPath?: string
 }
 
 /** What Okapi's lookup can find: one table for all, and one for each provider of `multiple`. */
 export interface OkapiRoutes {
   readonly proxy: RouteTable<Route>
   readonly multiple: ReadonlyMap<string, RouteTable<Route>>
+  /** The redirects that may take a request for Okapi's own administration. */
+  readonly redirects: RouteTable<Route>
 }
 
 /**
@@ -36,7 +41,8 @@ export interface OkapiRoutes {
  * getMultiRoutingEntries). X-Okapi-Module-Id picks a `multiple` table, without it the other is asked.
  */
 export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
-  const proxy: Route[] = []
+  const filters = [...modules.values()].flatMap(redirectFilters)
+  const proxy: Route[] = [...filters]
   const multiple = new Map<string, RouteTable<Route>>()
   for (const [id, module] of modules) {
     const multi: Route[] = []
@@ -51,9 +57,29 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
         into?.push(...route(module, provided, entry, requestPattern(entry), entry.methods))
       }
     }
-    if (multi.length > 0) multiple.set(id, new RouteTable(multi, { buckets: true }))
+    // Of filters Okapi takes every match, not the longest bucket alone.
+    const buckets = filters.length === 0
+    if (multi.length > 0) multiple.set(id, new RouteTable([...filters, ...multi], { buckets }))
   }
-  return { proxy: new RouteTable(proxy, { buckets: false }), multiple }
+  const redirects = proxy.filter(
+    ({ redirectPath, interface: provided, pattern }) =>
+      redirectPath !== undefined && (provided === null || meansAdministration(pattern)),
+  )
+  return {
+    proxy: new RouteTable(proxy, { buckets: false }),
+    multiple,
+    redirects: new RouteTable(redirects, { buckets: false }),
+  }
+}
+
+/**
+ * Filters that lead to another path (okapi-core ModuleCache.resolveRedirect): Okapi asks for that
+ * beside what was asked for, X-Okapi-Module-Id or not.
+ */
+function redirectFilters(module: InstalledModule): readonly Route[] {
+  return module.descriptor.filters
+    .filter(({ redirectPath }) => redirectPath !== undefined)
+    .flatMap((filter) => route(module, null, filter, requestPattern(filter), filter.methods))
 }
 
 /**
@@ -66,11 +92,12 @@ export function mayAnswer(matching: readonly Route[], bit: number): readonly Rou
   const routes = matching.filter(({ mask }) => (mask & bit) !== 0)
   if (routes.length < 2) return routes
   const longest = new Map<InstalledModule, number>()
-  for (const { module, pattern } of routes) {
+  const isFilter = (one: Route) => one.interface === null
+  for (const { module, pattern } of routes.filter((one) => !isFilter(one))) {
     longest.set(module, Math.max(longest.get(module) ?? 0, pattern.bucketBytes))
   }
   return routes
-    .filter(({ module, pattern }) => pattern.bucketBytes === longest.get(module))
+    .filter((one) => isFilter(one) || one.pattern.bucketBytes === longest.get(one.module))
     .sort((a, b) => b.pattern.bucketBytes - a.pattern.bucketBytes)
 }
 
@@ -88,13 +115,19 @@ export function routesOf(module: InstalledModule): readonly Route[] {
   for (const provided of module.descriptor.provides) {
     if (provided.type === 'unknown') continue
     if (isSystemInterface(provided)) routes.push(...systemRoutes(module, provided))
-    else routes.push(...provided.handlers.flatMap((entry) => ordinary(module, provided, entry)))
+    else routes.push(...served(provided).flatMap((entry) => ordinary(module, provided, entry)))
   }
   for (const filter of module.descriptor.filters) {
+    if (filter.redirectPath !== undefined) continue
     const pattern = rewritten(filter, requestPattern(filter))
     routes.push(...route(module, null, filter, pattern, filter.methods))
   }
   return routes
+}
+
+/** Okapi never calls a module for its redirects. */
+function served({ handlers }: InterfaceDescriptor): readonly RoutingEntry[] {
+  return handlers.filter(({ redirectPath }) => redirectPath === undefined)
 }
 
 function ordinary(module: InstalledModule, provided: InterfaceDescriptor, entry: RoutingEntry) {
@@ -107,7 +140,7 @@ function ordinary(module: InstalledModule, provided: InterfaceDescriptor, entry:
 }
 
 function systemRoutes(module: InstalledModule, provided: InterfaceDescriptor): Route[] {
-  const routes = provided.handlers.flatMap((entry) => {
+  const routes = served(provided).flatMap((entry) => {
     // RoutingEntry.getStaticPath: a system call asks for `path` where there is one.
     const pattern = entry.path === undefined ? requestPattern(entry) : literalPath(entry.path)
     // TimerManager: a timer without methods is a POST.
@@ -137,14 +170,15 @@ function systemRoutes(module: InstalledModule, provided: InterfaceDescriptor): R
 function route(
   module: InstalledModule,
   provided: InterfaceDescriptor | null,
-  { pointer }: RoutingEntry,
+  { pointer, redirectPath }: RoutingEntry,
   pattern: PathPattern,
   methods: readonly string[] | undefined,
 ): Route[] {
   if (methods === undefined) return []
   const kind = provided === null ? 'filter' : isSystemInterface(provided) ? 'system' : 'handler'
   const mask = methodMask(methods)
-  return [{ module, interface: provided, kind, methods, mask, pattern, pointer }]
+  const made: Route = { module, interface: provided, kind, methods, mask, pattern, pointer }
+  return [redirectPath === undefined ? made : { ...made, redirectPath }]
 }
 
 /** What a request must match: the pathPattern, or else the legacy prefix. */

@@ -75,7 +75,7 @@ export function timerPath({ provides }: ModuleDescriptor): string | undefined {
 /** The shortest, so that what attacks append to it is seen. */
 function getPathOf(handlers: Handlers): string | undefined {
   const patterns = handlers
-    .filter(({ methods }) => methods?.includes('GET') === true)
+    .filter(({ methods, redirectPath }) => methods?.includes('GET') && redirectPath === undefined)
     .map(({ pathPattern }) => pathPattern ?? '')
     .filter((pattern) => pattern !== '' && !pattern.includes('*'))
   const [shortest] = patterns.toSorted((a, b) => a.length - b.length)

@@ -72,7 +72,21 @@ const WRONG: readonly (readonly [what: string, value: unknown, pointer: string])
     provides({ pathPattern: '/a', phase: 'x' }),
     '/provides/0/handlers/0/phase',
   ],
-  ['a redirect', provides({ pathPattern: '/a', type: 'redirect' }), '/provides/0/handlers/0/type'],
+  [
+    'a redirect to nowhere',
+    provides({ pathPattern: '/a', type: 'redirect' }),
+    '/provides/0/handlers/0/redirectPath',
+  ],
+  [
+    'a redirect to an empty path',
+    provides({ pathPattern: '/a', type: 'redirect', redirectPath: '' }),
+    '/provides/0/handlers/0/redirectPath',
+  ],
+  [
+    'a type that Okapi does not know',
+    provides({ pathPattern: '/a', type: 'redirects', redirectPath: '/b' }),
+    '/provides/0/handlers/0/type',
+  ],
   [
     'delegateCORS as text',
     provides({ pathPattern: '/a', delegateCORS: 'yes' }),
@@ -101,6 +115,23 @@ test('warns of what works but is not meant', (t) => {
   t.is(descriptor!.provides[0]!.type, 'unknown')
   t.is(findings[0]!.severity, 'warning')
   t.is(readDescriptor({ id: 'mod-x-1.0.0+build' }).findings[0]!.severity, 'warning')
+})
+
+test('loads a redirect with a warning at its place', (t) => {
+  const entry = { pathPattern: '/a', type: 'redirect', redirectPath: '/b' }
+  const { descriptor, findings } = readDescriptor(provides(entry))
+  t.is(descriptor!.provides[0]!.handlers[0]!.redirectPath, '/b')
+  t.deepEqual(findings, [
+    {
+      severity: 'warning',
+      message: 'a redirect to /b: what it takes is refused',
+      pointer: '/provides/0/handlers/0/type',
+    },
+  ])
+  // Okapi does not look at redirectPath where the type is another.
+  const other = readDescriptor(provides({ pathPattern: '/a', redirectPath: '/b' }))
+  t.is(other.descriptor!.provides[0]!.handlers[0]!.redirectPath, undefined)
+  t.deepEqual(other.findings, [])
 })
 
 test('ignores fields that it does not know', (t) => {

@@ -7,6 +7,7 @@ export interface Entry {
   readonly methods: readonly string[]
   readonly pathPattern: string
   readonly phase?: string
+  readonly type?: string
 }
 
 interface Requirement {
@@ -87,13 +88,35 @@ function administration(world: World, question: Question, grants: readonly Grant
     const read = method === 'GET' && /^\/_\/(version|proxy\/tenants(\/[^/]+)?)$/.test(path)
     const byGroup = read && grants.some(({ admin }) => admin?.includes('read'))
     if (!open && !byGroup) return 'admin-route'
-    return tenantFits(caller, question.tenant, grants) ? 'grant' : 'tenant-not-allowed'
+    if (!tenantFits(caller, question.tenant, grants)) return 'tenant-not-allowed'
+    const handlers = world.modules.flatMap(({ provides }) =>
+      provides.filter(({ interfaceType: type }) => [undefined, 'proxy', 'internal'].includes(type)),
+    )
+    const meant = handlers
+      .flatMap((provided) => provided.handlers)
+      .filter(({ type, pathPattern }) => type === 'redirect' && /^\/_(\/|$)/.test(pathPattern))
+    const taken = meant.some((entry) => matches(entry, method, path))
+    return taken || isRedirected(world, method, path) ? 'route-not-declared' : 'grant'
   }
   const [, tenant, rest] = invoke
   if (!open || rest === '/_' || rest!.startsWith('/_/') || rest!.startsWith('/%')) {
     return 'admin-route'
   }
-  return ordinary(world, question, grants, rest!, tenant)
+  const verdict = ordinary(world, question, grants, rest!, tenant)
+  const passes = !verdict.includes('-') || verdict.startsWith('report:')
+  return passes && isRedirected(world, method, path) ? 'route-not-declared' : verdict
+}
+
+/** Does a filter send Okapi elsewhere? It does so whatever the module and the bucket. */
+function isRedirected({ modules }: World, method: string, path: string): boolean {
+  return modules.some(({ filters }) =>
+    filters.some(
+      (entry) =>
+        entry.type === 'redirect' &&
+        bucket(entry.pathPattern) !== '' &&
+        matches(entry, method, path),
+    ),
+  )
 }
 
 function ordinary(
@@ -105,6 +128,8 @@ function ordinary(
 ): string {
   const candidates = lookup(world, method, path, moduleId)
   if (candidates.length === 0) return 'route-not-declared'
+  if (isRedirected(world, method, path)) return 'route-not-declared'
+  if (candidates.some(({ entry }) => entry.type === 'redirect')) return 'route-not-declared'
   const verdict = interfaces(world, caller, method, path, grants, candidates)
   const passes = !verdict.includes('-') || verdict.startsWith('report:')
   if (passes && !tenantFits(caller, tenant, grants)) return 'tenant-not-allowed'
@@ -205,6 +230,7 @@ function atModule(world: World, { caller, at, method, path }: Question): string 
   return kinds.filter ? 'own' : 'route-not-declared'
 
   function found(entry: Entry): boolean {
+    if (entry.type === 'redirect') return false
     return bucket(entry.pathPattern) !== '' && matches(entry, method, path)
   }
 }

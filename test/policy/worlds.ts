@@ -13,7 +13,10 @@ const pattern = fc.oneof(
     .array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 5 })
     .map((pieces) => pieces.join('')),
 )
-const entry: fc.Arbitrary<Entry> = fc.record({ methods, pathPattern: pattern })
+const redirect = { type: 'redirect', redirectPath: '/a' }
+const turned = (entry: fc.Arbitrary<Entry>) =>
+  fc.tuple(entry, fc.nat(11)).map(([one, n]) => (n === 0 ? { ...one, ...redirect } : one))
+const entry = turned(fc.record({ methods, pathPattern: pattern }))
 const version = fc.constantFrom('1.0', '1.2', '2.0', '2.1')
 const requirement = fc.record({
   id: fc.constantFrom('x', 'y', 'z'),
@@ -25,11 +28,9 @@ const provided = fc.record({
   interfaceType: fc.constantFrom(undefined, undefined, undefined, 'multiple', 'system', 'internal'),
   handlers: fc.array(entry, { minLength: 1, maxLength: 4 }),
 })
-const filter: fc.Arbitrary<Entry> = fc.record({
-  methods,
-  pathPattern: pattern,
-  phase: fc.constantFrom('auth', 'pre'),
-})
+const filter = turned(
+  fc.record({ methods, pathPattern: pattern, phase: fc.constantFrom('auth', 'pre') }),
+)
 const some = <T>(one: fc.Arbitrary<T>, maxLength: number) => fc.array(one, { maxLength })
 const module = (id: string): fc.Arbitrary<Module> =>
   fc.record({
