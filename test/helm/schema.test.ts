@@ -68,7 +68,7 @@ for (const version of KUBERNETES) {
     const documents = Object.values(rendered)
       .join('')
       .match(/^kind: /gm)
-    t.is(judged.length, documents?.length, 'every document was judged')
+    t.is(judged.length, documents.length, 'every document was judged')
     const kinds = new Set(judged.map(({ kind }) => kind))
     for (const kind of [
       ...[

@@ -230,7 +230,7 @@ test.serial('idleMs: a connection that nobody uses is closed, without a word', a
 
 test.serial('connectionMaxAgeMs: an old connection gets its answer, and no other', async (t) => {
   const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${town.cable.port}` }
-  const aging = await town.place.sidecar(ID.notes, { egress, limits: { connectionMaxAgeMs: 400 } })
+  const aging = await town.place.sidecar(ID.notes, { egress, limits: { connectionMaxAgeMs: 1500 } })
   t.teardown(() => aging.stop())
   const talk = new Talk(aging.port('egress'))
   let answers = 0

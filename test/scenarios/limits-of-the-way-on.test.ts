@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import test from 'ava'
 import { limitHits, metric, until } from '../support/scenario/metrics.ts'
 import {
@@ -20,7 +21,7 @@ import {
 // take what they are sent: each is given up by its own limit, and the limit is counted.
 
 const T = 'X-Okapi-Tenant: diku'
-const LIMITS = { connectMs: 400, handshakeMs: 400, connectWaitMs: 300 }
+const CONNECT_WAIT_MS = 300
 
 let place: Place
 test.before(async () => {
@@ -29,9 +30,16 @@ test.before(async () => {
 test.after.always(() => place?.close())
 
 /** A sidecar of mod-notes whose gateway is whatever stands at this port. */
-async function egressTo(t: { teardown(done: () => unknown): void }, port: number) {
+async function egressTo(
+  t: { teardown(done: () => unknown): void },
+  port: number,
+  limit: Readonly<Record<string, number>>,
+) {
   const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${port}` }
-  const sidecar = await place.sidecar(ID.notes, { egress, limits: LIMITS })
+  const sidecar = await place.sidecar(ID.notes, {
+    egress,
+    limits: { connectWaitMs: CONNECT_WAIT_MS, ...limit },
+  })
   t.teardown(() => sidecar.stop())
   return sidecar
 }
@@ -62,7 +70,7 @@ async function blackHole(t: { teardown(done: () => unknown): void }): Promise<nu
 const onLinux = process.platform === 'linux' ? test.serial : test.serial.skip
 
 onLinux('connectMs: an address that swallows connections is given up', async (t) => {
-  const sidecar = await egressTo(t, await blackHole(t))
+  const sidecar = await egressTo(t, await blackHole(t), { connectMs: 400 })
   t.is(verdictOf(await ask(sidecar.port('egress'), get('/users', T))), '502 upstream-unreachable')
   t.true((await limitHits(sidecar, 'connectMs')) >= 1)
   t.is(await limitHits(sidecar, 'connectWaitMs'), 1)
@@ -78,7 +86,7 @@ test.serial('handshakeMs: an upstream that does not shake hands is given up', as
     for (const socket of sockets) socket.destroy()
     mute.close()
   })
-  const sidecar = await egressTo(t, (mute.address() as AddressInfo).port)
+  const sidecar = await egressTo(t, (mute.address() as AddressInfo).port, { handshakeMs: 400 })
   t.is(verdictOf(await ask(sidecar.port('egress'), get('/users', T))), '502 upstream-unreachable')
   t.true((await limitHits(sidecar, 'handshakeMs')) >= 1)
   t.is(await limitHits(sidecar, 'connectMs'), 0)
@@ -107,7 +115,7 @@ async function beside(
 }
 
 test.serial('connectWaitMs: a module that is not there is 503 when the wait is over', async (t) => {
-  const { sidecar, module, where } = await beside(t, { connectWaitMs: LIMITS.connectWaitMs })
+  const { sidecar, module, where } = await beside(t, { connectWaitMs: CONNECT_WAIT_MS })
   t.is(verdictOf(await ask(where, get('/users', T))), '200')
   await module.close()
   const calls = Array.from({ length: 5 }, () => ask(where, get('/users', T)))
@@ -117,7 +125,7 @@ test.serial('connectWaitMs: a module that is not there is 503 when the wait is o
 })
 
 test.serial('responseHeadMs: 504; a body that comes after it is not cut', async (t) => {
-  const { sidecar, module, where } = await beside(t, { responseHeadMs: 500 })
+  const { sidecar, module, where } = await beside(t, { responseHeadMs: 1500 })
   const gone = Promise.withResolvers<void>()
   module.reply = (_asked, socket) => {
     socket.on('close', () => gone.resolve())
@@ -145,7 +153,7 @@ test.serial('responseHeadMs: 504; a body that comes after it is not cut', async 
 })
 
 test.serial('responseHeadMs begins when the request is whole', async (t) => {
-  const { sidecar, module, where } = await beside(t, { responseHeadMs: 500 })
+  const { sidecar, module, where } = await beside(t, { responseHeadMs: 1500 })
   const slow = new Talk(where).send(request('POST /users', [T, 'Content-Length: 4'])).send('ha')
   await until(() => module.bytes.includes('ha'))
   module.reply = ({ first }) => (first.startsWith('POST') ? answer('201 Created') : null)
@@ -156,7 +164,7 @@ test.serial('responseHeadMs begins when the request is whole', async (t) => {
 })
 
 test.serial('responseHeadMs: a module that does not take its request is 504 too', async (t) => {
-  const { sidecar, module, where } = await beside(t, { responseHeadMs: 500 })
+  const { sidecar, module, where } = await beside(t, { responseHeadMs: 1500 })
   module.partly = (_text, socket) => socket.pause()
   const talk = new Talk(where)
   talk.send(request('POST /users', [T, 'Content-Length: 100000000']))
@@ -164,7 +172,7 @@ test.serial('responseHeadMs: a module that does not take its request is 504 too'
   const pour = async () => {
     while (talk.socket.writable && talk.received === '') {
       if (talk.socket.write(piece)) await new Promise(setImmediate)
-      else await new Promise((resolve) => setTimeout(resolve, 20))
+      else await pause(20)
     }
   }
   const pouring = pour()

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import test from 'ava'
-import { metric } from '../support/scenario/metrics.ts'
+import { metric, until } from '../support/scenario/metrics.ts'
 import {
   get,
   ID,
@@ -62,7 +62,7 @@ async function served({ talk, text }: Caller): Promise<string> {
 }
 
 test.serial('idle time that ends while the next request waits to be read', async (t) => {
-  const idleMs = 2000
+  const idleMs = 4000
   const { users, callers } = await open(t, { idleMs })
   const all = await callers(150, 30)
   const first = await Promise.all(all.map(served))
@@ -82,7 +82,7 @@ test.serial('idle time that ends while the next request waits to be read', async
 test.serial(
   'a head and a body that came in time are in time, however late they are read',
   async (t) => {
-    const limits = { headMs: 1500, bodyIdleMs: 1500 }
+    const limits = { headMs: 4000, bodyIdleMs: 4000 }
     const { users, callers } = await open(t, limits)
     const halves = await callers(20, 5)
     const head = `POST /users HTTP/1.1\r\nHost: a\r\n${T}\r\n`
@@ -94,7 +94,7 @@ test.serial(
     users.signal('SIGSTOP')
     const rest = halves.map(({ talk }, i) => ({ talk, text: i % 2 === 0 ? '\r\n' : 'lf' }))
     await Promise.all(rest.map((caller) => sent(caller)))
-    await pause(2000)
+    await pause(4500)
     users.signal('SIGCONT')
     const verdicts = await Promise.all(rest.map(({ talk }) => talk.next().then(verdictOf, String)))
     t.deepEqual(new Set(verdicts), new Set(['200']))
@@ -154,7 +154,7 @@ test.serial(
     const all = [...before, ...(await callers(20, 0))]
     const answers = all.map(served)
     const connections = 'sidecar_connections_open{direction="egress"}'
-    while ((await metric(town.sidecar(ID.users), connections)) < all.length) await pause(10)
+    await until(async () => (await metric(town.sidecar(ID.users), connections)) >= all.length)
     okapi.signal('SIGTERM')
     okapi.signal('SIGCONT')
     t.deepEqual(new Set(await Promise.all(answers)), new Set(['200']))
@@ -180,7 +180,7 @@ test.serial('a second signal ends it at once, whatever runs', async (t) => {
   }
   const where = { port: sidecar.port('ingress'), certificate: await place.certificate(ID.okapi) }
   const running = Array.from({ length: 20 }, () => new Talk(where).send(get('/users', T)))
-  while (module.requests.length < running.length) await pause(10)
+  await until(() => module.requests.length === running.length)
   sidecar.signal('SIGTERM')
   await sidecar.say(({ msg }) => msg === 'draining')
   // As long as it drains, it waits: an hour, if need be. The first signal alone ends nothing.

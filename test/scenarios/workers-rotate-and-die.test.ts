@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect, type TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
+import { patiently, until } from '../support/patience.ts'
 import { type Issued, moduleNames, type TestCa } from '../support/pki.ts'
 import { Client, Load, OKAPI, serialOf, startTwo, type Two } from '../support/rotation.ts'
 import {
@@ -20,6 +21,9 @@ import { broken, everywhere, factsOf, served } from '../support/workers.ts'
 const T = 'X-Okapi-Tenant: diku'
 const workers = 2
 const ROUNDS = 30
+
+/** How a process ended of itself. */
+const over = (one: Process) => patiently(one.ended, () => `it does not end: ${one.err}${one.out}`)
 
 test.serial(
   'thirty rotations under load: no request is lost, and every thread ends with one generation',
@@ -52,11 +56,12 @@ test.serial(
 async function connected(t: ExecutionContext, { ca, users }: Two, leaf: Issued) {
   const sockets: TLSSocket[] = []
   const before = (await factsOf(users.process)).workers.map(({ connections }) => connections)
-  for (;;) {
+  while (sockets.length < 400) {
     sockets.push(await opened(t, users.process.port('ingress'), ca, leaf))
     const { workers: now } = await factsOf(users.process)
     if (now.every(({ connections }, i) => connections > before[i]!)) return sockets
   }
+  throw new Error(`a thread got none of ${sockets.length} connections`)
 }
 
 async function opened(t: ExecutionContext, port: number, ca: TestCa, leaf: Issued) {
@@ -70,9 +75,8 @@ async function opened(t: ExecutionContext, port: number, ca: TestCa, leaf: Issue
   })
   t.teardown(() => socket.destroy())
   socket.on('error', () => {})
-  await once(socket, 'secureConnect')
   socket.write(get('/users', T))
-  await once(socket, 'data')
+  await patiently(once(socket, 'data'), () => 'no answer on a new connection')
   return socket
 }
 
@@ -90,7 +94,7 @@ test.serial('a peer that is revoked is cut in every thread, and let in by none',
   const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
   users.put(users.leaf, [ca], [await ca.crl([bad])])
   await users.reached(2)
-  await closed
+  await patiently(closed, () => `not all are cut: ${sockets.map(({ closed: gone }) => gone)}`)
   const cuts = await users.process.say(
     ({ msg, reason }) => msg === 'peer cut off' && reason === 'revoked-certificate',
     workers,
@@ -148,7 +152,8 @@ for (const [how, script, why] of [
       const talks = await everywhere(sidecar, where, 2, async (talk) => {
         talk.send(get('/users/1', T))
         sent++
-        while (module.requests.length < sent) await new Promise((resolve) => setTimeout(resolve, 5))
+        await until(() => module.requests.length === sent || talk.ended)
+        t.false(talk.ended, talk.received)
       })
       const [living] = (await factsOf(sidecar)).workers
       breakIt()
@@ -157,7 +162,7 @@ for (const [how, script, why] of [
       t.regex(JSON.stringify(death), why)
       released.resolve()
       const ends = await Promise.all(talks.map((talk) => talk.end()))
-      t.is(await sidecar.ended, 1)
+      t.is(await over(sidecar), 1)
       t.is(ends.filter((text) => text.includes('at last')).length, living!.connections)
       t.true(living!.connections >= 2 && living!.connections < talks.length)
       t.is(sidecar.lines.at(-1)?.msg, 'stopped')
@@ -176,7 +181,7 @@ test.serial(
     const egress = { modules: { listen: '127.0.0.1:0' } }
     const configuration = await place.configuration(ID.okapi, { ingress, egress, workers })
     const early = new Process(['run', '-c', await place.file('early.json', configuration)], env)
-    t.is(await early.ended, 1)
+    t.is(await over(early), 1)
     t.true(early.lines.some(({ msg, level }) => msg === 'worker died' && level === 'fatal'))
   },
 )
@@ -190,14 +195,15 @@ test.serial('a thread that hangs is not alive, whatever the others do', async (t
   t.is((await fetch(live)).status, 200)
   t.is(verdictOf(await new Talk(where).send(get('/users/1', T)).next()), '200')
   breakIt()
-  for (;;) {
+  await until(async () => {
     const asked = await fetch(live, { signal: AbortSignal.timeout(2000) }).catch(() => null)
-    if (asked === null) break
-  }
-  t.is((await fetch(live.replace('/live', '/ready'))).status, 200)
+    return asked === null
+  })
+  const ready = fetch(live.replace('/live', '/ready'))
+  t.is((await patiently(ready, () => 'no answer of /ready')).status, 200)
   // Told to stop twice it does, at once.
   sidecar.signal('SIGTERM')
   await sidecar.say(({ msg }) => msg === 'draining')
   sidecar.signal('SIGTERM')
-  t.is(await sidecar.ended, 1)
+  t.is(await over(sidecar), 1)
 })

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { metricsOf } from '../support/scenario/metrics.ts'
+import { metricsOf, until } from '../support/scenario/metrics.ts'
 import {
   answer,
   ask,
@@ -185,7 +185,7 @@ test.serial('drain finishes what runs in every thread, and says nothing less', a
   let sent = 0
   const talks = await everywhere(sidecar, where, 3, async (talk) => {
     talk.send(get('/users/1', T, `X-Okapi-Request-Id: ${sent++}/users`))
-    while (module.requests.length < sent) await new Promise((resolve) => setTimeout(resolve, 5))
+    await until(() => module.requests.length === sent)
   })
   const idle = new Talk(where)
   await new Promise((resolve) => idle.socket.once('secureConnect', resolve))

@@ -19,7 +19,9 @@ import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import type { ExecutionContext } from 'ava'
 import { freePorts } from '../../src/demo/ports.ts'
+import { PATIENCE_MS } from './patience.ts'
 import { type Issued, makeCa, moduleNames, type Pair, type TestCa } from './pki.ts'
+import { metricsOf } from './scenario/metrics.ts'
 import { Sidecar } from './scenario/process.ts'
 
 // Two sidecars as processes, one beside a module and one beside Okapi, each with a folder of
@@ -135,8 +137,9 @@ export class Rotating {
 
   /** The value of a series of its metrics, NaN where there is none. */
   async metric(series: string): Promise<number> {
-    const answer = await fetch(`http://127.0.0.1:${this.process.port('admin')}/metrics`)
-    const line = (await answer.text()).split('\n').find((text) => text.startsWith(`${series} `))
+    const line = (await metricsOf(this.process))
+      .split('\n')
+      .find((text) => text.startsWith(`${series} `))
     return line === undefined ? Number.NaN : Number(line.slice(series.length))
   }
 }
@@ -295,6 +298,7 @@ export class Client {
       }
       const sent = tls ? tlsRequest(this.#url, { ...options, ...tls }) : request(this.#url, options)
       sent.on('error', (error) => lost(error.message))
+      sent.setTimeout(PATIENCE_MS, () => sent.destroy(new Error('no answer, nor an end')))
       sent.on('response', (response) => {
         const { socket } = response
         if ('getPeerCertificate' in socket) {

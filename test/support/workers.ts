@@ -2,12 +2,14 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StatusFacts } from '../../src/observe/status/facts.ts'
+import { patiently } from './patience.ts'
 import type { Sidecar } from './scenario/process.ts'
 import { Talk, type Where } from './scenario/talk.ts'
 
 /** What the status page tells as JSON. */
 export async function factsOf(sidecar: Sidecar): Promise<StatusFacts> {
-  const answer = await fetch(`http://127.0.0.1:${sidecar.port('status')}/status.json`)
+  const url = `http://127.0.0.1:${sidecar.port('status')}/status.json`
+  const answer = await patiently(fetch(url), () => `${sidecar.id} does not tell its status`)
   return (await answer.json()) as StatusFacts
 }
 
@@ -16,7 +18,13 @@ export async function served(sidecar: Sidecar): Promise<readonly number[]> {
   return (await factsOf(sidecar)).workers.map(({ exchanges }) => exchanges)
 }
 
-/** Connections, opened one by one until each thread of this sidecar has so many. */
+/** Far more than it takes until each of a few threads has been given some. */
+const CONNECTIONS_AT_MOST = 400
+
+/**
+ * Connections, opened one by one until each thread of this sidecar has so many. An Error where a thread
+ * never gets one.
+ */
 export async function everywhere(
   sidecar: Sidecar,
   where: Where,
@@ -25,13 +33,14 @@ export async function everywhere(
 ): Promise<Talk[]> {
   const talks: Talk[] = []
   const before = (await factsOf(sidecar)).workers.map(({ connections }) => connections)
-  for (;;) {
+  while (talks.length < CONNECTIONS_AT_MOST) {
     const talk = new Talk(where)
     talks.push(talk)
     await greet(talk)
     const { workers } = await factsOf(sidecar)
     if (workers.every(({ connections }, i) => connections - before[i]! >= least)) return talks
   }
+  throw new Error(`a thread got too few of ${talks.length} connections`)
 }
 
 /**

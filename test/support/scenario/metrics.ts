@@ -1,9 +1,14 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { PATIENCE_MS } from '../patience.ts'
 import type { Sidecar } from './process.ts'
+
+export { until } from '../patience.ts'
 
 /** The page that Prometheus scrapes. */
 export async function metricsOf(sidecar: Sidecar): Promise<string> {
-  return (await fetch(`http://127.0.0.1:${sidecar.port('admin')}/metrics`)).text()
+  const page = await fetch(`http://127.0.0.1:${sidecar.port('admin')}/metrics`, {
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  })
+  return page.text()
 }
 
 /** The value of one series, NaN where there is none: `sidecar_buffered_bytes`. */
@@ -16,9 +21,4 @@ export async function metric(sidecar: Sidecar, series: string): Promise<number> 
 /** How often this key of `limits` was reached. */
 export function limitHits(sidecar: Sidecar, limit: string): Promise<number> {
   return metric(sidecar, `sidecar_limits_hit_total{limit="${limit}"}`)
-}
-
-/** Waits for something that comes of itself; the time it takes is not asserted. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await pause(20)
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { patiently } from '../patience.ts'
 import { MAIN } from '../program.ts'
 
 /** A line of the log. */
@@ -85,9 +86,10 @@ export class Process {
       const found = this.lines.filter(fits)
       if (found.length >= count) return found.slice(0, count)
       if (this.#over) throw new Error(`it ended: ${this.err}${this.out}`)
-      await new Promise<void>((resolve) => {
+      const news = new Promise<void>((resolve) => {
         this.#waiting.add(resolve)
       })
+      await patiently(news, () => `${found.length} of ${count} lines ${fits}: ${this.#last()}`)
     }
   }
 
@@ -104,10 +106,18 @@ export class Process {
     this.#child.kill(name)
   }
 
-  /** Ends it politely. */
-  stop(): Promise<number | NodeJS.Signals> {
+  /** Ends it politely; by force, and with an Error, when it does not end. */
+  async stop(): Promise<number | NodeJS.Signals> {
     this.signal('SIGTERM')
-    return this.ended
+    try {
+      return await patiently(this.ended, () => `it does not stop: ${this.#last()}`)
+    } finally {
+      this.signal('SIGKILL')
+    }
+  }
+
+  #last(): string {
+    return (this.err + this.out).slice(-4000)
   }
 
   #read(part: string): void {

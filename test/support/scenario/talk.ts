@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import net, { type Socket } from 'node:net'
 import { join } from 'node:path'
 import tls from 'node:tls'
+import { patiently } from '../patience.ts'
 import { type Message, readMessage } from './messages.ts'
 
 /**
@@ -21,7 +22,7 @@ export class Talk {
   broke: string | undefined
   readonly socket: Socket
   #read = 0
-  #wake: () => void = () => {}
+  readonly #waiting = new Set<() => void>()
 
   constructor(where: Where) {
     this.socket = connect(where)
@@ -82,10 +83,17 @@ export class Talk {
     this.#wake()
   }
 
+  #wake(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const wake of waiting) wake()
+  }
+
   #news(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve
+    const news = new Promise<void>((resolve) => {
+      this.#waiting.add(resolve)
     })
+    return patiently(news, () => `nothing came, nor the end, after: ${this.#left()}`)
   }
 }
 

@@ -1,0 +1,28 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+// Whatever a test waits for comes, or the test ends with a reason: ava's own timeout names neither.
+
+/** Far longer than anything takes on a busy machine, and half of ava's own timeout. */
+export const PATIENCE_MS = 60_000
+
+/** What `wait` resolves to; when it does not come, an Error with the words of `why`. */
+export async function patiently<T>(wait: Promise<T>, why: () => string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited in vain: ${why()}`)), PATIENCE_MS)
+  })
+  try {
+    return await Promise.race([wait, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Waits for something that comes of itself; the time it takes is not asserted. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited in vain: ${holds}`)
+    await pause(10)
+  }
+}
