@@ -12,8 +12,11 @@ const flag = z.boolean()
 const port = z.int().min(1).max(65535)
 const free = z.record(z.string(), z.unknown())
 const list = z.array(z.unknown())
+/** Helm says of a pattern that it does not match; the chart's own checks say what to write instead. */
+const checked = (description: string) => z.string().meta({ description })
 const duration = z.string().regex(/^([0-9]+(h|m|s))+$/)
-const address = z.string().regex(/^[0-9A-Fa-f.:]+(\/[0-9]{1,3})?$/)
+const lifetime = checked('Hours, minutes, seconds: 24h')
+const address = checked('An address or a network, IPv4 or IPv6: 10.1.2.0/24')
 
 const workload = z.strictObject({
   image: text,
@@ -39,8 +42,8 @@ const workload = z.strictObject({
 
 const certManager = z.strictObject({
   issuer: z.strictObject({ name: text, kind: text, group: text }),
-  duration,
-  renewBefore: duration,
+  duration: lifetime,
+  renewBefore: lifetime,
   privateKey: z.strictObject({ algorithm: z.enum(['ECDSA', 'RSA']), size: z.int().min(256) }),
   dnsNames: z.array(text),
   requestPolicy: z.strictObject({
@@ -50,8 +53,8 @@ const certManager = z.strictObject({
 })
 
 const values = z.strictObject({
-  module: z.string().regex(/^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?-[0-9][-0-9A-Za-z.+]*$/),
-  trustDomain: z.string().regex(/^[a-z0-9._-]*$/),
+  module: checked('The id that Okapi knows: mod-users-19.7.0'),
+  trustDomain: checked('A lower-case name: folio.example.org'),
   role: z.enum(['', 'module', 'okapi', 'edge']),
   mode: z.enum(['native', 'container']),
   image: z.strictObject({
@@ -74,12 +77,15 @@ const values = z.strictObject({
     enabled: flag,
     port,
     from: z.array(address),
-    until: z.string().regex(/^$|^\d{4}-\d{2}-\d{2}/),
+    until: checked('A date: 2027-03-31'),
     why: text,
     peers: list,
   }),
   ports: z.strictObject({ mtls: port, admin: port }),
-  resources: free,
+  resources: free.meta({
+    description:
+      'Memory that is empty follows config.workers: 128Mi, and 64Mi for each further thread',
+  }),
   workload,
   patch: z.strictObject({ deployment: text, container: text }),
   service: z.strictObject({ enabled: flag, name: text, annotations: free }),
@@ -101,7 +107,12 @@ const values = z.strictObject({
   }),
   podDisruptionBudget: z.strictObject({ enabled: flag, maxUnavailable: z.union([z.int(), text]) }),
   podMonitor: z.strictObject({ enabled: flag, interval: duration, labels: free }),
-  prometheusRule: z.strictObject({ enabled: flag, labels: free, certificateHours: z.int().min(1) }),
+  prometheusRule: z.strictObject({
+    enabled: flag,
+    labels: free,
+    certificateHours: z.int().min(1),
+    migrationDays: z.int().min(1),
+  }),
   dashboard: z.strictObject({ enabled: flag, labels: free }),
   // Helm hands these to a chart that is somebody's dependency.
   global: free.optional(),

@@ -17,6 +17,8 @@ const ID = 'okapi-7.2.0'
 const FROM_OUTSIDE = new Set(['namespace', 'pod', 'okapi_sidecar_module', 'le'])
 
 let series = new Map<string, Set<string>>()
+/** `direction="plain"`, as it stands in some series. */
+let pairs = new Set<string>()
 
 test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
   const certs = async (...argv: string[]) => {
@@ -37,6 +39,12 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
     policy: { descriptors: join(ROOT, 'test/fixtures/descriptors') },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
+    migration: {
+      listen: '127.0.0.1:0',
+      from: ['127.0.0.1'],
+      until: new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10),
+      why: 'the plain door has series of its own',
+    },
   }
   writeFileSync(file, JSON.stringify(settings), { mode: 0o600 })
   const sidecar = new Process(['run', '-c', file])
@@ -47,7 +55,9 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
         ? ''
         : Object.entries(ready.listening).find(([name]) => name === 'admin')?.[1]
     const answer = await fetch(`http://${admin}/metrics`)
-    series = seriesIn(await answer.text())
+    const text = await answer.text()
+    series = seriesIn(text)
+    pairs = new Set(text.match(/direction="[^"]*"/g))
   } finally {
     await sidecar.stop()
   }
@@ -75,7 +85,7 @@ function selectors(query: string) {
 
 /** The labels that a query groups by. */
 function groupings(query: string): string[] {
-  return [...query.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) =>
+  return [...query.matchAll(/\b(?:by|without) \(([^)]*)\)/g)].flatMap(([, list = '']) =>
     list.split(',').map((label) => label.trim()),
   )
 }
@@ -123,14 +133,23 @@ for (const { of, expr, told } of queries) {
       for (const label of labels) t.true(own.has(label) || FROM_OUTSIDE.has(label), label)
     }
     for (const label of groupings(expr)) t.true(known.has(label), label)
+    for (const pair of expr.match(/direction="[^"]*"/g) ?? []) t.true(pairs.has(pair), pair)
     for (const [, label = ''] of told.matchAll(/\{\{\s*(\w+)\s*\}\}/g))
       t.true(known.has(label), label)
   })
 }
 
+test('the plain door is watched before its end and after it, and shown', (t) => {
+  const of = (text: string) => queries.filter(({ expr }) => expr.includes(text))
+  const until = of('sidecar_migration_until_timestamp_seconds')
+  t.true(until.filter(({ of: what }) => what.startsWith('alert')).length >= 2)
+  t.true(until.some(({ of: what }) => what.startsWith('panel')))
+  t.true(of('sidecar_requests_total{direction="plain"').length >= 2)
+})
+
 test('reasons in the alerts are reasons', (t) => {
   const named = rules.flatMap(({ expr }) =>
-    [...expr.matchAll(/reason=~"([^"]*)"/g)].flatMap(([, list = '']) => list.split('|')),
+    [...expr.matchAll(/reason=~?"([^"]*)"/g)].flatMap(([, list = '']) => list.split('|')),
   )
   t.true(named.length > 5)
   for (const reason of named)
