@@ -9,7 +9,11 @@ export const ROLES: Readonly<Record<string, Values>> = {
 }
 
 /** Turned on one role alone. */
-const ONLY: Readonly<Record<string, string>> = { Hazelcast: 'okapi', 'a plain door': 'okapi' }
+const ONLY: Readonly<Record<string, string>> = {
+  Hazelcast: 'okapi',
+  'a plain door': 'okapi',
+  'a public door': 'okapi',
+}
 
 const OUTWARD = [
   { ports: [{ port: 5432, protocol: 'TCP' }], to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] },
@@ -33,6 +37,7 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
   'more names': { credentials: { certManager: { dnsNames: ['mod-users.example.org'] } } },
   'a policy for requests': { credentials: { certManager: { requestPolicy: { enabled: true } } } },
   'a policy that is there': { policy: { packed: '', configMap: 'packed' } },
+  'more threads': { config: { workers: 3 } },
   'a public door': { public: { enabled: true, secret: 'stripes-tls', port: 443 } },
   'a plain door': {
     migration: {

@@ -1,7 +1,6 @@
 {{/* sidecar.yaml: what the role says, under what `config` says. Takes a scope. */}}
 {{- define "okapi-sidecar.config" -}}
 {{- $v := .values -}}
-{{- if not $v.trustDomain }}{{ fail "okapi-sidecar: trustDomain is missing, for example trustDomain: folio.example.org" }}{{ end -}}
 {{- $config := dict
   "module" $v.module
   "trustDomain" $v.trustDomain
@@ -24,10 +23,12 @@
 {{- $_ := set $config "public" (dict "listen" (printf "0.0.0.0:%d" (int $v.public.port)) "credentials" (dict "directory" "/certs-public")) -}}
 {{- end -}}
 {{- else -}}
-{{- $_ := set $config "egress" (dict "listen" "127.0.0.1:9130" "url" "http://localhost:9130" "gateway" (printf "https://okapi:%d" (int $v.ports.mtls)) "gatewayModule" "okapi") -}}
+{{- $_ := set $config "egress" (dict "listen" "127.0.0.1:9130" "url" (printf "http://localhost:%d" (int .egress)) "gateway" (printf "https://okapi:%d" (int $v.ports.mtls)) "gatewayModule" "okapi") -}}
 {{- end -}}
 {{- if $v.migration.enabled -}}
 {{- if eq .role "edge" }}{{ fail "okapi-sidecar: migration leads to a module that Okapi calls, or to Okapi; an edge module is neither" }}{{ end -}}
+{{- if not (regexMatch "^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}" $v.migration.until) }}{{ fail (printf "okapi-sidecar: migration.until: %s is no date; write year, month and day, for example 2027-03-31" $v.migration.until) }}{{ end -}}
+{{- range $i, $from := $v.migration.from }}{{ include "okapi-sidecar.checks.address" (dict "of" (printf "migration.from[%d]" $i) "is" $from) }}{{ end -}}
 {{- if not $v.migration.from }}{{ fail "okapi-sidecar: migration.from is missing: the addresses of those that have no sidecar yet" }}{{ end -}}
 {{- $_ := set $config "migration" (dict
   "listen" (printf "0.0.0.0:%d" (int $v.migration.port))

@@ -32,7 +32,7 @@
     periodSeconds: 10
     failureThreshold: 3
   resources:
-    {{- toYaml $v.resources | nindent 4 }}
+    {{- include "okapi-sidecar.resources" . | nindent 4 }}
   securityContext:
     runAsUser: 65532
     runAsGroup: 65532

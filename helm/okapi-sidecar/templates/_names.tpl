@@ -14,18 +14,18 @@ as a dependency, the values stand under the dependency's name (or alias: (dict "
 {{- end -}}
 {{- /* Product and version are split at the first "-" that a digit follows, as Okapi does. */ -}}
 {{- $product := regexReplaceAll "^(.*?)-[0-9].*$" $module "${1}" -}}
-{{- if or (eq $product $module) (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $product)) -}}
-{{- fail (printf "okapi-sidecar: module %s is no module id, for example mod-users-19.7.0" $module) -}}
+{{- if eq $product $module -}}
+{{- fail (printf "okapi-sidecar: module: %s has no version; write the id that Okapi knows, for example %s-19.7.0" $module (trimSuffix "-" $module)) -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?-[0-9][-0-9A-Za-z.+]*$" $module) -}}
+{{- fail (printf "okapi-sidecar: module: %s is no module id; write a lower-case name and its version, for example mod-users-19.7.0 or mod-users-19.8.0-SNAPSHOT.123" $module) -}}
 {{- end -}}
 {{- $role := $values.role | default (eq $product "okapi" | ternary "okapi" (hasPrefix "edge-" $product | ternary "edge" "module")) -}}
 {{- if and (eq $values.mode "native") (semverCompare "<1.29.0-0" $root.Capabilities.KubeVersion.Version) -}}
 {{- fail (printf "okapi-sidecar: native sidecars need Kubernetes 1.29 and this is %s; set mode: container" $root.Capabilities.KubeVersion.Version) -}}
 {{- end -}}
-{{- if and (eq $values.credentials.from "secret") (not $values.credentials.secret.name) -}}
-{{- fail "okapi-sidecar: credentials.secret.name is missing, for example mod-users-19.7.0-tls" -}}
-{{- end -}}
-{{- if and $values.hazelcast.enabled (ne $role "okapi") -}}
-{{- fail (printf "okapi-sidecar: hazelcast is Okapi's, and this is %s" $module) -}}
+{{- if gt (len $product) 63 -}}
+{{- fail (printf "okapi-sidecar: module: %s has %d characters without its version, and Kubernetes takes 63 for the name of a Service and a container" $product (len $product)) -}}
 {{- end -}}
 {{- /* Labels and names take no dots or plus signs beyond what Kubernetes allows, and 63 characters; what
 is longer ends in a checksum, so that two versions are never called the same. */ -}}
@@ -33,7 +33,7 @@ is longer ends in a checksum, so that two versions are never called the same. */
 {{- if gt (len $slug) 45 }}{{ $slug = printf "%s-%s" (trunc 36 $slug | trimSuffix "-") (sha256sum $module | trunc 8) }}{{ end -}}
 {{- $label := $module | replace "+" "_" -}}
 {{- if gt (len $label) 63 }}{{ $label = printf "%s-%s" (trunc 54 $label) (sha256sum $module | trunc 8) }}{{ end -}}
-{{- dict
+{{- $scope := dict
   "values" $values
   "product" $product
   "label" $label
@@ -48,7 +48,10 @@ is longer ends in a checksum, so that two versions are never called the same. */
   "secret" (eq $values.credentials.from "secret" | ternary $values.credentials.secret.name (printf "%s-tls" $slug))
   "policy" ($values.policy.configMap | default (printf "%s-policy" $slug))
   "port" ($values.workload.port | default (eq $role "okapi" | ternary 9130 8081))
-  | toJson -}}
+  "egress" (dig "egress" "listen" "127.0.0.1:9130" ($values.config | default dict) | regexFind "[0-9]+$" | int)
+-}}
+{{- include "okapi-sidecar.checks" $scope -}}
+{{- toJson $scope -}}
 {{- end -}}
 
 {{/* What finds the pods, also those of somebody else's chart that the sidecar was put into. */}}

@@ -18,8 +18,9 @@ table inet okapi_sidecar {
     type filter hook input priority 0; policy drop;
     iif "lo" accept
     ct state established,related accept
-    # Without neighbour discovery and path MTU there is no IPv6.
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, packet-too-big, destination-unreachable } accept
+    # Without neighbour discovery and path MTU there is no IPv6. No router advertisements: a pod has its
+    # routes from its network plugin, and a neighbour that sends some would have them lead to itself.
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, packet-too-big, destination-unreachable } accept
     icmp type { destination-unreachable } accept
     tcp dport { {{ $in | uniq | join ", " }} } accept
   }
@@ -30,8 +31,7 @@ table inet okapi_sidecar {
     type filter hook output priority 0; policy drop;
     oif "lo" accept
     ct state established,related accept
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
-    meta skuid 65532 accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
     {{- if $v.nftables.dns }}
     {{- range $v.nftables.dns }}
     {{ contains ":" . | ternary "ip6" "ip" }} daddr {{ . }} meta l4proto { tcp, udp } th dport 53 accept
@@ -45,6 +45,11 @@ table inet okapi_sidecar {
     {{- range $v.nftables.outward }}
     {{ contains ":" .address | ternary "ip6" "ip" }} daddr {{ .address }} tcp dport { {{ .ports | join ", " }} } accept
     {{- end }}
+    # The machine's own services (metadata with credentials of the cloud) are no peers of a sidecar: what
+    # of them a module may ask is listed above.
+    ip daddr { 169.254.0.0/16, 168.63.129.16 } meta l4proto tcp reject with tcp reset
+    ip6 daddr { fe80::/10, fd00:ec2::254, fd20:ce::254 } meta l4proto tcp reject with tcp reset
+    meta skuid 65532 accept
     # A module learns at once, rather than after a minute, that it may not.
     meta l4proto tcp reject with tcp reset
   }
