@@ -65,9 +65,10 @@ for (const version of KUBERNETES) {
     t.deepEqual(Object.keys(rendered).sort(), Object.keys(INSTALLATIONS).sort())
     const judged = await verdicts(rendered, version)
     t.deepEqual(bad(judged), [])
-    const documents = Object.values(rendered)
-      .join('')
-      .match(/^kind: /gm)
+    const documents =
+      Object.values(rendered)
+        .join('')
+        .match(/^kind: /gm) ?? []
     t.is(judged.length, documents.length, 'every document was judged')
     const kinds = new Set(judged.map(({ kind }) => kind))
     for (const kind of [
