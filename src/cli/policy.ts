@@ -24,16 +24,18 @@ SOURCE is -c FILE, the configuration of a sidecar, or --descriptors PATH with an
 optional --grants FILE. PATH is a folder of ModuleDescriptors or a packed file.
 
 explain says whether a call would pass, by which rule, and what would allow it.
-WHO is a full module id (mod-notes-8.1.0), operator/NAME, client/NAME, public or
-none. WHERE says whose ingress decides: okapi, a full module id, or a product of
-which one version is installed. Without --tenant the tenant is not judged;
---module-id is X-Okapi-Module-Id. Exit 0 allowed, 1 refused, 2 wrong usage.
+WHO is a full module id (mod-notes-8.1.0), operator/NAME, client/NAME, public,
+plain (who comes by the plain door) or none. WHERE says whose ingress decides:
+okapi, a full module id, or a product of which one version is installed. Without
+--tenant the tenant is not judged; --module-id is X-Okapi-Module-Id. Exit 0
+allowed, 1 refused, 2 wrong usage.
 
 matrix says who may call what, with the rule behind it: modules, Okapi, public,
-operators and clients, at Okapi and at modules. The TEXTs narrow it to names
-that hold them; --html writes one page to filter and open. --blast-radius says
-what whoever holds a module gets at: directly, through modules that send on what
-they are told, and through others.
+operators and clients, at Okapi and at modules; with -c also \`plain\`, while the
+plain door of \`migration\` is open. The TEXTs narrow it to names that hold them;
+--html writes one page to filter and open. --blast-radius says what whoever
+holds a module gets at: directly, through modules that send on what they are
+told, and through others.
 
 diff says what opens and what closes from A to B, both folders or packed files,
 or grants. Modules are compared by product: \`what does mod-orders 14 change?\`

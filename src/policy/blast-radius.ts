@@ -95,12 +95,24 @@ function reachedBy(path: readonly string[], openings: readonly Opening[]): Reach
   }
 }
 
+/** The migration door asks nobody who he is. */
+function plainNotes(openings: readonly Opening[]): string[] {
+  const plain = openings.filter(({ caller }) => caller === 'plain')
+  const [first] = plain
+  if (first === undefined) return []
+  const modules = new Set(plain.map(({ provider }) => provider)).size
+  const what = `${countRoutes(plain)} routes of ${modules} module${modules === 1 ? '' : 's'}`
+  const from = `at ${first.at}, from an address that \`migration\` lists, it is anybody too`
+  return [`${from}: ${what} (${first.why ?? ''})`]
+}
+
 function notesOn(openings: readonly Opening[], name: string, set: DescriptorSet): string[] {
   const descriptor = set.modules.get(name)?.descriptor
   const admin = openings.some(({ caller, kind }) => caller === name && kind === 'admin')
   const notes = [
     'at the public door it is anybody with a browser, with the tokens that it has seen',
   ]
+  notes.push(...plainNotes(openings))
   if (admin) notes.push('grants open parts of Okapi’s administration to it')
   if (descriptor === undefined) return notes
   if (hasAuthFilter(descriptor)) {

@@ -64,7 +64,8 @@ export function reachDirectly({ policy, set, grants }: Installation, caller: Cal
   })
 }
 
-function subjectsAt(module: InstalledModule): readonly Subject[] {
+/** Everything that Okapi may ask of a module. */
+export function subjectsAt(module: InstalledModule): readonly Subject[] {
   const table = moduleRoutes(module)
   return table.all.map((route) => subjectOf(route, table))
 }

@@ -30,13 +30,14 @@ export function reachThroughOkapi(
   if (!judge.open) return []
   const own = grants.filter((grant) => isFor(grant, caller) && isAt(grant, 'okapi'))
   const paths = pathGrantsOf(own)
+  const needsNoRule = caller.kind === 'public' || caller.kind === 'plain'
   const ids = interfacesOf(set, caller, own)
   return subjects.flatMap((subject) => {
     const { route, moduleId } = subject
     const near = paths.filter((grant) => touching(grant, route))
     // Nothing else can open a route; asking for all of them would only take longer.
     const hopeless = near.length === 0 && !ids.has(route.interface?.id ?? '')
-    if (caller.kind !== 'public' && hopeless) return []
+    if (hopeless && !needsNoRule) return []
     const place = { caller, at: 'okapi', provider: idOf(route.module) }
     const kind = moduleId === undefined ? 'handler' : 'multiple'
     return openOf(judge, subject, near).map((found) => openingOf(place, kind, route, found, grants))

@@ -6,6 +6,7 @@ import type { Grant } from './grants.ts'
 import { reachDirectly, reachOfOkapi } from './module-reach.ts'
 import { okapiSubjects, reachThroughOkapi } from './okapi-reach.ts'
 import type { Opening } from './opening.ts'
+import { type PlainDoorway, reachPlainly } from './plain-reach.ts'
 import type { Policy } from './policy.ts'
 
 /** A compiled policy with what it was compiled from. */
@@ -14,15 +15,21 @@ export interface Installation {
   readonly set: DescriptorSet
   /** All that were given, built-in ones included. */
   readonly grants: readonly Grant[]
+  /** The migration door, where one is open. */
+  readonly plain?: PlainDoorway
 }
 
-/** Everybody who is named anywhere: Okapi, public, people and systems of grants, modules. */
-export function callersOf({ set, grants }: Pick<Installation, 'set' | 'grants'>): Caller[] {
+/**
+ * Everybody who is named anywhere: Okapi, public, who comes by a plain door, people and systems of
+ * grants, modules.
+ */
+export function callersOf({ set, grants, plain }: Omit<Installation, 'policy'>): Caller[] {
   const named = [...new Set(grants.map(({ caller }) => caller))].sort().map(parseCaller)
   const ids = [...set.modules.keys()]
   return [
     { kind: 'module', id: ids.find(isOkapi) ?? 'okapi' },
     { kind: 'public' },
+    ...(plain === undefined ? [] : [{ kind: 'plain' } as const]),
     ...named.filter(({ kind }) => kind === 'operator' || kind === 'client'),
     ...ids.filter((id) => !isOkapi(id)).map((id): Caller => ({ kind: 'module', id })),
   ]
@@ -37,14 +44,18 @@ export function reachOf(
   installation: Installation,
   callers: readonly Caller[] = callersOf(installation),
 ): Opening[] {
+  const { plain } = installation
   const subjects = okapiSubjects(installation.set)
-  return callers.flatMap((caller) =>
-    isOkapi(callerName(caller))
+  return callers.flatMap((caller) => {
+    if (caller.kind === 'plain') {
+      return plain === undefined ? [] : reachPlainly(installation, plain, subjects)
+    }
+    return isOkapi(callerName(caller))
       ? reachOfOkapi(installation, caller)
       : [
           ...reachThroughOkapi(installation, caller, subjects),
           ...reachAdministration(installation, caller),
           ...reachDirectly(installation, caller),
-        ],
-  )
+        ]
+  })
 }

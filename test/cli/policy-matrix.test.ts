@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
-import { folder, narrow, policy, SET } from '../support/policy-verb.ts'
+import { folder, narrow, policy, SET, withPlainDoor } from '../support/policy-verb.ts'
 import { MAIN } from '../support/program.ts'
 
 const GRANTS = `
@@ -104,6 +104,54 @@ policy:
   t.regex(stdout, /mode report.*\nreport mode: modules may call other interfaces too/)
   t.notRegex(stdout, /mod-notes/)
   t.regex(stdout, /known\.yaml#/)
+})
+
+const MONTH_MS = 30 * 24 * 60 * 60 * 1000
+
+test('the plain door of a configuration: what it lets through, and until when', async (t) => {
+  const end = new Date(Math.trunc((Date.now() + MONTH_MS) / 1000) * 1000)
+  const date = `${end.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const source = ['matrix', '-c', await withPlainDoor(t, end), '--caller', 'plain']
+  const [plain, json, csv, radius] = await Promise.all([
+    policy(source),
+    policy([...source, '--json']),
+    policy([...source, '--csv']),
+    policy([...source, '--blast-radius', 'mod-notes']),
+  ])
+  t.is(plain.code, 0, plain.stderr)
+  narrow(t, plain.stdout)
+  const words = plain.stdout.replaceAll(/\s+/g, ' ')
+  t.true(words.includes(`the plain door is open until ${date} for 10.1.2.0/24, who prove nothing`))
+  t.true(words.includes(`\`users\` 16.5: by default (the plain door, until ${date}) GET /users`))
+  t.notRegex(plain.stdout, /authtoken|\/_\//)
+  const { plain: door, callers, cells } = JSON.parse(json.stdout)
+  t.like(door, { at: 'okapi', open: true, untilMs: end.getTime() })
+  t.deepEqual(callers, ['plain'])
+  t.true(cells.length > 3)
+  for (const { parts } of cells) for (const { why } of parts) t.true(why.endsWith(date))
+  const rows = csv.stdout.trimEnd().split('\r\n').slice(1)
+  t.true(rows.length > 20)
+  for (const row of rows) {
+    t.regex(row, /^plain,mod-[^,]+,okapi,(handler|multiple),/)
+    t.true(row.endsWith(`,default,,,"the plain door, until ${date}"`), row)
+  }
+  t.regex(radius.stdout.replaceAll(/\s+/g, ' '), /lists, it is anybody too: \d+ routes of \d+ mod/)
+  narrow(t, radius.stdout)
+})
+
+test('a plain door that is over, and none at all: nothing is listed for it', async (t) => {
+  const over = await withPlainDoor(t, new Date(Date.now() - MONTH_MS))
+  const shut = await policy(['matrix', '-c', over, '--caller', 'plain'])
+  t.is(shut.code, 0, shut.stderr)
+  t.regex(shut.stdout, /the plain door is shut since .*: take migration away\n\nnothing is open/)
+  const { plain, callers } = JSON.parse((await policy(['matrix', '-c', over, '--json'])).stdout)
+  t.like(plain, { at: null, open: false })
+  t.false(callers.includes('plain'))
+  const none = await policy(['matrix', '--descriptors', SET, '--json'])
+  t.is(JSON.parse(none.stdout).plain, null)
+  t.false(JSON.parse(none.stdout).callers.includes('plain'))
+  const radius = await policy(['matrix', '-c', over, '--blast-radius', 'mod-notes'])
+  t.notRegex(radius.stdout, /plain|migration/)
 })
 
 test('--blast-radius: what a hijacked module reaches', async (t) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import { Chromium, type Look, type Page } from '../support/chromium.ts'
-import { folder, policy, SET } from '../support/policy-verb.ts'
+import { folder, policy, SET, withPlainDoor } from '../support/policy-verb.ts'
 import { withTool } from '../support/scenario.ts'
 
 const inBrowser = withTool('chromium')
@@ -13,10 +13,14 @@ const GRANTS = `
 `
 
 async function open(t: ExecutionContext, look: Look = {}): Promise<Page> {
-  const path = await folder(t)
-  const [grants, file] = [join(path, 'grants.yaml'), join(path, 'matrix.html')]
+  const grants = join(await folder(t), 'grants.yaml')
   await writeFile(grants, GRANTS)
-  const made = await policy(['matrix', '--descriptors', SET, '--grants', grants, '--html', file])
+  return openPage(t, ['--descriptors', SET, '--grants', grants], look)
+}
+
+async function openPage(t: ExecutionContext, source: readonly string[], look: Look = {}) {
+  const file = join(await folder(t), 'matrix.html')
+  const made = await policy(['matrix', ...source, '--html', file])
   t.is(made.code, 0, made.stderr)
   const browser = await Chromium.start()
   t.teardown(() => browser.close())
@@ -75,6 +79,21 @@ inBrowser('filters: by caller, provider, interface or path, and by grant', async
   t.deepEqual(await visibleCallers(page), all)
   await page.click('#grants')
   t.deepEqual(await visibleCallers(page), ['public', 'mod-tags-3.1.0'])
+})
+
+inBrowser('who comes by the plain door stands there, with its end', async (t) => {
+  const end = new Date(Date.now() + 30 * 24 * 60 * 60 * 1000)
+  const date = `${end.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const page = await openPage(t, ['-c', await withPlainDoor(t, end)])
+  t.deepEqual(((await visibleCallers(page)) as string[]).slice(0, 3), ['okapi', 'public', 'plain'])
+  t.regex(String(await text(page, 'header')), new RegExp(`open until ${date} for 10.1.2.0/24`))
+  t.true(String(await text(page, 'header')).includes('mod-orders <moves> in March'))
+  await page.click(cell('plain', 'mod-users-19.7.0'))
+  t.is(await text(page, '#told .quiet'), `the plain door, until ${date}`)
+  t.is(await page.evaluate(`document.querySelector('${cell('plain', 'mod-authtoken')}')`), null)
+  const closed = `td[aria-label="plain may not call mod-authtoken-2.18.0"]`
+  t.is(await text(page, closed), '')
+  t.deepEqual(page.complaints, [])
 })
 
 inBrowser('names tell everything of a caller, or of a provider', async (t) => {

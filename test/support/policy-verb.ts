@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -28,6 +28,27 @@ export async function folder(t: ExecutionContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'policy-'))
   t.teardown(() => rm(path, { recursive: true, force: true }))
   return path
+}
+
+/** A configuration of Okapi's sidecar with a plain door that is open until `until`. */
+export async function withPlainDoor(t: ExecutionContext, until: Date): Promise<string> {
+  const path = await folder(t)
+  const file = join(path, 'okapi.yaml')
+  await writeFile(
+    file,
+    `module: okapi-7.2.0
+trustDomain: folio.test
+credentials: { directory: ${path} }
+ingress: { listen: 127.0.0.1:8443, forward: "http://127.0.0.1:9130" }
+policy: { descriptors: ${SET} }
+migration:
+  listen: 127.0.0.1:9131
+  from: [10.1.2.0/24]
+  until: ${until.toISOString().slice(0, 19)}Z
+  why: mod-orders <moves> in March
+`,
+  )
+  return file
 }
 
 /** Every line fits a terminal of 80 columns. */

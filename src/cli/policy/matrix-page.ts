@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Html, html } from '../../observe/status/html.ts'
 import { matrixOf, type Part } from '../../policy/matrix.ts'
 import { type Opening, partText } from '../../policy/opening.ts'
-import { type Headline, headText } from './matrix-text.ts'
+import { type Headline, headLines } from './matrix-text.ts'
 import { SCRIPT } from './page/script.ts'
 import { STYLE } from './page/style.ts'
 
@@ -11,7 +11,7 @@ const LEGEND = [
   ['optional', 'the caller’s descriptor lists it as optional'],
   ['own', 'the caller provides it, or Okapi calls what the module declares'],
   ['system', 'Okapi calls a system interface'],
-  ['default', 'no rule: browsers, whose users Okapi judges'],
+  ['default', 'no rule: browsers, whose users Okapi judges; the plain door'],
   ['grant', 'an operator’s grant'],
 ] as const
 
@@ -19,6 +19,9 @@ const LEGEND = [
 export function matrixPage(openings: readonly Opening[], headline: Headline): string {
   const legend = LEGEND.map(
     ([kind, what]) => html`<li><span class="${kind}"></span>${kind}: ${what}</li>`,
+  )
+  const head = headLines(headline).map(
+    (line) => html`<p class="quiet">${line.replace('who may call what: ', '')}</p>`,
   )
   // Inside a script element only `<` could end it.
   const data = JSON.stringify(dataOf(openings)).replaceAll('<', '\\u003c')
@@ -35,7 +38,7 @@ export function matrixPage(openings: readonly Opening[], headline: Headline): st
 <body>
 <header>
 <h1>Who may call what</h1>
-<p class="quiet">${headText(headline).replace('who may call what: ', '')}</p>
+${head}
 <p class="quiet">Choose a cell to see its interfaces, routes and the rule behind each; a name to see everything of that caller or provider. The number in a cell counts its routes.</p>
 <div class="filters" role="search" aria-label="Filters">
 <label>Caller <input id="caller" type="search" autocomplete="off" spellcheck="false"></label>

@@ -1,3 +1,5 @@
+import type { PlainDoorFacts } from '../../observe/status/facts.ts'
+import { plainDoorText } from '../../observe/status/words.ts'
 import { matrixOf, type Part } from '../../policy/matrix.ts'
 import { countRoutes, type Opening, partText, routeText, ruleText } from '../../policy/opening.ts'
 import { paint, table, textWidth } from '../terminal.ts'
@@ -9,6 +11,8 @@ export interface Headline {
   readonly grants: number
   readonly mode: 'enforce' | 'report'
   readonly hash: string
+  /** The migration door, and whose ingress it is while it is open. */
+  readonly plain: (PlainDoorFacts & { readonly at: string | null }) | null
 }
 
 // What still fits on a few screens.
@@ -17,7 +21,8 @@ const MOST_PARTS = 120
 
 /** For a person, as wide as the terminal: with routes, with interfaces, or a line for each caller. */
 export function matrixText(openings: readonly Opening[], headline: Headline): string {
-  const head = `${headText(headline)}\n\n`
+  const lines = headLines(headline).flatMap((line) => wrap(line, textWidth()))
+  const head = `${lines.join('\n')}\n\n`
   if (openings.length === 0) return `${head}nothing is open there\n`
   const cells = matrixOf(openings)
   const parts = cells.reduce((sum, cell) => sum + cell.parts.length, 0)
@@ -34,12 +39,15 @@ export function matrixText(openings: readonly Opening[], headline: Headline): st
   return `${head}${blocks.join('\n')}${withRoutes ? '' : `\n${NARROWER}`}`
 }
 
-/** One line that says what was asked. */
-export function headText({ modules, grants, mode, hash }: Headline): string {
+/** What was asked, and what a person must know of all of it: a line each. */
+export function headLines({ modules, grants, mode, hash, plain }: Headline): readonly string[] {
   const counts = `${modules} modules, ${grants} grants`
-  const first = `who may call what: ${counts}, mode ${mode}, policy ${hash.slice(0, 16)}`
-  if (mode === 'enforce') return first
-  return `${first}\nreport mode: modules may call other interfaces too; that is recorded, not refused`
+  const report = 'report mode: modules may call other interfaces too; that is recorded, not refused'
+  return [
+    `who may call what: ${counts}, mode ${mode}, policy ${hash.slice(0, 16)}`,
+    ...(mode === 'enforce' ? [] : [report]),
+    ...(plain === null ? [] : [`plain: ${plainDoorText(plain)}`]),
+  ]
 }
 
 function partLines(part: Part, withRoutes: boolean): string[] {

@@ -32,7 +32,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const forms = [json, csv, html !== undefined].filter(Boolean).length
   if (forms > 1) throw fault('--json, --csv and --html: one of them')
   const installation = installationOf(values)
-  const { policy, set, grants, mode } = installation
+  const { policy, set, grants, mode, door, plain } = installation
   const all = reachOf(installation)
   if (hijacked !== undefined) {
     if (csv || html !== undefined) throw fault('--blast-radius is told as text or --json')
@@ -46,6 +46,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     grants: grants.filter(({ file }) => file !== null).length,
     mode,
     hash: policy.hash,
+    plain: door && { at: plain?.at ?? null, ...door },
   }
   if (html !== undefined) writePage(html, matrixPage(openings, headline))
   else if (csv) process.stdout.write(matrixCsv(openings))

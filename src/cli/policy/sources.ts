@@ -1,6 +1,9 @@
+import type { Config } from '../../config/config.ts'
 import { readGrants } from '../../config/grants.ts'
 import { loadConfig } from '../../config/load.ts'
 import { Fault, fault } from '../../fault.ts'
+import { isOkapi } from '../../folio/module-id.ts'
+import type { PlainDoorFacts } from '../../observe/status/facts.ts'
 import type { Clause } from '../../policy/clause.ts'
 import { compilePolicy, type PolicySource } from '../../policy/compile.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
@@ -9,6 +12,7 @@ import { loadPolicy, type PolicyRules } from '../../policy/load.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { Installation } from '../../policy/reach.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/source.ts'
+import { plainDoorFacts } from '../../sidecar/migration.ts'
 import { tell } from '../terminal.ts'
 
 /** What the options of a verb say about where the policy comes from. */
@@ -20,25 +24,41 @@ export interface SourceOptions {
 
 /** The policy that the options name, and the set it was compiled from. Throws a Fault. */
 export function policyOf(options: SourceOptions): { policy: Policy; set: DescriptorSet } {
-  const rules = rulesOf(options)
+  const { rules } = readSources(options)
   const { set } = loadDescriptors(rules.descriptors)
   const { policy } = loadPolicy(rules)
   return { policy, set }
 }
 
+/** A policy with all that lists of who may call what are made of. */
+export interface Installed extends Installation {
+  readonly mode: Policy['mode']
+  /** The migration door that the configuration has, open or not. */
+  readonly door: PlainDoorFacts | null
+}
+
 /** The same with every grant, for verbs that list who may call what. Throws a Fault. */
-export function installationOf(options: SourceOptions): Installation & { mode: Policy['mode'] } {
-  const source = sourceOf(options)
+export function installationOf(options: SourceOptions): Installed {
+  const { rules, config } = readSources(options)
+  const source = sourceFrom(rules)
   const { policy, problems } = compilePolicy(source)
   if (policy === undefined) throw new Fault(problems)
   tell(problems)
   const { descriptors: set } = source
-  return { policy, set, grants: grantsInForce(source), mode: policy.mode }
+  const grants = grantsInForce(source)
+  const door = config === undefined ? null : plainDoorFacts(config, Date.now())
+  const made = { policy, set, grants, mode: policy.mode, door }
+  if (config === undefined || door?.open !== true) return made
+  const at = isOkapi(config.module.id) ? 'okapi' : config.module.id
+  return { ...made, plain: { at, untilMs: door.untilMs } }
 }
 
 /** All that the options name, read but not compiled. Throws a Fault. */
 export function sourceOf(options: SourceOptions): PolicySource {
-  const { descriptors, report: reported, ...rules } = rulesOf(options)
+  return sourceFrom(readSources(options).rules)
+}
+
+function sourceFrom({ descriptors, report: reported, ...rules }: PolicyRules): PolicySource {
   return { ...rules, reported, descriptors: loadDescriptors(descriptors).set }
 }
 
@@ -47,19 +67,23 @@ export function grantsIn(file: string | undefined): readonly Clause[] {
   return readGrants({ inline: [], files: file === undefined ? [] : [file] })
 }
 
-function rulesOf({ config, descriptors, grants }: SourceOptions): PolicyRules {
-  if ((config === undefined) === (descriptors === undefined)) {
+function readSources({ config: file, descriptors, grants }: SourceOptions): {
+  rules: PolicyRules
+  config?: Config
+} {
+  if ((file === undefined) === (descriptors === undefined)) {
     throw fault('the policy comes from -c FILE, or from --descriptors PATH', {
       hint: 'one of them, not both',
     })
   }
-  if (config !== undefined) {
+  if (file !== undefined) {
     if (grants !== undefined) throw fault('--grants goes with --descriptors, not with -c')
-    const { policy } = loadConfig(config, process.env).config
+    const { config } = loadConfig(file, process.env)
+    const { policy } = config
     const known = policy.knownGrants.length === 0 ? [] : grantsIn(KNOWN_GRANTS_FILE)
-    return { ...policy, known, grants: readGrants(policy.grants) }
+    return { rules: { ...policy, known, grants: readGrants(policy.grants) }, config }
   }
-  return {
+  const rules: PolicyRules = {
     descriptors: descriptors!,
     grants: grantsIn(grants),
     mode: 'enforce',
@@ -70,4 +94,5 @@ function rulesOf({ config, descriptors, grants }: SourceOptions): PolicyRules {
     pathExceptions: [],
     sensitivity: {},
   }
+  return { rules }
 }

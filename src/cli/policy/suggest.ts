@@ -71,7 +71,7 @@ function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead):
 
 function narrow(options: Sources, { usage, firstMs, lastMs }: LinesRead): number {
   const installation = installationOf(options)
-  const modules = callersOf(installation).filter(({ kind }) => kind !== 'public')
+  const modules = callersOf(installation).filter(({ kind }) => !['public', 'plain'].includes(kind))
   const slack = slackOf(reachOf(installation, modules), installation.grants, usage.passed)
   const heading = [
     `What nobody used ${between(firstMs, lastMs)}: grants to put in the place of wider ones.`,
