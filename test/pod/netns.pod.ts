@@ -15,6 +15,8 @@ const GUARDED = `guarded-${process.pid}`
 const OTHER = `other-${process.pid}`
 const [V4, V6] = ['10.211.7', 'fd5e:211:7:']
 const SIDECAR = 65532
+const FREE = `free-${process.pid}`
+const METADATA = '169.254.169.254'
 
 const why = missing('helm') ?? (await whyNoNamespaces())
 if (why !== undefined) console.log(`skipped: network namespaces: ${why}`)
@@ -68,6 +70,47 @@ async function reach(name: string, user: number, address: string, port: number):
   return out.trim() || err
 }
 
+/** What becomes of a datagram: `answered`, or why not. */
+async function datagram(
+  name: string,
+  user: number,
+  address: string,
+  port: number,
+): Promise<string> {
+  const script = `
+    const socket = require('dgram').createSocket('${address.includes(':') ? 'udp6' : 'udp4'}')
+    const say = (what) => { console.log(what); process.exit() }
+    setTimeout(say, 1200, 'silent')
+    socket.on('error', ({ code }) => say(code))
+    socket.on('message', () => say('answered'))
+    socket.send('x', ${port}, '${address}', (error) => error && say(error.code))`
+  const as = ['setpriv', `--reuid=${user}`, '--clear-groups', '--no-new-privs']
+  const inside = ['netns', 'exec', `folio-${name}`, ...as, process.execPath, '-e', script]
+  const { out, err } = await run('ip', inside)
+  return out.trim() || err
+}
+
+/** A server in a namespace that answers every datagram. */
+async function answer(name: string, port: number): Promise<void> {
+  const script = `
+    const socket = require('dgram').createSocket('udp6')
+    socket.on('message', (_, { address, port }) => socket.send('y', port, address))
+    socket.bind(${port}, '::', () => console.log('up'))`
+  const args = ['netns', 'exec', `folio-${name}`, process.execPath, '-e', script]
+  const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  servers.push(child)
+  await once(child.stdout, 'data')
+}
+
+/** Where clouds hand out credentials, as an address of the neighbour. */
+async function metadata(): Promise<void> {
+  const inOther = ['-n', `folio-${OTHER}`, 'addr', 'add', `${METADATA}/32`, 'dev', 'eth0']
+  await must('ip', ...inOther)
+  for (const name of [GUARDED, FREE]) {
+    await must('ip', '-n', `folio-${name}`, 'route', 'add', `${METADATA}/32`, 'dev', 'eth0')
+  }
+}
+
 before(async () => {
   if (why !== undefined) return
   const things = await render({
@@ -90,14 +133,19 @@ before(async () => {
   )
   await namespace('up', OTHER, 2)
   await namespace('up', GUARDED, 3, rules)
+  await namespace('up', FREE, 4)
   for (const port of [8081, 8443, 9901, 5701, 9130]) await serve(GUARDED, port)
-  for (const port of [8443, 5432, 9092, 53]) await serve(OTHER, port)
+  for (const port of [80, 8443, 5432, 9092, 53]) await serve(OTHER, port)
+  for (const port of [53, 5432]) await answer(OTHER, port)
+  await answer(GUARDED, 8443)
+  await metadata()
 })
 
 after(async () => {
   if (why !== undefined) return
   for (const server of servers) server.kill('SIGKILL')
   await namespace('down', GUARDED, 3)
+  await namespace('down', FREE, 4)
   await namespace('down', OTHER, 2)
   await must('ip', 'link', 'delete', BRIDGE)
   for (const place of [PLACE, CHARTS]) rmSync(place, { recursive: true, force: true })
@@ -134,6 +182,27 @@ for (const [family, guarded, other] of [
     assert.equal(await reach(GUARDED, 1000, guarded, 8081), 'open')
   })
 }
+
+for (const [family, guarded, other] of [
+  ['IPv4', `${V4}.3`, `${V4}.2`],
+  ['IPv6', `${V6}:3`, `${V6}:2`],
+] as const) {
+  test(`${family}: datagrams come and go for names alone`, real, async () => {
+    for (const port of [53, 5432])
+      assert.equal(await datagram(FREE, 1000, other, port), 'answered', 'there is one to reach')
+    const names = await datagram(GUARDED, 1000, other, 53)
+    assert.equal(names, family === 'IPv4' ? 'answered' : 'EPERM')
+    assert.equal(await datagram(GUARDED, 1000, other, 5432), 'EPERM')
+    assert.equal(await datagram(GUARDED, 1000, guarded, 8443), 'answered', 'over loopback')
+    assert.equal(await datagram(OTHER, 0, guarded, 8443), 'silent', 'the port is open for TCP')
+  })
+}
+
+test('not even the sidecar gets credentials of the machine', real, async () => {
+  assert.equal(await reach(FREE, SIDECAR, METADATA, 80), 'open', 'there is something to reach')
+  for (const user of [SIDECAR, 1000, 0])
+    assert.equal(await reach(GUARDED, user, METADATA, 80), 'ECONNREFUSED')
+})
 
 test('it is made anew, and leaves nothing', real, async () => {
   const name = `again-${process.pid}`

@@ -59,6 +59,9 @@ test('the image: nobody’s user, with its labels, no larger than it must be', r
     '/app/main.js',
     'health',
   ])
+  // What the Dockerfile says of Node, nothing here says again.
+  const [, entry = ''] = /^ENTRYPOINT (.*)$/m.exec(readFileSync(`${ROOT}Dockerfile`, 'utf8')) ?? []
+  assert.deepEqual(image.Config.Entrypoint, JSON.parse(entry))
   const own = (image.Size - bare.Size) / 2 ** 20
   const whole = (image.Size / 2 ** 20).toFixed(0)
   console.log(`measured: the image has ${whole} MiB and adds ${own.toFixed(1)} MiB to its base`)
@@ -121,11 +124,15 @@ function inImage(script: string): Promise<string> {
   return podman('run', ...fixed, IMAGE, '-e', script)
 }
 
+const COMMAND_LINE = "require('fs').readFileSync('/proc/1/cmdline', 'utf8').replaceAll('\\0', ' ')"
+
 test('sidecars start before their modules, and are ready without them', real, async () => {
   for (const pod of [okapi, users, notes]) {
     await pod.startSidecar()
     console.log(`measured: the sidecar of ${pod.id} was ready after ${await pod.startedIn()} ms`)
   }
+  const { out: started } = await users.inSidecar('node', '-p', COMMAND_LINE)
+  assert.match(started, /^node --expose-gc --max-semi-space-size=\d+ \/app\/main\.js run -c /)
   const gone = await users.inSidecar(
     'node',
     '/app/main.js',
