@@ -122,6 +122,8 @@ before(async () => {
       outward: [
         { address: `${V4}.2`, ports: [5432] },
         { address: `${V6}:2`, ports: [5432, 9092] },
+        // It holds what is the machine's own, and does not open that.
+        { address: '0.0.0.0/0', ports: [80] },
       ],
       dns: [`${V4}.2`],
     },
@@ -200,6 +202,7 @@ for (const [family, guarded, other] of [
 
 test('not even the sidecar gets credentials of the machine', real, async () => {
   assert.equal(await reach(FREE, SIDECAR, METADATA, 80), 'open', 'there is something to reach')
+  assert.equal(await reach(GUARDED, 1000, `${V4}.2`, 80), 'open', 'every network is listed')
   for (const user of [SIDECAR, 1000, 0])
     assert.equal(await reach(GUARDED, user, METADATA, 80), 'ECONNREFUSED')
 })

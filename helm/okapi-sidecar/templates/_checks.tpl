@@ -27,6 +27,21 @@ it too. Takes a scope, and writes nothing.
 {{- end -}}
 {{- end -}}
 
+{{/* `ports:` with nothing below it takes the chart's own ports away. Takes values, before all else. */}}
+{{- define "okapi-sidecar.checks.sections" -}}
+{{- $sections := list "image" "config" "credentials" "policy" "public" "migration" "hazelcast" "ports" "resources" "workload" "patch" "service" "serviceAccount" "networkPolicy" "nftables" "podDisruptionBudget" "podMonitor" "prometheusRule" "dashboard" -}}
+{{- range $name := $sections -}}
+{{- if not (kindIs "map" (get $ $name)) -}}
+{{- fail (printf "okapi-sidecar: %s: nothing stands below it; leave the line out, or write %s: {}" $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- range $pair := list (list "credentials" "certManager") (list "credentials" "secret") (list "credentials" "spiffe") (list "workload" "probes") -}}
+{{- if not (kindIs "map" (get (get $ (first $pair)) (last $pair))) -}}
+{{- fail (printf "okapi-sidecar: %s: nothing stands below it; leave the line out" (join "." $pair)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "okapi-sidecar.checks.names" -}}
 {{- $v := .values -}}
 {{- if not $v.trustDomain }}{{ fail "okapi-sidecar: trustDomain is missing, for example trustDomain: folio.example.org" }}{{ end -}}

@@ -12,6 +12,7 @@ as a dependency, the values stand under the dependency's name (or alias: (dict "
 {{- if not $module -}}
 {{- fail "okapi-sidecar: module is missing, for example module: mod-users-19.7.0" -}}
 {{- end -}}
+{{- include "okapi-sidecar.checks.sections" $values -}}
 {{- /* Product and version are split at the first "-" that a digit follows, as Okapi does. */ -}}
 {{- $product := regexReplaceAll "^(.*?)-[0-9].*$" $module "${1}" -}}
 {{- if eq $product $module -}}

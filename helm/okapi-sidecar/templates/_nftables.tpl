@@ -3,6 +3,7 @@ The pod's own rules, for IPv4 and IPv6 alike (`table inet`). From outside only t
 what is listed; to the outside the sidecar's user and what is listed. Takes a scope.
 */}}
 {{- define "okapi-sidecar.nft" -}}
+{{- $machine := "^(169[.]254[.]|168[.]63[.]129[.]16|fe80:|fd00:ec2:|fd20:ce:)" -}}
 {{- $v := .values -}}
 {{- $in := list $v.ports.admin -}}
 {{- if ne .role "edge" }}{{ $in = append $in $v.ports.mtls }}{{ end -}}
@@ -43,13 +44,20 @@ table inet okapi_sidecar {
     tcp dport {{ $v.hazelcast.port }} accept
     {{- end }}
     {{- range $v.nftables.outward }}
+    {{- if regexMatch $machine .address }}
     {{ contains ":" .address | ternary "ip6" "ip" }} daddr {{ .address }} tcp dport { {{ .ports | join ", " }} } accept
     {{- end }}
-    # The machine's own services (metadata with credentials of the cloud) are no peers of a sidecar: what
-    # of them a module may ask is listed above.
+    {{- end }}
+    # The machine's own services (metadata with credentials of the cloud) are for nobody but whom they
+    # are listed for by name, above: a network that holds them, such as 0.0.0.0/0, does not open them.
     ip daddr { 169.254.0.0/16, 168.63.129.16 } meta l4proto tcp reject with tcp reset
     ip6 daddr { fe80::/10, fd00:ec2::254, fd20:ce::254 } meta l4proto tcp reject with tcp reset
     meta skuid 65532 accept
+    {{- range $v.nftables.outward }}
+    {{- if not (regexMatch $machine .address) }}
+    {{ contains ":" .address | ternary "ip6" "ip" }} daddr {{ .address }} tcp dport { {{ .ports | join ", " }} } accept
+    {{- end }}
+    {{- end }}
     # A module learns at once, rather than after a minute, that it may not.
     meta l4proto tcp reject with tcp reset
   }
