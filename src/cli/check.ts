@@ -80,7 +80,15 @@ async function find(file: string | undefined): Promise<Findings> {
   const policy = await attempt(problems, () => checkPolicy(loaded))
   problems.push(...(credentials?.problems ?? []), ...(policy?.problems ?? []))
   problems.push(...workersFound(loaded))
-  return { loaded, credentials, policy, problems: located(problems) }
+  return { loaded, credentials, policy, problems: distinct(located(problems)) }
+}
+
+/** Two doors may look at the same file: the first word about it is enough. */
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  const same = Map.groupBy(problems, ({ severity, message, where }) =>
+    JSON.stringify([severity, message, where]),
+  )
+  return [...same.values()].map(([first]) => first!)
 }
 
 /** What a person should know of `workers` on this machine, where it was said. */

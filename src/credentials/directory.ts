@@ -3,6 +3,7 @@ import { open, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import type { CredentialSource, RawFile, RawMaterial } from './source.ts'
+import { unreadable } from './unreadable.ts'
 import { type WatchTimes, watchDirectory } from './watch-directory.ts'
 
 /** The names that cert-manager and the csi-driver write. */
@@ -107,20 +108,4 @@ async function readRegularFile(at: string, path: string, maxBytes: number): Prom
   } finally {
     await handle.close()
   }
-}
-
-const MEANINGS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EISDIR: 'it is a directory',
-  ENOTDIR: 'a part of the path is no directory',
-  ELOOP: 'its symbolic links go round in a circle',
-}
-
-function unreadable(file: string, error: unknown): Fault {
-  if (error instanceof Fault) return error
-  const code = errorCode(error)
-  if (code === undefined) throw error
-  return fault(`cannot be read: ${MEANINGS[code] ?? code}`, { where: { file } })
 }

@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Fault, type Problem } from '../fault.ts'
+import { Fault, fault, type Problem } from '../fault.ts'
+import { unreadable } from './unreadable.ts'
 import { watchDirectory } from './watch-directory.ts'
 
 /** Key and chain that browsers trust; nothing of them proves anything to a module. */
@@ -25,16 +26,26 @@ export function readPublicCertificate(directory: string, now: number): PublicMat
   const wrong = (file: string, message: string) =>
     problems.push({ severity: 'error', message, where: { file: join(directory, file) } })
   const read = <T>(file: string, parse: (pem: Buffer) => T): [string, T] | undefined => {
+    let pem: Buffer
     try {
-      const pem = readFileSync(join(directory, file))
-      return [pem.toString(), parse(pem)]
+      pem = readFileSync(join(directory, file))
     } catch (error) {
-      wrong(file, `cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+      problems.push(...unreadable(join(directory, file), error).problems)
+      return undefined
+    }
+    try {
+      return [pem.toString(), parse(pem)]
+    } catch {
+      const kind = file === 'tls.key' ? 'private key' : 'certificate'
+      wrong(file, `there is no ${kind} in it that can be read`)
       return undefined
     }
   }
-  const certificate = read('tls.crt', (pem) => new X509Certificate(pem))
+  if (!existsSync(directory)) {
+    throw fault(`there is no directory ${directory}`, { hint: 'it must hold tls.crt and tls.key' })
+  }
   const key = read('tls.key', (pem): KeyObject => createPrivateKey(pem))
+  const certificate = read('tls.crt', (pem) => new X509Certificate(pem))
   if (certificate !== undefined && certificate[1].validToDate.getTime() < now) {
     wrong('tls.crt', `has ended on ${certificate[1].validToDate.toISOString()}`)
   }

@@ -30,7 +30,7 @@ export function parsePathPattern(text: string): PathPattern | string {
   for (let i = 0; i < text.length; i++) {
     const char = text[i]!
     if (char !== '{' && char !== '*') {
-      if (INVALID.includes(char)) return `the character ${char} must not stand in a pathPattern`
+      if (INVALID.includes(char)) return `${named(char)} must not stand in a pathPattern`
       literal += char
       before += char
       continue
@@ -137,10 +137,14 @@ export function matchAfterStar(
   return simulate([STAR, ...rest], bytes, start, end, meter)
 }
 
+function named(char: string): string {
+  return char === ' ' ? 'a blank' : `the character ${char}`
+}
+
 function nameFault(name: string, close: number): string | undefined {
   for (const char of name) {
     if (char === '/' || INVALID.includes(char)) {
-      return `the character ${char} must not stand inside {} of a pathPattern`
+      return `${named(char)} must not stand inside {} of a pathPattern`
     }
   }
   return close < 0 ? 'a { of the pathPattern is not closed' : undefined

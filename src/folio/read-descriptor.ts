@@ -28,6 +28,10 @@ const PHASES = ['auth', 'pre', 'post']
 // RoutingEntry.setType
 const ENTRY_TYPES = `request-response request-only headers redirect system internal
   request-response-1.0 request-log`.split(/\s+/)
+// Control characters, those that turn the direction of writing, ends of lines, halves of pairs.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
+const ALL_UNSEEN = new RegExp(UNSEEN, 'gu')
+const MAX_SHOWN = 80
 const SPIFFE_PATH = /^[a-zA-Z0-9._-]+$/
 
 /**
@@ -63,10 +67,14 @@ class Reader {
     if (typeof value !== 'string') return this.#error('/id', 'id must be a string')
     const id = parseModuleId(value)
     if (id === undefined) {
-      return this.#error('/id', `${value} is no module id such as mod-users-19.7.0`)
+      return this.#error('/id', `${shown(value)} is no module id such as mod-users-19.7.0`)
     }
+    if (this.#visible(value, '/id') === undefined) return undefined
     if (!SPIFFE_PATH.test(value)) {
-      this.#warn('/id', `no certificate can name ${value}: only letters, digits, . _ and - fit`)
+      this.#warn(
+        '/id',
+        `no certificate can name ${shown(value)}: only letters, digits, . _ and - fit`,
+      )
     }
     return id
   }
@@ -78,7 +86,10 @@ class Reader {
     const given = this.#string(interfaceType, `${pointer}/interfaceType`)
     const type = given === undefined ? 'proxy' : (TYPES[given] ?? 'unknown')
     if (type === 'unknown') {
-      this.#warn(`${pointer}/interfaceType`, `Okapi knows no interfaceType ${given}: not routed`)
+      this.#warn(
+        `${pointer}/interfaceType`,
+        `Okapi knows no interfaceType ${shown(given ?? '')}: not routed`,
+      )
     }
     const handlers = this.#list(entries, `${pointer}/handlers`, (entry, at) =>
       this.#entry(entry, at),
@@ -92,8 +103,12 @@ class Reader {
     if (typeof id !== 'string' || id === '') {
       return this.#error(`${pointer}/id`, 'id must be a string that is not empty')
     }
+    if (this.#visible(id, `${pointer}/id`) === undefined) return undefined
     if (typeof version !== 'string' || !isInterfaceVersion(version)) {
-      return this.#error(`${pointer}/version`, `version of ${id} must be a text such as "16.5"`)
+      return this.#error(
+        `${pointer}/version`,
+        `version of ${shown(id)} must be a text such as "16.5"`,
+      )
     }
     return { id, version, pointer }
   }
@@ -103,11 +118,14 @@ class Reader {
     const text = (key: string) => this.#string(value[key], `${pointer}/${key}`)
     const phase = text('phase')
     if (phase !== undefined && !PHASES.includes(phase)) {
-      this.#error(`${pointer}/phase`, `phase must be one of ${PHASES.join(', ')}, not ${phase}`)
+      this.#error(
+        `${pointer}/phase`,
+        `phase must be one of ${PHASES.join(', ')}, not ${shown(phase)}`,
+      )
     }
     const type = text('type')
     if (type !== undefined && !ENTRY_TYPES.includes(type)) {
-      this.#error(`${pointer}/type`, `routing entries of type ${type} are not served`)
+      this.#error(`${pointer}/type`, `routing entries of type ${shown(type)} are not served`)
     }
     const { methods, modulePermissions, permissionsRequired, delegateCORS: cors } = value
     const delegateCORS = cors ?? false
@@ -134,7 +152,10 @@ class Reader {
     }
     if (!pathPattern && !path) this.#error(pointer, 'a routing entry needs a pathPattern')
     if (path && pathPattern === undefined) {
-      this.#warn(`${pointer}/path`, `path ${path} also matches ${path}-and-more: use pathPattern`)
+      this.#warn(
+        `${pointer}/path`,
+        `path ${shown(path)} matches ${shown(path)}-and-more too: use pathPattern`,
+      )
     }
     return { pathPattern, path: path === '' ? undefined : path }
   }
@@ -143,7 +164,7 @@ class Reader {
   #redirect(path: string | undefined, pointer: string): string {
     // RoutingEntry.validateCommon
     if (!path) this.#error(`${pointer}/redirectPath`, 'a redirect needs a redirectPath')
-    else this.#warn(`${pointer}/type`, `a redirect to ${path}: what it takes is refused`)
+    else this.#warn(`${pointer}/type`, `a redirect to ${shown(path)}: what it takes is refused`)
     return path ?? ''
   }
 
@@ -152,7 +173,7 @@ class Reader {
     const methods = this.#strings(value, pointer)
     for (const method of methods) {
       if (method !== '*' && !METHODS.includes(method)) {
-        this.#error(pointer, `${method} is no method that Okapi knows, in upper case`)
+        this.#error(pointer, `${shown(method)} is no method that Okapi knows, in upper case`)
       }
     }
     return methods
@@ -160,13 +181,21 @@ class Reader {
 
   #strings(value: unknown, pointer: string): string[] {
     return this.#list(value, pointer, (entry, at) =>
-      typeof entry === 'string' ? entry : this.#error(at, 'must be a string'),
+      typeof entry === 'string' ? this.#visible(entry, at) : this.#error(at, 'must be a string'),
     )
   }
 
   #string(value: unknown, pointer: string): string | undefined {
     if (value === undefined || value === null) return undefined
-    return typeof value === 'string' ? value : this.#error(pointer, 'must be a string')
+    if (typeof value !== 'string') return this.#error(pointer, 'must be a string')
+    return this.#visible(value, pointer)
+  }
+
+  /** Names and paths stand in lists for people, and in proposals to copy: no line may end in one. */
+  #visible(text: string, pointer: string): string | undefined {
+    const [char] = UNSEEN.exec(text) ?? []
+    if (char === undefined) return text
+    return this.#error(pointer, `the character ${codeOf(char)}, which nobody sees, stands in it`)
   }
 
   #list<T>(value: unknown, pointer: string, read: (entry: unknown, at: string) => T | undefined) {
@@ -185,6 +214,17 @@ class Reader {
   #warn(pointer: string, message: string): void {
     this.findings.push({ severity: 'warning', message, pointer })
   }
+}
+
+/** What somebody wrote, as far as one line of a message has room for it. */
+function shown(text: string): string {
+  const seen = text.replaceAll(ALL_UNSEEN, codeOf)
+  if (seen === '') return '""'
+  return seen.length > MAX_SHOWN ? `${seen.slice(0, MAX_SHOWN)}...` : seen
+}
+
+function codeOf(char: string): string {
+  return `U+${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

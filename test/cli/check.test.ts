@@ -149,6 +149,38 @@ test('the certificate of `public` is looked at too', (t) => {
   t.is(sidecar(directory, 'check').status, 0)
 })
 
+test('a file that two doors look at is missing once', (t) => {
+  const directory = installation(
+    `public: { listen: 127.0.0.1:0, credentials: { directory: ca/${ID} } }\n`,
+  )
+  for (const name of ['tls.crt', 'tls.key']) rmSync(join(directory, 'ca', ID, name))
+  const { status, stderr } = sidecar(directory, 'check')
+  t.is(status, 2)
+  for (const name of ['tls.crt', 'tls.key']) {
+    const told = stderr.split('\n').filter((line) => line.includes(`/${name}: `))
+    t.deepEqual(
+      told.map((line) => line.slice(line.indexOf(`/${name}`))),
+      [`/${name}: cannot be read: there is no such file`],
+    )
+  }
+  t.regex(stderr, /\n2 errors, /)
+  rmSync(join(directory, 'ca', ID), { recursive: true })
+  const gone = sidecar(directory, 'check')
+  t.is(gone.stderr.split('there is no directory').length, 2, gone.stderr)
+})
+
+test('what is no certificate and no key is said so', (t) => {
+  const directory = installation(
+    'public: { listen: 127.0.0.1:0, credentials: { directory: web } }\n',
+  )
+  mkdirSync(join(directory, 'web'), { mode: 0o755 })
+  for (const name of ['tls.crt', 'tls.key']) writeFileSync(join(directory, 'web', name), 'none')
+  const { status, stderr } = sidecar(directory, 'check')
+  t.is(status, 2)
+  t.regex(stderr, /web\/tls\.key: there is no private key in it that can be read\n/)
+  t.regex(stderr, /web\/tls\.crt: there is no certificate in it that can be read\n/)
+})
+
 test('--print shows each value and its origin, aligned', (t) => {
   const { status, stdout } = sidecar(installation('limits: { headMs: 7 }\n'), 'check', '--print')
   t.is(status, 0)

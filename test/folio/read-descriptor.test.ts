@@ -117,6 +117,61 @@ test('warns of what works but is not meant', (t) => {
   t.is(readDescriptor({ id: 'mod-x-1.0.0+build' }).findings[0]!.severity, 'warning')
 })
 
+test('what nobody sees stands in no name and no path: lists are for people', (t) => {
+  const places: readonly (readonly [value: (text: string) => unknown, pointer: string])[] = [
+    [(text) => ({ id: `mod-${text}-1.0.0` }), '/id'],
+    [(text) => ({ ...BASE, requires: [{ id: text, version: '1.0' }] }), '/requires/0/id'],
+    [(text) => ({ ...BASE, provides: [{ id: text, version: '1.0' }] }), '/provides/0/id'],
+    [(pathPattern) => provides({ pathPattern }), '/provides/0/handlers/0/pathPattern'],
+    [(path) => provides({ path }), '/provides/0/handlers/0/path'],
+    [
+      (text) => provides({ pathPattern: '/a', rewritePath: text }),
+      '/provides/0/handlers/0/rewritePath',
+    ],
+    [
+      (text) => provides({ pathPattern: '/a', type: 'redirect', redirectPath: text }),
+      '/provides/0/handlers/0/redirectPath',
+    ],
+    [
+      (text) => provides({ pathPattern: '/a', modulePermissions: [text] }),
+      '/provides/0/handlers/0/modulePermissions/0',
+    ],
+  ]
+  for (const char of ['\n', '\r', '\0', '\u001b', '\u0085', '\u2028', '\u202e', '\ud800']) {
+    for (const [value, pointer] of places) {
+      const { descriptor, findings } = readDescriptor(value(`/a${char}- {caller: public}`))
+      t.is(descriptor, undefined)
+      const found = findings.find((one) => one.pointer === pointer && one.severity === 'error')
+      t.regex(found?.message ?? '', /U\+[0-9A-F]{4}|must not stand|is no module id/, pointer)
+      for (const { message } of findings) t.notRegex(message, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
+    }
+  }
+  // Other letters are odd, but seen.
+  const { descriptor } = readDescriptor(provides({ pathPattern: '/ü/{ö}💥' }))
+  t.is(descriptor!.provides[0]!.handlers[0]!.pathPattern, '/ü/{ö}💥')
+})
+
+test('what is wrong is quoted as far as a line has room for it', (t) => {
+  const long = 'x'.repeat(100_000)
+  for (const value of [
+    { id: long },
+    provides({ pathPattern: '/a', methods: [long] }),
+    provides({ pathPattern: '/a', phase: long }),
+    provides({ pathPattern: '/a', type: long }),
+    provides({ path: `/${long}` }),
+    { ...BASE, provides: [{ id: long, version: 1 }] },
+    { ...BASE, provides: [{ id: 'x', version: '1.0', interfaceType: long }] },
+  ]) {
+    const { findings } = readDescriptor(value)
+    t.true(findings.length > 0)
+    for (const { message } of findings) t.true(message.length < 300, message.slice(0, 40))
+  }
+  const [empty] = readDescriptor(provides({ pathPattern: '/a', methods: [''] })).findings
+  t.is(empty!.message, '"" is no method that Okapi knows, in upper case')
+  const [blank] = readDescriptor(provides({ pathPattern: '/a b' })).findings
+  t.is(blank!.message, 'a blank must not stand in a pathPattern')
+})
+
 test('loads a redirect with a warning at its place', (t) => {
   const entry = { pathPattern: '/a', type: 'redirect', redirectPath: '/b' }
   const { descriptor, findings } = readDescriptor(provides(entry))
