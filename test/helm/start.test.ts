@@ -60,9 +60,9 @@ for (const [what, values] of Object.entries(MATRIX)) {
       const ours = [...(pod.initContainers ?? []), ...pod.containers].filter(({ image }) =>
         image.startsWith('okapi-sidecar'),
       )
-      for (const container of ours) {
-        t.is(container['command'], undefined, container.name)
-        t.is(container['env'], undefined, 'NODE_OPTIONS would be another place for flags')
+      for (const { name, command, env } of ours) {
+        t.is(command, undefined, name)
+        t.is(env, undefined, 'NODE_OPTIONS would be another place for flags')
       }
     }
     t.pass()

@@ -54,6 +54,18 @@
     {{- end }}
 {{- end -}}
 
+{{/*
+How kubelet asks after the module: through the sidecar. An edge module's sidecar does not lead to it, but
+its own port is open; not all of them speak HTTP there. Empty where it is closed. Takes a scope.
+*/}}
+{{- define "okapi-sidecar.health" -}}
+{{- if ne .role "edge" -}}
+httpGet: { path: /app/health, port: {{ .values.ports.admin }} }
+{{- else if or (not .values.nftables.enabled) (has (float64 .port) .values.nftables.inwardPorts) -}}
+tcpSocket: { port: {{ .port }} }
+{{- end -}}
+{{- end -}}
+
 {{/* Runs once, before everything else in the pod. Takes a scope. */}}
 {{- define "okapi-sidecar.rules" -}}
 {{- $v := .values -}}
