@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { ExecutionContext } from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { Chromium, type Look, type Page } from '../support/chromium.ts'
 import { folder, policy, SET, withPlainDoor } from '../support/policy-verb.ts'
 import { withTool } from '../support/scenario.ts'
@@ -11,6 +11,9 @@ const inBrowser = withTool('chromium')
 const GRANTS = `
 - {caller: mod-tags, at: okapi, interface: users, why: "finds <b>who</b> tagged</script>"}
 `
+
+let chromium: Chromium | undefined
+test.after.always(() => chromium?.close())
 
 async function open(t: ExecutionContext, look: Look = {}): Promise<Page> {
   const grants = join(await folder(t), 'grants.yaml')
@@ -22,9 +25,8 @@ async function openPage(t: ExecutionContext, source: readonly string[], look: Lo
   const file = join(await folder(t), 'matrix.html')
   const made = await policy(['matrix', ...source, '--html', file])
   t.is(made.code, 0, made.stderr)
-  const browser = await Chromium.start()
-  t.teardown(() => browser.close())
-  return browser.open(pathToFileURL(file).href, look)
+  chromium ??= await Chromium.start()
+  return chromium.open(pathToFileURL(file).href, look)
 }
 
 const text = (page: Page, selector: string) =>

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { patiently } from './patience.ts'
 
 /** No display, no sandbox (tests run as root in containers), and no call to anybody outside. */
 const FLAGS = [
@@ -29,6 +30,7 @@ export class Chromium {
   readonly #socket: WebSocket
   readonly #waiting = new Map<number, (told: Told) => void>()
   readonly #pages = new Map<string, (told: Told) => void>()
+  readonly #over: Promise<void>
   #last = 0
 
   private constructor(child: ChildProcess, directory: string, socket: WebSocket) {
@@ -36,6 +38,12 @@ export class Chromium {
     this.#directory = directory
     this.#socket = socket
     socket.addEventListener('message', ({ data }) => this.#read(JSON.parse(String(data))))
+    // Whatever it has not answered by then it never will.
+    socket.addEventListener('close', () => {
+      for (const [id, tell] of this.#waiting) tell({ id, error: { message: 'chromium is gone' } })
+      this.#waiting.clear()
+    })
+    this.#over = new Promise((resolve) => child.once('exit', () => resolve()))
   }
 
   /** Starts one with a profile of its own. */
@@ -71,16 +79,18 @@ export class Chromium {
       if (error === undefined) resolve(result)
       else reject(new Error(`${method}: ${error.message}`))
     })
-    this.#socket.send(JSON.stringify({ id, method, params, sessionId }))
-    return promise
+    if (this.#socket.readyState !== WebSocket.OPEN) {
+      this.#read({ id, error: { message: 'chromium is gone' } })
+    } else this.#socket.send(JSON.stringify({ id, method, params, sessionId }))
+    return patiently(promise, () => `${method} is not answered by chromium`)
   }
 
   async close(): Promise<void> {
-    const over = new Promise((resolve) => {
-      this.#child.once('exit', resolve)
-    })
+    // It may be gone before it has answered.
     await this.ask('Browser.close').catch(() => this.#child.kill('SIGKILL'))
-    await over
+    await patiently(this.#over, () => 'chromium does not end').finally(() => {
+      this.#child.kill('SIGKILL')
+    })
     this.#socket.close()
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 })
   }
@@ -136,7 +146,7 @@ export class Page {
     })
     const { errorText } = await this.#ask('Page.navigate', { url })
     if (errorText !== undefined) throw new Error(`${url}: ${String(errorText)}`)
-    await loaded
+    await patiently(loaded, () => `${url} does not come to its end`)
   }
 
   /** An event of this page. */
