@@ -1,4 +1,5 @@
 import test from 'ava'
+import { until } from '../support/patience.ts'
 import { makeCa, moduleNames, type TestCa } from '../support/pki.ts'
 import {
   Client,
@@ -145,7 +146,7 @@ function accepted({ process }: Rotating, caller: string): Set<unknown> {
 async function settled({ users, okapi, usersServer, okapiServer, out, into }: Two): Promise<void> {
   await Promise.all([burst(okapiServer, out), burst(usersServer, into)])
   for (const each of [users, okapi]) {
-    while ((await each.metric('sidecar_connections_stale')) > 0) {}
+    await until(async () => (await each.metric('sidecar_connections_stale')) === 0)
   }
 }
 
