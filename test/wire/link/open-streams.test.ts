@@ -53,3 +53,23 @@ test('ids in a row over a long life need no more slots than are open at a time',
   }
   t.deepEqual(streams.ids().toSorted(), [9994, 9995, 9996, 9997, 9998, 9999, 10_000].toSorted())
 })
+
+test('who goes through those of now may drop them and open others, in one cluster too', (t) => {
+  const streams = new OpenStreams<number>()
+  // All of them belong to one slot, whatever the table has grown to.
+  const cluster = Array.from({ length: 512 }, (_, i) => (i + 1) * 2048)
+  for (const id of cluster) streams.add(id, id)
+  let next = 1
+  for (const id of streams.ids()) {
+    t.is(streams.get(id), id)
+    if (id % 4096 === 0) streams.delete(id)
+    else streams.add(next, next++)
+  }
+  const left = cluster.filter((id) => id % 4096 !== 0)
+  t.deepEqual(
+    new Set(streams.all()),
+    new Set([...left, ...Array.from({ length: next - 1 }, (_, i) => i + 1)]),
+  )
+  for (const id of [...left].reverse()) streams.delete(id)
+  t.is(streams.size, next - 1)
+})
