@@ -18,6 +18,23 @@ const duration = z.string().regex(/^([0-9]+(h|m|s))+$/)
 const lifetime = checked('Hours, minutes, seconds: 24h')
 const address = checked('An address or a network, IPv4 or IPv6: 10.1.2.0/24')
 
+// A rule with a misspelt key is an empty one to Kubernetes, and lets everything pass.
+const selector = z.looseObject({ matchLabels: free.optional(), matchExpressions: list.optional() })
+const peer = z.strictObject({
+  podSelector: selector.optional(),
+  namespaceSelector: selector.optional(),
+  ipBlock: z.strictObject({ cidr: address, except: z.array(address).optional() }).optional(),
+})
+const ruled = z
+  .array(
+    z.strictObject({
+      port: z.union([port, text]).optional(),
+      endPort: port.optional(),
+      protocol: z.enum(['TCP', 'UDP', 'SCTP']).optional(),
+    }),
+  )
+  .optional()
+
 const workload = z.strictObject({
   image: text,
   pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
@@ -79,12 +96,11 @@ const values = z.strictObject({
     from: z.array(address),
     until: checked('A date: 2027-03-31'),
     why: text,
-    peers: list,
+    peers: z.array(peer),
   }),
   ports: z.strictObject({ mtls: port, admin: port }),
-  resources: free.meta({
-    description:
-      'Memory that is empty follows config.workers: 128Mi, and 64Mi for each further thread',
+  resources: z.looseObject({ limits: free, requests: free }).meta({
+    description: 'Empty memory follows config.workers: 128Mi, and 64Mi for each further thread',
   }),
   workload,
   patch: z.strictObject({ deployment: text, container: text }),
@@ -92,11 +108,11 @@ const values = z.strictObject({
   serviceAccount: z.strictObject({ create: flag, name: text }),
   networkPolicy: z.strictObject({
     enabled: flag,
-    from: list,
-    adminFrom: list,
-    inward: list,
-    outward: list,
-    dnsTo: list,
+    from: z.array(peer),
+    adminFrom: z.array(peer),
+    inward: z.array(z.strictObject({ ports: ruled, from: z.array(peer).optional() })),
+    outward: z.array(z.strictObject({ ports: ruled, to: z.array(peer).optional() })),
+    dnsTo: z.array(peer),
   }),
   nftables: z.strictObject({
     enabled: flag,

@@ -16,6 +16,7 @@ it too. Takes a scope, and writes nothing.
 {{- range $i, $each := $v.nftables.dns -}}
 {{- include "okapi-sidecar.checks.address" (dict "of" (printf "nftables.dns[%d]" $i) "is" $each) -}}
 {{- end -}}
+{{- include "okapi-sidecar.checks.rules" $v -}}
 {{- if and $v.policy.packed $v.policy.configMap -}}
 {{- fail "okapi-sidecar: policy.packed and policy.configMap are both set; leave one of them empty" -}}
 {{- end -}}
@@ -38,6 +39,37 @@ it too. Takes a scope, and writes nothing.
 {{- range $pair := list (list "credentials" "certManager") (list "credentials" "secret") (list "credentials" "spiffe") (list "workload" "probes") -}}
 {{- if not (kindIs "map" (get (get $ (first $pair)) (last $pair))) -}}
 {{- fail (printf "okapi-sidecar: %s: nothing stands below it; leave the line out" (join "." $pair)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Rules that say nothing say everything. Takes values. */}}
+{{- define "okapi-sidecar.checks.rules" -}}
+{{- $lists := dict "from" .networkPolicy.from "adminFrom" .networkPolicy.adminFrom "dnsTo" .networkPolicy.dnsTo -}}
+{{- range $i, $rule := .networkPolicy.inward -}}
+{{- if not $rule.ports -}}
+{{- fail (printf "okapi-sidecar: networkPolicy.inward[%d] has no ports, which opens them all, the module's own too; write for example { ports: [{ port: 8081 }] }" $i) -}}
+{{- end -}}
+{{- $_ := set $lists (printf "inward[%d].from" $i) $rule.from -}}
+{{- end -}}
+{{- range $i, $rule := .networkPolicy.outward -}}
+{{- if not (or $rule.ports $rule.to) -}}
+{{- fail (printf "okapi-sidecar: networkPolicy.outward[%d] says neither ports nor to, which lets everything out; write for example { ports: [{ port: 5432 }], to: [{ podSelector: { matchLabels: { app: postgres } } }] }" $i) -}}
+{{- end -}}
+{{- $_ := set $lists (printf "outward[%d].to" $i) $rule.to -}}
+{{- end -}}
+{{- range $key, $peers := $lists -}}
+{{- range $i, $peer := $peers -}}
+{{- $of := printf "networkPolicy.%s[%d]" $key $i -}}
+{{- if not $peer -}}
+{{- fail (printf "okapi-sidecar: %s names nobody; write a podSelector, a namespaceSelector or an ipBlock" $of) -}}
+{{- end -}}
+{{- with dig "ipBlock" "cidr" "" $peer -}}
+{{- include "okapi-sidecar.checks.address" (dict "of" (printf "%s.ipBlock.cidr" $of) "is" .) -}}
+{{- if not (contains "/" .) -}}
+{{- fail (printf "okapi-sidecar: %s.ipBlock.cidr: %s needs its length; write %s/%s" $of . . (contains ":" . | ternary "128" "32")) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
