@@ -30,10 +30,14 @@ const DESCRIPTOR = `{
 `
 
 function sidecar(cwd: string, ...argv: string[]) {
+  return sidecarWith({}, cwd, ...argv)
+}
+
+function sidecarWith(env: Record<string, string>, cwd: string, ...argv: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...argv], {
     cwd,
     encoding: 'utf8',
-    env: { NO_COLOR: '1' },
+    env: { NO_COLOR: '1', ...env },
   })
   return { status, stdout, stderr }
 }
@@ -147,6 +151,24 @@ test('the certificate of `public` is looked at too', (t) => {
   t.regex(sidecar(directory, 'check').stderr, /web\/tls\.key: does not belong to tls\.crt/)
   copyFileSync(join(directory, 'ca', ID, 'tls.key'), join(directory, 'web', 'tls.key'))
   t.is(sidecar(directory, 'check').status, 0)
+})
+
+test('in 80 columns what is longer goes on below itself', (t) => {
+  const directory = installation(`migration:
+  listen: 127.0.0.1:0
+  from: [10.1.2.0/24, 10.1.3.0/24, 10.1.4.0/24]
+  until: ${new Date(Date.now() + 30 * 24 * 60 * 60 * 1000).toISOString().slice(0, 10)}
+  why: the others move later
+`)
+  const { status, stdout } = sidecarWith({ COLUMNS: '80' }, directory, 'check')
+  t.is(status, 0)
+  const lines = stdout.split('\n')
+  for (const line of lines) t.true(line.length <= 80, line)
+  const plain = lines.findIndex((line) => line.startsWith('plain '))
+  t.regex(`${lines[plain]} ${lines[plain + 1]}`, /^plain +127.*, who prove\s+nothing, until /)
+  const credentials =
+    /\ncredentials {2}[^\n]*,\s+until\s+\d{4}-\d\d-\d\d\s+\(\d+\s+(hours|days)\),\s+1\s+root\n/
+  t.regex(stdout, credentials)
 })
 
 test('a file that two doors look at is missing once', (t) => {

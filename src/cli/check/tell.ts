@@ -2,8 +2,9 @@ import { type Forward, formatListen } from '../../config/addresses.ts'
 import type { Config } from '../../config/config.ts'
 import type { Effective } from '../../config/load.ts'
 import type { Origin } from '../../config/places.ts'
-import { date } from '../../observe/status/words.ts'
-import { table } from '../terminal.ts'
+import { date, span } from '../../observe/status/words.ts'
+import { wrap } from '../policy/wrap.ts'
+import { table, textWidth } from '../terminal.ts'
 import type { CredentialsFound } from './credentials.ts'
 import type { PolicyFound } from './policy.ts'
 
@@ -21,18 +22,37 @@ export function summary(
   credentials: CredentialsFound | undefined,
   policy: PolicyFound | undefined,
 ): string {
-  return table([
+  return wrapped([
     ['module', `${config.module.id} in ${config.trustDomain}`],
     ...doors(config),
-    ...(config.workers === 1 ? [] : [['workers', `${config.workers} threads on the same ports`]]),
+    ...workers(config),
     ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
   ])
 }
 
-function doors(config: Config): string[][] {
+function workers({ workers: count }: Config): [string, string][] {
+  return count === 1 ? [] : [['workers', `${count} threads on the same ports`]]
+}
+
+/** As wide as the terminal: what is longer goes on below itself. In a pipe each fact is one line. */
+function wrapped(rows: readonly (readonly [string, string])[]): string {
+  const { COLUMNS } = process.env
+  const isNarrow = process.stdout.columns !== undefined || COLUMNS !== undefined
+  const width = Math.max(...rows.map(([label]) => label.length))
+  return table(
+    rows.flatMap(([label, text]) =>
+      (isNarrow ? wrap(text, textWidth() - width - 2) : [text]).map((line, i) => [
+        (i === 0 ? label : '').padEnd(width),
+        line,
+      ]),
+    ),
+  )
+}
+
+function doors(config: Config): [string, string][] {
   const { ingress, egress, modules, public: door, migration, admin, status } = config
-  const rows: string[][] = []
+  const rows: [string, string][] = []
   if (ingress !== undefined) {
     rows.push(['ingress', `${formatListen(ingress.listen)} -> ${target(ingress.forward)}`])
   }
@@ -67,9 +87,9 @@ function target(forward: Forward): string {
 }
 
 function ofCredentials({ told }: CredentialsFound): string {
-  const { from, notAfter, daysLeft, roots, revocationLists } = told
+  const { from, notAfter, roots, revocationLists } = told
   const lists = revocationLists === 0 ? '' : `, ${plural(revocationLists, 'revocation list')}`
-  const until = `until ${notAfter.slice(0, 10)} (${plural(daysLeft, 'day')})`
+  const until = `until ${notAfter.slice(0, 10)} (${span(Math.max(0, Date.parse(notAfter) - Date.now()))})`
   return `${from}, ${until}, ${plural(roots, 'root')}${lists}`
 }
 
