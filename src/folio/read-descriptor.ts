@@ -18,12 +18,7 @@ export interface Finding {
   readonly pointer: string
 }
 
-const TYPES: Readonly<Record<string, InterfaceType>> = {
-  proxy: 'proxy',
-  multiple: 'multiple',
-  system: 'system',
-  internal: 'internal',
-}
+const TYPES: readonly InterfaceType[] = ['proxy', 'multiple', 'system', 'internal']
 const PHASES = ['auth', 'pre', 'post']
 // RoutingEntry.setType
 const ENTRY_TYPES = `request-response request-only headers redirect system internal
@@ -84,7 +79,7 @@ class Reader {
     if (named === undefined || !isObject(value)) return undefined
     const { interfaceType, handlers: entries } = value
     const given = this.#string(interfaceType, `${pointer}/interfaceType`)
-    const type = given === undefined ? 'proxy' : (TYPES[given] ?? 'unknown')
+    const type = given === undefined ? 'proxy' : (TYPES.find((one) => one === given) ?? 'unknown')
     if (type === 'unknown') {
       this.#warn(
         `${pointer}/interfaceType`,

@@ -117,6 +117,16 @@ test('warns of what works but is not meant', (t) => {
   t.is(readDescriptor({ id: 'mod-x-1.0.0+build' }).findings[0]!.severity, 'warning')
 })
 
+test('a type by the name of what every object has is unknown as any other', (t) => {
+  for (const name of ['constructor', '__proto__', 'toString', 'unknown', '', 'Proxy']) {
+    const interfaceType = name
+    const value = { ...BASE, provides: [{ id: 'x', version: '1.0', interfaceType }] }
+    const { descriptor, findings } = readDescriptor(value)
+    t.is(descriptor!.provides[0]!.type, 'unknown', name)
+    t.is(findings[0]!.pointer, '/provides/0/interfaceType')
+  }
+})
+
 test('what nobody sees stands in no name and no path: lists are for people', (t) => {
   const places: readonly (readonly [value: (text: string) => unknown, pointer: string])[] = [
     [(text) => ({ id: `mod-${text}-1.0.0` }), '/id'],
