@@ -4,5 +4,7 @@ export default {
   extensions: ['ts'],
   files: ['test/**/*.test.ts'],
   require: ['./test/support/seed.js'],
+  // More than there are cores: many files wait for processes and timers of their own.
+  concurrency: 4,
   timeout: '120s',
 }

@@ -1,6 +1,7 @@
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { createAuthority } from '../../src/pki/ca.ts'
 import { certs, everything, execute, mode, place } from '../pki/tools.ts'
 
 test('init and issue write what openssl accepts, with the modes and names they say', async (t) => {
@@ -117,7 +118,7 @@ const WRONG_ISSUE: readonly (readonly [string, string[], RegExp])[] = [
 for (const [what, argv, message] of WRONG_ISSUE) {
   test(`issue with ${what} ends with 2 and leaves nothing`, async (t) => {
     const dir = await place(t)
-    await certs('init', '--dir', dir, '--trust-domain', 'folio.test')
+    await createAuthority(dir, { trustDomain: 'folio.test' })
     const before = await everything(dir)
     const index = await readFile(join(dir, 'index.json'), 'utf8')
     const { code, stderr } = await certs('issue', '--dir', dir, ...argv)

@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Credentials, type ReloadReport } from '../../src/credentials/credentials.ts'
 import { type SpiffeOptions, spiffeSource } from '../../src/credentials/spiffe/source.ts'
 import { Fault } from '../../src/fault.ts'
+import { patiently, until } from '../support/patience.ts'
 import { makeCa, moduleNames, type TestCa } from '../support/pki.ts'
 import { svidsMessage } from '../support/protobuf.ts'
 import { type Agent, startAgent, svidOf } from '../support/workload-api.ts'
@@ -59,7 +60,10 @@ function world(t: ExecutionContext, socket: string, over: Partial<SpiffeOptions>
   })
   t.teardown(() => credentials.stop())
   const told = async (count: number) => {
-    while (reports.length < count) await new Promise<void>((resolve) => (wake = resolve))
+    while (reports.length < count) {
+      const news = new Promise<void>((resolve) => (wake = resolve))
+      await patiently(news, () => `${reports.length} of ${count} reports`)
+    }
     return reports[count - 1]!
   }
   return { credentials, reports, told }
@@ -187,7 +191,7 @@ test('an agent that restarts: the same again is silent, the next update counts',
   const good = await credentials.start()
   agent.stop()
   await agent.start()
-  while (agent.calls < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => agent.calls >= 2)
   t.is(credentials.current, good)
   agent.push(await message(ca))
   t.like(await told(2), { result: 'ok', number: 2 })

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import test from 'ava'
+import { metric, until } from '../support/scenario/metrics.ts'
 import {
   ask,
   field,
@@ -119,9 +120,6 @@ test.serial('one that comes up meanwhile answers, and gets the call once', async
 })
 
 /** The metrics of mod-tags' sidecar tell that it keeps a call that cannot go on. */
-async function waitUntilWaiting(): Promise<void> {
-  for (;;) {
-    const page = await fetch(`http://127.0.0.1:${tags.port('admin')}/metrics`)
-    if (/^sidecar_buffered_bytes [1-9]/m.test(await page.text())) return
-  }
+function waitUntilWaiting(): Promise<void> {
+  return until(async () => (await metric(tags, 'sidecar_buffered_bytes')) > 0)
 }

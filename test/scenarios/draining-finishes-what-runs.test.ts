@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import test from 'ava'
+import { until } from '../support/patience.ts'
 import {
   answer,
   ask,
@@ -70,8 +71,8 @@ async function knock(port: number): Promise<string | undefined> {
   }
 }
 
-async function refusesConnections(port: number): Promise<void> {
-  while ((await knock(port)) !== 'ECONNREFUSED') await new Promise(setImmediate)
+function refusesConnections(port: number): Promise<void> {
+  return until(async () => (await knock(port)) === 'ECONNREFUSED')
 }
 
 test.serial('the running exchange finishes, new connections are refused, exit 0', async (t) => {

@@ -8,6 +8,7 @@ import {
 } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
+import { patiently } from '../support/patience.ts'
 import { type Issued, makeCa, moduleNames, type TestCa } from '../support/pki.ts'
 import { OKAPI, type Rotating, serialOf, startTwo, type Two, USERS } from '../support/rotation.ts'
 
@@ -54,7 +55,10 @@ class Line {
 
   /** Resolves when so many answers have begun. */
   async answers(count: number): Promise<string> {
-    while (this.text.split('HTTP/1.1 ').length <= count) await once(this.socket, 'data')
+    // At once: of a connection that is over no certificate can be read.
+    while (this.text.split('HTTP/1.1 ').length <= count) {
+      await patiently(once(this.socket, 'data'), () => `${count} answers in ${this.text}`)
+    }
     return this.text
   }
 

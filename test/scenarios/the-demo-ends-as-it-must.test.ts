@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
+import { until } from '../support/patience.ts'
 import { MAIN } from '../support/program.ts'
 
 /** Its own temporary folder, so that what is left behind is seen. */
@@ -93,7 +94,7 @@ test.serial('it stays until it is interrupted, and takes everything down with it
   child.stdout.on('data', (part) => {
     shown += part
   })
-  while (!shown.includes('[1-9]')) await once(child.stdout, 'data')
+  await until(() => shown.includes('[1-9]') || child.exitCode !== null)
   t.is(left().length, 1)
   const okapi = /curl -i .*(http:\/\/127\.0\.0\.1:\d+)\/notes/.exec(shown)?.[1]
   t.is((await fetch(`${okapi}/_/version`)).status, 200)
@@ -111,13 +112,13 @@ test.serial('a demo that is killed leaves no process behind', async (t) => {
   child.stdout.on('data', (part) => {
     shown += part
   })
-  while (!shown.includes('[1-9]')) await once(child.stdout, 'data')
+  await until(() => shown.includes('[1-9]') || child.exitCode !== null)
   const sidecar = /curl -i .*(https:\/\/127\.0\.0\.1:\d+)\/users/.exec(shown)?.[1] ?? ''
   const port = Number(new URL(sidecar).port)
   t.true(await listens(port))
   child.kill('SIGKILL')
   await once(child, 'exit')
-  while (await listens(port)) await new Promise((resolve) => setTimeout(resolve, 50))
+  await until(async () => !(await listens(port)))
   t.false(await listens(port))
   child.stdout.destroy()
   await output.catch(() => undefined)
