@@ -2,7 +2,16 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type Authority, createAuthority } from '../../src/pki/ca.ts'
-import { certs, everything, execute, hasKeytool, mode, openssl, place } from '../pki/tools.ts'
+import {
+  certs,
+  everything,
+  execute,
+  hasKeytool,
+  keytool,
+  mode,
+  openssl,
+  place,
+} from '../pki/tools.ts'
 import { MAIN } from '../support/program.ts'
 
 async function authority(t: ExecutionContext): Promise<Authority> {
@@ -192,10 +201,10 @@ test('export: stores that keytool opens with the password of the file or the env
     [join(out, 'keystore.p12'), 'otherwise'],
   ] as const) {
     const list = ['-list', '-keystore', store, '-storepass', password]
-    t.regex((await execute('keytool', list)).stdout, /mod-a-1\.0\.0, .*PrivateKeyEntry/)
+    t.regex((await keytool(...list)).stdout, /mod-a-1\.0\.0, .*PrivateKeyEntry/)
   }
   const trust = ['-list', '-keystore', join(dir, 'truststore.p12'), '-storepass', 'changeit']
-  t.regex((await execute('keytool', trust)).stdout, /trustedCertEntry/)
+  t.regex((await keytool(...trust)).stdout, /trustedCertEntry/)
 })
 
 test('export: without a password, a key or the word what, it ends with 2 and writes nothing', async (t) => {

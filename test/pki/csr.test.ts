@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { Fault } from '../../src/fault.ts'
 import { readRequest } from '../../src/pki/csr.ts'
-import { execute, hasKeytool, openssl, place } from './tools.ts'
+import { hasKeytool, keytool, openssl, place } from './tools.ts'
 
 const SAN = 'subjectAltName=URI:spiffe://folio.test/module/mod-a-1.0.0,DNS:mod-a,IP:10.0.0.1'
 
@@ -45,9 +45,9 @@ test("Java's request is read", async (t) => {
   }
   const dir = await place(t)
   const store = ['-keystore', join(dir, 'ks.p12'), '-storepass', 'changeit', '-alias', 'a']
-  await execute('keytool', ['-genkeypair', ...store, '-keyalg', 'EC', '-dname', 'CN=a'])
+  await keytool('-genkeypair', ...store, '-keyalg', 'EC', '-dname', 'CN=a')
   const ext = ['-ext', 'SAN=URI:spiffe://folio.test/module/mod-j-1.0.0']
-  const { stdout } = await execute('keytool', ['-certreq', ...store, ...ext])
+  const { stdout } = await keytool('-certreq', ...store, ...ext)
   const { names } = readRequest(Buffer.from(stdout), 'j.csr')
   t.deepEqual(names.uris, ['spiffe://folio.test/module/mod-j-1.0.0'])
 })

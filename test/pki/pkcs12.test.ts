@@ -7,7 +7,7 @@ import { makeIntermediate, makeLeaf, makeRoot } from '../../src/pki/issuer.ts'
 import { type KeyKind, makeKeys } from '../../src/pki/keys.ts'
 import { leafNames } from '../../src/pki/naming.ts'
 import { keyStore, trustStore } from '../../src/pki/pkcs12.ts'
-import { execute, hasKeytool, openssl, place } from './tools.ts'
+import { hasKeytool, keytool, openssl, place } from './tools.ts'
 
 const PASSWORD = 'changeit "with" $igns'
 const now = new Date()
@@ -58,7 +58,7 @@ test('keytool sees a private key with its chain, and trusted roots', async (t) =
   for (const kind of ['p256', 'rsa2048'] as const) {
     const { key, trust } = await stores(dir, kind)
     const list = (file: string, password: string) =>
-      execute('keytool', ['-list', '-v', '-keystore', file, '-storepass', password])
+      keytool('-list', '-v', '-keystore', file, '-storepass', password)
     const keys = await list(key, PASSWORD)
     t.is(keys.code, 0, keys.stdout)
     t.regex(
@@ -71,7 +71,7 @@ test('keytool sees a private key with its chain, and trusted roots', async (t) =
     // Java really decrypts the key, rather than only counting the entries.
     const to = ['-destkeystore', join(dir, `${kind}.jks`), '-deststorepass', 'changeit']
     const from = ['-srckeystore', key, '-srcstorepass', PASSWORD]
-    const copied = await execute('keytool', ['-importkeystore', '-noprompt', ...from, ...to])
+    const copied = await keytool('-importkeystore', '-noprompt', ...from, ...to)
     t.is(copied.code, 0, copied.stderr + copied.stdout)
   }
 })

@@ -56,9 +56,17 @@ export async function everything(directory: string): Promise<string[]> {
   return (await readdir(directory, { recursive: true })).toSorted()
 }
 
+/** What makes a short life of Java's cheap: no second compiler, no threads that collect. */
+const SHORT_LIVED = ['-J-XX:TieredStopAtLevel=1', '-J-XX:+UseSerialGC']
+
+/** Java's own keytool: what a module's JVM makes of our stores. */
+export function keytool(...argv: string[]): Promise<Outcome> {
+  return execute('keytool', [...SHORT_LIVED, ...argv])
+}
+
 /** Whether Java's keytool is there; says so loudly, once a file, where it is not. */
 export async function hasKeytool(log: (line: string) => void): Promise<boolean> {
-  const { code } = await execute('keytool', ['-help'])
+  const { code } = await keytool('-help')
   if (code === 0) return true
   log('skipped: keytool is not here, so nothing is shown about Java')
   return false
