@@ -109,7 +109,8 @@ function remarks(facts: StatusFacts): string {
     lines.push(`plain HTTP may leave loopback: ${facts.plainBeyondLoopback}\n`)
   }
   if (facts.plainDoor !== null) lines.push(`${plainDoorText(facts.plainDoor)}\n`)
-  return lines.map((line) => paint('red', line)).join('')
+  const narrow = lines.flatMap((line) => wrap(line.trimEnd(), textWidth()))
+  return narrow.map((line) => `${paint('red', line)}\n`).join('')
 }
 
 function peers({ peers: list, nowMs }: StatusFacts): string {
@@ -129,7 +130,8 @@ function peers({ peers: list, nowMs }: StatusFacts): string {
 function refusals({ refusals: list, nowMs }: StatusFacts): string {
   if (list.length === 0) return 'Nothing was refused since the start.\n'
   const rows = list.slice(0, MOST_ROWS).map((one) => {
-    const asked = `${one.caller}: ${one.method} ${one.route} at ${one.at}`
+    const route = one.route === '' ? '' : ` ${one.route}`
+    const asked = `${one.caller}: ${one.method}${route} at ${one.at}`
     const would = one.passed ? 'would be ' : ''
     const why = wrap(one.because, textWidth() - 4).map((line) => `    ${line}\n`)
     return `${when(one.timeMs, nowMs)}  ${would}${paint('bold', one.reason)}\n    ${asked}\n${why.join('')}`

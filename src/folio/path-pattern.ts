@@ -16,9 +16,15 @@ export interface PathPattern {
 // okapi-core RoutingEntry.INVALID_PATH_CHARS; braces only as `{name}`.
 const INVALID = '\\%+{}()[].;:=?@#^$"\' '
 const SLASH = 0x2f
+/** No request line that Okapi reads is longer than 8192 bytes; real patterns have some 100. */
+const MAX_PATTERN = 2048
+/** Each costs a look at every byte of a request; real patterns have one or two. */
+const MAX_STARS = 16
 
 /** Reads a pattern; a text says why Okapi would refuse it (RoutingEntry.setPathPattern). */
 export function parsePathPattern(text: string): PathPattern | string {
+  if (text.length > MAX_PATTERN) return `a pathPattern has at most ${MAX_PATTERN} characters`
+  if (text.split('*').length > MAX_STARS + 1) return `a pathPattern has at most ${MAX_STARS} \`*\``
   const parts: Part[] = []
   let bucketBytes = -1
   let literal = ''

@@ -27,6 +27,7 @@ const ENTRY_TYPES = `request-response request-only headers redirect system inter
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
 const ALL_UNSEEN = new RegExp(UNSEEN, 'gu')
 const MAX_SHOWN = 80
+const MAX_TEXT = 2048
 const SPIFFE_PATH = /^[a-zA-Z0-9._-]+$/
 
 /**
@@ -188,6 +189,9 @@ class Reader {
 
   /** Names and paths stand in lists for people, and in proposals to copy: no line may end in one. */
   #visible(text: string, pointer: string): string | undefined {
+    if (text.length > MAX_TEXT) {
+      return this.#error(pointer, `it is longer than ${MAX_TEXT} characters`)
+    }
     const [char] = UNSEEN.exec(text) ?? []
     if (char === undefined) return text
     return this.#error(pointer, `the character ${codeOf(char)}, which nobody sees, stands in it`)

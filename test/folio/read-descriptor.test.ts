@@ -182,6 +182,37 @@ test('what is wrong is quoted as far as a line has room for it', (t) => {
   t.is(blank!.message, 'a blank must not stand in a pathPattern')
 })
 
+test('what is too long for any request is refused, at its place', (t) => {
+  const places: readonly (readonly [value: (text: string) => unknown, pointer: string])[] = [
+    [(pathPattern) => provides({ pathPattern }), '/provides/0/handlers/0/pathPattern'],
+    [(path) => provides({ path }), '/provides/0/handlers/0/path'],
+    [
+      (text) => provides({ pathPattern: '/a', rewritePath: text }),
+      '/provides/0/handlers/0/rewritePath',
+    ],
+    [(id) => ({ ...BASE, requires: [{ id, version: '1.0' }] }), '/requires/0/id'],
+  ]
+  for (const [value, pointer] of places) {
+    t.truthy(readDescriptor(value('/a'.repeat(1024))).descriptor)
+    const { descriptor, findings } = readDescriptor(value(`/${'{x}/'.repeat(5000)}`))
+    t.is(descriptor, undefined)
+    t.true(findings.some((one) => one.pointer === pointer && one.severity === 'error'))
+  }
+})
+
+test('a pattern of stars alone is refused: each costs a look at every byte', (t) => {
+  t.truthy(readDescriptor(provides({ pathPattern: `/${'*/'.repeat(16)}` })).descriptor)
+  const { descriptor, findings } = readDescriptor(provides({ pathPattern: `/${'*'.repeat(17)}` }))
+  t.is(descriptor, undefined)
+  t.deepEqual(findings, [
+    {
+      severity: 'error',
+      message: 'a pathPattern has at most 16 `*`',
+      pointer: '/provides/0/handlers/0/pathPattern',
+    },
+  ])
+})
+
 test('loads a redirect with a warning at its place', (t) => {
   const entry = { pathPattern: '/a', type: 'redirect', redirectPath: '/b' }
   const { descriptor, findings } = readDescriptor(provides(entry))
