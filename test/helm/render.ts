@@ -68,9 +68,14 @@ export interface Thing {
 
 let files = 0
 
-/** `helm template`; rejects with what helm said. */
+const rendered = new Map<string, Promise<Thing[]>>()
+
+/** `helm template`, once for the same values in a file; rejects with what helm said. */
 export async function render(values: Values, more: readonly string[] = []): Promise<Thing[]> {
-  return renderChart(CHART, values, more)
+  const what = JSON.stringify([values, more])
+  const things = rendered.get(what) ?? renderChart(CHART, values, more)
+  rendered.set(what, things)
+  return structuredClone(await things)
 }
 
 export async function renderChart(
