@@ -4,7 +4,7 @@ import test from 'ava'
 import { Dialer, type DialTls } from '../../src/transport/dial.ts'
 import { materialOf } from './authority.ts'
 import { dialerTo, dialOnce, liveById, openDoor } from './peers.ts'
-import { freePort, older, record, root, stranger, users, wanted } from './upstreams.ts'
+import { NOBODY, older, record, root, stranger, users, wanted } from './upstreams.ts'
 
 test('the peer that is wanted is handed over, proven', async (t) => {
   const door = await openDoor({ material: materialOf(users, [root]) })
@@ -80,7 +80,7 @@ test('an address with a foreign certificate does not stop the one that fits', as
 
 test('an address that nobody listens on does not stop the one that fits', async (t) => {
   const right = await record(users)
-  const dialer = new Dialer(dialerTo([await freePort(), right.port], wanted()))
+  const dialer = new Dialer(dialerTo([NOBODY, right.port], wanted()))
   const { identity, socket } = await dialOnce(dialer)
   t.is(identity, 'mod-users-19.7.0')
   socket?.destroy()

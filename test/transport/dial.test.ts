@@ -10,7 +10,17 @@ import { Dialer } from '../../src/transport/dial.ts'
 import { materialOf } from './authority.ts'
 import { dialerTo, dialOnce, openDoor, openRecorder, readAll } from './peers.ts'
 import { tempFolder } from './temp.ts'
-import { freePort, okapi, openPlain, portOf, record, root, users, wanted } from './upstreams.ts'
+import {
+  freePort,
+  NOBODY,
+  okapi,
+  openPlain,
+  portOf,
+  record,
+  root,
+  users,
+  wanted,
+} from './upstreams.ts'
 
 const folder = tempFolder()
 
@@ -32,7 +42,7 @@ test('an upstream that is not up yet is tried again until it is', async (t) => {
 for (const whenUnreachable of ['module-unavailable', 'upstream-unreachable'] as const) {
   test(`when nothing is reached in time it is ${whenUnreachable}`, async (t) => {
     const addresses: Address[] = [
-      { host: '127.0.0.1', port: await freePort() },
+      { host: '127.0.0.1', port: NOBODY },
       { host: 'no.such.invalid', port: 1 },
       { path: join(folder, 'none.sock') },
     ]
@@ -163,7 +173,7 @@ test('a dial that is cancelled says nothing more and leaves nothing open', async
   const more = { clock, connectWaitMs: 3_600_000 }
   const refuse = () => t.fail('done was called')
   const handshaking = new Dialer(dialerTo([portOf(silent)], wanted(), more))
-  const pausing = new Dialer(dialerTo([await freePort()], wanted(), more))
+  const pausing = new Dialer(dialerTo([NOBODY], wanted(), more))
   const connected = once(silent, 'connection')
   const dials = [handshaking.dial({}, refuse), pausing.dial({}, refuse)]
   const atOnce = handshaking.dial({}, refuse)

@@ -51,7 +51,8 @@ for (const [address, shape] of [
     t.is(await visit(listener.address), 'hello')
     await listener.close()
     t.is(listener.open, 0)
-    await t.throwsAsync(once(connect(target(listener.address)), 'connect'))
+    // A port may be somebody else's by now.
+    if ('path' in address) await t.throwsAsync(once(connect(target(listener.address)), 'connect'))
   })
 }
 
@@ -139,7 +140,7 @@ test('what waits to be accepted when a listener closes is still served', async (
 })
 
 test('closing twice is closing once, and nothing is accepted any more', async (t) => {
-  const listener = await listen(LOCAL)
+  const listener = await listen({ path: join(folder, 'twice.sock') })
   await Promise.all([listener.close(), listener.close()])
   await t.throwsAsync(once(connect(target(listener.address)), 'connect'))
 })

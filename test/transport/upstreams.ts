@@ -42,7 +42,10 @@ export function portOf(server: Server): number {
   return address.port
 }
 
-/** A port on which nobody listens. */
+/** Nobody listens there, not even a test that runs beside this one and got a port just given up. */
+export const NOBODY = 1
+
+/** A port to listen on later. */
 export async function freePort(): Promise<number> {
   const server = await openPlain(() => {})
   const port = portOf(server)
