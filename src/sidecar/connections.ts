@@ -4,7 +4,7 @@ import type { Note } from '../proxy/note.ts'
 import type { Story, WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
 import type { LinkEvents } from '../wire/link/link.ts'
-import { ServingLink } from '../wire/link/serving-link.ts'
+import { type Load, ServingLink } from '../wire/link/serving-link.ts'
 import { speaksLink } from './protocol.ts'
 
 /** Whoever is let in while the doors close was waiting there, and is about to ask. */
@@ -20,6 +20,7 @@ export class Connections {
   readonly #live = new Set<Connection>()
   readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #byDoor = new Map<Direction, number>()
+  readonly #load: Load = { held: 0 }
   #draining = false
   #empty: (() => void) | undefined
 
@@ -57,7 +58,7 @@ export class Connections {
     note: () => Note,
     closed: (link: ServingLink<Note>) => void,
   ): ServingLink<Note> {
-    const serving = { note, story: this.#story, closed }
+    const serving = { note, story: this.#story, load: this.#load, closed }
     return new ServingLink(socket, caller, this.#settings, this.#linkEvents, serving)
   }
 

@@ -29,6 +29,7 @@ const LIST = {
   ),
   codingIn10: refuse('ambiguous-header', 'Transfer-Encoding stands in an HTTP/1.0 message'),
   connection: refuse('ambiguous-header', 'a Connection line names a field that must reach its end'),
+  options: refuse('ambiguous-header', 'Connection has more than 64 options'),
   noHost: refuse('malformed-request', 'an HTTP/1.1 request has no Host'),
   host: refuse('malformed-request', 'Host is not host[:port]'),
   lineTooLong: refuse('too-large', 'the request line is longer than limits.requestLineBytes', {

@@ -67,6 +67,8 @@ export class Head {
   readonly valueStart = new Int32Array(MOST_LINES + 1)
   readonly valueEnd = new Int32Array(MOST_LINES + 1)
   readonly ids = new Uint8Array(MOST_LINES + 1)
+  /** Of names under a prefix that may stand only once each. */
+  readonly hashes = new Int32Array(MOST_LINES + 1)
   readonly fate = new Uint8Array(MOST_LINES + 1)
 
   readonly #stamps = new Uint16Array(256)

@@ -192,7 +192,7 @@ export class MemoryPool<N = null> {
   readonly sockets: MemorySocket[] = []
   readonly pool: Pool<N>
   /** Dials that wait for `connect`. */
-  readonly #dials: (() => void)[] = []
+  readonly #dials: ((encrypted: boolean) => void)[] = []
   /** Upstreams whose reader has said stop, and what they could not deliver. */
   readonly #paused = new Set<MemorySocket>()
   readonly #undelivered = new Map<MemorySocket, string>()
@@ -200,8 +200,9 @@ export class MemoryPool<N = null> {
 
   constructor(limits: Partial<WireLimits> = {}, clock: StoppedClock = { now: 1000 }) {
     const dial: Dial = (onread, done) => {
-      const connect = () => {
+      const connect = (encrypted: boolean) => {
         const socket = new MemorySocket()
+        if (encrypted) Object.assign(socket, { encrypted })
         this.sockets.push(socket)
         this.#reads.set(socket, onread.callback)
         socket.resume()
@@ -215,8 +216,8 @@ export class MemoryPool<N = null> {
   }
 
   /** The next dial succeeds. Returns the upstream's end. */
-  connect(): MemorySocket {
-    this.#dials.shift()?.()
+  connect(encrypted = false): MemorySocket {
+    this.#dials.shift()?.(encrypted)
     return this.sockets.at(-1)!
   }
 
@@ -224,7 +225,7 @@ export class MemoryPool<N = null> {
     return this.#dials.length
   }
 
-  #cancel(connect: () => void): void {
+  #cancel(connect: (encrypted: boolean) => void): void {
     const i = this.#dials.indexOf(connect)
     if (i !== -1) this.#dials.splice(i, 1)
   }

@@ -21,6 +21,8 @@ export interface ServingEnd {
   readonly upstream: MemoryPool
   readonly clock: StoppedClock
   readonly endings: string[]
+  /** Limits that no refusal tells of. */
+  readonly limitHits: string[]
   /** What it has sent. */
   readonly frames: Frame[]
   /** Frames arrive in one read. */
@@ -28,15 +30,17 @@ export interface ServingEnd {
 }
 
 /** A serving end: the test plays the caller's sidecar, and the module. */
-export function servingEnd(limits: Partial<WireLimits> = {}): ServingEnd {
+export function servingEnd(limits: Partial<WireLimits> = {}, load = { held: 0 }): ServingEnd {
   const clock = { now: 1000 }
   const socket = new MemorySocket()
   const upstream = new MemoryPool(limits, clock)
   const story = new PlainStory(upstream.pool)
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
-  const serving = { note: () => null, story, closed: () => {} }
-  const settings = settingsWith(limits, clock)
+  const serving = { note: () => null, story, load, closed: () => {} }
+  const limitHits: string[] = []
+  const limitHit = (limit: string) => limitHits.push(limit)
+  const settings = { ...settingsWith(limits, clock), limitHit }
   const link = new ServingLink<null>(socket, 'caller', settings, events, serving)
   return {
     socket,
@@ -45,6 +49,7 @@ export function servingEnd(limits: Partial<WireLimits> = {}): ServingEnd {
     upstream,
     clock,
     endings,
+    limitHits,
     get frames() {
       return framesOf(socket.sent)
     },

@@ -47,7 +47,12 @@ export async function startLinkRelay(
   const served: Ended[] = []
   const links: ServingLink<null>[] = []
   const pool = new Pool<null>('upstream', dialTo(upstreamPort), settings)
-  const serving = { note: () => null, story: relayStory(pool, served), closed: () => {} }
+  const serving = {
+    note: () => null,
+    story: relayStory(pool, served),
+    load: { held: 0 },
+    closed: () => {},
+  }
   const far = await listen((socket) => {
     links.push(new ServingLink<null>(socket, 'caller', settings, events, serving))
   })

@@ -63,7 +63,7 @@ export class Downstream<N> implements DownstreamStream {
 
   /** Bytes held, in either direction. Node may hold one read (64 KiB) more of a paused socket. */
   get bufferedBytes(): number {
-    return this.#intake.held.length + this.#outbox.waiting
+    return this.#intake.heldBytes + this.#outbox.waiting
   }
 
   get blocked(): boolean {
@@ -91,7 +91,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#outbox.flush()
     const { keepAlive } = this.exchange
     // Within `#process` more requests of an ended caller may be at hand: its end looks after them.
-    const last = this.#callerEnded && this.#intake.held.length === 0 && !this.#busy
+    const last = this.#callerEnded && this.#intake.heldBytes === 0 && !this.#busy
     if (!keepAlive || last) return this.#sayGoodbye()
     this.#patience.await(this.#discard.active ? 'body' : 'request')
     this.resume()
@@ -100,7 +100,7 @@ export class Downstream<N> implements DownstreamStream {
   /** There may be something to do: the upstream takes bytes again, or the next request may begin. */
   resume(): void {
     if (this.#busy || this.#socket.destroyed) return
-    if (this.#intake.held.length > 0) this.#process(this.#intake.take(), 0)
+    if (this.#intake.heldBytes > 0) this.#process(this.#intake.take(), 0)
     this.#readOn()
   }
 
@@ -126,7 +126,7 @@ export class Downstream<N> implements DownstreamStream {
 
   /** Whoever pipelines has sent the next request before it could know that there is none. */
   #lastAnswer(): void {
-    if (this.#intake.held.length === 0) this.exchange.endsConnection()
+    if (this.#intake.heldBytes === 0) this.exchange.endsConnection()
   }
 
   /** Ends it at once, whatever is running. */
@@ -169,8 +169,8 @@ export class Downstream<N> implements DownstreamStream {
 
   #data(bytes: Buffer): void {
     if (this.#patience.leaving) return this.#departure.swallow(bytes.length)
-    const { requestLineBytes } = this.#settings.limits
-    const usable = this.#intake.join(bytes, !this.exchange.open, requestLineBytes)
+    const { limits } = this.#settings
+    const usable = this.#intake.join(bytes, !this.exchange.open, limits)
     if (usable !== null) this.#process(usable, 0)
   }
 
@@ -260,7 +260,7 @@ export class Downstream<N> implements DownstreamStream {
     if (!this.#intake.paused) return
     const { open, upstream } = this.exchange
     // What is held after an exchange is half a head: only more bytes can make it whole.
-    if (open && (this.#intake.held.length > 0 || (!this.#body.done && upstream?.blocked))) return
+    if (open && (this.#intake.heldBytes > 0 || (!this.#body.done && upstream?.blocked))) return
     if (!open && this.#outbox.clogged) return
     this.#intake.resume()
   }
@@ -273,7 +273,7 @@ export class Downstream<N> implements DownstreamStream {
 
   /** The caller has ended. A request that is not whole by now never will be. */
   #nothingMore(): void {
-    if (this.#intake.held.length > 0 && (this.exchange.open || this.#outbox.clogged)) return
+    if (this.#intake.heldBytes > 0 && (this.exchange.open || this.#outbox.clogged)) return
     if (this.#patience.leaving || this.#socket.destroyed) return
     const x = this.exchange
     if (x.open && !x.requestDone) {

@@ -13,12 +13,15 @@ import {
 } from '../bytes.ts'
 import { FLAW } from '../flaws.ts'
 import { FRAMING, type Head, LINE, MOST_LINES } from '../head.ts'
+import { hashOf } from '../name-hash.ts'
 import { ALIAS, ID, type NameTable } from '../names.ts'
 
 const CHUNKED = ascii('chunked')
 const CLOSE = ascii('close')
 const KEEP_ALIVE = ascii('keep-alive')
 const CONTINUE = ascii('100-continue')
+/** Each is compared with every line; two or three are ordinary. */
+const MOST_OPTIONS = 64
 
 /**
  * Reads the field lines from `i` up to the empty line (RFC 9112 section 5) into `head`.
@@ -83,6 +86,7 @@ function classify(head: Head, names: NameTable, line: number): number {
   head.ids[line] = id
   head.fate[line] = LINE.open
   const first = id === ID.other || head.note(id, line)
+  if (names.once && names.isPrefix) head.hashes[line] = hashOf(bytes, start, end)
   if (names.once && !first && (!names.isPrefix || stoodBefore(head, line))) return FLAW.twice
   return id === ID.other || id > ID.keepAlive ? 0 : own(head, line, id)
 }
@@ -137,7 +141,7 @@ function stoodBefore(head: Head, line: number): boolean {
   const start = head.nameStart[line]!
   const end = head.nameEnd[line]!
   for (let before = head.find(id!); before < line; before++) {
-    if (head.ids[before] !== id) continue
+    if (head.ids[before] !== id || head.hashes[before] !== head.hashes[line]) continue
     const [s, e] = [head.nameStart[before]!, head.nameEnd[before]!]
     if (sameFolded(head.bytes, start, end, s, e)) return true
   }
@@ -147,6 +151,7 @@ function stoodBefore(head: Head, line: number): boolean {
 /** What Connection names ends here too (RFC 9110 section 7.6.1), unless it must reach its end. */
 function connections(head: Head, names: NameTable): number {
   const { bytes } = head
+  let options = 0
   for (let line = 0; line < head.count; line++) {
     if (head.ids[line] !== ID.connection) continue
     let i = head.valueStart[line]!
@@ -158,6 +163,7 @@ function connections(head: Head, names: NameTable): number {
       let stop = i
       while (stop > start && isBlank(bytes[stop - 1]!)) stop--
       if (stop === start) continue
+      if (++options > MOST_OPTIONS) return FLAW.options
       const flaw = connectionOption(head, names, start, stop)
       if (flaw !== 0) return flaw
     }

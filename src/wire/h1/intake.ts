@@ -1,21 +1,24 @@
 import type { Socket } from 'node:net'
-import { LF } from '../bytes.ts'
-
-const EMPTY: Buffer = Buffer.alloc(0)
+import type { HeadLimits } from '../head.ts'
+import { HalfHead } from './half-head.ts'
 
 /** What was read from a caller and cannot be used yet: half a head, a body that waits, pipelined requests. */
 export class Intake {
-  held = EMPTY
   paused = false
+  readonly #held = new HalfHead()
   readonly #socket: Socket
 
   constructor(socket: Socket) {
     this.#socket = socket
   }
 
+  get heldBytes(): number {
+    return this.#held.length
+  }
+
   /** Keeps what stands from `i` on. */
   keep(bytes: Buffer, i: number): void {
-    this.held = i === 0 ? bytes : Buffer.from(bytes.subarray(i))
+    this.#held.keep(bytes, i, bytes.length)
   }
 
   /** Keeps it, and reads nothing more for now. @returns -1: nothing of it is used */
@@ -27,25 +30,15 @@ export class Intake {
 
   /** Gives back what was kept. */
   take(): Buffer {
-    const { held } = this
-    this.held = EMPTY
-    return held
+    return this.#held.take()
   }
 
-  /**
-   * What was kept with what came now, or null where that is no reason to look again: half a head is
-   * read again only when another line is there, so that a drip costs no more than it sends.
-   */
-  join(bytes: Buffer, halfHead: boolean, mostLineBytes: number): Buffer | null {
-    if (this.held.length === 0) return bytes
-    const joined = Buffer.concat([this.held, bytes])
-    const noLineEnd = halfHead && bytes.indexOf(LF) === -1
-    if (this.paused || (noLineEnd && joined.length <= mostLineBytes)) {
-      this.held = joined
-      return null
-    }
-    this.held = EMPTY
-    return joined
+  /** What was kept with what came now, or null where that is no reason to look again. */
+  join(bytes: Buffer, halfHead: boolean, limits: HeadLimits): Buffer | null {
+    if (this.#held.length === 0) return bytes
+    if (halfHead && !this.paused) return this.#held.join(bytes, 0, bytes.length, limits)
+    this.#held.add(bytes, 0, bytes.length)
+    return this.paused ? null : this.#held.take()
   }
 
   pause(): void {
@@ -62,6 +55,6 @@ export class Intake {
 
   /** Forgets what was kept; nothing more is wanted. */
   drop(): void {
-    this.held = EMPTY
+    this.#held.drop()
   }
 }

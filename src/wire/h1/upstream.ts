@@ -6,12 +6,15 @@ import { FLAW, responseRefusal } from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
 import { Outbox } from '../outbox.ts'
 import { Body } from './body.ts'
+import { HalfHead } from './half-head.ts'
 import { parseResponseHead } from './response-head.ts'
 
 const HEAD = new Head()
-const EMPTY: Buffer = Buffer.alloc(0)
 /** An upstream that sends more 1xx heads than this for one request is broken. */
 const MOST_INTERIM = 16
+
+const UNTIL_CLOSE =
+  'the upstream’s answer ends with its connection: over TLS its end cannot be told from a cut'
 
 /** What a connection asks of the pool that keeps it. */
 export interface Keeper<N> {
@@ -42,7 +45,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   readonly #body: Body
 
   #x: Exchange<N> | null = null
-  #held = EMPTY
+  readonly #held = new HalfHead()
   #interim = 0
   #inBody = false
   #keepAlive = false
@@ -152,16 +155,17 @@ export class UpstreamConnection<N> implements UpstreamStream {
   read(length: number, buffer: Buffer): boolean {
     let bytes = buffer
     let end = length
-    if (this.#held.length > 0) {
-      bytes = Buffer.concat([this.#held, buffer.subarray(0, length)])
-      end = bytes.length
-      this.#held = EMPTY
-    }
     const x = this.#x
     if (x === null) {
       // Nobody asked: a second answer on an idle socket must reach nobody (Node CVE-2026-48931).
       this.destroy()
       return false
+    }
+    if (this.#held.length > 0) {
+      const joined = this.#held.join(buffer, 0, length, this.#settings.limits)
+      if (joined === null) return true
+      bytes = joined
+      end = joined.length
     }
     this.#answer(x, bytes, end)
     x.downstream.flush()
@@ -193,7 +197,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     const toHead = x.method === HEAD_METHOD
     const next = parseResponseHead(HEAD, bytes, i, end, responseNames, limits, toHead)
     if (next === 0) {
-      this.#held = Buffer.from(bytes.subarray(i, end))
+      this.#held.keep(bytes, i, end)
       return 0
     }
     if (next < 0) {
@@ -201,6 +205,11 @@ export class UpstreamConnection<N> implements UpstreamStream {
       return 0
     }
     if (HEAD.status < 200 && !this.#interimAllowed()) return 0
+    if (HEAD.framing === FRAMING.untilClose && 'encrypted' in this.#socket) {
+      // Whoever sits on the way can end the connection, and Node does not tell a close_notify from that.
+      this.#fail(refuse('upstream-malformed', UNTIL_CLOSE))
+      return 0
+    }
     const carry = x.respond(HEAD)
     if (carry === null || this.#dead) return 0
     if (HEAD.status < 200) return next
@@ -222,7 +231,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   #whole(x: Exchange<N>, more: boolean): void {
     const reusable = this.#keepAlive && !more && x.requestDone && !this.#dead
     this.#x = null
-    this.#held = EMPTY
+    this.#held.drop()
     if (reusable) {
       x.upstream = null
       this.#keeper.released(this)

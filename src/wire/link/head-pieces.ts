@@ -1,10 +1,10 @@
 import type { HeadLimits } from '../head.ts'
+import { Waiting } from '../waiting.ts'
 
 /** A head that is longer than a frame comes in several, without any other frame between them. */
 export class HeadPieces {
   readonly #mostBytes: number
-  #pieces: Buffer[] = []
-  #bytes = 0
+  readonly #pieces = new Waiting()
   #type = 0
   #id = 0
 
@@ -19,7 +19,7 @@ export class HeadPieces {
   }
 
   get bufferedBytes(): number {
-    return this.#bytes
+    return this.#pieces.length
   }
 
   /** May a frame of this type and id come now? */
@@ -31,18 +31,14 @@ export class HeadPieces {
   add(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     this.#type = type
     this.#id = id
-    const stop = Math.min(end, start + this.#mostBytes - this.#bytes)
+    const stop = Math.min(end, start + this.#mostBytes - this.#pieces.length)
     if (stop <= start) return
-    this.#pieces.push(Buffer.from(bytes.subarray(start, stop)))
-    this.#bytes += stop - start
+    this.#pieces.add(bytes, start, stop)
   }
 
   /** The whole, as far as it was kept. */
   take(): Buffer {
-    const whole = Buffer.concat(this.#pieces)
-    this.#pieces = []
-    this.#bytes = 0
     this.#id = 0
-    return whole
+    return this.#pieces.take()
   }
 }

@@ -32,7 +32,7 @@ export class OpenStreams<S> {
     if (this.#ids[gap] === 0) return
     for (let slot = (gap + 1) & mask; this.#ids[slot] !== 0; slot = (slot + 1) & mask) {
       // It may stand no earlier than where its id belongs.
-      const distance = (slot - this.#ids[slot]!) & mask
+      const distance = (slot - spread(this.#ids[slot]!)) & mask
       if (distance < ((slot - gap) & mask)) continue
       this.#ids[gap] = this.#ids[slot]!
       this.#streams[gap] = this.#streams[slot]
@@ -62,7 +62,7 @@ export class OpenStreams<S> {
   /** Where it stands, or the free slot where it would. */
   #slot(id: number): number {
     const mask = this.#ids.length - 1
-    let slot = id & mask
+    let slot = spread(id) & mask
     while (this.#ids[slot] !== 0 && this.#ids[slot] !== id) slot = (slot + 1) & mask
     return slot
   }
@@ -76,4 +76,9 @@ export class OpenStreams<S> {
       this.add(id, streams[i]!)
     })
   }
+}
+
+/** Ids come in a row and would stand in one, which `delete` walks (multiplicative, Knuth section 6.4). */
+function spread(id: number): number {
+  return Math.imul(id, 0x9e3779b1) >>> 16
 }

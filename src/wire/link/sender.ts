@@ -1,3 +1,4 @@
+import { Waiting } from '../waiting.ts'
 import type { Batch } from './batch.ts'
 import { MOST_PAYLOAD_BYTES, WINDOW_BYTES } from './frames.ts'
 
@@ -21,9 +22,7 @@ export class Sender {
   #batch: Batch | null = null
   #id = 0
   #credit = WINDOW_BYTES
-  #queue: Buffer[] = []
-  #offset = 0
-  #queuedBytes = 0
+  readonly #queue = new Waiting()
   #finishing = false
   #stopped = false
   /** Rises when credit comes back or something that waited goes. */
@@ -41,9 +40,7 @@ export class Sender {
     this.#batch = batch
     this.#id = id
     this.#credit = WINDOW_BYTES
-    this.#queue = []
-    this.#offset = 0
-    this.#queuedBytes = 0
+    this.#queue.clear()
     this.#finishing = false
     this.#stopped = false
     this.inLine = false
@@ -54,23 +51,23 @@ export class Sender {
   attach(batch: Batch, id: number): void {
     this.#batch = batch
     this.#id = id
-    if (this.#queuedBytes > 0) this.#line()
+    if (this.#queue.length > 0) this.#line()
   }
 
   /** The source should stop. */
   get blocked(): boolean {
-    if (this.#queuedBytes === 0 && this.#credit >= NEEDED_BYTES) return false
+    if (this.#queue.length === 0 && this.#credit >= NEEDED_BYTES) return false
     this.#stopped = true
     return true
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes
+    return this.#queue.length
   }
 
   /** What waits, joined, for whoever sends it another way. */
   takeQueue(): Buffer {
-    const queue = Buffer.concat(this.#queue)
+    const queue = this.#queue.take()
     this.stop()
     return queue
   }
@@ -78,15 +75,13 @@ export class Sender {
   /** Nothing more is to be sent. */
   stop(): void {
     this.#batch = null
-    this.#queue = []
-    this.#offset = 0
-    this.#queuedBytes = 0
+    this.#queue.clear()
   }
 
   put(bytes: Buffer, start: number, end: number): void {
     let i = start
     const batch = this.#batch
-    if (batch !== null && this.#queuedBytes === 0) {
+    if (batch !== null && this.#queue.length === 0) {
       while (i < end && this.#credit > 0 && batch.hasRoom) {
         const length = Math.min(end - i, MOST_PAYLOAD_BYTES, this.#credit)
         this.#credit -= length
@@ -95,15 +90,14 @@ export class Sender {
       }
     }
     if (i === end) return
-    this.#queue.push(Buffer.from(bytes.subarray(i, end)))
-    this.#queuedBytes += end - i
+    this.#queue.add(bytes, i, end)
     if (batch !== null && this.#credit > 0) this.#line()
   }
 
   /** The body is whole: END goes behind its last byte. */
   finish(): void {
     this.#finishing = true
-    if (this.#queuedBytes === 0) this.#end()
+    if (this.#queue.length === 0) this.#end()
   }
 
   /** The peer gave credit. False when it gave more than the window holds. */
@@ -111,27 +105,20 @@ export class Sender {
     this.#credit += bytes
     this.moved++
     if (this.#credit > WINDOW_BYTES) return false
-    if (this.#queuedBytes > 0) this.#line()
+    if (this.#queue.length > 0) this.#line()
     else this.#tell()
     return true
   }
 
   /** Sends one frame of what waits; the batch asks each in turn. @returns whether there is more */
   pump(): boolean {
-    const [first] = this.#queue
     const batch = this.#batch
-    if (first === undefined || batch === null || this.#credit === 0) return false
-    const length = Math.min(first.length - this.#offset, MOST_PAYLOAD_BYTES, this.#credit)
-    this.#credit -= length
-    this.#queuedBytes -= length
+    if (this.#queue.length === 0 || batch === null || this.#credit === 0) return false
+    const next = this.#queue.shift(Math.min(MOST_PAYLOAD_BYTES, this.#credit))
+    this.#credit -= next.length
     this.moved++
-    batch.data(this.#id, first, this.#offset, this.#offset + length)
-    this.#offset += length
-    if (this.#offset === first.length) {
-      this.#queue.shift()
-      this.#offset = 0
-    }
-    if (this.#queuedBytes > 0) return this.#credit > 0
+    batch.data(this.#id, next, 0, next.length)
+    if (this.#queue.length > 0) return this.#credit > 0
     if (this.#finishing) this.#end()
     else this.#tell()
     return false

@@ -14,11 +14,19 @@ const GRACE_MS = 2000
 /** Streams kept for the next exchange. */
 const MOST_SPARE = 256
 
+/** What all links of a thread hold together. */
+export interface Load {
+  /** Exchanges of which something may still have to leave: open ones, and answers on their way. */
+  held: number
+}
+
 /** What a link does with what comes in. */
 export interface Serving<N> {
   /** What is to be noted about one exchange; asked anew for each that is open at a time. */
   readonly note: () => N
   readonly story: Story<N>
+  /** The same one for all links. */
+  readonly load: Load
   readonly closed: (link: ServingLink<N>) => void
 }
 
@@ -29,6 +37,8 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
   readonly #spare: ServingStream<N>[] = []
   readonly #closesAt: number
   #leftAt = 0
+  /** What of the load is ours, -1 once the link is over. */
+  #held = 0
 
   constructor(
     socket: Socket,
@@ -67,6 +77,7 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
   override tick(now: number): void {
     super.tick(now)
     if (this.ended) return
+    this.#recount()
     const resting = this.size === 0
     const { idleMs } = this.settings.limits
     if (this.leaving) {
@@ -78,7 +89,9 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
   override drop(id: number): void {
     const stream = this.streams.get(id)
     super.drop(id)
-    if (stream !== undefined && this.#spare.length < MOST_SPARE) this.#spare.push(stream)
+    if (stream === undefined) return
+    this.#recount()
+    if (this.#spare.length < MOST_SPARE) this.#spare.push(stream)
   }
 
   protected override head(
@@ -97,8 +110,17 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
       this.batch.reset(id, RESET.refused)
       return this.noise()
     }
+    // An exchange is over for `limits.exchanges` once it is answered. As many answers again may wait
+    // for callers that do not read, and no more.
+    this.#recount()
+    if (this.#serving.load.held >= 2 * this.settings.limits.exchanges) {
+      this.settings.limitHit?.('exchanges')
+      this.batch.reset(id, RESET.refused)
+      return this.noise()
+    }
     const stream = this.#spare.pop() ?? this.#newStream()
     this.opened(id, stream)
+    this.#recount()
     stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
     return null
   }
@@ -116,10 +138,20 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
     return this.#cancels.spend(this.settings.clock.now) ? null : 'too-many-cancels'
   }
 
-  protected override unusable(): void {}
+  protected override unusable(): void {
+    this.#recount(0)
+    this.#held = -1
+  }
 
   protected override closed(): void {
     this.#serving.closed(this)
+  }
+
+  /** What has been answered is held until the answer has left, which nobody tells: the clock asks too. */
+  #recount(held = this.size + this.batch.unsentEnds): void {
+    if (this.#held === -1) return
+    this.#serving.load.held += held - this.#held
+    this.#held = held
   }
 
   #isTooLate(): boolean {

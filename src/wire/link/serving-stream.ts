@@ -7,7 +7,8 @@ import { Body } from '../h1/body.ts'
 import { parseRequestHead } from '../h1/request-head.ts'
 import { Head } from '../head.ts'
 import type { HeadWriter } from '../head-writer.ts'
-import { FLAG, FRAME, RESET } from './frames.ts'
+import { Waiting } from '../waiting.ts'
+import { FLAG, FRAME, MOST_PAYLOAD_BYTES, RESET } from './frames.ts'
 import type { LinkStream } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
 import { Sender, type Source } from './sender.ts'
@@ -15,6 +16,7 @@ import type { ServingLink } from './serving-link.ts'
 
 const HEAD = new Head()
 const NOT_ONE_HEAD = refuse('malformed-request', 'a frame does not hold exactly one request head')
+const TOO_LONG = refuse('malformed-request', 'more body came than the request’s head says')
 const CUT_SHORT = refuse('malformed-request', 'the body of the request ended before its end')
 
 /** The serving end of one exchange on a link. One object serves many exchanges, each in its turn. */
@@ -27,8 +29,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   readonly #body: Body
   #id = 0
   /** Body bytes that the upstream does not take yet; never more than the window. */
-  #held: Buffer[] = []
-  #heldBytes = 0
+  readonly #held = new Waiting()
   #deadline = 0
   /** What the sender has moved, and when it was last seen to move or to have nothing to. */
   #moved = 0
@@ -46,7 +47,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   get bufferedBytes(): number {
-    return this.#sender.queuedBytes + this.#heldBytes
+    return this.#sender.queuedBytes + this.#held.length
   }
 
   /** A request's head, which must be one and whole. `ended`: nothing follows it. */
@@ -54,8 +55,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     const { requestNames, limits } = this.#settings
     const x = this.#x
     this.#id = id
-    this.#held = []
-    this.#heldBytes = 0
+    this.#held.clear()
     this.#movedAt = this.#settings.clock.now
     this.#receiver.begin()
     this.#receiver.ended = ended
@@ -83,10 +83,9 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
 
   data(bytes: Buffer, start: number, end: number): LinkEnding | null {
     if (!this.#x.open) return null
-    if (this.#body.done) this.#fail(requestRefusal(FLAW.chunk))
+    if (this.#body.done) this.#fail(TOO_LONG)
     else if (this.#held.length > 0 || this.#stopped) {
-      this.#held.push(Buffer.from(bytes.subarray(start, end)))
-      this.#heldBytes += end - start
+      this.#held.add(bytes, start, end)
     } else this.#take(bytes, start, end)
     return null
   }
@@ -123,8 +122,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   /** The upstream takes bytes again, or is there at last. */
   resume(): void {
     while (this.#held.length > 0 && !this.#stopped && this.#x.open) {
-      const bytes = this.#held.shift()!
-      this.#heldBytes -= bytes.length
+      const bytes = this.#held.shift(MOST_PAYLOAD_BYTES)
       this.#take(bytes, 0, bytes.length)
     }
     this.#x.upstream?.flush()
@@ -136,7 +134,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     if (this.#isStuck(now)) return this.#giveUp()
     if (!this.#x.open || this.#x.requestDone || now < this.#deadline) return
     // A sender that we have stopped ourselves does not stall.
-    if (this.#heldBytes > 0 || this.#stopped) return this.#await()
+    if (this.#held.length > 0 || this.#stopped) return this.#await()
     const because = 'the request did not come on within limits.bodyIdleMs'
     this.#x.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
   }
@@ -168,8 +166,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   finish(): void {
-    this.#held = []
-    this.#heldBytes = 0
+    this.#held.clear()
     this.#sender.finish()
   }
 
@@ -220,7 +217,8 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     const { upstream } = x
     if (upstream === null) return
     const next = this.#body.take(bytes, start, end, upstream)
-    if (next !== end) return this.#fail(requestRefusal(FLAW.chunk))
+    if (next === -1) return this.#fail(requestRefusal(FLAW.chunk))
+    if (next !== end) return this.#fail(TOO_LONG)
     x.bytesIn += end - start
     this.#receiver.handedOn(end - start)
     this.#await()

@@ -283,3 +283,15 @@ test('limits.responseHeadMs', async (t) => {
   t.regex(socket.sent, /^HTTP\/1.1 504 /)
   t.true(upstream.destroyed)
 })
+
+test('over TLS an answer that ends with its connection is refused: a cut one would look the same', async (t) => {
+  const pool = new MemoryPool()
+  const caller = callerOf(pool.pool)
+  await caller.socket.arrive(GET)
+  const upstream = pool.connect(true)
+  await pool.answer(upstream, 'HTTP/1.1 200 OK\r\n\r\nhalf of it')
+  await upstream.arriveEnd()
+  await settled()
+  t.regex(caller.socket.sent, /^HTTP\/1\.1 502 /)
+  t.false(caller.socket.sent.includes('half of it'))
+})

@@ -56,20 +56,25 @@ test('ids in a row over a long life need no more slots than are open at a time',
 
 test('who goes through those of now may drop them and open others, in one cluster too', (t) => {
   const streams = new OpenStreams<number>()
-  // All of them belong to one slot, whatever the table has grown to.
-  const cluster = Array.from({ length: 512 }, (_, i) => (i + 1) * 2048)
+  // All of them belong to one slot, whatever the table has grown to (`spread`).
+  const cluster: number[] = []
+  for (let id = 4; cluster.length < 512; id += 4) {
+    if (((Math.imul(id, 0x9e3779b1) >>> 16) & 1023) === 0) cluster.push(id)
+  }
+  const odd = new Set(cluster.filter((_, i) => i % 2 === 1))
   for (const id of cluster) streams.add(id, id)
   let next = 1
   for (const id of streams.ids()) {
     t.is(streams.get(id), id)
-    if (id % 4096 === 0) streams.delete(id)
-    else streams.add(next, next++)
+    if (odd.has(id)) streams.delete(id)
+    else {
+      streams.add(next, next)
+      next += 4
+    }
   }
-  const left = cluster.filter((id) => id % 4096 !== 0)
-  t.deepEqual(
-    new Set(streams.all()),
-    new Set([...left, ...Array.from({ length: next - 1 }, (_, i) => i + 1)]),
-  )
+  const left = cluster.filter((id) => !odd.has(id))
+  const opened = Array.from({ length: left.length }, (_, i) => 1 + 4 * i)
+  t.deepEqual(streams.all().toSorted(), [...left, ...opened].toSorted())
   for (const id of [...left].reverse()) streams.delete(id)
-  t.is(streams.size, next - 1)
+  t.deepEqual(streams.all().toSorted(), opened.toSorted())
 })

@@ -1,0 +1,56 @@
+const NOTHING: Buffer = Buffer.alloc(0)
+const FEWEST_BYTES = 256
+
+/**
+ * Bytes that wait, in one piece of memory however small the pieces were in which they came: a Buffer
+ * for each of them would be a hundred times what it holds. What was handed out is never written again.
+ */
+export class Waiting {
+  length = 0
+  #memory = NOTHING
+  #start = 0
+
+  /** All of it, as it stands until the next call. */
+  get bytes(): Buffer {
+    return this.#memory.subarray(this.#start, this.#start + this.length)
+  }
+
+  /** Copies [from, to) behind what waits. */
+  add(bytes: Buffer, from: number, to: number): void {
+    const more = to - from
+    if (this.#start + this.length + more > this.#memory.length) this.#move(more)
+    bytes.copy(this.#memory, this.#start + this.length, from, to)
+    this.length += more
+  }
+
+  /** Takes the first bytes out, `most` of them if there are so many. */
+  shift(most: number): Buffer {
+    const length = Math.min(most, this.length)
+    const first = this.#memory.subarray(this.#start, this.#start + length)
+    this.#start += length
+    this.length -= length
+    if (this.length === 0) this.clear()
+    return first
+  }
+
+  /** Takes all out. */
+  take(): Buffer {
+    return this.shift(this.length)
+  }
+
+  clear(): void {
+    this.#memory = NOTHING
+    this.#start = 0
+    this.length = 0
+  }
+
+  /** What comes in one piece gets its own size, what drips twice what there is. */
+  #move(more: number): void {
+    const needed = this.length + more
+    const size = this.length === 0 ? needed : 2 * needed
+    const memory = Buffer.allocUnsafe(Math.max(FEWEST_BYTES, size))
+    this.bytes.copy(memory)
+    this.#memory = memory
+    this.#start = 0
+  }
+}
