@@ -11,6 +11,8 @@ const MOST_CANCELS = 1024
 const CANCELS_PER_SECOND = 128
 /** After GOAWAY: what the peer had sent before it knew is still served. */
 const GRACE_MS = 2000
+/** Beyond `limits.exchanges`: so many may be on their way that were told in words that it is reached. */
+const REFUSALS = 64
 /** Streams kept for the next exchange. */
 const MOST_SPARE = 256
 
@@ -110,10 +112,9 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
       this.batch.reset(id, RESET.refused)
       return this.noise()
     }
-    // An exchange is over for `limits.exchanges` once it is answered. As many answers again may wait
-    // for callers that do not read, and no more.
+    // For the story an exchange is over once it is answered; here answers that do not leave count too.
     this.#recount()
-    if (this.#serving.load.held >= 2 * this.settings.limits.exchanges) {
+    if (this.#serving.load.held >= this.settings.limits.exchanges + REFUSALS) {
       this.settings.limitHit?.('exchanges')
       this.batch.reset(id, RESET.refused)
       return this.noise()
