@@ -169,8 +169,7 @@ export class Downstream<N> implements DownstreamStream {
 
   #data(bytes: Buffer): void {
     if (this.#patience.leaving) return this.#departure.swallow(bytes.length)
-    const { limits } = this.#settings
-    const usable = this.#intake.join(bytes, !this.exchange.open, limits)
+    const usable = this.#intake.join(bytes, !this.exchange.open, this.#settings.limits)
     if (usable !== null) this.#process(usable, 0)
   }
 
@@ -268,7 +267,9 @@ export class Downstream<N> implements DownstreamStream {
   /** The caller has sent its last byte; it may still read. */
   #end(): void {
     this.#callerEnded = true
-    this.#nothingMore()
+    // Half a head that was not read again: what is wrong with it may be told.
+    if (!this.exchange.open && this.#intake.heldBytes > 0) this.resume()
+    else this.#nothingMore()
   }
 
   /** The caller has ended. A request that is not whole by now never will be. */

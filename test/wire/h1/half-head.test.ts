@@ -51,6 +51,26 @@ test('nor for every line', async (t) => {
   t.true(names.lines >= 191)
 })
 
+test('a caller that ends is told what was wrong with its half of a head', async (t) => {
+  const { socket } = caller()
+  await socket.arrive('GET / HTTP/1.1\r\nHost: x\r\nAccept: everything\r\n')
+  await socket.arrive('A bad name: 1\r\n')
+  t.is(socket.sent, '')
+  await socket.arriveEnd()
+  await settled()
+  t.regex(socket.sent, /^HTTP\/1\.1 400 /)
+})
+
+test('a caller that ends within its head is told nothing, and is not waited for', async (t) => {
+  const { socket } = caller()
+  await socket.arrive('GET / HTTP/1.1\r\nHost: x\r\nAccept: everything\r\n')
+  await socket.arrive('B: 1\r\n')
+  await socket.arriveEnd()
+  await settled()
+  t.is(socket.sent, '')
+  t.true(socket.writableEnded)
+})
+
 test('it is read where that can tell more', (t) => {
   const reads = (head: string, more: string): boolean => {
     const half = new HalfHead()
