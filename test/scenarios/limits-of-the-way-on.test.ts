@@ -116,7 +116,7 @@ async function beside(
 
 test.serial('connectWaitMs: a module that is not there is 503 when the wait is over', async (t) => {
   const { sidecar, module, where } = await beside(t, { connectWaitMs: CONNECT_WAIT_MS })
-  t.is(verdictOf(await ask(where, get('/users', T))), '200')
+  // Nobody has called yet: a connection that was kept would be tried first, and be a 502.
   await module.close()
   const calls = Array.from({ length: 5 }, () => ask(where, get('/users', T)))
   const verdicts = (await Promise.all(calls)).map(verdictOf)

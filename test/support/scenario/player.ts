@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
+import { freePorts } from '../../../src/demo/ports.ts'
 import { answer, type Message, readMessage } from './messages.ts'
 
 /** What a player says to a request: the whole answer, or null where it speaks by itself. */
@@ -26,7 +27,8 @@ export class Player {
   /** Listens on a port of loopback, or on a Unix socket. */
   static async start(path?: string): Promise<Player> {
     const player = new Player()
-    if (path === undefined) player.#server.listen(0, '127.0.0.1')
+    // Not any port: nobody else is given it once it has been given up.
+    if (path === undefined) player.#server.listen(...(await freePorts(1)), '127.0.0.1')
     else player.#server.listen(path)
     await once(player.#server, 'listening')
     return player
