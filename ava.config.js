@@ -4,7 +4,7 @@ export default {
   extensions: ['ts'],
   files: ['test/**/*.test.ts'],
   require: ['./test/support/seed.js'],
-  // Four are half a minute faster on two cores, and starve the processes that scenarios start.
+  // Four are a minute faster on two cores, and starve the processes that scenarios start.
   concurrency: 2,
   timeout: '120s',
 }
