@@ -33,8 +33,9 @@ await import('./src/main.js')
 `
 
 /**
- * Parts of libraries that nothing here uses, but that load Node's HTTPS client, zlib and threads at
- * every start: pino's transports, prom-client's push gateway, cluster and default metrics.
+ * Parts of libraries that nothing here uses, but that load Node's HTTPS client, zlib and `assert` at
+ * every start: pino's transports and its stream to a file, prom-client's push gateway, cluster and
+ * default metrics.
  */
 const UNUSED =
   /\/(?:pino\/lib\/transport|sonic-boom\/index|prom-client\/lib\/(?:pushgateway|cluster|defaultMetrics))\.js$/
