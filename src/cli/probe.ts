@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import manifest from '../../package.json' with { type: 'json' }
 import { errorCode, fault } from '../fault.ts'
-import { GROUPS } from '../probe/attack.ts'
+import { type Attack, GROUPS } from '../probe/attack.ts'
 import { type Ports, USUAL_PORTS } from '../probe/context.ts'
 import { control, mustBeThere } from '../probe/control.ts'
 import type { Door } from '../probe/door.ts'
@@ -22,7 +22,7 @@ export const usage = `okapi-sidecar probe: play the rogue module, and report wha
 
 Usage:
     okapi-sidecar probe https://HOST:PORT [OPTIONS]
-    okapi-sidecar probe --list
+    okapi-sidecar probe --list [--json]
 
 With nothing but an address it tries all that an outsider can; with credentials
 of one module, all that a hijacked module can; with a development CA it makes
@@ -91,7 +91,7 @@ const TIMEOUT_MS = 5000
 /** Parses, plays, writes the reports; the exit code is the verdict. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv)
-  if (values.list) return list()
+  if (values.list) return list(values.json)
   const [target, ...more] = positionals
   if (target === undefined || more.length > 0) {
     throw fault('probe takes one TARGET', { hint: 'okapi-sidecar probe https://mod-users:8443' })
@@ -225,8 +225,18 @@ function exitCode(report: Run, allowInconclusive: boolean): number {
   return inconclusive > 0 && !allowInconclusive ? 2 : 0
 }
 
-function list(): number {
+function list(json: boolean): number {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(ATTACKS.map(described), null, 2)}\n`)
+    return 0
+  }
   const rows = ATTACKS.map(({ group, id, title }) => [group, id, title])
   process.stdout.write(table(rows))
   return 0
+}
+
+/** One attack as `--list --json` tells it: the keys in this order, `run` left out. */
+function described({ id, group, title, meaning, judged, remedy, needs = [], ...rest }: Attack) {
+  const { against = null, slow = false } = rest
+  return { id, group, title, meaning, judged, remedy, needs, against, slow }
 }
