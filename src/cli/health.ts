@@ -39,8 +39,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   })
   const [given, second] = positionals
   if (second !== undefined) throw fault(`one URL, not \`${second}\` as well`)
-  const { SIDECAR_ADMIN_LISTEN } = process.env
-  const place = given === undefined ? usual(SIDECAR_ADMIN_LISTEN) : placeOf(given)
+  const { SIDECAR_ADMIN_LISTEN = '' } = process.env
+  const place = given === undefined ? usual(SIDECAR_ADMIN_LISTEN.trim()) : placeOf(given)
   const answer = await ask(place, timeoutMs(values.timeout))
   const { healthy } = answer
   if (values.json) process.stdout.write(`${JSON.stringify({ url: place.url, ...answer })}\n`)
@@ -51,8 +51,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 type Place = Parameters<typeof ask>[0]
 
 /** Where this host's own sidecar should be. */
-function usual(listen: string | undefined): Place {
-  if (listen === undefined) return at({ host: '127.0.0.1', port: ADMIN_PORT }, READY)
+function usual(listen: string): Place {
+  if (listen === '') return at({ host: '127.0.0.1', port: ADMIN_PORT }, READY)
   const parsed = parseListen(listen)
   if ('wrong' in parsed) throw fault(`SIDECAR_ADMIN_LISTEN ${parsed.wrong}`)
   return at(parsed.value, READY)

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import manifest from '../../package.json' with { type: 'json' }
 import { errorCode, fault } from '../fault.ts'
@@ -17,6 +17,7 @@ import { count, type Run } from '../probe/result.ts'
 import { choose, play } from '../probe/runner.ts'
 import { durationMs } from './certs/arguments.ts'
 import { paint, table } from './terminal.ts'
+import { tokenIn } from './token-file.ts'
 
 export const usage = `okapi-sidecar probe: play the rogue module, and report what got through
 
@@ -130,7 +131,7 @@ type Values = ReturnType<typeof parse>['values']
 
 async function given(target: string, values: Values): Promise<Given> {
   const { expect, at, trust, ca, descriptors, path, tenant } = values
-  const file = values['token-file']
+  const token = tokenIn(values['token-file'])
   return {
     door: doorOf(target),
     atOkapi: isAtOkapi(at, expect),
@@ -145,15 +146,8 @@ async function given(target: string, values: Values): Promise<Given> {
     ...(descriptors === undefined ? {} : { descriptors }),
     ...(path === undefined ? {} : { path }),
     ...(tenant === undefined ? {} : { tenant }),
-    ...(file === undefined ? {} : { token: await tokenIn(file) }),
+    ...(token === undefined ? {} : { token }),
   }
-}
-
-async function tokenIn(file: string): Promise<string> {
-  const token = await readFile(file, 'utf8').catch((error) => {
-    throw fault(`cannot read ${file} (${errorCode(error) ?? String(error)})`)
-  })
-  return token.trim()
 }
 
 /** `https://HOST:PORT` or `http://HOST:PORT`. Throws a Fault for anything else. */

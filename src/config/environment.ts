@@ -1,4 +1,5 @@
 import type { Problem } from '../fault.ts'
+import { visible } from './issues.ts'
 import type { Key } from './keys.ts'
 import { nearest } from './nearest.ts'
 
@@ -18,8 +19,10 @@ const ALIASES: readonly { readonly variable: string; readonly path: readonly str
 ]
 
 /**
- * What the environment sets. An empty variable sets nothing (charts render absent values so), an
- * unknown `SIDECAR_*` is a warning: Kubernetes invents them for every Service (`enableServiceLinks`).
+ * What the environment sets. White space around a value does not count: a secret made with `echo`
+ * ends with a line feed, and no value of ours begins or ends with white space. An empty variable sets
+ * nothing (charts render absent values so), an unknown `SIDECAR_*` is a warning: Kubernetes invents
+ * them for every Service (`enableServiceLinks`).
  */
 export function readEnvironment(
   env: NodeJS.ProcessEnv,
@@ -33,7 +36,7 @@ export function readEnvironment(
   const byName = new Map(keys.map((key) => [key.variable, key]))
   const names = Object.keys(env).filter((name) => name.startsWith('SIDECAR_'))
   for (const name of names.sort()) {
-    const text = env[name] ?? ''
+    const text = trimmed(env, name)
     const key = byName.get(name)
     if (key !== undefined && text !== '') settings.push(...set(key, text, problems))
     else if (key !== undefined) problems.push(warning(name, 'is empty and sets nothing'))
@@ -45,7 +48,7 @@ export function readEnvironment(
 }
 
 function* aliases(env: NodeJS.ProcessEnv, problems: Problem[]): Generator<Setting> {
-  const { MODULE_NAME: name = '', MODULE_VERSION: version = '' } = env
+  const [name, version] = [trimmed(env, 'MODULE_NAME'), trimmed(env, 'MODULE_VERSION')]
   if (name !== '' && version !== '') {
     const variable = 'MODULE_NAME, MODULE_VERSION'
     yield { path: ['module'], value: `${name}-${version}`, variable }
@@ -55,24 +58,29 @@ function* aliases(env: NodeJS.ProcessEnv, problems: Problem[]): Generator<Settin
     problems.push(warning(given, `sets nothing without ${other}`))
   }
   for (const { variable, path } of ALIASES) {
-    const value = env[variable] ?? ''
+    const value = trimmed(env, variable)
     if (value !== '') yield { path, value, variable }
   }
 }
 
 function set({ path, variable, takes }: Key, text: string, problems: Problem[]): Setting[] {
-  const asJson = takes === 'json' || (takes === 'text or json' && /^\s*[[{]/.test(text))
+  const asJson = takes === 'json' || (takes === 'text or json' && /^[[{]/.test(text))
   if (!asJson) return [{ path, variable, value: text }]
   try {
     return [{ path, variable, value: JSON.parse(text) }]
   } catch {
     problems.push({
       severity: 'error',
-      message: `\`${path.join('.')}\` takes JSON here, this is not: ${text.slice(0, 60)}`,
+      message: `\`${path.join('.')}\` takes JSON here, this is not: ${visible(text)}`,
       where: { file: variable },
     })
     return []
   }
+}
+
+/** `trim` takes a byte order mark off too (ECMA-262 section 22.1.3.32.1). */
+function trimmed(env: NodeJS.ProcessEnv, name: string): string {
+  return (env[name] ?? '').trim()
 }
 
 /** `SIDECAR_PORT=tcp://10.0.0.1:8443`, `SIDECAR_SERVICE_HOST`, `SIDECAR_PORT_8443_TCP_ADDR`. */

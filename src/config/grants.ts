@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault } from '../fault.ts'
 import type { Clause, GrantSources } from './config.ts'
 import { readDocument } from './document.ts'
@@ -26,7 +26,7 @@ function grantsOf(file: string): Clause[] {
 
 function read(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    return readText(file)
   } catch (error) {
     const code = errorCode(error)
     if (code === undefined) throw error

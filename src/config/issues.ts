@@ -31,7 +31,12 @@ function flawsOf(issue: Issue, path: Path, lore: Lore): Flaw[] {
     case 'invalid_type':
       return [{ ...wrongType(issue, path, called), ...hinted(lore.hintFor(path)) }]
     case 'invalid_value':
-      return [{ path, message: `${called} must be ${oneOf(issue.values.map(String))}` }]
+      return [
+        {
+          path,
+          message: `${called} must be ${oneOf(issue.values.map(String))}${unseen(issue.input)}`,
+        },
+      ]
     case 'invalid_union':
       return fromUnion(issue, path, called, lore)
     case 'invalid_key':
@@ -41,10 +46,26 @@ function flawsOf(issue: Issue, path: Path, lore: Lore): Flaw[] {
     case 'too_big':
       return [{ path, message: `${called} must be at most ${issue.maximum}` }]
     case 'custom':
-      return [{ path, message: `${called} ${issue.message}` }]
+      return [{ path, message: `${called} ${issue.message}${unseen(issue.input)}` }]
     default:
-      return [{ path, message: `${called}: ${issue.message}` }]
+      return [{ path, message: `${called}: ${issue.message}${unseen(issue.input)}` }]
   }
+}
+
+/** A value with a character that a person cannot see, or overlooks, is shown with it. */
+function unseen(value: unknown): string {
+  return typeof value === 'string' && /[^!-~]/.test(value) ? `; it is "${visible(value)}"` : ''
+}
+
+/** At most 60 characters of a text, those that cannot be seen as `\n` or `\u200b`. */
+export function visible(text: string): string {
+  const cut = text.length > 60 ? `${text.slice(0, 60)}...` : text
+  return cut.replaceAll(/[^ -~]/g, (char) => {
+    const code = char.charCodeAt(0)
+    return code < 0x20
+      ? JSON.stringify(char).slice(1, -1)
+      : `\\u${code.toString(16).padStart(4, '0')}`
+  })
 }
 
 function hinted(hint: string | undefined): { hint?: string } {

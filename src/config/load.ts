@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import { type Config, complete } from './config.ts'
 import { readDocument } from './document.ts'
@@ -51,7 +51,7 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   const preset = roleDefaults(given).filter(({ path }) => get(given, path) === undefined)
   const raw = preset.reduce<Raw>(set, given)
 
-  const parsed = schema.safeParse(raw)
+  const parsed = schema.safeParse(raw, { reportInput: true })
   const { errors, warnings, overdue: runOut } = crossCheck(raw, Date.now())
   const overdue = runOut.map((flaw) => places.problem('warning', flaw))
   problems.push(...warnings.map((flaw) => places.problem('warning', flaw)), ...overdue)
@@ -75,7 +75,7 @@ function set(tree: Raw, { path, value }: { path: readonly string[]; value: unkno
 function open(named: string | undefined): Source {
   const file = named ?? DEFAULT_FILE
   try {
-    return { ...readDocument(readFileSync(file, 'utf8'), file), file }
+    return { ...readDocument(readText(file), file), file }
   } catch (error) {
     const code = errorCode(error)
     if (named === undefined && code === 'ENOENT') {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { errorCode, type Problem } from '../fault.ts'
+import { readText } from '../fault/text-file.ts'
+import { errorCode, Fault, type Problem } from '../fault.ts'
 import { type Document, readDocument } from './document.ts'
 
 /**
@@ -19,9 +19,9 @@ export function located(problems: readonly Problem[]): readonly Problem[] {
 
 function open(file: string): Document | undefined {
   try {
-    return readDocument(readFileSync(file, 'utf8'), file)
+    return readDocument(readText(file), file)
   } catch (error) {
-    if (errorCode(error) === undefined) throw error
+    if (errorCode(error) === undefined && !(error instanceof Fault)) throw error
     return undefined
   }
 }

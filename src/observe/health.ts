@@ -22,11 +22,13 @@ interface Answer {
 
 type Page = (sources: AdminSources) => Answer | Promise<Answer>
 
+const APP_PATH = '/app/health'
+
 const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
   ['/live', live],
   ['/ready', ready],
   ['/metrics', metricsPage],
-  ['/app/health', appPage],
+  [APP_PATH, appPage],
 ])
 
 // Probes and scrapers are few, small and quick; everything else may as well be an attack.
@@ -66,13 +68,22 @@ async function serve(
   if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
     return send(response, text(400, 'no bodies here'), true)
   }
-  const page = PAGES.get(url ?? '')
+  const page = PAGES.get(pathOf(url ?? ''))
   if (page === undefined) return send(response, text(404, 'not found'))
   if (method !== 'GET' && method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     return send(response, text(405, 'GET and HEAD only'))
   }
   send(response, await page(sources))
+}
+
+/**
+ * Prometheus' `params` and kubelet's `?verbose` ask for the same page. Not so for the module's own:
+ * its query is not passed on, and an answer would say that it was.
+ */
+function pathOf(target: string): string {
+  const [path = ''] = target.split('?', 1)
+  return path === APP_PATH ? target : path
 }
 
 async function live({ look }: AdminSources): Promise<Answer> {

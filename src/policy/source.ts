@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import { type DescriptorFile, type DescriptorSet, installDescriptors } from './descriptors.ts'
 import { jsonFlaw } from './json-flaw.ts'
@@ -55,7 +56,7 @@ function readFolder(folder: string): DescriptorFile[] {
   const files = names.sort().flatMap((file) => {
     const path = join(folder, file)
     try {
-      return [{ file, path, value: parseJson(path, readText(path)) }]
+      return [{ file, path, value: parseJson(path, textOf(path)) }]
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       problems.push(...error.problems)
@@ -67,7 +68,7 @@ function readFolder(folder: string): DescriptorFile[] {
 }
 
 function readOne(path: string): DescriptorFile[] {
-  const value = parseJson(path, readText(path))
+  const value = parseJson(path, textOf(path))
   const packed = readPacked(path, value)
   if (packed !== undefined) return packed
   const file = basename(path)
@@ -87,11 +88,11 @@ function isFolder(path: string): boolean {
   }
 }
 
-function readText(path: string): string {
+function textOf(path: string): string {
   try {
     const { size } = statSync(path)
     if (size > MAX_FILE_BYTES) throw fault(`${path} is larger than ${MAX_FILE_BYTES} bytes`)
-    return readFileSync(path, 'utf8')
+    return readText(path)
   } catch (error) {
     throw readable(path, error)
   }

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { readText } from '../fault/text-file.ts'
 import { errorCode, fault } from '../fault.ts'
 import { hasAuthFilter, isSystemInterface, type ModuleDescriptor } from '../folio/descriptor.ts'
 import { isCompatible } from '../folio/interface-version.ts'
@@ -105,7 +106,7 @@ export function readInstallation(folder: string): Installation {
 
 function parsed(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(readText(file))
   } catch {
     return null
   }

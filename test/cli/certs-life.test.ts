@@ -183,7 +183,7 @@ test('export: stores that keytool opens with the password of the file or the env
   const ca = await authority(t)
   const { dir } = await ca.issue('mod-a-1.0.0')
   const secret = join(ca.directory, 'password')
-  await writeFile(secret, 'changeit\nnot this line\n')
+  await writeFile(secret, '\ufeffchangeit\nnot this line\n')
   const how = ['--pkcs12', '--password-file', secret, '--dir', ca.directory]
   const { code, stdout, stderr } = await certs('export', 'mod-a-1.0.0', ...how)
   t.is(code, 0, stderr)
@@ -192,7 +192,7 @@ test('export: stores that keytool opens with the password of the file or the env
   t.is(await mode(join(dir, 'keystore.p12')), '600')
   const out = join(ca.directory, 'java')
   const argv = [MAIN, 'certs', 'export', dir, '--pkcs12', '--out', out]
-  const env = { CERTS_PASSWORD: 'otherwise' }
+  const env = { CERTS_PASSWORD: 'otherwise\n' }
   t.is((await execute('node_modules/.bin/node', argv, env)).code, 0)
   t.deepEqual(await everything(out), ['keystore.p12', 'truststore.p12'])
   if (!(await hasKeytool(t.log))) return

@@ -206,7 +206,10 @@ test('a token goes along, and comes from a file', async (t) => {
   const args = ['--descriptors', DESCRIPTORS, '--okapi', okapi.url, '--token-file']
   t.is((await discovery(...args, file)).code, 0)
   t.deepEqual(okapi.tokens, ['ey.a.b'])
+  t.is((await discovery(...args, await place.file('marked', '\ufeffey.a.b\r\n'))).code, 0)
+  t.deepEqual(okapi.tokens, ['ey.a.b', 'ey.a.b'])
   t.is((await discovery(...args, await place.file('two', 'a b'))).code, 2)
+  t.is((await discovery(...args, await place.file('empty', '\n'))).code, 2)
   t.is((await discovery(...args, join(place.directory, 'none'))).code, 2)
 })
 

@@ -85,6 +85,18 @@ test('nothing recorded is an empty list; what is not installed any more is told'
   t.regex(gone.stderr, /warning: not all is covered, the first lines say what: 1/)
 })
 
+test('a log in UTF-16 is named; one with a byte order mark is read', async (t) => {
+  const file = join(await folder(t), 'access.log')
+  const source = ['suggest', '--descriptors', SET, '--from', file]
+  const line = `\ufeff${log({})}`
+  await writeFile(file, line)
+  t.regex((await policy(source)).stderr, /1 lines, 1 exchanges/)
+  await writeFile(file, Buffer.from(line, 'utf16le'))
+  const wide = await policy(source)
+  t.is(wide.code, 2)
+  t.true(wide.stderr.includes(`${file}: this log is UTF-16`), wide.stderr)
+})
+
 test('what a log says stays in its comment', async (t) => {
   const evil = log({ route: '/gone\n- {caller: mod-x, at: okapi, interface: users, why: evil}' })
   const { stdout, code } = await policy(['suggest', '--descriptors', SET, '--from', '-'], evil)

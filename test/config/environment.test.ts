@@ -44,6 +44,40 @@ test('numbers, booleans, lists and tables are JSON, all else is text', (t) => {
   })
 })
 
+test('white space around a value does not count, whatever kind of value it is', (t) => {
+  const { settings, problems } = read({
+    MODULE_NAME: 'mod-users\n',
+    MODULE_VERSION: '19.7.0\r\n',
+    MODULE_URL: ' http://127.0.0.1:8081\n',
+    SIDECAR_TRUST_DOMAIN: '\ufefffolio.test\n',
+    SIDECAR_LIMITS_HEAD_MS: '77\n',
+    SIDECAR_POLICY_GRANTS: ' [] \n',
+    SIDECAR_EGRESS_MODULES_ADDRESS: '\n{"mod-a":"https://a:1"}\n',
+  })
+  t.deepEqual(problems, [])
+  t.deepEqual(Object.fromEntries(settings.map(({ path, value }) => [path.join('.'), value])), {
+    module: 'mod-users-19.7.0',
+    'ingress.forward': 'http://127.0.0.1:8081',
+    trustDomain: 'folio.test',
+    'limits.headMs': 77,
+    'policy.grants': [],
+    'egress.modules.address': { 'mod-a': 'https://a:1' },
+  })
+})
+
+test('a variable of white space alone is an empty one', (t) => {
+  const { settings, problems } = read({
+    SIDECAR_MODULE: ' \n',
+    MODULE_NAME: '\n',
+    MODULE_URL: '\n',
+  })
+  t.deepEqual(settings, [])
+  t.deepEqual(
+    problems.map(({ message }) => message),
+    ['the variable SIDECAR_MODULE is empty and sets nothing'],
+  )
+})
+
 test('a table of addresses may be JSON', (t) => {
   const { settings } = read({
     SIDECAR_EGRESS_MODULES_ADDRESS: '{"mod-a":"https://a:1"}',

@@ -54,6 +54,37 @@ function hintsOf(text: string): (string | undefined)[] {
   }
 }
 
+test('a byte order mark changes neither values nor places', (t) => {
+  const { config, origins } = loadConfig(written(`\ufeff${MODULE}`), {})
+  t.is(config.module.id, 'mod-users-19.7.0')
+  const origin = origins.find(({ key }) => key === 'module')?.origin
+  t.like(origin, { kind: 'file', where: { line: 1, column: 9 } })
+  t.deepEqual(problemsOf(`\ufeffmodul: x\n${MODULE}`), ['1:1: unknown key `modul`'])
+})
+
+test('a configuration in another encoding is named', (t) => {
+  const file = written('')
+  writeFileSync(file, Buffer.from(MODULE, 'utf16le'))
+  const error = t.throws(() => loadConfig(file, {}), { instanceOf: Fault })
+  t.is(error?.message, `${file}: this is UTF-16`)
+  t.is(error?.problems[0]?.hint, 'save it as UTF-8; a byte order mark is allowed')
+})
+
+test('white space that a person does not see is shown where it is wrong', (t) => {
+  const withModule = (yaml: string) => MODULE.replace('mod-users-19.7.0', yaml)
+  const wanted = 'must be a module id with its version, as mod-users-19.7.0'
+  t.deepEqual(problemsOf(withModule('"mod-users-19.7.0\\n"')), [
+    `1:9: \`module\` ${wanted}; it is "mod-users-19.7.0\\n"`,
+  ])
+  t.deepEqual(problemsOf(withModule('"mod-users-\u200b19.7.0"')), [
+    `1:9: \`module\` ${wanted}; it is "mod-users-\\u200b19.7.0"`,
+  ])
+  t.deepEqual(problemsOf(withModule('mod-users')), [`1:9: \`module\` ${wanted}`])
+  t.deepEqual(problemsOf(`${MODULE}log: { level: "info " }\n`), [
+    '5:15: `log.level` must be one of trace, debug, info, warn, error, fatal; it is "info "',
+  ])
+})
+
 test('a module gets its defaults, parsed', (t) => {
   const { config, problems } = loadConfig(written(MODULE), {})
   t.deepEqual(problems, [])

@@ -85,6 +85,22 @@ test('metrics are what Prometheus reads', async (t) => {
   t.true((await response.text()).includes('sidecar_requests_total{direction="ingress"'))
 })
 
+test('a query asks for the same page', async (t) => {
+  const { url, address } = await start(t)
+  const { status, body } = await (async () => {
+    const response = await fetch(`${url}/ready?verbose`)
+    return { status: response.status, body: await response.text() }
+  })()
+  const plain = await fetch(`${url}/ready`)
+  t.deepEqual([status, body], [plain.status, await plain.text()])
+  t.true((await (await fetch(`${url}/metrics?x=1`)).text()).includes('sidecar_requests_total'))
+  for (const target of ['/live?', '/live?a?b', '/live?/../metrics', '/live?%zz']) {
+    const head = `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`
+    const answer = await raw(address, head)
+    t.true(answer.startsWith('HTTP/1.1 200 ') && answer.endsWith('{"live":true}\n'), target)
+  }
+})
+
 test('HEAD answers without a body', async (t) => {
   const { url } = await start(t)
   for (const path of ['/live', '/ready', '/metrics']) {
@@ -97,7 +113,17 @@ test('HEAD answers without a body', async (t) => {
 
 test('everything else is not found, whatever it resembles', async (t) => {
   const { address } = await start(t)
-  const targets = ['/', '/live/', '/live?', '/ready?x=1', '//live', '/LIVE', '/status', '/%6cive']
+  const targets = [
+    '/',
+    '/?/live',
+    '/live/',
+    '/live/?',
+    '/live%3F',
+    '//live',
+    '/LIVE',
+    '/status',
+    '/%6cive',
+  ]
   for (const target of [
     ...targets,
     '/../live',

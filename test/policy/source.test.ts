@@ -25,6 +25,24 @@ function refused(t: ExecutionContext, load: () => unknown): string {
   return error?.message ?? ''
 }
 
+test('a byte order mark changes nothing, in a folder and in a packed file', async (t) => {
+  const json = '{"id": "mod-a-1.0.0"}'
+  const plain = loadDescriptors(await folder(t, { 'a.json': json })).set
+  const marked = await folder(t, { 'a.json': `\ufeff${json}` })
+  t.is(loadDescriptors(marked).set.hash, plain.hash)
+  const one = await folder(t, { packed: `\ufeff${JSON.stringify(pack(plain))}` })
+  t.is(loadDescriptors(join(one, 'packed')).set.hash, plain.hash)
+})
+
+test('a descriptor in UTF-16 is named, with what to do', async (t) => {
+  const path = await folder(t, {})
+  await writeFile(join(path, 'a.json'), Buffer.from('\ufeff{"id": "mod-a-1.0.0"}', 'utf16le'))
+  t.is(
+    refused(t, () => loadDescriptors(path)),
+    `${join(path, 'a.json')}: this is UTF-16`,
+  )
+})
+
 test('loads a folder, in the order of ids, whatever else lies there', async (t) => {
   const path = await folder(t, {
     'z.json': '{"id": "mod-a-1.0.0"}',

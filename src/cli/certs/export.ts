@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { readText } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { LEAF_KEY_MODE, PUBLIC_MODE, stage } from '../../pki/files.ts'
 import { titleOf } from '../../pki/inspect.ts'
@@ -35,7 +35,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const target = only(positionals, 'NAME or DIR', EXAMPLE)
   if (!values.pkcs12) throw fault('export as what?', { hint: `okapi-sidecar certs ${EXAMPLE}` })
   const from = await directoryOf(values.dir, target)
-  const secret = await password(values['password-file'])
+  const secret = password(values['password-file'])
   const chain = await read(join(from, 'tls.crt'))
   const roots = await read(join(from, 'ca.crt'))
   const [leaf] = chain
@@ -68,22 +68,27 @@ async function read(path: string) {
   return certificatesIn(await text(path), path)
 }
 
-async function password(file: string | undefined): Promise<string> {
+function password(file: string | undefined): string {
   const hint = `--password-file FILE, or ${PASSWORD_VARIABLE} in the environment`
-  const given = file === undefined ? process.env[PASSWORD_VARIABLE] : await firstLine(file)
+  const given = file === undefined ? process.env[PASSWORD_VARIABLE] : readPassword(file)
   if (given === undefined) throw fault('a key store needs a password', { hint })
-  if (PASSWORD.test(given)) return given
+  // Whatever made the file or the variable may have ended the line; white space in it counts.
+  const line = given.replace(/\r?\n[\s\S]*$/, '')
+  if (PASSWORD.test(line)) return line
   throw fault('the password must be 6 to 1024 printable ASCII characters', {
     ...(file === undefined ? {} : { where: { file } }),
     hint: 'Java takes no shorter one, and reads others differently in places',
   })
 }
 
-async function firstLine(file: string): Promise<string> {
-  const content = await readFile(file, 'utf8').catch((error) => {
-    throw fault(`cannot read ${file} (${errorCode(error) ?? String(error)})`)
-  })
-  return content.replace(/\r?\n[\s\S]*$/, '')
+function readPassword(file: string): string {
+  try {
+    return readText(file)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    throw fault(`cannot read ${file} (${code})`)
+  }
 }
 
 function tell(out: string, alias: string, roots: readonly string[], asJson: boolean): void {

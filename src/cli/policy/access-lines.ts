@@ -1,5 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { wideEncoding } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { METHODS } from '../../folio/methods.ts'
 import { type Exchange, UsageLog } from '../../policy/usage.ts'
@@ -37,11 +39,25 @@ export async function readAccessLogs(files: readonly string[]): Promise<LinesRea
 async function* linesOf(file: string): AsyncGenerator<string> {
   const input = file === '-' ? process.stdin : createReadStream(file)
   try {
-    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
+    const bytes = Readable.from(utf8Only(input, file), { objectMode: false })
+    yield* createInterface({ input: bytes, crlfDelay: Number.POSITIVE_INFINITY })
   } catch (error) {
     const code = errorCode(error)
     if (code === undefined) throw error
     throw fault(`cannot read this log (${code})`, { where: { file } })
+  }
+}
+
+/** PowerShell's `>` makes UTF-16 of every log: no line of it would be known as one. */
+async function* utf8Only(input: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
+  let isFirst = true
+  for await (const part of input) {
+    const wide = isFirst ? wideEncoding(part) : undefined
+    if (wide !== undefined) {
+      throw fault(`this log is ${wide}`, { where: { file }, hint: 'save it as UTF-8' })
+    }
+    isFirst = false
+    yield part
   }
 }
 

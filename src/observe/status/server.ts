@@ -50,8 +50,10 @@ async function serve(
     response.setHeader('Allow', 'GET, HEAD')
     return send(response, 405, 'text/plain; charset=utf-8', 'GET and HEAD only\n')
   }
-  if (url === '/') return send(response, 200, 'text/html; charset=utf-8', statusPage(await facts()))
-  if (url === '/status.json') {
+  const path = url?.split('?', 1)[0]
+  if (path === '/')
+    return send(response, 200, 'text/html; charset=utf-8', statusPage(await facts()))
+  if (path === '/status.json') {
     return send(response, 200, 'application/json', `${JSON.stringify(await facts())}\n`)
   }
   send(response, 404, 'text/plain; charset=utf-8', 'not found\n')

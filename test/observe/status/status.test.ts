@@ -52,6 +52,8 @@ for (const [what, request, status] of [
   ['a body', 'GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3', 400],
   ['another path', 'GET /status HTTP/1.1\r\nHost: 127.0.0.1:9902', 404],
   ['an IPv6 address', 'GET /status.json HTTP/1.1\r\nHost: [::1]:9902', 200],
+  ['a query', 'GET /status.json?t=1 HTTP/1.1\r\nHost: [::1]:9902', 200],
+  ['a query on another path', 'GET /x?/status.json HTTP/1.1\r\nHost: localhost', 404],
 ] as const) {
   test(`${what} is answered ${status}`, async (t) => {
     const answer = await ask(t, `${request}\r\nConnection: close\r\n\r\n`)
