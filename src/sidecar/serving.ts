@@ -79,7 +79,7 @@ export class Serving implements Crew {
       limitHit: (limit) => metrics.limitHit(limit),
     }
     const links = linkEvents(log.log, metrics)
-    const upstreams = new Upstreams(config, clock, settings, trusting, links)
+    const upstreams = new Upstreams(config, clock, settings, trusting, policies, links)
     this.#upstreams = upstreams
     const listeners = new Listeners({ config, clock, log: log.log, metrics, sharing })
     this.#listeners = listeners

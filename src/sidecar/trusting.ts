@@ -9,7 +9,7 @@ import { type LivePeer, LiveSet } from '../transport/live-set.ts'
 import type { Material } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { judgeConnection, type TrustContext } from '../trust/judge.ts'
-import { labelOf, type Pin, pinRefusal } from '../trust/pin.ts'
+import { addressRefusal, labelOf, type Pin } from '../trust/pin.ts'
 import { type HandshakeRecord, recheck } from '../trust/recheck.ts'
 
 /** What is kept of a live connection. */
@@ -76,9 +76,9 @@ export class Trusting {
     return judged.identity
   }
 
-  /** What a peer that we called must prove. */
-  fits(pin: Pin): (identity: Identity) => Refusal | null {
-    return (identity) => pinRefusal(identity, pin) ?? null
+  /** What a peer that we called must prove; `known`: is this module installed? */
+  fits(pin: Pin, known: (moduleId: string) => boolean): (identity: Identity) => Refusal | null {
+    return (identity) => addressRefusal(identity, pin, known) ?? null
   }
 
   /**

@@ -1,7 +1,7 @@
 import { addressesOf } from '../config/addressing.ts'
 import type { Config } from '../config/config.ts'
 import { parseModule } from '../config/names.ts'
-import type { Callee } from '../proxy/destination.ts'
+import type { Callee, PolicyCell } from '../proxy/destination.ts'
 import type { Knock } from '../proxy/health.ts'
 import type { Note } from '../proxy/note.ts'
 import { refuse } from '../refusal/refusal.ts'
@@ -28,6 +28,7 @@ export class Upstreams {
   readonly #clock: CoarseClock
   readonly #settings: WireSettings
   readonly #trusting: Trusting
+  readonly #policies: PolicyCell
   readonly #plain: Pool<Note>[] = []
   readonly #mutual: Ways[] = []
   readonly #linkEvents: LinkEvents
@@ -37,12 +38,14 @@ export class Upstreams {
     clock: CoarseClock,
     settings: WireSettings,
     trusting: Trusting,
+    policies: PolicyCell,
     linkEvents: LinkEvents,
   ) {
     this.#config = config
     this.#clock = clock
     this.#settings = settings
     this.#trusting = trusting
+    this.#policies = policies
     this.#linkEvents = linkEvents
   }
 
@@ -126,9 +129,13 @@ export class Upstreams {
     const { connectMs, handshakeMs } = this.#config.limits
     const { limitHit } = this.#settings
     const { material, judge, live } = this.#trusting
+    const known = (moduleId: string) => this.#policies.current.traits(moduleId) !== undefined
     return new Dialer({
       addresses,
-      tls: pin === null ? null : { material, judge, fits: this.#trusting.fits(pin), live, alpn },
+      tls:
+        pin === null
+          ? null
+          : { material, judge, fits: this.#trusting.fits(pin, known), live, alpn },
       connectMs,
       handshakeMs,
       connectWaitMs,

@@ -31,6 +31,8 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #refused: Refusal[] = []
   /** Those that could not be reached, as sentences. */
   #unreached: string[] = []
+  /** Those where the one that is wanted may still come, as sentences. */
+  #notYet: string[] = []
   #shortage = false
   #socket: Socket | null = null
 
@@ -69,6 +71,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     if (this.#over) return
     this.#refused = []
     this.#unreached = []
+    this.#notYet = []
     this.#shortage = false
     let late = false
     this.#until(this.#options.connectMs, () => {
@@ -93,6 +96,12 @@ export class Attempt<I, R> implements Ticking, Dialling {
       return
     }
     this.#queue = rest
+    const resting = this.#targets.resting(target, this.#options.clock.now)
+    if (resting !== undefined) {
+      this.#notYet.push(resting)
+      this.#next()
+      return
+    }
     try {
       this.#connect(target, this.#open(target))
     } catch (error) {
@@ -163,7 +172,11 @@ export class Attempt<I, R> implements Ticking, Dialling {
     socket.destroy()
     this.#socket = null
     this.#targets.remember(target, 'wrong')
-    this.#refused.push(verdict)
+    if (verdict.reason === 'module-unavailable') {
+      const why = `${target.key}: ${verdict.because}`
+      this.#targets.rest(target, why, this.#options.clock.now)
+      this.#notYet.push(why)
+    } else this.#refused.push(verdict)
     this.#next()
   }
 
@@ -190,13 +203,14 @@ export class Attempt<I, R> implements Ticking, Dialling {
     const { clock, whenUnreachable, connectWaitMs } = this.#options
     const [refusal] = this.#refused
     if (refusal !== undefined) {
-      const because = this.#refused.map((each) => each.because).join('; ')
+      const because = [...this.#notYet, ...this.#refused.map((each) => each.because)].join('; ')
       this.#fail({ ...refusal, because })
     } else if (clock.now >= this.#giveUpAt) {
-      const because = `nothing could be reached: ${this.#unreached.join('; ')}`
+      const because = `nothing could be reached: ${[...this.#notYet, ...this.#unreached].join('; ')}`
       const waited = !this.#shortage && connectWaitMs > 0
       const limit = waited ? { limit: 'connectWaitMs' as const } : {}
-      this.#fail(refuse(this.#shortage ? 'overloaded' : whenUnreachable, because, limit))
+      const unreached = this.#notYet.length > 0 ? 'module-unavailable' : whenUnreachable
+      this.#fail(refuse(this.#shortage ? 'overloaded' : unreached, because, limit))
     } else {
       this.#until(this.#pauseMs, () => this.#beginRound())
       this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)

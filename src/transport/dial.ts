@@ -17,7 +17,10 @@ export interface DialTls<I, R> {
   /** Sent as SNI instead of the name that was dialled. It proves nothing. */
   readonly servername?: string
   readonly judge: Judge<I>
-  /** Is this the peer that is wanted? The refusal says why not (`wrong-peer`). */
+  /**
+   * Is this the peer that is wanted? The refusal says why not: `wrong-peer`, which is final, or
+   * `module-unavailable`, where the one that is wanted may still come to this address.
+   */
   readonly fits: (identity: I) => Refusal | null
   /** Where proven connections are kept. */
   readonly live: LiveSet<I, R>
@@ -69,7 +72,7 @@ export interface Dialling {
  * proves the identity that is wanted. No session is ever offered, so each handshake is a full one,
  * and not a byte of ours is sent before the gate has judged.
  *
- * Ends in `wrong-peer` (as `fits` says it), `upstream-untrusted`, `overloaded` when this process has
+ * Ends in `wrong-peer` or `module-unavailable` (as `fits` says it), `upstream-untrusted`, `overloaded` when this process has
  * no descriptors left, or `whenUnreachable`.
  */
 export class Dialer<I, R = unknown> {

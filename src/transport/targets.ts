@@ -12,6 +12,9 @@ export interface Target {
   readonly name: string | undefined
 }
 
+/** A target that says no for the time being is not asked again at once: a handshake costs both sides. */
+const REST_MS = 500
+
 type Outcome = 'fits' | 'unreachable' | 'wrong'
 
 const RANK: Readonly<Record<Outcome, number>> = { fits: 0, unreachable: 1, wrong: 2 }
@@ -22,6 +25,8 @@ const MOST_REMEMBERED = 256
 export class Targets {
   readonly #addresses: readonly Address[]
   readonly #outcomes = new Map<string, Outcome>()
+  /** Those that say no for the time being: until when they are left alone, and why. */
+  readonly #resting = new Map<string, { readonly until: number; readonly why: string }>()
   #turn = 0
 
   constructor(addresses: readonly Address[]) {
@@ -52,6 +57,20 @@ export class Targets {
   remember({ key }: Target, outcome: Outcome): void {
     if (this.#outcomes.size >= MOST_REMEMBERED) this.#outcomes.clear()
     this.#outcomes.set(key, outcome)
+  }
+
+  /** This target says no, and may say yes later; `now` in milliseconds of the clock. */
+  rest({ key }: Target, why: string, now: number): void {
+    if (this.#resting.size >= MOST_REMEMBERED) this.#resting.clear()
+    this.#resting.set(key, { until: now + REST_MS, why })
+  }
+
+  /** Why this target is to be left alone now; undefined: it may be asked. */
+  resting({ key }: Target, now: number): string | undefined {
+    const rest = this.#resting.get(key)
+    if (rest === undefined || now < rest.until) return rest?.why
+    this.#resting.delete(key)
+    return undefined
   }
 
   #inOrder(targets: Target[]): Target[] {

@@ -1,3 +1,4 @@
+import { productOf } from '../folio/module-id.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Identity } from './identity.ts'
 
@@ -16,6 +17,23 @@ export function pinRefusal(identity: Identity, pin: Pin): Refusal | undefined {
   const wanted = 'id' in pin ? pin.id : `any version of ${pin.product}`
   const because = `called ${wanted}, but the peer proved to be ${labelOf(identity)}`
   return refuse('wrong-peer', because)
+}
+
+/**
+ * As `pinRefusal`, for an address that may be called again. During an upgrade two versions stand behind
+ * one name, and while one of them restarts only the other answers: a version that is `known` to be
+ * installed is no impostor, the one that was called is not there yet (`module-unavailable`).
+ */
+export function addressRefusal(
+  identity: Identity,
+  pin: Pin,
+  known: (moduleId: string) => boolean,
+): Refusal | undefined {
+  const wrong = pinRefusal(identity, pin)
+  if (wrong === undefined || !('id' in pin) || identity.kind !== 'module') return wrong
+  if (identity.product !== productOf(pin.id) || !known(identity.id)) return wrong
+  const because = `called ${pin.id}, and only ${identity.id} answers there`
+  return refuse('module-unavailable', because)
 }
 
 /** `mod-users-19.7.0`, `operator/anna`, `client/sms`: how an identity is written in text. */

@@ -1,4 +1,6 @@
 import test from 'ava'
+import { freePorts } from '../../src/demo/ports.ts'
+import { metric, until } from '../support/scenario/metrics.ts'
 import {
   ask,
   get,
@@ -152,6 +154,34 @@ test.serial('the install of a version that is not there yet is left to be repeat
   const okapi = await okapiWith(t, [addressOf(ID.users)])
   const install = request(`POST /${NEW}/_/tenant`, [T], '{"module_to":"mod-users-19.8.0"}')
   t.is(await silence(okapi.port('modules'), install), '')
-  t.is(verdictOf(await ask(okapi.port('modules'), get(`/${NEW}/users`, T))), '403 wrong-peer')
+  const missing = await ask(okapi.port('modules'), get(`/${NEW}/users`, T))
+  t.is(verdictOf(missing), '503 module-unavailable')
+  t.regex(missing.body, /only mod-users-19\.7\.0 answers there/)
   t.deepEqual(arrivals(), { [NEW]: 0, [ID.users]: 0, [ID.tags]: 0 })
+})
+
+// Both stand behind one name, and for a moment the name leads to the other one only.
+test.serial('users who call a version that is being restarted wait for it', async (t) => {
+  const [port] = await freePorts(1)
+  const player = await Player.start()
+  const listen = `127.0.0.1:${port}`
+  const ingress = { listen, forward: `http://127.0.0.1:${player.port}` }
+  t.teardown(() => player.close())
+  const addresses = [addressOf(ID.users), `https://${listen}`]
+  const okapi = await okapiWith(t, addresses, { limits: { connectWaitMs: 50_000 } })
+  const before = await place.sidecar(NEW, { ingress })
+  t.is(verdictOf(await ask(okapi.port('modules'), get(`/${NEW}/users`, T))), '200')
+  t.is(await before.stop(), 0)
+  const callers = Array.from({ length: 20 }, () =>
+    ask(okapi.port('modules'), get(`/${NEW}/users`, T)),
+  )
+  const verdicts = Promise.all(callers).then((answers) => answers.map(verdictOf))
+  // The other version was asked, and has said that it is another.
+  t.is(verdictOf(await ask(okapi.port('modules'), get(`/${ID.users}/users`, T))), '200')
+  await until(async () => (await metric(okapi, 'sidecar_buffered_bytes')) > 0)
+  const after = await place.sidecar(NEW, { ingress })
+  t.teardown(() => after.stop())
+  t.deepEqual(new Set(await verdicts), new Set(['200']))
+  t.deepEqual(arrivals(), { [NEW]: 0, [ID.users]: 1, [ID.tags]: 0 })
+  t.is(player.requests.length, 21)
 })

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { TLSSocket } from 'node:tls'
 import test from 'ava'
+import { refuse } from '../../src/refusal/refusal.ts'
 import { Dialer, type DialTls } from '../../src/transport/dial.ts'
+import { until } from '../support/patience.ts'
 import { materialOf } from './authority.ts'
-import { dialerTo, dialOnce, liveById, openDoor } from './peers.ts'
-import { NOBODY, older, record, root, stranger, users, wanted } from './upstreams.ts'
+import { dialerTo, dialOnce, liveById, openDoor, openRecorder } from './peers.ts'
+import { freePort, NOBODY, older, record, root, stranger, users, wanted } from './upstreams.ts'
 
 test('the peer that is wanted is handed over, proven', async (t) => {
   const door = await openDoor({ material: materialOf(users, [root]) })
@@ -64,6 +66,58 @@ test('wrong-peer only when none fits, after one round and without a byte sent or
     t.is(wrong.received.length, 0)
   }
   t.is(heard, 0)
+})
+
+/** Wants mod-users-19.7.0, which may still come to where another version is. */
+const patient = wanted({
+  fits: (identity) => {
+    if (identity === 'mod-users-19.7.0') return null
+    const reason = identity === 'mod-users-19.6.0' ? 'module-unavailable' : 'wrong-peer'
+    return refuse(reason, `${identity} is there`)
+  },
+})
+
+test('where another version answers, the one that is wanted is waited for', async (t) => {
+  const other = await record(older)
+  const later = await freePort()
+  const dialer = new Dialer(dialerTo([other.port, later], patient, { connectWaitMs: 3_600_000 }))
+  const dialled = dialOnce(dialer)
+  await until(() => other.connections > 0)
+  const { key, cert } = users
+  const right = await openRecorder({ key, cert, ca: root.cert }, '', later)
+  const { refusal, identity, socket } = await dialled
+  t.is(refusal, null)
+  t.is(identity, 'mod-users-19.7.0')
+  socket?.destroy()
+  await other.close()
+  await right.close()
+  t.is(other.received.length, 0)
+})
+
+test('the one that never comes is not available, and the other is not asked in every round', async (t) => {
+  const other = await record(older)
+  const options = { connectWaitMs: 450 }
+  const { refusal } = await dialOnce(new Dialer(dialerTo([other.port, NOBODY], patient, options)))
+  t.is(refusal?.reason, 'module-unavailable')
+  t.is(refusal?.status, 503)
+  t.is(refusal?.limit, 'connectWaitMs')
+  t.regex(refusal?.because ?? '', /mod-users-19\.6\.0 is there; .*ECONNREFUSED/)
+  // Rounds begin after 50, 150 and 350 ms; a handshake is tried again after 500.
+  t.true(other.connections <= 2)
+  await other.close()
+  t.is(other.received.length, 0)
+})
+
+test('an impostor beside another version is not waited for', async (t) => {
+  const other = await record(older)
+  const impostor = await record(root.issue('mod-tags-3.1.0'))
+  const ports = [other.port, impostor.port]
+  const dialer = new Dialer(dialerTo(ports, patient, { connectWaitMs: 3_600_000 }))
+  t.is((await dialOnce(dialer)).refusal?.reason, 'wrong-peer')
+  for (const each of [other, impostor]) {
+    await each.close()
+    t.is(each.received.length, 0)
+  }
 })
 
 test('an address with a foreign certificate does not stop the one that fits', async (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { Identity } from '../../src/trust/identity.ts'
-import { fitsPin, pinRefusal, spkiPinRefusal } from '../../src/trust/pin.ts'
+import { addressRefusal, fitsPin, pinRefusal, spkiPinRefusal } from '../../src/trust/pin.ts'
 
 const uri = 'spiffe://folio.test/module/mod-users-19.7.0'
 const common = { kind: 'module', trustDomain: 'folio.test' } as const
@@ -42,6 +42,19 @@ test('the refusal names both sides', (t) => {
     person?.because,
     'called any version of mod-users, but the peer proved to be operator/mod-users',
   )
+})
+
+test('another installed version of the same product is not there yet, all else is wrong', (t) => {
+  const reason = (identity: Identity, pin: Parameters<typeof addressRefusal>[1], known: string[]) =>
+    addressRefusal(identity, pin, (id) => known.includes(id))?.reason
+  const called = { id: 'mod-users-19.8.0' }
+  t.is(reason(users, called, [users.id]), 'module-unavailable')
+  t.is(reason(users, called, []), 'wrong-peer', 'a version that is not installed')
+  t.is(reason(users, { id: 'mod-users-bl-1.0.0' }, [users.id]), 'wrong-peer', 'another product')
+  t.is(reason(users, { product: 'mod-login' }, [users.id]), 'wrong-peer')
+  t.is(reason(anna, { id: 'mod-users-19.8.0' }, ['mod-users']), 'wrong-peer', 'a person')
+  t.is(reason(users, { id: users.id }, []), undefined)
+  t.is(reason(users, { product: 'mod-users' }, []), undefined)
 })
 
 test('key pins: the entry of the id goes before that of the product', (t) => {
