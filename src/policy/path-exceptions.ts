@@ -4,8 +4,11 @@ import { matchPattern, type PathPattern, parsePathPattern } from '../folio/path-
 import type { Meter } from '../folio/pattern-parts.ts'
 import { type Clause, readClauses } from './clause.ts'
 
-// Never `..`, `%2e` or `%00`, nor `#` and `\`, which readers cut at or turn round.
-const ALLOWABLE = ['%2f', '%5c', '%3b', '%23', '%25', ';', '//']
+/**
+ * What an exception may name: never a dot, a control character or another spelling of a letter, nor
+ * `#` and `\`, which readers cut at or turn round.
+ */
+export const ALLOWABLE: readonly string[] = ['%2f', '%5c', '%3b', '%23', '%25', ';', '//']
 
 /** What may stand in the path of one API although the strict target guard objects. */
 export interface PathException {

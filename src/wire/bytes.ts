@@ -3,6 +3,11 @@ export const TOKEN = table(
   "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
 )
 
+/** What a path may hold without being encoded, whatever stands around it (RFC 3986 section 2.3). */
+export const UNRESERVED = table(
+  '-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz',
+)
+
 /** What a field value may hold: HTAB, SP, visible ASCII, obs-text. No other control character. */
 export const VALUE = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte === 0x09 || (byte >= 0x20 && byte !== 0x7f) ? 1 : 0,

@@ -11,6 +11,7 @@ const LIST = {
   targetByte: refuse(
     'ambiguous-target',
     'the request target holds a byte that is no visible ASCII',
+    { wouldAllow: 'the byte written with %: an ä of UTF-8 is %C3%A4' },
   ),
   version: refuse('version-not-supported', 'the version is neither HTTP/1.1 nor HTTP/1.0'),
   lineEnd: refuse('ambiguous-header', 'a line does not end with CR LF'),

@@ -1,4 +1,5 @@
-import { BACKSLASH, HEX, SEMICOLON } from './bytes.ts'
+import { BACKSLASH, SEMICOLON, UNRESERVED } from './bytes.ts'
+import { encodedByte, utf8Length } from './percent.ts'
 
 /**
  * What two readers of a path could understand differently, as bits (Envoy CVE-2021-29492, Istio
@@ -9,7 +10,7 @@ import { BACKSLASH, HEX, SEMICOLON } from './bytes.ts'
 export const ODD = {
   /** `//` */
   emptySegment: 1 << 0,
-  /** a segment `.` or `..`; never excepted */
+  /** a segment that some reader takes for `.` or `..`; never excepted */
   dots: 1 << 1,
   /** `\` */
   backslash: 1 << 2,
@@ -22,22 +23,23 @@ export const ODD = {
   '%2e': 1 << 6,
   '%2f': 1 << 7,
   '%5c': 1 << 8,
-  '%00': 1 << 9,
+  /** `%00` to `%1f` and `%7f`; never excepted */
+  control: 1 << 9,
   '%3b': 1 << 10,
   '%23': 1 << 11,
   '%25': 1 << 12,
+  /** A letter, a digit, `-`, `_` or `~` written with `%`; never excepted */
+  unreserved: 1 << 13,
+  /** Encoded bytes that are no UTF-8; never excepted */
+  notUtf8: 1 << 14,
 } as const
 
 /** What an operator may except for one path, as `policy.pathExceptions` spells it. */
 export const EXCEPTABLE: Readonly<Record<string, number>> = {
   '//': ODD.emptySegment,
-  '\\': ODD.backslash,
-  '#': ODD.hash,
   ';': ODD.semicolon,
-  '%2e': ODD['%2e'],
   '%2f': ODD['%2f'],
   '%5c': ODD['%5c'],
-  '%00': ODD['%00'],
   '%3b': ODD['%3b'],
   '%23': ODD['%23'],
   '%25': ODD['%25'],
@@ -53,20 +55,32 @@ const SENTENCES: readonly (readonly [bit: number, sentence: string])[] = [
   [ODD['%2e'], 'an encoded dot (%2e)'],
   [ODD['%2f'], 'an encoded slash (%2f)'],
   [ODD['%5c'], 'an encoded backslash (%5c)'],
-  [ODD['%00'], 'an encoded NUL (%00)'],
+  [ODD.control, 'an encoded control character (%00 to %1f, %7f)'],
   [ODD['%3b'], 'an encoded ; (%3b)'],
   [ODD['%23'], 'an encoded # (%23)'],
   [ODD['%25'], 'an encoded % (%25)'],
+  [ODD.unreserved, 'a letter, digit, -, _ or ~ written with %'],
+  [ODD.notUtf8, 'encoded bytes that are not UTF-8'],
 ]
 
-const ENCODED = new Uint16Array(256)
-ENCODED[0x2e] = ODD['%2e']
-ENCODED[0x2f] = ODD['%2f']
-ENCODED[0x5c] = ODD['%5c']
-ENCODED[0x00] = ODD['%00']
-ENCODED[0x3b] = ODD['%3b']
-ENCODED[0x23] = ODD['%23']
-ENCODED[0x25] = ODD['%25']
+const SLASH = 0x2f
+const DOT = 0x2e
+const PERCENT = 0x25
+const HASH = 0x23
+const QUESTION_MARK = 0x3f
+
+/** By byte: what is odd about it when it is written with `%`. */
+const ENCODED = Uint16Array.from({ length: 256 }, (_, byte) => {
+  if (byte < 0x20 || byte === 0x7f) return ODD.control
+  // RFC 3986 section 6.2.2.2: the same path, spelled so that a literal route is not recognised.
+  return UNRESERVED[byte] === 1 ? ODD.unreserved : 0
+})
+ENCODED[DOT] = ODD['%2e']
+ENCODED[SLASH] = ODD['%2f']
+ENCODED[BACKSLASH] = ODD['%5c']
+ENCODED[SEMICOLON] = ODD['%3b']
+ENCODED[HASH] = ODD['%23']
+ENCODED[PERCENT] = ODD['%25']
 
 /** 1 where a byte of a path needs a second look. */
 const NOTABLE = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -79,11 +93,18 @@ export function oddities(bytes: Uint8Array, start: number, end: number): number 
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!
     if (NOTABLE[byte] === 0) continue
-    if (byte === 0x2f) odd |= afterSlash(bytes, i + 1, end)
-    else if (byte === BACKSLASH) odd |= ODD.backslash
-    else if (byte === 0x23) odd |= ODD.hash
+    if (byte === SLASH) odd |= segment(bytes, i + 1, end)
+    else if (byte === BACKSLASH) odd |= ODD.backslash | (segment(bytes, i + 1, end) & ODD.dots)
+    else if (byte === HASH) odd |= ODD.hash
     else if (byte === SEMICOLON) odd |= ODD.semicolon
-    else odd |= percent(bytes, i, end)
+    else {
+      const code = encodedByte(bytes, i, end)
+      if (code >= 0x80) {
+        const length = utf8Length(bytes, i, end)
+        if (length === 0) odd |= ODD.notUtf8
+        else i += length - 1
+      } else odd |= code === -1 ? ODD.brokenPercent : percent(bytes, i, end, code)
+    }
   }
   return odd
 }
@@ -95,21 +116,62 @@ export function describeOddities(odd: number): string {
     .join(', ')
 }
 
-function afterSlash(bytes: Uint8Array, i: number, end: number): number {
-  const byte = bytes[i]
-  if (i === end) return 0
-  if (byte === 0x2f) return ODD.emptySegment
-  if (byte !== 0x2e) return 0
-  const next = bytes[i + 1]
-  if (i + 1 === end || next === 0x2f) return ODD.dots
-  if (next !== 0x2e) return 0
-  return i + 2 === end || bytes[i + 2] === 0x2f ? ODD.dots : 0
+/** Of an encoded byte below 0x80 at `i`. */
+function percent(bytes: Uint8Array, i: number, end: number, code: number): number {
+  if (code !== SLASH && code !== BACKSLASH && code !== PERCENT) return ENCODED[code]!
+  // A reader that decodes, once or more often, begins a segment behind it.
+  const deepest = letter(bytes, i, end)
+  const begins = deepest === SLASH || deepest === BACKSLASH
+  return ENCODED[code]! | (begins ? segment(bytes, nextAt, end) & ODD.dots : 0)
 }
 
-function percent(bytes: Uint8Array, i: number, end: number): number {
-  if (i + 2 >= end) return ODD.brokenPercent
-  const high = HEX[bytes[i + 1]!]!
-  const low = HEX[bytes[i + 2]!]!
-  if (high === 255 || low === 255) return ODD.brokenPercent
-  return ENCODED[high * 16 + low]!
+/**
+ * What is odd about the segment that begins at `i`, as readers see it that decode, that decode what
+ * they decoded, and that take off `;parameters` (RFC 3986 section 3.3: Tomcat does, `/..;/` is `/../`
+ * to it).
+ */
+function segment(bytes: Uint8Array, i: number, end: number): number {
+  if (i === end) return 0
+  let byte = bytes[i]!
+  if (byte === SLASH) return ODD.emptySegment
+  // Most segments begin with a letter.
+  if (byte !== DOT && byte !== PERCENT && byte !== SEMICOLON) return 0
+  byte = letter(bytes, i, end)
+  // Without its parameters it is empty.
+  if (byte === SEMICOLON) return ODD.emptySegment
+  if (byte !== DOT) return 0
+  for (let dots = 1; dots <= 2; dots++) {
+    if (nextAt >= end) return ODD.dots
+    byte = letter(bytes, nextAt, end)
+    if (byte !== DOT) return endsSegment(byte) ? ODD.dots : 0
+  }
+  return 0
+}
+
+function endsSegment(byte: number): boolean {
+  return (
+    byte === SLASH ||
+    byte === BACKSLASH ||
+    byte === SEMICOLON ||
+    byte === HASH ||
+    byte === QUESTION_MARK
+  )
+}
+
+/** Where the letter ends that `letter` read last. */
+let nextAt = 0
+
+/** The byte at `i` as whoever decodes until nothing is left to decode sees it. */
+function letter(bytes: Uint8Array, i: number, end: number): number {
+  nextAt = i + 1
+  let byte = bytes[i]!
+  if (byte !== PERCENT) return byte
+  let code = encodedByte(bytes, i, end)
+  while (code !== -1) {
+    byte = code
+    nextAt += 2
+    // What was decoded is the `%` of the next one.
+    code = byte === PERCENT ? encodedByte(bytes, nextAt - 1, end) : -1
+  }
+  return byte
 }

@@ -18,6 +18,15 @@ const PATHS: readonly (readonly [what: string, kin: string, path: string])[] = [
   ['a backslash', 'Envoy CVE-2021-29492', '/a\\admin'],
   ['.. with backslashes', 'Envoy CVE-2021-29492', '/a\\..\\admin'],
   ['%00', 'Envoy CVE-2019-9901', '/a%00/admin'],
+  ['a line end in %', 'request splitting', '/a%0d%0aHost:%20evil'],
+  ['%01', 'Envoy CVE-2019-9901', '/a%01'],
+  ['%7f', 'Envoy CVE-2019-9901', '/a%7F'],
+  ['a letter in %', 'RFC 3986 6.2.2.2', '/%61dmin'],
+  ['a hyphen in %', 'RFC 3986 6.2.2.2', '/a%2dmin'],
+  ['a digit in %', 'RFC 3986 6.2.2.2', '/a/%31'],
+  ['an overlong slash', 'Tomcat CVE-2008-2938', '/a%c0%afadmin'],
+  ['an overlong letter', 'Tomcat CVE-2008-2938', '/%c1%a1dmin'],
+  ['Latin-1 in %', 'two readers, two letters', '/%e4'],
   ['a path parameter', 'Tomcat path parameters', '/a;x=y/admin'],
   ['..;', 'Tomcat path parameters', '/a/..;/admin'],
   ['%3b', 'Tomcat path parameters', '/a%3bx'],
@@ -60,7 +69,14 @@ const FORMS: readonly (readonly [what: string, kin: string, bytes: string])[] = 
   ['a long request line', 'Slowloris', get(`{P}/${'a'.repeat(20_000)}`)],
 ]
 
-const HARMLESS = ['/a?x=..//%2f;#\\%', '/a..b/...', '/.a/a.', '/%20%c3%a4', '/~a/b:c@d', '/a?/../']
+const HARMLESS = [
+  '/a?x=..//%2f;#\\%',
+  '/a..b/...',
+  '/.a/a.',
+  '/%20%c3%a4/%E2%82%AC',
+  '/~a/b:c@d',
+  '/a?/../',
+]
 
 /** Everything about what is asked. */
 export const TARGETS: readonly Trick[] = [

@@ -106,13 +106,11 @@ const ROWS: readonly (readonly [off: string, at: string, TurnOff, found: readonl
     ['session-cookie'],
   ],
   [
+    // Of what may be excepted only that: never dots, whatever ends their segment, nor NUL.
     'the exceptions of paths',
     ID.okapi,
     judgeIs(everyPathExcepted),
-    [
-      ...['path-double-encoded', 'path-encoded-backslash', 'path-encoded-percent'],
-      ...['path-encoded-semicolon', 'path-encoded-slash', 'path-nul'],
-    ],
+    ['path-encoded-percent', 'path-encoded-semicolon'],
   ],
   ['the revocation list', ID.users, noLists, ['revoked']],
 ]

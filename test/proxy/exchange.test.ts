@@ -88,6 +88,9 @@ test('odd paths are refused before policy is asked, and the connection closed', 
       '/a#b',
       '/.',
       '/%00',
+      '/%61',
+      '/%0d%0a',
+      '/%c0%af',
     ]) {
       const { socket, policy, told } = memoryDoor(door)
       await socket.arrive(get(prefix + path) + get(`${prefix}/next`))
