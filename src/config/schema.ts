@@ -143,6 +143,10 @@ const limits = () =>
       handshakeMs: ms(5_000),
       headMs: ms(10_000),
       bodyIdleMs: ms(60_000),
+      callerReadIdleMs: ms(300_000, 0).meta({
+        description:
+          'Milliseconds in which a caller reads nothing of an answer that waits for it; 0: unlimited',
+      }),
       idleMs: ms(75_000),
       connectMs: ms(5_000),
       connectWaitMs: ms(30_000, 0),

@@ -6,6 +6,7 @@ export const LIMITS = [
   'handshakeMs',
   'headMs',
   'bodyIdleMs',
+  'callerReadIdleMs',
   'idleMs',
   'connectMs',
   'connectWaitMs',

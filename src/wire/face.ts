@@ -76,6 +76,8 @@ export interface Clock {
 export interface WireLimits extends HeadLimits {
   readonly headMs: number
   readonly bodyIdleMs: number
+  /** 0: a caller may read its answer as slowly as it likes. */
+  readonly callerReadIdleMs: number
   readonly idleMs: number
   /** 0: an answer may take as long as it likes (Okapi never gives up either). */
   readonly responseHeadMs: number

@@ -47,6 +47,13 @@ const LIST = {
   status: refuse('upstream-malformed', 'the status line is not VERSION SP 3DIGIT SP REASON'),
 } as const
 
+/** The caller does not take its answer. */
+export const UNREAD = refuse(
+  'timeout',
+  'the caller read nothing of its answer for limits.callerReadIdleMs',
+  { limit: 'callerReadIdleMs' },
+)
+
 /** A name from the list. */
 export type Flaw = keyof typeof LIST
 

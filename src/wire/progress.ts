@@ -14,6 +14,7 @@ export class Progress {
 
   /**
    * Looks now; to be called at every tick.
+   * @param mostMs 0: never
    * @returns bytes wait, and none of them have been taken for `mostMs`
    */
   stalls(now: number, mostMs: number): boolean {
@@ -22,6 +23,6 @@ export class Progress {
       this.#taken = taken
       this.#since = now
     }
-    return now - this.#since >= mostMs
+    return mostMs !== 0 && now - this.#since >= mostMs
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import test from 'ava'
 import {
   answer,
@@ -24,7 +25,7 @@ test.before(async () => {
     exchangesPerCallee: 2,
     connectionsPerPeer: 2,
   }
-  const impatient = { limits: { responseHeadMs: 200 } }
+  const impatient = { limits: { responseHeadMs: 200, bodyIdleMs: 300, callerReadIdleMs: 0 } }
   const more = { [ID.notes]: { limits }, [ID.users]: impatient }
   town = await Town.open({ modules: [ID.notes, ID.users], more })
 })
@@ -111,6 +112,20 @@ test.serial(
     t.is(verdictOf(answered), '403 caller-not-allowed')
   },
 )
+
+test.serial('a caller that pauses for longer than bodyIdleMs gets all of its answer', async (t) => {
+  const body = 'x'.repeat(4_000_000)
+  town.okapi.reply = () => answer('200 OK', [], body)
+  const talk = new Talk(town.egress(ID.users))
+  t.teardown(() => talk.close())
+  talk.socket.pause()
+  talk.send(get('/users/1', T))
+  await pause(1500)
+  talk.socket.resume()
+  const whole = await talk.next()
+  t.is(verdictOf(whole), '200')
+  t.is(whole.body.length, body.length)
+})
 
 test.serial('each limit that was hit is counted by its name', async (t) => {
   const page = await (await fetch(`http://127.0.0.1:${notes().port('admin')}/metrics`)).text()

@@ -24,6 +24,7 @@ const LIMITS = {
   headerCount: 30,
   headMs: 800,
   bodyIdleMs: 1500,
+  callerReadIdleMs: 1500,
 }
 const T = 'X-Okapi-Tenant: diku'
 
@@ -136,26 +137,29 @@ test.serial('bodyIdleMs: the body of a refused request is not waited for longer'
   t.is(await limitHits(notes, 'bodyIdleMs'), before + 1)
 })
 
-test.serial('bodyIdleMs: whoever takes nothing of its answer holds nobody for ever', async (t) => {
-  const before = await limitHits(notes, 'bodyIdleMs')
-  const gone = Promise.withResolvers<void>()
-  town.okapi.reply = (_request, socket) => {
-    socket.on('close', () => gone.resolve())
-    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n')
-    void pour(socket)
-    return null
-  }
-  const caller = net.connect(town.egress(ID.notes), '127.0.0.1').pause()
-  caller.on('error', () => {})
-  caller.write(get('/users', T, 'X-Okapi-Request-Id: takes-nothing'))
-  await gone.promise
-  const told = await notes.exchange('takes-nothing')
-  t.is(told.status, 200)
-  t.is(told.reason, 'timeout')
-  t.is(await limitHits(notes, 'bodyIdleMs'), before + 1)
-  await until(async () => (await metric(notes, 'sidecar_buffered_bytes')) === 0)
-  caller.destroy()
-})
+test.serial(
+  'callerReadIdleMs: a caller that reads nothing of its answer does not hold it for ever',
+  async (t) => {
+    const before = await limitHits(notes, 'callerReadIdleMs')
+    const gone = Promise.withResolvers<void>()
+    town.okapi.reply = (_request, socket) => {
+      socket.on('close', () => gone.resolve())
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n')
+      void pour(socket)
+      return null
+    }
+    const caller = net.connect(town.egress(ID.notes), '127.0.0.1').pause()
+    caller.on('error', () => {})
+    caller.write(get('/users', T, 'X-Okapi-Request-Id: takes-nothing'))
+    await gone.promise
+    const told = await notes.exchange('takes-nothing')
+    t.is(told.status, 200)
+    t.is(told.reason, 'timeout')
+    t.is(await limitHits(notes, 'callerReadIdleMs'), before + 1)
+    await until(async () => (await metric(notes, 'sidecar_buffered_bytes')) === 0)
+    caller.destroy()
+  },
+)
 
 /** Writes for as long as somebody takes it. */
 async function pour(socket: Socket): Promise<void> {
@@ -174,8 +178,8 @@ function moved(socket: Socket): Promise<void> {
   })
 }
 
-test.serial('bodyIdleMs: requests without end, none of whose answers is taken', async (t) => {
-  const before = await limitHits(notes, 'bodyIdleMs')
+test.serial('callerReadIdleMs: requests without end, and no answer of them is read', async (t) => {
+  const before = await limitHits(notes, 'callerReadIdleMs')
   const caller = net.connect(town.egress(ID.notes), '127.0.0.1').pause()
   caller.on('error', () => {})
   const many = get('/undeclared', T).repeat(500)
@@ -195,7 +199,7 @@ test.serial('bodyIdleMs: requests without end, none of whose answers is taken', 
   // Its answers, half a read of its requests, and one read that Node may hold: not what it has sent.
   t.true(most > 0)
   t.true(most <= 4 * 65_536, `${most}`)
-  t.is(await limitHits(notes, 'bodyIdleMs'), before + 1)
+  t.is(await limitHits(notes, 'callerReadIdleMs'), before + 1)
 })
 
 test.serial('one line and one count for each exchange, whatever became of it', async (t) => {

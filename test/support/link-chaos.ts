@@ -81,7 +81,7 @@ const MOST_BYTES = 4 * 1024 * 1024
 
 /** A hostile caller's sidecar against the serving end. Returns what must never be, or null. */
 export async function hostileCaller({ acts, reads }: Script, seen: Seen): Promise<string | null> {
-  const it = servingEnd({ bodyIdleMs: 3000 })
+  const it = servingEnd({ bodyIdleMs: 3000, callerReadIdleMs: 3000 })
   const granted = new Map<number, number>()
   const chunked = new Set<number>()
   /** Those whose body may go on. */
@@ -136,7 +136,7 @@ export async function hostileCaller({ acts, reads }: Script, seen: Seen): Promis
 
 /** A hostile serving sidecar against the calling end. Returns what must never be, or null. */
 export async function hostileServer({ acts, reads }: Script, seen: Seen): Promise<string | null> {
-  const it = callingEnd({ bodyIdleMs: 3000 })
+  const it = callingEnd({ bodyIdleMs: 3000, callerReadIdleMs: 3000 })
   const callers: { socket: MemorySocket; letter: string; ended(): number; begun(): number }[] = []
   const answered = new Set<string>()
   /** By link: the letter of each id, as the request said it. */

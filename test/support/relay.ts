@@ -15,6 +15,7 @@ export const LIMITS: WireLimits = {
   headerCount: 200,
   headMs: 10_000,
   bodyIdleMs: 60_000,
+  callerReadIdleMs: 300_000,
   idleMs: 75_000,
   responseHeadMs: 0,
   exchanges: 4096,

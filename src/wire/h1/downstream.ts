@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net'
-import { refuse } from '../../refusal/refusal.ts'
 import { Exchange } from '../exchange.ts'
 import type { DownstreamStream, Story, WireSettings } from '../face.ts'
-import { FLAW, requestRefusal } from '../flaws.ts'
+import { FLAW, requestRefusal, UNREAD } from '../flaws.ts'
 import { Head } from '../head.ts'
 import type { HeadWriter } from '../head-writer.ts'
 import { Outbox } from '../outbox.ts'
@@ -137,7 +136,7 @@ export class Downstream<N> implements DownstreamStream {
   /** Called by the coarse clock. */
   tick(now: number): void {
     const { limitHit, limits } = this.#settings
-    if (this.#receiver.stalls(now, limits.bodyIdleMs)) return this.#giveUpReceiver()
+    if (this.#receiver.stalls(now, limits.callerReadIdleMs)) return this.#giveUpReceiver()
     const patience = this.#patience
     if (!patience.isOver(now)) return
     // A sender that we have stopped ourselves does not stall.
@@ -156,9 +155,8 @@ export class Downstream<N> implements DownstreamStream {
 
   /** Else it would hold its exchange, and the connection to the upstream, for ever. */
   #giveUpReceiver(): void {
-    const because = 'the caller did not take its answer within limits.bodyIdleMs'
-    if (this.exchange.open) this.exchange.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
-    else this.#settings.limitHit?.('bodyIdleMs')
+    if (this.exchange.open) this.exchange.fail(UNREAD)
+    else this.#settings.limitHit?.('callerReadIdleMs')
     this.#departure.cut()
   }
 

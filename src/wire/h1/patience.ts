@@ -37,7 +37,9 @@ export class Patience {
     const { limits, clock } = this.#settings
     if (what === 'request') this.#deadline = clock.now + this.#idleMs()
     else if (what === 'head') this.#deadline = clock.now + limits.headMs
-    else if (what === 'body' || what === 'leave') this.#deadline = clock.now + limits.bodyIdleMs
+    else if (what === 'body') this.#deadline = clock.now + limits.bodyIdleMs
+    else if (what === 'leave')
+      this.#deadline = clock.now + (limits.callerReadIdleMs || Number.POSITIVE_INFINITY)
     else if (what === 'linger') this.#deadline = clock.now + LINGER_MS
   }
 

@@ -61,6 +61,11 @@ export class Sender {
     return true
   }
 
+  /** Bytes wait here, or at the source for want of credit. */
+  get waits(): boolean {
+    return this.#queue.length > 0 || this.#stopped
+  }
+
   get queuedBytes(): number {
     return this.#queue.length
   }

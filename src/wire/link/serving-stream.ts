@@ -2,7 +2,7 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import { Exchange } from '../exchange.ts'
 import type { DownstreamStream, Story, WireSettings } from '../face.ts'
-import { FLAW, requestRefusal } from '../flaws.ts'
+import { FLAW, requestRefusal, UNREAD } from '../flaws.ts'
 import { Body } from '../h1/body.ts'
 import { parseRequestHead } from '../h1/request-head.ts'
 import { Head } from '../head.ts'
@@ -195,19 +195,19 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
 
   /** Does the caller's end take nothing of what waits for it? */
   #isStuck(now: number): boolean {
-    const { queuedBytes, moved } = this.#sender
-    if (queuedBytes === 0 || moved !== this.#moved) {
+    const { waits, moved } = this.#sender
+    if (!waits || moved !== this.#moved) {
       this.#moved = moved
       this.#movedAt = now
     }
-    return now - this.#movedAt >= this.#settings.limits.bodyIdleMs
+    const { callerReadIdleMs } = this.#settings.limits
+    return callerReadIdleMs !== 0 && now - this.#movedAt >= callerReadIdleMs
   }
 
   #giveUp(): void {
-    const because = 'the caller did not take its answer within limits.bodyIdleMs'
-    if (this.#x.open) this.#x.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
+    if (this.#x.open) this.#x.fail(UNREAD)
     else {
-      this.#settings.limitHit?.('bodyIdleMs')
+      this.#settings.limitHit?.('callerReadIdleMs')
       this.abort()
     }
   }

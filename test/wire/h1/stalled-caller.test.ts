@@ -8,7 +8,12 @@ import { MemorySocket } from '../../support/memory-socket.ts'
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 const NO = refuse('route-not-declared', 'a sentence that is much longer than the request')
-const LIMITS = { bodyIdleMs: 1000, idleMs: 5000, bufferedBytesPerExchange: 65_536 }
+const LIMITS = {
+  bodyIdleMs: 1500,
+  callerReadIdleMs: 1000,
+  idleMs: 5000,
+  bufferedBytesPerExchange: 65_536,
+}
 
 /** A caller that takes nothing until it is let go, in front of one upstream. */
 function stalled(over: Partial<WireLimits> = {}) {
@@ -75,8 +80,30 @@ test('an answer that nobody takes ends its exchange and frees the upstream', asy
   t.is(pool.pool.exchanges, 0)
   t.deepEqual(
     story.ended.map(({ status, outcome, refused }) => [status, outcome, refused?.limit]),
-    [[200, 'caller-gone', 'bodyIdleMs']],
+    [[200, 'caller-gone', 'callerReadIdleMs']],
   )
+})
+
+test('callerReadIdleMs 0: a caller may pause for as long as it likes, in its answer and at its end', async (t) => {
+  for (const [body, more] of [
+    ['x'.repeat(9e4), ''],
+    ['x'.repeat(1e4), 'Connection: close\r\n'],
+  ] as const) {
+    const { socket, story, pool, hits, at } = stalled({ callerReadIdleMs: 0 })
+    await socket.arrive(`GET /1 HTTP/1.1\r\nHost: x\r\n${more}\r\n`)
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`
+    const upstream = pool.connect()
+    await pool.answer(upstream, head + body)
+    for (let now = 0; now < 1e7; now += 5e5) at(now)
+    t.false(socket.destroyed)
+    for (let turn = 0; turn < 10; turn++) {
+      await socket.letGo()
+      await pool.deliver(upstream)
+    }
+    t.true(socket.sent.endsWith(body))
+    t.deepEqual(hits, [])
+    t.is(story.ended[0]?.outcome, 'answered')
+  }
 })
 
 test('a slow caller that takes a little each time is served on', async (t) => {
@@ -113,7 +140,7 @@ test('answers that nobody takes after their exchanges are a stall too', async (t
   at(100)
   at(1100)
   t.true(socket.destroyed)
-  t.deepEqual(hits, ['bodyIdleMs'])
+  t.deepEqual(hits, ['callerReadIdleMs'])
   t.is(story.ended.length, 1)
 })
 
@@ -143,6 +170,8 @@ test('the body of a refused request that does not come on is counted', async (t)
   story.judge = () => NO
   await socket.arrive('POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf')
   at(1000)
+  t.deepEqual(hits, [])
+  at(1500)
   t.deepEqual(hits, ['bodyIdleMs'])
   t.true(socket.writableEnded)
 })

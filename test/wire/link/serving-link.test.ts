@@ -324,6 +324,28 @@ test('a body that does not come on is 408', async (t) => {
   t.deepEqual(it.endings, [])
 })
 
+test('an answer for which the caller gives no credit ends after callerReadIdleMs, and never with 0', async (t) => {
+  for (const callerReadIdleMs of [1000, 0]) {
+    const it = servingEnd({ callerReadIdleMs, bodyIdleMs: 300 })
+    await it.send(get(1, '/a'))
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n'
+    // The credit of the window is used up; no byte more has been read of the upstream.
+    const fits = 'x'.repeat(65_536 - head.length)
+    await it.upstream.answer(it.upstream.connect(), head + fits)
+    for (let i = 0; i < 50; i++) {
+      it.clock.now += 100
+      it.link.tick(it.clock.now)
+    }
+    await it.send()
+    t.is(
+      it.frames.some(({ type }) => type === 'reset'),
+      callerReadIdleMs > 0,
+    )
+    t.is(it.story.ended[0]?.refused?.limit, callerReadIdleMs > 0 ? 'callerReadIdleMs' : undefined)
+    t.deepEqual(it.endings, [])
+  }
+})
+
 test('silence is asked about, then it is the end; an answer keeps the link', async (t) => {
   for (const answers of [true, false]) {
     const it = servingEnd()
