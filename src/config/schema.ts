@@ -152,6 +152,7 @@ const limits = () =>
       connectWaitMs: ms(30_000, 0),
       responseHeadMs: ms(0, 0).meta({ description: 'Milliseconds; 0: unlimited, as Okapi waits' }),
       connections: count(4_096),
+      pendingConnections: count(512),
       connectionsPerPeer: count(2_048),
       exchanges: count(4_096),
       exchangesPerCallee: count(512),

@@ -34,7 +34,8 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
 // Probes and scrapers are few, small and quick; everything else may as well be an attack.
 const HEAD_BYTES = 8 * 1024
 const HEAD_MS = 5_000
-const CONNECTIONS = 64
+/** A reader that takes nothing of its answer for so long is cut; longer than any page takes. */
+const STILL_MS = 30_000
 
 /** The server of `/live`, `/ready`, `/metrics` and `/app/health`, not listening yet. */
 export function adminServer(sources: AdminSources): Server {
@@ -50,7 +51,7 @@ export function adminServer(sources: AdminSources): Server {
       serve(sources, request, response).catch(() => response.destroy())
     },
   )
-  server.maxConnections = CONNECTIONS
+  server.timeout = STILL_MS
   // Without these Node would answer `100 Continue`, and so invite the body that is never read.
   const expected = (_: IncomingMessage, response: ServerResponse) =>
     send(response, text(417, 'nothing is expected here'), true)

@@ -50,13 +50,20 @@ export function storyOf(house: House): Story<Note> {
     remember(note, head)
     return (
       note.door.destination(note, head) ??
-      overloaded(note) ??
+      overloaded(x) ??
       judge(note, head) ??
       rewrite(note, head, out)
     )
   }
 
-  function overloaded({ direction }: Note): Refusal | null {
+  /** Okapi takes no answer, and any but a good one, for a module that is gone: it is always asked. */
+  function overloaded(x: X): Refusal | null {
+    const { bare, direction, slot } = x.note
+    const settled = slot === null || slot.settle()
+    if (!settled) x.endsConnection()
+    if (bare) return null
+    if (!settled)
+      return refuse('overloaded', 'limits.connections are open', { limit: 'connections' })
     if (open > house.mostExchanges)
       return refuse('overloaded', 'limits.exchanges are open', { limit: 'exchanges' })
     if (direction === 'plain' && plain > house.mostPlainExchanges)

@@ -4,6 +4,7 @@ import type { Caller } from '../policy/caller.ts'
 import { callerName } from '../policy/caller.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { Judge, Policy } from '../policy/policy.ts'
+import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Door } from './doors.ts'
 
@@ -32,6 +33,8 @@ export class Note {
   readonly callerName: string
   /** Where the connection came from, for the log. */
   readonly peerAddress: string
+  /** The connection settles with its first whole head; null: it has. */
+  readonly slot: ConnectionSlot | null
   /** The same as every line of the log begins. */
   readonly calling: Fields
 
@@ -61,8 +64,15 @@ export class Note {
   /** On Okapi's egress: no method and path follow the module id. */
   bare = false
 
-  constructor(door: Door, caller: Caller, peerAddress: string, place: Place) {
+  constructor(
+    door: Door,
+    caller: Caller,
+    peerAddress: string,
+    place: Place,
+    slot: ConnectionSlot | null = null,
+  ) {
     this.door = door
+    this.slot = slot
     this.judge = place.judge
     this.boundTo = place.policy
     this.upstream = place.upstream

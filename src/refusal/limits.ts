@@ -12,6 +12,7 @@ export const LIMITS = [
   'connectWaitMs',
   'responseHeadMs',
   'connections',
+  'pendingConnections',
   'connectionsPerPeer',
   'exchanges',
   'exchangesPerCallee',

@@ -119,11 +119,11 @@ export class Doorways {
   ): Accepted {
     const { policies, connections } = this.#frame
     const door = { ...rules, destination }
-    return (socket, caller, address) => {
+    return (socket, caller, address, slot) => {
       connections.accept(socket, () => {
         const policy = policies.current
         const place = { policy, judge: policy.bind(caller, at), upstream }
-        return new Note(door, caller, address, place)
+        return new Note(door, caller, address, place, slot)
       })
     }
   }

@@ -6,6 +6,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Caller } from '../policy/caller.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
+import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import {
   type ListenTlsEvents,
   listenPlain,
@@ -27,7 +28,13 @@ import { ALPN_LINK } from './protocol.ts'
 import type { Trusting } from './trusting.ts'
 
 /** Called for each connection whose caller is known. */
-export type Accepted = (socket: Socket, caller: Caller, address: string) => void
+export type Accepted = (
+  socket: Socket,
+  caller: Caller,
+  address: string,
+  /** To be settled with the first whole head; null: it is already. */
+  slot: ConnectionSlot | null,
+) => void
 
 /** Where several threads have the same doors. */
 export interface Sharing {
@@ -71,17 +78,20 @@ export class Listeners {
 
   /** Plain, for whoever shares our loopback: the caller is the module itself. */
   plain(address: Address, caller: Caller, accepted: Accepted): Promise<string> {
-    return this.#plain(address, (socket) => accepted(socket, caller, remoteOf(socket)))
+    return this.#plain(address, (socket, slot) => accepted(socket, caller, remoteOf(socket), slot))
   }
 
   /** Plain, from listed addresses: the caller has proved nothing. */
   listed(address: Address, peers: PlainPeers, accepted: Accepted): Promise<string> {
-    return this.#plain(address, (socket) => {
-      if (peers.admit(socket)) accepted(socket, { kind: 'plain' }, remoteOf(socket))
+    return this.#plain(address, (socket, slot) => {
+      if (peers.admit(socket)) accepted(socket, { kind: 'plain' }, remoteOf(socket), slot)
     })
   }
 
-  async #plain(address: Address, onConnection: (socket: Socket) => void): Promise<string> {
+  async #plain(
+    address: Address,
+    onConnection: (socket: Socket, slot: ConnectionSlot) => void,
+  ): Promise<string> {
     // A Unix socket is one file, and one thread's.
     if ('path' in address && this.#sharing?.first === false) return formatAddress(address)
     const listener = await listenPlain(
@@ -136,7 +146,7 @@ export class Listeners {
       },
       (peer, shown) => {
         const { socket, identity, record } = peer
-        accepted(socket, identity, remoteOf(socket))
+        accepted(socket, identity, remoteOf(socket), null)
         if (trusting.isLate(peer, shown)) retire(socket)
         const [leaf] = record.handshake.issued
         this.#log.debug(
@@ -158,7 +168,7 @@ export class Listeners {
     const events = this.#tlsEvents(formatAddress(address))
     const listener = await listenPublic(
       { address, ...this.#shared, limits, clock: this.#clock, pair, events },
-      (socket) => accepted(socket, { kind: 'public' }, remoteOf(socket)),
+      (socket, slot) => accepted(socket, { kind: 'public' }, remoteOf(socket), slot),
     )
     this.#open.push(listener)
     this.#public = listener
@@ -183,6 +193,7 @@ export class Listeners {
   #events(listener: string): ListenEvents {
     return {
       dropped: () => this.#metrics.limitHit('connections'),
+      evicted: () => this.#metrics.limitHit('pendingConnections'),
       acceptFailed: (code) => this.#log.error({ listener, code }, 'accepting failed'),
     }
   }

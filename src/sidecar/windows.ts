@@ -8,9 +8,12 @@ import type { Metrics } from '../observe/metrics.ts'
 import { statusServer } from '../observe/status/server.ts'
 import { formatAddress } from '../transport/address.ts'
 import { bind } from '../transport/bind.ts'
+import { ConnectionSlots } from '../transport/connection-slots.ts'
 import { type StatusSources, statusFacts } from './status.ts'
 
 const STATUS_PORT = 9902
+/** Connections of each of the two that get an answer right now; as many again may say nothing. */
+const ANSWERED = 32
 
 /** What can be looked at. */
 export interface Visible extends StatusSources {
@@ -38,7 +41,7 @@ export class Windows {
       look: async () => crew.look(),
       ...(app && { app }),
     })
-    this.#servers.push(server)
+    this.#serve(server)
     return formatAddress(await bind(server, admin.listen))
   }
 
@@ -53,7 +56,7 @@ export class Windows {
       await crew.look()
       return statusFacts(this.#visible)
     })
-    this.#servers.push(server)
+    this.#serve(server)
     try {
       return formatAddress(await bind(server, listen))
     } catch (error) {
@@ -61,6 +64,23 @@ export class Windows {
       log.warn({ problem: error.message }, 'no status page')
       return undefined
     }
+  }
+
+  /**
+   * Whoever only holds connections here would have kubelet restart the pod: one that is not being
+   * answered is closed for a newer one, the oldest first.
+   */
+  #serve(server: Server): void {
+    const { metrics } = this.#visible
+    const limits = { connections: ANSWERED, pendingConnections: ANSWERED }
+    const slots = new ConnectionSlots(limits, () => metrics.limitHit('pendingConnections'))
+    server.on('connection', (socket) => slots.add(socket))
+    server.prependListener('request', ({ socket }, response) => {
+      const slot = slots.of(socket)
+      slot?.settle()
+      response.once('close', () => slot?.rest())
+    })
+    this.#servers.push(server)
   }
 
   close(): void {

@@ -26,3 +26,22 @@ export function connectionKey(socket: Socket): string | undefined {
   if (remoteAddress === undefined) return undefined
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
+
+/**
+ * What stands for one caller where nothing is proven: an IPv4 address, also where it is written as
+ * IPv6, or the first 64 bits of an IPv6 address, of which any machine may have the rest to itself.
+ */
+export function networkOf(remoteAddress: string): string {
+  if (!remoteAddress.includes(':')) return remoteAddress
+  const mapped = /^::ffff:([\d.]+)$/i.exec(remoteAddress)
+  if (mapped !== null) return mapped[1]!
+  const [before = '', after] = remoteAddress.replace(/%.*$/, '').split('::')
+  const groups = before === '' ? [] : before.split(':')
+  if (after !== undefined) {
+    const last = after === '' ? [] : after.split(':')
+    const dotted = last.at(-1)?.includes('.') ? 1 : 0
+    while (groups.length + last.length + dotted < 8) groups.push('0')
+    groups.push(...last)
+  }
+  return `${groups.slice(0, 4).join(':')}::/64`
+}

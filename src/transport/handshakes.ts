@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { connectionKey } from './address.ts'
+import type { ConnectionSlot } from './connection-slots.ts'
 
 interface Underway<T> {
   readonly began: T
+  readonly slot: ConnectionSlot
 }
 
 /**
@@ -15,14 +17,14 @@ export class Handshakes<T> {
   readonly #underway = new Map<string, Underway<T>>()
 
   /** A connection was accepted. */
-  begin(socket: Socket, began: T): void {
+  begin(socket: Socket, slot: ConnectionSlot, began: T): void {
     const key = connectionKey(socket)
     if (key === undefined) {
       // Gone before it was looked at.
       socket.destroy()
       return
     }
-    const entry = { began }
+    const entry = { began, slot }
     this.#underway.set(key, entry)
     socket.once('close', () => {
       if (this.#underway.get(key) === entry) this.#underway.delete(key)

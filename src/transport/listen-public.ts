@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import type { ConnectionSlot } from './connection-slots.ts'
 import { listenSecure, type SecureOptions } from './listen-secure.ts'
 import type { Listener } from './listening.ts'
 import { type PublicKeyPair, publicContextOptions } from './tls-options.ts'
@@ -18,15 +19,21 @@ export interface PublicListener extends Listener {
 
 /**
  * Listens for TLS and asks for no certificate: whoever connects is nobody in particular.
- * `onConnection` has to add an `error` listener at once.
+ * `onConnection` has to add an `error` listener at once, and to settle the slot when the caller has
+ * sent its first head: a handshake costs a stranger nothing.
  * Throws a Fault when the address cannot be had, an Error when the pair makes no context.
  */
 export async function listenPublic(
   options: ListenPublicOptions,
-  onConnection: (socket: TLSSocket) => void,
+  onConnection: (socket: TLSSocket, slot: ConnectionSlot) => void,
 ): Promise<PublicListener> {
   const context = { ...publicContextOptions(options.pair), requestCert: false }
-  const { listening, server } = await listenSecure(options, context, () => {}, onConnection)
+  const { listening, server } = await listenSecure(
+    options,
+    context,
+    () => {},
+    (socket, _, slot) => onConnection(socket, slot),
+  )
   return Object.assign(listening, {
     setPair: (next: PublicKeyPair) => server.setSecureContext(publicContextOptions(next)),
   })

@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { errorCode, fault } from '../fault.ts'
 import { formatAddress } from './address.ts'
+import type { ConnectionSlot, SlotLimits } from './connection-slots.ts'
 import { Handshakes } from './handshakes.ts'
 import { type ListenEvents, Listening, type ListenOptions, SERVER_OPTIONS } from './listening.ts'
 import { ALPN_HTTP1 } from './tls-options.ts'
@@ -17,7 +17,7 @@ export interface HandshakeEvents {
 
 /** What every listener for TLS needs. */
 export interface SecureOptions extends ListenOptions {
-  readonly limits: { readonly connections: number; readonly handshakeMs: number }
+  readonly limits: SlotLimits & { readonly handshakeMs: number }
   /** What may be spoken inside, the dearest first; `http/1.1` alone when left out. */
   readonly alpn?: readonly string[]
   readonly events?: ListenEvents & HandshakeEvents
@@ -38,9 +38,9 @@ export async function listenSecure<T>(
   options: SecureOptions,
   context: TlsOptions,
   inForce: () => T,
-  onSecure: (socket: TLSSocket, began: T) => void,
+  onSecure: (socket: TLSSocket, began: T, slot: ConnectionSlot) => void,
 ): Promise<Secure> {
-  const { address, limits, clock, alpn = [ALPN_HTTP1], events = {} } = options
+  const { address, limits, alpn = [ALPN_HTTP1], events = {} } = options
   if ('path' in address) {
     throw fault(`cannot listen on ${formatAddress(address)}: TLS is served over TCP only`, {
       hint: 'give it a host and a port',
@@ -54,9 +54,10 @@ export async function listenSecure<T>(
     handshakeTimeout: limits.handshakeMs,
     ALPNProtocols: [...alpn],
   })
-  const listening = new Listening(server, limits.connections, clock, events)
   const handshakes = new Handshakes<T>()
-  server.on('connection', (socket: Socket) => handshakes.begin(socket, inForce()))
+  const listening = new Listening(server, options, (socket, slot) =>
+    handshakes.begin(socket, slot, inForce()),
+  )
   server.on('tlsClientError', (error, socket) => {
     events.handshakeFailed?.(errorCode(error) ?? 'unknown')
     // When the time is over Node says so, and leaves the socket open.
@@ -67,7 +68,7 @@ export async function listenSecure<T>(
     if (handshake === undefined) return
     socket.disableRenegotiation()
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
-    onSecure(socket, handshake.began)
+    onSecure(socket, handshake.began, handshake.slot)
   })
   await listening.start(address, options.shared)
   return { listening, server }

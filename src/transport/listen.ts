@@ -1,6 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import { type Admission, type AdmissionEvents, admit } from './admit.ts'
 import type { CoarseClock } from './clock.ts'
+import type { ConnectionSlot } from './connection-slots.ts'
 import { type HandshakeEvents, listenSecure, type SecureOptions } from './listen-secure.ts'
 import {
   type ListenEvents,
@@ -15,18 +16,17 @@ import { contextOptions, type Material } from './tls-options.ts'
 export type { TurnedAwayPeer } from './admit.ts'
 
 /**
- * Listens for plain connections. `onConnection` has to add an `error` listener at once.
+ * Listens for plain connections. `onConnection` has to add an `error` listener at once, and to settle
+ * the slot when the caller has sent its first head.
  * Throws a Fault when the address cannot be had.
  */
 export async function listenPlain(
   options: ListenOptions,
-  onConnection: (socket: Socket) => void,
+  onConnection: (socket: Socket, slot: ConnectionSlot) => void,
 ): Promise<Listener> {
-  const { address, limits, clock, events = {} } = options
   const server = createServer({ ...SERVER_OPTIONS })
-  const listening = new Listening(server, limits.connections, clock, events)
-  server.on('connection', onConnection)
-  await listening.start(address, options.shared)
+  const listening = new Listening(server, options, onConnection)
+  await listening.start(options.address, options.shared)
   return listening
 }
 
@@ -65,9 +65,12 @@ export async function listenTls<I, R>(
     options,
     { ...contextOptions(material), ...asking },
     () => material,
-    (socket, shown) => {
+    (socket, shown, slot) => {
       const peer = admit(socket, options)
-      if (peer !== null) onPeer(peer, shown)
+      if (peer === null) return
+      if (slot.settle()) return onPeer(peer, shown)
+      options.events?.dropped?.()
+      socket.destroy()
     },
   )
   return Object.assign(listening, {

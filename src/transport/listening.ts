@@ -4,11 +4,14 @@ import { errorCode } from '../fault.ts'
 import { type Address, formatAddress } from './address.ts'
 import { bind, type Shared } from './bind.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
+import { type ConnectionSlot, ConnectionSlots, type SlotLimits } from './connection-slots.ts'
 
 /** What a listener tells about connections that never got as far as being served. */
 export interface ListenEvents {
-  /** Closed at once: `limits.connections` were open. */
+  /** Closed before it was served: `limits.connections` were open. */
   dropped?(): void
+  /** Closed for a newer one: it was the oldest that had not finished its handshake or first head. */
+  evicted?(): void
   /** Accepting failed with this code (`EMFILE`); it is tried again after a pause. */
   acceptFailed?(code: string): void
 }
@@ -18,7 +21,7 @@ export interface ListenOptions {
   readonly address: Address
   /** Where other threads listen on the same port. */
   readonly shared?: Shared | undefined
-  readonly limits: { readonly connections: number }
+  readonly limits: SlotLimits
   readonly clock: CoarseClock
   readonly events?: ListenEvents
 }
@@ -53,7 +56,7 @@ export const SERVER_OPTIONS = {
 
 /** A server's life: bound, counted, backing off when accepting fails, closed. */
 export class Listening implements Listener, Ticking {
-  open = 0
+  readonly slots: ConnectionSlots
   readonly #server: Server
   readonly #clock: CoarseClock
   readonly #events: ListenEvents
@@ -64,20 +67,25 @@ export class Listening implements Listener, Ticking {
   #resumeAt = Number.POSITIVE_INFINITY
   #closed: Promise<void> | undefined
 
-  constructor(server: Server, maxConnections: number, clock: CoarseClock, events: ListenEvents) {
+  /** @param onConnection called for each connection that is accepted */
+  constructor(
+    server: Server,
+    { limits, clock, events = {} }: Omit<ListenOptions, 'address'>,
+    onConnection: (socket: Socket, slot: ConnectionSlot) => void,
+  ) {
     this.#server = server
     this.#clock = clock
     this.#events = events
-    server.maxConnections = maxConnections
-    server.on('drop', () => events.dropped?.())
+    this.slots = new ConnectionSlots(limits, () => events.evicted?.())
     server.on('connection', (socket: Socket) => {
-      this.open++
       this.#accepted++
       this.#pauseMs = FIRST_PAUSE_MS
-      socket.once('close', () => {
-        this.open--
-      })
+      onConnection(socket, this.slots.add(socket))
     })
+  }
+
+  get open(): number {
+    return this.slots.open
   }
 
   get address(): string {

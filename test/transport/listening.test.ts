@@ -4,11 +4,13 @@ import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Fault } from '../../src/fault.ts'
 import type { Address } from '../../src/transport/address.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
+import type { ConnectionSlot } from '../../src/transport/connection-slots.ts'
 import { listenPlain } from '../../src/transport/listen.ts'
 import { type ListenEvents, Listening } from '../../src/transport/listening.ts'
 import { readAll } from './peers.ts'
@@ -26,7 +28,10 @@ function greet(socket: Socket): void {
 }
 
 function listen(address: Address, connections = 100, events: ListenEvents = {}) {
-  return listenPlain({ address, limits: { connections }, clock, events }, greet)
+  return listenPlain(
+    { address, limits: { connections, pendingConnections: 64 }, clock, events },
+    greet,
+  )
 }
 
 function target(address: string): Address {
@@ -111,19 +116,56 @@ test('a Unix socket that a killed process left is taken over', async (t) => {
   await listener.close()
 })
 
-test('connections above the limit are dropped and counted', async (t) => {
-  let dropped = 0
-  const accepted: Socket[] = []
+test('a connection that has settled keeps its place; of the others the oldest goes for the newest', async (t) => {
+  let evicted = 0
+  const slots: ConnectionSlot[] = []
   const listener = await listenPlain(
-    { address: LOCAL, limits: { connections: 2 }, clock, events: { dropped: () => dropped++ } },
-    (socket) => accepted.push(socket),
+    {
+      address: LOCAL,
+      limits: { connections: 2, pendingConnections: 1 },
+      clock,
+      events: { evicted: () => evicted++ },
+    },
+    (socket, slot) => {
+      socket.on('error', () => {})
+      socket.on('end', () => socket.end())
+      socket.resume()
+      slots.push(slot)
+    },
   )
-  const held = [connect(target(listener.address)), connect(target(listener.address))]
-  await Promise.all(held.map((socket) => once(socket, 'connect')))
-  t.is(await visit(listener.address), '')
-  t.is(dropped, 1)
-  t.is(listener.open, 2)
-  for (const socket of [...accepted, ...held]) socket.destroy()
+  const visitors: Socket[] = []
+  const ends: Promise<string>[] = []
+  const come = async () => {
+    const socket = connect(target(listener.address))
+    visitors.push(socket)
+    ends.push(readAll(socket))
+    const before = slots.length
+    while (slots.length === before) await nextTurn()
+  }
+  await come()
+  t.true(slots[0]!.settle())
+  for (let i = 0; i < 3; i++) await come()
+  // The second was the oldest that had not settled.
+  t.is(await ends[1], '')
+  t.is(listener.open, 3)
+  t.true(slots[2]!.settle())
+  t.true(slots[2]!.settle())
+  t.false(slots[3]!.settle())
+  for (let i = 0; i < 5; i++) await come()
+  t.is(await ends[7], '')
+  t.is(evicted, 6)
+  t.is(listener.open, 3)
+  t.deepEqual(
+    visitors.map((socket) => socket.readyState),
+    ['open', 'closed', 'open', 'closed', 'closed', 'closed', 'closed', 'closed', 'open'],
+  )
+  // A place that is given back can be had; and by whoever has it already only once.
+  visitors[0]!.destroy()
+  while (listener.open === 3) await nextTurn()
+  t.true(slots[8]!.settle())
+  for (const socket of visitors) socket.destroy()
+  await Promise.all(ends)
+  while (listener.open > 0) await nextTurn()
   await listener.close()
 })
 
@@ -149,7 +191,8 @@ test('when accepting fails the listener pauses, and listens again on the same po
   const codes: string[] = []
   const server = createServer(greet)
   const events = { acceptFailed: (code: string) => codes.push(code) }
-  const listening = new Listening(server, 100, clock, events)
+  const limits = { connections: 100, pendingConnections: 100 }
+  const listening = new Listening(server, { limits, clock, events }, () => {})
   await listening.start(LOCAL)
   const before = listening.address
   const failure = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' })

@@ -5,7 +5,7 @@ import { listenPlain } from '../../src/transport/listen.ts'
 const listener = await listenPlain(
   {
     address: { host: '127.0.0.1', port: 0 },
-    limits: { connections: 4096 },
+    limits: { connections: 4096, pendingConnections: 512 },
     clock: new CoarseClock(),
   },
   (socket) => {

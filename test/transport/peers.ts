@@ -9,7 +9,12 @@ import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
 import { type ListenTlsOptions, listenTls, type TlsListener } from '../../src/transport/listen.ts'
 import { type LivePeer, LiveSet } from '../../src/transport/live-set.ts'
 
-export const LIMITS = { connections: 64, connectionsPerPeer: 32, handshakeMs: 5000 }
+export const LIMITS = {
+  connections: 64,
+  pendingConnections: 64,
+  connectionsPerPeer: 32,
+  handshakeMs: 5000,
+}
 
 const URI = /URI:spiffe:\/\/folio\.test\/module\/([a-z0-9.-]+)(?:,|$)/
 

@@ -10,7 +10,8 @@ const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
 const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 const HEAD_BYTES = 8 * 1024
 const HEAD_MS = 5_000
-const CONNECTIONS = 32
+/** A reader that takes nothing of its answer for so long is cut. */
+const STILL_MS = 30_000
 
 /**
  * The server of the status page (`/`) and its JSON (`/status.json`), not listening yet. Read-only. A
@@ -24,12 +25,13 @@ export function statusServer(facts: () => StatusFacts | Promise<StatusFacts>): S
       headersTimeout: HEAD_MS,
       requestTimeout: HEAD_MS,
       keepAliveTimeout: HEAD_MS,
+      connectionsCheckingInterval: 1_000,
     },
     (request, response) => {
       serve(facts, request, response).catch(() => response.destroy())
     },
   )
-  server.maxConnections = CONNECTIONS
+  server.timeout = STILL_MS
   return server
 }
 

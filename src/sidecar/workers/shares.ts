@@ -3,7 +3,13 @@ import type { Config, Limits } from '../../config/config.ts'
 import type { Listening } from '../listeners.ts'
 
 /** What is meant for the whole process; every other limit is of one exchange or one connection. */
-const DIVIDED = ['connections', 'connectionsPerPeer', 'exchanges', 'exchangesPerCallee'] as const
+const DIVIDED = [
+  'connections',
+  'pendingConnections',
+  'connectionsPerPeer',
+  'exchanges',
+  'exchangesPerCallee',
+] as const
 
 /** The limits of one thread of so many: together they allow no less than all. */
 export function limitsOfOne(limits: Limits, threads: number): Limits {

@@ -13,7 +13,13 @@ const { config } = loadConfig(undefined, {
 })
 
 test('what is for the process is divided, rounded up; what is for one exchange is not', (t) => {
-  const divided = ['connections', 'connectionsPerPeer', 'exchanges', 'exchangesPerCallee']
+  const divided = [
+    'connections',
+    'pendingConnections',
+    'connectionsPerPeer',
+    'exchanges',
+    'exchangesPerCallee',
+  ]
   const { limits } = config
   for (const threads of [1, 2, 3, 64]) {
     const share = limitsOfOne(limits, threads)
