@@ -1,4 +1,5 @@
 import { Fault, type Problem, sentence } from '../fault.ts'
+import type { BoundCrl } from '../trust/crl.ts'
 import { type Changes, changesBetween } from './changes.ts'
 import { checkGeneration, contentHashOf, type Expectation, type Generation } from './generation.ts'
 import type { CredentialSource, RawMaterial } from './source.ts'
@@ -32,7 +33,7 @@ export interface CredentialsInForce {
 /** What live credentials need. */
 export interface CredentialsOptions {
   readonly source: CredentialSource
-  readonly expected: Omit<Expectation, 'now' | 'number'>
+  readonly expected: Omit<Expectation, 'now' | 'number' | 'knownCrls'>
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly onReload?: (report: ReloadReport) => void
@@ -54,6 +55,11 @@ export class Credentials implements CredentialsInForce {
   #running: Promise<void> | undefined
   #again = false
   #lastFailure: string | undefined
+  /**
+   * The newest list of each authority that was ever in use, by its key: also where the authority has
+   * left the bundle meanwhile. A restart forgets it.
+   */
+  readonly #newestCrls = new Map<string, BoundCrl>()
 
   constructor(options: CredentialsOptions) {
     this.#options = options
@@ -76,7 +82,7 @@ export class Credentials implements CredentialsInForce {
     })
     try {
       const raw = await source.read()
-      this.#activate(raw, this.#check(raw, 1))
+      this.#activate(raw, await this.#check(raw, 1))
     } catch (error) {
       this.stop()
       throw error
@@ -129,7 +135,8 @@ export class Credentials implements CredentialsInForce {
         return
       }
       refuseLossOfRevocation(raw, previous)
-      next = this.#check(raw, previous.number + 1)
+      next = await this.#check(raw, previous.number + 1)
+      if (this.#stopped) return
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       this.#fail(error.problems)
@@ -138,15 +145,17 @@ export class Credentials implements CredentialsInForce {
     this.#activate(raw, next)
   }
 
-  #check(raw: RawMaterial, number: number): Generation {
+  #check(raw: RawMaterial, number: number): Promise<Generation> {
     const { expected, now } = this.#options
-    return checkGeneration(raw, { ...expected, now: now(), number })
+    const knownCrls = [...this.#newestCrls.values()]
+    return checkGeneration(raw, { ...expected, now: now(), number, knownCrls })
   }
 
   #activate(raw: RawMaterial, next: Generation): void {
     const previous = this.#current
     this.#options.onActivate?.(raw, next)
     this.#current = next
+    for (const crl of next.crls) this.#newestCrls.set(crl.signedBy, crl)
     if (previous !== undefined) {
       for (const subscriber of [...this.#subscribers]) subscriber(next, previous)
     }

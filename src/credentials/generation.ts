@@ -1,15 +1,17 @@
 import { createHash, type KeyObject } from 'node:crypto'
-import { createSecureContext } from 'node:tls'
 import { Fault, type Problem } from '../fault.ts'
 import type { TrustBundle } from '../trust/bundle.ts'
 import type { Certificate } from '../trust/certificate.ts'
+import type { Chain } from '../trust/chain.ts'
 import type { BoundCrl } from '../trust/crl.ts'
 import type { Identity } from '../trust/identity.ts'
 import { toPem } from '../trust/pem.ts'
+import { issuedRecords, revokedOf } from '../trust/revocation.ts'
+import { checkHandshakes, type Handshake } from './handshake-problems.ts'
 import { Problems } from './problems.ts'
 import { readBundle } from './read-bundle.ts'
 import { readCrls } from './read-crls.ts'
-import { readOwnChain } from './read-own-chain.ts'
+import { type OwnChain, readOwnChain } from './read-own-chain.ts'
 import type { RawFile, RawMaterial } from './source.ts'
 
 /** Key, chain, trust bundle and revocation lists that were read and checked together. */
@@ -28,9 +30,13 @@ export interface Generation {
   /** What we present, leaf first. */
   readonly presented: readonly Certificate[]
   readonly leaf: Certificate
+  /** The leaf and what is above it, up to the root. */
+  readonly chain: Chain
   readonly identity: Identity
   readonly bundle: TrustBundle
   readonly crls: readonly BoundCrl[]
+  /** Is a list in use that is newer than the one that was read? */
+  readonly crlsKept: boolean
   /** When the first certificate of our chain ends, milliseconds since the epoch. */
   readonly notAfter: number
   /** When the first revocation list runs out, milliseconds since the epoch; undefined: none is used. */
@@ -54,35 +60,65 @@ export interface Expectation {
   readonly now: number
   /** The number that the generation gets; 1 when not said. */
   readonly number?: number
+  /** The newest revocation list of each authority that was in use so far. */
+  readonly knownCrls?: readonly BoundCrl[]
+  /** How a handshake is tried. */
+  readonly handshake: Handshake
 }
 
-/** Checks everything together. Throws a Fault that names every problem found. */
-export function checkGeneration(raw: RawMaterial, expected: Expectation): Generation {
+/**
+ * Checks everything together, trial handshakes included: what start, reload and `check` go by. Throws
+ * a Fault that names every problem found.
+ */
+export async function checkGeneration(
+  raw: RawMaterial,
+  expected: Expectation,
+): Promise<Generation> {
   const problems = new Problems()
+  const generation = read(raw, expected, problems)
+  await checkHandshakes(generation, raw, expected, problems)
+  if (problems.any) throw new Fault(problems.all)
+  return { ...generation, warnings: problems.all }
+}
+
+/** The same without handshakes, for what has been checked elsewhere. Throws a Fault. */
+export function readGeneration(
+  raw: RawMaterial,
+  expected: Omit<Expectation, 'handshake'>,
+): Generation {
+  return read(raw, expected, new Problems())
+}
+
+function read(
+  raw: RawMaterial,
+  expected: Omit<Expectation, 'handshake'>,
+  problems: Problems,
+): Generation {
   for (const file of [raw.key, raw.cert, raw.ca, raw.crl]) {
     if (file !== undefined) checkMode(file, file === raw.key, problems)
   }
   const bundle = readBundle(raw.ca, expected.now, problems)
-  const crls = bundle && readCrls(raw.crl, bundle, expected.now, problems)
+  const { now, knownCrls: known = [] } = expected
+  const lists = bundle && readCrls(raw.crl, { bundle, now, known }, problems)
   const own = readOwnChain(raw, bundle, expected, problems)
-  if (problems.any || bundle === undefined || crls === undefined || own === undefined) {
+  if (problems.any || bundle === undefined || lists === undefined || own === undefined) {
     throw new Fault(problems.all)
   }
-  warnOfOwnRevocation(own.leaf, crls, raw.cert, problems)
+  const { crls } = lists
+  warnOfOwnRevocation(own, crls, raw.cert, problems)
   const material = {
     keyPem: own.key.export({ type: 'pkcs8', format: 'pem' }).toString(),
     certPem: own.presented.map(({ der }) => toPem('CERTIFICATE', der)).join(''),
     caPems: bundle.authorities.map(({ der }) => toPem('CERTIFICATE', der)),
     crlPems: crls.map(({ der }) => toPem('X509 CRL', der)),
   }
-  checkWithOpenssl(material, raw, problems)
-  if (problems.any) throw new Fault(problems.all)
   return {
     number: expected.number ?? 1,
     ...material,
     ...own,
     bundle,
     crls,
+    crlsKept: lists.kept,
     crlsEnd: crls.length === 0 ? undefined : Math.min(...crls.map((crl) => crl.nextUpdate)),
     loadedAt: expected.now,
     contentHash: contentHashOf(raw),
@@ -118,35 +154,13 @@ function checkMode({ path, mode }: RawFile, isKey: boolean, problems: Problems):
 
 /** New lists must take effect even where we stand on one ourselves: so this is no error. */
 function warnOfOwnRevocation(
-  leaf: Certificate,
+  { chain }: OwnChain,
   crls: readonly BoundCrl[],
   file: RawFile,
   problems: Problems,
 ): void {
-  const listed = crls.some(
-    (crl) => crl.issuer.key === leaf.issuer.key && crl.revoked.has(leaf.serial.hex),
-  )
-  if (!listed) return
-  const message = `our own certificate (serial ${leaf.serial.hex}) is revoked: peers will refuse us`
+  const revoked = revokedOf(issuedRecords(chain), crls)
+  if (revoked === undefined) return
+  const message = `our own certificate is revoked: ${revoked.because}; peers will refuse us`
   problems.warning(file.path, message, 'issue a new key and certificate')
-}
-
-/** OpenSSL has the last word: what it does not load would fail when a listener switches over. */
-function checkWithOpenssl(
-  material: Pick<Generation, 'keyPem' | 'certPem' | 'caPems' | 'crlPems'>,
-  raw: RawMaterial,
-  problems: Problems,
-): void {
-  const { keyPem, certPem, caPems, crlPems } = material
-  try {
-    createSecureContext({
-      key: keyPem,
-      cert: certPem,
-      ca: [...caPems],
-      ...(crlPems.length > 0 && { crl: [...crlPems] }),
-    })
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error)
-    problems.error(raw.cert.path, `OpenSSL does not take these credentials: ${said}`)
-  }
 }

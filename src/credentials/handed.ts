@@ -1,5 +1,5 @@
 import type { CredentialsInForce, Subscriber } from './credentials.ts'
-import { checkGeneration, type Expectation, type Generation } from './generation.ts'
+import { contentHashOf, type Expectation, type Generation, readGeneration } from './generation.ts'
 import type { RawFile, RawMaterial } from './source.ts'
 
 /** A generation on its way to another thread: plain data, and only in memory. */
@@ -12,28 +12,39 @@ export interface Handed {
 }
 
 /** What another thread is given: copies, of these bytes and nothing that lies beside them. */
-export function handOver(raw: RawMaterial, { number, loadedAt, contentHash }: Generation): Handed {
+export function handOver(raw: RawMaterial, generation: Generation): Handed {
   // Copied by itself: a message takes the whole memory along that a small Buffer lies in.
   const copy = (file: RawFile) => ({
     ...file,
     bytes: Buffer.from(Uint8Array.from(file.bytes).buffer),
   })
-  const { key, cert, ca, crl } = raw
+  const { number, loadedAt } = generation
+  const { key, cert, ca } = raw
+  const crl = crlsInUse(raw, generation)
   const copies = { key: copy(key), cert: copy(cert), ca: copy(ca) }
-  return { raw: crl ? { ...copies, crl: copy(crl) } : copies, number, loadedAt, contentHash }
+  const handed = crl ? { ...copies, crl: copy(crl) } : copies
+  return { raw: handed, number, loadedAt, contentHash: contentHashOf(handed) }
+}
+
+/** A thread does not know the lists that were in use before: it is given those that are now. */
+function crlsInUse({ crl }: RawMaterial, { crlsKept, crlPems }: Generation): RawFile | undefined {
+  return crl && crlsKept ? { ...crl, bytes: Buffer.from(crlPems.join('')) } : crl
 }
 
 /**
- * Credentials that another thread has read and found good. They are checked here as there; what
- * does not hold here is an Error, for it is nobody's mistake but ours.
+ * Credentials that another thread has read and found good, in trial handshakes too. They are read
+ * here as there; what does not hold here is an Error, a mistake of ours.
  */
 export class HandedCredentials implements CredentialsInForce {
-  readonly #expected: Omit<Expectation, 'now' | 'number'>
+  readonly #expected: Omit<Expectation, 'now' | 'number' | 'knownCrls' | 'handshake'>
   readonly #subscribers = new Set<Subscriber>()
   #current: Generation
 
   /** Throws where the generation does not hold. */
-  constructor(expected: Omit<Expectation, 'now' | 'number'>, first: Handed) {
+  constructor(
+    expected: Omit<Expectation, 'now' | 'number' | 'knownCrls' | 'handshake'>,
+    first: Handed,
+  ) {
     this.#expected = expected
     this.#current = this.#check(first)
   }
@@ -59,7 +70,7 @@ export class HandedCredentials implements CredentialsInForce {
     const { key, cert, ca, crl } = raw
     const files = { key: asBuffer(key), cert: asBuffer(cert), ca: asBuffer(ca) }
     const whole = crl ? { ...files, crl: asBuffer(crl) } : files
-    const next = checkGeneration(whole, { ...this.#expected, now: loadedAt, number })
+    const next = readGeneration(whole, { ...this.#expected, now: loadedAt, number })
     if (next.contentHash !== contentHash)
       throw new Error(`generation ${number} is another one here`)
     return next

@@ -22,9 +22,10 @@ export function readBundle(
   for (const flaw of flaws) problems.error(file.path, flaw)
   if (flaws.length > 0) return undefined
   for (const late of certificates.filter((each) => !isValidAt(each, now))) {
-    problems.warning(file.path, `${nameOf(late)} is not valid now`, 'take it out of the bundle')
+    warnOfDates(late, now, file, problems)
   }
   const bundle = bundleOf(certificates, file, problems)
+  if (bundle !== undefined) refuseTwins(bundle, file, problems)
   if (bundle === undefined || bundle.roots.some((root) => isValidAt(root, now))) return bundle
   problems.error(file.path, 'no root in it is valid now')
   return undefined
@@ -34,6 +35,41 @@ function describeFlaw(certificate: Certificate): readonly string[] {
   const selfIssued = certificate.subject.key === certificate.issuer.key
   const flaw = issuerFlaw(certificate, selfIssued ? 'root' : 'intermediate')
   return flaw === undefined ? [] : [`${nameOf(certificate)} ${flaw}`]
+}
+
+function warnOfDates(late: Certificate, now: number, file: RawFile, problems: Problems): void {
+  const { notBefore, notAfter } = late
+  const iso = (time: number) => new Date(time).toISOString()
+  if (now < notBefore) {
+    const hint = 'until then it makes nobody trusted; is a clock wrong?'
+    problems.warning(file.path, `${nameOf(late)} is not valid before ${iso(notBefore)}`, hint)
+  } else {
+    const message = `${nameOf(late)} is not valid now: it ended on ${iso(notAfter)}`
+    problems.warning(file.path, message, 'take it out of the bundle')
+  }
+}
+
+/**
+ * Of two authorities with one name and two keys OpenSSL takes the first, unless key identifiers tell
+ * them apart, and refuses what the other has signed.
+ */
+function refuseTwins({ bySubject }: TrustBundle, file: RawFile, problems: Problems): void {
+  for (const authorities of bySubject.values()) {
+    for (const [index, first] of authorities.entries()) {
+      const twin = authorities.slice(index + 1).find((second) => !isToldApart(first, second))
+      if (twin === undefined) continue
+      const prints = [first, twin].map((each) => `SHA-256 ${each.fingerprint256.slice(0, 16)}...`)
+      const message = `two authorities have the name ${first.subject.text} and different keys (${prints.join(', ')}), and no subject key identifiers that tell them apart: OpenSSL would refuse the peers of one of them`
+      const hint = 'take one out, or issue one again under another name or with an identifier'
+      problems.error(file.path, message, hint)
+    }
+  }
+}
+
+function isToldApart(first: Certificate, second: Certificate): boolean {
+  if (first.publicKey.spkiSha256 === second.publicKey.spkiSha256) return true
+  const [one, other] = [first.extensions.subjectKeyId, second.extensions.subjectKeyId]
+  return one !== undefined && other !== undefined && one !== other
 }
 
 function bundleOf(

@@ -1,30 +1,57 @@
 import type { Authority, TrustBundle } from '../trust/bundle.ts'
-import { type BoundCrl, type Crl, crlOf, isCurrent, isSignedBy, parseCrl } from '../trust/crl.ts'
+import {
+  type BoundCrl,
+  type Crl,
+  crlOf,
+  isCurrent,
+  isNewer,
+  isSignedBy,
+  isStronglySigned,
+  parseCrl,
+} from '../trust/crl.ts'
 import { KEY_USAGE } from '../trust/extensions.ts'
 import type { Problems } from './problems.ts'
 import { readBlocks } from './read-certificates.ts'
 import type { RawFile } from './source.ts'
 
+/** What lists are read against. */
+export interface CrlContext {
+  readonly bundle: TrustBundle
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** The newest list of each authority that has been in use: an older one does not replace it. */
+  readonly known: readonly BoundCrl[]
+}
+
+/** The lists to be used. */
+export interface CrlsRead {
+  /** One of each authority of the bundle, or none at all. */
+  readonly crls: readonly BoundCrl[]
+  /** Is one among them that the file does not have, because it has an older one? */
+  readonly kept: boolean
+}
+
 /**
  * Reads the revocation lists: each signed by an authority of the bundle, and where there is one,
  * every authority has a current one. With any list set OpenSSL wants one for every issuer of every
- * chain, and would refuse everybody else. Undefined, and problems, where that does not hold; only
+ * chain, and would refuse every other peer. Undefined, and problems, where that does not hold; only
  * the newest list of each authority is kept.
  */
 export function readCrls(
   file: RawFile | undefined,
-  bundle: TrustBundle,
-  now: number,
+  context: CrlContext,
   problems: Problems,
-): readonly BoundCrl[] | undefined {
-  if (file === undefined) return []
+): CrlsRead | undefined {
+  if (file === undefined) return { crls: [], kept: false }
   const crls = readBlocks(file, 'X509 CRL', parseCrl, problems)
   if (crls === undefined) return undefined
+  const { bundle, now } = context
   const bound = crls.flatMap((crl) => bind(crl, bundle, file, problems))
   const newest = bundle.authorities
     .filter((authority) => authority.notAfter >= now)
-    .flatMap((authority) => currentListOf(authority, bound, now, file, problems))
-  return problems.any ? undefined : [...new Set(newest)]
+    .flatMap((authority) => currentListOf(authority, bound, context, file, problems))
+  if (problems.any) return undefined
+  return { crls: [...new Set(newest)], kept: newest.some((crl) => !bound.includes(crl)) }
 }
 
 function bind(
@@ -42,9 +69,11 @@ function bind(
   const why =
     signer !== undefined
       ? 'its authority may not sign lists (cRLSign)'
-      : named.length > 0
-        ? 'its signature is not that of this authority'
-        : 'no authority of this name is in the trust bundle'
+      : !isStronglySigned(crl)
+        ? `it is signed with an algorithm that is not accepted (${crl.signed.algorithm})`
+        : named.length > 0
+          ? 'its signature is not that of this authority'
+          : 'no authority of this name is in the trust bundle'
   problems.error(
     file.path,
     `the revocation list of ${crl.issuer.text} is not to be trusted: ${why}`,
@@ -55,16 +84,30 @@ function bind(
 function currentListOf(
   authority: Authority,
   bound: readonly BoundCrl[],
-  now: number,
+  { now, known }: CrlContext,
   file: RawFile,
   problems: Problems,
 ): readonly BoundCrl[] {
-  const crl = crlOf(bound, authority.publicKey.spkiSha256)
+  const { spkiSha256 } = authority.publicKey
   const name = authority.subject.text
-  if (crl === undefined) {
+  // A list that was written in advance must not hide the one that holds until then.
+  const begun = bound.filter(({ thisUpdate }) => thisUpdate <= now)
+  const found = crlOf(begun, spkiSha256) ?? crlOf(bound, spkiSha256)
+  if (found === undefined) {
     const hint = 'once there is one list, every authority of the bundle needs one'
     problems.error(file.path, `there is no revocation list of ${name}`, hint)
     return []
+  }
+  const before = crlOf(known, spkiSha256)
+  const isOlder = before !== undefined && isNewer(before, found)
+  if (isOlder) {
+    const message = `the revocation list of ${name} (${titleOf(found)}) is older than the one in use (${titleOf(before)}), which stays in use`
+    problems.warning(file.path, message, 'bring the newest list; only a restart forgets it')
+  }
+  const crl = isOlder ? before : found
+  if (crl.number === undefined) {
+    const message = `the revocation list of ${name} has no number (CRLNumber): its date alone says which of two is newer`
+    problems.warning(file.path, message, 'openssl ca writes one where `crlnumber` names a file')
   }
   if (!isCurrent(crl, now)) {
     const end = new Date(now < crl.thisUpdate ? crl.thisUpdate : crl.nextUpdate).toISOString()
@@ -72,4 +115,10 @@ function currentListOf(
     problems.error(file.path, `the revocation list of ${name} ${when}`)
   }
   return [crl]
+}
+
+/** `number 7 of 2026-03-01T00:00:00.000Z`. */
+function titleOf({ number, thisUpdate }: Crl): string {
+  const date = new Date(thisUpdate).toISOString()
+  return number === undefined ? `of ${date}` : `number ${number} of ${date}`
 }

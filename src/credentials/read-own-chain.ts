@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { isRefusal } from '../refusal/refusal.ts'
 import type { TrustBundle } from '../trust/bundle.ts'
 import type { Certificate } from '../trust/certificate.ts'
-import { chainOf } from '../trust/chain.ts'
+import { type Chain, chainOf } from '../trust/chain.ts'
 import { type Identity, identityOf } from '../trust/identity.ts'
 import { PemError, splitPem, toPem } from '../trust/pem.ts'
 import { labelOf } from '../trust/pin.ts'
@@ -18,10 +18,15 @@ export interface OwnChain {
   /** What stands in tls.crt, leaf first. */
   readonly presented: readonly Certificate[]
   readonly leaf: Certificate
+  /** The leaf and what is above it, up to the root. */
+  readonly chain: Chain
   readonly identity: Identity
   /** When the first certificate of the chain ends, milliseconds since the epoch. */
   readonly notAfter: number
 }
+
+/** Whose it must be, and when. */
+type OwnExpectation = Pick<Expectation, 'module' | 'trustDomain' | 'foreign' | 'now'>
 
 /** A sidecar is called and calls: its certificate is shown in both roles. */
 const ROLES = ['server', 'client'] as const
@@ -32,7 +37,7 @@ const KEY_LABELS = ['PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY']
 export function readOwnChain(
   raw: RawMaterial,
   bundle: TrustBundle | undefined,
-  expected: Expectation,
+  expected: OwnExpectation,
   problems: Problems,
 ): OwnChain | undefined {
   const key = readKey(raw.key, problems)
@@ -47,9 +52,10 @@ export function readOwnChain(
     }
     return undefined
   }
-  const notAfter = checkChain(presented, bundle, { raw, now: expected.now, problems })
-  if (key === undefined || identity === undefined || notAfter === undefined) return undefined
-  return { key, presented, leaf, identity, notAfter }
+  const chain = checkChain(presented, bundle, { raw, now: expected.now, problems })
+  if (key === undefined || identity === undefined || chain === undefined) return undefined
+  const notAfter = Math.min(leaf.notAfter, ...chain.issuers.map((issuer) => issuer.notAfter))
+  return { key, presented, leaf, chain, identity, notAfter }
 }
 
 function readKey(file: RawFile, problems: Problems): KeyObject | undefined {
@@ -90,7 +96,7 @@ function checkKeyFits(
 function readIdentity(
   leaf: Certificate,
   file: RawFile,
-  { module, trustDomain, foreign = new Map() }: Expectation,
+  { module, trustDomain, foreign = new Map() }: OwnExpectation,
   problems: Problems,
 ): Identity | undefined {
   const identity = identityOf(leaf, { trustDomain, foreign })
@@ -106,12 +112,12 @@ function readIdentity(
   return identity
 }
 
-/** Holds our own chain to what our peers will hold it to; the end of its validity, or undefined. */
+/** Holds our own chain to what our peers will hold it to; undefined where there is none. */
 function checkChain(
   [leaf, ...others]: readonly Certificate[],
   bundle: TrustBundle,
   { raw, now, problems }: { raw: RawMaterial; now: number; problems: Problems },
-): number | undefined {
+): Chain | undefined {
   if (leaf === undefined) return undefined
   const chain = chainOf(leaf, others, bundle)
   if (chain === undefined) {
@@ -121,5 +127,5 @@ function checkChain(
   }
   const flaws = ROLES.flatMap((role) => profileFlaw(chain, role, now)?.because ?? [])
   for (const flaw of new Set(flaws)) problems.error(raw.cert.path, flaw)
-  return Math.min(leaf.notAfter, ...chain.issuers.map(({ notAfter }) => notAfter))
+  return chain
 }

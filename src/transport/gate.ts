@@ -52,7 +52,8 @@ export function judgeSocket<I>(
   }
 }
 
-function factsOf(socket: TLSSocket, role: PeerFacts['role']): PeerFacts {
+/** What Node tells about the peer of a connection whose handshake is over. */
+export function factsOf(socket: TLSSocket, role: PeerFacts['role']): PeerFacts {
   const error: unknown = socket.authorizationError
   return {
     authorized: socket.authorized === true,

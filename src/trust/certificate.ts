@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { contextTag, DerError, type Element, open, readElement, TAG } from './der.ts'
+import { contextTag, DerError, type Element, Elements, open, readElement, TAG } from './der.ts'
 import {
   type BigInteger,
   hex,
@@ -20,7 +20,7 @@ export interface Certificate {
   readonly fingerprint256: string
   readonly version: number
   readonly serial: BigInteger
-  /** OID of the signature's algorithm. */
+  /** OID of the signature's algorithm; of RSASSA-PSS with its digest where that is no SHA-2. */
   readonly signatureAlgorithm: string
   readonly issuer: DistinguishedName
   readonly subject: DistinguishedName
@@ -68,7 +68,7 @@ function readToBeSigned(tbs: Element, outerAlgorithm: Element): ToBeSigned {
   return {
     version,
     serial,
-    signatureAlgorithm: algorithmOid(algorithm),
+    signatureAlgorithm: signatureAlgorithmOf(algorithm),
     issuer,
     subject,
     notBefore,
@@ -93,6 +93,21 @@ function readValidity(element: Element): { notBefore: number; notAfter: number }
   const notAfter = readTime(times.next())
   times.end()
   return { notBefore, notAfter }
+}
+
+/** RSASSA-PSS (RFC 4055), whose digest stands in its parameters and is SHA-1 where they say nothing. */
+const PSS = '1.2.840.113549.1.1.10'
+const SHA2 = ['2.16.840.1.101.3.4.2.1', '2.16.840.1.101.3.4.2.2', '2.16.840.1.101.3.4.2.3']
+
+/** The OID of a signature's algorithm; of RSASSA-PSS with its digest where that is no SHA-2. */
+function signatureAlgorithmOf(element: Element): string {
+  const oid = algorithmOid(element)
+  if (oid !== PSS) return oid
+  const fields = open(element, TAG.sequence)
+  fields.next()
+  const hash = open(fields.take(TAG.sequence), TAG.sequence).maybe(contextTag(0, 'constructed'))
+  const digest = hash === undefined ? 'SHA-1' : algorithmOid(new Elements(hash).next())
+  return SHA2.includes(digest) ? oid : `${oid} with ${digest}`
 }
 
 /** The OID of an AlgorithmIdentifier. */

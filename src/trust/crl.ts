@@ -1,8 +1,15 @@
 import { type KeyObject, verify } from 'node:crypto'
 import { algorithmOid } from './certificate.ts'
 import { contextTag, DerError, type Element, Elements, open, readElement, TAG } from './der.ts'
-import { hex, readInteger, readOctetAlignedBits, readSmallInteger, readTime } from './der-values.ts'
-import { readExtensionList } from './extensions.ts'
+import {
+  type BigInteger,
+  hex,
+  readInteger,
+  readOctetAlignedBits,
+  readSmallInteger,
+  readTime,
+} from './der-values.ts'
+import { EXTENSION, type RawExtension, readExtensionList } from './extensions.ts'
 import { type DistinguishedName, readName } from './name.ts'
 
 /** A certificate revocation list (RFC 5280 section 5), read but not yet believed. */
@@ -13,6 +20,8 @@ export interface Crl {
   readonly thisUpdate: number
   /** Milliseconds since the epoch; past this OpenSSL refuses everybody. */
   readonly nextUpdate: number
+  /** CRLNumber (RFC 5280 5.2.3); undefined where the list has none. */
+  readonly number: bigint | undefined
   /** Serial numbers, lower-case hex as in `Certificate.serial.hex`. */
   readonly revoked: ReadonlySet<string>
   readonly signed: {
@@ -42,8 +51,9 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
 }
 
 /**
- * Parses one list. Throws a DerError for what is none, and for lists that only cover a part
- * (deltas, distribution points, indirect lists): their critical extensions are not understood.
+ * Parses one list. Throws a DerError for what is none, and for lists that cover only a part of what
+ * their issuer issued (deltas, distribution points, indirect lists), however they are marked: OpenSSL
+ * would take none of them for the whole, and then refuse every peer.
  */
 export function parseCrl(der: Uint8Array): Crl {
   if (der.length > MAX_CRL_BYTES) throw new DerError('larger than any revocation list')
@@ -63,13 +73,17 @@ export function parseCrl(der: Uint8Array): Crl {
   }
   const issuer = readName(fields.next())
   const thisUpdate = readTime(fields.next())
-  // RFC 5280 5.1.2.5 wants nextUpdate in every list; without it "current" has no meaning.
-  const nextUpdate = readTime(fields.next())
+  const nextUpdate = readNextUpdate(fields)
   const revoked = readRevoked(fields.maybe(TAG.sequence))
-  refuseCriticalExtensions(fields.maybe(contextTag(0, 'constructed')))
+  const number = readNumber(readListExtensions(fields.maybe(contextTag(0, 'constructed'))))
   fields.end()
   const signed = { tbs: tbs.raw, algorithm: algorithmOid(algorithm), bits }
-  return { der, issuer, thisUpdate, nextUpdate, revoked, signed }
+  return { der, issuer, thisUpdate, nextUpdate, number, revoked, signed }
+}
+
+/** Is the list signed with an algorithm that is accepted? SHA-1 is not. */
+export function isStronglySigned({ signed }: Crl): boolean {
+  return DIGESTS[signed.algorithm] !== undefined
 }
 
 /** Did this key sign the list? False also for algorithms that are not accepted. */
@@ -89,12 +103,24 @@ export function isCurrent({ thisUpdate, nextUpdate }: Crl, now: number): boolean
   return thisUpdate <= now && now <= nextUpdate
 }
 
+/**
+ * Is the first list newer than the second, of the same authority? Its number decides (RFC 5280 5.2.3:
+ * it only rises), and thisUpdate where one of them has none or both have the same.
+ */
+export function isNewer(list: Crl, other: Crl): boolean {
+  const [number, otherNumber] = [list.number, other.number]
+  if (number !== undefined && otherNumber !== undefined && number !== otherNumber) {
+    return number > otherNumber
+  }
+  return list.thisUpdate > other.thisUpdate
+}
+
 /** The newest list of the authority with this key, or undefined. */
 export function crlOf(crls: readonly BoundCrl[], spkiSha256: string): BoundCrl | undefined {
   let newest: BoundCrl | undefined
   for (const crl of crls) {
     if (crl.signedBy !== spkiSha256) continue
-    if (newest === undefined || crl.thisUpdate > newest.thisUpdate) newest = crl
+    if (newest === undefined || isNewer(crl, newest)) newest = crl
   }
   return newest
 }
@@ -113,11 +139,41 @@ function readRevoked(list: Element | undefined): ReadonlySet<string> {
   return serials
 }
 
-function refuseCriticalExtensions(wrapped: Element | undefined): void {
-  if (wrapped === undefined) return
+/** RFC 5280 5.1.2.5 wants nextUpdate in every list; without it "current" has no meaning. */
+function readNextUpdate(fields: Elements): number {
+  const element = fields.maybe(TAG.utcTime) ?? fields.maybe(TAG.generalizedTime)
+  if (element !== undefined) return readTime(element)
+  throw new DerError('it does not say when the next list comes (nextUpdate)')
+}
+
+function readListExtensions(wrapped: Element | undefined): readonly RawExtension[] {
+  if (wrapped === undefined) return []
   const inside = new Elements(wrapped)
-  refuseCritical(inside.next())
+  const element = inside.next()
   inside.end()
+  const list = readExtensionList(element)
+  const part = list.find(({ oid }) => PARTIAL[oid] !== undefined)
+  if (part !== undefined) {
+    throw new DerError(
+      `it covers only a part of the certificates of its issuer (${PARTIAL[part.oid]})`,
+    )
+  }
+  refuseCritical(element)
+  return list
+}
+
+/** Extensions of lists that are not the whole list of one issuer (RFC 5280 5.2.4, 5.2.5). */
+const PARTIAL: Readonly<Record<string, string>> = {
+  [EXTENSION.deltaCrlIndicator]: 'delta list: deltaCRLIndicator',
+  [EXTENSION.issuingDistributionPoint]: 'issuingDistributionPoint',
+}
+
+function readNumber(list: readonly RawExtension[]): bigint | undefined {
+  const value = list.find(({ oid }) => oid === EXTENSION.crlNumber)?.value
+  if (value === undefined) return undefined
+  const number: BigInteger = readInteger(readElement(value))
+  if (number.sign === -1) throw new DerError('a list with a number below zero')
+  return BigInt(`0x${number.hex}`)
 }
 
 /** RFC 5280 5.2 and 5.3: a list with a critical extension that is not understood must not be used. */

@@ -2,6 +2,7 @@ import { contextTag, DerError, type Element, Elements, open, readElement, TAG } 
 import {
   ascii,
   contentOf,
+  hex,
   readBoolean,
   readFlags,
   readOid,
@@ -33,6 +34,9 @@ export interface Extensions {
   readonly keyUsage?: ReadonlySet<number>
   readonly extKeyUsage?: readonly string[]
   readonly subjectAltName?: readonly GeneralName[]
+  /** Key identifiers, lower-case hex; OpenSSL tells authorities of one name apart by them. */
+  readonly subjectKeyId?: string
+  readonly authorityKeyId?: string
   /** The OIDs of all that are marked critical. */
   readonly critical: ReadonlySet<string>
   /** The OIDs of all that are there. */
@@ -41,12 +45,17 @@ export interface Extensions {
 
 /** OIDs of extensions. */
 export const EXTENSION = {
+  subjectKeyId: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
+  crlNumber: '2.5.29.20',
+  deltaCrlIndicator: '2.5.29.27',
+  issuingDistributionPoint: '2.5.29.28',
   nameConstraints: '2.5.29.30',
   certificatePolicies: '2.5.29.32',
   policyMappings: '2.5.29.33',
+  authorityKeyId: '2.5.29.35',
   policyConstraints: '2.5.29.36',
   extKeyUsage: '2.5.29.37',
   inhibitAnyPolicy: '2.5.29.54',
@@ -103,11 +112,15 @@ export function readExtensions(wrapped: Element | undefined): Extensions {
   const usage = find(EXTENSION.keyUsage)
   const extended = find(EXTENSION.extKeyUsage)
   const names = find(EXTENSION.subjectAltName)
+  const subjectKey = find(EXTENSION.subjectKeyId)
+  const authorityKeyId = readAuthorityKeyId(find(EXTENSION.authorityKeyId))
   return {
     ...(basic && { basicConstraints: readBasicConstraints(basic) }),
     ...(usage && { keyUsage: readFlags(readElement(usage)) }),
     ...(extended && { extKeyUsage: readOids(extended) }),
     ...(names && { subjectAltName: readGeneralNames(names) }),
+    ...(subjectKey && { subjectKeyId: hex(contentOf(readElement(subjectKey), TAG.octetString)) }),
+    ...(authorityKeyId !== undefined && { authorityKeyId }),
     critical: new Set(list.filter((extension) => extension.critical).map(({ oid }) => oid)),
     present: new Set(list.map(({ oid }) => oid)),
   }
@@ -120,6 +133,13 @@ function readBasicConstraints(value: Uint8Array): { ca: boolean; pathLength?: nu
   fields.end()
   const ca = flag !== undefined && readBoolean(flag)
   return length === undefined ? { ca } : { ca, pathLength: readSmallInteger(length) }
+}
+
+/** The key identifier of an AuthorityKeyIdentifier (RFC 5280 4.2.1.1), where it has one. */
+function readAuthorityKeyId(value: Uint8Array | undefined): string | undefined {
+  if (value === undefined) return undefined
+  const keyId = open(readElement(value), TAG.sequence).maybe(contextTag(0, 'primitive'))
+  return keyId && hex(keyId.content)
 }
 
 function readOids(value: Uint8Array): readonly string[] {

@@ -20,19 +20,37 @@ const NO_ISSUER: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
 
+/** How a person learns what OpenSSL has against a certificate. */
+const ASK_OPENSSL =
+  'what `openssl verify -CAfile ca.crt -untrusted CHAIN PEER` (with -crl_check_all -CRLfile ca.crl where there are lists) says against it'
+
 /** What must be done when a chain does not reach a root that we trust. */
 export const ADD_ISSUER =
   'let the peer send its intermediates, or add the issuing CA to ca.crt beside its root'
 
+/** What Node says of every refusal of OpenSSL that it has no code for. */
+const UNSPECIFIED = 'UNSPECIFIED'
+
 /**
  * Turns the code that Node names for a chain which OpenSSL refused into a reason. Codes that are
- * not known here, or missing, are `untrusted-certificate`.
+ * not known here, or missing, are `untrusted-certificate`. `dates` says which certificate is not
+ * valid now, where one is known that is not.
  */
-export function refusalOfCode(code: string | undefined, who: string): Refusal {
-  const said = code === undefined ? 'without saying why' : `with ${code.slice(0, 80)}`
-  const because = `OpenSSL refused the certificate of ${who} ${said}`
-  if (code === undefined) return refuse('untrusted-certificate', because)
-  if (NOT_VALID_NOW.has(code)) return refuse('expired-certificate', because)
+export function refusalOfCode(
+  code: string | undefined,
+  who: string,
+  dates: string | undefined,
+): Refusal {
+  const refused = `OpenSSL refused the certificate of ${who}`
+  if (code === undefined) return refuse('untrusted-certificate', `${refused} without saying why`)
+  if (code === UNSPECIFIED) {
+    const because = `${refused} for a reason that Node has no code for: constraints or policies of a certificate above it, or the scope of a revocation list`
+    return refuse('untrusted-certificate', because, { wouldAllow: ASK_OPENSSL })
+  }
+  const because = `${refused} with ${code.slice(0, 80)}`
+  if (NOT_VALID_NOW.has(code)) {
+    return refuse('expired-certificate', dates === undefined ? because : `${because}: ${dates}`)
+  }
   if (code === 'CERT_REVOKED') return refuse('revoked-certificate', because)
   if (NO_CURRENT_LIST.has(code)) {
     const wouldAllow = 'a current revocation list of every issuing CA in ca.crl'

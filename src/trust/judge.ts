@@ -6,7 +6,7 @@ import type { BoundCrl } from './crl.ts'
 import { ADD_ISSUER, refusalOfCode } from './handshake-errors.ts'
 import { type Identity, identityOf, type NamingContext } from './identity.ts'
 import { spkiPinRefusal } from './pin.ts'
-import { profileFlaw } from './profile.ts'
+import { datesFlaw, profileFlaw } from './profile.ts'
 import type { HandshakeRecord } from './recheck.ts'
 import { issuedRecords, revocationRefusal } from './revocation.ts'
 
@@ -69,7 +69,10 @@ function judgeFacts(facts: PeerFacts, context: TrustContext): Judged | Refusal {
   if (first === undefined || first.length === 0) {
     return refuse('no-certificate', `the ${role} showed no certificate`)
   }
-  if (authorized !== true || error !== undefined) return refusalOfCode(error, nameOf(first, role))
+  if (authorized !== true || error !== undefined) {
+    const dates = datesFlaw(shown.slice(0, MAX_SHOWN).flatMap(parsed), context.now)
+    return refusalOfCode(error, nameOf(first, role), dates)
+  }
   const leaf = parseCertificate(first)
   const chain = chainOf(leaf, others.slice(0, MAX_SHOWN).flatMap(parsed), context.bundle)
   if (chain === undefined) {

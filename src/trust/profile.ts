@@ -115,13 +115,36 @@ export function isValidAt({ notBefore, notAfter }: Certificate, now: number): bo
 }
 
 function validityRefusal(certificate: Certificate, who: string, now: number): Refusal | undefined {
+  const flaw = validityFlaw(certificate, who, now)
+  return flaw === undefined ? undefined : refuse('expired-certificate', flaw)
+}
+
+/** The first of these that is not valid at this instant, in words; undefined where all are. */
+export function datesFlaw(certificates: readonly Certificate[], now: number): string | undefined {
+  for (const certificate of certificates) {
+    const name = certificate.subject.text
+    const who = name === '' ? 'it' : `the certificate ${name}`
+    const flaw = validityFlaw(certificate, who, now)
+    if (flaw !== undefined) return flaw
+  }
+  return undefined
+}
+
+/** OpenSSL knows no tolerance for clocks that differ: so at least it is said by how much. */
+function validityFlaw(certificate: Certificate, who: string, now: number): string | undefined {
   if (isValidAt(certificate, now)) return undefined
   const { notBefore, notAfter } = certificate
-  const because =
-    now < notBefore
-      ? `${who} is not valid before ${isoSeconds(notBefore)}`
-      : `${who} is not valid after ${isoSeconds(notAfter)}`
-  return refuse('expired-certificate', because)
+  if (now > notAfter) return `${who} is not valid after ${isoSeconds(notAfter)}`
+  const clock = `in ${lengthOf(notBefore - now)} by the clock here, ${isoSeconds(now)}`
+  return `${who} is not valid before ${isoSeconds(notBefore)} (${clock})`
+}
+
+/** `12 s`, `3 min`, `5 h`, `2 d`. */
+function lengthOf(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`
 }
 
 function commonFlaw(
@@ -166,5 +189,5 @@ function untrusted(because: string): Refusal {
 }
 
 function isoSeconds(time: number): string {
-  return new Date(time).toISOString().replace('.000Z', 'Z')
+  return `${new Date(time).toISOString().slice(0, 19)}Z`
 }

@@ -5,12 +5,22 @@ import test from 'ava'
 import { Credentials, type ReloadReport } from '../../src/credentials/credentials.ts'
 import { directorySource } from '../../src/credentials/directory.ts'
 import { contentHashOf } from '../../src/credentials/generation.ts'
+import type { Handshake } from '../../src/credentials/handshake-problems.ts'
 import type { CredentialSource } from '../../src/credentials/source.ts'
-import { Fault } from '../../src/fault.ts'
-import { makeCa, makePair, moduleNames, type TestCa, writeCredentials } from '../support/pki.ts'
+import { Fault, sentence } from '../../src/fault.ts'
+import { handshakeWithSelf } from '../../src/transport/handshake-check.ts'
+import { splitPem } from '../../src/trust/pem.ts'
+import {
+  type CrlOptions,
+  makeCa,
+  makePair,
+  moduleNames,
+  type TestCa,
+  writeCredentials,
+} from '../support/pki.ts'
 
 const USERS = 'mod-users-19.7.0'
-const expected = { module: USERS, trustDomain: 'folio.test' }
+const expected = { module: USERS, trustDomain: 'folio.test', handshake: handshakeWithSelf }
 const DAY_MS = 86_400_000
 
 interface World {
@@ -24,8 +34,17 @@ interface World {
   renew(over?: { ca?: string; crl?: string; days?: number }): Promise<void>
 }
 
+/** Says of every chain that it was verified: for tests whose clock is not OpenSSL's. */
+const verified: Handshake = async ({ cert }) => {
+  const chain = splitPem(Buffer.from(cert), ['CERTIFICATE']).map(({ der }) => der)
+  const facts = { authorized: true, error: undefined, chain }
+  return { client: { ...facts, role: 'client' }, server: { ...facts, role: 'server' } }
+}
+
 /** Started credentials of a real directory; nothing is noticed unless a test asks for it. */
-async function begin(first: { crl?: (ca: TestCa) => Promise<string> } = {}): Promise<World> {
+async function begin(
+  first: { crl?: (ca: TestCa) => Promise<string>; handshake?: Handshake } = {},
+): Promise<World> {
   const directory = await mkdtemp(join(tmpdir(), 'okapi-sidecar-'))
   const ca = await makeCa(undefined, 'root1')
   const reports: ReloadReport[] = []
@@ -39,7 +58,7 @@ async function begin(first: { crl?: (ca: TestCa) => Promise<string> } = {}): Pro
   const world = { directory, ca, reports, renew, now: Date.now() }
   const credentials = new Credentials({
     source,
-    expected,
+    expected: { ...expected, ...(first.handshake && { handshake: first.handshake }) },
     now: () => live.now,
     onReload: (report) => reports.push(report),
   })
@@ -218,6 +237,74 @@ test('lists that are deleted stay in use; lists that change are taken', async (t
   t.is(credentials.current.crls[0]?.revoked.size, 1)
 })
 
+const YEAR_MS = 365 * DAY_MS
+const issuedAt = (agoMs: number, number: number | null) => ({
+  thisUpdate: new Date(Date.now() - agoMs),
+  nextUpdate: new Date(Date.now() + YEAR_MS),
+  number,
+})
+
+const successions: Readonly<Record<string, readonly [CrlOptions, CrlOptions, boolean]>> = {
+  'a higher number': [issuedAt(DAY_MS, 7), issuedAt(1000, 8), true],
+  'a lower number': [issuedAt(DAY_MS, 7), issuedAt(2 * DAY_MS, 6), false],
+  'a lower number with a later date': [issuedAt(DAY_MS, 7), issuedAt(1000, 6), false],
+  'a number of more digits': [issuedAt(DAY_MS, 9), issuedAt(1000, 10), true],
+  'a number beyond 64 bits': [issuedAt(DAY_MS, 2 ** 80), issuedAt(1000, 2 ** 70), false],
+  'the same number with an earlier date': [issuedAt(DAY_MS, 7), issuedAt(2 * DAY_MS, 7), false],
+  'no number, a later date': [issuedAt(DAY_MS, null), issuedAt(1000, null), true],
+  'no number, an earlier date': [issuedAt(DAY_MS, null), issuedAt(2 * DAY_MS, null), false],
+  'a number after none, an earlier date': [issuedAt(DAY_MS, null), issuedAt(2 * DAY_MS, 9), false],
+}
+for (const [name, [first, second, isTaken]] of Object.entries(successions)) {
+  test(`of two lists of one authority the newer is in use: ${name}`, async (t) => {
+    const world = await begin({ crl: (ca) => ca.crl([], first) })
+    const { ca, credentials, reports, renew } = world
+    const { serial } = credentials.current.leaf
+    await renew({ crl: await ca.crl([await ca.issue()], second) })
+    await credentials.reload()
+    const { current } = credentials
+    t.is(current.number, 2, 'what came with it is taken in any case')
+    t.not(current.leaf.serial.hex, serial.hex)
+    t.is(current.crls[0]?.revoked.size, isTaken ? 1 : 0)
+    const said = reports.at(-1)?.problems.map(sentence).join() ?? ''
+    t.is(/is older than the one in use/.test(said), !isTaken, said)
+    t.is(/has no number/.test(said), current.crls[0]?.number === undefined, said)
+  })
+}
+
+test('an older list is not taken by way of a bundle without its authority', async (t) => {
+  const world = await begin({ crl: (ca) => ca.crl([], issuedAt(DAY_MS, 7)) })
+  const { ca, credentials, renew } = world
+  const other = await makeCa(undefined, 'root2')
+  const both = ca.certPem + other.certPem
+  const otherList = (number: number) => other.crl([], issuedAt(DAY_MS, number))
+  const ours = await ca.crl([], issuedAt(DAY_MS, 7))
+  await renew({ ca: both, crl: ours + (await otherList(5)) })
+  await credentials.reload()
+  await renew({ crl: ours })
+  await credentials.reload()
+  await renew({ ca: both, crl: ours + (await otherList(4)) })
+  await credentials.reload()
+  t.is(credentials.current.number, 4)
+  t.deepEqual(
+    credentials.current.crls.map((crl) => crl.number),
+    [7n, 5n],
+  )
+  t.true(credentials.current.crlsKept)
+})
+
+test('an older list in place of one that has run out: the last good generation stays', async (t) => {
+  const world = await begin({
+    crl: (ca) => ca.crl([], { ...issuedAt(DAY_MS, 7), nextUpdate: new Date(Date.now() + DAY_MS) }),
+  })
+  const { ca, credentials, reports, renew } = world
+  world.now += 2 * DAY_MS
+  await renew({ crl: await ca.crl([], issuedAt(1000, 6)) })
+  await credentials.reload()
+  t.is(credentials.current.number, 1)
+  t.regex(reports.at(-1)?.problems.map(sentence).join() ?? '', /is older .*ran out on/)
+})
+
 test('the same files again after a failure are told as mended', async (t) => {
   const { directory, credentials, reports } = await begin()
   await rename(join(directory, 'ca.crt'), join(directory, 'away'))
@@ -236,7 +323,7 @@ test('the same files again after a failure are told as mended', async (t) => {
 })
 
 test('what was not yet valid is taken once it is, without any change of the files', async (t) => {
-  const world = await begin()
+  const world = await begin({ handshake: verified })
   const later = await world.ca.issue({
     ...moduleNames(USERS),
     notBefore: new Date(world.now + DAY_MS),

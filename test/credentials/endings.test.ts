@@ -1,6 +1,6 @@
 import test from 'ava'
 import { endingsOf, Reminder } from '../../src/credentials/endings.ts'
-import { checkGeneration, type Generation } from '../../src/credentials/generation.ts'
+import { type Generation, readGeneration } from '../../src/credentials/generation.ts'
 import { makeCa, moduleNames } from '../support/pki.ts'
 
 const USERS = 'mod-users-19.7.0'
@@ -21,7 +21,7 @@ async function generation(more: { crlDays?: number } = {}): Promise<Generation> 
     ca: file('ca.crt', ca.certPem),
     crl: file('ca.crl', crl),
   }
-  return checkGeneration(raw, { module: USERS, trustDomain: 'folio.test', now: BEGIN + DAY_MS })
+  return readGeneration(raw, { module: USERS, trustDomain: 'folio.test', now: BEGIN + DAY_MS })
 }
 
 const day = (number: number) => BEGIN + number * DAY_MS

@@ -3,6 +3,7 @@ import test from 'ava'
 import { checkGeneration, type Expectation } from '../../src/credentials/generation.ts'
 import type { RawFile, RawMaterial } from '../../src/credentials/source.ts'
 import { Fault, type Problem } from '../../src/fault.ts'
+import { handshakeWithSelf } from '../../src/transport/handshake-check.ts'
 import {
   type CertificateOptions,
   makeCa,
@@ -18,6 +19,7 @@ const expected = (over: Partial<Expectation> = {}): Expectation => ({
   module: USERS,
   trustDomain: 'folio.test',
   now: Date.now(),
+  handshake: handshakeWithSelf,
   ...over,
 })
 
@@ -49,15 +51,21 @@ async function material(parts: Parts = {}, options: CertificateOptions = {}): Pr
 }
 
 /** Everything that is wrong: `file: message`. */
-function problemsOf(raw: RawMaterial, over: Partial<Expectation> = {}): readonly string[] {
+async function problemsOf(
+  raw: RawMaterial,
+  over: Partial<Expectation> = {},
+): Promise<readonly string[]> {
   try {
-    checkGeneration(raw, expected(over))
+    await checkGeneration(raw, expected(over))
     return []
   } catch (error) {
     if (error instanceof Fault) return error.problems.map(told)
     throw error
   }
 }
+
+const firstOf = async (raw: RawMaterial, over?: Partial<Expectation>) =>
+  (await problemsOf(raw, over))[0] ?? ''
 
 const told = ({ where, message }: Problem) => `${where?.file?.replace('/certs/', '')}: ${message}`
 
@@ -68,7 +76,7 @@ test('a whole generation', async (t) => {
   const crl = (await ca.crl()) + (await other.crl([], { nextUpdate: new Date(Date.now() + 1e6) }))
   const leaf = await ca.issue(moduleNames(USERS))
   const raw = await material({ cert: leaf.chainPem, key: leaf.keyPem, ca: bundle, crl })
-  const generation = checkGeneration(raw, expected({ number: 7 }))
+  const generation = await checkGeneration(raw, expected({ number: 7 }))
   t.is(generation.number, 7)
   t.like(generation.identity, { kind: 'module', id: USERS })
   t.is(generation.caPems.length, 2)
@@ -81,17 +89,17 @@ test('a whole generation', async (t) => {
 })
 
 test('without lists, with an intermediate in tls.crt, or in ca.crt instead', async (t) => {
-  t.deepEqual(problemsOf(await material()), [])
+  t.deepEqual(await problemsOf(await material()), [])
   const ca = await makeCa(undefined, 'root1')
   const issuing = await ca.intermediate()
   const leaf = await issuing.issue(moduleNames(USERS))
   const parts = { cert: leaf.certPem, key: leaf.keyPem, ca: ca.certPem + issuing.certPem }
-  t.deepEqual(problemsOf(await material(parts)), [])
+  t.deepEqual(await problemsOf(await material(parts)), [])
 })
 
 for (const key of ['p384', 'ed25519', 'rsa2048'] as const) {
   test(`a key of ${key}`, async (t) => {
-    t.deepEqual(problemsOf(await material({}, { key })), [])
+    t.deepEqual(await problemsOf(await material({}, { key })), [])
   })
 }
 
@@ -100,7 +108,7 @@ test('a key in SEC1 form after its parameters', async (t) => {
   const sec1 = pair.privateKey.export({ type: 'sec1', format: 'pem' }).toString()
   const parameters =
     '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n'
-  t.deepEqual(problemsOf(await material({ key: parameters + sec1 }, { key: pair })), [])
+  t.deepEqual(await problemsOf(await material({ key: parameters + sec1 }, { key: pair })), [])
 })
 
 const brokenFiles = {
@@ -113,7 +121,7 @@ const brokenFiles = {
 for (const [name, { text, says }] of Object.entries(brokenFiles)) {
   for (const part of ['key', 'cert', 'ca', 'crl'] as const) {
     test(`refused: ${part} ${name}`, async (t) => {
-      const [first, ...others] = problemsOf(await material({ [part]: text }))
+      const [first, ...others] = await problemsOf(await material({ [part]: text }))
       const names = { key: 'tls.key', cert: 'tls.crt', ca: 'ca.crt', crl: 'ca.crl' }
       t.true(first?.startsWith(`${names[part]}: `), first)
       t.regex(first ?? '', says)
@@ -128,8 +136,8 @@ test('refused: certificates that are cut off inside, in tls.crt and in ca.crt', 
     const lines = pem.trimEnd().split('\n')
     return [...lines.slice(0, 3), ...lines.slice(-1), ''].join('\n')
   }
-  t.regex(problemsOf(await material({ ca: cut(ca.certPem) }))[0] ?? '', /^ca\.crt: .*broken/)
-  t.regex(problemsOf(await material({ cert: cut(ca.certPem) }))[0] ?? '', /^tls\.crt: .*broken/)
+  t.regex(await firstOf(await material({ ca: cut(ca.certPem) })), /^ca\.crt: .*broken/)
+  t.regex(await firstOf(await material({ cert: cut(ca.certPem) })), /^tls\.crt: .*broken/)
 })
 
 test('refused: a key of another pair, two keys, an encrypted key, a certificate as key', async (t) => {
@@ -141,21 +149,21 @@ test('refused: a key of another pair, two keys, an encrypted key, a certificate 
     cipher: 'aes-256-cbc',
     passphrase: 'x',
   } as const
-  t.deepEqual(problemsOf(await material({ key: text })), [
+  t.deepEqual(await problemsOf(await material({ key: text })), [
     'tls.crt: the first certificate is not that of the key in /certs/tls.key',
   ])
-  t.regex(problemsOf(await material({ key: text + text }))[0] ?? '', /one private key/)
+  t.regex(await firstOf(await material({ key: text + text })), /one private key/)
   const locked = other.export(encrypted).toString()
-  t.regex(problemsOf(await material({ key: locked }))[0] ?? '', /begins a ENCRYPTED PRIVATE KEY/)
+  t.regex(await firstOf(await material({ key: locked })), /begins a ENCRYPTED PRIVATE KEY/)
   const { cert } = await material()
-  t.regex(problemsOf(await material({ key: cert.bytes }))[0] ?? '', /begins a CERTIFICATE/)
+  t.regex(await firstOf(await material({ key: cert.bytes })), /begins a CERTIFICATE/)
 })
 
 test('refused: the intermediate stands before the leaf', async (t) => {
   const { cert, key } = await material()
   const blocks = cert.bytes.toString().split(/(?<=-----END CERTIFICATE-----\n)/)
   const raw = await material({ cert: blocks.reverse().join(''), key: key.bytes })
-  t.true(problemsOf(raw).some((each) => each.includes('is not that of the key')))
+  t.true((await problemsOf(raw)).some((each) => each.includes('is not that of the key')))
 })
 
 const wrongLeaves: Readonly<Record<string, readonly [CertificateOptions, RegExp]>> = {
@@ -176,7 +184,7 @@ const wrongLeaves: Readonly<Record<string, readonly [CertificateOptions, RegExp]
 }
 for (const [name, [options, says]] of Object.entries(wrongLeaves)) {
   test(`refused: the certificate is ${name}`, async (t) => {
-    const problems = problemsOf(await material({}, options))
+    const problems = await problemsOf(await material({}, options))
     t.is(problems.length, 1, problems.join('\n'))
     t.true(problems[0]?.startsWith('tls.crt: '))
     t.regex(problems[0] ?? '', says)
@@ -185,28 +193,28 @@ for (const [name, [options, says]] of Object.entries(wrongLeaves)) {
 
 test('without a configured module any identity of the trust domain will do', async (t) => {
   const operator = { uri: ['spiffe://folio.test/operator/anna'] }
-  t.deepEqual(problemsOf(await material({}, operator), { module: undefined }), [])
+  t.deepEqual(await problemsOf(await material({}, operator), { module: undefined }), [])
   const stranger = { uri: ['spiffe://other.test/operator/anna'] }
-  t.is(problemsOf(await material({}, stranger), { module: undefined }).length, 1)
+  t.is((await problemsOf(await material({}, stranger), { module: undefined })).length, 1)
 })
 
 test('refused: a chain that does not lead to the bundle', async (t) => {
   const other = await makeCa(undefined, 'root2')
   const double = await makeCa(undefined, 'root1', { key: makePair('p256') })
   for (const ca of [other.certPem, double.certPem]) {
-    t.regex(problemsOf(await material({ ca }))[0] ?? '', /^tls\.crt: .*does not lead to a root/)
+    t.regex(await firstOf(await material({ ca })), /^tls\.crt: .*does not lead to a root/)
   }
   const ca = await makeCa(undefined, 'root1')
   const leaf = await (await ca.intermediate()).issue(moduleNames(USERS))
   const alone = await material({ cert: leaf.certPem, key: leaf.keyPem })
-  t.regex(problemsOf(alone)[0] ?? '', /does not lead to a root/)
+  t.regex(await firstOf(alone), /does not lead to a root/)
 })
 
 test('refused: a leaf instead of the root, a leaf beside it, an intermediate alone', async (t) => {
   const ca = await makeCa(undefined, 'root1')
   const issuing = await ca.intermediate()
   const leaf = await issuing.issue(moduleNames(USERS))
-  const asBundle = async (bundle: string) => problemsOf(await material({ ca: bundle }))[0] ?? ''
+  const asBundle = async (bundle: string) => await firstOf(await material({ ca: bundle }))
   t.regex(await asBundle(leaf.certPem), /^ca\.crt: the certificate CN=mod-users.* is no CA/)
   t.regex(await asBundle(ca.certPem + leaf.certPem), /^ca\.crt: .* is no CA/)
   t.regex(await asBundle(issuing.certPem), /^ca\.crt: .*no root certificate/)
@@ -217,14 +225,21 @@ test('an expired root beside a good one warns; alone it is refused', async (t) =
   const old = await makeCa(undefined, 'old', { notAfter: new Date(Date.now() - 1000) })
   const ca = await makeCa(undefined, 'root1')
   const raw = await material({ ca: ca.certPem + old.certPem })
-  t.regex(checkGeneration(raw, expected()).warnings.map(told).join(), /CN=old .* is not valid now/)
-  t.true(problemsOf(await material({ ca: old.certPem })).some((each) => /no root in it/.test(each)))
+  t.regex(
+    (await checkGeneration(raw, expected())).warnings.map(told).join(),
+    /CN=old .* is not valid now/,
+  )
+  t.true(
+    (await problemsOf(await material({ ca: old.certPem }))).some((each) =>
+      /no root in it/.test(each),
+    ),
+  )
 })
 
 test('the same root twice is one', async (t) => {
   const ca = await makeCa(undefined, 'root1')
   const raw = await material({ ca: ca.certPem + ca.certPem })
-  t.is(checkGeneration(raw, expected()).caPems.length, 1)
+  t.is((await checkGeneration(raw, expected())).caPems.length, 1)
 })
 
 /** One root, a leaf right below it, and lists as given. */
@@ -268,12 +283,12 @@ test('lists: what is refused', async (t) => {
     ],
   ]
   for (const [name, says, raw] of cases) {
-    const problems = problemsOf(raw)
+    const problems = await problemsOf(raw)
     t.true(problems[0]?.startsWith('ca.crl: '), name)
     t.regex(problems.join('\n'), says, name)
   }
   const both = await withLists(async (ca) => (await ca.crl()) + (await other.crl()), [other])
-  t.deepEqual(problemsOf(both), [], 'a current list of both roots is fine')
+  t.deepEqual(await problemsOf(both), [], 'a current list of both roots is fine')
 })
 
 test('lists: an authority that may not sign them', async (t) => {
@@ -281,21 +296,21 @@ test('lists: an authority that may not sign them', async (t) => {
   const leaf = await ca.issue(moduleNames(USERS))
   const parts = { cert: leaf.certPem, key: leaf.keyPem, ca: ca.certPem }
   const raw = await material({ ...parts, crl: await ca.crl() })
-  t.regex(problemsOf(raw)[0] ?? '', /may not sign lists/)
+  t.regex(await firstOf(raw), /may not sign lists/)
 })
 
 test('lists: an issuing authority in the bundle needs one, too', async (t) => {
   const ca = await makeCa(undefined, 'root1')
   const issuing = await ca.intermediate()
   const raw = (crl: string) => material({ ca: ca.certPem + issuing.certPem, crl })
-  t.regex(problemsOf(await raw(await ca.crl()))[0] ?? '', /no revocation list of CN=root1 inter/)
-  t.deepEqual(problemsOf(await raw((await ca.crl()) + (await issuing.crl()))), [])
+  t.regex(await firstOf(await raw(await ca.crl())), /no revocation list of CN=root1 inter/)
+  t.deepEqual(await problemsOf(await raw((await ca.crl()) + (await issuing.crl()))), [])
 })
 
 test('lists: only the newest of an authority is kept, an expired authority needs none', async (t) => {
   const old = await makeCa(undefined, 'old', { notAfter: new Date(Date.now() - 1000) })
   const raw = await withLists(async (ca) => (await ca.crl([], past)) + (await ca.crl()), [old])
-  const { crls, crlPems } = checkGeneration(raw, expected())
+  const { crls, crlPems } = await checkGeneration(raw, expected())
   t.is(crlPems.length, 1)
   t.true((crls[0]?.nextUpdate ?? 0) > Date.now())
 })
@@ -304,7 +319,7 @@ test('our own certificate on a list warns, so that the list takes effect', async
   const ca = await makeCa(undefined, 'root1')
   const leaf = await ca.issue(moduleNames(USERS))
   const parts = { cert: leaf.certPem, key: leaf.keyPem, crl: await ca.crl([leaf]) }
-  const { warnings } = checkGeneration(await material(parts), expected())
+  const { warnings } = await checkGeneration(await material(parts), expected())
   t.regex(warnings.map(told).join(), /tls\.crt: our own certificate .* is revoked/)
 })
 
@@ -316,22 +331,22 @@ test('files that others may write are refused, a key that all may read warns', a
   })
   for (const part of ['key', 'cert', 'ca'] as const) {
     for (const mode of [0o660, 0o606, 0o666]) {
-      t.regex(problemsOf(withMode(part, mode))[0] ?? '', /others may write it \(mode 06\d\d\)/)
+      t.regex(await firstOf(withMode(part, mode)), /others may write it \(mode 06\d\d\)/)
     }
   }
-  const { warnings } = checkGeneration(withMode('key', 0o644), expected())
+  const { warnings } = await checkGeneration(withMode('key', 0o644), expected())
   t.regex(warnings.map(told).join(), /tls\.key: everybody may read the private key \(mode 0644\)/)
-  t.deepEqual(problemsOf(withMode('key', 0o640)), [])
+  t.deepEqual(await problemsOf(withMode('key', 0o640)), [])
 })
 
 test('everything that is wrong is told at once', async (t) => {
   const raw = await material({ key: '', ca: 'x' }, moduleNames('mod-login-1.0.0'))
-  const files = problemsOf(raw).map((each) => each.split(':')[0])
+  const files = (await problemsOf(raw)).map((each) => each.split(':')[0])
   t.deepEqual(files, ['ca.crt', 'tls.key', 'tls.crt'])
 })
 
 test('the clock that is passed in decides', async (t) => {
   const raw = await material()
-  t.deepEqual(problemsOf(raw, { now: Date.now() + 29 * DAY_MS }), [])
-  t.regex(problemsOf(raw, { now: Date.now() + 31 * DAY_MS })[0] ?? '', /not valid after/)
+  t.deepEqual(await problemsOf(raw, { now: Date.now() + 29 * DAY_MS }), [])
+  t.regex(await firstOf(raw, { now: Date.now() + 31 * DAY_MS }), /not valid after/)
 })

@@ -1,6 +1,6 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import test from 'ava'
-import { checkGeneration, type Generation } from '../../src/credentials/generation.ts'
+import { type Generation, readGeneration } from '../../src/credentials/generation.ts'
 import { type Handed, HandedCredentials, handOver } from '../../src/credentials/handed.ts'
 import type { RawMaterial } from '../../src/credentials/source.ts'
 import { makeCa, moduleNames } from '../support/pki.ts'
@@ -19,7 +19,7 @@ async function found(number: number, days?: number): Promise<[RawMaterial, Gener
     ca: file('ca.crt', ca.certPem),
     crl: file('ca.crl', await ca.crl([])),
   }
-  return [raw, checkGeneration(raw, { ...expected, now: Date.now(), number })]
+  return [raw, readGeneration(raw, { ...expected, now: Date.now(), number })]
 }
 
 /** As it arrives in another thread. */
@@ -71,6 +71,18 @@ test('what is not what was found good is not taken up, and the last good one sta
   const swapped = { ...handOver(raw, generation), number: 2, raw: handOver(other, generation).raw }
   t.throws(() => credentials.take(sent(swapped)), { message: /another one here/ })
   t.is(credentials.current.number, 1)
+})
+
+test('a list that was kept because an older one came is handed over in its place', async (t) => {
+  const ca = await makeCa(undefined, 'root1')
+  const [raw, first] = await found(1)
+  const older = await ca.crl([], { number: 0 })
+  const next = { ...raw, crl: { ...raw.crl!, bytes: Buffer.from(older) } }
+  const context = { ...expected, now: Date.now(), number: 2, knownCrls: first.crls }
+  const generation = readGeneration(next, context)
+  t.true(generation.crlsKept)
+  const { current } = new HandedCredentials(expected, sent(handOver(next, generation)))
+  t.deepEqual(current.crlPems, first.crlPems)
 })
 
 test('no byte goes along that lies beside the files in memory', async (t) => {

@@ -2,7 +2,15 @@ import { spawnSync } from 'node:child_process'
 import { rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { makeCa, makePair, moduleNames, type TestCa } from '../support/pki.ts'
+import { sequence } from '../support/der.ts'
+import {
+  authorityKeyIdentifier,
+  extension,
+  makeCa,
+  makePair,
+  moduleNames,
+  type TestCa,
+} from '../support/pki.ts'
 import {
   descriptorsIn,
   type Files,
@@ -106,15 +114,55 @@ const BROKEN: Readonly<Record<string, Broken>> = {
   'a list that has run out': {
     make: async (good, ca) => ({
       ...good,
-      'ca.crl': await ca.crl([], { thisUpdate: ago(2), nextUpdate: ago(1) }),
+      'ca.crl': await ca.crl([], { thisUpdate: ago(2), nextUpdate: ago(1), number: 2 }),
     }),
     said: /the revocation list of CN=root1 ran out on/,
+  },
+  'a list for one distribution point, not critical': {
+    make: async (good, ca) => ({
+      ...good,
+      'ca.crl': await ca.crl([], { extensions: [extension('2.5.29.28', sequence())] }),
+    }),
+    said: /ca\.crl: .*covers only a part of the certificates of its issuer/,
+  },
+  'a list that names another key': {
+    make: async (good, ca) => ({
+      ...good,
+      'ca.crl': await ca.crl([], { extensions: [authorityKeyIdentifier(Buffer.alloc(20))] }),
+    }),
+    said: /ca\.crl: in a trial handshake our own certificate was refused as a server/,
+  },
+  'two roots of one name without key identifiers, the wrong one first': {
+    make: async () => {
+      const ids = { subjectKeyId: null, authorityKeyId: null }
+      const wrong = await makeCa(undefined, 'twin', { ...ids, key: makePair('p256') })
+      const right = await makeCa(undefined, 'twin', { ...ids, key: makePair('p256') })
+      const leaf = await right.issue({ ...moduleNames(USERS), authorityKeyId: null })
+      return filesOf(leaf, [wrong, right], [await wrong.crl(), await right.crl()])
+    },
+    said: /ca\.crt: two authorities have the name CN=twin and different keys/,
+  },
+  'a second root for any purpose': {
+    make: async (good, ca) => {
+      const other = await makeCa(undefined, 'root2', { eku: ['any'] })
+      const crl = (await ca.crl()) + (await other.crl())
+      return { ...good, 'ca.crt': ca.certPem + other.certPem, 'ca.crl': crl }
+    },
+    said: /ca\.crt: OpenSSL would refuse every peer that CN=root2 .* has certified/,
   },
   'a forged list': {
     make: async (good, ca) => ({ ...good, 'ca.crl': await ca.crl([], { forged: true }) }),
     said: /its signature is not that of this authority/,
   },
 }
+
+/** `check` and `run` have one function for it: a few of each kind show that they do. */
+const ALSO_CHECKED = [
+  'expired',
+  'a list that names another key',
+  'two roots of one name without key identifiers, the wrong one first',
+  'a second root for any purpose',
+]
 
 function ago(days: number): Date {
   return new Date(Date.now() - days * DAY_MS)
@@ -204,13 +252,17 @@ test('at start each of them ends with 2 and says why; the good twin listens', as
   const ca = await makeCa(undefined, 'root1')
   const leaf = await ca.issue(moduleNames(USERS))
   const good = filesOf(leaf, [ca], [await ca.crl()])
-  const { directory, start } = place(t)
+  const { directory, start, check } = place(t)
   for (const [name, { make, said }] of Object.entries(BROKEN)) {
     mountSecret(directory, await make(good, ca, directory))
     const ended = start()
     t.is(await ended.ended, 2, name)
     t.regex(ended.err, said, name)
     t.is(ended.out, '', name)
+    if (!ALSO_CHECKED.includes(name)) continue
+    const checked = check()
+    t.is(await checked.ended, 2, name)
+    t.regex(checked.err, said, name)
   }
   mountSecret(directory, good)
   const process = start()
@@ -254,5 +306,6 @@ function place(t: ExecutionContext) {
     status: { listen: '127.0.0.1:0' },
   }
   writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
-  return { directory, start: () => new Process(['run', '-c', file]) }
+  const start = () => new Process(['run', '-c', file])
+  return { directory, start, check: () => new Process(['check', '-c', file]) }
 }

@@ -66,6 +66,9 @@ export interface CertificateOptions {
   readonly version?: 1 | 2 | 3
   /** Extensions as DER, after the others. */
   readonly extensions?: readonly Uint8Array[]
+  /** Key identifiers; null: no extension. Authorities have their own, all have their issuer's. */
+  readonly subjectKeyId?: Uint8Array | null
+  readonly authorityKeyId?: Uint8Array | null
   readonly digest?: 'sha256' | 'sha384' | 'sha512' | 'sha1'
   /** Flips a bit of the signature. */
   readonly forged?: boolean
@@ -85,6 +88,8 @@ export interface Issued {
 export interface CrlOptions {
   readonly thisUpdate?: Date
   readonly nextUpdate?: Date | null
+  /** 1 unless given; null: no CRLNumber. */
+  readonly number?: number | null
   readonly extensions?: readonly Uint8Array[]
   readonly forged?: boolean
 }
@@ -236,13 +241,19 @@ function extensionsOf(options: CertificateOptions, own: Pair, issuer: Pair): rea
     list.push(extension('2.5.29.37', sequence(...eku.map((each) => oid(EKU[each] ?? each)))))
   }
   if (san.length > 0) list.push(extension('2.5.29.17', sequence(...san)))
-  if (ca) list.push(extension('2.5.29.14', octets(keyIdOf(own))))
-  list.push(extension('2.5.29.35', sequence(implicit(0, keyIdOf(issuer)))))
+  const { subjectKeyId = ca ? keyIdOf(own) : null, authorityKeyId = keyIdOf(issuer) } = options
+  if (subjectKeyId !== null) list.push(extension('2.5.29.14', octets(subjectKeyId)))
+  if (authorityKeyId !== null) list.push(authorityKeyIdentifier(authorityKeyId))
   return [...list, ...(options.extensions ?? []).map((each) => Buffer.from(each))]
 }
 
+/** The key identifier alone. */
+export function authorityKeyIdentifier(keyId: Uint8Array): Buffer {
+  return extension('2.5.29.35', sequence(implicit(0, keyId)))
+}
+
 /** SHA-1 of the key's BIT STRING (RFC 5280 4.2.1.2), which is the end of the SPKI. */
-function keyIdOf({ publicKey }: Pair): Buffer {
+export function keyIdOf({ publicKey }: Pair): Buffer {
   const spki = publicKey.export({ type: 'spki', format: 'der' })
   const content =
     publicKey.asymmetricKeyType === 'ec' || publicKey.asymmetricKeyType === 'ed25519'
@@ -265,6 +276,11 @@ export function extension(id: string, value: Uint8Array, critical = false): Buff
 function makeCrl(serials: readonly Uint8Array[], options: CrlOptions, issuer: Issuer): string {
   const { thisUpdate = new Date(Date.now() - MINUTE_MS), extensions = [], forged = false } = options
   const { nextUpdate = new Date(Date.now() + 7 * DAY_MS) } = options
+  const number = options.number === undefined ? 1 : options.number
+  const list = [
+    ...(number === null ? [] : [extension('2.5.29.20', integer(number))]),
+    ...extensions,
+  ]
   const entries = serials.map((serial) => sequence(der(0x02, serial), time(thisUpdate)))
   const tbs = sequence(
     integer(1),
@@ -273,7 +289,7 @@ function makeCrl(serials: readonly Uint8Array[], options: CrlOptions, issuer: Is
     time(thisUpdate),
     ...(nextUpdate === null ? [] : [time(nextUpdate)]),
     ...(entries.length > 0 ? [sequence(...entries)] : []),
-    explicit(0, sequence(extension('2.5.29.20', integer(1)), ...extensions)),
+    ...(list.length === 0 ? [] : [explicit(0, sequence(...list))]),
   )
   return pem('X509 CRL', forge(signed(tbs, issuer.pair.privateKey), forged))
 }

@@ -29,6 +29,13 @@ test('issuer, dates and serial numbers', async (t) => {
   t.false(isCurrent(crl, Date.parse('2026-02-02')))
 })
 
+test('a number of any size, or none', async (t) => {
+  const ca = await makeCa(undefined, 'root1')
+  t.is(read(await ca.crl([], { number: 2 ** 80 })).number, 2n ** 80n)
+  t.is(read(await ca.crl([], { number: 0 })).number, 0n)
+  t.is(read(await ca.crl([], { number: null })).number, undefined)
+})
+
 test('an empty list', async (t) => {
   const ca = await makeCa(undefined, 'root1')
   t.is(read(await ca.crl()).revoked.size, 0)

@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { isRefusal } from '../../src/refusal/refusal.ts'
+import { parseCertificate } from '../../src/trust/certificate.ts'
 import { judgeConnection, judgePeer } from '../../src/trust/judge.ts'
 import { type CrlOptions, makeCa, moduleNames, sha256 } from '../support/pki.ts'
 import { accepted, trusting } from '../support/trust.ts'
@@ -27,6 +28,38 @@ test('no certificate comes before whatever Node says about it', async (t) => {
   }
 })
 
+test('a certificate that begins later, or has ended, is told with its dates', async (t) => {
+  const { ca, leaf, facts } = await world()
+  const now = Date.now()
+  const judged = (error: string, at: number) => {
+    const verdict = judgePeer({ ...facts, authorized: false, error }, trusting([ca], { now: at }))
+    return isRefusal(verdict) ? verdict.because : ''
+  }
+  const { notBefore } = parseCertificate(leaf.certDer)
+  const early = judged('CERT_NOT_YET_VALID', notBefore - 12_000)
+  t.regex(early, /the certificate CN=mod-users-19\.7\.0 is not valid before 20.*Z \(in 12 s by/)
+  t.regex(judged('CERT_HAS_EXPIRED', now + 40 * 86_400_000), /is not valid after 20\d\d-/)
+  const later = { notBefore: new Date(now + 3 * 3_600_000), cn: 'between' }
+  const between = await ca.intermediate('between', later)
+  const shown = accepted([await between.issue(moduleNames(USERS)), between])
+  const context = trusting([ca])
+  const verdict = judgePeer({ ...shown, authorized: false, error: 'CERT_NOT_YET_VALID' }, context)
+  t.regex(
+    isRefusal(verdict) ? verdict.because : '',
+    /CN=between is not valid before .* \(in 3 h by/,
+  )
+  t.like(verdict, { reason: 'expired-certificate' })
+})
+
+test('what Node has no code for is told with where to look', async (t) => {
+  const { ca, facts } = await world()
+  const verdict = judgePeer({ ...facts, authorized: false, error: 'UNSPECIFIED' }, trusting([ca]))
+  t.like(verdict, { reason: 'untrusted-certificate' })
+  if (!isRefusal(verdict)) return
+  t.false(verdict.because.includes('UNSPECIFIED'))
+  t.regex(verdict.wouldAllow ?? '', /openssl verify/)
+})
+
 const reasons: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'expired-certificate',
   CERT_NOT_YET_VALID: 'expired-certificate',
@@ -48,6 +81,7 @@ const reasons: Readonly<Record<string, string>> = {
   CERT_CHAIN_TOO_LONG: 'untrusted-certificate',
   CERT_UNTRUSTED: 'untrusted-certificate',
   ERR_TLS_CERT_ALTNAME_INVALID: 'untrusted-certificate',
+  UNSPECIFIED: 'untrusted-certificate',
   SOMETHING_NEW: 'untrusted-certificate',
   '': 'untrusted-certificate',
 }

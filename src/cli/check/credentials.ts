@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts'
 import { Reminder } from '../../credentials/endings.ts'
 import { checkGeneration } from '../../credentials/generation.ts'
 import type { Problem } from '../../fault.ts'
+import { expectedOf } from '../../sidecar/expected.ts'
 import { sourceOf } from '../../sidecar/source.ts'
 
 /** Credentials that hold. */
@@ -24,15 +25,10 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Reads them as `run` would; throws a Fault with everything that is wrong. */
 export async function checkCredentials(config: Config): Promise<CredentialsFound> {
-  const { module, trustDomain, pins } = config
   const now = Date.now()
   const source = sourceOf(config)
-  const generation = checkGeneration(await source.read(), {
-    module: module.id,
-    trustDomain,
-    foreign: new Map(Object.entries(pins.identities)),
-    now,
-  })
+  const expected = { ...expectedOf(config), now }
+  const generation = await checkGeneration(await source.read(), expected)
   return {
     problems: [...generation.warnings, ...new Reminder().due(generation, now)],
     told: {

@@ -6,6 +6,7 @@ import { errorCode, fault } from '../../fault.ts'
 import { CoarseClock } from '../../transport/clock.ts'
 import { Dialer } from '../../transport/dial.ts'
 import type { PeerFacts } from '../../transport/gate.ts'
+import { handshakeWithSelf } from '../../transport/handshake-check.ts'
 import { LiveSet } from '../../transport/live-set.ts'
 import type { Identity } from '../../trust/identity.ts'
 import { judgePeer } from '../../trust/judge.ts'
@@ -33,7 +34,8 @@ export class Operator {
     if (trustDomain === undefined) {
       throw fault('names nobody: it has no SPIFFE URI', { where: { file: raw.cert.path } })
     }
-    return new Operator(checkGeneration(raw, { module: undefined, trustDomain, now: Date.now() }))
+    const expected = { module: undefined, trustDomain, now: Date.now() }
+    return new Operator(await checkGeneration(raw, { ...expected, handshake: handshakeWithSelf }))
   }
 
   /** What undici opens its connections with; the peer must prove to be Okapi, of any version. */

@@ -1,0 +1,183 @@
+import { isRefusal } from '../refusal/refusal.ts'
+import type { Authority } from '../trust/bundle.ts'
+import { judgeConnection, type PeerFacts } from '../trust/judge.ts'
+import { isValidAt } from '../trust/profile.ts'
+import { issuedRecords, revokedOf } from '../trust/revocation.ts'
+import type { Expectation, Generation } from './generation.ts'
+import type { Problems } from './problems.ts'
+import type { RawMaterial } from './source.ts'
+import { standInsFor } from './stand-ins.ts'
+
+/** What TLS is given: all PEM. */
+export interface HandshakeMaterial {
+  readonly key: string
+  readonly cert: string
+  readonly ca: readonly string[]
+  readonly crl: readonly string[]
+}
+
+/** What the two ends of a handshake saw of each other. */
+export interface HandshakeOutcome {
+  readonly client: PeerFacts
+  readonly server: PeerFacts
+  /** OpenSSL's own words for why the server is refused, where it is. */
+  readonly why?: string
+}
+
+const VERSIONS = ['TLSv1.3', 'TLSv1.2'] as const
+const ROLES = ['server', 'client'] as const
+
+/**
+ * A handshake in which both ends prove themselves with this material and verify by it, with the
+ * options of every connection. Rejects where it does not come to its end.
+ */
+export type Handshake = (
+  material: HandshakeMaterial,
+  version: (typeof VERSIONS)[number],
+) => Promise<HandshakeOutcome>
+
+/**
+ * Holds a generation against what OpenSSL and the profile will do with it: a handshake of our own
+ * certificate with itself in both roles, and one of a stand-in under each authority of the bundle.
+ */
+export async function checkHandshakes(
+  generation: Generation,
+  raw: RawMaterial,
+  expected: Expectation,
+  problems: Problems,
+): Promise<void> {
+  await checkOwn(generation, raw, expected, problems)
+  if (!problems.any) await checkPeers(generation, raw, expected, problems)
+}
+
+async function checkOwn(
+  generation: Generation,
+  raw: RawMaterial,
+  { handshake, trustDomain, foreign = new Map(), now }: Expectation,
+  problems: Problems,
+): Promise<void> {
+  const { keyPem: key, certPem: cert, caPems: ca, crlPems: crl, bundle, crls } = generation
+  const isRevoked = revokedOf(issuedRecords(generation.chain), crls) !== undefined
+  const context = { bundle, crls, trustDomain, foreign, now }
+  for (const version of VERSIONS) {
+    const outcome = await attempt(() => handshake({ key, cert, ca, crl }, version))
+    if (outcome instanceof Error) {
+      const message = `a trial handshake with these credentials fails in ${spoken(version)}: ${outcome.message}`
+      problems.error(raw.cert.path, message, 'bring a key of P-256 and a certificate for it')
+      return
+    }
+    for (const role of ROLES) {
+      const verdict = judgeConnection(outcome[role], context)
+      if (!isRefusal(verdict)) continue
+      // New lists must take effect even where we stand on one ourselves: that is a warning.
+      if (isRevoked && verdict.reason === 'revoked-certificate') continue
+      const { because, wouldAllow } = verdict
+      // Only of a server OpenSSL's own words are known.
+      const said = (role === 'server' ? outcome.why : undefined) ?? because
+      const message = `in a trial handshake our own certificate was refused as a ${role}: ${said}`
+      problems.error(fileOf(verdict.reason, raw), message, wouldAllow)
+      return
+    }
+  }
+}
+
+/** Nobody has those peers' keys here: stand-ins show what becomes of them. */
+async function checkPeers(
+  { bundle, crls, identity }: Generation,
+  raw: RawMaterial,
+  { handshake, foreign = new Map(), now }: Expectation,
+  problems: Problems,
+): Promise<void> {
+  const standIns = standInsFor(bundle, crls)
+  const { caPems: ca, crlPems: crl } = standIns
+  // Name constraints may leave room for some of the names only.
+  const uris = [...new Set([identity.uri, ...foreign.keys()])]
+  for (const authority of bundle.authorities.filter((each) => isValidAt(each, now))) {
+    let refused: PeerRefused | undefined
+    for (const uri of uris) {
+      const outcome = await handshake({ ...standIns.leafOf(authority, uri), ca, crl }, 'TLSv1.3')
+      refused = refusedIn(outcome)
+      if (refused === undefined || !isOfNames(refused)) break
+    }
+    if (refused !== undefined) tell(authority, refused, raw, problems)
+  }
+}
+
+/** A peer that OpenSSL would refuse. */
+interface PeerRefused {
+  readonly role: PeerFacts['role']
+  /** Node's code; `UNSPECIFIED` for all that it has none for. */
+  readonly code: string
+  /** In OpenSSL's words, where there are any. */
+  readonly why: string
+}
+
+function refusedIn({ server, client, why }: HandshakeOutcome): PeerRefused | undefined {
+  for (const { authorized, error, role } of [server, client]) {
+    if (authorized && error === undefined) continue
+    const code = error ?? 'no reason'
+    return { role, code, why: why ?? code }
+  }
+  return undefined
+}
+
+function isOfNames({ why }: PeerRefused): boolean {
+  return /subtree violation|name constraints/.test(why)
+}
+
+const DATES: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
+
+function tell(
+  authority: Authority,
+  refused: PeerRefused,
+  raw: RawMaterial,
+  problems: Problems,
+): void {
+  const { code, why, role } = refused
+  const who = `${authority.subject.text} (SHA-256 ${authority.fingerprint256.slice(0, 16)}...)`
+  const message = `OpenSSL would refuse every peer that ${who} has certified, as a ${role}: ${why}`
+  const file = code.includes('CRL') || why.includes('CRL') ? (raw.crl ?? raw.ca).path : raw.ca.path
+  if (isOfNames(refused)) {
+    const hint = 'its name constraints leave no room for the names of this installation'
+    problems.warning(file, message, hint)
+  } else if (DATES.has(code)) {
+    problems.warning(file, message, 'an authority above it is not valid now')
+  } else problems.error(file, message, remedyOf(refused))
+}
+
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [
+    /CRL/,
+    'bring the complete list of this authority, whose key identifier is that of its certificate (openssl ca -gencrl)',
+  ],
+  [
+    /signature/i,
+    'OpenSSL takes another certificate of the same name for it: take one of the two out, or issue it again with a subject key identifier',
+  ],
+  [/purpose/i, 'its extendedKeyUsage must have serverAuth and clientAuth, or be absent'],
+  [/path length/i, 'the authority above it allows none below (pathlen): take it out of ca.crt'],
+  [/issuer/i, 'put the certificate of the root above it into ca.crt too, or take it out'],
+]
+
+function remedyOf({ code, why }: PeerRefused): string {
+  const found = REMEDIES.find(
+    ([pattern]) => pattern.test(code.replaceAll('_', ' ')) || pattern.test(why),
+  )
+  return found?.[1] ?? 'take it out of ca.crt, or issue it again without what OpenSSL names'
+}
+
+function fileOf(reason: string, raw: RawMaterial): string {
+  return reason === 'revocation-unknown' ? (raw.crl ?? raw.ca).path : raw.cert.path
+}
+
+function spoken(version: string): string {
+  return version.replace('v', ' ')
+}
+
+async function attempt<T>(run: () => Promise<T>): Promise<T | Error> {
+  try {
+    return await run()
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
