@@ -2,7 +2,7 @@ import { isRefusal, type Refusal } from '../refusal/refusal.ts'
 import type { DownstreamStream, Story, Upstream, UpstreamStream } from './face.ts'
 import type { Carry } from './h1/body.ts'
 import { FRAMING, type Head } from './head.ts'
-import { HeadWriter } from './head-writer.ts'
+import { type Composed, HeadWriter, KeptHead } from './head-writer.ts'
 import { ID } from './names.ts'
 
 const OUT = new HeadWriter()
@@ -18,6 +18,10 @@ export class Exchange<N> {
   readonly note: N
   readonly downstream: DownstreamStream
   readonly #story: Story<N>
+  /** Where it goes, as long as nothing of it has gone there. */
+  #way: Upstream<N> | null = null
+  /** Its head, where that does not go at once. */
+  #head: Composed | null = null
   /** Within `upstream.open`. */
   #opening = false
 
@@ -27,8 +31,10 @@ export class Exchange<N> {
   upstream: UpstreamStream | null = null
   /** The final head of the response has gone to the caller. */
   answered = false
-  /** The request's body has been read to its end. */
+  /** The request's body has been read to its end: what comes next is known. */
   requestDone = true
+  /** The upstream has got all of it. */
+  requestSent = true
   /** Will the caller's connection serve another exchange? */
   keepAlive = true
   method = 0
@@ -63,8 +69,11 @@ export class Exchange<N> {
   reset(): void {
     this.open = true
     this.upstream = null
+    this.#way = null
+    this.#head = null
     this.answered = false
     this.requestDone = true
+    this.requestSent = true
     this.keepAlive = true
     this.method = 0
     this.version = 11
@@ -80,23 +89,55 @@ export class Exchange<N> {
     this.upstreamPeer = ''
   }
 
-  /** Has the story judge the request. Returns the refusal, if it is one; else the exchange is under way. */
+  /**
+   * Has the story judge the request. Returns the refusal, if it is one; else `connect` is to be called
+   * when all that came of the body in the same read has been judged too.
+   */
   begin(head: Head): Refusal | null {
     this.method = head.method
     this.version = head.version
     this.keepAlive = head.keepAlive
     this.requestDone = !head.hasBody
+    this.requestSent = this.requestDone
     this.requestLength = head.framing === FRAMING.chunked ? -1 : head.contentLength
     OUT.begin()
     const verdict = this.#story.begin(this, head, OUT)
     this.judgedAt = performance.now()
     if (isRefusal(verdict)) return verdict
-    const upstream: Upstream<N> = verdict
     OUT.text('\r\n')
-    this.#opening = true
-    upstream.open(this, OUT)
-    this.#opening = false
+    this.#way = verdict
     return null
+  }
+
+  /** It was judged, and nothing of it has gone to the upstream yet. */
+  get waits(): boolean {
+    return this.#way !== null
+  }
+
+  /** `connect` comes later, when other exchanges may have begun. @returns false: it waits already */
+  wait(): boolean {
+    if (this.#head !== null) return false
+    this.#head = new KeptHead(OUT.copy())
+    return true
+  }
+
+  /** The upstream gets the request's head. */
+  connect(): void {
+    const way = this.#way
+    if (way === null) return
+    const head = this.#head ?? OUT
+    this.#way = null
+    this.#head = null
+    this.#opening = true
+    way.open(this, head)
+    this.#opening = false
+  }
+
+  /** The request is whole, and the upstream has got its last byte. */
+  sent(): void {
+    if (!this.requestDone || this.requestSent) return
+    this.requestSent = true
+    this.upstream?.finish()
   }
 
   /** A connection is there and has the head. */
@@ -109,12 +150,12 @@ export class Exchange<N> {
 
   /**
    * The upstream's head: 1xx ones may come first.
-   * @returns how the body is to be carried, or null when the upstream's answer is not wanted
+   * @returns false when the upstream's answer is not wanted
    */
-  respond(head: Head): Carry | null {
+  respond(head: Head): boolean {
     const interim = head.status < 200
-    if (interim && this.version === 10) return 'asItStands'
-    const carry = this.#carry(head)
+    if (interim && this.version === 10) return true
+    const carry = this.carry(head)
     this.reframed =
       carry !== 'asItStands' ||
       head.status === 204 ||
@@ -127,13 +168,13 @@ export class Exchange<N> {
     if (verdict !== null) {
       if (verdict === 'hang-up') this.hangUp()
       else this.fail(verdict)
-      return null
+      return false
     }
     if (!interim) this.#final(head, carry)
     OUT.text('\r\n')
     this.downstream.head(OUT)
     if (interim) this.downstream.flush()
-    return carry
+    return true
   }
 
   #final(head: Head, carry: Carry): void {
@@ -148,7 +189,8 @@ export class Exchange<N> {
     else if (this.version === 10) OUT.text('Connection: keep-alive\r\n')
   }
 
-  #carry(head: Head): Carry {
+  /** How the body of an answer with this head is to be carried. */
+  carry(head: Head): Carry {
     if (this.version === 10 && head.framing === FRAMING.chunked) return 'bare'
     return this.version === 11 && head.framing === FRAMING.untilClose ? 'chunked' : 'asItStands'
   }
@@ -158,7 +200,7 @@ export class Exchange<N> {
     if (!this.open) return
     const { upstream } = this
     this.upstream = null
-    if (!this.requestDone) upstream?.cancel()
+    if (!this.requestSent) upstream?.cancel()
     this.#end()
     this.downstream.finish()
   }
@@ -244,6 +286,8 @@ export class Exchange<N> {
 
   #end(): void {
     this.open = false
+    this.#way = null
+    this.#head = null
     this.#story.end(this)
   }
 }

@@ -4,7 +4,7 @@ import type { Refusal } from '../refusal/refusal.ts'
 import type { Exchange } from './exchange.ts'
 import type { SpanSink } from './h1/chunks.ts'
 import type { Head, HeadLimits } from './head.ts'
-import type { HeadWriter } from './head-writer.ts'
+import type { Composed, HeadWriter } from './head-writer.ts'
 import type { NameTable } from './names.ts'
 
 /**
@@ -32,7 +32,7 @@ export interface Upstream<N> {
    * then (blocked), or `x.fail()`.
    * @param head the composed head, valid during the call only
    */
-  open(x: Exchange<N>, head: HeadWriter): void
+  open(x: Exchange<N>, head: Composed): void
 }
 
 /** The request's way out: spans of the body as they may be forwarded. */

@@ -7,8 +7,33 @@ const BLANK = ascii(' ')
 const SHORT = 48
 const CRLF = ascii('\r\n')
 
+/** A head as it goes on. */
+export interface Composed {
+  readonly bytes: Buffer
+  readonly length: number
+  /** A copy that outlives the next head. */
+  copy(): Buffer
+}
+
+/** One that stays as it is. */
+export class KeptHead implements Composed {
+  readonly bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+
+  get length(): number {
+    return this.bytes.length
+  }
+
+  copy(): Buffer {
+    return this.bytes
+  }
+}
+
 /** Composes one head at a time in a buffer that is used again for the next. */
-export class HeadWriter {
+export class HeadWriter implements Composed {
   bytes = Buffer.allocUnsafeSlow(16384)
   length = 0
 
@@ -63,7 +88,6 @@ export class HeadWriter {
     if (from !== -1) this.span(head.bytes, from, head.end - 2)
   }
 
-  /** A copy that outlives the next head. */
   copy(): Buffer {
     return Buffer.from(this.bytes.subarray(0, this.length))
   }

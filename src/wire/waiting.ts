@@ -23,6 +23,11 @@ export class Waiting {
     this.length += more
   }
 
+  /** The same, as somewhere that spans can go. */
+  span(bytes: Buffer, start: number, end: number): void {
+    this.add(bytes, start, end)
+  }
+
   /** Takes the first bytes out, `most` of them if there are so many. */
   shift(most: number): Buffer {
     const length = Math.min(most, this.length)

@@ -1,22 +1,9 @@
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import tls from 'node:tls'
 import test from 'ava'
-import { ALPN_LINK, FLAG, LAST_ID, RESET } from '../../src/wire/link/frames.ts'
-import {
-  answerOf,
-  credit,
-  data,
-  end,
-  type Frame,
-  framesOf,
-  goaway,
-  open,
-  ping,
-  reset,
-} from '../support/link-frames.ts'
+import { FLAG, LAST_ID, RESET } from '../../src/wire/link/frames.ts'
+import { credit, data, end, goaway, open, ping, reset } from '../support/link-frames.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
+import { Rogue } from '../support/scenario/rogue.ts'
 import { answer, ID, OK, Town } from '../support/scenario.ts'
 
 // Whoever holds Okapi's certificate speaks frames of its own making to a module's sidecar: what breaks
@@ -34,58 +21,6 @@ test.beforeEach(() => {
   town.module(ID.notes).reply = OK
 })
 test.after.always(() => town?.close())
-
-/** The caller's end of a link, played by the test. */
-class Rogue {
-  received = ''
-  readonly socket: tls.TLSSocket
-  readonly closed: Promise<unknown>
-
-  private constructor(port: number) {
-    const file = (name: string) => readFileSync(join(certificate, name))
-    this.socket = tls.connect({
-      host: '127.0.0.1',
-      port,
-      ca: file('ca.crt'),
-      cert: file('tls.crt'),
-      key: file('tls.key'),
-      ALPNProtocols: [ALPN_LINK],
-      checkServerIdentity: () => undefined,
-    })
-    this.closed = once(this.socket, 'close')
-    this.socket.on('error', () => {})
-    this.socket.on('data', (bytes) => {
-      this.received += bytes.toString('latin1')
-    })
-  }
-
-  static async connect(): Promise<Rogue> {
-    const rogue = new Rogue(town.sidecar(ID.notes).port('ingress'))
-    await once(rogue.socket, 'secureConnect')
-    return rogue
-  }
-
-  send(...frames: string[]): void {
-    this.socket.write(frames.join(''), 'latin1')
-  }
-
-  /** Those that are whole by now. */
-  get frames(): Frame[] {
-    const bytes = Buffer.from(this.received, 'latin1')
-    let i = 0
-    while (i + 8 <= bytes.length && i + 8 + bytes.readUInt16BE(i + 2) <= bytes.length) {
-      i += 8 + bytes.readUInt16BE(i + 2)
-    }
-    return framesOf(this.received.slice(0, i))
-  }
-
-  /** The answer to exchange `id` when it has ended. */
-  async answer(id: number): Promise<string> {
-    const isLast = (frame: Frame) => frame.id === id && (frame.flags & FLAG.end) !== 0
-    await until(() => this.frames.some(isLast))
-    return answerOf(this.frames, id)
-  }
-}
 
 const headOf = (target: string, ...lines: string[]) =>
   [`GET ${target} HTTP/1.1`, 'Host: x', 'X-Okapi-Tenant: diku', ...lines, '', ''].join('\r\n')
@@ -107,11 +42,11 @@ for (const [what, frames, ending] of [
 ] as const) {
   test.serial(`${what}: the link ends as ${ending}, the next one is served`, async (t) => {
     const before = await ended(ending)
-    const rogue = await Rogue.connect()
+    const rogue = await Rogue.connect(town.sidecar(ID.notes).port('ingress'), certificate)
     rogue.send(frames)
     await rogue.closed
     await until(async () => (await ended(ending)) > before)
-    const next = await Rogue.connect()
+    const next = await Rogue.connect(town.sidecar(ID.notes).port('ingress'), certificate)
     next.send(get(1))
     t.regex(await next.answer(1), /^HTTP\/1\.1 200 /)
     next.socket.destroy()
@@ -129,7 +64,7 @@ test.serial(
       return answer('200 OK', [], first.split(' ')[1])
     }
     const ids = Array.from({ length: 300 }, (_, i) => (i + 1) * 4096)
-    const rogue = await Rogue.connect()
+    const rogue = await Rogue.connect(town.sidecar(ID.notes).port('ingress'), certificate)
     rogue.send(...ids.map((id) => get(id, `/notes/${id}`)))
     await until(() => waiting > 200)
     const kept = ids.filter((_, i) => i % 3 !== 0)
@@ -157,7 +92,7 @@ for (const [what, first, status] of [
     async (t) => {
       town.module(ID.notes).reply = ({ first: line }) =>
         line.includes('/notes/odd') ? first : answer('200 OK', [], 'mine')
-      const rogue = await Rogue.connect()
+      const rogue = await Rogue.connect(town.sidecar(ID.notes).port('ingress'), certificate)
       rogue.send(get(1, '/notes/odd'))
       const heads = (await rogue.answer(1)).split('\r\n\r\n')
       t.is(heads.filter((head) => head.startsWith(`HTTP/1.1 ${status} `)).length, 1)

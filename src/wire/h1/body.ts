@@ -16,12 +16,55 @@ const TRAILERS = new Head()
  */
 export type Carry = 'asItStands' | 'bare' | 'chunked'
 
-/** Reads one message body and hands it on span by span, until it knows that the body has ended. */
+/** Where the spans of one read stand in it: nothing goes on before all of it has been judged. */
+class Spans implements SpanSink {
+  count = 0
+  #bounds = new Int32Array(32)
+  /** Whose they are. */
+  owner: Body | null = null
+
+  begin(owner: Body): void {
+    this.owner = owner
+    this.count = 0
+  }
+
+  span(_bytes: Buffer, start: number, end: number): void {
+    if (2 * this.count === this.#bounds.length) {
+      const grown = new Int32Array(2 * this.#bounds.length)
+      grown.set(this.#bounds)
+      this.#bounds = grown
+    }
+    this.#bounds[2 * this.count] = start
+    this.#bounds[2 * this.count + 1] = end
+    this.count++
+  }
+
+  get length(): number {
+    let length = 0
+    for (let i = 0; i < this.count; i++) length += this.#bounds[2 * i + 1]! - this.#bounds[2 * i]!
+    return length
+  }
+
+  handOn(bytes: Buffer, sink: SpanSink): void {
+    for (let i = 0; i < this.count; i++) {
+      sink.span(bytes, this.#bounds[2 * i]!, this.#bounds[2 * i + 1]!)
+    }
+  }
+}
+
+const SPANS = new Spans()
+
+/**
+ * Reads one message body until it knows that the body has ended. What stands in one read is judged to
+ * its last byte before the first goes on.
+ */
 export class Body {
   done = true
   #framing: number = FRAMING.none
   #left = 0
   #carry: Carry = 'asItStands'
+  /** Trailer lines that go on when the body is whole. */
+  #kept: Buffer | null = null
   readonly #chunks = new ChunkScanner()
   readonly #names: NameTable
   /** A trailer may go on only where the response names allow it; requests' trailers are dropped. */
@@ -37,6 +80,7 @@ export class Body {
     this.#left = head.contentLength
     this.#carry = carry
     this.done = !head.hasBody
+    this.#kept = null
     if (head.framing === FRAMING.chunked) this.#chunks.begin(carry === 'bare', MOST_TRAILER_BYTES)
   }
 
@@ -49,17 +93,43 @@ export class Body {
     return this.#framing === FRAMING.untilClose
   }
 
-  /** @returns the position behind the last byte of this body, or -1 where it is broken */
+  /** Judges [start, end) and hands it on. @returns as `judge` */
   take(bytes: Buffer, start: number, end: number, sink: SpanSink): number {
-    if (this.#framing === FRAMING.length) return this.#takeLength(bytes, start, end, sink)
-    if (this.#framing === FRAMING.chunked) return this.#takeChunks(bytes, start, end, sink)
-    if (this.#carry === 'chunked' && end > start) {
-      const size = ascii(`${(end - start).toString(16)}\r\n`)
-      sink.span(size, 0, size.length)
-      sink.span(bytes, start, end)
-      sink.span(CRLF, 0, CRLF.length)
-    } else sink.span(bytes, start, end)
-    return end
+    const next = this.judge(bytes, start, end)
+    if (next !== -1) this.handOn(bytes, sink)
+    return next
+  }
+
+  /**
+   * Reads [start, end) and hands nothing on yet.
+   * @returns the position behind the last byte of this body, or -1 where it is broken
+   */
+  judge(bytes: Buffer, start: number, end: number): number {
+    SPANS.begin(this)
+    if (this.#framing === FRAMING.chunked) return this.#judgeChunks(bytes, start, end)
+    const isLength = this.#framing === FRAMING.length
+    const stop = isLength ? Math.min(end, start + this.#left) : end
+    if (stop > start) SPANS.span(bytes, start, stop)
+    if (isLength) {
+      this.#left -= stop - start
+      this.done = this.#left === 0
+    }
+    return stop
+  }
+
+  /** Hands on what was judged last; no other body may have been judged in between. */
+  handOn(bytes: Buffer, sink: SpanSink): void {
+    if (SPANS.owner !== this) throw new Error('another body has been judged meanwhile')
+    SPANS.owner = null
+    if (this.#framing === FRAMING.untilClose && this.#carry === 'chunked') {
+      this.#asChunks(bytes, sink)
+      return
+    }
+    SPANS.handOn(bytes, sink)
+    if (this.#framing !== FRAMING.chunked || !this.done || this.#carry !== 'asItStands') return
+    if (this.#kept !== null) sink.span(this.#kept, 0, this.#kept.length)
+    this.#kept = null
+    sink.span(CRLF, 0, CRLF.length)
   }
 
   /** The connection ended. Was that the end of the body? */
@@ -70,26 +140,26 @@ export class Body {
     return true
   }
 
-  #takeLength(bytes: Buffer, start: number, end: number, sink: SpanSink): number {
-    const stop = Math.min(end, start + this.#left)
-    this.#left -= stop - start
-    if (stop > start) sink.span(bytes, start, stop)
-    if (this.#left === 0) this.done = true
-    return stop
-  }
-
-  #takeChunks(bytes: Buffer, start: number, end: number, sink: SpanSink): number {
-    const stop = this.#chunks.take(bytes, start, end, sink)
+  #judgeChunks(bytes: Buffer, start: number, end: number): number {
+    const stop = this.#chunks.take(bytes, start, end, SPANS)
     if (stop === -1 || !this.#chunks.done) return stop
     const { trailers } = this.#chunks
-    if (trailers.length > 0 && !this.#trailers(trailers, sink)) return -1
-    if (this.#carry === 'asItStands') sink.span(CRLF, 0, CRLF.length)
+    if (trailers.length > 0 && !this.#trailers(trailers)) return -1
     this.done = true
     return stop
   }
 
+  /** A body that ends with its connection, as it came in this read. */
+  #asChunks(bytes: Buffer, sink: SpanSink): void {
+    if (SPANS.count === 0) return
+    const size = ascii(`${SPANS.length.toString(16)}\r\n`)
+    sink.span(size, 0, size.length)
+    SPANS.handOn(bytes, sink)
+    sink.span(CRLF, 0, CRLF.length)
+  }
+
   /** Trailers are fields: as strict, and without framing, hop-by-hop and guarded names. */
-  #trailers(section: Buffer, sink: SpanSink): boolean {
+  #trailers(section: Buffer): boolean {
     const bytes = Buffer.concat([section, CRLF])
     TRAILERS.begin(bytes, 0)
     if (parseFields(TRAILERS, this.#names, 0, bytes.length, MOST_TRAILER_LINES) !== bytes.length) {
@@ -98,11 +168,13 @@ export class Body {
     // RFC 9110 section 6.5.1: the body has been framed; whoever believes these ends it elsewhere.
     if (TRAILERS.has(ID.contentLength) || TRAILERS.has(ID.transferEncoding)) return false
     if (this.#keepTrailer === null || this.#carry !== 'asItStands') return true
+    const kept: Buffer[] = []
     for (let line = 0; line < TRAILERS.count; line++) {
       const id = TRAILERS.ids[line]!
       if (TRAILERS.fate[line] !== LINE.open || !this.#keepTrailer(id) || isFrame(id)) continue
-      sink.span(bytes, TRAILERS.nameStart[line]!, TRAILERS.lineEnd(line))
+      kept.push(bytes.subarray(TRAILERS.nameStart[line]!, TRAILERS.lineEnd(line)))
     }
+    if (kept.length > 0) this.#kept = Buffer.concat(kept)
     return true
   }
 }

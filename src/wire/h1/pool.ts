@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Dial, Upstream, UpstreamStream, WireSettings } from '../face.ts'
-import type { HeadWriter } from '../head-writer.ts'
+import type { Composed } from '../head-writer.ts'
 import { type Keeper, UpstreamConnection } from './upstream.ts'
 
 /**
@@ -70,7 +70,7 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
     return bytes
   }
 
-  open(x: Exchange<N>, head: HeadWriter): void {
+  open(x: Exchange<N>, head: Composed): void {
     const most = this.#settings.limits.exchangesPerCallee
     if (this.exchanges >= most) {
       const because = `${this.name} has limits.exchangesPerCallee (${most}) open`

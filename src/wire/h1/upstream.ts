@@ -141,7 +141,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     const x = this.#x
     if (this.#deadline === 0 || now < this.#deadline || x === null || this.#inBody) return
     // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
-    if (!x.requestDone && !this.blocked) return
+    if (!x.requestSent && !this.blocked) return
     this.#fail(
       refuse('timeout-upstream', 'no answer within limits.responseHeadMs', {
         limit: 'responseHeadMs',
@@ -183,14 +183,14 @@ export class UpstreamConnection<N> implements UpstreamStream {
       if (next <= 0) return
       i = next
     }
-    if (!this.#body.done) {
+    if (i < end && !this.#body.done) {
       i = this.#body.take(bytes, i, end, x.downstream)
       if (i === -1) return this.#fail(responseRefusal(FLAW.chunk))
     }
     if (this.#body.done) this.#whole(x, i < end)
   }
 
-  /** @returns the position behind one head, or 0 when there is nothing more to do now */
+  /** @returns the position behind one head, and what came of its body; 0: nothing more to do now */
   #head(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
     if (i === end) return 0
     const { responseNames, limits } = this.#settings
@@ -204,19 +204,31 @@ export class UpstreamConnection<N> implements UpstreamStream {
       this.#fail(responseRefusal(next))
       return 0
     }
-    if (HEAD.status < 200 && !this.#interimAllowed()) return 0
+    if (HEAD.status < 200) {
+      if (!this.#interimAllowed()) return 0
+      return x.respond(HEAD) && !this.#dead ? next : 0
+    }
+    return this.#final(x, bytes, next, end)
+  }
+
+  /** A final head: what came with it of the body is judged before anything is said. */
+  #final(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
     if (HEAD.framing === FRAMING.untilClose && 'encrypted' in this.#socket) {
       // Whoever sits on the way can end the connection, and Node does not tell a close_notify from that.
       this.#fail(refuse('upstream-malformed', UNTIL_CLOSE))
       return 0
     }
-    const carry = x.respond(HEAD)
-    if (carry === null || this.#dead) return 0
-    if (HEAD.status < 200) return next
+    this.#body.begin(HEAD, x.carry(HEAD))
+    const next = this.#body.done ? i : this.#body.judge(bytes, i, end)
+    if (next === -1) {
+      this.#fail(responseRefusal(FLAW.chunk))
+      return 0
+    }
+    if (!x.respond(HEAD) || this.#dead) return 0
     this.#inBody = true
     this.#keepAlive = HEAD.keepAlive && HEAD.framing !== FRAMING.untilClose
     this.#keepAliveSeconds = HEAD.keepAliveSeconds
-    this.#body.begin(HEAD, carry)
+    if (next > i) this.#body.handOn(bytes, x.downstream)
     return next
   }
 
@@ -229,7 +241,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   /** @param more bytes came behind the end of the response: the next one must not be believed */
   #whole(x: Exchange<N>, more: boolean): void {
-    const reusable = this.#keepAlive && !more && x.requestDone && !this.#dead
+    const reusable = this.#keepAlive && !more && x.requestSent && !this.#dead
     this.#x = null
     this.#held.drop()
     if (reusable) {

@@ -89,7 +89,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     this.#deadline = limits.responseHeadMs === 0 ? 0 : clock.now + limits.responseHeadMs
     link.batch.head(FRAME.open, 0, id, head, length)
     this.#sender.attach(link.batch, id)
-    if (this.x.requestDone) this.#sender.finish()
+    if (this.x.requestSent) this.#sender.finish()
     this.x.connected(this, link.peer)
   }
 
@@ -152,10 +152,9 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
       const what = HEAD.status === 101 ? 'a 101 that nobody asked for' : 'too many 1xx answers'
       return this.#fail(malformed(what))
     }
-    const carry = this.x.respond(HEAD)
-    if (carry === null || interim || this.#state !== 'open') return null
+    if (!this.x.respond(HEAD) || interim || this.#state !== 'open') return null
     this.#inBody = true
-    this.#body.begin(HEAD, carry)
+    this.#body.begin(HEAD, this.x.carry(HEAD))
     if (HEAD.hasBody && HEAD.contentLength > LARGE_BYTES) this.#keeper.learn(this, true)
     return (flags & FLAG.end) === 0 ? null : this.ended()
   }
@@ -233,9 +232,8 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     const end = text.length
     const next = parseResponseHead(HEAD, text, 0, end, responseNames, limits, toHead)
     if (this.#inBody || next <= 0) return this.lost()
-    const carry = this.x.respond(HEAD)
-    if (carry === null || this.#state !== 'open') return
-    this.#body.begin(HEAD, carry)
+    if (!this.x.respond(HEAD) || this.#state !== 'open') return
+    this.#body.begin(HEAD, this.x.carry(HEAD))
     if (!this.#body.done) this.#body.take(text, next, end, this.x.downstream)
     this.#inBody = true
     if (!this.#body.done) return this.lost()
@@ -247,7 +245,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   tick(now: number): void {
     if (this.#deadline === 0 || now < this.#deadline || this.#inBody) return
     // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
-    if (!this.x.requestDone && !this.#sender.blocked) return
+    if (!this.x.requestSent && !this.#sender.blocked) return
     const because = 'no answer within limits.responseHeadMs'
     const refusal = refuse('timeout-upstream', because, { limit: 'responseHeadMs' })
     this.#fail(refusal, RESET.cancelled)

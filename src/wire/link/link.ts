@@ -35,6 +35,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   protected readonly settings: WireSettings
   protected readonly socket: Socket
   protected readonly streams = new OpenStreams<S>()
+  protected readonly settling = new Settling()
   /** The id that was opened last. */
   protected lastId = 0
   /** We have said GOAWAY. */
@@ -50,7 +51,6 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   readonly #vigil: Vigil
   #endsAt = 0
   #over = false
-  readonly #settling = new Settling()
 
   constructor(socket: Socket, peer: string, settings: WireSettings, events: LinkEvents) {
     const { now } = settings.clock
@@ -94,7 +94,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     if (this.#over) return
     const reader = this.#reader
     const ending = reader.read(bytes, start, end)
-    this.#settling.readEnds()
+    this.settling.readEnds()
     if (ending !== null) return this.close(ending)
     if (this.batch.waitingBytes > MOST_WAITING_BYTES) return this.close('not-reading')
     const { now } = this.settings.clock
@@ -160,7 +160,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   data(id: number, bytes: Buffer, start: number, end: number): LinkEnding | null {
     const stream = this.streams.get(id)
     if (stream === undefined) return null
-    this.#settling.add(stream)
+    this.settling.add(stream)
     return stream.data(bytes, start, end)
   }
 

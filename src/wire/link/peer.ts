@@ -5,7 +5,7 @@ import type { Upstream, WireSettings } from '../face.ts'
 import type { Pool } from '../h1/pool.ts'
 import { UpstreamConnection } from '../h1/upstream.ts'
 import { METHODS } from '../head.ts'
-import type { HeadWriter } from '../head-writer.ts'
+import type { Composed } from '../head-writer.ts'
 import { CallingStream, type StreamKeeper } from './calling-stream.ts'
 import { LARGE_BYTES } from './frames.ts'
 import { type DialLink, Lane, type LaneOwner, type Reading } from './lane.ts'
@@ -61,7 +61,7 @@ export class Peer<N> implements Upstream<N>, LaneOwner<N>, StreamKeeper<N> {
     return this.#small.bufferedBytes + this.#large.bufferedBytes + this.#http1.bufferedBytes
   }
 
-  open(x: Exchange<N>, head: HeadWriter): void {
+  open(x: Exchange<N>, head: Composed): void {
     const { limits, clock } = this.settings
     const most = limits.exchangesPerCallee
     if (this.exchanges >= most) {

@@ -123,6 +123,7 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
     this.opened(id, stream)
     this.#recount()
     stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
+    if (!stream.settled) this.settling.add(stream)
     return null
   }
 

@@ -7,8 +7,8 @@ import { Body } from '../h1/body.ts'
 import { parseRequestHead } from '../h1/request-head.ts'
 import { Head } from '../head.ts'
 import type { HeadWriter } from '../head-writer.ts'
-import { Waiting } from '../waiting.ts'
-import { FLAG, FRAME, MOST_PAYLOAD_BYTES, RESET } from './frames.ts'
+import { Upload } from '../upload.ts'
+import { FLAG, FRAME, RESET } from './frames.ts'
 import type { LinkStream } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
 import { Sender, type Source } from './sender.ts'
@@ -28,8 +28,10 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   readonly #receiver = new Receiver()
   readonly #body: Body
   #id = 0
-  /** Body bytes that the upstream does not take yet; never more than the window. */
-  readonly #held = new Waiting()
+  /** It never holds more than the window. */
+  readonly #upload: Upload<N>
+  /** Bytes of DATA that were judged and not yet handed on whole. */
+  #owed = 0
   #deadline = 0
   /** What the sender has moved, and when it was last seen to move or to have nothing to. */
   #moved = 0
@@ -40,6 +42,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     this.#link = link
     this.#settings = settings
     this.#body = new Body(settings.requestNames, null)
+    this.#upload = new Upload(this.#x, this.#body)
   }
 
   get id(): number {
@@ -47,7 +50,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   get bufferedBytes(): number {
-    return this.#sender.queuedBytes + this.#held.length
+    return this.#sender.queuedBytes + this.#upload.heldBytes
   }
 
   /** A request's head, which must be one and whole. `ended`: nothing follows it. */
@@ -55,7 +58,8 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     const { requestNames, limits } = this.#settings
     const x = this.#x
     this.#id = id
-    this.#held.clear()
+    this.#upload.drop()
+    this.#owed = 0
     this.#movedAt = this.#settings.clock.now
     this.#receiver.begin()
     this.#receiver.ended = ended
@@ -71,7 +75,11 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     HEAD.keepAlive = true
     const refusal = x.begin(HEAD)
     if (refusal !== null) x.refuse(refusal)
-    else x.upstream?.flush()
+    else if (!this.#body.done) x.wait()
+    else {
+      x.connect()
+      x.upstream?.flush()
+    }
   }
 
   // --- the request's way in ----------------------------------------------------------------------
@@ -82,18 +90,26 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   data(bytes: Buffer, start: number, end: number): LinkEnding | null {
-    if (!this.#x.open) return null
-    if (this.#body.done) this.#fail(TOO_LONG)
-    else if (this.#held.length > 0 || this.#stopped) {
-      this.#held.add(bytes, start, end)
-    } else this.#take(bytes, start, end)
+    const x = this.#x
+    if (!x.open) return null
+    const next = this.#body.done ? start : this.#upload.judge(bytes, start, end)
+    if (next !== end) {
+      this.#fail(next === -1 ? requestRefusal(FLAW.chunk) : TOO_LONG)
+      return null
+    }
+    this.#upload.handOn(bytes)
+    this.#owed += end - start
+    this.#await()
+    this.#handedOn()
     return null
   }
 
   ended(): LinkEnding | null {
     if (this.#receiver.ended) return 'bad-order'
     this.#receiver.ended = true
-    this.#checkEnd()
+    if (!this.#x.open) return null
+    if (!this.#body.done) this.#fail(CUT_SHORT)
+    else this.#connect()
     return null
   }
 
@@ -102,10 +118,11 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   get settled(): boolean {
-    return this.#receiver.ended && this.#held.length === 0
+    return this.#receiver.ended && this.#upload.heldBytes === 0
   }
 
   settle(): void {
+    this.#connect()
     this.#x.upstream?.flush()
     this.#grant()
   }
@@ -121,12 +138,9 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
 
   /** The upstream takes bytes again, or is there at last. */
   resume(): void {
-    while (this.#held.length > 0 && !this.#stopped && this.#x.open) {
-      const bytes = this.#held.shift(MOST_PAYLOAD_BYTES)
-      this.#take(bytes, 0, bytes.length)
-    }
+    this.#upload.forward()
+    this.#handedOn()
     this.#x.upstream?.flush()
-    this.#checkEnd()
     this.#grant()
   }
 
@@ -134,7 +148,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     if (this.#isStuck(now)) return this.#giveUp()
     if (!this.#x.open || this.#x.requestDone || now < this.#deadline) return
     // A sender that we have stopped ourselves does not stall.
-    if (this.#held.length > 0 || this.#stopped) return this.#await()
+    if (this.#upload.heldBytes > 0 || this.#stopped) return this.#await()
     const because = 'the request did not come on within limits.bodyIdleMs'
     this.#x.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
   }
@@ -166,7 +180,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   finish(): void {
-    this.#held.clear()
+    this.#upload.drop()
     this.#sender.finish()
   }
 
@@ -212,29 +226,23 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     }
   }
 
-  #take(bytes: Buffer, start: number, end: number): void {
-    const x = this.#x
-    const { upstream } = x
-    if (upstream === null) return
-    const next = this.#body.take(bytes, start, end, upstream)
-    if (next === -1) return this.#fail(requestRefusal(FLAW.chunk))
-    if (next !== end) return this.#fail(TOO_LONG)
-    x.bytesIn += end - start
-    this.#receiver.handedOn(end - start)
-    this.#await()
-    if (!this.#body.done) return
-    x.requestDone = true
-    x.upstream?.finish()
+  /** All that came with the head has been judged: the upstream gets it. */
+  #connect(): void {
+    if (!this.#x.waits) return
+    this.#x.connect()
+    this.#upload.forward()
+    this.#handedOn()
+    this.#x.upstream?.flush()
   }
 
-  /** END came: was the body whole? */
-  #checkEnd(): void {
-    if (!this.#receiver.ended || this.#held.length > 0) return
-    if (this.#x.open && !this.#body.done) this.#fail(CUT_SHORT)
+  #handedOn(): void {
+    if (this.#upload.heldBytes > 0 || this.#stopped) return
+    this.#receiver.handedOn(this.#owed)
+    this.#owed = 0
   }
 
   #grant(): void {
-    if (!this.#x.open || this.#held.length > 0 || this.#stopped) return
+    if (!this.#x.open || this.#upload.heldBytes > 0 || this.#stopped) return
     const due = this.#receiver.due()
     if (due > 0) this.#link.batch.credit(this.#id, due)
   }

@@ -1,6 +1,9 @@
 import type { LinkStream } from './link-stream.ts'
 
-/** Streams that got something in this turn: what they hand on leaves at its end, in one write each. */
+/**
+ * Streams that got something in this turn: what they hand on leaves at its end, in one write each, and
+ * nothing of a request before all that came with its head has been judged.
+ */
 export class Settling {
   #streams: LinkStream[] = []
   #scheduled = false

@@ -9,8 +9,12 @@ import { cuts, placed } from '../../support/messages.ts'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
 
-/** What a hostile or broken module says, and what becomes of it: 502 before an answer, a cut within. */
-const HOSTILE: readonly (readonly [what: string, text: string, becomes: 'refused' | 'cut'])[] = [
+/**
+ * What a hostile or broken module says, and what becomes of it: 502 before an answer, a cut within;
+ * a body that is broken is either, as it comes with its head or behind it.
+ */
+type Becomes = 'refused' | 'cut' | 'broken'
+const HOSTILE: readonly (readonly [what: string, text: string, becomes: Becomes])[] = [
   ['garbage', 'hello\r\n\r\n', 'refused'],
   ['HTTP/0.9', '<html>hello</html>', 'refused'],
   ['HTTP/2', 'HTTP/2.0 200 OK\r\n\r\n', 'refused'],
@@ -67,43 +71,44 @@ const HOSTILE: readonly (readonly [what: string, text: string, becomes: 'refused
   [
     'a chunk size that overflows',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n',
-    'cut',
+    'broken',
   ],
   [
     'a chunk size with a sign',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n',
-    'cut',
+    'broken',
   ],
   [
     'a bare LF behind a chunk size',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n',
-    'cut',
+    'broken',
   ],
   [
     'chunk data that spills',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n',
-    'cut',
+    'broken',
   ],
   [
     'endless chunk extensions',
     `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;${'a'.repeat(5000)}\r\na\r\n`,
-    'cut',
+    'broken',
   ],
   [
     'endless trailers',
     `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${'A: b\r\n'.repeat(3000)}`,
-    'cut',
+    'broken',
   ],
   [
     'a length in the trailers',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n',
-    'cut',
+    'broken',
   ],
 ]
 
 for (const [what, text, becomes] of HOSTILE) {
   test(`a hostile answer: ${what}`, async (t) => {
-    for (const places of [[], [1], [text.length - 1], [10, 20, 30, 40]]) {
+    const headEnd = text.indexOf('\r\n\r\n') + 4
+    for (const places of [[], [1], [text.length - 1], [10, 20, 30, 40], [headEnd]]) {
       const { sent, ended, kept } = await engineAnswer(
         'GET',
         text,
@@ -111,10 +116,12 @@ for (const [what, text, becomes] of HOSTILE) {
       )
       t.false(kept)
       t.truthy(ended?.refused)
-      if (becomes === 'refused') {
+      // What is broken within the read that brought its head is refused whole.
+      const inOneRead = becomes === 'broken' && Math.max(0, ...places) < headEnd
+      if (becomes === 'refused' || inOneRead) {
         t.is(ended?.status, 502)
         t.regex(sent, /^(HTTP\/1.1 100 Continue\r\n\r\n)*HTTP\/1.1 502 /)
-      } else {
+      } else if (becomes === 'cut' || places[0] === headEnd) {
         t.is(ended?.outcome, 'upstream-gone')
         t.is(ended?.status, 200)
         t.false(sent.includes('\r\n0\r\n\r\n'), 'a cut answer must not look whole')

@@ -1,0 +1,190 @@
+import type { Socket } from 'node:net'
+import type { Exchange } from '../exchange.ts'
+import type { WireSettings } from '../face.ts'
+import { FLAW, requestRefusal } from '../flaws.ts'
+import { Head } from '../head.ts'
+import type { Outbox } from '../outbox.ts'
+import { Upload } from '../upload.ts'
+import { Body } from './body.ts'
+import { Discard } from './discard.ts'
+import { Intake } from './intake.ts'
+import type { Patience } from './patience.ts'
+import { parseRequestHead } from './request-head.ts'
+
+const HEAD = new Head()
+
+/** What a reader asks of the connection that it reads for. */
+export interface Connection {
+  /** Nothing that comes can be used any more. */
+  sayGoodbye(): void
+}
+
+/**
+ * Reads requests in turn and hands each to the exchange. All that one read brings of a request is judged
+ * before the upstream gets its first byte; what cannot be used yet is kept.
+ */
+export class RequestReader<N> {
+  /** Within `read`: what asks for more work only marks it. */
+  busy = false
+  readonly #x: Exchange<N>
+  readonly #connection: Connection
+  readonly #socket: Socket
+  readonly #settings: WireSettings
+  readonly #outbox: Outbox
+  readonly #patience: Patience
+  readonly #body: Body
+  readonly #upload: Upload<N>
+  readonly #intake: Intake
+  readonly #discard = new Discard()
+  readonly #inRecords: boolean
+
+  constructor(
+    x: Exchange<N>,
+    connection: Connection,
+    socket: Socket,
+    settings: WireSettings,
+    outbox: Outbox,
+    patience: Patience,
+  ) {
+    this.#x = x
+    this.#connection = connection
+    this.#socket = socket
+    this.#settings = settings
+    this.#outbox = outbox
+    this.#patience = patience
+    this.#body = new Body(settings.requestNames, null)
+    this.#upload = new Upload(x, this.#body)
+    this.#intake = new Intake(socket)
+    this.#inRecords = 'encrypted' in socket
+  }
+
+  /** Bytes that were not looked at: half a head, pipelined requests. */
+  get unreadBytes(): number {
+    return this.#intake.heldBytes
+  }
+
+  /** All bytes that are kept. */
+  get heldBytes(): number {
+    return this.#intake.heldBytes + this.#upload.heldBytes
+  }
+
+  get paused(): boolean {
+    return this.#intake.paused
+  }
+
+  /** Bytes came. */
+  data(bytes: Buffer): void {
+    const usable = this.#intake.join(bytes, !this.#x.open, this.#settings.limits)
+    if (usable !== null) this.#read(usable)
+  }
+
+  /** There may be something to do with what is kept. */
+  resume(): void {
+    this.#upload.forward()
+    this.#read(this.#intake.take())
+  }
+
+  /** Reads from the socket again, where what comes could be used. */
+  readOn(): void {
+    if (!this.#intake.paused) return
+    const { open, upstream } = this.#x
+    // What is held after an exchange is half a head: only more bytes can make it whole.
+    if (open && (this.heldBytes > 0 || (!this.#body.done && upstream?.blocked))) return
+    if (!open && this.#outbox.clogged) return
+    this.#intake.resume()
+  }
+
+  /** The exchange is over: what the upstream has not taken of its body is not wanted. */
+  next(): void {
+    this.#upload.drop()
+    this.#patience.await(this.#discard.active ? 'body' : 'request')
+  }
+
+  /** Nothing more is wanted. */
+  drop(): void {
+    this.#upload.drop()
+    this.#intake.drop()
+    this.#intake.paused = false
+    this.#discard.end()
+  }
+
+  #read(bytes: Buffer): void {
+    this.busy = true
+    for (let i = 0; i < bytes.length && !this.#socket.destroyed && !this.#patience.leaving; ) {
+      const next = this.#step(bytes, i)
+      if (next === -1) break
+      i = next
+    }
+    this.busy = false
+    if (this.#inRecords && this.#x.waits) this.#upload.connectLater()
+    else this.#x.connect()
+    const { upstream } = this.#x
+    if (upstream === null) return
+    upstream.flush()
+    if (upstream.blocked && !this.#body.done) this.#intake.pause()
+  }
+
+  /** Uses what it can from `i`. @returns the position behind it, or -1 when no more can be used now */
+  #step(bytes: Buffer, i: number): number {
+    if (this.#discard.active) return this.#throwAway(bytes, i)
+    const x = this.#x
+    if (!x.open) return this.#outbox.clogged ? this.#intake.hold(bytes, i) : this.#request(bytes, i)
+    if (this.#body.done) return this.#intake.hold(bytes, i)
+    const next = this.#upload.judge(bytes, i, bytes.length)
+    if (next === -1) {
+      x.fail(requestRefusal(FLAW.chunk))
+      return -1
+    }
+    this.#patience.await(x.requestDone ? 'nothing' : 'body')
+    if (x.requestDone || !this.#inRecords) x.connect()
+    // It may have been refused meanwhile.
+    if (x.open) this.#upload.handOn(bytes)
+    return next
+  }
+
+  #request(bytes: Buffer, i: number): number {
+    const { requestNames, limits } = this.#settings
+    const next = parseRequestHead(HEAD, bytes, i, bytes.length, requestNames, limits)
+    if (next === 0) {
+      if (this.#patience.waitsFor === 'request') this.#patience.await('head')
+      this.#intake.keep(bytes, i)
+      return -1
+    }
+    if (next < 0) {
+      this.#x.refuseUnread(requestRefusal(next))
+      return -1
+    }
+    this.#begin(next < bytes.length)
+    return next
+  }
+
+  /** @param more bytes that came with the request: behind a body nobody can see yet what they are */
+  #begin(more: boolean): void {
+    const x = this.#x
+    x.reset()
+    this.#body.begin(HEAD, 'asItStands')
+    const expectsContinue = HEAD.expectsContinue && HEAD.version === 11
+    this.#patience.await(this.#body.done ? 'nothing' : 'body')
+    const pipelined = more && this.#body.done
+    if (this.#patience.lastExchange() && !pipelined) HEAD.keepAlive = false
+    const refusal = x.begin(HEAD)
+    if (refusal === null) {
+      if (this.#body.done) x.connect()
+      return
+    }
+    if (!this.#body.done) {
+      // Whoever waits for a 100 may send the body or not: what comes next cannot be known.
+      if (expectsContinue) x.keepAlive = false
+      else if (x.keepAlive) this.#discard.begin()
+    }
+    if (refusal.status === 400) x.keepAlive = false
+    x.refuse(refusal)
+  }
+
+  #throwAway(bytes: Buffer, i: number): number {
+    const next = this.#discard.take(this.#body, bytes, i)
+    if (next === -1) this.#connection.sayGoodbye()
+    else if (!this.#discard.active) this.#patience.await('request')
+    return next
+  }
+}

@@ -1,0 +1,73 @@
+import type { Exchange } from './exchange.ts'
+import type { Body } from './h1/body.ts'
+import { Waiting } from './waiting.ts'
+
+/** Of what waited so much goes on before the upstream is asked again whether it takes more. */
+const MOST_SPAN_BYTES = 16_384
+
+/**
+ * The body of a request on its way to the upstream: judged as it comes, held as long as the upstream is
+ * not there or takes nothing.
+ */
+export class Upload<N> {
+  readonly #x: Exchange<N>
+  readonly #body: Body
+  /** Judged bytes. */
+  readonly #held = new Waiting()
+  readonly #turnEnds = () => {
+    if (!this.#x.waits) return
+    this.#x.connect()
+    this.#x.downstream.resume()
+  }
+
+  constructor(x: Exchange<N>, body: Body) {
+    this.#x = x
+    this.#body = body
+  }
+
+  /** Bytes that were judged and have not gone on. */
+  get heldBytes(): number {
+    return this.#held.length
+  }
+
+  /**
+   * Judges what came; `handOn` is to follow.
+   * @returns the position behind the last byte of this body, or -1 where it is broken
+   */
+  judge(bytes: Buffer, start: number, end: number): number {
+    const x = this.#x
+    const next = this.#body.judge(bytes, start, end)
+    if (next === -1) return -1
+    x.bytesIn += next - start
+    x.requestDone = this.#body.done
+    return next
+  }
+
+  /** What was judged last goes on, as far as the upstream is there and takes it. */
+  handOn(bytes: Buffer): void {
+    const { upstream } = this.#x
+    const waits = upstream === null || upstream.blocked || this.#held.length > 0
+    this.#body.handOn(bytes, waits ? this.#held : upstream)
+    this.forward()
+  }
+
+  /** What waits goes on, as far as the upstream takes it. */
+  forward(): void {
+    const held = this.#held
+    while (held.length > 0 && this.#x.upstream?.blocked === false) {
+      const bytes = held.shift(MOST_SPAN_BYTES)
+      this.#x.upstream.span(bytes, 0, bytes.length)
+    }
+    if (held.length === 0 && this.#x.upstream !== null) this.#x.sent()
+  }
+
+  /** The upstream gets the head when this turn is over: of TLS one read is told record by record. */
+  connectLater(): void {
+    if (this.#x.wait()) setImmediate(this.#turnEnds)
+  }
+
+  /** What waits is not wanted any more. */
+  drop(): void {
+    this.#held.clear()
+  }
+}
