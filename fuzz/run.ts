@@ -29,8 +29,8 @@ if (values.help || !(minutes > 0) || !Number.isInteger(firstSeed)) {
 
 const wantedOfRequests = new Set(REQUESTS.map(({ flaw }) => requestRefusal(FLAW[flaw]).because))
 const wantedOfAnswers = new Set([
-  ...RESPONSES.map(({ flaw }) => responseRefusal(FLAW[flaw]).because),
-  'the upstream’s answer: a 101 that nobody asked for',
+  ...RESPONSES.map(({ flaw }) => responseRefusal(FLAW[flaw], 'upstream').because),
+  'the answer of upstream: a 101 that nobody asked for',
 ])
 
 /** Throws when two readings of the same bytes disagree in a way that nobody wanted. */

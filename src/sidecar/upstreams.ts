@@ -51,8 +51,10 @@ export class Upstreams {
 
   /** The module behind this sidecar. */
   module(forward: Address): Pool<Note> {
-    const dialer = this.#dialer([forward], null, this.#config.limits.connectWaitMs)
-    const pool = new Pool<Note>(this.#config.module.id, dialled(dialer, forward), this.#settings)
+    const { limits, module } = this.#config
+    const { id } = module
+    const dialer = this.#dialer([forward], null, limits.connectWaitMs)
+    const pool = new Pool<Note>(id, dialled(dialer, id, forward), this.#settings)
     this.#plain.push(pool)
     return pool
   }
@@ -75,11 +77,11 @@ export class Upstreams {
     if (first === undefined) throw new Error(`${name} has no address`)
     const { connectWaitMs } = this.#config.limits
     const dialer = this.#dialer(addresses, pin, connectWaitMs)
-    const pool = new Pool<Note>(name, dialled(dialer, first), this.#settings)
+    const pool = new Pool<Note>(name, dialled(dialer, name, first), this.#settings)
     let ways: Ways = pool
     if (this.#config.link) {
       const both = this.#dialer(addresses, pin, connectWaitMs, [ALPN_LINK, ALPN_HTTP1])
-      const dial = dialledLink(both, first)
+      const dial = dialledLink(both, name, first)
       ways = new Peer<Note>(name, dial, pool, this.#settings, this.#linkEvents)
     }
     this.#mutual.push(ways)
@@ -147,7 +149,7 @@ export class Upstreams {
 }
 
 /** What wire knows of a dialler: a socket that may be written to, and a name for the log. */
-function dialled(dialer: AnyDialer, address: Address): Dial {
+function dialled(dialer: AnyDialer, name: string, address: Address): Dial {
   return ({ buffer, callback }, done) => {
     let handedOver = false
     let early = false
@@ -160,21 +162,23 @@ function dialled(dialer: AnyDialer, address: Address): Dial {
       },
     }
     return dialer.dial({ onread }, (refusal, socket, identity) => {
+      const peer = identity === null ? formatAddress(address) : labelOf(identity)
       if (socket !== null && early) {
         socket.on('error', () => {})
         socket.destroy()
-        done(refuse('upstream-malformed', 'the upstream spoke before it was asked'), null, '')
+        const because = `${name} (${peer}) sent bytes before it was asked`
+        done(refuse('upstream-malformed', because), null, '')
         return
       }
       handedOver = true
-      done(refusal, socket, identity === null ? formatAddress(address) : labelOf(identity))
+      done(refusal, socket, peer)
     })
   }
 }
 
 /** The same where the two sides agree during the handshake on what they speak. */
-function dialledLink(dialer: AnyDialer, address: Address): DialLink {
-  const dial = dialled(dialer, address)
+function dialledLink(dialer: AnyDialer, name: string, address: Address): DialLink {
+  const dial = dialled(dialer, name, address)
   return (onread, done) =>
     dial(onread, (refusal, socket, peer) => done(refusal, socket, peer, speaksLink(socket)))
 }

@@ -1,8 +1,13 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 
+/** In a sentence: the field at fault, which the head names. */
+const FIELD = '{field}'
+/** A name that is longer is cut: a sentence stands in one line of a log. */
+const MOST_NAME = 64
+
 /**
- * What the strict parsers object to, each with its refusal made once. A parser answers with the
- * negative index, so that the hot path carries integers.
+ * What the strict parsers object to. A parser answers with the negative index, so that the hot path
+ * carries integers.
  */
 const LIST = {
   requestLine: refuse('malformed-request', 'the request line is not METHOD SP TARGET SP VERSION'),
@@ -19,17 +24,17 @@ const LIST = {
     'ambiguous-header',
     'a field name is empty, has white space before its colon, is folded, or is no token',
   ),
-  value: refuse('ambiguous-header', 'a field value holds a control character'),
-  twice: refuse('ambiguous-header', 'a field that may stand once stands twice'),
-  alias: refuse('ambiguous-header', 'a field name with _ reads like one that is guarded'),
+  value: refuse('ambiguous-header', `the value of ${FIELD} holds a control character`),
+  twice: refuse('ambiguous-header', `${FIELD} stands twice, and may stand once`),
+  alias: refuse('ambiguous-header', `${FIELD} reads like a guarded name: _ for -`),
   length: refuse('ambiguous-header', 'Content-Length is not 1 to 15 digits'),
-  coding: refuse('ambiguous-header', 'Transfer-Encoding is not exactly `chunked`'),
+  coding: refuse('ambiguous-header', 'Transfer-Encoding is not exactly "chunked"'),
   lengthAndCoding: refuse(
     'ambiguous-header',
     'Content-Length and Transfer-Encoding stand together',
   ),
   codingIn10: refuse('ambiguous-header', 'Transfer-Encoding stands in an HTTP/1.0 message'),
-  connection: refuse('ambiguous-header', 'a Connection line names a field that must reach its end'),
+  connection: refuse('ambiguous-header', `Connection names ${FIELD}, which must reach its end`),
   options: refuse('ambiguous-header', 'Connection has more than 64 options'),
   noHost: refuse('malformed-request', 'an HTTP/1.1 request has no Host'),
   host: refuse('malformed-request', 'Host is not host[:port]'),
@@ -64,12 +69,48 @@ export const FLAW = Object.fromEntries(NAMES.map((name, i) => [name, -1 - i])) a
   Record<Flaw, number>
 >
 
-/** The refusal of a request whose parser answered `code` (below 0). */
-export function requestRefusal(code: number): Refusal {
-  return LIST[NAMES[-1 - code]!]
+/**
+ * The refusal of a request whose parser answered `code` (below 0).
+ * @param field the name of the field at fault, where there is one
+ */
+export function requestRefusal(code: number, field = ''): Refusal {
+  const refusal: Refusal = LIST[NAMES[-1 - code]!]
+  return { ...refusal, because: named(refusal.because, field) }
 }
 
-/** The refusal when it was the upstream that sent it: always 502, saying what was wrong. */
-export function responseRefusal(code: number): Refusal {
-  return refuse('upstream-malformed', `the upstream’s answer: ${LIST[NAMES[-1 - code]!].because}`)
+/** The refusal when it was the upstream that sent it: always 502, saying who sent what. */
+export function responseRefusal(code: number, upstream: string, field = ''): Refusal {
+  return malformed(upstream, named(LIST[NAMES[-1 - code]!].because, field))
+}
+
+/** `what` is wrong with an answer. */
+export function malformed(upstream: string, what: string): Refusal {
+  return refuse('upstream-malformed', `the answer of ${upstream}: ${what}`)
+}
+
+/** The connection ended, before the answer or in the middle of it. */
+export function closedEarly(upstream: string, inBody: boolean): Refusal {
+  return refuse('upstream-unreachable', `${upstream} closed the connection ${moment(inBody)}`)
+}
+
+/** The other end of a link ended one exchange. */
+export function givenUp(upstream: string, inBody: boolean): Refusal {
+  return refuse('upstream-unreachable', `${upstream} gave the exchange up ${moment(inBody)}`)
+}
+
+/** No answer came. */
+export function late(upstream: string): Refusal {
+  return refuse('timeout-upstream', `no answer of ${upstream} within limits.responseHeadMs`, {
+    limit: 'responseHeadMs',
+  })
+}
+
+function moment(inBody: boolean): string {
+  return inBody ? 'in the middle of its answer' : 'without an answer'
+}
+
+/** Names are tokens (RFC 9110 section 5.6.2): nothing in them needs an escape. */
+function named(because: string, field: string): string {
+  const name = field.length > MOST_NAME ? `${field.slice(0, MOST_NAME)}...` : field
+  return because.replace(FIELD, () => (name === '' ? 'a field' : `\`${name}\``))
 }

@@ -61,6 +61,9 @@ export class Head {
   keepAliveSeconds = -1
   expectsContinue = false
 
+  /** Of a head that a parser refused: the name of the field at fault, or ''. */
+  atFault = ''
+
   count = 0
   readonly nameStart = new Int32Array(MOST_LINES + 1)
   readonly nameEnd = new Int32Array(MOST_LINES + 1)
@@ -91,6 +94,7 @@ export class Head {
     this.keepAliveSeconds = -1
     this.expectsContinue = false
     this.count = 0
+    this.atFault = ''
     if (++this.#stamp > MOST_STAMP) {
       this.#stamps.fill(0)
       this.#stamp = 1

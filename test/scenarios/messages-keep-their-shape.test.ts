@@ -185,6 +185,29 @@ test.serial('an answer that no two readers understand alike is 502', async (t) =
   }
 })
 
+test.serial('a malformed answer is told with who sent it and the field at fault', async (t) => {
+  const twice = 'Transfer-Encoding: chunked\r\n'
+  for (const [said, what] of [
+    [`HTTP/1.1 200 OK\r\n${twice}${twice}\r\n0\r\n\r\n`, '`Transfer-Encoding` stands twice'],
+    ['HTTP/1.1 200 OK\r\nX-Odd: a\u0001\r\n\r\n', 'the value of `X-Odd` holds a control character'],
+    ['HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok', 'Content-Length is not 1 to 15 digits'],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n', ''],
+    ['hello\r\n\r\n', 'the status line is not'],
+  ] as const) {
+    town.okapi.reply = (_, socket) => {
+      socket.end(said)
+      return null
+    }
+    const id = crypto.randomUUID()
+    const talk = new Talk(town.egress(ID.notes))
+    talk.send(get('/users', T, `X-Okapi-Request-Id: ${id}`))
+    const { because } = await town.sidecar(ID.okapi).exchange(id)
+    talk.close()
+    t.regex(`${because}`, /okapi-7\.2\.0 \(127\.0\.0\.1:\d+\)/)
+    t.true(`${because}`.includes(what || 'closed the connection in the middle'), `${because}`)
+  }
+})
+
 test.serial('what comes unasked behind an answer is nobody’s answer', async (t) => {
   town.okapi.reply = () => `${answer('200 OK', [], 'mine')}${answer('200 OK', [], 'forged')}`
   const talk = new Talk(town.egress(ID.notes))

@@ -1,3 +1,4 @@
+import type { Refusal } from '../../src/refusal/refusal.ts'
 import { nodeStopsBehind } from '../wire/differences.ts'
 import { engineAnswer } from './engine-answers.ts'
 import { type EngineMessage, type EngineReading, engineReads } from './engine-reads.ts'
@@ -23,13 +24,18 @@ export async function compareRequests(text: string, cuts: readonly number[]): Pr
   if (node.messages.some(({ lines }) => nodeStopsBehind(lines))) return { wrong, stricter: null }
   if (wrong !== null) return { wrong, stricter: null }
   if (ours.refused !== null) {
-    return { wrong: null, stricter: node.refused === null ? ours.refused.because : null }
+    return { wrong: null, stricter: node.refused === null ? unnamed(ours.refused) : null }
   }
   if (node.refused === null || ours.closed) return AGREED
   // Node says no as soon as it can, we when the line is there: end the line, and we must say it too.
   const ended = await engineReads(`${text}\r\n\r\n`, cuts)
   if (ended.refused !== null) return AGREED
   return { wrong: `Node refuses (${node.refused}) and we do not`, stricter: null }
+}
+
+/** The sentence as it is where the name of the field is not known. */
+function unnamed({ because }: Refusal): string {
+  return because.replace(/`[^`]+`/, 'a field')
 }
 
 function differs(ours: EngineReading, node: NodeReading): string | null {
@@ -106,7 +112,7 @@ export async function compareAnswers(
   const { ended } = ours
   if (ended === undefined) return { wrong: 'the exchange never ended', stricter: null }
   if (ended.refused !== null) {
-    const stricter = node.answer?.whole ? ended.refused.because : null
+    const stricter = node.answer?.whole ? unnamed(ended.refused) : null
     return { wrong: null, stricter }
   }
   if (!node.answer?.whole) {

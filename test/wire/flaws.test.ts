@@ -10,10 +10,10 @@ test('every flaw is a negative number of its own, with a refusal', (t) => {
     t.not(because, '')
     t.true(status >= 400)
     t.deepEqual(
-      { ...responseRefusal(code), because: '' },
+      { ...responseRefusal(code, 'mod-a-1.0.0'), because: '' },
       { reason: 'upstream-malformed', status: 502, because: '' },
     )
-    t.true(responseRefusal(code).because.endsWith(because))
+    t.true(responseRefusal(code, 'mod-a-1.0.0').because.endsWith(because))
   }
 })
 
@@ -24,4 +24,14 @@ test('statuses that callers act on', (t) => {
   t.is(status(FLAW.tooManyLines), 431)
   t.is(status(FLAW.version), 505)
   t.is(status(FLAW.requestLine), 400)
+})
+
+test('a sentence says who sent what, and names the field at fault', (t) => {
+  const { because } = responseRefusal(FLAW.twice, 'mod-a-1.0.0 (127.0.0.1:8081)', 'X-$&')
+  t.is(
+    because,
+    'the answer of mod-a-1.0.0 (127.0.0.1:8081): `X-$&` stands twice, and may stand once',
+  )
+  t.is(requestRefusal(FLAW.twice).because, 'a field stands twice, and may stand once')
+  t.true(requestRefusal(FLAW.alias, 'x'.repeat(5000)).because.length < 150)
 })

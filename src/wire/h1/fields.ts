@@ -49,7 +49,10 @@ export function parseFields(
     const valueStart = i
     while (i < end && VALUE[bytes[i]!] === 1) i++
     if (i >= end) return 0
-    if (bytes[i] !== CR) return bytes[i] === LF ? FLAW.lineEnd : FLAW.value
+    if (bytes[i] !== CR) {
+      if (bytes[i] === LF) return FLAW.lineEnd
+      return atFault(head, FLAW.value, nameStart, nameEnd)
+    }
     if (i + 1 >= end) return 0
     if (bytes[i + 1] !== LF) return FLAW.lineEnd
     let valueEnd = i
@@ -63,7 +66,7 @@ export function parseFields(
     head.valueStart[line] = valueStart
     head.valueEnd[line] = valueEnd
     const flaw = classify(head, names, line)
-    if (flaw !== 0) return flaw
+    if (flaw !== 0) return atFault(head, flaw, nameStart, nameEnd)
     if (head.ids[line] === ID.connection) hops = true
   }
   if (i + 1 >= end) return 0
@@ -74,6 +77,12 @@ export function parseFields(
     if (flaw !== 0) return flaw
   }
   return head.end
+}
+
+/** Remembers the field name in [start, end) for the sentence of its refusal. */
+function atFault(head: Head, flaw: number, start: number, end: number): number {
+  head.atFault = head.bytes.toString('latin1', start, end)
+  return flaw
 }
 
 /** What the name means to wire, and whether it may stand here again. */
@@ -182,7 +191,9 @@ function connectionOption(head: Head, names: NameTable, start: number, end: numb
     if (!head.closeAsked) head.keepAlive = true
     return 0
   }
-  if (names.find(bytes, start, end) === ALIAS || names.guarded) return FLAW.connection
+  if (names.find(bytes, start, end) === ALIAS || names.guarded) {
+    return atFault(head, FLAW.connection, start, end)
+  }
   for (let line = 0; line < head.count; line++) {
     const [s, e] = [head.nameStart[line]!, head.nameEnd[line]!]
     if (sameFolded(bytes, start, end, s, e)) head.fate[line] = LINE.hop

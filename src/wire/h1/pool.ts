@@ -179,7 +179,9 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
   }
 
   #connected(socket: Socket, peer: string, epoch: number): UpstreamConnection<N> {
-    const connection = new UpstreamConnection<N>(socket, { peer, epoch }, this.#settings, this)
+    const { name } = this
+    const proven = { name, peer, epoch }
+    const connection = new UpstreamConnection<N>(socket, proven, this.#settings, this)
     this.#live.add(connection)
     this.released(connection)
     return connection

@@ -151,7 +151,7 @@ export class RequestReader<N> {
       return -1
     }
     if (next < 0) {
-      this.#x.refuseUnread(requestRefusal(next))
+      this.#x.refuseUnread(requestRefusal(next, HEAD.atFault))
       return -1
     }
     this.#begin(next < bytes.length)

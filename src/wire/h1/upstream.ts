@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
-import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
-import { FLAW, responseRefusal } from '../flaws.ts'
+import { closedEarly, FLAW, late, malformed, responseRefusal } from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
 import { Outbox } from '../outbox.ts'
 import { Body } from './body.ts'
@@ -13,8 +13,7 @@ const HEAD = new Head()
 /** An upstream that sends more 1xx heads than this for one request is broken. */
 const MOST_INTERIM = 16
 
-const UNTIL_CLOSE =
-  'the upstream’s answer ends with its connection: over TLS its end cannot be told from a cut'
+const UNTIL_CLOSE = 'it ends with its connection: over TLS its end cannot be told from a cut'
 
 /** What a connection asks of the pool that keeps it. */
 export interface Keeper<N> {
@@ -33,6 +32,8 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   /** The identity that the other side proved, or its address where it proves none. */
   readonly peer: string
+  /** The same as a sentence says it. */
+  readonly #name: string
   /** The pool's count of changes when this connection was dialled. */
   readonly epoch: number
   readonly openedAt: number
@@ -57,11 +58,13 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   constructor(
     socket: Socket,
-    { peer, epoch }: { peer: string; epoch: number },
+    { name, peer, epoch }: { name: string; peer: string; epoch: number },
     settings: WireSettings,
     keeper: Keeper<N>,
   ) {
     this.#socket = socket
+    // Who proved an identity is called by it, else the address says which of several it was.
+    this.#name = 'encrypted' in socket || name === peer ? peer : `${name} (${peer})`
     this.peer = peer
     this.epoch = epoch
     this.#settings = settings
@@ -142,11 +145,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     if (this.#deadline === 0 || now < this.#deadline || x === null || this.#inBody) return
     // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
     if (!x.requestSent && !this.blocked) return
-    this.#fail(
-      refuse('timeout-upstream', 'no answer within limits.responseHeadMs', {
-        limit: 'responseHeadMs',
-      }),
-    )
+    this.#fail(late(this.#name))
   }
 
   // --- the response's way back -------------------------------------------------------------------
@@ -185,7 +184,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     }
     if (i < end && !this.#body.done) {
       i = this.#body.take(bytes, i, end, x.downstream)
-      if (i === -1) return this.#fail(responseRefusal(FLAW.chunk))
+      if (i === -1) return this.#fail(responseRefusal(FLAW.chunk, this.#name))
     }
     if (this.#body.done) this.#whole(x, i < end)
   }
@@ -201,7 +200,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
       return 0
     }
     if (next < 0) {
-      this.#fail(responseRefusal(next))
+      this.#fail(responseRefusal(next, this.#name, HEAD.atFault))
       return 0
     }
     if (HEAD.status < 200) {
@@ -215,13 +214,13 @@ export class UpstreamConnection<N> implements UpstreamStream {
   #final(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
     if (HEAD.framing === FRAMING.untilClose && 'encrypted' in this.#socket) {
       // Whoever sits on the way can end the connection, and Node does not tell a close_notify from that.
-      this.#fail(refuse('upstream-malformed', UNTIL_CLOSE))
+      this.#fail(malformed(this.#name, UNTIL_CLOSE))
       return 0
     }
     this.#body.begin(HEAD, x.carry(HEAD))
     const next = this.#body.done ? i : this.#body.judge(bytes, i, end)
     if (next === -1) {
-      this.#fail(responseRefusal(FLAW.chunk))
+      this.#fail(responseRefusal(FLAW.chunk, this.#name))
       return 0
     }
     if (!x.respond(HEAD) || this.#dead) return 0
@@ -235,7 +234,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   #interimAllowed(): boolean {
     if (HEAD.status !== 101 && ++this.#interim <= MOST_INTERIM) return true
     const what = HEAD.status === 101 ? 'a 101 that nobody asked for' : 'too many 1xx answers'
-    this.#fail(refuse('upstream-malformed', `the upstream’s answer: ${what}`))
+    this.#fail(malformed(this.#name, what))
     return false
   }
 
@@ -275,8 +274,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   }
 
   #lost(): Refusal {
-    const when = this.#inBody ? 'in the middle of its answer' : 'without an answer'
-    return refuse('upstream-unreachable', `the upstream closed the connection ${when}`)
+    return closedEarly(this.#name, this.#inBody)
   }
 
   #gone(): void {

@@ -2,7 +2,7 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
-import { FLAW, responseRefusal } from '../flaws.ts'
+import { closedEarly, FLAW, givenUp, late, malformed, responseRefusal } from '../flaws.ts'
 import { Body } from '../h1/body.ts'
 import { parseResponseHead } from '../h1/response-head.ts'
 import { HEAD_METHOD, Head } from '../head.ts'
@@ -93,6 +93,11 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     this.x.connected(this, link.peer)
   }
 
+  /** The identity that the other end of the link proved. */
+  get #name(): string {
+    return this.#link?.peer ?? 'the upstream'
+  }
+
   get bufferedBytes(): number {
     return this.#sender.queuedBytes + (this.waitingHead?.length ?? 0)
   }
@@ -144,13 +149,14 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     const { responseNames, limits } = this.#settings
     const toHead = this.x.method === HEAD_METHOD
     const next = parseResponseHead(HEAD, bytes, start, end, responseNames, limits, toHead)
-    if (next < 0) return this.#fail(responseRefusal(next))
-    if (next !== end) return this.#fail(malformed('a head that is not whole'))
+    if (next < 0) return this.#fail(responseRefusal(next, this.#name, HEAD.atFault))
+    if (next !== end) return this.#fail(malformed(this.#name, 'a head that is not whole'))
     const interim = HEAD.status < 200
-    if (interim !== ((flags & FLAG.info) !== 0)) return this.#fail(malformed('a mislabelled head'))
+    if (interim !== ((flags & FLAG.info) !== 0))
+      return this.#fail(malformed(this.#name, 'a mislabelled head'))
     if (interim && (HEAD.status === 101 || ++this.#interim > MOST_INTERIM)) {
       const what = HEAD.status === 101 ? 'a 101 that nobody asked for' : 'too many 1xx answers'
-      return this.#fail(malformed(what))
+      return this.#fail(malformed(this.#name, what))
     }
     if (!this.x.respond(HEAD) || interim || this.#state !== 'open') return null
     this.#inBody = true
@@ -167,8 +173,8 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   data(bytes: Buffer, start: number, end: number): LinkEnding | null {
     if (this.#state !== 'open') return null
     const next = this.#body.done ? -1 : this.#body.take(bytes, start, end, this.x.downstream)
-    if (next === -1) return this.#fail(responseRefusal(FLAW.chunk))
-    if (next !== end) return this.#fail(malformed('more body than its head says'))
+    if (next === -1) return this.#fail(responseRefusal(FLAW.chunk, this.#name))
+    if (next !== end) return this.#fail(malformed(this.#name, 'more body than its head says'))
     this.#receiver.handedOn(end - start)
     return null
   }
@@ -178,9 +184,9 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     this.#receiver.ended = true
     if (this.#state !== 'open') return null
     const { x } = this
-    if (!this.#inBody) return this.#fail(malformed('an end without a beginning'))
+    if (!this.#inBody) return this.#fail(malformed(this.#name, 'an end without a beginning'))
     if (!this.#body.done && !this.#body.connectionEnded(x.downstream)) {
-      return this.#fail(malformed('less body than its head says'))
+      return this.#fail(malformed(this.#name, 'less body than its head says'))
     }
     this.#keeper.learn(this, x.bytesOut > LARGE_BYTES)
     // What is left of the request is not wanted, wherever it waits.
@@ -205,16 +211,14 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   }
 
   reset(why: number): void {
-    const when = this.#inBody ? 'in the middle of its answer' : 'without an answer'
     if (why === RESET.refused) {
-      const because = 'the peer’s sidecar has as many exchanges open on this link as it may'
+      const because = `${this.#name} has as many exchanges open on this link as it may`
       this.#lose(refuse('overloaded', because))
-    } else this.#lose(refuse('upstream-unreachable', `the upstream gave the exchange up ${when}`))
+    } else this.#lose(givenUp(this.#name, this.#inBody))
   }
 
   lost(): void {
-    const when = this.#inBody ? 'in the middle of its answer' : 'without an answer'
-    this.#lose(refuse('upstream-unreachable', `the upstream closed the connection ${when}`))
+    this.#lose(closedEarly(this.#name, this.#inBody))
   }
 
   /** No link came about. */
@@ -246,9 +250,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     if (this.#deadline === 0 || now < this.#deadline || this.#inBody) return
     // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
     if (!this.x.requestSent && !this.#sender.blocked) return
-    const because = 'no answer within limits.responseHeadMs'
-    const refusal = refuse('timeout-upstream', because, { limit: 'responseHeadMs' })
-    this.#fail(refusal, RESET.cancelled)
+    this.#fail(late(this.#name), RESET.cancelled)
   }
 
   #grant(): void {
@@ -279,8 +281,4 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     this.#link = null
     this.#keeper.gone(this)
   }
-}
-
-function malformed(what: string): Refusal {
-  return refuse('upstream-malformed', `the upstream’s answer: ${what}`)
 }

@@ -66,7 +66,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
     this.#sender.begin(this.#link.batch, id)
     x.reset()
     const next = parseRequestHead(HEAD, bytes, start, end, requestNames, limits)
-    if (next < 0) return this.#refuseUnread(requestRefusal(next))
+    if (next < 0) return this.#refuseUnread(requestRefusal(next, HEAD.atFault))
     if (next !== end) return this.#refuseUnread(NOT_ONE_HEAD)
     if (ended && HEAD.hasBody) return this.#refuseUnread(CUT_SHORT)
     this.#body.begin(HEAD, 'asItStands')

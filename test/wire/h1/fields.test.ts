@@ -33,6 +33,18 @@ test('rules come in as data: once, under a prefix once for each name, by look-al
   t.true(flaw('Connection: x-once\r\n') > 0)
 })
 
+test('the name of the field at fault is kept, and forgotten with the next head', (t) => {
+  const atFault = (text: string) => parse(`${text}\r\n`).head.atFault
+  t.is(atFault('A: b\r\nX-Once: a\r\nX-ONCE: a\r\n'), 'X-ONCE')
+  t.is(atFault('X_Once: a\r\n'), 'X_Once')
+  t.is(atFault('A: b\r\nB: \u0001\r\n'), 'B')
+  t.is(atFault('Connection: close, x-many-z\r\n'), 'x-many-z')
+  t.is(atFault('A: b\r\n'), '')
+  const { head } = parse('X-Once: a\r\nX-Once: a\r\n\r\n')
+  head.begin(Buffer.alloc(0), 0)
+  t.is(head.atFault, '')
+})
+
 test('the first line of an id is the one that is found', (t) => {
   const { head } = parse('A: 0\r\nX-Other: 1\r\nX-Shared: 2\r\n\r\n')
   t.is(head.find(34), 1)
