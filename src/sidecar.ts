@@ -31,7 +31,7 @@ import { CoarseClock } from './transport/clock.ts'
  */
 export class Sidecar {
   /** The bound `host:port` of each listener, by name. */
-  readonly listening: Partial<Record<Direction | 'status', string>> = {}
+  readonly listening: Partial<Record<Direction | 'admin' | 'status', string>> = {}
   /** Resolves when a thread of several has died, which is the end of all; undefined: there is one. */
   readonly died: Promise<void> | undefined
   readonly #config: Config

@@ -24,7 +24,6 @@ const GAUGES = {
   sidecar_crl_next_update_timestamp_seconds:
     'When the first revocation list runs out and every peer is refused; absent without lists',
   sidecar_buffered_bytes: 'Bytes of bodies held back because the other side is slower',
-  sidecar_exchanges_open: 'Exchanges that are under way',
   sidecar_plain_beyond_loopback: '1 where allowPlainBeyondLoopback is set',
   sidecar_migration_until_timestamp_seconds:
     'When the plain door shuts; absent where there is none',
@@ -74,7 +73,10 @@ export class Metrics {
       doors,
     )
     this.#refusals = new Table(
-      called('sidecar_refusals_total', 'Exchanges that this sidecar refused'),
+      called(
+        'sidecar_refusals_total',
+        'Exchanges that this sidecar refused, and peers that it turned away at the handshake',
+      ),
       direction,
       { label: 'reason', values: ALL_REASONS },
     )
@@ -115,7 +117,7 @@ export class Metrics {
     return this.#requests.total
   }
 
-  /** An exchange was refused; it still ends with `requestEnded`. */
+  /** An exchange was refused, which still ends with `requestEnded`, or a peer at the handshake. */
   refused(direction: Direction, reason: Reason): void {
     this.#refusals.add(direction, reason)
   }

@@ -116,9 +116,10 @@ export async function createAuthority(
     crlNumber: 0,
     issued: [],
   }
+  // Whatever the place: keys made for development are never committed. One that is there is not ours.
+  const ignore = { name: '.gitignore', content: '*\n', mode: PUBLIC_MODE }
   const staged = await stage(directory, [
-    // Whatever the place: keys made for development are never committed.
-    { name: '.gitignore', content: '*\n', mode: PUBLIC_MODE },
+    ...((await exists(join(directory, ignore.name))) ? [] : [ignore]),
     { name: 'ca.key', content: keyPem({ privateKey: root.key }), mode: CA_KEY_MODE },
     { name: 'ca.crt', content: pem('CERTIFICATE', root.certificate.raw), mode: PUBLIC_MODE },
     registerFile(register, date),

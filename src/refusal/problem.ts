@@ -9,7 +9,7 @@ export interface Audience {
 
 /**
  * The problem document of a refusal (RFC 9457 section 3), one line of JSON. Strangers get the reason
- * and a request id to quote, not the policy.
+ * and a request id to quote; what is wrong with their own message too, but nothing of the policy.
  */
 export function problemDocument(refusal: Refusal, { proven, requestId }: Audience): string {
   const { reason, status, because, wouldAllow } = refusal
@@ -22,6 +22,6 @@ export function problemDocument(refusal: Refusal, { proven, requestId }: Audienc
     reason,
     requestId,
     ...(told ? { detail: because } : {}),
-    ...(told && wouldAllow !== undefined ? { wouldAllow } : {}),
+    ...(proven && wouldAllow !== undefined ? { wouldAllow } : {}),
   })
 }

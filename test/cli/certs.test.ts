@@ -1,4 +1,4 @@
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { createAuthority } from '../../src/pki/ca.ts'
@@ -194,4 +194,18 @@ test('init below a file is an error that says so', async (t) => {
   t.is(code, 2)
   t.regex(stderr, /cannot write .*\(ENOTDIR\)/)
   t.regex(stderr, /hint: a file stands where a directory is needed/)
+})
+
+test('init in the folder of the repository: git sees its two pages and no key', async (t) => {
+  const repository = await place(t)
+  const dir = join(repository, 'certs-dev')
+  await cp(new URL('../../certs-dev', import.meta.url), dir, {
+    recursive: true,
+    filter: (from) => /(certs-dev|README\.md|\.gitignore)$/.test(from),
+  })
+  t.is((await certs('init', '--dir', dir, '--trust-domain', 'folio.test')).code, 0)
+  t.is((await certs('issue', 'mod-users-19.7.0', '--dir', dir)).code, 0)
+  await execute('git', ['-C', repository, 'init', '-q'])
+  const { stdout } = await execute('git', ['-C', repository, 'status', '-s', '-uall'])
+  t.deepEqual(stdout.split('\n').sort(), ['', '?? certs-dev/.gitignore', '?? certs-dev/README.md'])
 })

@@ -61,6 +61,18 @@ test('strangers get the reason and a request id, and no policy', async (t) => {
   }
 })
 
+test('strangers learn what is wrong with their own message, and not what would be excepted', async (t) => {
+  const refusal = refuse('ambiguous-target', 'the path holds `;`', { wouldAllow: 'an exception' })
+  for (const [caller, wouldAllow] of [
+    [{ kind: 'public' }, undefined],
+    [MODULE, 'an exception'],
+  ] as const) {
+    const { body } = await said({ note: note(caller, 'r'), method: GET, version: 11 }, refusal)
+    const told = JSON.parse(body)
+    t.deepEqual([told.detail, told.wouldAllow], ['the path holds `;`', wouldAllow])
+  }
+})
+
 test('HEAD gets no body, HTTP/1.0 is told that the connection stays, 503 when to come again', async (t) => {
   const head = { note: note(MODULE, 'r'), method: METHODS.indexOf('HEAD'), version: 11 }
   const bytes = refusalResponse(head, NO, true).toString()

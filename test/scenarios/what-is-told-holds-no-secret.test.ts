@@ -156,7 +156,7 @@ test.serial('live and ready, for GET and HEAD alone, and nothing else is there',
   t.deepEqual(await (await admin('/ready')).json(), { ready: true })
   t.is((await admin('/ready', { method: 'HEAD' })).status, 200)
   t.is((await admin('/ready', { method: 'POST' })).status, 405)
-  for (const path of ['/', '/status', '/users', '/live/', '/metrics?a', '/_/tenant']) {
+  for (const path of ['/', '/status', '/users', '/live/', '/metrics/?a', '/_/tenant']) {
     t.is((await admin(path)).status, 404, path)
   }
 })
@@ -183,6 +183,7 @@ withTool('openssl')('a refused handshake is counted by its reason, and logged', 
   await runTool('openssl', ['s_client', '-quiet', '-connect', `127.0.0.1:${port}`], get('/notes'))
   const page = await (await admin('/metrics')).text()
   t.regex(page, /^sidecar_handshake_failures_total\{reason="no-certificate"\} [1-9]/m)
+  t.regex(page, /^sidecar_refusals_total\{direction="ingress",reason="no-certificate"\} [1-9]/m)
   const [line] = await town.sidecar(ID.notes).say(({ msg }) => msg === 'peer refused')
   t.is(line?.reason, 'no-certificate')
 })

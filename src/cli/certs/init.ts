@@ -42,8 +42,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   process.stdout.write(
     table(
       [
-        [files.certificate, 'the root that everybody trusts'],
-        [files.key, `its key, ${keyTitle(certificate.publicKey)}: it never leaves this place`],
+        [files.certificate, 'the root certificate: every sidecar trusts it'],
+        [files.key, `its key, ${keyTitle(certificate.publicKey)}: keep it here`],
       ],
       '    ',
     ),
