@@ -1,6 +1,6 @@
 import type { Attack, Need } from './attack.ts'
 import type { Context } from './context.ts'
-import type { Guise, KeyPair } from './door.ts'
+import type { Guise, KeyPair } from './dial.ts'
 import type { Finding } from './finding.ts'
 import { honest, request } from './request.ts'
 import { say } from './say.ts'

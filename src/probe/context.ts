@@ -1,5 +1,5 @@
 import type { Issuer } from '../pki/issuer.ts'
-import type { Door, KeyPair } from './door.ts'
+import type { Door, KeyPair } from './dial.ts'
 
 /** The stolen belongings of one module of the installation. */
 export interface Credentials extends KeyPair {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { errorCode, fault } from '../fault.ts'
 import type { Context } from './context.ts'
-import { knock } from './door.ts'
+import { knock } from './dial.ts'
 import { shown } from './evidence.ts'
 import { honest, hostLine, request } from './request.ts'
 import { say } from './say.ts'

@@ -1,6 +1,6 @@
+import type { Heard } from './conversation.ts'
 import type { Evidence } from './finding.ts'
 import { replay } from './replay.ts'
-import type { Heard } from './speak.ts'
 
 const SHOWN_BYTES = 2048
 

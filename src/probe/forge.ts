@@ -4,7 +4,7 @@ import type { AlternativeName, Extension } from '../pki/extensions.ts'
 import { chainPem, type Issuer, keyPem, makeRoot } from '../pki/issuer.ts'
 import { type Digest, makeKeys, type KeyPair as PkiKeys } from '../pki/keys.ts'
 import { pem } from '../pki/pem.ts'
-import type { KeyPair } from './door.ts'
+import type { KeyPair } from './dial.ts'
 
 const HOUR_MS = 3600_000
 

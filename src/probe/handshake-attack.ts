@@ -1,6 +1,6 @@
 import type { Attack } from './attack.ts'
 import type { Context } from './context.ts'
-import type { Guise } from './door.ts'
+import type { Guise } from './dial.ts'
 import { evidence } from './evidence.ts'
 import { honest, request } from './request.ts'
 import { guiseOf, say } from './say.ts'

@@ -1,12 +1,12 @@
 import { fault } from '../fault.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
 import type { Attack } from './attack.ts'
-import { type Belongings, readAuthority, readBelongings, readTrust } from './belongings.ts'
 import { type Authority, type Context, NO_PATH, type Ports } from './context.ts'
-import type { Door, KeyPair } from './door.ts'
+import type { Door, KeyPair } from './dial.ts'
 import { forged, moduleUri } from './forge.ts'
-import { getPath, type Installation, readInstallation, timerPath } from './installation.ts'
+import { getPath, type Installation, readInstallation, timerPath } from './known-modules.ts'
 import type { Round } from './runner.ts'
+import { type Belongings, readAuthority, readBelongings, readTrust } from './stolen-credentials.ts'
 
 /** What a tester gave, as it was typed but checked. */
 export interface Given {

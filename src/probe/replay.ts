@@ -1,4 +1,4 @@
-import type { Door, KeyPair } from './door.ts'
+import type { Door, KeyPair } from './dial.ts'
 import { hostLine } from './request.ts'
 
 /** Longer messages are no lines to paste. */

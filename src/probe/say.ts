@@ -1,7 +1,7 @@
 import type { Context } from './context.ts'
-import type { Door, Guise, KeyPair } from './door.ts'
+import { type Heard, type Speech, speak } from './conversation.ts'
+import type { Door, Guise, KeyPair } from './dial.ts'
 import type { Finding } from './finding.ts'
-import { type Heard, type Speech, speak } from './speak.ts'
 import { inconclusive } from './verdict.ts'
 
 /** One conversation within the limits of the run; by the pass unless told otherwise. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from './context.ts'
-import { type Guise, knock, readyEvent } from './door.ts'
+import { type Guise, knock, readyEvent } from './dial.ts'
 import type { Finding } from './finding.ts'
 import { blocked, gotThrough, inconclusive } from './verdict.ts'
 

@@ -1,6 +1,6 @@
+import type { Heard } from './conversation.ts'
 import { evidence } from './evidence.ts'
 import type { Finding } from './finding.ts'
-import type { Heard } from './speak.ts'
 import { gotThrough } from './verdict.ts'
 
 /** Got through when there are more answers than requests: one of them was smuggled. */

@@ -1,8 +1,8 @@
 import { REASONS, type Reason } from '../refusal/reasons.ts'
 import { type Answer, header } from './answer.ts'
+import type { Heard } from './conversation.ts'
 import { evidence } from './evidence.ts'
 import type { Finding } from './finding.ts'
-import type { Heard } from './speak.ts'
 
 /**
  * Answers with which servers refuse a message or its sender: RFC 9110 section 15.5, and nginx's own

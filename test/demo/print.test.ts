@@ -1,7 +1,7 @@
 import test from 'ava'
 import { callText, trialsText, upgradeText, verdictText, width } from '../../src/demo/print.ts'
 import type { Trial } from '../../src/demo/rogue.ts'
-import { ATTACKS } from '../../src/probe/registry.ts'
+import { ATTACKS } from '../../src/probe/attacks.ts'
 import { REASONS } from '../../src/refusal/reasons.ts'
 
 const plain = (_style: unknown, text: string) => text

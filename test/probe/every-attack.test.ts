@@ -1,8 +1,8 @@
 import test from 'ava'
 import { type Attack, applies } from '../../src/probe/attack.ts'
+import { ATTACKS } from '../../src/probe/attacks.ts'
 import type { Context } from '../../src/probe/context.ts'
 import { foreignRoot, forged, moduleUri } from '../../src/probe/forge.ts'
-import { ATTACKS } from '../../src/probe/registry.ts'
 import { type Credulous, credulous } from './targets/credulous.ts'
 
 let target: Credulous

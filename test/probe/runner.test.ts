@@ -1,9 +1,9 @@
 import test from 'ava'
 import type { Attack } from '../../src/probe/attack.ts'
+import { ATTACKS } from '../../src/probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../../src/probe/context.ts'
 import type { Finding } from '../../src/probe/finding.ts'
 import { select } from '../../src/probe/prepare.ts'
-import { ATTACKS } from '../../src/probe/registry.ts'
 import { choose, play } from '../../src/probe/runner.ts'
 
 const blocked: Finding = {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { answers } from '../../src/probe/answer.ts'
-import type { Ending, Heard } from '../../src/probe/speak.ts'
+import type { Ending, Heard } from '../../src/probe/conversation.ts'
 import { unasked } from '../../src/probe/unasked.ts'
 import { verdict } from '../../src/probe/verdict.ts'
 

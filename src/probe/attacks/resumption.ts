@@ -1,7 +1,7 @@
 import tls from 'node:tls'
 import type { Attack } from '../attack.ts'
 import type { Context } from '../context.ts'
-import { knock } from '../door.ts'
+import { knock } from '../dial.ts'
 import { evidence } from '../evidence.ts'
 import { honest, request } from '../request.ts'
 import { guiseOf, notTried, say } from '../say.ts'

@@ -1,6 +1,6 @@
 import type { Attack, Need } from '../attack.ts'
 import type { Context } from '../context.ts'
-import type { KeyPair } from '../door.ts'
+import type { KeyPair } from '../dial.ts'
 import { evidence } from '../evidence.ts'
 import { blocked, gotThrough, verdict } from '../verdict.ts'
 import { notThere } from './broken-link.ts'

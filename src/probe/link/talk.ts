@@ -2,9 +2,9 @@ import tls from 'node:tls'
 import { errorCode } from '../../fault.ts'
 import { type Answer, answers } from '../answer.ts'
 import type { Context } from '../context.ts'
-import { type KeyPair, knock, readyEvent } from '../door.ts'
+import { type Ending, endingOf, type Heard } from '../conversation.ts'
+import { type KeyPair, knock, readyEvent } from '../dial.ts'
 import { guiseOf } from '../say.ts'
-import { type Ending, endingOf, type Heard } from '../speak.ts'
 import { ALPN_LINK, FLAG, type Frame, frames, isOver, pongs, TYPE } from './frames.ts'
 
 /** What was heard on one link. */

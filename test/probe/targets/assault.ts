@@ -1,8 +1,8 @@
+import { ATTACKS } from '../../../src/probe/attacks.ts'
 import { USUAL_PORTS } from '../../../src/probe/context.ts'
-import type { Door } from '../../../src/probe/door.ts'
+import type { Door } from '../../../src/probe/dial.ts'
 import type { Finding } from '../../../src/probe/finding.ts'
 import { type Given, prepare, select } from '../../../src/probe/prepare.ts'
-import { ATTACKS } from '../../../src/probe/registry.ts'
 import { choose, play } from '../../../src/probe/runner.ts'
 
 /** How one assault is made. */

@@ -1,6 +1,6 @@
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
-import type { Door } from '../../../src/probe/door.ts'
+import type { Door } from '../../../src/probe/dial.ts'
 import { FLAG, frame, frames, TYPE } from '../../../src/probe/link/frames.ts'
 
 /** HTTP/2’s SETTINGS frame without settings (RFC 9113 section 6.5). */

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import tls from 'node:tls'
-import type { KeyPair } from '../../../src/probe/door.ts'
+import type { KeyPair } from '../../../src/probe/dial.ts'
 
 /** What a tar pit does to whoever comes: everything that keeps a caller waiting. */
 export const TAR = {

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { getPath, readInstallation, timerPath } from '../../src/probe/installation.ts'
+import { getPath, readInstallation, timerPath } from '../../src/probe/known-modules.ts'
 
 const DEMO = new URL('../../src/demo/descriptors', import.meta.url).pathname
 

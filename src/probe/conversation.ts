@@ -2,7 +2,7 @@ import type net from 'node:net'
 import tls from 'node:tls'
 import { errorCode } from '../fault.ts'
 import { type Answer, answers } from './answer.ts'
-import { type Door, type Guise, type KeyPair, knock, readyEvent } from './door.ts'
+import { type Door, type Guise, type KeyPair, knock, readyEvent } from './dial.ts'
 
 /** How the conversation came to its end. */
 export type Ending = 'answered' | 'closed' | 'reset' | 'alert' | 'refused' | 'silent' | 'aborted'
