@@ -5,15 +5,14 @@ import { errorCode, fault } from '../fault.ts'
 import { type Attack, GROUPS } from '../probe/attack.ts'
 import { ATTACKS } from '../probe/attacks.ts'
 import { type Ports, USUAL_PORTS } from '../probe/context.ts'
-import { control, mustBeThere } from '../probe/control.ts'
-import type { Door } from '../probe/dial.ts'
+import { control, requireReachable } from '../probe/control.ts'
+import type { Endpoint } from '../probe/dial.ts'
 import { type Given, isAtOkapi, prepare, select } from '../probe/prepare.ts'
 import { htmlReport } from '../probe/report/html.ts'
-import { jsonReport } from '../probe/report/json.ts'
 import { junitReport } from '../probe/report/junit.ts'
 import { sarifReport } from '../probe/report/sarif.ts'
 import { textReport } from '../probe/report/text.ts'
-import { count, type Run } from '../probe/result.ts'
+import { countOutcomes, jsonReport, type Run } from '../probe/result.ts'
 import { choose, play } from '../probe/runner.ts'
 import { durationMs } from './certs/arguments.ts'
 import { paint, table } from './terminal.ts'
@@ -101,7 +100,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const deadlineMs = durationMs('deadline', values.deadline)
   const signal = AbortSignal.timeout(deadlineMs)
   const rounds = await prepare(await given(target, values), signal)
-  await mustBeThere(rounds[0]!.context)
+  await requireReachable(rounds[0]!.context)
   const startedAt = new Date()
   const began = performance.now()
   // What needs nobody's credentials is tried once, whoever else there is.
@@ -133,7 +132,7 @@ async function given(target: string, values: Values): Promise<Given> {
   const { expect, at, trust, ca, descriptors, path, tenant } = values
   const token = tokenIn(values['token-file'])
   return {
-    door: doorOf(target),
+    endpoint: doorOf(target),
     atOkapi: isAtOkapi(at, expect),
     credentials: values.credentials ?? [],
     allowWrites: values['allow-writes'],
@@ -151,7 +150,7 @@ async function given(target: string, values: Values): Promise<Given> {
 }
 
 /** `https://HOST:PORT` or `http://HOST:PORT`. Throws a Fault for anything else. */
-function doorOf(target: string): Door {
+function doorOf(target: string): Endpoint {
   const url = URL.parse(target)
   if (
     url === null ||
@@ -213,7 +212,7 @@ async function write(report: Run, { report: html, junit, sarif }: Values): Promi
 }
 
 function exitCode(report: Run, allowInconclusive: boolean): number {
-  const { 'got-through': through, inconclusive, blocked } = count(report)
+  const { 'got-through': through, inconclusive, blocked } = countOutcomes(report)
   if (through > 0) return 1
   if (blocked === 0) return 2
   return inconclusive > 0 && !allowInconclusive ? 2 : 0

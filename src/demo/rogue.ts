@@ -15,7 +15,7 @@ import { smuggleClTe } from '../probe/attacks/smuggle-cl-te.ts'
 import { tenantPurge } from '../probe/attacks/tenant-purge.ts'
 import { wrongModule } from '../probe/attacks/wrong-module.ts'
 import { type Context, USUAL_PORTS } from '../probe/context.ts'
-import type { Outcome } from '../probe/finding.ts'
+import type { AttackOutcome } from '../probe/finding.ts'
 import { type Member, MODULES, OKAPI, TRUST_DOMAIN } from './cast.ts'
 import type { StepSeen } from './okapi/pipeline.ts'
 import { TENANT } from './people.ts'
@@ -54,8 +54,8 @@ export interface Trial {
   readonly id: string
   readonly title: string
   readonly target: string
-  readonly expected: Outcome
-  readonly outcome: Outcome
+  readonly expected: AttackOutcome
+  readonly outcome: AttackOutcome
   readonly reason: string | null
   readonly because: string
   /** What a table says where there is no reason. */
@@ -125,7 +125,7 @@ function contextOf(town: Town, { on, bare }: Try): Omit<Context, 'signal'> {
     stallMs: TIMEOUT_MS,
     trustDomain: TRUST_DOMAIN,
     stolenId: on === OKAPI ? MODULES.notes : OKAPI,
-    accomplice: { door: okapi, path: '/tags' },
+    colludingModule: { endpoint: okapi, path: '/tags' },
     tenant: TENANT,
     writeTenant: TENANT,
     timeoutMs: TIMEOUT_MS,

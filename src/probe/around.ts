@@ -1,9 +1,7 @@
-import type { Answer } from './answer.ts'
 import type { Context } from './context.ts'
-import type { Finding } from './finding.ts'
-import { honest, hostLine, type Message, request } from './request.ts'
-import { say } from './say.ts'
-import { blocked, verdict } from './verdict.ts'
+import { send } from './conversation.ts'
+import { blocked, type Finding, findingOf } from './finding.ts'
+import { type Answer, honest, hostLine, type Message, request } from './http.ts'
 
 /** One call to another port of the target's host, plain, without any certificate. */
 export async function beside(
@@ -12,18 +10,18 @@ export async function beside(
   message: Message,
   through: (answer: Answer) => boolean,
 ): Promise<Finding> {
-  const door = { host: context.target.host, port, tls: false }
-  const lines = [['Host', hostLine(door)] as const, ...honest(context).slice(1)]
-  const heard = await say(context, request({ lines, ...message }), {
-    door,
-    guise: {},
+  const endpoint = { host: context.target.host, port, tls: false }
+  const lines = [['Host', hostLine(endpoint)] as const, ...honest(context).slice(1)]
+  const transcript = await send(context, request({ lines, ...message }), {
+    endpoint,
+    handshake: {},
     methods: [message.method ?? 'GET'],
   })
-  const finding = verdict(heard, { through, harmless: () => true })
+  const finding = findingOf(transcript, { through, harmless: () => true })
   // That nobody can be reached there is what is wished for.
-  if (heard.ending === 'refused')
+  if (transcript.end === 'refused')
     return { ...finding, ...blocked(null, `nobody listens on port ${port}`) }
-  if (!heard.connected)
+  if (!transcript.connected)
     return { ...finding, ...blocked(null, `no connection comes up on port ${port}`) }
   return finding
 }

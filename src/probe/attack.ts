@@ -23,7 +23,7 @@ export type Need =
   | 'revocation'
   | 'mismatch'
   | 'closed'
-  | 'accomplice'
+  | 'colluding-module'
   | 'identity'
 
 /** One attack: its own bytes, its own verdict. One file under `attacks/` each. */
@@ -54,7 +54,7 @@ export function atHand({
   authority,
   mismatch,
   closedPath,
-  accomplice,
+  colludingModule,
   trust,
   expect,
 }: Context): ReadonlySet<Need> {
@@ -64,7 +64,7 @@ export function atHand({
     ['revocation', authority?.revokedSerial !== undefined],
     ['mismatch', mismatch !== undefined],
     ['closed', closedPath !== undefined],
-    ['accomplice', accomplice !== undefined],
+    ['colluding-module', colludingModule !== undefined],
     ['identity', trust !== undefined || expect !== undefined],
   ]
   return new Set(known.flatMap(([need, there]) => (there ? [need] : [])))

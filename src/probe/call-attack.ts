@@ -1,9 +1,8 @@
 import type { Attack, Group, Need } from './attack.ts'
 import { type Context, forWriting } from './context.ts'
-import type { Finding } from './finding.ts'
-import { honest, type Lines, type Message, request } from './request.ts'
-import { guiseOf, say } from './say.ts'
-import { verdict } from './verdict.ts'
+import { handshakeWith, send } from './conversation.ts'
+import { type Finding, findingOf } from './finding.ts'
+import { honest, type Lines, type Message, request } from './http.ts'
 
 /** What one forbidden call adds to the common attack. */
 export interface CallAttack {
@@ -18,7 +17,7 @@ export interface CallAttack {
    * `stolen` (the default): as the hijacked module. `pass`: as somebody whom the door lets in.
    * `mismatch`: as the caller whose requirement nobody fits.
    */
-  readonly as?: 'stolen' | 'pass' | 'mismatch'
+  readonly as?: 'stolen' | 'accepted' | 'mismatch'
   /** One call, or several that are tried until one gets through. */
   calls(context: Context): readonly Call[]
 }
@@ -38,8 +37,8 @@ export function callAttack({
     group,
     judged: 'Any answer but a refusal means that the call was passed on.',
     async run(context) {
-      const { credentials: stolen, pass, mismatch } = context
-      const guise = guiseOf({ stolen, pass, mismatch: mismatch?.pair }[as])
+      const { credentials: stolen, accepted, mismatch } = context
+      const handshake = handshakeWith({ stolen, accepted, mismatch: mismatch?.pair }[as])
       let worst: Finding | undefined
       for (const { more = [], ...call } of calls(context)) {
         const lines = call.lines ?? [
@@ -48,8 +47,8 @@ export function callAttack({
           ...length(call.body),
         ]
         const bytes = request({ ...call, lines })
-        const finding = verdict(
-          await say(context, bytes, { methods: [call.method ?? 'GET'], guise }),
+        const finding = findingOf(
+          await send(context, bytes, { methods: [call.method ?? 'GET'], handshake }),
         )
         if (finding.outcome === 'got-through') return finding
         if (worst === undefined || finding.outcome === 'inconclusive') worst = finding

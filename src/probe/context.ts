@@ -1,22 +1,22 @@
 import type { Issuer } from '../pki/issuer.ts'
-import type { Door, KeyPair } from './dial.ts'
+import type { Endpoint, PemPair } from './dial.ts'
 
 /** The stolen belongings of one module of the installation. */
-export interface Credentials extends KeyPair {
+export interface StolenCredentials extends PemPair {
   /** The module id that the certificate names. */
   readonly id: string
 }
 
 /** A request at Okapi's front door that a hijacked module answers, so that its answer can be seen. */
-export interface Accomplice {
+export interface ColludingModule {
   /** Where Okapi listens for the outside. */
-  readonly door: Door
+  readonly endpoint: Endpoint
   /** A path of Okapi that is routed to the hijacked module. */
   readonly path: string
 }
 
 /** A CA of the installation itself, to make certificates that almost fit. */
-export interface Authority {
+export interface ForgingAuthority {
   readonly issuer: Issuer
   /** The serial of a certificate that this CA has revoked, where there is one. */
   readonly revokedSerial?: Uint8Array
@@ -35,7 +35,7 @@ export interface Ports {
 
 /** All that an attack knows. It is immutable: an attack cannot spoil the next one. */
 export interface Context {
-  readonly target: Door
+  readonly target: Endpoint
   /** What stands behind the door. */
   readonly role: 'module' | 'okapi'
   /** A GET of this path is an ordinary call at the target. */
@@ -53,15 +53,15 @@ export interface Context {
   /** The id that a forger would take: one that this door lets in. */
   readonly stolenId: string
   /** A certificate that this door lets in, or the best we have: for attacks that begin behind it. */
-  readonly pass?: Credentials
+  readonly accepted?: StolenCredentials
   /** What we hold of one hijacked module; none for an outsider. */
-  readonly credentials?: Credentials
-  readonly authority?: Authority
+  readonly credentials?: StolenCredentials
+  readonly authority?: ForgingAuthority
   /** Asks for an interface in a version that nobody provides. */
-  readonly mismatch?: { readonly path: string; readonly pair: KeyPair }
+  readonly mismatch?: { readonly path: string; readonly pair: PemPair }
   /** A token that travelled through the hijacked module. */
   readonly token?: string
-  readonly accomplice?: Accomplice
+  readonly colludingModule?: ColludingModule
   /** For calls that only read. */
   readonly tenant: string
   /** For calls that would change something: one that does not exist, unless writes are allowed. */

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { errorCode, fault } from '../fault.ts'
 import type { Context } from './context.ts'
-import { knock } from './dial.ts'
-import { shown } from './evidence.ts'
-import { honest, hostLine, request } from './request.ts'
-import { say } from './say.ts'
-import { verdict } from './verdict.ts'
+import { send } from './conversation.ts'
+import { openSocket } from './dial.ts'
+import { masked } from './evidence.ts'
+import { findingOf } from './finding.ts'
+import { honest, hostLine, request } from './http.ts'
 
 /** What an ordinary call came to, with the best certificate that is at hand. */
 export interface Control {
@@ -22,15 +22,15 @@ export interface Control {
  * closed door: they are blocked, but the report must say by what.
  */
 export async function control(context: Context): Promise<Control> {
-  const as = context.pass?.id ?? null
+  const as = context.accepted?.id ?? null
   const bytes = request({ target: context.ordinaryPath, lines: honest(context) })
-  const { outcome, because } = verdict(await say(context, bytes))
-  const seen = `GET ${context.ordinaryPath}: ${shown(because)}`
+  const { outcome, because } = findingOf(await send(context, bytes))
+  const seen = `GET ${context.ordinaryPath}: ${masked(because)}`
   return { as, let: outcome === 'got-through', because: seen }
 }
 
 /** What it means for the rest of the report. */
-export function inWords({ as, let: inside, because }: Control): string {
+export function controlSentence({ as, let: inside, because }: Control): string {
   const who = as === null ? 'without a certificate' : `as ${as}`
   const call = `An ordinary call ${who}, ${because}.`
   if (inside) return `${call} So the tricks were tried behind the door.`
@@ -38,8 +38,8 @@ export function inWords({ as, let: inside, because }: Control): string {
 }
 
 /** Throws a Fault where not even a TCP connection comes up: then nothing can be judged. */
-export async function mustBeThere({ target, timeoutMs }: Context): Promise<void> {
-  const socket = knock({ ...target, tls: false })
+export async function requireReachable({ target, timeoutMs }: Context): Promise<void> {
+  const socket = openSocket({ ...target, tls: false })
   try {
     await once(socket, 'connect', { signal: AbortSignal.timeout(timeoutMs) })
   } catch (error) {

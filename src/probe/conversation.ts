@@ -1,22 +1,36 @@
 import type net from 'node:net'
 import tls from 'node:tls'
 import { errorCode } from '../fault.ts'
-import { type Answer, answers } from './answer.ts'
-import { type Door, type Guise, type KeyPair, knock, readyEvent } from './dial.ts'
+import type { Context } from './context.ts'
+import {
+  type ClientHandshake,
+  type Endpoint,
+  openSocket,
+  type PemPair,
+  readyEvent,
+} from './dial.ts'
+import { type Answer, answers } from './http.ts'
 
 /** How the conversation came to its end. */
-export type Ending = 'answered' | 'closed' | 'reset' | 'alert' | 'refused' | 'silent' | 'aborted'
+export type ConversationEnd =
+  | 'answered'
+  | 'closed'
+  | 'reset'
+  | 'alert'
+  | 'refused'
+  | 'silent'
+  | 'aborted'
 
 /** What was said and heard on one connection. */
-export interface Heard {
-  readonly door: Door
-  readonly pair: KeyPair | undefined
+export interface Transcript {
+  readonly endpoint: Endpoint
+  readonly pair: PemPair | undefined
   /** TLS (or TCP, where there is no TLS) came up. */
   readonly connected: boolean
   readonly sent: Buffer
   readonly received: Buffer
   readonly answers: readonly Answer[]
-  readonly ending: Ending
+  readonly end: ConversationEnd
   /** The code of the error that ended it (`ECONNRESET`, `ERR_SSL_TLSV13_ALERT_…`), or null. */
   readonly error: string | null
   /** `TLSv1.3`, or null without TLS. */
@@ -27,7 +41,7 @@ export interface Heard {
 }
 
 /** What to say, and how long to listen. */
-export interface Speech {
+export interface Script {
   readonly bytes: Buffer
   /** Methods of the requests in `bytes`; as many answers end the conversation. */
   readonly methods?: readonly string[]
@@ -38,16 +52,16 @@ export interface Speech {
   /** For the whole conversation. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
-  readonly guise?: Guise
+  readonly handshake?: ClientHandshake
 }
 
 const RECEIVED_BYTES_AT_MOST = 256 * 1024
 
 /** Opens a connection, says all of it, and listens until there is nothing more to hear. */
-export function speak(door: Door, speech: Speech): Promise<Heard> {
-  const { bytes, methods = ['GET'], lingerMs = 0, enough, timeoutMs, signal, guise } = speech
-  const { promise, resolve } = Promise.withResolvers<Heard>()
-  const socket = knock(door, guise)
+export function converse(endpoint: Endpoint, script: Script): Promise<Transcript> {
+  const { bytes, methods = ['GET'], lingerMs = 0, enough, timeoutMs, signal, handshake } = script
+  const { promise, resolve } = Promise.withResolvers<Transcript>()
+  const socket = openSocket(endpoint, handshake)
   const parts: Buffer[] = []
   let size = 0
   let connected = false
@@ -58,7 +72,7 @@ export function speak(door: Door, speech: Speech): Promise<Heard> {
   signal.addEventListener('abort', abort)
   let found: Answer[] = []
 
-  function finish(ending: Ending, error: string | null = null) {
+  function finish(ending: ConversationEnd, error: string | null = null) {
     clearTimeout(deadline)
     clearTimeout(linger)
     signal.removeEventListener('abort', abort)
@@ -67,16 +81,16 @@ export function speak(door: Door, speech: Speech): Promise<Heard> {
     const sent = connected ? bytes : Buffer.alloc(0)
     found = answers(received, methods, ended)
     resolve({
-      door,
-      pair: guise?.pair,
+      endpoint,
+      pair: handshake?.pair,
       connected,
       sent,
       received,
       answers: found,
-      ending,
+      end: ending,
       error,
       ...session,
-      ...(guise?.alpn === undefined ? {} : { alpn: guise.alpn.join() }),
+      ...(handshake?.alpn === undefined ? {} : { alpn: handshake.alpn.join() }),
     })
     socket.destroy()
   }
@@ -101,14 +115,14 @@ export function speak(door: Door, speech: Speech): Promise<Heard> {
   socket.on('close', () => finish('closed'))
   socket.on('error', (error) => {
     const code = errorCode(error) ?? null
-    finish(endingOf(code, connected), code)
+    finish(conversationEnd(code, connected), code)
   })
   if (signal.aborted) abort()
   return promise
 }
 
 /** What an error says about how a conversation ended. */
-export function endingOf(code: string | null, connected: boolean): Ending {
+export function conversationEnd(code: string | null, connected: boolean): ConversationEnd {
   if (code?.includes('ALERT') === true || code?.startsWith('ERR_SSL') === true) return 'alert'
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH') return 'refused'
   return connected || code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : 'refused'
@@ -123,4 +137,28 @@ interface Session {
 function sessionOf(socket: net.Socket): Session {
   if (!(socket instanceof tls.TLSSocket)) return { protocol: null, resumed: false }
   return { protocol: socket.getProtocol(), resumed: socket.isSessionReused() }
+}
+
+/** One conversation within the limits of the run; by the pass unless told otherwise. */
+export function send(
+  context: Context,
+  bytes: Buffer,
+  more: Partial<Pick<Script, 'methods' | 'lingerMs' | 'enough' | 'handshake'>> & {
+    endpoint?: Endpoint
+  } = {},
+): Promise<Transcript> {
+  const { timeoutMs, signal } = context
+  const { endpoint = context.target, ...rest } = more
+  return converse(endpoint, {
+    bytes,
+    timeoutMs,
+    signal,
+    handshake: handshakeWith(context.accepted),
+    ...rest,
+  })
+}
+
+/** The guise of whoever holds this certificate; without one, of an outsider. */
+export function handshakeWith(pair: PemPair | undefined): ClientHandshake {
+  return pair === undefined ? {} : { pair }
 }

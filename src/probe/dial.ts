@@ -2,7 +2,7 @@ import net from 'node:net'
 import tls, { type SecureVersion } from 'node:tls'
 
 /** Certificate (leaf first) and private key, PEM. */
-export interface KeyPair {
+export interface PemPair {
   readonly cert: string
   readonly key: string
   /** Where both lie as tls.crt and tls.key; none for a pair that was made for this run. */
@@ -10,15 +10,15 @@ export interface KeyPair {
 }
 
 /** Where a target listens, and whether it says that it speaks TLS. */
-export interface Door {
+export interface Endpoint {
   readonly host: string
   readonly port: number
   readonly tls: boolean
 }
 
 /** How we present ourselves at a TLS door. */
-export interface Guise {
-  readonly pair?: KeyPair
+export interface ClientHandshake {
+  readonly pair?: PemPair
   readonly minVersion?: SecureVersion
   readonly maxVersion?: SecureVersion
   readonly ciphers?: string
@@ -32,10 +32,10 @@ export interface Guise {
  * Opens the socket that an attack writes to. The target's certificate is not checked: whoever
  * answers is attacked, and what is wrong with its certificate is a finding of its own.
  */
-export function knock(door: Door, guise: Guise = {}): net.Socket {
-  const { host, port } = door
-  if (!door.tls) return net.connect({ host, port })
-  const { pair, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', alpn = ['http/1.1'] } = guise
+export function openSocket(endpoint: Endpoint, handshake: ClientHandshake = {}): net.Socket {
+  const { host, port } = endpoint
+  if (!endpoint.tls) return net.connect({ host, port })
+  const { pair, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', alpn = ['http/1.1'] } = handshake
   return tls.connect({
     host,
     port,
@@ -44,9 +44,9 @@ export function knock(door: Door, guise: Guise = {}): net.Socket {
     maxVersion,
     ALPNProtocols: [...alpn],
     ...(pair === undefined ? {} : { cert: pair.cert, key: pair.key }),
-    ...(guise.ciphers === undefined ? {} : { ciphers: guise.ciphers }),
-    ...(guise.session === undefined ? {} : { session: guise.session }),
-    ...serverName(guise.servername ?? host),
+    ...(handshake.ciphers === undefined ? {} : { ciphers: handshake.ciphers }),
+    ...(handshake.session === undefined ? {} : { session: handshake.session }),
+    ...serverName(handshake.servername ?? host),
   })
 }
 

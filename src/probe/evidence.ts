@@ -1,6 +1,14 @@
-import type { Heard } from './conversation.ts'
-import type { Evidence } from './finding.ts'
-import { replay } from './replay.ts'
+import type { Transcript } from './conversation.ts'
+import type { Endpoint, PemPair } from './dial.ts'
+import { hostLine } from './http.ts'
+
+/** What went over the socket, as text: cut, with secrets masked. */
+export interface Evidence {
+  readonly sent: string
+  readonly received: string
+  /** A shell line that sends the same bytes again; not for attacks with a certificate of their own. */
+  readonly replay?: string
+}
 
 const SHOWN_BYTES = 2048
 
@@ -15,7 +23,7 @@ const TOKENS = /eyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g
 const KEYS = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g
 
 /** Masks before it cuts, so that half a token cannot be left at the edge. */
-export function shown(bytes: Buffer | string): string {
+export function masked(bytes: Buffer | string): string {
   const text = typeof bytes === 'string' ? bytes : bytes.toString('latin1')
   const masked = text
     .replace(KEYS, '[private key]')
@@ -33,18 +41,56 @@ function escaped(character: string): string {
 }
 
 /** What went both ways in one conversation; what ended it stands in for bytes that never came. */
-export function evidence(heard: Heard): Evidence {
-  const { sent, received, ending, error, connected } = heard
-  const how = error === null ? ending : `${ending}, ${error}`
+export function evidence(transcript: Transcript): Evidence {
+  const { sent, received, end, error, connected } = transcript
+  const how = error === null ? end : `${end}, ${error}`
   const nothing = connected ? `[no bytes: ${how}]` : `[no connection: ${how}]`
   return {
-    sent: sent.length === 0 ? '[nothing: the connection did not come up]' : shown(sent),
-    received: received.length === 0 ? nothing : shown(received),
-    ...again(heard),
+    sent: sent.length === 0 ? '[nothing: the connection did not come up]' : masked(sent),
+    received: received.length === 0 ? nothing : masked(received),
+    ...again(transcript),
   }
 }
 
-function again({ door, pair, sent, alpn }: Heard): { replay?: string } {
-  const line = replay(door, sent, pair, alpn)
+function again({ endpoint, pair, sent, alpn }: Transcript): { replay?: string } {
+  const line = replay(endpoint, sent, pair, alpn)
   return line === undefined ? {} : { replay: line }
+}
+
+/** Longer messages are no lines to paste. */
+const LONGEST_BYTES = 1500
+const TOKEN = /(^|\n)(X-Okapi-Token|Cookie|Authorization): [^\r\n]+/gi
+
+/**
+ * A shell line that sends the same bytes with printf and openssl (or nc, where there is no TLS). A
+ * token is replaced: the tester puts an own one in. A certificate that was made for the run is named
+ * CERT and KEY. Undefined for messages that are too long for a line.
+ */
+export function replay(
+  endpoint: Endpoint,
+  sent: Buffer,
+  pair: PemPair | undefined,
+  alpn?: string,
+): string | undefined {
+  if (sent.length === 0 || sent.length > LONGEST_BYTES) return undefined
+  const message = sent.toString('latin1').replace(TOKEN, '$1$2: TOKEN')
+  const printed = `printf '${[...message].map(printfEscaped).join('')}'`
+  if (!endpoint.tls) return `${printed} | nc ${endpoint.host} ${endpoint.port}`
+  const files = (directory: string) => ` -cert ${directory}/tls.crt -key ${directory}/tls.key`
+  const shown = pair?.directory === undefined ? ' -cert CERT -key KEY' : files(pair.directory)
+  const identity = pair === undefined ? '' : shown
+  const spoken = alpn === undefined ? '' : ` -alpn ${alpn}`
+  return `${printed} | openssl s_client -quiet -ign_eof -connect ${hostLine(endpoint)}${spoken}${identity}`
+}
+
+/** For printf in single quotes: POSIX has octal escapes, and `%` begins a conversion. */
+function printfEscaped(character: string): string {
+  const code = character.charCodeAt(0)
+  if (character === '%') return '%%'
+  if (character === '\\') return '\\\\'
+  if (character === '\r') return '\\r'
+  if (character === '\n') return '\\n'
+  if (character === "'" || code < 0x20 || code > 0x7e)
+    return `\\${code.toString(8).padStart(3, '0')}`
+  return character
 }

@@ -4,7 +4,7 @@ import type { AlternativeName, Extension } from '../pki/extensions.ts'
 import { chainPem, type Issuer, keyPem, makeRoot } from '../pki/issuer.ts'
 import { type Digest, makeKeys, type KeyPair as PkiKeys } from '../pki/keys.ts'
 import { pem } from '../pki/pem.ts'
-import type { KeyPair } from './dial.ts'
+import type { PemPair } from './dial.ts'
 
 const HOUR_MS = 3600_000
 
@@ -32,7 +32,7 @@ export interface Shape {
 }
 
 /** A leaf of this shape with a key of its own. `'self'`: signed by that key. */
-export async function forged(parent: Issuer | 'self', shape: Shape): Promise<KeyPair> {
+export async function forged(parent: Issuer | 'self', shape: Shape): Promise<PemPair> {
   const keys = shape.keys ?? (await makeKeys())
   const { publicKey, privateKey } = keys
   const subject = { commonName: shape.commonName.slice(0, 64) }
@@ -69,6 +69,6 @@ export function moduleUri(trustDomain: string, id: string): AlternativeName {
 }
 
 /** The first certificate of a PEM text. */
-export function leafOf({ cert }: KeyPair): X509Certificate {
+export function leafOf({ cert }: PemPair): X509Certificate {
   return new X509Certificate(cert)
 }

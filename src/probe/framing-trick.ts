@@ -1,9 +1,8 @@
 import type { Attack } from './attack.ts'
 import { type Context, closedTo, forWriting } from './context.ts'
-import { honest, type Lines, request } from './request.ts'
-import { say } from './say.ts'
-import { unasked } from './unasked.ts'
-import { verdict } from './verdict.ts'
+import { send } from './conversation.ts'
+import { findingOf, smuggledAnswer } from './finding.ts'
+import { honest, type Lines, request } from './http.ts'
 
 /** What one trick with the framing of messages adds to the common attack. */
 export interface FramingTrick {
@@ -36,8 +35,8 @@ export function framingTrick({ message, method = 'POST', meaning, ...spec }: Fra
             lines: [...honest(forWriting(context)), ...made.lines],
             body: made.body,
           })
-      const heard = await say(context, bytes, { methods: [method], lingerMs: LINGER_MS })
-      return unasked(heard, 1) ?? verdict(heard)
+      const transcript = await send(context, bytes, { methods: [method], lingerMs: LINGER_MS })
+      return smuggledAnswer(transcript, 1) ?? findingOf(transcript)
     },
   }
 }

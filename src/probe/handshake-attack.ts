@@ -1,10 +1,10 @@
 import type { Attack } from './attack.ts'
 import type { Context } from './context.ts'
-import type { Guise } from './dial.ts'
+import { handshakeWith, send } from './conversation.ts'
+import type { ClientHandshake } from './dial.ts'
 import { evidence } from './evidence.ts'
-import { honest, request } from './request.ts'
-import { guiseOf, say } from './say.ts'
-import { gotThrough, verdict } from './verdict.ts'
+import { findingOf, gotThrough } from './finding.ts'
+import { honest, request } from './http.ts'
 
 /** What one outdated handshake adds to the common attack. */
 export interface HandshakeAttack {
@@ -12,27 +12,27 @@ export interface HandshakeAttack {
   readonly title: string
   readonly meaning: string
   readonly remedy: string
-  guise(context: Context): Guise
+  handshake(context: Context): ClientHandshake
 }
 
 /**
  * A handshake that must not come up at all, whoever asks. A door without TLS lets the call through
  * in the clear, which is worse.
  */
-export function handshakeAttack({ guise, ...spec }: HandshakeAttack): Attack {
+export function handshakeAttack({ handshake, ...spec }: HandshakeAttack): Attack {
   return {
     ...spec,
     group: 'tls',
     judged: 'A handshake that comes up, whatever is answered then.',
     async run(context) {
       const bytes = request({ target: context.ordinaryPath, lines: honest(context) })
-      const heard = await say(context, bytes, {
-        guise: { ...guiseOf(context.pass), ...guise(context) },
+      const transcript = await send(context, bytes, {
+        handshake: { ...handshakeWith(context.accepted), ...handshake(context) },
       })
-      if (heard.protocol === null || !heard.connected) return verdict(heard)
+      if (transcript.protocol === null || !transcript.connected) return findingOf(transcript)
       return {
-        ...gotThrough(`the handshake came up with ${heard.protocol}`),
-        evidence: evidence(heard),
+        ...gotThrough(`the handshake came up with ${transcript.protocol}`),
+        evidence: evidence(transcript),
       }
     },
   }

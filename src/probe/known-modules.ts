@@ -8,7 +8,7 @@ import { isOkapi } from '../folio/module-id.ts'
 import { readDescriptor } from '../folio/read-descriptor.ts'
 
 /** What the descriptors of an installation tell an attacker, who has them too: they are public. */
-export class Installation {
+export class KnownModules {
   readonly #modules: readonly ModuleDescriptor[]
 
   constructor(modules: readonly ModuleDescriptor[]) {
@@ -89,7 +89,7 @@ function filled(pattern: string): string {
 }
 
 /** Reads every `*.json` of a folder; what is no descriptor is left out. Throws a Fault for the folder. */
-export function readInstallation(folder: string): Installation {
+export function readKnownModules(folder: string): KnownModules {
   let names: string[]
   try {
     names = readdirSync(folder).filter((name) => name.endsWith('.json'))
@@ -101,7 +101,7 @@ export function readInstallation(folder: string): Installation {
     return descriptor === undefined ? [] : [descriptor]
   })
   if (modules.length === 0) throw fault(`there is no ModuleDescriptor in ${folder}`)
-  return new Installation(modules)
+  return new KnownModules(modules)
 }
 
 function parsed(file: string): unknown {

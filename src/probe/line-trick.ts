@@ -1,8 +1,8 @@
 import type { Attack, Need } from './attack.ts'
 import type { Context } from './context.ts'
-import { honest, type Lines, request } from './request.ts'
-import { say } from './say.ts'
-import { verdict } from './verdict.ts'
+import { send } from './conversation.ts'
+import { findingOf } from './finding.ts'
+import { honest, type Lines, request } from './http.ts'
 
 /** What one trick with header lines adds to the common attack. */
 export interface LineTrick {
@@ -27,7 +27,7 @@ export function lineTrick({ lines, ...spec }: LineTrick): Attack {
         target: context.ordinaryPath,
         lines: lines(context, honest(context)),
       })
-      return verdict(await say(context, bytes))
+      return findingOf(await send(context, bytes))
     },
   }
 }

@@ -1,16 +1,21 @@
 import { fault } from '../fault.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
 import type { Attack } from './attack.ts'
-import { type Authority, type Context, NO_PATH, type Ports } from './context.ts'
-import type { Door, KeyPair } from './dial.ts'
+import { type Context, type ForgingAuthority, NO_PATH, type Ports } from './context.ts'
+import type { Endpoint, PemPair } from './dial.ts'
 import { forged, moduleUri } from './forge.ts'
-import { getPath, type Installation, readInstallation, timerPath } from './known-modules.ts'
-import type { Round } from './runner.ts'
-import { type Belongings, readAuthority, readBelongings, readTrust } from './stolen-credentials.ts'
+import { getPath, type KnownModules, readKnownModules, timerPath } from './known-modules.ts'
+import type { AttackRound } from './runner.ts'
+import {
+  readAuthority,
+  readStolenCredentials,
+  readTrust,
+  type StolenIdentity,
+} from './stolen-credentials.ts'
 
 /** What a tester gave, as it was typed but checked. */
 export interface Given {
-  readonly door: Door
+  readonly endpoint: Endpoint
   readonly expect?: string
   readonly atOkapi: boolean
   readonly trust?: string
@@ -35,11 +40,11 @@ const NO_MODULE = 'mod-probe-0.0.1'
 export async function prepare(
   given: Given,
   signal: AbortSignal,
-): Promise<readonly Omit<Round, 'attacks'>[]> {
-  const belongings = await Promise.all(given.credentials.map(readBelongings))
+): Promise<readonly Omit<AttackRound, 'attacks'>[]> {
+  const belongings = await Promise.all(given.credentials.map(readStolenCredentials))
   const authority = given.ca === undefined ? undefined : await readAuthority(given.ca)
   const installation =
-    given.descriptors === undefined ? undefined : readInstallation(given.descriptors)
+    given.descriptors === undefined ? undefined : readKnownModules(given.descriptors)
   const trust = given.trust === undefined ? undefined : await readTrust(given.trust)
   const trustDomain = authority?.trustDomain ?? belongings[0]?.trustDomain ?? 'folio.test'
   const known = { installation, authority, trustDomain }
@@ -57,12 +62,12 @@ export async function prepare(
 }
 
 interface Known {
-  readonly installation: Installation | undefined
-  readonly authority: Authority | undefined
+  readonly installation: KnownModules | undefined
+  readonly authority: ForgingAuthority | undefined
   readonly trustDomain: string
 }
 
-type Rogue = Pick<Belongings, 'id' | 'cert' | 'key'> & { readonly directory?: string }
+type Rogue = Pick<StolenIdentity, 'id' | 'cert' | 'key'> & { readonly directory?: string }
 
 /** With a CA at hand, a certificate for a module of the installation is as good as a stolen one. */
 async function madeRogue({ installation, authority, trustDomain }: Known) {
@@ -71,7 +76,7 @@ async function madeRogue({ installation, authority, trustDomain }: Known) {
   return { id, ...(await made(authority, trustDomain, id)) }
 }
 
-function made({ issuer }: Authority, trustDomain: string, id: string): Promise<KeyPair> {
+function made({ issuer }: ForgingAuthority, trustDomain: string, id: string): Promise<PemPair> {
   return forged(issuer, { commonName: id, names: [moduleUri(trustDomain, id)] })
 }
 
@@ -85,7 +90,7 @@ async function contextOf(
   given: Given,
   known: Known,
   rogue: Rogue | undefined,
-  okapi: Belongings | undefined,
+  okapi: StolenIdentity | undefined,
   signal: AbortSignal,
 ): Promise<Context> {
   const { installation, authority, trustDomain } = known
@@ -96,9 +101,9 @@ async function contextOf(
   const closed = rogues === undefined ? undefined : installation?.closedTo(rogues)
   const tenant = given.tenant ?? NO_TENANT
   // Without anybody whom the door lets in, a proven name is still judged later than none.
-  const pass = role === 'okapi' ? rogue : ((await passOf(known, okapi, okapiId)) ?? rogue)
+  const accepted = role === 'okapi' ? rogue : ((await passOf(known, okapi, okapiId)) ?? rogue)
   return {
-    target: given.door,
+    target: given.endpoint,
     role,
     ordinaryPath: given.path ?? (target === undefined ? undefined : getPath(target)) ?? NO_PATH,
     timerPath: (target === undefined ? undefined : timerPath(target)) ?? '/users/expire/timer',
@@ -112,7 +117,7 @@ async function contextOf(
     signal,
     ...(closed === undefined ? {} : { closedPath: closed }),
     ...(given.expect === undefined ? {} : { expect: given.expect }),
-    ...(pass === undefined ? {} : { pass }),
+    ...(accepted === undefined ? {} : { accepted }),
     ...(rogue === undefined ? {} : { credentials: rogue }),
     ...(authority === undefined ? {} : { authority }),
     ...(given.token === undefined ? {} : { token: given.token }),
@@ -121,7 +126,7 @@ async function contextOf(
 
 async function passOf(
   { authority, trustDomain }: Known,
-  okapi: Belongings | undefined,
+  okapi: StolenIdentity | undefined,
   id: string,
 ) {
   if (okapi !== undefined || authority === undefined) return okapi

@@ -1,6 +1,6 @@
 import type { Attack } from './attack.ts'
 import type { Control } from './control.ts'
-import type { Finding, Outcome } from './finding.ts'
+import type { AttackOutcome, Finding } from './finding.ts'
 
 /** What came of an attack in a run. */
 export interface Result extends Finding {
@@ -33,11 +33,73 @@ export function whose({ attack, as }: Pick<Result, 'attack' | 'as'>): string | n
 }
 
 /** How often each outcome came. */
-export function count({ results }: Pick<Run, 'results'>): Readonly<Record<Outcome, number>> {
-  const of = (wanted: Outcome) => results.filter(({ outcome }) => outcome === wanted).length
+export function countOutcomes({
+  results,
+}: Pick<Run, 'results'>): Readonly<Record<AttackOutcome, number>> {
+  const of = (wanted: AttackOutcome) => results.filter(({ outcome }) => outcome === wanted).length
   return {
     blocked: of('blocked'),
     'got-through': of('got-through'),
     inconclusive: of('inconclusive'),
   }
+}
+
+/** How a person says an outcome. */
+export const OUTCOMES: Readonly<Record<AttackOutcome, string>> = {
+  'got-through': 'got through',
+  inconclusive: 'inconclusive',
+  blocked: 'blocked',
+}
+
+/** What a run came to, and how bad that is. */
+export interface Conclusion {
+  readonly kind: 'good' | 'open' | 'bad'
+  readonly sentence: string
+}
+
+/** The one sentence that a report begins or ends with. */
+export function conclusion(run: Run): Conclusion {
+  const { 'got-through': through, inconclusive } = countOutcomes(run)
+  const all = run.results.length
+  if (through > 0)
+    return { kind: 'bad', sentence: `Yes: ${through} of ${all} attacks got through.` }
+  if (all === 0) return { kind: 'open', sentence: 'Nobody knows: no attack was tried.' }
+  if (inconclusive === 0) return { kind: 'good', sentence: `No: all ${all} attacks were blocked.` }
+  const sentence = `Nothing got through, but ${inconclusive} of ${all} attacks could not be judged.`
+  return { kind: 'open', sentence }
+}
+
+/** As whom the target was called. */
+export function callers(run: Run): string {
+  const names = run.controls.flatMap(({ as }) => (as === null ? [] : [as]))
+  return names.length === 0
+    ? 'an outsider, without any certificate'
+    : [...new Set(names)].join(', ')
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** The report as one JSON document; keys are stable. */
+export function jsonReport(run: Run): string {
+  const attacks = run.results.map(({ attack, as, outcome, reason, because, evidence, tookMs }) => ({
+    id: attack.id,
+    group: attack.group,
+    title: attack.title,
+    as,
+    outcome,
+    reason,
+    because,
+    evidence,
+    tookMs,
+  }))
+  const notTried = run.notTried.map(({ attack, why }) => ({
+    id: attack.id,
+    group: attack.group,
+    why,
+  }))
+  const summary = { ...countOutcomes(run), notTried: notTried.length }
+  const { target, startedAt, tookMs, controls } = run
+  return `${JSON.stringify({ target, startedAt, tookMs, controls, attacks, notTried, summary }, null, 2)}\n`
 }

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Attack, applies, atHand } from './attack.ts'
 import type { Context } from './context.ts'
-import { shown } from './evidence.ts'
-import type { Finding } from './finding.ts'
+import { masked } from './evidence.ts'
+import { type Finding, notTried } from './finding.ts'
 import type { NotTried, Result } from './result.ts'
-import { notTried } from './say.ts'
 
 /** One caller's view of the target: what it has, and which attacks it plays. */
-export interface Round {
+export interface AttackRound {
   /** A module id, or null for an outsider. */
   readonly as: string | null
   readonly context: Context
@@ -39,7 +38,7 @@ const GIVEN_BY = {
   revocation: 'a certificate revoked by that CA',
   mismatch: '--ca, and --descriptors with an unmet requirement',
   closed: '--descriptors',
-  accomplice: 'a hijacked module that answers for us',
+  'colluding-module': 'a hijacked module that answers for us',
   identity: '--trust or --expect',
 } as const
 
@@ -53,7 +52,7 @@ function whyNot({ needs = [], against }: Attack, context: Context): string {
 }
 
 /** Plays all rounds. Attacks that wait on purpose begin first; the signal in the context ends all. */
-export async function play(rounds: readonly Round[], pace: Pace): Promise<Result[]> {
+export async function play(rounds: readonly AttackRound[], pace: Pace): Promise<Result[]> {
   const queue = rounds
     .flatMap(({ as, context, attacks }) => attacks.map((attack) => ({ as, context, attack })))
     .toSorted((a, b) => Number(b.attack.slow === true) - Number(a.attack.slow === true))
@@ -81,7 +80,7 @@ async function playOne(attack: Attack, context: Context, as: string | null): Pro
   const began = performance.now()
   const { outcome, reason, because, evidence } = await judged(attack, context)
   // A hostile target chooses some of these words; they end up on terminals and in reports.
-  const said = { reason: reason === null ? null : shown(reason), because: shown(because) }
+  const said = { reason: reason === null ? null : masked(reason), because: masked(because) }
   return { outcome, ...said, evidence, attack, as, tookMs: Math.round(performance.now() - began) }
 }
 

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from './context.ts'
-import { type Guise, knock, readyEvent } from './dial.ts'
-import type { Finding } from './finding.ts'
-import { blocked, gotThrough, inconclusive } from './verdict.ts'
+import { type ClientHandshake, openSocket, readyEvent } from './dial.ts'
+import { blocked, type Finding, gotThrough, inconclusive } from './finding.ts'
 
 /** What is said at first, and then a byte of it now and again. */
 export interface Stall {
@@ -10,15 +9,15 @@ export interface Stall {
   /** One byte of it each second, so that an idle timer alone does not end it. */
   readonly drip?: Buffer
   readonly tls: boolean
-  readonly guise?: Guise
+  readonly handshake?: ClientHandshake
 }
 
 /** Opens a connection, does next to nothing, and sees how long that is borne. */
 export async function stall(
   context: Context,
-  { first, drip, tls, guise }: Stall,
+  { first, drip, tls, handshake }: Stall,
 ): Promise<Finding> {
-  const socket = knock({ ...context.target, tls: tls && context.target.tls }, guise)
+  const socket = openSocket({ ...context.target, tls: tls && context.target.tls }, handshake)
   const closed = new AbortController()
   let failed = false
   let came = 0

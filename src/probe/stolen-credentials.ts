@@ -6,15 +6,15 @@ import { openAuthority } from '../pki/ca.ts'
 import { readCrl } from '../pki/crl.ts'
 import { blocks } from '../pki/pem.ts'
 import { certificateNames } from '../pki/read.ts'
-import type { Authority, Credentials } from './context.ts'
+import type { ForgingAuthority, StolenCredentials } from './context.ts'
 
 /** Credentials, and the trust domain of the name that they prove. */
-export interface Belongings extends Credentials {
+export interface StolenIdentity extends StolenCredentials {
   readonly trustDomain: string
 }
 
 /** Reads `tls.crt` and `tls.key` of one module. Throws a Fault where one is missing or names none. */
-export async function readBelongings(directory: string): Promise<Belongings> {
+export async function readStolenCredentials(directory: string): Promise<StolenIdentity> {
   const cert = await text(join(directory, 'tls.crt'))
   const key = await text(join(directory, 'tls.key'))
   const [leaf] = blocks('CERTIFICATE', cert)
@@ -34,7 +34,7 @@ export async function readBelongings(directory: string): Promise<Belongings> {
 /** Opens a development CA for making hostile certificates; nothing in it is changed. */
 export async function readAuthority(
   directory: string,
-): Promise<Authority & { readonly trustDomain: string }> {
+): Promise<ForgingAuthority & { readonly trustDomain: string }> {
   const authority = await openAuthority(directory)
   const { signing: issuer, register } = await authority.read()
   const crl = await text(join(directory, 'ca.crl')).catch(() => '')

@@ -1,8 +1,8 @@
 import type { Attack } from './attack.ts'
 import type { Context } from './context.ts'
-import { honest, request } from './request.ts'
-import { say } from './say.ts'
-import { verdict } from './verdict.ts'
+import { send } from './conversation.ts'
+import { findingOf } from './finding.ts'
+import { honest, request } from './http.ts'
 
 /** What one trick with the request target adds to the common attack. */
 export interface TargetTrick {
@@ -22,7 +22,7 @@ export function targetTrick({ target, ...spec }: TargetTrick): Attack {
     remedy: 'Refuse ambiguous targets before anything is matched, and forward the bytes judged.',
     async run(context) {
       const bytes = request({ target: target(context), lines: honest(context) })
-      return verdict(await say(context, bytes))
+      return findingOf(await send(context, bytes))
     },
   }
 }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { answers, header } from '../../src/probe/answer.ts'
+import { answers, header } from '../../src/probe/http.ts'
 
 const read = (text: string, methods = ['GET', 'GET'], ended = false) =>
   answers(Buffer.from(text, 'latin1'), methods, ended)

@@ -1,12 +1,12 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { shown } from '../../src/probe/evidence.ts'
+import { masked } from '../../src/probe/evidence.ts'
 
 const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ'
 
 test('tokens, cookies and keys are masked wherever they stand', (t) => {
   const key = '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqG\n-----END PRIVATE KEY-----'
-  const text = shown(
+  const text = masked(
     [
       'POST /x HTTP/1.1',
       `X-Okapi-Token: ${TOKEN}`,
@@ -27,7 +27,7 @@ test('tokens, cookies and keys are masked wherever they stand', (t) => {
 test('a secret at the place of the cut is not shown in part', (t) => {
   fc.assert(
     fc.property(fc.integer({ min: 1900, max: 2100 }), (before) => {
-      const text = shown(`${'a'.repeat(before)}\n${TOKEN}\n`)
+      const text = masked(`${'a'.repeat(before)}\n${TOKEN}\n`)
       return !text.includes('eyJ') && text.length < 2048 + 40
     }),
   )
@@ -35,5 +35,5 @@ test('a secret at the place of the cut is not shown in part', (t) => {
 })
 
 test('bytes that a terminal would act on are spelled out', (t) => {
-  t.is(shown(Buffer.from([0x41, 0x1b, 0x00, 0xff])), 'A\\x1b\\x00\\xff')
+  t.is(masked(Buffer.from([0x41, 0x1b, 0x00, 0xff])), 'A\\x1b\\x00\\xff')
 })

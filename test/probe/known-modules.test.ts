@@ -2,12 +2,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { getPath, readInstallation, timerPath } from '../../src/probe/known-modules.ts'
+import { getPath, readKnownModules, timerPath } from '../../src/probe/known-modules.ts'
 
 const DEMO = new URL('../../src/demo/descriptors', import.meta.url).pathname
 
 test('paths come from the descriptors', (t) => {
-  const installation = readInstallation(DEMO)
+  const installation = readKnownModules(DEMO)
   t.is(installation.okapi, 'okapi-7.2.0')
   t.is(getPath(installation.module('mod-tags')!), '/tags')
   t.is(getPath(installation.module('mod-users-19.7.0')!), '/users')
@@ -15,7 +15,7 @@ test('paths come from the descriptors', (t) => {
 })
 
 test('a path is closed to whom does not ask for its interface, and to no other', (t) => {
-  const installation = readInstallation(DEMO)
+  const installation = readKnownModules(DEMO)
   const closed = (name: string) => installation.closedTo(installation.module(name)!)
   t.not(closed('mod-tags'), '/tags')
   t.not(closed('mod-notes'), '/users')
@@ -49,21 +49,21 @@ const provider = (version: string) => ({
 const caller = { id: 'mod-b-1.0.0', requires: [{ id: 'a', version: '1.2' }] }
 
 test('a mismatch is a requirement that somebody has, but nobody in that version', (t) => {
-  const wrong = readInstallation(folder(provider('2.0'), caller)).mismatch()
+  const wrong = readKnownModules(folder(provider('2.0'), caller)).mismatch()
   t.is(wrong?.caller, 'mod-b-1.0.0')
   t.regex(wrong?.path ?? '', /^\/a\/[0-9a-f-]{36}$/)
-  t.is(readInstallation(folder(provider('1.3'), caller)).mismatch(), undefined)
-  t.is(readInstallation(folder(caller)).mismatch(), undefined)
+  t.is(readKnownModules(folder(provider('1.3'), caller)).mismatch(), undefined)
+  t.is(readKnownModules(folder(caller)).mismatch(), undefined)
 })
 
 test('a timer is found where there is one', (t) => {
-  const installation = readInstallation(folder(provider('1.0'), caller))
+  const installation = readKnownModules(folder(provider('1.0'), caller))
   t.is(timerPath(installation.module('mod-a')!), '/a/clean-up')
   t.is(timerPath(installation.module('mod-b')!), undefined)
 })
 
 test('a folder without descriptors is a mistake that is said', (t) => {
-  t.throws(() => readInstallation(folder()), { message: /no ModuleDescriptor/ })
-  t.throws(() => readInstallation(folder({ nothing: true })), { message: /no ModuleDescriptor/ })
-  t.throws(() => readInstallation('/nowhere/at/all'), { message: /ENOENT/ })
+  t.throws(() => readKnownModules(folder()), { message: /no ModuleDescriptor/ })
+  t.throws(() => readKnownModules(folder({ nothing: true })), { message: /no ModuleDescriptor/ })
+  t.throws(() => readKnownModules('/nowhere/at/all'), { message: /ENOENT/ })
 })

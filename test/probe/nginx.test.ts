@@ -60,9 +60,9 @@ function portOf(kind: keyof typeof KINDS): number {
 
 async function listening(kind: keyof typeof KINDS) {
   nginx ??= await Nginx.start(ALL.map(server).join('\n'))
-  const door = { host: '127.0.0.1', port: portOf(kind), tls: true }
+  const endpoint = { host: '127.0.0.1', port: portOf(kind), tls: true }
   const trust = join(certs, 'ca.crt')
-  return { door, trust, expect: 'mod-users', descriptors: DESCRIPTORS, skip: ['around'] }
+  return { endpoint, trust, expect: 'mod-users', descriptors: DESCRIPTORS, skip: ['around'] }
 }
 
 const withNginx = withTool('nginx')
@@ -130,9 +130,9 @@ withNginx('nginx of long ago believes every CA and speaks every TLS', async (t) 
 })
 
 test('a module without anything in front of it serves whoever reaches it', async (t) => {
-  const door = { host: '127.0.0.1', port: module.port, tls: false }
+  const endpoint = { host: '127.0.0.1', port: module.port, tls: false }
   const ports = { ...USUAL_PORTS, module: [module.port] }
-  const target = { door, expect: 'mod-users', descriptors: DESCRIPTORS, ports, ca: certs }
+  const target = { endpoint, expect: 'mod-users', descriptors: DESCRIPTORS, ports, ca: certs }
   const findings = await assault({ ...target, skip: ['framing'] })
   const open = ['no-certificate', 'plaintext', 'foreign-ca', 'target-identity', 'module-port']
   t.deepEqual(missing([...open, ...NO_POLICY, ...NAMES], through(findings)), [])

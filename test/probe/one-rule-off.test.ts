@@ -57,7 +57,7 @@ async function found(t: ExecutionContext, id: string, off: TurnOff, only: readon
   const port = await built(t, id, off)
   const certs = join(place.directory, 'certs')
   return assault({
-    door: { host: '127.0.0.1', port, tls: true },
+    endpoint: { host: '127.0.0.1', port, tls: true },
     atOkapi: id === ID.okapi,
     expect: id,
     trust: join(certs, 'ca.crt'),

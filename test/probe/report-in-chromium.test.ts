@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { ATTACKS } from '../../src/probe/attacks.ts'
-import type { Outcome } from '../../src/probe/finding.ts'
+import type { AttackOutcome } from '../../src/probe/finding.ts'
 import { htmlReport } from '../../src/probe/report/html.ts'
 import type { Run } from '../../src/probe/result.ts'
 import { Chromium, type Page } from '../support/chromium.ts'
@@ -12,7 +12,7 @@ import { withTool } from '../support/scenario/tools.ts'
 /** Were any of it markup, Chromium would run it, load it, or complain. */
 const HOSTILE = '</pre><script>document.title="owned"</script><img src=x onerror=alert(1)>'
 
-const OUTCOMES: readonly Outcome[] = ['blocked', 'got-through', 'blocked', 'inconclusive']
+const OUTCOMES: readonly AttackOutcome[] = ['blocked', 'got-through', 'blocked', 'inconclusive']
 const RUN: Run = {
   target: 'https://mod-users:8443',
   startedAt: new Date('2026-11-22T10:00:00Z'),

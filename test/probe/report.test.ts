@@ -2,23 +2,22 @@ import test from 'ava'
 import fc from 'fast-check'
 import { ATTACKS } from '../../src/probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../../src/probe/context.ts'
-import type { Finding, Outcome } from '../../src/probe/finding.ts'
+import type { AttackOutcome, Finding } from '../../src/probe/finding.ts'
 import { htmlReport } from '../../src/probe/report/html.ts'
-import { jsonReport } from '../../src/probe/report/json.ts'
 import { junitReport } from '../../src/probe/report/junit.ts'
 import { sarifReport } from '../../src/probe/report/sarif.ts'
 import { textReport } from '../../src/probe/report/text.ts'
-import type { Run } from '../../src/probe/result.ts'
+import { jsonReport, type Run } from '../../src/probe/result.ts'
 import { choose } from '../../src/probe/runner.ts'
 
 const NASTY = '</pre><script>alert(1)</script>\'"&<!--]]>'
 
-function finding(outcome: Outcome, received = 'HTTP/1.1 200 OK\n'): Finding {
+function finding(outcome: AttackOutcome, received = 'HTTP/1.1 200 OK\n'): Finding {
   const evidence = { sent: 'GET / HTTP/1.1\n', received, replay: "printf 'GET'" }
   return { outcome, reason: outcome === 'blocked' ? 'wrong-peer' : null, because: 'seen', evidence }
 }
 
-function run(outcomes: readonly Outcome[], received?: string): Run {
+function run(outcomes: readonly AttackOutcome[], received?: string): Run {
   const results = outcomes.map((outcome, i) => ({
     ...finding(outcome, received),
     attack: ATTACKS[i]!,
@@ -45,7 +44,7 @@ test('the JSON report has the keys that people filter by', (t) => {
 })
 
 test('the page says in its first sentence what it came to', (t) => {
-  const first = (...outcomes: Outcome[]) =>
+  const first = (...outcomes: AttackOutcome[]) =>
     /<p class="verdict [a-z]+">([^<]+)</.exec(htmlReport(run(outcomes)))?.[1]
   t.is(first('got-through', 'blocked'), 'Yes: 1 of 2 attacks got through.')
   t.is(first('got-through', 'inconclusive'), 'Yes: 1 of 2 attacks got through.')

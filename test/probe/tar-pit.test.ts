@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import test from 'ava'
 import { createAuthority } from '../../src/pki/ca.ts'
 import { ATTACKS } from '../../src/probe/attacks.ts'
-import type { KeyPair } from '../../src/probe/dial.ts'
+import type { PemPair } from '../../src/probe/dial.ts'
 import { forged } from '../../src/probe/forge.ts'
 import { MAIN } from '../support/program.ts'
 import { runTool } from '../support/scenario/tools.ts'
 import { TAR, TarPit } from './targets/tar-pit.ts'
 
 let directory: string
-let pair: KeyPair
+let pair: PemPair
 test.before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tar-pit-'))
   await createAuthority(join(directory, 'certs'), { trustDomain: 'folio.test' })

@@ -1,19 +1,22 @@
 import test from 'ava'
-import { answers } from '../../src/probe/answer.ts'
-import type { Ending, Heard } from '../../src/probe/conversation.ts'
-import { unasked } from '../../src/probe/unasked.ts'
-import { verdict } from '../../src/probe/verdict.ts'
+import type { ConversationEnd, Transcript } from '../../src/probe/conversation.ts'
+import { findingOf, smuggledAnswer } from '../../src/probe/finding.ts'
+import { answers } from '../../src/probe/http.ts'
 
-function heard(text: string, ending: Ending = 'answered', error: string | null = null): Heard {
+function transcript(
+  text: string,
+  ending: ConversationEnd = 'answered',
+  error: string | null = null,
+): Transcript {
   const received = Buffer.from(text)
   return {
-    door: { host: '127.0.0.1', port: 1, tls: true },
+    endpoint: { host: '127.0.0.1', port: 1, tls: true },
     pair: undefined,
     connected: true,
     sent: Buffer.from('GET / HTTP/1.1\r\n\r\n'),
     received,
     answers: answers(received, ['GET'], ending === 'closed'),
-    ending,
+    end: ending,
     error,
     protocol: 'TLSv1.3',
     resumed: false,
@@ -21,7 +24,7 @@ function heard(text: string, ending: Ending = 'answered', error: string | null =
 }
 
 const answer = (status: number, lines = '') =>
-  heard(`HTTP/1.1 ${status} X\r\n${lines}Content-Length: 0\r\n\r\n`)
+  transcript(`HTTP/1.1 ${status} X\r\n${lines}Content-Length: 0\r\n\r\n`)
 
 const table = [
   [
@@ -37,7 +40,7 @@ const table = [
   ['500: somebody stumbled', answer(500), 'got-through', null],
   [
     'a 400 in Okapi’s own words',
-    heard('HTTP/1.1 400 X\r\nContent-Length: 18\r\n\r\nNo such Tenant abc'),
+    transcript('HTTP/1.1 400 X\r\nContent-Length: 18\r\n\r\nNo such Tenant abc'),
     'got-through',
     null,
   ],
@@ -49,27 +52,27 @@ const table = [
     'inconclusive',
     null,
   ],
-  ['an alert', heard('', 'alert', 'ERR_SSL_ALERT'), 'blocked', null],
-  ['closed without a word', heard('', 'closed'), 'blocked', null],
-  ['silence', heard('', 'silent'), 'inconclusive', null],
-  ['nobody there', heard('', 'refused', 'ECONNREFUSED'), 'inconclusive', null],
-  ['the deadline', heard('', 'aborted'), 'inconclusive', null],
-  ['no HTTP', heard('SSH-2.0\r\n', 'answered'), 'inconclusive', null],
+  ['an alert', transcript('', 'alert', 'ERR_SSL_ALERT'), 'blocked', null],
+  ['closed without a word', transcript('', 'closed'), 'blocked', null],
+  ['silence', transcript('', 'silent'), 'inconclusive', null],
+  ['nobody there', transcript('', 'refused', 'ECONNREFUSED'), 'inconclusive', null],
+  ['the deadline', transcript('', 'aborted'), 'inconclusive', null],
+  ['no HTTP', transcript('SSH-2.0\r\n', 'answered'), 'inconclusive', null],
 ] as const
 
 for (const [name, given, outcome, reason] of table) {
   test(`${name}: ${outcome}`, (t) => {
-    t.like(verdict(given), { outcome, reason })
+    t.like(findingOf(given), { outcome, reason })
   })
 }
 
 test('an attack that recognises its prize is believed before the status', (t) => {
-  const finding = verdict(answer(403), { through: () => true })
+  const finding = findingOf(answer(403), { through: () => true })
   t.is(finding.outcome, 'got-through')
 })
 
 test('more answers than requests are a smuggled request; as many are not', (t) => {
-  const two = heard('HTTP/1.1 204 X\r\n\r\nHTTP/1.1 204 X\r\n\r\n')
-  t.is(unasked(two, 1)?.outcome, 'got-through')
-  t.is(unasked(two, 2), undefined)
+  const two = transcript('HTTP/1.1 204 X\r\n\r\nHTTP/1.1 204 X\r\n\r\n')
+  t.is(smuggledAnswer(two, 1)?.outcome, 'got-through')
+  t.is(smuggledAnswer(two, 2), undefined)
 })

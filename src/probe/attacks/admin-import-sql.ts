@@ -1,8 +1,8 @@
 import type { Attack } from '../attack.ts'
 import { forWriting } from '../context.ts'
-import { honest, request } from '../request.ts'
-import { guiseOf, say } from '../say.ts'
-import { verdict } from '../verdict.ts'
+import { handshakeWith, send } from '../conversation.ts'
+import { findingOf } from '../finding.ts'
+import { honest, request } from '../http.ts'
 
 /** domain-models-api-interfaces/ramls/admin.raml: no permission, in no descriptor. */
 export const adminImportSql: Attack = {
@@ -21,8 +21,11 @@ export const adminImportSql: Attack = {
       ['Content-Length', String(body.length)],
     ] as const
     const bytes = request({ method: 'POST', target: '/admin/importSQL', lines, body })
-    return verdict(
-      await say(context, bytes, { methods: ['POST'], guise: guiseOf(context.credentials) }),
+    return findingOf(
+      await send(context, bytes, {
+        methods: ['POST'],
+        handshake: handshakeWith(context.credentials),
+      }),
     )
   },
 }

@@ -1,9 +1,8 @@
-import { type Answer, header } from '../answer.ts'
 import type { Attack } from '../attack.ts'
 import { type Claims, claimsOf } from '../claims.ts'
-import { honest, request } from '../request.ts'
-import { guiseOf, say } from '../say.ts'
-import { gotThrough, verdict } from '../verdict.ts'
+import { handshakeWith, send } from '../conversation.ts'
+import { findingOf, gotThrough } from '../finding.ts'
+import { type Answer, header, honest, request } from '../http.ts'
 
 const WANTED = ['perms.all', 'users.item.delete']
 
@@ -28,11 +27,12 @@ export const authtokenDirect: Attack = {
       // with commas, and `[]` would be the name of a permission that nobody has.
       ['X-Okapi-Module-Permissions', JSON.stringify({ [rogue]: WANTED })],
     ] as const
-    const heard = await say(context, request({ target: '/users', lines }), {
-      guise: guiseOf(context.credentials),
+    const transcript = await send(context, request({ target: '/users', lines }), {
+      handshake: handshakeWith(context.credentials),
     })
-    const finding = verdict(heard, { harmless: () => true })
-    const claims = heard.answers[0] === undefined ? undefined : minted(heard.answers[0], rogue)
+    const finding = findingOf(transcript, { harmless: () => true })
+    const claims =
+      transcript.answers[0] === undefined ? undefined : minted(transcript.answers[0], rogue)
     if (claims === undefined) return finding
     const { type, tenant: signedFor, extra_permissions: rights } = claims
     const proof = `it signed a ${type} token for ${signedFor} with ${JSON.stringify(rights ?? [])}`

@@ -1,5 +1,5 @@
 import { framingTrick } from '../framing-trick.ts'
-import { honest, request } from '../request.ts'
+import { honest, request } from '../http.ts'
 
 /** RFC 9112 section 2.2 lets lax readers take it: two readers, two heads. */
 export const bareLfHead = framingTrick({

@@ -1,9 +1,9 @@
 import type { Attack } from '../attack.ts'
 import { closedTo, forWriting } from '../context.ts'
+import { handshakeWith, send } from '../conversation.ts'
 import { evidence } from '../evidence.ts'
-import { honest, request } from '../request.ts'
-import { guiseOf, say } from '../say.ts'
-import { gotThrough, verdict } from '../verdict.ts'
+import { findingOf, gotThrough } from '../finding.ts'
+import { honest, request } from '../http.ts'
 
 export const expectContinue: Attack = {
   id: 'expect-continue',
@@ -20,13 +20,13 @@ export const expectContinue: Attack = {
     ] as const
     const target = context.role === 'okapi' ? closedTo(context) : '/admin/importSQL'
     const bytes = request({ method: 'POST', target, lines })
-    const heard = await say(context, bytes, {
+    const transcript = await send(context, bytes, {
       methods: ['POST'],
-      guise: guiseOf(context.credentials),
+      handshake: handshakeWith(context.credentials),
       enough: asksForMore,
     })
-    if (!asksForMore(heard.received)) return verdict(heard)
-    return { ...gotThrough('the body was asked for with 100'), evidence: evidence(heard) }
+    if (!asksForMore(transcript.received)) return findingOf(transcript)
+    return { ...gotThrough('the body was asked for with 100'), evidence: evidence(transcript) }
   },
 }
 

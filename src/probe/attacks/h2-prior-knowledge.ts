@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
+import { send } from '../conversation.ts'
 import { evidence } from '../evidence.ts'
-import { say } from '../say.ts'
-import { gotThrough, verdict } from '../verdict.ts'
+import { findingOf, gotThrough } from '../finding.ts'
 
 /** RFC 9113 section 3.4: the preface, then an empty SETTINGS frame. */
 const PREFACE = Buffer.concat([
@@ -18,9 +18,9 @@ export const h2PriorKnowledge: Attack = {
   judged: 'A SETTINGS frame in answer to the preface.',
   remedy: 'Speak HTTP/2 only where it is judged as strictly.',
   async run(context) {
-    const heard = await say(context, PREFACE, { methods: ['PRI'], enough: isSettings })
-    if (!isSettings(heard.received)) return verdict(heard)
-    return { ...gotThrough('it answered in HTTP/2'), evidence: evidence(heard) }
+    const transcript = await send(context, PREFACE, { methods: ['PRI'], enough: isSettings })
+    if (!isSettings(transcript.received)) return findingOf(transcript)
+    return { ...gotThrough('it answered in HTTP/2'), evidence: evidence(transcript) }
   },
 }
 

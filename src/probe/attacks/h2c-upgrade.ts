@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
-import { honest, request } from '../request.ts'
-import { say } from '../say.ts'
-import { blocked, verdict } from '../verdict.ts'
+import { send } from '../conversation.ts'
+import { blocked, findingOf } from '../finding.ts'
+import { honest, request } from '../http.ts'
 
 /** RFC 7540 section 3.2; Java’s HttpClient offers it on every first call, innocently. */
 export const h2cUpgrade: Attack = {
@@ -18,12 +18,12 @@ export const h2cUpgrade: Attack = {
       ['Upgrade', 'h2c'],
       ['HTTP2-Settings', 'AAMAAABkAAQBAAAAAAIAAAAA'],
     ] as const
-    const heard = await say(context, request({ target: context.ordinaryPath, lines }))
-    const finding = verdict(heard, {
+    const transcript = await send(context, request({ target: context.ordinaryPath, lines }))
+    const finding = findingOf(transcript, {
       through: ({ status }) => status === 101,
       harmless: () => true,
     })
-    const answered = heard.answers[0]?.status
+    const answered = transcript.answers[0]?.status
     if (finding.outcome !== 'blocked' || finding.reason !== null || answered === undefined) {
       return finding
     }

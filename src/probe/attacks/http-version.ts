@@ -1,5 +1,5 @@
 import { framingTrick } from '../framing-trick.ts'
-import { honest, request } from '../request.ts'
+import { honest, request } from '../http.ts'
 
 /** What is not known cannot be judged. */
 export const httpVersion = framingTrick({

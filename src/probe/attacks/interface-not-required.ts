@@ -1,8 +1,8 @@
 import type { Attack } from '../attack.ts'
 import { closedTo } from '../context.ts'
-import { honest, request } from '../request.ts'
-import { guiseOf, say } from '../say.ts'
-import { verdict } from '../verdict.ts'
+import { handshakeWith, send } from '../conversation.ts'
+import { findingOf } from '../finding.ts'
+import { honest, request } from '../http.ts'
 
 export const interfaceNotRequired: Attack = {
   id: 'interface-not-required',
@@ -15,7 +15,7 @@ export const interfaceNotRequired: Attack = {
   against: 'okapi',
   async run(context) {
     const lines = honest(context)
-    const stolen = { guise: guiseOf(context.credentials) }
-    return verdict(await say(context, request({ target: closedTo(context), lines }), stolen))
+    const stolen = { handshake: handshakeWith(context.credentials) }
+    return findingOf(await send(context, request({ target: closedTo(context), lines }), stolen))
   },
 }

@@ -1,5 +1,5 @@
 import { framingTrick } from '../framing-trick.ts'
-import { honest, request } from '../request.ts'
+import { honest, request } from '../http.ts'
 
 /** Lax readers skip it, or take the line for a folded one. */
 export const leadingSpaceLine = framingTrick({

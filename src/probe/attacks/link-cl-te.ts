@@ -1,6 +1,6 @@
 import { hidden } from '../framing-trick.ts'
+import { honest, request } from '../http.ts'
 import { linkedCall } from '../link/linked-call.ts'
-import { honest, request } from '../request.ts'
 
 export const linkClTe = linkedCall({
   id: 'link-cl-te',

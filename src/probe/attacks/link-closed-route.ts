@@ -1,6 +1,6 @@
 import { closedTo } from '../context.ts'
+import { honest, request } from '../http.ts'
 import { linkedCall } from '../link/linked-call.ts'
-import { honest, request } from '../request.ts'
 
 /** At a module nothing is open to another module; at Okapi this path is not. */
 export const linkClosedRoute = linkedCall({

@@ -1,6 +1,6 @@
+import { honest, request } from '../http.ts'
 import { brokenLink } from '../link/broken-link.ts'
 import { FLAG, frame, TYPE } from '../link/frames.ts'
-import { honest, request } from '../request.ts'
 
 export const linkIdsFall = brokenLink({
   id: 'link-ids-fall',

@@ -1,7 +1,7 @@
 import { forWriting } from '../context.ts'
+import { honest, request } from '../http.ts'
 import { brokenLink } from '../link/broken-link.ts'
 import { FLAG, frame, TYPE } from '../link/frames.ts'
-import { honest, request } from '../request.ts'
 
 const EXCHANGES = 1500
 

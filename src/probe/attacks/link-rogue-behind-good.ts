@@ -1,5 +1,5 @@
+import { honest, request } from '../http.ts'
 import { linkedCall } from '../link/linked-call.ts'
-import { honest, request } from '../request.ts'
 
 export const linkRogueBehindGood = linkedCall({
   id: 'link-rogue-behind-good',

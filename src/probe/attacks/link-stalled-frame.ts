@@ -1,6 +1,6 @@
 import type { Attack } from '../attack.ts'
+import { handshakeWith } from '../conversation.ts'
 import { ALPN_LINK, frame, TYPE } from '../link/frames.ts'
-import { guiseOf } from '../say.ts'
 import { stall } from '../stall.ts'
 
 export const linkStalledFrame: Attack = {
@@ -13,7 +13,7 @@ export const linkStalledFrame: Attack = {
   remedy: 'Limit the time from the first byte of a frame to its last.',
   run(context) {
     const whole = frame(TYPE.ping, 0, Buffer.alloc(8))
-    const guise = { ...guiseOf(context.pass), alpn: [ALPN_LINK] }
-    return stall(context, { first: whole.subarray(0, 3), tls: true, guise })
+    const handshake = { ...handshakeWith(context.accepted), alpn: [ALPN_LINK] }
+    return stall(context, { first: whole.subarray(0, 3), tls: true, handshake })
   },
 }

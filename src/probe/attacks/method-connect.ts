@@ -5,6 +5,6 @@ export const methodConnect = callAttack({
   title: 'CONNECT to another host',
   meaning: 'The target becomes a tunnel into its own network.',
   remedy: 'Refuse CONNECT.',
-  as: 'pass',
+  as: 'accepted',
   calls: ({ target }) => [{ method: 'CONNECT', target: `127.0.0.1:${target.port}` }],
 })

@@ -6,6 +6,6 @@ export const methodHead = callAttack({
   title: 'HEAD where only GET is declared',
   meaning: 'A method that nobody declared runs the handler of another.',
   remedy: 'Judge the method as it is spelled, and refuse what no route declares.',
-  as: 'pass',
+  as: 'accepted',
   calls: ({ ordinaryPath }) => [{ method: 'HEAD', target: ordinaryPath }],
 })

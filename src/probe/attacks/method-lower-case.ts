@@ -5,6 +5,6 @@ export const methodLowerCase = callAttack({
   title: 'a method in lower case',
   meaning: 'Frameworks fold the case of methods, the allow-list must not.',
   remedy: 'Judge the method as it is spelled, and refuse what no route declares.',
-  as: 'pass',
+  as: 'accepted',
   calls: ({ ordinaryPath }) => [{ method: 'get', target: ordinaryPath }],
 })

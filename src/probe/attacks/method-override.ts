@@ -1,6 +1,6 @@
 import { forWriting } from '../context.ts'
+import { honest } from '../http.ts'
 import { lineTrick } from '../line-trick.ts'
-import { honest } from '../request.ts'
 
 export const methodOverride = lineTrick({
   id: 'method-override',

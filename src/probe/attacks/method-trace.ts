@@ -5,6 +5,6 @@ export const methodTrace = callAttack({
   title: 'TRACE',
   meaning: 'The answer shows the headers that a proxy added, tokens among them.',
   remedy: 'Judge the method as it is spelled, and refuse what no route declares.',
-  as: 'pass',
+  as: 'accepted',
   calls: ({ ordinaryPath }) => [{ method: 'TRACE', target: ordinaryPath }],
 })

@@ -5,6 +5,6 @@ export const methodUnknown = callAttack({
   title: 'a method that nobody knows',
   meaning: 'A framework runs a default handler for it.',
   remedy: 'Judge the method as it is spelled, and refuse what no route declares.',
-  as: 'pass',
+  as: 'accepted',
   calls: ({ ordinaryPath }) => [{ method: 'PROBE', target: ordinaryPath }],
 })

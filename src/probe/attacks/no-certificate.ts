@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
-import { honest, request } from '../request.ts'
-import { say } from '../say.ts'
-import { verdict } from '../verdict.ts'
+import { send } from '../conversation.ts'
+import { findingOf } from '../finding.ts'
+import { honest, request } from '../http.ts'
 
 export const noCertificate: Attack = {
   id: 'no-certificate',
@@ -13,6 +13,6 @@ export const noCertificate: Attack = {
   async run(context) {
     const lines = honest(context)
     const bytes = request({ target: context.ordinaryPath, lines })
-    return verdict(await say(context, bytes, { guise: {} }))
+    return findingOf(await send(context, bytes, { handshake: {} }))
   },
 }

@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
-import { honest, request } from '../request.ts'
-import { guiseOf, say } from '../say.ts'
-import { verdict } from '../verdict.ts'
+import { handshakeWith, send } from '../conversation.ts'
+import { findingOf } from '../finding.ts'
+import { honest, request } from '../http.ts'
 
 export const okapiProxyTenants: Attack = {
   id: 'okapi-proxy-tenants',
@@ -13,7 +13,7 @@ export const okapiProxyTenants: Attack = {
   against: 'okapi',
   async run(context) {
     const lines = honest({ ...context, tenant: 'supertenant' })
-    const stolen = { guise: guiseOf(context.credentials) }
-    return verdict(await say(context, request({ target: '/_/proxy/tenants', lines }), stolen))
+    const stolen = { handshake: handshakeWith(context.credentials) }
+    return findingOf(await send(context, request({ target: '/_/proxy/tenants', lines }), stolen))
   },
 }

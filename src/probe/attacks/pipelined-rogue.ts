@@ -1,9 +1,9 @@
 import type { Attack } from '../attack.ts'
+import { send } from '../conversation.ts'
 import { evidence } from '../evidence.ts'
+import { blocked, findingOf } from '../finding.ts'
 import { hidden } from '../framing-trick.ts'
-import { honest, request } from '../request.ts'
-import { say } from '../say.ts'
-import { blocked, verdict } from '../verdict.ts'
+import { honest, request } from '../http.ts'
 
 export const pipelinedRogue: Attack = {
   id: 'pipelined-rogue',
@@ -17,9 +17,12 @@ export const pipelinedRogue: Attack = {
   async run(context) {
     const first = request({ target: context.ordinaryPath, lines: honest(context) })
     const bytes = Buffer.concat([first, Buffer.from(hidden(context), 'latin1')])
-    const heard = await say(context, bytes, { methods: ['GET', 'GET'] })
-    if (heard.answers.length !== 1)
-      return verdict(heard, { at: heard.answers.length === 0 ? 0 : 1 })
-    return { ...blocked(null, 'the second request was never answered'), evidence: evidence(heard) }
+    const transcript = await send(context, bytes, { methods: ['GET', 'GET'] })
+    if (transcript.answers.length !== 1)
+      return findingOf(transcript, { at: transcript.answers.length === 0 ? 0 : 1 })
+    return {
+      ...blocked(null, 'the second request was never answered'),
+      evidence: evidence(transcript),
+    }
   },
 }

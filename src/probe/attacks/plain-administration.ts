@@ -1,8 +1,8 @@
 import { worst } from '../around.ts'
 import type { Attack } from '../attack.ts'
 import { forWriting } from '../context.ts'
+import { honest, withJson } from '../http.ts'
 import { atPlainDoor } from '../plain-door.ts'
-import { honest, withJson } from '../request.ts'
 
 export const plainAdministration: Attack = {
   id: 'plain-administration',

@@ -1,7 +1,7 @@
 import { worst } from '../around.ts'
 import type { Attack } from '../attack.ts'
+import { honest } from '../http.ts'
 import { atPlainDoor } from '../plain-door.ts'
-import { honest } from '../request.ts'
 
 export const plainSupertenant: Attack = {
   id: 'plain-supertenant',

@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
-import { honest, request } from '../request.ts'
-import { say } from '../say.ts'
-import { verdict } from '../verdict.ts'
+import { send } from '../conversation.ts'
+import { findingOf } from '../finding.ts'
+import { honest, request } from '../http.ts'
 
 export const plaintext: Attack = {
   id: 'plaintext',
@@ -11,9 +11,9 @@ export const plaintext: Attack = {
   judged: 'Any answer but a refusal means that the call was served.',
   remedy: 'Serve nothing on this port before a handshake.',
   async run(context) {
-    const door = { ...context.target, tls: false }
+    const endpoint = { ...context.target, tls: false }
     const bytes = request({ target: context.ordinaryPath, lines: honest(context) })
-    const finding = verdict(await say(context, bytes, { door }))
+    const finding = findingOf(await send(context, bytes, { endpoint }))
     // A TLS alert is not HTTP: the target answered the way TLS servers refuse.
     if (!finding.evidence.received.startsWith('\\x15\\x03')) return finding
     return { ...finding, outcome: 'blocked', because: 'it answered with a TLS alert' }

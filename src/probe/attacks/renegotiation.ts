@@ -3,10 +3,9 @@ import { errorCode } from '../../fault.ts'
 import type { Attack } from '../attack.ts'
 import { ordinaryCall } from '../certificate-attack.ts'
 import type { Context } from '../context.ts'
-import { type Guise, knock } from '../dial.ts'
-import type { Finding } from '../finding.ts'
-import { guiseOf } from '../say.ts'
-import { blocked, gotThrough, inconclusive } from '../verdict.ts'
+import { handshakeWith } from '../conversation.ts'
+import { type ClientHandshake, openSocket } from '../dial.ts'
+import { blocked, type Finding, gotThrough, inconclusive } from '../finding.ts'
 
 type Judged = Omit<Finding, 'evidence'>
 
@@ -18,10 +17,10 @@ export const renegotiation: Attack = {
   judged: 'A second handshake that comes up on the same connection.',
   remedy: 'Disable renegotiation; TLS 1.3 has none.',
   async run(context) {
-    const guise: Guise = { ...guiseOf(context.pass), maxVersion: 'TLSv1.2' }
-    const socket = knock(context.target, guise)
+    const handshake: ClientHandshake = { ...handshakeWith(context.accepted), maxVersion: 'TLSv1.2' }
+    const socket = openSocket(context.target, handshake)
     try {
-      if (!(socket instanceof tls.TLSSocket)) return await ordinaryCall(context, guise)
+      if (!(socket instanceof tls.TLSSocket)) return await ordinaryCall(context, handshake)
       const evidence = { sent: '[a second ClientHello]', received: '[no bytes of HTTP]' }
       return { ...(await judge(context, socket)), evidence }
     } finally {

@@ -1,9 +1,7 @@
-import { type Answer, header } from '../answer.ts'
 import type { Attack } from '../attack.ts'
-import { honest, request } from '../request.ts'
-import { notTried, say } from '../say.ts'
-import { verdict } from '../verdict.ts'
-
+import { send } from '../conversation.ts'
+import { findingOf, notTried } from '../finding.ts'
+import { type Answer, header, honest, request } from '../http.ts'
 /** ProxyService copies every X- header of an answer into the next step; X-Okapi-Stop ends all. */
 export const responseOkapiStop: Attack = {
   id: 'response-okapi-stop',
@@ -12,15 +10,15 @@ export const responseOkapiStop: Attack = {
   meaning: 'A module ends Okapi’s pipeline, past the filters behind it, or plants a session.',
   judged: 'The header, forged permissions or a session cookie are there in what Okapi answers.',
   remedy: 'Take X-Okapi-* and session cookies off what modules answer, at their own sidecar.',
-  needs: ['accomplice'],
+  needs: ['colluding-module'],
   async run(context) {
-    const { accomplice } = context
-    if (accomplice === undefined) return notTried('no hijacked module answers for us')
-    const { door, path } = accomplice
-    const lines = honest({ ...context, target: door })
-    const heard = await say(context, request({ target: path, lines }), { door })
-    const asked = heard.answers[0]?.status === 200
-    const finding = verdict(heard, { through: speaksForOkapi, harmless: () => asked })
+    const { colludingModule } = context
+    if (colludingModule === undefined) return notTried('no hijacked module answers for us')
+    const { endpoint, path } = colludingModule
+    const lines = honest({ ...context, target: endpoint })
+    const transcript = await send(context, request({ target: path, lines }), { endpoint })
+    const asked = transcript.answers[0]?.status === 200
+    const finding = findingOf(transcript, { through: speaksForOkapi, harmless: () => asked })
     const clean = 'the answer arrived without X-Okapi-Stop, permissions and session cookie'
     return finding.outcome === 'blocked' && asked ? { ...finding, because: clean } : finding
   },

@@ -1,12 +1,11 @@
 import tls from 'node:tls'
 import type { Attack } from '../attack.ts'
 import type { Context } from '../context.ts'
-import { knock } from '../dial.ts'
+import { handshakeWith, send } from '../conversation.ts'
+import { openSocket } from '../dial.ts'
 import { evidence } from '../evidence.ts'
-import { honest, request } from '../request.ts'
-import { guiseOf, notTried, say } from '../say.ts'
-import { gotThrough, verdict } from '../verdict.ts'
-
+import { findingOf, gotThrough, notTried } from '../finding.ts'
+import { honest, request } from '../http.ts'
 export const resumption: Attack = {
   id: 'resumption',
   group: 'tls',
@@ -15,17 +14,17 @@ export const resumption: Attack = {
   judged: 'A handshake that the target resumes, in TLS 1.2 and in TLS 1.3.',
   remedy: 'Give out no session tickets and no session ids.',
   async run(context) {
-    if (!context.target.tls) return verdict(await say(context, call(context)))
+    if (!context.target.tls) return findingOf(await send(context, call(context)))
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const session = await savedSession(context, maxVersion)
       if (session === undefined) continue
-      const heard = await say(context, call(context), {
-        guise: { ...guiseOf(context.pass), maxVersion, session },
+      const transcript = await send(context, call(context), {
+        handshake: { ...handshakeWith(context.accepted), maxVersion, session },
       })
-      if (!heard.resumed) continue
+      if (!transcript.resumed) continue
       return {
         ...gotThrough(`the target resumed a ${maxVersion} session`),
-        evidence: evidence(heard),
+        evidence: evidence(transcript),
       }
     }
     const finding = notTried('neither TLS 1.2 nor TLS 1.3 gave or resumed a session')
@@ -38,7 +37,7 @@ const call = (context: Context) => request({ target: context.ordinaryPath, lines
 /** The last session of a whole exchange: TLS 1.3 hands them out after the handshake. */
 function savedSession(context: Context, maxVersion: 'TLSv1.2' | 'TLSv1.3') {
   const { promise, resolve } = Promise.withResolvers<Buffer | undefined>()
-  const socket = knock(context.target, { ...guiseOf(context.pass), maxVersion })
+  const socket = openSocket(context.target, { ...handshakeWith(context.accepted), maxVersion })
   let session: Buffer | undefined
   socket.on('session', (saved: Buffer) => {
     session = saved

@@ -7,7 +7,7 @@ export const sha1Signature = certificateAttack({
   meaning: 'Two certificates with one signature can be made: one asked for, one used.',
   remedy: 'Refuse signatures with SHA-1 anywhere in a chain.',
   needs: ['authority'],
-  guise: { ciphers: 'DEFAULT@SECLEVEL=0' },
+  handshake: { ciphers: 'DEFAULT@SECLEVEL=0' },
   async pair({ trustDomain, stolenId, authority }) {
     const names = [moduleUri(trustDomain, stolenId)]
     return forged(authority!.issuer, { commonName: stolenId, names, digest: 'sha1' })

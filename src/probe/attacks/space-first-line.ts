@@ -1,5 +1,5 @@
 import { framingTrick } from '../framing-trick.ts'
-import { honest, request } from '../request.ts'
+import { honest, request } from '../http.ts'
 
 /** RFC 9112 section 2.2: some join it to the request line, some drop it. */
 export const spaceFirstLine = framingTrick({

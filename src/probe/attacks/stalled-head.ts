@@ -1,6 +1,6 @@
 import type { Attack } from '../attack.ts'
-import { honest, request } from '../request.ts'
-import { guiseOf } from '../say.ts'
+import { handshakeWith } from '../conversation.ts'
+import { honest, request } from '../http.ts'
 import { stall } from '../stall.ts'
 
 export const stalledHead: Attack = {
@@ -15,6 +15,6 @@ export const stalledHead: Attack = {
     const head = request({ target: context.ordinaryPath, lines: honest(context) })
     const first = head.subarray(0, -2)
     const drip = Buffer.from(`X-Probe: ${'a'.repeat(100)}`)
-    return stall(context, { first, drip, tls: true, guise: guiseOf(context.pass) })
+    return stall(context, { first, drip, tls: true, handshake: handshakeWith(context.accepted) })
   },
 }

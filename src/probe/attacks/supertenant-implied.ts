@@ -1,5 +1,5 @@
 import { callAttack } from '../call-attack.ts'
-import { honest } from '../request.ts'
+import { honest } from '../http.ts'
 
 /** ProxyService.parseTokenAndPopulateContext. */
 export const supertenantImplied = callAttack({

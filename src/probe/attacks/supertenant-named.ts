@@ -1,5 +1,5 @@
 import { callAttack } from '../call-attack.ts'
-import { honest } from '../request.ts'
+import { honest } from '../http.ts'
 
 export const supertenantNamed = callAttack({
   id: 'supertenant-named',

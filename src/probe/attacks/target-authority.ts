@@ -1,4 +1,4 @@
-import { hostLine } from '../request.ts'
+import { hostLine } from '../http.ts'
 import { targetTrick } from '../target-trick.ts'
 
 /** RFC 9112 section 3.2.3: only CONNECT has one. */

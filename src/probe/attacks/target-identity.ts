@@ -2,10 +2,8 @@ import { once } from 'node:events'
 import tls from 'node:tls'
 import type { Attack } from '../attack.ts'
 import type { Context } from '../context.ts'
-import type { Finding } from '../finding.ts'
-import { guiseOf } from '../say.ts'
-import { blocked, gotThrough, inconclusive } from '../verdict.ts'
-
+import { handshakeWith } from '../conversation.ts'
+import { blocked, type Finding, gotThrough, inconclusive } from '../finding.ts'
 export const targetIdentity: Attack = {
   id: 'target-identity',
   group: 'tls',
@@ -25,7 +23,7 @@ export const targetIdentity: Attack = {
       // No name is sent and none is compared: names find peers, they do not identify them.
       checkServerIdentity: () => undefined,
       ...(trust === undefined ? {} : { ca: trust }),
-      ...guiseOf(context.pass).pair,
+      ...handshakeWith(context.accepted).pair,
     })
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])

@@ -1,8 +1,8 @@
 import type { Attack } from '../attack.ts'
 import { forWriting } from '../context.ts'
-import { honest, request, withJson } from '../request.ts'
-import { guiseOf, say } from '../say.ts'
-import { verdict } from '../verdict.ts'
+import { handshakeWith, send } from '../conversation.ts'
+import { findingOf } from '../finding.ts'
+import { honest, request, withJson } from '../http.ts'
 
 export const tenantPurge: Attack = {
   id: 'tenant-purge',
@@ -15,10 +15,10 @@ export const tenantPurge: Attack = {
   async run(context) {
     const body = JSON.stringify({ module_from: 'mod-0.0.1', purge: true })
     const lines = withJson(honest(forWriting(context)), body)
-    return verdict(
-      await say(context, request({ method: 'POST', target: '/_/tenant', lines, body }), {
+    return findingOf(
+      await send(context, request({ method: 'POST', target: '/_/tenant', lines, body }), {
         methods: ['POST'],
-        guise: guiseOf(context.credentials),
+        handshake: handshakeWith(context.credentials),
       }),
     )
   },

@@ -5,5 +5,5 @@ export const tls10 = handshakeAttack({
   title: 'a handshake with TLS 1.0',
   meaning: 'What is said can be read and changed by attacks that are known since 2011.',
   remedy: 'Accept TLS 1.2 and 1.3 only.',
-  guise: () => ({ minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL@SECLEVEL=0' }),
+  handshake: () => ({ minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL@SECLEVEL=0' }),
 })

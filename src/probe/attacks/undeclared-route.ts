@@ -6,6 +6,6 @@ export const undeclaredRoute = callAttack({
   meaning: 'Everything a module happens to serve can be called, whatever was reviewed.',
   remedy: 'Close every route that the module’s own descriptor does not declare.',
   against: 'module',
-  as: 'pass',
+  as: 'accepted',
   calls: () => [{ target: '/okapi-sidecar-probe/undeclared' }],
 })

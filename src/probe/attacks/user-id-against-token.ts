@@ -1,5 +1,5 @@
 import { callAttack } from '../call-attack.ts'
-import { honest } from '../request.ts'
+import { honest } from '../http.ts'
 
 const ONE = '11111111-1111-4111-8111-111111111111'
 const OTHER = '22222222-2222-4222-8222-222222222222'

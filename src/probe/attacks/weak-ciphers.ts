@@ -9,5 +9,5 @@ export const weakCiphers = handshakeAttack({
   title: 'TLS 1.2 without ECDHE or without AEAD',
   meaning: 'A key that leaks one day opens all that was ever recorded; CBC can be read bit by bit.',
   remedy: 'Accept ECDHE with AES-GCM or ChaCha20 only.',
-  guise: () => ({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: WEAK }),
+  handshake: () => ({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: WEAK }),
 })

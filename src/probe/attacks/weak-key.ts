@@ -10,7 +10,7 @@ export const weakKey = certificateAttack({
   remedy: 'Refuse RSA below 2048 bits and curves below P-256.',
   needs: ['authority'],
   // OpenSSL would not even offer such a key at its ordinary level.
-  guise: { ciphers: 'DEFAULT@SECLEVEL=0' },
+  handshake: { ciphers: 'DEFAULT@SECLEVEL=0' },
   async pair({ trustDomain, stolenId, authority }) {
     const keys = await promisify(generateKeyPair)('rsa', { modulusLength: 1024 })
     const names = [moduleUri(trustDomain, stolenId)]

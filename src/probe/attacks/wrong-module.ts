@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
-import { honest, request } from '../request.ts'
-import { guiseOf, say } from '../say.ts'
-import { verdict } from '../verdict.ts'
+import { handshakeWith, send } from '../conversation.ts'
+import { findingOf } from '../finding.ts'
+import { honest, request } from '../http.ts'
 
 export const wrongModule: Attack = {
   id: 'wrong-module',
@@ -14,7 +14,7 @@ export const wrongModule: Attack = {
   against: 'module',
   async run(context) {
     const lines = honest(context)
-    const stolen = { guise: guiseOf(context.credentials) }
-    return verdict(await say(context, request({ target: context.ordinaryPath, lines }), stolen))
+    const stolen = { handshake: handshakeWith(context.credentials) }
+    return findingOf(await send(context, request({ target: context.ordinaryPath, lines }), stolen))
   },
 }

@@ -59,13 +59,14 @@ export function frames(bytes: Buffer): readonly Frame[] {
 export const PING = frame(TYPE.ping, 0, Buffer.alloc(8, 0x70))
 
 /** How many of our PINGs were answered. */
-export function pongs(heard: readonly Frame[]): number {
-  return heard.filter(({ type, flags }) => type === TYPE.ping && (flags & FLAG.ack) !== 0).length
+export function pongs(transcript: readonly Frame[]): number {
+  return transcript.filter(({ type, flags }) => type === TYPE.ping && (flags & FLAG.ack) !== 0)
+    .length
 }
 
 /** Has the other side said all about this exchange that it ever will? */
-export function isOver(heard: readonly Frame[], id: number): boolean {
-  return heard.some(
+export function isOver(transcript: readonly Frame[], id: number): boolean {
+  return transcript.some(
     (one) =>
       one.id === id &&
       (one.type === TYPE.reset || one.type === TYPE.end || (one.flags & FLAG.end) !== 0),

@@ -1,8 +1,8 @@
 import type { Attack, Need } from '../attack.ts'
 import type { Context } from '../context.ts'
-import type { KeyPair } from '../dial.ts'
+import type { PemPair } from '../dial.ts'
 import { evidence } from '../evidence.ts'
-import { blocked, gotThrough, verdict } from '../verdict.ts'
+import { blocked, findingOf, gotThrough } from '../finding.ts'
 import { notThere } from './broken-link.ts'
 import { FLAG, frame, PING, TYPE } from './frames.ts'
 import { answerTo, headsOf, talk, wasReset } from './talk.ts'
@@ -15,7 +15,7 @@ export interface LinkedCall {
   readonly remedy: string
   readonly needs?: readonly Need[]
   /** Whose certificate; that of the pass unless given. */
-  pair?(context: Context): KeyPair | undefined
+  pair?(context: Context): PemPair | undefined
   /** Head and body of the exchange that is judged. */
   message(context: Context): { readonly head: Buffer; readonly body?: string }
   /** An honest exchange that goes before on the same link. */
@@ -42,17 +42,17 @@ export function linkedCall({ pair, message, before, ...spec }: LinkedCall): Atta
         PING,
       ])
       const ids = honest === undefined ? [ROGUE] : [HONEST, ROGUE]
-      const who = pair === undefined ? context.pass : pair(context)
-      const heard = await talk(context, { bytes, pair: who, pings: 1, ids })
-      const early = notThere(heard)
+      const who = pair === undefined ? context.accepted : pair(context)
+      const transcript = await talk(context, { bytes, pair: who, pings: 1, ids })
+      const early = notThere(transcript)
       if (early !== undefined) return early
-      if (headsOf(heard, ROGUE) > 1) {
-        return { ...gotThrough('two answers to one exchange'), evidence: evidence(heard) }
+      if (headsOf(transcript, ROGUE) > 1) {
+        return { ...gotThrough('two answers to one exchange'), evidence: evidence(transcript) }
       }
-      const answer = answerTo(heard, ROGUE)
-      if (answer !== undefined) return verdict({ ...heard, answers: [answer] })
-      if (!wasReset(heard, ROGUE)) return verdict(heard)
-      return { ...blocked(null, 'the exchange was reset'), evidence: evidence(heard) }
+      const answer = answerTo(transcript, ROGUE)
+      if (answer !== undefined) return findingOf({ ...transcript, answers: [answer] })
+      if (!wasReset(transcript, ROGUE)) return findingOf(transcript)
+      return { ...blocked(null, 'the exchange was reset'), evidence: evidence(transcript) }
     },
   }
 }

@@ -1,10 +1,9 @@
 import { GROUPS, type Group } from '../attack.ts'
-import type { Outcome } from '../finding.ts'
-import { type Result, type Run, whose } from '../result.ts'
-import { capital, OUTCOMES } from './words.ts'
+import type { AttackOutcome } from '../finding.ts'
+import { capital, OUTCOMES, type Result, type Run, whose } from '../result.ts'
 import { escapeXml } from './xml.ts'
 
-const ORDER: readonly Outcome[] = ['got-through', 'inconclusive', 'blocked']
+const ORDER: readonly AttackOutcome[] = ['got-through', 'inconclusive', 'blocked']
 
 /** Every attack of a group with its evidence, the worst first; what got through lies open. */
 export function groupDetails(run: Run, group: Group): string {

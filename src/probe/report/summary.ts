@@ -1,8 +1,7 @@
 import { GROUPS, type Group } from '../attack.ts'
-import { type Control, inWords } from '../control.ts'
-import { count, type Result, type Run } from '../result.ts'
+import { type Control, controlSentence } from '../control.ts'
+import { callers, capital, conclusion, countOutcomes, type Result, type Run } from '../result.ts'
 import { anchor } from './details.ts'
-import { callers, capital, conclusion } from './words.ts'
 import { escapeXml } from './xml.ts'
 
 /** What it comes to, for somebody who reads nothing else. */
@@ -56,7 +55,7 @@ function row({ results, notTried }: Part, group: Group): string {
 }
 
 function cells(name: string, { results, notTried }: Part): string {
-  const { blocked, 'got-through': through, inconclusive } = count({ results })
+  const { blocked, 'got-through': through, inconclusive } = countOutcomes({ results })
   const numbers = [
     ['got-through', through],
     ['inconclusive', inconclusive],
@@ -70,5 +69,5 @@ function cells(name: string, { results, notTried }: Part): string {
 }
 
 function comparison(control: Control): string {
-  return `<p>${escapeXml(inWords(control))}</p>`
+  return `<p>${escapeXml(controlSentence(control))}</p>`
 }

@@ -1,8 +1,15 @@
 import { GROUPS, type Group } from '../attack.ts'
-import { inWords } from '../control.ts'
-import { count, type NotTried, type Result, type Run, whose } from '../result.ts'
-import { callers, conclusion, OUTCOMES } from './words.ts'
-
+import { controlSentence } from '../control.ts'
+import {
+  callers,
+  conclusion,
+  countOutcomes,
+  type NotTried,
+  OUTCOMES,
+  type Result,
+  type Run,
+  whose,
+} from '../result.ts'
 /** Colours a text, or does not. */
 export type Paint = (style: 'red' | 'green' | 'yellow' | 'bold', text: string) => string
 
@@ -16,7 +23,7 @@ export function textReport(run: Run, paint: Paint): string {
   const wrong = run.results.filter(({ outcome }) => outcome !== 'blocked')
   const list = wrong.map((result) => row(run, result, paint)).join('')
   const groups = (Object.keys(GROUPS) as Group[]).map((group) => groupLine(run, group))
-  const { blocked, 'got-through': through, inconclusive } = count(run)
+  const { blocked, 'got-through': through, inconclusive } = countOutcomes(run)
   const took = (run.tookMs / 1000).toFixed(1)
   const sum = `${run.results.length} attacks in ${took} s: ${blocked} blocked, ${through} got through, ${inconclusive} inconclusive; ${run.notTried.length} not tried.`
   const { kind, sentence } = conclusion(run)
@@ -25,7 +32,7 @@ export function textReport(run: Run, paint: Paint): string {
     list,
     groups.join(''),
     left(run.notTried),
-    `${run.controls.map((control) => wrapped(inWords(control))).join('')}${wrapped(sum)}`,
+    `${run.controls.map((control) => wrapped(controlSentence(control))).join('')}${wrapped(sum)}`,
     `${paint(COLOR[kind], `Did anything get through? ${sentence}`)}\n`,
   ]
   return parts.filter((part) => part !== '').join('\n')
@@ -43,7 +50,7 @@ function row(run: Run, result: Result, paint: Paint): string {
 function groupLine({ results }: Run, group: Group): string {
   const mine = results.filter(({ attack }) => attack.group === group)
   if (mine.length === 0) return ''
-  const { blocked, 'got-through': through, inconclusive } = count({ results: mine })
+  const { blocked, 'got-through': through, inconclusive } = countOutcomes({ results: mine })
   const open = inconclusive === 0 ? '' : `, ${inconclusive} inconclusive`
   const bad = through === 0 ? '' : `, ${through} got through`
   return `${GROUPS[group].padEnd(NAME)}${String(blocked).padStart(3)} blocked${bad}${open}\n`

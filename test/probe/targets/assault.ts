@@ -1,13 +1,13 @@
 import { ATTACKS } from '../../../src/probe/attacks.ts'
 import { USUAL_PORTS } from '../../../src/probe/context.ts'
-import type { Door } from '../../../src/probe/dial.ts'
+import type { Endpoint } from '../../../src/probe/dial.ts'
 import type { Finding } from '../../../src/probe/finding.ts'
 import { type Given, prepare, select } from '../../../src/probe/prepare.ts'
 import { choose, play } from '../../../src/probe/runner.ts'
 
 /** How one assault is made. */
 export type Assault = Partial<Given> & {
-  readonly door: Door
+  readonly endpoint: Endpoint
   /** Ids and groups, as `--only` takes them; all by default. */
   readonly only?: readonly string[]
   readonly skip?: readonly string[]
@@ -29,7 +29,7 @@ export function through(findings: ReadonlyMap<string, Finding>): readonly string
     .sort()
 }
 
-const USUAL: Omit<Given, 'door'> = {
+const USUAL: Omit<Given, 'endpoint'> = {
   atOkapi: false,
   credentials: [],
   allowWrites: false,

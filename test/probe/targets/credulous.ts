@@ -1,6 +1,6 @@
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
-import type { Door } from '../../../src/probe/dial.ts'
+import type { Endpoint } from '../../../src/probe/dial.ts'
 import { FLAG, frame, frames, TYPE } from '../../../src/probe/link/frames.ts'
 
 /** HTTP/2’s SETTINGS frame without settings (RFC 9113 section 6.5). */
@@ -18,8 +18,8 @@ const claims = Buffer.from(
  * answers 200 to all of them.
  */
 export interface Credulous {
-  readonly plain: Door
-  readonly tls: Door
+  readonly plain: Endpoint
+  readonly tls: Endpoint
   close(): Promise<void>
 }
 
@@ -58,10 +58,10 @@ export async function credulous(pair: { cert: string; key: string }): Promise<Cr
   await listen(secure)
   await listen(both)
   const { port } = both.address() as AddressInfo
-  const door = { host: '127.0.0.1', port }
+  const endpoint = { host: '127.0.0.1', port }
   return {
-    plain: { ...door, tls: false },
-    tls: { ...door, tls: true },
+    plain: { ...endpoint, tls: false },
+    tls: { ...endpoint, tls: true },
     async close() {
       for (const socket of sockets) socket.destroy()
       both.close()

@@ -31,11 +31,11 @@ export function doorSays<K extends keyof typeof DOORS>(
 ): TurnOff {
   return () => {
     const { judgesTenant, ...request } = other
-    const door: { judgesTenant: boolean; request: object } = DOORS[name]
-    const before = { ...door }
-    door.request = { ...door.request, ...request }
-    if (judgesTenant !== undefined) door.judgesTenant = judgesTenant
-    return () => Object.assign(door, before)
+    const endpoint: { judgesTenant: boolean; request: object } = DOORS[name]
+    const before = { ...endpoint }
+    endpoint.request = { ...endpoint.request, ...request }
+    if (judgesTenant !== undefined) endpoint.judgesTenant = judgesTenant
+    return () => Object.assign(endpoint, before)
   }
 }
 

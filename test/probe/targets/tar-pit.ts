@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import tls from 'node:tls'
-import type { KeyPair } from '../../../src/probe/dial.ts'
+import type { PemPair } from '../../../src/probe/dial.ts'
 
 /** What a tar pit does to whoever comes: everything that keeps a caller waiting. */
 export const TAR = {
@@ -32,7 +32,7 @@ export class TarPit {
     server.on('tlsClientError', () => undefined)
   }
 
-  static async start(kind: keyof typeof TAR, pair: KeyPair): Promise<TarPit> {
+  static async start(kind: keyof typeof TAR, pair: PemPair): Promise<TarPit> {
     const { tls: secure, pour } = TAR[kind]
     const { cert, key } = pair
     const server = secure
