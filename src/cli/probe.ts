@@ -3,11 +3,11 @@ import { parseArgs } from 'node:util'
 import manifest from '../../package.json' with { type: 'json' }
 import { errorCode, fault } from '../fault.ts'
 import { type Attack, GROUPS } from '../probe/attack.ts'
-import { ATTACKS } from '../probe/attacks.ts'
+import { ATTACKS, selectAttacks } from '../probe/attacks.ts'
 import { type Ports, USUAL_PORTS } from '../probe/context.ts'
 import { control, requireReachable } from '../probe/control.ts'
 import type { Endpoint } from '../probe/dial.ts'
-import { type Given, isAtOkapi, prepare, select } from '../probe/prepare.ts'
+import { type Given, isAtOkapi, prepare } from '../probe/prepare.ts'
 import { htmlReport } from '../probe/report/html.ts'
 import { junitReport } from '../probe/report/junit.ts'
 import { sarifReport } from '../probe/report/sarif.ts'
@@ -96,7 +96,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (target === undefined || more.length > 0) {
     throw fault('probe takes one TARGET', { hint: 'okapi-sidecar probe https://mod-users:8443' })
   }
-  const attacks = select(ATTACKS, words(values.only), words(values.skip))
+  const attacks = selectAttacks(words(values.only), words(values.skip))
   const deadlineMs = durationMs('deadline', values.deadline)
   const signal = AbortSignal.timeout(deadlineMs)
   const rounds = await prepare(await given(target, values), signal)

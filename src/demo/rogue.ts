@@ -1,19 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Attack } from '../probe/attack.ts'
-import { adminImportSql } from '../probe/attacks/admin-import-sql.ts'
-import { authtokenDirect } from '../probe/attacks/authtoken-direct.ts'
-import { foreignCa } from '../probe/attacks/foreign-ca.ts'
-import { forgedPermissions } from '../probe/attacks/forged-permissions.ts'
-import { forgedUserId } from '../probe/attacks/forged-user-id.ts'
-import { interfaceNotRequired } from '../probe/attacks/interface-not-required.ts'
-import { noCertificate } from '../probe/attacks/no-certificate.ts'
-import { okapiProxyTenants } from '../probe/attacks/okapi-proxy-tenants.ts'
-import { pathEncodedSlash } from '../probe/attacks/path-encoded-slash.ts'
-import { responseOkapiStop } from '../probe/attacks/response-okapi-stop.ts'
-import { smuggleClTe } from '../probe/attacks/smuggle-cl-te.ts'
-import { tenantPurge } from '../probe/attacks/tenant-purge.ts'
-import { wrongModule } from '../probe/attacks/wrong-module.ts'
+import { attackById } from '../probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../probe/context.ts'
 import type { AttackOutcome } from '../probe/finding.ts'
 import { type Member, MODULES, OKAPI, TRUST_DOMAIN } from './cast.ts'
@@ -33,20 +21,25 @@ interface Try {
 }
 
 const TRIES: readonly Try[] = [
-  { id: 'authtoken-direct-bare', attack: authtokenDirect, on: MODULES.authtoken, bare: true },
-  { id: 'authtoken-direct', attack: authtokenDirect, on: MODULES.authtoken },
-  { id: 'no-certificate', attack: noCertificate, on: MODULES.users },
-  { id: 'foreign-ca', attack: foreignCa, on: MODULES.users },
-  { id: 'wrong-module', attack: wrongModule, on: MODULES.users },
-  { id: 'tenant-purge', attack: tenantPurge, on: MODULES.users },
-  { id: 'admin-import-sql', attack: adminImportSql, on: MODULES.users },
-  { id: 'interface-not-required', attack: interfaceNotRequired, on: OKAPI },
-  { id: 'okapi-proxy-tenants', attack: okapiProxyTenants, on: OKAPI },
-  { id: 'forged-user-id', attack: forgedUserId, on: OKAPI, asJob: true },
-  { id: 'forged-permissions', attack: forgedPermissions, on: OKAPI },
-  { id: 'path-encoded-slash', attack: pathEncodedSlash, on: OKAPI },
-  { id: 'smuggle-cl-te', attack: smuggleClTe, on: OKAPI },
-  { id: 'response-okapi-stop', attack: responseOkapiStop, on: MODULES.tags },
+  {
+    id: 'authtoken-direct-bare',
+    attack: attackById('authtoken-direct'),
+    on: MODULES.authtoken,
+    bare: true,
+  },
+  { id: 'authtoken-direct', attack: attackById('authtoken-direct'), on: MODULES.authtoken },
+  { id: 'no-certificate', attack: attackById('no-certificate'), on: MODULES.users },
+  { id: 'foreign-ca', attack: attackById('foreign-ca'), on: MODULES.users },
+  { id: 'wrong-module', attack: attackById('wrong-module'), on: MODULES.users },
+  { id: 'tenant-purge', attack: attackById('tenant-purge'), on: MODULES.users },
+  { id: 'admin-import-sql', attack: attackById('admin-import-sql'), on: MODULES.users },
+  { id: 'interface-not-required', attack: attackById('interface-not-required'), on: OKAPI },
+  { id: 'okapi-proxy-tenants', attack: attackById('okapi-proxy-tenants'), on: OKAPI },
+  { id: 'forged-user-id', attack: attackById('forged-user-id'), on: OKAPI, asJob: true },
+  { id: 'forged-permissions', attack: attackById('forged-permissions'), on: OKAPI },
+  { id: 'path-encoded-slash', attack: attackById('path-encoded-slash'), on: OKAPI },
+  { id: 'smuggle-cl-te', attack: attackById('smuggle-cl-te'), on: OKAPI },
+  { id: 'response-okapi-stop', attack: attackById('response-okapi-stop'), on: MODULES.tags },
 ]
 
 /** How one try ended. */
@@ -64,6 +57,8 @@ export interface Trial {
   readonly arrived: number
 }
 
+/** Judged by what arrives at Okapi in the hijacked module's answer. */
+const ANSWER = 'response-okapi-stop'
 const TIMEOUT_MS = 5000
 
 /** Lets the rogue loose: it holds everything that mod-tags holds, and plays it one by one. */
@@ -96,7 +91,7 @@ async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Conte
     outcome: finding.outcome,
     reason: finding.reason,
     because: finding.because,
-    note: unprotected ? 'no sidecar there' : attack === responseOkapiStop ? 'taken off' : '',
+    note: unprotected ? 'no sidecar there' : attack.id === ANSWER ? 'taken off' : '',
     arrived,
   } as const
 }
@@ -106,7 +101,7 @@ async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Conte
  * that speak for Okapi in what the hijacked module answered to it.
  */
 async function arrivals({ parts }: Town, attack: Attack, on: Member): Promise<number> {
-  if (attack !== responseOkapiStop) return ((await parts.get(on)!.child.ask('seen')) as []).length
+  if (attack.id !== ANSWER) return ((await parts.get(on)!.child.ask('seen')) as []).length
   const steps = (await parts.get(OKAPI)!.child.ask('steps')) as StepSeen[]
   return steps.filter(({ module }) => module === on).flatMap(({ said }) => said).length
 }

@@ -1,21 +1,50 @@
+import { fault } from '../fault.ts'
 import type { Attack } from './attack.ts'
-import { AROUND } from './registry/around.ts'
-import { FRAMING } from './registry/framing.ts'
-import { HEADERS } from './registry/headers.ts'
-import { LINK } from './registry/link.ts'
-import { POLICY } from './registry/policy.ts'
-import { TARGET } from './registry/target.ts'
-import { TENANTS } from './registry/tenants.ts'
-import { TLS } from './registry/tls.ts'
+import { AROUND_ATTACKS } from './attacks/around.ts'
+import { FRAMING_ATTACKS } from './attacks/framing.ts'
+import { HEADER_ATTACKS } from './attacks/headers.ts'
+import { LINK_ATTACKS } from './attacks/link.ts'
+import { POLICY_ATTACKS } from './attacks/policy.ts'
+import { TARGET_ATTACKS } from './attacks/target.ts'
+import { TENANT_ATTACKS } from './attacks/tenants.ts'
+import { TLS_ATTACKS } from './attacks/tls.ts'
 
-/** Every attack there is, in the order of the report. */
+/** Every attack there is, in the order of the report: by group, then by id. */
 export const ATTACKS: readonly Attack[] = [
-  ...TLS,
-  ...POLICY,
-  ...TARGET,
-  ...HEADERS,
-  ...FRAMING,
-  ...TENANTS,
-  ...LINK,
-  ...AROUND,
-]
+  TLS_ATTACKS,
+  POLICY_ATTACKS,
+  TARGET_ATTACKS,
+  HEADER_ATTACKS,
+  FRAMING_ATTACKS,
+  TENANT_ATTACKS,
+  LINK_ATTACKS,
+  AROUND_ATTACKS,
+].flatMap((group) => group.toSorted(byId))
+
+/** By bytes, an id behind those that begin with it: reports are compared in this order. */
+function byId(a: Attack, b: Attack): number {
+  return `${a.id}.` < `${b.id}.` ? -1 : 1
+}
+
+/** The attack of this id. Throws an Error where there is none: ids in the program are constants. */
+export function attackById(id: string): Attack {
+  const attack = ATTACKS.find((one) => one.id === id)
+  if (attack === undefined) throw new Error(`there is no attack ${id}`)
+  return attack
+}
+
+/** The attacks by id or group, as --only and --skip name them. Throws a Fault for unknown names. */
+export function selectAttacks(only: readonly string[], skip: readonly string[]): readonly Attack[] {
+  const names = new Set(ATTACKS.flatMap(({ id, group }) => [id, group]))
+  const unknown = [...only, ...skip].find((name) => !names.has(name))
+  if (unknown !== undefined) {
+    throw fault(`there is no attack and no group \`${unknown}\``, {
+      hint: 'okapi-sidecar probe --list shows them all',
+    })
+  }
+  const named = (list: readonly string[], { id, group }: Attack) =>
+    list.includes(id) || list.includes(group)
+  return ATTACKS.filter(
+    (attack) => (only.length === 0 || named(only, attack)) && !named(skip, attack),
+  )
+}

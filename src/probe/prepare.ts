@@ -1,6 +1,5 @@
 import { fault } from '../fault.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
-import type { Attack } from './attack.ts'
 import { type Context, type ForgingAuthority, NO_PATH, type Ports } from './context.ts'
 import type { Endpoint, PemPair } from './dial.ts'
 import { forged, moduleUri } from './forge.ts'
@@ -131,26 +130,6 @@ async function passOf(
 ) {
   if (okapi !== undefined || authority === undefined) return okapi
   return { id, ...(await made(authority, trustDomain, id)) }
-}
-
-/** The attacks by id or group, as --only and --skip name them. Throws a Fault for unknown names. */
-export function select(
-  attacks: readonly Attack[],
-  only: readonly string[],
-  skip: readonly string[],
-): readonly Attack[] {
-  const names = new Set(attacks.flatMap(({ id, group }) => [id, group]))
-  const unknown = [...only, ...skip].find((name) => !names.has(name))
-  if (unknown !== undefined) {
-    throw fault(`there is no attack and no group \`${unknown}\``, {
-      hint: 'okapi-sidecar probe --list shows them all',
-    })
-  }
-  const named = (list: readonly string[], { id, group }: Attack) =>
-    list.includes(id) || list.includes(group)
-  return attacks.filter(
-    (attack) => (only.length === 0 || named(only, attack)) && !named(skip, attack),
-  )
 }
 
 /** Okapi is told by --at, or by what the target must prove. */

@@ -1,9 +1,8 @@
 import test from 'ava'
 import type { Attack } from '../../src/probe/attack.ts'
-import { ATTACKS } from '../../src/probe/attacks.ts'
+import { ATTACKS, selectAttacks } from '../../src/probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../../src/probe/context.ts'
 import type { Finding } from '../../src/probe/finding.ts'
-import { select } from '../../src/probe/prepare.ts'
 import { choose, play } from '../../src/probe/runner.ts'
 
 const blocked: Finding = {
@@ -130,9 +129,9 @@ test('an outsider tries what needs nothing, and is told what the rest needs', (t
 
 test('attacks are chosen by id and by group, and a wrong name is said', (t) => {
   const ids = (list: readonly Attack[]) => list.map(({ id }) => id)
-  t.deepEqual(ids(select(ATTACKS, ['no-certificate'], [])), ['no-certificate'])
-  const tls = ids(select(ATTACKS, ['tls'], ['no-certificate']))
+  t.deepEqual(ids(selectAttacks(['no-certificate'], [])), ['no-certificate'])
+  const tls = ids(selectAttacks(['tls'], ['no-certificate']))
   t.true(tls.length > 10)
   t.false(tls.includes('no-certificate'))
-  t.throws(() => select(ATTACKS, ['tsl'], []), { message: /no attack and no group `tsl`/ })
+  t.throws(() => selectAttacks(['tsl'], []), { message: /no attack and no group `tsl`/ })
 })

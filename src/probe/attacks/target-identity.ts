@@ -4,6 +4,7 @@ import type { Attack } from '../attack.ts'
 import type { Context } from '../context.ts'
 import { handshakeWith } from '../conversation.ts'
 import { blocked, type Finding, gotThrough, inconclusive } from '../finding.ts'
+
 export const targetIdentity: Attack = {
   id: 'target-identity',
   group: 'tls',

@@ -1,8 +1,8 @@
-import { ATTACKS } from '../../../src/probe/attacks.ts'
+import { selectAttacks } from '../../../src/probe/attacks.ts'
 import { USUAL_PORTS } from '../../../src/probe/context.ts'
 import type { Endpoint } from '../../../src/probe/dial.ts'
 import type { Finding } from '../../../src/probe/finding.ts'
-import { type Given, prepare, select } from '../../../src/probe/prepare.ts'
+import { type Given, prepare } from '../../../src/probe/prepare.ts'
 import { choose, play } from '../../../src/probe/runner.ts'
 
 /** How one assault is made. */
@@ -17,7 +17,7 @@ export type Assault = Partial<Given> & {
 export async function assault(given: Assault): Promise<ReadonlyMap<string, Finding>> {
   const { only = [], skip = [], ...rest } = given
   const [round] = await prepare({ ...USUAL, ...rest }, AbortSignal.timeout(50_000))
-  const { tried } = choose(select(ATTACKS, only, skip), round!.context)
+  const { tried } = choose(selectAttacks(only, skip), round!.context)
   const results = await play([{ ...round!, attacks: tried }], { parallel: 8, perSecond: 1000 })
   return new Map(results.map((result) => [result.attack.id, result]))
 }

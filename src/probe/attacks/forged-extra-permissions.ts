@@ -1,7 +1,0 @@
-import { forgedLine } from '../line-trick.ts'
-
-export const forgedExtraPermissions = forgedLine(
-  'X-Okapi-Extra-Permissions',
-  '["perms.all"]',
-  'The auth filter adds permissions that nobody gave.',
-)

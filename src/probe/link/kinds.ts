@@ -1,0 +1,100 @@
+import type { Attack } from '../attack.ts'
+import type { Row } from '../calls.ts'
+import type { Context } from '../context.ts'
+import type { PemPair } from '../dial.ts'
+import { evidence } from '../evidence.ts'
+import { blocked, type Finding, findingOf, gotThrough, inconclusive } from '../finding.ts'
+import { FLAG, frame, PING, pongs, TYPE } from './frames.ts'
+import { answerTo, type HeardLink, headsOf, talk, wasReset } from './talk.ts'
+
+/** A row of frames that break a rule of the link. */
+export interface BrokenLinkRow extends Row {
+  /** The frames; a PING is put behind them. */
+  frames(context: Context): Buffer
+  /** The exchange that must be let in for it to mean anything. */
+  readonly exchange?: number
+  /** PINGs among the frames. */
+  readonly pings?: number
+}
+
+/** Frames for which the link must be closed: whoever sends them is no sidecar, or a broken one. */
+export function brokenLinkAttack({ frames, exchange, pings = 0, ...row }: BrokenLinkRow): Attack {
+  return {
+    judged: 'A PING behind the broken frames is still answered: the link was not closed.',
+    ...row,
+    group: 'link',
+    async run(context) {
+      const bytes = Buffer.concat([frames(context), PING])
+      const transcript = await talk(context, { bytes, pair: context.accepted, pings: pings + 1 })
+      const early = notThere(transcript)
+      if (early !== undefined) return early
+      return judge(transcript, pings + 1, exchange)
+    },
+  }
+}
+
+function judge(transcript: HeardLink, pings: number, exchange: number | undefined): Finding {
+  const shown = { evidence: evidence(transcript) }
+  if (pongs(transcript.frames) < pings) {
+    return transcript.end === 'closed' || transcript.end === 'reset'
+      ? { ...blocked(null, 'the link was closed'), ...shown }
+      : { ...inconclusive('the link was neither closed nor alive'), ...shown }
+  }
+  const answer = exchange === undefined ? undefined : answerTo(transcript, exchange)
+  const finding = answer && findingOf({ ...transcript, answers: [answer] })
+  // Whose exchanges are refused one by one has none with which to break this rule.
+  if (finding?.outcome === 'blocked') return finding
+  return { ...gotThrough('the link bore it, and goes on'), ...shown }
+}
+
+/** The finding where no link came up, or somebody at the gate refused it in HTTP. */
+export function notThere(transcript: HeardLink): Finding | undefined {
+  if (!transcript.connected || transcript.answers.length > 0) return findingOf(transcript)
+  if (transcript.agreed) return undefined
+  return { ...blocked(null, 'the target does not speak the link'), evidence: evidence(transcript) }
+}
+
+/** A row of an exchange on a link that no peer may make. */
+export interface LinkedCallRow extends Row {
+  /** Whose certificate; that of the pass unless given. */
+  pair?(context: Context): PemPair | undefined
+  /** Head and body of the exchange that is judged. */
+  message(context: Context): { readonly head: Buffer; readonly body?: string }
+  /** An honest exchange that goes before on the same link. */
+  before?(context: Context): Buffer
+}
+
+const HONEST = 1
+const ROGUE = 3
+
+/** A call on a link that nobody may make, whatever else the link carries. */
+export function linkedCallAttack({ pair, message, before, ...row }: LinkedCallRow): Attack {
+  return {
+    judged: 'Any answer but a refusal, or more answers than exchanges.',
+    ...row,
+    group: 'link',
+    async run(context) {
+      const { head, body } = message(context)
+      const flags = body === undefined ? FLAG.end : 0
+      const honest = before?.(context)
+      const bytes = Buffer.concat([
+        ...(honest === undefined ? [] : [frame(TYPE.open, HONEST, honest, { flags: FLAG.end })]),
+        frame(TYPE.open, ROGUE, head, { flags }),
+        ...(body === undefined ? [] : [frame(TYPE.data, ROGUE, body, { flags: FLAG.end })]),
+        PING,
+      ])
+      const ids = honest === undefined ? [ROGUE] : [HONEST, ROGUE]
+      const who = pair === undefined ? context.accepted : pair(context)
+      const transcript = await talk(context, { bytes, pair: who, pings: 1, ids })
+      const early = notThere(transcript)
+      if (early !== undefined) return early
+      if (headsOf(transcript, ROGUE) > 1) {
+        return { ...gotThrough('two answers to one exchange'), evidence: evidence(transcript) }
+      }
+      const answer = answerTo(transcript, ROGUE)
+      if (answer !== undefined) return findingOf({ ...transcript, answers: [answer] })
+      if (!wasReset(transcript, ROGUE)) return findingOf(transcript)
+      return { ...blocked(null, 'the exchange was reset'), evidence: evidence(transcript) }
+    },
+  }
+}
