@@ -72,7 +72,13 @@ export async function letLoose(town: Town, signal: AbortSignal): Promise<Trial[]
     if (signal.aborted) break
     const token = String(await authtoken.ask(attempt.asJob === true ? 'jobsToken' : 'annasToken'))
     const credentials = { id: MODULES.tags, cert, key }
-    const context = { ...contextOf(town, attempt), credentials, accepted: credentials, token, signal }
+    const context = {
+      ...contextOf(town, attempt),
+      credentials,
+      accepted: credentials,
+      token,
+      signal,
+    }
     trials.push(await tryOnce(town, attempt, context))
   }
   return trials
