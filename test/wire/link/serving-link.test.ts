@@ -149,7 +149,7 @@ for (const [what, frames, ending] of CLOSED) {
   })
 }
 
-test('more DATA than there was credit for closes the link', async (t) => {
+test('more DATA of a caller than there was credit for closes the link', async (t) => {
   const it = servingEnd()
   await it.send(post(1, 'Content-Length: 1000000\r\n'))
   for (let i = 0; i < 4; i++) await it.send(data(1, 'x'.repeat(16_376)))
