@@ -78,7 +78,7 @@ export const FORWARDED_PREFIX = 'x-forwarded-'
 /** Prefix of what only a sidecar says. */
 export const SIDECAR_PREFIX = 'x-sidecar-'
 
-/** Cookies that are tokens (okapi-core TokenHeader, mod-login); names as they are, case counts. */
+/** The user's own tokens in cookies (okapi-core TokenHeader, mod-login); to Okapi their case counts. */
 export const TOKEN_COOKIES: readonly string[] = ['folioAccessToken', 'folioRefreshToken']
 
 const byName = new Map(OKAPI_HEADERS.map((header) => [header.name, header]))

@@ -1,5 +1,7 @@
-/** The cookies in which Stripes keeps the user's own tokens; compared without regard to case. */
-const TOKEN_COOKIES = ['folioaccesstoken', 'foliorefreshtoken']
+import { TOKEN_COOKIES as CANONICAL } from '../folio/okapi-headers.ts'
+
+/** Compared without regard to case. */
+const TOKEN_COOKIES = CANONICAL.map((name) => name.toLowerCase())
 
 /**
  * A Cookie value without the user's tokens: null when nothing is left, the same string when there
@@ -14,9 +16,13 @@ export function withoutTokens(value: string): string | null {
   return left === '' ? null : left
 }
 
-/** Does this Set-Cookie value set one of the user's tokens? */
+/**
+ * Does this Set-Cookie value set one of the user's tokens, in whatever reading? What stands behind the
+ * first `;` are attributes (RFC 6265bis section 5.6).
+ */
 export function setsToken(value: string): boolean {
-  return isToken(value)
+  const end = value.indexOf(';')
+  return isToken(end === -1 ? value : value.slice(0, end))
 }
 
 /**
@@ -30,9 +36,23 @@ export function accessToken(value: string): string | undefined {
   return pairs.length === 1 ? token : undefined
 }
 
+/**
+ * Is it a pair of one of these names, or several in the reading of clients that part them at commas (RFC
+ * 2109)? A browser takes `=folioAccessToken=x` for a cookie without a name and sends it as
+ * `folioAccessToken=x`, and so it does with what has no `=` (RFC 6265bis section 5.6, 5.8.3).
+ */
 function isToken(pair: string): boolean {
-  const equals = pair.indexOf('=')
-  // Netty skips commas and blanks in front of a name.
-  const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(/^[\s,]+/, '').trim()
-  return TOKEN_COOKIES.includes(name.toLowerCase())
+  return pair.split(',').some((piece) => {
+    // Netty skips white space in front of a name.
+    const start = piece.replace(/^[\s=]+/, '')
+    const equals = start.indexOf('=')
+    const name = equals === -1 ? start : start.slice(0, equals)
+    return TOKEN_COOKIES.includes(plain(name))
+  })
+}
+
+/** A name without quotes, white space around it, and the prefixes that browsers give a meaning. */
+function plain(name: string): string {
+  const bare = name.replaceAll('"', '').trim().toLowerCase()
+  return bare.replace(/^__(?:host|secure|http|host-http)-/, '')
 }

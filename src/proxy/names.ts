@@ -55,6 +55,8 @@ const COMMON: readonly NameRule[] = [
   { name: 'x-sidecar-*', id: NAME.sidecar },
   { name: 'cookie', id: NAME.cookie, guarded: true },
   { name: 'set-cookie', id: NAME.setCookie },
+  // RFC 2965, obsolete; java.net.CookieManager still reads it.
+  { name: 'set-cookie2', id: NAME.setCookie },
   { name: 'location', id: NAME.location },
   { name: 'x-forwarded-for', id: NAME.forwardedFor },
   { name: 'traceparent', id: NAME.traceparent },

@@ -23,6 +23,15 @@ for (const [value, left] of [
   ['a=b;folioRefreshToken=c', 'a=b'],
   ['a=b; folioAccessToken=1; folioAccessToken=2', 'a=b'],
   ['a=b;;folioAccessToken=c;', 'a=b;;'],
+  // What has no name is sent as it stands (RFC 6265bis section 5.8.3).
+  ['=folioAccessToken=a', null],
+  ['= = folioAccessToken=a; b=c', 'b=c'],
+  ['"folioAccessToken"=a', null],
+  ['__Host-folioAccessToken=a', null],
+  ['a=b,folioRefreshToken=c; d=e', 'd=e'],
+  ['a=b,c; d=e', 'a=b,c; d=e'],
+  ['=a=folioAccessToken', '=a=folioAccessToken'],
+  ['__Host-folio=a', '__Host-folio=a'],
 ] as const) {
   test(`of the cookies ${JSON.stringify(value)} goes on ${JSON.stringify(left)}`, (t) => {
     t.is(withoutTokens(value), left)
@@ -35,12 +44,51 @@ test('a million blanks cost no more than a million steps', (t) => {
   t.is(withoutTokens(`${blanks}folioAccessToken${blanks}=1`), null)
 })
 
-test('Set-Cookie of the user’s tokens', (t) => {
-  t.true(setsToken('folioAccessToken=a; Path=/; HttpOnly'))
-  t.true(setsToken(' FolioRefreshToken = a; Path=/'))
-  t.false(setsToken('a=folioAccessToken; Path=/'))
-  t.false(setsToken('a=b; folioAccessToken=c'))
-  t.false(setsToken(''))
+for (const [value, sets] of [
+  ['folioAccessToken=a; Path=/; HttpOnly', true],
+  [' FolioRefreshToken = a; Path=/', true],
+  // RFC 6265bis section 5.6: without `=` there is no name, and the browser sends what stands there.
+  ['=folioAccessToken=evil', true],
+  ['= folioAccessToken=evil', true],
+  ['==folioAccessToken=evil', true],
+  [' \t= \tfolioAccessToken=evil; Path=/', true],
+  ['=FOLIOREFRESHTOKEN=evil; Secure', true],
+  ['folioAccessToken', true],
+  ['folioAccessToken; Path=/', true],
+  ['=folioAccessToken', true],
+  ['folioAccessToken=', true],
+  ['\tfolioAccessToken\t=\ta', true],
+  ['"folioAccessToken"=a', true],
+  ['folioAccessToken="a"', true],
+  ['__Host-folioAccessToken=a; Secure; Path=/', true],
+  ['__secure-folioAccessToken=a; Secure', true],
+  ['=__Host-folioAccessToken=a', true],
+  // Who parts Set-Cookie at commas, as RFC 2109 had it.
+  ['a=b, folioAccessToken=evil', true],
+  [',folioAccessToken=evil', true],
+  ['a=folioAccessToken; Path=/', false],
+  ['=a=folioAccessToken', false],
+  ['a=b; folioAccessToken=c', false],
+  ['a; =folioAccessToken=c', false],
+  ['folioAccessTokens=a', false],
+  ['folioAccessTokenx', false],
+  ['xfolioAccessToken=a', false],
+  ['__Other-folioAccessToken=a', false],
+  ['folio=AccessToken=a', false],
+  ['a=b, c=folioAccessToken', false],
+  ['', false],
+  ['=', false],
+  [';', false],
+] as const) {
+  test(`Set-Cookie ${JSON.stringify(value)} ${sets ? 'sets a token' : 'sets none'}`, (t) => {
+    t.is(setsToken(value), sets)
+  })
+}
+
+test('long names, many commas and equals signs cost no more than their length', (t) => {
+  t.true(setsToken(`${'='.repeat(1_000_000)}folioAccessToken=a`))
+  t.false(setsToken(`${','.repeat(100_000)}a=b`))
+  t.false(setsToken(`${' ,='.repeat(100_000)}a=b`))
 })
 
 for (const [value, token] of [

@@ -22,7 +22,12 @@ const SAID = [
   'x-sidecar-anything: 1',
   'Set-Cookie: folioAccessToken=forged; Path=/; HttpOnly',
   'set-cookie: FOLIOREFRESHTOKEN=forged; Path=/authn',
+  'Set-Cookie: =folioAccessToken=nameless',
+  'Set-Cookie:  =  FolioRefreshToken=nameless; Path=/',
+  'Set-Cookie: folioAccessToken',
+  'Set-Cookie2: folioAccessToken=old',
   'Set-Cookie: theme=dark',
+  'Set-Cookie: =theme=folioAccessToken',
   'Set-Cookie: notfolioAccessToken=1',
   'X-Okapi-Trace: POST mod-a-1 1000us',
   'X-Okapi-Trace: GET mod-b-1 2000us',
@@ -31,9 +36,9 @@ const SAID = [
   'X-OkapiSomething: no okapi header at all',
 ]
 
-const isToken = (line: string) => /^X-Okapi-Token|folio(access|refresh)token=/i.test(line)
+const isToken = (line: string) => /^X-Okapi-Token|:[ =]*folio(access|refresh)token/i.test(line)
 const isOrdinary = (line: string) =>
-  !/^x-sidecar-|^x-okapi-(?!trace|request-id)/i.test(line) && !/: folio(access|refresh)/i.test(line)
+  !/^x-sidecar-|^x-okapi-(?!trace|request-id)/i.test(line) && !isToken(line)
 
 async function linesFrom(id: string, target: string): Promise<string[]> {
   town.module(id).reply = () => answer('200 OK', SAID)
