@@ -27,8 +27,9 @@ explain says whether a call would pass, by which rule, and what would allow it.
 WHO is a full module id (mod-notes-8.1.0), operator/NAME, client/NAME, public,
 plain (who comes by the plain door) or none. WHERE says whose ingress decides:
 okapi, a full module id, or a product of which one version is installed. Without
---tenant the tenant is not judged; --module-id is X-Okapi-Module-Id. Exit 0
-allowed, 1 refused, 2 wrong usage.
+--tenant the tenant is not judged; '' is a request at a module that names none;
+--module-id is X-Okapi-Module-Id. An OPTIONS of public is taken for a preflight.
+Exit 0 allowed, 1 refused, 2 wrong usage.
 
 matrix says who may call what, with the rule behind it: modules, Okapi, public,
 operators and clients, at Okapi and at modules; with -c also \`plain\`, while the

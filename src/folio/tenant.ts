@@ -3,6 +3,19 @@ import { endOfSegment, startsWith } from './path-pattern.ts'
 /** The tenant that Okapi takes when a request names none: it administrates all others. */
 export const SUPERTENANT = 'supertenant'
 
+/** May a tenant be called so? Okapi's own rule for new ones is narrower (TenantValidator). */
+export function isTenantName(text: string): boolean {
+  return /^[A-Za-z0-9_-]{1,64}$/.test(text)
+}
+
+/**
+ * Is it a tenant like any other? Okapi knows its tenants; a module that is asked past Okapi takes what it
+ * is told, and RMB makes the name of a schema of it in lower case (PostgresClient.convertToPsqlStandard).
+ */
+export function isOrdinaryTenant(text: string): boolean {
+  return isTenantName(text) && text.toLowerCase() !== SUPERTENANT
+}
+
 const INVOKE = Buffer.from('/_/invoke/tenant/')
 
 /** The parts of `/_/invoke/tenant/{t}/REST`, as positions in the bytes. */

@@ -5,7 +5,7 @@ import { pathGrantsOf, touching } from './asking.ts'
 import type { Caller } from './caller.ts'
 import type { Rule } from './decision.ts'
 import { type Grant, isAt, isFor } from './grants.ts'
-import { type Opening, openingOf } from './opening.ts'
+import { type Opening, type OpeningBetween, openingOf, tenantsOpened } from './opening.ts'
 import type { Judge } from './policy.ts'
 import type { Installation } from './reach.ts'
 import { samplesOf } from './samples.ts'
@@ -29,13 +29,7 @@ export function reachAdministration({ policy, grants }: Installation, caller: Ca
       return [openingOf(place, 'admin', route, { methods, only: null, rule }, grants)]
     })
   })
-  return [...groups, ...others(judge, own, place, grants), ...tenants(own, place, grants)]
-}
-
-interface Place {
-  readonly caller: Caller
-  readonly at: string
-  readonly provider: string
+  return [...groups, ...others(judge, own, place, grants), ...tenantsOpened(own, place, grants)]
 }
 
 function common(own: readonly Grant[], route: Parameters<typeof touching>[1]): Buffer[] {
@@ -57,7 +51,7 @@ function ruleFor(judge: Judge, method: string, paths: readonly Buffer[]): Rule |
 function others(
   judge: Judge,
   own: readonly Grant[],
-  place: Place,
+  place: OpeningBetween,
   grants: readonly Grant[],
 ): Opening[] {
   return pathGrantsOf(own).flatMap((grant) => {
@@ -77,16 +71,4 @@ function ruleUnder(judge: Judge, { opens }: ReturnType<typeof pathGrantsOf>[numb
   const method = first === '*' ? 'GET' : first
   const decision = judge.decide(method, path!, 0, path!.length, undefined, undefined)
   return decision.allow ? decision.rule : undefined
-}
-
-function tenants(own: readonly Grant[], place: Place, grants: readonly Grant[]): Opening[] {
-  return own.flatMap(({ opens, file, pointer }) => {
-    if (opens.kind !== 'tenants') return []
-    const rule: Rule = { kind: 'grant', file, pointer }
-    return opens.tenants.map((tenant) => {
-      const found = { methods: ['*'], only: null, rule }
-      const pattern = { text: `X-Okapi-Tenant: ${tenant}` }
-      return openingOf(place, 'tenant', { pattern }, found, grants)
-    })
-  })
 }

@@ -1,3 +1,5 @@
+import { isOkapi } from '../folio/module-id.ts'
+
 /**
  * Who asks, as proven by the connection it came over. `none`: a peer without any identity; `plain`:
  * one that came by the migration door. Every identity that the certificate's judge returns is
@@ -31,4 +33,9 @@ export function parseCaller(text: string): Caller {
   const kind = text.slice(0, Math.max(slash, 0))
   if (kind === 'operator' || kind === 'client') return { kind, name: text.slice(slash + 1) }
   return { kind: 'module', id: text }
+}
+
+/** Is this Okapi's own identity, of whatever version? */
+export function speaksAsOkapi(caller: Caller): boolean {
+  return caller.kind === 'module' && isOkapi(caller.id)
 }

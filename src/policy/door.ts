@@ -1,6 +1,6 @@
 import { productOf } from '../folio/module-id.ts'
 import { type Caller, callerName } from './caller.ts'
-import type { Decision, Deny } from './decision.ts'
+import type { Allow, Decision, Deny } from './decision.ts'
 import { Memory } from './memory.ts'
 import { nearestName } from './nearest.ts'
 import { allowedIn, exceptionsAt, type PathException } from './path-exceptions.ts'
@@ -101,6 +101,24 @@ export abstract class Door implements Judge {
       ...(wouldAllow === undefined ? {} : { wouldAllow }),
       nearest: () => nearest,
     })
+  }
+
+  /** `decision` as it is for a tenant that the caller may not act for; null: none was made. */
+  protected tenantRefused(
+    method: string,
+    tenant: string,
+    decision: Allow | null,
+    why: string,
+    wouldAllow: string,
+  ): Deny {
+    const path = decision?.routePattern ?? '/_/invoke/tenant/{tenantId}/*'
+    const text = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
+    const because = `tenant ${text}, named or implied, ${why}`
+    const asked: Asked = { ...this.nothing(), method, path }
+    const made = deny(asked, 'tenant-not-allowed', because, { wouldAllow })
+    if (decision === null) return made
+    const { provider, interface: provided, route, routePattern } = decision
+    return { ...made, provider, interface: provided, route, routePattern }
   }
 
   /** For callers without an installed descriptor: nothing is known of what they may do. */

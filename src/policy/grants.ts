@@ -88,8 +88,8 @@ function readGrant(reader: ClauseReader): Grant {
   if (opens.kind === 'admin' && kind !== 'operator') {
     reader.fail('admin', 'groups of administration are for operators: operator/NAME')
   }
-  if (opens.kind !== 'interface' && opens.kind !== 'route' && productOf(at) !== 'okapi') {
-    reader.fail('at', `${opens.kind} is opened at okapi, not at ${at}`)
+  if (opens.kind === 'admin' && productOf(at) !== 'okapi') {
+    reader.fail('at', `admin is opened at okapi, not at ${at}`)
   }
   return {
     caller,

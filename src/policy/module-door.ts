@@ -1,8 +1,8 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { methodIndex } from '../folio/methods.ts'
-import { isOkapi } from '../folio/module-id.ts'
-import type { Caller } from './caller.ts'
-import type { Decision, Deny, Rule } from './decision.ts'
+import { isOrdinaryTenant, SUPERTENANT } from '../folio/tenant.ts'
+import { type Caller, speaksAsOkapi } from './caller.ts'
+import type { Allow, Decision, Deny, Rule } from './decision.ts'
 import type { InstalledModule } from './descriptors.ts'
 import { Door } from './door.ts'
 import { opensText } from './grants.ts'
@@ -39,7 +39,7 @@ export class ModuleDoor extends Door {
     super(world, caller, at)
     this.#module = module
     this.#routes = routes
-    this.#fromOkapi = caller.kind === 'module' && isOkapi(caller.id)
+    this.#fromOkapi = speaksAsOkapi(caller)
   }
 
   protected override get place(): string {
@@ -64,7 +64,16 @@ export class ModuleDoor extends Door {
     bytes: Uint8Array,
     start: number,
     end: number,
+    tenant: string | undefined,
   ): Decision {
+    const decision = this.#judgeRoute(method, bytes, start, end)
+    if (this.#fromOkapi || tenant === undefined || !decision.allow) return decision
+    return this.#mayActFor(tenant, decision)
+      ? decision
+      : this.#refuseTenant(method, tenant, decision)
+  }
+
+  #judgeRoute(method: string, bytes: Uint8Array, start: number, end: number): Decision {
     const index = methodIndex(method)
     const hit = this.#routes.find(bytes, start, end, 1 << index)
     const granted = this.#fromOkapi ? NO_HIT : this.rights.paths.find(bytes, start, end, 1 << index)
@@ -84,6 +93,24 @@ export class ModuleDoor extends Door {
     // A path without a route stands in its sentence as the caller chose it: not to be kept.
     if (ranked.length > 0) this.memory.keep(this.#routes, hit, granted, index, decision)
     return decision
+  }
+
+  /**
+   * Past Okapi nobody asks whether there is such a tenant, and nobody verifies the token. Where none is
+   * named, what no descriptor declares (metrics) needs none.
+   */
+  #mayActFor(tenant: string, { interface: provided }: Allow): boolean {
+    if (tenant === '' && provided === null) return true
+    if (tenant === '' || tenant === SUPERTENANT) return this.rights.supertenant
+    return isOrdinaryTenant(tenant)
+  }
+
+  #refuseTenant(method: string, tenant: string, decision: Allow): Deny {
+    const named = tenant === '' ? SUPERTENANT : tenant
+    const why = 'is closed to it past Okapi without a grant'
+    const grant = `{caller: ${this.name}, at: ${this.at}, tenants: [${SUPERTENANT}], why}`
+    const wouldAllow = `X-Okapi-Tenant with another tenant, or a grant ${grant}`
+    return this.tenantRefused(method, named, decision, why, wouldAllow)
   }
 
   #onlyFilters(hit: number): boolean {

@@ -4,7 +4,7 @@ import type { Caller } from './caller.ts'
 import type { Rule } from './decision.ts'
 import type { InstalledModule } from './descriptors.ts'
 import { isAt, isFor } from './grants.ts'
-import { type Opening, openingOf } from './opening.ts'
+import { type Opening, openingOf, tenantsOpened } from './opening.ts'
 import type { Installation } from './reach.ts'
 import { moduleRoutes } from './routes.ts'
 import { samplesOf } from './samples.ts'
@@ -60,7 +60,7 @@ export function reachDirectly({ policy, set, grants }: Installation, caller: Cal
         grants,
       )
     })
-    return [...declared, ...open]
+    return [...declared, ...open, ...tenantsOpened(here, place, grants)]
   })
 }
 

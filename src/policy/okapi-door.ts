@@ -1,5 +1,5 @@
 import { methodIndex } from '../folio/methods.ts'
-import { readInvocation, SUPERTENANT } from '../folio/tenant.ts'
+import { isTenantName, readInvocation, SUPERTENANT } from '../folio/tenant.ts'
 import { ADMINISTRATION, isAdministration, isNeverOpen } from './administration.ts'
 import type { Allow, Decision, Deny } from './decision.ts'
 import { Door } from './door.ts'
@@ -113,7 +113,8 @@ export class OkapiDoor extends Door {
     // REST enters Okapi's whole router again, its administration included: never.
     if (isAdministration(bytes, rest, end)) return this.#never(method, shown(bytes, start, end))
     if (granted === NO_HIT) return this.#shut(method, shown(bytes, start, end))
-    if (!isPlainTenant(invoked)) return this.#tenantRefused(null, method, invoked)
+    // Okapi takes it from the path undecoded; a tenant that needs more letters is none.
+    if (!isTenantName(invoked)) return this.#tenantRefused(null, method, invoked)
     return this.#ordinary(method, bytes, rest, end, invoked, moduleId)
   }
 
@@ -146,15 +147,9 @@ export class OkapiDoor extends Door {
   }
 
   #tenantRefused(decision: Allow | null, method: string, tenant: string): Deny {
-    const path = decision?.routePattern ?? '/_/invoke/tenant/{tenantId}/*'
-    const text = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
-    const why = `tenant ${text}, named or implied, is closed to it without a grant`
-    const made = deny({ ...this.nothing(), method, path }, 'tenant-not-allowed', why, {
-      wouldAllow: `another tenant, or a grant {caller: ${this.name}, at: okapi, tenants: [${SUPERTENANT}], why}`,
-    })
-    if (decision === null) return made
-    const { provider, interface: provided, route, routePattern } = decision
-    return { ...made, provider, interface: provided, route, routePattern }
+    const wouldAllow = `another tenant, or a grant {caller: ${this.name}, at: okapi, tenants: [${SUPERTENANT}], why}`
+    const why = 'is closed to it without a grant'
+    return this.tenantRefused(method, tenant, decision, why, wouldAllow)
   }
 
   #shut(method: string, path: string): Deny {
@@ -191,9 +186,4 @@ export class OkapiDoor extends Door {
       return other === undefined ? null : `${other.methods.join(',')} ${other.pattern.text}`
     })
   }
-}
-
-/** Okapi takes it from the path undecoded; a tenant that needs more letters is none. */
-function isPlainTenant(tenant: string): boolean {
-  return /^[A-Za-z0-9_-]{1,64}$/.test(tenant)
 }

@@ -35,7 +35,7 @@ export interface Opening {
 }
 
 /** Who calls whom, and whose ingress decides. */
-interface Place {
+export interface OpeningBetween {
   readonly caller: Caller
   readonly at: string
   readonly provider: string
@@ -49,7 +49,7 @@ interface Pathed {
 
 /** Puts an opening together; `grants` are looked through for the reason that one gives. */
 export function openingOf(
-  { caller, at, provider }: Place,
+  { caller, at, provider }: OpeningBetween,
   kind: OpeningKind,
   { pattern, interface: provided = null }: Pathed,
   { methods, only, rule }: Pick<Opening, 'methods' | 'only' | 'rule'>,
@@ -69,6 +69,23 @@ export function openingOf(
     rule,
     why: rule.kind === 'grant' && rule.file !== null ? (grant?.why ?? null) : null,
   }
+}
+
+/** The tenants that grants open beside the ordinary ones. */
+export function tenantsOpened(
+  own: readonly Grant[],
+  place: OpeningBetween,
+  grants: readonly Grant[],
+): Opening[] {
+  return own.flatMap(({ opens, file, pointer }) => {
+    if (opens.kind !== 'tenants') return []
+    const rule: Rule = { kind: 'grant', file, pointer }
+    return opens.tenants.map((tenant) => {
+      const found = { methods: ['*'], only: null, rule }
+      const pattern = { text: `X-Okapi-Tenant: ${tenant}` }
+      return openingOf(place, 'tenant', { pattern }, found, grants)
+    })
+  })
 }
 
 /** `GET /users/{id}`, as sentences and lists put it. */

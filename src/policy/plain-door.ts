@@ -1,6 +1,6 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { methodIndex } from '../folio/methods.ts'
-import { SUPERTENANT } from '../folio/tenant.ts'
+import { isOrdinaryTenant } from '../folio/tenant.ts'
 import { isAdministration } from './administration.ts'
 import type { Caller } from './caller.ts'
 import type { Allow, Decision, Deny } from './decision.ts'
@@ -62,7 +62,7 @@ export class PlainDoor extends Door {
     const known = this.memory.get(table, hit, NO_HIT, index)
     const decision = known ?? this.#judgeRoutes(method, table.routes(hit))
     if (known === undefined) this.memory.keep(table, hit, NO_HIT, index, decision)
-    if (!decision.allow || tenant === undefined || isOrdinary(tenant)) return decision
+    if (!decision.allow || tenant === undefined || isOrdinaryTenant(tenant)) return decision
     return this.#tenantRefused(method, decision, tenant)
   }
 
@@ -107,12 +107,8 @@ export class PlainDoor extends Door {
   }
 
   #tenantRefused(method: string, decision: Allow, tenant: string): Deny {
-    const { route, routePattern, interface: provided, provider } = decision
-    const named = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
-    const why = `tenant ${named}, named or implied, is closed to the plain door`
-    const asked: Asked = { ...this.nothing(), method, path: routePattern }
-    const made = deny(asked, 'tenant-not-allowed', why, { wouldAllow: 'another tenant' })
-    return { ...made, route, routePattern, interface: provided, provider }
+    const why = 'is closed to the plain door'
+    return this.tenantRefused(method, tenant, decision, why, 'another tenant')
   }
 
   #never(method: string, path: string): Deny {
@@ -137,14 +133,6 @@ export class PlainDoor extends Door {
   #about(method: string, route: Route): Asked {
     return { caller: this.name, at: this.at, method, path: route.pattern.text, route }
   }
-}
-
-/**
- * Okapi knows its tenants; at a module nobody has asked it. A module takes what it is told, and RMB
- * makes the name of a schema of it in lower case (PostgresClient.convertToPsqlStandard).
- */
-function isOrdinary(tenant: string): boolean {
-  return /^[A-Za-z0-9_-]{1,64}$/.test(tenant) && tenant.toLowerCase() !== SUPERTENANT
 }
 
 const SIDECAR = 'the same call through a sidecar of its own'

@@ -28,8 +28,9 @@ export interface Judge {
    * that was asked before allocates nothing.
    *
    * `method` is upper-case as in the request line. `bytes` from `start` to `end` is the raw path, up
-   * to the first `?`, and has passed the strict target guard. `tenant` is what Okapi will take
-   * (undefined: not to be judged; on `/_/invoke/tenant/{t}/` it is read from the path instead).
+   * to the first `?`, and has passed the strict target guard. `tenant` is what Okapi will take, or at a
+   * module's ingress what the request names, '' for none (undefined: not to be judged; on
+   * `/_/invoke/tenant/{t}/` it is read from the path instead).
    * `moduleId` is the value of X-Okapi-Module-Id.
    */
   decide(

@@ -4,7 +4,7 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Head } from '../wire/head.ts'
 import type { Destination } from './doors.ts'
-import type { Note } from './note.ts'
+import { NO_TRAITS, type Note, type Traits } from './note.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 
 /** The policy in force: replaced as a whole, asked anew for each exchange. */
@@ -27,11 +27,7 @@ export interface OnePlace {
 /** Everything leads to one upstream: the module itself, Okapi itself, or Okapi's sidecar. */
 export function toOne({ policies, at, upstream, authority, okapiUrl }: OnePlace): Destination {
   return (note, head) => {
-    const policy = policies.current
-    if (note.boundTo !== policy) {
-      note.judge = policy.bind(note.caller, at)
-      note.boundTo = policy
-    }
+    note.follow(policies.current, at)
     note.at = at
     note.upstream = upstream
     note.authority = authority
@@ -57,6 +53,7 @@ export interface Callee {
 interface Bound {
   readonly callee: Callee
   judge: Judge
+  traits: Traits
   policy: Policy
 }
 
@@ -80,14 +77,16 @@ export function byModule({ policies, caller, calleeOf }: ByModule): Destination 
     if (before !== undefined) {
       if (before.policy !== policy) {
         before.judge = policy.bind(caller, id)
+        before.traits = policy.traits(id) ?? NO_TRAITS
         before.policy = policy
       }
       return before
     }
-    if (policy.traits(id) === undefined) return unknown(id)
+    const traits = policy.traits(id)
+    if (traits === undefined) return unknown(id)
     const callee = calleeOf(id)
     if (callee === undefined) return unaddressed(id)
-    const entry = { callee, judge: policy.bind(caller, id), policy }
+    const entry = { callee, judge: policy.bind(caller, id), traits, policy }
     known.set(id, entry)
     return entry
   }
@@ -101,7 +100,7 @@ export function byModule({ policies, caller, calleeOf }: ByModule): Destination 
     if ('reason' in entry) return entry
     note.at = id
     note.judge = entry.judge
-    note.boundTo = entry.policy
+    note.traits = entry.traits
     note.upstream = entry.callee.upstream
     note.authority = entry.callee.authority
     note.start = segmentEnd

@@ -1,11 +1,15 @@
+import { SUPERTENANT } from '../folio/tenant.ts'
 import type { Direction } from '../observe/labels.ts'
+import { type Caller, speaksAsOkapi } from '../policy/caller.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Head } from '../wire/head.ts'
 import {
   AT_OKAPI,
+  DIRECTLY,
   FATE,
   FROM_MODULE,
   FROM_NOBODY,
+  FROM_NOBODY_TO_OKAPI,
   FROM_OKAPI,
   FROM_PUBLIC,
 } from './header-tables.ts'
@@ -26,15 +30,20 @@ export interface Door extends DoorRules {
 export interface DoorRules {
   readonly direction: Direction
   readonly request: RequestRules
-  /** Is the tenant judged that Okapi will take? */
+  /** Is the tenant judged that Okapi will take, or the module? */
   readonly judgesTenant: boolean
+  /** The tenant of a request that names none: Okapi takes supertenant; '' at a module, which takes none. */
+  readonly impliedTenant: string
   /**
    * X-Okapi-Url: untouched here; made the egress with the path that it had, which the egress takes off
    * again; or made the egress and nothing else, because who sent it is not believed.
    */
   readonly okapiUrl: 'untouched' | 'rewritten' | 'replaced'
-  /** Who answers: a module (its answer loses what it must not say) or, in the end, a sidecar. */
-  readonly answerer: 'module' | 'okapi' | 'sidecar'
+  /**
+   * Who answers. A module's answer loses what that module must not say: at its own sidecar, and again at
+   * Okapi's, where `callee` may be whoever has the module's key.
+   */
+  readonly answerer: 'module' | 'callee' | 'okapi'
 }
 
 /** The doors, each a row; a sidecar has those that its configuration names. */
@@ -44,25 +53,27 @@ export const DOORS = {
     direction: 'ingress',
     request: {
       fates: FROM_OKAPI,
-      tokenCookies: FATE.drop,
+      tokenCookies: 'readers',
       userId: FATE.pass,
       appendsAddress: false,
     },
     judgesTenant: false,
+    impliedTenant: '',
     okapiUrl: 'rewritten',
     answerer: 'module',
   },
-  /** The ingress of a module that provides login or authtoken: it needs the user's cookies. */
-  ingressOfLogin: {
+  /** Mutual TLS, to this module from whoever is not Okapi and was granted something. */
+  direct: {
     direction: 'ingress',
     request: {
-      fates: FROM_OKAPI,
-      tokenCookies: FATE.pass,
-      userId: FATE.pass,
+      fates: DIRECTLY,
+      tokenCookies: FATE.refuse,
+      userId: FATE.refuse,
       appendsAddress: false,
     },
-    judgesTenant: false,
-    okapiUrl: 'rewritten',
+    judgesTenant: true,
+    impliedTenant: '',
+    okapiUrl: 'replaced',
     answerer: 'module',
   },
   /** Mutual TLS, from everybody's sidecar to Okapi. */
@@ -75,6 +86,7 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: true,
+    impliedTenant: SUPERTENANT,
     okapiUrl: 'untouched',
     answerer: 'okapi',
   },
@@ -88,8 +100,9 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: true,
+    impliedTenant: SUPERTENANT,
     okapiUrl: 'untouched',
-    answerer: 'sidecar',
+    answerer: 'okapi',
   },
   /** Plain, from Okapi to the sidecars of modules: the first path segment names the module. */
   modules: {
@@ -101,8 +114,9 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: false,
+    impliedTenant: '',
     okapiUrl: 'untouched',
-    answerer: 'sidecar',
+    answerer: 'callee',
   },
   /** TLS without client certificates, from browsers and load balancers to Okapi. */
   public: {
@@ -114,6 +128,7 @@ export const DOORS = {
       appendsAddress: true,
     },
     judgesTenant: true,
+    impliedTenant: SUPERTENANT,
     okapiUrl: 'untouched',
     answerer: 'okapi',
   },
@@ -127,6 +142,7 @@ export const DOORS = {
       appendsAddress: false,
     },
     judgesTenant: true,
+    impliedTenant: SUPERTENANT,
     okapiUrl: 'replaced',
     answerer: 'module',
   },
@@ -134,13 +150,22 @@ export const DOORS = {
   plainToOkapi: {
     direction: 'plain',
     request: {
-      fates: FROM_MODULE,
+      fates: FROM_NOBODY_TO_OKAPI,
       tokenCookies: FATE.drop,
       userId: FATE.drop,
       appendsAddress: false,
     },
     judgesTenant: true,
+    impliedTenant: SUPERTENANT,
     okapiUrl: 'untouched',
     answerer: 'okapi',
   },
 } as const satisfies Record<string, DoorRules>
+
+/**
+ * The rules of a module's own listener: what a caller may say there depends on who it has proved to be,
+ * and Okapi alone speaks as Okapi.
+ */
+export function rulesAtModule(caller: Caller): DoorRules {
+  return speaksAsOkapi(caller) ? DOORS.ingress : DOORS.direct
+}

@@ -3,13 +3,13 @@ import type { Exchange } from '../wire/exchange.ts'
 import type { Story, Upstream } from '../wire/face.ts'
 import { type Head, LINE, METHODS } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
-import { ANSWER_OF_SIDECAR } from './header-tables.ts'
+import { ANSWER_OF_OKAPI, answersLose } from './header-tables.ts'
 import * as headers from './headers.ts'
 import { NAME } from './names.ts'
 import type { Note } from './note.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { ambiguous, invokedTenant, tenantMismatch } from './path.ts'
-import { refusalResponse, unhealthy } from './refused.ts'
+import { refusalResponse, refusedByCallee, unhealthy } from './refused.ts'
 
 /** What the story of every exchange in this process needs to know. */
 export interface House {
@@ -17,10 +17,6 @@ export interface House {
   readonly okapiUrl: OkapiUrl | undefined
   /** The module's own loopback address: what X-Okapi-Url-to becomes. */
   readonly self: string
-  /** By name id, 1: what answers of this module lose. */
-  readonly answerLoses: Uint8Array
-  /** Set-Cookie of the user's tokens is this module's business. */
-  readonly setsTokenCookies: boolean
   readonly mostExchanges: number
   /** By the plain door: who proved nothing must not take the places of all others. */
   readonly mostPlainExchanges: number
@@ -105,7 +101,7 @@ export function storyOf(house: House): Story<Note> {
     if (note.bare) out.text('/')
     else out.span(head.bytes, note.start, head.targetEnd)
     out.text(` HTTP/1.1\r\nHost: ${note.authority}\r\n`)
-    const refusal = headers.tokenCookies(head, out, request)
+    const refusal = headers.tokenCookies(head, out, request, note.traits)
     if (refusal !== null) return refusal
     if (okapiUrl === 'rewritten') {
       note.okapiUrl = headers.okapiUrls(head, out, house.okapiUrl, house.self)
@@ -120,20 +116,25 @@ export function storyOf(house: House): Story<Note> {
 
   function answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
     const { note } = x
-    const refused = note.door.direction === 'modules' ? head.valueOf(NAME.sidecar) : undefined
+    const { door, decision, traits } = note
+    const refused = door.answerer === 'callee' ? refusedByCallee(head) : undefined
     if (refused !== undefined) {
       const because = `the sidecar of ${note.at} refuses: ${refused}`
       if (note.bare) return refuse('module-unavailable', because)
       if (hangsUp(note, refused)) return 'hang-up'
     }
-    const { decision } = note
     if (decision?.allow && decision.sensitivity === 'high') headers.noStore(head, out)
-    if (note.door.answerer === 'module') {
-      if (!house.setsTokenCookies) headers.dropTokenSetCookies(head)
-      const told = note.door.okapiUrl === 'replaced' ? house.okapiUrl?.origin : undefined
+    if (door.answerer === 'okapi') {
+      out.lines(head, ANSWER_OF_OKAPI, x.reframed)
+      return null
+    }
+    if (!traits.authFilter && !traits.keepsTokens) headers.dropTokenSetCookies(head)
+    if (door.answerer === 'module') {
+      const told = door.okapiUrl === 'replaced' ? house.okapiUrl?.origin : undefined
       headers.location(head, out, house.okapiUrl, note.okapiUrl, told)
-      out.lines(head, house.answerLoses, x.reframed)
-    } else out.lines(head, ANSWER_OF_SIDECAR, x.reframed)
+    }
+    if (refused !== undefined) out.text(`X-Sidecar-Refused: ${refused}\r\n`)
+    out.lines(head, answersLose(traits), x.reframed)
     return null
   }
 
@@ -176,13 +177,14 @@ function remember(note: Note, head: Head): void {
 
 /**
  * The tenant that Okapi will take: of `/_/invoke/tenant/{t}/`, else the header, else the token's
- * claim, else supertenant (ProxyService.parseTokenAndPopulateContext).
+ * claim, else supertenant (ProxyService.parseTokenAndPopulateContext). A module takes the header, and
+ * hands the token on.
  */
 function tenantOf(note: Note, head: Head): Refusal | null {
   if (!note.door.judgesTenant) return null
   const invoked = invokedTenant(head.bytes, note.start, head.pathEnd)
   if (invoked === undefined) {
-    note.tenant ??= headers.claims(head, note.door.request).tenant ?? 'supertenant'
+    note.tenant ??= headers.claims(head, note.door.request).tenant ?? note.door.impliedTenant
     return null
   }
   const line = head.find(NAME.tenant)

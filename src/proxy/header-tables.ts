@@ -1,78 +1,103 @@
+import { type OkapiHeader, okapiHeader } from '../folio/okapi-headers.ts'
+import type { ModuleTraits } from '../policy/traits.ts'
 import { ID } from '../wire/names.ts'
-import { NAME } from './names.ts'
+import { NAME, OKAPI_IDS } from './names.ts'
 
 /** What a door does with a request line of a given name. */
 export const FATE = { pass: 0, drop: 1, refuse: 2 } as const
 
-/** By name id. `forge` is the fate of what no module may say to Okapi. */
-function table(fates: Readonly<Partial<Record<number, number>>>): Uint8Array {
+/** Beside X-Okapi-*: what no module, client, person or browser has a reason to say. */
+const FORGERIES = [NAME.okapi, NAME.sidecar, NAME.refused, NAME.forwardedFor, NAME.detour]
+
+/** By name id: `fate` for what may not be said, after `says` read from folio/okapi-headers.ts. */
+function table(
+  says: (header: OkapiHeader) => boolean,
+  fate: number,
+  exceptions: Readonly<Record<number, number>> = {},
+): Uint8Array {
   const byId = new Uint8Array(256)
   // Host is ours on every leg; request trailers are dropped, so nobody is told of any.
   byId[ID.host] = FATE.drop
   byId[ID.trailer] = FATE.drop
-  for (const [id, fate] of Object.entries(fates)) byId[Number(id)] = fate!
+  for (const [name, id] of OKAPI_IDS) {
+    if (!says(okapiHeader(name)!)) byId[id] = fate
+  }
+  for (const id of FORGERIES) byId[id] = fate
+  for (const [id, other] of Object.entries(exceptions)) byId[Number(id)] = other
   return byId
 }
 
-/** RMB and folio-spring echo what they received, innocently: so it is taken off in silence. */
-const FORGERIES = [
-  NAME.okapiUrl,
-  NAME.okapiUrlTo,
-  NAME.okapiTrace,
-  NAME.okapi,
-  NAME.sidecar,
-  NAME.forwardedFor,
-  NAME.detour,
-]
+const bySender = ({ fromModule }: OkapiHeader) => fromModule !== 'strip'
+const everything = () => true
 
-function forgeries(fate: number): Record<number, number> {
-  return Object.fromEntries(FORGERIES.map((id) => [id, fate]))
-}
-
-/** From a module to Okapi, at the module's own sidecar. */
-export const FROM_MODULE = table(forgeries(FATE.drop))
+/**
+ * From a module to Okapi, at the module's own sidecar. RMB and folio-spring echo what they received,
+ * innocently: so it is taken off in silence.
+ */
+export const FROM_MODULE = table(bySender, FATE.drop)
 
 /**
  * The same again at Okapi's sidecar, where whoever holds a key may have come without a sidecar of its
  * own: what would have been taken off is refused. A stolen key alone gains nothing.
  */
-export const AT_OKAPI = table(forgeries(FATE.refuse))
+export const AT_OKAPI = table(bySender, FATE.refuse)
+
+/**
+ * From whoever a grant lets to a module, past Okapi: what Okapi would refuse is refused. X-Okapi-Url is
+ * replaced, and X-Okapi-Module-Id is Okapi's to read.
+ */
+export const DIRECTLY = table(bySender, FATE.refuse, {
+  [NAME.okapiUrl]: FATE.drop,
+  [NAME.moduleId]: FATE.drop,
+})
 
 /**
  * By the plain door to a module, from an Okapi without a sidecar or whoever else has its address: of
  * what only Okapi may say nothing is believed.
  */
-export const FROM_NOBODY = table({ ...forgeries(FATE.drop), [NAME.moduleId]: FATE.drop })
-
-/** From Okapi to a module: what Okapi says goes. */
-export const FROM_OKAPI = table({ [NAME.sidecar]: FATE.drop })
-
-/** From browsers and load balancers: the X-Okapi-* of Okapi's own CORS list and no others. */
-export const FROM_PUBLIC = table({
-  ...forgeries(FATE.drop),
-  [NAME.forwardedFor]: FATE.pass,
-  [NAME.userId]: FATE.drop,
+export const FROM_NOBODY = table(bySender, FATE.drop, {
+  [NAME.moduleId]: FATE.drop,
   [NAME.traceparent]: FATE.drop,
 })
 
-/** What a response loses at the answering module's own sidecar, by what the module is for. */
-export function answerTable({ authFilter, keepsTokens }: AnswerTraits): Uint8Array {
+/** By the plain door to Okapi, from modules without a sidecar. */
+export const FROM_NOBODY_TO_OKAPI = table(bySender, FATE.drop, { [NAME.traceparent]: FATE.drop })
+
+/** From Okapi to a module: what Okapi says goes. */
+export const FROM_OKAPI = table(everything, FATE.drop, {
+  [NAME.okapi]: FATE.pass,
+  [NAME.forwardedFor]: FATE.pass,
+  [NAME.detour]: FATE.pass,
+})
+
+/** From browsers and load balancers: the X-Okapi-* of Okapi's own CORS list and no others. */
+export const FROM_PUBLIC = table(({ fromPublic }) => fromPublic, FATE.drop, {
+  [NAME.forwardedFor]: FATE.pass,
+  [NAME.traceparent]: FATE.drop,
+})
+
+/** What of a module's traits says what it may answer. */
+type Answerer = Pick<ModuleTraits, 'authFilter' | 'keepsTokens'>
+
+/**
+ * By name id, 1: what the answers of a module lose, by what it is for. Okapi copies every `X-*` of an
+ * answer into the next step of its pipeline (ProxyService.relayToRequest), where any module may end it.
+ */
+export function answersLose({ authFilter, keepsTokens }: Answerer): Uint8Array {
+  return authFilter ? OF_AUTH_FILTER : keepsTokens ? OF_TOKEN_GIVER : OF_ORDINARY
+}
+
+function answers(keeps: (header: OkapiHeader) => boolean): Uint8Array {
   const drop = new Uint8Array(256)
-  drop[NAME.sidecar] = 1
-  if (authFilter) return drop
-  // Okapi copies every X-* of an answer into the next step of its pipeline (ProxyService.relayToRequest).
-  for (const id of [NAME.tenant, NAME.moduleId, NAME.userId, NAME.okapiUrl, NAME.okapiUrlTo]) {
-    drop[id] = 1
-  }
-  drop[NAME.okapi] = 1
-  if (!keepsTokens) drop[NAME.token] = 1
+  for (const [name, id] of OKAPI_IDS) if (!keeps(okapiHeader(name)!)) drop[id] = 1
+  for (const id of FORGERIES) drop[id] = 1
   return drop
 }
 
-export interface AnswerTraits {
-  readonly authFilter: boolean
-  readonly keepsTokens: boolean
-}
+const OF_ORDINARY = answers(({ onResponse }) => onResponse === 'pass')
+const OF_TOKEN_GIVER = answers(({ onResponse }) => onResponse !== 'strip')
+const OF_AUTH_FILTER = answers(everything)
+OF_AUTH_FILTER[NAME.okapi] = 0
 
-/** Nothing is taken off: a sidecar on the other side has done it. */
-export const ANSWER_OF_SIDECAR = new Uint8Array(256)
+/** Nothing is taken off: what Okapi answers is the answer. */
+export const ANSWER_OF_OKAPI = new Uint8Array(256)

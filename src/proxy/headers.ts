@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import { beginTrace, isTraceparent, RANDOM_BYTES, traceIdIn, VALUE_AT } from '../observe/trace.ts'
+import type { ModuleTraits } from '../policy/traits.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Head, LINE } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
@@ -13,8 +14,8 @@ import { bearer, type Claims, claimsOf } from './token.ts'
 export interface RequestRules {
   /** By name id: pass, drop, refuse. */
   readonly fates: Uint8Array
-  /** The user's token cookies: pass, drop or refuse. */
-  readonly tokenCookies: number
+  /** The user's token cookies: pass, drop or refuse; `readers`: to modules that read them by trade. */
+  readonly tokenCookies: number | 'readers'
   /** X-Okapi-User-Id: pass, or compare with the token; then `drop` or `refuse` what has no token. */
   readonly userId: number
   /** The caller's address is appended to X-Forwarded-For: mod-login and mod-users-bl log it. */
@@ -53,8 +54,10 @@ export function tokenCookies(
   head: Head,
   out: HeadWriter,
   { tokenCookies: fate }: RequestRules,
+  { seesCookies }: Pick<ModuleTraits, 'seesCookies'>,
 ): Refusal | null {
-  if (fate === FATE.pass || !head.has(NAME.cookie)) return null
+  if (!head.has(NAME.cookie)) return null
+  if (fate === FATE.pass || (fate === 'readers' && seesCookies)) return null
   for (let line = 0; line < head.count; line++) {
     if (head.ids[line] !== NAME.cookie || head.fate[line] !== LINE.open) continue
     const value = head.value(line)
@@ -215,7 +218,7 @@ function nameOf(head: Head, line: number): string {
 }
 
 function notAllowed(what: string): Refusal {
-  return refuse('forbidden-header', `a caller of Okapi must not send ${what}`, {
+  return refuse('forbidden-header', `this caller must not send ${what}`, {
     wouldAllow: 'calling through its own sidecar, which takes it off',
   })
 }

@@ -1,3 +1,9 @@
+import {
+  FORWARDED_PREFIX,
+  OKAPI_PREFIX,
+  SIDECAR_PREFIX,
+  SPOOFABLE_HEADERS,
+} from '../folio/okapi-headers.ts'
 import { type NameRule, NameTable } from '../wire/names.ts'
 
 /** Ids of the field names that FOLIO gives a meaning; the wire's own are below 32. */
@@ -24,35 +30,36 @@ export const NAME = {
   traceparent: 48,
   origin: 49,
   cacheControl: 50,
+  /** X-Sidecar-Refused. */
+  refused: 51,
+  accessControlRequestMethod: 52,
 } as const
 
+/**
+ * The X-Okapi-* of folio/okapi-headers.ts that have an id of their own; all others share `NAME.okapi`,
+ * because what becomes of them is the same.
+ */
+export const OKAPI_IDS: ReadonlyMap<string, number> = new Map([
+  ['x-okapi-tenant', NAME.tenant],
+  ['x-okapi-token', NAME.token],
+  ['x-okapi-request-id', NAME.requestId],
+  ['x-okapi-module-id', NAME.moduleId],
+  ['x-okapi-user-id', NAME.userId],
+  ['x-okapi-url', NAME.okapiUrl],
+  ['x-okapi-url-to', NAME.okapiUrlTo],
+  ['x-okapi-trace', NAME.okapiTrace],
+])
+
 const OKAPI: readonly NameRule[] = [
-  { name: 'x-okapi-tenant', id: NAME.tenant },
-  { name: 'x-okapi-token', id: NAME.token },
-  { name: 'x-okapi-request-id', id: NAME.requestId },
-  { name: 'x-okapi-module-id', id: NAME.moduleId },
-  { name: 'x-okapi-user-id', id: NAME.userId },
-  { name: 'x-okapi-url', id: NAME.okapiUrl },
-  { name: 'x-okapi-url-to', id: NAME.okapiUrlTo },
-  { name: 'x-okapi-trace', id: NAME.okapiTrace },
-  { name: 'x-okapi-*', id: NAME.okapi },
+  ...[...OKAPI_IDS].map(([name, id]) => ({ name, id })),
+  { name: `${OKAPI_PREFIX}*`, id: NAME.okapi },
 ]
 
-const DETOURS = [
-  'forwarded',
-  'x-forwarded-*',
-  'x-real-ip',
-  'x-original-url',
-  'x-rewrite-url',
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-  // mod-authtoken flushes its permission caches on it (FilterApi zapCache).
-  'authtoken-refresh-cache',
-]
+const DETOURS = [...SPOOFABLE_HEADERS, `${FORWARDED_PREFIX}*`]
 
 const COMMON: readonly NameRule[] = [
-  { name: 'x-sidecar-*', id: NAME.sidecar },
+  { name: 'x-sidecar-refused', id: NAME.refused },
+  { name: `${SIDECAR_PREFIX}*`, id: NAME.sidecar },
   { name: 'cookie', id: NAME.cookie, guarded: true },
   { name: 'set-cookie', id: NAME.setCookie },
   // RFC 2965, obsolete; java.net.CookieManager still reads it.
@@ -61,6 +68,7 @@ const COMMON: readonly NameRule[] = [
   { name: 'x-forwarded-for', id: NAME.forwardedFor },
   { name: 'traceparent', id: NAME.traceparent },
   { name: 'origin', id: NAME.origin },
+  { name: 'access-control-request-method', id: NAME.accessControlRequestMethod },
   { name: 'cache-control', id: NAME.cacheControl },
   ...DETOURS.map((name) => ({ name, id: NAME.detour })),
 ]

@@ -4,6 +4,7 @@ import type { Caller } from '../policy/caller.ts'
 import { callerName } from '../policy/caller.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { Judge, Policy } from '../policy/policy.ts'
+import type { ModuleTraits } from '../policy/traits.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Door } from './doors.ts'
@@ -16,10 +17,17 @@ export function hostOf(peer: string): string {
   return host.replace(/^::ffff:(?=[\d.]+$)/, '')
 }
 
+/** What header rules know of a module without a descriptor, and of Okapi. */
+export const NO_TRAITS: Traits = { authFilter: false, keepsTokens: false, seesCookies: false }
+
+/** What header rules ask about the module that is called. */
+export type Traits = Pick<ModuleTraits, 'authFilter' | 'keepsTokens' | 'seesCookies'>
+
 /** Where a connection's requests go as long as nothing else is said. */
 export interface Place {
-  readonly judge: Judge
   readonly policy: Policy
+  /** Whose ingress decides. */
+  readonly at: string
   readonly upstream: Upstream<Note>
 }
 
@@ -38,9 +46,10 @@ export class Note {
   /** The same as every line of the log begins. */
   readonly calling: Fields
 
-  /** The policy as this caller meets it, and the policy that it was bound to. */
+  /** The policy as this caller meets it, and what it knows of the callee. */
   judge: Judge
-  boundTo: Policy
+  traits: Traits
+  #boundTo: Policy
   /** Where the request goes, and the Host that is said there. */
   upstream: Upstream<Note>
   authority = ''
@@ -68,14 +77,15 @@ export class Note {
     door: Door,
     caller: Caller,
     peerAddress: string,
-    place: Place,
+    { policy, at, upstream }: Place,
     slot: ConnectionSlot | null = null,
   ) {
     this.door = door
     this.slot = slot
-    this.judge = place.judge
-    this.boundTo = place.policy
-    this.upstream = place.upstream
+    this.judge = policy.bind(caller, at)
+    this.traits = policy.traits(at) ?? NO_TRAITS
+    this.#boundTo = policy
+    this.upstream = upstream
     this.caller = caller
     // Who proved nothing is told apart by where it came from.
     const from = caller.kind === 'plain' ? `/${hostOf(peerAddress)}` : ''
@@ -92,6 +102,14 @@ export class Note {
   /** Is the caller's identity proven, so that it may be told everything about a refusal? */
   get proven(): boolean {
     return PROVEN.has(this.caller.kind)
+  }
+
+  /** Takes up the policy in force, if it is another one than before. */
+  follow(policy: Policy, at: string): void {
+    if (policy === this.#boundTo) return
+    this.judge = policy.bind(this.caller, at)
+    this.traits = policy.traits(at) ?? NO_TRAITS
+    this.#boundTo = policy
   }
 
   /** Forgets the exchange before. */

@@ -1,7 +1,9 @@
 import { STATUS_CODES } from '../observe/node-http.ts'
 import { problemDocument } from '../refusal/problem.ts'
+import { REASONS, type Reason, type ReasonEntry } from '../refusal/reasons.ts'
 import type { Refusal } from '../refusal/refusal.ts'
-import { HEAD_METHOD } from '../wire/head.ts'
+import { HEAD_METHOD, type Head } from '../wire/head.ts'
+import { NAME } from './names.ts'
 import type { Note } from './note.ts'
 
 const RETRY_AFTER_SECONDS = 2
@@ -10,6 +12,44 @@ interface Asked {
   readonly note: Note
   readonly method: number
   readonly version: number
+}
+
+/**
+ * What the sidecar of a module may say for itself at its mutual TLS port. The reasons of an egress, and of
+ * whoever calls somebody else, are not among them.
+ */
+const AT_MODULE: ReadonlySet<string> = new Set<Reason>([
+  ...(['no-certificate', 'untrusted-certificate', 'expired-certificate'] as const),
+  ...(['revoked-certificate', 'revocation-unknown', 'bad-identity'] as const),
+  ...(['ambiguous-target', 'ambiguous-header', 'malformed-request'] as const),
+  ...(['version-not-supported', 'timeout', 'too-large'] as const),
+  ...(['caller-not-allowed', 'route-not-declared', 'forbidden-header'] as const),
+  ...(['tenant-not-allowed', 'quarantined'] as const),
+  ...(['too-many', 'overloaded', 'draining', 'module-unavailable'] as const),
+  ...(['upstream-unreachable', 'upstream-malformed', 'timeout-upstream'] as const),
+])
+
+/**
+ * The reason that the sidecar of a module gives in this answer. A module cannot say it, its sidecar takes
+ * it off. Whoever holds the module's key can, and is that module: so no more is taken for a refusal than
+ * a module's sidecar says, once and with the status that goes with it. It is believed to the effect that
+ * Okapi may try again, which a connection that breaks off says as well.
+ */
+export function refusedByCallee(head: Head): Reason | undefined {
+  if (!head.has(NAME.refused)) return undefined
+  let reason: string | undefined
+  for (let line = 0; line < head.count; line++) {
+    if (head.ids[line] !== NAME.refused) continue
+    if (reason !== undefined) return undefined
+    reason = head.value(line)
+  }
+  if (!isSaidAtModule(reason)) return undefined
+  const { status, also = [] }: ReasonEntry = REASONS[reason]
+  return head.status === status || also.includes(head.status) ? reason : undefined
+}
+
+function isSaidAtModule(reason: string | undefined): reason is Reason {
+  return reason !== undefined && AT_MODULE.has(reason)
 }
 
 /** The whole response that says a refusal. */

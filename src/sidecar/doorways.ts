@@ -2,7 +2,7 @@ import type { PortRange } from '../config/addresses.ts'
 import type { Config, Egress, Ingress, Migration, Modules, PublicDoor } from '../config/config.ts'
 import type { Caller } from '../policy/caller.ts'
 import { byModule, type PolicyCell, toOne, unless } from '../proxy/destination.ts'
-import { type Destination, DOORS, type DoorRules } from '../proxy/doors.ts'
+import { type Destination, DOORS, type DoorRules, rulesAtModule } from '../proxy/doors.ts'
 import { Note } from '../proxy/note.ts'
 import type { OkapiUrl } from '../proxy/okapi-url.ts'
 import { refuse } from '../refusal/refusal.ts'
@@ -47,7 +47,7 @@ export class Doorways {
     const { authority } = gateway
     const place = { policies, at: 'okapi', upstream, authority }
     const destination = toOne(okapiUrl === undefined ? place : { ...place, okapiUrl })
-    const accepted = this.#door(DOORS.egress, destination, 'okapi', upstream)
+    const accepted = this.#door(() => DOORS.egress, destination, 'okapi', upstream)
     const bound = await listeners.plain(listen, this.#self, accepted)
     await listeners.otherLoopback(bound, this.#self, accepted)
     if (url === undefined) okapiUrl?.movedTo(`http://localhost:${portOf(bound)}`)
@@ -59,7 +59,7 @@ export class Doorways {
     const { policies, listeners, upstreams } = this.#frame
     const caller = this.#self
     const destination = byModule({ policies, caller, calleeOf: upstreams.callee })
-    const accepted = this.#door(DOORS.modules, destination, 'okapi', NOWHERE)
+    const accepted = this.#door(() => DOORS.modules, destination, 'okapi', NOWHERE)
     const bound: string[] = []
     for (const address of addressesOf(listen)) {
       bound.push(await listeners.plain(address, caller, accepted))
@@ -74,7 +74,8 @@ export class Doorways {
     const upstream = this.#module ?? NOWHERE
     const at = isOkapi(config) ? 'okapi' : config.module.id
     const destination = toOne({ policies, at, upstream, authority: forward.authority })
-    const accepted = this.#door(this.#rules(), destination, at, upstream)
+    const rules = isOkapi(config) ? () => DOORS.okapi : rulesAtModule
+    const accepted = this.#door(rules, destination, at, upstream)
     return listeners.mutual(listen, trusting, accepted, (socket) => connections.retire(socket))
   }
 
@@ -87,7 +88,7 @@ export class Doorways {
     const { policies, listeners } = this.#frame
     const upstream = this.#module ?? NOWHERE
     const destination = toOne({ policies, at: 'okapi', upstream, authority: forward.authority })
-    const accepted = this.#door(DOORS.public, destination, 'okapi', upstream)
+    const accepted = this.#door(() => DOORS.public, destination, 'okapi', upstream)
     return listeners.public(listen, shown, accepted)
   }
 
@@ -99,31 +100,22 @@ export class Doorways {
       ? (['okapi', DOORS.plainToOkapi] as const)
       : ([config.module.id, DOORS.plainToModule] as const)
     const place = { policies, at, upstream, authority: forward.authority }
-    const accepted = this.#door(rules, unless(peers.shut, toOne(place)), at, upstream)
+    const accepted = this.#door(() => rules, unless(peers.shut, toOne(place)), at, upstream)
     return listeners.listed(listen, peers, accepted)
   }
 
-  #rules(): DoorRules {
-    const { config, policies } = this.#frame
-    if (isOkapi(config)) return DOORS.okapi
-    const seesCookies = policies.current.traits(config.module.id)?.seesCookies
-    return seesCookies ? DOORS.ingressOfLogin : DOORS.ingress
-  }
-
-  /** What happens with each connection that comes in by a door. */
+  /** What happens with each connection that comes in by a door, by who the caller is. */
   #door(
-    rules: DoorRules,
+    rulesFor: (caller: Caller) => DoorRules,
     destination: Destination,
     at: string,
     upstream: Upstream<Note>,
   ): Accepted {
     const { policies, connections } = this.#frame
-    const door = { ...rules, destination }
     return (socket, caller, address, slot) => {
+      const door = { ...rulesFor(caller), destination }
       connections.accept(socket, () => {
-        const policy = policies.current
-        const place = { policy, judge: policy.bind(caller, at), upstream }
-        return new Note(door, caller, address, place, slot)
+        return new Note(door, caller, address, { policy: policies.current, at, upstream }, slot)
       })
     }
   }

@@ -7,7 +7,6 @@ import type { Metrics } from '../observe/metrics.ts'
 import { History } from '../observe/status/history.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import { storyOf } from '../proxy/exchange.ts'
-import { answerTable } from '../proxy/header-tables.ts'
 import { healthOf, type Knock } from '../proxy/health.ts'
 import { REQUEST_NAMES, RESPONSE_NAMES } from '../proxy/names.ts'
 import { OkapiUrl } from '../proxy/okapi-url.ts'
@@ -176,16 +175,12 @@ export class Serving implements Crew {
   }
 
   #house() {
-    const { config, policies, metrics } = this.#parts
+    const { config, metrics } = this.#parts
     const { module, ingress, limits } = config
-    const traits = policies.current.traits(module.id)
-    const { authFilter = false, keepsTokens = false } = traits ?? {}
     const kept = { metrics, history: this.#history }
     return {
       okapiUrl: this.#okapiUrl,
       self: ingress === undefined ? '' : `http://${ingress.forward.authority}`,
-      answerLoses: answerTable({ authFilter, keepsTokens }),
-      setsTokenCookies: authFilter || keepsTokens,
       mostExchanges: limits.exchanges,
       mostPlainExchanges: halfOf(Math.min(limits.exchanges, limits.exchangesPerCallee)),
       health: healthOf(module.id, (done) => (this.#leaving ? done(DRAINING) : this.#knock?.(done))),

@@ -63,6 +63,7 @@ test('grants: interfaces, paths, parts of routes, administration, tenants, past 
     { caller: 'operator/o', at: 'okapi', admin: ['timers'], why: 'd' },
     { caller: 'client/c', at: 'mod-users', methods: ['GET'], path: '/metrics', why: 'e' },
     { caller: 'client/c', at: 'okapi', methods: ['GET'], path: '/_/brand-new', why: 'f' },
+    { caller: 'client/c', at: 'mod-users', tenants: ['supertenant'], why: 'g' },
   ]
   const tags = lines({ grants }, 'mod-tags-3.1.0').filter((line) => line.includes('grant'))
   t.deepEqual(tags, [
@@ -77,6 +78,7 @@ test('grants: interfaces, paths, parts of routes, administration, tenants, past 
   t.deepEqual(lines({ grants }, 'client/c'), [
     'okapi GET /_/brand-new grant test.yaml#/grants/5',
     'mod-users-19.7.0 GET /metrics grant test.yaml#/grants/4 direct',
+    'mod-users-19.7.0 * X-Okapi-Tenant: supertenant grant test.yaml#/grants/6 direct',
   ])
 })
 

@@ -328,3 +328,40 @@ test('a route hides others of its own module only: a tenant may lack any other m
   const own = { id: 'mod-own-1.0.0', requires: [{ id: 'd', version: '1.0' }] }
   t.is(word(ask(policyOf({}, [...SET, own]), { caller: own.id, path: '/c/special' })), 'requires')
 })
+
+test('past Okapi a grant is for ordinary tenants, unless another opens the supertenant there', (t) => {
+  const at = { caller: 'client/sms', at: 'mod-c', why: 'test' }
+  const opened = [
+    { ...at, interface: 'c' },
+    { ...at, methods: ['GET'], path: '/metrics' },
+  ]
+  const tenants = { ...at, tenants: ['supertenant'] }
+  const asked = (grants: readonly object[], path: string, tenant: string | undefined) => {
+    const question = { caller: 'client/sms', at: 'mod-c-1.0.0', path }
+    const policy = policyOf({ grants: [...GRANTS, ...grants] }, SET)
+    return word(ask(policy, tenant === undefined ? question : { ...question, tenant }))
+  }
+  for (const [path, tenant, without, granted] of [
+    ['/c', undefined, 'grant', 'grant'],
+    ['/c', 'diku', 'grant', 'grant'],
+    // None is named: the module's own business for what no descriptor declares.
+    ['/c', '', 'tenant-not-allowed', 'grant'],
+    ['/metrics', '', 'grant', 'grant'],
+    ['/c', 'supertenant', 'tenant-not-allowed', 'grant'],
+    ['/metrics', 'supertenant', 'tenant-not-allowed', 'grant'],
+    ['/c', 'SUPERTENANT', 'tenant-not-allowed', 'tenant-not-allowed'],
+    ['/c', 'di ku', 'tenant-not-allowed', 'tenant-not-allowed'],
+    ['/d', 'supertenant', 'caller-not-allowed', 'caller-not-allowed'],
+  ] as const) {
+    t.is(asked(opened, path, tenant), without, `${path} ${tenant}`)
+    t.is(asked([...opened, tenants], path, tenant), granted, `${path} ${tenant}, granted`)
+    // Where it says, and nowhere else.
+    t.is(asked([...opened, { ...tenants, at: 'okapi' }], path, tenant), without)
+    t.is(asked([...opened, { ...tenants, at: 'mod-b' }], path, tenant), without)
+  }
+  const tenantsAlone = asked([tenants], '/metrics', 'supertenant')
+  t.is(tenantsAlone, 'route-not-declared', 'a grant of tenants opens no route')
+  // Okapi names what it likes.
+  const okapi = { caller: 'okapi-7.2.0', at: 'mod-c-1.0.0', path: '/c', tenant: 'supertenant' }
+  t.is(word(ask(policyOf({}, SET), okapi)), 'own')
+})

@@ -59,7 +59,8 @@ const UNREACHABLE =
 const FORBIDDEN =
   'HTTP/1.1 403 No\r\nX-Sidecar-Refused: caller-not-allowed\r\nContent-Length: 0\r\n\r\n'
 
-const OTHER = 'HTTP/1.1 403 No\r\nX-Sidecar-Refused: wrong-peer\r\nContent-Length: 0\r\n\r\n'
+const OTHER =
+  'HTTP/1.1 503 No\r\nX-Sidecar-Refused: module-unavailable\r\nContent-Length: 0\r\n\r\n'
 
 test('where a module is not there, a system call gets no answer at all', async (t) => {
   for (const [target, system, answer, answered] of [

@@ -47,6 +47,11 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
     ['public', cookie, 'd'],
     ['public', `${cookie}X-Okapi-Tenant: a\r\n`, 'a'],
     ['public', `${cookie}${other}`, 'c'],
+    // Past Okapi nobody takes supertenant for a tenant that is not named.
+    ['direct', '', ''],
+    ['direct', cookie, ''],
+    ['direct', other, 'c'],
+    ['direct', `${other}X-Okapi-Tenant: a\r\n`, 'a'],
     // The cookie does not go on from a module.
     ['egress', cookie, 'supertenant'],
     ['okapi', cookie, 'supertenant'],
@@ -59,7 +64,7 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
   }
   const { socket, policy } = memoryDoor('ingress')
   await socket.arrive(get('/a', 'X-Okapi-Tenant: a\r\n'))
-  t.is(policy.asked[0]?.tenant, undefined, 'a module’s ingress does not judge it')
+  t.is(policy.asked[0]?.tenant, undefined, 'what Okapi says at a module’s ingress is not judged')
 })
 
 test('/_/invoke/tenant/{t}/: the tenant beside it is taken off when equal, refused when not', async (t) => {

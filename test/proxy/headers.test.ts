@@ -1,7 +1,13 @@
 import test from 'ava'
 import { OKAPI_HEADERS, SPOOFABLE_HEADERS } from '../../src/folio/okapi-headers.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
-import { type DoorName, type DoorOptions, MODULE, memoryDoor } from '../support/doors.ts'
+import {
+  type DoorName,
+  type DoorOptions,
+  MODULE,
+  memoryDoor,
+  OpenPolicy,
+} from '../support/doors.ts'
 
 const jwt = (payload: unknown) =>
   `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c2ln`
@@ -135,10 +141,12 @@ test('the user’s token cookies', async (t) => {
     'Cookie: e=f',
   ])
   t.deepEqual((await through('ingress', [both, only])).lines, ['Cookie: a=b'])
-  for (const door of ['ingressOfLogin', 'modules'] as const) {
-    t.deepEqual((await through(door, [both, only])).lines, [both, only])
-  }
+  const reader = { traits: { seesCookies: true } }
+  t.deepEqual((await through('ingress', [both, only], reader)).lines, [both, only])
+  t.deepEqual((await through('modules', [both, only])).lines, [both, only])
   t.is((await through('okapi', [only])).refused, 'forbidden-header')
+  t.is((await through('direct', [only], reader)).refused, 'forbidden-header')
+  t.deepEqual((await through('plainToModule', [both], reader)).lines, ['Cookie: a=b'])
   t.is((await through('okapi', ['Cookie: a=b', both])).refused, 'forbidden-header')
   t.deepEqual((await through('okapi', ['Cookie: a=b'])).lines, ['Cookie: a=b'])
   t.deepEqual((await through('public', [both])).lines, ['X-Forwarded-For: 192.0.2.7', both])
@@ -169,33 +177,105 @@ test('what the public says of its way is continued in one line', async (t) => {
   t.deepEqual(lines, ['X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7', 'Authorization: Bearer a'])
 })
 
-for (const { canonical, onResponse } of OKAPI_HEADERS) {
-  const line = `${canonical}: a`
-  test(`${canonical} in an answer: ${onResponse}`, async (t) => {
-    t.deepEqual(await back('ingress', [line]), onResponse === 'pass' ? [line] : [])
-    const keeps = onResponse !== 'strip'
-    t.deepEqual(await back('ingress', [line], { keepsTokens: true }), keeps ? [line] : [])
-    t.deepEqual(await back('ingress', [line], { authFilter: true }), [line])
-    for (const door of ['egress', 'okapi', 'modules', 'public'] as const) {
-      t.deepEqual(await back(door, [line]), [line], door)
+const GIVER = { traits: { keepsTokens: true } }
+const FILTER = { traits: { authFilter: true } }
+
+// At the module's own sidecar, and again at Okapi's: whoever answers there may have the module's key only.
+for (const door of ['ingress', 'direct', 'plainToModule', 'modules'] as const) {
+  for (const { canonical, onResponse } of OKAPI_HEADERS) {
+    const line = `${canonical}: a`
+    test(`${canonical} in the answer of a module at ${door}: ${onResponse}`, async (t) => {
+      t.deepEqual(await back(door, [line]), onResponse === 'pass' ? [line] : [])
+      t.deepEqual(await back(door, [line], GIVER), onResponse !== 'strip' ? [line] : [])
+      t.deepEqual(await back(door, [line], FILTER), [line])
+    })
+  }
+
+  test(`answers at ${door}: what none of them may say`, async (t) => {
+    const spoofed = [...SPOOFABLE_HEADERS, 'X-Forwarded-For', 'X-Forwarded-Host', 'x_real_ip']
+    const lines = [...spoofed, 'X-Sidecar-Refused', 'x_sidecar_x'].map((name) => `${name}: a`)
+    for (const options of [{}, GIVER, FILTER]) {
+      t.deepEqual(await back(door, [...lines, 'X-Realer: b'], options), ['X-Realer: b'])
     }
+  })
+
+  test(`answers at ${door}: token cookies only from those who give tokens`, async (t) => {
+    const lines = [
+      'Set-Cookie: folioAccessToken=a; Path=/',
+      'set-cookie: FolioRefreshToken=b',
+      'Set-Cookie: =folioAccessToken=c',
+      'Set-Cookie2: folioAccessToken=d',
+      'Set-Cookie: e=f',
+    ]
+    t.deepEqual(await back(door, lines), ['Set-Cookie: e=f'])
+    t.deepEqual(await back(door, lines, GIVER), lines)
+    t.deepEqual(await back(door, lines, FILTER), lines)
   })
 }
 
-test('answers: token cookies only from those who give tokens, X-Sidecar-* from no module', async (t) => {
-  const lines = [
-    'Set-Cookie: folioAccessToken=a; Path=/',
-    'set-cookie: FolioRefreshToken=b',
-    'Set-Cookie: c=d',
-  ]
-  t.deepEqual(await back('ingress', lines), ['Set-Cookie: c=d'])
-  t.deepEqual(await back('ingress', lines, { keepsTokens: true }), lines)
-  t.deepEqual(await back('ingress', lines, { authFilter: true }), lines)
-  t.deepEqual(await back('okapi', lines), lines)
-  for (const options of [{}, { keepsTokens: true }, { authFilter: true }]) {
-    t.deepEqual(await back('ingress', ['X-Sidecar-Refused: a', 'x_sidecar_x: b'], options), [])
+test('what Okapi answers goes on as it is', async (t) => {
+  const lines = ['X-Okapi-Token: a', 'Set-Cookie: folioAccessToken=b', 'X-Okapi-Trace: c']
+  for (const door of ['egress', 'okapi', 'public', 'plainToOkapi'] as const) {
+    t.deepEqual(await back(door, lines), lines, door)
   }
 })
+
+test('the traits of a module are those of the policy in force', async (t) => {
+  for (const door of ['ingress', 'modules'] as const) {
+    const { socket, pool, policies } = memoryDoor(door)
+    const target = door === 'modules' ? `/${MODULE}/a` : '/a'
+    const said = 'HTTP/1.1 200 OK\r\nX-Okapi-Token: t\r\nContent-Length: 0\r\n\r\n'
+    const asked = `GET ${target} HTTP/1.1\r\nHost: x\r\nCookie: folioAccessToken=c\r\n\r\n`
+    await socket.arrive(asked)
+    const upstream = pool.connect()
+    t.is(upstream.sent.includes('Cookie'), door === 'modules')
+    await pool.answer(upstream, said)
+    t.false(socket.sent.includes('X-Okapi-Token'))
+    const next = new OpenPolicy()
+    Object.assign(next.known, { keepsTokens: true, seesCookies: true })
+    policies.current = next
+    await socket.arrive(asked)
+    t.true(upstream.sent.endsWith('Cookie: folioAccessToken=c\r\n\r\n'), door)
+    await pool.answer(upstream, said)
+    t.true(socket.sent.includes('X-Okapi-Token'), door)
+    socket.destroy()
+  }
+})
+
+for (const [status, lines, told] of [
+  ['503 No', ['X-Sidecar-Refused: module-unavailable'], 'module-unavailable'],
+  ['403 No', ['x-sidecar-refused: route-not-declared'], 'route-not-declared'],
+  ['413 No', ['X-Sidecar-Refused: too-large'], 'too-large'],
+  ['403 No', ['X-Sidecar-Refused: untrusted-certificate'], 'untrusted-certificate'],
+  // What the sidecar of a module has no reason to say, not with this status, not in these words.
+  ['403 No', ['X-Sidecar-Refused: wrong-peer'], undefined],
+  ['403 No', ['X-Sidecar-Refused: interface-not-required'], undefined],
+  ['403 No', ['X-Sidecar-Refused: admin-route'], undefined],
+  ['200 OK', ['X-Sidecar-Refused: module-unavailable'], undefined],
+  ['503 No', ['X-Sidecar-Refused: Module-Unavailable'], undefined],
+  ['503 No', ['X-Sidecar-Refused: __proto__'], undefined],
+  ['503 No', ['X-Sidecar-Refused: draining, draining'], undefined],
+  ['503 No', ['X-Sidecar-Refused: draining', 'X-Sidecar-Refused: draining'], undefined],
+  ['503 No', ['X-Sidecar-Refused:'], undefined],
+] as const) {
+  test(`at Okapi’s sidecar ${status} with ${lines.join(' and ')}: ${told ?? 'no refusal'}`, async (t) => {
+    const policy = new OpenPolicy()
+    policy.decide = () => ({ system: true })
+    const text = `HTTP/1.1 ${status}\r\n${lines.join('\r\n')}\r\nA: b\r\nContent-Length: 0\r\n\r\n`
+    for (const system of [true, false]) {
+      policy.decide = () => ({ system })
+      const { socket, pool } = memoryDoor('modules', { policy })
+      await socket.arrive(`GET /${MODULE}/_/tenant HTTP/1.1\r\nHost: x\r\n\r\n`)
+      await pool.answer(pool.connect(), text)
+      const again = system && told === 'module-unavailable'
+      t.is(socket.destroyed && socket.sent === '', again)
+      if (again) continue
+      const said = socket.sent.split('\r\n').filter((line) => /sidecar/i.test(line))
+      t.deepEqual(said, told === undefined ? [] : [`X-Sidecar-Refused: ${told}`])
+      t.true(socket.sent.includes('\r\nA: b\r\n'))
+    }
+  })
+}
 
 test('X-Okapi-Url and Location: loopback on the module’s side, the original outside', async (t) => {
   const asked = 'x-OKAPI-url: https://folio.example.org/okapi/\r\n'
@@ -245,9 +325,39 @@ test('a trace is passed on as it is, or begun', async (t) => {
     t.is(found?.length, 1)
     t.regex(found?.[0] ?? '', begun)
   }
-  const fromOutside = await trace('public', `${given}\r\n`)
-  t.is(fromOutside?.length, 1)
-  t.not(fromOutside?.[0], given)
+  t.deepEqual(await trace('direct', `${given}\r\n`), [given])
+  // Who proves nothing begins one, and continues none of ours.
+  for (const door of ['public', 'plainToModule', 'plainToOkapi'] as const) {
+    const fromOutside = await trace(door, `${given}\r\n`)
+    t.is(fromOutside?.length, 1)
+    t.regex(fromOutside?.[0] ?? '', begun)
+    t.not(fromOutside?.[0], given)
+  }
+})
+
+for (const { canonical, fromModule } of OKAPI_HEADERS) {
+  const value = canonical === 'X-Okapi-User-Id' ? 'u1' : canonical === 'X-Okapi-Token' ? TOKEN : 'a'
+  const line = `${canonical}: ${value}`
+  const lines = canonical === 'X-Okapi-User-Id' ? [TOKENS, line] : [line]
+
+  test(`${canonical} from whoever a grant lets to a module`, async (t) => {
+    const { refused, lines: kept } = await through('direct', lines)
+    if (canonical === 'X-Okapi-Url') t.deepEqual(kept, ['X-Okapi-Url: http://localhost:9130'])
+    else if (canonical === 'X-Okapi-Module-Id') t.deepEqual([refused, kept], ['', []])
+    else if (fromModule === 'strip') t.is(refused, 'forbidden-header')
+    else t.deepEqual([refused, kept], ['', lines])
+  })
+}
+
+test('whoever a grant lets to a module says no more than a caller of Okapi', async (t) => {
+  const names = [...SPOOFABLE_HEADERS, 'X-Forwarded-For', 'x_forwarded_host', 'X-Sidecar-Exchange']
+  for (const name of [...names, 'x-okapi-unheard-of']) {
+    t.is((await through('direct', [`${name}: a`])).refused, 'forbidden-header', name)
+  }
+  t.is((await through('direct', ['X-Okapi-User-Id: u1'])).refused, 'forbidden-header')
+  t.is((await through('direct', [TOKENS, 'X-Okapi-User-Id: u2'])).refused, 'forbidden-header')
+  const lines = ['X-Prometheus-Scrape-Timeout-Seconds: 10', 'Accept: */*']
+  t.deepEqual(await through('direct', lines), { refused: '', lines })
 })
 
 for (const door of ['plainToModule', 'plainToOkapi'] as const) {
@@ -292,19 +402,21 @@ for (const door of ['plainToModule', 'plainToOkapi'] as const) {
   })
 }
 
-test('a path in X-Okapi-Url from nobody is not taken off what the module calls later', async (t) => {
-  const okapiUrl = new OkapiUrl('http://localhost:9130')
-  const said = 'X-Okapi-Url: http://okapi:9130/users'
-  t.deepEqual((await through('plainToModule', [said], { okapiUrl })).lines, [
-    'X-Okapi-Url: http://localhost:9130',
-  ])
-  t.is(okapiUrl.path, '')
-  // One that Okapi proved to have said stays what it was.
-  await through('ingress', ['X-Okapi-Url: http://okapi:9130/okapi'], { okapiUrl })
-  await through('plainToModule', [said], { okapiUrl })
-  await back('plainToModule', ['Location: http://localhost:9130/a'], { okapiUrl }, `${said}\r\n`)
-  t.is(okapiUrl.path, '/okapi')
-})
+for (const door of ['plainToModule', 'direct'] as const) {
+  test(`a path in X-Okapi-Url at ${door} is not taken off what the module calls later`, async (t) => {
+    const okapiUrl = new OkapiUrl('http://localhost:9130')
+    const said = 'X-Okapi-Url: http://okapi:9130/users'
+    t.deepEqual((await through(door, [said], { okapiUrl })).lines, [
+      'X-Okapi-Url: http://localhost:9130',
+    ])
+    t.is(okapiUrl.path, '')
+    // One that Okapi proved to have said stays what it was.
+    await through('ingress', ['X-Okapi-Url: http://okapi:9130/okapi'], { okapiUrl })
+    await through(door, [said], { okapiUrl })
+    await back(door, ['Location: http://localhost:9130/a'], { okapiUrl }, `${said}\r\n`)
+    t.is(okapiUrl.path, '/okapi')
+  })
+}
 
 test('by the plain door a Location gets back what its caller takes for Okapi', async (t) => {
   const asked = 'X-Okapi-Url: http://okapi:9130/okapi/\r\n'

@@ -15,7 +15,7 @@ function note(caller: Caller, requestId?: string, origin?: string): Note {
   const policy = new OpenPolicy()
   const upstream: Upstream<Note> = { open: () => {} }
   const door = { ...DOORS.egress, destination: () => null }
-  const made = new Note(door, caller, '', { judge: policy.bind(), policy, upstream })
+  const made = new Note(door, caller, '', { policy, at: 'okapi', upstream })
   made.requestId = requestId
   made.origin = origin
   return made

@@ -179,7 +179,10 @@ const SURE = `egress ${ID.notes} GET /users/1 diku
   ingress ${ID.okapi} POST /_/tenant diku
   ingress ${ID.okapi} GET /notes/1 diku
   ingress ${ID.okapi} GET /nothing diku
-  ingress ${ID.tags} GET /notes diku`
+  ingress ${ID.tags} GET /notes diku
+  ingress ${ID.tags} GET /notes supertenant
+  ingress operator/anna GET /metrics
+  ingress operator/anna GET /metrics supertenant`
   .split('\n')
   .map((line): Question => {
     const [door = '', caller = '', method = '', path = '', tenant] = line.trim().split(' ')
@@ -198,9 +201,10 @@ function legsOf({ where: { door, caller, module = ID.notes } }: Question) {
 /** What `policy explain` says of one leg. */
 function explained(leg: ReturnType<typeof legsOf>[number], question: Question) {
   const { method, path, moduleId } = question
-  // Okapi takes a request without a tenant for the supertenant's, but for one that it invokes.
-  const tenant =
-    question.tenant ?? (path.startsWith('/_/invoke/tenant/') ? undefined : 'supertenant')
+  // Okapi takes a request without a tenant for the supertenant's, but for one that it invokes; a module
+  // takes it for nobody's.
+  const implied = leg.at === 'okapi' ? 'supertenant' : ''
+  const tenant = question.tenant ?? (path.startsWith('/_/invoke/tenant/') ? undefined : implied)
   return explain([
     ...['-c', files.get(leg.sidecar)!, '--caller', leg.caller, '--at', leg.at],
     ...['--method', method, '--path', path],

@@ -6,8 +6,7 @@ import type { Judge, Policy } from '../../src/policy/policy.ts'
 import { byModule, toOne } from '../../src/proxy/destination.ts'
 import { type Destination, DOORS } from '../../src/proxy/doors.ts'
 import { type House, storyOf } from '../../src/proxy/exchange.ts'
-import { answerTable } from '../../src/proxy/header-tables.ts'
-import { Note } from '../../src/proxy/note.ts'
+import { Note, type Traits } from '../../src/proxy/note.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Exchange } from '../../src/wire/exchange.ts'
@@ -25,7 +24,7 @@ export const MODULE = 'mod-b-1.0.0'
 
 const CALLERS: Record<DoorName, Caller> = {
   ingress: { kind: 'module', id: 'okapi-7.2.0' },
-  ingressOfLogin: { kind: 'module', id: 'okapi-7.2.0' },
+  direct: { kind: 'module', id: 'mod-a-1.0.0' },
   okapi: { kind: 'module', id: 'mod-a-1.0.0' },
   egress: { kind: 'module', id: 'mod-a-1.0.0' },
   modules: { kind: 'module', id: 'okapi-7.2.0' },
@@ -63,6 +62,8 @@ export class OpenPolicy implements Policy {
   readonly mode = 'enforce'
   readonly asked: Asked[] = []
   exceptions: readonly string[] = []
+  /** What it knows of `MODULE`. */
+  readonly known = { authFilter: false, keepsTokens: false, seesCookies: false }
   decide: (asked: Asked) => Partial<Allow> | Decision = () => ({})
 
   bind(): Judge {
@@ -85,8 +86,7 @@ export class OpenPolicy implements Policy {
 
   traits(id: string) {
     if (id !== MODULE) return undefined
-    const product = 'mod-b'
-    return { id, product, authFilter: false, keepsTokens: false, seesCookies: false }
+    return { id, product: 'mod-b', ...this.known }
   }
 }
 
@@ -103,8 +103,8 @@ export interface Told {
 export interface DoorOptions {
   readonly policy?: OpenPolicy
   readonly okapiUrl?: OkapiUrl
-  readonly authFilter?: boolean
-  readonly keepsTokens?: boolean
+  /** Of the module behind the door, or of the callee. */
+  readonly traits?: Partial<Traits>
   readonly mostExchanges?: number
   readonly mostPlainExchanges?: number
   readonly health?: Upstream<Note>
@@ -128,13 +128,11 @@ export function doorOf(
   options: DoorOptions = {},
 ): DoorParts {
   const { policy = new OpenPolicy(), okapiUrl = new OkapiUrl('http://localhost:9130') } = options
-  const { authFilter = false, keepsTokens = false } = options
+  Object.assign(policy.known, options.traits)
   const told: Told[] = []
   const house: House = {
     okapiUrl,
     self: 'http://127.0.0.1:8081',
-    answerLoses: answerTable({ authFilter, keepsTokens }),
-    setsTokenCookies: authFilter || keepsTokens,
     mostExchanges: options.mostExchanges ?? 100,
     mostPlainExchanges: options.mostPlainExchanges ?? 50,
     health: options.health ?? NO_HEALTH,
@@ -148,7 +146,7 @@ export function doorOf(
   const caller = CALLERS[name]
   const policies = { current: policy }
   const destination = destinationOf(name, upstream, policies, okapiUrl)
-  const place = { judge: policy.bind(), policy, upstream }
+  const place = { policy, at: atModule(name) ? MODULE : 'okapi', upstream }
   const door = { ...DOORS[name], destination }
   const note = () => new Note(door, caller, '192.0.2.7:4711', place)
   return { policy, policies, okapiUrl, told, story: storyOf(house), note }
@@ -164,8 +162,13 @@ function destinationOf(
     const calleeOf = (id: string) => ({ id, upstream, authority: 'b:8443' })
     return byModule({ policies, caller: CALLERS.modules, calleeOf })
   }
-  const one = { policies, at: name, upstream, authority: 'upstream:1' }
+  const at = atModule(name) ? MODULE : 'okapi'
+  const one = { policies, at, upstream, authority: 'upstream:1' }
   return toOne(name === 'egress' ? { ...one, okapiUrl } : one)
+}
+
+function atModule(name: DoorName): boolean {
+  return name === 'ingress' || name === 'direct' || name === 'plainToModule'
 }
 
 const NO_HEALTH: Upstream<Note> = {
