@@ -105,12 +105,21 @@ test('for health only what the module itself answers is an answer', async (t) =>
   }
 })
 
-test('a health question that finds no place is not taken for an answer', async (t) => {
-  const { connect } = memoryDoor('modules', { mostExchanges: 1 })
-  const [running, asking] = [connect(), connect()]
+test('a health question is asked although limits.exchanges are open', async (t) => {
+  const { connect, told, policy } = memoryDoor('modules', { mostExchanges: 1 })
+  const [running, other, asking] = [connect(), connect(), connect()]
   await running.arrive(get(`/${MODULE}/users`))
+  await other.arrive(get(`/${MODULE}/users`))
   await asking.arrive(get(`/${MODULE}`))
-  t.is(healthMessage(asking.sent), 'Fail: For input string: "0-overloaded"')
+  t.deepEqual(
+    told.map(({ reason }) => reason),
+    ['overloaded'],
+  )
+  t.deepEqual(
+    policy.asked.map(({ path }) => path),
+    ['/users', '/'],
+  )
+  t.is(asking.sent, '')
 })
 
 test('the same when the connection breaks', async (t) => {
