@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const BROWSER = 'src/html/browser'
 const outFlag = process.argv.indexOf('--out')
 const DIST = outFlag < 0 ? join(ROOT, 'dist') : process.argv[outFlag + 1]!
 
@@ -92,6 +93,10 @@ writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(manifest, null, 2)}\
 writeFileSync(join(DIST, 'main.js'), LAUNCHER, { mode: 0o755 })
 for (const path of ['grants', 'src/demo/descriptors', 'sidecar.schema.json', 'LICENSE']) {
   cpSync(join(ROOT, path), join(DIST, path), { recursive: true })
+}
+// Scripts that run in a browser are put into pages as they are (src/html/page.ts).
+for (const file of readdirSync(join(ROOT, BROWSER)).filter((path) => path.endsWith('.js'))) {
+  cpSync(join(ROOT, BROWSER, file), join(DIST, BROWSER, file))
 }
 
 /** MIT and its kin ask for their text beside every copy. */

@@ -5,7 +5,7 @@ import test from 'ava'
 const SRC = new URL('../src/', import.meta.url).pathname
 
 /** Everybody may import these. */
-const LEAVES = ['folio', 'refusal', 'fault']
+const LEAVES = ['folio', 'refusal', 'fault', 'html']
 
 /** The arrows of the house (DESIGN section 7): what a room may import beside itself and the leaves. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   refusal: [],
   folio: [],
   fault: [],
+  html: [],
   config: [],
   trust: [],
   credentials: ['trust'],

@@ -104,6 +104,21 @@ test.serial('it runs until it is told to stop', async (t) => {
   t.false(loaded.includes('NativeModule internal/deps/undici/undici'))
 })
 
+test.serial('a page has its script in it', (t) => {
+  const page = join(PLACE, 'matrix.html')
+  const { status, stderr } = bundled(
+    'policy',
+    'matrix',
+    '--descriptors',
+    'descriptors',
+    '--html',
+    page,
+  )
+  t.is(status, 0, stderr)
+  const script = readFileSync(join(ROOT, 'src/html/browser/matrix-grid.js'), 'utf8')
+  t.true(readFileSync(page, 'utf8').includes(`<script>${script}</script>`))
+})
+
 test.serial('run reads neither the probe nor what makes certificates', (t) => {
   const chunks = join(DIST, 'src/chunks')
   const begin = readdirSync(chunks).find((name) => /^run-.*\.js$/.test(name))

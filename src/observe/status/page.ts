@@ -1,26 +1,36 @@
-import { chart } from './chart.ts'
+import { type Html, html } from '../../html/markup.ts'
+import { htmlPage } from '../../html/page.ts'
 import type { Access, StatusFacts } from './facts.ts'
 import type { PeerSeen, Refused } from './history.ts'
-import { Html, html } from './html.ts'
-import { STYLE } from './style.ts'
 import { date, plainDoorText, span, urgency, when } from './words.ts'
 
 const SLICE_SECONDS = 10
+
+/** Its hash is in the Content-Security-Policy that the server sends. */
+export const STATUS_STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1.5rem; max-width: 72rem }
+h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
+p { margin: .25rem 0 } code { font-size: .9em; overflow-wrap: anywhere }
+.fine { color: var(--good) } .soon { color: var(--warn) } .over, .bad { color: var(--bad) }
+.fine, .soon, .over, .bad { font-weight: 600 }
+table { border-collapse: collapse; width: 100%; min-width: 44rem }
+ul { margin: 0; padding-left: 1.2rem }
+th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line) }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+.scroll { overflow-x: auto } .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem }
+figure { margin: 0 } svg { width: 100%; height: 4rem; border-bottom: 1px solid var(--line) }
+polyline { fill: none; stroke: var(--accent); stroke-width: 2; vector-effect: non-scaling-stroke }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; margin: 0 } dt { color: var(--quiet) } dd { margin: 0 }
+`
 
 /** The status page: read-only, one document, nothing from outside. */
 export function statusPage(facts: StatusFacts): string {
   const { module, nowMs, slices } = facts
   const rate = slices.map(({ exchanges }) => exchanges / SLICE_SECONDS)
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${module} · okapi-sidecar</title>
-<style>${STYLE_PART}</style>
-</head>
-<body>
-<header>
+  return htmlPage({
+    title: `${module} · okapi-sidecar`,
+    style: STATUS_STYLE,
+    body: html`<header>
 <h1>${module}</h1>
 <p>${state(facts)} <span class="quiet">okapi-sidecar ${facts.version} on ${facts.host}, up for ${span(nowMs - facts.startedMs)}, ${date(nowMs)}</span></p>
 ${remarks(facts)}
@@ -51,14 +61,9 @@ ${chart(
 <section aria-labelledby="callers"><h2 id="callers">May call this module</h2>${accesses(facts.policy.callers)}</section>
 <section aria-labelledby="callees"><h2 id="callees">This module may call</h2>${accesses(facts.policy.callees)}</section>
 <section aria-labelledby="policy"><h2 id="policy">Policy</h2>${policy(facts)}</section>
-</main>
-</body>
-</html>
-`
-  return page.text
+</main>`,
+  })
 }
-
-const STYLE_PART = new Html(STYLE)
 
 function state({ ready, draining, awaiting }: StatusFacts): Html {
   if (draining) return html`<span class="soon">draining</span>`
@@ -150,4 +155,27 @@ function policy({ policy: rules }: StatusFacts): Html {
 <dt>Quarantine</dt><dd>${list(quarantine)}</dd>
 <dt>Grants that expire</dt><dd>${list(expiring)}</dd>
 </dl>`
+}
+
+const WIDTH = 480
+const HEIGHT = 64
+
+/** A line of values over time as inline SVG, with its highest value said in words. */
+function chart(title: string, values: readonly number[], unit: string): Html {
+  const highest = Math.max(...values, 0)
+  const step = WIDTH / Math.max(values.length - 1, 1)
+  const y = (value: number) => (highest === 0 ? HEIGHT : HEIGHT - (value / highest) * (HEIGHT - 4))
+  const points = values.map((value, i) => `${(i * step).toFixed(1)},${y(value).toFixed(1)}`)
+  const words =
+    highest === 0 ? 'nothing in the last ten minutes' : `highest ${round(highest)} ${unit}`
+  return html`<figure>
+  <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}: ${words}" preserveAspectRatio="none">
+    <polyline points="${points.join(' ')}" />
+  </svg>
+  <figcaption>${title} <span class="quiet">${words}</span></figcaption>
+</figure>`
+}
+
+function round(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : String(Math.round(value * 10) / 10)
 }

@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
+import { contentSecurityPolicy } from '../../html/page.ts'
 import { createServer } from '../node-http.ts'
 import type { StatusFacts } from './facts.ts'
-import { statusPage } from './page.ts'
-import { STYLE } from './style.ts'
+import { STATUS_STYLE, statusPage } from './page.ts'
 
-const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
-const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+const POLICY = `${contentSecurityPolicy(STATUS_STYLE)}; frame-ancestors 'none'`
 const HEAD_BYTES = 8 * 1024
 const HEAD_MS = 5_000
 /** A reader that takes nothing of its answer for so long is cut. */

@@ -1,6 +1,6 @@
+import { escapeMarkup } from '../../html/markup.ts'
 import { GROUPS, type Group } from '../attack.ts'
 import { type NotTried, type Result, type Run, whose } from '../result.ts'
-import { escapeXml } from './xml.ts'
 
 /**
  * JUnit XML as Jenkins and GitLab read it: a suite for each group, a failure for what got through, an
@@ -59,7 +59,7 @@ function testcase(result: Result): string {
   if (outcome === 'blocked') return `    <testcase ${head}/>\n`
   const element = outcome === 'got-through' ? 'failure' : 'error'
   const text = `${attack.meaning}\n\nsent:\n${evidence.sent}\n\nreceived:\n${evidence.received}\n`
-  const inner = `<${element} ${written({ message: because, type: outcome })}>${escapeXml(text)}</${element}>`
+  const inner = `<${element} ${written({ message: because, type: outcome })}>${escapeMarkup(text)}</${element}>`
   return `    <testcase ${head}>\n      ${inner}\n    </testcase>\n`
 }
 
@@ -80,6 +80,6 @@ function seconds(ms: number): string {
 
 function written(attributes: Readonly<Record<string, string | number>>): string {
   return Object.entries(attributes)
-    .map(([name, value]) => `${name}="${escapeXml(String(value))}"`)
+    .map(([name, value]) => `${name}="${escapeMarkup(String(value))}"`)
     .join(' ')
 }

@@ -17,7 +17,7 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
 function render(part: Part): string {
   if (part instanceof Html) return part.text
   if (Array.isArray(part)) return part.map(render).join('')
-  return escaped(String(part))
+  return escapeMarkup(String(part))
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -28,6 +28,10 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-function escaped(text: string): string {
+/**
+ * Text for HTML or XML, between tags or in a quoted attribute. Characters that XML 1.0 does not have
+ * must be spelled out before.
+ */
+export function escapeMarkup(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character]!)
 }
