@@ -73,7 +73,7 @@ export function parseUnixSocket(text: string): Parsed<{ readonly path: string }>
 export function isLoopback(address: { readonly host: string } | { readonly path: string }) {
   if ('path' in address) return true
   const version = isIP(address.host)
-  if (version === 0) return address.host.toLowerCase() === 'localhost'
+  if (version === 0) return /^localhost\.?$/i.test(address.host)
   return LOOPBACK.check(address.host, version === 4 ? 'ipv4' : 'ipv6')
 }
 
@@ -88,12 +88,17 @@ function origin(text: string, scheme: 'http' | 'https', port: number): Parsed<En
   if (!text.startsWith(`${scheme}://`)) return { wrong: `must be ${example}` }
   const rest = text.slice(scheme.length + 3).replace(/\/$/, '')
   if (/[/?#@]/.test(rest)) return { wrong: `must be ${example} with nothing before or after it` }
-  const written = /:\d+$/.test(rest)
-  const parsed = hostPorts(written ? rest : `${rest}:${port}`)
+  // A dot at the end of a name keeps search domains away. It is for resolvers: Host says what SNI does,
+  // and that has none (RFC 6066 section 3).
+  const authority = rest.replace(/(?<=[A-Za-z0-9_-])\.(?=:\d+$|$)/, '')
+  const written = /:\d+$/.test(authority)
+  const parsed = hostPorts(written ? authority : `${authority}:${port}`)
   if ('wrong' in parsed) return parsed
   const { host, from, to } = parsed.value
   if (from !== to || from === 0) return { wrong: 'needs one port, not 0' }
-  return { value: { host, port: from, authority: rest } }
+  if (authority === rest) return { value: { host, port: from, authority } }
+  if (isIP(host) !== 0) return { wrong: 'has a dot behind its address' }
+  return { value: { host: `${host}.`, port: from, authority } }
 }
 
 function hostPorts(text: string): Parsed<PortRange> {

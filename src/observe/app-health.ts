@@ -1,4 +1,5 @@
 import type { RequestOptions } from 'node:http'
+import type { LookupFunction } from 'node:net'
 import { errorCode } from '../fault.ts'
 import { request } from './node-http.ts'
 
@@ -15,6 +16,8 @@ export interface AppPlace {
     | { readonly path: string }
   )
   readonly healthPath: string
+  /** Finds the host, where it is a name. */
+  readonly lookup?: LookupFunction
   /** For the whole answer. */
   readonly timeoutMs?: number
 }
@@ -37,9 +40,14 @@ export function appHealth(place: AppPlace): () => Promise<AppHealth> {
   }
 }
 
-function ask({ forward, healthPath, timeoutMs = TIMEOUT_MS }: AppPlace): Promise<AppHealth> {
+function ask({
+  forward,
+  healthPath,
+  lookup,
+  timeoutMs = TIMEOUT_MS,
+}: AppPlace): Promise<AppHealth> {
   const { promise, resolve } = Promise.withResolvers<AppHealth>()
-  const asking = request(optionsFor(forward, healthPath), (response) => {
+  const asking = request({ ...optionsFor(forward, healthPath), lookup }, (response) => {
     const { statusCode = 0 } = response
     const parts: Buffer[] = []
     let left = BODY_BYTES

@@ -25,5 +25,9 @@ export const HANDSHAKE_FAILURES: readonly HandshakeFailure[] = [
 /** Why a link came to its end. */
 export { LINK_ENDINGS, type LinkEnding } from '../refusal/link-endings.ts'
 
+/** How a question to name servers ended; `stale`: they failed, and the last good answer is used. */
+export const NAME_LOOKUPS = ['found', 'none', 'failed', 'stale'] as const
+export type NameLookup = (typeof NAME_LOOKUPS)[number]
+
 export const RELOADS = ['ok', 'failed'] as const
 export type Reload = (typeof RELOADS)[number]

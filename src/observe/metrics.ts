@@ -10,6 +10,8 @@ import {
   type HandshakeFailure,
   LINK_ENDINGS,
   type LinkEnding,
+  NAME_LOOKUPS,
+  type NameLookup,
   RELOADS,
   type Reload,
   STATUS_CLASSES,
@@ -52,6 +54,7 @@ export class Metrics {
   readonly #handshakes: Counts<HandshakeFailure>
   readonly #limits: Counts<Limit>
   readonly #links: Counts<LinkEnding>
+  readonly #names: Counts<NameLookup>
   readonly #reloads: Counts<Reload>
   readonly #policyReloads: Counts<Reload>
 
@@ -95,6 +98,10 @@ export class Metrics {
     this.#links = new Counts(
       called('sidecar_links_ended_total', 'Links with other sidecars that came to their end'),
       { label: 'ending', values: LINK_ENDINGS },
+    )
+    this.#names = new Counts(
+      called('sidecar_name_lookups_total', 'Names of upstreams that name servers were asked for'),
+      { label: 'result', values: NAME_LOOKUPS },
     )
     this.#policyReloads = new Counts(
       called('sidecar_policy_reload_total', 'Attempts to take up a changed policy'),
@@ -140,6 +147,11 @@ export class Metrics {
   /** A link with another sidecar came to its end. */
   linkEnded(ending: LinkEnding): void {
     this.#links.add(ending)
+  }
+
+  /** Name servers were asked for the name of an upstream. */
+  nameLookedUp(result: NameLookup): void {
+    this.#names.add(result)
   }
 
   /** New credentials were taken up, or refused and the last good ones kept. */

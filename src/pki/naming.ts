@@ -72,8 +72,12 @@ export function trustDomain(text: string): string {
 
 const DNS_LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/
 
-/** A DNS name for a SAN; no wildcard, because a certificate stands for one peer. Throws a Fault. */
-export function dnsName(text: string): string {
+/**
+ * A DNS name for a SAN, where names have no dot at the end; no wildcard, because a certificate stands
+ * for one peer. Throws a Fault.
+ */
+export function dnsName(written: string): string {
+  const text = written.replace(/\.$/, '')
   const isAddress = addressBytes(text) !== undefined
   const fits = text.length <= 253 && text.split('.').every((label) => DNS_LABEL.test(label))
   if (fits && !isAddress) return text

@@ -50,9 +50,9 @@ export function openSocket(endpoint: Endpoint, handshake: ClientHandshake = {}):
   })
 }
 
-/** RFC 6066 section 3: an address is never sent as a server name. */
+/** RFC 6066 section 3: an address is never sent as a server name, nor the dot at the end of a name. */
 function serverName(name: string): { servername?: string } {
-  return net.isIP(name) === 0 && name !== '' ? { servername: name } : {}
+  return net.isIP(name) === 0 && name !== '' ? { servername: name.replace(/\.$/, '') } : {}
 }
 
 /** The event after which bytes may be written: TLS is up, or TCP is where there is no TLS. */

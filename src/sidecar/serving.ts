@@ -21,6 +21,7 @@ import { Doorways } from './doorways.ts'
 import { linkEvents } from './link-events.ts'
 import { Listeners, type Listening, type Sharing } from './listeners.ts'
 import { plainDoorFacts } from './migration.ts'
+import { nameResolver } from './name-events.ts'
 import { PlainPeers } from './plain-peers.ts'
 import { policyChanged } from './policy-changes.ts'
 import { keepsAccess, recording } from './recording.ts'
@@ -78,7 +79,8 @@ export class Serving implements Crew {
       limitHit: (limit) => metrics.limitHit(limit),
     }
     const links = linkEvents(log.log, metrics)
-    const upstreams = new Upstreams(config, clock, settings, trusting, policies, links)
+    const names = nameResolver(clock, log.log, metrics)
+    const upstreams = new Upstreams(config, clock, settings, trusting, policies, links, names)
     this.#upstreams = upstreams
     const listeners = new Listeners({ config, clock, log: log.log, metrics, sharing })
     this.#listeners = listeners

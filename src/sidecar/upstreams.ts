@@ -8,6 +8,7 @@ import { refuse } from '../refusal/refusal.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import { Dialer } from '../transport/dial.ts'
+import type { NameResolver } from '../transport/name-resolver.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf, type Pin } from '../trust/pin.ts'
@@ -32,6 +33,7 @@ export class Upstreams {
   readonly #plain: Pool<Note>[] = []
   readonly #mutual: Ways[] = []
   readonly #linkEvents: LinkEvents
+  readonly #names: NameResolver
 
   constructor(
     config: Config,
@@ -40,6 +42,7 @@ export class Upstreams {
     trusting: Trusting,
     policies: PolicyCell,
     linkEvents: LinkEvents,
+    names: NameResolver,
   ) {
     this.#config = config
     this.#clock = clock
@@ -47,6 +50,7 @@ export class Upstreams {
     this.#trusting = trusting
     this.#policies = policies
     this.#linkEvents = linkEvents
+    this.#names = names
   }
 
   /** The module behind this sidecar. */
@@ -134,6 +138,7 @@ export class Upstreams {
     const known = (moduleId: string) => this.#policies.current.traits(moduleId) !== undefined
     return new Dialer({
       addresses,
+      names: this.#names,
       tls:
         pin === null
           ? null

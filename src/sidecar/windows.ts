@@ -9,6 +9,7 @@ import { statusServer } from '../observe/status/server.ts'
 import { formatAddress } from '../transport/address.ts'
 import { bind } from '../transport/bind.ts'
 import { ConnectionSlots } from '../transport/connection-slots.ts'
+import { NameResolver } from '../transport/name-resolver.ts'
 import { type StatusSources, statusFacts } from './status.ts'
 
 const STATUS_PORT = 9902
@@ -34,7 +35,8 @@ export class Windows {
   async admin(): Promise<string> {
     const { config, readiness, metrics, crew } = this.#visible
     const { ingress, admin } = config
-    const app = ingress && appHealth({ ...ingress, healthPath: admin.healthPath })
+    const { lookup } = new NameResolver(() => performance.now())
+    const app = ingress && appHealth({ ...ingress, healthPath: admin.healthPath, lookup })
     const server = adminServer({
       readiness,
       metrics,

@@ -23,6 +23,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
   readonly #giveUpAt: number
   #over = false
   #pauseMs = FIRST_PAUSE_MS
+  #rounds = 0
   #deadline = NEVER
   #onDeadline: () => void = () => {}
   /** What is still to be tried in this round. */
@@ -80,12 +81,14 @@ export class Attempt<I, R> implements Ticking, Dialling {
       this.#unreached.push('its name is not resolved in time')
       this.#endRound()
     })
-    this.#targets.resolve((targets, failures) => {
+    const resolved = (targets: readonly Target[], failures: readonly string[]) => {
       if (late || this.#over) return
       this.#unreached.push(...failures)
       this.#queue = targets
       this.#next()
-    })
+    }
+    // Where the round before reached nothing, the addresses may be those of yesterday.
+    this.#targets.resolve(resolved, this.#rounds++ > 0)
   }
 
   #next(): void {

@@ -7,6 +7,8 @@ import { Attempt } from './attempt.ts'
 import type { CoarseClock } from './clock.ts'
 import type { Judge } from './gate.ts'
 import type { LiveSet } from './live-set.ts'
+import type { NameResolver } from './name-resolver.ts'
+import { withoutDot } from './resolv-conf.ts'
 import { type Target, Targets } from './targets.ts'
 import { ALPN_HTTP1, dialContext, type Material } from './tls-options.ts'
 
@@ -32,6 +34,8 @@ export interface DialTls<I, R> {
 export interface DialerOptions<I, R> {
   /** Tried in this order; a name stands for all of its addresses. At least one. */
   readonly addresses: readonly Address[]
+  /** Where names are looked up. */
+  readonly names: NameResolver
   /** Null: plain, and the identity is null. */
   readonly tls: DialTls<I, R> | null
   /** For resolving the names, and again for each TCP connection. */
@@ -81,7 +85,7 @@ export class Dialer<I, R = unknown> {
 
   constructor(options: DialerOptions<I, R>) {
     this.#options = options
-    this.#targets = new Targets(options.addresses)
+    this.#targets = new Targets(options.addresses, options.names)
   }
 
   dial(options: DialOptions, done: Dialled<I>): Dialling {
@@ -112,7 +116,7 @@ export class Dialer<I, R = unknown> {
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       // RFC 6066 section 3: SNI holds DNS names only, without a trailing dot.
-      ...(servername === undefined ? {} : { servername: servername.replace(/\.$/, '') }),
+      ...(servername === undefined ? {} : { servername: withoutDot(servername) }),
     })
   }
 }

@@ -1,7 +1,6 @@
-import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
-import { errorCode } from '../fault.ts'
 import { type Address, formatAddress } from './address.ts'
+import type { NameResolver } from './name-resolver.ts'
 
 /** One address that can be connected to without asking anybody. */
 export interface Target {
@@ -14,6 +13,8 @@ export interface Target {
 
 /** A target that says no for the time being is not asked again at once: a handshake costs both sides. */
 const REST_MS = 500
+/** Once one address is found, names that are still being looked up are waited for no longer than this. */
+const OTHER_NAMES_MS = 100
 
 type Outcome = 'fits' | 'unreachable' | 'wrong'
 
@@ -24,31 +25,46 @@ const MOST_REMEMBERED = 256
 /** Resolves addresses, and puts those first that served last time. */
 export class Targets {
   readonly #addresses: readonly Address[]
+  readonly #names: NameResolver
   readonly #outcomes = new Map<string, Outcome>()
   /** Those that say no for the time being: until when they are left alone, and why. */
   readonly #resting = new Map<string, { readonly until: number; readonly why: string }>()
   #turn = 0
 
-  constructor(addresses: readonly Address[]) {
+  constructor(addresses: readonly Address[], names: NameResolver) {
     if (addresses.length === 0) throw new Error('nothing to dial: there is no address')
     this.#addresses = addresses
+    this.#names = names
   }
 
   /**
    * Every address of every name, in the order in which they are to be tried; names that do not
-   * resolve are told in `failures`. May call back before it returns.
+   * resolve are told in `failures`. A name whose servers are silent does not hold up the others. May
+   * call back before it returns.
+   * @param renew the addresses that were found last lead nowhere
    */
-  resolve(done: (targets: readonly Target[], failures: readonly string[]) => void): void {
+  resolve(
+    done: (targets: readonly Target[], failures: readonly string[]) => void,
+    renew = false,
+  ): void {
     const found: (readonly Target[])[] = []
     const failures: string[] = []
     let open = this.#addresses.length
     const turn = this.#turn++
+    let patience: NodeJS.Timeout | undefined
+    const finish = () => {
+      clearTimeout(patience)
+      open = 0
+      done(this.#inOrder(found.flat()), failures)
+    }
+    const over = (): boolean => open === 0
     for (const [index, address] of this.#addresses.entries()) {
-      resolveOne(address, (targets, failure) => {
+      this.#resolveOne(address, renew, (targets, failure) => {
+        if (over()) return
         found[index] = rotate(targets, turn)
         if (failure !== null) failures.push(failure)
-        open--
-        if (open === 0) done(this.#inOrder(found.flat()), failures)
+        if (--open === 0) finish()
+        else if (targets.length > 0) patience ??= setTimeout(finish, OTHER_NAMES_MS)
       })
     }
   }
@@ -73,37 +89,35 @@ export class Targets {
     return undefined
   }
 
+  #resolveOne(
+    address: Address,
+    renew: boolean,
+    done: (targets: readonly Target[], failure: string | null) => void,
+  ): void {
+    if ('path' in address || isIP(address.host) !== 0) {
+      done([{ address, key: formatAddress(address), name: undefined }], null)
+      return
+    }
+    const { host: name, port } = address
+    const resolved = (hosts: readonly string[], failure: string | null) => {
+      const targets = hosts.map((host) => {
+        const at = { host, port }
+        return { address: at, key: formatAddress(at), name }
+      })
+      done(targets, failure)
+    }
+    this.#names.resolve(name, resolved, renew)
+  }
+
   #inOrder(targets: Target[]): Target[] {
     const rank = ({ key }: Target) => RANK[this.#outcomes.get(key) ?? 'fits']
     return targets.sort((a, b) => rank(a) - rank(b))
   }
 }
 
-/** getaddrinfo sorts, so without this all connections would go to the first of several pods. */
+/** Answers may come in the same order again and again: all connections would go to the first of several pods. */
 function rotate(targets: readonly Target[], turn: number): readonly Target[] {
   if (targets.length < 2) return targets
   const first = turn % targets.length
   return [...targets.slice(first), ...targets.slice(0, first)]
-}
-
-function resolveOne(
-  address: Address,
-  done: (targets: readonly Target[], failure: string | null) => void,
-): void {
-  if ('path' in address || isIP(address.host) !== 0) {
-    done([{ address, key: formatAddress(address), name: undefined }], null)
-    return
-  }
-  const { host: name, port } = address
-  lookup(name, { all: true }, (error, found) => {
-    if (error !== null) {
-      done([], `${name} does not resolve (${errorCode(error) ?? error.message})`)
-      return
-    }
-    const targets = found.map(({ address: host }) => {
-      const resolved = { host, port }
-      return { address: resolved, key: formatAddress(resolved), name }
-    })
-    done(targets, null)
-  })
 }

@@ -78,6 +78,12 @@ test('peers are https and forwards are http, with nothing behind the port', (t) 
     port: 8443,
     authority: '[::1]:8443',
   })
+  t.deepEqual(right(parsePeer('https://okapi.folio.svc.cluster.local.:8443')), {
+    host: 'okapi.folio.svc.cluster.local.',
+    port: 8443,
+    authority: 'okapi.folio.svc.cluster.local:8443',
+  })
+  t.deepEqual(right(parsePeer('https://okapi.')), { host: 'okapi.', port: 443, authority: 'okapi' })
   t.deepEqual(right(parseForward('unix:/a')), { path: '/a', authority: 'localhost' })
   const wrong = [
     'http://okapi:8443',
@@ -90,6 +96,10 @@ test('peers are https and forwards are http, with nothing behind the port', (t) 
     'https://',
     'HTTPS://okapi',
     'https://okapi:8443//',
+    'https://okapi..:8443',
+    'https://.:8443',
+    'https://.okapi:8443',
+    'https://127.0.0.1.:8443',
     'https://okapi\\x',
   ]
   for (const text of wrong) t.true('wrong' in parsePeer(text), text)
@@ -98,8 +108,17 @@ test('peers are https and forwards are http, with nothing behind the port', (t) 
 
 test('loopback is both families and nothing that looks like it', (t) => {
   const hosts = ['127.0.0.1', '127.255.255.254', '::1', '0:0:0:0:0:0:0:1', 'localhost', 'LOCALHOST']
+  hosts.push('localhost.')
   for (const host of hosts) t.true(isLoopback({ host }), host)
-  const others = ['0.0.0.0', '::', '128.0.0.1', '::2', 'localhost.evil.org', '127.0.0.1.nip.io']
+  const others = [
+    '0.0.0.0',
+    '::',
+    '128.0.0.1',
+    '::2',
+    'localhost.evil.org',
+    'localhost..',
+    '127.0.0.1.nip.io',
+  ]
   for (const host of others) t.false(isLoopback({ host }), host)
 })
 

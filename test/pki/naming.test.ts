@@ -67,12 +67,15 @@ test('a DNS name is a name, and an address an address', (t) => {
   for (const good of ['mod-users', 'mod-users.folio.svc.cluster.local', '_x.a1']) {
     t.is(dnsName(good), good)
   }
+  // Certificates hold it without the dot that keeps search domains away.
+  t.is(dnsName('mod-users.folio.svc.cluster.local.'), 'mod-users.folio.svc.cluster.local')
   const wrong = [
     '',
     '*',
     '*.folio',
     'a..b',
-    'a.',
+    'a..',
+    '.',
     '-a',
     'a-',
     '127.0.0.1',

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +8,8 @@ import test from 'ava'
 import type { Address } from '../../src/transport/address.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import { Dialer } from '../../src/transport/dial.ts'
+import { NameResolver } from '../../src/transport/name-resolver.ts'
+import { NameServer } from '../support/name-server.ts'
 import { materialOf } from './authority.ts'
 import { dialerTo, dialOnce, openDoor, openRecorder, readAll } from './peers.ts'
 import { tempFolder } from './temp.ts'
@@ -148,6 +151,35 @@ test('names go into SNI, addresses do not, and a name given goes before both', a
   }
   await server.close()
   t.deepEqual(names, ['localhost', false, 'mod-users.folio.test', 'mod-users.folio.test'])
+})
+
+test('a name whose server is silent does not hold up the other addresses of the upstream', async (t) => {
+  const server = await record(users)
+  const names = await NameServer.start()
+  names.zones.set('silent.test', 'silence')
+  names.zones.set('users.test', { a: ['127.0.0.1'] })
+  const resolvConf = join(folder, 'resolv.conf')
+  writeFileSync(resolvConf, `nameserver 127.0.0.1:${names.port}\n`)
+  const shown: (string | boolean)[] = []
+  server.server.on('secureConnection', (socket) => shown.push(socket.servername ?? ''))
+  for (const host of ['127.0.0.1', 'users.test', 'users.test.']) {
+    const addresses = [
+      { host: 'silent.test', port: server.port },
+      { host, port: server.port },
+    ]
+    const clock = new CoarseClock(10)
+    const more = { clock, names: new NameResolver(() => clock.now, { hosts: '', resolvConf }) }
+    // Were the silent one waited for it would be over.
+    const dialler = new Dialer(dialerTo([], wanted(), { addresses, connectMs: 2000, ...more }))
+    const { socket, refusal } = await dialOnce(dialler)
+    t.is(refusal, null)
+    socket?.end()
+    if (socket !== null) await readAll(socket)
+  }
+  await server.close()
+  await names.close()
+  // A dot at the end is for resolvers: the name that is sent has none (RFC 6066 section 3).
+  t.deepEqual(shown, [false, 'users.test', 'users.test'])
 })
 
 test('done is never called before dial returns', async (t) => {

@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import { Dialer } from '../../src/transport/dial.ts'
+import { NameResolver } from '../../src/transport/name-resolver.ts'
 import { liveById } from './peers.ts'
 
 // Run with few descriptors by dial.test.ts: takes all there are, then dials the port it is given.
@@ -15,7 +16,8 @@ const alive = setInterval(() => {}, 1000)
 
 const reasons: (string | undefined)[] = []
 const clock = new CoarseClock(10)
-const dialers = [null, tls].map((each) => new Dialer({ ...common, clock, tls: each }))
+const names = new NameResolver(() => clock.now)
+const dialers = [null, tls].map((each) => new Dialer({ ...common, names, clock, tls: each }))
 const [first] = dialers
 // What is loaded lazily is loaded now.
 first?.dial({}, (_, socket) => {

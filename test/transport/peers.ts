@@ -8,6 +8,7 @@ import type { Dialer, DialerOptions, DialOptions } from '../../src/transport/dia
 import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
 import { type ListenTlsOptions, listenTls, type TlsListener } from '../../src/transport/listen.ts'
 import { type LivePeer, LiveSet } from '../../src/transport/live-set.ts'
+import { NameResolver } from '../../src/transport/name-resolver.ts'
 
 export const LIMITS = {
   connections: 64,
@@ -171,13 +172,15 @@ export function dialerTo(
   tls: DialerOptions<string, null>['tls'],
   more: Partial<DialerOptions<string, null>> = {},
 ): DialerOptions<string, null> & { clock: CoarseClock } {
+  const clock = more.clock === undefined ? new CoarseClock(10) : (more.clock as CoarseClock)
   return {
     addresses: ports.map((port) => ({ host: '127.0.0.1', port })),
+    names: new NameResolver(() => clock.now),
     tls,
     connectMs: 5000,
     handshakeMs: 5000,
     connectWaitMs: 0,
-    clock: new CoarseClock(10),
+    clock,
     whenUnreachable: 'upstream-unreachable',
     ...more,
   }

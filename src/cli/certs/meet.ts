@@ -69,7 +69,7 @@ export async function meet(
   const socket = connect({
     host: peer.host,
     port: peer.port,
-    ...(isIP(peer.host) === 0 ? { servername: peer.host } : {}),
+    ...(isIP(peer.host) === 0 ? { servername: peer.host.replace(/\.$/, '') } : {}),
     ...credentials,
     // The chain is looked at, not trusted: a broken one is what this is here to show.
     rejectUnauthorized: false,

@@ -8,6 +8,7 @@ import { Dialer } from '../../transport/dial.ts'
 import type { PeerFacts } from '../../transport/gate.ts'
 import { handshakeWithSelf } from '../../transport/handshake-check.ts'
 import { LiveSet } from '../../transport/live-set.ts'
+import { NameResolver } from '../../transport/name-resolver.ts'
 import type { Identity } from '../../trust/identity.ts'
 import { judgePeer } from '../../trust/judge.ts'
 import { labelOf, pinRefusal } from '../../trust/pin.ts'
@@ -48,6 +49,7 @@ export class Operator {
       judgePeer(facts, { bundle, crls, trustDomain, foreign: new Map(), now: Date.now() })
     const dialer = new Dialer<Identity, null>({
       addresses: [{ host, port }],
+      names: new NameResolver(() => this.#clock.now),
       tls: {
         material: () => material,
         judge,

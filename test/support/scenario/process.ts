@@ -52,8 +52,14 @@ export class Process {
   #rest = ''
   #waiting = new Set<() => void>()
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+  /** @param under a command that starts it, as `prlimit --nofile=64` */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    under: readonly string[] = [],
+  ) {
+    const [command, ...rest] = [...under, process.execPath, MAIN, ...args]
+    this.#child = spawn(command!, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...environment(), ...env },
     })
@@ -140,8 +146,13 @@ export class Sidecar extends Process {
   readonly id: string
   #listening: Readonly<Record<string, string>> = {}
 
-  private constructor(id: string, file: string, env: Readonly<Record<string, string>>) {
-    super(['run', '-c', file], env)
+  private constructor(
+    id: string,
+    file: string,
+    env: Readonly<Record<string, string>>,
+    under: readonly string[],
+  ) {
+    super(['run', '-c', file], env, under)
     this.id = id
   }
 
@@ -150,8 +161,9 @@ export class Sidecar extends Process {
     id: string,
     file: string,
     env: Readonly<Record<string, string>> = {},
+    under: readonly string[] = [],
   ): Promise<Sidecar> {
-    const sidecar = new Sidecar(id, file, env)
+    const sidecar = new Sidecar(id, file, env, under)
     const [ready] = await sidecar.say(({ msg }) => msg === 'ready')
     sidecar.#listening = ready?.listening ?? {}
     return sidecar

@@ -1,0 +1,106 @@
+import { Resolver } from 'node:dns'
+import { errorCode } from '../fault.ts'
+import { absoluteNames, type ResolvConf } from './resolv-conf.ts'
+
+/** What the name servers say of one name. */
+export type Answer =
+  | { readonly kind: 'found'; readonly addresses: readonly string[]; readonly ttlMs: number }
+  /** There is no such name, or it has no address: that is an answer. */
+  | { readonly kind: 'none'; readonly code: string }
+  /** They are silent, or say that they cannot tell. */
+  | { readonly kind: 'failed'; readonly code: string }
+
+// One packet that is lost costs a second, not five as with libc; a server that is silent is given up
+// after five, as long as `limits.connectMs` waits by default.
+const TRY = { timeout: 1000, tries: 3, maxTimeout: 2000 }
+/** When one family has answered, how long the other may take (RFC 8305 section 3). */
+const OTHER_FAMILY_MS = 100
+const NO_SUCH = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME'])
+
+interface Record {
+  readonly address: string
+  readonly ttl: number
+}
+
+/**
+ * Asks name servers by c-ares, whose questions wait on sockets: libc's getaddrinfo has a thread of
+ * four for each, and a few names whose server is silent hold them all for half a minute.
+ */
+export class NameServers {
+  readonly #conf: ResolvConf
+  readonly #resolver = new Resolver(TRY)
+
+  constructor(conf: ResolvConf) {
+    this.#conf = conf
+    try {
+      this.#resolver.setServers(conf.servers)
+    } catch {
+      // A server that c-ares cannot read (an address with a zone): those of its own reading stay.
+    }
+  }
+
+  /** Asks for what the name may stand for, one after the other; `done` is called once, later. */
+  ask(name: string, done: (answer: Answer) => void): void {
+    const names = absoluteNames(name, this.#conf)
+    let unsure: Answer | undefined
+    const next = (i: number, last: Answer) => {
+      const absolute = names[i]
+      if (absolute === undefined) return done(unsure ?? last)
+      this.#askBoth(absolute, (answer) => {
+        if (answer.kind === 'found') return done(answer)
+        if (answer.kind === 'failed') {
+          // As glibc: who cannot tell of one name may know the next, who is silent is not asked again.
+          if (answer.code !== 'ESERVFAIL') return done(answer)
+          unsure ??= answer
+        }
+        next(i + 1, answer)
+      })
+    }
+    process.nextTick(next, 0, { kind: 'none', code: 'ENOTFOUND' })
+  }
+
+  /** Both families at once; the one that answers does not wait long for the other. */
+  #askBoth(name: string, done: (answer: Answer) => void): void {
+    const answers: Answer[] = []
+    let patience: NodeJS.Timeout | undefined
+    let over = false
+    const finish = () => {
+      over = true
+      clearTimeout(patience)
+      done(together(answers))
+    }
+    const heard = (error: Error | null, records: readonly Record[]) => {
+      if (over) return
+      const answer = error === null ? found(records) : missing(error)
+      answers.push(answer)
+      if (answers.length === 2) finish()
+      else if (answer.kind === 'found') patience = setTimeout(finish, OTHER_FAMILY_MS)
+    }
+    this.#resolver.resolve4(name, { ttl: true }, heard)
+    this.#resolver.resolve6(name, { ttl: true }, heard)
+  }
+}
+
+function found(records: readonly Record[]): Answer {
+  const addresses = [...new Set(records.map(({ address }) => address))]
+  if (addresses.length === 0) return { kind: 'none', code: 'ENODATA' }
+  return { kind: 'found', addresses, ttlMs: Math.min(...records.map(({ ttl }) => ttl)) * 1000 }
+}
+
+function missing(error: Error): Answer {
+  const code = errorCode(error) ?? 'EUNKNOWN'
+  return { kind: NO_SUCH.has(code) ? 'none' : 'failed', code }
+}
+
+/** Addresses before the rest, and what is not known before what is not there. */
+function together(answers: readonly Answer[]): Answer {
+  const both = answers.filter((answer) => answer.kind === 'found')
+  if (both.length > 0) {
+    return {
+      kind: 'found',
+      addresses: both.flatMap(({ addresses }) => addresses),
+      ttlMs: Math.min(...both.map(({ ttlMs }) => ttlMs)),
+    }
+  }
+  return answers.find(({ kind }) => kind === 'failed') ?? answers[0]!
+}

@@ -1,0 +1,151 @@
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { NameServer } from '../support/name-server.ts'
+import { metric, until } from '../support/scenario/metrics.ts'
+import {
+  ask,
+  get,
+  ID,
+  Place,
+  Player,
+  request,
+  Sidecar,
+  Talk,
+  verdictOf,
+} from '../support/scenario.ts'
+
+// Okapi's sidecar finds modules by names. Those whose name server says nothing are waited for, each by
+// its own callers; all others are called as ever, with new connections, under the names that they have.
+
+const T = 'X-Okapi-Tenant: diku'
+/** More than libc could look up at the same time. */
+const WAITING = 12
+
+/** A process needs files of its own in /etc: only root may give it some. */
+const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0
+const scenario = mayMount ? test.serial : test.serial.skip
+
+let place: Place
+let module: Player
+let names: NameServer
+let users: Sidecar
+let okapi: Sidecar
+
+if (mayMount) {
+  test.before(async () => {
+    place = await Place.make()
+    module = await Player.start()
+    names = await NameServer.start()
+    const listen = '127.0.0.1:0'
+    const ingress = { listen, forward: `http://127.0.0.1:${module.port}` }
+    users = await place.sidecar(ID.users, { ingress })
+    const port = users.port('ingress')
+    const address = {
+      [ID.users]: `https://users.svc.test.:${port}`,
+      [ID.notes]: [`https://silent-notes:${port}`],
+      [ID.tags]: [`https://silent-tags:${port}`, `https://no-such:${port}`],
+      [ID.login]: `https://listed:${port}`,
+    }
+    names.zones.set('users.svc.test', { a: ['127.0.0.1'], ttl: 0 })
+    names.zones.set('silent-notes.svc.test', 'silence')
+    names.zones.set('silent-tags.svc.test', 'silence')
+    const egress = { modules: { listen, address } }
+    const ingressOfOkapi = { listen, forward: `http://127.0.0.1:${module.port}` }
+    const limits = { connectWaitMs: 5000 }
+    const more = { ingress: ingressOfOkapi, egress, limits, link: false }
+    const file = await place.file('okapi.json', await place.configuration(ID.okapi, more))
+    okapi = await Sidecar.start(ID.okapi, file, {}, withFilesOfItsOwn())
+  })
+  test.after.always(async () => {
+    await okapi?.stop()
+    await users?.stop()
+    await module?.close()
+    await names?.close()
+    await place?.close()
+  })
+}
+
+/** The command that starts a process with another /etc/hosts and /etc/resolv.conf. */
+function withFilesOfItsOwn(): readonly string[] {
+  const hosts = join(place.directory, 'hosts')
+  const resolvConf = join(place.directory, 'resolv.conf')
+  writeFileSync(hosts, '127.0.0.1 localhost\n127.0.0.1 listed\n')
+  writeFileSync(
+    resolvConf,
+    `nameserver 127.0.0.1:${names.port}\nsearch svc.test\noptions ndots:5\n`,
+  )
+  const script = `mount --bind ${hosts} /etc/hosts && mount --bind ${resolvConf} /etc/resolv.conf && exec "$@"`
+  return ['unshare', '-m', 'sh', '-c', script, '_']
+}
+
+scenario('calls of modules whose names are silent do not hold up those of another', async (t) => {
+  const modules = okapi.port('modules')
+  const stuck = [ID.notes, ID.tags].flatMap((id) => {
+    const path = id === ID.notes ? 'notes' : 'tags'
+    return Array.from({ length: WAITING / 2 }, () =>
+      new Talk(modules).send(get(`/${id}/${path}`, T)),
+    )
+  })
+  // Their names are being asked for.
+  const underWay = () =>
+    names.count('A silent-notes.svc.test') + names.count('A silent-tags.svc.test')
+  while (underWay() < 2) await ask(modules, get(`/${ID.users}/users`, T))
+  for (let i = 0; i < 5; i++) {
+    // Several at once, each of which needs a connection of its own.
+    const calls = Array.from({ length: 4 + i }, () => ask(modules, get(`/${ID.users}/users`, T)))
+    t.deepEqual((await Promise.all(calls)).map(verdictOf), Array(4 + i).fill('200'))
+  }
+  t.true(stuck.every(({ received, ended }) => received === '' && !ended))
+  t.true(names.count('A users.svc.test') > 0)
+  t.is(names.count('A users.svc.test.svc.test'), 0)
+  for (const talk of stuck) {
+    t.is(verdictOf(await talk.next()), '502 upstream-unreachable')
+    talk.close()
+  }
+  const [line] = await okapi.say(
+    ({ at, because }) => at === ID.notes && because?.includes('silent-notes') === true,
+  )
+  t.regex(line?.because ?? '', /silent-notes does not resolve \(ETIMEOUT\)/)
+})
+
+scenario('a name in /etc/hosts leads there, and no server is asked for it', async (t) => {
+  // Another module answers at that address: its certificate says so, whatever the name.
+  const call = request(`POST /${ID.login}/authn/login`, [T, 'Content-Length: 0'])
+  t.is(verdictOf(await ask(okapi.port('modules'), call)), '403 wrong-peer')
+  t.is(names.asked.filter((question) => question.includes('listed')).length, 0)
+})
+
+scenario(
+  'while the server is silent, what it has said last is used, and that is told once',
+  async (t) => {
+    names.silent = true
+    for (let i = 0; i < 3; i++) {
+      const calls = Array.from({ length: 12 }, () =>
+        ask(okapi.port('modules'), get(`/${ID.users}/users`, T)),
+      )
+      t.deepEqual((await Promise.all(calls)).map(verdictOf), Array(12).fill('200'))
+    }
+    const lookups = (result: string) =>
+      metric(okapi, `sidecar_name_lookups_total{result="${result}"}`)
+    await until(async () => (await lookups('stale')) > 0)
+    t.true((await lookups('found')) > 0)
+    t.true((await lookups('failed')) > 0)
+    const told = okapi.lines.filter(
+      ({ msg, name }) => msg === 'name lookup' && name === 'users.svc.test.',
+    )
+    t.is(told.length, 1)
+    t.like(told[0], { level: 'warn', result: 'stale', code: 'ETIMEOUT' })
+    names.silent = false
+    // Always more at once than connections are at rest, so that some need a new one.
+    let many = 20
+    await until(async () => {
+      const again = () => ask(okapi.port('modules'), get(`/${ID.users}/users`, T))
+      await Promise.all(Array.from({ length: many++ }, again))
+      return okapi.lines.some(
+        ({ name, result }) => name === 'users.svc.test.' && result === 'found',
+      )
+    })
+  },
+)
