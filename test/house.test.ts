@@ -154,6 +154,18 @@ test('the probe judges with eyes of its own', (t) => {
   }
 })
 
+test('whoever listens for the error of a socket ends it: Node leaves one open whose TLS is broken', (t) => {
+  const running = FILES.filter((file) => !['demo', 'probe'].includes(roomOf(file)))
+  const silent = running
+    .filter((file) => file !== 'transport/dispose.ts')
+    .filter((file) =>
+      /'error', (?:\(\w*\)|\w+) => (?:\{\s*\}|undefined|void 0)\)/.test(
+        readFileSync(join(SRC, file), 'utf8'),
+      ),
+    )
+  t.deepEqual(silent, [])
+})
+
 test('no file of src is longer than 300 lines', (t) => {
   const long = FILES.filter((file) => {
     const lines = readFileSync(join(SRC, file), 'utf8').split('\n').length - 1

@@ -4,6 +4,8 @@ export const LINK_ENDINGS = [
   'left',
   /** The connection was closed or reset, or the process cut it. */
   'lost',
+  /** A TLS record cannot be read: bytes were changed on the way, or the peer speaks no TLS any more. */
+  'broken',
   /** The peer's gate refused us and said so in HTTP/1.1. */
   'turned-away',
   /** Unknown type or flag, wrong length, an id where none may be or none where one must be. */

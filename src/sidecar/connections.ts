@@ -3,7 +3,7 @@ import type { Direction } from '../observe/labels.ts'
 import type { Note } from '../proxy/note.ts'
 import type { Story, WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
-import type { LinkEvents } from '../wire/link/link.ts'
+import type { LinkEvents } from '../wire/link/link-events.ts'
 import { type Load, ServingLink } from '../wire/link/serving-link.ts'
 import { speaksLink } from './protocol.ts'
 

@@ -1,7 +1,7 @@
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { LinkEnding } from '../refusal/link-endings.ts'
-import type { LinkEvents } from '../wire/link/link.ts'
+import type { LinkEvents } from '../wire/link/link-events.ts'
 
 /** Endings that are nobody's mistake. */
 const ORDINARY: ReadonlySet<LinkEnding> = new Set(['left', 'lost'])

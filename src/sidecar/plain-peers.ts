@@ -6,6 +6,7 @@ import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
+import { dispose } from '../transport/dispose.ts'
 import { turnAway } from '../transport/turn-away.ts'
 
 /** Told why at the same time; all further ones are closed without a word. */
@@ -99,8 +100,7 @@ export class PlainPeers implements Ticking {
     const { reason, because } = refusal
     metrics.refused('plain', reason)
     if (this.#turnedAway >= MOST_TURNED_AWAY) {
-      socket.on('error', () => {})
-      socket.destroy()
+      dispose(socket)
       return
     }
     this.#turnedAway++

@@ -8,6 +8,7 @@ import { refuse } from '../refusal/refusal.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import { Dialer } from '../transport/dial.ts'
+import { dispose } from '../transport/dispose.ts'
 import type { NameResolver } from '../transport/name-resolver.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
@@ -15,7 +16,7 @@ import { labelOf, type Pin } from '../trust/pin.ts'
 import type { Dial, WireSettings } from '../wire/face.ts'
 import { Pool } from '../wire/h1/pool.ts'
 import type { DialLink } from '../wire/link/lane.ts'
-import type { LinkEvents } from '../wire/link/link.ts'
+import type { LinkEvents } from '../wire/link/link-events.ts'
 import { Peer } from '../wire/link/peer.ts'
 import { ALPN_LINK, speaksLink } from './protocol.ts'
 import type { LiveRecord, Trusting } from './trusting.ts'
@@ -68,8 +69,7 @@ export class Upstreams {
     const dialer = this.#dialer([forward], null, 0)
     return (done) => {
       dialer.dial({}, (refusal, socket) => {
-        socket?.on('error', () => {})
-        socket?.destroy()
+        if (socket !== null) dispose(socket)
         done(refusal)
       })
     }
@@ -169,8 +169,7 @@ function dialled(dialer: AnyDialer, name: string, address: Address): Dial {
     return dialer.dial({ onread }, (refusal, socket, identity) => {
       const peer = identity === null ? formatAddress(address) : labelOf(identity)
       if (socket !== null && early) {
-        socket.on('error', () => {})
-        socket.destroy()
+        dispose(socket)
         const because = `${name} (${peer}) sent bytes before it was asked`
         done(refuse('upstream-malformed', because), null, '')
         return

@@ -4,6 +4,7 @@ import { errorCode } from '../fault.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Ticking } from './clock.ts'
 import type { DialerOptions, Dialled, Dialling, DialTls } from './dial.ts'
+import { dispose } from './dispose.ts'
 import { judgeSocket } from './gate.ts'
 import type { Target, Targets } from './targets.ts'
 
@@ -126,9 +127,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     }
     const fail = (why: string) => {
       leave()
-      // Errors that come after this one are of a socket that nobody uses.
-      socket.on('error', () => {})
-      socket.destroy()
+      dispose(socket)
       this.#socket = null
       this.#unreachable(target, why)
     }
@@ -171,8 +170,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
       this.#succeed(target, socket, verdict.identity)
       return
     }
-    socket.on('error', () => {})
-    socket.destroy()
+    dispose(socket)
     this.#socket = null
     this.#targets.remember(target, 'wrong')
     if (verdict.reason === 'module-unavailable') {

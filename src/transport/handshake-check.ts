@@ -7,6 +7,7 @@ import {
   type SecureVersion,
   type TLSSocket,
 } from 'node:tls'
+import { dispose } from './dispose.ts'
 import { factsOf, type PeerFacts } from './gate.ts'
 import { contextOptions, type Material } from './tls-options.ts'
 
@@ -70,7 +71,7 @@ async function handshake<T>(
   })
   const accepted = new Promise<TLSSocket>((resolve, reject) => {
     listener.on('secureConnection', (socket) => {
-      socket.on('error', () => {})
+      socket.on('error', () => socket.destroy())
       resolve(socket)
     })
     listener.on('tlsClientError', reject)
@@ -86,8 +87,7 @@ async function handshake<T>(
   } catch (error) {
     throw new Error(reasonOf(error), { cause: error })
   } finally {
-    client?.on('error', () => {})
-    client?.destroy()
+    if (client !== undefined) dispose(client)
     near.destroy()
     far.destroy()
   }

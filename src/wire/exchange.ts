@@ -262,10 +262,11 @@ export class Exchange<N> {
     this.downstream.abort()
   }
 
-  /** The caller went away. */
-  abandon(): void {
+  /** The caller went away, or its bytes can be read no more: `why` is for the record only. */
+  abandon(why: Refusal | null = null): void {
     if (!this.open) return
     this.#dropUpstream()
+    this.refused = why
     this.outcome = 'caller-gone'
     this.#end()
   }

@@ -93,6 +93,12 @@ export function closedEarly(upstream: string, inBody: boolean): Refusal {
   return refuse('upstream-unreachable', `${upstream} closed the connection ${moment(inBody)}`)
 }
 
+/** The connection broke: `code` says how. */
+export function brokenOff(upstream: string, code: string, inBody: boolean): Refusal {
+  const because = `the connection to ${upstream} broke ${moment(inBody)}: ${code}`
+  return refuse('upstream-unreachable', because)
+}
+
 /** The other end of a link ended one exchange. */
 export function givenUp(upstream: string, inBody: boolean): Refusal {
   return refuse('upstream-unreachable', `${upstream} gave the exchange up ${moment(inBody)}`)

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net'
+import { refuse } from '../../refusal/refusal.ts'
 import { Exchange } from '../exchange.ts'
 import type { DownstreamStream, Story, WireSettings } from '../face.ts'
 import { UNREAD } from '../flaws.ts'
 import type { HeadWriter } from '../head-writer.ts'
 import { Outbox } from '../outbox.ts'
 import { Progress } from '../progress.ts'
+import { isTlsError, saidBy } from '../tls-error.ts'
 import { Departure } from './departure.ts'
 import { Patience } from './patience.ts'
 import { RequestReader } from './request-reader.ts'
@@ -46,7 +48,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#reader = new RequestReader(this.exchange, this, socket, settings, outbox, patience)
     socket.on('data', (bytes: Buffer) => this.#data(bytes))
     socket.on('end', () => this.#end())
-    socket.on('error', () => {})
+    socket.on('error', (error) => this.#broke(error))
     socket.on('close', () => this.#close())
   }
 
@@ -191,6 +193,15 @@ export class Downstream<N> implements DownstreamStream {
     if (this.#patience.leaving) return
     this.#reader.drop()
     this.#departure.goodbye()
+  }
+
+  /** Node leaves a socket open whose TLS records cannot be read. */
+  #broke(error: Error): void {
+    if (isTlsError(error)) {
+      const because = `the caller’s connection broke (${saidBy(error)})`
+      this.exchange.abandon(refuse('malformed-request', because))
+    }
+    this.#socket.destroy()
   }
 
   #close(): void {

@@ -2,9 +2,10 @@ import type { Socket } from 'node:net'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
-import { closedEarly, FLAW, late, malformed, responseRefusal } from '../flaws.ts'
+import { brokenOff, closedEarly, FLAW, late, malformed, responseRefusal } from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
 import { Outbox } from '../outbox.ts'
+import { saidBy } from '../tls-error.ts'
 import { Body } from './body.ts'
 import { HalfHead } from './half-head.ts'
 import { parseResponseHead } from './response-head.ts'
@@ -74,7 +75,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     const mostBytes = settings.limits.bufferedBytesPerExchange
     this.#outbox = new Outbox(socket, mostBytes, () => this.#x?.downstream.resume())
     socket.on('end', () => this.#ended())
-    socket.on('error', () => {})
+    socket.on('error', (error) => this.#broke(error))
     socket.on('close', () => this.#close())
   }
 
@@ -271,6 +272,11 @@ export class UpstreamConnection<N> implements UpstreamStream {
   #close(): void {
     if (this.#x !== null) this.#fail(this.#lost())
     this.#gone()
+  }
+
+  /** Node leaves a socket open whose TLS records cannot be read. */
+  #broke(error: Error): void {
+    this.#fail(brokenOff(this.#name, saidBy(error), this.#inBody))
   }
 
   #lost(): Refusal {

@@ -3,7 +3,8 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireSettings } from '../face.ts'
 import type { CallingStream } from './calling-stream.ts'
 import { FRAME, LAST_ID, MOST_EXCHANGES } from './frames.ts'
-import { Link, type LinkEvents } from './link.ts'
+import { Link } from './link.ts'
+import type { LinkEvents } from './link-events.ts'
 
 /** `H`: no frame type. A peer that refuses us says so in HTTP/1.1, whatever was agreed. */
 const FIRST_OF_HTTP = 0x48

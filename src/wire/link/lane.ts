@@ -3,7 +3,7 @@ import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { WireSettings } from '../face.ts'
 import { CallingLink, type LinkKeeper } from './calling-link.ts'
 import type { CallingStream } from './calling-stream.ts'
-import type { LinkEvents } from './link.ts'
+import type { LinkEvents } from './link-events.ts'
 
 /** A dial under way answers for those who came within this time of its beginning. */
 const JOIN_MS = 1000

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireSettings } from '../face.ts'
+import { isTlsError, saidBy } from '../tls-error.ts'
 import { Batch } from './batch.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FLAG, FRAME } from './frames.ts'
 import { HeadPieces } from './head-pieces.ts'
+import type { LinkEvents } from './link-events.ts'
 import type { LinkStream } from './link-stream.ts'
 import { Noise } from './noise.ts'
 import { OpenStreams } from './open-streams.ts'
@@ -17,12 +19,6 @@ const LINGER_MS = 1000
 const MOST_WAITING_BYTES = 16_777_216
 
 const EIGHT = Buffer.alloc(8)
-
-/** What the rooms above want to know. */
-export interface LinkEvents {
-  /** @param peer the name of the other side; `detail` says more where there is more to say */
-  ended(ending: LinkEnding, peer: string, detail: string): void
-}
 
 /**
  * A connection that carries many exchanges. This is what both ends have in common: frames in and out,
@@ -65,7 +61,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     this.#pieces = new HeadPieces(settings.limits)
     this.#noise = new Noise(now)
     this.#vigil = new Vigil(this.batch, settings.limits, now)
-    socket.on('error', () => {})
+    socket.on('error', (error) => this.close(isTlsError(error) ? 'broken' : 'lost', saidBy(error)))
     socket.on('end', () => this.peerEnded())
     socket.on('close', () => {
       this.#gone('lost', 'the connection was closed')

@@ -9,7 +9,7 @@ import type { Composed } from '../head-writer.ts'
 import { CallingStream, type StreamKeeper } from './calling-stream.ts'
 import { LARGE_BYTES } from './frames.ts'
 import { type DialLink, Lane, type LaneOwner, type Reading } from './lane.ts'
-import type { LinkEvents } from './link.ts'
+import type { LinkEvents } from './link-events.ts'
 import { RouteMemory } from './route-memory.ts'
 
 /** A peer that spoke HTTP/1.1 is asked again after so long: sidecars are upgraded. */

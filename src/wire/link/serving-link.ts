@@ -3,7 +3,8 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { Story, WireSettings } from '../face.ts'
 import { Budget } from './budget.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
-import { Link, type LinkEvents } from './link.ts'
+import { Link } from './link.ts'
+import type { LinkEvents } from './link-events.ts'
 import { ServingStream } from './serving-stream.ts'
 
 /** Exchanges cancelled by the caller: at once, and per second on top. */

@@ -1,0 +1,209 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import test from 'ava'
+import { freePorts } from '../../src/demo/ports.ts'
+import { metric, until } from '../support/scenario/metrics.ts'
+import { answer, ask, Cable, get, ID, OK, Talk, Town, verdictOf } from '../support/scenario.ts'
+
+// One bit of a TLS record is flipped on the way. Node emits `error` for it and leaves the socket open:
+// whoever finds it ends the connection, the exchange ends with a reason, and the next one is served.
+
+const T = 'X-Okapi-Tenant: diku'
+const PATIENT = { responseHeadMs: 0, bodyIdleMs: 600_000, idleMs: 600_000 }
+
+const towns = new Map<boolean, Town>()
+test.before(async () => {
+  for (const link of [true, false]) {
+    const each = { link, limits: PATIENT }
+    const more = { [ID.okapi]: each, [ID.notes]: each }
+    towns.set(link, await Town.open({ modules: [ID.notes], more }))
+  }
+})
+test.beforeEach(() => {
+  for (const town of towns.values()) town.okapi.reply = OK
+})
+test.after.always(() => Promise.all([...towns.values()].map((town) => town.close())))
+
+for (const link of [true, false]) {
+  const over = link ? 'a link' : 'HTTP/1.1'
+  const town = () => towns.get(link)!
+  /** How often a link has ended so, at the end that read the broken record. */
+  const broken = (id: string) =>
+    metric(town().sidecar(id), 'sidecar_links_ended_total{ending="broken"}')
+  const served = async () => verdictOf(await ask(town().egress(ID.notes), get('/users/1', T)))
+
+  test.serial(`${over}: an answer is broken on its way back`, async (t) => {
+    const { cable, okapi, egress } = spread(town())
+    const before = await broken(ID.notes)
+    t.is(await served(), '200')
+    okapi.reply = () => {
+      cable.flips = 'back'
+      return answer('200 OK', [], 'never seen')
+    }
+    const talk = new Talk(egress).send(get('/users/1', T))
+    const answered = await talk.next()
+    talk.close()
+    t.is(verdictOf(answered), '502 upstream-unreachable')
+    await until(() => cable.open === 0)
+    if (link) t.true((await broken(ID.notes)) > before)
+    okapi.reply = OK
+    t.is(await served(), '200')
+  })
+
+  test.serial(`${over}: an answer is broken within its body`, async (t) => {
+    const { cable, okapi, egress } = spread(town())
+    const begun = Promise.withResolvers<() => void>()
+    okapi.reply = (_request, socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbegun')
+      begun.resolve(() => socket.write('ended'))
+      return null
+    }
+    const talk = new Talk(egress).send(get('/users/1', T))
+    const goOn = await begun.promise
+    await talk.sees('begun')
+    cable.flips = 'back'
+    goOn()
+    const seen = await talk.end()
+    t.true(seen.endsWith('\r\n\r\nbegun'), 'cut, and never whole')
+    await until(() => cable.open === 0)
+    okapi.reply = OK
+    t.is(await served(), '200')
+  })
+
+  test.serial(`${over}: a request is broken on its way there`, async (t) => {
+    const { cable, okapi, egress } = spread(town())
+    const before = await broken(ID.okapi)
+    t.is(await served(), '200')
+    okapi.forget()
+    cable.flips = 'there'
+    const talk = new Talk(egress).send(get('/users/broken', T))
+    t.is(verdictOf(await talk.next()), '502 upstream-unreachable')
+    talk.close()
+    await until(() => cable.open === 0)
+    if (link) t.true((await broken(ID.okapi)) > before)
+    t.is(await served(), '200')
+    t.false(okapi.bytes.includes('broken'))
+  })
+
+  test.serial(`${over}: a request is broken within its body`, async (t) => {
+    const { cable, okapi, egress } = spread(town())
+    okapi.forget()
+    const begun = Promise.withResolvers<void>()
+    const gone = Promise.withResolvers<void>()
+    okapi.partly = (text, socket) => {
+      if (text.includes('begun')) begun.resolve()
+      socket.once('close', () => gone.resolve())
+    }
+    const head = `PUT /users/1 HTTP/1.1\r\nHost: x\r\n${T}\r\nContent-Length: 10\r\n\r\n`
+    const talk = new Talk(egress).send(`${head}begun`)
+    await begun.promise
+    cable.flips = 'there'
+    talk.send('ended')
+    t.is(verdictOf(await talk.next()), '502 upstream-unreachable')
+    talk.close()
+    await gone.promise
+    okapi.partly = () => {}
+    t.is(okapi.requests.length, 0)
+    await until(() => cable.open === 0)
+    t.is(await served(), '200')
+  })
+}
+
+test.serial('the log names what was broken, at both ends', async (t) => {
+  const told = async (id: string) => {
+    const [line] = await towns
+      .get(false)!
+      .sidecar(id)
+      .say(({ because }) => because?.includes('ERR_SSL_') === true)
+    return [line?.status, line?.reason]
+  }
+  t.deepEqual(await told(ID.notes), [502, 'upstream-unreachable'])
+  t.deepEqual(await told(ID.okapi), [0, 'malformed-request'])
+})
+
+// The other end is OpenSSL's own.
+
+/** `openssl`, with what it has said. */
+class OpenSsl {
+  said = ''
+  ended = false
+  readonly child: ChildProcess
+
+  constructor(args: readonly string[]) {
+    this.child = spawn('openssl', args, { stdio: 'pipe' })
+    for (const out of [this.child.stdout, this.child.stderr]) {
+      out?.on('data', (part) => {
+        this.said += String(part)
+      })
+    }
+    this.child.stdin?.on('error', () => {})
+    this.child.on('close', () => {
+      this.ended = true
+    })
+  }
+}
+
+test.serial('openssl s_client sends a broken record: the connection is closed', async (t) => {
+  const town = towns.get(true)!
+  const certificate = join(town.place.directory, 'certs', ID.notes)
+  const cable = await Cable.start(town.sidecar(ID.okapi).port('ingress'))
+  const own = ['-key', join(certificate, 'tls.key'), '-cert', join(certificate, 'tls.crt')]
+  const client = new OpenSsl(['s_client', '-connect', `127.0.0.1:${cable.port}`, '-quiet', ...own])
+  client.child.stdin?.write(`GET /users/first HTTP/1.1\r\nHost: x\r\n${T}\r\n\r\n`)
+  await until(() => client.said.includes('HTTP/1.1 200 OK'))
+  town.okapi.forget()
+  cable.flips = 'there'
+  client.child.stdin?.write(`GET /users/second HTTP/1.1\r\nHost: x\r\n${T}\r\n\r\n`)
+  await until(() => client.ended && cable.open === 0)
+  t.is(town.okapi.bytes, '')
+  await cable.close()
+})
+
+for (const version of ['-tls1_2', '-tls1_3']) {
+  test.serial(
+    `openssl s_server ${version} answers with a broken record: 502 at once`,
+    async (t) => {
+      const { place } = towns.get(true)!
+      const port = await freePort()
+      const certificate = await place.certificate(ID.okapi)
+      const own = ['-key', join(certificate, 'tls.key'), '-cert', join(certificate, 'tls.crt')]
+      const server = new OpenSsl([
+        's_server',
+        '-accept',
+        `127.0.0.1:${port}`,
+        '-quiet',
+        version,
+        ...own,
+      ])
+      const cable = await Cable.start(port)
+      const sidecar = await place.sidecar(ID.notes, {
+        ingress: undefined,
+        egress: { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${cable.port}` },
+        limits: { ...PATIENT, connectWaitMs: 20_000 },
+      })
+      const talk = new Talk(sidecar.port('egress')).send(get('/users/first', T))
+      await until(() => server.said.includes('GET /users/first'))
+      server.child.stdin?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      t.is(verdictOf(await talk.next()), '200')
+      talk.send(get('/users/second', T))
+      await until(() => server.said.includes('GET /users/second'))
+      cable.flips = 'back'
+      server.child.stdin?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      t.is(verdictOf(await talk.next()), '502 upstream-unreachable')
+      await until(() => cable.open === 0)
+      talk.close()
+      server.child.kill()
+      await sidecar.stop()
+      await cable.close()
+    },
+  )
+}
+
+function spread(town: Town) {
+  return { cable: town.cable, okapi: town.okapi, egress: town.egress(ID.notes) }
+}
+
+async function freePort(): Promise<number> {
+  const [port] = await freePorts(1)
+  return port!
+}
