@@ -4,6 +4,7 @@ import type { Addressing } from './addressing.ts'
 import type { ModuleName, Pin } from './names.ts'
 import type { Network } from './networks.ts'
 import type { policy } from './policy.ts'
+import { PLACES_TO_MODULE } from './rules.ts'
 import type { FileSchema } from './schema.ts'
 
 type Written = z.output<FileSchema>
@@ -77,7 +78,9 @@ export interface Migration {
 }
 
 /** Milliseconds, bytes and counts; 0 is unlimited where the schema allows it. */
-export type Limits = Readonly<Written['limits']>
+export type Limits = Readonly<
+  Omit<Written['limits'], 'exchangesToModule'> & { exchangesToModule: number }
+>
 
 export interface Pins {
   /** By product; a product that is not named here must prove the module id. */
@@ -121,7 +124,7 @@ interface Sources {
 /** Gives the written configuration the shape in which it is used. */
 export function complete(written: Written, sources: Sources): Config {
   const { egress, policy: rules, ...rest } = written
-  const { credentials, ingress, public: door, admin } = written
+  const { credentials, ingress, public: door, admin, limits } = written
   return deepFreeze({
     ...rest,
     credentials: {
@@ -134,6 +137,10 @@ export function complete(written: Written, sources: Sources): Config {
     public: door && publicOf(door, sources),
     migration: written.migration,
     policy: policyOf(rules, sources),
+    limits: {
+      ...limits,
+      exchangesToModule: limits.exchangesToModule ?? PLACES_TO_MODULE,
+    },
     admin: { listen: admin.listen, healthPath: admin.healthPath ?? '/admin/health' },
     allowPlainBeyondLoopback: written.allowPlainBeyondLoopback,
   })

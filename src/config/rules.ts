@@ -17,6 +17,15 @@ import { get, type Raw } from './tree.ts'
 const OKAPI = 'okapi'
 
 /**
+ * Okapi has at most 1000 connections to one module (`http_max_size_proxy`), and whoever waits for one
+ * waits for ever: with so many calls at once, each of which has one call of Okapi's own under way, none
+ * has to wait, not even for mod-authtoken, which is asked for all of them.
+ */
+const PLACES_TO_OKAPI = 1000
+/** Seven eighths are Okapi's 1000 connections for calls and its 100 for itself. */
+export const PLACES_TO_MODULE = 1280
+
+/**
  * What depends on who the sidecar stands for: Okapi owns 9130 itself and has no gateway but its
  * modules. Only for sections that are there.
  */
@@ -24,6 +33,10 @@ export function roleDefaults(raw: Raw): readonly { path: readonly string[]; valu
   const okapi = isOkapi(raw)
   const defaults = [
     { path: ['admin', 'healthPath'], value: okapi ? '/_/proxy/health' : '/admin/health' },
+    {
+      path: ['limits', 'exchangesToModule'],
+      value: okapi ? PLACES_TO_OKAPI : PLACES_TO_MODULE,
+    },
   ]
   if (!okapi && get(raw, ['egress']) !== undefined) {
     defaults.push({ path: ['egress', 'listen'], value: '127.0.0.1:9130' })

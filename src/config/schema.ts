@@ -155,6 +155,15 @@ const limits = () =>
       pendingConnections: count(512),
       connectionsPerPeer: count(2_048),
       exchanges: count(4_096),
+      exchangesToModule: z
+        .int()
+        .min(1)
+        .max(2 ** 31 - 1)
+        .optional()
+        .meta({
+          description:
+            'Calls from outside that may be open to the module beside this sidecar: 1280; beside Okapi 1000',
+        }),
       exchangesPerCallee: count(512),
       bufferedBytesPerExchange: count(65_536),
       drainTimeoutMs: ms(25_000),

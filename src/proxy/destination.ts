@@ -1,5 +1,6 @@
 import type { Caller } from '../policy/caller.ts'
 import type { Judge, Policy } from '../policy/policy.ts'
+import type { ModuleTraits } from '../policy/traits.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Head } from '../wire/head.ts'
@@ -62,7 +63,7 @@ export interface ByModule {
   /** Okapi's own identity: the caller at every module. */
   readonly caller: Caller
   /** Makes the way to a module; undefined where no address is known for it. */
-  readonly calleeOf: (id: string) => Callee | undefined
+  readonly calleeOf: (id: string, traits: ModuleTraits) => Callee | undefined
 }
 
 /**
@@ -84,7 +85,7 @@ export function byModule({ policies, caller, calleeOf }: ByModule): Destination 
     }
     const traits = policy.traits(id)
     if (traits === undefined) return unknown(id)
-    const callee = calleeOf(id)
+    const callee = calleeOf(id, traits)
     if (callee === undefined) return unaddressed(id)
     const entry = { callee, judge: policy.bind(caller, id), traits, policy }
     known.set(id, entry)

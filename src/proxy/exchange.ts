@@ -10,6 +10,7 @@ import type { Note } from './note.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { ambiguous, invokedTenant, tenantMismatch } from './path.ts'
 import { refusalResponse, refusedByCallee, unhealthy } from './refused.ts'
+import type { Shares } from './shares.ts'
 
 /** What the story of every exchange in this process needs to know. */
 export interface House {
@@ -17,9 +18,8 @@ export interface House {
   readonly okapiUrl: OkapiUrl | undefined
   /** The module's own loopback address: what X-Okapi-Url-to becomes. */
   readonly self: string
-  readonly mostExchanges: number
-  /** By the plain door: who proved nothing must not take the places of all others. */
-  readonly mostPlainExchanges: number
+  /** Who may have how many exchanges open. */
+  readonly shares: Shares
   /** Answers Okapi's health question about the module. */
   readonly health: Upstream<Note>
   /** Writes the log line and counts. */
@@ -36,35 +36,26 @@ const SLASH = Buffer.from('/')
  * was accepted.
  */
 export function storyOf(house: House): Story<Note> {
-  let open = 0
-  let plain = 0
-
   function begin(x: X, head: Head, out: HeadWriter): Upstream<Note> | Refusal {
     const { note } = x
-    open++
-    if (note.direction === 'plain') plain++
     remember(note, head)
     return (
       note.door.destination(note, head) ??
-      overloaded(x) ??
+      unsettled(x) ??
       judge(note, head) ??
+      place(note) ??
       rewrite(note, head, out)
     )
   }
 
-  /** Okapi takes no answer, and any but a good one, for a module that is gone: it is always asked. */
-  function overloaded(x: X): Refusal | null {
-    const { bare, direction, slot } = x.note
-    const settled = slot === null || slot.settle()
-    if (!settled) x.endsConnection()
+  /** A connection that finds no room to stay in has no further exchange. */
+  function unsettled(x: X): Refusal | null {
+    const { bare, slot } = x.note
+    if (slot === null || slot.settle()) return null
+    x.endsConnection()
+    // Okapi takes no answer, and any but a good one, for a module that is gone: it is always asked.
     if (bare) return null
-    if (!settled)
-      return refuse('overloaded', 'limits.connections are open', { limit: 'connections' })
-    if (open > house.mostExchanges)
-      return refuse('overloaded', 'limits.exchanges are open', { limit: 'exchanges' })
-    if (direction === 'plain' && plain > house.mostPlainExchanges)
-      return refuse('overloaded', 'the plain door has its share open', { limit: 'exchanges' })
-    return null
+    return refuse('overloaded', 'limits.connections are open', { limit: 'connections' })
   }
 
   function judge(note: Note, head: Head): Refusal | null {
@@ -93,6 +84,13 @@ export function storyOf(house: House): Story<Note> {
     // Only the sidecar beside the module can know; Okapi's passes the question on.
     if (decision.health && door.answerer === 'module') note.upstream = house.health
     return headers.forbidden(head, door.request) ?? headers.userId(head, door.request)
+  }
+
+  /** The question whether the module is well takes no place: it has to be answered at the worst of times. */
+  function place(note: Note): Refusal | null {
+    const { decision } = note
+    if (note.bare || (decision?.allow === true && decision.health)) return null
+    return house.shares.take(note, decision?.provider ?? null)
   }
 
   function rewrite(note: Note, head: Head, out: HeadWriter): Upstream<Note> | Refusal {
@@ -150,10 +148,7 @@ export function storyOf(house: House): Story<Note> {
   }
 
   function end(x: X): void {
-    if (x.method !== -1) {
-      open--
-      if (x.note.direction === 'plain') plain--
-    }
+    house.shares.give(x.note)
     house.record(x)
   }
 
@@ -208,6 +203,7 @@ function hangsUp({ door, decision }: Note, reason: string): boolean {
 
 /** Reasons after which another try may fare better. */
 const NOT_THERE: ReadonlySet<string> = new Set([
+  'too-many',
   'module-unavailable',
   'upstream-unreachable',
   'draining',

@@ -8,6 +8,8 @@ import type { ModuleTraits } from '../policy/traits.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Door } from './doors.ts'
+import type { Share } from './share.ts'
+import type { Callee, Holder } from './shares.ts'
 
 const PROVEN: ReadonlySet<Caller['kind']> = new Set(['module', 'operator', 'client'])
 
@@ -29,13 +31,15 @@ export interface Place {
   /** Whose ingress decides. */
   readonly at: string
   readonly upstream: Upstream<Note>
+  /** What the caller has open. */
+  readonly share: Share
 }
 
 /**
  * What the story keeps about the exchange that a connection is busy with, and what it knows of the
  * connection itself. Reused for every exchange of the connection.
  */
-export class Note {
+export class Note implements Holder {
   readonly door: Door
   readonly caller: Caller
   readonly callerName: string
@@ -45,6 +49,9 @@ export class Note {
   readonly slot: ConnectionSlot | null
   /** The same as every line of the log begins. */
   readonly calling: Fields
+  readonly share: Share
+  holdsPlace = false
+  callee: Callee | null = null
 
   /** The policy as this caller meets it, and what it knows of the callee. */
   judge: Judge
@@ -77,7 +84,7 @@ export class Note {
     door: Door,
     caller: Caller,
     peerAddress: string,
-    { policy, at, upstream }: Place,
+    { policy, at, upstream, share }: Place,
     slot: ConnectionSlot | null = null,
   ) {
     this.door = door
@@ -86,6 +93,7 @@ export class Note {
     this.traits = policy.traits(at) ?? NO_TRAITS
     this.#boundTo = policy
     this.upstream = upstream
+    this.share = share
     this.caller = caller
     // Who proved nothing is told apart by where it came from.
     const from = caller.kind === 'plain' ? `/${hostOf(peerAddress)}` : ''

@@ -18,6 +18,7 @@ export const LIMITS = [
   'pendingConnections',
   'connectionsPerPeer',
   'exchanges',
+  'exchangesToModule',
   'exchangesPerCallee',
   'connectionMaxAgeMs',
 ] as const

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Direction } from '../observe/labels.ts'
 import type { Note } from '../proxy/note.ts'
+import type { Shares } from '../proxy/shares.ts'
 import type { Story, WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
 import type { LinkEvents } from '../wire/link/link-events.ts'
@@ -9,6 +10,8 @@ import { speaksLink } from './protocol.ts'
 
 /** Whoever is let in while the doors close was waiting there, and is about to ask. */
 const LET_IN_LATE_MS = 2000
+/** Beyond `limits.exchanges` links may hold so many: their callers are told in words that it is reached. */
+const REFUSALS = 64
 
 type Connection = Downstream<Note> | ServingLink<Note>
 
@@ -20,12 +23,15 @@ export class Connections {
   readonly #live = new Set<Connection>()
   readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #byDoor = new Map<Direction, number>()
-  readonly #load: Load = { held: 0 }
+  readonly #shares: Shares
+  readonly #load: Load
   #draining = false
   #empty: (() => void) | undefined
 
-  constructor(settings: WireSettings, story: Story<Note>, linkEvents: LinkEvents) {
+  constructor(settings: WireSettings, story: Story<Note>, linkEvents: LinkEvents, shares: Shares) {
     this.#settings = settings
+    this.#shares = shares
+    this.#load = { held: 0, mostHeld: settings.limits.exchanges + REFUSALS }
     this.#story = story
     this.#linkEvents = linkEvents
   }
@@ -34,17 +40,21 @@ export class Connections {
     return this.#live.size
   }
 
-  /** Serves a connection whose caller is known; `note` makes what is noted about one exchange. */
+  /**
+   * Serves a connection whose caller is known and has joined the shares; `note` makes what is noted
+   * about one exchange.
+   */
   accept(socket: Socket, note: () => Note): void {
     const first = note()
-    const { direction } = first
+    const { direction, share } = first
     const closed = (connection: Connection) => {
       this.#live.delete(connection)
+      this.#shares.left(share)
       this.#byDoor.set(direction, this.open(direction) - 1)
       if (this.#live.size === 0) this.#empty?.()
     }
     const connection = speaksLink(socket)
-      ? this.#link(socket, first.callerName, note, closed)
+      ? this.#link(socket, first, note, closed)
       : new Downstream(socket, first, this.#story, this.#settings, closed)
     this.#live.add(connection)
     this.#bySocket.set(socket, connection)
@@ -54,12 +64,12 @@ export class Connections {
 
   #link(
     socket: Socket,
-    caller: string,
+    { callerName, share }: Note,
     note: () => Note,
     closed: (link: ServingLink<Note>) => void,
   ): ServingLink<Note> {
-    const serving = { note, story: this.#story, load: this.#load, closed }
-    return new ServingLink(socket, caller, this.#settings, this.#linkEvents, serving)
+    const serving = { note, story: this.#story, load: this.#load, own: share, closed }
+    return new ServingLink(socket, callerName, this.#settings, this.#linkEvents, serving)
   }
 
   /** Connections open at this door. */

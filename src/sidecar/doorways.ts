@@ -1,11 +1,17 @@
+import type { Socket } from 'node:net'
 import type { PortRange } from '../config/addresses.ts'
 import type { Config, Egress, Ingress, Migration, Modules, PublicDoor } from '../config/config.ts'
-import type { Caller } from '../policy/caller.ts'
+import { parseModule } from '../config/names.ts'
+import type { Direction } from '../observe/labels.ts'
+import { type Caller, callerName } from '../policy/caller.ts'
 import { byModule, type PolicyCell, toOne, unless } from '../proxy/destination.ts'
 import { type Destination, DOORS, type DoorRules, rulesAtModule } from '../proxy/doors.ts'
 import { Note } from '../proxy/note.ts'
 import type { OkapiUrl } from '../proxy/okapi-url.ts'
+import type { Standing } from '../proxy/share.ts'
+import type { Shares } from '../proxy/shares.ts'
 import { refuse } from '../refusal/refusal.ts'
+import { networkOf } from '../transport/address.ts'
 import type { PublicKeyPair } from '../transport/listen-public.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Pool } from '../wire/h1/pool.ts'
@@ -24,6 +30,7 @@ export interface Doorframe {
   readonly upstreams: Upstreams
   readonly connections: Connections
   readonly okapiUrl: OkapiUrl | undefined
+  readonly shares: Shares
 }
 
 /** Opens the doors that the configuration names; each resolves to what it is bound to. */
@@ -111,11 +118,14 @@ export class Doorways {
     at: string,
     upstream: Upstream<Note>,
   ): Accepted {
-    const { policies, connections } = this.#frame
+    const { config, policies, connections, shares } = this.#frame
     return (socket, caller, address, slot) => {
       const door = { ...rulesFor(caller), destination }
+      const standing = standingOf(config, door.direction, caller)
+      const share = shares.joined(shareName(caller, socket), standing)
       connections.accept(socket, () => {
-        return new Note(door, caller, address, { policy: policies.current, at, upstream }, slot)
+        const place = { policy: policies.current, at, upstream, share }
+        return new Note(door, caller, address, place, slot)
       })
     }
   }
@@ -124,6 +134,27 @@ export class Doorways {
 /** Okapi's sidecar has a role of its own. */
 export function isOkapi({ module }: Config): boolean {
   return module.product === 'okapi'
+}
+
+/** Whose share a connection counts to: the identity's that it proved, or where it came from. */
+function shareName(caller: Caller, { remoteAddress }: Socket): string {
+  const name = callerName(caller)
+  const { kind } = caller
+  return kind === 'public' || kind === 'plain'
+    ? `${name}/${networkOf(remoteAddress ?? 'local')}`
+    : name
+}
+
+function standingOf(config: Config, direction: Direction, caller: Caller): Standing {
+  if (direction === 'egress' || direction === 'modules') return 'own'
+  if (caller.kind === 'public' || caller.kind === 'plain') return 'unproven'
+  const asksForAll = !isOkapi(config) && caller.kind === 'module' && isOkapiId(caller.id)
+  return asksForAll ? 'okapi' : 'proven'
+}
+
+function isOkapiId(id: string): boolean {
+  const parsed = parseModule(id)
+  return 'value' in parsed && parsed.value.product === 'okapi'
 }
 
 function portOf(address: string): string {

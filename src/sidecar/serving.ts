@@ -11,13 +11,14 @@ import { healthOf, type Knock } from '../proxy/health.ts'
 import { REQUEST_NAMES, RESPONSE_NAMES } from '../proxy/names.ts'
 import { OkapiUrl } from '../proxy/okapi-url.ts'
 import type { PathCell } from '../proxy/shared-path.ts'
+import { Shares } from '../proxy/shares.ts'
 import { refuse } from '../refusal/refusal.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import type { PublicKeyPair } from '../transport/listen-public.ts'
 import type { WireSettings } from '../wire/face.ts'
 import { Connections } from './connections.ts'
 import type { Crew, Seen } from './crew.ts'
-import { Doorways } from './doorways.ts'
+import { Doorways, isOkapi } from './doorways.ts'
 import { linkEvents } from './link-events.ts'
 import { Listeners, type Listening, type Sharing } from './listeners.ts'
 import { plainDoorFacts } from './migration.ts'
@@ -58,6 +59,7 @@ export class Serving implements Crew {
   readonly #listeners: Listeners
   readonly #connections: Connections
   readonly #doorways: Doorways
+  readonly #shares: Shares
   readonly #okapiUrl: OkapiUrl | undefined
   readonly #knock: Knock | undefined
   #leaving = false
@@ -88,11 +90,22 @@ export class Serving implements Crew {
       config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost', parts.okapiPath)
     this.#okapiUrl = okapiUrl
     this.#knock = config.ingress && upstreams.knock(config.ingress.forward)
-    const connections = new Connections(settings, storyOf(this.#house()), links)
+    const shares = new Shares(config.limits, isOkapi(config))
+    this.#shares = shares
+    const connections = new Connections(settings, storyOf(this.#house()), links, shares)
     this.#connections = connections
     const concerned = { credentials, trusting, listeners, upstreams, connections, log: log.log }
     this.#trustChanges = new TrustChanges(concerned)
-    const frame = { config, policies, trusting, listeners, upstreams, connections, okapiUrl }
+    const frame = {
+      config,
+      policies,
+      trusting,
+      listeners,
+      upstreams,
+      connections,
+      okapiUrl,
+      shares,
+    }
     this.#doorways = new Doorways(frame)
     this.seen = seenIn(connections, upstreams, trusting, this.#history)
   }
@@ -178,13 +191,12 @@ export class Serving implements Crew {
 
   #house() {
     const { config, metrics } = this.#parts
-    const { module, ingress, limits } = config
+    const { module, ingress } = config
     const kept = { metrics, history: this.#history }
     return {
       okapiUrl: this.#okapiUrl,
       self: ingress === undefined ? '' : `http://${ingress.forward.authority}`,
-      mostExchanges: limits.exchanges,
-      mostPlainExchanges: halfOf(Math.min(limits.exchanges, limits.exchangesPerCallee)),
+      shares: this.#shares,
       health: healthOf(module.id, (done) => (this.#leaving ? done(DRAINING) : this.#knock?.(done))),
       record: recording(config, this.#access, kept),
     }
@@ -212,10 +224,6 @@ function seenIn(
     history,
     workers: [],
   }
-}
-
-function halfOf(most: number): number {
-  return Math.max(1, Math.floor(most / 2))
 }
 
 /** Resolves then, and keeps nobody alive until then. */

@@ -1,6 +1,7 @@
 import { addressesOf } from '../config/addressing.ts'
 import type { Config } from '../config/config.ts'
 import { parseModule } from '../config/names.ts'
+import type { ModuleTraits } from '../policy/traits.ts'
 import type { Callee, PolicyCell } from '../proxy/destination.ts'
 import type { Knock } from '../proxy/health.ts'
 import type { Note } from '../proxy/note.ts'
@@ -59,7 +60,9 @@ export class Upstreams {
     const { limits, module } = this.#config
     const { id } = module
     const dialer = this.#dialer([forward], null, limits.connectWaitMs)
-    const pool = new Pool<Note>(id, dialled(dialer, id, forward), this.#settings)
+    // How many come here is decided where they come in (Shares).
+    const most = Number.POSITIVE_INFINITY
+    const pool = new Pool<Note>(id, dialled(dialer, id, forward), this.#settings, most)
     this.#plain.push(pool)
     return pool
   }
@@ -75,33 +78,42 @@ export class Upstreams {
     }
   }
 
-  /** A peer that must prove who it is. */
-  peer(name: string, addresses: readonly Address[], pin: Pin): Ways {
+  /** A peer that must prove who it is. `most`: exchanges that may be open at a time. */
+  peer(
+    name: string,
+    addresses: readonly Address[],
+    pin: Pin,
+    most = this.#config.limits.exchangesPerCallee,
+  ): Ways {
     const [first] = addresses
     if (first === undefined) throw new Error(`${name} has no address`)
     const { connectWaitMs } = this.#config.limits
     const dialer = this.#dialer(addresses, pin, connectWaitMs)
-    const pool = new Pool<Note>(name, dialled(dialer, name, first), this.#settings)
+    const pool = new Pool<Note>(name, dialled(dialer, name, first), this.#settings, most)
     let ways: Ways = pool
     if (this.#config.link) {
       const both = this.#dialer(addresses, pin, connectWaitMs, [ALPN_LINK, ALPN_HTTP1])
       const dial = dialledLink(both, name, first)
-      ways = new Peer<Note>(name, dial, pool, this.#settings, this.#linkEvents)
+      ways = new Peer<Note>(name, dial, pool, this.#settings, this.#linkEvents, most)
     }
     this.#mutual.push(ways)
     return ways
   }
 
   /** The way from Okapi to a module: by the exact id, or by product where the operator says so. */
-  readonly callee = (id: string): Callee | undefined => {
-    const { modules, pins } = this.#config
+  readonly callee = (id: string, { authFilter }: ModuleTraits): Callee | undefined => {
+    const { modules, pins, limits } = this.#config
     const name = parseModule(id)
     if (modules === undefined || 'wrong' in name) return undefined
     const { product } = name.value
     const [first, ...others] = addressesOf(modules.address, name.value)
     if (first === undefined) return undefined
     const pin = pins.peers[product] === 'product' ? { product } : { id }
-    return { id, upstream: this.peer(id, [first, ...others], pin), authority: first.authority }
+    // Every call from outside asks it once, those that it makes to answer that question too: were its
+    // places fewer, calls of before would wait for what those behind them hold.
+    const asked = authFilter ? limits.exchangesToModule : 0
+    const upstream = this.peer(id, [first, ...others], pin, limits.exchangesPerCallee + asked)
+    return { id, upstream, authority: first.authority }
   }
 
   get bufferedBytes(): number {

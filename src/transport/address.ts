@@ -29,19 +29,34 @@ export function connectionKey(socket: Socket): string | undefined {
 
 /**
  * What stands for one caller where nothing is proven: an IPv4 address, also where it is written as
- * IPv6, or the first 64 bits of an IPv6 address, of which any machine may have the rest to itself.
+ * IPv6 (RFC 4291 section 2.5.5.2), or the first 64 bits of an IPv6 address, of which any machine may
+ * have the rest to itself.
  */
 export function networkOf(remoteAddress: string): string {
-  if (!remoteAddress.includes(':')) return remoteAddress
-  const mapped = /^::ffff:([\d.]+)$/i.exec(remoteAddress)
-  if (mapped !== null) return mapped[1]!
-  const [before = '', after] = remoteAddress.replace(/%.*$/, '').split('::')
-  const groups = before === '' ? [] : before.split(':')
-  if (after !== undefined) {
-    const last = after === '' ? [] : after.split(':')
-    const dotted = last.at(-1)?.includes('.') ? 1 : 0
-    while (groups.length + last.length + dotted < 8) groups.push('0')
-    groups.push(...last)
+  if (isIP(remoteAddress) !== 6) return remoteAddress
+  const groups = groupsOf(remoteAddress.replace(/%.*$/, ''))
+  const [a = 0, b = 0] = groups.slice(6)
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    return [a >> 8, a & 0xff, b >> 8, b & 0xff].join('.')
   }
-  return `${groups.slice(0, 4).join(':')}::/64`
+  const first = groups.slice(0, 4).map((group) => group.toString(16))
+  return `${first.join(':')}::/64`
+}
+
+/** The eight groups of an IPv6 address. */
+function groupsOf(address: string): number[] {
+  const [head = '', tail] = address.split('::')
+  const [before, after] = [pairs(head), pairs(tail ?? '')]
+  const gap = tail === undefined ? 0 : 8 - before.length - after.length
+  return [...before, ...Array<number>(gap).fill(0), ...after]
+}
+
+/** Groups of 16 bits; the last two may be written as IPv4. */
+function pairs(text: string): number[] {
+  if (text === '') return []
+  return text.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [Number.parseInt(group, 16)]
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number)
+    return [(a << 8) | b, (c << 8) | d]
+  })
 }

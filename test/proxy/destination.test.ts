@@ -106,7 +106,7 @@ test('for health only what the module itself answers is an answer', async (t) =>
 })
 
 test('a health question is asked although limits.exchanges are open', async (t) => {
-  const { connect, told, policy } = memoryDoor('modules', { mostExchanges: 1 })
+  const { connect, told, policy } = memoryDoor('modules', { limits: { exchanges: 1 } })
   const [running, other, asking] = [connect(), connect(), connect()]
   await running.arrive(get(`/${MODULE}/users`))
   await other.arrive(get(`/${MODULE}/users`))

@@ -167,7 +167,7 @@ test('what cannot be read is told without anything of the request before it', as
 })
 
 test('limits.exchanges: one more is refused, and counted down again', async (t) => {
-  const { pool, connect, told } = memoryDoor('okapi', { mostExchanges: 1 })
+  const { pool, connect, told } = memoryDoor('okapi', { limits: { exchanges: 1 } })
   const [a, b] = [connect(), connect()]
   await a.arrive(get('/a'))
   await b.arrive(get('/b'))
@@ -252,7 +252,7 @@ test('who leaves before the health question is answered is not answered', async 
 })
 
 test('by the plain door no more than its share is open, and the places are given back', async (t) => {
-  const { pool, connect, told } = memoryDoor('plainToModule', { mostPlainExchanges: 1 })
+  const { pool, connect, told } = memoryDoor('plainToModule', { limits: { exchangesToModule: 2 } })
   const [one, two] = [connect(), connect()]
   await one.arrive(get('/a'))
   await two.arrive(get('/a'))
@@ -272,7 +272,7 @@ test('by the plain door no more than its share is open, and the places are given
 })
 
 test('the share of the plain door is no limit to any other', async (t) => {
-  const { connect, told } = memoryDoor('ingress', { mostPlainExchanges: 1 })
+  const { connect, told } = memoryDoor('ingress', { limits: { exchangesToModule: 2 } })
   for (const each of [connect(), connect(), connect()]) await each.arrive(get('/a'))
   t.deepEqual(told, [])
 })

@@ -3,6 +3,7 @@ import type { Caller } from '../../src/policy/caller.ts'
 import { DOORS } from '../../src/proxy/doors.ts'
 import { Note } from '../../src/proxy/note.ts'
 import { refusalResponse, response } from '../../src/proxy/refused.ts'
+import { Share } from '../../src/proxy/share.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Upstream } from '../../src/wire/face.ts'
 import { METHODS } from '../../src/wire/head.ts'
@@ -15,7 +16,8 @@ function note(caller: Caller, requestId?: string, origin?: string): Note {
   const policy = new OpenPolicy()
   const upstream: Upstream<Note> = { open: () => {} }
   const door = { ...DOORS.egress, destination: () => null }
-  const made = new Note(door, caller, '', { policy, at: 'okapi', upstream })
+  const share = new Share('', 'proven', 1)
+  const made = new Note(door, caller, '', { policy, at: 'okapi', upstream, share })
   made.requestId = requestId
   made.origin = origin
   return made

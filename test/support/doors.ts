@@ -8,6 +8,8 @@ import { type Destination, DOORS } from '../../src/proxy/doors.ts'
 import { type House, storyOf } from '../../src/proxy/exchange.ts'
 import { Note, type Traits } from '../../src/proxy/note.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
+import type { Share } from '../../src/proxy/share.ts'
+import { type ShareLimits, Shares } from '../../src/proxy/shares.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Exchange } from '../../src/wire/exchange.ts'
 import type { Story, Upstream } from '../../src/wire/face.ts'
@@ -105,8 +107,7 @@ export interface DoorOptions {
   readonly okapiUrl?: OkapiUrl
   /** Of the module behind the door, or of the callee. */
   readonly traits?: Partial<Traits>
-  readonly mostExchanges?: number
-  readonly mostPlainExchanges?: number
+  readonly limits?: Partial<ShareLimits>
   readonly health?: Upstream<Note>
 }
 
@@ -130,11 +131,12 @@ export function doorOf(
   const { policy = new OpenPolicy(), okapiUrl = new OkapiUrl('http://localhost:9130') } = options
   Object.assign(policy.known, options.traits)
   const told: Told[] = []
+  const limits = { exchanges: 100, exchangesToModule: 100, exchangesPerCallee: 100 }
+  const shares = new Shares({ ...limits, ...options.limits }, name === 'okapi')
   const house: House = {
     okapiUrl,
     self: 'http://127.0.0.1:8081',
-    mostExchanges: options.mostExchanges ?? 100,
-    mostPlainExchanges: options.mostPlainExchanges ?? 50,
+    shares,
     health: options.health ?? NO_HEALTH,
     record: (x: Exchange<Note>) => {
       const { tenant, requestId, at, decision } = x.note
@@ -146,10 +148,17 @@ export function doorOf(
   const caller = CALLERS[name]
   const policies = { current: policy }
   const destination = destinationOf(name, upstream, policies, okapiUrl)
-  const place = { policy, at: atModule(name) ? MODULE : 'okapi', upstream }
+  const at = atModule(name) ? MODULE : 'okapi'
+  const place = { policy, at, upstream, share: shareOf(name, shares) }
   const door = { ...DOORS[name], destination }
   const note = () => new Note(door, caller, '192.0.2.7:4711', place)
   return { policy, policies, okapiUrl, told, story: storyOf(house), note }
+}
+
+function shareOf(name: DoorName, shares: Shares): Share {
+  const { direction } = DOORS[name]
+  if (direction === 'egress' || direction === 'modules') return shares.joined(name, 'own')
+  return shares.joined(name, direction === 'ingress' ? 'proven' : 'unproven')
 }
 
 function destinationOf(

@@ -1,7 +1,7 @@
 import type { WireLimits } from '../../src/wire/face.ts'
 import type { DialLink } from '../../src/wire/link/lane.ts'
 import { Peer } from '../../src/wire/link/peer.ts'
-import { ServingLink } from '../../src/wire/link/serving-link.ts'
+import { type Load, ServingLink } from '../../src/wire/link/serving-link.ts'
 import {
   type Bench,
   callerOf,
@@ -29,15 +29,24 @@ export interface ServingEnd {
   send(...frames: string[]): Promise<void>
 }
 
+/** What links hold, and the most that they may. */
+export function loadOf(mostHeld: number): Load {
+  return { held: 0, mostHeld }
+}
+
 /** A serving end: the test plays the caller's sidecar, and the module. */
-export function servingEnd(limits: Partial<WireLimits> = {}, load = { held: 0 }): ServingEnd {
+export function servingEnd(
+  limits: Partial<WireLimits> = {},
+  load: Load = loadOf(10_000),
+  own: Load = loadOf(10_000),
+): ServingEnd {
   const clock = { now: 1000 }
   const socket = new MemorySocket()
   const upstream = new MemoryPool(limits, clock)
   const story = new PlainStory(upstream.pool)
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
-  const serving = { note: () => null, story, load, closed: () => {} }
+  const serving = { note: () => null, story, load, own, closed: () => {} }
   const limitHits: string[] = []
   const limitHit = (limit: string) => limitHits.push(limit)
   const settings = { ...settingsWith(limits, clock), limitHit }

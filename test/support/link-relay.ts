@@ -50,7 +50,8 @@ export async function startLinkRelay(
   const serving = {
     note: () => null,
     story: relayStory(pool, served),
-    load: { held: 0 },
+    load: { held: 0, mostHeld: 10_000 },
+    own: { held: 0, mostHeld: 10_000 },
     closed: () => {},
   }
   const far = await listen((socket) => {

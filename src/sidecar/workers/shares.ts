@@ -8,6 +8,7 @@ const DIVIDED = [
   'pendingConnections',
   'connectionsPerPeer',
   'exchanges',
+  'exchangesToModule',
   'exchangesPerCallee',
 ] as const
 

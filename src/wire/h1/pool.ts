@@ -49,11 +49,19 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
   readonly #live = new Set<UpstreamConnection<N>>()
   readonly #queue: Waiting<N>[] = []
   readonly #dials = new Set<{ cancel(): void }>()
+  readonly #most: number
   /** Rises when the connections of before must not be used again. */
   #epoch = 0
 
-  constructor(name: string, dial: Dial, settings: WireSettings) {
+  /** `most`: exchanges that may be open at a time. */
+  constructor(
+    name: string,
+    dial: Dial,
+    settings: WireSettings,
+    most = settings.limits.exchangesPerCallee,
+  ) {
     this.name = name
+    this.#most = most
     this.#dial = dial
     this.#settings = settings
   }
@@ -71,7 +79,7 @@ export class Pool<N> implements Upstream<N>, Keeper<N> {
   }
 
   open(x: Exchange<N>, head: Composed): void {
-    const most = this.#settings.limits.exchangesPerCallee
+    const most = this.#most
     if (this.exchanges >= most) {
       const because = `${this.name} has limits.exchangesPerCallee (${most}) open`
       x.fail(refuse('overloaded', because, { limit: 'exchangesPerCallee' }))

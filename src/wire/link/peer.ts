@@ -34,6 +34,7 @@ export class Peer<N> implements Upstream<N>, LaneOwner<N>, StreamKeeper<N> {
   readonly #small = new Lane<N>(this)
   readonly #large = new Lane<N>(this)
   readonly #routes = new RouteMemory()
+  readonly #most: number
   #open = 0
   /** Until then the peer is taken to speak HTTP/1.1 only. */
   #http1Until = 0
@@ -44,8 +45,10 @@ export class Peer<N> implements Upstream<N>, LaneOwner<N>, StreamKeeper<N> {
     http1: Pool<N>,
     settings: WireSettings,
     events: LinkEvents,
+    most = settings.limits.exchangesPerCallee,
   ) {
     this.name = name
+    this.#most = most
     this.dial = dial
     this.#http1 = http1
     this.settings = settings
@@ -62,8 +65,8 @@ export class Peer<N> implements Upstream<N>, LaneOwner<N>, StreamKeeper<N> {
   }
 
   open(x: Exchange<N>, head: Composed): void {
-    const { limits, clock } = this.settings
-    const most = limits.exchangesPerCallee
+    const { clock } = this.settings
+    const most = this.#most
     if (this.exchanges >= most) {
       const because = `${this.name} has limits.exchangesPerCallee (${most}) open`
       x.fail(refuse('overloaded', because, { limit: 'exchangesPerCallee' }))

@@ -12,15 +12,14 @@ const MOST_CANCELS = 1024
 const CANCELS_PER_SECOND = 128
 /** After GOAWAY: what the peer had sent before it knew is still served. */
 const GRACE_MS = 2000
-/** Beyond `limits.exchanges`: so many may be on their way that were told in words that it is reached. */
-const REFUSALS = 64
 /** Streams kept for the next exchange. */
 const MOST_SPARE = 256
 
-/** What all links of a thread hold together. */
+/** What several links hold together. */
 export interface Load {
   /** Exchanges of which something may still have to leave: open ones, and answers on their way. */
   held: number
+  readonly mostHeld: number
 }
 
 /** What a link does with what comes in. */
@@ -30,6 +29,8 @@ export interface Serving<N> {
   readonly story: Story<N>
   /** The same one for all links. */
   readonly load: Load
+  /** The same one for all links of this caller. */
+  readonly own: Load
   readonly closed: (link: ServingLink<N>) => void
 }
 
@@ -115,8 +116,10 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
     }
     // For the story an exchange is over once it is answered; here answers that do not leave count too.
     this.#recount()
-    if (this.#serving.load.held >= this.settings.limits.exchanges + REFUSALS) {
-      this.settings.limitHit?.('exchanges')
+    const { load, own } = this.#serving
+    const whole = load.held >= load.mostHeld
+    if (whole || own.held >= own.mostHeld) {
+      this.settings.limitHit?.(whole ? 'exchanges' : 'exchangesToModule')
       this.batch.reset(id, RESET.refused)
       return this.noise()
     }
@@ -153,7 +156,9 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
   /** What has been answered is held until the answer has left, which nobody tells: the clock asks too. */
   #recount(held = this.size + this.batch.unsentEnds): void {
     if (this.#held === -1) return
-    this.#serving.load.held += held - this.#held
+    const { load, own } = this.#serving
+    load.held += held - this.#held
+    own.held += held - this.#held
     this.#held = held
   }
 

@@ -14,11 +14,8 @@ const { config } = loadConfig(undefined, {
 
 test('what is for the process is divided, rounded up; what is for one exchange is not', (t) => {
   const divided = [
-    'connections',
-    'pendingConnections',
-    'connectionsPerPeer',
-    'exchanges',
-    'exchangesPerCallee',
+    ...['connections', 'pendingConnections', 'connectionsPerPeer'],
+    ...['exchanges', 'exchangesToModule', 'exchangesPerCallee'],
   ]
   const { limits } = config
   for (const threads of [1, 2, 3, 64]) {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { FLAG, MOST_EXCHANGES, RESET, WINDOW_BYTES } from '../../../src/wire/link/frames.ts'
-import { type ServingEnd, servingEnd } from '../../support/link-ends.ts'
+import { loadOf, type ServingEnd, servingEnd } from '../../support/link-ends.ts'
 import {
   answerOf,
   credit,
@@ -233,13 +233,12 @@ test('whoever reads no answers opens no more exchanges', async (t) => {
 })
 
 test('answers that nobody reads are held against all links together', async (t) => {
-  const load = { held: 0 }
-  const links = [servingEnd({ exchanges: 6 }, load), servingEnd({ exchanges: 6 }, load)]
+  const load = loadOf(70)
+  const links = [servingEnd({}, load), servingEnd({}, load)]
   for (const it of links) it.socket.stalled = true
   for (let id = 1; id <= 50; id++) {
     for (const it of links) await it.send(open(id, 'bad\r\n\r\n', FLAG.end))
   }
-  // 64 more may be on their way to whoever was told that there are too many.
   const ended = () => links.reduce((sum, { story }) => sum + story.ended.length, 0)
   t.is(load.held, 70)
   t.is(ended(), 70)
@@ -250,6 +249,24 @@ test('answers that nobody reads are held against all links together', async (t) 
   t.is(ended(), 71)
   for (const { link } of links) link.destroy()
   t.is(load.held, 0)
+})
+
+test('answers that one caller does not read are held against all its links, and no others', async (t) => {
+  const [load, own, others] = [loadOf(1000), loadOf(5), loadOf(5)]
+  const links = [servingEnd({}, load, own), servingEnd({}, load, own)]
+  const other = servingEnd({}, load, others)
+  for (const it of [...links, other]) it.socket.stalled = true
+  for (let id = 1; id <= 20; id++) {
+    for (const it of links) await it.send(open(id, 'bad\r\n\r\n', FLAG.end))
+  }
+  t.is(own.held, 5)
+  t.is(links[0]!.story.ended.length + links[1]!.story.ended.length, 5)
+  t.true(links.every(({ limitHits }) => limitHits.includes('exchangesToModule')))
+  await other.send(open(1, 'bad\r\n\r\n', FLAG.end))
+  t.is(other.story.ended.length, 1)
+  t.deepEqual(other.limitHits, [])
+  for (const { link } of [...links, other]) link.destroy()
+  t.deepEqual([load.held, own.held, others.held], [0, 0, 0])
 })
 
 test('opening and cancelling without end closes the link', async (t) => {

@@ -1,0 +1,237 @@
+import type { Direction } from '../observe/labels.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { Places } from '../transport/places.ts'
+import { Share, type Standing } from './share.ts'
+
+/** Beyond its share a link may hold so many: their callers are told in words that it is used up. */
+const REFUSALS = 64
+/** A slow callee holds those who call it, so it gets no more than is left for all others. */
+const TIMES_FREE_OF_CALLEE = 1
+/** Of what one callee may have open so much is left to what Okapi asks of itself: one in so many. */
+const OWN_CALLS_OF = 8
+
+export interface ShareLimits {
+  readonly exchanges: number
+  readonly exchangesToModule: number
+  readonly exchangesPerCallee: number
+}
+
+/** A module that is called, by us or through the Okapi behind us. */
+class Callee {
+  readonly index: number
+  readonly name: string
+  /** What callers from outside may have open towards it. */
+  readonly inward: Places
+  /** Of that, those who proved nothing. */
+  readonly unproven: Places
+  /** What our own module has open towards it. */
+  outward = 0
+
+  constructor(index: number, name: string, most: number) {
+    this.index = index
+    this.name = name
+    this.inward = new Places(most)
+    this.unproven = new Places(halfOf(most))
+  }
+}
+
+export type { Callee }
+
+/** Who holds a place, or does not: one for each exchange that is open at a time, used again. */
+export interface Holder {
+  readonly direction: Direction
+  readonly share: Share
+  holdsPlace: boolean
+  /** Towards whom, where that counts. */
+  callee: Callee | null
+}
+
+/**
+ * The exchanges that may be open, and what each caller may have of them (docs/limits.md). Exchanges
+ * from outside have places of their own, and so have those of the module itself: what Okapi asks
+ * because it was asked never waits for a place that somebody new may take.
+ */
+export class Shares {
+  readonly #limits: ShareLimits
+  /** Beside Okapi callers are told apart by whom they call too: their calls wait for others than Okapi. */
+  readonly #byCallee: boolean
+  readonly #inward: Places
+  /** Of that, those who proved nothing, all together. */
+  readonly #unproven: Places
+  readonly #egress: Places
+  #outward = 0
+  readonly #callees = new Map<string, Callee>()
+  readonly #shares = new Map<string, Share>()
+
+  constructor(limits: ShareLimits, byCallee: boolean) {
+    this.#limits = limits
+    this.#byCallee = byCallee
+    const inward = Math.min(limits.exchangesToModule, limits.exchanges)
+    this.#inward = new Places(inward)
+    this.#unproven = new Places(halfOf(inward))
+    this.#egress = new Places(Math.min(limits.exchangesPerCallee, limits.exchanges))
+  }
+
+  /** Exchanges that are open. */
+  get open(): number {
+    return this.#inward.taken + this.#outward
+  }
+
+  /** Every caller that has a connection. */
+  get all(): Iterable<Share> {
+    return this.#shares.values()
+  }
+
+  /** A connection of this caller is there. `left` must follow. */
+  joined(name: string, standing: Standing): Share {
+    let share = this.#shares.get(name)
+    if (share === undefined) {
+      const places = standing === 'unproven' ? this.#unproven : this.#inward
+      const most = standing === 'okapi' ? places.all : places.mostOfOne
+      share = new Share(name, standing, most + REFUSALS)
+      this.#shares.set(name, share)
+    }
+    share.connections++
+    return share
+  }
+
+  /** A connection of this caller is gone. */
+  left(share: Share): void {
+    share.connections--
+    if (share.connections === 0) this.#shares.delete(share.name)
+  }
+
+  /** Takes a place, or says why there is none. `provider`: whom the policy lets the call through to. */
+  take(holder: Holder, provider: string | null): Refusal | null {
+    const refusal =
+      holder.share.standing === 'own'
+        ? this.#takeOwn(holder, provider)
+        : this.#take(holder, provider)
+    holder.holdsPlace = refusal === null
+    if (refusal?.reason === 'too-many') holder.share.refused++
+    return refusal
+  }
+
+  /** Gives the place back, where it has one. */
+  give(holder: Holder): void {
+    if (!holder.holdsPlace) return
+    holder.holdsPlace = false
+    const { share, callee } = holder
+    holder.callee = null
+    share.exchanges--
+    if (share.standing === 'own') {
+      this.#outward--
+      if (holder.direction === 'egress') this.#egress.taken--
+      if (callee !== null) callee.outward--
+      return
+    }
+    const unproven = share.standing === 'unproven'
+    this.#inward.taken--
+    if (unproven) this.#unproven.taken--
+    if (callee === null) return
+    share.towards[callee.index]!--
+    callee.inward.taken--
+    if (unproven) callee.unproven.taken--
+  }
+
+  #takeOwn(holder: Holder, provider: string | null): Refusal | null {
+    const { exchanges } = this.#limits
+    if (this.#outward >= exchanges) return full('exchanges', exchanges)
+    if (holder.direction === 'egress') {
+      // One slow module must not take all ways to all others: they all lead through Okapi.
+      const callee = this.#callee(provider)
+      const { full: none, all } = this.#egress
+      if (none) return full('exchangesPerCallee', all)
+      if (!this.#egress.allows(callee.outward)) return slow(callee.name, callee.outward, all)
+      callee.outward++
+      this.#egress.taken++
+      holder.callee = callee
+    }
+    this.#outward++
+    holder.share.exchanges++
+    return null
+  }
+
+  #take(holder: Holder, provider: string | null): Refusal | null {
+    const { share } = holder
+    const [inward, among] = [this.#inward, this.#unproven]
+    const unproven = share.standing === 'unproven'
+    if (inward.full) return full('exchangesToModule', inward.all)
+    if (unproven && (among.full || !inward.allows(among.taken))) return crowded(among.taken)
+    if (!mayHave(unproven ? among : inward, share, share.exchanges)) {
+      return tooMany(share, share.exchanges, this.#limits.exchangesToModule)
+    }
+    if (this.#byCallee) {
+      const callee = this.#callee(provider)
+      const refusal = this.#towards(share, callee, unproven)
+      if (refusal !== null) return refusal
+      holder.callee = callee
+      share.towards[callee.index] = (share.towards[callee.index] ?? 0) + 1
+      callee.inward.taken++
+      if (unproven) callee.unproven.taken++
+    }
+    inward.taken++
+    if (unproven) among.taken++
+    share.exchanges++
+    return null
+  }
+
+  /** A slow callee leaves places to others, and a caller leaves places at a callee. */
+  #towards(share: Share, callee: Callee, unproven: boolean): Refusal | null {
+    const { name, inward, unproven: among } = callee
+    const { taken, all } = inward
+    const few = this.#inward.isFew(share.exchanges)
+    if (inward.full || !(few || this.#inward.allows(taken, TIMES_FREE_OF_CALLEE))) {
+      return slow(name, taken, all)
+    }
+    if (unproven && (among.full || !inward.allows(among.taken))) {
+      return slow(name, among.taken, among.all)
+    }
+    const own = share.towards[callee.index] ?? 0
+    if (mayHave(unproven ? among : inward, share, own)) return null
+    return tooManyTowards(share, own, name, all)
+  }
+
+  #callee(provider: string | null): Callee {
+    const name = provider ?? 'okapi'
+    let callee = this.#callees.get(name)
+    if (callee === undefined) {
+      const { exchangesPerCallee: most } = this.#limits
+      callee = new Callee(this.#callees.size, name, most - Math.floor(most / OWN_CALLS_OF))
+      this.#callees.set(name, callee)
+    }
+    return callee
+  }
+}
+
+function mayHave(places: Places, { standing }: Share, own: number): boolean {
+  return standing === 'okapi' ? places.allowsMany : places.allows(own)
+}
+
+function full(limit: 'exchanges' | 'exchangesToModule' | 'exchangesPerCallee', most: number) {
+  return refuse('overloaded', `limit of ${most} exchanges reached (limits.${limit})`, { limit })
+}
+
+function crowded(open: number): Refusal {
+  const because = `callers that proved no identity have ${open} exchanges open, which is their part of limits.exchangesToModule`
+  return refuse('overloaded', because, { limit: 'exchangesToModule' })
+}
+
+function slow(callee: string, open: number, most: number): Refusal {
+  const because = `${open} exchanges with ${callee} are open, which is its part of ${most} (limits.exchangesPerCallee)`
+  return refuse('overloaded', because, { limit: 'exchangesPerCallee' })
+}
+
+function tooMany({ name }: Share, open: number, most: number): Refusal {
+  const because = `${name} has ${open} exchanges open, which is its share of ${most} (limits.exchangesToModule)`
+  return refuse('too-many', because, { limit: 'exchangesToModule' })
+}
+
+function tooManyTowards({ name }: Share, open: number, callee: string, most: number): Refusal {
+  const because = `${name} has ${open} exchanges with ${callee} open, which is its share of ${most} (limits.exchangesPerCallee)`
+  return refuse('too-many', because, { limit: 'exchangesPerCallee' })
+}
+
+function halfOf(most: number): number {
+  return Math.max(1, Math.floor(most / 2))
+}

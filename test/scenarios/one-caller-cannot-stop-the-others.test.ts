@@ -1,0 +1,244 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import net, { type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import tls from 'node:tls'
+import test from 'ava'
+import { createAuthority } from '../../src/pki/ca.ts'
+import { limitHits, until } from '../support/scenario/metrics.ts'
+import { ask, get, ID, OK, readMessage, request, Town, verdictOf } from '../support/scenario.ts'
+
+// One caller opens more calls than there are places and finishes none of them. All others are served,
+// by the same listener and towards the same callee. The limits are those that are shipped.
+
+const MODULES = [ID.tags, ID.notes, ID.users, ID.inventory]
+const T = 'X-Okapi-Tenant: diku'
+const MANY = 512
+/** Connections that are made at a time: how many handshakes fit into a moment is not tried here. */
+const AT_ONCE = 32
+const UNTIL = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`
+
+let town: Town
+let shown: string
+let directory: string
+
+test.before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'public-'))
+  const authority = await createAuthority(directory, { trustDomain: 'folio.test' })
+  const leaf = await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true })
+  shown = leaf.dir
+  const more = {
+    public: { listen: '0.0.0.0:0', credentials: { directory: shown } },
+    migration: { listen: '0.0.0.0:0', from: ['127.0.0.0/24'], until: UNTIL, why: 'moving over' },
+  }
+  town = await Town.open({ modules: MODULES, more: { [ID.okapi]: more } })
+})
+test.beforeEach(() => {
+  town.okapi.forget()
+  town.okapi.reply = OK
+})
+test.after.always(async () => {
+  await town?.close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+/** Who calls: by the plain port of its own sidecar, by TLS with its key alone, from an address. */
+type From =
+  | { readonly egress: string }
+  | { readonly key: string }
+  | { readonly listener: 'public' | 'plain'; readonly address: string }
+
+/** Calls that a caller has open, and what came back. */
+class Call {
+  received = ''
+  gone = false
+  readonly socket: Socket
+
+  constructor(from: From, text: string) {
+    this.socket = connect(from)
+    this.socket.on('error', () => {})
+    this.socket.on('close', () => {
+      this.gone = true
+    })
+    this.socket.on('data', (bytes) => {
+      this.received += bytes.toString('latin1')
+    })
+    this.socket.write(text, 'latin1')
+  }
+
+  /** `429 too-many`; '' as long as nothing has come. */
+  get verdict(): string {
+    const message = readMessage(this.received)
+    return message === undefined ? '' : verdictOf(message)
+  }
+}
+
+function connect(from: From): Socket {
+  if ('egress' in from) return net.connect(town.egress(from.egress), '127.0.0.1')
+  const okapi = town.sidecar(ID.okapi)
+  if ('key' in from) {
+    const file = (name: string) => readFileSync(join(town.place.directory, 'certs', from.key, name))
+    const own = { ca: file('ca.crt'), cert: file('tls.crt'), key: file('tls.key') }
+    const host = '127.0.0.1'
+    return tls.connect({ host, port: okapi.port('ingress'), ...own, checkServerIdentity })
+  }
+  const { listener, address: localAddress } = from
+  const socket = net.connect({ host: '127.0.0.1', port: okapi.port(listener), localAddress })
+  if (listener === 'plain') return socket
+  const ca = readFileSync(join(shown, 'ca.crt'))
+  return tls.connect({ socket, ca, checkServerIdentity })
+}
+
+const checkServerIdentity = () => undefined
+
+const unfinished = (target: string) => request(`POST ${target}`, [T, 'Content-Length: 100'])
+
+/** Opens very many that do not end; resolves when each is at Okapi or was told something. */
+async function flood(from: readonly From[], text: string): Promise<Call[]> {
+  const line = text.slice(0, text.indexOf('\r\n') + 2)
+  const before = occurrences(line)
+  const calls: Call[] = []
+  while (calls.length < MANY) {
+    for (let i = 0; i < AT_ONCE; i++) calls.push(new Call(from[calls.length % from.length]!, text))
+    await until(() => {
+      const told = calls.filter(({ verdict }) => verdict !== '').length
+      return told + occurrences(line) - before === calls.length
+    })
+  }
+  return calls
+}
+
+function occurrences(line: string): number {
+  return town.okapi.bytes.split(line).length - 1
+}
+
+async function verdict(from: From, text: string): Promise<string> {
+  const call = new Call(from, text)
+  await until(() => call.verdict !== '')
+  call.socket.destroy()
+  return call.verdict
+}
+
+const TAGS_KEY: From = { key: ID.tags }
+const BROWSER: From = { listener: 'public', address: '127.0.0.77' }
+const PLAIN: From = { listener: 'plain', address: '127.0.0.78' }
+
+/** What all others are told who call now, each by another way. */
+async function others(): Promise<string[]> {
+  const calls: readonly (readonly [From, string])[] = [
+    [{ egress: ID.notes }, get('/users', T)],
+    [{ egress: ID.notes }, get('/notes', T)],
+    [{ egress: ID.inventory }, get('/users', T)],
+    [{ key: ID.users }, get('/users', T)],
+    [BROWSER, get('/users', T)],
+    [BROWSER, get('/tags', T)],
+    [BROWSER, request('POST /authn/login', [T], '{}')],
+    [PLAIN, get('/users', T)],
+    [PLAIN, get('/tags', T)],
+  ]
+  return Promise.all(calls.map(([from, text]) => verdict(from, text)))
+}
+const SERVED = Array(9).fill('200')
+
+function verdictsOf(calls: readonly Call[]): string[] {
+  return [...new Set(calls.map((call) => call.verdict))].sort()
+}
+
+function close(calls: readonly Call[]): void {
+  for (const { socket } of calls) socket.destroy()
+}
+
+for (const [who, from, target] of [
+  ['a module with its key alone', [TAGS_KEY], '/tags'],
+  ['a stranger at `public`', [{ listener: 'public', address: '127.0.0.2' }], '/authn/login'],
+  ['a listed address', [{ listener: 'plain', address: '127.0.0.2' }], '/tags'],
+] as const satisfies readonly (readonly [string, readonly From[], string])[]) {
+  test.serial(`${who}: told too-many beyond its share, all others are served`, async (t) => {
+    const calls = await flood(from, unfinished(target))
+    t.deepEqual(verdictsOf(calls), ['', '429 too-many'])
+    // All of it as long as nobody else wants some: far more than an equal part of all callers.
+    t.true(calls.filter((call) => call.verdict === '').length > 140)
+    t.is(await verdict(from[0], unfinished(target)), '429 too-many')
+    t.deepEqual(await others(), SERVED)
+    close(calls)
+    await until(
+      async () => (await verdict(from[0], request(`POST ${target}`, [T], '{}'))) === '200',
+    )
+    t.pass()
+  })
+}
+
+test.serial('a module by its own sidecar: no more leaves it than it may have', async (t) => {
+  const from: From = { egress: ID.tags }
+  const calls = await flood([from], unfinished('/tags'))
+  t.true(verdictsOf(calls).includes('429 too-many'))
+  t.true(calls.filter((call) => call.verdict === '').length > 256)
+  t.deepEqual(await others(), SERVED)
+  // With its key it has no share beside that, on whatever connection.
+  t.is(await verdict(TAGS_KEY, unfinished('/tags')), '429 too-many')
+  close(calls)
+  await until(async () => (await verdict(from, get('/tags', T))) === '200')
+  t.pass()
+})
+
+test.serial('strangers from many addresses: modules have their half', async (t) => {
+  const from = Array.from({ length: MANY }, (_, i): From => {
+    return { listener: 'public', address: `127.0.${1 + (i >> 7)}.${1 + (i & 127)}` }
+  })
+  const calls = await flood(from, unfinished('/tags'))
+  t.deepEqual(verdictsOf(calls), ['', '503 overloaded'])
+  for (const [by, text] of [
+    [{ egress: ID.notes }, get('/users', T)],
+    [{ egress: ID.inventory }, get('/users', T)],
+    [TAGS_KEY, get('/tags', T)],
+  ] as const) {
+    t.is(await verdict(by, text), '200')
+  }
+  close(calls)
+  await until(async () => (await verdict(BROWSER, get('/tags', T))) === '200')
+  t.pass()
+})
+
+test.serial('calls that wait for one slow module: all others are called as ever', async (t) => {
+  const release = Promise.withResolvers<void>()
+  // As Okapi does: it asks mod-authtoken and then the module before it answers.
+  town.okapi.reply = async ({ first }) => {
+    const [, target = ''] = first.split(' ')
+    const id = MODULES.find((each) => target.startsWith(`/${each.split('-')[1]}`)) ?? ''
+    const answered = await ask(town.modules, get(`/${id}${target}`, T))
+    return `HTTP/1.1 ${verdictOf(answered).slice(0, 3)} Of module\r\nContent-Length: 0\r\n\r\n`
+  }
+  town.module(ID.users).reply = async (asked, socket) => {
+    await release.promise
+    return OK(asked, socket)
+  }
+  const from = [{ egress: ID.notes }, { egress: ID.inventory }]
+  const calls = await flood(from, get('/users', T))
+  const waiting = calls.filter((call) => call.verdict === '').length
+  t.true(waiting > 256)
+  await until(() => town.module(ID.users).requests.length === waiting)
+  t.is(await verdict(TAGS_KEY, get('/tags', T)), '200')
+  t.is(await verdict(BROWSER, get('/tags', T)), '200')
+  t.is(await verdict({ egress: ID.notes }, get('/notes', T)), '200')
+  release.resolve()
+  await until(() => calls.every((call) => call.verdict !== ''))
+  t.is(calls.filter((call) => call.verdict === '200').length, waiting)
+  close(calls)
+})
+
+test.serial(
+  'each refusal is counted by its limit, and told in the log with the caller',
+  async (t) => {
+    const okapi = town.sidecar(ID.okapi)
+    t.true((await limitHits(okapi, 'exchangesPerCallee')) > 0)
+    const line = okapi.lines.find(
+      ({ caller, reason }) => caller === ID.tags && reason === 'too-many',
+    )
+    t.is(line?.status, 429)
+    t.regex(
+      line?.because ?? '',
+      /^mod-tags-3\.1\.0 has \d+ exchanges with .* open, which is its share/,
+    )
+  },
+)
