@@ -60,7 +60,8 @@ export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean):
   const { requestId } = note
   const document = problemDocument(refusal, { proven: note.proven, requestId })
   const lines = [`X-Sidecar-Refused: ${reason}`]
-  if (status === 503) lines.push(`Retry-After: ${RETRY_AFTER_SECONDS}`)
+  // RFC 9110 section 10.2.3, RFC 6585 section 4: there may be room again soon.
+  if (status === 503 || status === 429) lines.push(`Retry-After: ${RETRY_AFTER_SECONDS}`)
   // Without it a browser tells its page no more than "failed to fetch".
   if (note.origin !== undefined) {
     lines.push(`Access-Control-Allow-Origin: ${note.origin}`)

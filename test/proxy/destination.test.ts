@@ -117,7 +117,7 @@ test('a health question is asked although limits.exchanges are open', async (t) 
   )
   t.deepEqual(
     policy.asked.map(({ path }) => path),
-    ['/users', '/'],
+    ['/users', '/users', '/'],
   )
   t.is(asking.sent, '')
 })

@@ -272,7 +272,7 @@ test('by the plain door no more than its share is open, and the places are given
 })
 
 test('the share of the plain door is no limit to any other', async (t) => {
-  const { connect, told } = memoryDoor('ingress', { limits: { exchangesToModule: 2 } })
+  const { connect, told } = memoryDoor('ingress', { limits: { exchangesToModule: 3 } })
   for (const each of [connect(), connect(), connect()]) await each.arrive(get('/a'))
   t.deepEqual(told, [])
 })
