@@ -1,10 +1,10 @@
 import test from 'ava'
+import { differenceOf } from '../../src/analysis/difference.ts'
+import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { hintedWants, recordedWants } from '../../src/analysis/missing-permissions.ts'
+import { reachOf } from '../../src/analysis/reach.ts'
 import { installDescriptors } from '../../src/policy/descriptors.ts'
-import { differenceOf } from '../../src/policy/difference.ts'
-import { grantsInForce } from '../../src/policy/grants-in-force.ts'
 import { pack } from '../../src/policy/pack.ts'
-import { reachOf } from '../../src/policy/reach.ts'
-import { hintedWants, recordedWants } from '../../src/policy/wants.ts'
 import { ask, FIXTURE_VALUES, installed, policyOf, type Rules, word } from './tools.ts'
 
 // okapi-core ModuleCache: a redirect of `filters` is followed, beside what else matches; one of a

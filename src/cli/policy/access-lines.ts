@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
+import { type Exchange, UsageLog } from '../../analysis/usage.ts'
 import { wideEncoding } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { METHODS } from '../../folio/methods.ts'
-import { type Exchange, UsageLog } from '../../policy/usage.ts'
 
 /** What was read. */
 export interface LinesRead {

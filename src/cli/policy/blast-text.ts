@@ -1,4 +1,4 @@
-import type { BlastRadius, Reached } from '../../policy/blast-radius.ts'
+import type { BlastRadius, Reached } from '../../analysis/blast-radius.ts'
 import { paint, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
+import { differenceOf } from '../../analysis/difference.ts'
+import { reachOf } from '../../analysis/reach.ts'
 import { fault } from '../../fault.ts'
-import { differenceOf } from '../../policy/difference.ts'
-import { reachOf } from '../../policy/reach.ts'
 import { differenceJson, differenceText } from './difference-text.ts'
 import { installationOf, type SourceOptions } from './sources.ts'
 

@@ -1,5 +1,5 @@
-import type { Difference } from '../../policy/difference.ts'
-import { type Opening, partText, routeText } from '../../policy/opening.ts'
+import type { Difference } from '../../analysis/difference.ts'
+import { type Opening, partText, routeText } from '../../analysis/opening.ts'
 import { paint, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 

@@ -1,4 +1,4 @@
-import type { Opening } from '../../policy/opening.ts'
+import type { Opening } from '../../analysis/opening.ts'
 
 const COLUMNS =
   'caller,provider,at,kind,interface,version,methods,path,only,rule,file,pointer,why'.split(',')

@@ -1,7 +1,7 @@
+import { matrixOf, type Part } from '../../analysis/matrix.ts'
+import { type Opening, partText } from '../../analysis/opening.ts'
 import { Html, html } from '../../html/markup.ts'
 import { htmlPage } from '../../html/page.ts'
-import { matrixOf, type Part } from '../../policy/matrix.ts'
-import { type Opening, partText } from '../../policy/opening.ts'
 import { type Headline, headLines } from './matrix-text.ts'
 
 const STYLE = `

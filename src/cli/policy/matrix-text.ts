@@ -1,7 +1,7 @@
+import { matrixOf, type Part } from '../../analysis/matrix.ts'
+import { countRoutes, type Opening, partText, routeText, ruleText } from '../../analysis/opening.ts'
 import type { PlainDoorFacts } from '../../observe/status/facts.ts'
 import { plainDoorText } from '../../observe/status/words.ts'
-import { matrixOf, type Part } from '../../policy/matrix.ts'
-import { countRoutes, type Opening, partText, routeText, ruleText } from '../../policy/opening.ts'
 import { paint, table, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 

@@ -1,7 +1,7 @@
 import { renameSync, statSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { readGrantsFor } from '../../analysis/grants-for.ts'
 import { errorCode, fault } from '../../fault.ts'
-import { readGrantsFor } from '../../policy/grants-for.ts'
 import { pack, partFor } from '../../policy/pack.ts'
 import { loadDescriptors } from '../../policy/source.ts'
 import { tell } from '../terminal.ts'

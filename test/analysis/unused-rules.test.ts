@@ -1,10 +1,10 @@
 import test from 'ava'
+import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { reachOf } from '../../src/analysis/reach.ts'
+import { slackOf } from '../../src/analysis/unused-rules.ts'
+import type { Usage } from '../../src/analysis/usage.ts'
 import { clauses } from '../../src/policy/clause.ts'
-import { grantsInForce } from '../../src/policy/grants-in-force.ts'
-import { reachOf } from '../../src/policy/reach.ts'
-import { slackOf } from '../../src/policy/tighten.ts'
-import type { Usage } from '../../src/policy/usage.ts'
-import { installed, policyOf } from './tools.ts'
+import { installed, policyOf } from '../policy/tools.ts'
 
 const GRANTS = [
   { caller: 'mod-tags', at: 'okapi', interface: 'users', why: 'wide' },

@@ -1,15 +1,15 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { hintedWants, recordedWants } from '../../src/analysis/missing-permissions.ts'
+import type { Opening } from '../../src/analysis/opening.ts'
+import { type Proposal, propose } from '../../src/analysis/proposals.ts'
+import { reachOf } from '../../src/analysis/reach.ts'
+import { type Exchange, UsageLog } from '../../src/analysis/usage.ts'
 import { clauses } from '../../src/policy/clause.ts'
 import type { PolicySource } from '../../src/policy/compile.ts'
-import { grantsInForce } from '../../src/policy/grants-in-force.ts'
-import type { Opening } from '../../src/policy/opening.ts'
-import { type Proposal, propose } from '../../src/policy/propose.ts'
-import { reachOf } from '../../src/policy/reach.ts'
-import { type Exchange, UsageLog } from '../../src/policy/usage.ts'
-import { hintedWants, recordedWants } from '../../src/policy/wants.ts'
-import { ask, FIXTURE_VALUES, installed, policyOf, type Rules } from './tools.ts'
-import { question, world } from './worlds.ts'
+import { ask, FIXTURE_VALUES, installed, policyOf, type Rules } from '../policy/tools.ts'
+import { question, world } from '../policy/worlds.ts'
 
 const SEEN: Exchange = {
   timeMs: 1000,

@@ -1,5 +1,5 @@
+import type { Caller } from '../policy/caller.ts'
 import { openOf, type Subject } from './asking.ts'
-import type { Caller } from './caller.ts'
 import { subjectsAt } from './module-reach.ts'
 import { reachThroughOkapi } from './okapi-reach.ts'
 import { type Opening, openingOf } from './opening.ts'

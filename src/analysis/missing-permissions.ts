@@ -1,11 +1,11 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { methodIndex } from '../folio/methods.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
+import type { DescriptorSet } from '../policy/descriptors.ts'
+import { idOf } from '../policy/world.ts'
 import { eachMethod, type Subject } from './asking.ts'
-import type { DescriptorSet } from './descriptors.ts'
 import { okapiSubjects } from './okapi-reach.ts'
 import { together, type Usage } from './usage.ts'
-import { idOf } from './world.ts'
 
 /** One method of one route that an installed module should be let call through Okapi. */
 export interface Want {

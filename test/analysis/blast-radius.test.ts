@@ -1,8 +1,8 @@
 import test from 'ava'
-import { blastRadius } from '../../src/policy/blast-radius.ts'
-import { grantsInForce } from '../../src/policy/grants-in-force.ts'
-import { reachOf } from '../../src/policy/reach.ts'
-import { FIXTURE_VALUES, installed, policyOf } from './tools.ts'
+import { blastRadius } from '../../src/analysis/blast-radius.ts'
+import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { reachOf } from '../../src/analysis/reach.ts'
+import { FIXTURE_VALUES, installed, policyOf } from '../policy/tools.ts'
 
 const provides = (id: string, method: string, pathPattern: string) => [
   { id, version: '1.0', handlers: [{ methods: [method], pathPattern }] },

@@ -1,11 +1,11 @@
+import type { Caller } from '../policy/caller.ts'
+import type { DescriptorSet } from '../policy/descriptors.ts'
+import { type Grant, isAt, isFor } from '../policy/grants.ts'
+import { okapiRoutes } from '../policy/routes.ts'
+import { idOf } from '../policy/world.ts'
 import { okapiSubject, openOf, pathGrantsOf, type Subject, touching } from './asking.ts'
-import type { Caller } from './caller.ts'
-import type { DescriptorSet } from './descriptors.ts'
-import { type Grant, isAt, isFor } from './grants.ts'
 import { type Opening, openingOf } from './opening.ts'
 import type { Installation } from './reach.ts'
-import { okapiRoutes } from './routes.ts'
-import { idOf } from './world.ts'
 
 /** What Okapi may be asked for, its administration apart, module by module. */
 export function okapiSubjects(set: DescriptorSet): readonly Subject[] {

@@ -1,10 +1,10 @@
 import test from 'ava'
+import { differenceOf } from '../../src/analysis/difference.ts'
+import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { type Opening, routeText } from '../../src/analysis/opening.ts'
+import { reachOf } from '../../src/analysis/reach.ts'
 import { clauses } from '../../src/policy/clause.ts'
-import { differenceOf } from '../../src/policy/difference.ts'
-import { grantsInForce } from '../../src/policy/grants-in-force.ts'
-import { type Opening, routeText } from '../../src/policy/opening.ts'
-import { reachOf } from '../../src/policy/reach.ts'
-import { FIXTURE_VALUES, installed, policyOf } from './tools.ts'
+import { FIXTURE_VALUES, installed, policyOf } from '../policy/tools.ts'
 
 const USERS = 'mod-users-19.7.0'
 

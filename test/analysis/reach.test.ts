@@ -1,13 +1,13 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { ruleText } from '../../src/analysis/opening.ts'
+import { reachOf } from '../../src/analysis/reach.ts'
 import type { Caller } from '../../src/policy/caller.ts'
 import { callerName, parseCaller } from '../../src/policy/caller.ts'
 import { clauses } from '../../src/policy/clause.ts'
-import { grantsInForce } from '../../src/policy/grants-in-force.ts'
-import { ruleText } from '../../src/policy/opening.ts'
-import { reachOf } from '../../src/policy/reach.ts'
-import { ask, installed, policyOf, type Rules } from './tools.ts'
-import { caller, question, world } from './worlds.ts'
+import { ask, installed, policyOf, type Rules } from '../policy/tools.ts'
+import { caller, question, world } from '../policy/worlds.ts'
 
 function reach(rules: Rules, values?: readonly unknown[], callers?: readonly Caller[]) {
   const grants = grantsInForce({ grants: clauses(rules.grants ?? [], 'test.yaml', '/grants') })

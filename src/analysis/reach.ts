@@ -1,13 +1,13 @@
 import { isOkapi } from '../folio/module-id.ts'
+import { type Caller, callerName, parseCaller } from '../policy/caller.ts'
+import type { DescriptorSet } from '../policy/descriptors.ts'
+import type { Grant } from '../policy/grants.ts'
+import type { Policy } from '../policy/policy.ts'
 import { reachAdministration } from './admin-reach.ts'
-import { type Caller, callerName, parseCaller } from './caller.ts'
-import type { DescriptorSet } from './descriptors.ts'
-import type { Grant } from './grants.ts'
 import { reachDirectly, reachOfOkapi } from './module-reach.ts'
 import { okapiSubjects, reachThroughOkapi } from './okapi-reach.ts'
 import type { Opening } from './opening.ts'
 import { type PlainDoorway, reachPlainly } from './plain-reach.ts'
-import type { Policy } from './policy.ts'
 
 /** A compiled policy with what it was compiled from. */
 export interface Installation {

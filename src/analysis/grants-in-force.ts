@@ -1,7 +1,7 @@
 import type { Problem } from '../fault.ts'
-import type { PolicySource } from './compile.ts'
-import { type Grant, readGrants } from './grants.ts'
-import { STRIPES } from './stripes.ts'
+import type { PolicySource } from '../policy/compile.ts'
+import { type Grant, readGrants } from '../policy/grants.ts'
+import { STRIPES } from '../policy/stripes.ts'
 
 /**
  * Every grant that a policy compiled from this source holds, the built-in ones last. What cannot be

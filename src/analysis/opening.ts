@@ -1,7 +1,7 @@
 import { isOkapi } from '../folio/module-id.ts'
-import { type Caller, callerName } from './caller.ts'
-import type { Rule } from './decision.ts'
-import type { Grant } from './grants.ts'
+import { type Caller, callerName } from '../policy/caller.ts'
+import type { Rule } from '../policy/decision.ts'
+import type { Grant } from '../policy/grants.ts'
 
 /** What of a provider is open: a route, or as whom Okapi takes the caller. */
 export type OpeningKind =

@@ -1,7 +1,7 @@
 import { Fault, type Problem } from '../fault.ts'
-import { parseCaller } from './caller.ts'
-import type { Clause } from './clause.ts'
-import { type Grant, isFor, readGrants } from './grants.ts'
+import { parseCaller } from '../policy/caller.ts'
+import type { Clause } from '../policy/clause.ts'
+import { type Grant, isFor, readGrants } from '../policy/grants.ts'
 
 /** The grants for one caller at Okapi. Throws a Fault for any that cannot be read. */
 export function readGrantsFor(list: readonly Clause[], caller: string): Grant[] {

@@ -1,10 +1,10 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { blastRadius } from '../../src/policy/blast-radius.ts'
-import { grantsInForce } from '../../src/policy/grants-in-force.ts'
-import { callersOf, reachOf } from '../../src/policy/reach.ts'
-import { ask, installed, policyOf, type Rules } from './tools.ts'
-import { IDS, question, world } from './worlds.ts'
+import { blastRadius } from '../../src/analysis/blast-radius.ts'
+import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { callersOf, reachOf } from '../../src/analysis/reach.ts'
+import { ask, installed, policyOf, type Rules } from '../policy/tools.ts'
+import { IDS, question, world } from '../policy/worlds.ts'
 
 const UNTIL = Date.UTC(2027, 2, 31)
 

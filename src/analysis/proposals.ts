@@ -1,17 +1,17 @@
 import { productOf } from '../folio/module-id.ts'
 import { parsePathPattern } from '../folio/path-pattern.ts'
 import { overlap } from '../folio/pattern-states.ts'
+import type { Caller } from '../policy/caller.ts'
+import { type Clause, clauses } from '../policy/clause.ts'
+import { compilePolicy, type PolicySource } from '../policy/compile.ts'
+import { isFor } from '../policy/grants.ts'
+import { idOf } from '../policy/world.ts'
 import { eachMethod, type Subject, shortMethods } from './asking.ts'
-import type { Caller } from './caller.ts'
-import { type Clause, clauses } from './clause.ts'
-import { compilePolicy, type PolicySource } from './compile.ts'
-import { isFor } from './grants.ts'
 import { grantsInForce } from './grants-in-force.ts'
+import type { Want } from './missing-permissions.ts'
 import { interfacesOf, okapiSubjects } from './okapi-reach.ts'
 import type { Opening } from './opening.ts'
 import { reachOf } from './reach.ts'
-import type { Want } from './wants.ts'
-import { idOf } from './world.ts'
 
 /** A grant to think about, with all that it is good for. */
 export interface Proposal {

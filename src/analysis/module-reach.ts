@@ -1,12 +1,12 @@
 import { isOkapi } from '../folio/module-id.ts'
+import type { Caller } from '../policy/caller.ts'
+import type { Rule } from '../policy/decision.ts'
+import type { InstalledModule } from '../policy/descriptors.ts'
+import { isAt, isFor } from '../policy/grants.ts'
+import { moduleRoutes } from '../policy/routes.ts'
 import { openOf, pathGrantsOf, type Subject, subjectOf, touching } from './asking.ts'
-import type { Caller } from './caller.ts'
-import type { Rule } from './decision.ts'
-import type { InstalledModule } from './descriptors.ts'
-import { isAt, isFor } from './grants.ts'
 import { type Opening, openingOf, tenantsOpened } from './opening.ts'
 import type { Installation } from './reach.ts'
-import { moduleRoutes } from './routes.ts'
 import { samplesOf } from './samples.ts'
 
 /** What Okapi asks of modules: everything that their descriptors declare. */

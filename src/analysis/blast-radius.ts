@@ -1,7 +1,7 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { isOkapi } from '../folio/module-id.ts'
 import { isListed, TOKEN_GIVERS } from '../folio/token-providers.ts'
-import type { DescriptorSet } from './descriptors.ts'
+import type { DescriptorSet } from '../policy/descriptors.ts'
 import { type Forwarder, forwardedBy } from './forwarders.ts'
 import { countRoutes, type Opening } from './opening.ts'
 

@@ -1,7 +1,7 @@
 import { productOf } from '../folio/module-id.ts'
+import type { Rule } from '../policy/decision.ts'
+import type { Grant } from '../policy/grants.ts'
 import { eachMethod, shortMethods } from './asking.ts'
-import type { Rule } from './decision.ts'
-import type { Grant } from './grants.ts'
 import type { Opening } from './opening.ts'
 import type { Usage } from './usage.ts'
 
