@@ -6,6 +6,7 @@ import {
   basicConstraints,
   type Extension,
   extendedKeyUsage,
+  type IssuerKey,
   keyUsage,
   subjectAltName,
   subjectKeyIdentifier,
@@ -67,7 +68,7 @@ export function randomSerial(): Buffer {
 /** What an ordinary root or intermediate holds. `pathLength` 0: it signs leaves and nothing else. */
 export function authorityExtensions(
   publicKey: KeyObject,
-  issuerKey: KeyObject,
+  issuerKey: IssuerKey,
   pathLength: number | undefined,
 ): readonly Extension[] {
   return [
@@ -81,7 +82,7 @@ export function authorityExtensions(
 /** What an ordinary leaf holds: both purposes, because a sidecar is server on one leg and client on the other. */
 export function leafExtensions(
   publicKey: KeyObject,
-  issuerKey: KeyObject,
+  issuerKey: IssuerKey,
   names: readonly AlternativeName[],
 ): readonly Extension[] {
   return [

@@ -60,7 +60,7 @@ export interface CrlSpec {
 export function makeCrl(issuer: Issuer, spec: CrlSpec): Buffer {
   const { digest = digestFor(issuer.key), revoked, nextUpdate } = spec
   const extensions = spec.extensions ?? [
-    authorityKeyIdentifier(issuer.certificate.publicKey),
+    authorityKeyIdentifier(issuer.keyId),
     crlNumber(spec.number),
   ]
   const tbs = sequence(

@@ -109,9 +109,13 @@ export function subjectKeyIdentifier(publicKey: KeyObject): Extension {
   return { oid: '2.5.29.14', critical: false, value: encode(octets(keyIdentifier(publicKey))) }
 }
 
+/** An issuer's key identifier as its certificate has it, or the key that it is computed from. */
+export type IssuerKey = KeyObject | Uint8Array
+
 /** AuthorityKeyIdentifier: the key id alone, so that an intermediate can be issued again. */
-export function authorityKeyIdentifier(issuerKey: KeyObject): Extension {
-  const value = encode(sequence(implicit(0, keyIdentifier(issuerKey))))
+export function authorityKeyIdentifier(issuerKey: IssuerKey): Extension {
+  const id = issuerKey instanceof Uint8Array ? issuerKey : keyIdentifier(issuerKey)
+  const value = encode(sequence(implicit(0, id)))
   return { oid: '2.5.29.35', critical: false, value }
 }
 

@@ -9,6 +9,7 @@ import { type Der, decode, members } from './der.ts'
 import { type AlternativeName, type Extension, keyIdentifier } from './extensions.ts'
 import { type KeyKind, type KeyPair, makeKeys } from './keys.ts'
 import { pem } from './pem.ts'
+import { subjectKeyId } from './read.ts'
 
 /** A CA that can sign: a root or an intermediate, with its key. */
 export interface Issuer {
@@ -16,6 +17,11 @@ export interface Issuer {
   readonly key: KeyObject
   /** Its subject as it stands in its certificate: what it signs repeats these bytes. */
   readonly name: { readonly der: Der }
+  /**
+   * The key identifier of its certificate, which what it signs repeats: a CA may compute its own as it
+   * likes (RFC 5280 4.2.1.1), and OpenSSL takes another one for another issuer.
+   */
+  readonly keyId: Uint8Array
   /** What goes behind a leaf in `tls.crt`: this issuer and those above, without the root. */
   readonly chain: readonly Buffer[]
 }
@@ -62,7 +68,7 @@ export async function makeIntermediate(
     publicKey,
     signWith: parent.key,
     ...validity(options),
-    extensions: authorityExtensions(publicKey, parent.certificate.publicKey, 0),
+    extensions: authorityExtensions(publicKey, parent.keyId, 0),
   })
   return { ...issuer(der, privateKey), chain: [der, ...parent.chain] }
 }
@@ -86,7 +92,7 @@ export function makeLeaf(
     publicKey,
     signWith: parent.key,
     ...validity(options),
-    extensions: extensions ?? leafExtensions(publicKey, parent.certificate.publicKey, names),
+    extensions: extensions ?? leafExtensions(publicKey, parent.keyId, names),
     ...(options.serial === undefined ? {} : { serial: options.serial }),
   }
   return makeCertificate(spec)
@@ -94,10 +100,12 @@ export function makeLeaf(
 
 /** The issuer that a certificate and its key make. */
 export function issuer(der: Uint8Array, key: KeyObject): Issuer {
+  const certificate = new X509Certificate(der)
   return {
-    certificate: new X509Certificate(der),
+    certificate,
     key,
     name: { der: subjectDer(der) },
+    keyId: subjectKeyId(der) ?? keyIdentifier(certificate.publicKey),
     chain: [Buffer.from(der)],
   }
 }

@@ -13,12 +13,23 @@ export interface Names {
 
 const NO_NAMES: Names = { uris: [], dns: [], ips: [], others: 0 }
 const SUBJECT_ALT_NAME = '2.5.29.17'
+const SUBJECT_KEY_ID = '2.5.29.14'
 
 /** The names in a certificate's SubjectAltName; throws on bytes that are no certificate. */
 export function certificateNames(der: Uint8Array): Names {
+  return namesAmong(certificateExtensions(der))
+}
+
+/** The key identifier in a certificate; undefined where it has none. Throws like `certificateNames`. */
+export function subjectKeyId(der: Uint8Array): Buffer | undefined {
+  const found = certificateExtensions(der).find(({ oid }) => oid === SUBJECT_KEY_ID)
+  return found && contents(decode(found.value))
+}
+
+function certificateExtensions(der: Uint8Array): readonly Extension[] {
   const [tbs] = members(decode(der))
   const holder = members(tbs).find((field) => isTagged(field, 3))
-  return holder === undefined ? NO_NAMES : namesAmong(readExtensions(members(holder)[0]))
+  return holder === undefined ? [] : readExtensions(members(holder)[0])
 }
 
 /** The names among extensions; none where there is no SubjectAltName. */

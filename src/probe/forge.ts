@@ -1,6 +1,6 @@
 import { type KeyObject, X509Certificate } from 'node:crypto'
 import { leafExtensions, makeCertificate } from '../pki/certificate.ts'
-import type { AlternativeName, Extension } from '../pki/extensions.ts'
+import type { AlternativeName, Extension, IssuerKey } from '../pki/extensions.ts'
 import { chainPem, type Issuer, keyPem, makeRoot } from '../pki/issuer.ts'
 import { type Digest, makeKeys, type KeyPair as PkiKeys } from '../pki/keys.ts'
 import { pem } from '../pki/pem.ts'
@@ -23,7 +23,7 @@ export interface Shape {
   readonly commonName: string
   readonly names?: readonly AlternativeName[]
   /** Replaces the whole ordinary list. */
-  readonly extensions?: (publicKey: KeyObject, issuerKey: KeyObject) => readonly Extension[]
+  readonly extensions?: (publicKey: KeyObject, issuerKey: IssuerKey) => readonly Extension[]
   /** Hours from now, may be negative; from an hour ago to in an hour unless given. */
   readonly hours?: readonly [from: number, to: number]
   readonly serial?: Uint8Array
@@ -36,7 +36,7 @@ export async function forged(parent: Issuer | 'self', shape: Shape): Promise<Pem
   const keys = shape.keys ?? (await makeKeys())
   const { publicKey, privateKey } = keys
   const subject = { commonName: shape.commonName.slice(0, 64) }
-  const issuerKey = parent === 'self' ? publicKey : parent.certificate.publicKey
+  const issuerKey = parent === 'self' ? publicKey : parent.keyId
   const [from, to] = shape.hours ?? [-1, 1]
   const { extensions = ordinary(shape.names ?? []) } = shape
   const der = makeCertificate({
@@ -55,7 +55,7 @@ export async function forged(parent: Issuer | 'self', shape: Shape): Promise<Pem
 }
 
 function ordinary(names: readonly AlternativeName[]) {
-  return (publicKey: KeyObject, issuerKey: KeyObject) => leafExtensions(publicKey, issuerKey, names)
+  return (publicKey: KeyObject, issuerKey: IssuerKey) => leafExtensions(publicKey, issuerKey, names)
 }
 
 /** A name that would identify, spelled as it is given: nothing is escaped or checked. */

@@ -45,6 +45,50 @@ test('an opened CA is the one that was made', async (t) => {
   })
 })
 
+/** The root of a CA made again by openssl: the same key, another key identifier, or none. */
+async function madeByOpenssl(directory: string, keyId: string): Promise<void> {
+  const root = ['-key', join(directory, 'ca.key'), '-subj', '/O=folio.test/CN=made by openssl']
+  const extensions = [
+    'basicConstraints=critical,CA:TRUE',
+    'keyUsage=critical,keyCertSign,cRLSign',
+    `subjectKeyIdentifier=${keyId}`,
+    `authorityKeyIdentifier=${keyId === 'none' ? 'none' : 'keyid:always'}`,
+  ].flatMap((extension) => ['-addext', extension])
+  const config = join(directory, 'empty.cnf')
+  await writeFile(config, '[req]\ndistinguished_name=dn\n[dn]\n')
+  const out = ['-days', '9', '-config', config, '-out', join(directory, 'ca.crt')]
+  const { code, stderr } = await openssl('req', '-x509', ...root, ...extensions, ...out)
+  if (code !== 0) throw new Error(stderr)
+}
+
+test('under a root whose key identifier was computed otherwise: openssl takes leaf, intermediate and list', async (t) => {
+  for (const [keyId, strict] of [
+    ['01:02:03:04:05', ['-x509_strict']],
+    ['none', []],
+  ] as const) {
+    const dir = await place(t)
+    await createAuthority(dir, trusted)
+    await madeByOpenssl(dir, keyId)
+    const authority = await openAuthority(dir)
+    const { signing } = await authority.read()
+    const under = await makeIntermediate(signing, {
+      commonName: 'between',
+      now: new Date(),
+      validForMs: HOUR_MS,
+    })
+    const direct = await authority.issue('mod-a-1.0.0')
+    const below = await authority.issue('mod-b-1.0.0', { under, validForMs: HOUR_MS / 2 })
+    await revoke(authority, null, {})
+    const trust = ['-CAfile', join(dir, 'ca.crt'), '-CRLfile', join(dir, 'ca.crl')]
+    const verify = (...argv: string[]) => openssl('verify', ...strict, ...trust, ...argv)
+    const leaf = await verify('-crl_check', join(direct.dir, 'tls.crt'))
+    t.is(leaf.code, 0, leaf.stderr)
+    const file = join(below.dir, 'tls.crt')
+    const chain = await verify('-untrusted', file, file)
+    t.is(chain.code, 0, chain.stderr)
+  }
+})
+
 test('the clock is the one that was passed in', async (t) => {
   const now = new Date('2049-12-31T12:00:00Z')
   const authority = await createAuthority(await place(t), { ...trusted, now: () => now })
