@@ -80,10 +80,20 @@ function bundleOf(
   try {
     return makeBundle(certificates)
   } catch (error) {
-    const message = error instanceof Fault ? error.message : `a key in it cannot be read: ${error}`
-    problems.error(file.path, message, 'put the certificate of the root CA into it')
+    if (error instanceof Fault) problems.error(file.path, error.message, missingRoots(certificates))
+    else problems.error(file.path, `a key in it cannot be read: ${error}`)
     return undefined
   }
+}
+
+/** Only intermediates are there, as some issuers write them: whose certificates are missing? */
+function missingRoots(certificates: readonly Certificate[]): string {
+  const subjects = new Set(certificates.map(({ subject }) => subject.key))
+  const missing = certificates.filter(({ issuer }) => !subjects.has(issuer.key))
+  const names = [...new Set(missing.map(({ issuer }) => issuer.text || '(no name)'))]
+  const held = certificates.map(({ subject }) => subject.text || '(no name)').join('; ')
+  if (names.length === 0) return 'put the certificate of the root CA into it'
+  return `it holds ${held}: put the certificate of ${names.join('; ')} into it too, and so on up to the root`
 }
 
 function nameOf({ subject, fingerprint256 }: Certificate): string {

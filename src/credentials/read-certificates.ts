@@ -12,6 +12,11 @@ export function readCertificates(
   return readBlocks(file, 'CERTIFICATE', parseCertificate, problems)
 }
 
+/** The command that makes PEM of a file. */
+export function remedyIn({ remedy }: PemError, { path }: RawFile): string | undefined {
+  return remedy?.replaceAll('FILE', path)
+}
+
 /** Every block of a PEM file, parsed; undefined, and a problem, where one of them cannot be. */
 export function readBlocks<T>(
   file: RawFile,
@@ -28,7 +33,7 @@ export function readBlocks<T>(
     if (blocks.length === 0) problems.error(file.path, `there is no ${label} in it`)
     return blocks.length === 0 ? undefined : blocks.map(({ der }) => parse(der))
   } catch (error) {
-    if (error instanceof PemError) problems.error(file.path, error.message)
+    if (error instanceof PemError) problems.error(file.path, error.message, remedyIn(error, file))
     else if (error instanceof DerError) {
       problems.error(file.path, `a ${label} in it is broken: ${error.message}`)
     } else throw error

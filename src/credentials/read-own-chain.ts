@@ -9,7 +9,7 @@ import { labelOf } from '../trust/pin.ts'
 import { leafFlaw, profileFlaw } from '../trust/profile.ts'
 import type { Expectation } from './generation.ts'
 import type { Problems } from './problems.ts'
-import { readCertificates } from './read-certificates.ts'
+import { readCertificates, remedyIn } from './read-certificates.ts'
 import type { RawFile, RawMaterial } from './source.ts'
 
 /** Our own key and chain. */
@@ -64,7 +64,7 @@ function readKey(file: RawFile, problems: Problems): KeyObject | undefined {
     return undefined
   }
   try {
-    const blocks = splitPem(file.bytes, ['EC PARAMETERS', ...KEY_LABELS])
+    const blocks = splitPem(file.bytes, [...KEY_LABELS, 'EC PARAMETERS'])
     const keys = blocks.filter(({ label }) => KEY_LABELS.includes(label))
     const [only] = keys
     if (only !== undefined && keys.length === 1) {
@@ -72,8 +72,9 @@ function readKey(file: RawFile, problems: Problems): KeyObject | undefined {
     }
     problems.error(file.path, `there must be one private key in it, not ${keys.length}`)
   } catch (error) {
+    const remedy = error instanceof PemError ? remedyIn(error, file) : undefined
     const said = error instanceof PemError ? error.message : 'the private key in it cannot be read'
-    problems.error(file.path, said, 'it must be an unencrypted key in PEM')
+    problems.error(file.path, said, remedy ?? 'it must be an unencrypted key in PEM')
   }
   return undefined
 }

@@ -1,6 +1,15 @@
+import { binaryFormOf, DECRYPT, formOf, remedyForLabel } from './pem-forms.ts'
+
 /** Thrown for text that is not strict PEM of the expected kinds. */
 export class PemError extends Error {
   override readonly name = 'PemError'
+  /** How it becomes what is wanted, where that is known; `FILE` stands for its path. */
+  readonly remedy: string | undefined
+
+  constructor(message: string, remedy?: string) {
+    super(message)
+    this.remedy = remedy
+  }
 }
 
 /** One block between BEGIN and END. */
@@ -31,9 +40,15 @@ export function splitPem(bytes: Uint8Array, labels: readonly string[]): readonly
       continue
     }
     const label = BEGIN.exec(line)?.[1]
-    if (label === undefined) throw new PemError(`line ${at + 1} belongs to no PEM block`)
+    const [wanted = ''] = labels
+    if (label === undefined) {
+      const binary = at === 0 ? binaryFormOf(bytes, wanted) : undefined
+      const { what, remedy } = binary ?? formOf(line)
+      throw new PemError(`line ${at + 1} belongs to no PEM block: ${what}`, remedy)
+    }
     if (!labels.includes(label)) {
-      throw new PemError(`line ${at + 1} begins a ${label}, not a ${labels.join(' or ')}`)
+      const message = `line ${at + 1} begins a ${label}, not a ${labels.join(' or ')}`
+      throw new PemError(message, remedyForLabel(label, wanted))
     }
     const end = lines.indexOf(`-----END ${label}-----`, at)
     if (end === -1) throw new PemError(`the ${label} that begins on line ${at + 1} has no end`)
@@ -52,6 +67,9 @@ export function toPem(label: string, der: Uint8Array): string {
 
 function decode(lines: readonly string[], label: string, line: number): Buffer {
   const text = lines.join('')
+  if (lines[0]?.startsWith('Proc-Type: 4,ENCRYPTED') === true) {
+    throw new PemError(`the ${label} that begins on line ${line} is encrypted`, DECRYPT)
+  }
   const whole = lines.every((part) => BASE64_LINE.test(part)) && text !== ''
   const der = Buffer.from(text, 'base64')
   if (!whole || der.toString('base64') !== text) {

@@ -67,6 +67,16 @@ async function problemsOf(
 const firstOf = async (raw: RawMaterial, over?: Partial<Expectation>) =>
   (await problemsOf(raw, over))[0] ?? ''
 
+async function hintOf(raw: RawMaterial): Promise<string | undefined> {
+  try {
+    await checkGeneration(raw, expected())
+    return undefined
+  } catch (error) {
+    if (error instanceof Fault) return error.problems[0]?.hint
+    throw error
+  }
+}
+
 const told = ({ where, message }: Problem) => `${where?.file?.replace('/certs/', '')}: ${message}`
 
 test('a whole generation', async (t) => {
@@ -218,6 +228,11 @@ test('refused: a leaf instead of the root, a leaf beside it, an intermediate alo
   t.regex(await asBundle(leaf.certPem), /^ca\.crt: the certificate CN=mod-users.* is no CA/)
   t.regex(await asBundle(ca.certPem + leaf.certPem), /^ca\.crt: .* is no CA/)
   t.regex(await asBundle(issuing.certPem), /^ca\.crt: .*no root certificate/)
+  const hint = await hintOf(await material({ ca: issuing.certPem }))
+  t.is(
+    hint,
+    'it holds CN=root1 intermediate: put the certificate of CN=root1 into it too, and so on up to the root',
+  )
   t.regex(await asBundle(leaf.keyPem), /^ca\.crt: .*begins a PRIVATE KEY/)
 })
 

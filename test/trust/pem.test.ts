@@ -1,6 +1,11 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
 import { PemError, splitPem, toPem } from '../../src/trust/pem.ts'
+import { makeCa, makePair } from '../support/pki.ts'
 
 const block = (content: string) => toPem('CERTIFICATE', Buffer.from(content))
 const split = (text: string) => splitPem(Buffer.from(text), ['CERTIFICATE'])
@@ -31,6 +36,87 @@ for (const [name, text] of Object.entries(refused)) {
     t.throws(() => split(text), { instanceOf: PemError })
   })
 }
+
+/** What an operator brings instead, made by the tools that make it: what is said, and does the remedy help? */
+const SHELL_FORMS: Readonly<Record<string, readonly [string, RegExp]>> = {
+  DER: [
+    'openssl x509 -in good -outform der -out it',
+    /line 1 belongs to no PEM block: this is DER/,
+  ],
+  'PKCS#12': ['openssl pkcs12 -export -in good -inkey key -passout pass: -out it', /PKCS#12/],
+  'PKCS#7 in DER': ['openssl crl2pkcs7 -nocrl -certfile good -outform der -out it', /PKCS#7/],
+  'PKCS#7 in PEM': ['openssl crl2pkcs7 -nocrl -certfile good -out it', /begins a PKCS7/],
+  'a text form before the block': [
+    'openssl x509 -in good -text -out it',
+    /text that openssl wrote/,
+  ],
+  'bag attributes': [
+    'openssl pkcs12 -export -in good -inkey key -name mine -passout pass: -out p12 && openssl pkcs12 -in p12 -nokeys -passin pass: -out it',
+    /text that `openssl pkcs12` wrote/,
+  ],
+  'subject and issuer before the block': [
+    'openssl x509 -in good -subject -issuer -out it',
+    /line 1 belongs to no PEM block: this is text that/,
+  ],
+  'a trusted certificate': ['openssl x509 -in good -trustout -out it', /begins a TRUSTED CERT/],
+  'a byte order mark': [String.raw`printf '\357\273\277' > it; cat good >> it`, /byte order mark/],
+  'UTF-16': ['iconv -f ASCII -t UTF-16 good > it', /this is UTF-16/],
+  'base64 of PEM': ['base64 -w0 good > it', /this is base64 of PEM/],
+  'line breaks as \\n': [String.raw`awk '{printf "%s\\n", $0}' good > it`, /written as \\n/],
+  indented: ["sed 's/^/    /' good > it", /it is indented/],
+  words: ['(echo "the root of our company"; cat good) > it', /only PEM blocks, empty lines/],
+}
+for (const [name, [make, says]] of Object.entries(SHELL_FORMS)) {
+  test(`refused with what it is and how it becomes PEM: ${name}`, async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'okapi-sidecar-pem-'))
+    t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+    const ca = await makeCa(undefined, 'root1')
+    writeFileSync(join(directory, 'good'), ca.certPem)
+    writeFileSync(join(directory, 'key'), ca.keyPem)
+    const shell = (command: string) => {
+      const done = spawnSync('bash', ['-c', command], {
+        cwd: directory,
+        encoding: 'utf8',
+        input: '',
+      })
+      t.is(done.status, 0, `${command}: ${done.stderr}`)
+    }
+    shell(make)
+    const read = (file: string) => splitPem(readFileSync(join(directory, file)), ['CERTIFICATE'])
+    const error = t.throws(() => read('it'), { instanceOf: PemError, message: says })
+    shell(
+      (error?.remedy ?? 'false')
+        .replace('pkcs12 -in', 'pkcs12 -passin pass: -in')
+        .replaceAll('FILE', 'it'),
+    )
+    t.deepEqual(
+      read('it.pem').map(({ der }) => der),
+      [ca.certDer],
+    )
+  })
+}
+
+test('an encrypted key, in either form, and what is no key or certificate', async (t) => {
+  const key = makePair('p256').privateKey
+  const locked = { cipher: 'aes-256-cbc', passphrase: 'x', format: 'pem' } as const
+  const told = (text: string, label: string) =>
+    t.throws(() => splitPem(Buffer.from(text), [label]), { instanceOf: PemError })
+  for (const type of ['pkcs8', 'sec1'] as const) {
+    const pem = String(key.export({ ...locked, type }))
+    t.regex(
+      told(pem, type === 'pkcs8' ? 'PRIVATE KEY' : 'EC PRIVATE KEY')?.message ?? '',
+      /ENCRYPTED|encrypted/,
+    )
+    t.regex(
+      told(pem, type === 'pkcs8' ? 'PRIVATE KEY' : 'EC PRIVATE KEY')?.remedy ?? '',
+      /openssl pkey/,
+    )
+  }
+  const plain = String(key.export({ type: 'pkcs8', format: 'pem' }))
+  t.regex(told(plain, 'CERTIFICATE')?.remedy ?? '', /belongs into tls\.key alone/)
+  const request = toPem('CERTIFICATE REQUEST', Buffer.from('a'))
+  t.regex(told(request, 'CERTIFICATE')?.remedy ?? '', /a request is no certificate/)
+})
 
 test('any bytes: what is written is read back', (t) => {
   fc.assert(
