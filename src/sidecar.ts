@@ -10,13 +10,11 @@ import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
 import { CredentialNews } from './sidecar/credential-news.ts'
 import type { Crew } from './sidecar/crew.ts'
-import { expectedOf } from './sidecar/expected.ts'
+import { expectedOf, publicExpectationOf } from './sidecar/expected.ts'
 import { directionsOf, gauges } from './sidecar/gauges.ts'
-import { checkMigration } from './sidecar/migration.ts'
 import { openFileProblems } from './sidecar/open-files.ts'
-import { Policies, readPolicy } from './sidecar/policies.ts'
+import { Policies } from './sidecar/policies.ts'
 import { tellPolicy } from './sidecar/policy-changes.ts'
-import { policyFrom } from './sidecar/policy-material.ts'
 import { after, Serving } from './sidecar/serving.ts'
 import { sourceOf } from './sidecar/source.ts'
 import { Windows } from './sidecar/windows.ts'
@@ -101,14 +99,12 @@ export class Sidecar {
     })
     await credentials.start()
     try {
-      const material = readPolicy(config)
-      const { policy, warnings } = policyFrom(material, config)
-      checkMigration(config, policy)
+      const { policies, read } = await Policies.start(config)
+      const { warnings, material, policy } = read
       for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
       tellProblems(log, 'open files', openFileProblems(config.limits.connections))
       tellProblems(log, 'workers', workerProblems(config))
       workers?.policyChanged(material, policy.hash)
-      const policies = new Policies(config, policy)
       const clock = new CoarseClock()
       const parts = { config, log, clock, credentials, policies, workers }
       const sidecar = new Sidecar(parts)
@@ -149,7 +145,7 @@ export class Sidecar {
     const [config, crew] = [this.#config, this.#crew]
     this.#clock.watch(this.#news)
     try {
-      this.#readPublic()
+      await this.#readPublic()
       Object.assign(this.listening, await crew.open())
       this.listening.admin = await this.#windows.admin()
       const status = await this.#windows.status()
@@ -178,12 +174,12 @@ export class Sidecar {
     else void taken.then(tell, () => {})
   }
 
-  #readPublic(): void {
+  async #readPublic(): Promise<void> {
     const { public: browsers, ingress } = this.#config
     if (browsers === undefined) return
     if (ingress === undefined)
       throw fault('public needs ingress.forward, which says where Okapi is')
-    const certificate = new PublicCertificate(browsers.credentials.directory)
+    const certificate = await PublicCertificate.start(publicExpectationOf(browsers))
     this.#publicCertificate = certificate
     this.#crew.showPublic(certificate.current)
     certificate.watch(
@@ -191,6 +187,8 @@ export class Sidecar {
       ({ result, problems }) =>
         this.#whenTakenUp(() => {
           this.#metrics.reloaded(result)
+          const remark = result === 'ok' ? undefined : 'the last good one stays in use'
+          this.#readiness.remark('public certificate', remark)
           const level = result === 'ok' ? 'info' : 'error'
           this.#log.log[level]({ result, problems: problems.map(sentence) }, 'public certificate')
         }),

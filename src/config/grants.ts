@@ -1,8 +1,8 @@
+import { writableByOthers } from '../fault/guard.ts'
 import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault } from '../fault.ts'
 import type { Clause, GrantSources } from './config.ts'
 import { readDocument } from './document.ts'
-import { writableByOthers } from './guard.ts'
 
 /**
  * All grants, for the policy to read: those of the configuration, then those of each file, a YAML or

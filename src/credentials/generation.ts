@@ -7,6 +7,7 @@ import type { BoundCrl } from '../trust/crl.ts'
 import type { Identity } from '../trust/identity.ts'
 import { toPem } from '../trust/pem.ts'
 import { issuedRecords, revokedOf } from '../trust/revocation.ts'
+import { checkMode } from './check-mode.ts'
 import { checkHandshakes, type Handshake } from './handshake-problems.ts'
 import { Problems } from './problems.ts'
 import { readBundle } from './read-bundle.ts'
@@ -134,22 +135,6 @@ export function contentHashOf({ key, cert, ca, crl }: RawMaterial): string {
     if (file !== undefined) hash.update(file.bytes)
   }
   return hash.digest('hex')
-}
-
-/** Who can change a file can become this module, or choose whom it trusts. */
-function checkMode({ path, mode }: RawFile, isKey: boolean, problems: Problems): void {
-  if (mode === undefined) return
-  const octal = (mode & 0o7777).toString(8).padStart(4, '0')
-  if ((mode & 0o022) !== 0) {
-    problems.error(path, `others may write it (mode ${octal})`, `chmod go-w ${path}`)
-  } else if (isKey && (mode & 0o004) !== 0) {
-    // Kubernetes mounts secrets as 0644 unless told otherwise.
-    problems.warning(
-      path,
-      `everybody may read the private key (mode ${octal})`,
-      `chmod o-r ${path}`,
-    )
-  }
 }
 
 /** New lists must take effect even where we stand on one ourselves: so this is no error. */

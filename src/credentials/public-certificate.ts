@@ -1,8 +1,12 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Fault, fault, type Problem } from '../fault.ts'
-import { unreadable } from './unreadable.ts'
+import { Fault, type Problem, sentence } from '../fault.ts'
+import { PemError, splitPem } from '../trust/pem.ts'
+import { checkMode } from './check-mode.ts'
+import { CERTIFICATE_FILE, KEY_FILE } from './directory.ts'
+import { Problems } from './problems.ts'
+import { remedyIn } from './read-certificates.ts'
+import { readFolder } from './read-folder.ts'
+import type { RawFile } from './source.ts'
 import { watchDirectory } from './watch-directory.ts'
 
 /** Key and chain that browsers trust; nothing of them proves anything to a module. */
@@ -14,86 +18,162 @@ export interface PublicMaterial {
   readonly notAfter: number
 }
 
-/** Told once for each change that was taken up, and for each that was not. */
+/** Told once for each change that was taken up, and for each new reason why one was not. */
 export interface PublicReport {
   readonly result: 'ok' | 'failed'
   readonly problems: readonly Problem[]
 }
 
-/** Reads `tls.crt` and `tls.key` of a directory. Throws a Fault with everything that is wrong. */
-export function readPublicCertificate(directory: string, now: number): PublicMaterial {
-  const problems: Problem[] = []
-  const wrong = (file: string, message: string) =>
-    problems.push({ severity: 'error', message, where: { file: join(directory, file) } })
-  const read = <T>(file: string, parse: (pem: Buffer) => T): [string, T] | undefined => {
-    let pem: Buffer
-    try {
-      pem = readFileSync(join(directory, file))
-    } catch (error) {
-      problems.push(...unreadable(join(directory, file), error).problems)
-      return undefined
-    }
-    try {
-      return [pem.toString(), parse(pem)]
-    } catch {
-      const kind = file === 'tls.key' ? 'private key' : 'certificate'
-      wrong(file, `there is no ${kind} in it that can be read`)
-      return undefined
-    }
+const VERSIONS = ['TLSv1.3', 'TLSv1.2'] as const
+
+/** Serves a client with this pair in memory; rejects with the reason where that fails. */
+export type PublicHandshake = (
+  pair: Pick<PublicMaterial, 'key' | 'cert'>,
+  version: (typeof VERSIONS)[number],
+) => Promise<void>
+
+/** What the certificate of `public` is held to. */
+export interface PublicExpectation {
+  readonly directory: string
+  readonly handshake: PublicHandshake
+}
+
+/**
+ * Reads `tls.crt` and `tls.key` of a directory and checks them, a trial handshake included: what
+ * start, reload and `check` go by. Throws a Fault with everything that is wrong.
+ */
+export async function readPublicCertificate(
+  { directory, handshake }: PublicExpectation,
+  now: number,
+): Promise<PublicMaterial> {
+  const files = await readFolder(directory, { key: KEY_FILE, cert: CERTIFICATE_FILE })
+  const [keyFile, certFile] = [files.get('key')!, files.get('cert')!]
+  const problems = new Problems()
+  checkMode(keyFile, true, problems)
+  checkMode(certFile, false, problems)
+  const key = parsed(keyFile, 'PRIVATE KEY', problems, (pem) => createPrivateKey(pem))
+  const leaf = parsed(certFile, 'CERTIFICATE', problems, (pem) => new X509Certificate(pem))
+  if (leaf !== undefined) checkDates(leaf, now, certFile, problems)
+  if (leaf !== undefined && key !== undefined && !fits(leaf, key)) {
+    problems.error(keyFile.path, 'does not belong to tls.crt')
   }
-  if (!existsSync(directory)) {
-    throw fault(`there is no directory ${directory}`, { hint: 'it must hold tls.crt and tls.key' })
+  if (leaf === undefined || problems.any) throw new Fault(problems.all)
+  const pair = { key: keyFile.bytes.toString(), cert: certFile.bytes.toString() }
+  for (const version of VERSIONS) {
+    await handshake(pair, version).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error)
+      problems.error(certFile.path, `a trial handshake fails in ${version}: ${why}`)
+    })
   }
-  const key = read('tls.key', (pem): KeyObject => createPrivateKey(pem))
-  const certificate = read('tls.crt', (pem) => new X509Certificate(pem))
-  if (certificate !== undefined && certificate[1].validToDate.getTime() < now) {
-    wrong('tls.crt', `has ended on ${certificate[1].validToDate.toISOString()}`)
+  if (problems.any) throw new Fault(problems.all)
+  return { ...pair, notAfter: leaf.validToDate.getTime() }
+}
+
+function parsed<T>(
+  file: RawFile,
+  label: 'PRIVATE KEY' | 'CERTIFICATE',
+  problems: Problems,
+  parse: (pem: Buffer) => T,
+): T | undefined {
+  try {
+    return parse(file.bytes)
+  } catch {
+    const error = pemFlaw(file, label)
+    const what = label === 'CERTIFICATE' ? 'certificate' : 'private key'
+    const message = `there is no ${what} in it that can be read`
+    if (error === undefined) problems.error(file.path, message)
+    else problems.error(file.path, `${message}: ${error.message}`, remedyIn(error, file))
+    return undefined
   }
-  if (certificate !== undefined && key !== undefined && !fits(certificate[1], key[1])) {
-    wrong('tls.key', 'does not belong to tls.crt')
+}
+
+function pemFlaw(file: RawFile, label: string): PemError | undefined {
+  try {
+    splitPem(file.bytes, [label])
+    return undefined
+  } catch (error) {
+    return error instanceof PemError ? error : undefined
   }
-  if (certificate === undefined || key === undefined || problems.length > 0)
-    throw new Fault(problems)
-  return { key: key[0], cert: certificate[0], notAfter: certificate[1].validToDate.getTime() }
+}
+
+function checkDates(
+  { validFromDate, validToDate }: X509Certificate,
+  now: number,
+  file: RawFile,
+  problems: Problems,
+): void {
+  if (validToDate.getTime() < now) {
+    problems.error(file.path, `has ended on ${validToDate.toISOString()}`)
+  } else if (validFromDate.getTime() > now) {
+    problems.error(file.path, `is not valid before ${validFromDate.toISOString()}`)
+  }
 }
 
 function fits(certificate: X509Certificate, key: KeyObject): boolean {
   return createPublicKey(key).equals(certificate.publicKey)
 }
 
-/** The live cell of the public door's certificate; the last good one stays. */
+/** The live cell of the certificate of `public`; the last good one stays. */
 export class PublicCertificate {
-  readonly #directory: string
+  readonly #expected: PublicExpectation
   #current: PublicMaterial
   #stop: (() => void) | undefined
+  #failure = ''
+  /** The read that runs now, and whether another was asked for meanwhile. */
+  #reading = false
+  #again = false
 
-  /** Throws a Fault where it is not good. */
-  constructor(directory: string) {
-    this.#directory = directory
-    this.#current = readPublicCertificate(directory, Date.now())
+  private constructor(expected: PublicExpectation, first: PublicMaterial) {
+    this.#expected = expected
+    this.#current = first
+  }
+
+  /** Throws a Fault where the first one is not good. */
+  static async start(expected: PublicExpectation): Promise<PublicCertificate> {
+    return new PublicCertificate(expected, await readPublicCertificate(expected, Date.now()))
   }
 
   get current(): PublicMaterial {
     return this.#current
   }
 
-  /** Takes up what changes from now on. */
+  /** Takes up what changes from now on, and what has changed since the start. */
   watch(changed: (material: PublicMaterial) => void, told: (report: PublicReport) => void): void {
-    this.#stop = watchDirectory(this.#directory, () => {
-      try {
-        const next = readPublicCertificate(this.#directory, Date.now())
-        if (next.cert === this.#current.cert && next.key === this.#current.key) return
-        this.#current = next
-        changed(next)
-        told({ result: 'ok', problems: [] })
-      } catch (error) {
-        if (!(error instanceof Fault)) throw error
-        told({ result: 'failed', problems: error.problems })
-      }
-    })
+    const look = () => void this.#look(changed, told)
+    this.#stop = watchDirectory(this.#expected.directory, look)
+    look()
   }
 
   stop(): void {
     this.#stop?.()
+    this.#stop = undefined
+  }
+
+  async #look(
+    changed: (material: PublicMaterial) => void,
+    told: (report: PublicReport) => void,
+  ): Promise<void> {
+    this.#again = true
+    if (this.#reading) return
+    this.#reading = true
+    while (this.#again && this.#stop !== undefined) {
+      this.#again = false
+      try {
+        const next = await readPublicCertificate(this.#expected, Date.now())
+        if (this.#stop === undefined) break
+        const same = next.cert === this.#current.cert && next.key === this.#current.key
+        if (same && this.#failure === '') continue
+        this.#failure = ''
+        this.#current = next
+        if (!same) changed(next)
+        told({ result: 'ok', problems: [] })
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        const failure = error.problems.map(sentence).join('\n')
+        if (failure !== this.#failure) told({ result: 'failed', problems: error.problems })
+        this.#failure = failure
+      }
+    }
+    this.#reading = false
   }
 }

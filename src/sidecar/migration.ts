@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { Fault, type Problem } from '../fault.ts'
+import type { Problem } from '../fault.ts'
 import type { PlainDoorFacts } from '../observe/status/facts.ts'
 import type { Policy } from '../policy/policy.ts'
 
@@ -9,12 +9,6 @@ export function migrationProblems({ module, migration }: Config, policy: Policy)
   const message = `\`migration\`: ${module.id} has an auth filter, and no plain door leads to such a module`
   const hint = 'move it over in one step, when Okapi has its sidecar: docs/migrate.md'
   return [{ severity: 'error', message, hint }]
-}
-
-/** Throws a Fault with what `migrationProblems` finds. */
-export function checkMigration(config: Config, policy: Policy): void {
-  const problems = migrationProblems(config, policy)
-  if (problems.length > 0) throw new Fault(problems)
 }
 
 /** The plain door as people are told of it; null where there is none. */

@@ -4,22 +4,42 @@ import { dirname, join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { readGrants } from '../config/grants.ts'
 import { watchDirectory } from '../credentials/watch-directory.ts'
+import { writableByOthers } from '../fault/guard.ts'
 import { Fault, type Problem, sentence } from '../fault.ts'
 import type { Policy } from '../policy/policy.ts'
 import { KNOWN_GRANTS_FILE, readDescriptors } from '../policy/source.ts'
+import { migrationProblems } from './migration.ts'
 import { type PolicyMaterial, type PolicyOf, policyFrom } from './policy-material.ts'
 
 /** Reads descriptors and grants as the configuration says. Throws a Fault where one cannot be. */
-export function readPolicy({ policy: rules }: Config): PolicyMaterial {
+function readPolicy({ policy: rules }: Config): PolicyMaterial {
+  // Trust rule 7; grants are guarded by who reads them.
+  const open = writableByOthers(rules.descriptors)
+  if (open.length > 0) throw new Fault(open)
   const knownFiles = rules.knownGrants.length === 0 ? [] : [KNOWN_GRANTS_FILE]
   const grants = readGrants(rules.grants)
   const known = readGrants({ inline: [], files: knownFiles })
   return { grants, known, descriptors: readDescriptors(rules.descriptors) }
 }
 
-/** The policy of this configuration. Throws a Fault with every problem. */
-export function policyOf(config: Config): PolicyOf {
-  return policyFrom(readPolicy(config), config)
+/** A policy with what it was made of. */
+export interface PolicyRead extends PolicyOf {
+  readonly material: PolicyMaterial
+  /**
+   * Errors of the configuration beside these descriptors. Nothing starts with them; a policy that
+   * comes while everything runs is taken none the less, for it shuts what they are about.
+   */
+  readonly forbidden: readonly Problem[]
+}
+
+/**
+ * The policy of this configuration: what start, reload and `check` go by. Throws a Fault with every
+ * problem: files that others may write, and what does not compile.
+ */
+export function policyOf(config: Config): PolicyRead {
+  const material = readPolicy(config)
+  const made = policyFrom(material, config)
+  return { ...made, material, forbidden: migrationProblems(config, made.policy) }
 }
 
 /** Told once for each policy that came into force, and for each new reason why one did not. */
@@ -31,31 +51,40 @@ export type PolicyReport =
 export class Policies {
   readonly #config: Config
   #current: Policy
-  #seen = ''
+  #seen: string
   #failure = ''
   #stops: (() => void)[] = []
 
-  constructor(config: Config, policy: Policy) {
+  private constructor(config: Config, policy: Policy, seen: string) {
     this.#config = config
     this.#current = policy
+    this.#seen = seen
+  }
+
+  /** The first policy. Throws a Fault where it is not good. */
+  static async start(config: Config): Promise<{ policies: Policies; read: PolicyRead }> {
+    // Looked at before it is read, or a change in between would never be seen.
+    const seen = await stateOf(filesOf(config))
+    const read = policyOf(config)
+    if (read.forbidden.length > 0) throw new Fault(read.forbidden)
+    return { policies: new Policies(config, read.policy, seen), read }
   }
 
   get current(): Policy {
     return this.#current
   }
 
-  /** Takes up what changes in the files from now on. */
+  /** Takes up what changes in the files from now on, and what has changed since the start. */
   async watch(
     changed: (material: PolicyMaterial) => void,
     told: (report: PolicyReport) => void,
   ): Promise<void> {
     const { descriptors, grants } = this.#config.policy
-    const files = [descriptors, ...grants.files]
-    this.#seen = await contentOf(files)
-    const look = () => void this.#look(files, changed, told)
+    const look = () => void this.#look(changed, told)
     const folder = (await stat(descriptors)).isDirectory() ? descriptors : dirname(descriptors)
     const folders = new Set([folder, ...grants.files.map((file) => dirname(file))])
     this.#stops = [...folders].map((each) => watchDirectory(each, look))
+    await this.#look(changed, told)
   }
 
   stop(): void {
@@ -65,22 +94,20 @@ export class Policies {
 
   /** Reading is cheap and compiling is not: so it is compiled only when something differs. */
   async #look(
-    files: readonly string[],
     changed: (material: PolicyMaterial) => void,
     told: (report: PolicyReport) => void,
   ): Promise<void> {
-    const content = await contentOf(files)
-    if (content === this.#seen || this.#stops.length === 0) return
-    this.#seen = content
+    const state = await stateOf(filesOf(this.#config))
+    if (state === this.#seen || this.#stops.length === 0) return
+    this.#seen = state
     try {
-      const material = readPolicy(this.#config)
-      const { policy, warnings } = policyFrom(material, this.#config)
+      const { policy, warnings, forbidden, material } = policyOf(this.#config)
       const same = policy.hash === this.#current.hash
       if (same && this.#failure === '') return
       this.#failure = ''
       this.#current = policy
       changed(material)
-      told({ result: 'ok', problems: warnings })
+      told({ result: 'ok', problems: [...warnings, ...forbidden] })
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       const failure = error.problems.map(sentence).join('\n')
@@ -90,23 +117,34 @@ export class Policies {
   }
 }
 
-/** One hash over the contents; what cannot be read has a content of its own. */
-async function contentOf(paths: readonly string[]): Promise<string> {
+function filesOf({ policy: { descriptors, grants } }: Config): readonly string[] {
+  return [descriptors, ...grants.files]
+}
+
+/** One hash over contents and modes; what cannot be read has a state of its own. */
+async function stateOf(paths: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
   for (const path of paths) {
-    for (const file of await filesOf(path)) {
+    const files = await inside(path)
+    for (const place of [dirname(path), path]) hash.update(`${place} ${await modeOf(place)}\n`)
+    for (const file of files) {
       const bytes = await readFile(file).catch(() => Buffer.from('unreadable'))
-      hash.update(`${file} ${bytes.length}\n`).update(bytes)
+      hash.update(`${file} ${await modeOf(file)} ${bytes.length}\n`).update(bytes)
     }
   }
   return hash.digest('hex')
 }
 
-async function filesOf(path: string): Promise<readonly string[]> {
+async function modeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.mode
+}
+
+/** Every file that is read or whose mode counts, or the one file. */
+async function inside(path: string): Promise<readonly string[]> {
   try {
     const names = await readdir(path)
     return names
-      .filter((name) => name.endsWith('.json'))
+      .filter((name) => !name.startsWith('.'))
       .sort()
       .map((name) => join(path, name))
   } catch {

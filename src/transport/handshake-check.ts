@@ -6,10 +6,16 @@ import {
   createServer,
   type SecureVersion,
   type TLSSocket,
+  type TlsOptions,
 } from 'node:tls'
 import { dispose } from './dispose.ts'
 import { factsOf, type PeerFacts } from './gate.ts'
-import { contextOptions, type Material } from './tls-options.ts'
+import {
+  contextOptions,
+  type Material,
+  type PublicKeyPair,
+  publicContextOptions,
+} from './tls-options.ts'
 
 /** What the two ends of one handshake saw of each other. */
 export interface HandshakeSeen {
@@ -40,6 +46,20 @@ export async function handshakeWithSelf(
   return why === undefined ? seen : { ...seen, why }
 }
 
+/**
+ * A handshake in memory of a listener with this pair and a client that proves nothing and believes
+ * everything: whether the pair can be served. Rejects with OpenSSL's reason where it cannot.
+ */
+export async function handshakeForPublic(
+  pair: PublicKeyPair,
+  version: 'TLSv1.2' | 'TLSv1.3',
+): Promise<void> {
+  const options = { ...publicContextOptions(pair), minVersion: version, maxVersion: version }
+  // Without `ca` all public roots would be parsed for a client that does not ask them.
+  const client = { ...options, ca: [], rejectUnauthorized: false }
+  await shake({ ...options, requestCert: false }, client, () => null)
+}
+
 /** Only a client that refuses by itself is told OpenSSL's words. */
 async function refusalOf(material: Material, version: SecureVersion): Promise<string | undefined> {
   try {
@@ -50,7 +70,6 @@ async function refusalOf(material: Material, version: SecureVersion): Promise<st
   }
 }
 
-/** Rejects with an Error whose message is OpenSSL's reason. */
 async function handshake<T>(
   material: Material,
   version: SecureVersion,
@@ -63,12 +82,17 @@ async function handshake<T>(
     maxVersion: version,
     rejectUnauthorized: false,
   }
+  return shake({ ...options, requestCert: true }, { ...options, ...over }, look)
+}
+
+/** Rejects with an Error whose message is OpenSSL's reason. */
+async function shake<T>(
+  server: TlsOptions,
+  client: ConnectionOptions,
+  look: (client: TLSSocket, server: TLSSocket) => T,
+): Promise<T> {
   const [near, far] = duplexPair()
-  const listener = createServer({
-    ...options,
-    requestCert: true,
-    handshakeTimeout: HANDSHAKE_MS,
-  })
+  const listener = createServer({ ...server, handshakeTimeout: HANDSHAKE_MS })
   const accepted = new Promise<TLSSocket>((resolve, reject) => {
     listener.on('secureConnection', (socket) => {
       socket.on('error', () => socket.destroy())
@@ -77,17 +101,17 @@ async function handshake<T>(
     listener.on('tlsClientError', reject)
   })
   const checkServerIdentity = () => undefined
-  let client: TLSSocket | undefined
+  let calling: TLSSocket | undefined
   try {
     listener.emit('connection', far)
-    client = connect({ ...options, socket: near, checkServerIdentity, ...over })
+    calling = connect({ ...client, socket: near, checkServerIdentity })
     // Whoever finds the flaw knows its reason; the other end only gets an alert, and later.
-    const [server] = await Promise.all([accepted, once(client, 'secureConnect')])
-    return look(client, server)
+    const [called] = await Promise.all([accepted, once(calling, 'secureConnect')])
+    return look(calling, called)
   } catch (error) {
     throw new Error(reasonOf(error), { cause: error })
   } finally {
-    if (client !== undefined) dispose(client)
+    if (calling !== undefined) dispose(calling)
     near.destroy()
     far.destroy()
   }

@@ -135,6 +135,30 @@ test('credentials of another module are no credentials', (t) => {
   t.regex(stderr, /mod-notes-5\.0\.0/)
 })
 
+test('an emptyDir: refused as it is, fine where it is mounted read-only', (t) => {
+  const directory = installation()
+  const certs = join(directory, 'ca', ID)
+  for (const mode of [0o777, 0o2777, 0o2770]) {
+    chmodSync(certs, mode)
+    const open = sidecar(directory, 'check')
+    t.is(open.status, 2)
+    t.regex(open.stderr, /others may write this \(folder with mode [02]77\d\)/)
+    t.regex(open.stderr, /in a pod mount it with readOnly: true/)
+    const mount = `mount --bind ${certs} ${certs} && mount -o remount,bind,ro ${certs}`
+    const command = `${mount} && exec ${process.execPath} ${MAIN} check`
+    const env = { ...process.env, NO_COLOR: '1' }
+    const options = { cwd: directory, encoding: 'utf8', env } as const
+    const mounted = spawnSync('unshare', ['--mount', 'sh', '-c', command], options)
+    if (/^(?:unshare|mount): /m.test(mounted.stderr)) {
+      t.log(`skipped: no mounts can be made here: ${mounted.stderr.trim()}`)
+      return
+    }
+    t.is(mounted.status, 0, mounted.stderr)
+  }
+  chmodSync(certs, 0o700)
+  t.is(sidecar(directory, 'check').status, 0)
+})
+
 test('the certificate of `public` is looked at too', (t) => {
   const directory = installation(
     'public: { listen: 127.0.0.1:0, credentials: { directory: web } }\n',
@@ -199,8 +223,8 @@ test('what is no certificate and no key is said so', (t) => {
   for (const name of ['tls.crt', 'tls.key']) writeFileSync(join(directory, 'web', name), 'none')
   const { status, stderr } = sidecar(directory, 'check')
   t.is(status, 2)
-  t.regex(stderr, /web\/tls\.key: there is no private key in it that can be read\n/)
-  t.regex(stderr, /web\/tls\.crt: there is no certificate in it that can be read\n/)
+  t.regex(stderr, /web\/tls\.key: there is no private key in it that can be read: line 1 /)
+  t.regex(stderr, /web\/tls\.crt: there is no certificate in it that can be read: line 1 /)
 })
 
 test('--print shows each value and its origin, aligned', (t) => {

@@ -148,7 +148,7 @@ test('a list that is there but cannot be read is no missing list', async (t) => 
 test('a directory that others may write is refused, unless it is sticky', async (t) => {
   const directory = await fill(await temporary(), 'a')
   await chmod(directory, 0o777)
-  t.regex((await problemsOf(directory))[0] ?? '', /others may replace the files/)
+  t.regex((await problemsOf(directory))[0] ?? '', /others may write this \(folder with mode 0777\)/)
   await chmod(directory, 0o1777)
   t.deepEqual(await problemsOf(directory), [])
 })

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test from 'ava'
-import { ask, get, ID, Talk, Town, verdictOf } from '../support/scenario.ts'
+import { answer, ask, fields, get, ID, Talk, Town, verdictOf } from '../support/scenario.ts'
 
 // mod-tags requires nothing; Okapi's sidecar and its own both read the same folder.
 
@@ -66,6 +66,82 @@ test.serial('a broken descriptor too', async (t) => {
   const admin = `127.0.0.1:${town.sidecar(ID.okapi).port('admin')}`
   t.deepEqual(await (await fetch(`http://${admin}/ready`)).json(), { ready: true })
 })
+
+test.serial(
+  'a file that others may write is refused as at the start, and mended by its mode',
+  async (t) => {
+    const admin = `127.0.0.1:${town.sidecar(ID.okapi).port('admin')}`
+    const ready = async () => (await fetch(`http://${admin}/ready`)).json()
+    for (const [place, mode, good] of [
+      [grants, 0o666, 0o600],
+      [dirname(grants), 0o777, 0o700],
+      [join(town.place.descriptors, `${ID.users}.json`), 0o666, 0o644],
+      [town.place.descriptors, 0o777, 0o755],
+    ] as const) {
+      const both = [town.sidecar(ID.tags), town.sidecar(ID.okapi)]
+      const count = (msg: string) =>
+        both.map((one) => one.lines.filter((l) => l.msg === msg).length)
+      const [refused, taken] = [count('new policy refused'), count('policy')]
+      chmodSync(place, mode)
+      // A mode alone is no event in a folder: a file that comes and goes is.
+      writeFileSync(`${grants}.touched`, '', { mode: 0o600 })
+      writeFileSync(join(town.place.descriptors, '.touched'), '')
+      for (const [i, one] of both.entries()) {
+        const line = (await one.say((l) => l.msg === 'new policy refused', refused[i]! + 1)).at(-1)
+        t.regex(JSON.stringify(line), /others may write this/)
+      }
+      t.deepEqual(await ready(), {
+        ready: true,
+        remarks: { policy: 'the last good policy stays in force' },
+      })
+      chmodSync(place, good)
+      unlinkSync(`${grants}.touched`)
+      unlinkSync(join(town.place.descriptors, '.touched'))
+      for (const [i, one] of both.entries()) {
+        await one.say((l) => l.msg === 'policy', taken[i]! + 1)
+      }
+      t.deepEqual(await ready(), { ready: true })
+    }
+  },
+)
+
+test.serial(
+  'what a module may see and say follows its descriptor, on open connections too',
+  async (t) => {
+    const file = join(town.place.descriptors, `${ID.tags}.json`)
+    const whole = readFileSync(file, 'utf8')
+    const certificate = await town.place.certificate(ID.okapi)
+    const tags = town.sidecar(ID.tags)
+    const talk = new Talk({ port: tags.port('ingress'), certificate })
+    const ordinary = { methods: ['GET'], pathPattern: '/tags' }
+    const asked = get('/tags', 'X-Okapi-Tenant: diku', 'Cookie: folioAccessToken=secret')
+    const said = ['X-Okapi-Token: given', 'Set-Cookie: folioAccessToken=given', 'X-Okapi-Stop: now']
+    town.module(ID.tags).reply = () => answer('200 OK', said, 'ok')
+    const outcome = async () => {
+      const heard = await talk.send(asked).next()
+      const seen = fields(town.module(ID.tags).last, 'Cookie').length > 0
+      const names = ['X-Okapi-Token', 'Set-Cookie', 'X-Okapi-Stop']
+      return [seen, ...names.map((name) => fields(heard, name).length > 0)]
+    }
+    const put = async (change?: object) => {
+      const count = tags.lines.filter(({ msg }) => msg === 'policy').length
+      const text =
+        change === undefined ? whole : JSON.stringify({ ...JSON.parse(whole), ...change })
+      writeFileSync(file, text, { mode: 0o644 })
+      await tags.say(({ msg }) => msg === 'policy', count + 1)
+    }
+    const nothing = [false, false, false, false]
+    t.deepEqual(await outcome(), nothing)
+    const login = { id: 'login', version: '7.3', handlers: [ordinary] }
+    await put({ provides: [...JSON.parse(whole).provides, login] })
+    t.deepEqual(await outcome(), [true, true, true, false])
+    await put({ filters: [{ methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }] })
+    t.deepEqual(await outcome(), [false, true, true, true])
+    await put()
+    t.deepEqual(await outcome(), nothing)
+    talk.close()
+  },
+)
 
 test.serial('a module whose descriptor goes loses its connections to Okapi', async (t) => {
   const file = join(town.place.descriptors, `${ID.notes}.json`)

@@ -1,6 +1,5 @@
 import type { Loaded } from '../../config/load.ts'
 import type { Problem } from '../../fault.ts'
-import { migrationProblems } from '../../sidecar/migration.ts'
 import { policyOf } from '../../sidecar/policies.ts'
 
 /** A policy that compiles. */
@@ -14,9 +13,9 @@ export interface PolicyFound {
   }
 }
 
-/** Compiles it as `run` would; throws a Fault with everything that is wrong. */
+/** Reads and compiles it by the function of `run`; throws a Fault with everything that is wrong. */
 export function checkPolicy({ config, origins }: Loaded): PolicyFound {
-  const { policy, grants, warnings } = policyOf(config)
+  const { policy, grants, warnings, forbidden } = policyOf(config)
   const { mode, hash } = policy
   const { descriptors } = config.policy
   const origin = origins.find(({ key }) => key === 'migration.listen')?.origin
@@ -26,6 +25,6 @@ export function checkPolicy({ config, origins }: Loaded): PolicyFound {
       : origin?.kind === 'environment'
         ? { where: { file: origin.variable } }
         : {}
-  const forbidden = migrationProblems(config, policy).map((problem) => ({ ...problem, ...place }))
-  return { problems: [...warnings, ...forbidden], told: { descriptors, grants, mode, hash } }
+  const problems = [...warnings, ...forbidden.map((problem) => ({ ...problem, ...place }))]
+  return { problems, told: { descriptors, grants, mode, hash } }
 }

@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { isOpenToAll } from '../../fault/guard.ts'
 import { Fault, fault } from '../../fault.ts'
 import { DerError, type Element, Elements, TAG } from '../../trust/der.ts'
 import { toPem } from '../../trust/pem.ts'
@@ -37,7 +37,7 @@ export function spiffeSource(options: SpiffeOptions): CredentialSource {
   return {
     description: name,
     read: async () => {
-      await refuseOpenFolder(options.socket)
+      refuseOpenFolder(options.socket)
       if (stream !== undefined) return stream.read(patienceMs)
       const once = new Stream(name, options, undefined)
       try {
@@ -58,10 +58,9 @@ export function spiffeSource(options: SpiffeOptions): CredentialSource {
 }
 
 /** Who can put another socket in the agent's place becomes our authority. */
-async function refuseOpenFolder(socket: string): Promise<void> {
+function refuseOpenFolder(socket: string): void {
   const folder = dirname(socket)
-  const mode = (await stat(folder).catch(() => undefined))?.mode ?? 0
-  if ((mode & 0o002) === 0 || (mode & 0o1000) !== 0) return
+  if (!isOpenToAll(folder)) return
   throw fault('others may replace the socket in this folder', {
     where: { file: folder },
     hint: `chmod o-w ${folder}`,

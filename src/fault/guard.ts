@@ -29,6 +29,12 @@ export function folderWritableByOthers(directory: string): Problem[] {
   return stats?.isDirectory() ? ofDirectory(directory, stats.mode) : []
 }
 
+/** Can all others put another file in the place of those in this folder? */
+export function isOpenToAll(directory: string): boolean {
+  const mode = look(directory)?.mode ?? 0
+  return (mode & OTHERS_WRITE) !== 0 && !isKept(directory, mode)
+}
+
 function look(path: string): Stats | undefined {
   try {
     return statSync(path)
@@ -60,17 +66,14 @@ function ofFile(file: string, mode: number): Problem[] {
 
 function ofDirectory(directory: string, mode: number): Problem[] {
   return (mode & GROUP_OR_OTHERS_WRITE) !== 0 && !isKept(directory, mode)
-    ? [refused(directory, `folder with mode ${octal(mode)}`)]
+    ? [refusedFolder(directory, mode)]
     : []
 }
 
 /** Whoever may write into the folder of a file can put another in its place. */
 function ofParent(file: string): Problem[] {
   const directory = dirname(file)
-  const mode = look(directory)?.mode ?? 0
-  return (mode & OTHERS_WRITE) !== 0 && !isKept(directory, mode)
-    ? [refused(directory, `folder with mode ${octal(mode)}`)]
-    : []
+  return isOpenToAll(directory) ? [refusedFolder(directory, look(directory)?.mode ?? 0)] : []
 }
 
 /**
@@ -94,6 +97,13 @@ function refused(file: string, what: string): Problem {
     where: { file },
     hint: `chmod go-w ${file}`,
   }
+}
+
+/** An emptyDir has mode 0777, or 2777 with an fsGroup, and only root may change that. */
+function refusedFolder(directory: string, mode: number): Problem {
+  const problem = refused(directory, `folder with mode ${octal(mode)}`)
+  const inPod = 'in a pod mount it with readOnly: true, and elsewhere only where it is written'
+  return { ...problem, hint: `${problem.hint}; ${inPod}` }
 }
 
 function octal(mode: number): string {
