@@ -26,6 +26,7 @@ const GAUGES = {
   sidecar_crl_next_update_timestamp_seconds:
     'When the first revocation list runs out and every peer is refused; absent without lists',
   sidecar_buffered_bytes: 'Bytes of bodies held back because the other side is slower',
+  sidecar_exchanges_open: 'Exchanges that are under way: what a sidecar that stops waits for',
   sidecar_plain_beyond_loopback: '1 where allowPlainBeyondLoopback is set',
   sidecar_migration_until_timestamp_seconds:
     'When the plain door shuts; absent where there is none',

@@ -36,6 +36,7 @@ export function healthOf(module: string, knock: Knock): Upstream<Note> {
         if (knocking.left) return
         if (refusal === null)
           x.reply(200, (close) => response(x, 200, JSON_TYPE, up(module), [], close))
+        else if (refusal.reason === 'draining') x.fail(refusal)
         else x.fail(refuse('module-unavailable', `${module} does not listen: ${refusal.because}`))
       })
     },

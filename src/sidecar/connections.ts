@@ -77,6 +77,13 @@ export class Connections {
     return this.#byDoor.get(direction) ?? 0
   }
 
+  /** Exchanges that are under way. */
+  get exchanges(): number {
+    let exchanges = 0
+    for (const connection of this.#live) exchanges += connection.size
+    return exchanges
+  }
+
   get bufferedBytes(): number {
     let bytes = 0
     for (const connection of this.#live) bytes += connection.bufferedBytes

@@ -14,6 +14,8 @@ export interface Seen {
   /** Connections with peers, opened under older credentials. */
   readonly stale: number
   readonly bufferedBytes: number
+  /** Exchanges that are under way. */
+  readonly running: number
   readonly history: HistoryView
   readonly workers: readonly WorkerSeen[]
 }

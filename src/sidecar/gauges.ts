@@ -24,6 +24,7 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
     const { crlsEnd } = credentials.current
     return crlsEnd === undefined ? undefined : crlsEnd / 1000
   })
+  metrics.gauge('sidecar_exchanges_open', () => crew.seen.running)
   metrics.gauge('sidecar_buffered_bytes', () => crew.seen.bufferedBytes)
   metrics.gauge('sidecar_plain_beyond_loopback', () =>
     config.allowPlainBeyondLoopback === undefined ? 0 : 1,

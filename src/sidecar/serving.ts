@@ -154,10 +154,12 @@ export class Serving implements Crew {
 
   leave(): void {
     this.#leaving = true
+    this.#upstreams.waitNoMore(DRAINING)
   }
 
   async drain(): Promise<boolean> {
     const { config, log } = this.#parts
+    this.leave()
     const closed = this.#listeners.close()
     const drained = await Promise.race([
       Promise.all([closed, this.#connections.drain()]).then(() => true),
@@ -217,6 +219,9 @@ function seenIn(
     open: (direction: Direction) => connections.open(direction),
     get stale() {
       return trusting.stale
+    },
+    get running() {
+      return connections.exchanges
     },
     get bufferedBytes() {
       return connections.bufferedBytes + upstreams.bufferedBytes

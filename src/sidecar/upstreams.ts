@@ -5,7 +5,7 @@ import type { ModuleTraits } from '../policy/traits.ts'
 import type { Callee, PolicyCell } from '../proxy/destination.ts'
 import type { Knock } from '../proxy/health.ts'
 import type { Note } from '../proxy/note.ts'
-import { refuse } from '../refusal/refusal.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import { Dialer } from '../transport/dial.ts'
@@ -36,6 +36,8 @@ export class Upstreams {
   readonly #mutual: Ways[] = []
   readonly #linkEvents: LinkEvents
   readonly #names: NameResolver
+  /** Why the module is not waited for any more; null: it is. */
+  #moduleGone: Refusal | null = null
 
   constructor(
     config: Config,
@@ -125,6 +127,11 @@ export class Upstreams {
     for (const pool of this.#mutual) pool.retire()
   }
 
+  /** Calls that wait for the module are answered at once: it will not come any more. */
+  waitNoMore(refusal: Refusal): void {
+    this.#moduleGone = refusal
+  }
+
   destroy(): void {
     for (const pool of this.#all()) pool.destroy()
   }
@@ -161,6 +168,7 @@ export class Upstreams {
       clock: this.#clock,
       ...(limitHit && { limitHit }),
       whenUnreachable: pin === null ? 'module-unavailable' : 'upstream-unreachable',
+      ...(pin === null && { waitsNoMore: () => this.#moduleGone }),
     })
   }
 }
@@ -195,6 +203,9 @@ function dialled(dialer: AnyDialer, name: string, address: Address): Dial {
 /** The same where the two sides agree during the handshake on what they speak. */
 function dialledLink(dialer: AnyDialer, name: string, address: Address): DialLink {
   const dial = dialled(dialer, name, address)
-  return (onread, done) =>
-    dial(onread, (refusal, socket, peer) => done(refusal, socket, peer, speaksLink(socket)))
+  return {
+    open: (onread, done) =>
+      dial(onread, (refusal, socket, peer) => done(refusal, socket, peer, speaksLink(socket))),
+    avoid: (socket, how) => dialer.avoid(socket, how),
+  }
 }

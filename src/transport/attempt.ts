@@ -25,6 +25,8 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #over = false
   #pauseMs = FIRST_PAUSE_MS
   #rounds = 0
+  /** Between two rounds. */
+  #pausing = false
   #deadline = NEVER
   #onDeadline: () => void = () => {}
   /** What is still to be tried in this round. */
@@ -64,6 +66,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
   }
 
   tick(now: number): void {
+    if (this.#pausing && this.#options.waitsNoMore?.()) return this.#endRound()
     if (now < this.#deadline) return
     this.#deadline = NEVER
     this.#onDeadline()
@@ -71,6 +74,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
 
   #beginRound(): void {
     if (this.#over) return
+    this.#pausing = false
     this.#refused = []
     this.#unreached = []
     this.#notYet = []
@@ -203,9 +207,12 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #endRound(): void {
     const { clock, whenUnreachable, connectWaitMs } = this.#options
     const [refusal] = this.#refused
+    const last = this.#options.waitsNoMore?.() ?? null
     if (refusal !== undefined) {
       const because = [...this.#notYet, ...this.#refused.map((each) => each.because)].join('; ')
       this.#fail({ ...refusal, because })
+    } else if (last !== null) {
+      this.#fail({ ...last, because: `${last.because}; ${this.#unreached.join('; ')}` })
     } else if (clock.now >= this.#giveUpAt) {
       const because = `nothing could be reached: ${[...this.#notYet, ...this.#unreached].join('; ')}`
       const waited = !this.#shortage && connectWaitMs > 0
@@ -213,6 +220,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
       const unreached = this.#notYet.length > 0 ? 'module-unavailable' : whenUnreachable
       this.#fail(refuse(this.#shortage ? 'overloaded' : unreached, because, limit))
     } else {
+      this.#pausing = true
       this.#until(this.#pauseMs, () => this.#beginRound())
       this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
     }

@@ -2,7 +2,7 @@ import { connect as netConnect, type OnReadOpts, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import type { Limit } from '../refusal/limits.ts'
 import type { Refusal } from '../refusal/refusal.ts'
-import type { Address } from './address.ts'
+import { type Address, formatAddress } from './address.ts'
 import { Attempt } from './attempt.ts'
 import type { CoarseClock } from './clock.ts'
 import type { Judge } from './gate.ts'
@@ -45,6 +45,8 @@ export interface DialerOptions<I, R> {
   readonly connectWaitMs: number
   readonly clock: CoarseClock
   readonly whenUnreachable: 'module-unavailable' | 'upstream-unreachable'
+  /** Asked as long as nothing can be reached: a refusal ends all waiting with these words. */
+  readonly waitsNoMore?: () => Refusal | null
   /** One address was out of time; the dial as a whole may still succeed. */
   readonly limitHit?: (limit: Limit) => void
 }
@@ -93,6 +95,18 @@ export class Dialer<I, R = unknown> {
     const attempt = new Attempt(this.#options, this.#targets, open, done)
     attempt.start()
     return attempt
+  }
+
+  /**
+   * Who is at the other end of this socket wants no more connections: other addresses go before it.
+   * `rest`: it takes nothing now, and is not asked again for a moment.
+   */
+  avoid({ remoteAddress: host, remotePort: port }: Socket, how: 'later' | 'rest'): void {
+    if (host === undefined || port === undefined) return
+    const key = formatAddress({ host, port })
+    this.#targets.remember({ key }, 'leaving')
+    const why = `${key}: the sidecar there is shutting down`
+    if (how === 'rest') this.#targets.rest({ key }, why, this.#options.clock.now)
   }
 
   /** Begins to connect. Throws when the material makes no context. */

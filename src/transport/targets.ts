@@ -16,9 +16,9 @@ const REST_MS = 500
 /** Once one address is found, names that are still being looked up are waited for no longer than this. */
 const OTHER_NAMES_MS = 100
 
-type Outcome = 'fits' | 'unreachable' | 'wrong'
+type Outcome = 'fits' | 'leaving' | 'unreachable' | 'wrong'
 
-const RANK: Readonly<Record<Outcome, number>> = { fits: 0, unreachable: 1, wrong: 2 }
+const RANK: Readonly<Record<Outcome, number>> = { fits: 0, leaving: 1, unreachable: 2, wrong: 3 }
 // Addresses that come and go with their pods are forgotten all at once.
 const MOST_REMEMBERED = 256
 
@@ -70,13 +70,13 @@ export class Targets {
   }
 
   /** What came of trying this target. */
-  remember({ key }: Target, outcome: Outcome): void {
+  remember({ key }: Pick<Target, 'key'>, outcome: Outcome): void {
     if (this.#outcomes.size >= MOST_REMEMBERED) this.#outcomes.clear()
     this.#outcomes.set(key, outcome)
   }
 
   /** This target says no, and may say yes later; `now` in milliseconds of the clock. */
-  rest({ key }: Target, why: string, now: number): void {
+  rest({ key }: Pick<Target, 'key'>, why: string, now: number): void {
     if (this.#resting.size >= MOST_REMEMBERED) this.#resting.clear()
     this.#resting.set(key, { until: now + REST_MS, why })
   }

@@ -223,6 +223,11 @@ export class Exchange<N> {
     this.refused = refusal
     this.outcome = 'refused'
     this.status = refusal.status
+    // Said only of what has not reached an upstream: another sidecar may take it.
+    if (refusal.reason === 'draining' && this.downstream.canGiveBack) {
+      this.#end()
+      return this.downstream.giveBack()
+    }
     const bytes = this.#story.refusal(this, refusal, !this.keepAlive)
     if (bytes === null) this.hangUp()
     else this.#say(bytes)

@@ -60,6 +60,10 @@ export interface DownstreamStream extends SpanSink {
   reply(bytes: Buffer): void
   /** What was begun cannot be ended well: the caller must see that it was cut. */
   abort(): void
+  /** Has the protocol a word for "nothing of this was acted on, send it elsewhere"? */
+  readonly canGiveBack: boolean
+  /** Says it. */
+  giveBack(): void
 }
 
 /** Opens one connection; `done` is called once, never before this returns. */
@@ -81,6 +85,8 @@ export interface WireLimits extends HeadLimits {
   readonly idleMs: number
   /** 0: an answer may take as long as it likes (Okapi never gives up either). */
   readonly responseHeadMs: number
+  /** How long an exchange that was given back waits for somebody else to take it. */
+  readonly connectWaitMs: number
   readonly exchanges: number
   readonly exchangesPerCallee: number
   readonly bufferedBytesPerExchange: number

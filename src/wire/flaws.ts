@@ -3,6 +3,8 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 /** In a sentence: the field at fault, which the head names. */
 const FIELD = '{field}'
 /** A name that is longer is cut: a sentence stands in one line of a log. */
+/** An upstream that sends more 1xx heads than this for one request is broken. */
+const MOST_INTERIM = 16
 const MOST_NAME = 64
 
 /**
@@ -88,6 +90,12 @@ export function malformed(upstream: string, what: string): Refusal {
   return refuse('upstream-malformed', `the answer of ${upstream}: ${what}`)
 }
 
+/** What is wrong with the `count`th interim (1xx) answer to one request; null: nothing. */
+export function interimFlaw(status: number, count: number): string | null {
+  if (status === 101) return 'a 101 that nobody asked for'
+  return count > MOST_INTERIM ? 'too many 1xx answers' : null
+}
+
 /** The connection ended, before the answer or in the middle of it. */
 export function closedEarly(upstream: string, inBody: boolean): Refusal {
   return refuse('upstream-unreachable', `${upstream} closed the connection ${moment(inBody)}`)
@@ -102,6 +110,12 @@ export function brokenOff(upstream: string, code: string, inBody: boolean): Refu
 /** The other end of a link ended one exchange. */
 export function givenUp(upstream: string, inBody: boolean): Refusal {
   return refuse('upstream-unreachable', `${upstream} gave the exchange up ${moment(inBody)}`)
+}
+
+/** The other end of a link takes no more exchanges on it. */
+export function linkFull(upstream: string): Refusal {
+  const because = `${upstream} has as many exchanges open on this link as it may`
+  return refuse('overloaded', because)
 }
 
 /** No answer came. */

@@ -192,7 +192,7 @@ export class MemoryPool<N = null> {
   readonly sockets: MemorySocket[] = []
   readonly pool: Pool<N>
   /** Dials that wait for `connect`. */
-  readonly #dials: ((encrypted: boolean) => void)[] = []
+  readonly #dials: ((how: boolean | Refusal) => void)[] = []
   /** Upstreams whose reader has said stop, and what they could not deliver. */
   readonly #paused = new Set<MemorySocket>()
   readonly #undelivered = new Map<MemorySocket, string>()
@@ -200,9 +200,10 @@ export class MemoryPool<N = null> {
 
   constructor(limits: Partial<WireLimits> = {}, clock: StoppedClock = { now: 1000 }) {
     const dial: Dial = (onread, done) => {
-      const connect = (encrypted: boolean) => {
+      const connect = (how: boolean | Refusal) => {
+        if (typeof how !== 'boolean') return done(how, null, '')
         const socket = new MemorySocket()
-        if (encrypted) Object.assign(socket, { encrypted })
+        if (how) Object.assign(socket, { encrypted: true })
         this.sockets.push(socket)
         this.#reads.set(socket, onread.callback)
         socket.resume()
@@ -221,11 +222,16 @@ export class MemoryPool<N = null> {
     return this.sockets.at(-1)!
   }
 
+  /** The next dial fails. */
+  refuse(refusal: Refusal): void {
+    this.#dials.shift()?.(refusal)
+  }
+
   get dials(): number {
     return this.#dials.length
   }
 
-  #cancel(connect: (encrypted: boolean) => void): void {
+  #cancel(connect: (how: boolean | Refusal) => void): void {
     const i = this.#dials.indexOf(connect)
     if (i !== -1) this.#dials.splice(i, 1)
   }

@@ -77,6 +77,8 @@ export interface CallingEnd {
   readonly sockets: MemorySocket[]
   readonly clock: StoppedClock
   readonly endings: string[]
+  /** Whose peers are to be avoided, and how: `0 later`. */
+  readonly avoided: string[]
   /** Where exchanges go once the peer is known to speak HTTP/1.1. */
   readonly http1: MemoryPool
   /** Dials that wait. */
@@ -100,7 +102,8 @@ export function callingEnd(limits: Partial<WireLimits> = {}): CallingEnd {
   const reads = new Map<MemorySocket, Read>()
   const dials: ((isLink: boolean) => void)[] = []
   const http1 = new MemoryPool(limits, clock)
-  const dial: DialLink = (onread, done) => {
+  const avoided: string[] = []
+  const open: DialLink['open'] = (onread, done) => {
     const connect = (isLink: boolean) => {
       const socket = new MemorySocket()
       sockets.push(socket)
@@ -115,6 +118,10 @@ export function callingEnd(limits: Partial<WireLimits> = {}): CallingEnd {
       },
     }
   }
+  const avoid: DialLink['avoid'] = (socket, how) => {
+    avoided.push(`${sockets.indexOf(socket as MemorySocket)} ${how}`)
+  }
+  const dial: DialLink = { open, avoid }
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
   const peer = new Peer<null>('upstream', dial, http1.pool, settings, events)
@@ -123,6 +130,7 @@ export function callingEnd(limits: Partial<WireLimits> = {}): CallingEnd {
     sockets,
     clock,
     endings,
+    avoided,
     http1,
     get dials() {
       return dials.length

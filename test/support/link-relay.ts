@@ -25,8 +25,11 @@ export interface LinkRelay extends Relay {
 /** Dials one port on loopback; what is spoken there is a link, or is not. */
 export function dialLinkTo(port: number, isLink = true): DialLink {
   const dial = dialTo(port)
-  return (onread, done) =>
-    dial(onread, (refusal, socket, peer) => done(refusal, socket, peer, isLink))
+  return {
+    open: (onread, done) =>
+      dial(onread, (refusal, socket, peer) => done(refusal, socket, peer, isLink)),
+    avoid: () => {},
+  }
 }
 
 /** Caller, wire, link, wire, `upstreamPort`. */

@@ -18,6 +18,7 @@ export const LIMITS: WireLimits = {
   callerReadIdleMs: 300_000,
   idleMs: 75_000,
   responseHeadMs: 0,
+  connectWaitMs: 30_000,
   exchanges: 4096,
   exchangesPerCallee: 512,
   bufferedBytesPerExchange: 65_536,

@@ -18,6 +18,7 @@ export function merged(looks: readonly Look[]): Seen {
     open: (direction) => all(({ open }) => open[direction] ?? 0),
     stale: all(({ stale }) => stale),
     bufferedBytes: all(({ bufferedBytes }) => bufferedBytes),
+    running: all(({ running }) => running),
     history: { refusals, peers: peersOf(looks), slices: () => slices },
     workers: looks.map(({ connections, exchanges }) => ({ connections, exchanges })),
   }

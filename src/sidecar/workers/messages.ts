@@ -39,6 +39,7 @@ export interface Look extends WorkerSeen {
   readonly open: Readonly<Partial<Record<Direction, number>>>
   readonly stale: number
   readonly bufferedBytes: number
+  readonly running: number
   readonly refusals: readonly Refused[]
   readonly peers: readonly PeerSeen[]
   readonly slices: readonly Slice[]

@@ -63,7 +63,7 @@ class Thread {
   }
 
   look(nowMs: number): Look {
-    const { connections, stale, bufferedBytes, history, open } = this.#serving.seen
+    const { connections, stale, bufferedBytes, running, history, open } = this.#serving.seen
     const { refusals, peers } = history
     return {
       connections,
@@ -71,6 +71,7 @@ class Thread {
       open: Object.fromEntries(directionsOf(this.#config).map((door) => [door, open(door)])),
       stale,
       bufferedBytes,
+      running,
       refusals,
       peers,
       slices: history.slices(nowMs),

@@ -16,6 +16,7 @@ import { RequestReader } from './request-reader.ts'
  * wait in the socket until theirs has come.
  */
 export class Downstream<N> implements DownstreamStream {
+  readonly canGiveBack = false
   readonly exchange: Exchange<N>
   readonly #socket: Socket
   readonly #settings: WireSettings
@@ -50,6 +51,11 @@ export class Downstream<N> implements DownstreamStream {
     socket.on('end', () => this.#end())
     socket.on('error', (error) => this.#broke(error))
     socket.on('close', () => this.#close())
+  }
+
+  /** Exchanges that are under way: one or none. */
+  get size(): number {
+    return this.exchange.open ? 1 : 0
   }
 
   /** Bytes held, in either direction. Node may hold one read (64 KiB) more of a paused socket. */
@@ -100,6 +106,8 @@ export class Downstream<N> implements DownstreamStream {
     const { version, answered } = this.exchange
     this.#departure.abort(version === 11 && answered)
   }
+
+  giveBack(): void {}
 
   /** No exchange but those that have been sent already; an idle connection ends after `graceMs`. */
   drain(graceMs?: number): void {

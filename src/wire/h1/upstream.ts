@@ -2,7 +2,15 @@ import type { Socket } from 'node:net'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
-import { brokenOff, closedEarly, FLAW, late, malformed, responseRefusal } from '../flaws.ts'
+import {
+  brokenOff,
+  closedEarly,
+  FLAW,
+  interimFlaw,
+  late,
+  malformed,
+  responseRefusal,
+} from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
 import { Outbox } from '../outbox.ts'
 import { saidBy } from '../tls-error.ts'
@@ -11,8 +19,6 @@ import { HalfHead } from './half-head.ts'
 import { parseResponseHead } from './response-head.ts'
 
 const HEAD = new Head()
-/** An upstream that sends more 1xx heads than this for one request is broken. */
-const MOST_INTERIM = 16
 
 const UNTIL_CLOSE = 'it ends with its connection: over TLS its end cannot be told from a cut'
 
@@ -233,10 +239,9 @@ export class UpstreamConnection<N> implements UpstreamStream {
   }
 
   #interimAllowed(): boolean {
-    if (HEAD.status !== 101 && ++this.#interim <= MOST_INTERIM) return true
-    const what = HEAD.status === 101 ? 'a 101 that nobody asked for' : 'too many 1xx answers'
-    this.#fail(malformed(this.#name, what))
-    return false
+    const flaw = interimFlaw(HEAD.status, ++this.#interim)
+    if (flaw !== null) this.#fail(malformed(this.#name, flaw))
+    return flaw === null
   }
 
   /** @param more bytes came behind the end of the response: the next one must not be believed */

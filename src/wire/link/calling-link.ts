@@ -3,6 +3,7 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireSettings } from '../face.ts'
 import type { CallingStream } from './calling-stream.ts'
 import { FRAME, LAST_ID, MOST_EXCHANGES } from './frames.ts'
+import type { Avoiding } from './lane.ts'
 import { Link } from './link.ts'
 import type { LinkEvents } from './link-events.ts'
 
@@ -16,6 +17,8 @@ const TEXT_MS = 2000
 export interface LinkKeeper<N> {
   /** No further exchange goes there. `successor`: they will be wanted elsewhere. */
   leaves(link: CallingLink<N>, successor: boolean): void
+  /** The peer at this socket is leaving, or gave an exchange back. */
+  avoid(socket: Socket, how: Avoiding): void
   /** Its socket is closed. */
   closed(link: CallingLink<N>): void
 }
@@ -54,6 +57,12 @@ export class CallingLink<N> extends Link<CallingStream<N>> {
     this.opened(id, stream)
     stream.attach(this, id, head, length)
     if (id === LAST_ID) this.leave()
+  }
+
+  /** The peer has given an exchange back: it takes no other, whatever it has said before. */
+  refusesAll(): void {
+    this.#keeper.avoid(this.socket, 'rest')
+    this.leave()
   }
 
   override leave(): void {
@@ -103,6 +112,7 @@ export class CallingLink<N> extends Link<CallingStream<N>> {
   }
 
   protected override peerLeft(): void {
+    this.#keeper.avoid(this.socket, 'later')
     this.leave()
   }
 

@@ -1,8 +1,17 @@
 import type { LinkEnding } from '../../refusal/link-endings.ts'
-import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
-import { closedEarly, FLAW, givenUp, late, malformed, responseRefusal } from '../flaws.ts'
+import {
+  closedEarly,
+  FLAW,
+  givenUp,
+  interimFlaw,
+  late,
+  linkFull,
+  malformed,
+  responseRefusal,
+} from '../flaws.ts'
 import { Body } from '../h1/body.ts'
 import { parseResponseHead } from '../h1/response-head.ts'
 import { HEAD_METHOD, Head } from '../head.ts'
@@ -10,22 +19,12 @@ import type { CallingLink } from './calling-link.ts'
 import { FLAG, FRAME, LARGE_BYTES, RESET } from './frames.ts'
 import type { LinkStream } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
+import { SecondTry } from './second-try.ts'
 import { Sender, type Source } from './sender.ts'
+import type { StreamKeeper } from './stream-keeper.ts'
 
 const HEAD = new Head()
 const NOTHING = Buffer.alloc(0)
-/** An upstream that sends more 1xx heads than this for one request is broken. */
-const MOST_INTERIM = 16
-
-/** Who keeps the streams that have no link yet, and counts those that have. */
-export interface StreamKeeper<N> {
-  /** All that came with the head is there: which link is it for? */
-  decide(stream: CallingStream<N>, whole: boolean): void
-  /** The exchange is over, whatever became of it. */
-  gone(stream: CallingStream<N>): void
-  /** Its answer turned out to be a large one, or not. */
-  learn(stream: CallingStream<N>, large: boolean): void
-}
 
 type State = 'undecided' | 'waiting' | 'open' | 'over'
 
@@ -40,6 +39,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   readonly #keeper: StreamKeeper<N>
   readonly #sender = new Sender(this)
   readonly #receiver = new Receiver()
+  readonly #second = new SecondTry(this.#sender)
   readonly #body: Body
   #state: State = 'waiting'
   #link: CallingLink<N> | null = null
@@ -60,16 +60,20 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
 
   /** Takes what comes in this turn, and asks the keeper then. */
   undecided(head: Buffer): void {
-    this.#state = 'undecided'
+    this.wait(head, 'undecided')
+  }
+
+  /** Waits for a link. */
+  wait(head: Buffer, state: State = 'waiting'): void {
+    this.#state = state
     this.waitingHead = head
     this.x.upstream = this
   }
 
-  /** Waits for a link. */
-  wait(head: Buffer): void {
-    this.#state = 'waiting'
-    this.waitingHead = head
-    this.x.upstream = this
+  /** No other peer has taken in time what one had given back. */
+  tickWaiting(now: number): void {
+    const refusal = this.#second.tooLate(now)
+    if (refusal !== null) this.#lose(refusal)
   }
 
   /** Goes another way: head and body as far as they have come, as they stand on any wire. */
@@ -85,6 +89,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     this.#state = 'open'
     this.#link = link
     this.#id = id
+    this.#second.head = this.waitingHead ?? Buffer.from(head.subarray(0, length))
     this.waitingHead = null
     this.#deadline = limits.responseHeadMs === 0 ? 0 : clock.now + limits.responseHeadMs
     link.batch.head(FRAME.open, 0, id, head, length)
@@ -99,7 +104,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   }
 
   get bufferedBytes(): number {
-    return this.#sender.queuedBytes + (this.waitingHead?.length ?? 0)
+    return this.#sender.heldBytes + (this.waitingHead ?? this.#second.head ?? NOTHING).length
   }
 
   // --- the request's way out ---------------------------------------------------------------------
@@ -146,18 +151,16 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   /** A whole head. */
   head(bytes: Buffer, start: number, end: number, flags: number): LinkEnding | null {
     if (this.#inBody || this.#receiver.ended) return 'bad-order'
+    this.#second.delivered()
     const { responseNames, limits } = this.#settings
     const toHead = this.x.method === HEAD_METHOD
     const next = parseResponseHead(HEAD, bytes, start, end, responseNames, limits, toHead)
     if (next < 0) return this.#fail(responseRefusal(next, this.#name, HEAD.atFault))
     if (next !== end) return this.#fail(malformed(this.#name, 'a head that is not whole'))
     const interim = HEAD.status < 200
-    if (interim !== ((flags & FLAG.info) !== 0))
-      return this.#fail(malformed(this.#name, 'a mislabelled head'))
-    if (interim && (HEAD.status === 101 || ++this.#interim > MOST_INTERIM)) {
-      const what = HEAD.status === 101 ? 'a 101 that nobody asked for' : 'too many 1xx answers'
-      return this.#fail(malformed(this.#name, what))
-    }
+    let flaw = interim ? interimFlaw(HEAD.status, ++this.#interim) : null
+    if (interim !== ((flags & FLAG.info) !== 0)) flaw = 'a mislabelled head'
+    if (flaw !== null) return this.#fail(malformed(this.#name, flaw))
     if (!this.x.respond(HEAD) || interim || this.#state !== 'open') return null
     this.#inBody = true
     this.#body.begin(HEAD, this.x.carry(HEAD))
@@ -197,6 +200,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   }
 
   granted(bytes: number): boolean {
+    this.#second.delivered()
     return this.#sender.granted(bytes)
   }
 
@@ -211,10 +215,9 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   }
 
   reset(why: number): void {
-    if (why === RESET.refused) {
-      const because = `${this.#name} has as many exchanges open on this link as it may`
-      this.#lose(refuse('overloaded', because))
-    } else this.#lose(givenUp(this.#name, this.#inBody))
+    if (why === RESET.undelivered && this.#again()) return
+    if (why === RESET.refused) this.#lose(linkFull(this.#name))
+    else this.#lose(givenUp(this.#name, this.#inBody))
   }
 
   lost(): void {
@@ -223,7 +226,19 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
 
   /** No link came about. */
   unreached(refusal: Refusal): void {
-    this.#lose(refusal)
+    this.#lose(this.#second.unreached(refusal))
+  }
+
+  /** The peer gave it back: another gets head and body from their first bytes on. */
+  #again(): boolean {
+    const { limits, clock } = this.#settings
+    const head = this.#second.take(clock.now + limits.connectWaitMs)
+    if (head === null) return false
+    this.#link?.refusesAll()
+    this.#link = null
+    this.wait(head)
+    this.#keeper.again(this)
+    return true
   }
 
   /**
@@ -276,6 +291,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
     if (this.#state === 'over') return
     this.#state = 'over'
     this.waitingHead = null
+    this.#second.head = null
     this.#sender.stop()
     this.#link?.drop(this.#id)
     this.#link = null

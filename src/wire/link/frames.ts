@@ -37,8 +37,10 @@ export const RESET = {
   failed: 2,
   /** What came was no strict HTTP. */
   malformed: 3,
-  /** It was not looked at: too many are open, or the link is being left. */
+  /** It was not looked at: too many are open. */
   refused: 4,
+  /** Nothing of it has reached a module, and here nothing will: it may be sent to another sidecar. */
+  undelivered: 5,
 } as const
 
 export const HEADER_BYTES = 8

@@ -11,13 +11,20 @@ const JOIN_MS = 1000
 const BUSY_MS = 10_000
 
 /**
- * Opens one connection that may become a link; `done` is called once, never before this returns.
+ * Opens connections that may become links; `done` is called once, never before `open` returns.
  * `isLink`: what the two sides have agreed to speak.
  */
-export type DialLink = (
-  onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
-  done: (refusal: Refusal | null, socket: Socket | null, peer: string, isLink: boolean) => void,
-) => { cancel(): void }
+export interface DialLink {
+  open(
+    onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
+    done: (refusal: Refusal | null, socket: Socket | null, peer: string, isLink: boolean) => void,
+  ): { cancel(): void }
+  /** Who is at the other end of this socket wants no more: other addresses go before it. */
+  avoid(socket: Socket, how: Avoiding): void
+}
+
+/** `later`: after the others. `rest`: it takes nothing, and is not asked again for a moment. */
+export type Avoiding = 'later' | 'rest'
 
 /** Reads what a connection brings. */
 export interface Reading {
@@ -111,6 +118,9 @@ export class Lane<N> implements LinkKeeper<N> {
   /** Called by the coarse clock. */
   tick(now: number): void {
     const { idleMs, connectionMaxAgeMs } = this.#owner.settings.limits
+    for (const { waiting } of this.#dials) {
+      for (const stream of [...waiting]) stream.tickWaiting(now)
+    }
     for (const link of [...this.#usable, ...this.#leaving]) {
       link.tick(now)
       const old = now - link.openedAt >= connectionMaxAgeMs
@@ -125,6 +135,10 @@ export class Lane<N> implements LinkKeeper<N> {
     this.#leaving.add(link)
     const { now } = this.#owner.settings.clock
     if (successor && link.restingMs(now) < BUSY_MS) this.prepare()
+  }
+
+  avoid(socket: Socket, how: Avoiding): void {
+    this.#owner.dial.avoid(socket, how)
   }
 
   closed(link: CallingLink<N>): void {
@@ -148,7 +162,7 @@ export class Lane<N> implements LinkKeeper<N> {
       buffer: readBuffer,
       callback: (length: number, buffer: Buffer) => reading?.read(length, buffer) ?? false,
     }
-    const under = dial(onread, (refusal, socket, peer, isLink) => {
+    const under = dial.open(onread, (refusal, socket, peer, isLink) => {
       this.#dials.delete(dialling)
       const { waiting } = dialling
       if (socket === null) {

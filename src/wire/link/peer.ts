@@ -6,11 +6,12 @@ import type { Pool } from '../h1/pool.ts'
 import { UpstreamConnection } from '../h1/upstream.ts'
 import { METHODS } from '../head.ts'
 import type { Composed } from '../head-writer.ts'
-import { CallingStream, type StreamKeeper } from './calling-stream.ts'
+import { CallingStream } from './calling-stream.ts'
 import { LARGE_BYTES } from './frames.ts'
 import { type DialLink, Lane, type LaneOwner, type Reading } from './lane.ts'
 import type { LinkEvents } from './link-events.ts'
 import { RouteMemory } from './route-memory.ts'
+import type { StreamKeeper } from './stream-keeper.ts'
 
 /** A peer that spoke HTTP/1.1 is asked again after so long: sidecars are upgraded. */
 const ASK_AGAIN_MS = 60_000
@@ -95,6 +96,12 @@ export class Peer<N> implements Upstream<N>, LaneOwner<N>, StreamKeeper<N> {
     this.#open--
     this.#small.forget(stream)
     this.#large.forget(stream)
+  }
+
+  again(stream: CallingStream<N>): void {
+    const { x, route } = stream
+    const large = this.#kind(x, route) !== 'small' && !x.requestDone
+    ;(large ? this.#large : this.#small).takeHeld(stream)
   }
 
   learn({ route }: CallingStream<N>, large: boolean): void {

@@ -23,6 +23,9 @@ export class Sender {
   #id = 0
   #credit = WINDOW_BYTES
   readonly #queue = new Waiting()
+  /** What has left, as long as it may have to be sent once more; never more than the window. */
+  readonly #sent = new Waiting()
+  #keeping = false
   #finishing = false
   #stopped = false
   /** Rises when credit comes back or something that waited goes. */
@@ -41,10 +44,30 @@ export class Sender {
     this.#id = id
     this.#credit = WINDOW_BYTES
     this.#queue.clear()
+    this.release()
     this.#finishing = false
     this.#stopped = false
     this.inLine = false
     this.ended = false
+  }
+
+  /** A copy is kept of what leaves from now on. */
+  keep(): void {
+    this.#keeping = true
+  }
+
+  /** What has left need not be sent again. */
+  release(): void {
+    this.#keeping = false
+    this.#sent.clear()
+  }
+
+  /** Everything from its first byte on waits for another way; only as long as a copy is kept. */
+  rewind(): void {
+    const bytes = Buffer.concat([this.#sent.take(), this.#queue.take()])
+    this.begin(null, 0)
+    this.keep()
+    this.#queue.add(bytes, 0, bytes.length)
   }
 
   /** The way is there: what has waited goes. */
@@ -70,6 +93,11 @@ export class Sender {
     return this.#queue.length
   }
 
+  /** What waits, and the copy of what has left. */
+  get heldBytes(): number {
+    return this.#queue.length + this.#sent.length
+  }
+
   /** What waits, joined, for whoever sends it another way. */
   takeQueue(): Buffer {
     const queue = this.#queue.take()
@@ -81,6 +109,7 @@ export class Sender {
   stop(): void {
     this.#batch = null
     this.#queue.clear()
+    this.release()
   }
 
   put(bytes: Buffer, start: number, end: number): void {
@@ -91,6 +120,7 @@ export class Sender {
         const length = Math.min(end - i, MOST_PAYLOAD_BYTES, this.#credit)
         this.#credit -= length
         batch.data(this.#id, bytes, i, i + length)
+        if (this.#keeping) this.#sent.add(bytes, i, i + length)
         i += length
       }
     }
@@ -123,6 +153,7 @@ export class Sender {
     this.#credit -= next.length
     this.moved++
     batch.data(this.#id, next, 0, next.length)
+    if (this.#keeping) this.#sent.add(next, 0, next.length)
     if (this.#queue.length > 0) return this.#credit > 0
     if (this.#finishing) this.#end()
     else this.#tell()

@@ -74,7 +74,7 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
   }
 
   override leave(): void {
-    this.#leftAt = this.settings.clock.now
+    if (!this.leaving) this.#leftAt = this.settings.clock.now
     super.leave()
   }
 
@@ -109,8 +109,12 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
     if (type !== FRAME.open || id <= this.lastId || this.peerLeaves) return 'bad-order'
     this.lastId = id
     if (this.ended) return 'lost'
+    if (this.#isTooLate()) {
+      this.batch.reset(id, RESET.undelivered)
+      return this.noise()
+    }
     // What is answered counts until the answer has left: whoever does not read opens nothing.
-    if (this.size + this.batch.unsentEnds >= MOST_EXCHANGES || this.#isTooLate()) {
+    if (this.size + this.batch.unsentEnds >= MOST_EXCHANGES) {
       this.batch.reset(id, RESET.refused)
       return this.noise()
     }

@@ -21,6 +21,7 @@ const CUT_SHORT = refuse('malformed-request', 'the body of the request ended bef
 
 /** The serving end of one exchange on a link. One object serves many exchanges, each in its turn. */
 export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
+  readonly canGiveBack = true
   readonly #x: Exchange<N>
   readonly #link: ServingLink<N>
   readonly #settings: WireSettings
@@ -185,9 +186,12 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   abort(): void {
-    this.#sender.stop()
-    this.#link.batch.reset(this.#id, RESET.failed)
-    this.#link.drop(this.#id)
+    this.#reset(RESET.failed)
+  }
+
+  giveBack(): void {
+    this.#upload.drop()
+    this.#reset(RESET.undelivered)
   }
 
   drained(): void {
@@ -200,6 +204,12 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   }
 
   // --- within ------------------------------------------------------------------------------------
+
+  #reset(why: number): void {
+    this.#sender.stop()
+    this.#link.batch.reset(this.#id, why)
+    this.#link.drop(this.#id)
+  }
 
   /** The upstream is not there yet, or takes nothing. */
   get #stopped(): boolean {

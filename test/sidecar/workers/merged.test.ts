@@ -13,7 +13,7 @@ function refusal(timeMs: number): Refused {
 
 function look(history: History, over: Partial<Look> = {}): Look {
   const { refusals, peers } = history
-  const counts = { connections: 0, exchanges: 0, open: {}, stale: 0, bufferedBytes: 0 }
+  const counts = { connections: 0, exchanges: 0, open: {}, stale: 0, bufferedBytes: 0, running: 0 }
   return { ...counts, refusals, peers, slices: history.slices(NOW), ...over }
 }
 
@@ -50,8 +50,8 @@ test('what is open is added up, each thread stays to be seen', (t) => {
   const one = { connections: 3, exchanges: 10, open: { ingress: 2, egress: 1 } as const }
   const two = { connections: 4, exchanges: 20, open: { ingress: 4 } as const }
   const seen = merged([
-    look(new History(), { ...one, stale: 1, bufferedBytes: 100 }),
-    look(new History(), { ...two, stale: 2, bufferedBytes: 5 }),
+    look(new History(), { ...one, stale: 1, bufferedBytes: 100, running: 2 }),
+    look(new History(), { ...two, stale: 2, bufferedBytes: 5, running: 40 }),
   ])
   t.is(seen.connections, 7)
   t.is(seen.open('ingress'), 6)
@@ -59,6 +59,7 @@ test('what is open is added up, each thread stays to be seen', (t) => {
   t.is(seen.open('public'), 0)
   t.is(seen.stale, 3)
   t.is(seen.bufferedBytes, 105)
+  t.is(seen.running, 42)
   t.deepEqual(seen.workers, [
     { connections: 3, exchanges: 10 },
     { connections: 4, exchanges: 20 },

@@ -404,13 +404,13 @@ test('draining: GOAWAY; what was sent before is served, then it ends', async (t)
   t.true(it.socket.writableEnded)
 })
 
-test('a caller that takes no notice of GOAWAY is refused after a while', async (t) => {
+test('a caller that takes no notice of GOAWAY gets its exchanges back after a while', async (t) => {
   const it = servingEnd()
   await it.send(get(1, '/a'))
   it.link.drain()
   it.clock.now += 2500
   await it.send(get(2, '/b'))
   t.is(last(it, 2)?.type, 'reset')
-  t.is(last(it, 2)?.payload, '\x04')
+  t.is(last(it, 2)?.payload, '\x05', 'its OPEN is given back')
   t.is(it.link.size, 1)
 })
