@@ -43,6 +43,8 @@ LABEL org.opencontainers.image.title="okapi-sidecar" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${BASE}"
 ENV PATH=/nodejs/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# No session tickets (docs/decisions/0002-no-resumption.md). Who needs another file takes the line over.
+ENV OPENSSL_CONF=/app/openssl.cnf
 # Root's, so that the sidecar itself cannot change what it runs.
 COPY --from=warm --chown=0:0 /app /app
 USER 65532:65532

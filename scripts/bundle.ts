@@ -91,7 +91,13 @@ const { name, version, license } = JSON.parse(readFileSync(join(ROOT, 'package.j
 const manifest = { name, version, license, type: 'module' }
 writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 writeFileSync(join(DIST, 'main.js'), LAUNCHER, { mode: 0o755 })
-for (const path of ['grants', 'src/demo/descriptors', 'sidecar.schema.json', 'LICENSE']) {
+for (const path of [
+  'grants',
+  'src/demo/descriptors',
+  'sidecar.schema.json',
+  'openssl.cnf',
+  'LICENSE',
+]) {
   cpSync(join(ROOT, path), join(DIST, path), { recursive: true })
 }
 // Scripts that run in a browser are put into pages as they are (src/html/page.ts).

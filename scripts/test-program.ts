@@ -20,7 +20,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Everything that a bundle is made of. */
 const SOURCES = ['src', 'grants', 'scripts/bundle.ts', 'scripts/test-program.ts']
-const FILES = ['package.json', 'package-lock.json', 'sidecar.schema.json', 'LICENSE']
+const FILES = ['package.json', 'package-lock.json', 'sidecar.schema.json', 'openssl.cnf', 'LICENSE']
 
 /**
  * What tests start: the bundle of exactly these sources, else `src/main.ts`. From sources also with

@@ -46,8 +46,9 @@ function protocolOptions(): SecureContextOptions {
     ciphers: CIPHERS,
     ecdhCurve: GROUPS,
     honorCipherOrder: true,
-    // No tickets: a resumed connection has no certificate to judge. Stored sessions need the server's
-    // `newSession` event, which nobody listens to.
+    // No tickets: a resumed connection has no certificate to judge. Those of TLS 1.3, which this option
+    // only makes stateful, are turned off by openssl.cnf; where that was not told, they name sessions
+    // that nobody stores: that would need the server's `newSession` event.
     secureOptions:
       constants.SSL_OP_NO_TICKET |
       constants.SSL_OP_NO_RENEGOTIATION |

@@ -32,6 +32,17 @@ test('the image starts Node with a small young generation', (t) => {
   t.true(FLAGS.some((flag) => flag.startsWith('--max-semi-space-size=')))
 })
 
+test('whoever starts it tells OpenSSL to give no session tickets', (t) => {
+  t.truthy(lineOf('Dockerfile', /^ENV OPENSSL_CONF=\/app\/openssl\.cnf$/))
+  const unit = 'deploy/systemd/okapi-sidecar@.service'
+  t.truthy(lineOf(unit, /^Environment=OPENSSL_CONF=\/opt\/okapi-sidecar\/openssl\.cnf$/))
+  t.truthy(
+    lineOf('bin/okapi-sidecar', /^export OPENSSL_CONF="\$\{OPENSSL_CONF:-\$here\/openssl\.cnf\}"$/),
+  )
+  t.truthy(lineOf('.dockerignore', /^!openssl\.cnf$/))
+  t.regex(read('scripts/bundle.ts'), /'openssl\.cnf'/)
+})
+
 const STARTS: readonly [string, string, RegExp][] = [
   [
     'the compiled code of the image, which V8 refuses under other flags',

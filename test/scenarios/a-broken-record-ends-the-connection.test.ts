@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
 import { freePorts } from '../../src/demo/ports.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
+import { openSsl } from '../support/scenario/openssl.ts'
 import { answer, ask, Cable, get, ID, OK, Talk, Town, verdictOf } from '../support/scenario.ts'
 
 // One bit of a TLS record is flipped on the way. Node emits `error` for it and leaves the socket open:
@@ -123,37 +123,17 @@ test.serial('the log names what was broken, at both ends', async (t) => {
 
 // The other end is OpenSSL's own.
 
-/** `openssl`, with what it has said. */
-class OpenSsl {
-  said = ''
-  ended = false
-  readonly child: ChildProcess
-
-  constructor(args: readonly string[]) {
-    this.child = spawn('openssl', args, { stdio: 'pipe' })
-    for (const out of [this.child.stdout, this.child.stderr]) {
-      out?.on('data', (part) => {
-        this.said += String(part)
-      })
-    }
-    this.child.stdin?.on('error', () => {})
-    this.child.on('close', () => {
-      this.ended = true
-    })
-  }
-}
-
 test.serial('openssl s_client sends a broken record: the connection is closed', async (t) => {
   const town = towns.get(true)!
   const certificate = join(town.place.directory, 'certs', ID.notes)
   const cable = await Cable.start(town.sidecar(ID.okapi).port('ingress'))
   const own = ['-key', join(certificate, 'tls.key'), '-cert', join(certificate, 'tls.crt')]
-  const client = new OpenSsl(['s_client', '-connect', `127.0.0.1:${cable.port}`, '-quiet', ...own])
-  client.child.stdin?.write(`GET /users/first HTTP/1.1\r\nHost: x\r\n${T}\r\n\r\n`)
-  await until(() => client.said.includes('HTTP/1.1 200 OK'))
+  const client = openSsl(['s_client', '-connect', `127.0.0.1:${cable.port}`, '-quiet', ...own])
+  client.type(`GET /users/first HTTP/1.1\r\nHost: x\r\n${T}\r\n\r\n`)
+  await client.says(/HTTP\/1\.1 200 OK/)
   town.okapi.forget()
   cable.flips = 'there'
-  client.child.stdin?.write(`GET /users/second HTTP/1.1\r\nHost: x\r\n${T}\r\n\r\n`)
+  client.type(`GET /users/second HTTP/1.1\r\nHost: x\r\n${T}\r\n\r\n`)
   await until(() => client.ended && cable.open === 0)
   t.is(town.okapi.bytes, '')
   await cable.close()
@@ -167,7 +147,7 @@ for (const version of ['-tls1_2', '-tls1_3']) {
       const port = await freePort()
       const certificate = await place.certificate(ID.okapi)
       const own = ['-key', join(certificate, 'tls.key'), '-cert', join(certificate, 'tls.crt')]
-      const server = new OpenSsl([
+      const server = openSsl([
         's_server',
         '-accept',
         `127.0.0.1:${port}`,
@@ -182,17 +162,17 @@ for (const version of ['-tls1_2', '-tls1_3']) {
         limits: { ...PATIENT, connectWaitMs: 20_000 },
       })
       const talk = new Talk(sidecar.port('egress')).send(get('/users/first', T))
-      await until(() => server.said.includes('GET /users/first'))
-      server.child.stdin?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      await server.says(/GET \/users\/first/)
+      server.type('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
       t.is(verdictOf(await talk.next()), '200')
       talk.send(get('/users/second', T))
-      await until(() => server.said.includes('GET /users/second'))
+      await server.says(/GET \/users\/second/)
       cable.flips = 'back'
-      server.child.stdin?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      server.type('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
       t.is(verdictOf(await talk.next()), '502 upstream-unreachable')
       await until(() => cable.open === 0)
       talk.close()
-      server.child.kill()
+      server.kill()
       await sidecar.stop()
       await cable.close()
     },

@@ -90,9 +90,13 @@ export class Place {
   }
 
   /** Starts a sidecar whose configuration has these sections. */
-  async sidecar(id: string, more: Settings): Promise<Sidecar> {
+  async sidecar(
+    id: string,
+    more: Settings,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Sidecar> {
     const name = `${id}-${crypto.randomUUID()}.json`
-    return Sidecar.start(id, await this.file(name, await this.configuration(id, more)))
+    return Sidecar.start(id, await this.file(name, await this.configuration(id, more)), env)
   }
 
   async close(): Promise<void> {

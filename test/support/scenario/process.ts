@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { patiently } from '../patience.ts'
 import { MAIN } from '../program.ts'
 
+/** What OpenSSL is told wherever the program is installed: bin/okapi-sidecar, the image, systemd. */
+const OPENSSL_CONF = new URL('../../../openssl.cnf', import.meta.url).pathname
+
 /** A line of the log. */
 export interface Line {
   readonly msg?: string
@@ -182,5 +185,6 @@ export class Sidecar extends Process {
 /** Nothing of whoever runs the tests decides over what is tested. */
 function environment(): NodeJS.ProcessEnv {
   const own = /^(?:SIDECAR_|MODULE_|NODE_)/
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
+  return { ...env, OPENSSL_CONF }
 }
