@@ -1,3 +1,4 @@
+import { notThere } from './cli/subcommand.ts'
 import { tell } from './cli/terminal.ts'
 import { usage, VERBS } from './cli/verbs.ts'
 import { errorCode, Fault } from './fault.ts'
@@ -23,12 +24,7 @@ async function help(verb: string | undefined): Promise<number> {
 }
 
 function unknown(verb: string): Fault {
-  const known = Object.keys(VERBS).join(', ')
-  return new Fault({
-    severity: 'error',
-    message: `there is no verb \`${verb}\``,
-    hint: `the verbs are ${known}`,
-  })
+  return notThere(`there is no verb \`${verb}\``, verb, Object.keys(VERBS))
 }
 
 function say(text: string, code = 0): number {
@@ -55,7 +51,7 @@ function failed(error: unknown): number {
   return 1
 }
 
-// Whoever read the output has seen enough (`| head`): the exit code is still the verb's own.
+// The reader of the output may end first (`| head`): the exit code is still the verb's own.
 process.stdout.on('error', (error) => {
   if (errorCode(error) !== 'EPIPE') throw error
 })

@@ -1,7 +1,7 @@
-import { fault } from '../fault.ts'
+import { runSubcommand, type Subcommands } from './subcommand.ts'
 
-/** The usage text of `certs` and all its words. */
-export const usage = `okapi-sidecar certs: make, look at and change certificates
+/** The usage text of `certs` and its subcommands. */
+export const usage = `okapi-sidecar certs: issue, inspect, renew and revoke certificates
 
 Usage:
     okapi-sidecar certs init --trust-domain DOMAIN [--valid-for 90d]
@@ -22,41 +22,43 @@ Usage:
     okapi-sidecar certs rehearse --next DIR --peers HOST:PORT,...
     okapi-sidecar certs agent --for NAME,... [--once]
 
-Each takes --dir DIR, the directory of the CA, which defaults to certs-dev, and
---json.
+Every subcommand takes --dir DIR, the directory of the CA (default certs-dev),
+and --json.
 
-init makes a CA for development. It never replaces one.
+init creates a CA for development. It never replaces an existing one.
 
 issue writes tls.crt, tls.key and ca.crt into DIR/NAME. NAME is a full module id
 (mod-users-19.7.0), operator/anna for a person or client/sms for an outside
-system. Okapi, operators and clients need --powerful, because descriptors do not
-limit them. --dns and --ip say where peers find it; they never identify it.
+system. Okapi, operators and clients need --powerful, because no descriptor
+limits what they may call. --dns and --ip are the names and addresses at which
+peers find it; they never identify it.
 
-sign certifies the key of a signing request under NAME, or under the one SPIFFE
-URI that it asks for, with the DNS names and addresses that it asks for.
+sign issues a certificate for the key of a signing request: under NAME, or under
+the one SPIFFE URI in the request, with the DNS names and addresses in it.
 
-renew issues again what is there: the same names and length of life, a new key.
---keep-key is for peers that pin the key.
+renew issues a certificate again with the same names and lifetime and a new key.
+--keep-key keeps the key, for peers that pin it.
 
-revoke writes the list of revoked certificates (CRL). A CRL that has run out
-locks everybody out: --refresh writes it anew. --distribute copies it into every
-directory that the CA has issued.
+revoke writes the certificate revocation list (CRL). When a CRL has expired,
+every peer is refused: --refresh writes it again. --distribute copies it into
+every directory that this CA has issued.
 
-status shows a table: of a CA, of any folder of credentials, or of what a peer
-presents. It ends with 1 when something is broken or ends within --within;
-without it, when less than a third of its life is left. --credentials shows a
-peer with the eyes of another one.
+status prints a table of a CA, of a folder of credentials, or of what a peer
+presents. It exits with 1 when a certificate is broken or ends within --within;
+without --within when less than a third of its lifetime is left. --credentials
+connects to the peer with those credentials.
 
-export writes keystore.p12 and truststore.p12 for Java. The password comes from
-the first line of a file, or from CERTS_PASSWORD.
+export writes keystore.p12 and truststore.p12 for Java. The password is the
+first line of the file, or CERTS_PASSWORD.
 
-rollover changes the root without anybody noticing. start makes the new root and
-puts it into every bundle; leaves, once all peers have read theirs, issues every
-leaf again from it; finish takes the old root out. leaves and finish refuse
-while one of --peers could not live with that; status shows how far it is.
+rollover replaces the root without downtime. start creates the new root and adds
+it to every bundle; leaves, when all peers have read their bundle, issues every
+leaf again from the new root; finish removes the old root. leaves and finish
+refuse while one of --peers would break; status shows the progress.
 
-rehearse meets each peer with credentials that are not in use yet, and names who
-would break. agent renews leaves, and the CRL, at two thirds of their life.
+rehearse connects to each peer with credentials that are not in use yet and
+lists the peers that would break. agent renews leaves and the CRL when a third
+of their lifetime is left.
 
 Durations are whole numbers with s, m, h or d. KIND is p256, p384, rsa2048 or
 rsa3072. REASON is unspecified, keyCompromise, affiliationChanged, superseded or
@@ -67,11 +69,7 @@ Example:
     okapi-sidecar certs issue mod-users-19.7.0 --dns mod-users --ip 127.0.0.1
 `
 
-interface Word {
-  run(argv: readonly string[]): Promise<number>
-}
-
-const WORDS: Readonly<Record<string, () => Promise<Word>>> = {
+const SUBCOMMANDS: Subcommands = {
   init: () => import('./certs/init.ts'),
   issue: () => import('./certs/issue.ts'),
   sign: () => import('./certs/sign.ts'),
@@ -84,11 +82,10 @@ const WORDS: Readonly<Record<string, () => Promise<Word>>> = {
   agent: () => import('./certs/agent.ts'),
 }
 
-/** Finds the word and runs it; throws a Fault for one that does not exist. */
-export async function run([word, ...rest]: readonly string[]): Promise<number> {
-  const load = word !== undefined && Object.hasOwn(WORDS, word) ? WORDS[word] : undefined
-  if (load !== undefined) return (await load()).run(rest)
-  const known = Object.keys(WORDS).join(', ')
-  const message = word === undefined ? 'certs what?' : `there is no \`certs ${word}\``
-  throw fault(message, { hint: `the words are ${known}; okapi-sidecar help certs explains them` })
+/** Their names, for completion. */
+export const subcommands = Object.keys(SUBCOMMANDS)
+
+/** Finds the subcommand and runs it; throws a Fault for one that does not exist. */
+export function run(argv: readonly string[]): Promise<number> {
+  return runSubcommand('certs', SUBCOMMANDS, argv)
 }

@@ -12,22 +12,23 @@ import { settings, summary } from './check/tell.ts'
 import { tell } from './terminal.ts'
 
 /** The usage text of `check`. */
-export const usage = `okapi-sidecar check: configuration, credentials, policy: every problem, with its place
+export const usage = `okapi-sidecar check: check configuration, credentials and policy
 
 Usage:
     okapi-sidecar check [-c FILE] [--print] [--json]
     okapi-sidecar check --schema
 
-Reads what \`run\` reads, opens no port and changes nothing. FILE defaults to
-sidecar.yaml; SIDECAR_* variables win over it.
+Reads what \`run\` reads and reports every problem with file:line:column. Opens
+no port and changes nothing.
 
 Options:
-    -c, --config FILE   the configuration, YAML or JSON
-        --print         every value in force, and where it comes from
-        --json          findings and values as one JSON document
-        --schema        the JSON Schema of the configuration
+    -c, --config FILE   the configuration, YAML or JSON; default sidecar.yaml.
+                        SIDECAR_* variables win over it
+        --print         print every value in force and where it comes from
+        --json          problems and values as one JSON document
+        --schema        print the JSON Schema of the configuration
 
-Exit codes: 0 nothing to mend, 2 errors
+Exit codes: 0 no error, 2 at least one error
 
 Example:
     okapi-sidecar check -c sidecar.yaml --print

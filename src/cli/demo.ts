@@ -5,23 +5,24 @@ import { callText, trialsText, upgradeText, verdictText } from '../demo/print.ts
 import { teller } from '../demo/progress.ts'
 import { playground } from '../demo/stay.ts'
 
-export const usage = `okapi-sidecar demo: a small FOLIO on loopback, with a rogue in it
+export const usage = `okapi-sidecar demo: a small FOLIO on loopback, with a rogue module in it
 
 Usage:
     okapi-sidecar demo [--json] [--stay]
 
-Starts a stand-in for Okapi, mod-users, mod-notes, mod-authtoken and mod-tags, a
-sidecar beside each, all with certificates made for this run. One call crosses
-from module to module; then mod-tags turns out to be hijacked, and tries what a
-hijacked module can: a table says what was tried, what happened and why. At the
-end policy diff says what an upgrade of mod-users by one route would open.
-Nothing is left behind, and nothing but loopback is used.
+Starts a stand-in for Okapi, mod-users, mod-notes, mod-authtoken and mod-tags,
+each with a sidecar and a certificate made for this run. Makes one call from
+module to module. Then mod-tags is hijacked and attacks the others: a table
+shows each attack, its outcome and the reason. At the end \`policy diff\` shows
+what an upgrade of mod-users with one more route would open. Uses loopback only
+and leaves nothing behind.
 
 Options:
-    --json    {call, attacks: [{id, target, expected, outcome, reason}], upgrade}
-    --stay    keep it running and print curl lines to play with; Ctrl-C ends it
+    --json    {call, attacks: [{id, target, expected, outcome, reason}],
+              upgrade}
+    --stay    keep it running and print curl commands to try; Ctrl-C ends it
 
-Exit code: 0 when every outcome is as expected, 1 when one is not.
+Exit codes: 0 every outcome is as expected, 1 one is not
 
 Example:
     okapi-sidecar demo --json | jq '.attacks[] | select(.outcome != .expected)'

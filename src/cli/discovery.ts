@@ -16,7 +16,7 @@ import { assignPorts } from './discovery/ports.ts'
 import { type Report, tellReport } from './discovery/report.ts'
 import { tokenIn } from './token-file.ts'
 
-export const usage = `okapi-sidecar discovery: what Okapi's discovery should say
+export const usage = `okapi-sidecar discovery: what Okapi's discovery should contain
 
 Usage:
     okapi-sidecar discovery --descriptors DIR [--okapi URL] [--credentials DIR]
@@ -24,27 +24,29 @@ Usage:
                             [--token-file FILE] [--apply] [--replace] [--verify]
                             [--json]
 
-Okapi calls every module through its own sidecar, at http://127.0.0.1:PORT/ID:
-the id says which module is meant, and each has a port of its own because Okapi
-has one pool of connections for each port. This shows the instances that an
-installed set needs. The ports depend on ids and range alone; one that Okapi
-already uses for the module stays.
+Okapi calls every module through its own sidecar, at http://127.0.0.1:PORT/ID.
+The id selects the module. Each module has a port of its own because Okapi has
+one connection pool for each port. This prints the instances that the installed
+set needs. Ports follow from ids and range alone; a port that Okapi already uses
+for the module stays.
 
 Options:
-    --descriptors DIR      the installed set, as policy.descriptors
+    --descriptors DIR      the installed set, as in policy.descriptors
     --okapi URL            https://okapi:8443 (its sidecar), or http:// on
-                           loopback; then what is there is shown beside it
+                           loopback: also prints what the discovery has now
     --credentials DIR      tls.crt, tls.key, ca.crt of an operator, for https.
                            It needs a grant {admin: [read, discovery]}
     --token-file FILE      X-Okapi-Token, where Okapi's supertenant is secured
-    --modules-listen       egress.modules.listen of Okapi's sidecar
-    --apply                registers what is missing
-    --replace              and takes out what leads past the sidecar; what Okapi
-                           itself has started is left alone
-    --verify               1 when Okapi calls a module past its sidecar, or not
-                           at all, or finds modules through Kubernetes by itself
+    --modules-listen 127.0.0.1:20000-20199
+                           egress.modules.listen of Okapi's sidecar
+    --apply                register what is missing
+    --replace              remove instances that lead past the sidecar; those
+                           that Okapi has started itself are kept
+    --verify               exit 1 when Okapi calls a module past its sidecar, or
+                           not at all, or finds modules through Kubernetes
+    --json                 the same as JSON
 
-Exit codes: 0 fine, 1 --verify found something, 2 wrong usage or no answer
+Exit codes: 0 fine, 1 --verify found a problem, 2 wrong usage or no answer
 
 Example:
     okapi-sidecar discovery --okapi https://okapi:8443 --credentials anna \\

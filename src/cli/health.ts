@@ -8,17 +8,17 @@ export const usage = `okapi-sidecar health: is a sidecar ready?
 Usage:
     okapi-sidecar health [URL] [--timeout SECONDS] [--json]
 
-Asks the admin listener and says what it answers: for images without a shell,
-HEALTHCHECK, and exec probes. URL is http://HOST:PORT[/PATH] or unix:/SOCKET;
-without a path it is /ready. Other paths are /live and /app/health, which asks
-the module itself. Without URL it asks this host, on the port that
+Asks the admin listener and prints its answer: for images without a shell, for
+HEALTHCHECK and exec probes. URL is http://HOST:PORT[/PATH] or unix:/SOCKET; the
+default path is /ready. Other paths are /live, and /app/health, which asks the
+module itself. Without URL it asks this host, at the port that
 SIDECAR_ADMIN_LISTEN names, or 9901.
 
 Options:
-    --timeout SECONDS   for the whole answer; 3 by default
+    --timeout SECONDS   for the whole answer; default 3
     --json              {healthy, url, status, body}
 
-Exit codes: 0 healthy, 1 not, or nobody answers; 2 wrong usage
+Exit codes: 0 healthy, 1 not healthy or no answer, 2 wrong usage
 
 Example:
     okapi-sidecar health http://127.0.0.1:9901/ready

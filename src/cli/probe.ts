@@ -18,42 +18,47 @@ import { durationMs } from './certs/arguments.ts'
 import { paint, table } from './terminal.ts'
 import { tokenIn } from './token-file.ts'
 
-export const usage = `okapi-sidecar probe: play the rogue module, and report what got through
+export const usage = `okapi-sidecar probe: attack a target as a rogue module would, and report
 
 Usage:
     okapi-sidecar probe https://HOST:PORT [OPTIONS]
     okapi-sidecar probe --list [--json]
 
-With nothing but an address it tries all that an outsider can; with credentials
-of one module, all that a hijacked module can; with a development CA it makes
-hostile certificates itself. It runs as well against a bare module (http://...)
-or any other proxy. By default nothing is changed: what would change data is
-asked for a tenant that does not exist.
+With an address alone it tries what an outsider can try; with the credentials of
+a module, what a hijacked module can try; with a development CA it also issues
+hostile certificates. The target may be a bare module (http://...) or any other
+proxy. By default nothing is changed: calls that would change data use a tenant
+that does not exist.
 
 Options:
-    --expect ID          what the target must prove: mod-users, mod-users-19.7.0
-    --at okapi|module    what stands behind it; okapi where --expect is okapi
-    --trust FILE         CA certificates that the target's own must lead to
-    --credentials DIR    tls.crt and tls.key of a hijacked module; several, one
-                         of them may be Okapi's: then its door is passed with it
+    --expect ID          identity of the target: mod-users or mod-users-19.7.0
+    --at okapi|module    what is behind it; default okapi where --expect
+                         is okapi, else module
+    --trust FILE         CA certificates to verify the target's certificate
+    --credentials DIR    tls.crt and tls.key of a hijacked module; can be given
+                         several times. With Okapi's own the attacks that need
+                         an accepted caller run too
     --ca DIR             a CA made by \`certs init\`
-    --descriptors DIR    ModuleDescriptors: routes are taken from them
-    --path PATH          an ordinary path there, in place of one of a descriptor
+    --descriptors DIR    ModuleDescriptors to take routes from
+    --path PATH          an ordinary path there, instead of one of a descriptor
     --tenant T           for calls that only read
     --token-file FILE    a token that the hijacked module has seen
-    --ports LIST         beside the target: module=8081,egress=9130,plain=9131,
-                         admin=9901,status=9902
-    --only, --skip LIST  ids or groups; the groups are
+    --ports LIST         ports beside the target: module=8081,egress=9130,
+                         plain=9131,admin=9901,status=9902
+    --only LIST, --skip LIST
+                         attacks by id or group; the groups are
                          ${Object.keys(GROUPS).join(' ')}
-    --deadline 30s       for all of it; what has not finished is inconclusive
-    --stall 15s          how long an idle connection may be borne
+    --deadline 30s       for all attacks; one that has not finished by then is
+                         inconclusive
+    --stall 15s          how long the target may keep an idle connection
     --report FILE        one HTML page          --junit FILE    JUnit XML
     --sarif FILE         SARIF 2.1.0            --json          to stdout
-    --allow-writes       use the tenant for calls that change data, too
-    --allow-inconclusive exit 0 also when some could not be judged
+    --list               list the attacks
+    --allow-writes       use --tenant for calls that change data too
+    --allow-inconclusive exit 0 although some attacks were inconclusive
 
-Exit code: 0 all was judged and blocked, 1 something got through, 2 it could not
-be tried, or something was inconclusive.
+Exit codes: 0 every attack was judged and blocked, 1 something got through, 2 it
+could not be tried, or an attack was inconclusive
 
 Example:
     okapi-sidecar probe https://mod-users:8443 --expect mod-users \\

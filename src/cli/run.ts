@@ -7,20 +7,25 @@ import { Sidecar } from '../sidecar.ts'
 /** From ready to the one collection of a life: nobody waits any more, few have come yet. */
 const CALM_MS = 1000
 
-export const usage = `Usage: okapi-sidecar run [-c FILE]
+export const usage = `okapi-sidecar run: serve
 
-Serves until it is told to stop. When everything listens it logs one JSON line
-with "msg":"ready" and "listening". SIGTERM and SIGINT drain: no new
-connections, running exchanges finish; a second signal stops at once.
+Usage:
+    okapi-sidecar run [-c FILE]
+
+Serves until it gets a signal. When every listener is open it logs one JSON line
+with "msg":"ready" and "listening". SIGTERM or SIGINT: no new connections, open
+exchanges finish, then the process ends; a second signal ends it at once.
+
+With workers above 1 that many threads serve. When one of them dies the others
+finish their exchanges and the process ends.
 
 Options:
-    -c, --config FILE   sidecar.yaml by default; every key can also be set as
-                        SIDECAR_ and its path, for example SIDECAR_LOG_LEVEL
+    -c, --config FILE   the configuration; default sidecar.yaml. Every key can
+                        be set by environment: SIDECAR_ and its path, as in
+                        SIDECAR_LOG_LEVEL
 
-With workers above 1 that many threads serve; when one dies the others drain,
-and the process ends.
-
-Exit codes: 0 drained, 1 died or had to cut exchanges, 2 wrong configuration
+Exit codes: 0 stopped by a signal, all exchanges finished; 1 a thread died or
+exchanges were cut; 2 wrong usage or configuration
 
 Example:
     okapi-sidecar run -c sidecar.yaml

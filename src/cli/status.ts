@@ -11,17 +11,20 @@ const DEFAULT_URL = 'http://127.0.0.1:9902'
 const WATCH_MS = 2000
 const MOST_ROWS = 8
 
-export const usage = `Usage: okapi-sidecar status [URL] [--watch] [--json]
+export const usage = `okapi-sidecar status: the status of a running sidecar, in a terminal
 
-What the status page says, in a terminal: who this is, how long its certificate
-lasts, who called, what was refused and why.
+Usage:
+    okapi-sidecar status [URL] [--watch] [--json]
+
+Prints what the status page shows: the module, its certificate, the callers, and
+what was refused and why. URL is that of the status listener, by default
+${DEFAULT_URL}.
 
 Options:
-    URL       of the status listener, ${DEFAULT_URL} by default
     --watch   again every two seconds, until Ctrl-C
     --json    everything, for scripts
 
-Exit codes: 0 ready, 1 not ready, 2 there is nothing at URL
+Exit codes: 0 ready, 1 not ready, 2 no answer at URL
 
 Example:
     okapi-sidecar status --watch

@@ -2,71 +2,62 @@
 export interface Verb {
   /** Set by hand, 80 columns, with an example that can be copied. */
   readonly usage: string
+  /** What may follow the verb, for completion. */
+  readonly subcommands?: readonly string[]
   /** Resolves to the exit code: 0 fine, 1 the answer is no, 2 wrong usage or configuration. */
   run(argv: readonly string[]): Promise<number>
 }
 
 interface Entry {
   readonly summary: string
-  /** Words that may follow, for usage and completion. */
-  readonly words?: readonly string[]
   readonly load: () => Promise<Verb>
 }
 
 /** The verbs in the order of the usage text; each is loaded only when it is called. */
 export const VERBS: Readonly<Record<string, Entry>> = {
-  run: { summary: 'serve, as the image does', load: () => import('./run.ts') },
+  run: { summary: 'serve', load: () => import('./run.ts') },
   check: {
-    summary: 'configuration, credentials and policy: every problem, with its place',
+    summary: 'check configuration, credentials and policy',
     load: () => import('./check.ts'),
   },
   certs: {
-    summary: 'make, look at and change certificates',
-    words: [
-      'init',
-      'issue',
-      'sign',
-      'renew',
-      'revoke',
-      'status',
-      'export',
-      'rollover',
-      'rehearse',
-      'agent',
-    ],
+    summary: 'issue, inspect, renew and revoke certificates',
     load: () => import('./certs.ts'),
   },
   policy: {
-    summary: 'question the allow-list',
-    words: ['explain', 'matrix', 'diff', 'suggest', 'fetch', 'pack'],
+    summary: 'query and compare the allow-list',
     load: () => import('./policy.ts'),
   },
   probe: {
-    summary: 'play the rogue module, and report what got through',
+    summary: 'attack a target as a rogue module would, and report',
     load: () => import('./probe.ts'),
   },
   discovery: {
-    summary: 'where Okapi should find the modules, and whether it does',
+    summary: 'what Okapi’s discovery should contain, and whether it does',
     load: () => import('./discovery.ts'),
   },
   health: {
-    summary: 'is a sidecar ready? for images without a shell',
+    summary: 'is a sidecar ready?',
     load: () => import('./health.ts'),
   },
   status: {
-    summary: 'what a running sidecar says of itself, as a table',
+    summary: 'the status of a running sidecar',
     load: () => import('./status.ts'),
   },
   demo: {
-    summary: 'a small FOLIO on loopback, with a rogue in it',
+    summary: 'a small FOLIO on loopback, with a rogue module in it',
     load: () => import('./demo.ts'),
+  },
+  completion: {
+    summary: 'completion script for bash, zsh or fish',
+    load: () => import('./completion.ts'),
   },
 }
 
 /** The usage text of the program itself. */
 export function usage(): string {
   const verbs = Object.entries(VERBS).map(
-    ([verb, { summary }]) => `    ${verb.padEnd(10)}${summary}`,
+    ([verb, { summary }]) => `    ${verb.padEnd(12)}${summary}`,
   )
   return `okapi-sidecar: a mutual-TLS proxy beside every FOLIO module
 

@@ -178,11 +178,11 @@ test('two processes that issue at once both end up in the index', async (t) => {
   t.deepEqual(issued.map(({ name }: { name: string }) => name).toSorted(), ids)
 })
 
-test('a word that does not exist ends with 2 and names those that do', async (t) => {
-  for (const argv of [[], ['destroy'], ['constructor']]) {
+test('a subcommand that does not exist ends with 2, and those that do are named', async (t) => {
+  for (const argv of [[], ['--json'], ['destroy'], ['constructor']]) {
     const { code, stderr } = await certs(...argv)
     t.is(code, 2)
-    t.regex(stderr, /the words are init, issue/)
+    t.regex(stderr, /(missing subcommand|one of): init, issue/)
   }
 })
 

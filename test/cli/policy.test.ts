@@ -157,8 +157,12 @@ policy:
 })
 
 const WRONG: readonly (readonly [what: string, argv: readonly string[], says: RegExp])[] = [
-  ['no word', [], /policy what\?/],
-  ['an unknown word', ['explian'], /there is no `policy explian`/],
+  ['no subcommand', [], /missing subcommand: explain, matrix/],
+  [
+    'a mistyped subcommand',
+    ['explian'],
+    /there is no `policy explian`[\s\S]*did you mean `explain`/,
+  ],
   [
     'no source',
     ['explain', '--caller', 'x', '--at', 'okapi', '--method', 'GET', '--path', '/'],

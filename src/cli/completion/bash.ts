@@ -1,0 +1,32 @@
+import { type KnownVerb, knownVerbs } from './known.ts'
+
+/** Prints the script of bash. */
+export async function run(): Promise<number> {
+  process.stdout.write(bashScript(await knownVerbs()))
+  return 0
+}
+
+function bashScript(verbs: readonly KnownVerb[]): string {
+  const cases = verbs.map(({ verb, subcommands, options }) => {
+    const names = options.map(({ name }) => name).join(' ')
+    return `    ${verb}) subcommands='${subcommands.join(' ')}' options='${names}' ;;`
+  })
+  return `# okapi-sidecar completion bash
+_okapi_sidecar() {
+  local current=\${COMP_WORDS[COMP_CWORD]} subcommands='' options=''
+  case \${COMP_WORDS[1]} in
+${cases.join('\n')}
+  esac
+  local words=''
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    words='${[...verbs.map(({ verb }) => verb), '--help', '--version'].join(' ')}'
+  elif [[ $current == -* ]]; then
+    words=$options
+  elif [ "$COMP_CWORD" -eq 2 ]; then
+    words=$subcommands
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o bashdefault -o default -F _okapi_sidecar okapi-sidecar
+`
+}
