@@ -151,7 +151,7 @@ function rulesFor(
     const decision = judge.decide(method, path, 0, path.length, undefined, moduleId)
     if (!decision.allow || decision.wouldRefuse !== undefined || decision.health) return []
     // Okapi's administration, which a pattern such as `/*` matches too, is nobody's route.
-    return decision.provider === null && method !== 'OPTIONS' ? [] : [decision.rule]
+    return decision.provider === null ? [] : [decision.rule]
   })
   return { rules, all: rules.length > 0 && rules.length === coming.length }
 }

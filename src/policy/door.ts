@@ -43,11 +43,12 @@ export abstract class Door implements Judge {
     end: number,
     tenant: string | undefined,
     moduleId: string | undefined,
+    preflight = false,
   ): Decision {
     // Where no date is in sight the clock is not read.
     if (this.#validUntilMs !== Number.POSITIVE_INFINITY) this.#lookAtClock()
     if (this.closed !== undefined) return this.closed
-    return this.judge(method, bytes, start, end, tenant, moduleId)
+    return this.judge(method, bytes, start, end, tenant, moduleId, preflight)
   }
 
   pathExceptions(bytes: Uint8Array, start: number, end: number): readonly string[] {
@@ -61,6 +62,7 @@ export abstract class Door implements Judge {
     end: number,
     tenant: string | undefined,
     moduleId: string | undefined,
+    preflight: boolean,
   ): Decision
 
   /** Why this caller is refused whatever it asks, quarantine aside. */

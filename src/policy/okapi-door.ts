@@ -17,7 +17,7 @@ export class OkapiDoor extends Door {
   readonly #preflight = allow(
     { ...this.nothing(), method: 'OPTIONS', path: '*' },
     BY_DEFAULT,
-    'Okapi answers preflights itself',
+    'Okapi answers preflights itself: an OPTIONS with Origin and Access-Control-Request-Method',
   )
 
   protected override get place(): string {
@@ -41,14 +41,16 @@ export class OkapiDoor extends Door {
     end: number,
     tenant: string | undefined,
     moduleId: string | undefined,
+    preflight: boolean,
   ): Decision {
+    const asksPermission = preflight && method === 'OPTIONS' && this.caller.kind === 'public'
     if (isAdministration(bytes, start, end)) {
       if (isNeverOpen(bytes, start, end)) return this.#never(method, shown(bytes, start, end))
-      if (method === 'OPTIONS' && this.caller.kind === 'public') return this.#preflight
+      if (asksPermission) return this.#preflight
       const decision = this.#administration(method, bytes, start, end, tenant, moduleId)
       return decision.allow ? (this.#redirected(method, bytes, start, end) ?? decision) : decision
     }
-    if (method === 'OPTIONS' && this.caller.kind === 'public') return this.#preflight
+    if (asksPermission) return this.#preflight
     return this.#ordinary(method, bytes, start, end, tenant, moduleId)
   }
 

@@ -31,7 +31,8 @@ export interface Judge {
    * to the first `?`, and has passed the strict target guard. `tenant` is what Okapi will take, or at a
    * module's ingress what the request names, '' for none (undefined: not to be judged; on
    * `/_/invoke/tenant/{t}/` it is read from the path instead).
-   * `moduleId` is the value of X-Okapi-Module-Id.
+   * `moduleId` is the value of X-Okapi-Module-Id. `preflight`: a browser asks for permission (CORS), which
+   * matters where the method is OPTIONS and the caller `public`.
    */
   decide(
     method: string,
@@ -40,6 +41,7 @@ export interface Judge {
     end: number,
     tenant: string | undefined,
     moduleId: string | undefined,
+    preflight?: boolean,
   ): Decision
   /**
    * What the operator lets pass in this path although the strict target guard objects, such as

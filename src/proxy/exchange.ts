@@ -9,6 +9,7 @@ import { NAME } from './names.ts'
 import type { Note } from './note.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { ambiguous, invokedTenant, tenantMismatch } from './path.ts'
+import { isPreflight } from './preflight.ts'
 import { refusalResponse, refusedByCallee, unhealthy } from './refused.ts'
 import type { Shares } from './shares.ts'
 
@@ -71,6 +72,7 @@ export function storyOf(house: House): Story<Note> {
       note.bare ? 1 : head.pathEnd,
       door.judgesTenant ? note.tenant : undefined,
       head.valueOf(NAME.moduleId),
+      isPreflight(head),
     )
     note.decision = decision
     if (!decision.allow) return decision.refusal

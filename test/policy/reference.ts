@@ -49,6 +49,7 @@ export interface Question {
   readonly path: string
   readonly tenant?: string
   readonly moduleId?: string
+  readonly preflight?: boolean
 }
 
 interface Candidate {
@@ -63,7 +64,7 @@ export function judge(world: World, question: Question): string {
 }
 
 function atOkapi(world: World, question: Question): string {
-  const { caller, method, path } = question
+  const { caller, method, path, preflight } = question
   const module = world.modules.find(({ id }) => id === caller)
   const kind = kindOf(caller)
   const grants = world.grants.filter((grant) => isFor(grant, caller) && grant.at === 'okapi')
@@ -72,7 +73,7 @@ function atOkapi(world: World, question: Question): string {
   // What Okapi's router would decode to `/_/invoke`, its proxy not.
   if (/^\/(%|_\/[^/]*%)/.test(path)) return 'admin-route'
   if (path.startsWith('/_/tenant')) return 'admin-route'
-  if (kind === 'public' && method === 'OPTIONS') return 'default'
+  if (kind === 'public' && method === 'OPTIONS' && preflight) return 'default'
   if (path === '/_' || path.startsWith('/_/')) return administration(world, question, grants)
   return ordinary(world, question, grants, path, question.tenant)
 }

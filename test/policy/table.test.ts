@@ -95,7 +95,8 @@ const SETTINGS: Readonly<Record<string, Rules>> = {
   'b-out': { mode: 'report', quarantine: [{ module: 'mod-b', why: 'test' }] },
 }
 
-// Every expectation is a word in this table; nothing here is computed.
+// Every expectation is a word in this table; nothing here is computed. PREFLIGHT is the OPTIONS of a
+// browser that asks for permission.
 const TABLE = `
 enforce    mod-a-1.0.0      okapi         GET  /a                                    own
 enforce    mod-a-1.0.0      okapi         GET  /b/1                                  requires
@@ -129,10 +130,15 @@ enforce    client/sms       okapi         GET  /b/1                             
 enforce    none             okapi         GET  /b/1                                  caller-not-allowed
 enforce    public           okapi         GET  /b/1                                  default
 enforce    public           okapi         GET  /nothing                              route-not-declared
-enforce    public           okapi         OPTIONS /nothing                           default
-enforce    public           okapi         OPTIONS /_/proxy/tenants                   default
-enforce    public           okapi         OPTIONS /%5f/proxy/tenants                 admin-route
-enforce    public           okapi         OPTIONS /_/%69nvoke/tenant/t/x             admin-route
+enforce    public           okapi         PREFLIGHT /nothing                         default
+enforce    public           okapi         PREFLIGHT /_/proxy/tenants                 default
+enforce    public           okapi         PREFLIGHT /%5f/proxy/tenants               admin-route
+enforce    public           okapi         PREFLIGHT /_/%69nvoke/tenant/t/x           admin-route
+enforce    public           okapi         OPTIONS /nothing                           route-not-declared
+enforce    public           okapi         OPTIONS /b/1                               route-not-declared
+enforce    public           okapi         OPTIONS /_/proxy/tenants                   admin-route
+enforce    mod-a-1.0.0      okapi         PREFLIGHT /b/1                             route-not-declared
+enforce    okapi-7.2.0      mod-a-1.0.0   PREFLIGHT /a                               route-not-declared
 enforce    public           okapi         GET  /_/version                            grant
 enforce    public           okapi         POST /_/version                            admin-route
 enforce    public           okapi         GET  /_/proxy/tenants/diku/modules?full=1  grant
@@ -234,7 +240,9 @@ for (const [setting, rules] of Object.entries(SETTINGS)) {
     const rows = ROWS.filter(([first]) => first === setting)
     t.true(rows.length > 0)
     for (const [, caller, at, method, path, expected] of rows) {
-      const question = { caller: caller!, at: at!, method: method!, path: path! }
+      const preflight = method === 'PREFLIGHT'
+      const asks = { caller: caller!, at: at!, path: path!, preflight }
+      const question = { ...asks, method: preflight ? 'OPTIONS' : method! }
       // Asked twice: the second answer comes from memory.
       for (const time of ['first', 'second']) {
         const asked = `${caller} at ${at}: ${method} ${path} (${time} time)`

@@ -71,6 +71,7 @@ interface Question {
   readonly path: string
   readonly tenant?: string
   readonly moduleId?: string
+  readonly preflight?: boolean
 }
 
 /** Asks as the proxy does: bytes in the middle of a buffer, cut at the first `?`. */
@@ -80,7 +81,10 @@ export function ask(policy: Policy, question: Question): Decision {
   const start = method.length + 1
   const query = path.indexOf('?')
   const end = start + (query < 0 ? path.length : query)
-  return policy.bind(parseCaller(caller), at).decide(method, bytes, start, end, tenant, moduleId)
+  const { preflight = false } = question
+  return policy
+    .bind(parseCaller(caller), at)
+    .decide(method, bytes, start, end, tenant, moduleId, preflight)
 }
 
 /** The decision in one word: the kind of the rule, the reason, or the reason that report mode lets pass. */

@@ -97,6 +97,7 @@ export const question = fc
     path,
     tenant: fc.constantFrom('diku', 'diku', 'supertenant', undefined),
     moduleId: fc.constantFrom(undefined, undefined, undefined, ...IDS, 'nobody'),
+    preflight: fc.boolean(),
   })
   .map(({ tenant, moduleId, ...rest }) => ({
     ...rest,

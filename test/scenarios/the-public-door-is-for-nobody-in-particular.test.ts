@@ -25,12 +25,25 @@ let town: Town
 let shown: string
 let directory: string
 
+/** As mod-agreements does, it takes whatever comes under its path. */
+const ANY = {
+  id: 'mod-any-1.0.0',
+  provides: [
+    {
+      id: 'any',
+      version: '1.0',
+      handlers: [{ methods: ['*'], pathPattern: '/any/*', permissionsRequired: [] }],
+    },
+  ],
+}
+
 test.before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'public-'))
   const authority = await createAuthority(directory, { trustDomain: 'folio.test' })
   shown = (await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true })).dir
   const browsers = { listen: '127.0.0.1:0', credentials: { directory: shown } }
-  town = await Town.open({ modules: [], more: { [ID.okapi]: { public: browsers } } })
+  const more = { [ID.okapi]: { public: browsers } }
+  town = await Town.open({ modules: [], descriptors: [ANY], more })
 })
 test.beforeEach(() => town.okapi.forget())
 test.after.always(async () => {
@@ -127,10 +140,48 @@ test.serial('supertenant, named or implied, is refused', async (t) => {
   t.is(await verdict(get('/users', `X-Okapi-Token: ${token({ tenant: 'diku' })}`)), '200')
 })
 
-test.serial('every preflight passes', async (t) => {
-  for (const path of ['/users', '/_/proxy/tenants', '/nowhere']) {
-    t.is(await verdict(request(`OPTIONS ${path}`, ['Origin: https://folio.example'])), '200', path)
+const ORIGIN = 'Origin: https://folio.example'
+const ASKS = 'Access-Control-Request-Method: PUT'
+
+test.serial('every preflight passes, whatever it is for', async (t) => {
+  for (const path of ['/users', '/_/proxy/tenants', '/nowhere', '/_/invoke/tenant/t/saml/login']) {
+    for (const origin of [ORIGIN, 'origin: null', 'Origin: http://[::1]:3000', 'Origin: app://x']) {
+      t.is(await verdict(request(`OPTIONS ${path}`, [origin, ASKS])), '200', `${path} ${origin}`)
+    }
   }
+})
+
+// Without one of the two, Okapi hands an OPTIONS on to a module (vertx-web CorsHandlerImpl).
+test.serial('an OPTIONS that is no preflight is judged as any other request', async (t) => {
+  town.okapi.forget()
+  for (const lines of [
+    [],
+    [ORIGIN],
+    [ASKS],
+    [ORIGIN, 'Access-Control-Request-Headers: x'],
+    [ORIGIN, ORIGIN, ASKS],
+    [ORIGIN, ASKS, ASKS],
+    [ORIGIN, 'Access-Control-Request-Method: PUT, DELETE'],
+    [ORIGIN, 'Access-Control-Request-Method:'],
+    ['Origin: *', ASKS],
+    ['Origin: folio.example', ASKS],
+    ['Origin: https://folio.example/path', ASKS],
+    ['Origin: https://folio.example https://evil.example', ASKS],
+    ['Origin:', ASKS],
+    [ORIGIN, 'X-Access-Control-Request-Method: PUT'],
+  ]) {
+    const told = lines.join(', ')
+    t.is(await verdict(request('OPTIONS /users', lines)), '403 route-not-declared', told)
+    t.is(await verdict(request('OPTIONS /_/proxy/tenants', lines)), '403 admin-route', told)
+    // For any method there is a route here, and the tenant is judged.
+    t.is(await verdict(request('OPTIONS /any/of/it', lines)), '403 tenant-not-allowed', told)
+    const supertenant = [...lines, 'X-Okapi-Tenant: supertenant']
+    t.is(await verdict(request('OPTIONS /any/of/it', supertenant)), '403 tenant-not-allowed', told)
+  }
+  t.is(town.okapi.bytes, '')
+  t.is(await verdict(request('OPTIONS /any/of/it', [DIKU])), '200')
+  t.is(await verdict(request('OPTIONS /any/of/it', [ORIGIN, ASKS])), '200')
+  t.is(await verdict(request('GET /any/of/it', [ORIGIN, ASKS])), '403 tenant-not-allowed')
 })
 
 test.serial('a refusal can be read by the page that asked, and tells it no policy', async (t) => {

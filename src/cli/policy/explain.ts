@@ -73,7 +73,7 @@ function answer(
   const refusal = isInstalled ? refusedBefore(head, judge, at, tenant) : null
   if (refusal !== null) return toldBefore(refusal, caller, at)
   const { bytes, targetStart, pathEnd } = head
-  return tell(judge.decide(method, bytes, targetStart, pathEnd, tenant, moduleId))
+  return tell(judge.decide(method, bytes, targetStart, pathEnd, tenant, moduleId, true))
 }
 
 function needed(option: string, value: string | undefined): string {
