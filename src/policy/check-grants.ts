@@ -1,5 +1,5 @@
 import type { Problem } from '../fault.ts'
-import { hasAuthFilter } from '../folio/descriptor.ts'
+import { hasAuthFilter, isSystemInterface } from '../folio/descriptor.ts'
 import { isOkapi, productOf, splitModuleId } from '../folio/module-id.ts'
 import { overlap } from '../folio/pattern-states.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
@@ -85,10 +85,14 @@ function uselessInterface(world: World, grant: Grant, id: string): string | unde
   }
   const modules =
     grant.at === 'okapi' ? [...world.set.modules.values()] : installed(world, grant.at)
-  const provided = modules.some(({ descriptor }) =>
-    descriptor.provides.some((provides) => provides.id === id),
+  const provided = modules.flatMap(({ descriptor }) =>
+    descriptor.provides.filter((provides) => provides.id === id),
   )
-  return provided ? undefined : `nothing installed provides \`${id}\`, so that this opens nothing`
+  if (provided.length === 0) {
+    return `nothing installed provides \`${id}\`, so that this opens nothing`
+  }
+  if (!provided.every(isSystemInterface)) return undefined
+  return `\`${id}\` is a system interface, which only Okapi itself calls: this opens nothing`
 }
 
 function installed({ set }: World, name: string) {

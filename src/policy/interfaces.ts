@@ -14,7 +14,9 @@ interface Request {
 
 /**
  * May the caller use the interfaces of all `routes`? They are the candidates, at least one: any of them
- * may be the one that Okapi picks for the tenant. A version must fit in one of them.
+ * may be the one that Okapi picks for the tenant. A version must fit in one of them. A system interface
+ * is nobody's: where an old descriptor gives it no type, Okapi hands requests for it on (okapi-core
+ * ModuleDescriptor.getProxyRoutingEntries).
  */
 export function judgeInterfaces(
   world: World,
@@ -32,6 +34,11 @@ export function judgeInterfaces(
   })
   const redirect = refuseRedirect(routes, { caller: rights.name, ...request })
   if (redirect !== undefined) return redirect
+  const system = routes.find(({ kind }) => kind === 'system')
+  if (system !== undefined) {
+    const why = `${standsIn(system)}, a system interface: only Okapi itself calls it, whatever the descriptor or grant`
+    return deny(about(system), 'caller-not-allowed', why)
+  }
   const first = routes[0]!
   const quarantined = everyProviderQuarantined(world, routes)
   if (quarantined !== undefined) return deny(about(first), 'quarantined', quarantined)

@@ -131,6 +131,9 @@ function ordinary(
   if (candidates.length === 0) return 'route-not-declared'
   if (isRedirected(world, method, path)) return 'route-not-declared'
   if (candidates.some(({ entry }) => entry.type === 'redirect')) return 'route-not-declared'
+  if (candidates.some(({ interface: { id, interfaceType: type } }) => isSystem(id, type))) {
+    return 'caller-not-allowed'
+  }
   const verdict = interfaces(world, caller, method, path, grants, candidates)
   const passes = !verdict.includes('-') || verdict.startsWith('report:')
   if (passes && !tenantFits(caller, tenant, grants)) return 'tenant-not-allowed'
@@ -164,10 +167,8 @@ function interfaces(
     if (fitting.length > 0) return fitting[0]!.kind
     refused = 'interface-version-mismatch'
   }
-  const strict = candidates.some(
-    ({ module, interface: provided }) =>
-      module.filters.some(({ phase }) => phase === 'auth') ||
-      (provided.id.startsWith('_') && provided.interfaceType !== 'multiple'),
+  const strict = candidates.some(({ module }) =>
+    module.filters.some(({ phase }) => phase === 'auth'),
   )
   const report = world.mode === 'report' && kindOf(caller) === 'module' && !strict
   return report ? `report:${refused}` : refused
@@ -219,9 +220,7 @@ function atModule(world: World, { caller, at, method, path }: Question): string 
   const kinds = { handler: false, system: false, filter: false }
   for (const provided of module.provides) {
     if (!provided.handlers.some((entry) => found(entry))) continue
-    const system =
-      provided.interfaceType === 'system' ||
-      (provided.id.startsWith('_') && provided.interfaceType !== 'multiple')
+    const system = isSystem(provided.id, provided.interfaceType)
     kinds[system ? 'system' : 'handler'] = true
   }
   kinds.filter = module.filters.some((entry) => found(entry))
@@ -234,6 +233,11 @@ function atModule(world: World, { caller, at, method, path }: Question): string 
     if (entry.type === 'redirect') return false
     return bucket(entry.pathPattern) !== '' && matches(entry, method, path)
   }
+}
+
+/** Only Okapi itself calls it. */
+function isSystem(id: string, type: string | undefined): boolean {
+  return type === 'system' || (id.startsWith('_') && type !== 'multiple')
 }
 
 function bucket(pattern: string): string {

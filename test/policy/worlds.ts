@@ -19,7 +19,7 @@ const turned = (entry: fc.Arbitrary<Entry>) =>
 const entry = turned(fc.record({ methods, pathPattern: pattern }))
 const version = fc.constantFrom('1.0', '1.2', '2.0', '2.1')
 const requirement = fc.record({
-  id: fc.constantFrom('x', 'y', 'z'),
+  id: fc.constantFrom('x', 'x', 'y', 'y', 'z', '_t'),
   version: fc.constantFrom('1.0', '1.0 2.0', '1.1 2.0', '2.1 1.0', '3.0'),
 })
 const provided = fc.record({
