@@ -8,7 +8,7 @@ import type { Identity } from '../trust/identity.ts'
 import { toPem } from '../trust/pem.ts'
 import { issuedRecords, revokedOf } from '../trust/revocation.ts'
 import { checkMode } from './check-mode.ts'
-import { checkHandshakes, type Handshake } from './handshake-problems.ts'
+import { checkHandshakes, type LookWith } from './handshake-problems.ts'
 import { Problems } from './problems.ts'
 import { readBundle } from './read-bundle.ts'
 import { readCrls } from './read-crls.ts'
@@ -63,8 +63,8 @@ export interface Expectation {
   readonly number?: number
   /** The newest revocation list of each authority that was in use so far. */
   readonly knownCrls?: readonly BoundCrl[]
-  /** How a handshake is tried. */
-  readonly handshake: Handshake
+  /** How handshakes are tried. */
+  readonly lookWith: LookWith
 }
 
 /**
@@ -85,14 +85,14 @@ export async function checkGeneration(
 /** The same without handshakes, for what has been checked elsewhere. Throws a Fault. */
 export function readGeneration(
   raw: RawMaterial,
-  expected: Omit<Expectation, 'handshake'>,
+  expected: Omit<Expectation, 'lookWith'>,
 ): Generation {
   return read(raw, expected, new Problems())
 }
 
 function read(
   raw: RawMaterial,
-  expected: Omit<Expectation, 'handshake'>,
+  expected: Omit<Expectation, 'lookWith'>,
   problems: Problems,
 ): Generation {
   for (const file of [raw.key, raw.cert, raw.ca, raw.crl]) {

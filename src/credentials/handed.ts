@@ -36,13 +36,13 @@ function crlsInUse({ crl }: RawMaterial, { crlsKept, crlPems }: Generation): Raw
  * here as there; what does not hold here is an Error, a mistake of ours.
  */
 export class HandedCredentials implements CredentialsInForce {
-  readonly #expected: Omit<Expectation, 'now' | 'number' | 'knownCrls' | 'handshake'>
+  readonly #expected: Omit<Expectation, 'now' | 'number' | 'knownCrls' | 'lookWith'>
   readonly #subscribers = new Set<Subscriber>()
   #current: Generation
 
   /** Throws where the generation does not hold. */
   constructor(
-    expected: Omit<Expectation, 'now' | 'number' | 'knownCrls' | 'handshake'>,
+    expected: Omit<Expectation, 'now' | 'number' | 'knownCrls' | 'lookWith'>,
     first: Handed,
   ) {
     this.#expected = expected

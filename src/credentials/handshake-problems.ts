@@ -16,11 +16,10 @@ export interface HandshakeMaterial {
   readonly crl: readonly string[]
 }
 
-/** What the two ends of a handshake saw of each other. */
-export interface HandshakeOutcome {
-  readonly client: PeerFacts
-  readonly server: PeerFacts
-  /** OpenSSL's own words for why the server is refused, where it is. */
+/** What a peer looks like to who has some material. */
+export interface Look {
+  readonly facts: PeerFacts
+  /** OpenSSL's own words for why a server is refused, where it is. */
   readonly why?: string
 }
 
@@ -28,13 +27,13 @@ const VERSIONS = ['TLSv1.3', 'TLSv1.2'] as const
 const ROLES = ['server', 'client'] as const
 
 /**
- * A handshake in which both ends prove themselves with this material and verify by it, with the
- * options of every connection. Rejects where it does not come to its end.
+ * Has handshakes with peers, verified with this material by the options of every connection. Rejects
+ * where one does not come to its end.
  */
-export type Handshake = (
+export type LookWith = (
   material: HandshakeMaterial,
   version: (typeof VERSIONS)[number],
-) => Promise<HandshakeOutcome>
+) => (peer: Pick<HandshakeMaterial, 'key' | 'cert'>, role: (typeof ROLES)[number]) => Promise<Look>
 
 /**
  * Holds a generation against what OpenSSL and the profile will do with it: a handshake of our own
@@ -53,28 +52,27 @@ export async function checkHandshakes(
 async function checkOwn(
   generation: Generation,
   raw: RawMaterial,
-  { handshake, trustDomain, foreign = new Map(), now }: Expectation,
+  { lookWith, trustDomain, foreign = new Map(), now }: Expectation,
   problems: Problems,
 ): Promise<void> {
   const { keyPem: key, certPem: cert, caPems: ca, crlPems: crl, bundle, crls } = generation
   const isRevoked = revokedOf(issuedRecords(generation.chain), crls) !== undefined
   const context = { bundle, crls, trustDomain, foreign, now }
   for (const version of VERSIONS) {
-    const outcome = await attempt(() => handshake({ key, cert, ca, crl }, version))
-    if (outcome instanceof Error) {
-      const message = `a trial handshake with these credentials fails in ${spoken(version)}: ${outcome.message}`
-      problems.error(raw.cert.path, message, 'bring a key of P-256 and a certificate for it')
-      return
-    }
+    const look = lookWith({ key, cert, ca, crl }, version)
     for (const role of ROLES) {
-      const verdict = judgeConnection(outcome[role], context)
+      const seen = await attempt(() => look({ key, cert }, role))
+      if (seen instanceof Error) {
+        const message = `a trial handshake with these credentials fails in ${spoken(version)}: ${seen.message}`
+        problems.error(raw.cert.path, message, 'bring a key of P-256 and a certificate for it')
+        return
+      }
+      const verdict = judgeConnection(seen.facts, context)
       if (!isRefusal(verdict)) continue
       // New lists must take effect even where we stand on one ourselves: that is a warning.
       if (isRevoked && verdict.reason === 'revoked-certificate') continue
       const { because, wouldAllow } = verdict
-      // Only of a server OpenSSL's own words are known.
-      const said = (role === 'server' ? outcome.why : undefined) ?? because
-      const message = `in a trial handshake our own certificate was refused as a ${role}: ${said}`
+      const message = `in a trial handshake our own certificate was refused as a ${role}: ${seen.why ?? because}`
       problems.error(fileOf(verdict.reason, raw), message, wouldAllow)
       return
     }
@@ -83,20 +81,26 @@ async function checkOwn(
 
 /** Nobody has those peers' keys here: stand-ins show what becomes of them. */
 async function checkPeers(
-  { bundle, crls, identity }: Generation,
+  { bundle, chain, crls, identity }: Generation,
   raw: RawMaterial,
-  { handshake, foreign = new Map(), now }: Expectation,
+  { lookWith, foreign = new Map(), now }: Expectation,
   problems: Problems,
 ): Promise<void> {
   const standIns = standInsFor(bundle, crls)
   const { caPems: ca, crlPems: crl } = standIns
+  const [first] = bundle.roots
+  const look = lookWith({ ...standIns.leafOf(first!, identity.uri), ca, crl }, 'TLSv1.3')
   // Name constraints may leave room for some of the names only.
   const uris = [...new Set([identity.uri, ...foreign.keys()])]
-  for (const authority of bundle.authorities.filter((each) => isValidAt(each, now))) {
+  // Our own certificate has just shown what becomes of those beside it, unless it is on a list.
+  const shown = revokedOf(issuedRecords(chain), crls) === undefined ? chain.issuers[0] : undefined
+  const others = bundle.authorities.filter((each) => {
+    return each.fingerprint256 !== shown?.fingerprint256 && isValidAt(each, now)
+  })
+  for (const authority of others) {
     let refused: PeerRefused | undefined
     for (const uri of uris) {
-      const outcome = await handshake({ ...standIns.leafOf(authority, uri), ca, crl }, 'TLSv1.3')
-      refused = refusedIn(outcome)
+      refused = await refusalOf(standIns.leafOf(authority, uri), look)
       if (refused === undefined || !isOfNames(refused)) break
     }
     if (refused !== undefined) tell(authority, refused, raw, problems)
@@ -112,10 +116,14 @@ interface PeerRefused {
   readonly why: string
 }
 
-function refusedIn({ server, client, why }: HandshakeOutcome): PeerRefused | undefined {
-  for (const { authorized, error, role } of [server, client]) {
-    if (authorized && error === undefined) continue
-    const code = error ?? 'no reason'
+async function refusalOf(
+  peer: Pick<HandshakeMaterial, 'key' | 'cert'>,
+  look: ReturnType<LookWith>,
+): Promise<PeerRefused | undefined> {
+  for (const role of ROLES) {
+    const { facts, why } = await look(peer, role)
+    if (facts.authorized && facts.error === undefined) continue
+    const code = facts.error ?? 'no reason'
     return { role, code, why: why ?? code }
   }
   return undefined

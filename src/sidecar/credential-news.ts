@@ -1,5 +1,6 @@
 import type { Credentials, ReloadReport } from '../credentials/credentials.ts'
 import { Reminder } from '../credentials/endings.ts'
+import type { Generation } from '../credentials/generation.ts'
 import { sentence } from '../fault.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -24,6 +25,7 @@ export class CredentialNews implements Ticking {
   readonly #telling: Telling
   readonly #reminder = new Reminder()
   #ownAt = 0
+  #over: string | undefined
 
   constructor(telling: Telling) {
     this.#telling = telling
@@ -48,8 +50,18 @@ export class CredentialNews implements Ticking {
     log.info({ generation, changed, ...lists, warnings: said }, 'credentials')
   }
 
+  /** Who asks whether this sidecar is ready is told, too: every call may fail. */
+  #remarkWhatIsOver(): void {
+    const { credentials, readiness, now } = this.#telling
+    const over = overIn(credentials.current, now())
+    if (over === this.#over) return
+    this.#over = over
+    readiness.remark('credentials in use', over)
+  }
+
   /** Called by the coarse clock, whose time is not that of certificates. */
   tick(now: number): void {
+    this.#remarkWhatIsOver()
     if (now < this.#ownAt) return
     this.#ownAt = now + OWN_MS
     const { credentials, log } = this.#telling
@@ -57,6 +69,14 @@ export class CredentialNews implements Ticking {
       log.warn({ problem: sentence(problem), hint: problem.hint }, 'credentials run out')
     }
   }
+}
+
+/** What has ended since it was taken up, so that no peer can be reached any more; else undefined. */
+function overIn({ notAfter, crlsEnd }: Generation, now: number): string | undefined {
+  if (now > notAfter)
+    return `our certificate, or one above it, ended on ${iso(notAfter)}: peers refuse us`
+  if (crlsEnd === undefined || now <= crlsEnd) return undefined
+  return `a revocation list ran out on ${iso(crlsEnd)}: every peer is refused`
 }
 
 function iso(time: number): string {

@@ -1,11 +1,11 @@
 import type { Config, PublicDoor } from '../config/config.ts'
 import type { PublicExpectation } from '../credentials/public-certificate.ts'
-import { handshakeForPublic, handshakeWithSelf } from '../transport/handshake-check.ts'
+import { handshakeForPublic, lookWith } from '../transport/handshake-check.ts'
 
 /** What credentials are held to, at start, on reload and by `check` alike. */
 export function expectedOf({ module, trustDomain, pins }: Config) {
   const foreign = new Map(Object.entries(pins.identities))
-  return { module: module.id, trustDomain, foreign, handshake: handshakeWithSelf }
+  return { module: module.id, trustDomain, foreign, lookWith }
 }
 
 /** The same for the certificate of `public`. */

@@ -3,10 +3,10 @@ import { duplexPair } from 'node:stream'
 import {
   type ConnectionOptions,
   connect,
+  createSecureContext,
   createServer,
-  type SecureVersion,
+  type Server,
   type TLSSocket,
-  type TlsOptions,
 } from 'node:tls'
 import { dispose } from './dispose.ts'
 import { factsOf, type PeerFacts } from './gate.ts'
@@ -17,108 +17,119 @@ import {
   publicContextOptions,
 } from './tls-options.ts'
 
-/** What the two ends of one handshake saw of each other. */
-export interface HandshakeSeen {
-  /** Of the end that called, as the other one saw it. */
-  readonly client: PeerFacts
-  /** Of the end that was called. */
-  readonly server: PeerFacts
-  /** OpenSSL's own words for why the server is refused, where it is: Node has no code for many. */
+/** What one end of a handshake saw of the other. */
+export interface PeerSeen {
+  readonly facts: PeerFacts
+  /** OpenSSL's own words for why a server is refused: Node has no code for many, and none for clients. */
   readonly why?: string
 }
 
+/**
+ * What peers look like to who has one material, in one version of TLS. Nothing leaves the process. It
+ * rejects with OpenSSL's reason where a handshake does not come to its end.
+ */
+export type Look = (peer: PublicKeyPair, role: PeerFacts['role']) => Promise<PeerSeen>
+
+type Version = 'TLSv1.2' | 'TLSv1.3'
+
 const HANDSHAKE_MS = 10_000
+/** Without `ca` Node would parse all public roots, for a client that asks nobody. */
+const BELIEVES_ALL = { ca: [], rejectUnauthorized: false }
 
 /**
- * A handshake in memory in which both ends prove themselves with this material and verify by it, with
- * the options of every other connection here. Rejects with OpenSSL's reason where it does not end.
+ * A look at peers with this material, by the options of every other connection here. Contexts with
+ * bundle and lists are made once, at the first look, however many peers are looked at.
  */
-export async function handshakeWithSelf(
-  material: Material,
-  version: 'TLSv1.2' | 'TLSv1.3',
-): Promise<HandshakeSeen> {
-  const seen = await handshake(material, version, (client, server) => ({
-    client: factsOf(server, 'client'),
-    server: factsOf(client, 'server'),
-  }))
-  if (seen.server.error === undefined) return seen
-  const why = await refusalOf(material, version)
-  return why === undefined ? seen : { ...seen, why }
+export function lookWith(material: Material, version: Version): Look {
+  const only = { minVersion: version, maxVersion: version }
+  let listener: Server | undefined
+  let context: ConnectionOptions | undefined
+  const look: Look = async (peer, role) => {
+    const pair = { ...publicContextOptions(peer), ...only }
+    if (role === 'client') {
+      const options = { ...contextOptions(material), ...only, requestCert: true }
+      listener ??= createServer({
+        ...options,
+        rejectUnauthorized: false,
+        handshakeTimeout: HANDSHAKE_MS,
+      })
+      const facts = await shake(listener, { ...pair, ...BELIEVES_ALL }, (_, called) =>
+        factsOf(called, role),
+      )
+      return { facts }
+    }
+    context ??= { secureContext: createSecureContext({ ...contextOptions(material), ...only }) }
+    const server = createServer({ ...pair, handshakeTimeout: HANDSHAKE_MS })
+    const facts = await shake(server, { ...context, rejectUnauthorized: false }, (calling) =>
+      factsOf(calling, role),
+    )
+    if (facts.error === undefined) return { facts }
+    const why = await refusalOf(server, context)
+    return why === undefined ? { facts } : { facts, why }
+  }
+  return (peer, role) => attempt(() => look(peer, role))
 }
 
 /**
  * A handshake in memory of a listener with this pair and a client that proves nothing and believes
  * everything: whether the pair can be served. Rejects with OpenSSL's reason where it cannot.
  */
-export async function handshakeForPublic(
-  pair: PublicKeyPair,
-  version: 'TLSv1.2' | 'TLSv1.3',
-): Promise<void> {
+export async function handshakeForPublic(pair: PublicKeyPair, version: Version): Promise<void> {
   const options = { ...publicContextOptions(pair), minVersion: version, maxVersion: version }
-  // Without `ca` all public roots would be parsed for a client that does not ask them.
-  const client = { ...options, ca: [], rejectUnauthorized: false }
-  await shake({ ...options, requestCert: false }, client, () => null)
+  await attempt(async () => {
+    const server = createServer({ ...options, handshakeTimeout: HANDSHAKE_MS })
+    await shake(server, { ...options, ...BELIEVES_ALL }, () => null)
+  })
 }
 
 /** Only a client that refuses by itself is told OpenSSL's words. */
-async function refusalOf(material: Material, version: SecureVersion): Promise<string | undefined> {
+async function refusalOf(server: Server, context: ConnectionOptions): Promise<string | undefined> {
   try {
-    await handshake(material, version, () => null, { rejectUnauthorized: true })
+    await attempt(() => shake(server, { ...context, rejectUnauthorized: true }, () => null))
     return undefined
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
 }
 
-async function handshake<T>(
-  material: Material,
-  version: SecureVersion,
-  look: (client: TLSSocket, server: TLSSocket) => T,
-  over: ConnectionOptions = {},
-): Promise<T> {
-  const options = {
-    ...contextOptions(material),
-    minVersion: version,
-    maxVersion: version,
-    rejectUnauthorized: false,
-  }
-  return shake({ ...options, requestCert: true }, { ...options, ...over }, look)
-}
-
-/** Rejects with an Error whose message is OpenSSL's reason. */
+/** One handshake over two ends of a pipe. */
 async function shake<T>(
-  server: TlsOptions,
-  client: ConnectionOptions,
-  look: (client: TLSSocket, server: TLSSocket) => T,
+  server: Server,
+  options: ConnectionOptions,
+  look: (calling: TLSSocket, called: TLSSocket) => T,
 ): Promise<T> {
   const [near, far] = duplexPair()
-  const listener = createServer({ ...server, handshakeTimeout: HANDSHAKE_MS })
-  const accepted = new Promise<TLSSocket>((resolve, reject) => {
-    listener.on('secureConnection', (socket) => {
-      socket.on('error', () => socket.destroy())
-      resolve(socket)
-    })
-    listener.on('tlsClientError', reject)
-  })
-  const checkServerIdentity = () => undefined
   let calling: TLSSocket | undefined
+  const accepted = Promise.withResolvers<TLSSocket>()
+  const accept = (called: TLSSocket) => {
+    called.on('error', () => called.destroy())
+    accepted.resolve(called)
+  }
+  server.on('secureConnection', accept)
+  server.on('tlsClientError', accepted.reject)
   try {
-    listener.emit('connection', far)
-    calling = connect({ ...client, socket: near, checkServerIdentity })
+    server.emit('connection', far)
+    const checkServerIdentity = () => undefined
+    calling = connect({ ...options, socket: near, checkServerIdentity })
     // Whoever finds the flaw knows its reason; the other end only gets an alert, and later.
-    const [called] = await Promise.all([accepted, once(calling, 'secureConnect')])
+    const [called] = await Promise.all([accepted.promise, once(calling, 'secureConnect')])
     return look(calling, called)
-  } catch (error) {
-    throw new Error(reasonOf(error), { cause: error })
   } finally {
+    server.off('secureConnection', accept)
+    server.off('tlsClientError', accepted.reject)
     if (calling !== undefined) dispose(calling)
     near.destroy()
     far.destroy()
   }
 }
 
-/** `no suitable signature algorithm`: OpenSSL's words without its addresses. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message
+/** Whatever fails is an Error with OpenSSL's words, without its addresses: `ee key too small`. */
+async function attempt<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof Error)) throw new Error(String(error))
+    if (!('reason' in error) || typeof error.reason !== 'string') throw error
+    throw new Error(error.reason, { cause: error })
+  }
 }

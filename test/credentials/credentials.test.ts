@@ -5,10 +5,10 @@ import test from 'ava'
 import { Credentials, type ReloadReport } from '../../src/credentials/credentials.ts'
 import { directorySource } from '../../src/credentials/directory.ts'
 import { contentHashOf } from '../../src/credentials/generation.ts'
-import type { Handshake } from '../../src/credentials/handshake-problems.ts'
+import type { LookWith } from '../../src/credentials/handshake-problems.ts'
 import type { CredentialSource } from '../../src/credentials/source.ts'
 import { Fault, sentence } from '../../src/fault.ts'
-import { handshakeWithSelf } from '../../src/transport/handshake-check.ts'
+import { lookWith } from '../../src/transport/handshake-check.ts'
 import { splitPem } from '../../src/trust/pem.ts'
 import {
   type CrlOptions,
@@ -20,7 +20,7 @@ import {
 } from '../support/pki.ts'
 
 const USERS = 'mod-users-19.7.0'
-const expected = { module: USERS, trustDomain: 'folio.test', handshake: handshakeWithSelf }
+const expected = { module: USERS, trustDomain: 'folio.test', lookWith }
 const DAY_MS = 86_400_000
 
 interface World {
@@ -35,15 +35,16 @@ interface World {
 }
 
 /** Says of every chain that it was verified: for tests whose clock is not OpenSSL's. */
-const verified: Handshake = async ({ cert }) => {
-  const chain = splitPem(Buffer.from(cert), ['CERTIFICATE']).map(({ der }) => der)
-  const facts = { authorized: true, error: undefined, chain }
-  return { client: { ...facts, role: 'client' }, server: { ...facts, role: 'server' } }
-}
+const verified: LookWith =
+  () =>
+  async ({ cert }, role) => {
+    const chain = splitPem(Buffer.from(cert), ['CERTIFICATE']).map(({ der }) => der)
+    return { facts: { authorized: true, error: undefined, chain, role } }
+  }
 
 /** Started credentials of a real directory; nothing is noticed unless a test asks for it. */
 async function begin(
-  first: { crl?: (ca: TestCa) => Promise<string>; handshake?: Handshake } = {},
+  first: { crl?: (ca: TestCa) => Promise<string>; look?: LookWith } = {},
 ): Promise<World> {
   const directory = await mkdtemp(join(tmpdir(), 'okapi-sidecar-'))
   const ca = await makeCa(undefined, 'root1')
@@ -58,7 +59,7 @@ async function begin(
   const world = { directory, ca, reports, renew, now: Date.now() }
   const credentials = new Credentials({
     source,
-    expected: { ...expected, ...(first.handshake && { handshake: first.handshake }) },
+    expected: { ...expected, ...(first.look && { lookWith: first.look }) },
     now: () => live.now,
     onReload: (report) => reports.push(report),
   })
@@ -323,7 +324,7 @@ test('the same files again after a failure are told as mended', async (t) => {
 })
 
 test('what was not yet valid is taken once it is, without any change of the files', async (t) => {
-  const world = await begin({ handshake: verified })
+  const world = await begin({ look: verified })
   const later = await world.ca.issue({
     ...moduleNames(USERS),
     notBefore: new Date(world.now + DAY_MS),

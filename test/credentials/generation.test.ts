@@ -3,7 +3,7 @@ import test from 'ava'
 import { checkGeneration, type Expectation } from '../../src/credentials/generation.ts'
 import type { RawFile, RawMaterial } from '../../src/credentials/source.ts'
 import { Fault, type Problem } from '../../src/fault.ts'
-import { handshakeWithSelf } from '../../src/transport/handshake-check.ts'
+import { lookWith } from '../../src/transport/handshake-check.ts'
 import {
   type CertificateOptions,
   makeCa,
@@ -19,7 +19,7 @@ const expected = (over: Partial<Expectation> = {}): Expectation => ({
   module: USERS,
   trustDomain: 'folio.test',
   now: Date.now(),
-  handshake: handshakeWithSelf,
+  lookWith,
   ...over,
 })
 

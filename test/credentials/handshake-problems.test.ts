@@ -4,7 +4,7 @@ import tls from 'node:tls'
 import test from 'ava'
 import { checkGeneration, type Generation } from '../../src/credentials/generation.ts'
 import { Fault, sentence } from '../../src/fault.ts'
-import { handshakeWithSelf } from '../../src/transport/handshake-check.ts'
+import { lookWith } from '../../src/transport/handshake-check.ts'
 import { contextOptions } from '../../src/transport/tls-options.ts'
 import { der, implicit, integer, octets, sequence } from '../support/der.ts'
 import {
@@ -52,7 +52,7 @@ async function check({ own, bundle, crl }: Case): Promise<Told> {
   }
   const expected = { module: USERS, trustDomain: 'folio.test', now: Date.now() }
   try {
-    const generation = await checkGeneration(raw, { ...expected, handshake: handshakeWithSelf })
+    const generation = await checkGeneration(raw, { ...expected, lookWith })
     return { generation, text: generation.warnings.map(sentence).join('\n') }
   } catch (error) {
     if (!(error instanceof Fault)) throw error

@@ -8,7 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Credentials, type ReloadReport } from '../../src/credentials/credentials.ts'
 import { type SpiffeOptions, spiffeSource } from '../../src/credentials/spiffe/source.ts'
 import { Fault } from '../../src/fault.ts'
-import { handshakeWithSelf } from '../../src/transport/handshake-check.ts'
+import { lookWith } from '../../src/transport/handshake-check.ts'
 import { patiently, until } from '../support/patience.ts'
 import { makeCa, moduleNames, type TestCa } from '../support/pki.ts'
 import { svidsMessage } from '../support/protobuf.ts'
@@ -17,7 +17,7 @@ import { type Agent, startAgent, svidOf } from '../support/workload-api.ts'
 const USERS = 'mod-users-19.7.0'
 const URI = `spiffe://folio.test/module/${USERS}`
 const OTHER = 'spiffe://folio.test/module/mod-login-7.14.0'
-const expected = { module: USERS, trustDomain: 'folio.test', handshake: handshakeWithSelf }
+const expected = { module: USERS, trustDomain: 'folio.test', lookWith }
 const derOf = (pem: string) => Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64')
 
 async function message(ca: TestCa, over: { crl?: string; uri?: string } = {}): Promise<Buffer> {

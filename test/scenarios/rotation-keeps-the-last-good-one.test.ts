@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { sequence } from '../support/der.ts'
 import {
@@ -245,6 +246,28 @@ test('what runs out is told long before, and is a metric', async (t) => {
     users.process.lines.filter(({ problem: said }) => String(said).includes('our own')),
     [],
   )
+})
+
+test('what has run out while it is in use is a remark of readiness, until it is replaced', async (t) => {
+  const { ca, users } = await startTwo(t)
+  const ready = async () => {
+    const admin = `http://127.0.0.1:${users.process.port('admin')}/ready`
+    return (await (await fetch(admin)).json()) as { remarks?: Record<string, string> }
+  }
+  const nextUpdate = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3000)
+  users.put(users.leaf, [ca], [await ca.crl([], { nextUpdate })])
+  await users.reached(2)
+  t.deepEqual(await ready(), { ready: true })
+  const told = async () => (await ready()).remarks?.['credentials in use']
+  while ((await told()) === undefined) await wait(100)
+  t.is(
+    await told(),
+    `a revocation list ran out on ${nextUpdate.toISOString()}: every peer is refused`,
+  )
+  users.put(users.leaf, [ca], [await ca.crl([], { number: 2 })])
+  await users.reached(3)
+  while ((await told()) !== undefined) await wait(100)
+  t.deepEqual(await ready(), { ready: true })
 })
 
 test('at start each of them ends with 2 and says why; the good twin listens', async (t) => {

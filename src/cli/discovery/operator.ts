@@ -6,7 +6,7 @@ import { errorCode, fault } from '../../fault.ts'
 import { CoarseClock } from '../../transport/clock.ts'
 import { Dialer } from '../../transport/dial.ts'
 import type { PeerFacts } from '../../transport/gate.ts'
-import { handshakeWithSelf } from '../../transport/handshake-check.ts'
+import { lookWith } from '../../transport/handshake-check.ts'
 import { LiveSet } from '../../transport/live-set.ts'
 import { NameResolver } from '../../transport/name-resolver.ts'
 import type { Identity } from '../../trust/identity.ts'
@@ -36,7 +36,7 @@ export class Operator {
       throw fault('names nobody: it has no SPIFFE URI', { where: { file: raw.cert.path } })
     }
     const expected = { module: undefined, trustDomain, now: Date.now() }
-    return new Operator(await checkGeneration(raw, { ...expected, handshake: handshakeWithSelf }))
+    return new Operator(await checkGeneration(raw, { ...expected, lookWith }))
   }
 
   /** What undici opens its connections with; the peer must prove to be Okapi, of any version. */
