@@ -56,4 +56,7 @@ process.stdout.on('error', (error) => {
   if (errorCode(error) !== 'EPIPE') throw error
 })
 
-process.exitCode = await main(process.argv.slice(2)).catch(failed)
+const code = await main(process.argv.slice(2)).catch(failed)
+// What serves has ended, however it ended: nothing that is left open keeps the process.
+if (process.argv[2] === 'run') process.exit(code)
+process.exitCode = code

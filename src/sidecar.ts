@@ -110,9 +110,13 @@ export class Sidecar {
       const sidecar = new Sidecar(parts)
       told = (report) => sidecar.#whenTakenUp(() => sidecar.#news.told(report))
       for (const report of early) sidecar.#news.told(report)
-      await sidecar.#open()
+      await sidecar.#open().catch((error: unknown) => {
+        sidecar.#stop()
+        throw error
+      })
       return sidecar
     } catch (error) {
+      workers?.destroy()
       credentials.stop()
       throw error
     }
@@ -144,16 +148,11 @@ export class Sidecar {
     const done = this.#readiness.register('every listener')
     const [config, crew] = [this.#config, this.#crew]
     this.#clock.watch(this.#news)
-    try {
-      await this.#readPublic()
-      Object.assign(this.listening, await crew.open())
-      this.listening.admin = await this.#windows.admin()
-      const status = await this.#windows.status()
-      if (status !== undefined) this.listening.status = status
-    } catch (error) {
-      this.#stop()
-      throw error
-    }
+    await this.#readPublic()
+    Object.assign(this.listening, await crew.open())
+    this.listening.admin = await this.#windows.admin()
+    const status = await this.#windows.status()
+    if (status !== undefined) this.listening.status = status
     const [credentials, policies] = [this.#credentials, this.#policies]
     const publicCertificate = this.#publicCertificate
     gauges(this.#metrics, { config, credentials, publicCertificate, policies, crew })
@@ -163,6 +162,7 @@ export class Sidecar {
       (report) =>
         this.#whenTakenUp(() => tellPolicy({ policies, readiness, metrics, log }, report)),
     )
+    crew.serve()
     done()
   }
 

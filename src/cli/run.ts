@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
+import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { sentence } from '../fault.ts'
-import { createLog } from '../observe/log.ts'
+import { createLog, type Log } from '../observe/log.ts'
 import { Sidecar } from '../sidecar.ts'
 
 /** From ready to the one collection of a life: nobody waits any more, few have come yet. */
@@ -9,12 +10,10 @@ const CALM_MS = 1000
 
 export const usage = `okapi-sidecar run: serve
 
-Usage:
-    okapi-sidecar run [-c FILE]
-
 Serves until it gets a signal. When every listener is open it logs one JSON line
-with "msg":"ready" and "listening". SIGTERM or SIGINT: no new connections, open
-exchanges finish, then the process ends; a second signal ends it at once.
+with "msg":"ready" and "listening", and only then it serves: a start that fails
+has answered nobody. SIGTERM or SIGINT: no new connections, open exchanges
+finish, then the process ends; a second signal ends it at once.
 
 With workers above 1 that many threads serve. When one of them dies the others
 finish their exchanges and the process ends.
@@ -42,9 +41,22 @@ export async function run(argv: readonly string[]): Promise<number> {
   for (const problem of problems) {
     log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'configuration')
   }
-  // Before anybody is told that it is ready, who may then tell it to stop.
+  // A signal that comes while it starts is not lost, and a start that waits for something ends by it.
   const stop = stopSignal()
-  const sidecar = await Sidecar.start(config, log)
+  try {
+    return await serve(config, log, stop)
+  } finally {
+    await log.destination.flush()
+  }
+}
+
+/** The start, a life, and the drain; resolves to the exit code. */
+async function serve(config: Config, log: Log, stop: Promise<NodeJS.Signals>): Promise<number> {
+  const sidecar = await Promise.race([Sidecar.start(config, log), stop])
+  if (typeof sidecar === 'string') {
+    log.log.info({ signal: sidecar }, 'stopped before it was ready')
+    return 0
+  }
   const { listening } = sidecar
   const { migration } = config
   const plain = migration && { plainUntil: new Date(migration.until).toISOString() }
@@ -55,7 +67,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   log.log.info({ ...(signal && { signal }) }, 'draining')
   const drained = await sidecar.drain()
   log.log.info({ drained }, 'stopped')
-  await log.destination.flush()
   return drained && signal ? 0 : 1
 }
 

@@ -13,6 +13,12 @@ const LET_IN_LATE_MS = 2000
 /** Beyond `limits.exchanges` links may hold so many: their callers are told in words that it is reached. */
 const REFUSALS = 64
 
+/** A connection that came before everything listened. */
+interface Early {
+  readonly note: () => Note
+  retired: boolean
+}
+
 type Connection = Downstream<Note> | ServingLink<Note>
 
 /** Every connection that callers hold open, through all doors. */
@@ -25,7 +31,10 @@ export class Connections {
   readonly #byDoor = new Map<Direction, number>()
   readonly #shares: Shares
   readonly #load: Load
+  /** Null: everything listens, and whoever comes is served. */
+  #early: Map<Socket, Early> | null = new Map()
   #draining = false
+  #destroyed = false
   #empty: (() => void) | undefined
 
   constructor(settings: WireSettings, story: Story<Note>, linkEvents: LinkEvents, shares: Shares) {
@@ -42,10 +51,30 @@ export class Connections {
 
   /**
    * Serves a connection whose caller is known and has joined the shares; `note` makes what is noted
-   * about one exchange.
+   * about one exchange. Not a byte is read before `serve`.
    */
   accept(socket: Socket, note: () => Note): void {
+    if (this.#early === null) return this.#begin(socket, note)
+    socket.on('error', () => {})
+    this.#early.set(socket, { note, retired: false })
+  }
+
+  /** Everything listens: those who came meanwhile are served, and everybody from now on. */
+  serve(): void {
+    const early = this.#early ?? []
+    this.#early = null
+    for (const [socket, { note, retired }] of early) {
+      this.#begin(socket, note)
+      if (retired) this.retire(socket)
+    }
+  }
+
+  #begin(socket: Socket, note: () => Note): void {
     const first = note()
+    if (this.#destroyed || socket.destroyed) {
+      socket.destroy()
+      return this.#shares.left(first.share)
+    }
     const { direction, share } = first
     const closed = (connection: Connection) => {
       this.#live.delete(connection)
@@ -92,11 +121,14 @@ export class Connections {
 
   /** This connection serves one exchange at most from now on. */
   retire(socket: Socket): void {
+    const early = this.#early?.get(socket)
+    if (early !== undefined) early.retired = true
     this.#bySocket.get(socket)?.retire()
   }
 
   /** This connection finishes its exchange, if one runs, and closes: its caller may do nothing any more. */
   dismiss(socket: Socket): void {
+    if (this.#early?.has(socket)) socket.destroy()
     this.#bySocket.get(socket)?.drain()
   }
 
@@ -110,8 +142,10 @@ export class Connections {
     })
   }
 
-  /** Cuts all that are left. */
+  /** Cuts all that are left, and whoever still comes. */
   destroy(): void {
+    this.#destroyed = true
+    this.serve()
     for (const connection of [...this.#live]) connection.destroy()
   }
 

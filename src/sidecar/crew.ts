@@ -23,8 +23,13 @@ export interface Seen {
 /** Those who serve: the main thread itself, or several of their own. */
 export interface Crew {
   readonly seen: Seen
-  /** Opens every door; resolves to what it is bound to. Throws a Fault where one cannot be had. */
+  /**
+   * Opens every door; resolves to what it is bound to. Throws a Fault where one cannot be had. Whoever
+   * comes waits: nothing is read.
+   */
   open(): Promise<Listening>
+  /** Everything listens: those who wait are served. */
+  serve(): void
   /** The policy in force is another one, made of this, with this hash. */
   policyChanged(material: PolicyMaterial, hash: string): void
   /** Browsers are shown this from now on; before `open` where there is a public door. */

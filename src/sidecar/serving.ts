@@ -132,6 +132,10 @@ export class Serving implements Crew {
     return listening
   }
 
+  serve(): void {
+    this.#connections.serve()
+  }
+
   /** Is there a listener on ::1 beside the one on 127.0.0.1? */
   get otherLoopback(): boolean {
     return this.#listeners.hasOtherLoopback

@@ -48,6 +48,7 @@ export interface Look extends WorkerSeen {
 /** What a thread is asked, each with what goes there and what comes back. */
 export interface Asks {
   open: [Start, Opened]
+  serve: [null, null]
   credentials: [Handed, null]
   policy: [HandedPolicy, null]
   showPublic: [PublicKeyPair, null]

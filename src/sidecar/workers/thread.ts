@@ -46,6 +46,11 @@ class Thread {
     return { listening, otherLoopback: this.#serving.otherLoopback }
   }
 
+  serve(): null {
+    this.#serving.serve()
+    return null
+  }
+
   credentials(handed: Asks['credentials'][0]): null {
     this.#credentials.take(handed)
     return null
@@ -113,6 +118,8 @@ async function answer({ ask, what }: Asked): Promise<unknown> {
   }
   if (thread === undefined) throw new Error(`asked to ${ask} before it was opened`)
   switch (ask) {
+    case 'serve':
+      return thread.serve()
     case 'credentials':
       return thread.credentials(what as Asks['credentials'][0])
     case 'policy':

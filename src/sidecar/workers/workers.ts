@@ -77,6 +77,10 @@ export class Workers implements Crew {
     return listening
   }
 
+  serve(): void {
+    for (const thread of this.#living) thread.ask('serve', null).catch(() => {})
+  }
+
   /** Credentials are in force that were made of this. */
   credentialsChanged(raw: RawMaterial, next: Generation): void {
     const handed = handOver(raw, next)
