@@ -55,7 +55,7 @@ export class Connections {
    */
   accept(socket: Socket, note: () => Note): void {
     if (this.#early === null) return this.#begin(socket, note)
-    socket.on('error', () => {})
+    socket.on('error', () => socket.destroy())
     this.#early.set(socket, { note, retired: false })
   }
 
