@@ -178,10 +178,12 @@ function remember(note: Note, head: Head): void {
  * hands the token on.
  */
 function tenantOf(note: Note, head: Head): Refusal | null {
-  if (!note.door.judgesTenant) return null
-  const invoked = invokedTenant(head.bytes, note.start, head.pathEnd)
+  const { door } = note
+  if (!door.judgesTenant) return null
+  const atModule = door.answerer === 'module'
+  const invoked = atModule ? undefined : invokedTenant(head.bytes, note.start, head.pathEnd)
   if (invoked === undefined) {
-    note.tenant ??= headers.claims(head, note.door.request).tenant ?? note.door.impliedTenant
+    note.tenant ??= headers.claims(head, door.request).tenant ?? door.impliedTenant
     return null
   }
   const line = head.find(NAME.tenant)

@@ -186,7 +186,8 @@ const SURE = `egress ${ID.notes} GET /users/1 diku
   ingress ${ID.tags} GET /notes diku
   ingress ${ID.tags} GET /notes supertenant
   ingress operator/anna GET /metrics
-  ingress operator/anna GET /metrics supertenant`
+  ingress operator/anna GET /metrics supertenant
+  ingress operator/anna GET /_/invoke/tenant/diku/notes other`
   .split('\n')
   .map((line): Question => {
     const [door = '', caller = '', method = '', path = '', tenant] = line.trim().split(' ')
@@ -208,7 +209,8 @@ function explained(leg: ReturnType<typeof legsOf>[number], question: Question) {
   // Okapi takes a request without a tenant for the supertenant's, but for one that it invokes; a module
   // takes it for nobody's.
   const implied = leg.at === 'okapi' ? 'supertenant' : ''
-  const tenant = question.tenant ?? (path.startsWith('/_/invoke/tenant/') ? undefined : implied)
+  const invoked = leg.at === 'okapi' && path.startsWith('/_/invoke/tenant/')
+  const tenant = question.tenant ?? (invoked ? undefined : implied)
   return explain([
     ...['-c', files.get(leg.sidecar)!, '--caller', leg.caller, '--at', leg.at],
     ...['--method', method, '--path', path],
