@@ -8,16 +8,16 @@ import type { Direction } from './observe/labels.ts'
 import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
+import { AdminServers } from './sidecar/admin-servers.ts'
 import { CredentialNews } from './sidecar/credential-news.ts'
-import type { Crew } from './sidecar/crew.ts'
 import { expectedOf, publicExpectationOf } from './sidecar/expected.ts'
 import { directionsOf, gauges } from './sidecar/gauges.ts'
 import { openFileProblems } from './sidecar/open-files.ts'
 import { Policies } from './sidecar/policies.ts'
 import { tellPolicy } from './sidecar/policy-changes.ts'
 import { after, Serving } from './sidecar/serving.ts'
+import type { ServingThreads } from './sidecar/serving-threads.ts'
 import { sourceOf } from './sidecar/source.ts'
-import { Windows } from './sidecar/windows.ts'
 import { threadsOf, workerProblems } from './sidecar/worker-count.ts'
 import type { Workers } from './sidecar/workers/workers.ts'
 import { CoarseClock } from './transport/clock.ts'
@@ -40,8 +40,8 @@ export class Sidecar {
   readonly #credentials: Credentials
   readonly #news: CredentialNews
   readonly #policies: Policies
-  readonly #crew: Crew
-  readonly #windows: Windows
+  readonly #threads: ServingThreads
+  readonly #windows: AdminServers
   #publicCertificate: PublicCertificate | undefined
 
   private constructor(parts: Parts) {
@@ -55,7 +55,7 @@ export class Sidecar {
     const metrics = new Metrics(directionsOf(config), workers?.tallies)
     this.#metrics = metrics
     const here = { config, log, clock, credentials, policies, metrics }
-    this.#crew = workers ?? new Serving(here)
+    this.#threads = workers ?? new Serving(here)
     this.died = workers?.died
     this.#news = new CredentialNews({
       credentials,
@@ -64,11 +64,11 @@ export class Sidecar {
       log: log.log,
       now: Date.now,
     })
-    this.#windows = new Windows({
+    this.#windows = new AdminServers({
       config,
       credentials,
       policies,
-      crew: this.#crew,
+      threads: this.#threads,
       readiness,
       listening: this.listening,
       startedMs: Date.now(),
@@ -128,15 +128,15 @@ export class Sidecar {
    */
   async drain(): Promise<boolean> {
     this.#readiness.drain()
-    this.#crew.leave()
+    this.#threads.leave()
     await after(this.#config.drain.delayMs)
-    const drained = await this.#crew.drain()
+    const drained = await this.#threads.drain()
     this.#stop()
     return drained
   }
 
   #stop(): void {
-    this.#crew.destroy()
+    this.#threads.destroy()
     this.#credentials.stop()
     this.#policies.stop()
     this.#publicCertificate?.stop()
@@ -146,29 +146,29 @@ export class Sidecar {
 
   async #open(): Promise<void> {
     const done = this.#readiness.register('every listener')
-    const [config, crew] = [this.#config, this.#crew]
+    const [config, threads] = [this.#config, this.#threads]
     this.#clock.watch(this.#news)
     await this.#readPublic()
-    Object.assign(this.listening, await crew.open())
+    Object.assign(this.listening, await threads.open())
     this.listening.admin = await this.#windows.admin()
     const status = await this.#windows.status()
     if (status !== undefined) this.listening.status = status
     const [credentials, policies] = [this.#credentials, this.#policies]
     const publicCertificate = this.#publicCertificate
-    gauges(this.#metrics, { config, credentials, publicCertificate, policies, crew })
+    gauges(this.#metrics, { config, credentials, publicCertificate, policies, threads })
     const [readiness, metrics, { log }] = [this.#readiness, this.#metrics, this.#log]
     await policies.watch(
-      (material) => crew.policyChanged(material, policies.current.hash),
+      (material) => threads.policyChanged(material, policies.current.hash),
       (report) =>
         this.#whenTakenUp(() => tellPolicy({ policies, readiness, metrics, log }, report)),
     )
-    crew.serve()
+    threads.serve()
     done()
   }
 
   /** What was changed is told when everybody who serves does so by it. */
   #whenTakenUp(tell: () => void): void {
-    const taken = this.#crew.takenUp()
+    const taken = this.#threads.takenUp()
     if (taken === undefined) tell()
     // A thread that died is told of by itself.
     else void taken.then(tell, () => {})
@@ -181,9 +181,9 @@ export class Sidecar {
       throw fault('public needs ingress.forward, which says where Okapi is')
     const certificate = await PublicCertificate.start(publicExpectationOf(browsers))
     this.#publicCertificate = certificate
-    this.#crew.showPublic(certificate.current)
+    this.#threads.showPublic(certificate.current)
     certificate.watch(
-      (pair) => this.#crew.showPublic(pair),
+      (pair) => this.#threads.showPublic(pair),
       ({ result, problems }) =>
         this.#whenTakenUp(() => {
           this.#metrics.reloaded(result)

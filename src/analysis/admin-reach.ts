@@ -4,7 +4,7 @@ import { ADMINISTRATION } from '../policy/administration.ts'
 import type { Caller } from '../policy/caller.ts'
 import type { Rule } from '../policy/decision.ts'
 import { type Grant, isAt, isFor } from '../policy/grants.ts'
-import type { Judge } from '../policy/policy.ts'
+import type { Authorizer } from '../policy/policy.ts'
 import { pathGrantsOf, touching } from './asking.ts'
 import { type Opening, type OpeningBetween, openingOf, tenantsOpened } from './opening.ts'
 import type { Installation } from './reach.ts'
@@ -38,7 +38,7 @@ function common(own: readonly Grant[], route: Parameters<typeof touching>[1]): B
   )
 }
 
-function ruleFor(judge: Judge, method: string, paths: readonly Buffer[]): Rule | undefined {
+function ruleFor(judge: Authorizer, method: string, paths: readonly Buffer[]): Rule | undefined {
   for (const path of paths) {
     const decision = judge.decide(method, path, 0, path.length, undefined, undefined)
     const hit = ADMINISTRATION.find(path, 0, path.length, 1 << methodIndex(method))
@@ -49,7 +49,7 @@ function ruleFor(judge: Judge, method: string, paths: readonly Buffer[]): Rule |
 
 /** Grants under `/_/` that name no route of Okapi 7: `/_/invoke`, routes of a newer Okapi. */
 function others(
-  judge: Judge,
+  judge: Authorizer,
   own: readonly Grant[],
   place: OpeningBetween,
   grants: readonly Grant[],
@@ -65,7 +65,7 @@ function others(
   })
 }
 
-function ruleUnder(judge: Judge, { opens }: ReturnType<typeof pathGrantsOf>[number]) {
+function ruleUnder(judge: Authorizer, { opens }: ReturnType<typeof pathGrantsOf>[number]) {
   const [path] = samplesOf(opens.pattern)
   const [first = '*'] = opens.methods
   const method = first === '*' ? 'GET' : first

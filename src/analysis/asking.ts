@@ -4,7 +4,7 @@ import type { Meter } from '../folio/pattern-parts.ts'
 import { commonPath, overlap } from '../folio/pattern-states.ts'
 import type { Rule } from '../policy/decision.ts'
 import type { Grant, Opens } from '../policy/grants.ts'
-import type { Judge } from '../policy/policy.ts'
+import type { Authorizer } from '../policy/policy.ts'
 import type { Routed, RouteTable } from '../policy/route-table.ts'
 import { mayAnswer, type Route } from '../policy/routes.ts'
 import { samplesOf, shapesOf } from './samples.ts'
@@ -98,7 +98,7 @@ function shared(pattern: PathPattern, other: PathPattern): Buffer[] {
  * and with paths that a grant's pattern matches too: the answer is the proxy's own, not a second
  * reading of the rules. What only report mode lets pass is not open.
  */
-export function openOf(judge: Judge, subject: Subject, grants: readonly PathGrant[]): Found[] {
+export function openOf(judge: Authorizer, subject: Subject, grants: readonly PathGrant[]): Found[] {
   const { route, samples } = subject
   const found = new Map<string, { methods: string[]; only: string | null; rule: Rule }>()
   const add = (method: string, only: string | null, rule: Rule) => {
@@ -136,7 +136,7 @@ function matches({ parts }: PathPattern, path: Buffer): boolean {
 
 /** The rules by which requests with these paths pass, and whether all do that come to the route. */
 function rulesFor(
-  judge: Judge,
+  judge: Authorizer,
   { route, table, moduleId, atOkapi }: Subject,
   method: string,
   paths: readonly Buffer[],

@@ -12,7 +12,7 @@ import { ModuleDoor, UnknownDoor } from './module-door.ts'
 import { OkapiDoor } from './okapi-door.ts'
 import { readPathExceptions } from './path-exceptions.ts'
 import { PlainDoor } from './plain-door.ts'
-import type { Judge, Policy } from './policy.ts'
+import type { Authorizer, Policy } from './policy.ts'
 import { isQuarantined, type Quarantine, readQuarantine } from './quarantine.ts'
 import type { RouteTable } from './route-table.ts'
 import { moduleRoutes, okapiRoutes, type Route } from './routes.ts'
@@ -80,7 +80,7 @@ class CompiledPolicy implements Policy {
   readonly hash: string
   readonly mode: 'enforce' | 'report'
   readonly #world: World
-  readonly #judges = new Map<string, Judge>()
+  readonly #judges = new Map<string, Authorizer>()
   readonly #moduleRoutes = new Map<string, RouteTable<Route>>()
   readonly #traits = new Map<string, ModuleTraits>()
 
@@ -93,7 +93,7 @@ class CompiledPolicy implements Policy {
     }
   }
 
-  bind(caller: Caller, at: string): Judge {
+  bind(caller: Caller, at: string): Authorizer {
     // No caller's name holds a blank, and `kind` keeps a module called `public` apart.
     const key = `${caller.kind} ${callerName(caller)} ${at}`
     const known = this.#judges.get(key)
@@ -111,7 +111,7 @@ class CompiledPolicy implements Policy {
     return summarise(this.#world, moduleId, isOkapiDoor(moduleId))
   }
 
-  #newJudge(caller: Caller, at: string): Judge {
+  #newJudge(caller: Caller, at: string): Authorizer {
     const { kind } = caller
     if (isOkapiDoor(at)) {
       if (kind !== 'plain') return new OkapiDoor(this.#world, caller, at)

@@ -4,13 +4,13 @@ import type { Allow, Decision, Deny } from './decision.ts'
 import { Memory } from './memory.ts'
 import { nearestName } from './nearest.ts'
 import { allowedIn, exceptionsAt, type PathException } from './path-exceptions.ts'
-import type { Judge } from './policy.ts'
+import type { Authorizer } from './policy.ts'
 import { gatherRights, type Rights } from './rights.ts'
 import { type Asked, deny, denyWith } from './verdict.ts'
 import { nextChange, quarantineOf, type World } from './world.ts'
 
 /** What both kinds of ingress share: dates, quarantine, callers that are refused whatever they ask. */
-export abstract class Door implements Judge {
+export abstract class Door implements Authorizer {
   protected readonly world: World
   protected readonly caller: Caller
   protected readonly name: string

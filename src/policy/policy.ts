@@ -12,7 +12,7 @@ export interface Policy {
    * Resolved once per connection: who asks, and whose ingress decides. `at` is `okapi`, the full id
    * of an Okapi, or the full id of a module.
    */
-  bind(caller: Caller, at: string): Judge
+  bind(caller: Caller, at: string): Authorizer
   /** What header rules need to know; undefined when no descriptor of that id is known. */
   traits(moduleId: string): ModuleTraits | undefined
   /** Who may call this module and whom it may call, for people; made anew at each call. */
@@ -20,7 +20,7 @@ export interface Policy {
 }
 
 /** The policy as one caller meets it at one ingress. */
-export interface Judge {
+export interface Authorizer {
   /** False: whatever this caller asks here is refused. */
   readonly open: boolean
   /**

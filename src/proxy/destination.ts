@@ -1,12 +1,12 @@
 import type { Caller } from '../policy/caller.ts'
-import type { Judge, Policy } from '../policy/policy.ts'
+import type { Authorizer, Policy } from '../policy/policy.ts'
 import type { ModuleTraits } from '../policy/traits.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Head } from '../wire/head.ts'
-import type { Destination } from './doors.ts'
-import { NO_TRAITS, type Note, type Traits } from './note.ts'
+import type { Destination } from './listener-rules.ts'
 import type { OkapiUrl } from './okapi-url.ts'
+import { NO_TRAITS, type RequestContext, type Traits } from './request-context.ts'
 
 /** The policy in force: replaced as a whole, asked anew for each exchange. */
 export interface PolicyCell {
@@ -18,7 +18,7 @@ export interface OnePlace {
   readonly policies: PolicyCell
   /** Whose ingress decides. */
   readonly at: string
-  readonly upstream: Upstream<Note>
+  readonly upstream: Upstream<RequestContext>
   /** What Host says there. */
   readonly authority: string
   /** Where the egress takes off the path that X-Okapi-Url was given. */
@@ -27,13 +27,13 @@ export interface OnePlace {
 
 /** Everything leads to one upstream: the module itself, Okapi itself, or Okapi's sidecar. */
 export function toOne({ policies, at, upstream, authority, okapiUrl }: OnePlace): Destination {
-  return (note, head) => {
-    note.follow(policies.current, at)
-    note.at = at
-    note.upstream = upstream
-    note.authority = authority
+  return (context, head) => {
+    context.follow(policies.current, at)
+    context.at = at
+    context.upstream = upstream
+    context.authority = authority
     if (okapiUrl !== undefined) {
-      note.start += okapiUrl.prefixLength(head.bytes, note.start, head.pathEnd)
+      context.start += okapiUrl.prefixLength(head.bytes, context.start, head.pathEnd)
     }
     return null
   }
@@ -41,19 +41,19 @@ export function toOne({ policies, at, upstream, authority, okapiUrl }: OnePlace)
 
 /** As `inner`, as long as `shut` finds nothing against it: asked for each exchange. */
 export function unless(shut: () => Refusal | null, inner: Destination): Destination {
-  return (note, head) => inner(note, head) ?? shut()
+  return (context, head) => inner(context, head) ?? shut()
 }
 
 /** A module as Okapi's egress calls it. */
 export interface Callee {
   readonly id: string
-  readonly upstream: Upstream<Note>
+  readonly upstream: Upstream<RequestContext>
   readonly authority: string
 }
 
 interface Bound {
   readonly callee: Callee
-  judge: Judge
+  authorizer: Authorizer
   traits: Traits
   policy: Policy
 }
@@ -77,7 +77,7 @@ export function byModule({ policies, caller, calleeOf }: ByModule): Destination 
     const before = known.get(id)
     if (before !== undefined) {
       if (before.policy !== policy) {
-        before.judge = policy.bind(caller, id)
+        before.authorizer = policy.bind(caller, id)
         before.traits = policy.traits(id) ?? NO_TRAITS
         before.policy = policy
       }
@@ -87,25 +87,25 @@ export function byModule({ policies, caller, calleeOf }: ByModule): Destination 
     if (traits === undefined) return unknown(id)
     const callee = calleeOf(id, traits)
     if (callee === undefined) return unaddressed(id)
-    const entry = { callee, judge: policy.bind(caller, id), traits, policy }
+    const entry = { callee, authorizer: policy.bind(caller, id), traits, policy }
     known.set(id, entry)
     return entry
   }
 
-  return (note, head) => {
+  return (context, head) => {
     const segmentEnd = endOfSegment(head)
     const id = head.bytes.toString('latin1', head.targetStart + 1, segmentEnd)
     // Okapi's discovery asks the bare URL that it was given.
-    note.bare = segmentEnd === head.targetEnd || isSlash(head, segmentEnd)
+    context.bare = segmentEnd === head.targetEnd || isSlash(head, segmentEnd)
     const entry = bound(id, policies.current)
     if ('reason' in entry) return entry
-    note.at = id
-    note.judge = entry.judge
-    note.traits = entry.traits
-    note.upstream = entry.callee.upstream
-    note.authority = entry.callee.authority
-    note.start = segmentEnd
-    if (segmentEnd === head.pathEnd && !note.bare) return queryOnly(id)
+    context.at = id
+    context.authorizer = entry.authorizer
+    context.traits = entry.traits
+    context.upstream = entry.callee.upstream
+    context.authority = entry.callee.authority
+    context.start = segmentEnd
+    if (segmentEnd === head.pathEnd && !context.bare) return queryOnly(id)
     return null
   }
 }

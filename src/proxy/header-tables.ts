@@ -4,7 +4,7 @@ import { ID } from '../wire/names.ts'
 import { NAME, OKAPI_IDS } from './names.ts'
 
 /** What a door does with a request line of a given name. */
-export const FATE = { pass: 0, drop: 1, refuse: 2 } as const
+export const ACTION = { pass: 0, drop: 1, refuse: 2 } as const
 
 /** Beside X-Okapi-*: what no module, client, person or browser has a reason to say. */
 const FORGERIES = [NAME.okapi, NAME.sidecar, NAME.refused, NAME.forwardedFor, NAME.detour]
@@ -12,17 +12,17 @@ const FORGERIES = [NAME.okapi, NAME.sidecar, NAME.refused, NAME.forwardedFor, NA
 /** By name id: `fate` for what may not be said, after `says` read from folio/okapi-headers.ts. */
 function table(
   says: (header: OkapiHeader) => boolean,
-  fate: number,
+  action: number,
   exceptions: Readonly<Record<number, number>> = {},
 ): Uint8Array {
   const byId = new Uint8Array(256)
   // Host is ours on every leg; request trailers are dropped, so nobody is told of any.
-  byId[ID.host] = FATE.drop
-  byId[ID.trailer] = FATE.drop
+  byId[ID.host] = ACTION.drop
+  byId[ID.trailer] = ACTION.drop
   for (const [name, id] of OKAPI_IDS) {
-    if (!says(okapiHeader(name)!)) byId[id] = fate
+    if (!says(okapiHeader(name)!)) byId[id] = action
   }
-  for (const id of FORGERIES) byId[id] = fate
+  for (const id of FORGERIES) byId[id] = action
   for (const [id, other] of Object.entries(exceptions)) byId[Number(id)] = other
   return byId
 }
@@ -34,46 +34,48 @@ const everything = () => true
  * From a module to Okapi, at the module's own sidecar. RMB and folio-spring echo what they received,
  * innocently: so it is taken off in silence.
  */
-export const FROM_MODULE = table(bySender, FATE.drop)
+export const FROM_MODULE = table(bySender, ACTION.drop)
 
 /**
  * The same again at Okapi's sidecar, where whoever holds a key may have come without a sidecar of its
  * own: what would have been taken off is refused. A stolen key alone gains nothing.
  */
-export const AT_OKAPI = table(bySender, FATE.refuse)
+export const AT_OKAPI = table(bySender, ACTION.refuse)
 
 /**
  * From whoever a grant lets to a module, past Okapi: what Okapi would refuse is refused. X-Okapi-Url is
  * replaced, and X-Okapi-Module-Id is Okapi's to read.
  */
-export const DIRECTLY = table(bySender, FATE.refuse, {
-  [NAME.okapiUrl]: FATE.drop,
-  [NAME.moduleId]: FATE.drop,
+export const DIRECTLY = table(bySender, ACTION.refuse, {
+  [NAME.okapiUrl]: ACTION.drop,
+  [NAME.moduleId]: ACTION.drop,
 })
 
 /**
  * By the plain door to a module, from an Okapi without a sidecar or whoever else has its address: of
  * what only Okapi may say nothing is believed.
  */
-export const FROM_NOBODY = table(bySender, FATE.drop, {
-  [NAME.moduleId]: FATE.drop,
-  [NAME.traceparent]: FATE.drop,
+export const FROM_UNPROVEN = table(bySender, ACTION.drop, {
+  [NAME.moduleId]: ACTION.drop,
+  [NAME.traceparent]: ACTION.drop,
 })
 
 /** By the plain door to Okapi, from modules without a sidecar. */
-export const FROM_NOBODY_TO_OKAPI = table(bySender, FATE.drop, { [NAME.traceparent]: FATE.drop })
+export const FROM_UNPROVEN_TO_OKAPI = table(bySender, ACTION.drop, {
+  [NAME.traceparent]: ACTION.drop,
+})
 
 /** From Okapi to a module: what Okapi says goes. */
-export const FROM_OKAPI = table(everything, FATE.drop, {
-  [NAME.okapi]: FATE.pass,
-  [NAME.forwardedFor]: FATE.pass,
-  [NAME.detour]: FATE.pass,
+export const FROM_OKAPI = table(everything, ACTION.drop, {
+  [NAME.okapi]: ACTION.pass,
+  [NAME.forwardedFor]: ACTION.pass,
+  [NAME.detour]: ACTION.pass,
 })
 
 /** From browsers and load balancers: the X-Okapi-* of Okapi's own CORS list and no others. */
-export const FROM_PUBLIC = table(({ fromPublic }) => fromPublic, FATE.drop, {
-  [NAME.forwardedFor]: FATE.pass,
-  [NAME.traceparent]: FATE.drop,
+export const FROM_PUBLIC = table(({ fromPublic }) => fromPublic, ACTION.drop, {
+  [NAME.forwardedFor]: ACTION.pass,
+  [NAME.traceparent]: ACTION.drop,
 })
 
 /** What of a module's traits says what it may answer. */

@@ -5,7 +5,7 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Head, LINE } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
 import { accessToken, setsToken, withoutTokens } from './cookies.ts'
-import { FATE } from './header-tables.ts'
+import { ACTION } from './header-tables.ts'
 import { NAME } from './names.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { bearer, type Claims, claimsOf } from './token.ts'
@@ -13,7 +13,7 @@ import { bearer, type Claims, claimsOf } from './token.ts'
 /** How a door treats the lines of its requests beyond the table of names. */
 export interface RequestRules {
   /** By name id: pass, drop, refuse. */
-  readonly fates: Uint8Array
+  readonly actions: Uint8Array
   /** The user's token cookies: pass, drop or refuse; `readers`: to modules that read them by trade. */
   readonly tokenCookies: number | 'readers'
   /** X-Okapi-User-Id: pass, or compare with the token; then `drop` or `refuse` what has no token. */
@@ -23,9 +23,9 @@ export interface RequestRules {
 }
 
 /** The refusal when the head holds a line that this caller must not send, else null. */
-export function forbidden(head: Head, { fates }: RequestRules): Refusal | null {
+export function forbidden(head: Head, { actions }: RequestRules): Refusal | null {
   for (let line = 0; line < head.count; line++) {
-    if (fates[head.ids[line]!] !== FATE.refuse || head.fate[line] !== LINE.open) continue
+    if (actions[head.ids[line]!] !== ACTION.refuse || head.action[line] !== LINE.open) continue
     return notAllowed(nameOf(head, line))
   }
   return null
@@ -36,16 +36,17 @@ export function forbidden(head: Head, { fates }: RequestRules): Refusal | null {
  * header into the next module token (FilterApi: `finalUserId = header ?? claim`).
  */
 export function userId(head: Head, rules: RequestRules): Refusal | null {
-  const { userId: fate } = rules
+  const { userId: action } = rules
   const line = head.find(NAME.userId)
-  if (line === -1 || fate === FATE.pass) return null
+  if (line === -1 || action === ACTION.pass) return null
   const { userId: claimed } = claims(head, rules)
   if (claimed === head.value(line)) return null
   if (claimed !== undefined) {
     return refuse('forbidden-header', 'X-Okapi-User-Id names another user than the token beside it')
   }
-  if (fate === FATE.refuse) return notAllowed('X-Okapi-User-Id without a token that names the user')
-  head.fate[line] = LINE.hop
+  if (action === ACTION.refuse)
+    return notAllowed('X-Okapi-User-Id without a token that names the user')
+  head.action[line] = LINE.hop
   return null
 }
 
@@ -53,18 +54,19 @@ export function userId(head: Head, rules: RequestRules): Refusal | null {
 export function tokenCookies(
   head: Head,
   out: HeadWriter,
-  { tokenCookies: fate }: RequestRules,
+  { tokenCookies: action }: RequestRules,
   { seesCookies }: Pick<ModuleTraits, 'seesCookies'>,
 ): Refusal | null {
   if (!head.has(NAME.cookie)) return null
-  if (fate === FATE.pass || (fate === 'readers' && seesCookies)) return null
+  if (action === ACTION.pass || (action === 'readers' && seesCookies)) return null
   for (let line = 0; line < head.count; line++) {
-    if (head.ids[line] !== NAME.cookie || head.fate[line] !== LINE.open) continue
+    if (head.ids[line] !== NAME.cookie || head.action[line] !== LINE.open) continue
     const value = head.value(line)
     const left = withoutTokens(value)
     if (left === value) continue
-    if (fate === FATE.refuse) return notAllowed('the cookies folioAccessToken, folioRefreshToken')
-    head.fate[line] = LINE.hop
+    if (action === ACTION.refuse)
+      return notAllowed('the cookies folioAccessToken, folioRefreshToken')
+    head.action[line] = LINE.hop
     if (left !== null) out.text(`${nameOf(head, line)}: ${left}\r\n`)
   }
   return null
@@ -74,9 +76,9 @@ export function tokenCookies(
 export function forwardedFor(head: Head, out: HeadWriter, address: string): void {
   const before: string[] = []
   for (let line = 0; line < head.count; line++) {
-    if (head.ids[line] !== NAME.forwardedFor || head.fate[line] !== LINE.open) continue
+    if (head.ids[line] !== NAME.forwardedFor || head.action[line] !== LINE.open) continue
     before.push(head.value(line))
-    head.fate[line] = LINE.hop
+    head.action[line] = LINE.hop
   }
   out.text(`X-Forwarded-For: ${[...before, address].join(', ')}\r\n`)
 }
@@ -93,10 +95,15 @@ export function givenTrace(head: Head): string {
  * The trace that the request belongs to (W3C Trace Context): passed on as it is, or begun.
  * @returns the id of the one that goes on
  */
-export function trace(head: Head, out: HeadWriter, { fates }: RequestRules, given: string): string {
-  if (given !== '' && fates[NAME.traceparent] === FATE.pass) return given
+export function trace(
+  head: Head,
+  out: HeadWriter,
+  { actions }: RequestRules,
+  given: string,
+): string {
+  if (given !== '' && actions[NAME.traceparent] === ACTION.pass) return given
   for (let i = 0; i < head.count; i++) {
-    if (head.ids[i] === NAME.traceparent) head.fate[i] = LINE.hop
+    if (head.ids[i] === NAME.traceparent) head.action[i] = LINE.hop
   }
   const line = beginTrace(randomness, draw())
   out.span(line, 0, line.length)
@@ -113,7 +120,7 @@ export function claims(head: Head, { tokenCookies }: RequestRules): Claims {
   const authorization = head.valueOf(NAME.authorization)
   if (authorization !== undefined) return claimsOf(bearer(authorization))
   // Elsewhere the cookie does not go on.
-  const cookie = tokenCookies === FATE.pass ? head.valueOf(NAME.cookie) : undefined
+  const cookie = tokenCookies === ACTION.pass ? head.valueOf(NAME.cookie) : undefined
   return claimsOf(cookie === undefined ? '' : (accessToken(cookie) ?? ''))
 }
 
@@ -138,13 +145,13 @@ export function okapiUrls(
 ): string | undefined {
   const to = head.find(NAME.okapiUrlTo)
   if (to !== -1) {
-    head.fate[to] = LINE.hop
+    head.action[to] = LINE.hop
     out.text(`${nameOf(head, to)}: ${self}\r\n`)
   }
   const line = head.find(NAME.okapiUrl)
   if (line === -1 || okapi === undefined) return undefined
   const original = head.repeated(NAME.okapiUrl) ?? ''
-  head.fate[line] = LINE.hop
+  head.action[line] = LINE.hop
   out.text(`${nameOf(head, line)}: ${okapi.rewrite(original)}\r\n`)
   return original
 }
@@ -177,14 +184,14 @@ export function location(
   const value = head.value(line)
   const restored = okapi.restore(value, original, told)
   if (restored === value) return
-  head.fate[line] = LINE.hop
+  head.action[line] = LINE.hop
   out.text(`${nameOf(head, line)}: ${restored}\r\n`)
 }
 
 /** What is highly sensitive is kept nowhere on its way, whatever the module thinks of it. */
 export function noStore(head: Head, out: HeadWriter): void {
   for (let line = 0; line < head.count; line++) {
-    if (head.ids[line] === NAME.cacheControl) head.fate[line] = LINE.hop
+    if (head.ids[line] === NAME.cacheControl) head.action[line] = LINE.hop
   }
   out.text('Cache-Control: no-store\r\n')
 }
@@ -194,7 +201,7 @@ export function dropTokenSetCookies(head: Head): void {
   if (!head.has(NAME.setCookie)) return
   for (let line = 0; line < head.count; line++) {
     if (head.ids[line] === NAME.setCookie && setsToken(head.value(line))) {
-      head.fate[line] = LINE.hop
+      head.action[line] = LINE.hop
     }
   }
 }

@@ -1,11 +1,11 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Exchange } from '../wire/exchange.ts'
 import type { Upstream, UpstreamStream } from '../wire/face.ts'
-import type { Note } from './note.ts'
 import { response } from './refused.ts'
+import type { RequestContext } from './request-context.ts'
 
 /** Tries once whether somebody listens; `done` is called once. */
-export type Knock = (done: (refusal: Refusal | null) => void) => void
+export type ConnectionCheck = (done: (refusal: Refusal | null) => void) => void
 
 /** The place of an exchange that waits for somebody to open. */
 class Knocking implements UpstreamStream {
@@ -27,12 +27,15 @@ class Knocking implements UpstreamStream {
  * answer for health, so the sidecar says yes only when the module's port opens. The module sees no
  * byte of it.
  */
-export function healthOf(module: string, knock: Knock): Upstream<Note> {
+export function healthOf(
+  module: string,
+  connectionCheck: ConnectionCheck,
+): Upstream<RequestContext> {
   return {
-    open(x: Exchange<Note>) {
+    open(x: Exchange<RequestContext>) {
       const knocking = new Knocking()
       x.upstream = knocking
-      knock((refusal) => {
+      connectionCheck((refusal) => {
         if (knocking.left) return
         if (refusal === null)
           x.reply(200, (close) => response(x, 200, JSON_TYPE, up(module), [], close))

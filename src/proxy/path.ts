@@ -1,4 +1,4 @@
-import type { Judge } from '../policy/policy.ts'
+import type { Authorizer } from '../policy/policy.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Head } from '../wire/head.ts'
 import { describeOddities, EXCEPTABLE, oddities } from '../wire/target.ts'
@@ -9,11 +9,11 @@ const INVOKE = Buffer.from('/_/invoke/tenant/')
  * Refuses a path that two readers could understand differently. What an operator has excepted for
  * this path passes, and never a dot segment or a broken `%`.
  */
-export function ambiguous(head: Head, start: number, judge: Judge): Refusal | null {
+export function ambiguous(head: Head, start: number, authorizer: Authorizer): Refusal | null {
   const odd = oddities(head.bytes, start, head.pathEnd)
   if (odd === 0) return null
   let left = odd
-  for (const token of judge.pathExceptions(head.bytes, start, head.pathEnd)) {
+  for (const token of authorizer.pathExceptions(head.bytes, start, head.pathEnd)) {
     left &= ~(EXCEPTABLE[token] ?? 0)
   }
   if (left === 0) return null

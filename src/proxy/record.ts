@@ -5,7 +5,7 @@ import type { Allow } from '../policy/decision.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Exchange } from '../wire/exchange.ts'
 import { METHODS } from '../wire/head.ts'
-import type { Note } from './note.ts'
+import type { RequestContext } from './request-context.ts'
 
 export interface RecordOptions {
   readonly metrics: Metrics
@@ -18,9 +18,9 @@ export interface RecordOptions {
 export function recorder({ metrics, access, history }: RecordOptions) {
   // One record for all lines: the log has written it down when `write` returns.
   const line = blank()
-  return (x: Exchange<Note>): void => {
-    const { note } = x
-    const { direction, decision } = note
+  return (x: Exchange<RequestContext>): void => {
+    const { context } = x
+    const { direction, decision } = context
     const totalMs = performance.now() - x.beganAt
     metrics.requestEnded(direction, x.status, totalMs)
     if (x.refused !== null) {
@@ -28,25 +28,25 @@ export function recorder({ metrics, access, history }: RecordOptions) {
       if (x.refused.limit !== undefined) metrics.limitHit(x.refused.limit)
     }
     const timeMs = Date.now()
-    history.ended(note.callerName, x.status, x.refused !== null, totalMs, timeMs)
+    history.ended(context.callerName, x.status, x.refused !== null, totalMs, timeMs)
     const would = decision?.allow === true ? decision.wouldRefuse : undefined
     if (would !== undefined) metrics.wouldDeny(direction)
     const refused = x.refused ?? would
     if (refused !== undefined) history.refused(refusedOf(x, refused, timeMs))
     if (access === null) return
     line.timeMs = timeMs
-    line.calling = note.calling
+    line.calling = context.calling
     line.called = calledBy(x)
     line.status = x.status
     line.reason = x.refused?.reason ?? ''
     line.because = x.refused?.because ?? would?.because ?? ''
     line.wouldDeny = would?.reason ?? ''
-    line.audit = note.audit
-    line.userId = note.userId ?? ''
+    line.audit = context.audit
+    line.userId = context.userId ?? ''
     line.upstream = x.upstreamPeer
-    line.tenant = note.tenant ?? ''
-    line.requestId = note.requestId ?? ''
-    line.traceId = note.traceId
+    line.tenant = context.tenant ?? ''
+    line.requestId = context.requestId ?? ''
+    line.traceId = context.traceId
     line.bytesIn = x.bytesIn
     line.bytesOut = x.bytesOut
     line.judgeMicros = x.judgedAt === 0 ? -1 : (x.judgedAt - x.beganAt) * 1000
@@ -61,12 +61,12 @@ export function recorder({ metrics, access, history }: RecordOptions) {
 const CALLED = new WeakMap<Allow, { readonly method: number; readonly fields: Fields }>()
 
 /** One object of the policy allows very many calls, and is the reason why their lines are alike. */
-function calledBy(x: Exchange<Note>): Fields {
-  const { decision } = x.note
+function calledBy(x: Exchange<RequestContext>): Fields {
+  const { decision } = x.context
   const known = decision?.allow === true ? CALLED.get(decision) : undefined
   if (known !== undefined && known.method === x.method) return known.fields
   const fields = called({
-    at: x.note.at,
+    at: x.context.at,
     method: x.method === -1 ? '' : METHODS[x.method]!,
     route: decision?.routePattern ?? '',
     interface: decision?.interface?.id ?? '',
@@ -95,8 +95,8 @@ function blank(): AccessRecord {
 }
 
 /** What the status page remembers of a refusal, or of one that report mode let pass. */
-function refusedOf(x: Exchange<Note>, refusal: Refusal, timeMs: number): Refused {
-  const { direction, callerName, at, decision, requestId } = x.note
+function refusedOf(x: Exchange<RequestContext>, refusal: Refusal, timeMs: number): Refused {
+  const { direction, callerName, at, decision, requestId } = x.context
   return {
     timeMs,
     direction,

@@ -4,12 +4,12 @@ import { REASONS, type Reason, type ReasonEntry } from '../refusal/reasons.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import { HEAD_METHOD, type Head } from '../wire/head.ts'
 import { NAME } from './names.ts'
-import type { Note } from './note.ts'
+import type { RequestContext } from './request-context.ts'
 
 const RETRY_AFTER_SECONDS = 2
 
 interface Asked {
-  readonly note: Note
+  readonly context: RequestContext
   readonly method: number
   readonly version: number
 }
@@ -54,17 +54,17 @@ function isSaidAtModule(reason: string | undefined): reason is Reason {
 
 /** The whole response that says a refusal. */
 export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean): Buffer {
-  const { note } = asked
+  const { context } = asked
   const { reason, status } = refusal
-  note.requestId ??= crypto.randomUUID()
-  const { requestId } = note
-  const document = problemDocument(refusal, { proven: note.proven, requestId })
+  context.requestId ??= crypto.randomUUID()
+  const { requestId } = context
+  const document = problemDocument(refusal, { proven: context.proven, requestId })
   const lines = [`X-Sidecar-Refused: ${reason}`]
   // RFC 9110 section 10.2.3, RFC 6585 section 4: there may be room again soon.
   if (status === 503 || status === 429) lines.push(`Retry-After: ${RETRY_AFTER_SECONDS}`)
   // Without it a browser tells its page no more than "failed to fetch".
-  if (note.origin !== undefined) {
-    lines.push(`Access-Control-Allow-Origin: ${note.origin}`)
+  if (context.origin !== undefined) {
+    lines.push(`Access-Control-Allow-Origin: ${context.origin}`)
     lines.push('Access-Control-Expose-Headers: X-Sidecar-Refused')
     lines.push('Vary: Origin')
   }

@@ -1,7 +1,7 @@
 import type { Direction } from '../observe/labels.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { Places } from '../transport/places.ts'
-import { Share, type Standing } from './share.ts'
+import { ReservedPlaces } from '../transport/reserved-places.ts'
+import { Share, type ShareKind } from './share.ts'
 
 /** Beyond its share a link may hold so many: their callers are told in words that it is used up. */
 const REFUSALS = 64
@@ -21,17 +21,17 @@ class Callee {
   readonly index: number
   readonly name: string
   /** What callers from outside may have open towards it. */
-  readonly inward: Places
+  readonly inward: ReservedPlaces
   /** Of that, those who proved nothing. */
-  readonly unproven: Places
+  readonly unproven: ReservedPlaces
   /** What our own module has open towards it. */
   outward = 0
 
   constructor(index: number, name: string, most: number) {
     this.index = index
     this.name = name
-    this.inward = new Places(most)
-    this.unproven = new Places(halfOf(most))
+    this.inward = new ReservedPlaces(most)
+    this.unproven = new ReservedPlaces(halfOf(most))
   }
 }
 
@@ -55,10 +55,10 @@ export class Shares {
   readonly #limits: ShareLimits
   /** Beside Okapi callers are told apart by whom they call too: their calls wait for others than Okapi. */
   readonly #byCallee: boolean
-  readonly #inward: Places
+  readonly #inward: ReservedPlaces
   /** Of that, those who proved nothing, all together. */
-  readonly #unproven: Places
-  readonly #egress: Places
+  readonly #unproven: ReservedPlaces
+  readonly #egress: ReservedPlaces
   #outward = 0
   readonly #callees = new Map<string, Callee>()
   readonly #shares = new Map<string, Share>()
@@ -67,9 +67,9 @@ export class Shares {
     this.#limits = limits
     this.#byCallee = byCallee
     const inward = Math.min(limits.exchangesToModule, limits.exchanges)
-    this.#inward = new Places(inward)
-    this.#unproven = new Places(halfOf(inward))
-    this.#egress = new Places(Math.min(limits.exchangesPerCallee, limits.exchanges))
+    this.#inward = new ReservedPlaces(inward)
+    this.#unproven = new ReservedPlaces(halfOf(inward))
+    this.#egress = new ReservedPlaces(Math.min(limits.exchangesPerCallee, limits.exchanges))
   }
 
   /** Exchanges that are open. */
@@ -83,7 +83,7 @@ export class Shares {
   }
 
   /** A connection of this caller is there. `left` must follow. */
-  joined(name: string, standing: Standing): Share {
+  joined(name: string, standing: ShareKind): Share {
     let share = this.#shares.get(name)
     if (share === undefined) {
       const places = standing === 'unproven' ? this.#unproven : this.#inward
@@ -204,7 +204,7 @@ export class Shares {
   }
 }
 
-function mayHave(places: Places, { standing }: Share, own: number): boolean {
+function mayHave(places: ReservedPlaces, { standing }: Share, own: number): boolean {
   return standing === 'okapi' ? places.allowsMany : places.allows(own)
 }
 

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import type { Direction } from '../observe/labels.ts'
-import type { Note } from '../proxy/note.ts'
+import type { RequestContext } from '../proxy/request-context.ts'
 import type { Shares } from '../proxy/shares.ts'
-import type { Story, WireSettings } from '../wire/face.ts'
+import type { RequestHandler, WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
 import type { LinkEvents } from '../wire/link/link-events.ts'
-import { type Load, ServingLink } from '../wire/link/serving-link.ts'
+import { ServingLink, type UnreadAnswers } from '../wire/link/serving-link.ts'
 import { speaksLink } from './protocol.ts'
 
 /** Whoever is let in while the doors close was waiting there, and is about to ask. */
@@ -15,33 +15,38 @@ const REFUSALS = 64
 
 /** A connection that came before everything listened. */
 interface Early {
-  readonly note: () => Note
+  readonly context: () => RequestContext
   retired: boolean
 }
 
-type Connection = Downstream<Note> | ServingLink<Note>
+type Connection = Downstream<RequestContext> | ServingLink<RequestContext>
 
 /** Every connection that callers hold open, through all doors. */
 export class Connections {
   readonly #settings: WireSettings
-  readonly #story: Story<Note>
+  readonly #handler: RequestHandler<RequestContext>
   readonly #linkEvents: LinkEvents
   readonly #live = new Set<Connection>()
   readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #byDoor = new Map<Direction, number>()
   readonly #shares: Shares
-  readonly #load: Load
+  readonly #load: UnreadAnswers
   /** Null: everything listens, and whoever comes is served. */
   #early: Map<Socket, Early> | null = new Map()
   #draining = false
   #destroyed = false
   #empty: (() => void) | undefined
 
-  constructor(settings: WireSettings, story: Story<Note>, linkEvents: LinkEvents, shares: Shares) {
+  constructor(
+    settings: WireSettings,
+    handler: RequestHandler<RequestContext>,
+    linkEvents: LinkEvents,
+    shares: Shares,
+  ) {
     this.#settings = settings
     this.#shares = shares
     this.#load = { held: 0, mostHeld: settings.limits.exchanges + REFUSALS }
-    this.#story = story
+    this.#handler = handler
     this.#linkEvents = linkEvents
   }
 
@@ -53,24 +58,24 @@ export class Connections {
    * Serves a connection whose caller is known and has joined the shares; `note` makes what is noted
    * about one exchange. Not a byte is read before `serve`.
    */
-  accept(socket: Socket, note: () => Note): void {
-    if (this.#early === null) return this.#begin(socket, note)
+  accept(socket: Socket, context: () => RequestContext): void {
+    if (this.#early === null) return this.#begin(socket, context)
     socket.on('error', () => socket.destroy())
-    this.#early.set(socket, { note, retired: false })
+    this.#early.set(socket, { context, retired: false })
   }
 
   /** Everything listens: those who came meanwhile are served, and everybody from now on. */
   serve(): void {
     const early = this.#early ?? []
     this.#early = null
-    for (const [socket, { note, retired }] of early) {
-      this.#begin(socket, note)
+    for (const [socket, { context, retired }] of early) {
+      this.#begin(socket, context)
       if (retired) this.retire(socket)
     }
   }
 
-  #begin(socket: Socket, note: () => Note): void {
-    const first = note()
+  #begin(socket: Socket, context: () => RequestContext): void {
+    const first = context()
     if (this.#destroyed || socket.destroyed) {
       socket.destroy()
       return this.#shares.left(first.share)
@@ -83,8 +88,8 @@ export class Connections {
       if (this.#live.size === 0) this.#empty?.()
     }
     const connection = speaksLink(socket)
-      ? this.#link(socket, first, note, closed)
-      : new Downstream(socket, first, this.#story, this.#settings, closed)
+      ? this.#link(socket, first, context, closed)
+      : new Downstream(socket, first, this.#handler, this.#settings, closed)
     this.#live.add(connection)
     this.#bySocket.set(socket, connection)
     this.#byDoor.set(direction, this.open(direction) + 1)
@@ -93,11 +98,11 @@ export class Connections {
 
   #link(
     socket: Socket,
-    { callerName, share }: Note,
-    note: () => Note,
-    closed: (link: ServingLink<Note>) => void,
-  ): ServingLink<Note> {
-    const serving = { note, story: this.#story, load: this.#load, own: share, closed }
+    { callerName, share }: RequestContext,
+    context: () => RequestContext,
+    closed: (link: ServingLink<RequestContext>) => void,
+  ): ServingLink<RequestContext> {
+    const serving = { context, handler: this.#handler, load: this.#load, own: share, closed }
     return new ServingLink(socket, callerName, this.#settings, this.#linkEvents, serving)
   }
 

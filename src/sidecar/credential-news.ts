@@ -8,7 +8,7 @@ import type { Readiness } from '../observe/readiness.ts'
 import type { Ticking } from '../transport/clock.ts'
 
 /** Who is told, and who knows. */
-export interface Telling {
+export interface CredentialReaders {
   readonly credentials: Credentials
   readonly readiness: Readiness
   readonly metrics: Metrics
@@ -22,12 +22,12 @@ const OWN_MS = 60_000
 
 /** What people are told of our own credentials: what was taken up, what was not, what runs out. */
 export class CredentialNews implements Ticking {
-  readonly #telling: Telling
+  readonly #telling: CredentialReaders
   readonly #reminder = new Reminder()
   #ownAt = 0
   #over: string | undefined
 
-  constructor(telling: Telling) {
+  constructor(telling: CredentialReaders) {
     this.#telling = telling
   }
 

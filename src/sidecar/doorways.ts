@@ -5,27 +5,32 @@ import { parseModule } from '../config/names.ts'
 import type { Direction } from '../observe/labels.ts'
 import { type Caller, callerName } from '../policy/caller.ts'
 import { byModule, type PolicyCell, toOne, unless } from '../proxy/destination.ts'
-import { type Destination, DOORS, type DoorRules, rulesAtModule } from '../proxy/doors.ts'
-import { Note } from '../proxy/note.ts'
+import {
+  type Destination,
+  LISTENER_RULES,
+  type ListenerRules,
+  rulesAtModule,
+} from '../proxy/listener-rules.ts'
 import type { OkapiUrl } from '../proxy/okapi-url.ts'
-import type { Standing } from '../proxy/share.ts'
+import { RequestContext } from '../proxy/request-context.ts'
+import type { ShareKind } from '../proxy/share.ts'
 import type { Shares } from '../proxy/shares.ts'
 import { refuse } from '../refusal/refusal.ts'
 import { networkOf } from '../transport/address.ts'
 import type { PublicKeyPair } from '../transport/listen-public.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { Pool } from '../wire/h1/pool.ts'
+import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
 import type { Accepted, Listeners } from './listeners.ts'
 import type { PlainPeers } from './plain-peers.ts'
-import type { Trusting } from './trusting.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What doors are made of. */
-export interface Doorframe {
+export interface ListenerParts {
   readonly config: Config
   readonly policies: PolicyCell
-  readonly trusting: Trusting
+  readonly authentication: Authentication
   readonly listeners: Listeners
   readonly upstreams: Upstreams
   readonly connections: Connections
@@ -34,12 +39,12 @@ export interface Doorframe {
 }
 
 /** Opens the doors that the configuration names; each resolves to what it is bound to. */
-export class Doorways {
-  readonly #frame: Doorframe
+export class OpenListeners {
+  readonly #frame: ListenerParts
   readonly #self: Caller
-  readonly #module: Pool<Note> | undefined
+  readonly #module: Pool<RequestContext> | undefined
 
-  constructor(frame: Doorframe) {
+  constructor(frame: ListenerParts) {
     this.#frame = frame
     const { module, ingress } = frame.config
     this.#self = { kind: 'module', id: module.id }
@@ -54,7 +59,7 @@ export class Doorways {
     const { authority } = gateway
     const place = { policies, at: 'okapi', upstream, authority }
     const destination = toOne(okapiUrl === undefined ? place : { ...place, okapiUrl })
-    const accepted = this.#door(() => DOORS.egress, destination, 'okapi', upstream)
+    const accepted = this.#listener(() => LISTENER_RULES.egress, destination, 'okapi', upstream)
     const bound = await listeners.plain(listen, this.#self, accepted)
     await listeners.otherLoopback(bound, this.#self, accepted)
     if (url === undefined) okapiUrl?.movedTo(`http://localhost:${portOf(bound)}`)
@@ -66,7 +71,7 @@ export class Doorways {
     const { policies, listeners, upstreams } = this.#frame
     const caller = this.#self
     const destination = byModule({ policies, caller, calleeOf: upstreams.callee })
-    const accepted = this.#door(() => DOORS.modules, destination, 'okapi', NOWHERE)
+    const accepted = this.#listener(() => LISTENER_RULES.modules, destination, 'okapi', NOWHERE)
     const bound: string[] = []
     for (const address of addressesOf(listen)) {
       bound.push(await listeners.plain(address, caller, accepted))
@@ -77,13 +82,15 @@ export class Doorways {
 
   /** Mutual TLS, to the module, or to Okapi. */
   async ingress({ listen, forward }: Ingress): Promise<string> {
-    const { config, policies, listeners, trusting, connections } = this.#frame
+    const { config, policies, listeners, authentication, connections } = this.#frame
     const upstream = this.#module ?? NOWHERE
     const at = isOkapi(config) ? 'okapi' : config.module.id
     const destination = toOne({ policies, at, upstream, authority: forward.authority })
-    const rules = isOkapi(config) ? () => DOORS.okapi : rulesAtModule
-    const accepted = this.#door(rules, destination, at, upstream)
-    return listeners.mutual(listen, trusting, accepted, (socket) => connections.retire(socket))
+    const rules = isOkapi(config) ? () => LISTENER_RULES.okapi : rulesAtModule
+    const accepted = this.#listener(rules, destination, at, upstream)
+    return listeners.mutual(listen, authentication, accepted, (socket) =>
+      connections.retire(socket),
+    )
   }
 
   /** TLS for browsers and load balancers, to Okapi. */
@@ -95,7 +102,7 @@ export class Doorways {
     const { policies, listeners } = this.#frame
     const upstream = this.#module ?? NOWHERE
     const destination = toOne({ policies, at: 'okapi', upstream, authority: forward.authority })
-    const accepted = this.#door(() => DOORS.public, destination, 'okapi', upstream)
+    const accepted = this.#listener(() => LISTENER_RULES.public, destination, 'okapi', upstream)
     return listeners.public(listen, shown, accepted)
   }
 
@@ -104,28 +111,28 @@ export class Doorways {
     const { config, policies, listeners } = this.#frame
     const upstream = this.#module ?? NOWHERE
     const [at, rules] = isOkapi(config)
-      ? (['okapi', DOORS.plainToOkapi] as const)
-      : ([config.module.id, DOORS.plainToModule] as const)
+      ? (['okapi', LISTENER_RULES.plainToOkapi] as const)
+      : ([config.module.id, LISTENER_RULES.plainToModule] as const)
     const place = { policies, at, upstream, authority: forward.authority }
-    const accepted = this.#door(() => rules, unless(peers.shut, toOne(place)), at, upstream)
+    const accepted = this.#listener(() => rules, unless(peers.shut, toOne(place)), at, upstream)
     return listeners.listed(listen, peers, accepted)
   }
 
   /** What happens with each connection that comes in by a door, by who the caller is. */
-  #door(
-    rulesFor: (caller: Caller) => DoorRules,
+  #listener(
+    rulesFor: (caller: Caller) => ListenerRules,
     destination: Destination,
     at: string,
-    upstream: Upstream<Note>,
+    upstream: Upstream<RequestContext>,
   ): Accepted {
     const { config, policies, connections, shares } = this.#frame
     return (socket, caller, address, slot) => {
-      const door = { ...rulesFor(caller), destination }
-      const standing = standingOf(config, door.direction, caller)
+      const listener = { ...rulesFor(caller), destination }
+      const standing = standingOf(config, listener.direction, caller)
       const share = shares.joined(shareName(caller, socket), standing)
       connections.accept(socket, () => {
         const place = { policy: policies.current, at, upstream, share }
-        return new Note(door, caller, address, place, slot)
+        return new RequestContext(listener, caller, address, place, slot)
       })
     }
   }
@@ -145,7 +152,7 @@ function shareName(caller: Caller, { remoteAddress }: Socket): string {
     : name
 }
 
-function standingOf(config: Config, direction: Direction, caller: Caller): Standing {
+function standingOf(config: Config, direction: Direction, caller: Caller): ShareKind {
   if (direction === 'egress' || direction === 'modules') return 'own'
   if (caller.kind === 'public' || caller.kind === 'plain') return 'unproven'
   const asksForAll = !isOkapi(config) && caller.kind === 'module' && isOkapiId(caller.id)
@@ -166,7 +173,7 @@ function addressesOf({ host, from, to }: PortRange) {
 }
 
 /** The place of a connection before its first request has named a module. */
-const NOWHERE: Upstream<Note> = {
+const NOWHERE: Upstream<RequestContext> = {
   open(x) {
     x.fail(refuse('upstream-unreachable', 'the request named no module'))
   },

@@ -4,7 +4,7 @@ import type { PublicCertificate } from '../credentials/public-certificate.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
-import type { Crew } from './crew.ts'
+import type { ServingThreads } from './serving-threads.ts'
 
 /** Who is asked when metrics are scraped. */
 export interface Gauged {
@@ -12,20 +12,20 @@ export interface Gauged {
   readonly credentials: Credentials
   readonly publicCertificate: PublicCertificate | undefined
   readonly policies: PolicyCell
-  readonly crew: Crew
+  readonly threads: ServingThreads
 }
 
 /** Everything that is read at scrape from whoever knows it. */
 export function gauges(metrics: Metrics, gauged: Gauged): void {
-  const { config, credentials, publicCertificate: shown, policies, crew } = gauged
+  const { config, credentials, publicCertificate: shown, policies, threads } = gauged
   metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)
-  metrics.gauge('sidecar_connections_stale', () => crew.seen.stale)
+  metrics.gauge('sidecar_connections_stale', () => threads.seen.stale)
   metrics.gauge('sidecar_crl_next_update_timestamp_seconds', () => {
     const { crlsEnd } = credentials.current
     return crlsEnd === undefined ? undefined : crlsEnd / 1000
   })
-  metrics.gauge('sidecar_exchanges_open', () => crew.seen.running)
-  metrics.gauge('sidecar_buffered_bytes', () => crew.seen.bufferedBytes)
+  metrics.gauge('sidecar_exchanges_open', () => threads.seen.running)
+  metrics.gauge('sidecar_buffered_bytes', () => threads.seen.bufferedBytes)
   metrics.gauge('sidecar_plain_beyond_loopback', () =>
     config.allowPlainBeyondLoopback === undefined ? 0 : 1,
   )
@@ -39,18 +39,18 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   })
   metrics.policy(() => policies.current)
   metrics.openConnections(
-    Object.fromEntries(directionsOf(config).map((name) => [name, () => crew.seen.open(name)])),
+    Object.fromEntries(directionsOf(config).map((name) => [name, () => threads.seen.open(name)])),
   )
 }
 
 /** The doors that the configuration names. */
 export function directionsOf(config: Config): Direction[] {
   const { ingress, egress, modules, public: browsers, migration } = config
-  const doors: Direction[] = []
-  if (ingress !== undefined) doors.push('ingress')
-  if (egress !== undefined) doors.push('egress')
-  if (modules !== undefined) doors.push('modules')
-  if (browsers !== undefined) doors.push('public')
-  if (migration !== undefined) doors.push('plain')
-  return doors
+  const listeners: Direction[] = []
+  if (ingress !== undefined) listeners.push('ingress')
+  if (egress !== undefined) listeners.push('egress')
+  if (modules !== undefined) listeners.push('modules')
+  if (browsers !== undefined) listeners.push('public')
+  if (migration !== undefined) listeners.push('plain')
+  return listeners
 }

@@ -19,13 +19,13 @@ import {
   type PublicKeyPair,
   type PublicListener,
 } from '../transport/listen-public.ts'
-import type { ListenEvents, Listener } from '../transport/listening.ts'
+import type { ListenEvents, SocketListener } from '../transport/listening.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf } from '../trust/pin.ts'
+import type { Authentication } from './authentication.ts'
 import type { PlainPeers } from './plain-peers.ts'
 import { ALPN_LINK } from './protocol.ts'
-import type { Trusting } from './trusting.ts'
 
 /** Called for each connection whose caller is known. */
 export type Accepted = (
@@ -59,7 +59,7 @@ export class Listeners {
   readonly #clock: CoarseClock
   readonly #log: Logger
   readonly #metrics: Metrics
-  readonly #open: Listener[] = []
+  readonly #open: SocketListener[] = []
   readonly #mutual: TlsListener[] = []
   readonly #sharing: Sharing | undefined
   readonly #shared: { readonly shared?: 'first' | 'further' }
@@ -127,11 +127,11 @@ export class Listeners {
   /** Mutual TLS: the caller is who it proved to be. */
   async mutual(
     address: Address,
-    trusting: Trusting,
+    authentication: Authentication,
     accepted: Accepted,
     retire: (socket: Socket) => void,
   ): Promise<string> {
-    const { material, judge, live } = trusting
+    const { material, authenticator, live } = authentication
     const listener = await listenTls(
       {
         address,
@@ -139,7 +139,7 @@ export class Listeners {
         limits: this.#config.limits,
         clock: this.#clock,
         material: material(),
-        judge,
+        authenticator,
         live,
         ...(this.#config.link ? { alpn: [ALPN_LINK, ALPN_HTTP1] } : {}),
         events: this.#tlsEvents(formatAddress(address)),
@@ -147,7 +147,7 @@ export class Listeners {
       (peer, shown) => {
         const { socket, identity, record } = peer
         accepted(socket, identity, remoteOf(socket), null)
-        if (trusting.isLate(peer, shown)) retire(socket)
+        if (authentication.isLate(peer, shown)) retire(socket)
         const [leaf] = record.handshake.issued
         this.#log.debug(
           { caller: labelOf(identity), serial: leaf?.serial, generation: record.generation },
@@ -181,8 +181,8 @@ export class Listeners {
   }
 
   /** New handshakes use the new credentials from now on. */
-  switchTo(trusting: Trusting): void {
-    for (const listener of this.#mutual) listener.setMaterial(trusting.material())
+  switchTo(authentication: Authentication): void {
+    for (const listener of this.#mutual) listener.setMaterial(authentication.material())
   }
 
   /** Takes in what waits, then closes the doors. Resolves when the last connection is gone. */
@@ -239,4 +239,4 @@ function remoteOf({ remoteAddress, remotePort }: Socket): string {
 }
 
 /** The names under which the ready line tells the listeners. */
-export type Listening = Partial<Record<Direction, string>>
+export type BoundAddresses = Partial<Record<Direction, string>>

@@ -4,20 +4,20 @@ import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Readiness } from '../observe/readiness.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
+import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
 import type { PolicyReport } from './policies.ts'
-import type { Trusting } from './trusting.ts'
 
 /** Everybody whom a change of policy concerns. */
-export interface Concerned {
+export interface PolicyChangeParts {
   readonly config: Config
   readonly policies: PolicyCell
-  readonly trusting: Trusting
+  readonly authentication: Authentication
   readonly connections: Connections
 }
 
 /** Everybody who tells of it. */
-export interface Telling {
+export interface PolicyChangeReaders {
   readonly policies: PolicyCell
   readonly readiness: Readiness
   readonly metrics: Metrics
@@ -25,16 +25,21 @@ export interface Telling {
 }
 
 /** The next exchange is judged by the new policy; who may do nothing any more has to go. */
-export function policyChanged({ config, policies, trusting, connections }: Concerned): void {
+export function policyChanged({
+  config,
+  policies,
+  authentication,
+  connections,
+}: PolicyChangeParts): void {
   const policy = policies.current
-  trusting.live.forEach(({ socket, identity, role }) => {
+  authentication.live.forEach(({ socket, identity, role }) => {
     const shut = role === 'client' && !policy.bind(identity, config.module.id).open
     if (shut) connections.dismiss(socket)
   })
 }
 
 /** A policy was taken up, or was not. */
-export function tellPolicy(telling: Telling, { result, problems }: PolicyReport): void {
+export function tellPolicy(telling: PolicyChangeReaders, { result, problems }: PolicyReport): void {
   const { policies, readiness, metrics, log } = telling
   const { hash, mode } = policies.current
   const said = problems.map(sentence)

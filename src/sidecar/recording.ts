@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 import type { AccessLog } from '../observe/access.ts'
-import type { Note } from '../proxy/note.ts'
 import { type RecordOptions, recorder } from '../proxy/record.ts'
+import type { RequestContext } from '../proxy/request-context.ts'
 import type { Exchange } from '../wire/exchange.ts'
 
 /** Is there anything that goes into the access log? */
@@ -14,9 +14,9 @@ export function recording(
   config: Config,
   access: AccessLog | null,
   kept: Omit<RecordOptions, 'access'>,
-): (x: Exchange<Note>) => void {
+): (x: Exchange<RequestContext>) => void {
   const all = recorder({ ...kept, access })
   if (config.log.access) return all
   const silent = recorder({ ...kept, access: null })
-  return (x) => (x.note.direction === 'plain' ? all(x) : silent(x))
+  return (x) => (x.context.direction === 'plain' ? all(x) : silent(x))
 }

@@ -6,28 +6,28 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { History } from '../observe/status/history.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
-import { storyOf } from '../proxy/exchange.ts'
-import { healthOf, type Knock } from '../proxy/health.ts'
+import { type ConnectionCheck, healthOf } from '../proxy/health.ts'
 import { REQUEST_NAMES, RESPONSE_NAMES } from '../proxy/names.ts'
 import { OkapiUrl } from '../proxy/okapi-url.ts'
+import { requestHandler } from '../proxy/request-handler.ts'
 import type { PathCell } from '../proxy/shared-path.ts'
 import { Shares } from '../proxy/shares.ts'
 import { refuse } from '../refusal/refusal.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import type { PublicKeyPair } from '../transport/listen-public.ts'
 import type { WireSettings } from '../wire/face.ts'
+import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
-import type { Crew, Seen } from './crew.ts'
-import { Doorways, isOkapi } from './doorways.ts'
+import { isOkapi, OpenListeners } from './doorways.ts'
 import { linkEvents } from './link-events.ts'
-import { Listeners, type Listening, type Sharing } from './listeners.ts'
+import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { plainDoorFacts } from './migration.ts'
 import { nameResolver } from './name-events.ts'
 import { PlainPeers } from './plain-peers.ts'
 import { policyChanged } from './policy-changes.ts'
 import { keepsAccess, recording } from './recording.ts'
+import type { ServingState, ServingThreads } from './serving-threads.ts'
 import { TrustChanges } from './trust-changes.ts'
-import { Trusting } from './trusting.ts'
 import { Upstreams } from './upstreams.ts'
 
 const FLUSH_MS = 100
@@ -48,20 +48,20 @@ export interface ServingParts {
 }
 
 /** One thread that serves: its doors, the ways out, and everything that is open between them. */
-export class Serving implements Crew {
-  readonly seen: Seen
+export class Serving implements ServingThreads {
+  readonly seen: ServingState
   readonly #parts: ServingParts
   readonly #history = new History()
   readonly #access: AccessLog | null
-  readonly #trusting: Trusting
+  readonly #authentication: Authentication
   readonly #trustChanges: TrustChanges
   readonly #upstreams: Upstreams
   readonly #listeners: Listeners
   readonly #connections: Connections
-  readonly #doorways: Doorways
+  readonly #doorways: OpenListeners
   readonly #shares: Shares
   readonly #okapiUrl: OkapiUrl | undefined
-  readonly #knock: Knock | undefined
+  readonly #connectionCheck: ConnectionCheck | undefined
   #leaving = false
   #pair: PublicKeyPair | undefined
   #flushing: NodeJS.Timeout | undefined
@@ -70,8 +70,8 @@ export class Serving implements Crew {
     const { config, log, clock, credentials, policies, metrics, sharing } = parts
     this.#parts = parts
     this.#access = keepsAccess(config) ? new AccessLog(log.destination) : null
-    const trusting = new Trusting(config, credentials)
-    this.#trusting = trusting
+    const authentication = new Authentication(config, credentials)
+    this.#authentication = authentication
     const settings: WireSettings = {
       requestNames: REQUEST_NAMES,
       responseNames: RESPONSE_NAMES,
@@ -82,52 +82,59 @@ export class Serving implements Crew {
     }
     const links = linkEvents(log.log, metrics)
     const names = nameResolver(clock, log.log, metrics)
-    const upstreams = new Upstreams(config, clock, settings, trusting, policies, links, names)
+    const upstreams = new Upstreams(config, clock, settings, authentication, policies, links, names)
     this.#upstreams = upstreams
     const listeners = new Listeners({ config, clock, log: log.log, metrics, sharing })
     this.#listeners = listeners
     const okapiUrl =
       config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost', parts.okapiPath)
     this.#okapiUrl = okapiUrl
-    this.#knock = config.ingress && upstreams.knock(config.ingress.forward)
+    this.#connectionCheck = config.ingress && upstreams.connectionCheck(config.ingress.forward)
     const shares = new Shares(config.limits, isOkapi(config))
     this.#shares = shares
-    const connections = new Connections(settings, storyOf(this.#house()), links, shares)
+    const connections = new Connections(settings, requestHandler(this.#house()), links, shares)
     this.#connections = connections
-    const concerned = { credentials, trusting, listeners, upstreams, connections, log: log.log }
+    const concerned = {
+      credentials,
+      authentication,
+      listeners,
+      upstreams,
+      connections,
+      log: log.log,
+    }
     this.#trustChanges = new TrustChanges(concerned)
     const frame = {
       config,
       policies,
-      trusting,
+      authentication,
       listeners,
       upstreams,
       connections,
       okapiUrl,
       shares,
     }
-    this.#doorways = new Doorways(frame)
-    this.seen = seenIn(connections, upstreams, trusting, this.#history)
+    this.#doorways = new OpenListeners(frame)
+    this.seen = seenIn(connections, upstreams, authentication, this.#history)
   }
 
   /** The way out first: what the module is told of Okapi depends on where the egress is bound. */
-  async open(): Promise<Listening> {
+  async open(): Promise<BoundAddresses> {
     const { clock, config } = this.#parts
     clock.watch(this.#connections)
     clock.watch(this.#upstreams)
     clock.watch(this.#trustChanges)
     this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
     const { egress, modules, ingress, public: browsers, migration } = config
-    const listening: Listening = {}
-    const doors = this.#doorways
-    if (egress !== undefined) listening.egress = await doors.egress(egress)
-    if (modules !== undefined) listening.modules = await doors.modules(modules)
-    if (ingress !== undefined) listening.ingress = await doors.ingress(ingress)
+    const listening: BoundAddresses = {}
+    const listeners = this.#doorways
+    if (egress !== undefined) listening.egress = await listeners.egress(egress)
+    if (modules !== undefined) listening.modules = await listeners.modules(modules)
+    if (ingress !== undefined) listening.ingress = await listeners.ingress(ingress)
     if (migration !== undefined && ingress !== undefined) {
-      listening.plain = await doors.migration(migration, ingress, this.#plainPeers(migration))
+      listening.plain = await listeners.migration(migration, ingress, this.#plainPeers(migration))
     }
     if (browsers !== undefined && ingress !== undefined && this.#pair !== undefined) {
-      listening.public = await doors.public(browsers, ingress, this.#pair)
+      listening.public = await listeners.public(browsers, ingress, this.#pair)
     }
     return listening
   }
@@ -143,8 +150,8 @@ export class Serving implements Crew {
 
   policyChanged(): void {
     const { config, policies } = this.#parts
-    const [trusting, connections] = [this.#trusting, this.#connections]
-    policyChanged({ config, policies, trusting, connections })
+    const [authentication, connections] = [this.#authentication, this.#connections]
+    policyChanged({ config, policies, authentication, connections })
   }
 
   showPublic(pair: PublicKeyPair): void {
@@ -188,9 +195,9 @@ export class Serving implements Crew {
     const { config, clock, metrics, log, sharing } = this.#parts
     const { connectionsPerPeer } = config.limits
     const says = sharing?.first ?? true
-    const door = plainDoorFacts(config, Date.now())
+    const listener = plainDoorFacts(config, Date.now())
     const until = new Date(migration.until).toISOString()
-    if (says) log.log.warn({ ...door, until }, 'plain door')
+    if (says) log.log.warn({ ...listener, until }, 'plain door')
     const told = { clock, metrics, log: log.log, now: Date.now, says }
     return new PlainPeers({ migration, connectionsPerPeer, ...told })
   }
@@ -203,7 +210,9 @@ export class Serving implements Crew {
       okapiUrl: this.#okapiUrl,
       self: ingress === undefined ? '' : `http://${ingress.forward.authority}`,
       shares: this.#shares,
-      health: healthOf(module.id, (done) => (this.#leaving ? done(DRAINING) : this.#knock?.(done))),
+      health: healthOf(module.id, (done) =>
+        this.#leaving ? done(DRAINING) : this.#connectionCheck?.(done),
+      ),
       record: recording(config, this.#access, kept),
     }
   }
@@ -213,16 +222,16 @@ export class Serving implements Crew {
 function seenIn(
   connections: Connections,
   upstreams: Upstreams,
-  trusting: Trusting,
+  authentication: Authentication,
   history: History,
-): Seen {
+): ServingState {
   return {
     get connections() {
       return connections.size
     },
     open: (direction: Direction) => connections.open(direction),
     get stale() {
-      return trusting.stale
+      return authentication.stale
     },
     get running() {
       return connections.exchanges

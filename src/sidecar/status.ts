@@ -5,15 +5,15 @@ import type { Credentials } from '../credentials/credentials.ts'
 import type { Readiness } from '../observe/readiness.ts'
 import type { Root, StatusFacts } from '../observe/status/facts.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
-import type { Crew } from './crew.ts'
 import { plainDoorFacts } from './migration.ts'
+import type { ServingThreads } from './serving-threads.ts'
 
 /** Who is asked when somebody looks at the status page. */
 export interface StatusSources {
   readonly config: Config
   readonly credentials: Credentials
   readonly policies: PolicyCell
-  readonly crew: Crew
+  readonly threads: ServingThreads
   readonly readiness: Readiness
   readonly listening: Readonly<Record<string, string>>
   /** Milliseconds since 1970. */
@@ -22,10 +22,10 @@ export interface StatusSources {
 
 /** Everything that the status page shows, as it is now. */
 export function statusFacts(sources: StatusSources): StatusFacts {
-  const { config, credentials, policies, crew, readiness } = sources
+  const { config, credentials, policies, threads, readiness } = sources
   const { module, trustDomain, allowPlainBeyondLoopback } = config
   const nowMs = Date.now()
-  const { history, connections, workers } = crew.seen
+  const { history, connections, workers } = threads.seen
   const { current } = policies
   return {
     module: module.id,

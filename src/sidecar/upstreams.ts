@@ -3,8 +3,8 @@ import type { Config } from '../config/config.ts'
 import { parseModule } from '../config/names.ts'
 import type { ModuleTraits } from '../policy/traits.ts'
 import type { Callee, PolicyCell } from '../proxy/destination.ts'
-import type { Knock } from '../proxy/health.ts'
-import type { Note } from '../proxy/note.ts'
+import type { ConnectionCheck } from '../proxy/health.ts'
+import type { RequestContext } from '../proxy/request-context.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
@@ -16,23 +16,23 @@ import type { Identity } from '../trust/identity.ts'
 import { labelOf, type Pin } from '../trust/pin.ts'
 import type { Dial, WireSettings } from '../wire/face.ts'
 import { Pool } from '../wire/h1/pool.ts'
-import type { DialLink } from '../wire/link/lane.ts'
 import type { LinkEvents } from '../wire/link/link-events.ts'
-import { Peer } from '../wire/link/peer.ts'
+import { LinkPool } from '../wire/link/link-pool.ts'
+import type { DialLink } from '../wire/link/link-slot.ts'
+import type { Authentication, LiveRecord } from './authentication.ts'
 import { ALPN_LINK, speaksLink } from './protocol.ts'
-import type { LiveRecord, Trusting } from './trusting.ts'
 
 type AnyDialer = Dialer<Identity, LiveRecord>
-type Ways = Pool<Note> | Peer<Note>
+type Ways = Pool<RequestContext> | LinkPool<RequestContext>
 
 /** The ways out of this process: to the module, to Okapi's sidecar, to the sidecars of modules. */
 export class Upstreams {
   readonly #config: Config
   readonly #clock: CoarseClock
   readonly #settings: WireSettings
-  readonly #trusting: Trusting
+  readonly #authentication: Authentication
   readonly #policies: PolicyCell
-  readonly #plain: Pool<Note>[] = []
+  readonly #plain: Pool<RequestContext>[] = []
   readonly #mutual: Ways[] = []
   readonly #linkEvents: LinkEvents
   readonly #names: NameResolver
@@ -43,7 +43,7 @@ export class Upstreams {
     config: Config,
     clock: CoarseClock,
     settings: WireSettings,
-    trusting: Trusting,
+    authentication: Authentication,
     policies: PolicyCell,
     linkEvents: LinkEvents,
     names: NameResolver,
@@ -51,26 +51,26 @@ export class Upstreams {
     this.#config = config
     this.#clock = clock
     this.#settings = settings
-    this.#trusting = trusting
+    this.#authentication = authentication
     this.#policies = policies
     this.#linkEvents = linkEvents
     this.#names = names
   }
 
   /** The module behind this sidecar. */
-  module(forward: Address): Pool<Note> {
+  module(forward: Address): Pool<RequestContext> {
     const { limits, module } = this.#config
     const { id } = module
     const dialer = this.#dialer([forward], null, limits.connectWaitMs)
     // How many come here is decided where they come in (Shares).
     const most = Number.POSITIVE_INFINITY
-    const pool = new Pool<Note>(id, dialled(dialer, id, forward), this.#settings, most)
+    const pool = new Pool<RequestContext>(id, dialled(dialer, id, forward), this.#settings, most)
     this.#plain.push(pool)
     return pool
   }
 
   /** Tries once whether the module's port opens. */
-  knock(forward: Address): Knock {
+  connectionCheck(forward: Address): ConnectionCheck {
     const dialer = this.#dialer([forward], null, 0)
     return (done) => {
       dialer.dial({}, (refusal, socket) => {
@@ -91,12 +91,12 @@ export class Upstreams {
     if (first === undefined) throw new Error(`${name} has no address`)
     const { connectWaitMs } = this.#config.limits
     const dialer = this.#dialer(addresses, pin, connectWaitMs)
-    const pool = new Pool<Note>(name, dialled(dialer, name, first), this.#settings, most)
+    const pool = new Pool<RequestContext>(name, dialled(dialer, name, first), this.#settings, most)
     let ways: Ways = pool
     if (this.#config.link) {
       const both = this.#dialer(addresses, pin, connectWaitMs, [ALPN_LINK, ALPN_HTTP1])
       const dial = dialledLink(both, name, first)
-      ways = new Peer<Note>(name, dial, pool, this.#settings, this.#linkEvents, most)
+      ways = new LinkPool<RequestContext>(name, dial, pool, this.#settings, this.#linkEvents, most)
     }
     this.#mutual.push(ways)
     return ways
@@ -153,7 +153,7 @@ export class Upstreams {
   ): AnyDialer {
     const { connectMs, handshakeMs } = this.#config.limits
     const { limitHit } = this.#settings
-    const { material, judge, live } = this.#trusting
+    const { material, authenticator, live } = this.#authentication
     const known = (moduleId: string) => this.#policies.current.traits(moduleId) !== undefined
     return new Dialer({
       addresses,
@@ -161,7 +161,7 @@ export class Upstreams {
       tls:
         pin === null
           ? null
-          : { material, judge, fits: this.#trusting.fits(pin, known), live, alpn },
+          : { material, authenticator, fits: this.#authentication.fits(pin, known), live, alpn },
       connectMs,
       handshakeMs,
       connectWaitMs,

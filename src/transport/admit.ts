@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
+import { type Authenticator, authenticate } from './authenticate.ts'
 import type { CoarseClock } from './clock.ts'
-import { type Judge, judgeSocket } from './gate.ts'
 import type { LivePeer, LiveSet } from './live-set.ts'
 import { turnAway } from './turn-away.ts'
 
@@ -23,7 +23,7 @@ export interface AdmissionEvents<I> {
 
 /** What is needed to let a peer in, or not. */
 export interface Admission<I, R> {
-  readonly judge: Judge<I>
+  readonly authenticator: Authenticator<I>
   /** Where proven connections are kept and counted by peer. */
   readonly live: LiveSet<I, R>
   readonly limits: { readonly connectionsPerPeer: number }
@@ -36,8 +36,8 @@ export interface Admission<I, R> {
  * throws: a peer that no key or record can be made of is not let in.
  */
 export function admit<I, R>(socket: TLSSocket, admission: Admission<I, R>): LivePeer<I, R> | null {
-  const { judge, live, limits } = admission
-  const proven = judgeSocket(socket, 'client', judge)
+  const { authenticator, live, limits } = admission
+  const proven = authenticate(socket, 'client', authenticator)
   if (isRefusal(proven)) return turnedAway(socket, proven, null, admission)
   try {
     if (live.acceptedFrom(proven.identity) >= limits.connectionsPerPeer) {

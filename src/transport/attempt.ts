@@ -2,10 +2,10 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { errorCode } from '../fault.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
+import { authenticate } from './authenticate.ts'
 import type { Ticking } from './clock.ts'
 import type { DialerOptions, Dialled, Dialling, DialTls } from './dial.ts'
 import { dispose } from './dispose.ts'
-import { judgeSocket } from './gate.ts'
 import type { Target, Targets } from './targets.ts'
 
 const FIRST_PAUSE_MS = 50
@@ -156,7 +156,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     }
     const onSecure = () => {
       leave()
-      if (tls !== null && socket instanceof TLSSocket) this.#judge(target, socket, tls)
+      if (tls !== null && socket instanceof TLSSocket) this.#authenticator(target, socket, tls)
     }
     socket.on('error', onError)
     socket.on('close', onClose)
@@ -168,7 +168,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     })
   }
 
-  #judge(target: Target, socket: TLSSocket, tls: DialTls<I, R>): void {
+  #authenticator(target: Target, socket: TLSSocket, tls: DialTls<I, R>): void {
     const verdict = this.#verdict(target, socket, tls)
     if (!isRefusal(verdict)) {
       this.#succeed(target, socket, verdict.identity)
@@ -187,7 +187,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
 
   /** Fails closed: what a judge, `fits` or a record throws is a refusal. */
   #verdict(target: Target, socket: TLSSocket, tls: DialTls<I, R>): { identity: I } | Refusal {
-    const proven = judgeSocket(socket, 'server', tls.judge)
+    const proven = authenticate(socket, 'server', tls.authenticator)
     if (isRefusal(proven)) return untrusted(target, `${proven.reason}: ${proven.because}`)
     try {
       const refusal = tls.fits(proven.identity)

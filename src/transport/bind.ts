@@ -9,14 +9,18 @@ import { type Address, boundAddress, formatAddress } from './address.ts'
 const BACKLOG = 1024
 
 /** Several threads listen on one port (SO_REUSEPORT): is this the first of them? */
-export type Shared = 'first' | 'further'
+export type SharedPort = 'first' | 'further'
 
 /**
  * Makes a server listen and resolves with what it is bound to. Throws a Fault when the address
  * cannot be had. A Unix socket that nobody answers on any more is what a killed process left: it is
  * removed.
  */
-export async function bind(server: Server, address: Address, shared?: Shared): Promise<Address> {
+export async function bind(
+  server: Server,
+  address: Address,
+  shared?: SharedPort,
+): Promise<Address> {
   try {
     if (shared === 'first') await nobodyThere(address)
     await listenEverywhere(server, address, shared !== undefined)

@@ -4,8 +4,8 @@ import type { Limit } from '../refusal/limits.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import { type Address, formatAddress } from './address.ts'
 import { Attempt } from './attempt.ts'
+import type { Authenticator } from './authenticate.ts'
 import type { CoarseClock } from './clock.ts'
-import type { Judge } from './gate.ts'
 import type { LiveSet } from './live-set.ts'
 import type { NameResolver } from './name-resolver.ts'
 import { withoutDot } from './resolv-conf.ts'
@@ -18,7 +18,7 @@ export interface DialTls<I, R> {
   readonly material: () => Material
   /** Sent as SNI instead of the name that was dialled. It proves nothing. */
   readonly servername?: string
-  readonly judge: Judge<I>
+  readonly authenticator: Authenticator<I>
   /**
    * Is this the peer that is wanted? The refusal says why not: `wrong-peer`, which is final, or
    * `module-unavailable`, where the one that is wanted may still come to this address.

@@ -8,8 +8,8 @@ import {
   type Server,
   type TLSSocket,
 } from 'node:tls'
+import { factsOf, type PeerCertificates } from './authenticate.ts'
 import { dispose } from './dispose.ts'
-import { factsOf, type PeerFacts } from './gate.ts'
 import {
   contextOptions,
   type Material,
@@ -19,7 +19,7 @@ import {
 
 /** What one end of a handshake saw of the other. */
 export interface PeerSeen {
-  readonly facts: PeerFacts
+  readonly facts: PeerCertificates
   /** OpenSSL's own words for why a server is refused: Node has no code for many, and none for clients. */
   readonly why?: string
 }
@@ -28,7 +28,7 @@ export interface PeerSeen {
  * What peers look like to who has one material, in one version of TLS. Nothing leaves the process. It
  * rejects with OpenSSL's reason where a handshake does not come to its end.
  */
-export type Look = (peer: PublicKeyPair, role: PeerFacts['role']) => Promise<PeerSeen>
+export type Look = (peer: PublicKeyPair, role: PeerCertificates['role']) => Promise<PeerSeen>
 
 type Version = 'TLSv1.2' | 'TLSv1.3'
 

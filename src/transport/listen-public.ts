@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { ConnectionSlot } from './connection-slots.ts'
 import { listenSecure, type SecureOptions } from './listen-secure.ts'
-import type { Listener } from './listening.ts'
+import type { SocketListener } from './listening.ts'
 import { type PublicKeyPair, publicContextOptions } from './tls-options.ts'
 
 export type { PublicKeyPair } from './tls-options.ts'
@@ -12,7 +12,7 @@ export interface ListenPublicOptions extends SecureOptions {
 }
 
 /** A listener whose certificate can be replaced while it listens. */
-export interface PublicListener extends Listener {
+export interface PublicListener extends SocketListener {
   /** For handshakes from now on. Throws, and keeps the old pair, when it does not fit. */
   setPair(pair: PublicKeyPair): void
 }

@@ -3,7 +3,12 @@ import { errorCode, fault } from '../fault.ts'
 import { formatAddress } from './address.ts'
 import type { ConnectionSlot, SlotLimits } from './connection-slots.ts'
 import { Handshakes } from './handshakes.ts'
-import { type ListenEvents, Listening, type ListenOptions, SERVER_OPTIONS } from './listening.ts'
+import {
+  BoundListener,
+  type ListenEvents,
+  type ListenOptions,
+  SERVER_OPTIONS,
+} from './listening.ts'
 import { ALPN_HTTP1 } from './tls-options.ts'
 
 /** What a listener for TLS tells on top. */
@@ -25,7 +30,7 @@ export interface SecureOptions extends ListenOptions {
 
 /** A TLS server that listens. */
 export interface Secure {
-  readonly listening: Listening
+  readonly listening: BoundListener
   readonly server: Server
 }
 
@@ -55,7 +60,7 @@ export async function listenSecure<T>(
     ALPNProtocols: [...alpn],
   })
   const handshakes = new Handshakes<T>()
-  const listening = new Listening(server, options, (socket, slot) =>
+  const listening = new BoundListener(server, options, (socket, slot) =>
     handshakes.begin(socket, slot, inForce()),
   )
   server.on('tlsClientError', (error, socket) => {

@@ -4,11 +4,11 @@ import type { CoarseClock } from './clock.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
 import { type HandshakeEvents, listenSecure, type SecureOptions } from './listen-secure.ts'
 import {
+  BoundListener,
   type ListenEvents,
-  type Listener,
-  Listening,
   type ListenOptions,
   SERVER_OPTIONS,
+  type SocketListener,
 } from './listening.ts'
 import type { LivePeer } from './live-set.ts'
 import { contextOptions, type Material } from './tls-options.ts'
@@ -23,9 +23,9 @@ export type { TurnedAwayPeer } from './admit.ts'
 export async function listenPlain(
   options: ListenOptions,
   onConnection: (socket: Socket, slot: ConnectionSlot) => void,
-): Promise<Listener> {
+): Promise<SocketListener> {
   const server = createServer({ ...SERVER_OPTIONS })
-  const listening = new Listening(server, options, onConnection)
+  const listening = new BoundListener(server, options, onConnection)
   await listening.start(options.address, options.shared)
   return listening
 }
@@ -42,7 +42,7 @@ export interface ListenTlsOptions<I, R> extends SecureOptions, Admission<I, R> {
 }
 
 /** A listener for mutual TLS, whose key and trust can be replaced while it listens. */
-export interface TlsListener extends Listener {
+export interface TlsListener extends SocketListener {
   /** For handshakes from now on. Throws, and keeps the old material, when it does not fit. */
   setMaterial(material: Material): void
 }

@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errorCode } from '../fault.ts'
 import { type Address, formatAddress } from './address.ts'
-import { bind, type Shared } from './bind.ts'
+import { bind, type SharedPort } from './bind.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 import { type ConnectionSlot, ConnectionSlots, type SlotLimits } from './connection-slots.ts'
 
@@ -20,14 +20,14 @@ export interface ListenEvents {
 export interface ListenOptions {
   readonly address: Address
   /** Where other threads listen on the same port. */
-  readonly shared?: Shared | undefined
+  readonly shared?: SharedPort | undefined
   readonly limits: SlotLimits
   readonly clock: CoarseClock
   readonly events?: ListenEvents
 }
 
 /** What every listener has. */
-export interface Listener {
+export interface SocketListener {
   /** `host:port` as bound, IPv6 in brackets, or the path of the Unix socket. */
   readonly address: string
   /** Connections accepted and not yet closed, handshakes under way and refused ones included. */
@@ -55,7 +55,7 @@ export const SERVER_OPTIONS = {
 } as const
 
 /** A server's life: bound, counted, backing off when accepting fails, closed. */
-export class Listening implements Listener, Ticking {
+export class BoundListener implements SocketListener, Ticking {
   readonly slots: ConnectionSlots
   readonly #server: Server
   readonly #clock: CoarseClock
@@ -93,7 +93,7 @@ export class Listening implements Listener, Ticking {
   }
 
   /** Throws a Fault when the address cannot be had. */
-  async start(address: Address, shared?: Shared): Promise<void> {
+  async start(address: Address, shared?: SharedPort): Promise<void> {
     this.#bound = await bind(this.#server, address, shared)
     this.#reusePort = shared !== undefined
     this.#server.on('error', (error) => this.#backOff(error))

@@ -1,12 +1,12 @@
 import type { TLSSocket } from 'node:tls'
-import type { PeerFacts, Proven } from './gate.ts'
+import type { PeerCertificates, ProvenPeer } from './authenticate.ts'
 
 /** One live connection with a peer whose identity is proven. */
 export interface LivePeer<I, R> {
   readonly socket: TLSSocket
   readonly identity: I
   /** What the peer is: `client` on our listeners, `server` where we dialled. */
-  readonly role: PeerFacts['role']
+  readonly role: PeerCertificates['role']
   /** What was noted down at the handshake, to judge the connection again by. */
   readonly record: R
 }
@@ -15,7 +15,7 @@ export interface LiveSetOptions<I, R> {
   /** The name under which connections of one peer are counted. */
   readonly peerKey: (identity: I) => string
   /** What a later judgement needs to know: issuer and serial, fingerprints, generation. */
-  readonly record: (facts: PeerFacts) => R
+  readonly record: (facts: PeerCertificates) => R
 }
 
 /**
@@ -41,7 +41,7 @@ export class LiveSet<I, R = unknown> {
   }
 
   /** Takes in a connection; it leaves by itself when its socket closes. */
-  add(socket: TLSSocket, { identity, facts }: Proven<I>): LivePeer<I, R> {
+  add(socket: TLSSocket, { identity, facts }: ProvenPeer<I>): LivePeer<I, R> {
     const { role } = facts
     const peer = { socket, identity, role, record: this.#options.record(facts) }
     const key = this.#options.peerKey(identity)

@@ -1,5 +1,5 @@
 import { isRefusal, type Refusal } from '../refusal/refusal.ts'
-import type { DownstreamStream, Story, Upstream, UpstreamStream } from './face.ts'
+import type { DownstreamStream, RequestHandler, Upstream, UpstreamStream } from './face.ts'
 import type { Carry } from './h1/body.ts'
 import { FRAMING, type Head } from './head.ts'
 import { type Composed, HeadWriter, KeptHead } from './head-writer.ts'
@@ -15,9 +15,9 @@ export type Outcome = 'answered' | 'refused' | 'caller-gone' | 'upstream-gone'
  * serves all exchanges of a connection in turn.
  */
 export class Exchange<N> {
-  readonly note: N
+  readonly context: N
   readonly downstream: DownstreamStream
-  readonly #story: Story<N>
+  readonly #handler: RequestHandler<N>
   /** Where it goes, as long as nothing of it has gone there. */
   #way: Upstream<N> | null = null
   /** Its head, where that does not go at once. */
@@ -59,10 +59,10 @@ export class Exchange<N> {
   /** The identity that the upstream proved, or its address where it proves none. */
   upstreamPeer = ''
 
-  constructor(note: N, downstream: DownstreamStream, story: Story<N>) {
-    this.note = note
+  constructor(context: N, downstream: DownstreamStream, handler: RequestHandler<N>) {
+    this.context = context
     this.downstream = downstream
-    this.#story = story
+    this.#handler = handler
   }
 
   /** Forgets the exchange before. */
@@ -101,7 +101,7 @@ export class Exchange<N> {
     this.requestSent = this.requestDone
     this.requestLength = head.framing === FRAMING.chunked ? -1 : head.contentLength
     OUT.begin()
-    const verdict = this.#story.begin(this, head, OUT)
+    const verdict = this.#handler.begin(this, head, OUT)
     this.judgedAt = performance.now()
     if (isRefusal(verdict)) return verdict
     OUT.text('\r\n')
@@ -164,7 +164,7 @@ export class Exchange<N> {
     if (!interim && !this.requestDone) this.keepAlive = false
     OUT.begin()
     OUT.status(head)
-    const verdict = this.#story.answer(this, head, OUT)
+    const verdict = this.#handler.answer(this, head, OUT)
     if (verdict !== null) {
       if (verdict === 'hang-up') this.hangUp()
       else this.fail(verdict)
@@ -228,7 +228,7 @@ export class Exchange<N> {
       this.#end()
       return this.downstream.giveBack()
     }
-    const bytes = this.#story.refusal(this, refusal, !this.keepAlive)
+    const bytes = this.#handler.refusal(this, refusal, !this.keepAlive)
     if (bytes === null) this.hangUp()
     else this.#say(bytes)
   }
@@ -294,6 +294,6 @@ export class Exchange<N> {
     this.open = false
     this.#way = null
     this.#head = null
-    this.#story.end(this)
+    this.#handler.end(this)
   }
 }

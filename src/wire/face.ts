@@ -11,7 +11,7 @@ import type { NameTable } from './names.ts'
  * What the rooms above tell wire about one exchange. `N` is theirs: what they note about it. Plain
  * functions over a reused Exchange; a head is valid during the call only.
  */
-export interface Story<N> {
+export interface RequestHandler<N> {
   /** The request's head is whole: judge it, write the head that goes on into `out`, say where to. */
   begin(x: Exchange<N>, head: Head, out: HeadWriter): Upstream<N> | Refusal
   /**

@@ -62,13 +62,13 @@ export const UNREAD = refuse(
 )
 
 /** A name from the list. */
-export type Flaw = keyof typeof LIST
+export type WireFlaw = keyof typeof LIST
 
-const NAMES = Object.keys(LIST) as readonly Flaw[]
+const NAMES = Object.keys(LIST) as readonly WireFlaw[]
 
 /** Each flaw as the negative number that a parser answers with. */
 export const FLAW = Object.fromEntries(NAMES.map((name, i) => [name, -1 - i])) as Readonly<
-  Record<Flaw, number>
+  Record<WireFlaw, number>
 >
 
 /**

@@ -76,8 +76,9 @@ export class HeadWriter implements Composed {
   lines(head: Head, drop: Uint8Array, reframed: boolean): void {
     let from = -1
     for (let line = 0; line < head.count; line++) {
-      const fate = head.fate[line]!
-      const kept = fate === LINE.framing ? !reframed : fate === LINE.open && !drop[head.ids[line]!]
+      const action = head.action[line]!
+      const kept =
+        action === LINE.framing ? !reframed : action === LINE.open && !drop[head.ids[line]!]
       if (kept) {
         if (from === -1) from = head.nameStart[line]!
       } else if (from !== -1) {

@@ -72,7 +72,7 @@ export class Head {
   readonly ids = new Uint8Array(MOST_LINES + 1)
   /** Of names under a prefix that may stand only once each. */
   readonly hashes = new Int32Array(MOST_LINES + 1)
-  readonly fate = new Uint8Array(MOST_LINES + 1)
+  readonly action = new Uint8Array(MOST_LINES + 1)
 
   readonly #stamps = new Uint16Array(256)
   readonly #lines = new Int32Array(256)
@@ -107,7 +107,7 @@ export class Head {
   }
 
   /** Notes where an id stands; false when it stood already. */
-  note(id: number, line: number): boolean {
+  context(id: number, line: number): boolean {
     if (this.#stamps[id] === this.#stamp) return false
     this.#stamps[id] = this.#stamp
     this.#lines[id] = line

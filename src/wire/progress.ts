@@ -1,14 +1,14 @@
-import type { Outbox } from './outbox.ts'
+import type { WriteBuffer } from './write-buffer.ts'
 
 /** Watches whether the other side of a socket takes what is written to it. */
 export class Progress {
-  readonly #outbox: Outbox
+  readonly #writeBuffer: WriteBuffer
   #taken = 0
   /** When it was last seen to have nothing left, or to go on. */
   #since: number
 
-  constructor(outbox: Outbox, now: number) {
-    this.#outbox = outbox
+  constructor(writeBuffer: WriteBuffer, now: number) {
+    this.#writeBuffer = writeBuffer
     this.#since = now
   }
 
@@ -18,7 +18,7 @@ export class Progress {
    * @returns bytes wait, and none of them have been taken for `mostMs`
    */
   stalls(now: number, mostMs: number): boolean {
-    const { taken, waiting } = this.#outbox
+    const { taken, waiting } = this.#writeBuffer
     if (waiting === 0 || taken !== this.#taken) {
       this.#taken = taken
       this.#since = now

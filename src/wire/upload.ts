@@ -1,6 +1,6 @@
 import type { Exchange } from './exchange.ts'
 import type { Body } from './h1/body.ts'
-import { Waiting } from './waiting.ts'
+import { WaitingBytes } from './waiting-bytes.ts'
 
 /** Of what waited so much goes on before the upstream is asked again whether it takes more. */
 const MOST_SPAN_BYTES = 16_384
@@ -13,7 +13,7 @@ export class Upload<N> {
   readonly #x: Exchange<N>
   readonly #body: Body
   /** Judged bytes. */
-  readonly #held = new Waiting()
+  readonly #held = new WaitingBytes()
   readonly #turnEnds = () => {
     if (!this.#x.waits) return
     this.#x.connect()

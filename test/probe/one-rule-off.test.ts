@@ -5,7 +5,7 @@ import { createLog } from '../../src/observe/log.ts'
 import { openAuthority } from '../../src/pki/ca.ts'
 import { revoke } from '../../src/pki/revocation.ts'
 import { ATTACKS } from '../../src/probe/attacks.ts'
-import { FATE } from '../../src/proxy/header-tables.ts'
+import { ACTION } from '../../src/proxy/header-tables.ts'
 import { NAME } from '../../src/proxy/names.ts'
 import { Sidecar } from '../../src/sidecar.ts'
 import { ID, Place, Player } from '../support/scenario.ts'
@@ -96,13 +96,13 @@ const ROWS: readonly (readonly [off: string, at: string, TurnOff, found: readonl
   [
     'the rule for user ids',
     ID.okapi,
-    doorSays('okapi', { userId: FATE.pass }),
+    doorSays('okapi', { userId: ACTION.pass }),
     ['forged-user-id', 'user-id-against-token'],
   ],
   [
     'the rule for cookies',
     ID.okapi,
-    doorSays('okapi', { tokenCookies: FATE.pass }),
+    doorSays('okapi', { tokenCookies: ACTION.pass }),
     ['session-cookie'],
   ],
   [

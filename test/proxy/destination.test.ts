@@ -134,11 +134,11 @@ test('the same when the connection breaks', async (t) => {
 })
 
 test('a policy that is replaced is asked from then on, on connections of before too', async (t) => {
-  for (const [door, prefix] of [
+  for (const [listener, prefix] of [
     ['modules', `/${MODULE}`],
     ['okapi', ''],
   ] as const) {
-    const { socket, pool, policy, policies } = memoryDoor(door)
+    const { socket, pool, policy, policies } = memoryDoor(listener)
     await socket.arrive(get(`${prefix}/a`))
     await pool.answer(pool.connect(), OK)
     const next = new OpenPolicy()

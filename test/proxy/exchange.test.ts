@@ -1,13 +1,13 @@
 import test from 'ava'
-import { DOORS } from '../../src/proxy/doors.ts'
 import { healthOf } from '../../src/proxy/health.ts'
+import { LISTENER_RULES } from '../../src/proxy/listener-rules.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
 import { type DoorName, MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
 import { settled } from '../support/memory-socket.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const get = (target: string, lines = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${lines}\r\n`
-const DOORS_ALL = Object.keys(DOORS) as DoorName[]
+const DOORS_ALL = Object.keys(LISTENER_RULES) as DoorName[]
 const jwt = (payload: unknown) =>
   `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c`
 
@@ -32,8 +32,14 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
     ['X-Okapi-Token: rubbish\r\n', 'supertenant'],
     ['', 'supertenant'],
   ] as const) {
-    for (const door of ['egress', 'okapi', 'public', 'plainToModule', 'plainToOkapi'] as const) {
-      const { socket, policy } = memoryDoor(door)
+    for (const listener of [
+      'egress',
+      'okapi',
+      'public',
+      'plainToModule',
+      'plainToOkapi',
+    ] as const) {
+      const { socket, policy } = memoryDoor(listener)
       await socket.arrive(get('/a', `${lines}X-Okapi-Module-Id: mod-x-1.0.0\r\n`))
       t.is(policy.asked[0]?.tenant, tenant)
       t.is(policy.asked[0]?.moduleId, 'mod-x-1.0.0')
@@ -42,7 +48,7 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
   }
   const cookie = `Cookie: a=b; folioAccessToken=${jwt({ tenant: 'd' })}\r\n`
   const other = `Authorization: Bearer ${jwt({ tenant: 'c' })}\r\n`
-  for (const [door, lines, tenant] of [
+  for (const [listener, lines, tenant] of [
     // A link that a browser follows has no header (okapi-core TokenHeader).
     ['public', cookie, 'd'],
     ['public', `${cookie}X-Okapi-Tenant: a\r\n`, 'a'],
@@ -57,9 +63,9 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
     ['okapi', cookie, 'supertenant'],
     ['plainToOkapi', cookie, 'supertenant'],
   ] as const) {
-    const { socket, policy } = memoryDoor(door)
+    const { socket, policy } = memoryDoor(listener)
     await socket.arrive(get('/a', lines))
-    t.is(policy.asked[0]?.tenant, tenant, `${door} ${lines}`)
+    t.is(policy.asked[0]?.tenant, tenant, `${listener} ${lines}`)
     socket.destroy()
   }
   const { socket, policy } = memoryDoor('ingress')
@@ -81,8 +87,8 @@ test('/_/invoke/tenant/{t}/: the tenant beside it is taken off when equal, refus
 })
 
 test('odd paths are refused before policy is asked, and the connection closed', async (t) => {
-  for (const door of DOORS_ALL) {
-    const prefix = door === 'modules' ? `/${MODULE}` : ''
+  for (const listener of DOORS_ALL) {
+    const prefix = listener === 'modules' ? `/${MODULE}` : ''
     for (const path of [
       '/a//b',
       '/a/../b',
@@ -97,7 +103,7 @@ test('odd paths are refused before policy is asked, and the connection closed', 
       '/%0d%0a',
       '/%c0%af',
     ]) {
-      const { socket, policy, told } = memoryDoor(door)
+      const { socket, policy, told } = memoryDoor(listener)
       await socket.arrive(get(prefix + path) + get(`${prefix}/next`))
       t.regex(socket.sent, /^HTTP\/1.1 400 .*Connection: close\r\n/s)
       t.is(policy.asked.length, 0)
@@ -197,11 +203,11 @@ function health(answer: Refusal | null, later = false) {
   const policy = new OpenPolicy()
   policy.decide = () => ({ health: true })
   const done: ((refusal: Refusal | null) => void)[] = []
-  const knock = (tell: (refusal: Refusal | null) => void) => {
+  const connectionCheck = (tell: (refusal: Refusal | null) => void) => {
     if (later) done.push(tell)
     else tell(answer)
   }
-  return { ...memoryDoor('ingress', { policy, health: healthOf(MODULE, knock) }), done }
+  return { ...memoryDoor('ingress', { policy, health: healthOf(MODULE, connectionCheck) }), done }
 }
 
 test('Okapi’s health question is answered by us, and the module sees nothing of it', async (t) => {

@@ -15,9 +15,9 @@ const TOKEN = jwt({ tenant: 'diku', user_id: 'u1' })
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
 
 /** What goes on of a request with these lines: lines without Host and traceparent, or the refusal. */
-async function through(door: DoorName, lines: readonly string[], options: DoorOptions = {}) {
-  const { socket, pool, told } = memoryDoor(door, options)
-  const target = door === 'modules' ? `/${MODULE}/a` : '/a'
+async function through(listener: DoorName, lines: readonly string[], options: DoorOptions = {}) {
+  const { socket, pool, told } = memoryDoor(listener, options)
+  const target = listener === 'modules' ? `/${MODULE}/a` : '/a'
   const text = lines.map((line) => `${line}\r\n`).join('')
   await socket.arrive(`GET ${target} HTTP/1.1\r\nHost: caller\r\n${text}\r\n`)
   if (told.length > 0) return { refused: told[0]!.reason, lines: [] as string[] }
@@ -29,13 +29,13 @@ async function through(door: DoorName, lines: readonly string[], options: DoorOp
 
 /** What goes back of an answer with these lines. */
 async function back(
-  door: DoorName,
+  listener: DoorName,
   lines: readonly string[],
   options: DoorOptions = {},
   asked = '',
 ) {
-  const { socket, pool } = memoryDoor(door, options)
-  const target = door === 'modules' ? `/${MODULE}/a` : '/a'
+  const { socket, pool } = memoryDoor(listener, options)
+  const target = listener === 'modules' ? `/${MODULE}/a` : '/a'
   await socket.arrive(`GET ${target} HTTP/1.1\r\nHost: caller\r\n${asked}\r\n`)
   const text = lines.map((line) => `${line}\r\n`).join('')
   await pool.answer(pool.connect(), `HTTP/1.1 200 OK\r\n${text}Content-Length: 0\r\n\r\n`)
@@ -163,8 +163,8 @@ test('hop by hop ends at each hop, silently', async (t) => {
     'TE: e',
     'Trailer: f',
   ]
-  for (const door of ['egress', 'okapi', 'ingress', 'modules'] as const) {
-    t.deepEqual((await through(door, [...hops, 'Accept: g'])).lines, ['Accept: g'], door)
+  for (const listener of ['egress', 'okapi', 'ingress', 'modules'] as const) {
+    t.deepEqual((await through(listener, [...hops, 'Accept: g'])).lines, ['Accept: g'], listener)
   }
 })
 
@@ -181,25 +181,25 @@ const GIVER = { traits: { keepsTokens: true } }
 const FILTER = { traits: { authFilter: true } }
 
 // At the module's own sidecar, and again at Okapi's: whoever answers there may have the module's key only.
-for (const door of ['ingress', 'direct', 'plainToModule', 'modules'] as const) {
+for (const listener of ['ingress', 'direct', 'plainToModule', 'modules'] as const) {
   for (const { canonical, onResponse } of OKAPI_HEADERS) {
     const line = `${canonical}: a`
-    test(`${canonical} in the answer of a module at ${door}: ${onResponse}`, async (t) => {
-      t.deepEqual(await back(door, [line]), onResponse === 'pass' ? [line] : [])
-      t.deepEqual(await back(door, [line], GIVER), onResponse !== 'strip' ? [line] : [])
-      t.deepEqual(await back(door, [line], FILTER), [line])
+    test(`${canonical} in the answer of a module at ${listener}: ${onResponse}`, async (t) => {
+      t.deepEqual(await back(listener, [line]), onResponse === 'pass' ? [line] : [])
+      t.deepEqual(await back(listener, [line], GIVER), onResponse !== 'strip' ? [line] : [])
+      t.deepEqual(await back(listener, [line], FILTER), [line])
     })
   }
 
-  test(`answers at ${door}: what none of them may say`, async (t) => {
+  test(`answers at ${listener}: what none of them may say`, async (t) => {
     const spoofed = [...SPOOFABLE_HEADERS, 'X-Forwarded-For', 'X-Forwarded-Host', 'x_real_ip']
     const lines = [...spoofed, 'X-Sidecar-Refused', 'x_sidecar_x'].map((name) => `${name}: a`)
     for (const options of [{}, GIVER, FILTER]) {
-      t.deepEqual(await back(door, [...lines, 'X-Realer: b'], options), ['X-Realer: b'])
+      t.deepEqual(await back(listener, [...lines, 'X-Realer: b'], options), ['X-Realer: b'])
     }
   })
 
-  test(`answers at ${door}: token cookies only from those who give tokens`, async (t) => {
+  test(`answers at ${listener}: token cookies only from those who give tokens`, async (t) => {
     const lines = [
       'Set-Cookie: folioAccessToken=a; Path=/',
       'set-cookie: FolioRefreshToken=b',
@@ -207,37 +207,37 @@ for (const door of ['ingress', 'direct', 'plainToModule', 'modules'] as const) {
       'Set-Cookie2: folioAccessToken=d',
       'Set-Cookie: e=f',
     ]
-    t.deepEqual(await back(door, lines), ['Set-Cookie: e=f'])
-    t.deepEqual(await back(door, lines, GIVER), lines)
-    t.deepEqual(await back(door, lines, FILTER), lines)
+    t.deepEqual(await back(listener, lines), ['Set-Cookie: e=f'])
+    t.deepEqual(await back(listener, lines, GIVER), lines)
+    t.deepEqual(await back(listener, lines, FILTER), lines)
   })
 }
 
 test('what Okapi answers goes on as it is', async (t) => {
   const lines = ['X-Okapi-Token: a', 'Set-Cookie: folioAccessToken=b', 'X-Okapi-Trace: c']
-  for (const door of ['egress', 'okapi', 'public', 'plainToOkapi'] as const) {
-    t.deepEqual(await back(door, lines), lines, door)
+  for (const listener of ['egress', 'okapi', 'public', 'plainToOkapi'] as const) {
+    t.deepEqual(await back(listener, lines), lines, listener)
   }
 })
 
 test('the traits of a module are those of the policy in force', async (t) => {
-  for (const door of ['ingress', 'modules'] as const) {
-    const { socket, pool, policies } = memoryDoor(door)
-    const target = door === 'modules' ? `/${MODULE}/a` : '/a'
+  for (const listener of ['ingress', 'modules'] as const) {
+    const { socket, pool, policies } = memoryDoor(listener)
+    const target = listener === 'modules' ? `/${MODULE}/a` : '/a'
     const said = 'HTTP/1.1 200 OK\r\nX-Okapi-Token: t\r\nContent-Length: 0\r\n\r\n'
     const asked = `GET ${target} HTTP/1.1\r\nHost: x\r\nCookie: folioAccessToken=c\r\n\r\n`
     await socket.arrive(asked)
     const upstream = pool.connect()
-    t.is(upstream.sent.includes('Cookie'), door === 'modules')
+    t.is(upstream.sent.includes('Cookie'), listener === 'modules')
     await pool.answer(upstream, said)
     t.false(socket.sent.includes('X-Okapi-Token'))
     const next = new OpenPolicy()
     Object.assign(next.known, { keepsTokens: true, seesCookies: true })
     policies.current = next
     await socket.arrive(asked)
-    t.true(upstream.sent.endsWith('Cookie: folioAccessToken=c\r\n\r\n'), door)
+    t.true(upstream.sent.endsWith('Cookie: folioAccessToken=c\r\n\r\n'), listener)
     await pool.answer(upstream, said)
-    t.true(socket.sent.includes('X-Okapi-Token'), door)
+    t.true(socket.sent.includes('X-Okapi-Token'), listener)
     socket.destroy()
   }
 })
@@ -312,8 +312,8 @@ test('the egress takes the remembered path off, and judges and sends the same by
 })
 
 test('a trace is passed on as it is, or begun', async (t) => {
-  const trace = async (door: DoorName, lines: string) => {
-    const { socket, pool } = memoryDoor(door)
+  const trace = async (listener: DoorName, lines: string) => {
+    const { socket, pool } = memoryDoor(listener)
     await socket.arrive(`GET /a HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)
     return pool.connect().sent.match(/^traceparent:.*$/gim)
   }
@@ -327,8 +327,8 @@ test('a trace is passed on as it is, or begun', async (t) => {
   }
   t.deepEqual(await trace('direct', `${given}\r\n`), [given])
   // Who proves nothing begins one, and continues none of ours.
-  for (const door of ['public', 'plainToModule', 'plainToOkapi'] as const) {
-    const fromOutside = await trace(door, `${given}\r\n`)
+  for (const listener of ['public', 'plainToModule', 'plainToOkapi'] as const) {
+    const fromOutside = await trace(listener, `${given}\r\n`)
     t.is(fromOutside?.length, 1)
     t.regex(fromOutside?.[0] ?? '', begun)
     t.not(fromOutside?.[0], given)
@@ -360,8 +360,8 @@ test('whoever a grant lets to a module says no more than a caller of Okapi', asy
   t.deepEqual(await through('direct', lines), { refused: '', lines })
 })
 
-for (const door of ['plainToModule', 'plainToOkapi'] as const) {
-  const atModule = door === 'plainToModule'
+for (const listener of ['plainToModule', 'plainToOkapi'] as const) {
+  const atModule = listener === 'plainToModule'
 
   for (const { canonical, fromModule } of OKAPI_HEADERS) {
     const value =
@@ -369,8 +369,8 @@ for (const door of ['plainToModule', 'plainToOkapi'] as const) {
     const line = `${canonical}: ${value}`
     const lines = canonical === 'X-Okapi-User-Id' ? [TOKENS, line] : [line]
 
-    test(`${canonical} by the ${door} door`, async (t) => {
-      const { refused, lines: kept } = await through(door, lines)
+    test(`${canonical} by the ${listener} door`, async (t) => {
+      const { refused, lines: kept } = await through(listener, lines)
       t.is(refused, '')
       const ours = canonical === 'X-Okapi-Url' ? [`X-Okapi-Url: http://localhost:9130`] : []
       const off = fromModule === 'strip' || (atModule && canonical === 'X-Okapi-Module-Id')
@@ -384,36 +384,36 @@ for (const door of ['plainToModule', 'plainToOkapi'] as const) {
     'x-sidecar-refused',
     'x-okapi-new',
   ]) {
-    test(`${name}: taken off at the ${door} door`, async (t) => {
-      t.deepEqual(await through(door, [`${name}: a`]), { refused: '', lines: [] })
+    test(`${name}: taken off at the ${listener} door`, async (t) => {
+      t.deepEqual(await through(listener, [`${name}: a`]), { refused: '', lines: [] })
     })
   }
 
-  test(`X-Okapi-User-Id at the ${door} door: only beside a token that names the user`, async (t) => {
+  test(`X-Okapi-User-Id at the ${listener} door: only beside a token that names the user`, async (t) => {
     const user = (id: string) => `X-Okapi-User-Id: ${id}`
-    t.deepEqual((await through(door, [user('u1')])).lines, [])
-    t.is((await through(door, [TOKENS, user('u2')])).refused, 'forbidden-header')
-    t.deepEqual((await through(door, [TOKENS, user('u1')])).lines, [TOKENS, user('u1')])
+    t.deepEqual((await through(listener, [user('u1')])).lines, [])
+    t.is((await through(listener, [TOKENS, user('u2')])).refused, 'forbidden-header')
+    t.deepEqual((await through(listener, [TOKENS, user('u1')])).lines, [TOKENS, user('u1')])
   })
 
-  test(`the user’s own tokens in cookies are taken off at the ${door} door`, async (t) => {
-    const { lines } = await through(door, ['Cookie: a=b; folioAccessToken=x'])
+  test(`the user’s own tokens in cookies are taken off at the ${listener} door`, async (t) => {
+    const { lines } = await through(listener, ['Cookie: a=b; folioAccessToken=x'])
     t.deepEqual(lines, ['Cookie: a=b'])
   })
 }
 
-for (const door of ['plainToModule', 'direct'] as const) {
-  test(`a path in X-Okapi-Url at ${door} is not taken off what the module calls later`, async (t) => {
+for (const listener of ['plainToModule', 'direct'] as const) {
+  test(`a path in X-Okapi-Url at ${listener} is not taken off what the module calls later`, async (t) => {
     const okapiUrl = new OkapiUrl('http://localhost:9130')
     const said = 'X-Okapi-Url: http://okapi:9130/users'
-    t.deepEqual((await through(door, [said], { okapiUrl })).lines, [
+    t.deepEqual((await through(listener, [said], { okapiUrl })).lines, [
       'X-Okapi-Url: http://localhost:9130',
     ])
     t.is(okapiUrl.path, '')
     // One that Okapi proved to have said stays what it was.
     await through('ingress', ['X-Okapi-Url: http://okapi:9130/okapi'], { okapiUrl })
-    await through(door, [said], { okapiUrl })
-    await back(door, ['Location: http://localhost:9130/a'], { okapiUrl }, `${said}\r\n`)
+    await through(listener, [said], { okapiUrl })
+    await back(listener, ['Location: http://localhost:9130/a'], { okapiUrl }, `${said}\r\n`)
     t.is(okapiUrl.path, '/okapi')
   })
 }

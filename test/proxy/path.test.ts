@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { Judge } from '../../src/policy/policy.ts'
+import type { Authorizer } from '../../src/policy/policy.ts'
 import { ambiguous, invokedTenant } from '../../src/proxy/path.ts'
 import { Head } from '../../src/wire/head.ts'
 import { OpenPolicy } from '../support/doors.ts'
@@ -7,11 +7,11 @@ import { OpenPolicy } from '../support/doors.ts'
 function refusal(path: string, exceptions: readonly string[] = []) {
   const policy = new OpenPolicy()
   policy.exceptions = exceptions
-  const judge: Judge = policy.bind()
+  const authorizer: Authorizer = policy.bind()
   const head = new Head()
   head.begin(Buffer.from(`GET ${path}?..//%2f;# HTTP/1.1`), 0)
   head.pathEnd = 4 + path.length
-  return ambiguous(head, 4, judge)
+  return ambiguous(head, 4, authorizer)
 }
 
 test('an odd path is refused with what is odd; the query may hold anything', (t) => {

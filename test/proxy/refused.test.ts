@@ -1,8 +1,8 @@
 import test from 'ava'
 import type { Caller } from '../../src/policy/caller.ts'
-import { DOORS } from '../../src/proxy/doors.ts'
-import { Note } from '../../src/proxy/note.ts'
+import { LISTENER_RULES } from '../../src/proxy/listener-rules.ts'
 import { refusalResponse, response } from '../../src/proxy/refused.ts'
+import { RequestContext } from '../../src/proxy/request-context.ts'
 import { Share } from '../../src/proxy/share.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Upstream } from '../../src/wire/face.ts'
@@ -12,12 +12,12 @@ import { nodeAnswer } from '../support/node-client.ts'
 
 const NO = refuse('interface-not-required', 'mod-a may not', { wouldAllow: 'a grant' })
 
-function note(caller: Caller, requestId?: string, origin?: string): Note {
+function context(caller: Caller, requestId?: string, origin?: string): RequestContext {
   const policy = new OpenPolicy()
-  const upstream: Upstream<Note> = { open: () => {} }
-  const door = { ...DOORS.egress, destination: () => null }
+  const upstream: Upstream<RequestContext> = { open: () => {} }
+  const listener = { ...LISTENER_RULES.egress, destination: () => null }
   const share = new Share('', 'proven', 1)
-  const made = new Note(door, caller, '', { policy, at: 'okapi', upstream, share })
+  const made = new RequestContext(listener, caller, '', { policy, at: 'okapi', upstream, share })
   made.requestId = requestId
   made.origin = origin
   return made
@@ -38,7 +38,7 @@ async function said(asked: Parameters<typeof refusalResponse>[0], refusal = NO, 
 
 test('whoever has proven its identity is told everything', async (t) => {
   const { status, headers, body, whole } = await said({
-    note: note(MODULE, 'r/1'),
+    context: context(MODULE, 'r/1'),
     method: GET,
     version: 11,
   })
@@ -56,7 +56,7 @@ test('whoever has proven its identity is told everything', async (t) => {
 
 test('strangers get the reason and a request id, and no policy', async (t) => {
   for (const caller of [{ kind: 'public' }, { kind: 'none' }] as const) {
-    const { body } = await said({ note: note(caller), method: GET, version: 11 })
+    const { body } = await said({ context: context(caller), method: GET, version: 11 })
     const { detail, wouldAllow, requestId } = JSON.parse(body)
     t.deepEqual([detail, wouldAllow], [undefined, undefined])
     t.regex(requestId, /^[0-9a-f-]{36}$/)
@@ -69,21 +69,24 @@ test('strangers learn what is wrong with their own message, and not what would b
     [{ kind: 'public' }, undefined],
     [MODULE, 'an exception'],
   ] as const) {
-    const { body } = await said({ note: note(caller, 'r'), method: GET, version: 11 }, refusal)
+    const { body } = await said(
+      { context: context(caller, 'r'), method: GET, version: 11 },
+      refusal,
+    )
     const told = JSON.parse(body)
     t.deepEqual([told.detail, told.wouldAllow], ['the path holds `;`', wouldAllow])
   }
 })
 
 test('HEAD gets no body, HTTP/1.0 is told that the connection stays, 503 when to come again', async (t) => {
-  const head = { note: note(MODULE, 'r'), method: METHODS.indexOf('HEAD'), version: 11 }
+  const head = { context: context(MODULE, 'r'), method: METHODS.indexOf('HEAD'), version: 11 }
   const bytes = refusalResponse(head, NO, true).toString()
   t.true(bytes.endsWith('Connection: close\r\n\r\n'))
   t.true(Number((await said(head)).headers.get('content-length')) > 0)
-  const old = await said({ note: note(MODULE, 'r'), method: GET, version: 10 })
+  const old = await said({ context: context(MODULE, 'r'), method: GET, version: 10 })
   t.is(old.headers.get('connection'), 'keep-alive')
   const busy = await said(
-    { note: note(MODULE, 'r'), method: GET, version: 11 },
+    { context: context(MODULE, 'r'), method: GET, version: 11 },
     refuse('overloaded', 'busy'),
   )
   t.is(busy.headers.get('retry-after'), '2')
@@ -91,14 +94,14 @@ test('HEAD gets no body, HTTP/1.0 is told that the connection stays, 503 when to
 
 test('a page may read why it was refused; what it said of itself breaks nothing', async (t) => {
   const { headers } = await said({
-    note: note(MODULE, 'r', 'https://folio.example.org'),
+    context: context(MODULE, 'r', 'https://folio.example.org'),
     method: GET,
     version: 11,
   })
   t.is(headers.get('access-control-allow-origin'), 'https://folio.example.org')
   t.is(headers.get('access-control-expose-headers'), 'X-Sidecar-Refused')
   const odd = await said({
-    note: note(MODULE, '\xff"\\\x80', '\xe4\xff'),
+    context: context(MODULE, '\xff"\\\x80', '\xe4\xff'),
     method: GET,
     version: 11,
   })
@@ -107,7 +110,7 @@ test('a page may read why it was refused; what it said of itself breaks nothing'
 })
 
 test('an answer of our own holds exactly its body', async (t) => {
-  const asked = { note: note(MODULE), method: GET, version: 11 }
+  const asked = { context: context(MODULE), method: GET, version: 11 }
   const bytes = response(asked, 200, 'text/plain', 'grüße', [], true)
   const { answer } = await nodeAnswer('GET', bytes.toString('latin1'))
   t.is(Buffer.from(answer!.body, 'latin1').toString(), 'grüße')

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { Direction } from '../../src/observe/labels.ts'
-import type { Share, Standing } from '../../src/proxy/share.ts'
+import type { Share, ShareKind } from '../../src/proxy/share.ts'
 import { type Holder, type ShareLimits, Shares } from '../../src/proxy/shares.ts'
 import type { Refusal } from '../../src/refusal/refusal.ts'
 
@@ -17,7 +17,7 @@ class Caller {
   readonly #direction: Direction
   readonly #open: Holder[] = []
 
-  constructor(shares: Shares, name: string, standing: Standing, direction: Direction = 'ingress') {
+  constructor(shares: Shares, name: string, standing: ShareKind, direction: Direction = 'ingress') {
     this.share = shares.joined(name, standing)
     this.#shares = shares
     this.#direction = direction

@@ -292,7 +292,7 @@ export async function chaos(
 /** Each caller is answered in order, by its own answers, and nobody waits for ever. */
 function wrongWithCallers({ callers }: Town): string | null {
   for (const { bench, ids, text, sent, ended } of callers) {
-    const { socket, story } = bench
+    const { socket, handler } = bench
     const answers = [...socket.sent.matchAll(/\[(?:for )?(\S+)\]/g)].map(([, id]) => id!)
     let next = 0
     for (const id of answers) {
@@ -302,7 +302,8 @@ function wrongWithCallers({ callers }: Town): string | null {
     }
     const over = socket.destroyed || socket.writableEnded || ended
     if (!over && sent < text.length) return `${ids[0]}: nobody reads the rest of what it sends`
-    if (!over && story.ended.length < ids.length) return `${ids[story.ended.length]} waits for ever`
+    if (!over && handler.ended.length < ids.length)
+      return `${ids[handler.ended.length]} waits for ever`
   }
   return null
 }
@@ -334,7 +335,7 @@ async function wrongWithUpstreams({ upstreams, callers }: Town): Promise<string 
 function leftBehind({ pool, callers }: Town): string | null {
   if (pool.pool.exchanges !== 0) return `${pool.pool.exchanges} exchanges are left behind`
   for (const { bench, ids } of callers) {
-    const { heads, ended } = bench.story
+    const { heads, ended } = bench.handler
     const unread = ended.filter(({ method }) => method === -1).length
     if (heads.length + unread !== ended.length) return `${ids[0]}: exchanges did not end once each`
     if (bench.connection.bufferedBytes !== 0) return `${ids[0]}: bytes are left behind`

@@ -2,24 +2,24 @@ import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import type { Caller } from '../../src/policy/caller.ts'
 import type { Allow, Decision } from '../../src/policy/decision.ts'
-import type { Judge, Policy } from '../../src/policy/policy.ts'
+import type { Authorizer, Policy } from '../../src/policy/policy.ts'
 import { byModule, toOne } from '../../src/proxy/destination.ts'
-import { type Destination, DOORS } from '../../src/proxy/doors.ts'
-import { type House, storyOf } from '../../src/proxy/exchange.ts'
-import { Note, type Traits } from '../../src/proxy/note.ts'
+import { type Destination, LISTENER_RULES } from '../../src/proxy/listener-rules.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
+import { RequestContext, type Traits } from '../../src/proxy/request-context.ts'
+import { type RequestHandlerOptions, requestHandler } from '../../src/proxy/request-handler.ts'
 import type { Share } from '../../src/proxy/share.ts'
 import { type ShareLimits, Shares } from '../../src/proxy/shares.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Exchange } from '../../src/wire/exchange.ts'
-import type { Story, Upstream } from '../../src/wire/face.ts'
+import type { RequestHandler, Upstream } from '../../src/wire/face.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
 import { MemoryPool, settingsWith } from './engine.ts'
 import { MemorySocket } from './memory-socket.ts'
 import { dialTo } from './relay.ts'
 
-export type DoorName = keyof typeof DOORS
+export type DoorName = keyof typeof LISTENER_RULES
 
 /** The module that stands behind the door of Okapi's egress. */
 export const MODULE = 'mod-b-1.0.0'
@@ -68,7 +68,7 @@ export class OpenPolicy implements Policy {
   readonly known = { authFilter: false, keepsTokens: false, seesCookies: false }
   decide: (asked: Asked) => Partial<Allow> | Decision = () => ({})
 
-  bind(): Judge {
+  bind(): Authorizer {
     return {
       open: true,
       decide: (method, bytes, start, end, tenant, moduleId) => {
@@ -108,7 +108,7 @@ export interface DoorOptions {
   /** Of the module behind the door, or of the callee. */
   readonly traits?: Partial<Traits>
   readonly limits?: Partial<ShareLimits>
-  readonly health?: Upstream<Note>
+  readonly health?: Upstream<RequestContext>
 }
 
 /** Everything behind one door but the sockets. */
@@ -118,14 +118,14 @@ export interface DoorParts {
   readonly policies: { current: Policy }
   readonly okapiUrl: OkapiUrl
   readonly told: Told[]
-  readonly story: Story<Note>
-  note(): Note
+  readonly handler: RequestHandler<RequestContext>
+  context(): RequestContext
 }
 
 /** A door with its rules and its story, in front of `upstream`. */
 export function doorOf(
   name: DoorName,
-  upstream: Upstream<Note>,
+  upstream: Upstream<RequestContext>,
   options: DoorOptions = {},
 ): DoorParts {
   const { policy = new OpenPolicy(), okapiUrl = new OkapiUrl('http://localhost:9130') } = options
@@ -133,13 +133,13 @@ export function doorOf(
   const told: Told[] = []
   const limits = { exchanges: 100, exchangesToModule: 100, exchangesPerCallee: 100 }
   const shares = new Shares({ ...limits, ...options.limits }, name === 'okapi')
-  const house: House = {
+  const house: RequestHandlerOptions = {
     okapiUrl,
     self: 'http://127.0.0.1:8081',
     shares,
     health: options.health ?? NO_HEALTH,
-    record: (x: Exchange<Note>) => {
-      const { tenant, requestId, at, decision } = x.note
+    record: (x: Exchange<RequestContext>) => {
+      const { tenant, requestId, at, decision } = x.context
       const reason = x.refused?.reason ?? ''
       const route = decision?.routePattern ?? ''
       told.push({ status: x.status, reason, tenant, requestId, at, route })
@@ -150,20 +150,20 @@ export function doorOf(
   const destination = destinationOf(name, upstream, policies, okapiUrl)
   const at = atModule(name) ? MODULE : 'okapi'
   const place = { policy, at, upstream, share: shareOf(name, shares) }
-  const door = { ...DOORS[name], destination }
-  const note = () => new Note(door, caller, '192.0.2.7:4711', place)
-  return { policy, policies, okapiUrl, told, story: storyOf(house), note }
+  const door = { ...LISTENER_RULES[name], destination }
+  const context = () => new RequestContext(door, caller, '192.0.2.7:4711', place)
+  return { policy, policies, okapiUrl, told, handler: requestHandler(house), context }
 }
 
 function shareOf(name: DoorName, shares: Shares): Share {
-  const { direction } = DOORS[name]
+  const { direction } = LISTENER_RULES[name]
   if (direction === 'egress' || direction === 'modules') return shares.joined(name, 'own')
   return shares.joined(name, direction === 'ingress' ? 'proven' : 'unproven')
 }
 
 function destinationOf(
   name: DoorName,
-  upstream: Upstream<Note>,
+  upstream: Upstream<RequestContext>,
   policies: { current: Policy },
   okapiUrl: OkapiUrl,
 ): Destination {
@@ -180,17 +180,17 @@ function atModule(name: DoorName): boolean {
   return name === 'ingress' || name === 'direct' || name === 'plainToModule'
 }
 
-const NO_HEALTH: Upstream<Note> = {
+const NO_HEALTH: Upstream<RequestContext> = {
   open: (x) => x.fail(refuse('module-unavailable', 'nobody is asked')),
 }
 
 /** A door in memory: the caller's socket and the pool behind it. */
 export function memoryDoor(name: DoorName, options: DoorOptions = {}) {
-  const pool = new MemoryPool<Note>()
+  const pool = new MemoryPool<RequestContext>()
   const parts = doorOf(name, pool.pool, options)
   const connect = () => {
     const socket = new MemorySocket()
-    new Downstream(socket, parts.note(), parts.story, settingsWith(), () => {})
+    new Downstream(socket, parts.context(), parts.handler, settingsWith(), () => {})
     return socket
   }
   return { ...parts, pool, connect, socket: connect() }
@@ -199,7 +199,7 @@ export function memoryDoor(name: DoorName, options: DoorOptions = {}) {
 /** A door on a real socket. */
 export interface RealDoor extends DoorParts {
   readonly port: number
-  readonly pool: Pool<Note>
+  readonly pool: Pool<RequestContext>
   close(): Promise<void>
 }
 
@@ -210,12 +210,12 @@ export async function openDoor(
   options: DoorOptions = {},
 ): Promise<RealDoor> {
   const settings = settingsWith()
-  const pool = new Pool<Note>('upstream', dialTo(upstreamPort), settings)
+  const pool = new Pool<RequestContext>('upstream', dialTo(upstreamPort), settings)
   const parts = doorOf(name, pool, options)
   const sockets = new Set<Socket>()
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket)
-    new Downstream(socket, parts.note(), parts.story, settings, () => sockets.delete(socket))
+    new Downstream(socket, parts.context(), parts.handler, settings, () => sockets.delete(socket))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -18,7 +18,7 @@ export async function engineAnswer(
   cuts: readonly number[] = [],
 ): Promise<EngineAnswerReading> {
   const pool = new MemoryPool()
-  const { socket, story } = callerOf(pool.pool)
+  const { socket, handler } = callerOf(pool.pool)
   await socket.arrive(`${method} / HTTP/1.1\r\nHost: x\r\n\r\n`)
   const upstream = pool.connect()
   const places = [0, ...[...cuts].sort((a, b) => a - b), text.length]
@@ -26,9 +26,9 @@ export async function engineAnswer(
     const part = text.slice(places[i - 1], places[i])
     if (part !== '' && !upstream.destroyed) await pool.answer(upstream, part)
   }
-  const kept = !upstream.destroyed && story.ended.length === 1
+  const kept = !upstream.destroyed && handler.ended.length === 1
   if (!upstream.destroyed) await upstream.arriveEnd()
   const { sent } = socket
   socket.destroy()
-  return { heads: story.answers, sent, ended: story.ended[0], kept }
+  return { heads: handler.answers, sent, ended: handler.ended[0], kept }
 }

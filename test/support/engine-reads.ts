@@ -27,7 +27,7 @@ export async function engineReads(
   text: string,
   cuts: readonly number[] = [],
 ): Promise<EngineReading> {
-  const { socket, story, upstream } = callerOf(new CapturingUpstream())
+  const { socket, handler, upstream } = callerOf(new CapturingUpstream())
   const places = [0, ...[...cuts].sort((a, b) => a - b), text.length]
   for (let i = 1; i < places.length; i++) {
     const part = text.slice(places[i - 1], places[i])
@@ -38,12 +38,12 @@ export async function engineReads(
   if (!socket.destroyed) await socket.arriveEnd()
   await answerAll(upstream)
   const messages = upstream.exchanges.map(({ text: forwarded, whole }, i) => ({
-    ...story.heads[i]!,
+    ...handler.heads[i]!,
     forwarded,
     body: bodyOf(forwarded),
     whole,
   }))
-  const refused = story.ended.find((ended) => ended.refused !== null)?.refused ?? null
+  const refused = handler.ended.find((ended) => ended.refused !== null)?.refused ?? null
   const last = upstream.last
   const closed = last?.whole === true && !last.x.keepAlive && refused === null
   return { messages, refused, closed, sent: socket.sent }

@@ -3,7 +3,7 @@ import type { Refusal } from '../../src/refusal/refusal.ts'
 import type { Exchange, Outcome } from '../../src/wire/exchange.ts'
 import type {
   Dial,
-  Story,
+  RequestHandler,
   Upstream,
   UpstreamStream,
   WireLimits,
@@ -80,7 +80,7 @@ const NO_DROPS = new Uint8Array(256)
 const REQUEST_DROPS = NO_DROPS.slice().fill(1, 3, 4).fill(1, 7, 8)
 
 /** A story without policy that keeps what it was told. */
-export class PlainStory implements Story<null> {
+export class PlainStory implements RequestHandler<null> {
   readonly heads: ReadHead[] = []
   readonly answers: ReadHead[] = []
   readonly ended: EndedExchange[] = []
@@ -170,7 +170,7 @@ export class CapturingUpstream implements Upstream<null> {
 export interface Bench<U> {
   readonly socket: MemorySocket
   readonly connection: Downstream<null>
-  readonly story: PlainStory
+  readonly handler: PlainStory
   readonly upstream: U
   readonly clock: StoppedClock
 }
@@ -182,9 +182,9 @@ export function callerOf<U extends Upstream<null>>(
   clock: StoppedClock = { now: 1000 },
 ): Bench<U> {
   const socket = new MemorySocket()
-  const story = new PlainStory(upstream)
-  const connection = new Downstream(socket, null, story, settingsWith(limits, clock), () => {})
-  return { socket, connection, story, upstream, clock }
+  const handler = new PlainStory(upstream)
+  const connection = new Downstream(socket, null, handler, settingsWith(limits, clock), () => {})
+  return { socket, connection, handler, upstream, clock }
 }
 
 /** A pool whose connections are in memory too. */

@@ -126,7 +126,7 @@ export async function hostileCaller({ acts, reads }: Script, seen: Seen): Promis
   it.link.destroy()
   await settled()
   for (const ending of it.endings) see(seen, `serving end: ${ending}`)
-  for (const { status, outcome } of it.story.ended) see(seen, `serving ${status} ${outcome}`)
+  for (const { status, outcome } of it.handler.ended) see(seen, `serving ${status} ${outcome}`)
   if (it.endings.length !== 1) return `ended ${it.endings.length} times`
   if (it.upstream.pool.exchanges > it.upstream.dials) return 'exchanges stay at the pool'
   const whole = wholeFrames(it.socket)
@@ -156,12 +156,12 @@ export async function hostileServer({ acts, reads }: Script, seen: Seen): Promis
     let out = ''
     if (kind === 'open') {
       const own = letterOf(callers.length)
-      const { socket: caller, story } = it.caller()
+      const { socket: caller, handler } = it.caller()
       callers.push({
         socket: caller,
         letter: own,
-        ended: () => story.ended.length,
-        begun: () => story.heads.length,
+        ended: () => handler.ended.length,
+        begun: () => handler.heads.length,
       })
       const lines = odd % 3 === 0 ? `Content-Length: ${size}\r\n` : ''
       await caller.arrive(`POST /${own} HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)

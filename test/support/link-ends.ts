@@ -1,7 +1,7 @@
 import type { WireLimits } from '../../src/wire/face.ts'
-import type { DialLink } from '../../src/wire/link/lane.ts'
-import { Peer } from '../../src/wire/link/peer.ts'
-import { type Load, ServingLink } from '../../src/wire/link/serving-link.ts'
+import { LinkPool } from '../../src/wire/link/link-pool.ts'
+import type { DialLink } from '../../src/wire/link/link-slot.ts'
+import { ServingLink, type UnreadAnswers } from '../../src/wire/link/serving-link.ts'
 import {
   type Bench,
   callerOf,
@@ -17,7 +17,7 @@ import { MemorySocket, settled } from './memory-socket.ts'
 export interface ServingEnd {
   readonly socket: MemorySocket
   readonly link: ServingLink<null>
-  readonly story: PlainStory
+  readonly handler: PlainStory
   readonly upstream: MemoryPool
   readonly clock: StoppedClock
   readonly endings: string[]
@@ -30,23 +30,23 @@ export interface ServingEnd {
 }
 
 /** What links hold, and the most that they may. */
-export function loadOf(mostHeld: number): Load {
+export function loadOf(mostHeld: number): UnreadAnswers {
   return { held: 0, mostHeld }
 }
 
 /** A serving end: the test plays the caller's sidecar, and the module. */
 export function servingEnd(
   limits: Partial<WireLimits> = {},
-  load: Load = loadOf(10_000),
-  own: Load = loadOf(10_000),
+  load: UnreadAnswers = loadOf(10_000),
+  own: UnreadAnswers = loadOf(10_000),
 ): ServingEnd {
   const clock = { now: 1000 }
   const socket = new MemorySocket()
   const upstream = new MemoryPool(limits, clock)
-  const story = new PlainStory(upstream.pool)
+  const handler = new PlainStory(upstream.pool)
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
-  const serving = { note: () => null, story, load, own, closed: () => {} }
+  const serving = { context: () => null, handler, load, own, closed: () => {} }
   const limitHits: string[] = []
   const limitHit = (limit: string) => limitHits.push(limit)
   const settings = { ...settingsWith(limits, clock), limitHit }
@@ -54,7 +54,7 @@ export function servingEnd(
   return {
     socket,
     link,
-    story,
+    handler,
     upstream,
     clock,
     endings,
@@ -72,7 +72,7 @@ export function servingEnd(
 
 /** The calling end of links in memory: the test plays the other sidecar. */
 export interface CallingEnd {
-  readonly peer: Peer<null>
+  readonly peer: LinkPool<null>
   /** The connections that it opened, in order. */
   readonly sockets: MemorySocket[]
   readonly clock: StoppedClock
@@ -86,7 +86,7 @@ export interface CallingEnd {
   /** The next dial succeeds, and what is spoken is a link, or HTTP/1.1. */
   connect(isLink?: boolean): MemorySocket
   /** A caller in front of it. */
-  caller(): Bench<Peer<null>>
+  caller(): Bench<LinkPool<null>>
   framesOf(socket: MemorySocket): Frame[]
   /** Frames arrive in one read; true as long as it reads on. */
   send(socket: MemorySocket, ...frames: string[]): Promise<void>
@@ -124,7 +124,7 @@ export function callingEnd(limits: Partial<WireLimits> = {}): CallingEnd {
   const dial: DialLink = { open, avoid }
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
-  const peer = new Peer<null>('upstream', dial, http1.pool, settings, events)
+  const peer = new LinkPool<null>('upstream', dial, http1.pool, settings, events)
   return {
     peer,
     sockets,

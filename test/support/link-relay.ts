@@ -5,15 +5,15 @@ import { CoarseClock } from '../../src/transport/clock.ts'
 import type { WireSettings } from '../../src/wire/face.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
-import type { DialLink } from '../../src/wire/link/lane.ts'
-import { Peer } from '../../src/wire/link/peer.ts'
+import { LinkPool } from '../../src/wire/link/link-pool.ts'
+import type { DialLink } from '../../src/wire/link/link-slot.ts'
 import { ServingLink } from '../../src/wire/link/serving-link.ts'
 import { dialTo, type Ended, LIMITS, type Relay, type RelayOptions, relayStory } from './relay.ts'
 
 /** Two wires with a link between them, in one process. */
 export interface LinkRelay extends Relay {
   /** Of the callers' end. */
-  readonly peer: Peer<null>
+  readonly peer: LinkPool<null>
   /** The serving ends, as they were accepted. */
   readonly links: ServingLink<null>[]
   /** What the serving end says became of its exchanges. */
@@ -51,8 +51,8 @@ export async function startLinkRelay(
   const links: ServingLink<null>[] = []
   const pool = new Pool<null>('upstream', dialTo(upstreamPort), settings)
   const serving = {
-    note: () => null,
-    story: relayStory(pool, served),
+    context: () => null,
+    handler: relayStory(pool, served),
     load: { held: 0, mostHeld: 10_000 },
     own: { held: 0, mostHeld: 10_000 },
     closed: () => {},
@@ -61,13 +61,13 @@ export async function startLinkRelay(
     links.push(new ServingLink<null>(socket, 'caller', settings, events, serving))
   })
   const http1 = new Pool<null>('far', dialTo(far.port), settings)
-  const peer = new Peer<null>('far', dialLinkTo(far.port), http1, settings, events)
+  const peer = new LinkPool<null>('far', dialLinkTo(far.port), http1, settings, events)
   const ended: Ended[] = []
-  const story = relayStory(peer, ended, options.judge)
+  const handler = relayStory(peer, ended, options.judge)
   const connections = new Set<Downstream<null>>()
   const near = await listen((socket) => {
     connections.add(
-      new Downstream(socket, null, story, settings, (gone) => connections.delete(gone)),
+      new Downstream(socket, null, handler, settings, (gone) => connections.delete(gone)),
     )
   })
   clock.watch({

@@ -4,7 +4,13 @@ import { REQUEST_NAMES, RESPONSE_NAMES } from '../../src/proxy/names.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import type { Exchange } from '../../src/wire/exchange.ts'
-import type { Dial, Story, Upstream, WireLimits, WireSettings } from '../../src/wire/face.ts'
+import type {
+  Dial,
+  RequestHandler,
+  Upstream,
+  WireLimits,
+  WireSettings,
+} from '../../src/wire/face.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
 import { METHODS } from '../../src/wire/head.ts'
@@ -79,7 +85,7 @@ async function overHttp1(upstreamPort: number, options: RelayOptions): Promise<R
   }
   const pool = new Pool<null>('upstream', dialTo(upstreamPort), settings)
   const ended: Ended[] = []
-  const story = relayStory(pool, ended, options.judge)
+  const handler = relayStory(pool, ended, options.judge)
   const connections = new Set<Downstream<null>>()
   clock.watch({
     tick(now) {
@@ -89,7 +95,7 @@ async function overHttp1(upstreamPort: number, options: RelayOptions): Promise<R
   })
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     connections.add(
-      new Downstream(socket, null, story, settings, (gone) => connections.delete(gone)),
+      new Downstream(socket, null, handler, settings, (gone) => connections.delete(gone)),
     )
   })
   server.listen(0, '127.0.0.1')
@@ -115,7 +121,7 @@ export function relayStory(
   upstream: Upstream<null>,
   ended: Ended[],
   judge?: (target: string) => Refusal | null,
-): Story<null> {
+): RequestHandler<null> {
   return {
     begin(_x, head, out) {
       const target = head.bytes.toString('latin1', head.targetStart, head.targetEnd)

@@ -145,12 +145,12 @@ const CARELESS: readonly (readonly [string, Partial<DialTls<string, null>>])[] =
   [
     'a judge that throws',
     {
-      judge: () => {
+      authenticator: () => {
         throw new Error('broken')
       },
     },
   ],
-  ['a judge that knows nothing', { judge: () => JSON.parse('null') }],
+  ['a judge that knows nothing', { authenticator: () => JSON.parse('null') }],
   [
     'a fits that throws',
     {
@@ -187,7 +187,9 @@ for (const [what, careless] of CARELESS) {
 
 test('a judge that believes everybody does not let in what OpenSSL did not verify', async (t) => {
   const forged = await record(stranger)
-  const dialer = new Dialer(dialerTo([forged.port], wanted({ judge: () => 'mod-users-19.7.0' })))
+  const dialer = new Dialer(
+    dialerTo([forged.port], wanted({ authenticator: () => 'mod-users-19.7.0' })),
+  )
   const { refusal } = await dialOnce(dialer)
   t.is(refusal?.reason, 'upstream-untrusted')
   t.regex(refusal?.because ?? '', /UNABLE_TO_VERIFY_LEAF_SIGNATURE/)

@@ -2,7 +2,11 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import test from 'ava'
-import { type Judge, judgeSocket, type PeerFacts } from '../../src/transport/gate.ts'
+import {
+  type Authenticator,
+  authenticate,
+  type PeerCertificates,
+} from '../../src/transport/authenticate.ts'
 import { LiveSet } from '../../src/transport/live-set.ts'
 import { Authority, type Issued, materialOf } from './authority.ts'
 import { judgeById, openDoor, openRecorder, readAll } from './peers.ts'
@@ -22,7 +26,7 @@ function ask(port: number, shown: Issued | null): Promise<string> {
   return readAll(socket)
 }
 
-const CARELESS: readonly (readonly [string, Issued | null, Judge<string>])[] = [
+const CARELESS: readonly (readonly [string, Issued | null, Authenticator<string>])[] = [
   [
     'throws',
     notes,
@@ -35,9 +39,9 @@ const CARELESS: readonly (readonly [string, Issued | null, Judge<string>])[] = [
   ['believes everybody, of nobody', null, () => 'mod-notes-7.0.0'],
 ]
 
-for (const [what, shown, judge] of CARELESS) {
+for (const [what, shown, authenticator] of CARELESS) {
   test(`a judge that ${what} lets nobody in`, async (t) => {
-    const door = await openDoor({ material: users, judge })
+    const door = await openDoor({ material: users, authenticator })
     const answer = await ask(door.port, shown)
     t.regex(answer, /^HTTP\/1\.1 403 Forbidden\r\nX-Sidecar-Refused: untrusted-certificate\r\n/)
     t.deepEqual(door.events, ['refused untrusted-certificate'])
@@ -68,12 +72,12 @@ for (const [issued, names] of [
 ] as const) {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     test(`the judge sees ${names.join(' < ')} over ${version}, and the role`, async (t) => {
-      const seen: PeerFacts[] = []
-      const judge: Judge<string> = (facts) => {
+      const seen: PeerCertificates[] = []
+      const authenticator: Authenticator<string> = (facts) => {
         seen.push(facts)
         return judgeById(facts)
       }
-      const door = await openDoor({ material: users, judge })
+      const door = await openDoor({ material: users, authenticator })
       const { key, cert } = issued
       const versions = { minVersion: version, maxVersion: version }
       const socket = connect({ port: door.port, key, cert, ca: root.cert, ...versions })
@@ -97,12 +101,12 @@ test('a chain of many is shown to ten certificates and no further', async (t) =>
   let below = root
   for (let depth = 0; depth < 11; depth++) below = below.intermediate(`ca${depth}`)
   const { key, cert } = below.issue('mod-notes-7.0.0')
-  const seen: PeerFacts[] = []
-  const judge: Judge<string> = (facts) => {
+  const seen: PeerCertificates[] = []
+  const authenticator: Authenticator<string> = (facts) => {
     seen.push(facts)
     return judgeById(facts)
   }
-  const door = await openDoor({ material: users, judge })
+  const door = await openDoor({ material: users, authenticator })
   const socket = connect({ port: door.port, key, cert, rejectUnauthorized: false })
   await once(socket, 'data')
   socket.destroy()
@@ -117,7 +121,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const server = await openRecorder({ key, cert, ca: root.cert, maxVersion: version }, 'hello')
     const verdicts: unknown[] = []
     server.server.prependListener('secureConnection', (socket) => {
-      verdicts.push(judgeSocket(socket, 'client', judgeById))
+      verdicts.push(authenticate(socket, 'client', judgeById))
     })
     const base = { port: server.port, key: notes.key, cert: notes.cert, ca: root.cert }
     let session: Buffer | undefined
@@ -125,7 +129,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const socket = connect({ ...base, ...(session === undefined ? {} : { session }) })
       const kept = once(socket, 'session')
       await once(socket, 'data')
-      verdicts.push(judgeSocket(socket, 'server', judgeById))
+      verdicts.push(authenticate(socket, 'server', judgeById))
       if (!socket.isSessionReused()) [session] = await kept
       socket.destroy()
     }

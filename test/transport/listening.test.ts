@@ -12,7 +12,7 @@ import type { Address } from '../../src/transport/address.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import type { ConnectionSlot } from '../../src/transport/connection-slots.ts'
 import { listenPlain } from '../../src/transport/listen.ts'
-import { type ListenEvents, Listening } from '../../src/transport/listening.ts'
+import { BoundListener, type ListenEvents } from '../../src/transport/listening.ts'
 import { readAll } from './peers.ts'
 import { tempFolder } from './temp.ts'
 
@@ -192,7 +192,7 @@ test('when accepting fails the listener pauses, and listens again on the same po
   const server = createServer(greet)
   const events = { acceptFailed: (code: string) => codes.push(code) }
   const limits = { connections: 100, pendingConnections: 100 }
-  const listening = new Listening(server, { limits, clock, events }, () => {})
+  const listening = new BoundListener(server, { limits, clock, events }, () => {})
   await listening.start(LOCAL)
   const before = listening.address
   const failure = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' })

@@ -10,8 +10,8 @@ const addresses = [{ host: '127.0.0.1', port: Number(port) }]
 const read = JSON.parse(material ?? '')
 const limits = { connectMs: 5000, handshakeMs: 5000, connectWaitMs: 0 }
 const common = { addresses, ...limits, whenUnreachable: 'module-unavailable' as const }
-const judge = () => 'anybody'
-const tls = { material: () => read, judge, fits: () => null, live: liveById() }
+const authenticator = () => 'anybody'
+const tls = { material: () => read, authenticator, fits: () => null, live: liveById() }
 const alive = setInterval(() => {}, 1000)
 
 const reasons: (string | undefined)[] = []

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
+import type { Authenticator, PeerCertificates } from '../../src/transport/authenticate.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import type { Dialer, DialerOptions, DialOptions } from '../../src/transport/dial.ts'
-import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
 import { type ListenTlsOptions, listenTls, type TlsListener } from '../../src/transport/listen.ts'
 import { type LivePeer, LiveSet } from '../../src/transport/live-set.ts'
 import { NameResolver } from '../../src/transport/name-resolver.ts'
@@ -20,7 +20,11 @@ export const LIMITS = {
 const URI = /URI:spiffe:\/\/folio\.test\/module\/([a-z0-9.-]+)(?:,|$)/
 
 /** A judge for tests: the id in the URI SAN of whatever OpenSSL verified. */
-export const judgeById: Judge<string> = ({ authorized, error, chain }: PeerFacts) => {
+export const judgeById: Authenticator<string> = ({
+  authorized,
+  error,
+  chain,
+}: PeerCertificates) => {
   const [leaf] = chain
   if (leaf === undefined) return refuse('no-certificate', 'none')
   if (!authorized) return refuse('untrusted-certificate', error ?? 'unknown')
@@ -77,7 +81,7 @@ export async function openDoor(
       limits: LIMITS,
       clock,
       live,
-      judge: judgeById,
+      authenticator: judgeById,
       events: {
         dropped: () => events.push('dropped'),
         acceptFailed: (code) => events.push(`accept ${code}`),

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { Places } from '../../src/transport/places.ts'
+import { ReservedPlaces } from '../../src/transport/reserved-places.ts'
 
 /** One that takes all that it is allowed, beginning with none. */
-function takeAll(places: Places): number {
+function takeAll(places: ReservedPlaces): number {
   let own = 0
   while (places.allows(own)) {
     own++
@@ -12,7 +12,7 @@ function takeAll(places: Places): number {
 }
 
 /** Several that take and give back without end, each as often as the others. */
-function contend(places: Places, callers: number, rounds: number): number[] {
+function contend(places: ReservedPlaces, callers: number, rounds: number): number[] {
   const own = Array<number>(callers).fill(0)
   for (let round = 0; round < rounds; round++) {
     for (const [i, has] of own.entries()) {
@@ -32,7 +32,7 @@ function contend(places: Places, callers: number, rounds: number): number[] {
 
 test('alone it is two thirds, and never all', (t) => {
   for (const all of [8, 100, 512, 1000, 1280, 4096]) {
-    const places = new Places(all)
+    const places = new ReservedPlaces(all)
     const own = takeAll(places)
     t.is(own, places.mostOfOne, String(all))
     t.true(own >= (all * 21) / 32 - 2 && own <= (all * 21) / 32 + 3, `${own} of ${all}`)
@@ -41,7 +41,7 @@ test('alone it is two thirds, and never all', (t) => {
 })
 
 test('whoever comes later gets some all the same, however many took all they could before', (t) => {
-  const places = new Places(1000)
+  const places = new ReservedPlaces(1000)
   const taken = Array.from({ length: 60 }, () => takeAll(places))
   t.deepEqual(taken.slice(0, 4), [657, 164, 41, 10])
   // As many as the kept part has room for have their few, and that is known before anybody comes.
@@ -51,7 +51,7 @@ test('whoever comes later gets some all the same, however many took all they cou
 
 test('those who contend all get the same', (t) => {
   for (const callers of [2, 3, 10, 60]) {
-    const places = new Places(1000)
+    const places = new ReservedPlaces(1000)
     const own = contend(places, callers, 5000)
     const fair = (21 * 1000) / (8 * (3 * callers + 1))
     for (const has of own) t.true(Math.abs(has - fair) <= 0.1 * fair + 3, `${own} for ${fair}`)
@@ -60,7 +60,7 @@ test('those who contend all get the same', (t) => {
 
 test('one who has none is turned away only where all are taken', (t) => {
   for (let all = 1; all < 40; all++) {
-    const places = new Places(all)
+    const places = new ReservedPlaces(all)
     let callers = 0
     while (!places.full) {
       t.true(places.allows(0), `${places.taken} of ${all}`)
@@ -73,14 +73,14 @@ test('one who has none is turned away only where all are taken', (t) => {
 })
 
 test('who stands for many leaves the kept eighth and nothing else', (t) => {
-  const places = new Places(1280)
+  const places = new ReservedPlaces(1280)
   while (places.allowsMany) places.taken++
   t.is(places.taken, 1120)
   t.true(places.allows(0))
 })
 
 test('what is given back may be taken again', (t) => {
-  const places = new Places(100)
+  const places = new ReservedPlaces(100)
   const own = takeAll(places)
   t.false(places.allows(own))
   places.taken--

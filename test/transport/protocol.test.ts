@@ -89,7 +89,12 @@ for (const weak of [
     const own = materialOf(notes, [root])
     const fits = only('mod-users-19.7.0')
     const dialer = new Dialer(
-      dialerTo([server.port], { material: () => own, judge: judgeById, fits, live: liveById() }),
+      dialerTo([server.port], {
+        material: () => own,
+        authenticator: judgeById,
+        fits,
+        live: liveById(),
+      }),
     )
     const { refusal } = await dialOnce(dialer)
     t.is(refusal?.reason, 'upstream-untrusted')

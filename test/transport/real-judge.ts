@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { Refusal } from '../../src/refusal/refusal.ts'
 import { isRefusal } from '../../src/refusal/refusal.ts'
-import type { Judge, PeerFacts } from '../../src/transport/gate.ts'
+import type { Authenticator, PeerCertificates } from '../../src/transport/authenticate.ts'
 import { makeBundle } from '../../src/trust/bundle.ts'
 import { parseCertificate } from '../../src/trust/certificate.ts'
 import { type BoundCrl, parseCrl } from '../../src/trust/crl.ts'
@@ -18,10 +18,10 @@ export interface Listed {
 export function realJudge(
   roots: readonly Authority[],
   lists: readonly Listed[] = [],
-): Judge<string> {
+): Authenticator<string> {
   const bundle = makeBundle(roots.map(({ cert }) => parsed(cert)))
   const crls = lists.map(bound)
-  return (facts: PeerFacts): string | Refusal => {
+  return (facts: PeerCertificates): string | Refusal => {
     const now = Date.now()
     const context = { trustDomain: 'folio.test', foreign: new Map(), bundle, crls, now }
     const judged = judgePeer(facts, context)

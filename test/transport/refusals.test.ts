@@ -119,10 +119,10 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const peer = issue(authority, foreign)
       const listed = peer === null ? [] : (lists?.(authority, peer) ?? [])
       const crl = listed.map(({ pem }) => pem)
-      const judge = realJudge(roots, listed)
+      const authenticator = realJudge(roots, listed)
 
       test(`a client is refused: ${title}`, async (t) => {
-        const door = await openDoor({ material: materialOf(own, roots, crl), judge })
+        const door = await openDoor({ material: materialOf(own, roots, crl), authenticator })
         const response = await readAll(call(door, version, peer))
         const [head = '', body = ''] = response.split('\r\n\r\n')
         t.regex(head, /^HTTP\/1\.1 403 Forbidden\r\n/)
@@ -149,7 +149,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
         const material = materialOf(own, roots, crl)
         const fits = only('mod-notes-7.0.0')
         const dialer = new Dialer(
-          dialerTo([server.port], { material: () => material, judge, fits, live }),
+          dialerTo([server.port], { material: () => material, authenticator, fits, live }),
         )
         const { refusal, socket } = await dialOnce(dialer)
         t.is(refusal?.reason, 'upstream-untrusted')
@@ -165,8 +165,8 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const listed = allLists(authority, [])
       const crl = listed.map(({ pem }) => pem)
       const roots = [root]
-      const judge = realJudge(roots, listed)
-      const door = await openDoor({ material: materialOf(own, roots, crl), judge })
+      const authenticator = realJudge(roots, listed)
+      const door = await openDoor({ material: materialOf(own, roots, crl), authenticator })
       const peer = authority.issue('mod-notes-7.0.0')
       const socket = call(door, version, peer)
       await once(socket, 'data')
@@ -184,7 +184,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const fits = only('mod-notes-7.0.0')
       const live = liveById()
       const dialer = new Dialer(
-        dialerTo([server.port], { material: () => material, judge, fits, live }),
+        dialerTo([server.port], { material: () => material, authenticator, fits, live }),
       )
       const dialled = await dialOnce(dialer)
       t.is(dialled.refusal, null)

@@ -75,7 +75,12 @@ for (const [version, flag] of [
     const own = materialOf(notes, [root])
     const fits = only('mod-users-19.7.0')
     const dialer = new Dialer(
-      dialerTo([server.port], { material: () => own, judge: judgeById, fits, live: liveById() }),
+      dialerTo([server.port], {
+        material: () => own,
+        authenticator: judgeById,
+        fits,
+        live: liveById(),
+      }),
     )
     for (let visit = 0; visit < 2; visit++) {
       const { socket } = await dialOnce(dialer)

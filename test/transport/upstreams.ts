@@ -16,7 +16,7 @@ export const okapi = materialOf(root.issue('okapi-7.2.0'), [root])
 /** Wants mod-users-19.7.0. */
 export function wanted(more: Partial<DialTls<string, null>> = {}): DialTls<string, null> {
   const fits = only('mod-users-19.7.0')
-  return { material: () => okapi, judge: judgeById, fits, live: liveById(), ...more }
+  return { material: () => okapi, authenticator: judgeById, fits, live: liveById(), ...more }
 }
 
 /** A recorder that shows this certificate. */

@@ -1,8 +1,8 @@
-import type { Flaw } from '../../src/wire/flaws.ts'
+import type { WireFlaw } from '../../src/wire/flaws.ts'
 
 /** Something that we refuse although Node's own parser takes it. */
 export interface Difference {
-  readonly flaw: Flaw
+  readonly flaw: WireFlaw
   /** Bytes that show it: Node takes them. */
   readonly example: string
   readonly why: string

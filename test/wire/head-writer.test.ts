@@ -44,7 +44,7 @@ test('every choice of lines is written exactly', (t) => {
   for (let choice = 0; choice < 64; choice++) {
     parseRequestHead(head, bytes, 0, bytes.length, REQUEST_NAMES, LIMITS)
     plain.forEach((_, line) => {
-      head.fate[line] = choice & (1 << line) ? LINE.open : LINE.hop
+      head.action[line] = choice & (1 << line) ? LINE.open : LINE.hop
     })
     const out = new HeadWriter()
     out.lines(head, new Uint8Array(256), false)

@@ -1,12 +1,12 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { Outbox } from '../../src/wire/outbox.ts'
+import { WriteBuffer } from '../../src/wire/write-buffer.ts'
 import { MemorySocket } from '../support/memory-socket.ts'
 
-function outbox(mostBytes = 65_536) {
+function writeBuffer(mostBytes = 65_536) {
   const socket = new MemorySocket()
   const state = { drained: 0 }
-  const out = new Outbox(socket, mostBytes, () => state.drained++)
+  const out = new WriteBuffer(socket, mostBytes, () => state.drained++)
   return { socket, out, state }
 }
 
@@ -18,7 +18,7 @@ test('spans of several sockets that share the scratch never mix, and keep their 
   const step = fc.record({ to: fc.nat(2), size, ours: fc.boolean(), flush: fc.boolean() })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      const all = [outbox(), outbox(), outbox()]
+      const all = [writeBuffer(), writeBuffer(), writeBuffer()]
       const expected = ['', '', '']
       const shared = Buffer.alloc(100_010)
       steps.forEach(({ to, size: length, ours, flush }, i) => {
@@ -43,7 +43,7 @@ test('spans of several sockets that share the scratch never mix, and keep their 
 })
 
 test('a source is stopped while the socket takes nothing, and told once when it goes on', async (t) => {
-  const { socket, out, state } = outbox()
+  const { socket, out, state } = writeBuffer()
   socket.stalled = true
   out.put(Buffer.from('abc'), 0, 3)
   t.is(out.waiting, 3)
@@ -60,7 +60,7 @@ test('a source is stopped while the socket takes nothing, and told once when it 
 })
 
 test('what was dropped is not sent, nor what comes after the end', async (t) => {
-  const { socket, out } = outbox()
+  const { socket, out } = writeBuffer()
   out.put(Buffer.from('abc'), 0, 3)
   out.drop()
   out.flush()

@@ -3,9 +3,9 @@ import type { buildConnector } from 'undici'
 import { directorySource } from '../../credentials/directory.ts'
 import { checkGeneration, type Generation } from '../../credentials/generation.ts'
 import { errorCode, fault } from '../../fault.ts'
+import type { PeerCertificates } from '../../transport/authenticate.ts'
 import { CoarseClock } from '../../transport/clock.ts'
 import { Dialer } from '../../transport/dial.ts'
-import type { PeerFacts } from '../../transport/gate.ts'
 import { lookWith } from '../../transport/handshake-check.ts'
 import { LiveSet } from '../../transport/live-set.ts'
 import { NameResolver } from '../../transport/name-resolver.ts'
@@ -45,14 +45,14 @@ export class Operator {
     const { bundle, crls, identity } = this.#generation
     const { trustDomain } = identity
     const material = { key, cert, ca, crl }
-    const judge = (facts: PeerFacts) =>
+    const authenticator = (facts: PeerCertificates) =>
       judgePeer(facts, { bundle, crls, trustDomain, foreign: new Map(), now: Date.now() })
     const dialer = new Dialer<Identity, null>({
       addresses: [{ host, port }],
       names: new NameResolver(() => this.#clock.now),
       tls: {
         material: () => material,
-        judge,
+        authenticator,
         fits: (peer) => pinRefusal(peer, { product: 'okapi' }) ?? null,
         live: new LiveSet({ peerKey: labelOf, record: () => null }),
       },

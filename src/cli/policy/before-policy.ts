@@ -1,4 +1,4 @@
-import type { Judge } from '../../policy/policy.ts'
+import type { Authorizer } from '../../policy/policy.ts'
 import { REQUEST_NAMES } from '../../proxy/names.ts'
 import { ambiguous, invokedTenant, tenantMismatch } from '../../proxy/path.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
@@ -22,7 +22,7 @@ export function readRequest(method: string, target: string): Head | Refusal {
 /** What the proxy refuses of a request that it can read, before policy is asked. */
 export function refusedBefore(
   head: Head,
-  judge: Judge,
+  judge: Authorizer,
   at: string,
   tenant: string | undefined,
 ): Refusal | null {

@@ -4,7 +4,7 @@ import { splitModuleId } from '../../folio/module-id.ts'
 import { callerName, parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
-import type { Judge } from '../../policy/policy.ts'
+import type { Authorizer } from '../../policy/policy.ts'
 import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
 import { readRequest, refusedBefore } from './before-policy.ts'
 import { explanation, type Told } from './explanation.ts'
@@ -64,7 +64,7 @@ interface Question {
 
 /** What the proxy would say, in its order: what it cannot read, what is unclear, policy. */
 function answer(
-  judge: Judge,
+  judge: Authorizer,
   { caller, at, isInstalled, method, target, tenant, moduleId }: Question,
 ): Told {
   const head = readRequest(method, target)

@@ -1,10 +1,10 @@
 import type { PeerSeen, Slice } from '../../observe/status/history.ts'
 import { MOST_PEERS, MOST_REFUSALS } from '../../observe/status/history.ts'
-import type { Seen } from '../crew.ts'
+import type { ServingState } from '../serving-threads.ts'
 import type { Look } from './messages.ts'
 
 /** What several threads say of themselves, as if they were one. */
-export function merged(looks: readonly Look[]): Seen {
+export function merged(looks: readonly Look[]): ServingState {
   const all = (of: (look: Look) => number) => looks.reduce((sum, look) => sum + of(look), 0)
   const refusals = looks
     .flatMap((look) => look.refusals)

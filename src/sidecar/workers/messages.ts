@@ -5,7 +5,7 @@ import type { Direction } from '../../observe/labels.ts'
 import type { WorkerSeen } from '../../observe/status/facts.ts'
 import type { PeerSeen, Refused, Slice } from '../../observe/status/history.ts'
 import type { PublicKeyPair } from '../../transport/listen-public.ts'
-import type { Listening, Sharing } from '../listeners.ts'
+import type { BoundAddresses, Sharing } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
 
 /** A policy on its way to another thread, with the hash that it must have there. */
@@ -30,7 +30,7 @@ export interface Start {
 
 /** What a thread has opened. */
 export interface Opened {
-  readonly listening: Listening
+  readonly listening: BoundAddresses
   readonly otherLoopback: boolean
 }
 
@@ -60,7 +60,7 @@ export interface Asks {
 }
 
 /** A question on its way. */
-export interface Asked<K extends keyof Asks = keyof Asks> {
+export interface WorkerQuestion<K extends keyof Asks = keyof Asks> {
   readonly id: number
   readonly ask: K
   readonly what: Asks[K][0]

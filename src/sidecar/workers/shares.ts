@@ -1,6 +1,6 @@
 import type { Listen, PortRange } from '../../config/addresses.ts'
 import type { Config, Limits } from '../../config/config.ts'
-import type { Listening } from '../listeners.ts'
+import type { BoundAddresses } from '../listeners.ts'
 
 /** What is meant for the whole process; every other limit is of one exchange or one connection. */
 const DIVIDED = [
@@ -19,7 +19,7 @@ export function limitsOfOne(limits: Limits, threads: number): Limits {
 }
 
 /** The same configuration, where the system has chosen ports with the ports that it chose. */
-export function withPorts(config: Config, bound: Listening): Config {
+export function withPorts(config: Config, bound: BoundAddresses): Config {
   const { ingress, egress, modules, public: browsers, migration } = config
   return {
     ...config,

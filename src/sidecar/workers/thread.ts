@@ -11,7 +11,7 @@ import { expectedOf } from '../expected.ts'
 import { directionsOf } from '../gauges.ts'
 import { policyFrom } from '../policy-material.ts'
 import { Serving } from '../serving.ts'
-import type { Asked, Asks, HandedPolicy, Look, Opened, Said, Start } from './messages.ts'
+import type { Asks, HandedPolicy, Look, Opened, Said, Start, WorkerQuestion } from './messages.ts'
 
 /**
  * One thread of several that serve. It reads no file, watches nothing and writes nowhere: what it
@@ -73,7 +73,9 @@ class Thread {
     return {
       connections,
       exchanges: this.#metrics.exchanges,
-      open: Object.fromEntries(directionsOf(this.#config).map((door) => [door, open(door)])),
+      open: Object.fromEntries(
+        directionsOf(this.#config).map((listener) => [listener, open(listener)]),
+      ),
       stale,
       bufferedBytes,
       running,
@@ -111,7 +113,7 @@ function say(said: Said): void {
 
 let thread: Thread | undefined
 
-async function answer({ ask, what }: Asked): Promise<unknown> {
+async function answer({ ask, what }: WorkerQuestion): Promise<unknown> {
   if (ask === 'open') {
     thread = new Thread(what as Start)
     return thread.open()
@@ -135,7 +137,7 @@ async function answer({ ask, what }: Asked): Promise<unknown> {
   }
 }
 
-parentPort?.on('message', (asked: Asked) => {
+parentPort?.on('message', (asked: WorkerQuestion) => {
   const { id } = asked
   answer(asked).then(
     (value) => say({ id, value }),

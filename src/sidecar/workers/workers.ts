@@ -6,9 +6,9 @@ import type { Log } from '../../observe/log.ts'
 import { SharedTallies, sharedCells, type Tallies } from '../../observe/tallies.ts'
 import { sharedPathMemory } from '../../proxy/shared-path.ts'
 import type { PublicKeyPair } from '../../transport/listen-public.ts'
-import type { Crew, Seen } from '../crew.ts'
-import type { Listening } from '../listeners.ts'
+import type { BoundAddresses } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
+import type { ServingState, ServingThreads } from '../serving-threads.ts'
 import { WORKER_FILE } from '../worker-file.ts'
 import { merged } from './merged.ts'
 import type { Asks, HandedPolicy, Opened, Start } from './messages.ts'
@@ -29,7 +29,7 @@ export interface WorkersOptions {
  * Several threads that serve on the same ports. Each is handed what the main thread has read and
  * found good; one that dies is the end of all, for half a sidecar is none.
  */
-export class Workers implements Crew {
+export class Workers implements ServingThreads {
   /** Where they count, and where the main thread reads the sums. */
   readonly tallies: Tallies
   /** Resolves when the first has died. */
@@ -44,7 +44,7 @@ export class Workers implements Crew {
   #pair: PublicKeyPair | undefined
   #begun = false
   #taking: Promise<void> | undefined
-  #seen: Seen = merged([])
+  #seen: ServingState = merged([])
 
   constructor(options: WorkersOptions) {
     this.#options = options
@@ -54,12 +54,12 @@ export class Workers implements Crew {
     this.died = this.#death.promise
   }
 
-  get seen(): Seen {
+  get seen(): ServingState {
     return this.#seen
   }
 
   /** The first finds out which ports there are, and whether they are free; then come the others. */
-  async open(): Promise<Listening> {
+  async open(): Promise<BoundAddresses> {
     const { config, threads } = this.#options
     const limits = limitsOfOne(config.limits, threads)
     const first = await this.#begin(0, { ...config, limits }, { first: true, otherLoopback: false })

@@ -171,7 +171,7 @@ export class Body {
     const kept: Buffer[] = []
     for (let line = 0; line < TRAILERS.count; line++) {
       const id = TRAILERS.ids[line]!
-      if (TRAILERS.fate[line] !== LINE.open || !this.#keepTrailer(id) || isFrame(id)) continue
+      if (TRAILERS.action[line] !== LINE.open || !this.#keepTrailer(id) || isFrame(id)) continue
       kept.push(bytes.subarray(TRAILERS.nameStart[line]!, TRAILERS.lineEnd(line)))
     }
     if (kept.length > 0) this.#kept = Buffer.concat(kept)

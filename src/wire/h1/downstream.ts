@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net'
 import { refuse } from '../../refusal/refusal.ts'
 import { Exchange } from '../exchange.ts'
-import type { DownstreamStream, Story, WireSettings } from '../face.ts'
+import type { DownstreamStream, RequestHandler, WireSettings } from '../face.ts'
 import { UNREAD } from '../flaws.ts'
 import type { HeadWriter } from '../head-writer.ts'
-import { Outbox } from '../outbox.ts'
 import { Progress } from '../progress.ts'
 import { isTlsError, saidBy } from '../tls-error.ts'
-import { Departure } from './departure.ts'
-import { Patience } from './patience.ts'
+import { WriteBuffer } from '../write-buffer.ts'
+import { Deadlines } from './deadlines.ts'
+import { GracefulClose } from './graceful-close.ts'
 import { RequestReader } from './request-reader.ts'
 
 /**
@@ -20,18 +20,18 @@ export class Downstream<N> implements DownstreamStream {
   readonly exchange: Exchange<N>
   readonly #socket: Socket
   readonly #settings: WireSettings
-  readonly #outbox: Outbox
+  readonly #writeBuffer: WriteBuffer
   readonly #receiver: Progress
   readonly #reader: RequestReader<N>
-  readonly #patience: Patience
-  readonly #departure: Departure
+  readonly #deadlines: Deadlines
+  readonly #gracefulClose: GracefulClose
   readonly #closed: (connection: Downstream<N>) => void
   #callerEnded = false
 
   constructor(
     socket: Socket,
-    note: N,
-    story: Story<N>,
+    context: N,
+    handler: RequestHandler<N>,
     settings: WireSettings,
     closed: (connection: Downstream<N>) => void,
   ) {
@@ -40,13 +40,13 @@ export class Downstream<N> implements DownstreamStream {
     this.#closed = closed
     const { limits, clock } = settings
     const mostBytes = limits.bufferedBytesPerExchange
-    this.#outbox = new Outbox(socket, mostBytes, () => this.#drained())
-    this.exchange = new Exchange(note, this, story)
-    this.#receiver = new Progress(this.#outbox, clock.now)
-    this.#patience = new Patience(settings)
-    this.#departure = new Departure(socket, this.#outbox, this.#patience)
-    const [outbox, patience] = [this.#outbox, this.#patience]
-    this.#reader = new RequestReader(this.exchange, this, socket, settings, outbox, patience)
+    this.#writeBuffer = new WriteBuffer(socket, mostBytes, () => this.#drained())
+    this.exchange = new Exchange(context, this, handler)
+    this.#receiver = new Progress(this.#writeBuffer, clock.now)
+    this.#deadlines = new Deadlines(settings)
+    this.#gracefulClose = new GracefulClose(socket, this.#writeBuffer, this.#deadlines)
+    const [writeBuffer, deadlines] = [this.#writeBuffer, this.#deadlines]
+    this.#reader = new RequestReader(this.exchange, this, socket, settings, writeBuffer, deadlines)
     socket.on('data', (bytes: Buffer) => this.#data(bytes))
     socket.on('end', () => this.#end())
     socket.on('error', (error) => this.#broke(error))
@@ -60,32 +60,32 @@ export class Downstream<N> implements DownstreamStream {
 
   /** Bytes held, in either direction. Node may hold one read (64 KiB) more of a paused socket. */
   get bufferedBytes(): number {
-    return this.#reader.heldBytes + this.#outbox.waiting
+    return this.#reader.heldBytes + this.#writeBuffer.waiting
   }
 
   get blocked(): boolean {
-    return this.#outbox.blocked
+    return this.#writeBuffer.blocked
   }
 
   head(out: HeadWriter): void {
-    this.#outbox.put(out.bytes, 0, out.length)
+    this.#writeBuffer.put(out.bytes, 0, out.length)
   }
 
   span(bytes: Buffer, start: number, end: number): void {
     this.exchange.bytesOut += end - start
-    this.#outbox.put(bytes, start, end)
+    this.#writeBuffer.put(bytes, start, end)
   }
 
   flush(): void {
-    this.#outbox.flush()
+    this.#writeBuffer.flush()
   }
 
   reply(bytes: Buffer): void {
-    this.#outbox.put(bytes, 0, bytes.length)
+    this.#writeBuffer.put(bytes, 0, bytes.length)
   }
 
   finish(): void {
-    this.#outbox.flush()
+    this.#writeBuffer.flush()
     const { keepAlive } = this.exchange
     // Within a read more requests of an ended caller may be at hand: its end looks after them.
     const last = this.#callerEnded && this.#reader.unreadBytes === 0 && !this.#reader.busy
@@ -104,14 +104,14 @@ export class Downstream<N> implements DownstreamStream {
 
   abort(): void {
     const { version, answered } = this.exchange
-    this.#departure.abort(version === 11 && answered)
+    this.#gracefulClose.abort(version === 11 && answered)
   }
 
   giveBack(): void {}
 
   /** No exchange but those that have been sent already; an idle connection ends after `graceMs`. */
   drain(graceMs?: number): void {
-    this.#patience.drain(graceMs)
+    this.#deadlines.drain(graceMs)
     this.#lastAnswer()
   }
 
@@ -120,7 +120,7 @@ export class Downstream<N> implements DownstreamStream {
    * hurry: an idle connection is left to its caller, who may be sending at this very moment.
    */
   retire(): void {
-    this.#patience.retire()
+    this.#deadlines.retire()
     this.#lastAnswer()
   }
 
@@ -138,17 +138,17 @@ export class Downstream<N> implements DownstreamStream {
   tick(now: number): void {
     const { limitHit, limits } = this.#settings
     if (this.#receiver.stalls(now, limits.callerReadIdleMs)) return this.#giveUpReceiver()
-    const patience = this.#patience
-    if (!patience.isOver(now)) return
+    const deadlines = this.#deadlines
+    if (!deadlines.isOver(now)) return
     // A sender that we have stopped ourselves does not stall.
-    if (patience.waitsFor === 'body' && this.#reader.paused) return patience.await('body')
-    if (patience.leaving) return this.destroy()
-    if (patience.waitsFor === 'request') {
-      if (patience.isIdle) limitHit?.('idleMs')
+    if (deadlines.waitsFor === 'body' && this.#reader.paused) return deadlines.await('body')
+    if (deadlines.leaving) return this.destroy()
+    if (deadlines.waitsFor === 'request') {
+      if (deadlines.isIdle) limitHit?.('idleMs')
       return this.sayGoodbye()
     }
-    const refusal = patience.refusal()
-    if (patience.waitsFor === 'head') return this.exchange.refuseUnread(refusal)
+    const refusal = deadlines.refusal()
+    if (deadlines.waitsFor === 'head') return this.exchange.refuseUnread(refusal)
     if (this.exchange.open) return this.exchange.fail(refusal)
     limitHit?.('bodyIdleMs')
     this.sayGoodbye()
@@ -158,7 +158,7 @@ export class Downstream<N> implements DownstreamStream {
   #giveUpReceiver(): void {
     if (this.exchange.open) this.exchange.fail(UNREAD)
     else this.#settings.limitHit?.('callerReadIdleMs')
-    this.#departure.cut()
+    this.#gracefulClose.cut()
   }
 
   #drained(): void {
@@ -167,13 +167,13 @@ export class Downstream<N> implements DownstreamStream {
   }
 
   #data(bytes: Buffer): void {
-    if (this.#patience.leaving) return this.#departure.swallow(bytes.length)
+    if (this.#deadlines.leaving) return this.#gracefulClose.swallow(bytes.length)
     this.#reader.data(bytes)
     this.#used()
   }
 
   #used(): void {
-    this.#outbox.flush()
+    this.#writeBuffer.flush()
     if (this.#callerEnded) this.#nothingMore()
   }
 
@@ -187,20 +187,20 @@ export class Downstream<N> implements DownstreamStream {
 
   /** The caller has ended. A request that is not whole by now never will be. */
   #nothingMore(): void {
-    if (this.#reader.heldBytes > 0 && (this.exchange.open || this.#outbox.clogged)) return
-    if (this.#patience.leaving || this.#socket.destroyed) return
+    if (this.#reader.heldBytes > 0 && (this.exchange.open || this.#writeBuffer.clogged)) return
+    if (this.#deadlines.leaving || this.#socket.destroyed) return
     const x = this.exchange
     if (x.open && !x.requestDone) {
       x.abandon()
-      this.#departure.cut()
+      this.#gracefulClose.cut()
     } else if (!x.open) this.sayGoodbye()
   }
 
   /** No request comes any more. */
   sayGoodbye(): void {
-    if (this.#patience.leaving) return
+    if (this.#deadlines.leaving) return
     this.#reader.drop()
-    this.#departure.goodbye()
+    this.#gracefulClose.goodbye()
   }
 
   /** Node leaves a socket open whose TLS records cannot be read. */
@@ -214,7 +214,7 @@ export class Downstream<N> implements DownstreamStream {
 
   #close(): void {
     this.exchange.abandon()
-    this.#outbox.drop()
+    this.#writeBuffer.drop()
     this.#reader.drop()
     this.#closed(this)
   }

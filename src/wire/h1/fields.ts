@@ -93,8 +93,8 @@ function classify(head: Head, names: NameTable, line: number): number {
   const id = names.find(bytes, start, end)
   if (id === ALIAS) return FLAW.alias
   head.ids[line] = id
-  head.fate[line] = LINE.open
-  const first = id === ID.other || head.note(id, line)
+  head.action[line] = LINE.open
+  const first = id === ID.other || head.context(id, line)
   if (names.once && names.isPrefix) head.hashes[line] = hashOf(bytes, start, end)
   if (names.once && !first && (!names.isPrefix || stoodBefore(head, line))) return FLAW.twice
   return id === ID.other || id > ID.keepAlive ? 0 : own(head, line, id)
@@ -106,10 +106,10 @@ function own(head: Head, line: number, id: number): number {
   const end = head.valueEnd[line]!
   switch (id) {
     case ID.contentLength:
-      head.fate[line] = LINE.framing
+      head.action[line] = LINE.framing
       return contentLength(head, start, end)
     case ID.transferEncoding:
-      head.fate[line] = LINE.framing
+      head.action[line] = LINE.framing
       if (!isWord(bytes, start, end, CHUNKED)) return FLAW.coding
       head.framing = FRAMING.chunked
       return 0
@@ -117,12 +117,12 @@ function own(head: Head, line: number, id: number): number {
       head.expectsContinue = isWord(bytes, start, end, CONTINUE)
       return 0
     case ID.keepAlive:
-      head.fate[line] = LINE.hop
+      head.action[line] = LINE.hop
       head.keepAliveSeconds = timeoutSeconds(head.value(line))
       return 0
     case ID.connection:
     case ID.hop:
-      head.fate[line] = LINE.hop
+      head.action[line] = LINE.hop
       return 0
     default:
       return 0
@@ -196,7 +196,7 @@ function connectionOption(head: Head, names: NameTable, start: number, end: numb
   }
   for (let line = 0; line < head.count; line++) {
     const [s, e] = [head.nameStart[line]!, head.nameEnd[line]!]
-    if (sameFolded(bytes, start, end, s, e)) head.fate[line] = LINE.hop
+    if (sameFolded(bytes, start, end, s, e)) head.action[line] = LINE.hop
   }
   return 0
 }

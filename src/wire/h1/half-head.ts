@@ -1,6 +1,6 @@
 import { CR, LF } from '../bytes.ts'
 import type { HeadLimits } from '../head.ts'
-import { Waiting } from '../waiting.ts'
+import { WaitingBytes } from '../waiting-bytes.ts'
 
 /**
  * A head of which a part has come. To read it costs its length, so it is read again only where that
@@ -8,7 +8,7 @@ import { Waiting } from '../waiting.ts'
  * sends it byte by byte would have us read all of it for each.
  */
 export class HalfHead {
-  readonly #waiting = new Waiting()
+  readonly #waiting = new WaitingBytes()
   #readBytes = 0
 
   get length(): number {

@@ -3,7 +3,7 @@ import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Dial, Upstream, UpstreamStream, WireSettings } from '../face.ts'
 import type { Composed } from '../head-writer.ts'
-import { type Keeper, UpstreamConnection } from './upstream.ts'
+import { type ConnectionOwner, UpstreamConnection } from './upstream.ts'
 
 /**
  * How long an idle connection is believed in. Shorter than what servers usually keep theirs (Tomcat
@@ -41,7 +41,7 @@ class Waiting<N> implements UpstreamStream {
  * The connections to one upstream. An exchange gets an idle one, or waits until one is made or comes
  * back. A request is sent once: what fails after its first byte has left is failed, never repeated.
  */
-export class Pool<N> implements Upstream<N>, Keeper<N> {
+export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   readonly name: string
   readonly #dial: Dial
   readonly #settings: WireSettings

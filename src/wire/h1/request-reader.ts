@@ -3,12 +3,12 @@ import type { Exchange } from '../exchange.ts'
 import type { WireSettings } from '../face.ts'
 import { FLAW, requestRefusal } from '../flaws.ts'
 import { Head } from '../head.ts'
-import type { Outbox } from '../outbox.ts'
 import { Upload } from '../upload.ts'
+import type { WriteBuffer } from '../write-buffer.ts'
 import { Body } from './body.ts'
+import type { Deadlines } from './deadlines.ts'
 import { Discard } from './discard.ts'
-import { Intake } from './intake.ts'
-import type { Patience } from './patience.ts'
+import { ReadBuffer } from './read-buffer.ts'
 import { parseRequestHead } from './request-head.ts'
 
 const HEAD = new Head()
@@ -30,11 +30,11 @@ export class RequestReader<N> {
   readonly #connection: Connection
   readonly #socket: Socket
   readonly #settings: WireSettings
-  readonly #outbox: Outbox
-  readonly #patience: Patience
+  readonly #writeBuffer: WriteBuffer
+  readonly #deadlines: Deadlines
   readonly #body: Body
   readonly #upload: Upload<N>
-  readonly #intake: Intake
+  readonly #readBuffer: ReadBuffer
   readonly #discard = new Discard()
   readonly #inRecords: boolean
 
@@ -43,74 +43,74 @@ export class RequestReader<N> {
     connection: Connection,
     socket: Socket,
     settings: WireSettings,
-    outbox: Outbox,
-    patience: Patience,
+    writeBuffer: WriteBuffer,
+    deadlines: Deadlines,
   ) {
     this.#x = x
     this.#connection = connection
     this.#socket = socket
     this.#settings = settings
-    this.#outbox = outbox
-    this.#patience = patience
+    this.#writeBuffer = writeBuffer
+    this.#deadlines = deadlines
     this.#body = new Body(settings.requestNames, null)
     this.#upload = new Upload(x, this.#body)
-    this.#intake = new Intake(socket)
+    this.#readBuffer = new ReadBuffer(socket)
     this.#inRecords = 'encrypted' in socket
   }
 
   /** Bytes that were not looked at: half a head, pipelined requests. */
   get unreadBytes(): number {
-    return this.#intake.heldBytes
+    return this.#readBuffer.heldBytes
   }
 
   /** All bytes that are kept. */
   get heldBytes(): number {
-    return this.#intake.heldBytes + this.#upload.heldBytes
+    return this.#readBuffer.heldBytes + this.#upload.heldBytes
   }
 
   get paused(): boolean {
-    return this.#intake.paused
+    return this.#readBuffer.paused
   }
 
   /** Bytes came. */
   data(bytes: Buffer): void {
-    const usable = this.#intake.join(bytes, !this.#x.open, this.#settings.limits)
+    const usable = this.#readBuffer.join(bytes, !this.#x.open, this.#settings.limits)
     if (usable !== null) this.#read(usable)
   }
 
   /** There may be something to do with what is kept. */
   resume(): void {
     this.#upload.forward()
-    this.#read(this.#intake.take())
+    this.#read(this.#readBuffer.take())
   }
 
   /** Reads from the socket again, where what comes could be used. */
   readOn(): void {
-    if (!this.#intake.paused) return
+    if (!this.#readBuffer.paused) return
     const { open, upstream } = this.#x
     // What is held after an exchange is half a head: only more bytes can make it whole.
     if (open && (this.heldBytes > 0 || (!this.#body.done && upstream?.blocked))) return
-    if (!open && this.#outbox.clogged) return
-    this.#intake.resume()
+    if (!open && this.#writeBuffer.clogged) return
+    this.#readBuffer.resume()
   }
 
   /** The exchange is over: what the upstream has not taken of its body is not wanted. */
   next(): void {
     this.#upload.drop()
-    this.#patience.await(this.#discard.active ? 'body' : 'request')
+    this.#deadlines.await(this.#discard.active ? 'body' : 'request')
   }
 
   /** Nothing more is wanted. */
   drop(): void {
     this.#upload.drop()
-    this.#intake.drop()
-    this.#intake.paused = false
+    this.#readBuffer.drop()
+    this.#readBuffer.paused = false
     this.#discard.end()
   }
 
   #read(bytes: Buffer): void {
     this.busy = true
-    for (let i = 0; i < bytes.length && !this.#socket.destroyed && !this.#patience.leaving; ) {
+    for (let i = 0; i < bytes.length && !this.#socket.destroyed && !this.#deadlines.leaving; ) {
       const next = this.#step(bytes, i)
       if (next === -1) break
       i = next
@@ -121,21 +121,22 @@ export class RequestReader<N> {
     const { upstream } = this.#x
     if (upstream === null) return
     upstream.flush()
-    if (upstream.blocked && !this.#body.done) this.#intake.pause()
+    if (upstream.blocked && !this.#body.done) this.#readBuffer.pause()
   }
 
   /** Uses what it can from `i`. @returns the position behind it, or -1 when no more can be used now */
   #step(bytes: Buffer, i: number): number {
     if (this.#discard.active) return this.#throwAway(bytes, i)
     const x = this.#x
-    if (!x.open) return this.#outbox.clogged ? this.#intake.hold(bytes, i) : this.#request(bytes, i)
-    if (this.#body.done) return this.#intake.hold(bytes, i)
+    if (!x.open)
+      return this.#writeBuffer.clogged ? this.#readBuffer.hold(bytes, i) : this.#request(bytes, i)
+    if (this.#body.done) return this.#readBuffer.hold(bytes, i)
     const next = this.#upload.judge(bytes, i, bytes.length)
     if (next === -1) {
       x.fail(requestRefusal(FLAW.chunk))
       return -1
     }
-    this.#patience.await(x.requestDone ? 'nothing' : 'body')
+    this.#deadlines.await(x.requestDone ? 'nothing' : 'body')
     if (x.requestDone || !this.#inRecords) x.connect()
     // It may have been refused meanwhile.
     if (x.open) this.#upload.handOn(bytes)
@@ -146,8 +147,8 @@ export class RequestReader<N> {
     const { requestNames, limits } = this.#settings
     const next = parseRequestHead(HEAD, bytes, i, bytes.length, requestNames, limits)
     if (next === 0) {
-      if (this.#patience.waitsFor === 'request') this.#patience.await('head')
-      this.#intake.keep(bytes, i)
+      if (this.#deadlines.waitsFor === 'request') this.#deadlines.await('head')
+      this.#readBuffer.keep(bytes, i)
       return -1
     }
     if (next < 0) {
@@ -164,9 +165,9 @@ export class RequestReader<N> {
     x.reset()
     this.#body.begin(HEAD, 'asItStands')
     const expectsContinue = HEAD.expectsContinue && HEAD.version === 11
-    this.#patience.await(this.#body.done ? 'nothing' : 'body')
+    this.#deadlines.await(this.#body.done ? 'nothing' : 'body')
     const pipelined = more && this.#body.done
-    if (this.#patience.lastExchange() && !pipelined) HEAD.keepAlive = false
+    if (this.#deadlines.lastExchange() && !pipelined) HEAD.keepAlive = false
     const refusal = x.begin(HEAD)
     if (refusal === null) {
       if (this.#body.done) x.connect()
@@ -184,7 +185,7 @@ export class RequestReader<N> {
   #throwAway(bytes: Buffer, i: number): number {
     const next = this.#discard.take(this.#body, bytes, i)
     if (next === -1) this.#connection.sayGoodbye()
-    else if (!this.#discard.active) this.#patience.await('request')
+    else if (!this.#discard.active) this.#deadlines.await('request')
     return next
   }
 }

@@ -12,8 +12,8 @@ import {
   responseRefusal,
 } from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
-import { Outbox } from '../outbox.ts'
 import { saidBy } from '../tls-error.ts'
+import { WriteBuffer } from '../write-buffer.ts'
 import { Body } from './body.ts'
 import { HalfHead } from './half-head.ts'
 import { parseResponseHead } from './response-head.ts'
@@ -23,7 +23,7 @@ const HEAD = new Head()
 const UNTIL_CLOSE = 'it ends with its connection: over TLS its end cannot be told from a cut'
 
 /** What a connection asks of the pool that keeps it. */
-export interface Keeper<N> {
+export interface ConnectionOwner<N> {
   /** The exchange is over and the connection may serve another. */
   released(connection: UpstreamConnection<N>): void
   /** It is gone, or must not be used again. */
@@ -48,8 +48,8 @@ export class UpstreamConnection<N> implements UpstreamStream {
   idleUntil = 0
   readonly #socket: Socket
   readonly #settings: WireSettings
-  readonly #keeper: Keeper<N>
-  readonly #outbox: Outbox
+  readonly #keeper: ConnectionOwner<N>
+  readonly #writeBuffer: WriteBuffer
   readonly #body: Body
 
   #x: Exchange<N> | null = null
@@ -67,7 +67,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     socket: Socket,
     { name, peer, epoch }: { name: string; peer: string; epoch: number },
     settings: WireSettings,
-    keeper: Keeper<N>,
+    keeper: ConnectionOwner<N>,
   ) {
     this.#socket = socket
     // Who proved an identity is called by it, else the address says which of several it was.
@@ -79,14 +79,14 @@ export class UpstreamConnection<N> implements UpstreamStream {
     this.openedAt = settings.clock.now
     this.#body = new Body(settings.responseNames, settings.keepTrailer)
     const mostBytes = settings.limits.bufferedBytesPerExchange
-    this.#outbox = new Outbox(socket, mostBytes, () => this.#x?.downstream.resume())
+    this.#writeBuffer = new WriteBuffer(socket, mostBytes, () => this.#x?.downstream.resume())
     socket.on('end', () => this.#ended())
     socket.on('error', (error) => this.#broke(error))
     socket.on('close', () => this.#close())
   }
 
   get blocked(): boolean {
-    return this.#outbox.blocked
+    return this.#writeBuffer.blocked
   }
 
   /** Ended, even if nobody has been told yet: whoever judges peers destroys sockets. */
@@ -95,7 +95,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   }
 
   get bufferedBytes(): number {
-    return this.#held.length + this.#outbox.waiting
+    return this.#held.length + this.#writeBuffer.waiting
   }
 
   get keepAliveSeconds(): number {
@@ -111,22 +111,22 @@ export class UpstreamConnection<N> implements UpstreamStream {
     this.#interim = 0
     const { limits, clock } = this.#settings
     this.#deadline = limits.responseHeadMs === 0 ? 0 : clock.now + limits.responseHeadMs
-    this.#outbox.put(head, 0, length)
+    this.#writeBuffer.put(head, 0, length)
     x.connected(this, this.peer)
   }
 
   span(bytes: Buffer, start: number, end: number): void {
     const { limits, clock } = this.#settings
     if (limits.responseHeadMs !== 0) this.#deadline = clock.now + limits.responseHeadMs
-    this.#outbox.put(bytes, start, end, true)
+    this.#writeBuffer.put(bytes, start, end, true)
   }
 
   flush(): void {
-    this.#outbox.flush()
+    this.#writeBuffer.flush()
   }
 
   finish(): void {
-    this.#outbox.flush()
+    this.#writeBuffer.flush()
   }
 
   cancel(): void {
@@ -141,7 +141,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   }
 
   destroy(): void {
-    this.#outbox.drop()
+    this.#writeBuffer.drop()
     this.#socket.destroy()
     this.#gone()
   }

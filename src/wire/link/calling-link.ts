@@ -3,9 +3,9 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireSettings } from '../face.ts'
 import type { CallingStream } from './calling-stream.ts'
 import { FRAME, LAST_ID, MOST_EXCHANGES } from './frames.ts'
-import type { Avoiding } from './lane.ts'
-import { Link } from './link.ts'
+import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-events.ts'
+import type { Avoiding } from './link-slot.ts'
 
 /** `H`: no frame type. A peer that refuses us says so in HTTP/1.1, whatever was agreed. */
 const FIRST_OF_HTTP = 0x48
@@ -14,7 +14,7 @@ const MOST_TEXT_BYTES = 16_384
 const TEXT_MS = 2000
 
 /** Who keeps a link. */
-export interface LinkKeeper<N> {
+export interface LinkOwner<N> {
   /** No further exchange goes there. `successor`: they will be wanted elsewhere. */
   leaves(link: CallingLink<N>, successor: boolean): void
   /** The peer at this socket is leaving, or gave an exchange back. */
@@ -24,8 +24,8 @@ export interface LinkKeeper<N> {
 }
 
 /** The end of a link that opens exchanges. */
-export class CallingLink<N> extends Link<CallingStream<N>> {
-  readonly #keeper: LinkKeeper<N>
+export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
+  readonly #keeper: LinkOwner<N>
   #heard = false
   #text: Buffer | null = null
   #textSince = 0
@@ -35,7 +35,7 @@ export class CallingLink<N> extends Link<CallingStream<N>> {
     peer: string,
     settings: WireSettings,
     events: LinkEvents,
-    keeper: LinkKeeper<N>,
+    keeper: LinkOwner<N>,
   ) {
     super(socket, peer, settings, events)
     this.#keeper = keeper

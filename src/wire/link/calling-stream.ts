@@ -20,8 +20,8 @@ import { FLAG, FRAME, LARGE_BYTES, RESET } from './frames.ts'
 import type { LinkStream } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
 import { SecondTry } from './second-try.ts'
-import { Sender, type Source } from './sender.ts'
-import type { StreamKeeper } from './stream-keeper.ts'
+import { type BodySource, Sender } from './sender.ts'
+import type { StreamOwner } from './stream-keeper.ts'
 
 const HEAD = new Head()
 const NOTHING = Buffer.alloc(0)
@@ -29,14 +29,14 @@ const NOTHING = Buffer.alloc(0)
 type State = 'undecided' | 'waiting' | 'open' | 'over'
 
 /** The caller's end of one exchange on a link: the request's way out, the response's way in. */
-export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
+export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource {
   readonly x: Exchange<N>
   /** Of the route that it takes, for learning. */
   readonly route: number
   /** The composed head, as long as it has not left. */
   waitingHead: Buffer | null = null
   readonly #settings: WireSettings
-  readonly #keeper: StreamKeeper<N>
+  readonly #keeper: StreamOwner<N>
   readonly #sender = new Sender(this)
   readonly #receiver = new Receiver()
   readonly #second = new SecondTry(this.#sender)
@@ -48,7 +48,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, Source {
   #interim = 0
   #deadline = 0
 
-  constructor(x: Exchange<N>, route: number, settings: WireSettings, keeper: StreamKeeper<N>) {
+  constructor(x: Exchange<N>, route: number, settings: WireSettings, keeper: StreamOwner<N>) {
     this.x = x
     this.route = route
     this.#settings = settings

@@ -1,10 +1,10 @@
 import type { HeadLimits } from '../head.ts'
-import { Waiting } from '../waiting.ts'
+import { WaitingBytes } from '../waiting-bytes.ts'
 
 /** A head that is longer than a frame comes in several, without any other frame between them. */
 export class HeadPieces {
   readonly #mostBytes: number
-  readonly #pieces = new Waiting()
+  readonly #pieces = new WaitingBytes()
   #type = 0
   #id = 0
 

@@ -3,15 +3,15 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireSettings } from '../face.ts'
 import { isTlsError, saidBy } from '../tls-error.ts'
 import { Batch } from './batch.ts'
+import { ControlFrameBudget } from './control-frame-budget.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FLAG, FRAME } from './frames.ts'
 import { HeadPieces } from './head-pieces.ts'
+import { Keepalive } from './keepalive.ts'
 import type { LinkEvents } from './link-events.ts'
 import type { LinkStream } from './link-stream.ts'
-import { Noise } from './noise.ts'
 import { OpenStreams } from './open-streams.ts'
-import { Settling } from './settling.ts'
-import { Vigil } from './vigil.ts'
+import { SettlingStreams } from './settling.ts'
 
 /** After the last word, for the peer to close too. */
 const LINGER_MS = 1000
@@ -24,14 +24,14 @@ const EIGHT = Buffer.alloc(8)
  * A connection that carries many exchanges. This is what both ends have in common: frames in and out,
  * liveness, budgets, leaving in good order.
  */
-export abstract class Link<S extends LinkStream> implements FrameSink {
+export abstract class LinkConnection<S extends LinkStream> implements FrameSink {
   readonly peer: string
   readonly batch: Batch
   readonly openedAt: number
   protected readonly settings: WireSettings
   protected readonly socket: Socket
   protected readonly streams = new OpenStreams<S>()
-  protected readonly settling = new Settling()
+  protected readonly settling = new SettlingStreams()
   /** The id that was opened last. */
   protected lastId = 0
   /** We have said GOAWAY. */
@@ -43,8 +43,8 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   readonly #events: LinkEvents
   readonly #reader: FrameReader
   readonly #pieces: HeadPieces
-  readonly #noise: Noise
-  readonly #vigil: Vigil
+  readonly #controlFrames: ControlFrameBudget
+  readonly #keepalive: Keepalive
   #endsAt = 0
   #over = false
 
@@ -59,8 +59,8 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     this.#events = events
     this.#reader = new FrameReader(this)
     this.#pieces = new HeadPieces(settings.limits)
-    this.#noise = new Noise(now)
-    this.#vigil = new Vigil(this.batch, settings.limits, now)
+    this.#controlFrames = new ControlFrameBudget(now)
+    this.#keepalive = new Keepalive(this.batch, settings.limits, now)
     socket.on('error', (error) => this.close(isTlsError(error) ? 'broken' : 'lost', saidBy(error)))
     socket.on('end', () => this.peerEnded())
     socket.on('close', () => {
@@ -94,14 +94,14 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     if (ending !== null) return this.close(ending)
     if (this.batch.waitingBytes > MOST_WAITING_BYTES) return this.close('not-reading')
     const { now } = this.settings.clock
-    this.#vigil.heard(now, reader.frames, reader.within, this.#pieces.begun)
+    this.#keepalive.heard(now, reader.frames, reader.within, this.#pieces.begun)
   }
 
   /** An exchange is open now. */
   protected opened(id: number, stream: S): void {
     this.lastId = id
     this.streams.add(id, stream)
-    this.#noise.opened()
+    this.#controlFrames.opened()
   }
 
   /** The exchange is over on both sides, or nobody asks for it any more. */
@@ -140,7 +140,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
     }
     if (this.#over) return
     for (const id of this.streams.ids()) this.streams.get(id)?.tick(now)
-    const verdict = this.#vigil.tick(now)
+    const verdict = this.#keepalive.tick(now)
     if (verdict === 'ping') this.batch.frame(FRAME.ping, 0, 0, EIGHT, 0, EIGHT.length)
     else if (verdict !== null) this.close(verdict)
   }
@@ -186,7 +186,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
       case FRAME.ping:
         return this.#ping(flags, bytes, start, end)
       default:
-        if (this.peerLeaves) return this.noise()
+        if (this.peerLeaves) return this.controlFrames()
         this.peerLeaves = true
         this.peerLeft()
         return null
@@ -211,11 +211,11 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
 
   /** A frame of an exchange that is not open: late, or of one that never was. */
   protected late(id: number): LinkEnding | null {
-    return id > this.lastId ? 'bad-order' : this.noise()
+    return id > this.lastId ? 'bad-order' : this.controlFrames()
   }
 
-  protected noise(): LinkEnding | null {
-    return this.#noise.spend(this.settings.clock.now) ? null : 'too-much-noise'
+  protected controlFrames(): LinkEnding | null {
+    return this.#controlFrames.spend(this.settings.clock.now) ? null : 'too-much-noise'
   }
 
   /** Our last word has been said: the socket ends when it has left. */
@@ -250,7 +250,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
   }
 
   #credit(id: number, bytes: number): LinkEnding | null {
-    if (!this.#noise.allowsCredit(bytes, this.settings.clock.now)) return 'too-much-noise'
+    if (!this.#controlFrames.allowsCredit(bytes, this.settings.clock.now)) return 'too-much-noise'
     const stream = this.streams.get(id)
     if (stream === undefined) return this.late(id)
     return bytes > 0 && stream.granted(bytes) ? null : 'bad-credit'
@@ -266,7 +266,7 @@ export abstract class Link<S extends LinkStream> implements FrameSink {
 
   #ping(flags: number, bytes: Buffer, start: number, end: number): LinkEnding | null {
     if ((flags & FLAG.ack) === 0) this.batch.frame(FRAME.ping, FLAG.ack, 0, bytes, start, end)
-    return this.noise()
+    return this.controlFrames()
   }
 
   // --- life --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-import { Waiting } from '../waiting.ts'
+import { WaitingBytes } from '../waiting-bytes.ts'
 import type { Batch } from './batch.ts'
 import { MOST_PAYLOAD_BYTES, WINDOW_BYTES } from './frames.ts'
 
@@ -9,7 +9,7 @@ import { MOST_PAYLOAD_BYTES, WINDOW_BYTES } from './frames.ts'
 const NEEDED_BYTES = WINDOW_BYTES / 2
 
 /** Whose body it is. */
-export interface Source {
+export interface BodySource {
   /** What has been waiting is gone: the source may go on. */
   drained(): void
   /** The last byte and END are on their way. */
@@ -18,13 +18,13 @@ export interface Source {
 
 /** The sending half of an exchange: what credit allows goes into the batch, the rest waits here. */
 export class Sender {
-  readonly #source: Source
+  readonly #source: BodySource
   #batch: Batch | null = null
   #id = 0
   #credit = WINDOW_BYTES
-  readonly #queue = new Waiting()
+  readonly #queue = new WaitingBytes()
   /** What has left, as long as it may have to be sent once more; never more than the window. */
-  readonly #sent = new Waiting()
+  readonly #sent = new WaitingBytes()
   #keeping = false
   #finishing = false
   #stopped = false
@@ -34,7 +34,7 @@ export class Sender {
   inLine = false
   ended = false
 
-  constructor(source: Source) {
+  constructor(source: BodySource) {
     this.#source = source
   }
 

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
-import type { Story, WireSettings } from '../face.ts'
-import { Budget } from './budget.ts'
+import type { RequestHandler, WireSettings } from '../face.ts'
+import { CancelBudget } from './cancel-budget.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
-import { Link } from './link.ts'
+import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-events.ts'
 import { ServingStream } from './serving-stream.ts'
 
@@ -16,28 +16,28 @@ const GRACE_MS = 2000
 const MOST_SPARE = 256
 
 /** What several links hold together. */
-export interface Load {
+export interface UnreadAnswers {
   /** Exchanges of which something may still have to leave: open ones, and answers on their way. */
   held: number
   readonly mostHeld: number
 }
 
 /** What a link does with what comes in. */
-export interface Serving<N> {
+export interface LinkServing<N> {
   /** What is to be noted about one exchange; asked anew for each that is open at a time. */
-  readonly note: () => N
-  readonly story: Story<N>
+  readonly context: () => N
+  readonly handler: RequestHandler<N>
   /** The same one for all links. */
-  readonly load: Load
+  readonly load: UnreadAnswers
   /** The same one for all links of this caller. */
-  readonly own: Load
+  readonly own: UnreadAnswers
   readonly closed: (link: ServingLink<N>) => void
 }
 
 /** The end of a link where exchanges arrive: each is judged by itself, as if it came alone. */
-export class ServingLink<N> extends Link<ServingStream<N>> {
-  readonly #serving: Serving<N>
-  readonly #cancels: Budget
+export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
+  readonly #serving: LinkServing<N>
+  readonly #cancels: CancelBudget
   readonly #spare: ServingStream<N>[] = []
   readonly #closesAt: number
   #leftAt = 0
@@ -49,12 +49,12 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
     peer: string,
     settings: WireSettings,
     events: LinkEvents,
-    serving: Serving<N>,
+    serving: LinkServing<N>,
   ) {
     super(socket, peer, settings, events)
     this.#serving = serving
     const { now } = settings.clock
-    this.#cancels = new Budget(MOST_CANCELS, CANCELS_PER_SECOND, now)
+    this.#cancels = new CancelBudget(MOST_CANCELS, CANCELS_PER_SECOND, now)
     this.#closesAt = now + settings.limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
     socket.on('data', (bytes: Buffer) => this.read(bytes, 0, bytes.length))
   }
@@ -111,12 +111,12 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
     if (this.ended) return 'lost'
     if (this.#isTooLate()) {
       this.batch.reset(id, RESET.undelivered)
-      return this.noise()
+      return this.controlFrames()
     }
     // What is answered counts until the answer has left: whoever does not read opens nothing.
     if (this.size + this.batch.unsentEnds >= MOST_EXCHANGES) {
       this.batch.reset(id, RESET.refused)
-      return this.noise()
+      return this.controlFrames()
     }
     // For the story an exchange is over once it is answered; here answers that do not leave count too.
     this.#recount()
@@ -125,7 +125,7 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
     if (whole || own.held >= own.mostHeld) {
       this.settings.limitHit?.(whole ? 'exchanges' : 'exchangesToModule')
       this.batch.reset(id, RESET.refused)
-      return this.noise()
+      return this.controlFrames()
     }
     const stream = this.#spare.pop() ?? this.#newStream()
     this.opened(id, stream)
@@ -171,7 +171,7 @@ export class ServingLink<N> extends Link<ServingStream<N>> {
   }
 
   #newStream(): ServingStream<N> {
-    const { note, story } = this.#serving
-    return new ServingStream(note(), story, this.settings, this)
+    const { context, handler } = this.#serving
+    return new ServingStream(context(), handler, this.settings, this)
   }
 }

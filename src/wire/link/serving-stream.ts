@@ -1,7 +1,7 @@
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import { Exchange } from '../exchange.ts'
-import type { DownstreamStream, Story, WireSettings } from '../face.ts'
+import type { DownstreamStream, RequestHandler, WireSettings } from '../face.ts'
 import { FLAW, requestRefusal, UNREAD } from '../flaws.ts'
 import { Body } from '../h1/body.ts'
 import { parseRequestHead } from '../h1/request-head.ts'
@@ -11,7 +11,7 @@ import { Upload } from '../upload.ts'
 import { FLAG, FRAME, RESET } from './frames.ts'
 import type { LinkStream } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
-import { Sender, type Source } from './sender.ts'
+import { type BodySource, Sender } from './sender.ts'
 import type { ServingLink } from './serving-link.ts'
 
 const HEAD = new Head()
@@ -20,7 +20,7 @@ const TOO_LONG = refuse('malformed-request', 'more body came than the request’
 const CUT_SHORT = refuse('malformed-request', 'the body of the request ended before its end')
 
 /** The serving end of one exchange on a link. One object serves many exchanges, each in its turn. */
-export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
+export class ServingStream<N> implements DownstreamStream, LinkStream, BodySource {
   readonly canGiveBack = true
   readonly #x: Exchange<N>
   readonly #link: ServingLink<N>
@@ -38,8 +38,13 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, Source {
   #moved = 0
   #movedAt = 0
 
-  constructor(note: N, story: Story<N>, settings: WireSettings, link: ServingLink<N>) {
-    this.#x = new Exchange(note, this, story)
+  constructor(
+    context: N,
+    handler: RequestHandler<N>,
+    settings: WireSettings,
+    link: ServingLink<N>,
+  ) {
+    this.#x = new Exchange(context, this, handler)
     this.#link = link
     this.#settings = settings
     this.#body = new Body(settings.requestNames, null)

@@ -4,7 +4,7 @@ import type { LinkStream } from './link-stream.ts'
  * Streams that got something in this turn: what they hand on leaves at its end, in one write each, and
  * nothing of a request before all that came with its head has been judged.
  */
-export class Settling {
+export class SettlingStreams {
   #streams: LinkStream[] = []
   #scheduled = false
   readonly #settle = () => {

@@ -1,7 +1,7 @@
 import type { CallingStream } from './calling-stream.ts'
 
 /** Who keeps the streams that have no link yet, and counts those that have. */
-export interface StreamKeeper<N> {
+export interface StreamOwner<N> {
   /** All that came with the head is there: which link is it for? */
   decide(stream: CallingStream<N>, whole: boolean): void
   /** The exchange is over, whatever became of it. */

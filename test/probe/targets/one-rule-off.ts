@@ -2,9 +2,9 @@ import { Credentials } from '../../../src/credentials/credentials.ts'
 import type { Generation } from '../../../src/credentials/generation.ts'
 import type { Caller } from '../../../src/policy/caller.ts'
 import type { Decision } from '../../../src/policy/decision.ts'
-import type { Judge, Policy } from '../../../src/policy/policy.ts'
-import { DOORS } from '../../../src/proxy/doors.ts'
-import { AT_OKAPI, FATE } from '../../../src/proxy/header-tables.ts'
+import type { Authorizer, Policy } from '../../../src/policy/policy.ts'
+import { ACTION, AT_OKAPI } from '../../../src/proxy/header-tables.ts'
+import { LISTENER_RULES } from '../../../src/proxy/listener-rules.ts'
 import { Listeners } from '../../../src/sidecar/listeners.ts'
 import { Policies } from '../../../src/sidecar/policies.ts'
 import { LiveSet } from '../../../src/transport/live-set.ts'
@@ -19,19 +19,19 @@ export type TurnOff = () => () => void
 export function headersPass(...ids: readonly number[]): TurnOff {
   return () => {
     const before = Uint8Array.from(AT_OKAPI)
-    for (const id of ids) AT_OKAPI[id] = FATE.pass
+    for (const id of ids) AT_OKAPI[id] = ACTION.pass
     return () => AT_OKAPI.set(before)
   }
 }
 
 /** One word of a door’s row is another. */
-export function doorSays<K extends keyof typeof DOORS>(
+export function doorSays<K extends keyof typeof LISTENER_RULES>(
   name: K,
   other: Partial<{ judgesTenant: boolean; userId: number; tokenCookies: number }>,
 ): TurnOff {
   return () => {
     const { judgesTenant, ...request } = other
-    const endpoint: { judgesTenant: boolean; request: object } = DOORS[name]
+    const endpoint: { judgesTenant: boolean; request: object } = LISTENER_RULES[name]
     const before = { ...endpoint }
     endpoint.request = { ...endpoint.request, ...request }
     if (judgesTenant !== undefined) endpoint.judgesTenant = judgesTenant
@@ -40,7 +40,7 @@ export function doorSays<K extends keyof typeof DOORS>(
 }
 
 /** The policy’s judge of calls is another. */
-export function judgeIs(other: (judge: Judge) => Partial<Judge>): TurnOff {
+export function judgeIs(other: (judge: Authorizer) => Partial<Authorizer>): TurnOff {
   return () => {
     const honest = Object.getOwnPropertyDescriptor(Policies.prototype, 'current')!
     const weak = new WeakMap<Policy, Policy>()
@@ -67,7 +67,10 @@ export function judgeIs(other: (judge: Judge) => Partial<Judge>): TurnOff {
   }
 }
 
-function weakened(judge: Judge, other: (judge: Judge) => Partial<Judge>): Judge {
+function weakened(
+  judge: Authorizer,
+  other: (judge: Authorizer) => Partial<Authorizer>,
+): Authorizer {
   return {
     open: true,
     decide: (...call) => judge.decide(...call),
@@ -77,7 +80,7 @@ function weakened(judge: Judge, other: (judge: Judge) => Partial<Judge>): Judge 
 }
 
 /** Whatever was asked may be asked. */
-export function everythingAllowed(judge: Judge): Partial<Judge> {
+export function everythingAllowed(judge: Authorizer): Partial<Authorizer> {
   return {
     decide: (...call): Decision => {
       const decision = judge.decide(...call)
@@ -91,7 +94,7 @@ export function everythingAllowed(judge: Judge): Partial<Judge> {
 }
 
 /** Every oddity of a path is excepted that an operator could except. */
-export function everyPathExcepted(): Partial<Judge> {
+export function everyPathExcepted(): Partial<Authorizer> {
   return { pathExceptions: () => Object.keys(EXCEPTABLE) }
 }
 

@@ -29,28 +29,28 @@ async function pooled() {
 }
 
 test('a pipelined request that is cut by its packet is read on after the answer before it', async (t) => {
-  const { socket, pool, story } = await pooled()
+  const { socket, pool, handler } = await pooled()
   const second = get('/2')
   for (let cut = 1; cut < second.length; cut++) {
     await socket.arrive(get('/1') + second.slice(0, cut))
     const upstream = pool.sockets[0] ?? pool.connect()
     await pool.answer(upstream, OK)
     await socket.arrive(second.slice(cut))
-    t.is(story.heads.length, cut * 2, `cut at ${cut}`)
+    t.is(handler.heads.length, cut * 2, `cut at ${cut}`)
     await pool.answer(upstream, OK)
   }
   t.is(pool.sockets.length, 1)
 })
 
 test('a caller that has ended gets every answer, refused or not', async (t) => {
-  const { socket, pool, story } = await pooled()
-  story.judge = ({ target }) => (target.startsWith('/no') ? NO : null)
+  const { socket, pool, handler } = await pooled()
+  handler.judge = ({ target }) => (target.startsWith('/no') ? NO : null)
   await socket.arrive(get('/1') + get('/no') + get('/3') + get('/no') + get('/5'))
   await socket.arriveEnd()
   const upstream = pool.connect()
   for (let i = 0; i < 3; i++) await pool.answer(upstream, OK)
   t.deepEqual(
-    story.heads.map(({ target }) => target),
+    handler.heads.map(({ target }) => target),
     ['/1', '/no', '/3', '/no', '/5'],
   )
   t.deepEqual(
@@ -64,41 +64,41 @@ test('a caller that has ended gets every answer, refused or not', async (t) => {
 })
 
 test('a caller that ends within a body is forgotten, and so is the upstream connection', async (t) => {
-  const { socket, upstream, story } = callerOf(new CapturingUpstream())
+  const { socket, upstream, handler } = callerOf(new CapturingUpstream())
   await socket.arrive(`${post('/', 10)}abc`)
   await socket.arriveEnd()
   t.true(upstream.last?.cancelled)
   t.false(upstream.last?.whole)
   t.deepEqual(
-    story.ended.map(({ outcome, status }) => [outcome, status]),
+    handler.ended.map(({ outcome, status }) => [outcome, status]),
     [['caller-gone', 0]],
   )
   t.true(socket.destroyed)
 })
 
 test('a caller that ends within a head is told nothing', async (t) => {
-  const { socket, story } = callerOf(new CapturingUpstream())
+  const { socket, handler } = callerOf(new CapturingUpstream())
   await socket.arrive('GET / HTT')
   await socket.arriveEnd()
   t.is(socket.sent, '')
-  t.deepEqual(story.ended, [])
+  t.deepEqual(handler.ended, [])
   t.true(socket.writableFinished)
 })
 
 test('the body of a refused request is never read as a request', async (t) => {
-  const { socket, story, upstream } = callerOf(new CapturingUpstream())
-  story.judge = ({ target }) => (target === '/no' ? NO : null)
+  const { socket, handler, upstream } = callerOf(new CapturingUpstream())
+  handler.judge = ({ target }) => (target === '/no' ? NO : null)
   const inner = get('/inner')
   await socket.arrive(post('/no', inner.length) + inner + get('/after'))
   t.deepEqual(
-    story.heads.map(({ target }) => target),
+    handler.heads.map(({ target }) => target),
     ['/no', '/after'],
   )
   t.is(upstream.exchanges.length, 1)
 })
 
 test('an answer of our own before the body is whole closes: the rest is no request', async (t) => {
-  const { socket, story, upstream } = callerOf(new CapturingUpstream())
+  const { socket, handler, upstream } = callerOf(new CapturingUpstream())
   const inner = get('/inner')
   await socket.arrive(post('/', inner.length))
   upstream.last!.x.reply(200, (close) => {
@@ -106,19 +106,19 @@ test('an answer of our own before the body is whole closes: the rest is no reque
     return Buffer.from(OK)
   })
   await socket.arrive(inner)
-  t.is(story.heads.length, 1)
+  t.is(handler.heads.length, 1)
   t.is(socket.sent, OK)
   t.true(socket.writableFinished)
 })
 
 test('whoever asks for a 100 before a refused body is cut off: what comes next cannot be known', async (t) => {
-  const { socket, story } = callerOf(new CapturingUpstream())
-  story.judge = () => NO
+  const { socket, handler } = callerOf(new CapturingUpstream())
+  handler.judge = () => NO
   const expect = 'Expect: 100-continue\r\nContent-Length: 9\r\n\r\n'
   await socket.arrive(`POST / HTTP/1.1\r\nHost: x\r\n${expect}`)
   t.true(socket.sent.includes('Connection: close'))
   await socket.arrive(get('/'))
-  t.is(story.heads.length, 1)
+  t.is(handler.heads.length, 1)
 })
 
 test('the last answer reaches a slow reader whole, however long it lingers', async (t) => {
@@ -167,7 +167,7 @@ test('deadlines: a head, a body, an idle connection; each ends as it must', asyn
   head.clock.now += 10_001
   head.connection.tick(head.clock.now)
   t.regex(head.socket.sent, /^HTTP\/1.1 408 /)
-  t.is(head.story.ended[0]?.method, -1)
+  t.is(head.handler.ended[0]?.method, -1)
 
   const body = callerOf(new CapturingUpstream())
   await body.socket.arrive(`${post('/', 10)}abc`)
@@ -192,13 +192,13 @@ test('deadlines: a head, a body, an idle connection; each ends as it must', asyn
 })
 
 test('a sender that waits for the upstream does not stall', async (t) => {
-  const { socket, upstream, connection, clock, story } = callerOf(new CapturingUpstream())
+  const { socket, upstream, connection, clock, handler } = callerOf(new CapturingUpstream())
   await socket.arrive(post('/', 10))
   upstream.last!.blocked = true
   await socket.arrive('abc')
   clock.now += 60_001
   connection.tick(clock.now)
-  t.deepEqual(story.ended, [])
+  t.deepEqual(handler.ended, [])
   upstream.last!.blocked = false
   connection.resume()
   await socket.arrive('defghij')
@@ -207,21 +207,21 @@ test('a sender that waits for the upstream does not stall', async (t) => {
 })
 
 test('what cannot be read is refused once, whatever follows in the same packet', async (t) => {
-  const { socket, story, upstream } = callerOf(new CapturingUpstream())
+  const { socket, handler, upstream } = callerOf(new CapturingUpstream())
   await socket.arrive(`GET  / HTTP/1.1\r\n\r\n${get('/')}`)
   await socket.arrive(get('/'))
   t.is(socket.sent.match(/HTTP\/1.1 400 /g)?.length, 1)
-  t.is(story.ended.length, 1)
+  t.is(handler.ended.length, 1)
   t.is(upstream.exchanges.length, 0)
 })
 
 test('a caller that is reset while it waits is forgotten', async (t) => {
-  const { socket, story, upstream } = callerOf(new CapturingUpstream())
+  const { socket, handler, upstream } = callerOf(new CapturingUpstream())
   await socket.arrive(get('/'))
   socket.destroy(Object.assign(new Error('reset'), { code: 'ECONNRESET' }))
   await settled()
   t.true(upstream.last?.cancelled)
-  t.is(story.ended[0]?.outcome, 'caller-gone')
+  t.is(handler.ended[0]?.outcome, 'caller-gone')
 })
 
 test('draining: the answer of now says that it is the last, and an idle caller is let go', async (t) => {
@@ -251,9 +251,9 @@ test('a caller over a Unix socket is cut too: it has no reset', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'wire-'))
   const path = join(folder, 's')
   const upstream = new CapturingUpstream()
-  const story = new PlainStory(upstream)
+  const handler = new PlainStory(upstream)
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const connection = new Downstream(socket, null, story, settingsWith(), () => {})
+    const connection = new Downstream(socket, null, handler, settingsWith(), () => {})
     t.truthy(connection)
   }).listen(path)
   await once(server, 'listening')
@@ -264,16 +264,16 @@ test('a caller over a Unix socket is cut too: it has no reset', async (t) => {
   upstream.last.x.hangUp()
   socket.resume()
   await once(socket, 'close')
-  t.is(story.ended[0]?.outcome, 'upstream-gone')
+  t.is(handler.ended[0]?.outcome, 'upstream-gone')
   server.close()
   rmSync(folder, { recursive: true })
 })
 
 test('a socket that is gone before anything came harms nobody', async (t) => {
   const socket = new MemorySocket()
-  const story = new PlainStory(new CapturingUpstream())
+  const handler = new PlainStory(new CapturingUpstream())
   let closed = 0
-  const connection = new Downstream(socket, null, story, settingsWith(), () => closed++)
+  const connection = new Downstream(socket, null, handler, settingsWith(), () => closed++)
   socket.destroy()
   connection.drain()
   connection.tick(1e9)
@@ -281,5 +281,5 @@ test('a socket that is gone before anything came harms nobody', async (t) => {
   connection.abort()
   await settled()
   t.is(closed, 1)
-  t.deepEqual(story.ended, [])
+  t.deepEqual(handler.ended, [])
 })

@@ -54,7 +54,7 @@ test('the first line of an id is the one that is found', (t) => {
 
 test('Connection acts on lines before and behind it, in every spelling', (t) => {
   const { head } = parse('a-b: 1\r\nConnection: "A_B", A-B ;x,\t a_b\r\nA_B: 2\r\na-bc: 3\r\n\r\n')
-  t.deepEqual([...head.fate.subarray(0, 4)], [LINE.hop, LINE.hop, LINE.hop, LINE.open])
+  t.deepEqual([...head.action.subarray(0, 4)], [LINE.hop, LINE.hop, LINE.hop, LINE.open])
 })
 
 test('no bytes: the end of the section, or not yet', (t) => {

@@ -24,8 +24,8 @@ class Counting extends NameTable {
 function caller() {
   const names = new Counting([])
   const socket = new MemorySocket()
-  const story = new PlainStory(new MemoryPool().pool)
-  new Downstream(socket, null, story, { ...settingsWith(), requestNames: names }, () => {})
+  const handler = new PlainStory(new MemoryPool().pool)
+  new Downstream(socket, null, handler, { ...settingsWith(), requestNames: names }, () => {})
   return { socket, names }
 }
 

@@ -33,7 +33,7 @@ test('a caller that leaves while it waits is not waited for', async (t) => {
   t.is(pool.pool.exchanges, 1)
   const upstream = pool.connect()
   t.true(upstream.sent.startsWith('GET /b '))
-  t.is(a.story.ended[0]?.outcome, 'caller-gone')
+  t.is(a.handler.ended[0]?.outcome, 'caller-gone')
 })
 
 test('limits.exchangesPerCallee: one more is refused at once, and its connection can be used on', async (t) => {
@@ -124,12 +124,12 @@ test('a dial that was begun before retire is not used: another one is made', asy
 
 test('destroy ends running exchanges', async (t) => {
   const pool = new MemoryPool()
-  const { socket, story } = callerOf(pool.pool)
+  const { socket, handler } = callerOf(pool.pool)
   await socket.arrive(get('/'))
   pool.connect()
   pool.pool.destroy()
   await settled()
-  t.is(story.ended.length, 1)
+  t.is(handler.ended.length, 1)
   t.regex(socket.sent, /^HTTP\/1.1 502 /)
   t.is(pool.pool.bufferedBytes, 0)
 })

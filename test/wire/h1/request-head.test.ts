@@ -1,6 +1,6 @@
 import test from 'ava'
 import { REQUEST_NAMES } from '../../../src/proxy/names.ts'
-import { FLAW, type Flaw } from '../../../src/wire/flaws.ts'
+import { FLAW, type WireFlaw } from '../../../src/wire/flaws.ts'
 import { parseRequestHead } from '../../../src/wire/h1/request-head.ts'
 import { FRAMING, Head, type HeadLimits, LINE } from '../../../src/wire/head.ts'
 import { readHead } from '../../support/engine.ts'
@@ -46,7 +46,7 @@ for (const [what, text] of GOOD) {
   })
 }
 
-const BAD: readonly (readonly [what: string, text: string, flaw: Flaw])[] = [
+const BAD: readonly (readonly [what: string, text: string, flaw: WireFlaw])[] = [
   ['an empty line first', `\r\n${H}\r\n`, 'requestLine'],
   ['a blank first', ` ${H}\r\n`, 'requestLine'],
   ['two blanks', 'GET  / HTTP/1.1\r\nHost: x\r\n\r\n', 'requestLine'],
@@ -220,7 +220,7 @@ test('what ends at this hop, and what Connection takes with it', (t) => {
       'HTTP2-Settings: a\r\nKeep-Alive: b\r\nProxy-Connection: c\r\nContent-Length: 1\r\n\r\n',
   )
   const names = readHead(head).lines.map(([name]) => name)
-  const with_ = (fate: number) => names.filter((_, line) => head.fate[line] === fate)
+  const with_ = (action: number) => names.filter((_, line) => head.action[line] === action)
   t.deepEqual(with_(LINE.open), ['Host', 'X-B'])
   t.deepEqual(with_(LINE.framing), ['Content-Length'])
   t.is(with_(LINE.hop).length, names.length - 3)

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { RESPONSE_NAMES } from '../../../src/proxy/names.ts'
-import { FLAW, type Flaw } from '../../../src/wire/flaws.ts'
+import { FLAW, type WireFlaw } from '../../../src/wire/flaws.ts'
 import { parseResponseHead } from '../../../src/wire/h1/response-head.ts'
 import { FRAMING, Head, type HeadLimits } from '../../../src/wire/head.ts'
 import { LIMITS } from '../../support/relay.ts'
@@ -77,7 +77,7 @@ for (const [what, text, flaw] of [
   ],
   ['coding in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 'codingIn10'],
   ['Connection that names a length', `${OK}Connection: content-length\r\n\r\n`, 'connection'],
-] as const satisfies readonly (readonly [string, string, Flaw])[]) {
+] as const satisfies readonly (readonly [string, string, WireFlaw])[]) {
   test(`a bad answer: ${what}`, (t) => {
     t.is(parse(text).end, FLAW[flaw])
     for (let cut = 0; cut < text.length; cut++) t.true(parse(text.slice(0, cut)).end <= 0)

@@ -20,50 +20,50 @@ function stalled(over: Partial<WireLimits> = {}) {
   const limits = { ...LIMITS, ...over }
   const clock = { now: 0 }
   const pool = new MemoryPool(limits, clock)
-  const story = new PlainStory(pool.pool)
+  const handler = new PlainStory(pool.pool)
   const socket = new MemorySocket()
   const hits: Limit[] = []
   const limitHit = (limit: Limit) => hits.push(limit)
   const settings = { ...settingsWith(limits, clock), limitHit }
-  const connection = new Downstream(socket, null, story, settings, () => {})
+  const connection = new Downstream(socket, null, handler, settings, () => {})
   const at = (now: number) => {
     clock.now = now
     connection.tick(now)
     pool.pool.tick(now)
   }
   socket.stalled = true
-  return { socket, connection, story, pool, hits, at }
+  return { socket, connection, handler, pool, hits, at }
 }
 
 const MANY = 2000
 
 test('whoever sends on and takes no answer is not read on, and loses none of them', async (t) => {
-  const { socket, connection, story } = stalled()
-  story.judge = () => NO
+  const { socket, connection, handler } = stalled()
+  handler.judge = () => NO
   for (let i = 0; i < MANY; i += 100) await socket.arrive(get('/no').repeat(100))
   t.true(
     connection.bufferedBytes < LIMITS.bufferedBytesPerExchange * 2,
     `${connection.bufferedBytes}`,
   )
-  t.true(story.ended.length < MANY)
+  t.true(handler.ended.length < MANY)
   await socket.letGo()
-  while (story.ended.length < MANY) await socket.letGo()
+  while (handler.ended.length < MANY) await socket.letGo()
   t.is(socket.sent.match(/HTTP\/1.1 403/g)?.length, MANY)
 })
 
 test('the same when its last byte has come: every request is answered before the end', async (t) => {
-  const { socket, story } = stalled()
-  story.judge = () => NO
+  const { socket, handler } = stalled()
+  handler.judge = () => NO
   await socket.arrive(get('/no').repeat(MANY))
   await socket.arriveEnd()
-  t.true(story.ended.length < MANY)
+  t.true(handler.ended.length < MANY)
   for (let turn = 0; turn < MANY && !socket.writableFinished; turn++) await socket.letGo()
   t.is(socket.sent.match(/HTTP\/1.1 403/g)?.length, MANY)
   t.true(socket.writableFinished)
 })
 
 test('an answer that nobody takes ends its exchange and frees the upstream', async (t) => {
-  const { socket, story, pool, at } = stalled()
+  const { socket, handler, pool, at } = stalled()
   at(100)
   await socket.arrive(get('/1'))
   const upstream = pool.connect()
@@ -73,13 +73,13 @@ test('an answer that nobody takes ends its exchange and frees the upstream', asy
   )
   at(1099)
   t.false(socket.destroyed)
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   at(1100)
   t.true(socket.destroyed)
   t.true(upstream.destroyed)
   t.is(pool.pool.exchanges, 0)
   t.deepEqual(
-    story.ended.map(({ status, outcome, refused }) => [status, outcome, refused?.limit]),
+    handler.ended.map(({ status, outcome, refused }) => [status, outcome, refused?.limit]),
     [[200, 'caller-gone', 'callerReadIdleMs']],
   )
 })
@@ -89,7 +89,7 @@ test('callerReadIdleMs 0: a caller may pause for as long as it likes, in its ans
     ['x'.repeat(9e4), ''],
     ['x'.repeat(1e4), 'Connection: close\r\n'],
   ] as const) {
-    const { socket, story, pool, hits, at } = stalled({ callerReadIdleMs: 0 })
+    const { socket, handler, pool, hits, at } = stalled({ callerReadIdleMs: 0 })
     await socket.arrive(`GET /1 HTTP/1.1\r\nHost: x\r\n${more}\r\n`)
     const head = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`
     const upstream = pool.connect()
@@ -102,12 +102,12 @@ test('callerReadIdleMs 0: a caller may pause for as long as it likes, in its ans
     }
     t.true(socket.sent.endsWith(body))
     t.deepEqual(hits, [])
-    t.is(story.ended[0]?.outcome, 'answered')
+    t.is(handler.ended[0]?.outcome, 'answered')
   }
 })
 
 test('a slow caller that takes a little each time is served on', async (t) => {
-  const { socket, story, pool, at } = stalled()
+  const { socket, handler, pool, at } = stalled()
   await socket.arrive(get('/1'))
   const upstream = pool.connect()
   const head = 'HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n'
@@ -119,29 +119,29 @@ test('a slow caller that takes a little each time is served on', async (t) => {
     socket.stalled = true
   }
   t.false(socket.destroyed)
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
 })
 
 test('an answer that is slow in coming is nobody’s stall', async (t) => {
-  const { socket, pool, story, at } = stalled()
+  const { socket, pool, handler, at } = stalled()
   socket.stalled = false
   await socket.arrive(get('/1'))
   const upstream = pool.connect()
   await pool.answer(upstream, 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')
   for (let now = 0; now < 1e7; now += 5e5) at(now)
   t.false(socket.destroyed)
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
 })
 
 test('answers that nobody takes after their exchanges are a stall too', async (t) => {
-  const { socket, story, hits, at } = stalled()
-  story.judge = () => NO
+  const { socket, handler, hits, at } = stalled()
+  handler.judge = () => NO
   await socket.arrive(get('/no'))
   at(100)
   at(1100)
   t.true(socket.destroyed)
   t.deepEqual(hits, ['callerReadIdleMs'])
-  t.is(story.ended.length, 1)
+  t.is(handler.ended.length, 1)
 })
 
 test('idle time and age are counted where nobody is refused', async (t) => {
@@ -165,9 +165,9 @@ test('idle time and age are counted where nobody is refused', async (t) => {
 })
 
 test('the body of a refused request that does not come on is counted', async (t) => {
-  const { socket, story, hits, at } = stalled()
+  const { socket, handler, hits, at } = stalled()
   socket.stalled = false
-  story.judge = () => NO
+  handler.judge = () => NO
   await socket.arrive('POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf')
   at(1000)
   t.deepEqual(hits, [])
@@ -178,39 +178,39 @@ test('the body of a refused request that does not come on is counted', async (t)
 
 test('the time for an answer begins when the upstream has the request', async (t) => {
   const limits = { responseHeadMs: 500, bodyIdleMs: 10_000 }
-  const { socket, story, pool, at } = stalled(limits)
+  const { socket, handler, pool, at } = stalled(limits)
   socket.stalled = false
   await socket.arrive('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc')
   const upstream = pool.connect()
   // The caller is slow, not the upstream.
   at(5000)
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   await socket.arrive('def')
   at(5499)
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   at(5500)
-  t.is(story.ended[0]?.refused?.limit, 'responseHeadMs')
-  t.is(story.ended[0]?.status, 504)
+  t.is(handler.ended[0]?.refused?.limit, 'responseHeadMs')
+  t.is(handler.ended[0]?.status, 504)
   t.true(upstream.destroyed)
 })
 
 test('an upstream that does not take the request is out of time as well', async (t) => {
   const limits = { responseHeadMs: 500, bodyIdleMs: 10_000 }
-  const { socket, story, pool, at } = stalled(limits)
+  const { socket, handler, pool, at } = stalled(limits)
   socket.stalled = false
   await socket.arrive('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\nabc')
   const upstream = pool.connect()
   upstream.stalled = true
   await socket.arrive('x'.repeat(65_536))
   at(499)
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   at(500)
-  t.is(story.ended[0]?.refused?.limit, 'responseHeadMs')
+  t.is(handler.ended[0]?.refused?.limit, 'responseHeadMs')
 })
 
 test('draining: what was pipelined before is answered, and the last answer says that it is', async (t) => {
   for (const held of [false, true]) {
-    const { socket, connection, pool, story } = stalled()
+    const { socket, connection, pool, handler } = stalled()
     socket.stalled = false
     if (!held) connection.drain()
     await socket.arrive(get('/1') + get('/2') + get('/3'))
@@ -219,7 +219,7 @@ test('draining: what was pipelined before is answered, and the last answer says 
     for (let i = 0; i < 3; i++) {
       await pool.answer(upstream, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
     }
-    t.is(story.ended.length, 3)
+    t.is(handler.ended.length, 3)
     const answers = socket.sent.split('HTTP/1.1 200').slice(1)
     t.deepEqual(
       answers.map((text) => text.includes('Connection: close')),

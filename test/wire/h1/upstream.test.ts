@@ -183,7 +183,7 @@ test('whatever one exchange was answered, the next caller gets exactly its own a
           const part = text.slice(places[i - 1], places[i])
           if (part !== '') await pool.answer(upstream, part)
         }
-        const open = first.story.ended.length === 0
+        const open = first.handler.ended.length === 0
         await second.socket.arrive('GET /second HTTP/1.1\r\nHost: x\r\n\r\n')
         const other = pool.dials > 0 ? pool.connect() : upstream
         await settled()
@@ -249,7 +249,7 @@ test('a slow reader stops its upstream and nobody else, and gets everything', as
 
 test('an upstream that takes nothing stops its caller', async (t) => {
   const pool = new MemoryPool()
-  const { socket, story } = callerOf(pool.pool)
+  const { socket, handler } = callerOf(pool.pool)
   await socket.arrive('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n')
   t.true(socket.isPaused(), 'as long as nobody is there')
   const upstream = pool.connect()
@@ -263,7 +263,7 @@ test('an upstream that takes nothing stops its caller', async (t) => {
   await socket.arrive('x'.repeat(100_000))
   t.is(upstream.sent.length, upstream.sent.indexOf('\r\n\r\n') + 4 + 200_000)
   await pool.answer(upstream, OK)
-  t.is(story.ended[0]?.bytesIn, 200_000)
+  t.is(handler.ended[0]?.bytesIn, 200_000)
   t.is(socket.sent, OK)
 })
 

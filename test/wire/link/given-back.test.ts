@@ -45,7 +45,7 @@ test('what is given back is sent once more, to another link', async (t) => {
   t.deepEqual(it.endings, ['left'])
   t.is(it.peer.exchanges, 0)
   t.is(it.peer.bufferedBytes, 0)
-  t.is(caller.story.ended.length, 1)
+  t.is(caller.handler.ended.length, 1)
 })
 
 test('who gives back without having said GOAWAY is left all the same', async (t) => {
@@ -107,7 +107,7 @@ for (const [what, request, sign] of [
     await it.send(link, sign, back(1))
     t.is(it.dials, 0)
     t.true(it.peer.bufferedBytes < 32_768 + 1000)
-    t.is(caller.story.ended[0]?.refused?.reason, 'upstream-unreachable')
+    t.is(caller.handler.ended[0]?.refused?.reason, 'upstream-unreachable')
     t.is(it.peer.exchanges, 0)
   })
 }
@@ -192,7 +192,7 @@ test('many at once are given back, and all are served elsewhere', async (t) => {
 
 test('what is refused as draining is given back; any other refusal is an answer', async (t) => {
   const it = servingEnd()
-  it.story.judge = ({ target }) =>
+  it.handler.judge = ({ target }) =>
     refuse(target === '/a' ? 'draining' : 'module-unavailable', 'said by the story')
   await it.send(get(1, '/a'), get(2, '/b'))
   const of = (id: number) => it.frames.filter((frame) => frame.id === id)
@@ -205,7 +205,7 @@ test('what is refused as draining is given back; any other refusal is an answer'
     ['head', 'data'],
   )
   t.deepEqual(
-    it.story.ended.map(({ refused, outcome, status }) => [refused?.reason, outcome, status]),
+    it.handler.ended.map(({ refused, outcome, status }) => [refused?.reason, outcome, status]),
     [
       ['draining', 'refused', 503],
       ['module-unavailable', 'refused', 503],

@@ -106,7 +106,7 @@ for (const [what, frames, status] of REFUSED) {
     await it.send()
     t.regex(answerOf(it.frames, 1), new RegExp(`^HTTP/1\\.1 ${status} `))
     t.is(it.link.size, 0)
-    t.is(it.story.ended.length, 1)
+    t.is(it.handler.ended.length, 1)
     await it.send(get(2, '/b'))
     const module = it.upstream.connect()
     await it.upstream.answer(module, OK)
@@ -142,10 +142,10 @@ for (const [what, frames, ending] of CLOSED) {
     t.deepEqual(it.endings, [ending])
     if (ending !== 'left') t.true(it.socket.destroyed)
     t.is(it.link.size, 0)
-    t.is(it.story.heads.length, it.story.ended.length)
+    t.is(it.handler.heads.length, it.handler.ended.length)
     // Nothing is read any more.
     await it.send(get(9, '/late'))
-    t.false(it.story.heads.some(({ target }) => target === '/late'))
+    t.false(it.handler.heads.some(({ target }) => target === '/late'))
   })
 }
 
@@ -157,7 +157,7 @@ test('more DATA of a caller than there was credit for closes the link', async (t
   await it.send(data(1, 'x'.repeat(16_376)))
   t.deepEqual(it.endings, ['bad-credit'])
   t.is(it.link.bufferedBytes, 0)
-  t.is(it.story.ended[0]?.outcome, 'caller-gone')
+  t.is(it.handler.ended[0]?.outcome, 'caller-gone')
 })
 
 test('an answer waits for credit and holds no more than it must', async (t) => {
@@ -192,7 +192,7 @@ test('RESET takes the module’s connection with it; the rest of the link is not
   const b = it.upstream.connect()
   await it.send(reset(1, RESET.cancelled))
   t.true(a.destroyed)
-  t.is(it.story.ended[0]?.outcome, 'caller-gone')
+  t.is(it.handler.ended[0]?.outcome, 'caller-gone')
   await it.upstream.answer(b, OK)
   t.true(answerOf(it.frames, 2).endsWith('ok'))
 })
@@ -228,7 +228,7 @@ test('whoever reads no answers opens no more exchanges', async (t) => {
   const it = servingEnd()
   it.socket.stalled = true
   for (let id = 1; id <= 4 * MOST_EXCHANGES; id++) await it.send(open(id, 'bad\r\n\r\n', FLAG.end))
-  t.is(it.story.ended.length, MOST_EXCHANGES)
+  t.is(it.handler.ended.length, MOST_EXCHANGES)
   t.true(it.link.bufferedBytes < 256 * 1024, `${it.link.bufferedBytes}`)
 })
 
@@ -239,7 +239,7 @@ test('answers that nobody reads are held against all links together', async (t) 
   for (let id = 1; id <= 50; id++) {
     for (const it of links) await it.send(open(id, 'bad\r\n\r\n', FLAG.end))
   }
-  const ended = () => links.reduce((sum, { story }) => sum + story.ended.length, 0)
+  const ended = () => links.reduce((sum, { handler }) => sum + handler.ended.length, 0)
   t.is(load.held, 70)
   t.is(ended(), 70)
   t.true(links.every(({ limitHits }) => limitHits.includes('exchanges')))
@@ -260,10 +260,10 @@ test('answers that one caller does not read are held against all its links, and 
     for (const it of links) await it.send(open(id, 'bad\r\n\r\n', FLAG.end))
   }
   t.is(own.held, 5)
-  t.is(links[0]!.story.ended.length + links[1]!.story.ended.length, 5)
+  t.is(links[0]!.handler.ended.length + links[1]!.handler.ended.length, 5)
   t.true(links.every(({ limitHits }) => limitHits.includes('exchangesToModule')))
   await other.send(open(1, 'bad\r\n\r\n', FLAG.end))
-  t.is(other.story.ended.length, 1)
+  t.is(other.handler.ended.length, 1)
   t.deepEqual(other.limitHits, [])
   for (const { link } of [...links, other]) link.destroy()
   t.deepEqual([load.held, own.held, others.held], [0, 0, 0])
@@ -278,7 +278,7 @@ test('opening and cancelling without end closes the link', async (t) => {
   }
   t.deepEqual(it.endings, ['too-many-cancels'])
   t.is(id, 1025)
-  t.is(it.story.ended.length, id)
+  t.is(it.handler.ended.length, id)
 })
 
 for (const [what, frames] of [
@@ -358,7 +358,7 @@ test('an answer for which the caller gives no credit ends after callerReadIdleMs
       it.frames.some(({ type }) => type === 'reset'),
       callerReadIdleMs > 0,
     )
-    t.is(it.story.ended[0]?.refused?.limit, callerReadIdleMs > 0 ? 'callerReadIdleMs' : undefined)
+    t.is(it.handler.ended[0]?.refused?.limit, callerReadIdleMs > 0 ? 'callerReadIdleMs' : undefined)
     t.deepEqual(it.endings, [])
   }
 })
@@ -385,7 +385,7 @@ test('a process that stood still accuses nobody', async (t) => {
   it.link.tick(it.clock.now)
   await it.send(get(1, '/a').slice(9))
   t.deepEqual(it.endings, [])
-  t.is(it.story.heads.length, 1)
+  t.is(it.handler.heads.length, 1)
 })
 
 test('draining: GOAWAY; what was sent before is served, then it ends', async (t) => {

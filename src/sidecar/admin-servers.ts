@@ -17,30 +17,30 @@ const STATUS_PORT = 9902
 const ANSWERED = 32
 
 /** What can be looked at. */
-export interface Visible extends StatusSources {
+export interface AdminSources extends StatusSources {
   readonly metrics: Metrics
   readonly log: Logger
 }
 
 /** Where machines and people look in: the admin listener and the status page. Nobody acts there. */
-export class Windows {
-  readonly #visible: Visible
+export class AdminServers {
+  readonly #visible: AdminSources
   readonly #servers: Server[] = []
 
-  constructor(visible: Visible) {
+  constructor(visible: AdminSources) {
     this.#visible = visible
   }
 
   /** Resolves to what it is bound to. Throws a Fault when the address cannot be had. */
   async admin(): Promise<string> {
-    const { config, readiness, metrics, crew } = this.#visible
+    const { config, readiness, metrics, threads } = this.#visible
     const { ingress, admin } = config
     const { lookup } = new NameResolver(() => performance.now())
     const app = ingress && appHealth({ ...ingress, healthPath: admin.healthPath, lookup })
     const server = adminServer({
       readiness,
       metrics,
-      look: async () => crew.look(),
+      look: async () => threads.look(),
       ...(app && { app }),
     })
     this.#serve(server)
@@ -52,10 +52,10 @@ export class Windows {
    * life: undefined then.
    */
   async status(): Promise<string | undefined> {
-    const { config, log, crew } = this.#visible
+    const { config, log, threads } = this.#visible
     const { listen } = config.status
     const server = statusServer(async () => {
-      await crew.look()
+      await threads.look()
       return statusFacts(this.#visible)
     })
     this.#serve(server)

@@ -4,7 +4,7 @@ import type { CredentialsInForce } from '../credentials/credentials.ts'
 import type { Generation } from '../credentials/generation.ts'
 import type { Reason } from '../refusal/reasons.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
-import type { Judge, PeerFacts } from '../transport/gate.ts'
+import type { Authenticator, PeerCertificates } from '../transport/authenticate.ts'
 import { type LivePeer, LiveSet } from '../transport/live-set.ts'
 import type { Material } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
@@ -23,7 +23,7 @@ type Live = LiveSet<Identity, LiveRecord>
 type Peer = LivePeer<Identity, LiveRecord>
 
 /** Connections of one peer that were ended for one reason. */
-export interface Cut {
+export interface CutConnections {
   readonly caller: string
   readonly reason: Reason
   readonly because: string
@@ -31,16 +31,16 @@ export interface Cut {
 }
 
 /**
- * Brings together who knows certificates (trust), who has them (credentials) and who needs a judge
+ * Brings together who knows certificates (trust), who has them (credentials) and who needs a authenticator
  * (transport).
  */
-export class Trusting {
+export class Authentication {
   readonly live: Live
   readonly #credentials: CredentialsInForce
   readonly #now: () => number
   readonly #fixed: Pick<TrustContext, 'trustDomain' | 'foreign' | 'spkiPins'>
-  /** The judge hands a record to the live set by way of the facts that both are given. */
-  readonly #records = new WeakMap<PeerFacts, HandshakeRecord>()
+  /** The authenticator hands a record to the live set by way of the facts that both are given. */
+  readonly #records = new WeakMap<PeerCertificates, HandshakeRecord>()
   readonly #generations = new WeakMap<Material, number>()
   #material: { readonly of: Generation; readonly value: Material } | undefined
 
@@ -69,7 +69,7 @@ export class Trusting {
     return this.#material.value
   }
 
-  readonly judge: Judge<Identity> = (facts) => {
+  readonly authenticator: Authenticator<Identity> = (facts) => {
     const judged = judgeConnection(facts, this.#context())
     if (isRefusal(judged)) return judged
     this.#records.set(facts, judged.record)
@@ -104,7 +104,7 @@ export class Trusting {
    * Judges every live connection again after a change: unfit ones are destroyed at once, the rest
    * is handed to `stale` to finish and close.
    */
-  again(stale: (socket: TLSSocket) => void): readonly Cut[] {
+  again(stale: (socket: TLSSocket) => void): readonly CutConnections[] {
     const context = { ...this.#context(), sameGeneration: false }
     return this.#cut(({ socket, record }) => {
       const verdict = recheck(record.handshake, context)
@@ -114,7 +114,7 @@ export class Trusting {
   }
 
   /** Destroys the connections of peers whose certificates have ended since they were shown. */
-  expire(): readonly Cut[] {
+  expire(): readonly CutConnections[] {
     const now = this.#now()
     return this.#cut(({ record: { handshake } }) => {
       if (now <= handshake.notAfter) return null
@@ -123,8 +123,8 @@ export class Trusting {
     })
   }
 
-  #cut(unfit: (peer: Peer) => Refusal | null): readonly Cut[] {
-    const cuts = new Map<string, Cut>()
+  #cut(unfit: (peer: Peer) => Refusal | null): readonly CutConnections[] {
+    const cuts = new Map<string, CutConnections>()
     this.live.forEach((peer) => {
       const refusal = unfit(peer)
       if (refusal === null) return
@@ -143,7 +143,7 @@ export class Trusting {
     return { ...this.#fixed, bundle, crls, now: this.#now() }
   }
 
-  #recordOf(facts: PeerFacts): LiveRecord {
+  #recordOf(facts: PeerCertificates): LiveRecord {
     const handshake = this.#records.get(facts)
     if (handshake === undefined) throw new Error('a connection was let in that nobody judged')
     return { handshake, generation: this.#credentials.current.number }

@@ -11,7 +11,7 @@ const TIMES_FREE = 3
  * the kept eighth. Alone that is 21 in 32 of all; of N who take all they can get each has
  * 21 in 8(3N + 1); and as many as the kept eighth has room for have their few, whatever all others do.
  */
-export class Places {
+export class ReservedPlaces {
   readonly all: number
   readonly #shared: number
   readonly #few: number

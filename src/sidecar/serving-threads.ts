@@ -2,11 +2,11 @@ import type { Direction } from '../observe/labels.ts'
 import type { WorkerSeen } from '../observe/status/facts.ts'
 import type { HistoryView } from '../observe/status/history.ts'
 import type { PublicKeyPair } from '../transport/listen-public.ts'
-import type { Listening } from './listeners.ts'
+import type { BoundAddresses } from './listeners.ts'
 import type { PolicyMaterial } from './policy-material.ts'
 
 /** What those who serve are asked when metrics are scraped or somebody looks at the status page. */
-export interface Seen {
+export interface ServingState {
   /** Connections that callers hold open. */
   readonly connections: number
   /** The same at one door. */
@@ -21,13 +21,13 @@ export interface Seen {
 }
 
 /** Those who serve: the main thread itself, or several of their own. */
-export interface Crew {
-  readonly seen: Seen
+export interface ServingThreads {
+  readonly seen: ServingState
   /**
-   * Opens every door; resolves to what it is bound to. Throws a Fault where one cannot be had. Whoever
+   * Opens every listener; resolves to what it is bound to. Throws a Fault where one cannot be had. Whoever
    * comes waits: nothing is read.
    */
-  open(): Promise<Listening>
+  open(): Promise<BoundAddresses>
   /** Everything listens: those who wait are served. */
   serve(): void
   /** The policy in force is another one, made of this, with this hash. */

@@ -5,7 +5,7 @@ const FEWEST_BYTES = 256
  * Bytes that wait, in one piece of memory however small the pieces were in which they came: a Buffer
  * for each of them would be a hundred times what it holds. What was handed out is never written again.
  */
-export class Waiting {
+export class WaitingBytes {
   length = 0
   #memory = NOTHING
   #start = 0

@@ -11,7 +11,7 @@ const SHRINK_MS = 5000
 const FROZEN_MS = 2000
 
 /** Watches over the time of one link: is the peer there, does it go on, does it take what we send? */
-export class Vigil {
+export class Keepalive {
   readonly #limits: WireLimits
   readonly #batch: Batch
   #heardAt: number

@@ -9,7 +9,7 @@ const LARGE = 16384
 const NOTHING = Buffer.alloc(0)
 
 /** Who gathers at the moment, where, and from which byte to which. */
-let holder: Outbox | null = null
+let holder: WriteBuffer | null = null
 let slab = Slab.take(0)
 let start = 0
 let end = 0
@@ -19,7 +19,7 @@ slab.over()
  * What is on its way to one socket. The spans of one turn are gathered in memory that the whole
  * process shares, and leave in one write: the number of writes is what a proxy costs.
  */
-export class Outbox {
+export class WriteBuffer {
   /** The socket holds so much that one more read would exceed the limit: stop the source. */
   blocked = false
   /** Writes that the socket has reported as taken: how somebody else sees that it goes on. */

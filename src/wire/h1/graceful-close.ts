@@ -1,28 +1,28 @@
 import type { Socket } from 'node:net'
-import type { Outbox } from '../outbox.ts'
-import type { Patience } from './patience.ts'
+import type { WriteBuffer } from '../write-buffer.ts'
+import type { Deadlines } from './deadlines.ts'
 
 /** How much of a caller's input is swallowed after its last answer. */
 const MOST_LINGER_BYTES = 65_536
 
 /** How a caller's connection ends: in good order where it can, visibly cut where it cannot. */
-export class Departure {
+export class GracefulClose {
   readonly #socket: Socket
-  readonly #outbox: Outbox
-  readonly #patience: Patience
+  readonly #writeBuffer: WriteBuffer
+  readonly #deadlines: Deadlines
   #swallowed = 0
 
-  constructor(socket: Socket, outbox: Outbox, patience: Patience) {
+  constructor(socket: Socket, writeBuffer: WriteBuffer, deadlines: Deadlines) {
     this.#socket = socket
-    this.#outbox = outbox
-    this.#patience = patience
+    this.#writeBuffer = writeBuffer
+    this.#deadlines = deadlines
   }
 
   /** Half-closes, and swallows what still comes: a reset would take the answer from the caller. */
   goodbye(): void {
-    this.#patience.await('leave')
-    this.#outbox.flush()
-    this.#socket.end(() => this.#patience.await('linger'))
+    this.#deadlines.await('leave')
+    this.#writeBuffer.flush()
+    this.#socket.end(() => this.#deadlines.await('linger'))
     this.#socket.resume()
   }
 
@@ -39,14 +39,14 @@ export class Departure {
    */
   abort(framed: boolean): void {
     if (!framed) return this.cut()
-    this.#outbox.flush()
-    this.#patience.await('leave')
+    this.#writeBuffer.flush()
+    this.#deadlines.await('leave')
     this.#socket.destroySoon()
   }
 
   /** Destroys it so that the caller cannot take what it has for the whole. */
   cut(): void {
-    this.#outbox.drop()
+    this.#writeBuffer.drop()
     // Only TCP has a reset; a Unix socket has no remote address.
     const plain = !('encrypted' in this.#socket) && this.#socket.remoteAddress !== undefined
     if (plain) this.#socket.resetAndDestroy()

@@ -8,10 +8,10 @@ import { METHODS } from '../head.ts'
 import type { Composed } from '../head-writer.ts'
 import { CallingStream } from './calling-stream.ts'
 import { LARGE_BYTES } from './frames.ts'
-import { type DialLink, Lane, type LaneOwner, type Reading } from './lane.ts'
 import type { LinkEvents } from './link-events.ts'
+import { type DialLink, type LinkReading, LinkSlot, type LinkSlotOwner } from './link-slot.ts'
 import { RouteMemory } from './route-memory.ts'
-import type { StreamKeeper } from './stream-keeper.ts'
+import type { StreamOwner } from './stream-keeper.ts'
 
 /** A peer that spoke HTTP/1.1 is asked again after so long: sidecars are upgraded. */
 const ASK_AGAIN_MS = 60_000
@@ -25,15 +25,15 @@ const BODILESS = new Set(
  * network nothing small waits behind large bodies; or a pool of HTTP/1.1 connections where the peer
  * speaks no more than that.
  */
-export class Peer<N> implements Upstream<N>, LaneOwner<N>, StreamKeeper<N> {
+export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<N> {
   readonly name: string
   readonly dial: DialLink
   readonly settings: WireSettings
   readonly events: LinkEvents
   readonly readBuffer = UpstreamConnection.readBuffer
   readonly #http1: Pool<N>
-  readonly #small = new Lane<N>(this)
-  readonly #large = new Lane<N>(this)
+  readonly #small = new LinkSlot<N>(this)
+  readonly #large = new LinkSlot<N>(this)
   readonly #routes = new RouteMemory()
   readonly #most: number
   #open = 0
@@ -110,7 +110,7 @@ export class Peer<N> implements Upstream<N>, LaneOwner<N>, StreamKeeper<N> {
 
   // --- what lanes ask ----------------------------------------------------------------------------
 
-  takeOver(socket: Socket, peer: string, waiting: readonly CallingStream<N>[]): Reading {
+  takeOver(socket: Socket, peer: string, waiting: readonly CallingStream<N>[]): LinkReading {
     this.#http1Until = this.settings.clock.now + ASK_AGAIN_MS
     const connection = this.#http1.adopt(socket, peer)
     for (const stream of waiting) {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { WireSettings } from '../face.ts'
-import { CallingLink, type LinkKeeper } from './calling-link.ts'
+import { CallingLink, type LinkOwner } from './calling-link.ts'
 import type { CallingStream } from './calling-stream.ts'
 import type { LinkEvents } from './link-events.ts'
 
@@ -27,19 +27,19 @@ export interface DialLink {
 export type Avoiding = 'later' | 'rest'
 
 /** Reads what a connection brings. */
-export interface Reading {
+export interface LinkReading {
   read(length: number, buffer: Buffer): boolean
 }
 
 /** What a lane asks of the peer that it belongs to. */
-export interface LaneOwner<N> {
+export interface LinkSlotOwner<N> {
   readonly name: string
   readonly dial: DialLink
   readonly settings: WireSettings
   readonly events: LinkEvents
   readonly readBuffer: Buffer
   /** The other side speaks HTTP/1.1: the connection, and those who waited for it. */
-  takeOver(socket: Socket, peer: string, waiting: readonly CallingStream<N>[]): Reading
+  takeOver(socket: Socket, peer: string, waiting: readonly CallingStream<N>[]): LinkReading
   /** The other side speaks as we do. */
   linked(): void
 }
@@ -52,8 +52,8 @@ interface Dialling<N> {
 }
 
 /** The links to one peer for one kind of exchange. Mostly one; more when it is full or being left. */
-export class Lane<N> implements LinkKeeper<N> {
-  readonly #owner: LaneOwner<N>
+export class LinkSlot<N> implements LinkOwner<N> {
+  readonly #owner: LinkSlotOwner<N>
   /** Those that take exchanges, and those that only finish theirs. */
   readonly #usable: CallingLink<N>[] = []
   readonly #leaving = new Set<CallingLink<N>>()
@@ -61,7 +61,7 @@ export class Lane<N> implements LinkKeeper<N> {
   /** Rises when the links of before must not be used again. */
   #epoch = 0
 
-  constructor(owner: LaneOwner<N>) {
+  constructor(owner: LinkSlotOwner<N>) {
     this.#owner = owner
   }
 
@@ -157,7 +157,7 @@ export class Lane<N> implements LinkKeeper<N> {
   #dial(): Dialling<N> {
     const { dial, settings, readBuffer, name } = this.#owner
     const epoch = this.#epoch
-    let reading: Reading | null = null
+    let reading: LinkReading | null = null
     const onread = {
       buffer: readBuffer,
       callback: (length: number, buffer: Buffer) => reading?.read(length, buffer) ?? false,
@@ -185,7 +185,7 @@ export class Lane<N> implements LinkKeeper<N> {
     peer: string,
     waiting: readonly CallingStream<N>[],
     epoch: number,
-  ): Reading {
+  ): LinkReading {
     const { settings, events } = this.#owner
     const link = new CallingLink<N>(socket, peer, settings, events, this)
     this.#usable.push(link)

@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 
 /** What Node tells about a peer after the handshake. */
-export interface PeerFacts {
+export interface PeerCertificates {
   /** `socket.authorized`: OpenSSL verified the chain. */
   readonly authorized: boolean
   /** The code in `socket.authorizationError` (`CERT_HAS_EXPIRED`), where there is one. */
@@ -18,12 +18,12 @@ export interface PeerFacts {
 }
 
 /** Says who a peer is, or why it is refused. What it throws is a refusal too. */
-export type Judge<I> = (facts: PeerFacts) => I | Refusal
+export type Authenticator<I> = (facts: PeerCertificates) => I | Refusal
 
 /** A peer that passed the gate. */
-export interface Proven<I> {
+export interface ProvenPeer<I> {
   readonly identity: I
-  readonly facts: PeerFacts
+  readonly facts: PeerCertificates
 }
 
 // Deeper than any profile allows, and an end for chains that run in a circle.
@@ -34,15 +34,15 @@ const MAX_CHAIN = 10
  * peer is read or any byte is sent. Never throws: whatever goes wrong is a refusal. The judge cannot
  * let through what OpenSSL did not verify, what shows no certificate, or what was resumed.
  */
-export function judgeSocket<I>(
+export function authenticate<I>(
   socket: TLSSocket,
-  role: PeerFacts['role'],
-  judge: Judge<I>,
-): Proven<I> | Refusal {
+  role: PeerCertificates['role'],
+  authenticator: Authenticator<I>,
+): ProvenPeer<I> | Refusal {
   try {
     if (socket.isSessionReused()) return untrusted('the session was resumed, it proves nothing')
     const facts = factsOf(socket, role)
-    const verdict: I | Refusal | null | undefined = judge(facts)
+    const verdict: I | Refusal | null | undefined = authenticator(facts)
     if (verdict === null || verdict === undefined) return untrusted('nobody could say who this is')
     if (isRefusal(verdict)) return verdict
     if (!facts.authorized || facts.chain.length === 0) return untrusted(facts.error ?? 'no chain')
@@ -53,7 +53,7 @@ export function judgeSocket<I>(
 }
 
 /** What Node tells about the peer of a connection whose handshake is over. */
-export function factsOf(socket: TLSSocket, role: PeerFacts['role']): PeerFacts {
+export function factsOf(socket: TLSSocket, role: PeerCertificates['role']): PeerCertificates {
   const error: unknown = socket.authorizationError
   return {
     authorized: socket.authorized === true,

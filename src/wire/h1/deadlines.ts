@@ -12,11 +12,11 @@ const DRAIN_GRACE_MS = 250
 const RETIRED_IDLE_MS = 20_000
 
 /** What a caller's connection waits for. `leave`: that the last answer is taken. */
-export type Waiting = 'nothing' | 'request' | 'head' | 'body' | 'leave' | 'linger'
+export type WaitingFor = 'nothing' | 'request' | 'head' | 'body' | 'leave' | 'linger'
 
 /** What a caller's connection waits for, and until when. */
-export class Patience {
-  waitsFor: Waiting = 'request'
+export class Deadlines {
+  waitsFor: WaitingFor = 'request'
   readonly #settings: WireSettings
   readonly #closesAt: number
   #deadline: number
@@ -32,7 +32,7 @@ export class Patience {
   }
 
   /** From now on this is waited for. */
-  await(what: Waiting): void {
+  await(what: WaitingFor): void {
     this.waitsFor = what
     const { limits, clock } = this.#settings
     if (what === 'request') this.#deadline = clock.now + this.#idleMs()

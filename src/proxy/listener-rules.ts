@@ -4,30 +4,30 @@ import { type Caller, speaksAsOkapi } from '../policy/caller.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Head } from '../wire/head.ts'
 import {
+  ACTION,
   AT_OKAPI,
   DIRECTLY,
-  FATE,
   FROM_MODULE,
-  FROM_NOBODY,
-  FROM_NOBODY_TO_OKAPI,
   FROM_OKAPI,
   FROM_PUBLIC,
+  FROM_UNPROVEN,
+  FROM_UNPROVEN_TO_OKAPI,
 } from './header-tables.ts'
 import type { RequestRules } from './headers.ts'
-import type { Note } from './note.ts'
+import type { RequestContext } from './request-context.ts'
 
 /**
  * Finds where a request goes and whose ingress decides, into the note, before anything is judged:
  * `at`, `judge`, `start`, `upstream`, `authority`.
  */
-export type Destination = (note: Note, head: Head) => Refusal | null
+export type Destination = (context: RequestContext, head: Head) => Refusal | null
 
 /** A listener, as data: what it takes off, what it tells the other side, where it leads. */
-export interface Door extends DoorRules {
+export interface HttpListener extends ListenerRules {
   readonly destination: Destination
 }
 
-export interface DoorRules {
+export interface ListenerRules {
   readonly direction: Direction
   readonly request: RequestRules
   /** Is the tenant judged that Okapi will take, or the module? */
@@ -47,14 +47,14 @@ export interface DoorRules {
 }
 
 /** The doors, each a row; a sidecar has those that its configuration names. */
-export const DOORS = {
+export const LISTENER_RULES = {
   /** Mutual TLS, from Okapi's sidecar to this module. */
   ingress: {
     direction: 'ingress',
     request: {
-      fates: FROM_OKAPI,
+      actions: FROM_OKAPI,
       tokenCookies: 'readers',
-      userId: FATE.pass,
+      userId: ACTION.pass,
       appendsAddress: false,
     },
     judgesTenant: false,
@@ -66,9 +66,9 @@ export const DOORS = {
   direct: {
     direction: 'ingress',
     request: {
-      fates: DIRECTLY,
-      tokenCookies: FATE.refuse,
-      userId: FATE.refuse,
+      actions: DIRECTLY,
+      tokenCookies: ACTION.refuse,
+      userId: ACTION.refuse,
       appendsAddress: false,
     },
     judgesTenant: true,
@@ -80,9 +80,9 @@ export const DOORS = {
   okapi: {
     direction: 'ingress',
     request: {
-      fates: AT_OKAPI,
-      tokenCookies: FATE.refuse,
-      userId: FATE.refuse,
+      actions: AT_OKAPI,
+      tokenCookies: ACTION.refuse,
+      userId: ACTION.refuse,
       appendsAddress: false,
     },
     judgesTenant: true,
@@ -94,9 +94,9 @@ export const DOORS = {
   egress: {
     direction: 'egress',
     request: {
-      fates: FROM_MODULE,
-      tokenCookies: FATE.drop,
-      userId: FATE.drop,
+      actions: FROM_MODULE,
+      tokenCookies: ACTION.drop,
+      userId: ACTION.drop,
       appendsAddress: false,
     },
     judgesTenant: true,
@@ -108,9 +108,9 @@ export const DOORS = {
   modules: {
     direction: 'modules',
     request: {
-      fates: FROM_OKAPI,
-      tokenCookies: FATE.pass,
-      userId: FATE.pass,
+      actions: FROM_OKAPI,
+      tokenCookies: ACTION.pass,
+      userId: ACTION.pass,
       appendsAddress: false,
     },
     judgesTenant: false,
@@ -122,9 +122,9 @@ export const DOORS = {
   public: {
     direction: 'public',
     request: {
-      fates: FROM_PUBLIC,
-      tokenCookies: FATE.pass,
-      userId: FATE.drop,
+      actions: FROM_PUBLIC,
+      tokenCookies: ACTION.pass,
+      userId: ACTION.drop,
       appendsAddress: true,
     },
     judgesTenant: true,
@@ -136,9 +136,9 @@ export const DOORS = {
   plainToModule: {
     direction: 'plain',
     request: {
-      fates: FROM_NOBODY,
-      tokenCookies: FATE.drop,
-      userId: FATE.drop,
+      actions: FROM_UNPROVEN,
+      tokenCookies: ACTION.drop,
+      userId: ACTION.drop,
       appendsAddress: false,
     },
     judgesTenant: true,
@@ -150,9 +150,9 @@ export const DOORS = {
   plainToOkapi: {
     direction: 'plain',
     request: {
-      fates: FROM_NOBODY_TO_OKAPI,
-      tokenCookies: FATE.drop,
-      userId: FATE.drop,
+      actions: FROM_UNPROVEN_TO_OKAPI,
+      tokenCookies: ACTION.drop,
+      userId: ACTION.drop,
       appendsAddress: false,
     },
     judgesTenant: true,
@@ -160,12 +160,12 @@ export const DOORS = {
     okapiUrl: 'untouched',
     answerer: 'okapi',
   },
-} as const satisfies Record<string, DoorRules>
+} as const satisfies Record<string, ListenerRules>
 
 /**
  * The rules of a module's own listener: what a caller may say there depends on who it has proved to be,
  * and Okapi alone speaks as Okapi.
  */
-export function rulesAtModule(caller: Caller): DoorRules {
-  return speaksAsOkapi(caller) ? DOORS.ingress : DOORS.direct
+export function rulesAtModule(caller: Caller): ListenerRules {
+  return speaksAsOkapi(caller) ? LISTENER_RULES.ingress : LISTENER_RULES.direct
 }

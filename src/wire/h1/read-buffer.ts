@@ -3,7 +3,7 @@ import type { HeadLimits } from '../head.ts'
 import { HalfHead } from './half-head.ts'
 
 /** What was read from a caller and cannot be used yet: half a head, a body that waits, pipelined requests. */
-export class Intake {
+export class ReadBuffer {
   paused = false
   readonly #held = new HalfHead()
   readonly #socket: Socket

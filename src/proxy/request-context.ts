@@ -3,11 +3,11 @@ import type { Direction } from '../observe/labels.ts'
 import type { Caller } from '../policy/caller.ts'
 import { callerName } from '../policy/caller.ts'
 import type { Decision } from '../policy/decision.ts'
-import type { Judge, Policy } from '../policy/policy.ts'
+import type { Authorizer, Policy } from '../policy/policy.ts'
 import type { ModuleTraits } from '../policy/traits.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/face.ts'
-import type { Door } from './doors.ts'
+import type { HttpListener } from './listener-rules.ts'
 import type { Share } from './share.ts'
 import type { Callee, Holder } from './shares.ts'
 
@@ -26,11 +26,11 @@ export const NO_TRAITS: Traits = { authFilter: false, keepsTokens: false, seesCo
 export type Traits = Pick<ModuleTraits, 'authFilter' | 'keepsTokens' | 'seesCookies'>
 
 /** Where a connection's requests go as long as nothing else is said. */
-export interface Place {
+export interface ContextOptions {
   readonly policy: Policy
   /** Whose ingress decides. */
   readonly at: string
-  readonly upstream: Upstream<Note>
+  readonly upstream: Upstream<RequestContext>
   /** What the caller has open. */
   readonly share: Share
 }
@@ -39,8 +39,8 @@ export interface Place {
  * What the story keeps about the exchange that a connection is busy with, and what it knows of the
  * connection itself. Reused for every exchange of the connection.
  */
-export class Note implements Holder {
-  readonly door: Door
+export class RequestContext implements Holder {
+  readonly listener: HttpListener
   readonly caller: Caller
   readonly callerName: string
   /** Where the connection came from, for the log. */
@@ -54,11 +54,11 @@ export class Note implements Holder {
   callee: Callee | null = null
 
   /** The policy as this caller meets it, and what it knows of the callee. */
-  judge: Judge
+  authorizer: Authorizer
   traits: Traits
   #boundTo: Policy
   /** Where the request goes, and the Host that is said there. */
-  upstream: Upstream<Note>
+  upstream: Upstream<RequestContext>
   authority = ''
   /** Where the target that goes on begins in the head. */
   start = 0
@@ -81,15 +81,15 @@ export class Note implements Holder {
   bare = false
 
   constructor(
-    door: Door,
+    listener: HttpListener,
     caller: Caller,
     peerAddress: string,
-    { policy, at, upstream, share }: Place,
+    { policy, at, upstream, share }: ContextOptions,
     slot: ConnectionSlot | null = null,
   ) {
-    this.door = door
+    this.listener = listener
     this.slot = slot
-    this.judge = policy.bind(caller, at)
+    this.authorizer = policy.bind(caller, at)
     this.traits = policy.traits(at) ?? NO_TRAITS
     this.#boundTo = policy
     this.upstream = upstream
@@ -99,12 +99,12 @@ export class Note implements Holder {
     const from = caller.kind === 'plain' ? `/${hostOf(peerAddress)}` : ''
     this.callerName = `${callerName(caller)}${from}`
     this.peerAddress = peerAddress
-    const { direction } = door
+    const { direction } = listener
     this.calling = calling({ direction, caller: this.callerName, peer: peerAddress })
   }
 
   get direction(): Direction {
-    return this.door.direction
+    return this.listener.direction
   }
 
   /** Is the caller's identity proven, so that it may be told everything about a refusal? */
@@ -115,7 +115,7 @@ export class Note implements Holder {
   /** Takes up the policy in force, if it is another one than before. */
   follow(policy: Policy, at: string): void {
     if (policy === this.#boundTo) return
-    this.judge = policy.bind(this.caller, at)
+    this.authorizer = policy.bind(this.caller, at)
     this.traits = policy.traits(at) ?? NO_TRAITS
     this.#boundTo = policy
   }

@@ -1,5 +1,5 @@
 /** So many at once, so many per second on top: what is below that is nobody's fault. */
-export class Budget {
+export class CancelBudget {
   readonly #most: number
   readonly #perMs: number
   #left: number
