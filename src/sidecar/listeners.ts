@@ -190,6 +190,11 @@ export class Listeners {
     await Promise.all(this.#open.map((listener) => listener.close()))
   }
 
+  /** Closes the doors at once. */
+  destroy(): void {
+    for (const listener of this.#open) listener.destroy()
+  }
+
   #events(listener: string): ListenEvents {
     return {
       dropped: () => this.#metrics.limitHit('connections'),

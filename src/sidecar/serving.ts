@@ -184,7 +184,7 @@ export class Serving implements ServingThreads {
   }
 
   destroy(): void {
-    void this.#listeners.close()
+    this.#listeners.destroy()
     this.#connections.destroy()
     this.#upstreams.destroy()
     clearInterval(this.#flushing)

@@ -37,6 +37,8 @@ export interface SocketListener {
    * connection is gone: ending them is for whoever serves them.
    */
   close(): Promise<void>
+  /** Stops accepting at once, whoever waits; the file of a Unix socket is gone when it returns. */
+  destroy(): void
 }
 
 const FIRST_PAUSE_MS = 100
@@ -102,6 +104,12 @@ export class BoundListener implements SocketListener, Ticking {
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
+  }
+
+  destroy(): void {
+    this.#clock.unwatch(this)
+    this.#closed ??= Promise.resolve()
+    this.#server.close()
   }
 
   tick(now: number): void {
