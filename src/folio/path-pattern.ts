@@ -127,7 +127,7 @@ export function startsWith(
 }
 
 /** What follows a `*`: nothing, a literal end, or anything else by a set of states. */
-export function matchAfterStar(
+function matchAfterStar(
   rest: readonly Part[],
   bytes: Uint8Array,
   start: number,

@@ -3,6 +3,7 @@ import type { Problem } from '../fault.ts'
 import { productOf } from '../folio/module-id.ts'
 import { type Caller, callerName } from './caller.ts'
 import { checkGrants } from './check-grants.ts'
+import { checkWork } from './check-work.ts'
 import type { Clause } from './clause.ts'
 import type { Sensitivity } from './decision.ts'
 import type { DescriptorSet } from './descriptors.ts'
@@ -65,6 +66,8 @@ export function compilePolicy(source: PolicySource): {
     reported: new Set(reported),
     now,
   }
+  const tooMuch = checkWork(world)
+  if (tooMuch.length > 0) return { policy: undefined, problems: [...problems, ...tooMuch] }
   checkGrants(world, grants, problems)
   checkQuarantine(world, quarantine, problems)
   if (own !== undefined && !set.modules.has(own) && !isOkapiDoor(own)) {

@@ -3,7 +3,7 @@ import { type Caller, callerName } from './caller.ts'
 import type { Allow, Decision, Deny } from './decision.ts'
 import { Memory } from './memory.ts'
 import { nearestName } from './nearest.ts'
-import { allowedIn, exceptionsAt, type PathException } from './path-exceptions.ts'
+import { allowedIn, type ExceptionTable, exceptionsAt, exceptionTable } from './path-exceptions.ts'
 import type { Authorizer } from './policy.ts'
 import { gatherRights, type Rights } from './rights.ts'
 import { type Asked, deny, denyWith } from './verdict.ts'
@@ -19,7 +19,7 @@ export abstract class Door implements Authorizer {
   protected rights: Rights
   /** The answer to everything, where there is one. */
   protected closed: Deny | undefined
-  readonly #exceptions: readonly PathException[]
+  readonly #exceptions: ExceptionTable
   #validUntilMs = 0
 
   constructor(world: World, caller: Caller, at: string) {
@@ -27,7 +27,7 @@ export abstract class Door implements Authorizer {
     this.caller = caller
     this.name = callerName(caller)
     this.at = at
-    this.#exceptions = exceptionsAt(world.pathExceptions, at)
+    this.#exceptions = exceptionTable(exceptionsAt(world.pathExceptions, at))
     this.rights = gatherRights(world, caller, at, 0)
   }
 

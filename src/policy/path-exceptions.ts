@@ -1,8 +1,8 @@
 import type { Problem } from '../fault.ts'
 import { productOf } from '../folio/module-id.ts'
-import { matchPattern, type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
-import type { Meter } from '../folio/pattern-parts.ts'
+import { type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
 import { type Clause, readClauses } from './clause.ts'
+import { NO_HIT, type Routed, RouteTable } from './route-table.ts'
 
 /**
  * What an exception may name: never a dot, a control character or another spelling of a letter, nor
@@ -20,7 +20,6 @@ export interface PathException {
 }
 
 const NONE: readonly string[] = Object.freeze([])
-const meter: Meter = { visited: 0 }
 
 /** Reads `{at, path, allow, why}`. */
 export function readPathExceptions(list: readonly Clause[], problems: Problem[]): PathException[] {
@@ -47,16 +46,28 @@ export function exceptionsAt(list: readonly PathException[], at: string): PathEx
   return list.filter((exception) => okapi || [at, productOf(at)].includes(exception.at))
 }
 
+/** Exceptions, ready to be matched; null where there are none. */
+export type ExceptionTable = RouteTable<PathException & Routed> | null
+
+/** Of any method, and wherever their first `*` or `{` stands: these are no routes of Okapi's. */
+export function exceptionTable(list: readonly PathException[]): ExceptionTable {
+  if (list.length === 0) return null
+  const routed = list.map((one) => ({
+    ...one,
+    pattern: { ...one.pattern, bucketBytes: 1 },
+    mask: -1,
+  }))
+  return new RouteTable(routed, { buckets: false })
+}
+
 /** All that is allowed in this raw path. */
 export function allowedIn(
-  list: readonly PathException[],
+  table: ExceptionTable,
   bytes: Uint8Array,
   start: number,
   end: number,
 ): readonly string[] {
-  if (list.length === 0) return NONE
-  const fitting = list.filter(({ pattern }) =>
-    matchPattern(pattern.parts, bytes, start, end, meter),
-  )
-  return fitting.length === 0 ? NONE : fitting.flatMap(({ allow }) => allow)
+  const hit = table?.find(bytes, start, end, 1) ?? NO_HIT
+  if (table === null || hit === NO_HIT) return NONE
+  return table.routes(hit).flatMap(({ allow }) => allow)
 }

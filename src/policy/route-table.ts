@@ -1,10 +1,7 @@
-import {
-  endOfSegment,
-  matchAfterStar,
-  type PathPattern,
-  startsWith,
-} from '../folio/path-pattern.ts'
+import { endOfSegment, type PathPattern, startsWith } from '../folio/path-pattern.ts'
 import { type Meter, PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
+import { StarTails, unitsOfTail } from '../folio/star-tails.ts'
+import { insert, newNode, type RouteNode, type RouteWork, settle, workOf } from './route-tree.ts'
 
 /** What a table needs to know of a route. */
 export interface Routed {
@@ -28,26 +25,14 @@ interface Leaf<R> {
   mask: number
 }
 
-interface Star {
-  readonly rest: readonly Part[]
-  readonly leaf: number
-}
-
-interface Node {
-  /** First byte of each edge, beside `edges`. */
-  readonly firsts: number[]
-  readonly edges: { label: Uint8Array; node: Node }[]
-  param: Node | undefined
-  readonly stars: Star[]
-  readonly leaves: number[]
-  /** The longest bucket of any leaf below: a search that has a longer one need not come here. */
-  bucketBytes: number
-}
+/** Segments up to here are looked for the next slash where they are met. */
+const NEAR_BYTES = 256
 
 /**
  * All routes of one ingress in one tree of bytes. A request walks down the literal bytes, and beside
- * them the parameters and stars; each node is reached at one position only, so that the work grows
- * with the path and not with the number of routes.
+ * them the parameters and stars; each node is reached at one position only, and what stands behind
+ * stars is matched all together: so that the work grows with the path and not with the number of
+ * routes, and its most is known (`work`).
  */
 export class RouteTable<R extends Routed> implements Meter {
   /** Bytes looked at since the table was made. */
@@ -57,14 +42,23 @@ export class RouteTable<R extends Routed> implements Meter {
   readonly #leafIndex = new Map<string, number>()
   readonly #order: ReadonlyMap<R, number>
   readonly #buckets: boolean
+  /** What stands behind a star, where that is more than a literal, and the leaves that it leads to. */
+  readonly #tails: (readonly Part[])[] = []
+  /** Made of them for the first path that needs it: by then they are known to be not too many. */
+  #machine: StarTails | null = null
+  readonly #tailLeaves: number[] = []
   readonly #combinations = new Map<number, number>()
   readonly #members: (readonly number[])[] = []
   // The search under way; nothing here awaits, so one is enough.
   #bytes: Uint8Array = new Uint8Array()
+  #start = 0
   #end = 0
   #bit = 0
   #best = 0
   readonly #hits: number[] = []
+  /** Where the slashes are, once a long segment was met. */
+  #slashes: readonly number[] | null = null
+  readonly #tailMatched = (tail: number): void => this.#consider(this.#tailLeaves[tail]!)
 
   /**
    * `buckets`: the first bucket with a match decides, as in okapi-core ModuleCache.lookup; else every
@@ -76,7 +70,13 @@ export class RouteTable<R extends Routed> implements Meter {
     for (const route of routes) {
       if (route.pattern.bucketBytes > 0) this.#insert(route)
     }
-    settle(this.#root, this.#leaves)
+    settle(this.#root, (leaf) => this.#leaves[leaf]!.bucketBytes)
+  }
+
+  /** The most that one search can take. */
+  get work(): RouteWork {
+    const places = this.#tails.reduce((sum, tail) => sum + unitsOfTail(tail), 0)
+    return { ...workOf(this.#root), places }
   }
 
   /** Every route, in the order in which they were given to the table. */
@@ -90,11 +90,14 @@ export class RouteTable<R extends Routed> implements Meter {
    */
   find(bytes: Uint8Array, start: number, end: number, bit: number): number {
     this.#bytes = bytes
+    this.#start = start
     this.#end = end
     this.#bit = bit
     this.#best = 0
     this.#hits.length = 0
+    this.#slashes = null
     this.#walk(this.#root, start)
+    if (this.#machine?.begun) this.#machine.run(bytes, end, this, this.#tailMatched)
     if (this.#hits.length === 0) return NO_HIT
     let hit = this.#hits[0]!
     for (let i = 1; i < this.#hits.length && hit !== PASSING_HIT; i++) {
@@ -127,7 +130,7 @@ export class RouteTable<R extends Routed> implements Meter {
     return made
   }
 
-  #walk(node: Node, at: number): void {
+  #walk(node: RouteNode, at: number): void {
     const end = this.#end
     if (at === end) {
       for (const leaf of node.leaves) this.#consider(leaf)
@@ -137,18 +140,38 @@ export class RouteTable<R extends Routed> implements Meter {
       if (i >= 0) this.#walkEdge(node.edges[i]!.label, node.edges[i]!.node, at)
       const { param } = node
       if (param !== undefined && byte !== SLASH && param.bucketBytes >= this.#best) {
-        const slash = endOfSegment(this.#bytes, at, end)
-        this.visited += slash - at
-        this.#walk(param, slash)
+        this.#walk(param, this.#endOfSegment(at))
       }
     }
-    for (const { rest, leaf } of node.stars) {
-      if (!this.#isBetter(leaf)) continue
-      if (matchAfterStar(rest, this.#bytes, at, end, this)) this.#consider(leaf)
+    for (const star of node.stars) {
+      if (!this.#isBetter(star.leaf)) continue
+      if (star.end === undefined) this.#begin(star.index, at)
+      else if (this.#endsWith(star.end, at)) this.#consider(star.leaf)
     }
   }
 
-  #walkEdge(label: Uint8Array, node: Node, at: number): void {
+  #begin(tail: number, at: number): void {
+    this.#machine ??= new StarTails(this.#tails)
+    this.#machine.begin(tail, at)
+  }
+
+  #endsWith(literal: Uint8Array, at: number): boolean {
+    const from = this.#end - literal.length
+    this.visited += literal.length
+    return from >= at && startsWith(literal, this.#bytes, from, this.#end)
+  }
+
+  /** The next slash, or the end. Of a long segment thousands of parameters may ask for it. */
+  #endOfSegment(at: number): number {
+    const far = Math.min(this.#end, at + NEAR_BYTES)
+    const near = endOfSegment(this.#bytes, at, far)
+    this.visited += near - at
+    if (near < far || far === this.#end) return near
+    this.#slashes ??= slashesIn(this.#bytes, this.#start, this.#end)
+    return firstFrom(this.#slashes, at) ?? this.#end
+  }
+
+  #walkEdge(label: Uint8Array, node: RouteNode, at: number): void {
     if (node.bucketBytes < this.#best) return
     this.visited += label.length
     if (startsWith(label, this.#bytes, at, this.#end)) this.#walk(node, at + label.length)
@@ -177,74 +200,28 @@ export class RouteTable<R extends Routed> implements Meter {
     this.#leaves[leaf]!.mask |= route.mask
     if (known !== undefined) return
     this.#leafIndex.set(key, leaf)
-    let node = this.#root
-    for (let i = 0; i < parts.length; i++) {
-      const part = parts[i]!
-      if (part === STAR) {
-        node.stars.push({ rest: parts.slice(i + 1), leaf })
-        return
-      }
-      node = part === PARAM ? paramBelow(node) : descend(node, part)
-    }
-    node.leaves.push(leaf)
+    const tail = insert(this.#root, parts, leaf, this.#tails.length)
+    if (tail === undefined) return
+    this.#tails.push(tail)
+    this.#tailLeaves.push(leaf)
   }
 }
 
-function newNode(): Node {
-  return { firsts: [], edges: [], param: undefined, stars: [], leaves: [], bucketBytes: 0 }
+function slashesIn(bytes: Uint8Array, start: number, end: number): readonly number[] {
+  const slashes: number[] = []
+  for (let at = start; at < end; at++) if (bytes[at] === SLASH) slashes.push(at)
+  return slashes
 }
 
-function paramBelow(node: Node): Node {
-  node.param ??= newNode()
-  return node.param
-}
-
-/** The node below `label`, splitting edges where they part. */
-function descend(from: Node, label: Uint8Array): Node {
-  let node = from
-  let at = 0
-  while (at < label.length) {
-    const i = node.firsts.indexOf(label[at]!)
-    const edge = node.edges[i]
-    if (edge === undefined) {
-      const made = newNode()
-      node.firsts.push(label[at]!)
-      node.edges.push({ label: label.subarray(at), node: made })
-      return made
-    }
-    const shared = sharedLength(edge.label, label, at)
-    if (shared < edge.label.length) {
-      const middle = newNode()
-      middle.firsts.push(edge.label[shared]!)
-      middle.edges.push({ label: edge.label.subarray(shared), node: edge.node })
-      node.edges[i] = { label: edge.label.subarray(0, shared), node: middle }
-      node = middle
-    } else node = edge.node
-    at += shared
+/** The first that is not below `least`; both in rising order. */
+function firstFrom(sorted: readonly number[], least: number): number | undefined {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < least) low = middle + 1
+    else high = middle
   }
-  return node
-}
-
-function sharedLength(edge: Uint8Array, label: Uint8Array, at: number): number {
-  let length = 0
-  while (
-    length < edge.length &&
-    at + length < label.length &&
-    edge[length] === label[at + length]
-  ) {
-    length++
-  }
-  return length
-}
-
-/** Fills in the longest bucket below each node. */
-function settle<R>(node: Node, leaves: readonly Leaf<R>[]): number {
-  let longest = node.param === undefined ? 0 : settle(node.param, leaves)
-  for (const edge of node.edges) longest = Math.max(longest, settle(edge.node, leaves))
-  for (const leaf of node.leaves) longest = Math.max(longest, leaves[leaf]!.bucketBytes)
-  for (const { leaf } of node.stars) longest = Math.max(longest, leaves[leaf]!.bucketBytes)
-  node.bucketBytes = longest
-  return longest
+  return sorted[low]
 }
 
 function partsKey(parts: readonly Part[]): string {

@@ -30,6 +30,12 @@ test('an exception at Okapi does not hold at modules', (t) => {
   t.deepEqual(allowed([exception], 'mod-inventory-22.1.0', '/inventory/items/1'), [])
 })
 
+test('an exception may begin with anything, and stars stand anywhere', (t) => {
+  const anywhere = { ...AT_INVENTORY, path: '*/items*/{id}' }
+  t.deepEqual(allowed([anywhere], 'okapi', '/inventory/itemsx/1'), ['%2f', ';'])
+  t.deepEqual(allowed([anywhere], 'okapi', '/inventory/item/1'), [])
+})
+
 test('several exceptions add up', (t) => {
   const more = { ...AT_INVENTORY, path: '/inventory/*', allow: ['//'] }
   t.deepEqual(allowed([AT_INVENTORY, more], 'okapi', '/inventory/items/1'), ['%2f', ';', '//'])

@@ -118,6 +118,18 @@ test.serial('a file that is not there, and one that is no YAML', async (t) => {
   refused(t, await run('module: [', 'broken.yaml'), /broken\.yaml:1:\d+/)
 })
 
+test.serial('a descriptor whose patterns would take seconds for one request', async (t) => {
+  const handlers = Array.from({ length: 100 }, (_, i) => ({
+    methods: ['GET'],
+    pathPattern: `/${`*${'a'.repeat(126)}`.repeat(15)}b${i}`,
+  }))
+  const provides = [{ id: 'evil', version: '1.0', handlers }]
+  const evil = JSON.stringify({ id: 'mod-evil-1.0.0', provides })
+  const folder = await descriptors({ 'users.json': USERS, 'evil.json': evil })
+  const said = await run({ ...(await good()), policy: { descriptors: folder } })
+  refused(t, said, /evil\.json.*mod-evil-1\.0\.0 make one request take too long/)
+})
+
 test.serial('a port in use, whichever listener: the others do not listen either', async (t) => {
   const taken = await Player.start()
   t.teardown(() => taken.close())

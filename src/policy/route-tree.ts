@@ -1,0 +1,159 @@
+import { PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
+import { unitsOfTail, WORD } from '../folio/star-tails.ts'
+
+/** A star, what has to follow it, and the leaf that it leads to. */
+export interface Star {
+  readonly leaf: number
+  /** The rest is this literal, or nothing; undefined where it is more. */
+  readonly end: Uint8Array | undefined
+  /** The star and its rest. */
+  readonly tail: readonly Part[]
+  /** Among all whose `end` is undefined, in the order in which they were inserted. */
+  readonly index: number
+}
+
+/** A place in the tree of all patterns of a table. */
+export interface RouteNode {
+  /** First byte of each edge, beside `edges`. */
+  readonly firsts: number[]
+  readonly edges: { label: Uint8Array; node: RouteNode }[]
+  param: RouteNode | undefined
+  readonly stars: Star[]
+  readonly leaves: number[]
+  /** The longest bucket of any leaf below: a search that has a longer one need not come here. */
+  bucketBytes: number
+}
+
+/** The most that one search of a table can take, whatever is searched for. */
+export interface RouteWork {
+  /** Bytes of patterns that are compared, parameters and hits counted as so many. */
+  readonly compared: number
+  /**
+   * Places of patterns behind a star that are looked at for each byte of the path, 32 at a time; those
+   * of one pattern may lie in one word more.
+   */
+  readonly starred: number
+  /** The same of all patterns of the table: what memory they take, 32 bytes for each. */
+  readonly places: number
+}
+
+/** What a parameter and a hit count for. */
+const PARAM_BYTES = 32
+const HIT_BYTES = 64
+
+const NOTHING = new Uint8Array()
+
+/** An empty tree. */
+export function newNode(): RouteNode {
+  return { firsts: [], edges: [], param: undefined, stars: [], leaves: [], bucketBytes: 0 }
+}
+
+/**
+ * Makes the path of a pattern through the tree, down to its leaf.
+ * @param index of its star, where it has one that more than a literal follows
+ * @returns the tail that has this index; undefined where it has none
+ */
+export function insert(
+  root: RouteNode,
+  parts: readonly Part[],
+  leaf: number,
+  index: number,
+): readonly Part[] | undefined {
+  let node = root
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]!
+    if (part === STAR) {
+      // Several stars are one.
+      const tail = parts.slice(i).filter((each, j, all) => each !== STAR || all[j - 1] !== STAR)
+      const end = endOf(tail)
+      node.stars.push({ leaf, end, tail, index })
+      return end === undefined ? tail : undefined
+    }
+    node = part === PARAM ? paramBelow(node) : descend(node, part)
+  }
+  node.leaves.push(leaf)
+  return undefined
+}
+
+/** Fills in the longest bucket below each node; `bucketOf` knows that of a leaf. */
+export function settle(node: RouteNode, bucketOf: (leaf: number) => number): number {
+  let longest = node.param === undefined ? 0 : settle(node.param, bucketOf)
+  for (const edge of node.edges) longest = Math.max(longest, settle(edge.node, bucketOf))
+  for (const leaf of node.leaves) longest = Math.max(longest, bucketOf(leaf))
+  for (const { leaf } of node.stars) longest = Math.max(longest, bucketOf(leaf))
+  node.bucketBytes = longest
+  return longest
+}
+
+/**
+ * Of the edges that leave a node one can be taken at most, as no two begin with the same byte; beside
+ * it, its parameter and its stars. A path that takes the dearest of each is the most that there is.
+ */
+export function workOf(node: RouteNode): Omit<RouteWork, 'places'> {
+  let compared = 0
+  let starred = 0
+  for (const { label, node: below } of node.edges) {
+    const work = workOf(below)
+    compared = Math.max(compared, label.length + work.compared)
+    starred = Math.max(starred, work.starred)
+  }
+  if (node.param !== undefined) {
+    const work = workOf(node.param)
+    compared += PARAM_BYTES + work.compared
+    starred += work.starred
+  }
+  for (const { end, tail } of node.stars) {
+    compared += HIT_BYTES + (end?.length ?? 0)
+    if (end === undefined) starred += WORD + unitsOfTail(tail)
+  }
+  return { compared: compared + HIT_BYTES * node.leaves.length, starred }
+}
+
+/** The literal that ends a tail, which may be empty; undefined where more than one follows the star. */
+function endOf([, only, ...more]: readonly Part[]): Uint8Array | undefined {
+  if (only === undefined) return NOTHING
+  return typeof only === 'number' || more.length > 0 ? undefined : only
+}
+
+function paramBelow(node: RouteNode): RouteNode {
+  node.param ??= newNode()
+  return node.param
+}
+
+/** The node below `label`, splitting edges where they part. */
+function descend(from: RouteNode, label: Uint8Array): RouteNode {
+  let node = from
+  let at = 0
+  while (at < label.length) {
+    const i = node.firsts.indexOf(label[at]!)
+    const edge = node.edges[i]
+    if (edge === undefined) {
+      const made = newNode()
+      node.firsts.push(label[at]!)
+      node.edges.push({ label: label.subarray(at), node: made })
+      return made
+    }
+    const shared = sharedLength(edge.label, label, at)
+    if (shared < edge.label.length) {
+      const middle = newNode()
+      middle.firsts.push(edge.label[shared]!)
+      middle.edges.push({ label: edge.label.subarray(shared), node: edge.node })
+      node.edges[i] = { label: edge.label.subarray(0, shared), node: middle }
+      node = middle
+    } else node = edge.node
+    at += shared
+  }
+  return node
+}
+
+function sharedLength(edge: Uint8Array, label: Uint8Array, at: number): number {
+  let length = 0
+  while (
+    length < edge.length &&
+    at + length < label.length &&
+    edge[length] === label[at + length]
+  ) {
+    length++
+  }
+  return length
+}
