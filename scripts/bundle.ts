@@ -26,10 +26,15 @@ const REQUIRE =
 // NODE_COMPILE_CACHE; a cache that cannot be written is no error.
 const LAUNCHER = `#!/usr/bin/env node
 import { existsSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+import module from 'node:module'
 
+// An older Node would fail with a riddle, or on the first request.
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  console.error('okapi-sidecar: error: Node 24 or newer is needed, this is ' + process.versions.node)
+  process.exit(2)
+}
 const cache = new URL('cache', import.meta.url)
-if (existsSync(cache)) enableCompileCache(cache.pathname)
+if (existsSync(cache)) module.enableCompileCache(cache.pathname)
 await import('./src/main.js')
 `
 
