@@ -1,5 +1,5 @@
 import { Fault, type Problem, sentence } from '../fault.ts'
-import type { BoundCrl } from '../trust/crl.ts'
+import type { BoundCrl } from '../x509/crl.ts'
 import { type Changes, changesBetween } from './changes.ts'
 import { checkGeneration, contentHashOf, type Expectation, type Generation } from './generation.ts'
 import type { CredentialSource, RawMaterial } from './source.ts'

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { Fault, type Problem, sentence } from '../fault.ts'
-import { PemError, splitPem } from '../trust/pem.ts'
+import { PemError, splitPem } from '../x509/pem.ts'
 import { checkMode } from './check-mode.ts'
 import { CERTIFICATE_FILE, KEY_FILE } from './directory.ts'
 import { Problems } from './problems.ts'

@@ -1,7 +1,7 @@
 import { Fault } from '../fault.ts'
 import { makeBundle, type TrustBundle } from '../trust/bundle.ts'
-import type { Certificate } from '../trust/certificate.ts'
 import { issuerFlaw, isValidAt } from '../trust/profile.ts'
+import type { Certificate } from '../x509/certificate.ts'
 import type { Problems } from './problems.ts'
 import { readCertificates } from './read-certificates.ts'
 import type { RawFile } from './source.ts'

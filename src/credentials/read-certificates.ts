@@ -1,6 +1,6 @@
-import { type Certificate, parseCertificate } from '../trust/certificate.ts'
-import { DerError } from '../trust/der.ts'
-import { PemError, splitPem } from '../trust/pem.ts'
+import { type Certificate, parseCertificate } from '../x509/certificate.ts'
+import { DerError } from '../x509/der.ts'
+import { PemError, splitPem } from '../x509/pem.ts'
 import type { Problems } from './problems.ts'
 import type { RawFile } from './source.ts'
 

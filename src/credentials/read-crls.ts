@@ -8,8 +8,8 @@ import {
   isSignedBy,
   isStronglySigned,
   parseCrl,
-} from '../trust/crl.ts'
-import { KEY_USAGE } from '../trust/extensions.ts'
+} from '../x509/crl.ts'
+import { KEY_USAGE } from '../x509/extensions.ts'
 import type { Problems } from './problems.ts'
 import { readBlocks } from './read-certificates.ts'
 import type { RawFile } from './source.ts'

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { type Authority, isIssuedBy, type TrustBundle } from '../trust/bundle.ts'
-import type { BoundCrl } from '../trust/crl.ts'
-import { contextTag, type Element, type Elements, open, readElement, TAG } from '../trust/der.ts'
-import { element, octetAlignedBits, sequence, time } from '../trust/der-write.ts'
-import { toPem } from '../trust/pem.ts'
+import type { BoundCrl } from '../x509/crl.ts'
+import { contextTag, type Element, type Elements, open, readElement, TAG } from '../x509/der.ts'
+import { element, octetAlignedBits, sequence, time } from '../x509/der-write.ts'
+import { toPem } from '../x509/pem.ts'
 
 // What OpenSSL will do with a peer under any root of the bundle can only be seen in a handshake, and
 // of all those roots we have no key. So each authority and each list is copied byte for byte, but for

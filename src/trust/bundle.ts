@@ -1,6 +1,6 @@
 import { type KeyObject, X509Certificate } from 'node:crypto'
 import { fault } from '../fault.ts'
-import type { Certificate } from './certificate.ts'
+import type { Certificate } from '../x509/certificate.ts'
 
 /** A certificate together with the key that it certifies, ready to verify signatures. */
 export interface Authority extends Certificate {

@@ -1,5 +1,5 @@
+import type { Certificate } from '../x509/certificate.ts'
 import { type Authority, isIssuedBy, type TrustBundle, toAuthority } from './bundle.ts'
-import type { Certificate } from './certificate.ts'
 
 /** A leaf with everything above it, up to a root of the bundle. */
 export interface Chain {

@@ -1,5 +1,5 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import type { Certificate } from './certificate.ts'
+import type { Certificate } from '../x509/certificate.ts'
 import { moduleParts, readSpiffeId } from './spiffe-id.ts'
 
 /** A module, proven by its certificate. Structurally one of policy's callers. */

@@ -1,8 +1,8 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import type { Certificate } from './certificate.ts'
+import type { Certificate } from '../x509/certificate.ts'
+import { EXT_KEY_USAGE, EXTENSION, KEY_USAGE } from '../x509/extensions.ts'
+import type { PublicKeyInfo } from '../x509/public-key.ts'
 import { type Chain, MAX_CHAIN_DEPTH } from './chain.ts'
-import { EXT_KEY_USAGE, EXTENSION, KEY_USAGE } from './extensions.ts'
-import type { PublicKeyInfo } from './public-key.ts'
 
 /** What the holder of a leaf does with it. */
 export type Role = 'client' | 'server'

@@ -1,6 +1,6 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { type BoundCrl, crlOf, isCurrent } from '../x509/crl.ts'
 import type { Chain } from './chain.ts'
-import { type BoundCrl, crlOf, isCurrent } from './crl.ts'
 import type { IssuedRecord } from './recheck.ts'
 
 /** The chain as revocation lists name it: leaf first, the root left out. */

@@ -9,7 +9,7 @@ import type { LookWith } from '../../src/credentials/handshake-problems.ts'
 import type { CredentialSource } from '../../src/credentials/source.ts'
 import { Fault, sentence } from '../../src/fault.ts'
 import { lookWith } from '../../src/transport/handshake-check.ts'
-import { splitPem } from '../../src/trust/pem.ts'
+import { splitPem } from '../../src/x509/pem.ts'
 import {
   type CrlOptions,
   makeCa,

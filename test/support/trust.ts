@@ -1,8 +1,8 @@
 import { makeBundle } from '../../src/trust/bundle.ts'
-import { parseCertificate } from '../../src/trust/certificate.ts'
-import { type BoundCrl, isSignedBy, parseCrl } from '../../src/trust/crl.ts'
 import type { PeerFacts, TrustContext } from '../../src/trust/judge.ts'
-import { splitPem } from '../../src/trust/pem.ts'
+import { parseCertificate } from '../../src/x509/certificate.ts'
+import { type BoundCrl, isSignedBy, parseCrl } from '../../src/x509/crl.ts'
+import { splitPem } from '../../src/x509/pem.ts'
 import type { Issued } from './pki.ts'
 
 /** A context that trusts these authorities, with the lists that they signed. */

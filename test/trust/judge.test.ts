@@ -1,8 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { isRefusal } from '../../src/refusal/refusal.ts'
-import { parseCertificate } from '../../src/trust/certificate.ts'
 import { judgeConnection, judgePeer } from '../../src/trust/judge.ts'
+import { parseCertificate } from '../../src/x509/certificate.ts'
 import { type CrlOptions, makeCa, moduleNames, sha256 } from '../support/pki.ts'
 import { accepted, trusting } from '../support/trust.ts'
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { DerError, Elements, open, readElement, TAG } from '../../src/trust/der.ts'
+import { DerError, Elements, open, readElement, TAG } from '../../src/x509/der.ts'
 import {
   readBoolean,
   readFlags,
@@ -9,7 +9,7 @@ import {
   readOid,
   readSmallInteger,
   readTime,
-} from '../../src/trust/der-values.ts'
+} from '../../src/x509/der-values.ts'
 import { bits, der, flags, integer, oid, sequence, time } from '../support/der.ts'
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex')

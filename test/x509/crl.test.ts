@@ -1,9 +1,9 @@
 import test from 'ava'
 import { makeBundle, toAuthority } from '../../src/trust/bundle.ts'
-import { parseCertificate } from '../../src/trust/certificate.ts'
-import { type Crl, crlOf, isCurrent, isSignedBy, parseCrl } from '../../src/trust/crl.ts'
-import { DerError } from '../../src/trust/der.ts'
-import { splitPem } from '../../src/trust/pem.ts'
+import { parseCertificate } from '../../src/x509/certificate.ts'
+import { type Crl, crlOf, isCurrent, isSignedBy, parseCrl } from '../../src/x509/crl.ts'
+import { DerError } from '../../src/x509/der.ts'
+import { splitPem } from '../../src/x509/pem.ts'
 import { bits, explicit, integer, octets, sequence, time } from '../support/der.ts'
 import {
   type CrlOptions,

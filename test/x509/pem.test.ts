@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
-import { PemError, splitPem, toPem } from '../../src/trust/pem.ts'
+import { PemError, splitPem, toPem } from '../../src/x509/pem.ts'
 import { makeCa, makePair } from '../support/pki.ts'
 
 const block = (content: string) => toPem('CERTIFICATE', Buffer.from(content))
