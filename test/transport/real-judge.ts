@@ -3,9 +3,9 @@ import type { Refusal } from '../../src/refusal/refusal.ts'
 import { isRefusal } from '../../src/refusal/refusal.ts'
 import type { Authenticator, PeerCertificates } from '../../src/transport/authenticate.ts'
 import { makeBundle } from '../../src/trust/bundle.ts'
+import { judgePeer } from '../../src/trust/judge.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { type BoundCrl, parseCrl } from '../../src/x509/crl.ts'
-import { judgePeer } from '../../src/trust/judge.ts'
 import type { Authority } from './authority.ts'
 
 /** A revocation list and who made it. */
