@@ -1,14 +1,13 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
-import { isOkapi } from '../folio/module-id.ts'
+import { isOkapi, productOf } from '../folio/module-id.ts'
 import { isListed, TOKEN_GIVERS } from '../folio/token-providers.ts'
 import type { DescriptorSet } from '../policy/descriptors.ts'
-import { type Forwarder, forwardedBy } from './forwarders.ts'
 import { countRoutes, type Opening } from './opening.ts'
 
 /** A module, or `okapi`, that a hijacked one gets at. */
 export interface Reached {
   readonly provider: string
-  /** Who calls whom, the hijacked one first, `provider` last. */
+  /** The chain of calls: the hijacked module first, `provider` last. */
   readonly path: readonly string[]
   /** Of the last step. */
   readonly interfaces: readonly string[]
@@ -17,7 +16,7 @@ export interface Reached {
   readonly forwards: string | null
 }
 
-/** What whoever holds one module gets at. */
+/** What an attacker who holds one module gets at. */
 export interface BlastRadius {
   readonly module: string
   /** What its own identity opens. */
@@ -32,7 +31,7 @@ export interface BlastRadius {
   readonly notes: readonly string[]
 }
 
-/** Breadth first, so that each path is one of the shortest. `openings` are those of everybody. */
+/** Breadth first, so that each path is one of the shortest. `openings` are those of all callers. */
 export function blastRadius(
   openings: readonly Opening[],
   module: string,
@@ -95,14 +94,14 @@ function reachedBy(path: readonly string[], openings: readonly Opening[]): Reach
   }
 }
 
-/** The migration door asks nobody who he is. */
+/** The migration listener asks for no proof of identity. */
 function plainNotes(openings: readonly Opening[]): string[] {
   const plain = openings.filter(({ caller }) => caller === 'plain')
   const [first] = plain
   if (first === undefined) return []
   const modules = new Set(plain.map(({ provider }) => provider)).size
   const what = `${countRoutes(plain)} routes of ${modules} module${modules === 1 ? '' : 's'}`
-  const from = `at ${first.at}, from an address that \`migration\` lists, it is anybody too`
+  const from = `at ${first.at}, from an address that \`migration\` lists, it needs no proof`
   return [`${from}: ${what} (${first.why ?? ''})`]
 }
 
@@ -110,16 +109,67 @@ function notesOn(openings: readonly Opening[], name: string, set: DescriptorSet)
   const descriptor = set.modules.get(name)?.descriptor
   const admin = openings.some(({ caller, kind }) => caller === name && kind === 'admin')
   const notes = [
-    'at the public door it is anybody with a browser, with the tokens that it has seen',
+    'at the public listener it can act as any browser, with the tokens that it has seen',
   ]
   notes.push(...plainNotes(openings))
   if (admin) notes.push('grants open parts of Okapi’s administration to it')
   if (descriptor === undefined) return notes
   if (hasAuthFilter(descriptor)) {
-    notes.push('its auth filter is asked about every request: it can let anybody do anything')
+    notes.push('its auth filter is asked about every request: it can let any caller do anything')
   }
   if (descriptor.provides.some(({ id }) => isListed(TOKEN_GIVERS, id))) {
-    notes.push('it gives tokens by trade: it can be any user')
+    notes.push('it issues tokens: it can act as any user')
   }
   return notes
 }
+
+/** A module that sends whatever its caller asks for wherever its caller says. */
+export interface Forwarder {
+  readonly product: string
+  /** Where it is told what to send: beginnings of path patterns, names of parameters left out. */
+  readonly paths: readonly string[]
+  readonly what: string
+}
+
+const PUBLICATIONS = {
+  paths: ['/consortia/{}/publications'],
+  what: 'publications: the caller gives URL, method, body and tenants',
+}
+
+/** The generic forwarders of FOLIO, by product. */
+export const FORWARDERS: readonly Forwarder[] = [
+  { product: 'mod-consortia', ...PUBLICATIONS },
+  { product: 'mod-consortia-keycloak', ...PUBLICATIONS },
+  {
+    product: 'mod-pubsub',
+    paths: ['/pubsub/publish', '/pubsub/event-types'],
+    what: 'subscribers: the caller registers the path that an event is sent to',
+  },
+  {
+    product: 'mod-graphql',
+    paths: ['/graphql'],
+    what: 'queries: the caller says which records are fetched, from any storage',
+  },
+  {
+    product: 'mod-scheduler',
+    paths: ['/scheduler/timers'],
+    what: 'timers: the caller gives the path and method that are called',
+  },
+]
+
+/** What an opening lets its caller send on through the provider; undefined: nothing of the kind. */
+export function forwardedBy({ provider, pathPattern, methods }: Opening): Forwarder | undefined {
+  if (
+    methods.every((method) => READING.includes(method)) &&
+    productOf(provider) !== 'mod-graphql'
+  ) {
+    return undefined
+  }
+  const path = pathPattern.replace(/\{[^}]*\}/g, '{}')
+  const begins = (start: string) => path === start || path.startsWith(`${start}/`)
+  return FORWARDERS.find(
+    ({ product, paths }) => product === productOf(provider) && paths.some(begins),
+  )
+}
+
+const READING: readonly string[] = ['GET', 'HEAD', 'DELETE']

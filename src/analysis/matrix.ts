@@ -1,19 +1,19 @@
 import type { Opening } from './opening.ts'
 
 /** Routes of one interface that are open by one rule. */
-export interface Part extends Pick<Opening, 'at' | 'kind' | 'interface' | 'rule' | 'why'> {
+export interface MatrixPart extends Pick<Opening, 'at' | 'kind' | 'interface' | 'rule' | 'why'> {
   readonly routes: readonly Pick<Opening, 'methods' | 'pathPattern' | 'only'>[]
 }
 
 /** All that one caller may do at one provider. */
-export interface Cell {
+export interface MatrixCell {
   readonly caller: string
   readonly provider: string
-  readonly parts: readonly Part[]
+  readonly parts: readonly MatrixPart[]
 }
 
 /** What a person looks for: text that has to stand in the names. */
-export interface Filter {
+export interface MatrixFilter {
   readonly caller?: string | undefined
   readonly provider?: string | undefined
   /** Of an interface id, or of a path. */
@@ -21,7 +21,7 @@ export interface Filter {
 }
 
 /** Caller by provider, each cell taken apart by interface and rule. */
-export function matrixOf(openings: readonly Opening[]): readonly Cell[] {
+export function matrixOf(openings: readonly Opening[]): readonly MatrixCell[] {
   const cells = Map.groupBy(openings, ({ caller, provider }) => `${caller} ${provider}`)
   return [...cells.values()].map((group) => {
     const { caller, provider } = group[0]!
@@ -30,7 +30,10 @@ export function matrixOf(openings: readonly Opening[]): readonly Cell[] {
 }
 
 /** The openings that a filter leaves. */
-export function filtered(openings: readonly Opening[], filter: Filter): readonly Opening[] {
+export function filterOpenings(
+  openings: readonly Opening[],
+  filter: MatrixFilter,
+): readonly Opening[] {
   const { caller = '', provider = '', interface: wanted = '' } = filter
   return openings.filter(
     (opening) =>
@@ -40,7 +43,7 @@ export function filtered(openings: readonly Opening[], filter: Filter): readonly
   )
 }
 
-function partsOf(openings: readonly Opening[]): readonly Part[] {
+function partsOf(openings: readonly Opening[]): readonly MatrixPart[] {
   const groups = Map.groupBy(openings, ({ at, kind, interface: provided, rule }) =>
     // Okapi's rule for a route is the route itself, which would part them all.
     [at, kind, provided?.id, provided?.version, rule.kind, ...placeOf(rule)].join(' '),

@@ -3,16 +3,16 @@ import { methodIndex } from '../folio/methods.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
 import type { DescriptorSet } from '../policy/descriptors.ts'
 import { idOf } from '../policy/world.ts'
-import { eachMethod, type Subject } from './asking.ts'
-import { okapiSubjects } from './okapi-reach.ts'
-import { together, type Usage } from './usage.ts'
+import { eachMethod, type RouteQuestion } from './open-routes.ts'
+import { okapiQuestions } from './reach.ts'
+import { mergedEvidence, type Usage } from './usage.ts'
 
 /** One method of one route that an installed module should be let call through Okapi. */
-export interface Want {
+export interface MissingPermission {
   /** Full id. */
   readonly caller: string
   readonly method: string
-  readonly subject: Subject
+  readonly question: RouteQuestion
   /** What speaks for it; undefined where it is a permission alone. */
   readonly usage: Usage | undefined
   /**
@@ -25,14 +25,14 @@ export interface Want {
 }
 
 /** What would-be refusals ask for, and those that nothing installed stands for any more. */
-export function recordedWants(
+export function missingInLog(
   set: DescriptorSet,
   usages: readonly Usage[],
-): { wants: readonly Want[]; lost: readonly Usage[] } {
-  const subjects = okapiSubjects(set)
-  const byPattern = Map.groupBy(subjects, ({ route }) => nameless(route.pattern.text))
+): { missing: readonly MissingPermission[]; lost: readonly Usage[] } {
+  const questions = okapiQuestions(set)
+  const byPattern = Map.groupBy(questions, ({ route }) => nameless(route.pattern.text))
   const lost: Usage[] = []
-  const wants = usages.flatMap((usage) => {
+  const missing = usages.flatMap((usage) => {
     const { method, route: pattern, provider } = usage
     const bit = 1 << methodIndex(method)
     const alike = (byPattern.get(nameless(pattern)) ?? []).filter(
@@ -43,40 +43,40 @@ export function recordedWants(
     )
     // Of several providers that are no `multiple` any may be the one that a request is for.
     const routes = named.some(({ moduleId }) => moduleId === undefined)
-      ? alike.filter((subject) => subject.moduleId === undefined || named.includes(subject))
+      ? alike.filter((question) => question.moduleId === undefined || named.includes(question))
       : named
     const unclear = named.some(({ moduleId }) => moduleId !== undefined)
     const found = installedAs(set, usage.caller).flatMap((caller) =>
-      routes.map((subject) => ({
-        ...wanted(caller, method, subject, usage),
-        doubtful: unclear && !named.includes(subject),
+      routes.map((question) => ({
+        ...missingOf(caller, method, question, usage),
+        doubtful: unclear && !named.includes(question),
       })),
     )
     if (found.length === 0) lost.push(usage)
     return found
   })
-  return { wants: distinct(wants), lost }
+  return { missing: distinct(missing), lost }
 }
 
 /** Do the descriptors say which permissions routes ask for? Packed ones do not. */
 export function tellsPermissions(set: DescriptorSet): boolean {
-  return okapiSubjects(set).some((subject) => permissionsOf(subject).length > 0)
+  return okapiQuestions(set).some((question) => permissionsOf(question).length > 0)
 }
 
 /**
  * What `modulePermissions` hint at: the caller holds a permission that a route of an interface asks
  * for, which it neither declares nor provides.
  */
-export function hintedWants(set: DescriptorSet): readonly Want[] {
-  const subjects = okapiSubjects(set)
-  const asking = new Map<string, Subject[]>()
-  for (const subject of subjects) {
-    if (hasAuthFilter(subject.route.module.descriptor)) continue
-    for (const permission of permissionsOf(subject)) {
-      asking.set(permission, [...(asking.get(permission) ?? []), subject])
+export function missingByHint(set: DescriptorSet): readonly MissingPermission[] {
+  const questions = okapiQuestions(set)
+  const asking = new Map<string, RouteQuestion[]>()
+  for (const question of questions) {
+    if (hasAuthFilter(question.route.module.descriptor)) continue
+    for (const permission of permissionsOf(question)) {
+      asking.set(permission, [...(asking.get(permission) ?? []), question])
     }
   }
-  const wants = [...set.modules].flatMap(([caller, { descriptor }]) => {
+  const missing = [...set.modules].flatMap(([caller, { descriptor }]) => {
     if (isOkapi(caller)) return []
     const { requires, optional, provides, filters } = descriptor
     const declared = new Set([...requires, ...optional, ...provides].map(({ id }) => id))
@@ -85,19 +85,24 @@ export function hintedWants(set: DescriptorSet): readonly Want[] {
     return [...held].sort().flatMap((permission) =>
       (asking.get(permission) ?? [])
         .filter(({ route }) => !declared.has(route.interface?.id ?? ''))
-        .flatMap((subject) =>
-          eachMethod(subject.route.methods).map((method) => ({
-            ...wanted(caller, method, subject, undefined),
+        .flatMap((question) =>
+          eachMethod(question.route.methods).map((method) => ({
+            ...missingOf(caller, method, question, undefined),
             permissions: [permission],
           })),
         ),
     )
   })
-  return distinct(wants)
+  return distinct(missing)
 }
 
-function wanted(caller: string, method: string, subject: Subject, usage: Usage | undefined): Want {
-  return { caller, method, subject, usage, doubtful: false, permissions: [] }
+function missingOf(
+  caller: string,
+  method: string,
+  question: RouteQuestion,
+  usage: Usage | undefined,
+): MissingPermission {
+  return { caller, method, question, usage, doubtful: false, permissions: [] }
 }
 
 /** Versions and modules call the parameters of a path differently. */
@@ -111,25 +116,25 @@ function installedAs({ modules }: DescriptorSet, caller: string): readonly strin
   return [...modules.keys()].filter((id) => productOf(id) === productOf(caller))
 }
 
-function permissionsOf({ route }: Subject): readonly string[] {
+function permissionsOf({ route }: RouteQuestion): readonly string[] {
   const entry = route.interface?.handlers.find(({ pointer }) => pointer === route.pointer)
   return entry?.permissionsRequired ?? []
 }
 
-/** The same want of several sources once, with all that speaks for it. */
-function distinct(wants: readonly Want[]): readonly Want[] {
-  const found = new Map<string, Want>()
-  for (const want of wants) {
-    const { caller, method, subject, permissions, usage } = want
-    const { module, pointer } = subject.route
+/** A permission that several sources miss is listed once, with all that speaks for it. */
+function distinct(missing: readonly MissingPermission[]): readonly MissingPermission[] {
+  const found = new Map<string, MissingPermission>()
+  for (const permission of missing) {
+    const { caller, method, question, permissions, usage } = permission
+    const { module, pointer } = question.route
     const key = `${caller} ${method} ${idOf(module)} ${pointer}`
     const known = found.get(key)
     const all = new Set([...(known?.permissions ?? []), ...permissions])
     const usages = [known?.usage, usage].filter((one) => one !== undefined)
     const [first] = usages
-    const both = first && { ...first, ...together(usages) }
-    const doubtful = want.doubtful && known?.doubtful !== false
-    found.set(key, { ...want, usage: both, doubtful, permissions: [...all] })
+    const both = first && { ...first, ...mergedEvidence(usages) }
+    const doubtful = permission.doubtful && known?.doubtful !== false
+    found.set(key, { ...permission, usage: both, doubtful, permissions: [...all] })
   }
   return [...found.values()]
 }

@@ -3,7 +3,7 @@ import { type Caller, callerName } from '../policy/caller.ts'
 import type { Rule } from '../policy/decision.ts'
 import type { Grant } from '../policy/grants.ts'
 
-/** What of a provider is open: a route, or as whom Okapi takes the caller. */
+/** What of a provider is open: a route, or the tenant that Okapi takes the caller for. */
 export type OpeningKind =
   | 'handler'
   /** A `multiple` interface: X-Okapi-Module-Id has to name the provider. */
@@ -34,7 +34,7 @@ export interface Opening {
   readonly why: string | null
 }
 
-/** Who calls whom, and whose ingress decides. */
+/** Caller and provider, and whose ingress decides. */
 export interface OpeningBetween {
   readonly caller: Caller
   readonly at: string

@@ -6,12 +6,11 @@ import { type Clause, clauses } from '../policy/clause.ts'
 import { compilePolicy, type PolicySource } from '../policy/compile.ts'
 import { isFor } from '../policy/grants.ts'
 import { idOf } from '../policy/world.ts'
-import { eachMethod, type Subject, shortMethods } from './asking.ts'
-import { grantsInForce } from './grants-in-force.ts'
-import type { Want } from './missing-permissions.ts'
-import { interfacesOf, okapiSubjects } from './okapi-reach.ts'
+import { grantsInForce } from './installation.ts'
+import type { MissingPermission } from './missing-permissions.ts'
+import { eachMethod, type RouteQuestion, shortMethods } from './open-routes.ts'
 import type { Opening } from './opening.ts'
-import { reachOf } from './reach.ts'
+import { interfacesOf, okapiQuestions, reachOf } from './reach.ts'
 
 /** A grant to think about, with all that it is good for. */
 export interface Proposal {
@@ -20,7 +19,7 @@ export interface Proposal {
   readonly opens:
     | { readonly interface: string }
     | { readonly methods: readonly string[]; readonly path: string }
-  readonly wants: readonly Want[]
+  readonly missing: readonly MissingPermission[]
   /** What it opens beside, because no grant is narrower. */
   readonly also: readonly Opening[]
 }
@@ -28,7 +27,7 @@ export interface Proposal {
 /** What is proposed, and what no grant opens. */
 export interface Proposed {
   readonly proposals: readonly Proposal[]
-  readonly unmet: readonly Want[]
+  readonly unmet: readonly MissingPermission[]
 }
 
 interface Draft extends Omit<Proposal, 'also'> {
@@ -38,37 +37,39 @@ interface Draft extends Omit<Proposal, 'also'> {
 const FILE = 'proposed'
 
 /**
- * The smallest set of grants that opens what is wanted: an interface where all of it is wanted that
- * is closed, else methods and paths. It is tried out: compiled, and every route asked for again.
+ * The smallest set of grants that opens what is missing: an interface where all that is closed of it
+ * is missing, else methods and paths. It is tried out: compiled, and every route asked for again.
  */
-export function propose(source: PolicySource, all: readonly Want[]): Proposed {
+export function propose(source: PolicySource, all: readonly MissingPermission[]): Proposed {
   const strict: PolicySource = { ...source, mode: 'enforce', reported: [] }
   const ids = new Set(all.map(({ caller }) => caller))
   const callers = [...ids].map((id): Caller => ({ kind: 'module', id }))
   const open = keysOf(openBy(strict, callers, []).filter(({ only }) => only === null))
-  const subjects = okapiSubjects(source.descriptors)
-  const wants = all.filter((want) => !open.has(keyOf(want)) || isMixed(want, subjects))
-  const wanted = new Set(wants.map(keyOf))
-  const groups = groupsOf(strict, subjects, wants, open)
+  const questions = okapiQuestions(source.descriptors)
+  const missing = all.filter(
+    (permission) => !open.has(keyOf(permission)) || isMixed(permission, questions),
+  )
+  const wanted = new Set(missing.map(keyOf))
+  const groups = groupsOf(strict, questions, missing, open)
   let trial = tryOut(strict, callers, groups, open)
   if (revised(trial, groups, wanted)) trial = tryOut(strict, callers, groups, open)
   const { drafts, opened } = trial
   const got = new Set([...open, ...keysOf(opened)])
-  const certain = new Set(wants.filter(({ doubtful }) => !doubtful).map(keyOf))
+  const certain = new Set(missing.filter(({ doubtful }) => !doubtful).map(keyOf))
   return {
     proposals: drafts.map(({ groups: _, ...draft }, i) => ({
       ...draft,
       also: opened
-        .filter((one) => isBy(i)(one) || (one.rule.file !== FILE && helps(draft, one, subjects)))
+        .filter((one) => isBy(i)(one) || (one.rule.file !== FILE && helps(draft, one, questions)))
         .flatMap((one) => cut(one, certain)),
     })),
-    unmet: wants.filter((want) => !got.has(keyOf(want))),
+    unmet: missing.filter((permission) => !got.has(keyOf(permission))),
   }
 }
 
 /** Wants of one caller for one interface. */
 interface Group {
-  readonly wants: readonly Want[]
+  readonly missing: readonly MissingPermission[]
   /** What else the interface would open as a whole. */
   readonly beside: number
   /** Would the interface do, or do its requests need others too? */
@@ -87,39 +88,45 @@ interface Trial {
  * Was it recorded, and may the request have been meant for another route too? Then it was refused for
  * that, although other requests for the same route pass.
  */
-function isMixed({ usage, subject }: Want, subjects: readonly Subject[]): boolean {
+function isMixed(
+  { usage, question }: MissingPermission,
+  questions: readonly RouteQuestion[],
+): boolean {
   if (usage === undefined) return false
-  const { module, interface: provided, pattern } = subject.route
-  return subjects.some(
+  const { module, interface: provided, pattern } = question.route
+  return questions.some(
     (other) =>
       (other.route.module !== module || other.route.interface !== provided) &&
       other.route.pattern.text !== pattern.text &&
-      meet(other, subject),
+      meet(other, question),
   )
 }
 
-function meet({ route: one, ...a }: Subject, { route: other, ...b }: Subject): boolean {
+function meet({ route: one, ...a }: RouteQuestion, { route: other, ...b }: RouteQuestion): boolean {
   if (a.moduleId !== b.moduleId || (one.mask & other.mask) === 0) return false
   return overlap(one.pattern.parts, other.pattern.parts)
 }
 
 function groupsOf(
   source: PolicySource,
-  subjects: readonly Subject[],
-  wants: readonly Want[],
+  questions: readonly RouteQuestion[],
+  missing: readonly MissingPermission[],
   open: ReadonlySet<string>,
 ): Group[] {
-  const byInterface = Map.groupBy(subjects, interfaceOf)
-  const wanted = new Set(wants.map(keyOf))
-  const groups = Map.groupBy(wants, ({ caller, subject }) => `${caller} ${interfaceOf(subject)}`)
+  const byInterface = Map.groupBy(questions, interfaceOf)
+  const wanted = new Set(missing.map(keyOf))
+  const groups = Map.groupBy(
+    missing,
+    ({ caller, question }) => `${caller} ${interfaceOf(question)}`,
+  )
   return [...groups.values()].map((group) => {
-    const { caller, subject } = group[0]!
-    const keys = (byInterface.get(interfaceOf(subject)) ?? []).flatMap((other) =>
-      eachMethod(other.route.methods).map((method) => keyOf({ caller, method, subject: other })),
+    const { caller, question } = group[0]!
+    const keys = (byInterface.get(interfaceOf(question)) ?? []).flatMap((other) =>
+      eachMethod(other.route.methods).map((method) => keyOf({ caller, method, question: other })),
     )
     const beside = new Set(keys.filter((one) => !open.has(one) && !wanted.has(one))).size
-    const alone = isAlone(source, group, subjects)
-    return { wants: group, beside, alone, whole: alone && beside === 0 }
+    const alone = isAlone(source, group, questions)
+    return { missing: group, beside, alone, whole: alone && beside === 0 }
   })
 }
 
@@ -129,17 +136,17 @@ function groupsOf(
  */
 function isAlone(
   source: PolicySource,
-  wants: readonly Want[],
-  subjects: readonly Subject[],
+  missing: readonly MissingPermission[],
+  questions: readonly RouteQuestion[],
 ): boolean {
-  const { caller: id, subject: first } = wants[0]!
+  const { caller: id, question: first } = missing[0]!
   const caller: Caller = { kind: 'module', id }
   const grants = grantsInForce(source).filter((grant) => isFor(grant, caller))
   const named = interfacesOf(source.descriptors, caller, grants)
-  const others = subjects.filter(
+  const others = questions.filter(
     (other) => interfaceOf(other) !== interfaceOf(first) && !named.has(interfaceOf(other)),
   )
-  return wants.every(({ subject }) => !others.some((other) => meet(other, subject)))
+  return missing.every(({ question }) => !others.some((other) => meet(other, question)))
 }
 
 function tryOut(
@@ -163,7 +170,7 @@ function revised(
   const got = keysOf(opened)
   const changed = groups.filter((group) => {
     if (!group.alone) return false
-    if (group.whole) return group.wants.some((want) => !got.has(keyOf(want)))
+    if (group.whole) return group.missing.some((permission) => !got.has(keyOf(permission)))
     const own = drafts.flatMap((draft, i) => (draft.groups.includes(group) ? [i] : []))
     const by = opened.filter((opening) => own.some((i) => isBy(i)(opening)))
     return keysOf(by.flatMap((one) => cut(one, wanted))).size > group.beside
@@ -179,20 +186,23 @@ function revised(
 function helps(
   { caller, opens }: Pick<Draft, 'caller' | 'opens'>,
   opening: Opening,
-  subjects: readonly Subject[],
+  questions: readonly RouteQuestion[],
 ): boolean {
   if (opening.caller !== caller && productOf(opening.caller) !== caller) return false
-  const meant = subjects.filter((subject) => isOf(subject, opening))
+  const meant = questions.filter((question) => isOf(question, opening))
   if ('interface' in opens) {
-    const granted = subjects.filter((subject) => interfaceOf(subject) === opens.interface)
-    return meant.some((subject) => granted.some((other) => meet(other, subject)))
+    const granted = questions.filter((question) => interfaceOf(question) === opens.interface)
+    return meant.some((question) => granted.some((other) => meet(other, question)))
   }
   const pattern = parsePathPattern(opens.path)
   if (typeof pattern === 'string') throw new Error(`${opens.path} was compiled before: ${pattern}`)
   return meant.some(({ route }) => overlap(pattern.parts, route.pattern.parts))
 }
 
-function isOf({ route, moduleId }: Subject, { provider, pathPattern, kind }: Opening): boolean {
+function isOf(
+  { route, moduleId }: RouteQuestion,
+  { provider, pathPattern, kind }: Opening,
+): boolean {
   return (
     idOf(route.module) === provider &&
     route.pattern.text === pathPattern &&
@@ -207,14 +217,14 @@ const isBy =
 
 function draftsOf(source: PolicySource, groups: readonly Group[]): readonly Draft[] {
   const drafts = groups.flatMap((group): Draft[] => {
-    const { wants, whole } = group
-    const caller = nameFor(source, wants[0]!)
+    const { missing, whole } = group
+    const caller = nameFor(source, missing[0]!)
     const of = { caller, groups: [group] }
-    if (whole) return [{ ...of, opens: { interface: interfaceOf(wants[0]!.subject) }, wants }]
-    const byPath = Map.groupBy(wants, ({ subject }) => subject.route.pattern.text)
+    if (whole) return [{ ...of, opens: { interface: interfaceOf(missing[0]!.question) }, missing }]
+    const byPath = Map.groupBy(missing, ({ question }) => question.route.pattern.text)
     return [...byPath].map(([path, same]) => {
       const methods = shortMethods([...new Set(same.map(({ method }) => method))])
-      return { ...of, opens: { methods, path }, wants: same }
+      return { ...of, opens: { methods, path }, missing: same }
     })
   })
   // Alternatives of an interface declare the same paths: one grant opens both.
@@ -222,17 +232,20 @@ function draftsOf(source: PolicySource, groups: readonly Group[]): readonly Draf
   return [...same.values()]
     .map((alike) => ({
       ...alike[0]!,
-      wants: alike.flatMap(({ wants }) => wants),
+      missing: alike.flatMap(({ missing }) => missing),
       groups: alike.flatMap((draft) => draft.groups),
     }))
     .sort((a, b) => (a.caller < b.caller ? -1 : a.caller > b.caller ? 1 : 0))
 }
 
 /** A product, unless that would let others in, or an interface of high sensitivity asks for more. */
-function nameFor({ descriptors, sensitivity }: PolicySource, { caller, subject }: Want): string {
+function nameFor(
+  { descriptors, sensitivity }: PolicySource,
+  { caller, question }: MissingPermission,
+): string {
   const product = productOf(caller)
   const versions = [...descriptors.modules.keys()].filter((id) => productOf(id) === product)
-  const high = sensitivity?.[interfaceOf(subject)] === 'high'
+  const high = sensitivity?.[interfaceOf(question)] === 'high'
   return versions.length === 1 && !high ? product : caller
 }
 
@@ -259,9 +272,13 @@ function keysOf(openings: readonly Opening[]): ReadonlySet<string> {
   )
 }
 
-function keyOf({ caller, method, subject }: Pick<Want, 'caller' | 'method' | 'subject'>): string {
-  const { module, pattern, interface: provided } = subject.route
-  const kind = subject.moduleId === undefined ? 'handler' : 'multiple'
+function keyOf({
+  caller,
+  method,
+  question,
+}: Pick<MissingPermission, 'caller' | 'method' | 'question'>): string {
+  const { module, pattern, interface: provided } = question.route
+  const kind = question.moduleId === undefined ? 'handler' : 'multiple'
   const route = { provider: idOf(module), pathPattern: pattern.text, interface: provided, kind }
   return key({ caller, ...route }, method)
 }
@@ -277,6 +294,6 @@ function key(opening: Keyed, method: string): string {
   return `${caller} ${provider} ${part} ${method} ${pathPattern}`
 }
 
-function interfaceOf({ route }: Subject): string {
+function interfaceOf({ route }: RouteQuestion): string {
   return route.interface?.id ?? ''
 }

@@ -1,12 +1,12 @@
 import { productOf } from '../folio/module-id.ts'
 import type { Rule } from '../policy/decision.ts'
 import type { Grant } from '../policy/grants.ts'
-import { eachMethod, shortMethods } from './asking.ts'
+import { eachMethod, shortMethods } from './open-routes.ts'
 import type { Opening } from './opening.ts'
 import type { Usage } from './usage.ts'
 
-/** A rule, and what of it nobody used. */
-export interface Slack {
+/** A rule, and the part of it that no call used. */
+export interface UnusedRule {
   readonly rule: Rule
   /** Undefined: the rule stands in a descriptor. */
   readonly grant: Grant | undefined
@@ -25,13 +25,13 @@ export interface RouteUse {
 /**
  * Rules of which something was never used in the time of the log, grants first; declared interfaces of
  * those alone whose calls the log tells. What a module asks of itself, Okapi of modules and browsers
- * of everybody is left out: no rule can be narrower there.
+ * of all is left out: no rule can be narrower there.
  */
-export function slackOf(
+export function unusedRulesOf(
   openings: readonly Opening[],
   grants: readonly Grant[],
   usages: readonly Usage[],
-): readonly Slack[] {
+): readonly UnusedRule[] {
   const used = new Set(
     usages.map(({ caller, method, route }) => `${nameOf(caller)} ${method} ${route}`),
   )
@@ -41,7 +41,7 @@ export function slackOf(
     return (kind === 'requires' || kind === 'optional') && callers.has(nameOf(caller))
   })
   const byRule = Map.groupBy(ruled, ({ rule }) => `${rule.kind} ${rule.file} ${rule.pointer}`)
-  const all = [...byRule.values()].map((group): Slack => {
+  const all = [...byRule.values()].map((group): UnusedRule => {
     const { rule, interface: provided } = group[0]!
     const isUsed = (opening: Opening, method: string) =>
       used.has(`${nameOf(opening.caller)} ${method} ${opening.pathPattern}`)
@@ -54,9 +54,9 @@ export function slackOf(
       unused: routes(group, (opening, method) => !isUsed(opening, method)),
     }
   })
-  const slack = all.filter(({ unused }) => unused.length > 0)
-  const granted = ({ rule }: Slack) => rule.kind === 'grant'
-  return [...slack.filter(granted), ...slack.filter((one) => !granted(one))]
+  const rules = all.filter(({ unused }) => unused.length > 0)
+  const granted = ({ rule }: UnusedRule) => rule.kind === 'grant'
+  return [...rules.filter(granted), ...rules.filter((one) => !granted(one))]
 }
 
 /** Modules are upgraded while a log is written. */

@@ -1,5 +1,5 @@
 /** One exchange as the access log tells it, as far as it matters here. */
-export interface Exchange {
+export interface LoggedExchange {
   readonly timeMs: number
   readonly direction: string
   readonly caller: string
@@ -13,7 +13,7 @@ export interface Exchange {
 }
 
 /** How often something was seen, and when. */
-export interface Evidence {
+export interface UsageEvidence {
   readonly count: number
   /** Milliseconds since 1970. */
   readonly firstMs: number
@@ -21,7 +21,7 @@ export interface Evidence {
 }
 
 /** A kind of call with its evidence. */
-export interface Usage extends Evidence {
+export interface Usage extends UsageEvidence {
   readonly caller: string
   readonly method: string
   readonly route: string
@@ -40,7 +40,7 @@ export class UsageLog {
   readonly #allowed = new Map<string, Counted>()
   readonly #wouldDeny = new Map<string, Counted>()
 
-  add({ timeMs, direction, wouldDeny, ...call }: Exchange): void {
+  add({ timeMs, direction, wouldDeny, ...call }: LoggedExchange): void {
     const into = wouldDeny ? this.#wouldDeny : this.#allowed
     const { caller, method, route, provider } = call
     const key = `${caller} ${method} ${route} ${provider}`
@@ -70,7 +70,7 @@ export class UsageLog {
 }
 
 /** Several pieces of evidence as one. */
-export function together(list: readonly Evidence[]): Evidence {
+export function mergedEvidence(list: readonly UsageEvidence[]): UsageEvidence {
   return {
     count: list.reduce((sum, { count }) => sum + count, 0),
     firstMs: Math.min(...list.map(({ firstMs }) => firstMs)),

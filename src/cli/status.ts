@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { request } from 'undici'
 import { errorCode, fault } from '../fault.ts'
 import type { StatusFacts } from '../observe/status/facts.ts'
-import { date, plainDoorText, span, urgency, when } from '../observe/status/words.ts'
+import { date, migrationText, span, urgency, when } from '../observe/status/words.ts'
 import { wrap } from './policy/wrap.ts'
 import { paint, table, textWidth } from './terminal.ts'
 
@@ -111,7 +111,7 @@ function remarks(facts: StatusFacts): string {
   if (facts.plainBeyondLoopback !== null) {
     lines.push(`plain HTTP may leave loopback: ${facts.plainBeyondLoopback}\n`)
   }
-  if (facts.plainDoor !== null) lines.push(`${plainDoorText(facts.plainDoor)}\n`)
+  if (facts.plainDoor !== null) lines.push(`${migrationText(facts.plainDoor)}\n`)
   const narrow = lines.flatMap((line) => wrap(line.trimEnd(), textWidth()))
   return narrow.map((line) => `${paint('red', line)}\n`).join('')
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { Problem } from '../fault.ts'
-import type { PlainDoorFacts } from '../observe/status/facts.ts'
+import type { MigrationFacts } from '../observe/status/facts.ts'
 import type { Policy } from '../policy/policy.ts'
 
 /** What forbids a plain door beside this module, whatever the configuration says. */
@@ -12,7 +12,7 @@ export function migrationProblems({ module, migration }: Config, policy: Policy)
 }
 
 /** The plain door as people are told of it; null where there is none. */
-export function plainDoorFacts({ migration }: Config, nowMs: number): PlainDoorFacts | null {
+export function plainDoorFacts({ migration }: Config, nowMs: number): MigrationFacts | null {
   if (migration === undefined) return null
   const { from, until: untilMs, why } = migration
   return { open: nowMs < untilMs, untilMs, from: from.map(({ text }) => text), why }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { blastRadius } from '../../src/analysis/blast-radius.ts'
-import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { grantsInForce } from '../../src/analysis/installation.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
 import { FIXTURE_VALUES, installed, policyOf } from '../policy/tools.ts'
 

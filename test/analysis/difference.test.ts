@@ -1,6 +1,6 @@
 import test from 'ava'
 import { differenceOf } from '../../src/analysis/difference.ts'
-import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { grantsInForce } from '../../src/analysis/installation.ts'
 import { type Opening, routeText } from '../../src/analysis/opening.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
 import { clauses } from '../../src/policy/clause.ts'

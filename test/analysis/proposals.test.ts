@@ -1,17 +1,17 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
-import { hintedWants, recordedWants } from '../../src/analysis/missing-permissions.ts'
+import { grantsInForce } from '../../src/analysis/installation.ts'
+import { missingByHint, missingInLog } from '../../src/analysis/missing-permissions.ts'
 import type { Opening } from '../../src/analysis/opening.ts'
 import { type Proposal, propose } from '../../src/analysis/proposals.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
-import { type Exchange, UsageLog } from '../../src/analysis/usage.ts'
+import { type LoggedExchange, UsageLog } from '../../src/analysis/usage.ts'
 import { clauses } from '../../src/policy/clause.ts'
 import type { PolicySource } from '../../src/policy/compile.ts'
 import { ask, FIXTURE_VALUES, installed, policyOf, type Rules } from '../policy/tools.ts'
 import { question, world } from '../policy/worlds.ts'
 
-const SEEN: Exchange = {
+const SEEN: LoggedExchange = {
   timeMs: 1000,
   direction: 'egress',
   caller: 'mod-tags-3.1.0',
@@ -33,12 +33,16 @@ function sourceOf(
   }
 }
 
-function suggested(exchanges: readonly Exchange[], rules: Rules = {}, values?: readonly unknown[]) {
+function suggested(
+  exchanges: readonly LoggedExchange[],
+  rules: Rules = {},
+  values?: readonly unknown[],
+) {
   const log = new UsageLog()
   for (const exchange of exchanges) log.add(exchange)
   const source = sourceOf(rules, values)
-  const { wants, lost } = recordedWants(source.descriptors, log.wouldBeRefused)
-  return { ...propose(source, wants), lost }
+  const { missing, lost } = missingInLog(source.descriptors, log.wouldBeRefused)
+  return { ...propose(source, missing), lost }
 }
 
 const grantsOf = (proposals: readonly Proposal[]) =>
@@ -146,12 +150,12 @@ test('modulePermissions: the routes that ask for them, of interfaces that are no
   ]
   const hinted = (list: readonly unknown[]) => {
     const source = sourceOf({}, list)
-    return propose(source, hintedWants(source.descriptors)).proposals
+    return propose(source, missingByHint(source.descriptors)).proposals
   }
   const [proposal, ...more] = hinted(values)
   t.deepEqual(more, [])
   t.deepEqual(short([proposal!]), ['mod-y GET,PUT /a/{id}'])
-  t.deepEqual(proposal!.wants[0]!.permissions, ['a.item'])
+  t.deepEqual(proposal!.missing[0]!.permissions, ['a.item'])
   const declared = { ...values[1]!, requires: [{ id: 'x', version: '1.0' }] }
   t.deepEqual(hinted([values[0]!, declared]), [])
 })
@@ -168,7 +172,7 @@ test('any log: its would-be refusals pass, and nothing else but what is told', (
         .map((one) => ({ ...one, tenant: 'diku' }))
       // The first half is what the log has seen.
       const half = asked.slice(0, Math.ceil(asked.length / 2))
-      const seen = half.flatMap((one): Exchange[] => {
+      const seen = half.flatMap((one): LoggedExchange[] => {
         const decision = ask(before, one)
         if (!decision.allow || decision.wouldRefuse === undefined) return []
         const { caller, routePattern: route, provider } = decision

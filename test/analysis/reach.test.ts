@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { grantsInForce } from '../../src/analysis/installation.ts'
 import { ruleText } from '../../src/analysis/opening.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
 import type { Caller } from '../../src/policy/caller.ts'

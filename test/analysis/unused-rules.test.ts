@@ -1,7 +1,7 @@
 import test from 'ava'
-import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
+import { grantsInForce } from '../../src/analysis/installation.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
-import { slackOf } from '../../src/analysis/unused-rules.ts'
+import { unusedRulesOf } from '../../src/analysis/unused-rules.ts'
 import type { Usage } from '../../src/analysis/usage.ts'
 import { clauses } from '../../src/policy/clause.ts'
 import { installed, policyOf } from '../policy/tools.ts'
@@ -16,14 +16,14 @@ function used(caller: string, method: string, route: string): Usage {
   return { caller, method, route, provider: '', count: 1, firstMs: 0, lastMs: 0 }
 }
 
-function slack(...usages: readonly Usage[]) {
+function unused(...usages: readonly Usage[]) {
   const grants = grantsInForce({ grants: clauses(GRANTS, 'test.yaml', '/grants') })
   const openings = reachOf({ policy: policyOf({ grants: GRANTS }), set: installed(), grants })
-  return slackOf(openings, grants, usages)
+  return unusedRulesOf(openings, grants, usages)
 }
 
 test('a grant: what was used, what not; one that is used whole is not mentioned', (t) => {
-  const found = slack(
+  const found = unused(
     used('mod-tags-3.0.0', 'GET', '/users/{id}'),
     used('mod-tags-3.1.0', 'PUT', '/users/{id}'),
     used('mod-tags-3.1.0', 'GET', '/user-tenants'),
@@ -37,7 +37,7 @@ test('a grant: what was used, what not; one that is used whole is not mentioned'
 })
 
 test('declared interfaces of who wrote a log', (t) => {
-  const found = slack(used('mod-notes-8.1.0', 'GET', '/users'))
+  const found = unused(used('mod-notes-8.1.0', 'GET', '/users'))
   const notes = found.find(({ callers }) => callers.includes('mod-notes-8.1.0'))
   t.is(notes?.rule.kind, 'requires')
   t.is(notes?.grant, undefined)

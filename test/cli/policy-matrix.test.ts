@@ -108,7 +108,7 @@ policy:
 
 const MONTH_MS = 30 * 24 * 60 * 60 * 1000
 
-test('the plain door of a configuration: what it lets through, and until when', async (t) => {
+test('the migration listener of a configuration: what it lets through, and until when', async (t) => {
   const end = new Date(Math.trunc((Date.now() + MONTH_MS) / 1000) * 1000)
   const date = `${end.toISOString().slice(0, 16).replace('T', ' ')} UTC`
   const source = ['matrix', '-c', await withPlainDoor(t, end), '--caller', 'plain']
@@ -121,8 +121,14 @@ test('the plain door of a configuration: what it lets through, and until when', 
   t.is(plain.code, 0, plain.stderr)
   narrow(t, plain.stdout)
   const words = plain.stdout.replaceAll(/\s+/g, ' ')
-  t.true(words.includes(`the plain door is open until ${date} for 10.1.2.0/24, who prove nothing`))
-  t.true(words.includes(`\`users\` 16.5: by default (the plain door, until ${date}) GET /users`))
+  t.true(
+    words.includes(
+      `the migration listener is open until ${date} for 10.1.2.0/24, without proof of identity`,
+    ),
+  )
+  t.true(
+    words.includes(`\`users\` 16.5: by default (the migration listener, until ${date}) GET /users`),
+  )
   t.notRegex(plain.stdout, /authtoken|\/_\//)
   const { plain: door, callers, cells } = JSON.parse(json.stdout)
   t.like(door, { at: 'okapi', open: true, untilMs: end.getTime() })
@@ -133,17 +139,20 @@ test('the plain door of a configuration: what it lets through, and until when', 
   t.true(rows.length > 20)
   for (const row of rows) {
     t.regex(row, /^plain,mod-[^,]+,okapi,(handler|multiple),/)
-    t.true(row.endsWith(`,default,,,"the plain door, until ${date}"`), row)
+    t.true(row.endsWith(`,default,,,"the migration listener, until ${date}"`), row)
   }
-  t.regex(radius.stdout.replaceAll(/\s+/g, ' '), /lists, it is anybody too: \d+ routes of \d+ mod/)
+  t.regex(radius.stdout.replaceAll(/\s+/g, ' '), /lists, it needs no proof: \d+ routes of \d+ mod/)
   narrow(t, radius.stdout)
 })
 
-test('a plain door that is over, and none at all: nothing is listed for it', async (t) => {
+test('a migration listener that is over, and none at all: nothing is listed for it', async (t) => {
   const over = await withPlainDoor(t, new Date(Date.now() - MONTH_MS))
   const shut = await policy(['matrix', '-c', over, '--caller', 'plain'])
   t.is(shut.code, 0, shut.stderr)
-  t.regex(shut.stdout, /the plain door is shut since .*: take migration away\n\nnothing is open/)
+  t.regex(
+    shut.stdout,
+    /the migration listener is closed since [^:]*:\d\d UTC: remove\s`migration`\n\nnothing is open/,
+  )
   const { plain, callers } = JSON.parse((await policy(['matrix', '-c', over, '--json'])).stdout)
   t.like(plain, { at: null, open: false })
   t.false(callers.includes('plain'))

@@ -83,7 +83,7 @@ inBrowser('filters: by caller, provider, interface or path, and by grant', async
   t.deepEqual(await visibleCallers(page), ['public', 'mod-tags-3.1.0'])
 })
 
-inBrowser('who comes by the plain door stands there, with its end', async (t) => {
+inBrowser('the migration listener is a caller, with its end', async (t) => {
   const end = new Date(Date.now() + 30 * 24 * 60 * 60 * 1000)
   const date = `${end.toISOString().slice(0, 16).replace('T', ' ')} UTC`
   const page = await openPage(t, ['-c', await withPlainDoor(t, end)])
@@ -91,7 +91,7 @@ inBrowser('who comes by the plain door stands there, with its end', async (t) =>
   t.regex(String(await text(page, 'header')), new RegExp(`open until ${date} for 10.1.2.0/24`))
   t.true(String(await text(page, 'header')).includes('mod-orders <moves> in March'))
   await page.click(cell('plain', 'mod-users-19.7.0'))
-  t.is(await text(page, '#told .quiet'), `the plain door, until ${date}`)
+  t.is(await text(page, '#told .quiet'), `the migration listener, until ${date}`)
   t.is(await page.evaluate(`document.querySelector('${cell('plain', 'mod-authtoken')}')`), null)
   const closed = `td[aria-label="plain may not call mod-authtoken-2.18.0"]`
   t.is(await text(page, closed), '')

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { differenceOf } from '../../src/analysis/difference.ts'
-import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
-import { hintedWants, recordedWants } from '../../src/analysis/missing-permissions.ts'
+import { grantsInForce } from '../../src/analysis/installation.ts'
+import { missingByHint, missingInLog } from '../../src/analysis/missing-permissions.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
 import { installDescriptors } from '../../src/policy/descriptors.ts'
 import { pack } from '../../src/policy/pack.ts'
@@ -225,8 +225,8 @@ test('suggest proposes no grant for a redirect', (t) => {
     firstMs: 0,
     lastMs: 0,
   }
-  const { wants, lost } = recordedWants(installed(HANDLER), [usage])
-  t.deepEqual(wants, [])
+  const { missing, lost } = missingInLog(installed(HANDLER), [usage])
+  t.deepEqual(missing, [])
   t.deepEqual(lost, [usage])
   const permission = 'old.item.get'
   const turn = turning([
@@ -242,7 +242,7 @@ test('suggest proposes no grant for a redirect', (t) => {
       },
     ],
   }
-  t.deepEqual(hintedWants(installed([holder, turn])), [])
+  t.deepEqual(missingByHint(installed([holder, turn])), [])
 })
 
 test('a packed set has its redirects, and the same hash', (t) => {

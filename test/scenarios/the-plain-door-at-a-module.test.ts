@@ -221,7 +221,7 @@ test.serial(
     t.is(module.bytes, '')
     const refused = 'sidecar_refusals_total{direction="plain",reason="caller-not-allowed"}'
     t.is(await metric(shutting, refused), 2)
-    t.regex(await (await fetch(status)).text(), /the plain door is shut since/)
+    t.regex(await (await fetch(status)).text(), /the migration listener is closed since/)
     // Everybody who proves who they are is served as before.
     const certificate = await place.certificate(ID.okapi)
     const where = { port: shutting.port('ingress'), certificate }

@@ -266,10 +266,10 @@ test.serial(
     t.deepEqual(facts.plainDoor?.from, ['127.0.0.1'])
     t.true(facts.peers.some(({ name }) => name === 'plain/127.0.0.1'))
     const page = await (await fetch(`${status}/`)).text()
-    t.true(page.includes(`the plain door is open until ${at} UTC for 127.0.0.1`))
+    t.true(page.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`))
     const said = await runTool(process.execPath, [MAIN, 'status', status])
     t.true(
-      said.out.includes(`the plain door is open until ${at} UTC for 127.0.0.1`),
+      said.out.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`),
       said.out + said.err,
     )
   },

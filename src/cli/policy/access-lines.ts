@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
-import { type Exchange, UsageLog } from '../../analysis/usage.ts'
+import { type LoggedExchange, UsageLog } from '../../analysis/usage.ts'
 import { wideEncoding } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { METHODS } from '../../folio/methods.ts'
@@ -62,7 +62,7 @@ async function* utf8Only(input: AsyncIterable<Buffer>, file: string): AsyncGener
 }
 
 /** The exchange in a line that passed or that report mode let pass; whatever stands before it. */
-function exchangeIn(line: string): Exchange | undefined {
+function exchangeIn(line: string): LoggedExchange | undefined {
   const brace = line.indexOf('{')
   const found = brace < 0 ? undefined : parse(line.slice(brace))
   const text = (name: string) => {

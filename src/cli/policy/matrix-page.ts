@@ -1,4 +1,4 @@
-import { matrixOf, type Part } from '../../analysis/matrix.ts'
+import { type MatrixPart, matrixOf } from '../../analysis/matrix.ts'
 import { type Opening, partText } from '../../analysis/opening.ts'
 import { Html, html } from '../../html/markup.ts'
 import { htmlPage } from '../../html/page.ts'
@@ -61,7 +61,7 @@ const LEGEND = [
   ['optional', 'the caller’s descriptor lists it as optional'],
   ['own', 'the caller provides it, or Okapi calls what the module declares'],
   ['system', 'Okapi calls a system interface'],
-  ['default', 'no rule: browsers, whose users Okapi judges; the plain door'],
+  ['default', 'no rule: browsers, whose users Okapi authorizes; the migration listener'],
   ['grant', 'an operator’s grant'],
 ] as const
 
@@ -111,7 +111,7 @@ function dataOf(openings: readonly Opening[]) {
   const routes = new Index()
   const rules = new Map<string, number>()
   for (const name of openings.map(({ provider }) => provider).sort()) providers.of(name)
-  const ruleOf = ({ rule, why }: Part) => {
+  const ruleOf = ({ rule, why }: MatrixPart) => {
     const place = rule.file === null ? '' : `${rule.file}#${rule.pointer ?? ''}`
     const key = JSON.stringify([rule.kind, place, why ?? ''])
     const index = rules.get(key) ?? rules.size
@@ -147,18 +147,18 @@ class Index {
   }
 }
 
-function titleOf(part: Part): string {
+function titleOf(part: MatrixPart): string {
   return partText(part).replaceAll('`', '')
 }
 
-function noteOf({ at, kind, rule }: Part): string {
+function noteOf({ at, kind, rule }: MatrixPart): string {
   if (kind === 'multiple') return 'where X-Okapi-Module-Id names the provider'
   if (at === 'okapi' || kind === 'system' || rule.kind === 'own') return ''
   return 'past Okapi, at the module’s own ingress'
 }
 
 /** One line for each method, so that their number is what other forms count. */
-function routeLines({ routes }: Part): string[] {
+function routeLines({ routes }: MatrixPart): string[] {
   return routes.flatMap(({ methods, pathPattern, only }) => {
     const path = only === null ? pathPattern : `${pathPattern} (only ${only})`
     return methods.map((method) => `${method} ${path}`)

@@ -1,7 +1,7 @@
-import { matrixOf, type Part } from '../../analysis/matrix.ts'
+import { type MatrixPart, matrixOf } from '../../analysis/matrix.ts'
 import { countRoutes, type Opening, partText, routeText, ruleText } from '../../analysis/opening.ts'
-import type { PlainDoorFacts } from '../../observe/status/facts.ts'
-import { plainDoorText } from '../../observe/status/words.ts'
+import type { MigrationFacts } from '../../observe/status/facts.ts'
+import { migrationText } from '../../observe/status/words.ts'
 import { paint, table, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 
@@ -12,7 +12,7 @@ export interface Headline {
   readonly mode: 'enforce' | 'report'
   readonly hash: string
   /** The migration door, and whose ingress it is while it is open. */
-  readonly plain: (PlainDoorFacts & { readonly at: string | null }) | null
+  readonly plain: (MigrationFacts & { readonly at: string | null }) | null
 }
 
 // What still fits on a few screens.
@@ -46,11 +46,11 @@ export function headLines({ modules, grants, mode, hash, plain }: Headline): rea
   return [
     `who may call what: ${counts}, mode ${mode}, policy ${hash.slice(0, 16)}`,
     ...(mode === 'enforce' ? [] : [report]),
-    ...(plain === null ? [] : [`plain: ${plainDoorText(plain)}`]),
+    ...(plain === null ? [] : [`plain: ${migrationText(plain)}`]),
   ]
 }
 
-function partLines(part: Part, withRoutes: boolean): string[] {
+function partLines(part: MatrixPart, withRoutes: boolean): string[] {
   const { routes, rule, why, at, kind } = part
   const past = at === 'okapi' || kind === 'system' || rule.kind === 'own' ? '' : ', past Okapi'
   const named = kind === 'multiple' ? ', where X-Okapi-Module-Id names it' : ''

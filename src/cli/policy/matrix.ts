@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { blastRadius } from '../../analysis/blast-radius.ts'
-import { filtered } from '../../analysis/matrix.ts'
+import { filterOpenings } from '../../analysis/matrix.ts'
 import { reachOf } from '../../analysis/reach.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { blastJson, blastText } from './blast-text.ts'
@@ -40,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stdout.write(json ? blastJson(radius) : blastText(radius))
     return 0
   }
-  const openings = filtered(all, values)
+  const openings = filterOpenings(all, values)
   const headline: Headline = {
     modules: set.modules.size,
     grants: grants.filter(({ file }) => file !== null).length,

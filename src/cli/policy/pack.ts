@@ -1,6 +1,6 @@
 import { renameSync, statSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { readGrantsFor } from '../../analysis/grants-for.ts'
+import { readGrantsFor } from '../../analysis/installation.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { pack, partFor } from '../../policy/pack.ts'
 import { loadDescriptors } from '../../policy/source.ts'

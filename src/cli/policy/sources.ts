@@ -1,11 +1,11 @@
-import { grantsInForce } from '../../analysis/grants-in-force.ts'
-import type { Installation } from '../../analysis/reach.ts'
+import type { Installation } from '../../analysis/installation.ts'
+import { grantsInForce } from '../../analysis/installation.ts'
 import type { Config } from '../../config/config.ts'
 import { readGrants } from '../../config/grants.ts'
 import { loadConfig } from '../../config/load.ts'
 import { Fault, fault } from '../../fault.ts'
 import { isOkapi } from '../../folio/module-id.ts'
-import type { PlainDoorFacts } from '../../observe/status/facts.ts'
+import type { MigrationFacts } from '../../observe/status/facts.ts'
 import type { Clause } from '../../policy/clause.ts'
 import { compilePolicy, type PolicySource } from '../../policy/compile.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
@@ -34,7 +34,7 @@ export function policyOf(options: SourceOptions): { policy: Policy; set: Descrip
 export interface Installed extends Installation {
   readonly mode: Policy['mode']
   /** The migration door that the configuration has, open or not. */
-  readonly door: PlainDoorFacts | null
+  readonly door: MigrationFacts | null
 }
 
 /** The same with every grant, for verbs that list who may call what. Throws a Fault. */

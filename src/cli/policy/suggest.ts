@@ -1,14 +1,19 @@
 import { parseArgs } from 'node:util'
-import { hintedWants, recordedWants, tellsPermissions } from '../../analysis/missing-permissions.ts'
+import { callersOf } from '../../analysis/installation.ts'
+import {
+  missingByHint,
+  missingInLog,
+  tellsPermissions,
+} from '../../analysis/missing-permissions.ts'
 import { propose } from '../../analysis/proposals.ts'
-import { callersOf, reachOf } from '../../analysis/reach.ts'
-import { slackOf } from '../../analysis/unused-rules.ts'
+import { reachOf } from '../../analysis/reach.ts'
+import { unusedRulesOf } from '../../analysis/unused-rules.ts'
 import { fault } from '../../fault.ts'
 import { tell } from '../terminal.ts'
 import { type LinesRead, readAccessLogs } from './access-lines.ts'
 import { grantsYaml } from './grants-yaml.ts'
 import { installationOf, sourceOf } from './sources.ts'
-import { hintedGrants, recordedGrants, slackGrants, unmetLines } from './suggestion.ts'
+import { hintedGrants, recordedGrants, unmetLines, unusedGrants } from './suggestion.ts'
 
 /** Proposes grants, or narrower ones, as YAML for a person to review. Throws a Fault. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -44,7 +49,7 @@ function hint(options: Sources): number {
       hint: 'a packed file leaves them out: name the folder that it was made from',
     })
   }
-  const { proposals } = propose(source, hintedWants(source.descriptors))
+  const { proposals } = propose(source, missingByHint(source.descriptors))
   const heading = [
     'From modulePermissions: what a module holds a permission for, without declaring the interface.',
     'Some of it is held for others: Okapi hands tokens on. Grant what the module itself calls.',
@@ -55,8 +60,8 @@ function hint(options: Sources): number {
 
 function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead): number {
   const source = sourceOf(options)
-  const { wants, lost } = recordedWants(source.descriptors, usage.wouldBeRefused)
-  const { proposals, unmet } = propose(source, wants)
+  const { missing, lost } = missingInLog(source.descriptors, usage.wouldBeRefused)
+  const { proposals, unmet } = propose(source, missing)
   const heading = [
     `What report mode let pass ${between(firstMs, lastMs)}: review each, then enforce.`,
   ]
@@ -72,12 +77,12 @@ function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead):
 function narrow(options: Sources, { usage, firstMs, lastMs }: LinesRead): number {
   const installation = installationOf(options)
   const modules = callersOf(installation).filter(({ kind }) => !['public', 'plain'].includes(kind))
-  const slack = slackOf(reachOf(installation, modules), installation.grants, usage.passed)
+  const unused = unusedRulesOf(reachOf(installation, modules), installation.grants, usage.passed)
   const heading = [
     `What nobody used ${between(firstMs, lastMs)}: grants to put in the place of wider ones.`,
     'A log tells nothing of yearly work: mind what it was too short to see.',
   ]
-  process.stdout.write(grantsYaml(heading, slack.map(slackGrants)))
+  process.stdout.write(grantsYaml(heading, unused.map(unusedGrants)))
   return 0
 }
 

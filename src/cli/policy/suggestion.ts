@@ -1,8 +1,8 @@
-import type { Want } from '../../analysis/missing-permissions.ts'
+import type { MissingPermission } from '../../analysis/missing-permissions.ts'
 import { partText, routeText } from '../../analysis/opening.ts'
 import type { Proposal } from '../../analysis/proposals.ts'
-import type { RouteUse, Slack } from '../../analysis/unused-rules.ts'
-import { together, type Usage } from '../../analysis/usage.ts'
+import type { RouteUse, UnusedRule } from '../../analysis/unused-rules.ts'
+import { mergedEvidence, type Usage } from '../../analysis/usage.ts'
 import { opensText } from '../../policy/grants.ts'
 import { idOf } from '../../policy/world.ts'
 import { day, type WrittenGrant } from './grants-yaml.ts'
@@ -13,13 +13,13 @@ const LIFE_MS = 90 * DAY_MS
 /** Grants for what was recorded, with their evidence. */
 export function recordedGrants(proposals: readonly Proposal[], nowMs: number): WrittenGrant[] {
   return proposals.map((proposal) => {
-    const usages = proposal.wants.flatMap(({ usage }) => usage ?? [])
-    const { count, firstMs, lastMs } = together(usages)
-    const most = proposal.wants.reduce((a, b) => (countOf(b) > countOf(a) ? b : a))
+    const usages = proposal.missing.flatMap(({ usage }) => usage ?? [])
+    const { count, firstMs, lastMs } = mergedEvidence(usages)
+    const most = proposal.missing.reduce((a, b) => (countOf(b) > countOf(a) ? b : a))
     const seen = `first ${new Date(firstMs).toISOString()}, last ${new Date(lastMs).toISOString()}`
     const comments = [
       `${about(proposal)}: ${times(count)}, ${seen}`,
-      `such as ${most.method} ${most.subject.route.pattern.text}`,
+      `such as ${most.method} ${most.question.route.pattern.text}`,
       ...beside(proposal),
     ]
     const why = `seen in report mode ${times(count)} between ${day(firstMs)} and ${day(lastMs)}`
@@ -30,7 +30,9 @@ export function recordedGrants(proposals: readonly Proposal[], nowMs: number): W
 /** Grants for what permissions hint at. */
 export function hintedGrants(proposals: readonly Proposal[], nowMs: number): WrittenGrant[] {
   return proposals.map((proposal) => {
-    const permissions = [...new Set(proposal.wants.flatMap((want) => want.permissions))]
+    const permissions = [
+      ...new Set(proposal.missing.flatMap((permission) => permission.permissions)),
+    ]
     const comments = [`${about(proposal)}: ${permissions.join(', ')}`, ...beside(proposal)]
     const [first, ...more] = permissions
     const others = more.length === 0 ? '' : ` and ${more.length} more`
@@ -40,11 +42,11 @@ export function hintedGrants(proposals: readonly Proposal[], nowMs: number): Wri
 }
 
 /** What no grant opens, and what nothing installed stands for. */
-export function unmetLines(unmet: readonly Want[], lost: readonly Usage[]): string[] {
+export function unmetLines(unmet: readonly MissingPermission[], lost: readonly Usage[]): string[] {
   return [
     ...unmet.map(
-      ({ caller, method, subject }) =>
-        `not covered, no grant opens it: ${caller} ${method} ${subject.route.pattern.text}`,
+      ({ caller, method, question }) =>
+        `not covered, no grant opens it: ${caller} ${method} ${question.route.pattern.text}`,
     ),
     ...lost.map(
       ({ caller, method, route, count }) =>
@@ -54,14 +56,14 @@ export function unmetLines(unmet: readonly Want[], lost: readonly Usage[]): stri
 }
 
 /** A narrower grant for each that is wider than its use; declared interfaces are told only. */
-export function slackGrants({
+export function unusedGrants({
   rule,
   grant,
   callers,
   interface: id,
   used,
   unused,
-}: Slack): WrittenGrant {
+}: UnusedRule): WrittenGrant {
   const all = methods(used) + methods(unused)
   const share = `${methods(used)} of ${all} routes used`
   const place = `${rule.file}#${rule.pointer ?? ''}`
@@ -86,10 +88,12 @@ export function slackGrants({
   return { comments: [`in the place of the ${what}: ${share}`, idle], grants: narrower }
 }
 
-function about({ wants, opens }: Proposal): string {
-  const providers = new Set(wants.map(({ subject }) => idOf(subject.route.module)))
+function about({ missing, opens }: Proposal): string {
+  const providers = new Set(missing.map(({ question }) => idOf(question.route.module)))
   const parts = new Set(
-    wants.map(({ subject }) => partText({ interface: subject.route.interface, kind: 'handler' })),
+    missing.map(({ question }) =>
+      partText({ interface: question.route.interface, kind: 'handler' }),
+    ),
   )
   const whole = 'interface' in opens ? 'all of ' : ''
   return `${whole}${[...parts].join(', ')} of ${[...providers].join(', ')}`
@@ -116,7 +120,7 @@ function methods(routes: readonly RouteUse[]): number {
   return routes.reduce((sum, route) => sum + route.methods.length, 0)
 }
 
-function countOf({ usage }: Want): number {
+function countOf({ usage }: MissingPermission): number {
   return usage?.count ?? 0
 }
 

@@ -42,8 +42,8 @@ export interface StatusFacts {
   /** Where `workers` is more than 1: what each thread serves and has served; else empty. */
   readonly workers: readonly WorkerSeen[]
   readonly plainBeyondLoopback: string | null
-  /** The migration door; null where there is none. */
-  readonly plainDoor: PlainDoorFacts | null
+  /** The migration listener; null where there is none. */
+  readonly plainDoor: MigrationFacts | null
 }
 
 /** One thread of several that serve. */
@@ -53,7 +53,7 @@ export interface WorkerSeen {
 }
 
 /** The door for peers without a sidecar: the one exception to trust rule 1. */
-export interface PlainDoorFacts {
+export interface MigrationFacts {
   /** Not past `untilMs`. */
   readonly open: boolean
   /** Milliseconds since 1970. */

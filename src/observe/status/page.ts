@@ -2,7 +2,7 @@ import { type Html, html } from '../../html/markup.ts'
 import { htmlPage } from '../../html/page.ts'
 import type { Access, StatusFacts } from './facts.ts'
 import type { PeerSeen, Refused } from './history.ts'
-import { date, plainDoorText, span, urgency, when } from './words.ts'
+import { date, migrationText, span, urgency, when } from './words.ts'
 
 const SLICE_SECONDS = 10
 
@@ -79,7 +79,7 @@ function remarks({ remarks: said, plainBeyondLoopback, plainDoor }: StatusFacts)
     plainBeyondLoopback === null
       ? html``
       : html`<p class="bad">plain HTTP may leave loopback here: ${plainBeyondLoopback}</p>`
-  const door = plainDoor === null ? html`` : html`<p class="bad">${plainDoorText(plainDoor)}</p>`
+  const door = plainDoor === null ? html`` : html`<p class="bad">${migrationText(plainDoor)}</p>`
   return html`${lines}${plain}${door}`
 }
 

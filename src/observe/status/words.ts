@@ -1,4 +1,4 @@
-import type { PlainDoorFacts } from './facts.ts'
+import type { MigrationFacts } from './facts.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -28,12 +28,12 @@ export function date(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-/** What a person is told of the migration door. */
-export function plainDoorText({ open, untilMs, from, why }: PlainDoorFacts): string {
-  const whom = from.join(', ')
+/** The migration listener in one sentence. */
+export function migrationText({ open, untilMs, from, why }: MigrationFacts): string {
+  const addresses = from.join(', ')
   return open
-    ? `the plain door is open until ${date(untilMs)} for ${whom}, who prove nothing: ${why}`
-    : `the plain door is shut since ${date(untilMs)}: take migration away`
+    ? `the migration listener is open until ${date(untilMs)} for ${addresses}, without proof of identity: ${why}`
+    : `the migration listener is closed since ${date(untilMs)}: remove \`migration\``
 }
 
 /** Whether something that ends is fine, in the last third of its life, or over. */

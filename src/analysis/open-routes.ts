@@ -1,16 +1,15 @@
 import { methodIndex } from '../folio/methods.ts'
 import { matchPattern, type PathPattern } from '../folio/path-pattern.ts'
-import type { Meter } from '../folio/pattern-parts.ts'
+import { type Meter, PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
 import { commonPath, overlap } from '../folio/pattern-states.ts'
 import type { Rule } from '../policy/decision.ts'
 import type { Grant, Opens } from '../policy/grants.ts'
 import type { Authorizer } from '../policy/policy.ts'
 import type { Routed, RouteTable } from '../policy/route-table.ts'
 import { mayAnswer, type Route } from '../policy/routes.ts'
-import { samplesOf, shapesOf } from './samples.ts'
 
 /** A declared route, and how requests come to it. */
-export interface Subject {
+export interface RouteQuestion {
   readonly route: Route
   readonly table: RouteTable<Route>
   /** What X-Okapi-Module-Id has to say. */
@@ -21,7 +20,7 @@ export interface Subject {
 }
 
 /** What of a route is open, and by which rule. */
-export interface Found {
+export interface OpenPart {
   readonly methods: readonly string[]
   /** The path of the grant where the route is not open as a whole. */
   readonly only: string | null
@@ -52,17 +51,24 @@ export function pathGrantsOf(grants: readonly Grant[]): PathGrant[] {
 }
 
 /** Is there a request that both are about? */
-export function touching({ opens }: Pick<PathGrant, 'opens'>, { pattern, mask }: Routed): boolean {
+export function overlapsRoute(
+  { opens }: Pick<PathGrant, 'opens'>,
+  { pattern, mask }: Routed,
+): boolean {
   return (opens.mask & mask) !== 0 && overlap(opens.pattern.parts, pattern.parts)
 }
 
-/** A route of a module's ingress as a subject to ask about. */
-export function subjectOf(route: Route, table: RouteTable<Route>): Subject {
+/** The question about a route of a module's ingress. */
+export function moduleQuestion(route: Route, table: RouteTable<Route>): RouteQuestion {
   return { route, table, moduleId: undefined, samples: samplesAmong(route, table), atOkapi: false }
 }
 
-/** A route that Okapi may be asked for as a subject to ask about. */
-export function okapiSubject(route: Route, table: RouteTable<Route>, moduleId?: string): Subject {
+/** The question about a route that Okapi may be asked for. */
+export function okapiQuestion(
+  route: Route,
+  table: RouteTable<Route>,
+  moduleId?: string,
+): RouteQuestion {
   return { route, table, moduleId, samples: samplesAmong(route, table), atOkapi: true }
 }
 
@@ -94,12 +100,16 @@ function shared(pattern: PathPattern, other: PathPattern): Buffer[] {
 }
 
 /**
- * What the judge lets through of one route. It is asked with paths that the route's pattern matches,
+ * What the authorizer lets through of one route. It is asked with paths that the route's pattern matches,
  * and with paths that a grant's pattern matches too: the answer is the proxy's own, not a second
  * reading of the rules. What only report mode lets pass is not open.
  */
-export function openOf(judge: Authorizer, subject: Subject, grants: readonly PathGrant[]): Found[] {
-  const { route, samples } = subject
+export function openParts(
+  authorizer: Authorizer,
+  question: RouteQuestion,
+  grants: readonly PathGrant[],
+): OpenPart[] {
+  const { route, samples } = question
   const found = new Map<string, { methods: string[]; only: string | null; rule: Rule }>()
   const add = (method: string, only: string | null, rule: Rule) => {
     const key = `${only ?? ''} ${rule.kind} ${rule.file} ${rule.pointer}`
@@ -108,11 +118,11 @@ export function openOf(judge: Authorizer, subject: Subject, grants: readonly Pat
     else same.methods.push(method)
   }
   for (const method of eachMethod(route.methods)) {
-    const { rules, all } = rulesFor(judge, subject, method, samples)
+    const { rules, all } = rulesFor(authorizer, question, method, samples)
     let part = false
     for (const { opens } of all ? [] : grants) {
       if ((opens.mask & route.mask & (1 << methodIndex(method))) === 0) continue
-      const [rule] = rulesFor(judge, subject, method, commonPaths(opens, subject)).rules
+      const [rule] = rulesFor(authorizer, question, method, commonPaths(opens, question)).rules
       if (rule === undefined) continue
       add(method, opens.pattern.text, rule)
       part = true
@@ -124,7 +134,7 @@ export function openOf(judge: Authorizer, subject: Subject, grants: readonly Pat
 }
 
 /** Paths that a grant and a route both match. */
-function commonPaths({ pattern }: PathGrant['opens'], { route, samples }: Subject): Buffer[] {
+function commonPaths({ pattern }: PathGrant['opens'], { route, samples }: RouteQuestion): Buffer[] {
   return [...shared(pattern, route.pattern), ...samples.filter((path) => matches(pattern, path))]
 }
 
@@ -136,8 +146,8 @@ function matches({ parts }: PathPattern, path: Buffer): boolean {
 
 /** The rules by which requests with these paths pass, and whether all do that come to the route. */
 function rulesFor(
-  judge: Authorizer,
-  { route, table, moduleId, atOkapi }: Subject,
+  authorizer: Authorizer,
+  { route, table, moduleId, atOkapi }: RouteQuestion,
   method: string,
   paths: readonly Buffer[],
 ): { rules: readonly Rule[]; all: boolean } {
@@ -148,10 +158,41 @@ function rulesFor(
     return (atOkapi ? mayAnswer(matching, bit) : matching).includes(route)
   })
   const rules = coming.flatMap((path) => {
-    const decision = judge.decide(method, path, 0, path.length, undefined, moduleId)
+    const decision = authorizer.decide(method, path, 0, path.length, undefined, moduleId)
     if (!decision.allow || decision.wouldRefuse !== undefined || decision.health) return []
-    // Okapi's administration, which a pattern such as `/*` matches too, is nobody's route.
+    // Okapi's administration, which a pattern such as `/*` matches too, is no module's route.
     return decision.provider === null ? [] : [decision.rule]
   })
   return { rules, all: rules.length > 0 && rules.length === coming.length }
+}
+
+// A segment that no descriptor spells out.
+const SEGMENT = Buffer.from('-x-')
+const SEGMENTS = Buffer.from('-x-/-x-')
+const NOTHING = Buffer.alloc(0)
+
+/** Paths that the pattern matches and that are as unlike any other pattern as can be. */
+export function samplesOf({ parts }: PathPattern): readonly Buffer[] {
+  const stars = parts.includes(STAR) ? [SEGMENTS, SEGMENT, NOTHING] : [NOTHING]
+  return stars.map((star) =>
+    Buffer.concat(parts.map((part) => (part === PARAM ? SEGMENT : part === STAR ? star : part))),
+  )
+}
+
+const SLASH = Buffer.from('/')
+/** What a `*` may stand for: nothing, with and without segments, slashes at either end. */
+const FILLINGS: readonly (readonly Part[])[] = [
+  [],
+  [PARAM],
+  [SLASH],
+  [SLASH, PARAM],
+  [PARAM, SLASH],
+  [SLASH, PARAM, SLASH],
+  [PARAM, SLASH, PARAM],
+]
+
+/** The pattern with each kind of thing in the place of its stars. */
+export function shapesOf({ parts }: PathPattern): readonly (readonly Part[])[] {
+  if (!parts.includes(STAR)) return [parts]
+  return FILLINGS.map((filling) => parts.flatMap((part) => (part === STAR ? filling : [part])))
 }

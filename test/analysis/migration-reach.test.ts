@@ -1,8 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { blastRadius } from '../../src/analysis/blast-radius.ts'
-import { grantsInForce } from '../../src/analysis/grants-in-force.ts'
-import { callersOf, reachOf } from '../../src/analysis/reach.ts'
+import { callersOf, grantsInForce } from '../../src/analysis/installation.ts'
+import { reachOf } from '../../src/analysis/reach.ts'
 import { ask, installed, policyOf, type Rules } from '../policy/tools.ts'
 import { IDS, question, world } from '../policy/worlds.ts'
 
@@ -23,7 +23,7 @@ test('at Okapi: ordinary routes, each with the end of the door', (t) => {
   for (const { at, why, rule } of found) {
     t.deepEqual(
       [at, why, rule.kind],
-      ['okapi', 'the plain door, until 2027-03-31 00:00 UTC', 'default'],
+      ['okapi', 'the migration listener, until 2027-03-31 00:00 UTC', 'default'],
     )
   }
 })
@@ -70,7 +70,7 @@ test('without a door nobody is called plain', (t) => {
   t.deepEqual(asked, [])
 })
 
-test('whoever holds a module comes by the plain door too', (t) => {
+test('an attacker who holds a module can use the migration listener too', (t) => {
   const set = installed()
   const notes = (at?: string) => {
     const base = { policy: policyOf(), set, grants: grantsInForce({}) }
@@ -80,7 +80,7 @@ test('whoever holds a module comes by the plain door too', (t) => {
   const { notes: told, callers, direct } = notes('okapi')
   t.true(
     told.some((note) =>
-      /^at okapi, from an address that `migration` lists, it is anybody too: \d+ routes of \d+ modules \(the plain door, until 2027-03-31 00:00 UTC\)$/.test(
+      /^at okapi, from an address that `migration` lists, it needs no proof: \d+ routes of \d+ modules \(the migration listener, until 2027-03-31 00:00 UTC\)$/.test(
         note,
       ),
     ),

@@ -1,0 +1,66 @@
+import { Fault, type Problem } from '../fault.ts'
+import { isOkapi } from '../folio/module-id.ts'
+import { type Caller, parseCaller } from '../policy/caller.ts'
+import type { Clause } from '../policy/clause.ts'
+import type { PolicySource } from '../policy/compile.ts'
+import type { DescriptorSet } from '../policy/descriptors.ts'
+import { type Grant, isFor, readGrants } from '../policy/grants.ts'
+import type { Policy } from '../policy/policy.ts'
+import { STRIPES } from '../policy/stripes.ts'
+
+/** A compiled policy with what it was compiled from. */
+export interface Installation {
+  readonly policy: Policy
+  readonly set: DescriptorSet
+  /** All that were given, built-in ones included. */
+  readonly grants: readonly Grant[]
+  /** The migration listener, where one is open. */
+  readonly plain?: MigrationListener
+}
+
+/**
+ * Every caller that is named anywhere: Okapi, public, callers of the migration listener, people and
+ * systems of grants, modules.
+ */
+export function callersOf({ set, grants, plain }: Omit<Installation, 'policy'>): Caller[] {
+  const named = [...new Set(grants.map(({ caller }) => caller))].sort().map(parseCaller)
+  const ids = [...set.modules.keys()]
+  return [
+    { kind: 'module', id: ids.find(isOkapi) ?? 'okapi' },
+    { kind: 'public' },
+    ...(plain === undefined ? [] : [{ kind: 'plain' } as const]),
+    ...named.filter(({ kind }) => kind === 'operator' || kind === 'client'),
+    ...ids.filter((id) => !isOkapi(id)).map((id): Caller => ({ kind: 'module', id })),
+  ]
+}
+
+/** The migration listener of one sidecar. */
+export interface MigrationListener {
+  /** Whose ingress: `okapi`, or the full id of the module beside it. */
+  readonly at: string
+  /** Milliseconds since 1970; from then on nothing is open there. */
+  readonly untilMs: number
+}
+
+/**
+ * Every grant that a policy compiled from this source holds, the built-in ones last. What cannot be
+ * read is left out: compiling tells it.
+ */
+export function grantsInForce({
+  grants = [],
+  known = [],
+  knownGrants = [],
+}: Pick<PolicySource, 'grants' | 'known' | 'knownGrants'>): readonly Grant[] {
+  const unread: Problem[] = []
+  const named = readGrants(known, unread).filter(({ caller }) => knownGrants.includes(caller))
+  return [...readGrants(grants, unread), ...named, ...STRIPES]
+}
+
+/** The grants for one caller at Okapi. Throws a Fault for any that cannot be read. */
+export function readGrantsFor(list: readonly Clause[], caller: string): Grant[] {
+  const problems: Problem[] = []
+  const grants = readGrants(list, problems)
+  if (problems.length > 0) throw new Fault(problems)
+  const who = parseCaller(caller)
+  return grants.filter((grant) => grant.at === 'okapi' && isFor(grant, who))
+}
