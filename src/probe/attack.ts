@@ -26,7 +26,7 @@ export type Need =
   | 'colluding-module'
   | 'identity'
 
-/** One attack: its own bytes, its own verdict. One file under `attacks/` each. */
+/** One attack: its own bytes, its own verdict. Most are rows of the tables under `attacks/`. */
 export interface Attack {
   /** Kebab-case and stable: reports are compared by it. */
   readonly id: string
@@ -42,7 +42,7 @@ export interface Attack {
   readonly needs?: readonly Need[]
   /** It waits on purpose, and is begun before the others. */
   readonly slow?: true
-  /** Behind which doors it means something; without it, all. */
+  /** The kind of target that it means something for; without it, both. */
   readonly against?: 'module' | 'okapi'
   /** Never throws for anything that a target does; may throw for our own mistakes. */
   run(context: Context): Promise<Finding>
@@ -70,7 +70,7 @@ export function atHand({
   return new Set(known.flatMap(([need, there]) => (there ? [need] : [])))
 }
 
-/** Can this attack be tried with what is at hand, and does it mean something at this door? */
+/** Can this attack be tried with what is at hand, and does it mean something for this target? */
 export function applies({ needs = [], against }: Attack, context: Context): boolean {
   const have = atHand(context)
   return needs.every((need) => have.has(need)) && (against ?? context.role) === context.role

@@ -1,13 +1,13 @@
 import type { Issuer } from '../pki/issuer.ts'
 import type { Endpoint, PemPair } from './dial.ts'
 
-/** The stolen belongings of one module of the installation. */
+/** The stolen credentials of one module of the installation. */
 export interface StolenCredentials extends PemPair {
   /** The module id that the certificate names. */
   readonly id: string
 }
 
-/** A request at Okapi's front door that a hijacked module answers, so that its answer can be seen. */
+/** A request to Okapi that a hijacked module answers, so that its answer can be seen. */
 export interface ColludingModule {
   /** Where Okapi listens for the outside. */
   readonly endpoint: Endpoint
@@ -36,7 +36,7 @@ export interface Ports {
 /** All that an attack knows. It is immutable: an attack cannot spoil the next one. */
 export interface Context {
   readonly target: Endpoint
-  /** What stands behind the door. */
+  /** What the target stands in front of. */
   readonly role: 'module' | 'okapi'
   /** A GET of this path is an ordinary call at the target. */
   readonly ordinaryPath: string
@@ -50,14 +50,14 @@ export interface Context {
   readonly trust?: string
   /** The trust domain whose names a forger would use. */
   readonly trustDomain: string
-  /** The id that a forger would take: one that this door lets in. */
+  /** The id that a forger would take: one that the target lets in. */
   readonly stolenId: string
-  /** A certificate that this door lets in, or the best we have: for attacks that begin behind it. */
+  /** A certificate that the target lets in, or the best we have: for attacks that begin after that. */
   readonly accepted?: StolenCredentials
   /** What we hold of one hijacked module; none for an outsider. */
   readonly credentials?: StolenCredentials
   readonly authority?: ForgingAuthority
-  /** Asks for an interface in a version that nobody provides. */
+  /** Asks for an interface in a version that no module provides. */
   readonly mismatch?: { readonly path: string; readonly pair: PemPair }
   /** A token that travelled through the hijacked module. */
   readonly token?: string
@@ -84,10 +84,10 @@ export const USUAL_PORTS: Ports = {
   status: 9902,
 }
 
-/** A path that nobody serves: an answer to it comes from whoever looked for it. */
+/** A path that no module serves: an answer to it shows that it was looked for. */
 export const NO_PATH = '/okapi-sidecar-probe'
 
-/** The path that is closed to the hijacked module, or one that nobody serves. */
+/** The path that is closed to the hijacked module, or one that no module serves. */
 export function closedTo({ closedPath = NO_PATH }: Context): string {
   return closedPath
 }

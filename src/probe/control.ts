@@ -11,7 +11,7 @@ import { honest, hostLine, request } from './http.ts'
 export interface Control {
   /** The id in the certificate that was shown, or null. */
   readonly as: string | null
-  /** The door let it in: what was tried behind the door was tried there. */
+  /** The target let it in: what needs that was tried in earnest. */
   readonly let: boolean
   /** One sentence. */
   readonly because: string
@@ -19,7 +19,7 @@ export interface Control {
 
 /**
  * The call that every trick is a twin of. Where even this is refused, the tricks were judged at a
- * closed door: they are blocked, but the report must say by what.
+ * closed port: they are blocked, but the report must say by what.
  */
 export async function control(context: Context): Promise<Control> {
   const as = context.accepted?.id ?? null
@@ -33,8 +33,8 @@ export async function control(context: Context): Promise<Control> {
 export function controlSentence({ as, let: inside, because }: Control): string {
   const who = as === null ? 'without a certificate' : `as ${as}`
   const call = `An ordinary call ${who}, ${because}.`
-  if (inside) return `${call} So the tricks were tried behind the door.`
-  return `${call} So the tricks were tried at a closed door; to try them behind it, give --ca, or the credentials of somebody whom this door lets in.`
+  if (inside) return `${call} So the tricks were tried by a caller that is let in.`
+  return `${call} So the tricks were tried by a caller that is not let in; to try them with one that is, give --ca, or credentials that the target accepts.`
 }
 
 /** Throws a Fault where not even a TCP connection comes up: then nothing can be judged. */

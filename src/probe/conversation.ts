@@ -45,7 +45,7 @@ export interface Script {
   readonly bytes: Buffer
   /** Methods of the requests in `bytes`; as many answers end the conversation. */
   readonly methods?: readonly string[]
-  /** After the last expected answer, listen on for this long for one that nobody asked for. */
+  /** After the last expected answer, listen on for this long for one that was not asked for. */
   readonly lingerMs?: number
   /** Is what was looked for among the bytes that have come? It ends the conversation at once. */
   readonly enough?: (received: Buffer) => boolean
@@ -139,7 +139,7 @@ function sessionOf(socket: net.Socket): Session {
   return { protocol: socket.getProtocol(), resumed: socket.isSessionReused() }
 }
 
-/** One conversation within the limits of the run; by the pass unless told otherwise. */
+/** One conversation within the limits of the run; with the accepted certificate unless told otherwise. */
 export function send(
   context: Context,
   bytes: Buffer,
@@ -158,7 +158,7 @@ export function send(
   })
 }
 
-/** The guise of whoever holds this certificate; without one, of an outsider. */
+/** The handshake of a caller with this certificate; without one, of an outsider. */
 export function handshakeWith(pair: PemPair | undefined): ClientHandshake {
   return pair === undefined ? {} : { pair }
 }

@@ -16,7 +16,7 @@ export interface Endpoint {
   readonly tls: boolean
 }
 
-/** How we present ourselves at a TLS door. */
+/** What we present in a TLS handshake. */
 export interface ClientHandshake {
   readonly pair?: PemPair
   readonly minVersion?: SecureVersion
@@ -29,8 +29,8 @@ export interface ClientHandshake {
 }
 
 /**
- * Opens the socket that an attack writes to. The target's certificate is not checked: whoever
- * answers is attacked, and what is wrong with its certificate is a finding of its own.
+ * Opens the socket that an attack writes to. The target's certificate is not checked: any
+ * server that answers is attacked, and what is wrong with its certificate is a finding of its own.
  */
 export function openSocket(endpoint: Endpoint, handshake: ClientHandshake = {}): net.Socket {
   const { host, port } = endpoint

@@ -21,7 +21,7 @@ export interface Finding {
 
 /**
  * Answers with which servers refuse a message or its sender: RFC 9110 section 15.5, and nginx's own
- * 494 to 497. A 404 is none of them: somebody behind the door looked for the route.
+ * 494 to 497. A 404 is none of them: the server behind it looked for the route.
  */
 const REFUSING = new Set([
   400, 401, 403, 405, 407, 408, 411, 413, 414, 415, 421, 426, 429, 431, 494, 495, 496, 497, 501,
@@ -30,11 +30,11 @@ const REFUSING = new Set([
 
 /**
  * A 400 that only Okapi (ProxyService, TenantManager) or RMB says, after it has looked at the call:
- * no door refused it, the tenant of our choice is only not there.
+ * nothing refused it, the tenant of our choice only does not exist.
  */
 const IN_OKAPIS_WORDS = /^"?(?:No such Tenant|Tenant (?:not found|must be set)|Missing Tenant)/i
 
-/** Answers of a proxy whose upstream failed: the door may have been open. */
+/** Answers of a proxy whose upstream failed: the call may have been let in. */
 const BEHIND_FAILED = new Set([502, 503, 504])
 
 /** What an attack adds to the common rules. */
@@ -70,7 +70,7 @@ function unanswered({ connected, end, error }: Transcript): Judged {
           : `the connection was cut before it came up${code}`,
       )
     case 'refused':
-      return inconclusive(`nobody listens there${code}`)
+      return inconclusive(`nothing listens there${code}`)
     case 'aborted':
       return inconclusive('the deadline of the run came first')
     case 'silent':
@@ -87,14 +87,14 @@ function answered(answer: Answer, { through, harmless }: FindingRule): Judged {
   if (said !== undefined) return refusedBySidecar(said, status)
   if (harmless?.(answer) === true) return blocked(null, `answered ${status}, which gives nothing`)
   if (status === 400 && IN_OKAPIS_WORDS.test(answer.body)) {
-    return gotThrough(`what is behind the door answered: ${answer.body.trim().slice(0, 60)}`)
+    return gotThrough(`what is behind the listener answered: ${answer.body.trim().slice(0, 60)}`)
   }
   if (REFUSING.has(status)) return blocked(null, `refused with ${status}`)
   if (BEHIND_FAILED.has(status)) return inconclusive(`answered ${status}: what is behind is not up`)
   return gotThrough(`answered ${status}`)
 }
 
-/** The reason is taken as said; only one that is known tells whether the door itself said no. */
+/** The reason is taken as said; only one that is known tells whether the sidecar itself refused. */
 function refusedBySidecar(said: string, status: number): Judged {
   const known = Object.hasOwn(REASONS, said) ? REASONS[said as Reason] : undefined
   if (known?.phase === 'upstream' || known?.phase === 'capacity') {

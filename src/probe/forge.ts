@@ -8,7 +8,7 @@ import type { PemPair } from './dial.ts'
 
 const HOUR_MS = 3600_000
 
-/** A CA that nobody trusts, though it may be called as one that somebody does. */
+/** A CA that no target trusts, though its name may be that of one that is trusted. */
 export function foreignRoot(trustDomain: string): Promise<Issuer> {
   return makeRoot({
     commonName: `${trustDomain} CA`,

@@ -42,7 +42,7 @@ export class KnownModules {
     return paths.find((path) => path !== undefined)
   }
 
-  /** A caller with a requirement that somebody provides, but nobody in a version that fits. */
+  /** A caller with a requirement that is provided, but in no version that fits. */
   mismatch(): { caller: string; path: string } | undefined {
     for (const { id, requires } of this.#modules) {
       for (const wanted of requires) {

@@ -40,16 +40,16 @@ export async function prepare(
   given: Given,
   signal: AbortSignal,
 ): Promise<readonly Omit<AttackRound, 'attacks'>[]> {
-  const belongings = await Promise.all(given.credentials.map(readStolenCredentials))
+  const credentials = await Promise.all(given.credentials.map(readStolenCredentials))
   const authority = given.ca === undefined ? undefined : await readAuthority(given.ca)
   const installation =
     given.descriptors === undefined ? undefined : readKnownModules(given.descriptors)
   const trust = given.trust === undefined ? undefined : await readTrust(given.trust)
-  const trustDomain = authority?.trustDomain ?? belongings[0]?.trustDomain ?? 'folio.test'
+  const trustDomain = authority?.trustDomain ?? credentials[0]?.trustDomain ?? 'folio.test'
   const known = { installation, authority, trustDomain }
-  // Okapi's own certificate is no stolen one: it is what a module's door lets in.
-  const okapi = belongings.find(({ id }) => isOkapi(id))
-  const stolen = belongings.filter((one) => one !== okapi)
+  // Okapi's own certificate is no stolen one: it is what a module's ingress lets in.
+  const okapi = credentials.find(({ id }) => isOkapi(id))
+  const stolen = credentials.filter((one) => one !== okapi)
   const rogues = stolen.length > 0 ? stolen : [await madeRogue(known)]
   return Promise.all(
     rogues.map(async (rogue) => {
@@ -99,7 +99,7 @@ async function contextOf(
   const target = given.atOkapi ? rogues : installation?.module(given.expect ?? '')
   const closed = rogues === undefined ? undefined : installation?.closedTo(rogues)
   const tenant = given.tenant ?? NO_TENANT
-  // Without anybody whom the door lets in, a proven name is still judged later than none.
+  // Without a caller that is let in, a proven name is still judged later than none.
   const accepted = role === 'okapi' ? rogue : ((await passOf(known, okapi, okapiId)) ?? rogue)
   return {
     target: given.endpoint,

@@ -5,7 +5,7 @@ import type { AttackOutcome, Finding } from './finding.ts'
 /** What came of an attack in a run. */
 export interface Result extends Finding {
   readonly attack: Attack
-  /** As whom it was tried: a module id, or null for an outsider. */
+  /** The identity it was tried with: a module id, or null for an outsider. */
   readonly as: string | null
   readonly tookMs: number
 }
@@ -27,7 +27,7 @@ export interface Run {
   readonly notTried: readonly NotTried[]
 }
 
-/** As whom an attack was tried that only a hijacked module can try; null for all others. */
+/** The identity of an attack that only a hijacked module can try; null for all others. */
 export function whose({ attack, as }: Pick<Result, 'attack' | 'as'>): string | null {
   return attack.needs?.includes('credentials') === true ? as : null
 }
@@ -63,13 +63,13 @@ export function conclusion(run: Run): Conclusion {
   const all = run.results.length
   if (through > 0)
     return { kind: 'bad', sentence: `Yes: ${through} of ${all} attacks got through.` }
-  if (all === 0) return { kind: 'open', sentence: 'Nobody knows: no attack was tried.' }
+  if (all === 0) return { kind: 'open', sentence: 'Unknown: no attack was tried.' }
   if (inconclusive === 0) return { kind: 'good', sentence: `No: all ${all} attacks were blocked.` }
   const sentence = `Nothing got through, but ${inconclusive} of ${all} attacks could not be judged.`
   return { kind: 'open', sentence }
 }
 
-/** As whom the target was called. */
+/** The identities that the target was called with. */
 export function callers(run: Run): string {
   const names = run.controls.flatMap(({ as }) => (as === null ? [] : [as]))
   return names.length === 0

@@ -46,7 +46,7 @@ export async function stall(
 }
 
 function judge({ stallMs, signal }: Context, closed: boolean, failed: boolean) {
-  if (failed) return inconclusive('nobody listens there')
+  if (failed) return inconclusive('nothing listens there')
   if (closed) return blocked(null, 'the target closed the connection')
   if (signal.aborted) return inconclusive('the deadline of the run came first')
   return gotThrough(`the connection was still open after ${stallMs} ms`)

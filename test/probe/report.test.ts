@@ -53,7 +53,7 @@ test('the page says in its first sentence what it came to', (t) => {
     first('blocked', 'inconclusive'),
     'Nothing got through, but 1 of 2 attacks could not be judged.',
   )
-  t.is(first(), 'Nobody knows: no attack was tried.')
+  t.is(first(), 'Unknown: no attack was tried.')
 })
 
 test('the page needs nothing else and runs nothing', (t) => {
@@ -138,14 +138,14 @@ test('the terminal shows what got through, counts the rest and says what was not
   t.false(text.includes(ATTACKS[1]!.id))
   t.regex(text, /2 attacks in 1\.2 s: 1 blocked, 1 got through, 0 inconclusive; 1 not tried/)
   t.regex(text, /not tried +1: needs --ca\n/)
-  t.regex(text, /at a closed door/)
+  t.regex(text, /by a caller that is not let in/)
   t.regex(text, /\nDid anything get through\? Yes: 1 of 2 attacks got through\.\n$/)
 })
 
 test('no line of the terminal is longer than 80 characters', (t) => {
   const all = ATTACKS.map(() => 'got-through' as const)
   const made = run(all)
-  const because = 'what is behind the door answered: No such Tenant okapisidecarprobe, or so'
+  const because = 'what is behind the listener answered: No such Tenant okapisidecarprobe, or so'
   const results = made.results.map((result) => ({ ...result, because }))
   const notTried = ATTACKS.flatMap((attack) => choose([attack], outsider).left)
   for (const line of textReport({ ...made, results, notTried }, plain).split('\n')) {

@@ -47,7 +47,7 @@ const ROWS: readonly AroundRow[] = [
   {
     id: 'admin-action',
     title: 'an action on the admin port',
-    meaning: 'Whoever reaches it stops or changes the sidecar.',
+    meaning: 'Any caller that reaches it stops or changes the sidecar.',
     judged: 'A successful answer to a POST.',
     remedy: 'Let no listener change anything; take GET and HEAD only.',
     port: ({ admin }) => admin,
@@ -64,7 +64,7 @@ const ROWS: readonly AroundRow[] = [
   {
     id: 'admin-tells',
     title: 'the admin port asked for more',
-    meaning: 'Whoever reaches it learns peers, policy or configuration.',
+    meaning: 'Any caller that reaches it learns peers, policy or configuration.',
     judged: 'A successful answer to anything but health and metrics.',
     remedy: 'Serve /live, /ready, /metrics and /app/health there, and nothing else.',
     port: ({ admin }) => admin,
@@ -74,7 +74,7 @@ const ROWS: readonly AroundRow[] = [
   {
     id: 'egress-from-outside',
     title: 'the egress port from outside the pod',
-    meaning: 'Whoever reaches it calls Okapi with this module’s identity.',
+    meaning: 'Any caller that reaches it calls Okapi with this module’s identity.',
     judged: 'Any HTTP answer.',
     remedy: 'Bind egress.listen to loopback.',
     port: ({ egress }) => egress,
@@ -84,7 +84,7 @@ const ROWS: readonly AroundRow[] = [
   {
     id: 'module-port',
     title: 'the module’s own port, plain',
-    meaning: 'The sidecar guards a door beside which the wall is missing.',
+    meaning: 'The sidecar guards one port while the module answers on another.',
     judged: 'Any HTTP answer from one of the ports where modules listen.',
     remedy: 'Bind the module to loopback, or close its port with a NetworkPolicy.',
     port: ({ module }) => module,
@@ -94,7 +94,7 @@ const ROWS: readonly AroundRow[] = [
   {
     id: 'plain-administration',
     title: '/_/ by the plain door',
-    meaning: 'Whoever has this address deletes tenants, or has modules answered by its own.',
+    meaning: 'A caller with this address deletes tenants, or registers modules of its own.',
     judged: 'Any HTTP answer to a call under /_/ that is not a sidecar’s own refusal.',
     remedy: 'Nothing under /_/ may pass without proof: let nothing but a sidecar listen there.',
     port: ({ plain }) => plain,
@@ -108,7 +108,7 @@ const ROWS: readonly AroundRow[] = [
   {
     id: 'plain-stranger',
     title: 'an ordinary call by the plain door',
-    meaning: 'Whoever has this address calls without proving anything.',
+    meaning: 'A caller with this address calls without proof of identity.',
     judged: 'Any HTTP answer from the port of `migration` that is not a sidecar’s own refusal.',
     remedy: 'Take this address out of migration.from; when all have moved, take migration away.',
     port: ({ plain }) => plain,
@@ -118,7 +118,7 @@ const ROWS: readonly AroundRow[] = [
   {
     id: 'plain-supertenant',
     title: 'supertenant by the plain door',
-    meaning: 'Modules take SUPERTENANT for supertenant, and nobody has proved anything.',
+    meaning: 'Modules take SUPERTENANT for supertenant, and no caller has proved its identity.',
     judged: 'Any HTTP answer for that tenant, however spelled, but a sidecar’s own refusal.',
     remedy: 'Refuse supertenant, in any case, from callers that prove nothing.',
     port: ({ plain }) => plain,
@@ -171,7 +171,7 @@ async function callPort(
   const finding = findingOf(transcript, { through, harmless: () => true })
   // That there is nothing to reach is what is wished for.
   if (transcript.end === 'refused')
-    return { ...finding, ...blocked(null, `nobody listens on port ${port}`) }
+    return { ...finding, ...blocked(null, `nothing listens on port ${port}`) }
   if (!transcript.connected)
     return { ...finding, ...blocked(null, `no connection comes up on port ${port}`) }
   return finding

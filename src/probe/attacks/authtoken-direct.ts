@@ -7,7 +7,7 @@ const WANTED = ['perms.all', 'users.item.delete']
 
 /**
  * mod-authtoken FilterApi.handleAuthorize signs a module token for every entry of the request
- * header X-Okapi-Module-Permissions. Only Okapi takes that header off; past Okapi nobody does.
+ * header X-Okapi-Module-Permissions. Only Okapi takes that header off; past Okapi it stays.
  */
 export const authtokenDirect: Attack = {
   id: 'authtoken-direct',
@@ -23,7 +23,7 @@ export const authtokenDirect: Attack = {
       ...honest(context),
       ['X-Okapi-Url', 'http://127.0.0.1:9'],
       // As Okapi asks: nothing is required, so X-Okapi-Permissions-Required is left out. It is a list
-      // with commas, and `[]` would be the name of a permission that nobody has.
+      // with commas, and `[]` would be the name of a permission that does not exist.
       ['X-Okapi-Module-Permissions', JSON.stringify({ [rogue]: WANTED })],
     ] as const
     const transcript = await send(context, request({ target: '/users', lines }), {

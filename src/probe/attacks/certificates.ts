@@ -41,21 +41,21 @@ const ROWS: readonly CertificateRow[] = [
   {
     id: 'ca-as-leaf',
     title: 'a CA certificate for a leaf',
-    meaning: 'Whoever gets a CA’s own key pair is a module, too; and the other way round.',
+    meaning: 'The key pair of a CA passes for that of a module, and the other way round.',
     remedy: 'Refuse leaves that may sign certificates.',
     shape: profile({ ca: true, usages: ['digitalSignature', 'keyCertSign'] }),
   },
   {
     id: 'cn-only',
     title: 'a name in the CN alone',
-    meaning: 'Whoever may choose a common name may choose an identity.',
+    meaning: 'A caller that may choose a common name may choose an identity.',
     remedy: ONE_URI,
     shape: () => ({ names: [] }),
   },
   {
     id: 'dns-for-uri',
     title: 'a DNS name in place of the URI',
-    meaning: 'Whoever may have a host name certified takes a module’s identity.',
+    meaning: 'A caller that may have a host name certified takes a module’s identity.',
     remedy: ONE_URI,
     shape: ({ stolenId }) => ({ names: [{ kind: 'dns', value: stolenId }] }),
   },
@@ -76,14 +76,14 @@ const ROWS: readonly CertificateRow[] = [
   {
     id: 'expired',
     title: 'a certificate that has expired',
-    meaning: 'A key that leaked last year still opens the door.',
+    meaning: 'A key that leaked last year is still accepted.',
     remedy: VALIDITY,
     shape: () => ({ hours: [-48, -24] }),
   },
   {
     id: 'foreign-ca',
     title: 'the right name from a foreign CA',
-    meaning: 'Anyone who can make a certificate is whoever they want to be.',
+    meaning: 'Anyone who can make a certificate can take any identity.',
     remedy: 'Verify client certificates against the installation’s own CA, never the public roots.',
     needs: [],
     signer: ({ trustDomain }) => foreignRoot(trustDomain),
@@ -140,7 +140,7 @@ const ROWS: readonly CertificateRow[] = [
   {
     id: 'not-yet-valid',
     title: 'a certificate that is not valid yet',
-    meaning: 'Certificates made in advance for later open the door today.',
+    meaning: 'Certificates made in advance for later are accepted today.',
     remedy: VALIDITY,
     shape: () => ({ hours: [24, 48] }),
   },
@@ -163,7 +163,7 @@ const ROWS: readonly CertificateRow[] = [
   {
     id: 'revoked',
     title: 'a certificate that was revoked',
-    meaning: 'A stolen key goes on opening the door after it was reported.',
+    meaning: 'A stolen key is still accepted after it was reported.',
     remedy: 'Give the target the CA’s current revocation list.',
     needs: ['authority', 'revocation'],
     shape: ({ authority }) => ({ serial: authority!.revokedSerial! }),
@@ -171,7 +171,7 @@ const ROWS: readonly CertificateRow[] = [
   {
     id: 'self-signed',
     title: 'the right name, self-signed',
-    meaning: 'Anyone who can make a key is whoever they want to be.',
+    meaning: 'Anyone who can make a key can take any identity.',
     remedy: 'Verify that the chain ends in the installation’s own CA.',
     needs: [],
     signer: () => 'self',
@@ -196,7 +196,7 @@ const ROWS: readonly CertificateRow[] = [
   {
     id: 'weak-key',
     title: 'an RSA key of 1024 bits',
-    meaning: 'A key that can be computed from its certificate opens the door.',
+    meaning: 'A key that can be computed from its certificate is accepted.',
     remedy: 'Refuse RSA below 2048 bits and curves below P-256.',
     handshake: ANY_LEVEL,
     async shape() {

@@ -28,7 +28,7 @@ const ROWS: readonly ForgedRow[] = [
   [
     'X-Okapi-Extra-Permissions',
     '["perms.all"]',
-    'The auth filter adds permissions that nobody gave.',
+    'The auth filter adds permissions that were never given.',
   ],
   [
     'X-Okapi-Filter',
@@ -38,7 +38,7 @@ const ROWS: readonly ForgedRow[] = [
   [
     'X-Forwarded-Client-Cert',
     'URI=spiffe://folio.test/module/okapi-7.2.0',
-    'A mesh behind takes the module for somebody else.',
+    'A mesh behind takes the module for another.',
   ],
   ['X-Forwarded-For', '192.0.2.1', 'The login audit shows an address that never called.'],
   ['Forwarded', 'for=192.0.2.1;host=okapi', 'The audit log shows an address that never called.'],

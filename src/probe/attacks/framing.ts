@@ -12,7 +12,7 @@ const expectContinue: Attack = {
   id: 'expect-continue',
   group: 'framing',
   title: 'Expect: 100-continue on a closed route',
-  meaning: 'The body is asked for, and reaches somebody, before the call is judged.',
+  meaning: 'The body is asked for, and goes on, before the call is judged.',
   judged: 'The answer 100, or any final answer but a refusal.',
   remedy: 'Judge the head before anything of the body is asked for.',
   async run(context) {

@@ -43,7 +43,7 @@ const ROWS: readonly HeaderRow[] = [
   {
     id: 'connection-listed-token',
     title: 'Connection: X-Okapi-Token',
-    meaning: 'The next hop takes the token off: the call goes on as nobody’s.',
+    meaning: 'The next hop takes the token off: the call goes on without one.',
     remedy: LISTED,
     lines: [['Connection', 'X-Okapi-Token']],
   },
@@ -180,7 +180,7 @@ const ROWS: readonly HeaderRow[] = [
   {
     id: 'underscore-tenant',
     title: 'X_Okapi_Tenant with underscores',
-    meaning: 'CGI and WSGI servers read `_` as `-`: a header that nobody judged arrives.',
+    meaning: 'CGI and WSGI servers read `_` as `-`: a header that was never judged arrives.',
     remedy: 'Refuse names with `_` that read as a guarded name.',
     lines: [['X_Okapi_Tenant', 'supertenant']],
   },
@@ -191,7 +191,7 @@ const claimedIdentity = callAttack({
   id: 'claimed-identity',
   group: 'headers',
   title: 'a name in X-Sidecar-* and mesh headers',
-  meaning: 'A header replaces the certificate: whoever may write it is anybody.',
+  meaning: 'A header replaces the certificate: its writer can take any identity.',
   remedy: 'Take no identity from headers.',
   against: 'module',
   calls: ({ trustDomain, stolenId, ordinaryPath }) => {

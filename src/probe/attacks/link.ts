@@ -12,7 +12,8 @@ import {
 } from '../link/kinds.ts'
 import { stall } from '../stall.ts'
 
-const MISREAD = 'Two sides that understand frames differently exchange requests that nobody judged.'
+const MISREAD =
+  'Two sides that understand frames differently exchange requests that were never judged.'
 const FIRST_FRAME = 'Close the link at the first frame that does not fit.'
 const SAME_RULES = 'Hold heads that come in frames to the same rules as all others.'
 
@@ -44,9 +45,9 @@ const BROKEN: readonly BrokenLinkRow[] = [
   {
     id: 'link-frame-too-long',
     title: 'a frame longer than any may be',
-    meaning: 'Whoever says how long a frame is decides how much memory is held for it.',
+    meaning: 'The sender of a frame decides how much memory is held for it.',
     remedy: FIRST_FRAME,
-    // Its whole payload comes too: nobody can say that the rest was only awaited.
+    // Its whole payload is sent too: the target cannot be waiting for the rest.
     frames: () => frame(TYPE.ping, 0, Buffer.alloc(0xffff)),
   },
   {
@@ -90,11 +91,12 @@ const BROKEN: readonly BrokenLinkRow[] = [
   {
     id: 'link-rapid-reset',
     title: 'exchanges opened and cancelled at once',
-    meaning: 'One caller makes the module work for answers that nobody awaits, without any limit.',
+    meaning:
+      'One caller makes the module work for answers that are not awaited, without any limit.',
     remedy: 'Give cancelled exchanges a budget, and close the link beyond it.',
     exchange: 1,
     frames: (context) => {
-      // For a tenant that does not exist: it is meant to be refused early behind the door, too.
+      // For a tenant that does not exist: a target that lets the caller in refuses it early, too.
       const lines = honest(forWriting(context))
       const head = ordinaryRequest(context, { lines })
       const pairs = Array.from({ length: EXCHANGES }, (_, i) => [
@@ -162,7 +164,7 @@ const CALLS: readonly LinkedCallRow[] = [
   {
     id: 'link-no-certificate',
     title: 'a link without a certificate',
-    meaning: 'Whoever speaks the protocol of sidecars is taken for one.',
+    meaning: 'Any client that speaks the protocol of sidecars is taken for one.',
     remedy: 'Judge the certificate before the first frame is read.',
     pair: () => undefined,
     message: (context) => ({
@@ -191,7 +193,7 @@ const CALLS: readonly LinkedCallRow[] = [
   {
     id: 'link-two-heads',
     title: 'two requests in one frame',
-    meaning: 'The second one is served behind the first, and nobody has judged it.',
+    meaning: 'The second one is served behind the first, and was never judged.',
     remedy: 'Take exactly one head out of an OPEN, and reset the exchange otherwise.',
     message: (context) => {
       const first = ordinaryRequest(context)

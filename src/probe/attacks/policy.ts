@@ -124,7 +124,7 @@ const AT_OKAPI: readonly CallRow[] = [
   {
     id: 'okapi-proxy-tenants',
     title: 'Okapi’s own GET /_/proxy/tenants',
-    meaning: 'A module reads, and by the same door changes, which modules run for which tenant.',
+    meaning: 'A module reads, and in the same way changes, which modules run for which tenant.',
     judged: 'Any answer but a refusal means that Okapi’s administration was reached.',
     remedy: ADMINISTRATION,
     calls: (context) => [
@@ -230,7 +230,7 @@ const METHODS: readonly CallRow[] = [
   method(
     'HEAD',
     'HEAD where only GET is declared',
-    'A method that nobody declared runs the handler of another.',
+    'An undeclared method runs the handler of another.',
   ),
   method(
     'get',
@@ -241,7 +241,7 @@ const METHODS: readonly CallRow[] = [
   method(
     'OPTIONS',
     'OPTIONS where only GET is declared',
-    'A method that nobody declared is answered: it tells what else there is.',
+    'An undeclared method is answered: it tells what else there is.',
   ),
   method('TRACE', 'TRACE', 'The answer shows the headers that a proxy added, tokens among them.'),
   method(

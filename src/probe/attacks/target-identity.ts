@@ -9,7 +9,7 @@ export const targetIdentity: Attack = {
   id: 'target-identity',
   group: 'tls',
   title: 'the target’s own certificate',
-  meaning: 'Callers cannot tell the target from somebody who took its place.',
+  meaning: 'Callers cannot tell the target from an impostor.',
   judged: 'Its chain against --trust, and the id in its one URI SAN against --expect.',
   remedy: 'Issue the target a certificate for its own module id, from the CA that callers trust.',
   needs: ['identity'],

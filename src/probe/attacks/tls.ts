@@ -34,7 +34,7 @@ const noCertificate: Attack = {
   id: 'no-certificate',
   group: 'tls',
   title: 'an ordinary call without a certificate',
-  meaning: 'Whoever reaches the port is served, whatever they are.',
+  meaning: 'Any caller that reaches the port is served.',
   judged: 'Any answer but a refusal means that the call was served.',
   remedy: 'Close the module’s own port; let only its sidecar be reached from outside the pod.',
   run: (context) => ordinaryCall(context, {}),

@@ -55,7 +55,7 @@ export function frames(bytes: Buffer): readonly Frame[] {
   return found
 }
 
-/** Asks for a sign of life; whoever has closed the link gives none. */
+/** Asks for a sign of life; a peer that has closed the link gives none. */
 export const PING = frame(TYPE.ping, 0, Buffer.alloc(8, 0x70))
 
 /** How many of our PINGs were answered. */

@@ -17,7 +17,7 @@ export interface BrokenLinkRow extends Row {
   readonly pings?: number
 }
 
-/** Frames for which the link must be closed: whoever sends them is no sidecar, or a broken one. */
+/** Frames for which the link must be closed: no working sidecar sends them. */
 export function brokenLinkAttack({ frames, exchange, pings = 0, ...row }: BrokenLinkRow): Attack {
   return {
     judged: 'A PING behind the broken frames is still answered: the link was not closed.',
@@ -47,7 +47,7 @@ function judge(transcript: HeardLink, pings: number, exchange: number | undefine
   return { ...gotThrough('the link bore it, and goes on'), ...shown }
 }
 
-/** The finding where no link came up, or somebody at the gate refused it in HTTP. */
+/** The finding where no link came up, or the target refused it in HTTP. */
 export function notThere(transcript: HeardLink): Finding | undefined {
   if (!transcript.connected || transcript.answers.length > 0) return findingOf(transcript)
   if (transcript.agreed) return undefined
@@ -56,7 +56,7 @@ export function notThere(transcript: HeardLink): Finding | undefined {
 
 /** A row of an exchange on a link that no peer may make. */
 export interface LinkedCallRow extends Row {
-  /** Whose certificate; that of the pass unless given. */
+  /** Whose certificate; the accepted one unless given. */
   pair?(context: Context): PemPair | undefined
   /** Head and body of the exchange that is judged. */
   message(context: Context): { readonly head: Buffer; readonly body?: string }
@@ -67,7 +67,7 @@ export interface LinkedCallRow extends Row {
 const HONEST = 1
 const ROGUE = 3
 
-/** A call on a link that nobody may make, whatever else the link carries. */
+/** A forbidden call on a link, whatever else the link carries. */
 export function linkedCallAttack({ pair, message, before, ...row }: LinkedCallRow): Attack {
   return {
     judged: 'Any answer but a refusal, or more answers than exchanges.',
