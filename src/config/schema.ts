@@ -143,11 +143,24 @@ const limits = () =>
       handshakeMs: ms(5_000),
       headMs: ms(10_000),
       bodyIdleMs: ms(60_000),
+      bodyBytesPerSecond: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .default(100)
+        .meta({ description: 'The least rate of a request’s body; 0: it may drip' }),
+      bodyRateWindowMs: ms(60_000).meta({
+        description: 'Milliseconds over which bodyBytesPerSecond is averaged',
+      }),
       callerReadIdleMs: ms(300_000, 0).meta({
         description:
           'Milliseconds in which a caller reads nothing of an answer that waits for it; 0: unlimited',
       }),
       idleMs: ms(75_000),
+      halfCloseMs: ms(10_000).meta({
+        description:
+          'Milliseconds that a caller that ended its side is waited for while there is nothing to send to it',
+      }),
       connectMs: ms(5_000),
       connectWaitMs: ms(30_000, 0),
       responseHeadMs: ms(0, 0).meta({ description: 'Milliseconds; 0: unlimited, as Okapi waits' }),

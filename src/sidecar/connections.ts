@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Direction } from '../observe/labels.ts'
 import type { RequestContext } from '../proxy/request-context.ts'
 import type { Shares } from '../proxy/shares.ts'
+import { below } from '../transport/handshakes.ts'
 import type { RequestHandler, WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
 import type { LinkEvents } from '../wire/link/link-events.ts'
@@ -89,7 +90,7 @@ export class Connections {
     }
     const connection = speaksLink(socket)
       ? this.#link(socket, first, context, closed)
-      : new Downstream(socket, first, this.#handler, this.#settings, closed)
+      : new Downstream(socket, first, this.#handler, this.#settings, closed, below(socket) ?? null)
     this.#live.add(connection)
     this.#bySocket.set(socket, connection)
     this.#byDoor.set(direction, this.open(direction) + 1)

@@ -3,7 +3,16 @@ import type { TLSSocket } from 'node:tls'
 import { connectionKey } from './address.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
 
+/** Under a connection inside TLS the one that carries it. */
+const BELOW = new WeakMap<TLSSocket, Socket>()
+
+/** The TCP connection that carries this one; undefined where it is none of a listener's for TLS. */
+export function below(socket: Socket): Socket | undefined {
+  return BELOW.get(socket as TLSSocket)
+}
+
 interface Underway<T> {
+  readonly socket: Socket
   readonly began: T
   readonly slot: ConnectionSlot
 }
@@ -24,7 +33,7 @@ export class Handshakes<T> {
       socket.destroy()
       return
     }
-    const entry = { began, slot }
+    const entry = { socket, began, slot }
     this.#underway.set(key, entry)
     socket.once('close', () => {
       if (this.#underway.get(key) === entry) this.#underway.delete(key)
@@ -36,7 +45,10 @@ export class Handshakes<T> {
     const key = connectionKey(socket)
     const entry = key === undefined ? undefined : this.#underway.get(key)
     if (key === undefined || entry === undefined) socket.destroy()
-    else this.#underway.delete(key)
+    else {
+      this.#underway.delete(key)
+      BELOW.set(socket, entry.socket)
+    }
     return entry
   }
 }

@@ -80,9 +80,15 @@ export interface Clock {
 export interface WireLimits extends HeadLimits {
   readonly headMs: number
   readonly bodyIdleMs: number
+  /** The least rate of a request's body; 0: none. */
+  readonly bodyBytesPerSecond: number
+  /** Over so long a time it is averaged. */
+  readonly bodyRateWindowMs: number
   /** 0: a caller may read its answer as slowly as it likes. */
   readonly callerReadIdleMs: number
   readonly idleMs: number
+  /** So long a caller that ended its side is waited for while there is nothing to send to it. */
+  readonly halfCloseMs: number
   /** 0: an answer may take as long as it likes (Okapi never gives up either). */
   readonly responseHeadMs: number
   /** How long an exchange that was given back waits for somebody else to take it. */

@@ -61,6 +61,13 @@ export const UNREAD = refuse(
   { limit: 'callerReadIdleMs' },
 )
 
+/** The caller has ended its side, and nobody can say whether it still reads. */
+export const PERHAPS_GONE = refuse(
+  'timeout',
+  'the caller had ended its side, and for limits.halfCloseMs there was nothing to send to it',
+  { limit: 'halfCloseMs' },
+)
+
 /** A name from the list. */
 export type WireFlaw = keyof typeof LIST
 

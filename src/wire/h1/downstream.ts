@@ -2,11 +2,13 @@ import type { Socket } from 'node:net'
 import { refuse } from '../../refusal/refusal.ts'
 import { Exchange } from '../exchange.ts'
 import type { DownstreamStream, RequestHandler, WireSettings } from '../face.ts'
-import { UNREAD } from '../flaws.ts'
+import { PERHAPS_GONE, UNREAD } from '../flaws.ts'
 import type { HeadWriter } from '../head-writer.ts'
+import { Pace } from '../pace.ts'
 import { Progress } from '../progress.ts'
 import { isTlsError, saidBy } from '../tls-error.ts'
 import { WriteBuffer } from '../write-buffer.ts'
+import { CallerEnd, type Underlying } from './caller-end.ts'
 import { Deadlines } from './deadlines.ts'
 import { GracefulClose } from './graceful-close.ts'
 import { RequestReader } from './request-reader.ts'
@@ -26,7 +28,8 @@ export class Downstream<N> implements DownstreamStream {
   readonly #deadlines: Deadlines
   readonly #gracefulClose: GracefulClose
   readonly #closed: (connection: Downstream<N>) => void
-  #callerEnded = false
+  readonly #callerEnd: CallerEnd
+  readonly #pace = new Pace()
 
   constructor(
     socket: Socket,
@@ -34,8 +37,10 @@ export class Downstream<N> implements DownstreamStream {
     handler: RequestHandler<N>,
     settings: WireSettings,
     closed: (connection: Downstream<N>) => void,
+    below: Underlying | null = null,
   ) {
     this.#socket = socket
+    this.#callerEnd = new CallerEnd(below)
     this.#settings = settings
     this.#closed = closed
     const { limits, clock } = settings
@@ -88,7 +93,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#writeBuffer.flush()
     const { keepAlive } = this.exchange
     // Within a read more requests of an ended caller may be at hand: its end looks after them.
-    const last = this.#callerEnded && this.#reader.unreadBytes === 0 && !this.#reader.busy
+    const last = this.#callerEnd.ended && this.#reader.unreadBytes === 0 && !this.#reader.busy
     if (!keepAlive || last) return this.sayGoodbye()
     this.#reader.next()
     this.resume()
@@ -139,6 +144,14 @@ export class Downstream<N> implements DownstreamStream {
     const { limitHit, limits } = this.#settings
     if (this.#receiver.stalls(now, limits.callerReadIdleMs)) return this.#giveUpReceiver()
     const deadlines = this.#deadlines
+    if (this.exchange.open) {
+      if (this.#mayBeGone(now)) return this.exchange.fail(PERHAPS_GONE)
+      if (deadlines.waitsFor !== 'body' || this.#reader.paused) this.#pace.rest()
+      else {
+        const flaw = this.#pace.flaw(now, this.exchange, limits)
+        if (flaw !== null) return this.exchange.fail(flaw)
+      }
+    }
     if (!deadlines.isOver(now)) return
     // A sender that we have stopped ourselves does not stall.
     if (deadlines.waitsFor === 'body' && this.#reader.paused) return deadlines.await('body')
@@ -152,6 +165,12 @@ export class Downstream<N> implements DownstreamStream {
     if (this.exchange.open) return this.exchange.fail(refusal)
     limitHit?.('bodyIdleMs')
     this.sayGoodbye()
+  }
+
+  #mayBeGone(now: number): boolean {
+    this.#reader.peek()
+    const { beganAt, bytesOut } = this.exchange
+    return this.#callerEnd.isOver(now, beganAt, bytesOut, this.#settings.limits.halfCloseMs)
   }
 
   /** Else it would hold its exchange, and the connection to the upstream, for ever. */
@@ -168,18 +187,19 @@ export class Downstream<N> implements DownstreamStream {
 
   #data(bytes: Buffer): void {
     if (this.#deadlines.leaving) return this.#gracefulClose.swallow(bytes.length)
+    this.#callerEnd.heard()
     this.#reader.data(bytes)
     this.#used()
   }
 
   #used(): void {
     this.#writeBuffer.flush()
-    if (this.#callerEnded) this.#nothingMore()
+    if (this.#callerEnd.ended) this.#nothingMore()
   }
 
   /** The caller has sent its last byte; it may still read. */
   #end(): void {
-    this.#callerEnded = true
+    if (this.#callerEnd.end(this.#settings.clock.now)) return this.destroy()
     // Half a head that was not read again: what is wrong with it may be told.
     if (!this.exchange.open && this.#reader.unreadBytes > 0) this.resume()
     else this.#nothingMore()

@@ -94,6 +94,15 @@ export class RequestReader<N> {
     this.#readBuffer.resume()
   }
 
+  /** Takes in what came behind a whole request, so that an end behind that is seen. */
+  peek(): void {
+    if (!this.#readBuffer.paused || !this.#body.done) return
+    const { readableLength } = this.#socket
+    if (readableLength === 0) return
+    const { bufferedBytesPerExchange } = this.#settings.limits
+    if (this.heldBytes + readableLength <= bufferedBytesPerExchange) this.#socket.read()
+  }
+
   /** The exchange is over: what the upstream has not taken of its body is not wanted. */
   next(): void {
     this.#upload.drop()

@@ -7,6 +7,7 @@ import { Body } from '../h1/body.ts'
 import { parseRequestHead } from '../h1/request-head.ts'
 import { Head } from '../head.ts'
 import type { HeadWriter } from '../head-writer.ts'
+import { Pace } from '../pace.ts'
 import { Upload } from '../upload.ts'
 import { FLAG, FRAME, RESET } from './frames.ts'
 import type { LinkStream } from './link-stream.ts'
@@ -34,6 +35,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   /** Bytes of DATA that were judged and not yet handed on whole. */
   #owed = 0
   #deadline = 0
+  readonly #pace = new Pace()
   /** What the sender has moved, and when it was last seen to move or to have nothing to. */
   #moved = 0
   #movedAt = 0
@@ -152,9 +154,14 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
 
   tick(now: number): void {
     if (this.#isStuck(now)) return this.#giveUp()
-    if (!this.#x.open || this.#x.requestDone || now < this.#deadline) return
+    if (!this.#x.open || this.#x.requestDone) return
     // A sender that we have stopped ourselves does not stall.
-    if (this.#upload.heldBytes > 0 || this.#stopped) return this.#await()
+    const stopped = this.#upload.heldBytes > 0 || this.#stopped
+    if (stopped) this.#pace.rest()
+    const flaw = stopped ? null : this.#pace.flaw(now, this.#x, this.#settings.limits)
+    if (flaw !== null) return this.#x.fail(flaw)
+    if (now < this.#deadline) return
+    if (stopped) return this.#await()
     const because = 'the request did not come on within limits.bodyIdleMs'
     this.#x.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
   }

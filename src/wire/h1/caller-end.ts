@@ -1,0 +1,64 @@
+import { thisTurn } from '../turn.ts'
+
+/** The TCP connection under TLS, as far as it matters: what it has received, records and all. */
+export interface Underlying {
+  readonly bytesRead: number
+}
+
+/**
+ * What the end of a caller's input means. TCP says only that nothing more comes: a caller that is
+ * gone looks like one that ended its side and still reads (RFC 9293 section 3.6), until something is
+ * sent to it. So it is waited for, but not for ever. Over TLS whoever only ends its side says so
+ * (close_notify, RFC 8446 section 6.1); where the connection below ends without a word, the caller is
+ * gone. Node tells the two alike, but counts what came below.
+ */
+export class CallerEnd {
+  /** The caller has sent its last byte. */
+  ended = false
+  readonly #below: Underlying | null
+  #belowBytes = 0
+  #turn = 0
+  /** Since when nothing has been sent to it, and what marks that. */
+  #since = 0
+  #sent = 0
+  #exchange = 0
+
+  /** `below`: null where there is no TLS, or nobody knows. */
+  constructor(below: Underlying | null) {
+    this.#below = below
+  }
+
+  /** Bytes came. */
+  heard(): void {
+    if (this.#below === null) return
+    this.#belowBytes = this.#below.bytesRead
+    this.#turn = thisTurn()
+  }
+
+  /** The caller's side has ended. @returns is it known to be gone? */
+  end(now: number): boolean {
+    this.ended = true
+    this.#since = now
+    // A close_notify in the same read as the last bytes was counted with them, and is heard at once.
+    return (
+      this.#below !== null &&
+      this.#below.bytesRead === this.#belowBytes &&
+      thisTurn() !== this.#turn
+    )
+  }
+
+  /**
+   * Called by the coarse clock while an exchange is open.
+   * @param beganAt of the exchange, and what has been sent of its answer
+   * @returns nothing has been sent to it for `halfCloseMs`, so that nobody can say whether it reads
+   */
+  isOver(now: number, beganAt: number, bytesOut: number, halfCloseMs: number): boolean {
+    if (!this.ended) return false
+    if (beganAt !== this.#exchange || bytesOut !== this.#sent) {
+      this.#exchange = beganAt
+      this.#sent = bytesOut
+      this.#since = now
+    }
+    return now - this.#since >= halfCloseMs
+  }
+}
