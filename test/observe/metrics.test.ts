@@ -172,10 +172,10 @@ test('two sidecars in one process share no counter', async (t) => {
   t.is((await scrape(other)).get('sidecar_would_deny_total{direction="ingress"}'), 0)
 })
 
-test('the limits are those of the configuration, but for two that are never counted', (t) => {
+test('the limits are those of the configuration, but for those that are never counted', (t) => {
   const configured = keysIn(fileSchema())
     .filter(({ path }) => path[0] === 'limits')
     .map(({ path }) => path[1])
-  const uncounted = ['bufferedBytesPerExchange', 'drainTimeoutMs']
+  const uncounted = ['bodyRateWindowMs', 'bufferedBytesPerExchange', 'drainTimeoutMs']
   t.deepEqual([...LIMITS, ...uncounted].toSorted(), configured.toSorted())
 })
