@@ -17,24 +17,24 @@ function caller(over: Partial<WireLimits> = {}) {
   const clock = { now: 0 }
   const limits = { ...LIMITS, ...over }
   const pool = new MemoryPool(limits, clock)
-  const story = new PlainStory(pool.pool)
+  const handler = new PlainStory(pool.pool)
   const socket = new MemorySocket()
   const hits: Limit[] = []
   const settings = { ...settingsWith(limits, clock), limitHit: (limit: Limit) => hits.push(limit) }
-  const connection = new Downstream(socket, null, story, settings, () => {})
+  const connection = new Downstream(socket, null, handler, settings, () => {})
   const pass = (ms: number) => {
     for (let i = 0; i < ms / 100; i++) {
       clock.now += 100
       connection.tick(clock.now)
     }
   }
-  return { socket, story, pool, pass }
+  return { socket, handler, pool, pass }
 }
 
 /** So many bytes each half second, as long as it is served. */
 async function drip(it: ReturnType<typeof caller>, bytes: number, most: number): Promise<number> {
   let sent = 0
-  while (sent < most && it.story.ended.length === 0) {
+  while (sent < most && it.handler.ended.length === 0) {
     await it.socket.arrive('x'.repeat(Math.min(bytes, most - sent)))
     sent += bytes
     it.pass(500)
@@ -48,7 +48,7 @@ test('a body that drips is 408, although it never stands still for limits.bodyId
   const upstream = it.pool.connect()
   const sent = await drip(it, 1, 1000)
   t.true(sent >= 20 && sent < 25, String(sent))
-  t.is(it.story.ended[0]?.refused?.limit, 'bodyBytesPerSecond')
+  t.is(it.handler.ended[0]?.refused?.limit, 'bodyBytesPerSecond')
   t.regex(it.socket.sent, /^HTTP\/1\.1 408 /)
   t.true(upstream.destroyed)
 })
@@ -79,7 +79,7 @@ test('0 turns it off', async (t) => {
   await it.socket.arrive(POST)
   it.pool.connect()
   t.is(await drip(it, 1, 200), 200)
-  t.is(it.story.ended.length, 0)
+  t.is(it.handler.ended.length, 0)
 })
 
 test('whoever waits for a 100 before it sends is not slow', async (t) => {
@@ -87,7 +87,7 @@ test('whoever waits for a 100 before it sends is not slow', async (t) => {
   await it.socket.arrive(POST.replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n'))
   it.pool.connect()
   it.pass(50_000)
-  t.is(it.story.ended.length, 0)
+  t.is(it.handler.ended.length, 0)
 })
 
 test('whoever we do not read is not slow', async (t) => {
@@ -97,7 +97,7 @@ test('whoever we do not read is not slow', async (t) => {
   upstream.stalled = true
   await it.socket.arrive('x'.repeat(500))
   it.pass(60_000)
-  t.is(it.story.ended.length, 0)
+  t.is(it.handler.ended.length, 0)
   await upstream.letGo()
   t.is(await drip(it, 5, 500), 500)
   await it.pool.answer(upstream, OK)

@@ -18,17 +18,17 @@ function caller(below: Underlying | null = null) {
   const clock = { now: 0 }
   const limits = { halfCloseMs: HALF_CLOSE_MS }
   const pool = new MemoryPool(limits, clock)
-  const story = new PlainStory(pool.pool)
+  const handler = new PlainStory(pool.pool)
   const socket = new MemorySocket()
   const hits: Limit[] = []
   const settings = { ...settingsWith(limits, clock), limitHit: (limit: Limit) => hits.push(limit) }
-  const connection = new Downstream(socket, null, story, settings, () => {}, below)
+  const connection = new Downstream(socket, null, handler, settings, () => {}, below)
   const at = async (now: number) => {
     clock.now = now
     connection.tick(now)
     await settled()
   }
-  return { socket, story, pool, hits, at }
+  return { socket, handler, pool, hits, at }
 }
 
 test('a caller that ended its side is answered, as long as the answer comes in time', async (t) => {
@@ -42,22 +42,22 @@ test('a caller that ended its side is answered, as long as the answer comes in t
 })
 
 test('after limits.halfCloseMs without a byte for it, it gives its place back', async (t) => {
-  const { socket, story, pool, at } = caller()
+  const { socket, handler, pool, at } = caller()
   await socket.arrive(get('/slow'))
   const upstream = pool.connect()
   await socket.arriveEnd()
   await at(1)
   await at(HALF_CLOSE_MS)
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   await at(HALF_CLOSE_MS + 1)
-  t.is(story.ended[0]?.refused?.limit, 'halfCloseMs')
+  t.is(handler.ended[0]?.refused?.limit, 'halfCloseMs')
   t.true(upstream.destroyed)
   // If it reads after all, it is told.
   t.regex(socket.sent, /^HTTP\/1\.1 408 /)
 })
 
 test('as long as its answer comes on, it is waited for', async (t) => {
-  const { socket, story, pool, at } = caller()
+  const { socket, handler, pool, at } = caller()
   await socket.arrive(get('/long'))
   const upstream = pool.connect()
   await socket.arriveEnd()
@@ -66,17 +66,17 @@ test('as long as its answer comes on, it is waited for', async (t) => {
     await at(i * (HALF_CLOSE_MS - 10))
     await pool.answer(upstream, 'a')
   }
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   await at(20 * HALF_CLOSE_MS)
   await at(21 * HALF_CLOSE_MS)
-  t.is(story.ended.length, 1)
+  t.is(handler.ended.length, 1)
   // Its answer had begun: it is cut so that it does not look whole.
   t.true(socket.destroyed)
   t.true(upstream.destroyed)
 })
 
 test('each of several requests that were sent before the end has its own time', async (t) => {
-  const { socket, story, pool, at } = caller()
+  const { socket, handler, pool, at } = caller()
   await socket.arrive(get('/1') + get('/2') + get('/3'))
   await socket.arriveEnd()
   let now = 0
@@ -86,13 +86,13 @@ test('each of several requests that were sent before the end has its own time', 
     await pool.answer(i === 0 ? pool.connect() : pool.sockets[0]!, OK)
   }
   t.deepEqual(
-    story.ended.map(({ status }) => status),
+    handler.ended.map(({ status }) => status),
     [200, 200, 200],
   )
 })
 
 test('a caller that ends behind more than is read is seen to end all the same', async (t) => {
-  const { socket, story, pool, at } = caller()
+  const { socket, handler, pool, at } = caller()
   await socket.arrive(get('/slow') + get('/2'))
   pool.connect()
   await socket.arrive(get('/3'))
@@ -103,50 +103,50 @@ test('a caller that ends behind more than is read is seen to end all the same', 
   await at(1)
   await at(2)
   await at(HALF_CLOSE_MS + 10)
-  t.is(story.ended.length, 1)
-  t.is(story.ended[0]?.refused?.limit, 'halfCloseMs')
+  t.is(handler.ended.length, 1)
+  t.is(handler.ended[0]?.refused?.limit, 'halfCloseMs')
 })
 
 test('one that has not ended is waited for without end', async (t) => {
-  const { socket, story, pool, at, hits } = caller()
+  const { socket, handler, pool, at, hits } = caller()
   await socket.arrive(get('/slow'))
   const upstream = pool.connect()
   for (let i = 1; i < 10; i++) await at(i * 3_600_000)
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   t.deepEqual(hits, [])
   await pool.answer(upstream, OK)
-  t.is(story.ended[0]?.status, 200)
+  t.is(handler.ended[0]?.status, 200)
 })
 
 test('over TLS an end without a word below is the caller’s, at once', async (t) => {
   const below = { bytesRead: 100 }
-  const { socket, story, pool } = caller(below)
+  const { socket, handler, pool } = caller(below)
   await socket.arrive(get('/slow'))
   const upstream = pool.connect()
   // A close_notify that came with the request would have been heard by now.
   await settled()
   await socket.arriveEnd()
-  t.is(story.ended[0]?.outcome, 'caller-gone')
+  t.is(handler.ended[0]?.outcome, 'caller-gone')
   t.true(upstream.destroyed)
   t.true(socket.destroyed)
 })
 
 test('over TLS an end that came with the request may have been said', async (t) => {
-  const { socket, story, pool } = caller({ bytesRead: 100 })
+  const { socket, handler, pool } = caller({ bytesRead: 100 })
   socket.push(Buffer.from(get('/slow')))
   await socket.arriveEnd()
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   await pool.answer(pool.connect(), OK)
   t.true(socket.sent.endsWith('\r\n\r\nok'))
 })
 
 test('over TLS an end that was said is no more than that', async (t) => {
   const below = { bytesRead: 100 }
-  const { socket, story, pool } = caller(below)
+  const { socket, handler, pool } = caller(below)
   await socket.arrive(get('/slow'))
   below.bytesRead += 24
   await socket.arriveEnd()
-  t.is(story.ended.length, 0)
+  t.is(handler.ended.length, 0)
   await pool.answer(pool.connect(), OK)
   t.true(socket.sent.endsWith('\r\n\r\nok'))
 })
