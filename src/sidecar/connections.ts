@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Direction } from '../observe/labels.ts'
 import type { RequestContext } from '../proxy/request-context.ts'
 import type { Shares } from '../proxy/shares.ts'
 import { below } from '../transport/handshakes.ts'
 import type { RequestHandler, WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
+import { ALPN_LINK } from '../wire/link/frames.ts'
 import type { LinkEvents } from '../wire/link/link-events.ts'
 import { ServingLink, type UnreadAnswers } from '../wire/link/serving-link.ts'
-import { speaksLink } from './protocol.ts'
 
 /** Whoever is let in while the doors close was waiting there, and is about to ask. */
 const LET_IN_LATE_MS = 2000
@@ -159,4 +160,11 @@ export class Connections {
   tick(now: number): void {
     for (const connection of this.#live) connection.tick(now)
   }
+}
+
+export { ALPN_LINK }
+
+/** Have the two sides agreed on a link? Everyone else speaks HTTP/1.1. */
+export function speaksLink(socket: Socket | null): boolean {
+  return socket instanceof TLSSocket && socket.alpnProtocol === ALPN_LINK
 }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { PublicCertificate } from '../credentials/public-certificate.ts'
-import type { Direction } from '../observe/labels.ts'
+import { directionsOf } from '../listeners/all.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import type { ServingThreads } from './serving-threads.ts'
@@ -41,16 +41,4 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   metrics.openConnections(
     Object.fromEntries(directionsOf(config).map((name) => [name, () => threads.seen.open(name)])),
   )
-}
-
-/** The doors that the configuration names. */
-export function directionsOf(config: Config): Direction[] {
-  const { ingress, egress, modules, public: browsers, migration } = config
-  const listeners: Direction[] = []
-  if (ingress !== undefined) listeners.push('ingress')
-  if (egress !== undefined) listeners.push('egress')
-  if (modules !== undefined) listeners.push('modules')
-  if (browsers !== undefined) listeners.push('public')
-  if (migration !== undefined) listeners.push('plain')
-  return listeners
 }

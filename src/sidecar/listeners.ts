@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Config } from '../config/config.ts'
+import type { Accepted, ListenerSockets } from '../listeners/listener.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -24,17 +25,8 @@ import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf } from '../trust/pin.ts'
 import type { Authentication } from './authentication.ts'
-import type { PlainPeers } from './plain-peers.ts'
-import { ALPN_LINK } from './protocol.ts'
-
-/** Called for each connection whose caller is known. */
-export type Accepted = (
-  socket: Socket,
-  caller: Caller,
-  address: string,
-  /** To be settled with the first whole head; null: it is already. */
-  slot: ConnectionSlot | null,
-) => void
+import { ALPN_LINK } from './connections.ts'
+import type { PlainPeers } from './migration.ts'
 
 /** Where several threads have the same doors. */
 export interface Sharing {
@@ -51,10 +43,15 @@ export interface ListenersOptions {
   readonly log: Logger
   readonly metrics: Metrics
   readonly sharing?: Sharing | undefined
+  readonly authentication: Authentication
+  /** A connection that serves one exchange at most from now on. */
+  readonly retire: (socket: Socket) => void
+  /** Who may come in by the migration listener; where there is one. */
+  readonly plainPeers: () => PlainPeers
 }
 
 /** Opens the listeners of one thread and tells log and metrics what never came to be served. */
-export class Listeners {
+export class Listeners implements ListenerSockets {
   readonly #config: Config
   readonly #clock: CoarseClock
   readonly #log: Logger
@@ -62,12 +59,20 @@ export class Listeners {
   readonly #open: SocketListener[] = []
   readonly #mutual: TlsListener[] = []
   readonly #sharing: Sharing | undefined
+  readonly authentication: Authentication
+  readonly #retire: (socket: Socket) => void
+  readonly #plainPeers: () => PlainPeers
+  #pair: PublicKeyPair | undefined
   readonly #shared: { readonly shared?: 'first' | 'further' }
   #public: PublicListener | undefined
   /** Is there one on ::1 beside the one on 127.0.0.1? */
   hasOtherLoopback = false
 
-  constructor({ config, clock, log, metrics, sharing }: ListenersOptions) {
+  constructor(options: ListenersOptions) {
+    const { config, clock, log, metrics, sharing, authentication, retire, plainPeers } = options
+    this.authentication = authentication
+    this.#retire = retire
+    this.#plainPeers = plainPeers
     this.#config = config
     this.#clock = clock
     this.#log = log
@@ -82,7 +87,8 @@ export class Listeners {
   }
 
   /** Plain, from listed addresses: the caller has proved nothing. */
-  listed(address: Address, peers: PlainPeers, accepted: Accepted): Promise<string> {
+  listed(address: Address, accepted: Accepted): Promise<string> {
+    const peers = this.#plainPeers()
     return this.#plain(address, (socket, slot) => {
       if (peers.admit(socket)) accepted(socket, { kind: 'plain' }, remoteOf(socket), slot)
     })
@@ -127,9 +133,8 @@ export class Listeners {
   /** Mutual TLS: the caller is who it proved to be. */
   async mutual(
     address: Address,
-    authentication: Authentication,
     accepted: Accepted,
-    retire: (socket: Socket) => void,
+    authentication = this.authentication,
   ): Promise<string> {
     const { material, authenticator, live } = authentication
     const listener = await listenTls(
@@ -147,7 +152,7 @@ export class Listeners {
       (peer, shown) => {
         const { socket, identity, record } = peer
         accepted(socket, identity, remoteOf(socket), null)
-        if (authentication.isLate(peer, shown)) retire(socket)
+        if (authentication.isLate(peer, shown)) this.#retire(socket)
         const [leaf] = record.handshake.issued
         this.#log.debug(
           { caller: labelOf(identity), serial: leaf?.serial, generation: record.generation },
@@ -163,8 +168,10 @@ export class Listeners {
   }
 
   /** TLS for browsers and load balancers: the caller is nobody in particular. */
-  async public(address: Address, pair: PublicKeyPair, accepted: Accepted): Promise<string> {
+  async public(address: Address, accepted: Accepted): Promise<string> {
     const { limits } = this.#config
+    const pair = this.#pair
+    if (pair === undefined) throw new Error('there is no certificate to show to browsers yet')
     const events = this.#tlsEvents(formatAddress(address))
     const listener = await listenPublic(
       { address, ...this.#shared, limits, clock: this.#clock, pair, events },
@@ -177,12 +184,13 @@ export class Listeners {
 
   /** Browsers are shown another certificate from now on. */
   showPublic(pair: PublicKeyPair): void {
+    this.#pair = pair
     this.#public?.setPair(pair)
   }
 
   /** New handshakes use the new credentials from now on. */
-  switchTo(authentication: Authentication): void {
-    for (const listener of this.#mutual) listener.setMaterial(authentication.material())
+  switchMaterial(): void {
+    for (const listener of this.#mutual) listener.setMaterial(this.authentication.material())
   }
 
   /** Takes in what waits, then closes the doors. Resolves when the last connection is gone. */

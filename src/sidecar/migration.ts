@@ -1,7 +1,17 @@
-import type { Config } from '../config/config.ts'
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { Config, Migration } from '../config/config.ts'
+import { isListed } from '../config/networks.ts'
 import type { Problem } from '../fault.ts'
+import { closedSince } from '../listeners/migration.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import type { MigrationFacts } from '../observe/status/facts.ts'
 import type { Policy } from '../policy/policy.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { CoarseClock, Ticking } from '../transport/clock.ts'
+import { dispose } from '../transport/dispose.ts'
+import { turnAway } from '../transport/turn-away.ts'
 
 /** What forbids a plain door beside this module, whatever the configuration says. */
 export function migrationProblems({ module, migration }: Config, policy: Policy): Problem[] {
@@ -16,4 +26,103 @@ export function plainDoorFacts({ migration }: Config, nowMs: number): MigrationF
   if (migration === undefined) return null
   const { from, until: untilMs, why } = migration
   return { open: nowMs < untilMs, untilMs, from: from.map(({ text }) => text), why }
+}
+
+/** Told why at the same time; all further ones are closed without a word. */
+const MOST_TURNED_AWAY = 64
+
+/** What is needed to let somebody in who proves nothing. */
+export interface PlainEntry {
+  readonly migration: Migration
+  /** `limits.connectionsPerPeer`, here by address. */
+  readonly connectionsPerPeer: number
+  readonly clock: CoarseClock
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** False: another thread says when the door is shut. */
+  readonly says?: boolean
+}
+
+/** Who may come in by the plain door, and until when: the one exception to trust rule 1. */
+export class PlainPeers implements Ticking {
+  readonly #entry: PlainEntry
+  readonly #open = new Map<string, number>()
+  #turnedAway = 0
+  #told = false
+
+  constructor(entry: PlainEntry) {
+    this.#entry = entry
+    const { until, listen } = entry.migration
+    if ('path' in listen) throw new Error('a Unix socket tells no address')
+    this.#told = entry.now() >= until || entry.says === false
+    entry.clock.watch(this)
+  }
+
+  /** Why nobody may ask anything by this door any more; null as long as it is open. */
+  readonly shut = (): Refusal | null => {
+    const { now, migration } = this.#entry
+    return closedSince(migration.until, now())
+  }
+
+  /** Lets a new connection in, or turns it away. */
+  admit(socket: Socket): boolean {
+    const refusal = this.shut() ?? this.#unlisted(socket) ?? this.#tooMany(socket)
+    if (refusal === null) {
+      this.#count(socket)
+      return true
+    }
+    this.#turnAway(socket, refusal)
+    return false
+  }
+
+  /** Says once, when it comes to pass, that the door is shut. Called by the coarse clock. */
+  tick(): void {
+    const closed = this.#told ? null : this.shut()
+    if (closed === null) return
+    this.#told = true
+    this.#entry.log.warn({ because: closed.because }, 'plain door')
+  }
+
+  #unlisted({ remoteAddress }: Socket): Refusal | null {
+    if (isListed(this.#entry.migration.from, remoteAddress)) return null
+    const who = remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '') ?? 'nobody'
+    return refuse('caller-not-allowed', `${who} is not in migration.from`, {
+      wouldAllow: 'a sidecar of its own; or its address in migration.from',
+    })
+  }
+
+  #tooMany({ remoteAddress = '' }: Socket): Refusal | null {
+    const { connectionsPerPeer: most, metrics } = this.#entry
+    if ((this.#open.get(remoteAddress) ?? 0) < most) return null
+    metrics.limitHit('connectionsPerPeer')
+    return refuse('too-many', `${most} connections of this address are open already`)
+  }
+
+  #count(socket: Socket): void {
+    const { remoteAddress = '' } = socket
+    this.#open.set(remoteAddress, (this.#open.get(remoteAddress) ?? 0) + 1)
+    socket.once('close', () => {
+      const left = (this.#open.get(remoteAddress) ?? 1) - 1
+      if (left > 0) this.#open.set(remoteAddress, left)
+      else this.#open.delete(remoteAddress)
+    })
+  }
+
+  #turnAway(socket: Socket, refusal: Refusal): void {
+    const { metrics, log, clock } = this.#entry
+    const { reason, because } = refusal
+    metrics.refused('plain', reason)
+    if (this.#turnedAway >= MOST_TURNED_AWAY) {
+      dispose(socket)
+      return
+    }
+    this.#turnedAway++
+    socket.once('close', () => this.#turnedAway--)
+    const requestId = randomUUID()
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`
+    turnAway(socket, refusal, { proven: false, requestId }, clock)
+    log.warn({ listener: 'plain', reason, because, requestId, peer }, 'peer refused')
+  }
 }

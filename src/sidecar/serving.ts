@@ -1,5 +1,7 @@
-import type { Config, Migration } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import type { CredentialsInForce } from '../credentials/credentials.ts'
+import { LISTENERS } from '../listeners/all.ts'
+import { besideOkapi, type ListenerParts } from '../listeners/listener.ts'
 import { AccessLog } from '../observe/access.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Log } from '../observe/log.ts'
@@ -18,12 +20,9 @@ import type { PublicKeyPair } from '../transport/listen-public.ts'
 import type { WireSettings } from '../wire/face.ts'
 import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
-import { isOkapi, OpenListeners } from './doorways.ts'
-import { linkEvents } from './link-events.ts'
+import { linkEvents, nameResolver } from './events.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
-import { plainDoorFacts } from './migration.ts'
-import { nameResolver } from './name-events.ts'
-import { PlainPeers } from './plain-peers.ts'
+import { PlainPeers, plainDoorFacts } from './migration.ts'
 import { policyChanged } from './policy-changes.ts'
 import { keepsAccess, recording } from './recording.ts'
 import type { ServingState, ServingThreads } from './serving-threads.ts'
@@ -58,12 +57,11 @@ export class Serving implements ServingThreads {
   readonly #upstreams: Upstreams
   readonly #listeners: Listeners
   readonly #connections: Connections
-  readonly #doorways: OpenListeners
+  readonly #listenerParts: ListenerParts
   readonly #shares: Shares
   readonly #okapiUrl: OkapiUrl | undefined
   readonly #connectionCheck: ConnectionCheck | undefined
   #leaving = false
-  #pair: PublicKeyPair | undefined
   #flushing: NodeJS.Timeout | undefined
 
   constructor(parts: ServingParts) {
@@ -84,13 +82,17 @@ export class Serving implements ServingThreads {
     const names = nameResolver(clock, log.log, metrics)
     const upstreams = new Upstreams(config, clock, settings, authentication, policies, links, names)
     this.#upstreams = upstreams
-    const listeners = new Listeners({ config, clock, log: log.log, metrics, sharing })
+    const listeners = new Listeners({
+      ...{ config, clock, log: log.log, metrics, sharing, authentication },
+      retire: (socket) => this.#connections.retire(socket),
+      plainPeers: () => this.#plainPeers(),
+    })
     this.#listeners = listeners
     const okapiUrl =
       config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost', parts.okapiPath)
     this.#okapiUrl = okapiUrl
     this.#connectionCheck = config.ingress && upstreams.connectionCheck(config.ingress.forward)
-    const shares = new Shares(config.limits, isOkapi(config))
+    const shares = new Shares(config.limits, besideOkapi(config))
     this.#shares = shares
     const connections = new Connections(settings, requestHandler(this.#house()), links, shares)
     this.#connections = connections
@@ -103,38 +105,28 @@ export class Serving implements ServingThreads {
       log: log.log,
     }
     this.#trustChanges = new TrustChanges(concerned)
-    const frame = {
-      config,
-      policies,
-      authentication,
-      listeners,
-      upstreams,
-      connections,
-      okapiUrl,
-      shares,
+    this.#listenerParts = {
+      ...{ config, policies, okapiUrl, shares },
+      sockets: listeners,
+      module: config.ingress && upstreams.module(config.ingress.forward),
+      gateway: () => upstreams.gateway(),
+      callee: upstreams.callee,
+      serve: (socket, context) => connections.accept(socket, context),
     }
-    this.#doorways = new OpenListeners(frame)
     this.seen = seenIn(connections, upstreams, authentication, this.#history)
   }
 
-  /** The way out first: what the module is told of Okapi depends on where the egress is bound. */
+  /** Opens every listener that is configured; resolves to what each is bound to. */
   async open(): Promise<BoundAddresses> {
     const { clock, config } = this.#parts
     clock.watch(this.#connections)
     clock.watch(this.#upstreams)
     clock.watch(this.#trustChanges)
     this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
-    const { egress, modules, ingress, public: browsers, migration } = config
     const listening: BoundAddresses = {}
-    const listeners = this.#doorways
-    if (egress !== undefined) listening.egress = await listeners.egress(egress)
-    if (modules !== undefined) listening.modules = await listeners.modules(modules)
-    if (ingress !== undefined) listening.ingress = await listeners.ingress(ingress)
-    if (migration !== undefined && ingress !== undefined) {
-      listening.plain = await listeners.migration(migration, ingress, this.#plainPeers(migration))
-    }
-    if (browsers !== undefined && ingress !== undefined && this.#pair !== undefined) {
-      listening.public = await listeners.public(browsers, ingress, this.#pair)
+    for (const listener of LISTENERS) {
+      if (!listener.configured(config)) continue
+      listening[listener.direction] = await listener.open(this.#listenerParts)
     }
     return listening
   }
@@ -155,7 +147,6 @@ export class Serving implements ServingThreads {
   }
 
   showPublic(pair: PublicKeyPair): void {
-    this.#pair = pair
     this.#listeners.showPublic(pair)
   }
 
@@ -191,8 +182,10 @@ export class Serving implements ServingThreads {
     this.#access?.flush()
   }
 
-  #plainPeers(migration: Migration): PlainPeers {
+  #plainPeers(): PlainPeers {
     const { config, clock, metrics, log, sharing } = this.#parts
+    const { migration } = config
+    if (migration === undefined) throw new Error('there is no migration listener')
     const { connectionsPerPeer } = config.limits
     const says = sharing?.first ?? true
     const listener = plainDoorFacts(config, Date.now())

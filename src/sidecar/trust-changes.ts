@@ -32,7 +32,7 @@ export class TrustChanges implements Ticking {
   /** New handshakes use the new generation; what may not go on is cut, the rest finishes and closes. */
   #changed(): void {
     const { listeners, upstreams, authentication, connections } = this.#concerned
-    listeners.switchTo(authentication)
+    listeners.switchMaterial()
     upstreams.retire()
     this.#tellCuts(authentication.again((socket) => connections.retire(socket)))
   }

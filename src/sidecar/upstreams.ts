@@ -14,13 +14,13 @@ import type { NameResolver } from '../transport/name-resolver.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf, type Pin } from '../trust/pin.ts'
-import type { Dial, WireSettings } from '../wire/face.ts'
+import type { Dial, Upstream, WireSettings } from '../wire/face.ts'
 import { Pool } from '../wire/h1/pool.ts'
 import type { LinkEvents } from '../wire/link/link-events.ts'
 import { LinkPool } from '../wire/link/link-pool.ts'
 import type { DialLink } from '../wire/link/link-slot.ts'
 import type { Authentication, LiveRecord } from './authentication.ts'
-import { ALPN_LINK, speaksLink } from './protocol.ts'
+import { ALPN_LINK, speaksLink } from './connections.ts'
 
 type AnyDialer = Dialer<Identity, LiveRecord>
 type Ways = Pool<RequestContext> | LinkPool<RequestContext>
@@ -78,6 +78,15 @@ export class Upstreams {
         done(refusal)
       })
     }
+  }
+
+  /** Okapi's sidecar, as the egress calls it. */
+  gateway(): Upstream<RequestContext> {
+    const { egress } = this.#config
+    if (egress === undefined) throw new Error('there is no egress')
+    const { gateway, gatewayModule } = egress
+    const pin = gatewayModule.kind === 'module' ? { id: gatewayModule.id } : gatewayModule
+    return this.peer('okapi', [gateway], pin)
   }
 
   /** A peer that must prove who it is. `most`: exchanges that may be open at a time. */

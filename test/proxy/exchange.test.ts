@@ -1,6 +1,6 @@
 import test from 'ava'
+import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { healthOf } from '../../src/proxy/health.ts'
-import { LISTENER_RULES } from '../../src/proxy/listener-rules.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
 import { type DoorName, MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
 import { settled } from '../support/memory-socket.ts'

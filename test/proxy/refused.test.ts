@@ -1,6 +1,6 @@
 import test from 'ava'
+import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import type { Caller } from '../../src/policy/caller.ts'
-import { LISTENER_RULES } from '../../src/proxy/listener-rules.ts'
 import { refusalResponse, response } from '../../src/proxy/refused.ts'
 import { RequestContext } from '../../src/proxy/request-context.ts'
 import { Share } from '../../src/proxy/share.ts'

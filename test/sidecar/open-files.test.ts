@@ -1,5 +1,5 @@
 import test from 'ava'
-import { openFileProblems } from '../../src/sidecar/open-files.ts'
+import { openFileProblems } from '../../src/sidecar/machine.ts'
 
 test('half of the open files is enough for the connections of callers, one less is not', (t) => {
   t.deepEqual(openFileProblems(512, 1024), [])

@@ -5,7 +5,7 @@ import type { Migration } from '../../src/config/config.ts'
 import { parseNetwork } from '../../src/config/networks.ts'
 import { createLog } from '../../src/observe/log.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
-import { PlainPeers } from '../../src/sidecar/plain-peers.ts'
+import { PlainPeers } from '../../src/sidecar/migration.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import { until } from '../support/scenario/metrics.ts'
 

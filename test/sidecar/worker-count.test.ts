@@ -1,7 +1,7 @@
 import test from 'ava'
 import { loadConfig } from '../../src/config/load.ts'
 import { Fault } from '../../src/fault.ts'
-import { threadsOf, workerProblems } from '../../src/sidecar/worker-count.ts'
+import { threadsOf, workerProblems } from '../../src/sidecar/machine.ts'
 
 function configOf(workers?: string) {
   return loadConfig(undefined, {

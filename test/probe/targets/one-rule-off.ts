@@ -1,10 +1,10 @@
 import { Credentials } from '../../../src/credentials/credentials.ts'
 import type { Generation } from '../../../src/credentials/generation.ts'
+import { LISTENER_RULES } from '../../../src/listeners/all.ts'
 import type { Caller } from '../../../src/policy/caller.ts'
 import type { Decision } from '../../../src/policy/decision.ts'
 import type { Authorizer, Policy } from '../../../src/policy/policy.ts'
 import { ACTION, AT_OKAPI } from '../../../src/proxy/header-tables.ts'
-import { LISTENER_RULES } from '../../../src/proxy/listener-rules.ts'
 import { Listeners } from '../../../src/sidecar/listeners.ts'
 import { Policies } from '../../../src/sidecar/policies.ts'
 import { LiveSet } from '../../../src/transport/live-set.ts'
@@ -102,7 +102,8 @@ export function everyPathExcepted(): Partial<Authorizer> {
 export function chainIsEnough(as: Identity): TurnOff {
   return () => {
     const honest = Listeners.prototype.mutual
-    Listeners.prototype.mutual = function (address, trusting, accepted, retire) {
+    Listeners.prototype.mutual = function (address, accepted) {
+      const { authentication } = this
       const handshake = {
         identity: as,
         spkiSha256: '',
@@ -111,13 +112,13 @@ export function chainIsEnough(as: Identity): TurnOff {
         notAfter: Number.POSITIVE_INFINITY,
       }
       const record = () => ({ handshake, generation: 0 })
-      const weak = Object.create(trusting, {
-        judge: { value: () => as },
+      const weak = Object.create(authentication, {
+        authenticator: { value: () => as },
         live: { value: new LiveSet({ peerKey: labelOf, record }) },
-        material: { value: trusting.material },
+        material: { value: authentication.material },
         isLate: { value: () => false },
       })
-      return honest.call(this, address, weak, accepted, retire)
+      return honest.call(this, address, accepted, weak)
     }
     return () => {
       Listeners.prototype.mutual = honest

@@ -1,0 +1,61 @@
+import { type Caller, speaksAsOkapi } from '../policy/caller.ts'
+import { toOne } from '../proxy/destination.ts'
+import { ACTION, DIRECTLY, FROM_OKAPI } from '../proxy/header-tables.ts'
+import type { ListenerRules } from '../proxy/listener-rules.ts'
+import { accepting, besideOkapi, type ListenerDefinition } from './listener.ts'
+
+/** From Okapi's sidecar: Okapi alone speaks as Okapi. */
+export const FROM_OKAPI_RULES = {
+  direction: 'ingress',
+  request: {
+    actions: FROM_OKAPI,
+    tokenCookies: 'readers',
+    userId: ACTION.pass,
+    appendsAddress: false,
+  },
+  judgesTenant: false,
+  impliedTenant: '',
+  okapiUrl: 'rewritten',
+  answerer: 'module',
+} as const satisfies ListenerRules
+
+/** From whoever is not Okapi and was granted something. */
+export const DIRECT_RULES = {
+  direction: 'ingress',
+  request: {
+    actions: DIRECTLY,
+    tokenCookies: ACTION.refuse,
+    userId: ACTION.refuse,
+    appendsAddress: false,
+  },
+  judgesTenant: true,
+  impliedTenant: '',
+  okapiUrl: 'replaced',
+  answerer: 'module',
+} as const satisfies ListenerRules
+
+/** What a caller may say at a module depends on who it has proved to be, not on how it came. */
+export function rulesAtModule(caller: Caller): ListenerRules {
+  return speaksAsOkapi(caller) ? FROM_OKAPI_RULES : DIRECT_RULES
+}
+
+/** Mutual TLS, to the module beside us. */
+export const ingress: ListenerDefinition = {
+  direction: 'ingress',
+  configured: (config) => config.ingress !== undefined && !besideOkapi(config),
+  async open(parts) {
+    const { config, policies, module, sockets } = parts
+    const { listen, forward } = config.ingress!
+    const at = config.module.id
+    const upstream = module!
+    const accepted = accepting(parts, {
+      rules: rulesAtModule,
+      destination: toOne({ policies, at, upstream, authority: forward.authority }),
+      at,
+      upstream,
+      // Okapi asks for everybody: its share is no single caller's.
+      share: (caller) => (speaksAsOkapi(caller) ? 'okapi' : 'proven'),
+    })
+    return sockets.mutual(listen, accepted)
+  },
+}

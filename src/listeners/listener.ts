@@ -1,0 +1,116 @@
+import type { Socket } from 'node:net'
+import type { Config } from '../config/config.ts'
+import type { Direction } from '../observe/labels.ts'
+import { type Caller, callerName } from '../policy/caller.ts'
+import type { ByModule, PolicyCell } from '../proxy/destination.ts'
+import type { Destination, ListenerRules } from '../proxy/listener-rules.ts'
+import type { OkapiUrl } from '../proxy/okapi-url.ts'
+import { RequestContext } from '../proxy/request-context.ts'
+import type { ShareKind } from '../proxy/share.ts'
+import type { Shares } from '../proxy/shares.ts'
+import { refuse } from '../refusal/refusal.ts'
+import { type Address, networkOf } from '../transport/address.ts'
+import type { ConnectionSlot } from '../transport/connection-slots.ts'
+import type { Upstream } from '../wire/face.ts'
+
+/** A listener for HTTP: one value says everything about it. Its file holds its rules. */
+export interface ListenerDefinition {
+  /** Metric label, field of the log, and name in the ready line. */
+  readonly direction: Direction
+  /** Has the configuration this listener? */
+  configured(config: Config): boolean
+  /** Binds it; resolves to the address, as the ready line says it. Throws a Fault when it cannot. */
+  open(parts: ListenerParts): Promise<string>
+}
+
+/** Called for each connection whose caller is known. */
+export type Accepted = (
+  socket: Socket,
+  caller: Caller,
+  /** Where it comes from, for the log. */
+  address: string,
+  /** To be settled with the first whole head; null: it is already. */
+  slot: ConnectionSlot | null,
+) => void
+
+/** Sockets of one thread, each way of proving the caller a method. All resolve to what is bound. */
+export interface ListenerSockets {
+  /** Plain, on loopback: the caller is `caller`, by where it listens. */
+  plain(address: Address, caller: Caller, accepted: Accepted): Promise<string>
+  /** The other family of a loopback address, where the machine has one. */
+  otherLoopback(bound: string, caller: Caller, accepted: Accepted): Promise<void>
+  /** Mutual TLS: the caller is who it proved to be. */
+  mutual(address: Address, accepted: Accepted): Promise<string>
+  /** TLS without client certificates. */
+  public(address: Address, accepted: Accepted): Promise<string>
+  /** Plain, from the listed addresses of `migration`. */
+  listed(address: Address, accepted: Accepted): Promise<string>
+}
+
+/** What listeners are made of; the sidecar hands it over. */
+export interface ListenerParts {
+  readonly config: Config
+  readonly policies: PolicyCell
+  readonly sockets: ListenerSockets
+  /** The module beside us, or Okapi; undefined where there is no ingress. */
+  readonly module: Upstream<RequestContext> | undefined
+  /** Okapi's sidecar, as the egress calls it. */
+  readonly gateway: () => Upstream<RequestContext>
+  /** The sidecar of a module, as Okapi's egress calls it. */
+  readonly callee: ByModule['calleeOf']
+  readonly okapiUrl: OkapiUrl | undefined
+  readonly shares: Shares
+  /** Serves a connection; `context` makes what is known about one exchange. */
+  readonly serve: (socket: Socket, context: () => RequestContext) => void
+}
+
+/** What becomes of the connections of one listener. */
+export interface Serving {
+  /** By who the caller proved to be. */
+  readonly rules: (caller: Caller) => ListenerRules
+  readonly destination: Destination
+  /** Whose ingress decides before a request has named a module. */
+  readonly at: string
+  readonly upstream?: Upstream<RequestContext> | undefined
+  readonly share: (caller: Caller) => ShareKind
+}
+
+/** The story of a connection behind every listener: its rules, its share, its requests. */
+export function accepting(parts: ListenerParts, serving: Serving): Accepted {
+  const { policies, shares, serve } = parts
+  const { rules, destination, at, upstream = NOWHERE, share } = serving
+  return (socket, caller, address, slot) => {
+    const listener = { ...rules(caller), destination }
+    const joined = shares.joined(shareName(caller, socket), share(caller))
+    serve(socket, () => {
+      const place = { policy: policies.current, at, upstream, share: joined }
+      return new RequestContext(listener, caller, address, place, slot)
+    })
+  }
+}
+
+/** Is this Okapi's own sidecar? It has a role of its own. */
+export function besideOkapi({ module }: Config): boolean {
+  return module.product === 'okapi'
+}
+
+/** The module beside us: the caller on loopback, and who we are to all others. */
+export function selfOf({ module }: Config): Caller {
+  return { kind: 'module', id: module.id }
+}
+
+/** Whose share a connection counts to: the identity's that it proved, or where it came from. */
+function shareName(caller: Caller, { remoteAddress }: Socket): string {
+  const name = callerName(caller)
+  const { kind } = caller
+  return kind === 'public' || kind === 'plain'
+    ? `${name}/${networkOf(remoteAddress ?? 'local')}`
+    : name
+}
+
+/** The upstream of a connection before its first request has named a module. */
+const NOWHERE: Upstream<RequestContext> = {
+  open(x) {
+    x.fail(refuse('upstream-unreachable', 'the request named no module'))
+  },
+}
