@@ -67,8 +67,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function text({ call, trials, upgrade }: Shown): string {
   return `${callText(call)}
-Now mod-tags is hijacked. The rogue has its certificate, its key and a token
-that passed through it, and tries:
+Now mod-tags is hijacked. The attacker has its certificate, its key and a token
+that was sent to it, and tries:
 
 ${trialsText(trials)}
 ${verdictText(trials)}

@@ -23,9 +23,9 @@ export async function demo(
 ): Promise<Shown> {
   const town = await openTown({ sidecars: true }, progress, signal)
   try {
-    progress('making one honest call')
+    progress('making one ordinary call')
     const call = await honestCall(town)
-    progress('letting the rogue loose')
+    progress('attacking')
     const trials = await letLoose(town, signal)
     signal.throwIfAborted()
     progress('asking what an upgrade would open')
@@ -36,7 +36,7 @@ export async function demo(
     await then(shown, town)
     return shown
   } finally {
-    progress('stopping everybody')
+    progress('stopping')
     await town.close()
   }
 }

@@ -14,7 +14,7 @@ export const paint: Paint = (style, text) => styleText(style, text, { stream: pr
 
 /** The honest call, one line for each leg: who proved to be whom, and what was asked. */
 export function callText({ path, status, hops }: HonestCall): string {
-  const head = `Anna reads a note: GET ${path.slice(0, 20)}… is answered ${status}.\n`
+  const head = `An ordinary call: GET ${path.slice(0, 20)}… returns ${status}.\n`
   if (hops.length === 0) return head
   const caller = Math.max(...hops.map((hop) => hop.caller.length))
   const at = Math.max(...hops.map((hop) => hop.at.length))
@@ -22,7 +22,7 @@ export function callText({ path, status, hops }: HonestCall): string {
     (hop) =>
       `  ${hop.caller.padEnd(caller)} → ${hop.at.padEnd(at)}  ${hop.status}  ${hop.method} ${hop.route}\n`,
   )
-  return `${head}Each leg as its receiver logged it; the caller is what its certificate proved.\n\n${lines.join('')}`
+  return `${head}Every hop as its receiver logged it, with the identity that the caller proved:\n\n${lines.join('')}`
 }
 
 /** What was tried, what happened and why, 80 columns wide, grouped by target. */
@@ -47,9 +47,9 @@ function row(trial: Trial, color: Paint): string {
 }
 
 function complaint({ expected, outcome, because, arrived }: Trial): string {
-  if (outcome !== expected) return `this should have been ${expected}: ${because}`
-  const what = arrived === 1 ? 'one thing' : `${arrived} things`
-  return `${what} arrived behind the sidecar, where nothing may`
+  if (outcome !== expected) return `expected: ${expected}; ${because}`
+  const what = arrived === 1 ? '1 message' : `${arrived} messages`
+  return `${what} arrived behind the sidecar, expected: none`
 }
 
 /** The one sentence that a person remembers. */
@@ -57,16 +57,16 @@ export function verdictText(trials: readonly Trial[], color: Paint = paint): str
   const wrong = trials.filter((trial) => !asExpected(trial)).length
   const through = trials.filter(({ outcome }) => outcome === 'got-through').length
   if (wrong > 0)
-    return `${color('red', `${wrong} of ${trials.length} ended otherwise than they must.`)}\n`
+    return `${color('red', `Result: not as expected (${wrong} of ${trials.length}).`)}\n`
   const bare = through === 1 ? 'one got through, where no sidecar is' : `${through} got through`
-  return `${trials.length} tries, ${trials.length - through} blocked; ${bare}. All as it must be.\n`
+  return `${trials.length} tries, ${trials.length - through} blocked; ${bare}. Result: as expected.\n`
 }
 
 /** What an upgrade would open, as the verb said it. */
 export function upgradeText({ from, to, command, said, named, route }: Upgrade): string {
   const told = said.trimEnd().split('\n')
-  const wrong = named ? '' : `\n${paint('red', `${route} should have been named`)}\n`
-  return `Before ${to} takes the place of ${from}: what would it open?
+  const wrong = named ? '' : `\n${paint('red', `expected: ${route}`)}\n`
+  return `What would the upgrade from ${from} to ${to} open?
 
   $ ${command}
 

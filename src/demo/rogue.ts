@@ -97,7 +97,7 @@ async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Conte
     outcome: finding.outcome,
     reason: finding.reason,
     because: finding.because,
-    note: unprotected ? 'no sidecar there' : attack.id === ANSWER ? 'taken off' : '',
+    note: unprotected ? 'no sidecar there' : attack.id === ANSWER ? 'removed' : '',
     arrived,
   } as const
 }

@@ -13,24 +13,24 @@ export async function playground(town: Town): Promise<string> {
   const okapi = door(OKAPI)
   const admin = town.sidecars.get(MODULES.users)!.listening.admin
   return `
-It stays until Ctrl-C. What you could try, in a shell of your own:
+It runs until Ctrl-C. Try this in another shell:
 
 D=${town.directory}
 ANNA="-H X-Okapi-Tenant:${TENANT} -H X-Okapi-Token:$(cat $D/anna.token)"
 ROGUE="--cert $D/certs/${MODULES.tags}/tls.crt --key $D/certs/${MODULES.tags}/tls.key"
 
-# Anna reads a note, through Okapi and its modules
+# an ordinary call, through Okapi and its modules
 curl -i $ANNA ${town.okapiUrl}/notes/${NOTE_ID}
 
-# somebody asks mod-users past Okapi: a stranger, and mod-tags with its own key
+# mod-users past Okapi: without a certificate, and as mod-tags with its own key
 curl -i --cacert $D/certs/ca.crt ${users}/users
 curl -i --cacert $D/certs/ca.crt $ROGUE ${users}/users
 
-# mod-tags may ask Okapi for tags, and not for users
+# at Okapi mod-tags may call tags, but not users
 curl -i --cacert $D/certs/ca.crt $ROGUE $ANNA ${okapi}/tags
 curl -i --cacert $D/certs/ca.crt $ROGUE $ANNA ${okapi}/users
 
-# what the sidecar of mod-users refused so far
+# what the sidecar of mod-users has refused so far
 curl -s http://${admin}/metrics | grep 'refusals_total.* [1-9]'
 `
 }

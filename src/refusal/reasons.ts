@@ -21,47 +21,52 @@ export interface ReasonEntry {
  * Never 401: Stripes and edge modules take it for an expired session.
  */
 export const REASONS = {
-  'no-certificate': handshake('the peer showed no certificate'),
+  'no-certificate': handshake('the peer presented no certificate'),
   'untrusted-certificate': handshake(
-    'the certificate does not lead to a root of the trust bundle, or breaks its profile',
+    'the certificate does not chain to a root of the trust bundle, or violates the certificate profile',
   ),
-  'expired-certificate': handshake('the certificate is not valid now'),
-  'revoked-certificate': handshake('the certificate stands on its issuer’s revocation list'),
+  'expired-certificate': handshake('the certificate has expired or is not valid yet'),
+  'revoked-certificate': handshake('the certificate is listed in its issuer’s CRL'),
   'revocation-unknown': handshake(
-    'there are revocation lists, but no current one from an issuer of this certificate',
+    'CRLs are configured, but there is no current one for an issuer of this certificate',
   ),
-  'bad-identity': handshake('the certificate names no identity that is understood here'),
+  'bad-identity': handshake('the certificate has no identity that is accepted here'),
 
-  'ambiguous-target': head(400, 'two readers could understand this request target differently'),
-  'ambiguous-header': head(400, 'two readers could understand these header lines differently'),
-  'malformed-request': head(400, 'this is not strict HTTP/1.1 or HTTP/1.0'),
-  'version-not-supported': head(505, 'only HTTP/1.1 and HTTP/1.0 are served'),
-  timeout: head(408, 'the caller did not send on in time'),
-  'too-large': { ...head(431, 'more than the limits allow'), also: [413, 414] },
+  'ambiguous-target': head(400, 'the request target can be read in two ways'),
+  'ambiguous-header': head(400, 'the header lines can be read in two ways'),
+  'malformed-request': head(400, 'the request is not strict HTTP/1.1 or HTTP/1.0'),
+  'version-not-supported': head(505, 'only HTTP/1.1 and HTTP/1.0 are supported'),
+  timeout: head(408, 'the caller did not send or read in time'),
+  'too-large': { ...head(431, 'the request is larger than a limit allows'), also: [413, 414] },
 
-  'wrong-peer': policy('the peer proved another identity than the one it was called by'),
+  'wrong-peer': policy('the peer proved another identity than the expected one'),
   'caller-not-allowed': policy('this caller may not call here at all'),
-  'route-not-declared': policy('no descriptor declares this method and path here'),
+  'route-not-declared': policy('no descriptor declares this method and path'),
   'interface-not-required': policy(
-    'the caller’s descriptor neither requires nor lists the interface, and no grant opens it',
+    'the caller’s descriptor neither requires the interface nor lists it as optional, and no grant allows it',
   ),
-  'interface-version-mismatch': policy('no installed version of the interface fits the caller'),
+  'interface-version-mismatch': policy(
+    'no installed version of the interface is compatible with what the caller requires',
+  ),
   'admin-route': policy('Okapi’s administration is closed to this caller'),
-  'forbidden-header': policy('a header that this caller must not send'),
+  'forbidden-header': policy('the request has a header that this caller must not send'),
   'tenant-not-allowed': policy('this caller may not act for this tenant'),
-  'tenant-mismatch': policy('two places of the request name different tenants'),
-  'token-not-seen-here': policy('this token never travelled through this module'),
-  quarantined: policy('this version of the module is in quarantine'),
+  'tenant-mismatch': policy('the request names two different tenants'),
+  'token-not-seen-here': policy('this token has not passed through this module before'),
+  quarantined: policy('this version of the module is quarantined'),
 
-  'too-many': capacity(429, 'one caller has more open than it may'),
+  'too-many': capacity(429, 'this caller has reached its share of a limit'),
   overloaded: capacity(503, 'a limit of this sidecar is reached'),
   draining: capacity(503, 'this sidecar is shutting down'),
-  'module-unavailable': capacity(503, 'the module behind this sidecar is not up'),
+  'module-unavailable': capacity(503, 'the module behind this sidecar is not available'),
 
-  'upstream-unreachable': upstream(502, 'the upstream could not be reached, or went away'),
+  'upstream-unreachable': upstream(
+    502,
+    'the upstream could not be reached, or closed the connection',
+  ),
   'upstream-untrusted': upstream(502, 'the upstream’s certificate was refused'),
-  'upstream-malformed': upstream(502, 'the upstream’s answer is not strict HTTP'),
-  'timeout-upstream': upstream(504, 'the upstream did not answer in time'),
+  'upstream-malformed': upstream(502, 'the upstream’s response is not strict HTTP'),
+  'timeout-upstream': upstream(504, 'the upstream did not respond in time'),
 } as const satisfies Record<string, ReasonEntry>
 
 /** One of the closed set of reasons. */

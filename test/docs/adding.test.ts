@@ -1,0 +1,94 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import test from 'ava'
+import { keysIn } from '../../src/config/keys.ts'
+import { fileSchema } from '../../src/config/schema.ts'
+import { LIMITS } from '../../src/refusal/limits.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+
+test('every place that docs/adding.md names exists', (t) => {
+  const places = [...read('docs/adding.md').matchAll(/`([\w.-]+\/[\w./-]*|[A-Z]+\.md)`/g)]
+  const paths = places.map(([, path]) => path!)
+  t.true(paths.length > 20)
+  t.deepEqual(
+    paths.filter((path) => !existsSync(join(ROOT, path))),
+    [],
+  )
+})
+
+test('every script that docs/adding.md names exists', (t) => {
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'))
+  const named = [...read('docs/adding.md').matchAll(/`npm run ([\w:-]+)`/g)].map(
+    ([, name]) => name!,
+  )
+  t.true(named.length > 3)
+  for (const name of named) t.truthy(scripts[name], name)
+})
+
+test('docs/limits.md has a row for every limit, with its default', (t) => {
+  const rows = [...read('docs/limits.md').matchAll(/^\| `(\w+)` \| (\d+)/gm)]
+  const documented = rows.map(([, key, byDefault]) => [key!, Number(byDefault)] as const)
+  const limits = keysIn(fileSchema()).filter(({ path }) => path[0] === 'limits')
+  const configured = limits.map(({ path, byDefault }) => [path[1]!, byDefault as number] as const)
+  t.deepEqual(documented.map(([key]) => key).sort(), configured.map(([key]) => key).sort())
+  for (const [key, byDefault] of documented) {
+    const own = configured.find(([name]) => name === key)?.[1]
+    // One that depends on the module has no default of its own.
+    if (own !== undefined) t.is(byDefault, own, key)
+  }
+  const uncounted = rows.flatMap(([row, key]) =>
+    /not counted/.test(lineOf(row)) ? [key as (typeof LIMITS)[number]] : [],
+  )
+  t.deepEqual(
+    uncounted.filter((key) => LIMITS.includes(key)),
+    [],
+  )
+})
+
+function lineOf(row: string): string {
+  const text = read('docs/limits.md')
+  const start = text.indexOf(row)
+  return text.slice(start, text.indexOf('\n', start))
+}
+
+test('the glossary has one row for a word, and the README leads to it', (t) => {
+  const words = [...read('docs/glossary.md').matchAll(/^\| ([^|]+) \|/gm)]
+    .flatMap(([, cell]) => cell!.split(', '))
+    .map((word) => word.trim())
+  t.is(new Set(words).size, words.length)
+  t.true(read('README.md').includes('docs/glossary.md'))
+})
+
+test('a link between documents leads to a file that exists', (t) => {
+  const docs = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+  const pages = [
+    ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'certs-dev/README.md'],
+    ...['deploy/README.md', '.github/pull_request_template.md'],
+    ...docs.filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
+  ]
+  const dead: string[] = []
+  for (const page of pages) {
+    for (const [, target = '', anchor] of read(page).matchAll(
+      /\]\((?!https?:)([^)#]*)(#[^)]+)?\)/g,
+    )) {
+      const file = target === '' ? page : join(dirname(page), target)
+      const exists = existsSync(join(ROOT, file))
+      const found = anchor === undefined || (exists && anchors(read(file)).has(anchor))
+      if (!exists || !found) dead.push(`${page}: ${target}${anchor ?? ''}`)
+    }
+  }
+  t.deepEqual(dead, [])
+})
+
+/** As GitHub makes them of headings. */
+function anchors(markdown: string): Set<string> {
+  const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!)
+  return new Set(
+    headings.map((heading) => {
+      const words = heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      return `#${words.replaceAll(' ', '-')}`
+    }),
+  )
+}
