@@ -178,6 +178,15 @@ const limits = () =>
             'Calls from outside that may be open to the module beside this sidecar: 1280; beside Okapi 1000',
         }),
       exchangesPerCallee: count(512),
+      brokenOffPerSecond: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .default(128)
+        .meta({
+          description:
+            'Exchanges that one caller may break off per second, each of which costs the module a connection; 0: unlimited',
+        }),
       bufferedBytesPerExchange: count(65_536),
       drainTimeoutMs: ms(25_000),
       connectionMaxAgeMs: ms(3_600_000),

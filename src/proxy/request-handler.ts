@@ -154,7 +154,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
   }
 
   function end(x: X): void {
-    house.shares.give(x.context)
+    house.shares.give(x.context, x.brokenOff)
     house.record(x)
   }
 

@@ -1,8 +1,15 @@
+import { Budget } from '../wire/budget.ts'
+
 /**
  * Who a share belongs to. `own`: the module beside us, which shares its listeners with nobody. `okapi`:
  * beside a module, Okapi, which asks for everybody. `unproven`: an address, of which there are many.
  */
 export type ShareKind = 'own' | 'okapi' | 'proven' | 'unproven'
+
+/** So many seconds' worth of broken exchanges may come at once. */
+const AT_ONCE_SECONDS = 8
+/** So many exchanges that end well pay for a broken one. */
+const WELL_PER_BROKEN = 8
 
 /** What one caller has open: an identity over all its connections, or one address. Integers only. */
 export class Share {
@@ -19,10 +26,29 @@ export class Share {
   readonly mostHeld: number
   /** How often it was told `too-many`. */
   refused = 0
+  /** What it may still break off; null without a limit. */
+  readonly #broken: Budget | null
 
-  constructor(name: string, standing: ShareKind, mostHeld: number) {
+  /** @param brokenPerSecond exchanges that it may break off, 0 without a limit */
+  constructor(name: string, standing: ShareKind, mostHeld: number, brokenPerSecond = 0, now = 0) {
     this.name = name
     this.standing = standing
     this.mostHeld = mostHeld
+    const atOnce = AT_ONCE_SECONDS * brokenPerSecond
+    this.#broken = brokenPerSecond === 0 ? null : new Budget(atOnce, brokenPerSecond, now)
+  }
+
+  /** After so long a caller that has gone may be forgotten: it would have all of its budget again. */
+  static readonly keptMs = AT_ONCE_SECONDS * 1000
+
+  /** May it begin another exchange, after all that it has broken off? */
+  mayBegin(now: number): boolean {
+    return this.#broken === null || this.#broken.has(now)
+  }
+
+  /** An exchange is over. */
+  ended(brokenOff: boolean, now: number): void {
+    if (brokenOff) this.#broken?.charge(now)
+    else this.#broken?.earn(1 / WELL_PER_BROKEN)
   }
 }

@@ -1,16 +1,24 @@
 import type { Direction } from '../observe/labels.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { ReservedPlaces } from '../transport/reserved-places.ts'
+import type { Clock } from '../wire/face.ts'
 import { Share, type ShareKind } from './share.ts'
 
 /** Beyond its share a link may hold so many: their callers are told in words that it is used up. */
 const REFUSALS = 64
+/** Callers that have gone: so many are remembered at most. */
+const MOST_REMEMBERED = 4096
 /** A slow callee holds those who call it, so it gets no more than is left for all others. */
 const TIMES_FREE_OF_CALLEE = 1
 /** Of what one callee may have open so much is left to what Okapi asks of itself: one in so many. */
 const OWN_CALLS_OF = 8
 
+/** Okapi asks for everybody: what others break off is seen as its doing. */
+const TIMES_FOR_OKAPI = 8
+
 export interface ShareLimits {
+  /** Exchanges that a caller may break off per second, 0 without a limit. */
+  readonly brokenOffPerSecond: number
   readonly exchanges: number
   readonly exchangesToModule: number
   readonly exchangesPerCallee: number
@@ -62,9 +70,13 @@ export class Shares {
   #outward = 0
   readonly #callees = new Map<string, Callee>()
   readonly #shares = new Map<string, Share>()
+  /** Of those without a connection, since when; the oldest first. */
+  readonly #gone = new Map<Share, number>()
+  readonly #clock: Clock
 
-  constructor(limits: ShareLimits, byCallee: boolean) {
+  constructor(limits: ShareLimits, byCallee: boolean, clock: Clock) {
     this.#limits = limits
+    this.#clock = clock
     this.#byCallee = byCallee
     const inward = Math.min(limits.exchangesToModule, limits.exchanges)
     this.#inward = new ReservedPlaces(inward)
@@ -79,7 +91,7 @@ export class Shares {
 
   /** Every caller that has a connection. */
   get all(): Iterable<Share> {
-    return this.#shares.values()
+    return [...this.#shares.values()].filter(({ connections }) => connections > 0)
   }
 
   /** A connection of this caller is there. `left` must follow. */
@@ -88,35 +100,48 @@ export class Shares {
     if (share === undefined) {
       const places = standing === 'unproven' ? this.#unproven : this.#inward
       const most = standing === 'okapi' ? places.all : places.mostOfOne
-      share = new Share(name, standing, most + REFUSALS)
+      const perSecond = this.#mayBreak(standing)
+      share = new Share(name, standing, most + REFUSALS, perSecond, this.#clock.now)
       this.#shares.set(name, share)
     }
     share.connections++
+    this.#gone.delete(share)
     return share
   }
 
-  /** A connection of this caller is gone. */
+  /** A connection of this caller is gone. What it has broken off is remembered for a while. */
   left(share: Share): void {
     share.connections--
-    if (share.connections === 0) this.#shares.delete(share.name)
+    if (share.connections > 0) return
+    const { now } = this.#clock
+    this.#gone.set(share, now)
+    for (const [each, since] of this.#gone) {
+      if (now - since < Share.keptMs && this.#gone.size <= MOST_REMEMBERED) return
+      this.#gone.delete(each)
+      this.#shares.delete(each.name)
+    }
   }
 
   /** Takes a place, or says why there is none. `provider`: whom the policy lets the call through to. */
   take(holder: Holder, provider: string | null): Refusal | null {
+    const { share } = holder
     const refusal =
-      holder.share.standing === 'own'
+      share.standing === 'own'
         ? this.#takeOwn(holder, provider)
-        : this.#take(holder, provider)
+        : share.mayBegin(this.#clock.now)
+          ? this.#take(holder, provider)
+          : tooManyBroken(share)
     holder.holdsPlace = refusal === null
-    if (refusal?.reason === 'too-many') holder.share.refused++
+    if (refusal?.reason === 'too-many') share.refused++
     return refusal
   }
 
-  /** Gives the place back, where it has one. */
-  give(holder: Holder): void {
+  /** Gives the place back, where it has one. `brokenOff`: it cost the callee a connection. */
+  give(holder: Holder, brokenOff: boolean): void {
     if (!holder.holdsPlace) return
     holder.holdsPlace = false
     const { share, callee } = holder
+    share.ended(brokenOff, this.#clock.now)
     holder.callee = null
     share.exchanges--
     if (share.standing === 'own') {
@@ -132,6 +157,12 @@ export class Shares {
     share.towards[callee.index]!--
     callee.inward.taken--
     if (unproven) callee.unproven.taken--
+  }
+
+  #mayBreak(standing: ShareKind): number {
+    const { brokenOffPerSecond } = this.#limits
+    if (standing === 'own') return 0
+    return standing === 'okapi' ? TIMES_FOR_OKAPI * brokenOffPerSecond : brokenOffPerSecond
   }
 
   #takeOwn(holder: Holder, provider: string | null): Refusal | null {
@@ -230,6 +261,11 @@ function tooMany({ name }: Share, open: number, most: number): Refusal {
 function tooManyTowards({ name }: Share, open: number, callee: string, most: number): Refusal {
   const because = `${name} has ${open} exchanges with ${callee} open, which is its share of ${most} (limits.exchangesPerCallee)`
   return refuse('too-many', because, { limit: 'exchangesPerCallee' })
+}
+
+function tooManyBroken({ name }: Share): Refusal {
+  const because = `${name} breaks off more exchanges than it may (limits.brokenOffPerSecond): each costs whom it calls a connection`
+  return refuse('too-many', because, { limit: 'brokenOffPerSecond' })
 }
 
 function halfOf(most: number): number {

@@ -22,6 +22,7 @@ export const LIMITS = [
   'exchanges',
   'exchangesToModule',
   'exchangesPerCallee',
+  'brokenOffPerSecond',
   'connectionMaxAgeMs',
 ] as const
 

@@ -14,7 +14,7 @@ export const LINK_ENDINGS = [
   'bad-order',
   /** More DATA than there was credit for, or credit beyond the window. */
   'bad-credit',
-  /** Exchanges opened and cancelled faster than anybody works. */
+  /** Exchanges opened and cancelled, or with bytes that are no HTTP, faster than anybody works. */
   'too-many-cancels',
   /** Frames that do no work: pings, crumbs of credit, frames for what is over. */
   'too-much-noise',

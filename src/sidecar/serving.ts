@@ -92,7 +92,7 @@ export class Serving implements ServingThreads {
       config.egress && new OkapiUrl(config.egress.url ?? 'http://localhost', parts.okapiPath)
     this.#okapiUrl = okapiUrl
     this.#connectionCheck = config.ingress && upstreams.connectionCheck(config.ingress.forward)
-    const shares = new Shares(config.limits, besideOkapi(config))
+    const shares = new Shares(config.limits, besideOkapi(config), clock)
     this.#shares = shares
     const connections = new Connections(settings, requestHandler(this.#house()), links, shares)
     this.#connections = connections

@@ -1,9 +1,10 @@
 import { isRefusal, type Refusal } from '../refusal/refusal.ts'
-import type { DownstreamStream, RequestHandler, Upstream, UpstreamStream } from './face.ts'
+import type { DownstreamStream, RequestHandler, UpstreamStream } from './face.ts'
 import type { Carry } from './h1/body.ts'
 import { FRAMING, type Head } from './head.ts'
-import { type Composed, HeadWriter, KeptHead } from './head-writer.ts'
+import { HeadWriter } from './head-writer.ts'
 import { ID } from './names.ts'
+import { Onward } from './onward.ts'
 
 const OUT = new HeadWriter()
 
@@ -18,12 +19,7 @@ export class Exchange<N> {
   readonly context: N
   readonly downstream: DownstreamStream
   readonly #handler: RequestHandler<N>
-  /** Where it goes, as long as nothing of it has gone there. */
-  #way: Upstream<N> | null = null
-  /** Its head, where that does not go at once. */
-  #head: Composed | null = null
-  /** Within `upstream.open`. */
-  #opening = false
+  readonly #onward = new Onward<N>()
 
   /** Between `begin` and `end`. */
   open = false
@@ -46,6 +42,8 @@ export class Exchange<N> {
   status = 0
   refused: Refusal | null = null
   outcome: Outcome = 'answered'
+  /** It cost its upstream a connection, which was no fault of the upstream's. */
+  brokenOff = false
   /** The response's framing lines do not go on: its body is framed anew, or has none. */
   reframed = false
   /** Body bytes as they crossed, framing included. */
@@ -69,8 +67,7 @@ export class Exchange<N> {
   reset(): void {
     this.open = true
     this.upstream = null
-    this.#way = null
-    this.#head = null
+    this.#onward.drop()
     this.answered = false
     this.requestDone = true
     this.requestSent = true
@@ -80,6 +77,7 @@ export class Exchange<N> {
     this.status = 0
     this.refused = null
     this.outcome = 'answered'
+    this.brokenOff = false
     this.bytesIn = 0
     this.bytesOut = 0
     this.beganAt = performance.now()
@@ -105,32 +103,23 @@ export class Exchange<N> {
     this.judgedAt = performance.now()
     if (isRefusal(verdict)) return verdict
     OUT.text('\r\n')
-    this.#way = verdict
+    this.#onward.begin(verdict)
     return null
   }
 
   /** It was judged, and nothing of it has gone to the upstream yet. */
   get waits(): boolean {
-    return this.#way !== null
+    return this.#onward.waits
   }
 
   /** `connect` comes later, when other exchanges may have begun. @returns false: it waits already */
   wait(): boolean {
-    if (this.#head !== null) return false
-    this.#head = new KeptHead(OUT.copy())
-    return true
+    return this.#onward.keep(OUT)
   }
 
   /** The upstream gets the request's head. */
   connect(): void {
-    const way = this.#way
-    if (way === null) return
-    const head = this.#head ?? OUT
-    this.#way = null
-    this.#head = null
-    this.#opening = true
-    way.open(this, head)
-    this.#opening = false
+    this.#onward.open(this, OUT)
   }
 
   /** The request is whole, and the upstream has got its last byte. */
@@ -145,7 +134,7 @@ export class Exchange<N> {
     this.upstream = upstream
     this.upstreamPeer = peer
     // Where a connection was at hand, it is the moment of the verdict.
-    this.connectedAt = this.#opening ? this.judgedAt : performance.now()
+    this.connectedAt = this.#onward.opening ? this.judgedAt : performance.now()
   }
 
   /**
@@ -200,7 +189,8 @@ export class Exchange<N> {
     if (!this.open) return
     const { upstream } = this
     this.upstream = null
-    if (!this.requestSent) upstream?.cancel()
+    // Early, and the rest of the request is not wanted.
+    if (!this.requestSent) this.#cancel(upstream, true)
     this.#end()
     this.downstream.finish()
   }
@@ -236,7 +226,7 @@ export class Exchange<N> {
   /** The exchange cannot go on: a refusal, or where an answer has begun, a visible cut. */
   fail(refusal: Refusal): void {
     if (!this.open) return
-    this.#dropUpstream()
+    this.#dropUpstream(refusal.status < 500)
     if (!this.requestDone) this.keepAlive = false
     if (!this.answered) return this.refuse(refusal)
     this.refused = refusal
@@ -251,7 +241,7 @@ export class Exchange<N> {
    */
   reply(status: number, compose: (close: boolean) => Buffer): void {
     if (!this.open) return
-    this.#dropUpstream()
+    this.#dropUpstream(false)
     if (!this.requestDone) this.keepAlive = false
     this.status = status
     this.#say(compose(!this.keepAlive))
@@ -259,7 +249,7 @@ export class Exchange<N> {
 
   /** Closes the caller's connection without an answer. */
   hangUp(): void {
-    this.#dropUpstream()
+    this.#dropUpstream(false)
     this.keepAlive = false
     this.status = 0
     this.outcome = 'upstream-gone'
@@ -270,7 +260,7 @@ export class Exchange<N> {
   /** The caller went away, or its bytes can be read no more: `why` is for the record only. */
   abandon(why: Refusal | null = null): void {
     if (!this.open) return
-    this.#dropUpstream()
+    this.#dropUpstream(true)
     this.refused = why
     this.outcome = 'caller-gone'
     this.#end()
@@ -284,16 +274,22 @@ export class Exchange<N> {
     this.downstream.finish()
   }
 
-  #dropUpstream(): void {
+  /** @param byCaller the upstream has done nothing to deserve it */
+  #dropUpstream(byCaller: boolean): void {
     const { upstream } = this
     this.upstream = null
-    upstream?.cancel()
+    this.#cancel(upstream, byCaller)
+  }
+
+  #cancel(upstream: UpstreamStream | null, byCaller: boolean): void {
+    if (upstream === null) return
+    if (byCaller && this.connectedAt > 0) this.brokenOff = true
+    upstream.cancel()
   }
 
   #end(): void {
     this.open = false
-    this.#way = null
-    this.#head = null
+    this.#onward.drop()
     this.#handler.end(this)
   }
 }

@@ -1,13 +1,19 @@
 import test from 'ava'
 import type { Direction } from '../../src/observe/labels.ts'
-import type { Share, ShareKind } from '../../src/proxy/share.ts'
+import { Share, type ShareKind } from '../../src/proxy/share.ts'
 import { type Holder, type ShareLimits, Shares } from '../../src/proxy/shares.ts'
 import type { Refusal } from '../../src/refusal/refusal.ts'
 
-const LIMITS = { exchanges: 4096, exchangesToModule: 1000, exchangesPerCallee: 512 }
+const LIMITS = {
+  exchanges: 4096,
+  exchangesToModule: 1000,
+  exchangesPerCallee: 512,
+  brokenOffPerSecond: 10,
+}
+const clock = { now: 0 }
 
 function sharesOf(byCallee: boolean, limits: Partial<ShareLimits> = {}): Shares {
-  return new Shares({ ...LIMITS, ...limits }, byCallee)
+  return new Shares({ ...LIMITS, ...limits }, byCallee, clock)
 }
 
 /** A caller that opens exchanges and ends them. */
@@ -48,8 +54,9 @@ class Caller {
     }
   }
 
-  end(): void {
-    for (const holder of this.#open.splice(0)) this.#shares.give(holder)
+  /** `brokenOff`: each of them has cost the module a connection. */
+  end(brokenOff = false): void {
+    for (const holder of this.#open.splice(0)) this.#shares.give(holder, brokenOff)
   }
 }
 
@@ -197,16 +204,17 @@ test('an exchange that was refused holds nothing, and giving twice gives once', 
   const shares = sharesOf(true)
   const share = shares.joined('a', 'proven')
   const holder: Holder = { direction: 'ingress', share, holdsPlace: false, callee: null }
-  shares.give(holder)
+  shares.give(holder, false)
   t.is(shares.take(holder, 'x'), null)
-  shares.give(holder)
-  shares.give(holder)
+  shares.give(holder, false)
+  shares.give(holder, false)
   t.is(shares.open, 0)
   t.is(share.exchanges, 0)
 })
 
-test('a share is one for all connections of its caller, and gone with the last', (t) => {
-  const shares = sharesOf(false)
+test('a share is one for all connections of its caller, and gone a while after the last', (t) => {
+  const now = { now: 0 }
+  const shares = new Shares(LIMITS, false, now)
   const one = shares.joined('a', 'proven')
   t.is(shares.joined('a', 'proven'), one)
   t.not(shares.joined('b', 'proven'), one)
@@ -219,5 +227,63 @@ test('a share is one for all connections of its caller, and gone with the last',
     [...shares.all].map(({ name }) => name),
     ['b'],
   )
+  t.is(shares.joined('a', 'proven'), one, 'what it has broken off is not forgotten')
+  shares.left(one)
+  now.now += Share.keptMs
+  shares.left(shares.joined('c', 'proven'))
   t.not(shares.joined('a', 'proven'), one)
+})
+
+/** Breaks off one exchange after the other; how many it could begin until it was told to stop. */
+function breakOff(caller: Caller): number {
+  for (let begun = 0; ; begun++) {
+    const refusal = caller.call()
+    if (refusal !== null) {
+      if (verdict(refusal) !== '429 too-many brokenOffPerSecond') throw new Error(verdict(refusal))
+      return begun
+    }
+    caller.end(true)
+  }
+}
+
+test('who breaks off more than it may is told so, whatever connection it comes by; nobody else is', (t) => {
+  const now = { now: 0 }
+  const shares = new Shares(LIMITS, false, now)
+  const one = new Caller(shares, 'mod-tags-3.1.0', 'proven')
+  const other = new Caller(shares, 'mod-notes-8.1.0', 'proven')
+  t.is(breakOff(one), 80, 'eight seconds’ worth at once')
+  shares.left(one.share)
+  t.is(breakOff(new Caller(shares, 'mod-tags-3.1.0', 'proven')), 0)
+  t.is(other.call(), null)
+  now.now += 1000
+  t.is(breakOff(new Caller(shares, 'mod-tags-3.1.0', 'proven')), 10)
+})
+
+test('exchanges that end well pay for some that do not, and never for more than may come at once', (t) => {
+  const shares = sharesOf(false)
+  const one = new Caller(shares, 'mod-tags-3.1.0', 'proven')
+  t.is(breakOff(one), 80)
+  t.not(one.call(), null)
+  // Those that were under way by then end well.
+  const late = new Caller(shares, 'mod-users-19.7.0', 'proven')
+  for (let i = 0; i < 1000; i++) {
+    late.call()
+    late.end()
+  }
+  t.is(breakOff(late), 80)
+})
+
+test('Okapi asks for everybody and may break off eight times as much; the module beside us any number', (t) => {
+  const shares = sharesOf(false)
+  t.is(breakOff(new Caller(shares, 'okapi-7.2.0', 'okapi')), 640)
+  const own = new Caller(shares, 'mod-notes-8.1.0', 'own', 'egress')
+  for (let i = 0; i < 10_000; i++) {
+    t.is(own.call(), null)
+    own.end(true)
+  }
+  const unlimited = new Caller(sharesOf(false, { brokenOffPerSecond: 0 }), 'a', 'proven')
+  for (let i = 0; i < 10_000; i++) {
+    t.is(unlimited.call(), null)
+    unlimited.end(true)
+  }
 })

@@ -132,8 +132,9 @@ export function doorOf(
   const { policy = new OpenPolicy(), okapiUrl = new OkapiUrl('http://localhost:9130') } = options
   Object.assign(policy.known, options.traits)
   const told: Told[] = []
-  const limits = { exchanges: 100, exchangesToModule: 100, exchangesPerCallee: 100 }
-  const shares = new Shares({ ...limits, ...options.limits }, name === 'okapi')
+  const places = { exchanges: 100, exchangesToModule: 100, exchangesPerCallee: 100 }
+  const limits = { ...places, brokenOffPerSecond: 0, ...options.limits }
+  const shares = new Shares(limits, name === 'okapi', { now: 0 })
   const house: RequestHandlerOptions = {
     okapiUrl,
     self: 'http://127.0.0.1:8081',

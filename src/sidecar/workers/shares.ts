@@ -10,6 +10,7 @@ const DIVIDED = [
   'exchanges',
   'exchangesToModule',
   'exchangesPerCallee',
+  'brokenOffPerSecond',
 ] as const
 
 /** The limits of one thread of so many: together they allow no less than all. */

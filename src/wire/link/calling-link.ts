@@ -120,7 +120,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     if (this.leaving) this.finish()
   }
 
-  protected override cancelled(): LinkEnding | null {
+  override cancelled(): LinkEnding | null {
     return null
   }
 

@@ -1,4 +1,4 @@
-import { CancelBudget } from './cancel-budget.ts'
+import { Budget } from '../budget.ts'
 
 /** Frames that do no work: at once, and per second on top. */
 const MOST = 4096
@@ -9,7 +9,7 @@ const LATE_FRAMES = 8
 const CRUMB_BYTES = 4096
 
 /** How much a peer may say that is of no use. */
-export class ControlFrameBudget extends CancelBudget {
+export class ControlFrameBudget extends Budget {
   constructor(now: number) {
     super(MOST, PER_SECOND, now)
   }

@@ -207,7 +207,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   /** No exchange is open. */
   protected abstract restful(): void
   /** A stream was given up by the peer. */
-  protected abstract cancelled(): LinkEnding | null
+  abstract cancelled(): LinkEnding | null
 
   /** A frame of an exchange that is not open: late, or of one that never was. */
   protected late(id: number): LinkEnding | null {

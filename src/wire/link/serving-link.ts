@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
+import { Budget } from '../budget.ts'
 import type { RequestHandler, WireSettings } from '../face.ts'
-import { CancelBudget } from './cancel-budget.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
 import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-events.ts'
 import { ServingStream } from './serving-stream.ts'
 
-/** Exchanges cancelled by the caller: at once, and per second on top. */
+/** Exchanges that the caller cancels, or of which bytes are refused: at once, and per second on top. */
 const MOST_CANCELS = 1024
 const CANCELS_PER_SECOND = 128
 /** After GOAWAY: what the peer had sent before it knew is still served. */
@@ -37,7 +37,7 @@ export interface LinkServing<N> {
 /** The end of a link where exchanges arrive: each is judged by itself, as if it came alone. */
 export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   readonly #serving: LinkServing<N>
-  readonly #cancels: CancelBudget
+  readonly #cancels: Budget
   readonly #spare: ServingStream<N>[] = []
   readonly #closesAt: number
   #leftAt = 0
@@ -54,7 +54,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     super(socket, peer, settings, events)
     this.#serving = serving
     const { now } = settings.clock
-    this.#cancels = new CancelBudget(MOST_CANCELS, CANCELS_PER_SECOND, now)
+    this.#cancels = new Budget(MOST_CANCELS, CANCELS_PER_SECOND, now)
     this.#closesAt = now + settings.limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
     socket.on('data', (bytes: Buffer) => this.read(bytes, 0, bytes.length))
   }
@@ -130,9 +130,9 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     const stream = this.#spare.pop() ?? this.#newStream()
     this.opened(id, stream)
     this.#recount()
-    stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
+    const flaw = stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
     if (!stream.settled) this.settling.add(stream)
-    return null
+    return flaw
   }
 
   protected override peerLeft(): void {
@@ -144,7 +144,8 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     if (this.leaving && this.peerLeaves) this.finish()
   }
 
-  protected override cancelled(): LinkEnding | null {
+  /** An exchange was given up, or its bytes were refused. */
+  override cancelled(): LinkEnding | null {
     return this.#cancels.spend(this.settings.clock.now) ? null : 'too-many-cancels'
   }
 

@@ -62,7 +62,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   }
 
   /** A request's head, which must be one and whole. `ended`: nothing follows it. */
-  begin(id: number, bytes: Buffer, start: number, end: number, ended: boolean): void {
+  begin(id: number, bytes: Buffer, start: number, end: number, ended: boolean): LinkEnding | null {
     const { requestNames, limits } = this.#settings
     const x = this.#x
     this.#id = id
@@ -88,6 +88,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
       x.connect()
       x.upstream?.flush()
     }
+    return null
   }
 
   // --- the request's way in ----------------------------------------------------------------------
@@ -101,10 +102,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     const x = this.#x
     if (!x.open) return null
     const next = this.#body.done ? start : this.#upload.judge(bytes, start, end)
-    if (next !== end) {
-      this.#fail(next === -1 ? requestRefusal(FLAW.chunk) : TOO_LONG)
-      return null
-    }
+    if (next !== end) return this.#fail(next === -1 ? requestRefusal(FLAW.chunk) : TOO_LONG)
     this.#upload.handOn(bytes)
     this.#owed += end - start
     this.#await()
@@ -116,8 +114,8 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     if (this.#receiver.ended) return 'bad-order'
     this.#receiver.ended = true
     if (!this.#x.open) return null
-    if (!this.#body.done) this.#fail(CUT_SHORT)
-    else this.#connect()
+    if (!this.#body.done) return this.#fail(CUT_SHORT)
+    this.#connect()
     return null
   }
 
@@ -269,14 +267,17 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     if (due > 0) this.#link.batch.credit(this.#id, due)
   }
 
-  #fail(refusal: Refusal): void {
+  /** No other sidecar sends what it has not judged: whoever does is counted. */
+  #fail(refusal: Refusal): LinkEnding | null {
     this.#x.fail(refusal)
+    return this.#link.cancelled()
   }
 
   /** A head that cannot be read. */
-  #refuseUnread(refusal: Refusal): void {
+  #refuseUnread(refusal: Refusal): LinkEnding | null {
     this.#x.method = -1
     this.#x.refuse(refusal)
+    return this.#link.cancelled()
   }
 
   #await(): void {

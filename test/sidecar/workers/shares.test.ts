@@ -16,6 +16,7 @@ test('what is for the process is divided, rounded up; what is for one exchange i
   const divided = [
     ...['connections', 'pendingConnections', 'connectionsPerPeer'],
     ...['exchanges', 'exchangesToModule', 'exchangesPerCallee'],
+    'brokenOffPerSecond',
   ]
   const { limits } = config
   for (const threads of [1, 2, 3, 64]) {

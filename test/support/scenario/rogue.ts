@@ -23,7 +23,7 @@ export class Rogue {
       ALPNProtocols: [ALPN_LINK],
       checkServerIdentity: () => undefined,
     })
-    this.closed = once(this.socket, 'close')
+    this.closed = new Promise((resolve) => this.socket.once('close', resolve))
     this.socket.on('error', () => {})
     this.socket.on('data', (bytes) => {
       this.received += bytes.toString('latin1')

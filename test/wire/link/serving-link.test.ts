@@ -281,6 +281,27 @@ test('opening and cancelling without end closes the link', async (t) => {
   t.is(it.handler.ended.length, id)
 })
 
+const CHUNKED = 'POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
+const GET = 'GET /p HTTP/1.1\r\nHost: x\r\n\r\n'
+
+for (const [what, exchange] of [
+  ['a body that is broken', (id: number) => open(id, CHUNKED) + data(id, 'INVALID!!')],
+  ['a body that is too long', (id: number) => open(id, CHUNKED) + data(id, '0\r\n\r\nmore')],
+  ['a body that is too short', (id: number) => open(id, CHUNKED) + data(id, '1', FLAG.end)],
+  ['no body where one is said', (id: number) => open(id, CHUNKED, FLAG.end)],
+  ['two heads in one', (id: number) => open(id, GET + GET, FLAG.end)],
+  ['a head that is none', (id: number) => open(id, 'hello', FLAG.end)],
+] as const) {
+  test(`a server that is made to refuse counts: ${what}`, async (t) => {
+    const it = servingEnd()
+    for (let id = 1; id <= 1024; id++) await it.send(exchange(id))
+    t.deepEqual(it.endings, [])
+    t.is(it.upstream.dials, 0)
+    await it.send(exchange(1025))
+    t.deepEqual(it.endings, ['too-many-cancels'])
+  })
+}
+
 for (const [what, frames] of [
   ['pings', [ping()]],
   ['answers to pings that nobody sent', [ping(FLAG.ack)]],

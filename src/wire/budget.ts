@@ -1,5 +1,5 @@
 /** So many at once, so many per second on top: what is below that is nobody's fault. */
-export class CancelBudget {
+export class Budget {
   readonly #most: number
   readonly #perMs: number
   #left: number
@@ -19,12 +19,23 @@ export class CancelBudget {
 
   /** Spends one. False when nothing was left. */
   spend(now: number): boolean {
-    if (now > this.#at) {
-      this.#left = Math.min(this.#most, this.#left + (now - this.#at) * this.#perMs)
-      this.#at = now
-    }
-    if (this.#left < 1) return false
+    if (!this.has(now)) return false
     this.#left--
     return true
+  }
+
+  /** Takes one, which may make debts: what was begun before cannot be undone. */
+  charge(now: number): void {
+    this.has(now)
+    this.#left--
+  }
+
+  /** Is one left? */
+  has(now: number): boolean {
+    if (now > this.#at) {
+      this.earn((now - this.#at) * this.#perMs)
+      this.#at = now
+    }
+    return this.#left >= 1
   }
 }

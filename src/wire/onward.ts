@@ -1,0 +1,43 @@
+import type { Exchange } from './exchange.ts'
+import type { Upstream } from './face.ts'
+import { type Composed, KeptHead } from './head-writer.ts'
+
+/** Where a judged request goes, and its head, as long as nothing of it has gone there. */
+export class Onward<N> {
+  /** Within `Upstream.open`. */
+  opening = false
+  #way: Upstream<N> | null = null
+  /** A copy, where the head does not go at once. */
+  #kept: Composed | null = null
+
+  get waits(): boolean {
+    return this.#way !== null
+  }
+
+  begin(way: Upstream<N>): void {
+    this.#way = way
+  }
+
+  /** Other exchanges may begin before it goes. @returns false: it waits already */
+  keep(head: Composed): boolean {
+    if (this.#kept !== null) return false
+    this.#kept = new KeptHead(head.copy())
+    return true
+  }
+
+  /** It goes; once at most. */
+  open(x: Exchange<N>, head: Composed): void {
+    const way = this.#way
+    if (way === null) return
+    const kept = this.#kept
+    this.drop()
+    this.opening = true
+    way.open(x, kept ?? head)
+    this.opening = false
+  }
+
+  drop(): void {
+    this.#way = null
+    this.#kept = null
+  }
+}
