@@ -16,6 +16,7 @@ export function linkEvents(log: Logger, metrics: Metrics): LinkEvents {
       const level = ORDINARY.has(ending) ? 'debug' : 'warn'
       log[level]({ ending, peer, ...(detail === '' ? {} : { detail }) }, 'link ended')
     },
+    doubted: (peer) => log.warn({ peer }, 'link does not answer'),
   }
 }
 

@@ -34,6 +34,8 @@ export class Batch {
   readonly #written: () => void
   /** Rises with each write that was taken. */
   writes = 0
+  /** The number of the batch that is being filled: nothing of it has left. */
+  filling = 1
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -156,6 +158,7 @@ export class Batch {
     this.#fill()
     if (this.#length === 0) return
     const out = this.#out
+    this.filling++
     this.#inFlight = out
     this.#inFlightBytes = this.#length
     this.#endsInFlight = this.#ends
@@ -170,6 +173,7 @@ export class Batch {
   /** Writes the rest, and that nothing follows. */
   finish(): void {
     if (this.#stopped) return
+    this.filling++
     // The write under way may last: this one is never used again instead.
     this.#socket.end(this.#out.subarray(0, this.#length))
     this.stop()

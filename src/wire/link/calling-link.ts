@@ -17,7 +17,11 @@ const TEXT_MS = 2000
 export interface LinkOwner<N> {
   /** No further exchange goes there. `successor`: they will be wanted elsewhere. */
   leaves(link: CallingLink<N>, successor: boolean): void
-  /** The peer at this socket is leaving, or gave an exchange back. */
+  /** It does not answer: exchanges go elsewhere until it does, if that is possible. */
+  doubts(link: CallingLink<N>): void
+  /** It answers again. */
+  trusts(link: CallingLink<N>): void
+  /** The peer at this socket is leaving, gave an exchange back, or does not answer. */
   avoid(socket: Socket, how: Avoiding): void
   /** Its socket is closed. */
   closed(link: CallingLink<N>): void
@@ -25,6 +29,8 @@ export interface LinkOwner<N> {
 
 /** The end of a link that opens exchanges. */
 export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
+  /** The peer does not answer: it may be gone. */
+  doubted = false
   readonly #keeper: LinkOwner<N>
   #heard = false
   #text: Buffer | null = null
@@ -43,6 +49,11 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
 
   /** May another exchange be opened here? */
   get open(): boolean {
+    return this.hasRoom && !this.doubted
+  }
+
+  /** The same where there is no better one. */
+  get hasRoom(): boolean {
     return !this.ended && !this.leaving && !this.peerLeaves && this.size < MOST_EXCHANGES
   }
 
@@ -86,7 +97,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
 
   override tick(now: number): void {
     if (this.#text !== null && now - this.#textSince > TEXT_MS) this.close('turned-away')
-    super.tick(now)
+    super.tick(now, this.size > 0)
   }
 
   /** The peer has said its last word. */
@@ -122,6 +133,17 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
 
   override cancelled(): LinkEnding | null {
     return null
+  }
+
+  protected override answersLate(): void {
+    this.doubted = true
+    this.#keeper.avoid(this.socket, 'later')
+    this.#keeper.doubts(this)
+  }
+
+  protected override answersAgain(): void {
+    this.doubted = false
+    this.#keeper.trusts(this)
   }
 
   protected override unusable(): void {

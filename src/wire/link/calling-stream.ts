@@ -56,8 +56,6 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     this.#body = new Body(settings.responseNames, settings.keepTrailer)
   }
 
-  // --- before there is a link --------------------------------------------------------------------
-
   /** Takes what comes in this turn, and asks the keeper then. */
   undecided(head: Buffer): void {
     this.wait(head, 'undecided')
@@ -89,7 +87,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     this.#state = 'open'
     this.#link = link
     this.#id = id
-    this.#second.head = this.waitingHead ?? Buffer.from(head.subarray(0, length))
+    this.#second.keep(this.waitingHead ?? Buffer.from(head.subarray(0, length)), link.batch)
     this.waitingHead = null
     this.#deadline = limits.responseHeadMs === 0 ? 0 : clock.now + limits.responseHeadMs
     link.batch.head(FRAME.open, 0, id, head, length)
@@ -215,12 +213,13 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   }
 
   reset(why: number): void {
-    if (why === RESET.undelivered && this.#again()) return
+    if (why === RESET.undelivered && this.#again('stops')) return
     if (why === RESET.refused) this.#lose(linkFull(this.#name))
     else this.#lose(givenUp(this.#name, this.#inBody))
   }
 
   lost(): void {
+    if (this.#state === 'open' && !this.#second.hasLeft && this.#again('lost')) return
     this.#lose(closedEarly(this.#name, this.#inBody))
   }
 
@@ -229,12 +228,12 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     this.#lose(this.#second.unreached(refusal))
   }
 
-  /** The peer gave it back: another gets head and body from their first bytes on. */
-  #again(): boolean {
+  /** Nothing of it was acted on: another peer gets head and body from their first bytes on. */
+  #again(peer: 'stops' | 'lost'): boolean {
     const { limits, clock } = this.#settings
-    const head = this.#second.take(clock.now + limits.connectWaitMs)
+    const head = this.#second.take(clock.now + limits.connectWaitMs, peer === 'stops')
     if (head === null) return false
-    this.#link?.refusesAll()
+    if (peer === 'stops') this.#link?.refusesAll()
     this.#link = null
     this.wait(head)
     this.#keeper.again(this)

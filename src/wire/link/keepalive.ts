@@ -2,8 +2,12 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireLimits } from '../face.ts'
 import type { Batch } from './batch.ts'
 
-/** When nothing has come for so long a PING is sent; as long again, and it is over. */
+/** When nothing has come for so long a PING is sent; sooner where exchanges wait for an answer. */
 const QUIET_MS = 15_000
+const WAITING_QUIET_MS = 2000
+/** Its answer is late after so long: the peer may be gone. After so long it is. */
+const LATE_MS = 2000
+const GONE_MS = 15_000
 /** When nothing was written for so long, what a large body has needed is given back. */
 const SHRINK_MS = 5000
 
@@ -16,6 +20,7 @@ export class Keepalive {
   readonly #batch: Batch
   #heardAt: number
   #pingedAt = 0
+  #isLate = false
   #tickedAt: number
   #within = false
   /** Frames that have begun, and since when the last of them lasts. */
@@ -43,23 +48,40 @@ export class Keepalive {
   heard(now: number, frames: number, within: boolean, headBegun: boolean): void {
     this.#heardAt = now
     this.#pingedAt = 0
+    this.#isLate = false
     const goesOn = headBegun || (within && frames === this.#frames)
     if (!goesOn || !this.#within) this.#frameSince = now
     this.#within = within || headBegun
     this.#frames = frames
   }
 
-  /** Called by the coarse clock. @returns why the link is over, or that a PING is due */
-  tick(now: number): LinkEnding | 'ping' | null {
+  /** A PING is not answered in time, and nothing else has come either. */
+  get isLate(): boolean {
+    return this.#isLate
+  }
+
+  /**
+   * Called by the coarse clock.
+   * @param waits answers are waited for
+   * @returns why the link is over, that a PING is due, or once, that its answer is late
+   */
+  tick(now: number, waits: boolean): LinkEnding | 'ping' | 'late' | null {
     const frozen = now - this.#tickedAt > FROZEN_MS
     this.#tickedAt = now
     if (frozen) return this.#thaw(now)
     if (this.#within && now - this.#frameSince > this.#limits.headMs) return 'slow-frame'
     if (this.#isStuck(now)) return 'not-reading'
-    if (this.#pingedAt !== 0) return now - this.#pingedAt > QUIET_MS ? 'silent' : null
-    if (now - this.#heardAt <= QUIET_MS) return null
+    if (this.#pingedAt !== 0) return this.#unanswered(now - this.#pingedAt)
+    if (now - this.#heardAt <= (waits ? WAITING_QUIET_MS : QUIET_MS)) return null
     this.#pingedAt = now
     return 'ping'
+  }
+
+  #unanswered(sinceMs: number): 'silent' | 'late' | null {
+    if (sinceMs > GONE_MS) return 'silent'
+    if (this.#isLate || sinceMs <= LATE_MS) return null
+    this.#isLate = true
+    return 'late'
   }
 
   /** It was us who stood still: what has come meanwhile has not been read yet. */

@@ -9,6 +9,8 @@ import type { LinkEvents } from './link-events.ts'
 const JOIN_MS = 1000
 /** A link that was busy so lately gets its successor before anybody asks for it. */
 const BUSY_MS = 10_000
+/** With as many links that do not answer no other is opened: it is the network, and not one of them. */
+const MOST_DOUBTED = 3
 
 /**
  * Opens connections that may become links; `done` is called once, never before `open` returns.
@@ -80,6 +82,10 @@ export class LinkSlot<N> implements LinkOwner<N> {
     for (const link of this.#usable) {
       if (link.open) return link.begin(stream, head, length)
     }
+    if (this.#usable.length >= MOST_DOUBTED) {
+      const newest = this.#usable.findLast((link) => link.hasRoom)
+      if (newest !== undefined) return newest.begin(stream, head, length)
+    }
     stream.wait(Buffer.from(head.subarray(0, length)))
     this.#waitFor(stream)
   }
@@ -137,6 +143,17 @@ export class LinkSlot<N> implements LinkOwner<N> {
     if (successor && link.restingMs(now) < BUSY_MS) this.prepare()
   }
 
+  /** What comes next does not have to wait for another link. */
+  doubts(link: CallingLink<N>): void {
+    this.#owner.events.doubted?.(link.peer)
+    if (link.size === 0 || this.#dials.size > 0 || this.#usable.length >= MOST_DOUBTED) return
+    if (!this.#usable.some((each) => each.open)) this.#dial()
+  }
+
+  trusts(link: CallingLink<N>): void {
+    if (link.open) this.#serve(this.#allWaiting([]), link)
+  }
+
   avoid(socket: Socket, how: Avoiding): void {
     this.#owner.dial.avoid(socket, how)
   }
@@ -191,15 +208,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     this.#usable.push(link)
     this.#owner.linked()
     const late = epoch !== this.#epoch
-    for (const stream of late ? waiting : this.#allWaiting(waiting)) {
-      if (stream.waitingHead === null) continue
-      if (!link.open) {
-        this.#waitFor(stream)
-        continue
-      }
-      link.begin(stream, stream.waitingHead, stream.waitingHead.length)
-      stream.x.downstream.resume()
-    }
+    this.#serve(late ? waiting : this.#allWaiting(waiting), link)
     // The credentials were replaced while it was being made: these are its only exchanges.
     if (late) link.leave()
     return {
@@ -207,6 +216,18 @@ export class LinkSlot<N> implements LinkOwner<N> {
         link.read(buffer, 0, length)
         return true
       },
+    }
+  }
+
+  #serve(waiting: readonly CallingStream<N>[], link: CallingLink<N>): void {
+    for (const stream of waiting) {
+      if (stream.waitingHead === null) continue
+      if (!link.open) {
+        this.#waitFor(stream)
+        continue
+      }
+      link.begin(stream, stream.waitingHead, stream.waitingHead.length)
+      stream.x.downstream.resume()
     }
   }
 

@@ -94,7 +94,9 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     if (ending !== null) return this.close(ending)
     if (this.batch.waitingBytes > MOST_WAITING_BYTES) return this.close('not-reading')
     const { now } = this.settings.clock
+    const wasLate = this.#keepalive.isLate
     this.#keepalive.heard(now, reader.frames, reader.within, this.#pieces.begun)
+    if (wasLate) this.answersAgain()
   }
 
   /** An exchange is open now. */
@@ -132,16 +134,17 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.#gone(ending, detail)
   }
 
-  /** Called by the coarse clock. */
-  tick(now: number): void {
+  /** Called by the coarse clock; `waits`: the peer is to say something. */
+  tick(now: number, waits = false): void {
     if (this.#endsAt !== 0) {
       if (now >= this.#endsAt) this.socket.destroy()
       return
     }
     if (this.#over) return
     for (const id of this.streams.ids()) this.streams.get(id)?.tick(now)
-    const verdict = this.#keepalive.tick(now)
+    const verdict = this.#keepalive.tick(now, waits)
     if (verdict === 'ping') this.batch.frame(FRAME.ping, 0, 0, EIGHT, 0, EIGHT.length)
+    else if (verdict === 'late') this.answersLate()
     else if (verdict !== null) this.close(verdict)
   }
 
@@ -206,6 +209,10 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   protected abstract peerLeft(): void
   /** No exchange is open. */
   protected abstract restful(): void
+  /** The answer to a PING is late: the peer may be gone. */
+  protected answersLate(): void {}
+  /** Something has come after all. */
+  protected answersAgain(): void {}
   /** A stream was given up by the peer. */
   abstract cancelled(): LinkEnding | null
 
@@ -268,8 +275,6 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     if ((flags & FLAG.ack) === 0) this.batch.frame(FRAME.ping, FLAG.ack, 0, bytes, start, end)
     return this.controlFrames()
   }
-
-  // --- life --------------------------------------------------------------------------------------
 
   /** The peer has sent its last byte. */
   protected peerEnded(): void {

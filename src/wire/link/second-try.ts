@@ -1,9 +1,10 @@
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import type { Batch } from './batch.ts'
 import type { Sender } from './sender.ts'
 
 const NOBODY_TOOK_IT = refuse(
   'module-unavailable',
-  'the sidecar there is shutting down, and no other took the call within limits.connectWaitMs',
+  'the sidecar there is shutting down or gone, and no other took the call within limits.connectWaitMs',
   { limit: 'connectWaitMs' },
 )
 
@@ -17,12 +18,29 @@ export class SecondTry {
   head: Buffer | null = null
   /** Until when another peer may take what one has given back; 0: none has. */
   #giveUpAt = 0
+  /** One that gave it back is known to be stopping. */
+  #stops = false
   readonly #body: Sender
+  /** What it leaves with, and the number that this had. */
+  #batch: Batch | null = null
+  #number = 0
 
   /** `body`: what is sent behind the head; a copy of it is kept as well. */
   constructor(body: Sender) {
     this.#body = body
     body.keep()
+  }
+
+  /** The head goes into the batch that is being filled. */
+  keep(head: Buffer, batch: Batch): void {
+    this.head = head
+    this.#batch = batch
+    this.#number = batch.filling
+  }
+
+  /** Has a byte of it left this process? As long as none has, nobody can have acted on it. */
+  get hasLeft(): boolean {
+    return this.#batch === null || this.#batch.filling !== this.#number
   }
 
   /** The peer has acted on it, or may have. */
@@ -31,12 +49,17 @@ export class SecondTry {
     this.#body.release()
   }
 
-  /** Takes the head out, and has the body wait from its first byte on; `until`: of the first time. */
-  take(until: number): Buffer | null {
+  /**
+   * Takes the head out, and has the body wait from its first byte on.
+   * @param until of the first time
+   * @param stops the peer has said that it is stopping
+   */
+  take(until: number, stops: boolean): Buffer | null {
     const { head } = this
     if (head === null) return null
     this.head = null
     this.#giveUpAt ||= until
+    this.#stops ||= stops
     this.#body.rewind()
     return head
   }
@@ -48,7 +71,7 @@ export class SecondTry {
 
   /** What is said where no other peer was reached: of one that is known to be stopping. */
   unreached(refusal: Refusal): Refusal {
-    if (this.#giveUpAt === 0 || refusal.reason !== 'upstream-unreachable') return refusal
+    if (!this.#stops || refusal.reason !== 'upstream-unreachable') return refusal
     const { because, limit } = refusal
     return refuse('module-unavailable', because, limit === undefined ? {} : { limit })
   }

@@ -15,6 +15,7 @@ export class Cable {
   /** The next bytes that go this way lose one bit, once. */
   flips: Way | null = null
   #to = 0
+  #isCut = false
   readonly #sockets = new Set<Socket>()
   readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
     this.#carry(socket),
@@ -41,12 +42,22 @@ export class Cable {
     this.#to = port
   }
 
+  /** From now on nothing crosses it, and neither end is told: the machine there has lost its power. */
+  cut(): void {
+    this.#isCut = true
+    for (const socket of this.#sockets) socket.pause()
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
   #carry(near: Socket): void {
+    if (this.#isCut) {
+      this.#sockets.add(near.pause())
+      return
+    }
     const far = net.connect({ host: '127.0.0.1', port: this.#to, allowHalfOpen: true })
     for (const [from, to, way] of [
       [near, far, 'there'],
@@ -62,7 +73,7 @@ export class Cable {
         // One that is gone takes nothing.
         if (!to.destroyed && !to.write(bytes)) from.pause()
       })
-      to.on('drain', () => from.resume())
+      to.on('drain', () => this.#isCut || from.resume())
       from.on('end', () => to.end())
       from.on('error', () => to.destroy())
       from.on('close', () => this.#sockets.delete(from))
