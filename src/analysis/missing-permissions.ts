@@ -35,9 +35,12 @@ export function missingInLog(
   const missing = usages.flatMap((usage) => {
     const { method, route: pattern, provider } = usage
     const bit = 1 << methodIndex(method)
-    const alike = (byPattern.get(nameless(pattern)) ?? []).filter(
+    const sameRoute = (byPattern.get(nameless(pattern)) ?? []).filter(
       ({ route }) => (route.mask & bit) !== 0,
     )
+    // Report mode lets no call to a system interface pass: another one with that route was meant.
+    const ordinary = sameRoute.filter(({ route }) => route.kind !== 'system')
+    const alike = ordinary.length > 0 ? ordinary : sameRoute
     const named = alike.filter(
       ({ route }) => provider === '' || productOf(provider) === productOf(idOf(route.module)),
     )

@@ -16,7 +16,8 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 
 /** What stands between the program `node` and the script that it runs. */
 function flagsIn(line: string | undefined): string[] {
-  const [, between = ''] = /node"?,? +(.*?) *"?\S*(?:main|warm)\.(?:js|ts)/.exec(line ?? '') ?? []
+  const [, between = ''] =
+    /node"?,? +(.*?) *"?(?:\S*(?:main|warm)\.(?:js|ts)|\$main)/.exec(line ?? '') ?? []
   return between.match(/--[\w-]+(?:=\w+)?/g) ?? []
 }
 
