@@ -1,7 +1,7 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
-import { isListed, TOKEN_GIVERS } from '../folio/token-providers.ts'
 import type { DescriptorSet } from '../policy/descriptors.ts'
+import { traitsOf } from '../policy/traits.ts'
 import { countRoutes, type Opening } from './opening.ts'
 
 /** A module, or `okapi`, that a hijacked one gets at. */
@@ -117,9 +117,9 @@ function notesOn(openings: readonly Opening[], name: string, set: DescriptorSet)
   if (hasAuthFilter(descriptor)) {
     notes.push('its auth filter is asked about every request: it can let any caller do anything')
   }
-  if (descriptor.provides.some(({ id }) => isListed(TOKEN_GIVERS, id))) {
-    notes.push('it issues tokens: it can act as any user')
-  }
+  const { keepsTokens, seesCookies } = traitsOf(descriptor)
+  if (keepsTokens) notes.push('it issues tokens: it can act as any user')
+  if (seesCookies) notes.push('it is handed the access and refresh tokens of every user')
   return notes
 }
 

@@ -1,4 +1,5 @@
 import { productOf } from '../folio/module-id.ts'
+import type { Trusted } from '../policy/trusted.ts'
 import type { Opening } from './opening.ts'
 
 /** What two policies open differently. */
@@ -15,6 +16,28 @@ export interface Difference {
  */
 export function differenceOf(before: readonly Opening[], after: readonly Opening[]): Difference {
   return { opens: without(after, before), closes: without(before, after) }
+}
+
+/** What modules are trusted with by their descriptors alone, where two policies differ. */
+export interface TrustDifference {
+  /** In the second alone. */
+  readonly trusts: readonly Trusted[]
+  /** In the first alone. */
+  readonly trustsNoMore: readonly Trusted[]
+}
+
+/** The same for what no route tells of; here too a new version is the same module. */
+export function trustDifferenceOf(
+  before: readonly Trusted[],
+  after: readonly Trusted[],
+): TrustDifference {
+  return { trusts: trustedBeside(after, before), trustsNoMore: trustedBeside(before, after) }
+}
+
+function trustedBeside(all: readonly Trusted[], others: readonly Trusted[]): Trusted[] {
+  const keyOf = ({ product, trust }: Trusted) => `${product} ${trust}`
+  const known = new Set(others.map(keyOf))
+  return all.filter((trusted) => !known.has(keyOf(trusted)))
 }
 
 /** The openings of `all`, cut to the methods that `others` do not hold. */

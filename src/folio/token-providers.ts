@@ -10,3 +10,9 @@ export function isListed(list: readonly string[], interfaceId: string): boolean 
     name.endsWith('*') ? interfaceId.startsWith(name.slice(0, -1)) : interfaceId === name,
   )
 }
+
+/** The products of FOLIO that provide them, or have an auth filter: every other one is worth a question. */
+export const LOGIN_PRODUCTS: readonly string[] = [
+  ...['mod-authtoken', 'mod-login', 'mod-login-saml', 'mod-users-bl'],
+  ...['mod-login-keycloak', 'mod-users-keycloak'],
+]

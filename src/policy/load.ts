@@ -3,7 +3,8 @@ import type { Clause } from './clause.ts'
 import { compilePolicy } from './compile.ts'
 import type { Sensitivity } from './decision.ts'
 import type { Policy } from './policy.ts'
-import { type DescriptorFiles, loadDescriptors } from './source.ts'
+import { type DescriptorFiles, loadDescriptors, readDescriptors } from './source.ts'
+import { unusualTrust } from './trusted.ts'
 
 /** The section `policy` of the configuration, with the files of grants read. */
 export interface PolicyRules {
@@ -29,7 +30,9 @@ export function loadPolicy(
   { descriptors, report, ...rules }: PolicyRules,
   { own, now }: { own?: string; now?: () => number } = {},
 ): { policy: Policy; warnings: readonly Problem[] } {
-  const { set, warnings } = loadDescriptors(descriptors)
+  const read = typeof descriptors === 'string' ? readDescriptors(descriptors) : descriptors
+  const paths = new Map(read.files.map(({ file, path }) => [file, path]))
+  const { set, warnings } = loadDescriptors(read)
   const { policy, problems } = compilePolicy({
     ...rules,
     descriptors: set,
@@ -37,7 +40,7 @@ export function loadPolicy(
     ...(own === undefined ? {} : { own }),
     ...(now === undefined ? {} : { now }),
   })
-  const all = [...warnings, ...problems]
+  const all = [...warnings, ...problems, ...unusualTrust(set, (file) => paths.get(file) ?? file)]
   if (policy === undefined) throw new Fault(all)
   return { policy, warnings: all }
 }

@@ -1,4 +1,8 @@
-import { hasAuthFilter, type ModuleDescriptor } from '../folio/descriptor.ts'
+import {
+  hasAuthFilter,
+  type InterfaceDescriptor,
+  type ModuleDescriptor,
+} from '../folio/descriptor.ts'
 import { COOKIE_READERS, isListed, TOKEN_GIVERS } from '../folio/token-providers.ts'
 
 /** What the header rules need to know about a module. */
@@ -15,8 +19,7 @@ export interface ModuleTraits {
 
 /** Reads the traits off a descriptor. */
 export function traitsOf(descriptor: ModuleDescriptor): ModuleTraits {
-  const provides = (list: readonly string[]) =>
-    descriptor.provides.some(({ id }) => isListed(list, id))
+  const provides = (list: readonly string[]) => providersOf(descriptor, list).length > 0
   return {
     id: descriptor.id.id,
     product: descriptor.id.product,
@@ -24,4 +27,15 @@ export function traitsOf(descriptor: ModuleDescriptor): ModuleTraits {
     keepsTokens: provides(TOKEN_GIVERS),
     seesCookies: provides(COOKIE_READERS),
   }
+}
+
+/**
+ * The interfaces of the list that the module provides for all. Of a `multiple` one Okapi takes any number
+ * of providers beside each other: it makes nobody a module of the login.
+ */
+export function providersOf(
+  { provides }: ModuleDescriptor,
+  list: readonly string[],
+): readonly InterfaceDescriptor[] {
+  return provides.filter(({ id, type }) => type === 'proxy' && isListed(list, id))
 }

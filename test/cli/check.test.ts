@@ -109,6 +109,17 @@ test('what is wrong inside a descriptor has a line and a column', (t) => {
   t.regex(stderr, /mod-users\.json:8:\d+: /)
 })
 
+test('a module that gets users’ tokens by what it provides is warned of, with the line', (t) => {
+  const directory = installation()
+  const more = '"handlers": [] }, { "id": "authtoken-x", "version": "1.0", "handlers": ['
+  write(directory, 'set/mod-users.json', DESCRIPTOR.replace('"handlers": [', more))
+  const { status, stdout, stderr } = sidecar(directory, 'check')
+  t.is(status, 0)
+  t.regex(stderr, /warning: \S*mod-users\.json:\d+:\d+: mod-users-19\.7\.0 is handed the access/)
+  t.regex(stderr, /`authtoken-x`[\s\S]*hint: of FOLIO only mod-authtoken, mod-login/)
+  t.true(stdout.endsWith('\nFine, with 2 warnings.\n'))
+})
+
 test('so has a grant that means nothing', (t) => {
   const directory = installation()
   write(directory, 'grants.yaml', '- caller: mod-x\n  at: okapi\n  why: w\n  path: /users\n')

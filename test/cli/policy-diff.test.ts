@@ -1,6 +1,7 @@
 import { cp, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import type { TrustDifference } from '../../src/analysis/difference.ts'
 import { folder, narrow, policy, SET } from '../support/policy-verb.ts'
 
 /** The fixtures with a new version of mod-users that has a route more. */
@@ -49,6 +50,66 @@ test('the way back only closes: exit 0; the same twice says so', async (t) => {
   const same = await policy(['diff', SET, SET])
   t.is(same.code, 0)
   t.regex(same.stdout, /\n0 more openings, 0 fewer\n$/)
+})
+
+/** The fixtures, where mod-tags provides one interface more, without a route. */
+async function trusted(t: ExecutionContext, more: object): Promise<string> {
+  const path = join(await folder(t), 'next')
+  await cp(SET, path, { recursive: true })
+  const file = join(path, 'mod-tags-3.1.0.json')
+  const descriptor = JSON.parse(await readFile(file, 'utf8'))
+  await writeFile(file, JSON.stringify({ ...descriptor, ...more }))
+  return path
+}
+
+test('an interface without a route that gives a module users’ tokens is told first; exit 1', async (t) => {
+  const next = await trusted(t, { provides: [{ id: 'authtoken-x', version: '1.0' }] })
+  const { stdout, stderr, code } = await policy(['diff', SET, next])
+  t.is(code, 1, stderr)
+  t.regex(
+    stdout,
+    /\n0 more openings, \d+ fewer\n\nTRUSTED WITH USERS AND THEIR TOKENS FROM NOW ON\n/,
+  )
+  t.regex(stdout, /! mod-tags-3\.1\.0 is handed the access and refresh tokens of every user/)
+  t.regex(
+    stdout,
+    /! mod-tags-3\.1\.0 may hand out tokens[^!]*mod-tags-3\.1\.0\.json#\/provides\/0\)/,
+  )
+  narrow(t, stdout.split('\n').slice(2).join('\n'))
+  const json = await policy(['diff', SET, next, '--json'])
+  const { trusts, trustsNoMore }: TrustDifference = JSON.parse(json.stdout)
+  t.deepEqual(trustsNoMore, [])
+  t.deepEqual(
+    trusts.map(({ module, trust, interface: provided }) => [module, trust, provided?.id]),
+    [
+      ['mod-tags-3.1.0', 'cookies', 'authtoken-x'],
+      ['mod-tags-3.1.0', 'tokens', 'authtoken-x'],
+    ],
+  )
+  const back = await policy(['diff', next, SET])
+  t.is(back.code, 1, 'its own routes are open again')
+  t.regex(
+    back.stdout,
+    /\ntrusted with users and their tokens no more\n {2}- mod-tags-3\.1\.0 is handed/,
+  )
+  t.notRegex(back.stdout, /FROM NOW ON/)
+})
+
+test('so is an auth filter; a new version of a module of the login is nothing new', async (t) => {
+  const filter = { methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }
+  const next = await trusted(t, { filters: [filter] })
+  const { stdout, code } = await policy(['diff', SET, next])
+  t.is(code, 1)
+  t.regex(stdout, /! mod-tags-3\.1\.0 is asked about every request and believed/)
+  const file = join(next, 'mod-login-7.14.0.json')
+  const login = JSON.parse(await readFile(file, 'utf8'))
+  await rename(file, join(next, 'mod-login-7.15.0.json'))
+  await writeFile(
+    join(next, 'mod-login-7.15.0.json'),
+    JSON.stringify({ ...login, id: 'mod-login-7.15.0' }),
+  )
+  const upgraded = await policy(['diff', SET, next])
+  t.notRegex(upgraded.stdout, /! mod-login/)
 })
 
 test('a packed file is its folder', async (t) => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
@@ -221,4 +221,44 @@ test('sentences are as wide as COLUMNS says, within reason', async (t) => {
   const [narrow80, wide, wider] = await Promise.all(['80', '120', '500'].map(widest))
   t.true(narrow80! <= 80 && wide! > 80 && wide! <= 120, `${narrow80} ${wide}`)
   t.true(wider! <= 140, `${wider}`)
+})
+
+test('who is trusted with users and their tokens stands above the matrix, whatever it is narrowed to', async (t) => {
+  const path = join(await folder(t), 'set')
+  await cp(SET, path, { recursive: true })
+  const file = join(path, 'mod-tags-3.1.0.json')
+  const { provides, ...tags } = JSON.parse(await readFile(file, 'utf8'))
+  const more = { id: 'authtoken-x', version: '1.0' }
+  await writeFile(file, JSON.stringify({ ...tags, provides: [...provides, more] }))
+  const narrowed = ['matrix', '--descriptors', path, '--caller', 'mod-notes']
+  const whole = ['matrix', '--descriptors', path]
+  const page = join(path, '..', 'page.html')
+  const [plain, json] = await Promise.all([
+    policy(whole),
+    policy([...narrowed, '--json']),
+    policy([...narrowed, '--html', page]),
+  ])
+  narrow(t, plain.stdout)
+  const text = plain.stdout.replaceAll(/\s+/g, ' ')
+  const tokens = 'handed the access and refresh tokens of every user, in cookies: '
+  const usual = 'mod-authtoken-2.18.0 (authtoken, authtoken2); mod-login-7.14.0 (login)'
+  const shout = 'mod-tags-3.1.0 (authtoken-x), WHICH IS NO MODULE OF FOLIO’S LOGIN'
+  t.true(text.includes(`${tokens}${usual}; ${shout}`), text)
+  t.true(text.includes('asked about every request and believed, as an auth filter: mod-authtoken'))
+  t.true((await readFile(page, 'utf8')).includes(shout))
+  const short = (await policy(narrowed)).stdout.replaceAll(/\s+/g, ' ')
+  t.true(short.includes(`${tokens}${shout} `), short)
+  const { trusted } = JSON.parse(json.stdout)
+  const own = trusted.filter(({ module }: { module: string }) => module === 'mod-tags-3.1.0')
+  t.deepEqual(
+    own.map(({ trust, usual: known }: Record<string, unknown>) => [trust, known]),
+    [
+      ['cookies', false],
+      ['tokens', false],
+    ],
+  )
+  const ordinary = await policy(['matrix', '--descriptors', SET, '--caller', 'mod-notes'])
+  t.notRegex(ordinary.stdout, /NO MODULE/)
+  const blast = await policy(['matrix', '--descriptors', path, '--blast-radius', 'mod-tags'])
+  t.regex(blast.stdout, /it is handed the access and refresh tokens of every user/)
 })

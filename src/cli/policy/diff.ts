@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
-import { differenceOf } from '../../analysis/difference.ts'
+import { differenceOf, trustDifferenceOf } from '../../analysis/difference.ts'
 import { reachOf } from '../../analysis/reach.ts'
 import { fault } from '../../fault.ts'
+import { trustedIn } from '../../policy/trusted.ts'
 import { differenceJson, differenceText } from './difference-text.ts'
 import { installationOf, type SourceOptions } from './sources.ts'
 
@@ -21,12 +22,16 @@ export async function run(argv: readonly string[]): Promise<number> {
     },
   })
   const [before, after] = sidesOf(positionals, values)
-  const difference = differenceOf(reachOf(installationOf(before)), reachOf(installationOf(after)))
+  const [a, b] = [installationOf(before), installationOf(after)]
+  const difference = {
+    ...trustDifferenceOf(trustedIn(a.set), trustedIn(b.set)),
+    ...differenceOf(reachOf(a), reachOf(b)),
+  }
   const names = { a: positionals[0]!, b: positionals[1]! }
   process.stdout.write(
     values.json ? differenceJson(difference, names) : differenceText(difference, names),
   )
-  return difference.opens.length > 0 ? 1 : 0
+  return difference.opens.length + difference.trusts.length > 0 ? 1 : 0
 }
 
 interface Options {

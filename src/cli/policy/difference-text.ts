@@ -1,5 +1,6 @@
-import type { Difference } from '../../analysis/difference.ts'
+import type { Difference, TrustDifference } from '../../analysis/difference.ts'
 import { type Opening, partText, routeText } from '../../analysis/opening.ts'
+import { type Trusted, trustText } from '../../policy/trusted.ts'
 import { paint, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 
@@ -10,16 +11,32 @@ interface Names {
 }
 
 /** For a person, as wide as the terminal: callers to whom the same changes stand together. */
-export function differenceText({ opens, closes }: Difference, { a, b }: Names): string {
+export function differenceText(difference: Difference & TrustDifference, { a, b }: Names): string {
+  const { opens, closes, trusts, trustsNoMore } = difference
   const counts = `${counted(opens.length, 'more opening')}, ${closes.length} fewer`
   const head = [`from ${a}`, `to   ${b}`, counts].map((line) => `${line}\n`).join('')
+  const trusted = trustBlock('TRUSTED WITH USERS AND THEIR TOKENS FROM NOW ON', 'red', trusts)
+  const noMore = trustBlock('trusted with users and their tokens no more', 'green', trustsNoMore)
   const more = blocks(opens, 'opens to', paint('red', '+'))
   const fewer = blocks(closes, 'closes to', paint('green', '-'))
-  return `${head}${more}${fewer}`
+  return `${head}${trusted}${more}${noMore}${fewer}`
+}
+
+/** What no grant and no route tells of: it comes before everything else. */
+function trustBlock(title: string, color: 'red' | 'green', all: readonly Trusted[]): string {
+  if (all.length === 0) return ''
+  const lines = all.flatMap((trusted) => {
+    const { module, file, pointer } = trusted
+    const text = `${module} ${trustText(trusted)} (${file}#${pointer})`
+    return wrap(text, textWidth() - 6).map((line, i) =>
+      i === 0 ? `  ${paint(color, color === 'red' ? '!' : '-')} ${line}` : `      ${line}`,
+    )
+  })
+  return `\n${paint('bold', paint(color, title))}\n${lines.map((line) => `${line}\n`).join('')}`
 }
 
 /** The same as one JSON document. */
-export function differenceJson(difference: Difference, names: Names): string {
+export function differenceJson(difference: Difference & TrustDifference, names: Names): string {
   return `${JSON.stringify({ ...names, ...difference }, null, 2)}\n`
 }
 

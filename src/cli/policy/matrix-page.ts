@@ -70,7 +70,9 @@ export function matrixPage(openings: readonly Opening[], headline: Headline): st
   const legend = LEGEND.map(
     ([kind, what]) => html`<li><span class="${kind}"></span>${kind}: ${what}</li>`,
   )
-  const head = headLines(headline).map(
+  // The grid needs the room: here only what is out of the ordinary.
+  const trusted = headline.trusted.filter(({ usual }) => !usual)
+  const head = headLines({ ...headline, trusted }).map(
     (line) => html`<p class="quiet">${line.replace('who may call what: ', '')}</p>`,
   )
   // Inside a script element only `<` could end it.

@@ -2,6 +2,7 @@ import { type MatrixPart, matrixOf } from '../../analysis/matrix.ts'
 import { countRoutes, type Opening, partText, routeText, ruleText } from '../../analysis/opening.ts'
 import type { MigrationFacts } from '../../observe/status/facts.ts'
 import { migrationText } from '../../observe/status/words.ts'
+import type { Trusted, TrustKind } from '../../policy/trusted.ts'
 import { paint, table, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 
@@ -11,6 +12,8 @@ export interface Headline {
   readonly grants: number
   readonly mode: 'enforce' | 'report'
   readonly hash: string
+  /** What modules are trusted with by their descriptors alone. */
+  readonly trusted: readonly Trusted[]
   /** The migration door, and whose ingress it is while it is open. */
   readonly plain: (MigrationFacts & { readonly at: string | null }) | null
 }
@@ -40,14 +43,39 @@ export function matrixText(openings: readonly Opening[], headline: Headline): st
 }
 
 /** What was asked, and what a person must know of all of it: a line each. */
-export function headLines({ modules, grants, mode, hash, plain }: Headline): readonly string[] {
+export function headLines(headline: Headline): readonly string[] {
+  const { modules, grants, mode, hash, plain, trusted } = headline
   const counts = `${modules} modules, ${grants} grants`
   const report = 'report mode: modules may call other interfaces too; that is recorded, not refused'
   return [
     `who may call what: ${counts}, mode ${mode}, policy ${hash.slice(0, 16)}`,
     ...(mode === 'enforce' ? [] : [report]),
     ...(plain === null ? [] : [`plain: ${migrationText(plain)}`]),
+    ...trustLines(trusted),
   ]
+}
+
+const TRUSTS: readonly (readonly [TrustKind, string])[] = [
+  ['cookies', 'handed the access and refresh tokens of every user, in cookies'],
+  ['tokens', 'may hand out tokens and set the sessions of users'],
+  ['auth-filter', 'asked about every request and believed, as an auth filter'],
+]
+
+/** Who is trusted with users and their tokens, whatever routes are open to it. */
+function trustLines(trusted: readonly Trusted[]): string[] {
+  return TRUSTS.flatMap(([kind, what]) => {
+    const modules = Map.groupBy(
+      trusted.filter(({ trust }) => trust === kind),
+      ({ module }) => module,
+    )
+    if (modules.size === 0) return []
+    const names = [...modules].map(([module, reasons]) => {
+      const ids = reasons.flatMap(({ interface: provided }) => provided?.id ?? [])
+      const by = ids.length === 0 ? '' : ` (${ids.join(', ')})`
+      return `${module}${by}${reasons.every(({ usual }) => usual) ? '' : ', WHICH IS NO MODULE OF FOLIO’S LOGIN'}`
+    })
+    return [`${what}: ${names.join('; ')}`]
+  })
 }
 
 function partLines(part: MatrixPart, withRoutes: boolean): string[] {

@@ -4,6 +4,7 @@ import { blastRadius } from '../../analysis/blast-radius.ts'
 import { filterOpenings } from '../../analysis/matrix.ts'
 import { reachOf } from '../../analysis/reach.ts'
 import { errorCode, fault } from '../../fault.ts'
+import { trustedIn } from '../../policy/trusted.ts'
 import { blastJson, blastText } from './blast-text.ts'
 import { matrixCsv } from './matrix-csv.ts'
 import { matrixPage } from './matrix-page.ts'
@@ -46,6 +47,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     grants: grants.filter(({ file }) => file !== null).length,
     mode,
     hash: policy.hash,
+    // Of what is out of the ordinary it is told whatever was asked for.
+    trusted: trustedIn(set).filter(
+      ({ module, usual }) => !usual || module.includes(values.caller ?? ''),
+    ),
     plain: door && { at: plain?.at ?? null, ...door },
   }
   if (html !== undefined) writePage(html, matrixPage(openings, headline))
