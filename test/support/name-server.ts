@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
+import { createServer, isIP, type Server, type Socket } from 'node:net'
 
 /** What is known of a name. Without A and AAAA: the name is there, and has no address. */
 export interface Zone {
@@ -49,14 +49,18 @@ export class NameServer {
 
   /** @param port 53 where the system's own configuration is to name it */
   static async start(port = 0, host = '127.0.0.1'): Promise<NameServer> {
-    const server = new NameServer()
-    server.#udp.bind(port, host)
-    await once(server.#udp, 'listening')
-    server.port = server.#udp.address().port
-    server.#tcp.listen(server.port, host)
-    await once(server.#tcp, 'listening')
-    server.port = (server.#tcp.address() as AddressInfo).port
-    return server
+    for (let tries = 0; ; tries++) {
+      const server = new NameServer()
+      try {
+        await server.#listen(port, host)
+        return server
+      } catch (error) {
+        // A port that is free for UDP can be in use for TCP: the kernel is asked for another.
+        await server.close()
+        if (port !== 0 || tries === 50 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE')
+          throw error
+      }
+    }
   }
 
   /** How often this was asked: `A okapi.test`. */
@@ -68,6 +72,14 @@ export class NameServer {
     for (const socket of this.#sockets) socket.destroy()
     this.#udp.close()
     await new Promise((resolve) => this.#tcp.close(resolve))
+  }
+
+  async #listen(port: number, host: string): Promise<void> {
+    this.#udp.bind(port, host)
+    await once(this.#udp, 'listening')
+    this.port = this.#udp.address().port
+    this.#tcp.listen(this.port, host)
+    await once(this.#tcp, 'listening')
   }
 
   #heard(bytes: Buffer, from: RemoteInfo): void {
