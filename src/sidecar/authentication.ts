@@ -7,6 +7,8 @@ import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Authenticator, PeerCertificates } from '../transport/authenticate.ts'
 import { type LivePeer, LiveSet } from '../transport/live-set.ts'
 import type { Material } from '../transport/tls-options.ts'
+import type { TrustBundle } from '../trust/bundle.ts'
+import { KnownIntermediates } from '../trust/chain.ts'
 import type { Identity } from '../trust/identity.ts'
 import { judgeConnection, type TrustContext } from '../trust/judge.ts'
 import { addressRefusal, labelOf, type Pin } from '../trust/pin.ts'
@@ -42,6 +44,7 @@ export class Authentication {
   /** The authenticator hands a record to the live set by way of the facts that both are given. */
   readonly #records = new WeakMap<PeerCertificates, HandshakeRecord>()
   readonly #generations = new WeakMap<Material, number>()
+  readonly #intermediates = new WeakMap<TrustBundle, KnownIntermediates>()
   #material: { readonly of: Generation; readonly value: Material } | undefined
 
   /** `now`: milliseconds since the epoch. */
@@ -140,7 +143,9 @@ export class Authentication {
 
   #context(): TrustContext {
     const { bundle, crls } = this.#credentials.current
-    return { ...this.#fixed, bundle, crls, now: this.#now() }
+    const known = this.#intermediates.get(bundle) ?? new KnownIntermediates()
+    this.#intermediates.set(bundle, known)
+    return { ...this.#fixed, bundle, crls, known, now: this.#now() }
   }
 
   #recordOf(facts: PeerCertificates): LiveRecord {

@@ -13,6 +13,11 @@ export interface PeerCertificates {
    * OpenSSL verified: signatures are for the judge to check.
    */
   readonly chain: readonly Uint8Array[]
+  /**
+   * DER of all that the peer sent, in the order of its message. For once where `chain` leads nowhere:
+   * Node (24.20) never frees the intermediates that it has returned so.
+   */
+  readonly allSent: () => readonly Uint8Array[]
   /** What the peer is: `client` on our listeners, `server` where we dialled. */
   readonly role: 'client' | 'server'
 }
@@ -59,12 +64,13 @@ export function factsOf(socket: TLSSocket, role: PeerCertificates['role']): Peer
     authorized: socket.authorized === true,
     error: errorText(error),
     chain: shownChain(socket),
+    allSent: () => sentChain(socket),
     role,
   }
 }
 
-// Not getPeerX509Certificate: it takes the leaf off OpenSSL's own list, so that on a connection that
-// we opened a second call, whoever makes it, returns the next certificate as if it were the peer's.
+// Not getPeerX509Certificate: see sentChain. Of intermediates out of order this shows a part only: its
+// search ends at an issuer that stands last in the list (AddIssuerChainToObject in Node's crypto_common.cc).
 function shownChain(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = []
   let certificate = socket.getPeerCertificate(true)
@@ -73,6 +79,18 @@ function shownChain(socket: TLSSocket): Uint8Array[] {
     const issuer = certificate.issuerCertificate
     if (issuer === certificate) break
     certificate = issuer
+  }
+  return chain
+}
+
+// It takes all certificates off OpenSSL's own list: a second call, whoever makes it, finds none, or on a
+// connection that we opened returns the next certificate as if it were the peer's.
+function sentChain(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = []
+  let certificate = socket.getPeerX509Certificate()
+  while (chain.length < MAX_CHAIN && certificate !== undefined) {
+    chain.push(certificate.raw)
+    certificate = certificate.issuerCertificate
   }
   return chain
 }

@@ -54,14 +54,14 @@ export function lookWith(material: Material, version: Version): Look {
         handshakeTimeout: HANDSHAKE_MS,
       })
       const facts = await shake(listener, { ...pair, ...BELIEVES_ALL }, (_, called) =>
-        factsOf(called, role),
+        lastingFacts(called, role),
       )
       return { facts }
     }
     context ??= { secureContext: createSecureContext({ ...contextOptions(material), ...only }) }
     const server = createServer({ ...pair, handshakeTimeout: HANDSHAKE_MS })
     const facts = await shake(server, { ...context, rejectUnauthorized: false }, (calling) =>
-      factsOf(calling, role),
+      lastingFacts(calling, role),
     )
     if (facts.error === undefined) return { facts }
     const why = await refusalOf(server, context)
@@ -80,6 +80,13 @@ export async function handshakeForPublic(pair: PublicKeyPair, version: Version):
     const server = createServer({ ...options, handshakeTimeout: HANDSHAKE_MS })
     await shake(server, { ...options, ...BELIEVES_ALL }, () => null)
   })
+}
+
+/** Facts that outlive their connection. */
+function lastingFacts(socket: TLSSocket, role: PeerCertificates['role']): PeerCertificates {
+  const facts = factsOf(socket, role)
+  const sent = facts.allSent()
+  return { ...facts, allSent: () => sent }
 }
 
 /** Only a client that refuses by itself is told OpenSSL's words. */

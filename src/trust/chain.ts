@@ -35,6 +35,32 @@ export function chainOf(
   return undefined
 }
 
+/**
+ * Intermediates of chains that led to a root, kept for one bundle. Node shows no more than a part of
+ * a chain whose certificates came out of order, and showing all of them costs memory that it never
+ * gives back (authenticate.ts): so that is asked once for each intermediate, not once a handshake.
+ */
+export class KnownIntermediates {
+  readonly #byFingerprint = new Map<string, Certificate>()
+
+  get all(): readonly Certificate[] {
+    return [...this.#byFingerprint.values()]
+  }
+
+  /** Then no other is taken in, and nothing more is asked of Node. */
+  get full(): boolean {
+    return this.#byFingerprint.size >= MAX_KNOWN
+  }
+
+  remember({ issuers }: Chain): void {
+    for (const issuer of issuers.slice(0, -1)) {
+      if (!this.full) this.#byFingerprint.set(issuer.fingerprint256, issuer)
+    }
+  }
+}
+
+const MAX_KNOWN = 256
+
 function issuerOf(
   certificate: Certificate,
   shown: readonly Certificate[],

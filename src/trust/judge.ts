@@ -2,7 +2,7 @@ import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import type { BoundCrl } from '../x509/crl.ts'
 import type { TrustBundle } from './bundle.ts'
-import { type Chain, chainOf } from './chain.ts'
+import { type Chain, chainOf, type KnownIntermediates } from './chain.ts'
 import { ADD_ISSUER, refusalOfCode } from './handshake-errors.ts'
 import { type Identity, identityOf, type NamingContext } from './identity.ts'
 import { spkiPinRefusal } from './pin.ts'
@@ -21,6 +21,8 @@ export interface PeerFacts {
   readonly error: string | undefined
   /** DER, leaf first, as far as Node shows it; may end with the root. Empty: no certificate. */
   readonly chain: readonly Uint8Array[]
+  /** DER of all that the peer sent, in the order of its message; asked where `chain` leads nowhere. */
+  readonly allSent?: () => readonly Uint8Array[]
   /** What the peer is: `client` on our listeners, `server` where we dialled. */
   readonly role: 'client' | 'server'
 }
@@ -30,6 +32,8 @@ export interface TrustContext extends NamingContext {
   readonly bundle: TrustBundle
   /** Empty: revocation is not checked. Else every issuer of a chain needs a current one. */
   readonly crls: readonly BoundCrl[]
+  /** Intermediates that led to a root of this bundle before. */
+  readonly known?: KnownIntermediates
   /**
    * SHA-256 of the SPKI (lower-case hex) that a peer must have on top of everything else, by module
    * id, product, `operator/NAME` or `client/NAME`; the entry of the full id goes before its product's.
@@ -64,7 +68,7 @@ export function judgeConnection(facts: PeerFacts, context: TrustContext): Judged
 
 function judgeFacts(facts: PeerFacts, context: TrustContext): Judged | Refusal {
   const { authorized, error, chain: shown, role } = facts
-  const [first, ...others] = shown
+  const [first] = shown
   // Node reports a missing certificate as UNABLE_TO_GET_ISSUER_CERT: so this comes before its code.
   if (first === undefined || first.length === 0) {
     return refuse('no-certificate', `the ${role} showed no certificate`)
@@ -74,7 +78,7 @@ function judgeFacts(facts: PeerFacts, context: TrustContext): Judged | Refusal {
     return refusalOfCode(error, nameOf(first, role), dates)
   }
   const leaf = parseCertificate(first)
-  const chain = chainOf(leaf, others.slice(0, MAX_SHOWN).flatMap(parsed), context.bundle)
+  const chain = chainToRoot(leaf, facts, context)
   if (chain === undefined) {
     const because = `the certificate of ${leaf.subject.text || 'the peer'} (issuer: ${leaf.issuer.text}) was not shown to lead to a root of the trust bundle`
     return refuse('untrusted-certificate', because, { wouldAllow: ADD_ISSUER })
@@ -88,6 +92,29 @@ function judgeFacts(facts: PeerFacts, context: TrustContext): Judged | Refusal {
   if (isRefusal(identity)) return identity
   const pinned = spkiPinRefusal(identity, record.spkiSha256, context.spkiPins)
   return pinned ?? { identity, record: { ...record, identity } }
+}
+
+/**
+ * The order in the peer's message says nothing (RFC 8446 4.4.2), and OpenSSL does not look at it. Of a
+ * chain out of order Node shows a part: then the rest is one that led to a root before, or is asked for.
+ */
+function chainToRoot(
+  leaf: Certificate,
+  { chain: shown, allSent }: PeerFacts,
+  { bundle, known }: TrustContext,
+): Chain | undefined {
+  const above = aboveLeaf(shown)
+  const usual = chainOf(leaf, above, bundle)
+  if (usual !== undefined) return usual
+  const again = known === undefined ? undefined : chainOf(leaf, [...above, ...known.all], bundle)
+  if (again !== undefined || allSent === undefined || known?.full) return again
+  const chain = chainOf(leaf, aboveLeaf(allSent()), bundle)
+  if (chain !== undefined) known?.remember(chain)
+  return chain
+}
+
+function aboveLeaf(shown: readonly Uint8Array[]): readonly Certificate[] {
+  return shown.slice(1, 1 + MAX_SHOWN).flatMap(parsed)
 }
 
 /** The certificate's own words, for the log of a refusal; nothing in them is proven. */

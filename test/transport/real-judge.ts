@@ -3,6 +3,7 @@ import type { Refusal } from '../../src/refusal/refusal.ts'
 import { isRefusal } from '../../src/refusal/refusal.ts'
 import type { Authenticator, PeerCertificates } from '../../src/transport/authenticate.ts'
 import { makeBundle } from '../../src/trust/bundle.ts'
+import { KnownIntermediates } from '../../src/trust/chain.ts'
 import { judgePeer } from '../../src/trust/judge.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { type BoundCrl, parseCrl } from '../../src/x509/crl.ts'
@@ -21,9 +22,10 @@ export function realJudge(
 ): Authenticator<string> {
   const bundle = makeBundle(roots.map(({ cert }) => parsed(cert)))
   const crls = lists.map(bound)
+  const known = new KnownIntermediates()
   return (facts: PeerCertificates): string | Refusal => {
     const now = Date.now()
-    const context = { trustDomain: 'folio.test', foreign: new Map(), bundle, crls, now }
+    const context = { trustDomain: 'folio.test', foreign: new Map(), bundle, crls, known, now }
     const judged = judgePeer(facts, context)
     if (isRefusal(judged)) return judged
     return judged.kind === 'module' ? judged.id : judged.name
