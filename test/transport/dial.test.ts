@@ -44,13 +44,19 @@ test('an upstream that is not up yet is tried again until it is', async (t) => {
 
 for (const whenUnreachable of ['module-unavailable', 'upstream-unreachable'] as const) {
   test(`when nothing is reached in time it is ${whenUnreachable}`, async (t) => {
+    const server = await NameServer.start()
+    const resolvConf = join(folder, `resolv-${whenUnreachable}.conf`)
+    writeFileSync(resolvConf, `nameserver 127.0.0.1:${server.port}\n`)
     const addresses: Address[] = [
       { host: '127.0.0.1', port: NOBODY },
       { host: 'no.such.invalid', port: 1 },
       { path: join(folder, 'none.sock') },
     ]
-    const options = { addresses, connectWaitMs: 200, whenUnreachable }
+    const clock = new CoarseClock(10)
+    const names = new NameResolver(() => clock.now, { hosts: '', resolvConf })
+    const options = { addresses, clock, names, connectWaitMs: 1000, whenUnreachable }
     const { refusal } = await dialOnce(new Dialer(dialerTo([], null, options)))
+    await server.close()
     t.is(refusal?.reason, whenUnreachable)
     t.is(refusal?.limit, 'connectWaitMs')
     for (const words of ['ECONNREFUSED', 'ENOENT', 'no.such.invalid does not resolve']) {
