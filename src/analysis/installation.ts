@@ -5,6 +5,7 @@ import type { Clause } from '../policy/clause.ts'
 import type { PolicySource } from '../policy/compile.ts'
 import type { DescriptorSet } from '../policy/descriptors.ts'
 import { type Grant, isFor, readGrants } from '../policy/grants.ts'
+import { knownGrantsOf } from '../policy/known-grants.ts'
 import type { Policy } from '../policy/policy.ts'
 import { STRIPES } from '../policy/stripes.ts'
 
@@ -52,7 +53,7 @@ export function grantsInForce({
   knownGrants = [],
 }: Pick<PolicySource, 'grants' | 'known' | 'knownGrants'>): readonly Grant[] {
   const unread: Problem[] = []
-  const named = readGrants(known, unread).filter(({ caller }) => knownGrants.includes(caller))
+  const named = knownGrantsOf({ known, knownGrants }, unread)
   return [...readGrants(grants, unread), ...named, ...STRIPES]
 }
 

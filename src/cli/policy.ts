@@ -29,8 +29,9 @@ WHO is a full module id (mod-notes-8.1.0), operator/NAME, client/NAME, public,
 plain (a caller of the migration listener) or none. WHERE is the callee: okapi,
 a full module id, or a product with one installed version. Without --tenant the
 tenant is not checked; '' is a request at a module that names none. --module-id
-is X-Okapi-Module-Id. An OPTIONS of public counts as a preflight. Exit
-0 allowed, 1 refused, 2 wrong usage.
+is X-Okapi-Module-Id. An OPTIONS of public counts as a preflight. SOURCE answers
+for one sidecar; \`decided at\` names all that are asked. Exit 0 allowed,
+1 refused, 2 wrong usage.
 
 matrix lists who may call what, with the rule: modules, Okapi, public, operators
 and clients, at Okapi and at modules; with -c also \`plain\` while the

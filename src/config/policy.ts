@@ -61,7 +61,8 @@ export const policy = () =>
         .default([])
         .meta({ description: 'Grants, or files with a list of them' }),
       knownGrants: z.array(name()).default([]).meta({
-        description: 'Products whose entries in the shipped grants/known.yaml apply',
+        description:
+          'Products and sets (supertenant) whose entries in the shipped grants/known.yaml apply',
       }),
       quarantine: z.array(quarantine()).default([]),
       pathExceptions: z.array(pathException()).default([]),

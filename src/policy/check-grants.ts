@@ -5,16 +5,22 @@ import { overlap } from '../folio/pattern-states.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { meansAdministration } from './administration.ts'
 import { parseCaller } from './caller.ts'
-import { type Grant, isWide, opensText } from './grants.ts'
+import { type Grant, isAt, isFor, isWide, opensText } from './grants.ts'
 import type { Routed } from './route-table.ts'
 import { routesOf } from './routes.ts'
 import { idOf, type World } from './world.ts'
 
 /**
  * Finds grants that open what must stay shut (errors), and grants that open nothing (warnings): a
- * slip in a name looks like a rule that works.
+ * slip in a name looks like a rule that works. One file of grants may serve all sidecars, while that of a
+ * module has only its part of the descriptors: grants that are not about `own` get no warning there.
  */
-export function checkGrants(world: World, grants: readonly Grant[], problems: Problem[]): void {
+export function checkGrants(
+  world: World,
+  grants: readonly Grant[],
+  problems: Problem[],
+  own?: string,
+): void {
   for (const grant of grants) {
     const where = { file: grant.file ?? 'built in', pointer: grant.pointer ?? '' }
     const say = (severity: Problem['severity'], message: string) =>
@@ -22,11 +28,16 @@ export function checkGrants(world: World, grants: readonly Grant[], problems: Pr
     const error = forbidden(world, grant)
     if (error !== undefined) say('error', error)
     else if (grant.untilMs <= world.now()) say('warning', 'this grant has ended')
-    else {
+    else if (concerns(grant, own)) {
       const warning = useless(world, grant)
       if (warning !== undefined) say('warning', warning)
     }
   }
+}
+
+function concerns(grant: Grant, own: string | undefined): boolean {
+  if (own === undefined || isOkapi(own)) return true
+  return isFor(grant, { kind: 'module', id: own }) || isAt(grant, own)
 }
 
 function forbidden(world: World, { at, opens, caller }: Grant): string | undefined {

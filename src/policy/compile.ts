@@ -8,7 +8,8 @@ import type { Clause } from './clause.ts'
 import type { Sensitivity } from './decision.ts'
 import type { DescriptorSet } from './descriptors.ts'
 import { isOkapiDoor } from './door.ts'
-import { type Grant, readGrants } from './grants.ts'
+import { readGrants } from './grants.ts'
+import { knownGrantsOf } from './known-grants.ts'
 import { ModuleDoor, UnknownDoor } from './module-door.ts'
 import { OkapiDoor } from './okapi-door.ts'
 import { readPathExceptions } from './path-exceptions.ts'
@@ -26,7 +27,7 @@ import type { World } from './world.ts'
 export interface PolicySource {
   readonly descriptors: DescriptorSet
   readonly grants?: readonly Clause[]
-  /** Grants that ship with the product, of which `knownGrants` names the products to turn on. */
+  /** Grants that ship with the product; `knownGrants` names the products and sets to turn on. */
   readonly known?: readonly Clause[]
   readonly knownGrants?: readonly string[]
   readonly quarantine?: readonly Clause[]
@@ -51,7 +52,7 @@ export function compilePolicy(source: PolicySource): {
 } {
   const problems: Problem[] = []
   const { descriptors: set, now = Date.now, mode = 'enforce', reported = [], own } = source
-  const grants = [...readGrants(source.grants ?? [], problems), ...knownGrants(source, problems)]
+  const grants = [...readGrants(source.grants ?? [], problems), ...knownGrantsOf(source, problems)]
   const quarantine = readQuarantine(source.quarantine ?? [], problems)
   const pathExceptions = readPathExceptions(source.pathExceptions ?? [], problems)
   const sensitivity = new Map(Object.entries(source.sensitivity ?? {}))
@@ -68,7 +69,7 @@ export function compilePolicy(source: PolicySource): {
   }
   const tooMuch = checkWork(world)
   if (tooMuch.length > 0) return { policy: undefined, problems: [...problems, ...tooMuch] }
-  checkGrants(world, grants, problems)
+  checkGrants(world, grants, problems, own)
   checkQuarantine(world, quarantine, problems)
   if (own !== undefined && !set.modules.has(own) && !isOkapiDoor(own)) {
     const message = `no descriptor of ${own} itself is installed`
@@ -134,19 +135,6 @@ class CompiledPolicy implements Policy {
     }
     return new ModuleDoor(this.#world, caller, at, module, routes)
   }
-}
-
-function knownGrants(source: PolicySource, problems: Problem[]): Grant[] {
-  const named = source.knownGrants ?? []
-  if (named.length === 0) return []
-  const all = readGrants(source.known ?? [], problems)
-  for (const product of named) {
-    if (all.some(({ caller }) => caller === product)) continue
-    const message = `knownGrants: nothing is known of ${product}`
-    const hint = `known are ${[...new Set(all.map(({ caller }) => caller))].join(', ')}`
-    problems.push({ severity: 'error', message, hint })
-  }
-  return all.filter(({ caller }) => named.includes(caller))
 }
 
 function checkQuarantine(

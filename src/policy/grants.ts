@@ -76,6 +76,15 @@ export function opensText(opens: Opens): string {
   }
 }
 
+/** A grant as a sentence proposes it, and every sidecar whose policy must have it. */
+export function proposedGrant(caller: string, at: string, opens: string): string {
+  const grant = `{caller: ${caller}, at: ${at}, ${opens}, why}`
+  if (productOf(at) !== 'okapi') return `a grant ${grant} at the sidecar of ${at}`
+  if (parseCaller(caller).kind !== 'module') return `a grant ${grant} at Okapi’s sidecar`
+  // Its egress decides first, then Okapi's ingress; on the way to the callee descriptors decide.
+  return `a grant ${grant} at the sidecars of ${productOf(caller)} and of Okapi`
+}
+
 function readGrant(reader: ClauseReader): Grant {
   reader.only(FIELDS)
   const caller = reader.text('caller')

@@ -1,6 +1,6 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import type { Decision } from './decision.ts'
-import { isWide, opensText } from './grants.ts'
+import { isWide, opensText, proposedGrant } from './grants.ts'
 import { refuseRedirect } from './redirect.ts'
 import { type Claim, claimsOn, fits, type Rights } from './rights.ts'
 import type { Route } from './routes.ts'
@@ -97,7 +97,7 @@ function refuseInterface(
           : `the grant of ${opensText(near.opens)} does not open it`
   const asks = rights.caller.kind === 'module'
   const lack = asks ? `which ${caller} neither requires nor lists as optional` : 'for a grant only'
-  const grant = `a grant {caller: ${high ? rights.name : caller}, at: okapi, interface: ${id}, why}`
+  const grant = proposedGrant(high ? rights.name : caller, 'okapi', `interface: ${id}`)
   const wouldAllow = asks ? `${id} in requires or optional of ${caller}, or ${grant}` : grant
   const refused = deny(asked, 'interface-not-required', `${standsIn(route)}, ${lack}; ${hint}`, {
     wouldAllow,
@@ -118,7 +118,7 @@ function refuseVersion(
   const versions = [...(rights.claims.get(id) ?? [])].flatMap(({ version }) => version ?? [])
   const why = `${standsIn(route, routes.length - 1)}, but ${caller} asks for \`${id}\` ${versions.join(' or ')}`
   const refused = deny(asked, 'interface-version-mismatch', why, {
-    wouldAllow: `a module that provides \`${id}\` ${versions.join(' or ')}, or a grant {caller: ${caller}, at: okapi, interface: ${id}, why}`,
+    wouldAllow: `a module that provides \`${id}\` ${versions.join(' or ')}, or ${proposedGrant(caller, 'okapi', `interface: ${id}`)}`,
   })
   return reported(world, rights, routes, refused, asked)
 }

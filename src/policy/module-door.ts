@@ -5,7 +5,7 @@ import { type Caller, speaksAsOkapi } from './caller.ts'
 import type { Allow, Decision, Deny, Rule } from './decision.ts'
 import type { InstalledModule } from './descriptors.ts'
 import { Door } from './door.ts'
-import { opensText } from './grants.ts'
+import { opensText, proposedGrant } from './grants.ts'
 import { nearestName } from './nearest.ts'
 import { type Claim, claimBy, claimsOn } from './rights.ts'
 import { NO_HIT, type RouteTable } from './route-table.ts'
@@ -108,8 +108,8 @@ export class ModuleDoor extends Door {
   #refuseTenant(method: string, tenant: string, decision: Allow): Deny {
     const named = tenant === '' ? SUPERTENANT : tenant
     const why = 'is closed to it past Okapi without a grant'
-    const grant = `{caller: ${this.name}, at: ${this.at}, tenants: [${SUPERTENANT}], why}`
-    const wouldAllow = `X-Okapi-Tenant with another tenant, or a grant ${grant}`
+    const grant = proposedGrant(this.name, this.at, `tenants: [${SUPERTENANT}]`)
+    const wouldAllow = `X-Okapi-Tenant with another tenant, or ${grant}`
     return this.tenantRefused(method, named, decision, why, wouldAllow)
   }
 

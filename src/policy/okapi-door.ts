@@ -3,7 +3,7 @@ import { isTenantName, readInvocation, SUPERTENANT } from '../folio/tenant.ts'
 import { ADMINISTRATION, isAdministration, isNeverOpen } from './administration.ts'
 import type { Allow, Decision, Deny } from './decision.ts'
 import { Door } from './door.ts'
-import { opensText } from './grants.ts'
+import { opensText, proposedGrant } from './grants.ts'
 import { judgeInterfaces } from './interfaces.ts'
 import { refuseRedirect } from './redirect.ts'
 import { claimBy } from './rights.ts'
@@ -30,7 +30,8 @@ export class OkapiDoor extends Door {
     if (kind === 'public') return undefined
     if (kind === 'module') return this.unknownModule()
     if (this.rights.granted) return undefined
-    const wouldAllow = `a grant {caller: ${this.name}, at: okapi, interface | methods+path | admin, why}`
+    const opens = 'interface | methods+path | admin'
+    const wouldAllow = proposedGrant(this.name, 'okapi', opens)
     return this.strange('no grant opens anything to it', wouldAllow)
   }
 
@@ -149,7 +150,8 @@ export class OkapiDoor extends Door {
   }
 
   #tenantRefused(decision: Allow | null, method: string, tenant: string): Deny {
-    const wouldAllow = `another tenant, or a grant {caller: ${this.name}, at: okapi, tenants: [${SUPERTENANT}], why}`
+    const grant = proposedGrant(this.name, 'okapi', `tenants: [${SUPERTENANT}]`)
+    const wouldAllow = `another tenant, or ${grant}`
     const why = 'is closed to it without a grant'
     return this.tenantRefused(method, tenant, decision, why, wouldAllow)
   }
@@ -159,7 +161,7 @@ export class OkapiDoor extends Door {
     const why = 'Okapi’s administration is closed to it, and no grant comes near'
     const form =
       this.caller.kind === 'operator' ? 'admin: [GROUP]' : `methods: [${method}], path: ${path}`
-    const wouldAllow = `a grant {caller: ${this.name}, at: okapi, ${form}, why}`
+    const wouldAllow = proposedGrant(this.name, 'okapi', form)
     return deny(asked, 'admin-route', why, { wouldAllow })
   }
 

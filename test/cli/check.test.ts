@@ -5,6 +5,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -118,6 +119,43 @@ test('a module that gets users’ tokens by what it provides is warned of, with 
   t.regex(stderr, /warning: \S*mod-users\.json:\d+:\d+: mod-users-19\.7\.0 is handed the access/)
   t.regex(stderr, /`authtoken-x`[\s\S]*hint: of FOLIO only mod-authtoken, mod-login/)
   t.true(stdout.endsWith('\nFine, with 2 warnings.\n'))
+})
+
+test('with an auth filter installed, what a login in the supertenant needs is missed', (t) => {
+  const directory = installation()
+  for (const id of ['mod-authtoken-2.18.0', 'mod-login-7.14.0']) {
+    const text = readFileSync(
+      join(import.meta.dirname, `../fixtures/descriptors/${id}.json`),
+      'utf8',
+    )
+    write(directory, `set/${id}.json`, text)
+  }
+  const okapi = 'okapi-7.2.0'
+  sidecar(directory, 'certs', 'issue', okapi, '--dir', 'ca', '--valid-for', '24h', '--powerful')
+  const said = (more: string) => {
+    const yaml = `module: ${okapi}
+trustDomain: folio.test
+credentials: { directory: ca/${okapi} }
+ingress: { listen: 127.0.0.1:0, forward: http://127.0.0.1:9130 }
+policy: { descriptors: set${more} }
+`
+    write(directory, 'okapi.yaml', yaml)
+    return sidecar(directory, 'check', '-c', 'okapi.yaml')
+  }
+  const missing = said('')
+  t.is(missing.status, 0, missing.stderr)
+  t.regex(missing.stderr, /mod-authtoken-2\.18\.0 and mod-login-7\.14\.0 may not call Okapi in the/)
+  t.regex(
+    missing.stderr,
+    /hint: set policy\.knownGrants: \[supertenant\], here and in the sidecars of/,
+  )
+  const half = said(
+    ', grants: [{ caller: mod-login, at: okapi, tenants: [supertenant], why: by hand }]',
+  )
+  t.regex(half.stderr, /: mod-authtoken-2\.18\.0 may not call Okapi/)
+  const { stderr, stdout } = said(', knownGrants: [supertenant]')
+  t.is(stderr, '')
+  t.regex(stdout, /\npolicy .*, 0 grants and 2 known, enforce,/)
 })
 
 test('so has a grant that means nothing', (t) => {

@@ -33,7 +33,7 @@ async function folder(t: ExecutionContext): Promise<string> {
 }
 
 const KEYS = `decision reason caller at provider interface route rule because wouldAllow
-  nearest`.split(/\s+/)
+  nearest decidedAt`.split(/\s+/)
 
 test('explains an allowed call: exit 0, every key', async (t) => {
   const asked =
@@ -53,6 +53,12 @@ test('explains an allowed call: exit 0, every key', async (t) => {
     rule: { kind: 'requires', file: 'mod-notes-8.1.0.json', pointer: '/requires/0' },
     wouldAllow: null,
     nearest: null,
+    decidedAt: [
+      'sidecar of mod-notes-8.1.0 (egress)',
+      'Okapi’s sidecar (ingress)',
+      'Okapi’s sidecar (modules)',
+      'sidecar of mod-users-19.7.0 (ingress)',
+    ],
   })
 })
 

@@ -212,6 +212,57 @@ test('known grants hold only for the products that are named', (t) => {
   t.regex(problems[0]!.message, /nothing is known of mod-nobody/)
 })
 
+test('a known grant of a set holds where the set is named, and not where its product is', (t) => {
+  const supertenant = { tenants: ['supertenant'], interface: undefined }
+  const known = [
+    { ...GOOD, ...supertenant, caller: 'mod-login', set: 'supertenant' },
+    { ...GOOD, caller: 'mod-login', interface: 'tags' },
+  ]
+  const users = { caller: 'mod-login-7.14.0', path: '/users?query=x', tenant: 'supertenant' }
+  const tags = { caller: 'mod-login-7.14.0', path: '/tags', tenant: 'diku' }
+  const words = (knownGrants: readonly string[]) => {
+    const policy = policyOf({ known, knownGrants })
+    return [word(ask(policy, users)), word(ask(policy, tags))]
+  }
+  t.deepEqual(words(['supertenant']), ['requires', 'interface-not-required'])
+  t.deepEqual(words(['mod-login']), ['tenant-not-allowed', 'grant'])
+})
+
+test('a refusal names every sidecar that needs the grant', (t) => {
+  const policy = policyOf({ grants: [{ ...GOOD, caller: 'operator/anna', interface: 'users' }] })
+  const wouldAllow = (question: Parameters<typeof ask>[1]) => {
+    const decision = ask(policy, question)
+    return decision.allow ? '' : decision.refusal.wouldAllow
+  }
+  t.regex(
+    wouldAllow({ caller: 'mod-login-7.14.0', path: '/users', tenant: 'supertenant' }) ?? '',
+    /tenants: \[supertenant\], why\} at the sidecars of mod-login and of Okapi$/,
+  )
+  t.regex(
+    wouldAllow({ caller: 'mod-tags-3.1.0', path: '/users' }) ?? '',
+    /interface: users, why\} at the sidecars of mod-tags and of Okapi$/,
+  )
+  t.regex(
+    wouldAllow({ caller: 'operator/anna', path: '/_/proxy/tenants' }) ?? '',
+    /admin: \[GROUP\], why\} at Okapi’s sidecar$/,
+  )
+})
+
+test('one file of grants serves all: beside a module only what is about it is checked for use', (t) => {
+  const grants = [
+    { ...GOOD, caller: 'mod-absent', interface: 'users' },
+    { ...GOOD, caller: 'mod-tags', interface: 'absent' },
+  ]
+  const words = (own?: string) =>
+    compiled({ grants, ...(own === undefined ? {} : { own }) }).problems.map(
+      ({ message }) => message,
+    )
+  t.is(words().length, 2)
+  t.is(words('okapi-7.2.0').length, 2)
+  t.is(words('mod-notes-8.1.0').length, 0)
+  t.regex(words('mod-tags-3.1.0').join(), /^nothing installed provides `absent`/)
+})
+
 test('a product is compared whole', (t) => {
   const policy = policyOf({ grants: [{ ...GOOD, caller: 'mod-login', interface: 'tags' }] })
   t.is(word(ask(policy, { caller: 'mod-login-7.14.0', path: '/tags' })), 'grant')

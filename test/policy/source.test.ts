@@ -193,9 +193,12 @@ test('the grants that ship can be read, each with its source', async (t) => {
   const known = readGrants({ inline: [], files: [KNOWN_GRANTS_FILE] })
   t.true(known.length > 5)
   for (const { value } of known) t.regex((value as { source: string }).source, /^(mod|edge)-.+: /)
-  const products = known.map(({ value }) => (value as { caller: string }).caller)
+  const names = known.map(({ value }) => {
+    const { set, caller } = value as { set?: string; caller: string }
+    return set ?? caller
+  })
   const { set } = loadDescriptors(FIXTURES)
-  const knownGrants = [...new Set(products)]
+  const knownGrants = [...new Set(names)]
   const { policy, problems } = compilePolicy({ descriptors: set, known, knownGrants })
   t.deepEqual(
     findings(problems).filter((finding) => finding.startsWith('error')),
@@ -203,6 +206,8 @@ test('the grants that ship can be read, each with its source', async (t) => {
   )
   const asked = { caller: 'mod-authtoken-2.18.0', path: '/user-tenants?limit=1', tenant: 'diku' }
   t.is(word(ask(policy!, asked)), 'grant')
+  const admin = { ...asked, path: '/perms/permissions?query=x', tenant: 'supertenant' }
+  t.is(word(ask(policy!, admin)), 'requires')
   t.false((await readFile(KNOWN_GRANTS_FILE, 'utf8')).includes('*'))
 })
 

@@ -1,5 +1,9 @@
+import { grantsInForce } from '../../analysis/installation.ts'
+import { readGrants } from '../../config/grants.ts'
 import type { Loaded } from '../../config/load.ts'
 import type { Problem } from '../../fault.ts'
+import { readKnownGrants, supertenantProblems } from '../../policy/known-grants.ts'
+import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/source.ts'
 import { policyOf } from '../../sidecar/policies.ts'
 
 /** A policy that compiles. */
@@ -8,6 +12,8 @@ export interface PolicyFound {
   readonly told: {
     readonly descriptors: string
     readonly grants: number
+    /** Of those that ship with the product. */
+    readonly knownGrants: number
     readonly mode: 'enforce' | 'report'
     readonly hash: string
   }
@@ -15,7 +21,7 @@ export interface PolicyFound {
 
 /** Reads and compiles it by the function of `run`; throws a Fault with everything that is wrong. */
 export function checkPolicy({ config, origins }: Loaded): PolicyFound {
-  const { policy, grants, warnings, forbidden } = policyOf(config)
+  const { policy, warnings, forbidden, material } = policyOf(config)
   const { mode, hash } = policy
   const { descriptors } = config.policy
   const origin = origins.find(({ key }) => key === 'migration.listen')?.origin
@@ -25,6 +31,21 @@ export function checkPolicy({ config, origins }: Loaded): PolicyFound {
       : origin?.kind === 'environment'
         ? { where: { file: origin.variable } }
         : {}
-  const problems = [...warnings, ...forbidden.map((problem) => ({ ...problem, ...place }))]
-  return { problems, told: { descriptors, grants, mode, hash } }
+  const known = readGrants({ inline: [], files: [KNOWN_GRANTS_FILE] })
+  const { set } = loadDescriptors(material.descriptors)
+  const inForce = grantsInForce({ ...material, knownGrants: config.policy.knownGrants })
+  const missing = supertenantProblems(set, {
+    grants: inForce,
+    known: readKnownGrants(known, []),
+    own: config.module.id,
+    now: Date.now(),
+  })
+  const problems = [
+    ...warnings,
+    ...missing,
+    ...forbidden.map((problem) => ({ ...problem, ...place })),
+  ]
+  const fromKnown = inForce.filter(({ file }) => file === KNOWN_GRANTS_FILE).length
+  const grants = inForce.filter(({ file }) => file !== null).length - fromKnown
+  return { problems, told: { descriptors, grants, knownGrants: fromKnown, mode, hash } }
 }

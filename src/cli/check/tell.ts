@@ -94,8 +94,9 @@ function ofCredentials({ told }: CredentialsFound): string {
 }
 
 function ofPolicy({ told }: PolicyFound): string {
-  const { descriptors, grants, mode, hash } = told
-  return `${descriptors}, ${plural(grants, 'grant')}, ${mode}, ${hash.slice(0, 12)}`
+  const { descriptors, grants, knownGrants, mode, hash } = told
+  const known = knownGrants === 0 ? '' : ` and ${knownGrants} known`
+  return `${descriptors}, ${plural(grants, 'grant')}${known}, ${mode}, ${hash.slice(0, 12)}`
 }
 
 function plural(count: number, what: string): string {

@@ -7,7 +7,7 @@ import type { DescriptorSet } from '../../policy/descriptors.ts'
 import type { Authorizer } from '../../policy/policy.ts'
 import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
 import { readRequest, refusedBefore } from './before-policy.ts'
-import { explanation, type Told } from './explanation.ts'
+import { explanation, placesOf, type Told } from './explanation.ts'
 import { resolveModule } from './modules.ts'
 import { policyOf } from './sources.ts'
 
@@ -106,6 +106,7 @@ function toldBefore(refusal: Refusal, caller: string, at: string): Told {
     because: refusal.because,
     wouldAllow: refusal.wouldAllow ?? null,
     nearest: null,
+    decidedAt: placesOf(caller, at, null),
   }
 }
 
@@ -124,5 +125,6 @@ function tell(decision: Decision): Told {
     because,
     wouldAllow: refusal?.wouldAllow ?? null,
     nearest: decision.allow ? null : decision.nearest,
+    decidedAt: placesOf(caller, at, provider),
   }
 }

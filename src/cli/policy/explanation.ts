@@ -1,3 +1,5 @@
+import { isOkapi } from '../../folio/module-id.ts'
+import { parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { Reason } from '../../refusal/reasons.ts'
 import { paint, table, textWidth } from '../terminal.ts'
@@ -12,9 +14,24 @@ export interface Told extends Pick<Decision, 'caller' | 'at' | 'provider' | 'int
   readonly because: string
   readonly wouldAllow: string | null
   readonly nearest: string | null
+  /** Every sidecar that decides about such a call, in the order in which they are asked. */
+  readonly decidedAt: readonly string[]
 }
 
 const INDENT = '  '
+
+/** Who is asked about a call, each by its own policy. `provider`: the module that answers, if any. */
+export function placesOf(caller: string, at: string, provider: string | null): readonly string[] {
+  const sidecar = (id: string) => `${isOkapi(id) ? 'Okapi’s sidecar' : `sidecar of ${id}`}`
+  const listener = caller === 'public' ? 'public' : caller === 'plain' ? 'migration' : 'ingress'
+  if (!isOkapi(at)) {
+    const from = isOkapi(caller) ? [`${sidecar(caller)} (modules)`] : []
+    return [...from, `${sidecar(at)} (${listener})`]
+  }
+  const from = parseCaller(caller).kind === 'module' ? [`${sidecar(caller)} (egress)`] : []
+  const on = provider === null ? [] : [`${sidecar(at)} (modules)`, `${sidecar(provider)} (ingress)`]
+  return [...from, `${sidecar(at)} (${listener})`, ...on]
+}
 
 /** The same for a person, as wide as the terminal. */
 export function explanation(told: Told, asked: string): string {
@@ -34,6 +51,7 @@ export function explanation(told: Told, asked: string): string {
     ['because', told.because],
     ['allowed by', told.wouldAllow],
     ['nearest', told.nearest],
+    ['decided at', told.decidedAt.join('; ')],
   ]
   const rows = facts.flatMap(([label, text]) => (text === null ? [] : cells(label, text)))
   return `${head}${reason === null ? '' : `  ${reason}`}\n\n${table(rows, INDENT)}`

@@ -1,0 +1,102 @@
+import type { Problem } from '../fault.ts'
+import { hasAuthFilter } from '../folio/descriptor.ts'
+import { isOkapi, productOf } from '../folio/module-id.ts'
+import { SUPERTENANT } from '../folio/tenant.ts'
+import type { Clause } from './clause.ts'
+import type { DescriptorSet } from './descriptors.ts'
+import { type Grant, isAt, isFor, readGrants } from './grants.ts'
+
+/** A grant that ships with the product. */
+export interface KnownGrant {
+  /** What turns it on in `knownGrants`: the name of a set, or else the product of its caller. */
+  readonly name: string
+  readonly grant: Grant
+}
+
+/** The shipped set for an Okapi whose supertenant has an auth filter. */
+export const SUPERTENANT_SET = 'supertenant'
+
+/** Reads `grants/known.yaml`: grants, some of which belong to a `set`. */
+export function readKnownGrants(list: readonly Clause[], problems: Problem[]): KnownGrant[] {
+  return list.flatMap((clause) => {
+    const { set, value } = withoutSet(clause)
+    return readGrants([{ ...clause, value }], problems).map((grant) => ({
+      name: set ?? grant.caller,
+      grant,
+    }))
+  })
+}
+
+/** The known grants that `named` turns on; a name of which nothing is known is an error. */
+export function knownGrantsOf(
+  {
+    known = [],
+    knownGrants: named = [],
+  }: {
+    readonly known?: readonly Clause[]
+    readonly knownGrants?: readonly string[]
+  },
+  problems: Problem[],
+): Grant[] {
+  if (named.length === 0) return []
+  const all = readKnownGrants(known, problems)
+  for (const one of named) {
+    if (all.some(({ name }) => name === one)) continue
+    const message = `knownGrants: nothing is known of ${one}`
+    const hint = `known are ${[...new Set(all.map(({ name }) => name))].join(', ')}`
+    problems.push({ severity: 'error', message, hint })
+  }
+  return all.filter(({ name }) => named.includes(name)).map(({ grant }) => grant)
+}
+
+/**
+ * A warning for each installed module that cannot do its part of a login in the supertenant. Where an auth
+ * filter is installed it will be enabled for the supertenant too, and then the superuser cannot log in.
+ *
+ * @param own the module of the sidecar that asks; beside Okapi all modules matter
+ */
+export function supertenantProblems(
+  { modules }: DescriptorSet,
+  {
+    grants,
+    known,
+    own,
+    now,
+  }: {
+    readonly grants: readonly Grant[]
+    readonly known: readonly KnownGrant[]
+    readonly own: string
+    readonly now: number
+  },
+): readonly Problem[] {
+  if (![...modules.values()].some(({ descriptor }) => hasAuthFilter(descriptor))) return []
+  const needed = known.filter(({ name }) => name === SUPERTENANT_SET)
+  const lacking = [...modules.keys()].filter((id) => {
+    if (!isOkapi(own) && own !== id) return false
+    const caller = { kind: 'module', id } as const
+    if (!needed.some(({ grant }) => isFor(grant, caller))) return false
+    return !grants.some(
+      (grant) =>
+        isFor(grant, caller) && isAt(grant, 'okapi') && grant.untilMs > now && opensIt(grant),
+    )
+  })
+  if (lacking.length === 0) return []
+  const message = `${lacking.join(' and ')} may not call Okapi in the supertenant: once an auth filter is enabled there, the superuser cannot log in`
+  const ends = isOkapi(own)
+    ? `here and in the sidecars of ${lacking.map(productOf).join(' and ')}`
+    : `here and in Okapi’s sidecar`
+  const hint = `set policy.knownGrants: [${SUPERTENANT_SET}], ${ends}`
+  return [{ severity: 'warning', message, hint }]
+}
+
+function opensIt({ opens }: Grant): boolean {
+  return opens.kind === 'tenants' && opens.tenants.includes(SUPERTENANT)
+}
+
+function withoutSet({ value }: Clause): { set: string | undefined; value: unknown } {
+  if (typeof value !== 'object' || value === null || !('set' in value)) {
+    return { set: undefined, value }
+  }
+  const { set, ...grant } = value
+  return { set: typeof set === 'string' ? set : undefined, value: grant }
+}
