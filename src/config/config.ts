@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import type { Endpoint, Forward, Listen, PortRange } from './addresses.ts'
 import type { Addressing } from './addressing.ts'
-import type { ModuleName, Pin } from './names.ts'
+import type { ModuleName, PeerName } from './names.ts'
 import type { Network } from './networks.ts'
 import type { policy } from './policy.ts'
 import { PLACES_TO_MODULE } from './rules.ts'
@@ -13,7 +13,7 @@ type Written = z.output<FileSchema>
 export interface Config {
   readonly module: ModuleName
   readonly trustDomain: string
-  readonly credentials: Credentials
+  readonly credentials: CredentialsSettings
   /** Absent: nobody calls this module through the sidecar. */
   readonly ingress: Ingress | undefined
   /** Absent: no way from the module to Okapi. */
@@ -39,7 +39,7 @@ export interface Config {
 }
 
 /** Where trust material comes from. */
-export interface Credentials {
+export interface CredentialsSettings {
   readonly directory: string
   /** The SPIFFE Workload API; where it is named the directory is not looked at. */
   readonly spiffe: { readonly socket: { readonly path: string } } | undefined
@@ -55,7 +55,7 @@ export interface Egress {
   /** Undefined: `http://localhost:PORT` of the port that `listen` was bound to. */
   readonly url: string | undefined
   readonly gateway: Endpoint
-  readonly gatewayModule: Pin
+  readonly gatewayModule: PeerName
 }
 
 export interface Modules {

@@ -9,7 +9,7 @@ export interface ModuleName {
 }
 
 /** What a peer must prove: exactly this id, or any version of this product. */
-export type Pin =
+export type PeerName =
   | { readonly kind: 'module'; readonly id: string }
   | { readonly kind: 'product'; readonly product: string }
 
@@ -26,7 +26,7 @@ export function parseModule(text: string): Parsed<ModuleName> {
 }
 
 /** `mod-users-19.7.0` or `mod-users`. */
-export function parsePeerName(text: string): Parsed<Pin> {
+export function parsePeerName(text: string): Parsed<PeerName> {
   if ('value' in parseModule(text)) return { value: { kind: 'module', id: text } }
   return SPIFFE_SEGMENT.test(text) && splitModuleId(text).version === undefined
     ? { value: { kind: 'product', product: text } }

@@ -1,8 +1,9 @@
 import { Fault, type Problem, sentence } from '../fault.ts'
+import type { Authority } from '../trust/chain.ts'
 import type { BoundCrl } from '../x509/crl.ts'
-import { type Changes, changesBetween } from './changes.ts'
-import { checkGeneration, contentHashOf, type Expectation, type Generation } from './generation.ts'
-import type { CredentialSource, RawMaterial } from './source.ts'
+import { checkGeneration } from './check-generation.ts'
+import { contentHashOf, type Expectation, type Generation } from './generation.ts'
+import type { CredentialSource, RawMaterial } from './raw-material.ts'
 
 /** Told once for each generation that was activated, and for each new reason why one was not. */
 export type ReloadReport =
@@ -191,4 +192,42 @@ function refuseLossOfRevocation(raw: RawMaterial, previous: Generation): void {
     where: { file: raw.ca.path },
     hint: 'put ca.crl back; to do without revocation, restart without it',
   })
+}
+
+/** What a new generation brings, for one line of the log. */
+export interface Changes {
+  /** Of the leaf, lower-case hex. */
+  readonly serial: string
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number
+  /** `CN=root2 (SHA-256 ...)`, for each root that is new or gone. */
+  readonly rootsAdded: readonly string[]
+  readonly rootsRemoved: readonly string[]
+  /** Serial numbers that are revoked now and were not before. */
+  readonly newlyRevoked: number
+}
+
+/** Compares two generations; without a previous one everything is new. */
+export function changesBetween(previous: Generation | undefined, next: Generation): Changes {
+  const before = previous?.bundle.roots ?? []
+  const after = next.bundle.roots
+  const revokedBefore = new Set(previous?.crls.flatMap(revokedIn))
+  return {
+    serial: next.leaf.serial.hex,
+    notAfter: next.notAfter,
+    rootsAdded: without(after, before),
+    rootsRemoved: without(before, after),
+    newlyRevoked: next.crls.flatMap(revokedIn).filter((each) => !revokedBefore.has(each)).length,
+  }
+}
+
+function without(roots: readonly Authority[], others: readonly Authority[]): readonly string[] {
+  const known = new Set(others.map(({ fingerprint256 }) => fingerprint256))
+  return roots
+    .filter(({ fingerprint256 }) => !known.has(fingerprint256))
+    .map(({ subject, fingerprint256 }) => `${subject.text} (SHA-256 ${fingerprint256})`)
+}
+
+function revokedIn({ signedBy, revoked }: Generation['crls'][number]): readonly string[] {
+  return [...revoked].map((serial) => `${signedBy}/${serial}`)
 }

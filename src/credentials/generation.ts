@@ -1,19 +1,11 @@
 import { createHash, type KeyObject } from 'node:crypto'
-import { Fault, type Problem } from '../fault.ts'
-import type { TrustBundle } from '../trust/bundle.ts'
-import type { Chain } from '../trust/chain.ts'
+import type { Problem } from '../fault.ts'
+import type { Chain, TrustBundle } from '../trust/chain.ts'
 import type { Identity } from '../trust/identity.ts'
-import { issuedRecords, revokedOf } from '../trust/revocation.ts'
+import type { PeerFacts } from '../trust/judge.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import type { BoundCrl } from '../x509/crl.ts'
-import { toPem } from '../x509/pem.ts'
-import { checkMode } from './check-mode.ts'
-import { checkHandshakes, type LookWith } from './handshake-problems.ts'
-import { Problems } from './problems.ts'
-import { readBundle } from './read-bundle.ts'
-import { readCrls } from './read-crls.ts'
-import { type OwnChain, readOwnChain } from './read-own-chain.ts'
-import type { RawFile, RawMaterial } from './source.ts'
+import type { RawMaterial } from './raw-material.ts'
 
 /** Key, chain, trust bundle and revocation lists that were read and checked together. */
 export interface Generation {
@@ -67,65 +59,32 @@ export interface Expectation {
   readonly lookWith: LookWith
 }
 
+/** What TLS is given: all PEM. */
+export interface HandshakeMaterial {
+  readonly key: string
+  readonly cert: string
+  readonly ca: readonly string[]
+  readonly crl: readonly string[]
+}
+
+/** What a peer looks like to who has some material. */
+export interface TrialOutcome {
+  readonly facts: PeerFacts
+  /** OpenSSL's own words for why a server is refused, where it is. */
+  readonly why?: string
+}
+
 /**
- * Checks everything together, trial handshakes included: what start, reload and `check` go by. Throws
- * a Fault that names every problem found.
+ * Has handshakes with peers, verified with this material by the options of every connection. Rejects
+ * where one does not come to its end.
  */
-export async function checkGeneration(
-  raw: RawMaterial,
-  expected: Expectation,
-): Promise<Generation> {
-  const problems = new Problems()
-  const generation = read(raw, expected, problems)
-  await checkHandshakes(generation, raw, expected, problems)
-  if (problems.any) throw new Fault(problems.all)
-  return { ...generation, warnings: problems.all }
-}
-
-/** The same without handshakes, for what has been checked elsewhere. Throws a Fault. */
-export function readGeneration(
-  raw: RawMaterial,
-  expected: Omit<Expectation, 'lookWith'>,
-): Generation {
-  return read(raw, expected, new Problems())
-}
-
-function read(
-  raw: RawMaterial,
-  expected: Omit<Expectation, 'lookWith'>,
-  problems: Problems,
-): Generation {
-  for (const file of [raw.key, raw.cert, raw.ca, raw.crl]) {
-    if (file !== undefined) checkMode(file, file === raw.key, problems)
-  }
-  const bundle = readBundle(raw.ca, expected.now, problems)
-  const { now, knownCrls: known = [] } = expected
-  const lists = bundle && readCrls(raw.crl, { bundle, now, known }, problems)
-  const own = readOwnChain(raw, bundle, expected, problems)
-  if (problems.any || bundle === undefined || lists === undefined || own === undefined) {
-    throw new Fault(problems.all)
-  }
-  const { crls } = lists
-  warnOfOwnRevocation(own, crls, raw.cert, problems)
-  const material = {
-    keyPem: own.key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    certPem: own.presented.map(({ der }) => toPem('CERTIFICATE', der)).join(''),
-    caPems: bundle.authorities.map(({ der }) => toPem('CERTIFICATE', der)),
-    crlPems: crls.map(({ der }) => toPem('X509 CRL', der)),
-  }
-  return {
-    number: expected.number ?? 1,
-    ...material,
-    ...own,
-    bundle,
-    crls,
-    crlsKept: lists.kept,
-    crlsEnd: crls.length === 0 ? undefined : Math.min(...crls.map((crl) => crl.nextUpdate)),
-    loadedAt: expected.now,
-    contentHash: contentHashOf(raw),
-    warnings: problems.all,
-  }
-}
+export type LookWith = (
+  material: HandshakeMaterial,
+  version: 'TLSv1.3' | 'TLSv1.2',
+) => (
+  peer: Pick<HandshakeMaterial, 'key' | 'cert'>,
+  role: PeerFacts['role'],
+) => Promise<TrialOutcome>
 
 /** SHA-256 over all files, their lengths and which is which, lower-case hex. */
 export function contentHashOf({ key, cert, ca, crl }: RawMaterial): string {
@@ -135,17 +94,4 @@ export function contentHashOf({ key, cert, ca, crl }: RawMaterial): string {
     if (file !== undefined) hash.update(file.bytes)
   }
   return hash.digest('hex')
-}
-
-/** New lists must take effect even where we stand on one ourselves: so this is no error. */
-function warnOfOwnRevocation(
-  { chain }: OwnChain,
-  crls: readonly BoundCrl[],
-  file: RawFile,
-  problems: Problems,
-): void {
-  const revoked = revokedOf(issuedRecords(chain), crls)
-  if (revoked === undefined) return
-  const message = `our own certificate is revoked: ${revoked.because}; peers will refuse us`
-  problems.warning(file.path, message, 'issue a new key and certificate')
 }

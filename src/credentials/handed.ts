@@ -1,6 +1,7 @@
+import { readGeneration } from './check-generation.ts'
 import type { CredentialsInForce, Subscriber } from './credentials.ts'
-import { contentHashOf, type Expectation, type Generation, readGeneration } from './generation.ts'
-import type { RawFile, RawMaterial } from './source.ts'
+import { contentHashOf, type Expectation, type Generation } from './generation.ts'
+import type { RawFile, RawMaterial } from './raw-material.ts'
 
 /** A generation on its way to another thread: plain data, and only in memory. */
 export interface Handed {

@@ -1,39 +1,14 @@
 import { isRefusal } from '../refusal/refusal.ts'
-import type { Authority } from '../trust/bundle.ts'
+import type { Authority } from '../trust/chain.ts'
 import { judgeConnection, type PeerFacts } from '../trust/judge.ts'
 import { isValidAt } from '../trust/profile.ts'
 import { issuedRecords, revokedOf } from '../trust/revocation.ts'
-import type { Expectation, Generation } from './generation.ts'
-import type { Problems } from './problems.ts'
-import type { RawMaterial } from './source.ts'
+import type { Expectation, Generation, HandshakeMaterial, LookWith } from './generation.ts'
+import type { Problems, RawMaterial } from './raw-material.ts'
 import { standInsFor } from './stand-ins.ts'
-
-/** What TLS is given: all PEM. */
-export interface HandshakeMaterial {
-  readonly key: string
-  readonly cert: string
-  readonly ca: readonly string[]
-  readonly crl: readonly string[]
-}
-
-/** What a peer looks like to who has some material. */
-export interface Look {
-  readonly facts: PeerFacts
-  /** OpenSSL's own words for why a server is refused, where it is. */
-  readonly why?: string
-}
 
 const VERSIONS = ['TLSv1.3', 'TLSv1.2'] as const
 const ROLES = ['server', 'client'] as const
-
-/**
- * Has handshakes with peers, verified with this material by the options of every connection. Rejects
- * where one does not come to its end.
- */
-export type LookWith = (
-  material: HandshakeMaterial,
-  version: (typeof VERSIONS)[number],
-) => (peer: Pick<HandshakeMaterial, 'key' | 'cert'>, role: (typeof ROLES)[number]) => Promise<Look>
 
 /**
  * Holds a generation against what OpenSSL and the profile will do with it: a handshake of our own

@@ -1,13 +1,9 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { Fault, type Problem, sentence } from '../fault.ts'
 import { PemError, splitPem } from '../x509/pem.ts'
-import { checkMode } from './check-mode.ts'
-import { CERTIFICATE_FILE, KEY_FILE } from './directory.ts'
-import { Problems } from './problems.ts'
-import { remedyIn } from './read-certificates.ts'
+import { CERTIFICATE_FILE, KEY_FILE, watchDirectory } from './directory.ts'
+import { checkMode, Problems, type RawFile, remedyIn } from './raw-material.ts'
 import { readFolder } from './read-folder.ts'
-import type { RawFile } from './source.ts'
-import { watchDirectory } from './watch-directory.ts'
 
 /** Key and chain that browsers trust; nothing of them proves anything to a module. */
 export interface PublicMaterial {

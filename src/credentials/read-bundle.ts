@@ -1,10 +1,8 @@
 import { Fault } from '../fault.ts'
-import { makeBundle, type TrustBundle } from '../trust/bundle.ts'
+import { makeBundle, type TrustBundle } from '../trust/chain.ts'
 import { issuerFlaw, isValidAt } from '../trust/profile.ts'
 import type { Certificate } from '../x509/certificate.ts'
-import type { Problems } from './problems.ts'
-import { readCertificates } from './read-certificates.ts'
-import type { RawFile } from './source.ts'
+import { type Problems, type RawFile, readCertificates } from './raw-material.ts'
 
 /**
  * Reads the trust bundle: authorities only, at least one of them a root that is valid now.

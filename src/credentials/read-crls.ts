@@ -1,4 +1,4 @@
-import type { Authority, TrustBundle } from '../trust/bundle.ts'
+import type { Authority, TrustBundle } from '../trust/chain.ts'
 import {
   type BoundCrl,
   type Crl,
@@ -10,9 +10,7 @@ import {
   parseCrl,
 } from '../x509/crl.ts'
 import { KEY_USAGE } from '../x509/extensions.ts'
-import type { Problems } from './problems.ts'
-import { readBlocks } from './read-certificates.ts'
-import type { RawFile } from './source.ts'
+import { type Problems, type RawFile, readBlocks } from './raw-material.ts'
 
 /** What lists are read against. */
 export interface CrlContext {

@@ -3,11 +3,10 @@ import { open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { folderWritableByOthers } from '../fault/guard.ts'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
-import type { RawFile } from './source.ts'
-import { unreadable } from './unreadable.ts'
+import type { RawFile } from './raw-material.ts'
 
 /** A file of a folder of credentials. */
-export interface Wanted {
+export interface WantedFile {
   readonly name: string
   readonly maxBytes: number
   readonly optional?: boolean
@@ -24,7 +23,7 @@ const MAX_ATTEMPTS = 5
  */
 export async function readFolder<K extends string>(
   directory: string,
-  wanted: Readonly<Record<K, Wanted>>,
+  wanted: Readonly<Record<K, WantedFile>>,
 ): Promise<ReadonlyMap<K, RawFile>> {
   for (let attempt = 1; ; attempt++) {
     const snapshot = await snapshotOf(directory, wanted)
@@ -43,7 +42,7 @@ export async function readFolder<K extends string>(
 
 async function snapshotOf(
   directory: string,
-  wanted: Readonly<Record<string, Wanted>>,
+  wanted: Readonly<Record<string, WantedFile>>,
 ): Promise<string> {
   const links = [join(directory, '..data'), directory]
   for (const link of links) {
@@ -63,7 +62,7 @@ async function snapshotOf(
 async function readSnapshot<K extends string>(
   directory: string,
   snapshot: string,
-  wanted: Readonly<Record<K, Wanted>>,
+  wanted: Readonly<Record<K, WantedFile>>,
 ): Promise<{ files: ReadonlyMap<K, RawFile>; problems: readonly Problem[] }> {
   // Of a mounted secret both count: the mount, and the folder of the snapshot in it.
   const folders = new Set([await realpath(directory).catch(() => directory), snapshot])
@@ -98,4 +97,21 @@ async function readRegularFile(at: string, path: string, maxBytes: number): Prom
   } finally {
     await handle.close()
   }
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EISDIR: 'it is a directory',
+  ENOTDIR: 'a part of the path is no directory',
+  ELOOP: 'its symbolic links go round in a circle',
+}
+
+/** What a person is told of a file that cannot be read. Throws what is no error of the file system. */
+export function unreadable(file: string, error: unknown): Fault {
+  if (error instanceof Fault) return error
+  const code = errorCode(error)
+  if (code === undefined) throw error
+  return fault(`cannot be read: ${MEANINGS[code] ?? code}`, { where: { file } })
 }

@@ -1,16 +1,19 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { isRefusal } from '../refusal/refusal.ts'
-import type { TrustBundle } from '../trust/bundle.ts'
-import { type Chain, chainOf } from '../trust/chain.ts'
+import { type Chain, chainOf, type TrustBundle } from '../trust/chain.ts'
 import { type Identity, identityOf } from '../trust/identity.ts'
 import { labelOf } from '../trust/pin.ts'
 import { leafFlaw, profileFlaw } from '../trust/profile.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { PemError, splitPem, toPem } from '../x509/pem.ts'
 import type { Expectation } from './generation.ts'
-import type { Problems } from './problems.ts'
-import { readCertificates, remedyIn } from './read-certificates.ts'
-import type { RawFile, RawMaterial } from './source.ts'
+import {
+  type Problems,
+  type RawFile,
+  type RawMaterial,
+  readCertificates,
+  remedyIn,
+} from './raw-material.ts'
 
 /** Our own key and chain. */
 export interface OwnChain {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { type Authority, isIssuedBy, type TrustBundle } from '../trust/bundle.ts'
+import { type Authority, isIssuedBy, type TrustBundle } from '../trust/chain.ts'
 import type { BoundCrl } from '../x509/crl.ts'
 import { contextTag, type Element, type Elements, open, readElement, TAG } from '../x509/der.ts'
 import { element, octetAlignedBits, sequence, time } from '../x509/der-write.ts'

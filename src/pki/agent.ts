@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { fault } from '../fault.ts'
-import type { Authority } from './ca.ts'
+import type { CertificateAuthority } from './ca.ts'
 import { readCrl } from './crl.ts'
 import type { Issued } from './leaf.ts'
 import { blocks } from './pem.ts'
@@ -26,7 +26,7 @@ export interface Round {
 }
 
 /** Throws a Fault for the first name that has no certificate in the CA's directory yet. */
-export async function mustBeIssued({ directory }: Authority, names: readonly string[]) {
+export async function mustBeIssued({ directory }: CertificateAuthority, names: readonly string[]) {
   for (const name of names) {
     if (await exists(join(directory, ...name.split('/'), 'tls.crt'))) continue
     throw fault(`there is no certificate for ${name} to be kept fresh`, {
@@ -39,7 +39,10 @@ export async function mustBeIssued({ directory }: Authority, names: readonly str
  * Renews what has lived two thirds of its life, and the CRL likewise. Leaves are written the way
  * Kubernetes mounts a secret, so that no reader sees key and certificate of two generations.
  */
-export async function round(authority: Authority, names: readonly string[]): Promise<Round> {
+export async function round(
+  authority: CertificateAuthority,
+  names: readonly string[],
+): Promise<Round> {
   const now = authority.now()
   const renewed: Issued[] = []
   const failed: { name: string; error: unknown }[] = []
@@ -69,7 +72,7 @@ export function renewalOf(leaf: X509Certificate): Date {
   return new Date(leaf.validFromDate.getTime() + lifeMs(leaf) * part)
 }
 
-async function freshCrl(authority: Authority, now: Date) {
+async function freshCrl(authority: CertificateAuthority, now: Date) {
   const { crlPem } = await authority.read()
   if (crlPem === null) return { crl: undefined, next: [] }
   const due = blocks('X509 CRL', crlPem).map((der) => {

@@ -8,7 +8,7 @@ import { type Issued, writeLeaf } from './leaf.ts'
 import { type Subject, subject, trustDomain } from './naming.ts'
 import { pem } from './pem.ts'
 import { locked, type Register, readRegister, registerFile } from './register.ts'
-import { exists, readState, type State } from './state.ts'
+import { type AuthorityState, exists, readState } from './state.ts'
 
 export type { Issued } from './leaf.ts'
 
@@ -43,7 +43,7 @@ export interface LeafOptions {
 }
 
 /** A CA in a directory: `ca.crt` (every root to be trusted), the key of each, `index.json`, `ca.crl`. */
-export class Authority {
+export class CertificateAuthority {
   readonly directory: string
   readonly now: () => Date
 
@@ -53,12 +53,12 @@ export class Authority {
   }
 
   /** What the CA's directory holds now. Throws a Fault that names the file at fault. */
-  read(): Promise<State> {
+  read(): Promise<AuthorityState> {
     return readState(this.directory)
   }
 
   /** Runs one change of the CA, alone, on what its directory holds. */
-  change<T>(change: (state: State, now: Date) => Promise<T>): Promise<T> {
+  change<T>(change: (state: AuthorityState, now: Date) => Promise<T>): Promise<T> {
     return locked(this.directory, async () => change(await this.read(), this.now()))
   }
 
@@ -101,7 +101,7 @@ export class Authority {
 export async function createAuthority(
   directory: string,
   options: AuthorityOptions,
-): Promise<Authority> {
+): Promise<CertificateAuthority> {
   const domain = trustDomain(options.trustDomain)
   const now = options.now ?? (() => new Date())
   for (const name of ['index.json', 'ca.key', 'ca.crt']) {
@@ -125,12 +125,15 @@ export async function createAuthority(
     registerFile(register, date),
   ])
   await staged.commit()
-  return new Authority(directory, now)
+  return new CertificateAuthority(directory, now)
 }
 
 /** The CA in a directory. Throws a Fault with the command that makes one where there is none. */
-export async function openAuthority(directory: string, now?: () => Date): Promise<Authority> {
-  const authority = new Authority(directory, now)
+export async function openAuthority(
+  directory: string,
+  now?: () => Date,
+): Promise<CertificateAuthority> {
+  const authority = new CertificateAuthority(directory, now)
   await authority.read()
   return authority
 }

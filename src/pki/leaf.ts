@@ -4,8 +4,8 @@ import { fault } from '../fault.ts'
 import { LEAF_KEY_MODE, type NewFile, PUBLIC_MODE, stage } from './files.ts'
 import { chainPem, type Issuer, makeLeaf, shortId } from './issuer.ts'
 import { leafNames, type Subject } from './naming.ts'
-import { type Entry, registerFile } from './register.ts'
-import { exists, record, type State, trustFiles } from './state.ts'
+import { type RegisterEntry, registerFile } from './register.ts'
+import { type AuthorityState, exists, record, trustFiles } from './state.ts'
 
 /** A leaf as it was written. */
 export interface Issued {
@@ -46,7 +46,7 @@ export interface LeafPlan {
  * Signs a leaf, puts it into the index and writes its directory, trust bundle and CRL included.
  * The caller holds the CA's lock. Throws a Fault, and then nothing has changed.
  */
-export async function writeLeaf(state: State, plan: LeafPlan): Promise<Issued> {
+export async function writeLeaf(state: AuthorityState, plan: LeafPlan): Promise<Issued> {
   const { subject, dir, now, validForMs, publicKey, dns, ips } = plan
   const parent = plan.under ?? state.signing
   mustOutlive(parent, now, validForMs)
@@ -72,11 +72,11 @@ export async function writeLeaf(state: State, plan: LeafPlan): Promise<Issued> {
 }
 
 async function entryOf(
-  state: State,
+  state: AuthorityState,
   { subject, dir, keyPem }: LeafPlan,
   parent: Issuer,
   certificate: X509Certificate,
-): Promise<Entry> {
+): Promise<RegisterEntry> {
   const here = keyPem !== null || (await exists(join(dir, 'tls.key')))
   return {
     serial: certificate.serialNumber.toLowerCase(),

@@ -13,7 +13,7 @@ export type RevocationReason =
   | 'cessationOfOperation'
 
 /** One certificate that the CA has signed. */
-export interface Entry {
+export interface RegisterEntry {
   /** Lower-case hex. */
   readonly serial: string
   /** `mod-users-19.7.0`, `operator/anna`. */
@@ -49,7 +49,7 @@ export interface Register {
   readonly roots: readonly RootEntry[]
   /** Number of the last CRL; 0 when there was none. */
   readonly crlNumber: number
-  readonly issued: readonly Entry[]
+  readonly issued: readonly RegisterEntry[]
 }
 
 const INDEX = 'index.json'

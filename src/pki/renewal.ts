@@ -1,13 +1,13 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { fault } from '../fault.ts'
-import type { Authority } from './ca.ts'
+import type { CertificateAuthority } from './ca.ts'
 import { BACKDATED_MS, keyPem } from './issuer.ts'
 import { kindOf, makeKeys } from './keys.ts'
 import { fingerprint, type Issued, writeLeaf } from './leaf.ts'
 import { subject } from './naming.ts'
 import { certificateNames } from './read.ts'
-import type { Entry, Register } from './register.ts'
+import type { Register, RegisterEntry } from './register.ts'
 import { certificatesIn, exists, privateKey, text } from './state.ts'
 
 export interface RenewalOptions {
@@ -25,7 +25,7 @@ export interface RenewalOptions {
  * name or a directory. Throws a Fault, and then nothing has changed.
  */
 export async function renew(
-  authority: Authority,
+  authority: CertificateAuthority,
   target: string,
   options: RenewalOptions = {},
 ): Promise<Issued> {
@@ -73,7 +73,7 @@ export async function currentLeaf(dir: string): Promise<X509Certificate> {
   return leaf
 }
 
-function known({ issued }: Register, leaf: X509Certificate, dir: string): Entry {
+function known({ issued }: Register, leaf: X509Certificate, dir: string): RegisterEntry {
   const where = { file: join(dir, 'tls.crt') }
   const print = fingerprint(leaf)
   const entry = issued.find((one) => one.fingerprint === print)

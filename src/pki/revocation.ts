@@ -1,11 +1,23 @@
 import { join } from 'node:path'
 import { fault } from '../fault.ts'
-import type { Authority } from './ca.ts'
+import type { CertificateAuthority } from './ca.ts'
 import { makeCrl } from './crl.ts'
 import { PUBLIC_MODE, stageAll } from './files.ts'
 import { pem } from './pem.ts'
-import { type Entry, type Register, type RevocationReason, registerFile } from './register.ts'
-import { leafDirectories, type Root, record, type State, trustFiles, withKey } from './state.ts'
+import {
+  type Register,
+  type RegisterEntry,
+  type RevocationReason,
+  registerFile,
+} from './register.ts'
+import {
+  type AuthorityRoot,
+  type AuthorityState,
+  leafDirectories,
+  record,
+  trustFiles,
+  withKey,
+} from './state.ts'
 
 const DAY_MS = 24 * 3600_000
 /** A CRL that has run out locks everybody out: long enough to be written again in good time. */
@@ -23,7 +35,7 @@ export interface RevocationOptions {
 
 /** What a revocation came to. */
 export interface Revocation {
-  readonly revoked: readonly Entry[]
+  readonly revoked: readonly RegisterEntry[]
   readonly crl: string
   readonly number: number
   readonly nextUpdate: Date
@@ -37,7 +49,7 @@ export interface Revocation {
  * nothing has changed.
  */
 export async function revoke(
-  authority: Authority,
+  authority: CertificateAuthority,
   target: string | null,
   options: RevocationOptions = {},
 ): Promise<Revocation> {
@@ -65,7 +77,7 @@ export async function revoke(
 
 /** The CRL of every root, one after the other: peers that see one need them all. */
 export async function listsOf(
-  { directory, roots }: { readonly directory: string; readonly roots: readonly Root[] },
+  { directory, roots }: { readonly directory: string; readonly roots: readonly AuthorityRoot[] },
   register: Register,
   now: Date,
   nextUpdate: Date,
@@ -84,7 +96,11 @@ export async function listsOf(
   return lists.join('')
 }
 
-function choose({ register, roots }: State, target: string, now: Date): readonly Entry[] {
+function choose(
+  { register, roots }: AuthorityState,
+  target: string,
+  now: Date,
+): readonly RegisterEntry[] {
   const wanted = target.toLowerCase().replaceAll(':', '')
   const named = register.issued.filter(({ name }) => name === target)
   const bySerial = SERIAL_PREFIX.test(wanted)

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
-import { type Authority, newRoot } from './ca.ts'
+import { type CertificateAuthority, newRoot } from './ca.ts'
 import { CA_KEY_MODE, stageAll } from './files.ts'
 import { keyPem, makeLeaf, shortId } from './issuer.ts'
 import { type KeyKind, makeKeys } from './keys.ts'
@@ -12,17 +12,24 @@ import { pem } from './pem.ts'
 import { type Register, type RootEntry, registerFile } from './register.ts'
 import { currentLeaf, renew } from './renewal.ts'
 import { CRL_VALID_MS, listsOf } from './revocation.ts'
-import { leafDirectories, type Root, record, type State, trustFiles, withKey } from './state.ts'
+import {
+  type AuthorityRoot,
+  type AuthorityState,
+  leafDirectories,
+  record,
+  trustFiles,
+  withKey,
+} from './state.ts'
 
 /** `idle`; `bundles`: the new root is trusted; `leaves`: it signs, the old one is still trusted. */
-export type Phase = 'idle' | 'bundles' | 'leaves'
+export type RolloverPhase = 'idle' | 'bundles' | 'leaves'
 
 /** How far a rollover has come. */
-export interface Progress {
-  readonly phase: Phase
+export interface RolloverProgress {
+  readonly phase: RolloverPhase
   /** The root that was there before; the only one when idle. */
-  readonly from: Root
-  readonly to: Root | undefined
+  readonly from: AuthorityRoot
+  readonly to: AuthorityRoot | undefined
   /** Directories whose `ca.crt` lacks the new root. */
   readonly lacking: readonly string[]
   /** Directories whose leaf hangs on the old root. */
@@ -34,7 +41,7 @@ export interface Progress {
  * with it where the CA has one. Throws a Fault when a rollover is under way.
  */
 export async function start(
-  authority: Authority,
+  authority: CertificateAuthority,
   options: { readonly key?: KeyKind; readonly validForMs?: number } = {},
 ): Promise<readonly string[]> {
   return authority.change(async (state, now) => {
@@ -70,7 +77,7 @@ export async function start(
  * Second step: the new root signs, and every leaf that the CA has written is issued again. It may be
  * repeated. The caller has made sure that the peers trust the new root.
  */
-export async function reissue(authority: Authority): Promise<readonly Issued[]> {
+export async function reissue(authority: CertificateAuthority): Promise<readonly Issued[]> {
   await authority.change(async (state, now) => {
     const { phase, lacking, to } = await progressOf(state)
     if (phase === 'idle' || to === undefined) throw notStarted(state.directory)
@@ -95,7 +102,7 @@ export async function reissue(authority: Authority): Promise<readonly Issued[]> 
  * Last step: the old root leaves every bundle, its key is destroyed. Throws a Fault while a
  * directory of the CA still holds a leaf of the old root; the caller has asked the live peers.
  */
-export async function finish(authority: Authority): Promise<readonly string[]> {
+export async function finish(authority: CertificateAuthority): Promise<readonly string[]> {
   return authority.change(async (state, now) => {
     const { phase, from, waiting } = await progressOf(state)
     if (phase === 'idle') throw notStarted(state.directory)
@@ -116,11 +123,11 @@ export async function finish(authority: Authority): Promise<readonly string[]> {
 }
 
 /** How far the rollover of a CA has come. */
-export async function progress(authority: Authority): Promise<Progress> {
+export async function progress(authority: CertificateAuthority): Promise<RolloverProgress> {
   return progressOf(await authority.read())
 }
 
-async function progressOf(state: State): Promise<Progress> {
+async function progressOf(state: AuthorityState): Promise<RolloverProgress> {
   const { roots } = state
   const next = roots.find((root) => root.state === 'next')
   const old = roots.find((root) => root.state === 'old')
@@ -139,7 +146,11 @@ async function progressOf(state: State): Promise<Progress> {
   return { phase: next === undefined ? 'leaves' : 'bundles', from, to, lacking, waiting }
 }
 
-async function hangsOn({ register }: State, directory: string, root: Root): Promise<boolean> {
+async function hangsOn(
+  { register }: AuthorityState,
+  directory: string,
+  root: AuthorityRoot,
+): Promise<boolean> {
   const print = fingerprint(await currentLeaf(directory))
   const entry = register.issued.find((one) => one.fingerprint === print)
   return entry?.issuer === root.id && entry.revoked === undefined
@@ -147,9 +158,9 @@ async function hangsOn({ register }: State, directory: string, root: Root): Prom
 
 /** Writes bundle, CRLs and index of the CA, then bundle and CRLs into every leaf's directory. */
 async function spread(
-  state: State,
+  state: AuthorityState,
   changed: Register,
-  roots: readonly Root[],
+  roots: readonly AuthorityRoot[],
   now: Date,
 ): Promise<readonly string[]> {
   const bundlePem = roots.map(({ certificate }) => pem('CERTIFICATE', certificate.raw)).join('')
@@ -179,7 +190,7 @@ export interface Visitor {
  * A certificate of the new root, to find out which peers take it. It is `client/rollover-check`,
  * which no policy allows anything, and is in the index like any other.
  */
-export async function visitor(authority: Authority): Promise<Visitor> {
+export async function visitor(authority: CertificateAuthority): Promise<Visitor> {
   return authority.change(async (state, now) => {
     const { to } = await progressOf(state)
     if (to === undefined) throw notStarted(state.directory)

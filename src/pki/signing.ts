@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
-import type { Authority, LeafOptions } from './ca.ts'
+import type { CertificateAuthority, LeafOptions } from './ca.ts'
 import { type Request, readRequest } from './csr.ts'
 import type { Issued } from './leaf.ts'
 import { subjectOfUri } from './naming.ts'
@@ -15,7 +15,7 @@ import { exists, privateKey, text } from './state.ts'
  * granted, nothing else is. Throws a Fault, and then no file is left.
  */
 export async function signRequest(
-  authority: Authority,
+  authority: CertificateAuthority,
   file: string,
   name: string | undefined,
   options: Omit<LeafOptions, 'key' | 'dns' | 'ips'> = {},

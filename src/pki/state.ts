@@ -8,16 +8,16 @@ import { blocks } from './pem.ts'
 import { type Register, type RootEntry, readRegister } from './register.ts'
 
 /** A root of the CA with its certificate. Its key stays in its file until something is signed. */
-export interface Root extends RootEntry {
+export interface AuthorityRoot extends RootEntry {
   readonly certificate: X509Certificate
 }
 
 /** What stands in a CA's directory, read at one moment. */
-export interface State {
+export interface AuthorityState {
   readonly directory: string
   readonly register: Register
   /** Every root that is to be trusted; during a rollover there are two. */
-  readonly roots: readonly Root[]
+  readonly roots: readonly AuthorityRoot[]
   /** The root that signs now, with its key. */
   readonly signing: Issuer
   /** All roots, as `ca.crt` holds them. */
@@ -27,7 +27,7 @@ export interface State {
 }
 
 /** Reads a CA's directory. Throws a Fault that names the file at fault. */
-export async function readState(directory: string): Promise<State> {
+export async function readState(directory: string): Promise<AuthorityState> {
   const register = await readRegister(directory)
   const bundle = join(directory, 'ca.crt')
   const bundlePem = await text(bundle)
@@ -54,7 +54,7 @@ export async function readState(directory: string): Promise<State> {
 }
 
 /** A root with its key, ready to sign. Throws a Fault when the key is missing or another's. */
-export async function withKey(directory: string, root: Root): Promise<Issuer> {
+export async function withKey(directory: string, root: AuthorityRoot): Promise<Issuer> {
   const file = join(directory, root.key)
   const key = privateKey(await text(file), file)
   if (!root.certificate.checkPrivateKey(key)) {
@@ -64,7 +64,7 @@ export async function withKey(directory: string, root: Root): Promise<Issuer> {
 }
 
 /** What a leaf's directory holds besides the leaf: whom to trust and whom no longer. */
-export function trustFiles({ bundlePem, crlPem }: Pick<State, 'bundlePem' | 'crlPem'>) {
+export function trustFiles({ bundlePem, crlPem }: Pick<AuthorityState, 'bundlePem' | 'crlPem'>) {
   const files: NewFile[] = [{ name: 'ca.crt', content: bundlePem, mode: PUBLIC_MODE }]
   if (crlPem !== null) files.push({ name: 'ca.crl', content: crlPem, mode: PUBLIC_MODE })
   return files
@@ -90,7 +90,10 @@ export async function record(
 }
 
 /** The directories that leaves were written into and that are still there, each once. */
-export async function leafDirectories({ directory, register }: State): Promise<readonly string[]> {
+export async function leafDirectories({
+  directory,
+  register,
+}: AuthorityState): Promise<readonly string[]> {
   const known = new Set(register.issued.flatMap((entry) => entry.directory ?? []))
   const found: string[] = []
   for (const relative of known) {

@@ -7,12 +7,11 @@ import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Authenticator, PeerCertificates } from '../transport/authenticate.ts'
 import { type LivePeer, LiveSet } from '../transport/live-set.ts'
 import type { Material } from '../transport/tls-options.ts'
-import type { TrustBundle } from '../trust/bundle.ts'
-import { KnownIntermediates } from '../trust/chain.ts'
+import { KnownIntermediates, type TrustBundle } from '../trust/chain.ts'
 import type { Identity } from '../trust/identity.ts'
-import { judgeConnection, type TrustContext } from '../trust/judge.ts'
+import { type HandshakeRecord, judgeConnection, type TrustContext } from '../trust/judge.ts'
 import { addressRefusal, labelOf, type Pin } from '../trust/pin.ts'
-import { type HandshakeRecord, recheck } from '../trust/recheck.ts'
+import { recheck } from '../trust/recheck.ts'
 
 /** What is kept of a live connection. */
 export interface LiveRecord {

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
 import { directorySource } from '../credentials/directory.ts'
-import type { CredentialSource } from '../credentials/source.ts'
+import type { CredentialSource } from '../credentials/raw-material.ts'
 import { spiffeSource } from '../credentials/spiffe/source.ts'
 import { isRefusal } from '../refusal/refusal.ts'
 import { identityOfUri } from '../trust/identity.ts'

@@ -28,7 +28,7 @@ export interface PeerSeen {
  * What peers look like to who has one material, in one version of TLS. Nothing leaves the process. It
  * rejects with OpenSSL's reason where a handshake does not come to its end.
  */
-export type Look = (peer: PublicKeyPair, role: PeerCertificates['role']) => Promise<PeerSeen>
+export type PeerLook = (peer: PublicKeyPair, role: PeerCertificates['role']) => Promise<PeerSeen>
 
 type Version = 'TLSv1.2' | 'TLSv1.3'
 
@@ -40,11 +40,11 @@ const BELIEVES_ALL = { ca: [], rejectUnauthorized: false }
  * A look at peers with this material, by the options of every other connection here. Contexts with
  * bundle and lists are made once, at the first look, however many peers are looked at.
  */
-export function lookWith(material: Material, version: Version): Look {
+export function lookWith(material: Material, version: Version): PeerLook {
   const only = { minVersion: version, maxVersion: version }
   let listener: Server | undefined
   let context: ConnectionOptions | undefined
-  const look: Look = async (peer, role) => {
+  const look: PeerLook = async (peer, role) => {
     const pair = { ...publicContextOptions(peer), ...only }
     if (role === 'client') {
       const options = { ...contextOptions(material), ...only, requestCert: true }

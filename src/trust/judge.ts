@@ -1,14 +1,12 @@
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import type { BoundCrl } from '../x509/crl.ts'
-import type { TrustBundle } from './bundle.ts'
-import { type Chain, chainOf, type KnownIntermediates } from './chain.ts'
+import { type Chain, chainOf, type KnownIntermediates, type TrustBundle } from './chain.ts'
 import { ADD_ISSUER, refusalOfCode } from './handshake-errors.ts'
 import { type Identity, identityOf, type NamingContext } from './identity.ts'
 import { spkiPinRefusal } from './pin.ts'
 import { datesFlaw, profileFlaw } from './profile.ts'
-import type { HandshakeRecord } from './recheck.ts'
-import { issuedRecords, revocationRefusal } from './revocation.ts'
+import { type IssuedRecord, issuedRecords, revocationRefusal } from './revocation.ts'
 
 /** A peer may show this many certificates above its leaf; what comes after is not looked at. */
 const MAX_SHOWN = 8
@@ -41,6 +39,19 @@ export interface TrustContext extends NamingContext {
   readonly spkiPins?: ReadonlyMap<string, ReadonlySet<string>>
   /** Milliseconds since the epoch. */
   readonly now: number
+}
+
+/** What is kept of a handshake so that its connection can be judged again without the certificate. */
+export interface HandshakeRecord {
+  readonly identity: Identity
+  /** `spkiSha256` of the leaf. */
+  readonly spkiSha256: string
+  /** Leaf first, the root left out: the key that signed it, and its serial number. */
+  readonly issued: readonly IssuedRecord[]
+  /** Those of the chain that stood in the bundle, the root among them: SHA-256, lower-case hex. */
+  readonly trusted: readonly string[]
+  /** The earliest end of validity in the chain, milliseconds since the epoch. */
+  readonly notAfter: number
 }
 
 /** A peer that passed, and what has to be kept to judge its connection again. */

@@ -1,27 +1,8 @@
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
-import { type Identity, identityOfUri } from './identity.ts'
-import type { TrustContext } from './judge.ts'
+import { identityOfUri } from './identity.ts'
+import type { HandshakeRecord, TrustContext } from './judge.ts'
 import { labelOf, type Pin, pinRefusal, spkiPinRefusal } from './pin.ts'
 import { revokedOf } from './revocation.ts'
-
-/** What is kept of a handshake so that its connection can be judged again without the certificate. */
-export interface HandshakeRecord {
-  readonly identity: Identity
-  /** `spkiSha256` of the leaf. */
-  readonly spkiSha256: string
-  /** Leaf first, the root left out: the key that signed it, and its serial number. */
-  readonly issued: readonly IssuedRecord[]
-  /** Those of the chain that stood in the bundle, the root among them: SHA-256, lower-case hex. */
-  readonly trusted: readonly string[]
-  /** The earliest end of validity in the chain, milliseconds since the epoch. */
-  readonly notAfter: number
-}
-
-/** One certificate as a revocation list would name it. */
-export interface IssuedRecord {
-  readonly issuerSpkiSha256: string
-  readonly serial: string
-}
 
 /** `fit`: go on. `stale`: finish the running exchange, then close. Else destroy it now. */
 export type Recheck = 'fit' | 'stale' | Refusal

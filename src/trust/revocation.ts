@@ -1,7 +1,12 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type BoundCrl, crlOf, isCurrent } from '../x509/crl.ts'
 import type { Chain } from './chain.ts'
-import type { IssuedRecord } from './recheck.ts'
+
+/** One certificate as a revocation list would name it. */
+export interface IssuedRecord {
+  readonly issuerSpkiSha256: string
+  readonly serial: string
+}
 
 /** The chain as revocation lists name it: leaf first, the root left out. */
 export function issuedRecords({ leaf, issuers }: Chain): readonly IssuedRecord[] {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { type Authority, createAuthority } from '../../src/pki/ca.ts'
+import { type CertificateAuthority, createAuthority } from '../../src/pki/ca.ts'
 import {
   certs,
   everything,
@@ -14,7 +14,7 @@ import {
 } from '../pki/tools.ts'
 import { MAIN } from '../support/program.ts'
 
-async function authority(t: ExecutionContext): Promise<Authority> {
+async function authority(t: ExecutionContext): Promise<CertificateAuthority> {
   return createAuthority(join(await place(t), 'ca'), { trustDomain: 'folio.test' })
 }
 

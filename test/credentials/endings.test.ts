@@ -1,6 +1,7 @@
 import test from 'ava'
+import { readGeneration } from '../../src/credentials/check-generation.ts'
 import { endingsOf, Reminder } from '../../src/credentials/endings.ts'
-import { type Generation, readGeneration } from '../../src/credentials/generation.ts'
+import type { Generation } from '../../src/credentials/generation.ts'
 import { makeCa, moduleNames } from '../support/pki.ts'
 
 const USERS = 'mod-users-19.7.0'

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import test from 'ava'
-import { checkGeneration, type Expectation } from '../../src/credentials/generation.ts'
-import type { RawFile, RawMaterial } from '../../src/credentials/source.ts'
+import { checkGeneration } from '../../src/credentials/check-generation.ts'
+import type { Expectation } from '../../src/credentials/generation.ts'
+import type { RawFile, RawMaterial } from '../../src/credentials/raw-material.ts'
 import { Fault, type Problem } from '../../src/fault.ts'
 import { lookWith } from '../../src/transport/handshake-check.ts'
 import {

@@ -1,8 +1,9 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import test from 'ava'
-import { type Generation, readGeneration } from '../../src/credentials/generation.ts'
+import { readGeneration } from '../../src/credentials/check-generation.ts'
+import type { Generation } from '../../src/credentials/generation.ts'
 import { type Handed, HandedCredentials, handOver } from '../../src/credentials/handed.ts'
-import type { RawMaterial } from '../../src/credentials/source.ts'
+import type { RawMaterial } from '../../src/credentials/raw-material.ts'
 import { makeCa, moduleNames } from '../support/pki.ts'
 
 const expected = { module: 'mod-users-19.7.0', trustDomain: 'folio.test' }

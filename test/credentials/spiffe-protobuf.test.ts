@@ -1,7 +1,10 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { ProtobufError, readFields } from '../../src/credentials/spiffe/protobuf.ts'
-import { readX509Svids } from '../../src/credentials/spiffe/x509-svids.ts'
+import {
+  ProtobufError,
+  readFields,
+  readX509Svids,
+} from '../../src/credentials/spiffe/x509-svids.ts'
 import { field, svidMessage, svidsMessage, varint } from '../support/protobuf.ts'
 
 const SVID = {

@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Authority, createAuthority } from '../../src/pki/ca.ts'
+import { type CertificateAuthority, createAuthority } from '../../src/pki/ca.ts'
 import { Cable } from './scenario/cable.ts'
 import { Player } from './scenario/player.ts'
 import { Sidecar } from './scenario/process.ts'
@@ -35,9 +35,9 @@ type Settings = Readonly<Record<string, unknown>>
 export class Place {
   readonly directory: string
   readonly descriptors: string
-  readonly #authority: Authority
+  readonly #authority: CertificateAuthority
 
-  private constructor(directory: string, authority: Authority) {
+  private constructor(directory: string, authority: CertificateAuthority) {
     this.directory = directory
     this.descriptors = join(directory, 'descriptors')
     this.#authority = authority

@@ -1,4 +1,4 @@
-import { makeBundle } from '../../src/trust/bundle.ts'
+import { makeBundle } from '../../src/trust/chain.ts'
 import type { PeerFacts, TrustContext } from '../../src/trust/judge.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { type BoundCrl, isSignedBy, parseCrl } from '../../src/x509/crl.ts'

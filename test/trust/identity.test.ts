@@ -1,8 +1,13 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { isRefusal } from '../../src/refusal/refusal.ts'
-import { identityOf, identityOfUri } from '../../src/trust/identity.ts'
-import { isTrustDomain, readSpiffeId, spiffeUri } from '../../src/trust/spiffe-id.ts'
+import {
+  identityOf,
+  identityOfUri,
+  isTrustDomain,
+  readSpiffeId,
+  spiffeUri,
+} from '../../src/trust/identity.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { implicit, oid, utf8 } from '../support/der.ts'
 import { type CertificateOptions, makeCa } from '../support/pki.ts'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { isRefusal } from '../../src/refusal/refusal.ts'
-import { judgeConnection } from '../../src/trust/judge.ts'
-import { type HandshakeRecord, recheck } from '../../src/trust/recheck.ts'
+import { type HandshakeRecord, judgeConnection } from '../../src/trust/judge.ts'
+import { recheck } from '../../src/trust/recheck.ts'
 import { makeCa, makePair, moduleNames } from '../support/pki.ts'
 import { accepted, trusting } from '../support/trust.ts'
 

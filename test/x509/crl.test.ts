@@ -1,5 +1,5 @@
 import test from 'ava'
-import { makeBundle, toAuthority } from '../../src/trust/bundle.ts'
+import { makeBundle, toAuthority } from '../../src/trust/chain.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { type Crl, crlOf, isCurrent, isSignedBy, parseCrl } from '../../src/x509/crl.ts'
 import { DerError } from '../../src/x509/der.ts'

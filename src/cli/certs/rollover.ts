@@ -1,8 +1,15 @@
 import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
-import { type Authority, openAuthority } from '../../pki/ca.ts'
+import { type CertificateAuthority, openAuthority } from '../../pki/ca.ts'
 import { keyKind } from '../../pki/keys.ts'
-import { finish, type Progress, progress, reissue, start, visitor } from '../../pki/rollover.ts'
+import {
+  finish,
+  progress,
+  type RolloverProgress,
+  reissue,
+  start,
+  visitor,
+} from '../../pki/rollover.ts'
 import { table } from '../terminal.ts'
 import { durationMs, only } from './arguments.ts'
 import { type Encounter, encounters } from './encounter.ts'
@@ -53,9 +60,9 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 /** Before a step: every peer that is named must be able to live with what it brings. */
 async function mustBeReady(
-  authority: Authority,
+  authority: CertificateAuthority,
   peers: readonly Peer[],
-  obstacle: (met: Encounter, now: Progress) => string | undefined,
+  obstacle: (met: Encounter, now: RolloverProgress) => string | undefined,
 ): Promise<void> {
   const now = await progress(authority)
   if (peers.length === 0 || now.phase === 'idle') return
@@ -68,7 +75,10 @@ async function mustBeReady(
   }
 }
 
-async function visits(authority: Authority, peers: readonly Peer[]): Promise<readonly Encounter[]> {
+async function visits(
+  authority: CertificateAuthority,
+  peers: readonly Peer[],
+): Promise<readonly Encounter[]> {
   const { roots } = await authority.read()
   const side = { ...(await visitor(authority)), roots: roots.map((root) => root.certificate) }
   return encounters(peers, side, authority.now())
@@ -80,12 +90,12 @@ function notTaking(met: Encounter): string | undefined {
 }
 
 /** What keeps a peer from the step that comes next. */
-function obstacleTo(now: Progress): (met: Encounter) => string | undefined {
+function obstacleTo(now: RolloverProgress): (met: Encounter) => string | undefined {
   return now.phase === 'bundles' ? notTaking : (met) => needsOld(met, now)
 }
 
 /** Whatever is not shown to do without the old root may need it. */
-function needsOld(met: Encounter, { from, to }: Progress): string | undefined {
+function needsOld(met: Encounter, { from, to }: RolloverProgress): string | undefined {
   const why = notTaking(met)
   if (why !== undefined) return why
   if (met.root === from.id) return `still has a certificate of the old root ${from.id}`
@@ -94,7 +104,7 @@ function needsOld(met: Encounter, { from, to }: Progress): string | undefined {
 
 /** Says how far it has come, and whether the next step can be taken: false where something is in its way. */
 async function tell(
-  authority: Authority,
+  authority: CertificateAuthority,
   peers: readonly Peer[],
   asJson: boolean,
 ): Promise<boolean> {
@@ -121,7 +131,7 @@ async function tell(
 
 function prose(
   dir: string,
-  now: Progress,
+  now: RolloverProgress,
   met: readonly Encounter[],
   obstacles: readonly (string | undefined)[],
 ): string {

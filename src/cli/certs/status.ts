@@ -14,7 +14,7 @@ import { shortId } from '../../pki/issuer.ts'
 import { keyTitle } from '../../pki/keys.ts'
 import { fingerprint } from '../../pki/leaf.ts'
 import { blocks } from '../../pki/pem.ts'
-import { exists, readState, type State, text } from '../../pki/state.ts'
+import { type AuthorityState, exists, readState, text } from '../../pki/state.ts'
 import { durationMs } from './arguments.ts'
 import { credentialDirectories, folderName } from './folders.ts'
 import { inspectionJson, inspectionTable, summaryLine } from './inspections.ts'
@@ -71,12 +71,12 @@ async function mayBeNone(top: string): Promise<readonly string[]> {
 }
 
 /** A signed request leaves its key where it was made. */
-function keyElsewhere(ca: State | undefined, directory: string): boolean {
+function keyElsewhere(ca: AuthorityState | undefined, directory: string): boolean {
   const entry = ca?.register.issued.findLast((one) => one.directory === directory)
   return entry?.key === 'elsewhere'
 }
 
-function rootsOf(ca: State, horizon: Horizon): readonly Inspection[] {
+function rootsOf(ca: AuthorityState, horizon: Horizon): readonly Inspection[] {
   const crls = ca.crlPem === null ? [] : blocks('X509 CRL', ca.crlPem).map(readCrl)
   return ca.roots.map(({ certificate, id, state }) => {
     const ending = endsSoon(certificate, horizon)

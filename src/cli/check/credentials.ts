@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts'
+import { checkGeneration } from '../../credentials/check-generation.ts'
 import { Reminder } from '../../credentials/endings.ts'
-import { checkGeneration } from '../../credentials/generation.ts'
 import type { Problem } from '../../fault.ts'
 import { expectedOf } from '../../sidecar/expected.ts'
 import { sourceOf } from '../../sidecar/source.ts'

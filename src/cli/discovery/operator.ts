@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import type { buildConnector } from 'undici'
+import { checkGeneration } from '../../credentials/check-generation.ts'
 import { directorySource } from '../../credentials/directory.ts'
-import { checkGeneration, type Generation } from '../../credentials/generation.ts'
+import type { Generation } from '../../credentials/generation.ts'
 import { errorCode, fault } from '../../fault.ts'
 import type { PeerCertificates } from '../../transport/authenticate.ts'
 import { CoarseClock } from '../../transport/clock.ts'
@@ -9,10 +10,9 @@ import { Dialer } from '../../transport/dial.ts'
 import { lookWith } from '../../transport/handshake-check.ts'
 import { LiveSet } from '../../transport/live-set.ts'
 import { NameResolver } from '../../transport/name-resolver.ts'
-import type { Identity } from '../../trust/identity.ts'
+import { type Identity, readSpiffeId } from '../../trust/identity.ts'
 import { judgePeer } from '../../trust/judge.ts'
 import { labelOf, pinRefusal } from '../../trust/pin.ts'
-import { readSpiffeId } from '../../trust/spiffe-id.ts'
 
 const CONNECT_MS = 5_000
 

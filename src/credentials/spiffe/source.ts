@@ -3,10 +3,9 @@ import { isOpenToAll } from '../../fault/guard.ts'
 import { Fault, fault } from '../../fault.ts'
 import { DerError, type Element, Elements, TAG } from '../../x509/der.ts'
 import { toPem } from '../../x509/pem.ts'
-import type { CredentialSource, RawFile, RawMaterial } from '../source.ts'
+import type { CredentialSource, RawFile, RawMaterial } from '../raw-material.ts'
 import { callGrpc, type GrpcCall } from './grpc-stream.ts'
-import { ProtobufError } from './protobuf.ts'
-import { readX509Svids, type X509Svid, type X509Svids } from './x509-svids.ts'
+import { ProtobufError, readX509Svids, type X509Svid, type X509Svids } from './x509-svids.ts'
 
 /** Where the SPIFFE Workload API is, and which of the identities it gives is wanted. */
 export interface SpiffeOptions {

@@ -1,4 +1,87 @@
-import { readFields, repeated, single, text } from './protobuf.ts'
+/** Thrown for bytes that are no protobuf message, or not the one that was expected. */
+export class ProtobufError extends Error {
+  override readonly name = 'ProtobufError'
+}
+
+/** A field as it stands in a message. */
+export interface Field {
+  readonly number: number
+  /** Undefined for numbers of any kind: no message that is read here has one that counts. */
+  readonly bytes: Buffer | undefined
+}
+
+/** Wire types (protobuf encoding guide); groups, 3 and 4, are long gone and refused. */
+const VARINT = 0
+const FIXED64 = 1
+const LENGTH_DELIMITED = 2
+const FIXED32 = 5
+const MAX_VARINT_OCTETS = 10
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
+
+/** The fields of a message in their order, unknown ones among them. Throws a ProtobufError. */
+export function readFields(message: Buffer): readonly Field[] {
+  const fields: Field[] = []
+  let at = 0
+  const varint = (): number => {
+    let value = 0
+    for (let octets = 0; octets < MAX_VARINT_OCTETS; octets++) {
+      const octet = message[at++]
+      if (octet === undefined) throw new ProtobufError('cut off in a number')
+      value += (octet & 0x7f) * 2 ** (7 * octets)
+      if (octet < 0x80) return value
+    }
+    throw new ProtobufError('a number of more than ten octets')
+  }
+  const skip = (length: number): Buffer => {
+    if (length > message.length - at) throw new ProtobufError('a field is longer than its message')
+    at += length
+    return message.subarray(at - length, at)
+  }
+  while (at < message.length) {
+    const tag = varint()
+    const number = Math.floor(tag / 8)
+    // Field numbers end at 2^29 - 1.
+    if (number === 0 || number >= 2 ** 29) throw new ProtobufError(`no field has number ${number}`)
+    fields.push({ number, bytes: read(tag % 8) })
+  }
+  return fields
+
+  function read(wireType: number): Buffer | undefined {
+    if (wireType === LENGTH_DELIMITED) return skip(varint())
+    if (wireType === VARINT) varint()
+    else if (wireType === FIXED64) skip(8)
+    else if (wireType === FIXED32) skip(4)
+    else throw new ProtobufError(`wire type ${wireType} is not known`)
+    return undefined
+  }
+}
+
+/** The contents of every field with this number. Throws where one is a number. */
+export function repeated(fields: readonly Field[], number: number): readonly Buffer[] {
+  return fields
+    .filter((field) => field.number === number)
+    .map(({ bytes }) => {
+      if (bytes === undefined) throw new ProtobufError(`field ${number} is a number`)
+      return bytes
+    })
+}
+
+/** The content of a field that stands at most once; empty where it is absent (proto3). */
+export function single(fields: readonly Field[], number: number): Buffer {
+  const [first, ...more] = repeated(fields, number)
+  if (more.length > 0) throw new ProtobufError(`field ${number} stands twice`)
+  return first ?? Buffer.alloc(0)
+}
+
+/** Text that must be UTF-8. */
+export function text(bytes: Buffer): string {
+  try {
+    return UTF8.decode(bytes)
+  } catch {
+    throw new ProtobufError('text that is not UTF-8')
+  }
+}
 
 /** One identity that the Workload API gives (SPIFFE Workload API, X509SVID); DER throughout. */
 export interface X509Svid {

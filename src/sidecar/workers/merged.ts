@@ -1,5 +1,9 @@
-import type { PeerSeen, Slice } from '../../observe/status/history.ts'
-import { MOST_PEERS, MOST_REFUSALS } from '../../observe/status/history.ts'
+import {
+  MOST_PEERS,
+  MOST_REFUSALS,
+  type PeerSeen,
+  type Slice,
+} from '../../observe/status/history.ts'
 import type { ServingState } from '../serving-threads.ts'
 import type { Look } from './messages.ts'
 

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts'
 import type { Generation } from '../../credentials/generation.ts'
 import { type Handed, handOver } from '../../credentials/handed.ts'
-import type { RawMaterial } from '../../credentials/source.ts'
+import type { RawMaterial } from '../../credentials/raw-material.ts'
 import type { Log } from '../../observe/log.ts'
 import { SharedTallies, sharedCells, type Tallies } from '../../observe/tallies.ts'
 import { sharedPathMemory } from '../../proxy/shared-path.ts'
