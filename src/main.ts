@@ -51,10 +51,14 @@ function failed(error: unknown): number {
   return 1
 }
 
-// The reader of the output may end first (`| head`): the exit code is still the verb's own.
-process.stdout.on('error', (error) => {
+function orReaderGone(error: Error): void {
   if (errorCode(error) !== 'EPIPE') throw error
-})
+}
+
+// The reader of the output may end first (`| head`): the exit code is still the verb's own.
+process.stdout.on('error', orReaderGone)
+// What cannot be told to a person ends nothing: its disk may be full.
+process.stderr.on('error', (error) => errorCode(error) === 'ENOSPC' || orReaderGone(error))
 
 const code = await main(process.argv.slice(2)).catch(failed)
 // What serves has ended, however it ended: nothing that is left open keeps the process.

@@ -6,7 +6,7 @@ import type { RawMaterial } from './credentials/raw-material.ts'
 import { fault, type Problem, sentence } from './fault.ts'
 import { directionsOf } from './listeners/all.ts'
 import type { Direction } from './observe/labels.ts'
-import type { Log } from './observe/log.ts'
+import { type Log, logRemark } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
 import { AdminServers } from './sidecar/admin-servers.ts'
@@ -74,7 +74,9 @@ export class Sidecar {
       startedMs: Date.now(),
       metrics,
       log: log.log,
+      destination: log.destination,
     })
+    readiness.watch('log', () => logRemark(log.destination))
   }
 
   /**
@@ -155,7 +157,9 @@ export class Sidecar {
     if (status !== undefined) this.listening.status = status
     const [credentials, policies] = [this.#credentials, this.#policies]
     const publicCertificate = this.#publicCertificate
-    gauges(this.#metrics, { config, credentials, publicCertificate, policies, threads })
+    const { destination } = this.#log
+    const seen = { config, credentials, publicCertificate, policies, threads, destination }
+    gauges(this.#metrics, seen)
     const [readiness, metrics, { log }] = [this.#readiness, this.#metrics, this.#log]
     await policies.watch(
       (material) => threads.policyChanged(material, policies.current.hash),

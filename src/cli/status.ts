@@ -78,6 +78,7 @@ export function statusText(facts: StatusFacts): string {
     ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
     ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
     ['now', rates(facts)],
+    ...(facts.log.lost === 0 ? [] : [['log', `${facts.log.lost} lines lost since the start`]]),
     ...facts.workers.map(({ connections, exchanges }, i) => [
       `thread ${i + 1}`,
       `${exchanges} exchanges since the start, ${connections} connections`,

@@ -9,6 +9,10 @@ export interface LogDestination extends DestinationStream {
   write(lines: string | Uint8Array): unknown
   /** Resolves when everything is written that can be. */
   flush(): Promise<void>
+  /** Lines that will never be written; absent where that is not counted. */
+  readonly lost?: number
+  /** What keeps lines from being written now; undefined: nothing. */
+  readonly trouble?: string | undefined
 }
 
 /** A log and where it goes. */
@@ -37,4 +41,10 @@ export function createLog(options: {
     destination,
   )
   return { log, destination }
+}
+
+/** Where lines cannot be written, what a person should see of it. */
+export function logRemark({ lost = 0, trouble }: LogDestination): string | undefined {
+  if (trouble === undefined) return undefined
+  return `lines cannot be written, ${lost} are lost since the start: ${trouble}`
 }

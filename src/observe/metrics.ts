@@ -1,4 +1,4 @@
-import { Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import { LIMITS, type Limit } from '../refusal/limits.ts'
 import { ALL_REASONS, type Reason } from '../refusal/reasons.ts'
 import { Counts, Table } from './counters.ts'
@@ -176,6 +176,19 @@ export class Metrics {
         const value = read()
         if (value === undefined) this.remove()
         else this.set(value)
+      },
+    })
+  }
+
+  /** Lines of the log that will never be written, asked at scrape. */
+  lostLogLines(read: () => number): void {
+    new Counter({
+      name: 'sidecar_log_lost_total',
+      help: 'Lines of the log that could not be written and were dropped',
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(read())
       },
     })
   }

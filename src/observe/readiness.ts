@@ -5,6 +5,7 @@
 export class Readiness {
   readonly #awaiting = new Map<string, number>()
   readonly #remarks = new Map<string, string>()
+  readonly #watched = new Map<string, () => string | undefined>()
   #draining = false
 
   /** Names one thing to wait for; the function that is returned completes it, once. */
@@ -39,9 +40,19 @@ export class Readiness {
     else this.#remarks.set(about, words)
   }
 
+  /** The same, asked for at each look; undefined: nothing to say now. */
+  watch(about: string, words: () => string | undefined): void {
+    this.#watched.set(about, words)
+  }
+
   /** The remarks in force. */
   get remarks(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.#remarks)
+    const remarks = Object.fromEntries(this.#remarks)
+    for (const [about, read] of this.#watched) {
+      const words = read()
+      if (words !== undefined) remarks[about] = words
+    }
+    return remarks
   }
 
   /** What it waits for, in the order of registration. */

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { PublicCertificate } from '../credentials/public-certificate.ts'
 import { directionsOf } from '../listeners/all.ts'
+import type { LogDestination } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import type { ServingThreads } from './serving-threads.ts'
@@ -13,11 +14,12 @@ export interface Gauged {
   readonly publicCertificate: PublicCertificate | undefined
   readonly policies: PolicyCell
   readonly threads: ServingThreads
+  readonly destination: LogDestination
 }
 
 /** Everything that is read at scrape from whoever knows it. */
 export function gauges(metrics: Metrics, gauged: Gauged): void {
-  const { config, credentials, publicCertificate: shown, policies, threads } = gauged
+  const { config, credentials, publicCertificate: shown, policies, threads, destination } = gauged
   metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)
   metrics.gauge('sidecar_connections_stale', () => threads.seen.stale)
   metrics.gauge('sidecar_crl_next_update_timestamp_seconds', () => {
@@ -33,6 +35,7 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
     const { migration } = config
     return migration && migration.until / 1000
   })
+  metrics.lostLogLines(() => destination.lost ?? 0)
   metrics.certificates({
     module: () => credentials.current.notAfter / 1000,
     ...(shown === undefined ? {} : { public: () => shown.current.notAfter / 1000 }),

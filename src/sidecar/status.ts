@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config/config.ts'
 import type { Credentials } from '../credentials/credentials.ts'
+import type { LogDestination } from '../observe/log.ts'
 import type { Readiness } from '../observe/readiness.ts'
 import type { Root, StatusFacts } from '../observe/status/facts.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
@@ -15,6 +16,7 @@ export interface StatusSources {
   readonly policies: PolicyCell
   readonly threads: ServingThreads
   readonly readiness: Readiness
+  readonly destination: LogDestination
   readonly listening: Readonly<Record<string, string>>
   /** Milliseconds since 1970. */
   readonly startedMs: number
@@ -22,7 +24,7 @@ export interface StatusSources {
 
 /** Everything that the status page shows, as it is now. */
 export function statusFacts(sources: StatusSources): StatusFacts {
-  const { config, credentials, policies, threads, readiness } = sources
+  const { config, credentials, policies, threads, readiness, destination } = sources
   const { module, trustDomain, allowPlainBeyondLoopback } = config
   const nowMs = Date.now()
   const { history, connections, workers } = threads.seen
@@ -39,6 +41,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     awaiting: readiness.awaiting,
     remarks: readiness.remarks,
     listening: { ...sources.listening },
+    log: { lost: destination.lost ?? 0, trouble: destination.trouble ?? null },
     ...trust(credentials),
     policy: { mode: current.mode, hash: current.hash, ...current.summary(module.id) },
     peers: history.peers,

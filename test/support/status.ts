@@ -47,6 +47,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
     draining: false,
     awaiting: [],
     remarks: {},
+    log: { lost: 0, trouble: null },
     listening: { ingress: '[::]:8443', modules: '127.0.0.1:20000-20199', admin: '[::]:9901' },
     certificate: {
       uri: 'spiffe://folio.example.org/module/okapi-7.2.0',

@@ -16,6 +16,8 @@ export interface StatusFacts {
   readonly remarks: Readonly<Record<string, string>>
   /** Bound addresses, by name. */
   readonly listening: Readonly<Record<string, string>>
+  /** Lines that were dropped since the start, and what keeps lines from being written now. */
+  readonly log: { readonly lost: number; readonly trouble: string | null }
   readonly certificate: {
     readonly uri: string
     readonly serial: string

@@ -101,8 +101,15 @@ function identity(facts: StatusFacts): Html {
 <dt>Trusts</dt><dd><ul>${trusted}</ul></dd>
 <dt>Revocation lists</dt><dd>${lists}</dd>
 <dt>Listens</dt><dd><ul>${doors}</ul></dd>
-${threads(facts)}
+${lost(facts)}${threads(facts)}
 </dl>`
+}
+
+/** Only where lines of the log were. */
+function lost({ log }: StatusFacts): Html {
+  return log.lost === 0
+    ? html``
+    : html`<dt>Log</dt><dd class="bad">${log.lost} lines lost since the start</dd>`
 }
 
 /** Only where there are several. */

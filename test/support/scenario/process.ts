@@ -84,6 +84,14 @@ export class Process {
     })
   }
 
+  get pid(): number {
+    return this.#child.pid ?? Number.NaN
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
   /** Has it said that it is? */
   get ready(): boolean {
     return this.lines.some(({ msg }) => msg === 'ready')
