@@ -10,6 +10,10 @@ export interface LoggedExchange {
   readonly provider: string
   /** Report mode let it pass. */
   readonly wouldDeny: boolean
+  /** Refused because of this tenant; '' where it passed. */
+  readonly refusedTenant: string
+  /** Whose ingress decided. */
+  readonly at: string
 }
 
 /** How often something was seen, and when. */
@@ -28,6 +32,12 @@ export interface Usage extends UsageEvidence {
   readonly provider: string
 }
 
+/** A tenant that a caller was refused. */
+export interface TenantUsage extends Usage {
+  readonly at: string
+  readonly tenant: string
+}
+
 interface Counted extends Usage {
   count: number
   firstMs: number
@@ -39,13 +49,27 @@ interface Counted extends Usage {
 export class UsageLog {
   readonly #allowed = new Map<string, Counted>()
   readonly #wouldDeny = new Map<string, Counted>()
+  readonly #tenants = new Map<string, Counted & { at: string; tenant: string }>()
 
-  add({ timeMs, direction, wouldDeny, ...call }: LoggedExchange): void {
-    const into = wouldDeny ? this.#wouldDeny : this.#allowed
+  add({ refusedTenant: tenant, at, wouldDeny, ...exchange }: LoggedExchange): void {
+    if (tenant === '') {
+      this.#count(wouldDeny ? this.#wouldDeny : this.#allowed, exchange, '', {})
+    } else {
+      this.#count(this.#tenants, exchange, ` ${at} ${tenant}`, { at, tenant })
+    }
+  }
+
+  #count<T extends object>(
+    into: Map<string, Counted & T>,
+    { timeMs, direction, ...call }: Omit<LoggedExchange, 'wouldDeny' | 'refusedTenant' | 'at'>,
+    kind: string,
+    more: T,
+  ): void {
     const { caller, method, route, provider } = call
-    const key = `${caller} ${method} ${route} ${provider}`
+    const key = `${caller} ${method} ${route} ${provider}${kind}`
     const known = into.get(key)
     const counted = known ?? {
+      ...more,
       ...{ caller, method, route, provider },
       ...{ count: 0, firstMs: timeMs, lastMs: timeMs, byDirection: new Map() },
     }
@@ -61,6 +85,11 @@ export class UsageLog {
   /** What report mode let pass. */
   get wouldBeRefused(): readonly Usage[] {
     return [...this.#wouldDeny.values()]
+  }
+
+  /** What was refused because of the tenant, in report mode too. */
+  get refusedTenants(): readonly TenantUsage[] {
+    return [...this.#tenants.values()]
   }
 
   /** Everything that passed, would-be refusals included. */

@@ -17,6 +17,7 @@ Usage:
     okapi-sidecar policy suggest SOURCE --from-descriptors
     okapi-sidecar policy fetch   --okapi URL --tenant T -o, --out DIR
                                  [--credentials DIR] [--token-file FILE]
+                                 [--keep]
     okapi-sidecar policy pack    DIR -o, --out FILE [--for MODULE_ID|okapi]
                                  [--grants FILE]
 
@@ -47,11 +48,17 @@ suggest reads access logs (\`-\`: standard input) and prints grants as YAML to
 review: the smallest set that would have allowed what report mode only recorded.
 --from-descriptors suggests grants from modulePermissions instead; --tighten
 prints narrower grants and the open routes without a call. Use the log of
-Okapi's sidecar: it has all callers.
+Okapi's sidecar: it has all callers. A refused supertenant becomes a grant too,
+in report mode as well; the egress of the module refuses it first, so take the
+modules' logs beside it: --from okapi.log mod-login.log.
 
 fetch saves the descriptors of all modules that are enabled for a tenant in one
-folder, which is replaced as a whole. https needs --credentials of an operator
-with a grant {admin: [read]}; http works on loopback only.
+folder, which is replaced as a whole. --keep keeps the descriptors there that are
+not enabled: those of the version that is about to be installed. https needs
+--credentials of an operator with a grant {admin: [read]}; http works on
+loopback only. Where Okapi's supertenant is secured, --token-file FILE holds the
+X-Okapi-Token of a user with okapi.proxy.tenants.modules.list and
+okapi.proxy.modules.get.
 
 pack reduces a folder of descriptors to what policy reads, in one file for
 policy.descriptors: the full files do not fit into a ConfigMap. --for keeps what

@@ -19,6 +19,8 @@ const SEEN: LoggedExchange = {
   route: '/users/{id}',
   provider: 'mod-users-19.7.0',
   wouldDeny: true,
+  refusedTenant: '',
+  at: 'okapi',
 }
 
 function sourceOf(

@@ -67,6 +67,23 @@ test('saves what is enabled, in a folder that policy reads; again replaces it', 
   t.deepEqual(await readdir(place), ['descriptors'], 'nothing is left beside it')
 })
 
+test('--keep: the version that is about to be installed stays', async (t) => {
+  const okapi = await Registry.open(t)
+  const out = join(await folder(t), 'descriptors')
+  await fetchTo(out, okapi.url)
+  const next = JSON.stringify({ id: 'mod-users-19.8.0' })
+  await writeFile(join(out, 'mod-users-19.8.0.json'), next)
+  const kept = await fetchTo(out, okapi.url, '--keep')
+  t.regex(
+    kept.stdout,
+    /3 modules of tenant diku, 0 new, 1 kept\n {4}kept, not enabled: mod-users-19\.8/,
+  )
+  t.is(await readFile(join(out, 'mod-users-19.8.0.json'), 'utf8'), next)
+  const dropped = await fetchTo(out, okapi.url)
+  t.regex(dropped.stdout, /0 new, 1 gone\n {4}gone: mod-users-19\.8\.0\.json\n/)
+  t.is((await readdir(out)).length, ENABLED.length)
+})
+
 test('whatever Okapi answers instead: the old folder stays, and nothing beside it', async (t) => {
   const okapi = await Registry.open(t)
   const place = await folder(t)

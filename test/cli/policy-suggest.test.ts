@@ -74,6 +74,55 @@ test('grants with their evidence, that can be used as they are', async (t) => {
   t.is((await explain('DELETE', '/users/42')).code, 1)
 })
 
+test('a refused supertenant becomes a grant; two logs after one --from', async (t) => {
+  const path = await folder(t)
+  const refused = {
+    ...{ caller: 'mod-login-7.14.0', route: '/users', tenant: 'supertenant', status: 403 },
+    ...{ rule: '', wouldDeny: '', reason: 'tenant-not-allowed' },
+  }
+  const [own, okapi] = [join(path, 'mod-login.log'), join(path, 'okapi.log')]
+  await writeFile(own, log(refused, { ...refused, route: '/user-tenants' }))
+  const users = { ...refused, direction: 'ingress' }
+  const others = { ...users, caller: 'public' }
+  const people = {
+    ...users,
+    caller: 'operator/anna',
+    at: 'mod-users-19.7.0',
+    tenant: 'supertenant',
+  }
+  await writeFile(okapi, log(users, others, people, { ...users, tenant: 'di ku' }))
+  const suggest = ['suggest', '--descriptors', SET]
+  const { stdout, stderr, code } = await policy([...suggest, '--from', own, okapi])
+  t.is(code, 0, stderr)
+  t.regex(stderr, /6 lines, 0 exchanges that passed, .*; 5 refused for their tenant/)
+  t.regex(stdout, /# not covered: public GET \/users for tenant supertenant \(once\)/)
+  t.regex(stdout, /# not covered: mod-login-7\.14\.0 GET \/users for tenant di ku \(once\)/)
+  t.regex(
+    stdout,
+    /refused 2 times, [^#]*# .*GET \/user-tenants; GET \/users|GET \/user-tenants; GET \/users/,
+  )
+  const list = parse(stdout)
+  t.deepEqual(
+    list.map(({ caller, at, tenants }: Record<string, unknown>) => ({ caller, at, tenants })),
+    [
+      { caller: 'mod-login', at: 'okapi', tenants: ['supertenant'] },
+      { caller: 'operator/anna', at: 'mod-users', tenants: ['supertenant'] },
+    ],
+  )
+  const grants = join(path, 'grants.yaml')
+  await writeFile(grants, stdout)
+  const asked =
+    '--caller mod-login-7.14.0 --at okapi --method GET --path /users --tenant supertenant'
+  const explained = await policy([
+    ...['explain', '--descriptors', SET, '--grants', grants],
+    ...asked.split(' '),
+  ])
+  t.is(explained.code, 0, explained.stdout)
+  const again = await policy([...suggest, '--grants', grants, '--from', own])
+  t.deepEqual(parse(again.stdout), [])
+  t.is((await policy([...suggest, own])).code, 2)
+})
+
 test('nothing recorded is an empty list; what is not installed any more is told', async (t) => {
   const source = ['suggest', '--descriptors', SET, '--from', '-']
   const nothing = await policy(source, '')

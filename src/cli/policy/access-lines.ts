@@ -5,11 +5,13 @@ import { type LoggedExchange, UsageLog } from '../../analysis/usage.ts'
 import { wideEncoding } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { METHODS } from '../../folio/methods.ts'
+import { SUPERTENANT } from '../../folio/tenant.ts'
 
 /** What was read. */
 export interface LinesRead {
   readonly usage: UsageLog
   readonly lines: number
+  /** Those that passed. */
   readonly exchanges: number
   /** Milliseconds since 1970; NaN where there is no exchange. */
   readonly firstMs: number
@@ -26,7 +28,7 @@ export async function readAccessLogs(files: readonly string[]): Promise<LinesRea
       lines++
       const exchange = exchangeIn(line)
       if (exchange === undefined) continue
-      exchanges++
+      if (exchange.refusedTenant === '') exchanges++
       const { timeMs } = exchange
       if (!(firstMs <= timeMs)) firstMs = timeMs
       if (!(lastMs >= timeMs)) lastMs = timeMs
@@ -61,7 +63,10 @@ async function* utf8Only(input: AsyncIterable<Buffer>, file: string): AsyncGener
   }
 }
 
-/** The exchange in a line that passed or that report mode let pass; whatever stands before it. */
+/**
+ * The exchange in a line that passed, that report mode let pass, or that was refused for its tenant;
+ * whatever stands before it.
+ */
 function exchangeIn(line: string): LoggedExchange | undefined {
   const brace = line.indexOf('{')
   const found = brace < 0 ? undefined : parse(line.slice(brace))
@@ -75,10 +80,16 @@ function exchangeIn(line: string): LoggedExchange | undefined {
   if (caller === '' || route === '' || !METHODS.includes(method) || Number.isNaN(timeMs)) {
     return undefined
   }
-  if (text('reason') !== '' && text('rule') === '') return undefined
-  const wouldDeny = text('wouldDeny') !== ''
-  const direction = text('direction')
-  return { timeMs, direction, caller, method, route, provider: text('provider'), wouldDeny }
+  const forTenant = text('reason') === 'tenant-not-allowed'
+  if (text('reason') !== '' && text('rule') === '' && !forTenant) return undefined
+  return {
+    ...{ timeMs, caller, method, route },
+    at: text('at'),
+    direction: text('direction'),
+    provider: text('provider'),
+    wouldDeny: text('wouldDeny') !== '',
+    refusedTenant: forTenant ? text('tenant') || SUPERTENANT : '',
+  }
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Fault, fault } from '../../fault.ts'
 import { readDescriptor } from '../../folio/read-descriptor.ts'
@@ -18,6 +20,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       out: { type: 'string', short: 'o' },
       credentials: { type: 'string' },
       'token-file': { type: 'string' },
+      keep: { type: 'boolean', default: false },
     },
   })
   const tenant = needed('--tenant', values.tenant)
@@ -27,9 +30,13 @@ export async function run(argv: readonly string[]): Promise<number> {
   try {
     const files = await fetchAll(okapi, tenant)
     const { added, gone } = foldersDiffer(out, [...files.keys()])
-    await replaceFolder(out, files)
-    const changes = `${added.length} new, ${gone.length} gone`
+    const kept = values.keep ? await readAll(out, gone) : new Map<string, string>()
+    await replaceFolder(out, new Map([...files, ...kept]))
+    const changes = `${added.length} new, ${gone.length} ${values.keep ? 'kept' : 'gone'}`
     process.stdout.write(`${out}: ${files.size} modules of tenant ${tenant}, ${changes}\n`)
+    for (const name of gone) {
+      process.stdout.write(`    ${values.keep ? 'kept, not enabled' : 'gone'}: ${name}\n`)
+    }
     return 0
   } finally {
     await okapi.close()
@@ -50,6 +57,12 @@ async function fetchAll(okapi: Okapi, tenant: string): Promise<ReadonlyMap<strin
   } finally {
     progress('')
   }
+  return files
+}
+
+async function readAll(folder: string, names: readonly string[]) {
+  const files = new Map<string, string>()
+  for (const name of names) files.set(name, await readFile(join(folder, name), 'utf8'))
   return files
 }
 

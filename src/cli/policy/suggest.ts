@@ -13,12 +13,19 @@ import { tell } from '../terminal.ts'
 import { type LinesRead, readAccessLogs } from './access-lines.ts'
 import { grantsYaml } from './grants-yaml.ts'
 import { installationOf, sourceOf } from './sources.ts'
-import { hintedGrants, recordedGrants, unmetLines, unusedGrants } from './suggestion.ts'
+import {
+  hintedGrants,
+  recordedGrants,
+  tenantGrants,
+  unmetLines,
+  unusedGrants,
+} from './suggestion.ts'
 
 /** Proposes grants, or narrower ones, as YAML for a person to review. Throws a Fault. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...argv],
+    allowPositionals: true,
     options: {
       config: { type: 'string', short: 'c' },
       descriptors: { type: 'string' },
@@ -28,7 +35,12 @@ export async function run(argv: readonly string[]): Promise<number> {
       tighten: { type: 'boolean', default: false },
     },
   })
-  const { from, tighten, 'from-descriptors': hinted } = values
+  const { tighten, 'from-descriptors': hinted } = values
+  // `--from A B`: what follows the first is a log too, as a shell writes `*.log`.
+  const from = values.from.length === 0 ? [] : [...values.from, ...positionals]
+  if (from.length === 0 && positionals.length > 0) {
+    throw fault(`\`${positionals[0]}\` is one word too many`, { hint: 'a log follows --from' })
+  }
   if ((from.length === 0) !== hinted || (hinted && tighten)) {
     throw fault('suggest takes --from LOG, or --from-descriptors', {
       hint: 'okapi-sidecar policy suggest --descriptors descriptors --from access.log',
@@ -65,8 +77,10 @@ function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead):
   const heading = [
     `What report mode let pass ${between(firstMs, lastMs)}: review each, then enforce.`,
   ]
-  const told = [...heading, ...unmetLines(unmet, lost)]
-  process.stdout.write(grantsYaml(told, recordedGrants(proposals, Date.now())))
+  const tenants = tenantGrants(source, usage.refusedTenants, Date.now())
+  const told = [...heading, ...unmetLines(unmet, lost), ...tenants.unmet]
+  const recorded = recordedGrants(proposals, Date.now())
+  process.stdout.write(grantsYaml(told, [...recorded, ...tenants.grants]))
   if (unmet.length + lost.length > 0) {
     const message = `not all is covered, the first lines say what: ${unmet.length + lost.length}`
     tell([{ severity: 'warning', message }])
@@ -89,7 +103,9 @@ function narrow(options: Sources, { usage, firstMs, lastMs }: LinesRead): number
 function counts({ lines, exchanges, usage }: LinesRead, files: readonly string[]): string {
   const would = usage.wouldBeRefused.reduce((sum, { count }) => sum + count, 0)
   const where = files.map((file) => (file === '-' ? 'standard input' : file)).join(', ')
-  return `${where}: ${lines} lines, ${exchanges} exchanges that passed, ${would} of them by report mode alone`
+  const refused = usage.refusedTenants.reduce((sum, { count }) => sum + count, 0)
+  const passed = `${exchanges} exchanges that passed, ${would} of them by report mode alone`
+  return `${where}: ${lines} lines, ${passed}${refused === 0 ? '' : `; ${refused} refused for their tenant`}`
 }
 
 function between(firstMs: number, lastMs: number): string {

@@ -1,9 +1,14 @@
+import { grantsInForce } from '../../analysis/installation.ts'
 import type { MissingPermission } from '../../analysis/missing-permissions.ts'
 import { partText, routeText } from '../../analysis/opening.ts'
 import type { Proposal } from '../../analysis/proposals.ts'
 import type { RouteUse, UnusedRule } from '../../analysis/unused-rules.ts'
-import { mergedEvidence, type Usage } from '../../analysis/usage.ts'
-import { opensText } from '../../policy/grants.ts'
+import { mergedEvidence, type TenantUsage, type Usage } from '../../analysis/usage.ts'
+import { isOkapi, productOf } from '../../folio/module-id.ts'
+import { SUPERTENANT } from '../../folio/tenant.ts'
+import { parseCaller } from '../../policy/caller.ts'
+import type { PolicySource } from '../../policy/compile.ts'
+import { isAt, isFor, opensText } from '../../policy/grants.ts'
 import { idOf } from '../../policy/world.ts'
 import { day, type WrittenGrant } from './grants-yaml.ts'
 
@@ -39,6 +44,52 @@ export function hintedGrants(proposals: readonly Proposal[], nowMs: number): Wri
     const why = `modulePermissions of its descriptor hold ${first}${others}; not seen called`
     return { comments, grants: [written(proposal, why, nowMs)] }
   })
+}
+
+/**
+ * Grants for the supertenant, for each caller that was refused it, and what none opens. A caller that
+ * the policy gives it to by now gets none.
+ */
+export function tenantGrants(
+  source: PolicySource,
+  usages: readonly TenantUsage[],
+  nowMs: number,
+): { grants: WrittenGrant[]; unmet: string[] } {
+  const inForce = grantsInForce(source).filter(
+    ({ opens, untilMs }) =>
+      opens.kind === 'tenants' && opens.tenants.includes(SUPERTENANT) && untilMs > nowMs,
+  )
+  const granted = ({ caller, at }: TenantUsage) =>
+    inForce.some((grant) => isFor(grant, parseCaller(caller)) && isAt(grant, at))
+  const isOpenable = ({ caller, tenant }: TenantUsage) =>
+    caller !== 'public' && tenant.toLowerCase() === SUPERTENANT
+  const place = ({ at }: TenantUsage) => (isOkapi(at) ? 'okapi' : productOf(at))
+  const all = usages.filter((usage) => !granted(usage))
+  const groups = Map.groupBy(all.filter(isOpenable), (usage) => {
+    const { kind } = parseCaller(usage.caller)
+    return `${kind === 'module' ? productOf(usage.caller) : usage.caller} ${place(usage)}`
+  })
+  const grants = [...groups].sort().map(([key, group]): WrittenGrant => {
+    const [caller, at] = key.split(' ')
+    const { count, firstMs, lastMs } = mergedEvidence(group)
+    const routes = [...new Set(group.map(({ method, route }) => `${method} ${route}`))].sort()
+    const seen = `first ${new Date(firstMs).toISOString()}, last ${new Date(lastMs).toISOString()}`
+    const comments = [
+      `the supertenant, refused ${times(count)}, ${seen}: ${routes.join('; ')}`,
+      'the superuser is a user there: whoever may act for it is trusted with all tenants',
+      'for mod-login and mod-authtoken policy.knownGrants: [supertenant] has it',
+    ]
+    const why = `refused the supertenant ${times(count)} between ${day(firstMs)} and ${day(lastMs)}`
+    const until = day(nowMs + LIFE_MS)
+    return { comments, grants: [{ caller, at, tenants: [SUPERTENANT], why, until }] }
+  })
+  const unmet = all
+    .filter((usage) => !isOpenable(usage))
+    .map(
+      ({ caller, method, route, tenant, count }) =>
+        `not covered: ${caller} ${method} ${route} for tenant ${tenant} (${times(count)})`,
+    )
+  return { grants, unmet }
 }
 
 /** What no grant opens, and what nothing installed stands for. */
