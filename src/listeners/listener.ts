@@ -29,8 +29,8 @@ export type Accepted = (
   caller: Caller,
   /** Where it comes from, for the log. */
   address: string,
-  /** To be settled with the first whole head; null: it is already. */
-  slot: ConnectionSlot | null,
+  /** To be settled with the first whole head, unless it has settled with its handshake. */
+  slot: ConnectionSlot,
 ) => void
 
 /** Sockets of one thread, each way of proving the caller a method. All resolve to what is bound. */

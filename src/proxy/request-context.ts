@@ -45,7 +45,7 @@ export class RequestContext implements Holder {
   readonly callerName: string
   /** Where the connection came from, for the log. */
   readonly peerAddress: string
-  /** The connection settles with its first whole head; null: it has. */
+  /** The connection settles with its first whole head at the latest; null: it has no place to take. */
   readonly slot: ConnectionSlot | null
   /** The same as every line of the log begins. */
   readonly calling: Fields

@@ -51,12 +51,16 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
 
   /** A connection that finds no room to stay in has no further exchange. */
   function unsettled(x: X): Refusal | null {
-    const { bare, slot } = x.context
+    const { bare, slot, share } = x.context
     if (slot === null || slot.settle()) return null
     x.endsConnection()
     // Okapi takes no answer, and any but a good one, for a module that is gone: it is always asked.
     if (bare) return null
-    return refuse('overloaded', 'limits.connections are open', { limit: 'connections' })
+    if (!slot.overShare) {
+      return refuse('overloaded', 'limits.connections are open', { limit: 'connections' })
+    }
+    share.refused++
+    return tooManyConnections(share.name, slot.ofCaller)
   }
 
   function authorize(context: RequestContext, head: Head): Refusal | null {
@@ -159,6 +163,11 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
   }
 
   return { begin, answer, refusal, end }
+}
+
+function tooManyConnections(caller: string, open: number): Refusal {
+  const because = `${caller} has ${open} connections open, which is its share (limits.connections)`
+  return refuse('too-many', because, { limit: 'connections' })
 }
 
 /** The address without its port, as X-Forwarded-For has it. */

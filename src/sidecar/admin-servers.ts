@@ -75,7 +75,8 @@ export class AdminServers {
   #serve(server: Server): void {
     const { metrics } = this.#visible
     const limits = { connections: ANSWERED, pendingConnections: ANSWERED }
-    const slots = new ConnectionSlots(limits, () => metrics.limitHit('pendingConnections'))
+    const evicted = () => metrics.limitHit('pendingConnections')
+    const slots = new ConnectionSlots(limits, { evicted }, true)
     server.on('connection', (socket) => slots.add(socket))
     server.prependListener('request', ({ socket }, response) => {
       const slot = slots.of(socket)

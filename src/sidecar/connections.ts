@@ -91,11 +91,23 @@ export class Connections {
     }
     const connection = speaksLink(socket)
       ? this.#link(socket, first, context, closed)
-      : new Downstream(socket, first, this.#handler, this.#settings, closed, below(socket) ?? null)
+      : this.#http1(socket, first, closed)
     this.#live.add(connection)
     this.#bySocket.set(socket, connection)
     this.#byDoor.set(direction, this.open(direction) + 1)
     if (this.#draining) connection.drain(LET_IN_LATE_MS)
+  }
+
+  #http1(
+    socket: Socket,
+    context: RequestContext,
+    closed: (connection: Downstream<RequestContext>) => void,
+  ): Downstream<RequestContext> {
+    const under = below(socket) ?? null
+    const handler = this.#handler
+    const connection = new Downstream(socket, context, handler, this.#settings, closed, under)
+    if (context.slot !== null) context.slot.served = connection
+    return connection
   }
 
   #link(

@@ -83,19 +83,22 @@ export class Listeners implements ListenerSockets {
 
   /** Plain, for whoever shares our loopback: the caller is the module itself. */
   plain(address: Address, caller: Caller, accepted: Accepted): Promise<string> {
-    return this.#plain(address, (socket, slot) => accepted(socket, caller, remoteOf(socket), slot))
+    const oneCaller = true
+    return this.#plain({ address, oneCaller }, (socket, slot) =>
+      accepted(socket, caller, remoteOf(socket), slot),
+    )
   }
 
   /** Plain, from listed addresses: the caller has proved nothing. */
   listed(address: Address, accepted: Accepted): Promise<string> {
     const peers = this.#plainPeers()
-    return this.#plain(address, (socket, slot) => {
+    return this.#plain({ address }, (socket, slot) => {
       if (peers.admit(socket)) accepted(socket, { kind: 'plain' }, remoteOf(socket), slot)
     })
   }
 
   async #plain(
-    address: Address,
+    { address, oneCaller = false }: { address: Address; oneCaller?: boolean },
     onConnection: (socket: Socket, slot: ConnectionSlot) => void,
   ): Promise<string> {
     // A Unix socket is one file, and one thread's.
@@ -103,6 +106,7 @@ export class Listeners implements ListenerSockets {
     const listener = await listenPlain(
       {
         address,
+        oneCaller,
         ...this.#shared,
         limits: this.#config.limits,
         clock: this.#clock,
@@ -149,9 +153,9 @@ export class Listeners implements ListenerSockets {
         ...(this.#config.link ? { alpn: [ALPN_LINK, ALPN_HTTP1] } : {}),
         events: this.#tlsEvents(formatAddress(address)),
       },
-      (peer, shown) => {
+      (peer, shown, slot) => {
         const { socket, identity, record } = peer
-        accepted(socket, identity, remoteOf(socket), null)
+        accepted(socket, identity, remoteOf(socket), slot)
         if (authentication.isLate(peer, shown)) this.#retire(socket)
         const [leaf] = record.handshake.issued
         this.#log.debug(
@@ -207,6 +211,7 @@ export class Listeners implements ListenerSockets {
     return {
       dropped: () => this.#metrics.limitHit('connections'),
       evicted: () => this.#metrics.limitHit('pendingConnections'),
+      gaveWay: () => this.#metrics.limitHit('connections'),
       acceptFailed: (code) => this.#log.error({ listener, code }, 'accepting failed'),
     }
   }
@@ -225,8 +230,8 @@ export class Listeners implements ListenerSockets {
   }
 
   #turnedAway(listener: string, peer: TurnedAwayPeer<Identity>): void {
-    const { reason, because } = peer.refusal
-    if (reason === 'too-many') this.#metrics.limitHit('connectionsPerPeer')
+    const { reason, because, limit } = peer.refusal
+    if (limit !== undefined) this.#metrics.limitHit(limit)
     else this.#metrics.handshakeFailed(reason)
     // One place for every reason of the table: an alert on refusals must not miss the first six.
     this.#metrics.refused('ingress', reason)

@@ -9,6 +9,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { MigrationFacts } from '../observe/status/facts.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { networkOf } from '../transport/address.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import { dispose } from '../transport/dispose.ts'
 import { turnAway } from '../transport/turn-away.ts'
@@ -95,18 +96,18 @@ export class PlainPeers implements Ticking {
 
   #tooMany({ remoteAddress = '' }: Socket): Refusal | null {
     const { connectionsPerPeer: most, metrics } = this.#entry
-    if ((this.#open.get(remoteAddress) ?? 0) < most) return null
+    if ((this.#open.get(networkOf(remoteAddress)) ?? 0) < most) return null
     metrics.limitHit('connectionsPerPeer')
     return refuse('too-many', `${most} connections of this address are open already`)
   }
 
   #count(socket: Socket): void {
-    const { remoteAddress = '' } = socket
-    this.#open.set(remoteAddress, (this.#open.get(remoteAddress) ?? 0) + 1)
+    const network = networkOf(socket.remoteAddress ?? '')
+    this.#open.set(network, (this.#open.get(network) ?? 0) + 1)
     socket.once('close', () => {
-      const left = (this.#open.get(remoteAddress) ?? 1) - 1
-      if (left > 0) this.#open.set(remoteAddress, left)
-      else this.#open.delete(remoteAddress)
+      const left = (this.#open.get(network) ?? 1) - 1
+      if (left > 0) this.#open.set(network, left)
+      else this.#open.delete(network)
     })
   }
 

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Authenticator, authenticate } from './authenticate.ts'
 import type { CoarseClock } from './clock.ts'
+import type { ConnectionSlot } from './connection-slots.ts'
 import type { LivePeer, LiveSet } from './live-set.ts'
 import { turnAway } from './turn-away.ts'
 
@@ -18,6 +19,8 @@ export interface TurnedAwayPeer<I> {
 }
 
 export interface AdmissionEvents<I> {
+  /** Closed before it was served: `limits.connections` were open. */
+  dropped?(): void
   turnedAway?(peer: TurnedAwayPeer<I>): void
 }
 
@@ -26,7 +29,7 @@ export interface Admission<I, R> {
   readonly authenticator: Authenticator<I>
   /** Where proven connections are kept and counted by peer. */
   readonly live: LiveSet<I, R>
-  readonly limits: { readonly connectionsPerPeer: number }
+  readonly limits: { readonly connections: number; readonly connectionsPerPeer: number }
   readonly clock: CoarseClock
   readonly events?: AdmissionEvents<I>
 }
@@ -35,16 +38,30 @@ export interface Admission<I, R> {
  * Takes the peer of an accepted connection into the live set; null when it was turned away. Never
  * throws: a peer that no key or record can be made of is not let in.
  */
-export function admit<I, R>(socket: TLSSocket, admission: Admission<I, R>): LivePeer<I, R> | null {
+export function admit<I, R>(
+  socket: TLSSocket,
+  slot: ConnectionSlot,
+  admission: Admission<I, R>,
+): LivePeer<I, R> | null {
   const { authenticator, live, limits } = admission
   const proven = authenticate(socket, 'client', authenticator)
   if (isRefusal(proven)) return turnedAway(socket, proven, null, admission)
   try {
     if (live.acceptedFrom(proven.identity) >= limits.connectionsPerPeer) {
       const because = `${limits.connectionsPerPeer} connections of this peer are open already`
-      return turnedAway(socket, refuse('too-many', because), proven.identity, admission)
+      const limit = 'connectionsPerPeer'
+      return turnedAway(socket, refuse('too-many', because, { limit }), proven.identity, admission)
     }
-    return live.add(socket, proven)
+    slot.caller = live.keyOf(proven.identity)
+    if (slot.settle()) return live.add(socket, proven)
+    if (slot.overShare) {
+      const because = `this peer has ${slot.ofCaller} connections open, which is its share of ${limits.connections} (limits.connections)`
+      const refusal = refuse('too-many', because, { limit: 'connections' })
+      return turnedAway(socket, refusal, proven.identity, admission)
+    }
+    admission.events?.dropped?.()
+    socket.destroy()
+    return null
   } catch (error) {
     const because = `no record could be made of the peer: ${String(error)}`
     return turnedAway(socket, refuse('untrusted-certificate', because), null, admission)

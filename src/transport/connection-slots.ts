@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { networkOf } from './address.ts'
+import { ConnectionShares } from './connection-shares.ts'
 
 /** How many connections one listener keeps. */
 export interface SlotLimits {
@@ -12,10 +13,29 @@ export interface SlotLimits {
 /** One network may have every fourth of the pending connections before its own are closed for it. */
 const SHARE_OF_NETWORK = 4
 
+/** What becomes of a connection that is made room with. */
+export interface SlotEvents {
+  /** A pending one was closed for a newer one. */
+  evicted?(): void
+  /** An idle one was closed for another one that settles. */
+  gaveWay?(): void
+}
+
+/** Whoever serves a connection that has settled. */
+export interface ServedConnection {
+  /** Since when nothing is asked on it, in milliseconds; null: it is in use. */
+  readonly idleSince: number | null
+  /** Closes it while it is idle. */
+  giveWay(): void
+}
+
 /** One connection of a listener. It begins pending. */
 export class ConnectionSlot {
   settled = false
   readonly network: string
+  /** Whose share it counts to once it has settled: its address, as long as nothing is proven. */
+  caller: string
+  served: ServedConnection | null = null
   readonly #socket: Socket
   readonly #slots: ConnectionSlots
 
@@ -23,11 +43,22 @@ export class ConnectionSlot {
     this.#socket = socket
     this.#slots = slots
     this.network = networkOf(socket.remoteAddress ?? '')
+    this.caller = this.network
   }
 
-  /** From now on it is not closed to make room. False: as many as may have settled already. */
+  /** From now on it is not closed while it is in use. False: as many as may have settled already. */
   settle(): boolean {
     return this.settled || this.#slots.settle(this)
+  }
+
+  /** Where it could not settle: has its caller used up its share, while there is room for others? */
+  get overShare(): boolean {
+    return !this.#slots.full
+  }
+
+  /** Connections of its caller that have settled. */
+  get ofCaller(): number {
+    return this.#slots.settledOf(this.caller)
   }
 
   /** It may be closed again to make room, after those that are pending now. */
@@ -37,7 +68,8 @@ export class ConnectionSlot {
 
   /** Closes the connection. */
   close(): void {
-    this.#socket.destroy()
+    if (this.served === null) this.#socket.destroy()
+    else this.served.giveWay()
   }
 }
 
@@ -51,22 +83,33 @@ export class ConnectionSlot {
  */
 export class ConnectionSlots {
   readonly #limits: SlotLimits
-  readonly #evicted: (() => void) | undefined
+  readonly #events: SlotEvents
+  readonly #shares: ConnectionShares
   readonly #bySocket = new WeakMap<Socket, ConnectionSlot>()
   /** In the order in which they came to be pending. */
   readonly #pending = new Set<ConnectionSlot>()
   readonly #byNetwork = new Map<string, Set<ConnectionSlot>>()
-  #settled = 0
 
-  /** @param evicted called for each connection that was closed to make room */
-  constructor(limits: SlotLimits, evicted?: () => void) {
+  /** @param oneCaller all connections are of one caller, which has all places */
+  constructor(limits: SlotLimits, events: SlotEvents = {}, oneCaller = false) {
     this.#limits = limits
-    this.#evicted = evicted
+    this.#events = events
+    this.#shares = new ConnectionShares(limits.connections, oneCaller)
   }
 
   /** Connections that have a slot. */
   get open(): number {
-    return this.#pending.size + this.#settled
+    return this.#pending.size + this.#shares.taken
+  }
+
+  /** Have as many settled as may? */
+  get full(): boolean {
+    return this.#shares.full
+  }
+
+  /** Connections of this caller that have settled. */
+  settledOf(caller: string): number {
+    return this.#shares.of(caller)
   }
 
   /** Takes in a connection that was just accepted; its slot is free again when it closes. */
@@ -95,20 +138,34 @@ export class ConnectionSlots {
 
   /** For `ConnectionSlot` only. */
   settle(slot: ConnectionSlot): boolean {
-    if (this.#settled >= this.#limits.connections || !this.#pending.has(slot)) return false
+    if (!this.#pending.has(slot)) return false
+    if (!this.#shares.allows(slot.caller) && !this.#makePlace(slot.caller)) return false
     this.#forget(slot)
     slot.settled = true
-    this.#settled++
+    this.#shares.take(slot)
     return true
   }
 
   /** For `ConnectionSlot` only. */
   rest(slot: ConnectionSlot): void {
-    if (slot.settled) {
-      slot.settled = false
-      this.#settled--
-    } else if (!this.#forget(slot)) return
+    if (slot.settled) this.#unsettle(slot)
+    else if (!this.#forget(slot)) return
     this.#await(slot)
+  }
+
+  /** An idle connection gives its place to another one, of the same number of places. */
+  #makePlace(caller: string): boolean {
+    const idle = this.#shares.givesWay(caller)
+    if (idle === undefined) return false
+    this.#unsettle(idle)
+    idle.close()
+    this.#events.gaveWay?.()
+    return true
+  }
+
+  #unsettle(slot: ConnectionSlot): void {
+    slot.settled = false
+    this.#shares.give(slot)
   }
 
   #makeRoom(network: string): void {
@@ -121,7 +178,7 @@ export class ConnectionSlots {
   #close(slot: ConnectionSlot): void {
     this.#forget(slot)
     slot.close()
-    this.#evicted?.()
+    this.#events.evicted?.()
   }
 
   #await(slot: ConnectionSlot): void {
@@ -142,9 +199,7 @@ export class ConnectionSlots {
   }
 
   #remove(slot: ConnectionSlot): void {
-    if (slot.settled) {
-      slot.settled = false
-      this.#settled--
-    } else this.#forget(slot)
+    if (slot.settled) this.#unsettle(slot)
+    else this.#forget(slot)
   }
 }

@@ -56,7 +56,7 @@ export interface TlsListener extends SocketListener {
  */
 export async function listenTls<I, R>(
   options: ListenTlsOptions<I, R>,
-  onPeer: (peer: LivePeer<I, R>, shown: Material) => void,
+  onPeer: (peer: LivePeer<I, R>, shown: Material, slot: ConnectionSlot) => void,
 ): Promise<TlsListener> {
   // The gate refuses, not Node: only so does anybody learn the reason.
   const asking = { requestCert: true, rejectUnauthorized: false }
@@ -66,11 +66,8 @@ export async function listenTls<I, R>(
     { ...contextOptions(material), ...asking },
     () => material,
     (socket, shown, slot) => {
-      const peer = admit(socket, options)
-      if (peer === null) return
-      if (slot.settle()) return onPeer(peer, shown)
-      options.events?.dropped?.()
-      socket.destroy()
+      const peer = admit(socket, slot, options)
+      if (peer !== null) onPeer(peer, shown, slot)
     },
   )
   return Object.assign(listening, {

@@ -12,6 +12,8 @@ export interface ListenEvents {
   dropped?(): void
   /** Closed for a newer one: it was the oldest that had not finished its handshake or first head. */
   evicted?(): void
+  /** Closed for another caller's: it was idle, and the oldest such of the caller with the most. */
+  gaveWay?(): void
   /** Accepting failed with this code (`EMFILE`); it is tried again after a pause. */
   acceptFailed?(code: string): void
 }
@@ -22,6 +24,8 @@ export interface ListenOptions {
   /** Where other threads listen on the same port. */
   readonly shared?: SharedPort | undefined
   readonly limits: SlotLimits
+  /** All connections are of one caller, the module beside us: there is nothing to share. */
+  readonly oneCaller?: boolean
   readonly clock: CoarseClock
   readonly events?: ListenEvents
 }
@@ -72,13 +76,13 @@ export class BoundListener implements SocketListener, Ticking {
   /** @param onConnection called for each connection that is accepted */
   constructor(
     server: Server,
-    { limits, clock, events = {} }: Omit<ListenOptions, 'address'>,
+    { limits, oneCaller, clock, events = {} }: Omit<ListenOptions, 'address'>,
     onConnection: (socket: Socket, slot: ConnectionSlot) => void,
   ) {
     this.#server = server
     this.#clock = clock
     this.#events = events
-    this.slots = new ConnectionSlots(limits, () => events.evicted?.())
+    this.slots = new ConnectionSlots(limits, events, oneCaller)
     server.on('connection', (socket: Socket) => {
       this.#accepted++
       this.#pauseMs = FIRST_PAUSE_MS

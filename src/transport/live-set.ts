@@ -35,6 +35,11 @@ export class LiveSet<I, R = unknown> {
     return this.#peers.size
   }
 
+  /** The name under which connections of this peer are counted. */
+  keyOf(identity: I): string {
+    return this.#options.peerKey(identity)
+  }
+
   /** Connections that this peer has opened to us and not yet closed. */
   acceptedFrom(identity: I): number {
     return this.#accepted.get(this.#options.peerKey(identity)) ?? 0

@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import net, { type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import tls from 'node:tls'
 import test from 'ava'
 import { createAuthority } from '../../src/pki/ca.ts'
+import { type Call, Callers, type From } from '../support/scenario/callers.ts'
 import { limitHits, until } from '../support/scenario/metrics.ts'
-import { ask, get, ID, OK, readMessage, request, Town, verdictOf } from '../support/scenario.ts'
+import { ask, get, ID, OK, request, Town, verdictOf } from '../support/scenario.ts'
 
 // One caller opens more calls than there are places and finishes none of them. All others are served,
 // by the same listener and towards the same callee. The limits are those that are shipped.
@@ -20,19 +18,19 @@ const AT_ONCE = 32
 const UNTIL = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`
 
 let town: Town
-let shown: string
+let callers: Callers
 let directory: string
 
 test.before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'public-'))
   const authority = await createAuthority(directory, { trustDomain: 'folio.test' })
   const leaf = await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true })
-  shown = leaf.dir
   const more = {
-    public: { listen: '0.0.0.0:0', credentials: { directory: shown } },
+    public: { listen: '0.0.0.0:0', credentials: { directory: leaf.dir } },
     migration: { listen: '0.0.0.0:0', from: ['127.0.0.0/24'], until: UNTIL, why: 'moving over' },
   }
   town = await Town.open({ modules: MODULES, more: { [ID.okapi]: more } })
+  callers = new Callers(town, leaf.dir)
 })
 test.beforeEach(() => {
   town.okapi.forget()
@@ -43,55 +41,6 @@ test.after.always(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** Who calls: by the plain port of its own sidecar, by TLS with its key alone, from an address. */
-type From =
-  | { readonly egress: string }
-  | { readonly key: string }
-  | { readonly listener: 'public' | 'plain'; readonly address: string }
-
-/** Calls that a caller has open, and what came back. */
-class Call {
-  received = ''
-  gone = false
-  readonly socket: Socket
-
-  constructor(from: From, text: string) {
-    this.socket = connect(from)
-    this.socket.on('error', () => {})
-    this.socket.on('close', () => {
-      this.gone = true
-    })
-    this.socket.on('data', (bytes) => {
-      this.received += bytes.toString('latin1')
-    })
-    this.socket.write(text, 'latin1')
-  }
-
-  /** `429 too-many`; '' as long as nothing has come. */
-  get verdict(): string {
-    const message = readMessage(this.received)
-    return message === undefined ? '' : verdictOf(message)
-  }
-}
-
-function connect(from: From): Socket {
-  if ('egress' in from) return net.connect(town.egress(from.egress), '127.0.0.1')
-  const okapi = town.sidecar(ID.okapi)
-  if ('key' in from) {
-    const file = (name: string) => readFileSync(join(town.place.directory, 'certs', from.key, name))
-    const own = { ca: file('ca.crt'), cert: file('tls.crt'), key: file('tls.key') }
-    const host = '127.0.0.1'
-    return tls.connect({ host, port: okapi.port('ingress'), ...own, checkServerIdentity })
-  }
-  const { listener, address: localAddress } = from
-  const socket = net.connect({ host: '127.0.0.1', port: okapi.port(listener), localAddress })
-  if (listener === 'plain') return socket
-  const ca = readFileSync(join(shown, 'ca.crt'))
-  return tls.connect({ socket, ca, checkServerIdentity })
-}
-
-const checkServerIdentity = () => undefined
-
 const unfinished = (target: string) => request(`POST ${target}`, [T, 'Content-Length: 100'])
 
 /** Opens very many that do not end; resolves when each is at Okapi or was told something. */
@@ -100,7 +49,8 @@ async function flood(from: readonly From[], text: string): Promise<Call[]> {
   const before = occurrences(line)
   const calls: Call[] = []
   while (calls.length < MANY) {
-    for (let i = 0; i < AT_ONCE; i++) calls.push(new Call(from[calls.length % from.length]!, text))
+    for (let i = 0; i < AT_ONCE; i++)
+      calls.push(callers.call(from[calls.length % from.length]!, text))
     await until(() => {
       const told = calls.filter(({ verdict }) => verdict !== '').length
       return told + occurrences(line) - before === calls.length
@@ -113,12 +63,7 @@ function occurrences(line: string): number {
   return town.okapi.bytes.split(line).length - 1
 }
 
-async function verdict(from: From, text: string): Promise<string> {
-  const call = new Call(from, text)
-  await until(() => call.verdict !== '')
-  call.socket.destroy()
-  return call.verdict
-}
+const verdict = (from: From, text: string) => callers.verdict(from, text)
 
 const TAGS_KEY: From = { key: ID.tags }
 const BROWSER: From = { listener: 'public', address: '127.0.0.77' }

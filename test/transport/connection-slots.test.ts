@@ -81,6 +81,84 @@ test('what rests may be closed again, after those that came before', (t) => {
   t.is(slots.open, 0)
 })
 
+test('a caller gets its share of the places, and others find theirs', (t) => {
+  const slots = new ConnectionSlots({ connections: 1000, pendingConnections: 100 })
+  const greedy = Array.from({ length: 1000 }, () => come(slots, '192.0.2.1').slot.settle())
+  // 21 of 32, as docs/limits.md says.
+  t.is(greedy.filter(Boolean).length, 657)
+  const refused = come(slots, '192.0.2.1').slot
+  t.false(refused.settle())
+  t.true(refused.overShare)
+  t.is(refused.ofCaller, 657)
+  const late = Array.from({ length: 1000 }, () => come(slots, '2001:db8::1').slot.settle())
+  t.is(late.filter(Boolean).length, 164)
+  for (let i = 0; i < 60; i++) {
+    t.true(come(slots, `10.0.0.${i}`).slot.settle())
+    t.true(come(slots, `10.0.0.${i}`).slot.settle())
+  }
+})
+
+test('the one caller of a loopback listener has all places', (t) => {
+  const slots = new ConnectionSlots({ connections: 100, pendingConnections: 10 }, {}, true)
+  for (let i = 0; i < 100; i++) t.true(come(slots, '127.0.0.1').slot.settle())
+  const { slot } = come(slots, '127.0.0.1')
+  t.false(slot.settle())
+  t.false(slot.overShare)
+})
+
+test('whose identity is proven has one share, wherever it comes from', (t) => {
+  const slots = new ConnectionSlots({ connections: 100, pendingConnections: 100 })
+  const settled = Array.from({ length: 100 }, (_, i) => {
+    const { slot } = come(slots, `10.0.0.${i}`)
+    slot.caller = 'mod-tags-3.1.0'
+    return slot.settle()
+  })
+  t.is(settled.filter(Boolean).length, 66)
+  t.true(come(slots, '10.0.0.1').slot.settle())
+})
+
+/** It has settled, and is idle since then: whoever serves it says so. */
+function idle(slots: ConnectionSlots, address: string, idleSince: number | null) {
+  const one = come(slots, address)
+  const { visitor, slot } = one
+  slot.served = { idleSince, giveWay: () => visitor.destroy() }
+  return { ...one, settled: slot.settle() }
+}
+
+test('the oldest idle connection of the caller with the most gives its place to another caller', (t) => {
+  let gaveWay = 0
+  const events = { gaveWay: () => gaveWay++ }
+  const slots = new ConnectionSlots({ connections: 8, pendingConnections: 8 }, events)
+  const many = [30, 10, 20, null].map((since) => idle(slots, '10.0.0.1', since))
+  const few = [5, 6].map((since) => idle(slots, '10.0.0.2', since))
+  t.true([...many, ...few].every(({ settled }) => settled))
+  t.is(gaveWay, 0)
+  const one = idle(slots, '10.0.0.3', null)
+  const two = idle(slots, '10.0.0.3', null)
+  t.true(one.settled && two.settled)
+  t.is(gaveWay, 1)
+  t.deepEqual(
+    many.map(({ visitor }) => visitor.destroyed),
+    [false, true, false, false],
+  )
+  t.false(few.some(({ visitor }) => visitor.destroyed))
+})
+
+test('a caller beyond its share gives up the oldest idle one of its own, and nothing in use', (t) => {
+  const slots = new ConnectionSlots({ connections: 8, pendingConnections: 8 })
+  const own = [null, 2, 1, null, null, null, null].map((since) => idle(slots, '10.0.0.1', since))
+  const settled = own.filter((each) => each.settled)
+  t.is(settled.length, 6 + 1)
+  t.deepEqual(
+    own.map(({ visitor }) => visitor.destroyed),
+    [false, false, true, false, false, false, false],
+  )
+  t.true(idle(slots, '10.0.0.1', null).settled)
+  t.true(own[1]?.visitor.destroyed)
+  t.false(idle(slots, '10.0.0.1', null).settled)
+  t.true(idle(slots, '10.0.0.2', null).settled)
+})
+
 for (const [address, network] of [
   ['192.0.2.7', '192.0.2.7'],
   ['::ffff:192.0.2.7', '192.0.2.7'],

@@ -17,6 +17,8 @@ export type WaitingFor = 'nothing' | 'request' | 'head' | 'body' | 'leave' | 'li
 /** What a caller's connection waits for, and until when. */
 export class Deadlines {
   waitsFor: WaitingFor = 'request'
+  /** Since when. */
+  since: number
   readonly #settings: WireSettings
   readonly #closesAt: number
   #deadline: number
@@ -26,6 +28,7 @@ export class Deadlines {
   constructor(settings: WireSettings) {
     const { limits, clock } = settings
     this.#settings = settings
+    this.since = clock.now
     this.#deadline = clock.now + limits.idleMs
     // Spread, so that connections that were made together do not all end together.
     this.#closesAt = clock.now + limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
@@ -35,6 +38,7 @@ export class Deadlines {
   await(what: WaitingFor): void {
     this.waitsFor = what
     const { limits, clock } = this.#settings
+    this.since = clock.now
     if (what === 'request') this.#deadline = clock.now + this.#idleMs()
     else if (what === 'head') this.#deadline = clock.now + limits.headMs
     else if (what === 'body') this.#deadline = clock.now + limits.bodyIdleMs

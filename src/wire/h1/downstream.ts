@@ -72,6 +72,19 @@ export class Downstream<N> implements DownstreamStream {
     return this.#writeBuffer.blocked
   }
 
+  /** Since when nothing is asked here and nothing waits; null: it is in use. */
+  get idleSince(): number | null {
+    const { waitsFor, since } = this.#deadlines
+    const idle = waitsFor === 'request' && this.bufferedBytes === 0 && !this.exchange.open
+    return idle ? since : null
+  }
+
+  /** Closes it while it is idle: its place is wanted by another caller. */
+  giveWay(): void {
+    this.#deadlines.await('leave')
+    this.#socket.destroySoon()
+  }
+
   head(out: HeadWriter): void {
     this.#writeBuffer.put(out.bytes, 0, out.length)
   }
