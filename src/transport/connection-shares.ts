@@ -1,15 +1,29 @@
-import type { ConnectionSlot } from './connection-slots.ts'
 import { ReservedPlaces } from './reserved-places.ts'
+
+/** Whoever serves a connection that has settled. */
+export interface ServedConnection {
+  /** Since when nothing is asked on it, in milliseconds; null: it is in use. */
+  readonly idleSince: number | null
+  /** Closes it while it is idle. */
+  giveWay(): void
+}
+
+/** A connection that takes a place. */
+interface Settling {
+  /** Whose share it counts to. */
+  readonly caller: string
+  readonly served: ServedConnection | null
+}
 
 /**
  * The connections of one listener that have settled, and what each caller may have of them. A caller
  * that has used up its share gets another place for one that is idle: that of the caller with the most,
  * as long as it has more, else its own. What is in use is never closed.
  */
-export class ConnectionShares {
+export class ConnectionShares<S extends Settling> {
   readonly #places: ReservedPlaces
   readonly #oneCaller: boolean
-  readonly #holders = new Map<string, Set<ConnectionSlot>>()
+  readonly #holders = new Map<string, Set<S>>()
 
   /** @param oneCaller all connections are of one caller: there is nothing to share */
   constructor(places: number, oneCaller: boolean) {
@@ -36,14 +50,14 @@ export class ConnectionShares {
     return this.#oneCaller ? !this.full : this.#places.allows(this.of(caller))
   }
 
-  take(slot: ConnectionSlot): void {
+  take(slot: S): void {
     this.#places.taken++
     const own = this.#holders.get(slot.caller)
     if (own === undefined) this.#holders.set(slot.caller, new Set([slot]))
     else own.add(slot)
   }
 
-  give(slot: ConnectionSlot): void {
+  give(slot: S): void {
     const own = this.#holders.get(slot.caller)
     if (own?.delete(slot) !== true) return
     this.#places.taken--
@@ -51,11 +65,11 @@ export class ConnectionShares {
   }
 
   /** The idle connection that is closed so that this caller gets its place; undefined: there is none. */
-  givesWay(caller: string): ConnectionSlot | undefined {
+  givesWay(caller: string): S | undefined {
     if (this.#oneCaller) return undefined
     const least = this.of(caller)
     let most = 0
-    let found: ConnectionSlot | undefined
+    let found: S | undefined
     for (const [holder, slots] of this.#holders) {
       if (slots.size <= most || (slots.size <= least && holder !== caller)) continue
       const idle = oldestIdle(slots)
@@ -67,9 +81,9 @@ export class ConnectionShares {
   }
 }
 
-function oldestIdle(slots: Iterable<ConnectionSlot>): ConnectionSlot | undefined {
+function oldestIdle<S extends Settling>(slots: Iterable<S>): S | undefined {
   let since = Number.POSITIVE_INFINITY
-  let oldest: ConnectionSlot | undefined
+  let oldest: S | undefined
   for (const slot of slots) {
     const idleSince = slot.served?.idleSince ?? null
     if (idleSince === null || idleSince >= since) continue

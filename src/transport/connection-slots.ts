@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { networkOf } from './address.ts'
-import { ConnectionShares } from './connection-shares.ts'
+import { ConnectionShares, type ServedConnection } from './connection-shares.ts'
 
 /** How many connections one listener keeps. */
 export interface SlotLimits {
@@ -19,14 +19,6 @@ export interface SlotEvents {
   evicted?(): void
   /** An idle one was closed for another one that settles. */
   gaveWay?(): void
-}
-
-/** Whoever serves a connection that has settled. */
-export interface ServedConnection {
-  /** Since when nothing is asked on it, in milliseconds; null: it is in use. */
-  readonly idleSince: number | null
-  /** Closes it while it is idle. */
-  giveWay(): void
 }
 
 /** One connection of a listener. It begins pending. */
@@ -84,7 +76,7 @@ export class ConnectionSlot {
 export class ConnectionSlots {
   readonly #limits: SlotLimits
   readonly #events: SlotEvents
-  readonly #shares: ConnectionShares
+  readonly #shares: ConnectionShares<ConnectionSlot>
   readonly #bySocket = new WeakMap<Socket, ConnectionSlot>()
   /** In the order in which they came to be pending. */
   readonly #pending = new Set<ConnectionSlot>()
