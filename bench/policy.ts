@@ -1,5 +1,5 @@
 // What a decision costs from 10 to 10,000 routes, and what compiling costs: `node bench/policy.ts`.
-import { compilePolicy } from '../src/policy/compile.ts'
+import { compilePolicy } from '../src/policy/compiled-policy.ts'
 import { installDescriptors } from '../src/policy/descriptors.ts'
 
 const ROUTES = [10, 100, 1000, 2700, 10_000]

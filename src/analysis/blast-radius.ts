@@ -5,7 +5,7 @@ import { traitsOf } from '../policy/traits.ts'
 import { countRoutes, type Opening } from './opening.ts'
 
 /** A module, or `okapi`, that a hijacked one gets at. */
-export interface Reached {
+export interface ReachedModule {
   readonly provider: string
   /** The chain of calls: the hijacked module first, `provider` last. */
   readonly path: readonly string[]
@@ -20,11 +20,11 @@ export interface Reached {
 export interface BlastRadius {
   readonly module: string
   /** What its own identity opens. */
-  readonly direct: readonly Reached[]
+  readonly direct: readonly ReachedModule[]
   /** What generic forwarders call for it: as much in its hands as what it calls itself. */
-  readonly forwarded: readonly Reached[]
+  readonly forwarded: readonly ReachedModule[]
   /** What others call that it calls: as far as their own code takes its input there. */
-  readonly indirect: readonly Reached[]
+  readonly indirect: readonly ReachedModule[]
   readonly beyond: readonly string[]
   /** Whose requests, and tokens, come by. */
   readonly callers: readonly string[]
@@ -64,11 +64,11 @@ function walk(
   steps: ReadonlyMap<string, readonly Opening[]>,
   paths: readonly (readonly string[])[],
   known: ReadonlySet<string>,
-  goesOn: (reached: Reached) => boolean,
-): Reached[] {
+  goesOn: (reached: ReachedModule) => boolean,
+): ReachedModule[] {
   const seen = new Set(known)
   const queue = [...paths]
-  const found: Reached[] = []
+  const found: ReachedModule[] = []
   for (const path of queue) {
     const providers = Map.groupBy(steps.get(path.at(-1)!) ?? [], ({ provider }) => provider)
     for (const [provider, openings] of providers) {
@@ -82,7 +82,7 @@ function walk(
   return found
 }
 
-function reachedBy(path: readonly string[], openings: readonly Opening[]): Reached {
+function reachedBy(path: readonly string[], openings: readonly Opening[]): ReachedModule {
   const ids = openings.flatMap(({ interface: provided }) => provided?.id ?? [])
   const forwarder = openings.map(forwardedBy).find((one): one is Forwarder => one !== undefined)
   return {

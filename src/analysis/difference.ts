@@ -1,5 +1,5 @@
 import { productOf } from '../folio/module-id.ts'
-import type { Trusted } from '../policy/trusted.ts'
+import type { Trusted } from '../policy/descriptor-trust.ts'
 import type { Opening } from './opening.ts'
 
 /** What two policies open differently. */

@@ -1,13 +1,13 @@
 import { Fault, type Problem } from '../fault.ts'
 import { isOkapi } from '../folio/module-id.ts'
 import { type Caller, parseCaller } from '../policy/caller.ts'
-import type { Clause } from '../policy/clause.ts'
-import type { PolicySource } from '../policy/compile.ts'
+import type { PolicySource } from '../policy/compiled-policy.ts'
 import type { DescriptorSet } from '../policy/descriptors.ts'
-import { type Grant, isFor, readGrants } from '../policy/grants.ts'
+import { type Grant, isFor, readGrantRules } from '../policy/grants.ts'
 import { knownGrantsOf } from '../policy/known-grants.ts'
 import type { Policy } from '../policy/policy.ts'
-import { STRIPES } from '../policy/stripes.ts'
+import type { RuleSource } from '../policy/rule-source.ts'
+import { STRIPES_GRANTS } from '../policy/stripes-grants.ts'
 
 /** A compiled policy with what it was compiled from. */
 export interface Installation {
@@ -54,13 +54,13 @@ export function grantsInForce({
 }: Pick<PolicySource, 'grants' | 'known' | 'knownGrants'>): readonly Grant[] {
   const unread: Problem[] = []
   const named = knownGrantsOf({ known, knownGrants }, unread)
-  return [...readGrants(grants, unread), ...named, ...STRIPES]
+  return [...readGrantRules(grants, unread), ...named, ...STRIPES_GRANTS]
 }
 
 /** The grants for one caller at Okapi. Throws a Fault for any that cannot be read. */
-export function readGrantsFor(list: readonly Clause[], caller: string): Grant[] {
+export function readGrantsFor(list: readonly RuleSource[], caller: string): Grant[] {
   const problems: Problem[] = []
-  const grants = readGrants(list, problems)
+  const grants = readGrantRules(list, problems)
   if (problems.length > 0) throw new Fault(problems)
   const who = parseCaller(caller)
   return grants.filter((grant) => grant.at === 'okapi' && isFor(grant, who))

@@ -2,10 +2,10 @@ import { productOf } from '../folio/module-id.ts'
 import { parsePathPattern } from '../folio/path-pattern.ts'
 import { overlap } from '../folio/pattern-states.ts'
 import type { Caller } from '../policy/caller.ts'
-import { type Clause, clauses } from '../policy/clause.ts'
-import { compilePolicy, type PolicySource } from '../policy/compile.ts'
+import { compilePolicy, type PolicySource } from '../policy/compiled-policy.ts'
+import { idOf } from '../policy/descriptors.ts'
 import { isFor } from '../policy/grants.ts'
-import { idOf } from '../policy/world.ts'
+import { type RuleSource, ruleSources } from '../policy/rule-source.ts'
 import { grantsInForce } from './installation.ts'
 import type { MissingPermission } from './missing-permissions.ts'
 import { eachMethod, type RouteQuestion, shortMethods } from './open-routes.ts'
@@ -25,7 +25,7 @@ export interface Proposal {
 }
 
 /** What is proposed, and what no grant opens. */
-export interface Proposed {
+export interface Proposals {
   readonly proposals: readonly Proposal[]
   readonly unmet: readonly MissingPermission[]
 }
@@ -40,7 +40,7 @@ const FILE = 'proposed'
  * The smallest set of grants that opens what is missing: an interface where all that is closed of it
  * is missing, else methods and paths. It is tried out: compiled, and every route asked for again.
  */
-export function propose(source: PolicySource, all: readonly MissingPermission[]): Proposed {
+export function propose(source: PolicySource, all: readonly MissingPermission[]): Proposals {
   const strict: PolicySource = { ...source, mode: 'enforce', reported: [] }
   const ids = new Set(all.map(({ caller }) => caller))
   const callers = [...ids].map((id): Caller => ({ kind: 'module', id }))
@@ -157,7 +157,7 @@ function tryOut(
 ): Trial {
   const drafts = draftsOf(source, groups)
   const list = drafts.map(({ caller, opens }) => ({ caller, at: 'okapi', ...opens, why: FILE }))
-  const after = openBy(source, callers, clauses(list, FILE, ''))
+  const after = openBy(source, callers, ruleSources(list, FILE, ''))
   return { drafts, opened: after.flatMap((one) => cut(one, open)) }
 }
 
@@ -252,7 +252,7 @@ function nameFor(
 function openBy(
   source: PolicySource,
   callers: readonly Caller[],
-  more: readonly Clause[],
+  more: readonly RuleSource[],
 ): readonly Opening[] {
   const tried = { ...source, grants: [...more, ...(source.grants ?? [])] }
   const { policy, problems } = compilePolicy(tried)

@@ -1,10 +1,9 @@
 import { isOkapi } from '../folio/module-id.ts'
 import { type Caller, callerName } from '../policy/caller.ts'
 import type { Rule } from '../policy/decision.ts'
-import type { DescriptorSet, InstalledModule } from '../policy/descriptors.ts'
+import { type DescriptorSet, type InstalledModule, idOf } from '../policy/descriptors.ts'
 import { type Grant, isAt, isFor } from '../policy/grants.ts'
 import { moduleRoutes, okapiRoutes } from '../policy/routes.ts'
-import { idOf } from '../policy/world.ts'
 import { reachAdministration } from './administration-reach.ts'
 import { callersOf, type Installation, type MigrationListener } from './installation.ts'
 import {

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { Loaded } from '../config/load.ts'
-import { loadConfig } from '../config/load.ts'
+import { type Loaded, loadConfig } from '../config/load.ts'
 import { located } from '../config/locate.ts'
 import { jsonSchema } from '../config/schema.ts'
 import { Fault, type Problem } from '../fault.ts'

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type PortRange, parsePortRange } from '../config/addresses.ts'
 import { fault } from '../fault.ts'
-import { loadDescriptors } from '../policy/source.ts'
+import { loadDescriptors } from '../policy/descriptor-files.ts'
 import { deployable } from './discovery/deployable.ts'
 import { compare } from './discovery/findings.ts'
 import {

@@ -1,4 +1,4 @@
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../fault/nearest.ts'
 import { type Fault, fault } from '../fault.ts'
 
 interface Subcommand {

@@ -1,6 +1,5 @@
 import { styleText } from 'node:util'
-import type { Problem } from '../fault.ts'
-import { sentence } from '../fault.ts'
+import { type Problem, sentence } from '../fault.ts'
 
 type Style = Parameters<typeof styleText>[0]
 

@@ -23,7 +23,7 @@ export interface Config {
   readonly public: PublicDoor | undefined
   /** The plain door; absent but while an installation is being moved over. */
   readonly migration: Migration | undefined
-  readonly policy: Policy
+  readonly policy: PolicySettings
   readonly pins: Pins
   /** Do we speak `okapi-sidecar/1` with sidecars that do? */
   readonly link: boolean
@@ -92,7 +92,7 @@ export interface Pins {
 }
 
 /** One rule as a person wrote it, with its place: the policy reads it with what it knows. */
-export interface Clause {
+export interface ConfiguredRule {
   readonly value: unknown
   /** The file, or the variable that set it. */
   readonly file: string
@@ -103,21 +103,21 @@ export interface Clause {
 type WrittenPolicy = z.output<ReturnType<typeof policy>>
 type Rules = 'grants' | 'quarantine' | 'pathExceptions'
 
-export interface Policy extends Readonly<Omit<WrittenPolicy, Rules>> {
+export interface PolicySettings extends Readonly<Omit<WrittenPolicy, Rules>> {
   readonly grants: GrantSources
-  readonly quarantine: readonly Clause[]
-  readonly pathExceptions: readonly Clause[]
+  readonly quarantine: readonly ConfiguredRule[]
+  readonly pathExceptions: readonly ConfiguredRule[]
 }
 
 /** Grants of the configuration itself, and the files that hold more. */
 export interface GrantSources {
-  readonly inline: readonly Clause[]
+  readonly inline: readonly ConfiguredRule[]
   readonly files: readonly string[]
 }
 
 /** What completing asks about where values come from. */
 interface Sources {
-  clause(path: readonly string[], i: number, value: unknown): Clause
+  clause(path: readonly string[], i: number, value: unknown): ConfiguredRule
   absolute(path: string, key: readonly string[]): string
 }
 
@@ -146,7 +146,7 @@ export function complete(written: Written, sources: Sources): Config {
   })
 }
 
-function policyOf(rules: WrittenPolicy, sources: Sources): Policy {
+function policyOf(rules: WrittenPolicy, sources: Sources): PolicySettings {
   const clauses = (key: Rules) =>
     rules[key].map((value: unknown, i) => sources.clause(['policy', key], i, value))
   const absolute = (path: string) => sources.absolute(path, ['policy', 'grants'])

@@ -1,7 +1,7 @@
+import { nearest } from '../fault/nearest.ts'
 import type { Problem } from '../fault.ts'
 import { visible } from './issues.ts'
 import type { Key } from './keys.ts'
-import { nearest } from './nearest.ts'
 
 /** One value that the environment sets. */
 export interface Setting {

@@ -1,7 +1,7 @@
 import { writableByOthers } from '../fault/guard.ts'
 import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault } from '../fault.ts'
-import type { Clause, GrantSources } from './config.ts'
+import type { ConfiguredRule, GrantSources } from './config.ts'
 import { readDocument } from './document.ts'
 
 /**
@@ -9,11 +9,11 @@ import { readDocument } from './document.ts'
  * JSON list. Throws a Fault for a file that is absent, no list, or open to others; called again when
  * a file changes.
  */
-export function readGrants({ inline, files }: GrantSources): readonly Clause[] {
+export function readGrants({ inline, files }: GrantSources): readonly ConfiguredRule[] {
   return [...inline, ...files.flatMap(grantsOf)]
 }
 
-function grantsOf(file: string): Clause[] {
+function grantsOf(file: string): ConfiguredRule[] {
   const document = readDocument(read(file), file)
   const problems = [...document.problems, ...writableByOthers(file)]
   if (problems.some(({ severity }) => severity === 'error')) throw new Fault(problems)

@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import { nearest } from './nearest.ts'
+import { nearest } from '../fault/nearest.ts'
 
 /** One thing that is wrong with a value, said for a person. `key`: the place is that key itself. */
 export interface Flaw {

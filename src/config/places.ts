@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { Problem, Where } from '../fault.ts'
-import type { Clause } from './config.ts'
+import type { ConfiguredRule } from './config.ts'
 import type { Document } from './document.ts'
 import type { Setting } from './environment.ts'
 import type { Flaw } from './issues.ts'
@@ -50,7 +50,7 @@ export class Places {
   }
 
   /** One rule of a list, with its place. */
-  clause(path: readonly string[], i: number, value: unknown): Clause {
+  clause(path: readonly string[], i: number, value: unknown): ConfiguredRule {
     const variable = this.#variable(path)
     const pointer = variable === undefined ? `/${path.join('/')}/${i}` : `/${i}`
     return { value, file: variable ?? this.#document.file ?? DEFAULT_FILE, pointer }

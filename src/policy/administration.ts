@@ -9,10 +9,10 @@ import {
 import { type Routed, RouteTable } from './route-table.ts'
 
 /** A route of Okapi's administration, ready to be matched. */
-export interface Administration extends Routed, AdminRoute {}
+export interface AdministrationRoute extends Routed, AdminRoute {}
 
 /** All of them: they do not depend on what is installed. */
-export const ADMINISTRATION = new RouteTable<Administration>(
+export const ADMINISTRATION = new RouteTable<AdministrationRoute>(
   ADMIN_ROUTES.map((route) => {
     const pattern = parsePathPattern(route.pathPattern)
     if (typeof pattern === 'string') throw new Error(`${route.pathPattern}: ${pattern}`)

@@ -2,7 +2,7 @@ import { isOkapi } from '../folio/module-id.ts'
 
 /**
  * Who asks, as proven by the connection it came over. `none`: a peer without any identity; `plain`:
- * one that came by the migration door. Every identity that the certificate's judge returns is
+ * one that came by the migration listener. Every identity that the certificate's check returns is
  * structurally one of the first three.
  */
 export type Caller =

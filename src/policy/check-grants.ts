@@ -5,10 +5,11 @@ import { overlap } from '../folio/pattern-states.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { meansAdministration } from './administration.ts'
 import { parseCaller } from './caller.ts'
+import { idOf } from './descriptors.ts'
 import { type Grant, isAt, isFor, isWide, opensText } from './grants.ts'
+import type { PolicyModel } from './model.ts'
 import type { Routed } from './route-table.ts'
 import { routesOf } from './routes.ts'
-import { idOf, type World } from './world.ts'
 
 /**
  * Finds grants that open what must stay shut (errors), and grants that open nothing (warnings): a
@@ -16,7 +17,7 @@ import { idOf, type World } from './world.ts'
  * module has only its part of the descriptors: grants that are not about `own` get no warning there.
  */
 export function checkGrants(
-  world: World,
+  model: PolicyModel,
   grants: readonly Grant[],
   problems: Problem[],
   own?: string,
@@ -25,11 +26,11 @@ export function checkGrants(
     const where = { file: grant.file ?? 'built in', pointer: grant.pointer ?? '' }
     const say = (severity: Problem['severity'], message: string) =>
       problems.push({ severity, message, where })
-    const error = forbidden(world, grant)
+    const error = forbidden(model, grant)
     if (error !== undefined) say('error', error)
-    else if (grant.untilMs <= world.now()) say('warning', 'this grant has ended')
+    else if (grant.untilMs <= model.now()) say('warning', 'this grant has ended')
     else if (concerns(grant, own)) {
-      const warning = useless(world, grant)
+      const warning = useless(model, grant)
       if (warning !== undefined) say('warning', warning)
     }
   }
@@ -40,7 +41,7 @@ function concerns(grant: Grant, own: string | undefined): boolean {
   return isFor(grant, { kind: 'module', id: own }) || isAt(grant, own)
 }
 
-function forbidden(world: World, { at, opens, caller }: Grant): string | undefined {
+function forbidden(model: PolicyModel, { at, opens, caller }: Grant): string | undefined {
   if (at === 'okapi') {
     if (opens.kind !== 'route') return undefined
     if (invokesAdministration(opens.pattern.text)) {
@@ -50,9 +51,9 @@ function forbidden(world: World, { at, opens, caller }: Grant): string | undefin
     return tenant ? 'no grant opens the tenant interface of modules' : undefined
   }
   if (parseCaller(caller).kind === 'public') return `public calls at okapi, not at ${at}`
-  for (const module of installed(world, at)) {
+  for (const module of installed(model, at)) {
     if (hasAuthFilter(module.descriptor)) {
-      return `${idOf(module)} has an auth filter: nobody but Okapi ever calls it`
+      return `${idOf(module)} has an auth filter: only Okapi may call it`
     }
     if (opens.kind === 'interface' && opens.id.startsWith('_tenant')) {
       return `no grant opens ${opens.id} of ${idOf(module)}`
@@ -65,12 +66,12 @@ function forbidden(world: World, { at, opens, caller }: Grant): string | undefin
   return undefined
 }
 
-function useless(world: World, grant: Grant): string | undefined {
+function useless(model: PolicyModel, grant: Grant): string | undefined {
   const { caller, at, opens } = grant
-  if (parseCaller(caller).kind === 'module' && installed(world, caller).length === 0) {
+  if (parseCaller(caller).kind === 'module' && installed(model, caller).length === 0) {
     return `no descriptor of ${caller} is installed, so that this opens nothing`
   }
-  if (at !== 'okapi' && installed(world, at).length === 0) {
+  if (at !== 'okapi' && installed(model, at).length === 0) {
     return `no descriptor of ${at} is installed, so that this opens nothing`
   }
   if (at !== 'okapi' && isOkapi(caller)) return 'Okapi needs no grant, and none widens its routes'
@@ -78,9 +79,9 @@ function useless(world: World, grant: Grant): string | undefined {
     const other = opens.tenants.find((tenant) => tenant !== SUPERTENANT)
     return other === undefined ? undefined : `tenant ${other} is open without a grant`
   }
-  if (opens.kind === 'interface') return uselessInterface(world, grant, opens.id)
+  if (opens.kind === 'interface') return uselessInterface(model, grant, opens.id)
   if (opens.kind === 'admin' || meansAdministration(opens.pattern)) return undefined
-  const modules = at === 'okapi' ? [...world.set.modules.values()] : installed(world, at)
+  const modules = at === 'okapi' ? [...model.set.modules.values()] : installed(model, at)
   const found = modules.some((module) =>
     routesOf(module).some((route) => route.kind === 'handler' && meet(route, opens)),
   )
@@ -89,13 +90,13 @@ function useless(world: World, grant: Grant): string | undefined {
   return `no installed module declares a route under ${opens.pattern.text}`
 }
 
-function uselessInterface(world: World, grant: Grant, id: string): string | undefined {
+function uselessInterface(model: PolicyModel, grant: Grant, id: string): string | undefined {
   if (parseCaller(grant.caller).kind === 'public') return 'public may use every interface anyway'
-  if (world.sensitivity.get(id) === 'high' && isWide(grant)) {
+  if (model.sensitivity.get(id) === 'high' && isWide(grant)) {
     return `the sensitivity of \`${id}\` is high: name the full id of the caller`
   }
   const modules =
-    grant.at === 'okapi' ? [...world.set.modules.values()] : installed(world, grant.at)
+    grant.at === 'okapi' ? [...model.set.modules.values()] : installed(model, grant.at)
   const provided = modules.flatMap(({ descriptor }) =>
     descriptor.provides.filter((provides) => provides.id === id),
   )
@@ -106,7 +107,7 @@ function uselessInterface(world: World, grant: Grant, id: string): string | unde
   return `\`${id}\` is a system interface, which only Okapi itself calls: this opens nothing`
 }
 
-function installed({ set }: World, name: string) {
+function installed({ set }: PolicyModel, name: string) {
   if (splitModuleId(name).version !== undefined) {
     const module = set.modules.get(name)
     return module === undefined ? [] : [module]

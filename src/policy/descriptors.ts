@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { nearest } from '../fault/nearest.ts'
 import type { Problem } from '../fault.ts'
 import type { ModuleDescriptor } from '../folio/descriptor.ts'
+import { productOf } from '../folio/module-id.ts'
 import { readDescriptor } from '../folio/read-descriptor.ts'
 
 /** A parsed JSON document and where it came from. */
@@ -16,6 +18,19 @@ export interface DescriptorFile {
 export interface InstalledModule {
   readonly descriptor: ModuleDescriptor
   readonly file: string
+}
+
+/** The full id of an installed module. */
+export function idOf({ descriptor }: InstalledModule): string {
+  return descriptor.id.id
+}
+
+/** The id or product that a person or a certificate most likely means: of the same product any version. */
+export function nearestModule(name: string, known: Iterable<string>): string | null {
+  const all = [...known]
+  const product = productOf(name)
+  const versions = all.filter((candidate) => productOf(candidate) === product)
+  return nearest(name, versions.length === 0 ? all : versions) ?? versions[0] ?? null
 }
 
 /** The installed set, in the order of ids. */
@@ -45,7 +60,7 @@ export function installDescriptors(files: readonly DescriptorFile[]): {
     const earlier = found.get(id)
     if (earlier === undefined) found.set(id, { descriptor, file, path })
     else {
-      const message = `${id} stands in two files, the other is ${earlier.path}`
+      const message = `${id} is in two files; the other is ${earlier.path}`
       problems.push({ severity: 'error', message, where: { file: path, pointer: '/id' } })
     }
   }

@@ -4,7 +4,7 @@ import { METHODS, methodMask } from '../folio/methods.ts'
 import { productOf, splitModuleId } from '../folio/module-id.ts'
 import { type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
 import { type Caller, callerName, parseCaller } from './caller.ts'
-import { type Clause, type ClauseReader, readClauses } from './clause.ts'
+import { type RuleReader, type RuleSource, readRules } from './rule-source.ts'
 
 /**
  * What a grant opens, exactly one of: an interface whatever its version; methods and a path; groups
@@ -39,8 +39,8 @@ export interface Grant {
 const FIELDS = 'caller at interface methods path admin tenants why until source'.split(' ')
 
 /** Reads grants; each that cannot be read is an error and left out. */
-export function readGrants(list: readonly Clause[], problems: Problem[]): Grant[] {
-  return readClauses(list, problems, readGrant)
+export function readGrantRules(list: readonly RuleSource[], problems: Problem[]): Grant[] {
+  return readRules(list, problems, readGrant)
 }
 
 /** Is this grant meant for this caller? Names are compared whole. */
@@ -85,7 +85,7 @@ export function proposedGrant(caller: string, at: string, opens: string): string
   return `a grant ${grant} at the sidecars of ${productOf(caller)} and of Okapi`
 }
 
-function readGrant(reader: ClauseReader): Grant {
+function readGrant(reader: RuleReader): Grant {
   reader.only(FIELDS)
   const caller = reader.text('caller')
   const { kind } = parseCaller(caller)
@@ -111,7 +111,7 @@ function readGrant(reader: ClauseReader): Grant {
   }
 }
 
-function readOpens(reader: ClauseReader): Opens {
+function readOpens(reader: RuleReader): Opens {
   const given = ['interface', 'path', 'admin', 'tenants'].filter((name) => reader.has(name))
   if (given.length !== 1) {
     return reader.fail('', 'a grant opens one of: interface, methods with path, admin, tenants')
@@ -131,7 +131,7 @@ function readOpens(reader: ClauseReader): Opens {
   return readRoute(reader)
 }
 
-function readRoute(reader: ClauseReader): Opens {
+function readRoute(reader: RuleReader): Opens {
   const methods = reader.texts('methods')
   for (const method of methods) {
     if (method !== '*' && !METHODS.includes(method)) {

@@ -2,9 +2,9 @@ import type { Problem } from '../fault.ts'
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
-import type { Clause } from './clause.ts'
 import type { DescriptorSet } from './descriptors.ts'
-import { type Grant, isAt, isFor, readGrants } from './grants.ts'
+import { type Grant, isAt, isFor, readGrantRules } from './grants.ts'
+import type { RuleSource } from './rule-source.ts'
 
 /** A grant that ships with the product. */
 export interface KnownGrant {
@@ -17,10 +17,10 @@ export interface KnownGrant {
 export const SUPERTENANT_SET = 'supertenant'
 
 /** Reads `grants/known.yaml`: grants, some of which belong to a `set`. */
-export function readKnownGrants(list: readonly Clause[], problems: Problem[]): KnownGrant[] {
-  return list.flatMap((clause) => {
-    const { set, value } = withoutSet(clause)
-    return readGrants([{ ...clause, value }], problems).map((grant) => ({
+export function readKnownGrants(list: readonly RuleSource[], problems: Problem[]): KnownGrant[] {
+  return list.flatMap((source) => {
+    const { set, value } = withoutSet(source)
+    return readGrantRules([{ ...source, value }], problems).map((grant) => ({
       name: set ?? grant.caller,
       grant,
     }))
@@ -33,7 +33,7 @@ export function knownGrantsOf(
     known = [],
     knownGrants: named = [],
   }: {
-    readonly known?: readonly Clause[]
+    readonly known?: readonly RuleSource[]
     readonly knownGrants?: readonly string[]
   },
   problems: Problem[],
@@ -93,7 +93,7 @@ function opensIt({ opens }: Grant): boolean {
   return opens.kind === 'tenants' && opens.tenants.includes(SUPERTENANT)
 }
 
-function withoutSet({ value }: Clause): { set: string | undefined; value: unknown } {
+function withoutSet({ value }: RuleSource): { set: string | undefined; value: unknown } {
   if (typeof value !== 'object' || value === null || !('set' in value)) {
     return { set: undefined, value }
   }

@@ -1,14 +1,14 @@
 import type { Problem } from '../fault.ts'
 import { productOf } from '../folio/module-id.ts'
 import { type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
-import { type Clause, readClauses } from './clause.ts'
 import { NO_HIT, type Routed, RouteTable } from './route-table.ts'
+import { type RuleSource, readRules } from './rule-source.ts'
 
 /**
  * What an exception may name: never a dot, a control character or another spelling of a letter, nor
  * `#` and `\`, which readers cut at or turn round.
  */
-export const ALLOWABLE: readonly string[] = ['%2f', '%5c', '%3b', '%23', '%25', ';', '//']
+export const ALLOWABLE_SPELLINGS: readonly string[] = ['%2f', '%5c', '%3b', '%23', '%25', ';', '//']
 
 /** What may stand in the path of one API although the strict target guard objects. */
 export interface PathException {
@@ -22,15 +22,21 @@ export interface PathException {
 const NONE: readonly string[] = Object.freeze([])
 
 /** Reads `{at, path, allow, why}`. */
-export function readPathExceptions(list: readonly Clause[], problems: Problem[]): PathException[] {
-  return readClauses(list, problems, (reader) => {
+export function readPathExceptions(
+  list: readonly RuleSource[],
+  problems: Problem[],
+): PathException[] {
+  return readRules(list, problems, (reader) => {
     reader.only(['at', 'path', 'allow', 'why'])
     const pattern = parsePathPattern(reader.text('path'))
     if (typeof pattern === 'string') return reader.fail('path', pattern)
     const allow = reader.texts('allow').map((text) => text.toLowerCase())
-    const wrong = allow.find((text) => !ALLOWABLE.includes(text))
+    const wrong = allow.find((text) => !ALLOWABLE_SPELLINGS.includes(text))
     if (wrong !== undefined) {
-      reader.fail('allow', `${wrong} is never allowed in a path; ${ALLOWABLE.join(' ')} may be`)
+      reader.fail(
+        'allow',
+        `${wrong} is never allowed in a path; ${ALLOWABLE_SPELLINGS.join(' ')} may be`,
+      )
     }
     reader.text('why')
     return { at: reader.text('at'), pattern, allow }

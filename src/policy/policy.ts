@@ -15,7 +15,7 @@ export interface Policy {
   bind(caller: Caller, at: string): Authorizer
   /** What header rules need to know; undefined when no descriptor of that id is known. */
   traits(moduleId: string): ModuleTraits | undefined
-  /** Who may call this module and whom it may call, for people; made anew at each call. */
+  /** Who may call this module and what it may call, for people; made anew at each call. */
   summary(moduleId: string): PolicySummary
 }
 
@@ -29,7 +29,7 @@ export interface Authorizer {
    *
    * `method` is upper-case as in the request line. `bytes` from `start` to `end` is the raw path, up
    * to the first `?`, and has passed the strict target guard. `tenant` is what Okapi will take, or at a
-   * module's ingress what the request names, '' for none (undefined: not to be judged; on
+   * module's ingress what the request names, '' for none (undefined: not checked; on
    * `/_/invoke/tenant/{t}/` it is read from the path instead).
    * `moduleId` is the value of X-Okapi-Module-Id. `preflight`: a browser asks for permission (CORS), which
    * matters where the method is OPTIONS and the caller `public`.

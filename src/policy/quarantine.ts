@@ -1,8 +1,7 @@
 import type { Problem } from '../fault.ts'
-import type { ModuleId } from '../folio/module-id.ts'
-import { splitModuleId } from '../folio/module-id.ts'
+import { type ModuleId, splitModuleId } from '../folio/module-id.ts'
 import { comparePart, comparePreRelease, parseSemVer, type SemVer } from '../folio/semver.ts'
-import { type Clause, type ClauseReader, readClauses } from './clause.ts'
+import { type RuleReader, type RuleSource, readRules } from './rule-source.ts'
 
 type Operator = '<' | '<=' | '>' | '>=' | '='
 
@@ -24,8 +23,8 @@ export interface Quarantine {
 }
 
 /** Reads `{module: "mod-graphql <1.14", why, after: DATE}`; without `after` it holds at once. */
-export function readQuarantine(list: readonly Clause[], problems: Problem[]): Quarantine[] {
-  return readClauses(list, problems, (reader) => {
+export function readQuarantine(list: readonly RuleSource[], problems: Problem[]): Quarantine[] {
+  return readRules(list, problems, (reader) => {
     reader.only(['module', 'why', 'after'])
     return {
       ...readVersions(reader, reader.text('module')),
@@ -43,7 +42,7 @@ export function isQuarantined({ product, bounds }: Quarantine, module: ModuleId)
   return readings(module.version).some((version) => bounds.every((bound) => holds(version, bound)))
 }
 
-function readVersions(reader: ClauseReader, text: string) {
+function readVersions(reader: RuleReader, text: string) {
   const [module, ...rest] = text.split(/\s+/).filter((word) => word !== '')
   const { product, version } = splitModuleId(module ?? '')
   const bounds = rest.map((word) => readBound(reader, word))
@@ -51,7 +50,7 @@ function readVersions(reader: ClauseReader, text: string) {
   return { product, bounds }
 }
 
-function readBound(reader: ClauseReader, word: string): Bound {
+function readBound(reader: RuleReader, word: string): Bound {
   const operator = (['<=', '>=', '<', '>', '='] as const).find((sign) => word.startsWith(sign))
   const version = operator && parseSemVer(word.slice(operator.length))
   if (operator === undefined || version === undefined) {
@@ -61,7 +60,7 @@ function readBound(reader: ClauseReader, word: string): Bound {
 }
 
 /**
- * A snapshot of the npm kind (`1.14.1000123`) was built before some release of 1.14, nobody can tell
+ * A snapshot of the npm kind (`1.14.1000123`) was built before some release of 1.14, it does not say
  * which: it also reads as a pre-release of 1.14.0.
  */
 function readings(version: SemVer): SemVer[] {

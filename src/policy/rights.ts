@@ -5,17 +5,18 @@ import { SUPERTENANT } from '../folio/tenant.ts'
 import { meansAdministration } from './administration.ts'
 import { type Caller, callerName } from './caller.ts'
 import type { Rule } from './decision.ts'
+import { idOf } from './descriptors.ts'
 import { type Grant, isAt, isFor, isWide } from './grants.ts'
+import type { PolicyModel } from './model.ts'
 import { type Routed, RouteTable } from './route-table.ts'
 import type { Route } from './routes.ts'
-import { idOf, type World } from './world.ts'
 
 /** A reason why a caller may use an interface. */
-export interface Claim {
+export interface Entitlement {
   readonly rule: Rule
   /** The versions asked for; null where any will do. */
   readonly version: string | null
-  /** Behind a claim by grant. */
+  /** Behind an entitlement by grant. */
   readonly grant: Grant | null
 }
 
@@ -28,7 +29,7 @@ export interface Rights {
   readonly caller: Caller
   readonly name: string
   /** By interface id; requires before optional before own before grants. */
-  readonly claims: ReadonlyMap<string, readonly Claim[]>
+  readonly entitlements: ReadonlyMap<string, readonly Entitlement[]>
   /** Grants by method and path. */
   readonly paths: RouteTable<GrantedRoute>
   /** Those among them that spell `/_/`: no other opens Okapi's administration. */
@@ -41,22 +42,22 @@ export interface Rights {
 }
 
 /** Gathers what holds for `caller` at `at` at the moment `ms`. */
-export function gatherRights(world: World, caller: Caller, at: string, ms: number): Rights {
-  const grants = world.grants.filter((grant) => isFor(grant, caller) && isAt(grant, at))
+export function gatherRights(model: PolicyModel, caller: Caller, at: string, ms: number): Rights {
+  const grants = model.grants.filter((grant) => isFor(grant, caller) && isAt(grant, at))
   const valid = grants.filter(({ untilMs }) => untilMs > ms)
-  const claims = new Map<string, Claim[]>()
-  const add = (id: string, claim: Claim) => {
-    const list = claims.get(id)
-    if (list === undefined) claims.set(id, [claim])
-    else list.push(claim)
+  const entitlements = new Map<string, Entitlement[]>()
+  const add = (id: string, entitlement: Entitlement) => {
+    const list = entitlements.get(id)
+    if (list === undefined) entitlements.set(id, [entitlement])
+    else list.push(entitlement)
   }
-  if (at === 'okapi') addDeclared(world, caller, add)
+  if (at === 'okapi') addDeclared(model, caller, add)
   const paths: GrantedRoute[] = []
   const admin = new Map<AdminGroup, Grant>()
   let supertenant = false
   for (const grant of valid) {
     const { opens } = grant
-    if (opens.kind === 'interface') add(opens.id, claimBy(grant))
+    if (opens.kind === 'interface') add(opens.id, entitlementByGrant(grant))
     else if (opens.kind === 'route') {
       paths.push({ pattern: opens.pattern, mask: opens.mask, grant })
     } else if (opens.kind === 'admin') {
@@ -66,7 +67,7 @@ export function gatherRights(world: World, caller: Caller, at: string, ms: numbe
   return {
     caller,
     name: callerName(caller),
-    claims,
+    entitlements: entitlements,
     paths: new RouteTable(paths, { buckets: false }),
     administration: new RouteTable(
       paths.filter(({ pattern }) => meansAdministration(pattern)),
@@ -79,34 +80,38 @@ export function gatherRights(world: World, caller: Caller, at: string, ms: numbe
   }
 }
 
-/** The claim that a grant gives. */
-export function claimBy(grant: Grant): Claim {
+/** The entitlement that a grant gives. */
+export function entitlementByGrant(grant: Grant): Entitlement {
   const { file, pointer } = grant
   return { rule: { kind: 'grant', file, pointer }, version: null, grant }
 }
 
-/** The claims that open an interface of a route, versions aside. */
-export function claimsOn(
+/** The entitlements that open an interface of a route, versions aside. */
+export function entitlementsFor(
   rights: Rights,
   route: Route,
-  byPath: readonly Claim[],
+  byPath: readonly Entitlement[],
   high: boolean,
-): readonly Claim[] {
+): readonly Entitlement[] {
   const id = route.interface?.id
-  const named = id === undefined ? undefined : rights.claims.get(id)
+  const named = id === undefined ? undefined : rights.entitlements.get(id)
   const all = named === undefined ? byPath : byPath.length === 0 ? named : [...named, ...byPath]
   return high ? all.filter(({ grant }) => grant === null || !isWide(grant)) : all
 }
 
-/** Does the provided version meet the claim? */
-export function fits({ rule, version }: Claim, route: Route, caller: string): boolean {
+/** Does the provided version meet the entitlement? */
+export function versionFits({ rule, version }: Entitlement, route: Route, caller: string): boolean {
   if (version === null || route.interface === null) return true
   if (rule.kind === 'own' && idOf(route.module) === caller) return true
   return isCompatible(route.interface.version, version)
 }
 
-function addDeclared(world: World, caller: Caller, add: (id: string, claim: Claim) => void): void {
-  const module = caller.kind === 'module' ? world.set.modules.get(caller.id) : undefined
+function addDeclared(
+  model: PolicyModel,
+  caller: Caller,
+  add: (id: string, entitlement: Entitlement) => void,
+): void {
+  const module = caller.kind === 'module' ? model.set.modules.get(caller.id) : undefined
   if (module === undefined) return
   const { file, descriptor } = module
   const lists = [

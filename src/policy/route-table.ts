@@ -1,7 +1,14 @@
 import { endOfSegment, type PathPattern, startsWith } from '../folio/path-pattern.ts'
 import { type Meter, PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
 import { StarTails, unitsOfTail } from '../folio/star-tails.ts'
-import { insert, newNode, type RouteNode, type RouteWork, settle, workOf } from './route-tree.ts'
+import {
+  insert,
+  newNode,
+  type RouteNode,
+  type SearchCost,
+  searchCostOf,
+  setLongestBuckets,
+} from './route-tree.ts'
 
 /** What a table needs to know of a route. */
 export interface Routed {
@@ -70,13 +77,13 @@ export class RouteTable<R extends Routed> implements Meter {
     for (const route of routes) {
       if (route.pattern.bucketBytes > 0) this.#insert(route)
     }
-    settle(this.#root, (leaf) => this.#leaves[leaf]!.bucketBytes)
+    setLongestBuckets(this.#root, (leaf) => this.#leaves[leaf]!.bucketBytes)
   }
 
   /** The most that one search can take. */
-  get work(): RouteWork {
+  get searchCost(): SearchCost {
     const places = this.#tails.reduce((sum, tail) => sum + unitsOfTail(tail), 0)
-    return { ...workOf(this.#root), places }
+    return { ...searchCostOf(this.#root), places }
   }
 
   /** Every route, in the order in which they were given to the table. */

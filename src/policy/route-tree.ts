@@ -2,7 +2,7 @@ import { PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
 import { unitsOfTail, WORD } from '../folio/star-tails.ts'
 
 /** A star, what has to follow it, and the leaf that it leads to. */
-export interface Star {
+export interface StarEdge {
   readonly leaf: number
   /** The rest is this literal, or nothing; undefined where it is more. */
   readonly end: Uint8Array | undefined
@@ -18,14 +18,14 @@ export interface RouteNode {
   readonly firsts: number[]
   readonly edges: { label: Uint8Array; node: RouteNode }[]
   param: RouteNode | undefined
-  readonly stars: Star[]
+  readonly stars: StarEdge[]
   readonly leaves: number[]
   /** The longest bucket of any leaf below: a search that has a longer one need not come here. */
   bucketBytes: number
 }
 
 /** The most that one search of a table can take, whatever is searched for. */
-export interface RouteWork {
+export interface SearchCost {
   /** Bytes of patterns that are compared, parameters and hits counted as so many. */
   readonly compared: number
   /**
@@ -76,9 +76,9 @@ export function insert(
 }
 
 /** Fills in the longest bucket below each node; `bucketOf` knows that of a leaf. */
-export function settle(node: RouteNode, bucketOf: (leaf: number) => number): number {
-  let longest = node.param === undefined ? 0 : settle(node.param, bucketOf)
-  for (const edge of node.edges) longest = Math.max(longest, settle(edge.node, bucketOf))
+export function setLongestBuckets(node: RouteNode, bucketOf: (leaf: number) => number): number {
+  let longest = node.param === undefined ? 0 : setLongestBuckets(node.param, bucketOf)
+  for (const edge of node.edges) longest = Math.max(longest, setLongestBuckets(edge.node, bucketOf))
   for (const leaf of node.leaves) longest = Math.max(longest, bucketOf(leaf))
   for (const { leaf } of node.stars) longest = Math.max(longest, bucketOf(leaf))
   node.bucketBytes = longest
@@ -89,16 +89,16 @@ export function settle(node: RouteNode, bucketOf: (leaf: number) => number): num
  * Of the edges that leave a node one can be taken at most, as no two begin with the same byte; beside
  * it, its parameter and its stars. A path that takes the dearest of each is the most that there is.
  */
-export function workOf(node: RouteNode): Omit<RouteWork, 'places'> {
+export function searchCostOf(node: RouteNode): Omit<SearchCost, 'places'> {
   let compared = 0
   let starred = 0
   for (const { label, node: below } of node.edges) {
-    const work = workOf(below)
+    const work = searchCostOf(below)
     compared = Math.max(compared, label.length + work.compared)
     starred = Math.max(starred, work.starred)
   }
   if (node.param !== undefined) {
-    const work = workOf(node.param)
+    const work = searchCostOf(node.param)
     compared += PARAM_BYTES + work.compared
     starred += work.starred
   }

@@ -31,7 +31,7 @@ export function traitsOf(descriptor: ModuleDescriptor): ModuleTraits {
 
 /**
  * The interfaces of the list that the module provides for all. Of a `multiple` one Okapi takes any number
- * of providers beside each other: it makes nobody a module of the login.
+ * of providers beside each other: it makes no module one of the login.
  */
 export function providersOf(
   { provides }: ModuleDescriptor,

@@ -1,5 +1,4 @@
-import type { Head } from '../wire/head.ts'
-import { METHODS } from '../wire/head.ts'
+import { type Head, METHODS } from '../wire/head.ts'
 import { NAME } from './names.ts'
 
 const OPTIONS = METHODS.indexOf('OPTIONS')

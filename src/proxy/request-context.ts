@@ -1,7 +1,6 @@
 import { calling, type Fields } from '../observe/access.ts'
 import type { Direction } from '../observe/labels.ts'
-import type { Caller } from '../policy/caller.ts'
-import { callerName } from '../policy/caller.ts'
+import { type Caller, callerName } from '../policy/caller.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { Authorizer, Policy } from '../policy/policy.ts'
 import type { ModuleTraits } from '../policy/traits.ts'

@@ -6,8 +6,8 @@ import { readGrants } from '../config/grants.ts'
 import { watchDirectory } from '../credentials/directory.ts'
 import { writableByOthers } from '../fault/guard.ts'
 import { Fault, type Problem, sentence } from '../fault.ts'
+import { KNOWN_GRANTS_FILE, readDescriptorFiles } from '../policy/descriptor-files.ts'
 import type { Policy } from '../policy/policy.ts'
-import { KNOWN_GRANTS_FILE, readDescriptors } from '../policy/source.ts'
 import { migrationProblems } from './migration.ts'
 import { type PolicyMaterial, type PolicyOf, policyFrom } from './policy-material.ts'
 
@@ -19,7 +19,7 @@ function readPolicy({ policy: rules }: Config): PolicyMaterial {
   const knownFiles = rules.knownGrants.length === 0 ? [] : [KNOWN_GRANTS_FILE]
   const grants = readGrants(rules.grants)
   const known = readGrants({ inline: [], files: knownFiles })
-  return { grants, known, descriptors: readDescriptors(rules.descriptors) }
+  return { grants, known, descriptors: readDescriptorFiles(rules.descriptors) }
 }
 
 /** A policy with what it was made of. */

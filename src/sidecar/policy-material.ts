@@ -1,13 +1,13 @@
-import type { Clause, Config } from '../config/config.ts'
+import type { Config, ConfiguredRule } from '../config/config.ts'
 import type { Problem } from '../fault.ts'
-import { loadPolicy } from '../policy/load.ts'
+import type { DescriptorFiles } from '../policy/descriptor-files.ts'
+import { loadPolicy } from '../policy/load-policy.ts'
 import type { Policy } from '../policy/policy.ts'
-import type { DescriptorFiles } from '../policy/source.ts'
 
 /** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
 export interface PolicyMaterial {
-  readonly grants: readonly Clause[]
-  readonly known: readonly Clause[]
+  readonly grants: readonly ConfiguredRule[]
+  readonly known: readonly ConfiguredRule[]
   readonly descriptors: DescriptorFiles
 }
 

@@ -3,13 +3,13 @@ import { differenceOf } from '../../src/analysis/difference.ts'
 import { grantsInForce } from '../../src/analysis/installation.ts'
 import { type Opening, routeText } from '../../src/analysis/opening.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
-import { clauses } from '../../src/policy/clause.ts'
+import { ruleSources } from '../../src/policy/rule-source.ts'
 import { FIXTURE_VALUES, installed, policyOf } from '../policy/tools.ts'
 
 const USERS = 'mod-users-19.7.0'
 
 function reach(grants: readonly object[], values: readonly unknown[] = FIXTURE_VALUES) {
-  const all = grantsInForce({ grants: clauses(grants, 'test.yaml', '') })
+  const all = grantsInForce({ grants: ruleSources(grants, 'test.yaml', '') })
   return reachOf({ policy: policyOf({ grants }, values), set: installed(values), grants: all })
 }
 
@@ -48,7 +48,7 @@ test('a new version with other names for parameters changes nothing', (t) => {
   t.deepEqual(differenceOf(reach([]), reach([], next)), { opens: [], closes: [] })
 })
 
-test('a route more opens to everybody who may use its interface, and to nobody else', (t) => {
+test('a route more opens to the callers that may use its interface, and to no others', (t) => {
   const next = changed((users) => {
     users.id = 'mod-users-19.8.0'
     users.provides[0]!.handlers.push({ methods: ['POST'], pathPattern: '/users/expire' })

@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { blastRadius } from '../../src/analysis/blast-radius.ts'
 import { callersOf, grantsInForce } from '../../src/analysis/installation.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
+import { IDS, question, referenceModel } from '../policy/models.ts'
 import { ask, installed, policyOf, type Rules } from '../policy/tools.ts'
-import { IDS, question, world } from '../policy/worlds.ts'
 
 const UNTIL = Date.UTC(2027, 2, 31)
 
@@ -16,7 +16,7 @@ function reach(at: string | undefined, rules: Rules = {}, values?: readonly unkn
 const plainAt = (at: string, rules: Rules = {}, values?: readonly unknown[]) =>
   reach(at, rules, values).filter(({ caller }) => caller === 'plain')
 
-test('at Okapi: ordinary routes, each with the end of the door', (t) => {
+test('at Okapi: ordinary routes, each with the end of the listener', (t) => {
   const found = plainAt('okapi')
   t.true(found.some(({ pathPattern }) => pathPattern === '/users/{id}'))
   t.true(found.some(({ kind }) => kind === 'multiple'))
@@ -28,7 +28,7 @@ test('at Okapi: ordinary routes, each with the end of the door', (t) => {
   }
 })
 
-test('at a module: its own ordinary routes, and nobody else’s', (t) => {
+test('at a module: its own ordinary routes, and no others', (t) => {
   const found = plainAt('mod-users-19.7.0')
   t.true(found.some(({ pathPattern }) => pathPattern === '/users/{id}'))
   for (const { at, provider, kind, rule } of found) {
@@ -62,7 +62,7 @@ test('never: administration, system routes, an auth filter’s module, what is h
   t.deepEqual(plainAt('mod-users-19.7.0', { quarantine }), [])
 })
 
-test('without a door nobody is called plain', (t) => {
+test('without the listener no caller is called plain', (t) => {
   t.false(reach(undefined).some(({ caller }) => caller === 'plain'))
   const set = installed()
   t.false(callersOf({ set, grants: [] }).some(({ kind }) => kind === 'plain'))
@@ -95,7 +95,7 @@ test('any set: what is listed for plain passes, and what passes is listed', (t) 
   let [passed, listed] = [0, 0]
   fc.assert(
     fc.property(
-      world,
+      referenceModel,
       fc.constantFrom('okapi', ...IDS),
       fc.array(question, { minLength: 20, maxLength: 40 }),
       (w, at, asked) => {

@@ -6,10 +6,10 @@ import type { Opening } from '../../src/analysis/opening.ts'
 import { type Proposal, propose } from '../../src/analysis/proposals.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
 import { type LoggedExchange, UsageLog } from '../../src/analysis/usage.ts'
-import { clauses } from '../../src/policy/clause.ts'
-import type { PolicySource } from '../../src/policy/compile.ts'
+import type { PolicySource } from '../../src/policy/compiled-policy.ts'
+import { ruleSources } from '../../src/policy/rule-source.ts'
+import { question, referenceModel } from '../policy/models.ts'
 import { ask, FIXTURE_VALUES, installed, policyOf, type Rules } from '../policy/tools.ts'
-import { question, world } from '../policy/worlds.ts'
 
 const SEEN: LoggedExchange = {
   timeMs: 1000,
@@ -29,7 +29,7 @@ function sourceOf(
 ): PolicySource {
   return {
     descriptors: installed(values),
-    grants: clauses(grants, 'test.yaml', ''),
+    grants: ruleSources(grants, 'test.yaml', ''),
     sensitivity,
     mode: 'report',
   }
@@ -165,54 +165,58 @@ test('modulePermissions: the routes that ask for them, of interfaces that are no
 test('any log: its would-be refusals pass, and nothing else but what is told', (t) => {
   let [recorded, exact, told] = [0, 0, 0]
   fc.assert(
-    fc.property(world, fc.array(question, { minLength: 20, maxLength: 60 }), (w, questions) => {
-      const before = policyOf({ grants: w.grants, mode: 'report' }, w.modules)
-      const strict = policyOf({ grants: w.grants }, w.modules)
-      const asked = questions
-        // The wire lets no unknown method come this far.
-        .filter(({ at, method }) => at === 'okapi' && method !== 'UNHEARD-OF')
-        .map((one) => ({ ...one, tenant: 'diku' }))
-      // The first half is what the log has seen.
-      const half = asked.slice(0, Math.ceil(asked.length / 2))
-      const seen = half.flatMap((one): LoggedExchange[] => {
-        const decision = ask(before, one)
-        if (!decision.allow || decision.wouldRefuse === undefined) return []
-        const { caller, routePattern: route, provider } = decision
-        return [{ ...SEEN, caller, method: one.method, route, provider: provider ?? '' }]
-      })
-      recorded += seen.length
-      const { proposals, unmet, lost } = suggested(seen, { grants: w.grants }, w.modules)
-      t.deepEqual([unmet, lost], [[], []])
-      const after = policyOf({ grants: [...w.grants, ...grantsOf(proposals)] }, w.modules)
-      // A route is listed when some request for it passes: by routes the grants are exact.
-      const openings = reachOf({
-        policy: strict,
-        set: installed(w.modules),
-        grants: grantsInForce({ grants: clauses(w.grants, 'test.yaml', '') }),
-      })
-      const also = proposals.flatMap((proposal) => proposal.also)
-      for (const one of asked) {
-        const now = ask(after, one)
-        if (ask(strict, one).allow) {
-          t.true(now.allow, now.because)
-          continue
+    fc.property(
+      referenceModel,
+      fc.array(question, { minLength: 20, maxLength: 60 }),
+      (w, questions) => {
+        const before = policyOf({ grants: w.grants, mode: 'report' }, w.modules)
+        const strict = policyOf({ grants: w.grants }, w.modules)
+        const asked = questions
+          // The wire lets no unknown method come this far.
+          .filter(({ at, method }) => at === 'okapi' && method !== 'UNHEARD-OF')
+          .map((one) => ({ ...one, tenant: 'diku' }))
+        // The first half is what the log has seen.
+        const half = asked.slice(0, Math.ceil(asked.length / 2))
+        const seen = half.flatMap((one): LoggedExchange[] => {
+          const decision = ask(before, one)
+          if (!decision.allow || decision.wouldRefuse === undefined) return []
+          const { caller, routePattern: route, provider } = decision
+          return [{ ...SEEN, caller, method: one.method, route, provider: provider ?? '' }]
+        })
+        recorded += seen.length
+        const { proposals, unmet, lost } = suggested(seen, { grants: w.grants }, w.modules)
+        t.deepEqual([unmet, lost], [[], []])
+        const after = policyOf({ grants: [...w.grants, ...grantsOf(proposals)] }, w.modules)
+        // A route is listed when some request for it passes: by routes the grants are exact.
+        const openings = reachOf({
+          policy: strict,
+          set: installed(w.modules),
+          grants: grantsInForce({ grants: ruleSources(w.grants, 'test.yaml', '') }),
+        })
+        const also = proposals.flatMap((proposal) => proposal.also)
+        for (const one of asked) {
+          const now = ask(after, one)
+          if (ask(strict, one).allow) {
+            t.true(now.allow, now.because)
+            continue
+          }
+          const { routePattern: route, provider } = ask(before, one)
+          const wasSeen = seen.some(
+            (call) =>
+              call.caller === one.caller &&
+              call.method === one.method &&
+              call.route === route &&
+              call.provider === provider,
+          )
+          if (wasSeen) t.true(now.allow, now.because)
+          else if (now.allow && !isTold(openings, one.caller, one.method, now.routePattern)) {
+            told++
+            const words = `${one.caller} ${one.method} ${one.path}: ${now.because}`
+            t.true(isTold(also, one.caller, one.method, now.routePattern), words)
+          } else exact++
         }
-        const { routePattern: route, provider } = ask(before, one)
-        const wasSeen = seen.some(
-          (call) =>
-            call.caller === one.caller &&
-            call.method === one.method &&
-            call.route === route &&
-            call.provider === provider,
-        )
-        if (wasSeen) t.true(now.allow, now.because)
-        else if (now.allow && !isTold(openings, one.caller, one.method, now.routePattern)) {
-          told++
-          const words = `${one.caller} ${one.method} ${one.path}: ${now.because}`
-          t.true(isTold(also, one.caller, one.method, now.routePattern), words)
-        } else exact++
-      }
-    }),
+      },
+    ),
     { numRuns: 300 },
   )
   t.true(recorded > 20 && exact > 1000, `${recorded} recorded, ${exact} shut, ${told} told`)

@@ -3,14 +3,13 @@ import fc from 'fast-check'
 import { grantsInForce } from '../../src/analysis/installation.ts'
 import { ruleText } from '../../src/analysis/opening.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
-import type { Caller } from '../../src/policy/caller.ts'
-import { callerName, parseCaller } from '../../src/policy/caller.ts'
-import { clauses } from '../../src/policy/clause.ts'
+import { type Caller, callerName, parseCaller } from '../../src/policy/caller.ts'
+import { ruleSources } from '../../src/policy/rule-source.ts'
+import { caller, question, referenceModel } from '../policy/models.ts'
 import { ask, installed, policyOf, type Rules } from '../policy/tools.ts'
-import { caller, question, world } from '../policy/worlds.ts'
 
 function reach(rules: Rules, values?: readonly unknown[], callers?: readonly Caller[]) {
-  const grants = grantsInForce({ grants: clauses(rules.grants ?? [], 'test.yaml', '/grants') })
+  const grants = grantsInForce({ grants: ruleSources(rules.grants ?? [], 'test.yaml', '/grants') })
   return reachOf({ policy: policyOf(rules, values), set: installed(values), grants }, callers)
 }
 
@@ -112,7 +111,7 @@ test('any set: what is listed passes, and what passes is listed', (t) => {
   let [passed, listed] = [0, 0]
   fc.assert(
     fc.property(
-      world,
+      referenceModel,
       caller,
       fc.array(question, { minLength: 20, maxLength: 40 }),
       (w, who, asked) => {

@@ -3,7 +3,7 @@ import { grantsInForce } from '../../src/analysis/installation.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
 import { unusedRulesOf } from '../../src/analysis/unused-rules.ts'
 import type { Usage } from '../../src/analysis/usage.ts'
-import { clauses } from '../../src/policy/clause.ts'
+import { ruleSources } from '../../src/policy/rule-source.ts'
 import { installed, policyOf } from '../policy/tools.ts'
 
 const GRANTS = [
@@ -17,7 +17,7 @@ function used(caller: string, method: string, route: string): Usage {
 }
 
 function unused(...usages: readonly Usage[]) {
-  const grants = grantsInForce({ grants: clauses(GRANTS, 'test.yaml', '/grants') })
+  const grants = grantsInForce({ grants: ruleSources(GRANTS, 'test.yaml', '/grants') })
   const openings = reachOf({ policy: policyOf({ grants: GRANTS }), set: installed(), grants })
   return unusedRulesOf(openings, grants, usages)
 }

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { parseModuleId } from '../../src/folio/module-id.ts'
-import { clauses } from '../../src/policy/clause.ts'
 import { isQuarantined, readQuarantine } from '../../src/policy/quarantine.ts'
+import { ruleSources } from '../../src/policy/rule-source.ts'
 import { ask, compiled, findings, policyOf, word } from './tools.ts'
 
 const RULES: Readonly<Record<string, { held: readonly string[]; free: readonly string[] }>> = {
@@ -19,7 +19,7 @@ const RULES: Readonly<Record<string, { held: readonly string[]; free: readonly s
 
 for (const [module, { held, free }] of Object.entries(RULES)) {
   test(`${module} holds what it says, in doubt too`, (t) => {
-    const [entry] = readQuarantine(clauses([{ module, why: 'test' }], 'f', ''), [])
+    const [entry] = readQuarantine(ruleSources([{ module, why: 'test' }], 'f', ''), [])
     const holds = (version: string) =>
       isQuarantined(entry!, parseModuleId(`mod-graphql-${version}`)!)
     for (const version of held) t.true(holds(version), version)

@@ -4,7 +4,7 @@ import { grantsInForce } from '../../src/analysis/installation.ts'
 import { missingByHint, missingInLog } from '../../src/analysis/missing-permissions.ts'
 import { reachOf } from '../../src/analysis/reach.ts'
 import { installDescriptors } from '../../src/policy/descriptors.ts'
-import { pack } from '../../src/policy/pack.ts'
+import { packDescriptors } from '../../src/policy/packed-descriptors.ts'
 import { ask, FIXTURE_VALUES, installed, policyOf, type Rules, word } from './tools.ts'
 
 // okapi-core ModuleCache: a redirect of `filters` is followed, beside what else matches; one of a
@@ -35,14 +35,16 @@ const REAL = {
     },
   ],
 }
-const worldOf = (turn: object) => [CALLER, REAL, turn]
-const HANDLER = worldOf(
+const installedWith = (turn: object) => [CALLER, REAL, turn]
+const HANDLER = installedWith(
   turning([
     { ...REDIRECT, pathPattern: '/old/{id}', redirectPath: '/real/1' },
     { ...GET, pathPattern: '/turn' },
   ]),
 )
-const FILTER = worldOf(turning([], [{ ...REDIRECT, pathPattern: '/real/*', redirectPath: '/x' }]))
+const FILTER = installedWith(
+  turning([], [{ ...REDIRECT, pathPattern: '/real/*', redirectPath: '/x' }]),
+)
 const GRANTS = [
   { caller: 'operator/o', at: 'okapi', methods: ['*'], path: '/*', why: 'test' },
   { caller: 'operator/o', at: 'okapi', admin: ['read'], why: 'test' },
@@ -95,7 +97,7 @@ for (const who of ['mod-caller-1.0.0', 'mod-turn-1.0.0', 'public', 'plain', 'ope
 
 test('a redirect takes what another module declares too, in the same bucket and in longer ones', (t) => {
   const asked = { caller: 'mod-caller-1.0.0', path: '/real/7' }
-  const turns = (entry: object) => policyOf({}, worldOf(turning([{ ...REDIRECT, ...entry }])))
+  const turns = (entry: object) => policyOf({}, installedWith(turning([{ ...REDIRECT, ...entry }])))
   const same = turns({ pathPattern: '/real/{other}', redirectPath: '/x' })
   t.is(word(ask(same, asked)), 'route-not-declared')
   const longer = turns({ pathPattern: '/real/7', redirectPath: '/x' })
@@ -113,7 +115,7 @@ test('behind a longer bucket of its own module a handler’s redirect is never r
     { ...REDIRECT, pathPattern: '/turn/*', redirectPath: '/x' },
     { ...GET, pathPattern: '/turn/own/{id}' },
   ])
-  const policy = policyOf({}, worldOf(turn))
+  const policy = policyOf({}, installedWith(turn))
   t.is(word(ask(policy, { caller: 'mod-caller-1.0.0', path: '/turn/own/1' })), 'requires')
   t.is(word(ask(policy, { caller: 'mod-caller-1.0.0', path: '/turn/own' })), 'route-not-declared')
 })
@@ -122,24 +124,24 @@ test('a redirect among the filters takes calls of `multiple` interfaces, whateve
   const multiple = { caller: 'mod-caller-1.0.0', path: '/many', moduleId: 'mod-real-1.0.0' }
   t.is(word(ask(policyOf({}, FILTER), multiple)), 'requires')
   const filter = { ...REDIRECT, pathPattern: '/*', redirectPath: '/x', phase: 'pre' }
-  const all = policyOf({ grants: GRANTS }, worldOf(turning([], [filter])))
+  const all = policyOf({ grants: GRANTS }, installedWith(turning([], [filter])))
   t.is(word(ask(all, multiple)), 'route-not-declared')
   // A handler's redirect stands in no table that X-Okapi-Module-Id picks.
   const handler = { ...REDIRECT, pathPattern: '/many', redirectPath: '/x' }
-  t.is(word(ask(policyOf({}, worldOf(turning([handler]))), multiple)), 'requires')
+  t.is(word(ask(policyOf({}, installedWith(turning([handler]))), multiple)), 'requires')
 })
 
 test('Okapi’s administration: what a redirect takes of it is refused, and no more', (t) => {
   const admin = { caller: 'operator/o', path: '/_/proxy/tenants' }
   const rules: Rules = { grants: GRANTS }
   const filter = (pathPattern: string) =>
-    policyOf(rules, worldOf(turning([], [{ ...REDIRECT, pathPattern, redirectPath: '/x' }])))
+    policyOf(rules, installedWith(turning([], [{ ...REDIRECT, pathPattern, redirectPath: '/x' }])))
   t.is(word(ask(policyOf(rules, HANDLER), admin)), 'grant')
   t.is(word(ask(filter('/*'), admin)), 'route-not-declared')
   t.is(word(ask(filter('/_/proxy/tenants'), admin)), 'route-not-declared')
   t.is(word(ask(filter('/_/proxy/modules'), admin)), 'grant')
   const handler = (pathPattern: string) =>
-    policyOf(rules, worldOf(turning([{ ...REDIRECT, pathPattern, redirectPath: '/x' }])))
+    policyOf(rules, installedWith(turning([{ ...REDIRECT, pathPattern, redirectPath: '/x' }])))
   t.is(word(ask(handler('/_/proxy/tenants'), admin)), 'route-not-declared')
   t.is(word(ask(handler('/*'), admin)), 'grant')
   // Who may not call there learns nothing else.
@@ -187,14 +189,14 @@ test('at the module’s own ingress a redirect opens nothing', (t) => {
     ],
   }
   const init = { ...okapi, method: 'POST', path: '/_/tenant' }
-  t.is(word(ask(policyOf({}, worldOf(system)), init)), 'route-not-declared')
+  t.is(word(ask(policyOf({}, installedWith(system)), init)), 'route-not-declared')
 })
 
 test('matrix and diff: a redirect closes what it takes, and opens nothing', (t) => {
   const grants = grantsInForce({})
   const reach = (values: readonly object[]) =>
     reachOf({ policy: policyOf({}, values), set: installed(values), grants })
-  const before = reach(worldOf(turning([{ ...GET, pathPattern: '/turn' }])))
+  const before = reach(installedWith(turning([{ ...GET, pathPattern: '/turn' }])))
   const after = reach(FILTER)
   t.false(after.some(({ provider }) => provider === 'mod-turn-1.0.0'))
   const { opens, closes } = differenceOf(before, after)
@@ -247,7 +249,7 @@ test('suggest proposes no grant for a redirect', (t) => {
 
 test('a packed set has its redirects, and the same hash', (t) => {
   const set = installed(HANDLER)
-  const packed = pack(set)
+  const packed = packDescriptors(set)
   const again = installed(packed.modules.map(({ descriptor }) => descriptor))
   t.is(again.hash, set.hash)
   const [first] = again.modules.get('mod-turn-1.0.0')!.descriptor.provides[0]!.handlers

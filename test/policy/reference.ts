@@ -1,5 +1,5 @@
 /**
- * A second judge for the tests: slow, without tables or memory, written from the rules and Okapi's
+ * A second implementation for the tests: slow, without tables or cache, written from the rules and Okapi's
  * behaviour and sharing no code with src/. Dates, quarantine and sensitivity are left to other tests.
  */
 
@@ -36,7 +36,7 @@ export interface Grant {
   readonly admin?: readonly string[]
 }
 
-export interface World {
+export interface ReferenceModel {
   readonly modules: readonly Module[]
   readonly grants: readonly Grant[]
   readonly mode: 'enforce' | 'report'
@@ -59,26 +59,30 @@ interface Candidate {
 }
 
 /** The kind of rule, the reason, `report:REASON` or `health`. */
-export function judge(world: World, question: Question): string {
-  return question.at === 'okapi' ? atOkapi(world, question) : atModule(world, question)
+export function expectedOutcome(model: ReferenceModel, question: Question): string {
+  return question.at === 'okapi' ? atOkapi(model, question) : atModule(model, question)
 }
 
-function atOkapi(world: World, question: Question): string {
+function atOkapi(model: ReferenceModel, question: Question): string {
   const { caller, method, path, preflight } = question
-  const module = world.modules.find(({ id }) => id === caller)
+  const module = model.modules.find(({ id }) => id === caller)
   const kind = kindOf(caller)
-  const grants = world.grants.filter((grant) => isFor(grant, caller) && grant.at === 'okapi')
+  const grants = model.grants.filter((grant) => isFor(grant, caller) && grant.at === 'okapi')
   if (kind === 'none' || (kind === 'module' && module === undefined)) return 'caller-not-allowed'
   if ((kind === 'operator' || kind === 'client') && grants.length === 0) return 'caller-not-allowed'
   // What Okapi's router would decode to `/_/invoke`, its proxy not.
   if (/^\/(%|_\/[^/]*%)/.test(path)) return 'admin-route'
   if (path.startsWith('/_/tenant')) return 'admin-route'
   if (kind === 'public' && method === 'OPTIONS' && preflight) return 'default'
-  if (path === '/_' || path.startsWith('/_/')) return administration(world, question, grants)
-  return ordinary(world, question, grants, path, question.tenant)
+  if (path === '/_' || path.startsWith('/_/')) return administration(model, question, grants)
+  return ordinary(model, question, grants, path, question.tenant)
 }
 
-function administration(world: World, question: Question, grants: readonly Grant[]): string {
+function administration(
+  model: ReferenceModel,
+  question: Question,
+  grants: readonly Grant[],
+): string {
   const { caller, method, path } = question
   // What merely matches `/_/` is about modules.
   const open = grants.some(
@@ -90,26 +94,26 @@ function administration(world: World, question: Question, grants: readonly Grant
     const byGroup = read && grants.some(({ admin }) => admin?.includes('read'))
     if (!open && !byGroup) return 'admin-route'
     if (!tenantFits(caller, question.tenant, grants)) return 'tenant-not-allowed'
-    const handlers = world.modules.flatMap(({ provides }) =>
+    const handlers = model.modules.flatMap(({ provides }) =>
       provides.filter(({ interfaceType: type }) => [undefined, 'proxy', 'internal'].includes(type)),
     )
     const meant = handlers
       .flatMap((provided) => provided.handlers)
       .filter(({ type, pathPattern }) => type === 'redirect' && /^\/_(\/|$)/.test(pathPattern))
     const taken = meant.some((entry) => matches(entry, method, path))
-    return taken || isRedirected(world, method, path) ? 'route-not-declared' : 'grant'
+    return taken || isRedirected(model, method, path) ? 'route-not-declared' : 'grant'
   }
   const [, tenant, rest] = invoke
   if (!open || rest === '/_' || rest!.startsWith('/_/') || rest!.startsWith('/%')) {
     return 'admin-route'
   }
-  const verdict = ordinary(world, question, grants, rest!, tenant)
+  const verdict = ordinary(model, question, grants, rest!, tenant)
   const passes = !verdict.includes('-') || verdict.startsWith('report:')
-  return passes && isRedirected(world, method, path) ? 'route-not-declared' : verdict
+  return passes && isRedirected(model, method, path) ? 'route-not-declared' : verdict
 }
 
 /** Does a filter send Okapi elsewhere? It does so whatever the module and the bucket. */
-function isRedirected({ modules }: World, method: string, path: string): boolean {
+function isRedirected({ modules }: ReferenceModel, method: string, path: string): boolean {
   return modules.some(({ filters }) =>
     filters.some(
       (entry) =>
@@ -121,27 +125,27 @@ function isRedirected({ modules }: World, method: string, path: string): boolean
 }
 
 function ordinary(
-  world: World,
+  model: ReferenceModel,
   { caller, method, moduleId }: Question,
   grants: readonly Grant[],
   path: string,
   tenant: string | undefined,
 ): string {
-  const candidates = lookup(world, method, path, moduleId)
+  const candidates = lookup(model, method, path, moduleId)
   if (candidates.length === 0) return 'route-not-declared'
-  if (isRedirected(world, method, path)) return 'route-not-declared'
+  if (isRedirected(model, method, path)) return 'route-not-declared'
   if (candidates.some(({ entry }) => entry.type === 'redirect')) return 'route-not-declared'
   if (candidates.some(({ interface: { id, interfaceType: type } }) => isSystem(id, type))) {
     return 'caller-not-allowed'
   }
-  const verdict = interfaces(world, caller, method, path, grants, candidates)
+  const verdict = interfaces(model, caller, method, path, grants, candidates)
   const passes = !verdict.includes('-') || verdict.startsWith('report:')
   if (passes && !tenantFits(caller, tenant, grants)) return 'tenant-not-allowed'
   return verdict
 }
 
 function interfaces(
-  world: World,
+  model: ReferenceModel,
   caller: string,
   method: string,
   path: string,
@@ -149,7 +153,7 @@ function interfaces(
   candidates: readonly Candidate[],
 ): string {
   if (caller === 'public') return 'default'
-  const own = world.modules.find(({ id }) => id === caller)
+  const own = model.modules.find(({ id }) => id === caller)
   const claims = candidates.map(({ module, interface: provided }) => [
     ...claimsIn('requires', own?.requires, provided),
     ...claimsIn('optional', own?.optional, provided),
@@ -170,7 +174,7 @@ function interfaces(
   const strict = candidates.some(({ module }) =>
     module.filters.some(({ phase }) => phase === 'auth'),
   )
-  const report = world.mode === 'report' && kindOf(caller) === 'module' && !strict
+  const report = model.mode === 'report' && kindOf(caller) === 'module' && !strict
   return report ? `report:${refused}` : refused
 }
 
@@ -185,13 +189,13 @@ function claimsIn(kind: string, list: readonly Requirement[] | undefined, provid
  * so that each has a say with what it would be asked for if it were the only one.
  */
 function lookup(
-  world: World,
+  model: ReferenceModel,
   method: string,
   path: string,
   moduleId: string | undefined,
 ): Candidate[] {
   const types = moduleId === undefined ? [undefined, 'proxy', 'internal'] : ['multiple']
-  const all = world.modules
+  const all = model.modules
     .filter(({ id }) => moduleId === undefined || id === moduleId)
     .flatMap((module) =>
       module.provides
@@ -213,8 +217,8 @@ function lookup(
   return found
 }
 
-function atModule(world: World, { caller, at, method, path }: Question): string {
-  const module = world.modules.find(({ id }) => id === at)
+function atModule(model: ReferenceModel, { caller, at, method, path }: Question): string {
+  const module = model.modules.find(({ id }) => id === at)
   if (module === undefined) return 'route-not-declared'
   if (!/^okapi-\d/.test(caller)) return 'caller-not-allowed'
   const kinds = { handler: false, system: false, filter: false }

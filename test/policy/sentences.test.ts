@@ -1,5 +1,5 @@
 import test from 'ava'
-import { nearestName } from '../../src/policy/nearest.ts'
+import { nearestModule } from '../../src/policy/descriptors.ts'
 import { REASONS } from '../../src/refusal/reasons.ts'
 import { ask, installed, policyOf } from './tools.ts'
 
@@ -9,7 +9,7 @@ const policy = policyOf()
 const SENTENCES: readonly (readonly [asked: string, sentence: string])[] = [
   [
     'mod-tags-3.1.0 okapi GET /users/42',
-    'mod-tags-3.1.0 may not GET /users/{id}: it is in interface `users` 16.5 of mod-users-19.7.0, which mod-tags neither requires nor lists as optional; no grant comes near',
+    'mod-tags-3.1.0 may not GET /users/{id}: it is in interface `users` 16.5 of mod-users-19.7.0, which mod-tags neither requires nor lists as optional; no grant allows it',
   ],
   [
     'mod-notes-8.1.0 okapi GET /users/42',
@@ -25,11 +25,11 @@ const SENTENCES: readonly (readonly [asked: string, sentence: string])[] = [
   ],
   [
     'mod-tags-3.1.0 mod-users-19.7.0 GET /users',
-    'mod-tags-3.1.0 may not call mod-users-19.7.0: only Okapi may, and no grant comes near',
+    'mod-tags-3.1.0 may not call mod-users-19.7.0: only Okapi may, and no grant allows it',
   ],
   [
     'mod-tags-3.1.0 okapi GET /_/env',
-    'mod-tags-3.1.0 may not GET /_/env: Okapi’s administration is closed to it, and no grant comes near',
+    'mod-tags-3.1.0 may not GET /_/env: Okapi’s administration is closed to it, and no grant allows it',
   ],
   [
     'okapi-7.2.0 mod-users-19.7.0 POST /admin/importSQL',
@@ -73,7 +73,7 @@ test('an allow that was given before is the same object, for any id in the path'
   t.is(asked('/users/1').routePattern, '/users/{id}')
 })
 
-test('callers share a judge, and different callers do not', (t) => {
+test('equal callers share an authorizer, and different callers do not', (t) => {
   const bind = (id: string, at: string) => policy.bind({ kind: 'module', id }, at)
   t.is(bind('mod-notes-8.1.0', 'okapi'), bind('mod-notes-8.1.0', 'okapi'))
   t.not(bind('mod-notes-8.1.0', 'okapi'), bind('mod-tags-3.1.0', 'okapi'))
@@ -112,9 +112,9 @@ test('the nearest name of a module is another version of it, however long', (t) 
     'mod-tags-3.1.0-SNAPSHOT.1234567',
     'mod-tags-2.0.0-SNAPSHOT.12345',
   ]
-  t.is(nearestName('mod-tags-3.1.0', names), names[1]!)
-  t.is(nearestName('mod-tasg-3.1.0', names), names[0]!)
-  t.is(nearestName('mod-inventory-3.1.0', names), null)
+  t.is(nearestModule('mod-tags-3.1.0', names), names[1]!)
+  t.is(nearestModule('mod-tasg-3.1.0', names), names[0]!)
+  t.is(nearestModule('mod-inventory-3.1.0', names), null)
 })
 
 test('the nearest route is another method of the same path', (t) => {

@@ -19,7 +19,7 @@ const many = (routes: readonly object[]) => ({
   handlers: routes,
 })
 
-// mod-b is there twice, once fitting. `far` exists only in a version that fits nobody, `gone` nowhere.
+// mod-b is there twice, once fitting. `far` exists only in a version that fits no caller, `gone` nowhere.
 const SET = [
   {
     id: 'mod-a-1.0.0',
@@ -243,7 +243,7 @@ for (const [setting, rules] of Object.entries(SETTINGS)) {
       const preflight = method === 'PREFLIGHT'
       const asks = { caller: caller!, at: at!, path: path!, preflight }
       const question = { ...asks, method: preflight ? 'OPTIONS' : method! }
-      // Asked twice: the second answer comes from memory.
+      // Asked twice: the second answer comes from the cache.
       for (const time of ['first', 'second']) {
         const asked = `${caller} at ${at}: ${method} ${path} (${time} time)`
         t.is(word(ask(policy, question)), expected!, asked)
@@ -273,7 +273,7 @@ test('X-Okapi-Module-Id picks the `multiple` routes of that module and nothing e
   t.is(asked('mod-b-1.2.0', '/_/proxy/tenants'), 'admin-route')
 })
 
-test('the tenant interface is open to nobody at Okapi, however wide the grant', (t) => {
+test('the tenant interface is never open at Okapi, however wide the grant', (t) => {
   const old = {
     id: 'mod-old-1.0.0',
     provides: [{ id: '_tenant', version: '1.0', handlers: handlers('POST /_/tenant') }],

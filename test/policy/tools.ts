@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Problem } from '../../src/fault.ts'
 import { parseCaller } from '../../src/policy/caller.ts'
-import { clauses } from '../../src/policy/clause.ts'
-import { compilePolicy, type PolicySource } from '../../src/policy/compile.ts'
+import { compilePolicy, type PolicySource } from '../../src/policy/compiled-policy.ts'
 import type { Decision } from '../../src/policy/decision.ts'
 import { type DescriptorSet, installDescriptors } from '../../src/policy/descriptors.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { ruleSources } from '../../src/policy/rule-source.ts'
 
 /** The rules of a policy, as plain values. */
 export interface Rules extends Omit<PolicySource, 'descriptors' | Listed> {
@@ -39,7 +39,7 @@ export function installed(values: readonly unknown[] = FIXTURE_VALUES): Descript
 /** Compiles, and hands back whatever was found. */
 export function compiled(rules: Rules = {}, values?: readonly unknown[]) {
   const list = (name: Listed) =>
-    rules[name] === undefined ? {} : { [name]: clauses(rules[name], 'test.yaml', `/${name}`) }
+    rules[name] === undefined ? {} : { [name]: ruleSources(rules[name], 'test.yaml', `/${name}`) }
   return compilePolicy({
     ...rules,
     descriptors: installed(values),

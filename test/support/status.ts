@@ -31,7 +31,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
       route: '/users/{id}',
       status: 403,
       reason: i % 4 === 0 ? 'admin-route' : 'interface-not-required',
-      because: `${modules[i]} may not GET /users/{id}: it is in interface \`users\` 16.5 of mod-users-19.7.0, which it neither requires nor lists as optional; no grant comes near`,
+      because: `${modules[i]} may not GET /users/{id}: it is in interface \`users\` 16.5 of mod-users-19.7.0, which it neither requires nor lists as optional; no grant allows it`,
       requestId: `00${i}/users`,
       passed: i % 5 === 1,
     })

@@ -2,8 +2,8 @@ import { grantsInForce } from '../../analysis/installation.ts'
 import { readGrants } from '../../config/grants.ts'
 import type { Loaded } from '../../config/load.ts'
 import type { Problem } from '../../fault.ts'
+import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/descriptor-files.ts'
 import { readKnownGrants, supertenantProblems } from '../../policy/known-grants.ts'
-import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/source.ts'
 import { policyOf } from '../../sidecar/policies.ts'
 
 /** A policy that compiles. */

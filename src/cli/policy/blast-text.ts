@@ -1,4 +1,4 @@
-import type { BlastRadius, Reached } from '../../analysis/blast-radius.ts'
+import type { BlastRadius, ReachedModule } from '../../analysis/blast-radius.ts'
 import { paint, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 
@@ -35,13 +35,13 @@ function block(title: string, lines: readonly string[]): string {
   return [paint('bold', title), ...lines].map((line) => `${line}\n`).join('')
 }
 
-function detail({ provider, routes, interfaces, forwards }: Reached): string[] {
+function detail({ provider, routes, interfaces, forwards }: ReachedModule): string[] {
   const what = interfaces.length === 0 ? '' : `: ${interfaces.join(', ')}`
   const lines = indented(`${provider}, ${routes} route${routes === 1 ? '' : 's'}${what}`, 2)
   return forwards === null ? lines : [...lines, ...indented(`generic forwarder, ${forwards}`, 6)]
 }
 
-function withPath({ path, forwards }: Reached): string[] {
+function withPath({ path, forwards }: ReachedModule): string[] {
   const way = path.slice(1, -1).join(' > ')
   const lines = indented(`${path.at(-1)} by ${way}`, 2)
   return forwards === null ? lines : [...lines, ...indented(`generic forwarder, ${forwards}`, 6)]

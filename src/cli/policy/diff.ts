@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { differenceOf, trustDifferenceOf } from '../../analysis/difference.ts'
 import { reachOf } from '../../analysis/reach.ts'
 import { fault } from '../../fault.ts'
-import { trustedIn } from '../../policy/trusted.ts'
+import { trustedIn } from '../../policy/descriptor-trust.ts'
 import { differenceJson, differenceText } from './difference-text.ts'
 import { installationOf, type SourceOptions } from './sources.ts'
 

@@ -1,6 +1,6 @@
 import type { Difference, TrustDifference } from '../../analysis/difference.ts'
 import { type Opening, partText, routeText } from '../../analysis/opening.ts'
-import { type Trusted, trustText } from '../../policy/trusted.ts'
+import { type Trusted, trustText } from '../../policy/descriptor-trust.ts'
 import { paint, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 

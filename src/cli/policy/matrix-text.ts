@@ -2,7 +2,7 @@ import { type MatrixPart, matrixOf } from '../../analysis/matrix.ts'
 import { countRoutes, type Opening, partText, routeText, ruleText } from '../../analysis/opening.ts'
 import type { MigrationFacts } from '../../observe/status/facts.ts'
 import { migrationText } from '../../observe/status/words.ts'
-import type { Trusted, TrustKind } from '../../policy/trusted.ts'
+import type { Trusted, TrustKind } from '../../policy/descriptor-trust.ts'
 import { paint, table, textWidth } from '../terminal.ts'
 import { wrap } from './wrap.ts'
 

@@ -1,7 +1,7 @@
 import { fault } from '../../fault.ts'
 import { productOf, splitModuleId } from '../../folio/module-id.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
-import { nearestName } from '../../policy/nearest.ts'
+import { nearestModule } from '../../policy/descriptors.ts'
 
 /**
  * The full id of an installed module that a person named: by its id, or by a product of which one
@@ -17,7 +17,7 @@ export function resolveModule(option: string, name: string, { modules }: Descrip
     const hint = `one of ${versions.join(', ')}`
     throw fault(`${option} ${name}: there is more than one`, { hint })
   }
-  const nearest = nearestName(name, [...ids, ...ids.map(productOf)])
+  const nearest = nearestModule(name, [...ids, ...ids.map(productOf)])
   throw fault(`${option} ${name}: it is not installed`, {
     hint: nearest === null ? 'a product or a full module id' : `did you mean ${nearest}?`,
   })

@@ -2,8 +2,8 @@ import { renameSync, statSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { readGrantsFor } from '../../analysis/installation.ts'
 import { errorCode, fault } from '../../fault.ts'
-import { pack, partFor } from '../../policy/pack.ts'
-import { loadDescriptors } from '../../policy/source.ts'
+import { loadDescriptors } from '../../policy/descriptor-files.ts'
+import { descriptorsFor, packDescriptors } from '../../policy/packed-descriptors.ts'
 import { tell } from '../terminal.ts'
 import { grantsIn } from './sources.ts'
 
@@ -26,8 +26,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { set, warnings } = loadDescriptors(folder)
   tell(warnings)
   const whole = whom === 'okapi' || whom.startsWith('okapi-')
-  const part = whole ? set : partFor(set, whom, readGrantsFor(grantsIn(grants), whom))
-  const packed = pack(part)
+  const part = whole ? set : descriptorsFor(set, whom, readGrantsFor(grantsIn(grants), whom))
+  const packed = packDescriptors(part)
   const text = `${JSON.stringify(packed)}\n`
   write(out, text)
   const counted = `${packed.modules.length} of ${set.modules.size} modules`

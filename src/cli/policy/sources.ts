@@ -1,17 +1,16 @@
-import type { Installation } from '../../analysis/installation.ts'
-import { grantsInForce } from '../../analysis/installation.ts'
+import { grantsInForce, type Installation } from '../../analysis/installation.ts'
 import type { Config } from '../../config/config.ts'
 import { readGrants } from '../../config/grants.ts'
 import { loadConfig } from '../../config/load.ts'
 import { Fault, fault } from '../../fault.ts'
 import { isOkapi } from '../../folio/module-id.ts'
 import type { MigrationFacts } from '../../observe/status/facts.ts'
-import type { Clause } from '../../policy/clause.ts'
-import { compilePolicy, type PolicySource } from '../../policy/compile.ts'
+import { compilePolicy, type PolicySource } from '../../policy/compiled-policy.ts'
+import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/descriptor-files.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
-import { loadPolicy, type PolicyRules } from '../../policy/load.ts'
+import { loadPolicy, type PolicyRules } from '../../policy/load-policy.ts'
 import type { Policy } from '../../policy/policy.ts'
-import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/source.ts'
+import type { RuleSource } from '../../policy/rule-source.ts'
 import { plainDoorFacts } from '../../sidecar/migration.ts'
 import { tell } from '../terminal.ts'
 
@@ -63,7 +62,7 @@ function sourceFrom({ descriptors, report: reported, ...rules }: PolicyRules): P
 }
 
 /** The grants in a file of their own. Throws a Fault. */
-export function grantsIn(file: string | undefined): readonly Clause[] {
+export function grantsIn(file: string | undefined): readonly RuleSource[] {
   return readGrants({ inline: [], files: file === undefined ? [] : [file] })
 }
 

@@ -7,9 +7,9 @@ import { mergedEvidence, type TenantUsage, type Usage } from '../../analysis/usa
 import { isOkapi, productOf } from '../../folio/module-id.ts'
 import { SUPERTENANT } from '../../folio/tenant.ts'
 import { parseCaller } from '../../policy/caller.ts'
-import type { PolicySource } from '../../policy/compile.ts'
+import type { PolicySource } from '../../policy/compiled-policy.ts'
+import { idOf } from '../../policy/descriptors.ts'
 import { isAt, isFor, opensText } from '../../policy/grants.ts'
-import { idOf } from '../../policy/world.ts'
 import { day, type WrittenGrant } from './grants-yaml.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000

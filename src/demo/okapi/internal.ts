@@ -1,5 +1,4 @@
-import type { Reply } from '../module.ts'
-import { readAll } from '../module.ts'
+import { type Reply, readAll } from '../module.ts'
 import { callSystem } from './call.ts'
 import { tenantPath } from './descriptor.ts'
 import { Fields } from './fields.ts'

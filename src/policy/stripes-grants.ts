@@ -1,11 +1,11 @@
 import type { Problem } from '../fault.ts'
-import { clauses } from './clause.ts'
-import { type Grant, readGrants } from './grants.ts'
+import { type Grant, readGrantRules } from './grants.ts'
+import { ruleSources } from './rule-source.ts'
 
 const WHY = 'Stripes asks it at the start of every session (stripes-core discoverServices.js)'
 
 /** What FOLIO's user interface needs of Okapi's `/_/`; always on, for `public` alone. */
-export const STRIPES: readonly Grant[] = builtIn([
+export const STRIPES_GRANTS: readonly Grant[] = builtIn([
   { methods: ['GET'], path: '/_/version', why: WHY },
   { methods: ['GET'], path: '/_/proxy/tenants/{tenantId}/modules', why: WHY },
   { methods: ['GET'], path: '/_/proxy/tenants/{tenantId}/interfaces', why: WHY },
@@ -19,7 +19,7 @@ export const STRIPES: readonly Grant[] = builtIn([
 function builtIn(list: readonly object[]): Grant[] {
   const problems: Problem[] = []
   const written = list.map((grant) => ({ caller: 'public', at: 'okapi', ...grant }))
-  const grants = readGrants(clauses(written, 'stripes', ''), problems)
+  const grants = readGrantRules(ruleSources(written, 'stripes', ''), problems)
   if (problems.length > 0) throw new Error(`built-in grants: ${problems[0]!.message}`)
   return grants.map((grant) => ({ ...grant, file: null, pointer: null }))
 }

@@ -1,7 +1,7 @@
 import type { Problem } from '../fault.ts'
 
 /** One rule as a person wrote it, not yet read, with its place. */
-export interface Clause {
+export interface RuleSource {
   readonly value: unknown
   readonly file: string
   /** RFC 6901 pointer of the rule in its file. */
@@ -9,7 +9,7 @@ export interface Clause {
 }
 
 /** The rules of a list that stands at `pointer` in `file`. */
-export function clauses(list: readonly unknown[], file: string, pointer: string): Clause[] {
+export function ruleSources(list: readonly unknown[], file: string, pointer: string): RuleSource[] {
   return list.map((value, i) => ({ value, file, pointer: `${pointer}/${i}` }))
 }
 
@@ -24,17 +24,17 @@ class Unreadable extends Error {
 }
 
 /** Reads all rules of a kind; one that cannot be read is an error and left out. */
-export function readClauses<T>(
-  list: readonly Clause[],
+export function readRules<T>(
+  list: readonly RuleSource[],
   problems: Problem[],
-  read: (reader: ClauseReader) => T,
+  read: (reader: RuleReader) => T,
 ): T[] {
-  return list.flatMap((clause) => {
+  return list.flatMap((source) => {
     try {
-      return [read(new ClauseReader(clause))]
+      return [read(new RuleReader(source))]
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
-      const where = { file: clause.file, pointer: error.pointer }
+      const where = { file: source.file, pointer: error.pointer }
       problems.push({ severity: 'error', message: error.message, where })
       return []
     }
@@ -42,12 +42,12 @@ export function readClauses<T>(
 }
 
 /** The fields of one rule, checked while they are read. */
-export class ClauseReader {
+export class RuleReader {
   readonly file: string
   readonly pointer: string
   readonly #fields: Record<string, unknown>
 
-  constructor({ value, file, pointer }: Clause) {
+  constructor({ value, file, pointer }: RuleSource) {
     this.file = file
     this.pointer = pointer
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {

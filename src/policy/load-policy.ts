@@ -1,10 +1,10 @@
 import { Fault, type Problem } from '../fault.ts'
-import type { Clause } from './clause.ts'
-import { compilePolicy } from './compile.ts'
+import { compilePolicy } from './compiled-policy.ts'
 import type { Sensitivity } from './decision.ts'
+import { type DescriptorFiles, loadDescriptors, readDescriptorFiles } from './descriptor-files.ts'
+import { unusualTrust } from './descriptor-trust.ts'
 import type { Policy } from './policy.ts'
-import { type DescriptorFiles, loadDescriptors, readDescriptors } from './source.ts'
-import { unusualTrust } from './trusted.ts'
+import type { RuleSource } from './rule-source.ts'
 
 /** The section `policy` of the configuration, with the files of grants read. */
 export interface PolicyRules {
@@ -13,12 +13,12 @@ export interface PolicyRules {
   readonly mode: 'enforce' | 'report'
   /** Interfaces in report mode while the rest is enforced. */
   readonly report: readonly string[]
-  readonly grants: readonly Clause[]
+  readonly grants: readonly RuleSource[]
   /** What `grants/known.yaml` holds; needed where `knownGrants` names anything. */
-  readonly known: readonly Clause[]
+  readonly known: readonly RuleSource[]
   readonly knownGrants: readonly string[]
-  readonly quarantine: readonly Clause[]
-  readonly pathExceptions: readonly Clause[]
+  readonly quarantine: readonly RuleSource[]
+  readonly pathExceptions: readonly RuleSource[]
   readonly sensitivity: Readonly<Record<string, Sensitivity>>
 }
 
@@ -30,7 +30,7 @@ export function loadPolicy(
   { descriptors, report, ...rules }: PolicyRules,
   { own, now }: { own?: string; now?: () => number } = {},
 ): { policy: Policy; warnings: readonly Problem[] } {
-  const read = typeof descriptors === 'string' ? readDescriptors(descriptors) : descriptors
+  const read = typeof descriptors === 'string' ? readDescriptorFiles(descriptors) : descriptors
   const paths = new Map(read.files.map(({ file, path }) => [file, path]))
   const { set, warnings } = loadDescriptors(read)
   const { policy, problems } = compilePolicy({

@@ -1,13 +1,18 @@
 import { fault } from '../fault.ts'
 import type { ModuleDescriptor, RoutingEntry } from '../folio/descriptor.ts'
-import type { DescriptorFile, DescriptorSet, InstalledModule } from './descriptors.ts'
-import { descriptorSet, installDescriptors } from './descriptors.ts'
+import {
+  type DescriptorFile,
+  type DescriptorSet,
+  descriptorSet,
+  type InstalledModule,
+  installDescriptors,
+} from './descriptors.ts'
 import type { Grant } from './grants.ts'
 
 const FORMAT = 'okapi-sidecar/descriptors/1'
 
 /** The installed set cut to what policy reads, as one JSON document. */
-export interface Packed {
+export interface PackedDescriptors {
   readonly format: typeof FORMAT
   /** Of the modules in this file, as `DescriptorSet.hash`. */
   readonly hash: string
@@ -15,7 +20,7 @@ export interface Packed {
 }
 
 /** Cuts a set. Lists keep their order, so that pointers stay true for the files they name. */
-export function pack({ modules, hash }: DescriptorSet): Packed {
+export function packDescriptors({ modules, hash }: DescriptorSet): PackedDescriptors {
   return {
     format: FORMAT,
     hash,
@@ -31,7 +36,7 @@ export function pack({ modules, hash }: DescriptorSet): Packed {
  * interface that it asks for, provides itself or is granted. A grant by path may reach anything that
  * begins alike. Okapi's sidecar needs the whole set.
  */
-export function partFor(
+export function descriptorsFor(
   set: DescriptorSet,
   id: string,
   grants: readonly Grant[] = [],

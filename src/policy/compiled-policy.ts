@@ -1,37 +1,37 @@
 import { createHash } from 'node:crypto'
 import type { Problem } from '../fault.ts'
 import { productOf } from '../folio/module-id.ts'
+import { isOkapiIngress } from './base-authorizer.ts'
 import { type Caller, callerName } from './caller.ts'
 import { checkGrants } from './check-grants.ts'
-import { checkWork } from './check-work.ts'
-import type { Clause } from './clause.ts'
+import { checkSearchCost } from './check-search-cost.ts'
 import type { Sensitivity } from './decision.ts'
 import type { DescriptorSet } from './descriptors.ts'
-import { isOkapiDoor } from './door.ts'
-import { readGrants } from './grants.ts'
+import { readGrantRules } from './grants.ts'
 import { knownGrantsOf } from './known-grants.ts'
-import { ModuleDoor, UnknownDoor } from './module-door.ts'
-import { OkapiDoor } from './okapi-door.ts'
+import { MigrationAuthorizer } from './migration-authorizer.ts'
+import type { PolicyModel } from './model.ts'
+import { ModuleAuthorizer, UnknownModuleAuthorizer } from './module-authorizer.ts'
+import { OkapiAuthorizer } from './okapi-authorizer.ts'
 import { readPathExceptions } from './path-exceptions.ts'
-import { PlainDoor } from './plain-door.ts'
 import type { Authorizer, Policy } from './policy.ts'
 import { isQuarantined, type Quarantine, readQuarantine } from './quarantine.ts'
 import type { RouteTable } from './route-table.ts'
 import { moduleRoutes, okapiRoutes, type Route } from './routes.ts'
-import { STRIPES } from './stripes.ts'
+import type { RuleSource } from './rule-source.ts'
+import { STRIPES_GRANTS } from './stripes-grants.ts'
 import { type PolicySummary, summarise } from './summary.ts'
 import { type ModuleTraits, traitsOf } from './traits.ts'
-import type { World } from './world.ts'
 
 /** Everything that decides, as read from files but not yet understood. */
 export interface PolicySource {
   readonly descriptors: DescriptorSet
-  readonly grants?: readonly Clause[]
+  readonly grants?: readonly RuleSource[]
   /** Grants that ship with the product; `knownGrants` names the products and sets to turn on. */
-  readonly known?: readonly Clause[]
+  readonly known?: readonly RuleSource[]
   readonly knownGrants?: readonly string[]
-  readonly quarantine?: readonly Clause[]
-  readonly pathExceptions?: readonly Clause[]
+  readonly quarantine?: readonly RuleSource[]
+  readonly pathExceptions?: readonly RuleSource[]
   /** By interface id; regular where nothing is said. */
   readonly sensitivity?: Readonly<Record<string, Sensitivity>>
   readonly mode?: 'enforce' | 'report'
@@ -43,7 +43,7 @@ export interface PolicySource {
   readonly now?: () => number
 }
 
-const MAX_JUDGES = 4096
+const MAX_AUTHORIZERS = 4096
 
 /** Puts a policy together. It is undefined when there is an error among the problems. */
 export function compilePolicy(source: PolicySource): {
@@ -52,14 +52,17 @@ export function compilePolicy(source: PolicySource): {
 } {
   const problems: Problem[] = []
   const { descriptors: set, now = Date.now, mode = 'enforce', reported = [], own } = source
-  const grants = [...readGrants(source.grants ?? [], problems), ...knownGrantsOf(source, problems)]
+  const grants = [
+    ...readGrantRules(source.grants ?? [], problems),
+    ...knownGrantsOf(source, problems),
+  ]
   const quarantine = readQuarantine(source.quarantine ?? [], problems)
   const pathExceptions = readPathExceptions(source.pathExceptions ?? [], problems)
   const sensitivity = new Map(Object.entries(source.sensitivity ?? {}))
-  const world: World = {
+  const model: PolicyModel = {
     set,
     routes: okapiRoutes(set),
-    grants: [...grants, ...STRIPES],
+    grants: [...grants, ...STRIPES_GRANTS],
     quarantine,
     pathExceptions,
     sensitivity,
@@ -67,32 +70,32 @@ export function compilePolicy(source: PolicySource): {
     reported: new Set(reported),
     now,
   }
-  const tooMuch = checkWork(world)
+  const tooMuch = checkSearchCost(model)
   if (tooMuch.length > 0) return { policy: undefined, problems: [...problems, ...tooMuch] }
-  checkGrants(world, grants, problems, own)
-  checkQuarantine(world, quarantine, problems)
-  if (own !== undefined && !set.modules.has(own) && !isOkapiDoor(own)) {
+  checkGrants(model, grants, problems, own)
+  checkQuarantine(model, quarantine, problems)
+  if (own !== undefined && !set.modules.has(own) && !isOkapiIngress(own)) {
     const message = `no descriptor of ${own} itself is installed`
     const hint = `put the ModuleDescriptor of ${own} into the folder of descriptors`
     problems.push({ severity: 'error', message, hint })
   }
   if (problems.some(({ severity }) => severity === 'error')) return { policy: undefined, problems }
-  return { policy: new CompiledPolicy(world, hashOf(source)), problems }
+  return { policy: new CompiledPolicy(model, hashOf(source)), problems }
 }
 
 class CompiledPolicy implements Policy {
   readonly hash: string
   readonly mode: 'enforce' | 'report'
-  readonly #world: World
-  readonly #judges = new Map<string, Authorizer>()
+  readonly #model: PolicyModel
+  readonly #authorizers = new Map<string, Authorizer>()
   readonly #moduleRoutes = new Map<string, RouteTable<Route>>()
   readonly #traits = new Map<string, ModuleTraits>()
 
-  constructor(world: World, hash: string) {
-    this.#world = world
+  constructor(model: PolicyModel, hash: string) {
+    this.#model = model
     this.hash = hash
-    this.mode = world.mode
-    for (const [id, { descriptor }] of world.set.modules) {
+    this.mode = model.mode
+    for (const [id, { descriptor }] of model.set.modules) {
       this.#traits.set(id, traitsOf(descriptor))
     }
   }
@@ -100,11 +103,11 @@ class CompiledPolicy implements Policy {
   bind(caller: Caller, at: string): Authorizer {
     // No caller's name holds a blank, and `kind` keeps a module called `public` apart.
     const key = `${caller.kind} ${callerName(caller)} ${at}`
-    const known = this.#judges.get(key)
+    const known = this.#authorizers.get(key)
     if (known !== undefined) return known
-    const judge = this.#newJudge(caller, at)
-    if (this.#judges.size < MAX_JUDGES) this.#judges.set(key, judge)
-    return judge
+    const authorizer = this.#newAuthorizer(caller, at)
+    if (this.#authorizers.size < MAX_AUTHORIZERS) this.#authorizers.set(key, authorizer)
+    return authorizer
   }
 
   traits(moduleId: string): ModuleTraits | undefined {
@@ -112,33 +115,33 @@ class CompiledPolicy implements Policy {
   }
 
   summary(moduleId: string): PolicySummary {
-    return summarise(this.#world, moduleId, isOkapiDoor(moduleId))
+    return summarise(this.#model, moduleId, isOkapiIngress(moduleId))
   }
 
-  #newJudge(caller: Caller, at: string): Authorizer {
+  #newAuthorizer(caller: Caller, at: string): Authorizer {
     const { kind } = caller
-    if (isOkapiDoor(at)) {
-      if (kind !== 'plain') return new OkapiDoor(this.#world, caller, at)
-      const { proxy, multiple } = this.#world.routes
+    if (isOkapiIngress(at)) {
+      if (kind !== 'plain') return new OkapiAuthorizer(this.#model, caller, at)
+      const { proxy, multiple } = this.#model.routes
       const tableFor = (id: string | undefined) => (id === undefined ? proxy : multiple.get(id))
-      return new PlainDoor(this.#world, caller, at, { module: null, tableFor })
+      return new MigrationAuthorizer(this.#model, caller, at, { module: null, tableFor })
     }
-    const module = this.#world.set.modules.get(at)
-    if (module === undefined) return new UnknownDoor(this.#world, caller, at)
+    const module = this.#model.set.modules.get(at)
+    if (module === undefined) return new UnknownModuleAuthorizer(this.#model, caller, at)
     let routes = this.#moduleRoutes.get(at)
     if (routes === undefined) {
       routes = moduleRoutes(module)
       this.#moduleRoutes.set(at, routes)
     }
     if (kind === 'plain') {
-      return new PlainDoor(this.#world, caller, at, { module, tableFor: () => routes })
+      return new MigrationAuthorizer(this.#model, caller, at, { module, tableFor: () => routes })
     }
-    return new ModuleDoor(this.#world, caller, at, module, routes)
+    return new ModuleAuthorizer(this.#model, caller, at, module, routes)
   }
 }
 
 function checkQuarantine(
-  { set, now }: World,
+  { set, now }: PolicyModel,
   quarantine: readonly Quarantine[],
   problems: Problem[],
 ): void {
@@ -166,7 +169,7 @@ function checkQuarantine(
 
 function hashOf(source: PolicySource): string {
   const { descriptors, grants, known, knownGrants: named, quarantine, pathExceptions } = source
-  const values = (list: readonly Clause[] | undefined) => (list ?? []).map(({ value }) => value)
+  const values = (list: readonly RuleSource[] | undefined) => (list ?? []).map(({ value }) => value)
   const turnedOn = (named ?? []).length === 0 ? [] : values(known)
   const rules = [
     descriptors.hash,

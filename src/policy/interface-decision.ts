@@ -1,11 +1,19 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
-import type { Decision } from './decision.ts'
+import {
+  allow,
+  DEFAULT_RULE,
+  type Decision,
+  declaredIn,
+  deny,
+  denyRedirect,
+  type PolicyRequest,
+  shortName,
+} from './decision.ts'
+import { idOf } from './descriptors.ts'
 import { isWide, opensText, proposedGrant } from './grants.ts'
-import { refuseRedirect } from './redirect.ts'
-import { type Claim, claimsOn, fits, type Rights } from './rights.ts'
+import { highestSensitivity, type PolicyModel, quarantineOf, sensitivityOf } from './model.ts'
+import { type Entitlement, entitlementsFor, type Rights, versionFits } from './rights.ts'
 import type { Route } from './routes.ts'
-import { type Asked, allow, BY_DEFAULT, deny, shortName, standsIn } from './verdict.ts'
-import { highestSensitivity, idOf, quarantineOf, sensitivityOf, type World } from './world.ts'
 
 interface Request {
   readonly method: string
@@ -15,54 +23,54 @@ interface Request {
 /**
  * May the caller use the interfaces of all `routes`? They are the candidates, at least one: any of them
  * may be the one that Okapi picks for the tenant. A version must fit in one of them. A system interface
- * is nobody's: where an old descriptor gives it no type, Okapi hands requests for it on (okapi-core
+ * is open to no caller: where an old descriptor gives it no type, Okapi hands requests for it on (okapi-core
  * ModuleDescriptor.getProxyRoutingEntries).
  */
-export function judgeInterfaces(
-  world: World,
+export function decideInterfaces(
+  model: PolicyModel,
   rights: Rights,
   routes: readonly Route[],
-  byPath: readonly Claim[],
+  byPath: readonly Entitlement[],
   request: Request,
 ): Decision {
-  const about = (route: Route): Asked => ({
+  const about = (route: Route): PolicyRequest => ({
     caller: rights.name,
     at: request.at,
     method: request.method,
     path: route.pattern.text,
     route,
   })
-  const redirect = refuseRedirect(routes, { caller: rights.name, ...request })
+  const redirect = denyRedirect(routes, { caller: rights.name, ...request })
   if (redirect !== undefined) return redirect
   const system = routes.find(({ kind }) => kind === 'system')
   if (system !== undefined) {
-    const why = `${standsIn(system)}, a system interface: only Okapi itself calls it, whatever the descriptor or grant`
+    const why = `${declaredIn(system)}, a system interface: only Okapi itself calls it, whatever the descriptor or grant`
     return deny(about(system), 'caller-not-allowed', why)
   }
   const first = routes[0]!
-  const quarantined = everyProviderQuarantined(world, routes)
+  const quarantined = everyProviderQuarantined(model, routes)
   if (quarantined !== undefined) return deny(about(first), 'quarantined', quarantined)
-  const sensitivity = highestSensitivity(world, routes)
+  const sensitivity = highestSensitivity(model, routes)
   const others = routes.length - 1
   if (rights.caller.kind === 'public') {
-    const why = `${standsIn(first, others)}; Okapi and its auth filter judge the user`
-    return allow(about(first), BY_DEFAULT, why, { sensitivity })
+    const why = `${declaredIn(first, others)}; Okapi and its auth filter check the user`
+    return allow(about(first), DEFAULT_RULE, why, { sensitivity })
   }
-  let chosen: { route: Route; claim: Claim } | undefined
+  let chosen: { route: Route; entitlement: Entitlement } | undefined
   for (const route of routes) {
-    const high = sensitivityOf(world, route.interface) === 'high'
-    const claims = claimsOn(rights, route, byPath, high)
-    if (claims.length === 0) return refuseInterface(world, rights, routes, about(route), high)
-    const claim = claims.find((candidate) => fits(candidate, route, rights.name))
-    if (claim !== undefined) chosen ??= { route, claim }
+    const high = sensitivityOf(model, route.interface) === 'high'
+    const entitlements = entitlementsFor(rights, route, byPath, high)
+    if (entitlements.length === 0) return refuseInterface(model, rights, routes, about(route), high)
+    const entitlement = entitlements.find((candidate) => versionFits(candidate, route, rights.name))
+    if (entitlement !== undefined) chosen ??= { route, entitlement }
   }
-  if (chosen === undefined) return refuseVersion(world, rights, routes, about(first))
-  const { route, claim } = chosen
-  const why = `${standsIn(route, others)}, ${because(claim, shortName(rights.name))}`
-  return allow(about(route), claim.rule, why, { sensitivity })
+  if (chosen === undefined) return refuseVersion(model, rights, routes, about(first))
+  const { route, entitlement } = chosen
+  const why = `${declaredIn(route, others)}, ${because(entitlement, shortName(rights.name))}`
+  return allow(about(route), entitlement.rule, why, { sensitivity })
 }
 
-function because({ rule, version, grant }: Claim, caller: string): string {
+function because({ rule, version, grant }: Entitlement, caller: string): string {
   switch (rule.kind) {
     case 'requires':
       return `which ${caller} requires (${version})`
@@ -76,10 +84,10 @@ function because({ rule, version, grant }: Claim, caller: string): string {
 }
 
 function refuseInterface(
-  world: World,
+  model: PolicyModel,
   rights: Rights,
   routes: readonly Route[],
-  asked: Asked,
+  asked: PolicyRequest,
   high: boolean,
 ): Decision {
   const route = asked.route!
@@ -89,8 +97,8 @@ function refuseInterface(
   const wide = near !== undefined && high && isWide(near)
   const hint =
     near === undefined
-      ? 'no grant comes near'
-      : near.untilMs <= world.now()
+      ? 'no grant allows it'
+      : near.untilMs <= model.now()
         ? `the grant of ${opensText(near.opens)} has ended`
         : wide
           ? `its sensitivity is high, too high for a grant as wide as ${opensText(near.opens)}`
@@ -99,28 +107,28 @@ function refuseInterface(
   const lack = asks ? `which ${caller} neither requires nor lists as optional` : 'for a grant only'
   const grant = proposedGrant(high ? rights.name : caller, 'okapi', `interface: ${id}`)
   const wouldAllow = asks ? `${id} in requires or optional of ${caller}, or ${grant}` : grant
-  const refused = deny(asked, 'interface-not-required', `${standsIn(route)}, ${lack}; ${hint}`, {
+  const refused = deny(asked, 'interface-not-required', `${declaredIn(route)}, ${lack}; ${hint}`, {
     wouldAllow,
     nearest: () => (near === undefined ? null : `${near.file ?? 'built in'}#${near.pointer ?? ''}`),
   })
-  return reported(world, rights, routes, refused, asked)
+  return reported(model, rights, routes, refused, asked)
 }
 
 function refuseVersion(
-  world: World,
+  model: PolicyModel,
   rights: Rights,
   routes: readonly Route[],
-  asked: Asked,
+  asked: PolicyRequest,
 ): Decision {
   const route = asked.route!
   const id = route.interface?.id ?? ''
   const caller = shortName(rights.name)
-  const versions = [...(rights.claims.get(id) ?? [])].flatMap(({ version }) => version ?? [])
-  const why = `${standsIn(route, routes.length - 1)}, but ${caller} asks for \`${id}\` ${versions.join(' or ')}`
+  const versions = [...(rights.entitlements.get(id) ?? [])].flatMap(({ version }) => version ?? [])
+  const why = `${declaredIn(route, routes.length - 1)}, but ${caller} asks for \`${id}\` ${versions.join(' or ')}`
   const refused = deny(asked, 'interface-version-mismatch', why, {
     wouldAllow: `a module that provides \`${id}\` ${versions.join(' or ')}, or ${proposedGrant(caller, 'okapi', `interface: ${id}`)}`,
   })
-  return reported(world, rights, routes, refused, asked)
+  return reported(model, rights, routes, refused, asked)
 }
 
 /**
@@ -128,16 +136,16 @@ function refuseVersion(
  * filter, whose interfaces hand out tokens, nor callers that are no modules.
  */
 function reported(
-  world: World,
+  model: PolicyModel,
   rights: Rights,
   routes: readonly Route[],
   refused: Decision & { allow: false },
-  asked: Asked,
+  asked: PolicyRequest,
 ): Decision {
   if (rights.caller.kind !== 'module') return refused
   const inReport = routes.every(
     ({ interface: provided }) =>
-      world.mode === 'report' || (provided !== null && world.reported.has(provided.id)),
+      model.mode === 'report' || (provided !== null && model.reported.has(provided.id)),
   )
   if (!inReport) return refused
   const strict = routes.some(
@@ -146,8 +154,8 @@ function reported(
   if (strict) return refused
   const because = `${refused.because}; report mode lets it pass`
   return {
-    ...allow(asked, BY_DEFAULT, '', {
-      sensitivity: highestSensitivity(world, routes),
+    ...allow(asked, DEFAULT_RULE, '', {
+      sensitivity: highestSensitivity(model, routes),
       wouldRefuse: { ...refused.refusal, because },
     }),
     because,
@@ -162,11 +170,14 @@ function nearGrant({ grants }: Rights, interfaceId: string) {
   )
 }
 
-function everyProviderQuarantined(world: World, routes: readonly Route[]): string | undefined {
-  if (world.quarantine.length === 0) return undefined
-  const ms = world.now()
-  const entries = routes.map(({ module }) => quarantineOf(world, idOf(module), ms))
+function everyProviderQuarantined(
+  model: PolicyModel,
+  routes: readonly Route[],
+): string | undefined {
+  if (model.quarantine.length === 0) return undefined
+  const ms = model.now()
+  const entries = routes.map(({ module }) => quarantineOf(model, idOf(module), ms))
   const [entry] = entries
   if (entry === undefined || entries.includes(undefined)) return undefined
-  return `${standsIn(routes[0]!)}, which is in quarantine: ${entry.why}`
+  return `${declaredIn(routes[0]!)}, which is in quarantine: ${entry.why}`
 }

@@ -1,13 +1,17 @@
+/** Longer ones are not worth the search, and a peer may have sent them. */
+const MAX_LENGTH = 100
+
 /**
  * The name of `names` that a person most likely meant by `word`, or undefined: at most a third of
  * its letters may differ.
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
+  if (word.length > MAX_LENGTH) return undefined
   let best: string | undefined
-  let least = Math.floor(Math.min(word.length, 60) / 3) + 1
+  let least = Math.floor(word.length / 3) + 1
   for (const name of names) {
     if (Math.abs(name.length - word.length) >= least) continue
-    const away = distance(word.toLowerCase(), name.toLowerCase())
+    const away = editDistance(word.toLowerCase(), name.toLowerCase())
     if (away >= least) continue
     least = away
     best = name
@@ -16,7 +20,7 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
 }
 
 /** Insertions, deletions and replacements between two words (Levenshtein). */
-function distance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]

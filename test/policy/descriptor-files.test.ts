@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { readGrants } from '../../src/config/grants.ts'
 import { Fault } from '../../src/fault.ts'
-import { compilePolicy } from '../../src/policy/compile.ts'
-import { loadPolicy } from '../../src/policy/load.ts'
-import { pack, partFor } from '../../src/policy/pack.ts'
-import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../src/policy/source.ts'
+import { compilePolicy } from '../../src/policy/compiled-policy.ts'
+import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../src/policy/descriptor-files.ts'
+import { loadPolicy } from '../../src/policy/load-policy.ts'
+import { descriptorsFor, packDescriptors } from '../../src/policy/packed-descriptors.ts'
 import { ask, FIXTURE_VALUES, findings, word } from './tools.ts'
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
@@ -30,7 +30,7 @@ test('a byte order mark changes nothing, in a folder and in a packed file', asyn
   const plain = loadDescriptors(await folder(t, { 'a.json': json })).set
   const marked = await folder(t, { 'a.json': `\ufeff${json}` })
   t.is(loadDescriptors(marked).set.hash, plain.hash)
-  const one = await folder(t, { packed: `\ufeff${JSON.stringify(pack(plain))}` })
+  const one = await folder(t, { packed: `\ufeff${JSON.stringify(packDescriptors(plain))}` })
   t.is(loadDescriptors(join(one, 'packed')).set.hash, plain.hash)
 })
 
@@ -106,7 +106,7 @@ test('an empty folder and an absent one are errors', async (t) => {
 
 test('a packed file decides as the folder does, and is checked', async (t) => {
   const whole = loadDescriptors(FIXTURES)
-  const packed = JSON.stringify(pack(whole.set))
+  const packed = JSON.stringify(packDescriptors(whole.set))
   const raw = JSON.stringify(FIXTURE_VALUES)
   t.true(packed.length < raw.length * 0.8, `${packed.length} of ${raw.length}`)
   const path = await folder(t, { 'all.json': packed, 'list.json': raw })
@@ -131,7 +131,7 @@ test('a packed file decides as the folder does, and is checked', async (t) => {
 
 test('the part for one module decides its calls as the whole does', (t) => {
   const { set } = loadDescriptors(FIXTURES)
-  const part = partFor(set, 'mod-notes-8.1.0')
+  const part = descriptorsFor(set, 'mod-notes-8.1.0')
   t.deepEqual([...part.modules.keys()], ['mod-notes-8.1.0', 'mod-users-19.7.0'])
   t.not(part.hash, set.hash)
   const decide = (descriptors: typeof set) => {
@@ -142,7 +142,7 @@ test('the part for one module decides its calls as the whole does', (t) => {
     return [...asked, ...paths.map((path) => word(ask(policy!, { ...at, path })))]
   }
   t.deepEqual(decide(part), decide(set))
-  t.throws(() => partFor(set, 'mod-nobody-1.0.0'), { instanceOf: Fault })
+  t.throws(() => descriptorsFor(set, 'mod-nobody-1.0.0'), { instanceOf: Fault })
 })
 
 test('the hash follows everything that decides', (t) => {
@@ -158,7 +158,7 @@ test('the hash follows everything that decides', (t) => {
     hash({ sensitivity: { users: 'low' } }),
     hash({ reported: ['users'] }),
     hash({ quarantine: [{ ...clause, value: { module: 'mod-notes', why: 'w' } }] }),
-    compilePolicy({ descriptors: partFor(set, 'mod-tags-3.1.0') }).policy!.hash,
+    compilePolicy({ descriptors: descriptorsFor(set, 'mod-tags-3.1.0') }).policy!.hash,
   ]
   t.is(new Set(hashes).size, hashes.length)
   t.is(hash({}), hash({ known: [clause] }))

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import type { Entry, Module, World } from './reference.ts'
+import type { Entry, Module, ReferenceModel } from './reference.ts'
 
-/** Small worlds and questions that collide a lot; what generators share between tests. */
+/** Small policy models and questions that collide a lot; what generators share between tests. */
 export const IDS = ['mod-a-1.0.0', 'mod-a-2.0.0', 'mod-b-1.0.0', 'mod-c-1.0.0', 'mod-c-1.1.0']
 const PIECES = ['/', 'a', 'b', '/a', '/b', '/{x}', '{y}', '*', '/_/', 'tenant']
 
@@ -64,7 +64,7 @@ const grant = fc
     ),
   })
   .map(({ opens, ...rest }) => ({ ...rest, ...opens }))
-export const world: fc.Arbitrary<World> = fc.record({
+export const referenceModel: fc.Arbitrary<ReferenceModel> = fc.record({
   modules: fc
     .subarray(IDS, { minLength: 2 })
     .chain((ids) => fc.tuple(...ids.map((id) => module(id)))),

@@ -5,17 +5,17 @@ import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import { type DescriptorFile, type DescriptorSet, installDescriptors } from './descriptors.ts'
 import { jsonFlaw } from './json-flaw.ts'
-import { readPacked } from './pack.ts'
+import { readPacked } from './packed-descriptors.ts'
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 
 /** What was read, with what a person should know of it. */
-export interface Loaded {
+export interface LoadedDescriptors {
   readonly set: DescriptorSet
   readonly warnings: readonly Problem[]
 }
 
-/** The documents of an installed set as they were read, of which nobody has made anything yet. */
+/** The documents of an installed set as they were read, not yet checked. */
 export interface DescriptorFiles {
   /** Path of the folder or file. */
   readonly path: string
@@ -26,13 +26,13 @@ export interface DescriptorFiles {
  * Reads the installed set: a folder of `*.json`, one packed file, one descriptor, or a list of
  * descriptors as Okapi answers `/_/proxy/modules?full=true`. Throws a Fault with every problem.
  */
-export function readDescriptors(path: string): DescriptorFiles {
+export function readDescriptorFiles(path: string): DescriptorFiles {
   return { path, files: isFolder(path) ? readFolder(path) : readOne(path) }
 }
 
 /** Makes a set of what is at this path, or was read before. Throws a Fault with every problem. */
-export function loadDescriptors(from: string | DescriptorFiles): Loaded {
-  const { path, files } = typeof from === 'string' ? readDescriptors(from) : from
+export function loadDescriptors(from: string | DescriptorFiles): LoadedDescriptors {
+  const { path, files } = typeof from === 'string' ? readDescriptorFiles(from) : from
   const { set, problems } = installDescriptors(files)
   if (set === undefined) throw new Fault(problems)
   if (set.modules.size === 0) {

@@ -1,9 +1,9 @@
 import type { Problem } from '../fault.ts'
 import type { PathPattern } from '../folio/path-pattern.ts'
+import type { PolicyModel } from './model.ts'
 import { RouteTable } from './route-table.ts'
-import type { RouteWork } from './route-tree.ts'
+import type { SearchCost } from './route-tree.ts'
 import { moduleRoutes } from './routes.ts'
-import type { World } from './world.ts'
 
 /** A hundred times what 59 modules of FOLIO have together; a search takes about a millisecond then. */
 const MOST_COMPARED = 65_536
@@ -13,15 +13,15 @@ const MOST_STARRED = 1024
 const MOST_PLACES = 131_072
 
 /**
- * What is searched for comes from strangers and what is searched through from descriptors: whatever
+ * What is searched for comes from peers and what is searched through from descriptors: whatever
  * both are, one request must not hold up all others. So patterns are refused whose search could take
  * too long, each module's by itself and then all together.
  */
-export function checkWork(world: World): readonly Problem[] {
+export function checkSearchCost(model: PolicyModel): readonly Problem[] {
   const problems: Problem[] = []
-  const { set, routes, grants, pathExceptions } = world
+  const { set, routes, grants, pathExceptions } = model
   const own = [...set.modules.values()].map((module) => {
-    const { work } = moduleRoutes(module)
+    const { searchCost: work } = moduleRoutes(module)
     const problem = tooMuch(work, `the path patterns of ${module.descriptor.id.id}`)
     if (problem !== undefined) problems.push({ ...problem, where: { file: module.file } })
     return { module, work }
@@ -29,7 +29,7 @@ export function checkWork(world: World): readonly Problem[] {
   if (problems.length > 0) return problems
   const dearest = own.sort((a, b) => share(b.work) - share(a.work))[0]
   for (const table of [routes.proxy, routes.redirects, ...routes.multiple.values()]) {
-    const problem = tooMuch(table.work, 'the path patterns of all modules together')
+    const problem = tooMuch(table.searchCost, 'the path patterns of all modules together')
     if (problem === undefined) continue
     const { descriptor, file } = dearest!.module
     const message = `${problem.message}; most of it is of ${descriptor.id.id}`
@@ -43,7 +43,7 @@ export function checkWork(world: World): readonly Problem[] {
   return lists.filter((problem) => problem !== undefined)
 }
 
-function tooMuch(work: RouteWork, what: string): Problem | undefined {
+function tooMuch(work: SearchCost, what: string): Problem | undefined {
   const { compared, starred, places } = work
   const over = [
     [starred, MOST_STARRED, 'places behind a `*` that one path can be in at once'],
@@ -59,11 +59,11 @@ function tooMuch(work: RouteWork, what: string): Problem | undefined {
   }
 }
 
-function share({ compared, starred }: RouteWork): number {
+function share({ compared, starred }: SearchCost): number {
   return compared / MOST_COMPARED + starred / MOST_STARRED
 }
 
-function workOfAll(patterns: readonly { readonly pattern: PathPattern }[]): RouteWork {
+function workOfAll(patterns: readonly { readonly pattern: PathPattern }[]): SearchCost {
   const all = patterns.map(({ pattern }) => ({ pattern, mask: -1 }))
-  return new RouteTable(all, { buckets: false }).work
+  return new RouteTable(all, { buckets: false }).searchCost
 }

@@ -1,41 +1,49 @@
 import { methodIndex } from '../folio/methods.ts'
 import { isTenantName, readInvocation, SUPERTENANT } from '../folio/tenant.ts'
 import { ADMINISTRATION, isAdministration, isNeverOpen } from './administration.ts'
-import type { Allow, Decision, Deny } from './decision.ts'
-import { Door } from './door.ts'
+import { BaseAuthorizer } from './base-authorizer.ts'
+import {
+  type Allow,
+  allow,
+  DEFAULT_RULE,
+  type Decision,
+  type Deny,
+  deny,
+  denyRedirect,
+  type PolicyRequest,
+  printable,
+} from './decision.ts'
 import { opensText, proposedGrant } from './grants.ts'
-import { judgeInterfaces } from './interfaces.ts'
-import { refuseRedirect } from './redirect.ts'
-import { claimBy } from './rights.ts'
+import { decideInterfaces } from './interface-decision.ts'
+import { entitlementByGrant } from './rights.ts'
 import { NO_HIT } from './route-table.ts'
 import { mayAnswer } from './routes.ts'
-import { type Asked, allow, BY_DEFAULT, deny, shown } from './verdict.ts'
 
 /** Okapi's ingress: callers ask for interfaces of modules, or for Okapi's own administration. */
-export class OkapiDoor extends Door {
-  readonly #tenantJudged = this.caller.kind === 'module' || this.caller.kind === 'public'
+export class OkapiAuthorizer extends BaseAuthorizer {
+  readonly #checksTenant = this.caller.kind === 'module' || this.caller.kind === 'public'
   readonly #preflight = allow(
-    { ...this.nothing(), method: 'OPTIONS', path: '*' },
-    BY_DEFAULT,
+    { ...this.emptyRequest(), method: 'OPTIONS', path: '*' },
+    DEFAULT_RULE,
     'Okapi answers preflights itself: an OPTIONS with Origin and Access-Control-Request-Method',
   )
 
-  protected override get place(): string {
+  protected override get ingress(): string {
     return 'okapi'
   }
 
-  protected override whyClosed(): Deny | undefined {
+  protected override findBlanketDenial(): Deny | undefined {
     const { kind } = this.caller
-    if (kind === 'none') return this.strange('it proved no identity')
+    if (kind === 'none') return this.denyCaller('it proved no identity')
     if (kind === 'public') return undefined
     if (kind === 'module') return this.unknownModule()
     if (this.rights.granted) return undefined
     const opens = 'interface | methods+path | admin'
     const wouldAllow = proposedGrant(this.name, 'okapi', opens)
-    return this.strange('no grant opens anything to it', wouldAllow)
+    return this.denyCaller('no grant opens anything to it', wouldAllow)
   }
 
-  protected override judge(
+  protected override decideRequest(
     method: string,
     bytes: Uint8Array,
     start: number,
@@ -46,7 +54,7 @@ export class OkapiDoor extends Door {
   ): Decision {
     const asksPermission = preflight && method === 'OPTIONS' && this.caller.kind === 'public'
     if (isAdministration(bytes, start, end)) {
-      if (isNeverOpen(bytes, start, end)) return this.#never(method, shown(bytes, start, end))
+      if (isNeverOpen(bytes, start, end)) return this.#never(method, printable(bytes, start, end))
       if (asksPermission) return this.#preflight
       const decision = this.#administration(method, bytes, start, end, tenant, moduleId)
       return decision.allow ? (this.#redirected(method, bytes, start, end) ?? decision) : decision
@@ -63,7 +71,7 @@ export class OkapiDoor extends Door {
     tenant: string | undefined,
     moduleId: string | undefined,
   ): Decision {
-    const { proxy, multiple } = this.world.routes
+    const { proxy, multiple } = this.model.routes
     const table = moduleId === undefined ? proxy : multiple.get(moduleId)
     const index = methodIndex(method)
     const hit = table === undefined ? NO_HIT : table.find(bytes, start, end, 1 << index)
@@ -71,23 +79,23 @@ export class OkapiDoor extends Door {
       return this.#undeclared(method, bytes, start, end, moduleId)
     }
     const granted = this.rights.paths.find(bytes, start, end, 1 << index)
-    const known = this.memory.get(table, hit, granted, index)
-    const decision = known ?? this.#judgeHit(method, table.routes(hit), granted)
-    if (known === undefined) this.memory.keep(table, hit, granted, index, decision)
+    const known = this.cache.get(table, hit, granted, index)
+    const decision = known ?? this.#decideHit(method, table.routes(hit), granted)
+    if (known === undefined) this.cache.keep(table, hit, granted, index, decision)
     return decision.allow ? this.#forTenant(decision, method, tenant) : decision
   }
 
-  #judgeHit(
+  #decideHit(
     method: string,
-    matching: Parameters<typeof judgeInterfaces>[2],
+    matching: Parameters<typeof decideInterfaces>[2],
     granted: number,
   ): Decision {
     const bit = 1 << methodIndex(method)
     const byPath = this.rights.paths
       .routes(granted)
       .filter(({ mask }) => (mask & bit) !== 0)
-      .map(({ grant }) => claimBy(grant))
-    return judgeInterfaces(this.world, this.rights, mayAnswer(matching, bit), byPath, {
+      .map(({ grant }) => entitlementByGrant(grant))
+    return decideInterfaces(this.model, this.rights, mayAnswer(matching, bit), byPath, {
       method,
       at: this.at,
     })
@@ -106,16 +114,17 @@ export class OkapiDoor extends Door {
     const invocation = readInvocation(bytes, start, end)
     if (invocation === undefined) {
       const hit = ADMINISTRATION.find(bytes, start, end, 1 << index)
-      if (hit === NO_HIT && granted === NO_HIT) return this.#shut(method, shown(bytes, start, end))
-      const known = this.memory.get(ADMINISTRATION, hit, granted, index)
-      const decision = known ?? this.#judgeAdministration(method, hit, granted)
-      if (known === undefined) this.memory.keep(ADMINISTRATION, hit, granted, index, decision)
+      if (hit === NO_HIT && granted === NO_HIT)
+        return this.#shut(method, printable(bytes, start, end))
+      const known = this.cache.get(ADMINISTRATION, hit, granted, index)
+      const decision = known ?? this.#decideAdministration(method, hit, granted)
+      if (known === undefined) this.cache.keep(ADMINISTRATION, hit, granted, index, decision)
       return decision.allow ? this.#forTenant(decision, method, tenant) : decision
     }
     const { tenant: invoked, rest } = invocation
     // REST enters Okapi's whole router again, its administration included: never.
-    if (isAdministration(bytes, rest, end)) return this.#never(method, shown(bytes, start, end))
-    if (granted === NO_HIT) return this.#shut(method, shown(bytes, start, end))
+    if (isAdministration(bytes, rest, end)) return this.#never(method, printable(bytes, start, end))
+    if (granted === NO_HIT) return this.#shut(method, printable(bytes, start, end))
     // Okapi takes it from the path undecoded; a tenant that needs more letters is none.
     if (!isTenantName(invoked)) return this.#tenantRefused(null, method, invoked)
     return this.#ordinary(method, bytes, rest, end, invoked, moduleId)
@@ -123,29 +132,29 @@ export class OkapiDoor extends Door {
 
   /** A redirect takes its requests away from Okapi's administration too. */
   #redirected(method: string, bytes: Uint8Array, start: number, end: number): Deny | undefined {
-    const { redirects } = this.world.routes
+    const { redirects } = this.model.routes
     const hit = redirects.find(bytes, start, end, 1 << methodIndex(method))
     return hit === NO_HIT
       ? undefined
-      : refuseRedirect(redirects.routes(hit), { ...this.nothing(), method })
+      : denyRedirect(redirects.routes(hit), { ...this.emptyRequest(), method })
   }
 
-  #judgeAdministration(method: string, hit: number, granted: number): Decision {
+  #decideAdministration(method: string, hit: number, granted: number): Decision {
     const bit = 1 << methodIndex(method)
     const admin = ADMINISTRATION.routes(hit).find(({ mask }) => (mask & bit) !== 0)
     const byPath = this.rights.administration.routes(granted).find(({ mask }) => (mask & bit) !== 0)
     const grant = (admin && this.rights.admin.get(admin.group)) ?? byPath?.grant
     const path = admin?.pattern.text ?? byPath?.pattern.text ?? ''
     if (grant === undefined) return this.#shut(method, path)
-    const asked: Asked = { ...this.nothing(), method, path }
+    const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
     const opened = `a grant opens ${opensText(grant.opens)} to it (${grant.why})`
-    const made = allow(asked, claimBy(grant).rule, opened)
+    const made = allow(asked, entitlementByGrant(grant).rule, opened)
     const methods = admin?.methods ?? [method]
     return { ...made, route: { methods, pathPattern: path }, routePattern: path }
   }
 
   #forTenant(decision: Allow, method: string, tenant: string | undefined): Decision {
-    if (tenant !== SUPERTENANT || !this.#tenantJudged || this.rights.supertenant) return decision
+    if (tenant !== SUPERTENANT || !this.#checksTenant || this.rights.supertenant) return decision
     return this.#tenantRefused(decision, method, tenant)
   }
 
@@ -153,12 +162,12 @@ export class OkapiDoor extends Door {
     const grant = proposedGrant(this.name, 'okapi', `tenants: [${SUPERTENANT}]`)
     const wouldAllow = `another tenant, or ${grant}`
     const why = 'is closed to it without a grant'
-    return this.tenantRefused(method, tenant, decision, why, wouldAllow)
+    return this.denyTenant(method, tenant, decision, why, wouldAllow)
   }
 
   #shut(method: string, path: string): Deny {
-    const asked: Asked = { ...this.nothing(), method, path }
-    const why = 'Okapi’s administration is closed to it, and no grant comes near'
+    const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
+    const why = 'Okapi’s administration is closed to it, and no grant allows it'
     const form =
       this.caller.kind === 'operator' ? 'admin: [GROUP]' : `methods: [${method}], path: ${path}`
     const wouldAllow = proposedGrant(this.name, 'okapi', form)
@@ -166,8 +175,8 @@ export class OkapiDoor extends Door {
   }
 
   #never(method: string, path: string): Deny {
-    const asked: Asked = { ...this.nothing(), method, path }
-    return deny(asked, 'admin-route', 'this is open to nobody at Okapi, whatever the grant')
+    const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
+    return deny(asked, 'admin-route', 'Okapi’s ingress never allows this, even with a grant')
   }
 
   #undeclared(
@@ -177,13 +186,13 @@ export class OkapiDoor extends Door {
     end: number,
     moduleId: string | undefined,
   ): Deny {
-    const { proxy, multiple } = this.world.routes
-    const path = shown(bytes, start, end)
+    const { proxy, multiple } = this.model.routes
+    const path = printable(bytes, start, end)
     const why =
       moduleId === undefined
         ? 'no installed module declares it'
         : `X-Okapi-Module-Id names ${moduleId.slice(0, 100)}, which declares no such \`multiple\` route`
-    return this.undeclared({ ...this.nothing(), method, path }, why, () => {
+    return this.denyUndeclared({ ...this.emptyRequest(), method, path }, why, () => {
       const table = moduleId === undefined ? proxy : multiple.get(moduleId)
       const raw = Buffer.from(path)
       const [other] = mayAnswer(table?.routes(table.find(raw, 0, raw.length, -1)) ?? [], -1)

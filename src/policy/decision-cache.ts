@@ -9,7 +9,7 @@ const GRANT_SLOTS = 2 ** 20
  * Decisions that were made before, by table, hit, granted paths and method: all of them small numbers
  * that policy hands out, so that a caller cannot make this grow beyond the policy's own size.
  */
-export class Memory {
+export class DecisionCache {
   readonly #tables = new Map<object, Map<number, Decision>>()
 
   get(table: object, hit: number, granted: number, method: number): Decision | undefined {

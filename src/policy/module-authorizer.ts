@@ -1,102 +1,114 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { methodIndex } from '../folio/methods.ts'
 import { isOrdinaryTenant, SUPERTENANT } from '../folio/tenant.ts'
+import { BaseAuthorizer } from './base-authorizer.ts'
 import { type Caller, speaksAsOkapi } from './caller.ts'
-import type { Allow, Decision, Deny, Rule } from './decision.ts'
-import type { InstalledModule } from './descriptors.ts'
-import { Door } from './door.ts'
+import {
+  type Allow,
+  allow,
+  DEFAULT_RULE,
+  type Decision,
+  type Deny,
+  deny,
+  denyBecause,
+  type PolicyRequest,
+  printable,
+  type Rule,
+} from './decision.ts'
+import { type InstalledModule, nearestModule } from './descriptors.ts'
 import { opensText, proposedGrant } from './grants.ts'
-import { nearestName } from './nearest.ts'
-import { type Claim, claimBy, claimsOn } from './rights.ts'
+import { highestSensitivity, type PolicyModel, sensitivityOf } from './model.ts'
+import { type Entitlement, entitlementByGrant, entitlementsFor } from './rights.ts'
 import { NO_HIT, type RouteTable } from './route-table.ts'
 import type { Route } from './routes.ts'
-import { type Asked, allow, BY_DEFAULT, deny, denyWith, shown } from './verdict.ts'
-import { highestSensitivity, sensitivityOf, type World } from './world.ts'
 
 const SLASH = 0x2f
 const QUESTION_MARK = 0x3f
 const KINDS: readonly Route['kind'][] = ['handler', 'system', 'filter']
 
 /** A module's ingress: Okapi asks for what the module's own descriptor declares. */
-export class ModuleDoor extends Door {
+export class ModuleAuthorizer extends BaseAuthorizer {
   readonly #module: InstalledModule
   readonly #routes: RouteTable<Route>
   readonly #fromOkapi: boolean
   readonly #health = allow(
-    { ...this.nothing(), method: 'GET', path: '/' },
-    BY_DEFAULT,
+    { ...this.emptyRequest(), method: 'GET', path: '/' },
+    DEFAULT_RULE,
     'Okapi’s discovery asks for health, and the sidecar answers',
     { health: true },
   )
 
   constructor(
-    world: World,
+    model: PolicyModel,
     caller: Caller,
     at: string,
     module: InstalledModule,
     routes: RouteTable<Route>,
   ) {
-    super(world, caller, at)
+    super(model, caller, at)
     this.#module = module
     this.#routes = routes
     this.#fromOkapi = speaksAsOkapi(caller)
   }
 
-  protected override get place(): string {
+  protected override get ingress(): string {
     return this.at
   }
 
-  protected override whyClosed(): Deny | undefined {
+  protected override findBlanketDenial(): Deny | undefined {
     if (this.#fromOkapi) return undefined
     const { kind } = this.caller
-    if (kind === 'none') return this.strange('it proved no identity')
+    if (kind === 'none') return this.denyCaller('it proved no identity')
     if (hasAuthFilter(this.#module.descriptor)) {
-      return this.strange('only Okapi may call a module with an auth filter, whatever the grant')
+      return this.denyCaller('only Okapi may call a module with an auth filter, even with a grant')
     }
     if (!this.rights.granted || kind === 'public') {
-      return this.strange('only Okapi may, and no grant comes near', 'the same call through Okapi')
+      return this.denyCaller(
+        'only Okapi may, and no grant allows it',
+        'the same call through Okapi',
+      )
     }
     return this.unknownModule()
   }
 
-  protected override judge(
+  protected override decideRequest(
     method: string,
     bytes: Uint8Array,
     start: number,
     end: number,
     tenant: string | undefined,
   ): Decision {
-    const decision = this.#judgeRoute(method, bytes, start, end)
+    const decision = this.#decideRoute(method, bytes, start, end)
     if (this.#fromOkapi || tenant === undefined || !decision.allow) return decision
     return this.#mayActFor(tenant, decision)
       ? decision
       : this.#refuseTenant(method, tenant, decision)
   }
 
-  #judgeRoute(method: string, bytes: Uint8Array, start: number, end: number): Decision {
+  #decideRoute(method: string, bytes: Uint8Array, start: number, end: number): Decision {
     const index = methodIndex(method)
     const hit = this.#routes.find(bytes, start, end, 1 << index)
     const granted = this.#fromOkapi ? NO_HIT : this.rights.paths.find(bytes, start, end, 1 << index)
-    // Before the memory: a filter on `/*` takes this path too, and is not meant by it.
+    // Before the cache: a filter on `/*` takes this path too, and is not meant by it.
     if (this.#fromOkapi && isHealthQuestion(method, bytes, start, end) && this.#onlyFilters(hit)) {
       return this.#health
     }
     if (hit === NO_HIT && granted === NO_HIT) return this.#undeclared(method, bytes, start, end)
-    const known = this.memory.get(this.#routes, hit, granted, index)
+    const known = this.cache.get(this.#routes, hit, granted, index)
     if (known !== undefined) return known
     const bit = 1 << index
     const fitting = this.#routes.routes(hit).filter(({ mask }) => (mask & bit) !== 0)
     const ranked = KINDS.flatMap((kind) => fitting.filter((route) => route.kind === kind))
     const decision = this.#fromOkapi
       ? this.#okapiCalls(method, ranked[0]!)
-      : this.#grantedCall(method, ranked, granted, shown(bytes, start, end))
+      : this.#grantedCall(method, ranked, granted, printable(bytes, start, end))
     // A path without a route stands in its sentence as the caller chose it: not to be kept.
-    if (ranked.length > 0) this.memory.keep(this.#routes, hit, granted, index, decision)
+    if (ranked.length > 0) this.cache.keep(this.#routes, hit, granted, index, decision)
     return decision
   }
 
   /**
-   * Past Okapi nobody asks whether there is such a tenant, and nobody verifies the token. Where none is
+   * A call past Okapi is not checked for whether the tenant exists, and its token is not verified. Where none is
    * named, what no descriptor declares (metrics) needs none.
    */
   #mayActFor(tenant: string, { interface: provided }: Allow): boolean {
@@ -110,7 +122,7 @@ export class ModuleDoor extends Door {
     const why = 'is closed to it past Okapi without a grant'
     const grant = proposedGrant(this.name, this.at, `tenants: [${SUPERTENANT}]`)
     const wouldAllow = `X-Okapi-Tenant with another tenant, or ${grant}`
-    return this.tenantRefused(method, named, decision, why, wouldAllow)
+    return this.denyTenant(method, named, decision, why, wouldAllow)
   }
 
   #onlyFilters(hit: number): boolean {
@@ -128,7 +140,7 @@ export class ModuleDoor extends Door {
       file,
       pointer: route.pointer,
     }
-    const sensitivity = sensitivityOf(this.world, route.interface)
+    const sensitivity = sensitivityOf(this.model, route.interface)
     return allow(asked, rule, declares(route), { sensitivity, system: route.kind === 'system' })
   }
 
@@ -137,43 +149,43 @@ export class ModuleDoor extends Door {
     const byPath = this.rights.paths
       .routes(granted)
       .filter(({ mask }) => (mask & bit) !== 0)
-      .map(({ grant }) => claimBy(grant))
+      .map(({ grant }) => entitlementByGrant(grant))
     const open = routes.filter(({ kind }) => kind === 'handler')
     const route = routes[0]
     if (routes.length !== open.length) {
-      const why = 'only Okapi may call system routes and filters, whatever the grant'
+      const why = 'only Okapi may call system routes and filters, even with a grant'
       return deny(this.#about(method, route!), 'caller-not-allowed', why)
     }
     if (route === undefined) return this.#beyondDescriptor(method, path, byPath)
-    let chosen: Claim | undefined
+    let chosen: Entitlement | undefined
     for (const each of open) {
-      const high = sensitivityOf(this.world, each.interface) === 'high'
-      const [claim] = claimsOn(this.rights, each, byPath, high)
-      if (claim === undefined) {
+      const high = sensitivityOf(this.model, each.interface) === 'high'
+      const [entitlement] = entitlementsFor(this.rights, each, byPath, high)
+      if (entitlement === undefined) {
         const opened = this.rights.grants.map(({ opens }) => opensText(opens)).join('; ')
         const why = `only Okapi may, and its grants here open something else: ${opened}`
         return deny(this.#about(method, each), 'caller-not-allowed', why)
       }
-      chosen ??= claim
+      chosen ??= entitlement
     }
     const { rule, grant } = chosen!
-    const sensitivity = highestSensitivity(this.world, open)
+    const sensitivity = highestSensitivity(this.model, open)
     const why = `${declares(route)}, and a grant opens it (${grant?.why ?? ''})`
     return allow(this.#about(method, route), rule, why, { sensitivity })
   }
 
   /** People and outside systems may be let to what no descriptor tells of, such as metrics. */
-  #beyondDescriptor(method: string, path: string, [claim]: readonly Claim[]): Decision {
-    const asked: Asked = { ...this.nothing(), method, path }
-    if (claim === undefined || this.caller.kind === 'module') {
+  #beyondDescriptor(method: string, path: string, [entitlement]: readonly Entitlement[]): Decision {
+    const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
+    if (entitlement === undefined || this.caller.kind === 'module') {
       const why = `the descriptor of ${this.at} does not declare it`
-      return this.undeclared(asked, why, () => null)
+      return this.denyUndeclared(asked, why, () => null)
     }
-    const opens = claim.grant!.opens
+    const opens = entitlement.grant!.opens
     const pathPattern = opens.kind === 'route' ? opens.pattern.text : ''
     const methods = opens.kind === 'route' ? opens.methods : []
-    const why = `a grant opens ${opensText(opens)} to it (${claim.grant!.why})`
-    const made = allow(asked, claim.rule, why)
+    const why = `a grant opens ${opensText(opens)} to it (${entitlement.grant!.why})`
+    const made = allow(asked, entitlement.rule, why)
     return {
       ...made,
       provider: this.at,
@@ -183,38 +195,38 @@ export class ModuleDoor extends Door {
   }
 
   #undeclared(method: string, bytes: Uint8Array, start: number, end: number): Deny {
-    const path = shown(bytes, start, end)
-    const asked: Asked = { ...this.nothing(), method, path }
+    const path = printable(bytes, start, end)
+    const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
     const why = `the descriptor of ${this.at} does not declare it`
-    return this.undeclared(asked, why, () => {
+    return this.denyUndeclared(asked, why, () => {
       const raw = Buffer.from(path)
       const [other] = this.#routes.routes(this.#routes.find(raw, 0, raw.length, -1))
       return other === undefined ? null : `${other.methods.join(',')} ${other.pattern.text}`
     })
   }
 
-  #about(method: string, route: Route): Asked {
+  #about(method: string, route: Route): PolicyRequest {
     return { caller: this.name, at: this.at, method, path: route.pattern.text, route }
   }
 }
 
-/** The ingress of a module of which nothing is known: nobody, for nothing. */
-export class UnknownDoor extends Door {
-  protected override get place(): string {
+/** The ingress of a module without an installed descriptor: refuses everything. */
+export class UnknownModuleAuthorizer extends BaseAuthorizer {
+  protected override get ingress(): string {
     return this.at
   }
 
-  protected override whyClosed(): Deny {
+  protected override findBlanketDenial(): Deny {
     // As the proxy says it (proxy/destination.ts), which looks for the module before it asks policy.
     const because = `no descriptor of a module ${JSON.stringify(this.at.slice(0, 100))} is installed`
-    return denyWith(this.nothing(), 'route-not-declared', because, {
+    return denyBecause(this.emptyRequest(), 'route-not-declared', because, {
       wouldAllow: 'its ModuleDescriptor in policy.descriptors of Okapi’s sidecar',
-      nearest: () => nearestName(this.at, this.world.set.modules.keys()),
+      nearest: () => nearestModule(this.at, this.model.set.modules.keys()),
     })
   }
 
-  protected override judge(): Decision {
-    return this.whyClosed()
+  protected override decideRequest(): Decision {
+    return this.findBlanketDenial()
   }
 }
 

@@ -5,7 +5,7 @@ import { parseCaller } from '../../src/policy/caller.ts'
 import { RouteTable } from '../../src/policy/route-table.ts'
 import { compiled, FIXTURE_VALUES, findings, policyOf } from './tools.ts'
 
-// What strangers search for and descriptors are searched through: no pair of them takes long.
+// What peers search for and descriptors are searched through: no pair of them takes long.
 
 const meter = { visited: 0 }
 
@@ -46,7 +46,7 @@ test('a table finds what each of its patterns matches, and takes no longer than 
         JSON.stringify([patterns, path]),
       )
       found += expected.length
-      const { compared, starred } = table.work
+      const { compared, starred } = table.searchCost
       const words = Math.ceil(starred / 32)
       // A parameter counts as 32 bytes, and scans 256 at most before slashes are looked up.
       t.true(table.visited <= 8 * compared + words * bytes.length, JSON.stringify([patterns, path]))
