@@ -31,3 +31,7 @@ export type NameLookup = (typeof NAME_LOOKUPS)[number]
 
 export const RELOADS = ['ok', 'failed'] as const
 export type Reload = (typeof RELOADS)[number]
+
+/** What was refused because the process had no file descriptor left. */
+export const STARVED = ['accept', 'dial'] as const
+export type Starved = (typeof STARVED)[number]

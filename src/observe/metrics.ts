@@ -14,7 +14,9 @@ import {
   type NameLookup,
   RELOADS,
   type Reload,
+  STARVED,
   STATUS_CLASSES,
+  type Starved,
 } from './labels.ts'
 import { OWN, type Tallies } from './tallies.ts'
 
@@ -56,6 +58,7 @@ export class Metrics {
   readonly #limits: Counts<Limit>
   readonly #links: Counts<LinkEnding>
   readonly #names: Counts<NameLookup>
+  readonly #starved: Counts<Starved>
   readonly #reloads: Counts<Reload>
   readonly #policyReloads: Counts<Reload>
 
@@ -103,6 +106,13 @@ export class Metrics {
     this.#names = new Counts(
       called('sidecar_name_lookups_total', 'Names of upstreams that name servers were asked for'),
       { label: 'result', values: NAME_LOOKUPS },
+    )
+    this.#starved = new Counts(
+      called(
+        'sidecar_out_of_descriptors_total',
+        'Connections of callers that were closed, and calls that had to wait, for want of a file descriptor',
+      ),
+      { label: 'at', values: STARVED },
     )
     this.#policyReloads = new Counts(
       called('sidecar_policy_reload_total', 'Attempts to take up a changed policy'),
@@ -153,6 +163,11 @@ export class Metrics {
   /** Name servers were asked for the name of an upstream. */
   nameLookedUp(result: NameLookup): void {
     this.#names.add(result)
+  }
+
+  /** There was no file descriptor for it. */
+  outOfDescriptors(what: Starved): void {
+    this.#starved.add(what)
   }
 
   /** New credentials were taken up, or refused and the last good ones kept. */

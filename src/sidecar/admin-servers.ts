@@ -9,6 +9,7 @@ import { statusServer } from '../observe/status/server.ts'
 import { formatAddress } from '../transport/address.ts'
 import { bind } from '../transport/bind.ts'
 import { ConnectionSlots } from '../transport/connection-slots.ts'
+import { Descriptors } from '../transport/descriptors.ts'
 import { NameResolver } from '../transport/name-resolver.ts'
 import { type StatusSources, statusFacts } from './status.ts'
 
@@ -26,9 +27,13 @@ export interface AdminSources extends StatusSources {
 export class AdminServers {
   readonly #visible: AdminSources
   readonly #servers: Server[] = []
+  readonly #descriptors = new Descriptors()
 
   constructor(visible: AdminSources) {
     this.#visible = visible
+    const { words } = this.#descriptors
+    const remark = () => (this.#descriptors.free ? undefined : words)
+    visible.readiness.watch('file descriptors', remark)
   }
 
   /** Resolves to what it is bound to. Throws a Fault when the address cannot be had. */
@@ -70,14 +75,17 @@ export class AdminServers {
 
   /**
    * Whoever only holds connections here would have kubelet restart the pod: one that is not being
-   * answered is closed for a newer one, the oldest first.
+   * answered is closed for a newer one, the oldest first. So it is when file descriptors run out.
    */
   #serve(server: Server): void {
     const { metrics } = this.#visible
     const limits = { connections: ANSWERED, pendingConnections: ANSWERED }
     const evicted = () => metrics.limitHit('pendingConnections')
     const slots = new ConnectionSlots(limits, { evicted }, true)
-    server.on('connection', (socket) => slots.add(socket))
+    server.on('connection', (socket) => {
+      slots.add(socket)
+      if (!this.#descriptors.freeForProbes) slots.evict()
+    })
     server.prependListener('request', ({ socket }, response) => {
       const slot = slots.of(socket)
       slot?.settle()

@@ -2,6 +2,7 @@ import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { LinkEnding } from '../refusal/link-endings.ts'
 import type { CoarseClock } from '../transport/clock.ts'
+import { Descriptors } from '../transport/descriptors.ts'
 import { NameResolver } from '../transport/name-resolver.ts'
 import type { LinkEvents } from '../wire/link/link-events.ts'
 
@@ -35,6 +36,27 @@ export function nameResolver(clock: CoarseClock, log: Logger, metrics: Metrics):
         told.add(name)
         log.warn({ name, result, code }, 'name lookup')
       }
+    },
+  })
+}
+
+/** What a person does when files run out; `hint` of a line of the log. */
+const MORE_FILES = 'raise the limit (ulimit -n, LimitNOFILE), or lower limits.connections'
+
+/** Says once when only the reserve of descriptors is left, and once when it is over. */
+export function descriptorsTold(
+  log: Logger,
+  metrics: Metrics,
+  connections: () => number,
+): Descriptors {
+  return new Descriptors({
+    refused: (what) => metrics.outOfDescriptors(what),
+    began: (openFiles) => {
+      const facts = { openFiles, connections: connections(), hint: MORE_FILES }
+      log.error(facts, 'out of file descriptors')
+    },
+    ended: (refused) => {
+      log.warn({ refused, connections: connections() }, 'file descriptors are free again')
     },
   })
 }

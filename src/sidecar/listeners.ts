@@ -8,6 +8,7 @@ import type { Caller } from '../policy/caller.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
+import type { Descriptors } from '../transport/descriptors.ts'
 import {
   type ListenTlsEvents,
   listenPlain,
@@ -40,6 +41,7 @@ export interface Sharing {
 export interface ListenersOptions {
   readonly config: Config
   readonly clock: CoarseClock
+  readonly descriptors: Descriptors
   readonly log: Logger
   readonly metrics: Metrics
   readonly sharing?: Sharing | undefined
@@ -53,7 +55,10 @@ export interface ListenersOptions {
 /** Opens the listeners of one thread and tells log and metrics what never came to be served. */
 export class Listeners implements ListenerSockets {
   readonly #config: Config
-  readonly #clock: CoarseClock
+  /** What all listeners need alike. */
+  readonly #common: Pick<ListenersOptions, 'clock' | 'descriptors'> & {
+    readonly shared?: 'first' | 'further'
+  }
   readonly #log: Logger
   readonly #metrics: Metrics
   readonly #open: SocketListener[] = []
@@ -63,22 +68,22 @@ export class Listeners implements ListenerSockets {
   readonly #retire: (socket: Socket) => void
   readonly #plainPeers: () => PlainPeers
   #pair: PublicKeyPair | undefined
-  readonly #shared: { readonly shared?: 'first' | 'further' }
   #public: PublicListener | undefined
   /** Is there one on ::1 beside the one on 127.0.0.1? */
   hasOtherLoopback = false
 
   constructor(options: ListenersOptions) {
-    const { config, clock, log, metrics, sharing, authentication, retire, plainPeers } = options
+    const { config, clock, descriptors, log, metrics, sharing } = options
+    const { authentication, retire, plainPeers } = options
     this.authentication = authentication
     this.#retire = retire
     this.#plainPeers = plainPeers
     this.#config = config
-    this.#clock = clock
     this.#log = log
     this.#metrics = metrics
     this.#sharing = sharing
-    this.#shared = sharing === undefined ? {} : { shared: sharing.first ? 'first' : 'further' }
+    const shared = sharing && { shared: sharing.first ? ('first' as const) : ('further' as const) }
+    this.#common = { clock, descriptors, ...shared }
   }
 
   /** Plain, for whoever shares our loopback: the caller is the module itself. */
@@ -107,9 +112,8 @@ export class Listeners implements ListenerSockets {
       {
         address,
         oneCaller,
-        ...this.#shared,
+        ...this.#common,
         limits: this.#config.limits,
-        clock: this.#clock,
         events: this.#events(formatAddress(address)),
       },
       onConnection,
@@ -144,9 +148,8 @@ export class Listeners implements ListenerSockets {
     const listener = await listenTls(
       {
         address,
-        ...this.#shared,
+        ...this.#common,
         limits: this.#config.limits,
-        clock: this.#clock,
         material: material(),
         authenticator,
         live,
@@ -178,7 +181,7 @@ export class Listeners implements ListenerSockets {
     if (pair === undefined) throw new Error('there is no certificate to show to browsers yet')
     const events = this.#tlsEvents(formatAddress(address))
     const listener = await listenPublic(
-      { address, ...this.#shared, limits, clock: this.#clock, pair, events },
+      { address, ...this.#common, limits, pair, events },
       (socket, slot) => accepted(socket, { kind: 'public' }, remoteOf(socket), slot),
     )
     this.#open.push(listener)

@@ -36,8 +36,8 @@ export function workerProblems({ workers }: Config, machine = thisMachine()): Pr
 }
 
 /**
- * What a person should know before connections are lost without a trace: each connection of a caller
- * may need a second one, to the upstream, and whoever is out of descriptors is told by nobody.
+ * What a person should know before connections are refused for want of descriptors: each connection
+ * of a caller may need a second one, to the upstream.
  * @param openFiles null where the system does not say
  */
 export function openFileProblems(connections: number, openFiles = openFileLimit()): Problem[] {

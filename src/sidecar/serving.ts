@@ -16,11 +16,12 @@ import type { PathCell } from '../proxy/shared-path.ts'
 import { Shares } from '../proxy/shares.ts'
 import { refuse } from '../refusal/refusal.ts'
 import type { CoarseClock } from '../transport/clock.ts'
+import type { Descriptors } from '../transport/descriptors.ts'
 import type { PublicKeyPair } from '../transport/listen-public.ts'
 import type { WireSettings } from '../wire/face.ts'
 import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
-import { linkEvents, nameResolver } from './events.ts'
+import { descriptorsTold, linkEvents, nameResolver } from './events.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { PlainPeers, plainDoorFacts } from './migration.ts'
 import { policyChanged } from './policy-changes.ts'
@@ -57,6 +58,7 @@ export class Serving implements ServingThreads {
   readonly #upstreams: Upstreams
   readonly #listeners: Listeners
   readonly #connections: Connections
+  readonly #descriptors: Descriptors
   readonly #listenerParts: ListenerParts
   readonly #shares: Shares
   readonly #okapiUrl: OkapiUrl | undefined
@@ -80,10 +82,16 @@ export class Serving implements ServingThreads {
     }
     const links = linkEvents(log.log, metrics)
     const names = nameResolver(clock, log.log, metrics)
-    const upstreams = new Upstreams(config, clock, settings, authentication, policies, links, names)
+    const open = () => this.seen.connections
+    const descriptors = descriptorsTold(log.log, metrics, open)
+    this.#descriptors = descriptors
+    const upstreams = new Upstreams({
+      ...{ config, clock, descriptors, settings, authentication, policies, names },
+      linkEvents: links,
+    })
     this.#upstreams = upstreams
     const listeners = new Listeners({
-      ...{ config, clock, log: log.log, metrics, sharing, authentication },
+      ...{ config, clock, descriptors, log: log.log, metrics, sharing, authentication },
       retire: (socket) => this.#connections.retire(socket),
       plainPeers: () => this.#plainPeers(),
     })
@@ -122,6 +130,7 @@ export class Serving implements ServingThreads {
     clock.watch(this.#connections)
     clock.watch(this.#upstreams)
     clock.watch(this.#trustChanges)
+    clock.watch(this.#descriptors)
     this.#flushing = setInterval(() => this.#access?.flush(), FLUSH_MS)
     const listening: BoundAddresses = {}
     for (const listener of LISTENERS) {

@@ -8,6 +8,7 @@ import type { RequestContext } from '../proxy/request-context.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
+import type { Descriptors } from '../transport/descriptors.ts'
 import { Dialer } from '../transport/dial.ts'
 import { dispose } from '../transport/dispose.ts'
 import type { NameResolver } from '../transport/name-resolver.ts'
@@ -25,10 +26,23 @@ import { ALPN_LINK, speaksLink } from './connections.ts'
 type AnyDialer = Dialer<Identity, LiveRecord>
 type Ways = Pool<RequestContext> | LinkPool<RequestContext>
 
+/** What the ways out are made with. */
+export interface UpstreamsOptions {
+  readonly config: Config
+  readonly clock: CoarseClock
+  readonly descriptors: Descriptors
+  readonly settings: WireSettings
+  readonly authentication: Authentication
+  readonly policies: PolicyCell
+  readonly linkEvents: LinkEvents
+  readonly names: NameResolver
+}
+
 /** The ways out of this process: to the module, to Okapi's sidecar, to the sidecars of modules. */
 export class Upstreams {
   readonly #config: Config
   readonly #clock: CoarseClock
+  readonly #descriptors: Descriptors
   readonly #settings: WireSettings
   readonly #authentication: Authentication
   readonly #policies: PolicyCell
@@ -39,22 +53,15 @@ export class Upstreams {
   /** Why the module is not waited for any more; null: it is. */
   #moduleGone: Refusal | null = null
 
-  constructor(
-    config: Config,
-    clock: CoarseClock,
-    settings: WireSettings,
-    authentication: Authentication,
-    policies: PolicyCell,
-    linkEvents: LinkEvents,
-    names: NameResolver,
-  ) {
-    this.#config = config
-    this.#clock = clock
-    this.#settings = settings
-    this.#authentication = authentication
-    this.#policies = policies
-    this.#linkEvents = linkEvents
-    this.#names = names
+  constructor(options: UpstreamsOptions) {
+    this.#config = options.config
+    this.#clock = options.clock
+    this.#descriptors = options.descriptors
+    this.#settings = options.settings
+    this.#authentication = options.authentication
+    this.#policies = options.policies
+    this.#linkEvents = options.linkEvents
+    this.#names = options.names
   }
 
   /** The module behind this sidecar. */
@@ -175,6 +182,7 @@ export class Upstreams {
       handshakeMs,
       connectWaitMs,
       clock: this.#clock,
+      descriptors: this.#descriptors,
       ...(limitHit && { limitHit }),
       whenUnreachable: pin === null ? 'module-unavailable' : 'upstream-unreachable',
       ...(pin === null && { waitsNoMore: () => this.#moduleGone }),

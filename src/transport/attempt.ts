@@ -4,6 +4,7 @@ import { errorCode } from '../fault.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { authenticate } from './authenticate.ts'
 import type { Ticking } from './clock.ts'
+import { isOutOfDescriptors } from './descriptors.ts'
 import type { DialerOptions, Dialled, Dialling, DialTls } from './dial.ts'
 import { dispose } from './dispose.ts'
 import type { Target, Targets } from './targets.ts'
@@ -12,8 +13,10 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
 const NEVER = Number.POSITIVE_INFINITY
 
-// What connect(2) and socket(2) say when it is this process, not the peer, that has nothing left.
-const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
+// What connect(2) says when it is this machine, not the peer, that has no memory left.
+const NO_MEMORY = new Set(['ENOBUFS', 'ENOMEM'])
+
+const NO_DESCRIPTORS = 'this sidecar has no file descriptor left'
 
 /** One dial: rounds over the targets, pauses between the rounds, one end. */
 export class Attempt<I, R> implements Ticking, Dialling {
@@ -37,7 +40,10 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #unreached: string[] = []
   /** Those where the one that is wanted may still come, as sentences. */
   #notYet: string[] = []
-  #shortage = false
+  /** What this process has not got, so that the target was not even asked. */
+  #shortage: string | undefined
+  /** Was it once that a descriptor was missing? */
+  #starved = false
   #socket: Socket | null = null
 
   constructor(
@@ -78,7 +84,8 @@ export class Attempt<I, R> implements Ticking, Dialling {
     this.#refused = []
     this.#unreached = []
     this.#notYet = []
-    this.#shortage = false
+    const renew = this.#rounds++ > 0 && this.#shortage === undefined
+    this.#shortage = undefined
     let late = false
     this.#until(this.#options.connectMs, () => {
       late = true
@@ -93,7 +100,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
       this.#next()
     }
     // Where the round before reached nothing, the addresses may be those of yesterday.
-    this.#targets.resolve(resolved, this.#rounds++ > 0)
+    this.#targets.resolve(resolved, renew)
   }
 
   #next(): void {
@@ -110,6 +117,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
       this.#next()
       return
     }
+    if (this.#options.descriptors?.free === false) return this.#outOfDescriptors()
     try {
       this.#connect(target, this.#open(target))
     } catch (error) {
@@ -129,15 +137,23 @@ export class Attempt<I, R> implements Ticking, Dialling {
       socket.off('secureConnect', onSecure)
       this.#deadline = NEVER
     }
-    const fail = (why: string) => {
+    const end = () => {
       leave()
       dispose(socket)
       this.#socket = null
+    }
+    const fail = (why: string) => {
+      end()
       this.#unreachable(target, why)
     }
     const onError = (error: Error) => {
       const code = errorCode(error) ?? error.message
-      if (SHORTAGES.has(code)) this.#shortage = true
+      if (isOutOfDescriptors(code)) {
+        end()
+        return this.#outOfDescriptors()
+      }
+      if (NO_MEMORY.has(code))
+        this.#shortage = `this machine has no memory for a connection (${code})`
       // OpenSSL's own errors: an alert, no TLS at all, no version or cipher in common.
       if (code.startsWith('ERR_SSL_')) this.#refused.push(untrusted(target, code))
       fail(code)
@@ -198,6 +214,15 @@ export class Attempt<I, R> implements Ticking, Dialling {
     }
   }
 
+  /** The target is not to blame: nothing is remembered of it, and no other one is tried. */
+  #outOfDescriptors(): void {
+    const { descriptors } = this.#options
+    if (!this.#starved) descriptors?.refuse('dial')
+    this.#starved = true
+    this.#shortage = `${descriptors?.words ?? NO_DESCRIPTORS} for a connection`
+    this.#endRound()
+  }
+
   #unreachable(target: Target, why: string): void {
     this.#targets.remember(target, 'unreachable')
     this.#unreached.push(`${target.key}: ${why}`)
@@ -208,17 +233,20 @@ export class Attempt<I, R> implements Ticking, Dialling {
     const { clock, whenUnreachable, connectWaitMs } = this.#options
     const [refusal] = this.#refused
     const last = this.#options.waitsNoMore?.() ?? null
-    if (refusal !== undefined) {
+    // Where the process could not ask an address, what the others said is not the last word.
+    if (refusal !== undefined && this.#shortage === undefined) {
       const because = [...this.#notYet, ...this.#refused.map((each) => each.because)].join('; ')
       this.#fail({ ...refusal, because })
     } else if (last !== null) {
-      this.#fail({ ...last, because: `${last.because}; ${this.#unreached.join('; ')}` })
+      const why = this.#shortage ?? this.#unreached.join('; ')
+      this.#fail({ ...last, because: `${last.because}; ${why}` })
+    } else if (clock.now >= this.#giveUpAt && this.#shortage !== undefined) {
+      this.#fail(refuse('overloaded', this.#shortage))
     } else if (clock.now >= this.#giveUpAt) {
       const because = `nothing could be reached: ${[...this.#notYet, ...this.#unreached].join('; ')}`
-      const waited = !this.#shortage && connectWaitMs > 0
-      const limit = waited ? { limit: 'connectWaitMs' as const } : {}
+      const limit = connectWaitMs > 0 ? { limit: 'connectWaitMs' as const } : {}
       const unreached = this.#notYet.length > 0 ? 'module-unavailable' : whenUnreachable
-      this.#fail(refuse(this.#shortage ? 'overloaded' : unreached, because, limit))
+      this.#fail(refuse(unreached, because, limit))
     } else {
       this.#pausing = true
       this.#until(this.#pauseMs, () => this.#beginRound())

@@ -120,11 +120,12 @@ export class ConnectionSlots {
     return this.#bySocket.get(socket)
   }
 
-  /** Closes the oldest pending connection, if there is one. */
+  /** Closes the oldest pending connection, if there is one; who asks for it tells it. */
   evict(): boolean {
     const [oldest] = this.#pending
     if (oldest === undefined) return false
-    this.#close(oldest)
+    this.#forget(oldest)
+    oldest.close()
     return true
   }
 

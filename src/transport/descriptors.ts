@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { errorCode } from '../fault.ts'
+import type { Ticking } from './clock.ts'
 
 /**
  * How many files and sockets this process may have open, or null where the system does not say.
- * Out of them, libuv closes new connections without an event that could be counted: so a limit on
- * connections should stay below this.
  */
 export function openFileLimit(limits = '/proc/self/limits'): number | null {
   try {
@@ -11,5 +11,107 @@ export function openFileLimit(limits = '/proc/self/limits'): number | null {
     return line?.[1] === undefined ? null : Number(line[1])
   } catch {
     return null
+  }
+}
+
+/** Kept back: an eighth of all, and no more than this. */
+const MOST_RESERVED = 64
+const RESERVED_PART = 8
+/** It is over when for so long nothing was refused for it. */
+const OVER_MS = 5000
+
+/** What the system says when the process, or the machine, has no descriptor left. */
+export function isOutOfDescriptors(code: string | undefined): boolean {
+  return code === 'EMFILE' || code === 'ENFILE'
+}
+
+/** What did not get a descriptor: a connection of a caller, or one to an upstream. */
+type Starved = 'accept' | 'dial'
+
+/** Who is told about it. */
+export interface DescriptorEvents {
+  /** Only the reserve is left; said once, until it is over. */
+  began(openFiles: number | null): void
+  /** There are enough again; so many connections were refused meanwhile. */
+  ended(refused: number): void
+  /** A connection was refused for it. */
+  refused(what: Starved): void
+}
+
+/**
+ * The file descriptors of this process, of which some are kept for what must go on when callers have
+ * taken all others: probes, name lookups, files that are read again. Out of descriptors libuv accepts
+ * and closes every new connection without a word, those of kubelet too (`uv__emfile_trick`); so it
+ * must not come to that.
+ */
+export class Descriptors implements Ticking {
+  readonly openFiles: number | null
+  readonly #events: DescriptorEvents | undefined
+  readonly #reserved: number
+  #short = false
+  #refused = 0
+  #news = false
+  #quietSince = 0
+
+  constructor(events?: DescriptorEvents, openFiles = openFileLimit()) {
+    this.#events = events
+    this.openFiles = openFiles
+    this.#reserved = Math.min(MOST_RESERVED, Math.floor((openFiles ?? 0) / RESERVED_PART))
+  }
+
+  /** Is one free beyond the reserve? */
+  get free(): boolean {
+    return this.#lowestFree() < this.#most(1)
+  }
+
+  /** The same for what the reserve is for: half of it stays free for what comes next. */
+  get freeForProbes(): boolean {
+    return this.#lowestFree() < this.#most(0.5)
+  }
+
+  /** A connection was refused because none is free. */
+  refuse(what: Starved): void {
+    this.#events?.refused(what)
+    this.#refused++
+    this.#news = true
+    if (this.#short) return
+    this.#short = true
+    this.#events?.began(this.openFiles)
+  }
+
+  /** Why something was refused, in words for a person. */
+  get words(): string {
+    const limit = this.openFiles === null ? '' : ` (${this.openFiles} files may be open)`
+    return `this sidecar has no file descriptor left${limit}`
+  }
+
+  /** Called by the coarse clock. */
+  tick(now: number): void {
+    if (!this.#short) return
+    if (this.#news || !this.free) {
+      this.#news = false
+      this.#quietSince = now
+    } else if (now - this.#quietSince >= OVER_MS) {
+      this.#short = false
+      this.#events?.ended(this.#refused)
+      this.#refused = 0
+    }
+  }
+
+  #most(part: number): number {
+    return this.openFiles === null
+      ? Number.POSITIVE_INFINITY
+      : this.openFiles - Math.ceil(this.#reserved * part)
+  }
+
+  /** POSIX: `open` gives the lowest descriptor that is free, so all below it are taken. */
+  #lowestFree(): number {
+    try {
+      const descriptor = openSync('/dev/null', 'r')
+      closeSync(descriptor)
+      return descriptor
+    } catch (error) {
+      return isOutOfDescriptors(errorCode(error)) ? Number.POSITIVE_INFINITY : 0
+    }
   }
 }

@@ -6,6 +6,7 @@ import { type Address, formatAddress } from './address.ts'
 import { Attempt } from './attempt.ts'
 import type { Authenticator } from './authenticate.ts'
 import type { CoarseClock } from './clock.ts'
+import type { Descriptors } from './descriptors.ts'
 import type { LiveSet } from './live-set.ts'
 import type { NameResolver } from './name-resolver.ts'
 import { withoutDot } from './resolv-conf.ts'
@@ -44,6 +45,8 @@ export interface DialerOptions<I, R> {
   /** As long as nothing can be reached, another round begins until this is over. */
   readonly connectWaitMs: number
   readonly clock: CoarseClock
+  /** Connections leave the reserve of these. */
+  readonly descriptors?: Descriptors
   readonly whenUnreachable: 'module-unavailable' | 'upstream-unreachable'
   /** Asked as long as nothing can be reached: a refusal ends all waiting with these words. */
   readonly waitsNoMore?: () => Refusal | null

@@ -5,6 +5,7 @@ import { type Address, formatAddress } from './address.ts'
 import { bind, type SharedPort } from './bind.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 import { type ConnectionSlot, ConnectionSlots, type SlotLimits } from './connection-slots.ts'
+import type { Descriptors } from './descriptors.ts'
 
 /** What a listener tells about connections that never got as far as being served. */
 export interface ListenEvents {
@@ -27,6 +28,8 @@ export interface ListenOptions {
   /** All connections are of one caller, the module beside us: there is nothing to share. */
   readonly oneCaller?: boolean
   readonly clock: CoarseClock
+  /** Connections leave the reserve of these. */
+  readonly descriptors?: Descriptors
   readonly events?: ListenEvents
 }
 
@@ -76,7 +79,7 @@ export class BoundListener implements SocketListener, Ticking {
   /** @param onConnection called for each connection that is accepted */
   constructor(
     server: Server,
-    { limits, oneCaller, clock, events = {} }: Omit<ListenOptions, 'address'>,
+    { limits, oneCaller, clock, descriptors, events = {} }: Omit<ListenOptions, 'address'>,
     onConnection: (socket: Socket, slot: ConnectionSlot) => void,
   ) {
     this.#server = server
@@ -86,7 +89,14 @@ export class BoundListener implements SocketListener, Ticking {
     server.on('connection', (socket: Socket) => {
       this.#accepted++
       this.#pauseMs = FIRST_PAUSE_MS
-      onConnection(socket, this.slots.add(socket))
+      const slot = this.slots.add(socket)
+      // The oldest that has not said what it wants goes for the newest, which may be one and the same.
+      if (descriptors?.free === false) {
+        descriptors.refuse('accept')
+        this.slots.evict()
+        if (socket.destroyed) return
+      }
+      onConnection(socket, slot)
     })
   }
 
@@ -122,8 +132,8 @@ export class BoundListener implements SocketListener, Ticking {
     this.#server.listen({ ...this.#bound, ...(this.#reusePort && { reusePort: true }) })
   }
 
-  // Out of file descriptors, libuv closes new connections itself through one that it keeps in reserve,
-  // and no event says so. An error comes when that reserve is lost too; the poll would then report
+  // Out of file descriptors in spite of all reserve, libuv closes new connections itself through one
+  // that it keeps, and no event says so. An error comes when that reserve is lost too; the poll would then report
   // the waiting connection for ever, so the listening socket is closed for a moment.
   #backOff(error: Error): void {
     this.#events.acceptFailed?.(errorCode(error) ?? 'unknown')
