@@ -138,8 +138,13 @@ export abstract class BaseAuthorizer implements Authorizer {
     return this.denyCaller('no descriptor of it is installed', wouldAllow, nearest)
   }
 
-  protected denyUndeclared(asked: PolicyRequest, why: string, nearest: () => string | null): Deny {
-    return deny(asked, 'route-not-declared', why, { nearest })
+  protected denyUndeclared(
+    asked: PolicyRequest,
+    why: string,
+    nearest: () => string | null,
+    status = 403,
+  ): Deny {
+    return deny(asked, 'route-not-declared', why, { nearest, status })
   }
 }
 

@@ -28,7 +28,7 @@ export function checkSearchCost(model: PolicyModel): readonly Problem[] {
   })
   if (problems.length > 0) return problems
   const dearest = own.sort((a, b) => share(b.work) - share(a.work))[0]
-  for (const table of [routes.proxy, routes.redirects, ...routes.multiple.values()]) {
+  for (const table of [routes.proxy, routes.redirects, routes.apart, ...routes.multiple.values()]) {
     const problem = tooMuch(table.searchCost, 'the path patterns of all modules together')
     if (problem === undefined) continue
     const { descriptor, file } = dearest!.module

@@ -81,6 +81,13 @@ interface Extra {
   readonly wouldRefuse?: Refusal
 }
 
+interface More {
+  readonly wouldAllow?: string
+  readonly nearest?: () => string | null
+  /** Where the table of reasons lists more than one. */
+  readonly status?: number
+}
+
 /** `CALLER may METHOD PATH: REASON`, as an Allow. */
 export function allow(asked: PolicyRequest, rule: Rule, reason: string, extra: Extra = {}): Allow {
   const { sensitivity = 'regular', system = false, health = false, wouldRefuse } = extra
@@ -97,12 +104,7 @@ export function allow(asked: PolicyRequest, rule: Rule, reason: string, extra: E
 }
 
 /** `CALLER may not METHOD PATH: WHY`, as a Deny. `nearest` is looked for only when it is read. */
-export function deny(
-  asked: PolicyRequest,
-  reason: Reason,
-  why: string,
-  more: { wouldAllow?: string; nearest?: () => string | null } = {},
-): Deny {
+export function deny(asked: PolicyRequest, reason: Reason, why: string, more: More = {}): Deny {
   return denyBecause(asked, reason, `${asked.caller} may not ${requestText(asked)}: ${why}`, more)
 }
 
@@ -111,14 +113,17 @@ export function denyBecause(
   asked: PolicyRequest,
   reason: Reason,
   because: string,
-  { wouldAllow, nearest }: { wouldAllow?: string; nearest?: () => string | null } = {},
+  { wouldAllow, nearest, status }: More = {},
 ): Deny {
   return {
     allow: false,
     ...facts(asked),
     rule: null,
     because,
-    refusal: refuse(reason, because, wouldAllow === undefined ? {} : { wouldAllow }),
+    refusal: refuse(reason, because, {
+      ...(wouldAllow === undefined ? {} : { wouldAllow }),
+      ...(status === undefined ? {} : { status }),
+    }),
     get nearest() {
       return nearest?.() ?? null
     },

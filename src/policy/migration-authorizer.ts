@@ -19,7 +19,7 @@ import {
 import { type InstalledModule, idOf } from './descriptors.ts'
 import { highestSensitivity, type PolicyModel, quarantineOf } from './model.ts'
 import { NO_HIT, type RouteTable } from './route-table.ts'
-import { mayAnswer, type Route } from './routes.ts'
+import { mayAnswer, type Route, statusOfUndeclared } from './routes.ts'
 
 /** What the migration listener serves: the routes among which its requests are looked up. */
 export interface MigrationTarget {
@@ -67,7 +67,9 @@ export class MigrationAuthorizer extends BaseAuthorizer {
     const index = methodIndex(method)
     const hit = table === undefined ? NO_HIT : table.find(bytes, start, end, 1 << index)
     if (table === undefined || hit === NO_HIT) {
-      return this.#undeclared(method, printable(bytes, start, end), moduleId)
+      const atOkapi = this.#target.module === null
+      const status = atOkapi ? statusOfUndeclared(this.model.routes, bytes, start, end) : 403
+      return this.#undeclared(method, printable(bytes, start, end), moduleId, status)
     }
     const known = this.cache.get(table, hit, NO_HIT, index)
     const decision = known ?? this.#decideRoutes(method, table.routes(hit))
@@ -133,14 +135,14 @@ export class MigrationAuthorizer extends BaseAuthorizer {
     return deny(asked, 'caller-not-allowed', 'the migration listener never serves /_/')
   }
 
-  #undeclared(method: string, path: string, moduleId: string | undefined): Deny {
+  #undeclared(method: string, path: string, moduleId: string | undefined, status: number): Deny {
     const named =
       moduleId === undefined ? '' : ` as \`multiple\` of ${moduleId.slice(0, 100)}, which it names`
     const why =
       this.#target.module === null
         ? `no installed module declares it${named}`
         : `the descriptor of ${this.at} does not declare it`
-    return this.denyUndeclared({ ...this.emptyRequest(), method, path }, why, () => null)
+    return this.denyUndeclared({ ...this.emptyRequest(), method, path }, why, () => null, status)
   }
 
   #about(method: string, route: Route): PolicyRequest {

@@ -17,7 +17,7 @@ import { opensText, proposedGrant } from './grants.ts'
 import { decideInterfaces } from './interface-decision.ts'
 import { entitlementByGrant } from './rights.ts'
 import { NO_HIT } from './route-table.ts'
-import { mayAnswer } from './routes.ts'
+import { mayAnswer, statusOfUndeclared } from './routes.ts'
 
 /** Okapi's ingress: callers ask for interfaces of modules, or for Okapi's own administration. */
 export class OkapiAuthorizer extends BaseAuthorizer {
@@ -188,15 +188,17 @@ export class OkapiAuthorizer extends BaseAuthorizer {
   ): Deny {
     const { proxy, multiple } = this.model.routes
     const path = printable(bytes, start, end)
+    const status = statusOfUndeclared(this.model.routes, bytes, start, end)
     const why =
       moduleId === undefined
         ? 'no installed module declares it'
         : `X-Okapi-Module-Id names ${moduleId.slice(0, 100)}, which declares no such \`multiple\` route`
-    return this.denyUndeclared({ ...this.emptyRequest(), method, path }, why, () => {
+    const nearest = () => {
       const table = moduleId === undefined ? proxy : multiple.get(moduleId)
       const raw = Buffer.from(path)
       const [other] = mayAnswer(table?.routes(table.find(raw, 0, raw.length, -1)) ?? [], -1)
       return other === undefined ? null : `${other.methods.join(',')} ${other.pattern.text}`
-    })
+    }
+    return this.denyUndeclared({ ...this.emptyRequest(), method, path }, why, nearest, status)
   }
 }

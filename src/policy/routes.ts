@@ -13,7 +13,7 @@ import {
 } from '../folio/path-pattern.ts'
 import { meansAdministration } from './administration.ts'
 import type { DescriptorSet, InstalledModule } from './descriptors.ts'
-import { type Routed, RouteTable } from './route-table.ts'
+import { NO_HIT, type Routed, RouteTable } from './route-table.ts'
 
 /** A routing entry of an installed module, ready to be matched. */
 export interface Route extends Routed {
@@ -34,6 +34,23 @@ export interface OkapiRoutes {
   readonly multiple: ReadonlyMap<string, RouteTable<Route>>
   /** The redirects that may take a request for Okapi's own administration. */
   readonly redirects: RouteTable<Route>
+  /** What is declared, and not found without X-Okapi-Module-Id: `multiple` and system routes of all modules. */
+  readonly apart: RouteTable<Route>
+}
+
+/**
+ * What a request at Okapi is answered that matches no route. 404, as Okapi itself says, where no module
+ * declares the path at all, for any method and in any kind of route: modules go on after a 404 and not after
+ * a 403 (docs/decisions/0006-not-found.md). Filters do not count, for they match everything.
+ */
+export function statusOfUndeclared(
+  { proxy, apart }: OkapiRoutes,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): 403 | 404 {
+  const found = [proxy, apart].some((table) => table.find(bytes, start, end, -1) !== NO_HIT)
+  return found ? 403 : 404
 }
 
 /**
@@ -44,8 +61,10 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
   const filters = [...modules.values()].flatMap(redirectFilters)
   const proxy: Route[] = [...filters]
   const multiple = new Map<string, RouteTable<Route>>()
+  const apart: Route[] = []
   for (const [id, module] of modules) {
     const multi: Route[] = []
+    apart.push(...routesOf(module).filter(({ kind }) => kind === 'system'))
     for (const provided of module.descriptor.provides) {
       const into =
         provided.type === 'multiple'
@@ -57,6 +76,7 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
         into?.push(...route(module, provided, entry, requestPattern(entry), entry.methods))
       }
     }
+    apart.push(...multi)
     // Of filters Okapi takes every match, not the longest bucket alone.
     const buckets = filters.length === 0
     if (multi.length > 0) multiple.set(id, new RouteTable([...filters, ...multi], { buckets }))
@@ -69,6 +89,7 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
     proxy: new RouteTable(proxy, { buckets: false }),
     multiple,
     redirects: new RouteTable(redirects, { buckets: false }),
+    apart: new RouteTable(apart, { buckets: false }),
   }
 }
 

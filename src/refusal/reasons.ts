@@ -41,7 +41,11 @@ export const REASONS = {
 
   'wrong-peer': policy('the peer proved another identity than the expected one'),
   'caller-not-allowed': policy('this caller may not call here at all'),
-  'route-not-declared': policy('no descriptor declares this method and path'),
+  'route-not-declared': {
+    ...policy('no descriptor declares this method and path'),
+    // At Okapi, where no installed module declares the path: as Okapi itself answers.
+    also: [404],
+  },
   'interface-not-required': policy(
     'the caller’s descriptor neither requires the interface nor lists it as optional, and no grant allows it',
   ),

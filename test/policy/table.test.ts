@@ -252,6 +252,35 @@ for (const [setting, rules] of Object.entries(SETTINGS)) {
   })
 }
 
+test('404 where no module declares the path at all, 403 for everything else that is undeclared', (t) => {
+  const timer = {
+    id: '_timer',
+    version: '1.0',
+    interfaceType: 'system',
+    handlers: handlers('POST /e/timer'),
+  }
+  const filter = [{ methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }]
+  const policy = policyOf({}, [...SET, { id: 'mod-e-1.0.0', provides: [timer], filters: filter }])
+  const status = (caller: string, method: string, path: string, more: object = {}) => {
+    const decision = ask(policy, { caller, method, path, ...more })
+    t.is(word(decision), 'route-not-declared', `${caller} ${method} ${path}`)
+    return decision.allow ? 0 : decision.refusal.status
+  }
+  for (const caller of ['mod-a-1.0.0', 'public', 'plain']) {
+    t.is(status(caller, 'GET', '/configurations/entries?query=a'), 404, caller)
+    t.is(status(caller, 'GET', '/a/'), 404, caller)
+    t.is(status(caller, 'GET', '/nowhere', { moduleId: 'mod-b-1.2.0' }), 404, caller)
+    t.is(status(caller, 'DELETE', '/b/1'), 403, `${caller}: another method`)
+    t.is(status(caller, 'GET', '/many'), 403, `${caller}: only as multiple`)
+    t.is(status(caller, 'POST', '/e/timer'), 403, `${caller}: a system route`)
+    t.is(status(caller, 'GET', '/b/1', { moduleId: 'mod-b-1.2.0' }), 403, `${caller}: not of it`)
+  }
+  t.is(status('public', 'GET', '/_/invoke/tenant/diku/saml/none'), 404)
+  t.is(word(ask(policy, { caller: 'mod-a-1.0.0', path: '/_/nothing' })), 'admin-route')
+  t.is(word(ask(policy, { caller: 'none', path: '/nothing' })), 'caller-not-allowed')
+  t.is(status('okapi-7.2.0', 'GET', '/nothing', { at: 'mod-a-1.0.0' }), 403, 'at a module')
+})
+
 test('every row of the table belongs to a setting', (t) => {
   t.deepEqual(
     ROWS.filter(([setting, , , , , expected]) => !SETTINGS[setting!] || expected === undefined),

@@ -93,7 +93,7 @@ test.serial(
 
 test.serial('a caller that proved who it is hears the whole sentence', async (t) => {
   const refused = await ask(town.egress(ID.notes), get('/instance-storage/instances', T))
-  t.is(verdictOf(refused), '403 route-not-declared')
+  t.is(verdictOf(refused), '404 route-not-declared')
   t.is(field(refused, 'Content-Type'), 'application/problem+json')
   const { type, reason, status, detail } = JSON.parse(refused.body)
   t.is(type, 'urn:okapi-sidecar:refusal:route-not-declared')

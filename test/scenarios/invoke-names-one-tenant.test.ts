@@ -49,7 +49,7 @@ test.serial('what it invokes is judged as if it were called', async (t) => {
   // The grant opens the way in; the interface `tags` is not required by mod-notes.
   t.is(await calls('/_/invoke/tenant/diku/tags'), '403 interface-not-required')
   t.is(await calls('/_/invoke/tenant/diku/_/proxy/tenants'), '403 admin-route')
-  t.is(await calls('/_/invoke/tenant/diku/nothing'), '403 route-not-declared')
+  t.is(await calls('/_/invoke/tenant/diku/nothing'), '404 route-not-declared')
   t.is(town.okapi.bytes, '')
 })
 

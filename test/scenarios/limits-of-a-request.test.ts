@@ -132,7 +132,7 @@ test.serial('bodyIdleMs: the body of a refused request is not waited for longer'
   const before = await limitHits(notes, 'bodyIdleMs')
   const talk = new Talk(town.egress(ID.notes))
   talk.send(request('POST /undeclared', [T, 'Content-Length: 20'])).send('half')
-  t.is(verdictOf(await talk.next()), '403 route-not-declared')
+  t.is(verdictOf(await talk.next()), '404 route-not-declared')
   t.is(await talk.end(), '')
   t.is(await limitHits(notes, 'bodyIdleMs'), before + 1)
 })

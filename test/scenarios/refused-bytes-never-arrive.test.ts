@@ -157,7 +157,7 @@ const FROM_MODULE: readonly Pair[] = [
   },
   {
     what: 'a route that no descriptor declares',
-    verdict: '403 route-not-declared',
+    verdict: '404 route-not-declared',
     refused: GET('/users/1/secrets'),
     twin: GET('/users/1'),
   },

@@ -277,7 +277,7 @@ test.serial('pipelined requests are answered in their order, the slow ones too',
   talk.send(targets.map((target) => get(target, T)).join(''))
   for (const target of targets) {
     const told = await talk.next()
-    if (target.startsWith('/none')) t.is(verdictOf(told), '403 route-not-declared')
+    if (target.startsWith('/none')) t.is(verdictOf(told), '404 route-not-declared')
     else t.is(told.body, `answer to ${target}`)
   }
   talk.close()

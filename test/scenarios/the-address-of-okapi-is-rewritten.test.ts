@@ -51,7 +51,7 @@ test.serial('the egress takes that path off again, and calls without it pass too
   // Taken off once, whole segments only.
   for (const target of ['/okapi/okapi/users/1', '/okapis/users/1', '/OKAPI/users/1']) {
     const answered = await ask(town.egress(ID.notes), get(target, 'X-Okapi-Tenant: diku'))
-    t.is(verdictOf(answered), '403 route-not-declared', target)
+    t.is(verdictOf(answered), '404 route-not-declared', target)
   }
 })
 

@@ -128,7 +128,7 @@ test.serial(
   async (t) => {
     const tokens = await ask(door, request('POST /token', [T], '{}'))
     t.is(verdictOf(tokens), '403 caller-not-allowed')
-    t.is(verdictOf(await ask(door, get('/nowhere', T))), '403 route-not-declared')
+    t.is(verdictOf(await ask(door, get('/nowhere', T))), '404 route-not-declared')
     t.is(verdictOf(await ask(door, request('OPTIONS /users', [T]))), '403 route-not-declared')
     t.is(verdictOf(await ask(door, request('CONNECT /users', [T]))), '400 malformed-request')
     t.is(town.okapi.bytes, '')

@@ -63,7 +63,7 @@ test.serial(
     town.module(ID.users).reply = replies
     const calls = [
       [town.egress(ID.notes), '/users', '200'],
-      [town.egress(ID.notes), `/users/7/undeclared`, '403 route-not-declared'],
+      [town.egress(ID.notes), `/users/7/undeclared`, '404 route-not-declared'],
       [town.egress(ID.notes), '/tags', '403 interface-not-required'],
       [town.egress(ID.notes), `/users/7%2f`, '400 ambiguous-target'],
       [town.modules, `/${ID.users}/users`, '200'],
