@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   proxy: ['wire', 'policy', 'transport', 'observe'],
   observe: [],
-  pki: ['x509'],
+  pki: ['trust', 'x509'],
   probe: ['pki', 'x509'],
   demo: ['pki', 'probe'],
 }

@@ -1,15 +1,14 @@
 import type { Authority, TrustBundle } from '../trust/chain.ts'
+import { boundCrls, signerOf } from '../trust/revocation.ts'
 import {
   type BoundCrl,
   type Crl,
   crlOf,
   isCurrent,
   isNewer,
-  isSignedBy,
   isStronglySigned,
   parseCrl,
 } from '../x509/crl.ts'
-import { KEY_USAGE } from '../x509/extensions.ts'
 import { type Problems, type RawFile, readBlocks } from './raw-material.ts'
 
 /** What lists are read against. */
@@ -58,18 +57,14 @@ function bind(
   file: RawFile,
   problems: Problems,
 ): readonly BoundCrl[] {
-  const named = bundle.bySubject.get(crl.issuer.key) ?? []
-  const signer = named.find((authority) => isSignedBy(crl, authority.key))
-  const usage = signer?.extensions.keyUsage
-  if (signer !== undefined && (usage === undefined || usage.has(KEY_USAGE.cRLSign))) {
-    return [{ ...crl, signedBy: signer.publicKey.spkiSha256 }]
-  }
+  const bound = boundCrls([crl], bundle)
+  if (bound.length > 0) return bound
   const why =
-    signer !== undefined
+    signerOf(crl, bundle) !== undefined
       ? 'its authority may not sign lists (cRLSign)'
       : !isStronglySigned(crl)
         ? `it is signed with an algorithm that is not accepted (${crl.signed.algorithm})`
-        : named.length > 0
+        : bundle.bySubject.has(crl.issuer.key)
           ? 'its signature is not that of this authority'
           : 'no authority of this name is in the trust bundle'
   problems.error(

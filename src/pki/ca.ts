@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { fault } from '../fault.ts'
+import { toPem } from '../x509/pem.ts'
 import { CA_KEY_MODE, PUBLIC_MODE, stage } from './files.ts'
 import { type Issuer, keyPem, makeRoot, shortId } from './issuer.ts'
 import { type KeyKind, makeKeys } from './keys.ts'
 import { type Issued, writeLeaf } from './leaf.ts'
 import { type Subject, subject, trustDomain } from './naming.ts'
-import { pem } from './pem.ts'
 import { locked, type Register, readRegister, registerFile } from './register.ts'
 import { type AuthorityState, exists, readState } from './state.ts'
 
@@ -121,7 +121,7 @@ export async function createAuthority(
   const staged = await stage(directory, [
     ...((await exists(join(directory, ignore.name))) ? [] : [ignore]),
     { name: 'ca.key', content: keyPem({ privateKey: root.key }), mode: CA_KEY_MODE },
-    { name: 'ca.crt', content: pem('CERTIFICATE', root.certificate.raw), mode: PUBLIC_MODE },
+    { name: 'ca.crt', content: toPem('CERTIFICATE', root.certificate.raw), mode: PUBLIC_MODE },
     registerFile(register, date),
   ])
   await staged.commit()

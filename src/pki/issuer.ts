@@ -1,22 +1,26 @@
 import { type KeyObject, X509Certificate } from 'node:crypto'
+import { type CertificateSpec, makeCertificate, parseCertificate } from '../x509/certificate.ts'
 import {
-  authorityExtensions,
-  type CertificateSpec,
-  leafExtensions,
-  makeCertificate,
-} from './certificate.ts'
-import { type Der, decode, members } from './der.ts'
-import { type AlternativeName, type Extension, keyIdentifier } from './extensions.ts'
+  authorityKeyIdentifier,
+  basicConstraints,
+  type Extension,
+  extendedKeyUsage,
+  type IssuerKey,
+  keyIdentifier,
+  keyUsage,
+  subjectAltName,
+  subjectKeyIdentifier,
+} from '../x509/extensions.ts'
+import type { AlternativeName } from '../x509/general-name.ts'
+import { toPem } from '../x509/pem.ts'
 import { type KeyKind, type KeyPair, makeKeys } from './keys.ts'
-import { pem } from './pem.ts'
-import { subjectKeyId } from './read.ts'
 
 /** A CA that can sign: a root or an intermediate, with its key. */
 export interface Issuer {
   readonly certificate: X509Certificate
   readonly key: KeyObject
   /** Its subject as it stands in its certificate: what it signs repeats these bytes. */
-  readonly name: { readonly der: Der }
+  readonly name: { readonly der: Uint8Array }
   /**
    * The key identifier of its certificate, which what it signs repeats: a CA may compute its own as it
    * likes (RFC 5280 4.2.1.1), and OpenSSL takes another one for another issuer.
@@ -101,18 +105,22 @@ export function makeLeaf(
 /** The issuer that a certificate and its key make. */
 export function issuer(der: Uint8Array, key: KeyObject): Issuer {
   const certificate = new X509Certificate(der)
+  const { subject, extensions } = parseCertificate(der)
   return {
     certificate,
     key,
-    name: { der: subjectDer(der) },
-    keyId: subjectKeyId(der) ?? keyIdentifier(certificate.publicKey),
+    name: { der: Buffer.from(subject.key, 'hex') },
+    keyId:
+      extensions.subjectKeyId === undefined
+        ? keyIdentifier(certificate.publicKey)
+        : Buffer.from(extensions.subjectKeyId, 'hex'),
     chain: [Buffer.from(der)],
   }
 }
 
 /** Leaf and intermediates as `tls.crt` holds them. */
 export function chainPem(leaf: Uint8Array, parent: Issuer): string {
-  return [leaf, ...parent.chain].map((der) => pem('CERTIFICATE', der)).join('')
+  return [leaf, ...parent.chain].map((der) => toPem('CERTIFICATE', der)).join('')
 }
 
 /** A private key as `tls.key` holds it. */
@@ -121,18 +129,8 @@ export function keyPem({ privateKey }: Pick<KeyPair, 'privateKey'>): string {
 }
 
 /** The first eight hex digits of the key id: what tables call an issuer. */
-export function shortId(certificate: X509Certificate): string {
-  return keyIdentifier(certificate.publicKey).toString('hex').slice(0, 8)
-}
-
-/** The subject of a certificate, in DER. */
-export function subjectDer(certificate: Uint8Array): Der {
-  const [tbs] = members(decode(certificate))
-  // version [0], serial, algorithm, issuer, validity, subject; a version 1 certificate has no [0].
-  const fields = members(tbs)
-  const found = fields[fields[0]?.constructed === true ? 5 : 4]
-  if (found === undefined) throw new Error('a certificate without a subject')
-  return found
+export function shortId({ publicKey }: { readonly publicKey: KeyObject }): string {
+  return keyIdentifier(publicKey).toString('hex').slice(0, 8)
 }
 
 function validity({ now, validForMs }: Validity) {
@@ -140,4 +138,34 @@ function validity({ now, validForMs }: Validity) {
     notBefore: new Date(now.getTime() - BACKDATED_MS),
     notAfter: new Date(now.getTime() + validForMs),
   }
+}
+
+/** What an ordinary root or intermediate holds. `pathLength` 0: it signs leaves and nothing else. */
+export function authorityExtensions(
+  publicKey: KeyObject,
+  issuerKey: IssuerKey,
+  pathLength: number | undefined,
+): readonly Extension[] {
+  return [
+    basicConstraints(pathLength === undefined ? { ca: true } : { ca: true, pathLength }),
+    keyUsage(['keyCertSign', 'cRLSign']),
+    subjectKeyIdentifier(publicKey),
+    authorityKeyIdentifier(issuerKey),
+  ]
+}
+
+/** What an ordinary leaf holds: both purposes, because a sidecar is server on one leg and client on the other. */
+export function leafExtensions(
+  publicKey: KeyObject,
+  issuerKey: IssuerKey,
+  names: readonly AlternativeName[],
+): readonly Extension[] {
+  return [
+    basicConstraints({ ca: false }),
+    keyUsage(['digitalSignature']),
+    extendedKeyUsage(['serverAuth', 'clientAuth']),
+    subjectKeyIdentifier(publicKey),
+    authorityKeyIdentifier(issuerKey),
+    subjectAltName(names),
+  ]
 }

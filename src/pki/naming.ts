@@ -1,7 +1,6 @@
 import { fault } from '../fault.ts'
 import { parseModuleId } from '../folio/module-id.ts'
-import { addressBytes } from './address.ts'
-import type { AlternativeName } from './extensions.ts'
+import { type AlternativeName, addressBytes } from '../x509/general-name.ts'
 
 /** Whom a certificate names: a module by its full id, a person, or an outside system. */
 export interface Subject {

@@ -6,19 +6,8 @@ import {
   type X509Certificate,
 } from 'node:crypto'
 import forge from 'node-forge'
-import {
-  bmp,
-  type Der,
-  decode,
-  encode,
-  integer,
-  nothing,
-  octets,
-  oid,
-  sequence,
-  set,
-  tagged,
-} from './der.ts'
+import { TAG } from '../x509/der.ts'
+import { element, integer, nothing, octets, oid, sequence, set, tagged } from '../x509/der-write.ts'
 
 const OID = {
   data: '1.2.840.113549.1.7.1',
@@ -60,7 +49,7 @@ export function keyStore(
   })
   const mine = [friendlyName(alias), attribute(OID.localKeyId, octets(id))]
   const bags = [
-    bag(OID.keyBag, decode(shrouded), mine),
+    bag(OID.keyBag, shrouded, mine),
     certificateBag(leaf, mine),
     ...issuers.map((issuer, i) =>
       certificateBag(issuer, [friendlyName(`${alias} issuer ${i + 1}`)]),
@@ -78,34 +67,33 @@ export function trustStore(roots: readonly StoredCertificate[], password: string
   return store(bags, password)
 }
 
-function certificateBag({ raw }: X509Certificate, attributes: readonly Der[]): Der {
+function certificateBag({ raw }: X509Certificate, attributes: readonly Buffer[]): Buffer {
   return bag(OID.certificateBag, sequence(oid(OID.x509), tagged(0, octets(raw))), attributes)
 }
 
-function bag(kind: string, content: Der, attributes: readonly Der[]): Der {
+function bag(kind: string, content: Buffer, attributes: readonly Buffer[]): Buffer {
   return sequence(oid(kind), tagged(0, content), set(...attributes))
 }
 
-function attribute(kind: string, value: Der): Der {
+function attribute(kind: string, value: Buffer): Buffer {
   return sequence(oid(kind), set(value))
 }
 
-function friendlyName(alias: string): Der {
-  return attribute(OID.friendlyName, bmp(alias))
+function friendlyName(alias: string): Buffer {
+  // BMPString: UTF-16, the high octet first.
+  return attribute(OID.friendlyName, element(TAG.bmpString, Buffer.from(alias, 'utf16le').swap16()))
 }
 
 /** RFC 7292: the bags in one unencrypted safe (the key is encrypted by itself), under an HMAC. */
-function store(bags: readonly Der[], password: string): Buffer {
-  const safe = encode(sequence(data(encode(sequence(...bags)))))
+function store(bags: readonly Buffer[], password: string): Buffer {
+  const safe = sequence(data(sequence(...bags)))
   const salt = randomBytes(20)
   const mac = createHmac('sha256', macKey(password, salt)).update(safe).digest()
   const digest = sequence(sequence(oid(OID.sha256), nothing()), octets(mac))
-  return encode(
-    sequence(integer(3), data(safe), sequence(digest, octets(salt), integer(MAC_ITERATIONS))),
-  )
+  return sequence(integer(3), data(safe), sequence(digest, octets(salt), integer(MAC_ITERATIONS)))
 }
 
-function data(content: Uint8Array): Der {
+function data(content: Uint8Array): Buffer {
   return sequence(oid(OID.data), tagged(0, octets(content)))
 }
 

@@ -2,15 +2,8 @@ import { open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { errorCode, fault } from '../fault.ts'
+import type { RevocationReason } from '../x509/crl.ts'
 import { cannotWrite, type NewFile, PUBLIC_MODE } from './files.ts'
-
-/** Why a certificate was revoked; the words of RFC 5280 section 5.3.1. */
-export type RevocationReason =
-  | 'unspecified'
-  | 'keyCompromise'
-  | 'affiliationChanged'
-  | 'superseded'
-  | 'cessationOfOperation'
 
 /** One certificate that the CA has signed. */
 export interface RegisterEntry {

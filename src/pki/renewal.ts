@@ -1,12 +1,12 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { fault } from '../fault.ts'
+import { certificateNames } from '../x509/certificate.ts'
 import type { CertificateAuthority } from './ca.ts'
 import { BACKDATED_MS, keyPem } from './issuer.ts'
 import { kindOf, makeKeys } from './keys.ts'
 import { fingerprint, type Issued, writeLeaf } from './leaf.ts'
 import { subject } from './naming.ts'
-import { certificateNames } from './read.ts'
 import type { Register, RegisterEntry } from './register.ts'
 import { certificatesIn, exists, privateKey, text } from './state.ts'
 

@@ -2,16 +2,16 @@ import { X509Certificate } from 'node:crypto'
 import { readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
+import { toPem } from '../x509/pem.ts'
 import { type CertificateAuthority, newRoot } from './ca.ts'
+import { CRL_VALID_MS, listsOf } from './crl-issuance.ts'
 import { CA_KEY_MODE, stageAll } from './files.ts'
 import { keyPem, makeLeaf, shortId } from './issuer.ts'
 import { type KeyKind, makeKeys } from './keys.ts'
 import { fingerprint, type Issued } from './leaf.ts'
 import { leafNames, subject } from './naming.ts'
-import { pem } from './pem.ts'
 import { type Register, type RootEntry, registerFile } from './register.ts'
 import { currentLeaf, renew } from './renewal.ts'
-import { CRL_VALID_MS, listsOf } from './revocation.ts'
 import {
   type AuthorityRoot,
   type AuthorityState,
@@ -140,7 +140,7 @@ async function progressOf(state: AuthorityState): Promise<RolloverProgress> {
   const waiting: string[] = []
   for (const directory of directories) {
     const bundle = await readFile(join(directory, 'ca.crt'), 'utf8').catch(() => '')
-    if (!bundle.includes(pem('CERTIFICATE', to.certificate.raw))) lacking.push(directory)
+    if (!bundle.includes(toPem('CERTIFICATE', to.certificate.raw))) lacking.push(directory)
     if (await hangsOn(state, directory, from)) waiting.push(directory)
   }
   return { phase: next === undefined ? 'leaves' : 'bundles', from, to, lacking, waiting }
@@ -163,7 +163,7 @@ async function spread(
   roots: readonly AuthorityRoot[],
   now: Date,
 ): Promise<readonly string[]> {
-  const bundlePem = roots.map(({ certificate }) => pem('CERTIFICATE', certificate.raw)).join('')
+  const bundlePem = roots.map(({ certificate }) => toPem('CERTIFICATE', certificate.raw)).join('')
   const number = changed.crlNumber + (state.crlPem === null ? 0 : 1)
   const register = { ...changed, crlNumber: number }
   const nextUpdate = new Date(now.getTime() + CRL_VALID_MS)
@@ -214,7 +214,7 @@ export async function visitor(authority: CertificateAuthority): Promise<Visitor>
     }
     const issued = [...state.register.issued, entry]
     await record(state.directory, [registerFile({ ...state.register, issued }, now)])
-    return { cert: pem('CERTIFICATE', der), key: keyPem(keys) }
+    return { cert: toPem('CERTIFICATE', der), key: keyPem(keys) }
   })
 }
 

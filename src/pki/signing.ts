@@ -1,13 +1,63 @@
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
+import { keyFlaw } from '../trust/profile.ts'
+import { parseSigningRequest, type SigningRequest } from '../x509/csr.ts'
+import { DerError } from '../x509/der.ts'
+import { type NamesByKind, namesByKind } from '../x509/general-name.ts'
+import { isSignatureOf } from '../x509/signature.ts'
 import type { CertificateAuthority, LeafOptions } from './ca.ts'
-import { type Request, readRequest } from './csr.ts'
+import { keyTitle } from './keys.ts'
 import type { Issued } from './leaf.ts'
 import { subjectOfUri } from './naming.ts'
 import { readRegister } from './register.ts'
 import { exists, privateKey, text } from './state.ts'
+
+/** A request whose sender has proven to hold the key. */
+export interface ProvenRequest {
+  readonly publicKey: KeyObject
+  /** What it asks to be called. Whatever else it asks for is not granted. */
+  readonly names: NamesByKind
+}
+
+// Java's keytool writes NEW; openssl writes text before it where it is asked to.
+const BLOCK = /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END/
+
+/** Reads a request, PEM or DER, and checks its signature and key. Throws a Fault with the reason. */
+export function readRequest(bytes: Uint8Array, file: string): ProvenRequest {
+  const base64 = BLOCK.exec(Buffer.from(bytes).toString('latin1'))?.[1]
+  const request = parsed(base64 === undefined ? bytes : Buffer.from(base64, 'base64'))
+  const where = { file }
+  if (request === undefined) {
+    throw fault('this is not a certificate signing request', {
+      where,
+      hint: 'a PKCS#10 request in PEM or DER, as `openssl req -new` and `keytool -certreq` write it',
+    })
+  }
+  const { key: publicKey, spec } = request
+  if (keyFlaw(spec.publicKey) !== undefined) {
+    throw fault(`its key (${keyTitle(publicKey)}) is not accepted by any sidecar`, {
+      where,
+      hint: 'use P-256 or stronger, RSA of 2048 bits or more, or Ed25519',
+    })
+  }
+  if (!isSignatureOf(spec.signed, publicKey)) {
+    throw fault('its signature does not fit its key', { where, hint: 'make the request again' })
+  }
+  return { publicKey, names: namesByKind(spec.subjectAltName) }
+}
+
+function parsed(der: Uint8Array): { key: KeyObject; spec: SigningRequest } | undefined {
+  try {
+    const spec = parseSigningRequest(der)
+    const key = Buffer.from(spec.publicKey.spki)
+    return { key: createPublicKey({ key, format: 'der', type: 'spki' }), spec }
+  } catch (error) {
+    if (error instanceof DerError || errorCode(error) !== undefined) return undefined
+    throw error
+  }
+}
 
 /**
  * Signs a request. It is certified under the name that the operator gives, or under the one URI that
@@ -33,7 +83,7 @@ export async function signRequest(
 }
 
 function agreedName(
-  { names: { uris } }: Request,
+  { names: { uris } }: ProvenRequest,
   name: string | undefined,
   trustDomain: string,
   file: string,
@@ -61,7 +111,7 @@ function agreedName(
 }
 
 /** A key of ours that lies where the certificate goes must be the one that asked for it. */
-async function mustFit({ publicKey }: Request, file: string): Promise<void> {
+async function mustFit({ publicKey }: ProvenRequest, file: string): Promise<void> {
   if (!(await exists(file))) return
   const there = createPublicKey(privateKey(await text(file), file))
   if (there.equals(publicKey)) return

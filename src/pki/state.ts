@@ -2,9 +2,9 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
+import { pemBlocks } from '../x509/pem.ts'
 import { type NewFile, PUBLIC_MODE, type Staged, stage } from './files.ts'
 import { type Issuer, issuer, shortId } from './issuer.ts'
-import { blocks } from './pem.ts'
 import { type Register, type RootEntry, readRegister } from './register.ts'
 
 /** A root of the CA with its certificate. Its key stays in its file until something is signed. */
@@ -105,7 +105,7 @@ export async function leafDirectories({
 
 /** The certificates of a PEM file; throws a Fault when there is none or one is broken. */
 export function certificatesIn(pem: string, file: string): readonly X509Certificate[] {
-  const found = blocks('CERTIFICATE', pem)
+  const found = pemBlocks('CERTIFICATE', pem)
   if (found.length === 0) throw fault('there is no certificate in it', { where: { file } })
   return found.map((der) => {
     try {

@@ -1,9 +1,11 @@
 import { type KeyObject, X509Certificate } from 'node:crypto'
-import { leafExtensions, makeCertificate } from '../pki/certificate.ts'
-import type { AlternativeName, Extension, IssuerKey } from '../pki/extensions.ts'
-import { chainPem, type Issuer, keyPem, makeRoot } from '../pki/issuer.ts'
-import { type Digest, makeKeys, type KeyPair as PkiKeys } from '../pki/keys.ts'
-import { pem } from '../pki/pem.ts'
+import { chainPem, type Issuer, keyPem, leafExtensions, makeRoot } from '../pki/issuer.ts'
+import { makeKeys, type KeyPair as PkiKeys } from '../pki/keys.ts'
+import { makeCertificate } from '../x509/certificate.ts'
+import type { Extension, IssuerKey } from '../x509/extensions.ts'
+import type { AlternativeName } from '../x509/general-name.ts'
+import { toPem } from '../x509/pem.ts'
+import type { Digest } from '../x509/signature.ts'
 import type { PemPair } from './dial.ts'
 
 const HOUR_MS = 3600_000
@@ -50,7 +52,7 @@ export async function forged(parent: Issuer | 'self', shape: Shape): Promise<Pem
     ...(shape.serial === undefined ? {} : { serial: shape.serial }),
     ...(shape.digest === undefined ? {} : { digest: shape.digest }),
   })
-  const cert = parent === 'self' ? pem('CERTIFICATE', der) : chainPem(der, parent)
+  const cert = parent === 'self' ? toPem('CERTIFICATE', der) : chainPem(der, parent)
   return { cert, key: keyPem(keys) }
 }
 

@@ -3,9 +3,10 @@ import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
 import { openAuthority } from '../pki/ca.ts'
-import { readCrl } from '../pki/crl.ts'
-import { blocks } from '../pki/pem.ts'
-import { certificateNames } from '../pki/read.ts'
+import { certificateNames } from '../x509/certificate.ts'
+import { isSignedBy, parseCrl } from '../x509/crl.ts'
+import { positive } from '../x509/der-write.ts'
+import { pemBlocks } from '../x509/pem.ts'
 import type { ForgingAuthority, StolenCredentials } from './context.ts'
 
 /** Credentials, and the trust domain of the name that they prove. */
@@ -17,7 +18,7 @@ export interface StolenIdentity extends StolenCredentials {
 export async function readStolenCredentials(directory: string): Promise<StolenIdentity> {
   const cert = await text(join(directory, 'tls.crt'))
   const key = await text(join(directory, 'tls.key'))
-  const [leaf] = blocks('CERTIFICATE', cert)
+  const [leaf] = pemBlocks('CERTIFICATE', cert)
   const uris = leaf === undefined ? [] : certificateNames(new X509Certificate(leaf).raw).uris
   const name = /^spiffe:\/\/([^/]+)\/(?:module\/([^/]+)|((?:operator|client)\/[^/]+))$/.exec(
     uris[0] ?? '',
@@ -38,25 +39,20 @@ export async function readAuthority(
   const authority = await openAuthority(directory)
   const { signing: issuer, register } = await authority.read()
   const crl = await text(join(directory, 'ca.crl')).catch(() => '')
-  const serials = blocks('X509 CRL', crl)
-    .map(readCrl)
-    .filter((list) => list.isSignedBy(issuer.certificate.publicKey))
-    .flatMap((list) => [...list.serials])
+  const serials = pemBlocks('X509 CRL', crl)
+    .map(parseCrl)
+    .filter((list) => isSignedBy(list, issuer.certificate.publicKey))
+    .flatMap((list) => [...list.revoked])
   const { trustDomain } = register
   if (serials[0] === undefined) return { issuer, trustDomain }
-  return { issuer, trustDomain, revokedSerial: positive(serials[0]) }
-}
-
-/** DER's INTEGER is signed: a first bit of one would make the serial negative. */
-function positive(hex: string): Buffer {
-  const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex')
-  return bytes[0]! >= 0x80 ? Buffer.concat([Buffer.alloc(1), bytes]) : bytes
+  return { issuer, trustDomain, revokedSerial: positive(Buffer.from(serials[0], 'hex')) }
 }
 
 /** Reads a bundle of CA certificates. */
 export async function readTrust(file: string): Promise<string> {
   const bundle = await text(file)
-  if (blocks('CERTIFICATE', bundle).length === 0) throw fault(`there is no certificate in ${file}`)
+  if (pemBlocks('CERTIFICATE', bundle).length === 0)
+    throw fault(`there is no certificate in ${file}`)
   return bundle
 }
 

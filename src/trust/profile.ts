@@ -2,6 +2,7 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { EXT_KEY_USAGE, EXTENSION, KEY_USAGE } from '../x509/extensions.ts'
 import type { PublicKeyInfo } from '../x509/public-key.ts'
+import { SIGNATURE_ALGORITHMS } from '../x509/signature.ts'
 import { type Chain, MAX_CHAIN_DEPTH } from './chain.ts'
 
 /** What the holder of a leaf does with it. */
@@ -29,18 +30,6 @@ const UNDERSTOOD_ON_ISSUER: ReadonlySet<string> = new Set([
   EXTENSION.policyMappings,
   EXTENSION.policyConstraints,
   EXTENSION.inhibitAnyPolicy,
-])
-
-/** SHA-2 with ECDSA, RSA or RSA-PSS, and Ed25519. */
-const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
-  '1.2.840.10045.4.3.2',
-  '1.2.840.10045.4.3.3',
-  '1.2.840.10045.4.3.4',
-  '1.2.840.113549.1.1.10',
-  '1.2.840.113549.1.1.11',
-  '1.2.840.113549.1.1.12',
-  '1.2.840.113549.1.1.13',
-  '1.3.101.112',
 ])
 
 /**
@@ -163,7 +152,7 @@ function commonFlaw(
 }
 
 /** P-256 and above, RSA from 2048 bits, and Ed25519, which is as strong as P-256. */
-function keyFlaw({ algorithm, curve, bits }: PublicKeyInfo): string | undefined {
+export function keyFlaw({ algorithm, curve, bits }: PublicKeyInfo): string | undefined {
   if (algorithm === 'ed25519') return undefined
   if (algorithm === 'ec') {
     return curve?.startsWith('P-') === true ? undefined : `has a key on the curve ${curve}`

@@ -1,6 +1,7 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { type BoundCrl, crlOf, isCurrent } from '../x509/crl.ts'
-import type { Chain } from './chain.ts'
+import { type BoundCrl, type Crl, crlOf, isCurrent, isSignedBy } from '../x509/crl.ts'
+import { KEY_USAGE } from '../x509/extensions.ts'
+import type { Authority, Chain, TrustBundle } from './chain.ts'
 
 /** One certificate as a revocation list would name it. */
 export interface IssuedRecord {
@@ -51,4 +52,23 @@ export function revokedOf(
     }
   }
   return undefined
+}
+
+/** The authority of the bundle that signed a list, whether or not it may; undefined where none did. */
+export function signerOf(crl: Crl, { bySubject }: TrustBundle): Authority | undefined {
+  return bySubject.get(crl.issuer.key)?.find(({ key }) => isSignedBy(crl, key))
+}
+
+/** May the authority sign lists (cRLSign)? One without keyUsage may. */
+export function maySignCrls({ extensions: { keyUsage } }: Authority): boolean {
+  return keyUsage === undefined || keyUsage.has(KEY_USAGE.cRLSign)
+}
+
+/** The lists that an authority of the bundle signed and may sign. */
+export function boundCrls(crls: readonly Crl[], bundle: TrustBundle): readonly BoundCrl[] {
+  return crls.flatMap((crl) => {
+    const signer = signerOf(crl, bundle)
+    if (signer === undefined || !maySignCrls(signer)) return []
+    return [{ ...crl, signedBy: signer.publicKey.spkiSha256 }]
+  })
 }

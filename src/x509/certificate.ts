@@ -1,17 +1,25 @@
-import { createHash } from 'node:crypto'
-import { contextTag, DerError, type Element, Elements, open, readElement, TAG } from './der.ts'
+import { createHash, type KeyObject, randomBytes } from 'node:crypto'
+import { contextTag, DerError, type Element, open, readElement, TAG } from './der.ts'
 import {
   type BigInteger,
   hex,
   readInteger,
   readOctetAlignedBits,
-  readOid,
   readSmallInteger,
   readTime,
 } from './der-values.ts'
-import { type Extensions, readExtensions } from './extensions.ts'
-import { type DistinguishedName, readName } from './name.ts'
+import { integer, sequence, tagged, time } from './der-write.ts'
+import { type Extension, type Extensions, readExtensions, taggedExtensions } from './extensions.ts'
+import { type NamesByKind, namesByKind } from './general-name.ts'
+import { type DistinguishedName, distinguishedName, type Name, readName } from './name.ts'
 import { type PublicKeyInfo, readPublicKeyInfo } from './public-key.ts'
+import {
+  type Digest,
+  digestFor,
+  signatureAlgorithm,
+  signatureAlgorithmOf,
+  signed,
+} from './signature.ts'
 
 /** An X.509 certificate, as far as the profile, identity and revocation need it. */
 export interface Certificate {
@@ -43,6 +51,11 @@ export function parseCertificate(der: Uint8Array): Certificate {
   readOctetAlignedBits(outer.take(TAG.bitString))
   outer.end()
   return { der, fingerprint256: sha256(der), ...readToBeSigned(tbs, algorithm) }
+}
+
+/** The names in a certificate's subjectAltName. Throws a DerError for what is no certificate. */
+export function certificateNames(der: Uint8Array): NamesByKind {
+  return namesByKind(parseCertificate(der).extensions.subjectAltName)
 }
 
 type ToBeSigned = Omit<Certificate, 'der' | 'fingerprint256'>
@@ -95,26 +108,56 @@ function readValidity(element: Element): { notBefore: number; notAfter: number }
   return { notBefore, notAfter }
 }
 
-/** RSASSA-PSS (RFC 4055), whose digest stands in its parameters and is SHA-1 where they say nothing. */
-const PSS = '1.2.840.113549.1.1.10'
-const SHA2 = ['2.16.840.1.101.3.4.2.1', '2.16.840.1.101.3.4.2.2', '2.16.840.1.101.3.4.2.3']
-
-/** The OID of a signature's algorithm; of RSASSA-PSS with its digest where that is no SHA-2. */
-function signatureAlgorithmOf(element: Element): string {
-  const oid = algorithmOid(element)
-  if (oid !== PSS) return oid
-  const fields = open(element, TAG.sequence)
-  fields.next()
-  const hash = open(fields.take(TAG.sequence), TAG.sequence).maybe(contextTag(0, 'constructed'))
-  const digest = hash === undefined ? 'SHA-1' : algorithmOid(new Elements(hash).next())
-  return SHA2.includes(digest) ? oid : `${oid} with ${digest}`
-}
-
-/** The OID of an AlgorithmIdentifier. */
-export function algorithmOid(element: Element): string {
-  return readOid(open(element, TAG.sequence).take(TAG.oid))
-}
-
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** A name to be written, or one copied byte for byte out of another certificate. */
+export type NameSource = Name | { readonly der: Uint8Array }
+
+/** Everything that stands in a certificate. Nothing is checked: hostile ones are made here too. */
+export interface CertificateSpec {
+  readonly subject: NameSource
+  readonly issuer: NameSource
+  readonly publicKey: KeyObject
+  /** The issuer's private key. */
+  readonly signWith: KeyObject
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly extensions: readonly Extension[]
+  /** Big-endian two's complement; 16 random positive bytes unless given. */
+  readonly serial?: Uint8Array
+  /** 3 unless given; 1 has no extensions whatever the list says. */
+  readonly version?: 1 | 3
+  readonly digest?: Digest
+}
+
+/** A certificate in DER, exactly as the spec says. */
+export function makeCertificate(spec: CertificateSpec): Buffer {
+  const { signWith, version = 3, digest = digestFor(signWith) } = spec
+  const tbs = sequence(
+    ...(version === 1 ? [] : [tagged(0, integer(2))]),
+    integer(spec.serial ?? randomSerial()),
+    signatureAlgorithm(signWith, digest),
+    nameOf(spec.issuer),
+    sequence(time(spec.notBefore), time(spec.notAfter)),
+    nameOf(spec.subject),
+    spec.publicKey.export({ type: 'spki', format: 'der' }),
+    ...(version === 1 ? [] : taggedExtensions(3, spec.extensions)),
+  )
+  return signed(tbs, signWith, digest)
+}
+
+function nameOf(source: NameSource): Uint8Array {
+  return 'der' in source ? source.der : distinguishedName(source)
+}
+
+/**
+ * 16 random bytes, positive and always of full length: 126 bits of chance, well under the 20 octets
+ * of RFC 5280 section 4.1.2.2.
+ */
+export function randomSerial(): Buffer {
+  const serial = randomBytes(16)
+  serial[0] = (serial[0]! & 0x3f) | 0x40
+  return serial
 }

@@ -1,5 +1,4 @@
-import { type KeyObject, verify } from 'node:crypto'
-import { algorithmOid } from './certificate.ts'
+import type { KeyObject } from 'node:crypto'
 import { contextTag, DerError, type Element, Elements, open, readElement, TAG } from './der.ts'
 import {
   type BigInteger,
@@ -9,8 +8,27 @@ import {
   readSmallInteger,
   readTime,
 } from './der-values.ts'
-import { EXTENSION, type RawExtension, readExtensionList } from './extensions.ts'
+import { enumerated, integer, positive, sequence, time } from './der-write.ts'
+import {
+  authorityKeyIdentifier,
+  crlNumber,
+  EXTENSION,
+  type Extension,
+  extensionList,
+  readExtensionList,
+  taggedExtensions,
+} from './extensions.ts'
 import { type DistinguishedName, readName } from './name.ts'
+import {
+  algorithmOid,
+  type Digest,
+  digestFor,
+  isAcceptedSignature,
+  isSignatureOf,
+  type Signed,
+  signatureAlgorithm,
+  signed as signedBy,
+} from './signature.ts'
 
 /** A certificate revocation list (RFC 5280 section 5), read but not yet believed. */
 export interface Crl {
@@ -24,11 +42,7 @@ export interface Crl {
   readonly number: bigint | undefined
   /** Serial numbers, lower-case hex as in `Certificate.serial.hex`. */
   readonly revoked: ReadonlySet<string>
-  readonly signed: {
-    readonly tbs: Uint8Array
-    readonly algorithm: string
-    readonly bits: Uint8Array
-  }
+  readonly signed: Signed
 }
 
 /** A list whose signature was verified with the key of an authority of the bundle. */
@@ -38,17 +52,6 @@ export interface BoundCrl extends Crl {
 }
 
 const MAX_CRL_BYTES = 16_777_216
-
-/** Digest of each signature algorithm that a list may be signed with; null: none of its own. */
-const DIGESTS: Readonly<Record<string, string | null>> = {
-  '1.2.840.10045.4.3.2': 'sha256',
-  '1.2.840.10045.4.3.3': 'sha384',
-  '1.2.840.10045.4.3.4': 'sha512',
-  '1.2.840.113549.1.1.11': 'sha256',
-  '1.2.840.113549.1.1.12': 'sha384',
-  '1.2.840.113549.1.1.13': 'sha512',
-  '1.3.101.112': null,
-}
 
 /**
  * Parses one list. Throws a DerError for what is none, and for lists that cover only a part of what
@@ -83,19 +86,12 @@ export function parseCrl(der: Uint8Array): Crl {
 
 /** Is the list signed with an algorithm that is accepted? SHA-1 is not. */
 export function isStronglySigned({ signed }: Crl): boolean {
-  return DIGESTS[signed.algorithm] !== undefined
+  return isAcceptedSignature(signed)
 }
 
 /** Did this key sign the list? False also for algorithms that are not accepted. */
 export function isSignedBy({ signed }: Crl, key: KeyObject): boolean {
-  const digest = DIGESTS[signed.algorithm]
-  if (digest === undefined) return false
-  try {
-    return verify(digest, signed.tbs, { key, dsaEncoding: 'der' }, signed.bits)
-  } catch {
-    // The key is of another kind than the algorithm.
-    return false
-  }
+  return isSignatureOf(signed, key)
 }
 
 /** May the list be relied on at this instant? */
@@ -146,7 +142,7 @@ function readNextUpdate(fields: Elements): number {
   throw new DerError('it does not say when the next list comes (nextUpdate)')
 }
 
-function readListExtensions(wrapped: Element | undefined): readonly RawExtension[] {
+function readListExtensions(wrapped: Element | undefined): readonly Extension[] {
   if (wrapped === undefined) return []
   const inside = new Elements(wrapped)
   const element = inside.next()
@@ -168,7 +164,7 @@ const PARTIAL: Readonly<Record<string, string>> = {
   [EXTENSION.issuingDistributionPoint]: 'issuingDistributionPoint',
 }
 
-function readNumber(list: readonly RawExtension[]): bigint | undefined {
+function readNumber(list: readonly Extension[]): bigint | undefined {
   const value = list.find(({ oid }) => oid === EXTENSION.crlNumber)?.value
   if (value === undefined) return undefined
   const number: BigInteger = readInteger(readElement(value))
@@ -182,4 +178,83 @@ function refuseCritical(list: Element): void {
   if (unknown !== undefined) {
     throw new DerError(`critical extension ${unknown.oid} in a revocation list`)
   }
+}
+
+/** Why a certificate was revoked; the words of RFC 5280 section 5.3.1. */
+export type RevocationReason =
+  | 'unspecified'
+  | 'keyCompromise'
+  | 'affiliationChanged'
+  | 'superseded'
+  | 'cessationOfOperation'
+
+const REASONS: Readonly<Record<RevocationReason, number>> = {
+  unspecified: 0,
+  keyCompromise: 1,
+  affiliationChanged: 3,
+  superseded: 4,
+  cessationOfOperation: 5,
+}
+
+/** The reasons that can be given, in their own words. */
+export const REVOCATION_REASONS = Object.keys(REASONS) as readonly RevocationReason[]
+
+/** What signs a list: a CA with its key. */
+export interface CrlSigner {
+  readonly key: KeyObject
+  /** Its subject, in DER. */
+  readonly name: { readonly der: Uint8Array }
+  /** The key identifier of its certificate. */
+  readonly keyId: Uint8Array
+}
+
+/** One line of a CRL. */
+export interface Revoked {
+  /** Hex. */
+  readonly serial: string
+  readonly at: Date
+  readonly reason: RevocationReason
+}
+
+/** Everything that stands in a CRL. Nothing is checked: hostile ones are made here too. */
+export interface CrlSpec {
+  readonly number: number
+  readonly thisUpdate: Date
+  /** After it OpenSSL refuses everybody whom this CA has certified. Null leaves it out. */
+  readonly nextUpdate: Date | null
+  readonly revoked: readonly Revoked[]
+  readonly digest?: Digest
+  /** Replaces number and authority key id. */
+  readonly extensions?: readonly Extension[]
+}
+
+/** A version 2 CRL in DER (RFC 5280 section 5), signed by the issuer of the certificates in it. */
+export function makeCrl(issuer: CrlSigner, spec: CrlSpec): Buffer {
+  const { digest = digestFor(issuer.key), revoked, nextUpdate } = spec
+  const extensions = spec.extensions ?? [
+    authorityKeyIdentifier(issuer.keyId),
+    crlNumber(spec.number),
+  ]
+  const tbs = sequence(
+    integer(1),
+    signatureAlgorithm(issuer.key, digest),
+    issuer.name.der,
+    time(spec.thisUpdate),
+    ...(nextUpdate === null ? [] : [time(nextUpdate)]),
+    // An empty list of revoked certificates must be absent (section 5.1.2.6).
+    ...(revoked.length === 0 ? [] : [sequence(...revoked.map(line))]),
+    ...taggedExtensions(0, extensions),
+  )
+  return signedBy(tbs, issuer.key, digest)
+}
+
+function line({ serial, at, reason }: Revoked): Buffer {
+  // Reason 0 says nothing and is left out (section 5.3.1).
+  const value = enumerated(REASONS[reason])
+  const why = { oid: EXTENSION.crlReason, critical: false, value }
+  return sequence(
+    integer(positive(Buffer.from(serial, 'hex'))),
+    time(at),
+    ...(reason === 'unspecified' ? [] : [extensionList([why])]),
+  )
 }

@@ -1,33 +1,47 @@
+import { createHash, type KeyObject } from 'node:crypto'
 import { contextTag, DerError, type Element, Elements, open, readElement, TAG } from './der.ts'
 import {
-  ascii,
   contentOf,
   hex,
   readBoolean,
   readFlags,
+  readOctetAlignedBits,
   readOid,
   readSmallInteger,
 } from './der-values.ts'
+import { bits, boolean, implicit, integer, octets, oid, sequence, tagged } from './der-write.ts'
+import {
+  type AlternativeName,
+  type GeneralName,
+  generalName,
+  readGeneralNames,
+} from './general-name.ts'
 
 /** Bits of keyUsage (RFC 5280 4.2.1.3). */
-export const KEY_USAGE = { digitalSignature: 0, keyCertSign: 5, cRLSign: 6 } as const
+export const KEY_USAGE = {
+  digitalSignature: 0,
+  nonRepudiation: 1,
+  keyEncipherment: 2,
+  dataEncipherment: 3,
+  keyAgreement: 4,
+  keyCertSign: 5,
+  cRLSign: 6,
+} as const
+
+export type KeyUsage = keyof typeof KEY_USAGE
 
 /** OIDs of extKeyUsage (RFC 5280 4.2.1.12). */
 export const EXT_KEY_USAGE = {
   any: '2.5.29.37.0',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  codeSigning: '1.3.6.1.5.5.7.3.3',
+  emailProtection: '1.3.6.1.5.5.7.3.4',
 } as const
 
-/** One entry of subjectAltName, with its type kept apart: a URI in a DNS name is no URI. */
-export interface GeneralName {
-  readonly type: 'other' | 'email' | 'dns' | 'x400' | 'directory' | 'edi' | 'uri' | 'ip' | 'id'
-  readonly bytes: Uint8Array
-  /** Each octet as one character, undecoded: NUL and all. */
-  readonly text: string
-}
+export type Purpose = keyof typeof EXT_KEY_USAGE
 
-/** The extensions that somebody here reads. */
+/** The extensions that are read here. */
 export interface Extensions {
   readonly basicConstraints?: { readonly ca: boolean; readonly pathLength?: number }
   /** Numbers of the bits that are set. */
@@ -50,6 +64,7 @@ export const EXTENSION = {
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
   crlNumber: '2.5.29.20',
+  crlReason: '2.5.29.21',
   deltaCrlIndicator: '2.5.29.27',
   issuingDistributionPoint: '2.5.29.28',
   nameConstraints: '2.5.29.30',
@@ -61,33 +76,18 @@ export const EXTENSION = {
   inhibitAnyPolicy: '2.5.29.54',
 } as const
 
-const NAME_TYPES = [
-  'other',
-  'email',
-  'dns',
-  'x400',
-  'directory',
-  'edi',
-  'uri',
-  'ip',
-  'id',
-] as const satisfies readonly GeneralName['type'][]
-/** GeneralName choices that are constructed (RFC 5280 4.2.1.6). */
-const CONSTRUCTED_NAMES: ReadonlySet<string> = new Set(['other', 'x400', 'directory', 'edi'])
-
-/** One extension, its value not yet read. */
-export interface RawExtension {
+/** One extension. `value` is the content of the OCTET STRING, any bytes at all for a hostile one. */
+export interface Extension {
   readonly oid: string
   readonly critical: boolean
-  /** The octet string's content. */
   readonly value: Uint8Array
 }
 
 /** Reads a list of extensions; none twice (RFC 5280 4.2). Throws a DerError. */
-export function readExtensionList(list: Element): readonly RawExtension[] {
+export function readExtensionList(list: Element): readonly Extension[] {
   const items = open(list, TAG.sequence)
   const seen = new Set<string>()
-  const result: RawExtension[] = []
+  const result: Extension[] = []
   while (!items.done) {
     const fields = open(items.next(), TAG.sequence)
     const oid = readOid(fields.take(TAG.oid))
@@ -149,19 +149,82 @@ function readOids(value: Uint8Array): readonly string[] {
   return oids
 }
 
-function readGeneralNames(value: Uint8Array): readonly GeneralName[] {
-  const items = open(readElement(value), TAG.sequence)
-  const names: GeneralName[] = []
-  while (!items.done) names.push(readGeneralName(items.next()))
-  if (names.length === 0) throw new DerError('an empty subjectAltName')
-  return names
+/** BasicConstraints; DER leaves cA out when it is false. */
+export function basicConstraints(
+  { ca, pathLength }: { readonly ca: boolean; readonly pathLength?: number },
+  critical = true,
+): Extension {
+  const limit = pathLength === undefined ? [] : [integer(pathLength)]
+  const value = sequence(...(ca ? [boolean(true)] : []), ...limit)
+  return { oid: EXTENSION.basicConstraints, critical, value }
 }
 
-function readGeneralName({ tag, content }: Element): GeneralName {
-  const type = NAME_TYPES[tag & 0x1f]
-  const form = type !== undefined && CONSTRUCTED_NAMES.has(type) ? 'constructed' : 'primitive'
-  if (type === undefined || tag !== contextTag(tag & 0x1f, form)) {
-    throw new DerError('a subject alternative name of no known type')
-  }
-  return { type, bytes: content, text: ascii(content) }
+/** KeyUsage, without the zero bits at its end, as DER wants a named bit list. */
+export function keyUsage(usages: readonly KeyUsage[], critical = true): Extension {
+  const places: number[] = usages.map((usage) => KEY_USAGE[usage])
+  const octet = places.reduce((sum, place) => sum | (0x80 >> place), 0)
+  const unused = octet === 0 ? 0 : 7 - Math.max(...places)
+  const value = bits(Buffer.from(octet === 0 ? [] : [octet]), unused)
+  return { oid: EXTENSION.keyUsage, critical, value }
+}
+
+/** ExtendedKeyUsage, from names or dotted object ids. */
+export function extendedKeyUsage(
+  purposes: readonly (Purpose | `${number}.${string}`)[],
+  critical = false,
+): Extension {
+  const ids = purposes.map((purpose) => oid(isPurpose(purpose) ? EXT_KEY_USAGE[purpose] : purpose))
+  return { oid: EXTENSION.extKeyUsage, critical, value: sequence(...ids) }
+}
+
+function isPurpose(text: string): text is Purpose {
+  return Object.hasOwn(EXT_KEY_USAGE, text)
+}
+
+/** SubjectAltName; critical where the subject is empty (RFC 5280 section 4.2.1.6). */
+export function subjectAltName(names: readonly AlternativeName[], critical = false): Extension {
+  return { oid: EXTENSION.subjectAltName, critical, value: sequence(...names.map(generalName)) }
+}
+
+/** SubjectKeyIdentifier of a public key. */
+export function subjectKeyIdentifier(publicKey: KeyObject): Extension {
+  return { oid: EXTENSION.subjectKeyId, critical: false, value: octets(keyIdentifier(publicKey)) }
+}
+
+/** An issuer's key identifier as its certificate has it, or the key that it is computed from. */
+export type IssuerKey = KeyObject | Uint8Array
+
+/** AuthorityKeyIdentifier: the key id alone, so that an intermediate can be issued again. */
+export function authorityKeyIdentifier(issuerKey: IssuerKey): Extension {
+  const id = issuerKey instanceof Uint8Array ? issuerKey : keyIdentifier(issuerKey)
+  const value = sequence(implicit(0, id))
+  return { oid: EXTENSION.authorityKeyId, critical: false, value }
+}
+
+/** RFC 5280 section 4.2.1.2 (1): SHA-1 over the *contents* of the BIT STRING, as OpenSSL does. */
+export function keyIdentifier(publicKey: KeyObject): Buffer {
+  const spki = open(readElement(publicKey.export({ type: 'spki', format: 'der' })), TAG.sequence)
+  spki.take(TAG.sequence)
+  return createHash('sha1')
+    .update(readOctetAlignedBits(spki.take(TAG.bitString)))
+    .digest()
+}
+
+/** CRLNumber. */
+export function crlNumber(number: number): Extension {
+  return { oid: EXTENSION.crlNumber, critical: false, value: integer(number) }
+}
+
+/** Extensions as they stand in a certificate `[3]`, a CRL `[0]` or a request. */
+export function extensionList(extensions: readonly Extension[]): Buffer {
+  return sequence(
+    ...extensions.map(({ oid: id, critical, value }) =>
+      sequence(oid(id), ...(critical ? [boolean(true)] : []), octets(value)),
+    ),
+  )
+}
+
+/** The same, behind an explicit context tag; nothing at all for an empty list. */
+export function taggedExtensions(tag: number, extensions: readonly Extension[]): readonly Buffer[] {
+  return extensions.length === 0 ? [] : [tagged(tag, extensionList(extensions))]
 }

@@ -1,5 +1,6 @@
 import { DerError, type Element, open, TAG } from './der.ts'
 import { hex, readOid } from './der-values.ts'
+import { oid, sequence, set, utf8 } from './der-write.ts'
 
 /** A distinguished name. Compared by its bytes; the text is for people only. */
 export interface DistinguishedName {
@@ -38,10 +39,10 @@ export function readName(element: Element): DistinguishedName {
 
 function readAttribute(element: Element): string {
   const fields = open(element, TAG.sequence)
-  const oid = readOid(fields.next())
+  const id = readOid(fields.next())
   const value = fields.next()
   fields.end()
-  return `${SHORT_NAMES[oid] ?? oid}=${printable(value.content)}`
+  return `${SHORT_NAMES[id] ?? id}=${printable(value.content)}`
 }
 
 /** What a certificate says goes into logs and terminals: no control characters, no look-alikes. */
@@ -49,4 +50,26 @@ function printable(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('latin1')
     .replace(/[^\x20-\x7e]/g, '?')
+}
+
+const ATTRIBUTES = {
+  commonName: '2.5.4.3',
+  organization: '2.5.4.10',
+  organizationalUnit: '2.5.4.11',
+} as const
+
+/** The attributes of a distinguished name, written in the order in which they are given. */
+export type Name = { readonly [Attribute in keyof typeof ATTRIBUTES]?: string }
+
+/**
+ * A distinguished name in DER, every value a UTF8String: a CRL's issuer must equal the CA's subject
+ * byte for byte, so there is one encoding and no choice.
+ */
+export function distinguishedName(name: Name): Buffer {
+  const attributes = Object.entries(name) as [keyof typeof ATTRIBUTES, string][]
+  return sequence(
+    ...attributes.map(([attribute, value]) =>
+      set(sequence(oid(ATTRIBUTES[attribute]), utf8(value))),
+    ),
+  )
 }

@@ -65,6 +65,15 @@ export function toPem(label: string, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
+/** The DER of every block with that label, in order, whatever text is around them. */
+export function pemBlocks(label: string, text: string): readonly Buffer[] {
+  const block = new RegExp(
+    `-----BEGIN ${label}-----([A-Za-z0-9+/=\\s]*)-----END ${label}-----`,
+    'g',
+  )
+  return [...text.matchAll(block)].map(([, base64]) => Buffer.from(base64!, 'base64'))
+}
+
 function decode(lines: readonly string[], label: string, line: number): Buffer {
   const text = lines.join('')
   if (lines[0]?.startsWith('Proc-Type: 4,ENCRYPTED') === true) {

@@ -5,12 +5,12 @@ import test from 'ava'
 import { Fault } from '../../src/fault.ts'
 import { mustBeIssued, renewalOf, round } from '../../src/pki/agent.ts'
 import { createAuthority, openAuthority } from '../../src/pki/ca.ts'
+import { revoke } from '../../src/pki/crl-issuance.ts'
 import { makeIntermediate } from '../../src/pki/issuer.ts'
-import { blocks } from '../../src/pki/pem.ts'
 import { readRegister } from '../../src/pki/register.ts'
 import { renew } from '../../src/pki/renewal.ts'
-import { revoke } from '../../src/pki/revocation.ts'
 import { finish, progress, reissue, start } from '../../src/pki/rollover.ts'
+import { pemBlocks } from '../../src/x509/pem.ts'
 import { everything, openssl, place } from './tools.ts'
 
 const HOUR_MS = 3600_000
@@ -95,7 +95,7 @@ test('the clock is the one that was passed in', async (t) => {
   const { certificate, certPem, dir } = await authority.issue('mod-a-1.0.0')
   t.is(certificate.validFromDate.toISOString(), '2049-12-31T11:59:00.000Z')
   t.is(certificate.validToDate.toISOString(), '2050-01-01T12:00:00.000Z')
-  t.is(blocks('CERTIFICATE', certPem).length, 1)
+  t.is(pemBlocks('CERTIFICATE', certPem).length, 1)
   const at = String(Date.UTC(2050, 0, 1) / 1000)
   const verify = ['verify', '-x509_strict', '-attime', at, '-CAfile', join(dir, 'ca.crt')]
   const { code, stderr } = await openssl(...verify, join(dir, 'tls.crt'))
@@ -108,7 +108,7 @@ test('a leaf under an intermediate comes with its chain', async (t) => {
   const life = { now: new Date(), validForMs: 48 * HOUR_MS }
   const under = await makeIntermediate(signing, { ...life, commonName: 'middle' })
   const { certPem, dir } = await authority.issue('mod-a-1.0.0', { under })
-  t.is(blocks('CERTIFICATE', certPem).length, 2)
+  t.is(pemBlocks('CERTIFICATE', certPem).length, 2)
   const files = ['-CAfile', join(dir, 'ca.crt'), '-untrusted', join(dir, 'tls.crt')]
   const { code } = await openssl('verify', '-x509_strict', ...files, join(dir, 'tls.crt'))
   t.is(code, 0)
@@ -176,8 +176,8 @@ test('a rollover changes the root step by step, and old and new meet at every st
   await t.throwsAsync(finish(authority), { message: /hangs on the old root/ })
   t.is((await progress(authority)).phase, 'bundles')
   t.true((await accepts(a.dir, b.dir)) && (await accepts(b.dir, a.dir)))
-  t.is(blocks('CERTIFICATE', await readFile(join(a.dir, 'ca.crt'), 'utf8')).length, 2)
-  t.is(blocks('X509 CRL', await readFile(join(a.dir, 'ca.crl'), 'utf8')).length, 2)
+  t.is(pemBlocks('CERTIFICATE', await readFile(join(a.dir, 'ca.crt'), 'utf8')).length, 2)
+  t.is(pemBlocks('X509 CRL', await readFile(join(a.dir, 'ca.crl'), 'utf8')).length, 2)
   const still = await authority.issue('mod-c-1.0.0')
   t.true(still.certificate.checkIssued(before.from.certificate), 'nobody uses the new root yet')
 
@@ -194,8 +194,8 @@ test('a rollover changes the root step by step, and old and new meet at every st
   t.is(after.phase, 'idle')
   t.not(after.from.id, before.from.id)
   t.true((await accepts(a.dir, b.dir)) && (await accepts(b.dir, a.dir)))
-  t.is(blocks('CERTIFICATE', await readFile(join(a.dir, 'ca.crt'), 'utf8')).length, 1)
-  t.is(blocks('X509 CRL', await readFile(join(a.dir, 'ca.crl'), 'utf8')).length, 1)
+  t.is(pemBlocks('CERTIFICATE', await readFile(join(a.dir, 'ca.crt'), 'utf8')).length, 1)
+  t.is(pemBlocks('X509 CRL', await readFile(join(a.dir, 'ca.crl'), 'utf8')).length, 1)
   t.false((await everything(authority.directory)).includes('ca.key'), 'the old key is destroyed')
   t.false(
     new X509Certificate(await readFile(join(a.dir, 'tls.crt'))).checkIssued(

@@ -3,21 +3,19 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
-import { addressBytes } from '../../src/pki/address.ts'
-import { makeCertificate, randomSerial } from '../../src/pki/certificate.ts'
+import { chainPem, makeIntermediate, makeLeaf, makeRoot } from '../../src/pki/issuer.ts'
+import { makeKeys } from '../../src/pki/keys.ts'
+import { leafNames } from '../../src/pki/naming.ts'
+import { certificateNames, makeCertificate, randomSerial } from '../../src/x509/certificate.ts'
 import {
-  type AlternativeName,
   basicConstraints,
   extendedKeyUsage,
   keyIdentifier,
   keyUsage,
   subjectAltName,
-} from '../../src/pki/extensions.ts'
-import { chainPem, makeIntermediate, makeLeaf, makeRoot } from '../../src/pki/issuer.ts'
-import { makeKeys } from '../../src/pki/keys.ts'
-import { leafNames } from '../../src/pki/naming.ts'
-import { pem } from '../../src/pki/pem.ts'
-import { certificateNames } from '../../src/pki/read.ts'
+} from '../../src/x509/extensions.ts'
+import { type AlternativeName, addressBytes } from '../../src/x509/general-name.ts'
+import { toPem } from '../../src/x509/pem.ts'
 import { openssl, place } from './tools.ts'
 
 const DAY_MS = 24 * 3600_000
@@ -65,8 +63,8 @@ test('a chain through an intermediate passes the strict rules, for every kind of
     const [ca, under, own] = ['ca', 'middle', 'leaf'].map((name) =>
       join(dir, `${kind}-${name}.pem`),
     )
-    await writeFile(ca!, pem('CERTIFICATE', root.certificate.raw))
-    await writeFile(under!, pem('CERTIFICATE', middle.certificate.raw))
+    await writeFile(ca!, toPem('CERTIFICATE', root.certificate.raw))
+    await writeFile(under!, toPem('CERTIFICATE', middle.certificate.raw))
     await writeFile(own!, chainPem(leaf, middle))
     const verify = ['verify', '-x509_strict', '-CAfile', ca!]
     const good = await openssl(...verify, '-untrusted', under!, own!)
@@ -83,7 +81,7 @@ test('an intermediate signs leaves only', async (t) => {
   const lower = await makeIntermediate(middle, { ...life, commonName: 'lower' })
   const names = leafNames('spiffe://folio.test/module/mod-a-1.0.0', [], [])
   const leaf = makeLeaf(lower, { ...life, commonName: 'x', names, publicKey })
-  await writeFile(join(dir, 'ca'), pem('CERTIFICATE', root.certificate.raw))
+  await writeFile(join(dir, 'ca'), toPem('CERTIFICATE', root.certificate.raw))
   await writeFile(join(dir, 'chain'), chainPem(leaf, lower))
   const verify = ['verify', '-CAfile', join(dir, 'ca'), '-untrusted', join(dir, 'chain')]
   const { code, stderr } = await openssl(...verify, join(dir, 'chain'))
@@ -120,7 +118,7 @@ test('dates are UTCTime through 2049 and GeneralizedTime from 2050 on', async (t
   const der = plain({ notBefore: last, notAfter: first })
   t.true(der.includes(Buffer.from('\x17\x0d491231235959Z', 'latin1')))
   t.true(der.includes(Buffer.from('\x18\x0f20500101000000Z', 'latin1')))
-  await writeFile(join(dir, 'x'), pem('CERTIFICATE', der))
+  await writeFile(join(dir, 'x'), toPem('CERTIFICATE', der))
   const { stdout } = await openssl('x509', '-noout', '-dates', '-in', join(dir, 'x'))
   t.regex(stdout, /notBefore=Dec 31 23:59:59 2049 GMT\nnotAfter=Jan {2}1 00:00:00 2050 GMT/)
   t.throws(() => plain({ notAfter: new Date('+010000-01-01T00:00:00Z') }), {
@@ -186,7 +184,7 @@ test('IPv6 addresses have the bytes that openssl reads', async (t) => {
   const names = ips.map((value) => ({ kind: 'ip', value }) as const)
   await writeFile(
     join(dir, 'x'),
-    pem('CERTIFICATE', plain({ extensions: [subjectAltName(names)] })),
+    toPem('CERTIFICATE', plain({ extensions: [subjectAltName(names)] })),
   )
   const { stdout } = await openssl(
     'x509',
@@ -215,7 +213,7 @@ test('IPv6 addresses have the bytes that openssl reads', async (t) => {
 test('hostile certificates are made as they were asked for', async (t) => {
   const dir = await place(t)
   const text = async (der: Buffer) => {
-    await writeFile(join(dir, 'x'), pem('CERTIFICATE', der))
+    await writeFile(join(dir, 'x'), toPem('CERTIFICATE', der))
     return (await openssl('x509', '-noout', '-text', '-in', join(dir, 'x'))).stdout
   }
   t.regex(await text(plain({ version: 1, extensions: [keyUsage(['keyCertSign'])] })), /Version: 1 /)

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { Fault } from '../../src/fault.ts'
-import { readRequest } from '../../src/pki/csr.ts'
+import { readRequest } from '../../src/pki/signing.ts'
 import { hasKeytool, keytool, openssl, place } from './tools.ts'
 
 const SAN = 'subjectAltName=URI:spiffe://folio.test/module/mod-a-1.0.0,DNS:mod-a,IP:10.0.0.1'
@@ -23,6 +23,7 @@ test("openssl's requests are read with their names, PEM and DER", async (t) => {
     P256,
     ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp384r1', '-sha384'],
     ['-newkey', 'rsa:2048'],
+    ['-newkey', 'ed25519'],
   ]
   for (const kind of kinds) {
     for (const form of ['PEM', 'DER']) {
@@ -72,11 +73,12 @@ test('weak keys and weak signatures are refused', async (t) => {
     ['-newkey', 'rsa:1024'],
     ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp224r1'],
     ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp256k1'],
-    ['-newkey', 'ed25519'],
   ]
   for (const how of weak) {
     const bytes = await request(dir, ...how)
-    t.throws(() => readRequest(bytes, 'x.csr'), { message: /x\.csr: its key \(.*\) is not taken/ })
+    t.throws(() => readRequest(bytes, 'x.csr'), {
+      message: /x\.csr: its key \(.*\) is not accepted/,
+    })
   }
   const sha1 = await request(dir, ...P256, '-sha1')
   t.throws(() => readRequest(sha1, 'x.csr'), { message: /does not fit its key/ })

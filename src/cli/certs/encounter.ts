@@ -1,9 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 import { Fault, sentence } from '../../fault.ts'
-import { chainOf } from '../../pki/chain.ts'
-import { titleOf } from '../../pki/inspect.ts'
 import { shortId } from '../../pki/issuer.ts'
-import { certificateNames } from '../../pki/read.ts'
+import { titleOf } from './inspect.ts'
+import { chainShown, namesIn, profileFlaws } from './judgement.ts'
 import { address, type Meeting, meet, type Peer } from './meet.ts'
 
 /** One side's certificate, key and roots, as they would be used from now on. */
@@ -45,20 +44,20 @@ async function encounter(peer: Peer, side: Side, now: Date): Promise<Encounter> 
     throw error
   })
   if (met instanceof Fault) return unreached(peer, met)
-  const [leaf, ...shown] = met.chain
-  if (leaf === undefined) return unreached(peer, undefined)
-  const { path, root } = chainOf(leaf, shown, side.roots)
+  if (met.chain.length === 0) return unreached(peer, undefined)
+  const chain = chainShown(met.chain, side.roots)
+  const flaws = chain === undefined ? [] : profileFlaws(chain, now.getTime())
+  const root = chain?.issuers.at(-1)
   const problems: string[] = []
   if (!met.takesUs) problems.push(`does not take our certificate (${met.refusal})`)
-  if (root === undefined) problems.push('its certificate hangs on none of our roots')
-  const current = path.every((one) => one.validFromDate <= now && now < one.validToDate)
-  if (!current) problems.push('its certificate has expired, or begins later')
+  if (root === undefined) problems.push('its certificate leads to none of our roots')
+  problems.push(...flaws.map(({ because }) => because))
   return {
     peer: address(peer),
     name: nameOf(met),
-    root: root === undefined ? null : shortId(root),
+    root: root === undefined ? null : shortId({ publicKey: root.key }),
     takesUs: met.takesUs,
-    isTaken: root !== undefined && current,
+    isTaken: root !== undefined && flaws.length === 0,
     problems,
   }
 }
@@ -72,6 +71,6 @@ function unreached(peer: Peer, why: Fault | undefined): Encounter {
 }
 
 function nameOf({ chain: [leaf] }: Meeting): string {
-  const [uri] = leaf === undefined ? [] : certificateNames(leaf.raw).uris
-  return uri === undefined ? 'names nobody' : titleOf(uri)
+  const [uri] = leaf === undefined ? [] : namesIn(leaf).uris
+  return uri === undefined ? 'no name' : titleOf(uri)
 }

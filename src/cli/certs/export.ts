@@ -3,14 +3,14 @@ import { parseArgs } from 'node:util'
 import { readText } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { LEAF_KEY_MODE, PUBLIC_MODE, stage } from '../../pki/files.ts'
-import { titleOf } from '../../pki/inspect.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { keyStore, trustStore } from '../../pki/pkcs12.ts'
-import { certificateNames } from '../../pki/read.ts'
 import { directoryOf } from '../../pki/renewal.ts'
 import { certificatesIn, privateKey, text } from '../../pki/state.ts'
 import { table } from '../terminal.ts'
 import { only } from './arguments.ts'
+import { titleOf } from './inspect.ts'
+import { namesIn } from './judgement.ts'
 import { json } from './words.ts'
 
 const EXAMPLE = 'export mod-users-19.7.0 --pkcs12 --password-file password.txt'
@@ -44,7 +44,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (leaf === undefined || !leaf.checkPrivateKey(key)) {
     throw fault('it does not fit the certificate beside it', { where: { file: keyFile } })
   }
-  const [uri] = certificateNames(leaf.raw).uris
+  const [uri] = namesIn(leaf).uris
   const alias = uri === undefined ? target : titleOf(uri)
   const trusted = roots.map((certificate) => {
     return { alias: `root-${shortId(certificate)}`, certificate }

@@ -1,5 +1,5 @@
-import type { Inspection } from '../../pki/inspect.ts'
 import { paint, table } from '../terminal.ts'
+import { type Inspection, isWarning } from './inspect.ts'
 import { moment } from './words.ts'
 
 const HOUR_MS = 3600_000
@@ -52,11 +52,6 @@ function wrapped(problem: string, columns: number): string {
 
 function coloured(problem: string, text: string): string {
   return paint(isWarning(problem) ? 'yellow' : 'red', text)
-}
-
-/** What is still in order, though not for long. */
-function isWarning(problem: string): boolean {
-  return problem.endsWith(' soon')
 }
 
 /** The beginning and the end of a name: product and version are at its ends. */

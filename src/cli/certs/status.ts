@@ -1,23 +1,20 @@
+import type { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
-import { type Crl, readCrl } from '../../pki/crl.ts'
-import {
-  endsSoon,
-  type Horizon,
-  type Inspection,
-  inspect,
-  inspectDirectory,
-  listProblems,
-} from '../../pki/inspect.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { keyTitle } from '../../pki/keys.ts'
 import { fingerprint } from '../../pki/leaf.ts'
-import { blocks } from '../../pki/pem.ts'
 import { type AuthorityState, exists, readState, text } from '../../pki/state.ts'
+import { issuerFlaw } from '../../trust/profile.ts'
+import { parseCertificate } from '../../x509/certificate.ts'
+import { type Crl, parseCrl } from '../../x509/crl.ts'
+import { pemBlocks } from '../../x509/pem.ts'
 import { durationMs } from './arguments.ts'
 import { credentialDirectories, folderName } from './folders.ts'
+import { endsSoon, type Horizon, type Inspection, inspect, inspectDirectory } from './inspect.ts'
 import { inspectionJson, inspectionTable, summaryLine } from './inspections.ts'
+import { listProblems } from './judgement.ts'
 import { address, type Meeting, meet, type Peer, peerOf } from './meet.ts'
 import { sideIn } from './rehearse.ts'
 import { columns, json } from './words.ts'
@@ -56,7 +53,11 @@ async function statusOfDirectory(top: string, horizon: Horizon, asJson: boolean)
   const leaves = await Promise.all(
     directories.map((place) => {
       const name = folderName(top, place)
-      return inspectDirectory(place, name, horizon, keyElsewhere(ca, name))
+      const trustDomain = ca?.register.trustDomain
+      return inspectDirectory(
+        { place, name, trustDomain, keyElsewhere: keyElsewhere(ca, name) },
+        horizon,
+      )
     }),
   )
   const all = [...roots, ...leaves]
@@ -77,7 +78,7 @@ function keyElsewhere(ca: AuthorityState | undefined, directory: string): boolea
 }
 
 function rootsOf(ca: AuthorityState, horizon: Horizon): readonly Inspection[] {
-  const crls = ca.crlPem === null ? [] : blocks('X509 CRL', ca.crlPem).map(readCrl)
+  const crls = ca.crlPem === null ? [] : pemBlocks('X509 CRL', ca.crlPem).map(parseCrl)
   return ca.roots.map(({ certificate, id, state }) => {
     const ending = endsSoon(certificate, horizon)
     const over = certificate.validToDate < horizon.now
@@ -94,10 +95,19 @@ function rootsOf(ca: AuthorityState, horizon: Horizon): readonly Inspection[] {
       fingerprint: fingerprint(certificate),
       dns: [],
       ips: [],
-      problems: [...dates, ...listProblems(crls, [certificate], horizon.now)],
+      problems: [
+        ...rootFlaws(certificate),
+        ...dates,
+        ...listProblems(crls, [certificate], horizon.now),
+      ],
       ending,
     }
   })
+}
+
+function rootFlaws({ raw }: X509Certificate): readonly string[] {
+  const flaw = issuerFlaw(parseCertificate(raw), 'root')
+  return flaw === undefined ? [] : [`the certificate ${flaw}`]
 }
 
 async function statusOfPeer(
@@ -135,7 +145,7 @@ async function statusOfPeer(
 /** The CRLs that a peer with these credentials would go by. */
 async function listsIn(directory: string): Promise<readonly Crl[]> {
   const file = join(directory, 'ca.crl')
-  return (await exists(file)) ? blocks('X509 CRL', await text(file)).map(readCrl) : []
+  return (await exists(file)) ? pemBlocks('X509 CRL', await text(file)).map(parseCrl) : []
 }
 
 function peerProse(one: Inspection, meeting: Meeting, verified: boolean): string {

@@ -7,7 +7,7 @@ import {
   keyUsage,
   subjectAltName,
   subjectKeyIdentifier,
-} from '../../pki/extensions.ts'
+} from '../../x509/extensions.ts'
 import type { Attack, Need } from '../attack.ts'
 import { ordinaryCall } from '../calls.ts'
 import type { Context } from '../context.ts'

@@ -1,22 +1,23 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorCode } from '../fault.ts'
-import { chainOf } from './chain.ts'
-import { type Crl, readCrl } from './crl.ts'
-import { encode } from './der.ts'
-import { shortId, subjectDer } from './issuer.ts'
-import { isStrong, keyTitle } from './keys.ts'
-import { fingerprint } from './leaf.ts'
-import { blocks } from './pem.ts'
-import { certificateNames, type Names } from './read.ts'
-import { lifeMs } from './renewal.ts'
+import { checkGeneration } from '../../credentials/check-generation.ts'
+import { directorySource } from '../../credentials/directory.ts'
+import { errorCode, Fault } from '../../fault.ts'
+import { shortId } from '../../pki/issuer.ts'
+import { keyTitle } from '../../pki/keys.ts'
+import { fingerprint } from '../../pki/leaf.ts'
+import { lifeMs } from '../../pki/renewal.ts'
+import { lookWith } from '../../transport/handshake-check.ts'
+import { type Crl, parseCrl } from '../../x509/crl.ts'
+import { PemError, pemBlocks, splitPem } from '../../x509/pem.ts'
+import { type Evidence, judge, listProblems, namingOf } from './judgement.ts'
 
 /** What is to be said of one certificate, wherever it was found. */
 export interface Inspection {
   /** Its place: a directory, a file, an address. */
   readonly place: string
-  /** `mod-users-19.7.0`, `operator/anna`; the place where the certificate names nobody. */
+  /** `mod-users-19.7.0`, `operator/anna`; the place where the certificate has no URI. */
   readonly name: string
   readonly uri: string | null
   /** Lower-case hex. */
@@ -42,21 +43,25 @@ export interface Horizon {
   readonly withinMs: number | undefined
 }
 
-interface Found {
-  readonly chain: readonly X509Certificate[]
-  readonly roots: readonly X509Certificate[]
-  readonly crls: readonly Crl[]
+/** What is known of a directory of credentials before it is read. */
+export interface DirectoryPlace {
+  readonly place: string
+  /** What it is called where its certificate has no URI. */
+  readonly name: string
+  /** That of the CA; undefined: that of the certificate is taken. */
+  readonly trustDomain: string | undefined
+  /** Is the key with the sender of a signing request? */
+  readonly keyElsewhere: boolean
 }
 
 /**
  * Looks at a credentials directory (`tls.crt tls.key ca.crt ca.crl`) without changing or believing
- * anything. Never throws: what cannot be read is a problem like any other.
+ * anything. What seems well is held to all that `check` and a starting sidecar hold it to, trial
+ * handshakes included. Never throws: what cannot be read is a problem like any other.
  */
 export async function inspectDirectory(
-  place: string,
-  name: string,
+  { place, name, trustDomain, keyElsewhere }: DirectoryPlace,
   horizon: Horizon,
-  keyElsewhere = false,
 ): Promise<Inspection> {
   const problems: string[] = []
   const chain = await certificates(join(place, 'tls.crt'), problems)
@@ -66,30 +71,51 @@ export async function inspectDirectory(
   const [leaf] = chain
   if (leaf !== undefined && !keyElsewhere) await keyProblems(join(place, 'tls.key'), leaf, problems)
   problems.push(...listProblems(crls, roots, horizon.now))
-  return inspect(place, name, { chain, roots, crls }, horizon, problems)
+  const found = inspect(place, name, { chain, roots, crls, trustDomain }, horizon, problems)
+  if (keyElsewhere || found.problems.some((problem) => !isWarning(problem))) return found
+  const refused = await refusedByCheck(place, found.uri, trustDomain, horizon.now)
+  return { ...found, problems: [...found.problems, ...refused] }
+}
+
+/** What is still in order, though not for long. */
+export function isWarning(problem: string): boolean {
+  return problem.endsWith(' soon')
+}
+
+/** Every error that `check` would report of this directory. */
+async function refusedByCheck(
+  place: string,
+  uri: string | null,
+  trustDomain: string | undefined,
+  now: Date,
+): Promise<readonly string[]> {
+  try {
+    const raw = await directorySource(place).read()
+    const naming = namingOf(uri ?? '', trustDomain)
+    await checkGeneration(raw, { ...naming, module: undefined, now: now.getTime(), lookWith })
+    return []
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return error.problems
+      .filter(({ severity }) => severity === 'error')
+      .map(({ message, where }) =>
+        where?.file === undefined ? message : `${fileName(where.file)}: ${message}`,
+      )
+  }
 }
 
 /** Looks at a chain, leaf first, by the roots and CRLs that are to judge it. */
 export function inspect(
   place: string,
   name: string,
-  { chain, roots, crls }: Found,
+  evidence: Evidence,
   horizon: Horizon,
   before: readonly string[] = [],
 ): Inspection {
-  const [leaf, ...intermediates] = chain
+  const [leaf] = evidence.chain
   if (leaf === undefined) return { ...NOTHING, place, name, problems: before }
-  const problems = [...before]
-  const names = namesOf(leaf)
-  const { path, root } = chainOf(leaf, intermediates, roots)
-  if (roots.length > 0 && root === undefined) problems.push('no root in ca.crt certifies it')
-  problems.push(...leafProblems(leaf, names))
-  for (const one of path.slice(1)) {
-    if (isOver(one, horizon.now)) problems.push(`its issuer ${shortId(one)} has expired`)
-  }
-  if (isListed(leaf, path[1], crls)) problems.push('revoked')
+  const { names, issuer, problems } = judge(evidence, horizon.now)
   const ending = endsSoon(leaf, horizon)
-  problems.push(...dateProblems(leaf, horizon, ending))
   const [uri] = names.uris
   return {
     place,
@@ -99,11 +125,11 @@ export function inspect(
     key: keyTitle(leaf.publicKey),
     notBefore: leaf.validFromDate,
     notAfter: leaf.validToDate,
-    issuer: path[1] === undefined ? null : shortId(path[1]),
+    issuer: issuer === undefined ? null : shortId({ publicKey: issuer.key }),
     fingerprint: fingerprint(leaf),
     dns: names.dns,
     ips: names.ips,
-    problems,
+    problems: [...before, ...problems, ...dateProblems(leaf, horizon, ending)],
     ending,
   }
 }
@@ -136,67 +162,8 @@ export function endsSoon(certificate: X509Certificate, { now, withinMs }: Horizo
 
 function dateProblems(leaf: X509Certificate, { now }: Horizon, ending: boolean): string[] {
   if (leaf.validFromDate > now) return ['not valid yet']
-  if (isOver(leaf, now)) return ['expired']
+  if (leaf.validToDate < now) return ['expired']
   return ending ? ['ends soon'] : []
-}
-
-function leafProblems(leaf: X509Certificate, { uris }: Names): string[] {
-  const problems: string[] = []
-  if (uris.length === 0) problems.push('no URI SAN: it proves no identity')
-  if (uris.length > 1) problems.push(`${uris.length} URI SANs: one is an identity`)
-  if (leaf.ca) problems.push('CA:TRUE in a leaf')
-  if (!isStrong(leaf.publicKey)) problems.push(`weak key ${keyTitle(leaf.publicKey)}`)
-  const purposes = leaf.keyUsage ?? []
-  for (const [purpose, title] of PURPOSES) {
-    if (!purposes.includes(purpose)) problems.push(`not for ${title}`)
-  }
-  return problems
-}
-
-const PURPOSES = [
-  ['1.3.6.1.5.5.7.3.1', 'serverAuth'],
-  ['1.3.6.1.5.5.7.3.2', 'clientAuth'],
-] as const
-
-function isOver({ validToDate }: X509Certificate, now: Date): boolean {
-  return validToDate < now
-}
-
-function isListed(
-  leaf: X509Certificate,
-  issuer: X509Certificate | undefined,
-  crls: readonly Crl[],
-): boolean {
-  if (issuer === undefined) return false
-  const serial = leaf.serialNumber.toLowerCase()
-  return crls.some((crl) => crl.isSignedBy(issuer.publicKey) && crl.serials.has(serial))
-}
-
-/** Once there is any CRL, OpenSSL refuses whoever hangs on a CA that has no current one. */
-export function listProblems(
-  crls: readonly Crl[],
-  roots: readonly X509Certificate[],
-  now: Date,
-): readonly string[] {
-  if (crls.length === 0) return []
-  const problems: string[] = []
-  for (const root of roots) {
-    const name = encode(subjectDer(root.raw))
-    const own = crls.filter((crl) => crl.issuer.equals(name) && crl.isSignedBy(root.publicKey))
-    if (own.length === 0) problems.push(`ca.crl says nothing of ${shortId(root)}`)
-    const lefts = own.map((crl) => lifeLeft(crl, now))
-    const left = Math.max(...lefts)
-    if (own.length > 0 && left < 0) problems.push(`ca.crl of ${shortId(root)} has run out`)
-    else if (left >= 0 && left < 1 / 3) problems.push(`ca.crl of ${shortId(root)} runs out soon`)
-  }
-  return problems
-}
-
-/** How much of a CRL's life is left, from 1 to below 0; one without end has all of it. */
-function lifeLeft({ thisUpdate, nextUpdate }: Crl, now: Date): number {
-  if (nextUpdate === null) return 1
-  const end = nextUpdate.getTime()
-  return (end - now.getTime()) / (end - thisUpdate.getTime())
 }
 
 async function keyProblems(path: string, leaf: X509Certificate, problems: string[]): Promise<void> {
@@ -209,7 +176,7 @@ async function keyProblems(path: string, leaf: X509Certificate, problems: string
   }
   const { mode } = await stat(path)
   if ((mode & 0o022) !== 0) problems.push('others may write tls.key')
-  else if ((mode & 0o004) !== 0) problems.push('everybody may read tls.key')
+  else if ((mode & 0o004) !== 0) problems.push('every user may read tls.key')
 }
 
 async function certificates(path: string, problems: string[]): Promise<X509Certificate[]> {
@@ -217,8 +184,9 @@ async function certificates(path: string, problems: string[]): Promise<X509Certi
   if (pem === undefined) return []
   const name = fileName(path)
   try {
-    const found = blocks('CERTIFICATE', pem).map((der) => new X509Certificate(der))
+    const found = pemBlocks('CERTIFICATE', pem).map((der) => new X509Certificate(der))
     if (found.length === 0) problems.push(`no certificate in ${name}`)
+    else problems.push(...strangeText(pem, 'CERTIFICATE', name))
     return found
   } catch {
     problems.push(`a broken certificate in ${name}`)
@@ -233,12 +201,24 @@ async function lists(path: string, problems: string[]): Promise<Crl[]> {
   })
   if (pem === undefined) return []
   try {
-    const found = blocks('X509 CRL', pem).map(readCrl)
+    const found = pemBlocks('X509 CRL', pem).map(parseCrl)
     if (found.length === 0) problems.push('no CRL in ca.crl')
+    else problems.push(...strangeText(pem, 'X509 CRL', 'ca.crl'))
     return found
   } catch {
     problems.push('a broken CRL in ca.crl')
     return []
+  }
+}
+
+/** A sidecar reads a file with PEM blocks of one kind and nothing else. */
+function strangeText(pem: string, label: string, name: string): readonly string[] {
+  try {
+    splitPem(Buffer.from(pem), [label])
+    return []
+  } catch (error) {
+    if (error instanceof PemError) return [`${name}: ${error.message}`]
+    throw error
   }
 }
 
@@ -253,12 +233,4 @@ async function read(path: string, problems: string[]): Promise<string | undefine
 
 function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
-}
-
-function namesOf(leaf: X509Certificate): Names {
-  try {
-    return certificateNames(leaf.raw)
-  } catch {
-    return { uris: [], dns: [], ips: [], others: 0 }
-  }
 }

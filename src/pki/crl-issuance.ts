@@ -1,15 +1,10 @@
 import { join } from 'node:path'
 import { fault } from '../fault.ts'
+import { makeCrl, type RevocationReason } from '../x509/crl.ts'
+import { toPem } from '../x509/pem.ts'
 import type { CertificateAuthority } from './ca.ts'
-import { makeCrl } from './crl.ts'
 import { PUBLIC_MODE, stageAll } from './files.ts'
-import { pem } from './pem.ts'
-import {
-  type Register,
-  type RegisterEntry,
-  type RevocationReason,
-  registerFile,
-} from './register.ts'
+import { type Register, type RegisterEntry, registerFile } from './register.ts'
 import {
   type AuthorityRoot,
   type AuthorityState,
@@ -91,7 +86,7 @@ export async function listsOf(
     )
     const issuer = await withKey(directory, root)
     const spec = { number: register.crlNumber, thisUpdate: now, nextUpdate, revoked }
-    lists.push(pem('X509 CRL', makeCrl(issuer, spec)))
+    lists.push(toPem('X509 CRL', makeCrl(issuer, spec)))
   }
   return lists.join('')
 }

@@ -1,0 +1,178 @@
+import type { X509Certificate } from 'node:crypto'
+import { Fault } from '../../fault.ts'
+import { shortId } from '../../pki/issuer.ts'
+import { isRefusal } from '../../refusal/refusal.ts'
+import {
+  type Authority,
+  type Chain,
+  chainOf,
+  makeBundle,
+  type TrustBundle,
+} from '../../trust/chain.ts'
+import { identityOf, type NamingContext, readSpiffeId } from '../../trust/identity.ts'
+import { leafFlaw, profileFlaw } from '../../trust/profile.ts'
+import { boundCrls, issuedRecords, revocationRefusal } from '../../trust/revocation.ts'
+import { type Certificate, parseCertificate } from '../../x509/certificate.ts'
+import { type BoundCrl, type Crl, crlOf } from '../../x509/crl.ts'
+import { DerError } from '../../x509/der.ts'
+import { type NamesByKind, namesByKind } from '../../x509/general-name.ts'
+
+/** A chain, leaf first, and what it is to be judged by. */
+export interface Evidence {
+  readonly chain: readonly X509Certificate[]
+  /** What stands in `ca.crt`; empty: the chain is not followed. */
+  readonly roots: readonly X509Certificate[]
+  readonly crls: readonly Crl[]
+  /** Undefined: that of the leaf's own name is taken. */
+  readonly trustDomain?: string | undefined
+}
+
+/** What peers would say of a chain. */
+export interface Judgement {
+  readonly names: NamesByKind
+  /** Undefined where the chain leads to no root. */
+  readonly issuer: Authority | undefined
+  /** Each a phrase; the end of the leaf's own validity is not among them. */
+  readonly problems: readonly string[]
+}
+
+/** A sidecar is called and calls: its certificate is shown in both roles. */
+const ROLES = ['server', 'client'] as const
+
+/** Judges a chain by the profile, the identity and the revocation that peers apply (src/trust). */
+export function judge({ chain, roots, crls, trustDomain }: Evidence, now: Date): Judgement {
+  const parsed = attempt(() => chain.map(({ raw }) => parseCertificate(raw)))
+  if (typeof parsed === 'string') {
+    return { names: namesByKind(), issuer: undefined, problems: [`no peer can read it: ${parsed}`] }
+  }
+  const [leaf, ...shown] = parsed
+  if (leaf === undefined) return { names: namesByKind(), issuer: undefined, problems: [] }
+  const names = namesByKind(leaf.extensions.subjectAltName)
+  const bundle = bundleOf(roots)
+  const way = bundle && chainOf(leaf, shown, bundle)
+  const identity = identityOf(leaf, namingOf(names.uris[0] ?? '', trustDomain))
+  const problems = [
+    ...(roots.length > 0 && way === undefined ? ['no root in ca.crt certifies it'] : []),
+    ...(isRefusal(identity) ? [identity.because] : []),
+    ...(way === undefined ? leafFlaws(leaf) : chainFlaws(way, now.getTime())),
+    ...(way === undefined ? [] : revocationProblems(way, bundle, crls, now)),
+  ]
+  return { names, issuer: way?.issuers[0], problems }
+}
+
+/**
+ * Against what a name is read where there is no configuration: SPIFFE ids of other schemes are taken
+ * as they are, because only the table of a sidecar could say which module each stands for.
+ */
+export function namingOf(uri: string, trustDomain: string | undefined): NamingContext {
+  const own = readSpiffeId(uri)
+  const isForeign = own === undefined && uri.startsWith('spiffe://')
+  return {
+    trustDomain: trustDomain ?? own?.trustDomain ?? '',
+    foreign: isForeign ? new Map([[uri, 'foreign-1.0.0']]) : new Map(),
+  }
+}
+
+/** The bundle that the certificates of `ca.crt` make; undefined where no root is among them. */
+export function bundleOf(roots: readonly X509Certificate[]): TrustBundle | undefined {
+  try {
+    return makeBundle(roots.map(({ raw }) => parseCertificate(raw)))
+  } catch (error) {
+    if (error instanceof Fault || error instanceof DerError) return undefined
+    throw error
+  }
+}
+
+/** A chain from certificates as TLS shows them; undefined where they lead to no root of the bundle. */
+export function chainShown(
+  chain: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+): Chain | undefined {
+  const parsed = attempt(() => chain.map(({ raw }) => parseCertificate(raw)))
+  const bundle = bundleOf(roots)
+  if (typeof parsed === 'string' || bundle === undefined) return undefined
+  const [leaf, ...shown] = parsed
+  return leaf && chainOf(leaf, shown, bundle)
+}
+
+/** The names in a certificate; none where it cannot be read. */
+export function namesIn({ raw }: X509Certificate): NamesByKind {
+  const parsed = attempt(() => parseCertificate(raw))
+  return namesByKind(typeof parsed === 'string' ? [] : parsed.extensions.subjectAltName)
+}
+
+/** What the profile says against a chain in either role; nothing where only the leaf's dates are wrong. */
+function chainFlaws(chain: Chain, now: number): readonly string[] {
+  const flaws = profileFlaws(chain, now)
+  const { notBefore, notAfter } = chain.leaf
+  const leafIsLate = now < notBefore || now > notAfter
+  return flaws
+    .filter(({ reason }) => !(leafIsLate && reason === 'expired-certificate'))
+    .map(because)
+}
+
+/** Why the profile refuses a chain, in the role of a server and of a client, each reason once. */
+export function profileFlaws(chain: Chain, now: number) {
+  const flaws = ROLES.flatMap((role) => profileFlaw(chain, role, now) ?? [])
+  return [...new Map(flaws.map((flaw) => [flaw.because, flaw])).values()]
+}
+
+function because(refusal: { readonly because: string }): string {
+  return refusal.because
+}
+
+function leafFlaws(leaf: Certificate): readonly string[] {
+  const flaws = new Set(ROLES.flatMap((role) => leafFlaw(leaf, role) ?? []))
+  return [...flaws].map((flaw) => `the certificate ${flaw}`)
+}
+
+function revocationProblems(
+  chain: Chain,
+  bundle: TrustBundle | undefined,
+  crls: readonly Crl[],
+  now: Date,
+): readonly string[] {
+  const bound = bundle === undefined ? [] : boundCrls(crls, bundle)
+  const refusal = revocationRefusal(issuedRecords(chain), bound, now.getTime())
+  if (refusal === undefined) return []
+  if (refusal.reason === 'revoked-certificate') return ['revoked']
+  // What is wrong with the list of an authority of the bundle is said by listProblems.
+  const inBundle = chain.issuers.every(({ fingerprint256 }) => {
+    return bundle?.byFingerprint.has(fingerprint256)
+  })
+  return inBundle ? [] : [refusal.because]
+}
+
+/** Once there is any CRL, OpenSSL refuses every certificate of a CA that has no current one. */
+export function listProblems(
+  crls: readonly Crl[],
+  roots: readonly X509Certificate[],
+  now: Date,
+): readonly string[] {
+  const bundle = bundleOf(roots)
+  if (crls.length === 0 || bundle === undefined) return []
+  const bound = boundCrls(crls, bundle)
+  return bundle.authorities
+    .filter(({ notAfter }) => notAfter >= now.getTime())
+    .flatMap(({ key, publicKey }) => {
+      const id = shortId({ publicKey: key })
+      const list = crlOf(bound, publicKey.spkiSha256)
+      return list === undefined ? [`ca.crl says nothing of ${id}`] : endOfList(list, id, now)
+    })
+}
+
+function endOfList({ thisUpdate, nextUpdate }: BoundCrl, id: string, now: Date): string[] {
+  const left = (nextUpdate - now.getTime()) / (nextUpdate - thisUpdate)
+  if (left < 0) return [`ca.crl of ${id} has run out`]
+  return left < 1 / 3 ? [`ca.crl of ${id} runs out soon`] : []
+}
+
+/** What is made, or what a DerError says. */
+function attempt<T>(make: () => T): T | string {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof DerError) return error.message
+    throw error
+  }
+}
