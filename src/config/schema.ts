@@ -141,6 +141,15 @@ const limits = () =>
       headerBytes: count(65_536),
       headerCount: count(200, 1000),
       handshakeMs: ms(5_000),
+      handshakesPerSecond: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .default(128)
+        .meta({
+          description:
+            'Connections that one caller may open per second, and handshakes of one address that come to nothing; 0: unlimited',
+        }),
       headMs: ms(10_000),
       bodyIdleMs: ms(60_000),
       bodyBytesPerSecond: z

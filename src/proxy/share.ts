@@ -1,4 +1,4 @@
-import { Budget } from '../wire/budget.ts'
+import { Budget } from '../refusal/budget.ts'
 
 /**
  * Who a share belongs to. `own`: the module beside us, which shares its listeners with nobody. `okapi`:

@@ -13,8 +13,8 @@ const TIMES_FREE_OF_CALLEE = 1
 /** Of what one callee may have open so much is left to what Okapi asks of itself: one in so many. */
 const OWN_CALLS_OF = 8
 
-/** Okapi asks for everybody: what others break off is seen as its doing. */
-const TIMES_FOR_OKAPI = 8
+/** Okapi asks for everybody: what others break off is seen as its doing, and it connects for all. */
+export const TIMES_FOR_OKAPI = 8
 
 export interface ShareLimits {
   /** Exchanges that a caller may break off per second, 0 without a limit. */

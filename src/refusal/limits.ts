@@ -7,6 +7,7 @@ export const LIMITS = [
   'headerBytes',
   'headerCount',
   'handshakeMs',
+  'handshakesPerSecond',
   'headMs',
   'bodyIdleMs',
   'bodyBytesPerSecond',

@@ -5,6 +5,7 @@ import type { Direction } from '../observe/labels.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Caller } from '../policy/caller.ts'
+import { TIMES_FOR_OKAPI } from '../proxy/shares.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
@@ -153,6 +154,7 @@ export class Listeners implements ListenerSockets {
         material: material(),
         authenticator,
         live,
+        handshakeTimes: (identity) => (isOkapi(identity) ? TIMES_FOR_OKAPI : 1),
         ...(this.#config.link ? { alpn: [ALPN_LINK, ALPN_HTTP1] } : {}),
         events: this.#tlsEvents(formatAddress(address)),
       },
@@ -215,6 +217,7 @@ export class Listeners implements ListenerSockets {
       dropped: () => this.#metrics.limitHit('connections'),
       evicted: () => this.#metrics.limitHit('pendingConnections'),
       gaveWay: () => this.#metrics.limitHit('connections'),
+      paced: () => this.#metrics.limitHit('handshakesPerSecond'),
       acceptFailed: (code) => this.#log.error({ listener, code }, 'accepting failed'),
     }
   }
@@ -251,6 +254,10 @@ export class Listeners implements ListenerSockets {
       'peer refused',
     )
   }
+}
+
+function isOkapi(identity: Identity): boolean {
+  return identity.kind === 'module' && identity.product === 'okapi'
 }
 
 /** Where a connection comes from, as the log says it. */

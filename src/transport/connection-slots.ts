@@ -30,6 +30,7 @@ export class ConnectionSlot {
   served: ServedConnection | null = null
   readonly #socket: Socket
   readonly #slots: ConnectionSlots
+  #whenSettled: (() => void) | undefined
 
   constructor(socket: Socket, slots: ConnectionSlots) {
     this.#socket = socket
@@ -40,7 +41,16 @@ export class ConnectionSlot {
 
   /** From now on it is not closed while it is in use. False: as many as may have settled already. */
   settle(): boolean {
-    return this.settled || this.#slots.settle(this)
+    if (this.settled) return true
+    if (!this.#slots.settle(this)) return false
+    this.#whenSettled?.()
+    this.#whenSettled = undefined
+    return true
+  }
+
+  /** Calls back once, when it settles for the first time. */
+  whenSettled(done: () => void): void {
+    this.#whenSettled = done
   }
 
   /** Where it could not settle: has its caller used up its share, while there is room for others? */

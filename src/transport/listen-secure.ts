@@ -1,7 +1,9 @@
+import { createServer as createTcpServer } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { errorCode, fault } from '../fault.ts'
 import { formatAddress } from './address.ts'
 import type { ConnectionSlot, SlotLimits } from './connection-slots.ts'
+import { HandshakePace } from './handshake-pace.ts'
 import { Handshakes } from './handshakes.ts'
 import {
   BoundListener,
@@ -22,13 +24,17 @@ export interface HandshakeEvents {
 
 /** What every listener for TLS needs. */
 export interface SecureOptions extends ListenOptions {
-  readonly limits: SlotLimits & { readonly handshakeMs: number }
+  readonly limits: SlotLimits & {
+    readonly handshakeMs: number
+    /** Of one address, of one identity; 0 without a limit. */
+    readonly handshakesPerSecond: number
+  }
   /** What may be spoken inside, the dearest first; `http/1.1` alone when left out. */
   readonly alpn?: readonly string[]
   readonly events?: ListenEvents & HandshakeEvents
 }
 
-/** A TLS server that listens. */
+/** A TLS server, and the listener that gives it its connections. */
 export interface Secure {
   readonly listening: BoundListener
   readonly server: Server
@@ -45,24 +51,29 @@ export async function listenSecure<T>(
   inForce: () => T,
   onSecure: (socket: TLSSocket, began: T, slot: ConnectionSlot) => void,
 ): Promise<Secure> {
-  const { address, limits, alpn = [ALPN_HTTP1], events = {} } = options
+  const { address, limits, clock, alpn = [ALPN_HTTP1], events = {} } = options
   if ('path' in address) {
     throw fault(`cannot listen on ${formatAddress(address)}: TLS is served over TCP only`, {
       hint: 'give it a host and a port',
     })
   }
   const server = createServer({
-    ...SERVER_OPTIONS,
     ...context,
-    // During the handshake nobody waits for an answer: who ends it is gone. See below.
-    allowHalfOpen: false,
     handshakeTimeout: limits.handshakeMs,
     ALPNProtocols: [...alpn],
   })
+  // During the handshake no answer is waited for: a peer that ends its side is gone. See below.
+  const front = createTcpServer({ ...SERVER_OPTIONS, allowHalfOpen: false })
   const handshakes = new Handshakes<T>()
-  const listening = new BoundListener(server, options, (socket, slot) =>
-    handshakes.begin(socket, slot, inForce()),
-  )
+  const { handshakesPerSecond: perSecond, handshakeMs } = limits
+  const paced = () => events.paced?.()
+  const pace = new HandshakePace({ perSecond, handshakeMs, clock, paced })
+  const listening = new BoundListener(front, options, (socket, slot) => {
+    pace.begin(socket, slot, () => {
+      handshakes.begin(socket, slot, inForce())
+      if (!socket.destroyed) server.emit('connection', socket)
+    })
+  })
   server.on('tlsClientError', (error, socket) => {
     events.handshakeFailed?.(errorCode(error) ?? 'unknown')
     // When the time is over Node says so, and leaves the socket open.

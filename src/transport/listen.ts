@@ -2,6 +2,7 @@ import { createServer, type Socket } from 'node:net'
 import { type Admission, type AdmissionEvents, admit } from './admit.ts'
 import type { CoarseClock } from './clock.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
+import { Budgets } from './handshake-pace.ts'
 import { type HandshakeEvents, listenSecure, type SecureOptions } from './listen-secure.ts'
 import {
   BoundListener,
@@ -60,13 +61,14 @@ export async function listenTls<I, R>(
 ): Promise<TlsListener> {
   // The gate refuses, not Node: only so does anybody learn the reason.
   const asking = { requestCert: true, rejectUnauthorized: false }
+  const handshakes = new Budgets(options.limits.handshakesPerSecond)
   let { material } = options
   const { listening, server } = await listenSecure(
     options,
     { ...contextOptions(material), ...asking },
     () => material,
     (socket, shown, slot) => {
-      const peer = admit(socket, slot, options)
+      const peer = admit(socket, slot, options, handshakes)
       if (peer !== null) onPeer(peer, shown, slot)
     },
   )

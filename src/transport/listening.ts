@@ -15,6 +15,8 @@ export interface ListenEvents {
   evicted?(): void
   /** Closed for another caller's: it was idle, and the oldest such of the caller with the most. */
   gaveWay?(): void
+  /** Its handshake has to wait: its address has begun too many that came to nothing. */
+  paced?(): void
   /** Accepting failed with this code (`EMFILE`); it is tried again after a pause. */
   acceptFailed?(code: string): void
 }

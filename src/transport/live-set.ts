@@ -42,14 +42,14 @@ export class LiveSet<I, R = unknown> {
 
   /** Connections that this peer has opened to us and not yet closed. */
   acceptedFrom(identity: I): number {
-    return this.#accepted.get(this.#options.peerKey(identity)) ?? 0
+    return this.#accepted.get(this.keyOf(identity)) ?? 0
   }
 
   /** Takes in a connection; it leaves by itself when its socket closes. */
   add(socket: TLSSocket, { identity, facts }: ProvenPeer<I>): LivePeer<I, R> {
     const { role } = facts
     const peer = { socket, identity, role, record: this.#options.record(facts) }
-    const key = this.#options.peerKey(identity)
+    const key = this.keyOf(identity)
     this.#peers.add(peer)
     if (role === 'client') this.#accepted.set(key, (this.#accepted.get(key) ?? 0) + 1)
     socket.once('close', () => {

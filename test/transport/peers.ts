@@ -15,6 +15,7 @@ export const LIMITS = {
   pendingConnections: 64,
   connectionsPerPeer: 32,
   handshakeMs: 5000,
+  handshakesPerSecond: 0,
 }
 
 const URI = /URI:spiffe:\/\/folio\.test\/module\/([a-z0-9.-]+)(?:,|$)/
@@ -84,6 +85,7 @@ export async function openDoor(
       authenticator: judgeById,
       events: {
         dropped: () => events.push('dropped'),
+        paced: () => events.push('paced'),
         acceptFailed: (code) => events.push(`accept ${code}`),
         handshakeFailed: (code) => events.push(`handshake ${code}`),
         turnedAway: ({ refusal }) => events.push(`refused ${refusal.reason}`),

@@ -7,6 +7,7 @@ const DIVIDED = [
   'connections',
   'pendingConnections',
   'connectionsPerPeer',
+  'handshakesPerSecond',
   'exchanges',
   'exchangesToModule',
   'exchangesPerCallee',

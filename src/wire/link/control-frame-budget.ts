@@ -1,4 +1,4 @@
-import { Budget } from '../budget.ts'
+import { Budget } from '../../refusal/budget.ts'
 
 /** Frames that do no work: at once, and per second on top. */
 const MOST = 4096

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
+import { Budget } from '../../refusal/budget.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
-import { Budget } from '../budget.ts'
 import type { RequestHandler, WireSettings } from '../face.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
 import { LinkConnection } from './link.ts'

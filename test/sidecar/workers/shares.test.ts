@@ -14,7 +14,7 @@ const { config } = loadConfig(undefined, {
 
 test('what is for the process is divided, rounded up; what is for one exchange is not', (t) => {
   const divided = [
-    ...['connections', 'pendingConnections', 'connectionsPerPeer'],
+    ...['connections', 'pendingConnections', 'connectionsPerPeer', 'handshakesPerSecond'],
     ...['exchanges', 'exchangesToModule', 'exchangesPerCallee'],
     'brokenOffPerSecond',
   ]

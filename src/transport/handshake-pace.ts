@@ -1,0 +1,146 @@
+import type { Socket } from 'node:net'
+import { Budget } from '../refusal/budget.ts'
+import type { CoarseClock, Ticking } from './clock.ts'
+import type { ConnectionSlot } from './connection-slots.ts'
+
+/** So many seconds' worth may come at once. */
+const AT_ONCE_SECONDS = 8
+/** So many are remembered at most; one without a handshake for `AT_ONCE_SECONDS` has all of its budget again. */
+const MOST_REMEMBERED = 4096
+/** More than any ClientHello takes. */
+const MOST_HELD = 16_384
+
+/** What each of many may still spend, by its name. Null: there is no limit. */
+export class Budgets {
+  readonly #perSecond: number
+  /** The one that was asked for longest ago first. */
+  readonly #byName = new Map<string, { readonly budget: Budget; at: number }>()
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond
+  }
+
+  /** @param times as much as others have */
+  of(name: string, now: number, times = 1): Budget | null {
+    if (this.#perSecond === 0) return null
+    const perSecond = times * this.#perSecond
+    const kept = this.#byName.get(name) ?? {
+      budget: new Budget(AT_ONCE_SECONDS * perSecond, perSecond, now),
+      at: now,
+    }
+    kept.at = now
+    this.#byName.delete(name)
+    this.#byName.set(name, kept)
+    for (const [each, { at }] of this.#byName) {
+      if (now - at < AT_ONCE_SECONDS * 1000 && this.#byName.size <= MOST_REMEMBERED) break
+      this.#byName.delete(each)
+    }
+    return kept.budget
+  }
+}
+
+/** A connection whose handshake may not begin yet. It costs nothing but what it has sent. */
+class Waiting {
+  readonly network: string
+  readonly giveUpAt: number
+  readonly #socket: Socket
+  readonly #start: () => void
+  readonly #bytes: Buffer[] = []
+  #held = 0
+
+  constructor(socket: Socket, network: string, giveUpAt: number, start: () => void) {
+    this.#socket = socket
+    this.network = network
+    this.giveUpAt = giveUpAt
+    this.#start = start
+    socket.on('data', this.#hold)
+    socket.on('end', this.leave)
+    socket.on('error', this.leave)
+  }
+
+  /** Has it sent anything? */
+  get spoke(): boolean {
+    return this.#held > 0
+  }
+
+  /** Begins the handshake with what was read so far. */
+  start(): void {
+    const socket = this.#socket
+    socket.off('data', this.#hold)
+    socket.off('end', this.leave)
+    socket.off('error', this.leave)
+    socket.pause()
+    socket.unshift(Buffer.concat(this.#bytes))
+    this.#start()
+  }
+
+  readonly leave = (): void => {
+    this.#socket.destroy()
+  }
+
+  readonly #hold = (bytes: Buffer): void => {
+    this.#bytes.push(bytes)
+    this.#held += bytes.length
+    if (this.#held > MOST_HELD) this.leave()
+  }
+}
+
+/** How handshakes that begin are held to a pace. */
+export interface PaceOptions {
+  /** Of one address those that come to nothing, 0 without a limit. */
+  readonly perSecond: number
+  readonly handshakeMs: number
+  readonly clock: CoarseClock
+  /** Called for each that has to wait. */
+  readonly paced: () => void
+}
+
+/**
+ * A handshake costs about a millisecond of CPU before its peer is known. So each address (of IPv6 each
+ * /64) has a budget of handshakes, and gets back what became a connection that is served. Beyond it one
+ * waits, and costs nothing meanwhile. The newest goes first: an honest peer has just come, and those
+ * that wait before it are of the address that spent the budget.
+ */
+export class HandshakePace implements Ticking {
+  readonly #options: PaceOptions
+  readonly #budgets: Budgets
+  readonly #waiting = new Set<Waiting>()
+
+  constructor(options: PaceOptions) {
+    this.#options = options
+    this.#budgets = new Budgets(options.perSecond)
+  }
+
+  /** Calls `start` when the handshake may begin: now, or later, or not at all. */
+  begin(socket: Socket, slot: ConnectionSlot, start: () => void): void {
+    const { clock, handshakeMs, paced } = this.#options
+    const { network } = slot
+    const budget = this.#budgets.of(network, clock.now)
+    if (budget === null) return start()
+    slot.whenSettled(() => budget.earn(1))
+    if (budget.spend(clock.now)) {
+      // One that said nothing has cost nothing.
+      socket.once('close', () => socket.bytesRead === 0 && budget.earn(1))
+      return start()
+    }
+    paced()
+    const waiting = new Waiting(socket, network, clock.now + handshakeMs, start)
+    if (this.#waiting.size === 0) clock.watch(this)
+    this.#waiting.add(waiting)
+    socket.once('close', () => this.#forget(waiting))
+  }
+
+  tick(now: number): void {
+    for (const waiting of [...this.#waiting].reverse()) {
+      if (now >= waiting.giveUpAt) waiting.leave()
+      else if (waiting.spoke && this.#budgets.of(waiting.network, now)?.spend(now)) {
+        this.#forget(waiting)
+        waiting.start()
+      }
+    }
+  }
+
+  #forget(waiting: Waiting): void {
+    if (this.#waiting.delete(waiting) && this.#waiting.size === 0) this.#options.clock.unwatch(this)
+  }
+}
