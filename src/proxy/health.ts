@@ -10,6 +10,7 @@ export type ConnectionCheck = (done: (refusal: Refusal | null) => void) => void
 /** The place of an exchange that waits for somebody to open. */
 class Knocking implements UpstreamStream {
   readonly blocked = true
+  readonly bufferedBytes = 0
   left = false
 
   span(): void {}

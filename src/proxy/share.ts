@@ -24,6 +24,8 @@ export class Share {
   held = 0
   /** The most that may be held. */
   readonly mostHeld: number
+  /** What is buffered for it, as it was weighed last. */
+  bufferedBytes = 0
   /** How often it was told `too-many`. */
   refused = 0
   /** What it may still break off; null without a limit. */

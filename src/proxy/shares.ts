@@ -2,6 +2,7 @@ import type { Direction } from '../observe/labels.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { ReservedPlaces } from '../transport/reserved-places.ts'
 import type { Clock } from '../wire/face.ts'
+import { BufferedBytes } from './buffered-bytes.ts'
 import { Share, type ShareKind } from './share.ts'
 
 /** Beyond its share a link may hold so many: their callers are told in words that it is used up. */
@@ -22,6 +23,7 @@ export interface ShareLimits {
   readonly exchanges: number
   readonly exchangesToModule: number
   readonly exchangesPerCallee: number
+  readonly bufferedBytes: number
 }
 
 /** A module that is called, by us or through the Okapi behind us. */
@@ -60,6 +62,7 @@ export interface Holder {
  * because it was asked never waits for a place that somebody new may take.
  */
 export class Shares {
+  readonly buffered: BufferedBytes
   readonly #limits: ShareLimits
   /** Beside Okapi callers are told apart by whom they call too: their calls wait for others than Okapi. */
   readonly #byCallee: boolean
@@ -76,6 +79,7 @@ export class Shares {
 
   constructor(limits: ShareLimits, byCallee: boolean, clock: Clock) {
     this.#limits = limits
+    this.buffered = new BufferedBytes(limits.bufferedBytes)
     this.#clock = clock
     this.#byCallee = byCallee
     const inward = Math.min(limits.exchangesToModule, limits.exchanges)
@@ -125,12 +129,13 @@ export class Shares {
   /** Takes a place, or says why there is none. `provider`: whom the policy lets the call through to. */
   take(holder: Holder, provider: string | null): Refusal | null {
     const { share } = holder
-    const refusal =
-      share.standing === 'own'
+    const refusal = this.buffered.allows(share)
+      ? share.standing === 'own'
         ? this.#takeOwn(holder, provider)
         : share.mayBegin(this.#clock.now)
           ? this.#take(holder, provider)
           : tooManyBroken(share)
+      : tooManyBytes(share, this.#limits.bufferedBytes)
     holder.holdsPlace = refusal === null
     if (refusal?.reason === 'too-many') share.refused++
     return refusal
@@ -261,6 +266,11 @@ function tooMany({ name }: Share, open: number, most: number): Refusal {
 function tooManyTowards({ name }: Share, open: number, callee: string, most: number): Refusal {
   const because = `${name} has ${open} exchanges with ${callee} open, which is its share of ${most} (limits.exchangesPerCallee)`
   return refuse('too-many', because, { limit: 'exchangesPerCallee' })
+}
+
+function tooManyBytes({ name, bufferedBytes }: Share, most: number): Refusal {
+  const because = `${bufferedBytes} bytes are buffered for ${name}, which is its share of ${most} (limits.bufferedBytes)`
+  return refuse('too-many', because, { limit: 'bufferedBytes' })
 }
 
 function tooManyBroken({ name }: Share): Refusal {

@@ -24,6 +24,7 @@ export const LIMITS = [
   'exchangesToModule',
   'exchangesPerCallee',
   'brokenOffPerSecond',
+  'bufferedBytes',
   'connectionMaxAgeMs',
 ] as const
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Direction } from '../observe/labels.ts'
 import type { RequestContext } from '../proxy/request-context.ts'
+import type { Share } from '../proxy/share.ts'
 import type { Shares } from '../proxy/shares.ts'
 import { below } from '../transport/handshakes.ts'
 import type { RequestHandler, WireSettings } from '../wire/face.ts'
@@ -28,7 +29,7 @@ export class Connections {
   readonly #settings: WireSettings
   readonly #handler: RequestHandler<RequestContext>
   readonly #linkEvents: LinkEvents
-  readonly #live = new Set<Connection>()
+  readonly #live = new Map<Connection, Share>()
   readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #byDoor = new Map<Direction, number>()
   readonly #shares: Shares
@@ -92,7 +93,7 @@ export class Connections {
     const connection = speaksLink(socket)
       ? this.#link(socket, first, context, closed)
       : this.#http1(socket, first, closed)
-    this.#live.add(connection)
+    this.#live.set(connection, share)
     this.#bySocket.set(socket, connection)
     this.#byDoor.set(direction, this.open(direction) + 1)
     if (this.#draining) connection.drain(LET_IN_LATE_MS)
@@ -128,13 +129,13 @@ export class Connections {
   /** Exchanges that are under way. */
   get exchanges(): number {
     let exchanges = 0
-    for (const connection of this.#live) exchanges += connection.size
+    for (const connection of this.#live.keys()) exchanges += connection.size
     return exchanges
   }
 
   get bufferedBytes(): number {
     let bytes = 0
-    for (const connection of this.#live) bytes += connection.bufferedBytes
+    for (const connection of this.#live.keys()) bytes += connection.bufferedBytes
     return bytes
   }
 
@@ -154,7 +155,7 @@ export class Connections {
   /** All finish theirs and close, those still to come too; resolves when none is left. */
   drain(): Promise<void> {
     this.#draining = true
-    for (const connection of [...this.#live]) connection.drain()
+    for (const connection of [...this.#live.keys()]) connection.drain()
     if (this.#live.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#empty = resolve
@@ -165,12 +166,13 @@ export class Connections {
   destroy(): void {
     this.#destroyed = true
     this.serve()
-    for (const connection of [...this.#live]) connection.destroy()
+    for (const connection of [...this.#live.keys()]) connection.destroy()
   }
 
   /** Called by the coarse clock. */
   tick(now: number): void {
-    for (const connection of this.#live) connection.tick(now)
+    for (const connection of this.#live.keys()) connection.tick(now)
+    this.#shares.buffered.weigh(this.#live)
   }
 }
 

@@ -38,6 +38,8 @@ export interface Upstream<N> {
 /** The request's way out: spans of the body as they may be forwarded. */
 export interface UpstreamStream extends SpanSink {
   readonly blocked: boolean
+  /** Bytes held, in either direction. */
+  readonly bufferedBytes: number
   flush(): void
   /** The request is whole. */
   finish(): void

@@ -103,6 +103,13 @@ export function interimFlaw(status: number, count: number): string | null {
   return count > MOST_INTERIM ? 'too many 1xx answers' : null
 }
 
+/** So much is buffered for all callers that some of it had to be given up. */
+export const NO_MEMORY: Refusal = refuse(
+  'too-many',
+  'limits.bufferedBytes are buffered for all callers, most of them for this one: it reads its answers, or whom it calls reads its requests, too slowly',
+  { limit: 'bufferedBytes' },
+)
+
 /** The connection ended, before the answer or in the middle of it. */
 export function closedEarly(upstream: string, inBody: boolean): Refusal {
   return refuse('upstream-unreachable', `${upstream} closed the connection ${moment(inBody)}`)

@@ -9,6 +9,7 @@ const LIMITS = {
   exchangesToModule: 1000,
   exchangesPerCallee: 512,
   brokenOffPerSecond: 10,
+  bufferedBytes: 33_554_432,
 }
 const clock = { now: 0 }
 

@@ -133,7 +133,7 @@ export function doorOf(
   Object.assign(policy.known, options.traits)
   const told: Told[] = []
   const places = { exchanges: 100, exchangesToModule: 100, exchangesPerCallee: 100 }
-  const limits = { ...places, brokenOffPerSecond: 0, ...options.limits }
+  const limits = { ...places, brokenOffPerSecond: 0, bufferedBytes: 33_554_432, ...options.limits }
   const shares = new Shares(limits, name === 'okapi', { now: 0 })
   const house: RequestHandlerOptions = {
     okapiUrl,

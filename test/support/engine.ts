@@ -122,6 +122,7 @@ export class PlainStory implements RequestHandler<null> {
 /** One exchange as the upstream would see it. */
 class Captured implements UpstreamStream {
   blocked = false
+  readonly bufferedBytes = 0
   text: string
   whole = false
   cancelled = false

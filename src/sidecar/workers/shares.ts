@@ -12,6 +12,7 @@ const DIVIDED = [
   'exchangesToModule',
   'exchangesPerCallee',
   'brokenOffPerSecond',
+  'bufferedBytes',
 ] as const
 
 /** The limits of one thread of so many: together they allow no less than all. */

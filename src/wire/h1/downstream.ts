@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { refuse } from '../../refusal/refusal.ts'
 import { Exchange } from '../exchange.ts'
 import type { DownstreamStream, RequestHandler, WireSettings } from '../face.ts'
-import { PERHAPS_GONE, UNREAD } from '../flaws.ts'
+import { NO_MEMORY, PERHAPS_GONE, UNREAD } from '../flaws.ts'
 import type { HeadWriter } from '../head-writer.ts'
 import { Pace } from '../pace.ts'
 import { Progress } from '../progress.ts'
@@ -66,6 +66,23 @@ export class Downstream<N> implements DownstreamStream {
   /** Bytes held, in either direction. Node may hold one read (64 KiB) more of a paused socket. */
   get bufferedBytes(): number {
     return this.#reader.heldBytes + this.#writeBuffer.waiting
+  }
+
+  /** All bytes held for this caller, what waits at its upstream and in the socket itself included. */
+  get heldForCaller(): number {
+    const { exchange } = this
+    const inSocket = this.#reader.paused ? this.#socket.readableLength : 0
+    return this.bufferedBytes + inSocket + (exchange.upstream?.bufferedBytes ?? 0)
+  }
+
+  /** Gives up what is held: there is no memory for it. */
+  shed(): void {
+    const { open, answered } = this.exchange
+    if (open) this.exchange.fail(NO_MEMORY)
+    else this.#settings.limitHit?.('bufferedBytes')
+    if (open && !answered) return
+    this.#reader.drop()
+    this.#gracefulClose.cut()
   }
 
   get blocked(): boolean {

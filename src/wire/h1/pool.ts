@@ -24,6 +24,10 @@ class Waiting<N> implements UpstreamStream {
     this.#leave = leave
   }
 
+  get bufferedBytes(): number {
+    return this.head.length
+  }
+
   span(): void {
     throw new Error('bytes for a connection that is not there yet')
   }

@@ -12,6 +12,8 @@ const MOST_CANCELS = 1024
 const CANCELS_PER_SECOND = 128
 /** After GOAWAY: what the peer had sent before it knew is still served. */
 const GRACE_MS = 2000
+/** Where memory is short, whoever has not taken so much reads too slowly. */
+const MOST_UNREAD_BYTES = 1_048_576
 /** Streams kept for the next exchange. */
 const MOST_SPARE = 256
 
@@ -57,6 +59,26 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     this.#cancels = new Budget(MOST_CANCELS, CANCELS_PER_SECOND, now)
     this.#closesAt = now + settings.limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
     socket.on('data', (bytes: Buffer) => this.read(bytes, 0, bytes.length))
+  }
+
+  /** All bytes held for this caller, what waits at its upstreams included. */
+  get heldForCaller(): number {
+    let bytes = this.bufferedBytes
+    for (const stream of this.streams.all()) bytes += stream.upstreamBytes
+    return bytes
+  }
+
+  /** Gives up so many bytes of what is held: there is no memory for it. */
+  shed(bytes: number): void {
+    let left = bytes
+    for (const stream of this.streams.all()) {
+      if (left <= 0) return
+      const held = stream.bufferedBytes + stream.upstreamBytes
+      if (held === 0) continue
+      stream.shed()
+      left -= held
+    }
+    if (this.batch.waitingBytes > MOST_UNREAD_BYTES) this.close('not-reading')
   }
 
   /** What is open finishes; the caller is told to go elsewhere with the rest. */

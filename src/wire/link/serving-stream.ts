@@ -2,7 +2,7 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import { Exchange } from '../exchange.ts'
 import type { DownstreamStream, RequestHandler, WireSettings } from '../face.ts'
-import { FLAW, requestRefusal, UNREAD } from '../flaws.ts'
+import { FLAW, NO_MEMORY, requestRefusal, UNREAD } from '../flaws.ts'
 import { Body } from '../h1/body.ts'
 import { parseRequestHead } from '../h1/request-head.ts'
 import { Head } from '../head.ts'
@@ -59,6 +59,18 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
 
   get bufferedBytes(): number {
     return this.#sender.queuedBytes + this.#upload.heldBytes
+  }
+
+  /** Bytes that wait at the upstream. */
+  get upstreamBytes(): number {
+    return this.#x.upstream?.bufferedBytes ?? 0
+  }
+
+  /** Gives up what is held: there is no memory for it. */
+  shed(): void {
+    if (this.#x.open) return this.#x.fail(NO_MEMORY)
+    this.#settings.limitHit?.('bufferedBytes')
+    this.abort()
   }
 
   /** A request's head, which must be one and whole. `ended`: nothing follows it. */

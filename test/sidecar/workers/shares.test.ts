@@ -17,6 +17,7 @@ test('what is for the process is divided, rounded up; what is for one exchange i
     ...['connections', 'pendingConnections', 'connectionsPerPeer', 'handshakesPerSecond'],
     ...['exchanges', 'exchangesToModule', 'exchangesPerCallee'],
     'brokenOffPerSecond',
+    'bufferedBytes',
   ]
   const { limits } = config
   for (const threads of [1, 2, 3, 64]) {

@@ -1,0 +1,61 @@
+import { ReservedPlaces } from '../transport/reserved-places.ts'
+import type { Share } from './share.ts'
+
+/** A connection that may hold bytes for its caller. */
+export interface Holding {
+  /** In either direction, between the caller and whom it calls. */
+  readonly heldForCaller: number
+  /** Gives up so many bytes, as far as it holds them: exchanges are refused, or cut in their answers. */
+  shed(bytes: number): void
+}
+
+/** The module's own connections may hold so much: one in so many. */
+const OWN_OF = 2
+
+/**
+ * What is buffered for all callers, and what each may have of it (`limits.bufferedBytes`). Each exchange
+ * is stopped for itself first; the clock then weighs what is held, which costs no exchange anything.
+ */
+export class BufferedBytes {
+  readonly #bytes: ReservedPlaces
+
+  constructor(most: number) {
+    this.#bytes = new ReservedPlaces(most)
+  }
+
+  /** May more be buffered for this caller, as things were when they were weighed last? */
+  allows({ standing, bufferedBytes }: Share): boolean {
+    const bytes = this.#bytes
+    if (standing === 'own') return bufferedBytes * OWN_OF < bytes.all
+    return standing === 'okapi' ? bytes.allowsMany : bytes.allows(bufferedBytes)
+  }
+
+  /** Weighs all connections. Beyond the limit those of the callers with the most give up what they hold. */
+  weigh(connections: ReadonlyMap<Holding, Share>): void {
+    const bytes = this.#bytes
+    bytes.taken = 0
+    for (const share of connections.values()) share.bufferedBytes = 0
+    for (const [connection, share] of connections) {
+      const held = connection.heldForCaller
+      if (held === 0) continue
+      share.bufferedBytes += held
+      bytes.taken += held
+    }
+    if (bytes.taken > bytes.all) this.#shed(connections)
+  }
+
+  #shed(connections: ReadonlyMap<Holding, Share>): void {
+    const bytes = this.#bytes
+    const holding = [...connections]
+      .filter(([connection]) => connection.heldForCaller > 0)
+      .sort(([, a], [, b]) => b.bufferedBytes - a.bufferedBytes)
+    for (const [connection, share] of holding) {
+      if (bytes.taken <= bytes.all) return
+      const held = connection.heldForCaller
+      connection.shed(bytes.taken - bytes.all)
+      const freed = held - connection.heldForCaller
+      bytes.taken -= freed
+      share.bufferedBytes -= freed
+    }
+  }
+}
