@@ -43,6 +43,7 @@ export class Sidecar {
   readonly #threads: ServingThreads
   readonly #windows: AdminServers
   #publicCertificate: PublicCertificate | undefined
+  #leftAt: number | undefined
 
   private constructor(parts: Parts) {
     const { config, log, clock, credentials, policies, workers } = parts
@@ -125,13 +126,23 @@ export class Sidecar {
   }
 
   /**
+   * Shutting down will follow: not ready any more, callers are sent elsewhere, what runs finishes, and the
+   * module's own calls go on. More than once is as once.
+   */
+  leave(): void {
+    this.#leftAt ??= performance.now()
+    this.#readiness.drain()
+    this.#threads.leave()
+  }
+
+  /**
    * Stops accepting, finishes what runs, closes. Resolves to false when exchanges had to be cut
    * because `limits.drainTimeoutMs` was over.
    */
   async drain(): Promise<boolean> {
-    this.#readiness.drain()
-    this.#threads.leave()
-    await after(this.#config.drain.delayMs)
+    this.leave()
+    const leavingMs = performance.now() - (this.#leftAt ?? 0)
+    await after(Math.max(0, this.#config.drain.delayMs - leavingMs))
     const drained = await this.#threads.drain()
     this.#stop()
     return drained

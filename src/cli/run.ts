@@ -13,7 +13,8 @@ export const usage = `okapi-sidecar run: serve
 Serves until it gets a signal. When every listener is open it logs one JSON line
 with "msg":"ready" and "listening", and only then it serves: a start that fails
 has answered nobody. SIGTERM or SIGINT: no new connections, open exchanges
-finish, then the process ends; a second signal ends it at once.
+finish, then the process ends; a second signal ends it at once. SIGUSR2, which
+the verb leave sends, may come before: callers go elsewhere, nothing is closed.
 
 With workers above 1 that many threads serve. When one of them dies the others
 finish their exchanges and the process ends.
@@ -43,15 +44,21 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   // A signal that comes while it starts is not lost, and a start that waits for something ends by it.
   const stop = stopSignal()
+  const leave = once('SIGUSR2')
   try {
-    return await serve(config, log, stop)
+    return await serve(config, log, stop, leave)
   } finally {
     await log.destination.flush()
   }
 }
 
 /** The start, a life, and the drain; resolves to the exit code. */
-async function serve(config: Config, log: Log, stop: Promise<NodeJS.Signals>): Promise<number> {
+async function serve(
+  config: Config,
+  log: Log,
+  stop: Promise<NodeJS.Signals>,
+  leave: Promise<NodeJS.Signals>,
+): Promise<number> {
   const sidecar = await Promise.race([Sidecar.start(config, log), stop])
   if (typeof sidecar === 'string') {
     log.log.info({ signal: sidecar }, 'stopped before it was ready')
@@ -63,6 +70,10 @@ async function serve(config: Config, log: Log, stop: Promise<NodeJS.Signals>): P
   log.log.info({ module: config.module.id, listening, ...plain }, 'ready')
   await log.destination.flush()
   giveBack()
+  void leave.then((signal) => {
+    log.log.info({ signal }, 'leaving')
+    sidecar.leave()
+  })
   const signal = await (sidecar.died === undefined ? stop : Promise.race([stop, sidecar.died]))
   log.log.info({ ...(signal && { signal }) }, 'draining')
   const drained = await sidecar.drain()
@@ -77,6 +88,13 @@ async function serve(config: Config, log: Log, stop: Promise<NodeJS.Signals>): P
 function giveBack(): void {
   const collect = () => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   setTimeout(collect, CALM_MS).unref()
+}
+
+/** Resolves when this signal comes; any further one is for nothing. */
+function once(signal: NodeJS.Signals): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.on(signal, resolve)
+  })
 }
 
 /** Resolves at the first signal; the second ends the process at once. */

@@ -44,6 +44,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     summary: 'the status of a running sidecar',
     load: () => import('./status.ts'),
   },
+  leave: {
+    summary: 'send callers elsewhere, before a sidecar is stopped',
+    load: () => import('./leave.ts'),
+  },
   demo: {
     summary: 'a small FOLIO on loopback, with a rogue module in it',
     load: () => import('./demo.ts'),

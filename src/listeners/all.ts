@@ -21,6 +21,18 @@ export const LISTENERS: readonly ListenerDefinition[] = [
   publicListener,
 ]
 
+/** `in`: calls of others. `out`: calls of the module or of Okapi itself, which end after those. */
+export type Way = 'in' | 'out'
+
+/** Which way the calls go that come in by a listener. */
+export const WAY: Readonly<Record<Direction, Way>> = {
+  ingress: 'in',
+  public: 'in',
+  plain: 'in',
+  egress: 'out',
+  modules: 'out',
+}
+
 /** The rules of each, by a name for tests and tables. */
 export const LISTENER_RULES = {
   ingress: FROM_OKAPI_RULES,

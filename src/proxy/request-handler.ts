@@ -23,6 +23,8 @@ export interface RequestHandlerOptions {
   readonly shares: Shares
   /** Answers Okapi's health question about the module. */
   readonly health: Upstream<RequestContext>
+  /** Why what another sidecar may take is given back to its caller; null: it is served. */
+  readonly givesBack: () => Refusal | null
   /** Writes the log line and counts. */
   readonly record: (x: Exchange<RequestContext>) => void
 }
@@ -42,6 +44,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     remember(context, head)
     return (
       context.listener.destination(context, head) ??
+      (x.downstream.canGiveBack ? house.givesBack() : null) ??
       unsettled(x) ??
       authorize(context, head) ??
       place(context) ??

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { WAY, type Way } from '../listeners/all.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { RequestContext } from '../proxy/request-context.ts'
 import type { Share } from '../proxy/share.ts'
@@ -30,15 +31,17 @@ export class Connections {
   readonly #handler: RequestHandler<RequestContext>
   readonly #linkEvents: LinkEvents
   readonly #live = new Map<Connection, Share>()
+  readonly #byWay: Readonly<Record<Way, Set<Connection>>> = { in: new Set(), out: new Set() }
   readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #byDoor = new Map<Direction, number>()
   readonly #shares: Shares
   readonly #load: UnreadAnswers
   /** Null: everything listens, and whoever comes is served. */
   #early: Map<Socket, Early> | null = new Map()
-  #draining = false
+  #leaving = false
+  readonly #draining: Record<Way, boolean> = { in: false, out: false }
+  readonly #empty: Partial<Record<Way, () => void>> = {}
   #destroyed = false
-  #empty: (() => void) | undefined
 
   constructor(
     settings: WireSettings,
@@ -84,19 +87,25 @@ export class Connections {
       return this.#shares.left(first.share)
     }
     const { direction, share } = first
+    const way = WAY[direction]
+    const same = this.#byWay[way]
     const closed = (connection: Connection) => {
       this.#live.delete(connection)
+      same.delete(connection)
       this.#shares.left(share)
       this.#byDoor.set(direction, this.open(direction) - 1)
-      if (this.#live.size === 0) this.#empty?.()
+      if (same.size === 0) this.#empty[way]?.()
     }
     const connection = speaksLink(socket)
       ? this.#link(socket, first, context, closed)
       : this.#http1(socket, first, closed)
     this.#live.set(connection, share)
+    same.add(connection)
     this.#bySocket.set(socket, connection)
     this.#byDoor.set(direction, this.open(direction) + 1)
-    if (this.#draining) connection.drain(LET_IN_LATE_MS)
+    if (this.#draining[way]) connection.drain(LET_IN_LATE_MS)
+    // A new link is told with the first exchange that is given back: before that its caller would dial again.
+    else if (this.#leaving && way === 'in' && connection instanceof Downstream) connection.retire()
   }
 
   #http1(
@@ -152,13 +161,20 @@ export class Connections {
     this.#bySocket.get(socket)?.drain()
   }
 
-  /** All finish theirs and close, those still to come too; resolves when none is left. */
-  drain(): Promise<void> {
-    this.#draining = true
-    for (const connection of [...this.#live.keys()]) connection.drain()
-    if (this.#live.size === 0) return Promise.resolve()
+  /** Callers are to go elsewhere: links are told at once, HTTP/1.1 with its next answer. */
+  leave(): void {
+    this.#leaving = true
+    for (const connection of [...this.#byWay.in]) connection.retire()
+  }
+
+  /** All of one way finish theirs and close, those still to come too; resolves when none is left. */
+  drain(way: Way): Promise<void> {
+    this.#draining[way] = true
+    const open = this.#byWay[way]
+    for (const connection of [...open]) connection.drain()
+    if (open.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#empty = resolve
+      this.#empty[way] = resolve
     })
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Config } from '../config/config.ts'
+import type { Way } from '../listeners/all.ts'
 import type { Accepted, ListenerSockets } from '../listeners/listener.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Logger } from '../observe/log.ts'
@@ -62,7 +63,7 @@ export class Listeners implements ListenerSockets {
   }
   readonly #log: Logger
   readonly #metrics: Metrics
-  readonly #open: SocketListener[] = []
+  readonly #open: Record<Way, SocketListener[]> = { in: [], out: [] }
   readonly #mutual: TlsListener[] = []
   readonly #sharing: Sharing | undefined
   readonly authentication: Authentication
@@ -89,8 +90,7 @@ export class Listeners implements ListenerSockets {
 
   /** Plain, for whoever shares our loopback: the caller is the module itself. */
   plain(address: Address, caller: Caller, accepted: Accepted): Promise<string> {
-    const oneCaller = true
-    return this.#plain({ address, oneCaller }, (socket, slot) =>
+    return this.#plain({ way: 'out', address }, (socket, slot) =>
       accepted(socket, caller, remoteOf(socket), slot),
     )
   }
@@ -98,13 +98,13 @@ export class Listeners implements ListenerSockets {
   /** Plain, from listed addresses: the caller has proved nothing. */
   listed(address: Address, accepted: Accepted): Promise<string> {
     const peers = this.#plainPeers()
-    return this.#plain({ address }, (socket, slot) => {
+    return this.#plain({ way: 'in', address }, (socket, slot) => {
       if (peers.admit(socket)) accepted(socket, { kind: 'plain' }, remoteOf(socket), slot)
     })
   }
 
   async #plain(
-    { address, oneCaller = false }: { address: Address; oneCaller?: boolean },
+    { way, address }: { way: Way; address: Address },
     onConnection: (socket: Socket, slot: ConnectionSlot) => void,
   ): Promise<string> {
     // A Unix socket is one file, and one thread's.
@@ -112,14 +112,15 @@ export class Listeners implements ListenerSockets {
     const listener = await listenPlain(
       {
         address,
-        oneCaller,
+        // It leads out for one caller: the module, or Okapi.
+        oneCaller: way === 'out',
         ...this.#common,
         limits: this.#config.limits,
         events: this.#events(formatAddress(address)),
       },
       onConnection,
     )
-    this.#open.push(listener)
+    this.#open[way].push(listener)
     return listener.address
   }
 
@@ -169,7 +170,7 @@ export class Listeners implements ListenerSockets {
         )
       },
     )
-    this.#open.push(listener)
+    this.#open.in.push(listener)
     this.#mutual.push(listener)
     // The credentials may have changed while the address was being bound.
     listener.setMaterial(material())
@@ -186,7 +187,7 @@ export class Listeners implements ListenerSockets {
       { address, ...this.#common, limits, pair, events },
       (socket, slot) => accepted(socket, { kind: 'public' }, remoteOf(socket), slot),
     )
-    this.#open.push(listener)
+    this.#open.in.push(listener)
     this.#public = listener
     return listener.address
   }
@@ -202,14 +203,14 @@ export class Listeners implements ListenerSockets {
     for (const listener of this.#mutual) listener.setMaterial(this.authentication.material())
   }
 
-  /** Takes in what waits, then closes the doors. Resolves when the last connection is gone. */
-  async close(): Promise<void> {
-    await Promise.all(this.#open.map((listener) => listener.close()))
+  /** Takes in what waits, then closes those of one way. Resolves when their last connection is gone. */
+  async close(way: Way): Promise<void> {
+    await Promise.all(this.#open[way].map((listener) => listener.close()))
   }
 
   /** Closes the doors at once. */
   destroy(): void {
-    for (const listener of this.#open) listener.destroy()
+    for (const listener of [...this.#open.in, ...this.#open.out]) listener.destroy()
   }
 
   #events(listener: string): ListenEvents {

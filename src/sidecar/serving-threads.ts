@@ -38,7 +38,10 @@ export interface ServingThreads {
   takenUp(): Promise<void> | undefined
   /** Resolves when `seen` is as of now; undefined: it is. */
   look(): Promise<void> | undefined
-  /** Shutting down will follow: Okapi's question whether the module is well is answered with no. */
+  /**
+   * Shutting down will follow: callers are sent elsewhere, the module is waited for no longer, and Okapi's
+   * question whether it is well is answered with no. What runs finishes; more than once is as once.
+   */
   leave(): void
   /**
    * Stops accepting, finishes what runs, closes; false when exchanges had to be cut because

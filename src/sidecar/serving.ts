@@ -164,16 +164,17 @@ export class Serving implements ServingThreads {
   look(): undefined {}
 
   leave(): void {
+    if (this.#leaving) return
     this.#leaving = true
     this.#upstreams.waitNoMore(DRAINING)
+    this.#connections.leave()
   }
 
   async drain(): Promise<boolean> {
     const { config, log } = this.#parts
     this.leave()
-    const closed = this.#listeners.close()
     const drained = await Promise.race([
-      Promise.all([closed, this.#connections.drain()]).then(() => true),
+      this.#close().then(() => true),
       after(config.limits.drainTimeoutMs).then(() => false),
     ])
     if (!drained) {
@@ -181,6 +182,13 @@ export class Serving implements ServingThreads {
     }
     this.destroy()
     return drained
+  }
+
+  /** What a call of others needs to finish, the module's or Okapi's own calls, ends after it. */
+  async #close(): Promise<void> {
+    for (const way of ['in', 'out'] as const) {
+      await Promise.all([this.#listeners.close(way), this.#connections.drain(way)])
+    }
   }
 
   destroy(): void {
@@ -215,6 +223,7 @@ export class Serving implements ServingThreads {
       health: healthOf(module.id, (done) =>
         this.#leaving ? done(DRAINING) : this.#connectionCheck?.(done),
       ),
+      givesBack: () => (this.#leaving ? DRAINING : null),
       record: recording(config, this.#access, kept),
     }
   }

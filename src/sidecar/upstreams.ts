@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { addressesOf } from '../config/addressing.ts'
 import type { Config } from '../config/config.ts'
 import { parseModule } from '../config/names.ts'
@@ -107,7 +108,9 @@ export class Upstreams {
     if (first === undefined) throw new Error(`${name} has no address`)
     const { connectWaitMs } = this.#config.limits
     const dialer = this.#dialer(addresses, pin, connectWaitMs)
-    const pool = new Pool<RequestContext>(name, dialled(dialer, name, first), this.#settings, most)
+    const avoid = (socket: Socket) => dialer.avoid(socket, 'later')
+    const dialH1 = dialled(dialer, name, first)
+    const pool = new Pool<RequestContext>(name, dialH1, this.#settings, most, avoid)
     let ways: Ways = pool
     if (this.#config.link) {
       const both = this.#dialer(addresses, pin, connectWaitMs, [ALPN_LINK, ALPN_HTTP1])

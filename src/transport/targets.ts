@@ -30,6 +30,8 @@ export class Targets {
   /** Those that say no for the time being: until when they are left alone, and why. */
   readonly #resting = new Map<string, { readonly until: number; readonly why: string }>()
   #turn = 0
+  /** One of them is leaving: who takes its place has another address. */
+  #renew = false
 
   constructor(addresses: readonly Address[], names: NameResolver) {
     if (addresses.length === 0) throw new Error('nothing to dial: there is no address')
@@ -51,6 +53,8 @@ export class Targets {
     const failures: string[] = []
     let open = this.#addresses.length
     const turn = this.#turn++
+    const anew = renew || this.#renew
+    this.#renew = false
     let patience: NodeJS.Timeout | undefined
     const finish = () => {
       clearTimeout(patience)
@@ -59,7 +63,7 @@ export class Targets {
     }
     const over = (): boolean => open === 0
     for (const [index, address] of this.#addresses.entries()) {
-      this.#resolveOne(address, renew, (targets, failure) => {
+      this.#resolveOne(address, anew, (targets, failure) => {
         if (over()) return
         found[index] = rotate(targets, turn)
         if (failure !== null) failures.push(failure)
@@ -73,6 +77,7 @@ export class Targets {
   remember({ key }: Pick<Target, 'key'>, outcome: Outcome): void {
     if (this.#outcomes.size >= MOST_REMEMBERED) this.#outcomes.clear()
     this.#outcomes.set(key, outcome)
+    if (outcome === 'leaving') this.#renew = true
   }
 
   /** This target says no, and may say yes later; `now` in milliseconds of the clock. */

@@ -140,6 +140,7 @@ export function doorOf(
     self: 'http://127.0.0.1:8081',
     shares,
     health: options.health ?? NO_HEALTH,
+    givesBack: () => null,
     record: (x: Exchange<RequestContext>) => {
       const { tenant, requestId, at, decision } = x.context
       const reason = x.refused?.reason ?? ''

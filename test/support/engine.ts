@@ -192,6 +192,8 @@ export function callerOf<U extends Upstream<null>>(
 export class MemoryPool<N = null> {
   readonly sockets: MemorySocket[] = []
   readonly pool: Pool<N>
+  /** Sockets whose other end is to be the last of several. */
+  readonly avoided: unknown[] = []
   /** Dials that wait for `connect`. */
   readonly #dials: ((how: boolean | Refusal) => void)[] = []
   /** Upstreams whose reader has said stop, and what they could not deliver. */
@@ -214,7 +216,8 @@ export class MemoryPool<N = null> {
       this.#dials.push(connect)
       return { cancel: () => this.#cancel(connect) }
     }
-    this.pool = new Pool('upstream', dial, settingsWith(limits, clock))
+    const avoid = (socket: unknown) => this.avoided.push(socket)
+    this.pool = new Pool('upstream', dial, settingsWith(limits, clock), undefined, avoid)
   }
 
   /** The next dial succeeds. Returns the upstream's end. */

@@ -54,18 +54,24 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   readonly #queue: Waiting<N>[] = []
   readonly #dials = new Set<{ cancel(): void }>()
   readonly #most: number
+  readonly #avoid: ((socket: Socket) => void) | undefined
   /** Rises when the connections of before must not be used again. */
   #epoch = 0
 
-  /** `most`: exchanges that may be open at a time. */
+  /**
+   * `most`: exchanges that may be open at a time. `avoid`: of several addresses that at the other end of
+   * this socket is to be the last.
+   */
   constructor(
     name: string,
     dial: Dial,
     settings: WireSettings,
     most = settings.limits.exchangesPerCallee,
+    avoid?: (socket: Socket) => void,
   ) {
     this.name = name
     this.#most = most
+    this.#avoid = avoid
     this.#dial = dial
     this.#settings = settings
   }
@@ -122,6 +128,17 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
       if (idleMs <= 0) connection.destroy()
       else this.#idle.push(connection)
     } else this.#serve(next, connection)
+  }
+
+  /** A sidecar that is leaving says so with each answer: its other connections are not waited for. */
+  leaves(socket: Socket): void {
+    if (this.#avoid === undefined) return
+    this.#avoid(socket)
+    const { remoteAddress, remotePort } = socket
+    for (const idle of [...this.#idle]) {
+      const { remoteAddress: address, remotePort: port } = idle.socket
+      if (address === remoteAddress && port === remotePort) idle.destroy()
+    }
   }
 
   gone(connection: UpstreamConnection<N>): void {

@@ -26,6 +26,8 @@ const UNTIL_CLOSE = 'it ends with its connection: over TLS its end cannot be tol
 export interface ConnectionOwner<N> {
   /** The exchange is over and the connection may serve another. */
   released(connection: UpstreamConnection<N>): void
+  /** The peer ended it with a whole answer to a whole request: it wants no more at this address. */
+  leaves(socket: Socket): void
   /** It is gone, or must not be used again. */
   gone(connection: UpstreamConnection<N>): void
 }
@@ -46,7 +48,9 @@ export class UpstreamConnection<N> implements UpstreamStream {
   readonly openedAt: number
   /** From then on it is too old to be used again; the pool keeps this. */
   idleUntil = 0
-  readonly #socket: Socket
+  /** Seconds that the upstream promised to keep an idle connection, -1 unknown. */
+  keepAliveSeconds = -1
+  readonly socket: Socket
   readonly #settings: WireSettings
   readonly #keeper: ConnectionOwner<N>
   readonly #writeBuffer: WriteBuffer
@@ -57,8 +61,6 @@ export class UpstreamConnection<N> implements UpstreamStream {
   #interim = 0
   #inBody = false
   #keepAlive = false
-  /** Seconds that the upstream promised to keep an idle connection, -1 unknown. */
-  #keepAliveSeconds = -1
   #paused = false
   #dead = false
   #deadline = 0
@@ -69,7 +71,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     settings: WireSettings,
     keeper: ConnectionOwner<N>,
   ) {
-    this.#socket = socket
+    this.socket = socket
     // Who proved an identity is called by it, else the address says which of several it was.
     this.#name = 'encrypted' in socket || name === peer ? peer : `${name} (${peer})`
     this.peer = peer
@@ -91,15 +93,11 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   /** Ended, even if nobody has been told yet: whoever judges peers destroys sockets. */
   get ended(): boolean {
-    return this.#dead || this.#socket.destroyed
+    return this.#dead || this.socket.destroyed
   }
 
   get bufferedBytes(): number {
     return this.#held.length + this.#writeBuffer.waiting
-  }
-
-  get keepAliveSeconds(): number {
-    return this.#keepAliveSeconds
   }
 
   // --- the request's way out ---------------------------------------------------------------------
@@ -137,12 +135,12 @@ export class UpstreamConnection<N> implements UpstreamStream {
   resume(): void {
     if (!this.#paused || this.#dead) return
     this.#paused = false
-    this.#socket.resume()
+    this.socket.resume()
   }
 
   destroy(): void {
     this.#writeBuffer.drop()
-    this.#socket.destroy()
+    this.socket.destroy()
     this.#gone()
   }
 
@@ -219,7 +217,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   /** A final head: what came with it of the body is judged before anything is said. */
   #final(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
-    if (HEAD.framing === FRAMING.untilClose && 'encrypted' in this.#socket) {
+    if (HEAD.framing === FRAMING.untilClose && 'encrypted' in this.socket) {
       // Whoever sits on the way can end the connection, and Node does not tell a close_notify from that.
       this.#fail(malformed(this.#name, UNTIL_CLOSE))
       return 0
@@ -233,7 +231,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     if (!x.respond(HEAD) || this.#dead) return 0
     this.#inBody = true
     this.#keepAlive = HEAD.keepAlive && HEAD.framing !== FRAMING.untilClose
-    this.#keepAliveSeconds = HEAD.keepAliveSeconds
+    this.keepAliveSeconds = HEAD.keepAliveSeconds
     if (next > i) this.#body.handOn(bytes, x.downstream)
     return next
   }
@@ -246,13 +244,16 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   /** @param more bytes came behind the end of the response: the next one must not be believed */
   #whole(x: Exchange<N>, more: boolean): void {
-    const reusable = this.#keepAlive && !more && x.requestSent && !this.#dead
+    const good = !more && x.requestSent && !this.#dead
     this.#x = null
     this.#held.drop()
-    if (reusable) {
+    if (good && this.#keepAlive) {
       x.upstream = null
       this.#keeper.released(this)
-    } else this.destroy()
+    } else {
+      if (good) this.#keeper.leaves(this.socket)
+      this.destroy()
+    }
     x.done()
   }
 

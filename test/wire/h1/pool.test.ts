@@ -109,6 +109,26 @@ test('after retire no connection of before serves another exchange; running ones
   t.true(running.destroyed)
 })
 
+test('a peer that ends its connections one by one is left, its idle ones too', async (t) => {
+  const pool = new MemoryPool()
+  const callers = [callerOf(pool.pool), callerOf(pool.pool), callerOf(pool.pool)]
+  for (const { socket } of callers) await socket.arrive(get('/'))
+  const [idle, elsewhere, leaving] = [pool.connect(), pool.connect(), pool.connect()]
+  const at = (socket: object, value: string) =>
+    Object.defineProperty(socket, 'remoteAddress', { value })
+  at(idle, '192.0.2.1')
+  at(leaving, '192.0.2.1')
+  at(elsewhere, '192.0.2.2')
+  await pool.answer(idle, OK)
+  await pool.answer(elsewhere, OK)
+  await pool.answer(leaving, OK.replace('Content', 'Connection: close\r\nContent'))
+  t.deepEqual(pool.avoided, [leaving])
+  t.deepEqual(
+    [idle, elsewhere, leaving].map(({ destroyed }) => destroyed),
+    [true, false, true],
+  )
+})
+
 test('a dial that was begun before retire is not used: another one is made', async (t) => {
   const pool = new MemoryPool()
   const { socket } = callerOf(pool.pool)
