@@ -48,15 +48,15 @@ const UNUSED =
 const unused: Plugin = {
   name: 'unused',
   setup({ onLoad }) {
-    // Whoever makes one after all hears of it.
+    // A use that was overlooked fails loudly.
     const contents = `module.exports = class { constructor() { throw new Error('left out') } }`
     onLoad({ filter: UNUSED }, () => ({ contents }))
   },
 }
 
-/** Every part of the demo is a process of its own, and so an entry point. */
-const demoParts = readdirSync(join(ROOT, 'src/demo'))
-  .filter((name) => /^(?:mod-.*|okapi-stand-in|leash)\.ts$/.test(name))
+/** Every member of the demo is a process of its own, and so an entry point. */
+const demoProcesses = readdirSync(join(ROOT, 'src/demo'))
+  .filter((name) => /^(?:mod-.*|okapi-stand-in|exit-with-parent)\.ts$/.test(name))
   .map((name) => `src/demo/${name}`)
 
 rmSync(DIST, { recursive: true, force: true })
@@ -64,7 +64,7 @@ mkdirSync(DIST, { recursive: true, mode: 0o755 })
 const { warnings, metafile } = await build({
   absWorkingDir: ROOT,
   // A thread begins in a file of its own (src/sidecar/worker-file.ts).
-  entryPoints: ['src/main.ts', 'src/sidecar/workers/thread.ts', ...demoParts],
+  entryPoints: ['src/main.ts', 'src/sidecar/workers/thread.ts', ...demoProcesses],
   outdir: join(DIST, 'src'),
   outbase: 'src',
   // Chunks lie as deep below dist/ as rooms below the project: `../../grants` holds in both.

@@ -1,5 +1,5 @@
-import { notThere } from './cli/subcommand.ts'
 import { tell } from './cli/terminal.ts'
+import { mistyped } from './cli/verb.ts'
 import { usage, VERBS } from './cli/verbs.ts'
 import { errorCode, Fault } from './fault.ts'
 
@@ -13,7 +13,7 @@ async function main([verb, ...rest]: readonly string[]): Promise<number> {
   if (entry === undefined) throw unknown(verb)
   const { usage: text, run } = await entry.load()
   if (rest.includes('--help') || rest.includes('-h')) return say(text)
-  return run(rest)
+  return run(rest, VERBS)
 }
 
 async function help(verb: string | undefined): Promise<number> {
@@ -24,7 +24,7 @@ async function help(verb: string | undefined): Promise<number> {
 }
 
 function unknown(verb: string): Fault {
-  return notThere(`there is no verb \`${verb}\``, verb, Object.keys(VERBS))
+  return mistyped(`there is no verb \`${verb}\``, verb, Object.keys(VERBS))
 }
 
 function say(text: string, code = 0): number {

@@ -1,7 +1,13 @@
 import { methodIndex } from '../folio/methods.ts'
 import { matchPattern, type PathPattern } from '../folio/path-pattern.ts'
-import { type Meter, PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
-import { commonPath, overlap } from '../folio/pattern-states.ts'
+import {
+  commonPath,
+  type Meter,
+  overlap,
+  PARAM,
+  type PatternPart,
+  STAR,
+} from '../folio/pattern-states.ts'
 import type { Rule } from '../policy/decision.ts'
 import type { Grant, Opens } from '../policy/grants.ts'
 import type { Authorizer } from '../policy/policy.ts'
@@ -181,7 +187,7 @@ export function samplesOf({ parts }: PathPattern): readonly Buffer[] {
 
 const SLASH = Buffer.from('/')
 /** What a `*` may stand for: nothing, with and without segments, slashes at either end. */
-const FILLINGS: readonly (readonly Part[])[] = [
+const FILLINGS: readonly (readonly PatternPart[])[] = [
   [],
   [PARAM],
   [SLASH],
@@ -192,7 +198,7 @@ const FILLINGS: readonly (readonly Part[])[] = [
 ]
 
 /** The pattern with each kind of thing in the place of its stars. */
-export function shapesOf({ parts }: PathPattern): readonly (readonly Part[])[] {
+export function shapesOf({ parts }: PathPattern): readonly (readonly PatternPart[])[] {
   if (!parts.includes(STAR)) return [parts]
   return FILLINGS.map((filling) => parts.flatMap((part) => (part === STAR ? filling : [part])))
 }

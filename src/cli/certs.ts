@@ -1,4 +1,4 @@
-import { runSubcommand, type Subcommands } from './subcommand.ts'
+import { runSubcommand, type Subcommands } from './verb.ts'
 
 /** The usage text of `certs` and its subcommands. */
 export const usage = `okapi-sidecar certs: issue, inspect, renew and revoke certificates

@@ -4,10 +4,9 @@ import { located } from '../config/locate.ts'
 import { jsonSchema } from '../config/schema.ts'
 import { Fault, type Problem } from '../fault.ts'
 import { workerProblems } from '../sidecar/machine.ts'
-import { type CredentialsFound, checkCredentials } from './check/credentials.ts'
+import { type CredentialsFound, checkCredentials, checkPublic } from './check/credentials.ts'
 import { checkPolicy, type PolicyFound } from './check/policy.ts'
-import { checkPublic } from './check/public.ts'
-import { settings, summary } from './check/tell.ts'
+import { configurationSummary, settingsTable } from './check/summary.ts'
 import { tell } from './terminal.ts'
 
 /** The usage text of `check`. */
@@ -115,8 +114,8 @@ async function attempt<T>(problems: Problem[], read: () => T | Promise<T>): Prom
 function asText({ loaded, credentials, policy, problems }: Findings, print: boolean): void {
   const out = process.stdout
   if (loaded !== undefined) {
-    if (print) out.write(`${settings(loaded.origins)}\n`)
-    out.write(summary(loaded.config, credentials, policy))
+    if (print) out.write(`${settingsTable(loaded.origins)}\n`)
+    out.write(configurationSummary(loaded.config, credentials, policy))
   }
   tell(problems)
   const errors = problems.filter(({ severity }) => severity === 'error').length

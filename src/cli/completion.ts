@@ -1,4 +1,8 @@
-import { runSubcommand, type Subcommands } from './subcommand.ts'
+import { bashScript } from './completion/bash.ts'
+import { fishScript } from './completion/fish.ts'
+import { type KnownVerb, knownVerbs } from './completion/known-verbs.ts'
+import { zshScript } from './completion/zsh.ts'
+import { runSubcommand, type Verbs } from './verb.ts'
 
 /** The usage text of `completion`. */
 export const usage = `okapi-sidecar completion: complete verbs, subcommands and options in a shell
@@ -14,16 +18,23 @@ Example:
     okapi-sidecar completion fish | source      # in ~/.config/fish/config.fish
 `
 
-const SHELLS: Subcommands = {
-  bash: () => import('./completion/bash.ts'),
-  zsh: () => import('./completion/zsh.ts'),
-  fish: () => import('./completion/fish.ts'),
+const SHELLS: Readonly<Record<string, (verbs: readonly KnownVerb[]) => string>> = {
+  bash: bashScript,
+  zsh: zshScript,
+  fish: fishScript,
 }
 
 /** The shells, for completion. */
 export const subcommands = Object.keys(SHELLS)
 
 /** Prints the script of one shell; throws a Fault for another. */
-export function run(argv: readonly string[]): Promise<number> {
-  return runSubcommand('completion', SHELLS, argv)
+export function run(argv: readonly string[], verbs: Verbs): Promise<number> {
+  const shells = Object.entries(SHELLS).map(([shell, script]) => {
+    const print = async () => {
+      process.stdout.write(script(await knownVerbs(verbs)))
+      return 0
+    }
+    return [shell, async () => ({ run: print })] as const
+  })
+  return runSubcommand('completion', Object.fromEntries(shells), argv)
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { demo, type Shown } from '../demo/demo.ts'
-import { callText, trialsText, upgradeText, verdictText } from '../demo/print.ts'
-import { teller } from '../demo/progress.ts'
-import { playground } from '../demo/stay.ts'
+import { type DemoResult, demo } from '../demo/demo.ts'
+import { playground } from '../demo/playground.ts'
+import { callText, resultText, trialsText, upgradeText } from '../demo/print.ts'
+import { progressLine } from '../demo/progress.ts'
 
 export const usage = `okapi-sidecar demo: a small FOLIO on loopback, with a rogue module in it
 
@@ -42,16 +42,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   const interrupt = () => stop.abort(new Error('interrupted'))
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
-  // Whoever read the output is gone: nobody is left to stop it but this.
+  // The reader of the output is gone: only this is left to stop it.
   process.stdout.on('error', interrupt)
   process.stderr.on('error', interrupt)
-  const { tell, done } = teller(process.stderr, values.json === true)
+  const { tell, done } = progressLine(process.stderr, values.json === true)
   try {
-    const { good } = await demo(tell, stop.signal, async (shown, town) => {
+    const { good } = await demo(tell, stop.signal, async (shown, cluster) => {
       done()
       process.stdout.write(values.json === true ? json(shown) : text(shown))
       if (values.stay !== true) return
-      process.stdout.write(await playground(town))
+      process.stdout.write(await playground(cluster))
       if (!stop.signal.aborted) await once(stop.signal, 'abort')
     })
     return good ? 0 : 1
@@ -65,17 +65,17 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function text({ call, trials, upgrade }: Shown): string {
+function text({ call, trials, upgrade }: DemoResult): string {
   return `${callText(call)}
 Now mod-tags is hijacked. The attacker has its certificate, its key and a token
 that was sent to it, and tries:
 
 ${trialsText(trials)}
-${verdictText(trials)}
+${resultText(trials)}
 ${upgradeText(upgrade)}`
 }
 
-function json({ call, trials, upgrade }: Shown): string {
+function json({ call, trials, upgrade }: DemoResult): string {
   const attacks = trials.map(({ id, target, expected, outcome, reason }) => {
     return { id, target, expected, outcome, reason }
   })

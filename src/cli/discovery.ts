@@ -13,7 +13,7 @@ import {
 } from './discovery/instances.ts'
 import { Okapi } from './discovery/okapi.ts'
 import { assignPorts } from './discovery/ports.ts'
-import { type Report, tellReport } from './discovery/report.ts'
+import { type DiscoveryReport, tellReport } from './discovery/report.ts'
 import { tokenIn } from './token-file.ts'
 
 export const usage = `okapi-sidecar discovery: what Okapi's discovery should contain
@@ -78,7 +78,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const range = rangeOf(values['modules-listen'])
   const ids = deployable(loadDescriptors(values.descriptors).set)
   if (url === undefined) {
-    const report: Report = {
+    const report: DiscoveryReport = {
       ...compare(wantedSet(ids, range, []), [], range),
       asked: false,
       done: [],
@@ -101,7 +101,7 @@ async function meet(
   ids: readonly string[],
   range: PortRange,
   { apply, replace }: { apply: boolean; replace: boolean },
-): Promise<Report> {
+): Promise<DiscoveryReport> {
   const before = await okapi.instances()
   const wanted = wantedSet(ids, range, before)
   if (!apply) return { ...compare(wanted, before, range), asked: true, done: [] }

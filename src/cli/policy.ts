@@ -1,4 +1,4 @@
-import { runSubcommand, type Subcommands } from './subcommand.ts'
+import { runSubcommand, type Subcommands } from './verb.ts'
 
 /** The usage text of `policy` and its subcommands. */
 export const usage = `okapi-sidecar policy: query and compare the allow-list

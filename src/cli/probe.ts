@@ -6,7 +6,7 @@ import { type Attack, GROUPS } from '../probe/attack.ts'
 import { ATTACKS, selectAttacks } from '../probe/attacks.ts'
 import { type Ports, USUAL_PORTS } from '../probe/context.ts'
 import { control, requireReachable } from '../probe/control.ts'
-import type { Endpoint } from '../probe/dial.ts'
+import type { DialTarget } from '../probe/dial.ts'
 import { type Given, isAtOkapi, prepare } from '../probe/prepare.ts'
 import { htmlReport } from '../probe/report/html.ts'
 import { junitReport } from '../probe/report/junit.ts'
@@ -155,7 +155,7 @@ async function given(target: string, values: Values): Promise<Given> {
 }
 
 /** `https://HOST:PORT` or `http://HOST:PORT`. Throws a Fault for anything else. */
-function doorOf(target: string): Endpoint {
+function doorOf(target: string): DialTarget {
   const url = URL.parse(target)
   if (
     url === null ||

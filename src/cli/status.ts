@@ -3,9 +3,8 @@ import { parseArgs } from 'node:util'
 import { request } from 'undici'
 import { errorCode, fault } from '../fault.ts'
 import type { StatusFacts } from '../observe/status/facts.ts'
-import { date, migrationText, span, urgency, when } from '../observe/status/words.ts'
-import { wrap } from './policy/wrap.ts'
-import { paint, table, textWidth } from './terminal.ts'
+import { dateText, migrationText, spanText, urgency, when } from '../observe/status/words.ts'
+import { paint, table, textWidth, wrap } from './terminal.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9902'
 const WATCH_MS = 2000
@@ -68,13 +67,13 @@ export function statusText(facts: StatusFacts): string {
   const colour = { fine: 'green', soon: 'yellow', over: 'red' } as const
   const left = paint(
     colour[urgency(notBeforeMs, notAfterMs, nowMs)],
-    notAfterMs > nowMs ? `${span(notAfterMs - nowMs)} left` : 'OVER',
+    notAfterMs > nowMs ? `${spanText(notAfterMs - nowMs)} left` : 'OVER',
   )
   const head = table([
-    ['module', `${facts.module} on ${facts.host}, up for ${span(nowMs - facts.startedMs)}`],
+    ['module', `${facts.module} on ${facts.host}, up for ${spanText(nowMs - facts.startedMs)}`],
     ['state', state(facts)],
     ['identity', certificate.uri],
-    ['certificate', `${left}, until ${date(notAfterMs)}, generation ${certificate.generation}`],
+    ['certificate', `${left}, until ${dateText(notAfterMs)}, generation ${certificate.generation}`],
     ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
     ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
     ['now', rates(facts)],

@@ -1,20 +1,7 @@
-/** What every file beside this one exports: its usage text, then parse and run in one function. */
-export interface Verb {
-  /** Set by hand, 80 columns, with an example that can be copied. */
-  readonly usage: string
-  /** What may follow the verb, for completion. */
-  readonly subcommands?: readonly string[]
-  /** Resolves to the exit code: 0 fine, 1 the answer is no, 2 wrong usage or configuration. */
-  run(argv: readonly string[]): Promise<number>
-}
-
-interface Entry {
-  readonly summary: string
-  readonly load: () => Promise<Verb>
-}
+import type { Verbs } from './verb.ts'
 
 /** The verbs in the order of the usage text; each is loaded only when it is called. */
-export const VERBS: Readonly<Record<string, Entry>> = {
+export const VERBS: Verbs = {
   run: { summary: 'serve', load: () => import('./run.ts') },
   check: {
     summary: 'check configuration, credentials and policy',

@@ -11,14 +11,14 @@ export interface PortRange {
 }
 
 /** A peer to connect to. `authority` is what its Host line says. */
-export interface Endpoint {
+export interface PeerAddress {
   readonly host: string
   readonly port: number
   readonly authority: string
 }
 
 /** The module itself, plain: an address, or a Unix socket with `localhost` as authority. */
-export type Forward = Endpoint | { readonly path: string; readonly authority: string }
+export type Forward = PeerAddress | { readonly path: string; readonly authority: string }
 
 /** Either the value, or the sentence that says what is wrong with the text. */
 export type Parsed<T> = { readonly value: T } | { readonly wrong: string }
@@ -52,7 +52,7 @@ export function parsePortRange(text: string): Parsed<PortRange> {
 }
 
 /** `https://HOST[:PORT]` and nothing after it. */
-export function parsePeer(text: string): Parsed<Endpoint> {
+export function parsePeer(text: string): Parsed<PeerAddress> {
   return origin(text, 'https', 443)
 }
 
@@ -83,7 +83,7 @@ export function formatListen(listen: Listen): string {
   return `${isIP(listen.host) === 6 ? `[${listen.host}]` : listen.host}:${listen.port}`
 }
 
-function origin(text: string, scheme: 'http' | 'https', port: number): Parsed<Endpoint> {
+function origin(text: string, scheme: 'http' | 'https', port: number): Parsed<PeerAddress> {
   const example = `${scheme}://HOST:PORT`
   if (!text.startsWith(`${scheme}://`)) return { wrong: `must be ${example}` }
   const rest = text.slice(scheme.length + 3).replace(/\/$/, '')

@@ -1,4 +1,4 @@
-import { type Endpoint, type Parsed, parsePeer } from './addresses.ts'
+import { type Parsed, type PeerAddress, parsePeer } from './addresses.ts'
 
 /**
  * Where the sidecars of modules are found. Keys are a module id, a product, or `*` for all others;
@@ -19,7 +19,7 @@ const SAMPLE: Callee = { id: 'mod-users-19.7.0', product: 'mod-users', version: 
  * for its product, else for all. Empty where the table knows it not, or where its version makes no
  * host name.
  */
-export function addressesOf(addressing: Addressing, callee: Callee): readonly Endpoint[] {
+export function addressesOf(addressing: Addressing, callee: Callee): readonly PeerAddress[] {
   const templates = own(addressing, callee.id) ?? own(addressing, callee.product)
   return (templates ?? own(addressing, '*') ?? []).flatMap((template) => {
     const parsed = parsePeer(expand(template, callee))

@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import type { Endpoint, Forward, Listen, PortRange } from './addresses.ts'
+import type { Forward, Listen, PeerAddress, PortRange } from './addresses.ts'
 import type { Addressing } from './addressing.ts'
 import type { ModuleName, PeerName } from './names.ts'
 import type { Network } from './networks.ts'
@@ -54,7 +54,7 @@ export interface Egress {
   readonly listen: Listen
   /** Undefined: `http://localhost:PORT` of the port that `listen` was bound to. */
   readonly url: string | undefined
-  readonly gateway: Endpoint
+  readonly gateway: PeerAddress
   readonly gatewayModule: PeerName
 }
 

@@ -67,7 +67,7 @@ export const addressing = () =>
   ])
 
 /** SPIFFE trust domain: lower-case letters, digits, `.`, `-`, `_`, at most 255 of them. */
-export const trustDomain = () =>
+export const trustDomainField = () =>
   parsed<string>((text) =>
     /^[a-z0-9._-]{1,255}$/.test(text)
       ? { value: text }
@@ -75,10 +75,10 @@ export const trustDomain = () =>
   )
 
 /** A moment, in milliseconds since 1970: a day stands for its first moment (UTC). */
-export const moment = () => date().transform((text) => Date.parse(text))
+export const momentField = () => dateField().transform((text) => Date.parse(text))
 
 /** A day, or a day and a time with its zone; it stays text, the policy says which end of a day counts. */
-export const date = () =>
+export const dateField = () =>
   parsed<string>((text) => {
     const day = /^\d{4}-\d{2}-\d{2}$/.test(text)
     const full = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})$/.test(text)

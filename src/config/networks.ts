@@ -50,7 +50,7 @@ export function isNarrow({ family, bits }: Network): boolean {
  * Does the address of a connection, as Node tells it, stand in one of the networks? One with a zone
  * (`fe80::1%eth0`), or none at all, never does.
  */
-export function isListed(networks: readonly Network[], address: string | undefined): boolean {
+export function isInNetworks(networks: readonly Network[], address: string | undefined): boolean {
   const read = address === undefined ? undefined : readAddress(address)
   if (read === undefined) return false
   return networks.some(({ family, first, bits }) => {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { date, why } from './fields.ts'
+import { dateField, why } from './fields.ts'
 
 const name = () => z.string().min(1)
 
@@ -26,7 +26,7 @@ const grant = () =>
       description: 'Tenants that need a word: supertenant',
     }),
     why: why(),
-    until: date().optional().meta({ description: 'The last day of the grant' }),
+    until: dateField().optional().meta({ description: 'The last day of the grant' }),
     source: name().optional().meta({ description: 'Where it is known from' }),
   })
 
@@ -42,7 +42,7 @@ const quarantine = () =>
   z.strictObject({
     module: name().meta({ description: 'As `mod-graphql <1.14`' }),
     why: why(),
-    after: date().optional().meta({ description: 'A warning before, refused from then on' }),
+    after: dateField().optional().meta({ description: 'A warning before, refused from then on' }),
   })
 
 /** The section `policy`. What the names in it stand for is checked where descriptors are known. */

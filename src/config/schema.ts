@@ -6,7 +6,7 @@ import {
   keyPin,
   listen,
   moduleId,
-  moment,
+  momentField,
   ms,
   network,
   oneOrMore,
@@ -14,7 +14,7 @@ import {
   pin,
   portRange,
   publicUrl,
-  trustDomain,
+  trustDomainField,
   unixSocket,
   why,
 } from './fields.ts'
@@ -102,7 +102,7 @@ const migration = () =>
       from: z.array(network()).min(1).meta({
         description: 'Who may connect: addresses and networks (10.1.2.3, 10.1.2.0/24), no names',
       }),
-      until: moment().meta({
+      until: momentField().meta({
         description: 'Refused from then on; a day counts from its first moment, UTC',
       }),
       why: why(),
@@ -214,7 +214,7 @@ export const fileSchema = () =>
   z
     .strictObject({
       module: moduleId().meta({ description: 'Who this sidecar stands for, as mod-users-19.7.0' }),
-      trustDomain: trustDomain(),
+      trustDomain: trustDomainField(),
       credentials: credentials(),
       ingress: ingress().optional(),
       egress: egress().optional(),

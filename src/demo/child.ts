@@ -6,7 +6,7 @@ import { fault } from '../fault.ts'
 type Process = ChildProcessByStdio<Writable, Readable, Readable>
 
 /** A line of JSON that a child said on its standard output or error. */
-export interface Line {
+export interface ChildLine {
   readonly msg?: unknown
   readonly port?: unknown
   readonly ask?: unknown
@@ -27,9 +27,9 @@ export interface Child {
    * The first `count` lines that fit, those that came before included. Rejects when the child ends
    * without them, or has not said them in time.
    */
-  say(count: number, fits: (line: Line) => boolean): Promise<readonly Line[]>
+  say(count: number, fits: (line: ChildLine) => boolean): Promise<readonly ChildLine[]>
   /** The first line that fits. */
-  line(fits: (line: Line) => boolean): Promise<Line>
+  line(fits: (line: ChildLine) => boolean): Promise<ChildLine>
   /** Asks a question and waits for its reply. */
   ask(question: string): Promise<unknown>
   /** Ends it, politely first; resolves when it is gone. */
@@ -42,7 +42,7 @@ const PATIENCE_MS = 30_000
 const OUTPUT_KEPT = 20
 
 /** Starts `file` under this very Node. Its output is read as JSON lines; the rest is kept for faults. */
-export function start(
+export function startChild(
   name: string,
   file: string,
   args: readonly string[],
@@ -52,7 +52,7 @@ export function start(
     stdio: ['pipe', 'pipe', 'pipe'],
     env: childEnvironment(),
   })
-  const lines: Line[] = []
+  const lines: ChildLine[] = []
   const output: string[] = []
   const waiting = new Set<() => void>()
   const gone = Promise.withResolvers<void>()
@@ -76,10 +76,14 @@ export function start(
     gone.resolve()
   })
 
-  function say(count: number, fits: (line: Line) => boolean, from = 0): Promise<readonly Line[]> {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly Line[]>()
+  function say(
+    count: number,
+    fits: (line: ChildLine) => boolean,
+    from = 0,
+  ): Promise<readonly ChildLine[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly ChildLine[]>()
     const late = setTimeout(() => end(`${name} said nothing for ${PATIENCE_MS} ms`), PATIENCE_MS)
-    const end = (why: string | undefined, found: readonly Line[] = []) => {
+    const end = (why: string | undefined, found: readonly ChildLine[] = []) => {
       waiting.delete(check)
       clearTimeout(late)
       if (why === undefined) resolve(found)
@@ -95,7 +99,7 @@ export function start(
     return promise
   }
 
-  async function line(fits: (line: Line) => boolean, from = 0): Promise<Line> {
+  async function line(fits: (line: ChildLine) => boolean, from = 0): Promise<ChildLine> {
     return (await say(1, fits, from))[0]!
   }
 
@@ -122,7 +126,7 @@ function childEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
 }
 
-function parsed(text: string): Line | undefined {
+function parsed(text: string): ChildLine | undefined {
   if (!text.startsWith('{')) return undefined
   try {
     return JSON.parse(text)

@@ -1,10 +1,10 @@
+import { type DemoCluster, type ReportProgress, startCluster } from './cluster.ts'
 import { crossed, type HonestCall, honestCall } from './hops.ts'
-import { asExpected, letLoose, type Trial } from './rogue.ts'
-import { openTown, type Progress, type Town } from './town.ts'
+import { asExpected, runTrials, type Trial } from './rogue.ts'
 import { type Upgrade, upgrade } from './upgrade.ts'
 
 /** What the demo showed. */
-export interface Shown {
+export interface DemoResult {
   readonly call: HonestCall
   readonly trials: readonly Trial[]
   readonly upgrade: Upgrade
@@ -13,30 +13,30 @@ export interface Shown {
 }
 
 /**
- * Opens the town, makes the one honest call, lets the rogue loose, asks what an upgrade opens, and hands over to `then` while
+ * Starts the cluster, makes the one honest call, runs the attacks, asks what an upgrade opens, and calls `then` while
  * everything still runs. Everything is stopped at the end, however it comes.
  */
 export async function demo(
-  progress: Progress,
+  progress: ReportProgress,
   signal: AbortSignal,
-  then: (shown: Shown, town: Town) => Promise<void>,
-): Promise<Shown> {
-  const town = await openTown({ sidecars: true }, progress, signal)
+  then: (shown: DemoResult, cluster: DemoCluster) => Promise<void>,
+): Promise<DemoResult> {
+  const cluster = await startCluster({ sidecars: true }, progress, signal)
   try {
     progress('making one ordinary call')
-    const call = await honestCall(town)
+    const call = await honestCall(cluster)
     progress('attacking')
-    const trials = await letLoose(town, signal)
+    const trials = await runTrials(cluster, signal)
     signal.throwIfAborted()
     progress('asking what an upgrade would open')
-    const next = await upgrade(town.directory, signal)
+    const next = await upgrade(cluster.directory, signal)
     signal.throwIfAborted()
     const good = crossed(call) && trials.every(asExpected) && next.named
     const shown = { call, trials, upgrade: next, good }
-    await then(shown, town)
+    await then(shown, cluster)
     return shown
   } finally {
     progress('stopping')
-    await town.close()
+    await cluster.close()
   }
 }

@@ -7,10 +7,10 @@ const EXTENSION = extname(new URL(import.meta.url).pathname)
 /** The program itself. */
 export const MAIN = fileURLToPath(new URL(`../main${EXTENSION}`, import.meta.url))
 
-/** The descriptors of everybody in the demo. */
+/** The descriptors of all members of the demo. */
 export const DESCRIPTORS = fileURLToPath(new URL('../demo/descriptors', import.meta.url))
 
-/** The file of a part: `mod-users`, `okapi-stand-in`. */
-export function partFile(name: string): string {
+/** The file of a process: `mod-users`, `okapi-stand-in`. */
+export function processFile(name: string): string {
   return fileURLToPath(new URL(`../demo/${name}${EXTENSION}`, import.meta.url))
 }

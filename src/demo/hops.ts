@@ -1,8 +1,8 @@
 import { request } from 'undici'
-import { type Member, MODULES, OKAPI } from './cast.ts'
-import type { Line } from './child.ts'
-import { NOTE_ID, TENANT } from './people.ts'
-import type { Town } from './town.ts'
+import type { ChildLine } from './child.ts'
+import type { DemoCluster } from './cluster.ts'
+import { type Member, MODULES, OKAPI } from './members.ts'
+import { NOTE_ID, TENANT } from './users.ts'
 
 /** One leg of a call, as the sidecar that received it logged it. */
 export interface Hop {
@@ -30,11 +30,11 @@ const LEGS: readonly (readonly [at: Member, times: number, caller: Member])[] = 
 ]
 
 /** Anna reads a note: Okapi asks mod-notes, which asks Okapi, which asks mod-users. */
-export async function honestCall(town: Town): Promise<HonestCall> {
+export async function honestCall(cluster: DemoCluster): Promise<HonestCall> {
   const requestId = `demo${process.pid}`
   const path = `/notes/${NOTE_ID}`
-  const token = String(await town.parts.get(MODULES.authtoken)!.child.ask('annasToken'))
-  const { statusCode, body } = await request(`${town.okapiUrl}${path}`, {
+  const token = String(await cluster.processes.get(MODULES.authtoken)!.child.ask('annasToken'))
+  const { statusCode, body } = await request(`${cluster.okapiUrl}${path}`, {
     headers: {
       'X-Okapi-Tenant': TENANT,
       'X-Okapi-Token': token,
@@ -45,7 +45,7 @@ export async function honestCall(town: Town): Promise<HonestCall> {
   if (statusCode !== 200) return { path, status: statusCode, hops: [] }
   const legs = await Promise.all(
     LEGS.map(async ([at, times]) => {
-      const { child } = town.sidecars.get(at)!
+      const { child } = cluster.sidecars.get(at)!
       const lines = await child.say(times, (line) => received(line, requestId))
       return lines.map((line) => hop(line, at))
     }),
@@ -55,12 +55,12 @@ export async function honestCall(town: Town): Promise<HonestCall> {
   return { path, status: statusCode, hops: hops.filter((leg) => leg !== undefined) }
 }
 
-function received({ direction, requestId }: Line, wanted: string): boolean {
+function received({ direction, requestId }: ChildLine, wanted: string): boolean {
   return direction === 'ingress' && String(requestId).startsWith(wanted)
 }
 
 /** `at` is whose sidecar wrote the line. */
-function hop({ caller, method, route, status }: Line, at: Member): Hop {
+function hop({ caller, method, route, status }: ChildLine, at: Member): Hop {
   return {
     caller: String(caller),
     at,
@@ -70,7 +70,7 @@ function hop({ caller, method, route, status }: Line, at: Member): Hop {
   }
 }
 
-/** True when every leg is there, was answered, and was called by whom it must be. */
+/** True when every leg is there, was answered, and was called by the member that it names. */
 export function crossed({ status, hops }: HonestCall): boolean {
   const wanted = LEGS.reduce((sum, [, times]) => sum + times, 0)
   const right = hops.every(({ at, caller, status: answered }) => {

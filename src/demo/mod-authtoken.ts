@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { MODULES } from './cast.ts'
+import { MODULES } from './members.ts'
 import { type Reply, runModule } from './module.ts'
-import { ANNA, TENANT } from './people.ts'
-import { type Claims, sign, verified } from './tokens.ts'
+import { type IssuedClaims, sign, verified } from './tokens.ts'
+import { ANNA, TENANT } from './users.ts'
 
 /** What mod-permissions would say. */
 const PERMISSIONS = new Map([
@@ -12,7 +12,7 @@ const PERMISSIONS = new Map([
 /**
  * FilterApi.handleAuthorize: it judges the caller's token when there is one, and makes a dummy when
  * there is none. Then it signs a module token for every entry of X-Okapi-Module-Permissions. The
- * header is believed, because only Okapi, which takes it off strangers' requests, should reach this.
+ * header is believed, because only Okapi, which removes it from the requests of others, should reach this.
  */
 function authorize(headers: IncomingHttpHeaders, tenant: string): Reply {
   const caller = whoCalls(headers, tenant)
@@ -52,7 +52,7 @@ function authorize(headers: IncomingHttpHeaders, tenant: string): Reply {
   }
 }
 
-function whoCalls(headers: IncomingHttpHeaders, tenant: string): Claims | undefined {
+function whoCalls(headers: IncomingHttpHeaders, tenant: string): IssuedClaims | undefined {
   const token = one(headers['x-okapi-token'])
   return token === undefined ? { type: 'dummy', tenant, sub: 'UNDEFINED_USER__' } : verified(token)
 }

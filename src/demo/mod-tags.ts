@@ -1,7 +1,7 @@
 import { runModule } from './module.ts'
 
 /**
- * The hijacked module. Whoever runs code in it holds its certificate and key, and answers for it:
+ * The hijacked module. An attacker that runs code in it has its certificate and key, and answers for it:
  * here with headers by which a module speaks to Okapi and to browsers.
  */
 const POISON = {

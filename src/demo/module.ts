@@ -1,8 +1,8 @@
 import http from 'node:http'
-import { open, type Seen, settings } from './part.ts'
+import { listenAndAnswer, processSettings, type ReceivedRequest } from './process.ts'
 
 /** One call of a module, as its routes see it. */
-export interface Call {
+export interface ModuleCall {
   readonly method: string
   /** The path without the query; raw, as it was received. */
   readonly path: string
@@ -19,21 +19,21 @@ export interface Reply {
 }
 
 /** Answers a call, or undefined where the module has no such route. */
-export type Route = (call: Call) => Promise<Reply | undefined> | Reply | undefined
+export type ModuleRoute = (call: ModuleCall) => Promise<Reply | undefined> | Reply | undefined
 
 /** What every module of the demo has. */
 export interface Module {
-  readonly route: Route
+  readonly route: ModuleRoute
   /** `POST /_/tenant` with purge: all data of the tenant is gone. */
   purge?(tenant: string): void
   /** Further questions that the demo may ask on standard input. */
   readonly asks?: Record<string, (argument: unknown) => unknown>
 }
 
-/** Runs a module the way RMB does: one port for all, and whoever reaches it is believed. */
+/** Runs a module the way RMB does: one port for all, and every caller that reaches it is trusted. */
 export function runModule(module: Module): void {
-  const { port } = settings({ port: 0 })
-  const seen: Seen[] = []
+  const { port } = processSettings({ port: 0 })
+  const seen: ReceivedRequest[] = []
   const server = http.createServer((request, response) => {
     const { method = '', url = '' } = request
     if (url !== '/admin/health') seen.push({ method, target: url, headers: request.rawHeaders })
@@ -46,7 +46,7 @@ export function runModule(module: Module): void {
     seen.push({ method: '?', target: '?', headers: [] })
     socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
   })
-  open(server, port, { seen: () => seen.splice(0), ...module.asks })
+  listenAndAnswer(server, port, { seen: () => seen.splice(0), ...module.asks })
 }
 
 async function serve(module: Module, request: http.IncomingMessage): Promise<Reply> {
@@ -61,8 +61,11 @@ async function serve(module: Module, request: http.IncomingMessage): Promise<Rep
   )
 }
 
-/** What RMB serves beside a module's own API (admin.raml, TenantAPI): nobody is asked who they are. */
-function administration(module: Module, { method, path, tenant, body }: Call): Reply | undefined {
+/** What RMB serves beside a module's own API (admin.raml, TenantAPI): without authentication. */
+function administration(
+  module: Module,
+  { method, path, tenant, body }: ModuleCall,
+): Reply | undefined {
   if (method === 'GET' && path === '/admin/health') return { status: 200, json: 'OK' }
   if (method === 'POST' && path === '/admin/importSQL') return { status: 200, json: { ran: body } }
   if (method !== 'POST' || path !== '/_/tenant') return undefined

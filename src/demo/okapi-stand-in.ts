@@ -2,36 +2,36 @@ import http from 'node:http'
 import { DESCRIPTORS } from './files.ts'
 import { readAll } from './module.ts'
 import { readDescriptors } from './okapi/descriptor.ts'
-import { Fields } from './okapi/fields.ts'
+import { HeaderFields } from './okapi/header-fields.ts'
 import { internal } from './okapi/internal.ts'
 import { invoked, proxy, Rejected, type StepSeen } from './okapi/pipeline.ts'
-import type { State } from './okapi/state.ts'
-import { open, type Seen, settings } from './part.ts'
+import type { OkapiState } from './okapi/state.ts'
+import { listenAndAnswer, processSettings, type ReceivedRequest } from './process.ts'
 
 /**
  * Stands in for Okapi 7.2: module lookup, pipeline and header rules as its ProxyService has them.
  * What it lacks is what no attack of the demo needs: storage, deployment, timers, the token cache.
  */
-const { port, descriptors, tenants, okapiUrl } = settings({
+const { port, descriptors, tenants, okapiUrl } = processSettings({
   port: 0,
   /** As Okapi's `okapiurl`; where it listens, when nothing is said. */
   okapiUrl: '',
   descriptors: DESCRIPTORS,
   tenants: [] as string[],
 })
-const state: State = {
+const state: OkapiState = {
   okapiUrl,
   modules: readDescriptors(descriptors),
   deployments: [],
   tenants: new Map(['supertenant', ...tenants].map((id) => [id, new Set<string>()])),
 }
-const seen: Seen[] = []
+const seen: ReceivedRequest[] = []
 const steps: StepSeen[] = []
 
 async function serve(request: http.IncomingMessage, response: http.ServerResponse) {
   const { method = '', url = '' } = request
   if (url !== '/_/proxy/health') seen.push({ method, target: url, headers: request.rawHeaders })
-  const fields = Fields.ofRaw(request.rawHeaders)
+  const fields = HeaderFields.ofRaw(request.rawHeaders)
   const target = invoked(url, fields)
   if (target.startsWith('/_/')) {
     const reply = await internal(state, method, target, await readAll(request))
@@ -63,4 +63,4 @@ server.on('clientError', (_error, socket) => {
   seen.push({ method: '?', target: '?', headers: [] })
   socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
 })
-open(server, port, { seen: () => seen.splice(0), steps: () => steps.splice(0) })
+listenAndAnswer(server, port, { seen: () => seen.splice(0), steps: () => steps.splice(0) })

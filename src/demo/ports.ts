@@ -7,8 +7,8 @@ const LAST = 32_000
 const MOST_TRIES = 1000
 
 /**
- * Ports of 127.0.0.1 that nobody listens on, for parts that must know each other's before they start.
- * Somebody could take one in between; drawn at random from where the system takes none by itself,
+ * Free ports of 127.0.0.1, for processes that must know each other's before they start.
+ * Another process could take one in between; drawn at random from where the system takes none by itself,
  * that is rare.
  */
 export async function freePorts(count: number): Promise<number[]> {

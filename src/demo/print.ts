@@ -10,9 +10,10 @@ const TITLE = 40
 const OUTCOME = 12
 
 /** Colours only where standard output is a terminal that wants them. */
-export const paint: Paint = (style, text) => styleText(style, text, { stream: process.stdout })
+export const paintStdout: Paint = (style, text) =>
+  styleText(style, text, { stream: process.stdout })
 
-/** The honest call, one line for each leg: who proved to be whom, and what was asked. */
+/** The honest call, one line for each hop: the identity that was proved, and what was asked. */
 export function callText({ path, status, hops }: HonestCall): string {
   const head = `An ordinary call: GET ${path.slice(0, 20)}… returns ${status}.\n`
   if (hops.length === 0) return head
@@ -26,7 +27,7 @@ export function callText({ path, status, hops }: HonestCall): string {
 }
 
 /** What was tried, what happened and why, 80 columns wide, grouped by target. */
-export function trialsText(trials: readonly Trial[], color: Paint = paint): string {
+export function trialsText(trials: readonly Trial[], color: Paint = paintStdout): string {
   let text = ''
   let target = ''
   for (const trial of trials) {
@@ -53,7 +54,7 @@ function complaint({ expected, outcome, because, arrived }: Trial): string {
 }
 
 /** The one sentence that a person remembers. */
-export function verdictText(trials: readonly Trial[], color: Paint = paint): string {
+export function resultText(trials: readonly Trial[], color: Paint = paintStdout): string {
   const wrong = trials.filter((trial) => !asExpected(trial)).length
   const through = trials.filter(({ outcome }) => outcome === 'got-through').length
   if (wrong > 0)
@@ -65,7 +66,7 @@ export function verdictText(trials: readonly Trial[], color: Paint = paint): str
 /** What an upgrade would open, as the verb said it. */
 export function upgradeText({ from, to, command, said, named, route }: Upgrade): string {
   const told = said.trimEnd().split('\n')
-  const wrong = named ? '' : `\n${paint('red', `expected: ${route}`)}\n`
+  const wrong = named ? '' : `\n${paintStdout('red', `expected: ${route}`)}\n`
   return `What would the upgrade from ${from} to ${to} open?
 
   $ ${command}

@@ -1,12 +1,12 @@
 /** Tells a person what is being done. On a terminal the line is written over; elsewhere it stays. */
-export interface Teller {
+export interface ProgressLine {
   tell(doing: string): void
   /** Clears the line, so that the output begins at its beginning. */
   done(): void
 }
 
 /** Says nothing at all where `quiet`, and no control characters where there is no terminal. */
-export function teller(stream: NodeJS.WriteStream, quiet: boolean): Teller {
+export function progressLine(stream: NodeJS.WriteStream, quiet: boolean): ProgressLine {
   if (stream.isTTY) {
     return {
       tell: (doing) => stream.write(`\r\x1b[K${doing} …`),

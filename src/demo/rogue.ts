@@ -4,13 +4,13 @@ import type { Attack } from '../probe/attack.ts'
 import { attackById } from '../probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../probe/context.ts'
 import type { AttackOutcome } from '../probe/finding.ts'
-import { type Member, MODULES, OKAPI, TRUST_DOMAIN } from './cast.ts'
+import type { DemoCluster } from './cluster.ts'
+import { type Member, MODULES, OKAPI, TRUST_DOMAIN } from './members.ts'
 import type { StepSeen } from './okapi/pipeline.ts'
-import { TENANT } from './people.ts'
-import type { Town } from './town.ts'
+import { TENANT } from './users.ts'
 
-/** What the rogue tries, on whom, and what must come of it. */
-interface Try {
+/** What the rogue tries, on which target, and what must come of it. */
+interface PlannedTrial {
   readonly id: string
   readonly attack: Attack
   readonly on: Member
@@ -20,7 +20,7 @@ interface Try {
   readonly asJob?: boolean
 }
 
-const TRIES: readonly Try[] = [
+const PLANNED_TRIALS: readonly PlannedTrial[] = [
   {
     id: 'authtoken-direct-bare',
     attack: attackById('authtoken-direct'),
@@ -61,34 +61,38 @@ export interface Trial {
 const ANSWER = 'response-okapi-stop'
 const TIMEOUT_MS = 5000
 
-/** Lets the rogue loose: it holds everything that mod-tags holds, and plays it one by one. */
-export async function letLoose(town: Town, signal: AbortSignal): Promise<Trial[]> {
-  const directory = join(town.certs, MODULES.tags)
+/** Runs all trials one by one, with everything that a hijacked mod-tags has. */
+export async function runTrials(cluster: DemoCluster, signal: AbortSignal): Promise<Trial[]> {
+  const directory = join(cluster.certs, MODULES.tags)
   const cert = await readFile(join(directory, 'tls.crt'), 'utf8')
   const key = await readFile(join(directory, 'tls.key'), 'utf8')
-  const authtoken = town.parts.get(MODULES.authtoken)!.child
+  const authtoken = cluster.processes.get(MODULES.authtoken)!.child
   const trials: Trial[] = []
-  for (const attempt of TRIES) {
+  for (const attempt of PLANNED_TRIALS) {
     if (signal.aborted) break
     const token = String(await authtoken.ask(attempt.asJob === true ? 'jobsToken' : 'annasToken'))
     const credentials = { id: MODULES.tags, cert, key }
     const context = {
-      ...contextOf(town, attempt),
+      ...contextOf(cluster, attempt),
       credentials,
       accepted: credentials,
       token,
       signal,
     }
-    trials.push(await tryOnce(town, attempt, context))
+    trials.push(await runTrial(cluster, attempt, context))
   }
   return trials
 }
 
-async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Context) {
-  await arrivals(town, attack, on)
+async function runTrial(
+  cluster: DemoCluster,
+  { id, attack, on, bare }: PlannedTrial,
+  context: Context,
+) {
+  await arrivals(cluster, attack, on)
   const finding = await attack.run(context)
-  const arrived = await arrivals(town, attack, on)
-  const unprotected = bare === true || town.sidecars.size === 0
+  const arrived = await arrivals(cluster, attack, on)
+  const unprotected = bare === true || cluster.sidecars.size === 0
   return {
     id,
     title: attack.title,
@@ -106,16 +110,16 @@ async function tryOnce(town: Town, { id, attack, on, bare }: Try, context: Conte
  * How much has arrived since the last time where nothing may: requests at the target, or headers
  * that speak for Okapi in what the hijacked module answered to it.
  */
-async function arrivals({ parts }: Town, attack: Attack, on: Member): Promise<number> {
-  if (attack.id !== ANSWER) return ((await parts.get(on)!.child.ask('seen')) as []).length
-  const steps = (await parts.get(OKAPI)!.child.ask('steps')) as StepSeen[]
+async function arrivals({ processes }: DemoCluster, attack: Attack, on: Member): Promise<number> {
+  if (attack.id !== ANSWER) return ((await processes.get(on)!.child.ask('seen')) as []).length
+  const steps = (await processes.get(OKAPI)!.child.ask('steps')) as StepSeen[]
   return steps.filter(({ module }) => module === on).flatMap(({ said }) => said).length
 }
 
-function contextOf(town: Town, { on, bare }: Try): Omit<Context, 'signal'> {
-  const sidecar = bare === true ? undefined : town.sidecars.get(on)
-  const port = sidecar?.ingress ?? town.parts.get(on)!.port
-  const okapi = { host: '127.0.0.1', port: town.parts.get(OKAPI)!.port, tls: false }
+function contextOf(cluster: DemoCluster, { on, bare }: PlannedTrial): Omit<Context, 'signal'> {
+  const sidecar = bare === true ? undefined : cluster.sidecars.get(on)
+  const port = sidecar?.ingress ?? cluster.processes.get(on)!.port
+  const okapi = { host: '127.0.0.1', port: cluster.processes.get(OKAPI)!.port, tls: false }
   return {
     target: { host: '127.0.0.1', port, tls: sidecar !== undefined },
     role: on === OKAPI ? 'okapi' : 'module',

@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { EVERYBODY, type Member, OKAPI, TRUST_DOMAIN } from './cast.ts'
-import { type Child, start } from './child.ts'
-import { MAIN, partFile } from './files.ts'
+import { type Child, startChild } from './child.ts'
+import { MAIN, processFile } from './files.ts'
+import { MEMBERS, type Member, OKAPI, TRUST_DOMAIN } from './members.ts'
 import { freePorts } from './ports.ts'
 
-const LEASH = ['--import', pathToFileURL(partFile('leash')).href]
+const EXIT_WITH_PARENT = ['--import', pathToFileURL(processFile('exit-with-parent')).href]
 
 /** A sidecar that runs. */
-export interface Sidecar {
+export interface DemoSidecar {
   readonly child: Child
   /** The mutual TLS port. */
   readonly ingress: number
@@ -26,26 +26,31 @@ export interface Listening {
 }
 
 /** Where things are that the sidecars' files name. */
-export interface Plan {
+export interface SidecarPlan {
   readonly directory: string
   readonly certs: string
   readonly descriptors: string
-  /** The plain port of each part. */
-  readonly parts: ReadonlyMap<Member, number>
+  /** The plain port of each member. */
+  readonly ports: ReadonlyMap<Member, number>
 }
 
-/** Writes a configuration for everybody, starts a sidecar beside each, and waits for all. */
+/** Writes a configuration for each member, starts a sidecar beside each, and waits for all. */
 export async function startSidecars(
-  plan: Plan,
+  plan: SidecarPlan,
   started: (child: Child) => void,
-): Promise<Map<Member, Sidecar>> {
-  const ports = await freePorts(EVERYBODY.length)
-  const ingress = new Map(EVERYBODY.map((member, i) => [member, ports[i]!]))
-  const sidecars = EVERYBODY.map(async (member) => {
+): Promise<Map<Member, DemoSidecar>> {
+  const ports = await freePorts(MEMBERS.length)
+  const ingress = new Map(MEMBERS.map((member, i) => [member, ports[i]!]))
+  const sidecars = MEMBERS.map(async (member) => {
     const file = join(plan.directory, `${member}.json`)
     const text = JSON.stringify(configuration(plan, member, ingress), null, 2)
     await writeFile(file, text, { mode: 0o600 })
-    const child = start(`the sidecar of ${member}`, MAIN, ['run', '-c', file], LEASH)
+    const child = startChild(
+      `the sidecar of ${member}`,
+      MAIN,
+      ['run', '-c', file],
+      EXIT_WITH_PARENT,
+    )
     started(child)
     const ready = await child.line(({ msg }) => msg === 'ready')
     const listening = { ...(ready.listening as object) }
@@ -55,14 +60,14 @@ export async function startSidecars(
 }
 
 /** What a person would write into sidecar.yaml; JSON is YAML too. */
-function configuration(plan: Plan, member: Member, ingress: ReadonlyMap<Member, number>) {
+function configuration(plan: SidecarPlan, member: Member, ingress: ReadonlyMap<Member, number>) {
   return {
     module: member,
     trustDomain: TRUST_DOMAIN,
     credentials: { directory: join(plan.certs, member) },
     ingress: {
       listen: `127.0.0.1:${ingress.get(member)}`,
-      forward: `http://127.0.0.1:${plan.parts.get(member)}`,
+      forward: `http://127.0.0.1:${plan.ports.get(member)}`,
     },
     egress: member === OKAPI ? okapisEgress(ingress) : modulesEgress(ingress),
     policy: { descriptors: plan.descriptors },

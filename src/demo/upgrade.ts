@@ -1,16 +1,16 @@
 import { execFile } from 'node:child_process'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MODULES } from './cast.ts'
 import { MAIN } from './files.ts'
+import { MODULES } from './members.ts'
 
-/** What somebody is about to install, and what `policy diff` says of it. */
+/** What an operator is about to install, and what `policy diff` says of it. */
 export interface Upgrade {
   readonly from: string
   readonly to: string
   /** The route that is new. */
   readonly route: string
-  /** As it is typed, in the folder of the town. */
+  /** As it is typed, in the folder of the cluster. */
   readonly command: string
   /** What it answered. */
   readonly said: string

@@ -1,10 +1,9 @@
-import { type Meter, PARAM, type Part, STAR } from './pattern-parts.ts'
-import { simulate } from './pattern-states.ts'
+import { type Meter, PARAM, type PatternPart, STAR, simulate } from './pattern-states.ts'
 
 /** A `pathPattern`, taken apart once. */
 export interface PathPattern {
   readonly text: string
-  readonly parts: readonly Part[]
+  readonly parts: readonly PatternPart[]
   /**
    * Length in bytes of the key of the bucket it stands in (okapi-core ModuleCache.getPatternPrefix):
    * the whole pattern where nothing varies, else up to the last `/` before the first `{` or `*`.
@@ -25,7 +24,7 @@ const MAX_STARS = 16
 export function parsePathPattern(text: string): PathPattern | string {
   if (text.length > MAX_PATTERN) return `a pathPattern has at most ${MAX_PATTERN} characters`
   if (text.split('*').length > MAX_STARS + 1) return `a pathPattern has at most ${MAX_STARS} \`*\``
-  const parts: Part[] = []
+  const parts: PatternPart[] = []
   let bucketBytes = -1
   let literal = ''
   let before = ''
@@ -81,7 +80,7 @@ export function literalPath(text: string): PathPattern {
  * bytes times pattern.
  */
 export function matchPattern(
-  parts: readonly Part[],
+  parts: readonly PatternPart[],
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -128,7 +127,7 @@ export function startsWith(
 
 /** What follows a `*`: nothing, a literal end, or anything else by a set of states. */
 function matchAfterStar(
-  rest: readonly Part[],
+  rest: readonly PatternPart[],
   bytes: Uint8Array,
   start: number,
   end: number,

@@ -1,5 +1,3 @@
-import { type Meter, PARAM, type Part, STAR } from './pattern-parts.ts'
-
 // A pattern as a row of units to match one byte after the other: a literal byte is its own unit.
 const FIRST_OF_PARAM = 256
 const REST_OF_PARAM = 257
@@ -11,7 +9,7 @@ const SLASH = 0x2f
  * exponential time. A state is the unit to match next; a parameter ends only before a `/`.
  */
 export function simulate(
-  parts: readonly Part[],
+  parts: readonly PatternPart[],
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -45,12 +43,15 @@ export function simulate(
 }
 
 /** Is there any path that both patterns match? */
-export function overlap(one: readonly Part[], other: readonly Part[]): boolean {
+export function overlap(one: readonly PatternPart[], other: readonly PatternPart[]): boolean {
   return commonPath(one, other) !== undefined
 }
 
 /** A path that both patterns match, one of the shortest; undefined where there is none. */
-export function commonPath(one: readonly Part[], other: readonly Part[]): Buffer | undefined {
+export function commonPath(
+  one: readonly PatternPart[],
+  other: readonly PatternPart[],
+): Buffer | undefined {
   const [a, b] = [unitsOf(one), unitsOf(other)]
   const width = b.length + 1
   // Bytes that no literal names behave alike: one of them stands for all, and goes first.
@@ -87,7 +88,7 @@ function pathTo(
   return Buffer.from(bytes.reverse())
 }
 
-function unitsOf(parts: readonly Part[]): number[] {
+function unitsOf(parts: readonly PatternPart[]): number[] {
   return parts.flatMap((part) =>
     part === STAR ? [ANY] : part === PARAM ? [FIRST_OF_PARAM, REST_OF_PARAM] : [...part],
   )
@@ -108,4 +109,17 @@ function mayEnd(units: readonly number[], state: number): boolean {
 
 function onlyParamOpen(units: readonly number[], state: number): boolean {
   return units[state] === REST_OF_PARAM && mayEnd(units, state + 1)
+}
+
+/** `{name}`: one or more bytes up to the next `/`, greedy. */
+export const PARAM = 1
+/** `*`: any bytes, none and slashes included. */
+export const STAR = 2
+
+/** A piece of a pattern: literal bytes, PARAM or STAR. */
+export type PatternPart = Uint8Array | typeof PARAM | typeof STAR
+
+/** Counts the bytes a match looked at, so that a test can bound them. */
+export interface Meter {
+  visited: number
 }

@@ -11,7 +11,7 @@ import { type ModuleId, parseModuleId } from './module-id.ts'
 import { parsePathPattern } from './path-pattern.ts'
 
 /** Something wrong or odd in a document. */
-export interface Finding {
+export interface DescriptorFinding {
   readonly severity: 'error' | 'warning'
   readonly message: string
   /** RFC 6901. */
@@ -36,7 +36,7 @@ const SPIFFE_PATH = /^[a-zA-Z0-9._-]+$/
  */
 export function readDescriptor(value: unknown): {
   descriptor: ModuleDescriptor | undefined
-  findings: readonly Finding[]
+  findings: readonly DescriptorFinding[]
 } {
   const reader = new Reader()
   const descriptor = reader.descriptor(value)
@@ -45,7 +45,7 @@ export function readDescriptor(value: unknown): {
 }
 
 class Reader {
-  readonly findings: Finding[] = []
+  readonly findings: DescriptorFinding[] = []
 
   descriptor(value: unknown): ModuleDescriptor | undefined {
     if (!isObject(value)) return this.#error('', 'a ModuleDescriptor is a JSON object')

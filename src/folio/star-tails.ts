@@ -1,4 +1,4 @@
-import { type Meter, PARAM, type Part, STAR } from './pattern-parts.ts'
+import { type Meter, PARAM, type PatternPart, STAR } from './pattern-states.ts'
 
 /** Places that are looked at at once. */
 export const WORD = 32
@@ -6,7 +6,7 @@ const SLASH = 0x2f
 const BYTES = 256
 
 /** How many bits the tail of a pattern takes: one for each byte, two for a parameter, and one more. */
-export function unitsOfTail(parts: readonly Part[]): number {
+export function unitsOfTail(parts: readonly PatternPart[]): number {
   let units = 1
   for (const part of parts) units += part === STAR ? 1 : part === PARAM ? 2 : part.length
   return units
@@ -40,7 +40,7 @@ export class StarTails {
   readonly #begun: { readonly tail: number; readonly at: number }[] = []
 
   /** @param tails each begins with STAR */
-  constructor(tails: readonly (readonly Part[])[]) {
+  constructor(tails: readonly (readonly PatternPart[])[]) {
     this.#firsts = new Int32Array(tails.length + 1)
     let bits = 0
     for (const [tail, parts] of tails.entries()) {
@@ -149,7 +149,7 @@ export class StarTails {
     this.#state[bit >>> 5]! |= 1 << (bit & 31)
   }
 
-  #lay(parts: readonly Part[], first: number): void {
+  #lay(parts: readonly PatternPart[], first: number): void {
     let bit = first
     for (const part of parts) {
       if (part === STAR) mark(this.#stars, bit++)

@@ -5,7 +5,7 @@ export const TOKEN_GIVERS: readonly string[] = ['login', 'login-saml', 'users-bl
 export const COOKIE_READERS: readonly string[] = ['login', 'authtoken*']
 
 /** Is the interface one of the list? */
-export function isListed(list: readonly string[], interfaceId: string): boolean {
+export function isInterfaceListed(list: readonly string[], interfaceId: string): boolean {
   return list.some((name) =>
     name.endsWith('*') ? interfaceId.startsWith(name.slice(0, -1)) : interfaceId === name,
   )

@@ -65,7 +65,7 @@ export interface ListenerParts {
 }
 
 /** What becomes of the connections of one listener. */
-export interface Serving {
+export interface ListenerService {
   /** By who the caller proved to be. */
   readonly rules: (caller: Caller) => ListenerRules
   readonly destination: Destination
@@ -76,7 +76,7 @@ export interface Serving {
 }
 
 /** The story of a connection behind every listener: its rules, its share, its requests. */
-export function accepting(parts: ListenerParts, serving: Serving): Accepted {
+export function accepting(parts: ListenerParts, serving: ListenerService): Accepted {
   const { policies, shares, serve } = parts
   const { rules, destination, at, upstream = NOWHERE, share } = serving
   return (socket, caller, address, slot) => {

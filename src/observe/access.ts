@@ -1,5 +1,5 @@
 import type { Reason } from '../refusal/reasons.ts'
-import { ascii, JsonLine } from './json-line.ts'
+import { asciiBytes, JsonLine } from './json-line.ts'
 import type { Direction } from './labels.ts'
 
 /** Whose exchange it was: the same for all of a connection. */
@@ -27,7 +27,7 @@ export interface Called {
 }
 
 /** Fields of a line as they stand in it: what many lines have alike is made once. */
-export type Fields = Uint8Array
+export type EncodedFields = Uint8Array
 
 /**
  * One exchange as the log tells it. Empty text and negative numbers are left out of the line. No
@@ -36,8 +36,8 @@ export type Fields = Uint8Array
 export interface AccessRecord {
   /** Milliseconds since 1970. */
   timeMs: number
-  calling: Fields
-  called: Fields
+  calling: EncodedFields
+  called: EncodedFields
   /** 0: the caller went away before there was one. */
   status: number
   reason: Reason | ''
@@ -94,40 +94,40 @@ export class AccessLog {
   }
 }
 
-const BEGIN = ascii('{"level":"info","time":"')
-const MESSAGE = ascii('Z","msg":"exchange"')
-const END = ascii('}\n')
+const BEGIN = asciiBytes('{"level":"info","time":"')
+const MESSAGE = asciiBytes('Z","msg":"exchange"')
+const END = asciiBytes('}\n')
 /** Each field's name as it stands in the line. */
 const NAME = {
-  direction: ascii(',"direction":'),
-  caller: ascii(',"caller":'),
-  peer: ascii(',"peer":'),
-  at: ascii(',"at":'),
-  method: ascii(',"method":'),
-  route: ascii(',"route":'),
-  interface: ascii(',"interface":'),
-  provider: ascii(',"provider":'),
-  status: ascii(',"status":'),
-  reason: ascii(',"reason":'),
-  because: ascii(',"because":'),
-  rule: ascii(',"rule":'),
-  wouldDeny: ascii(',"wouldDeny":'),
-  audit: ascii(',"audit":'),
-  userId: ascii(',"userId":'),
-  upstream: ascii(',"upstream":'),
-  tenant: ascii(',"tenant":'),
-  requestId: ascii(',"requestId":'),
-  traceId: ascii(',"traceId":'),
-  bytesIn: ascii(',"bytesIn":'),
-  bytesOut: ascii(',"bytesOut":'),
-  judgeMicros: ascii(',"judgeMicros":'),
-  connectMs: ascii(',"connectMs":'),
-  firstByteMs: ascii(',"firstByteMs":'),
-  totalMs: ascii(',"totalMs":'),
+  direction: asciiBytes(',"direction":'),
+  caller: asciiBytes(',"caller":'),
+  peer: asciiBytes(',"peer":'),
+  at: asciiBytes(',"at":'),
+  method: asciiBytes(',"method":'),
+  route: asciiBytes(',"route":'),
+  interface: asciiBytes(',"interface":'),
+  provider: asciiBytes(',"provider":'),
+  status: asciiBytes(',"status":'),
+  reason: asciiBytes(',"reason":'),
+  because: asciiBytes(',"because":'),
+  rule: asciiBytes(',"rule":'),
+  wouldDeny: asciiBytes(',"wouldDeny":'),
+  audit: asciiBytes(',"audit":'),
+  userId: asciiBytes(',"userId":'),
+  upstream: asciiBytes(',"upstream":'),
+  tenant: asciiBytes(',"tenant":'),
+  requestId: asciiBytes(',"requestId":'),
+  traceId: asciiBytes(',"traceId":'),
+  bytesIn: asciiBytes(',"bytesIn":'),
+  bytesOut: asciiBytes(',"bytesOut":'),
+  judgeMicros: asciiBytes(',"judgeMicros":'),
+  connectMs: asciiBytes(',"connectMs":'),
+  firstByteMs: asciiBytes(',"firstByteMs":'),
+  totalMs: asciiBytes(',"totalMs":'),
 } as const
 
 /** The fields that say whose exchange it was. */
-export function calling({ direction, caller, peer }: Calling): Fields {
+export function calling({ direction, caller, peer }: Calling): EncodedFields {
   const line = new JsonLine(256)
   line.text(NAME.direction, direction)
   line.text(NAME.caller, caller)
@@ -136,7 +136,7 @@ export function calling({ direction, caller, peer }: Calling): Fields {
 }
 
 /** The fields that say what was asked for. */
-export function called(asked: Called): Fields {
+export function called(asked: Called): EncodedFields {
   const line = new JsonLine(256)
   line.text(NAME.at, asked.at)
   line.textOfCaller(NAME.method, asked.method)
@@ -173,7 +173,7 @@ function writeLine(line: JsonLine, record: AccessRecord): void {
 }
 
 let second = Number.NaN
-let upToSecond = ascii('')
+let upToSecond = asciiBytes('')
 
 /** ISO 8601 in UTC with milliseconds; the part up to the second is made once a second. */
 function time(line: JsonLine, timeMs: number): void {
@@ -181,7 +181,7 @@ function time(line: JsonLine, timeMs: number): void {
   if (at !== second) {
     // 8.64e15 ms is the last instant that a Date can hold.
     const known = Math.abs(timeMs) <= 8.64e15 ? timeMs : 0
-    upToSecond = ascii(new Date(known).toISOString().slice(0, -4))
+    upToSecond = asciiBytes(new Date(known).toISOString().slice(0, -4))
     second = at
   }
   line.plain(upToSecond)

@@ -5,7 +5,7 @@ import { createServer } from './node-http.ts'
 import type { Readiness } from './readiness.ts'
 
 /** What the admin listener tells: health and counts, nothing that a stranger could use. */
-export interface AdminSources {
+export interface HealthSources {
   readonly readiness: Readiness
   readonly metrics: Metrics
   /** Asks the module itself; absent where no module is behind this sidecar. */
@@ -20,7 +20,7 @@ interface Answer {
   readonly body: string
 }
 
-type Page = (sources: AdminSources) => Answer | Promise<Answer>
+type Page = (sources: HealthSources) => Answer | Promise<Answer>
 
 const APP_PATH = '/app/health'
 
@@ -38,7 +38,7 @@ const HEAD_MS = 5_000
 const STILL_MS = 30_000
 
 /** The server of `/live`, `/ready`, `/metrics` and `/app/health`, not listening yet. */
-export function adminServer(sources: AdminSources): Server {
+export function adminServer(sources: HealthSources): Server {
   const server = createServer(
     {
       maxHeaderSize: HEAD_BYTES,
@@ -61,7 +61,7 @@ export function adminServer(sources: AdminSources): Server {
 }
 
 async function serve(
-  sources: AdminSources,
+  sources: HealthSources,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -87,12 +87,12 @@ function pathOf(target: string): string {
   return path === APP_PATH ? target : path
 }
 
-async function live({ look }: AdminSources): Promise<Answer> {
+async function live({ look }: HealthSources): Promise<Answer> {
   await look?.()
   return json(200, { live: true })
 }
 
-function ready({ readiness }: AdminSources): Answer {
+function ready({ readiness }: HealthSources): Answer {
   const { ready, draining, awaiting, remarks } = readiness
   const told = Object.keys(remarks).length === 0 ? {} : { remarks }
   return ready
@@ -100,13 +100,13 @@ function ready({ readiness }: AdminSources): Answer {
     : json(503, { ready, draining, waitsFor: awaiting, ...told })
 }
 
-async function metricsPage({ metrics, look }: AdminSources): Promise<Answer> {
+async function metricsPage({ metrics, look }: HealthSources): Promise<Answer> {
   await look?.()
   return { status: 200, type: metrics.contentType, body: await metrics.text() }
 }
 
 /** The module's words, but never its headers; as text, whatever it calls them. */
-async function appPage({ app }: AdminSources): Promise<Answer> {
+async function appPage({ app }: HealthSources): Promise<Answer> {
   if (app === undefined) return text(404, 'not found')
   const { status, body } = await app()
   return { status, type: 'text/plain; charset=utf-8', body }

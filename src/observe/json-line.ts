@@ -7,7 +7,7 @@ const ZERO = 0x30
 const LONGEST = 512
 /** Up to here numbers are written digit by digit; what is larger, broken or negative, by V8. */
 const SMALL = 2 ** 31
-const POINT = ascii('.')
+const POINT = asciiBytes('.')
 
 /**
  * Lines of JSON, ASCII only, gathered as bytes. Every exchange writes one: nothing is made of it that
@@ -78,7 +78,7 @@ export class JsonLine {
 
   #whole(value: number): void {
     if (value >= 0 && value < SMALL) this.#digits(Math.trunc(value), 1)
-    else this.plain(ascii(String(Number.isFinite(value) ? Math.trunc(value) : 0)))
+    else this.plain(asciiBytes(String(Number.isFinite(value) ? Math.trunc(value) : 0)))
   }
 
   /** A number below 1000, with leading zeros. */
@@ -96,7 +96,7 @@ export class JsonLine {
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)
       if (i === LONGEST || code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
-        return this.plain(ascii(jsonText(text)))
+        return this.plain(asciiBytes(jsonText(text)))
       }
       bytes[at++] = code
     }
@@ -127,6 +127,6 @@ export class JsonLine {
 }
 
 /** The bytes of an ASCII text that our own code wrote. */
-export function ascii(text: string): Uint8Array {
+export function asciiBytes(text: string): Uint8Array {
   return Buffer.from(text, 'latin1')
 }

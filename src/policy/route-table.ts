@@ -1,5 +1,5 @@
 import { endOfSegment, type PathPattern, startsWith } from '../folio/path-pattern.ts'
-import { type Meter, PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
+import { type Meter, PARAM, type PatternPart, STAR } from '../folio/pattern-states.ts'
 import { StarTails, unitsOfTail } from '../folio/star-tails.ts'
 import {
   insert,
@@ -50,7 +50,7 @@ export class RouteTable<R extends Routed> implements Meter {
   readonly #order: ReadonlyMap<R, number>
   readonly #buckets: boolean
   /** What stands behind a star, where that is more than a literal, and the leaves that it leads to. */
-  readonly #tails: (readonly Part[])[] = []
+  readonly #tails: (readonly PatternPart[])[] = []
   /** Made of them for the first path that needs it: by then they are known to be not too many. */
   #machine: StarTails | null = null
   readonly #tailLeaves: number[] = []
@@ -231,7 +231,7 @@ function firstFrom(sorted: readonly number[], least: number): number | undefined
   return sorted[low]
 }
 
-function partsKey(parts: readonly Part[]): string {
+function partsKey(parts: readonly PatternPart[]): string {
   return parts
     .map((part) =>
       part === PARAM ? '{}' : part === STAR ? '*' : Buffer.from(part).toString('hex'),

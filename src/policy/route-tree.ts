@@ -1,4 +1,4 @@
-import { PARAM, type Part, STAR } from '../folio/pattern-parts.ts'
+import { PARAM, type PatternPart, STAR } from '../folio/pattern-states.ts'
 import { unitsOfTail, WORD } from '../folio/star-tails.ts'
 
 /** A star, what has to follow it, and the leaf that it leads to. */
@@ -7,7 +7,7 @@ export interface StarEdge {
   /** The rest is this literal, or nothing; undefined where it is more. */
   readonly end: Uint8Array | undefined
   /** The star and its rest. */
-  readonly tail: readonly Part[]
+  readonly tail: readonly PatternPart[]
   /** Among all whose `end` is undefined, in the order in which they were inserted. */
   readonly index: number
 }
@@ -55,10 +55,10 @@ export function newNode(): RouteNode {
  */
 export function insert(
   root: RouteNode,
-  parts: readonly Part[],
+  parts: readonly PatternPart[],
   leaf: number,
   index: number,
-): readonly Part[] | undefined {
+): readonly PatternPart[] | undefined {
   let node = root
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i]!
@@ -110,7 +110,7 @@ export function searchCostOf(node: RouteNode): Omit<SearchCost, 'places'> {
 }
 
 /** The literal that ends a tail, which may be empty; undefined where more than one follows the star. */
-function endOf([, only, ...more]: readonly Part[]): Uint8Array | undefined {
+function endOf([, only, ...more]: readonly PatternPart[]): Uint8Array | undefined {
   if (only === undefined) return NOTHING
   return typeof only === 'number' || more.length > 0 ? undefined : only
 }

@@ -3,7 +3,7 @@ import {
   type InterfaceDescriptor,
   type ModuleDescriptor,
 } from '../folio/descriptor.ts'
-import { COOKIE_READERS, isListed, TOKEN_GIVERS } from '../folio/token-providers.ts'
+import { COOKIE_READERS, isInterfaceListed, TOKEN_GIVERS } from '../folio/token-providers.ts'
 
 /** What the header rules need to know about a module. */
 export interface ModuleTraits {
@@ -37,5 +37,5 @@ export function providersOf(
   { provides }: ModuleDescriptor,
   list: readonly string[],
 ): readonly InterfaceDescriptor[] {
-  return provides.filter(({ id, type }) => type === 'proxy' && isListed(list, id))
+  return provides.filter(({ id, type }) => type === 'proxy' && isInterfaceListed(list, id))
 }

@@ -1,5 +1,5 @@
 import type { Context } from './context.ts'
-import type { Finding } from './finding.ts'
+import type { AttackFinding } from './finding.ts'
 
 /** What an attack goes for; the report is ordered by these. */
 export const GROUPS = {
@@ -45,7 +45,7 @@ export interface Attack {
   /** The kind of target that it means something for; without it, both. */
   readonly against?: 'module' | 'okapi'
   /** Never throws for anything that a target does; may throw for our own mistakes. */
-  run(context: Context): Promise<Finding>
+  run(context: Context): Promise<AttackFinding>
 }
 
 /** What is at hand, as the attacks name it. */

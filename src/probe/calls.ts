@@ -2,8 +2,8 @@ import type { Attack, Group, Need } from './attack.ts'
 import { type Context, closedTo, forWriting } from './context.ts'
 import { handshakeWith, send } from './conversation.ts'
 import type { ClientHandshake } from './dial.ts'
-import { type Finding, findingOf } from './finding.ts'
-import { honest, type Lines, type Message, request, withJson } from './http.ts'
+import { type AttackFinding, findingOf } from './finding.ts'
+import { honest, type Lines, type Message, requestBytes, withJson } from './http.ts'
 
 /** What a row of a table says of its attack, whatever its kind. */
 export interface Row {
@@ -26,11 +26,11 @@ export interface CallRow extends Row {
    */
   readonly as?: 'stolen' | 'accepted' | 'mismatch' | 'none'
   /** One call, or several that are tried until one gets through. */
-  calls(context: Context): readonly Call[]
+  calls(context: Context): readonly ForbiddenCall[]
 }
 
 /** A request. `lines` stand in place of the honest ones, `more` behind them. */
-export type Call = Partial<Message> & { readonly target: string; readonly more?: Lines }
+export type ForbiddenCall = Partial<Message> & { readonly target: string; readonly more?: Lines }
 
 /** Well-formed calls that this caller may not make. */
 export function callAttack({ calls, as = 'stolen', group = 'policy', ...row }: CallRow): Attack {
@@ -42,11 +42,11 @@ export function callAttack({ calls, as = 'stolen', group = 'policy', ...row }: C
       const { credentials: stolen, accepted, mismatch } = context
       const pair = { stolen, accepted, mismatch: mismatch?.pair, none: undefined }[as]
       const handshake = handshakeWith(pair)
-      let worst: Finding | undefined
+      let worst: AttackFinding | undefined
       for (const { more = [], ...call } of calls(context)) {
         const lines =
           call.lines ?? linesOf([...honest(sender(context, call.method)), ...more], call)
-        const bytes = request({ ...call, lines })
+        const bytes = requestBytes({ ...call, lines })
         const finding = findingOf(
           await send(context, bytes, { methods: [call.method ?? 'GET'], handshake }),
         )
@@ -63,7 +63,7 @@ function sender(context: Context, method = 'GET'): Context {
   return /^(?:GET|HEAD|OPTIONS|TRACE)$/.test(method) ? context : forWriting(context)
 }
 
-function linesOf(lines: Lines, { body }: Call): Lines {
+function linesOf(lines: Lines, { body }: ForbiddenCall): Lines {
   return body === undefined ? lines : withJson(lines, body)
 }
 
@@ -88,13 +88,16 @@ export function headerAttack({ lines, ...row }: HeaderRow): Attack {
 }
 
 /** The finding on an ordinary GET after this handshake. */
-export async function ordinaryCall(context: Context, handshake: ClientHandshake): Promise<Finding> {
+export async function ordinaryCall(
+  context: Context,
+  handshake: ClientHandshake,
+): Promise<AttackFinding> {
   return findingOf(await send(context, ordinaryRequest(context), { handshake }))
 }
 
 /** An ordinary GET, or one that differs from it in what is given. */
 export function ordinaryRequest(context: Context, different: Partial<Message> = {}): Buffer {
-  return request({ target: context.ordinaryPath, lines: honest(context), ...different })
+  return requestBytes({ target: context.ordinaryPath, lines: honest(context), ...different })
 }
 
 /** The request that is smuggled: one that would be refused if it were judged. Latin-1. */

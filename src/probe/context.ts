@@ -1,5 +1,5 @@
 import type { Issuer } from '../pki/issuer.ts'
-import type { Endpoint, PemPair } from './dial.ts'
+import type { DialTarget, PemPair } from './dial.ts'
 
 /** The stolen credentials of one module of the installation. */
 export interface StolenCredentials extends PemPair {
@@ -10,7 +10,7 @@ export interface StolenCredentials extends PemPair {
 /** A request to Okapi that a hijacked module answers, so that its answer can be seen. */
 export interface ColludingModule {
   /** Where Okapi listens for the outside. */
-  readonly endpoint: Endpoint
+  readonly endpoint: DialTarget
   /** A path of Okapi that is routed to the hijacked module. */
   readonly path: string
 }
@@ -35,7 +35,7 @@ export interface Ports {
 
 /** All that an attack knows. It is immutable: an attack cannot spoil the next one. */
 export interface Context {
-  readonly target: Endpoint
+  readonly target: DialTarget
   /** What the target stands in front of. */
   readonly role: 'module' | 'okapi'
   /** A GET of this path is an ordinary call at the target. */

@@ -5,7 +5,7 @@ import { send } from './conversation.ts'
 import { openSocket } from './dial.ts'
 import { masked } from './evidence.ts'
 import { findingOf } from './finding.ts'
-import { honest, hostLine, request } from './http.ts'
+import { honest, hostLine, requestBytes } from './http.ts'
 
 /** What an ordinary call came to, with the best certificate that is at hand. */
 export interface Control {
@@ -23,7 +23,7 @@ export interface Control {
  */
 export async function control(context: Context): Promise<Control> {
   const as = context.accepted?.id ?? null
-  const bytes = request({ target: context.ordinaryPath, lines: honest(context) })
+  const bytes = requestBytes({ target: context.ordinaryPath, lines: honest(context) })
   const { outcome, because } = findingOf(await send(context, bytes))
   const seen = `GET ${context.ordinaryPath}: ${masked(because)}`
   return { as, let: outcome === 'got-through', because: seen }

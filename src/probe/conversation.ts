@@ -4,12 +4,12 @@ import { errorCode } from '../fault.ts'
 import type { Context } from './context.ts'
 import {
   type ClientHandshake,
-  type Endpoint,
+  type DialTarget,
   openSocket,
   type PemPair,
   readyEvent,
 } from './dial.ts'
-import { type Answer, answers } from './http.ts'
+import { answers, type HttpAnswer } from './http.ts'
 
 /** How the conversation came to its end. */
 export type ConversationEnd =
@@ -23,13 +23,13 @@ export type ConversationEnd =
 
 /** What was said and heard on one connection. */
 export interface Transcript {
-  readonly endpoint: Endpoint
+  readonly endpoint: DialTarget
   readonly pair: PemPair | undefined
   /** TLS (or TCP, where there is no TLS) came up. */
   readonly connected: boolean
   readonly sent: Buffer
   readonly received: Buffer
-  readonly answers: readonly Answer[]
+  readonly answers: readonly HttpAnswer[]
   readonly end: ConversationEnd
   /** The code of the error that ended it (`ECONNRESET`, `ERR_SSL_TLSV13_ALERT_…`), or null. */
   readonly error: string | null
@@ -58,7 +58,7 @@ export interface Script {
 const RECEIVED_BYTES_AT_MOST = 256 * 1024
 
 /** Opens a connection, says all of it, and listens until there is nothing more to hear. */
-export function converse(endpoint: Endpoint, script: Script): Promise<Transcript> {
+export function converse(endpoint: DialTarget, script: Script): Promise<Transcript> {
   const { bytes, methods = ['GET'], lingerMs = 0, enough, timeoutMs, signal, handshake } = script
   const { promise, resolve } = Promise.withResolvers<Transcript>()
   const socket = openSocket(endpoint, handshake)
@@ -70,7 +70,7 @@ export function converse(endpoint: Endpoint, script: Script): Promise<Transcript
   const deadline = setTimeout(() => finish('silent'), timeoutMs)
   const abort = () => finish('aborted')
   signal.addEventListener('abort', abort)
-  let found: Answer[] = []
+  let found: HttpAnswer[] = []
 
   function finish(ending: ConversationEnd, error: string | null = null) {
     clearTimeout(deadline)
@@ -144,7 +144,7 @@ export function send(
   context: Context,
   bytes: Buffer,
   more: Partial<Pick<Script, 'methods' | 'lingerMs' | 'enough' | 'handshake'>> & {
-    endpoint?: Endpoint
+    endpoint?: DialTarget
   } = {},
 ): Promise<Transcript> {
   const { timeoutMs, signal } = context

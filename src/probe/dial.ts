@@ -10,7 +10,7 @@ export interface PemPair {
 }
 
 /** Where a target listens, and whether it says that it speaks TLS. */
-export interface Endpoint {
+export interface DialTarget {
   readonly host: string
   readonly port: number
   readonly tls: boolean
@@ -32,7 +32,7 @@ export interface ClientHandshake {
  * Opens the socket that an attack writes to. The target's certificate is not checked: any
  * server that answers is attacked, and what is wrong with its certificate is a finding of its own.
  */
-export function openSocket(endpoint: Endpoint, handshake: ClientHandshake = {}): net.Socket {
+export function openSocket(endpoint: DialTarget, handshake: ClientHandshake = {}): net.Socket {
   const { host, port } = endpoint
   if (!endpoint.tls) return net.connect({ host, port })
   const { pair, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', alpn = ['http/1.1'] } = handshake

@@ -1,5 +1,5 @@
 import type { Transcript } from './conversation.ts'
-import type { Endpoint, PemPair } from './dial.ts'
+import type { DialTarget, PemPair } from './dial.ts'
 import { hostLine } from './http.ts'
 
 /** What went over the socket, as text: cut, with secrets masked. */
@@ -67,7 +67,7 @@ const TOKEN = /(^|\n)(X-Okapi-Token|Cookie|Authorization): [^\r\n]+/gi
  * CERT and KEY. Undefined for messages that are too long for a line.
  */
 export function replay(
-  endpoint: Endpoint,
+  endpoint: DialTarget,
   sent: Buffer,
   pair: PemPair | undefined,
   alpn?: string,

@@ -1,13 +1,13 @@
 import { REASONS, type Reason } from '../refusal/reasons.ts'
 import type { Transcript } from './conversation.ts'
 import { type Evidence, evidence } from './evidence.ts'
-import { type Answer, header } from './http.ts'
+import { type HttpAnswer, header } from './http.ts'
 
 /** `inconclusive`: the target did not do enough, or not in time, to be judged. */
 export type AttackOutcome = 'blocked' | 'got-through' | 'inconclusive'
 
 /** What came of one attack. */
-export interface Finding {
+export interface AttackFinding {
   readonly outcome: AttackOutcome
   /**
    * Where it was blocked, what the target's `X-Sidecar-Refused` said, else null. A target that is
@@ -42,19 +42,19 @@ export interface FindingRule {
   /** Which of the answers is judged; the first by default. */
   readonly at?: number
   /** True when this answer shows that the attack worked, though its status alone would not. */
-  readonly through?: (answer: Answer) => boolean
+  readonly through?: (answer: HttpAnswer) => boolean
   /** True when an answer that is no refusal is harmless all the same. */
-  readonly harmless?: (answer: Answer) => boolean
+  readonly harmless?: (answer: HttpAnswer) => boolean
 }
 
 /** The verdict that most attacks share: who answered, and was it a no? */
-export function findingOf(transcript: Transcript, rule: FindingRule = {}): Finding {
+export function findingOf(transcript: Transcript, rule: FindingRule = {}): AttackFinding {
   const answer = transcript.answers[rule.at ?? 0]
   const judged = answer === undefined ? unanswered(transcript) : answered(answer, rule)
   return { ...judged, evidence: evidence(transcript) }
 }
 
-type Judged = Omit<Finding, 'evidence'>
+type Judged = Omit<AttackFinding, 'evidence'>
 
 function unanswered({ connected, end, error }: Transcript): Judged {
   const code = error === null ? '' : ` (${error})`
@@ -80,7 +80,7 @@ function unanswered({ connected, end, error }: Transcript): Judged {
   }
 }
 
-function answered(answer: Answer, { through, harmless }: FindingRule): Judged {
+function answered(answer: HttpAnswer, { through, harmless }: FindingRule): Judged {
   const { status } = answer
   const said = header(answer, 'x-sidecar-refused')
   if (through?.(answer) === true) return gotThrough(`answered ${status}, and as the attack wanted`)
@@ -117,12 +117,15 @@ export function inconclusive(because: string): Judged {
 }
 
 /** A finding for what could not be tried. */
-export function notTried(why: string): Finding {
+export function notTried(why: string): AttackFinding {
   return { ...inconclusive(why), evidence: { sent: '[nothing]', received: '[nothing]' } }
 }
 
 /** Got through when there are more answers than requests: one of them was smuggled. */
-export function smuggledAnswer(transcript: Transcript, requests: number): Finding | undefined {
+export function smuggledAnswer(
+  transcript: Transcript,
+  requests: number,
+): AttackFinding | undefined {
   const { length } = transcript.answers
   if (length <= requests) return undefined
   const plural = requests === 1 ? 'request' : 'requests'

@@ -1,7 +1,7 @@
 import type { Context } from './context.ts'
 
 /** One HTTP answer as it was read from the socket, leniently: the target may be anything. */
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number
   readonly headers: readonly (readonly [string, string])[]
   readonly body: string
@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** The first value of a header, whatever its case. */
-export function header(answer: Answer, name: string): string | undefined {
+export function header(answer: HttpAnswer, name: string): string | undefined {
   const wanted = name.toLowerCase()
   return answer.headers.find(([key]) => key.toLowerCase() === wanted)?.[1]
 }
@@ -19,9 +19,9 @@ export function header(answer: Answer, name: string): string | undefined {
  * The final answers in `bytes`, in order; informational ones (RFC 9110 section 15.2) are skipped.
  * `methods` are those of the requests, for an answer to HEAD has no body. `ended`: nothing follows.
  */
-export function answers(bytes: Buffer, methods: readonly string[], ended: boolean): Answer[] {
+export function answers(bytes: Buffer, methods: readonly string[], ended: boolean): HttpAnswer[] {
   const text = bytes.toString('latin1')
-  const found: Answer[] = []
+  const found: HttpAnswer[] = []
   let at = text.startsWith('HTTP/') ? 0 : -1
   while (at >= 0 && at < text.length) {
     const head = readHead(text, at)
@@ -105,7 +105,13 @@ export interface Message {
 }
 
 /** The bytes of one request, without any care for whether they make sense. Latin-1. */
-export function request({ method = 'GET', target, version = '1.1', lines = [], body }: Message) {
+export function requestBytes({
+  method = 'GET',
+  target,
+  version = '1.1',
+  lines = [],
+  body,
+}: Message) {
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return Buffer.from(`${method} ${target} HTTP/${version}\r\n${head}\r\n${body ?? ''}`, 'latin1')
 }

@@ -1,7 +1,7 @@
 import { fault } from '../fault.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
 import { type Context, type ForgingAuthority, NO_PATH, type Ports } from './context.ts'
-import type { Endpoint, PemPair } from './dial.ts'
+import type { DialTarget, PemPair } from './dial.ts'
 import { forged, moduleUri } from './forge.ts'
 import { getPath, type KnownModules, readKnownModules, timerPath } from './known-modules.ts'
 import type { AttackRound } from './runner.ts'
@@ -14,7 +14,7 @@ import {
 
 /** What a tester gave, as it was typed but checked. */
 export interface Given {
-  readonly endpoint: Endpoint
+  readonly endpoint: DialTarget
   readonly expect?: string
   readonly atOkapi: boolean
   readonly trust?: string

@@ -1,9 +1,9 @@
 import type { Attack } from './attack.ts'
 import type { Control } from './control.ts'
-import type { AttackOutcome, Finding } from './finding.ts'
+import type { AttackFinding, AttackOutcome } from './finding.ts'
 
 /** What came of an attack in a run. */
-export interface Result extends Finding {
+export interface Result extends AttackFinding {
   readonly attack: Attack
   /** The identity it was tried with: a module id, or null for an outsider. */
   readonly as: string | null

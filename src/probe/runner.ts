@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Attack, applies, atHand } from './attack.ts'
 import type { Context } from './context.ts'
 import { masked } from './evidence.ts'
-import { type Finding, notTried } from './finding.ts'
+import { type AttackFinding, notTried } from './finding.ts'
 import type { NotTried, Result } from './result.ts'
 
 /** One caller's view of the target: what it has, and which attacks it plays. */
@@ -14,7 +14,7 @@ export interface AttackRound {
 }
 
 /** How hard a target is tried. */
-export interface Pace {
+export interface ProbePace {
   /** Attacks at a time. */
   readonly parallel: number
   /** Attacks begun each second, at most: a probe must not be a flood. */
@@ -52,7 +52,7 @@ function whyNot({ needs = [], against }: Attack, context: Context): string {
 }
 
 /** Plays all rounds. Attacks that wait on purpose begin first; the signal in the context ends all. */
-export async function play(rounds: readonly AttackRound[], pace: Pace): Promise<Result[]> {
+export async function play(rounds: readonly AttackRound[], pace: ProbePace): Promise<Result[]> {
   const queue = rounds
     .flatMap(({ as, context, attacks }) => attacks.map((attack) => ({ as, context, attack })))
     .toSorted((a, b) => Number(b.attack.slow === true) - Number(a.attack.slow === true))
@@ -85,10 +85,10 @@ async function playOne(attack: Attack, context: Context, as: string | null): Pro
 }
 
 /** What did not finish in time, or stumbled over our own mistake, is no verdict on the target. */
-async function judged(attack: Attack, context: Context): Promise<Finding> {
+async function judged(attack: Attack, context: Context): Promise<AttackFinding> {
   const { signal } = context
   if (signal.aborted) return notTried('the deadline of the run came first')
-  const { promise, resolve } = Promise.withResolvers<Finding>()
+  const { promise, resolve } = Promise.withResolvers<AttackFinding>()
   const late = () => resolve(notTried('the deadline of the run came first'))
   signal.addEventListener('abort', late)
   attack.run(context).then(resolve, (error: Error) => {

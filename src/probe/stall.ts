@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from './context.ts'
 import { type ClientHandshake, openSocket, readyEvent } from './dial.ts'
-import { blocked, type Finding, gotThrough, inconclusive } from './finding.ts'
+import { type AttackFinding, blocked, gotThrough, inconclusive } from './finding.ts'
 
 /** What is said at first, and then a byte of it now and again. */
 export interface Stall {
@@ -16,7 +16,7 @@ export interface Stall {
 export async function stall(
   context: Context,
   { first, drip, tls, handshake }: Stall,
-): Promise<Finding> {
+): Promise<AttackFinding> {
   const socket = openSocket({ ...context.target, tls: tls && context.target.tls }, handshake)
   const closed = new AbortController()
   let failed = false

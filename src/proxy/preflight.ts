@@ -1,7 +1,7 @@
-import { type Head, METHODS } from '../wire/head.ts'
+import { type Head, SERVED_METHODS } from '../wire/head.ts'
 import { NAME } from './names.ts'
 
-const OPTIONS = METHODS.indexOf('OPTIONS')
+const OPTIONS = SERVED_METHODS.indexOf('OPTIONS')
 /** A serialized origin (RFC 6454 section 6.2), and `null` of a page that has none. */
 const ORIGIN = /^(?:null|[a-z][a-z0-9+.-]*:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?)$/i
 const METHOD = /^[!#$%&'*+.^_`|~0-9a-z-]{1,32}$/i

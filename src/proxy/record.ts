@@ -1,10 +1,10 @@
-import { type AccessLog, type AccessRecord, called, type Fields } from '../observe/access.ts'
+import { type AccessLog, type AccessRecord, called, type EncodedFields } from '../observe/access.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { History, Refused } from '../observe/status/history.ts'
 import type { Allow } from '../policy/decision.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Exchange } from '../wire/exchange.ts'
-import { METHODS } from '../wire/head.ts'
+import { SERVED_METHODS } from '../wire/head.ts'
 import type { RequestContext } from './request-context.ts'
 
 export interface RecordOptions {
@@ -58,16 +58,16 @@ export function recorder({ metrics, access, history }: RecordOptions) {
 }
 
 /** What was asked for, as it stands in lines, by what allowed it. */
-const CALLED = new WeakMap<Allow, { readonly method: number; readonly fields: Fields }>()
+const CALLED = new WeakMap<Allow, { readonly method: number; readonly fields: EncodedFields }>()
 
 /** One object of the policy allows very many calls, and is the reason why their lines are alike. */
-function calledBy(x: Exchange<RequestContext>): Fields {
+function calledBy(x: Exchange<RequestContext>): EncodedFields {
   const { decision } = x.context
   const known = decision?.allow === true ? CALLED.get(decision) : undefined
   if (known !== undefined && known.method === x.method) return known.fields
   const fields = called({
     at: x.context.at,
-    method: x.method === -1 ? '' : METHODS[x.method]!,
+    method: x.method === -1 ? '' : SERVED_METHODS[x.method]!,
     route: decision?.routePattern ?? '',
     interface: decision?.interface?.id ?? '',
     provider: decision?.provider ?? '',
@@ -102,7 +102,7 @@ function refusedOf(x: Exchange<RequestContext>, refusal: Refusal, timeMs: number
     direction,
     caller: callerName,
     at,
-    method: x.method === -1 ? '' : METHODS[x.method]!,
+    method: x.method === -1 ? '' : SERVED_METHODS[x.method]!,
     route: decision?.routePattern ?? '',
     status: x.status,
     reason: refusal.reason,

@@ -1,4 +1,4 @@
-import { calling, type Fields } from '../observe/access.ts'
+import { calling, type EncodedFields } from '../observe/access.ts'
 import type { Direction } from '../observe/labels.ts'
 import { type Caller, callerName } from '../policy/caller.ts'
 import type { Decision } from '../policy/decision.ts'
@@ -8,7 +8,7 @@ import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/face.ts'
 import type { HttpListener } from './listener-rules.ts'
 import type { Share } from './share.ts'
-import type { Callee, Holder } from './shares.ts'
+import type { CalleeShare, Holder } from './shares.ts'
 
 const PROVEN: ReadonlySet<Caller['kind']> = new Set(['module', 'operator', 'client'])
 
@@ -47,10 +47,10 @@ export class RequestContext implements Holder {
   /** The connection settles with its first whole head at the latest; null: it has no place to take. */
   readonly slot: ConnectionSlot | null
   /** The same as every line of the log begins. */
-  readonly calling: Fields
+  readonly calling: EncodedFields
   readonly share: Share
   holdsPlace = false
-  callee: Callee | null = null
+  callee: CalleeShare | null = null
 
   /** The policy as this caller meets it, and what it knows of the callee. */
   authorizer: Authorizer

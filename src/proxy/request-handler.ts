@@ -1,7 +1,7 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Exchange } from '../wire/exchange.ts'
 import type { RequestHandler, Upstream } from '../wire/face.ts'
-import { type Head, LINE, METHODS } from '../wire/head.ts'
+import { type Head, LINE, SERVED_METHODS } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
 import { ANSWER_OF_OKAPI, answersLose } from './header-tables.ts'
 import * as headers from './headers.ts'
@@ -73,7 +73,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     const tenants = tenantOf(context, head)
     if (tenants !== null) return tenants
     const decision = context.authorizer.decide(
-      METHODS[head.method]!,
+      SERVED_METHODS[head.method]!,
       context.bare ? SLASH : head.bytes,
       context.bare ? 0 : context.start,
       context.bare ? 1 : head.pathEnd,
@@ -108,7 +108,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     out: HeadWriter,
   ): Upstream<RequestContext> | Refusal {
     const { request, okapiUrl } = context.listener
-    out.text(`${METHODS[head.method]!} `)
+    out.text(`${SERVED_METHODS[head.method]!} `)
     if (context.bare) out.text('/')
     else out.span(head.bytes, context.start, head.targetEnd)
     out.text(` HTTP/1.1\r\nHost: ${context.authority}\r\n`)

@@ -27,7 +27,7 @@ export interface ShareLimits {
 }
 
 /** A module that is called, by us or through the Okapi behind us. */
-class Callee {
+class CalleeShare {
   readonly index: number
   readonly name: string
   /** What callers from outside may have open towards it. */
@@ -45,7 +45,7 @@ class Callee {
   }
 }
 
-export type { Callee }
+export type { CalleeShare }
 
 /** Who holds a place, or does not: one for each exchange that is open at a time, used again. */
 export interface Holder {
@@ -53,7 +53,7 @@ export interface Holder {
   readonly share: Share
   holdsPlace: boolean
   /** Towards whom, where that counts. */
-  callee: Callee | null
+  callee: CalleeShare | null
 }
 
 /**
@@ -71,7 +71,7 @@ export class Shares {
   readonly #unproven: ReservedPlaces
   readonly #egress: ReservedPlaces
   #outward = 0
-  readonly #callees = new Map<string, Callee>()
+  readonly #callees = new Map<string, CalleeShare>()
   readonly #shares = new Map<string, Share>()
   /** Of those without a connection, since when; the oldest first. */
   readonly #gone = new Map<Share, number>()
@@ -213,7 +213,7 @@ export class Shares {
   }
 
   /** A slow callee leaves places to others, and a caller leaves places at a callee. */
-  #towards(share: Share, callee: Callee, unproven: boolean): Refusal | null {
+  #towards(share: Share, callee: CalleeShare, unproven: boolean): Refusal | null {
     const { name, inward, unproven: among } = callee
     const { taken, all } = inward
     const few = this.#inward.isFew(share.exchanges)
@@ -228,12 +228,12 @@ export class Shares {
     return tooManyTowards(share, own, name, all)
   }
 
-  #callee(provider: string | null): Callee {
+  #callee(provider: string | null): CalleeShare {
     const name = provider ?? 'okapi'
     let callee = this.#callees.get(name)
     if (callee === undefined) {
       const { exchangesPerCallee: most } = this.#limits
-      callee = new Callee(this.#callees.size, name, most - Math.floor(most / OWN_CALLS_OF))
+      callee = new CalleeShare(this.#callees.size, name, most - Math.floor(most / OWN_CALLS_OF))
       this.#callees.set(name, callee)
     }
     return callee

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Config, Migration } from '../config/config.ts'
-import { isListed } from '../config/networks.ts'
+import { isInNetworks } from '../config/networks.ts'
 import type { Problem } from '../fault.ts'
 import { closedSince } from '../listeners/migration.ts'
 import type { Logger } from '../observe/log.ts'
@@ -87,7 +87,7 @@ export class PlainPeers implements Ticking {
   }
 
   #unlisted({ remoteAddress }: Socket): Refusal | null {
-    if (isListed(this.#entry.migration.from, remoteAddress)) return null
+    if (isInNetworks(this.#entry.migration.from, remoteAddress)) return null
     const who = remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '') ?? 'nobody'
     return refuse('caller-not-allowed', `${who} is not in migration.from`, {
       wouldAllow: 'a sidecar of its own; or its address in migration.from',

@@ -1,6 +1,6 @@
 import { isIP, type LookupFunction } from 'node:net'
 import { parseHosts } from './hosts-file.ts'
-import { type Answer, NameServers } from './name-servers.ts'
+import { type DnsAnswer, NameServers } from './name-servers.ts'
 import { parseResolvConf, withoutDot } from './resolv-conf.ts'
 import { SystemFile } from './system-file.ts'
 
@@ -149,7 +149,7 @@ export class NameResolver {
     return addresses.length > 0 && this.#now() - goodAt <= STALE_MS
   }
 
-  #answered(host: string, entry: Entry, answer: Answer): void {
+  #answered(host: string, entry: Entry, answer: DnsAnswer): void {
     const now = this.#now()
     const stale = answer.kind === 'failed' && this.#hasGood(entry)
     this.#looked?.(stale ? 'stale' : answer.kind, host, answer.kind === 'found' ? '' : answer.code)

@@ -3,7 +3,7 @@ import { errorCode } from '../fault.ts'
 import { absoluteNames, type ResolvConf } from './resolv-conf.ts'
 
 /** What the name servers say of one name. */
-export type Answer =
+export type DnsAnswer =
   | { readonly kind: 'found'; readonly addresses: readonly string[]; readonly ttlMs: number }
   /** There is no such name, or it has no address: that is an answer. */
   | { readonly kind: 'none'; readonly code: string }
@@ -40,10 +40,10 @@ export class NameServers {
   }
 
   /** Asks for what the name may stand for, one after the other; `done` is called once, later. */
-  ask(name: string, done: (answer: Answer) => void): void {
+  ask(name: string, done: (answer: DnsAnswer) => void): void {
     const names = absoluteNames(name, this.#conf)
-    let unsure: Answer | undefined
-    const next = (i: number, last: Answer) => {
+    let unsure: DnsAnswer | undefined
+    const next = (i: number, last: DnsAnswer) => {
       const absolute = names[i]
       if (absolute === undefined) return done(unsure ?? last)
       this.#askBoth(absolute, (answer) => {
@@ -60,8 +60,8 @@ export class NameServers {
   }
 
   /** Both families at once; the one that answers does not wait long for the other. */
-  #askBoth(name: string, done: (answer: Answer) => void): void {
-    const answers: Answer[] = []
+  #askBoth(name: string, done: (answer: DnsAnswer) => void): void {
+    const answers: DnsAnswer[] = []
     let patience: NodeJS.Timeout | undefined
     let over = false
     const finish = () => {
@@ -81,19 +81,19 @@ export class NameServers {
   }
 }
 
-function found(records: readonly Record[]): Answer {
+function found(records: readonly Record[]): DnsAnswer {
   const addresses = [...new Set(records.map(({ address }) => address))]
   if (addresses.length === 0) return { kind: 'none', code: 'ENODATA' }
   return { kind: 'found', addresses, ttlMs: Math.min(...records.map(({ ttl }) => ttl)) * 1000 }
 }
 
-function missing(error: Error): Answer {
+function missing(error: Error): DnsAnswer {
   const code = errorCode(error) ?? 'EUNKNOWN'
   return { kind: NO_SUCH.has(code) ? 'none' : 'failed', code }
 }
 
 /** Addresses before the rest, and what is not known before what is not there. */
-function together(answers: readonly Answer[]): Answer {
+function together(answers: readonly DnsAnswer[]): DnsAnswer {
   const both = answers.filter((answer) => answer.kind === 'found')
   if (both.length > 0) {
     return {

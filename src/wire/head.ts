@@ -1,9 +1,9 @@
 import { ID } from './names.ts'
 
 /** The methods that are served, by index. FOLIO uses no others; CONNECT and TRACE are refused. */
-export const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const
-export type Method = (typeof METHODS)[number]
-export const HEAD_METHOD = METHODS.indexOf('HEAD')
+export const SERVED_METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const
+export type Method = (typeof SERVED_METHODS)[number]
+export const HEAD_METHOD = SERVED_METHODS.indexOf('HEAD')
 
 /** How a body ends (RFC 9112 section 6.3). */
 export const FRAMING = { none: 0, length: 1, chunked: 2, untilClose: 3 } as const

@@ -1,7 +1,7 @@
 import { BlockList } from 'node:net'
 import test from 'ava'
 import fc from 'fast-check'
-import { isListed, isNarrow, type Network, parseNetwork } from '../../src/config/networks.ts'
+import { isInNetworks, isNarrow, type Network, parseNetwork } from '../../src/config/networks.ts'
 
 function networkOf(text: string): Network {
   const parsed = parseNetwork(text)
@@ -10,7 +10,7 @@ function networkOf(text: string): Network {
 }
 
 function listed(networks: readonly string[], address: string | undefined): boolean {
-  return isListed(networks.map(networkOf), address)
+  return isInNetworks(networks.map(networkOf), address)
 }
 
 const IN = [
@@ -180,7 +180,7 @@ test('whatever is written as a network, no more than one side of the world is in
     fc.property(text, (one) => {
       const parsed = parseNetwork(one)
       if ('wrong' in parsed) return
-      t.true(ends.filter((address) => isListed([parsed.value], address)).length <= 1, one)
+      t.true(ends.filter((address) => isInNetworks([parsed.value], address)).length <= 1, one)
     }),
   )
 })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { callText, trialsText, upgradeText, verdictText, width } from '../../src/demo/print.ts'
+import { callText, resultText, trialsText, upgradeText, width } from '../../src/demo/print.ts'
 import type { Trial } from '../../src/demo/rogue.ts'
 import { ATTACKS } from '../../src/probe/attacks.ts'
 import { REASONS } from '../../src/refusal/reasons.ts'
@@ -43,14 +43,14 @@ test('a row says what was tried, what happened and why, under its target', (t) =
 test('what ended otherwise than it must is said, with what was seen', (t) => {
   const through: Trial = { ...trial, outcome: 'got-through', because: 'answered 200' }
   t.regex(trialsText([through], plain), /expected: blocked; answered 200/)
-  t.regex(verdictText([trial, through], plain), /^Result: not as expected \(1 of 2\)/)
-  t.notRegex(verdictText([trial], plain), /not as expected/)
+  t.regex(resultText([trial, through], plain), /^Result: not as expected \(1 of 2\)/)
+  t.notRegex(resultText([trial], plain), /not as expected/)
 })
 
 test('a request that arrived makes a blocked answer worth nothing', (t) => {
   const arrived: Trial = { ...trial, arrived: 1 }
   t.regex(trialsText([arrived], plain), /1 message arrived behind the sidecar, expected: none/)
-  t.regex(verdictText([arrived], plain), /^Result: not as expected \(1 of 1\)/)
+  t.regex(resultText([arrived], plain), /^Result: not as expected \(1 of 1\)/)
 })
 
 test('an upgrade whose new route is not named is said to be wrong', (t) => {

@@ -1,14 +1,13 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { parsePathPattern } from '../../src/folio/path-pattern.ts'
-import { type Part, STAR } from '../../src/folio/pattern-parts.ts'
-import { simulate } from '../../src/folio/pattern-states.ts'
+import { type PatternPart, STAR, simulate } from '../../src/folio/pattern-states.ts'
 import { StarTails, unitsOfTail } from '../../src/folio/star-tails.ts'
 
 const meter = { visited: 0 }
 
 /** What stands from the first `*` on. */
-function tail(text: string): readonly Part[] {
+function tail(text: string): readonly PatternPart[] {
   const pattern = parsePathPattern(text.replace(/\*+/g, '*'))
   if (typeof pattern === 'string') throw new Error(pattern)
   return pattern.parts

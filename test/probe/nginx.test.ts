@@ -5,7 +5,7 @@ import test from 'ava'
 import { createAuthority } from '../../src/pki/ca.ts'
 import { revoke } from '../../src/pki/crl-issuance.ts'
 import { USUAL_PORTS } from '../../src/probe/context.ts'
-import type { Finding } from '../../src/probe/finding.ts'
+import type { AttackFinding } from '../../src/probe/finding.ts'
 import { Player } from '../support/scenario/player.ts'
 import { withTool } from '../support/scenario/tools.ts'
 import { assault, through } from './targets/assault.ts'
@@ -138,7 +138,7 @@ test('a module without anything in front of it serves whoever reaches it', async
   t.deepEqual(missing([...open, ...NO_POLICY, ...NAMES], through(findings)), [])
 })
 
-function blocked(findings: ReadonlyMap<string, Finding>): readonly string[] {
+function blocked(findings: ReadonlyMap<string, AttackFinding>): readonly string[] {
   return [...findings].flatMap(([id, { outcome }]) => (outcome === 'blocked' ? [id] : []))
 }
 

@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { ATTACKS } from '../../src/probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../../src/probe/context.ts'
-import type { AttackOutcome, Finding } from '../../src/probe/finding.ts'
+import type { AttackFinding, AttackOutcome } from '../../src/probe/finding.ts'
 import { htmlReport } from '../../src/probe/report/html.ts'
 import { junitReport } from '../../src/probe/report/junit.ts'
 import { sarifReport } from '../../src/probe/report/sarif.ts'
@@ -12,7 +12,7 @@ import { choose } from '../../src/probe/runner.ts'
 
 const NASTY = '</pre><script>alert(1)</script>\'"&<!--]]>'
 
-function finding(outcome: AttackOutcome, received = 'HTTP/1.1 200 OK\n'): Finding {
+function finding(outcome: AttackOutcome, received = 'HTTP/1.1 200 OK\n'): AttackFinding {
   const evidence = { sent: 'GET / HTTP/1.1\n', received, replay: "printf 'GET'" }
   return { outcome, reason: outcome === 'blocked' ? 'wrong-peer' : null, because: 'seen', evidence }
 }

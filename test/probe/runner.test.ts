@@ -2,10 +2,10 @@ import test from 'ava'
 import type { Attack } from '../../src/probe/attack.ts'
 import { ATTACKS, selectAttacks } from '../../src/probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../../src/probe/context.ts'
-import type { Finding } from '../../src/probe/finding.ts'
+import type { AttackFinding } from '../../src/probe/finding.ts'
 import { choose, play } from '../../src/probe/runner.ts'
 
-const blocked: Finding = {
+const blocked: AttackFinding = {
   outcome: 'blocked',
   reason: null,
   because: 'closed',
@@ -38,7 +38,7 @@ const never = new AbortController().signal
 const PACE = { parallel: 3, perSecond: 10_000 }
 
 test('results come in the order of the registry, whatever finished first', async (t) => {
-  const first = Promise.withResolvers<Finding>()
+  const first = Promise.withResolvers<AttackFinding>()
   const attacks = [
     attack('one', () => first.promise),
     attack('two', () => {
@@ -91,7 +91,7 @@ test('what has not finished by the deadline is inconclusive, and so is what neve
   const attacks = [
     attack('hangs', () => {
       setImmediate(() => deadline.abort())
-      return new Promise<Finding>(() => undefined)
+      return new Promise<AttackFinding>(() => undefined)
     }),
     attack('later', () => Promise.resolve(blocked)),
   ]

@@ -6,7 +6,7 @@ import { RequestContext } from '../../src/proxy/request-context.ts'
 import { Share } from '../../src/proxy/share.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Upstream } from '../../src/wire/face.ts'
-import { METHODS } from '../../src/wire/head.ts'
+import { SERVED_METHODS } from '../../src/wire/head.ts'
 import { OpenPolicy } from '../support/doors.ts'
 import { nodeAnswer } from '../support/node-client.ts'
 
@@ -23,11 +23,11 @@ function context(caller: Caller, requestId?: string, origin?: string): RequestCo
   return made
 }
 
-const GET = METHODS.indexOf('GET')
+const GET = SERVED_METHODS.indexOf('GET')
 const MODULE: Caller = { kind: 'module', id: 'mod-a-1.0.0' }
 
 async function said(asked: Parameters<typeof refusalResponse>[0], refusal = NO, close = false) {
-  const method = asked.method === METHODS.indexOf('HEAD') ? 'HEAD' : 'GET'
+  const method = asked.method === SERVED_METHODS.indexOf('HEAD') ? 'HEAD' : 'GET'
   const { answer } = await nodeAnswer(
     method,
     refusalResponse(asked, refusal, close).toString('latin1'),
@@ -79,7 +79,11 @@ test('strangers learn what is wrong with their own message, and not what would b
 })
 
 test('HEAD gets no body, HTTP/1.0 is told that the connection stays, 503 when to come again', async (t) => {
-  const head = { context: context(MODULE, 'r'), method: METHODS.indexOf('HEAD'), version: 11 }
+  const head = {
+    context: context(MODULE, 'r'),
+    method: SERVED_METHODS.indexOf('HEAD'),
+    version: 11,
+  }
   const bytes = refusalResponse(head, NO, true).toString()
   t.true(bytes.endsWith('Connection: close\r\n\r\n'))
   t.true(Number((await said(head)).headers.get('content-length')) > 0)

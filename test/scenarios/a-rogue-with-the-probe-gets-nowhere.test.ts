@@ -4,9 +4,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
-import { MODULES, OKAPI } from '../../src/demo/cast.ts'
-import { TENANT } from '../../src/demo/people.ts'
-import { openTown, type Town } from '../../src/demo/town.ts'
+import { type DemoCluster, startCluster } from '../../src/demo/cluster.ts'
+import { MODULES, OKAPI } from '../../src/demo/members.ts'
+import { TENANT } from '../../src/demo/users.ts'
 import { REASONS } from '../../src/refusal/reasons.ts'
 import { MAIN } from '../support/program.ts'
 
@@ -19,10 +19,10 @@ interface Attack {
   readonly because: string
 }
 
-let town: Town
+let town: DemoCluster
 test.before(async () => {
-  town = await openTown({ sidecars: true }, () => undefined)
-  const token = await town.parts.get(MODULES.authtoken)!.child.ask('annasToken')
+  town = await startCluster({ sidecars: true }, () => undefined)
+  const token = await town.processes.get(MODULES.authtoken)!.child.ask('annasToken')
   writeFileSync(join(town.directory, 'token'), String(token))
 })
 test.after.always(() => town?.close())

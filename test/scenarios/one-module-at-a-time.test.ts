@@ -2,11 +2,11 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { MODULES } from '../../src/demo/cast.ts'
-import { type Child, start } from '../../src/demo/child.ts'
-import { DESCRIPTORS, partFile } from '../../src/demo/files.ts'
-import { NOTE_ID, TENANT } from '../../src/demo/people.ts'
+import { type Child, startChild } from '../../src/demo/child.ts'
+import { DESCRIPTORS, processFile } from '../../src/demo/files.ts'
+import { MODULES } from '../../src/demo/members.ts'
 import { freePorts } from '../../src/demo/ports.ts'
+import { NOTE_ID, TENANT } from '../../src/demo/users.ts'
 import { ask, Cable, get, ID, Process, request, Sidecar, verdictOf } from '../support/scenario.ts'
 
 // docs/migrate.md, step by step and in its order, with the commands as they stand there. After each
@@ -29,9 +29,9 @@ test.before(async () => {
   service = await Cable.start()
   const okapiUrl = `http://127.0.0.1:${service.port}`
   for (const id of [ID.okapi, ...ORDER]) {
-    const file = partFile(id === ID.okapi ? 'okapi-stand-in' : id.replace(/-\d.*$/, ''))
+    const file = processFile(id === ID.okapi ? 'okapi-stand-in' : id.replace(/-\d.*$/, ''))
     const settings = id === ID.okapi ? { descriptors: DESCRIPTORS, okapiUrl } : {}
-    const child = start(id, file, [JSON.stringify(settings)])
+    const child = startChild(id, file, [JSON.stringify(settings)])
     const { port } = await child.line(({ msg }) => msg === 'ready')
     parts.set(id, { child, port: Number(port) })
   }

@@ -12,7 +12,7 @@ import type {
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
 import { UpstreamConnection } from '../../src/wire/h1/upstream.ts'
-import { type Head, METHODS } from '../../src/wire/head.ts'
+import { type Head, SERVED_METHODS } from '../../src/wire/head.ts'
 import type { HeadWriter } from '../../src/wire/head-writer.ts'
 import { MemorySocket, settled } from './memory-socket.ts'
 import { LIMITS } from './relay.ts'
@@ -57,7 +57,7 @@ export function readHead(head: Head): ReadHead {
       ] as const,
   )
   return {
-    method: METHODS[head.method] ?? '',
+    method: SERVED_METHODS[head.method] ?? '',
     target: head.bytes.toString('latin1', head.targetStart, head.targetEnd),
     version: head.version,
     status: head.status,

@@ -13,7 +13,7 @@ import type {
 } from '../../src/wire/face.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
-import { METHODS } from '../../src/wire/head.ts'
+import { SERVED_METHODS } from '../../src/wire/head.ts'
 
 export const LIMITS: WireLimits = {
   requestLineBytes: 16_384,
@@ -130,7 +130,7 @@ export function relayStory(
       const target = head.bytes.toString('latin1', head.targetStart, head.targetEnd)
       const refusal = judge?.(target) ?? null
       if (refusal !== null) return refusal
-      out.text(`${METHODS[head.method]!} ${target} HTTP/1.1\r\nHost: upstream\r\n`)
+      out.text(`${SERVED_METHODS[head.method]!} ${target} HTTP/1.1\r\nHost: upstream\r\n`)
       const drop = NO_DROPS.slice()
       drop[3] = 1
       drop[7] = 1
@@ -143,7 +143,7 @@ export function relayStory(
     },
     refusal(x, { reason, status }, close) {
       const connection = close ? 'Connection: close\r\n' : ''
-      const body = x.method === METHODS.indexOf('HEAD') ? '' : reason
+      const body = x.method === SERVED_METHODS.indexOf('HEAD') ? '' : reason
       return Buffer.from(
         `HTTP/1.1 ${status} No\r\n${connection}Content-Length: ${reason.length}\r\n\r\n${body}`,
       )

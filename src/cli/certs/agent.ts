@@ -4,7 +4,7 @@ import { fault } from '../../fault.ts'
 import { mustBeIssued, type Round, round } from '../../pki/agent.ts'
 import { openAuthority } from '../../pki/ca.ts'
 import { none } from './arguments.ts'
-import { moment } from './words.ts'
+import { utcMinute } from './words.ts'
 
 const EXAMPLE = 'agent --dir certs-dev --for mod-users-19.7.0,okapi-7.2.0'
 /** A clock that was set, a certificate that somebody replaced: looked at again after so long. */
@@ -63,7 +63,7 @@ function say({ renewed, crl, failed, next }: Round, asJson: boolean): void {
   for (const { event, name, until } of lines) {
     const text = asJson
       ? JSON.stringify({ event, name, until: until.toISOString(), next: next.toISOString() })
-      : `${event} ${name}, until ${moment(until)}`
+      : `${event} ${name}, until ${utcMinute(until)}`
     process.stdout.write(`${text}\n`)
   }
   for (const { name, error } of failed) {

@@ -5,7 +5,7 @@ import { createAuthority } from '../../pki/ca.ts'
 import { keyKind, keyTitle } from '../../pki/keys.ts'
 import { table } from '../terminal.ts'
 import { durationMs, none } from './arguments.ts'
-import { json, moment, span } from './words.ts'
+import { duration, json, utcMinute } from './words.ts'
 
 const EXAMPLE = 'init --dir certs-dev --trust-domain folio.test'
 
@@ -48,7 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       '    ',
     ),
   )
-  process.stdout.write(`\nvalid until ${moment(notAfter)} (${span(validForMs)})\n`)
+  process.stdout.write(`\nvalid until ${utcMinute(notAfter)} (${duration(validForMs)})\n`)
   process.stdout.write(`next: okapi-sidecar certs issue mod-users-19.7.0 --dir ${values.dir}\n`)
   return 0
 }

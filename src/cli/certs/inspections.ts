@@ -1,6 +1,6 @@
 import { paint, table } from '../terminal.ts'
 import { type Inspection, isWarning } from './inspect.ts'
-import { moment } from './words.ts'
+import { utcMinute } from './words.ts'
 
 const HOUR_MS = 3600_000
 const DAY_MS = 24 * HOUR_MS
@@ -68,7 +68,7 @@ function short(hex: string | null): string {
 /** The day; within two days of now the hour, which is then what matters. */
 function day(date: Date, now: Date): string {
   const near = Math.abs(date.getTime() - now.getTime()) < 2 * DAY_MS
-  return near ? `${moment(date).slice(5, 16)}` : moment(date).slice(0, 10)
+  return near ? `${utcMinute(date).slice(5, 16)}` : utcMinute(date).slice(0, 10)
 }
 
 function left(date: Date, now: Date): string {

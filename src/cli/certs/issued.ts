@@ -2,16 +2,16 @@ import { join } from 'node:path'
 import { keyTitle } from '../../pki/keys.ts'
 import { fingerprint, type Issued } from '../../pki/leaf.ts'
 import { table } from '../terminal.ts'
-import { json, moment, span } from './words.ts'
+import { duration, json, utcMinute } from './words.ts'
 
 /** Says what was issued: the files, the names they cover, and when it ends. */
 export function tellIssued(issued: Issued, asJson: boolean): void {
-  if (asJson) json(summary(issued))
+  if (asJson) json(issuedSummary(issued))
   else process.stdout.write(prose(issued))
 }
 
 /** What a script needs of an issued certificate; nothing secret. */
-export function summary(issued: Issued) {
+export function issuedSummary(issued: Issued) {
   const { subject, dir, certificate, dns, ips, files } = issued
   return {
     name: subject.title,
@@ -55,7 +55,7 @@ function prose(issued: Issued): string {
     table(rows, '    '),
     '\n',
     table(covers, '    '),
-    `\nvalid until ${moment(until)} (${span(until.getTime() - from)})\n`,
+    `\nvalid until ${utcMinute(until)} (${duration(until.getTime() - from)})\n`,
   ]
   return lines.join('')
 }

@@ -5,7 +5,7 @@ import { type Revocation, revoke } from '../../pki/crl-issuance.ts'
 import { REVOCATION_REASONS } from '../../x509/crl.ts'
 import { table } from '../terminal.ts'
 import { durationMs, none, only } from './arguments.ts'
-import { json, moment } from './words.ts'
+import { json, utcMinute } from './words.ts'
 
 const EXAMPLE = 'revoke mod-users-19.7.0 --reason keyCompromise --distribute'
 
@@ -45,7 +45,7 @@ function prose(done: Revocation, distribute: boolean, dir: string): string {
   const rows = done.revoked.map(({ name, serial, notAfter }) => [
     name,
     serial,
-    `would have ended ${moment(new Date(notAfter))}`,
+    `would have ended ${utcMinute(new Date(notAfter))}`,
   ])
   const head = rows.length === 0 ? 'Nothing new revoked' : 'Revoked'
   const { distributed } = done
@@ -56,7 +56,7 @@ function prose(done: Revocation, distribute: boolean, dir: string): string {
     `${head}\n\n`,
     rows.length === 0 ? '' : `${table(rows, '    ')}\n`,
     `${done.crl}, number ${done.number}: ${where}\n`,
-    `good until ${moment(done.nextUpdate)}; after that nobody is let in. Before:\n`,
+    `good until ${utcMinute(done.nextUpdate)}; after that nobody is let in. Before:\n`,
     `    okapi-sidecar certs revoke --refresh --distribute --dir ${dir}\n`,
   ].join('')
 }

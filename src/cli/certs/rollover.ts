@@ -14,7 +14,7 @@ import { table } from '../terminal.ts'
 import { durationMs, only } from './arguments.ts'
 import { type Encounter, encounters } from './encounter.ts'
 import { type Peer, peersOf } from './meet.ts'
-import { json, moment } from './words.ts'
+import { json, utcMinute } from './words.ts'
 
 const EXAMPLE = 'rollover status --peers mod-users:8443,okapi:8443'
 
@@ -137,7 +137,7 @@ function prose(
 ): string {
   const { phase, from, to, lacking, waiting } = now
   if (to === undefined) {
-    return `No rollover is under way; the root is ${from.id}, until ${moment(from.certificate.validToDate)}\n`
+    return `No rollover is under way; the root is ${from.id}, until ${utcMinute(from.certificate.validToDate)}\n`
   }
   const next = `okapi-sidecar certs rollover ${phase === 'bundles' ? 'leaves' : 'finish'} --dir ${dir}`
   const state =
@@ -145,8 +145,8 @@ function prose(
       ? 'everybody is to learn to trust the new root; nobody uses it yet'
       : 'the new root signs; the old one is still trusted'
   const rows = [
-    ['old root', from.id, `until ${moment(from.certificate.validToDate)}`],
-    ['new root', to.id, `until ${moment(to.certificate.validToDate)}`],
+    ['old root', from.id, `until ${utcMinute(from.certificate.validToDate)}`],
+    ['new root', to.id, `until ${utcMinute(to.certificate.validToDate)}`],
   ]
   const peers = met.map((one, i) => [one.peer, one.name ?? '-', obstacles[i] ?? 'ready'])
   return [

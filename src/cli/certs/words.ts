@@ -4,12 +4,12 @@ const DAY_MS = 24 * HOUR_MS
 const NARROW = 80
 
 /** `2026-11-22 10:00 UTC`. */
-export function moment(date: Date): string {
+export function utcMinute(date: Date): string {
   return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
 /** A length of time as people say it: `24 hours`, `30 days`, `15 minutes`. */
-export function span(ms: number): string {
+export function duration(ms: number): string {
   if (ms < 2 * MINUTE_MS) return `${Math.round(ms / 1000)} seconds`
   if (ms < 2 * HOUR_MS) return `${Math.round(ms / MINUTE_MS)} minutes`
   if (ms <= 2 * DAY_MS) return `${Math.round(ms / HOUR_MS)} hours`

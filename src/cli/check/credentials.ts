@@ -1,8 +1,9 @@
-import type { Config } from '../../config/config.ts'
+import type { Config, PublicDoor } from '../../config/config.ts'
 import { checkGeneration } from '../../credentials/check-generation.ts'
 import { Reminder } from '../../credentials/endings.ts'
+import { readPublicCertificate } from '../../credentials/public-certificate.ts'
 import type { Problem } from '../../fault.ts'
-import { expectedOf } from '../../sidecar/expected.ts'
+import { expectedOf, publicExpectationOf } from '../../sidecar/expected.ts'
 import { sourceOf } from '../../sidecar/source.ts'
 
 /** Credentials that hold. */
@@ -40,4 +41,9 @@ export async function checkCredentials(config: Config): Promise<CredentialsFound
       revocationLists: generation.crls.length,
     },
   }
+}
+
+/** Throws a Fault with what is wrong with the certificate that `public` shows to browsers. */
+export async function checkPublic(settings: PublicDoor): Promise<void> {
+  await readPublicCertificate(publicExpectationOf(settings), Date.now())
 }

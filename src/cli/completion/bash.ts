@@ -1,12 +1,7 @@
-import { type KnownVerb, knownVerbs } from './known.ts'
+import type { KnownVerb } from './known-verbs.ts'
 
-/** Prints the script of bash. */
-export async function run(): Promise<number> {
-  process.stdout.write(bashScript(await knownVerbs()))
-  return 0
-}
-
-function bashScript(verbs: readonly KnownVerb[]): string {
+/** The script of bash. */
+export function bashScript(verbs: readonly KnownVerb[]): string {
   const cases = verbs.map(({ verb, subcommands, options }) => {
     const names = options.map(({ name }) => name).join(' ')
     return `    ${verb}) subcommands='${subcommands.join(' ')}' options='${names}' ;;`

@@ -1,14 +1,9 @@
-import { type KnownVerb, knownVerbs } from './known.ts'
+import type { KnownVerb } from './known-verbs.ts'
 
 const COMMAND = 'complete -c okapi-sidecar'
 
-/** Prints the script of fish. */
-export async function run(): Promise<number> {
-  process.stdout.write(fishScript(await knownVerbs()))
-  return 0
-}
-
-function fishScript(verbs: readonly KnownVerb[]): string {
+/** The script of fish. */
+export function fishScript(verbs: readonly KnownVerb[]): string {
   const lines = [
     '# okapi-sidecar completion fish',
     `${COMMAND} -n __fish_use_subcommand -f -l help`,

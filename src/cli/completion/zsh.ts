@@ -1,12 +1,7 @@
-import { type KnownVerb, knownVerbs } from './known.ts'
+import type { KnownVerb } from './known-verbs.ts'
 
-/** Prints the script of zsh. */
-export async function run(): Promise<number> {
-  process.stdout.write(zshScript(await knownVerbs()))
-  return 0
-}
-
-function zshScript(verbs: readonly KnownVerb[]): string {
+/** The script of zsh. */
+export function zshScript(verbs: readonly KnownVerb[]): string {
   const described = verbs.map(({ verb, summary }) => `    ${quoted(`${verb}:${summary}`)}`)
   const cases = verbs.map(({ verb, subcommands, options }) => {
     const names = options.map(({ name }) => name).join(' ')

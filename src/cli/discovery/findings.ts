@@ -2,7 +2,7 @@ import type { PortRange } from '../../config/addresses.ts'
 import { type Instance, KUBERNETES_PREFIX, type Wanted, wayOf } from './instances.ts'
 
 /** How a module stands in Okapi's discovery. */
-export type State =
+export type DiscoveryState =
   | 'in-place'
   | 'missing'
   | 'past-the-sidecar'
@@ -11,14 +11,14 @@ export type State =
 
 /** A module that should be in Okapi's discovery, and what is there. */
 export interface Standing extends Wanted {
-  readonly state: State
+  readonly state: DiscoveryState
   /** What Okapi has for it, in the order in which it was told. */
   readonly actual: readonly Instance[]
 }
 
 /** Something that is not as it should be. */
-export interface Finding {
-  readonly kind: Exclude<State, 'in-place'> | 'not-installed' | 'kubernetes'
+export interface DiscoveryFinding {
+  readonly kind: Exclude<DiscoveryState, 'in-place'> | 'not-installed' | 'kubernetes'
   readonly srvcId: string
   /** Null where it is about what is missing. */
   readonly instId: string | null
@@ -30,14 +30,14 @@ export function compare(
   wanted: readonly Wanted[],
   actual: readonly Instance[],
   range: PortRange,
-): { readonly modules: readonly Standing[]; readonly findings: readonly Finding[] } {
+): { readonly modules: readonly Standing[]; readonly findings: readonly DiscoveryFinding[] } {
   const known = new Set(wanted.map(({ srvcId }) => srvcId))
   const of = (id: string) => actual.filter(({ srvcId }) => srvcId === id)
   const sharing = sharedPorts(actual, range)
   const modules = wanted.map((each) => {
     const instances = of(each.srvcId)
     const found = instances.flatMap((instance) => findingsOf(instance, range, sharing))
-    const state: State = instances.length === 0 ? 'missing' : (worst(found) ?? 'in-place')
+    const state: DiscoveryState = instances.length === 0 ? 'missing' : (worst(found) ?? 'in-place')
     return { module: { ...each, state, actual: instances }, found }
   })
   return {
@@ -56,7 +56,7 @@ function findingsOf(
   { srvcId, instId, url }: Instance,
   range: PortRange,
   sharing: ReadonlyMap<number, ReadonlySet<string>>,
-): Finding[] {
+): DiscoveryFinding[] {
   const way = wayOf(url, range)
   if (way.to === 'elsewhere') {
     const because = `Okapi calls ${srvcId} at ${url}, past its sidecar`
@@ -74,7 +74,7 @@ function findingsOf(
 
 const GRAVEST = ['names-another-module', 'past-the-sidecar', 'shares-a-port'] as const
 
-function worst(findings: readonly Finding[]): State | undefined {
+function worst(findings: readonly DiscoveryFinding[]): DiscoveryState | undefined {
   return GRAVEST.find((state) => findings.some(({ kind }) => kind === state))
 }
 
@@ -92,17 +92,17 @@ function sharedPorts(
   return ports
 }
 
-function missing({ srvcId }: Wanted): Finding {
+function missing({ srvcId }: Wanted): DiscoveryFinding {
   const because = `Okapi knows no instance of ${srvcId}`
   return { kind: 'missing', srvcId, instId: null, because }
 }
 
-function stranger({ srvcId, instId, url }: Instance): Finding {
+function stranger({ srvcId, instId, url }: Instance): DiscoveryFinding {
   const because = `${srvcId} (${url}) is not in the installed set`
   return { kind: 'not-installed', srvcId, instId, because }
 }
 
-function kubernetes({ srvcId, instId }: Instance): Finding {
+function kubernetes({ srvcId, instId }: Instance): DiscoveryFinding {
   const because = `${instId} was found by Okapi's own Kubernetes discovery: take kube_server and kube_config out of Okapi's settings`
   return { kind: 'kubernetes', srvcId, instId, because }
 }

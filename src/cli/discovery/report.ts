@@ -1,10 +1,10 @@
 import { paint, table } from '../terminal.ts'
-import type { Finding, Standing } from './findings.ts'
+import type { DiscoveryFinding, Standing } from './findings.ts'
 
 /** What is told at the end. */
-export interface Report {
+export interface DiscoveryReport {
   readonly modules: readonly Standing[]
-  readonly findings: readonly Finding[]
+  readonly findings: readonly DiscoveryFinding[]
   /** False: Okapi was not asked, so that nothing is known of what it has. */
   readonly asked: boolean
   /** What was changed, a sentence each. */
@@ -12,11 +12,11 @@ export interface Report {
 }
 
 /** Writes it to standard output, as a table or as JSON. */
-export function tellReport(report: Report, json: boolean): void {
+export function tellReport(report: DiscoveryReport, json: boolean): void {
   process.stdout.write(json ? `${JSON.stringify(jsonOf(report), null, 2)}\n` : textOf(report))
 }
 
-function jsonOf({ modules, findings, asked, done }: Report) {
+function jsonOf({ modules, findings, asked, done }: DiscoveryReport) {
   return {
     modules: modules.map(({ srvcId, instId, url, state, actual }) => ({
       srvcId,
@@ -30,7 +30,7 @@ function jsonOf({ modules, findings, asked, done }: Report) {
   }
 }
 
-function textOf({ modules, findings, asked, done }: Report): string {
+function textOf({ modules, findings, asked, done }: DiscoveryReport): string {
   const rows = modules.map(({ srvcId, url, state }) =>
     asked ? [srvcId, url, state] : [srvcId, url],
   )

@@ -10,7 +10,7 @@ import { Head } from '../../wire/head.ts'
 const LIMITS = { requestLineBytes: 2 ** 20, headerBytes: 2 ** 16, headerCount: 200 }
 
 /** The request as the proxy would read it off the wire, or the refusal of what it cannot read. */
-export function readRequest(method: string, target: string): Head | Refusal {
+export function readRequestHead(method: string, target: string): Head | Refusal {
   // Whatever stands behind a line's end would be a header.
   if (/[\r\n]/.test(target)) return requestRefusal(FLAW.targetByte)
   const bytes = Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: okapi\r\n\r\n`)

@@ -1,6 +1,5 @@
 import type { BlastRadius, ReachedModule } from '../../analysis/blast-radius.ts'
-import { paint, textWidth } from '../terminal.ts'
-import { wrap } from './wrap.ts'
+import { paint, textWidth, wrap } from '../terminal.ts'
 
 /** For a person, as wide as the terminal. */
 export function blastText(radius: BlastRadius): string {

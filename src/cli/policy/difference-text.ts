@@ -1,8 +1,7 @@
 import type { Difference, TrustDifference } from '../../analysis/difference.ts'
 import { type Opening, partText, routeText } from '../../analysis/opening.ts'
 import { type Trusted, trustText } from '../../policy/descriptor-trust.ts'
-import { paint, textWidth } from '../terminal.ts'
-import { wrap } from './wrap.ts'
+import { paint, textWidth, wrap } from '../terminal.ts'
 
 /** What was compared, as it was typed. */
 interface Names {

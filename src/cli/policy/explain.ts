@@ -6,10 +6,10 @@ import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
 import type { Authorizer } from '../../policy/policy.ts'
 import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
-import { readRequest, refusedBefore } from './before-policy.ts'
+import { readRequestHead, refusedBefore } from './before-policy.ts'
 import { explanation, placesOf, type Told } from './explanation.ts'
-import { resolveModule } from './modules.ts'
-import { policyOf } from './sources.ts'
+import { resolveModule } from './resolve-module.ts'
+import { policyFrom } from './sources.ts'
 
 /** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -39,7 +39,7 @@ export function explain(argv: readonly string[]): { told: Told; asked: string; j
   const wanted = needed('at', values.at)
   const method = needed('method', values.method).toUpperCase()
   const target = needed('path', values.path)
-  const { policy, set } = policyOf(values)
+  const { policy, set } = policyFrom(values)
   const at = resolve(wanted, set)
   const judge = policy.bind(caller, at)
   const { tenant, 'module-id': moduleId } = values
@@ -67,7 +67,7 @@ function answer(
   judge: Authorizer,
   { caller, at, isInstalled, method, target, tenant, moduleId }: Question,
 ): Told {
-  const head = readRequest(method, target)
+  const head = readRequestHead(method, target)
   if (isRefusal(head)) return toldBefore(head, caller, at)
   // Okapi's sidecar looks for the module before it looks at the path.
   const refusal = isInstalled ? refusedBefore(head, judge, at, tenant) : null

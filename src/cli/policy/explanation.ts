@@ -2,8 +2,7 @@ import { isOkapi } from '../../folio/module-id.ts'
 import { parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { Reason } from '../../refusal/reasons.ts'
-import { paint, table, textWidth } from '../terminal.ts'
-import { wrap } from './wrap.ts'
+import { paint, table, textWidth, wrap } from '../terminal.ts'
 
 /** What `policy explain --json` prints; every key is always there. */
 export interface Told extends Pick<Decision, 'caller' | 'at' | 'provider' | 'interface' | 'route'> {

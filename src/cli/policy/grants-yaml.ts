@@ -1,5 +1,5 @@
 import { Document, isSeq, visit } from 'yaml'
-import { wrap } from './wrap.ts'
+import { wrap } from '../terminal.ts'
 
 /** Grants to be written down, with what a person should know about them. */
 export interface WrittenGrant {

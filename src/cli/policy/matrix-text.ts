@@ -3,8 +3,7 @@ import { countRoutes, type Opening, partText, routeText, ruleText } from '../../
 import type { MigrationFacts } from '../../observe/status/facts.ts'
 import { migrationText } from '../../observe/status/words.ts'
 import type { Trusted, TrustKind } from '../../policy/descriptor-trust.ts'
-import { paint, table, textWidth } from '../terminal.ts'
-import { wrap } from './wrap.ts'
+import { paint, table, textWidth, wrap } from '../terminal.ts'
 
 /** What a matrix is made of, for its first line. */
 export interface Headline {

@@ -9,7 +9,7 @@ import { blastJson, blastText } from './blast-text.ts'
 import { matrixCsv } from './matrix-csv.ts'
 import { matrixPage } from './matrix-page.ts'
 import { type Headline, matrixJson, matrixText } from './matrix-text.ts'
-import { resolveModule } from './modules.ts'
+import { resolveModule } from './resolve-module.ts'
 import { installationOf } from './sources.ts'
 
 /** Says who may call what. Throws a Fault for wrong usage. */

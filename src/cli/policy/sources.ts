@@ -22,7 +22,7 @@ export interface SourceOptions {
 }
 
 /** The policy that the options name, and the set it was compiled from. Throws a Fault. */
-export function policyOf(options: SourceOptions): { policy: Policy; set: DescriptorSet } {
+export function policyFrom(options: SourceOptions): { policy: Policy; set: DescriptorSet } {
   const { rules } = readSources(options)
   const { set } = loadDescriptors(rules.descriptors)
   const { policy } = loadPolicy(rules)
@@ -53,7 +53,7 @@ export function installationOf(options: SourceOptions): Installed {
 }
 
 /** All that the options name, read but not compiled. Throws a Fault. */
-export function sourceOf(options: SourceOptions): PolicySource {
+export function policySourceFrom(options: SourceOptions): PolicySource {
   return sourceFrom(readSources(options).rules)
 }
 

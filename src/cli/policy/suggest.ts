@@ -12,7 +12,7 @@ import { fault } from '../../fault.ts'
 import { tell } from '../terminal.ts'
 import { type LinesRead, readAccessLogs } from './access-lines.ts'
 import { grantsYaml } from './grants-yaml.ts'
-import { installationOf, sourceOf } from './sources.ts'
+import { installationOf, policySourceFrom } from './sources.ts'
 import {
   hintedGrants,
   recordedGrants,
@@ -52,10 +52,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   return tighten ? narrow(values, read) : grantRecorded(values, read)
 }
 
-type Sources = Parameters<typeof sourceOf>[0]
+type Sources = Parameters<typeof policySourceFrom>[0]
 
 function hint(options: Sources): number {
-  const source = sourceOf(options)
+  const source = policySourceFrom(options)
   if (!tellsPermissions(source.descriptors)) {
     throw fault('these descriptors do not say which permissions their routes ask for', {
       hint: 'a packed file leaves them out: name the folder that it was made from',
@@ -71,7 +71,7 @@ function hint(options: Sources): number {
 }
 
 function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead): number {
-  const source = sourceOf(options)
+  const source = policySourceFrom(options)
   const { missing, lost } = missingInLog(source.descriptors, usage.wouldBeRefused)
   const { proposals, unmet } = propose(source, missing)
   const heading = [

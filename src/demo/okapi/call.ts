@@ -1,6 +1,6 @@
 import http from 'node:http'
 import type { Readable } from 'node:stream'
-import { Fields } from './fields.ts'
+import { HeaderFields } from './header-fields.ts'
 
 /** One pool per host:port, 1000 connections each: `http_max_size_proxy`. No timeout anywhere. */
 const pool = new http.Agent({ keepAlive: true, maxSockets: 1000 })
@@ -8,7 +8,7 @@ const pool = new http.Agent({ keepAlive: true, maxSockets: 1000 })
 /** An answer whose body still flows. */
 export interface Received {
   readonly status: number
-  readonly fields: Fields
+  readonly fields: HeaderFields
   readonly body: http.IncomingMessage
 }
 
@@ -22,7 +22,7 @@ export function callModule(
   url: string,
   method: string,
   target: string,
-  fields: Fields,
+  fields: HeaderFields,
   body: Readable | null,
 ): Promise<Received> {
   const sent = fields.copy()
@@ -35,7 +35,7 @@ export function callModule(
 }
 
 /** OkapiClient: a system call has a Content-Length body and is not part of any pipeline. */
-export function callSystem(url: string, path: string, fields: Fields, json: unknown) {
+export function callSystem(url: string, path: string, fields: HeaderFields, json: unknown) {
   const body = JSON.stringify(json)
   const sent = fields.copy()
   const { host, hostname, port, pathname } = new URL(url)
@@ -59,7 +59,7 @@ function exchange(options: http.RequestOptions, body: Readable | string | null):
   const request = http.request(options, (response) => {
     resolve({
       status: response.statusCode ?? 0,
-      fields: Fields.ofRaw(response.rawHeaders),
+      fields: HeaderFields.ofRaw(response.rawHeaders),
       body: response,
     })
   })

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { Fields } from './fields.ts'
+import type { HeaderFields } from './header-fields.ts'
 
 /** ProxyService.sanitizeAuthHeaders: these and no others. X-Okapi-Permissions is not among them. */
 const SANITIZED = [
@@ -12,7 +12,7 @@ const SANITIZED = [
 ]
 
 /** Takes off what only Okapi and the auth filter may say to each other. */
-export function sanitize(fields: Fields): void {
+export function sanitize(fields: HeaderFields): void {
   fields.remove(...SANITIZED)
 }
 
@@ -20,7 +20,7 @@ export function sanitize(fields: Fields): void {
  * TokenHeader.check: Authorization and the cookie are other spellings of X-Okapi-Token. Returns what
  * is wrong, or undefined.
  */
-export function unifyToken(fields: Fields): string | undefined {
+export function unifyToken(fields: HeaderFields): string | undefined {
   const authorization = fields.get('Authorization')
   const token = fields.get('X-Okapi-Token')
   const cookies = fields.get('Cookie')?.matchAll(/(?:^|;\s*)folioAccessToken=([^;]*)/g) ?? []
@@ -41,7 +41,7 @@ export function unifyToken(fields: Fields): string | undefined {
 }
 
 /** ProxyService.parseTokenAndPopulateContext: the header, else the unverified claim, else supertenant. */
-export function tenantOf(fields: Fields): string {
+export function tenantOf(fields: HeaderFields): string {
   return fields.get('X-Okapi-Tenant') ?? claim(fields.get('X-Okapi-Token')) ?? 'supertenant'
 }
 
@@ -59,14 +59,14 @@ function claim(token: string | undefined): string | undefined {
 }
 
 /** ProxyContext: `old;NNNNNN/segment`, the segment being the first of the path. */
-export function appendRequestId(fields: Fields, path: string): void {
+export function appendRequestId(fields: HeaderFields, path: string): void {
   const part = `${String(randomInt(1_000_000)).padStart(6, '0')}/${path.split('/')[1] ?? ''}`
   const old = fields.get('X-Okapi-Request-Id')
   fields.set('X-Okapi-Request-Id', old === undefined ? part : `${old};${part}`)
 }
 
 /** ProxyService.relayToRequest: every X- header of one step's answer goes into the next request. */
-export function relayToRequest(answer: Fields, request: Fields): void {
+export function relayToRequest(answer: HeaderFields, request: HeaderFields): void {
   sanitize(answer)
   for (const [name, value] of answer.entries()) {
     if (name.startsWith('X-') || name.startsWith('x-')) request.set(name, value)

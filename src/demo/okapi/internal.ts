@@ -1,15 +1,15 @@
 import { type Reply, readAll } from '../module.ts'
 import { callSystem } from './call.ts'
 import { tenantPath } from './descriptor.ts'
-import { Fields } from './fields.ts'
-import { type State, urlOf } from './state.ts'
+import { HeaderFields } from './header-fields.ts'
+import { type OkapiState, urlOf } from './state.ts'
 
 /**
  * Okapi's internal module. The supertenant has no auth filter here, as in an installation that was
- * never secured (doc/securing.md): whoever gets to `/_/` may do all of it.
+ * never secured (doc/securing.md): every caller that gets to `/_/` may do all of it.
  */
 export async function internal(
-  state: State,
+  state: OkapiState,
   method: string,
   path: string,
   body: string,
@@ -42,13 +42,13 @@ export async function internal(
 
 const idOnly = ({ id }: { id: string }) => ({ id })
 
-function whole({ modules }: State, id: string): Reply {
+function whole({ modules }: OkapiState, id: string): Reply {
   const descriptor = modules.find((module) => module.id === id)
   return descriptor === undefined ? { status: 404 } : { status: 200, json: descriptor }
 }
 
-/** DiscoveryManager.removeAndUndeploy, of what nobody has deployed. */
-function withdraw({ deployments }: State, srvcId: string, instId: string): Reply {
+/** DiscoveryManager.removeAndUndeploy, of what Okapi has not deployed. */
+function withdraw({ deployments }: OkapiState, srvcId: string, instId: string): Reply {
   const i = deployments.findIndex((one) => one.srvcId === srvcId && one.instId === instId)
   if (i === -1) return { status: 404 }
   deployments.splice(i, 1)
@@ -56,7 +56,7 @@ function withdraw({ deployments }: State, srvcId: string, instId: string): Reply
 }
 
 /** TenantManager: the module's tenant interface is called directly, without a pipeline. */
-async function enable(state: State, tenant: string, id: string): Promise<Reply> {
+async function enable(state: OkapiState, tenant: string, id: string): Promise<Reply> {
   const descriptor = state.modules.find((module) => module.id === id)
   const url = urlOf(state, id)
   if (descriptor === undefined || url === undefined) {
@@ -64,7 +64,7 @@ async function enable(state: State, tenant: string, id: string): Promise<Reply> 
   }
   const path = tenantPath(descriptor)
   if (path !== undefined) {
-    const fields = new Fields()
+    const fields = new HeaderFields()
     fields.set('X-Okapi-Tenant', tenant)
     fields.set('X-Okapi-Url', state.okapiUrl)
     fields.set('X-Okapi-Url-to', url)

@@ -2,9 +2,9 @@ import type http from 'node:http'
 import { pipeline as flow } from 'node:stream/promises'
 import { callModule, type Received } from './call.ts'
 import { lookup, type Step } from './descriptor.ts'
-import type { Fields } from './fields.ts'
+import type { HeaderFields } from './header-fields.ts'
 import { appendRequestId, relayToRequest, sanitize, tenantOf, unifyToken } from './headers.ts'
-import { enabledFor, type State, urlOf } from './state.ts'
+import { enabledFor, type OkapiState, urlOf } from './state.ts'
 
 /** What Okapi heard from a module in one step. */
 export interface StepSeen {
@@ -28,11 +28,11 @@ export class Rejected extends Error {
 
 /** ProxyService.proxy: find the steps, run them in order, answer with the handler's answer. */
 export async function proxy(
-  state: State,
+  state: OkapiState,
   request: http.IncomingMessage,
   response: http.ServerResponse,
   target: string,
-  fields: Fields,
+  fields: HeaderFields,
   note: (seen: StepSeen) => void,
 ): Promise<void> {
   const method = request.method ?? ''
@@ -57,7 +57,13 @@ export async function proxy(
   }
 }
 
-function prepare(state: State, method: string, target: string, fields: Fields, ip: string): Step[] {
+function prepare(
+  state: OkapiState,
+  method: string,
+  target: string,
+  fields: HeaderFields,
+  ip: string,
+): Step[] {
   const wrong = unifyToken(fields)
   if (wrong !== undefined) throw new Rejected(400, wrong)
   sanitize(fields)
@@ -79,7 +85,12 @@ function prepare(state: State, method: string, target: string, fields: Fields, i
 }
 
 /** What one step gets that the others do not: its token, and for the auth filter the permissions. */
-function dress(sent: Fields, step: Step, steps: readonly Step[], token: string | undefined): void {
+function dress(
+  sent: HeaderFields,
+  step: Step,
+  steps: readonly Step[],
+  token: string | undefined,
+): void {
   sent.remove('X-Okapi-Token')
   if (token !== undefined) sent.set('X-Okapi-Token', token)
   sent.set('X-Okapi-Match-Path-Pattern', step.entry.pathPattern)
@@ -99,7 +110,7 @@ function dress(sent: Fields, step: Step, steps: readonly Step[], token: string |
 }
 
 /** ProxyService.authResponse: the tokens that the steps behind will carry. */
-function remember(tokens: Map<string, string>, answer: Fields): void {
+function remember(tokens: Map<string, string>, answer: HeaderFields): void {
   const given: unknown = JSON.parse(answer.get('X-Okapi-Module-Tokens') ?? '{}')
   for (const [module, token] of Object.entries(given ?? {})) tokens.set(module, String(token))
 }
@@ -117,7 +128,7 @@ function seenIn({ module }: Step, answer: Received): StepSeen {
 /** The handler's answer, re-chunked; a token that came back unchanged is taken off (RMB-478). */
 async function relay(
   { status, fields, body }: Received,
-  sent: Fields,
+  sent: HeaderFields,
   response: http.ServerResponse,
 ): Promise<void> {
   sanitize(fields)
@@ -128,7 +139,7 @@ async function relay(
 }
 
 /** Redirects `/_/invoke/tenant/{t}/rest`: the tenant is ADDED, which may make it a duplicate. */
-export function invoked(target: string, fields: Fields): string {
+export function invoked(target: string, fields: HeaderFields): string {
   const found = /^\/_\/invoke\/tenant\/([^/ ]+)(\/.*)$/.exec(target)
   if (found === null) return target
   fields.add('X-Okapi-Tenant', found[1] ?? '')

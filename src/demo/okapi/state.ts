@@ -8,7 +8,7 @@ export interface Deployment {
 }
 
 /** What Okapi knows; a real one keeps it in PostgreSQL. */
-export interface State {
+export interface OkapiState {
   /** What X-Okapi-Url says. */
   okapiUrl: string
   readonly modules: readonly Descriptor[]
@@ -18,12 +18,12 @@ export interface State {
 }
 
 /** The descriptors that are enabled for a tenant, or undefined where there is no such tenant. */
-export function enabledFor(state: State, tenant: string): Descriptor[] | undefined {
+export function enabledFor(state: OkapiState, tenant: string): Descriptor[] | undefined {
   const ids = state.tenants.get(tenant)
   return ids === undefined ? undefined : state.modules.filter(({ id }) => ids.has(id))
 }
 
 /** The discovery URL of an instance of a module. */
-export function urlOf(state: State, module: string): string | undefined {
+export function urlOf(state: OkapiState, module: string): string | undefined {
   return state.deployments.find(({ srvcId }) => srvcId === module)?.url
 }

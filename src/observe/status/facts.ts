@@ -1,4 +1,4 @@
-import type { PeerSeen, Refused, Slice } from './history.ts'
+import type { PeerActivity, Refused, Slice } from './history.ts'
 
 /** Everything that the status page, its JSON and `okapi-sidecar status` show. */
 export interface StatusFacts {
@@ -37,7 +37,7 @@ export interface StatusFacts {
     readonly quarantine: readonly string[]
     readonly expiring: readonly string[]
   }
-  readonly peers: readonly PeerSeen[]
+  readonly peers: readonly PeerActivity[]
   readonly refusals: readonly Refused[]
   readonly slices: readonly Slice[]
   readonly openConnections: number

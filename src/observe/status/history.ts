@@ -19,7 +19,7 @@ export interface Refused {
 }
 
 /** A peer that proved who it is. */
-export interface PeerSeen {
+export interface PeerActivity {
   readonly name: string
   readonly exchanges: number
   readonly refused: number
@@ -41,7 +41,7 @@ export interface HistoryView {
   /** The newest first. */
   readonly refusals: readonly Refused[]
   /** The busiest first. */
-  readonly peers: readonly PeerSeen[]
+  readonly peers: readonly PeerActivity[]
   /** Ten minutes in slices of ten seconds, the oldest first; the one that runs is left out. */
   slices(timeMs: number): readonly Slice[]
 }
@@ -114,7 +114,7 @@ export class History implements HistoryView {
   }
 
   /** The busiest first. */
-  get peers(): readonly PeerSeen[] {
+  get peers(): readonly PeerActivity[] {
     return [...this.#peers]
       .map(([name, seen]) => ({ name, ...seen }))
       .sort((a, b) => b.exchanges - a.exchanges)

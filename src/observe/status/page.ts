@@ -1,8 +1,8 @@
 import { type Html, html } from '../../html/markup.ts'
 import { htmlPage } from '../../html/page.ts'
 import type { Access, StatusFacts } from './facts.ts'
-import type { PeerSeen, Refused } from './history.ts'
-import { date, migrationText, span, urgency, when } from './words.ts'
+import type { PeerActivity, Refused } from './history.ts'
+import { dateText, migrationText, spanText, urgency, when } from './words.ts'
 
 const SLICE_SECONDS = 10
 
@@ -32,7 +32,7 @@ export function statusPage(facts: StatusFacts): string {
     style: STATUS_STYLE,
     body: html`<header>
 <h1>${module}</h1>
-<p>${state(facts)} <span class="quiet">okapi-sidecar ${facts.version} on ${facts.host}, up for ${span(nowMs - facts.startedMs)}, ${date(nowMs)}</span></p>
+<p>${state(facts)} <span class="quiet">okapi-sidecar ${facts.version} on ${facts.host}, up for ${spanText(nowMs - facts.startedMs)}, ${dateText(nowMs)}</span></p>
 ${remarks(facts)}
 </header>
 <main>
@@ -88,16 +88,18 @@ function identity(facts: StatusFacts): Html {
   const { notBeforeMs, notAfterMs, serial, uri, generation } = certificate
   const trusted = roots.map(
     (root) => html`<li>${root.subject} <code>${root.fingerprint.slice(0, 16)}</code>,
-<span class="${urgency(root.notBeforeMs, root.notAfterMs, nowMs)}">until ${date(root.notAfterMs)}</span></li>`,
+<span class="${urgency(root.notBeforeMs, root.notAfterMs, nowMs)}">until ${dateText(root.notAfterMs)}</span></li>`,
   )
   const lists =
-    revocationListsEndMs === null ? 'none in use' : `current until ${date(revocationListsEndMs)}`
+    revocationListsEndMs === null
+      ? 'none in use'
+      : `current until ${dateText(revocationListsEndMs)}`
   const doors = Object.entries(listening).map(
     ([name, address]) => html`<li>${name} <code>${address}</code></li>`,
   )
   return html`<dl>
 <dt>Identity</dt><dd><code>${uri}</code></dd>
-<dt>Certificate</dt><dd><span class="${urgency(notBeforeMs, notAfterMs, nowMs)}">${span(notAfterMs - nowMs)} left</span>, until ${date(notAfterMs)}, serial <code>${serial}</code>, generation ${generation}</dd>
+<dt>Certificate</dt><dd><span class="${urgency(notBeforeMs, notAfterMs, nowMs)}">${spanText(notAfterMs - nowMs)} left</span>, until ${dateText(notAfterMs)}, serial <code>${serial}</code>, generation ${generation}</dd>
 <dt>Trusts</dt><dd><ul>${trusted}</ul></dd>
 <dt>Revocation lists</dt><dd>${lists}</dd>
 <dt>Listens</dt><dd><ul>${doors}</ul></dd>
@@ -133,7 +135,7 @@ function refusals(list: readonly Refused[], nowMs: number): Html {
   return html`<div class="scroll"><table><thead><tr><th scope="col">When</th><th scope="col">Reason</th><th scope="col">Caller</th><th scope="col">Asked</th><th scope="col">Because</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }
 
-function peers(list: readonly PeerSeen[], nowMs: number): Html {
+function peers(list: readonly PeerActivity[], nowMs: number): Html {
   if (list.length === 0) return html`<p class="quiet">Nobody has called since the start.</p>`
   const rows = list.map(
     (peer) =>

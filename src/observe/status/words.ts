@@ -5,7 +5,7 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 /** `3 days`, `5 hours`, `2 minutes`, `12 seconds`: one unit, rounded down. */
-export function span(ms: number): string {
+export function spanText(ms: number): string {
   const [amount, unit] =
     ms >= 2 * DAY
       ? [ms / DAY, 'day']
@@ -20,11 +20,11 @@ export function span(ms: number): string {
 
 /** `5 minutes ago`, `in 3 days`. */
 export function when(ms: number, nowMs: number): string {
-  return ms <= nowMs ? `${span(nowMs - ms)} ago` : `in ${span(ms - nowMs)}`
+  return ms <= nowMs ? `${spanText(nowMs - ms)} ago` : `in ${spanText(ms - nowMs)}`
 }
 
 /** `2026-11-22 02:30 UTC`. */
-export function date(ms: number): string {
+export function dateText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
@@ -32,8 +32,8 @@ export function date(ms: number): string {
 export function migrationText({ open, untilMs, from, why }: MigrationFacts): string {
   const addresses = from.join(', ')
   return open
-    ? `the migration listener is open until ${date(untilMs)} for ${addresses}, without proof of identity: ${why}`
-    : `the migration listener is closed since ${date(untilMs)}: remove \`migration\``
+    ? `the migration listener is open until ${dateText(untilMs)} for ${addresses}, without proof of identity: ${why}`
+    : `the migration listener is closed since ${dateText(untilMs)}: remove \`migration\``
 }
 
 /** Whether something that ends is fine, in the last third of its life, or over. */

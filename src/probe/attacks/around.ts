@@ -1,8 +1,16 @@
 import type { Attack } from '../attack.ts'
 import { type Context, forWriting } from '../context.ts'
 import { send } from '../conversation.ts'
-import { blocked, type Finding, findingOf } from '../finding.ts'
-import { type Answer, header, honest, hostLine, type Message, request, withJson } from '../http.ts'
+import { type AttackFinding, blocked, findingOf } from '../finding.ts'
+import {
+  type HttpAnswer,
+  header,
+  honest,
+  hostLine,
+  type Message,
+  requestBytes,
+  withJson,
+} from '../http.ts'
 
 /** Calls to another port of the target's host, plain, without any certificate. */
 interface AroundRow {
@@ -14,12 +22,12 @@ interface AroundRow {
   /** Several are tried one by one. */
   readonly port: (ports: Context['ports']) => number | readonly number[]
   readonly calls: (context: Context) => readonly Message[]
-  readonly through: (answer: Answer) => boolean
+  readonly through: (answer: HttpAnswer) => boolean
 }
 
 const anyAnswer = () => true
-const succeeds = ({ status }: Answer) => status < 300
-const behindSidecar = (answer: Answer) => header(answer, 'x-sidecar-refused') === undefined
+const succeeds = ({ status }: HttpAnswer) => status < 300
+const behindSidecar = (answer: HttpAnswer) => header(answer, 'x-sidecar-refused') === undefined
 
 /** What proxies let be done on such a port; none of it is there to be hit by chance. */
 const ACTIONS = [
@@ -159,11 +167,11 @@ async function callPort(
   context: Context,
   port: number,
   message: Message,
-  through: (answer: Answer) => boolean,
-): Promise<Finding> {
+  through: (answer: HttpAnswer) => boolean,
+): Promise<AttackFinding> {
   const endpoint = { host: context.target.host, port, tls: false }
   const lines = [['Host', hostLine(endpoint)] as const, ...honest(context).slice(1)]
-  const transcript = await send(context, request({ lines, ...message }), {
+  const transcript = await send(context, requestBytes({ lines, ...message }), {
     endpoint,
     handshake: {},
     methods: [message.method ?? 'GET'],

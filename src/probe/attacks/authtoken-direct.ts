@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
 import { handshakeWith, send } from '../conversation.ts'
 import { findingOf, gotThrough } from '../finding.ts'
-import { type Answer, header, honest, request } from '../http.ts'
+import { type HttpAnswer, header, honest, requestBytes } from '../http.ts'
 
 const WANTED = ['perms.all', 'users.item.delete']
 
@@ -26,7 +26,7 @@ export const authtokenDirect: Attack = {
       // with commas, and `[]` would be the name of a permission that does not exist.
       ['X-Okapi-Module-Permissions', JSON.stringify({ [rogue]: WANTED })],
     ] as const
-    const transcript = await send(context, request({ target: '/users', lines }), {
+    const transcript = await send(context, requestBytes({ target: '/users', lines }), {
       handshake: handshakeWith(context.credentials),
     })
     const finding = findingOf(transcript, { harmless: () => true })
@@ -39,7 +39,7 @@ export const authtokenDirect: Attack = {
   },
 }
 
-function minted(answer: Answer, rogue: string): Claims | undefined {
+function minted(answer: HttpAnswer, rogue: string): Claims | undefined {
   try {
     const tokens: unknown = JSON.parse(header(answer, 'x-okapi-module-tokens') ?? 'null')
     if (typeof tokens !== 'object' || tokens === null) return undefined

@@ -4,7 +4,7 @@ import { closedTo, forWriting } from '../context.ts'
 import { handshakeWith, send } from '../conversation.ts'
 import { evidence } from '../evidence.ts'
 import { blocked, findingOf, gotThrough } from '../finding.ts'
-import { honest, request } from '../http.ts'
+import { honest, requestBytes } from '../http.ts'
 import { stall } from '../stall.ts'
 import { SMUGGLING_ATTACKS } from './smuggling.ts'
 
@@ -22,7 +22,7 @@ const expectContinue: Attack = {
       ['Content-Length', '5'],
     ] as const
     const target = context.role === 'okapi' ? closedTo(context) : '/admin/importSQL'
-    const bytes = request({ method: 'POST', target, lines })
+    const bytes = requestBytes({ method: 'POST', target, lines })
     const transcript = await send(context, bytes, {
       methods: ['POST'],
       handshake: handshakeWith(context.credentials),

@@ -3,7 +3,7 @@ import { ordinaryRequest, smuggledRequest } from '../calls.ts'
 import { closedTo, forWriting } from '../context.ts'
 import { handshakeWith } from '../conversation.ts'
 import { honest } from '../http.ts'
-import { ALPN_LINK, FLAG, frame, PING, TYPE } from '../link/frames.ts'
+import { FRAME_FLAG, frame, PING, PROBE_ALPN, TYPE } from '../link/frames.ts'
 import {
   type BrokenLinkRow,
   brokenLinkAttack,
@@ -63,7 +63,9 @@ const BROKEN: readonly BrokenLinkRow[] = [
     meaning: 'A caller answers in the name of the module that it calls.',
     remedy: FIRST_FRAME,
     frames: () =>
-      frame(TYPE.head, 1, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', { flags: FLAG.end }),
+      frame(TYPE.head, 1, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', {
+        flags: FRAME_FLAG.end,
+      }),
   },
   {
     id: 'link-ids-fall',
@@ -72,7 +74,7 @@ const BROKEN: readonly BrokenLinkRow[] = [
     remedy: 'Close the link when an OPEN does not rise.',
     frames: (context) => {
       const head = ordinaryRequest(context)
-      const flags = FLAG.end
+      const flags = FRAME_FLAG.end
       return Buffer.concat([
         frame(TYPE.open, 9, head, { flags }),
         frame(TYPE.open, 7, head, { flags }),
@@ -100,7 +102,7 @@ const BROKEN: readonly BrokenLinkRow[] = [
       const lines = honest(forWriting(context))
       const head = ordinaryRequest(context, { lines })
       const pairs = Array.from({ length: EXCHANGES }, (_, i) => [
-        frame(TYPE.open, 2 * i + 1, head, { flags: FLAG.end }),
+        frame(TYPE.open, 2 * i + 1, head, { flags: FRAME_FLAG.end }),
         frame(TYPE.reset, 2 * i + 1, Buffer.of(1)),
       ])
       return Buffer.concat(pairs.flat())
@@ -111,7 +113,7 @@ const BROKEN: readonly BrokenLinkRow[] = [
     title: 'a flag that means nothing',
     meaning: MISREAD,
     remedy: FIRST_FRAME,
-    frames: () => frame(TYPE.ping, 0, Buffer.alloc(8), { flags: FLAG.ack | 0x80 }),
+    frames: () => frame(TYPE.ping, 0, Buffer.alloc(8), { flags: FRAME_FLAG.ack | 0x80 }),
   },
   {
     id: 'link-unknown-frame',
@@ -222,7 +224,7 @@ const linkStalledFrame: Attack = {
   remedy: 'Limit the time from the first byte of a frame to its last.',
   run(context) {
     const whole = frame(TYPE.ping, 0, Buffer.alloc(8))
-    const handshake = { ...handshakeWith(context.accepted), alpn: [ALPN_LINK] }
+    const handshake = { ...handshakeWith(context.accepted), alpn: [PROBE_ALPN] }
     return stall(context, { first: whole.subarray(0, 3), tls: true, handshake })
   },
 }

@@ -1,5 +1,5 @@
 import type { Attack } from '../attack.ts'
-import { type Call, type CallRow, callAttack } from '../calls.ts'
+import { type CallRow, callAttack, type ForbiddenCall } from '../calls.ts'
 import { type Context, closedTo, forWriting } from '../context.ts'
 import { honest } from '../http.ts'
 import { authtokenDirect } from './authtoken-direct.ts'
@@ -147,7 +147,7 @@ type AdministrationRow = readonly [
   id: string,
   title: string,
   meaning: string,
-  calls: readonly string[] | ((context: Context) => readonly Call[]),
+  calls: readonly string[] | ((context: Context) => readonly ForbiddenCall[]),
 ]
 
 const ADMINISTRATIONS: readonly AdministrationRow[] = [

@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
 import { send } from '../conversation.ts'
 import { findingOf, notTried } from '../finding.ts'
-import { type Answer, header, honest, request } from '../http.ts'
+import { type HttpAnswer, header, honest, requestBytes } from '../http.ts'
 /** ProxyService copies every X- header of an answer into the next step; X-Okapi-Stop ends all. */
 export const responseOkapiStop: Attack = {
   id: 'response-okapi-stop',
@@ -16,7 +16,7 @@ export const responseOkapiStop: Attack = {
     if (colludingModule === undefined) return notTried('no hijacked module answers for us')
     const { endpoint, path } = colludingModule
     const lines = honest({ ...context, target: endpoint })
-    const transcript = await send(context, request({ target: path, lines }), { endpoint })
+    const transcript = await send(context, requestBytes({ target: path, lines }), { endpoint })
     const asked = transcript.answers[0]?.status === 200
     const finding = findingOf(transcript, { through: speaksForOkapi, harmless: () => asked })
     const clean = 'the answer arrived without X-Okapi-Stop, permissions and session cookie'
@@ -24,7 +24,7 @@ export const responseOkapiStop: Attack = {
   },
 }
 
-function speaksForOkapi(answer: Answer): boolean {
+function speaksForOkapi(answer: HttpAnswer): boolean {
   const cookies = answer.headers.filter(([name]) => name.toLowerCase() === 'set-cookie')
   return (
     header(answer, 'x-okapi-stop') !== undefined ||

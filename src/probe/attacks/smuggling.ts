@@ -3,7 +3,7 @@ import { ordinaryRequest, smuggledRequest } from '../calls.ts'
 import { type Context, forWriting } from '../context.ts'
 import { send } from '../conversation.ts'
 import { findingOf, smuggledAnswer } from '../finding.ts'
-import { honest, type Lines, request } from '../http.ts'
+import { honest, type Lines, requestBytes } from '../http.ts'
 
 /** After the answer that is due, an answer to a smuggled request would come at once. */
 const LINGER_MS = 300
@@ -158,7 +158,7 @@ function smugglingMessage(context: Context, { lines, body }: SmugglingRow): Buff
   const smuggled = smuggledRequest(context)
   const text = body?.(smuggled) ?? `0\r\n\r\n${smuggled}`
   const framing = typeof lines === 'function' ? lines(String(text.length)) : lines
-  return request({
+  return requestBytes({
     method: 'POST',
     target: context.ordinaryPath,
     lines: [...honest(forWriting(context)), ...framing],

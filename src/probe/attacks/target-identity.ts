@@ -3,7 +3,7 @@ import tls from 'node:tls'
 import type { Attack } from '../attack.ts'
 import type { Context } from '../context.ts'
 import { handshakeWith } from '../conversation.ts'
-import { blocked, type Finding, gotThrough, inconclusive } from '../finding.ts'
+import { type AttackFinding, blocked, gotThrough, inconclusive } from '../finding.ts'
 
 export const targetIdentity: Attack = {
   id: 'target-identity',
@@ -50,6 +50,6 @@ function judge({ trust, expect }: Context, names: string, wrong: Error | string 
   return fits ? blocked(null, `it proves ${id}`) : gotThrough(`it proves ${uris[0]}, not ${expect}`)
 }
 
-function shown(judged: Omit<Finding, 'evidence'>, received: string): Finding {
+function shown(judged: Omit<AttackFinding, 'evidence'>, received: string): AttackFinding {
   return { ...judged, evidence: { sent: '[a handshake]', received } }
 }

@@ -6,10 +6,17 @@ import type { Context } from '../context.ts'
 import { handshakeWith, send } from '../conversation.ts'
 import { type ClientHandshake, openSocket } from '../dial.ts'
 import { evidence } from '../evidence.ts'
-import { blocked, type Finding, findingOf, gotThrough, inconclusive, notTried } from '../finding.ts'
-import { honest, request } from '../http.ts'
+import {
+  type AttackFinding,
+  blocked,
+  findingOf,
+  gotThrough,
+  inconclusive,
+  notTried,
+} from '../finding.ts'
+import { honest, requestBytes } from '../http.ts'
 
-type Judged = Omit<Finding, 'evidence'>
+type Judged = Omit<AttackFinding, 'evidence'>
 
 export const renegotiation: Attack = {
   id: 'renegotiation',
@@ -81,7 +88,8 @@ export const resumption: Attack = {
   },
 }
 
-const call = (context: Context) => request({ target: context.ordinaryPath, lines: honest(context) })
+const call = (context: Context) =>
+  requestBytes({ target: context.ordinaryPath, lines: honest(context) })
 
 /** The last session of a whole exchange: TLS 1.3 hands them out after the handshake. */
 function savedSession(context: Context, maxVersion: 'TLSv1.2' | 'TLSv1.3') {

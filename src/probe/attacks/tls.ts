@@ -3,7 +3,7 @@ import type { Attack } from '../attack.ts'
 import { ordinaryCall, ordinaryRequest } from '../calls.ts'
 import { handshakeWith, send } from '../conversation.ts'
 import { evidence } from '../evidence.ts'
-import { type Finding, findingOf, gotThrough } from '../finding.ts'
+import { type AttackFinding, findingOf, gotThrough } from '../finding.ts'
 import { stall } from '../stall.ts'
 import { CERTIFICATE_ATTACKS } from './certificates.ts'
 import { targetIdentity } from './target-identity.ts'
@@ -20,7 +20,7 @@ const alpnOtherProtocol: Attack = {
   judged: 'Any answer but a refusal, under any of some ALPN names.',
   remedy: 'Judge the certificate before the protocol.',
   async run(context) {
-    let last: Finding | undefined
+    let last: AttackFinding | undefined
     for (const alpn of PROTOCOLS) {
       const finding = await ordinaryCall(context, { alpn })
       if (finding.outcome === 'got-through') return finding
@@ -67,7 +67,7 @@ const sniOtherName: Attack = {
   judged: 'Any answer but a refusal, under any of some server names.',
   remedy: 'Ask for a certificate whatever the server name is.',
   async run(context) {
-    let last: Finding | undefined
+    let last: AttackFinding | undefined
     for (const servername of NAMES) {
       const finding = await ordinaryCall(context, { servername })
       if (finding.outcome !== 'blocked') return finding

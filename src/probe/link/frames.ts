@@ -1,5 +1,5 @@
 /** The ALPN name under which two sidecars carry many exchanges over one connection. */
-export const ALPN_LINK = 'okapi-sidecar/1'
+export const PROBE_ALPN = 'okapi-sidecar/1'
 
 /** Types of frames, spelled a second time on purpose: a judge does not use the accused’s eyes. */
 export const TYPE = {
@@ -14,7 +14,7 @@ export const TYPE = {
 } as const
 
 /** END: the sender’s half is over. ACK: the answer to a PING. */
-export const FLAG = { end: 1, info: 2, ack: 4 } as const
+export const FRAME_FLAG = { end: 1, info: 2, ack: 4 } as const
 
 const HEADER_BYTES = 8
 
@@ -60,8 +60,9 @@ export const PING = frame(TYPE.ping, 0, Buffer.alloc(8, 0x70))
 
 /** How many of our PINGs were answered. */
 export function pongs(transcript: readonly Frame[]): number {
-  return transcript.filter(({ type, flags }) => type === TYPE.ping && (flags & FLAG.ack) !== 0)
-    .length
+  return transcript.filter(
+    ({ type, flags }) => type === TYPE.ping && (flags & FRAME_FLAG.ack) !== 0,
+  ).length
 }
 
 /** Has the other side said all about this exchange that it ever will? */
@@ -69,6 +70,6 @@ export function isOver(transcript: readonly Frame[], id: number): boolean {
   return transcript.some(
     (one) =>
       one.id === id &&
-      (one.type === TYPE.reset || one.type === TYPE.end || (one.flags & FLAG.end) !== 0),
+      (one.type === TYPE.reset || one.type === TYPE.end || (one.flags & FRAME_FLAG.end) !== 0),
   )
 }

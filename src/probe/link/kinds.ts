@@ -3,8 +3,8 @@ import type { Row } from '../calls.ts'
 import type { Context } from '../context.ts'
 import type { PemPair } from '../dial.ts'
 import { evidence } from '../evidence.ts'
-import { blocked, type Finding, findingOf, gotThrough, inconclusive } from '../finding.ts'
-import { FLAG, frame, PING, pongs, TYPE } from './frames.ts'
+import { type AttackFinding, blocked, findingOf, gotThrough, inconclusive } from '../finding.ts'
+import { FRAME_FLAG, frame, PING, pongs, TYPE } from './frames.ts'
 import { answerTo, type HeardLink, headsOf, talk, wasReset } from './talk.ts'
 
 /** A row of frames that break a rule of the link. */
@@ -26,14 +26,14 @@ export function brokenLinkAttack({ frames, exchange, pings = 0, ...row }: Broken
     async run(context) {
       const bytes = Buffer.concat([frames(context), PING])
       const transcript = await talk(context, { bytes, pair: context.accepted, pings: pings + 1 })
-      const early = notThere(transcript)
+      const early = linkAbsent(transcript)
       if (early !== undefined) return early
       return judge(transcript, pings + 1, exchange)
     },
   }
 }
 
-function judge(transcript: HeardLink, pings: number, exchange: number | undefined): Finding {
+function judge(transcript: HeardLink, pings: number, exchange: number | undefined): AttackFinding {
   const shown = { evidence: evidence(transcript) }
   if (pongs(transcript.frames) < pings) {
     return transcript.end === 'closed' || transcript.end === 'reset'
@@ -48,7 +48,7 @@ function judge(transcript: HeardLink, pings: number, exchange: number | undefine
 }
 
 /** The finding where no link came up, or the target refused it in HTTP. */
-export function notThere(transcript: HeardLink): Finding | undefined {
+export function linkAbsent(transcript: HeardLink): AttackFinding | undefined {
   if (!transcript.connected || transcript.answers.length > 0) return findingOf(transcript)
   if (transcript.agreed) return undefined
   return { ...blocked(null, 'the target does not speak the link'), evidence: evidence(transcript) }
@@ -75,18 +75,20 @@ export function linkedCallAttack({ pair, message, before, ...row }: LinkedCallRo
     group: 'link',
     async run(context) {
       const { head, body } = message(context)
-      const flags = body === undefined ? FLAG.end : 0
+      const flags = body === undefined ? FRAME_FLAG.end : 0
       const honest = before?.(context)
       const bytes = Buffer.concat([
-        ...(honest === undefined ? [] : [frame(TYPE.open, HONEST, honest, { flags: FLAG.end })]),
+        ...(honest === undefined
+          ? []
+          : [frame(TYPE.open, HONEST, honest, { flags: FRAME_FLAG.end })]),
         frame(TYPE.open, ROGUE, head, { flags }),
-        ...(body === undefined ? [] : [frame(TYPE.data, ROGUE, body, { flags: FLAG.end })]),
+        ...(body === undefined ? [] : [frame(TYPE.data, ROGUE, body, { flags: FRAME_FLAG.end })]),
         PING,
       ])
       const ids = honest === undefined ? [ROGUE] : [HONEST, ROGUE]
       const who = pair === undefined ? context.accepted : pair(context)
       const transcript = await talk(context, { bytes, pair: who, pings: 1, ids })
-      const early = notThere(transcript)
+      const early = linkAbsent(transcript)
       if (early !== undefined) return early
       if (headsOf(transcript, ROGUE) > 1) {
         return { ...gotThrough('two answers to one exchange'), evidence: evidence(transcript) }

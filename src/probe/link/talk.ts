@@ -8,8 +8,8 @@ import {
   type Transcript,
 } from '../conversation.ts'
 import { openSocket, type PemPair, readyEvent } from '../dial.ts'
-import { type Answer, answers } from '../http.ts'
-import { ALPN_LINK, FLAG, type Frame, frames, isOver, pongs, TYPE } from './frames.ts'
+import { answers, type HttpAnswer } from '../http.ts'
+import { FRAME_FLAG, type Frame, frames, isOver, PROBE_ALPN, pongs, TYPE } from './frames.ts'
 
 /** What was heard on one link. */
 export interface HeardLink extends Transcript {
@@ -34,7 +34,7 @@ const RECEIVED_BYTES_AT_MOST = 1024 * 1024
 export function talk(context: Context, { bytes, pair, pings, ids = [] }: Talk): Promise<HeardLink> {
   const { target: endpoint, timeoutMs, signal } = context
   const { promise, resolve } = Promise.withResolvers<HeardLink>()
-  const socket = openSocket(endpoint, { ...handshakeWith(pair), alpn: [ALPN_LINK] })
+  const socket = openSocket(endpoint, { ...handshakeWith(pair), alpn: [PROBE_ALPN] })
   let received = Buffer.alloc(0)
   let connected = false
   let agreed = false
@@ -46,7 +46,7 @@ export function talk(context: Context, { bytes, pair, pings, ids = [] }: Talk): 
     const sent = connected ? bytes : Buffer.alloc(0)
     const told = { agreed, frames: agreed ? frames(received) : [] }
     const found = answers(received, ['GET'], end !== 'silent')
-    const how = { end, error, protocol, resumed: false, alpn: ALPN_LINK }
+    const how = { end, error, protocol, resumed: false, alpn: PROBE_ALPN }
     resolve({ endpoint, pair, connected, sent, received, answers: found, ...how, ...told })
     socket.destroy()
   }
@@ -57,7 +57,7 @@ export function talk(context: Context, { bytes, pair, pings, ids = [] }: Talk): 
   socket.once(readyEvent(socket), () => {
     connected = true
     if (socket instanceof tls.TLSSocket) {
-      agreed = socket.alpnProtocol === ALPN_LINK
+      agreed = socket.alpnProtocol === PROBE_ALPN
       protocol = socket.getProtocol()
     }
     if (agreed) socket.write(bytes)
@@ -80,7 +80,7 @@ export function talk(context: Context, { bytes, pair, pings, ids = [] }: Talk): 
 }
 
 /** The answer to one exchange: its heads and its body, as they would stand on any wire. */
-export function answerTo({ frames: transcript }: HeardLink, id: number): Answer | undefined {
+export function answerTo({ frames: transcript }: HeardLink, id: number): HttpAnswer | undefined {
   const parts = transcript.filter(
     (one) => one.id === id && (one.type === TYPE.head || one.type === TYPE.data),
   )
@@ -95,6 +95,6 @@ export function wasReset({ frames: transcript }: HeardLink, id: number): boolean
 /** How many heads answer this exchange, interim ones left out. */
 export function headsOf({ frames: transcript }: HeardLink, id: number): number {
   return transcript.filter(
-    (one) => one.id === id && one.type === TYPE.head && (one.flags & FLAG.info) === 0,
+    (one) => one.id === id && one.type === TYPE.head && (one.flags & FRAME_FLAG.info) === 0,
   ).length
 }

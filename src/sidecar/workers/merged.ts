@@ -1,7 +1,7 @@
 import {
   MOST_PEERS,
   MOST_REFUSALS,
-  type PeerSeen,
+  type PeerActivity,
   type Slice,
 } from '../../observe/status/history.ts'
 import type { ServingState } from '../serving-threads.ts'
@@ -28,8 +28,8 @@ export function merged(looks: readonly Look[]): ServingState {
   }
 }
 
-function peersOf(looks: readonly Look[]): readonly PeerSeen[] {
-  const peers = new Map<string, PeerSeen>()
+function peersOf(looks: readonly Look[]): readonly PeerActivity[] {
+  const peers = new Map<string, PeerActivity>()
   for (const peer of looks.flatMap((look) => look.peers)) {
     const { exchanges = 0, refused = 0, lastMs = 0 } = peers.get(peer.name) ?? {}
     peers.set(peer.name, {

@@ -3,7 +3,7 @@ import type { Handed } from '../../credentials/handed.ts'
 import type { Problem } from '../../fault.ts'
 import type { Direction } from '../../observe/labels.ts'
 import type { WorkerSeen } from '../../observe/status/facts.ts'
-import type { PeerSeen, Refused, Slice } from '../../observe/status/history.ts'
+import type { PeerActivity, Refused, Slice } from '../../observe/status/history.ts'
 import type { PublicKeyPair } from '../../transport/listen-public.ts'
 import type { BoundAddresses, Sharing } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
@@ -41,7 +41,7 @@ export interface Look extends WorkerSeen {
   readonly bufferedBytes: number
   readonly running: number
   readonly refusals: readonly Refused[]
-  readonly peers: readonly PeerSeen[]
+  readonly peers: readonly PeerActivity[]
   readonly slices: readonly Slice[]
 }
 

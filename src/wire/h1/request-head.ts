@@ -1,12 +1,12 @@
 import { ascii, CR, LF, SP, TOKEN, VISIBLE } from '../bytes.ts'
 import { FLAW } from '../flaws.ts'
-import { FRAMING, type Head, type HeadLimits, METHODS } from '../head.ts'
+import { FRAMING, type Head, type HeadLimits, SERVED_METHODS } from '../head.ts'
 import { ID, type NameTable } from '../names.ts'
 import { parseFields } from './fields.ts'
 
 const HTTP = ascii('HTTP/')
-const METHOD_BYTES = METHODS.map(ascii)
-const LONGEST_METHOD = Math.max(...METHODS.map((method) => method.length))
+const METHOD_BYTES = SERVED_METHODS.map(ascii)
+const LONGEST_METHOD = Math.max(...SERVED_METHODS.map((method) => method.length))
 /** A byte that no host[:port] holds: delimiters, white space, controls (RFC 3986 section 3.2.2). */
 const HOST_BYTE = Uint8Array.from({ length: 256 }, (_, byte) =>
   VISIBLE[byte] === 1 && !'/\\?#@<>"{}|^`,'.includes(String.fromCharCode(byte)) ? 1 : 0,

@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts'
 import type { Upstream, WireSettings } from '../face.ts'
 import type { Pool } from '../h1/pool.ts'
 import { UpstreamConnection } from '../h1/upstream.ts'
-import { METHODS } from '../head.ts'
+import { SERVED_METHODS } from '../head.ts'
 import type { Composed } from '../head-writer.ts'
 import { CallingStream } from './calling-stream.ts'
 import { LARGE_BYTES } from './frames.ts'
@@ -17,7 +17,7 @@ import type { StreamOwner } from './stream-keeper.ts'
 const ASK_AGAIN_MS = 60_000
 /** Okapi sends every request chunked: with these methods that tells nothing about the body. */
 const BODILESS = new Set(
-  ['GET', 'HEAD', 'DELETE', 'OPTIONS'].map((name) => METHODS.indexOf(name as never)),
+  ['GET', 'HEAD', 'DELETE', 'OPTIONS'].map((name) => SERVED_METHODS.indexOf(name as never)),
 )
 
 /**

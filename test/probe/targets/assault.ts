@@ -1,20 +1,20 @@
 import { selectAttacks } from '../../../src/probe/attacks.ts'
 import { USUAL_PORTS } from '../../../src/probe/context.ts'
-import type { Endpoint } from '../../../src/probe/dial.ts'
-import type { Finding } from '../../../src/probe/finding.ts'
+import type { DialTarget } from '../../../src/probe/dial.ts'
+import type { AttackFinding } from '../../../src/probe/finding.ts'
 import { type Given, prepare } from '../../../src/probe/prepare.ts'
 import { choose, play } from '../../../src/probe/runner.ts'
 
 /** How one assault is made. */
 export type Assault = Partial<Given> & {
-  readonly endpoint: Endpoint
+  readonly endpoint: DialTarget
   /** Ids and groups, as `--only` takes them; all by default. */
   readonly only?: readonly string[]
   readonly skip?: readonly string[]
 }
 
 /** Everything that the probe would try here with what is given; the finding by id. */
-export async function assault(given: Assault): Promise<ReadonlyMap<string, Finding>> {
+export async function assault(given: Assault): Promise<ReadonlyMap<string, AttackFinding>> {
   const { only = [], skip = [], ...rest } = given
   const [round] = await prepare({ ...USUAL, ...rest }, AbortSignal.timeout(50_000))
   const { tried } = choose(selectAttacks(only, skip), round!.context)
@@ -23,7 +23,7 @@ export async function assault(given: Assault): Promise<ReadonlyMap<string, Findi
 }
 
 /** The ids of what got through, sorted. */
-export function through(findings: ReadonlyMap<string, Finding>): readonly string[] {
+export function through(findings: ReadonlyMap<string, AttackFinding>): readonly string[] {
   return [...findings]
     .flatMap(([id, { outcome }]) => (outcome === 'got-through' ? [id] : []))
     .sort()

@@ -1,7 +1,7 @@
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
-import type { Endpoint } from '../../../src/probe/dial.ts'
-import { FLAG, frame, frames, TYPE } from '../../../src/probe/link/frames.ts'
+import type { DialTarget } from '../../../src/probe/dial.ts'
+import { FRAME_FLAG, frame, frames, TYPE } from '../../../src/probe/link/frames.ts'
 
 /** HTTP/2’s SETTINGS frame without settings (RFC 9113 section 6.5). */
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -18,8 +18,8 @@ const claims = Buffer.from(
  * answers 200 to all of them.
  */
 export interface Credulous {
-  readonly plain: Endpoint
-  readonly tls: Endpoint
+  readonly plain: DialTarget
+  readonly tls: DialTarget
   close(): Promise<void>
 }
 
@@ -95,8 +95,8 @@ function believe(socket: net.Socket): void {
 function believeFrames(socket: net.Socket, bytes: Buffer): Buffer {
   const found = frames(bytes)
   const answers = found.flatMap(({ type, id, payload }) => {
-    if (type === TYPE.ping) return [frame(TYPE.ping, id, payload, { flags: FLAG.ack })]
-    return type === TYPE.open ? [frame(TYPE.head, id, BELIEVED, { flags: FLAG.end })] : []
+    if (type === TYPE.ping) return [frame(TYPE.ping, id, payload, { flags: FRAME_FLAG.ack })]
+    return type === TYPE.open ? [frame(TYPE.head, id, BELIEVED, { flags: FRAME_FLAG.end })] : []
   })
   if (answers.length > 0) socket.write(Buffer.concat(answers))
   return bytes.subarray(found.reduce((sum, { payload }) => sum + 8 + payload.length, 0))

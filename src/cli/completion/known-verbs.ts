@@ -1,4 +1,4 @@
-import { VERBS } from '../verbs.ts'
+import type { Verbs } from '../verb.ts'
 
 /** What a shell may complete behind one verb. */
 export interface KnownVerb {
@@ -15,13 +15,17 @@ export interface KnownOption {
 }
 
 /** Every verb with what may follow it, read from the table of verbs and their usage texts. */
-export async function knownVerbs(): Promise<readonly KnownVerb[]> {
-  const verbs = Object.keys(VERBS)
-  const known = Object.entries(VERBS).map(async ([verb, { summary, load }]) => {
+export async function knownVerbs(verbs: Verbs): Promise<readonly KnownVerb[]> {
+  const known = Object.entries(verbs).map(async ([verb, { summary, load }]) => {
     const { usage, subcommands = [] } = await load()
     return { verb, summary, subcommands, options: optionsIn(usage) }
   })
-  const help = { verb: 'help', summary: 'what a verb takes', subcommands: verbs, options: [] }
+  const help = {
+    verb: 'help',
+    summary: 'what a verb takes',
+    subcommands: Object.keys(verbs),
+    options: [],
+  }
   return [...(await Promise.all(known)), help]
 }
 

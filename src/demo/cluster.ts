@@ -3,20 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { request } from 'undici'
 import { createAuthority } from '../pki/ca.ts'
-import { EVERYBODY, type Member, MODULES, OKAPI, product, TRUST_DOMAIN } from './cast.ts'
-import { type Child, start } from './child.ts'
-import { DESCRIPTORS, partFile } from './files.ts'
-import { TENANT } from './people.ts'
-import { type Sidecar, startSidecars } from './sidecars.ts'
+import { type Child, startChild } from './child.ts'
+import { DESCRIPTORS, processFile } from './files.ts'
+import { MEMBERS, type Member, MODULES, OKAPI, product, TRUST_DOMAIN } from './members.ts'
+import { type DemoSidecar, startSidecars } from './sidecars.ts'
+import { TENANT } from './users.ts'
 
-/** A small FOLIO that runs on loopback. */
-export interface Town {
+/** A small FOLIO that runs on loopback: every member a process of its own. */
+export interface DemoCluster {
   readonly directory: string
-  /** One folder of tls.crt, tls.key and ca.crt for everybody. */
+  /** One folder of tls.crt, tls.key and ca.crt for each member. */
   readonly certs: string
-  readonly parts: ReadonlyMap<Member, Part>
-  /** Empty when the town was opened without. */
-  readonly sidecars: ReadonlyMap<Member, Sidecar>
+  readonly processes: ReadonlyMap<Member, DemoProcess>
+  /** Empty where it was started without. */
+  readonly sidecars: ReadonlyMap<Member, DemoSidecar>
   /** Where Okapi listens, plain. */
   readonly okapiUrl: string
   /** Stops every process and removes the files. */
@@ -24,23 +24,23 @@ export interface Town {
 }
 
 /** A module, or Okapi, with its plain port. */
-export interface Part {
+export interface DemoProcess {
   readonly child: Child
   readonly port: number
 }
 
 /** Says what is being done, while it is done. */
-export type Progress = (doing: string) => void
+export type ReportProgress = (doing: string) => void
 
 /**
- * Makes certificates, starts everybody, and enables the modules for the tenant through Okapi.
+ * Makes certificates, starts every member, and enables the modules for the tenant through Okapi.
  * `sidecars: false` leaves them out, as FOLIO is today. Whatever fails, nothing is left behind.
  */
-export async function openTown(
-  { sidecars: wanted }: { sidecars: boolean },
-  progress: Progress,
+export async function startCluster(
+  { sidecars: withSidecars }: { sidecars: boolean },
+  progress: ReportProgress,
   signal?: AbortSignal,
-): Promise<Town> {
+): Promise<DemoCluster> {
   const directory = await mkdtemp(join(tmpdir(), 'okapi-sidecar-demo-'))
   const children: Child[] = []
   let closing = false
@@ -57,19 +57,21 @@ export async function openTown(
   try {
     const certs = join(directory, 'certs')
     progress('starting Okapi’s stand-in and four modules')
-    const [parts] = await Promise.all([startParts(started), issueCertificates(certs)])
-    const ports = new Map([...parts].map(([member, { port }]) => [member, port]))
+    const [processes] = await Promise.all([startProcesses(started), issueCertificates(certs)])
+    const ports = new Map([...processes].map(([member, { port }]) => [member, port]))
     const descriptors = await ownDescriptors(join(directory, 'descriptors'))
-    const plan = { directory, certs, descriptors, parts: ports }
+    const plan = { directory, certs, descriptors, ports }
     signal?.throwIfAborted()
-    if (wanted) progress('starting a sidecar beside each of them')
-    const sidecars = wanted ? await startSidecars(plan, started) : new Map<Member, Sidecar>()
-    const okapiUrl = `http://127.0.0.1:${parts.get(OKAPI)!.port}`
-    const town = { directory, certs, parts, sidecars, okapiUrl, close }
+    if (withSidecars) progress('starting a sidecar beside each of them')
+    const sidecars = withSidecars
+      ? await startSidecars(plan, started)
+      : new Map<Member, DemoSidecar>()
+    const okapiUrl = `http://127.0.0.1:${processes.get(OKAPI)!.port}`
+    const cluster = { directory, certs, processes, sidecars, okapiUrl, close }
     signal?.throwIfAborted()
     progress('enabling the modules for the tenant')
-    await enableModules(town)
-    return town
+    await enableModules(cluster)
+    return cluster
   } catch (error) {
     await close()
     throw error
@@ -90,30 +92,34 @@ async function ownDescriptors(to: string): Promise<string> {
 
 async function issueCertificates(certs: string): Promise<void> {
   const authority = await createAuthority(certs, { trustDomain: TRUST_DOMAIN })
-  for (const member of EVERYBODY) {
+  for (const member of MEMBERS) {
     await authority.issue(member, { ips: ['127.0.0.1'], powerful: member === OKAPI })
   }
 }
 
-async function startParts(started: (child: Child) => void): Promise<Map<Member, Part>> {
-  const parts = EVERYBODY.map(async (member) => {
-    const file = partFile(member === OKAPI ? 'okapi-stand-in' : product(member))
-    const child = start(member, file, [JSON.stringify({ descriptors: DESCRIPTORS })])
+async function startProcesses(started: (child: Child) => void): Promise<Map<Member, DemoProcess>> {
+  const processes = MEMBERS.map(async (member) => {
+    const file = processFile(member === OKAPI ? 'okapi-stand-in' : product(member))
+    const child = startChild(member, file, [JSON.stringify({ descriptors: DESCRIPTORS })])
     started(child)
     const { port } = await child.line(({ msg }) => msg === 'ready')
     return [member, { child, port: Number(port) }] as const
   })
-  return new Map(await Promise.all(parts))
+  return new Map(await Promise.all(processes))
 }
 
 /** What an operator does once: discovery, then install; both are Okapi's own administration. */
-async function enableModules({ okapiUrl, parts, sidecars }: Omit<Town, 'close'>): Promise<void> {
+async function enableModules({
+  okapiUrl,
+  processes,
+  sidecars,
+}: Omit<DemoCluster, 'close'>): Promise<void> {
   // The auth filter comes last, or enabling the others would already need its permissions.
   const order = [MODULES.users, MODULES.notes, MODULES.tags, MODULES.authtoken]
   for (const srvcId of order) {
-    const door = sidecars.get(OKAPI)?.listening.modules
-    const plain = `http://127.0.0.1:${parts.get(srvcId)!.port}`
-    const url = door === undefined ? plain : `http://${door}/${srvcId}`
+    const modules = sidecars.get(OKAPI)?.listening.modules
+    const plain = `http://127.0.0.1:${processes.get(srvcId)!.port}`
+    const url = modules === undefined ? plain : `http://${modules}/${srvcId}`
     await post(`${okapiUrl}/_/discovery/modules`, { srvcId, instId: srvcId, url })
     await post(`${okapiUrl}/_/proxy/tenants/${TENANT}/modules`, { id: srvcId })
   }

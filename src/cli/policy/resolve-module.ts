@@ -1,7 +1,6 @@
 import { fault } from '../../fault.ts'
 import { productOf, splitModuleId } from '../../folio/module-id.ts'
-import type { DescriptorSet } from '../../policy/descriptors.ts'
-import { nearestModule } from '../../policy/descriptors.ts'
+import { type DescriptorSet, nearestModule } from '../../policy/descriptors.ts'
 
 /**
  * The full id of an installed module that a person named: by its id, or by a product of which one

@@ -2,17 +2,17 @@
  * Header lines as Vert.x keeps them in a MultiMap: names are found whatever their case, `get` gives
  * the FIRST of several values, and all of them are sent on.
  */
-export class Fields {
+export class HeaderFields {
   readonly #lines: [string, string][] = []
 
-  static ofRaw(raw: readonly string[]): Fields {
-    const fields = new Fields()
+  static ofRaw(raw: readonly string[]): HeaderFields {
+    const fields = new HeaderFields()
     for (let i = 0; i + 1 < raw.length; i += 2) fields.add(raw[i]!, raw[i + 1]!)
     return fields
   }
 
-  copy(): Fields {
-    return Fields.ofRaw(this.raw())
+  copy(): HeaderFields {
+    return HeaderFields.ofRaw(this.raw())
   }
 
   get(name: string): string | undefined {

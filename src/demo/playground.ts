@@ -1,26 +1,26 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Member, MODULES, OKAPI } from './cast.ts'
-import { NOTE_ID, TENANT } from './people.ts'
-import type { Town } from './town.ts'
+import type { DemoCluster } from './cluster.ts'
+import { type Member, MODULES, OKAPI } from './members.ts'
+import { NOTE_ID, TENANT } from './users.ts'
 
 /** Lines to copy: one call that works, and some of a rogue's. The token lies in a file of the demo. */
-export async function playground(town: Town): Promise<string> {
-  const token = String(await town.parts.get(MODULES.authtoken)!.child.ask('annasToken'))
-  await writeFile(join(town.directory, 'anna.token'), token, { mode: 0o600 })
-  const door = (member: Member) => `https://127.0.0.1:${town.sidecars.get(member)!.ingress}`
-  const users = door(MODULES.users)
-  const okapi = door(OKAPI)
-  const admin = town.sidecars.get(MODULES.users)!.listening.admin
+export async function playground(cluster: DemoCluster): Promise<string> {
+  const token = String(await cluster.processes.get(MODULES.authtoken)!.child.ask('annasToken'))
+  await writeFile(join(cluster.directory, 'anna.token'), token, { mode: 0o600 })
+  const ingress = (member: Member) => `https://127.0.0.1:${cluster.sidecars.get(member)!.ingress}`
+  const users = ingress(MODULES.users)
+  const okapi = ingress(OKAPI)
+  const admin = cluster.sidecars.get(MODULES.users)!.listening.admin
   return `
 It runs until Ctrl-C. Try this in another shell:
 
-D=${town.directory}
+D=${cluster.directory}
 ANNA="-H X-Okapi-Tenant:${TENANT} -H X-Okapi-Token:$(cat $D/anna.token)"
 ROGUE="--cert $D/certs/${MODULES.tags}/tls.crt --key $D/certs/${MODULES.tags}/tls.key"
 
 # an ordinary call, through Okapi and its modules
-curl -i $ANNA ${town.okapiUrl}/notes/${NOTE_ID}
+curl -i $ANNA ${cluster.okapiUrl}/notes/${NOTE_ID}
 
 # mod-users past Okapi: without a certificate, and as mod-tags with its own key
 curl -i --cacert $D/certs/ca.crt ${users}/users

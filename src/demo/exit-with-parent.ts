@@ -5,5 +5,5 @@
 process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM'))
 process.stdin.on('error', () => process.kill(process.pid, 'SIGTERM'))
 process.stdin.resume()
-// A sidecar that has drained must not be held by its leash.
+// A sidecar that has drained must not be held by its standard input.
 if ('unref' in process.stdin && typeof process.stdin.unref === 'function') process.stdin.unref()

@@ -1,6 +1,27 @@
 import { nearest } from '../fault/nearest.ts'
 import { type Fault, fault } from '../fault.ts'
 
+/** What the file of every verb exports: its usage text, then parse and run in one function. */
+export interface Verb {
+  /** Set by hand, 80 columns, with an example that can be copied. */
+  readonly usage: string
+  /** What may follow the verb, for completion. */
+  readonly subcommands?: readonly string[]
+  /**
+   * Resolves to the exit code: 0 fine, 1 the answer is no, 2 wrong usage or configuration. `verbs`: all
+   * that exist, for completion.
+   */
+  run(argv: readonly string[], verbs: Verbs): Promise<number>
+}
+
+/** Every verb by its name, loaded only when it is called. */
+export type Verbs = Readonly<Record<string, VerbEntry>>
+
+interface VerbEntry {
+  readonly summary: string
+  readonly load: () => Promise<Verb>
+}
+
 interface Subcommand {
   run(argv: readonly string[]): Promise<number>
 }
@@ -19,14 +40,14 @@ export async function runSubcommand(
   if (load !== undefined) return (await load()).run(rest)
   const known = Object.keys(subcommands)
   if (name !== undefined && !name.startsWith('-')) {
-    throw notThere(`there is no \`${verb} ${name}\``, name, known)
+    throw mistyped(`there is no \`${verb} ${name}\``, name, known)
   }
   const hint = `okapi-sidecar help ${verb} shows what each does`
   throw fault(`missing subcommand: ${known.join(', ')}`, { hint })
 }
 
 /** A name that was mistyped, with the nearest of those that exist. */
-export function notThere(message: string, name: string, known: readonly string[]): Fault {
+export function mistyped(message: string, name: string, known: readonly string[]): Fault {
   const near = nearest(name, known)
   return fault(message, {
     hint: near === undefined ? `one of: ${known.join(', ')}` : `did you mean \`${near}\`?`,

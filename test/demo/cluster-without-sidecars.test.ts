@@ -1,23 +1,24 @@
 import { existsSync } from 'node:fs'
 import test from 'ava'
-import { MODULES, OKAPI } from '../../src/demo/cast.ts'
-import { NOTE_ID, TENANT } from '../../src/demo/people.ts'
-import { letLoose } from '../../src/demo/rogue.ts'
-import { openTown, type Town } from '../../src/demo/town.ts'
+import { type DemoCluster, startCluster } from '../../src/demo/cluster.ts'
+import { MODULES, OKAPI } from '../../src/demo/members.ts'
+import { runTrials } from '../../src/demo/rogue.ts'
+import { NOTE_ID, TENANT } from '../../src/demo/users.ts'
 
-let town: Town
+let cluster: DemoCluster
 test.before(async () => {
-  town = await openTown({ sidecars: false }, () => undefined)
+  cluster = await startCluster({ sidecars: false }, () => undefined)
 })
-test.after.always(() => town?.close())
+test.after.always(() => cluster?.close())
 
 const ask = async (path: string, headers: Record<string, string> = {}) => {
-  const answer = await fetch(`${town.okapiUrl}${path}`, {
+  const answer = await fetch(`${cluster.okapiUrl}${path}`, {
     headers: { 'X-Okapi-Tenant': TENANT, ...headers },
   })
   return { status: answer.status, text: await answer.text(), headers: answer.headers }
 }
-const token = async () => String(await town.parts.get(MODULES.authtoken)!.child.ask('annasToken'))
+const token = async () =>
+  String(await cluster.processes.get(MODULES.authtoken)!.child.ask('annasToken'))
 
 test.serial('one call crosses mod-notes, Okapi and mod-users', async (t) => {
   const { status, text } = await ask(`/notes/${NOTE_ID}`, { 'X-Okapi-Token': await token() })
@@ -31,7 +32,7 @@ test.serial('the auth filter says no to a caller without the permission', async 
 })
 
 test.serial('Okapi finds the tenant in the token, and knows no others', async (t) => {
-  const answer = await fetch(`${town.okapiUrl}/tags`, {
+  const answer = await fetch(`${cluster.okapiUrl}/tags`, {
     headers: { Authorization: `Bearer ${await token()}` },
   })
   t.is(answer.status, 200)
@@ -43,7 +44,7 @@ test.serial('Okapi finds the tenant in the token, and knows no others', async (t
 test.serial(
   'Okapi takes off what only the auth filter may hear, and appends to the id',
   async (t) => {
-    const { child } = town.parts.get(MODULES.users)!
+    const { child } = cluster.processes.get(MODULES.users)!
     await child.ask('seen')
     const { status } = await ask('/users', {
       'X-Okapi-Token': await token(),
@@ -57,22 +58,26 @@ test.serial(
     t.notRegex(lines, /Module-Permissions|Extra-Permissions/i)
     t.regex(lines, /X-Okapi-Request-Id\nfirst;\d{6}\/users/i)
     t.regex(lines, /Transfer-Encoding\nchunked/)
-    t.regex(lines, new RegExp(`X-Okapi-Url\n${town.okapiUrl}\n`))
+    t.regex(lines, new RegExp(`X-Okapi-Url\n${cluster.okapiUrl}\n`))
   },
 )
 
 test.serial('every attack of the demo gets through where no sidecar is', async (t) => {
-  const trials = await letLoose(town, new AbortController().signal)
+  const trials = await runTrials(cluster, new AbortController().signal)
   t.is(trials.length, 14)
   for (const { id, outcome, because } of trials) t.is(outcome, 'got-through', `${id}: ${because}`)
-  t.is(await town.parts.get(MODULES.users)!.child.ask('count'), 0, 'the tenant’s users are purged')
+  t.is(
+    await cluster.processes.get(MODULES.users)!.child.ask('count'),
+    0,
+    'the tenant’s users are purged',
+  )
 })
 
 test.serial('closing stops every process and removes the files', async (t) => {
-  const other = await openTown({ sidecars: false }, () => undefined)
+  const other = await startCluster({ sidecars: false }, () => undefined)
   t.true(existsSync(other.directory))
   await other.close()
   t.false(existsSync(other.directory))
   await t.throwsAsync(fetch(`${other.okapiUrl}/_/version`))
-  await t.throwsAsync(other.parts.get(OKAPI)!.child.ask('seen'))
+  await t.throwsAsync(other.processes.get(OKAPI)!.child.ask('seen'))
 })

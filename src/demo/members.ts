@@ -12,11 +12,11 @@ export const OKAPI = 'okapi-7.2.0'
 
 export const TRUST_DOMAIN = 'folio.test'
 
-/** Everybody who gets a certificate and a sidecar. */
-export const EVERYBODY = [OKAPI, ...Object.values(MODULES)] as const
+/** All that get a certificate and a sidecar. */
+export const MEMBERS = [OKAPI, ...Object.values(MODULES)] as const
 
 /** One of them. */
-export type Member = (typeof EVERYBODY)[number]
+export type Member = (typeof MEMBERS)[number]
 
 /** `mod-users` of `mod-users-19.7.0`. */
 export function product(id: string): string {

@@ -2,9 +2,8 @@ import { type Forward, formatListen } from '../../config/addresses.ts'
 import type { Config } from '../../config/config.ts'
 import type { Effective } from '../../config/load.ts'
 import type { Origin } from '../../config/places.ts'
-import { date, span } from '../../observe/status/words.ts'
-import { wrap } from '../policy/wrap.ts'
-import { table, textWidth } from '../terminal.ts'
+import { dateText, spanText } from '../../observe/status/words.ts'
+import { table, textWidth, wrap } from '../terminal.ts'
 import type { CredentialsFound } from './credentials.ts'
 import type { PolicyFound } from './policy.ts'
 
@@ -12,12 +11,12 @@ import type { PolicyFound } from './policy.ts'
 const WIDEST = 48
 
 /** Every value in force with its origin, aligned. */
-export function settings(origins: readonly Effective[]): string {
+export function settingsTable(origins: readonly Effective[]): string {
   return table(origins.map(({ key, value, origin }) => [key, written(value), originOf(origin)]))
 }
 
 /** Who this is, its doors, and what stands behind them, a line each. */
-export function summary(
+export function configurationSummary(
   config: Config,
   credentials: CredentialsFound | undefined,
   policy: PolicyFound | undefined,
@@ -75,7 +74,7 @@ function doors(config: Config): [string, string][] {
   if (migration !== undefined) {
     const { listen, from, until } = migration
     const whom = from.map(({ text }) => text).join(', ')
-    const end = `${until <= Date.now() ? 'SHUT since' : 'until'} ${date(until)}`
+    const end = `${until <= Date.now() ? 'SHUT since' : 'until'} ${dateText(until)}`
     rows.push(['plain', `${formatListen(listen)} for ${whom}, who prove nothing, ${end}`])
   }
   rows.push(['admin', formatListen(admin.listen)], ['status', formatListen(status.listen)])
@@ -89,7 +88,7 @@ function target(forward: Forward): string {
 function ofCredentials({ told }: CredentialsFound): string {
   const { from, notAfter, roots, revocationLists } = told
   const lists = revocationLists === 0 ? '' : `, ${plural(revocationLists, 'revocation list')}`
-  const until = `until ${notAfter.slice(0, 10)} (${span(Math.max(0, Date.parse(notAfter) - Date.now()))})`
+  const until = `until ${notAfter.slice(0, 10)} (${spanText(Math.max(0, Date.parse(notAfter) - Date.now()))})`
   return `${from}, ${until}, ${plural(roots, 'root')}${lists}`
 }
 
