@@ -35,7 +35,7 @@ Options:
     --okapi URL            https://okapi:8443 (its sidecar), or http:// on
                            loopback: also prints what the discovery has now
     --credentials DIR      tls.crt, tls.key, ca.crt of an operator, for https.
-                           It needs a grant {admin: [read, discovery]}
+                           It needs a grant {profile: daily}
     --token-file FILE      X-Okapi-Token, where Okapi's supertenant is secured
     --modules-listen 127.0.0.1:20000-20199
                            egress.modules.listen of Okapi's sidecar

@@ -55,7 +55,7 @@ modules' logs beside it: --from okapi.log mod-login.log.
 fetch saves the descriptors of all modules that are enabled for a tenant in one
 folder, which is replaced as a whole. --keep keeps the descriptors there that
 are not enabled: those of the version that is about to be installed. https needs
---credentials of an operator with a grant {admin: [read]}; http works on
+--credentials of an operator with a grant {profile: read-only}; http works on
 loopback only. Where Okapi's supertenant is secured, --token-file FILE holds the
 X-Okapi-Token of a user with okapi.proxy.tenants.modules.list and
 okapi.proxy.modules.get.

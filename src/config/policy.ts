@@ -5,7 +5,7 @@ const name = () => z.string().min(1)
 
 /**
  * What the descriptors do not say and a person answers for; opens one of `interface`, `methods` with
- * `path`, `admin`, `tenants`. The policy reads it again, with all that it knows.
+ * `path`, `admin`, `profile`, `tenants`. The policy reads it again, with all that it knows.
  */
 const grant = () =>
   z.strictObject({
@@ -21,6 +21,9 @@ const grant = () =>
     path: z.string().startsWith('/').optional().meta({ description: 'A path pattern of Okapi' }),
     admin: z.array(name()).min(1).optional().meta({
       description: 'Groups of Okapi’s administration; for operators',
+    }),
+    profile: z.enum(['bootstrap', 'daily', 'read-only']).optional().meta({
+      description: 'For operators, instead of admin: bootstrap (needs until), daily or read-only',
     }),
     tenants: z.array(name()).min(1).optional().meta({
       description: 'Tenants that need a word: supertenant',

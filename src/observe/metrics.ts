@@ -42,6 +42,11 @@ export type CertificateUse = 'module' | 'public'
 export interface PolicyInfo {
   readonly hash: string
   readonly mode: 'enforce' | 'report'
+  readonly profiles: readonly {
+    readonly caller: string
+    readonly profile: string
+    readonly untilMs: number
+  }[]
 }
 
 /**
@@ -251,6 +256,18 @@ export class Metrics {
         const { hash, mode } = read()
         this.reset()
         this.set({ hash, mode }, 1)
+      },
+    })
+    new Gauge({
+      name: 'sidecar_operator_profile_until_timestamp_seconds',
+      help: 'When a grant of an operator’s profile ends, or has ended; absent where it has no end',
+      labelNames: ['operator', 'profile'],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const { caller, profile, untilMs } of read().profiles) {
+          if (Number.isFinite(untilMs)) this.set({ operator: caller, profile }, untilMs / 1000)
+        }
       },
     })
   }

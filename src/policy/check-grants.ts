@@ -6,10 +6,13 @@ import { SUPERTENANT } from '../folio/tenant.ts'
 import { meansAdministration } from './administration.ts'
 import { parseCaller } from './caller.ts'
 import { idOf } from './descriptors.ts'
-import { type Grant, isAt, isFor, isWide, opensText } from './grants.ts'
+import { type Grant, grantText, isAt, isFor, isPartOfProfile, isWide, opensText } from './grants.ts'
 import type { PolicyModel } from './model.ts'
+import { BOOTSTRAP_DAYS } from './operator-profiles.ts'
 import type { Routed } from './route-table.ts'
 import { routesOf } from './routes.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
 
 /**
  * Finds grants that open what must stay shut (errors), and grants that open nothing (warnings): a
@@ -22,13 +25,14 @@ export function checkGrants(
   problems: Problem[],
   own?: string,
 ): void {
-  for (const grant of grants) {
+  for (const grant of grants.filter((each) => !isPartOfProfile(each))) {
     const where = { file: grant.file ?? 'built in', pointer: grant.pointer ?? '' }
     const say = (severity: Problem['severity'], message: string) =>
       problems.push({ severity, message, where })
     const error = forbidden(model, grant)
     if (error !== undefined) say('error', error)
-    else if (grant.untilMs <= model.now()) say('warning', 'this grant has ended')
+    else if (grant.untilMs <= model.now())
+      say('warning', `this grant has ended: ${grantText(grant)} of ${grant.caller}; take it out`)
     else if (concerns(grant, own)) {
       const warning = useless(model, grant)
       if (warning !== undefined) say('warning', warning)
@@ -67,6 +71,9 @@ function forbidden(model: PolicyModel, { at, opens, caller }: Grant): string | u
 }
 
 function useless(model: PolicyModel, grant: Grant): string | undefined {
+  if (grant.profile === 'bootstrap' && grant.untilMs - model.now() > BOOTSTRAP_DAYS * DAY_MS) {
+    return `profile bootstrap is for the first day: let it end within ${BOOTSTRAP_DAYS} days`
+  }
   const { caller, at, opens } = grant
   if (parseCaller(caller).kind === 'module' && installed(model, caller).length === 0) {
     return `no descriptor of ${caller} is installed, so that this opens nothing`

@@ -7,14 +7,14 @@ import { checkGrants } from './check-grants.ts'
 import { checkSearchCost } from './check-search-cost.ts'
 import type { Sensitivity } from './decision.ts'
 import type { DescriptorSet } from './descriptors.ts'
-import { readGrantRules } from './grants.ts'
+import { isPartOfProfile, readGrantRules } from './grants.ts'
 import { knownGrantsOf } from './known-grants.ts'
 import { MigrationAuthorizer } from './migration-authorizer.ts'
 import type { PolicyModel } from './model.ts'
 import { ModuleAuthorizer, UnknownModuleAuthorizer } from './module-authorizer.ts'
 import { OkapiAuthorizer } from './okapi-authorizer.ts'
 import { readPathExceptions } from './path-exceptions.ts'
-import type { Authorizer, Policy } from './policy.ts'
+import type { Authorizer, Policy, ProfileGrant } from './policy.ts'
 import { isQuarantined, type Quarantine, readQuarantine } from './quarantine.ts'
 import type { RouteTable } from './route-table.ts'
 import { moduleRoutes, okapiRoutes, type Route } from './routes.ts'
@@ -112,6 +112,13 @@ class CompiledPolicy implements Policy {
 
   traits(moduleId: string): ModuleTraits | undefined {
     return this.#traits.get(moduleId)
+  }
+
+  get profiles(): readonly ProfileGrant[] {
+    return this.#model.grants.flatMap((grant) => {
+      const { caller, profile, untilMs } = grant
+      return profile === undefined || isPartOfProfile(grant) ? [] : [{ caller, profile, untilMs }]
+    })
   }
 
   summary(moduleId: string): PolicySummary {

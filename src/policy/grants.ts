@@ -4,6 +4,11 @@ import { METHODS, methodMask } from '../folio/methods.ts'
 import { productOf, splitModuleId } from '../folio/module-id.ts'
 import { type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
 import { type Caller, callerName, parseCaller } from './caller.ts'
+import {
+  isOperatorProfile,
+  OPERATOR_PROFILES,
+  type OperatorProfileName,
+} from './operator-profiles.ts'
 import { type RuleReader, type RuleSource, readRules } from './rule-source.ts'
 
 /**
@@ -28,6 +33,8 @@ export interface Grant {
   /** `okapi`, a module id or a product: whose ingress it opens. */
   readonly at: string
   readonly opens: Opens
+  /** Where the grant names a profile: it stands for several grants, the first of which has `admin`. */
+  readonly profile?: OperatorProfileName
   readonly why: string
   /** Milliseconds since 1970; from then on the grant is void. */
   readonly untilMs: number
@@ -36,11 +43,11 @@ export interface Grant {
   readonly pointer: string | null
 }
 
-const FIELDS = 'caller at interface methods path admin tenants why until source'.split(' ')
+const FIELDS = 'caller at interface methods path admin profile tenants why until source'.split(' ')
 
 /** Reads grants; each that cannot be read is an error and left out. */
 export function readGrantRules(list: readonly RuleSource[], problems: Problem[]): Grant[] {
-  return readRules(list, problems, readGrant)
+  return readRules(list, problems, readGrant).flat()
 }
 
 /** Is this grant meant for this caller? Names are compared whole. */
@@ -76,6 +83,16 @@ export function opensText(opens: Opens): string {
   }
 }
 
+/** The same of a grant, which may name a profile. */
+export function grantText({ opens, profile }: Grant): string {
+  return profile === undefined ? opensText(opens) : `profile ${profile}`
+}
+
+/** Is it one of the further grants that a profile stands for? The first speaks for all. */
+export function isPartOfProfile({ opens, profile }: Grant): boolean {
+  return profile !== undefined && opens.kind !== 'admin'
+}
+
 /** A grant as a sentence proposes it, and every sidecar whose policy must have it. */
 export function proposedGrant(caller: string, at: string, opens: string): string {
   const grant = `{caller: ${caller}, at: ${at}, ${opens}, why}`
@@ -85,7 +102,7 @@ export function proposedGrant(caller: string, at: string, opens: string): string
   return `a grant ${grant} at the sidecars of ${productOf(caller)} and of Okapi`
 }
 
-function readGrant(reader: RuleReader): Grant {
+function readGrant(reader: RuleReader): readonly Grant[] {
   reader.only(FIELDS)
   const caller = reader.text('caller')
   const { kind } = parseCaller(caller)
@@ -93,28 +110,62 @@ function readGrant(reader: RuleReader): Grant {
     reader.fail('caller', 'caller must be a module, operator/NAME, client/NAME or public')
   }
   const at = reader.text('at')
-  const opens = readOpens(reader)
+  const profile = reader.has('profile') ? readProfile(reader) : undefined
+  const opened = profile === undefined ? [readOpens(reader)] : profileOpens(profile)
+  const [opens] = opened as [Opens, ...Opens[]]
   if (opens.kind === 'admin' && kind !== 'operator') {
-    reader.fail('admin', 'groups of administration are for operators: operator/NAME')
+    const field = profile === undefined ? 'admin' : 'profile'
+    reader.fail(field, 'groups of administration are for operators: operator/NAME')
   }
   if (opens.kind === 'admin' && productOf(at) !== 'okapi') {
     reader.fail('at', `admin is opened at okapi, not at ${at}`)
   }
-  return {
+  if (profile !== undefined && OPERATOR_PROFILES[profile].ends && !reader.has('until')) {
+    reader.fail('until', `profile ${profile} needs until: the day by which Okapi is locked`)
+  }
+  const common = {
     caller,
     at: productOf(at) === 'okapi' ? 'okapi' : at,
-    opens,
     why: reader.text('why'),
     untilMs: reader.has('until') ? reader.date('until', 'end') : Number.POSITIVE_INFINITY,
     file: reader.file,
     pointer: reader.pointer,
+    ...(profile === undefined ? {} : { profile }),
   }
+  return opened.map((each) => ({ ...common, opens: each }))
+}
+
+function readProfile(reader: RuleReader): OperatorProfileName {
+  const name = reader.text('profile')
+  for (const other of ['interface', 'methods', 'path', 'admin', 'tenants']) {
+    if (reader.has(other)) reader.fail(other, `${other} does not go with a profile`)
+  }
+  if (isOperatorProfile(name)) return name
+  const names = Object.keys(OPERATOR_PROFILES).join(', ')
+  return reader.fail('profile', `${name} is none of the profiles ${names}`)
+}
+
+function profileOpens(name: OperatorProfileName): readonly Opens[] {
+  const { groups, routes } = OPERATOR_PROFILES[name]
+  return [
+    { kind: 'admin', groups },
+    ...routes.map((route): Opens => {
+      const [names = '', path = ''] = route.split(' ')
+      const methods = names.split(',')
+      const pattern = parsePathPattern(path)
+      if (typeof pattern === 'string') throw new Error(`${path}: ${pattern}`)
+      return { kind: 'route', methods, mask: methodMask(methods), pattern }
+    }),
+  ]
 }
 
 function readOpens(reader: RuleReader): Opens {
   const given = ['interface', 'path', 'admin', 'tenants'].filter((name) => reader.has(name))
   if (given.length !== 1) {
-    return reader.fail('', 'a grant opens one of: interface, methods with path, admin, tenants')
+    return reader.fail(
+      '',
+      'a grant opens one of: interface, methods with path, admin, profile, tenants',
+    )
   }
   const [kind] = given
   if (kind !== 'path' && reader.has('methods')) reader.fail('methods', 'methods go with a path')

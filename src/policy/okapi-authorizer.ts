@@ -38,7 +38,7 @@ export class OkapiAuthorizer extends BaseAuthorizer {
     if (kind === 'public') return undefined
     if (kind === 'module') return this.unknownModule()
     if (this.rights.granted) return undefined
-    const opens = 'interface | methods+path | admin'
+    const opens = 'interface | methods+path | admin | profile'
     const wouldAllow = proposedGrant(this.name, 'okapi', opens)
     return this.denyCaller('no grant opens anything to it', wouldAllow)
   }
@@ -169,7 +169,9 @@ export class OkapiAuthorizer extends BaseAuthorizer {
     const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
     const why = 'Okapi’s administration is closed to it, and no grant allows it'
     const form =
-      this.caller.kind === 'operator' ? 'admin: [GROUP]' : `methods: [${method}], path: ${path}`
+      this.caller.kind === 'operator'
+        ? 'admin: [GROUP] | profile: NAME'
+        : `methods: [${method}], path: ${path}`
     const wouldAllow = proposedGrant(this.name, 'okapi', form)
     return deny(asked, 'admin-route', why, { wouldAllow })
   }

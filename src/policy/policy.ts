@@ -1,5 +1,6 @@
 import type { Caller } from './caller.ts'
 import type { Decision } from './decision.ts'
+import type { OperatorProfileName } from './operator-profiles.ts'
 import type { PolicySummary } from './summary.ts'
 import type { ModuleTraits } from './traits.ts'
 
@@ -15,8 +16,18 @@ export interface Policy {
   bind(caller: Caller, at: string): Authorizer
   /** What header rules need to know; undefined when no descriptor of that id is known. */
   traits(moduleId: string): ModuleTraits | undefined
+  /** The operators' grants that name a profile, ended ones too. */
+  readonly profiles: readonly ProfileGrant[]
   /** Who may call this module and what it may call, for people; made anew at each call. */
   summary(moduleId: string): PolicySummary
+}
+
+/** A grant of an operator's profile. */
+export interface ProfileGrant {
+  readonly caller: string
+  readonly profile: OperatorProfileName
+  /** Milliseconds since 1970; infinite where it has no end. */
+  readonly untilMs: number
 }
 
 /** The policy as one caller meets it at one ingress. */

@@ -1,7 +1,7 @@
 import { isSystemInterface, type ModuleDescriptor } from '../folio/descriptor.ts'
 import { isCompatible } from '../folio/interface-version.ts'
 import { idOf } from './descriptors.ts'
-import { type Grant, isFor, opensText } from './grants.ts'
+import { type Grant, grantText, isFor, isPartOfProfile } from './grants.ts'
 import type { PolicyModel } from './model.ts'
 
 /** One who may call or be called, and by what right; for people. */
@@ -35,11 +35,12 @@ export function summarise(model: PolicyModel, own: string, isOkapi: boolean): Po
       return `${product}, ${since}: ${why}`
     }),
     expiring: model.grants
-      .filter(({ untilMs }) => untilMs - ms < SOON_MS)
+      .filter((grant) => grant.untilMs - ms < SOON_MS && !isPartOfProfile(grant))
       .map((grant) => {
         const end = grant.untilMs <= ms ? 'has ended' : 'ends'
-        const day = new Date(grant.untilMs).toISOString().slice(0, 10)
-        return `${grant.caller} at ${grant.at}: ${opensText(grant.opens)}, ${end} ${day}`
+        // Of a bare date the whole day counts: its last moment is told.
+        const day = new Date(grant.untilMs - 1).toISOString().slice(0, 10)
+        return `${grant.caller} at ${grant.at}: ${grantText(grant)}, ${end} ${day}`
       }),
   }
 }
@@ -102,9 +103,10 @@ function calleesOfOkapi(model: PolicyModel): AccessSummary[] {
 }
 
 function validGrants({ grants }: PolicyModel, ms: number): Grant[] {
-  return grants.filter(({ untilMs }) => untilMs > ms)
+  return grants.filter((grant) => grant.untilMs > ms && !isPartOfProfile(grant))
 }
 
-function byGrant({ caller, at, opens, why }: Grant): AccessSummary {
-  return { name: `${caller} at ${at}`, what: opensText(opens), rule: `grant: ${why}` }
+function byGrant(grant: Grant): AccessSummary {
+  const { caller, at, why } = grant
+  return { name: `${caller} at ${at}`, what: grantText(grant), rule: `grant: ${why}` }
 }

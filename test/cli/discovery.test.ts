@@ -227,7 +227,7 @@ test('answers that are none', async (t) => {
   const refused = await discovery(...args)
   t.is(refused.code, 2)
   t.true(refused.err.includes('403'), refused.err)
-  t.true(refused.err.includes('admin: [read, discovery]'), refused.err)
+  t.true(refused.err.includes('profile: daily'), refused.err)
 })
 
 test('over mutual TLS: an operator with a grant, through Okapi’s sidecar', async (t) => {

@@ -36,7 +36,18 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
     credentials: { directory: join(PLACE, 'ca', ID) },
     ingress: { listen: '127.0.0.1:0', forward: 'http://127.0.0.1:1' },
     egress: { modules: { listen: '127.0.0.1:0' } },
-    policy: { descriptors: join(ROOT, 'test/fixtures/descriptors') },
+    policy: {
+      descriptors: join(ROOT, 'test/fixtures/descriptors'),
+      grants: [
+        {
+          caller: 'operator/anna',
+          at: 'okapi',
+          profile: 'bootstrap',
+          until: new Date(Date.now() + 86_400_000).toISOString().slice(0, 10),
+          why: 'a profile has a series of its own',
+        },
+      ],
+    },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
     migration: {

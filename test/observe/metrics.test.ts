@@ -137,8 +137,19 @@ test('gauges are read at scrape', async (t) => {
 test('only the policy in force has a series', async (t) => {
   const metrics = new Metrics()
   let hash = 'a'
-  metrics.policy(() => ({ hash, mode: 'enforce' }))
+  let profiles = [
+    { caller: 'operator/anna', profile: 'bootstrap', untilMs: 1_800_000_000_000 },
+    { caller: 'operator/bo', profile: 'daily', untilMs: Number.POSITIVE_INFINITY },
+  ]
+  metrics.policy(() => ({ hash, mode: 'enforce', profiles }))
   t.is((await scrape(metrics)).get('sidecar_policy_info{hash="a",mode="enforce"}'), 1)
+  const name = 'sidecar_operator_profile_until_timestamp_seconds'
+  const anna = `${name}{operator="operator/anna",profile="bootstrap"}`
+  const before = await scrape(metrics)
+  t.is(before.get(anna), 1_800_000_000)
+  t.is(before.get(`${name}{operator="operator/bo",profile="daily"}`), undefined)
+  profiles = []
+  t.is((await scrape(metrics)).get(anna), undefined)
   hash = 'b'
   const series = await scrape(metrics)
   t.is(series.get('sidecar_policy_info{hash="b",mode="enforce"}'), 1)

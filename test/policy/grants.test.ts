@@ -212,6 +212,74 @@ test('known grants hold only for the products that are named', (t) => {
   t.regex(problems[0]!.message, /nothing is known of mod-nobody/)
 })
 
+test('a profile opens what it says at Okapi, until its end, and nothing to anybody else', (t) => {
+  const until = '2027-01-31'
+  const grant = (profile: string, more: object = {}) => ({
+    ...{ caller: 'operator/anna', at: 'okapi', profile, why: 'first day' },
+    ...more,
+  })
+  const words = (profile: string, now = '2027-01-20T00:00:00Z', caller = 'operator/anna') => {
+    const policy = policyOf({ grants: [grant(profile, { until })], now: at(now) })
+    const asked = (method: string, path: string) =>
+      word(ask(policy, { caller, method, path, tenant: 'supertenant' }))
+    return [
+      asked('GET', '/_/proxy/tenants'),
+      asked('POST', '/_/proxy/modules'),
+      asked('GET', '/_/env'),
+      asked('POST', '/perms/users'),
+      asked('POST', '/authn/login'),
+    ]
+  }
+  const [admin, closed] = ['admin-route', 'interface-not-required']
+  t.deepEqual(words('bootstrap'), ['grant', 'grant', admin, 'grant', 'grant'])
+  t.deepEqual(words('daily'), ['grant', 'grant', admin, closed, 'grant'])
+  t.deepEqual(words('read-only'), ['grant', admin, admin, closed, 'grant'])
+  const never = Array.from({ length: 5 }, () => 'caller-not-allowed')
+  t.deepEqual(words('bootstrap', '2027-02-01T00:00:01Z'), never)
+  t.deepEqual(words('bootstrap', undefined, 'operator/bo'), never)
+})
+
+test('bootstrap needs an end that is near; a profile is for operators, alone in its grant', (t) => {
+  const found = (grant: object) => {
+    const base = { caller: 'operator/anna', at: 'okapi', why: 'first day' }
+    return findings(compiled({ grants: [{ ...base, ...grant }], now: at('2027-01-20') }).problems)
+  }
+  t.regex(found({ profile: 'bootstrap' }).join(), /^error \/grants\/0: profile bootstrap needs/)
+  t.deepEqual(found({ profile: 'bootstrap', until: '2027-01-31' }), [])
+  t.regex(
+    found({ profile: 'bootstrap', until: '2027-12-31' }).join(),
+    /^warning \/grants\/0: profile bootstrap is for the first day: let it end within 31 days$/,
+  )
+  t.deepEqual(found({ profile: 'bootstrap', until: '2027-01-01' }), [
+    'warning /grants/0: this grant has ended: profile bootstrap of operator/anna; take it out',
+  ])
+  t.deepEqual(found({ profile: 'read-only' }), [])
+  t.regex(
+    found({ profile: 'all' }).join(),
+    /all is none of the profiles bootstrap, daily, read-only/,
+  )
+  t.regex(found({ profile: 'daily', admin: ['env'] }).join(), /admin does not go with a profile/)
+  t.regex(found({ profile: 'daily', caller: 'client/sms' }).join(), /0\/profile: .* for operators/)
+  t.regex(found({ profile: 'daily', at: 'mod-users' }).join(), /opened at okapi, not at mod-users/)
+})
+
+test('the status page tells a profile by its name, once', (t) => {
+  const grants = [
+    { caller: 'operator/anna', at: 'okapi', profile: 'bootstrap', until: '2027-01-31', why: 'w' },
+  ]
+  const policy = policyOf({ grants, now: at('2027-01-20') })
+  const { expiring, callers } = policy.summary('okapi-7.2.0')
+  t.deepEqual(expiring, ['operator/anna at okapi: profile bootstrap, ends 2027-01-31'])
+  t.deepEqual(
+    callers.filter(({ name }) => name.startsWith('operator')).map(({ what }) => what),
+    ['profile bootstrap'],
+  )
+  t.deepEqual(
+    policy.profiles.map(({ caller, profile }) => [caller, profile]),
+    [['operator/anna', 'bootstrap']],
+  )
+})
+
 test('a known grant of a set holds where the set is named, and not where its product is', (t) => {
   const supertenant = { tenants: ['supertenant'], interface: undefined }
   const known = [
@@ -244,7 +312,7 @@ test('a refusal names every sidecar that needs the grant', (t) => {
   )
   t.regex(
     wouldAllow({ caller: 'operator/anna', path: '/_/proxy/tenants' }) ?? '',
-    /admin: \[GROUP\], why\} at Okapi’s sidecar$/,
+    /admin: \[GROUP\] \| profile: NAME, why\} at Okapi’s sidecar$/,
   )
 })
 

@@ -63,6 +63,7 @@ const YES: Allow = {
 export class OpenPolicy implements Policy {
   readonly hash = '0'
   readonly mode = 'enforce'
+  readonly profiles = []
   readonly asked: Asked[] = []
   exceptions: readonly string[] = []
   /** What it knows of `MODULE`. */

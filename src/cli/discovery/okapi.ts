@@ -109,7 +109,7 @@ export class Okapi {
       .slice(0, 500)
     const hint =
       status === 401 || status === 403
-        ? 'the operator needs a grant {admin: [read, discovery]} ([read] to fetch), and a token where Okapi is secured'
+        ? 'the operator needs a grant {profile: daily} (read-only to fetch), and --token-file where Okapi is secured'
         : undefined
     return fault(`${this.#url}: ${what}: ${status} ${said}`, hint === undefined ? {} : { hint })
   }
