@@ -13,7 +13,7 @@ import { AdminServers } from './sidecar/admin-servers.ts'
 import { CredentialNews } from './sidecar/credential-news.ts'
 import { expectedOf, publicExpectationOf } from './sidecar/expected.ts'
 import { gauges } from './sidecar/gauges.ts'
-import { openFileProblems, threadsOf, workerProblems } from './sidecar/machine.ts'
+import { memoryProblems, openFileProblems, threadsOf, workerProblems } from './sidecar/machine.ts'
 import { Policies } from './sidecar/policies.ts'
 import { tellPolicy } from './sidecar/policy-changes.ts'
 import { after, Serving } from './sidecar/serving.ts'
@@ -106,6 +106,7 @@ export class Sidecar {
       const { warnings, material, policy } = read
       for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
       tellProblems(log, 'open files', openFileProblems(config.limits.connections))
+      tellProblems(log, 'memory', memoryProblems(config.limits.bufferedBytes))
       tellProblems(log, 'workers', workerProblems(config))
       workers?.policyChanged(material, policy.hash)
       const clock = new CoarseClock()

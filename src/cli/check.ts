@@ -3,7 +3,7 @@ import { type Loaded, loadConfig } from '../config/load.ts'
 import { located } from '../config/locate.ts'
 import { jsonSchema } from '../config/schema.ts'
 import { Fault, type Problem } from '../fault.ts'
-import { workerProblems } from '../sidecar/machine.ts'
+import { memoryProblems, workerProblems } from '../sidecar/machine.ts'
 import { type CredentialsFound, checkCredentials, checkPublic } from './check/credentials.ts'
 import { checkPolicy, type PolicyFound } from './check/policy.ts'
 import { configurationSummary, settingsTable } from './check/summary.ts'
@@ -78,7 +78,7 @@ async function find(file: string | undefined): Promise<Findings> {
   if (door !== undefined) await attempt(problems, () => checkPublic(door))
   const policy = await attempt(problems, () => checkPolicy(loaded))
   problems.push(...(credentials?.problems ?? []), ...(policy?.problems ?? []))
-  problems.push(...workersFound(loaded))
+  problems.push(...ofMachine(loaded))
   return { loaded, credentials, policy, problems: distinct(located(problems)) }
 }
 
@@ -90,14 +90,21 @@ function distinct(problems: readonly Problem[]): readonly Problem[] {
   return [...same.values()].map(([first]) => first!)
 }
 
-/** What a person should know of `workers` on this machine, where it was said. */
-function workersFound({ config, origins }: Loaded): Problem[] {
-  const origin = origins.find(({ key }) => key === 'workers')?.origin
-  const where =
-    origin?.kind === 'file'
-      ? origin.where
-      : { file: origin?.kind === 'environment' ? origin.variable : 'default' }
-  return workerProblems(config).map((problem) => ({ ...problem, where }))
+/** What a person should know of `workers` and `limits` on this machine, where they were set. */
+function ofMachine({ config, origins }: Loaded): Problem[] {
+  const { limits } = config
+  const found: readonly (readonly [string, Problem[]])[] = [
+    ['workers', workerProblems(config)],
+    ['limits.bufferedBytes', memoryProblems(limits.bufferedBytes)],
+  ]
+  return found.flatMap(([name, problems]) => {
+    const origin = origins.find(({ key }) => key === name)?.origin
+    const where =
+      origin?.kind === 'file'
+        ? origin.where
+        : { file: origin?.kind === 'environment' ? origin.variable : 'default' }
+    return problems.map((problem) => ({ ...problem, where }))
+  })
 }
 
 /** What `read` gives, or undefined with its problems kept. */

@@ -6,6 +6,7 @@ import { readDocument } from './document.ts'
 import { readEnvironment } from './environment.ts'
 import { flaws, type Lore } from './issues.ts'
 import { type Key, keysIn, keysOf } from './keys.ts'
+import { limitFlaws } from './limit-rules.ts'
 import { DEFAULT_FILE, type Origin, Places, type Source } from './places.ts'
 import { crossCheck, roleDefaults } from './rules.ts'
 import { type FileSchema, fileSchema } from './schema.ts'
@@ -62,6 +63,8 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   if (document.file !== undefined) problems.push(...writableByOthers(document.file))
   if (!parsed.success) throw new Fault(inOrder(problems))
   const config = complete(parsed.data, places)
+  const written = (key: string) => get(given, ['limits', key]) !== undefined
+  problems.push(...limitFlaws(config, written).map((flaw) => places.problem('warning', flaw)))
   problems.push(...guards(config))
   if (problems.some(({ severity }) => severity === 'error')) throw new Fault(inOrder(problems))
   const origins = effective(keys, raw, given, places)

@@ -39,6 +39,9 @@ const SLASH = Buffer.from('/')
  * was accepted.
  */
 export function requestHandler(house: RequestHandlerOptions): RequestHandler<RequestContext> {
+  /** Modules about which a question of Okapi's is on its way. */
+  const askedAbout = new Set<string>()
+
   function begin(x: X, head: Head, out: HeadWriter): Upstream<RequestContext> | Refusal {
     const { context } = x
     remember(context, head)
@@ -47,7 +50,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
       (x.downstream.canGiveBack ? house.givesBack() : null) ??
       unsettled(x) ??
       authorize(context, head) ??
-      place(context) ??
+      place(x) ??
       rewrite(context, head, out)
     )
   }
@@ -95,10 +98,19 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     return headers.forbidden(head, listener.request) ?? headers.userId(head, listener.request)
   }
 
-  /** The question whether the module is well takes no place: it has to be answered at the worst of times. */
-  function place(context: RequestContext): Refusal | null {
+  /**
+   * Okapi's question whether the module is well takes no place: it has to be answered at the worst of
+   * times. Beside Okapi one about each module passes the limits of its upstream too.
+   */
+  function place(x: X): Refusal | null {
+    const { context } = x
     const { decision } = context
-    if (context.bare || (decision?.allow === true && decision.health)) return null
+    if (context.bare) {
+      x.exempt = !askedAbout.has(context.at)
+      if (x.exempt) askedAbout.add(context.at)
+      return null
+    }
+    if (decision?.allow === true && decision.health) return null
     return house.shares.take(context, decision?.provider ?? null)
   }
 
@@ -161,6 +173,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
   }
 
   function end(x: X): void {
+    if (x.exempt) askedAbout.delete(x.context.at)
     house.shares.give(x.context, x.brokenOff)
     house.record(x)
   }

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import type { Config } from '../config/config.ts'
 import type { Problem } from '../fault.ts'
 import { openFileLimit } from '../transport/descriptors.ts'
@@ -33,6 +33,27 @@ export function workerProblems({ workers }: Config, machine = thisMachine()): Pr
   if (workers <= cpus) return []
   const have = cpus === 1 ? 'there is 1 CPU' : `there are ${cpus} CPUs`
   return warning(`${about}, but ${have}: more threads cost memory and serve no more`, 'lower it')
+}
+
+/**
+ * What a person should know before the kernel ends the process: what may be buffered is memory beside
+ * what the process needs anyway.
+ * @param memory bytes that this process may have, of its container or of the machine
+ */
+export function memoryProblems(bufferedBytes: number, memory = memoryLimit()): Problem[] {
+  if (bufferedBytes <= memory / 2) return []
+  return [
+    {
+      severity: 'warning',
+      message: `limits.bufferedBytes (${bufferedBytes}) is more than half of the ${memory} bytes of memory that there are`,
+      hint: 'give the container more memory or lower limits.bufferedBytes',
+    },
+  ]
+}
+
+function memoryLimit(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
 /**

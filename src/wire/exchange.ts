@@ -44,6 +44,8 @@ export class Exchange<N> {
   outcome: Outcome = 'answered'
   /** It cost its upstream a connection, which was no fault of the upstream's. */
   brokenOff = false
+  /** Its upstream takes it on however many are open there. */
+  exempt = false
   /** The response's framing lines do not go on: its body is framed anew, or has none. */
   reframed = false
   /** Body bytes as they crossed, framing included. */
@@ -78,6 +80,7 @@ export class Exchange<N> {
     this.refused = null
     this.outcome = 'answered'
     this.brokenOff = false
+    this.exempt = false
     this.bytesIn = 0
     this.bytesOut = 0
     this.beganAt = performance.now()

@@ -63,6 +63,11 @@ test.serial('exchangesPerCallee: a hung module fills its own places and no other
     t.deepEqual((await Promise.all(others)).map(verdictOf), Array(most).fill('200'))
   }
   t.true(waiting.every(({ received, ended }) => received === '' && !ended))
+  // What Okapi wants to know about the module is answered, and not by a place that was kept for it.
+  for (let round = 0; round < 3; round++) {
+    t.is(verdictOf(await ask(town.modules, get(`/${ID.users}`))), '200')
+    t.is(verdictOf(await ask(town.modules, get(`/${ID.users}/users`, T))), '503 overloaded')
+  }
   release.resolve()
   for (const caller of waiting) t.is((await caller.next()).body, 'at last')
   users.reply = OK

@@ -90,7 +90,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
 
   open(x: Exchange<N>, head: Composed): void {
     const most = this.#most
-    if (this.exchanges >= most) {
+    if (this.exchanges >= most && !x.exempt) {
       const because = `${this.name} has limits.exchangesPerCallee (${most}) open`
       x.fail(refuse('overloaded', because, { limit: 'exchangesPerCallee' }))
       return

@@ -68,7 +68,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<N
   open(x: Exchange<N>, head: Composed): void {
     const { clock } = this.settings
     const most = this.#most
-    if (this.exchanges >= most) {
+    if (this.exchanges >= most && !x.exempt) {
       const because = `${this.name} has limits.exchangesPerCallee (${most}) open`
       x.fail(refuse('overloaded', because, { limit: 'exchangesPerCallee' }))
       return
