@@ -150,6 +150,15 @@ const limits = () =>
           description:
             'Connections that one caller may open per second, and handshakes of one address that come to nothing; 0: unlimited',
         }),
+      recordOverheadBytesPerSecond: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .default(1024)
+        .meta({
+          description:
+            'Bytes of TLS records without data that a caller’s connection may bring per second; 0: unlimited',
+        }),
       headMs: ms(10_000),
       bodyIdleMs: ms(60_000),
       bodyBytesPerSecond: z

@@ -8,6 +8,7 @@ export const LIMITS = [
   'headerCount',
   'handshakeMs',
   'handshakesPerSecond',
+  'recordOverheadBytesPerSecond',
   'headMs',
   'bodyIdleMs',
   'bodyBytesPerSecond',

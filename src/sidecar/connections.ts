@@ -113,9 +113,9 @@ export class Connections {
     context: RequestContext,
     closed: (connection: Downstream<RequestContext>) => void,
   ): Downstream<RequestContext> {
-    const under = below(socket) ?? null
     const handler = this.#handler
-    const connection = new Downstream(socket, context, handler, this.#settings, closed, under)
+    const settings = this.#settings
+    const connection = new Downstream(socket, context, handler, settings, closed, below(socket))
     if (context.slot !== null) context.slot.served = connection
     return connection
   }
@@ -126,7 +126,8 @@ export class Connections {
     context: () => RequestContext,
     closed: (link: ServingLink<RequestContext>) => void,
   ): ServingLink<RequestContext> {
-    const serving = { context, handler: this.#handler, load: this.#load, own: share, closed }
+    const told = { context, handler: this.#handler, below: below(socket), closed }
+    const serving = { ...told, load: this.#load, own: share }
     return new ServingLink(socket, callerName, this.#settings, this.#linkEvents, serving)
   }
 

@@ -6,9 +6,9 @@ import type { ConnectionSlot } from './connection-slots.ts'
 /** Under a connection inside TLS the one that carries it. */
 const BELOW = new WeakMap<TLSSocket, Socket>()
 
-/** The TCP connection that carries this one; undefined where it is none of a listener's for TLS. */
-export function below(socket: Socket): Socket | undefined {
-  return BELOW.get(socket as TLSSocket)
+/** The TCP connection that carries this one; null where it is none of a listener's for TLS. */
+export function below(socket: Socket): Socket | null {
+  return BELOW.get(socket as TLSSocket) ?? null
 }
 
 interface Underway<T> {

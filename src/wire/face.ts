@@ -88,6 +88,8 @@ export interface WireLimits extends HeadLimits {
   readonly bodyRateWindowMs: number
   /** 0: a caller may read its answer as slowly as it likes. */
   readonly callerReadIdleMs: number
+  /** 0: TLS records of a caller may bring as little data as it likes. */
+  readonly recordOverheadBytesPerSecond: number
   readonly idleMs: number
   /** So long a caller that ended its side is waited for while there is nothing to send to it. */
   readonly halfCloseMs: number

@@ -46,7 +46,7 @@ export function servingEnd(
   const handler = new PlainStory(upstream.pool)
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
-  const serving = { context: () => null, handler, load, own, closed: () => {} }
+  const serving = { context: () => null, handler, load, own, below: null, closed: () => {} }
   const limitHits: string[] = []
   const limitHit = (limit: string) => limitHits.push(limit)
   const settings = { ...settingsWith(limits, clock), limitHit }

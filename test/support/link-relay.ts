@@ -55,6 +55,7 @@ export async function startLinkRelay(
     handler: relayStory(pool, served),
     load: { held: 0, mostHeld: 10_000 },
     own: { held: 0, mostHeld: 10_000 },
+    below: null,
     closed: () => {},
   }
   const far = await listen((socket) => {

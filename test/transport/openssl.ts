@@ -9,7 +9,8 @@ export class Client {
   /** Everything that it printed so far, on both of its outputs. */
   output = ''
   readonly #child: ChildProcess
-  #ended = false
+  /** Is it over? */
+  ended = false
   #wake: () => void = () => {}
 
   constructor(args: readonly string[]) {
@@ -22,7 +23,7 @@ export class Client {
     this.#child.stderr?.on('data', note)
     this.#child.stdin?.on('error', () => {})
     this.#child.on('close', () => {
-      this.#ended = true
+      this.ended = true
       this.#wake()
     })
   }
@@ -34,7 +35,7 @@ export class Client {
   /** Waits for words in its output; its end without them is an Error with all that it said. */
   async says(words: RegExp): Promise<void> {
     while (!words.test(this.output)) {
-      if (this.#ended) throw new Error(`never said ${words}: ${this.output}`)
+      if (this.ended) throw new Error(`never said ${words}: ${this.output}`)
       await this.#news()
     }
   }
@@ -42,7 +43,7 @@ export class Client {
   /** Ends its input and waits for its end. */
   async end(): Promise<string> {
     this.#child.stdin?.end()
-    while (!this.#ended) await this.#news()
+    while (!this.ended) await this.#news()
     return this.output
   }
 

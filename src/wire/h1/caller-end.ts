@@ -1,9 +1,5 @@
+import type { Underlying } from '../record-overhead.ts'
 import { thisTurn } from '../turn.ts'
-
-/** The TCP connection under TLS, as far as it matters: what it has received, records and all. */
-export interface Underlying {
-  readonly bytesRead: number
-}
 
 /**
  * What the end of a caller's input means. TCP says only that nothing more comes: a caller that is

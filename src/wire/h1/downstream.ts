@@ -6,9 +6,10 @@ import { NO_MEMORY, PERHAPS_GONE, UNREAD } from '../flaws.ts'
 import type { HeadWriter } from '../head-writer.ts'
 import { Pace } from '../pace.ts'
 import { Progress } from '../progress.ts'
+import { FLOODED, RecordOverhead, type Underlying } from '../record-overhead.ts'
 import { isTlsError, saidBy } from '../tls-error.ts'
 import { WriteBuffer } from '../write-buffer.ts'
-import { CallerEnd, type Underlying } from './caller-end.ts'
+import { CallerEnd } from './caller-end.ts'
 import { Deadlines } from './deadlines.ts'
 import { GracefulClose } from './graceful-close.ts'
 import { RequestReader } from './request-reader.ts'
@@ -30,6 +31,7 @@ export class Downstream<N> implements DownstreamStream {
   readonly #closed: (connection: Downstream<N>) => void
   readonly #callerEnd: CallerEnd
   readonly #pace = new Pace()
+  readonly #overhead: RecordOverhead
 
   constructor(
     socket: Socket,
@@ -44,6 +46,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#settings = settings
     this.#closed = closed
     const { limits, clock } = settings
+    this.#overhead = new RecordOverhead(below, clock.now)
     const mostBytes = limits.bufferedBytesPerExchange
     this.#writeBuffer = new WriteBuffer(socket, mostBytes, () => this.#drained())
     this.exchange = new Exchange(context, this, handler)
@@ -173,6 +176,7 @@ export class Downstream<N> implements DownstreamStream {
   tick(now: number): void {
     const { limitHit, limits } = this.#settings
     if (this.#receiver.stalls(now, limits.callerReadIdleMs)) return this.#giveUpReceiver()
+    if (this.#overhead.isTooMuch(now, limits)) return this.#flooded()
     const deadlines = this.#deadlines
     if (this.exchange.open) {
       if (this.#mayBeGone(now)) return this.exchange.fail(PERHAPS_GONE)
@@ -215,7 +219,16 @@ export class Downstream<N> implements DownstreamStream {
     if (this.#reader.paused && !this.exchange.open) this.resume()
   }
 
+  /** What it sends is of no use, so no answer of ours is waited for. */
+  #flooded(): void {
+    if (this.exchange.open) this.exchange.abandon(FLOODED)
+    else if (this.#deadlines.leaving) this.#settings.limitHit?.('recordOverheadBytesPerSecond')
+    else this.exchange.refuseUnread(FLOODED)
+    this.destroy()
+  }
+
   #data(bytes: Buffer): void {
+    this.#overhead.heard(bytes.length)
     if (this.#deadlines.leaving) return this.#gracefulClose.swallow(bytes.length)
     this.#callerEnd.heard()
     this.#reader.data(bytes)

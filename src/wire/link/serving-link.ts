@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { Budget } from '../../refusal/budget.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { RequestHandler, WireSettings } from '../face.ts'
+import { FLOODED, RecordOverhead, type Underlying } from '../record-overhead.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
 import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-events.ts'
@@ -33,6 +34,8 @@ export interface LinkServing<N> {
   readonly load: UnreadAnswers
   /** The same one for all links of this caller. */
   readonly own: UnreadAnswers
+  /** What carries TLS; null where there is none. */
+  readonly below: Underlying | null
   readonly closed: (link: ServingLink<N>) => void
 }
 
@@ -42,6 +45,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   readonly #cancels: Budget
   readonly #spare: ServingStream<N>[] = []
   readonly #closesAt: number
+  readonly #overhead: RecordOverhead
   #leftAt = 0
   /** What of the load is ours, -1 once the link is over. */
   #held = 0
@@ -58,7 +62,11 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     const { now } = settings.clock
     this.#cancels = new Budget(MOST_CANCELS, CANCELS_PER_SECOND, now)
     this.#closesAt = now + settings.limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
-    socket.on('data', (bytes: Buffer) => this.read(bytes, 0, bytes.length))
+    this.#overhead = new RecordOverhead(serving.below, now)
+    socket.on('data', (bytes: Buffer) => {
+      this.#overhead.heard(bytes.length)
+      this.read(bytes, 0, bytes.length)
+    })
   }
 
   /** All bytes held for this caller, what waits at its upstreams included. */
@@ -103,6 +111,10 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   override tick(now: number): void {
     super.tick(now)
     if (this.ended) return
+    if (this.#overhead.isTooMuch(now, this.settings.limits)) {
+      this.settings.limitHit?.('recordOverheadBytesPerSecond')
+      return this.close('too-much-noise', FLOODED.because)
+    }
     this.#recount()
     const resting = this.size === 0
     const { idleMs } = this.settings.limits

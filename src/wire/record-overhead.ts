@@ -1,0 +1,58 @@
+import { refuse } from '../refusal/refusal.ts'
+import type { WireLimits } from './face.ts'
+
+/** The TCP connection under TLS, as far as it matters: what it has received, records and all. */
+export interface Underlying {
+  readonly bytesRead: number
+}
+
+export const FLOODED = refuse(
+  'too-many',
+  'its TLS records bring no data: KeyUpdate messages, or padding (limits.recordOverheadBytesPerSecond)',
+  { limit: 'recordOverheadBytesPerSecond' },
+)
+
+/** Most that a record needs beside its data: TLS 1.2 with AES-GCM; 22 in TLS 1.3 (RFC 8446 5.2). */
+const OF_RECORD = 29
+/** A record that is not whole yet, and one read that waits to be decrypted. */
+const SLACK_BYTES = 131_072
+const EVERY_MS = 500
+
+/**
+ * Counts what came below TLS and brought no data: KeyUpdate messages above all, each of which is
+ * 27 bytes and costs 20 µs, and of which neither RFC 8446 nor OpenSSL allows only so many. Node hands
+ * on each record that has data by itself, and counts the bytes of the connection that carries it.
+ */
+export class RecordOverhead {
+  readonly #below: Underlying | null
+  /** What the data that came explains. */
+  #explained = 0
+  #before = 0
+  #level = 0
+  #at: number
+
+  /** `below`: null where there is no TLS, or nothing is known of it. */
+  constructor(below: Underlying | null, now: number) {
+    this.#below = below
+    this.#before = below?.bytesRead ?? 0
+    this.#at = now
+  }
+
+  /** A record brought so many bytes. */
+  heard(bytes: number): void {
+    this.#explained += bytes + OF_RECORD
+  }
+
+  /** Called by the coarse clock. @returns did more come than limits.recordOverheadBytesPerSecond? */
+  isTooMuch(now: number, { recordOverheadBytesPerSecond: perSecond }: WireLimits): boolean {
+    const below = this.#below
+    const passed = now - this.#at
+    if (below === null || perSecond === 0 || passed < EVERY_MS) return false
+    this.#at = now
+    const unexplained = below.bytesRead - this.#explained
+    const more = unexplained - this.#before - (perSecond * passed) / 1000
+    this.#before = unexplained
+    this.#level = Math.max(0, this.#level + more)
+    return this.#level > SLACK_BYTES
+  }
+}

@@ -1,0 +1,71 @@
+import { join } from 'node:path'
+import test from 'ava'
+import { ALPN_LINK } from '../../src/wire/link/frames.ts'
+import { limitHits } from '../support/scenario/metrics.ts'
+import { ID, OK, Town } from '../support/scenario.ts'
+import { Client } from '../transport/openssl.ts'
+
+// A KeyUpdate is 27 bytes, costs 20 µs and brings no data; TLS 1.3 allows as many as there is time for.
+
+const T = 'X-Okapi-Tenant: diku'
+
+let town: Town
+
+test.before(async () => {
+  const limits = { recordOverheadBytesPerSecond: 1 }
+  town = await Town.open({ modules: [ID.tags], more: { [ID.okapi]: { limits } } })
+  town.okapi.reply = OK
+})
+test.after.always(() => town?.close())
+
+/** `openssl s_client` as mod-tags. */
+async function client(alpn: string): Promise<Client> {
+  const folder = await town.place.certificate(ID.tags)
+  const shown = ['-key', join(folder, 'tls.key'), '-cert', join(folder, 'tls.crt')]
+  const port = town.sidecar(ID.okapi).port('ingress')
+  const it = new Client(['-connect', `127.0.0.1:${port}`, '-alpn', alpn, '-crlf', ...shown])
+  await it.says(/Verify return code/)
+  return it
+}
+
+/** Sends a KeyUpdate; s_client takes one command at a time. False: the other side has ended the connection. */
+async function keyUpdate(it: Client): Promise<boolean> {
+  it.output = ''
+  it.type('k\n')
+  return it.says(/KEYUPDATE/).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** One after another until the other side has ended the connection. */
+async function flood(it: Client): Promise<number> {
+  let sent = 1
+  while (await keyUpdate(it)) sent++
+  return sent
+}
+
+const hits = () => limitHits(town.sidecar(ID.okapi), 'recordOverheadBytesPerSecond')
+
+test.serial('HTTP/1.1: a few are as good as none, a flood ends the connection', async (t) => {
+  const before = await hits()
+  const it = await client('http/1.1')
+  for (let i = 0; i < 20; i++) t.true(await keyUpdate(it))
+  it.type(`GET /tags HTTP/1.1\nHost: x\n${T}\n\n`)
+  await it.says(/HTTP\/1\.1 200 OK/)
+  t.true((await flood(it)) > 4000)
+  t.is(await hits(), before + 1)
+  const [line] = await town
+    .sidecar(ID.okapi)
+    .say(({ msg, reason }) => msg === 'exchange' && reason === 'too-many')
+  t.is(line?.caller, ID.tags)
+})
+
+test.serial('a link: a flood ends it', async (t) => {
+  const before = await hits()
+  const it = await client(ALPN_LINK)
+  await flood(it)
+  t.is(await hits(), before + 1)
+  const [line] = await town.sidecar(ID.okapi).say(({ msg }) => msg === 'link ended')
+  t.is(line?.['ending'], 'too-much-noise')
+})

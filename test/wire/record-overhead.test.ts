@@ -1,0 +1,78 @@
+import test from 'ava'
+import { RecordOverhead } from '../../src/wire/record-overhead.ts'
+import { LIMITS } from '../support/relay.ts'
+
+/** A connection below TLS, and what is heard of it. */
+class Line {
+  bytesRead = 3000
+  #now = 0
+  readonly #overhead = new RecordOverhead(this, 0)
+
+  /** Records of this many bytes of data each, as TLS 1.3 writes them. */
+  data(records: number, bytes: number): void {
+    for (let i = 0; i < records; i++) {
+      this.bytesRead += 22 + bytes
+      this.#overhead.heard(bytes)
+    }
+  }
+
+  keyUpdates(count: number): void {
+    this.bytesRead += 27 * count
+  }
+
+  /** Half a second later. */
+  tick(recordOverheadBytesPerSecond = 1024): boolean {
+    this.#now += 500
+    return this.#overhead.isTooMuch(this.#now, { ...LIMITS, recordOverheadBytesPerSecond })
+  }
+}
+
+test('data is no overhead, in records of any size, however much comes', (t) => {
+  for (const bytes of [1, 40, 16_384]) {
+    const line = new Line()
+    for (let i = 0; i < 20; i++) {
+      line.data(10_000, bytes)
+      t.false(line.tick(), `${bytes}`)
+    }
+  }
+})
+
+test('a read that waits to be decrypted, again and again, is no overhead', (t) => {
+  const line = new Line()
+  for (let i = 0; i < 100; i++) {
+    line.bytesRead += 4 * 16_406
+    t.false(line.tick())
+    line.bytesRead -= 4 * 16_406
+    line.data(4, 16_384)
+    t.false(line.tick())
+  }
+})
+
+test('KeyUpdate messages beyond the rate are too much, with data among them or without', (t) => {
+  for (const records of [0, 100]) {
+    const line = new Line()
+    let ticks = 0
+    do {
+      line.data(records, 100)
+      line.keyUpdates(1000)
+      ticks++
+    } while (!line.tick() && ticks < 100)
+    t.true(ticks >= 5 && ticks <= 6, `${ticks}`)
+  }
+})
+
+test('a few of them are not, and 0 is no limit', (t) => {
+  const few = new Line()
+  const many = new Line()
+  for (let i = 0; i < 1000; i++) {
+    few.keyUpdates(18)
+    t.false(few.tick())
+    many.keyUpdates(10_000)
+    t.false(many.tick(0))
+  }
+})
+
+test('without TLS there is nothing to count', (t) => {
+  const overhead = new RecordOverhead(null, 0)
+  t.false(overhead.isTooMuch(100_000, LIMITS))
+})
