@@ -1,4 +1,5 @@
 import { type AccessLog, type AccessRecord, called, type EncodedFields } from '../observe/access.ts'
+import type { Direction } from '../observe/labels.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { History, Refused } from '../observe/status/history.ts'
 import type { Allow } from '../policy/decision.ts'
@@ -110,4 +111,35 @@ function refusedOf(x: Exchange<RequestContext>, refusal: Refusal, timeMs: number
     requestId: requestId ?? '',
     passed: x.refused === null,
   }
+}
+
+/** An exchange that is under way, as the log tells what a drain waits for. */
+export interface OpenExchange {
+  readonly direction: Direction
+  readonly caller: string
+  readonly at: string
+  readonly method: string
+  /** The pattern of a descriptor, never a path; '' as long as nothing is decided. */
+  readonly route: string
+  readonly requestId: string
+  readonly ageMs: number
+}
+
+/** What is known of it now. */
+export function openExchange({ context, method, beganAt }: Exchange<RequestContext>): OpenExchange {
+  const { direction, callerName, at, decision, requestId } = context
+  return {
+    direction,
+    caller: callerName,
+    at,
+    method: method === -1 ? '' : SERVED_METHODS[method]!,
+    route: decision?.routePattern ?? '',
+    requestId: requestId !== undefined && isPlain(requestId) ? requestId : '',
+    ageMs: Math.round(performance.now() - beganAt),
+  }
+}
+
+/** What a caller chose freely goes into this line only where it holds no token and nothing to escape. */
+function isPlain(text: string): boolean {
+  return /^[\x21-\x7e]{1,200}$/.test(text) && !text.includes('eyJ')
 }

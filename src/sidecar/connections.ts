@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { WAY, type Way } from '../listeners/all.ts'
 import type { Direction } from '../observe/labels.ts'
+import { type OpenExchange, openExchange } from '../proxy/record.ts'
 import type { RequestContext } from '../proxy/request-context.ts'
 import type { Share } from '../proxy/share.ts'
 import type { Shares } from '../proxy/shares.ts'
@@ -16,6 +17,9 @@ import { ServingLink, type UnreadAnswers } from '../wire/link/serving-link.ts'
 const LET_IN_LATE_MS = 2000
 /** Beyond `limits.exchanges` links may hold so many: their callers are told in words that it is reached. */
 const REFUSALS = 64
+
+/** So many of the exchanges that a drain waits for are told one by one. */
+const MOST_TOLD = 10
 
 /** A connection that came before everything listened. */
 interface Early {
@@ -141,6 +145,13 @@ export class Connections {
     let exchanges = 0
     for (const connection of this.#live.keys()) exchanges += connection.size
     return exchanges
+  }
+
+  /** Those of them that have been open longest, as the log tells them. */
+  longestOpen(): readonly OpenExchange[] {
+    const open: OpenExchange[] = []
+    for (const [connection] of this.#live) connection.forEachOpen((x) => open.push(openExchange(x)))
+    return open.sort((a, b) => b.ageMs - a.ageMs).slice(0, MOST_TOLD)
   }
 
   get bufferedBytes(): number {

@@ -173,12 +173,18 @@ export class Serving implements ServingThreads {
   async drain(): Promise<boolean> {
     const { config, log } = this.#parts
     this.leave()
+    const { drainTimeoutMs } = config.limits
+    const closed = this.#close()
+    if (this.#connections.exchanges > 0) {
+      log.log.info({ ...this.#open(), drainTimeoutMs }, 'drain waits for exchanges')
+    }
     const drained = await Promise.race([
-      this.#close().then(() => true),
-      after(config.limits.drainTimeoutMs).then(() => false),
+      closed.then(() => true),
+      after(drainTimeoutMs).then(() => false),
     ])
     if (!drained) {
-      log.log.error({ connections: this.#connections.size }, 'drain timed out, cutting')
+      const connections = this.#connections.size
+      log.log.error({ connections, ...this.#open() }, 'drain timed out, cutting')
     }
     this.destroy()
     return drained
@@ -189,6 +195,11 @@ export class Serving implements ServingThreads {
     for (const way of ['in', 'out'] as const) {
       await Promise.all([this.#listeners.close(way), this.#connections.drain(way)])
     }
+  }
+
+  /** What a drain waits for. */
+  #open() {
+    return { exchanges: this.#connections.exchanges, oldest: this.#connections.longestOpen() }
   }
 
   destroy(): void {

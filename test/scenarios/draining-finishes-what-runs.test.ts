@@ -13,6 +13,7 @@ import {
   type Reply,
   type Sidecar,
   Talk,
+  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
@@ -91,14 +92,65 @@ test.serial('the running exchange finishes, new connections are refused, exit 0'
   t.is(await running.end(), '')
   t.is(await sidecar.ended, 0)
   t.deepEqual(
-    sidecar.lines.slice(-3).map(({ msg, status, drained }) => [msg, status ?? drained]),
+    sidecar.lines.slice(-4).map(({ msg, status, drained }) => [msg, status ?? drained]),
     [
       ['draining', undefined],
+      ['drain waits for exchanges', undefined],
       ['exchange', 200],
       ['stopped', true],
     ],
   )
 })
+
+/** What it waits for, as the log says it. */
+interface Waiting {
+  readonly caller: string
+  readonly at: string
+  readonly method: string
+  readonly route: string
+  readonly requestId: string
+  readonly ageMs: number
+}
+
+for (const link of [true, false]) {
+  const over = link ? 'a link' : 'HTTP/1.1'
+  test.serial(`the log says what is waited for, and what was cut, over ${over}`, async (t) => {
+    const limits = { drainTimeoutMs: 300 }
+    const arrived = Promise.withResolvers<void>()
+    const town = await Town.open({
+      modules: [ID.users, ID.notes],
+      more: { [ID.users]: { link, limits } },
+    })
+    t.teardown(() => town.close())
+    town.module(ID.users).reply = async () => {
+      arrived.resolve()
+      return new Promise(() => {})
+    }
+    const path = `/${ID.users}/users/0815?query=secret`
+    const running = new Talk(town.modules).send(get(path, T, 'X-Okapi-Request-Id: 4711/users'))
+    await arrived.promise
+    const sidecar = town.sidecar(ID.users)
+    sidecar.signal('SIGTERM')
+    t.is(await sidecar.ended, 1)
+    running.close()
+    for (const msg of ['drain waits for exchanges', 'drain timed out, cutting']) {
+      const [line] = await sidecar.say((each) => each.msg === msg)
+      const { exchanges, oldest } = line as unknown as { exchanges: number; oldest: [Waiting] }
+      const [{ ageMs, ...what }] = oldest
+      t.is(exchanges, 1)
+      t.deepEqual(what, {
+        direction: 'ingress',
+        caller: ID.okapi,
+        at: ID.users,
+        method: 'GET',
+        route: '/users/{id}',
+        requestId: '4711/users',
+      })
+      t.true(ageMs >= 0)
+    }
+    t.notRegex(sidecar.out, /0815|secret/)
+  })
+}
 
 test.serial('an idle connection is closed, and what it had sent before is answered', async (t) => {
   const { sidecar, release, where } = await setting(t)

@@ -66,6 +66,11 @@ export class Downstream<N> implements DownstreamStream {
     return this.exchange.open ? 1 : 0
   }
 
+  /** Calls `visit` for the exchange that is under way, if there is one. */
+  forEachOpen(visit: (x: Exchange<N>) => void): void {
+    if (this.exchange.open) visit(this.exchange)
+  }
+
   /** Bytes held, in either direction. Node may hold one read (64 KiB) more of a paused socket. */
   get bufferedBytes(): number {
     return this.#reader.heldBytes + this.#writeBuffer.waiting

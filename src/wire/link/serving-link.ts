@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Budget } from '../../refusal/budget.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
+import type { Exchange } from '../exchange.ts'
 import type { RequestHandler, WireSettings } from '../face.ts'
 import { FLOODED, RecordOverhead, type Underlying } from '../record-overhead.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
@@ -87,6 +88,11 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       left -= held
     }
     if (this.batch.waitingBytes > MOST_UNREAD_BYTES) this.close('not-reading')
+  }
+
+  /** Calls `visit` for every exchange that is under way. */
+  forEachOpen(visit: (x: Exchange<N>) => void): void {
+    for (const { exchange } of this.streams.all()) if (exchange.open) visit(exchange)
   }
 
   /** What is open finishes; the caller is told to go elsewhere with the rest. */

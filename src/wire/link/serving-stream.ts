@@ -23,7 +23,7 @@ const CUT_SHORT = refuse('malformed-request', 'the body of the request ended bef
 /** The serving end of one exchange on a link. One object serves many exchanges, each in its turn. */
 export class ServingStream<N> implements DownstreamStream, LinkStream, BodySource {
   readonly canGiveBack = true
-  readonly #x: Exchange<N>
+  readonly exchange: Exchange<N>
   readonly #link: ServingLink<N>
   readonly #settings: WireSettings
   readonly #sender = new Sender(this)
@@ -46,11 +46,11 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     settings: WireSettings,
     link: ServingLink<N>,
   ) {
-    this.#x = new Exchange(context, this, handler)
+    this.exchange = new Exchange(context, this, handler)
     this.#link = link
     this.#settings = settings
     this.#body = new Body(settings.requestNames, null)
-    this.#upload = new Upload(this.#x, this.#body)
+    this.#upload = new Upload(this.exchange, this.#body)
   }
 
   get id(): number {
@@ -63,12 +63,12 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
 
   /** Bytes that wait at the upstream. */
   get upstreamBytes(): number {
-    return this.#x.upstream?.bufferedBytes ?? 0
+    return this.exchange.upstream?.bufferedBytes ?? 0
   }
 
   /** Gives up what is held: there is no memory for it. */
   shed(): void {
-    if (this.#x.open) return this.#x.fail(NO_MEMORY)
+    if (this.exchange.open) return this.exchange.fail(NO_MEMORY)
     this.#settings.limitHit?.('bufferedBytes')
     this.abort()
   }
@@ -76,7 +76,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   /** A request's head, which must be one and whole. `ended`: nothing follows it. */
   begin(id: number, bytes: Buffer, start: number, end: number, ended: boolean): LinkEnding | null {
     const { requestNames, limits } = this.#settings
-    const x = this.#x
+    const x = this.exchange
     this.#id = id
     this.#upload.drop()
     this.#owed = 0
@@ -111,7 +111,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   }
 
   data(bytes: Buffer, start: number, end: number): LinkEnding | null {
-    const x = this.#x
+    const x = this.exchange
     if (!x.open) return null
     const next = this.#body.done ? start : this.#upload.judge(bytes, start, end)
     if (next !== end) return this.#fail(next === -1 ? requestRefusal(FLAW.chunk) : TOO_LONG)
@@ -125,7 +125,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   ended(): LinkEnding | null {
     if (this.#receiver.ended) return 'bad-order'
     this.#receiver.ended = true
-    if (!this.#x.open) return null
+    if (!this.exchange.open) return null
     if (!this.#body.done) return this.#fail(CUT_SHORT)
     this.#connect()
     return null
@@ -141,13 +141,13 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
 
   settle(): void {
     this.#connect()
-    this.#x.upstream?.flush()
+    this.exchange.upstream?.flush()
     this.#grant()
   }
 
   reset(): void {
     this.#sender.stop()
-    this.#x.abandon()
+    this.exchange.abandon()
   }
 
   lost(): void {
@@ -158,22 +158,22 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   resume(): void {
     this.#upload.forward()
     this.#handedOn()
-    this.#x.upstream?.flush()
+    this.exchange.upstream?.flush()
     this.#grant()
   }
 
   tick(now: number): void {
     if (this.#isStuck(now)) return this.#giveUp()
-    if (!this.#x.open || this.#x.requestDone) return
+    if (!this.exchange.open || this.exchange.requestDone) return
     // A sender that we have stopped ourselves does not stall.
     const stopped = this.#upload.heldBytes > 0 || this.#stopped
     if (stopped) this.#pace.rest()
-    const flaw = stopped ? null : this.#pace.flaw(now, this.#x, this.#settings.limits)
-    if (flaw !== null) return this.#x.fail(flaw)
+    const flaw = stopped ? null : this.#pace.flaw(now, this.exchange, this.#settings.limits)
+    if (flaw !== null) return this.exchange.fail(flaw)
     if (now < this.#deadline) return
     if (stopped) return this.#await()
     const because = 'the request did not come on within limits.bodyIdleMs'
-    this.#x.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
+    this.exchange.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
   }
 
   // --- the response's way back -------------------------------------------------------------------
@@ -183,12 +183,12 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   }
 
   head(out: HeadWriter): void {
-    const flags = this.#x.answered ? 0 : FLAG.info
+    const flags = this.exchange.answered ? 0 : FLAG.info
     this.#link.batch.head(FRAME.head, flags, this.#id, out.bytes, out.length)
   }
 
   span(bytes: Buffer, start: number, end: number): void {
-    this.#x.bytesOut += end - start
+    this.exchange.bytesOut += end - start
     this.#sender.put(bytes, start, end)
   }
 
@@ -217,7 +217,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   }
 
   drained(): void {
-    this.#x.upstream?.resume()
+    this.exchange.upstream?.resume()
   }
 
   /** The answer is on its way as a whole: what may still come of the request is late. */
@@ -235,7 +235,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
 
   /** The upstream is not there yet, or takes nothing. */
   get #stopped(): boolean {
-    const { upstream } = this.#x
+    const { upstream } = this.exchange
     return upstream === null || upstream.blocked
   }
 
@@ -251,7 +251,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   }
 
   #giveUp(): void {
-    if (this.#x.open) this.#x.fail(UNREAD)
+    if (this.exchange.open) this.exchange.fail(UNREAD)
     else {
       this.#settings.limitHit?.('callerReadIdleMs')
       this.abort()
@@ -260,11 +260,11 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
 
   /** All that came with the head has been judged: the upstream gets it. */
   #connect(): void {
-    if (!this.#x.waits) return
-    this.#x.connect()
+    if (!this.exchange.waits) return
+    this.exchange.connect()
     this.#upload.forward()
     this.#handedOn()
-    this.#x.upstream?.flush()
+    this.exchange.upstream?.flush()
   }
 
   #handedOn(): void {
@@ -274,21 +274,21 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   }
 
   #grant(): void {
-    if (!this.#x.open || this.#upload.heldBytes > 0 || this.#stopped) return
+    if (!this.exchange.open || this.#upload.heldBytes > 0 || this.#stopped) return
     const due = this.#receiver.due()
     if (due > 0) this.#link.batch.credit(this.#id, due)
   }
 
   /** No other sidecar sends what it has not judged: whoever does is counted. */
   #fail(refusal: Refusal): LinkEnding | null {
-    this.#x.fail(refusal)
+    this.exchange.fail(refusal)
     return this.#link.cancelled()
   }
 
   /** A head that cannot be read. */
   #refuseUnread(refusal: Refusal): LinkEnding | null {
-    this.#x.method = -1
-    this.#x.refuse(refusal)
+    this.exchange.method = -1
+    this.exchange.refuse(refusal)
     return this.#link.cancelled()
   }
 
