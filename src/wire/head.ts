@@ -114,6 +114,18 @@ export class Head {
     return true
   }
 
+  /** Connection names this line: it ends here, and is not there for whoever looks for its id. */
+  endHere(line: number): void {
+    this.action[line] = LINE.hop
+    const id = this.ids[line]!
+    if (id === ID.expect) this.expectsContinue = false
+    if (this.find(id) !== line) return
+    let next = line + 1
+    while (next < this.count && (this.ids[next] !== id || this.action[next] === LINE.hop)) next++
+    if (next < this.count) this.#lines[id] = next
+    else this.#stamps[id] = 0
+  }
+
   /** Does the head have a field with this id? */
   has(id: number): boolean {
     return this.#stamps[id] === this.#stamp

@@ -320,10 +320,12 @@ test('a trace is passed on as it is, or begun', async (t) => {
   const given = 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   t.deepEqual(await trace('egress', `${given}\r\n`), [given])
   const begun = /^traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/
-  for (const lines of ['', 'traceparent: a\r\n', 'traceparent: a\r\nTraceparent: b\r\n']) {
+  const bad = ['', 'traceparent: a\r\n', 'traceparent: a\r\nTraceparent: b\r\n']
+  for (const lines of [...bad, `${given}\r\nConnection: Traceparent\r\n`]) {
     const found = await trace('egress', lines)
     t.is(found?.length, 1)
     t.regex(found?.[0] ?? '', begun)
+    t.not(found?.[0], given)
   }
   t.deepEqual(await trace('direct', `${given}\r\n`), [given])
   // Who proves nothing begins one, and continues none of ours.

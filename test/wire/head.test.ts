@@ -1,5 +1,5 @@
 import test from 'ava'
-import { REQUEST_NAMES } from '../../src/proxy/names.ts'
+import { NAME, REQUEST_NAMES } from '../../src/proxy/names.ts'
 import { FLAW } from '../../src/wire/flaws.ts'
 import { parseRequestHead } from '../../src/wire/h1/request-head.ts'
 import { Head, MOST_LINES } from '../../src/wire/head.ts'
@@ -55,4 +55,28 @@ test('where a line ends, what it holds, and what frames the body', (t) => {
   )
   t.true(head.hasBody)
   t.is(head.valueOf(ID.transferEncoding), undefined)
+})
+
+test('what Connection names ends here: nothing finds it any more, but another line of its id', (t) => {
+  const head = new Head()
+  const lines = [
+    'traceparent: a',
+    'Forwarded: b',
+    'X-Real-IP: c',
+    'Expect: 100-continue',
+    'Origin: d',
+  ]
+  const text = (connection: string) =>
+    ['POST / HTTP/1.1', 'Host: x', ...lines, `Connection: ${connection}`, '', ''].join('\r\n')
+  const found = (connection: string) => {
+    t.true(parse(head, text(connection)) > 0)
+    const { traceparent, detour, origin } = NAME
+    const values = [traceparent, detour, origin].map((id) => head.valueOf(id) ?? null)
+    return [...values, head.expectsContinue]
+  }
+  t.deepEqual(found('close'), ['a', 'b', 'd', true])
+  t.deepEqual(found('Traceparent'), [null, 'b', 'd', true])
+  t.deepEqual(found('forwarded, origin'), ['a', 'c', null, true])
+  t.deepEqual(found('x-real-ip, FORWARDED, expect'), ['a', null, 'd', false])
+  t.deepEqual(found('expect, origin, traceparent'), [null, 'b', null, false])
 })

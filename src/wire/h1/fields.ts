@@ -196,7 +196,7 @@ function connectionOption(head: Head, names: NameTable, start: number, end: numb
   }
   for (let line = 0; line < head.count; line++) {
     const [s, e] = [head.nameStart[line]!, head.nameEnd[line]!]
-    if (sameFolded(bytes, start, end, s, e)) head.action[line] = LINE.hop
+    if (sameFolded(bytes, start, end, s, e)) head.endHere(line)
   }
   return 0
 }
