@@ -83,7 +83,7 @@ export function statusText(facts: StatusFacts): string {
       `${exchanges} exchanges since the start, ${connections} connections`,
     ]),
   ])
-  return `${head}${remarks(facts)}\n${peers(facts)}\n${refusals(facts)}`
+  return `${head}${remarks(facts)}\n${peers(facts)}\n${overShare(facts)}${refusals(facts)}`
 }
 
 function state({ ready, draining, awaiting }: StatusFacts): string {
@@ -128,6 +128,20 @@ function peers({ peers: list, nowMs }: StatusFacts): string {
     ])
   const more = list.length > MOST_ROWS ? `and ${list.length - MOST_ROWS} more\n` : ''
   return `${table([['peer', 'exchanges', 'refused', 'last'], ...rows])}${more}`
+}
+
+/** Only where there are any. */
+function overShare({ overShare: list, nowMs }: StatusFacts): string {
+  if (list.length === 0) return ''
+  const rows = list
+    .slice(0, MOST_ROWS)
+    .map(({ name, limit, times, lastMs }) => [
+      name,
+      limit,
+      String(times).padStart(8),
+      when(lastMs, nowMs),
+    ])
+  return `${table([['over its share', 'limit', 'too-many', 'last'], ...rows])}\n`
 }
 
 function refusals({ refusals: list, nowMs }: StatusFacts): string {

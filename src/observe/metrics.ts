@@ -18,6 +18,7 @@ import {
   STATUS_CLASSES,
   type Starved,
 } from './labels.ts'
+import { type OverShare, overShareSeries } from './over-share.ts'
 import { OWN, type Tallies } from './tallies.ts'
 
 /** What is read at scrape from whoever knows it. */
@@ -227,6 +228,11 @@ export class Metrics {
         }
       },
     })
+  }
+
+  /** Callers that were told `too-many`: identities by name, addresses all together. */
+  overShare(read: () => readonly OverShare[]): void {
+    overShareSeries(this.#registry, read)
   }
 
   /** `read` gives the notAfter of a certificate in seconds since 1970, asked at scrape. */

@@ -30,6 +30,10 @@ export function recorder({ metrics, access, history }: RecordOptions) {
     }
     const timeMs = Date.now()
     history.ended(context.callerName, x.status, x.refused !== null, totalMs, timeMs)
+    if (x.refused?.reason === 'too-many') {
+      const { name, standing } = context.share
+      history.tooMany(name, standing !== 'unproven', x.refused.limit ?? '', timeMs)
+    }
     const would = decision?.allow === true ? decision.wouldRefuse : undefined
     if (would !== undefined) metrics.wouldDeny(direction)
     const refused = x.refused ?? would

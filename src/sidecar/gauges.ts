@@ -40,6 +40,7 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
     module: () => credentials.current.notAfter / 1000,
     ...(shown === undefined ? {} : { public: () => shown.current.notAfter / 1000 }),
   })
+  metrics.overShare(() => threads.seen.history.overShare)
   metrics.policy(() => policies.current)
   metrics.openConnections(
     Object.fromEntries(directionsOf(config).map((name) => [name, () => threads.seen.open(name)])),

@@ -48,6 +48,8 @@ export interface ListenersOptions {
   readonly metrics: Metrics
   readonly sharing?: Sharing | undefined
   readonly authentication: Authentication
+  /** A peer was told that its share of this limit is used up. */
+  readonly tooMany: (peer: string, limit: string) => void
   /** A connection that serves one exchange at most from now on. */
   readonly retire: (socket: Socket) => void
   /** Who may come in by the migration listener; where there is one. */
@@ -67,6 +69,7 @@ export class Listeners implements ListenerSockets {
   readonly #mutual: TlsListener[] = []
   readonly #sharing: Sharing | undefined
   readonly authentication: Authentication
+  readonly #tooMany: ListenersOptions['tooMany']
   readonly #retire: (socket: Socket) => void
   readonly #plainPeers: () => PlainPeers
   #pair: PublicKeyPair | undefined
@@ -76,7 +79,8 @@ export class Listeners implements ListenerSockets {
 
   constructor(options: ListenersOptions) {
     const { config, clock, descriptors, log, metrics, sharing } = options
-    const { authentication, retire, plainPeers } = options
+    const { authentication, tooMany, retire, plainPeers } = options
+    this.#tooMany = tooMany
     this.authentication = authentication
     this.#retire = retire
     this.#plainPeers = plainPeers
@@ -243,6 +247,7 @@ export class Listeners implements ListenerSockets {
     // One place for every reason of the table: an alert on refusals must not miss the first six.
     this.#metrics.refused('ingress', reason)
     const { requestId, identity, remoteAddress, remotePort } = peer
+    if (identity !== null && limit !== undefined) this.#tooMany(labelOf(identity), limit)
     this.#log.warn(
       {
         listener,

@@ -92,6 +92,7 @@ export class Serving implements ServingThreads {
     this.#upstreams = upstreams
     const listeners = new Listeners({
       ...{ config, clock, descriptors, log: log.log, metrics, sharing, authentication },
+      tooMany: (peer, limit) => this.#history.tooMany(peer, true, limit, Date.now()),
       retire: (socket) => this.#connections.retire(socket),
       plainPeers: () => this.#plainPeers(),
     })

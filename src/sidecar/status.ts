@@ -46,6 +46,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     policy: { mode: current.mode, hash: current.hash, ...current.summary(module.id) },
     peers: history.peers,
     refusals: history.refusals,
+    overShare: history.overShare,
     slices: history.slices(nowMs),
     openConnections: connections,
     workers,

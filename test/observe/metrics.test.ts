@@ -134,6 +134,24 @@ test('gauges are read at scrape', async (t) => {
   t.is(series.get('sidecar_certificate_not_after_timestamp_seconds{use="module"}'), 1_800_000_000)
 })
 
+test('who is over its share: identities by name, addresses as a number', async (t) => {
+  const metrics = new Metrics()
+  const limit = 'connections'
+  const now = Date.now()
+  metrics.overShare(() => [
+    { name: 'mod-tags-3.1.0', proven: true, limit, times: 7, lastMs: now },
+    { name: 'mod-old-1.0.0', proven: true, limit, times: 1, lastMs: now - 3_600_000 },
+    { name: 'public/192.0.2.7', proven: false, limit, times: 2, lastMs: now },
+    { name: 'public/192.0.2.8', proven: false, limit, times: 3, lastMs: now },
+  ])
+  const series = await scrape(metrics)
+  t.is(series.get('sidecar_too_many_total{caller="mod-tags-3.1.0"}'), 7)
+  t.is(series.get('sidecar_too_many_total{caller="mod-old-1.0.0"}'), 1)
+  t.is(series.get('sidecar_too_many_total{caller="addresses"}'), 5)
+  t.is(series.get('sidecar_callers_over_share{kind="identity"}'), 1)
+  t.is(series.get('sidecar_callers_over_share{kind="address"}'), 2)
+})
+
 test('only the policy in force has a series', async (t) => {
   const metrics = new Metrics()
   let hash = 'a'

@@ -70,6 +70,12 @@ const OTHERS: Readonly<Record<(typeof WAYS)[number][0], From>> = {
   ingress: { key: ID.notes },
 }
 
+const NAMES = {
+  public: 'public/127.0.0.2',
+  migration: 'plain/127.0.0.2',
+  ingress: ID.tags,
+}
+
 for (const [listener, from] of WAYS) {
   const other = OTHERS[listener]
 
@@ -83,6 +89,14 @@ for (const [listener, from] of WAYS) {
       t.is(held.length, 21)
       for (let i = 0; i < 5; i++) t.is(await callers.verdict(other, get('/users', T)), '200')
       t.true((await limitHits(town.sidecar(ID.okapi), 'connections')) >= hits + MANY - 21)
+      const port = town.sidecar(ID.okapi).port('status')
+      const { overShare } = (await (
+        await fetch(`http://127.0.0.1:${port}/status.json`)
+      ).json()) as {
+        overShare: readonly { name: string; limit: string; times: number }[]
+      }
+      const who = NAMES[listener]
+      t.is(overShare.find(({ name, limit }) => name === who && limit === 'connections')?.name, who)
       close(calls)
       await until(async () => (await callers.verdict(from, get('/tags', T))) === '200')
       t.pass()

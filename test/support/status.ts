@@ -21,6 +21,8 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
       time,
     )
   }
+  history.tooMany(modules[3]!, true, 'exchangesToModule', NOW - 20_000)
+  history.tooMany('public/192.0.2.7', false, 'connections', NOW - 30_000)
   for (let i = 0; i < 12; i++) {
     history.refused({
       timeMs: NOW - (12 - i) * 40_000,
@@ -79,6 +81,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
       expiring: ['mod-tags at okapi: interface `users`, ends 2026-12-10'],
     },
     peers: history.peers,
+    overShare: history.overShare,
     refusals: history.refusals,
     slices: history.slices(NOW),
     openConnections: 212,

@@ -1,3 +1,4 @@
+import type { OverShare } from '../over-share.ts'
 import type { PeerActivity, Refused, Slice } from './history.ts'
 
 /** Everything that the status page, its JSON and `okapi-sidecar status` show. */
@@ -39,6 +40,8 @@ export interface StatusFacts {
   }
   readonly peers: readonly PeerActivity[]
   readonly refusals: readonly Refused[]
+  /** Callers that were told `too-many`, the last one first. */
+  readonly overShare: readonly OverShare[]
   readonly slices: readonly Slice[]
   readonly openConnections: number
   /** Where `workers` is more than 1: what each thread serves and has served; else empty. */

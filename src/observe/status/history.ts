@@ -1,4 +1,5 @@
 import type { Direction } from '../labels.ts'
+import { CallersOverShare, type OverShare } from '../over-share.ts'
 
 /** One refusal, or one call that enforcing would have refused. */
 export interface Refused {
@@ -42,6 +43,8 @@ export interface HistoryView {
   readonly refusals: readonly Refused[]
   /** The busiest first. */
   readonly peers: readonly PeerActivity[]
+  /** The last one first. */
+  readonly overShare: readonly OverShare[]
   /** Ten minutes in slices of ten seconds, the oldest first; the one that runs is left out. */
   slices(timeMs: number): readonly Slice[]
 }
@@ -71,6 +74,10 @@ export class History implements HistoryView {
   readonly #refusals: Refused[] = []
   readonly #peers = new Map<string, { exchanges: number; refused: number; lastMs: number }>()
   readonly #slices: Tally[] = Array.from({ length: SLICES }, nothing)
+  readonly #overShare = {
+    proven: new CallersOverShare(true, 'other identities'),
+    unproven: new CallersOverShare(false, 'other addresses'),
+  }
   #slice = 0
   #unproven = 0
 
@@ -106,6 +113,17 @@ export class History implements HistoryView {
   refused(refusal: Refused): void {
     this.#refusals.push(refusal)
     if (this.#refusals.length > MOST_REFUSALS) this.#refusals.shift()
+  }
+
+  /** A caller was told `too-many`. */
+  tooMany(name: string, proven: boolean, limit: string, timeMs: number): void {
+    this.#overShare[proven ? 'proven' : 'unproven'].told(name, limit, 1, timeMs)
+  }
+
+  /** The last one first. */
+  get overShare(): readonly OverShare[] {
+    const { proven, unproven } = this.#overShare
+    return [...proven.all, ...unproven.all].sort((a, b) => b.lastMs - a.lastMs)
   }
 
   /** The newest first. */

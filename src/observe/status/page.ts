@@ -1,5 +1,6 @@
 import { type Html, html } from '../../html/markup.ts'
 import { htmlPage } from '../../html/page.ts'
+import type { OverShare } from '../over-share.ts'
 import type { Access, StatusFacts } from './facts.ts'
 import type { PeerActivity, Refused } from './history.ts'
 import { dateText, migrationText, spanText, urgency, when } from './words.ts'
@@ -57,6 +58,7 @@ ${chart(
 )}
 </div></section>
 <section aria-labelledby="refusals"><h2 id="refusals">Last refusals</h2>${refusals(facts.refusals, nowMs)}</section>
+<section aria-labelledby="shares"><h2 id="shares">Callers over their share</h2>${overShare(facts.overShare, nowMs)}</section>
 <section aria-labelledby="peers"><h2 id="peers">Peers seen</h2>${peers(facts.peers, nowMs)}</section>
 <section aria-labelledby="callers"><h2 id="callers">May call this module</h2>${accesses(facts.policy.callers)}</section>
 <section aria-labelledby="callees"><h2 id="callees">This module may call</h2>${accesses(facts.policy.callees)}</section>
@@ -133,6 +135,17 @@ function refusals(list: readonly Refused[], nowMs: number): Html {
 <td>${one.caller}</td><td>${one.method} <code>${one.route}</code> at ${one.at}</td><td>${one.because}</td></tr>`,
   )
   return html`<div class="scroll"><table><thead><tr><th scope="col">When</th><th scope="col">Reason</th><th scope="col">Caller</th><th scope="col">Asked</th><th scope="col">Because</th></tr></thead><tbody>${rows}</tbody></table></div>`
+}
+
+function overShare(list: readonly OverShare[], nowMs: number): Html {
+  if (list.length === 0) {
+    return html`<p class="quiet">No caller has used up its share of a limit since the start.</p>`
+  }
+  const rows = list.map(
+    (caller) =>
+      html`<tr><td>${caller.name}</td><td><code>limits.${caller.limit}</code></td><td class="number">${caller.times}</td><td>${when(caller.lastMs, nowMs)}</td></tr>`,
+  )
+  return html`<div class="scroll"><table><thead><tr><th scope="col">Caller</th><th scope="col">Limit</th><th scope="col" class="number">Told too-many</th><th scope="col">Last</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }
 
 function peers(list: readonly PeerActivity[], nowMs: number): Html {

@@ -1,3 +1,4 @@
+import { MOST_OVER_SHARE, type OverShare } from '../../observe/over-share.ts'
 import {
   MOST_PEERS,
   MOST_REFUSALS,
@@ -23,7 +24,12 @@ export function merged(looks: readonly Look[]): ServingState {
     stale: all(({ stale }) => stale),
     bufferedBytes: all(({ bufferedBytes }) => bufferedBytes),
     running: all(({ running }) => running),
-    history: { refusals, peers: peersOf(looks), slices: () => slices },
+    history: {
+      refusals,
+      peers: peersOf(looks),
+      overShare: overShareOf(looks),
+      slices: () => slices,
+    },
     workers: looks.map(({ connections, exchanges }) => ({ connections, exchanges })),
   }
 }
@@ -40,6 +46,16 @@ function peersOf(looks: readonly Look[]): readonly PeerActivity[] {
     })
   }
   return [...peers.values()].sort((a, b) => b.exchanges - a.exchanges).slice(0, MOST_PEERS)
+}
+
+function overShareOf(looks: readonly Look[]): readonly OverShare[] {
+  const callers = new Map<string, OverShare>()
+  const all = looks.flatMap((look) => look.overShare).sort((a, b) => a.lastMs - b.lastMs)
+  for (const caller of all) {
+    const times = (callers.get(caller.name)?.times ?? 0) + caller.times
+    callers.set(caller.name, { ...caller, times })
+  }
+  return [...callers.values()].sort((a, b) => b.lastMs - a.lastMs).slice(0, 2 * MOST_OVER_SHARE)
 }
 
 /** The same ten seconds, as several threads have seen them. */

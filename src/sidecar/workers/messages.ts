@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts'
 import type { Handed } from '../../credentials/handed.ts'
 import type { Problem } from '../../fault.ts'
 import type { Direction } from '../../observe/labels.ts'
+import type { OverShare } from '../../observe/over-share.ts'
 import type { WorkerSeen } from '../../observe/status/facts.ts'
 import type { PeerActivity, Refused, Slice } from '../../observe/status/history.ts'
 import type { PublicKeyPair } from '../../transport/listen-public.ts'
@@ -42,6 +43,7 @@ export interface Look extends WorkerSeen {
   readonly running: number
   readonly refusals: readonly Refused[]
   readonly peers: readonly PeerActivity[]
+  readonly overShare: readonly OverShare[]
   readonly slices: readonly Slice[]
 }
 

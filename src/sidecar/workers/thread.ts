@@ -69,7 +69,7 @@ class Thread {
 
   look(nowMs: number): Look {
     const { connections, stale, bufferedBytes, running, history, open } = this.#serving.seen
-    const { refusals, peers } = history
+    const { refusals, peers, overShare } = history
     return {
       connections,
       exchanges: this.#metrics.exchanges,
@@ -81,6 +81,7 @@ class Thread {
       running,
       refusals,
       peers,
+      overShare,
       slices: history.slices(nowMs),
     }
   }

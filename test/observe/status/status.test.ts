@@ -80,6 +80,27 @@ test('history forgets the oldest and never grows', (t) => {
   t.is(history.peers.length, 500)
 })
 
+test('callers over their share: the last first, addresses apart, and never more than a hundred of each', (t) => {
+  const history = new History()
+  history.tooMany('mod-tags-3.1.0', true, 'exchangesToModule', 1)
+  for (let i = 0; i < 1000; i++) history.tooMany(`public/10.0.0.${i}`, false, 'connections', 2 + i)
+  history.tooMany('mod-tags-3.1.0', true, 'connections', 5000)
+  const [tags, last] = history.overShare
+  const one = { name: 'mod-tags-3.1.0', proven: true, limit: 'connections', times: 2, lastMs: 5000 }
+  t.deepEqual(tags, one)
+  t.is(last?.name, 'public/10.0.0.999')
+  t.true(history.overShare.length <= 101)
+  const all = history.overShare.reduce((sum, { times }) => sum + times, 0)
+  t.is(all, 1002, 'none is forgotten')
+})
+
+test('page and terminal name who is over its share, and of which limit', (t) => {
+  const facts = busyFacts()
+  t.regex(statusPage(facts), /public\/192\.0\.2\.7<\/td><td><code>limits\.connections</)
+  t.regex(statusText(facts), /^public\/192\.0\.2\.7 +connections +1/m)
+  t.notRegex(statusText(busyFacts({ overShare: [] })), /over its share/)
+})
+
 test('slices are emptied when their time is over', (t) => {
   const history = new History()
   history.ended('a', 200, false, 4, 0)

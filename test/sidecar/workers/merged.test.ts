@@ -14,7 +14,14 @@ function refusal(timeMs: number): Refused {
 function look(history: History, over: Partial<Look> = {}): Look {
   const { refusals, peers } = history
   const counts = { connections: 0, exchanges: 0, open: {}, stale: 0, bufferedBytes: 0, running: 0 }
-  return { ...counts, refusals, peers, slices: history.slices(NOW), ...over }
+  return {
+    ...counts,
+    refusals,
+    peers,
+    overShare: history.overShare,
+    slices: history.slices(NOW),
+    ...over,
+  }
 }
 
 test('several threads are shown as the one history that a single one would have', (t) => {
@@ -35,6 +42,7 @@ test('several threads are shown as the one history that a single one would have'
   }
   const { history } = merged(parts.map((part) => look(part)))
   t.deepEqual(history.refusals, whole.refusals)
+  t.deepEqual(history.overShare, whole.overShare)
   const byName = (peers: History['peers']) => peers.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   t.deepEqual(byName(history.peers), byName(whole.peers))
   const slices = history.slices(NOW)
