@@ -1,8 +1,9 @@
 import { isRefusal } from '../refusal/refusal.ts'
-import type { Authority } from '../trust/chain.ts'
+import type { Authority, Chain, TrustBundle } from '../trust/chain.ts'
 import { judgeConnection, type PeerFacts } from '../trust/judge.ts'
 import { isValidAt } from '../trust/profile.ts'
 import { issuedRecords, revokedOf } from '../trust/revocation.ts'
+import type { BoundCrl } from '../x509/crl.ts'
 import type { Expectation, Generation, HandshakeMaterial, LookWith } from './generation.ts'
 import type { Problems, RawMaterial } from './raw-material.ts'
 import { standInsFor } from './stand-ins.ts'
@@ -80,6 +81,23 @@ async function checkPeers(
     }
     if (refused !== undefined) tell(authority, refused, raw, problems)
   }
+}
+
+/**
+ * Why OpenSSL would refuse a chain, in its own words; undefined where it would not. A copy of the
+ * chain is tried, so its key is not needed.
+ */
+export async function openSslRefusal(
+  chain: Chain,
+  bundle: TrustBundle,
+  crls: readonly BoundCrl[],
+  lookWith: LookWith,
+): Promise<string | undefined> {
+  const standIns = standInsFor(bundle, crls)
+  const { caPems: ca, crlPems: crl } = standIns
+  const copy = standIns.copyOf(chain)
+  const refused = await refusalOf(copy, lookWith({ ...copy, ca, crl }, 'TLSv1.3'))
+  return refused?.why
 }
 
 /** A peer that OpenSSL would refuse. */

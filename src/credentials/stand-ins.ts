@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { type Authority, isIssuedBy, type TrustBundle } from '../trust/chain.ts'
-import { makeCertificate } from '../x509/certificate.ts'
+import { type Authority, type Chain, isIssuedBy, type TrustBundle } from '../trust/chain.ts'
+import { type Certificate, makeCertificate } from '../x509/certificate.ts'
 import type { BoundCrl } from '../x509/crl.ts'
 import { contextTag, type Element, type Elements, open, readElement, TAG } from '../x509/der.ts'
 import { sequence } from '../x509/der-write.ts'
@@ -19,12 +19,20 @@ import { signatureAlgorithm, signed } from '../x509/signature.ts'
 // its key and its signature, and a leaf is made under each copy: scope, key identifiers, purposes, path
 // lengths, constraints and the choice among authorities of one name are then OpenSSL's own decisions.
 
+/** Both PEM; the leaf first. */
+export interface StandInPair {
+  readonly key: string
+  readonly cert: string
+}
+
 /** Bundle and lists with keys that we have. */
 export interface StandIns {
   readonly caPems: readonly string[]
   readonly crlPems: readonly string[]
   /** A leaf of this authority for `uri`, with its key. */
-  leafOf(authority: Authority, uri: string): { readonly key: string; readonly cert: string }
+  leafOf(authority: Authority, uri: string): StandInPair
+  /** A copy of a whole chain below the bundle: its leaf and its intermediates. */
+  copyOf(chain: Chain): StandInPair
 }
 
 const MINUTE_MS = 60_000
@@ -52,6 +60,13 @@ export function standInsFor(bundle: TrustBundle, crls: readonly BoundCrl[]): Sta
       const leaf = makeLeaf(authority, keyOf(authority.publicKey.spkiSha256), leafKey, uri)
       return { key: keyPem, cert: toPem('CERTIFICATE', leaf) }
     },
+    copyOf: ({ leaf, issuers }) => {
+      const signers = issuers.map(({ publicKey }) => keyOf(publicKey.spkiSha256))
+      const ders = [leaf, ...issuers.slice(0, -1)].map((each, index) => {
+        return copyCertificate(each, index === 0 ? leafKey : signers[index - 1]!, signers[index]!)
+      })
+      return { key: keyPem, cert: ders.map((der) => toPem('CERTIFICATE', der)).join('') }
+    },
   }
 }
 
@@ -73,7 +88,7 @@ function fieldsOf(der: Uint8Array): Elements {
   return open(open(readElement(der), TAG.sequence).take(TAG.sequence), TAG.sequence)
 }
 
-function copyCertificate({ der }: Authority, key: KeyPair, signer: KeyPair): Buffer {
+function copyCertificate({ der }: Certificate, key: KeyPair, signer: KeyPair): Buffer {
   const fields = fieldsOf(der)
   const version = fields.maybe(contextTag(0, 'constructed'))
   const serial = fields.next()

@@ -1,13 +1,11 @@
 import type { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { fault } from '../fault.ts'
-import { parseCrl } from '../x509/crl.ts'
-import { pemBlocks } from '../x509/pem.ts'
 import type { CertificateAuthority } from './ca.ts'
 import { CRL_VALID_MS, type Revocation, revoke } from './crl-issuance.ts'
 import type { Issued } from './leaf.ts'
 import { currentLeaf, lifeMs, renew } from './renewal.ts'
-import { exists } from './state.ts'
+import { crlsIn, exists } from './state.ts'
 
 /** When a certificate is renewed, as a part of its life. */
 const RENEW_AT = 2 / 3
@@ -75,10 +73,11 @@ export function renewalOf(leaf: X509Certificate): Date {
 async function freshCrl(authority: CertificateAuthority, now: Date) {
   const { crlPem } = await authority.read()
   if (crlPem === null) return { crl: undefined, next: [] }
-  const due = pemBlocks('X509 CRL', crlPem).map((der) => {
-    const { thisUpdate, nextUpdate } = parseCrl(der)
-    return new Date(Math.min(thisUpdate + (nextUpdate - thisUpdate) * RENEW_AT, FAR))
-  })
+  const due = crlsIn(crlPem, join(authority.directory, 'ca.crl')).map(
+    ({ thisUpdate, nextUpdate }) => {
+      return new Date(Math.min(thisUpdate + (nextUpdate - thisUpdate) * RENEW_AT, FAR))
+    },
+  )
   if (earliest(due) > now) return { crl: undefined, next: due }
   const crl = await revoke(authority, null, { distribute: true })
   return { crl, next: [new Date(now.getTime() + CRL_VALID_MS * RENEW_AT)] }

@@ -2,6 +2,8 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
+import { type Crl, parseCrl } from '../x509/crl.ts'
+import { DerError } from '../x509/der.ts'
 import { pemBlocks } from '../x509/pem.ts'
 import { type NewFile, PUBLIC_MODE, type Staged, stage } from './files.ts'
 import { type Issuer, issuer, shortId } from './issuer.ts'
@@ -60,7 +62,12 @@ export async function withKey(directory: string, root: AuthorityRoot): Promise<I
   if (!root.certificate.checkPrivateKey(key)) {
     throw fault(`this is not the key of the root ${root.id}`, { where: { file } })
   }
-  return { ...issuer(root.certificate.raw, key), chain: [] }
+  try {
+    return { ...issuer(root.certificate.raw, key), chain: [] }
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error
+    throw fault(`no sidecar can read the certificate of the root ${root.id}: ${error.message}`)
+  }
 }
 
 /** What a leaf's directory holds besides the leaf: whom to trust and whom no longer. */
@@ -112,6 +119,18 @@ export function certificatesIn(pem: string, file: string): readonly X509Certific
       return new X509Certificate(der)
     } catch {
       throw fault('this is not a certificate', { where: { file } })
+    }
+  })
+}
+
+/** The revocation lists of a PEM file; throws a Fault when one is broken. */
+export function crlsIn(pem: string, file: string): readonly Crl[] {
+  return pemBlocks('X509 CRL', pem).map((der) => {
+    try {
+      return parseCrl(der)
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error
+      throw fault(`this is not a revocation list: ${error.message}`, { where: { file } })
     }
   })
 }

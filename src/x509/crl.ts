@@ -111,14 +111,17 @@ export function isNewer(list: Crl, other: Crl): boolean {
   return list.thisUpdate > other.thisUpdate
 }
 
-/** The newest list of the authority with this key, or undefined. */
+/**
+ * The newest list of the authority with this key, or undefined. Where one of them has no number,
+ * thisUpdate decides among all: compared in pairs, three of them could each be newer than the next.
+ */
 export function crlOf(crls: readonly BoundCrl[], spkiSha256: string): BoundCrl | undefined {
-  let newest: BoundCrl | undefined
-  for (const crl of crls) {
-    if (crl.signedBy !== spkiSha256) continue
-    if (newest === undefined || isNewer(crl, newest)) newest = crl
-  }
-  return newest
+  const own = crls.filter(({ signedBy }) => signedBy === spkiSha256)
+  const numbered = own.every(({ number }) => number !== undefined)
+  const newer = numbered ? isNewer : (list: Crl, other: Crl) => list.thisUpdate > other.thisUpdate
+  return own.reduce<BoundCrl | undefined>((newest, list) => {
+    return newest === undefined || newer(list, newest) ? list : newest
+  }, undefined)
 }
 
 function readRevoked(list: Element | undefined): ReadonlySet<string> {

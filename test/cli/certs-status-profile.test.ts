@@ -1,6 +1,9 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { createServer } from 'node:tls'
 import test from 'ava'
 import {
   authorityExtensions,
@@ -162,4 +165,25 @@ test('certs status refuses every leaf that a peer would refuse, and no other', a
   }
   for (const name of Object.keys(ACCEPTED)) t.deepEqual(said.get(name), [], name)
   t.is(said.size, Object.keys({ ...REFUSED, ...ACCEPTED }).length)
+})
+
+test('certs status HOST:PORT refuses the certificate of a peer that OpenSSL would refuse', async (t) => {
+  const top = await place(t)
+  const under = constrainedRoot()
+  await credentials(join(top, 'peer'), { under })
+  const read = (name: string) => readFile(join(top, 'peer', name))
+  const pair = { key: await read('tls.key'), cert: await read('tls.crt') }
+  const server = createServer(pair, (socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const { code, stdout } = await certs(
+    ...['status', `127.0.0.1:${port}`, '--credentials', join(top, 'peer'), '--json'],
+  )
+  t.is(code, 1)
+  t.deepEqual(JSON.parse(stdout).problems, ['OpenSSL refuses it: permitted subtree violation'])
 })

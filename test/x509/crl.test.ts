@@ -1,7 +1,14 @@
 import test from 'ava'
 import { makeBundle, toAuthority } from '../../src/trust/chain.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
-import { type Crl, crlOf, isCurrent, isSignedBy, parseCrl } from '../../src/x509/crl.ts'
+import {
+  type BoundCrl,
+  type Crl,
+  crlOf,
+  isCurrent,
+  isSignedBy,
+  parseCrl,
+} from '../../src/x509/crl.ts'
 import { DerError } from '../../src/x509/der.ts'
 import { splitPem } from '../../src/x509/pem.ts'
 import { bits, explicit, integer, octets, sequence, time } from '../support/der.ts'
@@ -106,4 +113,18 @@ test('of several lists of one authority the newest counts', async (t) => {
   t.is(crlOf([old, young], signedBy), young)
   t.is(crlOf([young, old], signedBy), young)
   t.is(crlOf([young], 'other'), undefined)
+})
+
+test('where one list of an authority has no number, thisUpdate decides among all of them', (t) => {
+  const signedBy = 'key'
+  const list = (number: bigint | undefined, day: number) => {
+    return { number, thisUpdate: Date.UTC(2026, 0, day), signedBy } as BoundCrl
+  }
+  // In pairs: 5 is newer than 4 by number, 4 than the third by date, the third than 5 by date.
+  const three = [list(5n, 1), list(4n, 3), list(undefined, 2)] as const
+  const [a, b, c] = three
+  for (const order of [three, [c, b, a], [b, c, a], [b, a, c], [a, c, b], [c, a, b]]) {
+    t.is(crlOf(order, signedBy), b)
+  }
+  t.is(crlOf([a, b], signedBy), a)
 })

@@ -11,7 +11,7 @@ import { lifeMs } from '../../pki/renewal.ts'
 import { lookWith } from '../../transport/handshake-check.ts'
 import { type Crl, parseCrl } from '../../x509/crl.ts'
 import { PemError, pemBlocks, splitPem } from '../../x509/pem.ts'
-import { type Evidence, judge, listProblems, namingOf } from './judgement.ts'
+import { type ChainFound, judge, listProblems, namingOf, openSslProblems } from './judgement.ts'
 
 /** What is to be said of one certificate, wherever it was found. */
 export interface Inspection {
@@ -71,10 +71,13 @@ export async function inspectDirectory(
   const [leaf] = chain
   if (leaf !== undefined && !keyElsewhere) await keyProblems(join(place, 'tls.key'), leaf, problems)
   problems.push(...listProblems(crls, roots, horizon.now))
-  const found = inspect(place, name, { chain, roots, crls, trustDomain }, horizon, problems)
-  if (keyElsewhere || found.problems.some((problem) => !isWarning(problem))) return found
-  const refused = await refusedByCheck(place, found.uri, trustDomain, horizon.now)
-  return { ...found, problems: [...found.problems, ...refused] }
+  const found = { chain, roots, crls, trustDomain }
+  const seen = inspect(place, name, found, horizon, problems)
+  if (seen.problems.some((problem) => !isWarning(problem))) return seen
+  const refused = keyElsewhere
+    ? await openSslProblems(found)
+    : await refusedByCheck(place, seen.uri, trustDomain, horizon.now)
+  return { ...seen, problems: [...seen.problems, ...refused] }
 }
 
 /** What is still in order, though not for long. */
@@ -108,13 +111,13 @@ async function refusedByCheck(
 export function inspect(
   place: string,
   name: string,
-  evidence: Evidence,
+  found: ChainFound,
   horizon: Horizon,
   before: readonly string[] = [],
 ): Inspection {
-  const [leaf] = evidence.chain
+  const [leaf] = found.chain
   if (leaf === undefined) return { ...NOTHING, place, name, problems: before }
-  const { names, issuer, problems } = judge(evidence, horizon.now)
+  const { names, issuer, problems } = judge(found, horizon.now)
   const ending = endsSoon(leaf, horizon)
   const [uri] = names.uris
   return {

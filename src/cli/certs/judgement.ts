@@ -1,7 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
+import { openSslRefusal } from '../../credentials/handshake-problems.ts'
 import { Fault } from '../../fault.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { isRefusal } from '../../refusal/refusal.ts'
+import { lookWith } from '../../transport/handshake-check.ts'
 import {
   type Authority,
   type Chain,
@@ -10,7 +12,7 @@ import {
   type TrustBundle,
 } from '../../trust/chain.ts'
 import { identityOf, type NamingContext, readSpiffeId } from '../../trust/identity.ts'
-import { leafFlaw, profileFlaw } from '../../trust/profile.ts'
+import { issuerFlaw, leafFlaw, profileFlaw } from '../../trust/profile.ts'
 import { boundCrls, issuedRecords, revocationRefusal } from '../../trust/revocation.ts'
 import { type Certificate, parseCertificate } from '../../x509/certificate.ts'
 import { type BoundCrl, type Crl, crlOf } from '../../x509/crl.ts'
@@ -18,7 +20,7 @@ import { DerError } from '../../x509/der.ts'
 import { type NamesByKind, namesByKind } from '../../x509/general-name.ts'
 
 /** A chain, leaf first, and what it is to be judged by. */
-export interface Evidence {
+export interface ChainFound {
   readonly chain: readonly X509Certificate[]
   /** What stands in `ca.crt`; empty: the chain is not followed. */
   readonly roots: readonly X509Certificate[]
@@ -40,7 +42,7 @@ export interface Judgement {
 const ROLES = ['server', 'client'] as const
 
 /** Judges a chain by the profile, the identity and the revocation that peers apply (src/trust). */
-export function judge({ chain, roots, crls, trustDomain }: Evidence, now: Date): Judgement {
+export function judge({ chain, roots, crls, trustDomain }: ChainFound, now: Date): Judgement {
   const parsed = attempt(() => chain.map(({ raw }) => parseCertificate(raw)))
   if (typeof parsed === 'string') {
     return { names: namesByKind(), issuer: undefined, problems: [`no peer can read it: ${parsed}`] }
@@ -58,6 +60,22 @@ export function judge({ chain, roots, crls, trustDomain }: Evidence, now: Date):
     ...(way === undefined ? [] : revocationProblems(way, bundle, crls, now)),
   ]
   return { names, issuer: way?.issuers[0], problems }
+}
+
+/**
+ * What OpenSSL has against a chain that leads to a root, where nothing else is wrong with it: name
+ * constraints, and what else the profile leaves to it.
+ */
+export async function openSslProblems({
+  chain,
+  roots,
+  crls,
+}: ChainFound): Promise<readonly string[]> {
+  const bundle = bundleOf(roots)
+  const way = chainShown(chain, roots)
+  if (bundle === undefined || way === undefined) return []
+  const why = await openSslRefusal(way, bundle, boundCrls(crls, bundle), lookWith)
+  return why === undefined ? [] : [`OpenSSL refuses it: ${why}`]
 }
 
 /**
@@ -93,6 +111,14 @@ export function chainShown(
   if (typeof parsed === 'string' || bundle === undefined) return undefined
   const [leaf, ...shown] = parsed
   return leaf && chainOf(leaf, shown, bundle)
+}
+
+/** What the profile says against a root of ours, apart from its dates. */
+export function rootFlaws({ raw }: X509Certificate): readonly string[] {
+  const parsed = attempt(() => parseCertificate(raw))
+  if (typeof parsed === 'string') return [`no peer can read it: ${parsed}`]
+  const flaw = issuerFlaw(parsed, 'root')
+  return flaw === undefined ? [] : [`the certificate ${flaw}`]
 }
 
 /** The names in a certificate; none where it cannot be read. */

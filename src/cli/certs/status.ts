@@ -1,20 +1,23 @@
-import type { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { keyTitle } from '../../pki/keys.ts'
 import { fingerprint } from '../../pki/leaf.ts'
-import { type AuthorityState, exists, readState, text } from '../../pki/state.ts'
-import { issuerFlaw } from '../../trust/profile.ts'
-import { parseCertificate } from '../../x509/certificate.ts'
-import { type Crl, parseCrl } from '../../x509/crl.ts'
-import { pemBlocks } from '../../x509/pem.ts'
+import { type AuthorityState, crlsIn, exists, readState, text } from '../../pki/state.ts'
+import type { Crl } from '../../x509/crl.ts'
 import { durationMs } from './arguments.ts'
 import { credentialDirectories, folderName } from './folders.ts'
-import { endsSoon, type Horizon, type Inspection, inspect, inspectDirectory } from './inspect.ts'
+import {
+  endsSoon,
+  type Horizon,
+  type Inspection,
+  inspect,
+  inspectDirectory,
+  isWarning,
+} from './inspect.ts'
 import { inspectionJson, inspectionTable, summaryLine } from './inspections.ts'
-import { listProblems } from './judgement.ts'
+import { listProblems, openSslProblems, rootFlaws } from './judgement.ts'
 import { address, type Meeting, meet, type Peer, peerOf } from './meet.ts'
 import { sideIn } from './rehearse.ts'
 import { columns, json } from './words.ts'
@@ -78,7 +81,7 @@ function keyElsewhere(ca: AuthorityState | undefined, directory: string): boolea
 }
 
 function rootsOf(ca: AuthorityState, horizon: Horizon): readonly Inspection[] {
-  const crls = ca.crlPem === null ? [] : pemBlocks('X509 CRL', ca.crlPem).map(parseCrl)
+  const crls = ca.crlPem === null ? [] : crlsIn(ca.crlPem, join(ca.directory, 'ca.crl'))
   return ca.roots.map(({ certificate, id, state }) => {
     const ending = endsSoon(certificate, horizon)
     const over = certificate.validToDate < horizon.now
@@ -105,11 +108,6 @@ function rootsOf(ca: AuthorityState, horizon: Horizon): readonly Inspection[] {
   })
 }
 
-function rootFlaws({ raw }: X509Certificate): readonly string[] {
-  const flaw = issuerFlaw(parseCertificate(raw), 'root')
-  return flaw === undefined ? [] : [`the certificate ${flaw}`]
-}
-
 async function statusOfPeer(
   peer: Peer,
   credentials: string | undefined,
@@ -122,7 +120,10 @@ async function statusOfPeer(
   const crls = credentials === undefined ? [] : await listsIn(credentials)
   const found = { chain: [leaf!, ...shown], roots: ours?.roots ?? [], crls }
   const refused = ours !== undefined && !meeting.takesUs ? [`refuses us: ${meeting.refusal}`] : []
-  const one = inspect(address(peer), address(peer), found, horizon, refused)
+  const seen = inspect(address(peer), address(peer), found, horizon, refused)
+  const isRefused = seen.problems.some((problem) => !isWarning(problem))
+  const problems = isRefused ? seen.problems : [...seen.problems, ...(await openSslProblems(found))]
+  const one = { ...seen, problems }
   if (asJson) {
     const { protocol, cipher, takesUs, refusal } = meeting
     const certificate = inspectionJson(one, horizon.now)
@@ -145,7 +146,7 @@ async function statusOfPeer(
 /** The CRLs that a peer with these credentials would go by. */
 async function listsIn(directory: string): Promise<readonly Crl[]> {
   const file = join(directory, 'ca.crl')
-  return (await exists(file)) ? pemBlocks('X509 CRL', await text(file)).map(parseCrl) : []
+  return (await exists(file)) ? crlsIn(await text(file), file) : []
 }
 
 function peerProse(one: Inspection, meeting: Meeting, verified: boolean): string {
