@@ -18,6 +18,9 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Leaves the caller without an answer, as some modules do after a fault of their own. */
+export const NO_ANSWER: Reply = { status: 0 }
+
 /** Answers a call, or undefined where the module has no such route. */
 export type ModuleRoute = (call: ModuleCall) => Promise<Reply | undefined> | Reply | undefined
 
@@ -77,6 +80,7 @@ function administration(
 }
 
 function send(response: http.ServerResponse, { status, json, headers = {} }: Reply): void {
+  if (status === NO_ANSWER.status) return
   response.writeHead(status, {
     ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
     ...headers,

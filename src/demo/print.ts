@@ -59,7 +59,8 @@ export function resultText(trials: readonly Trial[], color: Paint = paintStdout)
   const through = trials.filter(({ outcome }) => outcome === 'got-through').length
   if (wrong > 0)
     return `${color('red', `Result: not as expected (${wrong} of ${trials.length}).`)}\n`
-  const bare = through === 1 ? 'one got through, where no sidecar is' : `${through} got through`
+  const few = through === 1 ? 'one' : through
+  const bare = `${few} got through, where no sidecar is`
   return `${trials.length} tries, ${trials.length - through} blocked; ${bare}. Result: as expected.\n`
 }
 

@@ -64,7 +64,7 @@ test.serial(
 
 test.serial('every attack of the demo gets through where no sidecar is', async (t) => {
   const trials = await runTrials(cluster, new AbortController().signal)
-  t.is(trials.length, 14)
+  t.is(trials.length, 16)
   for (const { id, outcome, because } of trials) t.is(outcome, 'got-through', `${id}: ${because}`)
   t.is(
     await cluster.processes.get(MODULES.users)!.child.ask('count'),

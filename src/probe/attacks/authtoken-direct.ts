@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
 import { handshakeWith, send } from '../conversation.ts'
-import { findingOf, gotThrough } from '../finding.ts'
-import { type HttpAnswer, header, honest, requestBytes } from '../http.ts'
+import { type AttackFinding, findingOf, gotThrough } from '../finding.ts'
+import { type HttpAnswer, header, honest, requestBytes, withJson } from '../http.ts'
 
 const WANTED = ['perms.all', 'users.item.delete']
 
@@ -37,6 +37,66 @@ export const authtokenDirect: Attack = {
     const proof = `it signed a ${type} token for ${signedFor} with ${JSON.stringify(rights ?? [])}`
     return { ...finding, ...gotThrough(proof) }
   },
+}
+
+/** Route.getMagicPermission: the permission with which it serves a route of its own. */
+const ENDPOINTS = ['/token/sign', '/token'].map((target) => ({
+  target,
+  permission: `${Buffer.from(target).toString('base64')}.execute`,
+}))
+/** Of nobody: what is signed for it opens nothing. */
+const USER = '00000000-0000-4000-8000-000000000000'
+
+/**
+ * mod-authtoken Route.handleRoute: asked as a filter it answers with this permission, and Okapi sends it
+ * along when it asks again. Past Okapi the caller writes it: with any valid token of the tenant, the rogue's
+ * own for example, the module signs one for whatever user it is told.
+ */
+export const authtokenSign: Attack = {
+  id: 'authtoken-sign',
+  group: 'policy',
+  title: 'mod-authtoken: a token of any user',
+  meaning: 'With any token of a tenant a module becomes any user of it, the administrator too.',
+  judged: 'A signed token in the answer; it is proven by its claims and not shown.',
+  remedy: 'Only Okapi’s identity may reach mod-authtoken; close its own port.',
+  against: 'module',
+  async run(context) {
+    const body = JSON.stringify({ payload: { sub: 'rogue', user_id: USER } })
+    let finding: AttackFinding | undefined
+    for (const { target, permission } of ENDPOINTS) {
+      const lines = withJson(
+        [
+          ...honest(context),
+          ['X-Okapi-Url', 'http://127.0.0.1:9'],
+          ['X-Okapi-Permissions', JSON.stringify([permission])],
+        ],
+        body,
+      )
+      const message = requestBytes({ method: 'POST', target, lines, body })
+      const transcript = await send(context, message, {
+        handshake: handshakeWith(context.credentials),
+      })
+      const [answer] = transcript.answers
+      const claims = answer === undefined ? undefined : signedIn(answer)
+      finding ??= findingOf(transcript, { harmless: () => true })
+      if (claims?.user_id !== USER) continue
+      const proof = `it signed a token of tenant ${claims.tenant} for the user that it was told`
+      return { ...findingOf(transcript), ...gotThrough(proof) }
+    }
+    return finding!
+  },
+}
+
+/** The claims of the token in the answer of either endpoint. */
+function signedIn({ body }: HttpAnswer): Claims | undefined {
+  try {
+    const answer: unknown = JSON.parse(body)
+    if (typeof answer !== 'object' || answer === null) return undefined
+    const { accessToken, token }: { accessToken?: unknown; token?: unknown } = answer
+    return claimsOf(String(accessToken ?? token))
+  } catch {
+    return undefined
+  }
 }
 
 function minted(answer: HttpAnswer, rogue: string): Claims | undefined {

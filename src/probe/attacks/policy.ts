@@ -2,7 +2,7 @@ import type { Attack } from '../attack.ts'
 import { type CallRow, callAttack, type ForbiddenCall } from '../calls.ts'
 import { type Context, closedTo, forWriting } from '../context.ts'
 import { honest } from '../http.ts'
-import { authtokenDirect } from './authtoken-direct.ts'
+import { authtokenDirect, authtokenSign } from './authtoken-direct.ts'
 
 const UNDECLARED = 'Close every route that no descriptor declares; keep /admin inside the pod.'
 const SYSTEM = 'Only Okapi may call system interfaces, and only those that are declared.'
@@ -269,4 +269,5 @@ export const POLICY_ATTACKS: readonly Attack[] = [
   ...ADMINISTRATIONS.map((row) => callAttack({ ...administration(row), against: 'okapi' })),
   ...METHODS.map((row) => callAttack({ ...row, as: 'accepted' })),
   authtokenDirect,
+  authtokenSign,
 ]
