@@ -54,7 +54,8 @@ const workload = z.strictObject({
   runAsUser: z.int().min(1),
   readOnlyRootFilesystem: flag,
   probes: z.strictObject({ enabled: flag, startupSeconds: z.int().min(5) }),
-  terminationGracePeriodSeconds: z.int().min(1),
+  preStopSeconds: z.int().min(0).max(3600),
+  terminationGracePeriodSeconds: z.int().min(0),
 })
 
 const certManager = z.strictObject({

@@ -89,12 +89,21 @@ function sidecarAt(pid: number): Running | undefined {
     if (Number(uid) !== process.getuid?.() || (caught & SIGUSR2_BIT) === 0n) return undefined
     const args = readFileSync(`${PROC}/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
     const verb = args.indexOf('run')
-    const at = readlinkSync(`${PROC}/${pid}/cwd`)
+    const at = folderOf(pid)
     const [, own = ''] = process.argv
     if (verb < 1 || real(resolve(at, args[verb - 1] ?? '')) !== real(own)) return undefined
     return { pid, config: real(resolve(at, configIn(args.slice(verb + 1)))) }
   } catch {
     return undefined
+  }
+}
+
+/** Where its relative paths begin. */
+function folderOf(pid: number): string {
+  try {
+    return readlinkSync(`${PROC}/${pid}/cwd`)
+  } catch {
+    return '/'
   }
 }
 

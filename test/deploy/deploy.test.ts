@@ -18,6 +18,7 @@ interface Service {
   readonly networks?: unknown
   readonly network_mode?: string
   readonly volumes?: readonly string[]
+  readonly stop_grace_period: string
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
@@ -74,6 +75,20 @@ withTool('systemd-analyze')('systemd takes the units', async (t) => {
       )
     })
     t.deepEqual(said, [])
+  }
+})
+
+test('callers are sent elsewhere before the module stops, and its sidecar stops last', (t) => {
+  const read = (name: string) => readFileSync(join(SYSTEMD, name), 'utf8')
+  const leave = read('okapi-sidecar-leave@.service')
+  // What is ordered after another is stopped before it (systemd.unit(5)).
+  t.true(leave.includes('After=okapi-sidecar@%i.service %i.service\n'))
+  t.true(leave.includes('PartOf=okapi-sidecar@%i.service\n'))
+  t.true(read('okapi-sidecar@.service').includes('Wants=okapi-sidecar-leave@%i.service\n'))
+  t.true(read('module.conf').includes('After=okapi-sidecar@mod-users.service\n'))
+  for (const [name, { stop_grace_period }] of services) {
+    const least = name.endsWith('-sidecar') ? 25 : 1
+    t.true(Number.parseInt(stop_grace_period, 10) > least, name)
   }
 })
 

@@ -150,7 +150,7 @@ withHelm('as a container it stands beside the module, and waits before it closes
   t.is(pod!.initContainers, undefined)
   t.is(sidecarOf(pod!).restartPolicy, undefined)
   const { data } = only(things, 'ConfigMap', 'mod-users-19-7-0-sidecar')
-  t.is(parse(data!['sidecar.yaml']!).drain.delayMs, 5000)
+  t.is(parse(data!['sidecar.yaml']!).drain.delayMs, 10_000)
 })
 
 withHelm('the rules are in force before the sidecar starts', async (t) => {

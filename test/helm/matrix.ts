@@ -77,6 +77,8 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
       affinity: { podAntiAffinity: {} },
     },
   },
+  'more time to end': { workload: { preStopSeconds: 20, terminationGracePeriodSeconds: 120 } },
+  'no time to end': { workload: { preStopSeconds: 0 } },
   'no probes of the module': { workload: { probes: { enabled: false } } },
   'no Service': { service: { enabled: false } },
   'another Service': { service: { name: 'users-sidecar', annotations: { some: 'thing' } } },

@@ -172,6 +172,11 @@ it too. Takes a scope, and writes nothing.
 {{- $url := printf "http://localhost:%d" (int .egress) -}}
 {{- $okapi := eq .role "okapi" -}}
 {{- $secret := .secret -}}
+{{- $least := include "okapi-sidecar.stopSeconds" (dict "scope" . "module" 5) | int -}}
+{{- $grace := int .values.workload.terminationGracePeriodSeconds -}}
+{{- if and $grace (lt $grace $least) -}}
+{{- fail (printf "okapi-sidecar: workload.terminationGracePeriodSeconds: %d is too short, what runs then would be cut: workload.preStopSeconds, 5 seconds for the module and config.limits.drainTimeoutMs are %d; write that or more, or 0, which is computed" $grace $least) -}}
+{{- end -}}
 {{- with .values.workload -}}
 {{- if eq (int .runAsUser) 65532 }}{{ fail "okapi-sidecar: workload.runAsUser must not be 65532, which is the sidecar's; write another, for example 1000" }}{{ end -}}
 {{- range .env -}}

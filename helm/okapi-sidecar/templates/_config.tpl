@@ -37,8 +37,8 @@
   "why" (required "okapi-sidecar: migration.why is missing: what is being moved over" $v.migration.why)) -}}
 {{- end -}}
 {{- if eq $v.mode "container" -}}
-{{- /* SIGTERM comes while Services still send: first not ready, then closed. */ -}}
-{{- $_ := set $config "drain" (dict "delayMs" 5000) -}}
+{{- /* SIGTERM comes while Services still send, and the module still runs: first not ready, then closed. */ -}}
+{{- $_ := set $config "drain" (dict "delayMs" (include "okapi-sidecar.delayMs" . | int)) -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite $config (deepCopy $v.config)) -}}
 {{- end -}}

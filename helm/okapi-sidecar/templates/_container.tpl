@@ -20,6 +20,11 @@
     {{- if $v.migration.enabled }}
     - { name: plain, containerPort: {{ $v.migration.port }}, protocol: TCP }
     {{- end }}
+  {{- if eq $v.mode "native" }}
+  lifecycle:
+    # It runs before the module gets SIGTERM. An ordinary container gets its own at the same time.
+    preStop: { exec: { command: [node, --max-semi-space-size=1, /app/main.js, leave] } }
+  {{- end }}
   startupProbe:
     httpGet: { path: /ready, port: sidecar-admin }
     periodSeconds: 1

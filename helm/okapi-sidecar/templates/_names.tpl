@@ -42,6 +42,7 @@ is longer ends in a checksum, so that two versions are never called the same. */
   "name" (printf "%s-sidecar" $slug)
   "release" $root.Release.Name
   "namespace" $root.Release.Namespace
+  "kubernetes" $root.Capabilities.KubeVersion.Version
   "chart" (printf "okapi-sidecar-%s" "0.1.0")
   "appVersion" "0.1.0"
   "service" ($values.service.name | default $product)
