@@ -179,6 +179,10 @@ const limits = () =>
         description:
           'Milliseconds that a caller that ended its side is waited for while there is nothing to send to it',
       }),
+      calleeReadIdleMs: ms(300_000, 0).meta({
+        description:
+          'Milliseconds in which a called module reads nothing of a request that waits for it; 0: unlimited',
+      }),
       connectMs: ms(5_000),
       connectWaitMs: ms(30_000, 0),
       responseHeadMs: ms(0, 0).meta({ description: 'Milliseconds; 0: unlimited, as Okapi waits' }),

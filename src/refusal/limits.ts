@@ -13,6 +13,7 @@ export const LIMITS = [
   'bodyIdleMs',
   'bodyBytesPerSecond',
   'callerReadIdleMs',
+  'calleeReadIdleMs',
   'idleMs',
   'halfCloseMs',
   'connectMs',

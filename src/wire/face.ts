@@ -88,6 +88,8 @@ export interface WireLimits extends HeadLimits {
   readonly bodyRateWindowMs: number
   /** 0: a caller may read its answer as slowly as it likes. */
   readonly callerReadIdleMs: number
+  /** 0: an upstream may read a request as slowly as it likes. */
+  readonly calleeReadIdleMs: number
   /** 0: TLS records of a caller may bring as little data as it likes. */
   readonly recordOverheadBytesPerSecond: number
   readonly idleMs: number

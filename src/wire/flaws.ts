@@ -139,6 +139,12 @@ export function late(upstream: string): Refusal {
   })
 }
 
+/** It reads no more of the request, and need not answer before it has it. */
+export function takesNothing(upstream: string): Refusal {
+  const because = `${upstream} read nothing of the request for limits.calleeReadIdleMs`
+  return refuse('timeout-upstream', because, { limit: 'calleeReadIdleMs' })
+}
+
 function moment(inBody: boolean): string {
   return inBody ? 'in the middle of its answer' : 'without an answer'
 }

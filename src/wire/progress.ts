@@ -1,15 +1,25 @@
-import type { WriteBuffer } from './write-buffer.ts'
+/** What waits for the other side to take it. */
+export interface WaitingWrites {
+  /** Rises with all that the other side takes. */
+  readonly taken: number
+  /** Bytes wait: how many, or whether any do. */
+  readonly waiting: number | boolean
+}
 
-/** Watches whether the other side of a socket takes what is written to it. */
+/** Watches whether the other side takes what is written to it. */
 export class Progress {
-  readonly #writeBuffer: WriteBuffer
+  readonly #writes: WaitingWrites
   #taken = 0
-  /** When it was last seen to have nothing left, or to go on. */
-  #since: number
+  /** When it was last seen to have nothing left, or to go on; -1: it was not looked at yet. */
+  #since = -1
 
-  constructor(writeBuffer: WriteBuffer, now: number) {
-    this.#writeBuffer = writeBuffer
-    this.#since = now
+  constructor(writes: WaitingWrites) {
+    this.#writes = writes
+  }
+
+  /** Begins anew. */
+  begin(): void {
+    this.#since = -1
   }
 
   /**
@@ -18,8 +28,8 @@ export class Progress {
    * @returns bytes wait, and none of them have been taken for `mostMs`
    */
   stalls(now: number, mostMs: number): boolean {
-    const { taken, waiting } = this.#writeBuffer
-    if (waiting === 0 || taken !== this.#taken) {
+    const { taken, waiting } = this.#writes
+    if (this.#since === -1 || !waiting || taken !== this.#taken) {
       this.#taken = taken
       this.#since = now
     }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { Progress } from './progress.ts'
 import { Slab } from './slab.ts'
 
 /** A single read of libuv: what may still come after a source was told to stop. */
@@ -24,6 +25,7 @@ export class WriteBuffer {
   blocked = false
   /** Writes that the socket has reported as taken: how somebody else sees that it goes on. */
   taken = 0
+  readonly #progress = new Progress(this)
   readonly #socket: Socket
   readonly #most: number
   readonly #mark: number
@@ -55,6 +57,11 @@ export class WriteBuffer {
   /** Whoever sends requests on and on and takes no answer: the next one waits. */
   get clogged(): boolean {
     return this.blocked && this.waiting >= this.#most
+  }
+
+  /** Looks now, at every tick: does the other side take nothing of what waits, for `mostMs`? 0: never. */
+  stalls(now: number, mostMs: number): boolean {
+    return this.#progress.stalls(now, mostMs)
   }
 
   /** Bytes that the socket has not taken yet. */

@@ -163,22 +163,47 @@ test.serial('responseHeadMs begins when the request is whole', async (t) => {
   slow.close()
 })
 
-test.serial('responseHeadMs: a module that does not take its request is 504 too', async (t) => {
-  const { sidecar, module, where } = await beside(t, { responseHeadMs: 1500 })
-  module.partly = (_text, socket) => socket.pause()
-  const talk = new Talk(where)
-  talk.send(request('POST /users', [T, 'Content-Length: 100000000']))
+for (const limit of ['responseHeadMs', 'calleeReadIdleMs']) {
+  test.serial(`${limit}: a module that does not take its request is 504 too`, async (t) => {
+    const { sidecar, module, where } = await beside(t, { [limit]: 1500 })
+    module.partly = (_text, socket) => socket.pause()
+    const talk = new Talk(where)
+    talk.send(request('POST /users', [T, 'Content-Length: 100000000']))
+    const pouring = pour(talk)
+    t.is(verdictOf(await talk.next()), '504 timeout-upstream')
+    await pouring
+    talk.close()
+    t.is(await limitHits(sidecar, limit), 1)
+    await until(async () => (await metric(sidecar, 'sidecar_buffered_bytes')) === 0)
+  })
+}
+
+/** Sends on and on until there is an answer. */
+async function pour(talk: Talk): Promise<void> {
   const piece = Buffer.alloc(65_536)
-  const pour = async () => {
-    while (talk.socket.writable && talk.received === '') {
-      if (talk.socket.write(piece)) await new Promise(setImmediate)
-      else await pause(20)
-    }
+  while (talk.socket.writable && talk.received === '') {
+    if (talk.socket.write(piece)) await new Promise(setImmediate)
+    else await pause(20)
   }
-  const pouring = pour()
+}
+
+test.serial('calleeReadIdleMs: over a link an upload that nobody takes is 504 too', async (t) => {
+  const okapi = await Player.start()
+  okapi.partly = (_text, socket) => socket.pause()
+  const ingress = { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${okapi.port}` }
+  const modules = { listen: '127.0.0.1:0', address: {} }
+  const gateway = await place.sidecar(ID.okapi, { ingress, egress: { modules } })
+  const caller = await egressTo(t, gateway.port('ingress'), { calleeReadIdleMs: 1500 })
+  t.teardown(async () => {
+    await gateway.stop()
+    await okapi.close()
+  })
+  const talk = new Talk(caller.port('egress'))
+  talk.send(request('POST /notes', [T, 'Content-Length: 100000000']))
+  const pouring = pour(talk)
   t.is(verdictOf(await talk.next()), '504 timeout-upstream')
   await pouring
   talk.close()
-  t.is(await limitHits(sidecar, 'responseHeadMs'), 1)
-  await until(async () => (await metric(sidecar, 'sidecar_buffered_bytes')) === 0)
+  t.is(await limitHits(caller, 'calleeReadIdleMs'), 1)
+  await until(async () => (await metric(caller, 'sidecar_buffered_bytes')) === 0)
 })

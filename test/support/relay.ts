@@ -24,6 +24,7 @@ export const LIMITS: WireLimits = {
   bodyBytesPerSecond: 100,
   bodyRateWindowMs: 60_000,
   callerReadIdleMs: 300_000,
+  calleeReadIdleMs: 300_000,
   recordOverheadBytesPerSecond: 1024,
   idleMs: 75_000,
   halfCloseMs: 10_000,

@@ -5,7 +5,6 @@ import type { DownstreamStream, RequestHandler, WireSettings } from '../face.ts'
 import { NO_MEMORY, PERHAPS_GONE, UNREAD } from '../flaws.ts'
 import type { HeadWriter } from '../head-writer.ts'
 import { Pace } from '../pace.ts'
-import { Progress } from '../progress.ts'
 import { FLOODED, RecordOverhead, type Underlying } from '../record-overhead.ts'
 import { isTlsError, saidBy } from '../tls-error.ts'
 import { WriteBuffer } from '../write-buffer.ts'
@@ -24,7 +23,6 @@ export class Downstream<N> implements DownstreamStream {
   readonly #socket: Socket
   readonly #settings: WireSettings
   readonly #writeBuffer: WriteBuffer
-  readonly #receiver: Progress
   readonly #reader: RequestReader<N>
   readonly #deadlines: Deadlines
   readonly #gracefulClose: GracefulClose
@@ -50,7 +48,6 @@ export class Downstream<N> implements DownstreamStream {
     const mostBytes = limits.bufferedBytesPerExchange
     this.#writeBuffer = new WriteBuffer(socket, mostBytes, () => this.#drained())
     this.exchange = new Exchange(context, this, handler)
-    this.#receiver = new Progress(this.#writeBuffer, clock.now)
     this.#deadlines = new Deadlines(settings)
     this.#gracefulClose = new GracefulClose(socket, this.#writeBuffer, this.#deadlines)
     const [writeBuffer, deadlines] = [this.#writeBuffer, this.#deadlines]
@@ -180,7 +177,7 @@ export class Downstream<N> implements DownstreamStream {
   /** Called by the coarse clock. */
   tick(now: number): void {
     const { limitHit, limits } = this.#settings
-    if (this.#receiver.stalls(now, limits.callerReadIdleMs)) return this.#giveUpReceiver()
+    if (this.#writeBuffer.stalls(now, limits.callerReadIdleMs)) return this.#giveUpReceiver()
     if (this.#overhead.isTooMuch(now, limits)) return this.#flooded()
     const deadlines = this.#deadlines
     if (this.exchange.open) {

@@ -10,6 +10,7 @@ import {
   late,
   malformed,
   responseRefusal,
+  takesNothing,
 } from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
 import { saidBy } from '../tls-error.ts'
@@ -147,6 +148,8 @@ export class UpstreamConnection<N> implements UpstreamStream {
   /** Called by the coarse clock. */
   tick(now: number): void {
     const x = this.#x
+    const { calleeReadIdleMs } = this.#settings.limits
+    if (this.#writeBuffer.stalls(now, calleeReadIdleMs)) return this.#fail(takesNothing(this.#name))
     if (this.#deadline === 0 || now < this.#deadline || x === null || this.#inBody) return
     // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
     if (!x.requestSent && !this.blocked) return

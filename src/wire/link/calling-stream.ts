@@ -11,6 +11,7 @@ import {
   linkFull,
   malformed,
   responseRefusal,
+  takesNothing,
 } from '../flaws.ts'
 import { Body } from '../h1/body.ts'
 import { parseResponseHead } from '../h1/response-head.ts'
@@ -105,8 +106,6 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     return this.#sender.heldBytes + (this.waitingHead ?? this.#second.head ?? NOTHING).length
   }
 
-  // --- the request's way out ---------------------------------------------------------------------
-
   get blocked(): boolean {
     return this.#state === 'waiting' || (this.#state === 'open' && this.#sender.blocked)
   }
@@ -143,8 +142,6 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   }
 
   sent(): void {}
-
-  // --- the response's way in ---------------------------------------------------------------------
 
   /** A whole head. */
   head(bytes: Buffer, start: number, end: number, flags: number): LinkEnding | null {
@@ -261,6 +258,9 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   }
 
   tick(now: number): void {
+    const { calleeReadIdleMs } = this.#settings.limits
+    const stalls = this.#sender.stalls(now, calleeReadIdleMs)
+    if (stalls) return void this.#fail(takesNothing(this.#name), RESET.cancelled)
     if (this.#deadline === 0 || now < this.#deadline || this.#inBody) return
     // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
     if (!this.x.requestSent && !this.#sender.blocked) return

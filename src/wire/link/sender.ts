@@ -1,3 +1,4 @@
+import { Progress } from '../progress.ts'
 import { WaitingBytes } from '../waiting-bytes.ts'
 import type { Batch } from './batch.ts'
 import { MOST_PAYLOAD_BYTES, WINDOW_BYTES } from './frames.ts'
@@ -29,7 +30,8 @@ export class Sender {
   #finishing = false
   #stopped = false
   /** Rises when credit comes back or something that waited goes. */
-  moved = 0
+  taken = 0
+  readonly #progress = new Progress(this)
   /** Stands in the batch's line. */
   inLine = false
   ended = false
@@ -47,6 +49,7 @@ export class Sender {
     this.release()
     this.#finishing = false
     this.#stopped = false
+    this.#progress.begin()
     this.inLine = false
     this.ended = false
   }
@@ -85,8 +88,13 @@ export class Sender {
   }
 
   /** Bytes wait here, or at the source for want of credit. */
-  get waits(): boolean {
+  get waiting(): boolean {
     return this.#queue.length > 0 || this.#stopped
+  }
+
+  /** Looks now, at every tick: does the peer take nothing of what waits, for `mostMs`? 0: never. */
+  stalls(now: number, mostMs: number): boolean {
+    return this.#progress.stalls(now, mostMs)
   }
 
   get queuedBytes(): number {
@@ -138,7 +146,7 @@ export class Sender {
   /** The peer gave credit. False when it gave more than the window holds. */
   granted(bytes: number): boolean {
     this.#credit += bytes
-    this.moved++
+    this.taken++
     if (this.#credit > WINDOW_BYTES) return false
     if (this.#queue.length > 0) this.#line()
     else this.#tell()
@@ -151,7 +159,7 @@ export class Sender {
     if (this.#queue.length === 0 || batch === null || this.#credit === 0) return false
     const next = this.#queue.shift(Math.min(MOST_PAYLOAD_BYTES, this.#credit))
     this.#credit -= next.length
-    this.moved++
+    this.taken++
     batch.data(this.#id, next, 0, next.length)
     if (this.#keeping) this.#sent.add(next, 0, next.length)
     if (this.#queue.length > 0) return this.#credit > 0

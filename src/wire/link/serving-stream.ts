@@ -36,9 +36,6 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   #owed = 0
   #deadline = 0
   readonly #pace = new Pace()
-  /** What the sender has moved, and when it was last seen to move or to have nothing to. */
-  #moved = 0
-  #movedAt = 0
 
   constructor(
     context: N,
@@ -80,7 +77,6 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     this.#id = id
     this.#upload.drop()
     this.#owed = 0
-    this.#movedAt = this.#settings.clock.now
     this.#receiver.begin()
     this.#receiver.ended = ended
     this.#sender.begin(this.#link.batch, id)
@@ -163,7 +159,8 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   }
 
   tick(now: number): void {
-    if (this.#isStuck(now)) return this.#giveUp()
+    const { callerReadIdleMs } = this.#settings.limits
+    if (this.#sender.stalls(now, callerReadIdleMs)) return this.#giveUp()
     if (!this.exchange.open || this.exchange.requestDone) return
     // A sender that we have stopped ourselves does not stall.
     const stopped = this.#upload.heldBytes > 0 || this.#stopped
@@ -237,17 +234,6 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   get #stopped(): boolean {
     const { upstream } = this.exchange
     return upstream === null || upstream.blocked
-  }
-
-  /** Does the caller's end take nothing of what waits for it? */
-  #isStuck(now: number): boolean {
-    const { waits, moved } = this.#sender
-    if (!waits || moved !== this.#moved) {
-      this.#moved = moved
-      this.#movedAt = now
-    }
-    const { callerReadIdleMs } = this.#settings.limits
-    return callerReadIdleMs !== 0 && now - this.#movedAt >= callerReadIdleMs
   }
 
   #giveUp(): void {
