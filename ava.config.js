@@ -14,7 +14,10 @@ const named = argv.slice(2).some((word) => word.includes('test/'))
 
 export default {
   extensions: ['ts'],
-  files: named ? ['test/**/*.test.ts', '!test/suites/**'] : ['test/**/*.test.ts', ...shared],
+  // Those that stall for seconds or keep a processor busy: `npm run test:slow`.
+  files: named
+    ? ['test/**/*.test.ts', '!test/suites/**']
+    : ['test/**/*.test.ts', '!test/slow/**', ...shared],
   require: ['./test/support/seed.js'],
   // Four are a minute faster on two cores, and starve the processes that scenarios start.
   concurrency: 2,

@@ -8,8 +8,7 @@ import { ATTACKS } from '../../src/probe/attacks.ts'
 import { ACTION } from '../../src/proxy/header-tables.ts'
 import { NAME } from '../../src/proxy/names.ts'
 import { Sidecar } from '../../src/sidecar.ts'
-import { ID, Place, Player } from '../support/scenario.ts'
-import { assault, through } from './targets/assault.ts'
+import { assault, through } from '../probe/targets/assault.ts'
 import {
   chainIsEnough,
   doorSays,
@@ -19,7 +18,8 @@ import {
   judgeIs,
   noLists,
   type TurnOff,
-} from './targets/one-rule-off.ts'
+} from '../probe/targets/one-rule-off.ts'
+import { ID, Place, Player } from '../support/scenario.ts'
 
 let place: Place
 let behind: Player
