@@ -38,7 +38,7 @@ export interface CredentialsOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly onReload?: (report: ReloadReport) => void
-  /** Told of each generation with what it was made of, before anybody uses it. */
+  /** Told of each generation with what it was made of, before it is used. */
   readonly onActivate?: (raw: RawMaterial, next: Generation) => void
 }
 
@@ -188,9 +188,9 @@ function refuseLossOfRevocation(raw: RawMaterial, previous: Generation): void {
   if (raw.crl !== undefined || previous.crls.length === 0) return
   throw new Fault({
     severity: 'error',
-    message: 'the revocation lists are gone, the last ones stay in use',
+    message: 'ca.crl is gone; the last revocation lists stay in use',
     where: { file: raw.ca.path },
-    hint: 'put ca.crl back; to do without revocation, restart without it',
+    hint: 'restore ca.crl; to turn revocation off, restart without it',
   })
 }
 

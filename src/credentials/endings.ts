@@ -15,7 +15,7 @@ export interface Ending {
 }
 
 const DAY_MS = 86_400_000
-/** A third of a root's life is years: nobody would listen for so long. */
+/** A third of a root's life is years: a warning for so long would be ignored. */
 const AUTHORITY_NOTICE_MS = 180 * DAY_MS
 
 /** Everything of a generation that runs out: announced when a third of its life is left. */
@@ -27,22 +27,22 @@ export function endingsOf({ presented, bundle, crls }: Generation): readonly End
         : `the certificate of ${certificate.subject.text} in our own chain`,
     meaning: 'peers will refuse us',
     ...lastThird(certificate.notBefore, certificate.notAfter),
-    hint: 'bring a new one into tls.crt, and its key into tls.key',
+    hint: 'put a new certificate into tls.crt and its key into tls.key',
   }))
   const shown = new Set(presented.map(({ fingerprint256 }) => fingerprint256))
   const authorities = bundle.authorities
     .filter(({ fingerprint256 }) => !shown.has(fingerprint256))
     .map((authority) => ({
       what: `the authority ${authority.subject.text} (serial ${authority.serial.hex})`,
-      meaning: 'whoever it vouches for will be refused',
+      meaning: 'every certificate that it issued will be refused',
       ...lastThird(authority.notBefore, authority.notAfter, AUTHORITY_NOTICE_MS),
-      hint: 'okapi-sidecar certs rollover leads to a new root',
+      hint: 'replace the root with okapi-sidecar certs rollover',
     }))
   const lists = crls.map((crl) => ({
     what: `the revocation list of ${crl.issuer.text}`,
     meaning: 'every peer will be refused',
     ...lastThird(crl.thisUpdate, crl.nextUpdate),
-    hint: 'bring a newer list into ca.crl',
+    hint: 'put a newer list into ca.crl',
   }))
   return [...own, ...authorities, ...lists]
 }
@@ -77,8 +77,8 @@ function problemOf({ what, meaning, endsAt, hint }: Ending, now: number): Proble
   const at = new Date(endsAt).toISOString()
   const message =
     now > endsAt
-      ? `${what} has run out on ${at}: ${meaning}`
-      : `${what} runs out in ${duration(endsAt - now)}, on ${at}: then ${meaning}`
+      ? `${what} expired on ${at}: ${meaning}`
+      : `${what} expires in ${duration(endsAt - now)}, on ${at}; then ${meaning}`
   return { severity: 'warning', message, hint }
 }
 

@@ -40,7 +40,7 @@ async function checkOwn(
       const seen = await attempt(() => look({ key, cert }, role))
       if (seen instanceof Error) {
         const message = `a trial handshake with these credentials fails in ${spoken(version)}: ${seen.message}`
-        problems.error(raw.cert.path, message, 'bring a key of P-256 and a certificate for it')
+        problems.error(raw.cert.path, message, 'use a P-256 key and a certificate for it')
         return
       }
       const verdict = judgeConnection(seen.facts, context)
@@ -55,7 +55,7 @@ async function checkOwn(
   }
 }
 
-/** Nobody has those peers' keys here: stand-ins show what becomes of them. */
+/** The keys of those peers are not here: stand-ins show what happens to them. */
 async function checkPeers(
   { bundle, chain, crls, identity }: Generation,
   raw: RawMaterial,
@@ -139,7 +139,7 @@ function tell(
   const message = `OpenSSL would refuse every peer that ${who} has certified, as a ${role}: ${why}`
   const file = code.includes('CRL') || why.includes('CRL') ? (raw.crl ?? raw.ca).path : raw.ca.path
   if (isOfNames(refused)) {
-    const hint = 'its name constraints leave no room for the names of this installation'
+    const hint = 'its name constraints exclude the names of this installation'
     problems.warning(file, message, hint)
   } else if (DATES.has(code)) {
     problems.warning(file, message, 'an authority above it is not valid now')
@@ -149,22 +149,22 @@ function tell(
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [
     /CRL/,
-    'bring the complete list of this authority, whose key identifier is that of its certificate (openssl ca -gencrl)',
+    'use the complete list of this authority, whose key identifier is that of its certificate (openssl ca -gencrl)',
   ],
   [
     /signature/i,
-    'OpenSSL takes another certificate of the same name for it: take one of the two out, or issue it again with a subject key identifier',
+    'OpenSSL confuses it with another certificate of the same name: remove one of the two, or reissue it with a subject key identifier',
   ],
   [/purpose/i, 'its extendedKeyUsage must have serverAuth and clientAuth, or be absent'],
-  [/path length/i, 'the authority above it allows none below (pathlen): take it out of ca.crt'],
-  [/issuer/i, 'put the certificate of the root above it into ca.crt too, or take it out'],
+  [/path length/i, 'the authority above it allows none below (pathlen): remove it from ca.crt'],
+  [/issuer/i, 'put the certificate of the root above it into ca.crt too, or remove it'],
 ]
 
 function remedyOf({ code, why }: PeerRefused): string {
   const found = REMEDIES.find(
     ([pattern]) => pattern.test(code.replaceAll('_', ' ')) || pattern.test(why),
   )
-  return found?.[1] ?? 'take it out of ca.crt, or issue it again without what OpenSSL names'
+  return found?.[1] ?? 'remove it from ca.crt, or reissue it without what OpenSSL names'
 }
 
 function fileOf(reason: string, raw: RawMaterial): string {

@@ -99,7 +99,7 @@ function checkDates(
   problems: Problems,
 ): void {
   if (validToDate.getTime() < now) {
-    problems.error(file.path, `has ended on ${validToDate.toISOString()}`)
+    problems.error(file.path, `expired on ${validToDate.toISOString()}`)
   } else if (validFromDate.getTime() > now) {
     problems.error(file.path, `is not valid before ${validFromDate.toISOString()}`)
   }

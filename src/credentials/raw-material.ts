@@ -60,7 +60,7 @@ export class Problems {
   }
 }
 
-/** Who can change a file can become this module, or choose whom it trusts. */
+/** A user who can change these files can become this module, or choose what it trusts. */
 export function checkMode({ path, mode }: RawFile, isKey: boolean, problems: Problems): void {
   if (mode === undefined) return
   const octal = (mode & 0o7777).toString(8).padStart(4, '0')
@@ -70,7 +70,7 @@ export function checkMode({ path, mode }: RawFile, isKey: boolean, problems: Pro
     // Kubernetes mounts secrets as 0644 unless told otherwise.
     problems.warning(
       path,
-      `everybody may read the private key (mode ${octal})`,
+      `every user may read the private key (mode ${octal})`,
       `chmod o-r ${path}`,
     )
   }

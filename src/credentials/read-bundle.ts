@@ -39,11 +39,11 @@ function warnOfDates(late: Certificate, now: number, file: RawFile, problems: Pr
   const { notBefore, notAfter } = late
   const iso = (time: number) => new Date(time).toISOString()
   if (now < notBefore) {
-    const hint = 'until then it makes nobody trusted; is a clock wrong?'
+    const hint = 'no certificate below it is accepted until then; is a clock wrong?'
     problems.warning(file.path, `${nameOf(late)} is not valid before ${iso(notBefore)}`, hint)
   } else {
-    const message = `${nameOf(late)} is not valid now: it ended on ${iso(notAfter)}`
-    problems.warning(file.path, message, 'take it out of the bundle')
+    const message = `${nameOf(late)} expired on ${iso(notAfter)}`
+    problems.warning(file.path, message, 'remove it from the bundle')
   }
 }
 
@@ -58,7 +58,7 @@ function refuseTwins({ bySubject }: TrustBundle, file: RawFile, problems: Proble
       if (twin === undefined) continue
       const prints = [first, twin].map((each) => `SHA-256 ${each.fingerprint256.slice(0, 16)}...`)
       const message = `two authorities have the name ${first.subject.text} and different keys (${prints.join(', ')}), and no subject key identifiers that tell them apart: OpenSSL would refuse the peers of one of them`
-      const hint = 'take one out, or issue one again under another name or with an identifier'
+      const hint = 'remove one, or reissue one under another name or with a key identifier'
       problems.error(file.path, message, hint)
     }
   }

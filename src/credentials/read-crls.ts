@@ -67,10 +67,7 @@ function bind(
         : bundle.bySubject.has(crl.issuer.key)
           ? 'its signature is not that of this authority'
           : 'no authority of this name is in the trust bundle'
-  problems.error(
-    file.path,
-    `the revocation list of ${crl.issuer.text} is not to be trusted: ${why}`,
-  )
+  problems.error(file.path, `the revocation list of ${crl.issuer.text} is not trusted: ${why}`)
   return []
 }
 
@@ -95,7 +92,11 @@ function currentListOf(
   const isOlder = before !== undefined && isNewer(before, found)
   if (isOlder) {
     const message = `the revocation list of ${name} (${titleOf(found)}) is older than the one in use (${titleOf(before)}), which stays in use`
-    problems.warning(file.path, message, 'bring the newest list; only a restart forgets it')
+    problems.warning(
+      file.path,
+      message,
+      'put the newest list into ca.crl; only a restart forgets the one in use',
+    )
   }
   const crl = isOlder ? before : found
   if (crl.number === undefined) {
@@ -104,7 +105,7 @@ function currentListOf(
   }
   if (!isCurrent(crl, now)) {
     const end = new Date(now < crl.thisUpdate ? crl.thisUpdate : crl.nextUpdate).toISOString()
-    const when = now < crl.thisUpdate ? `is not valid before ${end}` : `ran out on ${end}`
+    const when = now < crl.thisUpdate ? `is not valid before ${end}` : `expired on ${end}`
     problems.error(file.path, `the revocation list of ${name} ${when}`)
   }
   return [crl]

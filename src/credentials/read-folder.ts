@@ -88,7 +88,7 @@ async function readRegularFile(at: string, path: string, maxBytes: number): Prom
   try {
     const { mode, size } = await handle.stat()
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) {
-      throw fault('this is no regular file', { where: { file: path } })
+      throw fault('this is not a regular file', { where: { file: path } })
     }
     if (size > maxBytes) {
       throw fault(`it is larger than ${maxBytes} bytes`, { where: { file: path } })
@@ -104,8 +104,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EISDIR: 'it is a directory',
-  ENOTDIR: 'a part of the path is no directory',
-  ELOOP: 'its symbolic links go round in a circle',
+  ENOTDIR: 'a part of the path is not a directory',
+  ELOOP: 'its symbolic links form a loop',
 }
 
 /** What a person is told of a file that cannot be read. Throws what is no error of the file system. */

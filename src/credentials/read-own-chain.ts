@@ -92,7 +92,7 @@ function checkKeyFits(
   const [leaf, ...others] = presented
   if (leaf === undefined || fits(leaf)) return
   const hint = others.some(fits)
-    ? 'the certificate of this key must stand first'
+    ? 'the certificate of this key must come first'
     : 'key and certificate are of different pairs'
   problems.error(cert.path, `the first certificate is not that of the key in ${keyFile.path}`, hint)
 }
@@ -126,7 +126,7 @@ function checkChain(
   const chain = chainOf(leaf, others, bundle)
   if (chain === undefined) {
     const message = `the certificate (issuer: ${leaf.issuer.text}) does not lead to a root in ${raw.ca.path}`
-    problems.error(raw.cert.path, message, 'the intermediates belong into tls.crt, after the leaf')
+    problems.error(raw.cert.path, message, 'put the intermediates into tls.crt, after the leaf')
     return undefined
   }
   const flaws = ROLES.flatMap((role) => profileFlaw(chain, role, now)?.because ?? [])

@@ -27,7 +27,7 @@ export interface Round {
 export async function mustBeIssued({ directory }: CertificateAuthority, names: readonly string[]) {
   for (const name of names) {
     if (await exists(join(directory, ...name.split('/'), 'tls.crt'))) continue
-    throw fault(`there is no certificate for ${name} to be kept fresh`, {
+    throw fault(`there is no certificate for ${name} to renew`, {
       hint: `okapi-sidecar certs issue ${name} --dir ${directory}`,
     })
   }

@@ -158,12 +158,12 @@ export async function newRoot(
 function needsPowerful({ title, kind }: Subject) {
   const who =
     kind === 'module'
-      ? 'Okapi, whom every module obeys'
+      ? 'Okapi, which every module obeys'
       : kind === 'operator'
         ? 'an operator'
         : 'an outside system'
-  return fault(`\`${title}\` would speak as ${who}`, {
-    hint: 'if that is meant, repeat the command with --powerful',
+  return fault(`\`${title}\` is the name of ${who}`, {
+    hint: 'to confirm, repeat the command with --powerful',
   })
 }
 

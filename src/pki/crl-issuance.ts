@@ -15,7 +15,7 @@ import {
 } from './state.ts'
 
 const DAY_MS = 24 * 3600_000
-/** A CRL that has run out locks everybody out: long enough to be written again in good time. */
+/** When a CRL has expired, every peer is refused: long enough to renew it in time. */
 export const CRL_VALID_MS = 30 * DAY_MS
 /** So many hex digits at least, where a serial number is given by its beginning. */
 const SERIAL_PREFIX = /^[0-9a-f]{8,40}$/
@@ -110,7 +110,7 @@ function choose(
     ({ revoked, notAfter }) => revoked === undefined && new Date(notAfter) > now,
   )
   if (valid.length === 0) {
-    throw fault(`every certificate of \`${target}\` is revoked or has run out already`)
+    throw fault(`every certificate of \`${target}\` is already revoked or expired`)
   }
   const foreign = valid.find(({ issuer }) => !roots.some(({ id }) => id === issuer))
   if (foreign === undefined) return valid
@@ -119,4 +119,4 @@ function choose(
   })
 }
 
-const HINT = { hint: 'okapi-sidecar certs status shows what there is' }
+const HINT = { hint: 'okapi-sidecar certs status lists the certificates' }

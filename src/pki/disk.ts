@@ -1,6 +1,20 @@
-import { open } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import {
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { errorCode } from '../fault.ts'
 
-/** Directories with keys in them are nobody else's. */
+/** For directories with keys in them: only their owner has access. */
 export const DIRECTORY_MODE = 0o700
 
 /** A file to be written. Modes are octal; the umask is not asked. */
@@ -34,4 +48,73 @@ export async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+const DATA = '..data'
+/** A generation in the directory itself; whatever else `..data` may point at is not ours. */
+const GENERATION = /^\.\.\d[^/]*$/
+
+/** Whether a directory is written as Kubernetes mounts a secret: all files behind one symlink. */
+export async function isMounted(directory: string): Promise<boolean> {
+  const found = await lstat(join(directory, DATA)).catch((error) => {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  })
+  return found?.isSymbolicLink() === true
+}
+
+/**
+ * All files of the next generation in a directory of their own, those that do not change copied;
+ * committing swaps the one symlink, so that no reader ever sees files of two generations.
+ */
+export async function stageSwap(
+  directory: string,
+  files: readonly NewFile[],
+  written: string[],
+): Promise<() => Promise<void>> {
+  const stamp = new Date().toISOString().replaceAll(/[-:T]|\.\d+Z/g, '')
+  const next = `..${stamp}.${randomBytes(4).toString('hex')}`
+  const path = join(directory, next)
+  written.push(path)
+  await mkdir(path, { mode: DIRECTORY_MODE })
+  const before = (await isMounted(directory)) ? await readlink(join(directory, DATA)) : undefined
+  const kept = await keptFiles(directory, before, files)
+  for (const { name, content, mode } of [...kept, ...files]) {
+    await writeDown(join(path, name), content, mode)
+  }
+  await syncDirectory(path)
+  return async () => {
+    await point(directory, DATA, next)
+    for (const { name } of [...kept, ...files]) await point(directory, name, join(DATA, name))
+    await syncDirectory(directory)
+    if (before !== undefined && GENERATION.test(before)) {
+      await rm(join(directory, before), { recursive: true, force: true })
+    }
+  }
+}
+
+async function keptFiles(
+  directory: string,
+  before: string | undefined,
+  files: readonly NewFile[],
+): Promise<readonly NewFile[]> {
+  if (before === undefined) return []
+  const replaced = new Set(files.map(({ name }) => name))
+  const kept: NewFile[] = []
+  for (const name of await readdir(resolve(directory, before))) {
+    if (replaced.has(name)) continue
+    const path = resolve(directory, before, name)
+    kept.push({ name, content: await readFile(path), mode: (await stat(path)).mode & 0o777 })
+  }
+  return kept
+}
+
+/** Makes `name` a symlink to `target` in one step, whatever was there. */
+async function point(directory: string, name: string, target: string): Promise<void> {
+  const path = join(directory, name)
+  if ((await readlink(path).catch(() => undefined)) === target) return
+  const temporary = join(directory, `..${name.replaceAll('.', '')}_tmp`)
+  await rm(temporary, { force: true })
+  await symlink(target, temporary)
+  await rename(temporary, path)
 }

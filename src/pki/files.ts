@@ -2,16 +2,22 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { errorCode, Fault, fault } from '../fault.ts'
-import { DIRECTORY_MODE, type NewFile, syncDirectory, writeDown } from './disk.ts'
-import { isMounted, stageSwap } from './mounted.ts'
+import {
+  DIRECTORY_MODE,
+  isMounted,
+  type NewFile,
+  stageSwap,
+  syncDirectory,
+  writeDown,
+} from './disk.ts'
 
 export type { NewFile } from './disk.ts'
 
-/** For everything that anybody may read: certificates, lists of revoked ones. */
+/** For files that every user may read: certificates and CRLs. */
 export const PUBLIC_MODE = 0o644
 /** For a leaf's key: the pod's own user reads and replaces it. */
 export const LEAF_KEY_MODE = 0o600
-/** For the key of a CA: nobody writes it again. */
+/** For the key of a CA: it is never written again. */
 export const CA_KEY_MODE = 0o400
 
 /** Files that stand complete beside their places. Either all of it is taken, or nothing is left. */
@@ -67,7 +73,7 @@ async function stageRenames(directory: string, files: readonly NewFile[], writte
   }
 }
 
-/** Directories from `deepest` up to `top`, unless somebody has put something there meanwhile. */
+/** Directories from `deepest` up to `top`, unless they are not empty. */
 async function removeEmpty(deepest: string, top: string): Promise<void> {
   let at = resolve(deepest)
   const last = dirname(resolve(top))
@@ -111,7 +117,7 @@ export function cannotWrite(path: string, error: unknown): unknown {
     code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
       ? 'choose a directory that you may write'
       : code === 'ENOTDIR' || code === 'EEXIST'
-        ? 'a file stands where a directory is needed'
+        ? 'a file exists where a directory is needed'
         : undefined
   return fault(`cannot write ${path} (${code})`, hint === undefined ? {} : { hint })
 }

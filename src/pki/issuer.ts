@@ -90,7 +90,7 @@ export function makeLeaf(
 ): Buffer {
   const { publicKey, names, extensions } = options
   const spec: CertificateSpec = {
-    // Nobody reads identity from a CN; it is there for people and ends at 64 (ub-common-name).
+    // Identity is never read from a CN; it is for people, at most 64 characters (ub-common-name).
     subject: { commonName: options.commonName.slice(0, 64) },
     issuer: parent.name,
     publicKey,

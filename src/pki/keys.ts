@@ -24,7 +24,7 @@ export function makeKeys(kind: KeyKind = 'p256'): Promise<KeyPair> {
 export function keyKind(text: string): KeyKind {
   const kind = KEY_KINDS.find((known) => known === text)
   if (kind === undefined) {
-    throw fault(`there is no kind of key \`${text}\``, {
+    throw fault(`unknown kind of key \`${text}\``, {
       hint: `use one of ${KEY_KINDS.join(', ')}`,
     })
   }

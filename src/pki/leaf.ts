@@ -99,7 +99,7 @@ export function fingerprint(certificate: X509Certificate): string {
 function mustOutlive(parent: Issuer, now: Date, validForMs: number): void {
   const end = parent.certificate.validToDate
   if (now.getTime() + validForMs <= end.getTime()) return
-  throw fault(`the CA itself ends ${end.toISOString()}, before this certificate would`, {
-    hint: 'use a shorter --valid-for, or begin a new root: okapi-sidecar certs rollover start',
+  throw fault(`the CA certificate expires on ${end.toISOString()}, before this certificate would`, {
+    hint: 'use a shorter --valid-for, or start a new root: okapi-sidecar certs rollover start',
   })
 }

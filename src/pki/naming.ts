@@ -2,7 +2,7 @@ import { fault } from '../fault.ts'
 import { parseModuleId } from '../folio/module-id.ts'
 import { type AlternativeName, addressBytes } from '../x509/general-name.ts'
 
-/** Whom a certificate names: a module by its full id, a person, or an outside system. */
+/** What a certificate names: a module by its full id, a person, or an outside system. */
 export interface Subject {
   readonly kind: 'module' | 'operator' | 'client'
   /** `mod-users-19.7.0`, `anna`, `sms`. */
@@ -47,7 +47,7 @@ function noModuleId(title: string) {
   })
 }
 
-/** Whom a URI SAN names, or undefined where it is none of ours in this trust domain. */
+/** What a URI SAN names, or undefined where it is none of ours in this trust domain. */
 export function subjectOfUri(uri: string, domain: string): Subject | undefined {
   const prefix = `spiffe://${domain}/`
   if (!uri.startsWith(prefix)) return undefined

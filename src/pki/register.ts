@@ -22,7 +22,7 @@ export interface RegisterEntry {
   readonly fingerprint: string
   /** Where it was written, relative to the CA's directory; null when it was handed over otherwise. */
   readonly directory: string | null
-  /** Where its key lies: in that directory, or with whoever has sent a request. */
+  /** Where its key is: in that directory, or with the sender of a signing request. */
   readonly key: 'here' | 'elsewhere'
   readonly revoked?: { readonly at: string; readonly reason: RevocationReason }
 }
@@ -48,7 +48,7 @@ export interface Register {
 const INDEX = 'index.json'
 const LOCK = '.lock'
 const LOCK_WAIT_MS = 10_000
-/** An expired certificate is remembered this long: somebody may still ask what it was. */
+/** How long an expired certificate stays in the register, for questions about it. */
 const REMEMBERED_MS = 30 * 24 * 3600_000
 
 /** Reads the register of a CA directory; throws a Fault that says how to make a CA. */
@@ -66,7 +66,7 @@ export async function readRegister(directory: string): Promise<Register> {
   if (register === undefined) {
     throw fault('this is not the index of a CA', {
       where: { file: path },
-      hint: 'restore it from a copy: without it nothing can be revoked',
+      hint: 'restore it from a backup; without it no certificate can be revoked',
     })
   }
   return register

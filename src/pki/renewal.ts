@@ -21,7 +21,7 @@ export interface RenewalOptions {
 
 /**
  * Issues a leaf again, for the same names, in the same directory, signed by the root that signs now.
- * Only what this CA has issued and not revoked: renewing gives nobody anything new. `target` is a
+ * Only what this CA has issued and not revoked: renewing grants nothing new. `target` is a
  * name or a directory. Throws a Fault, and then nothing has changed.
  */
 export async function renew(
@@ -78,12 +78,12 @@ function known({ issued }: Register, leaf: X509Certificate, dir: string): Regist
   const print = fingerprint(leaf)
   const entry = issued.find((one) => one.fingerprint === print)
   if (entry === undefined) {
-    throw fault('this CA has not issued it', { where, hint: 'renew it where it came from' })
+    throw fault('this CA has not issued it', { where, hint: 'renew it with the CA that issued it' })
   }
   if (entry.revoked === undefined) return entry
   throw fault(`it was revoked at ${entry.revoked.at}`, {
     where,
-    hint: `if it may come back: okapi-sidecar certs issue ${entry.name}`,
+    hint: `to issue a new one: okapi-sidecar certs issue ${entry.name}`,
   })
 }
 
@@ -96,7 +96,7 @@ async function keyFor(
   const file = join(dir, 'tls.key')
   const ours = await exists(file)
   if (keepKey && ours && !leaf.checkPrivateKey(privateKey(await text(file), file))) {
-    throw fault('it does not fit the certificate beside it', {
+    throw fault('it is not the key of the certificate beside it', {
       where: { file },
       hint: 'renew without --keep-key',
     })

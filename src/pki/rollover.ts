@@ -32,13 +32,13 @@ export interface RolloverProgress {
   readonly to: AuthorityRoot | undefined
   /** Directories whose `ca.crt` lacks the new root. */
   readonly lacking: readonly string[]
-  /** Directories whose leaf hangs on the old root. */
+  /** Directories with a leaf of the old root. */
   readonly waiting: readonly string[]
 }
 
 /**
- * First step: a new root. Everybody learns to trust it, nobody uses it yet; its first CRL comes
- * with it where the CA has one. Throws a Fault when a rollover is under way.
+ * First step: a new root. It is trusted but not used yet; its first CRL comes with it where the CA
+ * has one. Throws a Fault when a rollover is under way.
  */
 export async function start(
   authority: CertificateAuthority,
@@ -108,7 +108,7 @@ export async function finish(authority: CertificateAuthority): Promise<readonly 
     if (phase === 'idle') throw notStarted(state.directory)
     if (phase === 'bundles' || waiting.length > 0) {
       const who = waiting[0] ?? 'every leaf'
-      throw fault(`${who} still hangs on the old root ${from.id}`, {
+      throw fault(`${who} still has a certificate of the old root ${from.id}`, {
         hint: `okapi-sidecar certs rollover leaves --dir ${state.directory}`,
       })
     }

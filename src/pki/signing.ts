@@ -91,12 +91,15 @@ function agreedName(
   const where = { file }
   const [uri, ...more] = uris
   if (more.length > 0)
-    throw fault('it asks for several URIs', { where, hint: 'one is an identity' })
+    throw fault('it asks for several URIs', {
+      where,
+      hint: 'a certificate has one URI, its identity',
+    })
   if (uri === undefined) {
     if (name !== undefined) return name
     throw fault('it asks for no URI', {
       where,
-      hint: 'say whom it is for: --name mod-users-19.7.0',
+      hint: 'say what it is for: --name mod-users-19.7.0',
     })
   }
   const asked = subjectOfUri(uri, trustDomain)

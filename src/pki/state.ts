@@ -39,7 +39,7 @@ export async function readState(directory: string): Promise<AuthorityState> {
     if (certificate !== undefined) return { ...entry, certificate }
     throw fault(`the root ${entry.id} is not in it`, {
       where: { file: bundle },
-      hint: 'restore it from a copy',
+      hint: 'restore it from a backup',
     })
   })
   const signing = roots.find(({ state }) => state === 'signing')
@@ -70,7 +70,7 @@ export async function withKey(directory: string, root: AuthorityRoot): Promise<I
   }
 }
 
-/** What a leaf's directory holds besides the leaf: whom to trust and whom no longer. */
+/** What a leaf's directory holds besides the leaf: trust bundle and CRLs. */
 export function trustFiles({ bundlePem, crlPem }: Pick<AuthorityState, 'bundlePem' | 'crlPem'>) {
   const files: NewFile[] = [{ name: 'ca.crt', content: bundlePem, mode: PUBLIC_MODE }]
   if (crlPem !== null) files.push({ name: 'ca.crl', content: crlPem, mode: PUBLIC_MODE })

@@ -121,7 +121,7 @@ export class Authentication {
     return this.#cut(({ record: { handshake } }) => {
       if (now <= handshake.notAfter) return null
       const at = new Date(handshake.notAfter).toISOString()
-      return refuse('expired-certificate', `a certificate of its chain has ended on ${at}`)
+      return refuse('expired-certificate', `a certificate of its chain expired on ${at}`)
     })
   }
 

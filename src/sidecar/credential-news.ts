@@ -20,7 +20,7 @@ export interface CredentialReaders {
 /** How often our own certificates and lists are held against the clock. */
 const OWN_MS = 60_000
 
-/** What people are told of our own credentials: what was taken up, what was not, what runs out. */
+/** What people are told of our own credentials: what was taken up, what was not, what expires soon. */
 export class CredentialNews implements Ticking {
   readonly #telling: CredentialReaders
   readonly #reminder = new Reminder()
@@ -76,7 +76,7 @@ function overIn({ notAfter, crlsEnd }: Generation, now: number): string | undefi
   if (now > notAfter)
     return `our certificate, or one above it, ended on ${iso(notAfter)}: peers refuse us`
   if (crlsEnd === undefined || now <= crlsEnd) return undefined
-  return `a revocation list ran out on ${iso(crlsEnd)}: every peer is refused`
+  return `a revocation list expired on ${iso(crlsEnd)}: every peer is refused`
 }
 
 function iso(time: number): string {

@@ -2,7 +2,7 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 
 const NOT_VALID_NOW: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
-/** No list, or none that may be believed: nobody can say whether the certificate stands on one. */
+/** No list, or none that can be trusted: whether the certificate is revoked is not known. */
 const NO_CURRENT_LIST: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_CRL',
   'UNABLE_TO_GET_CRL_ISSUER',

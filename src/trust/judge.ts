@@ -91,7 +91,7 @@ function judgeFacts(facts: PeerFacts, context: TrustContext): Judged | Refusal {
   const leaf = parseCertificate(first)
   const chain = chainToRoot(leaf, facts, context)
   if (chain === undefined) {
-    const because = `the certificate of ${leaf.subject.text || 'the peer'} (issuer: ${leaf.issuer.text}) was not shown to lead to a root of the trust bundle`
+    const because = `the certificate of ${leaf.subject.text || 'the peer'} (issuer: ${leaf.issuer.text}) does not lead to a root of the trust bundle`
     return refuse('untrusted-certificate', because, { wouldAllow: ADD_ISSUER })
   }
   const flaw = profileFlaw(chain, role, context.now)

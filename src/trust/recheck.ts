@@ -11,7 +11,7 @@ export type Recheck = 'fit' | 'stale' | Refusal
 export interface RecheckContext extends TrustContext {
   /** Was the connection judged under the generation that is current now? */
   readonly sameGeneration: boolean
-  /** Whom the connection was dialled to; absent on accepted ones. */
+  /** The module that the connection was dialled to; absent on accepted ones. */
   readonly pin?: Pin
 }
 
@@ -26,7 +26,7 @@ export function recheck(record: HandshakeRecord, context: RecheckContext): Reche
   if (revoked !== undefined) return revoked
   const gone = record.trusted.find((fingerprint) => !bundle.byFingerprint.has(fingerprint))
   if (gone !== undefined || record.trusted.length === 0) {
-    const because = `an authority that vouched for ${labelOf(record.identity)} is no longer in the trust bundle (SHA-256 ${gone})`
+    const because = `an authority in the chain of ${labelOf(record.identity)} is no longer in the trust bundle (SHA-256 ${gone})`
     return refuse('untrusted-certificate', because)
   }
   if (now > record.notAfter) {
@@ -35,7 +35,7 @@ export function recheck(record: HandshakeRecord, context: RecheckContext): Reche
   const identity = identityOfUri(record.identity.uri, context)
   if (isRefusal(identity)) return identity
   if (labelOf(identity) !== labelOf(record.identity)) {
-    const because = `${identity.uri} no longer stands for ${labelOf(record.identity)}`
+    const because = `${identity.uri} no longer maps to ${labelOf(record.identity)}`
     return refuse('bad-identity', because)
   }
   const unpinned = spkiPinRefusal(identity, record.spkiSha256, spkiPins)

@@ -36,7 +36,7 @@ export interface Crl {
   readonly issuer: DistinguishedName
   /** Milliseconds since the epoch. */
   readonly thisUpdate: number
-  /** Milliseconds since the epoch; past this OpenSSL refuses everybody. */
+  /** Milliseconds since the epoch; after this OpenSSL refuses every certificate of the issuer. */
   readonly nextUpdate: number
   /** CRLNumber (RFC 5280 5.2.3); undefined where the list has none. */
   readonly number: bigint | undefined
@@ -223,7 +223,7 @@ export interface Revoked {
 export interface CrlSpec {
   readonly number: number
   readonly thisUpdate: Date
-  /** After it OpenSSL refuses everybody whom this CA has certified. Null leaves it out. */
+  /** After it OpenSSL refuses every certificate of this CA. Null leaves it out. */
   readonly nextUpdate: Date | null
   readonly revoked: readonly Revoked[]
   readonly digest?: Digest

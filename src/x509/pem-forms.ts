@@ -11,7 +11,7 @@ const BLOCKS_ALONE = "sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"
 const SIGNS: readonly (readonly [RegExp, OtherForm])[] = [
   [
     /^\xef\xbb\xbf/,
-    { what: 'a byte order mark stands before it', remedy: 'tail -c +4 FILE > FILE.pem' },
+    { what: 'it begins with a byte order mark', remedy: 'tail -c +4 FILE > FILE.pem' },
   ],
   [
     /^(?:\xff\xfe|\xfe\xff)/,
@@ -74,7 +74,7 @@ const FROM_DER: Readonly<Record<string, string>> & { readonly CERTIFICATE: strin
 export function formOf(line: string): OtherForm {
   const found = SIGNS.find(([sign]) => sign.test(line))?.[1]
   if (found !== undefined) return found
-  const what = 'only PEM blocks, empty lines and lines that begin with # may stand there'
+  const what = 'only PEM blocks, empty lines and lines that begin with # are allowed there'
   return { what, remedy: BLOCKS_ALONE }
 }
 
@@ -113,10 +113,10 @@ export function remedyForLabel(label: string, wanted: string): string | undefine
   if (label === 'ENCRYPTED PRIVATE KEY') return DECRYPT
   if (label === 'OPENSSH PRIVATE KEY') return 'ssh-keygen -p -m PKCS8 -f FILE'
   if (label.endsWith('CERTIFICATE REQUEST')) {
-    return 'a request is no certificate yet: put what its CA answers there'
+    return 'a request is not a certificate yet: put the certificate that its CA issues there'
   }
   if (label.endsWith('PRIVATE KEY') && !wanted.endsWith('KEY')) {
-    return 'a private key belongs into tls.key alone: take it out of here'
+    return 'a private key belongs only in tls.key: remove it from here'
   }
   return undefined
 }

@@ -41,7 +41,7 @@ async function setting(t: ExecutionContext) {
   return { ca, a, b, foreign, at: ['--dir', ca.directory] }
 }
 
-test('status host:port shows what a peer presents, and whether it takes us', async (t) => {
+test('status host:port shows what a peer presents, and whether it accepts us', async (t) => {
   const { a, b, foreign } = await setting(t)
   const { name } = await peer(t, a.dir)
   const bare = await certs('status', name)
@@ -51,7 +51,7 @@ test('status host:port shows what a peer presents, and whether it takes us', asy
   t.regex(bare.stdout, /not verified: add --credentials/)
   const known = await certs('status', name, '--credentials', b.dir)
   t.is(known.code, 0, known.stdout)
-  t.regex(known.stdout, /takes our certificate/)
+  t.regex(known.stdout, /accepts our certificate/)
   const said = JSON.parse(
     (await certs('status', name, '--credentials', foreign.dir, '--json')).stdout,
   )
@@ -74,7 +74,7 @@ test('status of a peer that is not there, or speaks no TLS, ends with 2', async 
   const { port } = plain.address() as AddressInfo
   const { code, stderr } = await certs('status', `127.0.0.1:${port}`)
   t.is(code, 2)
-  t.regex(stderr, /127\.0\.0\.1:\d+: [\s\S]*does it speak TLS/)
+  t.regex(stderr, /127\.0\.0\.1:\d+: [\s\S]*is this its TLS port/)
   plain.close()
   await once(plain, 'close')
   const gone = await certs('status', `127.0.0.1:${port}`)
@@ -113,7 +113,7 @@ test('rehearse names who would break with credentials that are not in use yet', 
   const bad = await peer(t, foreign.dir)
   const fine = await certs('rehearse', '--next', b.dir, '--peers', good.name)
   t.is(fine.code, 0, fine.stderr)
-  t.regex(fine.stdout, /mod-a-1\.0\.0 +takes us +is taken\n\nnobody would break/)
+  t.regex(fine.stdout, /mod-a-1\.0\.0 +accepts us +is accepted\n\nno peer would break/)
   const list = `${good.name},${bad.name},127.0.0.1:1`
   const mixed = await certs('rehearse', '--next', b.dir, '--peers', list)
   t.is(mixed.code, 1)

@@ -110,9 +110,9 @@ const WRONG_ISSUE: readonly (readonly [string, string[], RegExp])[] = [
   ['a wildcard', ['mod-a-1.0.0', '--dns', '*.folio.test'], /not a DNS name/],
   ['an address as DNS name', ['mod-a-1.0.0', '--dns', '10.0.0.1'], /use --ip 10\.0\.0\.1/],
   ['a name as address', ['mod-a-1.0.0', '--ip', 'localhost'], /not an IP address/],
-  ['longer than the CA', ['mod-a-1.0.0', '--valid-for', '91d'], /the CA itself ends/],
+  ['longer than the CA', ['mod-a-1.0.0', '--valid-for', '91d'], /the CA certificate expires/],
   ['no duration', ['mod-a-1.0.0', '--valid-for', '24'], /not a duration/],
-  ['an unknown key', ['mod-a-1.0.0', '--key', 'p224'], /no kind of key/],
+  ['an unknown key', ['mod-a-1.0.0', '--key', 'p224'], /unknown kind of key/],
 ]
 
 for (const [what, argv, message] of WRONG_ISSUE) {
@@ -193,7 +193,7 @@ test('init below a file is an error that says so', async (t) => {
   const { code, stderr } = await certs('init', '--dir', into, '--trust-domain', 'folio.test')
   t.is(code, 2)
   t.regex(stderr, /cannot write .*\(ENOTDIR\)/)
-  t.regex(stderr, /hint: a file stands where a directory is needed/)
+  t.regex(stderr, /hint: a file exists where a directory is needed/)
 })
 
 test('init in the folder of the repository: git sees its two pages and no key', async (t) => {

@@ -293,7 +293,7 @@ test('an older list is not taken by way of a bundle without its authority', asyn
   t.true(credentials.current.crlsKept)
 })
 
-test('an older list in place of one that has run out: the last good generation stays', async (t) => {
+test('an older list in place of one that has expired: the last good generation stays', async (t) => {
   const world = await begin({
     crl: (ca) => ca.crl([], { ...issuedAt(DAY_MS, 7), nextUpdate: new Date(Date.now() + DAY_MS) }),
   })
@@ -302,7 +302,7 @@ test('an older list in place of one that has run out: the last good generation s
   await renew({ crl: await ca.crl([], issuedAt(1000, 6)) })
   await credentials.reload()
   t.is(credentials.current.number, 1)
-  t.regex(reports.at(-1)?.problems.map(sentence).join() ?? '', /is older .*ran out on/)
+  t.regex(reports.at(-1)?.problems.map(sentence).join() ?? '', /is older .*expired on/)
 })
 
 test('the same files again after a failure are told as mended', async (t) => {

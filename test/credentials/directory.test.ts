@@ -121,28 +121,28 @@ test('what is missing is named, all of it', async (t) => {
   t.true((await problemsOf(fileInstead)).length > 0)
 })
 
-test('what is no regular file, or larger than any such file, is refused', async (t) => {
+test('a file that is not a regular file, or too large, is refused', async (t) => {
   const directory = await fill(await temporary(), 'a')
   await unlink(join(directory, 'ca.crt'))
   await mkdir(join(directory, 'ca.crt'))
-  t.deepEqual(await problemsOf(directory), ['ca.crt: this is no regular file'])
+  t.deepEqual(await problemsOf(directory), ['ca.crt: this is not a regular file'])
   await rm(join(directory, 'ca.crt'), { recursive: true })
   await run('mkfifo', [join(directory, 'ca.crt')])
-  t.deepEqual(await problemsOf(directory), ['ca.crt: this is no regular file'])
+  t.deepEqual(await problemsOf(directory), ['ca.crt: this is not a regular file'])
   await unlink(join(directory, 'ca.crt'))
   await writeFile(join(directory, 'ca.crt'), '')
   await truncate(join(directory, 'ca.crt'), 5_000_000)
   t.regex((await problemsOf(directory))[0] ?? '', /ca\.crt: it is larger than/)
   await unlink(join(directory, 'ca.crt'))
   await symlink('ca.crt', join(directory, 'ca.crt'))
-  t.regex((await problemsOf(directory))[0] ?? '', /ca\.crt: .*round in a circle/)
+  t.regex((await problemsOf(directory))[0] ?? '', /ca\.crt: .*form a loop/)
 })
 
 test('a list that is there but cannot be read is no missing list', async (t) => {
   const directory = await fill(await temporary(), 'a')
   await unlink(join(directory, 'ca.crl'))
   await mkdir(join(directory, 'ca.crl'))
-  t.deepEqual(await problemsOf(directory), ['ca.crl: this is no regular file'])
+  t.deepEqual(await problemsOf(directory), ['ca.crl: this is not a regular file'])
 })
 
 test('a directory that others may write is refused, unless it is sticky', async (t) => {

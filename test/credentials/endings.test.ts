@@ -47,15 +47,15 @@ test('nothing is told before its time, then each thing once a day', async (t) =>
   const now = await generation()
   const said = (time: number) => reminder.due(now, time).map(({ message }) => message)
   t.deepEqual(said(day(20) - 1), [])
-  const list = 'the revocation list of CN=root1 runs out in'
-  const rest = ', on 2026-01-31T00:00:00.000Z: then every peer will be refused'
+  const list = 'the revocation list of CN=root1 expires in'
+  const rest = ', on 2026-01-31T00:00:00.000Z; then every peer will be refused'
   t.deepEqual(said(day(20)), [`${list} 10 days${rest}`])
   t.deepEqual(said(day(20) + 1), [])
   t.deepEqual(said(day(21) - 1), [])
   t.deepEqual(said(day(21)), [`${list} 9 days${rest}`])
   t.deepEqual(said(day(29) + 1), [`${list} 23 hours${rest}`])
   t.deepEqual(said(day(30) + 2), [
-    'the revocation list of CN=root1 has run out on 2026-01-31T00:00:00.000Z: every peer will be refused',
+    'the revocation list of CN=root1 expired on 2026-01-31T00:00:00.000Z: every peer will be refused',
   ])
   t.is(said(day(61)).length, 2)
 })

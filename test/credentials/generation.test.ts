@@ -243,7 +243,7 @@ test('an expired root beside a good one warns; alone it is refused', async (t) =
   const raw = await material({ ca: ca.certPem + old.certPem })
   t.regex(
     (await checkGeneration(raw, expected())).warnings.map(told).join(),
-    /CN=old .* is not valid now/,
+    /CN=old .* expired on/,
   )
   t.true(
     (await problemsOf(await material({ ca: old.certPem }))).some((each) =>
@@ -288,7 +288,7 @@ test('lists: what is refused', async (t) => {
       /no revocation list of CN=root2/,
       await withLists((ca) => ca.crl(), [other]),
     ],
-    ['run out', /ran out on 2026-02-01/, await withLists((ca) => ca.crl([], past))],
+    ['expired', /expired on 2026-02-01/, await withLists((ca) => ca.crl([], past))],
     ['of tomorrow', /is not valid before/, await withLists((ca) => ca.crl([], future))],
     ['without an end', /broken/, await withLists((ca) => ca.crl([], { nextUpdate: null }))],
     ['a certificate', /begins a CERTIFICATE/, await withLists(async (ca) => ca.certPem)],
@@ -351,7 +351,7 @@ test('files that others may write are refused, a key that all may read warns', a
     }
   }
   const { warnings } = await checkGeneration(withMode('key', 0o644), expected())
-  t.regex(warnings.map(told).join(), /tls\.key: everybody may read the private key \(mode 0644\)/)
+  t.regex(warnings.map(told).join(), /tls\.key: every user may read the private key \(mode 0644\)/)
   t.deepEqual(await problemsOf(withMode('key', 0o640)), [])
 })
 

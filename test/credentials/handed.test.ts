@@ -88,7 +88,7 @@ test('a list that was kept because an older one came is handed over in its place
 
 test('no byte goes along that lies beside the files in memory', async (t) => {
   const [raw, generation] = await found(1)
-  const beside = Buffer.concat([Buffer.from('a secret of somebody else'), raw.key.bytes])
+  const beside = Buffer.concat([Buffer.from('a secret of another file'), raw.key.bytes])
   const within = beside.subarray(beside.length - raw.key.bytes.length)
   const handed = handOver({ ...raw, key: { ...raw.key, bytes: within } }, generation)
   const { bytes } = sent(handed).raw.key

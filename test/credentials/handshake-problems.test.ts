@@ -314,7 +314,7 @@ test('every key that the profile takes proves itself in TLS 1.2 too', async (t) 
   }
 })
 
-test('constraints that leave no room for anybody here are told, and harm nobody else', async (t) => {
+test('name constraints that exclude every name here are reported, and affect no other authority', async (t) => {
   const it = await beside({ extensions: [uriConstraint(0, 'partner.test')] })
   const { generation, text } = await check(it)
   t.not(generation, undefined)

@@ -83,7 +83,7 @@ const BROKEN: Readonly<
   ],
   'of yesterday': [
     async () => leaf({ notAfter: new Date(Date.now() - DAY_MS) }),
-    /tls\.crt: has ended on 20/,
+    /tls\.crt: expired on 20/,
   ],
   'a key with a passphrase': [
     () => ({
@@ -127,7 +127,7 @@ test('what is no file, or absent', async (t) => {
   const directory = await folder()
   t.regex(await problemsOf(directory), /tls\.key: cannot be read.*\n.*tls\.crt: cannot be read/)
   await mkdir(join(directory, 'tls.key'))
-  t.regex(await problemsOf(directory), /tls\.key: this is no regular file/)
+  t.regex(await problemsOf(directory), /tls\.key: this is not a regular file/)
   await rm(directory, { recursive: true })
   t.regex(await problemsOf(directory), /there is no directory/)
 })

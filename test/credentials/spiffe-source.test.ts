@@ -162,7 +162,7 @@ const brokenUpdates: Readonly<Record<string, { make(ca: TestCa): Promise<Buffer>
     },
     'a list of another root': {
       make: async (ca) => message(ca, { crl: await (await makeCa(undefined, 'root2')).crl() }),
-      said: /is not to be trusted/,
+      said: /is not trusted/,
     },
   }
 
@@ -207,7 +207,7 @@ test('an agent that stays away is told once, and its return too', async (t) => {
   agent.stop()
   const report = await told(2)
   t.is(report.result, 'failed')
-  t.regex(wrongIn(report), /cannot be used: (there is no such socket|nobody answers)/)
+  t.regex(wrongIn(report), /cannot be used: (there is no such socket|no process listens)/)
   t.is(credentials.current, good)
   await agent.start()
   t.like(await told(3), { result: 'ok', number: 1 })
@@ -235,7 +235,7 @@ test('an agent that comes later than this process is waited for', async (t) => {
   t.is((await started).identity.uri, URI)
 })
 
-test('at start: nobody there, nothing given, not known, all end in a Fault that says so', async (t) => {
+test('at start: no agent, an empty answer and an unknown workload each end in a Fault that says so', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'okapi-sidecar-agent-'))
   const missing = world(t, join(folder, 'none.sock'), { patienceMs: 100 })
   await t.throwsAsync(missing.credentials.start(), {

@@ -23,7 +23,7 @@ function leaf(parent = root): X509Certificate {
   return new X509Certificate(makeLeaf(parent, { ...life, commonName: 'mod-a', names, publicKey }))
 }
 
-test('openssl takes the CRL, refuses who is on it and nobody else', async (t) => {
+test('openssl accepts the CRL and refuses the certificates on it, no others', async (t) => {
   const dir = await place(t)
   const [bad, good] = [leaf(), leaf()]
   const revoked = [{ serial: bad.serialNumber, at: now, reason: 'keyCompromise' as const }]

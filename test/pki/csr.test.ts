@@ -56,7 +56,7 @@ test("Java's request is read", async (t) => {
 test('a request whose key it does not prove is refused', async (t) => {
   const dir = await place(t)
   const der = await request(dir, ...P256, '-addext', SAN, '-outform', 'DER')
-  // Another name under the old signature: somebody else's request, changed on its way.
+  // Another name under the old signature: a request that was changed on its way.
   const at = der.indexOf('mod-a-1.0.0')
   const changed = Buffer.from(der)
   changed.write('mod-b', at)

@@ -103,7 +103,7 @@ const BROKEN: Readonly<Record<string, Broken>> = {
   },
   'a list of another root': {
     make: async (good) => ({ ...good, 'ca.crl': await (await makeCa(undefined, 'root2')).crl() }),
-    said: /the revocation list of CN=root2 is not to be trusted/,
+    said: /the revocation list of CN=root2 is not trusted/,
   },
   'a list for one of two roots': {
     make: async (good, ca) => {
@@ -112,12 +112,12 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     },
     said: /there is no revocation list of CN=root2/,
   },
-  'a list that has run out': {
+  'a list that has expired': {
     make: async (good, ca) => ({
       ...good,
       'ca.crl': await ca.crl([], { thisUpdate: ago(2), nextUpdate: ago(1), number: 2 }),
     }),
-    said: /the revocation list of CN=root1 ran out on/,
+    said: /the revocation list of CN=root1 expired on/,
   },
   'a list for one distribution point, not critical': {
     make: async (good, ca) => ({
@@ -211,7 +211,7 @@ test('a revocation list that is gone makes nobody welcome again', async (t) => {
   users.put(users.leaf, [ca], [await ca.crl()])
   await users.reached(2)
   users.put(users.leaf, [ca])
-  t.regex(await users.refused(1), /the revocation lists are gone, the last ones stay in use/)
+  t.regex(await users.refused(1), /ca\.crl is gone; the last revocation lists stay in use/)
   t.is(await users.metric('sidecar_credentials_generation'), 2)
   t.true((await users.metric('sidecar_crl_next_update_timestamp_seconds')) > Date.now() / 1000)
 })
@@ -228,27 +228,27 @@ test('half of a change, then the other half: nothing is lost on the way', async 
   await serves(t, two, 'whole')
 })
 
-test('what runs out is told long before, and is a metric', async (t) => {
+test('what will expire is reported long before, and is a metric', async (t) => {
   const { ca, users, okapi } = await startTwo(t)
   t.is(await users.metric('sidecar_crl_next_update_timestamp_seconds'), Number.NaN)
   const nextUpdate = new Date(Math.floor(Date.now() / 1000) * 1000 + DAY_MS)
   const list = await ca.crl([], { thisUpdate: ago(9), nextUpdate })
   users.put(users.leaf, [ca], [list])
   const [{ problem } = {}] = await users.process.say(({ msg }) => msg === 'credentials run out')
-  t.regex(String(problem), /^the revocation list of CN=root1 runs out in 2?\d hours, on 20/)
+  t.regex(String(problem), /^the revocation list of CN=root1 expires in 2?\d hours, on 20/)
   t.is(await users.metric('sidecar_crl_next_update_timestamp_seconds'), nextUpdate.getTime() / 1000)
   okapi.put(await ca.issue({ ...moduleNames(OKAPI), notBefore: ago(9), days: 2 }), [ca])
   const [{ problem: own } = {}] = await okapi.process.say(
     ({ msg }) => msg === 'credentials run out',
   )
-  t.regex(String(own), /^our own certificate \(serial [0-9a-f]+\) runs out in \d+ hours, on 20/)
+  t.regex(String(own), /^our own certificate \(serial [0-9a-f]+\) expires in \d+ hours, on 20/)
   t.deepEqual(
     users.process.lines.filter(({ problem: said }) => String(said).includes('our own')),
     [],
   )
 })
 
-test('what has run out while it is in use is a remark of readiness, until it is replaced', async (t) => {
+test('what has expired while it is in use is reported by readiness, until it is replaced', async (t) => {
   const { ca, users } = await startTwo(t)
   const ready = async () => {
     const admin = `http://127.0.0.1:${users.process.port('admin')}/ready`
@@ -262,7 +262,7 @@ test('what has run out while it is in use is a remark of readiness, until it is 
   while ((await told()) === undefined) await wait(100)
   t.is(
     await told(),
-    `a revocation list ran out on ${nextUpdate.toISOString()}: every peer is refused`,
+    `a revocation list expired on ${nextUpdate.toISOString()}: every peer is refused`,
   )
   users.put(users.leaf, [ca], [await ca.crl([], { number: 2 })])
   await users.reached(3)

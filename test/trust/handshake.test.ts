@@ -222,7 +222,7 @@ test('revoked, and without a list for its issuer', async (t) => {
   })
 })
 
-test('a list that ran out refuses everybody as revocation-unknown', async (t) => {
+test('every peer is refused with revocation-unknown once a list has expired', async (t) => {
   for (const version of VERSIONS) {
     const root = await makeCa(undefined, 'root1')
     const both = await root.issue(moduleNames(USERS))

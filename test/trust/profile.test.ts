@@ -74,7 +74,7 @@ const defects: Readonly<Record<string, readonly [Reason, CertificateOptions]>> =
   'a negative serial number': ['untrusted-certificate', { serial: Buffer.of(0x81) }],
   'a serial number of 21 octets': ['untrusted-certificate', { serial: Buffer.alloc(21, 1) }],
   'a signature with SHA-1': ['untrusted-certificate', { digest: 'sha1' }],
-  'a critical extension nobody understands': [
+  'an unknown critical extension': [
     'untrusted-certificate',
     { extensions: [extension('1.2.3.4', octets(Buffer.of(1)), true)] },
   ],
@@ -124,7 +124,7 @@ const badIntermediates: Readonly<Record<string, readonly [Reason, CertificateOpt
   'RSA-1024': ['untrusted-certificate', { key: 'rsa1024' }],
   'serial number zero': ['untrusted-certificate', { serial: Buffer.of(0) }],
   'signed with SHA-1': ['untrusted-certificate', { digest: 'sha1' }],
-  'a critical extension nobody understands': [
+  'an unknown critical extension': [
     'untrusted-certificate',
     { extensions: [extension('1.2.3.4', octets(Buffer.of(1)), true)] },
   ],

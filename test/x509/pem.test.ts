@@ -113,7 +113,7 @@ test('an encrypted key, in either form, and what is no key or certificate', asyn
     )
   }
   const plain = String(key.export({ type: 'pkcs8', format: 'pem' }))
-  t.regex(told(plain, 'CERTIFICATE')?.remedy ?? '', /belongs into tls\.key alone/)
+  t.regex(told(plain, 'CERTIFICATE')?.remedy ?? '', /belongs only in tls\.key/)
   const request = toPem('CERTIFICATE REQUEST', Buffer.from('a'))
   t.regex(told(request, 'CERTIFICATE')?.remedy ?? '', /a request is no certificate/)
 })

@@ -7,7 +7,7 @@ import { none } from './arguments.ts'
 import { utcMinute } from './words.ts'
 
 const EXAMPLE = 'agent --dir certs-dev --for mod-users-19.7.0,okapi-7.2.0'
-/** A clock that was set, a certificate that somebody replaced: looked at again after so long. */
+/** The clock may be set and a certificate replaced: everything is looked at again after this. */
 const LONGEST_NAP_MS = 60_000
 const SHORTEST_NAP_MS = 1000
 

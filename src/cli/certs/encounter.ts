@@ -19,7 +19,7 @@ export interface Encounter {
   readonly name: string | null
   /** The short id of the root among ours that certifies the peer; null when none does. */
   readonly root: string | null
-  /** Whether the peer takes our certificate. */
+  /** Whether the peer accepts our certificate. */
   readonly takesUs: boolean
   /** Whether our roots certify the peer, now. */
   readonly isTaken: boolean
@@ -49,7 +49,7 @@ async function encounter(peer: Peer, side: Side, now: Date): Promise<Encounter> 
   const flaws = chain === undefined ? [] : profileFlaws(chain, now.getTime())
   const root = chain?.issuers.at(-1)
   const problems: string[] = []
-  if (!met.takesUs) problems.push(`does not take our certificate (${met.refusal})`)
+  if (!met.takesUs) problems.push(`refuses our certificate (${met.refusal})`)
   if (root === undefined) problems.push('its certificate leads to none of our roots')
   problems.push(...flaws.map(({ because }) => because))
   return {

@@ -33,7 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     },
   })
   const target = only(positionals, 'NAME or DIR', EXAMPLE)
-  if (!values.pkcs12) throw fault('export as what?', { hint: `okapi-sidecar certs ${EXAMPLE}` })
+  if (!values.pkcs12) throw fault('--pkcs12 is missing', { hint: `okapi-sidecar certs ${EXAMPLE}` })
   const from = await directoryOf(values.dir, target)
   const secret = password(values['password-file'])
   const chain = await read(join(from, 'tls.crt'))
@@ -42,7 +42,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const keyFile = join(from, 'tls.key')
   const key = privateKey(await text(keyFile), keyFile)
   if (leaf === undefined || !leaf.checkPrivateKey(key)) {
-    throw fault('it does not fit the certificate beside it', { where: { file: keyFile } })
+    throw fault('it is not the key of the certificate beside it', { where: { file: keyFile } })
   }
   const [uri] = namesIn(leaf).uris
   const alias = uri === undefined ? target : titleOf(uri)
@@ -77,7 +77,7 @@ function password(file: string | undefined): string {
   if (PASSWORD.test(line)) return line
   throw fault('the password must be 6 to 1024 printable ASCII characters', {
     ...(file === undefined ? {} : { where: { file } }),
-    hint: 'Java takes no shorter one, and reads others differently in places',
+    hint: 'Java accepts no shorter one and reads other characters differently',
   })
 }
 
@@ -100,7 +100,7 @@ function tell(out: string, alias: string, roots: readonly string[], asJson: bool
   }
   const rows = [
     [keystore, `key and chain, alias ${alias.toLowerCase()}`],
-    [truststore, `whom it trusts: ${roots.join(', ')}`],
+    [truststore, `trusted roots: ${roots.join(', ')}`],
   ]
   process.stdout.write(`Two PKCS#12 stores for Java\n\n${table(rows, '    ')}\n`)
   process.stdout.write(`look inside: keytool -list -keystore ${keystore}\n`)

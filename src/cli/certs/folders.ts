@@ -32,7 +32,7 @@ async function below(directory: string, depth: number): Promise<string[]> {
   return found
 }
 
-/** What a directory is called in a table where its certificate names nobody. */
+/** What a directory is called in a table where its certificate has no URI. */
 export function folderName(top: string, directory: string): string {
   return relative(top, directory) || directory
 }

@@ -32,8 +32,8 @@ export function issuedSummary(issued: Issued) {
 const PURPOSES: Readonly<Record<string, string>> = {
   'tls.crt': 'the certificate',
   'tls.key': 'its key',
-  'ca.crt': 'whom it trusts',
-  'ca.crl': 'what was revoked',
+  'ca.crt': 'the roots that it trusts',
+  'ca.crl': 'the revoked certificates',
 }
 
 function prose(issued: Issued): string {
@@ -51,7 +51,7 @@ function prose(issued: Issued): string {
   const from = certificate.validFromDate.getTime()
   const until = certificate.validToDate
   const lines = [
-    `A certificate for ${subject.title}${replaced ? ', in place of the one before' : ''}\n\n`,
+    `A certificate for ${subject.title}${replaced ? ', replacing the previous one' : ''}\n\n`,
     table(rows, '    '),
     '\n',
     table(covers, '    '),

@@ -183,14 +183,14 @@ export function listProblems(
     .flatMap(({ key, publicKey }) => {
       const id = shortId({ publicKey: key })
       const list = crlOf(bound, publicKey.spkiSha256)
-      return list === undefined ? [`ca.crl says nothing of ${id}`] : endOfList(list, id, now)
+      return list === undefined ? [`ca.crl has no list of ${id}`] : endOfList(list, id, now)
     })
 }
 
 function endOfList({ thisUpdate, nextUpdate }: BoundCrl, id: string, now: Date): string[] {
   const left = (nextUpdate - now.getTime()) / (nextUpdate - thisUpdate)
-  if (left < 0) return [`ca.crl of ${id} has run out`]
-  return left < 1 / 3 ? [`ca.crl of ${id} runs out soon`] : []
+  if (left < 0) return [`ca.crl of ${id} has expired`]
+  return left < 1 / 3 ? [`ca.crl of ${id} expires soon`] : []
 }
 
 /** What is made, or what a DerError says. */

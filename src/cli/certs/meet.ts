@@ -90,7 +90,7 @@ export async function meet(
       throw error
     }
     throw fault(`${address(peer)}: ${reason(error)}`, {
-      hint: 'is it up, and does it speak TLS there?',
+      hint: 'is it running, and is this its TLS port?',
     })
   } finally {
     clearTimeout(deadline)

@@ -52,14 +52,14 @@ function prose(met: readonly Encounter[]): string {
   const rows = met.map(({ peer, name, takesUs, isTaken, problems }) => [
     peer,
     name ?? '-',
-    name === null ? '-' : takesUs ? 'takes us' : 'refuses us',
-    name === null ? '-' : isTaken ? 'is taken' : 'is refused',
+    name === null ? '-' : takesUs ? 'accepts us' : 'refuses us',
+    name === null ? '-' : isTaken ? 'is accepted' : 'is refused',
     problems.length === 0 ? '' : paint('red', problems.join('; ')),
   ])
   const breaks = met.filter(({ problems }) => problems.length > 0).length
   const verdict =
     breaks === 0
-      ? 'nobody would break'
+      ? 'no peer would break'
       : `${breaks} of ${met.length} would break: do not activate this yet`
   return `${table(rows).replaceAll(/ +$/gm, '')}\n${verdict}\n`
 }

@@ -45,18 +45,18 @@ function prose(done: Revocation, distribute: boolean, dir: string): string {
   const rows = done.revoked.map(({ name, serial, notAfter }) => [
     name,
     serial,
-    `would have ended ${utcMinute(new Date(notAfter))}`,
+    `would have expired ${utcMinute(new Date(notAfter))}`,
   ])
-  const head = rows.length === 0 ? 'Nothing new revoked' : 'Revoked'
+  const head = rows.length === 0 ? 'Nothing revoked' : 'Revoked'
   const { distributed } = done
   const where = distribute
     ? `copied into ${distributed.length} director${distributed.length === 1 ? 'y' : 'ies'}`
-    : 'peers know it once they have it: add --distribute, or copy it to each of them'
+    : 'peers apply it once they have it: add --distribute, or copy it to each of them'
   return [
     `${head}\n\n`,
     rows.length === 0 ? '' : `${table(rows, '    ')}\n`,
     `${done.crl}, number ${done.number}: ${where}\n`,
-    `good until ${utcMinute(done.nextUpdate)}; after that nobody is let in. Before:\n`,
+    `valid until ${utcMinute(done.nextUpdate)}; after that every peer is refused. Renew it before:\n`,
     `    okapi-sidecar certs revoke --refresh --distribute --dir ${dir}\n`,
   ].join('')
 }

@@ -142,7 +142,7 @@ function prose(
   const next = `okapi-sidecar certs rollover ${phase === 'bundles' ? 'leaves' : 'finish'} --dir ${dir}`
   const state =
     phase === 'bundles'
-      ? 'everybody is to learn to trust the new root; nobody uses it yet'
+      ? 'the new root is in every bundle and signs nothing yet'
       : 'the new root signs; the old one is still trusted'
   const rows = [
     ['old root', from.id, `until ${utcMinute(from.certificate.validToDate)}`],
@@ -153,7 +153,9 @@ function prose(
     `Rollover: ${state}\n\n`,
     table(rows, '    '),
     ...lacking.map((directory) => `    ${directory} does not have the new root\n`),
-    ...(phase === 'leaves' ? waiting : []).map((place) => `    ${place} hangs on the old root\n`),
+    ...(phase === 'leaves' ? waiting : []).map(
+      (place) => `    ${place} has a certificate of the old root\n`,
+    ),
     peers.length === 0 ? '' : `\n${table(peers, '    ')}`,
     `\nnext, once every peer has read these files: ${next} --peers HOST:PORT,...\n`,
   ].join('')

@@ -152,8 +152,8 @@ async function listsIn(directory: string): Promise<readonly Crl[]> {
 function peerProse(one: Inspection, meeting: Meeting, verified: boolean): string {
   const issuers = meeting.chain.slice(1).map(shortId).join(' <- ') || 'none'
   const trust = verified
-    ? `${meeting.takesUs ? 'takes our certificate' : 'does not take our certificate'}`
-    : 'its chain is not verified: add --credentials DIR to see it with the eyes of a peer'
+    ? `${meeting.takesUs ? 'accepts our certificate' : 'refuses our certificate'}`
+    : 'its chain is not verified: add --credentials DIR to verify it as a peer would'
   return [
     `${one.place}: ${meeting.protocol}, ${meeting.cipher}\n`,
     `issuers shown: ${issuers}; ${trust}\n`,

@@ -73,9 +73,9 @@ function doors(config: Config): [string, string][] {
   if (door !== undefined) rows.push(['public', formatListen(door.listen)])
   if (migration !== undefined) {
     const { listen, from, until } = migration
-    const whom = from.map(({ text }) => text).join(', ')
+    const callers = from.map(({ text }) => text).join(', ')
     const end = `${until <= Date.now() ? 'SHUT since' : 'until'} ${dateText(until)}`
-    rows.push(['plain', `${formatListen(listen)} for ${whom}, who prove nothing, ${end}`])
+    rows.push(['plain', `${formatListen(listen)} for ${callers}, who prove nothing, ${end}`])
   }
   rows.push(['admin', formatListen(admin.listen)], ['status', formatListen(status.listen)])
   return rows

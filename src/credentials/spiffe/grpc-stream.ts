@@ -20,7 +20,7 @@ const PREFIX_BYTES = 5
 
 const MEANINGS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
-  ECONNREFUSED: 'nobody answers at this socket',
+  ECONNREFUSED: 'no process listens on this socket',
   EACCES: 'permission denied',
 }
 
@@ -44,7 +44,7 @@ export function callGrpc(
   events: GrpcEvents,
 ): GrpcCall {
   let over = false
-  // Only who has a Workload API needs HTTP/2: it is not loaded by everybody.
+  // Only the Workload API needs HTTP/2: it is loaded when it is used.
   const { connect } = process.getBuiltinModule('node:http2')
   const session: ClientHttp2Session = connect('http://localhost', {
     createConnection: () => netConnect(socketPath),
@@ -99,7 +99,7 @@ function readMessages(
     held = held.length === 0 ? bytes : Buffer.concat([held, bytes])
     while (held.length >= PREFIX_BYTES) {
       const length = held.readUInt32BE(1)
-      if (held[0] !== 0) return wrong('the agent compresses, nobody asked for it')
+      if (held[0] !== 0) return wrong('the agent compresses a message, which was not asked for')
       if (length > MAX_MESSAGE_BYTES) return wrong(`a message of ${length} bytes`)
       if (held.length < PREFIX_BYTES + length) return
       const whole = held.subarray(PREFIX_BYTES, PREFIX_BYTES + length)

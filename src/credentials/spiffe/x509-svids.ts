@@ -70,7 +70,7 @@ export function repeated(fields: readonly Field[], number: number): readonly Buf
 /** The content of a field that stands at most once; empty where it is absent (proto3). */
 export function single(fields: readonly Field[], number: number): Buffer {
   const [first, ...more] = repeated(fields, number)
-  if (more.length > 0) throw new ProtobufError(`field ${number} stands twice`)
+  if (more.length > 0) throw new ProtobufError(`field ${number} is there twice`)
   return first ?? Buffer.alloc(0)
 }
 
