@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Container, only, podSpecs, render, sidecarOf } from '../helm/render.ts'
 import { IMAGE } from './images.ts'
 import { must, PLACE, PREFIX, podman, run } from './podman.ts'
@@ -58,16 +59,23 @@ export class Pod {
   #sidecar: Container | undefined
   #app: Container | undefined
 
-  private constructor(id: string) {
+  private constructor(id: string, replica: string) {
     this.id = id
     this.product = id.replace(/-\d.*$/, '')
-    this.name = `${PREFIX}-${this.product}`
-    this.directory = join(PLACE, this.product)
+    this.name = `${PREFIX}-${this.product}${replica}`
+    this.directory = join(PLACE, `${this.product}${replica}`)
   }
 
-  /** Renders, writes down what would be ConfigMaps and the Secret, and makes the empty pod. */
-  static async make(id: string, more: Readonly<Record<string, unknown>> = {}): Promise<Pod> {
-    const pod = new Pod(id)
+  /**
+   * Renders, writes down what would be ConfigMaps and the Secret, and makes the empty pod.
+   * @param replica tells a second pod of the same module from the first: both have its name on the network
+   */
+  static async make(
+    id: string,
+    more: Readonly<Record<string, unknown>> = {},
+    replica = '',
+  ): Promise<Pod> {
+    const pod = new Pod(id, replica)
     const things = await render({
       module: id,
       trustDomain: TRUST_DOMAIN,
@@ -92,7 +100,7 @@ export class Pod {
     pod.rules = map?.data?.['sidecar.nft'] ?? ''
     cpSync(join(PLACE, 'installed.json'), join(pod.directory, 'sidecar-policy/installed.json'))
     const powerful = pod.product === 'okapi' ? ['--powerful'] : []
-    await certs('issue', id, '--dns', pod.product, ...powerful)
+    if (!existsSync(join(CA, id))) await certs('issue', id, '--dns', pod.product, ...powerful)
     pod.swapCertificates()
     await podman(
       'pod',
@@ -186,6 +194,20 @@ export class Pod {
     ])
   }
 
+  /**
+   * Ends it as kubelet does: the hooks of all containers at once, then SIGTERM to the module, and last to
+   * the sidecar. Resolves to the sidecar's exit code.
+   */
+  async stop(): Promise<string> {
+    const leave = hookOf(this.#sidecar!).exec?.command ?? []
+    const { code, out, err } = await this.inSidecar(...leave)
+    if (code !== 0) throw new Error(`${leave.join(' ')}: ${out}${err}`)
+    await sleep((hookOf(this.#app!).sleep?.seconds ?? 0) * 1000)
+    await podman('stop', '-t', '2', `${this.name}-app`)
+    await podman('stop', '-t', '40', `${this.name}-sidecar`)
+    return podman('inspect', '-f', '{{.State.ExitCode}}', `${this.name}-sidecar`)
+  }
+
   /** Another container of this pod. Its standard input stays open. */
   async run(name: string, flags: readonly string[], command: readonly string[]): Promise<void> {
     const [entry = '', ...args] = command
@@ -254,6 +276,15 @@ export class Pod {
     writeFileSync(file, this.rules)
     await must('nsenter', `--net=${netns}`, 'nft', '-f', file)
   }
+}
+
+interface Hook {
+  readonly exec?: { readonly command: readonly string[] }
+  readonly sleep?: { readonly seconds: number }
+}
+
+function hookOf({ lifecycle }: Container): Hook {
+  return (lifecycle as { preStop?: Hook } | undefined)?.preStop ?? {}
 }
 
 /** The chart's words for what a container may do, in podman's. */

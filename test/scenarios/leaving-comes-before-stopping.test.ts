@@ -87,6 +87,21 @@ test.serial('while it leaves HTTP/1.1 is served, and told to go; it is not ready
   t.is(await sidecar.stop(), 0)
 })
 
+test.serial('every thread leaves', async (t) => {
+  const opened = await Town.open({ modules: [ID.notes], more: { [ID.notes]: { workers: 2 } } })
+  t.teardown(() => opened.close())
+  const where = await caller(opened)
+  await leave(opened.sidecar(ID.notes))
+  // Which thread takes a connection is not for us to choose: many at once find both.
+  await until(async () => {
+    const talks = Array.from({ length: 16 }, () => new Talk(where))
+    const told = await Promise.all(talks.map((talk) => talk.send(get('/notes', T)).next()))
+    for (const talk of talks) talk.close()
+    return told.every((each) => field(each, 'Connection') === 'close')
+  })
+  t.is(await opened.sidecar(ID.notes).stop(), 0)
+})
+
 test.serial('what runs finishes while it leaves, and the module calls as before', async (t) => {
   const opened = await town(t)
   const { arrived, release } = slow(opened.module(ID.notes))

@@ -1,0 +1,31 @@
+import test from 'ava'
+import type { NameResolver } from '../../src/transport/name-resolver.ts'
+import { Targets } from '../../src/transport/targets.ts'
+
+/** Two pods behind one name; notes whether name servers were to be asked anew. */
+function twoPods() {
+  const renewed: boolean[] = []
+  const names = {
+    resolve(_: string, done: (hosts: readonly string[], failure: null) => void, renew: boolean) {
+      renewed.push(renew)
+      done(['192.0.2.1', '192.0.2.2'], null)
+    },
+  } as unknown as NameResolver
+  const targets = new Targets([{ host: 'pods.test', port: 8443 }], names)
+  const order = () => {
+    let keys: readonly string[] = []
+    targets.resolve((found) => {
+      keys = found.map(({ key }) => key)
+    })
+    return keys
+  }
+  return { targets, order, renewed }
+}
+
+test('one that is leaving comes last, and the name is looked up anew once: another takes its place', (t) => {
+  const { targets, order, renewed } = twoPods()
+  t.is(order()[0], '192.0.2.1:8443')
+  targets.remember({ key: '192.0.2.1:8443' }, 'leaving')
+  for (let turn = 0; turn < 3; turn++) t.is(order()[0], '192.0.2.2:8443')
+  t.deepEqual(renewed, [false, true, false, false])
+})
