@@ -32,6 +32,8 @@ export class Sidecar {
   readonly listening: Partial<Record<Direction | 'admin' | 'status', string>> = {}
   /** Resolves when a thread of several has died, which is the end of all; undefined: there is one. */
   readonly died: Promise<void> | undefined
+  /** Resolves when every address is had: at once, or when a predecessor has given up the last one. */
+  complete: Promise<void> = Promise.resolve()
   readonly #config: Config
   readonly #log: Log
   readonly #clock: CoarseClock
@@ -179,7 +181,9 @@ export class Sidecar {
         this.#whenTakenUp(() => tellPolicy({ policies, readiness, metrics, log }, report)),
     )
     threads.serve()
-    done()
+    this.complete = Promise.all([threads.listen(), this.#windows.listen()]).then(done)
+    // `run` waits for it.
+    this.complete.catch(() => {})
   }
 
   /** What was changed is told when everybody who serves does so by it. */

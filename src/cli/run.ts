@@ -64,21 +64,32 @@ async function serve(
     log.log.info({ signal: sidecar }, 'stopped before it was ready')
     return 0
   }
-  const { listening } = sidecar
-  const { migration } = config
-  const plain = migration && { plainUntil: new Date(migration.until).toISOString() }
-  log.log.info({ module: config.module.id, listening, ...plain }, 'ready')
-  await log.destination.flush()
-  giveBack()
   void leave.then((signal) => {
     log.log.info({ signal }, 'leaving')
     sidecar.leave()
   })
-  const signal = await (sidecar.died === undefined ? stop : Promise.race([stop, sidecar.died]))
+  const end = sidecar.died === undefined ? stop : Promise.race([stop, sidecar.died])
+  try {
+    const complete = sidecar.complete.then(() => true)
+    if (await Promise.race([complete, end.then(() => false)])) await tellReady(config, log, sidecar)
+  } catch (error) {
+    await sidecar.drain()
+    throw error
+  }
+  const signal = await end
   log.log.info({ ...(signal && { signal }) }, 'draining')
   const drained = await sidecar.drain()
   log.log.info({ drained }, 'stopped')
   return drained && signal ? 0 : 1
+}
+
+async function tellReady(config: Config, { log, destination }: Log, sidecar: Sidecar) {
+  const { migration, module } = config
+  const { listening } = sidecar
+  const plain = migration && { plainUntil: new Date(migration.until).toISOString() }
+  log.info({ module: module.id, listening, ...plain }, 'ready')
+  await destination.flush()
+  giveBack()
 }
 
 /**

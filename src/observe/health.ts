@@ -6,6 +6,8 @@ import type { Readiness } from './readiness.ts'
 
 /** What the admin listener tells: health and counts, nothing that a stranger could use. */
 export interface HealthSources {
+  /** Told when it is shutting down, to a successor that wants its addresses. */
+  readonly module?: string
   readonly readiness: Readiness
   readonly metrics: Metrics
   /** Asks the module itself; absent where no module is behind this sidecar. */
@@ -92,12 +94,12 @@ async function live({ look }: HealthSources): Promise<Answer> {
   return json(200, { live: true })
 }
 
-function ready({ readiness }: HealthSources): Answer {
+function ready({ readiness, module }: HealthSources): Answer {
   const { ready, draining, awaiting, remarks } = readiness
   const told = Object.keys(remarks).length === 0 ? {} : { remarks }
   return ready
     ? json(200, { ready, ...told })
-    : json(503, { ready, draining, waitsFor: awaiting, ...told })
+    : json(503, { ready, draining, ...(draining && { module }), waitsFor: awaiting, ...told })
 }
 
 async function metricsPage({ metrics, look }: HealthSources): Promise<Answer> {

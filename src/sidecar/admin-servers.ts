@@ -6,11 +6,12 @@ import { adminServer } from '../observe/health.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { statusServer } from '../observe/status/server.ts'
-import { formatAddress } from '../transport/address.ts'
-import { bind } from '../transport/bind.ts'
+import { type Address, formatAddress } from '../transport/address.ts'
 import { ConnectionSlots } from '../transport/connection-slots.ts'
 import { Descriptors } from '../transport/descriptors.ts'
 import { NameResolver } from '../transport/name-resolver.ts'
+import { take } from '../transport/predecessor.ts'
+import { StoppingSidecar } from './predecessor.ts'
 import { type StatusSources, statusFacts } from './status.ts'
 
 const STATUS_PORT = 9902
@@ -28,9 +29,13 @@ export class AdminServers {
   readonly #visible: AdminSources
   readonly #servers: Server[] = []
   readonly #descriptors = new Descriptors()
+  readonly #predecessor: StoppingSidecar
+  readonly #taken: Promise<void>[] = []
+  #closed = false
 
   constructor(visible: AdminSources) {
     this.#visible = visible
+    this.#predecessor = new StoppingSidecar(visible.config, visible.log)
     const { words } = this.#descriptors
     const remark = () => (this.#descriptors.free ? undefined : words)
     visible.readiness.watch('file descriptors', remark)
@@ -43,13 +48,14 @@ export class AdminServers {
     const { lookup } = new NameResolver(() => performance.now())
     const app = ingress && appHealth({ ...ingress, healthPath: admin.healthPath, lookup })
     const server = adminServer({
+      module: config.module.id,
       readiness,
       metrics,
       look: async () => threads.look(),
       ...(app && { app }),
     })
     this.#serve(server)
-    return formatAddress(await bind(server, admin.listen))
+    return this.#take(server, admin.listen)
   }
 
   /**
@@ -65,12 +71,24 @@ export class AdminServers {
     })
     this.#serve(server)
     try {
-      return formatAddress(await bind(server, listen))
+      return await this.#take(server, listen)
     } catch (error) {
       if (!(error instanceof Fault) || !isDefault(listen)) throw error
       log.warn({ problem: error.message }, 'no status page')
       return undefined
     }
+  }
+
+  /** Resolves when both listen; a Fault when one never will. */
+  async listen(): Promise<void> {
+    await Promise.all(this.#taken)
+  }
+
+  async #take(server: Server, address: Address): Promise<string> {
+    const options = { predecessor: this.#predecessor, over: () => this.#closed }
+    const { address: bound, taken } = await take(server, address, options)
+    this.#taken.push(taken)
+    return formatAddress(bound)
   }
 
   /**
@@ -95,6 +113,7 @@ export class AdminServers {
   }
 
   close(): void {
+    this.#closed = true
     for (const server of this.#servers) {
       server.close()
       server.closeAllConnections()

@@ -24,6 +24,7 @@ import {
   type PublicListener,
 } from '../transport/listen-public.ts'
 import type { ListenEvents, SocketListener } from '../transport/listening.ts'
+import type { Predecessor } from '../transport/predecessor.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf } from '../trust/pin.ts'
@@ -44,6 +45,7 @@ export interface ListenersOptions {
   readonly config: Config
   readonly clock: CoarseClock
   readonly descriptors: Descriptors
+  readonly predecessor: Predecessor
   readonly log: Logger
   readonly metrics: Metrics
   readonly sharing?: Sharing | undefined
@@ -60,7 +62,7 @@ export interface ListenersOptions {
 export class Listeners implements ListenerSockets {
   readonly #config: Config
   /** What all listeners need alike. */
-  readonly #common: Pick<ListenersOptions, 'clock' | 'descriptors'> & {
+  readonly #common: Pick<ListenersOptions, 'clock' | 'descriptors' | 'predecessor'> & {
     readonly shared?: 'first' | 'further'
   }
   readonly #log: Logger
@@ -78,7 +80,7 @@ export class Listeners implements ListenerSockets {
   hasOtherLoopback = false
 
   constructor(options: ListenersOptions) {
-    const { config, clock, descriptors, log, metrics, sharing } = options
+    const { config, clock, descriptors, predecessor, log, metrics, sharing } = options
     const { authentication, tooMany, retire, plainPeers } = options
     this.#tooMany = tooMany
     this.authentication = authentication
@@ -89,7 +91,7 @@ export class Listeners implements ListenerSockets {
     this.#metrics = metrics
     this.#sharing = sharing
     const shared = sharing && { shared: sharing.first ? ('first' as const) : ('further' as const) }
-    this.#common = { clock, descriptors, ...shared }
+    this.#common = { clock, descriptors, predecessor, ...shared }
   }
 
   /** Plain, for whoever shares our loopback: the caller is the module itself. */
@@ -205,6 +207,11 @@ export class Listeners implements ListenerSockets {
   /** New handshakes use the new credentials from now on. */
   switchMaterial(): void {
     for (const listener of this.#mutual) listener.setMaterial(this.authentication.material())
+  }
+
+  /** Resolves when all listen; a Fault when one never will. */
+  async listen(): Promise<void> {
+    await Promise.all([...this.#open.in, ...this.#open.out].map(({ listens }) => listens))
   }
 
   /** Takes in what waits, then closes those of one way. Resolves when their last connection is gone. */

@@ -28,6 +28,8 @@ export interface ServingThreads {
    * comes waits: nothing is read.
    */
   open(): Promise<BoundAddresses>
+  /** Resolves when every listener that was opened has its address; a Fault when one never will. */
+  listen(): Promise<void>
   /** Everything listens: those who wait are served. */
   serve(): void
   /** The policy in force is another one, made of this, with this hash. */

@@ -25,6 +25,7 @@ import { descriptorsTold, linkEvents, nameResolver } from './events.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { PlainPeers, plainDoorFacts } from './migration.ts'
 import { policyChanged } from './policy-changes.ts'
+import { StoppingSidecar } from './predecessor.ts'
 import { keepsAccess, recording } from './recording.ts'
 import type { ServingState, ServingThreads } from './serving-threads.ts'
 import { TrustChanges } from './trust-changes.ts'
@@ -93,6 +94,7 @@ export class Serving implements ServingThreads {
     const listeners = new Listeners({
       ...{ config, clock, descriptors, log: log.log, metrics, sharing, authentication },
       tooMany: (peer, limit) => this.#history.tooMany(peer, true, limit, Date.now()),
+      predecessor: new StoppingSidecar(config, log.log),
       retire: (socket) => this.#connections.retire(socket),
       plainPeers: () => this.#plainPeers(),
     })
@@ -139,6 +141,10 @@ export class Serving implements ServingThreads {
       listening[listener.direction] = await listener.open(this.#listenerParts)
     }
     return listening
+  }
+
+  listen(): Promise<void> {
+    return this.#listeners.listen()
   }
 
   serve(): void {

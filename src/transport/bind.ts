@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { dirname } from 'node:path'
-import { errorCode, fault } from '../fault.ts'
+import { errorCode, Fault, fault } from '../fault.ts'
 import { type Address, boundAddress, formatAddress } from './address.ts'
 
 // Connections that wait while the event loop is busy; the kernel cuts it to net.core.somaxconn.
@@ -34,6 +34,11 @@ export async function bind(
     })
   }
   return boundAddress(server)
+}
+
+/** Did `bind` fail because another process, or another server, has the address? */
+export function isInUse(error: unknown): boolean {
+  return error instanceof Fault && errorCode(error.cause) === 'EADDRINUSE'
 }
 
 /**
@@ -105,9 +110,14 @@ function bindFault(address: Address, error: unknown): unknown {
   }
   switch (code) {
     case 'EADDRINUSE':
-      return fault(`${at}: it is in use`, {
-        hint: 'stop what listens there (`ss -ltnp` names it), or choose another address',
-      })
+      return new Fault(
+        {
+          severity: 'error',
+          message: `${at}: it is in use`,
+          hint: 'stop what listens there (`ss -ltnp` names it), or choose another address',
+        },
+        { cause: error },
+      )
     case 'EACCES':
     case 'EPERM':
       return fault(`${at}: permission denied`, {

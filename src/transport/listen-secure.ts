@@ -86,6 +86,6 @@ export async function listenSecure<T>(
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
     onSecure(socket, handshake.began, handshake.slot)
   })
-  await listening.start(address, options.shared)
+  await listening.start(options)
   return { listening, server }
 }

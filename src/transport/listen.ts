@@ -27,7 +27,7 @@ export async function listenPlain(
 ): Promise<SocketListener> {
   const server = createServer({ ...SERVER_OPTIONS })
   const listening = new BoundListener(server, options, onConnection)
-  await listening.start(options.address, options.shared)
+  await listening.start(options)
   return listening
 }
 

@@ -2,10 +2,11 @@ import type { Server, Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errorCode } from '../fault.ts'
 import { type Address, formatAddress } from './address.ts'
-import { bind, type SharedPort } from './bind.ts'
+import type { SharedPort } from './bind.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 import { type ConnectionSlot, ConnectionSlots, type SlotLimits } from './connection-slots.ts'
 import type { Descriptors } from './descriptors.ts'
+import { type Predecessor, take } from './predecessor.ts'
 
 /** What a listener tells about connections that never got as far as being served. */
 export interface ListenEvents {
@@ -26,6 +27,8 @@ export interface ListenOptions {
   readonly address: Address
   /** Where other threads listen on the same port. */
   readonly shared?: SharedPort | undefined
+  /** May have the address still, which is waited for then. */
+  readonly predecessor?: Predecessor
   readonly limits: SlotLimits
   /** All connections are of one caller, the module beside us: there is nothing to share. */
   readonly oneCaller?: boolean
@@ -39,6 +42,8 @@ export interface ListenOptions {
 export interface SocketListener {
   /** `host:port` as bound, IPv6 in brackets, or the path of the Unix socket. */
   readonly address: string
+  /** Resolves when it listens, which may be after its predecessor has stopped; a Fault when it never will. */
+  readonly listens: Promise<void>
   /** Connections accepted and not yet closed, handshakes under way and refused ones included. */
   readonly open: number
   /**
@@ -65,12 +70,16 @@ export const SERVER_OPTIONS = {
   highWaterMark: 65_536,
 } as const
 
+/** Where a listener listens. */
+export type StartOptions = Pick<ListenOptions, 'address' | 'shared' | 'predecessor'>
+
 /** A server's life: bound, counted, backing off when accepting fails, closed. */
 export class BoundListener implements SocketListener, Ticking {
   readonly slots: ConnectionSlots
   readonly #server: Server
   readonly #clock: CoarseClock
   readonly #events: ListenEvents
+  listens: Promise<void> = Promise.resolve()
   #bound: Address | undefined
   #reusePort = false
   #accepted = 0
@@ -110,11 +119,22 @@ export class BoundListener implements SocketListener, Ticking {
     return this.#bound === undefined ? '' : formatAddress(this.#bound)
   }
 
-  /** Throws a Fault when the address cannot be had. */
-  async start(address: Address, shared?: SharedPort): Promise<void> {
-    this.#bound = await bind(this.#server, address, shared)
+  /**
+   * Throws a Fault when the address cannot be had. Where several threads share the port it is waited
+   * for here: each of them finds out by binding whether it is free.
+   */
+  async start({ address, shared, predecessor }: StartOptions): Promise<void> {
+    const over = () => this.#closed !== undefined
+    const { address: bound, taken } = await take(this.#server, address, {
+      ...{ shared, predecessor, over },
+    })
+    this.#bound = bound
     this.#reusePort = shared !== undefined
-    this.#server.on('error', (error) => this.#backOff(error))
+    this.listens = taken.then(() => {
+      this.#server.on('error', (error) => this.#backOff(error))
+    })
+    this.listens.catch(() => {})
+    if (shared !== undefined || this.#server.listening) await this.listens
   }
 
   close(): Promise<void> {

@@ -193,7 +193,7 @@ test('when accepting fails the listener pauses, and listens again on the same po
   const events = { acceptFailed: (code: string) => codes.push(code) }
   const limits = { connections: 100, pendingConnections: 100 }
   const listening = new BoundListener(server, { limits, clock, events }, () => {})
-  await listening.start(LOCAL)
+  await listening.start({ address: LOCAL })
   const before = listening.address
   const failure = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' })
   server.emit('error', failure)

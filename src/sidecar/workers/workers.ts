@@ -77,6 +77,9 @@ export class Workers implements ServingThreads {
     return listening
   }
 
+  /** Each thread has opened what it has when all addresses were free. */
+  async listen(): Promise<void> {}
+
   serve(): void {
     for (const thread of this.#living) thread.ask('serve', null).catch(() => {})
   }

@@ -1,0 +1,82 @@
+import { get } from 'node:http'
+import type { Config } from '../config/config.ts'
+import type { Logger } from '../observe/log.ts'
+import { type Address, formatAddress } from '../transport/address.ts'
+import type { Predecessor } from '../transport/predecessor.ts'
+
+/** An answer is believed for so long: it is asked for every address again and again. */
+const BELIEVED_MS = 200
+const ANSWER_MS = 1000
+const MOST_BYTES = 64 * 1024
+
+/**
+ * A sidecar of the same module that is shutting down and has our addresses still. It is asked at our own
+ * admin address. Another process there could say the same: we would wait for an address that it
+ * has, which without its word would be the end of the start.
+ */
+export class StoppingSidecar implements Predecessor {
+  readonly #moduleId: string
+  readonly #admin: Address
+  readonly #log: Logger
+  readonly #told = new Set<string>()
+  #asked: Promise<boolean> | undefined
+  #askedAt = 0
+
+  constructor({ module, admin }: Config, log: Logger) {
+    this.#moduleId = module.id
+    this.#admin = admin.listen
+    this.#log = log
+  }
+
+  async givesUp(address: Address): Promise<boolean> {
+    // Where the system chooses the port, nobody can have it already.
+    if ('port' in this.#admin && this.#admin.port === 0) return false
+    if (this.#asked === undefined || performance.now() - this.#askedAt > BELIEVED_MS) {
+      this.#askedAt = performance.now()
+      this.#asked = this.#ask()
+    }
+    const stopping = await this.#asked
+    const name = formatAddress(address)
+    if (stopping && !this.#told.has(name)) {
+      this.#told.add(name)
+      this.#log.warn({ address: name }, 'waits for the sidecar that is shutting down')
+    }
+    return stopping
+  }
+
+  async #ask(): Promise<boolean> {
+    try {
+      const said: unknown = JSON.parse(await pageOf(this.#admin))
+      if (typeof said !== 'object' || said === null) return false
+      const { draining, module } = said as Record<string, unknown>
+      return draining === true && module === this.#moduleId
+    } catch {
+      return false
+    }
+  }
+}
+
+/** What `/ready` says at this address. */
+function pageOf(admin: Address): Promise<string> {
+  const where =
+    'path' in admin ? { socketPath: admin.path } : { host: reachable(admin.host), port: admin.port }
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(ANSWER_MS)
+    const request = get({ ...where, path: '/ready', agent: false, signal }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part
+        if (text.length > MOST_BYTES) request.destroy(new Error('too long'))
+      })
+      response.on('end', () => resolve(text))
+      response.on('error', reject)
+    })
+    request.on('error', reject)
+  })
+}
+
+/** Every address of this machine includes these. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  return host === '::' ? '::1' : host
+}
