@@ -44,9 +44,9 @@ every peer is refused: --refresh writes it again. --distribute copies it into
 every directory that this CA has issued.
 
 status prints a table of a CA, of a folder of credentials, or of what a peer
-presents. It exits with 1 when a certificate is broken or ends within --within;
-without --within when less than a third of its lifetime is left. --credentials
-connects to the peer with those credentials.
+presents. It exits with 1 when a peer would refuse a certificate, or one ends
+within --within; without --within when less than a third of its lifetime is
+left. --credentials connects to the peer with those credentials.
 
 export writes keystore.p12 and truststore.p12 for Java. The password is the
 first line of the file, or CERTS_PASSWORD.

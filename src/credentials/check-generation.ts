@@ -69,7 +69,7 @@ function read(
   }
 }
 
-/** New lists must take effect even where we stand on one ourselves: so this is no error. */
+/** New lists must take effect even where our own certificate is on one: so this is no error. */
 function warnOfOwnRevocation(
   { chain }: OwnChain,
   crls: readonly BoundCrl[],

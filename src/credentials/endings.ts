@@ -1,7 +1,7 @@
 import type { Problem } from '../fault.ts'
 import type { Generation } from './generation.ts'
 
-/** Something of a generation that has an end, and when that becomes worth a word. */
+/** Something of a generation that has an end, and when a warning about it begins. */
 export interface Ending {
   /** `our own certificate (serial 4f...)`. */
   readonly what: string
@@ -55,7 +55,7 @@ function lastThird(begin: number, endsAt: number, mostMs = Number.POSITIVE_INFIN
 export class Reminder {
   readonly #told = new Map<string, number>()
 
-  /** What has to be told now (milliseconds since the epoch). */
+  /** The warnings that are due now (milliseconds since the epoch). */
   due(generation: Generation, now: number): readonly Problem[] {
     const near = endingsOf(generation).filter(({ announcedFrom }) => now >= announcedFrom)
     const known = new Set(near.map(keyOf))

@@ -67,7 +67,7 @@ export interface HandshakeMaterial {
   readonly crl: readonly string[]
 }
 
-/** What a peer looks like to who has some material. */
+/** What one side of a handshake saw of its peer. */
 export interface TrialOutcome {
   readonly facts: PeerFacts
   /** OpenSSL's own words for why a server is refused, where it is. */

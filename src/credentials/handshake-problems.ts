@@ -45,7 +45,7 @@ async function checkOwn(
       }
       const verdict = judgeConnection(seen.facts, context)
       if (!isRefusal(verdict)) continue
-      // New lists must take effect even where we stand on one ourselves: that is a warning.
+      // New lists must take effect even where our own certificate is on one: that is a warning.
       if (isRevoked && verdict.reason === 'revoked-certificate') continue
       const { because, wouldAllow } = verdict
       const message = `in a trial handshake our own certificate was refused as a ${role}: ${seen.why ?? because}`

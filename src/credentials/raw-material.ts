@@ -12,7 +12,7 @@ export interface RawFile {
   readonly mode?: number
 }
 
-/** Everything of one generation, read together and not yet believed. */
+/** Everything of one generation, read together and not yet verified. */
 export interface RawMaterial {
   /** PEM, one private key. */
   readonly key: RawFile

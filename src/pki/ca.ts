@@ -32,7 +32,7 @@ export interface LeafOptions {
   readonly ips?: readonly string[]
   readonly validForMs?: number
   readonly key?: KeyKind
-  /** Needed for Okapi, operators and clients: they stand outside what descriptors limit. */
+  /** Needed for Okapi, operators and clients: descriptors do not limit their calls. */
   readonly powerful?: boolean
   /** The directory to write into, as `<out>/<name>/`; the CA's own unless given. */
   readonly out?: string
@@ -116,7 +116,7 @@ export async function createAuthority(
     crlNumber: 0,
     issued: [],
   }
-  // Whatever the place: keys made for development are never committed. One that is there is not ours.
+  // Keys made for development are never committed. A .gitignore that exists is left as it is.
   const ignore = { name: '.gitignore', content: '*\n', mode: PUBLIC_MODE }
   const staged = await stage(directory, [
     ...((await exists(join(directory, ignore.name))) ? [] : [ignore]),

@@ -20,7 +20,7 @@ export const LEAF_KEY_MODE = 0o600
 /** For the key of a CA: it is never written again. */
 export const CA_KEY_MODE = 0o400
 
-/** Files that stand complete beside their places. Either all of it is taken, or nothing is left. */
+/** Files written completely under temporary names: either all are put into place, or none is left. */
 export interface Staged {
   /** Puts every file into its place, each in one step. */
   commit(): Promise<void>

@@ -11,12 +11,12 @@ export interface Subject {
   readonly title: string
   /** The one URI SAN. */
   readonly uri: string
-  /** Okapi, a person or an outside system: stands outside what descriptors limit. */
+  /** Okapi, a person or an outside system: descriptors do not limit its calls. */
   readonly powerful: boolean
 }
 
 const LONGEST_NAME = 128
-// SPIFFE path characters; and never `.` or `..`, which would be no segment and no folder.
+// SPIFFE path characters; `.` and `..` are no valid segment and no folder of their own.
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
 const TRUST_DOMAIN = /^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$/
 
@@ -61,7 +61,7 @@ export function subjectOfUri(uri: string, domain: string): Subject | undefined {
   }
 }
 
-/** A trust domain as DESIGN rule 1 takes it: lower-case ASCII; throws a Fault otherwise. */
+/** A trust domain in lower-case ASCII; throws a Fault otherwise. */
 export function trustDomain(text: string): string {
   if (TRUST_DOMAIN.test(text) && !text.includes('..')) return text
   throw fault(`\`${text}\` is not a trust domain`, {

@@ -71,7 +71,7 @@ export function judgeConnection(facts: PeerFacts, context: TrustContext): Judged
   try {
     return judgeFacts(facts, context)
   } catch (error) {
-    // Whatever a hostile certificate sets off in here, it opens nothing.
+    // An exception that a hostile certificate causes is a refusal.
     const said = error instanceof Error ? error.message : 'an unknown failure'
     return refuse('untrusted-certificate', `the certificate could not be judged: ${said}`)
   }

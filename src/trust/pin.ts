@@ -5,7 +5,7 @@ import type { Identity } from './identity.ts'
 /** Who must answer where we dialled: exactly this module, or any version of this product. */
 export type Pin = { readonly id: string } | { readonly product: string }
 
-/** Does the peer stand where the pin points? Ids and products are compared whole. */
+/** Is the peer the one that the pin names? Ids and products are compared whole. */
 export function fitsPin(identity: Identity, pin: Pin): boolean {
   if (identity.kind !== 'module') return false
   return 'id' in pin ? identity.id === pin.id : identity.product === pin.product
@@ -43,7 +43,7 @@ export function labelOf(identity: Identity): string {
 
 /**
  * Key pins come on top of everything else. An entry of the full id goes before one of its product;
- * who has no entry is not pinned.
+ * an identity without an entry is not pinned.
  */
 export function spkiPinRefusal(
   identity: Identity,

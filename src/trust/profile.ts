@@ -162,7 +162,7 @@ export function keyFlaw({ algorithm, curve, bits }: PublicKeyInfo): string | und
   return fits ? undefined : `has an RSA key of ${bits} bits`
 }
 
-/** anyExtendedKeyUsage never opens a leaf; an authority that names no purpose serves all. */
+/** anyExtendedKeyUsage is no purpose of a leaf; an authority without extKeyUsage has all purposes. */
 function purposeFits(
   { extensions: { extKeyUsage } }: Certificate,
   role: Role,

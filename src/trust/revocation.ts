@@ -39,7 +39,7 @@ export function revocationRefusal(
   })
 }
 
-/** The refusal of a chain that stands on a list, current or not; else undefined. */
+/** The refusal of a chain with a certificate on a list, current or not; else undefined. */
 export function revokedOf(
   issued: readonly IssuedRecord[],
   crls: readonly BoundCrl[],

@@ -30,7 +30,7 @@ import {
   signed as signedBy,
 } from './signature.ts'
 
-/** A certificate revocation list (RFC 5280 section 5), read but not yet believed. */
+/** A certificate revocation list (RFC 5280 section 5), read but not yet verified. */
 export interface Crl {
   readonly der: Uint8Array
   readonly issuer: DistinguishedName

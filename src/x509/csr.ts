@@ -6,7 +6,7 @@ import { readName } from './name.ts'
 import { type PublicKeyInfo, readPublicKeyInfo } from './public-key.ts'
 import { algorithmOid, type Signed } from './signature.ts'
 
-/** A certificate signing request (PKCS#10, RFC 2986), read but not yet believed. */
+/** A certificate signing request (PKCS#10, RFC 2986), read but not yet verified. */
 export interface SigningRequest {
   readonly publicKey: PublicKeyInfo
   /** The subjectAltName that it asks for; undefined where it asks for none. */

@@ -23,7 +23,7 @@ const BASE64_LINE = /^[A-Za-z0-9+/]+={0,2}$/
 
 /**
  * Splits PEM (RFC 7468, strict form) into its blocks, which must all carry one of the labels.
- * Between blocks stand only empty lines and lines beginning with `#`: whatever else is there was
+ * Between blocks only empty lines and lines beginning with `#` are allowed: anything else was
  * meant to be something, and OpenSSL would pass over it in silence. Throws a PemError.
  */
 export function splitPem(bytes: Uint8Array, labels: readonly string[]): readonly PemBlock[] {

@@ -155,7 +155,7 @@ test('revoke: --refresh writes the list anew, with a later end', async (t) => {
   t.is(text.stdout.split('Serial Number').length - 1, 1, 'who was revoked stays so')
 })
 
-test('revoke: wrong words end with 2 and write no list', async (t) => {
+test('revoke: wrong arguments end with 2 and write no list', async (t) => {
   const ca = await authority(t)
   await ca.issue('mod-a-1.0.0')
   const wrong: readonly (readonly [string[], RegExp])[] = [
@@ -207,7 +207,7 @@ test('export: stores that keytool opens with the password of the file or the env
   t.regex((await keytool(...trust)).stdout, /trustedCertEntry/)
 })
 
-test('export: without a password, a key or the word what, it ends with 2 and writes nothing', async (t) => {
+test('export: without a password, a key or --pkcs12, it ends with 2 and writes nothing', async (t) => {
   const ca = await authority(t)
   const { dir } = await ca.issue('mod-a-1.0.0')
   const { keyPem } = await ca.issue('mod-b-1.0.0')

@@ -82,7 +82,7 @@ test('status of a peer that is not there, or speaks no TLS, ends with 2', async 
   t.regex(gone.stderr, /ECONNREFUSED/)
 })
 
-test("a sidecar's own refusal is understood for what it is", async (t) => {
+test('the refusal of a sidecar is recognized', async (t) => {
   const { a, b } = await setting(t)
   const read = (file: string) => readFile(join(a.dir, file))
   const server = createServer(
@@ -107,7 +107,7 @@ test("a sidecar's own refusal is understood for what it is", async (t) => {
   t.regex(stdout, /refuses us: revoked-certificate/)
 })
 
-test('rehearse names who would break with credentials that are not in use yet', async (t) => {
+test('rehearse lists the peers that would break with credentials that are not in use yet', async (t) => {
   const { a, b, foreign } = await setting(t)
   const good = await peer(t, a.dir)
   const bad = await peer(t, foreign.dir)
@@ -174,7 +174,7 @@ test('a rollover goes on only when every live peer can follow', async (t) => {
   t.is((await certs('rehearse', '--next', a.dir, ...peers)).code, 0)
 })
 
-test('rollover: words that are none end with 2', async (t) => {
+test('rollover: unknown steps end with 2', async (t) => {
   const { at } = await setting(t)
   for (const [argv, message] of [
     [[], /start, leaves, status or finish is missing/],
@@ -188,7 +188,7 @@ test('rollover: words that are none end with 2', async (t) => {
   }
 })
 
-test('agent: renews what is due, and ends quietly when it is told to', async (t) => {
+test('agent: renews what is due, and ends on a signal', async (t) => {
   const { ca, at } = await setting(t)
   const { dir, certPem } = await ca.issue('mod-c-1.0.0', { validForMs: 2000 })
   // Backdated by a minute: two thirds of that life are over already.
@@ -210,7 +210,7 @@ test('agent: renews what is due, and ends quietly when it is told to', async (t)
   t.is(code, 0)
 })
 
-test('agent: what cannot be renewed is said, and ends a single round with 1', async (t) => {
+test('agent: a failed renewal is reported, and ends a single round with 1', async (t) => {
   const { ca, at } = await setting(t)
   const { dir } = await ca.issue('mod-c-1.0.0')
   await writeFile(join(dir, 'tls.crt'), 'broken')

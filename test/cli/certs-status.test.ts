@@ -27,7 +27,7 @@ async function problems(dir: string): Promise<Record<string, string[]>> {
   )
 }
 
-test('a healthy CA: one calm table, exit 0', async (t) => {
+test('a healthy CA: a table without problems, exit 0', async (t) => {
   const ca = await authority(t)
   await ca.issue('mod-a-1.0.0')
   await ca.issue('operator/anna', { powerful: true })
@@ -39,7 +39,7 @@ test('a healthy CA: one calm table, exit 0', async (t) => {
   t.regex(stdout, /\n3 certificates: 3 fine\n$/)
 })
 
-test('--within says how soon is soon, and decides the exit code', async (t) => {
+test('--within sets how soon an end is reported, and the exit code', async (t) => {
   const ca = await authority(t)
   await ca.issue('mod-a-1.0.0', { validForMs: 10 * DAY_MS })
   t.is((await certs('status', ca.directory)).code, 0)
@@ -112,7 +112,7 @@ test('dates are judged: expired, not yet valid, a CRL that has expired', async (
   t.true((await problems(future.directory))['mod-new-1.0.0']?.includes('not valid yet'))
 })
 
-test('a leaf that no sidecar would take is named for what it is', async (t) => {
+test('a leaf that every sidecar refuses is reported with the reasons', async (t) => {
   const ca = await authority(t)
   const { dir } = await ca.issue('mod-a-1.0.0')
   const { signing } = await ca.read()
@@ -132,7 +132,7 @@ test('a leaf that no sidecar would take is named for what it is', async (t) => {
   t.deepEqual(said, ['the certificate has no URI SAN', 'the certificate has no keyUsage'])
 })
 
-test('eighty modules fit in 80 columns, and in 160 the trouble stands beside them', async (t) => {
+test('eighty modules fit in 80 columns, and in 160 problems are printed beside them', async (t) => {
   const ca = await authority(t)
   for (let i = 0; i < 80; i++) {
     const long = i % 7 === 0 ? 'data-export-spring-of-a-library-consortium' : 'users'
@@ -158,7 +158,7 @@ test('eighty modules fit in 80 columns, and in 160 the trouble stands beside the
   t.true(wide.some((line) => line.startsWith('82 certificates: 81 fine, 1 broken')))
 })
 
-test('wrong words end with 2', async (t) => {
+test('wrong arguments end with 2', async (t) => {
   const dir = await place(t)
   const wrong: readonly (readonly [string[], RegExp])[] = [
     [[dir], /there is no tls\.crt in/],

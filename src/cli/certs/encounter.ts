@@ -23,7 +23,7 @@ export interface Encounter {
   readonly takesUs: boolean
   /** Whether our roots certify the peer, now. */
   readonly isTaken: boolean
-  /** Each a phrase; none when the two understand each other. */
+  /** Each a phrase; none when both sides accept each other. */
   readonly problems: readonly string[]
 }
 

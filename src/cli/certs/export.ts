@@ -72,7 +72,7 @@ function password(file: string | undefined): string {
   const hint = `--password-file FILE, or ${PASSWORD_VARIABLE} in the environment`
   const given = file === undefined ? process.env[PASSWORD_VARIABLE] : readPassword(file)
   if (given === undefined) throw fault('a key store needs a password', { hint })
-  // Whatever made the file or the variable may have ended the line; white space in it counts.
+  // The file or the variable may end with a line break; white space before it counts.
   const line = given.replace(/\r?\n[\s\S]*$/, '')
   if (PASSWORD.test(line)) return line
   throw fault('the password must be 6 to 1024 printable ASCII characters', {

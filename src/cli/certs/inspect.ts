@@ -55,7 +55,7 @@ export interface DirectoryPlace {
 }
 
 /**
- * Looks at a credentials directory (`tls.crt tls.key ca.crt ca.crl`) without changing or believing
+ * Looks at a credentials directory (`tls.crt tls.key ca.crt ca.crl`) without changing or trusting
  * anything. What seems well is held to all that `check` and a starting sidecar hold it to, trial
  * handshakes included. Never throws: what cannot be read is a problem like any other.
  */

@@ -60,7 +60,7 @@ export function address({ host, port }: Peer): string {
 
 /**
  * One full handshake, whatever the peer's certificate, and one request to see whether the peer takes
- * ours. Nothing is believed here. Throws a Fault when there is no peer or no TLS.
+ * ours. Nothing is trusted here. Throws a Fault when there is no peer or no TLS.
  */
 export async function meet(
   peer: Peer,
@@ -98,7 +98,7 @@ export async function meet(
   }
 }
 
-/** Resolves after the handshake; with a word when the peer ended it but has shown its certificate. */
+/** Resolves after the handshake; with the reason when the peer ended it but has shown its certificate. */
 function secured(socket: TLSSocket): Promise<string | null> {
   return new Promise((resolve, reject) => {
     socket.once('secureConnect', () => resolve(null))

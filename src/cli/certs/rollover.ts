@@ -94,7 +94,7 @@ function obstacleTo(now: RolloverProgress): (met: Encounter) => string | undefin
   return now.phase === 'bundles' ? notTaking : (met) => needsOld(met, now)
 }
 
-/** Whatever is not shown to do without the old root may need it. */
+/** Why a peer may still need the old root; undefined where it does not. */
 function needsOld(met: Encounter, { from, to }: RolloverProgress): string | undefined {
   const why = notTaking(met)
   if (why !== undefined) return why
@@ -102,7 +102,7 @@ function needsOld(met: Encounter, { from, to }: RolloverProgress): string | unde
   return met.root === to?.id ? undefined : 'has a certificate of another CA'
 }
 
-/** Says how far it has come, and whether the next step can be taken: false where something is in its way. */
+/** Prints the progress; resolves to false where something prevents the next step. */
 async function tell(
   authority: CertificateAuthority,
   peers: readonly Peer[],

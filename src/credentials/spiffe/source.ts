@@ -22,7 +22,7 @@ export interface SpiffeOptions {
 const METHOD = '/SpiffeWorkloadAPI/FetchX509SVID'
 /** Keeps what is tricked into speaking HTTP (SSRF) from being given keys. */
 const METADATA = { 'workload.spiffe.io': 'true' }
-/** One lost stream is an agent that restarts; from this failure on a person is told. */
+/** One lost stream is an agent that restarts; from this failure on it is logged. */
 const TOLD_FROM_FAILURE = 2
 
 /**
@@ -170,7 +170,7 @@ function materialOf(
   }
 }
 
-/** What stands one behind the other, each in a block of its own; '' for nothing. */
+/** Concatenated DER, each element in a PEM block of its own; '' for nothing. */
 function pemOf(label: string, concatenated: Buffer): string {
   const all: Element = { tag: TAG.sequence, raw: concatenated, content: concatenated, depth: 0 }
   const elements = new Elements(all)

@@ -96,7 +96,7 @@ export interface X509Svid {
 
 /** What one message of FetchX509SVID says. */
 export interface X509Svids {
-  /** The first one is for who has no preference. */
+  /** The first one is for clients without a preference. */
   readonly svids: readonly X509Svid[]
   readonly crls: readonly Buffer[]
 }
