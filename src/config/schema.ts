@@ -210,7 +210,7 @@ const limits = () =>
             'Exchanges that one caller may break off per second, each of which costs the module a connection; 0: unlimited',
         }),
       bufferedBytesPerExchange: count(65_536),
-      bufferedBytes: count(33_554_432).meta({
+      bufferedBytes: count(16_777_216).meta({
         description:
           'Bytes of requests and answers that may be buffered for all callers together; a caller has its share of them',
       }),
