@@ -141,6 +141,25 @@ for (const workers of [1, 2]) {
   })
 }
 
+test.serial('started beside one that leaves, it takes over when that one stops', async (t) => {
+  const { start, ports, ingress, release } = await open(t)
+  release()
+  const old = await start()
+  await old.say(isReady)
+  old.signal('SIGUSR2')
+  await old.say(({ msg }) => msg === 'leaving')
+  const next = await start()
+  const waits = 'waits for the sidecar that is shutting down'
+  await next.say(({ msg, address }) => msg === waits && address === `127.0.0.1:${ports.admin}`)
+  t.is((await ask(ingress, get('/users/1', T))).body, 'at once')
+  await old.say(({ msg, direction }) => msg === 'exchange' && direction === 'ingress')
+  t.false(next.ready)
+  t.is(await old.stop(), 0)
+  await next.say(isReady)
+  t.is((await ask(ingress, get('/users/1', T))).body, 'at once')
+  t.is(await next.stop(), 0)
+})
+
 test.serial('told to stop while it waits, it finishes what it serves', async (t) => {
   const { start, ports, ingress, arrived, release } = await open(t)
   const old = await start()
