@@ -9,9 +9,13 @@ import { type LivePeer, LiveSet } from '../transport/live-set.ts'
 import type { Material } from '../transport/tls-options.ts'
 import { KnownIntermediates, type TrustBundle } from '../trust/chain.ts'
 import type { Identity } from '../trust/identity.ts'
-import { type HandshakeRecord, judgeConnection, type TrustContext } from '../trust/judge.ts'
+import {
+  type HandshakeRecord,
+  judgeConnection,
+  recheck,
+  type TrustContext,
+} from '../trust/judge.ts'
 import { addressRefusal, labelOf, type Pin } from '../trust/pin.ts'
-import { recheck } from '../trust/recheck.ts'
 
 /** What is kept of a live connection. */
 export interface LiveRecord {

@@ -1,7 +1,6 @@
 import test from 'ava'
 import { isRefusal } from '../../src/refusal/refusal.ts'
-import { type HandshakeRecord, judgeConnection } from '../../src/trust/judge.ts'
-import { recheck } from '../../src/trust/recheck.ts'
+import { type HandshakeRecord, judgeConnection, recheck } from '../../src/trust/judge.ts'
 import { makeCa, makePair, moduleNames } from '../support/pki.ts'
 import { accepted, trusting } from '../support/trust.ts'
 
