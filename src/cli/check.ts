@@ -1,11 +1,8 @@
 import { parseArgs } from 'node:util'
-import { type Loaded, loadConfig } from '../config/load.ts'
-import { located } from '../config/locate.ts'
 import { jsonSchema } from '../config/schema.ts'
-import { Fault, type Problem } from '../fault.ts'
-import { memoryProblems, workerProblems } from '../sidecar/machine.ts'
-import { type CredentialsFound, checkCredentials, checkPublic } from './check/credentials.ts'
-import { checkPolicy, type PolicyFound } from './check/policy.ts'
+import { fault } from '../fault.ts'
+import { type Findings, findingsOf } from './check/findings.ts'
+import { checkInstallation } from './check/installation.ts'
 import { configurationSummary, settingsTable } from './check/summary.ts'
 import { tell } from './terminal.ts'
 
@@ -14,10 +11,12 @@ export const usage = `okapi-sidecar check: check configuration, credentials and 
 
 Usage:
     okapi-sidecar check [-c FILE] [--print] [--json]
+    okapi-sidecar check DIR [--json]
     okapi-sidecar check --schema
 
 Reads what \`run\` reads and reports every problem with file:line:column. Opens
-no port and changes nothing.
+no port and changes nothing. DIR is a folder that \`init\` has written: all of its
+configurations are checked, and whether they belong together.
 
 Options:
     -c, --config FILE   the configuration, YAML or JSON; default sidecar.yaml.
@@ -32,18 +31,11 @@ Example:
     okapi-sidecar check -c sidecar.yaml --print
 `
 
-/** What is found, each room as far as it can be read. */
-interface Findings {
-  readonly loaded: Loaded | undefined
-  readonly credentials: CredentialsFound | undefined
-  readonly policy: PolicyFound | undefined
-  readonly problems: readonly Problem[]
-}
-
 /** Resolves to 2 when there is an error, else to 0. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...argv],
+    allowPositionals: true,
     options: {
       config: { type: 'string', short: 'c' },
       print: { type: 'boolean', default: false },
@@ -55,67 +47,16 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stdout.write(jsonSchema())
     return 0
   }
-  const findings = await find(values.config)
+  const [folder, ...more] = positionals
+  if (more.length > 0 || (folder !== undefined && values.config !== undefined)) {
+    throw fault('check takes one folder, or -c FILE')
+  }
+  if (folder !== undefined) return checkInstallation(folder, values.json)
+  const findings = await findingsOf(values.config, process.env)
   const failed = findings.problems.some(({ severity }) => severity === 'error')
   if (values.json) process.stdout.write(asJson(findings, !failed))
   else asText(findings, values.print)
   return failed ? 2 : 0
-}
-
-async function find(file: string | undefined): Promise<Findings> {
-  const problems: Problem[] = []
-  const loaded = await attempt(problems, () => loadConfig(file, process.env))
-  if (loaded === undefined) {
-    return { loaded, credentials: undefined, policy: undefined, problems }
-  }
-  const { config } = loaded
-  const { overdue } = loaded
-  for (const problem of loaded.problems) {
-    problems.push(overdue.includes(problem) ? { ...problem, severity: 'error' } : problem)
-  }
-  const credentials = await attempt(problems, () => checkCredentials(config))
-  const { public: door } = config
-  if (door !== undefined) await attempt(problems, () => checkPublic(door))
-  const policy = await attempt(problems, () => checkPolicy(loaded))
-  problems.push(...(credentials?.problems ?? []), ...(policy?.problems ?? []))
-  problems.push(...ofMachine(loaded))
-  return { loaded, credentials, policy, problems: distinct(located(problems)) }
-}
-
-/** Two doors may look at the same file: the first word about it is enough. */
-function distinct(problems: readonly Problem[]): readonly Problem[] {
-  const same = Map.groupBy(problems, ({ severity, message, where }) =>
-    JSON.stringify([severity, message, where]),
-  )
-  return [...same.values()].map(([first]) => first!)
-}
-
-/** What a person should know of `workers` and `limits` on this machine, where they were set. */
-function ofMachine({ config, origins }: Loaded): Problem[] {
-  const { limits } = config
-  const found: readonly (readonly [string, Problem[]])[] = [
-    ['workers', workerProblems(config)],
-    ['limits.bufferedBytes', memoryProblems(limits.bufferedBytes)],
-  ]
-  return found.flatMap(([name, problems]) => {
-    const origin = origins.find(({ key }) => key === name)?.origin
-    const where =
-      origin?.kind === 'file'
-        ? origin.where
-        : { file: origin?.kind === 'environment' ? origin.variable : 'default' }
-    return problems.map((problem) => ({ ...problem, where }))
-  })
-}
-
-/** What `read` gives, or undefined with its problems kept. */
-async function attempt<T>(problems: Problem[], read: () => T | Promise<T>): Promise<T | undefined> {
-  try {
-    return await read()
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error
-    problems.push(...error.problems)
-    return undefined
-  }
 }
 
 function asText({ loaded, credentials, policy, problems }: Findings, print: boolean): void {

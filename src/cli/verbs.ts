@@ -11,6 +11,10 @@ export const VERBS: Verbs = {
     summary: 'issue, inspect, renew and revoke certificates',
     load: () => import('./certs.ts'),
   },
+  init: {
+    summary: 'a folder with all that an installation needs',
+    load: () => import('./init.ts'),
+  },
   policy: {
     summary: 'query and compare the allow-list',
     load: () => import('./policy.ts'),

@@ -3,6 +3,7 @@ import { readGrants } from '../../config/grants.ts'
 import type { Loaded } from '../../config/load.ts'
 import type { Problem } from '../../fault.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/descriptor-files.ts'
+import { isPartOfProfile } from '../../policy/grants.ts'
 import { readKnownGrants, supertenantProblems } from '../../policy/known-grants.ts'
 import { policyOf } from '../../sidecar/policies.ts'
 
@@ -11,6 +12,8 @@ export interface PolicyFound {
   readonly problems: readonly Problem[]
   readonly told: {
     readonly descriptors: string
+    /** How many descriptors there are. */
+    readonly modules: number
     readonly grants: number
     /** Of those that ship with the product. */
     readonly knownGrants: number
@@ -45,7 +48,11 @@ export function checkPolicy({ config, origins }: Loaded): PolicyFound {
     ...missing,
     ...forbidden.map((problem) => ({ ...problem, ...place })),
   ]
-  const fromKnown = inForce.filter(({ file }) => file === KNOWN_GRANTS_FILE).length
-  const grants = inForce.filter(({ file }) => file !== null).length - fromKnown
-  return { problems, told: { descriptors, grants, knownGrants: fromKnown, mode, hash } }
+  const written = inForce.filter((grant) => grant.file !== null && !isPartOfProfile(grant))
+  const fromKnown = written.filter(({ file }) => file === KNOWN_GRANTS_FILE).length
+  const grants = written.length - fromKnown
+  return {
+    problems,
+    told: { descriptors, modules: set.modules.size, grants, knownGrants: fromKnown, mode, hash },
+  }
 }

@@ -28,7 +28,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const url = needed('--okapi', values.okapi)
   const okapi = await Okapi.at(url, values.credentials, tokenIn(values['token-file']))
   try {
-    const files = await fetchAll(okapi, tenant)
+    const files = await fetchDescriptors(okapi, tenant)
     const { added, gone } = foldersDiffer(out, [...files.keys()])
     const kept = values.keep ? await readAll(out, gone) : new Map<string, string>()
     await replaceFolder(out, new Map([...files, ...kept]))
@@ -43,7 +43,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function fetchAll(okapi: Okapi, tenant: string): Promise<ReadonlyMap<string, string>> {
+/** Name and text of the descriptors of all that is enabled for a tenant. Throws a Fault. */
+export async function fetchDescriptors(
+  okapi: Okapi,
+  tenant: string,
+): Promise<ReadonlyMap<string, string>> {
   const ids = idsIn(await okapi.read('proxy', 'tenants', tenant, 'modules'))
   if (ids.length === 0) throw fault(`nothing is enabled for tenant ${tenant}`)
   const files = new Map<string, string>()

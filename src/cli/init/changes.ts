@@ -1,0 +1,90 @@
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { errorCode, fault } from '../../fault.ts'
+
+/** A file as it is to be. Its path is from the folder of the installation. */
+export interface WantedFile {
+  readonly path: string
+  readonly text: string
+  readonly mode: number
+  /** Written once, and its owner's from then on. */
+  readonly once?: true
+}
+
+/** What writing a file would do. */
+export interface FileChange {
+  readonly file: WantedFile
+  /** Undefined: it is new. */
+  readonly before: string | undefined
+}
+
+const FOLDER_MODE = 0o755
+const MOST_LINES = 60
+
+/** The files that are new or differ, in the order of their paths. Throws a Fault. */
+export function changesOf(folder: string, files: readonly WantedFile[]): readonly FileChange[] {
+  return files
+    .map((file) => ({ file, before: textAt(join(folder, file.path)) }))
+    .filter(({ file, before }) => before === undefined || (before !== file.text && !file.once))
+    .sort((a, b) => (a.file.path < b.file.path ? -1 : 1))
+}
+
+/** What a person sees before it is done. */
+export function changeText({ file, before }: FileChange): string {
+  if (before === undefined) return `+ ${file.path}\n`
+  const lines = lineDiff(before.split('\n'), file.text.split('\n'))
+  const shown = lines.slice(0, MOST_LINES).map((line) => `    ${line.slice(0, 160)}\n`)
+  const more = lines.length - shown.length
+  return `~ ${file.path}\n${shown.join('')}${more > 0 ? `    (${more} lines more)\n` : ''}`
+}
+
+/** Writes it; a reader sees the old file or the new one. Throws a Fault. */
+export function writeChange(folder: string, { file }: FileChange): void {
+  const path = join(folder, file.path)
+  const scratch = `${path}.${process.pid}.tmp`
+  try {
+    makeFolder(dirname(path), folder)
+    writeFileSync(scratch, file.text, { mode: file.mode, flag: 'wx' })
+    // The umask may let the group write, and no sidecar takes such a file.
+    chmodSync(scratch, file.mode)
+    renameSync(scratch, path)
+  } catch (error) {
+    throw notWritten(path, error)
+  }
+}
+
+function makeFolder(path: string, top: string): void {
+  if (path !== top && path.length > top.length) makeFolder(dirname(path), top)
+  const made = mkdirSync(path, { recursive: true, mode: FOLDER_MODE })
+  if (made !== undefined) chmodSync(path, FOLDER_MODE)
+}
+
+function notWritten(path: string, error: unknown): unknown {
+  const code = errorCode(error)
+  return code === undefined ? error : fault(`cannot write ${path}: ${code}`)
+}
+
+function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'ENOENT') return undefined
+    if (code === undefined) throw error
+    throw fault(`cannot read ${path}: ${code}`)
+  }
+}
+
+/** Lines that go and lines that come, between what stays at both ends. */
+function lineDiff(before: readonly string[], after: readonly string[]): string[] {
+  const shorter = Math.min(before.length, after.length)
+  let head = 0
+  while (head < shorter && before[head] === after[head]) head++
+  let tail = 0
+  while (tail < shorter - head && before.at(-1 - tail) === after.at(-1 - tail)) tail++
+  const middle = (lines: readonly string[]) => lines.slice(head, lines.length - tail)
+  const [old, young] = [middle(before), middle(after)]
+  const gone = old.filter((line) => !young.includes(line)).map((line) => `- ${line}`)
+  const come = young.filter((line) => !old.includes(line)).map((line) => `+ ${line}`)
+  return [...gone, ...come]
+}
