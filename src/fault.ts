@@ -57,3 +57,16 @@ export function errorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
+
+/**
+ * Did OpenSSL find what came to be no TLS, or was told so in an alert? For such an error Node emits
+ * `error` and, once a handshake is over, leaves the socket open: whoever is told must destroy it.
+ */
+export function isTlsError(error: unknown): boolean {
+  return errorCode(error)?.startsWith('ERR_SSL_') === true
+}
+
+/** An error in the fewest words: its code. */
+export function saidBy(error: Error): string {
+  return errorCode(error) ?? error.message
+}

@@ -1,7 +1,7 @@
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, FROM_MODULE } from '../proxy/header-tables.ts'
-import type { ListenerRules } from '../proxy/listener-rules.ts'
+import type { ListenerRules } from '../proxy/request-context.ts'
 import { accepting, type ListenerDefinition, selfOf } from './listener.ts'
 
 /** From the module: RMB and folio-spring echo what they received. */

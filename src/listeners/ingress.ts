@@ -1,7 +1,7 @@
 import { type Caller, speaksAsOkapi } from '../policy/caller.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, DIRECTLY, FROM_OKAPI } from '../proxy/header-tables.ts'
-import type { ListenerRules } from '../proxy/listener-rules.ts'
+import type { ListenerRules } from '../proxy/request-context.ts'
 import { accepting, besideOkapi, type ListenerDefinition } from './listener.ts'
 
 /** From Okapi's sidecar: Okapi alone speaks as Okapi. */

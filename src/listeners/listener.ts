@@ -3,15 +3,14 @@ import type { Config } from '../config/config.ts'
 import type { Direction } from '../observe/labels.ts'
 import { type Caller, callerName } from '../policy/caller.ts'
 import type { ByModule, PolicyCell } from '../proxy/destination.ts'
-import type { Destination, ListenerRules } from '../proxy/listener-rules.ts'
 import type { OkapiUrl } from '../proxy/okapi-url.ts'
-import { RequestContext } from '../proxy/request-context.ts'
+import { type Destination, type ListenerRules, RequestContext } from '../proxy/request-context.ts'
 import type { ShareKind } from '../proxy/share.ts'
 import type { Shares } from '../proxy/shares.ts'
 import { refuse } from '../refusal/refusal.ts'
 import { type Address, networkOf } from '../transport/address.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
-import type { Upstream } from '../wire/face.ts'
+import type { Upstream } from '../wire/exchange.ts'
 
 /** A listener for HTTP: one value says everything about it. Its file holds its rules. */
 export interface ListenerDefinition {

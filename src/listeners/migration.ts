@@ -1,7 +1,7 @@
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, FROM_UNPROVEN, FROM_UNPROVEN_TO_OKAPI } from '../proxy/header-tables.ts'
-import type { ListenerRules } from '../proxy/listener-rules.ts'
+import type { ListenerRules } from '../proxy/request-context.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { accepting, besideOkapi, type ListenerDefinition } from './listener.ts'
 

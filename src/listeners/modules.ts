@@ -1,7 +1,7 @@
 import type { PortRange } from '../config/addresses.ts'
 import { byModule } from '../proxy/destination.ts'
 import { ACTION, FROM_OKAPI } from '../proxy/header-tables.ts'
-import type { ListenerRules } from '../proxy/listener-rules.ts'
+import type { ListenerRules } from '../proxy/request-context.ts'
 import { accepting, type ListenerDefinition, selfOf } from './listener.ts'
 
 /** From Okapi itself; the first path segment names the module. */

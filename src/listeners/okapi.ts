@@ -1,7 +1,7 @@
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, AT_OKAPI } from '../proxy/header-tables.ts'
-import type { ListenerRules } from '../proxy/listener-rules.ts'
+import type { ListenerRules } from '../proxy/request-context.ts'
 import { accepting, besideOkapi, type ListenerDefinition } from './listener.ts'
 
 /** From the sidecars of modules, operators and clients. */

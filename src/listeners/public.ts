@@ -1,7 +1,7 @@
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, FROM_PUBLIC } from '../proxy/header-tables.ts'
-import type { ListenerRules } from '../proxy/listener-rules.ts'
+import type { ListenerRules } from '../proxy/request-context.ts'
 import { accepting, type ListenerDefinition } from './listener.ts'
 
 /** From browsers and load balancers: they have proved nothing. */

@@ -2,11 +2,10 @@ import type { Caller } from '../policy/caller.ts'
 import type { Authorizer, Policy } from '../policy/policy.ts'
 import type { ModuleTraits } from '../policy/traits.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import type { Upstream } from '../wire/face.ts'
+import type { Upstream } from '../wire/exchange.ts'
 import type { Head } from '../wire/head.ts'
-import type { Destination } from './listener-rules.ts'
 import type { OkapiUrl } from './okapi-url.ts'
-import { NO_TRAITS, type RequestContext, type Traits } from './request-context.ts'
+import { type Destination, NO_TRAITS, type RequestContext, type Traits } from './request-context.ts'
 
 /** The policy in force: replaced as a whole, asked anew for each exchange. */
 export interface PolicyCell {

@@ -1,6 +1,6 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import type { Exchange } from '../wire/exchange.ts'
-import type { Upstream, UpstreamStream } from '../wire/face.ts'
+import type { Exchange, Upstream } from '../wire/exchange.ts'
+import type { UpstreamStream } from '../wire/face.ts'
 import { response } from './refused.ts'
 import type { RequestContext } from './request-context.ts'
 

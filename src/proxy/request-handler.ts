@@ -1,6 +1,5 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import type { Exchange } from '../wire/exchange.ts'
-import type { RequestHandler, Upstream } from '../wire/face.ts'
+import type { Exchange, RequestHandler, Upstream } from '../wire/exchange.ts'
 import { type Head, LINE, SERVED_METHODS } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
 import { ANSWER_OF_OKAPI, answersLose } from './header-tables.ts'

@@ -7,10 +7,11 @@ import type { RequestContext } from '../proxy/request-context.ts'
 import type { Share } from '../proxy/share.ts'
 import type { Shares } from '../proxy/shares.ts'
 import { below } from '../transport/handshakes.ts'
-import type { RequestHandler, WireSettings } from '../wire/face.ts'
+import type { RequestHandler } from '../wire/exchange.ts'
+import type { WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
 import { ALPN_LINK } from '../wire/link/frames.ts'
-import type { LinkEvents } from '../wire/link/link-events.ts'
+import type { LinkEvents } from '../wire/link/link-stream.ts'
 import { ServingLink, type UnreadAnswers } from '../wire/link/serving-link.ts'
 
 /** Whoever is let in while the doors close was waiting there, and is about to ask. */

@@ -4,7 +4,7 @@ import type { LinkEnding } from '../refusal/link-endings.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import { Descriptors } from '../transport/descriptors.ts'
 import { NameResolver } from '../transport/name-resolver.ts'
-import type { LinkEvents } from '../wire/link/link-events.ts'
+import type { LinkEvents } from '../wire/link/link-stream.ts'
 
 /** Endings that are nobody's mistake. */
 const ORDINARY: ReadonlySet<LinkEnding> = new Set(['left', 'lost'])

@@ -11,8 +11,7 @@ import type { Policy } from '../policy/policy.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { networkOf } from '../transport/address.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
-import { dispose } from '../transport/dispose.ts'
-import { turnAway } from '../transport/turn-away.ts'
+import { dispose, turnAway } from '../transport/turn-away.ts'
 
 /** What forbids a plain door beside this module, whatever the configuration says. */
 export function migrationProblems({ module, migration }: Config, policy: Policy): Problem[] {

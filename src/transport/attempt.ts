@@ -5,9 +5,9 @@ import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { authenticate } from './authenticate.ts'
 import type { Ticking } from './clock.ts'
 import { isOutOfDescriptors } from './descriptors.ts'
-import type { DialerOptions, Dialled, Dialling, DialTls } from './dial.ts'
-import { dispose } from './dispose.ts'
+import type { DialerOptions, Dialled, Dialling, DialTls } from './dial-options.ts'
 import type { Target, Targets } from './targets.ts'
+import { dispose } from './turn-away.ts'
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000

@@ -1,80 +1,11 @@
-import { connect as netConnect, type OnReadOpts, type Socket } from 'node:net'
+import { connect as netConnect, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import type { Limit } from '../refusal/limits.ts'
-import type { Refusal } from '../refusal/refusal.ts'
-import { type Address, formatAddress } from './address.ts'
+import { formatAddress } from './address.ts'
 import { Attempt } from './attempt.ts'
-import type { Authenticator } from './authenticate.ts'
-import type { CoarseClock } from './clock.ts'
-import type { Descriptors } from './descriptors.ts'
-import type { LiveSet } from './live-set.ts'
-import type { NameResolver } from './name-resolver.ts'
+import type { DialerOptions, Dialled, Dialling, DialOptions } from './dial-options.ts'
 import { withoutDot } from './resolv-conf.ts'
 import { type Target, Targets } from './targets.ts'
-import { ALPN_HTTP1, dialContext, type Material } from './tls-options.ts'
-
-/** How the peer is proven where we dial with mutual TLS. */
-export interface DialTls<I, R> {
-  /** Asked anew for each connection; the same value as long as nothing changed. */
-  readonly material: () => Material
-  /** Sent as SNI instead of the name that was dialled. It proves nothing. */
-  readonly servername?: string
-  readonly authenticator: Authenticator<I>
-  /**
-   * Is this the peer that is wanted? The refusal says why not: `wrong-peer`, which is final, or
-   * `module-unavailable`, where the one that is wanted may still come to this address.
-   */
-  readonly fits: (identity: I) => Refusal | null
-  /** Where proven connections are kept. */
-  readonly live: LiveSet<I, R>
-  /** What may be spoken inside, the dearest first; `http/1.1` alone when left out. */
-  readonly alpn?: readonly string[]
-}
-
-/** Options of a Dialer: one upstream. */
-export interface DialerOptions<I, R> {
-  /** Tried in this order; a name stands for all of its addresses. At least one. */
-  readonly addresses: readonly Address[]
-  /** Where names are looked up. */
-  readonly names: NameResolver
-  /** Null: plain, and the identity is null. */
-  readonly tls: DialTls<I, R> | null
-  /** For resolving the names, and again for each TCP connection. */
-  readonly connectMs: number
-  readonly handshakeMs: number
-  /** As long as nothing can be reached, another round begins until this is over. */
-  readonly connectWaitMs: number
-  readonly clock: CoarseClock
-  /** Connections leave the reserve of these. */
-  readonly descriptors?: Descriptors
-  readonly whenUnreachable: 'module-unavailable' | 'upstream-unreachable'
-  /** Asked as long as nothing can be reached: a refusal ends all waiting with these words. */
-  readonly waitsNoMore?: () => Refusal | null
-  /** One address was out of time; the dial as a whole may still succeed. */
-  readonly limitHit?: (limit: Limit) => void
-}
-
-/** What one connection wants. */
-export interface DialOptions {
-  /** Documented option of `net.connect`: reads go into this one buffer. */
-  readonly onread?: OnReadOpts
-}
-
-/**
- * Called once, never before `dial` has returned. On success the socket has no listeners yet: an
- * `error` listener has to be added at once. `identity` is null on plain connections.
- */
-export type Dialled<I> = (
-  refusal: Refusal | null,
-  socket: Socket | null,
-  identity: I | null,
-) => void
-
-/** A dial under way. */
-export interface Dialling {
-  /** Gives up without a word: `done` is not called any more. */
-  cancel(): void
-}
+import { ALPN_HTTP1, dialContext } from './tls-options.ts'
 
 /**
  * Opens connections to one upstream: tries each address in turn until one is reached and, with TLS,

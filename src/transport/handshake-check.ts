@@ -9,13 +9,13 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import { factsOf, type PeerCertificates } from './authenticate.ts'
-import { dispose } from './dispose.ts'
 import {
   contextOptions,
   type Material,
   type PublicKeyPair,
   publicContextOptions,
 } from './tls-options.ts'
+import { dispose } from './turn-away.ts'
 
 /** What one end of a handshake saw of the other. */
 export interface PeerSeen {

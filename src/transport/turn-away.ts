@@ -78,3 +78,9 @@ class TurnedAway implements Ticking {
     this.#socket.end(this.#response)
   }
 }
+
+/** Destroys a socket that nobody uses: errors that still come of it are no news. */
+export function dispose(socket: Socket): void {
+  socket.on('error', () => {})
+  socket.destroy()
+}

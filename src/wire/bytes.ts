@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto'
+
 /** Tables over single bytes (RFC 9110 section 5.6.2, RFC 9112): 1 where the byte may stand. */
 export const TOKEN = table(
   "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
@@ -75,4 +77,15 @@ function table(characters: string): Uint8Array {
   const bytes = new Uint8Array(256)
   for (const character of characters) bytes[character.charCodeAt(0)] = 1
   return bytes
+}
+
+/** Nobody outside knows them, so nobody can make names that share a hash. */
+const SEED = randomInt(2 ** 31)
+const FACTOR = 2 * randomInt(2 ** 30) + 1
+
+/** Of a field name, whatever its case: names whose hashes differ are different (FNV-1a, with a seed). */
+export function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = SEED
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ FOLD[bytes[i]!]!, FACTOR)
+  return hash
 }

@@ -1,5 +1,5 @@
 import { isRefusal, type Refusal } from '../refusal/refusal.ts'
-import type { DownstreamStream, RequestHandler, UpstreamStream } from './face.ts'
+import type { DownstreamStream, HandlerOf, Outcome, UpstreamOf, UpstreamStream } from './face.ts'
 import type { Carry } from './h1/body.ts'
 import { FRAMING, type Head } from './head.ts'
 import { HeadWriter } from './head-writer.ts'
@@ -8,8 +8,9 @@ import { Onward } from './onward.ts'
 
 const OUT = new HeadWriter()
 
-/** How an exchange ended, for the record. */
-export type Outcome = 'answered' | 'refused' | 'caller-gone' | 'upstream-gone'
+/** `N`: the context that the rooms above keep of an exchange. */
+export type RequestHandler<N> = HandlerOf<Exchange<N>>
+export type Upstream<N> = UpstreamOf<Exchange<N>>
 
 /**
  * One request and its response, between two streams that know nothing of each other. One object
@@ -19,7 +20,7 @@ export class Exchange<N> {
   readonly context: N
   readonly downstream: DownstreamStream
   readonly #handler: RequestHandler<N>
-  readonly #onward = new Onward<N>()
+  readonly #onward = new Onward<Exchange<N>>()
 
   /** Between `begin` and `end`. */
   open = false

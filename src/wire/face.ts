@@ -1,39 +1,41 @@
 import type { Socket } from 'node:net'
 import type { Limit } from '../refusal/limits.ts'
 import type { Refusal } from '../refusal/refusal.ts'
-import type { Exchange } from './exchange.ts'
 import type { SpanSink } from './h1/chunks.ts'
 import type { Head, HeadLimits } from './head.ts'
 import type { Composed, HeadWriter } from './head-writer.ts'
 import type { NameTable } from './names.ts'
 
 /**
- * What the rooms above tell wire about one exchange. `N` is theirs: what they note about it. Plain
- * functions over a reused Exchange; a head is valid during the call only.
+ * What the rooms above tell wire about one exchange, an `Exchange` (`RequestHandler` there names it).
+ * Plain functions over a reused Exchange; a head is valid during the call only.
  */
-export interface RequestHandler<N> {
+export interface HandlerOf<X> {
   /** The request's head is whole: judge it, write the head that goes on into `out`, say where to. */
-  begin(x: Exchange<N>, head: Head, out: HeadWriter): Upstream<N> | Refusal
+  begin(x: X, head: Head, out: HeadWriter): UpstreamOf<X> | Refusal
   /**
    * A response's head is whole, final or interim (1xx): write what the caller gets into `out`, without
    * the empty line. `hang-up` closes the caller's connection without an answer.
    */
-  answer(x: Exchange<N>, head: Head, out: HeadWriter): Refusal | 'hang-up' | null
+  answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null
   /** The whole response that says a refusal; null closes the connection without an answer. */
-  refusal(x: Exchange<N>, refusal: Refusal, close: boolean): Buffer | null
+  refusal(x: X, refusal: Refusal, close: boolean): Buffer | null
   /** Called exactly once for every exchange that began, whatever became of it. */
-  end(x: Exchange<N>): void
+  end(x: X): void
 }
 
 /** Where a route leads: a pool of HTTP/1.1 connections, or something that answers by itself. */
-export interface Upstream<N> {
+export interface UpstreamOf<X> {
   /**
    * Takes the exchange on: `x.connected()` at once, or later and `x.upstream` holds its place until
    * then (blocked), or `x.fail()`.
    * @param head the composed head, valid during the call only
    */
-  open(x: Exchange<N>, head: Composed): void
+  open(x: X, head: Composed): void
 }
+
+/** How an exchange ended, for the record. */
+export type Outcome = 'answered' | 'refused' | 'caller-gone' | 'upstream-gone'
 
 /** The request's way out: spans of the body as they may be forwarded. */
 export interface UpstreamStream extends SpanSink {

@@ -1,12 +1,11 @@
-import type { Exchange } from './exchange.ts'
-import type { Upstream } from './face.ts'
+import type { UpstreamOf } from './face.ts'
 import { type Composed, KeptHead } from './head-writer.ts'
 
 /** Where a judged request goes, and its head, as long as nothing of it has gone there. */
-export class Onward<N> {
+export class Onward<X> {
   /** Within `Upstream.open`. */
   opening = false
-  #way: Upstream<N> | null = null
+  #way: UpstreamOf<X> | null = null
   /** A copy, where the head does not go at once. */
   #kept: Composed | null = null
 
@@ -14,7 +13,7 @@ export class Onward<N> {
     return this.#way !== null
   }
 
-  begin(way: Upstream<N>): void {
+  begin(way: UpstreamOf<X>): void {
     this.#way = way
   }
 
@@ -26,7 +25,7 @@ export class Onward<N> {
   }
 
   /** It goes; once at most. */
-  open(x: Exchange<N>, head: Composed): void {
+  open(x: X, head: Composed): void {
     const way = this.#way
     if (way === null) return
     const kept = this.#kept

@@ -1,10 +1,9 @@
 import { REQUEST_NAMES, RESPONSE_NAMES } from '../../src/proxy/names.ts'
 import type { Refusal } from '../../src/refusal/refusal.ts'
-import type { Exchange, Outcome } from '../../src/wire/exchange.ts'
+import type { Exchange, RequestHandler, Upstream } from '../../src/wire/exchange.ts'
 import type {
   Dial,
-  RequestHandler,
-  Upstream,
+  Outcome,
   UpstreamStream,
   WireLimits,
   WireSettings,

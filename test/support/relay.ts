@@ -3,14 +3,8 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import { REQUEST_NAMES, RESPONSE_NAMES } from '../../src/proxy/names.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
-import type { Exchange } from '../../src/wire/exchange.ts'
-import type {
-  Dial,
-  RequestHandler,
-  Upstream,
-  WireLimits,
-  WireSettings,
-} from '../../src/wire/face.ts'
+import type { Exchange, RequestHandler, Upstream } from '../../src/wire/exchange.ts'
+import type { Dial, WireLimits, WireSettings } from '../../src/wire/face.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
 import { SERVED_METHODS } from '../../src/wire/head.ts'

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
-import type { DialTls } from '../../src/transport/dial.ts'
+import type { DialTls } from '../../src/transport/dial-options.ts'
 import { Authority, materialOf } from './authority.ts'
 import { judgeById, liveById, only, openRecorder, type Recorder } from './peers.ts'
 

@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import type { Config } from '../../config/config.ts'
 import type { Generation } from '../../credentials/generation.ts'
 import { type Handed, handOver } from '../../credentials/handed.ts'
@@ -9,7 +10,6 @@ import type { PublicKeyPair } from '../../transport/listen-public.ts'
 import type { BoundAddresses } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
 import type { ServingState, ServingThreads } from '../serving-threads.ts'
-import { WORKER_FILE } from '../worker-file.ts'
 import { merged } from './merged.ts'
 import type { Asks, HandedPolicy, Opened, Start } from './messages.ts'
 import { limitsOfOne, withPorts } from './shares.ts'
@@ -163,3 +163,9 @@ export class Workers implements ServingThreads {
     this.#taking = taking
   }
 }
+
+// Bundled, this code lies in a folder beside `sidecar`, and everything is JavaScript.
+const EXTENSION = extname(new URL(import.meta.url).pathname)
+
+/** Where a thread that serves begins: an entry point of its own, in the bundle too. */
+export const WORKER_FILE = new URL(`../sidecar/workers/thread${EXTENSION}`, import.meta.url)

@@ -1,5 +1,4 @@
 import type { Underlying } from '../record-overhead.ts'
-import { thisTurn } from '../turn.ts'
 
 /**
  * What the end of a caller's input means. TCP says only that nothing more comes: a caller that is
@@ -57,4 +56,21 @@ export class CallerEnd {
     }
     return now - this.#since >= halfCloseMs
   }
+}
+
+let turn = 0
+let scheduled = false
+
+/** The number of the event loop's turn: it rises between two reads of one socket at the latest. */
+export function thisTurn(): number {
+  if (!scheduled) {
+    scheduled = true
+    setImmediate(over)
+  }
+  return turn
+}
+
+function over(): void {
+  scheduled = false
+  turn++
 }

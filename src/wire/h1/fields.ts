@@ -4,6 +4,7 @@ import {
   COMMA,
   CR,
   HTAB,
+  hashOf,
   isWord,
   LF,
   SP,
@@ -13,7 +14,6 @@ import {
 } from '../bytes.ts'
 import { FLAW } from '../flaws.ts'
 import { FRAMING, type Head, LINE, MOST_LINES } from '../head.ts'
-import { hashOf } from '../name-hash.ts'
 import { ALIAS, ID, type NameTable } from '../names.ts'
 
 const CHUNKED = ascii('chunked')

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
-import type { Exchange } from '../exchange.ts'
-import type { Dial, Upstream, UpstreamStream, WireSettings } from '../face.ts'
+import type { Exchange, Upstream } from '../exchange.ts'
+import type { Dial, UpstreamStream, WireSettings } from '../face.ts'
 import type { Composed } from '../head-writer.ts'
 import { type ConnectionOwner, UpstreamConnection } from './upstream.ts'
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { saidBy } from '../../fault.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
@@ -13,7 +14,6 @@ import {
   takesNothing,
 } from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
-import { saidBy } from '../tls-error.ts'
 import { WriteBuffer } from '../write-buffer.ts'
 import { Body } from './body.ts'
 import { HalfHead } from './half-head.ts'

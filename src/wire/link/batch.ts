@@ -1,12 +1,19 @@
 import type { Socket } from 'node:net'
 import { FLAG, FRAME, HEADER_BYTES, MOST_PAYLOAD_BYTES } from './frames.ts'
-import type { Sender } from './sender.ts'
 
 const FIRST_BYTES = 16_384
 /** DATA is not put into a batch beyond this: what comes later waits its turn. */
 const BATCH_BYTES = 1_048_576
 /** A buffer that grew larger than this is given up when the link has become quiet. */
 const KEPT_BYTES = 65_536
+
+/** A body that waits for its turn in the batch. */
+export interface QueuedBody {
+  /** It is in the line already. */
+  inLine: boolean
+  /** Puts one frame into the batch. @returns false: there is no more for now */
+  pump(): boolean
+}
 
 /**
  * What is on its way out over one link. All that becomes ready in one turn of the event loop leaves
@@ -29,7 +36,7 @@ export class Batch {
   #inFlight: Buffer | null = null
   #scheduled: NodeJS.Immediate | null = null
   #stopped = false
-  #line: Sender[] = []
+  #line: QueuedBody[] = []
   readonly #run: () => void
   readonly #written: () => void
   /** Rises with each write that was taken. */
@@ -138,7 +145,7 @@ export class Batch {
   }
 
   /** Has something waiting: it gets its turn when there is room. */
-  line(sender: Sender): void {
+  line(sender: QueuedBody): void {
     this.#line.push(sender)
     this.#schedule()
   }

@@ -4,8 +4,7 @@ import type { WireSettings } from '../face.ts'
 import type { CallingStream } from './calling-stream.ts'
 import { FRAME, LAST_ID, MOST_EXCHANGES } from './frames.ts'
 import { LinkConnection } from './link.ts'
-import type { LinkEvents } from './link-events.ts'
-import type { Avoiding } from './link-slot.ts'
+import type { Avoiding, LinkEvents } from './link-stream.ts'
 
 /** `H`: no frame type. A peer that refuses us says so in HTTP/1.1, whatever was agreed. */
 const FIRST_OF_HTTP = 0x48

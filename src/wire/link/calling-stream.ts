@@ -16,18 +16,14 @@ import {
 import { Body } from '../h1/body.ts'
 import { parseResponseHead } from '../h1/response-head.ts'
 import { HEAD_METHOD, Head } from '../head.ts'
-import type { CallingLink } from './calling-link.ts'
 import { FLAG, FRAME, LARGE_BYTES, RESET } from './frames.ts'
-import type { LinkStream } from './link-stream.ts'
+import type { CallingStreamLink, LinkStream, StreamOwner } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
 import { SecondTry } from './second-try.ts'
 import { type BodySource, Sender } from './sender.ts'
-import type { StreamOwner } from './stream-keeper.ts'
 
 const HEAD = new Head()
 const NOTHING = Buffer.alloc(0)
-
-type State = 'undecided' | 'waiting' | 'open' | 'over'
 
 /** The caller's end of one exchange on a link: the request's way out, the response's way in. */
 export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource {
@@ -37,19 +33,24 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   /** The composed head, as long as it has not left. */
   waitingHead: Buffer | null = null
   readonly #settings: WireSettings
-  readonly #keeper: StreamOwner<N>
+  readonly #keeper: StreamOwner<CallingStream<N>>
   readonly #sender = new Sender(this)
   readonly #receiver = new Receiver()
   readonly #second = new SecondTry(this.#sender)
   readonly #body: Body
-  #state: State = 'waiting'
-  #link: CallingLink<N> | null = null
+  #state: 'undecided' | 'waiting' | 'open' | 'over' = 'waiting'
+  #link: CallingStreamLink | null = null
   #id = 0
   #inBody = false
   #interim = 0
   #deadline = 0
 
-  constructor(x: Exchange<N>, route: number, settings: WireSettings, keeper: StreamOwner<N>) {
+  constructor(
+    x: Exchange<N>,
+    route: number,
+    settings: WireSettings,
+    keeper: StreamOwner<CallingStream<N>>,
+  ) {
     this.x = x
     this.route = route
     this.#settings = settings
@@ -63,7 +64,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   }
 
   /** Waits for a link. */
-  wait(head: Buffer, state: State = 'waiting'): void {
+  wait(head: Buffer, state: 'undecided' | 'waiting' = 'waiting'): void {
     this.#state = state
     this.waitingHead = head
     this.x.upstream = this
@@ -83,7 +84,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   }
 
   /** Takes the exchange on: the head leaves with this turn's batch. */
-  attach(link: CallingLink<N>, id: number, head: Buffer, length: number): void {
+  attach(link: CallingStreamLink, id: number, head: Buffer, length: number): void {
     const { limits, clock } = this.#settings
     this.#state = 'open'
     this.#link = link

@@ -1,17 +1,16 @@
 import type { Socket } from 'node:net'
 import { refuse } from '../../refusal/refusal.ts'
-import type { Exchange } from '../exchange.ts'
-import type { Upstream, WireSettings } from '../face.ts'
+import type { Exchange, Upstream } from '../exchange.ts'
+import type { WireSettings } from '../face.ts'
 import type { Pool } from '../h1/pool.ts'
 import { UpstreamConnection } from '../h1/upstream.ts'
 import { SERVED_METHODS } from '../head.ts'
 import type { Composed } from '../head-writer.ts'
 import { CallingStream } from './calling-stream.ts'
 import { LARGE_BYTES } from './frames.ts'
-import type { LinkEvents } from './link-events.ts'
 import { type DialLink, type LinkReading, LinkSlot, type LinkSlotOwner } from './link-slot.ts'
+import type { LinkEvents, StreamOwner } from './link-stream.ts'
 import { RouteMemory } from './route-memory.ts'
-import type { StreamOwner } from './stream-keeper.ts'
 
 /** A peer that spoke HTTP/1.1 is asked again after so long: sidecars are upgraded. */
 const ASK_AGAIN_MS = 60_000
@@ -25,7 +24,7 @@ const BODILESS = new Set(
  * network nothing small waits behind large bodies; or a pool of HTTP/1.1 connections where the peer
  * speaks no more than that.
  */
-export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<N> {
+export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<CallingStream<N>> {
   readonly name: string
   readonly dial: DialLink
   readonly settings: WireSettings

@@ -3,7 +3,7 @@ import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { WireSettings } from '../face.ts'
 import { CallingLink, type LinkOwner } from './calling-link.ts'
 import type { CallingStream } from './calling-stream.ts'
-import type { LinkEvents } from './link-events.ts'
+import type { Avoiding, LinkEvents } from './link-stream.ts'
 
 /** A dial under way answers for those who came within this time of its beginning. */
 const JOIN_MS = 1000
@@ -24,9 +24,6 @@ export interface DialLink {
   /** Who is at the other end of this socket wants no more: other addresses go before it. */
   avoid(socket: Socket, how: Avoiding): void
 }
-
-/** `later`: after the others. `rest`: it takes nothing, and is not asked again for a moment. */
-export type Avoiding = 'later' | 'rest'
 
 /** Reads what a connection brings. */
 export interface LinkReading {

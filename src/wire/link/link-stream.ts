@@ -1,4 +1,5 @@
 import type { LinkEnding } from '../../refusal/link-endings.ts'
+import type { Batch } from './batch.ts'
 
 /** One exchange as the link sees it. */
 export interface LinkStream {
@@ -19,4 +20,43 @@ export interface LinkStream {
   /** What came within one turn has been handed on: it may leave, and credit goes back. */
   settle(): void
   tick(now: number): void
+}
+
+/** What a stream needs of the link that it is on. */
+export interface StreamLink {
+  /** The identity that the other end proved. */
+  readonly peer: string
+  readonly batch: Batch
+  /** What the stream has written may leave. */
+  flush(id: number): void
+  /** The stream is over. */
+  drop(id: number): void
+}
+
+export interface CallingStreamLink extends StreamLink {
+  /** The peer stops: it takes no further exchange. */
+  refusesAll(): void
+}
+
+/** Who keeps the streams that have no link yet, and counts those that have. */
+export interface StreamOwner<S> {
+  /** All that came with the head is there: which link is it for? */
+  decide(stream: S, whole: boolean): void
+  /** The exchange is over, whatever became of it. */
+  gone(stream: S): void
+  /** The peer gave it back, and will take no other: it begins again elsewhere. */
+  again(stream: S): void
+  /** Its answer turned out to be a large one, or not. */
+  learn(stream: S, large: boolean): void
+}
+
+/** `later`: after the others. `rest`: it takes nothing, and is not asked again for a moment. */
+export type Avoiding = 'later' | 'rest'
+
+/** What the rooms above want to know of links. */
+export interface LinkEvents {
+  /** @param peer the name of the other side; `detail` says more where there is more to say */
+  ended(ending: LinkEnding, peer: string, detail: string): void
+  /** The peer does not answer: what comes next goes elsewhere, until it does. */
+  doubted?(peer: string): void
 }

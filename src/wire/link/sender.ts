@@ -1,6 +1,6 @@
 import { Progress } from '../progress.ts'
 import { WaitingBytes } from '../waiting-bytes.ts'
-import type { Batch } from './batch.ts'
+import type { Batch, QueuedBody } from './batch.ts'
 import { MOST_PAYLOAD_BYTES, WINDOW_BYTES } from './frames.ts'
 
 /**
@@ -18,7 +18,7 @@ export interface BodySource {
 }
 
 /** The sending half of an exchange: what credit allows goes into the batch, the rest waits here. */
-export class Sender {
+export class Sender implements QueuedBody {
   readonly #source: BodySource
   #batch: Batch | null = null
   #id = 0

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net'
 import { Budget } from '../../refusal/budget.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
-import type { Exchange } from '../exchange.ts'
-import type { RequestHandler, WireSettings } from '../face.ts'
+import type { Exchange, RequestHandler } from '../exchange.ts'
+import type { WireSettings } from '../face.ts'
 import { FLOODED, RecordOverhead, type Underlying } from '../record-overhead.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
 import { LinkConnection } from './link.ts'
-import type { LinkEvents } from './link-events.ts'
+import type { LinkEvents } from './link-stream.ts'
 import { ServingStream } from './serving-stream.ts'
 
 /** Exchanges that the caller cancels, or of which bytes are refused: at once, and per second on top. */

@@ -1,7 +1,7 @@
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
-import { Exchange } from '../exchange.ts'
-import type { DownstreamStream, RequestHandler, WireSettings } from '../face.ts'
+import { Exchange, type RequestHandler } from '../exchange.ts'
+import type { DownstreamStream, WireSettings } from '../face.ts'
 import { FLAW, NO_MEMORY, requestRefusal, UNREAD } from '../flaws.ts'
 import { Body } from '../h1/body.ts'
 import { parseRequestHead } from '../h1/request-head.ts'
@@ -10,10 +10,15 @@ import type { HeadWriter } from '../head-writer.ts'
 import { Pace } from '../pace.ts'
 import { Upload } from '../upload.ts'
 import { FLAG, FRAME, RESET } from './frames.ts'
-import type { LinkStream } from './link-stream.ts'
+import type { LinkStream, StreamLink } from './link-stream.ts'
 import { Receiver } from './receiver.ts'
 import { type BodySource, Sender } from './sender.ts'
-import type { ServingLink } from './serving-link.ts'
+
+/** What this end needs of its link beside. */
+interface ServingStreamLink extends StreamLink {
+  /** The peer took an exchange back or broke it: too many of them end the link. */
+  cancelled(): LinkEnding | null
+}
 
 const HEAD = new Head()
 const NOT_ONE_HEAD = refuse('malformed-request', 'a frame does not hold exactly one request head')
@@ -24,7 +29,7 @@ const CUT_SHORT = refuse('malformed-request', 'the body of the request ended bef
 export class ServingStream<N> implements DownstreamStream, LinkStream, BodySource {
   readonly canGiveBack = true
   readonly exchange: Exchange<N>
-  readonly #link: ServingLink<N>
+  readonly #link: ServingStreamLink
   readonly #settings: WireSettings
   readonly #sender = new Sender(this)
   readonly #receiver = new Receiver()
@@ -41,7 +46,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     context: N,
     handler: RequestHandler<N>,
     settings: WireSettings,
-    link: ServingLink<N>,
+    link: ServingStreamLink,
   ) {
     this.exchange = new Exchange(context, this, handler)
     this.#link = link
