@@ -8,7 +8,7 @@ import { freePorts } from '../../src/demo/ports.ts'
 import { createAuthority } from '../../src/pki/ca.ts'
 import { Callers, type From } from '../support/scenario/callers.ts'
 import { limitHits, metric, until } from '../support/scenario/metrics.ts'
-import { get, ID, request, Town } from '../support/scenario.ts'
+import { answer, get, ID, OK, request, Town } from '../support/scenario.ts'
 
 // Okapi does not listen yet, and one caller sends large bodies all the same: what is held for it is
 // bounded, it is told too-many, and what others have sent is delivered as soon as Okapi is there.
@@ -77,3 +77,40 @@ for (const [by, from] of [
     for (const { socket } of [...calls, ...others]) socket.destroy()
   })
 }
+
+test.serial(
+  'answers that are not read: no more is held than limits.bufferedBytes, others are served',
+  async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'public-'))
+    const authority = await createAuthority(directory, { trustDomain: 'folio.test' })
+    const { dir } = await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true })
+    const more = {
+      public: { listen: '0.0.0.0:0', credentials: { directory: dir } },
+      limits: { bufferedBytes: MIB },
+    }
+    const town = await Town.open({ modules: [ID.tags, ID.users], more: { [ID.okapi]: more } })
+    t.teardown(async () => {
+      await town.close()
+      await rm(directory, { recursive: true, force: true })
+    })
+    const callers = new Callers(town, dir)
+    const okapi = town.sidecar(ID.okapi)
+    // More than the kernel takes for one connection, which is several megabytes on loopback.
+    const large = answer('200 OK', [], 'x'.repeat(16 * MIB))
+    town.okapi.reply = (asked, socket) =>
+      asked.first.includes('/tags') ? large : OK(asked, socket)
+    const from: From = { listener: 'public', address: '127.0.0.2' }
+    const calls = Array.from({ length: MANY }, () => {
+      const call = callers.call(from, get('/tags', T))
+      call.socket.pause()
+      return call
+    })
+    await until(async () => (await limitHits(okapi, 'bufferedBytes')) > 0)
+    await until(async () => (await metric(okapi, 'sidecar_buffered_bytes')) <= 2 * MIB)
+    const other: From = { listener: 'public', address: '127.0.0.77' }
+    for (let i = 0; i < 5; i++) t.is(await callers.verdict(other, get('/users', T)), '200')
+    for (const { socket } of calls) socket.destroy()
+    await until(async () => (await metric(okapi, 'sidecar_buffered_bytes')) === 0)
+    await until(async () => (await callers.verdict(from, get('/users', T))) === '200')
+  },
+)
