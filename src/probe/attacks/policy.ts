@@ -105,6 +105,27 @@ const AT_OKAPI: readonly CallRow[] = [
     needs: ['credentials', 'closed'],
     calls: (context) => [{ target: closedTo(context) }],
   },
+  // Okapi answers a preflight itself, and hands any other OPTIONS on (vertx-web CorsHandlerImpl).
+  {
+    id: 'preflight-look-alike',
+    title: 'an OPTIONS that is no preflight',
+    meaning: 'A call to any module passes as a question of a browser, without tenant and token.',
+    judged: 'Any answer but a refusal means that Okapi was asked.',
+    remedy: 'Let only real preflights pass unjudged, by the lines that go on.',
+    needs: ['credentials', 'closed'],
+    calls(context) {
+      const asks = [
+        ['Origin', 'https://folio.example'],
+        ['Access-Control-Request-Method', 'GET'],
+      ] as const
+      const ends = ['Connection', 'Origin, Access-Control-Request-Method'] as const
+      return [[], asks.slice(0, 1), asks.slice(1), [...asks, ends]].map((more) => ({
+        method: 'OPTIONS',
+        target: closedTo(context),
+        more,
+      }))
+    },
+  },
   // ProxyService.redirectProxy re-enters Okapi’s whole router.
   {
     id: 'invoke-admin',

@@ -29,6 +29,14 @@ const ROWS: readonly TargetRow[] = [
   ['path-encoded-dots', 'encoded dots: /%2e%2e/', '/%2e%2e/admin/jstack'],
   // Decoded too early, the path ends there.
   ['path-encoded-hash', 'an encoded hash: %23', '/x%23/admin'],
+  // The same path to Vert.x and Spring (RFC 3986 section 6.2.2.2), and to the allow-list another one.
+  ['path-encoded-letter', 'an encoded letter: %61', ({ ordinaryPath }) => encodedEnd(ordinaryPath)],
+  // Decoded into a log or a head it begins a line of its own.
+  [
+    'path-encoded-line-end',
+    'an encoded line end: %0d%0a',
+    '/x%0d%0aX-Okapi-Permissions:%20perms.all',
+  ],
   // Decoded once it is the beginning of the next escape.
   ['path-encoded-percent', 'an encoded percent: %25', '/x%2541'],
   // Decoded too early, it is a path parameter.
@@ -76,6 +84,11 @@ const ROWS: readonly TargetRow[] = [
     ({ ordinaryPath }) => `@127.0.0.1${ordinaryPath}`,
   ],
 ]
+
+/** The path with its last character as an escape. */
+function encodedEnd(path: string): string {
+  return `${path.slice(0, -1)}%${path.charCodeAt(path.length - 1).toString(16)}`
+}
 
 /** Two readers, two paths: GETs whose target two readers understand differently. */
 export const TARGET_ATTACKS: readonly Attack[] = ROWS.map(([id, title, target]) => ({
