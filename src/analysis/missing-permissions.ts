@@ -98,6 +98,27 @@ export function missingByHint(set: DescriptorSet): readonly MissingPermission[] 
   return distinct(missing)
 }
 
+/**
+ * What is still closed. A log does not say whether a request named its module: where a route stands in
+ * an interface of kind `multiple` and in an ordinary one, the one that can be opened was meant. The
+ * other may be hidden by a route that sends Okapi elsewhere.
+ */
+export function unmetOf(
+  missing: readonly MissingPermission[],
+  isMet: (permission: MissingPermission) => boolean,
+): readonly MissingPermission[] {
+  const isMultiple = ({ question }: MissingPermission) => question.moduleId !== undefined
+  const key = ({ caller, method, question }: MissingPermission) =>
+    `${caller} ${method} ${nameless(question.route.pattern.text)}`
+  const met = missing.filter(isMet)
+  return missing.filter(
+    (one) =>
+      !isMet(one) &&
+      (one.usage === undefined ||
+        !met.some((other) => isMultiple(other) !== isMultiple(one) && key(other) === key(one))),
+  )
+}
+
 function missingOf(
   caller: string,
   method: string,

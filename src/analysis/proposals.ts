@@ -7,7 +7,7 @@ import { idOf } from '../policy/descriptors.ts'
 import { isFor } from '../policy/grants.ts'
 import { type RuleSource, ruleSources } from '../policy/rule-source.ts'
 import { grantsInForce } from './installation.ts'
-import type { MissingPermission } from './missing-permissions.ts'
+import { type MissingPermission, unmetOf } from './missing-permissions.ts'
 import { eachMethod, type RouteQuestion, shortMethods } from './open-routes.ts'
 import type { Opening } from './opening.ts'
 import { interfacesOf, okapiQuestions, reachOf } from './reach.ts'
@@ -63,7 +63,7 @@ export function propose(source: PolicySource, all: readonly MissingPermission[])
         .filter((one) => isBy(i)(one) || (one.rule.file !== FILE && helps(draft, one, questions)))
         .flatMap((one) => cut(one, certain)),
     })),
-    unmet: missing.filter((permission) => !got.has(keyOf(permission))),
+    unmet: unmetOf(missing, (permission) => got.has(keyOf(permission))),
   }
 }
 

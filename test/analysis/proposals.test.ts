@@ -110,6 +110,32 @@ test('what no grant can keep shut is told', (t) => {
   )
 })
 
+test('a route in an interface of both kinds, where another one hides the ordinary route', (t) => {
+  const handlers = (pathPattern: string, more = {}) => [{ methods: ['GET'], pathPattern, ...more }]
+  const elsewhere = { type: 'redirect', redirectPath: '/a' }
+  const provided = { id: 'x', version: '1.0', handlers: handlers('/b/{y}') }
+  const values = [
+    { id: 'mod-a-1.0.0', provides: [] },
+    { id: 'mod-b-1.0.0', provides: [{ ...provided, handlers: handlers('/*', elsewhere) }] },
+    {
+      id: 'mod-c-1.0.0',
+      provides: [
+        { ...provided, handlers: [...provided.handlers, ...handlers('/b/*', elsewhere)] },
+        { ...provided, interfaceType: 'multiple' },
+      ],
+    },
+  ]
+  const asked = { caller: 'mod-a-1.0.0', at: 'okapi', method: 'GET', path: '/b/1', tenant: 'diku' }
+  const named = { ...asked, moduleId: 'mod-c-1.0.0' }
+  const before = ask(policyOf({ mode: 'report' }, values), named)
+  t.true(before.allow && before.wouldRefuse !== undefined)
+  t.false(ask(policyOf({ mode: 'report' }, values), asked).allow)
+  const seen = { ...SEEN, caller: 'mod-a-1.0.0', route: '/b/{y}', provider: 'mod-c-1.0.0' }
+  const { proposals, unmet, lost } = suggested([seen], {}, values)
+  t.deepEqual([unmet, lost], [[], []])
+  t.true(ask(policyOf({ grants: grantsOf(proposals) }, values), named).allow)
+})
+
 test('both ends of a call are counted once', (t) => {
   const log = new UsageLog()
   for (const [timeMs, direction] of [
