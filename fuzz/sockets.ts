@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import fc from 'fast-check'
-import { openDoor } from '../test/support/doors.ts'
+import { openRealListener } from '../test/support/listeners.ts'
 import { settled } from '../test/support/memory-socket.ts'
 import { goodRequests, mutated, placed } from '../test/support/messages.ts'
 import { startWitness, type Witness } from '../test/support/witness.ts'
@@ -32,7 +32,7 @@ export const scenes: fc.Arbitrary<Scene> = fc.array(
 /** Plays a scene through a door on real sockets. Returns what must never be, or null. */
 export async function overSockets(scene: Scene): Promise<string | null> {
   const witness = await startWitness()
-  const door = await openDoor('okapi', witness.port)
+  const door = await openRealListener('okapi', witness.port)
   try {
     const answered = await Promise.all(scene.map((player) => play(door.port, player)))
     const forwarded = requestsOf(witness)

@@ -60,7 +60,7 @@ export function errorCode(error: unknown): string | undefined {
 
 /**
  * Did OpenSSL find what came to be no TLS, or was told so in an alert? For such an error Node emits
- * `error` and, once a handshake is over, leaves the socket open: whoever is told must destroy it.
+ * `error` and, once a handshake is over, leaves the socket open: its user must destroy it.
  */
 export function isTlsError(error: unknown): boolean {
   return errorCode(error)?.startsWith('ERR_SSL_') === true

@@ -24,8 +24,8 @@ import { CoarseClock } from './transport/clock.ts'
 
 /**
  * The whole process: the only file that knows every room. What can be wrong (credentials, policy) is
- * read first, then come the ways out, then the doors; it stops in the opposite order. This thread
- * reads, watches, tells and answers whoever looks in; who serves is its crew: itself, or threads.
+ * read first, then come the ways out, then the listeners; it stops in the opposite order. This thread
+ * reads, watches, tells and answers admin and status; it serves itself, or threads do.
  */
 export class Sidecar {
   /** The bound `host:port` of each listener, by name. */
@@ -186,7 +186,7 @@ export class Sidecar {
     this.complete.catch(() => {})
   }
 
-  /** What was changed is told when everybody who serves does so by it. */
+  /** What was changed is told when all threads serve by it. */
   #whenTakenUp(tell: () => void): void {
     const taken = this.#threads.takenUp()
     if (taken === undefined) tell()
@@ -226,7 +226,7 @@ interface Parts {
   readonly workers: Workers | undefined
 }
 
-/** Whoever serves alone does not load what threads need. */
+/** A process without threads does not load what threads need. */
 async function workersFor(config: Config, log: Log, threads: number): Promise<Workers> {
   const { Workers } = await import('./sidecar/workers/workers.ts')
   return new Workers({ config, log, threads })

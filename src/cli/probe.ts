@@ -108,7 +108,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   await requireReachable(rounds[0]!.context)
   const startedAt = new Date()
   const began = performance.now()
-  // What needs nobody's credentials is tried once, whoever else there is.
+  // What needs no stolen credentials is tried once, whatever others there are.
   const chosen = rounds.map(({ as, context }, i) => ({
     as,
     context,
@@ -137,7 +137,7 @@ async function given(target: string, values: Values): Promise<Given> {
   const { expect, at, trust, ca, descriptors, path, tenant } = values
   const token = tokenIn(values['token-file'])
   return {
-    endpoint: doorOf(target),
+    endpoint: dialTargetOf(target),
     atOkapi: isAtOkapi(at, expect),
     credentials: values.credentials ?? [],
     allowWrites: values['allow-writes'],
@@ -155,7 +155,7 @@ async function given(target: string, values: Values): Promise<Given> {
 }
 
 /** `https://HOST:PORT` or `http://HOST:PORT`. Throws a Fault for anything else. */
-function doorOf(target: string): DialTarget {
+function dialTargetOf(target: string): DialTarget {
   const url = URL.parse(target)
   if (
     url === null ||

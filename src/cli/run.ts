@@ -5,14 +5,14 @@ import { sentence } from '../fault.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { Sidecar } from '../sidecar.ts'
 
-/** From ready to the one collection of a life: nobody waits any more, few have come yet. */
+/** From ready to the one collection of a life: nothing waits any more, few have come yet. */
 const CALM_MS = 1000
 
 export const usage = `okapi-sidecar run: serve
 
 Serves until it gets a signal. When every listener is open it logs one JSON line
 with "msg":"ready" and "listening", and only then it serves: a start that fails
-has answered nobody. SIGTERM or SIGINT: no new connections, open exchanges
+has answered no call. SIGTERM or SIGINT: no new connections, open exchanges
 finish, then the process ends; a second signal ends it at once. SIGUSR2, which
 the verb leave sends, may come before: callers go elsewhere, nothing is closed.
 

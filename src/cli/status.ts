@@ -111,13 +111,13 @@ function remarks(facts: StatusFacts): string {
   if (facts.plainBeyondLoopback !== null) {
     lines.push(`plain HTTP may leave loopback: ${facts.plainBeyondLoopback}\n`)
   }
-  if (facts.plainDoor !== null) lines.push(`${migrationText(facts.plainDoor)}\n`)
+  if (facts.migration !== null) lines.push(`${migrationText(facts.migration)}\n`)
   const narrow = lines.flatMap((line) => wrap(line.trimEnd(), textWidth()))
   return narrow.map((line) => `${paint('red', line)}\n`).join('')
 }
 
 function peers({ peers: list, nowMs }: StatusFacts): string {
-  if (list.length === 0) return 'Nobody has called since the start.\n'
+  if (list.length === 0) return 'No calls since the start.\n'
   const rows = list
     .slice(0, MOST_ROWS)
     .map(({ name, exchanges, refused, lastMs }) => [

@@ -14,14 +14,14 @@ export interface Config {
   readonly module: ModuleName
   readonly trustDomain: string
   readonly credentials: CredentialsSettings
-  /** Absent: nobody calls this module through the sidecar. */
+  /** Absent: no caller reaches this module through the sidecar. */
   readonly ingress: Ingress | undefined
   /** Absent: no way from the module to Okapi. */
   readonly egress: Egress | undefined
   /** `egress.modules` of the file: only beside Okapi. */
   readonly modules: Modules | undefined
-  readonly public: PublicDoor | undefined
-  /** The plain door; absent but while an installation is being moved over. */
+  readonly public: PublicSettings | undefined
+  /** The migration listener; absent but while an installation is being moved over. */
   readonly migration: Migration | undefined
   readonly policy: PolicySettings
   readonly pins: Pins
@@ -63,7 +63,7 @@ export interface Modules {
   readonly address: Addressing
 }
 
-export interface PublicDoor {
+export interface PublicSettings {
   readonly listen: Listen
   readonly credentials: { readonly directory: string }
 }
@@ -124,7 +124,7 @@ interface Sources {
 /** Gives the written configuration the shape in which it is used. */
 export function complete(written: Written, sources: Sources): Config {
   const { egress, policy: rules, ...rest } = written
-  const { credentials, ingress, public: door, admin, limits } = written
+  const { credentials, ingress, public: publicWritten, admin, limits } = written
   return deepFreeze({
     ...rest,
     credentials: {
@@ -134,7 +134,7 @@ export function complete(written: Written, sources: Sources): Config {
     ingress,
     egress: egressOf(egress),
     modules: egress?.modules,
-    public: door && publicOf(door, sources),
+    public: publicWritten && publicOf(publicWritten, sources),
     migration: written.migration,
     policy: policyOf(rules, sources),
     limits: {
@@ -171,7 +171,7 @@ function egressOf(egress: Written['egress']): Egress | undefined {
 function publicOf(
   { listen, credentials }: NonNullable<Written['public']>,
   sources: Sources,
-): PublicDoor {
+): PublicSettings {
   const path = ['public', 'credentials', 'directory']
   return { listen, credentials: { directory: sources.absolute(credentials.directory, path) } }
 }

@@ -36,7 +36,7 @@ export const peer = () => parsed(parsePeer)
 /** One address, or a network of them. */
 export const network = () => parsed(parseNetwork)
 
-/** A socket of somebody else on this machine. */
+/** A socket of another process on this machine. */
 export const unixSocket = () => parsed(parseUnixSocket)
 
 /** A module id, split as Okapi splits it. */

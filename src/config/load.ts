@@ -98,10 +98,12 @@ function open(named: string | undefined): Source {
 }
 
 function guards(config: Config): Problem[] {
-  const { credentials, public: door, policy } = config
+  const { credentials, public: publicListener, policy } = config
   return [
     ...(credentials.spiffe === undefined ? folderWritableByOthers(credentials.directory) : []),
-    ...(door === undefined ? [] : folderWritableByOthers(door.credentials.directory)),
+    ...(publicListener === undefined
+      ? []
+      : folderWritableByOthers(publicListener.credentials.directory)),
     ...writableByOthers(policy.descriptors),
     ...policy.grants.files.flatMap(writableByOthers),
   ]

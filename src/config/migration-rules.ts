@@ -4,7 +4,7 @@ import { isNarrow, parseNetwork } from './networks.ts'
 import { get, type Raw } from './tree.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** A door without proof that stays open for longer is no migration. */
+/** A listener without proof of identity that stays open for longer is no migration. */
 const MOST_DAYS = 180
 
 /** What is wrong with `migration`, beyond the form of each key. */
@@ -12,8 +12,8 @@ export interface MigrationFlaws {
   readonly errors: readonly Flaw[]
   readonly warnings: readonly Flaw[]
   /**
-   * `until` is over. Whoever looks is told that it is an error; the process starts all the same, with
-   * the door shut: a pod that is moved to another node must not stay away for it.
+   * `until` is over. `check` says that it is an error; the process starts all the same, with
+   * the listener closed: a pod that is moved to another node must not stay away for it.
    */
   readonly overdue: readonly Flaw[]
 }
@@ -45,8 +45,8 @@ function ofDate(until: unknown, now: number): { tooFar: Flaw[]; overdue: Flaw[] 
   const at = typeof until === 'string' ? Date.parse(until) : Number.NaN
   const path = ['migration', 'until']
   if (at <= now) {
-    const message = '`migration.until` is over: everybody is refused at the plain door'
-    const hint = 'take `migration` away; or, if somebody has to move yet, set another date'
+    const message = '`migration.until` is over: the migration listener refuses every call'
+    const hint = 'remove `migration`; or, if a caller still has to move, set a later date'
     return { tooFar: [], overdue: [{ path, message, hint }] }
   }
   if (!(at - now > MOST_DAYS * DAY_MS)) return { tooFar: [], overdue: [] }
@@ -63,7 +63,7 @@ function ofWidth(raw: Raw): Flaw[] {
   return from.flatMap((text: unknown, i) => {
     const parsed = typeof text === 'string' ? parseNetwork(text) : undefined
     if (parsed === undefined || !('value' in parsed) || isNarrow(parsed.value)) return []
-    const message = `\`migration.from\` lists ${text}: whoever gets any address of it may connect`
+    const message = `\`migration.from\` lists ${text}: any host with an address of it may connect`
     const hint = 'name the addresses of those that have not moved, where they keep them'
     return [{ path: [...path, i], message, hint }]
   })

@@ -16,7 +16,7 @@ const BITS = { 4: 32, 6: 128 } as const
 
 // The largest block that one organisation has of its own: 10.0.0.0/8 (RFC 1918), which some pod
 // networks are as a whole, and a ULA prefix or one site's /48 (RFC 4193 section 3.1, RFC 6177). What
-// is wider names nobody any more.
+// is wider names no caller any more.
 const WIDEST = { 4: 8, 6: 48 } as const
 
 // One subnet. What is wider may be needed for pods that get a new address at each start; a person
@@ -32,7 +32,9 @@ export function parseNetwork(text: string): Parsed<Network> {
   const bits = length === undefined ? BITS[family] : Number(length) - (mapped ? 96 : 0)
   if (bits > BITS[family]) return { wrong: `has no such network: ${text}` }
   if (bits < WIDEST[family]) {
-    return { wrong: `${text} is wider than /${WIDEST[family]}, which lists nobody in particular` }
+    return {
+      wrong: `${text} is wider than /${WIDEST[family]}, which is too many addresses for a list of callers`,
+    }
   }
   const rest = BigInt(BITS[family] - bits)
   const first = (value >> rest) << rest

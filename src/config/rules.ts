@@ -17,7 +17,7 @@ import { get, type Raw } from './tree.ts'
 const OKAPI = 'okapi'
 
 /**
- * Okapi has at most 1000 connections to one module (`http_max_size_proxy`), and whoever waits for one
+ * Okapi has at most 1000 connections to one module (`http_max_size_proxy`), and what waits for one
  * waits for ever: with so many calls at once, each of which has one call of Okapi's own under way, none
  * has to wait, not even for mod-authtoken, which is asked for all of them.
  */
@@ -47,7 +47,7 @@ export function roleDefaults(raw: Raw): readonly { path: readonly string[]; valu
 
 /**
  * What no single key can tell; every rule looks only at the keys that it names. `overdue` is an error
- * for whoever checks and a warning for the process itself. `now`: milliseconds since 1970.
+ * for `check` and a warning for the process itself. `now`: milliseconds since 1970.
  */
 export function crossCheck(
   raw: Raw,
@@ -58,7 +58,8 @@ export function crossCheck(
   const warnings: Flaw[] = [...migration.warnings]
   const status = parsedAt(raw, ['status', 'listen'], parseListen)
   if (status !== undefined && !isLoopback(status)) {
-    const message = '`status.listen` shows peers, tenants and policy to whoever reaches it'
+    const message =
+      '`status.listen` shows peers, tenants and policy to every client that reaches it'
     warnings.push({ path: ['status', 'listen'], message, hint: 'keep it on loopback' })
   }
   if (['ingress', 'egress', 'public'].every((leg) => get(raw, [leg]) === undefined)) {
@@ -69,7 +70,7 @@ export function crossCheck(
 }
 
 /**
- * Trust rule 7: the egress lends the module's identity to whoever reaches it, and what is forwarded
+ * Trust rule 7: the egress lends the module's identity to every client that reaches it, and what is forwarded
  * is plain.
  */
 function plainBeyondLoopback(raw: Raw): Flaw[] {

@@ -85,7 +85,7 @@ const egress = () =>
     })
     .meta({ description: 'Plain from the module, mutual TLS out' })
 
-const publicDoor = () =>
+const publicListener = () =>
   z
     .strictObject({
       listen: listen(),
@@ -107,7 +107,10 @@ const migration = () =>
       }),
       why: why(),
     })
-    .meta({ description: 'The plain door: while moving over only, ordinary declared routes only' })
+    .meta({
+      description:
+        'The listener for callers without a sidecar: while moving over only, ordinary declared routes only',
+    })
 
 const pins = () =>
   z
@@ -231,7 +234,7 @@ export const fileSchema = () =>
       credentials: credentials(),
       ingress: ingress().optional(),
       egress: egress().optional(),
-      public: publicDoor().optional(),
+      public: publicListener().optional(),
       migration: migration().optional(),
       policy: policy(),
       pins: pins(),

@@ -85,7 +85,7 @@ const ROUTES: readonly (readonly [endpoint: string, permission: string])[] = [
 
 /**
  * Route.handleRoute: asked as a filter it answers with a permission of its own making, and with that
- * permission in X-Okapi-Permissions it signs. Whoever knows how it is spelled, and reaches the port, needs
+ * permission in X-Okapi-Permissions it signs. A caller that knows how it is spelled, and reaches the port, needs
  * nothing but any valid token of the tenant.
  */
 function signOrAllow(asked: Asked, [endpoint, permission]: (typeof ROUTES)[number], body: string) {

@@ -70,7 +70,7 @@ function ofDirectory(directory: string, mode: number): Problem[] {
     : []
 }
 
-/** Whoever may write into the folder of a file can put another in its place. */
+/** A user who may write into the folder of a file can put another in its place. */
 function ofParent(file: string): Problem[] {
   const directory = dirname(file)
   return isOpenToAll(directory) ? [refusedFolder(directory, look(directory)?.mode ?? 0)] : []

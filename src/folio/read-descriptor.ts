@@ -194,7 +194,7 @@ class Reader {
     }
     const [char] = UNSEEN.exec(text) ?? []
     if (char === undefined) return text
-    return this.#error(pointer, `the character ${codeOf(char)}, which nobody sees, stands in it`)
+    return this.#error(pointer, `it contains the invisible character ${codeOf(char)}`)
   }
 
   #list<T>(value: unknown, pointer: string, read: (entry: unknown, at: string) => T | undefined) {
@@ -215,7 +215,7 @@ class Reader {
   }
 }
 
-/** What somebody wrote, as far as one line of a message has room for it. */
+/** What was written, as far as one line of a message has room for it. */
 function shown(text: string): string {
   const seen = text.replaceAll(ALL_UNSEEN, codeOf)
   if (seen === '') return '""'

@@ -19,7 +19,7 @@ export const FROM_OKAPI_RULES = {
   answerer: 'module',
 } as const satisfies ListenerRules
 
-/** From whoever is not Okapi and was granted something. */
+/** From a caller that is not Okapi and has a grant. */
 export const DIRECT_RULES = {
   direction: 'ingress',
   request: {
@@ -53,7 +53,7 @@ export const ingress: ListenerDefinition = {
       destination: toOne({ policies, at, upstream, authority: forward.authority }),
       at,
       upstream,
-      // Okapi asks for everybody: its share is no single caller's.
+      // Okapi asks for all callers: its share is no single caller's.
       share: (caller) => (speaksAsOkapi(caller) ? 'okapi' : 'proven'),
     })
     return sockets.mutual(listen, accepted)

@@ -64,7 +64,7 @@ export const migration: ListenerDefinition = {
 export function closedSince(until: number, nowMs: number): Refusal | null {
   if (nowMs < until) return null
   const at = new Date(until).toISOString()
-  return refuse('caller-not-allowed', `the plain door is shut since ${at}`, {
+  return refuse('caller-not-allowed', `the migration listener is closed since ${at}`, {
     wouldAllow: 'a sidecar of its own; or a later migration.until',
   })
 }

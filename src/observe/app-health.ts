@@ -26,8 +26,8 @@ const TIMEOUT_MS = 5_000
 const BODY_BYTES = 64 * 1024
 
 /**
- * Asks the module's one health path: no query, no header of whoever asks, at most 64 KiB of the
- * answer. Those who ask while a question is under way get its answer, so that nobody can reach a
+ * Asks the module's one health path: no query, no header of the client, at most 64 KiB of the
+ * answer. Those who ask while a question is under way get its answer, so that no client can reach a
  * module through the admin listener more often than it answers. Never rejects.
  */
 export function appHealth(place: AppPlace): () => Promise<AppHealth> {

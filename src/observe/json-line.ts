@@ -86,7 +86,7 @@ export class JsonLine {
     this.#digits(value, 3)
   }
 
-  /** Nothing a caller sends can end the line, forge another or reach the terminal of whoever reads it. */
+  /** Nothing a caller sends can end the line, forge another or reach the terminal of its reader. */
   #quoted(text: string): void {
     const start = this.length
     this.#reserve(Math.min(text.length, LONGEST) + 2)

@@ -3,7 +3,7 @@ const LONGEST = 512
 
 /**
  * A JSON string of ASCII only, quotes included: nothing a caller sends can end the line, forge
- * another or reach the terminal of whoever reads it. Plain text goes through as it is.
+ * another or reach the terminal of its reader. Plain text goes through as it is.
  */
 export function jsonText(text: string): string {
   if (text.length > LONGEST) return jsonText(`${text.slice(0, LONGEST - 1)}~`)

@@ -5,7 +5,7 @@ import { ALL_REASONS, REASONS, type Reason } from '../refusal/reasons.ts'
  * of a counter. What a caller sends is never a label.
  */
 
-/** The listeners: which door an exchange came in by. */
+/** The listener that an exchange came in by. */
 export const DIRECTIONS = ['ingress', 'egress', 'modules', 'public', 'plain'] as const
 export type Direction = (typeof DIRECTIONS)[number]
 

@@ -21,7 +21,7 @@ import {
 import { type OverShare, overShareSeries } from './over-share.ts'
 import { OWN, type Tallies } from './tallies.ts'
 
-/** What is read at scrape from whoever knows it. */
+/** What is read at scrape, each from the object that knows it. */
 const GAUGES = {
   sidecar_credentials_generation: 'The generation of credentials in use',
   sidecar_connections_stale:
@@ -32,7 +32,7 @@ const GAUGES = {
   sidecar_exchanges_open: 'Exchanges that are under way: what a sidecar that stops waits for',
   sidecar_plain_beyond_loopback: '1 where allowPlainBeyondLoopback is set',
   sidecar_migration_until_timestamp_seconds:
-    'When the plain door shuts; absent where there is none',
+    'When the migration listener closes; absent where there is none',
 } as const
 export type GaugeName = keyof typeof GAUGES
 
@@ -68,9 +68,9 @@ export class Metrics {
   readonly #reloads: Counts<Reload>
   readonly #policyReloads: Counts<Reload>
 
-  /** `doors`: the directions that exist here; others have no series. */
-  constructor(doors: readonly Direction[] = DIRECTIONS, tallies: Tallies = OWN) {
-    const direction = { label: 'direction', values: doors }
+  /** `directions`: those that exist here; others have no series. */
+  constructor(directions: readonly Direction[] = DIRECTIONS, tallies: Tallies = OWN) {
+    const direction = { label: 'direction', values: directions }
     const registry = this.#registry
     const called = (name: string, help: string) => ({ name, help, registry, tallies })
     this.#requests = new Table(
@@ -83,7 +83,7 @@ export class Metrics {
         ...called('sidecar_request_duration_seconds', 'From the first byte of a head to the end'),
         label: 'direction',
       },
-      doors,
+      directions,
     )
     this.#refusals = new Table(
       called(
@@ -214,8 +214,8 @@ export class Metrics {
     })
   }
 
-  /** Connections that callers hold open, asked at scrape for each door. */
-  openConnections(doors: Readonly<Partial<Record<Direction, () => number>>>): void {
+  /** Connections that callers hold open, asked at scrape for each listener. */
+  openConnections(counts: Readonly<Partial<Record<Direction, () => number>>>): void {
     new Gauge({
       name: 'sidecar_connections_open',
       help: 'Connections that callers hold open',
@@ -223,7 +223,7 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         for (const direction of DIRECTIONS) {
-          const read = doors[direction]
+          const read = counts[direction]
           if (read !== undefined) this.set({ direction }, read())
         }
       },

@@ -16,7 +16,7 @@ export function sharedCells(): SharedArrayBuffer {
 }
 
 /**
- * Counts in memory that threads share: each writes its own, and whoever has all buffers reads sums,
+ * Counts in memory that threads share: each writes its own, and the thread that has all buffers reads sums,
  * without a message and without a lock. All threads must take the same lengths in the same order.
  */
 export class SharedTallies implements Tallies {

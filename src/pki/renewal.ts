@@ -8,7 +8,7 @@ import { kindOf, makeKeys } from './keys.ts'
 import { fingerprint, type Issued, writeLeaf } from './leaf.ts'
 import { subject } from './naming.ts'
 import type { Register, RegisterEntry } from './register.ts'
-import { certificatesIn, exists, privateKey, text } from './state.ts'
+import { certificatesIn, exists, privateKey, readStateText } from './state.ts'
 
 export interface RenewalOptions {
   /** As long as the one before unless given. */
@@ -68,7 +68,7 @@ export async function directoryOf(ca: string, target: string): Promise<string> {
 /** The leaf in a directory; throws a Fault when there is none to be read. */
 export async function currentLeaf(dir: string): Promise<X509Certificate> {
   const file = join(dir, 'tls.crt')
-  const [leaf] = certificatesIn(await text(file), file)
+  const [leaf] = certificatesIn(await readStateText(file), file)
   if (leaf === undefined) throw fault('there is no certificate in it', { where: { file } })
   return leaf
 }
@@ -95,7 +95,7 @@ async function keyFor(
 ): Promise<{ publicKey: KeyObject; keyPem: string | null }> {
   const file = join(dir, 'tls.key')
   const ours = await exists(file)
-  if (keepKey && ours && !leaf.checkPrivateKey(privateKey(await text(file), file))) {
+  if (keepKey && ours && !leaf.checkPrivateKey(privateKey(await readStateText(file), file))) {
     throw fault('it is not the key of the certificate beside it', {
       where: { file },
       hint: 'renew without --keep-key',

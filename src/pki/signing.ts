@@ -12,7 +12,7 @@ import { keyTitle } from './keys.ts'
 import type { Issued } from './leaf.ts'
 import { subjectOfUri } from './naming.ts'
 import { readRegister } from './register.ts'
-import { exists, privateKey, text } from './state.ts'
+import { exists, privateKey, readStateText } from './state.ts'
 
 /** A request whose sender has proven to hold the key. */
 export interface ProvenRequest {
@@ -116,7 +116,7 @@ function agreedName(
 /** A key of ours that lies where the certificate goes must be the one that asked for it. */
 async function mustFit({ publicKey }: ProvenRequest, file: string): Promise<void> {
   if (!(await exists(file))) return
-  const there = createPublicKey(privateKey(await text(file), file))
+  const there = createPublicKey(privateKey(await readStateText(file), file))
   if (there.equals(publicKey)) return
   throw fault('this key is not the one of the request', {
     where: { file },

@@ -32,7 +32,7 @@ export interface AuthorityState {
 export async function readState(directory: string): Promise<AuthorityState> {
   const register = await readRegister(directory)
   const bundle = join(directory, 'ca.crt')
-  const bundlePem = await text(bundle)
+  const bundlePem = await readStateText(bundle)
   const certificates = certificatesIn(bundlePem, bundle)
   const roots = register.roots.map((entry) => {
     const certificate = certificates.find((one) => shortId(one) === entry.id)
@@ -51,14 +51,14 @@ export async function readState(directory: string): Promise<AuthorityState> {
     roots,
     signing: await withKey(directory, signing),
     bundlePem,
-    crlPem: (await exists(crl)) ? await text(crl) : null,
+    crlPem: (await exists(crl)) ? await readStateText(crl) : null,
   }
 }
 
 /** A root with its key, ready to sign. Throws a Fault when the key is missing or another's. */
 export async function withKey(directory: string, root: AuthorityRoot): Promise<Issuer> {
   const file = join(directory, root.key)
-  const key = privateKey(await text(file), file)
+  const key = privateKey(await readStateText(file), file)
   if (!root.certificate.checkPrivateKey(key)) {
     throw fault(`this is not the key of the root ${root.id}`, { where: { file } })
   }
@@ -145,7 +145,7 @@ export function privateKey(pem: string, file: string): KeyObject {
 }
 
 /** A file's text; throws a Fault that names it. */
-export async function text(path: string): Promise<string> {
+export async function readStateText(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error) => {
     throw fault(`cannot read ${path} (${errorCode(error) ?? String(error)})`)
   })

@@ -19,7 +19,7 @@ const LOGIN: readonly string[] = [
 
 /**
  * The profiles that a grant may name. No one has `env` and `deployment`, which show passwords. `bootstrap`
- * is for the steps before an auth filter locks Okapi (Okapi's doc/securing.md), when whoever gets through
+ * is for the steps before an auth filter locks Okapi (Okapi's doc/securing.md), when every caller that gets through
  * may do all of it: the first users with their permissions and credentials.
  */
 export const OPERATOR_PROFILES = {

@@ -3,7 +3,7 @@ import type { Share } from './share.ts'
 
 /** A connection that may hold bytes for its caller. */
 export interface Holding {
-  /** In either direction, between the caller and whom it calls. */
+  /** In either direction, between the caller and the callee. */
   readonly heldForCaller: number
   /** Gives up so many bytes, as far as it holds them: exchanges are refused, or cut in their answers. */
   shed(bytes: number): void

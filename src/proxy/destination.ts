@@ -12,7 +12,7 @@ export interface PolicyCell {
   readonly current: Policy
 }
 
-/** One place that all requests of a door lead to. */
+/** One place that all requests of a listener lead to. */
 export interface OnePlace {
   readonly policies: PolicyCell
   /** Whose ingress decides. */

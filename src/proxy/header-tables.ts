@@ -3,7 +3,7 @@ import type { ModuleTraits } from '../policy/traits.ts'
 import { ID } from '../wire/names.ts'
 import { NAME, OKAPI_IDS } from './names.ts'
 
-/** What a door does with a request line of a given name. */
+/** What a listener does with a request line of a given name. */
 export const ACTION = { pass: 0, drop: 1, refuse: 2 } as const
 
 /** Beside X-Okapi-*: what no module, client, person or browser has a reason to say. */
@@ -16,7 +16,7 @@ function table(
   exceptions: Readonly<Record<number, number>> = {},
 ): Uint8Array {
   const byId = new Uint8Array(256)
-  // Host is ours on every leg; request trailers are dropped, so nobody is told of any.
+  // Host is ours on every leg; request trailers are dropped, so none is announced.
   byId[ID.host] = ACTION.drop
   byId[ID.trailer] = ACTION.drop
   for (const [name, id] of OKAPI_IDS) {
@@ -37,13 +37,13 @@ const everything = () => true
 export const FROM_MODULE = table(bySender, ACTION.drop)
 
 /**
- * The same again at Okapi's sidecar, where whoever holds a key may have come without a sidecar of its
+ * The same again at Okapi's sidecar, where a caller with a key may have come without a sidecar of its
  * own: what would have been taken off is refused. A stolen key alone gains nothing.
  */
 export const AT_OKAPI = table(bySender, ACTION.refuse)
 
 /**
- * From whoever a grant lets to a module, past Okapi: what Okapi would refuse is refused. X-Okapi-Url is
+ * From a caller with a grant at a module, past Okapi: what Okapi would refuse is refused. X-Okapi-Url is
  * replaced, and X-Okapi-Module-Id is Okapi's to read.
  */
 export const DIRECTLY = table(bySender, ACTION.refuse, {
@@ -52,7 +52,7 @@ export const DIRECTLY = table(bySender, ACTION.refuse, {
 })
 
 /**
- * By the plain door to a module, from an Okapi without a sidecar or whoever else has its address: of
+ * By the migration listener to a module, from an Okapi without a sidecar or another host with its address: of
  * what only Okapi may say nothing is believed.
  */
 export const FROM_UNPROVEN = table(bySender, ACTION.drop, {
@@ -60,7 +60,7 @@ export const FROM_UNPROVEN = table(bySender, ACTION.drop, {
   [NAME.traceparent]: ACTION.drop,
 })
 
-/** By the plain door to Okapi, from modules without a sidecar. */
+/** By the migration listener to Okapi, from modules without a sidecar. */
 export const FROM_UNPROVEN_TO_OKAPI = table(bySender, ACTION.drop, {
   [NAME.traceparent]: ACTION.drop,
 })

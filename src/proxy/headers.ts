@@ -10,7 +10,7 @@ import { NAME } from './names.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { bearer, type Claims, claimsOf } from './token.ts'
 
-/** How a door treats the lines of its requests beyond the table of names. */
+/** How a listener treats the lines of its requests beyond the table of names. */
 export interface RequestRules {
   /** By name id: pass, drop, refuse. */
   readonly actions: Uint8Array
@@ -157,7 +157,7 @@ export function okapiUrls(
 }
 
 /**
- * A module is told the egress alone in place of what X-Okapi-Url says. A path from somebody who proved
+ * A module is told the egress alone in place of what X-Okapi-Url says. A path from a caller that proved
  * nothing would be taken off every later request of the module.
  */
 export function ownOkapiUrl(

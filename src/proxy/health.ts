@@ -4,10 +4,10 @@ import type { UpstreamStream } from '../wire/face.ts'
 import { response } from './refused.ts'
 import type { RequestContext } from './request-context.ts'
 
-/** Tries once whether somebody listens; `done` is called once. */
+/** Tries once whether something listens; `done` is called once. */
 export type ConnectionCheck = (done: (refusal: Refusal | null) => void) => void
 
-/** The place of an exchange that waits for somebody to open. */
+/** The place of an exchange that waits for a listener to open. */
 class Knocking implements UpstreamStream {
   readonly blocked = true
   readonly bufferedBytes = 0

@@ -36,7 +36,7 @@ export class OkapiUrl {
     this.#rewritten = origin
   }
 
-  /** Scheme, host and port, for whoever is not believed what path there is. */
+  /** Scheme, host and port, for a caller whose path is not believed. */
   get origin(): string {
     return this.#origin
   }

@@ -16,7 +16,7 @@ interface Asked {
 
 /**
  * What the sidecar of a module may say for itself at its mutual TLS port. The reasons of an egress, and of
- * whoever calls somebody else, are not among them.
+ * callers of other modules, are not among them.
  */
 const AT_MODULE: ReadonlySet<string> = new Set<Reason>([
   ...(['no-certificate', 'untrusted-certificate', 'expired-certificate'] as const),
@@ -31,7 +31,7 @@ const AT_MODULE: ReadonlySet<string> = new Set<Reason>([
 
 /**
  * The reason that the sidecar of a module gives in this answer. A module cannot say it, its sidecar takes
- * it off. Whoever holds the module's key can, and is that module: so no more is taken for a refusal than
+ * it off. A process with the module's key can, and is that module: so no more is taken for a refusal than
  * a module's sidecar says, once and with the status that goes with it. It is believed to the effect that
  * Okapi may try again, which a connection that breaks off says as well.
  */

@@ -37,7 +37,7 @@ export interface ListenerRules {
   readonly okapiUrl: 'untouched' | 'rewritten' | 'replaced'
   /**
    * Who answers. A module's answer loses what that module must not say: at its own sidecar, and again at
-   * Okapi's, where `callee` may be whoever has the module's key.
+   * Okapi's, where `callee` may be any process with the module's key.
    */
   readonly answerer: 'module' | 'callee' | 'okapi'
 }

@@ -1,8 +1,8 @@
 import { Budget } from '../refusal/budget.ts'
 
 /**
- * Who a share belongs to. `own`: the module beside us, which shares its listeners with nobody. `okapi`:
- * beside a module, Okapi, which asks for everybody. `unproven`: an address, of which there are many.
+ * Who a share belongs to. `own`: the module beside us, which does not share its listeners. `okapi`:
+ * beside a module, Okapi, which asks for all callers. `unproven`: an address, of which there are many.
  */
 export type ShareKind = 'own' | 'okapi' | 'proven' | 'unproven'
 

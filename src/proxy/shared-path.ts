@@ -1,4 +1,4 @@
-/** One path that is learned at one door and needed at another. */
+/** One path that is learned at one listener and needed at another. */
 export interface PathCell {
   path: string
 }
@@ -17,7 +17,7 @@ export function sharedPathMemory(): SharedArrayBuffer {
  * may follow at once, comes in by another. A message between threads could come too late for it.
  */
 export class SharedPath implements PathCell {
-  /** How often it was written, twice each time: odd while somebody writes. Then its length. */
+  /** How often it was written, twice each time: odd during a write. Then its length. */
   readonly #head: Int32Array
   readonly #bytes: Uint8Array
   #read = 0

@@ -14,7 +14,7 @@ const TIMES_FREE_OF_CALLEE = 1
 /** Of what one callee may have open so much is left to what Okapi asks of itself: one in so many. */
 const OWN_CALLS_OF = 8
 
-/** Okapi asks for everybody: what others break off is seen as its doing, and it connects for all. */
+/** Okapi asks for all callers: what others break off is seen as its doing, and it connects for all. */
 export const TIMES_FOR_OKAPI = 8
 
 export interface ShareLimits {
@@ -52,19 +52,19 @@ export interface Holder {
   readonly direction: Direction
   readonly share: Share
   holdsPlace: boolean
-  /** Towards whom, where that counts. */
+  /** The callee, where that counts. */
   callee: CalleeShare | null
 }
 
 /**
  * The exchanges that may be open, and what each caller may have of them (docs/limits.md). Exchanges
  * from outside have places of their own, and so have those of the module itself: what Okapi asks
- * because it was asked never waits for a place that somebody new may take.
+ * because it was asked never waits for a place that a new caller may take.
  */
 export class Shares {
   readonly buffered: BufferedBytes
   readonly #limits: ShareLimits
-  /** Beside Okapi callers are told apart by whom they call too: their calls wait for others than Okapi. */
+  /** Beside Okapi callers are told apart by their callee too: their calls wait for others than Okapi. */
   readonly #byCallee: boolean
   readonly #inward: ReservedPlaces
   /** Of that, those who proved nothing, all together. */
@@ -126,7 +126,7 @@ export class Shares {
     }
   }
 
-  /** Takes a place, or says why there is none. `provider`: whom the policy lets the call through to. */
+  /** Takes a place, or says why there is none. `provider`: the module that the policy lets the call through to. */
   take(holder: Holder, provider: string | null): Refusal | null {
     const { share } = holder
     const refusal = this.buffered.allows(share)
@@ -274,7 +274,7 @@ function tooManyBytes({ name, bufferedBytes }: Share, most: number): Refusal {
 }
 
 function tooManyBroken({ name }: Share): Refusal {
-  const because = `${name} breaks off more exchanges than it may (limits.brokenOffPerSecond): each costs whom it calls a connection`
+  const because = `${name} breaks off more exchanges than it may (limits.brokenOffPerSecond): each costs the callee a connection`
   return refuse('too-many', because, { limit: 'brokenOffPerSecond' })
 }
 

@@ -1,4 +1,4 @@
-/** So many at once, so many per second on top: what is below that is nobody's fault. */
+/** So many at once, so many per second on top: what is below that is ordinary. */
 export class Budget {
   readonly #most: number
   readonly #perMs: number

@@ -83,7 +83,7 @@ function handshake(sentence: string): ReasonEntry {
   return { status: 403, phase: 'handshake', sentence, toldToStrangers: false }
 }
 
-/** What is wrong with a message is told to whoever sent it: it discloses nothing of ours. */
+/** What is wrong with a message is told to its sender: it discloses nothing of ours. */
 function head(status: number, sentence: string): ReasonEntry {
   return { status, phase: 'head', sentence, toldToStrangers: true }
 }

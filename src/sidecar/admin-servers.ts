@@ -24,7 +24,7 @@ export interface AdminSources extends StatusSources {
   readonly log: Logger
 }
 
-/** Where machines and people look in: the admin listener and the status page. Nobody acts there. */
+/** Where machines and people look in: the admin listener and the status page. Both are read-only. */
 export class AdminServers {
   readonly #visible: AdminSources
   readonly #servers: Server[] = []
@@ -92,7 +92,7 @@ export class AdminServers {
   }
 
   /**
-   * Whoever only holds connections here would have kubelet restart the pod: one that is not being
+   * A client that only holds connections here would have kubelet restart the pod: one that is not being
    * answered is closed for a newer one, the oldest first. So it is when file descriptors run out.
    */
   #serve(server: Server): void {

@@ -153,7 +153,7 @@ export class Authentication {
 
   #recordOf(facts: PeerCertificates): LiveRecord {
     const handshake = this.#records.get(facts)
-    if (handshake === undefined) throw new Error('a connection was let in that nobody judged')
+    if (handshake === undefined) throw new Error('a connection was let in without authentication')
     return { handshake, generation: this.#credentials.current.number }
   }
 }

@@ -14,7 +14,7 @@ import { ALPN_LINK } from '../wire/link/frames.ts'
 import type { LinkEvents } from '../wire/link/link-stream.ts'
 import { ServingLink, type UnreadAnswers } from '../wire/link/serving-link.ts'
 
-/** Whoever is let in while the doors close was waiting there, and is about to ask. */
+/** A connection that is accepted while the listeners close was waiting there, and is about to ask. */
 const LET_IN_LATE_MS = 2000
 /** Beyond `limits.exchanges` links may hold so many: their callers are told in words that it is reached. */
 const REFUSALS = 64
@@ -30,7 +30,7 @@ interface Early {
 
 type Connection = Downstream<RequestContext> | ServingLink<RequestContext>
 
-/** Every connection that callers hold open, through all doors. */
+/** Every connection that callers hold open, through all listeners. */
 export class Connections {
   readonly #settings: WireSettings
   readonly #handler: RequestHandler<RequestContext>
@@ -38,10 +38,10 @@ export class Connections {
   readonly #live = new Map<Connection, Share>()
   readonly #byWay: Readonly<Record<Way, Set<Connection>>> = { in: new Set(), out: new Set() }
   readonly #bySocket = new WeakMap<Socket, Connection>()
-  readonly #byDoor = new Map<Direction, number>()
+  readonly #byListener = new Map<Direction, number>()
   readonly #shares: Shares
   readonly #load: UnreadAnswers
-  /** Null: everything listens, and whoever comes is served. */
+  /** Null: everything listens, and every connection is served. */
   #early: Map<Socket, Early> | null = new Map()
   #leaving = false
   readonly #draining: Record<Way, boolean> = { in: false, out: false }
@@ -75,7 +75,7 @@ export class Connections {
     this.#early.set(socket, { context, retired: false })
   }
 
-  /** Everything listens: those who came meanwhile are served, and everybody from now on. */
+  /** Everything listens: those that came meanwhile are served, and all from now on. */
   serve(): void {
     const early = this.#early ?? []
     this.#early = null
@@ -98,7 +98,7 @@ export class Connections {
       this.#live.delete(connection)
       same.delete(connection)
       this.#shares.left(share)
-      this.#byDoor.set(direction, this.open(direction) - 1)
+      this.#byListener.set(direction, this.open(direction) - 1)
       if (same.size === 0) this.#empty[way]?.()
     }
     const connection = speaksLink(socket)
@@ -107,7 +107,7 @@ export class Connections {
     this.#live.set(connection, share)
     same.add(connection)
     this.#bySocket.set(socket, connection)
-    this.#byDoor.set(direction, this.open(direction) + 1)
+    this.#byListener.set(direction, this.open(direction) + 1)
     if (this.#draining[way]) connection.drain(LET_IN_LATE_MS)
     // A new link is told with the first exchange that is given back: before that its caller would dial again.
     else if (this.#leaving && way === 'in' && connection instanceof Downstream) connection.retire()
@@ -136,9 +136,9 @@ export class Connections {
     return new ServingLink(socket, callerName, this.#settings, this.#linkEvents, serving)
   }
 
-  /** Connections open at this door. */
+  /** Connections open at this listener. */
   open(direction: Direction): number {
-    return this.#byDoor.get(direction) ?? 0
+    return this.#byListener.get(direction) ?? 0
   }
 
   /** Exchanges that are under way. */
@@ -191,7 +191,7 @@ export class Connections {
     })
   }
 
-  /** Cuts all that are left, and whoever still comes. */
+  /** Cuts all that are left, and those that still come. */
   destroy(): void {
     this.#destroyed = true
     this.serve()

@@ -6,7 +6,7 @@ import { Descriptors } from '../transport/descriptors.ts'
 import { NameResolver } from '../transport/name-resolver.ts'
 import type { LinkEvents } from '../wire/link/link-stream.ts'
 
-/** Endings that are nobody's mistake. */
+/** Endings that are no mistake. */
 const ORDINARY: ReadonlySet<LinkEnding> = new Set(['left', 'lost'])
 
 /** Counts links that end, and tells those that should not have. */

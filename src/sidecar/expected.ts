@@ -1,4 +1,4 @@
-import type { Config, PublicDoor } from '../config/config.ts'
+import type { Config, PublicSettings } from '../config/config.ts'
 import type { PublicExpectation } from '../credentials/public-certificate.ts'
 import { handshakeForPublic, lookWith } from '../transport/handshake-check.ts'
 
@@ -9,6 +9,8 @@ export function expectedOf({ module, trustDomain, pins }: Config) {
 }
 
 /** The same for the certificate of `public`. */
-export function publicExpectationOf({ credentials: { directory } }: PublicDoor): PublicExpectation {
+export function publicExpectationOf({
+  credentials: { directory },
+}: PublicSettings): PublicExpectation {
   return { directory, handshake: handshakeForPublic }
 }

@@ -17,7 +17,7 @@ export interface Gauged {
   readonly destination: LogDestination
 }
 
-/** Everything that is read at scrape from whoever knows it. */
+/** Everything that is read at scrape, each from the object that knows it. */
 export function gauges(metrics: Metrics, gauged: Gauged): void {
   const { config, credentials, publicCertificate: shown, policies, threads, destination } = gauged
   metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)

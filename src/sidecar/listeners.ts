@@ -32,7 +32,7 @@ import type { Authentication } from './authentication.ts'
 import { ALPN_LINK } from './connections.ts'
 import type { PlainPeers } from './migration.ts'
 
-/** Where several threads have the same doors. */
+/** Where several threads have the same listeners. */
 export interface Sharing {
   /** It finds out whether a port is free, and where the system chooses one it is the others' too. */
   readonly first: boolean
@@ -94,7 +94,7 @@ export class Listeners implements ListenerSockets {
     this.#common = { clock, descriptors, predecessor, ...shared }
   }
 
-  /** Plain, for whoever shares our loopback: the caller is the module itself. */
+  /** Plain, for what shares our loopback: the caller is the module itself. */
   plain(address: Address, caller: Caller, accepted: Accepted): Promise<string> {
     return this.#plain({ way: 'out', address }, (socket, slot) =>
       accepted(socket, caller, remoteOf(socket), slot),
@@ -132,7 +132,7 @@ export class Listeners implements ListenerSockets {
 
   /**
    * The other family of an IPv4 loopback address: Node's clients try `localhost` as ::1 first. Where
-   * the machine has no IPv6, or somebody has that port, it is done without.
+   * the machine has no IPv6, or another process has that port, it is done without.
    */
   async otherLoopback(bound: string, caller: Caller, accepted: Accepted): Promise<void> {
     const port = /^127\.0\.0\.1:(\d+)$/.exec(bound)?.[1]
@@ -183,7 +183,7 @@ export class Listeners implements ListenerSockets {
     return listener.address
   }
 
-  /** TLS for browsers and load balancers: the caller is nobody in particular. */
+  /** TLS for browsers and load balancers: the caller is `public`. */
   async public(address: Address, accepted: Accepted): Promise<string> {
     const { limits } = this.#config
     const pair = this.#pair
@@ -219,7 +219,7 @@ export class Listeners implements ListenerSockets {
     await Promise.all(this.#open[way].map((listener) => listener.close()))
   }
 
-  /** Closes the doors at once. */
+  /** Closes the listeners at once. */
   destroy(): void {
     for (const listener of [...this.#open.in, ...this.#open.out]) listener.destroy()
   }

@@ -13,16 +13,16 @@ import { networkOf } from '../transport/address.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import { dispose, turnAway } from '../transport/turn-away.ts'
 
-/** What forbids a plain door beside this module, whatever the configuration says. */
+/** What forbids a migration listener beside this module, whatever the configuration says. */
 export function migrationProblems({ module, migration }: Config, policy: Policy): Problem[] {
   if (migration === undefined || policy.traits(module.id)?.authFilter !== true) return []
-  const message = `\`migration\`: ${module.id} has an auth filter, and no plain door leads to such a module`
+  const message = `\`migration\`: ${module.id} has an auth filter, and the migration listener never leads to such a module`
   const hint = 'move it over in one step, when Okapi has its sidecar: docs/migrate.md'
   return [{ severity: 'error', message, hint }]
 }
 
-/** The plain door as people are told of it; null where there is none. */
-export function plainDoorFacts({ migration }: Config, nowMs: number): MigrationFacts | null {
+/** The migration listener as people are told of it; null where there is none. */
+export function migrationFacts({ migration }: Config, nowMs: number): MigrationFacts | null {
   if (migration === undefined) return null
   const { from, until: untilMs, why } = migration
   return { open: nowMs < untilMs, untilMs, from: from.map(({ text }) => text), why }
@@ -31,7 +31,7 @@ export function plainDoorFacts({ migration }: Config, nowMs: number): MigrationF
 /** Told why at the same time; all further ones are closed without a word. */
 const MOST_TURNED_AWAY = 64
 
-/** What is needed to let somebody in who proves nothing. */
+/** What is needed to let in a caller that proves nothing. */
 export interface PlainEntry {
   readonly migration: Migration
   /** `limits.connectionsPerPeer`, here by address. */
@@ -41,11 +41,11 @@ export interface PlainEntry {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
-  /** False: another thread says when the door is shut. */
+  /** False: another thread says when the listener is closed. */
   readonly says?: boolean
 }
 
-/** Who may come in by the plain door, and until when: the one exception to trust rule 1. */
+/** Who may call by the migration listener, and until when: the one exception to trust rule 1. */
 export class PlainPeers implements Ticking {
   readonly #entry: PlainEntry
   readonly #open = new Map<string, number>()
@@ -60,7 +60,7 @@ export class PlainPeers implements Ticking {
     entry.clock.watch(this)
   }
 
-  /** Why nobody may ask anything by this door any more; null as long as it is open. */
+  /** Why the migration listener refuses everything; null as long as it is open. */
   readonly shut = (): Refusal | null => {
     const { now, migration } = this.#entry
     return closedSince(migration.until, now())
@@ -77,17 +77,17 @@ export class PlainPeers implements Ticking {
     return false
   }
 
-  /** Says once, when it comes to pass, that the door is shut. Called by the coarse clock. */
+  /** Says once, when it comes to pass, that the listener is closed. Called by the coarse clock. */
   tick(): void {
     const closed = this.#told ? null : this.shut()
     if (closed === null) return
     this.#told = true
-    this.#entry.log.warn({ because: closed.because }, 'plain door')
+    this.#entry.log.warn({ because: closed.because }, 'migration listener')
   }
 
   #unlisted({ remoteAddress }: Socket): Refusal | null {
     if (isInNetworks(this.#entry.migration.from, remoteAddress)) return null
-    const who = remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '') ?? 'nobody'
+    const who = remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '') ?? 'an unknown address'
     return refuse('caller-not-allowed', `${who} is not in migration.from`, {
       wouldAllow: 'a sidecar of its own; or its address in migration.from',
     })

@@ -8,7 +8,7 @@ import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
 import type { PolicyReport } from './policies.ts'
 
-/** Everybody whom a change of policy concerns. */
+/** All that a change of policy concerns. */
 export interface PolicyChangeParts {
   readonly config: Config
   readonly policies: PolicyCell
@@ -16,7 +16,7 @@ export interface PolicyChangeParts {
   readonly connections: Connections
 }
 
-/** Everybody who tells of it. */
+/** All that report it. */
 export interface PolicyChangeReaders {
   readonly policies: PolicyCell
   readonly readiness: Readiness

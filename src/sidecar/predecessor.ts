@@ -29,7 +29,7 @@ export class StoppingSidecar implements Predecessor {
   }
 
   async givesUp(address: Address): Promise<boolean> {
-    // Where the system chooses the port, nobody can have it already.
+    // Where the system chooses the port, no process can have it already.
     if ('port' in this.#admin && this.#admin.port === 0) return false
     if (this.#asked === undefined || performance.now() - this.#askedAt > BELIEVED_MS) {
       this.#askedAt = performance.now()

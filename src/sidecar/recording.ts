@@ -9,7 +9,7 @@ export function keepsAccess({ log, migration }: Config): boolean {
   return log.access || migration !== undefined
 }
 
-/** The recorder of every exchange. Those of the plain door are logged even where no other is. */
+/** The recorder of every exchange. Those of the migration listener are logged even where no other is. */
 export function recording(
   config: Config,
   access: AccessLog | null,

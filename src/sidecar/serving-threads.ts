@@ -5,11 +5,11 @@ import type { PublicKeyPair } from '../transport/listen-public.ts'
 import type { BoundAddresses } from './listeners.ts'
 import type { PolicyMaterial } from './policy-material.ts'
 
-/** What those who serve are asked when metrics are scraped or somebody looks at the status page. */
+/** What those who serve are asked when metrics are scraped or the status page is read. */
 export interface ServingState {
   /** Connections that callers hold open. */
   readonly connections: number
-  /** The same at one door. */
+  /** The same at one listener. */
   open(direction: Direction): number
   /** Connections with peers, opened under older credentials. */
   readonly stale: number
@@ -24,7 +24,7 @@ export interface ServingState {
 export interface ServingThreads {
   readonly seen: ServingState
   /**
-   * Opens every listener; resolves to what it is bound to. Throws a Fault where one cannot be had. Whoever
+   * Opens every listener; resolves to what it is bound to. Throws a Fault where one cannot be had. What
    * comes waits: nothing is read.
    */
   open(): Promise<BoundAddresses>
@@ -34,9 +34,9 @@ export interface ServingThreads {
   serve(): void
   /** The policy in force is another one, made of this, with this hash. */
   policyChanged(material: PolicyMaterial, hash: string): void
-  /** Browsers are shown this from now on; before `open` where there is a public door. */
+  /** Browsers are shown this from now on; before `open` where there is a `public` listener. */
   showPublic(pair: PublicKeyPair): void
-  /** Resolves when everybody serves by what was changed last; undefined: they do. */
+  /** Resolves when all serve by what was changed last; undefined: they do. */
   takenUp(): Promise<void> | undefined
   /** Resolves when `seen` is as of now; undefined: it is. */
   look(): Promise<void> | undefined

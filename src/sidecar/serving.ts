@@ -23,7 +23,7 @@ import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
 import { descriptorsTold, linkEvents, nameResolver } from './events.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
-import { PlainPeers, plainDoorFacts } from './migration.ts'
+import { migrationFacts, PlainPeers } from './migration.ts'
 import { policyChanged } from './policy-changes.ts'
 import { StoppingSidecar } from './predecessor.ts'
 import { keepsAccess, recording } from './recording.ts'
@@ -34,7 +34,7 @@ import { Upstreams } from './upstreams.ts'
 const FLUSH_MS = 100
 const DRAINING = refuse('draining', 'this sidecar is shutting down')
 
-/** What is needed to serve; where it comes from is somebody else's business. */
+/** What is needed to serve; its origin does not matter here. */
 export interface ServingParts {
   readonly config: Config
   readonly log: Log
@@ -44,11 +44,11 @@ export interface ServingParts {
   readonly metrics: Metrics
   /** Where the path of X-Okapi-Url is remembered, if not by this thread for itself. */
   readonly okapiPath?: PathCell
-  /** Absent: no other thread has the same doors. */
+  /** Absent: no other thread has the same listeners. */
   readonly sharing?: Sharing
 }
 
-/** One thread that serves: its doors, the ways out, and everything that is open between them. */
+/** One thread that serves: its listeners, the ways out, and everything that is open between them. */
 export class Serving implements ServingThreads {
   readonly seen: ServingState
   readonly #parts: ServingParts
@@ -223,9 +223,9 @@ export class Serving implements ServingThreads {
     if (migration === undefined) throw new Error('there is no migration listener')
     const { connectionsPerPeer } = config.limits
     const says = sharing?.first ?? true
-    const listener = plainDoorFacts(config, Date.now())
+    const listener = migrationFacts(config, Date.now())
     const until = new Date(migration.until).toISOString()
-    if (says) log.log.warn({ ...listener, until }, 'plain door')
+    if (says) log.log.warn({ ...listener, until }, 'migration listener')
     const told = { clock, metrics, log: log.log, now: Date.now, says }
     return new PlainPeers({ migration, connectionsPerPeer, ...told })
   }
@@ -273,7 +273,7 @@ function seenIn(
   }
 }
 
-/** Resolves then, and keeps nobody alive until then. */
+/** Resolves then, and does not keep the process alive until then. */
 export function after(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms).unref()

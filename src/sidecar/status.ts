@@ -6,10 +6,10 @@ import type { LogDestination } from '../observe/log.ts'
 import type { Readiness } from '../observe/readiness.ts'
 import type { Root, StatusFacts } from '../observe/status/facts.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
-import { plainDoorFacts } from './migration.ts'
+import { migrationFacts } from './migration.ts'
 import type { ServingThreads } from './serving-threads.ts'
 
-/** Who is asked when somebody looks at the status page. */
+/** What is asked when the status page is read. */
 export interface StatusSources {
   readonly config: Config
   readonly credentials: Credentials
@@ -51,7 +51,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     openConnections: connections,
     workers,
     plainBeyondLoopback: allowPlainBeyondLoopback ?? null,
-    plainDoor: plainDoorFacts(config, nowMs),
+    migration: migrationFacts(config, nowMs),
   }
 }
 

@@ -6,7 +6,7 @@ import type { Connections } from './connections.ts'
 import type { Listeners } from './listeners.ts'
 import type { Upstreams } from './upstreams.ts'
 
-/** Everybody whom a change of trust concerns. */
+/** All that a change of trust concerns. */
 export interface TrustChangeParts {
   readonly credentials: CredentialsInForce
   readonly authentication: Authentication

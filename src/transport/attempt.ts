@@ -121,7 +121,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     try {
       this.#connect(target, this.#open(target))
     } catch (error) {
-      // Our own key or trust bundle makes no context: nobody can be proven to anybody.
+      // Our own key or trust bundle makes no context: no peer can be authenticated.
       this.#refused.push(untrusted(target, errorCode(error) ?? String(error)))
       this.#next()
     }

@@ -48,7 +48,8 @@ export function authenticate<I>(
     if (socket.isSessionReused()) return untrusted('the session was resumed, it proves nothing')
     const facts = factsOf(socket, role)
     const verdict: I | Refusal | null | undefined = authenticator(facts)
-    if (verdict === null || verdict === undefined) return untrusted('nobody could say who this is')
+    if (verdict === null || verdict === undefined)
+      return untrusted('the identity could not be determined')
     if (isRefusal(verdict)) return verdict
     if (!facts.authorized || facts.chain.length === 0) return untrusted(facts.error ?? 'no chain')
     return { identity: verdict, facts }
@@ -83,7 +84,7 @@ function shownChain(socket: TLSSocket): Uint8Array[] {
   return chain
 }
 
-// It takes all certificates off OpenSSL's own list: a second call, whoever makes it, finds none, or on a
+// It takes all certificates off OpenSSL's own list: a second call finds none, or on a
 // connection that we opened returns the next certificate as if it were the peer's.
 function sentChain(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = []

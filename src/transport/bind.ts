@@ -13,7 +13,7 @@ export type SharedPort = 'first' | 'further'
 
 /**
  * Makes a server listen and resolves with what it is bound to. Throws a Fault when the address
- * cannot be had. A Unix socket that nobody answers on any more is what a killed process left: it is
+ * cannot be had. A Unix socket that nothing answers on any more is what a killed process left: it is
  * removed.
  */
 export async function bind(
@@ -42,8 +42,8 @@ export function isInUse(error: unknown): boolean {
 }
 
 /**
- * A shared port lets in whoever of the same user shares it too: another sidecar with the same port
- * would take a part of what comes, and nobody would be told. So it must be had alone once.
+ * A shared port admits every process of the same user: another sidecar with the same port
+ * would take a part of what comes, unnoticed. So it must be had alone once.
  */
 async function nobodyThere(address: Address): Promise<void> {
   if (!('host' in address) || address.port === 0) return

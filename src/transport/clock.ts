@@ -11,7 +11,7 @@ export interface Ticking {
  * so no request and no connection needs a timer object of its own. A deadline counted from `now`
  * falls up to one tick early, and is noticed up to one tick late.
  *
- * Whoever is asked has read before what the kernel held when the time was looked at: timers come
+ * The reader that is asked has read before what the kernel held when the time was looked at: timers come
  * first in a turn of the event loop, then input, then `setImmediate`. Were deadlines looked at among
  * the timers, a process that was busy or had no processor for a while would call callers late whose
  * bytes have long been here, and close idle connections over a request that waits to be read.

@@ -1,6 +1,6 @@
 import { ReservedPlaces } from './reserved-places.ts'
 
-/** Whoever serves a connection that has settled. */
+/** What serves a connection that has settled. */
 export interface ServedConnection {
   /** Since when nothing is asked on it, in milliseconds; null: it is in use. */
   readonly idleSince: number | null

@@ -33,7 +33,7 @@ export type PeerLook = (peer: PublicKeyPair, role: PeerCertificates['role']) => 
 type Version = 'TLSv1.2' | 'TLSv1.3'
 
 const HANDSHAKE_MS = 10_000
-/** Without `ca` Node would parse all public roots, for a client that asks nobody. */
+/** Without `ca` Node would parse all public roots, for a client that checks no peer. */
 const BELIEVES_ALL = { ca: [], rejectUnauthorized: false }
 
 /**
@@ -118,7 +118,7 @@ async function shake<T>(
     server.emit('connection', far)
     const checkServerIdentity = () => undefined
     calling = connect({ ...options, socket: near, checkServerIdentity })
-    // Whoever finds the flaw knows its reason; the other end only gets an alert, and later.
+    // The end that finds the flaw knows its reason; the other end only gets an alert, and later.
     const [called] = await Promise.all([accepted.promise, once(calling, 'secureConnect')])
     return look(calling, called)
   } finally {

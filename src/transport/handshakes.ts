@@ -40,7 +40,7 @@ export class Handshakes<T> {
     })
   }
 
-  /** Its handshake is over; undefined when nobody can say which one it was, and it is destroyed. */
+  /** Its handshake is over; undefined when it is unknown which one it was, and it is destroyed. */
   end(socket: TLSSocket): Underway<T> | undefined {
     const key = connectionKey(socket)
     const entry = key === undefined ? undefined : this.#underway.get(key)

@@ -18,7 +18,7 @@ export interface PublicListener extends SocketListener {
 }
 
 /**
- * Listens for TLS and asks for no certificate: whoever connects is nobody in particular.
+ * Listens for TLS and asks for no certificate: every caller is `public`.
  * `onConnection` has to add an `error` listener at once, and to settle the slot when the caller has
  * sent its first head: a handshake costs a stranger nothing.
  * Throws a Fault when the address cannot be had, an Error when the pair makes no context.

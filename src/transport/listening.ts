@@ -48,16 +48,16 @@ export interface SocketListener {
   readonly open: number
   /**
    * Takes what already waits to be accepted, then stops accepting. Resolves when the last
-   * connection is gone: ending them is for whoever serves them.
+   * connection is gone: ending them is for what serves them.
    */
   close(): Promise<void>
-  /** Stops accepting at once, whoever waits; the file of a Unix socket is gone when it returns. */
+  /** Stops accepting at once, even with connections waiting; the file of a Unix socket is gone when it returns. */
   destroy(): void
 }
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1000
-// Turns of the event loop in which the queue may be emptied before the door shuts all the same.
+// Turns of the event loop in which the queue may be emptied before the listener closes all the same.
 const CLOSING_TURNS = 1000
 
 /** Options of `net.Server` that are the same for every listener. */

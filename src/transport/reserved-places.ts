@@ -1,12 +1,12 @@
 /** Of all places this part is kept for those who have few: one in so many. */
 const KEPT_OF = 8
-/** Whoever has fewer than one in so many places has few. */
+/** A user with fewer than one in so many places has few. */
 const FEW_OF = 500
-/** Nobody gets another place who has so many times what is free. */
+/** A user with so many times what is free gets no further place. */
 const TIMES_FREE = 3
 
 /**
- * Places that several share, where one that was given cannot be taken back. So whoever has many must
+ * Places that several share, where one that was given cannot be taken back. So a user with many must
  * leave some: another place goes only to who has few, or less than three times what is free beyond
  * the kept eighth. Alone that is 21 in 32 of all; of N who take all they can get each has
  * 21 in 8(3N + 1); and as many as the kept eighth has room for have their few, whatever all others do.

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 
-/** Whom to ask for names, and how (resolv.conf(5)). */
+/** Which name servers to ask, and how (resolv.conf(5)). */
 export interface ResolvConf {
   readonly servers: readonly string[]
   /** Domains that are tried behind a name that is not absolute. */

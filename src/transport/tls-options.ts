@@ -12,7 +12,7 @@ export interface Material {
   readonly crl: readonly string[]
 }
 
-/** Key and chain of a listener that asks nobody for a certificate: what a browser is shown. */
+/** Key and chain of a listener that asks for no certificate: what a browser is shown. */
 export type PublicKeyPair = Pick<Material, 'key' | 'cert'>
 
 /** What both sides speak inside TLS when nothing else is asked for. */
@@ -38,7 +38,7 @@ const CIPHERS = [
 // a key is served only where its curve is listed.
 const GROUPS = 'X25519MLKEM768:X25519:P-256:P-384:P-521'
 
-/** What is the same for everything that speaks TLS here, whoever proves what to whom. */
+/** What is the same for everything that speaks TLS here, on either end. */
 function protocolOptions(): SecureContextOptions {
   return {
     minVersion: 'TLSv1.2',
@@ -48,7 +48,7 @@ function protocolOptions(): SecureContextOptions {
     honorCipherOrder: true,
     // No tickets: a resumed connection has no certificate to judge. Those of TLS 1.3, which this option
     // only makes stateful, are turned off by openssl.cnf; where that was not told, they name sessions
-    // that nobody stores: that would need the server's `newSession` event.
+    // that is never stored: that would need the server's `newSession` event.
     secureOptions:
       constants.SSL_OP_NO_TICKET |
       constants.SSL_OP_NO_RENEGOTIATION |

@@ -79,7 +79,7 @@ class TurnedAway implements Ticking {
   }
 }
 
-/** Destroys a socket that nobody uses: errors that still come of it are no news. */
+/** Destroys a socket that is not in use: errors that still come of it are no news. */
 export function dispose(socket: Socket): void {
   socket.on('error', nothing)
   socket.destroy()

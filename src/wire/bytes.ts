@@ -79,7 +79,7 @@ function table(characters: string): Uint8Array {
   return bytes
 }
 
-/** Nobody outside knows them, so nobody can make names that share a hash. */
+/** They are secret, so that no peer can make names that share a hash. */
 const SEED = randomInt(2 ** 31)
 const FACTOR = 2 * randomInt(2 ** 30) + 1
 

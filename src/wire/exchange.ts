@@ -35,7 +35,7 @@ export class Exchange<N> {
   /** Will the caller's connection serve another exchange? */
   keepAlive = true
   method = 0
-  /** Bytes of the request's body as its head says; -1: it is chunked, nobody knows. */
+  /** Bytes of the request's body as its head says; -1: it is chunked, so unknown. */
   requestLength = 0
   /** 10 or 11: what the caller speaks. */
   version = 11

@@ -45,7 +45,7 @@ export interface UpstreamStream extends SpanSink {
   flush(): void
   /** The request is whole. */
   finish(): void
-  /** Nobody wants the answer any more. */
+  /** The answer is not wanted any more. */
   cancel(): void
   /** The caller reads again. */
   resume(): void
@@ -99,7 +99,7 @@ export interface WireLimits extends HeadLimits {
   readonly halfCloseMs: number
   /** 0: an answer may take as long as it likes (Okapi never gives up either). */
   readonly responseHeadMs: number
-  /** How long an exchange that was given back waits for somebody else to take it. */
+  /** How long an exchange that was given back waits for another path to take it. */
   readonly connectWaitMs: number
   readonly exchanges: number
   readonly exchangesPerCallee: number

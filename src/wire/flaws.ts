@@ -61,7 +61,7 @@ export const UNREAD = refuse(
   { limit: 'callerReadIdleMs' },
 )
 
-/** The caller has ended its side, and nobody can say whether it still reads. */
+/** The caller has ended its side, and it is unknown whether it still reads. */
 export const PERHAPS_GONE = refuse(
   'timeout',
   'the caller had ended its side, and for limits.halfCloseMs there was nothing to send to it',
@@ -99,14 +99,14 @@ export function malformed(upstream: string, what: string): Refusal {
 
 /** What is wrong with the `count`th interim (1xx) answer to one request; null: nothing. */
 export function interimFlaw(status: number, count: number): string | null {
-  if (status === 101) return 'a 101 that nobody asked for'
+  if (status === 101) return 'a 101 without an Upgrade request'
   return count > MOST_INTERIM ? 'too many 1xx answers' : null
 }
 
 /** So much is buffered for all callers that some of it had to be given up. */
 export const NO_MEMORY: Refusal = refuse(
   'too-many',
-  'limits.bufferedBytes are buffered for all callers, most of them for this one: it reads its answers, or whom it calls reads its requests, too slowly',
+  'limits.bufferedBytes are buffered for all callers, most of them for this one: it reads its answers, or its callee reads its requests, too slowly',
   { limit: 'bufferedBytes' },
 )
 

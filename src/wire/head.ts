@@ -114,7 +114,7 @@ export class Head {
     return true
   }
 
-  /** Connection names this line: it ends here, and is not there for whoever looks for its id. */
+  /** Connection names this line: it ends here, and is not found by its id. */
   endHere(line: number): void {
     this.action[line] = LINE.hop
     const id = this.ids[line]!

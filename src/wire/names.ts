@@ -1,7 +1,7 @@
 import { ascii, FOLD, UNDERSCORE } from './bytes.ts'
 
 /**
- * A field name that somebody cares about. Which names may not repeat is not known here: it comes in
+ * A field name with a meaning here. Which names may not repeat is not known here: it comes in
  * as data from the rooms that know FOLIO.
  */
 export interface NameRule {

@@ -29,7 +29,7 @@ export class Pace {
     const { bodyBytesPerSecond, bodyRateWindowMs } = limits
     if (bodyBytesPerSecond === 0) return null
     if (this.#bytes === 0 || this.#exchange !== beganAt) {
-      // Whoever waits for a 100, or for us, has not begun: that is limits.bodyIdleMs' business.
+      // A caller that waits for a 100, or for us, has not begun: that is limits.bodyIdleMs' business.
       this.#exchange = beganAt
       this.#bytes = bytesIn
       this.#since = now

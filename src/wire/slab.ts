@@ -27,7 +27,7 @@ export class Slab {
     return slab
   }
 
-  /** Nobody reads the bytes of this user any more: its write was reported as done, well or not. */
+  /** The bytes of this user are not read any more: its write was reported as done, well or not. */
   over(): void {
     this.#users--
     if (this.#users > 0) return

@@ -161,7 +161,7 @@ function endsSegment(byte: number): boolean {
 /** Where the letter ends that `letter` read last. */
 let nextAt = 0
 
-/** The byte at `i` as whoever decodes until nothing is left to decode sees it. */
+/** The byte at `i` as a reader sees it that decodes until nothing is left to decode. */
 function letter(bytes: Uint8Array, i: number, end: number): number {
   nextAt = i + 1
   let byte = bytes[i]!

@@ -23,7 +23,7 @@ slab.over()
 export class WriteBuffer {
   /** The socket holds so much that one more read would exceed the limit: stop the source. */
   blocked = false
-  /** Writes that the socket has reported as taken: how somebody else sees that it goes on. */
+  /** Writes that the socket has reported as taken: how others see that it goes on. */
   taken = 0
   readonly #progress = new Progress(this)
   readonly #socket: Socket
@@ -54,7 +54,7 @@ export class WriteBuffer {
     }
   }
 
-  /** Whoever sends requests on and on and takes no answer: the next one waits. */
+  /** A caller that sends request after request and reads no answer: the next one waits. */
   get clogged(): boolean {
     return this.blocked && this.waiting >= this.#most
   }
@@ -71,7 +71,7 @@ export class WriteBuffer {
 
   /**
    * Puts [from, to) in line.
-   * @param ours nobody writes into `bytes` again: a large span needs no copy
+   * @param ours `bytes` is not written to again: a large span needs no copy
    */
   put(bytes: Buffer, from: number, to: number, ours = false): void {
     const length = to - from

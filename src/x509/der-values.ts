@@ -107,7 +107,7 @@ export function readOid(element: Element): string {
  * milliseconds since the epoch.
  */
 export function readTime(element: Element): number {
-  const text = ascii(element.content)
+  const text = readAscii(element.content)
   const form =
     element.tag === TAG.utcTime
       ? /^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/
@@ -140,7 +140,7 @@ export function readTime(element: Element): number {
 }
 
 /** Each octet as the character of the same number; nothing is decoded, nothing is lost. */
-export function ascii(bytes: Uint8Array): string {
+export function readAscii(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { contextTag, DerError, type Element, open, readElement, TAG } from './der.ts'
-import { ascii } from './der-values.ts'
+import { readAscii } from './der-values.ts'
 import { implicit } from './der-write.ts'
 
 /** One entry of subjectAltName, with its type kept apart: a URI in a DNS name is no URI. */
@@ -41,7 +41,7 @@ function readGeneralName({ tag, content }: Element): GeneralName {
   if (type === undefined || tag !== contextTag(tag & 0x1f, form)) {
     throw new DerError('a subject alternative name of no known type')
   }
-  return { type, bytes: content, text: ascii(content) }
+  return { type, bytes: content, text: readAscii(content) }
 }
 
 /** The names of a subjectAltName by kind, each in the order in which they are there. */

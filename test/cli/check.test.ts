@@ -238,13 +238,16 @@ test('in 80 columns what is longer goes on below itself', (t) => {
   const lines = stdout.split('\n')
   for (const line of lines) t.true(line.length <= 80, line)
   const plain = lines.findIndex((line) => line.startsWith('plain '))
-  t.regex(`${lines[plain]} ${lines[plain + 1]}`, /^plain +127.*, who prove\s+nothing, until /)
+  t.regex(
+    `${lines[plain]} ${lines[plain + 1]}`,
+    /^plain +127.*, without\s+proof\s+of\s+identity,\s+until /,
+  )
   const credentials =
     /\ncredentials {2}[^\n]*,\s+until\s+\d{4}-\d\d-\d\d\s+\(\d+\s+(hours|days)\),\s+1\s+root\n/
   t.regex(stdout, credentials)
 })
 
-test('a file that two doors look at is missing once', (t) => {
+test('a file that two listeners read is missing once', (t) => {
   const directory = installation(
     `public: { listen: 127.0.0.1:0, credentials: { directory: ca/${ID} } }\n`,
   )

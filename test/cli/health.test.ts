@@ -82,7 +82,7 @@ test('a Unix socket', async (t) => {
   t.is((await health([`unix:${path}`])).code, 0)
   const { code, err } = await health([`unix:${path}x`])
   t.is(code, 1)
-  t.true(err.includes('nobody listens'), err)
+  t.true(err.includes('nothing listens'), err)
 })
 
 test('JSON has every key, whatever happened', async (t) => {

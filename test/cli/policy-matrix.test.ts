@@ -3,7 +3,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
-import { folder, narrow, policy, SET, withPlainDoor } from '../support/policy-verb.ts'
+import { folder, narrow, policy, SET, withMigrationListener } from '../support/policy-verb.ts'
 import { MAIN } from '../support/program.ts'
 
 const GRANTS = `
@@ -111,7 +111,7 @@ const MONTH_MS = 30 * 24 * 60 * 60 * 1000
 test('the migration listener of a configuration: what it lets through, and until when', async (t) => {
   const end = new Date(Math.trunc((Date.now() + MONTH_MS) / 1000) * 1000)
   const date = `${end.toISOString().slice(0, 16).replace('T', ' ')} UTC`
-  const source = ['matrix', '-c', await withPlainDoor(t, end), '--caller', 'plain']
+  const source = ['matrix', '-c', await withMigrationListener(t, end), '--caller', 'plain']
   const [plain, json, csv, radius] = await Promise.all([
     policy(source),
     policy([...source, '--json']),
@@ -130,8 +130,8 @@ test('the migration listener of a configuration: what it lets through, and until
     words.includes(`\`users\` 16.5: by default (the migration listener, until ${date}) GET /users`),
   )
   t.notRegex(plain.stdout, /authtoken|\/_\//)
-  const { plain: door, callers, cells } = JSON.parse(json.stdout)
-  t.like(door, { at: 'okapi', open: true, untilMs: end.getTime() })
+  const { plain: listener, callers, cells } = JSON.parse(json.stdout)
+  t.like(listener, { at: 'okapi', open: true, untilMs: end.getTime() })
   t.deepEqual(callers, ['plain'])
   t.true(cells.length > 3)
   for (const { parts } of cells) for (const { why } of parts) t.true(why.endsWith(date))
@@ -146,7 +146,7 @@ test('the migration listener of a configuration: what it lets through, and until
 })
 
 test('a migration listener that is over, and none at all: nothing is listed for it', async (t) => {
-  const over = await withPlainDoor(t, new Date(Date.now() - MONTH_MS))
+  const over = await withMigrationListener(t, new Date(Date.now() - MONTH_MS))
   const shut = await policy(['matrix', '-c', over, '--caller', 'plain'])
   t.is(shut.code, 0, shut.stderr)
   t.regex(
@@ -167,7 +167,7 @@ test('--blast-radius: what a hijacked module reaches', async (t) => {
   const argv = ['matrix', '--descriptors', SET, '--blast-radius', 'mod-notes']
   const { stdout, code } = await policy(argv)
   t.is(code, 0)
-  t.regex(stdout, /^blast radius: whoever holds mod-notes-8\.1\.0 gets at\n/)
+  t.regex(stdout, /^blast radius: an attacker who controls mod-notes-8\.1\.0 reaches\n/)
   t.regex(stdout, /directly: 1 module, \d+ routes\n {2}mod-users-19\.7\.0/)
   narrow(t, stdout)
   const radius = JSON.parse((await policy([...argv, '--json'])).stdout)

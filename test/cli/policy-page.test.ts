@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { Chromium, type Look, type Page } from '../support/chromium.ts'
-import { folder, policy, SET, withPlainDoor } from '../support/policy-verb.ts'
+import { folder, policy, SET, withMigrationListener } from '../support/policy-verb.ts'
 import { withTool } from '../support/scenario.ts'
 
 const inBrowser = withTool('chromium')
@@ -86,7 +86,7 @@ inBrowser('filters: by caller, provider, interface or path, and by grant', async
 inBrowser('the migration listener is a caller, with its end', async (t) => {
   const end = new Date(Date.now() + 30 * 24 * 60 * 60 * 1000)
   const date = `${end.toISOString().slice(0, 16).replace('T', ' ')} UTC`
-  const page = await openPage(t, ['-c', await withPlainDoor(t, end)])
+  const page = await openPage(t, ['-c', await withMigrationListener(t, end)])
   t.deepEqual(((await visibleCallers(page)) as string[]).slice(0, 3), ['okapi', 'public', 'plain'])
   t.regex(String(await text(page, 'header')), new RegExp(`open until ${date} for 10.1.2.0/24`))
   t.true(String(await text(page, 'header')).includes('mod-orders <moves> in March'))

@@ -31,7 +31,7 @@ function problemsOf(migration: string, ingress?: string): string[] {
   }
 }
 
-function door(more: Readonly<Record<string, string>> = {}): string {
+function migration(more: Readonly<Record<string, string>> = {}): string {
   const keys = { listen: '0.0.0.0:9131', from: '[10.1.2.3]', until: day(30), why: 'moving' }
   const lines = Object.entries({ ...keys, ...more }).filter(([, value]) => value !== '')
   return ['migration:', ...lines.map(([key, value]) => `  ${key}: ${value}`)].join('\n')
@@ -43,7 +43,7 @@ test('there is none unless it is written', (t) => {
 
 test('it is read: a day counts from its first moment', (t) => {
   const until = day(30)
-  const { config, problems } = loadConfig(written(door({ until })), {})
+  const { config, problems } = loadConfig(written(migration({ until })), {})
   t.deepEqual(problems, [])
   const { listen, from, until: untilMs, why } = config.migration!
   t.deepEqual(listen, { host: '0.0.0.0', port: 9131 })
@@ -57,37 +57,42 @@ test('it is read: a day counts from its first moment', (t) => {
 
 test('nothing of it has a default: who, until when and why are for a person to say', (t) => {
   for (const key of ['listen', 'from', 'until', 'why']) {
-    t.deepEqual(problemsOf(door({ [key]: '' })), [`error 5:1: \`migration.${key}\` is missing`])
+    t.deepEqual(problemsOf(migration({ [key]: '' })), [
+      `error 5:1: \`migration.${key}\` is missing`,
+    ])
   }
-  t.is(problemsOf(door({ from: '[]' })).length, 1)
-  t.regex(problemsOf(door({ from: '[]' }))[0]!, /^error 7:9: .*must not be empty/)
+  t.is(problemsOf(migration({ from: '[]' })).length, 1)
+  t.regex(problemsOf(migration({ from: '[]' }))[0]!, /^error 7:9: .*must not be empty/)
 })
 
 test('addresses that name nobody are refused where they stand', (t) => {
   t.regex(
-    problemsOf(door({ from: '[10.1.2.3, 0.0.0.0/0]' }))[0]!,
+    problemsOf(migration({ from: '[10.1.2.3, 0.0.0.0/0]' }))[0]!,
     /^error 7:20: `migration.from.1` 0\.0\.0\.0\/0 is wider than \/8/,
   )
-  t.regex(problemsOf(door({ from: '[okapi]' }))[0]!, /^error 7:10: .* must be addresses as/)
+  t.regex(problemsOf(migration({ from: '[okapi]' }))[0]!, /^error 7:10: .* must be addresses as/)
 })
 
 test('a whole pod network is let be, with a warning', (t) => {
-  const [warning, ...more] = problemsOf(door({ from: '[10.244.0.0/16]' }))
-  t.regex(warning!, /^7:10: `migration.from` lists 10.244.0.0\/16: whoever gets any address/)
+  const [warning, ...more] = problemsOf(migration({ from: '[10.244.0.0/16]' }))
+  t.regex(warning!, /^7:10: `migration.from` lists 10.244.0.0\/16: any host with an address/)
   t.deepEqual(more, [])
 })
 
 test('too far away is refused, with the place', (t) => {
-  t.deepEqual(problemsOf(door({ until: day(179) })), [])
-  t.deepEqual(problemsOf(door({ until: day(182) })), [
+  t.deepEqual(problemsOf(migration({ until: day(179) })), [])
+  t.deepEqual(problemsOf(migration({ until: day(182) })), [
     'error 8:10: `migration.until` is more than 180 days away',
   ])
-  t.regex(problemsOf(door({ until: 'soon' }))[0]!, /^error 8:10: `migration.until` must be a date/)
-  t.regex(problemsOf(door({ until: '2026-13-01' }))[0]!, /must be a date/)
+  t.regex(
+    problemsOf(migration({ until: 'soon' }))[0]!,
+    /^error 8:10: `migration.until` must be a date/,
+  )
+  t.regex(problemsOf(migration({ until: '2026-13-01' }))[0]!, /must be a date/)
 })
 
 test('a day that is over is a warning to the process and marked for whoever checks', (t) => {
-  const { problems, overdue, config } = loadConfig(written(door({ until: day(-1) })), {})
+  const { problems, overdue, config } = loadConfig(written(migration({ until: day(-1) })), {})
   t.is(problems.length, 1)
   t.is(overdue[0], problems[0])
   t.is(overdue[0]?.where?.line, 8)
@@ -104,6 +109,6 @@ test('the first moment of `until` is over, the one before is not', (t) => {
 })
 
 test('it leads to the module, so that there must be one; a Unix socket tells no address', (t) => {
-  t.regex(problemsOf(door(), '')[0]!, /^error 6:3: `migration` needs `ingress.forward`/)
-  t.regex(problemsOf(door({ listen: 'unix:/run/x' }))[0]!, /^error 6:11: .* tells no address/)
+  t.regex(problemsOf(migration(), '')[0]!, /^error 6:3: `migration` needs `ingress.forward`/)
+  t.regex(problemsOf(migration({ listen: 'unix:/run/x' }))[0]!, /^error 6:11: .* tells no address/)
 })

@@ -1,4 +1,4 @@
-/** One trick, as bytes (Latin-1). `{P}` stands for what a door needs in front of every path. */
+/** One trick, as bytes (Latin-1). `{P}` stands for what a listener needs in front of every path. */
 export interface Trick {
   readonly what: string
   /** The class of vulnerability that it is named after. */

@@ -11,8 +11,8 @@ export const ROLES: Readonly<Record<string, Values>> = {
 /** Turned on one role alone. */
 const ONLY: Readonly<Record<string, string>> = {
   Hazelcast: 'okapi',
-  'a plain door': 'okapi',
-  'a public door': 'okapi',
+  'a migration listener': 'okapi',
+  'a public listener': 'okapi',
 }
 
 const OUTWARD = [
@@ -38,8 +38,8 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
   'a policy for requests': { credentials: { certManager: { requestPolicy: { enabled: true } } } },
   'a policy that is there': { policy: { packed: '', configMap: 'packed' } },
   'more threads': { config: { workers: 3 } },
-  'a public door': { public: { enabled: true, secret: 'stripes-tls', port: 443 } },
-  'a plain door': {
+  'a public listener': { public: { enabled: true, secret: 'stripes-tls', port: 443 } },
+  'a migration listener': {
     migration: {
       enabled: true,
       port: 19131,

@@ -54,7 +54,7 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
       listen: '127.0.0.1:0',
       from: ['127.0.0.1'],
       until: new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10),
-      why: 'the plain door has series of its own',
+      why: 'the migration listener has series of its own',
     },
   }
   writeFileSync(file, JSON.stringify(settings), { mode: 0o600 })
@@ -150,7 +150,7 @@ for (const { of, expr, told } of queries) {
   })
 }
 
-test('the plain door is watched before its end and after it, and shown', (t) => {
+test('the migration listener is watched before its end and after it, and shown', (t) => {
   const of = (text: string) => queries.filter(({ expr }) => expr.includes(text))
   const until = of('sidecar_migration_until_timestamp_seconds')
   t.true(until.filter(({ of: what }) => what.startsWith('alert')).length >= 2)

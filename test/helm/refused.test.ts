@@ -28,7 +28,11 @@ const REFUSED: readonly [string, Values, RegExp, ...string[]][] = [
   ['rules without nft', { ...MODULE, nftables: { enabled: true } }, /nftables\.image is missing/],
   ['the sidecar’s own user', { ...MODULE, workload: { image: 'x', runAsUser: 65532 } }, /65532/],
   ['root', { ...MODULE, workload: { image: 'x', runAsUser: 0 } }, /runAsUser/],
-  ['a public door without certificate', { ...OKAPI, public: { enabled: true } }, /public\.secret/],
+  [
+    'a public listener without certificate',
+    { ...OKAPI, public: { enabled: true } },
+    /public\.secret/,
+  ],
   ['an unknown value', { ...MODULE, sidecars: true }, /sidecars/],
   [
     'an unknown key of the configuration',

@@ -199,7 +199,7 @@ export const MATRIX: Readonly<Record<string, Values>> = {
     networkPolicy: { inward: [{ ports: [{ port: 8081, protocol: 'TCP' }] }] },
   },
   Okapi: OKAPI,
-  'Okapi with a public door': { ...OKAPI, public: { enabled: true, secret: 'stripes-tls' } },
+  'Okapi with a public listener': { ...OKAPI, public: { enabled: true, secret: 'stripes-tls' } },
   'everything there is': {
     ...MODULE,
     imagePullSecrets: [{ name: 'pull' }],

@@ -4,12 +4,12 @@ import test from 'ava'
 import { Metrics } from '../../src/observe/metrics.ts'
 import { OWN, SharedTallies, sharedCells } from '../../src/observe/tallies.ts'
 
-const DOORS = ['ingress', 'egress'] as const
+const LISTENERS = ['ingress', 'egress'] as const
 
 test('whoever has all cells reads the sum of what several have counted', async (t) => {
   const cells = [sharedCells(), sharedCells(), sharedCells()]
-  const main = new Metrics(DOORS, new SharedTallies(cells))
-  const others = cells.slice(1).map((each) => new Metrics(DOORS, new SharedTallies([each])))
+  const main = new Metrics(LISTENERS, new SharedTallies(cells))
+  const others = cells.slice(1).map((each) => new Metrics(LISTENERS, new SharedTallies([each])))
   for (const [i, metrics] of others.entries()) {
     for (let n = 0; n <= i; n++) {
       metrics.requestEnded('egress', 200, 3)

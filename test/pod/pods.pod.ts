@@ -234,7 +234,9 @@ function callsRun(): Promise<Said> {
 async function noneIsWrong(load: Promise<Said>): Promise<void> {
   const { out, err } = await load
   const { calls, wrong } = JSON.parse(out || `{"wrong":${JSON.stringify(err)}}`)
-  console.log(`measured: ${calls} calls in ${LOAD_MS / 1000} s, each through six sidecars' doors`)
+  console.log(
+    `measured: ${calls} calls in ${LOAD_MS / 1000} s, each through six sidecars' listeners`,
+  )
   assert.deepEqual(wrong, [])
   assert.ok(calls > 100)
 }

@@ -67,7 +67,7 @@ async function listening(kind: keyof typeof KINDS) {
 
 const withNginx = withTool('nginx')
 
-/** What a door that asks nobody who they are, or what they may, lets through. */
+/** What a listener without authentication and authorization lets through. */
 const NO_POLICY = [
   ...['admin-import-sql', 'admin-rmb', 'tenant-job', 'tenant-permissions', 'tenant-purge'],
   ...['timer-route', 'undeclared-route', 'method-head', 'method-options', 'method-unknown'],

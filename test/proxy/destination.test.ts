@@ -1,5 +1,5 @@
 import test from 'ava'
-import { MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
+import { MODULE, memoryListener, OpenPolicy } from '../support/listeners.ts'
 import { settled } from '../support/memory-socket.ts'
 import { healthMessage } from '../support/scenario/messages.ts'
 
@@ -15,7 +15,7 @@ for (const [target, path, sent] of [
   [`/${MODULE}/?a`, '/', '/?a'],
 ] as const) {
   test(`the first segment names the module and is taken off: ${target}`, async (t) => {
-    const { socket, pool, policy } = memoryDoor('modules')
+    const { socket, pool, policy } = memoryListener('modules')
     await socket.arrive(get(target))
     t.is(policy.asked[0]?.path, path)
     t.true(pool.connect().sent.startsWith(`GET ${sent} HTTP/1.1\r\nHost: b:8443\r\n`))
@@ -39,7 +39,7 @@ for (const target of [
   `/?/${MODULE}/users`,
 ]) {
   test(`a target that names no module leads nowhere: ${target}`, async (t) => {
-    const { socket, pool, policy, told } = memoryDoor('modules')
+    const { socket, pool, policy, told } = memoryListener('modules')
     await socket.arrive(get(target))
     t.is(policy.asked.length, 0)
     t.is(pool.dials, 0)
@@ -49,7 +49,7 @@ for (const target of [
 }
 
 test('what is odd behind the module’s segment is seen from there', async (t) => {
-  const { socket, told } = memoryDoor('modules')
+  const { socket, told } = memoryListener('modules')
   await socket.arrive(get(`/${MODULE}//users`))
   t.is(told[0]?.reason, 'ambiguous-target')
 })
@@ -73,7 +73,7 @@ test('where a module is not there, a system call gets no answer at all', async (
   ] as const) {
     const policy = new OpenPolicy()
     policy.decide = () => ({ system })
-    const { socket, pool, told } = memoryDoor('modules', { policy })
+    const { socket, pool, told } = memoryListener('modules', { policy })
     await socket.arrive(get(target))
     await pool.answer(pool.connect(), answer)
     t.is(socket.sent !== '', answered, `${target} ${answer.slice(0, 12)}`)
@@ -94,7 +94,7 @@ test('for health only what the module itself answers is an answer', async (t) =>
       'Fail: For input string: "0-upstream-unreachable"',
     ],
   ] as const) {
-    const { socket, pool } = memoryDoor('modules')
+    const { socket, pool } = memoryListener('modules')
     await socket.arrive(get(target))
     const upstream = pool.connect()
     await pool.answer(upstream, answer)
@@ -106,7 +106,7 @@ test('for health only what the module itself answers is an answer', async (t) =>
 })
 
 test('a health question is asked although limits.exchanges are open', async (t) => {
-  const { connect, told, policy } = memoryDoor('modules', { limits: { exchanges: 1 } })
+  const { connect, told, policy } = memoryListener('modules', { limits: { exchanges: 1 } })
   const [running, other, asking] = [connect(), connect(), connect()]
   await running.arrive(get(`/${MODULE}/users`))
   await other.arrive(get(`/${MODULE}/users`))
@@ -125,7 +125,7 @@ test('a health question is asked although limits.exchanges are open', async (t) 
 test('the same when the connection breaks', async (t) => {
   const policy = new OpenPolicy()
   policy.decide = () => ({ system: true })
-  const { socket, pool } = memoryDoor('modules', { policy })
+  const { socket, pool } = memoryListener('modules', { policy })
   await socket.arrive(get(`/${MODULE}/_/tenant`))
   await pool.connect().arriveEnd()
   await settled()
@@ -138,7 +138,7 @@ test('a policy that is replaced is asked from then on, on connections of before 
     ['modules', `/${MODULE}`],
     ['okapi', ''],
   ] as const) {
-    const { socket, pool, policy, policies } = memoryDoor(listener)
+    const { socket, pool, policy, policies } = memoryListener(listener)
     await socket.arrive(get(`${prefix}/a`))
     await pool.answer(pool.connect(), OK)
     const next = new OpenPolicy()

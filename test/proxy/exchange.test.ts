@@ -2,17 +2,17 @@ import test from 'ava'
 import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { healthOf } from '../../src/proxy/health.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
-import { type DoorName, MODULE, memoryDoor, OpenPolicy } from '../support/doors.ts'
+import { type ListenerName, MODULE, memoryListener, OpenPolicy } from '../support/listeners.ts'
 import { settled } from '../support/memory-socket.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const get = (target: string, lines = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${lines}\r\n`
-const DOORS_ALL = Object.keys(LISTENER_RULES) as DoorName[]
+const DOORS_ALL = Object.keys(LISTENER_RULES) as ListenerName[]
 const jwt = (payload: unknown) =>
   `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c`
 
 test('the target goes on byte for byte, the query too; Host is ours', async (t) => {
-  const { socket, pool, policy } = memoryDoor('okapi')
+  const { socket, pool, policy } = memoryListener('okapi')
   const target = '/Users/%C3%A4?query=name%3D"a..b%2F"//;#x'
   await socket.arrive(get(target, 'X-Okapi-Tenant: diku\r\naCCept: b\r\n'))
   const { sent } = pool.connect()
@@ -39,7 +39,7 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
       'plainToModule',
       'plainToOkapi',
     ] as const) {
-      const { socket, policy } = memoryDoor(listener)
+      const { socket, policy } = memoryListener(listener)
       await socket.arrive(get('/a', `${lines}X-Okapi-Module-Id: mod-x-1.0.0\r\n`))
       t.is(policy.asked[0]?.tenant, tenant)
       t.is(policy.asked[0]?.moduleId, 'mod-x-1.0.0')
@@ -63,18 +63,18 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
     ['okapi', cookie, 'supertenant'],
     ['plainToOkapi', cookie, 'supertenant'],
   ] as const) {
-    const { socket, policy } = memoryDoor(listener)
+    const { socket, policy } = memoryListener(listener)
     await socket.arrive(get('/a', lines))
     t.is(policy.asked[0]?.tenant, tenant, `${listener} ${lines}`)
     socket.destroy()
   }
-  const { socket, policy } = memoryDoor('ingress')
+  const { socket, policy } = memoryListener('ingress')
   await socket.arrive(get('/a', 'X-Okapi-Tenant: a\r\n'))
   t.is(policy.asked[0]?.tenant, undefined, 'what Okapi says at a module’s ingress is not judged')
 })
 
 test('/_/invoke/tenant/{t}/: the tenant beside it is taken off when equal, refused when not', async (t) => {
-  const { socket, pool, policy, told } = memoryDoor('okapi')
+  const { socket, pool, policy, told } = memoryListener('okapi')
   await socket.arrive(get('/_/invoke/tenant/diku/saml', 'X-Okapi-Tenant: diku\r\nA: b\r\n'))
   const upstream = pool.connect()
   t.false(upstream.sent.includes('X-Okapi-Tenant'))
@@ -103,7 +103,7 @@ test('odd paths are refused before policy is asked, and the connection closed', 
       '/%0d%0a',
       '/%c0%af',
     ]) {
-      const { socket, policy, told } = memoryDoor(listener)
+      const { socket, policy, told } = memoryListener(listener)
       await socket.arrive(get(prefix + path) + get(`${prefix}/next`))
       t.regex(socket.sent, /^HTTP\/1.1 400 .*Connection: close\r\n/s)
       t.is(policy.asked.length, 0)
@@ -117,7 +117,7 @@ test('odd paths are refused before policy is asked, and the connection closed', 
 
 test('what policy refuses is refused; the connection is used on', async (t) => {
   const policy = new OpenPolicy()
-  const { socket, told } = memoryDoor('okapi', { policy })
+  const { socket, told } = memoryListener('okapi', { policy })
   const refusal = refuse('route-not-declared', 'nobody declares it')
   policy.decide = ({ path }) =>
     path === '/no'
@@ -145,7 +145,7 @@ test('what policy refuses is refused; the connection is used on', async (t) => {
 })
 
 test('what cannot be read is told without anything of the request before it', async (t) => {
-  const { socket, pool, told } = memoryDoor('okapi')
+  const { socket, pool, told } = memoryListener('okapi')
   const lines = 'X-Okapi-Tenant: diku\r\nX-Okapi-Request-Id: secret\r\nOrigin: https://a\r\n'
   await socket.arrive(get('/a', lines))
   await pool.answer(pool.connect(), OK)
@@ -173,7 +173,7 @@ test('what cannot be read is told without anything of the request before it', as
 })
 
 test('limits.exchanges: one more is refused, and counted down again', async (t) => {
-  const { pool, connect, told } = memoryDoor('okapi', { limits: { exchanges: 1 } })
+  const { pool, connect, told } = memoryListener('okapi', { limits: { exchanges: 1 } })
   const [a, b] = [connect(), connect()]
   await a.arrive(get('/a'))
   await b.arrive(get('/b'))
@@ -193,7 +193,7 @@ test('limits.exchanges: one more is refused, and counted down again', async (t) 
 test('an interface that is sensitive is not stored', async (t) => {
   const policy = new OpenPolicy()
   policy.decide = () => ({ sensitivity: 'high' })
-  const { socket, pool } = memoryDoor('ingress', { policy })
+  const { socket, pool } = memoryListener('ingress', { policy })
   await socket.arrive(get('/a'))
   await pool.answer(pool.connect(), OK)
   t.true(socket.sent.includes('\r\nCache-Control: no-store\r\n'))
@@ -207,7 +207,10 @@ function health(answer: Refusal | null, later = false) {
     if (later) done.push(tell)
     else tell(answer)
   }
-  return { ...memoryDoor('ingress', { policy, health: healthOf(MODULE, connectionCheck) }), done }
+  return {
+    ...memoryListener('ingress', { policy, health: healthOf(MODULE, connectionCheck) }),
+    done,
+  }
 }
 
 test('Okapi’s health question is answered by us, and the module sees nothing of it', async (t) => {
@@ -257,8 +260,10 @@ test('who leaves before the health question is answered is not answered', async 
   )
 })
 
-test('by the plain door no more than its share is open, and the places are given back', async (t) => {
-  const { pool, connect, told } = memoryDoor('plainToModule', { limits: { exchangesToModule: 2 } })
+test('by the migration listener no more than its share is open, and the places are given back', async (t) => {
+  const { pool, connect, told } = memoryListener('plainToModule', {
+    limits: { exchangesToModule: 2 },
+  })
   const [one, two] = [connect(), connect()]
   await one.arrive(get('/a'))
   await two.arrive(get('/a'))
@@ -277,8 +282,8 @@ test('by the plain door no more than its share is open, and the places are given
   t.is(told[3]?.status, 200)
 })
 
-test('the share of the plain door is no limit to any other', async (t) => {
-  const { connect, told } = memoryDoor('ingress', { limits: { exchangesToModule: 3 } })
+test('the share of the migration listener is no limit to any other', async (t) => {
+  const { connect, told } = memoryListener('ingress', { limits: { exchangesToModule: 3 } })
   for (const each of [connect(), connect(), connect()]) await each.arrive(get('/a'))
   t.deepEqual(told, [])
 })

@@ -2,12 +2,12 @@ import test from 'ava'
 import { OKAPI_HEADERS, SPOOFABLE_HEADERS } from '../../src/folio/okapi-headers.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
 import {
-  type DoorName,
-  type DoorOptions,
+  type ListenerName,
+  type ListenerOptions,
   MODULE,
-  memoryDoor,
+  memoryListener,
   OpenPolicy,
-} from '../support/doors.ts'
+} from '../support/listeners.ts'
 
 const jwt = (payload: unknown) =>
   `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c2ln`
@@ -15,8 +15,12 @@ const TOKEN = jwt({ tenant: 'diku', user_id: 'u1' })
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
 
 /** What goes on of a request with these lines: lines without Host and traceparent, or the refusal. */
-async function through(listener: DoorName, lines: readonly string[], options: DoorOptions = {}) {
-  const { socket, pool, told } = memoryDoor(listener, options)
+async function through(
+  listener: ListenerName,
+  lines: readonly string[],
+  options: ListenerOptions = {},
+) {
+  const { socket, pool, told } = memoryListener(listener, options)
   const target = listener === 'modules' ? `/${MODULE}/a` : '/a'
   const text = lines.map((line) => `${line}\r\n`).join('')
   await socket.arrive(`GET ${target} HTTP/1.1\r\nHost: caller\r\n${text}\r\n`)
@@ -29,12 +33,12 @@ async function through(listener: DoorName, lines: readonly string[], options: Do
 
 /** What goes back of an answer with these lines. */
 async function back(
-  listener: DoorName,
+  listener: ListenerName,
   lines: readonly string[],
-  options: DoorOptions = {},
+  options: ListenerOptions = {},
   asked = '',
 ) {
-  const { socket, pool } = memoryDoor(listener, options)
+  const { socket, pool } = memoryListener(listener, options)
   const target = listener === 'modules' ? `/${MODULE}/a` : '/a'
   await socket.arrive(`GET ${target} HTTP/1.1\r\nHost: caller\r\n${asked}\r\n`)
   const text = lines.map((line) => `${line}\r\n`).join('')
@@ -222,7 +226,7 @@ test('what Okapi answers goes on as it is', async (t) => {
 
 test('the traits of a module are those of the policy in force', async (t) => {
   for (const listener of ['ingress', 'modules'] as const) {
-    const { socket, pool, policies } = memoryDoor(listener)
+    const { socket, pool, policies } = memoryListener(listener)
     const target = listener === 'modules' ? `/${MODULE}/a` : '/a'
     const said = 'HTTP/1.1 200 OK\r\nX-Okapi-Token: t\r\nContent-Length: 0\r\n\r\n'
     const asked = `GET ${target} HTTP/1.1\r\nHost: x\r\nCookie: folioAccessToken=c\r\n\r\n`
@@ -264,7 +268,7 @@ for (const [status, lines, told] of [
     const text = `HTTP/1.1 ${status}\r\n${lines.join('\r\n')}\r\nA: b\r\nContent-Length: 0\r\n\r\n`
     for (const system of [true, false]) {
       policy.decide = () => ({ system })
-      const { socket, pool } = memoryDoor('modules', { policy })
+      const { socket, pool } = memoryListener('modules', { policy })
       await socket.arrive(`GET /${MODULE}/_/tenant HTTP/1.1\r\nHost: x\r\n\r\n`)
       await pool.answer(pool.connect(), text)
       const again = system && told === 'module-unavailable'
@@ -293,7 +297,7 @@ test('X-Okapi-Url and Location: loopback on the module’s side, the original ou
 })
 
 test('the egress takes the remembered path off, and judges and sends the same bytes', async (t) => {
-  const { socket, pool, policy, okapiUrl } = memoryDoor('egress')
+  const { socket, pool, policy, okapiUrl } = memoryListener('egress')
   okapiUrl.rewrite('https://folio.example.org/okapi')
   for (const [target, expected] of [
     ['/okapi/users?a=/okapi/', '/users'],
@@ -312,8 +316,8 @@ test('the egress takes the remembered path off, and judges and sends the same by
 })
 
 test('a trace is passed on as it is, or begun', async (t) => {
-  const trace = async (listener: DoorName, lines: string) => {
-    const { socket, pool } = memoryDoor(listener)
+  const trace = async (listener: ListenerName, lines: string) => {
+    const { socket, pool } = memoryListener(listener)
     await socket.arrive(`GET /a HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)
     return pool.connect().sent.match(/^traceparent:.*$/gim)
   }
@@ -371,7 +375,7 @@ for (const listener of ['plainToModule', 'plainToOkapi'] as const) {
     const line = `${canonical}: ${value}`
     const lines = canonical === 'X-Okapi-User-Id' ? [TOKENS, line] : [line]
 
-    test(`${canonical} by the ${listener} door`, async (t) => {
+    test(`${canonical} by the ${listener} listener`, async (t) => {
       const { refused, lines: kept } = await through(listener, lines)
       t.is(refused, '')
       const ours = canonical === 'X-Okapi-Url' ? [`X-Okapi-Url: http://localhost:9130`] : []
@@ -386,19 +390,19 @@ for (const listener of ['plainToModule', 'plainToOkapi'] as const) {
     'x-sidecar-refused',
     'x-okapi-new',
   ]) {
-    test(`${name}: taken off at the ${listener} door`, async (t) => {
+    test(`${name}: taken off at the ${listener} listener`, async (t) => {
       t.deepEqual(await through(listener, [`${name}: a`]), { refused: '', lines: [] })
     })
   }
 
-  test(`X-Okapi-User-Id at the ${listener} door: only beside a token that names the user`, async (t) => {
+  test(`X-Okapi-User-Id at the ${listener} listener: only beside a token that names the user`, async (t) => {
     const user = (id: string) => `X-Okapi-User-Id: ${id}`
     t.deepEqual((await through(listener, [user('u1')])).lines, [])
     t.is((await through(listener, [TOKENS, user('u2')])).refused, 'forbidden-header')
     t.deepEqual((await through(listener, [TOKENS, user('u1')])).lines, [TOKENS, user('u1')])
   })
 
-  test(`the user’s own tokens in cookies are taken off at the ${listener} door`, async (t) => {
+  test(`the user’s own tokens in cookies are taken off at the ${listener} listener`, async (t) => {
     const { lines } = await through(listener, ['Cookie: a=b; folioAccessToken=x'])
     t.deepEqual(lines, ['Cookie: a=b'])
   })
@@ -420,7 +424,7 @@ for (const listener of ['plainToModule', 'direct'] as const) {
   })
 }
 
-test('by the plain door a Location gets back what its caller takes for Okapi', async (t) => {
+test('by the migration listener a Location gets back what its caller takes for Okapi', async (t) => {
   const asked = 'X-Okapi-Url: http://okapi:9130/okapi/\r\n'
   const answered = (location: string) => back('plainToModule', [`Location: ${location}`], {}, asked)
   t.deepEqual(await answered('http://localhost:9130/a/1'), [
@@ -430,7 +434,7 @@ test('by the plain door a Location gets back what its caller takes for Okapi', a
   t.deepEqual(await answered('/a/1'), ['Location: /a/1'])
 })
 
-test('answers by the plain door to a module lose what those by its ingress lose', async (t) => {
+test('answers by the migration listener to a module lose what those by its ingress lose', async (t) => {
   const lines = ['X-Okapi-Stop: now', 'X-Okapi-Token: t', 'Set-Cookie: folioAccessToken=x', 'A: b']
   t.deepEqual(await back('plainToModule', lines), ['A: b'])
 })

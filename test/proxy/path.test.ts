@@ -2,7 +2,7 @@ import test from 'ava'
 import type { Authorizer } from '../../src/policy/policy.ts'
 import { ambiguous, invokedTenant } from '../../src/proxy/path.ts'
 import { Head } from '../../src/wire/head.ts'
-import { OpenPolicy } from '../support/doors.ts'
+import { OpenPolicy } from '../support/listeners.ts'
 
 function refusal(path: string, exceptions: readonly string[] = []) {
   const policy = new OpenPolicy()

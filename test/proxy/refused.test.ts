@@ -7,7 +7,7 @@ import { Share } from '../../src/proxy/share.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Upstream } from '../../src/wire/exchange.ts'
 import { SERVED_METHODS } from '../../src/wire/head.ts'
-import { OpenPolicy } from '../support/doors.ts'
+import { OpenPolicy } from '../support/listeners.ts'
 import { nodeAnswer } from '../support/node-client.ts'
 
 const NO = refuse('interface-not-required', 'mod-a may not', { wouldAllow: 'a grant' })

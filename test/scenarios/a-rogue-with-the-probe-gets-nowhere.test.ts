@@ -39,7 +39,7 @@ async function probe(...args: string[]) {
   return { code, output, errors }
 }
 
-const door = (member: typeof OKAPI | (typeof MODULES)['users']) =>
+const listener = (member: typeof OKAPI | (typeof MODULES)['users']) =>
   `https://127.0.0.1:${town.sidecars.get(member)!.ingress}`
 const authority = () => ['--ca', town.certs, '--trust', join(town.certs, 'ca.crt')]
 /** This town has nothing on the usual ports; whoever else is on this machine may have. */
@@ -56,13 +56,13 @@ const known = () => [
 const stolen = () => ['--credentials', join(town.certs, MODULES.tags)]
 const asAnna = () => ['--tenant', TENANT, '--token-file', join(town.directory, 'token')]
 
-/** Blocked by TLS itself, by closing, or because nobody listens there: there is no reason to say. */
+/** Blocked by TLS itself, by closing, or because nothing listens there: there is no reason to say. */
 const WITHOUT_REASON =
   /^(?:tls-1-[01]|weak-ciphers|renegotiation|resumption|stalled-.*|plaintext|alpn-other-protocol|target-identity|h2c-upgrade|.*-from-outside|status-host-name|admin-.*|module-port|plain-.*|chunk-.*|http-0-9|link-.*)$/
 
 test('at a module nothing gets through, and each refusal says why', async (t) => {
   const { code, output, errors } = await probe(
-    door(MODULES.users),
+    listener(MODULES.users),
     '--expect',
     'mod-users',
     ...known(),
@@ -79,7 +79,7 @@ test('at a module nothing gets through, and each refusal says why', async (t) =>
 })
 
 test('at Okapi nothing gets through, and each refusal says why', async (t) => {
-  const target = [door(OKAPI), '--expect', OKAPI, ...stolen(), ...asAnna()]
+  const target = [listener(OKAPI), '--expect', OKAPI, ...stolen(), ...asAnna()]
   const { code, output, errors } = await probe(...target, ...known())
   t.is(code, 0, errors + output.slice(-2000))
   const { attacks, summary, controls } = JSON.parse(output)

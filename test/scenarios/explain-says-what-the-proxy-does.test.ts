@@ -19,7 +19,7 @@ import {
   type Where,
 } from '../support/scenario.ts'
 
-// Generated requests go through every door of two running sidecars; `policy explain`, asked with the
+// Generated requests go through every listener of two running sidecars; `policy explain`, asked with the
 // configuration files of these sidecars, must have said the same about each: verdict, reason, rule
 // and sentence.
 
@@ -116,14 +116,14 @@ const USUAL = '/users /users/1 /tags/1 /notes /notes/1 /user-tenants /_/version 
 )
 const METHODS = 'GET POST PUT DELETE HEAD OPTIONS BREW'.split(' ')
 
-/** Which door, and as whom: Okapi's egress has the module named that it calls. */
-const door = fc.oneof(
-  fc.constant({ door: 'egress' as const, caller: ID.notes as string }),
-  fc.constant({ door: 'public' as const, caller: 'public' }),
-  fc.record({ door: fc.constant('okapi' as const), caller: fc.constantFrom(...CALLERS) }),
-  fc.record({ door: fc.constant('ingress' as const), caller: fc.constantFrom(...AT_NOTES) }),
+/** Which listener, and as whom: Okapi's egress has the module named that it calls. */
+const listener = fc.oneof(
+  fc.constant({ listener: 'egress' as const, caller: ID.notes as string }),
+  fc.constant({ listener: 'public' as const, caller: 'public' }),
+  fc.record({ listener: fc.constant('okapi' as const), caller: fc.constantFrom(...CALLERS) }),
+  fc.record({ listener: fc.constant('ingress' as const), caller: fc.constantFrom(...AT_NOTES) }),
   fc.record({
-    door: fc.constant('modules' as const),
+    listener: fc.constant('modules' as const),
     caller: fc.constant<string>(ID.okapi),
     module: fc.constantFrom(ID.notes, ID.notes, GONE),
   }),
@@ -141,7 +141,7 @@ const maybe = (...values: readonly string[]) =>
   fc.option(fc.constantFrom(...values), { nil: undefined })
 const question = fc
   .record({
-    where: door,
+    where: listener,
     method: often('GET', fc.constantFrom(...METHODS)),
     path: fc.oneof(
       { weight: 20, arbitrary: target },
@@ -153,18 +153,18 @@ const question = fc
   .filter(({ where, path, method }) => {
     const readable = /^\/[\x21-\x7e]*$/.test(path)
     // In front of it stands the module's name; the answer to a HEAD that cannot be read has a body.
-    return readable || (where.door !== 'modules' && method !== 'HEAD')
+    return readable || (where.listener !== 'modules' && method !== 'HEAD')
   })
 
 interface Question {
-  readonly where: { readonly door: string; readonly caller: string; readonly module?: string }
+  readonly where: { readonly listener: string; readonly caller: string; readonly module?: string }
   readonly method: string
   readonly path: string
   readonly tenant: string | undefined
   readonly moduleId: string | undefined
 }
 
-/** One for each outcome, so that none is left to chance: door, caller, method, path, tenant. */
+/** One for each outcome, so that none is left to chance: listener, caller, method, path, tenant. */
 const SURE = `egress ${ID.notes} GET /users/1 diku
   egress ${ID.notes} GET /tags/1 diku
   egress ${ID.notes} GET /users supertenant
@@ -190,17 +190,17 @@ const SURE = `egress ${ID.notes} GET /users/1 diku
   ingress operator/anna GET /_/invoke/tenant/diku/notes other`
   .split('\n')
   .map((line): Question => {
-    const [door = '', caller = '', method = '', path = '', tenant] = line.trim().split(' ')
-    return { where: { door, caller }, method, path, tenant, moduleId: undefined }
+    const [listener = '', caller = '', method = '', path = '', tenant] = line.trim().split(' ')
+    return { where: { listener, caller }, method, path, tenant, moduleId: undefined }
   })
 
 /** Sidecars on the way, each with who calls it and whose ingress decides. */
-function legsOf({ where: { door, caller, module = ID.notes } }: Question) {
+function legsOf({ where: { listener, caller, module = ID.notes } }: Question) {
   const atOkapi = { sidecar: ID.okapi, caller, at: 'okapi' }
   const atNotes = { sidecar: ID.notes, caller, at: ID.notes }
-  if (door === 'egress') return [{ ...atOkapi, sidecar: ID.notes }, atOkapi]
-  if (door === 'modules') return [{ ...atNotes, at: module, sidecar: ID.okapi }, atNotes]
-  return [door === 'ingress' ? atNotes : atOkapi]
+  if (listener === 'egress') return [{ ...atOkapi, sidecar: ID.notes }, atOkapi]
+  if (listener === 'modules') return [{ ...atNotes, at: module, sidecar: ID.okapi }, atNotes]
+  return [listener === 'ingress' ? atNotes : atOkapi]
 }
 
 /** What `policy explain` says of one leg. */
@@ -219,13 +219,13 @@ function explained(leg: ReturnType<typeof legsOf>[number], question: Question) {
   ]).told
 }
 
-function whereTo({ where: { door, caller } }: Question): Where {
-  if (door === 'egress') return town.egress(ID.notes)
-  if (door === 'modules') return town.modules
+function whereTo({ where: { listener, caller } }: Question): Where {
+  if (listener === 'egress') return town.egress(ID.notes)
+  if (listener === 'modules') return town.modules
   const certificate = certificates.get(caller)!
   const port = (id: string, name: 'ingress' | 'public') => town.sidecar(id).port(name)
-  if (door === 'public') return { port: port(ID.okapi, 'public'), certificate, shown: false }
-  return { port: port(door === 'ingress' ? ID.notes : ID.okapi, 'ingress'), certificate }
+  if (listener === 'public') return { port: port(ID.okapi, 'public'), certificate, shown: false }
+  return { port: port(listener === 'ingress' ? ID.notes : ID.okapi, 'ingress'), certificate }
 }
 
 /** Sends it; resolves to the answer, undefined where there is none, and to the id that logs have. */
@@ -239,7 +239,7 @@ async function sent(question: Question) {
   if (method === 'OPTIONS') {
     lines.push('Origin: https://folio.example', 'Access-Control-Request-Method: PUT')
   }
-  const prefix = where.door === 'modules' ? `/${where.module}` : ''
+  const prefix = where.listener === 'modules' ? `/${where.module}` : ''
   const talk = new Talk(whereTo(question))
   try {
     const text = request(`${method} ${prefix}${path}`, lines)
@@ -279,7 +279,7 @@ function expected(told: ReturnType<typeof explained>) {
   }
 }
 
-test('generated requests through every door: what happens is what explain says', async (t) => {
+test('generated requests through every listener: what happens is what explain says', async (t) => {
   const seen = new Map<string, number>()
   await fc.assert(
     fc.asyncProperty(

@@ -20,7 +20,7 @@ let directory: string
 let ca: string
 const parts = new Map<string, { child: Child; port: number }>()
 const sidecars = new Map<string, Sidecar>()
-/** `http://okapi:9130` of the cluster: first it leads to Okapi itself, then to its plain door. */
+/** `http://okapi:9130` of the cluster: first it leads to Okapi itself, then to its migration listener. */
 let service: Cable
 
 test.before(async () => {
@@ -85,7 +85,7 @@ async function annaReads(t: ExecutionContext): Promise<string> {
   return id
 }
 
-/** By which door, and as whom, a call of this id came to a sidecar. */
+/** By which listener, and as whom, a call of this id came to a sidecar. */
 async function cameTo(at: string, id: string, direction: string): Promise<string | undefined> {
   const [line] = await sidecars
     .get(at)!
@@ -150,11 +150,14 @@ test.serial('Okapi first: nothing changes for anybody', async (t) => {
   await annaReads(t)
 })
 
-test.serial('the Service of Okapi leads to the plain door: 9130 can be closed', async (t) => {
-  service.plugInto(sidecars.get(ID.okapi)!.port('plain'))
-  const id = await annaReads(t)
-  t.is(await cameTo(ID.okapi, id, 'plain'), 'plain/127.0.0.1')
-})
+test.serial(
+  'the Service of Okapi leads to the migration listener: 9130 can be closed',
+  async (t) => {
+    service.plugInto(sidecars.get(ID.okapi)!.port('plain'))
+    const id = await annaReads(t)
+    t.is(await cameTo(ID.okapi, id, 'plain'), 'plain/127.0.0.1')
+  },
+)
 
 for (const [moved, id] of ORDER.entries()) {
   test.serial(`${id} gets its sidecar, and Okapi calls it as before`, async (t) => {
@@ -197,7 +200,7 @@ test.serial('the end: every module is called through its sidecar', async (t) => 
   await verb(t, 'discovery', ...at, ...as, ...set, '--verify')
 })
 
-test.serial('the end: nobody comes by the plain door any more', async (t) => {
+test.serial('the end: no caller uses the migration listener any more', async (t) => {
   const okapi = sidecars.get(ID.okapi)!
   const id = await annaReads(t)
   await cameTo(ID.okapi, id, 'ingress')

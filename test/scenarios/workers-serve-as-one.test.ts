@@ -36,7 +36,7 @@ test.after.always(() => town?.close())
 const okapi = () => town.sidecar(ID.okapi)
 
 test.serial(
-  'both threads serve at every door, and one page tells the sum of what was sent',
+  'both threads serve at every listener, and one page tells the sum of what was sent',
   async (t) => {
     const calls = 60
     const ids = Array.from({ length: calls }, () => randomUUID())

@@ -19,8 +19,12 @@ function listed(...texts: readonly string[]) {
   })
 }
 
-/** A door with a clock of the test's own, and a listener in front of it. */
-async function door(t: ExecutionContext, more: Partial<Migration> = {}, connectionsPerPeer = 2) {
+/** A listener with a clock of the test's own, and a listener in front of it. */
+async function listener(
+  t: ExecutionContext,
+  more: Partial<Migration> = {},
+  connectionsPerPeer = 2,
+) {
   const time = { now: UNTIL - 1000 }
   const lines: string[] = []
   const destination = {
@@ -68,7 +72,7 @@ async function door(t: ExecutionContext, more: Partial<Migration> = {}, connecti
 }
 
 test('who is listed comes in, who is not is told so and let go', async (t) => {
-  const { admitted, call, lines } = await door(t)
+  const { admitted, call, lines } = await listener(t)
   call()
   await until(() => admitted.length === 1)
   const other = call('127.0.0.2')
@@ -79,7 +83,7 @@ test('who is listed comes in, who is not is told so and let go', async (t) => {
 })
 
 test('at the moment of `until` it is shut, for all', async (t) => {
-  const { time, peers, call, admitted } = await door(t)
+  const { time, peers, call, admitted } = await listener(t)
   time.now = UNTIL - 1
   t.is(peers.shut(), null)
   time.now = UNTIL
@@ -94,18 +98,18 @@ test('at the moment of `until` it is shut, for all', async (t) => {
 })
 
 test('that it is shut is said once', async (t) => {
-  const { time, peers, lines } = await door(t)
+  const { time, peers, lines } = await listener(t)
   peers.tick()
   t.deepEqual(lines, [])
   time.now = UNTIL
   peers.tick()
   peers.tick()
   await until(() => lines.length > 0)
-  t.is(lines.filter((line) => line.includes('the plain door is shut since')).length, 1)
+  t.is(lines.filter((line) => line.includes('the migration listener is closed since')).length, 1)
 })
 
 test('places of an address are given back, and nothing is kept of it', async (t) => {
-  const { admitted, call } = await door(t, {}, 2)
+  const { admitted, call } = await listener(t, {}, 2)
   for (let round = 0; round < 5; round++) {
     const callers = [call(), call()]
     await until(() => admitted.length === 2)
@@ -119,7 +123,7 @@ test('places of an address are given back, and nothing is kept of it', async (t)
 })
 
 test('one address does not take the places of another', async (t) => {
-  const { admitted, call } = await door(t, { from: listed('127.0.0.0/24') }, 1)
+  const { admitted, call } = await listener(t, { from: listed('127.0.0.0/24') }, 1)
   call('127.0.0.1')
   await until(() => admitted.length === 1)
   call('127.0.0.2')
@@ -130,7 +134,7 @@ test('one address does not take the places of another', async (t) => {
 })
 
 test('of a flood of strangers few are told why, all are let go and counted', async (t) => {
-  const { metrics, call, lines, admitted } = await door(t)
+  const { metrics, call, lines, admitted } = await listener(t)
   const strangers = Array.from({ length: 300 }, () => call('127.0.0.2'))
   await until(() => strangers.every(({ gone }) => gone))
   const told = strangers.filter(({ said }) => said.includes('caller-not-allowed')).length

@@ -65,7 +65,7 @@ async function found(t: ExecutionContext, id: string, off: TurnOff, only: readon
     descriptors: place.descriptors,
     credentials: [join(certs, ID.tags)],
     tenant: 'diku',
-    // What stalls is not what these rules are about: once at each kind of door is enough.
+    // What stalls is not what these rules are about: once at each kind of listener is enough.
     only,
     skip: ['around', ...(off === NOTHING ? [] : STALLING)],
     stallMs: 20_000,

@@ -24,7 +24,7 @@ const T = 'X-Okapi-Tenant: diku'
 interface Setting {
   readonly town: Town
   readonly users: Sidecar
-  /** Callers of one sidecar by both of its doors, plain and TLS. */
+  /** Callers of one sidecar by both of its listeners, plain and TLS. */
   callers(plain: number, secure: number): Promise<Caller[]>
 }
 

@@ -75,7 +75,7 @@ export interface EndedExchange {
 }
 
 const NO_DROPS = new Uint8Array(256)
-/** Host is ours on every leg, and nobody is told of request trailers, as at every door. */
+/** Host is ours on every leg, and request trailers are not announced, as at every listener. */
 const REQUEST_DROPS = NO_DROPS.slice().fill(1, 3, 4).fill(1, 7, 8)
 
 /** A story without policy that keeps what it was told. */

@@ -30,8 +30,8 @@ export async function folder(t: ExecutionContext): Promise<string> {
   return path
 }
 
-/** A configuration of Okapi's sidecar with a plain door that is open until `until`. */
-export async function withPlainDoor(t: ExecutionContext, until: Date): Promise<string> {
+/** A configuration of Okapi's sidecar with a migration listener that is open until `until`. */
+export async function withMigrationListener(t: ExecutionContext, until: Date): Promise<string> {
   const path = await folder(t)
   const file = join(path, 'okapi.yaml')
   await writeFile(

@@ -87,7 +87,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
     openConnections: 212,
     workers: [],
     plainBeyondLoopback: null,
-    plainDoor: null,
+    migration: null,
     ...over,
   }
 }

@@ -2,7 +2,7 @@ import test from 'ava'
 import { Dialer } from '../../src/transport/dial.ts'
 import { Authority, type Issued, materialOf } from './authority.ts'
 import { Client, Folder } from './openssl.ts'
-import { dialerTo, dialOnce, liveById, only, openDoor, openRecorder } from './peers.ts'
+import { dialerTo, dialOnce, liveById, only, openRecorder, openTestListener } from './peers.ts'
 import { realJudge } from './real-judge.ts'
 
 // RFC 8446 4.4.2: a peer's intermediates may come in any order, with others among them.
@@ -52,13 +52,13 @@ async function callDoor(
   version: string,
 ): Promise<string> {
   const folder = new Folder()
-  const door = await openDoor({ material: materialOf(own, [root]), authenticator })
-  const address = ['-connect', `127.0.0.1:${door.port}`, version, '-quiet']
+  const ingress = await openTestListener({ material: materialOf(own, [root]), authenticator })
+  const address = ['-connect', `127.0.0.1:${ingress.port}`, version, '-quiet']
   const client = new Client([...address, ...folder.shown(calling)])
   client.type('GET / HTTP/1.1\r\n\r\n')
   await client.says(/hello|X-Sidecar-Refused/)
   const said = client.output
-  await door.close()
+  await ingress.close()
   await client.end()
   return said
 }

@@ -6,13 +6,13 @@ import { Dialer } from '../../src/transport/dial.ts'
 import type { DialTls } from '../../src/transport/dial-options.ts'
 import { until } from '../support/patience.ts'
 import { materialOf } from './authority.ts'
-import { dialerTo, dialOnce, liveById, openDoor, openRecorder } from './peers.ts'
+import { dialerTo, dialOnce, liveById, openRecorder, openTestListener } from './peers.ts'
 import { freePort, NOBODY, older, record, root, stranger, users, wanted } from './upstreams.ts'
 
 test('the peer that is wanted is handed over, proven', async (t) => {
-  const door = await openDoor({ material: materialOf(users, [root]) })
+  const ingress = await openTestListener({ material: materialOf(users, [root]) })
   const live = liveById()
-  const dialer = new Dialer(dialerTo([door.port], wanted({ live })))
+  const dialer = new Dialer(dialerTo([ingress.port], wanted({ live })))
   const { refusal, socket, identity } = await dialOnce(dialer)
   t.is(refusal, null)
   t.is(identity, 'mod-users-19.7.0')
@@ -27,7 +27,7 @@ test('the peer that is wanted is handed over, proven', async (t) => {
   socket.destroy()
   await closed
   t.is(live.size, 0)
-  await door.close()
+  await ingress.close()
 })
 
 test('when an address proves another identity the next is tried, and first the next time', async (t) => {

@@ -11,7 +11,7 @@ import { Dialer } from '../../src/transport/dial.ts'
 import { NameResolver } from '../../src/transport/name-resolver.ts'
 import { NameServer } from '../support/name-server.ts'
 import { materialOf } from './authority.ts'
-import { dialerTo, dialOnce, openDoor, openRecorder, readAll } from './peers.ts'
+import { dialerTo, dialOnce, openRecorder, openTestListener, readAll } from './peers.ts'
 import { tempFolder } from './temp.ts'
 import {
   freePort,
@@ -227,8 +227,8 @@ test('a dial that is cancelled says nothing more and leaves nothing open', async
 })
 
 test('cancelling a dial that is over leaves the socket alone', async (t) => {
-  const door = await openDoor({ material: materialOf(users, [root]) })
-  const dialer = new Dialer(dialerTo([door.port], wanted()))
+  const ingress = await openTestListener({ material: materialOf(users, [root]) })
+  const dialer = new Dialer(dialerTo([ingress.port], wanted()))
   const socket = await new Promise<Socket | null>((resolve) => {
     const dial = dialer.dial({}, (_, handed) => {
       dial.cancel()
@@ -238,7 +238,7 @@ test('cancelling a dial that is over leaves the socket alone', async (t) => {
   t.is(socket?.destroyed, false)
   socket?.end()
   if (socket !== null) t.regex(await readAll(socket), /^hello/)
-  await door.close()
+  await ingress.close()
 })
 
 test('there is nothing to dial without an address', (t) => {

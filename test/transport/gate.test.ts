@@ -9,7 +9,7 @@ import {
 } from '../../src/transport/authenticate.ts'
 import { LiveSet } from '../../src/transport/live-set.ts'
 import { Authority, type Issued, materialOf } from './authority.ts'
-import { judgeById, openDoor, openRecorder, readAll } from './peers.ts'
+import { judgeById, openRecorder, openTestListener, readAll } from './peers.ts'
 
 const root = new Authority('root')
 const middle = root.intermediate('middle')
@@ -41,13 +41,13 @@ const CARELESS: readonly (readonly [string, Issued | null, Authenticator<string>
 
 for (const [what, shown, authenticator] of CARELESS) {
   test(`a judge that ${what} lets nobody in`, async (t) => {
-    const door = await openDoor({ material: users, authenticator })
-    const answer = await ask(door.port, shown)
+    const ingress = await openTestListener({ material: users, authenticator })
+    const answer = await ask(ingress.port, shown)
     t.regex(answer, /^HTTP\/1\.1 403 Forbidden\r\nX-Sidecar-Refused: untrusted-certificate\r\n/)
-    t.deepEqual(door.events, ['refused untrusted-certificate'])
-    t.is(door.peers.length, 0)
-    t.is(door.received.length, 0)
-    await door.close()
+    t.deepEqual(ingress.events, ['refused untrusted-certificate'])
+    t.is(ingress.peers.length, 0)
+    t.is(ingress.received.length, 0)
+    await ingress.close()
   })
 }
 
@@ -58,11 +58,11 @@ for (const what of ['record', 'peerKey'] as const) {
     }
     const good = { peerKey: (id: string) => id, record: () => null }
     const live = new LiveSet<string, null>({ ...good, [what]: broken })
-    const door = await openDoor({ material: users, live })
-    t.regex(await ask(door.port, notes), /X-Sidecar-Refused: untrusted-certificate\r\n/)
-    t.is(door.peers.length, 0)
+    const ingress = await openTestListener({ material: users, live })
+    t.regex(await ask(ingress.port, notes), /X-Sidecar-Refused: untrusted-certificate\r\n/)
+    t.is(ingress.peers.length, 0)
     t.is(live.size, 0)
-    await door.close()
+    await ingress.close()
   })
 }
 
@@ -77,10 +77,10 @@ for (const [issued, names] of [
         seen.push(facts)
         return judgeById(facts)
       }
-      const door = await openDoor({ material: users, authenticator })
+      const ingress = await openTestListener({ material: users, authenticator })
       const { key, cert } = issued
       const versions = { minVersion: version, maxVersion: version }
-      const socket = connect({ port: door.port, key, cert, ca: root.cert, ...versions })
+      const socket = connect({ port: ingress.port, key, cert, ca: root.cert, ...versions })
       await once(socket, 'data')
       const [facts] = seen
       t.is(seen.length, 1)
@@ -92,7 +92,7 @@ for (const [issued, names] of [
         names.map((name) => `CN=${name}`),
       )
       socket.destroy()
-      await door.close()
+      await ingress.close()
     })
   }
 }
@@ -106,12 +106,12 @@ test('a chain of many is shown to ten certificates and no further', async (t) =>
     seen.push(facts)
     return judgeById(facts)
   }
-  const door = await openDoor({ material: users, authenticator })
-  const socket = connect({ port: door.port, key, cert, rejectUnauthorized: false })
+  const ingress = await openTestListener({ material: users, authenticator })
+  const socket = connect({ port: ingress.port, key, cert, rejectUnauthorized: false })
   await once(socket, 'data')
   socket.destroy()
   t.is(seen[0]?.chain.length, 10)
-  await door.close()
+  await ingress.close()
 })
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {

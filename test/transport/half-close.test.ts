@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:tls'
 import test from 'ava'
 import { Authority, materialOf } from './authority.ts'
-import { openDoor } from './peers.ts'
+import { openTestListener } from './peers.ts'
 
 const root = new Authority('root')
 const { key, cert } = root.issue('mod-notes-7.0.0')
@@ -10,7 +10,7 @@ const users = root.issue('mod-users-19.7.0')
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   test(`a peer that ended its side is still answered over ${version}`, async (t) => {
-    const door = await openDoor({ material: materialOf(users, [root]) }, (socket) => {
+    const ingress = await openTestListener({ material: materialOf(users, [root]) }, (socket) => {
       socket.resume()
       socket.on('end', () => {
         // Well after the end was seen: an answer that takes its time.
@@ -19,7 +19,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     })
     const versions = { minVersion: version, maxVersion: version, allowHalfOpen: true }
     const socket = connect({
-      port: door.port,
+      port: ingress.port,
       key,
       cert,
       ca: root.cert,
@@ -33,6 +33,6 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     })
     await once(socket, 'close')
     t.is(text, 'late answer')
-    await door.close()
+    await ingress.close()
   })
 }

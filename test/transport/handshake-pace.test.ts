@@ -5,7 +5,7 @@ import test from 'ava'
 import { Budgets } from '../../src/transport/handshake-pace.ts'
 import { until } from '../support/patience.ts'
 import { Authority, type Issued, materialOf } from './authority.ts'
-import { type Door, LIMITS, openDoor, readAll } from './peers.ts'
+import { LIMITS, openTestListener, readAll, type TestListener } from './peers.ts'
 
 const root = new Authority('root')
 const users = materialOf(root.issue('mod-users-19.7.0'), [root])
@@ -16,80 +16,87 @@ const notes = root.issue('mod-notes-7.0.0')
 const limits = { ...LIMITS, connections: 512, connectionsPerPeer: 512, handshakesPerSecond: 1 }
 const FLOOD = 64
 
-function call({ port }: Door, peer: Issued | null): TLSSocket {
+function call({ port }: TestListener, peer: Issued | null): TLSSocket {
   const shown = peer === null ? {} : { key: peer.key, cert: peer.cert }
   return connect({ port, ...shown, ca: root.cert, rejectUnauthorized: false })
 }
 
-async function isServed(door: Door, peer: Issued): Promise<boolean> {
-  const socket = call(door, peer)
+async function isServed(ingress: TestListener, peer: Issued): Promise<boolean> {
+  const socket = call(ingress, peer)
   const [greeting] = await once(socket, 'data')
   socket.destroy()
   return String(greeting).startsWith('hello ')
 }
 
-const count = ({ events }: Door, event: string) => events.filter((each) => each === event).length
+const count = ({ events }: TestListener, event: string) =>
+  events.filter((each) => each === event).length
 
 test('a peer that connects again and again is told too-many; another one is served meanwhile', async (t) => {
-  const door = await openDoor({ material: users, limits })
+  const ingress = await openTestListener({ material: users, limits })
   const loop = Array.from({ length: FLOOD }, () => {
-    const socket = call(door, tags)
+    const socket = call(ingress, tags)
     socket.on('secureConnect', () => socket.end())
     return readAll(socket)
   })
-  await until(() => count(door, 'refused too-many') > 0)
-  t.true(await isServed(door, notes))
+  await until(() => count(ingress, 'refused too-many') > 0)
+  t.true(await isServed(ingress, notes))
   const said = await Promise.all(loop)
   t.true(said.some((text) => text.startsWith('HTTP/1.1 429 ')))
   t.true(said.some((text) => text.startsWith('hello ')))
-  await door.close()
+  await ingress.close()
 })
 
 test('an address whose handshakes come to nothing waits; an honest peer there is served all the same', async (t) => {
-  const door = await openDoor({ material: users, limits })
+  const ingress = await openTestListener({ material: users, limits })
   const strangers = Array.from({ length: FLOOD }, () => {
-    const socket = call(door, null)
+    const socket = call(ingress, null)
     return { socket, end: readAll(socket) }
   })
-  await until(() => count(door, 'paced') > 0)
-  t.true(await isServed(door, notes))
-  const begun = count(door, 'refused no-certificate')
+  await until(() => count(ingress, 'paced') > 0)
+  t.true(await isServed(ingress, notes))
+  const begun = count(ingress, 'refused no-certificate')
   t.true(begun < FLOOD, `${begun}`)
   for (const { socket } of strangers) socket.destroy()
   await Promise.all(strangers.map(({ end }) => end))
-  await until(() => door.listener.open === 0)
-  await door.close()
+  await until(() => ingress.listener.open === 0)
+  await ingress.close()
 })
 
 test('one that waits for its handshake is given up in time', async (t) => {
-  const door = await openDoor({ material: users, limits: { ...limits, handshakeMs: 300 } })
-  const sockets = Array.from({ length: FLOOD }, () => netConnect(door.port, '127.0.0.1'))
+  const ingress = await openTestListener({
+    material: users,
+    limits: { ...limits, handshakeMs: 300 },
+  })
+  const sockets = Array.from({ length: FLOOD }, () => netConnect(ingress.port, '127.0.0.1'))
   for (const socket of sockets) socket.write(Buffer.from('1603010200010001fc0303', 'hex'))
   const said = await Promise.all(sockets.map((socket) => readAll(socket)))
   t.deepEqual(new Set(said), new Set(['']))
-  await until(() => door.listener.open === 0)
-  t.true(count(door, 'paced') > 0)
-  await door.close()
+  await until(() => ingress.listener.open === 0)
+  t.true(count(ingress, 'paced') > 0)
+  await ingress.close()
 })
 
 test('connections that say nothing and leave cost no budget', async (t) => {
-  const door = await openDoor({ material: users, limits: { ...limits, handshakeMs: 3_600_000 } })
+  const ingress = await openTestListener({
+    material: users,
+    limits: { ...limits, handshakeMs: 3_600_000 },
+  })
   for (let i = 0; i < FLOOD; i++) {
-    const socket = netConnect(door.port, '127.0.0.1')
+    const socket = netConnect(ingress.port, '127.0.0.1')
     await once(socket, 'connect')
     socket.destroy()
-    await until(() => count(door, 'handshake ECONNRESET') === i + 1)
+    await until(() => count(ingress, 'handshake ECONNRESET') === i + 1)
   }
-  t.is(count(door, 'paced'), 0)
-  t.true(await isServed(door, notes))
-  await door.close()
+  t.is(count(ingress, 'paced'), 0)
+  t.true(await isServed(ingress, notes))
+  await ingress.close()
 })
 
 test('a connection that is served gives back what its handshake took from its address', async (t) => {
-  const door = await openDoor({ material: users, limits, handshakeTimes: () => FLOOD })
-  for (let i = 0; i < FLOOD; i++) t.true(await isServed(door, notes))
-  t.deepEqual(door.events, [])
-  await door.close()
+  const ingress = await openTestListener({ material: users, limits, handshakeTimes: () => FLOOD })
+  for (let i = 0; i < FLOOD; i++) t.true(await isServed(ingress, notes))
+  t.deepEqual(ingress.events, [])
+  await ingress.close()
 })
 
 test('a budget grows with time, is not forgotten early, and there are not many of them', (t) => {

@@ -4,7 +4,7 @@ import { connect } from 'node:tls'
 import test from 'ava'
 import { Fault } from '../../src/fault.ts'
 import { Authority, materialOf } from './authority.ts'
-import { openDoor, readAll } from './peers.ts'
+import { openTestListener, readAll } from './peers.ts'
 import { tempFolder } from './temp.ts'
 
 const root = new Authority('root')
@@ -20,31 +20,31 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     ['0.0.0.0', '::1'],
   ] as const) {
     test(`a fitting peer is served over ${version} at ${listen}, called as ${host}`, async (t) => {
-      const door = await openDoor({
+      const ingress = await openTestListener({
         material: materialOf(users, [root]),
         address: { host: listen, port: 0 },
       })
       const versions = { minVersion: version, maxVersion: version }
       const named = { host, servername: 'localhost', ca: root.cert }
-      const socket = connect({ ...named, port: door.port, key, cert, ...versions })
+      const socket = connect({ ...named, port: ingress.port, key, cert, ...versions })
       const [greeting] = await once(socket, 'data')
       t.is(String(greeting), 'hello mod-notes-7.0.0\n')
-      t.is(door.live.acceptedFrom('mod-notes-7.0.0'), 1)
-      t.is(door.listener.open, 1)
+      t.is(ingress.live.acceptedFrom('mod-notes-7.0.0'), 1)
+      t.is(ingress.listener.open, 1)
       socket.end()
       await readAll(socket)
-      await door.close()
-      t.is(door.live.size, 0)
-      t.is(door.listener.open, 0)
-      t.is(door.clock.size, 0)
-      t.deepEqual(door.events, [])
+      await ingress.close()
+      t.is(ingress.live.size, 0)
+      t.is(ingress.listener.open, 0)
+      t.is(ingress.clock.size, 0)
+      t.deepEqual(ingress.events, [])
     })
   }
 }
 
 test('TLS is not served on a Unix socket', async (t) => {
   const path = join(tempFolder(), 'tls.sock')
-  const opening = openDoor({ material: materialOf(users, [root]), address: { path } })
+  const opening = openTestListener({ material: materialOf(users, [root]), address: { path } })
   const error = await t.throwsAsync(opening, { instanceOf: Fault })
   t.regex(error?.message ?? '', /TLS is served over TCP only/)
 })

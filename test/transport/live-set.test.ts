@@ -3,7 +3,7 @@ import { connect } from 'node:tls'
 import test from 'ava'
 import { LiveSet } from '../../src/transport/live-set.ts'
 import { Authority, materialOf } from './authority.ts'
-import { openDoor } from './peers.ts'
+import { openTestListener } from './peers.ts'
 
 const root = new Authority('root')
 const users = materialOf(root.issue('mod-users-19.7.0'), [root])
@@ -15,10 +15,10 @@ test('connections live in the set with their record until they close, and can be
     peerKey: (id) => id,
     record: ({ chain }) => chain.length,
   })
-  const door = await openDoor({ material: users, live: live as LiveSet<string, never> })
+  const ingress = await openTestListener({ material: users, live: live as LiveSet<string, never> })
   const sockets = await Promise.all(
     [notes, notes, tags].map(async ({ key, cert }) => {
-      const socket = connect({ port: door.port, key, cert, ca: root.cert })
+      const socket = connect({ port: ingress.port, key, cert, ca: root.cert })
       await once(socket, 'data')
       return socket
     }),
@@ -47,6 +47,6 @@ test('connections live in the set with their record until they close, and can be
   live.forEach(({ socket }) => {
     socket.destroy()
   })
-  await door.close()
+  await ingress.close()
   t.is(live.size, 0)
 })

@@ -45,7 +45,7 @@ export function only(id: string): (identity: string) => Refusal | null {
 }
 
 /** A listener that serves `id`: what it got from its peers, and everything that it told. */
-export interface Door {
+export interface TestListener {
   readonly listener: TlsListener
   readonly clock: CoarseClock
   readonly live: LiveSet<string, null>
@@ -66,12 +66,12 @@ function greetAndEcho(socket: TLSSocket, identity: string): void {
   socket.write(`hello ${identity}\n`)
 }
 
-/** Opens a door; what peers behind the gate send is noted down, then `serve` answers. */
-export async function openDoor(
+/** Opens a listener; what peers behind the gate send is noted down, then `serve` answers. */
+export async function openTestListener(
   options: Pick<ListenTlsOptions<string, null>, 'material'> &
     Partial<ListenTlsOptions<string, null>>,
   serve: (socket: TLSSocket, identity: string) => void = greetAndEcho,
-): Promise<Door> {
+): Promise<TestListener> {
   const clock = new CoarseClock(10)
   const live = liveById()
   const peers: LivePeer<string, null>[] = []

@@ -12,8 +12,8 @@ import {
   judgeById,
   liveById,
   only,
-  openDoor,
   openRecorder,
+  openTestListener,
   readAll,
 } from './peers.ts'
 
@@ -42,13 +42,13 @@ const WEAK: readonly (readonly string[])[] = [
 
 for (const offered of WEAK) {
   test(`a client is not spoken to that offers only ${offered.join(' ')}`, async (t) => {
-    const door = await openDoor({ material: materialOf(users, [root]) })
-    const output = await offer(door.port, ...offered).end()
+    const ingress = await openTestListener({ material: materialOf(users, [root]) })
+    const output = await offer(ingress.port, ...offered).end()
     t.regex(output, /alert (handshake failure|protocol version)/)
-    await door.close()
-    t.is(door.events.length, 1)
-    t.regex(door.events[0] ?? '', /^handshake ERR_SSL_/)
-    t.is(door.peers.length, 0)
+    await ingress.close()
+    t.is(ingress.events.length, 1)
+    t.regex(ingress.events[0] ?? '', /^handshake ERR_SSL_/)
+    t.is(ingress.peers.length, 0)
   })
 }
 
@@ -60,22 +60,22 @@ const STRONG: readonly (readonly string[])[] = [
 
 for (const offered of STRONG) {
   test(`a client is served that offers ${offered.join(' ')}`, async (t) => {
-    const door = await openDoor({ material: materialOf(users, [root]) })
-    const client = offer(door.port, ...offered)
+    const ingress = await openTestListener({ material: materialOf(users, [root]) })
+    const client = offer(ingress.port, ...offered)
     await client.says(/hello mod-notes-7\.0\.0/)
     await client.end()
-    t.deepEqual(door.events, [])
-    await door.close()
+    t.deepEqual(ingress.events, [])
+    await ingress.close()
   })
 }
 
 test('the server chooses, AES-128-GCM first', async (t) => {
-  const door = await openDoor({ material: materialOf(users, [root]) })
+  const ingress = await openTestListener({ material: materialOf(users, [root]) })
   const suites = 'TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256'
-  const client = offer(door.port, '-tls1_3', '-ciphersuites', suites)
+  const client = offer(ingress.port, '-tls1_3', '-ciphersuites', suites)
   await client.says(/hello/)
   t.regex(await client.end(), /Cipher is TLS_AES_128_GCM_SHA256/)
-  await door.close()
+  await ingress.close()
 })
 
 for (const weak of [
@@ -106,8 +106,8 @@ for (const weak of [
 
 test('ALPN: the dearest in common, http/1.1 alone by default, nothing for others', async (t) => {
   const material = materialOf(users, [root])
-  const link = await openDoor({ material, alpn: ['okapi-sidecar/1', 'http/1.1'] })
-  const plain = await openDoor({ material })
+  const link = await openTestListener({ material, alpn: ['okapi-sidecar/1', 'http/1.1'] })
+  const plain = await openTestListener({ material })
   const { key, cert } = notes
   const agreed = async (port: number, ALPNProtocols?: string[]) => {
     const offered = ALPNProtocols === undefined ? {} : { ALPNProtocols }
@@ -143,45 +143,45 @@ const GARBAGE: readonly (readonly [string, Buffer])[] = [
 
 for (const [what, bytes] of GARBAGE) {
   test(`not TLS: ${what} fails, and others are served`, async (t) => {
-    const door = await openDoor({ material: materialOf(users, [root]) })
-    const socket = netConnect(door.port, '127.0.0.1')
+    const ingress = await openTestListener({ material: materialOf(users, [root]) })
+    const socket = netConnect(ingress.port, '127.0.0.1')
     socket.write(bytes)
     const answer = await readAll(socket)
     t.notRegex(answer, /HTTP|hello/)
-    t.is(door.peers.length, 0)
-    const client = offer(door.port)
+    t.is(ingress.peers.length, 0)
+    const client = offer(ingress.port)
     await client.says(/hello mod-notes-7\.0\.0/)
     await client.end()
-    await door.close()
-    t.is(door.events.length, 1)
-    t.regex(door.events[0] ?? '', /^handshake (ERR_SSL_|ECONNRESET)/)
+    await ingress.close()
+    t.is(ingress.events.length, 1)
+    t.regex(ingress.events[0] ?? '', /^handshake (ERR_SSL_|ECONNRESET)/)
   })
 }
 
 test('new material counts for the next handshake, and every other option stays', async (t) => {
   const good = materialOf(root.issue('mod-users-19.7.0'), [root])
-  const door = await openDoor({ material: good })
+  const ingress = await openTestListener({ material: good })
   const other = new Authority('other')
   const { key, cert } = other.issue('mod-notes-7.0.0')
-  const base = { port: door.port, key, cert, rejectUnauthorized: false }
+  const base = { port: ingress.port, key, cert, rejectUnauthorized: false }
   const stranger = connect(base)
   stranger.write('x')
   t.regex(await readAll(stranger), /X-Sidecar-Refused: untrusted-certificate/)
 
-  door.listener.setMaterial({ ...good, ca: [root.cert, other.cert] })
+  ingress.listener.setMaterial({ ...good, ca: [root.cert, other.cert] })
   const socket = connect(base)
   t.is(String((await once(socket, 'data'))[0]), 'hello mod-notes-7.0.0\n')
   socket.destroy()
-  t.throws(() => door.listener.setMaterial({ ...good, ca: [] }))
-  t.throws(() => door.listener.setMaterial({ ...good, key: 'garbage' }))
-  t.throws(() => door.listener.setMaterial({ ...good, key: notes.key }))
+  t.throws(() => ingress.listener.setMaterial({ ...good, ca: [] }))
+  t.throws(() => ingress.listener.setMaterial({ ...good, key: 'garbage' }))
+  t.throws(() => ingress.listener.setMaterial({ ...good, key: notes.key }))
   const still = connect(base)
   t.is(String((await once(still, 'data'))[0]), 'hello mod-notes-7.0.0\n')
   still.destroy()
   for (const offered of WEAK.slice(0, 3)) {
-    t.regex(await offer(door.port, ...offered).end(), /alert/)
+    t.regex(await offer(ingress.port, ...offered).end(), /alert/)
   }
-  await door.close()
+  await ingress.close()
 })
 
 test('no trust bundle is an error, on both sides, never the public roots', (t) => {

@@ -4,14 +4,14 @@ import test from 'ava'
 import { Dialer } from '../../src/transport/dial.ts'
 import { Authority, type Issued, type LeafWish, materialOf } from './authority.ts'
 import {
-  type Door,
   dialerTo,
   dialOnce,
   liveById,
   only,
-  openDoor,
   openRecorder,
+  openTestListener,
   readAll,
+  type TestListener,
 } from './peers.ts'
 import { type Listed, realJudge } from './real-judge.ts'
 
@@ -99,8 +99,12 @@ const CASES: readonly Case[] = [
   },
 ]
 
-function call(door: Door, version: 'TLSv1.2' | 'TLSv1.3', peer: Issued | null): TLSSocket {
-  const { port } = door
+function call(
+  ingress: TestListener,
+  version: 'TLSv1.2' | 'TLSv1.3',
+  peer: Issued | null,
+): TLSSocket {
+  const { port } = ingress
   const shown = peer === null ? {} : { key: peer.key, cert: peer.cert }
   const versions = { minVersion: version, maxVersion: version }
   const socket = connect({ port, ...shown, ...versions, rejectUnauthorized: false })
@@ -122,8 +126,11 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const authenticator = realJudge(roots, listed)
 
       test(`a client is refused: ${title}`, async (t) => {
-        const door = await openDoor({ material: materialOf(own, roots, crl), authenticator })
-        const response = await readAll(call(door, version, peer))
+        const ingress = await openTestListener({
+          material: materialOf(own, roots, crl),
+          authenticator,
+        })
+        const response = await readAll(call(ingress, version, peer))
         const [head = '', body = ''] = response.split('\r\n\r\n')
         t.regex(head, /^HTTP\/1\.1 403 Forbidden\r\n/)
         t.true(head.split('\r\n').includes(`X-Sidecar-Refused: ${reason}`))
@@ -133,11 +140,11 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
         t.is(document.reason, reason)
         t.is(detail, undefined)
         t.regex(requestId, /^[0-9a-f-]{36}$/)
-        t.deepEqual(door.events, [`refused ${reason}`])
-        t.is(door.peers.length, 0)
-        t.is(door.received.length, 0)
-        t.is(door.live.size, 0)
-        await door.close()
+        t.deepEqual(ingress.events, [`refused ${reason}`])
+        t.is(ingress.peers.length, 0)
+        t.is(ingress.received.length, 0)
+        t.is(ingress.live.size, 0)
+        await ingress.close()
       })
 
       if (peer === null) continue
@@ -166,17 +173,20 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const crl = listed.map(({ pem }) => pem)
       const roots = [root]
       const authenticator = realJudge(roots, listed)
-      const door = await openDoor({ material: materialOf(own, roots, crl), authenticator })
+      const ingress = await openTestListener({
+        material: materialOf(own, roots, crl),
+        authenticator,
+      })
       const peer = authority.issue('mod-notes-7.0.0')
-      const socket = call(door, version, peer)
+      const socket = call(ingress, version, peer)
       await once(socket, 'data')
       t.deepEqual(
-        door.peers.map(({ identity }) => identity),
+        ingress.peers.map(({ identity }) => identity),
         ['mod-notes-7.0.0'],
       )
-      t.deepEqual(door.events, [])
+      t.deepEqual(ingress.events, [])
       socket.destroy()
-      await door.close()
+      await ingress.close()
 
       const { key, cert } = peer
       const server = await openRecorder({ key, cert, ca: root.cert, maxVersion: version })

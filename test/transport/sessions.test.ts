@@ -4,7 +4,15 @@ import test from 'ava'
 import { Dialer } from '../../src/transport/dial.ts'
 import { Authority, materialOf } from './authority.ts'
 import { Client, Folder } from './openssl.ts'
-import { dialerTo, dialOnce, judgeById, liveById, only, openDoor, openRecorder } from './peers.ts'
+import {
+  dialerTo,
+  dialOnce,
+  judgeById,
+  liveById,
+  only,
+  openRecorder,
+  openTestListener,
+} from './peers.ts'
 
 const root = new Authority('root')
 const users = root.issue('mod-users-19.7.0')
@@ -35,9 +43,9 @@ for (const [version, flag] of [
   ['TLSv1.3', '-tls1_3'],
 ] as const) {
   test(`a session saved by openssl leads to a full handshake over ${version}`, async (t) => {
-    const door = await openDoor({ material: materialOf(users, [root]) })
+    const ingress = await openTestListener({ material: materialOf(users, [root]) })
     const saved = folder.file(`session-${version}`)
-    const args = ['-connect', `127.0.0.1:${door.port}`, flag, ...shown]
+    const args = ['-connect', `127.0.0.1:${ingress.port}`, flag, ...shown]
     const first = new Client([...args, '-sess_out', saved])
     // The greeting comes after everything that belongs to a handshake, tickets too.
     await first.says(/hello mod-notes-7\.0\.0/)
@@ -47,24 +55,24 @@ for (const [version, flag] of [
     const output = await second.end()
     t.regex(output, /New, TLSv1\.[23], Cipher is/)
     t.notRegex(output, /Reused, /)
-    t.is(door.peers.length, 2)
-    await door.close()
+    t.is(ingress.peers.length, 2)
+    await ingress.close()
   })
 
   test(`a session saved by Node leads to a full handshake over ${version}`, async (t) => {
-    const door = await openDoor({ material: materialOf(users, [root]) })
-    const base = { port: door.port, ca: root.cert, minVersion: version, maxVersion: version }
+    const ingress = await openTestListener({ material: materialOf(users, [root]) })
+    const base = { port: ingress.port, ca: root.cert, minVersion: version, maxVersion: version }
     const { key, cert } = notes
     const { session } = await visit({ ...base, key, cert })
     const again = await visit({ ...base, key, cert, session })
     t.false(again.reused)
-    t.is(door.peers.length, 2)
+    t.is(ingress.peers.length, 2)
 
     const without = await visit({ ...base, session })
     t.regex(without.text, /X-Sidecar-Refused: no-certificate\r\n/)
-    t.is(door.peers.length, 2)
-    t.deepEqual(door.events, ['refused no-certificate'])
-    await door.close()
+    t.is(ingress.peers.length, 2)
+    t.deepEqual(ingress.events, ['refused no-certificate'])
+    await ingress.close()
   })
 
   test(`we offer no session, even to a server that gives tickets, over ${version}`, async (t) => {
@@ -101,14 +109,14 @@ for (const [version, flag] of [
 }
 
 test('a peer cannot renegotiate', async (t) => {
-  const door = await openDoor({ material: materialOf(users, [root]) })
-  const client = new Client(['-connect', `127.0.0.1:${door.port}`, '-tls1_2', ...shown])
+  const ingress = await openTestListener({ material: materialOf(users, [root]) })
+  const client = new Client(['-connect', `127.0.0.1:${ingress.port}`, '-tls1_2', ...shown])
   await client.says(/hello mod-notes-7\.0\.0/)
   // s_client's command for a renegotiation.
   client.type('R\n')
   await client.says(/RENEGOTIATING[\s\S]*(no renegotiation|error|closed)/)
   await client.end()
-  t.is(door.peers.length, 1)
-  t.is(Buffer.concat(door.received).toString(), '')
-  await door.close()
+  t.is(ingress.peers.length, 1)
+  t.is(Buffer.concat(ingress.received).toString(), '')
+  await ingress.close()
 })

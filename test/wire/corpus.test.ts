@@ -5,12 +5,17 @@ import { FRAMING } from '../corpus/framing.ts'
 import { HEADERS } from '../corpus/headers.ts'
 import { TARGETS } from '../corpus/targets.ts'
 import type { Trick } from '../corpus/trick.ts'
-import { type DoorName, MODULE, openDoor, type RealDoor } from '../support/doors.ts'
+import {
+  type ListenerName,
+  MODULE,
+  openRealListener,
+  type RealListener,
+} from '../support/listeners.ts'
 import { settled } from '../support/memory-socket.ts'
 import { talk } from '../support/relay.ts'
 import { startWitness, type Witness } from '../support/witness.ts'
 
-const DOORS: readonly DoorName[] = ['ingress', 'okapi', 'egress', 'modules', 'public']
+const DOORS: readonly ListenerName[] = ['ingress', 'okapi', 'egress', 'modules', 'public']
 const TRICKS = [...FRAMING, ...TARGETS, ...HEADERS]
 const REFUSED = new Set(['400', '414', '431', '505'])
 
@@ -21,7 +26,7 @@ function statuses(answer: string): string[] {
 
 /** Sends a trick in one piece or several, and says what is wrong with what became of it. */
 async function played(
-  door: RealDoor,
+  listener: RealListener,
   witness: Witness,
   trick: Trick,
   parts: readonly string[],
@@ -31,7 +36,7 @@ async function played(
   const requests = () =>
     witness.connections.reduce((sum, { requests: { length } }) => sum + length, 0)
   const had = requests()
-  const answers = statuses(await talk(door.port, parts))
+  const answers = statuses(await talk(listener.port, parts))
   const came = requests() - had
   const all = witness.connections.map(({ bytes }, i) => bytes.slice(seen[i] ?? 0)).join('')
   if (
@@ -53,7 +58,7 @@ async function played(
       .slice(Math.max(0, before - 1))
       .filter(({ whole }) => whole === 0)
     while (used.some(({ socket }) => !socket.destroyed)) await settled()
-    if (door.pool.exchanges !== 0) return 'the exchange is still there'
+    if (listener.pool.exchanges !== 0) return 'the exchange is still there'
   }
   return null
 }
@@ -71,15 +76,15 @@ function* pieces(bytes: string): Generator<string[]> {
 }
 
 for (const name of DOORS) {
-  test(`at the door ${name} no trick gets through`, async (t) => {
+  test(`at the listener ${name} no trick gets through`, async (t) => {
     const witness = await startWitness()
-    const door = await openDoor(name, witness.port)
+    const listener = await openRealListener(name, witness.port)
     const prefix = name === 'modules' ? `/${MODULE}` : ''
     for (const trick of TRICKS) {
       const bytes = trick.bytes.replaceAll('{P}', prefix)
       for (const parts of pieces(bytes)) {
         const wrong = await played(
-          door,
+          listener,
           witness,
           trick,
           parts.filter((part) => part !== ''),
@@ -87,25 +92,25 @@ for (const name of DOORS) {
         t.is(wrong, null, `${trick.what} (${trick.kin})`)
       }
     }
-    await door.close()
+    await listener.close()
     await witness.close()
   })
 }
 
 test('after a body that broke, the next request goes over a connection of its own', async (t) => {
   const witness = await startWitness()
-  const door = await openDoor('okapi', witness.port)
+  const listener = await openRealListener('okapi', witness.port)
   const good = 'GET /good HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
   const broken = 'POST /broken HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab'
-  await talk(door.port, [good])
-  const caller = connect(door.port, '127.0.0.1')
+  await talk(listener.port, [good])
+  const caller = connect(listener.port, '127.0.0.1')
   caller.on('error', () => {})
   caller.write(broken)
   while (witness.connections[0]!.requests.length < 2) await settled()
   caller.end('cdeX')
   caller.resume()
   await once(caller, 'close')
-  await talk(door.port, [good])
+  await talk(listener.port, [good])
   t.deepEqual(
     witness.connections.map(({ requests, whole }) => [requests, whole]),
     [
@@ -115,7 +120,7 @@ test('after a body that broke, the next request goes over a connection of its ow
   )
   while (!witness.connections[0]!.socket.destroyed) await settled()
   t.false(witness.connections[1]!.socket.destroyed)
-  t.is(door.told.length, 3, 'each exchange is told once')
-  await door.close()
+  t.is(listener.told.length, 3, 'each exchange is told once')
+  await listener.close()
   await witness.close()
 })

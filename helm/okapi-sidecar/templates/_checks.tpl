@@ -24,7 +24,7 @@ it too. Takes a scope, and writes nothing.
 {{- fail (printf "okapi-sidecar: hazelcast is Okapi's, and this is %s" $v.module) -}}
 {{- end -}}
 {{- if and $v.public.enabled (ne .role "okapi") -}}
-{{- fail (printf "okapi-sidecar: public is Okapi's door for browsers, and this is %s; remove public.enabled" $v.module) -}}
+{{- fail (printf "okapi-sidecar: public is Okapi's listener for browsers, and this is %s; remove public.enabled" $v.module) -}}
 {{- end -}}
 {{- end -}}
 
@@ -62,7 +62,7 @@ it too. Takes a scope, and writes nothing.
 {{- range $i, $peer := $peers -}}
 {{- $of := printf "networkPolicy.%s[%d]" $key $i -}}
 {{- if not $peer -}}
-{{- fail (printf "okapi-sidecar: %s names nobody; write a podSelector, a namespaceSelector or an ipBlock" $of) -}}
+{{- fail (printf "okapi-sidecar: %s names no peer; write a podSelector, a namespaceSelector or an ipBlock" $of) -}}
 {{- end -}}
 {{- with dig "ipBlock" "cidr" "" $peer -}}
 {{- include "okapi-sidecar.checks.address" (dict "of" (printf "%s.ipBlock.cidr" $of) "is" .) -}}
@@ -124,7 +124,7 @@ it too. Takes a scope, and writes nothing.
 {{- $ports := dict "ingress" (list "ports.mtls" $v.ports.mtls) "admin" (list "ports.admin" $v.ports.admin) "public" (list "public.port" $v.public.port) "migration" (list "migration.port" $v.migration.port) -}}
 {{- range $section, $port := $ports -}}
 {{- if regexMatch "^(127[.]|localhost|.?::1.?:[0-9])" (dig $section "listen" "" $config) -}}
-{{- fail (printf "okapi-sidecar: config.%s.listen: nobody outside the pod reaches loopback; leave it out" $section) -}}
+{{- fail (printf "okapi-sidecar: config.%s.listen: loopback is not reachable from outside the pod; leave it out" $section) -}}
 {{- end -}}
 {{- with dig $section "listen" "" $config | regexFind "[0-9]+$" -}}
 {{- if ne (int .) (index $port 1 | int) -}}
@@ -194,7 +194,7 @@ it too. Takes a scope, and writes nothing.
 {{- end -}}
 {{- range .volumeMounts -}}
 {{- if hasPrefix "sidecar-" (toString .name) -}}
-{{- fail (printf "okapi-sidecar: workload.volumeMounts: %s is the sidecar's, and nobody else's to read; leave it out" .name) -}}
+{{- fail (printf "okapi-sidecar: workload.volumeMounts: %s is for the sidecar alone; leave it out" .name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

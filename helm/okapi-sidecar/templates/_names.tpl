@@ -56,7 +56,7 @@ is longer ends in a checksum, so that two versions are never called the same. */
 {{- toJson $scope -}}
 {{- end -}}
 
-{{/* What finds the pods, also those of somebody else's chart that the sidecar was put into. */}}
+{{/* What finds the pods, also those of another chart that the sidecar was put into. */}}
 {{- define "okapi-sidecar.selector" -}}
 okapi-sidecar/product: {{ .product }}
 okapi-sidecar/module: {{ .label | quote }}

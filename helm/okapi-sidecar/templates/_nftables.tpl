@@ -48,7 +48,7 @@ table inet okapi_sidecar {
     {{ contains ":" .address | ternary "ip6" "ip" }} daddr {{ .address }} tcp dport { {{ .ports | join ", " }} } accept
     {{- end }}
     {{- end }}
-    # The machine's own services (metadata with credentials of the cloud) are for nobody but whom they
+    # The machine's own services (metadata with credentials of the cloud) are only for the modules they
     # are listed for by name, above: a network that holds them, such as 0.0.0.0/0, does not open them.
     ip daddr { 169.254.0.0/16, 168.63.129.16 } meta l4proto tcp reject with tcp reset
     ip6 daddr { fe80::/10, fd00:ec2::254, fd20:ce::254 } meta l4proto tcp reject with tcp reset

@@ -6,7 +6,7 @@ import { LEAF_KEY_MODE, PUBLIC_MODE, stage } from '../../pki/files.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { keyStore, trustStore } from '../../pki/pkcs12.ts'
 import { directoryOf } from '../../pki/renewal.ts'
-import { certificatesIn, privateKey, text } from '../../pki/state.ts'
+import { certificatesIn, privateKey, readStateText } from '../../pki/state.ts'
 import { table } from '../terminal.ts'
 import { only } from './arguments.ts'
 import { titleOf } from './inspect.ts'
@@ -40,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const roots = await read(join(from, 'ca.crt'))
   const [leaf] = chain
   const keyFile = join(from, 'tls.key')
-  const key = privateKey(await text(keyFile), keyFile)
+  const key = privateKey(await readStateText(keyFile), keyFile)
   if (leaf === undefined || !leaf.checkPrivateKey(key)) {
     throw fault('it is not the key of the certificate beside it', { where: { file: keyFile } })
   }
@@ -65,7 +65,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 async function read(path: string) {
-  return certificatesIn(await text(path), path)
+  return certificatesIn(await readStateText(path), path)
 }
 
 function password(file: string | undefined): string {

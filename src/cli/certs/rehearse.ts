@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
-import { certificatesIn, text } from '../../pki/state.ts'
+import { certificatesIn, readStateText } from '../../pki/state.ts'
 import { paint, table } from '../terminal.ts'
 import { none } from './arguments.ts'
 import { type Encounter, encounters, type Side } from './encounter.ts'
@@ -42,9 +42,9 @@ export async function run(argv: readonly string[]): Promise<number> {
 export async function sideIn(directory: string): Promise<Side> {
   const file = join(directory, 'ca.crt')
   return {
-    cert: await text(join(directory, 'tls.crt')),
-    key: await text(join(directory, 'tls.key')),
-    roots: certificatesIn(await text(file), file),
+    cert: await readStateText(join(directory, 'tls.crt')),
+    key: await readStateText(join(directory, 'tls.key')),
+    roots: certificatesIn(await readStateText(file), file),
   }
 }
 

@@ -4,7 +4,7 @@ import { fault } from '../../fault.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { keyTitle } from '../../pki/keys.ts'
 import { fingerprint } from '../../pki/leaf.ts'
-import { type AuthorityState, crlsIn, exists, readState, text } from '../../pki/state.ts'
+import { type AuthorityState, crlsIn, exists, readState, readStateText } from '../../pki/state.ts'
 import type { Crl } from '../../x509/crl.ts'
 import { durationMs } from './arguments.ts'
 import { credentialDirectories, folderName } from './folders.ts'
@@ -144,7 +144,7 @@ async function statusOfPeer(
 /** The CRLs that a peer with these credentials would go by. */
 async function listsIn(directory: string): Promise<readonly Crl[]> {
   const file = join(directory, 'ca.crl')
-  return (await exists(file)) ? crlsIn(await text(file), file) : []
+  return (await exists(file)) ? crlsIn(await readStateText(file), file) : []
 }
 
 function peerProse(one: Inspection, meeting: Meeting, verified: boolean): string {

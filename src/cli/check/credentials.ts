@@ -1,4 +1,4 @@
-import type { Config, PublicDoor } from '../../config/config.ts'
+import type { Config, PublicSettings } from '../../config/config.ts'
 import { checkGeneration } from '../../credentials/check-generation.ts'
 import { Reminder } from '../../credentials/endings.ts'
 import { readPublicCertificate } from '../../credentials/public-certificate.ts'
@@ -44,6 +44,6 @@ export async function checkCredentials(config: Config): Promise<CredentialsFound
 }
 
 /** Throws a Fault with what is wrong with the certificate that `public` shows to browsers. */
-export async function checkPublic(settings: PublicDoor): Promise<void> {
+export async function checkPublic(settings: PublicSettings): Promise<void> {
   await readPublicCertificate(publicExpectationOf(settings), Date.now())
 }

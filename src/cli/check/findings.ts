@@ -29,15 +29,15 @@ export async function findingsOf(
     problems.push(overdue.includes(problem) ? { ...problem, severity: 'error' } : problem)
   }
   const credentials = await attempt(problems, () => checkCredentials(config))
-  const { public: door } = config
-  if (door !== undefined) await attempt(problems, () => checkPublic(door))
+  const { public: publicListener } = config
+  if (publicListener !== undefined) await attempt(problems, () => checkPublic(publicListener))
   const policy = await attempt(problems, () => checkPolicy(loaded))
   problems.push(...(credentials?.problems ?? []), ...(policy?.problems ?? []))
   problems.push(...ofMachine(loaded))
   return { loaded, credentials, policy, problems: distinctProblems(located(problems)) }
 }
 
-/** Two doors may look at the same file: the first word about it is enough. */
+/** Two listeners may read the same file: the first problem with it is enough. */
 export function distinctProblems(problems: readonly Problem[]): readonly Problem[] {
   const same = Map.groupBy(problems, ({ severity, message, where }) =>
     JSON.stringify([severity, message, where]),

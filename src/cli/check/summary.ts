@@ -15,7 +15,7 @@ export function settingsTable(origins: readonly Effective[]): string {
   return table(origins.map(({ key, value, origin }) => [key, written(value), originOf(origin)]))
 }
 
-/** Who this is, its doors, and what stands behind them, a line each. */
+/** The module, its listeners and what they lead to, a line each. */
 export function configurationSummary(
   config: Config,
   credentials: CredentialsFound | undefined,
@@ -23,7 +23,7 @@ export function configurationSummary(
 ): string {
   return wrapped([
     ['module', `${config.module.id} in ${config.trustDomain}`],
-    ...doors(config),
+    ...listenerRows(config),
     ...workers(config),
     ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
@@ -49,8 +49,8 @@ function wrapped(rows: readonly (readonly [string, string])[]): string {
   )
 }
 
-function doors(config: Config): [string, string][] {
-  const { ingress, egress, modules, public: door, migration, admin, status } = config
+function listenerRows(config: Config): [string, string][] {
+  const { ingress, egress, modules, public: publicListener, migration, admin, status } = config
   const rows: [string, string][] = []
   if (ingress !== undefined) {
     rows.push(['ingress', `${formatListen(ingress.listen)} -> ${target(ingress.forward)}`])
@@ -70,12 +70,15 @@ function doors(config: Config): [string, string][] {
     const shown = address.length === 1 ? address[0]! : `${address.length} addresses`
     rows.push(['modules', `${host}:${ports} -> ${shown}`])
   }
-  if (door !== undefined) rows.push(['public', formatListen(door.listen)])
+  if (publicListener !== undefined) rows.push(['public', formatListen(publicListener.listen)])
   if (migration !== undefined) {
     const { listen, from, until } = migration
     const callers = from.map(({ text }) => text).join(', ')
     const end = `${until <= Date.now() ? 'SHUT since' : 'until'} ${dateText(until)}`
-    rows.push(['plain', `${formatListen(listen)} for ${callers}, who prove nothing, ${end}`])
+    rows.push([
+      'plain',
+      `${formatListen(listen)} for ${callers}, without proof of identity, ${end}`,
+    ])
   }
   rows.push(['admin', formatListen(admin.listen)], ['status', formatListen(status.listen)])
   return rows

@@ -2,8 +2,8 @@ import { isOkapi } from '../../folio/module-id.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
 
 /**
- * The ids, sorted, that Okapi calls: whoever has a route or a filter. The UI's modules and most edge
- * modules have neither, and Okapi itself is nobody's instance.
+ * The ids, sorted, of the modules that Okapi calls: those with a route or a filter. The UI's and most edge
+ * modules have neither, and Okapi itself is not deployed.
  */
 export function deployable({ modules }: DescriptorSet): readonly string[] {
   const ids = [...modules].flatMap(([id, { descriptor }]) => {

@@ -29,7 +29,7 @@ export function wantedFor(id: string, host: string, port: number): Wanted {
 }
 
 /** Where an instance leads, as Okapi would call it. */
-export type Way =
+export type InstanceTarget =
   | { readonly to: 'sidecar'; readonly port: number; readonly id: string }
   | { readonly to: 'elsewhere' }
 
@@ -39,7 +39,7 @@ const URL_OF_SIDECAR = /^http:\/\/(?:\[([0-9A-Fa-f:.]+)\]|([^/?#@:[\]]+)):(\d{1,
  * Reads a discovery URL byte for byte: Okapi appends the raw target to it, so that a trailing slash,
  * a query or a user name make it another one.
  */
-export function wayOf(url: string, { from, to }: PortRange): Way {
+export function wayOf(url: string, { from, to }: PortRange): InstanceTarget {
   const [, v6, name, digits, id] = URL_OF_SIDECAR.exec(url) ?? []
   const host = v6 ?? name
   const port = Number(digits)

@@ -28,7 +28,7 @@ export class Okapi {
   }
 
   /**
-   * `https:` proves who we are with the credentials, and holds whoever answers to be Okapi's
+   * `https:` proves who we are with the credentials, and requires the other end to be Okapi's
    * sidecar; `http:` goes to loopback only.
    */
   static async at(

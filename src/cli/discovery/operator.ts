@@ -33,7 +33,7 @@ export class Operator {
     const raw = await directorySource(directory).read()
     const trustDomain = trustDomainOf(raw.cert.bytes)
     if (trustDomain === undefined) {
-      throw fault('names nobody: it has no SPIFFE URI', { where: { file: raw.cert.path } })
+      throw fault('names no identity: it has no SPIFFE URI', { where: { file: raw.cert.path } })
     }
     const expected = { module: undefined, trustDomain, now: Date.now() }
     return new Operator(await checkGeneration(raw, { ...expected, lookWith }))

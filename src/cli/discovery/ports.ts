@@ -4,7 +4,7 @@ import { fault } from '../../fault.ts'
 
 /**
  * A port of the range for each module. It depends on nothing but ids and range, and installing one
- * more module moves at most a few others: an id's hash says where it would like to be, whoever comes
+ * more module moves at most a few others: an id's hash says where it would like to be, the one that comes
  * later in the order of ids takes the next free one. A port that Okapi already uses (`taken`) stays.
  * Throws a Fault when there are more modules than ports.
  */

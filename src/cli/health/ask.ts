@@ -52,6 +52,6 @@ export function ask(
 
 function words(error: Error): string {
   const code = errorCode(error)
-  if (code === 'ECONNREFUSED' || code === 'ENOENT') return 'nobody listens there'
+  if (code === 'ECONNREFUSED' || code === 'ENOENT') return 'nothing listens there'
   return code === undefined ? error.message : `${error.message || code}`
 }

@@ -169,7 +169,7 @@ function composeText(all: readonly InstalledMember[]): string {
       ],
     ] as const
   })
-  return `# Written by okapi-sidecar init. Keys are readable by their owner alone: SIDECAR_USER is whoever made them.
+  return `# Written by okapi-sidecar init. Keys are readable by their owner alone: SIDECAR_USER is the user that made them.
 # Databases, and what modules need of their own, go into a compose.override.yaml.
 ${stringify({ services: Object.fromEntries(services), networks: { folio: {} } }, YAML)}`
 }

@@ -22,7 +22,7 @@ export function blastText(radius: BlastRadius): string {
       notes.flatMap((note) => indented(note, 2)),
     ),
   ]
-  return `blast radius: whoever holds ${module} gets at\n\n${blocks.join('\n')}`
+  return `blast radius: an attacker who controls ${module} reaches\n\n${blocks.join('\n')}`
 }
 
 /** The same as one JSON document. */

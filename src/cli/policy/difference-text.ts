@@ -9,7 +9,7 @@ interface Names {
   readonly b: string
 }
 
-/** For a person, as wide as the terminal: callers to whom the same changes stand together. */
+/** For a person, as wide as the terminal: callers with the same changes are told together. */
 export function differenceText(difference: Difference & TrustDifference, { a, b }: Names): string {
   const { opens, closes, trusts, trustsNoMore } = difference
   const counts = `${counted(opens.length, 'more opening')}, ${closes.length} fewer`

@@ -9,7 +9,7 @@ import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
 import { readRequestHead, refusedBefore } from './before-policy.ts'
 import { explanation, placesOf, type Told } from './explanation.ts'
 import { resolveModule } from './resolve-module.ts'
-import { policyFrom } from './sources.ts'
+import { policyFromOptions } from './sources.ts'
 
 /** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -39,7 +39,7 @@ export function explain(argv: readonly string[]): { told: Told; asked: string; j
   const wanted = needed('at', values.at)
   const method = needed('method', values.method).toUpperCase()
   const target = needed('path', values.path)
-  const { policy, set } = policyFrom(values)
+  const { policy, set } = policyFromOptions(values)
   const at = resolve(wanted, set)
   const judge = policy.bind(caller, at)
   const { tenant, 'module-id': moduleId } = values

@@ -13,7 +13,7 @@ export interface Headline {
   readonly hash: string
   /** What modules are trusted with by their descriptors alone. */
   readonly trusted: readonly Trusted[]
-  /** The migration door, and whose ingress it is while it is open. */
+  /** The migration listener, and whose ingress it leads to while it is open. */
   readonly plain: (MigrationFacts & { readonly at: string | null }) | null
 }
 

@@ -33,7 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const forms = [json, csv, html !== undefined].filter(Boolean).length
   if (forms > 1) throw fault('--json, --csv and --html: one of them')
   const installation = installationOf(values)
-  const { policy, set, grants, mode, door, plain } = installation
+  const { policy, set, grants, mode, migration, plain } = installation
   const all = reachOf(installation)
   if (hijacked !== undefined) {
     if (csv || html !== undefined) throw fault('--blast-radius is told as text or --json')
@@ -51,7 +51,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     trusted: trustedIn(set).filter(
       ({ module, usual }) => !usual || module.includes(values.caller ?? ''),
     ),
-    plain: door && { at: plain?.at ?? null, ...door },
+    plain: migration && { at: plain?.at ?? null, ...migration },
   }
   if (html !== undefined) writePage(html, matrixPage(openings, headline))
   else if (csv) process.stdout.write(matrixCsv(openings))

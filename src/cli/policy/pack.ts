@@ -21,12 +21,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   const [folder, ...more] = positionals
   const hint = 'okapi-sidecar policy pack descriptors -o installed.json'
   if (folder === undefined || more.length > 0) throw fault('pack takes one folder', { hint })
-  const { out, for: whom = 'okapi', grants } = values
+  const { out, for: member = 'okapi', grants } = values
   if (out === undefined) throw fault('-o FILE is missing', { hint })
   const { set, warnings } = loadDescriptors(folder)
   tell(warnings)
-  const whole = whom === 'okapi' || whom.startsWith('okapi-')
-  const part = whole ? set : descriptorsFor(set, whom, readGrantsFor(grantsIn(grants), whom))
+  const whole = member === 'okapi' || member.startsWith('okapi-')
+  const part = whole ? set : descriptorsFor(set, member, readGrantsFor(grantsIn(grants), member))
   const packed = packDescriptors(part)
   const text = `${JSON.stringify(packed)}\n`
   write(out, text)

@@ -26,7 +26,7 @@ export function foldersDiffer(
 }
 
 /**
- * Puts a folder with exactly these files into the place of `folder`, by renaming: nobody sees half of
+ * Puts a folder with exactly these files into the place of `folder`, by renaming: no reader sees half of
  * it, and whatever fails, the old one stays. Throws a Fault.
  */
 export async function replaceFolder(

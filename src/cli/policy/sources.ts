@@ -11,7 +11,7 @@ import type { DescriptorSet } from '../../policy/descriptors.ts'
 import { loadPolicy, type PolicyRules } from '../../policy/load-policy.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { RuleSource } from '../../policy/rule-source.ts'
-import { plainDoorFacts } from '../../sidecar/migration.ts'
+import { migrationFacts } from '../../sidecar/migration.ts'
 import { tell } from '../terminal.ts'
 
 /** What the options of a verb say about where the policy comes from. */
@@ -22,7 +22,7 @@ export interface SourceOptions {
 }
 
 /** The policy that the options name, and the set it was compiled from. Throws a Fault. */
-export function policyFrom(options: SourceOptions): { policy: Policy; set: DescriptorSet } {
+export function policyFromOptions(options: SourceOptions): { policy: Policy; set: DescriptorSet } {
   const { rules } = readSources(options)
   const { set } = loadDescriptors(rules.descriptors)
   const { policy } = loadPolicy(rules)
@@ -32,8 +32,8 @@ export function policyFrom(options: SourceOptions): { policy: Policy; set: Descr
 /** A policy with all that lists of who may call what are made of. */
 export interface Installed extends Installation {
   readonly mode: Policy['mode']
-  /** The migration door that the configuration has, open or not. */
-  readonly door: MigrationFacts | null
+  /** The migration listener that the configuration has, open or not. */
+  readonly migration: MigrationFacts | null
 }
 
 /** The same with every grant, for verbs that list who may call what. Throws a Fault. */
@@ -45,11 +45,11 @@ export function installationOf(options: SourceOptions): Installed {
   tell(problems)
   const { descriptors: set } = source
   const grants = grantsInForce(source)
-  const door = config === undefined ? null : plainDoorFacts(config, Date.now())
-  const made = { policy, set, grants, mode: policy.mode, door }
-  if (config === undefined || door?.open !== true) return made
+  const migration = config === undefined ? null : migrationFacts(config, Date.now())
+  const made = { policy, set, grants, mode: policy.mode, migration }
+  if (config === undefined || migration?.open !== true) return made
   const at = isOkapi(config.module.id) ? 'okapi' : config.module.id
-  return { ...made, plain: { at, untilMs: door.untilMs } }
+  return { ...made, plain: { at, untilMs: migration.untilMs } }
 }
 
 /** All that the options name, read but not compiled. Throws a Fault. */

@@ -93,7 +93,7 @@ function narrow(options: Sources, { usage, firstMs, lastMs }: LinesRead): number
   const modules = callersOf(installation).filter(({ kind }) => !['public', 'plain'].includes(kind))
   const unused = unusedRulesOf(reachOf(installation, modules), installation.grants, usage.passed)
   const heading = [
-    `What nobody used ${between(firstMs, lastMs)}: grants to put in the place of wider ones.`,
+    `Unused ${between(firstMs, lastMs)}: grants to put in the place of wider ones.`,
     'A log tells nothing of yearly work: mind what it was too short to see.',
   ]
   process.stdout.write(grantsYaml(heading, unused.map(unusedGrants)))

@@ -76,7 +76,7 @@ export function tenantGrants(
     const seen = `first ${new Date(firstMs).toISOString()}, last ${new Date(lastMs).toISOString()}`
     const comments = [
       `the supertenant, refused ${times(count)}, ${seen}: ${routes.join('; ')}`,
-      'the superuser is a user there: whoever may act for it is trusted with all tenants',
+      'the superuser is a user there: a module that may act for it is trusted with all tenants',
       'for mod-login and mod-authtoken policy.knownGrants: [supertenant] has it',
     ]
     const why = `refused the supertenant ${times(count)} between ${day(firstMs)} and ${day(lastMs)}`

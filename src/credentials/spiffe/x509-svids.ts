@@ -75,7 +75,7 @@ export function single(fields: readonly Field[], number: number): Buffer {
 }
 
 /** Text that must be UTF-8. */
-export function text(bytes: Buffer): string {
+export function utf8Text(bytes: Buffer): string {
   try {
     return UTF8.decode(bytes)
   } catch {
@@ -115,7 +115,7 @@ export function readX509Svids(message: Buffer): X509Svids {
 function readSvid(message: Buffer): X509Svid {
   const fields = readFields(message)
   return {
-    spiffeId: text(single(fields, 1)),
+    spiffeId: utf8Text(single(fields, 1)),
     chain: single(fields, 2),
     key: single(fields, 3),
     bundle: single(fields, 4),

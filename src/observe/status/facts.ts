@@ -48,7 +48,7 @@ export interface StatusFacts {
   readonly workers: readonly WorkerSeen[]
   readonly plainBeyondLoopback: string | null
   /** The migration listener; null where there is none. */
-  readonly plainDoor: MigrationFacts | null
+  readonly migration: MigrationFacts | null
 }
 
 /** One thread of several that serve. */
@@ -57,7 +57,7 @@ export interface WorkerSeen {
   readonly exchanges: number
 }
 
-/** The door for peers without a sidecar: the one exception to trust rule 1. */
+/** The migration listener, for peers without a sidecar: the one exception to trust rule 1. */
 export interface MigrationFacts {
   /** Not past `untilMs`. */
   readonly open: boolean

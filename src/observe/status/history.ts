@@ -68,7 +68,7 @@ interface Tally {
 
 /**
  * What the status page remembers: the last refusals, the peers that were seen, ten minutes of rates.
- * It is told about each exchange and asks nobody.
+ * It is told about each exchange and asks nothing.
  */
 export class History implements HistoryView {
   readonly #refusals: Refused[] = []

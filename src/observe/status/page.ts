@@ -73,7 +73,7 @@ function state({ ready, draining, awaiting }: StatusFacts): Html {
   return html`<span class="over">waiting for ${awaiting.join(', ')}</span>`
 }
 
-function remarks({ remarks: said, plainBeyondLoopback, plainDoor }: StatusFacts): Html {
+function remarks({ remarks: said, plainBeyondLoopback, migration }: StatusFacts): Html {
   const lines = Object.entries(said).map(
     ([about, words]) => html`<p class="bad">${about}: ${words}</p>`,
   )
@@ -81,8 +81,8 @@ function remarks({ remarks: said, plainBeyondLoopback, plainDoor }: StatusFacts)
     plainBeyondLoopback === null
       ? html``
       : html`<p class="bad">plain HTTP may leave loopback here: ${plainBeyondLoopback}</p>`
-  const door = plainDoor === null ? html`` : html`<p class="bad">${migrationText(plainDoor)}</p>`
-  return html`${lines}${plain}${door}`
+  const warning = migration === null ? html`` : html`<p class="bad">${migrationText(migration)}</p>`
+  return html`${lines}${plain}${warning}`
 }
 
 function identity(facts: StatusFacts): Html {
@@ -96,7 +96,7 @@ function identity(facts: StatusFacts): Html {
     revocationListsEndMs === null
       ? 'none in use'
       : `current until ${dateText(revocationListsEndMs)}`
-  const doors = Object.entries(listening).map(
+  const listeners = Object.entries(listening).map(
     ([name, address]) => html`<li>${name} <code>${address}</code></li>`,
   )
   return html`<dl>
@@ -104,7 +104,7 @@ function identity(facts: StatusFacts): Html {
 <dt>Certificate</dt><dd><span class="${urgency(notBeforeMs, notAfterMs, nowMs)}">${spanText(notAfterMs - nowMs)} left</span>, until ${dateText(notAfterMs)}, serial <code>${serial}</code>, generation ${generation}</dd>
 <dt>Trusts</dt><dd><ul>${trusted}</ul></dd>
 <dt>Revocation lists</dt><dd>${lists}</dd>
-<dt>Listens</dt><dd><ul>${doors}</ul></dd>
+<dt>Listens</dt><dd><ul>${listeners}</ul></dd>
 ${lost(facts)}${threads(facts)}
 </dl>`
 }
@@ -149,7 +149,7 @@ function overShare(list: readonly OverShare[], nowMs: number): Html {
 }
 
 function peers(list: readonly PeerActivity[], nowMs: number): Html {
-  if (list.length === 0) return html`<p class="quiet">Nobody has called since the start.</p>`
+  if (list.length === 0) return html`<p class="quiet">No calls since the start.</p>`
   const rows = list.map(
     (peer) =>
       html`<tr><td>${peer.name}</td><td class="number">${peer.exchanges}</td><td class="number">${peer.refused}</td><td>${when(peer.lastMs, nowMs)}</td></tr>`,
@@ -158,7 +158,7 @@ function peers(list: readonly PeerActivity[], nowMs: number): Html {
 }
 
 function accesses(list: readonly Access[]): Html {
-  if (list.length === 0) return html`<p class="quiet">Nobody.</p>`
+  if (list.length === 0) return html`<p class="quiet">None.</p>`
   const rows = list.map(
     (access) =>
       html`<tr><td>${access.name}</td><td>${access.what}</td><td class="quiet">${access.rule}</td></tr>`,

@@ -101,7 +101,7 @@ const ROWS: readonly AroundRow[] = [
   },
   {
     id: 'plain-administration',
-    title: '/_/ by the plain door',
+    title: '/_/ by the migration listener',
     meaning: 'A caller with this address deletes tenants, or registers modules of its own.',
     judged: 'Any HTTP answer to a call under /_/ that is not a sidecar’s own refusal.',
     remedy: 'Nothing under /_/ may pass without proof: let nothing but a sidecar listen there.',
@@ -115,7 +115,7 @@ const ROWS: readonly AroundRow[] = [
   },
   {
     id: 'plain-stranger',
-    title: 'an ordinary call by the plain door',
+    title: 'a plain call at the migration listener',
     meaning: 'A caller with this address calls without proof of identity.',
     judged: 'Any HTTP answer from the port of `migration` that is not a sidecar’s own refusal.',
     remedy: 'Take this address out of migration.from; when all have moved, take migration away.',
@@ -125,7 +125,7 @@ const ROWS: readonly AroundRow[] = [
   },
   {
     id: 'plain-supertenant',
-    title: 'supertenant by the plain door',
+    title: 'supertenant by the migration listener',
     meaning: 'Modules take SUPERTENANT for supertenant, and no caller has proved its identity.',
     judged: 'Any HTTP answer for that tenant, however spelled, but a sidecar’s own refusal.',
     remedy: 'Refuse supertenant, in any case, from callers that prove nothing.',

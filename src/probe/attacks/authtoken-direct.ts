@@ -44,7 +44,7 @@ const ENDPOINTS = ['/token/sign', '/token'].map((target) => ({
   target,
   permission: `${Buffer.from(target).toString('base64')}.execute`,
 }))
-/** Of nobody: what is signed for it opens nothing. */
+/** Of no user: what is signed for it opens nothing. */
 const USER = '00000000-0000-4000-8000-000000000000'
 
 /**

@@ -40,7 +40,7 @@ const BROKEN: readonly BrokenLinkRow[] = [
     title: 'DATA for an exchange that never was',
     meaning: MISREAD,
     remedy: 'Close the link at a frame for an exchange that was never opened.',
-    frames: () => frame(TYPE.data, 77, 'nobody asked for this'),
+    frames: () => frame(TYPE.data, 77, 'not asked for'),
   },
   {
     id: 'link-frame-too-long',

@@ -154,7 +154,7 @@ const AT_OKAPI: readonly CallRow[] = [
   },
   {
     id: 'okapi-version-mismatch',
-    title: 'an interface in a version nobody has',
+    title: 'an interface in an unknown version',
     meaning: 'A module talks to a version it was never tested with, and misreads the answers.',
     remedy: 'Compare versions as Okapi does (InterfaceDescriptor.isCompatible).',
     needs: ['mismatch'],
@@ -267,7 +267,7 @@ const METHODS: readonly CallRow[] = [
   method('TRACE', 'TRACE', 'The answer shows the headers that a proxy added, tokens among them.'),
   method(
     'PROBE',
-    'a method that nobody knows',
+    'an unknown method',
     'A framework runs a default handler for it.',
     'method-unknown',
   ),

@@ -15,7 +15,7 @@ import type { Asks, HandedPolicy, Look, Opened, Said, Start, WorkerQuestion } fr
 
 /**
  * One thread of several that serve. It reads no file, watches nothing and writes nowhere: what it
- * serves by is handed to it, what it has to say goes to the main thread. An error that nobody catches
+ * serves by is handed to it, what it has to say goes to the main thread. An uncaught error
  * ends it, and then the main thread ends the process.
  */
 class Thread {

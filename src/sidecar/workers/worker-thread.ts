@@ -6,7 +6,7 @@ import type { Asks, Said } from './messages.ts'
 export interface WorkerEvents {
   /** Whole lines for the log. */
   lines(lines: string | Uint8Array): void
-  /** It ended although nobody had ended it; said once. */
+  /** It ended although it was not told to; said once. */
   died(why: string): void
 }
 

@@ -69,7 +69,7 @@ export class Workers implements ServingThreads {
       return this.#begin(i + 1, same, { first: false, otherLoopback })
     })
     await Promise.all(others)
-    // Nobody begins any more: what they were begun with is not kept, the key least of all.
+    // No more begin: what they were begun with is not kept, the key least of all.
     this.#begun = true
     this.#credentials = undefined
     this.#policy = undefined
@@ -158,7 +158,7 @@ export class Workers implements ServingThreads {
     const taking = Promise.all([this.#taking, ...asked]).then(() => {
       if (this.#taking === taking) this.#taking = undefined
     })
-    // Whoever waits for it is told; a thread that dies is told of by itself.
+    // What waits for it is told; a thread that dies is told of by itself.
     taking.catch(() => {})
     this.#taking = taking
   }

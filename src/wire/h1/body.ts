@@ -165,7 +165,7 @@ export class Body {
     if (parseFields(TRAILERS, this.#names, 0, bytes.length, MOST_TRAILER_LINES) !== bytes.length) {
       return false
     }
-    // RFC 9110 section 6.5.1: the body has been framed; whoever believes these ends it elsewhere.
+    // RFC 9110 section 6.5.1: the body has been framed; a reader that believes these ends it elsewhere.
     if (TRAILERS.has(ID.contentLength) || TRAILERS.has(ID.transferEncoding)) return false
     if (this.#keepTrailer === null || this.#carry !== 'asItStands') return true
     const kept: Buffer[] = []

@@ -3,7 +3,7 @@ import type { Underlying } from '../record-overhead.ts'
 /**
  * What the end of a caller's input means. TCP says only that nothing more comes: a caller that is
  * gone looks like one that ended its side and still reads (RFC 9293 section 3.6), until something is
- * sent to it. So it is waited for, but not for ever. Over TLS whoever only ends its side says so
+ * sent to it. So it is waited for, but not for ever. Over TLS a peer that only ends its side says so
  * (close_notify, RFC 8446 section 6.1); where the connection below ends without a word, the caller is
  * gone. Node tells the two alike, but counts what came below.
  */
@@ -18,7 +18,7 @@ export class CallerEnd {
   #sent = 0
   #exchange = 0
 
-  /** `below`: null where there is no TLS, or nobody knows. */
+  /** `below`: null where there is no TLS, or it is unknown. */
   constructor(below: Underlying | null) {
     this.#below = below
   }
@@ -45,7 +45,7 @@ export class CallerEnd {
   /**
    * Called by the coarse clock while an exchange is open.
    * @param beganAt of the exchange, and what has been sent of its answer
-   * @returns nothing has been sent to it for `halfCloseMs`, so that nobody can say whether it reads
+   * @returns nothing has been sent to it for `halfCloseMs`, so that it is unknown whether it reads
    */
   isOver(now: number, beganAt: number, bytesOut: number, halfCloseMs: number): boolean {
     if (!this.ended) return false

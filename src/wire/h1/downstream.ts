@@ -156,7 +156,7 @@ export class Downstream<N> implements DownstreamStream {
   }
 
   /**
-   * The running exchange, or else the next one, is the last, and its answer says so. Nobody is in a
+   * The running exchange, or else the next one, is the last, and its answer says so. No caller is in a
    * hurry: an idle connection is left to its caller, who may be sending at this very moment.
    */
   retire(): void {
@@ -164,7 +164,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#lastAnswer()
   }
 
-  /** Whoever pipelines has sent the next request before it could know that there is none. */
+  /** A caller that pipelines has sent the next request before it could know that there is none. */
   #lastAnswer(): void {
     if (this.#reader.unreadBytes === 0) this.exchange.endsConnection()
   }

@@ -4,7 +4,7 @@ import { WaitingBytes } from '../waiting-bytes.ts'
 
 /**
  * A head of which a part has come. To read it costs its length, so it is read again only where that
- * can tell more: its first line is there, it is whole, too long, or twice what it was. Else whoever
+ * can tell more: its first line is there, it is whole, too long, or twice what it was. Else a caller that
  * sends it byte by byte would have us read all of it for each.
  */
 export class HalfHead {

@@ -168,7 +168,7 @@ export class RequestReader<N> {
     return next
   }
 
-  /** @param more bytes that came with the request: behind a body nobody can see yet what they are */
+  /** @param more bytes that came with the request: behind a body it is not known yet what they are */
   #begin(more: boolean): void {
     const x = this.#x
     x.reset()
@@ -183,7 +183,7 @@ export class RequestReader<N> {
       return
     }
     if (!this.#body.done) {
-      // Whoever waits for a 100 may send the body or not: what comes next cannot be known.
+      // A caller that waits for a 100 may send the body or not: what comes next cannot be known.
       if (expectsContinue) x.keepAlive = false
       else if (x.keepAlive) this.#discard.begin()
     }

@@ -92,7 +92,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     return this.#writeBuffer.blocked
   }
 
-  /** Ended, even if nobody has been told yet: whoever judges peers destroys sockets. */
+  /** Ended, even if that was not reported yet: authentication destroys sockets. */
   get ended(): boolean {
     return this.#dead || this.socket.destroyed
   }
@@ -164,7 +164,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     let end = length
     const x = this.#x
     if (x === null) {
-      // Nobody asked: a second answer on an idle socket must reach nobody (Node CVE-2026-48931).
+      // Unrequested: a second answer on an idle socket must reach no caller (Node CVE-2026-48931).
       this.destroy()
       return false
     }
@@ -221,7 +221,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   /** A final head: what came with it of the body is judged before anything is said. */
   #final(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
     if (HEAD.framing === FRAMING.untilClose && 'encrypted' in this.socket) {
-      // Whoever sits on the way can end the connection, and Node does not tell a close_notify from that.
+      // Anything on the way can end the connection, and Node does not tell a close_notify from that.
       this.#fail(malformed(this.#name, UNTIL_CLOSE))
       return 0
     }

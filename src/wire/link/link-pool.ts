@@ -73,7 +73,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
       return
     }
     if (this.#http1Until !== 0) {
-      // Nobody waits for the answer to the question.
+      // The answer to the question is not waited for.
       if (clock.now >= this.#http1Until) this.#askAgain()
       return this.#http1.open(x, head)
     }

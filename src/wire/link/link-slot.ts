@@ -94,7 +94,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     this.take(stream, waitingHead, waitingHead.length)
   }
 
-  /** Nobody wants it any more. */
+  /** It is not wanted any more. */
   forget(stream: CallingStream<N>): void {
     for (const { waiting } of this.#dials) {
       const i = waiting.indexOf(stream)
@@ -108,7 +108,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     for (const link of [...this.#usable]) link.leave()
   }
 
-  /** Opens a link that nobody waits for yet, if none is there or on its way. */
+  /** Opens a link before it is needed, if none is there or on its way. */
   prepare(): void {
     if (this.#dials.size === 0 && this.#usable.length === 0) this.#dial()
   }

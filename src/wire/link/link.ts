@@ -73,7 +73,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     return this.streams.size
   }
 
-  /** Is it over, even if nobody has been told yet? */
+  /** Is it over, even if that was not reported yet? */
   get ended(): boolean {
     return this.#over || this.socket.destroyed
   }
@@ -105,7 +105,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.#controlFrames.opened()
   }
 
-  /** The exchange is over on both sides, or nobody asks for it any more. */
+  /** The exchange is over on both sides, or not wanted any more. */
   drop(id: number): void {
     this.streams.delete(id)
     this.usedAt = this.settings.clock.now
@@ -292,7 +292,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.#events.ended(ending, this.peer, detail)
   }
 
-  /** Nobody may use it again. */
+  /** It may not be used again. */
   protected abstract unusable(): void
   /** Its socket is closed: there is nothing more to look after. */
   protected abstract closed(): void

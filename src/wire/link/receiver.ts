@@ -22,7 +22,7 @@ export class Receiver {
     return this.#left >= 0
   }
 
-  /** So many bytes have left us: whoever takes them was not over its mark. */
+  /** So many bytes have left us: the stream that takes them was not over its mark. */
   handedOn(bytes: number): void {
     this.#handedOn += bytes
   }

@@ -38,7 +38,7 @@ export class SecondTry {
     this.#number = batch.filling
   }
 
-  /** Has a byte of it left this process? As long as none has, nobody can have acted on it. */
+  /** Has a byte of it left this process? As long as none has, no peer can have acted on it. */
   get hasLeft(): boolean {
     return this.#batch === null || this.#batch.filling !== this.#number
   }

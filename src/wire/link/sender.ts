@@ -106,7 +106,7 @@ export class Sender implements QueuedBody {
     return this.#queue.length + this.#sent.length
   }
 
-  /** What waits, joined, for whoever sends it another way. */
+  /** What waits, joined, to be sent another way. */
   takeQueue(): Buffer {
     const queue = this.#queue.take()
     this.stop()

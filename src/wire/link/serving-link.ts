@@ -14,7 +14,7 @@ const MOST_CANCELS = 1024
 const CANCELS_PER_SECOND = 128
 /** After GOAWAY: what the peer had sent before it knew is still served. */
 const GRACE_MS = 2000
-/** Where memory is short, whoever has not taken so much reads too slowly. */
+/** Where memory is short, a stream that has not taken so much reads too slowly. */
 const MOST_UNREAD_BYTES = 1_048_576
 /** Streams kept for the next exchange. */
 const MOST_SPARE = 256
@@ -153,7 +153,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       this.batch.reset(id, RESET.undelivered)
       return this.controlFrames()
     }
-    // What is answered counts until the answer has left: whoever does not read opens nothing.
+    // What is answered counts until the answer has left: a peer that does not read opens nothing.
     if (this.size + this.batch.unsentEnds >= MOST_EXCHANGES) {
       this.batch.reset(id, RESET.refused)
       return this.controlFrames()
@@ -198,7 +198,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     this.#serving.closed(this)
   }
 
-  /** What has been answered is held until the answer has left, which nobody tells: the clock asks too. */
+  /** What has been answered is held until the answer has left, which is not reported: the clock asks too. */
   #recount(held = this.size + this.batch.unsentEnds): void {
     if (this.#held === -1) return
     const { load, own } = this.#serving

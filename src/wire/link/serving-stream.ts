@@ -270,7 +270,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     if (due > 0) this.#link.batch.credit(this.#id, due)
   }
 
-  /** No other sidecar sends what it has not judged: whoever does is counted. */
+  /** No other sidecar sends what it has not checked: a peer that does is counted. */
   #fail(refusal: Refusal): LinkEnding | null {
     this.exchange.fail(refusal)
     return this.#link.cancelled()

@@ -15,7 +15,7 @@ import { EXCEPTABLE } from '../../../src/wire/target.ts'
 /** Takes one rule out of the house and gives back how to put it in again. No setting can do this. */
 export type TurnOff = () => () => void
 
-/** Okapi’s door takes a kind of header line as it comes. */
+/** Okapi’s listener takes a kind of header line as it comes. */
 export function headersPass(...ids: readonly number[]): TurnOff {
   return () => {
     const before = Uint8Array.from(AT_OKAPI)
@@ -24,7 +24,7 @@ export function headersPass(...ids: readonly number[]): TurnOff {
   }
 }
 
-/** One word of a door’s row is another. */
+/** One word of a listener’s row is another. */
 export function doorSays<K extends keyof typeof LISTENER_RULES>(
   name: K,
   other: Partial<{ judgesTenant: boolean; userId: number; tokenCookies: number }>,

@@ -46,7 +46,7 @@ const HOSTILE: readonly (readonly [what: string, text: string, becomes: Becomes]
     'refused',
   ],
   [
-    'a 101 that nobody asked for',
+    'a 101 without an Upgrade request',
     'HTTP/1.1 101 Up\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n',
     'refused',
   ],

@@ -27,7 +27,7 @@ const UNTIL = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`
 const T = 'X-Okapi-Tenant: diku'
 
 let town: Town
-let door: number
+let listener: number
 
 test.before(async () => {
   // All addresses of both families, as a pod would: IPv4 callers come as ::ffff:127.0.0.1.
@@ -38,7 +38,7 @@ test.before(async () => {
     modules: [ID.users],
     more: { [ID.okapi]: { migration, log, limits } },
   })
-  door = town.sidecar(ID.okapi).port('plain')
+  listener = town.sidecar(ID.okapi).port('plain')
 })
 test.beforeEach(() => town.okapi.forget())
 test.after.always(() => town?.close())
@@ -46,7 +46,7 @@ test.after.always(() => town?.close())
 /** What comes back to a caller from this address. */
 function from(localAddress: string, text: string): Promise<Message> {
   const host = localAddress.includes(':') ? '::1' : '127.0.0.1'
-  const socket = net.connect({ host, port: door, localAddress })
+  const socket = net.connect({ host, port: listener, localAddress })
   let received = ''
   return new Promise((resolve, reject) => {
     socket.on('error', reject)
@@ -65,7 +65,7 @@ function from(localAddress: string, text: string): Promise<Message> {
 test.serial('an ordinary call of a listed address passes, its bytes untouched', async (t) => {
   const target = '/users?query=name%3D%22a*%22'
   t.is(
-    verdictOf(await ask(door, get(target, T, 'aCCept: b', `X-Okapi-Token: ${token({})}`))),
+    verdictOf(await ask(listener, get(target, T, 'aCCept: b', `X-Okapi-Token: ${token({})}`))),
     '200',
   )
   t.is(town.okapi.last.first, `GET ${target} HTTP/1.1`)
@@ -101,7 +101,7 @@ test.serial('what a caller says of its address changes nothing', async (t) => {
   t.is(verdictOf(await from('127.0.0.2', get('/users', T, ...lines))), '403 caller-not-allowed')
   const proxied = `PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n${get('/users', T)}`
   t.is(verdictOf(await from('127.0.0.2', proxied)), '403 caller-not-allowed')
-  t.is(verdictOf(await ask(door, proxied)), '400 malformed-request')
+  t.is(verdictOf(await ask(listener, proxied)), '400 malformed-request')
   t.is(town.okapi.bytes, '')
 })
 
@@ -115,10 +115,14 @@ test.serial('nothing of Okapi’s administration passes, nor what Stripes may as
     '/_/invoke/tenant/diku/users',
     '/_/jsonSchemas',
   ]) {
-    t.is(verdictOf(await ask(door, get(path, T))), '403 admin-route', path)
+    t.is(verdictOf(await ask(listener, get(path, T))), '403 admin-route', path)
   }
   for (const path of ['/_/discovery/modules', '/_/tenant', '/_/invoke/tenant/diku/saml/login']) {
-    t.is(verdictOf(await ask(door, request(`POST ${path}`, [T], '{}'))), '403 admin-route', path)
+    t.is(
+      verdictOf(await ask(listener, request(`POST ${path}`, [T], '{}'))),
+      '403 admin-route',
+      path,
+    )
   }
   t.is(town.okapi.bytes, '')
 })
@@ -126,11 +130,11 @@ test.serial('nothing of Okapi’s administration passes, nor what Stripes may as
 test.serial(
   'nothing of a module with an auth filter passes, nor what nobody declares',
   async (t) => {
-    const tokens = await ask(door, request('POST /token', [T], '{}'))
+    const tokens = await ask(listener, request('POST /token', [T], '{}'))
     t.is(verdictOf(tokens), '403 caller-not-allowed')
-    t.is(verdictOf(await ask(door, get('/nowhere', T))), '404 route-not-declared')
-    t.is(verdictOf(await ask(door, request('OPTIONS /users', [T]))), '403 route-not-declared')
-    t.is(verdictOf(await ask(door, request('CONNECT /users', [T]))), '400 malformed-request')
+    t.is(verdictOf(await ask(listener, get('/nowhere', T))), '404 route-not-declared')
+    t.is(verdictOf(await ask(listener, request('OPTIONS /users', [T]))), '403 route-not-declared')
+    t.is(verdictOf(await ask(listener, request('CONNECT /users', [T]))), '400 malformed-request')
     t.is(town.okapi.bytes, '')
   },
 )
@@ -141,7 +145,7 @@ test.serial('supertenant, named or implied, is refused', async (t) => {
     [],
     [`X-Okapi-Token: ${token({ tenant: 'supertenant' })}`],
   ]) {
-    t.is(verdictOf(await ask(door, get('/users', ...lines))), '403 tenant-not-allowed')
+    t.is(verdictOf(await ask(listener, get('/users', ...lines))), '403 tenant-not-allowed')
   }
   t.is(town.okapi.bytes, '')
 })
@@ -154,29 +158,32 @@ test.serial('an identity that is only claimed is taken off, and gains nothing', 
     'X-Forwarded-Client-Cert: URI=spiffe://folio.test/module/okapi-7.2.0',
     'X-Sidecar-Caller: okapi-7.2.0',
   ]
-  t.is(verdictOf(await ask(door, get('/users', T, ...lines))), '200')
+  t.is(verdictOf(await ask(listener, get('/users', T, ...lines))), '200')
   const { lines: arrived } = town.okapi.last
   for (const line of lines) t.false(arrived.includes(line), line)
-  t.is(verdictOf(await ask(door, get('/_/env', T, ...lines))), '403 admin-route')
+  t.is(verdictOf(await ask(listener, get('/_/env', T, ...lines))), '403 admin-route')
 })
 
 test.serial('a user id passes only beside a token that names the user', async (t) => {
   const user = 'X-Okapi-User-Id: anna'
   const named = (id: string) => `X-Okapi-Token: ${token({ tenant: 'diku', user_id: id })}`
-  t.is(verdictOf(await ask(door, get('/users', T, user, named('anna')))), '200')
+  t.is(verdictOf(await ask(listener, get('/users', T, user, named('anna')))), '200')
   t.deepEqual(fields(town.okapi.last, 'X-Okapi-User-Id'), ['anna'])
-  t.is(verdictOf(await ask(door, get('/users', T, user, named('berta')))), '403 forbidden-header')
+  t.is(
+    verdictOf(await ask(listener, get('/users', T, user, named('berta')))),
+    '403 forbidden-header',
+  )
 })
 
 test.serial('there is no TLS, no HTTP/2 and no link behind it', async (t) => {
   const hello = Buffer.from('16030100c8010000c40303', 'hex').toString('latin1')
-  const talk = new Talk(door).send(hello.padEnd(300, 'a'))
+  const talk = new Talk(listener).send(hello.padEnd(300, 'a'))
   await talk.end()
   t.false(talk.received.startsWith('\x16'))
-  const h2 = await ask(door, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+  const h2 = await ask(listener, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
   t.regex(verdictOf(h2), /^(400|505) /)
   const upgrade = ['Connection: Upgrade', 'Upgrade: okapi-sidecar/1']
-  t.is(verdictOf(await ask(door, get('/users', T, ...upgrade))), '200')
+  t.is(verdictOf(await ask(listener, get('/users', T, ...upgrade))), '200')
   t.deepEqual(fields(town.okapi.last, 'Upgrade'), [])
 })
 
@@ -200,7 +207,7 @@ test.serial(
       ],
       [`GET /users HTTP/1.1\r\n${H}A: ${'b'.repeat(5000)}\r\n\r\n`, '431 too-large'],
     ] as const) {
-      const talk = new Talk(door).send(`${text}${get('/users', T)}`)
+      const talk = new Talk(listener).send(`${text}${get('/users', T)}`)
       t.is(verdictOf(await talk.next()), verdict, text)
       t.is(await talk.end(), '', 'the connection is closed, what follows is not answered')
     }
@@ -209,13 +216,13 @@ test.serial(
 )
 
 test.serial('one address has no more connections than one peer', async (t) => {
-  const open = Array.from({ length: 4 }, () => new Talk(door).send(get('/users', T)))
+  const open = Array.from({ length: 4 }, () => new Talk(listener).send(get('/users', T)))
   for (const talk of open) t.is(verdictOf(await talk.next()), '200')
-  t.is(verdictOf(await ask(door, get('/users', T))), '429 too-many')
+  t.is(verdictOf(await ask(listener, get('/users', T))), '429 too-many')
   const okapi = town.sidecar(ID.okapi)
   t.is(await metric(okapi, 'sidecar_limits_hit_total{limit="connectionsPerPeer"}'), 1)
   for (const talk of open) talk.close()
-  const again = async () => verdictOf(await ask(door, get('/users', T))) === '200'
+  const again = async () => verdictOf(await ask(listener, get('/users', T))) === '200'
   await until(again)
   t.true(await again())
 })
@@ -225,8 +232,8 @@ test.serial('every exchange is logged and counted as `plain`, with log.access of
   const counted = 'sidecar_requests_total{direction="plain",status_class="2xx"}'
   const before = await metric(okapi, counted)
   const id = (name: string) => `X-Okapi-Request-Id: ${name}`
-  await ask(door, get('/users/42', T, id('passed')))
-  await ask(door, get('/_/env', T, id('stopped')))
+  await ask(listener, get('/users/42', T, id('passed')))
+  await ask(listener, get('/_/env', T, id('stopped')))
   await ask(town.modules, get(`/${ID.users}/users/42`, T, id('of-okapi')))
   t.is(await metric(okapi, counted), before + 1)
   const [passed] = await okapi.say(({ requestId }) => requestId === 'passed')
@@ -256,14 +263,16 @@ test.serial(
     const at = UNTIL.slice(0, 16).replace('T', ' ')
     const [ready] = await okapi.say(({ msg }) => msg === 'ready')
     t.is(Date.parse(String(ready?.plainUntil)), Date.parse(UNTIL))
-    const [warned] = await okapi.say(({ msg, level }) => msg === 'plain door' && level === 'warn')
+    const [warned] = await okapi.say(
+      ({ msg, level }) => msg === 'migration listener' && level === 'warn',
+    )
     t.like(warned, { open: true, why: 'moving over' })
     const seconds = await metric(okapi, 'sidecar_migration_until_timestamp_seconds')
     t.is(seconds * 1000, Date.parse(UNTIL))
     const status = `http://127.0.0.1:${okapi.port('status')}`
     const facts = (await (await fetch(`${status}/status.json`)).json()) as StatusFacts
-    t.like(facts.plainDoor, { open: true, untilMs: Date.parse(UNTIL), why: 'moving over' })
-    t.deepEqual(facts.plainDoor?.from, ['127.0.0.1'])
+    t.like(facts.migration, { open: true, untilMs: Date.parse(UNTIL), why: 'moving over' })
+    t.deepEqual(facts.migration?.from, ['127.0.0.1'])
     t.true(facts.peers.some(({ name }) => name === 'plain/127.0.0.1'))
     const page = await (await fetch(`${status}/`)).text()
     t.true(page.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`))
@@ -278,7 +287,7 @@ test.serial(
 const withCurl = withTool('curl')
 
 withCurl('curl is served, and says what it gets', async (t) => {
-  const url = (path: string) => `http://127.0.0.1:${door}${path}`
+  const url = (path: string) => `http://127.0.0.1:${listener}${path}`
   const args = ['-s', '-o', '/dev/null', '-H', T, '-w', '%{http_code} %header{x-sidecar-refused}']
   t.is((await runTool('curl', [...args, url('/users')])).out.trim(), '200')
   const stopped = await runTool('curl', [...args, url('/_/proxy/tenants')])
@@ -289,14 +298,14 @@ withCurl('curl is served, and says what it gets', async (t) => {
 
 test.serial('what Okapi answers is passed on', async (t) => {
   town.okapi.reply = () => 'HTTP/1.1 201 Created\r\nLocation: /users/1\r\nContent-Length: 0\r\n\r\n'
-  const created = await ask(door, request('POST /users', [T], '{}'))
+  const created = await ask(listener, request('POST /users', [T], '{}'))
   t.is(verdictOf(created), '201')
   t.is(field(created, 'Location'), '/users/1')
 })
 
 test.serial('the probe tells that its address is listed, and gets no further', async (t) => {
   const okapi = town.sidecar(ID.okapi)
-  const ports = `plain=${door},module=1,egress=1,admin=${okapi.port('admin')},status=1`
+  const ports = `plain=${listener},module=1,egress=1,admin=${okapi.port('admin')},status=1`
   const target = `https://127.0.0.1:${okapi.port('ingress')}`
   const only = 'plain-stranger,plain-administration,plain-supertenant'
   const args = ['--expect', 'okapi', '--path', '/users', '--tenant', 'diku', '--ports', ports]

@@ -18,12 +18,12 @@ import { MemoryPool, settingsWith } from './engine.ts'
 import { MemorySocket } from './memory-socket.ts'
 import { dialTo } from './relay.ts'
 
-export type DoorName = keyof typeof LISTENER_RULES
+export type ListenerName = keyof typeof LISTENER_RULES
 
-/** The module that stands behind the door of Okapi's egress. */
+/** The module that stands behind the listener of Okapi's egress. */
 export const MODULE = 'mod-b-1.0.0'
 
-const CALLERS: Record<DoorName, Caller> = {
+const CALLERS: Record<ListenerName, Caller> = {
   ingress: { kind: 'module', id: 'okapi-7.2.0' },
   direct: { kind: 'module', id: 'mod-a-1.0.0' },
   okapi: { kind: 'module', id: 'mod-a-1.0.0' },
@@ -102,16 +102,16 @@ export interface Told {
   readonly route: string
 }
 
-export interface DoorOptions {
+export interface ListenerOptions {
   readonly policy?: OpenPolicy
   readonly okapiUrl?: OkapiUrl
-  /** Of the module behind the door, or of the callee. */
+  /** Of the module behind the listener, or of the callee. */
   readonly traits?: Partial<Traits>
   readonly limits?: Partial<ShareLimits>
   readonly health?: Upstream<RequestContext>
 }
 
-/** Everything behind one door but the sockets. */
+/** Everything behind one listener but the sockets. */
 export interface DoorParts {
   readonly policy: OpenPolicy
   /** The policy in force, to be replaced. */
@@ -122,11 +122,11 @@ export interface DoorParts {
   context(): RequestContext
 }
 
-/** A door with its rules and its story, in front of `upstream`. */
+/** A listener with its rules, in front of `upstream`. */
 export function doorOf(
-  name: DoorName,
+  name: ListenerName,
   upstream: Upstream<RequestContext>,
-  options: DoorOptions = {},
+  options: ListenerOptions = {},
 ): DoorParts {
   const { policy = new OpenPolicy(), okapiUrl = new OkapiUrl('http://localhost:9130') } = options
   Object.assign(policy.known, options.traits)
@@ -152,19 +152,19 @@ export function doorOf(
   const destination = destinationOf(name, upstream, policies, okapiUrl)
   const at = atModule(name) ? MODULE : 'okapi'
   const place = { policy, at, upstream, share: shareOf(name, shares) }
-  const door = { ...LISTENER_RULES[name], destination }
-  const context = () => new RequestContext(door, caller, '192.0.2.7:4711', place)
+  const listener = { ...LISTENER_RULES[name], destination }
+  const context = () => new RequestContext(listener, caller, '192.0.2.7:4711', place)
   return { policy, policies, okapiUrl, told, handler: requestHandler(house), context }
 }
 
-function shareOf(name: DoorName, shares: Shares): Share {
+function shareOf(name: ListenerName, shares: Shares): Share {
   const { direction } = LISTENER_RULES[name]
   if (direction === 'egress' || direction === 'modules') return shares.joined(name, 'own')
   return shares.joined(name, direction === 'ingress' ? 'proven' : 'unproven')
 }
 
 function destinationOf(
-  name: DoorName,
+  name: ListenerName,
   upstream: Upstream<RequestContext>,
   policies: { current: Policy },
   okapiUrl: OkapiUrl,
@@ -178,7 +178,7 @@ function destinationOf(
   return toOne(name === 'egress' ? { ...one, okapiUrl } : one)
 }
 
-function atModule(name: DoorName): boolean {
+function atModule(name: ListenerName): boolean {
   return name === 'ingress' || name === 'direct' || name === 'plainToModule'
 }
 
@@ -186,8 +186,8 @@ const NO_HEALTH: Upstream<RequestContext> = {
   open: (x) => x.fail(refuse('module-unavailable', 'nobody is asked')),
 }
 
-/** A door in memory: the caller's socket and the pool behind it. */
-export function memoryDoor(name: DoorName, options: DoorOptions = {}) {
+/** A listener in memory: the caller's socket and the pool behind it. */
+export function memoryListener(name: ListenerName, options: ListenerOptions = {}) {
   const pool = new MemoryPool<RequestContext>()
   const parts = doorOf(name, pool.pool, options)
   const connect = () => {
@@ -198,19 +198,19 @@ export function memoryDoor(name: DoorName, options: DoorOptions = {}) {
   return { ...parts, pool, connect, socket: connect() }
 }
 
-/** A door on a real socket. */
-export interface RealDoor extends DoorParts {
+/** A listener on a real socket. */
+export interface RealListener extends DoorParts {
   readonly port: number
   readonly pool: Pool<RequestContext>
   close(): Promise<void>
 }
 
-/** Opens a door in front of `upstreamPort`. */
-export async function openDoor(
-  name: DoorName,
+/** Opens a listener in front of `upstreamPort`. */
+export async function openRealListener(
+  name: ListenerName,
   upstreamPort: number,
-  options: DoorOptions = {},
-): Promise<RealDoor> {
+  options: ListenerOptions = {},
+): Promise<RealListener> {
   const settings = settingsWith()
   const pool = new Pool<RequestContext>('upstream', dialTo(upstreamPort), settings)
   const parts = doorOf(name, pool, options)

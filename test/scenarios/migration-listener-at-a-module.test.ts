@@ -41,7 +41,7 @@ const LOGGING = {
 let place: Place
 let module: Player
 let sidecar: Sidecar
-let door: number
+let listener: number
 
 function sections(more: Record<string, unknown> = {}): Record<string, unknown> {
   return {
@@ -56,7 +56,7 @@ test.before(async () => {
   place = await Place.make([LOGGING])
   module = await Player.start()
   sidecar = await place.sidecar(ID.users, sections({ limits: { exchanges: 4 } }))
-  door = sidecar.port('plain')
+  listener = sidecar.port('plain')
 })
 test.beforeEach(() => {
   module.forget()
@@ -70,9 +70,13 @@ test.after.always(async () => {
 
 test.serial('an ordinary call passes, and the module is told its egress', async (t) => {
   const url = 'X-Okapi-Url: http://okapi:9130/okapi'
-  t.is(verdictOf(await ask(door, get('/users/42', T, url))), '200')
+  t.is(verdictOf(await ask(listener, get('/users/42', T, url))), '200')
   t.deepEqual(fields(module.last, 'X-Okapi-Url'), ['http://localhost:9130'])
-  t.is(verdictOf(await ask(door, get('/custom-fields', T))), '200', 'a `multiple` one is ordinary')
+  t.is(
+    verdictOf(await ask(listener, get('/custom-fields', T))),
+    '200',
+    'a `multiple` one is ordinary',
+  )
 })
 
 test.serial('what Okapi alone may say is not believed, and nothing arrives of it', async (t) => {
@@ -86,7 +90,7 @@ test.serial('what Okapi alone may say is not believed, and nothing arrives of it
     'Authtoken-Refresh-Cache: true',
     'X-Forwarded-For: 10.1.2.3',
   ]
-  t.is(verdictOf(await ask(door, get('/users', T, ...lines))), '200')
+  t.is(verdictOf(await ask(listener, get('/users', T, ...lines))), '200')
   for (const line of lines) t.false(module.last.lines.includes(line), line)
 })
 
@@ -103,23 +107,23 @@ test.serial(
       ['GET /', '403 route-not-declared'],
       ['PATCH /users', '403 route-not-declared'],
     ] as const) {
-      t.is(verdictOf(await ask(door, request(line, [T], '{"purge":true}'))), verdict, line)
+      t.is(verdictOf(await ask(listener, request(line, [T], '{"purge":true}'))), verdict, line)
     }
     t.is(module.bytes, '')
   },
 )
 
 test.serial('supertenant does not pass', async (t) => {
-  t.is(verdictOf(await ask(door, get('/users'))), '403 tenant-not-allowed')
+  t.is(verdictOf(await ask(listener, get('/users'))), '403 tenant-not-allowed')
   const named = get('/users', 'X-Okapi-Tenant: supertenant')
-  t.is(verdictOf(await ask(door, named)), '403 tenant-not-allowed')
+  t.is(verdictOf(await ask(listener, named)), '403 tenant-not-allowed')
   for (const spelled of ['SUPERTENANT', 'Supertenant', 'supertenant,diku', '']) {
     const asked = get('/users', `X-Okapi-Tenant: ${spelled}`)
-    t.is(verdictOf(await ask(door, asked)), '403 tenant-not-allowed', spelled)
+    t.is(verdictOf(await ask(listener, asked)), '403 tenant-not-allowed', spelled)
   }
   t.is(module.bytes, '')
   const claimed = get('/users', `X-Okapi-Token: ${token({ tenant: 'diku' })}`)
-  t.is(verdictOf(await ask(door, claimed)), '200')
+  t.is(verdictOf(await ask(listener, claimed)), '200')
 })
 
 test.serial('what it holds open leaves places for those who prove who they are', async (t) => {
@@ -128,7 +132,7 @@ test.serial('what it holds open leaves places for those who prove who they are',
     await release.promise
     return answer('200 OK', [], 'at last')
   }
-  const callers = Array.from({ length: 6 }, () => new Talk(door).send(get('/users', T)))
+  const callers = Array.from({ length: 6 }, () => new Talk(listener).send(get('/users', T)))
   await until(() => callers.filter(({ received }) => received !== '').length === 4)
   for (const talk of callers.filter(({ received }) => received !== '')) {
     t.is(verdictOf(await talk.next()), '503 overloaded')
@@ -155,18 +159,24 @@ test.serial(
     const file = await place.file('authtoken.json', configuration)
     const run = new Process(['run', '-c', file])
     t.is(await run.ended, 2)
-    t.regex(run.err, /mod-authtoken-2\.18\.0 has an auth filter, and no plain door leads to/)
+    t.regex(
+      run.err,
+      /mod-authtoken-2\.18\.0 has an auth filter, and the migration listener never leads to/,
+    )
     const check = new Process(['check', '-c', file])
     t.is(await check.ended, 2)
-    t.regex(check.err, /authtoken\.json:\d+:\d+: .*no plain door leads to such a module/)
+    t.regex(
+      check.err,
+      /authtoken\.json:\d+:\d+: .*the migration listener never leads to such a module/,
+    )
     t.is(module.bytes, '')
   },
 )
 
-test.serial('a descriptor that gets an auth filter while it runs shuts the door', async (t) => {
+test.serial('a descriptor that gets an auth filter while it runs shuts the listener', async (t) => {
   const file = join(place.descriptors, `${ID.users}.json`)
   const before = readFileSync(file, 'utf8')
-  const talk = new Talk(door)
+  const talk = new Talk(listener)
   t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
   const filters = [{ methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }]
   const policies = () => sidecar.lines.filter(({ msg }) => msg === 'policy').length
@@ -174,10 +184,10 @@ test.serial('a descriptor that gets an auth filter while it runs shuts the door'
   writeFileSync(file, JSON.stringify({ ...JSON.parse(before), filters }), { mode: 0o644 })
   await sidecar.say(({ msg }) => msg === 'policy', seen + 1)
   t.is(verdictOf(await talk.send(get('/users', T)).next()), '403 caller-not-allowed')
-  t.is(verdictOf(await ask(door, get('/users', T))), '403 caller-not-allowed')
+  t.is(verdictOf(await ask(listener, get('/users', T))), '403 caller-not-allowed')
   writeFileSync(file, before, { mode: 0o644 })
   await sidecar.say(({ msg }) => msg === 'policy', seen + 2)
-  t.is(verdictOf(await ask(door, get('/users', T))), '200')
+  t.is(verdictOf(await ask(listener, get('/users', T))), '200')
   talk.close()
 })
 
@@ -213,7 +223,7 @@ test.serial(
     const talk = new Talk(at)
     t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
     await shutting.say(
-      ({ msg, because }) => msg === 'plain door' && /is shut since/.test(`${because}`),
+      ({ msg, because }) => msg === 'migration listener' && /is closed since/.test(`${because}`),
     )
     module.forget()
     t.is(verdictOf(await talk.send(get('/users', T)).next()), '403 caller-not-allowed')
@@ -247,7 +257,7 @@ test.serial(
     const check = new Process(['check', '-c', await place.file('late.json', configuration)])
     t.is(await check.ended, 2)
     t.regex(check.err, /late\.json:\d+:\d+: `migration.until` is over/)
-    t.regex(check.out, /plain .*SHUT since 2026-01-31 00:00 UTC/)
+    t.regex(check.out, /plain .*CLOSED since 2026-01-31 00:00 UTC/)
   },
 )
 
@@ -256,5 +266,7 @@ test.serial('`check` says who may come, and until when', async (t) => {
   const check = new Process(['check', '-c', file])
   t.is(await check.ended, 0)
   const at = UNTIL.slice(0, 16).replace('T', ' ')
-  t.true(check.out.includes(`127.0.0.1:0 for 127.0.0.1/32, who prove nothing, until ${at} UTC`))
+  t.true(
+    check.out.includes(`127.0.0.1:0 for 127.0.0.1/32, without proof of identity, until ${at} UTC`),
+  )
 })
