@@ -59,7 +59,8 @@ export class Head {
   closeAsked = false
   /** The other side's `Keep-Alive: timeout=N` in seconds, -1 without one. */
   keepAliveSeconds = -1
-  expectsContinue = false
+  /** Its sender may wait before the body, whatever it expects, and may then not send it. */
+  expects = false
 
   /** Of a head that a parser refused: the name of the field at fault, or ''. */
   atFault = ''
@@ -92,7 +93,7 @@ export class Head {
     this.keepAlive = true
     this.closeAsked = false
     this.keepAliveSeconds = -1
-    this.expectsContinue = false
+    this.expects = false
     this.count = 0
     this.atFault = ''
     if (++this.#stamp > MOST_STAMP) {
@@ -118,7 +119,6 @@ export class Head {
   endHere(line: number): void {
     this.action[line] = LINE.hop
     const id = this.ids[line]!
-    if (id === ID.expect) this.expectsContinue = false
     if (this.find(id) !== line) return
     let next = line + 1
     while (next < this.count && (this.ids[next] !== id || this.action[next] === LINE.hop)) next++

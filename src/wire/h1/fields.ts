@@ -19,7 +19,6 @@ import { ALIAS, ID, type NameTable } from '../names.ts'
 const CHUNKED = ascii('chunked')
 const CLOSE = ascii('close')
 const KEEP_ALIVE = ascii('keep-alive')
-const CONTINUE = ascii('100-continue')
 /** Each is compared with every line; two or three are ordinary. */
 const MOST_OPTIONS = 64
 
@@ -114,7 +113,7 @@ function own(head: Head, line: number, id: number): number {
       head.framing = FRAMING.chunked
       return 0
     case ID.expect:
-      head.expectsContinue = isWord(bytes, start, end, CONTINUE)
+      head.expects = true
       return 0
     case ID.keepAlive:
       head.action[line] = LINE.hop

@@ -173,7 +173,7 @@ export class RequestReader<N> {
     const x = this.#x
     x.reset()
     this.#body.begin(HEAD, 'asItStands')
-    const expectsContinue = HEAD.expectsContinue && HEAD.version === 11
+    const expects = HEAD.expects && HEAD.version === 11
     this.#deadlines.await(this.#body.done ? 'nothing' : 'body')
     const pipelined = more && this.#body.done
     if (this.#deadlines.lastExchange() && !pipelined) HEAD.keepAlive = false
@@ -184,7 +184,7 @@ export class RequestReader<N> {
     }
     if (!this.#body.done) {
       // A caller that waits for a 100 may send the body or not: what comes next cannot be known.
-      if (expectsContinue) x.keepAlive = false
+      if (expects) x.keepAlive = false
       else if (x.keepAlive) this.#discard.begin()
     }
     if (refusal.status === 400) x.keepAlive = false

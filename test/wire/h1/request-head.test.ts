@@ -226,10 +226,11 @@ test('what ends at this hop, and what Connection takes with it', (t) => {
   t.is(with_(LINE.hop).length, names.length - 3)
 })
 
-test('100-continue is seen, other expectations are the upstream’s', (t) => {
-  t.true(parse(`${H}Expect: 100-Continue\r\n\r\n`).head.expectsContinue)
-  t.false(parse(`${H}Expect: 200-ok\r\n\r\n`).head.expectsContinue)
-  t.false(parse(`${H}\r\n`).head.expectsContinue)
+test('whatever a caller expects, it may wait before its body', (t) => {
+  t.true(parse(`${H}Expect: 100-Continue\r\n\r\n`).head.expects)
+  t.true(parse(`${H}Expect: 200-ok\r\n\r\n`).head.expects)
+  t.true(parse(`${H}Expect: 100-continue\r\nExpect: x\r\n\r\n`).head.expects)
+  t.false(parse(`${H}\r\n`).head.expects)
 })
 
 test('limits, to the byte, whole or not', (t) => {

@@ -100,6 +100,11 @@ for (const [what, frames] of FAILED) {
 const CUT: readonly (readonly [string, readonly string[]])[] = [
   ['less body than said', [head(1, OK), data(1, 'x', FLAG.end)]],
   ['more body than said', [head(1, OK), data(1, 'xxx', FLAG.end)]],
+  ['a body behind a 204', [head(1, 'HTTP/1.1 204 No\r\n\r\n'), data(1, 'xxx', FLAG.end)]],
+  [
+    'a body behind a 304 that says its length',
+    [head(1, 'HTTP/1.1 304 Not\r\nContent-Length: 3\r\n\r\n'), data(1, 'xxx', FLAG.end)],
+  ],
   ['no body where one was said', [head(1, OK, FLAG.end)]],
   [
     'broken chunks',
