@@ -108,8 +108,17 @@ function answer(socket: net.Socket, head: string): void {
     return void socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n')
   }
   if (/^Expect: 100/im.test(head)) return void socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+  if (/^POST \/token/.test(head)) return signs(socket)
   const rogue = /^X-Okapi-Module-Permissions: \{"([^"]+)"/im.exec(head)?.[1]
   const signed =
     rogue === undefined ? '' : `X-Okapi-Module-Tokens: {"${rogue}":"e30.${claims}.c2ln"}\r\n`
   socket.write(`HTTP/1.1 200 OK\r\n${signed}X-Okapi-Stop: true\r\nContent-Length: 2\r\n\r\nok`)
+}
+
+/** As mod-authtoken signs what it is told. */
+function signs(socket: net.Socket): void {
+  const user = { sub: 'rogue', tenant: 'diku', user_id: '00000000-0000-4000-8000-000000000000' }
+  const token = `e30.${Buffer.from(JSON.stringify(user)).toString('base64url')}.c2ln`
+  const body = JSON.stringify({ token })
+  socket.write(`HTTP/1.1 201 Created\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
 }
