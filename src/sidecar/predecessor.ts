@@ -1,6 +1,6 @@
-import { get } from 'node:http'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../observe/log.ts'
+import { request } from '../observe/node-http.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { Predecessor } from '../transport/predecessor.ts'
 
@@ -62,16 +62,17 @@ function pageOf(admin: Address): Promise<string> {
     'path' in admin ? { socketPath: admin.path } : { host: reachable(admin.host), port: admin.port }
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(ANSWER_MS)
-    const request = get({ ...where, path: '/ready', agent: false, signal }, (response) => {
+    const asked = request({ ...where, path: '/ready', agent: false, signal }, (response) => {
       let text = ''
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part
-        if (text.length > MOST_BYTES) request.destroy(new Error('too long'))
+        if (text.length > MOST_BYTES) asked.destroy(new Error('too long'))
       })
       response.on('end', () => resolve(text))
       response.on('error', reject)
     })
-    request.on('error', reject)
+    asked.on('error', reject)
+    asked.end()
   })
 }
 
