@@ -3,8 +3,8 @@ import { DESCRIPTORS } from './files.ts'
 import { readAll } from './module.ts'
 import { readDescriptors } from './okapi/descriptor.ts'
 import { HeaderFields } from './okapi/header-fields.ts'
-import { internal } from './okapi/internal.ts'
-import { invoked, proxy, Rejected, type StepSeen } from './okapi/pipeline.ts'
+import { internal, permissionsOf } from './okapi/internal.ts'
+import { askFilter, invoked, proxy, Rejected, relay, type StepSeen } from './okapi/pipeline.ts'
 import type { OkapiState } from './okapi/state.ts'
 import { listenAndAnswer, processSettings, type ReceivedRequest } from './process.ts'
 
@@ -16,12 +16,13 @@ const { port, descriptors, tenants, okapiUrl } = processSettings({
   port: 0,
   /** As Okapi's `okapiurl`; where it listens, when nothing is said. */
   okapiUrl: '',
+  /** Empty: none, until they are posted. */
   descriptors: DESCRIPTORS,
   tenants: [] as string[],
 })
 const state: OkapiState = {
   okapiUrl,
-  modules: readDescriptors(descriptors),
+  modules: descriptors === '' ? [] : readDescriptors(descriptors),
   deployments: [],
   tenants: new Map(['supertenant', ...tenants].map((id) => [id, new Set<string>()])),
 }
@@ -34,6 +35,10 @@ async function serve(request: http.IncomingMessage, response: http.ServerRespons
   const fields = HeaderFields.ofRaw(request.rawHeaders)
   const target = invoked(url, fields)
   if (target.startsWith('/_/')) {
+    const asked = fields.copy()
+    const permissions = permissionsOf(method, target)
+    const refused = await askFilter(state, method, target, asked, permissions)
+    if (refused !== undefined) return relay(refused, asked, response)
     const reply = await internal(state, method, target, await readAll(request))
     if (reply === undefined) throw new Rejected(404, `no internal route for ${method} ${target}`)
     response.writeHead(reply.status, { 'Content-Type': 'application/json' })

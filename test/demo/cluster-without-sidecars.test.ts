@@ -27,7 +27,7 @@ test.serial('one call crosses mod-notes, Okapi and mod-users', async (t) => {
 })
 
 test.serial('the auth filter says no to a caller without the permission', async (t) => {
-  t.is((await ask(`/notes/${NOTE_ID}`)).status, 403)
+  t.is((await ask(`/notes/${NOTE_ID}`)).status, 400)
   t.is((await ask(`/notes/${NOTE_ID}`, { 'X-Okapi-Token': 'e.e.e' })).status, 401)
 })
 

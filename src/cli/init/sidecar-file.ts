@@ -15,6 +15,8 @@ export interface SidecarLayout {
   readonly egress: string
   readonly admin: string
   readonly status: string
+  /** For browsers; on loopback with the certificate of Okapi itself. */
+  readonly public?: string
   readonly dns: readonly string[]
   readonly ips: readonly string[]
 }
@@ -72,6 +74,7 @@ function onLoopback(
     egress: at('egress', 3),
     admin: at('admin', 1),
     status: at('status', 2),
+    ...(role === 'okapi' ? { public: at('okapi', 3) } : {}),
     dns: ['localhost'],
     ips: ['127.0.0.1'],
   }
@@ -120,6 +123,11 @@ export function sidecarText(
             ...(platform === 'loopback' ? { url: `http://${own.egress}` } : {}),
             gateway: okapi.ingress,
           },
+    ...(own.public === undefined
+      ? {}
+      : {
+          public: { listen: own.public, credentials: { directory: `../${credentialsFolder(id)}` } },
+        }),
     policy: {
       descriptors: `../${packedFile(member)}`,
       grants: `../${GRANTS_FILE}`,

@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import type { RuleSource } from '../../policy/rule-source.ts'
 import { wantedFor } from '../discovery/instances.ts'
 import type { WantedFile } from './changes.ts'
-import type { InstallationPlan, InstalledMember } from './members.ts'
+import { type InstallationPlan, type InstalledMember, MODULE_PORTS } from './members.ts'
 import {
   bridgeAddress,
   credentialsFolder,
@@ -91,10 +91,13 @@ export function nextSteps(
       ? ['copy this folder to /etc/okapi-sidecar, its keys owned by the user okapi-sidecar']
       : []
   const credentials = platform === 'helm' ? 'DIR-OF-ANNA' : credentialsFolder(`operator/${anna}`)
+  const { firstPort } = options
+  const last = firstPort + MODULE_PORTS - 1
+  const range = firstPort === 20_000 ? '' : ` --modules-listen 127.0.0.1:${firstPort}-${last}`
   return [
     ...folder,
     './start',
-    `okapi-sidecar discovery --okapi ${okapi.ingress} --credentials ${credentials} --descriptors descriptors --apply`,
+    `okapi-sidecar discovery --okapi ${okapi.ingress} --credentials ${credentials} --descriptors descriptors${range} --apply`,
   ]
 }
 
@@ -177,11 +180,13 @@ ${stringify({ services: Object.fromEntries(services), networks: { folio: {} } },
 function startText(all: readonly InstalledMember[]): string {
   const files = all.map((member) => sidecarFile(member, 'loopback'))
   return `${SHELL}# Starts every sidecar, and stops all of them when it is stopped.
-trap 'kill 0' INT TERM
+pids=
+trap 'kill $pids; wait; exit' INT TERM
 for file in \\
 ${files.map((file) => `  ${file}`).join(' \\\n')}
 do
   \${OKAPI_SIDECAR:-okapi-sidecar} run -c "$file" >> "$file.log" 2>&1 &
+  pids="$pids $!"
 done
 wait
 `

@@ -1,12 +1,12 @@
 import { type Reply, readAll } from '../module.ts'
 import { callSystem } from './call.ts'
-import { tenantPath } from './descriptor.ts'
+import { type Descriptor, tenantPath } from './descriptor.ts'
 import { HeaderFields } from './header-fields.ts'
 import { type OkapiState, urlOf } from './state.ts'
 
 /**
- * Okapi's internal module. The supertenant has no auth filter here, as in an installation that was
- * never secured (doc/securing.md): every caller that gets to `/_/` may do all of it.
+ * Okapi's internal module. As long as the supertenant has no auth filter (doc/securing.md) every caller that
+ * gets to `/_/` may do all of it; afterwards `permissionsOf` is asked for.
  */
 export async function internal(
   state: OkapiState,
@@ -21,6 +21,17 @@ export async function internal(
   if (route === 'GET /_/discovery/modules') return { status: 200, json: state.deployments }
   if (route === 'GET /_/proxy/tenants') {
     return { status: 200, json: [...state.tenants.keys()].map((id) => ({ id })) }
+  }
+  if (route === 'POST /_/proxy/modules') {
+    const descriptor: Descriptor = JSON.parse(body)
+    state.modules.push(descriptor)
+    return { status: 201, json: descriptor }
+  }
+  if (route === 'POST /_/proxy/tenants') {
+    const { id }: { id: string } = JSON.parse(body)
+    if (state.tenants.has(id)) return { status: 400, json: { error: `Duplicate tenant id ${id}` } }
+    state.tenants.set(id, new Set())
+    return { status: 201, json: JSON.parse(body) }
   }
   if (route === 'POST /_/discovery/modules') {
     state.deployments.push(JSON.parse(body))
@@ -40,6 +51,12 @@ export async function internal(
   return enable(state, tenant, id)
 }
 
+/** What a caller needs for a route of it; a real Okapi has a permission for each, all of them in `okapi.all`. */
+export function permissionsOf(method: string, path: string): readonly string[] {
+  const open = method === 'GET' && /^\/_\/(?:version|proxy\/health)(?:\?|$)/.test(path)
+  return open ? [] : ['okapi.all']
+}
+
 const idOnly = ({ id }: { id: string }) => ({ id })
 
 function whole({ modules }: OkapiState, id: string): Reply {
@@ -56,12 +73,16 @@ function withdraw({ deployments }: OkapiState, srvcId: string, instId: string): 
 }
 
 /** TenantManager: the module's tenant interface is called directly, without a pipeline. */
-async function enable(state: OkapiState, tenant: string, id: string): Promise<Reply> {
-  const descriptor = state.modules.find((module) => module.id === id)
-  const url = urlOf(state, id)
+async function enable(state: OkapiState, tenant: string, named: string): Promise<Reply> {
+  // A product stands for its newest version (TenantManager); here there is one.
+  const descriptor = state.modules.find(
+    (module) => module.id === named || module.id.replace(/-\d.*$/, '') === named,
+  )
+  const url = urlOf(state, descriptor?.id ?? named)
   if (descriptor === undefined || url === undefined) {
-    return { status: 400, json: { error: `${id} is not known, or runs nowhere` } }
+    return { status: 400, json: { error: `${named} is not known, or runs nowhere` } }
   }
+  const { id } = descriptor
   const path = tenantPath(descriptor)
   if (path !== undefined) {
     const fields = new HeaderFields()

@@ -57,6 +57,38 @@ export async function proxy(
   }
 }
 
+/**
+ * Asks the auth filter of the tenant about a call of Okapi's own administration, which is a module like
+ * any other there. Returns the filter's answer where that is a no.
+ */
+export async function askFilter(
+  state: OkapiState,
+  method: string,
+  target: string,
+  fields: HeaderFields,
+  permissions: readonly string[],
+): Promise<Received | undefined> {
+  const wrong = unifyToken(fields)
+  if (wrong !== undefined) throw new Rejected(400, wrong)
+  sanitize(fields)
+  const tenant = tenantOf(fields)
+  const filters = (enabledFor(state, tenant) ?? []).flatMap(({ id, filters: entries = [] }) =>
+    entries.some(({ phase }) => phase === 'auth') ? [id] : [],
+  )
+  fields.set('X-Okapi-Tenant', tenant)
+  fields.set('X-Okapi-Url', state.okapiUrl)
+  for (const id of filters) {
+    const sent = fields.copy()
+    if (permissions.length > 0) sent.set('X-Okapi-Permissions-Required', permissions.join(','))
+    const url = urlOf(state, id)
+    if (url === undefined) throw new Rejected(404, `No running module instance for ${id}`)
+    const answer = await callModule(url, method, target, sent, null)
+    if (answer.status < 200 || answer.status >= 300) return answer
+    answer.body.resume()
+  }
+  return undefined
+}
+
 function prepare(
   state: OkapiState,
   method: string,
@@ -126,7 +158,7 @@ function seenIn({ module }: Step, answer: Received): StepSeen {
 }
 
 /** The handler's answer, re-chunked; a token that came back unchanged is taken off (RMB-478). */
-async function relay(
+export async function relay(
   { status, fields, body }: Received,
   sent: HeaderFields,
   response: http.ServerResponse,

@@ -11,7 +11,7 @@ export interface Deployment {
 export interface OkapiState {
   /** What X-Okapi-Url says. */
   okapiUrl: string
-  readonly modules: readonly Descriptor[]
+  readonly modules: Descriptor[]
   readonly deployments: Deployment[]
   /** Module ids enabled for each tenant. */
   readonly tenants: Map<string, Set<string>>
