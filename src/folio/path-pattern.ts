@@ -14,6 +14,8 @@ export interface PathPattern {
 
 // okapi-core RoutingEntry.INVALID_PATH_CHARS; braces only as `{name}`.
 const INVALID = '\\%+{}()[].;:=?@#^$"\' '
+/** Of ASCII what has two spellings in a path: `%41` is refused there, `%26` is not (RFC 3986 2.3). */
+const TWO_SPELLINGS = /[!&,<>|`]/
 const SLASH = 0x2f
 /** No request line that Okapi reads is longer than 8192 bytes; real patterns have some 100. */
 const MAX_PATTERN = 2048
@@ -36,6 +38,8 @@ export function parsePathPattern(text: string): PathPattern | string {
     const char = text[i]!
     if (char !== '{' && char !== '*') {
       if (INVALID.includes(char)) return `${named(char)} must not stand in a pathPattern`
+      if (TWO_SPELLINGS.test(char))
+        return `${named(char)} in a pathPattern has two spellings in a path`
       literal += char
       before += char
       continue
