@@ -98,7 +98,7 @@ test.serial('a caller that proved who it is hears the whole sentence', async (t)
   const { type, reason, status, detail } = JSON.parse(refused.body)
   t.is(type, 'urn:okapi-sidecar:refusal:route-not-declared')
   t.is(reason, 'route-not-declared')
-  t.is(status, 403)
+  t.is(status, 404)
   t.regex(detail, /mod-notes-8\.1\.0 may not GET \/instance-storage\/instances/)
 })
 
