@@ -2,14 +2,14 @@ import { parseArgs } from 'node:util'
 import { type PortRange, parsePortRange } from '../config/addresses.ts'
 import { fault } from '../fault.ts'
 import { loadDescriptors } from '../policy/descriptor-files.ts'
-import { deployable } from './discovery/deployable.ts'
 import { compare } from './discovery/findings.ts'
 import {
+  deployable,
   type Instance,
   KUBERNETES_PREFIX,
-  type Wanted,
+  targetOf,
+  type WantedInstance,
   wantedFor,
-  wayOf,
 } from './discovery/instances.ts'
 import { Okapi } from './discovery/okapi.ts'
 import { assignPorts } from './discovery/ports.ts'
@@ -119,7 +119,7 @@ async function meet(
 }
 
 /** What is registered for a module in any of its names, as long as it leads through the sidecar. */
-function isRegistered({ srvcId, url }: Wanted, before: readonly Instance[]): boolean {
+function isRegistered({ srvcId, url }: WantedInstance, before: readonly Instance[]): boolean {
   return before.some((instance) => instance.srvcId === srvcId && instance.url === url)
 }
 
@@ -127,7 +127,7 @@ function isRegistered({ srvcId, url }: Wanted, before: readonly Instance[]): boo
  * What the findings are about and a registration can mend. What Okapi has started by itself, or has
  * from Kubernetes, is for its own settings.
  */
-function strays(wanted: readonly Wanted[], before: readonly Instance[], range: PortRange) {
+function strays(wanted: readonly WantedInstance[], before: readonly Instance[], range: PortRange) {
   const urls = new Set(wanted.map(({ url }) => url))
   const { findings } = compare(wanted, before, range)
   const mendable = new Set(['past-the-sidecar', 'names-another-module', 'shares-a-port'])
@@ -143,10 +143,10 @@ function wantedSet(
   ids: readonly string[],
   range: PortRange,
   before: readonly Instance[],
-): Wanted[] {
+): WantedInstance[] {
   const taken = new Map<string, number>()
   for (const { srvcId, url } of before) {
-    const way = wayOf(url, range)
+    const way = targetOf(url, range)
     if (way.to === 'sidecar' && way.id === srvcId && !taken.has(srvcId)) taken.set(srvcId, way.port)
   }
   const ports = assignPorts(ids, range, taken)

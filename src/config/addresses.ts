@@ -103,7 +103,7 @@ function origin(text: string, scheme: 'http' | 'https', port: number): Parsed<Pe
 
 function hostPorts(text: string): Parsed<PortRange> {
   const match = HOST_PORT.exec(text)
-  if (match === null) return { wrong: 'must be HOST:PORT; an IPv6 address stands in brackets' }
+  if (match === null) return { wrong: 'must be HOST:PORT; an IPv6 address goes in brackets' }
   const [, v6, name, first, last] = match
   const host = v6 ?? name ?? ''
   if (v6 !== undefined && isIP(v6) !== 6) return { wrong: `has no IPv6 address in \`[${v6}]\`` }

@@ -99,7 +99,8 @@ function egressOfRole(raw: Raw): Flaw[] {
   }
   const listen = has('listen')
   if (listen !== has('gateway')) {
-    const message = 'beside Okapi `egress.listen` and `egress.gateway` stand together or not at all'
+    const message =
+      'beside Okapi `egress.listen` and `egress.gateway` go together: set both or neither'
     return [{ path: ['egress', listen ? 'listen' : 'gateway'], message }]
   }
   if (listen || has('modules')) return []

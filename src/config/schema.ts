@@ -229,7 +229,9 @@ const limits = () =>
 export const fileSchema = () =>
   z
     .strictObject({
-      module: moduleId().meta({ description: 'Who this sidecar stands for, as mod-users-19.7.0' }),
+      module: moduleId().meta({
+        description: 'The module that this sidecar serves, as mod-users-19.7.0',
+      }),
       trustDomain: trustDomainField(),
       credentials: credentials(),
       ingress: ingress().optional(),

@@ -37,7 +37,7 @@ export function parsePathPattern(text: string): PathPattern | string {
   for (let i = 0; i < text.length; i++) {
     const char = text[i]!
     if (char !== '{' && char !== '*') {
-      if (INVALID.includes(char)) return `${named(char)} must not stand in a pathPattern`
+      if (INVALID.includes(char)) return `${named(char)} is not allowed in a pathPattern`
       if (TWO_SPELLINGS.test(char))
         return `${named(char)} in a pathPattern has two spellings in a path`
       literal += char
@@ -153,7 +153,7 @@ function named(char: string): string {
 function nameFault(name: string, close: number): string | undefined {
   for (const char of name) {
     if (char === '/' || INVALID.includes(char)) {
-      return `${named(char)} must not stand inside {} of a pathPattern`
+      return `${named(char)} is not allowed inside {} of a pathPattern`
     }
   }
   return close < 0 ? 'a { of the pathPattern is not closed' : undefined

@@ -32,7 +32,7 @@ export function checkGrants(
     const error = forbidden(model, grant)
     if (error !== undefined) say('error', error)
     else if (grant.untilMs <= model.now())
-      say('warning', `this grant has ended: ${grantText(grant)} of ${grant.caller}; take it out`)
+      say('warning', `this grant has ended: ${grantText(grant)} of ${grant.caller}; remove it`)
     else if (concerns(grant, own)) {
       const warning = useless(model, grant)
       if (warning !== undefined) say('warning', warning)

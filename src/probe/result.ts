@@ -65,7 +65,7 @@ export function conclusion(run: Run): Conclusion {
     return { kind: 'bad', sentence: `Yes: ${through} of ${all} attacks got through.` }
   if (all === 0) return { kind: 'open', sentence: 'Unknown: no attack was tried.' }
   if (inconclusive === 0) return { kind: 'good', sentence: `No: all ${all} attacks were blocked.` }
-  const sentence = `Nothing got through, but ${inconclusive} of ${all} attacks could not be judged.`
+  const sentence = `Nothing got through, but ${inconclusive} of ${all} attacks gave no result.`
   return { kind: 'open', sentence }
 }
 

@@ -226,6 +226,6 @@ function nameOf(head: Head, line: number): string {
 
 function notAllowed(what: string): Refusal {
   return refuse('forbidden-header', `this caller must not send ${what}`, {
-    wouldAllow: 'calling through its own sidecar, which takes it off',
+    wouldAllow: 'calling through its own sidecar, which removes it',
   })
 }

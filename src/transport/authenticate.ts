@@ -54,7 +54,7 @@ export function authenticate<I>(
     if (!facts.authorized || facts.chain.length === 0) return untrusted(facts.error ?? 'no chain')
     return { identity: verdict, facts }
   } catch (error) {
-    return untrusted(error instanceof Error ? error.message : 'the judge failed')
+    return untrusted(error instanceof Error ? error.message : 'authentication failed')
   }
 }
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { wayOf } from '../../src/cli/discovery/instances.ts'
+import { targetOf } from '../../src/cli/discovery/instances.ts'
 import { assignPorts } from '../../src/cli/discovery/ports.ts'
 import { Fault } from '../../src/fault.ts'
 
@@ -71,7 +71,7 @@ test('only the exact form of a URL leads through the sidecar', (t) => {
     ['http://localhost:20199/mod-users-19.7.0', 20199],
     ['http://[::1]:20001/mod-users-19.7.0', 20001],
   ] as const) {
-    t.deepEqual(wayOf(url, RANGE), { to: 'sidecar', port, id: 'mod-users-19.7.0' }, url)
+    t.deepEqual(targetOf(url, RANGE), { to: 'sidecar', port, id: 'mod-users-19.7.0' }, url)
   }
   for (const url of [
     '',
@@ -91,6 +91,6 @@ test('only the exact form of a URL leads through the sidecar', (t) => {
     ' http://127.0.0.1:20000/mod-users-19.7.0',
     'HTTP://127.0.0.1:20000/mod-users-19.7.0',
   ]) {
-    t.deepEqual(wayOf(url, RANGE), { to: 'elsewhere' }, url)
+    t.deepEqual(targetOf(url, RANGE), { to: 'elsewhere' }, url)
   }
 })

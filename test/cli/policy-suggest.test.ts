@@ -179,7 +179,7 @@ test('--tighten: grants that are wider than their use, and what they could be', 
   t.is(only.until, '2099-01-31')
   t.regex(stdout, /in the place of the grant of interface `users` to mod-tags/)
   t.regex(stdout, /unused: .*\/users;/)
-  t.regex(stdout, /`user-tenants` to mod-tags at okapi[^:]*: never\s.*used, take it out/s)
+  t.regex(stdout, /`user-tenants` to mod-tags at okapi[^:]*: never\s.*used, remove it/s)
 })
 
 test('--from-descriptors needs what packed files leave out', async (t) => {

@@ -118,7 +118,7 @@ test('Okapi’s sidecar has ports for modules and no egress of its own', (t) => 
 test('Okapi’s sidecar takes no egress.listen without a gateway', (t) => {
   const text = `${OKAPI}  listen: 127.0.0.1:9131\n`
   t.deepEqual(problemsOf(text), [
-    '6:11: beside Okapi `egress.listen` and `egress.gateway` stand together or not at all',
+    '6:11: beside Okapi `egress.listen` and `egress.gateway` go together: set both or neither',
   ])
 })
 

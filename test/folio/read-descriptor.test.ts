@@ -179,7 +179,7 @@ test('what is wrong is quoted as far as a line has room for it', (t) => {
   const [empty] = readDescriptor(provides({ pathPattern: '/a', methods: [''] })).findings
   t.is(empty!.message, '"" is no method that Okapi knows, in upper case')
   const [blank] = readDescriptor(provides({ pathPattern: '/a b' })).findings
-  t.is(blank!.message, 'a blank must not stand in a pathPattern')
+  t.is(blank!.message, 'a blank is not allowed in a pathPattern')
 })
 
 test('what is too long for any request is refused, at its place', (t) => {

@@ -251,7 +251,7 @@ test('bootstrap needs an end that is near; a profile is for operators, alone in 
     /^warning \/grants\/0: profile bootstrap is for the first day: let it end within 31 days$/,
   )
   t.deepEqual(found({ profile: 'bootstrap', until: '2027-01-01' }), [
-    'warning /grants/0: this grant has ended: profile bootstrap of operator/anna; take it out',
+    'warning /grants/0: this grant has ended: profile bootstrap of operator/anna; remove it',
   ])
   t.deepEqual(found({ profile: 'read-only' }), [])
   t.regex(

@@ -9,8 +9,7 @@ import { errorCode, Fault, fault, type Problem } from '../../fault.ts'
 import { isOkapi } from '../../folio/module-id.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/descriptor-files.ts'
 import { loadPolicy, type PolicyRules } from '../../policy/load-policy.ts'
-import { deployable } from '../discovery/deployable.ts'
-import { wayOf } from '../discovery/instances.ts'
+import { deployable, targetOf } from '../discovery/instances.ts'
 import { table, tell } from '../terminal.ts'
 import { distinctProblems, type Findings, findingsOf } from './findings.ts'
 
@@ -140,7 +139,7 @@ function together(folder: string, checked: readonly Checked[]): readonly Problem
   const problems: Problem[] = []
   const okapis = configs.filter(({ module }) => isOkapi(module.id))
   if (okapis.length !== 1)
-    problems.push(error(`${okapis.length} sidecars stand beside Okapi: one must`))
+    problems.push(error(`${okapis.length} sidecars are beside Okapi: there must be one`))
   const domains = [...new Set(configs.map(({ trustDomain }) => trustDomain))]
   if (domains.length > 1) problems.push(error(`several trust domains: ${domains.join(', ')}`))
   problems.push(...sharedAddresses(configs).map((message) => error(message)))
@@ -195,7 +194,7 @@ function discoveryProblems(
   if (entries === undefined) return ['discovery.json is missing, or is no list of instances']
   const missing = callees.filter((id) => !entries.some(({ srvcId }) => srvcId === id))
   const astray = entries.filter(({ srvcId, url }) => {
-    const way = wayOf(url, range)
+    const way = targetOf(url, range)
     return way.to !== 'sidecar' || way.id !== srvcId
   })
   return [

@@ -74,7 +74,7 @@ function listenerRows(config: Config): [string, string][] {
   if (migration !== undefined) {
     const { listen, from, until } = migration
     const callers = from.map(({ text }) => text).join(', ')
-    const end = `${until <= Date.now() ? 'SHUT since' : 'until'} ${dateText(until)}`
+    const end = `${until <= Date.now() ? 'CLOSED since' : 'until'} ${dateText(until)}`
     rows.push([
       'plain',
       `${formatListen(listen)} for ${callers}, without proof of identity, ${end}`,

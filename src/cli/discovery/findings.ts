@@ -1,5 +1,5 @@
 import type { PortRange } from '../../config/addresses.ts'
-import { type Instance, KUBERNETES_PREFIX, type Wanted, wayOf } from './instances.ts'
+import { type Instance, KUBERNETES_PREFIX, targetOf, type WantedInstance } from './instances.ts'
 
 /** How a module stands in Okapi's discovery. */
 export type DiscoveryState =
@@ -10,7 +10,7 @@ export type DiscoveryState =
   | 'shares-a-port'
 
 /** A module that should be in Okapi's discovery, and what is there. */
-export interface Standing extends Wanted {
+export interface Standing extends WantedInstance {
   readonly state: DiscoveryState
   /** What Okapi has for it, in the order in which it was told. */
   readonly actual: readonly Instance[]
@@ -27,7 +27,7 @@ export interface DiscoveryFinding {
 
 /** Holds what Okapi has against what it should have. */
 export function compare(
-  wanted: readonly Wanted[],
+  wanted: readonly WantedInstance[],
   actual: readonly Instance[],
   range: PortRange,
 ): { readonly modules: readonly Standing[]; readonly findings: readonly DiscoveryFinding[] } {
@@ -57,7 +57,7 @@ function findingsOf(
   range: PortRange,
   sharing: ReadonlyMap<number, ReadonlySet<string>>,
 ): DiscoveryFinding[] {
-  const way = wayOf(url, range)
+  const way = targetOf(url, range)
   if (way.to === 'elsewhere') {
     const because = `Okapi calls ${srvcId} at ${url}, past its sidecar`
     return [{ kind: 'past-the-sidecar', srvcId, instId, because }]
@@ -85,14 +85,14 @@ function sharedPorts(
 ): ReadonlyMap<number, ReadonlySet<string>> {
   const ports = new Map<number, Set<string>>()
   for (const { srvcId, url } of actual) {
-    const way = wayOf(url, range)
+    const way = targetOf(url, range)
     if (way.to === 'elsewhere') continue
     ports.set(way.port, (ports.get(way.port) ?? new Set()).add(srvcId))
   }
   return ports
 }
 
-function missing({ srvcId }: Wanted): DiscoveryFinding {
+function missing({ srvcId }: WantedInstance): DiscoveryFinding {
   const because = `Okapi knows no instance of ${srvcId}`
   return { kind: 'missing', srvcId, instId: null, because }
 }

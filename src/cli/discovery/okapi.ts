@@ -1,7 +1,7 @@
 import { Client, type Dispatcher } from 'undici'
 import { isLoopback } from '../../config/addresses.ts'
 import { Fault, fault } from '../../fault.ts'
-import type { Instance, Wanted } from './instances.ts'
+import type { Instance, WantedInstance } from './instances.ts'
 import { Operator } from './operator.ts'
 
 const DISCOVERY = '/_/discovery/modules'
@@ -74,7 +74,7 @@ export class Okapi {
     }
   }
 
-  async add(wanted: Wanted): Promise<void> {
+  async add(wanted: WantedInstance): Promise<void> {
     const { status, text } = await this.#ask('POST', DISCOVERY, JSON.stringify(wanted))
     if (status !== 201) throw this.#answered(`POST ${DISCOVERY} ${wanted.srvcId}`, status, text)
   }

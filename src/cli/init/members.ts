@@ -5,8 +5,7 @@ import { isOkapi, productOf } from '../../folio/module-id.ts'
 import { type DescriptorFiles, loadDescriptors } from '../../policy/descriptor-files.ts'
 import { readKnownGrants } from '../../policy/known-grants.ts'
 import type { RuleSource } from '../../policy/rule-source.ts'
-import { deployable } from '../discovery/deployable.ts'
-import { wayOf } from '../discovery/instances.ts'
+import { deployable, targetOf } from '../discovery/instances.ts'
 import { assignPorts } from '../discovery/ports.ts'
 
 /** One that gets a sidecar. */
@@ -123,7 +122,7 @@ export function portsGiven(out: string, from: number): ReadonlyMap<string, numbe
     )
     return new Map(
       entries.flatMap(({ srvcId, url }) => {
-        const way = wayOf(url, range)
+        const way = targetOf(url, range)
         return way.to === 'sidecar' ? [[srvcId, way.port] as const] : []
       }),
     )

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { decidingSidecars, type Explanation } from '../../analysis/explanation.ts'
 import { fault } from '../../fault.ts'
 import { splitModuleId } from '../../folio/module-id.ts'
 import { callerName, parseCaller } from '../../policy/caller.ts'
@@ -6,20 +7,24 @@ import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
 import type { Authorizer } from '../../policy/policy.ts'
 import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
-import { readRequestHead, refusedBefore } from './before-policy.ts'
-import { explanation, placesOf, type Told } from './explanation.ts'
+import { explanationText } from './explanation-text.ts'
+import { readRequestHead, refusedBefore } from './refused-before.ts'
 import { resolveModule } from './resolve-module.ts'
 import { policyFromOptions } from './sources.ts'
 
 /** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { told, asked, json } = explain(argv)
-  process.stdout.write(json ? `${JSON.stringify(told, null, 2)}\n` : explanation(told, asked))
+  process.stdout.write(json ? `${JSON.stringify(told, null, 2)}\n` : explanationText(told, asked))
   return told.decision === 'allow' ? 0 : 1
 }
 
 /** The same without a word on the terminal. Throws a Fault for wrong usage. */
-export function explain(argv: readonly string[]): { told: Told; asked: string; json: boolean } {
+export function explain(argv: readonly string[]): {
+  told: Explanation
+  asked: string
+  json: boolean
+} {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -66,7 +71,7 @@ interface Question {
 function answer(
   judge: Authorizer,
   { caller, at, isInstalled, method, target, tenant, moduleId }: Question,
-): Told {
+): Explanation {
   const head = readRequestHead(method, target)
   if (isRefusal(head)) return toldBefore(head, caller, at)
   // Okapi's sidecar looks for the module before it looks at the path.
@@ -93,7 +98,7 @@ function resolve(at: string, set: DescriptorSet): string {
 }
 
 /** What is refused before policy is asked, in the words of the log. */
-function toldBefore(refusal: Refusal, caller: string, at: string): Told {
+function toldBefore(refusal: Refusal, caller: string, at: string): Explanation {
   return {
     decision: 'refuse',
     reason: refusal.reason,
@@ -106,11 +111,11 @@ function toldBefore(refusal: Refusal, caller: string, at: string): Told {
     because: refusal.because,
     wouldAllow: refusal.wouldAllow ?? null,
     nearest: null,
-    decidedAt: placesOf(caller, at, null),
+    decidedAt: decidingSidecars(caller, at, null),
   }
 }
 
-function tell(decision: Decision): Told {
+function tell(decision: Decision): Explanation {
   const { caller, at, provider, interface: provided, route, rule, because } = decision
   const refusal = decision.allow ? decision.wouldRefuse : decision.refusal
   return {
@@ -125,6 +130,6 @@ function tell(decision: Decision): Told {
     because,
     wouldAllow: refusal?.wouldAllow ?? null,
     nearest: decision.allow ? null : decision.nearest,
-    decidedAt: placesOf(caller, at, provider),
+    decidedAt: decidingSidecars(caller, at, provider),
   }
 }

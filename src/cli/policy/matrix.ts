@@ -36,7 +36,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { policy, set, grants, mode, migration, plain } = installation
   const all = reachOf(installation)
   if (hijacked !== undefined) {
-    if (csv || html !== undefined) throw fault('--blast-radius is told as text or --json')
+    if (csv || html !== undefined) throw fault('--blast-radius prints text or --json')
     const radius = blastRadius(all, resolveModule('--blast-radius', hijacked, set), set)
     process.stdout.write(json ? blastJson(radius) : blastText(radius))
     return 0

@@ -124,7 +124,7 @@ export function unusedGrants({
     return { comments: [`${what}: ${share}`, idle], grants: [] }
   }
   const what = `grant of ${opensText(grant.opens)} to ${grant.caller} at ${grant.at} (${place})`
-  if (used.length === 0) return { comments: [`${what}: never used, take it out`], grants: [] }
+  if (used.length === 0) return { comments: [`${what}: never used, remove it`], grants: [] }
   if (grant.opens.kind === 'admin' || grant.opens.kind === 'tenants') {
     return { comments: [`${what}: ${share}`, idle], grants: [] }
   }

@@ -30,7 +30,7 @@ interface CertificateRow {
   readonly shape?: (context: Context) => Partial<Shape> | Promise<Partial<Shape>>
 }
 
-const BYTE_FOR_BYTE = 'Compare names byte for byte, as they stand in the DER.'
+const BYTE_FOR_BYTE = 'Compare names byte for byte, as they are in the DER.'
 const VALIDITY = 'Check the validity of every certificate in the chain.'
 const ONE_URI = 'Take identity from the one URI SAN and from nothing else.'
 const PURPOSE = 'Want the purpose clientAuth of callers.'

@@ -13,12 +13,12 @@ const ROWS: readonly ForgedRow[] = [
   [
     'X-Okapi-Auth-Headers',
     '{}',
-    'Filters believe what the auth filter never said; Okapi does not take it off.',
+    'Filters believe what the auth filter never said; Okapi does not remove it.',
   ],
   [
     'X-Okapi-Auth-Result',
     '200',
-    'Filters believe that the caller was authorised; Okapi does not take it off.',
+    'Filters believe that the caller was authorised; Okapi does not remove it.',
   ],
   [
     'Authtoken-Refresh-Cache',
@@ -45,12 +45,12 @@ const ROWS: readonly ForgedRow[] = [
   [
     'X-Okapi-Handler-Headers',
     '{}',
-    'The audit filter records an answer that never was; Okapi does not take it off.',
+    'The audit filter records an answer that never was; Okapi does not remove it.',
   ],
   [
     'X-Okapi-Handler-Result',
     '200',
-    'The audit filter records a result that never was; Okapi does not take it off.',
+    'The audit filter records a result that never was; Okapi does not remove it.',
   ],
   [
     'X-Okapi-Match-Path-Pattern',
@@ -66,7 +66,7 @@ const ROWS: readonly ForgedRow[] = [
   [
     'X-Original-URL',
     '/_/proxy/tenants',
-    'A router behind serves another path than the one judged.',
+    'A router behind serves another path than the one that was authorized.',
   ],
   [
     'X-Okapi-Permissions-Desired',
@@ -81,7 +81,11 @@ const ROWS: readonly ForgedRow[] = [
     'A module grants itself permissions that the next module believes.',
   ],
   ['X-Okapi-request-ip', '192.0.2.1', 'The audit log shows an address that never called.'],
-  ['X-Rewrite-URL', '/_/proxy/tenants', 'A router behind serves another path than the one judged.'],
+  [
+    'X-Rewrite-URL',
+    '/_/proxy/tenants',
+    'A router behind serves another path than the one that was authorized.',
+  ],
   ['X-Okapi-Stop', 'true', 'The pipeline ends before the filters behind the handler.'],
   ['X-Okapi-Unheard-Of', 'x', 'What Okapi adds one day will be forged from that day on.'],
   [

@@ -12,7 +12,7 @@ const expectContinue: Attack = {
   id: 'expect-continue',
   group: 'framing',
   title: 'Expect: 100-continue on a closed route',
-  meaning: 'The body is asked for, and goes on, before the call is judged.',
+  meaning: 'The body is asked for, and goes on, before the call is authorized.',
   judged: 'The answer 100, or any final answer but a refusal.',
   remedy: 'Judge the head before anything of the body is asked for.',
   async run(context) {
@@ -96,7 +96,7 @@ const pipelinedRogue: Attack = {
   id: 'pipelined-rogue',
   group: 'framing',
   title: 'a forbidden call behind an allowed one',
-  meaning: 'Only the first request of a connection is judged.',
+  meaning: 'Only the first request of a connection is authorized.',
   judged: 'The answer to the second request; that none comes is a refusal.',
   remedy: 'Judge every request, however it came.',
   against: 'okapi',

@@ -7,8 +7,9 @@ import { FORGED_HEADER_ATTACKS } from './forged-headers.ts'
 import { responseOkapiStop } from './response-okapi-stop.ts'
 
 const TWICE =
-  'Okapi reads the first, RMB the last, Tomcat the first: one is judged, another is served.'
-const ONCE = 'Refuse what may stand only once and stands twice, before anything else reads it.'
+  'Okapi reads the first, RMB the last, Tomcat the first: one is authorized, another is served.'
+const ONCE =
+  'Refuse a header that is sent twice and may be sent once only, before anything else reads it.'
 const LISTED = 'Refuse a Connection line that names a guarded header.'
 
 const ROWS: readonly HeaderRow[] = [
@@ -29,7 +30,7 @@ const ROWS: readonly HeaderRow[] = [
   {
     id: 'bare-lf-in-value',
     title: 'a bare LF in a header value',
-    meaning: 'One reader ends the line there, and finds a header that was not judged.',
+    meaning: 'One reader ends the line there, and finds a header that was not checked.',
     remedy: 'Refuse an LF without its CR.',
     lines: [['X-Probe', 'a\nX-Okapi-Permissions: ["perms.all"]']],
   },
@@ -125,7 +126,7 @@ const ROWS: readonly HeaderRow[] = [
   {
     id: 'method-override',
     title: 'another method in a header',
-    meaning: 'A framework behind serves another method than the one judged.',
+    meaning: 'A framework behind serves another method than the one that was authorized.',
     remedy: 'Refuse the headers by which frameworks let a method be replaced.',
     needs: ['credentials'],
     against: 'okapi',
@@ -180,7 +181,7 @@ const ROWS: readonly HeaderRow[] = [
   {
     id: 'underscore-tenant',
     title: 'X_Okapi_Tenant with underscores',
-    meaning: 'CGI and WSGI servers read `_` as `-`: a header that was never judged arrives.',
+    meaning: 'CGI and WSGI servers read `_` as `-`: a header that was never checked arrives.',
     remedy: 'Refuse names with `_` that read as a guarded name.',
     lines: [['X_Okapi_Tenant', 'supertenant']],
   },

@@ -13,7 +13,7 @@ import {
 import { stall } from '../stall.ts'
 
 const MISREAD =
-  'Two sides that understand frames differently exchange requests that were never judged.'
+  'Two sides that understand frames differently exchange requests that were never authorized.'
 const FIRST_FRAME = 'Close the link at the first frame that does not fit.'
 const SAME_RULES = 'Hold heads that come in frames to the same rules as all others.'
 
@@ -157,7 +157,7 @@ const CALLS: readonly LinkedCallRow[] = [
   {
     id: 'link-closed-route',
     title: 'a forbidden call on a link',
-    meaning: 'A link is judged once, and what it carries is not judged any more.',
+    meaning: 'A link is checked once, and the calls that it carries are not.',
     remedy: 'Judge every exchange of a link by itself, as the peer that opened the link.',
     needs: ['credentials'],
     pair: ({ credentials }) => credentials,
@@ -195,7 +195,7 @@ const CALLS: readonly LinkedCallRow[] = [
   {
     id: 'link-two-heads',
     title: 'two requests in one frame',
-    meaning: 'The second one is served behind the first, and was never judged.',
+    meaning: 'The second one is served behind the first, and was never authorized.',
     remedy: 'Take exactly one head out of an OPEN, and reset the exchange otherwise.',
     message: (context) => {
       const first = ordinaryRequest(context)

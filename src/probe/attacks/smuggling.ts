@@ -221,7 +221,7 @@ export const SMUGGLING_ATTACKS: readonly Attack[] = [
       ...COMMON,
       id: row.id,
       title: row.title,
-      meaning: 'A second request hides behind the first: it is served and was never judged.',
+      meaning: 'A second request hides behind the first: it is served and was never authorized.',
       remedy: row.remedy ?? REFUSE,
       run: (context) => oneAnswerAtMost(context, smugglingMessage(context, row), 'POST'),
     }),

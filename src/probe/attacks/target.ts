@@ -97,7 +97,8 @@ export const TARGET_ATTACKS: readonly Attack[] = ROWS.map(([id, title, target]) 
   title,
   meaning: 'The allow-list judges one path, the module serves another.',
   judged: 'Any answer but a refusal means that the target was taken as it is and passed on.',
-  remedy: 'Refuse ambiguous targets before anything is matched, and forward the bytes judged.',
+  remedy:
+    'Refuse ambiguous targets before anything is matched, and forward the bytes that were checked.',
   async run(context) {
     const text = typeof target === 'string' ? `${context.ordinaryPath}${target}` : target(context)
     return findingOf(await send(context, ordinaryRequest(context, { target: text })))

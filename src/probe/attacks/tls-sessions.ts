@@ -22,7 +22,7 @@ export const renegotiation: Attack = {
   id: 'renegotiation',
   group: 'tls',
   title: 'a renegotiated TLS 1.2 handshake',
-  meaning: 'The peer that was judged is replaced on a living connection, or the CPU is kept busy.',
+  meaning: 'The authenticated peer is replaced on a living connection, or the CPU is kept busy.',
   judged: 'A second handshake that comes up on the same connection.',
   remedy: 'Disable renegotiation; TLS 1.3 has none.',
   async run(context) {
@@ -66,7 +66,7 @@ export const resumption: Attack = {
   id: 'resumption',
   group: 'tls',
   title: 'a saved session that is taken up again',
-  meaning: 'A connection comes up without a certificate to judge: revoked peers stay inside.',
+  meaning: 'A connection comes up without a certificate to check: revoked peers stay inside.',
   judged: 'A handshake that the target resumes, in TLS 1.2 and in TLS 1.3.',
   remedy: 'Give out no session tickets and no session ids.',
   async run(context) {

@@ -16,7 +16,8 @@ const alpnOtherProtocol: Attack = {
   id: 'alpn-other-protocol',
   group: 'tls',
   title: 'no certificate, and another protocol',
-  meaning: 'A protocol chosen in the handshake leads past the place where callers are judged.',
+  meaning:
+    'A protocol chosen in the handshake leads past the place where callers are authenticated.',
   judged: 'Any answer but a refusal, under any of some ALPN names.',
   remedy: 'Judge the certificate before the protocol.',
   async run(context) {

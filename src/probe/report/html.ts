@@ -167,7 +167,7 @@ function details(run: Run, result: Result): Html {
   const rows = [
     ['What was seen', because],
     ['It would mean', attack.meaning],
-    ['How it is judged', attack.judged],
+    ['How the result is decided', attack.judged],
     ['What to do', attack.remedy],
     ['Try it alone', `--only ${attack.id}`],
   ] as const

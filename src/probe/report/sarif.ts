@@ -37,7 +37,7 @@ function rule({ id, group, title, meaning, judged, remedy }: Attack) {
     name: id.replace(/(?:^|-)([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase()),
     shortDescription: { text: title },
     fullDescription: { text: meaning },
-    help: { text: `How it is judged: ${judged}\nWhat to do: ${remedy}` },
+    help: { text: `How the result is decided: ${judged}\nWhat to do: ${remedy}` },
     defaultConfiguration: { level: 'error' },
     properties: { tags: ['security', group] },
   }
