@@ -49,10 +49,7 @@ test('the page says in its first sentence what it came to', (t) => {
   t.is(first('got-through', 'blocked'), 'Yes: 1 of 2 attacks got through.')
   t.is(first('got-through', 'inconclusive'), 'Yes: 1 of 2 attacks got through.')
   t.is(first('blocked', 'blocked'), 'No: all 2 attacks were blocked.')
-  t.is(
-    first('blocked', 'inconclusive'),
-    'Nothing got through, but 1 of 2 attacks gave no result.',
-  )
+  t.is(first('blocked', 'inconclusive'), 'Nothing got through, but 1 of 2 attacks gave no result.')
   t.is(first(), 'Unknown: no attack was tried.')
 })
 
