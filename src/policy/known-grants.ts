@@ -89,6 +89,19 @@ export function supertenantProblems(
   return [{ severity: 'warning', message, hint }]
 }
 
+/** A warning beside Okapi where no operator may do anything with it. */
+export function administrationProblems(
+  grants: readonly Grant[],
+  { own, now }: { readonly own: string; readonly now: number },
+): readonly Problem[] {
+  if (!isOkapi(own)) return []
+  const valid = grants.filter(({ opens, untilMs }) => opens.kind === 'admin' && untilMs > now)
+  if (valid.length > 0) return []
+  const message = 'no operator may administer Okapi: no grant with a profile or `admin` is in force'
+  const hint = 'grants: [{caller: operator/NAME, at: okapi, profile: daily, why: ...}]'
+  return [{ severity: 'warning', message, hint }]
+}
+
 function opensIt({ opens }: Grant): boolean {
   return opens.kind === 'tenants' && opens.tenants.includes(SUPERTENANT)
 }

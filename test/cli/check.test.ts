@@ -153,9 +153,11 @@ policy: { descriptors: set${more} }
     ', grants: [{ caller: mod-login, at: okapi, tenants: [supertenant], why: by hand }]',
   )
   t.regex(half.stderr, /: mod-authtoken-2\.18\.0 may not call Okapi/)
-  const { stderr, stdout } = said(', knownGrants: [supertenant]')
+  t.regex(half.stderr, /warning: no operator may administer Okapi: /)
+  const anna = '{ caller: operator/anna, at: okapi, profile: daily, why: administers }'
+  const { stderr, stdout } = said(`, knownGrants: [supertenant], grants: [${anna}]`)
   t.is(stderr, '')
-  t.regex(stdout, /\npolicy .*, 0 grants and 2 known, enforce,/)
+  t.regex(stdout, /\npolicy .*, 1 grant and 2 known, enforce,/)
 })
 
 test('so has a grant that means nothing', (t) => {

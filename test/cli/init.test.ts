@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import {
   chmodSync,
   cpSync,
@@ -10,6 +11,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -166,8 +169,8 @@ test('every platform gets what starts it', (t) => {
   }
   const compose = parse(files('compose')('compose.yaml'))
   t.is(Object.keys(compose.services).length, 20)
-  t.deepEqual(compose.services['mod-users-19-7-0-sidecar'].networks.folio.aliases, ['mod-users'])
-  t.is(compose.services['mod-users-19-7-0'].network_mode, 'service:mod-users-19-7-0-sidecar')
+  t.deepEqual(compose.services['mod-users-sidecar'].networks.folio.aliases, ['mod-users'])
+  t.is(compose.services['mod-users'].network_mode, 'service:mod-users-sidecar')
   const systemd = files('systemd')
   t.is(systemd('okapi-7.2.0/netns.env'), 'ADDRESS=10.200.0.10/24\nGATEWAY=10.200.0.1/24\n')
   t.regex(systemd('start'), /systemctl enable --now okapi-sidecar@mod-users-19\.7\.0\n/)
@@ -198,6 +201,46 @@ test('an install.json picks; what is missing or there twice is told', (t) => {
   writeFileSync(join(cwd, 'descriptors/okapi-7.3.0.json'), '{"id": "okapi-7.3.0"}')
   t.regex(init(cwd, 'compose').stderr, /two versions of Okapi: okapi-7\.2\.0, okapi-7\.3\.0/)
   t.is(sidecar(cwd, 'init', '--out', 'x', '--for', 'docker', '--operator', 'a').status, 2)
+})
+
+test('from a running Okapi: what is enabled for a tenant, and Okapi’s own version', async (t) => {
+  const cwd = place(t)
+  const okapi = createServer(({ url = '' }, response) => {
+    const [, id] = /^\/_\/proxy\/modules\/([^/]+)$/.exec(url) ?? []
+    const modules = [{ id: ID }, { id: 'mod-tags-3.1.0' }]
+    response.setHeader('Content-Type', 'application/json')
+    if (url === '/_/version') response.end('"7.0.3"')
+    else if (url === '/_/proxy/tenants/diku/modules') response.end(JSON.stringify(modules))
+    else response.end(readFileSync(join(SET, `${id}.json`)))
+  })
+  await new Promise<void>((resolve) => {
+    okapi.listen(0, '127.0.0.1', resolve)
+  })
+  t.teardown(() => {
+    okapi.closeAllConnections()
+    okapi.close()
+  })
+  const url = `http://127.0.0.1:${(okapi.address() as AddressInfo).port}`
+  const argv = [
+    'init',
+    '--okapi',
+    url,
+    '--tenant',
+    'diku',
+    '--operator',
+    'anna',
+    '--for',
+    'compose',
+  ]
+  const child = spawn(process.execPath, [MAIN, ...argv, '--out', 'out', '--yes'], { cwd })
+  const [code] = await once(child, 'exit')
+  t.is(code, 0)
+  t.deepEqual(readdirSync(join(cwd, 'out/sidecars')).sort(), [
+    'mod-tags-3.1.0.yaml',
+    `${ID}.yaml`,
+    'okapi-7.0.3.yaml',
+  ])
+  t.is(sidecar(cwd, 'check', 'out').status, 0)
 })
 
 const { DESCRIPTORS_DIR: real } = process.env

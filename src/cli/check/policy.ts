@@ -4,7 +4,11 @@ import type { Loaded } from '../../config/load.ts'
 import type { Problem } from '../../fault.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/descriptor-files.ts'
 import { isPartOfProfile } from '../../policy/grants.ts'
-import { readKnownGrants, supertenantProblems } from '../../policy/known-grants.ts'
+import {
+  administrationProblems,
+  readKnownGrants,
+  supertenantProblems,
+} from '../../policy/known-grants.ts'
 import { policyOf } from '../../sidecar/policies.ts'
 
 /** A policy that compiles. */
@@ -46,6 +50,7 @@ export function checkPolicy({ config, origins }: Loaded): PolicyFound {
   const problems = [
     ...warnings,
     ...missing,
+    ...administrationProblems(inForce, { own: config.module.id, now: Date.now() }),
     ...forbidden.map((problem) => ({ ...problem, ...place })),
   ]
   const written = inForce.filter((grant) => grant.file !== null && !isPartOfProfile(grant))

@@ -68,7 +68,7 @@ export function startFiles(
           'kubectl apply -f cert-manager.yaml',
           ...all.map(
             (member) =>
-              `helm upgrade --install ${member.product} "\${CHART:-okapi-sidecar}" -f values/${member.id}.yaml --set-file policy.packed=${packedFile(member)}`,
+              `helm upgrade --install ${nameOf(member, all)} "\${CHART:-okapi-sidecar}" -f values/${member.id}.yaml --set-file policy.packed=${packedFile(member)}`,
           ),
         ]),
       ]
@@ -134,6 +134,12 @@ export function leftToPeople(
   ]
 }
 
+/** The product, where one version of it is there. */
+function nameOf({ id, product }: InstalledMember, all: readonly InstalledMember[]): string {
+  const versions = all.filter((member) => member.product === product).length
+  return versions === 1 ? product : id.replaceAll('.', '-').toLowerCase()
+}
+
 function composeText(all: readonly InstalledMember[]): string {
   const sidecar = {
     image: 'okapi-sidecar',
@@ -147,7 +153,7 @@ function composeText(all: readonly InstalledMember[]): string {
   }
   const services = all.flatMap((member) => {
     const { id, role } = member
-    const name = role === 'okapi' ? 'okapi' : id.replaceAll('.', '-').toLowerCase()
+    const name = nameOf(member, all)
     const file = sidecarFile(member, 'compose')
     const mounts = [file, packedFile(member), GRANTS_FILE, credentialsFolder(id)]
     const okapi = role === 'okapi' ? {} : { environment: { OKAPI_URL: 'http://localhost:9130' } }
@@ -217,7 +223,7 @@ function certManagerText(trustDomain: string): string {
 }
 
 function valuesText(
-  { id, role, image, knownGrants }: InstalledMember,
+  { id, role, image, modulePort, knownGrants }: InstalledMember,
   trustDomain: string,
   grants: readonly RuleSource[],
 ): string {
@@ -235,7 +241,7 @@ function valuesText(
         ...(knownGrants.length === 0 ? {} : { knownGrants }),
       },
     },
-    workload: { image: own },
+    workload: { image: own, port: modulePort },
   }
   return `# Written by okapi-sidecar init from grants.yaml and the descriptors.\n${stringify(values, YAML)}`
 }
