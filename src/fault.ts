@@ -45,6 +45,18 @@ export function sentence({ message, where }: Problem): string {
   return at === '' ? message : `${at}: ${message}`
 }
 
+/** The first of them in one line, and how many more there are. */
+export function inOneLine(problems: readonly Problem[]): string {
+  const [first, ...others] = problems.map(sentence)
+  return others.length === 0 ? `${first}` : `${first} (and ${others.length} more)`
+}
+
+/** What a person does about them, each once; a field of a line of the log where there is any. */
+export function hintsOf(problems: readonly Problem[]): { readonly hints?: readonly string[] } {
+  const hints = [...new Set(problems.flatMap(({ hint }) => hint ?? []))]
+  return hints.length === 0 ? {} : { hints }
+}
+
 function position(where: Where | undefined): string {
   if (where === undefined) return ''
   const { file, line, column, pointer } = where

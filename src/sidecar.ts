@@ -3,7 +3,7 @@ import { Credentials, type ReloadReport } from './credentials/credentials.ts'
 import type { Generation } from './credentials/generation.ts'
 import { PublicCertificate } from './credentials/public-certificate.ts'
 import type { RawMaterial } from './credentials/raw-material.ts'
-import { fault, type Problem, sentence } from './fault.ts'
+import { fault, hintsOf, inOneLine, type Problem, sentence } from './fault.ts'
 import { directionsOf } from './listeners/all.ts'
 import type { Direction } from './observe/labels.ts'
 import { type Log, logRemark } from './observe/log.ts'
@@ -207,10 +207,11 @@ export class Sidecar {
       ({ result, problems }) =>
         this.#whenTakenUp(() => {
           this.#metrics.reloaded(result)
-          const remark = result === 'ok' ? undefined : 'the last good one stays in use'
-          this.#readiness.remark('public certificate', remark)
+          const why = `the last good one stays in use: ${inOneLine(problems)}`
+          this.#readiness.remark('public certificate', result === 'ok' ? undefined : why)
           const level = result === 'ok' ? 'info' : 'error'
-          this.#log.log[level]({ result, problems: problems.map(sentence) }, 'public certificate')
+          const facts = { result, problems: problems.map(sentence), ...hintsOf(problems) }
+          this.#log.log[level](facts, 'public certificate')
         }),
     )
   }

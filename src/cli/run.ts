@@ -15,6 +15,8 @@ with "msg":"ready" and "listening", and only then it serves: a start that fails
 has answered no call. SIGTERM or SIGINT: no new connections, open exchanges
 finish, then the process ends; a second signal ends it at once. SIGUSR2, which
 the verb leave sends, may come before: callers go elsewhere, nothing is closed.
+SIGHUP does nothing: credentials, descriptors and grants are watched, and a
+changed configuration needs a restart.
 
 With workers above 1 that many threads serve. When one of them dies the others
 finish their exchanges and the process ends.
@@ -45,6 +47,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   // A signal that comes while it starts is not lost, and a start that waits for something ends by it.
   const stop = stopSignal()
   const leave = once('SIGUSR2')
+  if (!endsWithTerminal()) process.on('SIGHUP', () => log.log.warn(NO_RELOAD, 'not reloaded'))
   try {
     return await serve(config, log, stop, leave)
   } finally {
@@ -108,11 +111,23 @@ function once(signal: NodeJS.Signals): Promise<NodeJS.Signals> {
   })
 }
 
+/** For those who are used to it from other servers: without a handler it would end the process. */
+const NO_RELOAD = {
+  signal: 'SIGHUP',
+  hint: 'credentials, descriptors and grants are watched; a changed configuration needs a restart',
+}
+
+/** Started by hand in the foreground, it stops in an orderly way when that terminal is closed. */
+function endsWithTerminal(): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true
+}
+
 /** Resolves at the first signal; the second ends the process at once. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let asked = false
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const hangUp = endsWithTerminal() ? (['SIGHUP'] as const) : []
+    for (const signal of ['SIGTERM', 'SIGINT', ...hangUp] as const) {
       process.on(signal, () => {
         if (asked) process.exit(1)
         asked = true

@@ -1,5 +1,6 @@
 import { Fault, type Problem, sentence } from '../fault.ts'
 import type { Authority } from '../trust/chain.ts'
+import { withoutClock } from '../trust/profile.ts'
 import type { BoundCrl } from '../x509/crl.ts'
 import { checkGeneration } from './check-generation.ts'
 import { contentHashOf, type Expectation, type Generation } from './generation.ts'
@@ -176,7 +177,7 @@ export class Credentials implements CredentialsInForce {
 
   /** The same failure is found again at every poll; it is told once. */
   #fail(problems: readonly Problem[]): void {
-    const text = problems.map(sentence).join('\n')
+    const text = withoutClock(problems.map(sentence).join('\n'))
     if (text === this.#lastFailure) return
     this.#lastFailure = text
     this.#options.onReload?.({ result: 'failed', number: this.current.number, problems })

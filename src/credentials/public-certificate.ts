@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { Fault, type Problem, sentence } from '../fault.ts'
+import { withoutClock } from '../trust/profile.ts'
 import { PemError, splitPem } from '../x509/pem.ts'
 import { CERTIFICATE_FILE, KEY_FILE, watchDirectory } from './directory.ts'
 import { checkMode, Problems, type RawFile, remedyIn } from './raw-material.ts'
@@ -165,7 +166,7 @@ export class PublicCertificate {
         told({ result: 'ok', problems: [] })
       } catch (error) {
         if (!(error instanceof Fault)) throw error
-        const failure = error.problems.map(sentence).join('\n')
+        const failure = withoutClock(error.problems.map(sentence).join('\n'))
         if (failure !== this.#failure) told({ result: 'failed', problems: error.problems })
         this.#failure = failure
       }

@@ -1,7 +1,7 @@
 import type { Credentials, ReloadReport } from '../credentials/credentials.ts'
 import { Reminder } from '../credentials/endings.ts'
 import type { Generation } from '../credentials/generation.ts'
-import { sentence } from '../fault.ts'
+import { hintsOf, inOneLine, sentence } from '../fault.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Readiness } from '../observe/readiness.ts'
@@ -36,10 +36,12 @@ export class CredentialNews implements Ticking {
     const { metrics, readiness, log, credentials } = this.#telling
     const { number: generation, problems } = report
     const said = problems.map(sentence)
+    const hints = hintsOf(problems)
     metrics.reloaded(report.result)
     if (report.result === 'failed') {
-      readiness.remark('credentials', 'the last good generation stays in use')
-      log.error({ generation, problems: said }, 'new credentials refused')
+      const why = `the last good generation stays in use: ${inOneLine(problems)}`
+      readiness.remark('credentials', why)
+      log.error({ generation, problems: said, ...hints }, 'new credentials refused')
       return
     }
     readiness.remark('credentials', undefined)
@@ -47,7 +49,7 @@ export class CredentialNews implements Ticking {
     const { crlsEnd } = credentials.current
     const changed = { ...report.changed, notAfter: iso(report.changed.notAfter) }
     const lists = crlsEnd === undefined ? {} : { crlsEnd: iso(crlsEnd) }
-    log.info({ generation, changed, ...lists, warnings: said }, 'credentials')
+    log.info({ generation, changed, ...lists, warnings: said, ...hints }, 'credentials')
   }
 
   /** Who asks whether this sidecar is ready is told, too: every call may fail. */

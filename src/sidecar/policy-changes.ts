@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { sentence } from '../fault.ts'
+import { hintsOf, inOneLine, sentence } from '../fault.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Readiness } from '../observe/readiness.ts'
@@ -43,12 +43,14 @@ export function tellPolicy(telling: PolicyChangeReaders, { result, problems }: P
   const { policies, readiness, metrics, log } = telling
   const { hash, mode } = policies.current
   const said = problems.map(sentence)
+  const hints = hintsOf(problems)
   metrics.policyReloaded(result)
   if (result === 'ok') {
     readiness.remark('policy', undefined)
-    log.info({ hash, mode, warnings: said }, 'policy')
+    log.info({ hash, mode, warnings: said, ...hints }, 'policy')
   } else {
-    readiness.remark('policy', 'the last good policy stays in force')
-    log.error({ hash, mode, problems: said }, 'new policy refused')
+    const why = `the last good policy stays in force: ${inOneLine(problems)}`
+    readiness.remark('policy', why)
+    log.error({ hash, mode, problems: said, ...hints }, 'new policy refused')
   }
 }

@@ -128,6 +128,11 @@ function validityFlaw(certificate: Certificate, who: string, now: number): strin
   return `${who} is not valid before ${isoSeconds(notBefore)} (${clock})`
 }
 
+/** The same at whatever time it is said, to tell whether it was said before. */
+export function withoutClock(text: string): string {
+  return text.replace(/ \(in [0-9]+ [a-z]+ by the clock here, [0-9TZ:-]+\)/g, '')
+}
+
 /** `12 s`, `3 min`, `5 h`, `2 d`. */
 function lengthOf(ms: number): string {
   const seconds = Math.ceil(ms / 1000)

@@ -214,6 +214,19 @@ for (const [name, breaks] of Object.entries(breakages)) {
   })
 }
 
+test('a certificate that is not valid yet is told once, though the clock goes on', async (t) => {
+  const world = await begin({ look: verified })
+  const { ca, credentials, directory, reports } = world
+  const notBefore = new Date(world.now + DAY_MS)
+  const leaf = await ca.issue({ ...moduleNames(USERS), days: 30, notBefore })
+  await writeCredentials(directory, { leaf, ca: ca.certPem })
+  await credentials.reload()
+  world.now += 30_000
+  await credentials.reload()
+  t.is(reports.length, 2)
+  t.regex(reports[1]?.problems.map(sentence).join() ?? '', /not valid before .* by the clock here/)
+})
+
 test('a swap interrupted midway: new certificate, old key, then the key', async (t) => {
   const { ca, directory, credentials, reports } = await begin()
   const leaf = await ca.issue(moduleNames(USERS))

@@ -201,3 +201,15 @@ test.serial('told to stop the moment it is ready, it drains', async (t) => {
   t.is(await early.stop(), 0)
   t.is(early.lines.at(-1)?.msg, 'stopped')
 })
+
+test.serial('SIGHUP ends nothing: it is told what needs a restart', async (t) => {
+  const { sidecar, arrived, release, where } = await setting(t)
+  const reply = ask(where, get('/users/1', T))
+  await arrived
+  sidecar.signal('SIGHUP')
+  const [line] = await sidecar.say(({ msg }) => msg === 'not reloaded')
+  t.regex(String(line?.['hint']), /a changed configuration needs a restart/)
+  release()
+  t.is(verdictOf(await reply), '200')
+  t.is(await sidecar.stop(), 0)
+})
