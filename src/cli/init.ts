@@ -18,7 +18,7 @@ import { descriptorsFor, packDescriptors } from '../policy/packed-descriptors.ts
 import type { RuleSource } from '../policy/rule-source.ts'
 import { Okapi } from './discovery/okapi.ts'
 import { issueAll, missingCertificates, trustDomainOf } from './init/certificates.ts'
-import { changesOf, changeText, type WantedFile, writeChange } from './init/changes.ts'
+import { changesOf, changeText, type StartFile, writeChange } from './init/changes.ts'
 import {
   type InstallationPlan,
   idsToInstall,
@@ -196,7 +196,7 @@ function filesOf(
   plan: InstallationPlan,
   options: LayoutOptions,
   { out, operators, trustDomain, known }: Written,
-): readonly WantedFile[] {
+): readonly StartFile[] {
   const until = new Date(Date.now() + BOOTSTRAP_MS).toISOString().slice(0, 10)
   const first = grantsText(operators, until)
   const grants = grantsNow(out, first)

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { errorCode, fault } from '../../fault.ts'
 
 /** A file as it is to be. Its path is from the folder of the installation. */
-export interface WantedFile {
+export interface StartFile {
   readonly path: string
   readonly text: string
   readonly mode: number
@@ -13,7 +13,7 @@ export interface WantedFile {
 
 /** What writing a file would do. */
 export interface FileChange {
-  readonly file: WantedFile
+  readonly file: StartFile
   /** Undefined: it is new. */
   readonly before: string | undefined
 }
@@ -22,7 +22,7 @@ const FOLDER_MODE = 0o755
 const MOST_LINES = 60
 
 /** The files that are new or differ, in the order of their paths. Throws a Fault. */
-export function changesOf(folder: string, files: readonly WantedFile[]): readonly FileChange[] {
+export function changesOf(folder: string, files: readonly StartFile[]): readonly FileChange[] {
   return files
     .map((file) => ({ file, before: textAt(join(folder, file.path)) }))
     .filter(({ file, before }) => before === undefined || (before !== file.text && !file.once))

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
 import type { RuleSource } from '../../policy/rule-source.ts'
 import { wantedFor } from '../discovery/instances.ts'
-import type { WantedFile } from './changes.ts'
+import type { StartFile } from './changes.ts'
 import { type InstallationPlan, type InstalledMember, MODULE_PORTS } from './members.ts'
 import {
   bridgeAddress,
@@ -34,9 +34,9 @@ export function startFiles(
   plan: InstallationPlan,
   options: LayoutOptions,
   { trustDomain, grants }: { readonly trustDomain: string; readonly grants: readonly RuleSource[] },
-): readonly WantedFile[] {
+): readonly StartFile[] {
   const all = [plan.okapi, ...plan.members]
-  const start = (commands: readonly string[]): WantedFile => ({
+  const start = (commands: readonly string[]): StartFile => ({
     path: 'start',
     text: `${SHELL}set -e\n${commands.map((command) => `${command}\n`).join('')}`,
     mode: EXECUTABLE,
