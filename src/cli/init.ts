@@ -109,6 +109,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (platform === undefined) throw fault(`--for is one of ${PLATFORMS.join(', ')}`)
   const operators = values.operator
   if (operators.length === 0) needed('--operator', undefined)
+  const odd = operators.find((name) => !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
+  if (odd !== undefined) throw fault(`--operator ${odd}: letters, digits and . _ - only`)
   const options: LayoutOptions = {
     platform,
     firstPort: portOf('--ports', values.ports),

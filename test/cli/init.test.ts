@@ -201,6 +201,19 @@ test('an install.json picks; what is missing or there twice is told', (t) => {
   writeFileSync(join(cwd, 'descriptors/okapi-7.3.0.json'), '{"id": "okapi-7.3.0"}')
   t.regex(init(cwd, 'compose').stderr, /two versions of Okapi: okapi-7\.2\.0, okapi-7\.3\.0/)
   t.is(sidecar(cwd, 'init', '--out', 'x', '--for', 'docker', '--operator', 'a').status, 2)
+  rmSync(join(cwd, 'descriptors/okapi-7.3.0.json'))
+  rmSync(join(cwd, 'out'), { recursive: true })
+  const refused = (...argv: string[]) => {
+    const { status, stderr } = init(cwd, 'compose', '--yes', ...argv)
+    t.is(status, 2, stderr)
+    t.false(readdirSync(cwd).includes('out'))
+    return stderr
+  }
+  t.regex(refused('--operator', '../bo'), /--operator \.\.\/bo: letters, digits/)
+  t.regex(refused('--trust-domain', 'folio/x'), /folio\/x/)
+  t.regex(refused('--okapi-module', 'mod-x-1.0.0'), /mod-x-1\.0\.0 is no id of an Okapi/)
+  writeFileSync(join(cwd, 'descriptors/evil.json'), '{"id": "mod/../../x;touch y-1.0.0"}')
+  t.regex(refused(), /evil\.json|no name of a module/)
 })
 
 test('from a running Okapi: what is enabled for a tenant, and Okapi’s own version', async (t) => {

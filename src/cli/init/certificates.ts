@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fault } from '../../fault.ts'
 import { createAuthority, openAuthority } from '../../pki/ca.ts'
+import { trustDomain } from '../../pki/naming.ts'
 import { exists } from '../../pki/state.ts'
 import type { InstallationPlan } from './members.ts'
 import { credentialsFolder, type LayoutOptions, layoutOf } from './sidecar-file.ts'
@@ -10,7 +11,7 @@ const LEAF_MS = 7 * 24 * 60 * 60 * 1000
 /** The trust domain of the CA that is there, else the wanted one. Throws a Fault where they differ. */
 export async function trustDomainOf(out: string, wanted: string | undefined): Promise<string> {
   const ca = join(out, 'ca')
-  if (!(await exists(join(ca, 'ca.crt')))) return wanted ?? 'folio.internal'
+  if (!(await exists(join(ca, 'ca.crt')))) return trustDomain(wanted ?? 'folio.internal')
   const { register } = await (await openAuthority(ca)).read()
   if (wanted !== undefined && wanted !== register.trustDomain) {
     throw fault(`${ca} is a CA of the trust domain ${register.trustDomain}, not of ${wanted}`)

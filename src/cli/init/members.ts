@@ -72,6 +72,10 @@ export function planInstallation(
       hint: '--okapi-module okapi-7.0.3',
     })
   }
+  for (const id of [okapiId, ...set.modules.keys()]) checkId(id)
+  if (!isOkapi(okapiId) || okapiId === productOf(okapiId)) {
+    throw fault(`${okapiId} is no id of an Okapi`, { hint: '--okapi-module okapi-7.0.3' })
+  }
   const callees = deployable(set)
   const to = firstPort + MODULE_PORTS - 1
   const ports = assignPorts(callees, { host: '127.0.0.1', from: firstPort, to }, taken)
@@ -145,6 +149,13 @@ export function idsToInstall(text: string, file: string): readonly string[] {
     if (error instanceof SyntaxError) throw fault('this is not JSON', { where })
     throw error
   }
+}
+
+// Ids become paths, lines of a shell and names of services: what others wrote must stay a name.
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+function checkId(id: string): void {
+  if (!ID.test(id)) throw fault(`${JSON.stringify(id.slice(0, 100))} is no name of a module`)
 }
 
 function isWanted(wanted: readonly string[]) {
