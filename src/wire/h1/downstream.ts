@@ -252,7 +252,9 @@ export class Downstream<N> implements DownstreamStream {
 
   /** The caller has ended. A request that is not whole by now never will be. */
   #nothingMore(): void {
-    if (this.#reader.heldBytes > 0 && (this.exchange.open || this.#writeBuffer.clogged)) return
+    const { heldBytes, waitsForTurn } = this.#reader
+    const later = this.exchange.open || this.#writeBuffer.clogged || waitsForTurn
+    if (heldBytes > 0 && later) return
     if (this.#deadlines.leaving || this.#socket.destroyed) return
     const x = this.exchange
     if (x.open && !x.requestDone) {

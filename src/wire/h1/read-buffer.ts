@@ -2,10 +2,14 @@ import type { Socket } from 'node:net'
 import type { HeadLimits } from '../head.ts'
 import { HalfHead } from './half-head.ts'
 
+const NOTHING = Buffer.alloc(0)
+
 /** What was read from a caller and cannot be used yet: half a head, a body that waits, pipelined requests. */
 export class ReadBuffer {
   paused = false
   readonly #held = new HalfHead()
+  /** In front of it: requests of one read that wait for their turn. A view, because each turn takes one. */
+  #aside: Buffer = NOTHING
   readonly #socket: Socket
 
   constructor(socket: Socket) {
@@ -13,7 +17,12 @@ export class ReadBuffer {
   }
 
   get heldBytes(): number {
-    return this.#held.length
+    return this.#aside.length + this.#held.length
+  }
+
+  /** Is something set aside for the next turn? */
+  get hasAside(): boolean {
+    return this.#aside.length > 0
   }
 
   /** Keeps what stands from `i` on. */
@@ -28,17 +37,27 @@ export class ReadBuffer {
     return -1
   }
 
+  /** Keeps it as it is, without a copy, and reads nothing more for now. @returns as `hold` */
+  setAside(bytes: Buffer, i: number): -1 {
+    this.#aside = bytes.subarray(i)
+    this.pause()
+    return -1
+  }
+
   /** Gives back what was kept. */
   take(): Buffer {
-    return this.#held.take()
+    const aside = this.#aside
+    if (aside.length === 0) return this.#held.take()
+    this.#aside = NOTHING
+    return this.#held.length === 0 ? aside : Buffer.concat([aside, this.#held.take()])
   }
 
   /** What was kept with what came now, or null where that is no reason to look again. */
   join(bytes: Buffer, halfHead: boolean, limits: HeadLimits): Buffer | null {
-    if (this.#held.length === 0) return bytes
+    if (this.heldBytes === 0) return bytes
     if (halfHead && !this.paused) return this.#held.join(bytes, 0, bytes.length, limits)
     this.#held.add(bytes, 0, bytes.length)
-    return this.paused ? null : this.#held.take()
+    return this.paused ? null : this.take()
   }
 
   pause(): void {
@@ -55,6 +74,7 @@ export class ReadBuffer {
 
   /** Forgets what was kept; nothing more is wanted. */
   drop(): void {
+    this.#aside = NOTHING
     this.#held.drop()
   }
 }

@@ -6,6 +6,7 @@ import { Head } from '../head.ts'
 import { Upload } from '../upload.ts'
 import type { WriteBuffer } from '../write-buffer.ts'
 import { Body } from './body.ts'
+import { thisTurn } from './caller-end.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Discard } from './discard.ts'
 import { ReadBuffer } from './read-buffer.ts'
@@ -17,6 +18,8 @@ const HEAD = new Head()
 export interface Connection {
   /** Nothing that comes can be used any more. */
   sayGoodbye(): void
+  /** There may be something to do. */
+  resume(): void
 }
 
 /**
@@ -37,6 +40,9 @@ export class RequestReader<N> {
   readonly #readBuffer: ReadBuffer
   readonly #discard = new Discard()
   readonly #inRecords: boolean
+  /** The turn in which a request was answered within its own read; -1: none. */
+  #answeredIn = -1
+  readonly #turnEnds = () => this.#connection.resume()
 
   constructor(
     x: Exchange<N>,
@@ -68,6 +74,11 @@ export class RequestReader<N> {
     return this.#readBuffer.heldBytes + this.#upload.heldBytes
   }
 
+  /** Do requests wait for the next turn? */
+  get waitsForTurn(): boolean {
+    return this.#readBuffer.hasAside
+  }
+
   get paused(): boolean {
     return this.#readBuffer.paused
   }
@@ -86,7 +97,7 @@ export class RequestReader<N> {
 
   /** Reads from the socket again, where what comes could be used. */
   readOn(): void {
-    if (!this.#readBuffer.paused) return
+    if (!this.#readBuffer.paused || this.waitsForTurn) return
     const { open, upstream } = this.#x
     // What is held after an exchange is half a head: only more bytes can make it whole.
     if (open && (this.heldBytes > 0 || (!this.#body.done && upstream?.blocked))) return
@@ -105,6 +116,7 @@ export class RequestReader<N> {
 
   /** The exchange is over: what the upstream has not taken of its body is not wanted. */
   next(): void {
+    if (this.busy) this.#answeredIn = thisTurn()
     this.#upload.drop()
     this.#deadlines.await(this.#discard.active ? 'body' : 'request')
   }
@@ -137,8 +149,10 @@ export class RequestReader<N> {
   #step(bytes: Buffer, i: number): number {
     if (this.#discard.active) return this.#throwAway(bytes, i)
     const x = this.#x
-    if (!x.open)
-      return this.#writeBuffer.clogged ? this.#readBuffer.hold(bytes, i) : this.#request(bytes, i)
+    if (!x.open) {
+      if (this.#writeBuffer.clogged) return this.#readBuffer.hold(bytes, i)
+      return this.#hadItsTurn ? this.#waitForTurn(bytes, i) : this.#request(bytes, i)
+    }
     if (this.#body.done) return this.#readBuffer.hold(bytes, i)
     const next = this.#upload.judge(bytes, i, bytes.length)
     if (next === -1) {
@@ -150,6 +164,19 @@ export class RequestReader<N> {
     // It may have been refused meanwhile.
     if (x.open) this.#upload.handOn(bytes)
     return next
+  }
+
+  /**
+   * Was a request answered here in this turn? One that is refused takes no time but ours, and a read holds
+   * a thousand of them: whoever pipelines such would keep all others waiting for each of its reads.
+   */
+  get #hadItsTurn(): boolean {
+    return this.#answeredIn !== -1 && this.#answeredIn === thisTurn()
+  }
+
+  #waitForTurn(bytes: Buffer, i: number): -1 {
+    setImmediate(this.#turnEnds)
+    return this.#readBuffer.setAside(bytes, i)
   }
 
   #request(bytes: Buffer, i: number): number {

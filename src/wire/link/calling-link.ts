@@ -80,7 +80,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     this.#keeper.leaves(this, true)
   }
 
-  override read(bytes: Buffer, start: number, end: number): void {
+  override read(bytes: Buffer, start: number, end: number): number {
     if (!this.#heard) {
       this.#heard = true
       if (bytes[start] === FIRST_OF_HTTP) {
@@ -92,6 +92,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     if (this.#text === null) return super.read(bytes, start, end)
     this.#text = Buffer.concat([this.#text, bytes.subarray(start, end)])
     if (this.#text.length > MOST_TEXT_BYTES) this.close('bad-frame')
+    return end
   }
 
   override tick(now: number): void {

@@ -18,6 +18,8 @@ export interface FrameSink {
     start: number,
     end: number,
   ): LinkEnding | null
+  /** Does it take no further frame in this turn? */
+  readonly hadItsTurn?: boolean
 }
 
 /**
@@ -37,6 +39,8 @@ export class FrameReader {
   #id = 0
   /** Frames that have begun. */
   frames = 0
+  /** Up to where the last read was used: its sink may have had its turn. */
+  usedTo = 0
 
   constructor(sink: FrameSink) {
     this.#sink = sink
@@ -57,8 +61,9 @@ export class FrameReader {
     let i = start
     while (i < end) {
       if (this.#left === -1) {
+        if (this.#headerBytes === 0 && this.#sink.hadItsTurn === true) break
         i = this.#readHeader(bytes, i, end)
-        if (this.#left === -1) return null
+        if (this.#left === -1) break
         const flaw = this.#begins()
         if (flaw !== null) return flaw
         if (this.#left > 0) continue
@@ -73,6 +78,7 @@ export class FrameReader {
       if (flaw !== null) return flaw
       i = stop
     }
+    this.usedTo = i
     return null
   }
 

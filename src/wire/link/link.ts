@@ -84,18 +84,19 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     return bytes
   }
 
-  /** Bytes came from the peer. */
-  read(bytes: Buffer, start: number, end: number): void {
-    if (this.#over) return
+  /** Bytes came from the peer. @returns the position behind those that were used in this turn */
+  read(bytes: Buffer, start: number, end: number): number {
+    if (this.#over) return end
     const reader = this.#reader
     const ending = reader.read(bytes, start, end)
     this.settling.readEnds()
-    if (ending !== null) return this.close(ending)
-    if (this.batch.waitingBytes > MOST_WAITING_BYTES) return this.close('not-reading')
-    const { now } = this.settings.clock
+    if (ending !== null) this.close(ending)
+    else if (this.batch.waitingBytes > MOST_WAITING_BYTES) this.close('not-reading')
+    if (this.#over) return end
     const wasLate = this.#keepalive.isLate
-    this.#keepalive.heard(now, reader.frames, reader.within, this.#pieces.begun)
+    this.#keepalive.heard(this.settings.clock.now, reader.frames, reader.within, this.#pieces.begun)
     if (wasLate) this.answersAgain()
+    return reader.usedTo
   }
 
   /** An exchange is open now. */

@@ -3,6 +3,7 @@ import { Budget } from '../../refusal/budget.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { Exchange, RequestHandler } from '../exchange.ts'
 import type { WireSettings } from '../face.ts'
+import { thisTurn } from '../h1/caller-end.ts'
 import { FLOODED, RecordOverhead, type Underlying } from '../record-overhead.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
 import { LinkConnection } from './link.ts'
@@ -18,6 +19,10 @@ const GRACE_MS = 2000
 const MOST_UNREAD_BYTES = 1_048_576
 /** Streams kept for the next exchange. */
 const MOST_SPARE = 256
+/** Refused requests that take no time but ours: so many of one link in one turn of the event loop. */
+const MOST_REFUSED_A_TURN = 8
+
+const NOTHING = Buffer.alloc(0)
 
 /** What several links hold together. */
 export interface UnreadAnswers {
@@ -48,6 +53,17 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   readonly #closesAt: number
   readonly #overhead: RecordOverhead
   #leftAt = 0
+  /** Frames of one read that wait for the next turn. */
+  #aside: Buffer = NOTHING
+  #turn = 0
+  #refusedInTurn = 0
+  readonly #turnEnds = () => {
+    const aside = this.#aside
+    this.#aside = NOTHING
+    if (this.ended) return
+    this.#take(aside)
+    if (this.#aside.length === 0) this.socket.resume()
+  }
   /** What of the load is ours, -1 once the link is over. */
   #held = 0
 
@@ -66,8 +82,17 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     this.#overhead = new RecordOverhead(serving.below, now)
     socket.on('data', (bytes: Buffer) => {
       this.#overhead.heard(bytes.length)
-      this.read(bytes, 0, bytes.length)
+      this.#take(bytes)
     })
+  }
+
+  override get bufferedBytes(): number {
+    return super.bufferedBytes + this.#aside.length
+  }
+
+  /** A read holds a thousand requests that are refused at once: others have their turn in between. */
+  get hadItsTurn(): boolean {
+    return this.#refusedInTurn >= MOST_REFUSED_A_TURN && this.#turn === thisTurn()
   }
 
   /** All bytes held for this caller, what waits at its upstreams included. */
@@ -171,6 +196,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     this.opened(id, stream)
     this.#recount()
     const flaw = stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
+    if (!stream.exchange.open) this.#refusedNow()
     if (!stream.settled) this.settling.add(stream)
     return flaw
   }
@@ -196,6 +222,27 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
 
   protected override closed(): void {
     this.#serving.closed(this)
+  }
+
+  #take(bytes: Buffer): void {
+    // Paused TLS may still hand over what it has read.
+    if (this.#aside.length > 0) {
+      this.#aside = Buffer.concat([this.#aside, bytes])
+      return
+    }
+    const next = this.read(bytes, 0, bytes.length)
+    if (next === bytes.length || this.ended) return
+    this.#aside = bytes.subarray(next)
+    this.socket.pause()
+    setImmediate(this.#turnEnds)
+  }
+
+  /** An exchange was over when it had just begun. */
+  #refusedNow(): void {
+    const turn = thisTurn()
+    if (turn !== this.#turn) this.#refusedInTurn = 0
+    this.#turn = turn
+    this.#refusedInTurn++
   }
 
   /** What has been answered is held until the answer has left, which is not reported: the clock asks too. */

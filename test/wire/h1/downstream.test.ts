@@ -14,6 +14,7 @@ import {
   settingsWith,
 } from '../../support/engine.ts'
 import { MemorySocket, settled } from '../../support/memory-socket.ts'
+import { until } from '../../support/patience.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
@@ -63,6 +64,28 @@ test('a caller that has ended gets every answer, refused or not', async (t) => {
   t.true(socket.writableFinished)
 })
 
+test('of refused requests in one read each has a turn of its own, so that others have theirs', async (t) => {
+  const { socket, handler } = await pooled()
+  handler.judge = () => NO
+  let turns = 0
+  let most = 0
+  let before = 0
+  const count = () => {
+    turns++
+    most = Math.max(most, handler.heads.length - before)
+    before = handler.heads.length
+    if (before < 500) setImmediate(count)
+  }
+  setImmediate(count)
+  await socket.arrive(get('/no').repeat(500))
+  await until(() => handler.heads.length === 500)
+  t.is(most, 1)
+  t.true(turns > 400)
+  await socket.arriveEnd()
+  await until(() => socket.writableFinished)
+  t.is(socket.sent.split('HTTP/1.1 403').length - 1, 500)
+})
+
 test('a caller that ends within a body is forgotten, and so is the upstream connection', async (t) => {
   const { socket, upstream, handler } = callerOf(new CapturingUpstream())
   await socket.arrive(`${post('/', 10)}abc`)
@@ -90,6 +113,7 @@ test('the body of a refused request is never read as a request', async (t) => {
   handler.judge = ({ target }) => (target === '/no' ? NO : null)
   const inner = get('/inner')
   await socket.arrive(post('/no', inner.length) + inner + get('/after'))
+  await until(() => handler.heads.length === 2)
   t.deepEqual(
     handler.heads.map(({ target }) => target),
     ['/no', '/after'],

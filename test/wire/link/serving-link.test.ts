@@ -1,4 +1,5 @@
 import test from 'ava'
+import { refuse } from '../../../src/refusal/refusal.ts'
 import { FLAG, MOST_EXCHANGES, RESET, WINDOW_BYTES } from '../../../src/wire/link/frames.ts'
 import { loadOf, type ServingEnd, servingEnd } from '../../support/link-ends.ts'
 import {
@@ -14,7 +15,9 @@ import {
   ping,
   reset,
 } from '../../support/link-frames.ts'
+import { until } from '../../support/patience.ts'
 
+const NO = refuse('route-not-declared', 'no')
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const post = (id: number, lines: string) => open(id, `POST /p HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)
 
@@ -407,6 +410,28 @@ test('a process that stood still accuses nobody', async (t) => {
   await it.send(get(1, '/a').slice(9))
   t.deepEqual(it.endings, [])
   t.is(it.handler.heads.length, 1)
+})
+
+test('refused requests of one read are spread over many turns, and none is lost', async (t) => {
+  const it = servingEnd()
+  it.handler.judge = ({ target }) => (target === '/no' ? NO : null)
+  let most = 0
+  let before = 0
+  const count = () => {
+    most = Math.max(most, it.handler.heads.length - before)
+    before = it.handler.heads.length
+    if (before < 401) setImmediate(count)
+  }
+  setImmediate(count)
+  const ids = Array.from({ length: 400 }, (_, i) => i + 1)
+  await it.send(...ids.map((id) => get(id, '/no')), get(401, '/a'))
+  await until(() => it.handler.heads.length === 401)
+  t.true(most <= 10, `${most} in one turn`)
+  await it.upstream.answer(it.upstream.connect(), OK)
+  await it.send()
+  t.true(answerOf(it.frames, 401).endsWith('ok'))
+  for (const id of ids) t.regex(answerOf(it.frames, id), /^HTTP\/1\.1 403 /)
+  t.deepEqual(it.endings, [])
 })
 
 test('draining: GOAWAY; what was sent before is served, then it ends', async (t) => {
