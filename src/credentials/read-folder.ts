@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { folderWritableByOthers } from '../fault/guard.ts'
+import { folderWritableByOthers, isShared, isStrangers, strangers } from '../fault/guard.ts'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import type { RawFile } from './raw-material.ts'
 
@@ -49,7 +49,9 @@ async function snapshotOf(
     try {
       return await realpath(link)
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw unreadable(link, error)
+      const code = errorCode(error)
+      if (code === 'ENOTDIR') throw fault('this is not a directory', { where: { file: directory } })
+      if (code !== 'ENOENT') throw unreadable(link, error)
     }
   }
   const names = Object.values(wanted)
@@ -67,12 +69,13 @@ async function readSnapshot<K extends string>(
   // Of a mounted secret both count: the mount, and the folder of the snapshot in it.
   const folders = new Set([await realpath(directory).catch(() => directory), snapshot])
   const problems = [...folders].flatMap(folderWritableByOthers)
+  const shared = [...folders].some(isShared)
   const files = new Map<K, RawFile>()
   for (const key in wanted) {
     const { name, maxBytes, optional = false } = wanted[key]
     const path = join(directory, name)
     try {
-      files.set(key, await readRegularFile(join(snapshot, name), path, maxBytes))
+      files.set(key, await readRegularFile(join(snapshot, name), path, { maxBytes, shared }))
     } catch (error) {
       if (!optional || errorCode(error) !== 'ENOENT') {
         problems.push(...unreadable(path, error).problems)
@@ -83,10 +86,15 @@ async function readSnapshot<K extends string>(
 }
 
 /** Reads a file, but no pipe or device, which could keep us waiting. */
-async function readRegularFile(at: string, path: string, maxBytes: number): Promise<RawFile> {
+async function readRegularFile(
+  at: string,
+  path: string,
+  { maxBytes, shared }: { maxBytes: number; shared: boolean },
+): Promise<RawFile> {
   const handle = await open(at, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    const { mode, size } = await handle.stat()
+    const { mode, size, uid } = await handle.stat()
+    if (shared && isStrangers({ uid })) throw new Fault(strangers(path, uid))
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) {
       throw fault('this is not a regular file', { where: { file: path } })
     }

@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorCode, type Problem } from '../fault.ts'
 
@@ -15,8 +15,11 @@ export function writableByOthers(path: string): Problem[] {
   if (stats === undefined) return []
   if (!stats.isDirectory()) return [...ofFile(path, stats.mode), ...ofParent(path)]
   return [
-    ...ofDirectory(path, stats.mode),
-    ...namesIn(path).flatMap((name) => inFolder(path, name)),
+    ...folderWritableByOthers(path),
+    ...namesIn(path)
+      // Kubernetes' `..data` is a link into the same folder.
+      .filter((name) => !name.startsWith('.'))
+      .flatMap((name) => inFolder(path, name)),
   ]
 }
 
@@ -26,7 +29,22 @@ export function writableByOthers(path: string): Problem[] {
  */
 export function folderWritableByOthers(directory: string): Problem[] {
   const stats = look(directory)
-  return stats?.isDirectory() ? ofDirectory(directory, stats.mode) : []
+  if (stats === undefined || !stats.isDirectory()) return []
+  return isShared(directory)
+    ? namesIn(directory).flatMap((name) => ofStranger(join(directory, name), lstatSync))
+    : ofDirectory(directory, stats.mode)
+}
+
+/** Is it a folder where others may put files, but replace none (the sticky bit)? */
+export function isShared(directory: string): boolean {
+  const mode = look(directory)?.mode ?? 0
+  const sticky = (mode & STICKY) !== 0 && (mode & GROUP_OR_OTHERS_WRITE) !== 0
+  return sticky && !isReadOnly(directory)
+}
+
+/** In a folder that is shared, a file counts only where it is root's or our own. */
+export function isStrangers({ uid }: Pick<Stats, 'uid'>): boolean {
+  return uid !== 0 && uid !== process.geteuid?.()
 }
 
 /** Can all others put another file in the place of those in this folder? */
@@ -35,9 +53,9 @@ export function isOpenToAll(directory: string): boolean {
   return (mode & OTHERS_WRITE) !== 0 && !isKept(directory, mode)
 }
 
-function look(path: string): Stats | undefined {
+function look(path: string, stat: (path: string) => Stats = statSync): Stats | undefined {
   try {
-    return statSync(path)
+    return stat(path)
   } catch (error) {
     if (errorCode(error) === undefined) throw error
     return undefined
@@ -46,8 +64,7 @@ function look(path: string): Stats | undefined {
 
 function namesIn(directory: string): string[] {
   try {
-    // Kubernetes' `..data` is a link into the same folder.
-    return readdirSync(directory).filter((name) => !name.startsWith('.'))
+    return readdirSync(directory)
   } catch (error) {
     if (errorCode(error) === undefined) throw error
     return []
@@ -57,7 +74,23 @@ function namesIn(directory: string): string[] {
 function inFolder(directory: string, name: string): Problem[] {
   const file = join(directory, name)
   const stats = look(file)
-  return stats?.isFile() ? ofFile(file, stats.mode) : []
+  if (!stats?.isFile()) return []
+  return [...ofFile(file, stats.mode), ...(isShared(directory) ? ofStranger(file, statSync) : [])]
+}
+
+function ofStranger(file: string, stat: (path: string) => Stats): Problem[] {
+  const stats = look(file, stat)
+  return stats !== undefined && isStrangers(stats) ? [strangers(file, stats.uid)] : []
+}
+
+/** What others have put into a folder that is shared. */
+export function strangers(file: string, uid: number): Problem {
+  return {
+    severity: 'error',
+    message: `it belongs to user ${uid}, in a folder where everyone may put files (mode 1777)`,
+    where: { file },
+    hint: 'chmod go-w the folder, and look what was put there',
+  }
 }
 
 function ofFile(file: string, mode: number): Problem[] {
@@ -81,7 +114,10 @@ function ofParent(file: string): Problem[] {
  * mounts secrets with mode 1777 and ConfigMaps with mode 0777, both read-only.
  */
 function isKept(directory: string, mode: number): boolean {
-  if ((mode & STICKY) !== 0) return true
+  return (mode & STICKY) !== 0 || isReadOnly(directory)
+}
+
+function isReadOnly(directory: string): boolean {
   try {
     accessSync(directory, constants.W_OK)
     return false

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
 import {
   chmod,
+  chown,
+  lchown,
   mkdir,
   mkdtemp,
   rename,
@@ -151,6 +153,41 @@ test('a directory that others may write is refused, unless it is sticky', async 
   t.regex((await problemsOf(directory))[0] ?? '', /others may write this \(folder with mode 0777\)/)
   await chmod(directory, 0o1777)
   t.deepEqual(await problemsOf(directory), [])
+})
+
+test('in a folder where others may put files theirs are refused, and a `..data` of theirs', async (t) => {
+  if (process.getuid?.() !== 0) {
+    t.log('skipped: only root gives files away')
+    t.pass()
+    return
+  }
+  const stranger = /it belongs to user 4711, in a folder where everyone may put files/
+  const directory = await fill(await temporary(), 'a')
+  await chmod(directory, 0o1777)
+  await chown(join(directory, 'ca.crl'), 4711, 4711)
+  t.regex((await problemsOf(directory))[0] ?? '', stranger)
+  await chown(join(directory, 'ca.crl'), 0, 0)
+  t.deepEqual(await problemsOf(directory), [])
+  const theirs = await fill(await temporary(), 'b')
+  await symlink(theirs, join(directory, '..data'))
+  await lchown(join(directory, '..data'), 4711, 4711)
+  t.regex((await problemsOf(directory))[0] ?? '', stranger)
+  // A link that was exchanged after it was looked at: the files themselves are looked at when they are open.
+  await lchown(join(directory, '..data'), 0, 0)
+  await chown(join(theirs, 'ca.crt'), 4711, 4711)
+  t.regex((await problemsOf(directory))[0] ?? '', stranger)
+  // What only its owner can write to is another matter: an init container has a user of its own.
+  await unlink(join(directory, '..data'))
+  await chmod(directory, 0o755)
+  await chown(join(directory, 'ca.crt'), 4711, 4711)
+  t.deepEqual(await problemsOf(directory), [])
+})
+
+test('a file in the place of the directory', async (t) => {
+  const file = join(await temporary(), 'certs')
+  await writeFile(file, '')
+  const error = await t.throwsAsync(directorySource(file).read())
+  t.is(error?.message, `${file}: this is not a directory`)
 })
 
 test('a key that may not be read', async (t) => {
