@@ -71,7 +71,7 @@ function set({ path, variable, takes }: Key, text: string, problems: Problem[]):
   } catch {
     problems.push({
       severity: 'error',
-      message: `\`${path.join('.')}\` takes JSON here, this is not: ${visible(text)}`,
+      message: `\`${path.join('.')}\` must be a number, true, false or JSON here; it is "${visible(text)}"`,
       where: { file: variable },
     })
     return []

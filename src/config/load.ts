@@ -1,6 +1,7 @@
 import { folderWritableByOthers, writableByOthers } from '../fault/guard.ts'
 import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
+import { clashes } from './clashes.ts'
 import { type Config, complete } from './config.ts'
 import { readDocument } from './document.ts'
 import { readEnvironment } from './environment.ts'
@@ -65,6 +66,7 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   const config = complete(parsed.data, places)
   const written = (key: string) => get(given, ['limits', key]) !== undefined
   problems.push(...limitFlaws(config, written).map((flaw) => places.problem('warning', flaw)))
+  problems.push(...clashes(config).map((flaw) => places.problem('error', flaw)))
   problems.push(...guards(config))
   if (problems.some(({ severity }) => severity === 'error')) throw new Fault(inOrder(problems))
   const origins = effective(keys, raw, given, places)

@@ -3,7 +3,7 @@ import type { Authority, Chain, TrustBundle } from '../trust/chain.ts'
 import { judgeConnection, type PeerFacts } from '../trust/judge.ts'
 import { isValidAt } from '../trust/profile.ts'
 import { issuedRecords, revokedOf } from '../trust/revocation.ts'
-import type { BoundCrl } from '../x509/crl.ts'
+import { type BoundCrl, crlOf } from '../x509/crl.ts'
 import type { Expectation, Generation, HandshakeMaterial, LookWith } from './generation.ts'
 import type { Problems, RawMaterial } from './raw-material.ts'
 import { standInsFor } from './stand-ins.ts'
@@ -49,10 +49,23 @@ async function checkOwn(
       if (isRevoked && verdict.reason === 'revoked-certificate') continue
       const { because, wouldAllow } = verdict
       const message = `in a trial handshake our own certificate was refused as a ${role}: ${seen.why ?? because}`
-      problems.error(fileOf(verdict.reason, raw), message, wouldAllow)
+      const hint = verdict.reason === 'revocation-unknown' ? listsFor(generation) : wouldAllow
+      problems.error(fileOf(verdict.reason, raw), message, hint)
       return
     }
   }
+}
+
+/** Which lists our own chain needs: those of an authority that is in tls.crt alone are not accepted. */
+function listsFor({ chain, bundle, crls }: Generation): string {
+  const without = chain.issuers.filter(
+    (each) => crlOf(crls, each.publicKey.spkiSha256) === undefined,
+  )
+  const known = new Set(bundle.authorities.map(({ fingerprint256 }) => fingerprint256))
+  const said = without.map(({ subject, fingerprint256 }) =>
+    known.has(fingerprint256) ? subject.text : `${subject.text} (and its certificate into ca.crt)`,
+  )
+  return `put the current list of ${said.join(', ') || 'every authority'} into ca.crl`
 }
 
 /** The keys of those peers are not here: stand-ins show what happens to them. */

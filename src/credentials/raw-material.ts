@@ -97,7 +97,8 @@ export function readBlocks<T>(
   problems: Problems,
 ): readonly T[] | undefined {
   if (file.bytes.length === 0) {
-    problems.error(file.path, 'the file is empty')
+    const hint = 'write it again; without revocation there must be no file'
+    problems.error(file.path, 'the file is empty', label === 'X509 CRL' ? hint : undefined)
     return undefined
   }
   try {
@@ -107,7 +108,8 @@ export function readBlocks<T>(
   } catch (error) {
     if (error instanceof PemError) problems.error(file.path, error.message, remedyIn(error, file))
     else if (error instanceof DerError) {
-      problems.error(file.path, `a ${label} in it is broken: ${error.message}`)
+      const what = label === 'X509 CRL' ? 'revocation list' : 'certificate'
+      problems.error(file.path, `a ${what} in it is broken: ${error.message}`, error.remedy)
     } else throw error
     return undefined
   }

@@ -17,7 +17,9 @@ export function readBundle(
   if (all === undefined) return undefined
   const certificates = [...new Map(all.map((each) => [each.fingerprint256, each])).values()]
   const flaws = certificates.flatMap(describeFlaw)
-  for (const flaw of flaws) problems.error(file.path, flaw)
+  for (const flaw of flaws) {
+    problems.error(file.path, flaw, 'only the certificates of authorities belong there')
+  }
   if (flaws.length > 0) return undefined
   for (const late of certificates.filter((each) => !isValidAt(each, now))) {
     warnOfDates(late, now, file, problems)
@@ -25,7 +27,12 @@ export function readBundle(
   const bundle = bundleOf(certificates, file, problems)
   if (bundle !== undefined) refuseTwins(bundle, file, problems)
   if (bundle === undefined || bundle.roots.some((root) => isValidAt(root, now))) return bundle
-  problems.error(file.path, 'no root in it is valid now')
+  const here = `here it is ${new Date(now).toISOString()}`
+  problems.error(
+    file.path,
+    'no root in it is valid now',
+    `${here}: set the clock, or put the current root there`,
+  )
   return undefined
 }
 

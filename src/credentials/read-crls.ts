@@ -51,6 +51,8 @@ export function readCrls(
   return { crls: [...new Set(newest)], kept: newest.some((crl) => !bound.includes(crl)) }
 }
 
+const NO_AUTHORITY = 'no authority of this name is in the trust bundle'
+
 function bind(
   crl: Crl,
   bundle: TrustBundle,
@@ -66,8 +68,14 @@ function bind(
         ? `it is signed with an algorithm that is not accepted (${crl.signed.algorithm})`
         : bundle.bySubject.has(crl.issuer.key)
           ? 'its signature is not that of this authority'
-          : 'no authority of this name is in the trust bundle'
-  problems.error(file.path, `the revocation list of ${crl.issuer.text} is not trusted: ${why}`)
+          : NO_AUTHORITY
+  const hint =
+    why === NO_AUTHORITY ? 'put its certificate into ca.crt too, or remove its list' : undefined
+  problems.error(
+    file.path,
+    `the revocation list of ${crl.issuer.text} is not trusted: ${why}`,
+    hint,
+  )
   return []
 }
 
@@ -105,8 +113,17 @@ function currentListOf(
   }
   if (!isCurrent(crl, now)) {
     const end = new Date(now < crl.thisUpdate ? crl.thisUpdate : crl.nextUpdate).toISOString()
-    const when = now < crl.thisUpdate ? `is not valid before ${end}` : `expired on ${end}`
-    problems.error(file.path, `the revocation list of ${name} ${when}`)
+    const [when, hint] =
+      now < crl.thisUpdate
+        ? [
+            `is not valid before ${end}`,
+            `is a clock wrong? Here it is ${new Date(now).toISOString()}`,
+          ]
+        : [
+            `expired on ${end}`,
+            'put the newest list of this CA there (certs revoke --refresh writes one)',
+          ]
+    problems.error(file.path, `the revocation list of ${name} ${when}`, hint)
   }
   return [crl]
 }

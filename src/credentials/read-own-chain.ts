@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import type { Reason } from '../refusal/reasons.ts'
 import { isRefusal } from '../refusal/refusal.ts'
 import { type Chain, chainOf, type TrustBundle } from '../trust/chain.ts'
 import { type Identity, identityOf } from '../trust/identity.ts'
@@ -33,6 +34,11 @@ type OwnExpectation = Pick<Expectation, 'module' | 'trustDomain' | 'foreign' | '
 
 /** A sidecar is called and calls: its certificate is shown in both roles. */
 const ROLES = ['server', 'client'] as const
+
+/** What helps, by the reason. */
+const RENEW: Partial<Record<Reason, string>> = {
+  'expired-certificate': 'issue it again, or set the clock if that is wrong',
+}
 
 const KEY_LABELS = ['PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY']
 
@@ -126,10 +132,12 @@ function checkChain(
   const chain = chainOf(leaf, others, bundle)
   if (chain === undefined) {
     const message = `the certificate (issuer: ${leaf.issuer.text}) does not lead to a root in ${raw.ca.path}`
-    problems.error(raw.cert.path, message, 'put the intermediates into tls.crt, after the leaf')
+    const hint = `the root above it belongs into ${raw.ca.path}, intermediates into tls.crt, after the leaf`
+    problems.error(raw.cert.path, message, hint)
     return undefined
   }
-  const flaws = ROLES.flatMap((role) => profileFlaw(chain, role, now)?.because ?? [])
-  for (const flaw of new Set(flaws)) problems.error(raw.cert.path, flaw)
+  const flaws = ROLES.flatMap((role) => profileFlaw(chain, role, now) ?? [])
+  const hints = new Map(flaws.map(({ because, reason }) => [because, RENEW[reason]]))
+  for (const [flaw, hint] of hints) problems.error(raw.cert.path, flaw, hint)
   return chain
 }

@@ -155,6 +155,7 @@ function readListExtensions(wrapped: Element | undefined): readonly Extension[] 
   if (part !== undefined) {
     throw new DerError(
       `it covers only a part of the certificates of its issuer (${PARTIAL[part.oid]})`,
+      'have the CA write one complete list, without that extension',
     )
   }
   refuseCritical(element)

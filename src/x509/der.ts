@@ -1,6 +1,13 @@
 /** Thrown for every input that is not strict DER; caught where certificates and lists are parsed. */
 export class DerError extends Error {
   override readonly name = 'DerError'
+  /** What helps, where that is known. */
+  readonly remedy: string | undefined
+
+  constructor(message: string, remedy?: string) {
+    super(message)
+    this.remedy = remedy
+  }
 }
 
 /** One element: identifier, length and content, all within the input. */

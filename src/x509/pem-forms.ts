@@ -6,7 +6,7 @@ export interface OtherForm {
 }
 
 /** Only the blocks of a file that has text around them. */
-const BLOCKS_ALONE = "sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"
+export const BLOCKS_ALONE = "sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"
 
 const SIGNS: readonly (readonly [RegExp, OtherForm])[] = [
   [
@@ -88,8 +88,10 @@ const PKCS7 = '06092a864886f70d0107'
 /** What a file is that begins with an ASN.1 SEQUENCE; undefined where it does not. `wanted`: a label. */
 export function binaryFormOf(bytes: Uint8Array, wanted: string): OtherForm | undefined {
   const [tag, length = 0] = bytes
-  if (tag !== 0x30 || length < 0x80 || length > 0x84) return undefined
-  const start = length - 0x80 + 2
+  // A length below 128 is one byte, as in a small EC key: text could begin so, but not with its own length.
+  const short = bytes.length === length + 2
+  if (tag !== 0x30 || length > 0x84 || (length < 0x80 && !short)) return undefined
+  const start = Math.max(length - 0x80, 0) + 2
   const head = Buffer.from(bytes.subarray(start, start + HEAD_BYTES)).toString('hex')
   if (head.startsWith(VERSION_3)) {
     const part = wanted.endsWith('KEY') ? '-nocerts -noenc' : '-nokeys'

@@ -1,4 +1,7 @@
-import { binaryFormOf, DECRYPT, formOf, remedyForLabel } from './pem-forms.ts'
+import { BLOCKS_ALONE, binaryFormOf, DECRYPT, formOf, remedyForLabel } from './pem-forms.ts'
+
+const NO_BLOCK = 'no line in it is -----BEGIN ...-----: put a PEM file there'
+const CUT_OFF = 'it was written or copied only in part: write it again'
 
 /** Thrown for text that is not strict PEM of the expected kinds. */
 export class PemError extends Error {
@@ -44,14 +47,17 @@ export function splitPem(bytes: Uint8Array, labels: readonly string[]): readonly
     if (label === undefined) {
       const binary = at === 0 ? binaryFormOf(bytes, wanted) : undefined
       const { what, remedy } = binary ?? formOf(line)
-      throw new PemError(`line ${at + 1} belongs to no PEM block: ${what}`, remedy)
+      const none = binary === undefined && !lines.some((each) => BEGIN.test(each))
+      const message = `line ${at + 1} belongs to no PEM block: ${what}`
+      throw new PemError(message, none && remedy === BLOCKS_ALONE ? NO_BLOCK : remedy)
     }
     if (!labels.includes(label)) {
-      const message = `line ${at + 1} begins a ${label}, not a ${labels.join(' or ')}`
+      const message = `line ${at + 1} begins ${article(label)}, not ${labels.map(article).join(' or ')}`
       throw new PemError(message, remedyForLabel(label, wanted))
     }
     const end = lines.indexOf(`-----END ${label}-----`, at)
-    if (end === -1) throw new PemError(`the ${label} that begins on line ${at + 1} has no end`)
+    if (end === -1)
+      throw new PemError(`the ${label} that begins on line ${at + 1} has no end`, CUT_OFF)
     blocks.push({ label, der: decode(lines.slice(at + 1, end), label, at + 1) })
     at = end + 1
   }
@@ -74,6 +80,11 @@ export function pemBlocks(label: string, text: string): readonly Buffer[] {
   return [...text.matchAll(block)].map(([, base64]) => Buffer.from(base64!, 'base64'))
 }
 
+/** As it is spoken: an X509 CRL. */
+function article(label: string): string {
+  return `${/^[AEIOX]/.test(label) ? 'an' : 'a'} ${label}`
+}
+
 function decode(lines: readonly string[], label: string, line: number): Buffer {
   const text = lines.join('')
   if (lines[0]?.startsWith('Proc-Type: 4,ENCRYPTED') === true) {
@@ -82,7 +93,7 @@ function decode(lines: readonly string[], label: string, line: number): Buffer {
   const whole = lines.every((part) => BASE64_LINE.test(part)) && text !== ''
   const der = Buffer.from(text, 'base64')
   if (!whole || der.toString('base64') !== text) {
-    throw new PemError(`the ${label} that begins on line ${line} is not base64`)
+    throw new PemError(`the ${label} that begins on line ${line} is not base64`, CUT_OFF)
   }
   return der
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -321,6 +321,53 @@ test('so are credentials and descriptors', (t) => {
   chmodSync(join(directory, 'c'), 0o777)
   t.throws(() => loadConfig(file, {}), { message: /\/c: others may write/ })
 })
+
+test('a descriptor that another user put into a folder where everyone may', (t) => {
+  if (process.getuid?.() !== 0) {
+    t.log('skipped: only root gives files away')
+    t.pass()
+    return
+  }
+  const directory = folder()
+  const file = written(`${MODULE}policy: { descriptors: d }\n`, directory)
+  mkdirSync(join(directory, 'd'))
+  const descriptor = join(directory, 'd', 'mod-a.json')
+  writeFileSync(descriptor, '{}', { mode: 0o644 })
+  chownSync(descriptor, 4711, 4711)
+  t.notThrows(() => loadConfig(file, {}))
+  chmodSync(join(directory, 'd'), 0o1777)
+  t.throws(() => loadConfig(file, {}), { message: /mod-a\.json: it belongs to user 4711/ })
+  chownSync(descriptor, 0, 0)
+  t.notThrows(() => loadConfig(file, {}))
+})
+
+const CLASHES: Readonly<Record<string, readonly [string, RegExp | undefined]>> = {
+  'two of one port': [
+    `${MODULE}admin: { listen: 127.0.0.1:9130 }\n`,
+    /^\S+:5:18: `admin\.listen` and `egress\.listen` would listen on the same port \(9130\)$/,
+  ],
+  'all addresses and one of them': [
+    `${MODULE}status: { listen: 127.0.0.1:9901 }\n`,
+    /`status\.listen` and `admin\.listen`/,
+  ],
+  'a range': [`${OKAPI}status: { listen: localhost:20007 }\n`, /`egress\.modules\.listen`/],
+  'beside a range': [`${OKAPI}status: { listen: localhost:20010 }\n`, undefined],
+  'IPv4 and IPv6': [`${MODULE}admin: { listen: '[::1]:9130' }\n`, undefined],
+  'ports of the system’s choice': [
+    `${MODULE}admin: { listen: 127.0.0.1:0 }\nstatus: { listen: 127.0.0.1:0 }\n`,
+    undefined,
+  ],
+  'what is forwarded comes back': [
+    MODULE.replace('127.0.0.1:8081', 'localhost:9130'),
+    /`ingress\.forward` leads back to this sidecar: `egress\.listen` listens there/,
+  ],
+}
+for (const [name, [text, says]] of Object.entries(CLASHES)) {
+  test(`addresses: ${name}`, (t) => {
+    if (says === undefined) t.notThrows(() => loadConfig(written(text), {}))
+    else t.throws(() => loadConfig(written(text), {}), { message: says })
+  })
+}
 
 test('a status page beyond loopback is a warning', (t) => {
   const { problems } = loadConfig(written(`${MODULE}status: { listen: 0.0.0.0:1 }\n`), {})

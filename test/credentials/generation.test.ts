@@ -165,7 +165,7 @@ test('refused: a key of another pair, two keys, an encrypted key, a certificate 
   ])
   t.regex(await firstOf(await material({ key: text + text })), /one private key/)
   const locked = other.export(encrypted).toString()
-  t.regex(await firstOf(await material({ key: locked })), /begins a ENCRYPTED PRIVATE KEY/)
+  t.regex(await firstOf(await material({ key: locked })), /begins an ENCRYPTED PRIVATE KEY/)
   const { cert } = await material()
   t.regex(await firstOf(await material({ key: cert.bytes })), /begins a CERTIFICATE/)
 })

@@ -96,6 +96,32 @@ for (const [name, [make, says]] of Object.entries(SHELL_FORMS)) {
   })
 }
 
+test('a key in DER is told as that, short as an EC key is, and the remedy helps', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'okapi-sidecar-pem-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const key = makePair('p256').privateKey
+  for (const type of ['sec1', 'pkcs8'] as const) {
+    const der = key.export({ format: 'der', type })
+    writeFileSync(join(directory, 'it'), der)
+    const error = t.throws(() => splitPem(der, ['PRIVATE KEY']), {
+      message: /this is DER, not PEM/,
+    })
+    const remedy = (error as PemError).remedy?.replaceAll('FILE', 'it') ?? 'false'
+    const done = spawnSync('bash', ['-c', remedy], { cwd: directory, encoding: 'utf8' })
+    t.is(done.status, 0, done.stderr)
+    const [block] = splitPem(readFileSync(join(directory, 'it.pem')), ['PRIVATE KEY'])
+    t.deepEqual(block?.der, key.export({ format: 'der', type: 'pkcs8' }))
+  }
+})
+
+test('a remedy is only told where it can help', (t) => {
+  const remedyOf = (text: string) =>
+    (t.throws(() => split(text), { instanceOf: PemError }) as PemError).remedy ?? ''
+  t.regex(remedyOf('no such thing\n'), /no line in it is -----BEGIN/)
+  t.regex(remedyOf(`words\n${block('a')}`), /^sed /)
+  t.regex(remedyOf(block('a').slice(0, -10)), /only in part: write it again/)
+})
+
 test('an encrypted key, in either form, and what is no key or certificate', async (t) => {
   const key = makePair('p256').privateKey
   const locked = { cipher: 'aes-256-cbc', passphrase: 'x', format: 'pem' } as const
@@ -115,7 +141,7 @@ test('an encrypted key, in either form, and what is no key or certificate', asyn
   const plain = String(key.export({ type: 'pkcs8', format: 'pem' }))
   t.regex(told(plain, 'CERTIFICATE')?.remedy ?? '', /belongs only in tls\.key/)
   const request = toPem('CERTIFICATE REQUEST', Buffer.from('a'))
-  t.regex(told(request, 'CERTIFICATE')?.remedy ?? '', /a request is no certificate/)
+  t.regex(told(request, 'CERTIFICATE')?.remedy ?? '', /a request is not a certificate yet/)
 })
 
 test('any bytes: what is written is read back', (t) => {
