@@ -2,13 +2,16 @@ import { TOKEN_COOKIES as CANONICAL } from '../folio/okapi-headers.ts'
 
 /** Compared without regard to case. */
 const TOKEN_COOKIES = CANONICAL.map((name) => name.toLowerCase())
+const SHORTEST = Math.min(...TOKEN_COOKIES.map(({ length }) => length))
+const NAMED = new RegExp(TOKEN_COOKIES.join('|'), 'i')
 
 /**
  * A Cookie value without the user's tokens: null when nothing is left, the same string when there
  * were none.
  */
 export function withoutTokens(value: string): string | null {
-  if (!/folio/i.test(value)) return value
+  // A head has room for 64,000 pairs: they are told apart only where there can be a token among them.
+  if (!NAMED.test(value.replaceAll('"', ''))) return value
   const pairs = value.split(';')
   const kept = pairs.filter((pair) => !isToken(pair))
   if (kept.length === pairs.length) return value
@@ -42,6 +45,7 @@ export function accessToken(value: string): string | undefined {
  * `folioAccessToken=x`, and so it does with what has no `=` (RFC 6265bis section 5.6, 5.8.3).
  */
 function isToken(pair: string): boolean {
+  if (pair.length < SHORTEST || !NAMED.test(pair.replaceAll('"', ''))) return false
   return pair.split(',').some((piece) => {
     // Netty skips white space in front of a name.
     const start = piece.replace(/^[\s=]+/, '')

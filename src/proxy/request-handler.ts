@@ -9,7 +9,7 @@ import type { OkapiUrl } from './okapi-url.ts'
 import { ambiguous, invokedTenant, tenantMismatch } from './path.ts'
 import { isPreflight } from './preflight.ts'
 import { refusalResponse, refusedByCallee, unhealthy } from './refused.ts'
-import type { RequestContext } from './request-context.ts'
+import { hostOf, type RequestContext } from './request-context.ts'
 import type { Shares } from './shares.ts'
 
 /** What the story of every exchange in this process needs to know. */
@@ -130,7 +130,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     } else if (okapiUrl === 'replaced') {
       context.okapiUrl = headers.ownOkapiUrl(head, out, house.okapiUrl)
     }
-    if (request.appendsAddress) headers.forwardedFor(head, out, addressOf(context.peerAddress))
+    if (request.appendsAddress) headers.forwardedFor(head, out, hostOf(context.peerAddress))
     context.traceId = headers.trace(head, out, request, context.traceId)
     out.lines(head, request.actions, false)
     return context.upstream
@@ -183,11 +183,6 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
 function tooManyConnections(caller: string, open: number): Refusal {
   const because = `${caller} has ${open} connections open, which is its share (limits.connections)`
   return refuse('too-many', because, { limit: 'connections' })
-}
-
-/** The address without its port, as X-Forwarded-For has it. */
-function addressOf(peer: string): string {
-  return peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '')
 }
 
 /** What log and refusal say about the request, whatever becomes of it. */

@@ -27,6 +27,7 @@ for (const [value, left] of [
   ['=folioAccessToken=a', null],
   ['= = folioAccessToken=a; b=c', 'b=c'],
   ['"folioAccessToken"=a', null],
+  ['"fo"lioAccessToken=a; b=c', 'b=c'],
   ['__Host-folioAccessToken=a', null],
   ['a=b,folioRefreshToken=c; d=e', 'd=e'],
   ['a=b,c; d=e', 'a=b,c; d=e'],

@@ -181,6 +181,15 @@ test('what the public says of its way is continued in one line', async (t) => {
   t.deepEqual(lines, ['X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7', 'Authorization: Bearer a'])
 })
 
+test('X-Forwarded-For has an IPv4 address as such, also where the listener is of IPv6', async (t) => {
+  for (const [peer, address] of [
+    ['[::ffff:192.0.2.9]:4711', '192.0.2.9'],
+    ['[2001:db8::1]:4711', '2001:db8::1'],
+  ] as const) {
+    t.deepEqual((await through('public', [], { peer })).lines, [`X-Forwarded-For: ${address}`])
+  }
+})
+
 const GIVER = { traits: { keepsTokens: true } }
 const FILTER = { traits: { authFilter: true } }
 

@@ -109,6 +109,8 @@ export interface ListenerOptions {
   readonly traits?: Partial<Traits>
   readonly limits?: Partial<ShareLimits>
   readonly health?: Upstream<RequestContext>
+  /** Where the connection comes from. */
+  readonly peer?: string
 }
 
 /** Everything behind one listener but the sockets. */
@@ -151,9 +153,10 @@ export function doorOf(
   const policies = { current: policy }
   const destination = destinationOf(name, upstream, policies, okapiUrl)
   const at = atModule(name) ? MODULE : 'okapi'
+  const { peer = '192.0.2.7:4711' } = options
   const place = { policy, at, upstream, share: shareOf(name, shares) }
   const listener = { ...LISTENER_RULES[name], destination }
-  const context = () => new RequestContext(listener, caller, '192.0.2.7:4711', place)
+  const context = () => new RequestContext(listener, caller, peer, place)
   return { policy, policies, okapiUrl, told, handler: requestHandler(house), context }
 }
 
