@@ -1,9 +1,14 @@
+import type { Config } from '../config/config.ts'
+import type { AccessLog } from '../observe/access.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { type RecordOptions, recorder } from '../proxy/record.ts'
+import type { RequestContext } from '../proxy/request-context.ts'
 import type { LinkEnding } from '../refusal/link-endings.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import { Descriptors } from '../transport/descriptors.ts'
 import { NameResolver } from '../transport/name-resolver.ts'
+import type { Exchange } from '../wire/exchange.ts'
 import type { LinkEvents } from '../wire/link/link-stream.ts'
 
 /** Endings that are no mistake. */
@@ -59,4 +64,21 @@ export function descriptorsTold(
       log.warn({ refused, connections: connections() }, 'file descriptors are free again')
     },
   })
+}
+
+/** Is there anything that goes into the access log? */
+export function keepsAccess({ log, migration }: Config): boolean {
+  return log.access || migration !== undefined
+}
+
+/** The recorder of every exchange. Those of the migration listener are logged even where no other is. */
+export function recording(
+  config: Config,
+  access: AccessLog | null,
+  kept: Omit<RecordOptions, 'access'>,
+): (x: Exchange<RequestContext>) => void {
+  const all = recorder({ ...kept, access })
+  if (config.log.access) return all
+  const silent = recorder({ ...kept, access: null })
+  return (x) => (x.context.direction === 'plain' ? all(x) : silent(x))
 }

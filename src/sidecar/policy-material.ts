@@ -1,8 +1,15 @@
 import type { Config, ConfiguredRule } from '../config/config.ts'
-import type { Problem } from '../fault.ts'
+import { hintsOf, inOneLine, type Problem, sentence } from '../fault.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Readiness } from '../observe/readiness.ts'
 import type { DescriptorFiles } from '../policy/descriptor-files.ts'
 import { loadPolicy } from '../policy/load-policy.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { PolicyCell } from '../proxy/destination.ts'
+import type { Authentication } from './authentication.ts'
+import type { Connections } from './connections.ts'
+import type { PolicyReport } from './policies.ts'
 
 /** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
 export interface PolicyMaterial {
@@ -24,4 +31,51 @@ export interface PolicyOf {
 export function policyFrom(material: PolicyMaterial, config: Config): PolicyOf {
   const loaded = loadPolicy({ ...config.policy, ...material }, { own: config.module.id })
   return { ...loaded, grants: material.grants.length }
+}
+
+/** All that a change of policy concerns. */
+export interface PolicyChangeParts {
+  readonly config: Config
+  readonly policies: PolicyCell
+  readonly authentication: Authentication
+  readonly connections: Connections
+}
+
+/** All that report it. */
+export interface PolicyChangeReaders {
+  readonly policies: PolicyCell
+  readonly readiness: Readiness
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+/** The next exchange is judged by the new policy; who may do nothing any more has to go. */
+export function policyChanged({
+  config,
+  policies,
+  authentication,
+  connections,
+}: PolicyChangeParts): void {
+  const policy = policies.current
+  authentication.live.forEach(({ socket, identity, role }) => {
+    const shut = role === 'client' && !policy.bind(identity, config.module.id).open
+    if (shut) connections.dismiss(socket)
+  })
+}
+
+/** A policy was taken up, or was not. */
+export function tellPolicy(telling: PolicyChangeReaders, { result, problems }: PolicyReport): void {
+  const { policies, readiness, metrics, log } = telling
+  const { hash, mode } = policies.current
+  const said = problems.map(sentence)
+  const hints = hintsOf(problems)
+  metrics.policyReloaded(result)
+  if (result === 'ok') {
+    readiness.remark('policy', undefined)
+    log.info({ hash, mode, warnings: said, ...hints }, 'policy')
+  } else {
+    const why = `the last good policy stays in force: ${inOneLine(problems)}`
+    readiness.remark('policy', why)
+    log.error({ hash, mode, problems: said, ...hints }, 'new policy refused')
+  }
 }

@@ -1,8 +1,6 @@
 import { isIP, type LookupFunction } from 'node:net'
-import { parseHosts } from './hosts-file.ts'
 import { type DnsAnswer, NameServers } from './name-servers.ts'
-import { parseResolvConf, withoutDot } from './resolv-conf.ts'
-import { SystemFile } from './system-file.ts'
+import { parseHosts, parseResolvConf, SystemFile, withoutDot } from './resolv-conf.ts'
 
 /** Called once: the addresses, or none and why. */
 export type Resolved = (addresses: readonly string[], failure: string | null) => void

@@ -1,6 +1,5 @@
 import test from 'ava'
-import { parseHosts } from '../../src/transport/hosts-file.ts'
-import { absoluteNames, parseResolvConf } from '../../src/transport/resolv-conf.ts'
+import { absoluteNames, parseHosts, parseResolvConf } from '../../src/transport/resolv-conf.ts'
 
 const IN_CLUSTER = `
 search folio.svc.cluster.local svc.cluster.local cluster.local example.org

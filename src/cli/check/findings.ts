@@ -1,5 +1,5 @@
+import { located } from '../../config/document.ts'
 import { type Loaded, loadConfig } from '../../config/load.ts'
-import { located } from '../../config/locate.ts'
 import { Fault, type Problem } from '../../fault.ts'
 import { memoryProblems, workerProblems } from '../../sidecar/machine.ts'
 import { type CredentialsFound, checkCredentials, checkPublic } from './credentials.ts'
