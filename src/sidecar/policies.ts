@@ -9,7 +9,12 @@ import { Fault, type Problem, sentence } from '../fault.ts'
 import { KNOWN_GRANTS_FILE, readDescriptorFiles } from '../policy/descriptor-files.ts'
 import type { Policy } from '../policy/policy.ts'
 import { migrationProblems } from './migration.ts'
-import { type PolicyMaterial, type PolicyOf, policyFrom } from './policy-material.ts'
+import {
+  type PolicyMaterial,
+  type PolicyOf,
+  type PolicyReport,
+  policyFrom,
+} from './policy-material.ts'
 
 /** Reads descriptors and grants as the configuration says. Throws a Fault where one cannot be. */
 function readPolicy({ policy: rules }: Config): PolicyMaterial {
@@ -41,11 +46,6 @@ export function policyOf(config: Config): PolicyRead {
   const made = policyFrom(material, config)
   return { ...made, material, forbidden: migrationProblems(config, made.policy) }
 }
-
-/** Told once for each policy that came into force, and for each new reason why one did not. */
-export type PolicyReport =
-  | { readonly result: 'ok'; readonly problems: readonly Problem[] }
-  | { readonly result: 'failed'; readonly problems: readonly Problem[] }
 
 /** The policy in force; replaced as a whole, the last good one stays. */
 export class Policies {

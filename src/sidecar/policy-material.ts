@@ -9,7 +9,6 @@ import type { Policy } from '../policy/policy.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
-import type { PolicyReport } from './policies.ts'
 
 /** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
 export interface PolicyMaterial {
@@ -79,3 +78,8 @@ export function tellPolicy(telling: PolicyChangeReaders, { result, problems }: P
     log.error({ hash, mode, problems: said, ...hints }, 'new policy refused')
   }
 }
+
+/** Told once for each policy that came into force, and for each new reason why one did not. */
+export type PolicyReport =
+  | { readonly result: 'ok'; readonly problems: readonly Problem[] }
+  | { readonly result: 'failed'; readonly problems: readonly Problem[] }

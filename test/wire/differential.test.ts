@@ -12,7 +12,7 @@ const RUNS = { numRuns: 600 }
 const wantedOfRequests = new Set(REQUESTS.map(({ flaw }) => requestRefusal(FLAW[flaw]).because))
 const wantedOfAnswers = new Set([
   ...RESPONSES.map(({ flaw }) => responseRefusal(FLAW[flaw], 'upstream').because),
-  'the answer of upstream: a 101 that nobody asked for',
+  'the answer of upstream: a 101 without an Upgrade request',
 ])
 
 test('requests: what Node refuses we refuse, what we take Node reads alike, wherever it is cut', async (t) => {
