@@ -12,11 +12,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['cli'],
   cli: [
     'analysis',
-    ...['sidecar', 'proxy', 'credentials', 'observe', 'config', 'policy', 'trust'],
+    ...['sidecar', 'proxy', 'postgres', 'credentials', 'observe', 'config', 'policy', 'trust'],
     ...['transport', 'wire', 'x509', 'pki', 'probe', 'demo'],
   ],
   sidecar: [
-    ...['listeners', 'proxy', 'credentials', 'observe', 'config', 'policy', 'trust'],
+    ...['listeners', 'proxy', 'postgres', 'credentials', 'observe', 'config', 'policy', 'trust'],
     ...['transport', 'wire'],
   ],
   listeners: ['proxy', 'policy', 'wire', 'transport', 'observe', 'config'],
@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: [],
   wire: [],
   proxy: ['wire', 'policy', 'transport', 'observe'],
+  postgres: ['transport'],
   observe: [],
   pki: ['trust', 'x509'],
   probe: ['pki', 'x509'],

@@ -63,6 +63,16 @@ export function parseForward(text: string): Parsed<Forward> {
   return 'wrong' in parsed ? parsed : { value: { path: parsed.value.path, authority: 'localhost' } }
 }
 
+/** A database server: `HOST[:PORT]`, 5432 where no port is named. */
+export function parseDatabaseServer(text: string): Parsed<{ host: string; port: number }> {
+  const parsed = hostPorts(/:\d+$/.test(text) ? text : `${text}:5432`)
+  if ('wrong' in parsed) return parsed
+  const { host, from, to } = parsed.value
+  return from !== to || from === 0
+    ? { wrong: 'needs one port, not 0' }
+    : { value: { host, port: from } }
+}
+
 /** `unix:/path`, or `unix:///path` as SPIFFE_ENDPOINT_SOCKET has it. */
 export function parseUnixSocket(text: string): Parsed<{ readonly path: string }> {
   const path = /^unix:(?:\/\/)?(\/[^/].*)$/.exec(text)?.[1]

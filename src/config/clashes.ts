@@ -53,6 +53,7 @@ function boundBy(config: Config): readonly Bound[] {
     })),
     ...one(['public', 'listen'], browsers?.listen),
     ...one(['migration', 'listen'], migration?.listen),
+    ...config.postgres.flatMap(({ listen }) => one(['postgres', 'listen'], listen)),
     ...one(['admin', 'listen'], admin.listen),
     ...one(['status', 'listen'], status.listen),
   ]

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { Forward, Listen, PeerAddress, PortRange } from './addresses.ts'
 import type { Addressing } from './addressing.ts'
+import { type DatabaseSettings, databaseOf } from './database.ts'
 import type { ModuleName, PeerName } from './names.ts'
 import type { Network } from './networks.ts'
 import type { policy } from './policy.ts'
@@ -23,6 +24,8 @@ export interface Config {
   readonly public: PublicSettings | undefined
   /** The migration listener; absent but while an installation is being moved over. */
   readonly migration: Migration | undefined
+  /** Listeners for PostgreSQL; empty where there is none. */
+  readonly postgres: readonly DatabaseSettings[]
   readonly policy: PolicySettings
   readonly pins: Pins
   /** Do we speak `okapi-sidecar/1` with sidecars that do? */
@@ -136,6 +139,11 @@ export function complete(written: Written, sources: Sources): Config {
     modules: egress?.modules,
     public: publicWritten && publicOf(publicWritten, sources),
     migration: written.migration,
+    postgres: (written.postgres ?? []).map((entry, i) =>
+      databaseOf(entry, written.module.product, (path) =>
+        sources.absolute(path, ['postgres', String(i), 'trust']),
+      ),
+    ),
     policy: policyOf(rules, sources),
     limits: {
       ...limits,

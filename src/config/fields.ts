@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import {
   type Parsed,
+  parseDatabaseServer,
   parseForward,
   parseListen,
   parsePeer,
@@ -12,7 +13,7 @@ import { parseModule, parsePeerName } from './names.ts'
 import { parseNetwork } from './networks.ts'
 
 /** A string that `parse` turns into a value; what is wrong with it becomes the issue. */
-function parsed<T>(parse: (text: string) => Parsed<T>) {
+export function parsed<T>(parse: (text: string) => Parsed<T>) {
   return z.string().transform((text, context): T => {
     const result = parse(text)
     if ('value' in result) return result.value
@@ -32,6 +33,9 @@ export const forward = () => parsed(parseForward)
 
 /** A sidecar elsewhere, over mutual TLS. */
 export const peer = () => parsed(parsePeer)
+
+/** A database server. */
+export const databaseServer = () => parsed(parseDatabaseServer)
 
 /** One address, or a network of them. */
 export const network = () => parsed(parseNetwork)

@@ -106,6 +106,7 @@ function guards(config: Config): Problem[] {
     ...(publicListener === undefined
       ? []
       : folderWritableByOthers(publicListener.credentials.directory)),
+    ...config.postgres.flatMap(({ trust }) => (trust === undefined ? [] : writableByOthers(trust))),
     ...writableByOthers(policy.descriptors),
     ...policy.grants.files.flatMap(writableByOthers),
   ]

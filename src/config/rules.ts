@@ -8,6 +8,7 @@ import {
   parseListen,
   parsePortRange,
 } from './addresses.ts'
+import { databaseFlaws } from './database.ts'
 import type { Flaw } from './issues.ts'
 import { migrationFlaws } from './migration-rules.ts'
 import { parseModule } from './names.ts'
@@ -54,7 +55,12 @@ export function crossCheck(
   now: number,
 ): { errors: Flaw[]; warnings: Flaw[]; overdue: readonly Flaw[] } {
   const migration = migrationFlaws(raw, now)
-  const errors = [...plainBeyondLoopback(raw), ...egressOfRole(raw), ...migration.errors]
+  const errors = [
+    ...plainBeyondLoopback(raw),
+    ...databaseFlaws(raw, allowsPlain(raw)),
+    ...egressOfRole(raw),
+    ...migration.errors,
+  ]
   const warnings: Flaw[] = [...migration.warnings]
   const status = parsedAt(raw, ['status', 'listen'], parseListen)
   if (status !== undefined && !isLoopback(status)) {
@@ -62,8 +68,9 @@ export function crossCheck(
       '`status.listen` shows peers, tenants and policy to every client that reaches it'
     warnings.push({ path: ['status', 'listen'], message, hint: 'keep it on loopback' })
   }
-  if (['ingress', 'egress', 'public'].every((leg) => get(raw, [leg]) === undefined)) {
-    const message = 'there is nothing to serve: `ingress`, `egress` and `public` are all absent'
+  if (['ingress', 'egress', 'public', 'postgres'].every((leg) => get(raw, [leg]) === undefined)) {
+    const message =
+      'there is nothing to serve: `ingress`, `egress`, `public` and `postgres` are all absent'
     errors.push({ path: [], message, hint: 'set ingress.forward, or egress.gateway, or both' })
   }
   return { errors, warnings, overdue: migration.overdue }
@@ -74,8 +81,7 @@ export function crossCheck(
  * is plain.
  */
 function plainBeyondLoopback(raw: Raw): Flaw[] {
-  const why = get(raw, ['allowPlainBeyondLoopback'])
-  if (typeof why === 'string' && why.trim() !== '') return []
+  if (allowsPlain(raw)) return []
   const plain = [
     { path: ['egress', 'listen'], parse: parseListen },
     { path: ['ingress', 'forward'], parse: parseForward },
@@ -87,6 +93,11 @@ function plainBeyondLoopback(raw: Raw): Flaw[] {
     const message = `\`${path.join('.')}\` is plain HTTP and must stay on loopback or a Unix socket`
     return [{ path, message, hint: 'use 127.0.0.1 or [::1]; or set allowPlainBeyondLoopback: WHY' }]
   })
+}
+
+function allowsPlain(raw: Raw): boolean {
+  const why = get(raw, ['allowPlainBeyondLoopback'])
+  return typeof why === 'string' && why.trim() !== ''
 }
 
 function egressOfRole(raw: Raw): Flaw[] {

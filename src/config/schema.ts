@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { databaseLimits, databases } from './database.ts'
 import {
   addressing,
   count,
@@ -219,6 +220,7 @@ const limits = () =>
       }),
       drainTimeoutMs: ms(25_000),
       connectionMaxAgeMs: ms(3_600_000),
+      ...databaseLimits(),
     })
     .prefault({})
 
@@ -238,6 +240,7 @@ export const fileSchema = () =>
       egress: egress().optional(),
       public: publicListener().optional(),
       migration: migration().optional(),
+      postgres: databases().optional(),
       policy: policy(),
       pins: pins(),
       link: z.boolean().default(true).meta({

@@ -16,6 +16,11 @@ export function isOrdinaryTenant(text: string): boolean {
   return isTenantName(text) && text.toLowerCase() !== SUPERTENANT
 }
 
+/** What Okapi takes for the id of a tenant that is made now (okapi-core TenantValidator). */
+export function isNewTenantName(text: string): boolean {
+  return /^[a-z][a-z0-9]{0,30}$/.test(text)
+}
+
 const INVOKE = Buffer.from('/_/invoke/tenant/')
 
 /** The parts of `/_/invoke/tenant/{t}/REST`, as positions in the bytes. */

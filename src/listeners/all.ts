@@ -31,6 +31,7 @@ export const WAY: Readonly<Record<Direction, Way>> = {
   plain: 'in',
   egress: 'out',
   modules: 'out',
+  postgres: 'out',
 }
 
 /** The rules of each, by a name for tests and tables. */
@@ -47,7 +48,8 @@ export const LISTENER_RULES = {
 
 /** The listeners that the configuration has, as metrics label them. */
 export function directionsOf(config: Config): Direction[] {
-  return LISTENERS.filter((listener) => listener.configured(config)).map(
+  const http = LISTENERS.filter((listener) => listener.configured(config)).map(
     ({ direction }) => direction,
   )
+  return config.postgres.length === 0 ? http : [...http, 'postgres']
 }

@@ -28,6 +28,9 @@ export const LIMITS = [
   'brokenOffPerSecond',
   'bufferedBytes',
   'connectionMaxAgeMs',
+  'databaseSessions',
+  'databaseLoginMs',
+  'databaseIdleMs',
 ] as const
 
 export type Limit = (typeof LIMITS)[number]

@@ -58,6 +58,14 @@ export const REASONS = {
   'tenant-mismatch': policy('the request names two different tenants'),
   'token-not-seen-here': policy('this token has not passed through this module before'),
   quarantined: policy('this version of the module is quarantined'),
+  'role-not-allowed': policy('the module may not use this database role'),
+  'database-not-allowed': policy('the module may not use this database'),
+  superuser: policy('the database role is a superuser'),
+  'parameter-not-allowed': policy('the start-up parameter may change who the session is'),
+  'authentication-not-allowed': policy(
+    'the database server does not ask for a proof that is allowed',
+  ),
+  'unknown-session': policy('the cancel request names no database session of this sidecar'),
 
   'too-many': capacity(429, 'this caller has reached its share of a limit'),
   overloaded: capacity(503, 'a limit of this sidecar is reached'),

@@ -7,7 +7,7 @@ import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Caller } from '../policy/caller.ts'
 import { TIMES_FOR_OKAPI } from '../proxy/shares.ts'
-import { type Address, formatAddress } from '../transport/address.ts'
+import { type Address, formatAddress, remoteOf } from '../transport/address.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
@@ -135,14 +135,37 @@ export class Listeners implements ListenerSockets {
    * the machine has no IPv6, or another process has that port, it is done without.
    */
   async otherLoopback(bound: string, caller: Caller, accepted: Accepted): Promise<void> {
-    const port = /^127\.0\.0\.1:(\d+)$/.exec(bound)?.[1]
-    if (port === undefined) return
     if (this.#sharing !== undefined && !this.#sharing.first && !this.#sharing.otherLoopback) return
+    const open = (address: Address) => this.plain(address, caller, accepted)
+    if (await this.#onOtherLoopback(bound, open)) this.hasOtherLoopback = true
+  }
+
+  /** Plain, for whoever shares our loopback and speaks another protocol than HTTP; on ::1 as well. */
+  async other(
+    address: Address,
+    accepted: (socket: Socket, peer: string, slot: ConnectionSlot) => void,
+  ): Promise<string> {
+    const open = (at: Address) =>
+      this.#plain({ way: 'out', address: at }, (socket, slot) =>
+        accepted(socket, remoteOf(socket), slot),
+      )
+    const bound = await open(address)
+    await this.#onOtherLoopback(bound, open)
+    return bound
+  }
+
+  async #onOtherLoopback(
+    bound: string,
+    open: (address: Address) => Promise<string>,
+  ): Promise<boolean> {
+    const port = /^127\.0\.0\.1:(\d+)$/.exec(bound)?.[1]
+    if (port === undefined) return false
     try {
-      await this.plain({ host: '::1', port: Number(port) }, caller, accepted)
-      this.hasOtherLoopback = true
+      await open({ host: '::1', port: Number(port) })
+      return true
     } catch (error) {
       this.#log.warn({ address: `[::1]:${port}`, why: String(error) }, 'no listener on ::1')
+      return false
     }
   }
 
@@ -271,12 +294,6 @@ export class Listeners implements ListenerSockets {
 
 function isOkapi(identity: Identity): boolean {
   return identity.kind === 'module' && identity.product === 'okapi'
-}
-
-/** Where a connection comes from, as the log says it. */
-function remoteOf({ remoteAddress, remotePort }: Socket): string {
-  if (remoteAddress === undefined || remotePort === undefined) return 'local'
-  return formatAddress({ host: remoteAddress, port: remotePort })
 }
 
 /** The names under which the ready line tells the listeners. */

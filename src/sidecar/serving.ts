@@ -22,6 +22,7 @@ import type { WireSettings } from '../wire/face.ts'
 import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
 import { TrustChanges } from './credential-news.ts'
+import { Databases } from './databases.ts'
 import { descriptorsTold, keepsAccess, linkEvents, nameResolver, recording } from './events.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { migrationFacts, PlainPeers } from './migration.ts'
@@ -58,6 +59,7 @@ export class Serving implements ServingThreads {
   readonly #upstreams: Upstreams
   readonly #listeners: Listeners
   readonly #connections: Connections
+  readonly #databases: Databases
   readonly #descriptors: Descriptors
   readonly #listenerParts: ListenerParts
   readonly #shares: Shares
@@ -106,6 +108,11 @@ export class Serving implements ServingThreads {
     this.#shares = shares
     const connections = new Connections(settings, requestHandler(this.#house()), links, shares)
     this.#connections = connections
+    this.#databases = new Databases({
+      ...{ config, clock, descriptors, names, credentials, listeners, metrics },
+      log: log.log,
+      history: this.#history,
+    })
     const concerned = {
       credentials,
       authentication,
@@ -123,12 +130,12 @@ export class Serving implements ServingThreads {
       callee: upstreams.callee,
       serve: (socket, context) => connections.accept(socket, context),
     }
-    this.seen = seenIn(connections, upstreams, authentication, this.#history)
+    this.seen = seenIn(connections, upstreams, authentication, this.#history, this.#databases)
   }
 
   /** Opens every listener that is configured; resolves to what each is bound to. */
   async open(): Promise<BoundAddresses> {
-    const { clock, config } = this.#parts
+    const { clock, config, sharing } = this.#parts
     clock.watch(this.#connections)
     clock.watch(this.#upstreams)
     clock.watch(this.#trustChanges)
@@ -139,6 +146,8 @@ export class Serving implements ServingThreads {
       if (!listener.configured(config)) continue
       listening[listener.direction] = await listener.open(this.#listenerParts)
     }
+    // One thread has all sessions: a cancel request comes by a connection of its own.
+    if (sharing?.first ?? true) Object.assign(listening, await this.#databases.open())
     return listening
   }
 
@@ -148,6 +157,7 @@ export class Serving implements ServingThreads {
 
   serve(): void {
     this.#connections.serve()
+    this.#databases.serve()
   }
 
   /** Is there a listener on ::1 beside the one on 127.0.0.1? */
@@ -199,7 +209,9 @@ export class Serving implements ServingThreads {
   /** What a call of others needs to finish, the module's or Okapi's own calls, ends after it. */
   async #close(): Promise<void> {
     for (const way of ['in', 'out'] as const) {
-      await Promise.all([this.#listeners.close(way), this.#connections.drain(way)])
+      // What calls of others do in the database ends before its sessions do.
+      const databases = way === 'out' ? [this.#databases.drain()] : []
+      await Promise.all([this.#listeners.close(way), this.#connections.drain(way), ...databases])
     }
   }
 
@@ -211,6 +223,7 @@ export class Serving implements ServingThreads {
   destroy(): void {
     this.#listeners.destroy()
     this.#connections.destroy()
+    this.#databases.destroy()
     this.#upstreams.destroy()
     clearInterval(this.#flushing)
     this.#access?.flush()
@@ -252,12 +265,14 @@ function seenIn(
   upstreams: Upstreams,
   authentication: Authentication,
   history: History,
+  databases: Databases,
 ): ServingState {
   return {
     get connections() {
-      return connections.size
+      return connections.size + databases.size
     },
-    open: (direction: Direction) => connections.open(direction),
+    open: (direction: Direction) =>
+      direction === 'postgres' ? databases.size : connections.open(direction),
     get stale() {
       return authentication.stale
     },

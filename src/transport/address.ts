@@ -10,6 +10,12 @@ export function formatAddress(address: Address): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 }
 
+/** Where a connection comes from, as the log says it. */
+export function remoteOf({ remoteAddress, remotePort }: Socket): string {
+  if (remoteAddress === undefined || remotePort === undefined) return 'local'
+  return formatAddress({ host: remoteAddress, port: remotePort })
+}
+
 /** What a listening server is bound to, the port that the system chose included. */
 export function boundAddress(server: Server): Address {
   const bound = server.address()

@@ -39,7 +39,7 @@ const CIPHERS = [
 const GROUPS = 'X25519MLKEM768:X25519:P-256:P-384:P-521'
 
 /** What is the same for everything that speaks TLS here, on either end. */
-function protocolOptions(): SecureContextOptions {
+export function protocolOptions(): SecureContextOptions {
   return {
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',

@@ -1,6 +1,6 @@
 import { type KeyObject, X509Certificate } from 'node:crypto'
 import { fault } from '../fault.ts'
-import type { Certificate } from '../x509/certificate.ts'
+import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 
 /** A certificate together with the key that it certifies, ready to verify signatures. */
 export interface Authority extends Certificate {
@@ -92,6 +92,16 @@ export function chainOf(
     current = issuer
   }
   return undefined
+}
+
+/** The same for the DER of what a server showed, leaf first; undefined too where it cannot be read. */
+export function readChain(shown: readonly Uint8Array[], bundle: TrustBundle): Chain | undefined {
+  try {
+    const [leaf, ...above] = shown.map((der) => parseCertificate(der))
+    return leaf && chainOf(leaf, above, bundle)
+  } catch {
+    return undefined
+  }
 }
 
 /**

@@ -56,6 +56,7 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
       until: new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10),
       why: 'the migration listener has series of its own',
     },
+    postgres: { listen: '127.0.0.1:0', server: '127.0.0.1:1', databases: ['folio'] },
   }
   writeFileSync(file, JSON.stringify(settings), { mode: 0o600 })
   const sidecar = new Process(['run', '-c', file])

@@ -1,5 +1,6 @@
 import { located } from '../../config/document.ts'
 import { type Loaded, loadConfig } from '../../config/load.ts'
+import { readAuthorities } from '../../credentials/trust-file.ts'
 import { Fault, type Problem } from '../../fault.ts'
 import { memoryProblems, workerProblems } from '../../sidecar/machine.ts'
 import { type CredentialsFound, checkCredentials, checkPublic } from './credentials.ts'
@@ -31,6 +32,9 @@ export async function findingsOf(
   const credentials = await attempt(problems, () => checkCredentials(config))
   const { public: publicListener } = config
   if (publicListener !== undefined) await attempt(problems, () => checkPublic(publicListener))
+  for (const { trust } of config.postgres) {
+    if (trust !== undefined) await attempt(problems, () => readAuthorities(trust, Date.now()))
+  }
   const policy = await attempt(problems, () => checkPolicy(loaded))
   problems.push(...(credentials?.problems ?? []), ...(policy?.problems ?? []))
   problems.push(...ofMachine(loaded))

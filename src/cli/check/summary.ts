@@ -80,6 +80,15 @@ function listenerRows(config: Config): [string, string][] {
       `${formatListen(listen)} for ${callers}, without proof of identity, ${end}`,
     ])
   }
+  for (const { listen, servers, roles, databases, ...leg } of config.postgres) {
+    const to = servers.map(({ host, port }) => `${host}:${port}`).join(', ')
+    const reports = leg.mode === 'report' || leg.superuser === 'report'
+    const mode = reports ? ', REPORT ONLY' : ''
+    rows.push([
+      'postgres',
+      `${formatListen(listen)} -> ${to} (${databases.join(', ')}) as ${roles.join(', ')}${mode}`,
+    ])
+  }
   rows.push(['admin', formatListen(admin.listen)], ['status', formatListen(status.listen)])
   return rows
 }

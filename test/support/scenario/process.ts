@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Direction } from '../../../src/observe/labels.ts'
 import { patiently } from '../patience.ts'
 import { MAIN } from '../program.ts'
 
@@ -181,9 +182,7 @@ export class Sidecar extends Process {
   }
 
   /** The bound port of one of its listeners. */
-  port(
-    listener: 'ingress' | 'egress' | 'modules' | 'public' | 'plain' | 'admin' | 'status',
-  ): number {
+  port(listener: Direction | 'admin' | 'status'): number {
     const address = this.#listening[listener]
     if (address === undefined) throw new Error(`${this.id} has no ${listener}`)
     return Number(address.split(':').at(-1))

@@ -1,0 +1,49 @@
+import type { ServerConnector, ServerPlace } from './server-connection.ts'
+
+/**
+ * The keys of the sessions that one listener opened: a cancel request goes on only with one of them, and only
+ * to the server that gave it.
+ */
+export class CancelKeys {
+  /** Null: two servers gave the same key, so that it names no one session. */
+  readonly #places = new Map<string, ServerPlace | null>()
+
+  /** Notes a key; returns what takes it off. */
+  add(processId: number, key: Buffer, place: ServerPlace): () => void {
+    const name = nameOf(processId, key)
+    this.#places.set(name, this.#places.has(name) ? null : place)
+    return () => this.#places.delete(name)
+  }
+
+  /** Where the request is to go; undefined: it names no session. */
+  find(processId: number, key: Buffer): ServerPlace | undefined {
+    return this.#places.get(nameOf(processId, key)) ?? undefined
+  }
+}
+
+function nameOf(processId: number, key: Buffer): string {
+  return `${processId} ${key.toString('hex')}`
+}
+
+/** A request that is to go on, to where its session is. */
+export interface PassedCancel {
+  readonly connector: ServerConnector
+  readonly place: ServerPlace
+  readonly packet: Buffer
+  /** A server that does not close the connection is waited for no longer. */
+  readonly mostMs: number
+}
+
+/** Hands a request on. PostgreSQL answers nothing, and closes the connection when it has taken it. */
+export function passCancel(passed: PassedCancel, done: () => void): void {
+  const { connector, place, packet, mostMs } = passed
+  connector.connectTo(place, (_, opened) => {
+    if (opened === null) return done()
+    const { socket } = opened
+    socket.on('error', () => socket.destroy())
+    socket.on('close', done)
+    socket.setTimeout(mostMs, () => socket.destroy())
+    socket.resume()
+    socket.end(packet)
+  })
+}

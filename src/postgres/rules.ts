@@ -1,0 +1,105 @@
+import { isNewTenantName } from '../folio/tenant.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { AuthenticationMethod } from './authentication.ts'
+import type { StartupMessage } from './startup.ts'
+
+/** What one listener allows, as the configuration says it. */
+export interface DatabaseRules {
+  readonly databases: readonly string[]
+  /** Names, or patterns with one `{tenant}`. */
+  readonly roles: readonly string[]
+  /** Start-up parameters beyond those that are always allowed, in lower case. */
+  readonly parameters: readonly string[]
+  readonly authentication: readonly AuthenticationMethod[]
+  /** `report`: roles and superusers are let pass, and it is recorded. */
+  readonly mode: 'enforce' | 'report'
+  readonly superuser: 'refuse' | 'report'
+}
+
+/** A refusal, or one that is only recorded. */
+export interface Judgement {
+  readonly refusal: Refusal
+  readonly passes: boolean
+}
+
+/**
+ * They say how values are written and how long is waited for them, and change nothing about who one is:
+ * what pgjdbc, vertx-pg-client, libpq, pgx and node-postgres send by themselves.
+ */
+const ORDINARY_PARAMETERS: ReadonlySet<string> = new Set([
+  'application_name',
+  'bytea_output',
+  'client_encoding',
+  'client_min_messages',
+  'datestyle',
+  'extra_float_digits',
+  'idle_in_transaction_session_timeout',
+  'intervalstyle',
+  'lock_timeout',
+  'statement_timeout',
+  'timezone',
+])
+
+/** PostgreSQL cuts longer names (NAMEDATALEN), which would make another role of them. */
+const LONGEST_NAME = 63
+
+/** Holds a start-up message against the rules: undefined where all of it is allowed. */
+export function judgeStartup(
+  { user, database, parameters }: StartupMessage,
+  rules: DatabaseRules,
+): Judgement | undefined {
+  for (const name of parameters.keys()) {
+    if (ORDINARY_PARAMETERS.has(name)) continue
+    // A protocol option changes the messages themselves; none is known here.
+    if (name.startsWith('_pq_.') || !rules.parameters.includes(name)) {
+      return enforced(parameterRefusal(name))
+    }
+  }
+  if (!rules.databases.includes(database)) return enforced(databaseRefusal(database, rules))
+  return judgeRole(user, rules)
+}
+
+/** May this role be used here? At login, and when the server says that the session has become another. */
+export function judgeRole(role: string, rules: DatabaseRules): Judgement | undefined {
+  if (isListedRole(role, rules.roles)) return undefined
+  const because = `the role ${JSON.stringify(role)} is not one of ${rules.roles.join(', ')}`
+  const wouldAllow = `the role in \`roles\` of this postgres listener`
+  const refusal = refuse('role-not-allowed', because, { wouldAllow })
+  return { refusal, passes: rules.mode === 'report' }
+}
+
+/** What is to be done about a superuser. */
+export function judgeSuperuser(role: string, rules: DatabaseRules): Judgement {
+  const because = `the server says that ${JSON.stringify(role)} is a superuser`
+  const wouldAllow = `ALTER ROLE ... NOSUPERUSER on the server; \`superuser: report\` lets it pass meanwhile`
+  const refusal = refuse('superuser', because, { wouldAllow })
+  return { refusal, passes: rules.mode === 'report' || rules.superuser === 'report' }
+}
+
+/** A pattern matches as a whole, and `{tenant}` only what Okapi takes for the id of a new tenant. */
+export function isListedRole(role: string, patterns: readonly string[]): boolean {
+  if (Buffer.byteLength(role) > LONGEST_NAME) return false
+  return patterns.some((pattern) => {
+    const [before, after] = pattern.split('{tenant}')
+    if (before === undefined || after === undefined) return role === pattern
+    if (role.length < before.length + after.length) return false
+    const fits = role.startsWith(before) && role.endsWith(after)
+    return fits && isNewTenantName(role.slice(before.length, role.length - after.length))
+  })
+}
+
+function enforced(refusal: Refusal): Judgement {
+  return { refusal, passes: false }
+}
+
+function parameterRefusal(name: string): Refusal {
+  const because = `the start-up parameter ${JSON.stringify(name)} is not allowed here`
+  const wouldAllow = `its name in \`parameters\` of this postgres listener`
+  return refuse('parameter-not-allowed', because, name.startsWith('_pq_.') ? {} : { wouldAllow })
+}
+
+function databaseRefusal(database: string, { databases }: DatabaseRules): Refusal {
+  const because = `the database ${JSON.stringify(database)} is not one of ${databases.join(', ')}`
+  const wouldAllow = `its name in \`databases\` of this postgres listener`
+  return refuse('database-not-allowed', because, { wouldAllow })
+}

@@ -1,0 +1,168 @@
+import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
+import { type AuthenticationMethod, ServerLogin } from './authentication.ts'
+import { negotiateProtocolVersion } from './errors.ts'
+import {
+  FROM_SERVER,
+  HEADER_BYTES,
+  MessageScanner,
+  type MessageVerdict,
+  type MessageWatcher,
+  type Scanned,
+  textsIn,
+} from './protocol.ts'
+import { type DatabaseRules, type Judgement, judgeRole, judgeSuperuser } from './rules.ts'
+
+/** Who is told what the server says. */
+export interface ServerEvents {
+  /** The key by which this session can be cancelled. */
+  key(processId: number, key: Buffer): void
+  /** The first ReadyForQuery: the login is over. */
+  loggedIn(): void
+  /** ReadyForQuery; `idle`: no transaction is open. */
+  ready(idle: boolean): void
+  /** A rule is broken, and in report mode it passes. */
+  wouldDeny(refusal: Refusal): void
+}
+
+/**
+ * What a server sends. It is the server's own word that says who a session is: `is_superuser` and
+ * `session_authorization` come at login, and again whenever they change.
+ */
+export class ServerStream implements MessageWatcher {
+  readonly login: ServerLogin
+  /** Why there is an end; set before `scan` returns `end`. */
+  refusal: Refusal | null = null
+  readonly #scanner = new MessageScanner(this)
+  readonly #rules: DatabaseRules
+  readonly #events: ServerEvents
+  #role: string
+  #superuser: boolean | undefined
+  #ready = false
+  /** A newer protocol was asked for than the server was told. */
+  #lowered: boolean
+  /** What was reported already: the server repeats itself with each SET ROLE. */
+  readonly #reported = new Set<string>()
+
+  constructor(
+    { user, lowered }: { readonly user: string; readonly lowered: boolean },
+    rules: DatabaseRules,
+    events: ServerEvents,
+  ) {
+    this.login = new ServerLogin(rules.authentication satisfies readonly AuthenticationMethod[])
+    this.#role = user
+    this.#lowered = lowered
+    this.#rules = rules
+    this.#events = events
+  }
+
+  /** Were whole messages passed? Then one of our own may follow. */
+  get atBoundary(): boolean {
+    return this.#scanner.atBoundary
+  }
+
+  get isReady(): boolean {
+    return this.#ready
+  }
+
+  scan(chunk: Buffer, pass: (bytes: Uint8Array) => void): Scanned {
+    if (!this.#lowered) return this.#scanner.scan(chunk, pass)
+    this.#lowered = false
+    // A server that knows less than 3.2 says so itself, and then its word holds.
+    if (chunk[0] !== FROM_SERVER.negotiateProtocolVersion) pass(negotiateProtocolVersion())
+    return this.#scanner.scan(chunk, pass)
+  }
+
+  begins(type: number): 'through' | 'whole' {
+    switch (type) {
+      case FROM_SERVER.authentication:
+      case FROM_SERVER.parameterStatus:
+      case FROM_SERVER.backendKeyData:
+      case FROM_SERVER.readyForQuery:
+        return 'whole'
+      default:
+        return 'through'
+    }
+  }
+
+  read(type: number, message: Buffer): MessageVerdict {
+    switch (type) {
+      case FROM_SERVER.authentication:
+        return this.#authentication(message)
+      case FROM_SERVER.parameterStatus:
+        return this.#parameter(message)
+      case FROM_SERVER.backendKeyData:
+        return this.#key(message)
+      default:
+        return this.#readyForQuery(message)
+    }
+  }
+
+  #authentication(message: Buffer): MessageVerdict {
+    const said = this.login.read(message)
+    return isRefusal(said) ? this.#end(said) : said
+  }
+
+  #parameter(message: Buffer): MessageVerdict {
+    const [name, value] = textsIn(message.subarray(HEADER_BYTES)) ?? []
+    if (name === undefined || value === undefined) return this.#malformed('a ParameterStatus')
+    if (name === 'session_authorization') {
+      this.#role = value
+      return this.#judged(judgeRole(value, this.#rules))
+    }
+    if (name !== 'is_superuser') return 'pass'
+    this.#superuser = value !== 'off'
+    return this.#superuser ? this.#judged(judgeSuperuser(this.#role, this.#rules)) : 'pass'
+  }
+
+  #key(message: Buffer): MessageVerdict {
+    const key = message.subarray(HEADER_BYTES + 4)
+    if (this.#ready || key.length < 4 || key.length > 256) return this.#malformed('a cancel key')
+    this.#events.key(message.readInt32BE(HEADER_BYTES), Buffer.from(key))
+    return 'pass'
+  }
+
+  #readyForQuery(message: Buffer): MessageVerdict {
+    const status = message[HEADER_BYTES]
+    if (message.length !== HEADER_BYTES + 1) return this.#malformed('a ReadyForQuery')
+    if (!this.#ready) {
+      if (!this.login.done) return this.#malformed('a ReadyForQuery before the login is over')
+      // A pooler between may keep it to itself; then it is not known who this is.
+      if (this.#superuser === undefined) {
+        const verdict = this.#judged(unsaid(this.#rules))
+        if (verdict === 'end') return verdict
+      }
+      this.#ready = true
+      this.#events.loggedIn()
+    }
+    this.#events.ready(status === 0x49)
+    return 'pass'
+  }
+
+  #judged(judgement: Judgement | undefined): MessageVerdict {
+    if (judgement === undefined) return 'pass'
+    const { refusal, passes } = judgement
+    if (!passes) return this.#end(refusal)
+    const key = `${refusal.reason} ${refusal.because}`
+    if (!this.#reported.has(key) && this.#reported.size < 100) {
+      this.#reported.add(key)
+      this.#events.wouldDeny(refusal)
+    }
+    return 'pass'
+  }
+
+  #malformed(what: string): 'end' {
+    return this.#end(refuse('upstream-malformed', `the server sent ${what} that is none`))
+  }
+
+  #end(refusal: Refusal): 'end' {
+    this.refusal = refusal
+    return 'end'
+  }
+}
+
+function unsaid(rules: DatabaseRules): Judgement {
+  const because = 'the server does not say whether the role is a superuser'
+  const wouldAllow = 'a server that sends is_superuser: PostgreSQL itself, with no pooler before it'
+  const passes = rules.mode === 'report' || rules.superuser === 'report'
+  return { refusal: refuse('superuser', because, { wouldAllow }), passes }
+}

@@ -1,0 +1,54 @@
+import { isIP, type Socket } from 'node:net'
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+  connect as tlsConnect,
+} from 'node:tls'
+import { withoutDot } from './resolv-conf.ts'
+import { type Material, type PublicKeyPair, protocolOptions } from './tls-options.ts'
+
+/** Whom we believe that a server is who it says. Never empty: Node would take the public roots. */
+export type NamedTrust = Pick<Material, 'ca' | 'crl'>
+
+/**
+ * A context for a server that proves a host name, which is no peer of ours: a database. `pair`: what we
+ * prove ourselves with, if it asks. Throws an Error when there is no trust bundle.
+ */
+export function namedServerContext(
+  { ca, crl }: NamedTrust,
+  pair: PublicKeyPair | undefined,
+): SecureContext {
+  if (ca.length === 0) throw new Error('a TLS context needs a trust bundle: ca is empty')
+  return createSecureContext({
+    ...protocolOptions(),
+    ...pair,
+    ca: [...ca],
+    ...(crl.length > 0 ? { crl: [...crl] } : {}),
+  })
+}
+
+/** How TLS begins on a connection that exists. */
+export interface NamedServer {
+  readonly context: SecureContext
+  /** The host name or address that the certificate must have. */
+  readonly name: string
+  readonly alpn?: readonly string[]
+}
+
+/**
+ * Begins TLS. `secureConnect` comes only when chain and name were verified (verify-full, in PostgreSQL's
+ * words); `error` says why not. No session is offered: every handshake is a full one.
+ */
+export function beginNamedTls(socket: Socket, { context, name, alpn }: NamedServer): TLSSocket {
+  const host = withoutDot(name)
+  return tlsConnect({
+    socket,
+    secureContext: context,
+    rejectUnauthorized: true,
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+  })
+}

@@ -1,0 +1,299 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import test from 'ava'
+import { until } from '../support/patience.ts'
+import { makeCa } from '../support/pki.ts'
+import { type Cluster, DatabaseSidecar, sharedCluster, withPostgres } from '../support/postgres.ts'
+import {
+  cancelPacket,
+  errorFields,
+  GSSENC_REQUEST,
+  SSL_REQUEST,
+  startupPacket,
+} from '../support/postgres-packets.ts'
+import { metricsOf } from '../support/scenario/metrics.ts'
+
+const cluster = sharedCluster()
+
+/** Sends bytes, each as a packet of its own, and gathers what comes until the other side ends. */
+async function say(port: number, ...packets: readonly Buffer[]): Promise<Buffer> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  const parts: Buffer[] = []
+  socket.on('data', (part) => parts.push(part))
+  socket.on('error', () => socket.destroy())
+  const closed = once(socket, 'close')
+  for (const packet of packets) {
+    const before = parts.length
+    socket.write(packet)
+    if (packet !== packets.at(-1)) await until(() => parts.length > before || socket.destroyed)
+  }
+  await closed
+  return Buffer.concat(parts)
+}
+
+withPostgres(
+  'a module logs in as its own roles, with TLS and its certificate to the server',
+  async (t) => {
+    const sidecar = await DatabaseSidecar.start(t, await cluster())
+    for (const role of ['folio_users', 'diku_mod_users']) {
+      const sql =
+        'SELECT current_user, version, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()'
+      const { out, err, code } = await sidecar.psql(role, sql)
+      t.is(code, 0, err)
+      t.is(out, `${role}|TLSv1.3|/CN=mod-users-19.7.0\n`)
+    }
+    const [line] = await sidecar.process.say(({ msg }) => msg === 'session')
+    t.like(line, {
+      direction: 'postgres',
+      role: 'folio_users',
+      database: 'folio',
+      application: 'psql',
+    })
+  },
+)
+
+withPostgres('libpq with sslmode=prefer and gssencmode=prefer comes in as well', async (t) => {
+  const sidecar = await DatabaseSidecar.start(t, await cluster())
+  for (const more of ['sslmode=prefer', 'sslmode=disable', 'sslmode=prefer gssencmode=prefer']) {
+    const place = `${sidecar.place('folio_users')} ${more}`
+    t.is((await sidecar.psql('', 'SELECT 1', { place })).out, '1\n', more)
+  }
+  const { err } = await sidecar.psql('', 'SELECT 1', {
+    place: `${sidecar.place('folio_users')} sslmode=require`,
+  })
+  t.regex(err, /server does not support SSL/)
+})
+
+withPostgres('every other role, database and parameter is refused with a sentence', async (t) => {
+  const sidecar = await DatabaseSidecar.start(t, await cluster())
+  const cases = [
+    [
+      sidecar.place('diku_mod_login'),
+      {},
+      /diku_mod_login.*is not one of.*\(okapi-sidecar: role-not-allowed\)\nHINT: /,
+    ],
+    [sidecar.place('postgres'), {}, /role-not-allowed/],
+    [sidecar.place('boss'), {}, /role-not-allowed/],
+    [sidecar.place('diku_mod_users_bl'), {}, /role-not-allowed/],
+    [
+      sidecar.place('folio_users', 'other'),
+      {},
+      /"other" is not one of folio \(okapi-sidecar: database-not-allowed\)/,
+    ],
+    [
+      `${sidecar.place('folio_users')} replication=database`,
+      {},
+      /"replication".*parameter-not-allowed/,
+    ],
+    [
+      sidecar.place('folio_users'),
+      { PGOPTIONS: '-c role=boss' },
+      /"options".*parameter-not-allowed/,
+    ],
+  ] as const
+  for (const [place, env, expected] of cases) {
+    const { code, err } = await sidecar.psql('', 'SELECT 1', { place, env })
+    t.is(code, 2)
+    t.regex(err, expected)
+  }
+  const metrics = await metricsOf(sidecar.process)
+  t.regex(metrics, /sidecar_refusals_total\{direction="postgres",reason="role-not-allowed"\} 4\n/)
+  const [line] = await sidecar.process.say(({ msg }) => msg === 'database session refused')
+  t.like(line, { reason: 'role-not-allowed', role: 'diku_mod_login', database: 'folio' })
+})
+
+withPostgres(
+  'a superuser is refused before its first query reaches the server, whatever its name',
+  async (t) => {
+    const place = await cluster()
+    const sidecar = await DatabaseSidecar.start(t, place)
+    const { code, err } = await sidecar.psql('proud_mod_users', 'CREATE TABLE reached ()')
+    t.is(code, 2)
+    t.regex(err, /"proud_mod_users" is a superuser \(okapi-sidecar: superuser\)/)
+    t.is((await place.asBoss("SELECT count(*) FROM pg_class WHERE relname = 'reached'")).out, '0\n')
+  },
+)
+
+withPostgres('a session that becomes a superuser on its way is ended', async (t) => {
+  const place = await cluster()
+  await place.asBoss(
+    "CREATE ROLE raised_mod_users LOGIN PASSWORD 'x'; GRANT boss TO raised_mod_users",
+  )
+  const sidecar = await DatabaseSidecar.start(t, place)
+  const { err } = await sidecar.psql('raised_mod_users', '', {
+    input: 'SELECT 1;\nSET ROLE boss;\nCREATE TABLE behind ();\n',
+    env: { PGPASSWORD: 'x' },
+  })
+  // PostgreSQL says is_superuser of SET ROLE too.
+  t.regex(err, /superuser/)
+  t.is((await place.asBoss("SELECT count(*) FROM pg_class WHERE relname = 'behind'")).out, '0\n')
+})
+
+withPostgres('report lets superusers and other roles pass, and records them', async (t) => {
+  const sidecar = await DatabaseSidecar.start(t, await cluster(), { mode: 'report' })
+  t.is((await sidecar.psql('boss', 'SELECT 1')).out, '1\n')
+  const lines = await sidecar.process.say(
+    ({ msg }) => msg === 'database session would be refused',
+    2,
+  )
+  t.deepEqual(
+    lines.map(({ wouldDeny }) => wouldDeny),
+    ['role-not-allowed', 'superuser'],
+  )
+})
+
+withPostgres(
+  'the certificate alone logs in where the server binds it to the role, and cert is listed',
+  async (t) => {
+    const tags = { roles: ['diku_mod_tags'] }
+    const strict = await DatabaseSidecar.start(t, await cluster(), tags)
+    t.regex(
+      (await strict.psql('diku_mod_tags', 'SELECT 1')).err,
+      /asks for no password.*authentication-not-allowed/,
+    )
+    const sidecar = await DatabaseSidecar.start(t, await cluster(), {
+      ...tags,
+      authentication: ['cert'],
+    })
+    t.is((await sidecar.psql('diku_mod_tags', 'SELECT current_user')).out, 'diku_mod_tags\n')
+  },
+)
+
+withPostgres('a wrong password is refused in the server’s own words', async (t) => {
+  const sidecar = await DatabaseSidecar.start(t, await cluster())
+  const { err } = await sidecar.psql('folio_users', 'SELECT 1', { env: { PGPASSWORD: 'diku' } })
+  t.regex(err, /password authentication failed for user "folio_users"/)
+})
+
+withPostgres(
+  'a server whose certificate is not of the bundle, or of another host, is not talked to',
+  async (t) => {
+    const place = await cluster()
+    const other = await makeCa(undefined, 'someone else')
+    const directory = place.directory
+    const { writeFileSync } = await import('node:fs')
+    const trust = `${directory}/other.crt`
+    writeFileSync(trust, other.certPem, { mode: 0o644 })
+    const wrongRoot = await DatabaseSidecar.start(t, place, { trust })
+    t.regex((await wrongRoot.psql('folio_users', 'SELECT 1')).err, /upstream-untrusted/)
+    const wrongName = await DatabaseSidecar.start(t, place, { serverName: 'db.example.org' })
+    t.regex((await wrongName.psql('folio_users', 'SELECT 1')).err, /ALTNAME.*upstream-untrusted/)
+    writeFileSync(trust, place.ca.certPem, { mode: 0o644 })
+    await wrongRoot.process.say(({ msg }) => msg === 'database trust')
+    t.is((await wrongRoot.psql('folio_users', 'SELECT 1')).out, '1\n')
+  },
+)
+
+withPostgres('a cancel request ends only what a session of this sidecar does', async (t) => {
+  const place = await cluster()
+  const sidecar = await DatabaseSidecar.start(t, place)
+  const other = await DatabaseSidecar.start(t, place)
+  // psql sends its own cancel request when its statement is interrupted: here it is asked by pg's own pid.
+  const sleeping = sidecar.psql('folio_users', 'SELECT pg_sleep(3600)')
+  const running =
+    "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND usename = 'folio_users'"
+  let pid = 0
+  await until(async () => {
+    pid = Number((await place.asBoss(running)).out)
+    return pid > 0
+  })
+  for (const target of [sidecar, other]) {
+    t.is((await say(target.port, cancelPacket(pid, Buffer.from('abcd')))).length, 0)
+    await target.process.say(({ reason }) => reason === 'unknown-session')
+  }
+  t.is(Number((await place.asBoss(running)).out), pid)
+  await place.asBoss(`SELECT pg_cancel_backend(${pid})`)
+  t.regex((await sleeping).err, /canceling statement due to user request/)
+})
+
+withPostgres('what psql cancels by SIGINT is cancelled on the server', async (t) => {
+  const place = await cluster()
+  const sidecar = await DatabaseSidecar.start(t, place)
+  const { spawn } = await import('node:child_process')
+  const child = spawn(
+    '/usr/lib/postgresql/15/bin/psql',
+    ['-X', '-d', sidecar.place('folio_users'), '-c', 'SELECT pg_sleep(3601)'],
+    { env: { PGPASSWORD: 'secret of the role', PATH: process.env['PATH'] } },
+  )
+  let said = ''
+  child.stderr.on('data', (part) => {
+    said += String(part)
+  })
+  const ended = once(child, 'close')
+  await until(
+    async () =>
+      (
+        await place.asBoss(
+          "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%3601)' AND state = 'active' AND usename = 'folio_users'",
+        )
+      ).out === '1\n',
+  )
+  child.kill('SIGINT')
+  await ended
+  t.regex(said, /canceling statement due to user request/)
+})
+
+test('nothing that was refused at the start reaches the server', async (t) => {
+  const seen: Buffer[] = []
+  let connections = 0
+  const recorder = createServer((socket) => {
+    connections++
+    socket.on('data', (part) => seen.push(part))
+    socket.on('error', () => socket.destroy())
+  }).listen(0, '127.0.0.1')
+  await once(recorder, 'listening')
+  t.teardown(() => recorder.close())
+  const address = recorder.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const ca = await makeCa(undefined, 'root1')
+  const sidecar = await DatabaseSidecar.start(t, { ca, port } as Cluster)
+  const good = startupPacket({ user: 'folio_users', database: 'folio' })
+  const bad: readonly (readonly Buffer[])[] = [
+    [Buffer.concat([SSL_REQUEST, good])],
+    [Buffer.concat([GSSENC_REQUEST, good])],
+    [SSL_REQUEST, GSSENC_REQUEST, Buffer.concat([SSL_REQUEST])],
+    [startupPacket({ user: 'boss', database: 'folio' })],
+    [startupPacket({ user: 'folio_users', database: 'folio', options: '-crole=boss' })],
+    [startupPacket({ user: 'folio_users', database: 'folio', replication: 'true' })],
+    [startupPacket({ database: 'folio' })],
+    [startupPacket({ user: 'folio_users', database: 'folio' }, 2)],
+    [Buffer.from('0000000000000000', 'hex')],
+    [Buffer.from('7fffffff00030000', 'hex')],
+    [Buffer.from('160301020001000001fc0303', 'hex')],
+  ]
+  for (const packets of bad) {
+    const answer = await say(sidecar.port, ...packets)
+    const error = errorFields(answer.subarray(answer.indexOf(0x45)))
+    t.is(error?.['S'], 'FATAL')
+    t.regex(error?.['M'] ?? '', /okapi-sidecar: /)
+  }
+  // Every byte of a good packet set to another value, one at a time; any minor version is a good one.
+  for (let at = 0; at < good.length; at++) {
+    if (at === 6 || at === 7) continue
+    const packet = Buffer.from(good)
+    packet[at] = packet[at]! ^ 0x80
+    if (packet.readUInt32BE(0) <= 10_000 && packet.readUInt32BE(0) > good.length) continue
+    await say(sidecar.port, packet)
+  }
+  t.is(connections, 0)
+  t.deepEqual(seen, [])
+})
+
+test('bytes of a server between S and its handshake are refused, and so is a server without TLS', async (t) => {
+  const answers = [Buffer.from('SX'), Buffer.from('N'), Buffer.from('E')]
+  const recorder = createServer((socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.once('data', () => socket.write(answers.shift() ?? Buffer.alloc(0)))
+  }).listen(0, '127.0.0.1')
+  await once(recorder, 'listening')
+  t.teardown(() => recorder.close())
+  const address = recorder.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const ca = await makeCa(undefined, 'root1')
+  const sidecar = await DatabaseSidecar.start(t, { ca, port } as Cluster)
+  const good = startupPacket({ user: 'folio_users', database: 'folio' })
+  for (const reason of ['upstream-malformed', 'upstream-untrusted', 'upstream-untrusted']) {
+    const error = errorFields(await say(sidecar.port, good))
+    t.regex(error?.['M'] ?? '', new RegExp(`okapi-sidecar: ${reason}`))
+  }
+})
