@@ -60,7 +60,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   if (second !== undefined) {
     const which = found.map((each) => `${each.pid} (${each.config})`).join(', ')
-    throw fault(`several sidecars run: ${which}`, { hint: 'say which with --pid or -c' })
+    const hint = `say which with ${wanted === undefined ? '--pid or -c' : '--pid'}`
+    throw fault(`several sidecars run: ${which}`, { hint })
   }
   process.kill(first.pid, 'SIGUSR2')
   return 0

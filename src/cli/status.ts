@@ -98,7 +98,7 @@ function rates({ slices, openConnections }: StatusFacts): string {
   const exchanges = sum((slice) => slice.exchanges)
   const mean = exchanges === 0 ? 0 : sum((slice) => slice.meanMs * slice.exchanges) / exchanges
   const refused = sum((slice) => slice.refused)
-  return `${exchanges} exchanges in a minute, ${refused} refused, mean ${duration(mean)}, ${openConnections} connections`
+  return `${exchanges} exchanges in a minute, ${refused} refused, mean ${duration(mean)}, ${openConnections} ${openConnections === 1 ? 'connection' : 'connections'}`
 }
 
 /** Who waits for minutes should not have to count digits. */

@@ -110,7 +110,9 @@ function choose(
     ({ revoked, notAfter }) => revoked === undefined && new Date(notAfter) > now,
   )
   if (valid.length === 0) {
-    throw fault(`every certificate of \`${target}\` is already revoked or expired`)
+    throw fault(`every certificate of \`${target}\` is already revoked or expired`, {
+      hint: 'to give the list to every directory again: okapi-sidecar certs revoke --refresh --distribute',
+    })
   }
   const foreign = valid.find(({ issuer }) => !roots.some(({ id }) => id === issuer))
   if (foreign === undefined) return valid

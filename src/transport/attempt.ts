@@ -90,7 +90,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     this.#until(this.#options.connectMs, () => {
       late = true
       this.#options.limitHit?.('connectMs')
-      this.#unreached.push('its name is not resolved in time')
+      this.#unreached.push(this.#targets.notResolved)
       this.#endRound()
     })
     const resolved = (targets: readonly Target[], failures: readonly string[]) => {

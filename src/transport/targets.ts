@@ -39,6 +39,14 @@ export class Targets {
     this.#names = names
   }
 
+  /** What is told when the names were looked up for too long. */
+  get notResolved(): string {
+    const names = this.#addresses.flatMap((each) =>
+      'host' in each && isIP(each.host) === 0 ? each.host : [],
+    )
+    return `${names.join(', ')}: not resolved in time`
+  }
+
   /**
    * Every address of every name, in the order in which they are to be tried; names that do not
    * resolve are told in `failures`. A name whose servers are silent does not hold up the others. May

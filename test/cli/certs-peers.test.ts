@@ -118,7 +118,11 @@ test('rehearse lists the peers that would break with credentials that are not in
   const mixed = await certs('rehearse', '--next', b.dir, '--peers', list)
   t.is(mixed.code, 1)
   t.regex(mixed.stdout, new RegExp(`${bad.name} .*refuses us +is refused`))
-  t.regex(mixed.stdout, /127\.0\.0\.1:1 .*not reached: ECONNREFUSED/)
+  t.regex(mixed.stdout, /^127\.0\.0\.1:1 .*\n {4}not reached: ECONNREFUSED$/m)
+  t.true(
+    mixed.stdout.split('\n').every((line) => line.length <= 80),
+    mixed.stdout,
+  )
   t.regex(mixed.stdout, /2 of 3 would break/)
   for (const argv of [
     [],

@@ -33,6 +33,11 @@ const REFUSED: readonly [string, Values, RegExp, ...string[]][] = [
     { ...OKAPI, public: { enabled: true } },
     /public\.secret/,
   ],
+  [
+    'the module twice',
+    { ...MODULE, patch: { deployment: 'mod-users' } },
+    /workload\.image and patch\.deployment are both set/,
+  ],
   ['an unknown value', { ...MODULE, sidecars: true }, /sidecars/],
   [
     'an unknown key of the configuration',

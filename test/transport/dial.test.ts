@@ -182,6 +182,13 @@ test('a name whose server is silent does not hold up the other addresses of the 
     socket?.end()
     if (socket !== null) await readAll(socket)
   }
+  const clock = new CoarseClock(10)
+  const more = { clock, names: new NameResolver(() => clock.now, { hosts: '', resolvConf }) }
+  const addresses = [{ host: 'silent.test', port: server.port }]
+  const times = { connectMs: 50, connectWaitMs: 0 }
+  const silent = new Dialer(dialerTo([], wanted(), { addresses, ...times, ...more }))
+  const { refusal } = await dialOnce(silent)
+  t.regex(refusal?.because ?? '', /silent\.test: not resolved in time/)
   await server.close()
   await names.close()
   // A dot at the end is for resolvers: the name that is sent has none (RFC 6066 section 3).

@@ -177,6 +177,9 @@ it too. Takes a scope, and writes nothing.
 {{- if and $grace (lt $grace $least) -}}
 {{- fail (printf "okapi-sidecar: workload.terminationGracePeriodSeconds: %d is too short, what runs then would be cut: workload.preStopSeconds, 5 seconds for the module and config.limits.drainTimeoutMs are %d; write that or more, or 0, which is computed" $grace $least) -}}
 {{- end -}}
+{{- if and .values.workload.image .values.patch.deployment -}}
+{{- fail (printf "okapi-sidecar: workload.image and patch.deployment are both set, and the module would run twice; leave workload.image empty where the Deployment %s of another chart has it" .values.patch.deployment) -}}
+{{- end -}}
 {{- with .values.workload -}}
 {{- if eq (int .runAsUser) 65532 }}{{ fail "okapi-sidecar: workload.runAsUser must not be 65532, which is the sidecar's; write another, for example 1000" }}{{ end -}}
 {{- range .env -}}

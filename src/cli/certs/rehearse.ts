@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { certificatesIn, readStateText } from '../../pki/state.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, table, textWidth, wrap } from '../terminal.ts'
 import { none } from './arguments.ts'
 import { type Encounter, encounters, type Side } from './encounter.ts'
 import { peersOf } from './meet.ts'
@@ -48,18 +48,26 @@ export async function sideIn(directory: string): Promise<Side> {
   }
 }
 
+const INDENT = '    '
+
 function prose(met: readonly Encounter[]): string {
-  const rows = met.map(({ peer, name, takesUs, isTaken, problems }) => [
+  const rows = met.map(({ peer, name, takesUs, isTaken }) => [
     peer,
     name ?? '-',
     name === null ? '-' : takesUs ? 'accepts us' : 'refuses us',
     name === null ? '-' : isTaken ? 'is accepted' : 'is refused',
-    problems.length === 0 ? '' : paint('red', problems.join('; ')),
   ])
+  const why = met.map(({ problems }) =>
+    problems.flatMap((each) => wrap(each, textWidth() - INDENT.length)),
+  )
+  const lines = table(rows)
+    .trimEnd()
+    .split('\n')
+    .flatMap((line, i) => [line.trimEnd(), ...why[i]!.map((each) => INDENT + paint('red', each))])
   const breaks = met.filter(({ problems }) => problems.length > 0).length
   const verdict =
     breaks === 0
       ? 'no peer would break'
       : `${breaks} of ${met.length} would break: do not activate this yet`
-  return `${table(rows).replaceAll(/ +$/gm, '')}\n${verdict}\n`
+  return `${lines.join('\n')}\n\n${verdict}\n`
 }
