@@ -37,7 +37,7 @@ const pathException = () =>
   z.strictObject({
     at: name(),
     path: z.string().startsWith('/').meta({ description: 'A path pattern of Okapi' }),
-    allow: z.array(z.enum(['%2f', '%5c', '%3b', '%23', '%25', ';', '//'])).min(1),
+    allow: z.array(z.enum(['%2f', '%5c', '%3b', '%23', '%3f', '%25', ';', '//'])).min(1),
     why: why(),
   })
 

@@ -14,8 +14,12 @@ export interface PathPattern {
 
 // okapi-core RoutingEntry.INVALID_PATH_CHARS; braces only as `{name}`.
 const INVALID = '\\%+{}()[].;:=?@#^$"\' '
-/** Of ASCII what has two spellings in a path: `%41` is refused there, `%26` is not (RFC 3986 2.3). */
-const TWO_SPELLINGS = /[!&,<>|`]/
+/**
+ * What a path can spell in other ways than a pattern. Of ASCII `%41` is refused there, `%26` is not (RFC
+ * 3986 section 2.3). Other letters always come with `%`, in capitals or not, composed or not: a literal is
+ * never found, and another route takes what the module serves as this one.
+ */
+const OTHER_SPELLINGS = /[!&,<>|`\x7f-\uffff]/
 const SLASH = 0x2f
 /** No request line that Okapi reads is longer than 8192 bytes; real patterns have some 100. */
 const MAX_PATTERN = 2048
@@ -38,8 +42,8 @@ export function parsePathPattern(text: string): PathPattern | string {
     const char = text[i]!
     if (char !== '{' && char !== '*') {
       if (INVALID.includes(char)) return `${named(char)} is not allowed in a pathPattern`
-      if (TWO_SPELLINGS.test(char))
-        return `${named(char)} in a pathPattern has two spellings in a path`
+      const wrong = otherSpelling(char)
+      if (wrong !== undefined) return wrong
       literal += char
       before += char
       continue
@@ -57,6 +61,14 @@ export function parsePathPattern(text: string): PathPattern | string {
   }
   flush()
   return { text, parts, bucketBytes: bucketBytes < 0 ? Buffer.byteLength(text) : bucketBytes }
+}
+
+/** Why a text cannot stand in a route as it is; undefined where it can. */
+export function otherSpelling(text: string): string | undefined {
+  const [char] = OTHER_SPELLINGS.exec(text) ?? []
+  if (char === undefined) return undefined
+  if (char < '\x7f') return `${named(char)} in a pathPattern has two spellings in a path`
+  return 'a letter outside ASCII in a pathPattern is never found: a path has it as %C3%A4'
 }
 
 /** The legacy `path`: a prefix of everything that begins with it, in the bucket `/`. */

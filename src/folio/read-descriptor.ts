@@ -8,7 +8,7 @@ import type {
 import { isInterfaceVersion } from './interface-version.ts'
 import { METHODS } from './methods.ts'
 import { type ModuleId, parseModuleId } from './module-id.ts'
-import { parsePathPattern } from './path-pattern.ts'
+import { otherSpelling, parsePathPattern } from './path-pattern.ts'
 
 /** Something wrong or odd in a document. */
 export interface DescriptorFinding {
@@ -131,7 +131,7 @@ class Reader {
     return {
       methods: this.#methods(methods, `${pointer}/methods`),
       ...this.#paths(text('pathPattern'), text('path'), pointer),
-      rewritePath: text('rewritePath'),
+      rewritePath: this.#plain(text('rewritePath'), `${pointer}/rewritePath`),
       redirectPath: type === 'redirect' ? this.#redirect(text('redirectPath'), pointer) : undefined,
       phase,
       delegateCORS: delegateCORS === true,
@@ -153,7 +153,14 @@ class Reader {
         `path ${shown(path)} matches ${shown(path)}-and-more too: use pathPattern`,
       )
     }
+    this.#plain(path, `${pointer}/path`)
     return { pathPattern, path: path === '' ? undefined : path }
+  }
+
+  /** What is compared as it stands has one spelling. */
+  #plain(path: string | undefined, pointer: string): string | undefined {
+    const wrong = otherSpelling(path ?? '')
+    return wrong === undefined ? path : this.#error(pointer, wrong)
   }
 
   /** It hides the route that is meant: loaded, so that what it would take can be refused. */

@@ -8,7 +8,9 @@ import { type RuleSource, readRules } from './rule-source.ts'
  * What an exception may name: never a dot, a control character or another spelling of a letter, nor
  * `#` and `\`, which readers cut at or turn round.
  */
-export const ALLOWABLE_SPELLINGS: readonly string[] = ['%2f', '%5c', '%3b', '%23', '%25', ';', '//']
+export const ALLOWABLE_SPELLINGS: readonly string[] = [
+  ...['%2f', '%5c', '%3b', '%23', '%3f', '%25', ';', '//'],
+]
 
 /** What may stand in the path of one API although the strict target guard objects. */
 export interface PathException {

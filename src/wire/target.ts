@@ -31,6 +31,7 @@ export const ODD = {
   unreserved: 1 << 13,
   /** Encoded bytes that are no UTF-8; never excepted */
   notUtf8: 1 << 14,
+  '%3f': 1 << 15,
 } as const
 
 /** What an operator may except for one path, as `policy.pathExceptions` spells it. */
@@ -41,6 +42,7 @@ export const EXCEPTABLE: Readonly<Record<string, number>> = {
   '%5c': ODD['%5c'],
   '%3b': ODD['%3b'],
   '%23': ODD['%23'],
+  '%3f': ODD['%3f'],
   '%25': ODD['%25'],
 }
 
@@ -57,6 +59,7 @@ const SENTENCES: readonly (readonly [bit: number, sentence: string])[] = [
   [ODD.control, 'an encoded control character (%00 to %1f, %7f)'],
   [ODD['%3b'], 'an encoded ; (%3b)'],
   [ODD['%23'], 'an encoded # (%23)'],
+  [ODD['%3f'], 'an encoded ? (%3f)'],
   [ODD['%25'], 'an encoded % (%25)'],
   [ODD.unreserved, 'a letter, digit, -, _ or ~ written with %'],
   [ODD.notUtf8, 'encoded bytes that are not UTF-8'],
@@ -79,6 +82,8 @@ ENCODED[SLASH] = ODD['%2f']
 ENCODED[BACKSLASH] = ODD['%5c']
 ENCODED[SEMICOLON] = ODD['%3b']
 ENCODED[HASH] = ODD['%23']
+// Decoded too early, the path ends there and a query begins.
+ENCODED[QUESTION_MARK] = ODD['%3f']
 ENCODED[PERCENT] = ODD['%25']
 
 /** 1 where a byte of a path needs a second look. */

@@ -32,6 +32,7 @@ const PATHS: readonly (readonly [what: string, kin: string, path: string])[] = [
   ['%3b', 'Tomcat path parameters', '/a%3bx'],
   ['a fragment', 'Envoy CVE-2021-32779', '/a#/../admin'],
   ['%23', 'Envoy CVE-2021-32779', '/a%23/admin'],
+  ['%3f', 'double decoding', '/a%3f/admin'],
   ['encoded twice', 'Istio CVE-2021-31920', '/a%252fadmin'],
   ['encoded dots twice', 'Traefik CVE-2026-48020', '/%252e%252e/admin'],
   ['a % alone', 'double decoding', '/a%'],

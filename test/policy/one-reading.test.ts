@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { matchPattern, type PathPattern, parsePathPattern } from '../../src/folio/path-pattern.ts'
+import { readDescriptor } from '../../src/folio/read-descriptor.ts'
 import { oddities } from '../../src/wire/target.ts'
 
 // A path that passes is read alike by the allow-list, which takes it as it stands, and by what a module
@@ -56,6 +57,7 @@ const READERS: readonly Reader[] = [
   { name: 'WHATWG URL', read: (path) => new URL(`http://x${path}`).pathname },
   { name: 'decodes twice', read: (path) => normal(cut(decoded(decoded(path)))) },
   { name: 'backslashes are slashes', read: (path) => normal(decoded(path).replaceAll('\\', '/')) },
+  { name: 'cut at ?', read: (path) => decoded(path).replace(/\?.*$/s, '') },
   { name: 'cut at #', read: (path) => decoded(path).replace(/#.*$/s, '') },
 ]
 
@@ -110,8 +112,19 @@ test('no path that passes is one route here and another one to a module', (t) =>
 })
 
 test('what a path can spell in two ways is no part of a pattern', (t) => {
-  for (const char of ['!', '&', ',', '<', '>', '|', '`']) {
+  for (const char of ['!', '&', ',', '<', '>', '|', '`', 'ä', 'a\u0308', '／', '😀']) {
     t.is(typeof parsePathPattern(`/a${char}b`), 'string', char)
+    for (const field of ['path', 'rewritePath'] as const) {
+      const entry = { methods: ['GET'], pathPattern: '/a', [field]: `/a${char}b` }
+      const provides = [{ id: 'a', version: '1.0', handlers: [entry] }]
+      const { findings } = readDescriptor({ id: 'mod-a-1.0.0', provides })
+      const found = findings.filter(({ severity }) => severity === 'error')
+      t.deepEqual(
+        found.map(({ pointer }) => pointer),
+        [`/provides/0/handlers/0/${field}`],
+        char,
+      )
+    }
   }
   for (const text of PATTERNS) t.is(typeof parsePathPattern(text), 'object', text)
 })

@@ -52,6 +52,7 @@ const FROM_MODULE: readonly Pair[] = [
   path('an encoded NUL', 'a%00'),
   path('an encoded semicolon', 'a%3Bb'),
   path('an encoded hash', 'a%23b'),
+  path('an encoded question mark', 'a%3Fb'),
   path('an encoded percent sign', 'a%25b'),
   path('a percent sign without digits', 'a%2', 'a%2'),
   {

@@ -15,7 +15,7 @@ function reference(path: string): number {
   if (path.includes('#')) bits |= ODD.hash
   if (path.includes(';')) bits |= ODD.semicolon
   if (/%(?![0-9a-f]{2})/i.test(path)) bits |= ODD.brokenPercent
-  for (const code of ['%2e', '%2f', '%5c', '%3b', '%23', '%25'] as const) {
+  for (const code of ['%2e', '%2f', '%5c', '%3b', '%23', '%3f', '%25'] as const) {
     if (encodings(path).includes(code)) bits |= ODD[code]
   }
   for (const code of encodings(path)) {
@@ -109,7 +109,7 @@ const TABLE: readonly (readonly [path: string, bits: number])[] = [
   ['/a%5c..%5cb', ODD.dots | ODD['%5c']],
   ['/..%3b/b', ODD.dots | ODD['%3b']],
   ['/..%23', ODD.dots | ODD['%23']],
-  ['/..%3f', ODD.dots],
+  ['/..%3f', ODD.dots | ODD['%3f']],
   ['/%252e%252E', ODD.dots | ODD['%25']],
   ['/a%252f..%252fb', ODD.dots | ODD['%25']],
   ['/a%25252f..%25255cb', ODD.dots | ODD['%25']],
@@ -132,6 +132,8 @@ const TABLE: readonly (readonly [path: string, bits: number])[] = [
   ['/a%3bb', ODD['%3b']],
   ['/a%3Bb', ODD['%3b']],
   ['/a%23b', ODD['%23']],
+  ['/a%3fb', ODD['%3f']],
+  ['/a%3F', ODD['%3f']],
   ['/a%25b', ODD['%25']],
   ['/a%252fb', ODD['%25']],
   ['/%c3%a4/%E2%82%AC/%f0%9f%98%80', 0],
@@ -149,7 +151,7 @@ const TABLE: readonly (readonly [path: string, bits: number])[] = [
   ['/%c3%', ODD.notUtf8 | ODD.brokenPercent],
   ['/%c3a4', ODD.notUtf8],
   ['/%e2%82', ODD.notUtf8],
-  ['/%2e%2f%5c%00%3b%23%25%61%ff//./\\#;%', 0x7fff],
+  ['/%2e%2f%5c%00%3b%23%3f%25%61%ff//./\\#;%', 0xffff],
 ]
 
 for (const [path, bits] of TABLE) {
@@ -166,7 +168,7 @@ test('every encoded byte below %80: what needs no encoding or means something is
     t.is(odd(`/a${code}`), odd(`/a${code.toUpperCase()}`))
     if (odd(`/a${code}`) === 0) fine.push(String.fromCharCode(byte))
   }
-  t.is(fine.join(''), ' !"$&\'()*+,:<=>?@[]^`{|}')
+  t.is(fine.join(''), ' !"$&\'()*+,:<=>@[]^`{|}')
 })
 
 test('every encoded character outside ASCII is fine, no other run of encoded bytes is', (t) => {
@@ -195,6 +197,7 @@ test('whatever the path: exactly what the obvious reading finds', (t) => {
     '%2F',
     '%25',
     '%3b',
+    '%3F',
     '%5C',
     '%7e',
     '%c3',
