@@ -24,10 +24,10 @@ export class Budget {
     return true
   }
 
-  /** Takes one, which may make debts: what was begun before cannot be undone. */
-  charge(now: number): void {
+  /** Takes some, which may make debts: what was begun before cannot be undone. */
+  charge(now: number, some = 1): void {
     this.has(now)
-    this.#left--
+    this.#left -= some
   }
 
   /** Is one left? */

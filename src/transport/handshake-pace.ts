@@ -7,6 +7,8 @@ import type { ConnectionSlot } from './connection-slots.ts'
 const AT_ONCE_SECONDS = 8
 /** So many are remembered at most; one without a handshake for `AT_ONCE_SECONDS` has all of its budget again. */
 const MOST_REMEMBERED = 4096
+/** A handshake with certificates larger than any CA writes costs by its size: one more for so many bytes. */
+const BYTES_OF_ONE = 8192
 /** More than any ClientHello takes. */
 const MOST_HELD = 16_384
 
@@ -128,6 +130,12 @@ export class HandshakePace implements Ticking {
     if (this.#waiting.size === 0) clock.watch(this)
     this.#waiting.add(waiting)
     socket.once('close', () => this.#forget(waiting))
+  }
+
+  /** A handshake is over that took so many bytes of the peer: the address pays for what was read of them. */
+  weigh(bytes: number, { network }: ConnectionSlot): void {
+    const { now } = this.#options.clock
+    this.#budgets.of(network, now)?.charge(now, Math.floor(bytes / BYTES_OF_ONE))
   }
 
   tick(now: number): void {

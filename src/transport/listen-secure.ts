@@ -82,6 +82,7 @@ export async function listenSecure<T>(
   server.on('secureConnection', (socket) => {
     const handshake = handshakes.end(socket)
     if (handshake === undefined) return
+    pace.weigh(handshake.socket.bytesRead, handshake.slot)
     socket.disableRenegotiation()
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
     onSecure(socket, handshake.began, handshake.slot)

@@ -83,6 +83,9 @@ export interface Extension {
   readonly value: Uint8Array
 }
 
+const MOST_EXTENSIONS = 64
+const MOST_PURPOSES = 64
+
 /** Reads a list of extensions; none twice (RFC 5280 4.2). Throws a DerError. */
 export function readExtensionList(list: Element): readonly Extension[] {
   const items = open(list, TAG.sequence)
@@ -95,6 +98,7 @@ export function readExtensionList(list: Element): readonly Extension[] {
     const value = contentOf(fields.next(), TAG.octetString)
     fields.end()
     if (seen.has(oid)) throw new DerError(`extension ${oid} twice`)
+    if (seen.size === MOST_EXTENSIONS) throw new DerError('more extensions than any CA writes')
     seen.add(oid)
     result.push({ oid, critical: flag !== undefined && readBoolean(flag), value })
   }
@@ -145,7 +149,10 @@ function readAuthorityKeyId(value: Uint8Array | undefined): string | undefined {
 function readOids(value: Uint8Array): readonly string[] {
   const items = open(readElement(value), TAG.sequence)
   const oids: string[] = []
-  while (!items.done) oids.push(readOid(items.next()))
+  while (!items.done) {
+    if (oids.length === MOST_PURPOSES) throw new DerError('more purposes than any CA writes')
+    oids.push(readOid(items.next()))
+  }
   return oids
 }
 

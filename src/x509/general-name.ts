@@ -26,11 +26,17 @@ const NAME_TYPES = [
 /** GeneralName choices that are constructed. */
 const CONSTRUCTED_NAMES: ReadonlySet<string> = new Set(['other', 'x400', 'directory', 'edi'])
 
+/** A stranger's certificate is read to say why it is refused: so its parts are not read without end. */
+const MOST_NAMES = 1000
+
 /** Reads the value of subjectAltName. Throws a DerError, also for an empty list. */
 export function readGeneralNames(value: Uint8Array): readonly GeneralName[] {
   const items = open(readElement(value), TAG.sequence)
   const names: GeneralName[] = []
-  while (!items.done) names.push(readGeneralName(items.next()))
+  while (!items.done) {
+    if (names.length === MOST_NAMES) throw new DerError('more names than any CA writes')
+    names.push(readGeneralName(items.next()))
+  }
   if (names.length === 0) throw new DerError('an empty subjectAltName')
   return names
 }

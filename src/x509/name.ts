@@ -22,6 +22,7 @@ const SHORT_NAMES: Readonly<Record<string, string>> = {
 }
 
 const MAX_TEXT_LENGTH = 200
+const MOST_PARTS = 64
 
 /** Reads `Name` (RFC 5280 4.1.2.4). Throws a DerError. */
 export function readName(element: Element): DistinguishedName {
@@ -31,7 +32,10 @@ export function readName(element: Element): DistinguishedName {
   while (!sets.done) {
     const attributes = open(sets.next(), TAG.set)
     if (attributes.done) throw new DerError('an empty part of a name')
-    while (!attributes.done) parts.push(readAttribute(attributes.next()))
+    while (!attributes.done) {
+      if (parts.length === MOST_PARTS) throw new DerError('a name of more parts than any CA writes')
+      parts.push(readAttribute(attributes.next()))
+    }
   }
   const text = parts.join(', ')
   return { key: hex(element.raw), text: text.slice(0, MAX_TEXT_LENGTH), empty }

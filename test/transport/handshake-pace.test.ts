@@ -62,6 +62,35 @@ test('an address whose handshakes come to nothing waits; an honest peer there is
   await ingress.close()
 })
 
+test('a stranger with a certificate of 60 kB pays for its size', async (t) => {
+  const long = Array.from(
+    { length: 60 },
+    (_, i) => `1.2.3.${i}=ASN1:UTF8String:${'x'.repeat(1000)}`,
+  )
+  const stranger = new Authority('stranger')
+  const heavy = stranger.issue('heavy', { extensions: long })
+  const light = stranger.issue('light')
+  const ingress = await openTestListener({ material: users, limits })
+  for (let i = 0; i < 4; i++) await readAll(call(ingress, light))
+  t.is(count(ingress, 'refused untrusted-certificate'), 4)
+  t.is(count(ingress, 'paced'), 0)
+  await ingress.close()
+
+  // Each takes eight, which is all that there is.
+  const other = await openTestListener({ material: users, limits })
+  let last = call(other, heavy)
+  const refused = () => count(other, 'refused untrusted-certificate')
+  for (let i = 1; i < 5 && count(other, 'paced') === 0; i++) {
+    await until(() => refused() === i || count(other, 'paced') > 0)
+    last.destroy()
+    last = call(other, heavy)
+  }
+  await until(() => refused() === 5 || count(other, 'paced') > 0)
+  t.true(count(other, 'paced') > 0)
+  last.destroy()
+  await other.close()
+})
+
 test('one that waits for its handshake is given up in time', async (t) => {
   const ingress = await openTestListener({
     material: users,

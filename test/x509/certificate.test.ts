@@ -7,7 +7,10 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import fc from 'fast-check'
 import { parseCertificate } from '../../src/x509/certificate.ts'
-import { DerError } from '../../src/x509/der.ts'
+import { DerError, readElement } from '../../src/x509/der.ts'
+import { extensionList, readExtensionList } from '../../src/x509/extensions.ts'
+import { readGeneralNames } from '../../src/x509/general-name.ts'
+import { distinguishedName, readName } from '../../src/x509/name.ts'
 import { splitPem } from '../../src/x509/pem.ts'
 import { boolean, integer, octets, oid, sequence } from '../support/der.ts'
 import { extension, type KeyKind, makeCa, moduleNames, nameOf, sha256 } from '../support/pki.ts'
@@ -195,4 +198,22 @@ test('a version that does not exist, and extensions before version 3', async (t)
     altered[at + 4] = version
     t.throws(() => parseCertificate(altered), { instanceOf: DerError })
   }
+})
+
+test('a certificate of more parts than any CA writes is not read to its end', (t) => {
+  const value = Buffer.alloc(2, 0)
+  const list = (length: number) => {
+    const each = Array.from({ length }, (_, i) => ({ oid: `1.2.3.${i}`, critical: false, value }))
+    return readElement(extensionList(each))
+  }
+  t.is(readExtensionList(list(64)).length, 64)
+  t.throws(() => readExtensionList(list(65)), { instanceOf: DerError })
+  const names = (length: number) =>
+    sequence(...Array.from({ length }, () => Buffer.from('8600', 'hex')))
+  t.is(readGeneralNames(names(1000)).length, 1000)
+  t.throws(() => readGeneralNames(names(1001)), { instanceOf: DerError })
+  const part = distinguishedName({ commonName: 'a' }).subarray(2)
+  const name = (length: number) => readElement(sequence(...Array.from({ length }, () => part)))
+  t.is(readName(name(64)).empty, false)
+  t.throws(() => readName(name(65)), { instanceOf: DerError })
 })
