@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts } from '../src/demo/ports.ts'
+import { freePorts } from '../src/demo/child.ts'
 import { makeCa, moduleNames, type TestCa } from '../test/support/pki.ts'
 import { descriptorsIn, filesOf, mountSecret, OKAPI, USERS } from '../test/support/rotation.ts'
 import { Sidecar } from './sidecar.ts'

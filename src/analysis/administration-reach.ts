@@ -1,4 +1,4 @@
-import { methodIndex } from '../folio/methods.ts'
+import { methodIndex } from '../folio/descriptor.ts'
 import { commonPath } from '../folio/pattern-states.ts'
 import { ADMINISTRATION } from '../policy/administration.ts'
 import type { Caller } from '../policy/caller.ts'

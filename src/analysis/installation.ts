@@ -3,11 +3,10 @@ import { isOkapi } from '../folio/module-id.ts'
 import { type Caller, parseCaller } from '../policy/caller.ts'
 import type { PolicySource } from '../policy/compiled-policy.ts'
 import type { DescriptorSet } from '../policy/descriptors.ts'
-import { type Grant, isFor, readGrantRules } from '../policy/grants.ts'
+import { type Grant, isFor, readGrantRules, STRIPES_GRANTS } from '../policy/grants.ts'
 import { knownGrantsOf } from '../policy/known-grants.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { RuleSource } from '../policy/rule-source.ts'
-import { STRIPES_GRANTS } from '../policy/stripes-grants.ts'
 
 /** A compiled policy with what it was compiled from. */
 export interface Installation {

@@ -1,5 +1,4 @@
-import { hasAuthFilter } from '../folio/descriptor.ts'
-import { methodIndex } from '../folio/methods.ts'
+import { hasAuthFilter, methodIndex } from '../folio/descriptor.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
 import { type DescriptorSet, idOf } from '../policy/descriptors.ts'
 import { eachMethod, type RouteQuestion } from './open-routes.ts'

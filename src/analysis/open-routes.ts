@@ -1,4 +1,4 @@
-import { methodIndex } from '../folio/methods.ts'
+import { methodIndex } from '../folio/descriptor.ts'
 import { matchPattern, type PathPattern } from '../folio/path-pattern.ts'
 import {
   commonPath,

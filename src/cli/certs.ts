@@ -72,8 +72,8 @@ Example:
 const SUBCOMMANDS: Subcommands = {
   init: () => import('./certs/init.ts'),
   issue: () => import('./certs/issue.ts'),
-  sign: () => import('./certs/sign.ts'),
-  renew: () => import('./certs/renew.ts'),
+  sign: async () => ({ run: (await import('./certs/issue.ts')).runSign }),
+  renew: async () => ({ run: (await import('./certs/issue.ts')).runRenew }),
   revoke: () => import('./certs/revoke.ts'),
   status: () => import('./certs/status.ts'),
   export: () => import('./certs/export.ts'),

@@ -1,9 +1,7 @@
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { type DemoResult, demo } from '../demo/demo.ts'
-import { playground } from '../demo/playground.ts'
-import { callText, resultText, trialsText, upgradeText } from '../demo/print.ts'
-import { progressLine } from '../demo/progress.ts'
+import { type DemoResult, demo, playground } from '../demo/demo.ts'
+import { callText, progressLine, resultText, trialsText, upgradeText } from '../demo/print.ts'
 
 export const usage = `okapi-sidecar demo: a small FOLIO on loopback, with a rogue module in it
 

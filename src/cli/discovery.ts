@@ -4,6 +4,7 @@ import { fault } from '../fault.ts'
 import { loadDescriptors } from '../policy/descriptor-files.ts'
 import { compare } from './discovery/findings.ts'
 import {
+  assignPorts,
   deployable,
   type Instance,
   KUBERNETES_PREFIX,
@@ -11,10 +12,8 @@ import {
   type WantedInstance,
   wantedFor,
 } from './discovery/instances.ts'
-import { Okapi } from './discovery/okapi.ts'
-import { assignPorts } from './discovery/ports.ts'
 import { type DiscoveryReport, tellReport } from './discovery/report.ts'
-import { tokenIn } from './token-file.ts'
+import { Okapi, tokenIn } from './okapi.ts'
 
 export const usage = `okapi-sidecar discovery: what Okapi's discovery should contain
 

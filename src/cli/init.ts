@@ -16,7 +16,6 @@ import {
 import { isFor } from '../policy/grants.ts'
 import { descriptorsFor, packDescriptors } from '../policy/packed-descriptors.ts'
 import type { RuleSource } from '../policy/rule-source.ts'
-import { Okapi } from './discovery/okapi.ts'
 import { issueAll, missingCertificates, trustDomainOf } from './init/certificates.ts'
 import { changesOf, changeText, type StartFile, writeChange } from './init/changes.ts'
 import {
@@ -36,9 +35,9 @@ import {
   sidecarText,
 } from './init/sidecar-file.ts'
 import { discoveryText, leftToPeople, nextSteps, startFiles } from './init/start-files.ts'
+import { Okapi, tokenIn } from './okapi.ts'
 import { fetchDescriptors } from './policy/fetch.ts'
 import { tell } from './terminal.ts'
-import { tokenIn } from './token-file.ts'
 
 export const usage = `okapi-sidecar init: a folder with all that an installation needs
 

@@ -15,8 +15,8 @@ import { textReport } from '../probe/report/text.ts'
 import { countOutcomes, jsonReport, type Run } from '../probe/result.ts'
 import { choose, play } from '../probe/runner.ts'
 import { durationMs } from './certs/arguments.ts'
+import { tokenIn } from './okapi.ts'
 import { paint, table } from './terminal.ts'
-import { tokenIn } from './token-file.ts'
 
 export const usage = `okapi-sidecar probe: attack a target as a rogue module would, and report
 

@@ -1,6 +1,10 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { fault } from '../fault.ts'
 
 type Process = ChildProcessByStdio<Writable, Readable, Readable>
@@ -133,4 +137,45 @@ function parsed(text: string): ChildLine | undefined {
   } catch {
     return undefined
   }
+}
+
+// Bundled, this code lies in a folder beside `demo`, and everything is JavaScript.
+const EXTENSION = extname(new URL(import.meta.url).pathname)
+
+/** The program itself. */
+export const MAIN = fileURLToPath(new URL(`../main${EXTENSION}`, import.meta.url))
+
+/** The descriptors of all members of the demo. */
+export const DESCRIPTORS = fileURLToPath(new URL('../demo/descriptors', import.meta.url))
+
+/** The file of a process: `mod-users`, `okapi-stand-in`. */
+export function processFile(name: string): string {
+  return fileURLToPath(new URL(`../demo/${name}${EXTENSION}`, import.meta.url))
+}
+
+/** Below the range from which Linux and macOS take the ports of connections that go out. */
+const FIRST = 12_000
+const LAST = 32_000
+const MOST_TRIES = 1000
+
+/**
+ * Free ports of 127.0.0.1, for processes that must know each other's before they start.
+ * Another process could take one in between; drawn at random from where the system takes none by itself,
+ * that is rare.
+ */
+export async function freePorts(count: number): Promise<number[]> {
+  const held: Server[] = []
+  for (let i = 0; held.length < count && i < MOST_TRIES; i++) {
+    const server = createServer()
+    server.listen(FIRST + Math.floor(Math.random() * (LAST - FIRST)), '127.0.0.1')
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (free) held.push(server)
+  }
+  if (held.length < count) throw new Error('there is no free port on 127.0.0.1')
+  const ports = held.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
 }

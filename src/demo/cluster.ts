@@ -3,11 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { request } from 'undici'
 import { createAuthority } from '../pki/ca.ts'
-import { type Child, startChild } from './child.ts'
-import { DESCRIPTORS, processFile } from './files.ts'
-import { MEMBERS, type Member, MODULES, OKAPI, product, TRUST_DOMAIN } from './members.ts'
+import { type Child, DESCRIPTORS, processFile, startChild } from './child.ts'
+import { MEMBERS, type Member, MODULES, OKAPI, product, TENANT, TRUST_DOMAIN } from './members.ts'
 import { type DemoSidecar, startSidecars } from './sidecars.ts'
-import { TENANT } from './users.ts'
 
 /** A small FOLIO that runs on loopback: every member a process of its own. */
 export interface DemoCluster {

@@ -1,8 +1,7 @@
 import { request } from 'undici'
 import type { ChildLine } from './child.ts'
 import type { DemoCluster } from './cluster.ts'
-import { type Member, MODULES, OKAPI } from './members.ts'
-import { NOTE_ID, TENANT } from './users.ts'
+import { type Member, MODULES, NOTE_ID, OKAPI, TENANT } from './members.ts'
 
 /** One leg of a call, as the sidecar that received it logged it. */
 export interface Hop {

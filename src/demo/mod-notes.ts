@@ -1,6 +1,6 @@
 import http from 'node:http'
+import { ANNA, NOTE_ID } from './members.ts'
 import { type Reply, readAll, runModule } from './module.ts'
-import { ANNA, NOTE_ID } from './users.ts'
 
 const note = { id: NOTE_ID, title: 'Please renew', creatorId: ANNA.id }
 

@@ -1,5 +1,5 @@
+import { ANNA, BO, type Person, TENANT } from './members.ts'
 import { type Reply, runModule } from './module.ts'
-import { ANNA, BO, type Person, TENANT } from './users.ts'
 
 const usersOf = new Map<string, Map<string, Person>>([
   [TENANT, new Map([ANNA, BO].map((person) => [person.id, person]))],

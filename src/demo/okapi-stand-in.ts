@@ -1,11 +1,10 @@
 import http from 'node:http'
-import { DESCRIPTORS } from './files.ts'
+import { DESCRIPTORS } from './child.ts'
 import { readAll } from './module.ts'
-import { readDescriptors } from './okapi/descriptor.ts'
-import { HeaderFields } from './okapi/header-fields.ts'
+import { type OkapiState, readDescriptors } from './okapi/descriptor.ts'
+import { HeaderFields } from './okapi/headers.ts'
 import { internal, permissionsOf } from './okapi/internal.ts'
 import { askFilter, invoked, proxy, Rejected, relay, type StepSeen } from './okapi/pipeline.ts'
-import type { OkapiState } from './okapi/state.ts'
 import { listenAndAnswer, processSettings, type ReceivedRequest } from './process.ts'
 
 /**

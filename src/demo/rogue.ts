@@ -5,9 +5,8 @@ import { attackById } from '../probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../probe/context.ts'
 import type { AttackOutcome } from '../probe/finding.ts'
 import type { DemoCluster } from './cluster.ts'
-import { type Member, MODULES, OKAPI, TRUST_DOMAIN } from './members.ts'
+import { type Member, MODULES, OKAPI, TENANT, TRUST_DOMAIN } from './members.ts'
 import type { StepSeen } from './okapi/pipeline.ts'
-import { TENANT } from './users.ts'
 
 /** What the rogue tries, on which target, and what must come of it. */
 interface PlannedTrial {

@@ -1,10 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Child, startChild } from './child.ts'
-import { MAIN, processFile } from './files.ts'
+import { type Child, freePorts, MAIN, processFile, startChild } from './child.ts'
 import { MEMBERS, type Member, OKAPI, TRUST_DOMAIN } from './members.ts'
-import { freePorts } from './ports.ts'
 
 const EXIT_WITH_PARENT = ['--import', pathToFileURL(processFile('exit-with-parent')).href]
 

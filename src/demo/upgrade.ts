@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MAIN } from './files.ts'
+import { MAIN } from './child.ts'
 import { MODULES } from './members.ts'
 
 /** What an operator is about to install, and what `policy diff` says of it. */

@@ -1,12 +1,12 @@
-import type {
-  InterfaceDescriptor,
-  InterfaceRequirement,
-  InterfaceType,
-  ModuleDescriptor,
-  RoutingEntry,
+import {
+  type InterfaceDescriptor,
+  type InterfaceRequirement,
+  type InterfaceType,
+  METHODS,
+  type ModuleDescriptor,
+  type RoutingEntry,
 } from './descriptor.ts'
 import { isInterfaceVersion } from './interface-version.ts'
-import { METHODS } from './methods.ts'
 import { type ModuleId, parseModuleId } from './module-id.ts'
 import { otherSpelling, parsePathPattern } from './path-pattern.ts'
 

@@ -1,5 +1,5 @@
 import { ADMIN_ROUTES, type AdminRoute } from '../folio/admin-groups.ts'
-import { methodMask } from '../folio/methods.ts'
+import { methodMask } from '../folio/descriptor.ts'
 import {
   endOfSegment,
   type PathPattern,

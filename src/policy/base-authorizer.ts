@@ -1,3 +1,4 @@
+import { OTHER_METHOD } from '../folio/descriptor.ts'
 import { productOf } from '../folio/module-id.ts'
 import { type Caller, callerName } from './caller.ts'
 import {
@@ -8,12 +9,12 @@ import {
   denyBecause,
   type PolicyRequest,
 } from './decision.ts'
-import { DecisionCache } from './decision-cache.ts'
 import { nearestModule } from './descriptors.ts'
 import { nextChange, type PolicyModel, quarantineOf } from './model.ts'
 import { allowedIn, type ExceptionTable, exceptionsAt, exceptionTable } from './path-exceptions.ts'
 import type { Authorizer } from './policy.ts'
 import { gatherRights, type Rights } from './rights.ts'
+import { PASSING_HIT } from './route-table.ts'
 
 /** What both kinds of ingress share: dates, quarantine, callers that are refused whatever they ask. */
 export abstract class BaseAuthorizer implements Authorizer {
@@ -151,4 +152,38 @@ export abstract class BaseAuthorizer implements Authorizer {
 /** Is this the name of Okapi's ingress: `okapi`, or the full id of an Okapi? */
 export function isOkapiIngress(at: string): boolean {
   return productOf(at) === 'okapi'
+}
+
+const METHOD_SLOTS = OTHER_METHOD + 1
+const GRANT_SLOTS = 2 ** 20
+
+/**
+ * Decisions that were made before, by table, hit, granted paths and method: all of them small numbers
+ * that policy hands out, so that a caller cannot make this grow beyond the policy's own size.
+ */
+export class DecisionCache {
+  readonly #tables = new Map<object, Map<number, Decision>>()
+
+  get(table: object, hit: number, granted: number, method: number): Decision | undefined {
+    return this.#tables.get(table)?.get(key(hit, granted, method))
+  }
+
+  /** Keeps a decision where it may be kept: not for odd methods, whose name is in the sentence. */
+  keep(table: object, hit: number, granted: number, method: number, decision: Decision): void {
+    if (hit === PASSING_HIT || granted === PASSING_HIT || method === OTHER_METHOD) return
+    let decisions = this.#tables.get(table)
+    if (decisions === undefined) {
+      decisions = new Map()
+      this.#tables.set(table, decisions)
+    }
+    decisions.set(key(hit, granted, method), decision)
+  }
+
+  clear(): void {
+    this.#tables.clear()
+  }
+}
+
+function key(hit: number, granted: number, method: number): number {
+  return ((hit + 1) * METHOD_SLOTS + method) * GRANT_SLOTS + granted + 1
 }

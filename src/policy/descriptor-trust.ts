@@ -1,7 +1,6 @@
 import type { Problem } from '../fault.ts'
-import { COOKIE_READERS, LOGIN_PRODUCTS, TOKEN_GIVERS } from '../folio/token-providers.ts'
 import type { DescriptorSet, InstalledModule } from './descriptors.ts'
-import { providersOf } from './traits.ts'
+import { COOKIE_READERS, LOGIN_PRODUCTS, providersOf, TOKEN_GIVERS } from './traits.ts'
 
 /**
  * What a descriptor makes of a module by itself, without a grant: `cookies`: it is handed the tokens of

@@ -1,6 +1,6 @@
 import type { Problem } from '../fault.ts'
 import { ADMIN_GROUPS, type AdminGroup } from '../folio/admin-groups.ts'
-import { METHODS, methodMask } from '../folio/methods.ts'
+import { METHODS, methodMask } from '../folio/descriptor.ts'
 import { productOf, splitModuleId } from '../folio/module-id.ts'
 import { type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
 import { type Caller, callerName, parseCaller } from './caller.ts'
@@ -9,7 +9,7 @@ import {
   OPERATOR_PROFILES,
   type OperatorProfileName,
 } from './operator-profiles.ts'
-import { type RuleReader, type RuleSource, readRules } from './rule-source.ts'
+import { type RuleReader, type RuleSource, readRules, ruleSources } from './rule-source.ts'
 
 /**
  * What a grant opens, exactly one of: an interface whatever its version; methods and a path; groups
@@ -194,4 +194,27 @@ function readRoute(reader: RuleReader): Opens {
   if (typeof pattern === 'string') return reader.fail('path', pattern)
   if (!path.startsWith('/')) reader.fail('path', 'path must begin with /')
   return { kind: 'route', methods, mask: methodMask(methods), pattern }
+}
+
+const STRIPES_WHY =
+  'Stripes asks it at the start of every session (stripes-core discoverServices.js)'
+
+/** What FOLIO's user interface needs of Okapi's `/_/`; always on, for `public` alone. */
+export const STRIPES_GRANTS: readonly Grant[] = builtIn([
+  { methods: ['GET'], path: '/_/version', why: STRIPES_WHY },
+  { methods: ['GET'], path: '/_/proxy/tenants/{tenantId}/modules', why: STRIPES_WHY },
+  { methods: ['GET'], path: '/_/proxy/tenants/{tenantId}/interfaces', why: STRIPES_WHY },
+  {
+    methods: ['*'],
+    path: '/_/invoke/tenant/{tenantId}/saml/*',
+    why: 'single sign-on (stripes-core loginServices.js, and callbacks of identity providers)',
+  },
+])
+
+function builtIn(list: readonly object[]): Grant[] {
+  const problems: Problem[] = []
+  const written = list.map((grant) => ({ caller: 'public', at: 'okapi', ...grant }))
+  const grants = readGrantRules(ruleSources(written, 'stripes', ''), problems)
+  if (problems.length > 0) throw new Error(`built-in grants: ${problems[0]!.message}`)
+  return grants.map((grant) => ({ ...grant, file: null, pointer: null }))
 }

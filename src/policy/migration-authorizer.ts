@@ -1,5 +1,4 @@
-import { hasAuthFilter } from '../folio/descriptor.ts'
-import { methodIndex } from '../folio/methods.ts'
+import { hasAuthFilter, methodIndex } from '../folio/descriptor.ts'
 import { isOrdinaryTenant } from '../folio/tenant.ts'
 import { isAdministration } from './administration.ts'
 import { BaseAuthorizer } from './base-authorizer.ts'

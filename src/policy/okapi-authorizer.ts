@@ -1,4 +1,4 @@
-import { methodIndex } from '../folio/methods.ts'
+import { methodIndex } from '../folio/descriptor.ts'
 import { isTenantName, readInvocation, SUPERTENANT } from '../folio/tenant.ts'
 import { ADMINISTRATION, isAdministration, isNeverOpen } from './administration.ts'
 import { BaseAuthorizer } from './base-authorizer.ts'

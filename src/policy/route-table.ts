@@ -13,7 +13,7 @@ import {
 /** What a table needs to know of a route. */
 export interface Routed {
   readonly pattern: PathPattern
-  /** One bit for each method, see folio/methods.ts. */
+  /** One bit for each method, see folio/descriptor.ts. */
   readonly mask: number
 }
 

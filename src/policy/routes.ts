@@ -1,9 +1,9 @@
 import {
   type InterfaceDescriptor,
   isSystemInterface,
+  methodMask,
   type RoutingEntry,
 } from '../folio/descriptor.ts'
-import { methodMask } from '../folio/methods.ts'
 import {
   legacyPath,
   literalPath,

@@ -1,7 +1,6 @@
 import { STATUS_CODES } from '../observe/node-http.ts'
-import { problemDocument } from '../refusal/problem.ts'
 import { REASONS, type Reason, type ReasonEntry } from '../refusal/reasons.ts'
-import type { Refusal } from '../refusal/refusal.ts'
+import { problemDocument, type Refusal } from '../refusal/refusal.ts'
 import { HEAD_METHOD, type Head } from '../wire/head.ts'
 import { NAME } from './names.ts'
 import type { RequestContext } from './request-context.ts'

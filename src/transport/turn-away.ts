@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
-import { type Audience, problemDocument } from '../refusal/problem.ts'
-import type { Refusal } from '../refusal/refusal.ts'
+import { type Audience, problemDocument, type Refusal } from '../refusal/refusal.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 
 const DISCARD_MS = 1000

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { knownVerbs } from '../../src/cli/completion/known-verbs.ts'
+import { knownVerbs } from '../../src/cli/completion.ts'
 import { VERBS } from '../../src/cli/verbs.ts'
 import { MAIN } from '../support/program.ts'
 import { runTool, withTool } from '../support/scenario/tools.ts'

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import test from 'ava'
 import { type DemoCluster, startCluster } from '../../src/demo/cluster.ts'
-import { MODULES, OKAPI } from '../../src/demo/members.ts'
+import { MODULES, NOTE_ID, OKAPI, TENANT } from '../../src/demo/members.ts'
 import { runTrials } from '../../src/demo/rogue.ts'
-import { NOTE_ID, TENANT } from '../../src/demo/users.ts'
 
 let cluster: DemoCluster
 test.before(async () => {

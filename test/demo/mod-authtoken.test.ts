@@ -2,9 +2,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { request } from 'undici'
-import { startChild } from '../../src/demo/child.ts'
-import { processFile } from '../../src/demo/files.ts'
-import { ANNA, TENANT } from '../../src/demo/users.ts'
+import { processFile, startChild } from '../../src/demo/child.ts'
+import { ANNA, TENANT } from '../../src/demo/members.ts'
 import { until } from '../support/patience.ts'
 
 /** The stand-in, and an Okapi that answers every question with `status`. */

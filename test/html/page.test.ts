@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { escapeMarkup, html } from '../../src/html/markup.ts'
-import { contentSecurityPolicy, htmlPage } from '../../src/html/page.ts'
-import { PALETTE } from '../../src/html/palette.ts'
+import { contentSecurityPolicy, htmlPage, PALETTE } from '../../src/html/page.ts'
 
 const BROWSER = new URL('../../src/html/browser/', import.meta.url)
 const SCRIPTS = readdirSync(BROWSER).filter((name) => name.endsWith('.js'))

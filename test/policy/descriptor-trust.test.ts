@@ -1,7 +1,7 @@
 import test from 'ava'
-import { LOGIN_PRODUCTS } from '../../src/folio/token-providers.ts'
 import { trustedIn, trustText, unusualTrust } from '../../src/policy/descriptor-trust.ts'
 import { loadPolicy } from '../../src/policy/load-policy.ts'
+import { LOGIN_PRODUCTS } from '../../src/policy/traits.ts'
 import { FIXTURE_VALUES, installed, policyOf } from './tools.ts'
 
 const provides = (...ids: readonly string[]) => ids.map((id) => ({ id, version: '1.0' }))

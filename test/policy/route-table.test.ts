@@ -1,5 +1,5 @@
 import test from 'ava'
-import { methodIndex, methodMask } from '../../src/folio/methods.ts'
+import { methodIndex, methodMask } from '../../src/folio/descriptor.ts'
 import { parsePathPattern } from '../../src/folio/path-pattern.ts'
 import { NO_HIT, RouteTable } from '../../src/policy/route-table.ts'
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import test from 'ava'
-import { freePorts } from '../../src/demo/ports.ts'
+import { freePorts } from '../../src/demo/child.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
 import { openSsl } from '../support/scenario/openssl.ts'
 import { answer, ask, Cable, get, ID, OK, Talk, Town, verdictOf } from '../support/scenario.ts'

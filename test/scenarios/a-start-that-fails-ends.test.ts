@@ -4,7 +4,7 @@ import net, { type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import test from 'ava'
-import { freePorts } from '../../src/demo/ports.ts'
+import { freePorts } from '../../src/demo/child.ts'
 import { ask, get, ID, Place, Player, Process, verdictOf } from '../support/scenario.ts'
 
 // A sidecar that cannot have one of its addresses says so and ends, whoever has found one of the others

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import test, { type ExecutionContext } from 'ava'
-import { freePorts } from '../../src/demo/ports.ts'
+import { freePorts } from '../../src/demo/child.ts'
 import { until } from '../support/patience.ts'
 import {
   answer,

@@ -2,11 +2,14 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { type Child, startChild } from '../../src/demo/child.ts'
-import { DESCRIPTORS, processFile } from '../../src/demo/files.ts'
-import { MODULES } from '../../src/demo/members.ts'
-import { freePorts } from '../../src/demo/ports.ts'
-import { NOTE_ID, TENANT } from '../../src/demo/users.ts'
+import {
+  type Child,
+  DESCRIPTORS,
+  freePorts,
+  processFile,
+  startChild,
+} from '../../src/demo/child.ts'
+import { MODULES, NOTE_ID, TENANT } from '../../src/demo/members.ts'
 import { ask, Cable, get, ID, Process, request, Sidecar, verdictOf } from '../support/scenario.ts'
 
 // docs/migrate.md, step by step and in its order, with the commands as they stand there. After each

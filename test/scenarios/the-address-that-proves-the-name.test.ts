@@ -1,5 +1,5 @@
 import test from 'ava'
-import { freePorts } from '../../src/demo/ports.ts'
+import { freePorts } from '../../src/demo/child.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
 import {
   ask,

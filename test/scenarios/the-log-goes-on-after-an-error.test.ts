@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { freePorts } from '../../src/demo/ports.ts'
+import { freePorts } from '../../src/demo/child.ts'
 import { until } from '../support/patience.ts'
 import { get, ID, type Line, Place, Process, Talk } from '../support/scenario.ts'
 

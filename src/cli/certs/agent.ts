@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { mustBeIssued, type Round, round } from '../../pki/agent.ts'
 import { openAuthority } from '../../pki/ca.ts'
+import { utcMinute } from '../terminal.ts'
 import { none } from './arguments.ts'
-import { utcMinute } from './words.ts'
 
 const EXAMPLE = 'agent --dir certs-dev --for mod-users-19.7.0,okapi-7.2.0'
 /** The clock may be set and a certificate replaced: everything is looked at again after this. */

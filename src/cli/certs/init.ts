@@ -3,9 +3,8 @@ import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { createAuthority } from '../../pki/ca.ts'
 import { keyKind, keyTitle } from '../../pki/keys.ts'
-import { table } from '../terminal.ts'
+import { duration, json, table, utcMinute } from '../terminal.ts'
 import { durationMs, none } from './arguments.ts'
-import { duration, json, utcMinute } from './words.ts'
 
 const EXAMPLE = 'init --dir certs-dev --trust-domain folio.test'
 

@@ -1,6 +1,5 @@
-import { paint, table } from '../terminal.ts'
+import { paint, table, utcMinute } from '../terminal.ts'
 import { type Inspection, isWarning } from './inspect.ts'
-import { utcMinute } from './words.ts'
 
 const HOUR_MS = 3600_000
 const DAY_MS = 24 * HOUR_MS

@@ -1,8 +1,12 @@
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openAuthority } from '../../pki/ca.ts'
-import { keyKind } from '../../pki/keys.ts'
+import { keyKind, keyTitle } from '../../pki/keys.ts'
+import { fingerprint, type Issued } from '../../pki/leaf.ts'
+import { renew } from '../../pki/renewal.ts'
+import { signRequest } from '../../pki/signing.ts'
+import { duration, json, table, utcMinute } from '../terminal.ts'
 import { durationMs, only } from './arguments.ts'
-import { tellIssued } from './issued.ts'
 
 const EXAMPLE = 'issue mod-users-19.7.0 --dns mod-users --ip 127.0.0.1'
 
@@ -37,4 +41,108 @@ export async function run(argv: readonly string[]): Promise<number> {
   })
   tellIssued(issued, values.json)
   return 0
+}
+
+/** `certs sign CSR`: a leaf for a key that never leaves its owner. */
+export async function runSign(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      dir: { type: 'string', default: 'certs-dev' },
+      name: { type: 'string' },
+      'valid-for': { type: 'string', default: '24h' },
+      out: { type: 'string' },
+      powerful: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const file = only(positionals, 'CSR', 'sign mod-users.csr --name mod-users-19.7.0')
+  const validForMs = durationMs('valid-for', values['valid-for'])
+  const authority = await openAuthority(values.dir)
+  const { out, powerful } = values
+  const options = { validForMs, powerful, ...(out === undefined ? {} : { out }) }
+  tellIssued(await signRequest(authority, file, values.name, options), values.json)
+  return 0
+}
+
+/** `certs renew NAME|DIR`: the same names again, in the same place. */
+export async function runRenew(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      dir: { type: 'string', default: 'certs-dev' },
+      'valid-for': { type: 'string' },
+      'keep-key': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const target = only(positionals, 'NAME or DIR', 'renew mod-users-19.7.0')
+  const life = values['valid-for']
+  const authority = await openAuthority(values.dir)
+  const issued = await renew(authority, target, {
+    keepKey: values['keep-key'],
+    ...(life === undefined ? {} : { validForMs: durationMs('valid-for', life) }),
+  })
+  tellIssued(issued, values.json)
+  return 0
+}
+
+/** Says what was issued: the files, the names they cover, and when it ends. */
+export function tellIssued(issued: Issued, asJson: boolean): void {
+  if (asJson) json(issuedSummary(issued))
+  else process.stdout.write(prose(issued))
+}
+
+/** What a script needs of an issued certificate; nothing secret. */
+export function issuedSummary(issued: Issued) {
+  const { subject, dir, certificate, dns, ips, files } = issued
+  return {
+    name: subject.title,
+    uri: subject.uri,
+    directory: dir,
+    files: files.map((name) => join(dir, name)),
+    dns,
+    ips,
+    serial: certificate.serialNumber.toLowerCase(),
+    key: keyTitle(certificate.publicKey),
+    notBefore: certificate.validFromDate.toISOString(),
+    notAfter: certificate.validToDate.toISOString(),
+    fingerprint: fingerprint(certificate),
+    replaced: issued.replaced,
+  }
+}
+
+const PURPOSES: Readonly<Record<string, string>> = {
+  'tls.crt': 'the certificate',
+  'tls.key': 'its key',
+  'ca.crt': 'the roots that it trusts',
+  'ca.crl': 'the revoked certificates',
+}
+
+function prose(issued: Issued): string {
+  const { subject, dir, certificate, dns, ips, files, replaced } = issued
+  const key = keyTitle(certificate.publicKey)
+  const rows = files.map((name) => [
+    join(dir, name),
+    name === 'tls.key' ? `its key, ${key}` : (PURPOSES[name] ?? ''),
+  ])
+  const covers = [
+    ['identity', subject.uri],
+    ...(dns.length === 0 ? [] : [['found as', dns.join(', ')]]),
+    ...(ips.length === 0 ? [] : [['at', ips.join(', ')]]),
+  ]
+  const from = certificate.validFromDate.getTime()
+  const until = certificate.validToDate
+  const lines = [
+    `A certificate for ${subject.title}${replaced ? ', replacing the previous one' : ''}\n\n`,
+    table(rows, '    '),
+    '\n',
+    table(covers, '    '),
+    `\nvalid until ${utcMinute(until)} (${duration(until.getTime() - from)})\n`,
+  ]
+  return lines.join('')
 }

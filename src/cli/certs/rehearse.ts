@@ -2,11 +2,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { certificatesIn, readStateText } from '../../pki/state.ts'
-import { paint, table, textWidth, wrap } from '../terminal.ts'
+import { json, paint, table, textWidth, wrap } from '../terminal.ts'
 import { none } from './arguments.ts'
 import { type Encounter, encounters, type Side } from './encounter.ts'
 import { peersOf } from './meet.ts'
-import { json } from './words.ts'
 
 const EXAMPLE = 'rehearse --next next/mod-users-19.7.0 --peers okapi:8443'
 

@@ -3,9 +3,8 @@ import { fault } from '../../fault.ts'
 import { openAuthority } from '../../pki/ca.ts'
 import { type Revocation, revoke } from '../../pki/crl-issuance.ts'
 import { REVOCATION_REASONS } from '../../x509/crl.ts'
-import { table } from '../terminal.ts'
+import { json, table, utcMinute } from '../terminal.ts'
 import { durationMs, none, only } from './arguments.ts'
-import { json, utcMinute } from './words.ts'
 
 const EXAMPLE = 'revoke mod-users-19.7.0 --reason keyCompromise --distribute'
 

@@ -10,11 +10,10 @@ import {
   start,
   visitor,
 } from '../../pki/rollover.ts'
-import { table } from '../terminal.ts'
+import { json, table, utcMinute } from '../terminal.ts'
 import { durationMs, only } from './arguments.ts'
 import { type Encounter, encounters } from './encounter.ts'
 import { type Peer, peersOf } from './meet.ts'
-import { json, utcMinute } from './words.ts'
 
 const EXAMPLE = 'rollover status --peers mod-users:8443,okapi:8443'
 

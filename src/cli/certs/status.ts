@@ -1,13 +1,14 @@
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { fault } from '../../fault.ts'
+import { errorCode, fault } from '../../fault.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { keyTitle } from '../../pki/keys.ts'
 import { fingerprint } from '../../pki/leaf.ts'
 import { type AuthorityState, crlsIn, exists, readState, readStateText } from '../../pki/state.ts'
 import type { Crl } from '../../x509/crl.ts'
+import { columns, json } from '../terminal.ts'
 import { durationMs } from './arguments.ts'
-import { credentialDirectories, folderName } from './folders.ts'
 import {
   endsSoon,
   type Horizon,
@@ -20,7 +21,6 @@ import { inspectionJson, inspectionTable, summaryLine } from './inspections.ts'
 import { listProblems, openSslProblems, rootFlaws } from './judgement.ts'
 import { address, type Meeting, meet, type Peer, peerOf } from './meet.ts'
 import { sideIn } from './rehearse.ts'
-import { columns, json } from './words.ts'
 
 /** `certs status [DIR|host:port]`: 0 all well, 1 something ends soon or is broken. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -164,4 +164,38 @@ function page(all: readonly Inspection[], { now }: Horizon): string {
 
 function verdict(all: readonly Inspection[]): number {
   return all.some(({ problems, ending }) => ending || problems.length > 0) ? 1 : 0
+}
+
+const DEEPEST = 2
+
+/**
+ * The credentials directories in a place: itself, `DIR/mod-users-19.7.0`, `DIR/operator/anna`. Throws
+ * a Fault when there is none.
+ */
+export async function credentialDirectories(top: string): Promise<readonly string[]> {
+  if (await exists(join(top, 'tls.crt'))) return [top]
+  const found = await below(top, DEEPEST)
+  if (found.length > 0) return found.toSorted()
+  throw fault(`there is no tls.crt in ${top}, nor in a directory in it`, {
+    hint: 'give the directory of a CA or of credentials, or host:port',
+  })
+}
+
+async function below(directory: string, depth: number): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((error) => {
+    throw fault(`cannot read ${directory} (${errorCode(error) ?? String(error)})`)
+  })
+  const found: string[] = []
+  for (const entry of entries) {
+    if (!entry.isDirectory() || entry.name.startsWith('.')) continue
+    const path = join(directory, entry.name)
+    if (await exists(join(path, 'tls.crt'))) found.push(path)
+    else if (depth > 1) found.push(...(await below(path, depth - 1)))
+  }
+  return found
+}
+
+/** What a directory is called in a table where its certificate has no URI. */
+export function folderName(top: string, directory: string): string {
+  return relative(top, directory) || directory
 }

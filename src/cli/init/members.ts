@@ -5,8 +5,7 @@ import { isOkapi, productOf } from '../../folio/module-id.ts'
 import { type DescriptorFiles, loadDescriptors } from '../../policy/descriptor-files.ts'
 import { readKnownGrants } from '../../policy/known-grants.ts'
 import type { RuleSource } from '../../policy/rule-source.ts'
-import { deployable, targetOf } from '../discovery/instances.ts'
-import { assignPorts } from '../discovery/ports.ts'
+import { assignPorts, deployable, targetOf } from '../discovery/instances.ts'
 
 /** One that gets a sidecar. */
 export interface InstalledMember {

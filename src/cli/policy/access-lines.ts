@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { type LoggedExchange, UsageLog } from '../../analysis/usage.ts'
 import { wideEncoding } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
-import { METHODS } from '../../folio/methods.ts'
+import { METHODS } from '../../folio/descriptor.ts'
 import { SUPERTENANT } from '../../folio/tenant.ts'
 
 /** What was read. */

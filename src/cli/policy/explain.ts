@@ -6,11 +6,14 @@ import { callerName, parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
 import type { Authorizer } from '../../policy/policy.ts'
+import { REQUEST_NAMES } from '../../proxy/names.ts'
+import { ambiguous, invokedTenant, tenantMismatch } from '../../proxy/path.ts'
 import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
-import { explanationText } from './explanation-text.ts'
-import { readRequestHead, refusedBefore } from './refused-before.ts'
-import { resolveModule } from './resolve-module.ts'
-import { policyFromOptions } from './sources.ts'
+import { FLAW, requestRefusal } from '../../wire/flaws.ts'
+import { parseRequestHead } from '../../wire/h1/request-head.ts'
+import { Head } from '../../wire/head.ts'
+import { paint, table, textWidth, wrap } from '../terminal.ts'
+import { policyFromOptions, resolveModule } from './sources.ts'
 
 /** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -132,4 +135,64 @@ function tell(decision: Decision): Explanation {
     nearest: decision.allow ? null : decision.nearest,
     decidedAt: decidingSidecars(caller, at, provider),
   }
+}
+
+/** How long a line may be is a setting of each sidecar, and no matter of policy. */
+const LIMITS = { requestLineBytes: 2 ** 20, headerBytes: 2 ** 16, headerCount: 200 }
+
+/** The request as the proxy would read it off the wire, or the refusal of what it cannot read. */
+export function readRequestHead(method: string, target: string): Head | Refusal {
+  // Whatever stands behind a line's end would be a header.
+  if (/[\r\n]/.test(target)) return requestRefusal(FLAW.targetByte)
+  const bytes = Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: okapi\r\n\r\n`)
+  const head = new Head()
+  const code = parseRequestHead(head, bytes, 0, bytes.length, REQUEST_NAMES, LIMITS)
+  return code > 0 ? head : requestRefusal(code === 0 ? FLAW.requestLine : code)
+}
+
+/** What the proxy refuses of a request that it can read, before policy is asked. */
+export function refusedBefore(
+  head: Head,
+  judge: Authorizer,
+  at: string,
+  tenant: string | undefined,
+): Refusal | null {
+  const unclear = ambiguous(head, head.targetStart, judge)
+  if (unclear !== null || at !== 'okapi' || tenant === undefined) return unclear
+  const invoked = invokedTenant(head.bytes, head.targetStart, head.pathEnd)
+  return invoked === undefined || invoked === tenant ? null : tenantMismatch()
+}
+
+const INDENT = '  '
+
+/** An explanation for a person, as wide as the terminal. */
+export function explanationText(told: Explanation, asked: string): string {
+  const { decision, reason, caller, at, provider, route, rule } = told
+  const head = decision === 'allow' ? paint('green', 'allow') : paint('red', 'refuse')
+  const facts: (readonly [string, string | null])[] = [
+    ['caller', caller],
+    ['at', at],
+    ['request', asked],
+    ['route', route && `${route.methods.join(',')} ${route.pathPattern}`],
+    ['interface', told.interface && `${told.interface.id} ${told.interface.version}`],
+    ['provider', provider],
+    [
+      'rule',
+      rule && (rule.file === null ? rule.kind : `${rule.kind}, ${rule.file}#${rule.pointer}`),
+    ],
+    ['because', told.because],
+    ['allowed by', told.wouldAllow],
+    ['nearest', told.nearest],
+    ['decided at', told.decidedAt.join('; ')],
+  ]
+  const rows = facts.flatMap(([label, text]) => (text === null ? [] : cells(label, text)))
+  return `${head}${reason === null ? '' : `  ${reason}`}\n\n${table(rows, INDENT)}`
+}
+
+const LABEL = 'allowed by'.length
+
+/** One row for each line that the text takes. */
+function cells(label: string, text: string): string[][] {
+  const width = textWidth() - INDENT.length - LABEL - 2
+  return wrap(text, width).map((line, i) => [i === 0 ? label.padEnd(LABEL) : '', line])
 }

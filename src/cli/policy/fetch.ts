@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Fault, fault } from '../../fault.ts'
 import { readDescriptor } from '../../folio/read-descriptor.ts'
-import { Okapi } from '../discovery/okapi.ts'
-import { tokenIn } from '../token-file.ts'
+import { Okapi, tokenIn } from '../okapi.ts'
 import { foldersDiffer, replaceFolder } from './replace-folder.ts'
 
 const HINT =

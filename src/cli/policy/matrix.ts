@@ -6,11 +6,9 @@ import { reachOf } from '../../analysis/reach.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { trustedIn } from '../../policy/descriptor-trust.ts'
 import { blastJson, blastText } from './blast-text.ts'
-import { matrixCsv } from './matrix-csv.ts'
 import { matrixPage } from './matrix-page.ts'
-import { type Headline, matrixJson, matrixText } from './matrix-text.ts'
-import { resolveModule } from './resolve-module.ts'
-import { installationOf } from './sources.ts'
+import { type Headline, matrixCsv, matrixJson, matrixText } from './matrix-text.ts'
+import { installationOf, resolveModule } from './sources.ts'
 
 /** Says who may call what. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {

@@ -3,11 +3,11 @@ import type { Config } from '../../config/config.ts'
 import { readGrants } from '../../config/grants.ts'
 import { loadConfig } from '../../config/load.ts'
 import { Fault, fault } from '../../fault.ts'
-import { isOkapi } from '../../folio/module-id.ts'
+import { isOkapi, productOf, splitModuleId } from '../../folio/module-id.ts'
 import type { MigrationFacts } from '../../observe/status/facts.ts'
 import { compilePolicy, type PolicySource } from '../../policy/compiled-policy.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/descriptor-files.ts'
-import type { DescriptorSet } from '../../policy/descriptors.ts'
+import { type DescriptorSet, nearestModule } from '../../policy/descriptors.ts'
 import { loadPolicy, type PolicyRules } from '../../policy/load-policy.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { RuleSource } from '../../policy/rule-source.ts'
@@ -95,3 +95,25 @@ function readSources({ config: file, descriptors, grants }: SourceOptions): {
   }
   return { rules }
 }
+
+/**
+ * The full id of an installed module that a person named: by its id, or by a product of which one
+ * version is installed. Throws a Fault that begins with `option`.
+ */
+export function resolveModule(option: string, name: string, { modules }: DescriptorSet): string {
+  if (modules.has(name)) return name
+  const ids = [...modules.keys()]
+  const versions = splitModuleId(name).version === undefined ? ids.filter(isOf(name)) : []
+  const [only, more] = versions
+  if (only !== undefined && more === undefined) return only
+  if (more !== undefined) {
+    const hint = `one of ${versions.join(', ')}`
+    throw fault(`${option} ${name}: there is more than one`, { hint })
+  }
+  const nearest = nearestModule(name, [...ids, ...ids.map(productOf)])
+  throw fault(`${option} ${name}: it is not installed`, {
+    hint: nearest === null ? 'a product or a full module id' : `did you mean ${nearest}?`,
+  })
+}
+
+const isOf = (product: string) => (id: string) => productOf(id) === product

@@ -11,9 +11,9 @@ import { unusedRulesOf } from '../../analysis/unused-rules.ts'
 import { fault } from '../../fault.ts'
 import { tell } from '../terminal.ts'
 import { type LinesRead, readAccessLogs } from './access-lines.ts'
-import { grantsYaml } from './grants-yaml.ts'
 import { installationOf, policySourceFrom } from './sources.ts'
 import {
+  grantsYaml,
   hintedGrants,
   recordedGrants,
   tenantGrants,

@@ -1,6 +1,6 @@
 import http from 'node:http'
 import type { Readable } from 'node:stream'
-import { HeaderFields } from './header-fields.ts'
+import { HeaderFields } from './headers.ts'
 
 /** One pool per host:port, 1000 connections each: `http_max_size_proxy`. No timeout anywhere. */
 const pool = new http.Agent({ keepAlive: true, maxSockets: 1000 })

@@ -1,8 +1,7 @@
 import { type Reply, readAll } from '../module.ts'
 import { callSystem } from './call.ts'
-import { type Descriptor, tenantPath } from './descriptor.ts'
-import { HeaderFields } from './header-fields.ts'
-import { type OkapiState, urlOf } from './state.ts'
+import { type Descriptor, type OkapiState, tenantPath, urlOf } from './descriptor.ts'
+import { HeaderFields } from './headers.ts'
 
 /**
  * Okapi's internal module. As long as the supertenant has no auth filter (doc/securing.md) every caller that

@@ -1,10 +1,15 @@
 import type http from 'node:http'
 import { pipeline as flow } from 'node:stream/promises'
 import { callModule, type Received } from './call.ts'
-import { lookup, type Step } from './descriptor.ts'
-import type { HeaderFields } from './header-fields.ts'
-import { appendRequestId, relayToRequest, sanitize, tenantOf, unifyToken } from './headers.ts'
-import { enabledFor, type OkapiState, urlOf } from './state.ts'
+import { enabledFor, lookup, type OkapiState, type Step, urlOf } from './descriptor.ts'
+import {
+  appendRequestId,
+  type HeaderFields,
+  relayToRequest,
+  sanitize,
+  tenantOf,
+  unifyToken,
+} from './headers.ts'
 
 /** What Okapi heard from a module in one step. */
 export interface StepSeen {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
-import { freePorts } from '../../../src/demo/ports.ts'
+import { freePorts } from '../../../src/demo/child.ts'
 import { answer, type Message, readMessage } from './messages.ts'
 
 /** What a player says to a request: the whole answer, or null where it speaks by itself. */

@@ -1,7 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { targetOf } from '../../src/cli/discovery/instances.ts'
-import { assignPorts } from '../../src/cli/discovery/ports.ts'
+import { assignPorts, targetOf } from '../../src/cli/discovery/instances.ts'
 import { Fault } from '../../src/fault.ts'
 
 const RANGE = { host: '127.0.0.1', from: 20000, to: 20199 }

@@ -1,8 +1,9 @@
 import { Client, type Dispatcher } from 'undici'
-import { isLoopback } from '../../config/addresses.ts'
-import { Fault, fault } from '../../fault.ts'
-import type { Instance, WantedInstance } from './instances.ts'
-import { Operator } from './operator.ts'
+import { isLoopback } from '../config/addresses.ts'
+import { readText } from '../fault/text-file.ts'
+import { errorCode, Fault, fault } from '../fault.ts'
+import type { Instance, WantedInstance } from './discovery/instances.ts'
+import { Operator } from './discovery/operator.ts'
 
 const DISCOVERY = '/_/discovery/modules'
 const ANSWER_MS = 30_000
@@ -153,4 +154,27 @@ function instanceOf(value: unknown): Instance | undefined {
   if (typeof srvcId !== 'string' || typeof instId !== 'string') return undefined
   const at = typeof url === 'string' ? url : ''
   return { srvcId, instId, url: at, nodeId: typeof nodeId === 'string' ? nodeId : null }
+}
+
+/** What `--token-file` holds, for X-Okapi-Token; undefined without one. Throws a Fault. */
+export function tokenIn(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
+  const where = { file }
+  const token = read(file).trim()
+  if (/^[!-~]+$/.test(token)) return token
+  if (token === '') throw fault('the file is empty: it must hold one token', { where })
+  throw fault('the file must hold one token and nothing else', {
+    where,
+    hint: 'a token has no white space and no characters outside ASCII',
+  })
+}
+
+function read(file: string): string {
+  try {
+    return readText(file)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    throw fault(`cannot be read (${code})`, { where: { file } })
+  }
 }
