@@ -1,5 +1,5 @@
 import '../bench/figures.test.ts'
-import '../cli/discovery-ports.test.ts'
+import '../cli/discovery-instances.test.ts'
 import '../credentials/credentials.test.ts'
 import '../credentials/endings.test.ts'
 import '../credentials/generation.test.ts'
