@@ -168,12 +168,12 @@ async function sourceOf(
   const okapi = await Okapi.at(url!, values.credentials, tokenIn(values['token-file']))
   try {
     const texts = await fetchDescriptors(okapi, tenant)
-    const version = await okapi.read('version')
+    const version = await okapi.version()
     const files = [...texts].map(([file, text]) => ({
       ...{ file, path: `${url}: ${file}` },
       value: JSON.parse(text),
     }))
-    return { source: { path: url!, files }, okapiId: `okapi-${String(version)}` }
+    return { source: { path: url!, files }, okapiId: `okapi-${version}` }
   } finally {
     await okapi.close()
   }

@@ -62,6 +62,15 @@ export class Okapi {
     return instancesIn(text) ?? this.#noList()
   }
 
+  /** Okapi's version; it answers as plain text. */
+  async version(): Promise<string> {
+    const { status, text } = await this.#ask('GET', '/_/version')
+    const version = text.trim()
+    if (status !== 200) throw this.#answered('GET /_/version', status, text)
+    if (/^[0-9A-Za-z.+-]{1,64}$/.test(version)) return version
+    throw fault(`${this.#url}: GET /_/version did not answer with a version`)
+  }
+
   /** What GET answers, as JSON; `asked` are segments of the path below `/_/`. */
   async read(...asked: readonly string[]): Promise<unknown> {
     const path = `/_/${asked.map(encodeURIComponent).join('/')}`

@@ -40,8 +40,10 @@ async function serve(request: http.IncomingMessage, response: http.ServerRespons
     if (refused !== undefined) return relay(refused, asked, response)
     const reply = await internal(state, method, target, await readAll(request))
     if (reply === undefined) throw new Rejected(404, `no internal route for ${method} ${target}`)
-    response.writeHead(reply.status, { 'Content-Type': 'application/json' })
-    response.end(JSON.stringify(reply.json))
+    const isText = typeof reply.json === 'string'
+    const type = isText ? 'text/plain' : 'application/json'
+    response.writeHead(reply.status, { 'Content-Type': type })
+    response.end(isText ? reply.json : JSON.stringify(reply.json, null, 2))
     return
   }
   await proxy(state, request, response, target, fields, (step) => steps.push(step))

@@ -222,7 +222,7 @@ test('from a running Okapi: what is enabled for a tenant, and Okapi’s own vers
     const [, id] = /^\/_\/proxy\/modules\/([^/]+)$/.exec(url) ?? []
     const modules = [{ id: ID }, { id: 'mod-tags-3.1.0' }]
     response.setHeader('Content-Type', 'application/json')
-    if (url === '/_/version') response.end('"7.0.3"')
+    if (url === '/_/version') response.end('7.0.3')
     else if (url === '/_/proxy/tenants/diku/modules') response.end(JSON.stringify(modules))
     else response.end(readFileSync(join(SET, `${id}.json`)))
   })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 /** A ModuleDescriptor, as far as Okapi's proxy looks at it. */
 export interface Descriptor {
   readonly id: string
+  readonly requires?: readonly { readonly id: string }[]
   readonly provides?: readonly Interface[]
   readonly filters?: readonly Entry[]
 }

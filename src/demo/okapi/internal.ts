@@ -23,6 +23,15 @@ export async function internal(
   }
   if (route === 'POST /_/proxy/modules') {
     const descriptor: Descriptor = JSON.parse(body)
+    // DepResolution: whoever requires an interface comes after its provider.
+    const provided = state.modules.flatMap(({ provides = [] }) => provides.map((one) => one.id))
+    const missing = (descriptor.requires ?? []).find((one) => !provided.includes(one.id))
+    if (missing !== undefined) {
+      return {
+        status: 400,
+        json: { error: `Missing dependency: ${descriptor.id} requires ${missing.id}` },
+      }
+    }
     state.modules.push(descriptor)
     return { status: 201, json: descriptor }
   }
