@@ -24,6 +24,10 @@ export interface CredentialReaders {
 /** How often our own certificates and lists are held against the clock. */
 const OWN_MS = 60_000
 
+/** A restart would take the older one: so it is told as long as that is there. */
+const OLDER_LIST =
+  'ca.crl has an older list than the one in use, which stays in use until a restart'
+
 /** What people are told of our own credentials: what was taken up, what was not, what expires soon. */
 export class CredentialNews implements Ticking {
   readonly #telling: CredentialReaders
@@ -50,10 +54,12 @@ export class CredentialNews implements Ticking {
     }
     readiness.remark('credentials', undefined)
     this.#ownAt = 0
-    const { crlsEnd } = credentials.current
+    const { crlsEnd, crlsKept } = credentials.current
+    readiness.remark('revocation lists', crlsKept ? OLDER_LIST : undefined)
     const changed = { ...report.changed, notAfter: iso(report.changed.notAfter) }
     const lists = crlsEnd === undefined ? {} : { crlsEnd: iso(crlsEnd) }
-    log.info({ generation, changed, ...lists, warnings: said, ...hints }, 'credentials')
+    const level = said.length === 0 ? 'info' : 'warn'
+    log[level]({ generation, changed, ...lists, warnings: said, ...hints }, 'credentials')
   }
 
   /** Who asks whether this sidecar is ready is told, too: every call may fail. */

@@ -270,6 +270,27 @@ test('what has expired while it is in use is reported by readiness, until it is 
   t.deepEqual(await ready(), { ready: true })
 })
 
+test('an older list in the folder is a warning, and a remark until the newest is there', async (t) => {
+  const { ca, users } = await startTwo(t)
+  const remarks = async () => {
+    const admin = `http://127.0.0.1:${users.process.port('admin')}/ready`
+    return ((await (await fetch(admin)).json()) as { remarks?: object }).remarks
+  }
+  const newest = await ca.crl([], { number: 7 })
+  users.put(users.leaf, [ca], [newest])
+  await users.reached(2)
+  users.put(users.leaf, [ca], [await ca.crl([], { number: 6 })])
+  const [line] = await users.process.say(({ generation }) => generation === 3)
+  t.like(line, { msg: 'credentials', level: 'warn' })
+  t.deepEqual(await remarks(), {
+    'revocation lists':
+      'ca.crl has an older list than the one in use, which stays in use until a restart',
+  })
+  users.put(users.leaf, [ca], [newest])
+  await users.process.say(({ msg, level }) => msg === 'credentials' && level === 'info', 3)
+  t.is(await remarks(), undefined)
+})
+
 test('at start each of them ends with 2 and says why; the good twin listens', async (t) => {
   t.timeout(120_000)
   const ca = await makeCa(undefined, 'root1')
