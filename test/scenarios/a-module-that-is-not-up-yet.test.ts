@@ -61,6 +61,26 @@ test.serial('an ordinary call is 503 with Retry-After, after connectWaitMs', asy
   t.regex(field(answered, 'Retry-After') ?? '', /^\d+$/)
 })
 
+test.serial('each caller has its whole wait, also behind one that has given up', async (t) => {
+  const waitMs = 2000
+  const ways = { ingress: { listen: '127.0.0.1:0', forward: `unix:${socketOf(ID.notes)}` } }
+  const notes = await place.sidecar(ID.notes, { ...ways, limits: { connectWaitMs: waitMs } })
+  t.teardown(() => notes.stop())
+  const where = { port: notes.port('ingress'), certificate: await place.certificate(ID.okapi) }
+  const gone = new Talk(where)
+  gone.send(get('/notes', T))
+  await until(async () => (await metric(notes, 'sidecar_buffered_bytes')) > 0)
+  // Each takes the 200 ms that mod-users' sidecar waits: most of the first caller's wait is over.
+  for (let i = 0; i < 7; i++) await ask(okapi.port('modules'), get(`/${ID.users}/users`, T))
+  const came = performance.now()
+  const answer = ask(where, get('/notes', T))
+  await until(async () => (await metric(notes, 'sidecar_exchanges_open')) > 1)
+  gone.close()
+  t.is(verdictOf(await answer), '503 module-unavailable')
+  // Deadlines fall up to one tick of the coarse clock early.
+  t.true(performance.now() - came >= waitMs - 200)
+})
+
 test.serial('where not even a sidecar is, it is 502', async (t) => {
   const answered = await ask(okapi.port('modules'), get(`/${ID.notes}/notes`, T))
   t.is(verdictOf(answered), '502 upstream-unreachable')

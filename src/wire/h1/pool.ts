@@ -16,11 +16,21 @@ class Waiting<N> implements UpstreamStream {
   readonly blocked = true
   readonly x: Exchange<N>
   readonly head: Buffer
+  /** It is not failed before that because a dial found no one listening. */
+  readonly giveUpAt: number
+  /** What such a dial said, while it waits for the next one. */
+  unreached: Refusal | null = null
   readonly #leave: (waiting: Waiting<N>) => void
 
-  constructor(x: Exchange<N>, head: Buffer, leave: (waiting: Waiting<N>) => void) {
+  constructor(
+    x: Exchange<N>,
+    head: Buffer,
+    giveUpAt: number,
+    leave: (waiting: Waiting<N>) => void,
+  ) {
     this.x = x
     this.head = head
+    this.giveUpAt = giveUpAt
     this.#leave = leave
   }
 
@@ -107,7 +117,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   takeOn(x: Exchange<N>, head: Buffer): void {
     const connection = this.#takeIdle()
     if (connection === undefined) return this.#wait(x, head)
-    this.#serve(new Waiting(x, head, () => {}), connection)
+    this.#serve(this.#waiting(x, head), connection)
   }
 
   /** Takes a connection over that was dialled elsewhere. @returns who is to read from it */
@@ -162,6 +172,11 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   /** Called by the coarse clock. */
   tick(now: number): void {
     for (const connection of [...this.#live]) connection.tick(now)
+    for (const waiting of [...this.#queue]) {
+      if (waiting.unreached === null || now < waiting.giveUpAt) continue
+      this.#leave(waiting)
+      waiting.x.fail(waiting.unreached)
+    }
     for (const connection of [...this.#idle]) {
       if (now >= connection.idleUntil) connection.destroy()
     }
@@ -217,17 +232,35 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   }
 
   #wait(x: Exchange<N>, head: Buffer): void {
-    const waiting = new Waiting(x, head, (left) => this.#leave(left))
+    const waiting = this.#waiting(x, head)
     x.upstream = waiting
     this.#queue.push(waiting)
     this.#connectMore()
   }
 
-  /** Each failed dial fails the exchange that has waited longest. */
+  #waiting(x: Exchange<N>, head: Buffer): Waiting<N> {
+    const { clock, limits } = this.#settings
+    return new Waiting(x, head, clock.now + limits.connectWaitMs, (left) => this.#leave(left))
+  }
+
+  /**
+   * Each failed dial fails the exchange that has waited longest. Where the dial has waited longer still,
+   * for one that has left, it has another one made: each waits for `limits.connectWaitMs`.
+   */
   #failed(refusal: Refusal | null): void {
-    const next = this.#queue.shift()
-    next?.x.fail(refusal ?? refuse('upstream-unreachable', `${this.name} cannot be reached`))
+    const why = refusal ?? refuse('upstream-unreachable', `${this.name} cannot be reached`)
+    const [next] = this.#queue
+    if (next !== undefined && why.limit === 'connectWaitMs' && !this.#isDue(next)) {
+      next.unreached = why
+    } else {
+      this.#queue.shift()
+      next?.x.fail(why)
+    }
     this.#connectMore()
+  }
+
+  #isDue({ giveUpAt }: Waiting<N>): boolean {
+    return this.#settings.clock.now >= giveUpAt
   }
 
   #serve({ x, head }: Waiting<N>, connection: UpstreamConnection<N>): void {

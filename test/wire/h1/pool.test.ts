@@ -1,4 +1,5 @@
 import test from 'ava'
+import { refuse } from '../../../src/refusal/refusal.ts'
 import { callerOf, MemoryPool } from '../../support/engine.ts'
 import { settled } from '../../support/memory-socket.ts'
 
@@ -34,6 +35,41 @@ test('a caller that leaves while it waits is not waited for', async (t) => {
   const upstream = pool.connect()
   t.true(upstream.sent.startsWith('GET /b '))
   t.is(a.handler.ended[0]?.outcome, 'caller-gone')
+})
+
+test('a dial that has waited for a caller that left does not speak for those who came later', async (t) => {
+  const clock = { now: 1000 }
+  const pool = new MemoryPool({ connectWaitMs: 30_000 }, clock)
+  const gone = callerOf(pool.pool, {}, clock)
+  await gone.socket.arrive(get('/a'))
+  clock.now += 28_000
+  gone.socket.destroy()
+  await settled()
+  const { socket } = callerOf(pool.pool, {}, clock)
+  await socket.arrive(get('/b'))
+  t.is(pool.dials, 1, 'it waits for the dial that is under way')
+  clock.now += 2000
+  const nothing = refuse('module-unavailable', 'nothing listens', { limit: 'connectWaitMs' })
+  pool.refuse(nothing)
+  t.is(socket.sent, '')
+  t.is(pool.dials, 1, 'another one was begun')
+  clock.now += 27_999
+  pool.pool.tick(clock.now)
+  t.is(socket.sent, '')
+  clock.now += 1
+  pool.pool.tick(clock.now)
+  t.true(socket.sent.startsWith('HTTP/1.1 503 '))
+  t.is(pool.pool.exchanges, 0)
+  pool.refuse(nothing)
+  t.is(pool.dials, 0)
+})
+
+test('what a dial learns of the peer itself is told at once', async (t) => {
+  const pool = new MemoryPool({ connectWaitMs: 30_000 })
+  const { socket } = callerOf(pool.pool)
+  await socket.arrive(get('/a'))
+  pool.refuse(refuse('wrong-peer', 'it proves another name'))
+  t.true(socket.sent.startsWith('HTTP/1.1 403 '))
 })
 
 test('limits.exchangesPerCallee: one more is refused at once, and its connection can be used on', async (t) => {
