@@ -19,6 +19,10 @@ export const VERBS: Verbs = {
     summary: 'query and compare the allow-list',
     load: () => import('./policy.ts'),
   },
+  postgres: {
+    summary: 'database roles for modules, and what a database server says',
+    load: () => import('./postgres.ts'),
+  },
   probe: {
     summary: 'attack a target as a rogue module would, and report',
     load: () => import('./probe.ts'),

@@ -33,6 +33,11 @@ export class ServerLogin {
     this.#allowed = allowed
   }
 
+  /** What the server asks for; undefined: for nothing yet. */
+  get asked(): AuthenticationMethod | undefined {
+    return this.#asked
+  }
+
   get done(): boolean {
     return this.#done
   }

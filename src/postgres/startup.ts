@@ -146,6 +146,16 @@ function parametersIn(body: Buffer): Map<string, string> | Refusal {
   return parameters
 }
 
+/** A start-up message of protocol 3.0. */
+export function startupMessage(parameters: Readonly<Record<string, string>>): Buffer {
+  const texts = Object.entries(parameters).map(([name, value]) => `${name}\0${value}\0`)
+  const body = Buffer.from(`${texts.join('')}\0`)
+  const head = Buffer.alloc(8)
+  head.writeInt32BE(8 + body.length, 0)
+  head.writeUInt16BE(MAJOR, 4)
+  return Buffer.concat([head, body])
+}
+
 function malformed(because: string): Refusal {
   return refuse('malformed-request', because)
 }

@@ -1,0 +1,181 @@
+import { parseArgs } from 'node:util'
+import type { Config } from '../../config/config.ts'
+import type { DatabaseSettings } from '../../config/database.ts'
+import { loadConfig } from '../../config/load.ts'
+import { checkGeneration } from '../../credentials/check-generation.ts'
+import type { Generation } from '../../credentials/generation.ts'
+import { readAuthorities } from '../../credentials/trust-file.ts'
+import { fault } from '../../fault.ts'
+import { TERMINATE } from '../../postgres/protocol.ts'
+import { type OpenedServer, ServerConnector } from '../../postgres/server-connection.ts'
+import { ServerStream } from '../../postgres/server-stream.ts'
+import { startupMessage } from '../../postgres/startup.ts'
+import type { Refusal } from '../../refusal/refusal.ts'
+import { expectedOf } from '../../sidecar/expected.ts'
+import { sourceOf } from '../../sidecar/source.ts'
+import { CoarseClock } from '../../transport/clock.ts'
+import { NameResolver } from '../../transport/name-resolver.ts'
+import { namedServerContext } from '../../transport/named-server.ts'
+import { table } from '../terminal.ts'
+
+/** What one server said. */
+interface Met {
+  readonly server: string
+  readonly ok: boolean
+  readonly tls: string | null
+  /** Subject and end of the server's certificate. */
+  readonly certificate: string | null
+  readonly role: string | null
+  /** How it asks for a proof, or how the login ended. */
+  readonly login: string
+}
+
+/** Connects to every server; resolves to 1 when one of them cannot be used. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      config: { type: 'string', short: 'c' },
+      role: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const { config } = loadConfig(values.config, process.env)
+  if (config.postgres.length === 0) throw fault('the configuration has no `postgres`')
+  const expected = { ...expectedOf(config), now: Date.now() }
+  const generation = await checkGeneration(await sourceOf(config).read(), expected)
+  const clock = new CoarseClock()
+  const met: Met[] = []
+  try {
+    for (const settings of config.postgres) {
+      met.push(await meet(settings, values.role, { config, generation, clock }))
+    }
+  } finally {
+    clock.stop()
+  }
+  process.stdout.write(values.json ? `${JSON.stringify(met, null, 2)}\n` : asText(met))
+  return met.every(({ ok }) => ok) ? 0 : 1
+}
+
+interface Means {
+  readonly config: Config
+  readonly generation: Generation
+  readonly clock: CoarseClock
+}
+
+async function meet(
+  settings: DatabaseSettings,
+  named: string | undefined,
+  means: Means,
+): Promise<Met> {
+  const server = settings.servers.map(({ host, port }) => `${host}:${port}`).join(', ')
+  const role = named ?? settings.roles.find((each) => !each.includes('{tenant}')) ?? null
+  const none = { server, tls: null, certificate: null, role }
+  const opened = await open(settings, means)
+  if ('because' in opened) return { ...none, ok: false, login: saidOf(opened) }
+  const { socket } = opened
+  const { subject, valid_to: end } = socket.getPeerCertificate()
+  const certificate = `${subject?.CN ?? 'no common name'}, until ${new Date(end).toISOString().slice(0, 10)}`
+  const seen = { ...none, tls: socket.getProtocol(), certificate }
+  if (role === null) {
+    socket.destroy()
+    return { ...seen, ok: true, login: 'not tried: no role without {tenant}; name one by --role' }
+  }
+  return { ...seen, ...(await login(opened, role, settings, means.config)) }
+}
+
+function open(
+  { servers, serverName, sslNegotiation, trust, clientCertificate }: DatabaseSettings,
+  { config, generation, clock }: Means,
+): Promise<OpenedServer | Refusal> {
+  const { connectMs, handshakeMs } = config.limits
+  const { keyPem: key, certPem: cert, caPems, crlPems } = generation
+  const named =
+    trust === undefined
+      ? { ca: caPems, crl: crlPems }
+      : { ca: readAuthorities(trust, Date.now()).caPems, crl: [] }
+  const context = namedServerContext(named, clientCertificate === 'own' ? { key, cert } : undefined)
+  const connector = new ServerConnector({
+    places: servers.map(({ host, port }) => ({ host, port, name: serverName ?? host })),
+    names: new NameResolver(() => clock.now),
+    context: () => context,
+    ...{ sslNegotiation, clock, connectMs, handshakeMs },
+  })
+  return new Promise((resolve, reject) => {
+    // The clock keeps no process alive.
+    const alive = setInterval(() => {}, 1000)
+    connector.connect((refusal, opened) => {
+      clearInterval(alive)
+      const result = opened ?? refusal
+      if (result === null) reject(new Error('neither a server nor a refusal'))
+      else resolve(result)
+    })
+  })
+}
+
+/** Begins to log in, and goes on as long as the server asks for nothing. */
+function login(
+  { socket }: OpenedServer,
+  role: string,
+  settings: DatabaseSettings,
+  { limits }: Config,
+): Promise<Pick<Met, 'ok' | 'login'>> {
+  return new Promise((resolve) => {
+    const finish = (ok: boolean, said: string) => {
+      resolve({ ok, login: said })
+      socket.end(TERMINATE)
+      socket.destroySoon()
+    }
+    const stream = new ServerStream({ user: role, lowered: false }, settings, {
+      key: () => {},
+      wouldDeny: (refusal) => finish(true, `reported only: ${saidOf(refusal)}`),
+      loggedIn: () => finish(true, 'by the certificate; it is no superuser'),
+      ready: () => {},
+    })
+    socket.setTimeout(limits.databaseLoginMs, () => finish(false, 'the server says nothing'))
+    socket.on('error', (error) => {
+      socket.destroy()
+      finish(false, String(error))
+    })
+    socket.on('close', () => finish(false, 'the server closed the connection'))
+    socket.on('data', (chunk: Buffer) => {
+      const scanned = stream.scan(chunk, (bytes) => {
+        const error = errorIn(bytes)
+        if (error !== undefined) finish(false, error)
+      })
+      if (stream.refusal !== null) finish(false, saidOf(stream.refusal))
+      else if (scanned !== 'on') finish(false, 'the server sent what is no message')
+      else if (stream.login.answerDue) {
+        finish(true, `the server asks for ${stream.login.asked}; no password is sent here`)
+      }
+    })
+    socket.write(startupMessage({ user: role, database: settings.databases[0] ?? role }))
+  })
+}
+
+/** The message of an ErrorResponse, if that is what begins here. */
+function errorIn(bytes: Uint8Array): string | undefined {
+  if (bytes[0] !== 0x45) return undefined
+  const fields = Buffer.from(bytes).subarray(5).toString().split('\0')
+  return fields.find((field) => field.startsWith('M'))?.slice(1) ?? 'an error without a message'
+}
+
+function saidOf({ reason, because, wouldAllow }: Refusal): string {
+  const hint = wouldAllow === undefined ? '' : `; it would be allowed by ${wouldAllow}`
+  return `${reason}: ${because}${hint}`
+}
+
+function asText(met: readonly Met[]): string {
+  return met
+    .map(({ server, ok, tls, certificate, role, login: said }) =>
+      table([
+        ['server', server],
+        ['usable', ok ? 'yes' : 'NO'],
+        ...(tls === null ? [] : [['tls', tls]]),
+        ...(certificate === null ? [] : [['certificate', certificate]]),
+        ...(role === null ? [] : [['role', role]]),
+        ['login', said],
+      ]),
+    )
+    .join('\n')
+}
