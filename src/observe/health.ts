@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AppHealth } from './app-health.ts'
 import type { Metrics } from './metrics.ts'
-import { createServer } from './node-http.ts'
+import { onceATurn, viewServer } from './node-http.ts'
 import type { Readiness } from './readiness.ts'
 
 /** What the admin listener tells: health and counts, nothing that a stranger could use. */
@@ -9,7 +9,7 @@ export interface HealthSources {
   /** Told when it is shutting down, to a successor that wants its addresses. */
   readonly module?: string
   readonly readiness: Readiness
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'contentType' | 'text'>
   /** Asks the module itself; absent where no module is behind this sidecar. */
   readonly app?: () => Promise<AppHealth>
   /** Resolves when every thread that serves has said how it is: one that hangs is not alive. */
@@ -33,33 +33,19 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
   [APP_PATH, appPage],
 ])
 
-// Probes and scrapers are few, small and quick; everything else may as well be an attack.
-const HEAD_BYTES = 8 * 1024
-const HEAD_MS = 5_000
-/** A reader that takes nothing of its answer for so long is cut; longer than any page takes. */
-const STILL_MS = 30_000
-
 /** The server of `/live`, `/ready`, `/metrics` and `/app/health`, not listening yet. */
 export function adminServer(sources: HealthSources): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: HEAD_BYTES,
-      headersTimeout: HEAD_MS,
-      requestTimeout: HEAD_MS,
-      keepAliveTimeout: HEAD_MS,
-      connectionsCheckingInterval: 1_000,
-    },
-    (request, response) => {
-      serve(sources, request, response).catch(() => response.destroy())
-    },
+  const { metrics, look } = sources
+  // What costs much is made once, however many ask at a time.
+  const shared: HealthSources = {
+    ...sources,
+    ...(look && { look: onceATurn(look) }),
+    metrics: { contentType: metrics.contentType, text: onceATurn(() => metrics.text()) },
+  }
+  return viewServer(
+    (request, response) => serve(shared, request, response),
+    (_, response) => send(response, text(417, 'nothing is expected here'), true),
   )
-  server.timeout = STILL_MS
-  // Without these Node would answer `100 Continue`, and so invite the body that is never read.
-  const expected = (_: IncomingMessage, response: ServerResponse) =>
-    send(response, text(417, 'nothing is expected here'), true)
-  server.on('checkContinue', expected)
-  server.on('checkExpectation', expected)
-  return server
 }
 
 async function serve(

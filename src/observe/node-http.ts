@@ -1,7 +1,63 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
 /**
  * `node:http`, not imported: for an import Node makes a facade of all exports, and to read one of
  * them (`WebSocket`) loads a second HTTP client, 4 MB of memory that every sidecar would carry.
  */
 const http = process.getBuiltinModule('node:http')
 
-export const { createServer, request, STATUS_CODES } = http
+export const { request, STATUS_CODES } = http
+
+// Probes and scrapers are few, small and quick; everything else may as well be an attack.
+const HEAD_BYTES = 8 * 1024
+const HEAD_MS = 5_000
+/** A reader that takes nothing of its answer for so long is cut; longer than any page takes. */
+const STILL_MS = 30_000
+
+type Answerer = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
+
+/**
+ * The server of what is only looked at: pages for probes, scrapers and people. A connection has one
+ * request at a time; one that sends the next before it has its answer is closed, because a single read
+ * holds a thousand requests and Node begins all of them at once.
+ */
+export function viewServer(answer: Answerer, unexpected: Answerer): Server {
+  const busy = new WeakSet<Socket>()
+  const oneAtATime = (answerer: Answerer) => (asked: IncomingMessage, response: ServerResponse) => {
+    const { socket } = asked
+    if (busy.has(socket)) socket.destroy()
+    // Of the read that is under way Node goes on to tell the rest.
+    if (socket.destroyed) return
+    busy.add(socket)
+    response.once('close', () => busy.delete(socket))
+    Promise.resolve(answerer(asked, response)).catch(() => response.destroy())
+  }
+  const server = http.createServer(
+    {
+      maxHeaderSize: HEAD_BYTES,
+      headersTimeout: HEAD_MS,
+      requestTimeout: HEAD_MS,
+      keepAliveTimeout: HEAD_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    oneAtATime(answer),
+  )
+  server.timeout = STILL_MS
+  // Without these Node would answer `100 Continue`, and so invite the body that is never read.
+  server.on('checkContinue', oneAtATime(unexpected))
+  server.on('checkExpectation', oneAtATime(unexpected))
+  return server
+}
+
+/** Calls `make` once for all who ask in one turn of the event loop, and after they have asked. */
+export function onceATurn<T>(make: () => T | Promise<T>): () => Promise<T> {
+  let next: Promise<T> | undefined
+  return () => {
+    next ??= new Promise((resolve) => setImmediate(resolve)).then(() => {
+      next = undefined
+      return make()
+    })
+    return next
+  }
+}

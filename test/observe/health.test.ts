@@ -6,6 +6,7 @@ import { Metrics } from '../../src/observe/metrics.ts'
 import { Readiness } from '../../src/observe/readiness.ts'
 import { formatAddress } from '../../src/transport/address.ts'
 import { bind } from '../../src/transport/bind.ts'
+import { MemorySocket } from '../support/memory-socket.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
 
@@ -184,4 +185,54 @@ test('closing ends connections that are kept alive', async (t) => {
   admin.close()
   await closed
   t.pass()
+})
+
+test('who asks again before the answer has come is cut, and nothing is made for it; others are answered', async (t) => {
+  const metrics = new Metrics()
+  let made = 0
+  const text = () => {
+    made++
+    return metrics.text()
+  }
+  const { contentType } = metrics
+  const server = adminServer({ readiness: new Readiness(), metrics: { contentType, text } })
+  const address = formatAddress(await bind(server, LOOPBACK))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  for (const path of ['/metrics', '/live', '/ready', '/nothing']) {
+    const many = `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(1000)
+    t.true((await raw(address, many)).split('HTTP/1.1 ').length <= 2, path)
+  }
+  const expecting = 'GET /live HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n'
+  t.true((await raw(address, expecting.repeat(100))).split('HTTP/1.1 ').length <= 2)
+  t.true(made <= 1, `${made}`)
+  t.is((await fetch(`http://${address}/live`)).status, 200)
+})
+
+test('the page of metrics is made once for all who ask at the same time', async (t) => {
+  const metrics = new Metrics()
+  let made = 0
+  const server = adminServer({
+    readiness: new Readiness(),
+    metrics: {
+      contentType: metrics.contentType,
+      text: () => {
+        made++
+        return metrics.text()
+      },
+    },
+  })
+  const ask = () => {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    const socket = new MemorySocket()
+    server.emit('connection', socket)
+    socket.push('GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    socket.on('finish', () => resolve(socket.sent))
+    return promise
+  }
+  const answers = await Promise.all(Array.from({ length: 50 }, ask))
+  t.true(answers.every((answer) => answer.startsWith('HTTP/1.1 200 OK')))
+  t.true(made < 5, `${made}`)
 })

@@ -1,15 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { contentSecurityPolicy } from '../../html/page.ts'
-import { createServer } from '../node-http.ts'
+import { onceATurn, viewServer } from '../node-http.ts'
 import type { StatusFacts } from './facts.ts'
 import { STATUS_STYLE, statusPage } from './page.ts'
 
 const POLICY = `${contentSecurityPolicy(STATUS_STYLE)}; frame-ancestors 'none'`
-const HEAD_BYTES = 8 * 1024
-const HEAD_MS = 5_000
-/** A reader that takes nothing of its answer for so long is cut. */
-const STILL_MS = 30_000
 
 /**
  * The server of the status page (`/`) and its JSON (`/status.json`), not listening yet. Read-only. A
@@ -17,20 +13,14 @@ const STILL_MS = 30_000
  * one through a name of its own that it points at loopback (DNS rebinding).
  */
 export function statusServer(facts: () => StatusFacts | Promise<StatusFacts>): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: HEAD_BYTES,
-      headersTimeout: HEAD_MS,
-      requestTimeout: HEAD_MS,
-      keepAliveTimeout: HEAD_MS,
-      connectionsCheckingInterval: 1_000,
-    },
-    (request, response) => {
-      serve(facts, request, response).catch(() => response.destroy())
+  const shared = onceATurn(facts)
+  return viewServer(
+    (request, response) => serve(shared, request, response),
+    (_, response) => {
+      response.setHeader('Connection', 'close')
+      send(response, 417, 'text/plain; charset=utf-8', 'nothing is expected here\n')
     },
   )
-  server.timeout = STILL_MS
-  return server
 }
 
 async function serve(
