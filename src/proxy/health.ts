@@ -7,11 +7,24 @@ import type { RequestContext } from './request-context.ts'
 /** Tries once whether something listens; `done` is called once. */
 export type ConnectionCheck = (done: (refusal: Refusal | null) => void) => void
 
+type X = Exchange<RequestContext>
+
+/**
+ * Between two tries. The question takes no place, and each try costs the module a connection: so they
+ * are few, however many ask.
+ */
+const PACE_MS = 50
+
 /** The place of an exchange that waits for a listener to open. */
 class Knocking implements UpstreamStream {
   readonly blocked = true
   readonly bufferedBytes = 0
+  readonly x: X
   left = false
+
+  constructor(x: X) {
+    this.x = x
+  }
 
   span(): void {}
   flush(): void {}
@@ -26,23 +39,48 @@ class Knocking implements UpstreamStream {
 /**
  * Answers Okapi's question whether a module is there. Its discovery asks `GET <url>` and takes any
  * answer for health, so the sidecar says yes only when the module's port opens. The module sees no
- * byte of it.
+ * byte of it. Those who ask before a try begins get its answer.
  */
 export function healthOf(
   module: string,
   connectionCheck: ConnectionCheck,
 ): Upstream<RequestContext> {
+  const asking = new Set<Knocking>()
+  let notBefore = 0
+  let waits = false
+
+  function next(): void {
+    if (waits || asking.size === 0) return
+    waits = true
+    const pause = notBefore - performance.now()
+    if (pause <= 0) knock()
+    else setTimeout(knock, pause)
+  }
+
+  function knock(): void {
+    notBefore = performance.now() + PACE_MS
+    const asked = [...asking]
+    asking.clear()
+    connectionCheck((refusal) => {
+      waits = false
+      for (const { x, left } of asked) if (!left) tell(x, refusal)
+      next()
+    })
+  }
+
+  function tell(x: X, refusal: Refusal | null): void {
+    if (refusal === null)
+      x.reply(200, (close) => response(x, 200, JSON_TYPE, up(module), [], close))
+    else if (refusal.reason === 'draining') x.fail(refusal)
+    else x.fail(refuse('module-unavailable', `${module} does not listen: ${refusal.because}`))
+  }
+
   return {
-    open(x: Exchange<RequestContext>) {
-      const knocking = new Knocking()
+    open(x) {
+      const knocking = new Knocking(x)
       x.upstream = knocking
-      connectionCheck((refusal) => {
-        if (knocking.left) return
-        if (refusal === null)
-          x.reply(200, (close) => response(x, 200, JSON_TYPE, up(module), [], close))
-        else if (refusal.reason === 'draining') x.fail(refusal)
-        else x.fail(refuse('module-unavailable', `${module} does not listen: ${refusal.because}`))
-      })
+      asking.add(knocking)
+      next()
     },
   }
 }

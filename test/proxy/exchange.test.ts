@@ -228,6 +228,24 @@ test('Okapi’s health question is answered by us, and the module sees nothing o
   t.is(odd.told[0]?.reason, 'route-not-declared')
 })
 
+test('however many ask whether the module is there, it gets one connection for all of them', async (t) => {
+  const { connect, done } = health(null, true)
+  const first = connect()
+  await first.arrive(get('/'))
+  t.is(done.length, 1)
+  const others = Array.from({ length: 50 }, connect)
+  await Promise.all(others.map((socket) => socket.arrive(get('/'))))
+  t.is(done.length, 1)
+  done[0]!(null)
+  // Those that asked while it was under way get what the next one says.
+  await until(() => done.length === 2)
+  t.regex(first.sent, /^HTTP\/1.1 200 /)
+  t.true(others.every(({ sent }) => sent === ''))
+  done[1]!(refuse('module-unavailable', 'nobody listens'))
+  await until(() => others.every(({ sent }) => sent.startsWith('HTTP/1.1 503 ')))
+  t.is(done.length, 2)
+})
+
 test('a body behind the health question is never read as a request', async (t) => {
   const { socket, told, policy } = health(null)
   const inner = get('/inner')
