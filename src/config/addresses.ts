@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { parseModuleId, splitModuleId } from '../folio/module-id.ts'
 
 /** Where a listener binds: TCP (port 0 is allowed) or a Unix socket. Fits `net.Server.listen`. */
 export type Listen = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -135,4 +136,82 @@ function unixPath(text: string): Parsed<{ readonly path: string }> {
   if (Buffer.byteLength(path) > 107)
     return { wrong: 'is longer than the 107 bytes of a socket path' }
   return path.startsWith('/') ? { value: { path } } : { wrong: 'must be unix:/absolute/path' }
+}
+
+/** A module id as Okapi splits it. */
+export interface ModuleName {
+  readonly id: string
+  readonly product: string
+  readonly version: string
+}
+
+/** What a peer must prove: exactly this id, or any version of this product. */
+export type PeerName =
+  | { readonly kind: 'module'; readonly id: string }
+  | { readonly kind: 'product'; readonly product: string }
+
+/** SPIFFE path characters: an id with others (`+` of a build) cannot stand in a certificate. */
+const SPIFFE_SEGMENT = /^[a-zA-Z0-9._-]+$/
+
+/** `mod-users-19.7.0`. */
+export function parseModule(text: string): Parsed<ModuleName> {
+  const parsed = SPIFFE_SEGMENT.test(text) ? parseModuleId(text) : undefined
+  const { product, version } = splitModuleId(text)
+  return parsed === undefined || version === undefined
+    ? { wrong: 'must be a module id with its version, as mod-users-19.7.0' }
+    : { value: { id: text, product, version } }
+}
+
+/** `mod-users-19.7.0` or `mod-users`. */
+export function parsePeerName(text: string): Parsed<PeerName> {
+  if ('value' in parseModule(text)) return { value: { kind: 'module', id: text } }
+  return SPIFFE_SEGMENT.test(text) && splitModuleId(text).version === undefined
+    ? { value: { kind: 'product', product: text } }
+    : { wrong: 'must be a module id as okapi-7.2.0, or a product as okapi' }
+}
+
+/**
+ * Where the sidecars of modules are found. Keys are a module id, a product, or `*` for all others;
+ * the values are templates that know `{module}`, `{product}` and `{version}`.
+ */
+export type Addressing = Readonly<Record<string, readonly string[]>>
+
+interface Callee {
+  readonly id: string
+  readonly product: string
+  readonly version: string
+}
+
+const SAMPLE: Callee = { id: 'mod-users-19.7.0', product: 'mod-users', version: '19.7.0' }
+
+/**
+ * The addresses of one module in the order in which they are tried: those listed for its id, else
+ * for its product, else for all. Empty where the table knows it not, or where its version makes no
+ * host name.
+ */
+export function addressesOf(addressing: Addressing, callee: Callee): readonly PeerAddress[] {
+  const templates = own(addressing, callee.id) ?? own(addressing, callee.product)
+  return (templates ?? own(addressing, '*') ?? []).flatMap((template) => {
+    const parsed = parsePeer(expand(template, callee))
+    return 'value' in parsed ? [parsed.value] : []
+  })
+}
+
+/** The template as it is, or what is wrong with it. */
+export function parseTemplate(template: string): Parsed<string> {
+  const unknown = template.match(/\{(?!module\}|product\}|version\})[^}]*\}?/)
+  if (unknown !== null) return { wrong: `knows {module}, {product}, {version}; not ${unknown[0]}` }
+  const parsed = parsePeer(expand(template, SAMPLE))
+  return 'wrong' in parsed ? parsed : { value: template }
+}
+
+function expand(template: string, { id, product, version }: Callee): string {
+  return template
+    .replaceAll('{module}', () => id)
+    .replaceAll('{product}', () => product)
+    .replaceAll('{version}', () => version)
+}
+
+function own(addressing: Addressing, key: string): readonly string[] | undefined {
+  return Object.hasOwn(addressing, key) ? addressing[key] : undefined
 }

@@ -1,8 +1,14 @@
 import type * as z from 'zod'
-import type { Forward, Listen, PeerAddress, PortRange } from './addresses.ts'
-import type { Addressing } from './addressing.ts'
+import type {
+  Addressing,
+  Forward,
+  Listen,
+  ModuleName,
+  PeerAddress,
+  PeerName,
+  PortRange,
+} from './addresses.ts'
 import { type DatabaseSettings, databaseOf } from './database.ts'
-import type { ModuleName, PeerName } from './names.ts'
 import type { Network } from './networks.ts'
 import type { policy } from './policy.ts'
 import { PLACES_TO_MODULE } from './rules.ts'

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { isLoopback, type Listen, parseListen } from './addresses.ts'
+import { get, type Raw } from './document.ts'
 import { count, databaseServer, listen, ms, oneOrMore, parsed } from './fields.ts'
 import type { Flaw } from './issues.ts'
-import { get, type Raw } from './tree.ts'
 
 /** One listener for PostgreSQL, and the server behind it. */
 export interface DatabaseSettings {

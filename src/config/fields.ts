@@ -4,12 +4,13 @@ import {
   parseDatabaseServer,
   parseForward,
   parseListen,
+  parseModule,
   parsePeer,
+  parsePeerName,
   parsePortRange,
+  parseTemplate,
   parseUnixSocket,
 } from './addresses.ts'
-import { parseTemplate } from './addressing.ts'
-import { parseModule, parsePeerName } from './names.ts'
 import { parseNetwork } from './networks.ts'
 
 /** A string that `parse` turns into a value; what is wrong with it becomes the issue. */

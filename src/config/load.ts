@@ -3,7 +3,7 @@ import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import { clashes } from './clashes.ts'
 import { type Config, complete } from './config.ts'
-import { readDocument } from './document.ts'
+import { get, isSection, type Raw, readDocument, withValue } from './document.ts'
 import { readEnvironment } from './environment.ts'
 import { flaws, type Lore } from './issues.ts'
 import { type Key, keysIn, keysOf } from './keys.ts'
@@ -11,7 +11,6 @@ import { limitFlaws } from './limit-rules.ts'
 import { DEFAULT_FILE, type Origin, Places, type Source } from './places.ts'
 import { crossCheck, roleDefaults } from './rules.ts'
 import { type FileSchema, fileSchema } from './schema.ts'
-import { get, isSection, type Raw, withValue } from './tree.ts'
 
 /** A key with the value that holds, as it would be written in the file. */
 export interface Effective {

@@ -1,7 +1,7 @@
 import { parseListen } from './addresses.ts'
+import { get, type Raw } from './document.ts'
 import type { Flaw } from './issues.ts'
 import { isNarrow, parseNetwork } from './networks.ts'
-import { get, type Raw } from './tree.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** A listener without proof of identity that stays open for longer is no migration. */

@@ -1,10 +1,9 @@
 import { dirname, resolve } from 'node:path'
 import type { Problem, Where } from '../fault.ts'
 import type { ConfiguredRule } from './config.ts'
-import type { Document } from './document.ts'
+import { type Document, get, type Raw } from './document.ts'
 import type { Setting } from './environment.ts'
 import type { Flaw } from './issues.ts'
-import { get, type Raw } from './tree.ts'
 
 /** Where a value comes from. */
 export type Origin =

@@ -6,13 +6,13 @@ import {
   type PortRange,
   parseForward,
   parseListen,
+  parseModule,
   parsePortRange,
 } from './addresses.ts'
 import { databaseFlaws } from './database.ts'
+import { get, type Raw } from './document.ts'
 import type { Flaw } from './issues.ts'
 import { migrationFlaws } from './migration-rules.ts'
-import { parseModule } from './names.ts'
-import { get, type Raw } from './tree.ts'
 
 /** The module that Okapi's own sidecar stands for. */
 const OKAPI = 'okapi'

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
-import { addressesOf } from '../config/addressing.ts'
+import { addressesOf, parseModule } from '../config/addresses.ts'
 import type { Config } from '../config/config.ts'
-import { parseModule } from '../config/names.ts'
 import type { ModuleTraits } from '../policy/traits.ts'
 import type { Callee, PolicyCell } from '../proxy/destination.ts'
 import type { ConnectionCheck } from '../proxy/health.ts'

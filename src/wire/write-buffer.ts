@@ -1,6 +1,4 @@
 import type { Socket } from 'node:net'
-import { Progress } from './progress.ts'
-import { Slab } from './slab.ts'
 
 /** A single read of libuv: what may still come after a source was told to stop. */
 const READ_BYTES = 65536
@@ -8,6 +6,44 @@ const READ_BYTES = 65536
 const LARGE = 16384
 
 const NOTHING = Buffer.alloc(0)
+
+/** A head and one read of libuv (64 KiB) fit side by side. */
+const SLAB_BYTES = 128 * 1024
+/** Slabs kept for later; what is above this is left to the garbage collector. */
+const MOST_SPARE = 16
+
+const spare: Slab[] = []
+
+/**
+ * Memory in which writes are gathered, one behind the other. It is used anew when all of them are
+ * over: what stays in the processor's cache costs less than anything that is allocated.
+ */
+export class Slab {
+  readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  /** What is before this belongs to writes. */
+  used = 0
+  #users = 0
+
+  /** Room for more than this is nowhere. */
+  static readonly size = SLAB_BYTES
+  static #current = new Slab()
+
+  /** The one to gather `bytes` in, from `used` on. The user says `over` once, whatever happens. */
+  static take(bytes: number): Slab {
+    if (SLAB_BYTES - Slab.#current.used < bytes) Slab.#current = spare.pop() ?? new Slab()
+    const slab = Slab.#current
+    slab.#users++
+    return slab
+  }
+
+  /** The bytes of this user are not read any more: its write was reported as done, well or not. */
+  over(): void {
+    this.#users--
+    if (this.#users > 0) return
+    this.used = 0
+    if (this !== Slab.#current && spare.length < MOST_SPARE) spare.push(this)
+  }
+}
 
 /** Who gathers at the moment, where, and from which byte to which. */
 let holder: WriteBuffer | null = null
@@ -131,5 +167,44 @@ export class WriteBuffer {
       socket.write(bytes, this.#written)
     }
     if (socket.writableLength > this.#mark) this.blocked = true
+  }
+}
+
+/** What waits for the other side to take it. */
+export interface WaitingWrites {
+  /** Rises with all that the other side takes. */
+  readonly taken: number
+  /** Bytes wait: how many, or whether any do. */
+  readonly waiting: number | boolean
+}
+
+/** Watches whether the other side takes what is written to it. */
+export class Progress {
+  readonly #writes: WaitingWrites
+  #taken = 0
+  /** When it was last seen to have nothing left, or to go on; -1: it was not looked at yet. */
+  #since = -1
+
+  constructor(writes: WaitingWrites) {
+    this.#writes = writes
+  }
+
+  /** Begins anew. */
+  begin(): void {
+    this.#since = -1
+  }
+
+  /**
+   * Looks now; to be called at every tick.
+   * @param mostMs 0: never
+   * @returns bytes wait, and none of them have been taken for `mostMs`
+   */
+  stalls(now: number, mostMs: number): boolean {
+    const { taken, waiting } = this.#writes
+    if (this.#since === -1 || !waiting || taken !== this.#taken) {
+      this.#taken = taken
+      this.#since = now
+    }
+    return mostMs !== 0 && now - this.#since >= mostMs
   }
 }

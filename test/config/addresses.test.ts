@@ -1,5 +1,6 @@
 import test from 'ava'
 import {
+  addressesOf,
   formatListen,
   isLoopback,
   type Parsed,
@@ -7,9 +8,9 @@ import {
   parseListen,
   parsePeer,
   parsePortRange,
+  parseTemplate,
   parseUnixSocket,
 } from '../../src/config/addresses.ts'
-import { addressesOf, parseTemplate } from '../../src/config/addressing.ts'
 
 function right<T>(parsed: Parsed<T>): T {
   if ('wrong' in parsed) throw new Error(parsed.wrong)

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { HeadLimits } from '../head.ts'
-import { HalfHead } from './half-head.ts'
+import { HalfHead } from '../partial-head.ts'
 
 const NOTHING = Buffer.alloc(0)
 

@@ -14,9 +14,9 @@ import {
   takesNothing,
 } from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
+import { HalfHead } from '../partial-head.ts'
 import { WriteBuffer } from '../write-buffer.ts'
 import { Body } from './body.ts'
-import { HalfHead } from './half-head.ts'
 import { parseResponseHead } from './response-head.ts'
 
 const HEAD = new Head()

@@ -18,9 +18,8 @@ import { parseResponseHead } from '../h1/response-head.ts'
 import { HEAD_METHOD, Head } from '../head.ts'
 import { FLAG, FRAME, LARGE_BYTES, RESET } from './frames.ts'
 import type { CallingStreamLink, LinkStream, StreamOwner } from './link-stream.ts'
-import { Receiver } from './receiver.ts'
 import { SecondTry } from './second-try.ts'
-import { type BodySource, Sender } from './sender.ts'
+import { type BodySource, Receiver, Sender } from './sender.ts'
 
 const HEAD = new Head()
 const NOTHING = Buffer.alloc(0)

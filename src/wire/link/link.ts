@@ -2,15 +2,14 @@ import type { Socket } from 'node:net'
 import { isTlsError, saidBy } from '../../fault.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireSettings } from '../face.ts'
+import { HeadPieces } from '../partial-head.ts'
 import { Batch } from './batch.ts'
 import { ControlFrameBudget } from './control-frame-budget.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FLAG, FRAME } from './frames.ts'
-import { HeadPieces } from './head-pieces.ts'
 import { Keepalive } from './keepalive.ts'
-import type { LinkEvents, LinkStream } from './link-stream.ts'
+import { type LinkEvents, type LinkStream, SettlingStreams } from './link-stream.ts'
 import { OpenStreams } from './open-streams.ts'
-import { SettlingStreams } from './settling.ts'
 
 /** After the last word, for the peer to close too. */
 const LINGER_MS = 1000

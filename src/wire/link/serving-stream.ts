@@ -11,8 +11,7 @@ import { Pace } from '../pace.ts'
 import { Upload } from '../upload.ts'
 import { FLAG, FRAME, RESET } from './frames.ts'
 import type { LinkStream, StreamLink } from './link-stream.ts'
-import { Receiver } from './receiver.ts'
-import { type BodySource, Sender } from './sender.ts'
+import { type BodySource, Receiver, Sender } from './sender.ts'
 
 /** What this end needs of its link beside. */
 interface ServingStreamLink extends StreamLink {

@@ -1,13 +1,13 @@
 import test from 'ava'
-import { REQUEST_NAMES } from '../../../src/proxy/names.ts'
-import { FLAW } from '../../../src/wire/flaws.ts'
-import { Downstream } from '../../../src/wire/h1/downstream.ts'
-import { HalfHead } from '../../../src/wire/h1/half-head.ts'
-import { parseRequestHead } from '../../../src/wire/h1/request-head.ts'
-import { Head } from '../../../src/wire/head.ts'
-import { NameTable } from '../../../src/wire/names.ts'
-import { MemoryPool, PlainStory, settingsWith } from '../../support/engine.ts'
-import { MemorySocket, settled } from '../../support/memory-socket.ts'
+import { REQUEST_NAMES } from '../../src/proxy/names.ts'
+import { FLAW } from '../../src/wire/flaws.ts'
+import { Downstream } from '../../src/wire/h1/downstream.ts'
+import { parseRequestHead } from '../../src/wire/h1/request-head.ts'
+import { Head } from '../../src/wire/head.ts'
+import { NameTable } from '../../src/wire/names.ts'
+import { HalfHead } from '../../src/wire/partial-head.ts'
+import { MemoryPool, PlainStory, settingsWith } from '../support/engine.ts'
+import { MemorySocket, settled } from '../support/memory-socket.ts'
 
 const LIMITS = { requestLineBytes: 16_384, headerBytes: 65_536, headerCount: 200 }
 
