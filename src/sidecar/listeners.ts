@@ -12,17 +12,17 @@ import type { CoarseClock } from '../transport/clock.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
 import {
-  type ListenTlsEvents,
   listenPlain,
-  listenTls,
-  type TlsListener,
-  type TurnedAwayPeer,
-} from '../transport/listen.ts'
-import {
   listenPublic,
   type PublicKeyPair,
   type PublicListener,
-} from '../transport/listen-public.ts'
+} from '../transport/listen.ts'
+import {
+  type ListenTlsEvents,
+  listenTls,
+  type TlsListener,
+  type TurnedAwayPeer,
+} from '../transport/listen-secure.ts'
 import type { ListenEvents, SocketListener } from '../transport/listening.ts'
 import type { Predecessor } from '../transport/predecessor.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'

@@ -1,7 +1,7 @@
 import type { Direction } from '../observe/labels.ts'
 import type { WorkerSeen } from '../observe/status/facts.ts'
 import type { HistoryView } from '../observe/status/history.ts'
-import type { PublicKeyPair } from '../transport/listen-public.ts'
+import type { PublicKeyPair } from '../transport/listen.ts'
 import type { BoundAddresses } from './listeners.ts'
 import type { PolicyMaterial } from './policy-material.ts'
 

@@ -1,17 +1,25 @@
+import { randomUUID } from 'node:crypto'
 import { createServer as createTcpServer } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { errorCode, fault } from '../fault.ts'
+import type { Limit } from '../refusal/limits.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { formatAddress } from './address.ts'
+import { type Authenticator, authenticate } from './authenticate.ts'
+import type { CoarseClock } from './clock.ts'
 import type { ConnectionSlot, SlotLimits } from './connection-slots.ts'
-import { HandshakePace } from './handshake-pace.ts'
+import { Budgets, HandshakePace } from './handshake-pace.ts'
 import { Handshakes } from './handshakes.ts'
 import {
   BoundListener,
   type ListenEvents,
   type ListenOptions,
   SERVER_OPTIONS,
+  type SocketListener,
 } from './listening.ts'
-import { ALPN_HTTP1 } from './tls-options.ts'
+import type { LivePeer, LiveSet } from './live-set.ts'
+import { ALPN_HTTP1, contextOptions, type Material } from './tls-options.ts'
+import { turnAway } from './turn-away.ts'
 
 /** What a listener for TLS tells on top. */
 export interface HandshakeEvents {
@@ -38,6 +46,90 @@ export interface SecureOptions extends ListenOptions {
 export interface Secure {
   readonly listening: BoundListener
   readonly server: Server
+}
+
+/** A peer that was turned away after its handshake, for log and metrics. */
+export interface TurnedAwayPeer<I> {
+  readonly refusal: Refusal
+  /** What the peer was told to quote. */
+  readonly requestId: string
+  readonly remoteAddress: string | undefined
+  readonly remotePort: number | undefined
+  /** Null when it proved none. */
+  readonly identity: I | null
+}
+
+export interface AdmissionEvents<I> {
+  /** Closed before it was served: `limits.connections` were open. */
+  dropped?(): void
+  turnedAway?(peer: TurnedAwayPeer<I>): void
+}
+
+/** What is needed to let a peer in, or not. */
+export interface Admission<I, R> {
+  readonly authenticator: Authenticator<I>
+  /** Where proven connections are kept and counted by peer. */
+  readonly live: LiveSet<I, R>
+  readonly limits: {
+    readonly connections: number
+    readonly connectionsPerPeer: number
+    readonly handshakesPerSecond: number
+  }
+  /** How many times as much of `handshakesPerSecond` it may have. */
+  readonly handshakeTimes?: (identity: I) => number
+  readonly clock: CoarseClock
+  readonly events?: AdmissionEvents<I>
+}
+
+/** What a listener for mutual TLS tells on top. */
+export type ListenTlsEvents<I> = ListenEvents & HandshakeEvents & AdmissionEvents<I>
+
+/** Options of a listener for mutual TLS. */
+export interface ListenTlsOptions<I, R> extends SecureOptions, Admission<I, R> {
+  readonly limits: SecureOptions['limits'] & Admission<I, R>['limits']
+  readonly clock: CoarseClock
+  readonly material: Material
+  readonly events?: ListenTlsEvents<I>
+}
+
+/** A listener for mutual TLS, whose key and trust can be replaced while it listens. */
+export interface TlsListener extends SocketListener {
+  /** For handshakes from now on. Throws, and keeps the old material, when it does not fit. */
+  setMaterial(material: Material): void
+}
+
+/**
+ * Listens for mutual TLS. What becomes of a connection stands below in its order: accepted and paced,
+ * handshake (`listenSecure`); authenticated, held to its shares (`admit`); then handed over here, or
+ * turned away. `onPeer` sees only peers that passed all of it, before any byte of theirs
+ * was read, and has to add an `error` listener at once; `socket.alpnProtocol` says what they speak.
+ * All others are turned away. `shown` is what we proved ourselves with: it may have been replaced
+ * during the handshake.
+ * Throws a Fault when the address cannot be had, an Error when the material makes no context.
+ */
+export async function listenTls<I, R>(
+  options: ListenTlsOptions<I, R>,
+  onPeer: (peer: LivePeer<I, R>, shown: Material, slot: ConnectionSlot) => void,
+): Promise<TlsListener> {
+  // The gate refuses, not Node: only so does anybody learn the reason.
+  const asking = { requestCert: true, rejectUnauthorized: false }
+  const handshakes = new Budgets(options.limits.handshakesPerSecond)
+  let { material } = options
+  const { listening, server } = await listenSecure(
+    options,
+    { ...contextOptions(material), ...asking },
+    () => material,
+    (socket, shown, slot) => {
+      const peer = admit(socket, slot, options, handshakes)
+      if (peer !== null) onPeer(peer, shown, slot)
+    },
+  )
+  return Object.assign(listening, {
+    setMaterial: (next: Material) => {
+      server.setSecureContext(contextOptions(next))
+      material = next
+    },
+  })
 }
 
 /**
@@ -89,4 +181,66 @@ export async function listenSecure<T>(
   })
   await listening.start(options)
   return { listening, server }
+}
+
+/**
+ * Takes the peer of an accepted connection into the live set; null when it was turned away. Never
+ * throws: a peer that no key or record can be made of is not let in.
+ */
+export function admit<I, R>(
+  socket: TLSSocket,
+  slot: ConnectionSlot,
+  admission: Admission<I, R>,
+  handshakes: Budgets,
+): LivePeer<I, R> | null {
+  const { authenticator, live, limits, clock, handshakeTimes } = admission
+  const proven = authenticate(socket, 'client', authenticator)
+  if (isRefusal(proven)) return turnedAway(socket, proven, null, admission)
+  try {
+    if (live.acceptedFrom(proven.identity) >= limits.connectionsPerPeer) {
+      const because = `${limits.connectionsPerPeer} connections of this peer are open already`
+      return tooMany(socket, because, 'connectionsPerPeer', proven.identity, admission)
+    }
+    const times = handshakeTimes?.(proven.identity) ?? 1
+    const budget = handshakes.of(live.keyOf(proven.identity), clock.now, times)
+    if (budget?.spend(clock.now) === false) {
+      const because = `this peer opens more than ${times * limits.handshakesPerSecond} connections per second`
+      return tooMany(socket, because, 'handshakesPerSecond', proven.identity, admission)
+    }
+    slot.caller = live.keyOf(proven.identity)
+    if (slot.settle()) return live.add(socket, proven)
+    if (slot.overShare) {
+      const because = `this peer has ${slot.ofCaller} connections open, which is its share of ${limits.connections} (limits.connections)`
+      return tooMany(socket, because, 'connections', proven.identity, admission)
+    }
+    admission.events?.dropped?.()
+    socket.destroy()
+    return null
+  } catch (error) {
+    const because = `no record could be made of the peer: ${String(error)}`
+    return turnedAway(socket, refuse('untrusted-certificate', because), null, admission)
+  }
+}
+
+function tooMany<I, R>(
+  socket: TLSSocket,
+  because: string,
+  limit: Limit,
+  identity: I,
+  admission: Admission<I, R>,
+): null {
+  return turnedAway(socket, refuse('too-many', because, { limit }), identity, admission)
+}
+
+function turnedAway<I, R>(
+  socket: TLSSocket,
+  refusal: Refusal,
+  identity: I | null,
+  { clock, events }: Admission<I, R>,
+): null {
+  const { remoteAddress, remotePort } = socket
+  const requestId = randomUUID()
+  turnAway(socket, refusal, { proven: identity !== null, requestId }, clock)
+  events?.turnedAway?.({ refusal, requestId, remoteAddress, remotePort, identity })
+  return null
 }

@@ -1,20 +1,16 @@
 import { createServer, type Socket } from 'node:net'
-import { type Admission, type AdmissionEvents, admit } from './admit.ts'
-import type { CoarseClock } from './clock.ts'
+import type { TLSSocket } from 'node:tls'
 import type { ConnectionSlot } from './connection-slots.ts'
-import { Budgets } from './handshake-pace.ts'
-import { type HandshakeEvents, listenSecure, type SecureOptions } from './listen-secure.ts'
+import { listenSecure, type SecureOptions } from './listen-secure.ts'
 import {
   BoundListener,
-  type ListenEvents,
   type ListenOptions,
   SERVER_OPTIONS,
   type SocketListener,
 } from './listening.ts'
-import type { LivePeer } from './live-set.ts'
-import { contextOptions, type Material } from './tls-options.ts'
+import { type PublicKeyPair, publicContextOptions } from './tls-options.ts'
 
-export type { TurnedAwayPeer } from './admit.ts'
+export type { PublicKeyPair } from './tls-options.ts'
 
 /**
  * Listens for plain connections. `onConnection` has to add an `error` listener at once, and to settle
@@ -31,51 +27,35 @@ export async function listenPlain(
   return listening
 }
 
-/** What a listener for mutual TLS tells on top. */
-export type ListenTlsEvents<I> = ListenEvents & HandshakeEvents & AdmissionEvents<I>
-
-/** Options of a listener for mutual TLS. */
-export interface ListenTlsOptions<I, R> extends SecureOptions, Admission<I, R> {
-  readonly limits: SecureOptions['limits'] & Admission<I, R>['limits']
-  readonly clock: CoarseClock
-  readonly material: Material
-  readonly events?: ListenTlsEvents<I>
+/** Options of a listener for TLS whose clients prove nothing: browsers, load balancers. */
+export interface ListenPublicOptions extends SecureOptions {
+  readonly pair: PublicKeyPair
 }
 
-/** A listener for mutual TLS, whose key and trust can be replaced while it listens. */
-export interface TlsListener extends SocketListener {
-  /** For handshakes from now on. Throws, and keeps the old material, when it does not fit. */
-  setMaterial(material: Material): void
+/** A listener whose certificate can be replaced while it listens. */
+export interface PublicListener extends SocketListener {
+  /** For handshakes from now on. Throws, and keeps the old pair, when it does not fit. */
+  setPair(pair: PublicKeyPair): void
 }
 
 /**
- * Listens for mutual TLS. `onPeer` sees only peers that passed the gate, before any byte of theirs
- * was read, and has to add an `error` listener at once; `socket.alpnProtocol` says what they speak.
- * All others are turned away. `shown` is what we proved ourselves with: it may have been replaced
- * during the handshake.
- * Throws a Fault when the address cannot be had, an Error when the material makes no context.
+ * Listens for TLS and asks for no certificate: every caller is `public`.
+ * `onConnection` has to add an `error` listener at once, and to settle the slot when the caller has
+ * sent its first head: a handshake costs a stranger nothing.
+ * Throws a Fault when the address cannot be had, an Error when the pair makes no context.
  */
-export async function listenTls<I, R>(
-  options: ListenTlsOptions<I, R>,
-  onPeer: (peer: LivePeer<I, R>, shown: Material, slot: ConnectionSlot) => void,
-): Promise<TlsListener> {
-  // The gate refuses, not Node: only so does anybody learn the reason.
-  const asking = { requestCert: true, rejectUnauthorized: false }
-  const handshakes = new Budgets(options.limits.handshakesPerSecond)
-  let { material } = options
+export async function listenPublic(
+  options: ListenPublicOptions,
+  onConnection: (socket: TLSSocket, slot: ConnectionSlot) => void,
+): Promise<PublicListener> {
+  const context = { ...publicContextOptions(options.pair), requestCert: false }
   const { listening, server } = await listenSecure(
     options,
-    { ...contextOptions(material), ...asking },
-    () => material,
-    (socket, shown, slot) => {
-      const peer = admit(socket, slot, options, handshakes)
-      if (peer !== null) onPeer(peer, shown, slot)
-    },
+    context,
+    () => {},
+    (socket, _, slot) => onConnection(socket, slot),
   )
   return Object.assign(listening, {
-    setMaterial: (next: Material) => {
-      server.setSecureContext(contextOptions(next))
-      material = next
-    },
+    setPair: (next: PublicKeyPair) => server.setSecureContext(publicContextOptions(next)),
   })
 }

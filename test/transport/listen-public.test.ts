@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:tls'
 import test from 'ava'
 import { CoarseClock } from '../../src/transport/clock.ts'
-import { listenPublic } from '../../src/transport/listen-public.ts'
+import { listenPublic } from '../../src/transport/listen.ts'
 import { Authority } from './authority.ts'
 import { LIMITS, readAll } from './peers.ts'
 

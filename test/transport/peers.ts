@@ -7,7 +7,11 @@ import type { Authenticator, PeerCertificates } from '../../src/transport/authen
 import { CoarseClock } from '../../src/transport/clock.ts'
 import type { Dialer } from '../../src/transport/dial.ts'
 import type { DialerOptions, DialOptions } from '../../src/transport/dial-options.ts'
-import { type ListenTlsOptions, listenTls, type TlsListener } from '../../src/transport/listen.ts'
+import {
+  type ListenTlsOptions,
+  listenTls,
+  type TlsListener,
+} from '../../src/transport/listen-secure.ts'
 import { type LivePeer, LiveSet } from '../../src/transport/live-set.ts'
 import { NameResolver } from '../../src/transport/name-resolver.ts'
 

@@ -5,7 +5,7 @@ import type { Direction } from '../../observe/labels.ts'
 import type { OverShare } from '../../observe/over-share.ts'
 import type { WorkerSeen } from '../../observe/status/facts.ts'
 import type { PeerActivity, Refused, Slice } from '../../observe/status/history.ts'
-import type { PublicKeyPair } from '../../transport/listen-public.ts'
+import type { PublicKeyPair } from '../../transport/listen.ts'
 import type { BoundAddresses, Sharing } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
 
