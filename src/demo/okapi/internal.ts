@@ -23,7 +23,7 @@ export async function internal(
   }
   if (route === 'POST /_/proxy/modules') {
     const descriptor: Descriptor = JSON.parse(body)
-    // DepResolution: whoever requires an interface comes after its provider.
+    // DepResolution: a module comes after the providers of what it requires.
     const provided = state.modules.flatMap(({ provides = [] }) => provides.map((one) => one.id))
     const missing = (descriptor.requires ?? []).find((one) => !provided.includes(one.id))
     if (missing !== undefined) {
