@@ -38,6 +38,21 @@ const REFUSED: readonly [string, Values, RegExp, ...string[]][] = [
     { ...MODULE, patch: { deployment: 'mod-users' } },
     /workload\.image and patch\.deployment are both set/,
   ],
+  [
+    'a gateway in plain',
+    { ...MODULE, config: { egress: { gateway: 'http://okapi:9130' } } },
+    /config\.egress\.gateway: http:\/\/okapi:9130 leads nowhere; write https:/,
+  ],
+  [
+    'a module without http://',
+    { ...MODULE, config: { ingress: { forward: '127.0.0.1:8081' } } },
+    /config\.ingress\.forward: 127\.0\.0\.1:8081 leads nowhere; write http:/,
+  ],
+  [
+    'modules in plain',
+    { ...OKAPI, config: { egress: { modules: { address: 'http://{product}:8081' } } } },
+    /config\.egress\.modules\.address: .* it begins with https:/,
+  ],
   ['an unknown value', { ...MODULE, sidecars: true }, /sidecars/],
   [
     'an unknown key of the configuration',
@@ -45,6 +60,11 @@ const REFUSED: readonly [string, Values, RegExp, ...string[]][] = [
     /listn/,
   ],
 ]
+withHelm('addresses as a person may write them are taken', async (t) => {
+  for (const gateway of ['https://okapi.folio.svc.cluster.local.:8443', 'https://[fd00::7]:8443']) {
+    await t.notThrowsAsync(render({ ...MODULE, config: { egress: { gateway } } }))
+  }
+})
 for (const [what, values, why, ...more] of REFUSED) {
   withHelm(`refused: ${what}`, async (t) => {
     const error = await t.throwsAsync(render(values, more))

@@ -121,6 +121,22 @@ it too. Takes a scope, and writes nothing.
 {{- fail (printf "okapi-sidecar: config.%s is %v and %s is %v; leave the first out" $key $own $key (get $v $key)) -}}
 {{- end -}}
 {{- end -}}
+{{- $host := "([[][0-9A-Fa-f:.]+[]]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?$" -}}
+{{- with dig "egress" "gateway" "" $config -}}
+{{- if not (regexMatch (print "^https://" $host) .) -}}
+{{- fail (printf "okapi-sidecar: config.egress.gateway: %s leads nowhere; write https:// with host and port of Okapi's sidecar, for example https://okapi:8443" .) -}}
+{{- end -}}
+{{- end -}}
+{{- with dig "ingress" "forward" "" $config -}}
+{{- if not (or (hasPrefix "unix:/" .) (regexMatch (print "^http://" $host) .)) -}}
+{{- fail (printf "okapi-sidecar: config.ingress.forward: %s leads nowhere; write http:// with the port of the module, for example http://127.0.0.1:8081" .) -}}
+{{- end -}}
+{{- end -}}
+{{- with dig "egress" "modules" "address" "" $config -}}
+{{- if not (hasPrefix "https://" .) -}}
+{{- fail (printf "okapi-sidecar: config.egress.modules.address: %s leads to no sidecar; it begins with https://, for example https://{product}:8443" .) -}}
+{{- end -}}
+{{- end -}}
 {{- $ports := dict "ingress" (list "ports.mtls" $v.ports.mtls) "admin" (list "ports.admin" $v.ports.admin) "public" (list "public.port" $v.public.port) "migration" (list "migration.port" $v.migration.port) -}}
 {{- range $section, $port := $ports -}}
 {{- if regexMatch "^(127[.]|localhost|.?::1.?:[0-9])" (dig $section "listen" "" $config) -}}
