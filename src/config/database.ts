@@ -131,17 +131,17 @@ export function databaseFlaws(raw: Raw, plainAllowed: boolean): Flaw[] {
   return entries.flatMap((each, i) => {
     const path = isList ? ['postgres', i] : ['postgres']
     if (typeof each !== 'object' || each === null) return []
-    const { listen: door, clientCertificate, authentication } = each as Record<string, unknown>
+    const { listen: bound, clientCertificate, authentication } = each as Record<string, unknown>
     return [
-      ...(plainAllowed ? [] : beyondLoopback(door, path)),
+      ...(plainAllowed ? [] : beyondLoopback(bound, path)),
       ...certAlone(clientCertificate, authentication, path),
     ]
   })
 }
 
-function beyondLoopback(door: unknown, path: readonly PropertyKey[]): Flaw[] {
-  const parsedDoor = typeof door === 'string' ? parseListen(door) : undefined
-  if (parsedDoor === undefined || 'wrong' in parsedDoor || isLoopback(parsedDoor.value)) return []
+function beyondLoopback(written: unknown, path: readonly PropertyKey[]): Flaw[] {
+  const address = typeof written === 'string' ? parseListen(written) : undefined
+  if (address === undefined || 'wrong' in address || isLoopback(address.value)) return []
   const message = '`postgres.listen` is plain and must stay on loopback or a Unix socket'
   const hint = 'use 127.0.0.1 or [::1]; or set allowPlainBeyondLoopback: WHY'
   return [{ path: [...path, 'listen'], message, hint }]

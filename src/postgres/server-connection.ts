@@ -137,6 +137,8 @@ class ServerHandshake implements Ticking, Dialling {
     this.#place = { host, port, name }
     this.#at = `${name} (${formatAddress({ host, port })})`
     options.clock.watch(this)
+    // TLS takes the connection over; what is still told to this end of it must not be an exception.
+    socket.on('error', () => socket.destroy())
     if (options.sslNegotiation === 'direct') this.#secure(socket, [ALPN])
     else this.#ask(socket)
   }
