@@ -15,6 +15,11 @@ const HEAD_MS = 5_000
 /** A reader that takes nothing of its answer for so long is cut; longer than any page takes. */
 const STILL_MS = 30_000
 
+/** A read of more bytes, or with more ends of heads, is no probe. */
+const READ_BYTES = HEAD_BYTES + 1024
+const HEADS_IN_READ = 4
+const HEAD_END = '\r\n\r\n'
+
 type Answerer = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
 
 /**
@@ -44,10 +49,26 @@ export function viewServer(answer: Answerer, unexpected: Answerer): Server {
     oneAtATime(answer),
   )
   server.timeout = STILL_MS
+  server.on('connection', (socket) => {
+    socket.prependListener('data', refuseMany)
+    // Only for a listener that is added so does Node show what it reads before it parses it.
+    socket.on('data', () => {})
+  })
   // Without these Node would answer `100 Continue`, and so invite the body that is never read.
   server.on('checkContinue', oneAtATime(unexpected))
   server.on('checkExpectation', oneAtATime(unexpected))
   return server
+}
+
+/** Node parses a read to its end even where the socket has been destroyed: so nothing is left to parse. */
+function refuseMany(this: Socket, bytes: Buffer): void {
+  let heads = 0
+  for (let i = bytes.indexOf(HEAD_END); i !== -1 && heads <= HEADS_IN_READ; heads++) {
+    i = bytes.indexOf(HEAD_END, i + 1)
+  }
+  if (bytes.length <= READ_BYTES && heads <= HEADS_IN_READ) return
+  bytes.fill(0)
+  this.destroy()
 }
 
 /** Calls `make` once for all who ask in one turn of the event loop, and after they have asked. */
