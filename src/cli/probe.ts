@@ -4,7 +4,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { errorCode, fault } from '../fault.ts'
 import { type Attack, GROUPS } from '../probe/attack.ts'
 import { ATTACKS, selectAttacks } from '../probe/attacks.ts'
-import { type Ports, USUAL_PORTS } from '../probe/context.ts'
+import { type Impostor, type Ports, USUAL_PORTS } from '../probe/context.ts'
 import { control, requireReachable } from '../probe/control.ts'
 import type { DialTarget } from '../probe/dial.ts'
 import { type Given, isAtOkapi, prepare } from '../probe/prepare.ts'
@@ -43,6 +43,10 @@ Options:
     --path PATH          an ordinary path there, instead of one of a descriptor
     --tenant T           for calls that only read
     --token-file FILE    a token that the hijacked module has seen
+    --listen HOST:PORT   where Okapi's sidecar looks for the hijacked module: the
+                         probe answers there with its key. Needs --ask URL, a
+                         request to Okapi, or to the listener by which Okapi
+                         calls modules, that leads to this module
     --ports LIST         ports beside the target: module=8081,egress=9130,
                          plain=9131,admin=9901,status=9902
     --only LIST, --skip LIST
@@ -75,6 +79,8 @@ const OPTIONS = {
   path: { type: 'string' },
   tenant: { type: 'string' },
   'token-file': { type: 'string' },
+  listen: { type: 'string' },
+  ask: { type: 'string' },
   ports: { type: 'string', multiple: true },
   only: { type: 'string', multiple: true },
   skip: { type: 'string', multiple: true },
@@ -151,7 +157,23 @@ async function given(target: string, values: Values): Promise<Given> {
     ...(path === undefined ? {} : { path }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(token === undefined ? {} : { token }),
+    ...impostorOf(values),
   }
+}
+
+/** What --listen and --ask say together. Throws a Fault where one of them is missing or wrong. */
+function impostorOf({ listen, ask }: Values): { impostor?: Impostor } {
+  if (listen === undefined && ask === undefined) return {}
+  const url = URL.parse(ask ?? '')
+  const at = URL.parse(`tcp://${listen ?? ''}`)
+  if (url === null || !/^https?:$/.test(url.protocol) || at === null || at.port === '') {
+    throw fault('--listen HOST:PORT and --ask URL go together', {
+      hint: '--listen 0.0.0.0:8443 --ask http://localhost:9130/tags',
+    })
+  }
+  const { host, port } = partsOf(at, 0)
+  const endpoint = dialTargetOf(url.origin)
+  return { impostor: { listen: { host, port }, endpoint, path: url.pathname + url.search } }
 }
 
 /** `https://HOST:PORT` or `http://HOST:PORT`. Throws a Fault for anything else. */
@@ -168,8 +190,11 @@ function dialTargetOf(target: string): DialTarget {
     })
   }
   const tls = url.protocol === 'https:'
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  return { host, port: Number(url.port || (tls ? 443 : 80)), tls }
+  return { ...partsOf(url, tls ? 443 : 80), tls }
+}
+
+function partsOf({ hostname, port }: URL, usual: number): { host: string; port: number } {
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || usual) }
 }
 
 function portsOf(pairs: readonly string[]): Ports {

@@ -24,6 +24,7 @@ export type Need =
   | 'mismatch'
   | 'closed'
   | 'colluding-module'
+  | 'impostor'
   | 'identity'
 
 /** One attack: its own bytes, its own verdict. Most are rows of the tables under `attacks/`. */
@@ -55,6 +56,7 @@ export function atHand({
   mismatch,
   closedPath,
   colludingModule,
+  impostor,
   trust,
   expect,
 }: Context): ReadonlySet<Need> {
@@ -65,6 +67,7 @@ export function atHand({
     ['mismatch', mismatch !== undefined],
     ['closed', closedPath !== undefined],
     ['colluding-module', colludingModule !== undefined],
+    ['impostor', impostor !== undefined && credentials !== undefined],
     ['identity', trust !== undefined || expect !== undefined],
   ]
   return new Set(known.flatMap(([need, there]) => (there ? [need] : [])))

@@ -15,6 +15,16 @@ export interface ColludingModule {
   readonly path: string
 }
 
+/** Where the probe answers with the stolen key in the place of the module. */
+export interface Impostor {
+  /** Where Okapi's sidecar looks for the module. */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Where Okapi, or the listener that Okapi calls modules by, takes requests. */
+  readonly endpoint: DialTarget
+  /** A path there that leads to the module. */
+  readonly path: string
+}
+
 /** A CA of the installation itself, to make certificates that almost fit. */
 export interface ForgingAuthority {
   readonly issuer: Issuer
@@ -62,6 +72,7 @@ export interface Context {
   /** A token that travelled through the hijacked module. */
   readonly token?: string
   readonly colludingModule?: ColludingModule
+  readonly impostor?: Impostor
   /** For calls that only read. */
   readonly tenant: string
   /** For calls that would change something: one that does not exist, unless writes are allowed. */

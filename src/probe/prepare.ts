@@ -1,6 +1,12 @@
 import { fault } from '../fault.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
-import { type Context, type ForgingAuthority, NO_PATH, type Ports } from './context.ts'
+import {
+  type Context,
+  type ForgingAuthority,
+  type Impostor,
+  NO_PATH,
+  type Ports,
+} from './context.ts'
 import type { DialTarget, PemPair } from './dial.ts'
 import { forged, moduleUri } from './forge.ts'
 import { getPath, type KnownModules, readKnownModules, timerPath } from './known-modules.ts'
@@ -28,6 +34,7 @@ export interface Given {
   readonly ports: Ports
   readonly timeoutMs: number
   readonly stallMs: number
+  readonly impostor?: Impostor
 }
 
 /** A tenant that no installation has. */
@@ -120,6 +127,7 @@ async function contextOf(
     ...(rogue === undefined ? {} : { credentials: rogue }),
     ...(authority === undefined ? {} : { authority }),
     ...(given.token === undefined ? {} : { token: given.token }),
+    ...(given.impostor === undefined ? {} : { impostor: given.impostor }),
   }
 }
 

@@ -39,6 +39,7 @@ const GIVEN_BY = {
   mismatch: '--ca, and --descriptors with an unmet requirement',
   closed: '--descriptors',
   'colluding-module': 'a hijacked module that answers for us',
+  impostor: '--listen, --ask and --credentials',
   identity: '--trust or --expect',
 } as const
 

@@ -4,6 +4,7 @@ import { ATTACKS } from '../../src/probe/attacks.ts'
 import type { Context } from '../../src/probe/context.ts'
 import { foreignRoot, forged, moduleUri } from '../../src/probe/forge.ts'
 import { type Credulous, credulous } from './targets/credulous.ts'
+import { freePorts } from './targets/nginx.ts'
 
 let target: Credulous
 let context: Omit<Context, 'role'>
@@ -17,6 +18,7 @@ test.before(async () => {
   })
   target = await credulous(nobody)
   const { port } = target.plain
+  const [free] = await freePorts(1)
   context = {
     target: target.tls,
     ordinaryPath: '/users',
@@ -31,6 +33,11 @@ test.before(async () => {
     authority: { issuer, revokedSerial: Buffer.from([1]) },
     mismatch: { path: '/notes', pair },
     colludingModule: { endpoint: target.plain, path: '/tags' },
+    impostor: {
+      listen: { host: '127.0.0.1', port: free! },
+      endpoint: target.plain,
+      path: `/handed-on/${free}`,
+    },
     tenant: 'diku',
     writeTenant: 'diku',
     ports: { module: [port], egress: port, plain: port, admin: port, status: port },

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import test from 'ava'
+import { assault } from '../probe/targets/assault.ts'
+import { freePorts } from '../probe/targets/nginx.ts'
 import {
   answer,
   ask,
@@ -149,4 +151,39 @@ test.serial('at most it is as if its sidecar had refused: Okapi tries again', as
   t.is(verdictOf(answered), '403')
   said = answer('403 Forbidden', ['X-Sidecar-Refused: caller-not-allowed'])
   t.is(verdictOf(await ask(modules(), system)), '403 caller-not-allowed')
+})
+
+test.serial('the probe with the key in its hands finds nothing', async (t) => {
+  const [port] = await freePorts(1)
+  const sidecar = await place.sidecar(ID.okapi, {
+    ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${behind.port}` },
+    egress: {
+      modules: {
+        listen: '127.0.0.1:0',
+        address: { [ID.users]: `https://127.0.0.1:${port}` },
+      },
+    },
+  })
+  t.teardown(() => sidecar.stop())
+  const at = (name: 'ingress' | 'modules') => ({
+    host: '127.0.0.1',
+    port: sidecar.port(name),
+    tls: false,
+  })
+  const findings = await assault({
+    endpoint: { ...at('ingress'), tls: true },
+    atOkapi: true,
+    credentials: [await place.certificate(ID.users)],
+    only: ['response-stolen-key'],
+    tenant: 'diku',
+    impostor: {
+      listen: { host: '127.0.0.1', port: port! },
+      endpoint: at('modules'),
+      path: `/${ID.users}/users/1`,
+    },
+  })
+  t.like(findings.get('response-stolen-key'), {
+    outcome: 'blocked',
+    because: 'the answer arrived without what a module must not say',
+  })
 })

@@ -120,6 +120,12 @@ test('what cannot be tried is exit 2, with a word on what to do', async (t) => {
     [/`soon` is not a duration/, 'https://127.0.0.1:1', '--deadline', 'soon'],
     [/cannot read .*tls\.crt/, 'https://127.0.0.1:1', '--credentials', '/nowhere'],
     [/is not NAME=PORT/, 'https://127.0.0.1:1', '--ports', 'module=http'],
+    [
+      /--listen HOST:PORT and --ask URL go together/,
+      'https://127.0.0.1:1',
+      '--listen',
+      '[::]:8443',
+    ],
     [/--at takes okapi or module/, 'https://127.0.0.1:1', '--at', 'users'],
   ]
   for (const [words, ...args] of table) {

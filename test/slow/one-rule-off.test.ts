@@ -5,7 +5,7 @@ import { createLog } from '../../src/observe/log.ts'
 import { openAuthority } from '../../src/pki/ca.ts'
 import { revoke } from '../../src/pki/crl-issuance.ts'
 import { ATTACKS } from '../../src/probe/attacks.ts'
-import { ACTION } from '../../src/proxy/header-tables.ts'
+import { ACTION, DIRECTLY } from '../../src/proxy/header-tables.ts'
 import { NAME } from '../../src/proxy/names.ts'
 import { Sidecar } from '../../src/sidecar.ts'
 import { assault, through } from '../probe/targets/assault.ts'
@@ -36,10 +36,16 @@ test.after.always(async () => {
 })
 
 /** A sidecar in this very process, as it would be built with one rule less. */
-async function built(t: ExecutionContext, id: string, off: TurnOff): Promise<number> {
+async function built(
+  t: ExecutionContext,
+  id: string,
+  off: TurnOff,
+  grants: readonly object[],
+): Promise<number> {
   const on = off()
   const configuration = await place.configuration(id, {
     ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${behind.port}` },
+    policy: { grants },
     // Longer than a handshake on a busy machine; the attacks that stall see the end of it.
     limits: { headMs: 2000, handshakeMs: 2000 },
   })
@@ -53,8 +59,14 @@ async function built(t: ExecutionContext, id: string, off: TurnOff): Promise<num
   return Number(sidecar.listening.ingress?.split(':').at(-1))
 }
 
-async function found(t: ExecutionContext, id: string, off: TurnOff, only: readonly string[] = []) {
-  const port = await built(t, id, off)
+async function found(
+  t: ExecutionContext,
+  id: string,
+  off: TurnOff,
+  only: readonly string[] = [],
+  grants: readonly object[] = [],
+) {
+  const port = await built(t, id, off, grants)
   const certs = join(place.directory, 'certs')
   return assault({
     endpoint: { host: '127.0.0.1', port, tls: true },
@@ -110,7 +122,7 @@ const ROWS: readonly (readonly [off: string, at: string, TurnOff, found: readonl
     'the exceptions of paths',
     ID.okapi,
     judgeIs(everyPathExcepted),
-    ['path-encoded-percent', 'path-encoded-semicolon'],
+    ['path-encoded-percent', 'path-encoded-question-mark', 'path-encoded-semicolon'],
   ],
   ['the revocation list', ID.users, noLists, ['revoked']],
 ]
@@ -119,6 +131,33 @@ for (const [off, at, turnOff, ids] of ROWS) {
   const what = ids.length === 0 ? 'nothing is found' : `found: ${ids.join(', ')}`
   test.serial(`without ${off} at ${at} ${what}`, async (t) => {
     t.deepEqual(through(await found(t, at, turnOff)), ids)
+  })
+}
+
+const DIRECT = ATTACKS.map(({ id }) => id).filter((id) => id.startsWith('direct-'))
+const GRANT = { caller: 'mod-tags', at: 'mod-users', interface: 'users', why: 'a test' }
+
+for (const [off, turnOff, ids] of [
+  ['nothing', NOTHING, []],
+  [
+    'the rule for detours',
+    headersPass(NAME.detour, DIRECTLY),
+    ['direct-method-override', 'direct-refresh-cache'],
+  ],
+  [
+    'the rule for X-Okapi-*',
+    headersPass(NAME.okapi, DIRECTLY),
+    ['direct-filter', 'direct-permissions'],
+  ],
+  ['the judging of tenants', doorSays('direct', { judgesTenant: false }), ['direct-supertenant']],
+  ['the rule for user ids', doorSays('direct', { userId: ACTION.pass }), ['direct-user-id']],
+] as const) {
+  const what = ids.length === 0 ? 'nothing is found' : `found: ${ids.join(', ')}`
+  test.serial(`past Okapi with a grant, without ${off} ${what}`, async (t) => {
+    const findings = await found(t, ID.users, turnOff, DIRECT, [GRANT])
+    t.deepEqual(through(findings), ids)
+    t.is(findings.size, DIRECT.length)
+    for (const [id, { outcome }] of findings) t.not(outcome, 'inconclusive', id)
   })
 }
 

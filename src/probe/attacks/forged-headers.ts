@@ -1,5 +1,13 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import net, { type AddressInfo } from 'node:net'
 import type { Attack } from '../attack.ts'
-import { headerAttack } from '../calls.ts'
+import { callAttack, headerAttack, ordinaryRequest } from '../calls.ts'
+import { type Context, forWriting } from '../context.ts'
+import { handshakeWith, send } from '../conversation.ts'
+import { openSocket } from '../dial.ts'
+import { findingOf, gotThrough } from '../finding.ts'
+import { honest, hostLine, type Lines } from '../http.ts'
 
 /** A line that only Okapi, its auth filter or a trusted proxy may write; a module forges it. */
 type ForgedRow = readonly [name: string, value: string, meaning: string]
@@ -112,3 +120,112 @@ export const FORGED_HEADER_ATTACKS: readonly Attack[] = ROWS.map(([name, value, 
     lines: [[name, value]],
   }),
 )
+
+/** The same lines past Okapi: a grant lets the caller in, and no grant lets it speak as Okapi. */
+const DIRECT_ROWS: readonly (readonly [
+  id: string,
+  what: string,
+  meaning: string,
+  lines: (context: Context) => Lines,
+])[] = [
+  [
+    'supertenant',
+    'the supertenant past Okapi',
+    'A monitoring system or a module acts on the tenant that rules all others.',
+    (context) => honest({ ...context, tenant: 'supertenant' }),
+  ],
+  [
+    'user-id',
+    'a user id past Okapi',
+    'A caller with a grant is whatever user it likes: no auth filter has looked.',
+    (context) => [...honest(context), ['X-Okapi-User-Id', randomUUID()]],
+  ],
+  [
+    'permissions',
+    'permissions past Okapi',
+    'A caller with a grant gives itself the permissions that the module asks for.',
+    (context) => [...honest(context), ['X-Okapi-Permissions', '["users.all","perms.all"]']],
+  ],
+  [
+    'filter',
+    'a filter’s phase past Okapi',
+    'A module takes an ordinary call for a call of the auth phase.',
+    (context) => [...honest(context), ['X-Okapi-Filter', 'auth /users']],
+  ],
+  [
+    'method-override',
+    'another method in a header past Okapi',
+    'A grant for GET changes data: the framework serves another method.',
+    (context) => [...honest(forWriting(context)), ['X-HTTP-Method-Override', 'DELETE']],
+  ],
+  [
+    'refresh-cache',
+    'Authtoken-Refresh-Cache past Okapi',
+    'mod-authtoken flushes its caches on each call: all others wait.',
+    (context) => [...honest(context), ['Authtoken-Refresh-Cache', 'true']],
+  ],
+]
+
+/** RMB and Spring modules call back to the address that they are told. */
+const directOkapiUrl: Attack = {
+  id: 'direct-okapi-url',
+  group: 'headers',
+  title: 'an X-Okapi-Url past Okapi',
+  meaning: 'The module sends its own calls, with its tokens, to an address of the caller.',
+  judged: 'The module connects to an address of the probe that only this line names.',
+  remedy: 'Replace X-Okapi-Url of callers that are not Okapi, and remember nothing of it.',
+  needs: ['credentials'],
+  against: 'module',
+  async run(context) {
+    let called = false
+    const server = net.createServer((socket) => {
+      called = true
+      socket.destroy()
+    })
+    try {
+      server.listen(0, await ownAddress(context))
+      await once(server, 'listening')
+      const { address: host, port } = server.address() as AddressInfo
+      const url = ['X-Okapi-Url', `http://${hostLine({ host, port })}`] as const
+      const bytes = ordinaryRequest(context, { lines: [...honest(context), url] })
+      const handshake = handshakeWith(context.credentials)
+      // A module that believes the address has called before it answers.
+      const transcript = await send(context, bytes, { handshake, lingerMs: 250 })
+      const finding = findingOf(transcript, { harmless: () => true })
+      return called ? { ...finding, ...gotThrough('the module called the address') } : finding
+    } finally {
+      server.close()
+    }
+  },
+}
+
+/** The address of this machine that the target can reach. */
+async function ownAddress({ target, timeoutMs }: Context): Promise<string> {
+  const socket = openSocket({ ...target, tls: false })
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(timeoutMs) })
+    return socket.localAddress ?? '127.0.0.1'
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** Forged lines of a caller that has a grant at a module itself. */
+export const DIRECT_HEADER_ATTACKS: readonly Attack[] = [
+  ...DIRECT_ROWS.map(([id, title, meaning, lines]) =>
+    callAttack({
+      id: `direct-${id}`,
+      group: 'headers',
+      title,
+      meaning,
+      judged:
+        'Where a grant lets these credentials in, any answer but a refusal: the line went on.',
+      remedy:
+        'Hold callers other than Okapi to the rules for callers of Okapi, wherever they come.',
+      needs: ['credentials'],
+      against: 'module',
+      calls: (context) => [{ target: context.ordinaryPath, lines: lines(context) }],
+    }),
+  ),
+  directOkapiUrl,
+]

@@ -3,8 +3,8 @@ import type { Attack } from '../attack.ts'
 import { callAttack, type HeaderRow, headerAttack } from '../calls.ts'
 import { forWriting } from '../context.ts'
 import { honest } from '../http.ts'
-import { FORGED_HEADER_ATTACKS } from './forged-headers.ts'
-import { responseOkapiStop } from './response-okapi-stop.ts'
+import { ANSWER_ATTACKS } from './answers.ts'
+import { DIRECT_HEADER_ATTACKS, FORGED_HEADER_ATTACKS } from './forged-headers.ts'
 
 const TWICE =
   'Okapi reads the first, RMB the last, Tomcat the first: one is authorized, another is served.'
@@ -215,6 +215,7 @@ const claimedIdentity = callAttack({
 export const HEADER_ATTACKS: readonly Attack[] = [
   ...ROWS.map(headerAttack),
   ...FORGED_HEADER_ATTACKS,
+  ...DIRECT_HEADER_ATTACKS,
   claimedIdentity,
-  responseOkapiStop,
+  ...ANSWER_ATTACKS,
 ]

@@ -37,10 +37,16 @@ const ROWS: readonly TargetRow[] = [
     'an encoded line end: %0d%0a',
     '/x%0d%0aX-Okapi-Permissions:%20perms.all',
   ],
+  // Decoded too early, the rest of the path is a query.
+  ['path-encoded-question-mark', 'an encoded question mark: %3f', '/x%3fy'],
   // Decoded once it is the beginning of the next escape.
   ['path-encoded-percent', 'an encoded percent: %25', '/x%2541'],
   // Decoded too early, it is a path parameter.
   ['path-encoded-semicolon', 'an encoded semicolon: %3b', '/x%3by'],
+  // Where `%3b` is excepted, what decodes it cuts it off and is left with the dots.
+  ['path-encoded-semicolon-dots', 'dots behind an encoded semicolon: ..%3b', '/..%3b/admin'],
+  // Where `%2f` is excepted, the segment that begins behind it may be dots all the same.
+  ['path-encoded-slash-dots', 'dots between encoded slashes: x%2f..', '/x%2f..%2f..%2fadmin'],
   // Okapi's `{id}` matches the raw segment; what is behind it decodes, and walks out of it.
   ['path-encoded-slash', 'a path trick: /..%2f in an id', '/..%2f..%2fadmin%2fjstack'],
   // Okapi cuts the path there (RoutingEntry.fastMatch), others do not.
@@ -55,6 +61,8 @@ const ROWS: readonly TargetRow[] = [
   ['path-raw-utf8', 'raw bytes above ASCII', '/\xe2\x80\xae'],
   // Tomcat resolves `..;` as a dot segment (Apache Tomcat’s classic behind proxies).
   ['path-semicolon-dots', 'dots behind a semicolon: /..;/', '/..;/admin/jstack'],
+  // The same where `;` is excepted for the sake of a parameter.
+  ['path-semicolon-parameter-dots', 'dots with a parameter: /..;x=y/', '/..;x=y/admin/jstack'],
   // Tomcat and Jetty cut `;…` off each segment before they route.
   ['path-semicolon', 'a path parameter: ;x=y', ';/../admin/jstack'],
   // File systems and some routers fold case, the allow-list does not.

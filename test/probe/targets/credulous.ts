@@ -102,7 +102,31 @@ function believeFrames(socket: net.Socket, bytes: Buffer): Buffer {
   return bytes.subarray(found.reduce((sum, { payload }) => sum + 8 + payload.length, 0))
 }
 
+/** As a module that calls back before it answers. */
+function callsBack(socket: net.Socket, url: string, head: string): void {
+  const { hostname: host, port } = new URL(url)
+  const back = net.connect({ host, port: Number(port) })
+  const rest = head.replace(/^X-Okapi-Url: .*$/im, '')
+  back.on('error', () => answer(socket, rest))
+  back.on('connect', () => {
+    back.destroy()
+    answer(socket, rest)
+  })
+}
+
+/** As Okapi's sidecar without a rule for answers: what a module's address answers goes on. */
+function hands(socket: net.Socket, port: string): void {
+  const module = tls.connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
+  module.on('error', () => socket.destroy())
+  module.write('GET /tags HTTP/1.1\r\nHost: x\r\n\r\n')
+  module.pipe(socket)
+}
+
 function answer(socket: net.Socket, head: string): void {
+  const url = /^X-Okapi-Url: (http:\S+)$/im.exec(head)?.[1]
+  if (url !== undefined) return callsBack(socket, url, head)
+  const at = /^GET \/handed-on\/(\d+) /.exec(head)?.[1]
+  if (at !== undefined) return hands(socket, at)
   if (head.startsWith('PRI ')) return void socket.write(SETTINGS)
   if (/^Upgrade: h2c/im.test(head)) {
     return void socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n')

@@ -15,12 +15,12 @@ import { EXCEPTABLE } from '../../../src/wire/target.ts'
 /** Takes one rule out of the house and gives back how to put it in again. No setting can do this. */
 export type TurnOff = () => () => void
 
-/** Okapi’s listener takes a kind of header line as it comes. */
-export function headersPass(...ids: readonly number[]): TurnOff {
+/** A listener takes a kind of header line as it comes; Okapi’s unless another table is given. */
+export function headersPass(id: number, table: Uint8Array = AT_OKAPI): TurnOff {
   return () => {
-    const before = Uint8Array.from(AT_OKAPI)
-    for (const id of ids) AT_OKAPI[id] = ACTION.pass
-    return () => AT_OKAPI.set(before)
+    const before = Uint8Array.from(table)
+    table[id] = ACTION.pass
+    return () => table.set(before)
   }
 }
 

@@ -1,0 +1,118 @@
+import { once } from 'node:events'
+import tls from 'node:tls'
+import type { Attack } from '../attack.ts'
+import type { Context, Impostor } from '../context.ts'
+import { send } from '../conversation.ts'
+import { findingOf, gotThrough, notTried } from '../finding.ts'
+import { type HttpAnswer, header, honest, requestBytes } from '../http.ts'
+
+/** ProxyService copies every X- header of an answer into the next step; X-Okapi-Stop ends all. */
+const responseOkapiStop: Attack = {
+  id: 'response-okapi-stop',
+  group: 'headers',
+  title: 'an answer that sets X-Okapi-Stop',
+  meaning: 'A module ends Okapi’s pipeline, past the filters behind it, or plants a session.',
+  judged: 'The header, forged permissions or a session cookie are there in what Okapi answers.',
+  remedy: 'Take X-Okapi-* and session cookies off what modules answer, at their own sidecar.',
+  needs: ['colluding-module'],
+  async run(context) {
+    const { colludingModule } = context
+    if (colludingModule === undefined) return notTried('no hijacked module answers for us')
+    const { endpoint, path } = colludingModule
+    const lines = honest({ ...context, target: endpoint })
+    const transcript = await send(context, requestBytes({ target: path, lines }), { endpoint })
+    const asked = transcript.answers[0]?.status === 200
+    const finding = findingOf(transcript, { through: speaksForOkapi, harmless: () => asked })
+    const clean = 'the answer arrived without X-Okapi-Stop, permissions and session cookie'
+    return finding.outcome === 'blocked' && asked ? { ...finding, because: clean } : finding
+  },
+}
+
+function speaksForOkapi(answer: HttpAnswer): boolean {
+  const cookies = answer.headers.filter(([name]) => name.toLowerCase() === 'set-cookie')
+  return (
+    header(answer, 'x-okapi-stop') !== undefined ||
+    header(answer, 'x-okapi-permissions') !== undefined ||
+    // Browsers read a cookie without a name by its value (RFC 6265bis section 5.6).
+    cookies.some(([, value]) => /^=?folio(?:Access|Refresh)Token=/.test(value))
+  )
+}
+
+/** Shows in the answer that it is ours. */
+const MARK = 'X-Probe-Impostor'
+
+const SAID = [
+  ['X-Okapi-Stop', 'true'],
+  ['X-Okapi-Permissions', '["perms.all"]'],
+  ['X-Okapi-User-Id', '00000000-0000-4000-8000-000000000000'],
+  ['X-Okapi-Token', 'e30.e30.c2ln'],
+  ['X-Okapi-Module-Tokens', '{"_":"e30.e30.c2ln"}'],
+  ['X-Okapi-Tenant', 'supertenant'],
+  ['X-Okapi-Url', 'http://127.0.0.1:9'],
+  ['X-HTTP-Method-Override', 'DELETE'],
+  ['X-Original-URL', '/_/proxy/tenants'],
+  ['X-Sidecar-Refused', 'wrong-peer'],
+  ['Set-Cookie', 'folioAccessToken=evil; Path=/'],
+  ['Set-Cookie', '=folioAccessToken=evil; Path=/'],
+  ['Set-Cookie', '=folioRefreshToken=evil; Path=/'],
+] as const
+
+/** With its key alone there is no sidecar that takes anything off: Okapi's own has to. */
+const responseStolenKey: Attack = {
+  id: 'response-stolen-key',
+  group: 'headers',
+  title: 'an answer signed with a stolen key',
+  meaning: 'A stolen key speaks as Okapi, as any user or as a sidecar to all that asks the module.',
+  judged: 'Lines that a module must not say are there in what Okapi is answered.',
+  remedy: 'Hold answers to the traits of the callee at Okapi’s sidecar too.',
+  needs: ['impostor'],
+  async run(context) {
+    const { impostor, credentials } = context
+    if (impostor === undefined || credentials === undefined) return notTried('it cannot listen')
+    const server = await impersonate(context, impostor)
+    try {
+      const { endpoint, path } = impostor
+      const lines = honest({ ...context, target: endpoint })
+      const transcript = await send(context, requestBytes({ target: path, lines }), { endpoint })
+      const [answer] = transcript.answers
+      const ours = answer !== undefined && header(answer, MARK) !== undefined
+      const finding = findingOf(transcript, { harmless: () => ours })
+      if (!ours) {
+        const nothing = 'its answer did not come back: Okapi’s sidecar asked another, or refused it'
+        return finding.outcome === 'got-through'
+          ? { ...finding, outcome: 'inconclusive', because: nothing }
+          : finding
+      }
+      const kept = SAID.filter(([name, value]) =>
+        answer.headers.some((line) => same(line[0], name) && line[1] === value),
+      ).map(([name, value]) => (name === 'Set-Cookie' ? `a cookie ${value.split(';')[0]}` : name))
+      if (kept.length > 0)
+        return { ...finding, ...gotThrough(`it arrived with ${kept.join(', ')}`) }
+      const because = 'the answer arrived without what a module must not say'
+      return { ...finding, outcome: 'blocked', because }
+    } finally {
+      server.close()
+    }
+  },
+}
+
+function same(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase()
+}
+
+/** A bare TLS server with the stolen key: every request gets the same answer. */
+async function impersonate({ credentials, signal }: Context, { listen }: Impostor) {
+  const lines = [...SAID, [MARK, '1'], ['Content-Length', '2'], ['Connection', 'close']]
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const server = tls.createServer({ ...credentials, ALPNProtocols: ['http/1.1'] }, (socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${head}\r\nok`, 'latin1'))
+  })
+  server.on('tlsClientError', () => undefined)
+  server.listen({ ...listen, signal })
+  await once(server, 'listening')
+  return server
+}
+
+/** What a hijacked module answers: to Okapi by its own sidecar, and by none. */
+export const ANSWER_ATTACKS: readonly Attack[] = [responseOkapiStop, responseStolenKey]
