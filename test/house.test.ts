@@ -12,7 +12,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['cli'],
   cli: [
     'analysis',
-    ...['sidecar', 'proxy', 'postgres', 'credentials', 'observe', 'config', 'policy', 'trust'],
+    ...[
+      'sidecar',
+      'listeners',
+      'proxy',
+      'postgres',
+      'credentials',
+      'observe',
+      'config',
+      'policy',
+      'trust',
+    ],
     ...['transport', 'wire', 'x509', 'pki', 'probe', 'demo'],
   ],
   sidecar: [

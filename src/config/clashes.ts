@@ -1,4 +1,4 @@
-import type { Forward, Listen } from './addresses.ts'
+import type { Forward, Listen, PortRange } from './addresses.ts'
 import type { Config } from './config.ts'
 import type { Flaw } from './issues.ts'
 
@@ -35,28 +35,22 @@ function cameBack(forward: Forward | undefined, all: readonly Bound[]): Flaw[] {
   return [{ path, message, hint: 'name the port of the module, or move the listener' }]
 }
 
+/** Every section with a `listen` is a listener, or a list of them. */
 function boundBy(config: Config): readonly Bound[] {
-  const { ingress, egress, modules, public: browsers, migration, admin, status } = config
-  const one = (path: readonly string[], listen: Listen | undefined): Bound[] => {
-    if (listen === undefined || 'path' in listen || listen.port === 0) return []
-    return [{ path, host: hostOf(listen.host), from: listen.port, to: listen.port }]
-  }
-  const range = modules?.listen
-  const ports = range === undefined || range.to === 0 ? [] : [range]
-  return [
-    ...one(['ingress', 'listen'], ingress?.listen),
-    ...one(['egress', 'listen'], egress?.listen),
-    ...ports.map((each) => ({
-      path: ['egress', 'modules', 'listen'],
-      ...each,
-      host: hostOf(each.host),
-    })),
-    ...one(['public', 'listen'], browsers?.listen),
-    ...one(['migration', 'listen'], migration?.listen),
-    ...config.postgres.flatMap(({ listen }) => one(['postgres', 'listen'], listen)),
-    ...one(['admin', 'listen'], admin.listen),
-    ...one(['status', 'listen'], status.listen),
-  ]
+  return Object.entries(config).flatMap(([key, section]) => {
+    const path = [...(key === 'modules' ? ['egress'] : []), key, 'listen']
+    return [section].flat().flatMap((each) => (listens(each) ? bound(path, each.listen) : []))
+  })
+}
+
+function listens(section: unknown): section is { readonly listen: Listen | PortRange } {
+  return typeof section === 'object' && section !== null && 'listen' in section
+}
+
+function bound(path: readonly string[], listen: Listen | PortRange): Bound[] {
+  if ('path' in listen) return []
+  const { from, to } = 'from' in listen ? listen : { from: listen.port, to: listen.port }
+  return to === 0 ? [] : [{ path, host: hostOf(listen.host), from, to }]
 }
 
 function hostOf(host: string): string {

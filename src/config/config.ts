@@ -132,8 +132,8 @@ interface Sources {
 
 /** Gives the written configuration the shape in which it is used. */
 export function complete(written: Written, sources: Sources): Config {
-  const { egress, policy: rules, ...rest } = written
-  const { credentials, ingress, public: publicWritten, admin, limits } = written
+  const { policy: rules, ...rest } = written
+  const { credentials, ingress, egress, public: publicWritten, admin, limits } = written
   return deepFreeze({
     ...rest,
     credentials: {

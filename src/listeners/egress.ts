@@ -1,3 +1,4 @@
+import { formatListen } from '../config/addresses.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, FROM_MODULE } from '../proxy/header-tables.ts'
@@ -22,7 +23,13 @@ export const EGRESS_RULES = {
 /** Plain, from the module to Okapi's sidecar: what OKAPI_URL points at. */
 export const egress: ListenerDefinition = {
   direction: 'egress',
+  section: 'egress',
   configured: (config) => config.egress !== undefined,
+  describe({ egress }) {
+    const { listen, gateway, gatewayModule: pin } = egress!
+    const proven = pin.kind === 'module' ? pin.id : `any ${pin.product}`
+    return `${formatListen(listen)} -> https://${gateway.authority} (${proven})`
+  },
   async open(parts) {
     const { config, policies, gateway, okapiUrl, sockets } = parts
     const { listen, gateway: address, url } = config.egress!

@@ -2,7 +2,7 @@ import { type Caller, speaksAsOkapi } from '../policy/caller.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, DIRECTLY, FROM_OKAPI } from '../proxy/header-tables.ts'
 import type { ListenerRules } from '../proxy/request-context.ts'
-import { accepting, besideOkapi, type ListenerDefinition } from './listener.ts'
+import { accepting, besideOkapi, describeForward, type ListenerDefinition } from './listener.ts'
 
 /** From Okapi's sidecar: Okapi alone speaks as Okapi. */
 export const FROM_OKAPI_RULES = {
@@ -42,7 +42,9 @@ export function rulesAtModule(caller: Caller): ListenerRules {
 /** Mutual TLS, to the module beside us. */
 export const ingress: ListenerDefinition = {
   direction: 'ingress',
+  section: 'ingress',
   configured: (config) => config.ingress !== undefined && !besideOkapi(config),
+  describe: ({ ingress: settings }) => describeForward(settings!),
   async open(parts) {
     const { config, policies, module, sockets } = parts
     const { listen, forward } = config.ingress!

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import type { Config } from '../config/config.ts'
+import { formatListen, type Listen, type PortRange } from '../config/addresses.ts'
+import type { Config, Ingress } from '../config/config.ts'
 import type { Direction } from '../observe/labels.ts'
 import { type Caller, callerName } from '../policy/caller.ts'
 import type { ByModule, PolicyCell } from '../proxy/destination.ts'
@@ -12,12 +13,21 @@ import { type Address, networkOf } from '../transport/address.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/exchange.ts'
 
+/** Sections of the configuration that are one listener for HTTP each. */
+export type ListenerSection = {
+  [K in keyof Config]: NonNullable<Config[K]> extends { listen: Listen | PortRange } ? K : never
+}[Exclude<keyof Config, 'admin' | 'status'>]
+
 /** A listener for HTTP: one value says everything about it. Its file holds its rules. */
 export interface ListenerDefinition {
   /** Metric label, field of the log, and name in the ready line. */
   readonly direction: Direction
+  /** The section of the configuration that says where it listens. */
+  readonly section: ListenerSection
   /** Has the configuration this listener? */
   configured(config: Config): boolean
+  /** Where it listens and what it leads to, as `check` says it; for a configuration that has it. */
+  describe(config: Config): string
   /** Binds it; resolves to the address, as the ready line says it. Throws a Fault when it cannot. */
   open(parts: ListenerParts): Promise<string>
 }
@@ -91,6 +101,12 @@ export function accepting(parts: ListenerParts, serving: ListenerService): Accep
 /** Is this Okapi's own sidecar? It has a role of its own. */
 export function besideOkapi({ module }: Config): boolean {
   return module.product === 'okapi'
+}
+
+/** Where an ingress listens and what it leads to. */
+export function describeForward({ listen, forward }: Ingress): string {
+  const target = 'path' in forward ? `unix:${forward.path}` : `http://${forward.authority}`
+  return `${formatListen(listen)} -> ${target}`
 }
 
 /** The module beside us: the caller on loopback, and who we are to all others. */

@@ -1,4 +1,6 @@
+import { formatListen } from '../config/addresses.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
+import { dateText } from '../observe/status/words.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, FROM_UNPROVEN, FROM_UNPROVEN_TO_OKAPI } from '../proxy/header-tables.ts'
 import type { ListenerRules } from '../proxy/request-context.ts'
@@ -38,7 +40,14 @@ export const TO_OKAPI_RULES = {
 /** Plain, from listed addresses and until a date: the one exception to trust rule 1. */
 export const migration: ListenerDefinition = {
   direction: 'plain',
+  section: 'migration',
   configured: (config) => config.migration !== undefined && config.ingress !== undefined,
+  describe({ migration: settings }) {
+    const { listen, from, until } = settings!
+    const callers = from.map(({ text }) => text).join(', ')
+    const end = `${until <= Date.now() ? 'CLOSED since' : 'until'} ${dateText(until)}`
+    return `${formatListen(listen)} for ${callers}, without proof of identity, ${end}`
+  },
   async open(parts) {
     const { config, policies, module, sockets } = parts
     const { listen, until } = config.migration!

@@ -22,7 +22,15 @@ export const MODULES_RULES = {
 /** Plain, from Okapi to the sidecars of modules, one port for each: Okapi pools connections by port. */
 export const modules: ListenerDefinition = {
   direction: 'modules',
+  section: 'modules',
   configured: (config) => config.modules !== undefined,
+  describe({ modules: settings }) {
+    const { host, from, to } = settings!.listen
+    const ports = from === to ? `${from}` : `${from}-${to}`
+    const address = Object.values(settings!.address).flat()
+    const shown = address.length === 1 ? address[0]! : `${address.length} addresses`
+    return `${host}:${ports} -> ${shown}`
+  },
   async open(parts) {
     const { config, policies, callee, sockets } = parts
     const caller = selfOf(config)

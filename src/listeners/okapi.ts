@@ -2,7 +2,7 @@ import { SUPERTENANT } from '../folio/tenant.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, AT_OKAPI } from '../proxy/header-tables.ts'
 import type { ListenerRules } from '../proxy/request-context.ts'
-import { accepting, besideOkapi, type ListenerDefinition } from './listener.ts'
+import { accepting, besideOkapi, describeForward, type ListenerDefinition } from './listener.ts'
 
 /** From the sidecars of modules, operators and clients. */
 export const OKAPI_RULES = {
@@ -22,7 +22,9 @@ export const OKAPI_RULES = {
 /** Mutual TLS, to Okapi beside us. */
 export const okapi: ListenerDefinition = {
   direction: 'ingress',
+  section: 'ingress',
   configured: (config) => config.ingress !== undefined && besideOkapi(config),
+  describe: ({ ingress }) => describeForward(ingress!),
   async open(parts) {
     const { config, policies, module, sockets } = parts
     const { listen, forward } = config.ingress!

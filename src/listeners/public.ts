@@ -1,3 +1,4 @@
+import { formatListen } from '../config/addresses.ts'
 import { SUPERTENANT } from '../folio/tenant.ts'
 import { toOne } from '../proxy/destination.ts'
 import { ACTION, FROM_PUBLIC } from '../proxy/header-tables.ts'
@@ -22,7 +23,9 @@ export const PUBLIC_RULES = {
 /** TLS without client certificates, to Okapi beside us. */
 export const publicListener: ListenerDefinition = {
   direction: 'public',
+  section: 'public',
   configured: (config) => config.public !== undefined,
+  describe: (config) => formatListen(config.public!.listen),
   async open(parts) {
     const { config, policies, module, sockets } = parts
     const upstream = module!

@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path'
 import test from 'ava'
 import { keysIn } from '../../src/config/keys.ts'
 import { fileSchema } from '../../src/config/schema.ts'
+import { LISTENER_RULES, LISTENERS } from '../../src/listeners/all.ts'
+import { DIRECTIONS } from '../../src/observe/labels.ts'
 import { LIMITS } from '../../src/refusal/limits.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -80,6 +82,51 @@ test('a link between documents leads to a file that exists', (t) => {
     }
   }
   t.deepEqual(dead, [])
+})
+
+const LISTENER_SECTION = /^## A listener\n(.*?)^## /ms.exec(read('docs/adding.md'))?.[1] ?? ''
+
+test('a listener touches at most eight files outside tests and docs', (t) => {
+  const [steps = ''] = LISTENER_SECTION.split('\nIn the chart')
+  const places = [...steps.matchAll(/`((?:src|helm|examples)\/[\w./-]+)`/g)].map(([, path]) => path!)
+  t.true(places.includes('src/listeners/') && places.includes('src/listeners/all.ts'))
+  t.true(new Set(places).size <= 8)
+})
+
+test('no other file lists the listeners', (t) => {
+  const rooms = ['config', 'listeners', 'observe', 'proxy', 'refusal', 'sidecar', 'transport']
+  const names = [...new Set(LISTENERS.flatMap(({ direction, section }) => [direction, section]))]
+  const word = `(${names.join('|')})`
+  // As a string, a key, a property or a method.
+  const said = new RegExp(
+    `(?<=['.{] ?|, )${word}\\b(?= ?['.?:,}!(])|^ +(?:readonly )?${word}\\??:`,
+    'gm',
+  )
+  const listing = [...rooms, 'cli/check'].flatMap((room) =>
+    readdirSync(join(ROOT, 'src', room), { recursive: true, encoding: 'utf8' })
+      .map((name) => join('src', room, name))
+      .filter((file) => {
+        if (!file.endsWith('.ts')) return false
+        const code = read(file).replaceAll(/\/\*.*?\*\/|\/\/[^\n]*/gs, '')
+        const found = [...code.matchAll(said)].map(([, one, other]) => one ?? other)
+        return new Set(found).size >= 4
+      }),
+  )
+  t.true(listing.includes('src/listeners/all.ts'))
+  t.deepEqual(
+    listing.filter((file) => !LISTENER_SECTION.includes(`\`${file}\``)),
+    [],
+  )
+})
+
+test('every listener has a section in the schema, a label, and rules of its label', (t) => {
+  const paths = new Set(keysIn(fileSchema()).map(({ path }) => path.join('.')))
+  const labels: ReadonlySet<string> = new Set(Object.values(LISTENER_RULES).map(({ direction }) => direction))
+  for (const { direction, section } of LISTENERS) {
+    t.true(DIRECTIONS.includes(direction), direction)
+    t.true(paths.has(`${section === 'modules' ? 'egress.modules' : section}.listen`), section)
+    t.true(labels.has(direction), direction)
+  }
 })
 
 /** As GitHub makes them of headings. */

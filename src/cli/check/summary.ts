@@ -1,8 +1,11 @@
-import { type Forward, formatListen } from '../../config/addresses.ts'
+import { formatListen } from '../../config/addresses.ts'
 import type { Config } from '../../config/config.ts'
 import type { Effective } from '../../config/load.ts'
 import type { Origin } from '../../config/places.ts'
-import { dateText, spanText } from '../../observe/status/words.ts'
+import { LISTENERS } from '../../listeners/all.ts'
+import type { ListenerDefinition } from '../../listeners/listener.ts'
+import { DIRECTIONS } from '../../observe/labels.ts'
+import { spanText } from '../../observe/status/words.ts'
 import { table, textWidth, wrap } from '../terminal.ts'
 import type { CredentialsFound } from './credentials.ts'
 import type { PolicyFound } from './policy.ts'
@@ -50,36 +53,12 @@ function wrapped(rows: readonly (readonly [string, string])[]): string {
 }
 
 function listenerRows(config: Config): [string, string][] {
-  const { ingress, egress, modules, public: publicListener, migration, admin, status } = config
-  const rows: [string, string][] = []
-  if (ingress !== undefined) {
-    rows.push(['ingress', `${formatListen(ingress.listen)} -> ${target(ingress.forward)}`])
-  }
-  if (egress !== undefined) {
-    const { gateway, gatewayModule: pin } = egress
-    const proven = pin.kind === 'module' ? pin.id : `any ${pin.product}`
-    rows.push([
-      'egress',
-      `${formatListen(egress.listen)} -> https://${gateway.authority} (${proven})`,
-    ])
-  }
-  if (modules !== undefined) {
-    const { host, from, to } = modules.listen
-    const ports = from === to ? `${from}` : `${from}-${to}`
-    const address = Object.values(modules.address).flat()
-    const shown = address.length === 1 ? address[0]! : `${address.length} addresses`
-    rows.push(['modules', `${host}:${ports} -> ${shown}`])
-  }
-  if (publicListener !== undefined) rows.push(['public', formatListen(publicListener.listen)])
-  if (migration !== undefined) {
-    const { listen, from, until } = migration
-    const callers = from.map(({ text }) => text).join(', ')
-    const end = `${until <= Date.now() ? 'CLOSED since' : 'until'} ${dateText(until)}`
-    rows.push([
-      'plain',
-      `${formatListen(listen)} for ${callers}, without proof of identity, ${end}`,
-    ])
-  }
+  const { admin, status } = config
+  const http = LISTENERS.filter((listener) => listener.configured(config)).sort(byLabel)
+  const rows = http.map(({ direction, describe }): [string, string] => [
+    direction,
+    describe(config),
+  ])
   for (const { listen, servers, roles, databases, ...leg } of config.postgres) {
     const to = servers.map(({ host, port }) => `${host}:${port}`).join(', ')
     const reports = leg.mode === 'report' || leg.superuser === 'report'
@@ -93,8 +72,9 @@ function listenerRows(config: Config): [string, string][] {
   return rows
 }
 
-function target(forward: Forward): string {
-  return 'path' in forward ? `unix:${forward.path}` : `http://${forward.authority}`
+/** In the order in which the labels are listed, which is not that of opening. */
+function byLabel(one: ListenerDefinition, other: ListenerDefinition): number {
+  return DIRECTIONS.indexOf(one.direction) - DIRECTIONS.indexOf(other.direction)
 }
 
 function ofCredentials({ told }: CredentialsFound): string {

@@ -1,5 +1,6 @@
 import type { Listen, PortRange } from '../../config/addresses.ts'
 import type { Config, Limits } from '../../config/config.ts'
+import { LISTENERS } from '../../listeners/all.ts'
 import type { BoundAddresses } from '../listeners.ts'
 
 /** What is meant for the whole process; every other limit is of one exchange or one connection. */
@@ -23,26 +24,20 @@ export function limitsOfOne(limits: Limits, threads: number): Limits {
 
 /** The same configuration, where the system has chosen ports with the ports that it chose. */
 export function withPorts(config: Config, bound: BoundAddresses): Config {
-  const { ingress, egress, modules, public: browsers, migration } = config
-  return {
-    ...config,
-    ingress: ingress && { ...ingress, listen: fixed(ingress.listen, bound.ingress) },
-    egress: egress && { ...egress, listen: fixed(egress.listen, bound.egress) },
-    modules: modules && { ...modules, listen: fixedRange(modules.listen, bound.modules) },
-    public: browsers && { ...browsers, listen: fixed(browsers.listen, bound.public) },
-    migration: migration && { ...migration, listen: fixed(migration.listen, bound.plain) },
+  let fixed = config
+  for (const { section, direction, configured } of LISTENERS) {
+    const [settings, address] = [config[section], bound[direction]]
+    if (!configured(config) || settings === undefined || address === undefined) continue
+    const listen = withPort(settings.listen, portOf(address))
+    fixed = { ...fixed, [section]: { ...settings, listen } }
   }
+  return fixed
 }
 
-function fixed(listen: Listen, bound: string | undefined): Listen {
-  if ('path' in listen || bound === undefined) return listen
-  return { ...listen, port: portOf(bound) }
-}
-
-function fixedRange(range: PortRange, bound: string | undefined): PortRange {
-  if (range.from !== 0 || bound === undefined) return range
-  const port = portOf(bound)
-  return { ...range, from: port, to: port }
+function withPort(listen: Listen | PortRange, port: number): Listen | PortRange {
+  if ('path' in listen) return listen
+  if ('port' in listen) return { ...listen, port }
+  return listen.from === 0 ? { ...listen, from: port, to: port } : listen
 }
 
 function portOf(address: string): number {
