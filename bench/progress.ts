@@ -1,6 +1,6 @@
 import { formatDuration } from './report/numbers.ts'
 
-/** Shows on a terminal what is being done; says nothing where nobody watches. */
+/** Shows on a terminal what is being done; says nothing without a terminal. */
 export class Progress {
   readonly #stream: NodeJS.WriteStream
   readonly #began = performance.now()

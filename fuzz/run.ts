@@ -30,10 +30,10 @@ if (values.help || !(minutes > 0) || !Number.isInteger(firstSeed)) {
 const wantedOfRequests = new Set(REQUESTS.map(({ flaw }) => requestRefusal(FLAW[flaw]).because))
 const wantedOfAnswers = new Set([
   ...RESPONSES.map(({ flaw }) => responseRefusal(FLAW[flaw], 'upstream').because),
-  'the answer of upstream: a 101 that nobody asked for',
+  'the answer of upstream: a 101 that was not asked for',
 ])
 
-/** Throws when two readings of the same bytes disagree in a way that nobody wanted. */
+/** Throws when two readings of the same bytes disagree in an unwanted way. */
 function agreed(
   { wrong, stricter }: { wrong: string | null; stricter: string | null },
   wanted: ReadonlySet<string>,

@@ -22,7 +22,7 @@ const DIST = outFlag < 0 ? join(ROOT, 'dist') : process.argv[outFlag + 1]!
 const REQUIRE =
   "import{createRequire as sidecarRequire}from'node:module';const require=sidecarRequire(import.meta.url);"
 
-// Compiled code is kept beside the bundle where whoever built it warmed it (Dockerfile), else in
+// Compiled code is kept beside the bundle where the build warmed it (Dockerfile), else in
 // NODE_COMPILE_CACHE; a cache that cannot be written is no error.
 const LAUNCHER = `#!/usr/bin/env node
 import { existsSync } from 'node:fs'
@@ -124,7 +124,7 @@ for (const path of [...libraries].sort()) {
   cpSync(join(ROOT, path, file), join(DIST, 'licenses', `${copy}.txt`))
 }
 
-// What others may write no sidecar takes, and the umask of whoever builds is no part of the product.
+// What others may write no sidecar takes, and the umask of the build is no part of the product.
 const entries = readdirSync(DIST, { recursive: true, withFileTypes: true })
 for (const entry of entries) {
   const runs = entry.isDirectory() || entry.name === 'main.js'

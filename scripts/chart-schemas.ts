@@ -1,5 +1,5 @@
 // Kubernetes' OpenAPI document and the definitions of custom resources, as one JSON Schema a kind, in which
-// a key that nobody declared is an error: what `kubeconform` reads.
+// an undeclared key is an error: what `kubeconform` reads.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'

@@ -131,7 +131,7 @@ const values = z.strictObject({
     migrationDays: z.int().min(1),
   }),
   dashboard: z.strictObject({ enabled: flag, labels: free }),
-  // Helm hands these to a chart that is somebody's dependency.
+  // Helm hands these to a chart that is another's dependency.
   global: free.optional(),
   enabled: flag.optional(),
 })

@@ -1,4 +1,4 @@
-// The lock file must name no registry: whoever clones this has a mirror of their own.
+// The lock file must name no registry: those who clone this have mirrors of their own.
 import { readFileSync } from 'node:fs'
 
 const lock = readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8')

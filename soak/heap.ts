@@ -50,7 +50,7 @@ if (isMainThread) {
       rssBytes: process.memoryUsage().rss,
     })
   })
-  // Whoever asks does not keep the process alive.
+  // The question does not keep the process alive.
   process.channel?.unref()
 } else {
   const from = crypto.randomUUID()

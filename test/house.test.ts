@@ -4,7 +4,7 @@ import test from 'ava'
 
 const SRC = new URL('../src/', import.meta.url).pathname
 
-/** Everybody may import these. */
+/** Every room may import these. */
 const LEAVES = ['folio', 'refusal', 'fault', 'html']
 
 /** The arrows of the house (DESIGN section 7): what a room may import beside itself and the leaves. */
@@ -169,7 +169,7 @@ test('the probe judges with eyes of its own', (t) => {
   }
 })
 
-test('whoever listens for the error of a socket ends it: Node leaves one open whose TLS is broken', (t) => {
+test('an error listener of a socket destroys it: Node leaves a socket open whose TLS is broken', (t) => {
   const running = FILES.filter((file) => !['demo', 'probe'].includes(roomOf(file)))
   const silent = running.filter((file) =>
     /'error', (?:\(\w*\)|\w+) => (?:\{\s*\}|undefined|void 0)\)/.test(

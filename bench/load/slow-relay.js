@@ -1,4 +1,4 @@
-// Plain JavaScript on purpose: a network that is slower than the machine. Passes bytes between whoever
+// Plain JavaScript on purpose: a network that is slower than the machine. Passes bytes between the two that
 // connects and the target, no more than so many a second in all and in each direction.
 import { connect, createServer } from 'node:net'
 
@@ -22,7 +22,7 @@ class Line {
     from.on('close', () => to.destroy())
   }
 
-  /** What may go now; a large piece goes in parts, so that nobody waits for the whole of it. */
+  /** What may go now; a large piece goes in parts, so that no reader waits for the whole of it. */
   move() {
     while (this.left > 0 && this.waiting.length > 0) {
       const { bytes, from, to } = this.waiting.shift()

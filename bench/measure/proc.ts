@@ -16,7 +16,7 @@ export function cpuNanos(pid: number): number {
 export interface Memory {
   /** Resident, shared pages of libraries and program text included. */
   readonly rssBytes: number
-  /** Written to, and shared with nobody: what one more such process costs. */
+  /** Written to, and shared with no process: what one more such process costs. */
   readonly privateBytes: number
 }
 

@@ -82,7 +82,7 @@ function accepts(port: number): Promise<boolean> {
   })
 }
 
-/** The settings of whoever runs the benchmark are not what is measured. */
+/** The settings of the user who runs the benchmark are not measured. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const own = /^(?:SIDECAR_|MODULE_)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))

@@ -53,7 +53,7 @@ function configuration(home: string, www: string, port: number): string {
 
 /** What every nginx here has in common: one worker, in the foreground, files where they may be. */
 export function inDirectory(home: string): string {
-  // Started by root, workers would become somebody who may not look into this directory.
+  // Started by root, workers would become a user who may not look into this directory.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
   return `${user} worker_processes 1; daemon off; pid ${home}/nginx.pid;
     events { worker_connections 8192; }`

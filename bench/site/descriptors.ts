@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CALLERS, OKAPI } from './certificates.ts'
 
-/** The interface that everybody calls. */
+/** The interface that all modules call. */
 const ITEMS = {
   id: 'items',
   version: '1.0',

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net'
 
-/** A port of 127.0.0.1 that nobody has; five digits, so that every request is equally long. */
+/** A free port of 127.0.0.1; five digits, so that every request is equally long. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = await ephemeral()

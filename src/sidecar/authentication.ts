@@ -1,10 +1,12 @@
 import type { TLSSocket } from 'node:tls'
-import type { Config } from '../config/config.ts'
+import type { Config, PublicSettings } from '../config/config.ts'
 import type { CredentialsInForce } from '../credentials/credentials.ts'
 import type { Generation } from '../credentials/generation.ts'
+import type { PublicExpectation } from '../credentials/public-certificate.ts'
 import type { Reason } from '../refusal/reasons.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Authenticator, PeerCertificates } from '../transport/authenticate.ts'
+import { handshakeForPublic, lookWith } from '../transport/handshake-check.ts'
 import { type LivePeer, LiveSet } from '../transport/live-set.ts'
 import type { Material } from '../transport/tls-options.ts'
 import { KnownIntermediates, type TrustBundle } from '../trust/chain.ts'
@@ -156,4 +158,17 @@ export class Authentication {
     if (handshake === undefined) throw new Error('a connection was let in without authentication')
     return { handshake, generation: this.#credentials.current.number }
   }
+}
+
+/** What credentials are held to, at start, on reload and by `check` alike. */
+export function expectedOf({ module, trustDomain, pins }: Config) {
+  const foreign = new Map(Object.entries(pins.identities))
+  return { module: module.id, trustDomain, foreign, lookWith }
+}
+
+/** The same for the certificate of `public`. */
+export function publicExpectationOf({
+  credentials: { directory },
+}: PublicSettings): PublicExpectation {
+  return { directory, handshake: handshakeForPublic }
 }

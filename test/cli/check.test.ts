@@ -338,7 +338,7 @@ test('several threads are told, and more than there are CPUs are warned of, at t
   t.regex(stderr, /sidecar\.yaml:6:\d+: `workers`: 64, but there (are|is) \d+ CPU/)
 })
 
-test('a number of threads that nobody can mean is an error', (t) => {
+test('an absurd number of threads is an error', (t) => {
   const { status, stderr } = sidecar(installation('workers: 65\n'), 'check')
   t.is(status, 2)
   t.regex(stderr, /workers/)

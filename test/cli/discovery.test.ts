@@ -264,7 +264,7 @@ test('over mutual TLS: an operator with a grant, through Okapi’s sidecar', asy
   t.is((await discovery('--descriptors', DESCRIPTORS, '--okapi', url)).code, 2)
 })
 
-test('whoever answers there must prove to be Okapi', async (t) => {
+test('the server at --okapi must prove to be Okapi', async (t) => {
   const okapi = await Discovery.open(t)
   const place = await Place.make()
   const other = await Place.make()
@@ -292,7 +292,7 @@ for (const [why, args] of [
   ['TLS without credentials', ['--descriptors', DESCRIPTORS, '--okapi', 'https://127.0.0.1:1']],
   ['a range that is none', ['--descriptors', DESCRIPTORS, '--modules-listen', '127.0.0.1:9-1']],
   ['a range too small', ['--descriptors', DESCRIPTORS, '--modules-listen', '127.0.0.1:20000']],
-  ['nobody there', ['--descriptors', DESCRIPTORS, '--okapi', 'http://127.0.0.1:1']],
+  ['nothing listens there', ['--descriptors', DESCRIPTORS, '--okapi', 'http://127.0.0.1:1']],
 ] as const) {
   test(`wrong usage is 2: ${why}`, async (t) => {
     const { code, err } = await discovery(...args)

@@ -117,7 +117,7 @@ test('who does not answer, or not in full, is not healthy', async (t) => {
   t.true(long.err.includes('more than 65536 bytes'), long.err)
 })
 
-test('a redirect is followed by nobody, and is not health', async (t) => {
+test('a redirect is not followed and is not healthy', async (t) => {
   let asked = 0
   const address = await answering(t, (_, response) => {
     asked++

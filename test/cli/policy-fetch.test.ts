@@ -162,7 +162,7 @@ test('over mutual TLS: an operator with a grant, through Okapi’s sidecar', asy
   t.is(ben.code, 2)
   t.regex(ben.stderr, /403/)
   await t.throwsAsync(() => readdir(ben.out))
-  // Whoever answers must be Okapi: a module with a good certificate is not.
+  // The server must be Okapi: a module with a good certificate is not.
   const module = await place.sidecar(ID.users, {
     ingress: { listen: '127.0.0.1:0', forward: okapi.url },
   })

@@ -62,7 +62,7 @@ test('all: grants, operators, clients, Okapi and public; --json, --csv', async (
     ),
   )
   t.true(csv.stdout.includes('"finds, ""who"" tagged"'))
-  t.true(csv.stdout.includes(",'=1+1"), 'no spreadsheet calculates what somebody wrote')
+  t.true(csv.stdout.includes(",'=1+1"), 'no spreadsheet takes a text for a formula')
 })
 
 test('filters by caller, provider, interface or path', async (t) => {

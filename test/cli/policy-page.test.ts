@@ -56,7 +56,7 @@ inBrowser('a cell opens to its routes and the rule behind each; nothing is fetch
   t.is(page.asked.length, 1)
 })
 
-inBrowser('what somebody wrote is text, never markup', async (t) => {
+inBrowser('text of descriptors and grants is shown as text, never as markup', async (t) => {
   const page = await open(t)
   await page.click(cell('mod-tags-3.1.0', 'mod-users-19.7.0'))
   t.is(await text(page, '#told .quiet'), 'finds <b>who</b> tagged</script>')

@@ -158,7 +158,7 @@ test('--tighten: grants that are wider than their use, and what they could be', 
   await writeFile(
     grants,
     `- {caller: mod-tags, at: okapi, interface: users, why: finds who tagged, until: 2099-01-31}
-- {caller: mod-tags, at: okapi, interface: user-tenants, why: nobody knows}
+- {caller: mod-tags, at: okapi, interface: user-tenants, why: it is not known}
 `,
   )
   const used = log(

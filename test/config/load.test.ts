@@ -179,7 +179,7 @@ test('what is no YAML, or no section, is told with its place', (t) => {
   t.regex(problemsOf('module: [')[0] ?? '', /^1:\d+: /)
   t.regex(problemsOf('module: a\nmodule: b\n')[0] ?? '', /^2:1: map keys must be unique/)
   t.deepEqual(problemsOf('- a\n'), ['1:1: the configuration must be a section of keys'])
-  t.regex(problemsOf('module: *nobody\n')[0] ?? '', /alias/)
+  t.regex(problemsOf('module: *unknown\n')[0] ?? '', /alias/)
 })
 
 test('aliases that multiply are refused, not unfolded', (t) => {
@@ -203,7 +203,7 @@ status: *same
   t.deepEqual(config.status.listen, { host: '127.0.0.1', port: 1 })
 })
 
-test('plain HTTP stays on loopback, unless somebody says why not', (t) => {
+test('plain HTTP stays on loopback unless a reason is given', (t) => {
   const at = (listen: string) =>
     `${MODULE}  `.replace('egress: {', `egress: { listen: '${listen}',`)
   for (const inside of ['127.0.0.1:1', '127.8.9.10:1', '[::1]:1', 'localhost:1', 'unix:/run/x']) {

@@ -65,7 +65,7 @@ test('nothing of it has a default: who, until when and why are for a person to s
   t.regex(problemsOf(migration({ from: '[]' }))[0]!, /^error 7:9: .*must not be empty/)
 })
 
-test('addresses that name nobody are refused where they stand', (t) => {
+test('addresses that match no peer are refused with their place', (t) => {
   t.regex(
     problemsOf(migration({ from: '[10.1.2.3, 0.0.0.0/0]' }))[0]!,
     /^error 7:20: `migration.from.1` 0\.0\.0\.0\/0 is wider than \/8/,
@@ -91,7 +91,7 @@ test('too far away is refused, with the place', (t) => {
   t.regex(problemsOf(migration({ until: '2026-13-01' }))[0]!, /must be a date/)
 })
 
-test('a day that is over is a warning to the process and marked for whoever checks', (t) => {
+test('a day that is over is a warning when the process starts and an error for `check`', (t) => {
   const { problems, overdue, config } = loadConfig(written(migration({ until: day(-1) })), {})
   t.is(problems.length, 1)
   t.is(overdue[0], problems[0])

@@ -42,7 +42,7 @@ const OUT = [
   ['10.1.2.3', '2002:a01:203::'],
   ['10.1.2.3', '64:ff9b::10.1.2.3'],
   ['10.1.2.3', '::ffff:0:10.1.2.3'],
-  // What an IPv4 caller looks like is in `::/64` to whoever compares bytes.
+  // An IPv4 caller’s mapped address is in `::/64` when bytes are compared.
   ['::1/128', '::ffff:0.0.0.1'],
   ['fd00:0:0:1::/64', 'fd00:0:0:2::'],
   ['fe80::1', 'fe80::1%eth0'],
@@ -61,7 +61,7 @@ test('what is no address is never listed', (t) => {
   }
 })
 
-test('what lists nobody in particular, or is no address, is refused', (t) => {
+test('a list of all addresses, and what is no address, is refused', (t) => {
   const refused: readonly (readonly [string, RegExp])[] = [
     ['0.0.0.0/0', /wider than \/8/],
     ['10.0.0.0/7', /wider than \/8/],

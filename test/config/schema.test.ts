@@ -26,7 +26,7 @@ test('no section of the published schema takes unknown keys', (t) => {
   t.deepEqual(open, [])
 })
 
-// A checkout takes the umask of whoever made it; a configuration that a group may write is refused.
+// A checkout takes the umask of its user; a configuration that a group may write is refused.
 test('the examples are configurations', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sidecar-examples-'))
   const examples = readdirSync(join(ROOT, 'examples')).filter((name) => name.endsWith('.yaml'))

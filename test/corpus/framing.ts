@@ -102,7 +102,7 @@ const BODIES: readonly (readonly [what: string, kin: string, body: string])[] = 
 const INSIDE = SMUGGLED.replace('{P}', '')
 const CHUNK = `${INSIDE.length.toString(16)}\r\n${INSIDE}\r\n`
 
-/** Bodies that end where everybody thinks, whatever is in them. */
+/** Bodies whose end every reader finds, whatever is in them. */
 const HARMLESS: readonly (readonly [what: string, bytes: string])[] = [
   ['a request within a body by length', post([`Content-Length: ${INSIDE.length}`], INSIDE)],
   ['a request within a chunk', post(CHUNKED, `${CHUNK}0\r\n\r\n`)],

@@ -54,7 +54,7 @@ const FORMS: readonly (readonly [what: string, kin: string, bytes: string])[] = 
   ['no slash', 'OPA-Envoy CVE-2026-26205', get('admin')],
   ['CONNECT', 'tunnel', `CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n${SMUGGLED}`],
   ['TRACE', 'cross-site tracing', `TRACE {P}/a HTTP/1.1\r\nHost: x\r\n\r\n${SMUGGLED}`],
-  ['a method that nobody knows', 'method confusion', `GETX {P}/a HTTP/1.1\r\nHost: x\r\n\r\n`],
+  ['an unknown method', 'method confusion', `GETX {P}/a HTTP/1.1\r\nHost: x\r\n\r\n`],
   ['a method in small letters', 'method confusion', `get {P}/a HTTP/1.1\r\nHost: x\r\n\r\n`],
   ['HTTP/0.9', 'request splitting', 'GET {P}/a\r\n'],
   ['HTTP/2 in a line of HTTP/1', 'h2 preface', get('{P}/a').replace('1.1', '2.0')],

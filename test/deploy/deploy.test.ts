@@ -40,7 +40,7 @@ test('a module has the network of its own sidecar and no other', (t) => {
   }
 })
 
-test('nobody in it may more than needed', (t) => {
+test('no container in it may do more than it needs', (t) => {
   for (const [name, service] of services) {
     t.true(service.read_only, name)
     t.deepEqual(service.cap_drop, ['ALL'], name)

@@ -127,7 +127,7 @@ test('a type by the name of what every object has is unknown as any other', (t) 
   }
 })
 
-test('what nobody sees stands in no name and no path: lists are for people', (t) => {
+test('invisible characters are refused in names and paths: lists are for people', (t) => {
   const places: readonly (readonly [value: (text: string) => unknown, pointer: string])[] = [
     [(text) => ({ id: `mod-${text}-1.0.0` }), '/id'],
     [(text) => ({ ...BASE, requires: [{ id: text, version: '1.0' }] }), '/requires/0/id'],

@@ -176,7 +176,7 @@ withHelm('the configuration goes before what the chart says, key by key', async 
   t.is(config.policy.descriptors, '/etc/sidecar/policy/installed.json')
 })
 
-withHelm('the certificate names the module, and nobody may ask for another', async (t) => {
+withHelm('the certificate names the module, and values cannot ask for another', async (t) => {
   const things = await render(MATRIX['everything there is']!)
   const uri = 'spiffe://folio.example.org/module/mod-users-19.7.0'
   const { spec, metadata } = only(things, 'Certificate')
@@ -192,7 +192,7 @@ withHelm('the certificate names the module, and nobody may ask for another', asy
   t.is(policy.allowed.isCA, undefined)
 })
 
-withHelm('the module’s own port is open to nobody, by either kind of rules', async (t) => {
+withHelm('the module’s own port is closed, by either kind of rules', async (t) => {
   const things = await render(MATRIX['a module with rules of its own']!)
   const { ingress } = only(things, 'NetworkPolicy').spec as {
     ingress: { ports: { port: number }[] }[]

@@ -9,7 +9,7 @@ const withHelm = withTool('helm')
 
 test.after.always(() => rmSync(PLACE, { recursive: true, force: true }))
 
-withHelm('three lines put it into somebody’s own chart', async (t) => {
+withHelm('three lines put it into another chart', async (t) => {
   const chart = join(PLACE, 'mine')
   mkdirSync(join(chart, 'templates'), { recursive: true })
   mkdirSync(join(chart, 'charts'))

@@ -136,7 +136,7 @@ const WRONG: readonly [string, string, (thing: Spoilt) => void][] = [
   ['a misspelt key of a request policy', 'CertificateRequestPolicy', (it) => inSpec(it, { a: 1 })],
   ['a wrong endpoint', 'PodMonitor', (it) => inSpec(it, { podMetricsEndpoints: [{ paths: '/' }] })],
   ['a rule without an expression', 'PrometheusRule', (it) => inSpec(it, { groups: [{ a: 1 }] })],
-  ['a kind that nobody knows', 'ConfigMap', (it) => Object.assign(it, { kind: 'ConfigMaps' })],
+  ['an unknown kind', 'ConfigMap', (it) => Object.assign(it, { kind: 'ConfigMaps' })],
 ]
 
 /** A key of the first container. */

@@ -6,7 +6,7 @@ import { withTool } from '../support/scenario/tools.ts'
 import { MATRIX, MODULE, PLACE, podSpecs, render, sidecarOf } from './render.ts'
 
 // What Node is started with decides how much memory a sidecar takes (docs/performance.md). The image
-// says it once, and whoever starts the program by other means says the same.
+// says it once, and other ways of starting the program say the same.
 const ROOT = join(import.meta.dirname, '..', '..')
 const withHelm = withTool('helm')
 
@@ -33,7 +33,7 @@ test('the image starts Node with a small young generation', (t) => {
   t.true(FLAGS.some((flag) => flag.startsWith('--max-semi-space-size=')))
 })
 
-test('whoever starts it tells OpenSSL to give no session tickets', (t) => {
+test('every way of starting it tells OpenSSL to give no session tickets', (t) => {
   t.truthy(lineOf('Dockerfile', /^ENV OPENSSL_CONF=\/app\/openssl\.cnf$/))
   const unit = 'deploy/systemd/okapi-sidecar@.service'
   t.truthy(lineOf(unit, /^Environment=OPENSSL_CONF=\/opt\/okapi-sidecar\/openssl\.cnf$/))

@@ -157,7 +157,7 @@ test('a module that is not there, does not answer, or breaks off, is not well', 
   }
 })
 
-test('whoever asks while it is being asked gets the same answer', async (t) => {
+test('callers that ask during a check get the answer of that check', async (t) => {
   let asked = 0
   const held: (() => void)[] = []
   const place = await module(t, (_, response) => {

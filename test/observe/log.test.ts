@@ -92,7 +92,7 @@ test('a reader that is gone ends no process and holds none up', async (t) => {
     import { createLog } from ${JSON.stringify(module)}
     process.stdin.resume().once('end', async () => {
       const { log, destination } = createLog({ level: 'info' })
-      log.info('nobody reads this')
+      log.info('a line without a reader')
       if (process.argv[1] === 'flush') await destination.flush()
       log.info('nor this')
       process.exit(3)

@@ -6,7 +6,7 @@ import { OWN, SharedTallies, sharedCells } from '../../src/observe/tallies.ts'
 
 const LISTENERS = ['ingress', 'egress'] as const
 
-test('whoever has all cells reads the sum of what several have counted', async (t) => {
+test('with all cells one reads the sum of what several have counted', async (t) => {
   const cells = [sharedCells(), sharedCells(), sharedCells()]
   const main = new Metrics(LISTENERS, new SharedTallies(cells))
   const others = cells.slice(1).map((each) => new Metrics(LISTENERS, new SharedTallies([each])))
@@ -48,7 +48,7 @@ test('what another thread writes is read here', async (t) => {
   t.deepEqual([...here!], [0, 0, 5])
 })
 
-test('nobody takes the same cells twice, or more than there are', (t) => {
+test('the same cells cannot be taken twice, nor more than there are', (t) => {
   const shared = new SharedTallies([sharedCells()])
   const [first, second] = [shared.take(2)[0]!, shared.take(2)[0]!]
   first.fill(1)

@@ -41,7 +41,7 @@ async function namespace(
   assert.equal(code, 0, err)
 }
 
-/** A server in a namespace that says `open` to whoever comes. */
+/** A server in a namespace that says `open` to every caller. */
 async function serve(name: string, port: number): Promise<void> {
   const script = `require('net').createServer((s) => s.end('open')).listen(${port}, '::', () => console.log('up'))`
   const args = ['netns', 'exec', `folio-${name}`, process.execPath, '-e', script]
@@ -178,7 +178,7 @@ for (const [family, guarded, other] of [
     assert.equal(dns, family === 'IPv4' ? 'open' : 'ECONNREFUSED')
   })
 
-  test(`${family}: loopback stays open to everybody in the namespace`, real, async () => {
+  test(`${family}: loopback stays open inside the namespace`, real, async () => {
     const loopback = family === 'IPv4' ? '127.0.0.1' : '::1'
     assert.equal(await reach(GUARDED, 1000, loopback, 8081), 'open')
     assert.equal(await reach(GUARDED, 1000, guarded, 8081), 'open')

@@ -43,7 +43,7 @@ after(async () => {
   for (const place of [PLACE, CHARTS]) rmSync(place, { recursive: true, force: true })
 })
 
-test('the image: nobody’s user, with its labels, no larger than it must be', real, async () => {
+test('the image: an unprivileged user, its labels, and its size', real, async () => {
   const [image] = JSON.parse(await podman('image', 'inspect', IMAGE))
   const [bare] = JSON.parse(await podman('image', 'inspect', BASE))
   assert.equal(image.Config.User, '65532:65532')
@@ -151,7 +151,7 @@ test('sidecars start before their modules, and are ready without them', real, as
   })
 })
 
-test('a sidecar is nobody, may nothing, and can write nowhere', real, async () => {
+test('a sidecar has no privileges, no capabilities and no writable file system', real, async () => {
   const script = `
     const fs = await import('node:fs')
     const status = fs.readFileSync('/proc/self/status', 'utf8')

@@ -48,7 +48,7 @@ test('a filter of phase auth, no other', (t) => {
   t.deepEqual(told({ id: 'mod-x-1.0.0', filters }), ['auth-filter  /filters/1'])
 })
 
-test('`multiple`, system and unknown interfaces make nobody a module of the login', (t) => {
+test('`multiple`, system and unknown interfaces give no module the trust of a login module', (t) => {
   for (const interfaceType of ['multiple', 'system', 'internal', 'unheard-of']) {
     const [provided] = provides('authtoken')
     const descriptor = { id: 'mod-x-1.0.0', provides: [{ ...provided, interfaceType }] }

@@ -123,9 +123,13 @@ const WRONG: readonly (readonly [what: string, grant: object, finding: RegExp])[
     { ...GOOD, at: 'mod-user' },
     /^warning .*no descriptor of mod-user /,
   ],
-  ['an interface nobody provides', { ...GOOD, interface: 'user' }, /^warning .*provides `user`/],
   [
-    'a path nobody declares',
+    'an interface that no module provides',
+    { ...GOOD, interface: 'user' },
+    /^warning .*provides `user`/,
+  ],
+  [
+    'a path that no module declares',
     { ...GOOD, interface: undefined, methods: ['GET'], path: '/nothing/{x}' },
     /^warning .*declares a route/,
   ],

@@ -11,12 +11,12 @@ let context: Omit<Context, 'role'>
 
 test.before(async () => {
   const issuer = await foreignRoot('folio.test')
-  const nobody = await forged('self', { commonName: 'nobody' })
+  const stranger = await forged('self', { commonName: 'nobody' })
   const pair = await forged(issuer, {
     commonName: 'mod-tags-3.1.0',
     names: [moduleUri('folio.test', 'mod-tags-3.1.0')],
   })
-  target = await credulous(nobody)
+  target = await credulous(stranger)
   const { port } = target.plain
   const [free] = await freePorts(1)
   context = {

@@ -14,7 +14,7 @@ test('paths come from the descriptors', (t) => {
   t.is(installation.module('mod-use'), undefined)
 })
 
-test('a path is closed to whom does not ask for its interface, and to no other', (t) => {
+test('a path is closed to a module that does not require its interface, and to no other', (t) => {
   const installation = readKnownModules(DEMO)
   const closed = (name: string) => installation.closedTo(installation.module(name)!)
   t.not(closed('mod-tags'), '/tags')
@@ -48,7 +48,7 @@ const provider = (version: string) => ({
 })
 const caller = { id: 'mod-b-1.0.0', requires: [{ id: 'a', version: '1.2' }] }
 
-test('a mismatch is a requirement that somebody has, but nobody in that version', (t) => {
+test('a mismatch is a required interface that is provided, but not in that version', (t) => {
   const wrong = readKnownModules(folder(provider('2.0'), caller)).mismatch()
   t.is(wrong?.caller, 'mod-b-1.0.0')
   t.regex(wrong?.path ?? '', /^\/a\/[0-9a-f-]{36}$/)

@@ -80,14 +80,20 @@ const STRICT = [
   ...['duplicate-host', 'no-host', 'obs-fold', 'space-before-colon', 'nul-in-value'],
 ]
 
-withNginx('nginx with `ssl_verify_client optional` serves whoever shows none', async (t) => {
-  const findings = await assault(await listening('optional'))
-  const found = through(findings)
-  const open = ['no-certificate', 'sni-other-name', 'alpn-other-protocol', 'stalled-head']
-  t.deepEqual(missing([...open, ...NO_POLICY], found), [])
-  t.deepEqual(missing(['foreign-ca', 'self-signed', 'plaintext', ...STRICT], blocked(findings)), [])
-  t.true(module.requests.some(({ first }) => first.startsWith('POST /_/tenant ')))
-})
+withNginx(
+  'nginx with `ssl_verify_client optional` serves a caller without a certificate',
+  async (t) => {
+    const findings = await assault(await listening('optional'))
+    const found = through(findings)
+    const open = ['no-certificate', 'sni-other-name', 'alpn-other-protocol', 'stalled-head']
+    t.deepEqual(missing([...open, ...NO_POLICY], found), [])
+    t.deepEqual(
+      missing(['foreign-ca', 'self-signed', 'plaintext', ...STRICT], blocked(findings)),
+      [],
+    )
+    t.true(module.requests.some(({ first }) => first.startsWith('POST /_/tenant ')))
+  },
+)
 
 withNginx('nginx that verifies keeps strangers out, and every module in', async (t) => {
   const target = await listening('verifies')
@@ -129,7 +135,7 @@ withNginx('nginx of long ago believes every CA and speaks every TLS', async (t) 
   t.is(findings.get('no-host')?.outcome, 'blocked')
 })
 
-test('a module without anything in front of it serves whoever reaches it', async (t) => {
+test('a module without a sidecar serves every caller', async (t) => {
   const endpoint = { host: '127.0.0.1', port: module.port, tls: false }
   const ports = { ...USUAL_PORTS, module: [module.port] }
   const target = { endpoint, expect: 'mod-users', descriptors: DESCRIPTORS, ports, ca: certs }

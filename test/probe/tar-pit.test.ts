@@ -26,7 +26,7 @@ interface Told {
 }
 
 for (const kind of Object.keys(TAR) as (keyof typeof TAR)[]) {
-  test.serial(`${kind} keeps nobody beyond the deadline, and is not judged`, async (t) => {
+  test.serial(`${kind}: the probe stops at its deadline and gives no verdict`, async (t) => {
     const pit = await TarPit.start(kind, pair)
     t.teardown(() => pit.close())
     const target = [`https://127.0.0.1:${pit.port}`, '--ca', join(directory, 'certs')]

@@ -33,11 +33,11 @@ const table = [
     'blocked',
     'wrong-peer',
   ],
-  ['a refusal by nobody we know', answer(403), 'blocked', null],
+  ['a refusal that is not the sidecar’s', answer(403), 'blocked', null],
   ['nginx without a certificate', answer(496), 'blocked', null],
   ['200', answer(200), 'got-through', null],
-  ['404: somebody looked for the route', answer(404), 'got-through', null],
-  ['500: somebody stumbled', answer(500), 'got-through', null],
+  ['404: the module looked for the route', answer(404), 'got-through', null],
+  ['500: the module failed', answer(500), 'got-through', null],
   [
     'a 400 in Okapi’s own words',
     transcript('HTTP/1.1 400 X\r\nContent-Length: 18\r\n\r\nNo such Tenant abc'),
@@ -55,7 +55,7 @@ const table = [
   ['an alert', transcript('', 'alert', 'ERR_SSL_ALERT'), 'blocked', null],
   ['closed without a word', transcript('', 'closed'), 'blocked', null],
   ['silence', transcript('', 'silent'), 'inconclusive', null],
-  ['nobody there', transcript('', 'refused', 'ECONNREFUSED'), 'inconclusive', null],
+  ['connection refused', transcript('', 'refused', 'ECONNREFUSED'), 'inconclusive', null],
   ['the deadline', transcript('', 'aborted'), 'inconclusive', null],
   ['no HTTP', transcript('SSH-2.0\r\n', 'answered'), 'inconclusive', null],
 ] as const

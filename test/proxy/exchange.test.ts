@@ -54,7 +54,7 @@ test('the tenant that Okapi will take: header, claim, supertenant', async (t) =>
     ['public', cookie, 'd'],
     ['public', `${cookie}X-Okapi-Tenant: a\r\n`, 'a'],
     ['public', `${cookie}${other}`, 'c'],
-    // Past Okapi nobody takes supertenant for a tenant that is not named.
+    // Past Okapi supertenant is not implied where no tenant is named.
     ['direct', '', ''],
     ['direct', cookie, ''],
     ['direct', other, 'c'],
@@ -119,7 +119,7 @@ test('odd paths are refused before policy is asked, and the connection closed', 
 test('what policy refuses is refused; the connection is used on', async (t) => {
   const policy = new OpenPolicy()
   const { socket, told } = memoryListener('okapi', { policy })
-  const refusal = refuse('route-not-declared', 'nobody declares it')
+  const refusal = refuse('route-not-declared', 'no module declares it')
   policy.decide = ({ path }) =>
     path === '/no'
       ? {
@@ -220,7 +220,7 @@ test('Okapi’s health question is answered by us, and the module sees nothing o
   await up.socket.arrive(get('/') + get('/'))
   await until(() => up.socket.sent.match(/"status":"UP"/g)?.length === 2)
   t.is(up.pool.dials, 0)
-  const down = health(refuse('module-unavailable', 'nobody listens'))
+  const down = health(refuse('module-unavailable', 'nothing listens'))
   await down.socket.arrive(get('/'))
   t.regex(down.socket.sent, /^HTTP\/1.1 503 /)
   const odd = health(null)

@@ -122,15 +122,15 @@ test('spoofed names with _ are taken off or refused like the ones with -', async
 test('X-Okapi-User-Id goes on only beside a token of the same user', async (t) => {
   const user = 'X-Okapi-User-Id: u1'
   const other = `X-Okapi-Token: ${jwt({ user_id: 'u2' })}`
-  const nobody = `X-Okapi-Token: ${jwt({ tenant: 'diku' })}`
+  const anonymous = `X-Okapi-Token: ${jwt({ tenant: 'diku' })}`
   const bearer = `Authorization: Bearer ${TOKEN}`
   t.deepEqual((await through('egress', [user, TOKENS])).lines, [user, TOKENS])
   t.deepEqual((await through('egress', [user, bearer])).lines, [user, bearer])
   t.deepEqual((await through('egress', [user])).lines, [])
-  t.deepEqual((await through('egress', [user, nobody])).lines, [nobody])
+  t.deepEqual((await through('egress', [user, anonymous])).lines, [anonymous])
   t.is((await through('egress', [user, other])).refused, 'forbidden-header')
   t.is((await through('okapi', [user])).refused, 'forbidden-header')
-  t.is((await through('okapi', [user, nobody])).refused, 'forbidden-header')
+  t.is((await through('okapi', [user, anonymous])).refused, 'forbidden-header')
   t.is((await through('okapi', [user, other])).refused, 'forbidden-header')
   t.deepEqual((await through('okapi', [user, TOKENS])).lines, [user, TOKENS])
   // Okapi takes the header before Authorization; so does the comparison.
@@ -193,7 +193,7 @@ test('X-Forwarded-For has an IPv4 address as such, also where the listener is of
 const GIVER = { traits: { keepsTokens: true } }
 const FILTER = { traits: { authFilter: true } }
 
-// At the module's own sidecar, and again at Okapi's: whoever answers there may have the module's key only.
+// At the module's own sidecar, and again at Okapi's: what answers there may have the module's key only.
 for (const listener of ['ingress', 'direct', 'plainToModule', 'modules'] as const) {
   for (const { canonical, onResponse } of OKAPI_HEADERS) {
     const line = `${canonical}: a`
@@ -355,7 +355,7 @@ for (const { canonical, fromModule } of OKAPI_HEADERS) {
   const line = `${canonical}: ${value}`
   const lines = canonical === 'X-Okapi-User-Id' ? [TOKENS, line] : [line]
 
-  test(`${canonical} from whoever a grant lets to a module`, async (t) => {
+  test(`${canonical} from a caller that a grant lets to a module`, async (t) => {
     const { refused, lines: kept } = await through('direct', lines)
     if (canonical === 'X-Okapi-Url') t.deepEqual(kept, ['X-Okapi-Url: http://localhost:9130'])
     else if (canonical === 'X-Okapi-Module-Id') t.deepEqual([refused, kept], ['', []])
@@ -364,7 +364,7 @@ for (const { canonical, fromModule } of OKAPI_HEADERS) {
   })
 }
 
-test('whoever a grant lets to a module says no more than a caller of Okapi', async (t) => {
+test('a caller that a grant lets to a module may say no more than a caller of Okapi', async (t) => {
   const names = [...SPOOFABLE_HEADERS, 'X-Forwarded-For', 'x_forwarded_host', 'X-Sidecar-Exchange']
   for (const name of [...names, 'x-okapi-unheard-of']) {
     t.is((await through('direct', [`${name}: a`])).refused, 'forbidden-header', name)

@@ -36,7 +36,7 @@ async function said(asked: Parameters<typeof refusalResponse>[0], refusal = NO, 
   return { ...answer!, headers }
 }
 
-test('whoever has proven its identity is told everything', async (t) => {
+test('a caller with a proven identity is told everything', async (t) => {
   const { status, headers, body, whole } = await said({
     context: context(MODULE, 'r/1'),
     method: GET,

@@ -37,7 +37,7 @@ test('what Okapi calls one thread with, the egress of another takes off at once'
   t.is(two!.prefixLength(target, 0, target.length), 6)
 })
 
-test('while others write, nobody reads what nobody wrote', async (t) => {
+test('no torn reads while others write', async (t) => {
   const memory = sharedPathMemory()
   const file = new URL('../../src/proxy/shared-path.ts', import.meta.url)
   const script = (path: string) => `

@@ -118,7 +118,7 @@ test('one address has a share of what strangers may have', (t) => {
   t.is(new Caller(shares, 'plain/192.0.2.7', 'unproven').call(), null)
 })
 
-test('slow callees leave places to others, however many there are and whoever asks them', (t) => {
+test('slow callees leave places to others, however many there are and from whichever caller', (t) => {
   const shares = sharesOf(true)
   const callers = Array.from(
     { length: 60 },
@@ -247,7 +247,7 @@ function breakOff(caller: Caller): number {
   }
 }
 
-test('who breaks off more than it may is told so, whatever connection it comes by; nobody else is', (t) => {
+test('a caller over its budget of broken-off exchanges is refused on all its connections; no other caller is', (t) => {
   const now = { now: 0 }
   const shares = new Shares(LIMITS, false, now)
   const one = new Caller(shares, 'mod-tags-3.1.0', 'proven')
@@ -274,7 +274,7 @@ test('exchanges that end well pay for some that do not, and never for more than 
   t.is(breakOff(late), 80)
 })
 
-test('Okapi asks for everybody and may break off eight times as much; the module beside us any number', (t) => {
+test('Okapi calls for all and may break off eight times as much; the module beside us any number', (t) => {
   const shares = sharesOf(false)
   t.is(breakOff(new Caller(shares, 'okapi-7.2.0', 'okapi')), 640)
   const own = new Caller(shares, 'mod-notes-8.1.0', 'own', 'egress')

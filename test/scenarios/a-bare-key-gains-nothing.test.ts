@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { ask, get, ID, runTool, Town, token, verdictOf, withTool } from '../support/scenario.ts'
 
-// Whoever holds a module's key needs no sidecar of its own to call Okapi's: what that sidecar would
+// A thief of a module's key needs no sidecar of its own to call Okapi's: what that sidecar would
 // have taken off is refused there.
 
 let town: Town
@@ -76,7 +76,7 @@ test.serial(
   },
 )
 
-/** curl with the certificate of somebody: status, and what a sidecar refused for. */
+/** curl with the certificate of one member: status, and what a sidecar refused for. */
 async function curl(at: string, as: string, target: string, ...lines: string[]): Promise<string> {
   const { port, certificate } = await town.ingress(at, as)
   const { out, err, code } = await runTool('curl', [

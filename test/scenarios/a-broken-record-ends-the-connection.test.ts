@@ -6,7 +6,7 @@ import { openSsl } from '../support/scenario/openssl.ts'
 import { answer, ask, Cable, get, ID, OK, Talk, Town, verdictOf } from '../support/scenario.ts'
 
 // One bit of a TLS record is flipped on the way. Node emits `error` for it and leaves the socket open:
-// whoever finds it ends the connection, the exchange ends with a reason, and the next one is served.
+// the side that finds it ends the connection, the exchange ends with a reason, and the next one is served.
 
 const T = 'X-Okapi-Tenant: diku'
 const PATIENT = { responseHeadMs: 0, bodyIdleMs: 600_000, idleMs: 600_000 }

@@ -75,7 +75,7 @@ test.serial('each sidecar knows who called, from the certificate alone', async (
 })
 
 test.serial('between the sidecars not a word of it is readable', async (t) => {
-  const words = 'a-word-that-nobody-else-says'
+  const words = 'a-word-of-this-test-alone'
   town.okapi.reply = () => answer('200 OK', [], words)
   const answered = await ask(
     town.egress(ID.notes),

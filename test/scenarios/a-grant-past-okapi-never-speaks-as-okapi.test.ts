@@ -2,7 +2,7 @@ import test from 'ava'
 import { ask, field, get, ID, request, Town, token, verdictOf } from '../support/scenario.ts'
 
 // A grant at a module's own ingress lets in who is not Okapi: by the same port, and not as Okapi. It says
-// no more than it could say to Okapi, and past Okapi nobody verifies a token or asks whether there is
+// no more than it could say to Okapi, and past Okapi no one verifies a token or asks whether there is
 // such a tenant.
 
 const PROM = 'client/prom'
@@ -65,7 +65,7 @@ const FORGED = [
 ]
 
 test.serial(
-  'what only Okapi says is refused from everybody else, and no byte arrives',
+  'headers that only Okapi may send are refused from all others, and no byte arrives',
   async (t) => {
     for (const as of DIRECT) {
       for (const line of FORGED) {
@@ -126,13 +126,16 @@ test.serial(
   },
 )
 
-test.serial('a grant of tenants opens the supertenant, to whom and where it says', async (t) => {
-  for (const lines of [['X-Okapi-Tenant: supertenant'], [], [T]]) {
-    t.is(await asks(ANNA, get('/notes', ...lines)), '200')
-    t.is(await asks(ANNA, get('/metrics', ...lines)), '200')
-  }
-  t.is(await asks(ANNA, get('/notes', 'X-Okapi-Tenant: a b')), '403 tenant-not-allowed')
-})
+test.serial(
+  'a grant of tenants opens the supertenant for its caller and its module only',
+  async (t) => {
+    for (const lines of [['X-Okapi-Tenant: supertenant'], [], [T]]) {
+      t.is(await asks(ANNA, get('/notes', ...lines)), '200')
+      t.is(await asks(ANNA, get('/metrics', ...lines)), '200')
+    }
+    t.is(await asks(ANNA, get('/notes', 'X-Okapi-Tenant: a b')), '403 tenant-not-allowed')
+  },
+)
 
 test.serial('X-Okapi-Url is replaced by the egress, and nothing of it is remembered', async (t) => {
   const egress = `http://localhost:${town.egress(ID.notes)}`
@@ -159,7 +162,7 @@ test.serial('Okapi’s health question is Okapi’s alone', async (t) => {
   t.is(town.module(ID.notes).bytes, '')
 })
 
-test.serial('a system route is nobody’s but Okapi’s', async (t) => {
+test.serial('a system route is for Okapi alone', async (t) => {
   for (const as of DIRECT)
     t.is(await asks(as, request('POST /_/tenant', [T])), '403 caller-not-allowed')
   t.is(await asks(ID.okapi, request('POST /_/tenant', [T])), '200')

@@ -6,8 +6,8 @@ import { metric, until } from '../support/scenario/metrics.ts'
 import { Rogue } from '../support/scenario/rogue.ts'
 import { answer, ID, OK, Town } from '../support/scenario.ts'
 
-// Whoever holds Okapi's certificate speaks frames of its own making to a module's sidecar: what breaks
-// the rules ends the link and is counted by its name, and nobody gets another's answer.
+// A peer with Okapi's certificate speaks frames of its own making to a module's sidecar: what breaks
+// the rules ends the link and is counted by its name, and no caller gets another's answer.
 
 let town: Town
 /** Where it is: Okapi's own certificate. */
@@ -73,7 +73,7 @@ test.serial(
     for (const id of kept) {
       t.true((await rogue.answer(id)).endsWith(`\r\n\r\n/notes/${id}`), String(id))
     }
-    // What was given up may be late by now, and is nobody's: credit for it ends nothing.
+    // What was given up may be late by now, and belongs to no exchange: credit for it ends nothing.
     rogue.send(...ids.map((id) => credit(id, 4096)), get(ids.at(-1)! + 1, '/notes/last'))
     t.true((await rogue.answer(ids.at(-1)! + 1)).endsWith('/notes/last'))
     rogue.socket.destroy()

@@ -25,7 +25,7 @@ let users: Sidecar
 let tags: Sidecar
 let okapi: Sidecar
 
-/** A Unix socket in the place of a port: nobody else can come to listen there. */
+/** A Unix socket in the place of a port: no other process can come to listen there. */
 function socketOf(id: string): string {
   return join(place.directory, `${id}.sock`)
 }
@@ -43,7 +43,7 @@ test.before(async () => {
   const address = {
     [ID.users]: at(users),
     [ID.tags]: at(tags),
-    // Nobody listens there at all.
+    // Nothing listens there at all.
     [ID.notes]: 'https://127.0.0.1:1',
   }
   okapi = await place.sidecar(ID.okapi, { egress: { modules: { listen: '127.0.0.1:0', address } } })

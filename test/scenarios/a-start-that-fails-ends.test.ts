@@ -7,7 +7,7 @@ import test from 'ava'
 import { freePorts } from '../../src/demo/child.ts'
 import { ask, get, ID, Place, Player, Process, verdictOf } from '../support/scenario.ts'
 
-// A sidecar that cannot have one of its addresses says so and ends, whoever has found one of the others
+// A sidecar that cannot have one of its addresses says so and ends, even when a caller has found one of the others
 // meanwhile. Nothing is read of them, and nothing answered.
 
 const T = 'X-Okapi-Tenant: diku'
@@ -15,7 +15,7 @@ const T = 'X-Okapi-Tenant: diku'
 interface Setting {
   readonly place: Place
   readonly module: Player
-  /** Of the ports that it is to listen on, the one that somebody else has. */
+  /** Of the ports that it is to listen on, the one that another process has. */
   readonly taken: Server
   readonly ports: Readonly<Record<'public' | 'ingress' | 'modules' | 'admin', number>>
   configuration(more: Readonly<Record<string, unknown>>): Promise<string>

@@ -75,7 +75,7 @@ function thief(certificate: string): tls.Server {
   })
 }
 
-/** The folder of everybody's descriptors, with one change: mod-users gives tokens and has an auth filter. */
+/** The folder of all descriptors, with one change: mod-users gives tokens and has an auth filter. */
 async function rogueDescriptors(): Promise<string> {
   const folder = join(place.directory, 'rogue')
   await cp(place.descriptors, folder, { recursive: true })

@@ -58,7 +58,7 @@ withFolder('all of them compile, and Okapi’s sidecar runs with them', async (t
     await okapi.stop()
     await place.close()
   })
-  // Of every module Okapi's egress knows the routes: what is declared goes on, to nobody.
+  // Of every module Okapi's egress knows the routes: what is declared goes on, and no module answers.
   for (const { id, provides = [], filters = [] } of all) {
     if (id.startsWith('okapi-')) continue
     const handler = provides

@@ -10,7 +10,7 @@ import {
   verdictOf,
 } from '../support/scenario.ts'
 
-// Okapi's discovery says http://127.0.0.1:20000/<module id>; whoever may write there must not be able
+// Okapi's discovery says http://127.0.0.1:20000/<module id>; a client that may write there must not be able
 // to send the calls of one module to another.
 
 let town: Town

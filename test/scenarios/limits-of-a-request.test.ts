@@ -84,25 +84,28 @@ for (const [limit, verdict, make] of HEADS) {
   })
 }
 
-test.serial('headMs: whoever drips a head is told 408 in time, others are served', async (t) => {
-  const head = get('/users', T, `X-Drip: ${'x'.repeat(3000)}`)
-  const drippers = Array.from({ length: 50 }, () => new Talk(town.egress(ID.notes)))
-  const drip = async () => {
-    for (let i = 0; i < head.length && drippers.some(({ ended }) => !ended); i++) {
-      for (const { socket } of drippers) if (socket.writable) socket.write(head[i]!)
-      await pause(10)
+test.serial(
+  'headMs: a head that comes byte by byte gets 408 in time, others are served',
+  async (t) => {
+    const head = get('/users', T, `X-Drip: ${'x'.repeat(3000)}`)
+    const drippers = Array.from({ length: 50 }, () => new Talk(town.egress(ID.notes)))
+    const drip = async () => {
+      for (let i = 0; i < head.length && drippers.some(({ ended }) => !ended); i++) {
+        for (const { socket } of drippers) if (socket.writable) socket.write(head[i]!)
+        await pause(10)
+      }
     }
-  }
-  const dripping = drip()
-  t.is(verdictOf(await ask(town.egress(ID.notes), get('/users', T))), '200')
-  for (const dripper of drippers) {
-    t.is(verdictOf(await dripper.next()), '408 timeout')
-    dripper.close()
-  }
-  await dripping
-  t.is(await limitHits(notes, 'headMs'), drippers.length)
-  t.is(town.okapi.requests.length, 1)
-})
+    const dripping = drip()
+    t.is(verdictOf(await ask(town.egress(ID.notes), get('/users', T))), '200')
+    for (const dripper of drippers) {
+      t.is(verdictOf(await dripper.next()), '408 timeout')
+      dripper.close()
+    }
+    await dripping
+    t.is(await limitHits(notes, 'headMs'), drippers.length)
+    t.is(town.okapi.requests.length, 1)
+  },
+)
 
 test.serial('bodyIdleMs: a body that stands still is 408, one that drips is served', async (t) => {
   const before = await limitHits(notes, 'bodyIdleMs')
@@ -161,7 +164,7 @@ test.serial(
   },
 )
 
-/** Writes for as long as somebody takes it. */
+/** Writes for as long as it is read. */
 async function pour(socket: Socket): Promise<void> {
   const piece = Buffer.alloc(65_536)
   while (!socket.destroyed) {
@@ -218,7 +221,7 @@ test.serial('one line and one count for each exchange, whatever became of it', a
   t.true(counted > 60)
 })
 
-test.serial('idleMs: a connection that nobody uses is closed, without a word', async (t) => {
+test.serial('idleMs: an unused connection is closed without an answer', async (t) => {
   const place = town.place
   const gateway = `https://127.0.0.1:${town.cable.port}`
   const egress = { listen: '127.0.0.1:0', gateway }

@@ -15,7 +15,7 @@ import {
   verdictOf,
 } from '../support/scenario.ts'
 
-// How many there may be of everything, and that whoever takes too much takes it from nobody else.
+// How many there may be of everything, and that a caller that takes too much takes it from no other.
 
 const OF_OKAPI = { exchangesPerCallee: 4, connectionsPerPeer: 3, handshakeMs: 2000 }
 const OF_NOTES = { exchanges: 3, connections: 10 }
@@ -113,7 +113,7 @@ test.serial('connections: more than that are told 503, closed and counted', asyn
   }
   t.is(await limitHits(notes, 'connections'), 30)
   await until(async () => (await metric(notes, open('egress'))) === most)
-  // Those who were there before notice nothing, and whoever leaves makes room.
+  // Those who were there before notice nothing, and a caller that leaves makes room.
   for (const talk of held) t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
   held.shift()?.close()
   await until(async () => (await metric(notes, open('egress'))) === most - 1)
@@ -166,7 +166,7 @@ test.serial(
   },
 )
 
-test.serial('whoever has more connections than files is warned when it starts', async (t) => {
+test.serial('more connections than open files: a warning at the start', async (t) => {
   const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${town.cable.port}` }
   const start = async (connections: number) => {
     const sidecar = await town.place.sidecar(ID.notes, { egress, limits: { connections } })

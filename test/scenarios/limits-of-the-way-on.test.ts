@@ -45,7 +45,7 @@ async function egressTo(
 }
 
 /**
- * A port whose kernel takes no connection any more and refuses none: whoever listens there stands
+ * A port whose kernel takes no connection any more and refuses none: the process that listens there stands
  * still, and its short queue is full.
  */
 async function blackHole(t: { teardown(done: () => unknown): void }): Promise<number> {
@@ -116,7 +116,7 @@ async function beside(
 
 test.serial('connectWaitMs: a module that is not there is 503 when the wait is over', async (t) => {
   const { sidecar, module, where } = await beside(t, { connectWaitMs: CONNECT_WAIT_MS })
-  // Nobody has called yet: a connection that was kept would be tried first, and be a 502.
+  // There was no call yet: a connection that was kept would be tried first, and be a 502.
   await module.close()
   const calls = Array.from({ length: 5 }, () => ask(where, get('/users', T)))
   const verdicts = (await Promise.all(calls)).map(verdictOf)
@@ -187,7 +187,7 @@ async function pour(talk: Talk): Promise<void> {
   }
 }
 
-test.serial('calleeReadIdleMs: over a link an upload that nobody takes is 504 too', async (t) => {
+test.serial('calleeReadIdleMs: over a link an upload that is not read is 504 too', async (t) => {
   const okapi = await Player.start()
   okapi.partly = (_text, socket) => socket.pause()
   const ingress = { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${okapi.port}` }

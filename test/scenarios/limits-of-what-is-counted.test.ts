@@ -84,7 +84,7 @@ test.serial(
   },
 )
 
-test.serial('names of modules that nobody has, at Okapi’s egress', async (t) => {
+test.serial('names of unknown modules, at Okapi’s egress', async (t) => {
   const okapi = town.sidecar(ID.okapi)
   const before = await series(okapi)
   const hostile = (i: number) => get(`/mod-${i}-1.0.0/users`, T)
@@ -131,9 +131,9 @@ test.serial('the line says who answered, and of watched interfaces, the user', a
   t.is(there.userId, USER)
   t.is(there.caller, ID.users)
   t.is(there.upstream, `127.0.0.1:${town.okapi.port}`)
-  const nobody = await town.sidecar(ID.users).exchange('nobody')
-  t.is(nobody.audit, 'high')
-  t.is(nobody.userId, undefined)
+  const anonymous = await town.sidecar(ID.users).exchange('nobody')
+  t.is(anonymous.audit, 'high')
+  t.is(anonymous.userId, undefined)
 })
 
 test.serial(

@@ -3,7 +3,7 @@ import { ALPN_LINK } from '../../src/wire/link/frames.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
 import { answer, ask, get, ID, OK, request, Talk, Town, verdictOf } from '../support/scenario.ts'
 
-// Two sidecars that both know the link speak it; whoever does not is served as ever.
+// Two sidecars that both know the link speak it; other peers are served as before.
 
 const T = 'X-Okapi-Tenant: diku'
 const OFF = { link: false }

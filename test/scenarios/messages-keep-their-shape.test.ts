@@ -208,7 +208,7 @@ test.serial('a malformed answer is told with who sent it and the field at fault'
   }
 })
 
-test.serial('what comes unasked behind an answer is nobody’s answer', async (t) => {
+test.serial('bytes that come unasked behind an answer reach no caller', async (t) => {
   town.okapi.reply = () => `${answer('200 OK', [], 'mine')}${answer('200 OK', [], 'forged')}`
   const talk = new Talk(town.egress(ID.notes))
   t.teardown(() => talk.close())

@@ -232,7 +232,7 @@ test.serial(
     const refused = 'sidecar_refusals_total{direction="plain",reason="caller-not-allowed"}'
     t.is(await metric(shutting, refused), 2)
     t.regex(await (await fetch(status)).text(), /the migration listener is closed since/)
-    // Everybody who proves who they are is served as before.
+    // Callers that prove who they are are served as before.
     const certificate = await place.certificate(ID.okapi)
     const where = { port: shutting.port('ingress'), certificate }
     t.is(verdictOf(await ask(where, get('/users', T))), '200')
@@ -242,7 +242,7 @@ test.serial(
 )
 
 test.serial(
-  'started after `until` it refuses everybody there; `check` calls it an error',
+  'started after `until` it refuses every caller there; `check` calls it an error',
   async (t) => {
     const migration = { ...MIGRATION, until: '2026-01-31' }
     const late = await place.sidecar(ID.users, sections({ migration }))

@@ -128,7 +128,7 @@ test.serial('nothing of Okapi’s administration passes, nor what Stripes may as
 })
 
 test.serial(
-  'nothing of a module with an auth filter passes, nor what nobody declares',
+  'calls of a module with an auth filter are refused, and so are undeclared routes',
   async (t) => {
     const tokens = await ask(listener, request('POST /token', [T], '{}'))
     t.is(verdictOf(tokens), '403 caller-not-allowed')
@@ -256,33 +256,30 @@ test.serial('every exchange is logged and counted as `plain`, with log.access of
   t.regex(String(turned?.because), /^127\.0\.0\.2 is not in migration\.from$/)
 })
 
-test.serial(
-  'everywhere where somebody looks it says that it is open, and until when',
-  async (t) => {
-    const okapi = town.sidecar(ID.okapi)
-    const at = UNTIL.slice(0, 16).replace('T', ' ')
-    const [ready] = await okapi.say(({ msg }) => msg === 'ready')
-    t.is(Date.parse(String(ready?.plainUntil)), Date.parse(UNTIL))
-    const [warned] = await okapi.say(
-      ({ msg, level }) => msg === 'migration listener' && level === 'warn',
-    )
-    t.like(warned, { open: true, why: 'moving over' })
-    const seconds = await metric(okapi, 'sidecar_migration_until_timestamp_seconds')
-    t.is(seconds * 1000, Date.parse(UNTIL))
-    const status = `http://127.0.0.1:${okapi.port('status')}`
-    const facts = (await (await fetch(`${status}/status.json`)).json()) as StatusFacts
-    t.like(facts.migration, { open: true, untilMs: Date.parse(UNTIL), why: 'moving over' })
-    t.deepEqual(facts.migration?.from, ['127.0.0.1'])
-    t.true(facts.peers.some(({ name }) => name === 'plain/127.0.0.1'))
-    const page = await (await fetch(`${status}/`)).text()
-    t.true(page.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`))
-    const said = await runTool(process.execPath, [MAIN, 'status', status])
-    t.true(
-      said.out.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`),
-      said.out + said.err,
-    )
-  },
-)
+test.serial('log, status, metrics and check say that it is open, and until when', async (t) => {
+  const okapi = town.sidecar(ID.okapi)
+  const at = UNTIL.slice(0, 16).replace('T', ' ')
+  const [ready] = await okapi.say(({ msg }) => msg === 'ready')
+  t.is(Date.parse(String(ready?.plainUntil)), Date.parse(UNTIL))
+  const [warned] = await okapi.say(
+    ({ msg, level }) => msg === 'migration listener' && level === 'warn',
+  )
+  t.like(warned, { open: true, why: 'moving over' })
+  const seconds = await metric(okapi, 'sidecar_migration_until_timestamp_seconds')
+  t.is(seconds * 1000, Date.parse(UNTIL))
+  const status = `http://127.0.0.1:${okapi.port('status')}`
+  const facts = (await (await fetch(`${status}/status.json`)).json()) as StatusFacts
+  t.like(facts.migration, { open: true, untilMs: Date.parse(UNTIL), why: 'moving over' })
+  t.deepEqual(facts.migration?.from, ['127.0.0.1'])
+  t.true(facts.peers.some(({ name }) => name === 'plain/127.0.0.1'))
+  const page = await (await fetch(`${status}/`)).text()
+  t.true(page.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`))
+  const said = await runTool(process.execPath, [MAIN, 'status', status])
+  t.true(
+    said.out.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`),
+    said.out + said.err,
+  )
+})
 
 const withCurl = withTool('curl')
 

@@ -13,7 +13,7 @@ const NO_CONFIGURATION = '/nonexistent/openssl.cnf'
 let place: Place
 let okapi: Player
 let certificate: string
-/** As it is shipped, and as started by somebody who does not tell OpenSSL. */
+/** As it is shipped, and as started without the setting for OpenSSL. */
 const sidecars = new Map<'shipped' | 'bare', Sidecar>()
 
 test.before(async () => {

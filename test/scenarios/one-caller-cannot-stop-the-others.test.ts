@@ -102,7 +102,7 @@ for (const [who, from, target] of [
   test.serial(`${who}: told too-many beyond its share, all others are served`, async (t) => {
     const calls = await flood(from, unfinished(target))
     t.deepEqual(verdictsOf(calls), ['', '429 too-many'])
-    // All of it as long as nobody else wants some: far more than an equal part of all callers.
+    // All of it as long as no other caller wants some: far more than an equal part of all callers.
     t.true(calls.filter((call) => call.verdict === '').length > 140)
     t.is(await verdict(from[0], unfinished(target)), '429 too-many')
     t.deepEqual(await others(), SERVED)

@@ -88,7 +88,7 @@ async function annaReads(t: ExecutionContext): Promise<string> {
   return id
 }
 
-/** By which listener, and as whom, a call of this id came to a sidecar. */
+/** By which listener, and from which caller, a call of this id came to a sidecar. */
 async function cameTo(at: string, id: string, direction: string): Promise<string | undefined> {
   const [line] = await sidecars
     .get(at)!

@@ -84,7 +84,7 @@ for (const [what, segment, twin] of [
   )
 }
 
-// What ends the segment differs with the reader: `..;/` is `../` to Tomcat, `..%2f` to whoever decodes first.
+// What ends the segment differs with the reader: `..;/` is `../` to Tomcat, `..%2f` to a reader that decodes first.
 for (const segment of [
   '..;/admin',
   '..;a=b/admin',

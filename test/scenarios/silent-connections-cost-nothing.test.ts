@@ -17,7 +17,7 @@ import {
   type Where,
 } from '../support/scenario.ts'
 
-// Whoever only holds connections takes no place from those who ask: at every listener, with many more
+// A caller that only holds connections takes no place from those that ask: at every listener, with many more
 // than it has places, all from one address, and each of them open for as long as it is let.
 
 const LIMITS = {

@@ -123,7 +123,7 @@ test.serial('pinned to the product, either version will do, and no other product
   )
 })
 
-test.serial('a module’s egress takes nobody but Okapi for Okapi', async (t) => {
+test.serial('a module’s egress takes only Okapi for Okapi', async (t) => {
   const gateway = addressOf(ID.tags)
   const notes = await place.sidecar(ID.notes, { egress: { listen: '127.0.0.1:0', gateway } })
   t.teardown(() => notes.stop())

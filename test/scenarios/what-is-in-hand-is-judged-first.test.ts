@@ -15,7 +15,7 @@ import {
 } from '../support/scenario.ts'
 
 // All that one read brings is judged before the first byte of it goes on: of a request whose body is
-// broken by then, whoever stands behind the sidecars sees not even the head, whatever the method, and
+// broken by then, the module behind the sidecars does not even see the head, whatever the method, and
 // although a connection to it stands ready at every hop.
 
 const TOWNS = new Map<boolean, Town>()
@@ -103,7 +103,7 @@ async function ready(way: Way, t: ExecutionContext): Promise<Player> {
   return player
 }
 
-/** Whoever comes next is the first that arrives, on a connection that was there before. */
+/** The next request is the first that arrives, on a connection that was there before. */
 async function nothingArrived(way: Way, player: Player, t: ExecutionContext): Promise<void> {
   t.is(player.bytes, '')
   const { connections } = player
@@ -187,7 +187,7 @@ for (const way of WAYS) {
   })
 }
 
-// Whoever speaks frames of its own making: the serving end relies on no other sidecar.
+// A peer that speaks frames of its own making: the serving end relies on no other sidecar.
 
 const rogueAt = (id: string) =>
   Rogue.connect(

@@ -14,7 +14,7 @@ import {
   verdictOf,
 } from '../support/scenario.ts'
 
-// Kubernetes ends a module before its sidecar: calls come in for a moment that nobody can serve there.
+// Kubernetes ends a module before its sidecar: calls come in for a moment that cannot be served there.
 // None of them has reached a module, so none is lost: the caller's sidecar takes it to another address.
 
 const T = 'X-Okapi-Tenant: diku'

@@ -26,7 +26,7 @@ test('what a sidecar records in report mode is suggested, and passes once it is 
   const file = await place.file('grants.yaml', stdout)
   const strict = await place.sidecar(ID.tags, sections({ grants: [file] }))
   t.teardown(() => strict.stop())
-  // Nobody listens at the gateway: what the policy lets through ends there, and not in 403.
+  // Nothing listens at the gateway: what the policy lets through ends there, and not in 403.
   const status = async (target: string) =>
     statusOf(await ask(strict.port('egress'), call(target, target)))
   t.is(await status('/users/42'), 502)

@@ -9,6 +9,6 @@ test('half of the open files is enough for the connections of callers, one less 
   t.deepEqual(more, [])
 })
 
-test('where the system does not say, nobody is warned', (t) => {
+test('no warning where the system does not say', (t) => {
   t.deepEqual(openFileProblems(1_000_000, null), [])
 })

@@ -41,7 +41,7 @@ async function probe(...args: string[]) {
 const listener = (member: typeof OKAPI | (typeof MODULES)['users']) =>
   `https://127.0.0.1:${town.sidecars.get(member)!.ingress}`
 const authority = () => ['--ca', town.certs, '--trust', join(town.certs, 'ca.crt')]
-/** This town has nothing on the usual ports; whoever else is on this machine may have. */
+/** This cluster has nothing on the usual ports; other programs on this machine may have. */
 const NOT_HERE = ['--ports', 'module=1,egress=1,plain=1,admin=1,status=1']
 const known = () => [
   ...authority(),

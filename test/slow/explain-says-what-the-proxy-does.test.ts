@@ -116,7 +116,7 @@ const USUAL = '/users /users/1 /tags/1 /notes /notes/1 /user-tenants /_/version 
 )
 const METHODS = 'GET POST PUT DELETE HEAD OPTIONS BREW'.split(' ')
 
-/** Which listener, and as whom: Okapi's egress has the module named that it calls. */
+/** Which listener, and which caller: Okapi's egress has the module named that it calls. */
 const listener = fc.oneof(
   fc.constant({ listener: 'egress' as const, caller: ID.notes as string }),
   fc.constant({ listener: 'public' as const, caller: 'public' }),
@@ -207,7 +207,7 @@ function legsOf({ where: { listener, caller, module = ID.notes } }: Question) {
 function explained(leg: ReturnType<typeof legsOf>[number], question: Question) {
   const { method, path, moduleId } = question
   // Okapi takes a request without a tenant for the supertenant's, but for one that it invokes; a module
-  // takes it for nobody's.
+  // takes it for no module's.
   const implied = leg.at === 'okapi' ? 'supertenant' : ''
   const invoked = leg.at === 'okapi' && path.startsWith('/_/invoke/tenant/')
   const tenant = question.tenant ?? (invoked ? undefined : implied)

@@ -206,7 +206,7 @@ test('whatever is broken: the last good one stays, the reason is told and counte
   await serves(t, two, 'a swap that was interrupted')
 })
 
-test('a revocation list that is gone makes nobody welcome again', async (t) => {
+test('after a revocation list is removed, revoked certificates stay refused', async (t) => {
   const { ca, users } = await startTwo(t)
   users.put(users.leaf, [ca], [await ca.crl()])
   await users.reached(2)

@@ -19,11 +19,11 @@ const ROUNDS = 50
 /** More than the connections of any pool here. */
 const BURST = 24
 
-/** What is trusted at the moment, by everybody. */
+/** What all peers trust at the moment. */
 interface Trust {
   readonly issuer: TestCa
   readonly roots: readonly TestCa[]
-  /** Names that nobody has; each list is another one. */
+  /** Names of no peer; each list is another one. */
   readonly lists: boolean
 }
 
@@ -115,7 +115,7 @@ async function swap(rotating: Rotating, change: Change, generation: number): Pro
   await rotating.reached(generation)
 }
 
-/** Each list names somebody else whom nobody knows. */
+/** Each list names another unknown peer. */
 async function listOf(root: TestCa): Promise<string> {
   return root.crl([await root.issue()])
 }
@@ -140,7 +140,7 @@ function accepted({ process }: Rotating, caller: string): Set<unknown> {
 }
 
 /**
- * Nobody holds a connection any more that an older generation has opened: an idle one stays until it
+ * No connection of an older generation is open any more: an idle one stays until it
  * is used once more, or for 15 s. So that many requests run at once that each is used.
  */
 async function settled({ users, okapi, usersServer, okapiServer, out, into }: Two): Promise<void> {

@@ -14,7 +14,7 @@ import {
   type Where,
 } from '../support/scenario.ts'
 
-// A connection may be closed by whoever serves it just when its caller sends the next request. What
+// A server may close a connection just when its caller sends the next request. What
 // was sent before the close has to be answered. To be certain of the order, and not to depend on how
 // fast anybody is, the sidecar's process is held (SIGSTOP) while the requests are sent: its kernel has
 // all of them, and the process has seen none, when time is over or it is told to stop.
@@ -150,7 +150,7 @@ test.serial(
     const before = await callers(20, 0)
     t.deepEqual(new Set(await Promise.all(before.map(served))), new Set(['200']))
     okapi.signal('SIGSTOP')
-    // More than there are connections: some are dialled while nobody accepts.
+    // More than there are connections: some are dialled while none is accepted.
     const all = [...before, ...(await callers(20, 0))]
     const answers = all.map(served)
     const connections = 'sidecar_connections_open{direction="egress"}'

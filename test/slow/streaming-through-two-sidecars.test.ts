@@ -112,7 +112,7 @@ function call(framing: string): Call {
   const path = `/users?${framing}`
   const sent = http.request({ host: '127.0.0.1', port, path, method: 'POST', headers })
   const response = once(sent, 'response').then(([message]) => message as IncomingMessage)
-  // Where the caller goes away nobody waits for it.
+  // When the caller goes away, no side waits for it.
   response.catch(() => {})
   return { sent, response }
 }
@@ -121,7 +121,7 @@ const EXCHANGES = 3
 
 for (const framing of ['length', 'chunks']) {
   for (const [who, slow] of [
-    ['nobody is slow', ''],
+    ['no side is slow', ''],
     ['the reader is slow', 'reader'],
     ['the module is slow', 'module'],
   ] as const) {
@@ -166,7 +166,7 @@ for (const framing of ['length', 'chunks']) {
 }
 
 test.serial(
-  'nobody takes anything: both ways stand still, within the limits, and go on',
+  'neither side reads: both ways stand still within the limits, then go on',
   async (t) => {
     const go = Promise.withResolvers<void>()
     const arrived = Promise.withResolvers<string>()
@@ -294,7 +294,7 @@ async function halfClosed(socket: Socket | TLSSocket, text: string): Promise<str
   return came
 }
 
-test.serial('whoever ends its own side still gets the whole answer: plain and TLS', async (t) => {
+test.serial('a caller that ends its side still gets the whole answer: plain and TLS', async (t) => {
   const release: (() => void)[] = []
   okapi = (request, response) => {
     request.resume().on('end', () => release.push(() => response.end('x'.repeat(MIB))))
@@ -320,7 +320,7 @@ test.serial('whoever ends its own side still gets the whole answer: plain and TL
   secure.destroy()
 })
 
-test.serial('whoever ends its own side within a body is no whole request', async (t) => {
+test.serial('a caller that ends its side within a body has sent no whole request', async (t) => {
   const fate = Promise.withResolvers<string>()
   const there = Promise.withResolvers<void>()
   okapi = (request) => {

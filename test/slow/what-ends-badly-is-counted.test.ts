@@ -8,7 +8,7 @@ import { answer, ask, get, ID, OK, Talk, Town, verdictOf } from '../support/scen
 
 // A module with a key of its own breaks off exchanges as fast as it can, each of which costs Okapi a
 // connection: by bytes that no parser takes (the server is made to reset: CVE-2025-8671), by giving them
-// up, by uploads that nobody reads. It may do so no more often than limits.brokenOffPerSecond; a body
+// up, by uploads that are not read. It may do so no more often than limits.brokenOffPerSecond; a body
 // that is broken from its start costs no connection at all; another module is served all the while.
 
 const T = 'X-Okapi-Tenant: diku'
@@ -21,7 +21,7 @@ const WAVE = 64
 const HONEST = 4
 
 let town: Town
-/** Of the attacker: each attack is another's, with a budget that nobody has used. */
+/** Of the attacker: each attack is another's, with an unused budget. */
 let certificate: string
 const ATTACKERS = [ID.notes, ID.authtoken, ID.inventory, ID.login, ID.saml]
 

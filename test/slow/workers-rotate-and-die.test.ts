@@ -135,7 +135,7 @@ async function withBroken(t: ExecutionContext, script: string) {
 }
 
 for (const [how, script, why] of [
-  ['an error that nobody catches', `throw new Error('a broken dependency')`, /a broken dependency/],
+  ['an uncaught error', `throw new Error('a broken dependency')`, /a broken dependency/],
   ['no memory left', 'const all = []; for (;;) all.push(new Array(1e6).fill({}))', /memory/],
   ['an exit', 'process.exit(0)', /exit code 0/],
 ] as const) {

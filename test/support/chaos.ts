@@ -254,7 +254,7 @@ class Town {
     await settled()
   }
 
-  /** Everybody does what is left to do, and nobody holds anything back. */
+  /** Every side does what is left to do and holds nothing back. */
   async calm(): Promise<void> {
     for (let round = 0; round < 60; round++) {
       for (const caller of this.callers) {
@@ -275,7 +275,7 @@ class Town {
   }
 }
 
-/** Plays the events, then lets everybody finish. Returns what must never be, or null. */
+/** Plays the events, then lets every side finish. Returns what must never be, or null. */
 export async function chaos(
   all: readonly (readonly Plan[])[],
   script: readonly Event[],
@@ -289,7 +289,7 @@ export async function chaos(
   return wrong ?? leftBehind(town)
 }
 
-/** Each caller is answered in order, by its own answers, and nobody waits for ever. */
+/** Each caller is answered in order, by its own answers, and none waits for ever. */
 function wrongWithCallers({ callers }: Town): string | null {
   for (const { bench, ids, text, sent, ended } of callers) {
     const { socket, handler } = bench
@@ -301,7 +301,7 @@ function wrongWithCallers({ callers }: Town): string | null {
       next = found + 1
     }
     const over = socket.destroyed || socket.writableEnded || ended
-    if (!over && sent < text.length) return `${ids[0]}: nobody reads the rest of what it sends`
+    if (!over && sent < text.length) return `${ids[0]}: the rest of what it sends is not read`
     if (!over && handler.ended.length < ids.length)
       return `${ids[handler.ended.length]} waits for ever`
   }

@@ -14,7 +14,7 @@ export interface EngineMessage extends ReadHead {
 export interface EngineReading {
   readonly messages: readonly EngineMessage[]
   readonly refused: Refusal | null
-  /** A message was the last one, as it said itself: what follows is nobody's. */
+  /** A message was the last one, as it said itself: what follows belongs to no message. */
   readonly closed: boolean
   /** What the caller was sent. */
   readonly sent: string

@@ -256,7 +256,7 @@ export class MemoryPool<N = null> {
     await this.deliver(socket)
   }
 
-  /** What the upstream has sent and nobody has read. */
+  /** What the upstream has sent and was not read. */
   waiting(socket: MemorySocket): string {
     return this.#undelivered.get(socket) ?? ''
   }

@@ -44,7 +44,7 @@ export interface Asked {
 
 const YES: Allow = {
   allow: true,
-  caller: 'somebody',
+  caller: 'a caller',
   at: 'somewhere',
   provider: null,
   interface: null,
@@ -186,7 +186,7 @@ function atModule(name: ListenerName): boolean {
 }
 
 const NO_HEALTH: Upstream<RequestContext> = {
-  open: (x) => x.fail(refuse('module-unavailable', 'nobody is asked')),
+  open: (x) => x.fail(refuse('module-unavailable', 'no module is asked')),
 }
 
 /** A listener in memory: the caller's socket and the pool behind it. */

@@ -28,7 +28,7 @@ const readings = new WeakMap<Socket, NodeReading>()
 
 const server = createServer({
   insecureHTTPParser: false,
-  // Node answers by itself where Host is missing, and tells nobody: the oracle looks for itself.
+  // Node answers by itself where Host is missing, and says nothing: the oracle looks for itself.
   requireHostHeader: false,
   maxHeaderSize: 1 << 20,
   keepAlive: true,

@@ -52,7 +52,7 @@ export class Place {
     for (const name of await readdir(FIXTURES)) {
       const copy = join(place.descriptors, name)
       await copyFile(join(FIXTURES, name), copy)
-      // Whatever the umask of whoever cloned the repository: a policy that others may write is refused.
+      // Whatever umask the repository was cloned with: a policy that others may write is refused.
       await chmod(copy, 0o644)
     }
     for (const descriptor of more) {
@@ -160,7 +160,7 @@ export class Town {
     return this.sidecar(ID.okapi).port('modules')
   }
 
-  /** The mutual TLS port of somebody, called with the certificate of somebody. */
+  /** The mutual TLS port of one member, called with the certificate of another. */
   async ingress(of: string, as: string): Promise<Exclude<Where, number>> {
     const certificate = join(this.place.directory, 'certs', as)
     return { port: this.sidecar(of).port('ingress'), certificate }

@@ -44,7 +44,7 @@ export async function everywhere(
 }
 
 /**
- * The environment of a process with a broken dependency: when somebody writes to `file`, the thread
+ * The environment of a process with a broken dependency: when a test writes to `file`, the thread
  * of this name does as `script` says. Nothing of the product knows of it.
  */
 export function broken(

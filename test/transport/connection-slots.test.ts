@@ -117,7 +117,7 @@ test('whose identity is proven has one share, wherever it comes from', (t) => {
   t.true(come(slots, '10.0.0.1').slot.settle())
 })
 
-/** It has settled, and is idle since then: whoever serves it says so. */
+/** It has settled, and is idle since then, as its server says. */
 function idle(slots: ConnectionSlots, address: string, idleSince: number | null) {
   const one = come(slots, address)
   const { visitor, slot } = one
@@ -174,7 +174,7 @@ for (const [address, network] of [
   ['64:ff9b::192.0.2.7', '64:ff9b:0:0::/64'],
   ['', ''],
 ] as const) {
-  test(`the network of ${address || 'nobody'} is ${network || 'none'}`, (t) => {
+  test(`the network of ${address || 'no address'} is ${network || 'none'}`, (t) => {
     t.is(networkOf(address), network)
   })
 }

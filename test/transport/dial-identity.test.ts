@@ -133,7 +133,7 @@ test('an address with a foreign certificate does not stop the one that fits', as
   t.is(forged.received.length, 0)
 })
 
-test('an address that nobody listens on does not stop the one that fits', async (t) => {
+test('an address where nothing listens does not stop the one that fits', async (t) => {
   const right = await record(users)
   const dialer = new Dialer(dialerTo([NOBODY, right.port], wanted()))
   const { identity, socket } = await dialOnce(dialer)
@@ -175,7 +175,7 @@ const CARELESS: readonly (readonly [string, Partial<DialTls<string, null>>])[] =
 ]
 
 for (const [what, careless] of CARELESS) {
-  test(`${what} lets nobody in`, async (t) => {
+  test(`${what} lets no peer in`, async (t) => {
     const server = await record(users)
     const dialer = new Dialer(dialerTo([server.port], wanted(careless)))
     const { refusal, socket } = await dialOnce(dialer)
@@ -186,7 +186,7 @@ for (const [what, careless] of CARELESS) {
   })
 }
 
-test('a judge that believes everybody does not let in what OpenSSL did not verify', async (t) => {
+test('an authenticator that believes all does not let in what OpenSSL did not verify', async (t) => {
   const forged = await record(stranger)
   const dialer = new Dialer(
     dialerTo([forged.port], wanted({ authenticator: () => 'mod-users-19.7.0' })),

@@ -32,7 +32,7 @@ test('an upstream that is not up yet is tried again until it is', async (t) => {
   const dialer = new Dialer(dialerTo([port], wanted(), { connectWaitMs: 3_600_000 }))
   const { key, cert } = users
   const dialled = dialOnce(dialer)
-  // Some rounds have found nobody by now.
+  // Some rounds have found no server by now.
   await new Promise((resolve) => setTimeout(resolve, 200))
   const server = await openRecorder({ key, cert, ca: root.cert }, '', port)
   const { refusal, identity, socket } = await dialled

@@ -35,12 +35,12 @@ const CARELESS: readonly (readonly [string, Issued | null, Authenticator<string>
     },
   ],
   ['says nothing', notes, () => JSON.parse('null')],
-  ['believes everybody, of a stranger', stranger, () => 'mod-notes-7.0.0'],
-  ['believes everybody, of nobody', null, () => 'mod-notes-7.0.0'],
+  ['believes all, asked about a stranger', stranger, () => 'mod-notes-7.0.0'],
+  ['believes all, asked about a peer without a certificate', null, () => 'mod-notes-7.0.0'],
 ]
 
 for (const [what, shown, authenticator] of CARELESS) {
-  test(`a judge that ${what} lets nobody in`, async (t) => {
+  test(`an authenticator that ${what}, lets no peer in`, async (t) => {
     const ingress = await openTestListener({ material: users, authenticator })
     const answer = await ask(ingress.port, shown)
     t.regex(answer, /^HTTP\/1\.1 403 Forbidden\r\nX-Sidecar-Refused: untrusted-certificate\r\n/)
@@ -52,7 +52,7 @@ for (const [what, shown, authenticator] of CARELESS) {
 }
 
 for (const what of ['record', 'peerKey'] as const) {
-  test(`a ${what} that throws lets nobody in`, async (t) => {
+  test(`a ${what} that throws lets no peer in`, async (t) => {
     const broken = () => {
       throw new Error('broken')
     }

@@ -19,7 +19,7 @@ function open(material: typeof pair) {
   })
 }
 
-test('anybody is spoken to, nobody is asked for a certificate, and the pair can be replaced', async (t) => {
+test('every client is served, none is asked for a certificate, and the pair can be replaced', async (t) => {
   const listener = await open(pair)
   const port = Number(listener.address.split(':')[1])
   const visit = async () => {

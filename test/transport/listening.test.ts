@@ -56,7 +56,7 @@ for (const [address, shape] of [
     t.is(await visit(listener.address), 'hello')
     await listener.close()
     t.is(listener.open, 0)
-    // A port may be somebody else's by now.
+    // A port may belong to another process by now.
     if ('path' in address) await t.throwsAsync(once(connect(target(listener.address)), 'connect'))
   })
 }
@@ -159,7 +159,7 @@ test('a connection that has settled keeps its place; of the others the oldest go
     visitors.map((socket) => socket.readyState),
     ['open', 'closed', 'open', 'closed', 'closed', 'closed', 'closed', 'closed', 'open'],
   )
-  // A place that is given back can be had; and by whoever has it already only once.
+  // A place that is given back can be had; and by the process that has it already only once.
   visitors[0]!.destroy()
   while (listener.open === 3) await nextTurn()
   t.true(slots[8]!.settle())

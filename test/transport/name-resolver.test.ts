@@ -243,7 +243,7 @@ test('of two servers the one that answers is enough', async (t) => {
   t.deepEqual(await world.ask('okapi.test'), ['192.0.2.1'])
 })
 
-test('addresses and localhost are asked of nobody', async (t) => {
+test('no name server is asked for addresses and localhost', async (t) => {
   const world = await World.open(t, { localhost: V4 })
   t.deepEqual(await world.ask('192.0.2.3'), ['192.0.2.3'])
   t.deepEqual(await world.ask('2001:db8::1'), ['2001:db8::1'])

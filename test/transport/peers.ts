@@ -43,7 +43,7 @@ export function liveById(): LiveSet<string, null> {
   return new LiveSet<string, null>({ peerKey: (id) => id, record: () => null })
 }
 
-/** Refuses everybody but one. */
+/** Refuses all but one. */
 export function only(id: string): (identity: string) => Refusal | null {
   return (identity) => (identity === id ? null : refuse('wrong-peer', `${identity} is not ${id}`))
 }

@@ -40,7 +40,7 @@ test('alone it is two thirds, and never all', (t) => {
   }
 })
 
-test('whoever comes later gets some all the same, however many took all they could before', (t) => {
+test('a later caller gets some, however many took all they could before', (t) => {
   const places = new ReservedPlaces(1000)
   const taken = Array.from({ length: 60 }, () => takeAll(places))
   t.deepEqual(taken.slice(0, 4), [657, 164, 41, 10])

@@ -77,7 +77,7 @@ const CASES: readonly Case[] = [
   },
   {
     reason: 'revocation-unknown',
-    because: 'the only list is from somebody else',
+    because: 'the only list is from another issuer',
     issue: leaf({}),
     lists: () => [{ by: other, pem: other.crl() }],
   },

@@ -4,7 +4,7 @@ import type { DialTls } from '../../src/transport/dial-options.ts'
 import { Authority, materialOf } from './authority.ts'
 import { judgeById, liveById, only, openRecorder, type Recorder } from './peers.ts'
 
-/** Whom everybody here trusts. */
+/** The root that every peer here trusts. */
 export const root = new Authority('root')
 export const users = root.issue('mod-users-19.7.0')
 export const older = root.issue('mod-users-19.6.0')
@@ -42,7 +42,7 @@ export function portOf(server: Server): number {
   return address.port
 }
 
-/** Nobody listens there, not even a test that runs beside this one and got a port just given up. */
+/** Nothing listens there, not even a test that runs beside this one and got a port just given up. */
 export const NOBODY = 1
 
 /** A port to listen on later. */

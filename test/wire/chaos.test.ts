@@ -41,10 +41,10 @@ const ONCE: readonly (readonly [
 ]
 
 for (const [what, all, script] of ONCE) {
-  test(`nobody waits for ever when ${what}`, async (t) => t.is(await chaos(all, script), null))
+  test(`no side waits for ever when ${what}`, async (t) => t.is(await chaos(all, script), null))
 }
 
-test('whatever callers and upstreams do: own answers in order, nothing twice, nobody waits for ever', async (t) => {
+test('whatever callers and upstreams do: own answers in order, nothing twice, no endless wait', async (t) => {
   await fc.assert(
     fc.asyncProperty(plans, events, async (all, script) => {
       const wrong = await chaos(all, script)

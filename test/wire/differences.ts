@@ -26,7 +26,7 @@ export const REQUESTS: readonly Difference[] = [
   {
     flaw: 'targetForm',
     example: 'GET http://evil/ HTTP/1.1\r\nHost: x\r\n\r\n',
-    why: 'a second authority beside Host, and `*`, are for nobody here',
+    why: 'a second authority beside Host, and `*`, are for no reader here',
   },
   {
     flaw: 'version',
@@ -51,7 +51,7 @@ export const REQUESTS: readonly Difference[] = [
   {
     flaw: 'coding',
     example: 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
-    why: 'only `chunked` by itself is read alike by everybody (Node CVE-2022-32215)',
+    why: 'only `chunked` by itself is read alike by all (Node CVE-2022-32215)',
   },
   {
     flaw: 'codingIn10',
@@ -105,7 +105,7 @@ export const RESPONSES: readonly Difference[] = [
   {
     flaw: 'alias',
     example: 'HTTP/1.1 200 OK\r\nContent_Length: 5\r\nContent-Length: 0\r\n\r\n',
-    why: 'whoever reads _ as - would end the body elsewhere',
+    why: 'a reader that takes _ for - would end the body elsewhere',
   },
   {
     flaw: 'length',
@@ -115,7 +115,7 @@ export const RESPONSES: readonly Difference[] = [
   {
     flaw: 'coding',
     example: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc',
-    why: 'as in requests; nobody here decodes anything',
+    why: 'as in requests; nothing is decoded here',
   },
   {
     flaw: 'codingIn10',

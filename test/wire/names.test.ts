@@ -62,7 +62,7 @@ test('what is said of a name is said of the one that was met last', (t) => {
   find('Origin')
   t.deepEqual([TABLE.once, TABLE.guarded, TABLE.isPrefix], [false, false, false])
   find('X-Okapi-Tenant')
-  find('Nobody')
+  find('Unknown')
   t.deepEqual([TABLE.once, TABLE.guarded, TABLE.isPrefix], [false, false, false])
 })
 

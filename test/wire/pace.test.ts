@@ -82,7 +82,7 @@ test('0 turns it off', async (t) => {
   t.is(it.handler.ended.length, 0)
 })
 
-test('whoever waits for a 100 before it sends is not slow', async (t) => {
+test('a caller that waits for a 100 before it sends is not slow', async (t) => {
   const it = caller({ bodyIdleMs: 60_000 })
   await it.socket.arrive(POST.replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n'))
   it.pool.connect()
@@ -90,7 +90,7 @@ test('whoever waits for a 100 before it sends is not slow', async (t) => {
   t.is(it.handler.ended.length, 0)
 })
 
-test('whoever we do not read is not slow', async (t) => {
+test('a caller that we do not read is not slow', async (t) => {
   const it = caller({ bufferedBytesPerExchange: 100 })
   await it.socket.arrive(POST)
   const upstream = it.pool.connect()

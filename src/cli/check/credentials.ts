@@ -3,7 +3,7 @@ import { checkGeneration } from '../../credentials/check-generation.ts'
 import { Reminder } from '../../credentials/endings.ts'
 import { readPublicCertificate } from '../../credentials/public-certificate.ts'
 import type { Problem } from '../../fault.ts'
-import { expectedOf, publicExpectationOf } from '../../sidecar/expected.ts'
+import { expectedOf, publicExpectationOf } from '../../sidecar/authentication.ts'
 import { sourceOf } from '../../sidecar/source.ts'
 
 /** Credentials that hold. */

@@ -23,7 +23,7 @@ export interface Credulous {
   close(): Promise<void>
 }
 
-/** Starts one; the key pair is its own identity, which names nobody. */
+/** Starts one; the key pair is its own identity, which names no module. */
 export async function credulous(pair: { cert: string; key: string }): Promise<Credulous> {
   const secure = tls.createServer(
     {

@@ -98,7 +98,7 @@ export function everyPathExcepted(): Partial<Authorizer> {
   return { pathExceptions: () => Object.keys(EXCEPTABLE) }
 }
 
-/** Whoever has a chain that OpenSSL verified is this one: no name is read, no profile held to. */
+/** Every chain that OpenSSL verified counts as this caller: no name is read, no profile held to. */
 export function chainIsEnough(as: Identity): TurnOff {
   return () => {
     const honest = Listeners.prototype.mutual

@@ -3,7 +3,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import tls from 'node:tls'
 import type { PemPair } from '../../../src/probe/dial.ts'
 
-/** What a tar pit does to whoever comes: everything that keeps a caller waiting. */
+/** What a tar pit does to its callers: everything that keeps them waiting. */
 export const TAR = {
   /** Takes the connection, and that was all. */
   silence: { tls: false, pour: () => undefined },
@@ -17,7 +17,7 @@ export const TAR = {
   'interim answers without end': { tls: true, pour: drip('', 'HTTP/1.1 102 Processing\r\n\r\n') },
 } as const
 
-/** A server from which nobody gets away by waiting. */
+/** A server that keeps a waiting caller for ever. */
 export class TarPit {
   readonly #server: net.Server
   readonly #sockets = new Set<Socket>()

@@ -47,13 +47,13 @@ test('what a person must mend arrives as that, and the thread lives', async (t) 
 })
 
 for (const [how, script, why] of [
-  ['an error that nobody catches', `throw new Error('a broken dependency')`, /a broken dependency/],
-  ['a promise that nobody catches', `Promise.reject(new Error('forgotten'))`, /forgotten/],
+  ['an uncaught error', `throw new Error('a broken dependency')`, /a broken dependency/],
+  ['an unhandled rejection', `Promise.reject(new Error('forgotten'))`, /forgotten/],
   ['something thrown that is no error', `throw 'a word'`, /a word/],
   ['an exit with 0', `process.exit(0)`, /exit code 0/],
   ['an answer that cannot be sent', `say({ id, value: () => {} })`, /could not be cloned/],
 ] as const) {
-  test(`${how} is a death: told once, and whoever waits is told too`, async (t) => {
+  test(`${how} ends the thread: reported once, and waiting calls are rejected`, async (t) => {
     const { worker, deaths, died } = thread(t, `if (ask === 'drain') { ${script} }`)
     const waiting = worker.ask('look', 1)
     const asked = worker.ask('drain', null)

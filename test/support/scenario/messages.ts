@@ -104,7 +104,7 @@ export function answer(status: string, lines: readonly string[] = [], body = '')
   return [`HTTP/1.1 ${status}`, ...lines, `Content-Length: ${body.length}`, '', body].join('\r\n')
 }
 
-/** A token as mod-authtoken makes them, unsigned: nobody here verifies any. */
+/** A token as mod-authtoken makes them, unsigned: none is verified here. */
 export function token(claims: Readonly<Record<string, string>>): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
   return `${part({ alg: 'HS256' })}.${part(claims)}.c2lnbmF0dXJl`

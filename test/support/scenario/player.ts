@@ -27,7 +27,7 @@ export class Player {
   /** Listens on a port of loopback, or on a Unix socket. */
   static async start(path?: string): Promise<Player> {
     const player = new Player()
-    // Not any port: nobody else is given it once it has been given up.
+    // Not any port: no other process is given it once it has been given up.
     if (path === undefined) player.#server.listen(...(await freePorts(1)), '127.0.0.1')
     else player.#server.listen(path)
     await once(player.#server, 'listening')

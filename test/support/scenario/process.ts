@@ -189,7 +189,7 @@ export class Sidecar extends Process {
   }
 }
 
-/** Nothing of whoever runs the tests decides over what is tested. */
+/** The environment of the user who runs the tests is not passed on. */
 function environment(): NodeJS.ProcessEnv {
   const own = /^(?:SIDECAR_|MODULE_|NODE_)/
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))

@@ -135,7 +135,7 @@ test('an answer of our own before the body is whole closes: the rest is no reque
   t.true(socket.writableFinished)
 })
 
-test('whoever asks for a 100 before a refused body is cut off: what comes next cannot be known', async (t) => {
+test('a caller that asks for a 100 before a refused body is cut off: its next bytes cannot be told apart', async (t) => {
   for (const expect of [
     'Expect: 100-continue',
     'expect: 100-CONTINUE',
@@ -301,7 +301,7 @@ test('a caller over a Unix socket is cut too: it has no reset', async (t) => {
   rmSync(folder, { recursive: true })
 })
 
-test('a socket that is gone before anything came harms nobody', async (t) => {
+test('a socket that closes before its first byte does no harm', async (t) => {
   const socket = new MemorySocket()
   const handler = new PlainStory(new CapturingUpstream())
   let closed = 0

@@ -6,7 +6,7 @@ import { settled } from '../../support/memory-socket.ts'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 
-test('whoever waits gets the first connection that is there, made for it or come back', async (t) => {
+test('a waiting request gets the first free connection, a new one or one given back', async (t) => {
   const pool = new MemoryPool()
   const [a, b] = [callerOf(pool.pool), callerOf(pool.pool)]
   await a.socket.arrive(get('/a'))

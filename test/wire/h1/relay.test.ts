@@ -124,7 +124,7 @@ test('an early answer is passed on and the connection closed; the upstream is no
   await upstream.close()
 })
 
-test('a second answer on an idle connection reaches nobody (CVE-2026-48931)', async (t) => {
+test('a second answer on an idle connection reaches no caller (CVE-2026-48931)', async (t) => {
   let first = true
   const upstream = await startRecorder((socket) => {
     if (first) socket.write(`${OK}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison`)

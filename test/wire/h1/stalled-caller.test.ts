@@ -37,7 +37,7 @@ function stalled(over: Partial<WireLimits> = {}) {
 
 const MANY = 2000
 
-test('whoever sends on and takes no answer is not read on, and loses none of them', async (t) => {
+test('a caller that sends on and reads no answer is not read on, and loses no answer', async (t) => {
   const { socket, connection, handler } = stalled()
   handler.judge = () => NO
   for (let i = 0; i < MANY; i += 100) await socket.arrive(get('/no').repeat(100))
@@ -62,7 +62,7 @@ test('the same when its last byte has come: every request is answered before the
   t.true(socket.writableFinished)
 })
 
-test('an answer that nobody takes ends its exchange and frees the upstream', async (t) => {
+test('an unread answer ends its exchange and frees the upstream', async (t) => {
   const { socket, handler, pool, at } = stalled()
   at(100)
   await socket.arrive(get('/1'))
@@ -122,7 +122,7 @@ test('a slow caller that takes a little each time is served on', async (t) => {
   t.is(handler.ended.length, 0)
 })
 
-test('an answer that is slow in coming is nobody’s stall', async (t) => {
+test('a slow answer does not count as a stall of the caller', async (t) => {
   const { socket, pool, handler, at } = stalled()
   socket.stalled = false
   await socket.arrive(get('/1'))
@@ -133,7 +133,7 @@ test('an answer that is slow in coming is nobody’s stall', async (t) => {
   t.is(handler.ended.length, 0)
 })
 
-test('answers that nobody takes after their exchanges are a stall too', async (t) => {
+test('unread answers of finished exchanges are a stall too', async (t) => {
   const { socket, handler, hits, at } = stalled()
   handler.judge = () => NO
   await socket.arrive(get('/no'))
@@ -144,7 +144,7 @@ test('answers that nobody takes after their exchanges are a stall too', async (t
   t.is(handler.ended.length, 1)
 })
 
-test('idle time and age are counted where nobody is refused', async (t) => {
+test('idle time and age are counted although nothing is refused', async (t) => {
   const { socket, pool, hits, at } = stalled({ connectionMaxAgeMs: 10_000 })
   socket.stalled = false
   await socket.arrive(get('/1'))

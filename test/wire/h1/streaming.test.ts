@@ -48,7 +48,7 @@ for (const framing of ['Content-Length', 'chunked'] as const) {
     const response = await new Promise<IncomingMessage>((resolve) => {
       http.get({ port: relay.port, agent: false }, resolve)
     })
-    // Nobody reads: everything between the two kernels stands still within the limit.
+    // Nothing is read: everything between the two kernels stands still within the limit.
     const most = await settled(relay)
     t.true(most > 0)
     t.true(most <= relay.sidecars * LIMITS.bufferedBytesPerExchange, `${most}`)

@@ -201,7 +201,7 @@ test('whatever one exchange was answered, the next caller gets exactly its own a
   t.pass()
 })
 
-test('bytes on an idle connection end it; nobody is told (CVE-2026-48931)', async (t) => {
+test('bytes on an idle connection end it and reach no caller (CVE-2026-48931)', async (t) => {
   const pool = new MemoryPool()
   const first = callerOf(pool.pool)
   await first.socket.arrive(GET)
@@ -229,7 +229,7 @@ test('an idle connection whose upstream ends is forgotten', async (t) => {
   t.is(pool.dials, 1)
 })
 
-test('a slow reader stops its upstream and nobody else, and gets everything', async (t) => {
+test('a slow reader stops only its own upstream, and gets everything', async (t) => {
   const pool = new MemoryPool()
   const { socket, connection } = callerOf(pool.pool)
   await socket.arrive(GET)
@@ -251,7 +251,7 @@ test('an upstream that takes nothing stops its caller', async (t) => {
   const pool = new MemoryPool()
   const { socket, handler } = callerOf(pool.pool)
   await socket.arrive('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n')
-  t.true(socket.isPaused(), 'as long as nobody is there')
+  t.true(socket.isPaused(), 'as long as there is no reader')
   const upstream = pool.connect()
   await settled()
   t.false(socket.isPaused())

@@ -210,7 +210,7 @@ test('a request waits for credit', async (t) => {
   t.is(it.framesOf(link).at(-1)!.flags, FLAG.end)
 })
 
-test('a caller that leaves resets its exchange, and late frames are nobody’s', async (t) => {
+test('a caller that leaves resets its exchange, and late frames reach no exchange', async (t) => {
   const it = callingEnd()
   const { caller, link } = await asked(it)
   const other = await asked(it)
@@ -422,7 +422,7 @@ test('a peer that speaks HTTP/1.1 gets HTTP/1.1, on the very connection that fou
   t.is(it.http1.dials, 0)
 })
 
-test('after a while it is asked again, and nobody waits for the answer', async (t) => {
+test('after a while it is asked again, and no caller waits for the answer', async (t) => {
   const it = callingEnd({ idleMs: 1e9 })
   const { caller } = await (async () => {
     const caller = it.caller()

@@ -131,7 +131,7 @@ test('a link that is lost with the request gives nothing back', async (t) => {
   t.regex(caller.socket.sent, /^HTTP\/1\.1 502 [\s\S]*upstream-unreachable$/)
 })
 
-test('nobody takes it within connectWaitMs, counted from the first time: 503', async (t) => {
+test('not taken within connectWaitMs, counted from the first time: 503', async (t) => {
   const it = callingEnd({ connectWaitMs: 1000 })
   const { caller, link } = await asked(it)
   await it.send(link, back(1))
@@ -150,7 +150,7 @@ test('nobody takes it within connectWaitMs, counted from the first time: 503', a
   t.is(it.peer.exchanges, 0)
 })
 
-test('a caller that leaves while it waits is waited for by nobody', async (t) => {
+test('a caller that leaves while it waits is forgotten', async (t) => {
   const it = callingEnd()
   const { caller, link } = await asked(it)
   await it.send(link, back(1))

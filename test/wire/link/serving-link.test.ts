@@ -227,7 +227,7 @@ test('exchanges beyond the most are refused unread, those that are open are serv
   t.deepEqual(it.endings, [])
 })
 
-test('whoever reads no answers opens no more exchanges', async (t) => {
+test('a peer that reads no answers opens no more exchanges', async (t) => {
   const it = servingEnd()
   it.socket.stalled = true
   for (let id = 1; id <= 4 * MOST_EXCHANGES; id++) await it.send(open(id, 'bad\r\n\r\n', FLAG.end))
@@ -235,7 +235,7 @@ test('whoever reads no answers opens no more exchanges', async (t) => {
   t.true(it.link.bufferedBytes < 256 * 1024, `${it.link.bufferedBytes}`)
 })
 
-test('answers that nobody reads are held against all links together', async (t) => {
+test('unread answers count against the limit of all links together', async (t) => {
   const load = loadOf(70)
   const links = [servingEnd({}, load), servingEnd({}, load)]
   for (const it of links) it.socket.stalled = true
@@ -307,7 +307,7 @@ for (const [what, exchange] of [
 
 for (const [what, frames] of [
   ['pings', [ping()]],
-  ['answers to pings that nobody sent', [ping(FLAG.ack)]],
+  ['answers to pings that were not sent', [ping(FLAG.ack)]],
   ['GOAWAYs', [goaway()]],
   ['late frames', [data(1, 'x')]],
   ['late credit', [credit(1, 32_768)]],
@@ -400,7 +400,7 @@ test('silence is asked about, then it is the end; an answer keeps the link', asy
   }
 })
 
-test('a process that stood still accuses nobody', async (t) => {
+test('a process that stood still ends no connection for it', async (t) => {
   const it = servingEnd()
   await it.send(get(1, '/a').slice(0, 9))
   it.clock.now += 100
