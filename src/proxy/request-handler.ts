@@ -62,7 +62,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     // Okapi takes no answer, and any but a good one, for a module that is gone: it is always asked.
     if (bare) return null
     if (!slot.overShare) {
-      return refuse('overloaded', 'limits.connections are open', { limit: 'connections' })
+      return refuse('overloaded', 'limits.connections reached', { limit: 'connections' })
     }
     share.refused++
     return tooManyConnections(share.name, slot.ofCaller)

@@ -1,4 +1,4 @@
-import { FLAG, FRAME, HEADER_BYTES } from '../../src/wire/link/frames.ts'
+import { FLAG, FRAME, FRAME_HEADER_BYTES } from '../../src/wire/link/frames.ts'
 
 /** A frame as a person reads it. */
 export interface Frame {
@@ -13,7 +13,7 @@ const NAMES = Object.keys(FRAME) as (keyof typeof FRAME)[]
 
 /** Any frame, right or wrong. `type` as a number may be one that does not exist. */
 export function raw(type: number, flags: number, id: number, payload = ''): string {
-  const header = Buffer.alloc(HEADER_BYTES)
+  const header = Buffer.alloc(FRAME_HEADER_BYTES)
   header[0] = type
   header[1] = flags
   header.writeUInt16BE(payload.length, 2)
@@ -39,11 +39,11 @@ export function framesOf(bytes: string): Frame[] {
   const frames: Frame[] = []
   const buffer = Buffer.from(bytes, 'latin1')
   for (let i = 0; i < buffer.length; ) {
-    if (buffer.length - i < HEADER_BYTES) throw new Error('half a frame')
-    const stop = i + HEADER_BYTES + buffer.readUInt16BE(i + 2)
+    if (buffer.length - i < FRAME_HEADER_BYTES) throw new Error('half a frame')
+    const stop = i + FRAME_HEADER_BYTES + buffer.readUInt16BE(i + 2)
     const type = NAMES[buffer[i]! - 1]
     if (type === undefined || stop > buffer.length) throw new Error(`no frame at ${i}`)
-    const payload = buffer.toString('latin1', i + HEADER_BYTES, stop)
+    const payload = buffer.toString('latin1', i + FRAME_HEADER_BYTES, stop)
     frames.push({ type, flags: buffer[i + 1]!, id: buffer.readUInt32BE(i + 4), payload })
     i = stop
   }

@@ -30,7 +30,7 @@ export interface ChainFound {
 }
 
 /** What peers would say of a chain. */
-export interface Judgement {
+export interface ProfileJudgement {
   readonly names: NamesByKind
   /** Undefined where the chain leads to no root. */
   readonly issuer: Authority | undefined
@@ -42,7 +42,7 @@ export interface Judgement {
 const ROLES = ['server', 'client'] as const
 
 /** Judges a chain by the profile, the identity and the revocation that peers apply (src/trust). */
-export function judge({ chain, roots, crls, trustDomain }: ChainFound, now: Date): Judgement {
+export function judge({ chain, roots, crls, trustDomain }: ChainFound, now: Date): ProfileJudgement {
   const parsed = attempt(() => chain.map(({ raw }) => parseCertificate(raw)))
   if (typeof parsed === 'string') {
     return { names: namesByKind(), issuer: undefined, problems: [`no peer can read it: ${parsed}`] }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { FLAG, FRAME, HEADER_BYTES, MOST_PAYLOAD_BYTES } from './frames.ts'
+import { FLAG, FRAME, FRAME_HEADER_BYTES, MOST_PAYLOAD_BYTES } from './frames.ts'
 
 const FIRST_BYTES = 16_384
 /** DATA is not put into a batch beyond this: what comes later waits its turn. */
@@ -77,7 +77,7 @@ export class Batch {
   frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (this.#stopped) return
     const length = end - start
-    this.#reserve(HEADER_BYTES + length)
+    this.#reserve(FRAME_HEADER_BYTES + length)
     const out = this.#out
     const at = this.#length
     out[at] = type
@@ -88,11 +88,11 @@ export class Batch {
     out[at + 5] = id >>> 16
     out[at + 6] = id >>> 8
     out[at + 7] = id
-    bytes.copy(out, at + HEADER_BYTES, start, end)
+    bytes.copy(out, at + FRAME_HEADER_BYTES, start, end)
     if (at === 0) this.#firstId = id
     this.#lastAt = at
     this.#lastId = id
-    this.#length = at + HEADER_BYTES + length
+    this.#length = at + FRAME_HEADER_BYTES + length
     this.#schedule()
   }
 
@@ -110,7 +110,7 @@ export class Batch {
   data(id: number, bytes: Buffer, start: number, end: number): void {
     const at = this.#lastAt
     if (at !== -1 && this.#lastId === id && this.#out[at] === FRAME.data) {
-      const length = this.#length - at - HEADER_BYTES + end - start
+      const length = this.#length - at - FRAME_HEADER_BYTES + end - start
       if (length <= MOST_PAYLOAD_BYTES) {
         this.#reserve(end - start)
         bytes.copy(this.#out, this.#length, start, end)

@@ -1,5 +1,5 @@
 import type { LinkEnding } from '../../refusal/link-endings.ts'
-import { FLAG, FRAME, HEADER_BYTES, isFrame, MOST_PAYLOAD_BYTES } from './frames.ts'
+import { FLAG, FRAME, FRAME_HEADER_BYTES, isFrame, MOST_PAYLOAD_BYTES } from './frames.ts'
 
 /** Who gets the frames. Each answers null, or why the link must be closed. */
 export interface FrameSink {
@@ -28,7 +28,7 @@ export interface FrameSink {
  */
 export class FrameReader {
   readonly #sink: FrameSink
-  readonly #header = Buffer.allocUnsafe(HEADER_BYTES)
+  readonly #header = Buffer.allocUnsafe(FRAME_HEADER_BYTES)
   #headerBytes = 0
   #partial: Buffer | null = null
   #partialBytes = 0
@@ -83,14 +83,14 @@ export class FrameReader {
   }
 
   #readHeader(bytes: Buffer, i: number, end: number): number {
-    if (this.#headerBytes === 0 && end - i >= HEADER_BYTES) {
+    if (this.#headerBytes === 0 && end - i >= FRAME_HEADER_BYTES) {
       this.#parse(bytes, i)
-      return i + HEADER_BYTES
+      return i + FRAME_HEADER_BYTES
     }
-    const taken = Math.min(HEADER_BYTES - this.#headerBytes, end - i)
+    const taken = Math.min(FRAME_HEADER_BYTES - this.#headerBytes, end - i)
     bytes.copy(this.#header, this.#headerBytes, i, i + taken)
     this.#headerBytes += taken
-    if (this.#headerBytes === HEADER_BYTES) {
+    if (this.#headerBytes === FRAME_HEADER_BYTES) {
       this.#headerBytes = 0
       this.#parse(this.#header, 0)
     }

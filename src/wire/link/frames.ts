@@ -43,9 +43,9 @@ export const RESET = {
   undelivered: 5,
 } as const
 
-export const HEADER_BYTES = 8
+export const FRAME_HEADER_BYTES = 8
 /** With its header a frame fits one TLS record. */
-export const MOST_PAYLOAD_BYTES = 16_384 - HEADER_BYTES
+export const MOST_PAYLOAD_BYTES = 16_384 - FRAME_HEADER_BYTES
 /** What each half of an exchange may send before any credit has come back; it never has more. */
 export const WINDOW_BYTES = 65_536
 /** A body above this cannot go out at once: it belongs on the link for large ones. */
