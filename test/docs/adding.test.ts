@@ -88,7 +88,9 @@ const LISTENER_SECTION = /^## A listener\n(.*?)^## /ms.exec(read('docs/adding.md
 
 test('a listener touches at most eight files outside tests and docs', (t) => {
   const [steps = ''] = LISTENER_SECTION.split('\nIn the chart')
-  const places = [...steps.matchAll(/`((?:src|helm|examples)\/[\w./-]+)`/g)].map(([, path]) => path!)
+  const places = [...steps.matchAll(/`((?:src|helm|examples)\/[\w./-]+)`/g)].map(
+    ([, path]) => path!,
+  )
   t.true(places.includes('src/listeners/') && places.includes('src/listeners/all.ts'))
   t.true(new Set(places).size <= 8)
 })
@@ -121,7 +123,9 @@ test('no other file lists the listeners', (t) => {
 
 test('every listener has a section in the schema, a label, and rules of its label', (t) => {
   const paths = new Set(keysIn(fileSchema()).map(({ path }) => path.join('.')))
-  const labels: ReadonlySet<string> = new Set(Object.values(LISTENER_RULES).map(({ direction }) => direction))
+  const labels: ReadonlySet<string> = new Set(
+    Object.values(LISTENER_RULES).map(({ direction }) => direction),
+  )
   for (const { direction, section } of LISTENERS) {
     t.true(DIRECTIONS.includes(direction), direction)
     t.true(paths.has(`${section === 'modules' ? 'egress.modules' : section}.listen`), section)

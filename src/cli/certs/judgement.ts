@@ -42,7 +42,10 @@ export interface ProfileJudgement {
 const ROLES = ['server', 'client'] as const
 
 /** Judges a chain by the profile, the identity and the revocation that peers apply (src/trust). */
-export function judge({ chain, roots, crls, trustDomain }: ChainFound, now: Date): ProfileJudgement {
+export function judge(
+  { chain, roots, crls, trustDomain }: ChainFound,
+  now: Date,
+): ProfileJudgement {
   const parsed = attempt(() => chain.map(({ raw }) => parseCertificate(raw)))
   if (typeof parsed === 'string') {
     return { names: namesByKind(), issuer: undefined, problems: [`no peer can read it: ${parsed}`] }
