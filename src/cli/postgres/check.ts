@@ -11,7 +11,7 @@ import { type OpenedServer, ServerConnector } from '../../postgres/server-connec
 import { ServerStream } from '../../postgres/server-stream.ts'
 import { startupMessage } from '../../postgres/startup.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
-import { expectedOf } from '../../sidecar/expected.ts'
+import { expectedOf } from '../../sidecar/authentication.ts'
 import { sourceOf } from '../../sidecar/source.ts'
 import { CoarseClock } from '../../transport/clock.ts'
 import { NameResolver } from '../../transport/name-resolver.ts'
