@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { Fault, type Problem, sentence } from '../fault.ts'
 import { withoutClock } from '../trust/profile.ts'
-import { PemError, splitPem } from '../x509/pem.ts'
+import { PemError, pemBlocks, splitPem } from '../x509/pem.ts'
 import { CERTIFICATE_FILE, KEY_FILE, watchDirectory } from './directory.ts'
 import { checkMode, Problems, type RawFile, remedyIn } from './raw-material.ts'
 import { readFolder } from './read-folder.ts'
@@ -52,7 +52,11 @@ export async function readPublicCertificate(
   const leaf = parsed(certFile, 'CERTIFICATE', problems, (pem) => new X509Certificate(pem))
   if (leaf !== undefined) checkDates(leaf, now, certFile, problems)
   if (leaf !== undefined && key !== undefined && !fits(leaf, key)) {
-    problems.error(keyFile.path, 'does not belong to tls.crt')
+    const others = pemBlocks('CERTIFICATE', certFile.bytes.toString('latin1')).slice(1)
+    const hint = others.some((der) => isOf(der, key))
+      ? 'the certificate of this key must come first in tls.crt'
+      : 'key and certificate are of different pairs: put both there anew'
+    problems.error(keyFile.path, 'does not belong to tls.crt', hint)
   }
   if (leaf === undefined || problems.any) throw new Fault(problems.all)
   const pair = { key: keyFile.bytes.toString(), cert: certFile.bytes.toString() }
@@ -73,12 +77,15 @@ function parsed<T>(
   parse: (pem: Buffer) => T,
 ): T | undefined {
   try {
-    return parse(file.bytes)
+    // Node reads a certificate in DER too, and could not serve with it.
+    if (file.bytes.includes('-----BEGIN ')) return parse(file.bytes)
+    throw new Error('no PEM')
   } catch {
     const error = pemFlaw(file, label)
     const what = label === 'CERTIFICATE' ? 'certificate' : 'private key'
     const message = `there is no ${what} in it that can be read`
-    if (error === undefined) problems.error(file.path, message)
+    if (file.bytes.length === 0) problems.error(file.path, `${message}: the file is empty`)
+    else if (error === undefined) problems.error(file.path, message)
     else problems.error(file.path, `${message}: ${error.message}`, remedyIn(error, file))
     return undefined
   }
@@ -100,14 +107,28 @@ function checkDates(
   problems: Problems,
 ): void {
   if (validToDate.getTime() < now) {
-    problems.error(file.path, `expired on ${validToDate.toISOString()}`)
+    problems.error(
+      file.path,
+      `expired on ${validToDate.toISOString()}`,
+      'put the renewed one there',
+    )
   } else if (validFromDate.getTime() > now) {
-    problems.error(file.path, `is not valid before ${validFromDate.toISOString()}`)
+    const hint = `is a clock wrong? Here it is ${new Date(now).toISOString()}`
+    problems.error(file.path, `is not valid before ${validFromDate.toISOString()}`, hint)
   }
 }
 
 function fits(certificate: X509Certificate, key: KeyObject): boolean {
   return createPublicKey(key).equals(certificate.publicKey)
+}
+
+/** The same of what may be no certificate at all. */
+function isOf(der: Uint8Array, key: KeyObject): boolean {
+  try {
+    return fits(new X509Certificate(der), key)
+  } catch {
+    return false
+  }
 }
 
 /** The live cell of the certificate of `public`; the last good one stays. */

@@ -7,7 +7,7 @@ import {
   type PublicReport,
   readPublicCertificate,
 } from '../../src/credentials/public-certificate.ts'
-import { Fault, sentence } from '../../src/fault.ts'
+import { Fault, type Problem, sentence } from '../../src/fault.ts'
 import { handshakeForPublic } from '../../src/transport/handshake-check.ts'
 import { patiently } from '../support/patience.ts'
 import { type CertificateOptions, type Issued, makeCa, makePair } from '../support/pki.ts'
@@ -34,12 +34,14 @@ async function put(directory: string, { chainPem, keyPem }: Pick<Issued, 'chainP
   }
 }
 
+const told = (problem: Problem) => `${sentence(problem)} | ${problem.hint ?? ''}`
+
 async function problemsOf(directory: string): Promise<string> {
   try {
     await readPublicCertificate({ directory, handshake: handshakeForPublic }, Date.now())
     return ''
   } catch (error) {
-    if (error instanceof Fault) return error.problems.map(sentence).join('\n')
+    if (error instanceof Fault) return error.problems.map(told).join('\n')
     throw error
   }
 }
@@ -92,6 +94,26 @@ const BROKEN: Readonly<
       }),
     }),
     /tls\.key: there is no private key in it that can be read: .*ENCRYPTED/,
+  ],
+  'a certificate in DER': [
+    ({ certDer }) => ({ chainPem: certDer }),
+    /tls\.crt: there is no certificate in it .*: line 1 .*this is DER, not PEM \| openssl x509 /,
+  ],
+  'an empty certificate': [() => ({ chainPem: '' }), /tls\.crt: .*: the file is empty/],
+  'the intermediate first': [
+    async () => {
+      const between = await (await makeCa(undefined, 'public root')).intermediate()
+      const one = await between.issue(names)
+      return { ...one, chainPem: between.certPem + one.certPem }
+    },
+    /does not belong to tls\.crt \| the certificate of this key must come first/,
+  ],
+  'a key of another pair, and an intermediate that is broken': [
+    ({ chainPem }) => ({
+      keyPem: other.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      chainPem: `${chainPem}-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n`,
+    }),
+    /does not belong to tls\.crt \| key and certificate are of different pairs/,
   ],
   'DER in place of PEM': [
     ({ pair }) => ({ keyPem: pair.privateKey.export({ type: 'pkcs8', format: 'der' }) }),
