@@ -191,7 +191,7 @@ export class Serving implements ServingThreads {
     this.leave()
     const { drainTimeoutMs } = config.limits
     const closed = this.#close()
-    if (this.#connections.exchanges > 0) {
+    if (this.#connections.exchanges > 0 || this.#databases.size > 0) {
       log.log.info({ ...this.#open(), drainTimeoutMs }, 'drain waits for exchanges')
     }
     const drained = await Promise.race([
@@ -217,7 +217,10 @@ export class Serving implements ServingThreads {
 
   /** What a drain waits for. */
   #open() {
-    return { exchanges: this.#connections.exchanges, oldest: this.#connections.longestOpen() }
+    const databaseSessions = this.#databases.size
+    const { exchanges } = this.#connections
+    const sessions = databaseSessions === 0 ? {} : { databaseSessions }
+    return { exchanges, ...sessions, oldest: this.#connections.longestOpen() }
   }
 
   destroy(): void {

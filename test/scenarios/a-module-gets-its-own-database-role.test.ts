@@ -3,7 +3,13 @@ import { connect, createServer } from 'node:net'
 import test from 'ava'
 import { until } from '../support/patience.ts'
 import { makeCa } from '../support/pki.ts'
-import { type Cluster, DatabaseSidecar, sharedCluster, withPostgres } from '../support/postgres.ts'
+import {
+  type Cluster,
+  DatabaseSidecar,
+  POSTGRES_BIN,
+  sharedCluster,
+  withPostgres,
+} from '../support/postgres.ts'
 import {
   cancelPacket,
   errorFields,
@@ -98,6 +104,14 @@ withPostgres('every other role, database and parameter is refused with a sentenc
   }
   const metrics = await metricsOf(sidecar.process)
   t.regex(metrics, /sidecar_refusals_total\{direction="postgres",reason="role-not-allowed"\} 4\n/)
+  const status = await fetch(`http://127.0.0.1:${sidecar.process.port('status')}/status.json`)
+  const { refusals } = (await status.json()) as { refusals: unknown[] }
+  t.is(refusals.length, cases.length)
+  t.like(refusals.at(-1), {
+    direction: 'postgres',
+    caller: 'mod-users-19.7.0',
+    reason: 'role-not-allowed',
+  })
   const [line] = await sidecar.process.say(({ msg }) => msg === 'database session refused')
   t.like(line, { reason: 'role-not-allowed', role: 'diku_mod_login', database: 'folio' })
 })
@@ -211,7 +225,7 @@ withPostgres('what psql cancels by SIGINT is cancelled on the server', async (t)
   const sidecar = await DatabaseSidecar.start(t, place)
   const { spawn } = await import('node:child_process')
   const child = spawn(
-    '/usr/lib/postgresql/15/bin/psql',
+    `${POSTGRES_BIN}/psql`,
     ['-X', '-d', sidecar.place('folio_users'), '-c', 'SELECT pg_sleep(3601)'],
     { env: { PGPASSWORD: 'secret of the role', PATH: process.env['PATH'] } },
   )

@@ -5,6 +5,7 @@ import { until } from '../support/patience.ts'
 import {
   DatabaseSidecar,
   PASSWORD,
+  POSTGRES_BIN,
   runPostgres,
   sharedCluster,
   withPostgres,
@@ -21,7 +22,7 @@ class Psql {
   readonly #child: ChildProcess
 
   constructor(place: string) {
-    const path = '/usr/lib/postgresql/15/bin/psql'
+    const path = `${POSTGRES_BIN}/psql`
     const child = spawn(path, ['-X', '-A', '-t', '-d', place], { env, stdio: 'pipe' })
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (part) => {
@@ -214,6 +215,21 @@ withPostgres(
     t.regex(busy.said, /COMMIT/)
     await Promise.all([idle.end(), busy.end()])
     t.is(await sidecar.process.ended, 0)
+  },
+)
+
+withPostgres(
+  'a transaction that does not end is cut after limits.drainTimeoutMs, and the log says so',
+  async (t) => {
+    const limits = { drainTimeoutMs: 500 }
+    const sidecar = await DatabaseSidecar.start(t, await cluster(), {}, { limits })
+    const busy = new Psql(sidecar.place('folio_users'))
+    await busy.tell('BEGIN; SELECT 41 + 1;', /42\n/)
+    sidecar.process.signal('SIGTERM')
+    const [line] = await sidecar.process.say(({ msg }) => msg === 'drain timed out, cutting')
+    t.is(line?.['databaseSessions'], 1)
+    t.is(await sidecar.process.ended, 1)
+    await busy.end()
   },
 )
 

@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -21,7 +22,9 @@ import type { Declare, Said } from './scenario/tools.ts'
 
 // A PostgreSQL of its own for a test: own folder, own port, TLS by the test's own CA, SCRAM.
 
-const BIN = '/usr/lib/postgresql/15/bin'
+const VERSIONS = '/usr/lib/postgresql'
+/** Where Debian keeps the programs of its newest version. */
+export const POSTGRES_BIN = `${VERSIONS}/${newestIn(VERSIONS)}/bin`
 const MODULE = 'mod-users-19.7.0'
 /** The password of every role of the cluster. */
 export const PASSWORD = 'secret of the role'
@@ -47,7 +50,7 @@ export function sharedCluster(): () => Promise<Cluster> {
 }
 
 /** Tests that need a real PostgreSQL: skipped, with one loud line for the file, where there is none. */
-export const withPostgres: Declare = existsSync(`${BIN}/initdb`)
+export const withPostgres: Declare = existsSync(`${POSTGRES_BIN}/initdb`)
   ? (title, run) => test.serial(title, run)
   : skipped()
 
@@ -56,11 +59,16 @@ function skipped(): Declare {
   return (title, run) => {
     if (missed++ === 0) {
       setImmediate(() =>
-        console.log(`skipped: ${BIN}/initdb is not here (${missed} of this file's tests)`),
+        console.log(`skipped: ${POSTGRES_BIN}/initdb is not here (${missed} of this file's tests)`),
       )
     }
     test.serial.skip(title, run)
   }
+}
+
+function newestIn(directory: string): number {
+  if (!existsSync(directory)) return 0
+  return Math.max(0, ...readdirSync(directory).map(Number).filter(Number.isInteger))
 }
 
 /** initdb refuses to run as root. */
@@ -114,7 +122,7 @@ export class Cluster {
   async run(): Promise<void> {
     const { directory, port } = this
     const args = ['-D', join(directory, 'data'), '-p', String(port)]
-    const server = spawn(`${BIN}/postgres`, args, {
+    const server = spawn(`${POSTGRES_BIN}/postgres`, args, {
       ...this.#owner,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -211,7 +219,7 @@ export async function runPostgres(
   }: { uid?: number; gid?: number; env?: NodeJS.ProcessEnv; input?: string } = {},
 ): Promise<Said> {
   const env = { PATH: process.env['PATH'], LC_ALL: 'C', HOME: '/nonexistent', ...options.env }
-  const child = spawn(`${BIN}/${name}`, args, { ...options, env, cwd: '/', stdio: 'pipe' })
+  const child = spawn(`${POSTGRES_BIN}/${name}`, args, { ...options, env, cwd: '/', stdio: 'pipe' })
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
