@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import test from 'ava'
-import { assault } from '../probe/targets/assault.ts'
 import { freePorts } from '../probe/targets/nginx.ts'
+import { MAIN } from '../support/program.ts'
 import {
   answer,
   ask,
@@ -16,6 +16,7 @@ import {
   Place,
   Player,
   request,
+  runTool,
   type Sidecar,
   silence,
   verdictOf,
@@ -78,7 +79,7 @@ function thief(certificate: string): tls.Server {
 /** The folder of all descriptors, with one change: mod-users gives tokens and has an auth filter. */
 async function rogueDescriptors(): Promise<string> {
   const folder = join(place.directory, 'rogue')
-  await cp(place.descriptors, folder, { recursive: true })
+  await cp(place.descriptors, folder, { recursive: true, force: true })
   const file = join(folder, `${ID.users}.json`)
   const descriptor = JSON.parse(await readFile(file, 'utf8'))
   const filters = [{ methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }]
@@ -153,37 +154,30 @@ test.serial('at most it is as if its sidecar had refused: Okapi tries again', as
   t.is(verdictOf(await ask(modules(), system)), '403 caller-not-allowed')
 })
 
-test.serial('the probe with the key in its hands finds nothing', async (t) => {
-  const [port] = await freePorts(1)
-  const sidecar = await place.sidecar(ID.okapi, {
-    ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${behind.port}` },
-    egress: {
-      modules: {
-        listen: '127.0.0.1:0',
-        address: { [ID.users]: `https://127.0.0.1:${port}` },
+for (const [who, known, exitCode, because] of [
+  ['an ordinary module', () => place.descriptors, 0, /^the answer arrived without what/],
+  ['an auth filter', rogueDescriptors, 1, /^it arrived with .*X-Okapi-Permissions.*=folioAccess/],
+] as const) {
+  test.serial(`the probe answers in the place of ${who}: exit code ${exitCode}`, async (t) => {
+    const [port] = await freePorts(1)
+    const sidecar = await place.sidecar(ID.okapi, {
+      ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${behind.port}` },
+      egress: {
+        modules: {
+          listen: '127.0.0.1:0',
+          address: { [ID.users]: `https://127.0.0.1:${port}` },
+        },
       },
-    },
+      policy: { descriptors: await known() },
+    })
+    t.teardown(() => sidecar.stop())
+    const { out, err, code } = await runTool(process.execPath, [
+      ...[MAIN, 'probe', `https://127.0.0.1:${sidecar.port('ingress')}`, '--at', 'okapi'],
+      ...['--credentials', await place.certificate(ID.users), '--tenant', 'diku', '--json'],
+      ...['--only', 'response-stolen-key', '--listen', `127.0.0.1:${port}`],
+      ...['--ask', `http://127.0.0.1:${sidecar.port('modules')}/${ID.users}/users/1`],
+    ])
+    t.is(code, exitCode, err)
+    t.regex(JSON.parse(out).attacks[0].because, because)
   })
-  t.teardown(() => sidecar.stop())
-  const at = (name: 'ingress' | 'modules') => ({
-    host: '127.0.0.1',
-    port: sidecar.port(name),
-    tls: false,
-  })
-  const findings = await assault({
-    endpoint: { ...at('ingress'), tls: true },
-    atOkapi: true,
-    credentials: [await place.certificate(ID.users)],
-    only: ['response-stolen-key'],
-    tenant: 'diku',
-    impostor: {
-      listen: { host: '127.0.0.1', port: port! },
-      endpoint: at('modules'),
-      path: `/${ID.users}/users/1`,
-    },
-  })
-  t.like(findings.get('response-stolen-key'), {
-    outcome: 'blocked',
-    because: 'the answer arrived without what a module must not say',
-  })
-})
+}
