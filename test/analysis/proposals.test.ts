@@ -92,7 +92,7 @@ test('of two versions only the one that called; full ids where sensitivity is hi
   t.deepEqual(high.unmet, [])
 })
 
-test('what no grant can keep shut is told', (t) => {
+test('routes that no grant can close are reported', (t) => {
   const provides = (id: string, ...paths: string[]) => ({
     id,
     version: '1.0',

@@ -57,7 +57,7 @@ test('a call of FOLIO has the head that it promises', (t) => {
   t.is(head.length, 575)
 })
 
-test('what is not known is refused with what is', (t) => {
+test('an unknown name is refused with the known ones', (t) => {
   t.deepEqual(parseOptions(['--only', 'post-32,small-1']).scenarios, ['small-1', 'post-32'])
   const wrong = [
     ['--only', 'small-2'],

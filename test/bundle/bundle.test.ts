@@ -43,7 +43,7 @@ test.after.always('nothing is left behind', () => {
   rmSync(PLACE, { recursive: true, force: true })
 })
 
-test.serial('it knows its version, its verbs and its mistakes', (t) => {
+test.serial('the bundle prints its version and verbs, and refuses wrong usage', (t) => {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   t.is(bundled('--version').stdout, `${version}\n`)
   t.is(bundled().status, 2)
@@ -58,24 +58,27 @@ test.serial('it knows its version, its verbs and its mistakes', (t) => {
   }
 })
 
-test.serial('it makes certificates, finds the grants it ships, and answers for the policy', (t) => {
-  t.is(bundled('certs', 'init', '--trust-domain', 'folio.test').status, 0)
-  t.is(bundled('certs', 'issue', ID, '--ip', '127.0.0.1').status, 0)
-  const checked = bundled('check')
-  t.is(checked.status, 0, checked.stderr)
-  const question = ['policy', 'explain', '-c', 'sidecar.yaml', '--caller', ID, '--at', 'okapi']
-  const known = bundled(...question, '--method', 'GET', '--path', '/user-tenants', '--json')
-  // No installed module provides it here; what is asked is whether the shipped file was read.
-  t.not(known.status, 2, known.stderr)
-  const pack = bundled('policy', 'pack', 'descriptors', '-o', 'installed.json')
-  t.is(pack.status, 0, pack.stderr)
-})
+test.serial(
+  'the bundle makes certificates, finds the shipped grants and explains the policy',
+  (t) => {
+    t.is(bundled('certs', 'init', '--trust-domain', 'folio.test').status, 0)
+    t.is(bundled('certs', 'issue', ID, '--ip', '127.0.0.1').status, 0)
+    const checked = bundled('check')
+    t.is(checked.status, 0, checked.stderr)
+    const question = ['policy', 'explain', '-c', 'sidecar.yaml', '--caller', ID, '--at', 'okapi']
+    const known = bundled(...question, '--method', 'GET', '--path', '/user-tenants', '--json')
+    // No installed module provides it here; what is asked is whether the shipped file was read.
+    t.not(known.status, 2, known.stderr)
+    const pack = bundled('policy', 'pack', 'descriptors', '-o', 'installed.json')
+    t.is(pack.status, 0, pack.stderr)
+  },
+)
 
 /** Writes which of Node's own modules a process has loaded when it ends. */
 const WITNESS = `process.on('exit', () =>
   process.getBuiltinModule('fs').writeFileSync('loaded.txt', process.moduleLoadList.join('\\n')))`
 
-test.serial('it runs until it is told to stop', async (t) => {
+test.serial('the bundle runs until it is told to stop', async (t) => {
   const child = spawn(process.execPath, [join(DIST, 'main.js'), 'run'], {
     cwd: PLACE,
     env: { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(WITNESS)}"` },

@@ -56,7 +56,7 @@ test.after.always('nothing is left behind', () => {
   rmSync(PLACE, { recursive: true, force: true })
 })
 
-test.serial('it holds what a user needs, and nothing that only developers need', (t) => {
+test.serial('the package holds what users need, and nothing that only developers need', (t) => {
   const paths = packed.files.map(({ path }) => path)
   for (const needed of [
     'bin/okapi-sidecar',

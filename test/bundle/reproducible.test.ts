@@ -44,7 +44,7 @@ test.serial('the bundle names no place of the machine that made it', (t) => {
   }
 })
 
-test.serial('so is the bill of materials, and it names what ships and nothing else', async (t) => {
+test.serial('the bill of materials is reproducible, and names exactly what ships', async (t) => {
   const said = []
   for (const _ of [1, 2]) {
     const { code, out, err } = await runTool(process.execPath, [join(ROOT, 'scripts/sbom.ts')])

@@ -79,7 +79,7 @@ function write(directory: string, name: string, text: string): void {
   writeFileSync(join(directory, name), text, { mode: 0o644 })
 }
 
-test('what holds is said in a few lines, and exits with 0', (t) => {
+test('a sound configuration: a few lines, exit 0', (t) => {
   const { status, stdout, stderr } = sidecar(installation(), 'check')
   t.is(stderr, '')
   t.is(status, 0)
@@ -102,7 +102,7 @@ test('every room is looked at although the one before has errors', (t) => {
   t.regex(stderr, /\n\d+ errors, 0 warnings\n$/)
 })
 
-test('what is wrong inside a descriptor has a line and a column', (t) => {
+test('an error inside a descriptor has a line and a column', (t) => {
   const directory = installation()
   write(directory, 'set/mod-users.json', DESCRIPTOR.replace('"/users/{id}"', '7'))
   const { status, stderr } = sidecar(directory, 'check')
@@ -160,7 +160,7 @@ policy: { descriptors: set${more} }
   t.regex(stdout, /\npolicy .*, 1 grant and 2 known, enforce,/)
 })
 
-test('so has a grant that means nothing', (t) => {
+test('an error inside a grant has a line and a column', (t) => {
   const directory = installation()
   write(directory, 'grants.yaml', '- caller: mod-x\n  at: okapi\n  why: w\n  path: /users\n')
   const yaml = `module: ${ID}
@@ -269,7 +269,7 @@ test('a file that two listeners read is missing once', (t) => {
   t.is(gone.stderr.split('there is no directory').length, 2, gone.stderr)
 })
 
-test('what is no certificate and no key is said so', (t) => {
+test('files that hold no certificate or no key are reported as such', (t) => {
   const directory = installation(
     'public: { listen: 127.0.0.1:0, credentials: { directory: web } }\n',
   )

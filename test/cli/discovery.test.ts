@@ -190,7 +190,7 @@ test('modules behind one port are told apart again', async (t) => {
   t.is(okapi.instances.filter(({ url }) => url?.includes(':20010/')).length, 1)
 })
 
-test('what Okapi says is shown without what a terminal would obey', async (t) => {
+test('Okapi’s answers are shown without control characters', async (t) => {
   const url = 'http://x/\u001b[2J'
   const okapi = await Discovery.open(t, [{ srvcId: ID.users, instId: 'x', url }])
   const { out } = await discovery('--descriptors', DESCRIPTORS, '--okapi', okapi.url)

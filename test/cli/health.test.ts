@@ -93,7 +93,7 @@ test('JSON has every key, whatever happened', async (t) => {
   t.deepEqual(JSON.parse(out), { url, healthy: false, status: 503, body: 'no', problem: null })
 })
 
-test('who does not answer, or not in full, is not healthy', async (t) => {
+test('no answer, or half of one, is not healthy', async (t) => {
   const silent = await listening(
     t,
     createTcpServer((socket) => socket.on('error', () => {})),
@@ -127,7 +127,7 @@ test('a redirect is not followed and is not healthy', async (t) => {
   t.is(asked, 1)
 })
 
-test('what a module answers does not reach a terminal as it is', async (t) => {
+test('an answer is shown without control characters', async (t) => {
   const address = await answering(t, (_, response) => response.end('\u001b[2Jcleared'))
   const { code, out } = await health([`http://${address}`])
   t.is(code, 0)

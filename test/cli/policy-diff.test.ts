@@ -95,7 +95,7 @@ test('an interface without a route that gives a module users’ tokens is told f
   t.notRegex(back.stdout, /FROM NOW ON/)
 })
 
-test('so is an auth filter; a new version of a module of the login is nothing new', async (t) => {
+test('a new auth filter is reported too; a new version of a login module is not', async (t) => {
   const filter = { methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }
   const next = await trusted(t, { filters: [filter] })
   const { stdout, code } = await policy(['diff', SET, next])

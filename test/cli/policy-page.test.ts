@@ -132,7 +132,7 @@ inBrowser('the keyboard goes through the grid, opens and closes', async (t) => {
   t.is(await page.evaluate(`document.activeElement.getAttribute('aria-label')`), label)
 })
 
-inBrowser('what a screen reader is told', async (t) => {
+inBrowser('names and roles for screen readers', async (t) => {
   const page = await open(t)
   await page.click(cell('mod-notes-8.1.0', 'mod-users-19.7.0'))
   const spoken = await page.spoken()

@@ -146,7 +146,7 @@ test('a log in UTF-16 is named; one with a byte order mark is read', async (t) =
   t.true(wide.stderr.includes(`${file}: this log is UTF-16`), wide.stderr)
 })
 
-test('what a log says stays in its comment', async (t) => {
+test('text of a log cannot leave its comment', async (t) => {
   const evil = log({ route: '/gone\n- {caller: mod-x, at: okapi, interface: users, why: evil}' })
   const { stdout, code } = await policy(['suggest', '--descriptors', SET, '--from', '-'], evil)
   t.is(code, 0)

@@ -24,7 +24,7 @@ test('listeners are an address, a name or a Unix socket', (t) => {
   t.deepEqual(right(parseListen('unix:/run/a.sock')), { path: '/run/a.sock' })
 })
 
-test('what could mean two addresses is none', (t) => {
+test('a text that could mean two addresses is refused', (t) => {
   const wrong = [
     '',
     '8443',

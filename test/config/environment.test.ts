@@ -105,7 +105,7 @@ test('unknown variables are warned of, with the nearest name', (t) => {
   ])
 })
 
-test('what Kubernetes says of a Service named sidecar is no setting', (t) => {
+test('variables that Kubernetes makes for a Service named sidecar are no settings', (t) => {
   const links = {
     SIDECAR_PORT: 'tcp://10.0.0.1:8443',
     SIDECAR_PORT_8443_TCP: 'tcp://10.0.0.1:8443',

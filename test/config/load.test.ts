@@ -175,7 +175,7 @@ test('keys of another object are unknown keys', (t) => {
   }
 })
 
-test('what is no YAML, or no section, is told with its place', (t) => {
+test('text that is no YAML, or no section, is reported with its place', (t) => {
   t.regex(problemsOf('module: [')[0] ?? '', /^1:\d+: /)
   t.regex(problemsOf('module: a\nmodule: b\n')[0] ?? '', /^2:1: map keys must be unique/)
   t.deepEqual(problemsOf('- a\n'), ['1:1: the configuration must be a section of keys'])
@@ -284,7 +284,7 @@ test('each value tells where it comes from', (t) => {
   t.is(origin('egress.modules.listen'), undefined)
 })
 
-test('what others may write is refused', (t) => {
+test('a file that others may write is refused', (t) => {
   const refused = (mode: number, ofFolder: number) => {
     const directory = folder()
     const file = written(MODULE, directory)
@@ -305,7 +305,7 @@ test('what others may write is refused', (t) => {
   t.true(refused(0o644, 0o777))
 })
 
-test('so are credentials and descriptors', (t) => {
+test('credentials and descriptors that others may write are refused', (t) => {
   const directory = folder()
   const file = written(
     `${MODULE}credentials: { directory: c }\npolicy: { descriptors: d }\n`,

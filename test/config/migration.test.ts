@@ -37,11 +37,11 @@ function migration(more: Readonly<Record<string, string>> = {}): string {
   return ['migration:', ...lines.map(([key, value]) => `  ${key}: ${value}`)].join('\n')
 }
 
-test('there is none unless it is written', (t) => {
+test('without the section there is no migration listener', (t) => {
   t.is(loadConfig(written(''), {}).config.migration, undefined)
 })
 
-test('it is read: a day counts from its first moment', (t) => {
+test('the section is read: a day counts from its first moment', (t) => {
   const until = day(30)
   const { config, problems } = loadConfig(written(migration({ until })), {})
   t.deepEqual(problems, [])
@@ -55,7 +55,7 @@ test('it is read: a day counts from its first moment', (t) => {
   t.is(why, 'moving')
 })
 
-test('nothing of it has a default: who, until when and why are for a person to say', (t) => {
+test('no key of it has a default', (t) => {
   for (const key of ['listen', 'from', 'until', 'why']) {
     t.deepEqual(problemsOf(migration({ [key]: '' })), [
       `error 5:1: \`migration.${key}\` is missing`,
@@ -73,13 +73,13 @@ test('addresses that match no peer are refused with their place', (t) => {
   t.regex(problemsOf(migration({ from: '[okapi]' }))[0]!, /^error 7:10: .* must be addresses as/)
 })
 
-test('a whole pod network is let be, with a warning', (t) => {
+test('a whole pod network is allowed, with a warning', (t) => {
   const [warning, ...more] = problemsOf(migration({ from: '[10.244.0.0/16]' }))
   t.regex(warning!, /^7:10: `migration.from` lists 10.244.0.0\/16: any host with an address/)
   t.deepEqual(more, [])
 })
 
-test('too far away is refused, with the place', (t) => {
+test('an end that is too far away is refused, with its place', (t) => {
   t.deepEqual(problemsOf(migration({ until: day(179) })), [])
   t.deepEqual(problemsOf(migration({ until: day(182) })), [
     'error 8:10: `migration.until` is more than 180 days away',
@@ -108,7 +108,7 @@ test('the first moment of `until` is over, the one before is not', (t) => {
   t.is(migrationFlaws(raw, at).overdue.length, 1)
 })
 
-test('it leads to the module, so that there must be one; a Unix socket tells no address', (t) => {
+test('it needs ingress.forward, and cannot be a Unix socket, which tells no address', (t) => {
   t.regex(problemsOf(migration(), '')[0]!, /^error 6:3: `migration` needs `ingress.forward`/)
   t.regex(problemsOf(migration({ listen: 'unix:/run/x' }))[0]!, /^error 6:11: .* tells no address/)
 })

@@ -335,7 +335,7 @@ test('the same files again after a failure are told as mended', async (t) => {
   )
 })
 
-test('what was not yet valid is taken once it is, without any change of the files', async (t) => {
+test('credentials that were not yet valid are taken once they are, without a change of the files', async (t) => {
   const world = await begin({ look: verified })
   const later = await world.ca.issue({
     ...moduleNames(USERS),

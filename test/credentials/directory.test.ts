@@ -111,7 +111,7 @@ test('swaps while it is read never mix two secrets', async (t) => {
   t.true(seen.size >= 10, `saw ${seen.size} secrets in ${reads} reads`)
 })
 
-test('what is missing is named, all of it', async (t) => {
+test('every missing file is named', async (t) => {
   const directory = await fill(await temporary(), 'a', ['tls.crt'])
   t.deepEqual(await problemsOf(directory), [
     'tls.key: cannot be read: there is no such file',

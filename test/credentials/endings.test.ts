@@ -60,7 +60,7 @@ test('nothing is told before its time, then each thing once a day', async (t) =>
   t.is(said(day(61)).length, 2)
 })
 
-test('what is new is told at once, what has been replaced no more', async (t) => {
+test('an ending that is new is reported at once, one that was replaced no more', async (t) => {
   const reminder = new Reminder()
   t.is(reminder.due(await generation(), day(25)).length, 1)
   t.deepEqual(reminder.due(await generation({ crlDays: 300 }), day(25) + 1), [])

@@ -57,7 +57,7 @@ test('the next one is swapped in as a whole, and subscribers hear of both', asyn
   t.deepEqual(heard, [[1, 2, 2]])
 })
 
-test('it is judged as of when it was found good: what ends on the way is no reason to die', async (t) => {
+test('material is judged as of the first check: what expires on the way does not end the thread', async (t) => {
   const [raw, generation] = await found(1, 1)
   const later = { ...handOver(raw, generation), loadedAt: generation.notAfter - 1 }
   t.notThrows(() => new HandedCredentials(expected, sent(later)))
@@ -65,7 +65,7 @@ test('it is judged as of when it was found good: what ends on the way is no reas
   t.throws(() => new HandedCredentials(expected, sent(ended)))
 })
 
-test('what is not what was found good is not taken up, and the last good one stays', async (t) => {
+test('material that differs from what was checked is not taken, and the last good one stays', async (t) => {
   const [raw, generation] = await found(1)
   const [other] = await found(2)
   const credentials = new HandedCredentials(expected, sent(handOver(raw, generation)))
@@ -86,7 +86,7 @@ test('a list that was kept because an older one came is handed over in its place
   t.deepEqual(current.crlPems, first.crlPems)
 })
 
-test('no byte goes along that lies beside the files in memory', async (t) => {
+test('only the bytes of the files are handed over, not those beside them in memory', async (t) => {
   const [raw, generation] = await found(1)
   const beside = Buffer.concat([Buffer.from('a secret of another file'), raw.key.bytes])
   const within = beside.subarray(beside.length - raw.key.bytes.length)

@@ -145,7 +145,7 @@ test('files and folders that others may write are refused on every reading', asy
   }
 })
 
-test('what is no file, or absent', async (t) => {
+test('a folder in the place of a file, and a missing file', async (t) => {
   const directory = await folder()
   t.regex(await problemsOf(directory), /tls\.key: cannot be read.*\n.*tls\.crt: cannot be read/)
   await mkdir(join(directory, 'tls.key'))

@@ -40,7 +40,7 @@ test('a row says what was tried, what happened and why, under its target', (t) =
   t.regex(text, /at mod-users-19\.7\.0, bare\n.*got-through +no sidecar there\n/)
 })
 
-test('what ended otherwise than it must is said, with what was seen', (t) => {
+test('an unexpected result is printed with what was seen', (t) => {
   const through: Trial = { ...trial, outcome: 'got-through', because: 'answered 200' }
   t.regex(trialsText([through], plain), /expected: blocked; answered 200/)
   t.regex(resultText([trial, through], plain), /^Result: not as expected \(1 of 2\)/)

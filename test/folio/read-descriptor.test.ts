@@ -161,7 +161,7 @@ test('invisible characters are refused in names and paths: lists are for people'
   t.is(descriptor!.provides[0]!.handlers[0]!.pathPattern, '/u/{ö💥}')
 })
 
-test('what is wrong is quoted as far as a line has room for it', (t) => {
+test('a wrong value is quoted, cut to one line', (t) => {
   const long = 'x'.repeat(100_000)
   for (const value of [
     { id: long },
@@ -182,7 +182,7 @@ test('what is wrong is quoted as far as a line has room for it', (t) => {
   t.is(blank!.message, 'a blank is not allowed in a pathPattern')
 })
 
-test('what is too long for any request is refused, at its place', (t) => {
+test('a path that is too long for any request is refused, with its place', (t) => {
   const places: readonly (readonly [value: (text: string) => unknown, pointer: string])[] = [
     [(pathPattern) => provides({ pathPattern }), '/provides/0/handlers/0/pathPattern'],
     [(path) => provides({ path }), '/provides/0/handlers/0/path'],

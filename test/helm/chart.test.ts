@@ -144,7 +144,7 @@ withHelm('a native sidecar starts first, and stops last', async (t) => {
   )
 })
 
-withHelm('as a container it stands beside the module, and waits before it closes', async (t) => {
+withHelm('mode container: it runs beside the module and waits before it closes', async (t) => {
   const things = await render({ ...MODULE, mode: 'container' }, ['--kube-version', '1.28.3'])
   const [pod] = podSpecs([only(things, 'Deployment')])
   t.is(pod!.initContainers, undefined)
@@ -221,7 +221,7 @@ withHelm('an edge module keeps its own port and has none of the sidecar’s', as
   )
 })
 
-withHelm('what changes the start of the sidecar changes the pod', async (t) => {
+withHelm('values that change the sidecar’s configuration change the pod', async (t) => {
   const annotation = async (values: Values) => {
     const { spec } = only(await render(values), 'Deployment')
     const { template } = spec as { template: { metadata: Thing['metadata'] } }

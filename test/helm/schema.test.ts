@@ -148,7 +148,7 @@ function inSpec(thing: Spoilt, more: object): void {
   Object.assign(thing.spec, more)
 }
 
-withSchemas('what is wrong would be seen', async (t) => {
+withSchemas('wrong manifests are found', async (t) => {
   const on = {
     ...MODULE,
     credentials: {

@@ -81,7 +81,7 @@ for (const [what, values] of Object.entries(MATRIX)) {
   })
 }
 
-withHelm('and there is something to leave to it', async (t) => {
+withHelm('the chart leaves the program to the image and only says run', async (t) => {
   const [pod] = podSpecs(await render(MODULE))
   t.deepEqual(sidecarOf(pod!).args?.slice(0, 1), ['run'])
 })

@@ -187,7 +187,7 @@ test('closing ends connections that are kept alive', async (t) => {
   t.pass()
 })
 
-test('who asks again before the answer has come is cut, and nothing is made for it; others are answered', async (t) => {
+test('a client that asks again before its answer is cut off; others are answered', async (t) => {
   const metrics = new Metrics()
   let made = 0
   const text = () => {

@@ -110,7 +110,7 @@ test('each duration stands in every bucket whose bound it does not pass, as Prom
   t.pass()
 })
 
-test('what is no duration counts without breaking the sum', async (t) => {
+test('a value that is no duration is counted without breaking the sum', async (t) => {
   const metrics = new Metrics(['ingress'])
   for (const ms of [Number.NaN, -5, Number.POSITIVE_INFINITY, 2000]) {
     metrics.requestEnded('ingress', 200, ms)
@@ -134,7 +134,7 @@ test('gauges are read at scrape', async (t) => {
   t.is(series.get('sidecar_certificate_not_after_timestamp_seconds{use="module"}'), 1_800_000_000)
 })
 
-test('who is over its share: identities by name, addresses as a number', async (t) => {
+test('callers over their share: identities by name, addresses as a number', async (t) => {
   const metrics = new Metrics()
   const limit = 'connections'
   const now = Date.now()

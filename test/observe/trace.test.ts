@@ -26,7 +26,7 @@ test('a later version is read as far as it is known', (t) => {
   t.is(traceIdOf(`cc-${TRACE}-${SPAN}-01`), TRACE)
 })
 
-test('what the specification calls invalid begins anew', (t) => {
+test('a trace that the specification calls invalid is replaced', (t) => {
   const wrong = [
     '',
     TRACE,

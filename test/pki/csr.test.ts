@@ -84,7 +84,7 @@ test('weak keys and weak signatures are refused', async (t) => {
   t.throws(() => readRequest(sha1, 'x.csr'), { message: /does not fit its key/ })
 })
 
-test('what is no request is an error that says so', async (t) => {
+test('a file that is no signing request is an error that says so', async (t) => {
   const dir = await place(t)
   await openssl(
     'req',

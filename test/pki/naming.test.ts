@@ -23,7 +23,7 @@ test('a title becomes one SPIFFE id and is found again from it', (t) => {
   }
 })
 
-test('what is no name is refused', (t) => {
+test('a text that is no name is refused', (t) => {
   const wrong = [
     ...['', '.', '..', '/', 'mod-users', '-1.0.0', '1.0.0', 'mod-2fa-1.0.0', 'mod-users-19.7.0/'],
     ...['mod-users-19.7.0+build', 'mod users-1.0.0', 'mod-users-1.0.0\n', 'mod%2fusers-1.0.0'],

@@ -167,7 +167,7 @@ test('a path that merely matches /_/ opens nothing of Okapi’s administration',
   for (const path of ['/_/*', '/_/proxy/{what}']) t.is(opened(path), 'grant', path)
 })
 
-test('what is right is found right', (t) => {
+test('correct grants have no findings', (t) => {
   const grants = [
     GOOD,
     { ...GOOD, caller: 'mod-tags-3.1.0', until: '2099-01-01', source: 'somewhere' },

@@ -162,7 +162,7 @@ for (const [i, { at, call, tenant, moduleId, expected }] of CASES.entries()) {
 
 const EXPECTED = CASES.map(({ expected }) => expected)
 
-test('asked twice, it is the same twice', (t) => {
+test('the same question gets the same answer', (t) => {
   t.deepEqual(decisionsOn({}, [...CASES, ...CASES]), [...EXPECTED, ...EXPECTED])
 })
 
@@ -194,7 +194,7 @@ test('no grant can name a caller that comes by it', (t) => {
   t.is(decisionsOn({ grants: [grants[1]!] }, [CASES[4]!])[0], CASES[4]!.expected)
 })
 
-test('what the operator calls highly sensitive is closed to it, low is not', (t) => {
+test('an interface of high sensitivity is closed to it, one of low is not', (t) => {
   const secret = { call: 'GET /secret', expected: '' }
   const both = [
     { ...secret, at: 'okapi' },
@@ -222,7 +222,7 @@ test('quarantine holds here too, from its date on', (t) => {
   t.deepEqual(asked(), ['quarantined', 'quarantined'])
 })
 
-test('it is closed as a whole where nothing could pass, and open where something could', (t) => {
+test('the listener is closed as a whole where no call could pass', (t) => {
   const policy = policyOf({}, SET)
   const open = (at: string) => policy.bind({ kind: 'plain' }, at).open
   t.deepEqual(['okapi', A, 'mod-auth-1.0.0', 'mod-gone-1.0.0'].map(open), [

@@ -70,7 +70,7 @@ test('the patterns of an attacker are refused, before anything is searched throu
   )
 })
 
-test('what each may have and all may not is refused, and the one that has most is named', (t) => {
+test('a sum that is too large is refused although each part is allowed, and the largest is named', (t) => {
   const inner = (m: number) =>
     Array.from({ length: 3 + (m % 3) }, (_, i) => `/*/m${m}${'x'.repeat(40)}${i}/{id}`)
   const five = [1, 2, 3, 4, 5].map((m) => module(`mod-m${m}-1.0.0`, inner(m)))

@@ -56,13 +56,13 @@ for (const caller of [...CALLERS, 'client/c', 'operator/o', 'public', 'plain']) 
   })
 }
 
-test('nor is it by way of an invocation', (t) => {
+test('the system interface is not reachable through /_/invoke either', (t) => {
   const invoked = '/_/invoke/tenant/diku/victim/timer'
   t.is(asked('mod-granted-1.0.0', invoked), 'caller-not-allowed')
   t.is(asked('mod-granted-1.0.0', '/_/invoke/tenant/diku/victim/open'), 'grant')
 })
 
-test('what stands beside it in the same descriptor is open as ever', (t) => {
+test('other interfaces of the same descriptor stay open', (t) => {
   t.is(asked('mod-victim-1.0.0', '/victim/open'), 'own')
   t.is(asked('mod-granted-1.0.0', '/victim/open'), 'grant')
   t.is(asked('client/c', '/victim/open'), 'grant')

@@ -90,7 +90,7 @@ test('a length below its own four bytes is no message, nor is one too long to be
   t.deepEqual(scanned(scannerWith('pass'), [long]).results, ['broken'])
 })
 
-test('what waits is kept, and looked at again', (t) => {
+test('a message that must wait is kept and examined again', (t) => {
   let wait = true
   const scanner = new MessageScanner({
     begins: () => (wait ? 'wait' : 'through'),

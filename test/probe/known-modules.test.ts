@@ -62,7 +62,7 @@ test('a timer is found where there is one', (t) => {
   t.is(timerPath(installation.module('mod-b')!), undefined)
 })
 
-test('a folder without descriptors is a mistake that is said', (t) => {
+test('a folder without descriptors is an error', (t) => {
   t.throws(() => readKnownModules(folder()), { message: /no ModuleDescriptor/ })
   t.throws(() => readKnownModules(folder({ nothing: true })), { message: /no ModuleDescriptor/ })
   t.throws(() => readKnownModules('/nowhere/at/all'), { message: /ENOENT/ })

@@ -43,7 +43,7 @@ test('the JSON report has the keys that people filter by', (t) => {
     t.true(key in report.attacks[0])
 })
 
-test('the page says in its first sentence what it came to', (t) => {
+test('the first sentence of the page is the result', (t) => {
   const first = (...outcomes: AttackOutcome[]) =>
     /<p class="verdict [a-z]+">([^<]+)</.exec(htmlReport(run(outcomes)))?.[1]
   t.is(first('got-through', 'blocked'), 'Yes: 1 of 2 attacks got through.')
@@ -53,7 +53,7 @@ test('the page says in its first sentence what it came to', (t) => {
   t.is(first(), 'Unknown: no attack was tried.')
 })
 
-test('the page needs nothing else and runs nothing', (t) => {
+test('the page loads nothing and runs no script', (t) => {
   const page = htmlReport(run(['got-through', 'blocked', 'inconclusive'], NASTY))
   t.notRegex(page, /<script|<link|<img|src=|url\(|@import/)
   t.regex(page, /Content-Security-Policy" content="default-src &#39;none&#39;/)
@@ -103,7 +103,7 @@ test('SARIF tells failures from what passed, and points at rules that are there'
   t.false(invocations[0].executionSuccessful)
 })
 
-test('what was tried as several callers stands under each of their names, once', (t) => {
+test('an attack that was tried as several callers is listed once under each of them', (t) => {
   const stolen = ATTACKS.find(({ id }) => id === 'wrong-module')!
   const callers = ['mod-tags-3.1.0', 'mod-notes-8.1.0']
   const { results, controls, ...rest } = run(['got-through'])

@@ -70,7 +70,7 @@ test('no more attacks than allowed are under way at a time', async (t) => {
   t.is(most, 3)
 })
 
-test('what waits on purpose begins first', async (t) => {
+test('attacks that wait on purpose begin first', async (t) => {
   const began: string[] = []
   const note = (id: string, more = {}) =>
     attack(
@@ -86,7 +86,7 @@ test('what waits on purpose begins first', async (t) => {
   t.deepEqual(began, ['slow', 'quick'])
 })
 
-test('what has not finished by the deadline is inconclusive, and so is what never began', async (t) => {
+test('attacks that did not finish by the deadline, or never began, are inconclusive', async (t) => {
   const deadline = new AbortController()
   const attacks = [
     attack('hangs', () => {
@@ -103,13 +103,13 @@ test('what has not finished by the deadline is inconclusive, and so is what neve
   )
 })
 
-test('our own mistake is no verdict on the target', async (t) => {
+test('an error of the probe itself is no verdict on the target', async (t) => {
   const attacks = [attack('broken', () => Promise.reject(new Error('a slip')))]
   const [result] = await play([{ as: null, context: context(never), attacks }], PACE)
   t.like(result, { outcome: 'inconclusive', because: 'the attack itself failed: a slip' })
 })
 
-test('what a hostile target said is spelled out before anybody sees it', async (t) => {
+test('answers of a hostile target are escaped before they are shown', async (t) => {
   const finding = { ...blocked, reason: '\x1b[2Jno', because: 'it said \x1b]0;x\x07' }
   const attacks = [attack('hostile', () => Promise.resolve(finding))]
   const [result] = await play([{ as: null, context: context(never), attacks }], PACE)

@@ -48,7 +48,7 @@ for (const target of [
   })
 }
 
-test('what is odd behind the module’s segment is seen from there', async (t) => {
+test('an ambiguous path is judged from behind the module’s segment', async (t) => {
   const { socket, told } = memoryListener('modules')
   await socket.arrive(get(`/${MODULE}//users`))
   t.is(told[0]?.reason, 'ambiguous-target')
@@ -62,7 +62,7 @@ const FORBIDDEN =
 const OTHER =
   'HTTP/1.1 503 No\r\nX-Sidecar-Refused: module-unavailable\r\nContent-Length: 0\r\n\r\n'
 
-test('where a module is not there, a system call gets no answer at all', async (t) => {
+test('a system call to an absent module gets no answer at all', async (t) => {
   for (const [target, system, answer, answered] of [
     [`/${MODULE}/_/tenant`, true, UNREACHABLE, false],
     [`/${MODULE}/_/tenant`, true, OTHER, false],

@@ -116,7 +116,7 @@ test('odd paths are refused before policy is asked, and the connection closed', 
   }
 })
 
-test('what policy refuses is refused; the connection is used on', async (t) => {
+test('a call that the policy refuses is refused; its connection is used on', async (t) => {
   const policy = new OpenPolicy()
   const { socket, told } = memoryListener('okapi', { policy })
   const refusal = refuse('route-not-declared', 'no module declares it')
@@ -146,7 +146,7 @@ test('what policy refuses is refused; the connection is used on', async (t) => {
   t.false(socket.writableEnded)
 })
 
-test('what cannot be read is told without anything of the request before it', async (t) => {
+test('the log line of an unreadable request holds nothing of the request before', async (t) => {
   const { socket, pool, told } = memoryListener('okapi')
   const lines = 'X-Okapi-Tenant: diku\r\nX-Okapi-Request-Id: secret\r\nOrigin: https://a\r\n'
   await socket.arrive(get('/a', lines))
@@ -268,7 +268,7 @@ test('a body behind the health question is never read as a request', async (t) =
   t.regex(late.socket.sent, /^HTTP\/1.1 200 /)
 })
 
-test('who leaves before the health question is answered is not answered', async (t) => {
+test('a caller that leaves before the health answer gets none', async (t) => {
   const { socket, told, done } = health(null, true)
   await socket.arrive(get('/'))
   socket.destroy()

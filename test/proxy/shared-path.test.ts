@@ -4,7 +4,7 @@ import test from 'ava'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
 import { SharedPath, sharedPathMemory } from '../../src/proxy/shared-path.ts'
 
-test('what one has written all read, the last one counts', (t) => {
+test('all threads read what one has written; the last write counts', (t) => {
   const memory = sharedPathMemory()
   const [one, two] = [new SharedPath(memory), new SharedPath(memory)]
   t.is(two.path, '')

@@ -50,9 +50,12 @@ async function linesFrom(id: string, target: string): Promise<string[]> {
   return answered.lines.filter((line) => !line.startsWith('Content-Length'))
 }
 
-test.serial('of an ordinary module: no say in Okapi’s pipeline, no session cookie', async (t) => {
-  t.deepEqual(await linesFrom(ID.users, '/users'), SAID.filter(isOrdinary))
-})
+test.serial(
+  'an ordinary module cannot steer Okapi’s pipeline or set session cookies',
+  async (t) => {
+    t.deepEqual(await linesFrom(ID.users, '/users'), SAID.filter(isOrdinary))
+  },
+)
 
 test.serial(
   'of a provider of login: its token and its cookies stay, nothing else does',

@@ -47,7 +47,7 @@ test.serial('a call that both allow arrives', async (t) => {
   t.is(town.okapi.requests.length, 1)
 })
 
-test.serial('what its own sidecar allows Okapi’s refuses', async (t) => {
+test.serial('a call that the module’s sidecar allows is refused by Okapi’s', async (t) => {
   const fields = get('/custom-fields', T, `X-Okapi-Module-Id: ${ID.users}`)
   const requestId = 'X-Okapi-Request-Id: 1/both-ends'
   const refused = await ask(town.egress(ID.notes), fields.replace(T, `${T}\r\n${requestId}`))
@@ -70,11 +70,14 @@ test.serial('a path that one end excepts the other refuses', async (t) => {
   t.is(town.okapi.bytes, '')
 })
 
-test.serial('what Okapi’s would allow its own sidecar refuses, and no byte leaves', async (t) => {
-  const { bytes } = town.cable
-  t.is(verdictOf(await ask(town.egress(OLD), get('/tags/1', T))), '403 interface-not-required')
-  t.is(town.cable.bytes, bytes)
-})
+test.serial(
+  'a call that Okapi’s would allow is refused by the module’s own sidecar, and no byte leaves',
+  async (t) => {
+    const { bytes } = town.cable
+    t.is(verdictOf(await ask(town.egress(OLD), get('/tags/1', T))), '403 interface-not-required')
+    t.is(town.cable.bytes, bytes)
+  },
+)
 
 test.serial('a version that does not fit is not the same as no requirement', async (t) => {
   const refused = await ask(town.egress(OLD), get('/users/1', T))

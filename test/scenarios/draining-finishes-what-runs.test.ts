@@ -173,15 +173,18 @@ test.serial('the second signal stops at once', async (t) => {
   t.is(await running.end(), '')
 })
 
-test.serial('what does not finish in time is cut, and the exit code says so', async (t) => {
-  const { sidecar, arrived, where } = await setting(t, { limits: { drainTimeoutMs: 100 } })
-  const running = new Talk(where).send(get('/users/1', T))
-  await arrived
-  sidecar.signal('SIGINT')
-  t.is(await sidecar.ended, 1)
-  t.is(await running.end(), '')
-  t.is(sidecar.lines.at(-1)?.drained, false)
-})
+test.serial(
+  'exchanges that do not finish in time are cut, and the exit code says so',
+  async (t) => {
+    const { sidecar, arrived, where } = await setting(t, { limits: { drainTimeoutMs: 100 } })
+    const running = new Talk(where).send(get('/users/1', T))
+    await arrived
+    sidecar.signal('SIGINT')
+    t.is(await sidecar.ended, 1)
+    t.is(await running.end(), '')
+    t.is(sidecar.lines.at(-1)?.drained, false)
+  },
+)
 
 test.serial('a sidecar that served nothing drains too', async (t) => {
   const { sidecar, release, where } = await setting(t)

@@ -39,13 +39,13 @@ test.serial('another one is refused, and nothing arrives', async (t) => {
   t.is(town.okapi.bytes, '')
 })
 
-test.serial('none is fine: the path says it, and no token is asked', async (t) => {
+test.serial('without X-Okapi-Tenant the path names the tenant, not the token', async (t) => {
   t.is(await calls(USERS), '200')
   t.is(await calls(USERS, `X-Okapi-Token: ${token({ tenant: 'supertenant' })}`), '200')
   t.is(await calls(USERS.replace('diku', 'supertenant')), '403 tenant-not-allowed')
 })
 
-test.serial('what it invokes is judged as if it were called', async (t) => {
+test.serial('an invoked route is judged as if it were called directly', async (t) => {
   // The grant opens the way in; the interface `tags` is not required by mod-notes.
   t.is(await calls('/_/invoke/tenant/diku/tags'), '403 interface-not-required')
   t.is(await calls('/_/invoke/tenant/diku/_/proxy/tenants'), '403 admin-route')

@@ -102,17 +102,20 @@ test.serial('every thread leaves', async (t) => {
   t.is(await opened.sidecar(ID.notes).stop(), 0)
 })
 
-test.serial('what runs finishes while it leaves, and the module calls as before', async (t) => {
-  const opened = await town(t)
-  const { arrived, release } = slow(opened.module(ID.notes))
-  const running = new Talk(await caller(opened)).send(get('/notes', T))
-  await arrived
-  await leave(opened.sidecar(ID.notes))
-  t.is(verdictOf(await ask(opened.egress(ID.notes), get('/users/1', T))), '200')
-  release()
-  t.is((await running.next()).body, 'at last')
-  running.close()
-})
+test.serial(
+  'running exchanges finish while it leaves, and the module calls as before',
+  async (t) => {
+    const opened = await town(t)
+    const { arrived, release } = slow(opened.module(ID.notes))
+    const running = new Talk(await caller(opened)).send(get('/notes', T))
+    await arrived
+    await leave(opened.sidecar(ID.notes))
+    t.is(verdictOf(await ask(opened.egress(ID.notes), get('/users/1', T))), '200')
+    release()
+    t.is((await running.next()).body, 'at last')
+    running.close()
+  },
+)
 
 test.serial('SIGTERM: its own calls are served until what came from outside is done', async (t) => {
   const opened = await town(t)

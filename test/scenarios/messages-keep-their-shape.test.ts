@@ -119,7 +119,7 @@ test.serial(
   },
 )
 
-test.serial('who expects 100-continue and is refused never hears it', async (t) => {
+test.serial('a refused caller that expects 100-continue gets no 100', async (t) => {
   const talk = new Talk(town.egress(ID.notes))
   talk.send(request('POST /tags', [T, 'Expect: 100-continue', 'Content-Length: 4']))
   t.is(verdictOf(await talk.next()), '403 interface-not-required')

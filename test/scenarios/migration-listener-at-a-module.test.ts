@@ -79,7 +79,7 @@ test.serial('an ordinary call passes, and the module is told its egress', async 
   )
 })
 
-test.serial('what Okapi alone may say is not believed, and nothing arrives of it', async (t) => {
+test.serial('headers that only Okapi may send are not believed and do not arrive', async (t) => {
   const lines = [
     'X-Okapi-Permissions: ["users.all"]',
     'X-Okapi-Url-to: http://evil:80',
@@ -126,7 +126,7 @@ test.serial('supertenant does not pass', async (t) => {
   t.is(verdictOf(await ask(listener, claimed)), '200')
 })
 
-test.serial('what it holds open leaves places for those who prove who they are', async (t) => {
+test.serial('its connections leave places for callers that prove who they are', async (t) => {
   const release = Promise.withResolvers<void>()
   module.reply = async () => {
     await release.promise

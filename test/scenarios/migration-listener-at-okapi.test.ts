@@ -95,7 +95,7 @@ test.serial('IPv6 is no way around the list', async (t) => {
   t.is(town.okapi.bytes, '')
 })
 
-test.serial('what a caller says of its address changes nothing', async (t) => {
+test.serial('headers about the caller’s address change nothing', async (t) => {
   const claims = ['X-Forwarded-For', 'X-Real-IP', 'Forwarded', 'X-Client-IP', 'True-Client-IP']
   const lines = claims.map((name) => `${name}: ${name === 'Forwarded' ? 'for=' : ''}127.0.0.1`)
   t.is(verdictOf(await from('127.0.0.2', get('/users', T, ...lines))), '403 caller-not-allowed')
@@ -175,7 +175,7 @@ test.serial('a user id passes only beside a token that names the user', async (t
   )
 })
 
-test.serial('there is no TLS, no HTTP/2 and no link behind it', async (t) => {
+test.serial('the listener speaks no TLS, no HTTP/2 and no link', async (t) => {
   const hello = Buffer.from('16030100c8010000c40303', 'hex').toString('latin1')
   const talk = new Talk(listener).send(hello.padEnd(300, 'a'))
   await talk.end()

@@ -46,7 +46,7 @@ test.serial('a timer of a module is nothing that another module may call', async
   t.is(verdictOf(await ask(town.egress(ID.notes), request('POST /users', [T]))), '200')
 })
 
-test.serial('what RMB serves beside every descriptor stays shut', async (t) => {
+test.serial('undeclared routes that RMB serves stay closed', async (t) => {
   for (const start of ['POST /admin/importSQL', 'GET /admin/health', 'GET /metrics']) {
     t.is(await okapiCalls(ID.users, start), REFUSED, start)
   }
@@ -75,7 +75,7 @@ test.serial(
   },
 )
 
-test.serial('what Okapi says to the auth filter reaches it whole', async (t) => {
+test.serial('headers that Okapi sends to the auth filter reach it unchanged', async (t) => {
   const said = [
     'X-Okapi-Filter: auth',
     'X-Okapi-Permissions-Required: users.item.get',

@@ -212,22 +212,27 @@ test.serial('the end: no caller uses the migration listener any more', async (t)
   )
 })
 
-test.serial('and back: its old address again, then the other is taken out', async (t) => {
-  const where = {
-    port: sidecars.get(ID.okapi)!.port('ingress'),
-    certificate: join(ca, 'operator', 'anna'),
-  }
-  const url = `http://127.0.0.1:${portOf(notes)}`
-  const old = JSON.stringify({ srvcId: notes, instId: `${notes}-back`, url })
-  t.is(verdictOf(await ask(where, request('POST /_/discovery/modules', [], old))), '201')
-  const known: { srvcId: string; instId: string }[] = JSON.parse(
-    (await ask(where, get('/_/discovery/modules'))).body,
-  )
-  const [gone] = known.filter(({ srvcId, instId }) => srvcId === notes && !instId.endsWith('-back'))
-  const path = `/_/discovery/modules/${notes}/${gone?.instId}`
-  t.is(verdictOf(await ask(where, request(`DELETE ${path}`))), '204')
-  t.is(await sidecars.get(notes)!.stop(), 0)
-  sidecars.delete(notes)
-  const id = await annaReads(t)
-  t.is(await cameTo(ID.okapi, id, 'plain'), 'plain/127.0.0.1')
-})
+test.serial(
+  'back again: the old address is registered, then the sidecar’s is removed',
+  async (t) => {
+    const where = {
+      port: sidecars.get(ID.okapi)!.port('ingress'),
+      certificate: join(ca, 'operator', 'anna'),
+    }
+    const url = `http://127.0.0.1:${portOf(notes)}`
+    const old = JSON.stringify({ srvcId: notes, instId: `${notes}-back`, url })
+    t.is(verdictOf(await ask(where, request('POST /_/discovery/modules', [], old))), '201')
+    const known: { srvcId: string; instId: string }[] = JSON.parse(
+      (await ask(where, get('/_/discovery/modules'))).body,
+    )
+    const [gone] = known.filter(
+      ({ srvcId, instId }) => srvcId === notes && !instId.endsWith('-back'),
+    )
+    const path = `/_/discovery/modules/${notes}/${gone?.instId}`
+    t.is(verdictOf(await ask(where, request(`DELETE ${path}`))), '204')
+    t.is(await sidecars.get(notes)!.stop(), 0)
+    sidecars.delete(notes)
+    const id = await annaReads(t)
+    t.is(await cameTo(ID.okapi, id, 'plain'), 'plain/127.0.0.1')
+  },
+)

@@ -116,7 +116,7 @@ for (const [listener, path, floods] of [
   }
 }
 
-test.serial('what was closed for a newer one is counted', async (t) => {
+test.serial('connections closed for newer ones are counted', async (t) => {
   t.true((await metric(okapi, 'sidecar_limits_hit_total{limit="pendingConnections"}')) >= FLOOD)
 })
 

@@ -89,7 +89,7 @@ test.serial('a person gets a table that fits 80 columns, and progress beside it'
   t.regex(await errors, /starting a sidecar beside each/)
 })
 
-test.serial('it stays until it is interrupted, and takes everything down with it', async (t) => {
+test.serial('the demo runs until it is interrupted, then stops every process', async (t) => {
   const { child, left, clean, output } = run('--stay')
   t.teardown(clean)
   let shown = ''

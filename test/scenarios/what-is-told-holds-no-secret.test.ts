@@ -137,7 +137,7 @@ test.serial(
   },
 )
 
-test.serial('what a caller chose to break the log with does not break it', async (t) => {
+test.serial('text from a caller cannot break a line of the log', async (t) => {
   const odd = 'X-Okapi-Request-Id: a"b\\u0000\\\\},{"level":"fatal'
   t.is(verdictOf(await ask(town.egress(ID.notes), get('/users', T, odd))), '200')
   // Every line was parsed as JSON on its way here.

@@ -71,7 +71,7 @@ async function listener(
   return { time, lines, metrics, peers, admitted, call }
 }
 
-test('who is listed comes in, who is not is told so and let go', async (t) => {
+test('a listed peer is served, another one is told and closed', async (t) => {
   const { admitted, call, lines } = await listener(t)
   call()
   await until(() => admitted.length === 1)
@@ -97,7 +97,7 @@ test('at the moment of `until` it is shut, for all', async (t) => {
   t.is(peers.shut(), null)
 })
 
-test('that it is shut is said once', async (t) => {
+test('the closing is logged once', async (t) => {
   const { time, peers, lines } = await listener(t)
   peers.tick()
   t.deepEqual(lines, [])

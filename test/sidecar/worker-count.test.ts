@@ -18,7 +18,7 @@ test('one thread unless more are asked for, which Linux alone can have', (t) => 
   t.is(threadsOf(configOf('4'), { platform: 'darwin', cpus: 8 }), 1)
 })
 
-test('who asks for more than there are CPUs, or elsewhere, is told', (t) => {
+test('a warning for more threads than CPUs, and for threads off Linux', (t) => {
   t.deepEqual(workerProblems(configOf('1'), { platform: 'darwin', cpus: 1 }), [])
   t.deepEqual(workerProblems(configOf('2'), { platform: 'linux', cpus: 2 }), [])
   const [above] = workerProblems(configOf('3'), { platform: 'linux', cpus: 2 })

@@ -110,7 +110,7 @@ test('past the sidecar nearly all of it does, and the exit code says so', async 
   t.regex(readFileSync(report, 'utf8'), /<a href="#a-no-certificate">/)
 })
 
-test('what cannot be tried is exit 2, with a word on what to do', async (t) => {
+test('attacks that cannot be tried: exit 2, with a hint', async (t) => {
   const table: readonly (readonly [RegExp, ...string[]])[] = [
     [/takes one TARGET/],
     [/is no target/, 'mod-users:8443'],

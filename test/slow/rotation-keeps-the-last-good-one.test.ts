@@ -228,7 +228,7 @@ test('half of a change, then the other half: nothing is lost on the way', async 
   await serves(t, two, 'whole')
 })
 
-test('what will expire is reported long before, and is a metric', async (t) => {
+test('an ending certificate is reported long before, and is a metric', async (t) => {
   const { ca, users, okapi } = await startTwo(t)
   t.is(await users.metric('sidecar_crl_next_update_timestamp_seconds'), Number.NaN)
   const nextUpdate = new Date(Math.floor(Date.now() / 1000) * 1000 + DAY_MS)
@@ -248,7 +248,7 @@ test('what will expire is reported long before, and is a metric', async (t) => {
   )
 })
 
-test('what has expired while it is in use is reported by readiness, until it is replaced', async (t) => {
+test('a certificate that expires in use is reported by readiness until it is replaced', async (t) => {
   const { ca, users } = await startTwo(t)
   const ready = async () => {
     const admin = `http://127.0.0.1:${users.process.port('admin')}/ready`

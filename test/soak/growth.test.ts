@@ -21,7 +21,7 @@ test('warming up is no growth', (t) => {
   t.false(isUnbounded(samples((at) => Math.min(60, 20 + at * 4) * MIB)))
 })
 
-test('too few looks show nothing', (t) => {
+test('too few samples show no growth', (t) => {
   t.deepEqual(growthOf([]), { perMinute: 0, whole: 0 })
   t.deepEqual(growthOf([{ at: 0, bytes: 1 }]), { perMinute: 0, whole: 0 })
 })

@@ -53,7 +53,7 @@ test('it ticks by itself, and not after it is stopped', async (t) => {
   t.is(clock.size, 0)
 })
 
-test('what waited to be read when the time was over is read before anybody is asked', async (t) => {
+test('waiting input is read before the deadlines are looked at', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const caller = connect((server.address() as AddressInfo).port, '127.0.0.1')

@@ -53,7 +53,7 @@ test('a flood from many addresses closes its own oldest, not those of an address
   t.is(slots.open, 199)
 })
 
-test('what rests may be closed again, after those that came before', (t) => {
+test('an idle connection may be closed again, after those that were pending before', (t) => {
   const slots = new ConnectionSlots({ connections: 1, pendingConnections: 2 })
   const [a, b, c] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => come(slots, address))
   t.true(a!.slot.settle())

@@ -10,7 +10,7 @@ test('the limit on open files is the one that this process runs with', (t) => {
   t.is(String(stdout), '123\n')
 })
 
-test('where nothing says it there is no limit to go by', (t) => {
+test('no known limit of open files: none is applied', (t) => {
   t.is(openFileLimit('/no/such/file'), null)
   t.is(openFileLimit('/dev/null'), null)
 })

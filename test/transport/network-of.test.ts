@@ -26,6 +26,6 @@ for (const [address, network] of [
   })
 }
 
-test('what is no address stands for itself', (t) => {
+test('a text that is no address is its own network', (t) => {
   t.deepEqual(['', 'local'].map(networkOf), ['', 'local'])
 })

@@ -49,7 +49,7 @@ test('a later caller gets some, however many took all they could before', (t) =>
   t.true(places.taken <= 1000)
 })
 
-test('those who contend all get the same', (t) => {
+test('callers that compete get equal parts', (t) => {
   for (const callers of [2, 3, 10, 60]) {
     const places = new ReservedPlaces(1000)
     const own = contend(places, callers, 5000)
@@ -72,14 +72,14 @@ test('one who has none is turned away only where all are taken', (t) => {
   }
 })
 
-test('who stands for many leaves the kept eighth and nothing else', (t) => {
+test('a caller that stands for many leaves only the reserved eighth', (t) => {
   const places = new ReservedPlaces(1280)
   while (places.allowsMany) places.taken++
   t.is(places.taken, 1120)
   t.true(places.allows(0))
 })
 
-test('what is given back may be taken again', (t) => {
+test('a place that was given back may be taken again', (t) => {
   const places = new ReservedPlaces(100)
   const own = takeAll(places)
   t.false(places.allows(own))

@@ -51,7 +51,7 @@ test('a certificate that begins later, or has ended, is told with its dates', as
   t.like(verdict, { reason: 'expired-certificate' })
 })
 
-test('what Node has no code for is told with where to look', async (t) => {
+test('a failure without a code in Node is reported with a hint', async (t) => {
   const { ca, facts } = await world()
   const verdict = judgePeer({ ...facts, authorized: false, error: 'UNSPECIFIED' }, trusting([ca]))
   t.like(verdict, { reason: 'untrusted-certificate' })

@@ -57,7 +57,7 @@ test('where a line ends, what it holds, and what frames the body', (t) => {
   t.is(head.valueOf(ID.transferEncoding), undefined)
 })
 
-test('what Connection names ends here: nothing finds it any more, but another line of its id', (t) => {
+test('a field that Connection names is not found any more; another line of its id is', (t) => {
   const head = new Head()
   const lines = ['traceparent: a', 'Forwarded: b', 'X-Real-IP: c', 'Origin: d']
   const text = (connection: string) =>

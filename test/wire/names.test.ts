@@ -54,7 +54,7 @@ for (const [name, id] of FOUND) {
   test(`${name.slice(0, 40)} (${name.length}) is ${id}`, (t) => t.is(find(name), id))
 }
 
-test('what is said of a name is said of the one that was met last', (t) => {
+test('facts about a name are those of the name found last', (t) => {
   find('X-Okapi-Tenant')
   t.deepEqual([TABLE.once, TABLE.guarded, TABLE.isPrefix], [true, true, false])
   find('X-Okapi-Other')

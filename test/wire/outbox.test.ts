@@ -59,7 +59,7 @@ test('a source is stopped while the socket takes nothing, and told once when it 
   t.is(state.drained, 1)
 })
 
-test('what was dropped is not sent, nor what comes after the end', async (t) => {
+test('dropped bytes are not sent, nor bytes after the end', async (t) => {
   const { socket, out } = writeBuffer()
   out.put(Buffer.from('abc'), 0, 3)
   out.drop()

@@ -40,7 +40,7 @@ test('half a head that drips is not read again for every byte', async (t) => {
   t.is(names.lines, 0)
 })
 
-test('nor for every line', async (t) => {
+test('it is not read again for every line', async (t) => {
   const { socket, names } = caller()
   await socket.arrive(`GET / HTTP/1.1\r\nHost: x\r\n${long}`)
   await settled()
@@ -71,7 +71,7 @@ test('a caller that ends within its head is told nothing, and is not waited for'
   t.true(socket.writableEnded)
 })
 
-test('it is read where that can tell more', (t) => {
+test('it is read again when that can tell more', (t) => {
   const reads = (head: string, more: string): boolean => {
     const half = new HalfHead()
     const bytes = Buffer.from(head)

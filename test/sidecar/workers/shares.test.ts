@@ -12,7 +12,7 @@ const { config } = loadConfig(undefined, {
   SIDECAR_WORKERS: '3',
 })
 
-test('what is for the process is divided, rounded up; what is for one exchange is not', (t) => {
+test('limits of the process are divided and rounded up; those of one exchange are not', (t) => {
   const divided = [
     ...['connections', 'pendingConnections', 'connectionsPerPeer', 'handshakesPerSecond'],
     ...['exchanges', 'exchangesToModule', 'exchangesPerCallee'],
@@ -31,7 +31,7 @@ test('what is for the process is divided, rounded up; what is for one exchange i
   t.is(least.exchanges, 1)
 })
 
-test('where the system chose a port, the others take that; where a person did, nothing changes', (t) => {
+test('a port that the system chose is taken by the other threads; one of the configuration stays', (t) => {
   const same = withPorts(config, { ingress: '[::]:41000', modules: '127.0.0.1:42000' })
   t.deepEqual(same.ingress?.listen, { host: '0.0.0.0', port: 41000 })
   t.deepEqual(same.modules?.listen, { host: '127.0.0.1', from: 42000, to: 42000 })

@@ -38,7 +38,7 @@ test('questions are answered, whichever is done first; lines come before what wa
   t.deepEqual(deaths, [])
 })
 
-test('what a person must mend arrives as that, and the thread lives', async (t) => {
+test('a Fault of the thread arrives as a Fault, and the thread lives', async (t) => {
   const problem = { severity: 'error', message: 'it is in use' }
   const { worker } = thread(t, `say({ id, problems: [${JSON.stringify(problem)}] })`)
   const error = await t.throwsAsync(worker.ask('leave', null), { instanceOf: Fault })

@@ -238,7 +238,7 @@ test('a sender that waits for the upstream does not stall', async (t) => {
   t.true(upstream.last?.whole)
 })
 
-test('what cannot be read is refused once, whatever follows in the same packet', async (t) => {
+test('an unreadable request is refused once, whatever follows in the same packet', async (t) => {
   const { socket, handler, upstream } = callerOf(new CapturingUpstream())
   await socket.arrive(`GET  / HTTP/1.1\r\n\r\n${get('/')}`)
   await socket.arrive(get('/'))

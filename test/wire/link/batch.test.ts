@@ -60,7 +60,7 @@ test('nothing joins what has left already', async (t) => {
   t.deepEqual(await said(), ['data 1 0 a', 'data 1 0 b', 'end 1 0'])
 })
 
-test('what is of one exchange alone leaves at once, everything else at the end of the turn', async (t) => {
+test('bytes of a single exchange leave at once, all others at the end of the turn', async (t) => {
   const { socket, out, put, head, said } = batch()
   head(1)
   put(1, 'a')
@@ -100,7 +100,7 @@ test('a joined frame is never longer than a frame may be', async (t) => {
   t.deepEqual(lengths, [MOST_PAYLOAD_BYTES, 1])
 })
 
-test('those who wait send a frame each in turn, none more than its credit', async (t) => {
+test('waiting exchanges send a frame each in turn, none more than its credit', async (t) => {
   const { socket, out } = batch()
   socket.stalled = true
   out.frame(FRAME.ping, 0, 0, Buffer.alloc(8), 0, 8)

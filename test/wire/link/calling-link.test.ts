@@ -51,7 +51,7 @@ test('many callers share one link, and each gets its own answer', async (t) => {
   t.is(it.peer.exchanges, 0)
 })
 
-test('those who wait for the same dial leave in one write', async (t) => {
+test('requests that wait for the same dial leave in one write', async (t) => {
   const it = callingEnd()
   const callers = Array.from({ length: 5 }, () => it.caller())
   for (const { socket } of callers) await socket.arrive(GET)

@@ -123,7 +123,7 @@ test('an idle link that does not answer costs the first exchange only two second
   t.is(it.dials, 1)
 })
 
-test('where three links do not answer it is the network: no more are opened', async (t) => {
+test('when three links do not answer, no more are opened', async (t) => {
   const it = callingEnd()
   const { link } = await stuck(it)
   await later(it, 4.5)
@@ -145,7 +145,7 @@ test('where three links do not answer it is the network: no more are opened', as
   )
 })
 
-test('what has not left when the link ends goes over another one, and nothing else does', async (t) => {
+test('requests that have not left when the link ends go over another one; no others do', async (t) => {
   const it = callingEnd()
   const { link, caller } = await stuck(it)
   // Nothing is taken any more: what comes now stays here.

@@ -31,7 +31,7 @@ function sent(it: CallingEnd, socket: MemorySocket, id = 1) {
   }
 }
 
-test('what is given back is sent once more, to another link', async (t) => {
+test('an exchange that is given back is sent once more, on another link', async (t) => {
   const it = callingEnd()
   const { caller, link } = await asked(it)
   await it.send(link, goaway(), back(1))
@@ -48,7 +48,7 @@ test('what is given back is sent once more, to another link', async (t) => {
   t.is(caller.handler.ended.length, 1)
 })
 
-test('who gives back without having said GOAWAY is left all the same', async (t) => {
+test('a link that gives back without GOAWAY is left too', async (t) => {
   const it = callingEnd()
   const { caller, link } = await asked(it)
   await it.send(link, back(1))
@@ -162,7 +162,7 @@ test('a caller that leaves while it waits is forgotten', async (t) => {
   t.is(other.sent, '')
 })
 
-test('where the other speaks HTTP/1.1, that is how it gets it', async (t) => {
+test('another address that speaks HTTP/1.1 gets it in HTTP/1.1', async (t) => {
   const it = callingEnd()
   const { caller, link } = await asked(it, `${POST}Content-Length: 9\r\n\r\nhalf `)
   await it.send(link, back(1))
@@ -190,7 +190,7 @@ test('many at once are given back, and all are served elsewhere', async (t) => {
 
 // --- the serving end -------------------------------------------------------------------------------
 
-test('what is refused as draining is given back; any other refusal is an answer', async (t) => {
+test('a refusal as draining gives back; any other refusal is an answer', async (t) => {
   const it = servingEnd()
   it.handler.judge = ({ target }) =>
     refuse(target === '/a' ? 'draining' : 'module-unavailable', 'said by the story')

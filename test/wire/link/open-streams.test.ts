@@ -4,7 +4,7 @@ import { OpenStreams } from '../../../src/wire/link/open-streams.ts'
 
 const SLOTS = 16
 
-test('it holds what a Map would hold, whatever is opened and closed in whatever order', (t) => {
+test('the table holds what a Map would hold, in any order of opening and closing', (t) => {
   // Ids that belong to the same few slots as often as not.
   const id = fc.oneof(
     fc.integer({ min: 1, max: 64 }),
@@ -54,7 +54,7 @@ test('ids in a row over a long life need no more slots than are open at a time',
   t.deepEqual(streams.ids().toSorted(), [9994, 9995, 9996, 9997, 9998, 9999, 10_000].toSorted())
 })
 
-test('who goes through those of now may drop them and open others, in one cluster too', (t) => {
+test('streams may be dropped and opened while the table is iterated', (t) => {
   const streams = new OpenStreams<number>()
   // All of them belong to one slot, whatever the table has grown to (`spread`).
   const cluster: number[] = []
