@@ -351,6 +351,14 @@ const CLASHES: Readonly<Record<string, readonly [string, RegExp | undefined]>> =
     /`status\.listen` and `admin\.listen`/,
   ],
   'a range': [`${OKAPI}status: { listen: localhost:20007 }\n`, /`egress\.modules\.listen`/],
+  'for browsers': [
+    `${OKAPI}public: { listen: 127.0.0.1:9901, credentials: { directory: tls } }\n`,
+    /`admin\.listen` and `public\.listen` would listen on the same port \(9901\)/,
+  ],
+  'for peers without a sidecar': [
+    `${MODULE}migration: { listen: 127.0.0.1:9130, from: [10.1.2.3], until: ${nextMonth()}, why: w }\n`,
+    /`migration\.listen` and `egress\.listen` would listen on the same port \(9130\)/,
+  ],
   'beside a range': [`${OKAPI}status: { listen: localhost:20010 }\n`, undefined],
   'IPv4 and IPv6': [`${MODULE}admin: { listen: '[::1]:9130' }\n`, undefined],
   'ports of the system’s choice': [
@@ -362,6 +370,10 @@ const CLASHES: Readonly<Record<string, readonly [string, RegExp | undefined]>> =
     /`ingress\.forward` leads back to this sidecar: `egress\.listen` listens there/,
   ],
 }
+function nextMonth(): string {
+  return new Date(Date.now() + 30 * 24 * 60 * 60 * 1000).toISOString().slice(0, 10)
+}
+
 for (const [name, [text, says]] of Object.entries(CLASHES)) {
   test(`addresses: ${name}`, (t) => {
     if (says === undefined) t.notThrows(() => loadConfig(written(text), {}))
