@@ -1,5 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
+import schema from '../../sidecar.schema.json' with { type: 'json' }
 import { ALLOWABLE_SPELLINGS } from '../../src/policy/path-exceptions.ts'
 import { ascii } from '../../src/wire/bytes.ts'
 import { describeOddities, EXCEPTABLE, ODD, oddities } from '../../src/wire/target.ts'
@@ -228,6 +229,8 @@ test('what may be excepted is what policy.pathExceptions takes, and none of it i
   const bits = Object.values(EXCEPTABLE)
   t.is(new Set(bits).size, bits.length)
   t.deepEqual(Object.keys(EXCEPTABLE).sort(), [...ALLOWABLE_SPELLINGS].sort())
+  const { allow } = schema.properties.policy.properties.pathExceptions.items.properties
+  t.deepEqual(allow.items.enum, [...ALLOWABLE_SPELLINGS])
   const never = ['dots', '%2e', 'control', 'unreserved', 'notUtf8', 'brokenPercent'] as const
   for (const name of never) t.false(bits.includes(ODD[name]), name)
   for (const bit of Object.values(ODD)) t.not(describeOddities(bit), '')
