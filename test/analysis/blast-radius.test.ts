@@ -54,7 +54,7 @@ test('a forwarder that is only read forwards nothing', (t) => {
   t.true(direct.every(({ forwards }) => forwards === null))
 })
 
-test('Okapi gets at everything; who gives tokens or filters is told', (t) => {
+test('Okapi reaches everything; modules that give tokens or filter requests are marked', (t) => {
   const okapi = radius('okapi-7.2.0', FIXTURE_VALUES)
   t.deepEqual(okapi.beyond, [])
   const authtoken = radius('mod-authtoken-2.18.0', FIXTURE_VALUES)

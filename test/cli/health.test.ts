@@ -85,7 +85,7 @@ test('a Unix socket', async (t) => {
   t.true(err.includes('nothing listens'), err)
 })
 
-test('JSON has every key, whatever happened', async (t) => {
+test('the JSON has every key in every case', async (t) => {
   const address = await answering(t, (_, response) => response.writeHead(503).end('no'))
   const { code, out } = await health([`http://${address}/x?y=1`, '--json'])
   t.is(code, 1)

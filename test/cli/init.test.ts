@@ -182,7 +182,7 @@ test('every platform gets what starts it', (t) => {
   t.throws(() => helm('ca/ca.crt'))
 })
 
-test('an install.json picks; what is missing or there twice is told', (t) => {
+test('an install.json selects modules; missing and double ones are errors', (t) => {
   const cwd = place(t)
   const list = [
     { id: ID, action: 'enable' },

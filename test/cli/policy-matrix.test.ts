@@ -83,7 +83,7 @@ test('filters by caller, provider, interface or path', async (t) => {
   t.deepEqual(await csv('--caller', 'nobody'), [])
 })
 
-test('report mode is said, quarantine and grants of a configuration count', async (t) => {
+test('report mode is shown; quarantine and grants of the configuration count', async (t) => {
   const path = await folder(t)
   const file = join(path, 'sidecar.yaml')
   await writeFile(
@@ -201,7 +201,7 @@ test('wrong usage', async (t) => {
   }
 })
 
-test('a reader that has seen enough is no error', async (t) => {
+test('a pipe that is closed early is no error', async (t) => {
   const child = spawn(process.execPath, [MAIN, 'policy', 'matrix', '--descriptors', SET, '--json'])
   child.stdout.destroy()
   const [errors, code] = await Promise.all([

@@ -123,7 +123,7 @@ test('a refused supertenant becomes a grant; two logs after one --from', async (
   t.is((await policy([...suggest, own])).code, 2)
 })
 
-test('nothing recorded is an empty list; what is not installed any more is told', async (t) => {
+test('nothing recorded is an empty list; callers that are no longer installed are reported', async (t) => {
   const source = ['suggest', '--descriptors', SET, '--from', '-']
   const nothing = await policy(source, '')
   t.is(nothing.code, 0)

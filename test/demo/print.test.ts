@@ -53,7 +53,7 @@ test('a request that arrived makes a blocked answer worth nothing', (t) => {
   t.regex(resultText([arrived], plain), /^Result: not as expected \(1 of 1\)/)
 })
 
-test('an upgrade whose new route is not named is said to be wrong', (t) => {
+test('an upgrade whose new route is not named is reported as wrong', (t) => {
   const upgrade = {
     ...{ from: 'mod-users-19.7.0', to: 'mod-users-19.8.0', route: 'PUT /users/{id}' },
     ...{ command: 'okapi-sidecar policy diff a b', said: '0 more openings, 0 fewer\n' },

@@ -302,7 +302,7 @@ test('by the migration listener no more than its share is open, and the places a
   t.is(told[3]?.status, 200)
 })
 
-test('the share of the migration listener is no limit to any other', async (t) => {
+test('the share of the migration listener limits no other listener', async (t) => {
   const { connect, told } = memoryListener('ingress', { limits: { exchangesToModule: 3 } })
   for (const each of [connect(), connect(), connect()]) await each.arrive(get('/a'))
   t.deepEqual(told, [])

@@ -175,16 +175,19 @@ test.serial('without TLS one that ended its side and reads is answered', async (
   t.is(await answerOf(socket), '200')
 })
 
-test.serial('one that waits too long for nothing is told so, and cut', async (t) => {
-  silent('/users/slow')
-  const talk = new Talk(notes.port('egress'))
-  talk.send(SLOW).socket.end()
-  const told = await talk.next()
-  t.is(verdictOf(told), '408 timeout')
-  t.regex(told.body, /limits\.halfCloseMs/)
-  t.is(await talk.end(), '')
-  await until(() => waiting === 0)
-})
+test.serial(
+  'a half-closed caller that waits longer than limits.halfCloseMs gets 408, then is cut',
+  async (t) => {
+    silent('/users/slow')
+    const talk = new Talk(notes.port('egress'))
+    talk.send(SLOW).socket.end()
+    const told = await talk.next()
+    t.is(verdictOf(told), '408 timeout')
+    t.regex(told.body, /limits\.halfCloseMs/)
+    t.is(await talk.end(), '')
+    await until(() => waiting === 0)
+  },
+)
 
 test.serial('a body that drips at `public` is cut, one that is only slow arrives', async (t) => {
   const head = request('POST /authn/login', [T, 'Content-Length: 400'])

@@ -205,7 +205,7 @@ test.serial('callerReadIdleMs: requests without end, and no answer of them is re
   t.is(await limitHits(notes, 'callerReadIdleMs'), before + 1)
 })
 
-test.serial('one line and one count for each exchange, whatever became of it', async (t) => {
+test.serial('one log line and one count for each exchange, however it ended', async (t) => {
   const talk = new Talk(town.egress(ID.notes))
   talk.send(get('/users', T, 'X-Okapi-Request-Id: the-last-of-all'))
   await talk.next()

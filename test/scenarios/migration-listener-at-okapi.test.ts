@@ -85,7 +85,7 @@ test.serial(
   },
 )
 
-test.serial('IPv6 is no way around the list', async (t) => {
+test.serial('an IPv6 spelling of an address does not evade the list', async (t) => {
   try {
     t.is(verdictOf(await from('::1', get('/users', T))), '403 caller-not-allowed')
   } catch (error) {

@@ -145,7 +145,7 @@ test.serial('strangers from many addresses: modules have their half', async (t) 
   t.pass()
 })
 
-test.serial('calls that wait for one slow module: all others are called as ever', async (t) => {
+test.serial('calls that wait for one slow module do not slow calls of others', async (t) => {
   const release = Promise.withResolvers<void>()
   // As Okapi does: it asks mod-authtoken and then the module before it answers.
   town.okapi.reply = async ({ first }) => {

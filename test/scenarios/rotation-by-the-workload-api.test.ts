@@ -84,7 +84,7 @@ test('without an agent `check` ends with 2 and names the socket', async (t) => {
   t.regex(check.err, /unix:\/\/\/tmp\/okapi-sidecar-no-agent\/agent\.sock: .*no such socket/)
 })
 
-test('a socket that is no absolute path is a mistake of the configuration', async (t) => {
+test('a socket without an absolute path is an error of the configuration', async (t) => {
   const check = new Process(['check', '-c', configuration(t, 'agent.sock')])
   t.is(await check.ended, 2)
   t.regex(check.err, /credentials\.spiffe\.socket.* must be unix:\/\/\/absolute\/path/)

@@ -185,7 +185,7 @@ async function numbers(rotating: Rotating) {
   return { generation: await rotating.metric('sidecar_credentials_generation'), failed }
 }
 
-test('whatever is broken: the last good one stays, the reason is told and counted', async (t) => {
+test('broken credentials: the last good ones stay, the reason is logged and counted', async (t) => {
   t.timeout(120_000)
   const two = await startTwo(t)
   const { ca, users } = two

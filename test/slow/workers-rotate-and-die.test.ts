@@ -186,7 +186,7 @@ test.serial(
   },
 )
 
-test.serial('a thread that hangs is not alive, whatever the others do', async (t) => {
+test.serial('one thread that hangs makes the process not alive', async (t) => {
   const { sidecar, where, breakIt } = await withBroken(
     t,
     'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)',

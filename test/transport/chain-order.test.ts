@@ -90,7 +90,7 @@ for (const [order, pems] of ORDERS) {
   })
 }
 
-test('authorities of the same names, in any order, are none of ours', async (t) => {
+test('authorities with the names of ours, in any order, are not trusted', async (t) => {
   const { authenticator } = countingJudge()
   const good = { ...peer, cert: [leaf, upper.cert, lower.cert].join('') }
   const [, lowerTwin = '', upperTwin = ''] = twins.cert.split(/(?<=-----END CERTIFICATE-----\n)/)

@@ -41,7 +41,7 @@ test('things may unwatch themselves and others while they are asked', (t) => {
   clock.stop()
 })
 
-test('it ticks by itself, and not after it is stopped', async (t) => {
+test('the clock ticks by itself until it is stopped', async (t) => {
   const clock = new CoarseClock(1)
   const began = clock.now
   // The clock does not keep a process alive.

@@ -125,7 +125,7 @@ for (const [what, zone, seconds] of [
   })
 }
 
-test('that there is no such name is believed for one second', async (t) => {
+test('the answer that a name does not exist is kept for one second', async (t) => {
   const world = await World.open(t, { 'empty.test': {} })
   t.is(await world.ask('okapi.test'), 'okapi.test does not resolve (ENOTFOUND)')
   t.is(await world.ask('empty.test'), 'empty.test does not resolve (ENODATA)')
@@ -181,7 +181,7 @@ test('servers that have failed are not asked again for five seconds, where there
   t.true(world.server.asked.length > asked)
 })
 
-test('a name that is gone is gone, whatever was good before', async (t) => {
+test('a name that no longer exists has no address, whatever it had before', async (t) => {
   const world = await World.open(t, { 'okapi.test': { ...V4, ttl: 1 } })
   await world.ask('okapi.test')
   world.server.zones.delete('okapi.test')

@@ -16,7 +16,7 @@ async function world() {
   return { ca, issuing, leaf, facts: accepted([leaf, issuing, ca]) }
 }
 
-test('no certificate comes before whatever Node says about it', async (t) => {
+test('without a certificate that is the reason, not a code of Node', async (t) => {
   const { ca, facts } = await world()
   for (const authorized of [true, false]) {
     for (const error of [undefined, 'UNABLE_TO_GET_ISSUER_CERT', 'CERT_HAS_EXPIRED']) {

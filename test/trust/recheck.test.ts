@@ -75,7 +75,7 @@ test('trust domain changed', async (t) => {
   t.like(recheck(record, { ...context, sameGeneration: false }), { reason: 'bad-identity' })
 })
 
-test('the foreign id stands for another module now, or for none', async (t) => {
+test('a foreign id that now belongs to another module, or to none', async (t) => {
   const ca = await makeCa(undefined, 'root1')
   const uri = 'spiffe://cluster.local/ns/folio/sa/users'
   const leaf = await ca.issue({ uri: [uri] })

@@ -12,7 +12,7 @@ const parse = (head: Head, text: string, headerCount = 200) => {
   return parseRequestHead(head, bytes, 0, bytes.length, REQUEST_NAMES, limits)
 }
 
-test('a head knows nothing of the heads before it, however many there were', (t) => {
+test('a head keeps nothing of the heads before it', (t) => {
   const head = new Head()
   const full = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-Okapi-Tenant: a\r\n\r\n'
   const bare = 'GET / HTTP/1.0\r\n\r\n'

@@ -104,7 +104,7 @@ test('a caller that we do not read is not slow', async (t) => {
   t.true(it.socket.sent.endsWith('ok'))
 })
 
-test('the next request on the same connection is judged by itself', async (t) => {
+test('the next request on the same connection has its own average', async (t) => {
   const it = caller({ bodyIdleMs: 60_000 })
   await it.socket.arrive(`${POST}${'x'.repeat(10)}`)
   const upstream = it.pool.connect()

@@ -61,7 +61,7 @@ test('KeyUpdate messages beyond the rate are too much, with data among them or w
   }
 })
 
-test('a few of them are not, and 0 is no limit', (t) => {
+test('a few small records are allowed, and 0 means no limit', (t) => {
   const few = new Line()
   const many = new Line()
   for (let i = 0; i < 1000; i++) {

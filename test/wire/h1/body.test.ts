@@ -59,7 +59,7 @@ test('a length: exactly so many bytes, whatever comes behind', (t) => {
   t.false(read(of(3), 'asItStands', ['ab'], { ends: true }).done, 'the end is no excuse')
 })
 
-test('until the connection ends: as it stands, or in chunks so that a cut shows', (t) => {
+test('a body until the connection ends: passed as it is, or in chunks so that a cut shows', (t) => {
   t.deepEqual(read(CLOSE, 'asItStands', ['abc', 'de']), { out: 'abcde', used: 5, done: false })
   t.deepEqual(read(CLOSE, 'asItStands', ['abc'], { ends: true }), {
     out: 'abc',
@@ -72,7 +72,7 @@ test('until the connection ends: as it stands, or in chunks so that a cut shows'
   t.is(read(CLOSE, 'chunked', [], { ends: true }).out, '0\r\n\r\n')
 })
 
-test('chunks end by themselves; the end of the connection is no end of theirs', (t) => {
+test('chunks end with their last chunk; the end of the connection before it is an error', (t) => {
   const text = '3;a\r\nabc\r\n0\r\n\r\n'
   t.deepEqual(read(CHUNKED, 'asItStands', [`${text}X`]), {
     out: '3\r\nabc\r\n0\r\n\r\n',

@@ -92,7 +92,7 @@ test('each of several requests that were sent before the end has its own time', 
   )
 })
 
-test('a caller that ends behind more than is read is seen to end all the same', async (t) => {
+test('the end of a caller is noticed although input before it was not read', async (t) => {
   const { socket, handler, pool, at } = caller()
   await socket.arrive(get('/slow') + get('/2'))
   pool.connect()
@@ -141,7 +141,7 @@ test('over TLS an end that came with the request may have been said', async (t) 
   t.true(socket.sent.endsWith('\r\n\r\nok'))
 })
 
-test('over TLS an end that was said is no more than that', async (t) => {
+test('over TLS a close_notify alone does not cancel the exchange', async (t) => {
   const below = { bytesRead: 100 }
   const { socket, handler, pool } = caller(below)
   await socket.arrive(get('/slow'))

@@ -28,7 +28,7 @@ test('pieces of one body join, those of two do not', async (t) => {
   t.deepEqual(await said(), ['data 1 0 ab', 'data 2 0 c', 'data 1 0 d'])
 })
 
-test('END is said by the last frame of its own exchange, or by itself', async (t) => {
+test('END is in the last frame of its exchange, or in a frame of its own', async (t) => {
   const { out, put, head, said } = batch()
   head(1)
   out.end(1)

@@ -281,7 +281,7 @@ for (const said of ['HTTP/1.1 403 Forbid', 'HELLO', `H${'x'.repeat(20_000)}`]) {
   })
 }
 
-test('a refusal amid exchanges is no frame', async (t) => {
+test('a refusal in HTTP/1.1 between frames ends the link', async (t) => {
   const it = callingEnd()
   const { link } = await asked(it)
   await it.send(link, ping(FLAG.ack), 'HTTP/1.1 403 Forbidden\r\n\r\n')

@@ -163,7 +163,7 @@ test('more DATA of a caller than there was credit for closes the link', async (t
   t.is(it.handler.ended[0]?.outcome, 'caller-gone')
 })
 
-test('an answer waits for credit and holds no more than it must', async (t) => {
+test('an answer waits for credit, and little of it is held in memory', async (t) => {
   const it = servingEnd()
   await it.send(get(1, '/a'))
   const module = it.upstream.connect()
