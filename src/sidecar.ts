@@ -12,7 +12,13 @@ import { Readiness } from './observe/readiness.ts'
 import { AdminServers } from './sidecar/admin-servers.ts'
 import { expectedOf, publicExpectationOf } from './sidecar/authentication.ts'
 import { CredentialNews } from './sidecar/credential-news.ts'
-import { memoryProblems, openFileProblems, threadsOf, workerProblems } from './sidecar/machine.ts'
+import {
+  limitsOverTls,
+  memoryProblems,
+  openFileProblems,
+  threadsOf,
+  workerProblems,
+} from './sidecar/machine.ts'
 import { Policies } from './sidecar/policies.ts'
 import { tellPolicy } from './sidecar/policy-material.ts'
 import { after, Serving } from './sidecar/serving.ts'
@@ -110,6 +116,11 @@ export class Sidecar {
       tellProblems(log, 'open files', openFileProblems(config.limits.connections))
       tellProblems(log, 'memory', memoryProblems(config.limits.bufferedBytes))
       tellProblems(log, 'workers', workerProblems(config))
+      const { connections } = limitsOverTls({ ...config, workers: 1 })
+      if (connections < config.limits.connections) {
+        const limit = { connections, configured: config.limits.connections }
+        log.log.info(limit, 'connections over TLS are limited by memory')
+      }
       workers?.policyChanged(material, policy.hash)
       const clock = new CoarseClock()
       const parts = { config, log, clock, credentials, policies, workers }

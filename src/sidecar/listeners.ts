@@ -30,6 +30,7 @@ import type { Identity } from '../trust/identity.ts'
 import { labelOf } from '../trust/pin.ts'
 import type { Authentication } from './authentication.ts'
 import { ALPN_LINK } from './connections.ts'
+import { limitsOverTls } from './machine.ts'
 import type { PlainPeers } from './migration.ts'
 
 /** Where several threads have the same listeners. */
@@ -180,7 +181,7 @@ export class Listeners implements ListenerSockets {
       {
         address,
         ...this.#common,
-        limits: this.#config.limits,
+        limits: limitsOverTls(this.#config),
         material: material(),
         authenticator,
         live,
@@ -208,12 +209,11 @@ export class Listeners implements ListenerSockets {
 
   /** TLS for browsers and load balancers: the caller is `public`. */
   async public(address: Address, accepted: Accepted): Promise<string> {
-    const { limits } = this.#config
     const pair = this.#pair
     if (pair === undefined) throw new Error('there is no certificate to show to browsers yet')
     const events = this.#tlsEvents(formatAddress(address))
     const listener = await listenPublic(
-      { address, ...this.#common, limits, pair, events },
+      { address, ...this.#common, limits: limitsOverTls(this.#config), pair, events },
       (socket, slot) => accepted(socket, { kind: 'public' }, remoteOf(socket), slot),
     )
     this.#open.in.push(listener)

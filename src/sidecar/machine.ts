@@ -51,6 +51,30 @@ export function memoryProblems(bufferedBytes: number, memory = memoryLimit()): P
   ]
 }
 
+/** A connection over TLS that does nothing takes 82 kB, one with half a record in it 112 kB. */
+const BYTES_OF_CONNECTION = 100 * 1024
+/** With fewer places nothing could be served. */
+const FEWEST_CONNECTIONS = 64
+
+/**
+ * The limits of a listener for TLS. Its connections may take a quarter of the memory: the kernel would end
+ * the process, and with it all calls, where one caller opened as many as `limits.connections`.
+ * @param memory bytes that this process may have, of all its threads
+ */
+export function limitsOverTls(
+  { limits, workers }: Pick<Config, 'limits' | 'workers'>,
+  memory = memoryLimit(),
+): Config['limits'] {
+  const room = Math.floor(memory / 4 / BYTES_OF_CONNECTION / workers)
+  const most = Math.max(FEWEST_CONNECTIONS, room)
+  const { connections, pendingConnections } = limits
+  return {
+    ...limits,
+    connections: Math.min(connections, most),
+    pendingConnections: Math.min(pendingConnections, Math.ceil(most / 2)),
+  }
+}
+
 function memoryLimit(): number {
   const constrained = process.constrainedMemory()
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()

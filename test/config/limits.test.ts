@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { loadConfig } from '../../src/config/load.ts'
 import { sentence } from '../../src/fault.ts'
-import { memoryProblems } from '../../src/sidecar/machine.ts'
+import { limitsOverTls, memoryProblems } from '../../src/sidecar/machine.ts'
 
 const USERS = `module: mod-users-19.7.0
 trustDomain: folio.test
@@ -17,14 +17,19 @@ ingress: { forward: http://127.0.0.1:9130 }
 
 /** What is said of limits, with its place in the file; each with a hint. */
 function warningsOf(text: string, env: NodeJS.ProcessEnv = {}): string[] {
+  const { file, problems } = loaded(text, env)
+  return problems.map((problem) => {
+    if (problem.severity !== 'warning' || problem.hint === undefined) throw new Error('no hint')
+    return sentence(problem).replace(`${file}:`, '')
+  })
+}
+
+function loaded(text: string, env: NodeJS.ProcessEnv) {
   const directory = mkdtempSync(join(tmpdir(), 'sidecar-limits-'))
   chmodSync(directory, 0o700)
   const file = join(directory, 'sidecar.yaml')
   writeFileSync(file, text, { mode: 0o600 })
-  return loadConfig(file, env).problems.map((problem) => {
-    if (problem.severity !== 'warning' || problem.hint === undefined) throw new Error('no hint')
-    return sentence(problem).replace(`${file}:`, '')
-  })
+  return { file, ...loadConfig(file, env) }
 }
 
 for (const [name, base, limits, expected] of [
@@ -100,4 +105,16 @@ test('more is buffered than there is memory for', (t) => {
   const [problem, ...more] = memoryProblems(67_108_865, 134_217_728)
   t.deepEqual(more, [])
   t.regex(problem?.message ?? '', /limits\.bufferedBytes \(67108865\) is more than half/)
+})
+
+test('connections over TLS are no more than there is memory for', (t) => {
+  const { limits } = loaded(USERS, {}).config
+  const of = (memory: number, workers = 1) => {
+    const { connections, pendingConnections } = limitsOverTls({ limits, workers }, memory)
+    return [connections, pendingConnections]
+  }
+  t.deepEqual(of(2 ** 32), [limits.connections, limits.pendingConnections])
+  t.deepEqual(of(134_217_728), [327, 164])
+  t.deepEqual(of(201_326_592, 2), [245, 123])
+  t.deepEqual(of(1_000_000), [64, 32])
 })
