@@ -190,6 +190,10 @@ const limits = () =>
       connectMs: ms(5_000),
       connectWaitMs: ms(30_000, 0),
       responseHeadMs: ms(0, 0).meta({ description: 'Milliseconds; 0: unlimited, as Okapi waits' }),
+      responseIdleMs: ms(300_000, 0).meta({
+        description:
+          'Milliseconds in which nothing more comes of an answer that has begun; 0: unlimited',
+      }),
       connections: count(4_096),
       pendingConnections: count(512),
       connectionsPerPeer: count(2_048),

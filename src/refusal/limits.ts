@@ -19,6 +19,7 @@ export const LIMITS = [
   'connectMs',
   'connectWaitMs',
   'responseHeadMs',
+  'responseIdleMs',
   'connections',
   'pendingConnections',
   'connectionsPerPeer',

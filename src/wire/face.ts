@@ -99,6 +99,8 @@ export interface WireLimits extends HeadLimits {
   readonly halfCloseMs: number
   /** 0: an answer may take as long as it likes (Okapi never gives up either). */
   readonly responseHeadMs: number
+  /** 0: an answer that has begun may stand still as long as it likes. */
+  readonly responseIdleMs: number
   /** How long an exchange that was given back waits for another path to take it. */
   readonly connectWaitMs: number
   readonly exchanges: number

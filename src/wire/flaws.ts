@@ -1,4 +1,5 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { WireLimits } from './face.ts'
 
 /** In a sentence: the field at fault, which the head names. */
 const FIELD = '{field}'
@@ -132,11 +133,20 @@ export function linkFull(upstream: string): Refusal {
   return refuse('overloaded', because)
 }
 
-/** No answer came. */
-export function late(upstream: string): Refusal {
-  return refuse('timeout-upstream', `no answer of ${upstream} within limits.responseHeadMs`, {
-    limit: 'responseHeadMs',
-  })
+/**
+ * The upstream's answer has not begun, or does not come on, for so long: Okapi keeps one open that a
+ * module has cut. @returns null: it has time
+ */
+export function late(
+  upstream: string,
+  waitedMs: number,
+  inBody: boolean,
+  limits: Pick<WireLimits, 'responseHeadMs' | 'responseIdleMs'>,
+): Refusal | null {
+  const limit = inBody ? 'responseIdleMs' : 'responseHeadMs'
+  if (limits[limit] === 0 || waitedMs < limits[limit]) return null
+  const what = inBody ? 'nothing more of the answer' : 'no answer'
+  return refuse('timeout-upstream', `${what} of ${upstream} within limits.${limit}`, { limit })
 }
 
 /** It reads no more of the request, and need not answer before it has it. */

@@ -42,3 +42,12 @@ export class Pace {
     return came < (bodyBytesPerSecond * bodyRateWindowMs) / 1000 ? TOO_SLOW : null
   }
 }
+
+/**
+ * Is it for the upstream to answer, or to go on with its answer? Not while the caller still sends what is
+ * answered (`bodyIdleMs`), nor while it takes nothing of the answer (`callerReadIdleMs`).
+ * @param blocked the upstream takes no more of the request
+ */
+export function owesAnswer(x: Exchange<unknown>, blocked: boolean): boolean {
+  return !x.downstream.blocked && (x.requestSent || blocked)
+}

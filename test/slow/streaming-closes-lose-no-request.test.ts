@@ -7,6 +7,7 @@ import {
   OK,
   Place,
   Player,
+  type Reply,
   type Sidecar,
   Talk,
   Town,
@@ -99,6 +100,35 @@ test.serial(
     const verdicts = await Promise.all(rest.map(({ talk }) => talk.next().then(verdictOf, String)))
     t.deepEqual(new Set(verdicts), new Set(['200']))
     for (const { talk } of halves) talk.close()
+  },
+)
+
+test.serial(
+  'an answer that came within halfCloseMs is in time, however late it is read',
+  async (t) => {
+    const { town, users, callers } = await open(t, { halfCloseMs: 4000 })
+    const go = Promise.withResolvers<void>()
+    let asked = 0
+    let answered = 0
+    const slow: Reply = async (message, socket) => {
+      asked++
+      await go.promise
+      answered++
+      return OK(message, socket)
+    }
+    town.module(ID.users).reply = slow
+    town.okapi.reply = slow
+    const all = await callers(20, 5)
+    for (const { talk, text } of all) talk.socket.end(text)
+    await until(() => asked === all.length)
+    users.signal('SIGSTOP')
+    go.resolve()
+    await until(() => answered === all.length)
+    await pause(4500)
+    users.signal('SIGCONT')
+    const verdicts = await Promise.all(all.map(({ talk }) => talk.next().then(verdictOf, String)))
+    t.deepEqual(new Set(verdicts), new Set(['200']))
+    for (const { talk } of all) talk.close()
   },
 )
 

@@ -31,7 +31,12 @@ test.before(async () => {
   await once(server, 'listening')
   const forward = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const ingress = { listen: '127.0.0.1:0', forward }
-  town = await Town.open({ modules: [ID.notes], more: { [ID.okapi]: { ingress } } })
+  // A caller that has ended its side is waited for 10 s by default: a machine under load takes longer.
+  const limits = { halfCloseMs: 3_600_000 }
+  town = await Town.open({
+    modules: [ID.notes],
+    more: { [ID.okapi]: { ingress, limits }, [ID.notes]: { limits } },
+  })
   town.cable.records = false
 })
 test.after.always(async () => {

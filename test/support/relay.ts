@@ -23,6 +23,7 @@ export const LIMITS: WireLimits = {
   idleMs: 75_000,
   halfCloseMs: 10_000,
   responseHeadMs: 0,
+  responseIdleMs: 300_000,
   connectWaitMs: 30_000,
   exchanges: 4096,
   exchangesPerCallee: 512,

@@ -14,6 +14,7 @@ import {
   takesNothing,
 } from '../flaws.ts'
 import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
+import { owesAnswer } from '../pace.ts'
 import { HalfHead } from '../partial-head.ts'
 import { WriteBuffer } from '../write-buffer.ts'
 import { Body } from './body.ts'
@@ -64,7 +65,8 @@ export class UpstreamConnection<N> implements UpstreamStream {
   #keepAlive = false
   #paused = false
   #dead = false
-  #deadline = 0
+  /** Since when it is for the upstream to go on. */
+  #since = 0
 
   constructor(
     socket: Socket,
@@ -108,15 +110,13 @@ export class UpstreamConnection<N> implements UpstreamStream {
     this.#x = x
     this.#inBody = false
     this.#interim = 0
-    const { limits, clock } = this.#settings
-    this.#deadline = limits.responseHeadMs === 0 ? 0 : clock.now + limits.responseHeadMs
+    this.#since = this.#settings.clock.now
     this.#writeBuffer.put(head, 0, length)
     x.connected(this, this.peer)
   }
 
   span(bytes: Buffer, start: number, end: number): void {
-    const { limits, clock } = this.#settings
-    if (limits.responseHeadMs !== 0) this.#deadline = clock.now + limits.responseHeadMs
+    this.#since = this.#settings.clock.now
     this.#writeBuffer.put(bytes, start, end, true)
   }
 
@@ -148,12 +148,13 @@ export class UpstreamConnection<N> implements UpstreamStream {
   /** Called by the coarse clock. */
   tick(now: number): void {
     const x = this.#x
-    const { calleeReadIdleMs } = this.#settings.limits
-    if (this.#writeBuffer.stalls(now, calleeReadIdleMs)) return this.#fail(takesNothing(this.#name))
-    if (this.#deadline === 0 || now < this.#deadline || x === null || this.#inBody) return
-    // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
-    if (!x.requestSent && !this.blocked) return
-    this.#fail(late(this.#name))
+    const { limits } = this.#settings
+    const stalls = this.#writeBuffer.stalls(now, limits.calleeReadIdleMs)
+    if (stalls) return this.#fail(takesNothing(this.#name))
+    if (x === null) return
+    if (!owesAnswer(x, this.blocked)) this.#since = now
+    const refusal = late(this.#name, now - this.#since, this.#inBody, limits)
+    if (refusal !== null) this.#fail(refusal)
   }
 
   // --- the response's way back -------------------------------------------------------------------
@@ -175,6 +176,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
       end = joined.length
     }
     this.#answer(x, bytes, end)
+    if (this.#inBody) this.#since = this.#settings.clock.now
     x.downstream.flush()
     if (this.#dead) return false
     // The pool may have given this connection to another exchange meanwhile.
@@ -271,11 +273,9 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   #ended(): void {
     const x = this.#x
-    if (x !== null && this.#inBody && this.#body.connectionEnded(x.downstream)) {
-      this.#whole(x, true)
-      return
-    }
-    this.#fail(this.#lost())
+    const whole = x !== null && this.#inBody && this.#body.connectionEnded(x.downstream)
+    if (whole) this.#whole(x, true)
+    else this.#fail(this.#lost())
   }
 
   #close(): void {

@@ -16,6 +16,7 @@ import {
 import { Body } from '../h1/body.ts'
 import { parseResponseHead } from '../h1/response-head.ts'
 import { HEAD_METHOD, Head } from '../head.ts'
+import { owesAnswer } from '../pace.ts'
 import { FLAG, FRAME, LARGE_BYTES, RESET } from './frames.ts'
 import type { CallingStreamLink, LinkStream, StreamOwner } from './link-stream.ts'
 import { SecondTry } from './second-try.ts'
@@ -42,7 +43,8 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   #id = 0
   #inBody = false
   #interim = 0
-  #deadline = 0
+  /** Since when it is for the upstream to go on. */
+  #since = 0
 
   constructor(
     x: Exchange<N>,
@@ -84,13 +86,12 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
 
   /** Takes the exchange on: the head leaves with this turn's batch. */
   attach(link: CallingStreamLink, id: number, head: Buffer, length: number): void {
-    const { limits, clock } = this.#settings
     this.#state = 'open'
     this.#link = link
     this.#id = id
     this.#second.keep(this.waitingHead ?? Buffer.from(head.subarray(0, length)), link.batch)
     this.waitingHead = null
-    this.#deadline = limits.responseHeadMs === 0 ? 0 : clock.now + limits.responseHeadMs
+    this.#since = this.#settings.clock.now
     link.batch.head(FRAME.open, 0, id, head, length)
     this.#sender.attach(link.batch, id)
     if (this.x.requestSent) this.#sender.finish()
@@ -112,8 +113,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
 
   span(bytes: Buffer, start: number, end: number): void {
     if (this.#state === 'over') return
-    const { limits, clock } = this.#settings
-    if (limits.responseHeadMs !== 0) this.#deadline = clock.now + limits.responseHeadMs
+    this.#since = this.#settings.clock.now
     this.#sender.put(bytes, start, end)
   }
 
@@ -158,6 +158,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     if (flaw !== null) return this.#fail(malformed(this.#name, flaw))
     if (!this.x.respond(HEAD) || interim || this.#state !== 'open') return null
     this.#inBody = true
+    this.#since = this.#settings.clock.now
     this.#body.begin(HEAD, this.x.carry(HEAD))
     if (HEAD.hasBody && HEAD.contentLength > LARGE_BYTES) this.#keeper.learn(this, true)
     return (flags & FLAG.end) === 0 ? null : this.ended()
@@ -170,6 +171,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
 
   data(bytes: Buffer, start: number, end: number): LinkEnding | null {
     if (this.#state !== 'open') return null
+    this.#since = this.#settings.clock.now
     const next = this.#body.done ? -1 : this.#body.take(bytes, start, end, this.x.downstream)
     if (next === -1) return this.#fail(responseRefusal(FLAW.chunk, this.#name))
     if (next !== end) return this.#fail(malformed(this.#name, 'more body than its head says'))
@@ -258,13 +260,12 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   }
 
   tick(now: number): void {
-    const { calleeReadIdleMs } = this.#settings.limits
-    const stalls = this.#sender.stalls(now, calleeReadIdleMs)
+    const { limits } = this.#settings
+    const stalls = this.#sender.stalls(now, limits.calleeReadIdleMs)
     if (stalls) return void this.#fail(takesNothing(this.#name), RESET.cancelled)
-    if (this.#deadline === 0 || now < this.#deadline || this.#inBody) return
-    // It need not answer before it has the request: what waits for the caller is bodyIdleMs' business.
-    if (!this.x.requestSent && !this.#sender.blocked) return
-    this.#fail(late(this.#name), RESET.cancelled)
+    if (!owesAnswer(this.x, this.#sender.blocked)) this.#since = now
+    const flaw = late(this.#name, now - this.#since, this.#inBody, limits)
+    if (flaw !== null) this.#fail(flaw, RESET.cancelled)
   }
 
   #grant(): void {

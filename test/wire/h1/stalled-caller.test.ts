@@ -123,7 +123,7 @@ test('a slow caller that takes a little each time is served on', async (t) => {
 })
 
 test('a slow answer does not count as a stall of the caller', async (t) => {
-  const { socket, pool, handler, at } = stalled()
+  const { socket, pool, handler, at } = stalled({ responseIdleMs: 0 })
   socket.stalled = false
   await socket.arrive(get('/1'))
   const upstream = pool.connect()

@@ -291,6 +291,56 @@ test('limits.responseHeadMs', async (t) => {
   t.true(upstream.destroyed)
 })
 
+test('limits.responseIdleMs: an answer that stands still is cut, one that comes on is not', async (t) => {
+  const clock = { now: 1000 }
+  const pool = new MemoryPool({ responseIdleMs: 500 }, clock)
+  const { socket, handler } = callerOf(pool.pool, {}, clock)
+  const pass = (ms: number) => {
+    clock.now += ms
+    pool.pool.tick(clock.now)
+  }
+  await socket.arrive(GET)
+  const upstream = pool.connect()
+  pass(10_000)
+  await pool.answer(upstream, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc')
+  pass(499)
+  await pool.answer(upstream, 'd')
+  pass(499)
+  t.is(handler.ended.length, 0)
+  pass(1)
+  t.is(handler.ended[0]?.refused?.limit, 'responseIdleMs')
+  t.is(handler.ended[0]?.outcome, 'upstream-gone')
+  await settled()
+  t.true(socket.sent.endsWith('abcd'))
+  t.true(socket.destroyed)
+  t.true(upstream.destroyed)
+})
+
+test('responseIdleMs is not counted while the caller reads nothing, or still sends', async (t) => {
+  const clock = { now: 1000 }
+  const pool = new MemoryPool({ responseIdleMs: 500 }, clock)
+  const { socket, handler } = callerOf(pool.pool, {}, clock)
+  const pass = (ms: number) => {
+    clock.now += ms
+    pool.pool.tick(clock.now)
+  }
+  await socket.arrive('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha')
+  const upstream = pool.connect()
+  socket.stalled = true
+  const length = 200_000
+  await pool.answer(upstream, `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`)
+  pass(5000)
+  await socket.arrive('lf')
+  await pool.answer(upstream, 'x'.repeat(100_000))
+  pass(5000)
+  t.is(handler.ended.length, 0)
+  await socket.letGo()
+  pass(499)
+  t.is(handler.ended.length, 0)
+  pass(1)
+  t.is(handler.ended[0]?.refused?.limit, 'responseIdleMs')
+})
+
 test('over TLS an answer that ends with its connection is refused: a cut one would look the same', async (t) => {
   const pool = new MemoryPool()
   const caller = callerOf(pool.pool)

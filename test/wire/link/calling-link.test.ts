@@ -321,6 +321,25 @@ test('responseHeadMs counts from when the request is whole', async (t) => {
   t.is(it.framesOf(link).at(-1)?.type, 'reset')
 })
 
+test('limits.responseIdleMs: an answer that stands still is given up', async (t) => {
+  const it = callingEnd({ responseIdleMs: 1000 })
+  const { caller, link } = await asked(it)
+  const pass = (ms: number) => {
+    it.clock.now += ms
+    it.peer.tick(it.clock.now)
+  }
+  await it.send(link, head(1, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n'), data(1, 'abc'))
+  pass(999)
+  await it.send(link, data(1, 'd'))
+  pass(999)
+  t.false(caller.socket.destroyed)
+  pass(1)
+  await it.send(link, '')
+  t.true(caller.socket.sent.endsWith('abcd'))
+  t.true(caller.socket.destroyed)
+  t.is(it.framesOf(link).at(-1)?.type, 'reset')
+})
+
 test('an idle link is left in good order', async (t) => {
   const it = callingEnd({ idleMs: 1000 })
   const { link } = await asked(it)
