@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
+import { databaseEntry } from '../src/config/database.ts'
 import { fileSchema } from '../src/config/schema.ts'
 
 const HOME = new URL('../helm/okapi-sidecar/values.schema.json', import.meta.url)
@@ -24,6 +25,13 @@ const peer = z.strictObject({
   podSelector: selector.optional(),
   namespaceSelector: selector.optional(),
   ipBlock: z.strictObject({ cidr: address, except: z.array(address).optional() }).optional(),
+})
+// `sidecar.yaml` has a path where the chart has a Secret to mount.
+const database = databaseEntry().extend({
+  trust: z
+    .strictObject({ secret: z.string().min(1), key: z.string().min(1).optional() })
+    .optional(),
+  to: z.array(peer).optional(),
 })
 const ruled = z
   .array(
@@ -91,6 +99,7 @@ const values = z.strictObject({
   policy: z.strictObject({ packed: text, configMap: text }),
   public: z.strictObject({ enabled: flag, port, secret: text }),
   hazelcast: z.strictObject({ enabled: flag, port }),
+  postgres: z.array(database),
   migration: z.strictObject({
     enabled: flag,
     port,

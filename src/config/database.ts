@@ -41,7 +41,8 @@ const rolePattern = () =>
     return { value: text }
   })
 
-const entry = () =>
+/** One entry of `postgres` as it is written. */
+export const databaseEntry = () =>
   z.strictObject({
     listen: listen().meta({
       description:
@@ -88,7 +89,7 @@ const entry = () =>
 
 /** `postgres` of the file: one entry, or a list. */
 export const databases = () =>
-  oneOrMore(entry()).meta({
+  oneOrMore(databaseEntry()).meta({
     description: 'Plain from the module, TLS to a PostgreSQL server; one entry or a list',
   })
 
@@ -105,7 +106,7 @@ export const databaseLimits = () => ({
   }),
 })
 
-type WrittenEntry = z.output<ReturnType<typeof entry>>
+type WrittenEntry = z.output<ReturnType<typeof databaseEntry>>
 
 /** Gives an entry the shape in which it is used. RMB names roles so (PostgresClient, ModuleName). */
 export function databaseOf(

@@ -209,6 +209,33 @@ withHelm('the module’s own port is closed, by either kind of rules', async (t)
   t.regex(rules, /ip6 daddr fd00::a meta l4proto \{ tcp, udp \} th dport 53 accept/)
 })
 
+withHelm('a database is for the sidecar’s user alone, and the module is sent to it', async (t) => {
+  const things = await render(MATRIX['a module with a database']!)
+  const { data } = only(things, 'ConfigMap', 'mod-users-19-7-0-sidecar')
+  t.deepEqual(parse(data!['sidecar.yaml']!).postgres, [
+    {
+      listen: '127.0.0.1:5432',
+      server: 'db.example.org:5432',
+      trust: '/database/0/ca.crt',
+      clientCertificate: 'own',
+      databases: ['folio'],
+      roles: ['folio_users', '{tenant}_mod_users'],
+      superuser: 'report',
+      authentication: ['scram-sha-256', 'md5'],
+    },
+  ])
+  t.false(data!['sidecar.nft']!.includes('5432'))
+  t.true(data!['sidecar.nft']!.includes('meta skuid 65532 accept'))
+  const [pod] = podSpecs([only(things, 'Deployment')])
+  const trust = pod!.volumes?.find(({ name }) => name === 'sidecar-database-0')
+  t.is(trust?.secret?.secretName, 'db-ca')
+  t.deepEqual(pod!.containers[0]?.['env'], [
+    { name: 'OKAPI_URL', value: 'http://localhost:9130' },
+    { name: 'DB_HOST', value: '127.0.0.1' },
+    { name: 'DB_PORT', value: '5432' },
+  ])
+})
+
 withHelm('an edge module keeps its own port and has none of the sidecar’s', async (t) => {
   const things = await render(MATRIX['an edge module']!)
   t.false(things.some(({ kind }) => kind === 'Service'))

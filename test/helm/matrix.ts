@@ -93,6 +93,18 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
       dnsTo: [{ namespaceSelector: {} }],
     },
   },
+  'two database servers': {
+    postgres: [
+      {
+        listen: '127.0.0.1:5432',
+        server: ['db.example.org:5432', '[fd00::5]:5433'],
+        trust: { secret: 'db-ca', key: 'root.crt' },
+        databases: ['folio'],
+        to: [{ podSelector: { matchLabels: { app: 'postgres' } } }],
+      },
+      { listen: '127.0.0.1:5433', server: '10.1.2.3', databases: ['folio'], superuser: 'report' },
+    ],
+  },
   rules: {
     nftables: {
       enabled: true,

@@ -192,6 +192,22 @@ export const MATRIX: Readonly<Record<string, Values>> = {
       dns: ['10.96.0.10', 'fd00::a'],
     },
   },
+  'a module with a database': {
+    ...MODULE,
+    postgres: [
+      {
+        listen: '127.0.0.1:5432',
+        server: 'db.example.org:5432',
+        trust: { secret: 'db-ca' },
+        clientCertificate: 'own',
+        databases: ['folio'],
+        roles: ['folio_users', '{tenant}_mod_users'],
+        superuser: 'report',
+        authentication: ['scram-sha-256', 'md5'],
+      },
+    ],
+    nftables: { enabled: true, image: 'nft:1' },
+  },
   'an edge module': {
     ...MODULE,
     module: 'edge-oai-pmh-2.11.0',

@@ -115,6 +115,7 @@ before(async () => {
   if (why !== undefined) return
   const things = await render({
     ...MODULE,
+    postgres: [{ listen: '127.0.0.1:5432', server: `${V4}.2:5433`, databases: ['folio'] }],
     nftables: {
       enabled: true,
       image: 'nft',
@@ -137,7 +138,7 @@ before(async () => {
   await namespace('up', GUARDED, 3, rules)
   await namespace('up', FREE, 4)
   for (const port of [8081, 8443, 9901, 5701, 9130]) await serve(GUARDED, port)
-  for (const port of [80, 8443, 5432, 9092, 53]) await serve(OTHER, port)
+  for (const port of [80, 8443, 5432, 5433, 9092, 53]) await serve(OTHER, port)
   for (const port of [53, 5432]) await answer(OTHER, port)
   await answer(GUARDED, 8443)
   await metadata()
@@ -199,6 +200,13 @@ for (const [family, guarded, other] of [
     assert.equal(await datagram(OTHER, 0, guarded, 8443), 'silent', 'the port is open for TCP')
   })
 }
+
+test('the server of `postgres` is reached by the sidecar and not by the module', real, async () => {
+  assert.equal(await reach(FREE, 1000, `${V4}.2`, 5433), 'open', 'there is something to reach')
+  assert.equal(await reach(GUARDED, SIDECAR, `${V4}.2`, 5433), 'open')
+  for (const user of [1000, 0])
+    assert.equal(await reach(GUARDED, user, `${V4}.2`, 5433), 'ECONNREFUSED')
+})
 
 test('not even the sidecar gets credentials of the machine', real, async () => {
   assert.equal(await reach(FREE, SIDECAR, METADATA, 80), 'open', 'there is something to reach')

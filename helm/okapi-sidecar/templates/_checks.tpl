@@ -10,6 +10,7 @@ it too. Takes a scope, and writes nothing.
 {{- include "okapi-sidecar.checks.config" . -}}
 {{- include "okapi-sidecar.checks.credentials" . -}}
 {{- include "okapi-sidecar.checks.workload" . -}}
+{{- include "okapi-sidecar.checks.database" . -}}
 {{- range $i, $each := $v.nftables.outward -}}
 {{- include "okapi-sidecar.checks.address" (dict "of" (printf "nftables.outward[%d].address" $i) "is" $each.address) -}}
 {{- end -}}
@@ -97,6 +98,7 @@ it too. Takes a scope, and writes nothing.
 {{- if $v.public.enabled }}{{ $used = append $used (list "public.port" $v.public.port) }}{{ end -}}
 {{- if $v.migration.enabled }}{{ $used = append $used (list "migration.port" $v.migration.port) }}{{ end -}}
 {{- if $v.hazelcast.enabled }}{{ $used = append $used (list "hazelcast.port" $v.hazelcast.port) }}{{ end -}}
+{{- range $i, $each := $v.postgres }}{{ $used = append $used (list (printf "postgres[%d].listen" $i) (regexFind "[0-9]+$" (toString $each.listen))) }}{{ end -}}
 {{- $taken := dict -}}
 {{- range $each := $used -}}
 {{- $name := index $each 0 -}}

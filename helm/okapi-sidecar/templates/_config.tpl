@@ -36,6 +36,7 @@
   "until" (required "okapi-sidecar: migration.until is missing, for example until: 2027-03-31" $v.migration.until)
   "why" (required "okapi-sidecar: migration.why is missing: what is being moved over" $v.migration.why)) -}}
 {{- end -}}
+{{- if $v.postgres }}{{ $_ := set $config "postgres" (include "okapi-sidecar.database.config" $v | fromJsonArray) }}{{ end -}}
 {{- if eq $v.mode "container" -}}
 {{- /* SIGTERM comes while Services still send, and the module still runs: first not ready, then closed. */ -}}
 {{- $_ := set $config "drain" (dict "delayMs" (include "okapi-sidecar.delayMs" . | int)) -}}

@@ -57,6 +57,11 @@
     {{- if $v.public.enabled }}
     - { name: sidecar-public, mountPath: /certs-public, readOnly: true }
     {{- end }}
+    {{- range $i, $each := $v.postgres }}
+    {{- if $each.trust }}
+    - { name: sidecar-database-{{ $i }}, mountPath: /database/{{ $i }}, readOnly: true }
+    {{- end }}
+    {{- end }}
 {{- end -}}
 
 {{/*
@@ -133,6 +138,12 @@ Three lines for a pod of your own:
 {{- if $v.public.enabled }}
 - name: sidecar-public
   secret: { secretName: {{ required "okapi-sidecar: public.secret is missing" $v.public.secret }}, defaultMode: 0440 }
+{{- end }}
+{{- range $i, $each := $v.postgres }}
+{{- with $each.trust }}
+- name: sidecar-database-{{ $i }}
+  secret: { secretName: {{ .secret }}, items: [{ key: {{ .key | default "ca.crt" }}, path: ca.crt }], defaultMode: 0440 }
+{{- end }}
 {{- end }}
 {{- if $v.nftables.enabled }}
 - name: sidecar-rules
