@@ -270,6 +270,7 @@ function told(
 ${out}: Okapi and ${modules}. Check it, then go on in that folder:
 
     okapi-sidecar check ${out}
+    cd ${out}
 ${list(nextSteps(plan, options, operators))}
 Left to you:
 

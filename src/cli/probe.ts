@@ -43,9 +43,9 @@ Options:
     --path PATH          an ordinary path there, instead of one of a descriptor
     --tenant T           for calls that only read
     --token-file FILE    a token that the hijacked module has seen
-    --listen HOST:PORT   where Okapi's sidecar looks for the hijacked module: the
-                         probe answers there with its key. Needs --ask URL, a
-                         request to Okapi, or to the listener by which Okapi
+    --listen HOST:PORT   where Okapi's sidecar looks for the hijacked module:
+                         the probe answers there with its key. Needs --ask URL,
+                         a request to Okapi, or to the listener by which Okapi
                          calls modules, that leads to this module
     --ports LIST         ports beside the target: module=8081,egress=9130,
                          plain=9131,admin=9901,status=9902

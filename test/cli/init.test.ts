@@ -77,6 +77,7 @@ test('one folder that check takes as a whole; a second run changes nothing', (t)
   const cwd = place(t)
   const first = init(cwd, 'compose', '--yes')
   t.is(first.status, 0, first.stderr)
+  t.regex(first.stdout, /\n {4}okapi-sidecar check out\n {4}cd out\n {4}\.\/start\n/)
   t.regex(first.stdout, /Left to you:/)
   const files = tree(join(cwd, 'out'))
   for (const [name, state] of Object.entries(files)) {

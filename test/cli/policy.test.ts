@@ -284,9 +284,3 @@ test('pack writes one file that explain reads, and leaves nothing else behind', 
   t.regex(less.stdout, /2 of 10 modules/)
   t.true((await stat(out)).size < size)
 })
-
-test('help fits into 80 columns', async (t) => {
-  const { stdout, code } = await policy('--help')
-  t.is(code, 0)
-  for (const line of stdout.split('\n')) t.true(line.length <= 80, line)
-})

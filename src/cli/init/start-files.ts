@@ -125,10 +125,14 @@ export function leftToPeople(
       ? ['the units of the modules themselves (deploy/systemd/module.conf)']
       : []),
     ...(platform === 'loopback' ? [loopback] : []),
-    'for browsers: `public` beside Okapi, with a certificate that they trust (examples/okapi.yaml)',
+    platform === 'loopback'
+      ? '`public` beside Okapi shows a certificate of ca/: browsers need one that they trust'
+      : 'for browsers: `public` beside Okapi, with a certificate that they trust (examples/okapi.yaml)',
     'take the grant of the profile bootstrap out of grants.yaml when Okapi is locked',
     ...(plan.members.some(({ knownGrants }) => knownGrants.length > 0)
-      ? ['look at what knownGrants opens in each configuration: grants/known.yaml says why']
+      ? [
+          'look at what knownGrants opens in each configuration: grants/known.yaml of okapi-sidecar says why',
+        ]
       : []),
     ...(plan.without.length > 0 ? [`these get no sidecar: ${plan.without.join(', ')}`] : []),
   ]
