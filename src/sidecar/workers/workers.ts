@@ -165,7 +165,8 @@ export class Workers implements ServingThreads {
 }
 
 // Bundled, this code lies in a folder beside `sidecar`, and everything is JavaScript.
-const EXTENSION = extname(new URL(import.meta.url).pathname)
+const IN_BUNDLE = extname(new URL(import.meta.url).pathname) === '.js'
+const THREAD = IN_BUNDLE ? '../sidecar/workers/thread.js' : './thread.ts'
 
 /** Where a thread that serves begins: an entry point of its own, in the bundle too. */
-export const WORKER_FILE = new URL(`../sidecar/workers/thread${EXTENSION}`, import.meta.url)
+export const WORKER_FILE = new URL(THREAD, import.meta.url)
