@@ -3,10 +3,18 @@ import { basename, join } from 'node:path'
 import test from 'ava'
 import { parse, parseAllDocuments, stringify } from 'yaml'
 import { LOCATION } from '../../scripts/chart-schemas.ts'
+import { everyInstallation, SWITCHES } from '../helm/matrix.ts'
+import {
+  CHART,
+  MODULE,
+  PLACE,
+  render,
+  renderMany,
+  type Thing,
+  type Values,
+} from '../helm/render.ts'
+import { KUBERNETES, SCHEMAS } from '../helm/tools.ts'
 import { runTool, withTool } from '../support/scenario/tools.ts'
-import { everyInstallation, SWITCHES } from './matrix.ts'
-import { CHART, MODULE, PLACE, render, renderMany, type Thing, type Values } from './render.ts'
-import { KUBERNETES, SCHEMAS } from './tools.ts'
 
 // What the chart renders, held against what Kubernetes itself and the operators publish of their resources.
 // An unknown key is an error, so is a kind without a schema.
