@@ -4,10 +4,14 @@ import manifest from '../../package.json' with { type: 'json' }
 import { errorCode, fault } from '../fault.ts'
 import { type Attack, GROUPS } from '../probe/attack.ts'
 import { ATTACKS, selectAttacks } from '../probe/attacks.ts'
-import { type Impostor, type Ports, USUAL_PORTS } from '../probe/context.ts'
 import { control, requireReachable } from '../probe/control.ts'
-import type { DialTarget } from '../probe/dial.ts'
-import { type Given, isAtOkapi, prepare } from '../probe/prepare.ts'
+import {
+  type Given,
+  type GivenDatabase,
+  isAtOkapi,
+  prepare,
+  prepareDatabase,
+} from '../probe/prepare.ts'
 import { htmlReport } from '../probe/report/html.ts'
 import { junitReport } from '../probe/report/junit.ts'
 import { sarifReport } from '../probe/report/sarif.ts'
@@ -16,19 +20,22 @@ import { countOutcomes, jsonReport, type Run } from '../probe/result.ts'
 import { choose, play } from '../probe/runner.ts'
 import { durationMs } from './certs/arguments.ts'
 import { tokenIn } from './okapi.ts'
+import { databaseOf, dialTargetOf, impostorOf, portsOf } from './probe-addresses.ts'
 import { paint, table } from './terminal.ts'
 
 export const usage = `okapi-sidecar probe: attack a target as a rogue module would, and report
 
 Usage:
     okapi-sidecar probe https://HOST:PORT [OPTIONS]
+    okapi-sidecar probe --postgres HOST:PORT [OPTIONS]
     okapi-sidecar probe --list [--json]
 
 With an address alone it tries what an outsider can try; with the credentials of
 a module, what a hijacked module can try; with a development CA it also issues
 hostile certificates. The target may be a bare module (http://...) or any other
 proxy. By default nothing is changed: calls that would change data use a tenant
-that does not exist.
+that does not exist. With --postgres it tries what a hijacked module can try at
+its database: the only statement that it sends waits, to be cancelled.
 
 Options:
     --expect ID          identity of the target: mod-users or mod-users-19.7.0
@@ -47,11 +54,19 @@ Options:
                          the probe answers there with its key. Needs --ask URL,
                          a request to Okapi, or to the listener by which Okapi
                          calls modules, that leads to this module
+    --postgres HOST:PORT where DB_HOST of a module points, in place of TARGET;
+                         the tenant is then diku without --tenant
+    --postgres-server HOST:PORT
+                         the server's own port, past the sidecar
+    --role ROLE          the module's own role: without it TENANT_mod_tags, or
+                         that of the module of --credentials
+    --database NAME      default folio
     --ports LIST         ports beside the target: module=8081,egress=9130,
                          plain=9131,admin=9901,status=9902
     --only LIST, --skip LIST
                          attacks by id or group; the groups are
-                         ${Object.keys(GROUPS).join(' ')}
+                         ${Object.keys(GROUPS).slice(0, 6).join(' ')}
+                         ${Object.keys(GROUPS).slice(6).join(' ')}
     --deadline 30s       for all attacks; one that has not finished by then is
                          inconclusive
     --stall 15s          how long the target may keep an idle connection
@@ -81,6 +96,10 @@ const OPTIONS = {
   'token-file': { type: 'string' },
   listen: { type: 'string' },
   ask: { type: 'string' },
+  postgres: { type: 'string' },
+  'postgres-server': { type: 'string' },
+  role: { type: 'string' },
+  database: { type: 'string' },
   ports: { type: 'string', multiple: true },
   only: { type: 'string', multiple: true },
   skip: { type: 'string', multiple: true },
@@ -103,14 +122,16 @@ const TIMEOUT_MS = 5000
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv)
   if (values.list) return list(values.json)
-  const [target, ...more] = positionals
-  if (target === undefined || more.length > 0) {
-    throw fault('probe takes one TARGET', { hint: 'okapi-sidecar probe https://mod-users:8443' })
-  }
-  const attacks = selectAttacks(words(values.only), words(values.skip))
+  const target = targetIn(values, positionals)
+  const atDatabase = values.postgres !== undefined
+  const attacks = selectAttacks(words(values.only), words(values.skip)).filter(
+    ({ group }) => (group === 'database') === atDatabase,
+  )
   const deadlineMs = durationMs('deadline', values.deadline)
   const signal = AbortSignal.timeout(deadlineMs)
-  const rounds = await prepare(await given(target, values), signal)
+  const rounds = atDatabase
+    ? [await prepareDatabase(givenDatabase(target, values), signal)]
+    : await prepare(await given(target, values), signal)
   await requireReachable(rounds[0]!.context)
   const startedAt = new Date()
   const began = performance.now()
@@ -137,6 +158,42 @@ function parse(argv: readonly string[]) {
   return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: true })
 }
 
+/** The address that the report names. Throws a Fault where there is none, or more than one. */
+function targetIn(
+  { postgres, 'postgres-server': server, role, database }: Values,
+  [target, ...more]: readonly string[],
+): string {
+  if (postgres === undefined && (server ?? role ?? database) !== undefined) {
+    throw fault('--postgres-server, --role and --database go with --postgres', {
+      hint: 'okapi-sidecar probe --postgres localhost:5432 --postgres-server db:5432',
+    })
+  }
+  const one = postgres === undefined ? target : `postgres://${postgres}`
+  if (one === undefined || more.length > 0 || (postgres !== undefined && target !== undefined)) {
+    throw fault('probe takes one TARGET', {
+      hint: 'okapi-sidecar probe https://mod-users:8443, or --postgres localhost:5432',
+    })
+  }
+  return one
+}
+
+function givenDatabase(target: string, values: Values): GivenDatabase {
+  const { 'postgres-server': server, tenant = 'diku', role, database = 'folio' } = values
+  const [credentials, ...more] = values.credentials ?? []
+  if (more.length > 0) throw fault('--postgres takes the credentials of one module')
+  return {
+    endpoint: databaseOf('postgres', target),
+    ...(server !== undefined && {
+      server: databaseOf('postgres-server', `postgres://${server}`),
+    }),
+    tenant,
+    database,
+    timeoutMs: TIMEOUT_MS,
+    ...(role === undefined ? {} : { role }),
+    ...(credentials === undefined ? {} : { credentials }),
+  }
+}
+
 type Values = ReturnType<typeof parse>['values']
 
 async function given(target: string, values: Values): Promise<Given> {
@@ -159,57 +216,6 @@ async function given(target: string, values: Values): Promise<Given> {
     ...(token === undefined ? {} : { token }),
     ...impostorOf(values),
   }
-}
-
-/** What --listen and --ask say together. Throws a Fault where one of them is missing or wrong. */
-function impostorOf({ listen, ask }: Values): { impostor?: Impostor } {
-  if (listen === undefined && ask === undefined) return {}
-  const url = URL.parse(ask ?? '')
-  const at = URL.parse(`tcp://${listen ?? ''}`)
-  if (url === null || !/^https?:$/.test(url.protocol) || at === null || at.port === '') {
-    throw fault('--listen HOST:PORT and --ask URL go together', {
-      hint: '--listen 0.0.0.0:8443 --ask http://localhost:9130/tags',
-    })
-  }
-  const { host, port } = partsOf(at, 0)
-  const endpoint = dialTargetOf(url.origin)
-  return { impostor: { listen: { host, port }, endpoint, path: url.pathname + url.search } }
-}
-
-/** `https://HOST:PORT` or `http://HOST:PORT`. Throws a Fault for anything else. */
-function dialTargetOf(target: string): DialTarget {
-  const url = URL.parse(target)
-  if (
-    url === null ||
-    !/^https?:$/.test(url.protocol) ||
-    url.pathname !== '/' ||
-    url.search !== ''
-  ) {
-    throw fault(`\`${target}\` is no target`, {
-      hint: 'https://HOST:PORT, or http:// for a bare one',
-    })
-  }
-  const tls = url.protocol === 'https:'
-  return { ...partsOf(url, tls ? 443 : 80), tls }
-}
-
-function partsOf({ hostname, port }: URL, usual: number): { host: string; port: number } {
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || usual) }
-}
-
-function portsOf(pairs: readonly string[]): Ports {
-  const ports = { ...USUAL_PORTS }
-  for (const pair of pairs) {
-    const [name = '', text = ''] = pair.split('=')
-    const port = Number(text)
-    if (!Object.hasOwn(ports, name) || !Number.isInteger(port) || port < 1 || port > 65535) {
-      throw fault(`--ports: \`${pair}\` is not NAME=PORT`, {
-        hint: `names are ${Object.keys(ports).join(', ')}`,
-      })
-    }
-    Object.assign(ports, { [name]: name === 'module' ? [port] : port })
-  }
-  return ports
 }
 
 /** `a,b` and repeated options alike. */

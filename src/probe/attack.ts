@@ -11,6 +11,7 @@ export const GROUPS = {
   tenants: 'tenants and tokens',
   link: 'the link between sidecars',
   around: 'around the sidecar',
+  database: 'the database',
 } as const
 
 /** One of the groups of attacks. */
@@ -26,6 +27,8 @@ export type Need =
   | 'colluding-module'
   | 'impostor'
   | 'identity'
+  | 'database'
+  | 'database-server'
 
 /** One attack: its own bytes, its own verdict. Most are rows of the tables under `attacks/`. */
 export interface Attack {
@@ -59,6 +62,7 @@ export function atHand({
   impostor,
   trust,
   expect,
+  database,
 }: Context): ReadonlySet<Need> {
   const known: readonly (readonly [Need, boolean])[] = [
     ['credentials', credentials !== undefined],
@@ -68,6 +72,8 @@ export function atHand({
     ['closed', closedPath !== undefined],
     ['colluding-module', colludingModule !== undefined],
     ['impostor', impostor !== undefined && credentials !== undefined],
+    ['database', database !== undefined],
+    ['database-server', database?.server !== undefined],
     ['identity', trust !== undefined || expect !== undefined],
   ]
   return new Set(known.flatMap(([need, there]) => (there ? [need] : [])))

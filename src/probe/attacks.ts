@@ -1,6 +1,7 @@
 import { fault } from '../fault.ts'
 import type { Attack } from './attack.ts'
 import { AROUND_ATTACKS } from './attacks/around.ts'
+import { DATABASE_ATTACKS } from './attacks/database.ts'
 import { FRAMING_ATTACKS } from './attacks/framing.ts'
 import { HEADER_ATTACKS } from './attacks/headers.ts'
 import { LINK_ATTACKS } from './attacks/link.ts'
@@ -19,6 +20,7 @@ export const ATTACKS: readonly Attack[] = [
   TENANT_ATTACKS,
   LINK_ATTACKS,
   AROUND_ATTACKS,
+  DATABASE_ATTACKS,
 ].flatMap((group) => group.toSorted(byId))
 
 /** By bytes, an id behind those that begin with it: reports are compared in this order. */

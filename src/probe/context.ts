@@ -43,6 +43,18 @@ export interface Ports {
   readonly status: number
 }
 
+/** A database, as a module reaches it. */
+export interface DatabaseAtHand {
+  /** The role of the hijacked module. */
+  readonly role: string
+  /** The role of another module. */
+  readonly otherRole: string
+  /** The one that FOLIO is in. */
+  readonly database: string
+  /** The server's own address, past the sidecar. */
+  readonly server?: DialTarget
+}
+
 /** All that an attack knows. It is immutable: an attack cannot spoil the next one. */
 export interface Context {
   readonly target: DialTarget
@@ -73,6 +85,8 @@ export interface Context {
   readonly token?: string
   readonly colludingModule?: ColludingModule
   readonly impostor?: Impostor
+  /** Then `target` is where a module's DB_HOST points. */
+  readonly database?: DatabaseAtHand
   /** For calls that only read. */
   readonly tenant: string
   /** For calls that would change something: one that does not exist, unless writes are allowed. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { errorCode, fault } from '../fault.ts'
-import type { Context } from './context.ts'
+import { ordinaryLogin } from './attacks/database.ts'
+import type { Context, DatabaseAtHand } from './context.ts'
 import { send } from './conversation.ts'
 import { openSocket } from './dial.ts'
 import { masked } from './evidence.ts'
@@ -15,6 +16,8 @@ export interface Control {
   readonly let: boolean
   /** One sentence. */
   readonly because: string
+  /** What would let it in; without it, certificates. */
+  readonly advice?: string
 }
 
 /**
@@ -22,6 +25,8 @@ export interface Control {
  * closed port: they are blocked, but the report must say by what.
  */
 export async function control(context: Context): Promise<Control> {
+  const { database } = context
+  if (database !== undefined) return databaseControl(context, database)
   const as = context.accepted?.id ?? null
   const bytes = requestBytes({ target: context.ordinaryPath, lines: honest(context) })
   const { outcome, because } = findingOf(await send(context, bytes))
@@ -29,12 +34,23 @@ export async function control(context: Context): Promise<Control> {
   return { as, let: outcome === 'got-through', because: seen }
 }
 
+/** No password is needed to see whether the module's own role would be let in. */
+async function databaseControl(context: Context, database: DatabaseAtHand): Promise<Control> {
+  const { outcome, because } = await ordinaryLogin(context, database)
+  return {
+    as: database.role,
+    let: outcome === 'got-through',
+    because: `login to ${database.database}: ${masked(because)}`,
+    advice: 'name the role and the database of the module by --role and --database',
+  }
+}
+
 /** What it means for the rest of the report. */
-export function controlSentence({ as, let: inside, because }: Control): string {
+export function controlSentence({ as, let: inside, because, advice }: Control): string {
   const who = as === null ? 'without a certificate' : `as ${as}`
   const call = `An ordinary call ${who}, ${because}.`
   if (inside) return `${call} So the tricks were tried by a caller that is let in.`
-  return `${call} So the tricks were tried by a caller that is not let in; to try them with one that is, give --ca, or credentials that the target accepts.`
+  return `${call} So the tricks were tried by a caller that is not let in; to try them with one that is, ${advice ?? 'give --ca, or credentials that the target accepts'}.`
 }
 
 /** Throws a Fault where not even a TCP connection comes up: then nothing can be judged. */

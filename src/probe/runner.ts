@@ -41,6 +41,8 @@ const GIVEN_BY = {
   'colluding-module': 'a hijacked module that answers for us',
   impostor: '--listen, --ask and --credentials',
   identity: '--trust or --expect',
+  database: '--postgres',
+  'database-server': '--postgres-server',
 } as const
 
 function whyNot({ needs = [], against }: Attack, context: Context): string {

@@ -190,6 +190,16 @@ export class Cluster {
     write('pg_ident.conf', `modules ${MODULE} diku_mod_tags\n`)
   }
 
+  /** Other lines for pg_hba.conf; resolves when the server goes by them. */
+  async hba(lines: readonly string[]): Promise<void> {
+    // The file stays, and its owner with it.
+    writeFileSync(join(this.directory, 'data', 'pg_hba.conf'), `${lines.join('\n')}\n`)
+    const loaded = 'SELECT pg_conf_load_time()'
+    const before = (await this.asBoss(loaded)).out
+    await this.asBoss('SELECT pg_reload_conf()')
+    await until(async () => (await this.asBoss(loaded)).out !== before)
+  }
+
   async #roles(): Promise<void> {
     const roles = [...ROLES].map((role) => `CREATE ROLE ${role} LOGIN PASSWORD '${PASSWORD}'`)
     const boss = `CREATE ROLE boss LOGIN SUPERUSER PASSWORD '${PASSWORD}'`

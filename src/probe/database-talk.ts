@@ -1,0 +1,271 @@
+import net from 'node:net'
+import tls from 'node:tls'
+import { errorCode } from '../fault.ts'
+import type { Context } from './context.ts'
+import { passwordProof, ScramClient } from './database-password.ts'
+import type { DialTarget } from './dial.ts'
+import { type Evidence, masked } from './evidence.ts'
+
+/** SSLRequest: a request for TLS in the place of a start-up message. */
+export const REQUEST_FOR_TLS = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
+const YES = 0x53
+const RECEIVED_BYTES_AT_MOST = 256 * 1024
+/** Type and length. */
+const HEAD_BYTES = 5
+/** Types of messages from the server, and then from us. */
+const AUTHENTICATION = 0x52
+const BACKEND_KEY_DATA = 0x4b
+const READY_FOR_QUERY = 0x5a
+const NOTICE = 0x4e
+const ERROR = 0x45
+const PASSWORD = 0x70
+const QUERY = 0x51
+
+/** A message of the server. */
+export interface DatabaseMessage {
+  readonly type: number
+  readonly body: Buffer
+}
+
+/** How far a login came. */
+export type LoginEnd =
+  /** The server wants a proof of this role: what came before did not hold it up. */
+  | { readonly kind: 'asked'; readonly method: string; readonly said: DatabaseMessage }
+  /** ReadyForQuery, with what a CancelRequest for this session needs. */
+  | { readonly kind: 'in'; readonly key: Buffer }
+  /** The fields of an ErrorResponse by their letter. */
+  | { readonly kind: 'error'; readonly fields: Readonly<Record<string, string>> }
+  | { readonly kind: 'ended'; readonly how: 'refused' | 'closed' | 'silent' }
+
+const METHODS: Readonly<Record<number, string>> = {
+  3: 'a password in clear text',
+  5: 'an md5 password',
+  7: 'GSSAPI',
+  9: 'SSPI',
+  10: 'a SCRAM password',
+}
+
+/** A connection that speaks PostgreSQL's protocol by hand and notes what goes both ways. */
+export class DatabaseConnection {
+  #socket: net.Socket
+  #bytes: Buffer = Buffer.alloc(0)
+  #wake = () => {}
+  #closed = false
+  #how: 'refused' | 'closed' | 'silent' = 'closed'
+  #sent = ''
+  readonly #received: Buffer[] = []
+  #count = 0
+  readonly #context: Context
+
+  constructor(context: Context, { host, port }: DialTarget = context.target) {
+    this.#context = context
+    this.#socket = net.connect({ host, port, noDelay: true })
+    this.#socket.on('error', (error) => {
+      if (
+        /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/.test(
+          errorCode(error) ?? '',
+        )
+      )
+        this.#how = 'refused'
+    })
+    const late = AbortSignal.any([context.signal, AbortSignal.timeout(context.timeoutMs)])
+    const cut = () => {
+      this.#how = 'silent'
+      this.#socket.destroy()
+      this.#end()
+    }
+    if (late.aborted) cut()
+    late.addEventListener('abort', cut)
+    this.#socket.once('close', () => late.removeEventListener('abort', cut))
+    this.#listen(this.#socket)
+  }
+
+  #listen(socket: net.Socket): void {
+    socket.on('data', (bytes: Buffer) => {
+      this.#received.push(bytes)
+      this.#count += bytes.length
+      this.#bytes = Buffer.concat([this.#bytes, bytes])
+      if (this.#count > RECEIVED_BYTES_AT_MOST) socket.destroy()
+      this.#wake()
+    })
+    socket.on('end', () => this.#end())
+    socket.on('close', () => this.#end())
+  }
+
+  #end(): void {
+    this.#closed = true
+    this.#wake()
+  }
+
+  get how(): 'refused' | 'closed' | 'silent' {
+    return this.#how
+  }
+
+  /** `shown` stands in the report for what holds a password. */
+  write(bytes: Buffer, shown?: string): void {
+    this.#sent += shown ?? bytes.toString('latin1')
+    this.#socket.write(bytes)
+  }
+
+  async #has(count: number): Promise<boolean> {
+    while (this.#bytes.length < count && !this.#closed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    return this.#bytes.length >= count
+  }
+
+  #take(count: number): Buffer {
+    const taken = this.#bytes.subarray(0, count)
+    this.#bytes = this.#bytes.subarray(count)
+    return taken
+  }
+
+  /** The one byte that answers an SSLRequest. */
+  async byte(): Promise<number | undefined> {
+    return (await this.#has(1)) ? this.#take(1)[0] : undefined
+  }
+
+  /** The next byte, which stays. */
+  async peek(): Promise<number | undefined> {
+    return (await this.#has(1)) ? this.#bytes[0] : undefined
+  }
+
+  /** The next message; undefined where the connection ended before it was whole. */
+  async message(): Promise<DatabaseMessage | undefined> {
+    if (!(await this.#has(HEAD_BYTES))) return undefined
+    const length = this.#bytes.readInt32BE(1)
+    if (length < 4 || length > RECEIVED_BYTES_AT_MOST || !(await this.#has(1 + length))) {
+      return undefined
+    }
+    const whole = this.#take(1 + length)
+    return { type: whole[0]!, body: whole.subarray(HEAD_BYTES) }
+  }
+
+  /** TLS from here on, with the stolen certificate where there is one. What is wrong with the server's does not matter. */
+  encrypt(): void {
+    const { credentials } = this.#context
+    const plain = this.#socket
+    plain.removeAllListeners('data')
+    const pair = credentials === undefined ? {} : { cert: credentials.cert, key: credentials.key }
+    const socket = tls.connect({ socket: plain, rejectUnauthorized: false, ...pair })
+    socket.on('error', () => socket.destroy())
+    this.#socket = socket
+    this.#listen(socket)
+  }
+
+  /** As libpq does: TLS where the server has it, else plain. */
+  async encryptIfOffered(): Promise<void> {
+    this.write(REQUEST_FOR_TLS)
+    if ((await this.byte()) === YES) this.encrypt()
+  }
+
+  close(): void {
+    this.#socket.destroy()
+    this.#end()
+  }
+
+  evidence(): Evidence {
+    const received = Buffer.concat(this.#received)
+    return {
+      sent: this.#sent === '' ? '[nothing]' : masked(this.#sent),
+      received: received.length === 0 ? `[no bytes: ${this.#how}]` : masked(received),
+    }
+  }
+}
+
+/** Sends a start-up message and says what comes of it. */
+export async function startUp(
+  connection: DatabaseConnection,
+  parameters: Readonly<Record<string, string>>,
+): Promise<LoginEnd> {
+  connection.write(startupBytes(parameters))
+  return answerOf(connection)
+}
+
+/** The next thing that the server wants, or that ends the login. */
+export async function answerOf(connection: DatabaseConnection): Promise<LoginEnd> {
+  let key = Buffer.alloc(0)
+  for (;;) {
+    const said = await connection.message()
+    if (said === undefined) return { kind: 'ended', how: connection.how }
+    const { type, body } = said
+    if (type === ERROR) return { kind: 'error', fields: fieldsOf(body) }
+    if (type === READY_FOR_QUERY) return { kind: 'in', key }
+    if (type === BACKEND_KEY_DATA) key = Buffer.from(body)
+    if (type !== AUTHENTICATION || body.length < 4) continue
+    const code = body.readInt32BE(0)
+    // 0: it lets the role in; 12: the end of SCRAM, which needs no answer.
+    if (code === 0 || code === 12) continue
+    return { kind: 'asked', method: METHODS[code] ?? `authentication ${code}`, said }
+  }
+}
+
+/** Logs in with this password. */
+export async function logIn(
+  connection: DatabaseConnection,
+  parameters: Readonly<Record<string, string>> & { readonly user: string },
+  password: string,
+): Promise<LoginEnd> {
+  const scram = new ScramClient(password)
+  let end = await startUp(connection, parameters)
+  for (let steps = 0; end.kind === 'asked' && steps < 3; steps++) {
+    const answer = passwordProof(end.said.body, { user: parameters.user, password, scram })
+    if (answer === undefined) return end
+    connection.write(framed(PASSWORD, answer), '[proof of the password]')
+    end = await answerOf(connection)
+  }
+  return end
+}
+
+function fieldsOf(body: Buffer): Readonly<Record<string, string>> {
+  const texts = body
+    .toString('utf8')
+    .split('\0')
+    .filter((text) => text !== '')
+  return Object.fromEntries(texts.map((text) => [text.charAt(0), text.slice(1)]))
+}
+
+/** Runs a statement that says a notice and then waits; `noticed` is called in between. Resolves to its SQLSTATE, or null. */
+export async function waitingStatement(
+  connection: DatabaseConnection,
+  seconds: number,
+  noticed: () => Promise<void>,
+): Promise<string | null | undefined> {
+  // A notice is sent at once, so that the statement runs for certain when the cancel request goes.
+  const sql = `DO $$ BEGIN RAISE NOTICE 'waiting'; PERFORM pg_sleep(${seconds}); END $$`
+  connection.write(framed(QUERY, Buffer.from(`${sql}\0`)))
+  for (;;) {
+    const said = await connection.message()
+    if (said === undefined) return undefined
+    if (said.type === NOTICE) await noticed()
+    if (said.type === ERROR) return fieldsOf(said.body)['C'] ?? ''
+    if (said.type === READY_FOR_QUERY) return null
+  }
+}
+
+/** A start-up message of protocol 3.0. The probe has eyes of its own: nothing here is the sidecar's code. */
+export function startupBytes(parameters: Readonly<Record<string, string>>): Buffer {
+  const texts = Object.entries(parameters).map(([name, value]) => `${name}\0${value}\0`)
+  const body = Buffer.from(`${texts.join('')}\0`)
+  const head = Buffer.alloc(8)
+  head.writeInt32BE(8 + body.length, 0)
+  head.writeInt32BE(0x30000, 4)
+  return Buffer.concat([head, body])
+}
+
+function framed(type: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES)
+  head[0] = type
+  head.writeInt32BE(4 + body.length, 1)
+  return Buffer.concat([head, body])
+}
+
+/** A CancelRequest for the session with this BackendKeyData. */
+export function cancelBytes(key: Buffer): Buffer {
+  const head = Buffer.alloc(8)
+  head.writeInt32BE(8 + key.length, 0)
+  head.writeInt32BE(80877102, 4)
+  return Buffer.concat([head, key])
+}
