@@ -1,3 +1,4 @@
+import type { Refusal } from '../refusal/refusal.ts'
 import type { ServerConnector, ServerPlace } from './server-connection.ts'
 
 /**
@@ -34,14 +35,17 @@ export interface PassedCancel {
   readonly mostMs: number
 }
 
-/** Hands a request on. PostgreSQL answers nothing, and closes the connection when it has taken it. */
-export function passCancel(passed: PassedCancel, done: () => void): void {
+/**
+ * Hands a request on. PostgreSQL answers nothing, and closes the connection when it has taken it. `done` gets
+ * why the request did not reach the server.
+ */
+export function passCancel(passed: PassedCancel, done: (refusal: Refusal | null) => void): void {
   const { connector, place, packet, mostMs } = passed
-  connector.connectTo(place, (_, opened) => {
-    if (opened === null) return done()
+  connector.connectTo(place, (refusal, opened) => {
+    if (opened === null) return done(refusal)
     const { socket } = opened
     socket.on('error', () => socket.destroy())
-    socket.on('close', done)
+    socket.on('close', () => done(null))
     socket.setTimeout(mostMs, () => socket.destroy())
     socket.resume()
     socket.end(packet)

@@ -38,6 +38,7 @@ export class ServerStream implements MessageWatcher {
   #role: string
   #superuser: boolean | undefined
   #ready = false
+  #hasKey = false
   /** A newer protocol was asked for than the server was told. */
   #lowered: boolean
   /** What was reported already: the server repeats itself with each SET ROLE. */
@@ -116,7 +117,9 @@ export class ServerStream implements MessageWatcher {
 
   #key(message: Buffer): MessageVerdict {
     const key = message.subarray(HEADER_BYTES + 4)
-    if (this.#ready || key.length < 4 || key.length > 256) return this.#malformed('a cancel key')
+    const fits = !this.#ready && !this.#hasKey && key.length >= 4 && key.length <= 256
+    if (!fits) return this.#malformed('a cancel key')
+    this.#hasKey = true
     this.#events.key(message.readInt32BE(HEADER_BYTES), Buffer.from(key))
     return 'pass'
   }

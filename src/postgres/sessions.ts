@@ -238,7 +238,8 @@ export class DatabaseSessions implements Ticking {
     }
     beginning.deadline = Number.POSITIVE_INFINITY
     // A client that does not wait is served all the same: it has asked.
-    passCancel({ connector, place, packet, mostMs: limits.handshakeMs }, () => {
+    passCancel({ connector, place, packet, mostMs: limits.handshakeMs }, (refusal) => {
+      if (refusal !== null) events.refused({ peer }, refusal)
       this.#close(beginning)
     })
   }

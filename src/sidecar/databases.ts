@@ -194,7 +194,7 @@ class DatabaseLeg {
     return withdrawn(chain, trusted, this.#trust === undefined ? crls : [])
   }
 
-  /** What was shown may have been withdrawn during the handshake. */
+  /** What either side showed may have been withdrawn during the handshake. */
   #connected(session: DatabaseSession, { socket, context }: OpenedServer): void {
     const { current } = this.#options.credentials
     const shown = this.#shown.get(context)
@@ -207,7 +207,7 @@ class DatabaseLeg {
     ]
     const notAfter = Math.min(...ends.filter((end) => end !== undefined))
     this.#records.set(session, { shown, chain, notAfter })
-    if (shown === undefined || shown === current) return
+    if (context === this.#secureContext()) return
     const refusal = this.#unfit(this.#records.get(session))
     if (refusal !== null) session.end(refusal)
   }

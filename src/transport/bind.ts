@@ -6,7 +6,7 @@ import { errorCode, Fault, fault } from '../fault.ts'
 import { type Address, boundAddress, formatAddress } from './address.ts'
 
 // Connections that wait while the event loop is busy; the kernel cuts it to net.core.somaxconn.
-const BACKLOG = 1024
+export const BACKLOG = 1024
 
 /** Several threads listen on one port (SO_REUSEPORT): is this the first of them? */
 export type SharedPort = 'first' | 'further'

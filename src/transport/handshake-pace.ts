@@ -11,6 +11,7 @@ const MOST_REMEMBERED = 4096
 const BYTES_OF_ONE = 8192
 /** More than any ClientHello takes. */
 const MOST_HELD = 16_384
+const NOTHING = Buffer.alloc(0)
 
 /** What each of many may still spend, by its name. Null: there is no limit. */
 export class Budgets {
@@ -47,8 +48,8 @@ class Waiting {
   readonly giveUpAt: number
   readonly #socket: Socket
   readonly #start: () => void
-  readonly #bytes: Buffer[] = []
-  #held = 0
+  /** One piece: a peer that sends byte by byte would else have us keep an object for each. */
+  #held: Buffer = NOTHING
 
   constructor(socket: Socket, network: string, giveUpAt: number, start: () => void) {
     this.#socket = socket
@@ -62,7 +63,7 @@ class Waiting {
 
   /** Has it sent anything? */
   get spoke(): boolean {
-    return this.#held > 0
+    return this.#held.length > 0
   }
 
   /** Begins the handshake with what was read so far. */
@@ -72,7 +73,7 @@ class Waiting {
     socket.off('end', this.leave)
     socket.off('error', this.leave)
     socket.pause()
-    socket.unshift(Buffer.concat(this.#bytes))
+    socket.unshift(this.#held)
     this.#start()
   }
 
@@ -81,9 +82,8 @@ class Waiting {
   }
 
   readonly #hold = (bytes: Buffer): void => {
-    this.#bytes.push(bytes)
-    this.#held += bytes.length
-    if (this.#held > MOST_HELD) this.leave()
+    this.#held = Buffer.concat([this.#held, bytes])
+    if (this.#held.length > MOST_HELD) this.leave()
   }
 }
 
@@ -132,7 +132,7 @@ export class HandshakePace implements Ticking {
     socket.once('close', () => this.#forget(waiting))
   }
 
-  /** A handshake is over that took so many bytes of the peer: the address pays for what was read of them. */
+  /** A handshake that took so many bytes of the peer is over, or broken off: the address pays for them. */
   weigh(bytes: number, { network }: ConnectionSlot): void {
     const { now } = this.#options.clock
     this.#budgets.of(network, now)?.charge(now, Math.floor(bytes / BYTES_OF_ONE))

@@ -24,6 +24,12 @@ interface Underway<T> {
  */
 export class Handshakes<T> {
   readonly #underway = new Map<string, Underway<T>>()
+  readonly #brokenOff: (socket: Socket, slot: ConnectionSlot) => void
+
+  /** @param brokenOff a connection closed before its handshake was over */
+  constructor(brokenOff: (socket: Socket, slot: ConnectionSlot) => void) {
+    this.#brokenOff = brokenOff
+  }
 
   /** A connection was accepted. */
   begin(socket: Socket, slot: ConnectionSlot, began: T): void {
@@ -36,7 +42,9 @@ export class Handshakes<T> {
     const entry = { socket, began, slot }
     this.#underway.set(key, entry)
     socket.once('close', () => {
-      if (this.#underway.get(key) === entry) this.#underway.delete(key)
+      if (this.#underway.get(key) !== entry) return
+      this.#underway.delete(key)
+      this.#brokenOff(socket, slot)
     })
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createServer as createTcpServer } from 'node:net'
+import { createServer as createTcpServer, type Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { errorCode, fault } from '../fault.ts'
 import type { Limit } from '../refusal/limits.ts'
@@ -156,10 +156,11 @@ export async function listenSecure<T>(
   })
   // During the handshake no answer is waited for: a peer that ends its side is gone. See below.
   const front = createTcpServer({ ...SERVER_OPTIONS, allowHalfOpen: false })
-  const handshakes = new Handshakes<T>()
   const { handshakesPerSecond: perSecond, handshakeMs } = limits
   const paced = () => events.paced?.()
   const pace = new HandshakePace({ perSecond, handshakeMs, clock, paced })
+  const weigh = ({ bytesRead }: Socket, slot: ConnectionSlot) => pace.weigh(bytesRead, slot)
+  const handshakes = new Handshakes<T>(weigh)
   const listening = new BoundListener(front, options, (socket, slot) => {
     pace.begin(socket, slot, () => {
       handshakes.begin(socket, slot, inForce())
@@ -174,7 +175,7 @@ export async function listenSecure<T>(
   server.on('secureConnection', (socket) => {
     const handshake = handshakes.end(socket)
     if (handshake === undefined) return
-    pace.weigh(handshake.socket.bytesRead, handshake.slot)
+    weigh(handshake.socket, handshake.slot)
     socket.disableRenegotiation()
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen
     onSecure(socket, handshake.began, handshake.slot)

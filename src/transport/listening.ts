@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errorCode } from '../fault.ts'
 import { type Address, formatAddress } from './address.ts'
-import type { SharedPort } from './bind.ts'
+import { BACKLOG, type SharedPort } from './bind.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 import { type ConnectionSlot, ConnectionSlots, type SlotLimits } from './connection-slots.ts'
 import type { Descriptors } from './descriptors.ts'
@@ -151,7 +151,8 @@ export class BoundListener implements SocketListener, Ticking {
   tick(now: number): void {
     if (now < this.#resumeAt || this.#bound === undefined) return
     this.#clock.unwatch(this)
-    this.#server.listen({ ...this.#bound, ...(this.#reusePort && { reusePort: true }) })
+    const reusePort = this.#reusePort && { reusePort: true }
+    this.#server.listen({ ...this.#bound, backlog: BACKLOG, ...reusePort })
   }
 
   // Out of file descriptors in spite of all reserve, libuv closes new connections itself through one

@@ -163,3 +163,10 @@ test('a client answers once for each request, and its queries wait for the end o
   t.is(scan(Buffer.alloc(0)), 'end')
   t.deepEqual(out, [answer, answer])
 })
+
+test('a second cancel key is refused: the first would be forgotten', (t) => {
+  const key = backendKey(7, Buffer.from('abcd'))
+  const { refusal, told } = login([PLUS, FINAL, OK, key, key])
+  t.is(refusal?.reason, 'upstream-malformed')
+  t.deepEqual(told, ['key 7 abcd'])
+})

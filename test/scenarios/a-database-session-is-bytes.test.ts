@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -129,4 +129,47 @@ test('a server that says nothing is given up after limits.handshakeMs', async (t
   const error = await before(t, server, {}, { limits: { handshakeMs: 300 } })
   t.regex(error?.['M'] ?? '', /did not finish the TLS handshake in time.*timeout-upstream/)
   t.is(error?.['C'], '08001')
+})
+
+test('a server whose authority is taken out of trust during the handshake gets no session', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'pg-trust-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const trust = join(directory, 'trust.crt')
+  const [ca, other] = [await makeCa(undefined, 'root1'), await makeCa(undefined, 'root2')]
+  writeFileSync(trust, ca.certPem, { mode: 0o644 })
+  const { keyPem: key, chainPem: cert } = await ca.issue({ ip: ['127.0.0.1'] })
+  const said = errorResponse(refuse('overloaded', 'the server itself says this'))
+  const secure = createTlsServer({ key, cert }, (socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.once('data', () => socket.end(said))
+  })
+  let goOn = () => {}
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.once('data', () => {
+      socket.write('S')
+      socket.once('data', (hello: Buffer) => {
+        socket.pause()
+        goOn = () => {
+          socket.unshift(hello)
+          secure.emit('connection', socket)
+        }
+      })
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const more = { trust, clientCertificate: 'none', authentication: ['scram-sha-256'] }
+  const limits = { handshakeMs: 60_000 }
+  const sidecar = await DatabaseSidecar.start(t, { ca, port } as Cluster, more, { limits })
+  const before = goOn
+  const answer = answerTo(sidecar.port, startupPacket({ user: 'folio_users', database: 'folio' }))
+  await until(() => goOn !== before)
+  writeFileSync(trust, other.certPem, { mode: 0o644 })
+  await sidecar.process.say(({ msg }) => msg === 'database trust')
+  goOn()
+  t.regex(errorFields(await answer)?.['M'] ?? '', /untrusted-certificate/)
 })

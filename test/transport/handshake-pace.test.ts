@@ -91,6 +91,31 @@ test('a stranger with a certificate of 60 kB pays for its size', async (t) => {
   await other.close()
 })
 
+/** A ClientHello that says it has 100000 bytes: 64 KiB of it, and then what is no record. */
+const BROKEN_HELLO = Buffer.concat([
+  ...Array.from({ length: 4 }, (_, i) => {
+    const part = Buffer.alloc(16_384)
+    if (i === 0) part.writeUInt32BE(0x01_01_86_a0)
+    return Buffer.concat([Buffer.from('1603014000', 'hex'), part])
+  }),
+  Buffer.alloc(64, 0xff),
+])
+
+test('a handshake that is broken off pays for its size too', async (t) => {
+  const ingress = await openTestListener({ material: users, limits })
+  for (let i = 0; i < 5 && count(ingress, 'paced') === 0; i++) {
+    const socket = netConnect(ingress.port)
+    socket.on('error', () => socket.destroy())
+    socket.resume().write(BROKEN_HELLO)
+    await until(() => socket.destroyed || count(ingress, 'paced') > 0)
+    socket.destroy()
+    await until(() => ingress.listener.open === 0)
+  }
+  t.true(count(ingress, 'paced') > 0)
+  t.false(ingress.events.includes('handshake ERR_TLS_HANDSHAKE_TIMEOUT'))
+  await ingress.close()
+})
+
 test('one that waits for its handshake is given up in time', async (t) => {
   const ingress = await openTestListener({
     material: users,
