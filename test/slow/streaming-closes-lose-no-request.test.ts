@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import { metric, until } from '../support/scenario/metrics.ts'
 import {
@@ -183,8 +183,13 @@ test.serial(
     // More than there are connections: some are dialled while none is accepted.
     const all = [...before, ...(await callers(20, 0))]
     const answers = all.map(served)
-    const connections = 'sidecar_connections_open{direction="egress"}'
-    await until(async () => (await metric(town.sidecar(ID.users), connections)) >= all.length)
+    // A connection may be there and its request not be read: what is sent later may be given back.
+    const exchanges = () => metric(town.sidecar(ID.users), 'sidecar_exchanges_open')
+    await until(async () => (await exchanges()) >= all.length)
+    // What had begun by then has left by the next answer; the cable, which is in this process, has read it
+    // a turn later, and what it writes is in the kernel.
+    await exchanges()
+    await turn()
     okapi.signal('SIGTERM')
     okapi.signal('SIGCONT')
     t.deepEqual(new Set(await Promise.all(answers)), new Set(['200']))
