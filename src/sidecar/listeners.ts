@@ -141,7 +141,7 @@ export class Listeners implements ListenerSockets {
     if (await this.#onOtherLoopback(bound, open)) this.hasOtherLoopback = true
   }
 
-  /** Plain, for whoever shares our loopback and speaks another protocol than HTTP; on ::1 as well. */
+  /** Plain, for all who share our loopback and speak another protocol than HTTP; on ::1 as well. */
   async other(
     address: Address,
     accepted: (socket: Socket, peer: string, slot: ConnectionSlot) => void,

@@ -9,7 +9,7 @@ import {
 import { withoutDot } from './resolv-conf.ts'
 import { type Material, type PublicKeyPair, protocolOptions } from './tls-options.ts'
 
-/** Whom we believe that a server is who it says. Never empty: Node would take the public roots. */
+/** The authorities that vouch for the name of a server. Never empty: Node would take the public roots. */
 export type NamedTrust = Pick<Material, 'ca' | 'crl'>
 
 /**

@@ -167,7 +167,7 @@ export class RequestReader<N> {
 
   /**
    * Was a request answered here in this turn? One that is refused takes no time but ours, and a read holds
-   * a thousand of them: whoever pipelines such would keep all others waiting for each of its reads.
+   * a thousand of them: a caller that pipelines such would keep all others waiting for each of its reads.
    */
   get #hadItsTurn(): boolean {
     return this.#answeredIn !== -1 && this.#answeredIn === thisTurn()
