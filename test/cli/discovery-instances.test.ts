@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
 import { assignPorts, targetOf } from '../../src/cli/discovery/instances.ts'
+import { portsGiven } from '../../src/cli/init/members.ts'
 import { Fault } from '../../src/fault.ts'
 
 const RANGE = { host: '127.0.0.1', from: 20000, to: 20199 }
@@ -91,5 +95,19 @@ test('only the exact form of a URL leads through the sidecar', (t) => {
     'HTTP://127.0.0.1:20000/mod-users-19.7.0',
   ]) {
     t.deepEqual(targetOf(url, RANGE), { to: 'elsewhere' }, url)
+  }
+})
+
+test('init gives no new ports where the file of those that Okapi knows cannot be used', (t) => {
+  const out = mkdtempSync(join(tmpdir(), 'ports-given-'))
+  t.teardown(() => rmSync(out, { recursive: true, force: true }))
+  t.is(portsGiven(out, 20_000).size, 0)
+  const file = join(out, 'discovery.json')
+  const entry = { srvcId: 'mod-users-19.7.0', url: 'http://127.0.0.1:20003/mod-users-19.7.0' }
+  writeFileSync(file, JSON.stringify([entry]))
+  t.deepEqual([...portsGiven(out, 20_000)], [['mod-users-19.7.0', 20_003]])
+  for (const text of ['', '[{', '{}', '[null]']) {
+    writeFileSync(file, text)
+    t.throws(() => portsGiven(out, 20_000), { instanceOf: Fault, message: /earlier run/ })
   }
 })

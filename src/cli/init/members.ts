@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import { readText } from '../../fault/text-file.ts'
-import { fault } from '../../fault.ts'
+import { errorCode, fault } from '../../fault.ts'
 import { isOkapi, productOf } from '../../folio/module-id.ts'
 import { type DescriptorFiles, loadDescriptors } from '../../policy/descriptor-files.ts'
 import { readKnownGrants } from '../../policy/known-grants.ts'
@@ -116,21 +116,27 @@ export function planInstallation(
   }
 }
 
-/** The ports that an earlier run has given out. */
+/**
+ * The ports that an earlier run has given out. Throws a Fault where its file cannot be used: Okapi knows these
+ * ports, and would call other modules by them.
+ */
 export function portsGiven(out: string, from: number): ReadonlyMap<string, number> {
   const range = { host: '127.0.0.1', from, to: from + MODULE_PORTS - 1 }
+  const file = join(out, 'discovery.json')
   try {
-    const entries: { srvcId: string; url: string }[] = JSON.parse(
-      readText(join(out, 'discovery.json')),
-    )
+    const entries: { srvcId: string; url: string }[] = JSON.parse(readText(file))
     return new Map(
       entries.flatMap(({ srvcId, url }) => {
         const way = targetOf(url, range)
         return way.to === 'sidecar' ? [[srvcId, way.port] as const] : []
       }),
     )
-  } catch {
-    return new Map()
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return new Map()
+    throw fault('the ports of an earlier run cannot be read here', {
+      where: { file },
+      hint: 'restore the file; or take it away, and Okapi’s discovery must be written anew',
+    })
   }
 }
 
