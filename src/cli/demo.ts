@@ -6,7 +6,7 @@ import { callText, progressLine, resultText, trialsText, upgradeText } from '../
 export const usage = `okapi-sidecar demo: a small FOLIO on loopback, with a rogue module in it
 
 Usage:
-    okapi-sidecar demo [--json] [--stay]
+    okapi-sidecar demo [--json] [--stay] [--database]
 
 Starts a stand-in for Okapi, mod-users, mod-notes, mod-authtoken and mod-tags,
 each with a sidecar and a certificate made for this run. Makes one call from
@@ -18,6 +18,9 @@ and leaves nothing behind.
 Options:
     --json    {call, attacks: [{id, target, expected, outcome, reason}],
               upgrade}
+    --database
+              add a PostgreSQL, where it is installed: mod-tags logs in as
+              mod-login past its sidecar and through it
     --stay    keep it running and print curl commands to try; Ctrl-C ends it
 
 Exit codes: 0 every outcome is as expected, 1 one is not
@@ -27,12 +30,17 @@ Example:
 `
 
 const INTERRUPTED = 130
+const NO_POSTGRES = 'PostgreSQL is not installed here: no database was attacked.\n'
 
 /** Parses, shows, and ends everything it started, also on Ctrl-C. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
-    options: { json: { type: 'boolean' }, stay: { type: 'boolean' } },
+    options: {
+      json: { type: 'boolean' },
+      stay: { type: 'boolean' },
+      database: { type: 'boolean' },
+    },
     strict: true,
     allowPositionals: false,
   })
@@ -45,13 +53,19 @@ export async function run(argv: readonly string[]): Promise<number> {
   process.stderr.on('error', interrupt)
   const { tell, done } = progressLine(process.stderr, values.json === true)
   try {
-    const { good } = await demo(tell, stop.signal, async (shown, cluster) => {
-      done()
-      process.stdout.write(values.json === true ? json(shown) : text(shown))
-      if (values.stay !== true) return
-      process.stdout.write(await playground(cluster))
-      if (!stop.signal.aborted) await once(stop.signal, 'abort')
-    })
+    const { good } = await demo(
+      { database: values.database === true },
+      tell,
+      stop.signal,
+      async (shown, cluster) => {
+        done()
+        process.stdout.write(values.json === true ? json(shown) : text(shown))
+        if (values.json === true && shown.noPostgres) process.stderr.write(NO_POSTGRES)
+        if (values.stay !== true) return
+        process.stdout.write(await playground(cluster))
+        if (!stop.signal.aborted) await once(stop.signal, 'abort')
+      },
+    )
     return good ? 0 : 1
   } catch (error) {
     if (stop.signal.aborted) return INTERRUPTED
@@ -63,13 +77,13 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function text({ call, trials, upgrade }: DemoResult): string {
+function text({ call, trials, upgrade, noPostgres }: DemoResult): string {
   return `${callText(call)}
 Now mod-tags is hijacked. The attacker has its certificate, its key and a token
 that was sent to it, and tries:
 
 ${trialsText(trials)}
-${resultText(trials)}
+${resultText(trials)}${noPostgres ? NO_POSTGRES : ''}
 ${upgradeText(upgrade)}`
 }
 

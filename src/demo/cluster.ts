@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { request } from 'undici'
 import { createAuthority } from '../pki/ca.ts'
 import { type Child, DESCRIPTORS, processFile, startChild } from './child.ts'
+import { type DemoDatabase, startDatabase } from './database.ts'
 import { MEMBERS, type Member, MODULES, OKAPI, product, TENANT, TRUST_DOMAIN } from './members.ts'
 import { type DemoSidecar, startSidecars } from './sidecars.ts'
 
@@ -17,6 +18,8 @@ export interface DemoCluster {
   readonly sidecars: ReadonlyMap<Member, DemoSidecar>
   /** Where Okapi listens, plain. */
   readonly okapiUrl: string
+  /** A PostgreSQL, where it was asked for. */
+  readonly database?: DemoDatabase
   /** Stops every process and removes the files. */
   close(): Promise<void>
 }
@@ -32,15 +35,16 @@ export type ReportProgress = (doing: string) => void
 
 /**
  * Makes certificates, starts every member, and enables the modules for the tenant through Okapi.
- * `sidecars: false` leaves them out, as FOLIO is today. Whatever fails, nothing is left behind.
+ * `sidecars: false` leaves them out, as FOLIO is today; `postgres` is where the programs for a database are. Whatever fails, nothing is left behind.
  */
 export async function startCluster(
-  { sidecars: withSidecars }: { sidecars: boolean },
+  { sidecars: withSidecars, postgres }: { sidecars: boolean; postgres?: string },
   progress: ReportProgress,
   signal?: AbortSignal,
 ): Promise<DemoCluster> {
   const directory = await mkdtemp(join(tmpdir(), 'okapi-sidecar-demo-'))
   const children: Child[] = []
+  let database: DemoDatabase | undefined
   let closing = false
   // One that is started while another has failed already must not be forgotten.
   const started = (child: Child) => {
@@ -50,6 +54,7 @@ export async function startCluster(
   const close = async () => {
     closing = true
     await Promise.all(children.map((child) => child.stop()))
+    await database?.stop()
     await rm(directory, { recursive: true, force: true })
   }
   try {
@@ -58,14 +63,27 @@ export async function startCluster(
     const [processes] = await Promise.all([startProcesses(started), issueCertificates(certs)])
     const ports = new Map([...processes].map(([member, { port }]) => [member, port]))
     const descriptors = await ownDescriptors(join(directory, 'descriptors'))
-    const plan = { directory, certs, descriptors, ports }
     signal?.throwIfAborted()
+    if (postgres !== undefined) {
+      progress('starting PostgreSQL')
+      database = await startDatabase(postgres, certs)
+      signal?.throwIfAborted()
+    }
+    const plan = { directory, certs, descriptors, ports, database: database?.port }
     if (withSidecars) progress('starting a sidecar beside each of them')
     const sidecars = withSidecars
       ? await startSidecars(plan, started)
       : new Map<Member, DemoSidecar>()
     const okapiUrl = `http://127.0.0.1:${processes.get(OKAPI)!.port}`
-    const cluster = { directory, certs, processes, sidecars, okapiUrl, close }
+    const cluster = {
+      directory,
+      certs,
+      processes,
+      sidecars,
+      okapiUrl,
+      close,
+      ...(database && { database }),
+    }
     signal?.throwIfAborted()
     progress('enabling the modules for the tenant')
     await enableModules(cluster)

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DemoCluster, type ReportProgress, startCluster } from './cluster.ts'
+import { findPostgres } from './database.ts'
 import { crossed, type HonestCall, honestCall } from './hops.ts'
 import { type Member, MODULES, NOTE_ID, OKAPI, TENANT } from './members.ts'
-import { asExpected, runTrials, type Trial } from './rogue.ts'
+import { asExpected, databaseTrials, runTrials, type Trial } from './rogue.ts'
 import { type Upgrade, upgrade } from './upgrade.ts'
 
 /** What the demo showed. */
@@ -11,6 +12,8 @@ export interface DemoResult {
   readonly call: HonestCall
   readonly trials: readonly Trial[]
   readonly upgrade: Upgrade
+  /** A database was asked for, and PostgreSQL is not here. */
+  readonly noPostgres: boolean
   /** The call crossed, every try ended as it must, and the new route was named. */
   readonly good: boolean
 }
@@ -20,28 +23,46 @@ export interface DemoResult {
  * everything still runs. Everything is stopped at the end, however it comes.
  */
 export async function demo(
+  { database: withDatabase }: { readonly database: boolean },
   progress: ReportProgress,
   signal: AbortSignal,
   then: (shown: DemoResult, cluster: DemoCluster) => Promise<void>,
 ): Promise<DemoResult> {
-  const cluster = await startCluster({ sidecars: true }, progress, signal)
+  const postgres = withDatabase ? findPostgres() : undefined
+  const cluster = await startCluster(
+    { sidecars: true, ...(postgres !== undefined && { postgres }) },
+    progress,
+    signal,
+  )
   try {
     progress('making one ordinary call')
     const call = await honestCall(cluster)
     progress('attacking')
-    const trials = await runTrials(cluster, signal)
+    const trials = [...(await runTrials(cluster, signal)), ...(await onDatabase(cluster, signal))]
     signal.throwIfAborted()
     progress('asking what an upgrade would open')
     const next = await upgrade(cluster.directory, signal)
     signal.throwIfAborted()
     const good = crossed(call) && trials.every(asExpected) && next.named
-    const shown = { call, trials, upgrade: next, good }
+    const shown = {
+      call,
+      trials,
+      upgrade: next,
+      noPostgres: withDatabase && postgres === undefined,
+      good,
+    }
     await then(shown, cluster)
     return shown
   } finally {
     progress('stopping')
     await cluster.close()
   }
+}
+
+async function onDatabase({ database, certs, sidecars }: DemoCluster, signal: AbortSignal) {
+  const listener = sidecars.get(MODULES.tags)?.listening.postgres
+  if (database === undefined || listener === undefined || signal.aborted) return []
+  return databaseTrials(database, certs, listener, signal)
 }
 
 /** Lines to copy: one call that works, and some of a rogue's. The token lies in a file of the demo. */

@@ -4,7 +4,9 @@ import type { Attack } from '../probe/attack.ts'
 import { attackById } from '../probe/attacks.ts'
 import { type Context, USUAL_PORTS } from '../probe/context.ts'
 import type { AttackOutcome } from '../probe/finding.ts'
+import { prepareDatabase } from '../probe/prepare.ts'
 import type { DemoCluster } from './cluster.ts'
+import { type DemoDatabase, FOLIO_DATABASE, TAGS_ROLE } from './database.ts'
 import { type Member, MODULES, OKAPI, TENANT, TRUST_DOMAIN } from './members.ts'
 import type { StepSeen } from './okapi/pipeline.ts'
 
@@ -141,6 +143,46 @@ function contextOf(cluster: DemoCluster, { on, bare }: PlannedTrial): Omit<Conte
     writeTenant: TENANT,
     timeoutMs: TIMEOUT_MS,
   }
+}
+
+/** mod-tags logs in as mod-login with the tenant's id as password: past its sidecar, and through it. */
+export async function databaseTrials(
+  database: DemoDatabase,
+  certs: string,
+  listener: string,
+  signal: AbortSignal,
+): Promise<readonly Trial[]> {
+  const attack = attackById('database-tenant-password')
+  const places = [
+    { bare: true, port: database.port },
+    { bare: false, port: Number(new URL(`tcp://${listener}`).port) },
+  ]
+  const trials: Trial[] = []
+  for (const { bare, port } of places) {
+    const { context } = await prepareDatabase(
+      {
+        endpoint: { host: '127.0.0.1', port, tls: false },
+        tenant: TENANT,
+        role: TAGS_ROLE,
+        database: FOLIO_DATABASE,
+        credentials: join(certs, MODULES.tags),
+        timeoutMs: TIMEOUT_MS,
+      },
+      signal,
+    )
+    const before = database.connections()
+    const { outcome, reason, because } = await attack.run(context)
+    trials.push({
+      id: bare ? `${attack.id}-bare` : attack.id,
+      title: attack.title,
+      target: bare ? 'PostgreSQL, bare' : `PostgreSQL, by the sidecar of ${MODULES.tags}`,
+      expected: bare ? 'got-through' : 'blocked',
+      ...{ outcome, reason, because },
+      note: bare ? 'no sidecar there' : '',
+      arrived: database.connections() - before,
+    })
+  }
+  return trials
 }
 
 /** True when a trial ended as it must: the outcome, and not one request where none may be. */

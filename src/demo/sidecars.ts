@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Child, freePorts, MAIN, processFile, startChild } from './child.ts'
-import { MEMBERS, type Member, OKAPI, TRUST_DOMAIN } from './members.ts'
+import { FOLIO_DATABASE, TAGS_ROLE } from './database.ts'
+import { MEMBERS, type Member, MODULES, OKAPI, TRUST_DOMAIN } from './members.ts'
 
 const EXIT_WITH_PARENT = ['--import', pathToFileURL(processFile('exit-with-parent')).href]
 
@@ -21,6 +22,7 @@ export interface Listening {
   readonly modules?: string
   readonly admin?: string
   readonly status?: string
+  readonly postgres?: string
 }
 
 /** Where things are that the sidecars' files name. */
@@ -30,6 +32,8 @@ export interface SidecarPlan {
   readonly descriptors: string
   /** The plain port of each member. */
   readonly ports: ReadonlyMap<Member, number>
+  /** The port of a PostgreSQL for mod-tags, where there is one. */
+  readonly database: number | undefined
 }
 
 /** Writes a configuration for each member, starts a sidecar beside each, and waits for all. */
@@ -72,7 +76,15 @@ function configuration(plan: SidecarPlan, member: Member, ingress: ReadonlyMap<M
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
     limits: { connectWaitMs: 2000, drainTimeoutMs: 2000 },
+    ...(member === MODULES.tags && plan.database !== undefined && database(plan.database)),
   }
+}
+
+/** In a pod this is 127.0.0.1:5432. */
+function database(port: number) {
+  const server = `127.0.0.1:${port}`
+  const rules = { databases: [FOLIO_DATABASE], roles: [TAGS_ROLE] }
+  return { postgres: { listen: '127.0.0.1:0', server, ...rules } }
 }
 
 /** In a pod this is 127.0.0.1:9130; here all share one loopback, so each has a port of its own. */

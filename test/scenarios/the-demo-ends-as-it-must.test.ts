@@ -1,17 +1,20 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { until } from '../support/patience.ts'
+import { withPostgres } from '../support/postgres.ts'
 import { MAIN } from '../support/program.ts'
 
 /** Its own temporary folder, so that what is left behind is seen. */
 function run(...args: string[]) {
   const temporary = mkdtempSync(join(tmpdir(), 'demo-scenario-'))
+  // PostgreSQL runs as a user of its own where the demo runs as root.
+  chmodSync(temporary, 0o755)
   const child = spawn(process.execPath, [MAIN, 'demo', ...args], {
     env: { ...process.env, TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -87,6 +90,24 @@ test.serial('a person gets a table that fits 80 columns, and progress beside it'
   t.deepEqual([...new Set(diff.match(/^ +[+-] .*/gm))], ['      + PUT /users/{id}'])
   t.regex(diff, /opens to mod-notes-8\.1\.0\n.*`users` 16\.6 of mod-users-19\.8\.0/)
   t.regex(await errors, /starting a sidecar beside each/)
+})
+
+withPostgres('with a database mod-tags becomes mod-login past its sidecar only', async (t) => {
+  const { child, left, clean, output, errors } = run('--json', '--database')
+  t.teardown(clean)
+  const [code] = await once(child, 'exit')
+  t.is(code, 0, await errors)
+  t.deepEqual(left(), [])
+  const { attacks } = JSON.parse(await output)
+  t.deepEqual(
+    attacks
+      .slice(16)
+      .map(({ id, outcome, reason }: Record<string, string | null>) => [id, outcome, reason]),
+    [
+      ['database-tenant-password-bare', 'got-through', null],
+      ['database-tenant-password', 'blocked', 'role-not-allowed'],
+    ],
+  )
 })
 
 test.serial('the demo runs until it is interrupted, then stops every process', async (t) => {
