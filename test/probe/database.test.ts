@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { DATABASE_ATTACKS } from '../../src/probe/attacks/database.ts'
+import { attackById } from '../../src/probe/attacks.ts'
 import { control } from '../../src/probe/control.ts'
 import type { DialTarget } from '../../src/probe/dial.ts'
 import { prepareDatabase } from '../../src/probe/prepare.ts'
@@ -109,6 +110,42 @@ withPostgres('through a sidecar every attack is blocked, with its reason', async
     t.is(after.found[id]?.outcome, 'blocked', `${id}: ${after.found[id]?.because}`)
   }
 })
+
+withPostgres(
+  'the tenant as password gets in by md5 and in clear text too, and is not shown',
+  async (t) => {
+    const cluster = await asFolioHasIt()
+    await cluster.asBoss(
+      "SET password_encryption = 'md5'; ALTER ROLE diku_mod_login PASSWORD 'diku'",
+    )
+    const attack = attackById('database-tenant-password')
+    for (const method of ['md5', 'password']) {
+      await cluster.hba(['local all postgres trust', `host all all 127.0.0.1/32 ${method}`])
+      const { context } = await prepareDatabase(
+        { endpoint: at(cluster.port), tenant: 'diku', database: 'folio', timeoutMs: 60_000 },
+        new AbortController().signal,
+      )
+      const { outcome, because, evidence } = await attack.run(context)
+      t.is(outcome, 'got-through', `${method}: ${because}`)
+      t.regex(evidence.sent, /\[proof of the password\]$/)
+      const other = await attack.run({ ...context, tenant: 'another' })
+      t.is(other.outcome, 'blocked')
+      t.regex(other.because, /the server refused with 28P01/)
+    }
+  },
+)
+
+withPostgres(
+  'a sidecar that only reports lets other roles through, and that is seen',
+  async (t) => {
+    const cluster = await asFolioHasIt()
+    const sidecar = await DatabaseSidecar.start(t, cluster, { mode: 'report' })
+    const { found } = await outcomes(sidecar.port, cluster.port)
+    for (const id of ['database-other-role', 'database-superuser', 'database-tenant-password']) {
+      t.is(found[id]?.outcome, 'got-through', `${id}: ${found[id]?.because}`)
+    }
+  },
+)
 
 withPostgres('the program tries and reports them, and its exit code is the verdict', async (t) => {
   const cluster = await asFolioHasIt()
