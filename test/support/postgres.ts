@@ -177,7 +177,7 @@ export class Cluster {
       "ssl_ca_file = 'root.crt'",
       'fsync = off',
       "password_encryption = 'scram-sha-256'",
-      'max_connections = 40',
+      'max_connections = 80',
     ]
     const settings = readFileSync(join(data, 'postgresql.conf'), 'utf8')
     write('postgresql.conf', `${settings}\n${more.join('\n')}\n`)
