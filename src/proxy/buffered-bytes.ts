@@ -30,7 +30,10 @@ export class BufferedBytes {
     return standing === 'okapi' ? bytes.allowsMany : bytes.allows(bufferedBytes)
   }
 
-  /** Weighs all connections. Beyond the limit those of the callers with the most give up what they hold. */
+  /**
+   * Weighs all connections. At the limit those of the callers with the most give up what they hold, until
+   * the part is free that is kept for callers with few: they must not wait for the next weighing.
+   */
   weigh(connections: ReadonlyMap<Holding, Share>): void {
     const bytes = this.#bytes
     bytes.taken = 0
@@ -41,7 +44,7 @@ export class BufferedBytes {
       share.bufferedBytes += held
       bytes.taken += held
     }
-    if (bytes.taken > bytes.all) this.#shed(connections)
+    if (bytes.full) this.#shed(connections)
   }
 
   #shed(connections: ReadonlyMap<Holding, Share>): void {
@@ -50,10 +53,10 @@ export class BufferedBytes {
       .filter(([connection]) => connection.heldForCaller > 0)
       .sort(([, a], [, b]) => b.bufferedBytes - a.bufferedBytes)
     for (const [connection, share] of holding) {
-      if (bytes.taken <= bytes.all) return
-      const held = connection.heldForCaller
-      connection.shed(bytes.taken - bytes.all)
-      const freed = held - connection.heldForCaller
+      if (bytes.taken <= bytes.shared) return
+      // A response that was cut is held until its socket has closed, which is soon.
+      const freed = Math.min(connection.heldForCaller, bytes.taken - bytes.shared)
+      connection.shed(freed)
       bytes.taken -= freed
       share.bufferedBytes -= freed
     }

@@ -13,13 +13,14 @@ const TIMES_FREE = 3
  */
 export class ReservedPlaces {
   readonly all: number
-  readonly #shared: number
+  /** All but the kept part. */
+  readonly shared: number
   readonly #few: number
   taken = 0
 
   constructor(all: number) {
     this.all = all
-    this.#shared = all - Math.floor(all / KEPT_OF)
+    this.shared = all - Math.floor(all / KEPT_OF)
     this.#few = Math.max(1, Math.floor(all / FEW_OF))
   }
 
@@ -30,7 +31,7 @@ export class ReservedPlaces {
   /** May one who has `own` of them take another one? `times`: as often as what is free it may have. */
   allows(own: number, times = TIMES_FREE): boolean {
     if (this.isFew(own)) return !this.full
-    return own < times * (this.#shared - this.taken)
+    return own < times * (this.shared - this.taken)
   }
 
   /** Is it so few that the kept places are for it too? */
@@ -40,11 +41,11 @@ export class ReservedPlaces {
 
   /** The same for one who stands for many: it leaves the kept part, and nothing else. */
   get allowsMany(): boolean {
-    return this.taken < this.#shared
+    return this.taken < this.shared
   }
 
   /** So many has one who is alone at most. */
   get mostOfOne(): number {
-    return Math.max(this.#few, Math.ceil((this.#shared * TIMES_FREE) / (TIMES_FREE + 1)))
+    return Math.max(this.#few, Math.ceil((this.shared * TIMES_FREE) / (TIMES_FREE + 1)))
   }
 }
