@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
-import { FLAW, requestRefusal, responseRefusal } from '../src/wire/flaws.ts'
+import { FLAW, interimFlaw, malformed, requestRefusal, responseRefusal } from '../src/wire/flaws.ts'
 import { compareAnswers, compareForwarded, compareRequests } from '../test/support/agreement.ts'
 import { anyAnswers, askedBy } from '../test/support/answers.ts'
 import { chaos, events, plans } from '../test/support/chaos.ts'
@@ -30,7 +30,7 @@ if (values.help || !(minutes > 0) || !Number.isInteger(firstSeed)) {
 const wantedOfRequests = new Set(REQUESTS.map(({ flaw }) => requestRefusal(FLAW[flaw]).because))
 const wantedOfAnswers = new Set([
   ...RESPONSES.map(({ flaw }) => responseRefusal(FLAW[flaw], 'upstream').because),
-  'the answer of upstream: a 101 that was not asked for',
+  malformed('upstream', interimFlaw(101, 1) ?? '').because,
 ])
 
 /** Throws when two readings of the same bytes disagree in an unwanted way. */

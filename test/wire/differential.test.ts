@@ -1,6 +1,12 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { FLAW, requestRefusal, responseRefusal } from '../../src/wire/flaws.ts'
+import {
+  FLAW,
+  interimFlaw,
+  malformed,
+  requestRefusal,
+  responseRefusal,
+} from '../../src/wire/flaws.ts'
 import { compareAnswers, compareForwarded, compareRequests } from '../support/agreement.ts'
 import { anyAnswers, askedBy } from '../support/answers.ts'
 import { connections, cuts, goodRequests, placed } from '../support/messages.ts'
@@ -12,7 +18,7 @@ const RUNS = { numRuns: 600 }
 const wantedOfRequests = new Set(REQUESTS.map(({ flaw }) => requestRefusal(FLAW[flaw]).because))
 const wantedOfAnswers = new Set([
   ...RESPONSES.map(({ flaw }) => responseRefusal(FLAW[flaw], 'upstream').because),
-  'the answer of upstream: a 101 without an Upgrade request',
+  malformed('upstream', interimFlaw(101, 1) ?? '').because,
 ])
 
 test('requests: what Node refuses we refuse, what we take Node reads alike, wherever it is cut', async (t) => {
