@@ -60,6 +60,7 @@ const workload = z.strictObject({
   tolerations: list,
   affinity: free,
   runAsUser: z.int().min(1),
+  runAsGroup: z.int().min(1),
   readOnlyRootFilesystem: flag,
   probes: z.strictObject({ enabled: flag, startupSeconds: z.int().min(5) }),
   preStopSeconds: z.int().min(0).max(3600),
@@ -97,7 +98,12 @@ const values = z.strictObject({
     spiffe: z.strictObject({ volume: free, socket: z.string().min(1) }),
   }),
   policy: z.strictObject({ packed: text, configMap: text }),
-  public: z.strictObject({ enabled: flag, port, secret: text }),
+  public: z.strictObject({
+    enabled: flag,
+    port,
+    servicePort: z.int().min(0).max(65535),
+    secret: text,
+  }),
   hazelcast: z.strictObject({ enabled: flag, port }),
   postgres: z.array(database),
   migration: z.strictObject({

@@ -99,6 +99,12 @@ it too. Takes a scope, and writes nothing.
 {{- if $v.migration.enabled }}{{ $used = append $used (list "migration.port" $v.migration.port) }}{{ end -}}
 {{- if $v.hazelcast.enabled }}{{ $used = append $used (list "hazelcast.port" $v.hazelcast.port) }}{{ end -}}
 {{- range $i, $each := $v.postgres }}{{ $used = append $used (list (printf "postgres[%d].listen" $i) (regexFind "[0-9]+$" (toString $each.listen))) }}{{ end -}}
+{{- $own := list (list "ports.admin" $v.ports.admin) (list "ports.mtls" $v.ports.mtls) (list "public.port" $v.public.port) (list "migration.port" $v.migration.port) -}}
+{{- range $each := $own -}}
+{{- if lt (index $each 1 | int) 1024 -}}
+{{- fail (printf "okapi-sidecar: %s: %d; not every cluster lets an unprivileged user listen below 1024, write another%s" (index $each 0) (index $each 1 | int) (eq (index $each 0) "public.port" | ternary ", and public.servicePort for the port of the Service" "")) -}}
+{{- end -}}
+{{- end -}}
 {{- $taken := dict -}}
 {{- range $each := $used -}}
 {{- $name := index $each 0 -}}
