@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { sentence } from '../fault.ts'
-import { createLog, type Log } from '../observe/log.ts'
+import { createLog, type Log, type LogDestination, type Logger } from '../observe/log.ts'
 import { Sidecar } from '../sidecar.ts'
 
 /** From ready to the one collection of a life: nothing waits any more, few have come yet. */
@@ -39,29 +39,47 @@ export async function run(argv: readonly string[]): Promise<number> {
     args: [...argv],
     options: { config: { type: 'string', short: 'c' } },
   })
-  const { config, problems } = loadConfig(values.config, process.env)
-  const log = createLog({ level: config.log.level })
+  return serve({ file: values.config, env: process.env }, (log) => {
+    if (!endsWithTerminal()) process.on('SIGHUP', () => log.warn(NO_RELOAD, 'not reloaded'))
+    return { stop: stopSignal(), leave: once('SIGUSR2') }
+  })
+}
+
+/** Where the configuration is, and where the log goes if not to standard output. */
+interface Place {
+  readonly file: string | undefined
+  readonly env: NodeJS.ProcessEnv
+  readonly destination?: LogDestination
+}
+
+/** What a sidecar is told from outside; each resolves to the name of its signal. */
+export interface Orders {
+  readonly stop: Promise<NodeJS.Signals>
+  readonly leave: Promise<NodeJS.Signals>
+}
+
+/**
+ * Serves until it is told to stop; resolves to the exit code, or throws a Fault. `orders` is called before
+ * anything is started: what comes meanwhile is not lost, and a start that waits for something ends by it.
+ */
+export async function serve(
+  { file, env, destination }: Place,
+  orders: (log: Logger) => Orders,
+): Promise<number> {
+  const { config, problems } = loadConfig(file, env)
+  const log = createLog({ level: config.log.level, ...(destination && { destination }) })
   for (const problem of problems) {
     log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'configuration')
   }
-  // A signal that comes while it starts is not lost, and a start that waits for something ends by it.
-  const stop = stopSignal()
-  const leave = once('SIGUSR2')
-  if (!endsWithTerminal()) process.on('SIGHUP', () => log.log.warn(NO_RELOAD, 'not reloaded'))
   try {
-    return await serve(config, log, stop, leave)
+    return await live(config, log, orders(log.log))
   } finally {
     await log.destination.flush()
   }
 }
 
-/** The start, a life, and the drain; resolves to the exit code. */
-async function serve(
-  config: Config,
-  log: Log,
-  stop: Promise<NodeJS.Signals>,
-  leave: Promise<NodeJS.Signals>,
-): Promise<number> {
+/** The start, a life, and the drain. */
+async function live(config: Config, log: Log, { stop, leave }: Orders): Promise<number> {
   const sidecar = await Promise.race([Sidecar.start(config, log), stop])
   if (typeof sidecar === 'string') {
     log.log.info({ signal: sidecar }, 'stopped before it was ready')

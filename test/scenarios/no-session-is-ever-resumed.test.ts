@@ -25,9 +25,9 @@ test.before(async () => {
     egress: { modules: { listen: '127.0.0.1:0', address: {} } },
     public: { listen: '127.0.0.1:0', credentials: { directory: certificate } },
   }
-  sidecars.set('shipped', await place.sidecar(ID.okapi, settings))
+  sidecars.set('shipped', await place.process(ID.okapi, settings))
   const env = { OPENSSL_CONF: NO_CONFIGURATION }
-  sidecars.set('bare', await place.sidecar(ID.okapi, settings, env))
+  sidecars.set('bare', await place.process(ID.okapi, settings, env))
 })
 test.after.always(async () => {
   for (const sidecar of sidecars.values()) await sidecar.stop()

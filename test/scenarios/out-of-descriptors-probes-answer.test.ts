@@ -51,7 +51,10 @@ test('probes are answered when callers have all other descriptors', async (t) =>
       egress: { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${okapi.port}` },
     }),
   )
-  const sidecar = await Sidecar.start(ID.notes, file, {}, ['prlimit', `--nofile=${FILES}:${FILES}`])
+  const sidecar = await Sidecar.process(ID.notes, file, {}, [
+    'prlimit',
+    `--nofile=${FILES}:${FILES}`,
+  ])
   t.teardown(async () => {
     sidecar.signal('SIGKILL')
     await sidecar.ended

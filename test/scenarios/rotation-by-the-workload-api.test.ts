@@ -7,7 +7,8 @@ import test, { type ExecutionContext } from 'ava'
 import { type Issued, makeCa, moduleNames, type TestCa } from '../support/pki.ts'
 import { svidsMessage } from '../support/protobuf.ts'
 import { descriptorsIn, OKAPI, serialOf, USERS } from '../support/rotation.ts'
-import { Process, Sidecar } from '../support/scenario/process.ts'
+import { Process } from '../support/scenario/process.ts'
+import { Sidecar } from '../support/scenario/sidecar.ts'
 import { startAgent, svidOf } from '../support/workload-api.ts'
 
 /** As SPIRE names workloads of Kubernetes; the configuration says which module that is. */

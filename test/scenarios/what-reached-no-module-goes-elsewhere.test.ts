@@ -48,7 +48,7 @@ async function open(
     limits,
   })
   t.teardown(async () => {
-    for (const sidecar of [dying, okapi]) sidecar.signal('SIGKILL')
+    await Promise.all([dying, okapi].map((sidecar) => sidecar.stop()))
     for (const close of closing) await close()
     await place.close()
   })

@@ -27,10 +27,10 @@ test.before(async () => {
   cables = await Promise.all([Cable.start(), Cable.start()])
   const listen = '127.0.0.1:0'
   const forward = `http://127.0.0.1:${module.port}`
-  const users = await place.sidecar(ID.users, { ingress: { listen, forward } })
+  const users = await place.process(ID.users, { ingress: { listen, forward } })
   for (const cable of cables) cable.plugInto(users.port('ingress'))
   const address = { [ID.users]: cables.map(({ port }) => `https://127.0.0.1:${port}`) }
-  const okapi = await place.sidecar(ID.okapi, {
+  const okapi = await place.process(ID.okapi, {
     ingress: { listen, forward },
     egress: { modules: { listen, address } },
     limits: { connectWaitMs: 5000 },

@@ -170,7 +170,7 @@ class Pods {
       listen: `${address}:${this.port}`,
       forward: `http://127.0.0.1:${module.port}`,
     }
-    const sidecar = await this.place.sidecar(this.#id, { ingress, ...this.#more })
+    const sidecar = await this.place.process(this.#id, { ingress, ...this.#more })
     const pod = { address, module, sidecar }
     this.#up.push(pod)
     this.#tell()
@@ -188,7 +188,7 @@ class Pods {
     const limits = { connectWaitMs: 50_000 }
     const configuration = await this.place.configuration(id, { ...more, limits })
     const file = await this.place.file(`${crypto.randomUUID()}.json`, configuration)
-    const sidecar = await Sidecar.start(id, file, {}, this.#withNames())
+    const sidecar = await Sidecar.process(id, file, {}, this.#withNames())
     t.teardown(() => sidecar.stop())
     return sidecar
   }

@@ -41,7 +41,7 @@ if (mayMount) {
     names = await NameServer.start()
     const listen = '127.0.0.1:0'
     const ingress = { listen, forward: `http://127.0.0.1:${module.port}` }
-    users = await place.sidecar(ID.users, { ingress })
+    users = await place.process(ID.users, { ingress })
     const port = users.port('ingress')
     const address = {
       [ID.users]: `https://users.svc.test.:${port}`,
@@ -58,7 +58,7 @@ if (mayMount) {
     const limits = { connectWaitMs: 5000, connectionMaxAgeMs: 1000 }
     const more = { ingress: ingressOfOkapi, egress, limits, link: false }
     const file = await place.file('okapi.json', await place.configuration(ID.okapi, more))
-    okapi = await Sidecar.start(ID.okapi, file, {}, withFilesOfItsOwn())
+    okapi = await Sidecar.process(ID.okapi, file, {}, withFilesOfItsOwn())
   })
   test.after.always(async () => {
     await okapi?.stop()

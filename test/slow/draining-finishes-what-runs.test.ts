@@ -36,7 +36,7 @@ async function setting(
 ): Promise<Setting> {
   const place = await Place.make()
   const module = await Player.start()
-  const sidecar = await place.sidecar(ID.users, {
+  const sidecar = await place.process(ID.users, {
     ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${module.port}` },
     ...more,
   })
@@ -118,6 +118,7 @@ for (const link of [true, false]) {
     const limits = { drainTimeoutMs: 300 }
     const arrived = Promise.withResolvers<void>()
     const town = await Town.open({
+      processes: true,
       modules: [ID.users, ID.notes],
       more: { [ID.users]: { link, limits } },
     })

@@ -62,6 +62,7 @@ test.before(async () => {
   const shown = (await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true }))
     .dir
   town = await Town.open({
+    processes: true,
     modules: [ID.notes],
     more: {
       // What report mode lets pass here the other end refuses.

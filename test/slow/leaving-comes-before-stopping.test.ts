@@ -26,6 +26,7 @@ const T = 'X-Okapi-Tenant: diku'
 /** Mod-notes, whose sidecar will be stopped, and Okapi. */
 async function town(t: { teardown(done: () => unknown): void }): Promise<Town> {
   const opened = await Town.open({
+    processes: true,
     modules: [ID.notes],
     more: { [ID.notes]: { limits: { drainTimeoutMs: 60_000 } } },
   })
@@ -88,7 +89,11 @@ test.serial('while it leaves HTTP/1.1 is served, and told to go; it is not ready
 })
 
 test.serial('every thread leaves', async (t) => {
-  const opened = await Town.open({ modules: [ID.notes], more: { [ID.notes]: { workers: 2 } } })
+  const opened = await Town.open({
+    processes: true,
+    modules: [ID.notes],
+    more: { [ID.notes]: { workers: 2 } },
+  })
   t.teardown(() => opened.close())
   const where = await caller(opened)
   await leave(opened.sidecar(ID.notes))
@@ -138,9 +143,9 @@ test.serial('over a link new exchanges are given back, and the caller waits', as
   const place = await Place.make()
   const module = await Player.start()
   const forward = `http://127.0.0.1:${module.port}`
-  const notes = await place.sidecar(ID.notes, { ingress: { listen: '127.0.0.1:0', forward } })
+  const notes = await place.process(ID.notes, { ingress: { listen: '127.0.0.1:0', forward } })
   const address = `https://127.0.0.1:${notes.port('ingress')}`
-  const okapi = await place.sidecar(ID.okapi, {
+  const okapi = await place.process(ID.okapi, {
     egress: { modules: { listen: '127.0.0.1:0', address } },
     limits: { connectWaitMs: 300 },
   })

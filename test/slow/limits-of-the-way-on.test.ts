@@ -36,7 +36,7 @@ async function egressTo(
   limit: Readonly<Record<string, number>>,
 ) {
   const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${port}` }
-  const sidecar = await place.sidecar(ID.notes, {
+  const sidecar = await place.process(ID.notes, {
     egress,
     limits: { connectWaitMs: CONNECT_WAIT_MS, ...limit },
   })
@@ -105,7 +105,7 @@ async function beside(
 ): Promise<Beside> {
   const module = await Player.start()
   const ingress = { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${module.port}` }
-  const sidecar = await place.sidecar(ID.users, { ingress, limits })
+  const sidecar = await place.process(ID.users, { ingress, limits })
   t.teardown(async () => {
     await sidecar.stop()
     await module.close()
@@ -192,7 +192,7 @@ test.serial('calleeReadIdleMs: over a link an upload that is not read is 504 too
   okapi.partly = (_text, socket) => socket.pause()
   const ingress = { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${okapi.port}` }
   const modules = { listen: '127.0.0.1:0', address: {} }
-  const gateway = await place.sidecar(ID.okapi, { ingress, egress: { modules } })
+  const gateway = await place.process(ID.okapi, { ingress, egress: { modules } })
   const caller = await egressTo(t, gateway.port('ingress'), { calleeReadIdleMs: 1500 })
   t.teardown(async () => {
     await gateway.stop()

@@ -36,6 +36,7 @@ for (const [by, from] of [
       limits: { bufferedBytes: MIB, connectWaitMs: 600_000, bodyIdleMs: 600_000 },
     }
     const town = await Town.open({
+      processes: true,
       modules: [ID.tags, ID.notes, ID.users],
       more: { [ID.okapi]: more },
     })
@@ -88,7 +89,11 @@ test.serial(
       public: { listen: '0.0.0.0:0', credentials: { directory: dir } },
       limits: { bufferedBytes: MIB },
     }
-    const town = await Town.open({ modules: [ID.tags, ID.users], more: { [ID.okapi]: more } })
+    const town = await Town.open({
+      processes: true,
+      modules: [ID.tags, ID.users],
+      more: { [ID.okapi]: more },
+    })
     t.teardown(async () => {
       await town.close()
       await rm(directory, { recursive: true, force: true })

@@ -33,7 +33,7 @@ test.before(async () => {
     public: { listen: '0.0.0.0:0', credentials: { directory: dir } },
   }
   const modules = [ID.tags, ID.notes, ID.users]
-  town = await Town.open({ modules, more: { [ID.okapi]: more } })
+  town = await Town.open({ processes: true, modules, more: { [ID.okapi]: more } })
   town.okapi.reply = OK
   callers = new Callers(town, dir)
 })

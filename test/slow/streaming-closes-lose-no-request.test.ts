@@ -38,7 +38,11 @@ async function open(
   t: { teardown(done: () => unknown): void },
   limits: Readonly<Record<string, number>>,
 ): Promise<Setting> {
-  const town = await Town.open({ modules: [ID.users], more: { [ID.users]: { limits } } })
+  const town = await Town.open({
+    processes: true,
+    modules: [ID.users],
+    more: { [ID.users]: { limits } },
+  })
   const users = town.sidecar(ID.users)
   t.teardown(async () => {
     users.signal('SIGCONT')
@@ -207,7 +211,7 @@ test.serial('a second signal ends it at once, whatever runs', async (t) => {
   })
   const ingress = { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${module.port}` }
   const limits = { drainTimeoutMs: 3_600_000 }
-  const sidecar = await place.sidecar(ID.users, { ingress, limits })
+  const sidecar = await place.process(ID.users, { ingress, limits })
   const held = Promise.withResolvers<void>()
   module.reply = async (asked, socket) => {
     await held.promise

@@ -34,6 +34,7 @@ test.before(async () => {
   // A caller that has ended its side is waited for 10 s by default: a machine under load takes longer.
   const limits = { halfCloseMs: 3_600_000 }
   town = await Town.open({
+    processes: true,
     modules: [ID.notes],
     more: { [ID.okapi]: { ingress, limits }, [ID.notes]: { limits } },
   })
@@ -363,7 +364,7 @@ test.serial('a module that half-closes behind its answer is not waited for', asy
   const module = await Player.start()
   t.teardown(() => module.close())
   const ingress = { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${module.port}` }
-  const sidecar = await town.place.sidecar(ID.users, { ingress })
+  const sidecar = await town.place.process(ID.users, { ingress })
   t.teardown(() => sidecar.stop())
   module.reply = (_asked, socket) => {
     socket.end(answer('200 OK', [], 'last words'))

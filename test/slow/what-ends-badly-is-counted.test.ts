@@ -28,6 +28,7 @@ const ATTACKERS = [ID.notes, ID.authtoken, ID.inventory, ID.login, ID.saml]
 test.before(async () => {
   const limits = { brokenOffPerSecond: PER_SECOND }
   town = await Town.open({
+    processes: true,
     modules: [ID.users],
     more: { [ID.okapi]: { limits, log: { access: false } } },
   })

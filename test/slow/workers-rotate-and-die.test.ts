@@ -123,7 +123,7 @@ async function withBroken(t: ExecutionContext, script: string) {
       workers,
     }),
   )
-  const sidecar = await Sidecar.start(ID.users, configuration, env)
+  const sidecar = await Sidecar.process(ID.users, configuration, env)
   t.teardown(async () => {
     sidecar.signal('SIGKILL')
     await sidecar.ended

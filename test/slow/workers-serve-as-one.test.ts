@@ -29,7 +29,11 @@ test.before(async () => {
   grants = await place.file('grants.yaml', '[]\n')
   const more = { workers, policy: { grants } }
   const modules = [ID.users, ID.tags]
-  town = await Town.open({ modules, more: { [ID.users]: more, [ID.tags]: more, [ID.okapi]: more } })
+  town = await Town.open({
+    processes: true,
+    modules,
+    more: { [ID.users]: more, [ID.tags]: more, [ID.okapi]: more },
+  })
 })
 test.after.always(() => town?.close())
 
@@ -146,7 +150,7 @@ test.serial('the port of one sidecar is not shared with another', async (t) => {
 test.serial('a Unix socket is served too', async (t) => {
   const { place } = town
   const path = join(place.directory, 'module.sock')
-  const unix = await place.sidecar(ID.tags, {
+  const unix = await place.process(ID.tags, {
     egress: { listen: `unix:${path}`, gateway: 'https://127.0.0.1:1', url: 'http://localhost' },
     workers,
   })
@@ -172,7 +176,7 @@ test.serial('drain finishes what runs in every thread, and says nothing less', a
     await released.promise
     return answer('200 OK', [], 'at last')
   }
-  const sidecar = await place.sidecar(ID.users, {
+  const sidecar = await place.process(ID.users, {
     ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${module.port}` },
     workers,
   })

@@ -17,7 +17,7 @@ import { freePorts } from '../../src/demo/child.ts'
 import { patiently, until } from './patience.ts'
 import { type Issued, makeCa, type TestCa } from './pki.ts'
 import { descriptorsIn, Rotating, replaceFiles } from './rotation.ts'
-import { Sidecar } from './scenario/process.ts'
+import { Sidecar } from './scenario/sidecar.ts'
 import type { Declare, Said } from './scenario/tools.ts'
 
 // A PostgreSQL of its own for a test: own folder, own port, TLS by the test's own CA, SCRAM.
@@ -278,7 +278,8 @@ export class DatabaseSidecar extends Rotating {
       ...sections,
     }
     writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
-    sidecar.process = await Sidecar.start(MODULE, file)
+    const start = 'workers' in sections ? Sidecar.process : Sidecar.start
+    sidecar.process = await start(MODULE, file)
     t.teardown(() => sidecar.process.stop())
     return sidecar
   }

@@ -23,7 +23,7 @@ import { freePorts } from '../../src/demo/child.ts'
 import { PATIENCE_MS } from './patience.ts'
 import { type Issued, makeCa, moduleNames, type Pair, type TestCa } from './pki.ts'
 import { metricsOf } from './scenario/metrics.ts'
-import { Sidecar } from './scenario/process.ts'
+import { Sidecar } from './scenario/sidecar.ts'
 
 // Two sidecars as processes, one beside a module and one beside Okapi, each with a folder of
 // credentials that a test changes while requests run through both, in both directions.
@@ -213,7 +213,7 @@ async function start(
     ...sections,
   }
   writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
-  rotating.process = await Sidecar.start(rotating.id, file)
+  rotating.process = await Sidecar.process(rotating.id, file)
   t.teardown(() => rotating.process.stop())
 }
 

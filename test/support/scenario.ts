@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { type CertificateAuthority, createAuthority } from '../../src/pki/ca.ts'
 import { Cable } from './scenario/cable.ts'
 import { Player } from './scenario/player.ts'
-import { Sidecar } from './scenario/process.ts'
+import { Sidecar } from './scenario/sidecar.ts'
 import type { Where } from './scenario/talk.ts'
 
 export { Cable } from './scenario/cable.ts'
 export * from './scenario/messages.ts'
 export { OK, Player, type Reply } from './scenario/player.ts'
-export { type Line, Process, Sidecar } from './scenario/process.ts'
+export { type Line, Process } from './scenario/process.ts'
+export { Sidecar } from './scenario/sidecar.ts'
 export { ask, silence, Talk, type Where } from './scenario/talk.ts'
 export { runTool, withTool } from './scenario/tools.ts'
 
@@ -89,14 +90,23 @@ export class Place {
     return file
   }
 
-  /** Starts a sidecar whose configuration has these sections. */
-  async sidecar(
+  /** Starts a sidecar whose configuration has these sections, in the process of the test. */
+  async sidecar(id: string, more: Settings): Promise<Sidecar> {
+    return Sidecar.start(id, await this.#configured(id, more))
+  }
+
+  /** The same as a process of its own: for what signals, threads or the environment do. */
+  async process(
     id: string,
     more: Settings,
     env: Readonly<Record<string, string>> = {},
   ): Promise<Sidecar> {
+    return Sidecar.process(id, await this.#configured(id, more), env)
+  }
+
+  async #configured(id: string, more: Settings): Promise<string> {
     const name = `${id}-${crypto.randomUUID()}.json`
-    return Sidecar.start(id, await this.file(name, await this.configuration(id, more)), env)
+    return this.file(name, await this.configuration(id, more))
   }
 
   async close(): Promise<void> {
@@ -110,6 +120,8 @@ export interface TownPlan {
   readonly descriptors?: readonly { readonly id: string }[]
   /** By module id. */
   readonly more?: Readonly<Record<string, Settings>>
+  /** Each sidecar is a process of its own: for what signals and threads do. */
+  readonly processes?: true
 }
 
 /** Okapi's sidecar and those of some modules, each in front of a server that the test plays. */
@@ -121,16 +133,19 @@ export class Town {
   readonly cable: Cable
   readonly #players = new Map<string, Player>()
   readonly #sidecars = new Map<string, Sidecar>()
+  readonly #start: 'sidecar' | 'process'
 
-  private constructor(place: Place, okapi: Player, cable: Cable) {
+  private constructor(place: Place, okapi: Player, cable: Cable, processes: boolean) {
     this.place = place
     this.okapi = okapi
     this.cable = cable
+    this.#start = processes ? 'process' : 'sidecar'
   }
 
-  static async open({ modules, descriptors = [], more = {} }: TownPlan): Promise<Town> {
+  static async open(plan: TownPlan): Promise<Town> {
+    const { modules, descriptors = [], more = {}, processes = false } = plan
     const place = await Place.make(descriptors)
-    const town = new Town(place, await Player.start(), await Cable.start())
+    const town = new Town(place, await Player.start(), await Cable.start(), processes)
     try {
       await Promise.all(modules.map((id) => town.#openModule(id, more[id] ?? {})))
       await town.#openOkapi(more[ID.okapi] ?? {})
@@ -177,7 +192,7 @@ export class Town {
   async #openModule(id: string, more: Settings): Promise<void> {
     const player = await Player.start()
     this.#players.set(id, player)
-    const sidecar = await this.place.sidecar(id, {
+    const sidecar = await this.place[this.#start](id, {
       ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${player.port}` },
       egress: { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${this.cable.port}` },
       ...more,
@@ -192,7 +207,7 @@ export class Town {
         `https://127.0.0.1:${sidecar.port('ingress')}`,
       ]),
     )
-    const sidecar = await this.place.sidecar(ID.okapi, {
+    const sidecar = await this.place[this.#start](ID.okapi, {
       ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${this.okapi.port}` },
       egress: { modules: { listen: '127.0.0.1:0', address } },
       ...more,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StatusFacts } from '../../src/observe/status/facts.ts'
 import { patiently } from './patience.ts'
-import type { Sidecar } from './scenario/process.ts'
+import type { Sidecar } from './scenario/sidecar.ts'
 import { Talk, type Where } from './scenario/talk.ts'
 
 /** What the status page tells as JSON. */

@@ -1,5 +1,5 @@
 import { PATIENCE_MS } from '../patience.ts'
-import type { Sidecar } from './process.ts'
+import type { Sidecar } from './sidecar.ts'
 
 export { until } from '../patience.ts'
 

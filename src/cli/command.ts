@@ -1,0 +1,63 @@
+import { errorCode, Fault } from '../fault.ts'
+import { tell } from './terminal.ts'
+import { mistyped } from './verb.ts'
+import { usage, VERBS } from './verbs.ts'
+
+/**
+ * One command line from argv to its exit code: 0 fine, 1 the answer is no, 2 wrong usage or
+ * configuration. What went wrong is told on stderr; it never throws.
+ */
+export async function runCommand(argv: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(argv)
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+async function dispatch([verb, ...rest]: readonly string[]): Promise<number> {
+  if (verb === '--version' || verb === '-v') return say(`${await version()}\n`)
+  if (verb === undefined) return say(usage(), 2)
+  if (verb === '--help' || verb === '-h') return say(usage())
+  if (verb === 'help') return help(rest[0])
+  const entry = VERBS[verb]
+  if (entry === undefined) throw unknown(verb)
+  const { usage: text, run } = await entry.load()
+  if (rest.includes('--help') || rest.includes('-h')) return say(text)
+  return run(rest, VERBS)
+}
+
+async function help(verb: string | undefined): Promise<number> {
+  if (verb === undefined) return say(usage())
+  const entry = VERBS[verb]
+  if (entry === undefined) throw unknown(verb)
+  return say((await entry.load()).usage)
+}
+
+function unknown(verb: string): Fault {
+  return mistyped(`there is no verb \`${verb}\``, verb, Object.keys(VERBS))
+}
+
+function say(text: string, code = 0): number {
+  ;(code === 0 ? process.stdout : process.stderr).write(text)
+  return code
+}
+
+async function version(): Promise<string> {
+  const { default: manifest } = await import('../../package.json', { with: { type: 'json' } })
+  return manifest.version
+}
+
+function failed(error: unknown): number {
+  if (error instanceof Fault) {
+    tell(error.problems)
+    return 2
+  }
+  if (errorCode(error)?.startsWith('ERR_PARSE_ARGS') && error instanceof Error) {
+    const hint = 'okapi-sidecar help VERB shows what it takes'
+    tell([{ severity: 'error', message: error.message, hint }])
+    return 2
+  }
+  process.stderr.write(`okapi-sidecar: ${error instanceof Error ? error.stack : String(error)}\n`)
+  return 1
+}
