@@ -8,7 +8,7 @@ import { accessToken, setsToken, withoutTokens } from './cookies.ts'
 import { ACTION } from './header-tables.ts'
 import { NAME } from './names.ts'
 import type { OkapiUrl } from './okapi-url.ts'
-import { bearer, type Claims, claimsOf } from './token.ts'
+import { bearer, type Claims, claimsOf, NO_CLAIMS } from './token.ts'
 
 /** How a listener treats the lines of its requests beyond the table of names. */
 export interface RequestRules {
@@ -121,11 +121,12 @@ export function claims(head: Head, { tokenCookies }: RequestRules): Claims {
   if (authorization !== undefined) return claimsOf(bearer(authorization))
   // Elsewhere the cookie does not go on.
   const cookie = tokenCookies === ACTION.pass ? head.valueOf(NAME.cookie) : undefined
-  return claimsOf(cookie === undefined ? '' : (accessToken(cookie) ?? ''))
+  const fromCookie = cookie === undefined ? undefined : accessToken(cookie)
+  return fromCookie === undefined ? NO_CLAIMS : claimsOf(fromCookie)
 }
 
 let lastToken = ''
-let lastClaims = claimsOf('')
+let lastClaims: Claims = claimsOf('')
 
 /** A module shows the token that it was given in every call that it makes for one request. */
 function known(token: string): Claims {

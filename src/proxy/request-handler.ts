@@ -1,16 +1,17 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Exchange, RequestHandler, Upstream } from '../wire/exchange.ts'
-import { type Head, LINE, SERVED_METHODS } from '../wire/head.ts'
+import { type Head, SERVED_METHODS } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
 import { ANSWER_OF_OKAPI, answersLose } from './header-tables.ts'
 import * as headers from './headers.ts'
 import { NAME } from './names.ts'
 import type { OkapiUrl } from './okapi-url.ts'
-import { ambiguous, invokedTenant, tenantMismatch } from './path.ts'
+import { ambiguous } from './path.ts'
 import { isPreflight } from './preflight.ts'
 import { refusalResponse, refusedByCallee, unhealthy } from './refused.ts'
 import { hostOf, type RequestContext } from './request-context.ts'
 import type { Shares } from './shares.ts'
+import { findTenant } from './tenant.ts'
 
 /** What the story of every exchange in this process needs to know. */
 export interface RequestHandlerOptions {
@@ -72,8 +73,8 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     const { listener, at } = context
     const unclear = context.bare ? null : ambiguous(head, context.start, context.authorizer)
     if (unclear !== null) return unclear
-    const tenants = tenantOf(context, head)
-    if (tenants !== null) return tenants
+    const tenant = findTenant(context, head)
+    if (tenant !== null) return tenant
     const decision = context.authorizer.decide(
       SERVED_METHODS[head.method]!,
       context.bare ? SLASH : head.bytes,
@@ -193,30 +194,6 @@ function remember(context: RequestContext, head: Head): void {
   context.traceId = headers.givenTrace(head)
   context.origin = head.repeated(NAME.origin)
   context.start = head.targetStart
-}
-
-/**
- * The tenant that Okapi will take: of `/_/invoke/tenant/{t}/`, else the header, else the token's
- * claim, else supertenant (ProxyService.parseTokenAndPopulateContext). A module takes the header, and
- * hands the token on.
- */
-function tenantOf(context: RequestContext, head: Head): Refusal | null {
-  const { listener } = context
-  if (!listener.judgesTenant) return null
-  const atModule = listener.answerer === 'module'
-  const invoked = atModule ? undefined : invokedTenant(head.bytes, context.start, head.pathEnd)
-  if (invoked === undefined) {
-    context.tenant ??= headers.claims(head, listener.request).tenant ?? listener.impliedTenant
-    return null
-  }
-  const line = head.find(NAME.tenant)
-  if (line !== -1) {
-    if (head.value(line) !== invoked) return tenantMismatch()
-    // Okapi adds its own (ProxyService.redirectProxy), and the module would get both.
-    head.action[line] = LINE.hop
-  }
-  context.tenant = invoked
-  return null
 }
 
 /**

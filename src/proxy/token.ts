@@ -1,23 +1,35 @@
 /** What Okapi and mod-authtoken read from a token before anybody has verified it. */
 export interface Claims {
+  /** `absent`: there is no token; `unreadable`: it is none that every reader takes for the same. */
+  readonly form: 'absent' | 'unreadable' | 'jwt'
   readonly tenant: string | undefined
   readonly userId: string | undefined
 }
 
-const NONE: Claims = { tenant: undefined, userId: undefined }
+/** Of a request without a token. */
+export const NO_CLAIMS: Claims = { form: 'absent', tenant: undefined, userId: undefined }
+const UNREADABLE: Claims = { form: 'unreadable', tenant: undefined, userId: undefined }
 
 /**
  * The claims of a JWT, read and not verified: the signing key is symmetric and belongs to
- * mod-authtoken alone. Okapi does the same (ProxyService.parseTokenAndPopulateContext).
+ * mod-authtoken alone. Okapi does the same (okapi-common OkapiToken). What another reader may take for
+ * something else is unreadable: letters that are not of base64url (Java's decoder refuses them), a
+ * `tenant` that is no text (Vert.x makes one of it), a claim that stands twice.
  */
 export function claimsOf(token: string): Claims {
-  const payload = token.split('.', 3)[1]
-  if (payload === undefined) return NONE
+  const [, payload, signature] = token.split('.', 4)
+  if (payload === undefined || signature === undefined) return UNREADABLE
+  if (!/^[A-Za-z0-9_-]+={0,2}$/.test(payload)) return UNREADABLE
   try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
-    return { tenant: text(claims, 'tenant'), userId: text(claims, 'user_id') }
+    const json = Buffer.from(payload, 'base64url').toString()
+    const claims: unknown = JSON.parse(json)
+    if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return UNREADABLE
+    const tenant: unknown = own(claims, 'tenant')
+    if (tenant !== undefined && tenant !== null && typeof tenant !== 'string') return UNREADABLE
+    if (namedTwice(json, 'tenant') || namedTwice(json, 'user_id')) return UNREADABLE
+    return { form: 'jwt', tenant: text(tenant), userId: text(own(claims, 'user_id')) }
   } catch {
-    return NONE
+    return UNREADABLE
   }
 }
 
@@ -27,10 +39,28 @@ export function bearer(authorization: string): string {
   return match?.[1] ?? authorization
 }
 
-function text(claims: unknown, name: string): string | undefined {
-  if (typeof claims !== 'object' || claims === null || !Object.hasOwn(claims, name)) {
-    return undefined
-  }
-  const value: unknown = Reflect.get(claims, name)
+function own(claims: object, name: string): unknown {
+  return Object.hasOwn(claims, name) ? Reflect.get(claims, name) : undefined
+}
+
+function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
+}
+
+/**
+ * Has an object of this JSON the field twice? Readers differ in which of them counts. Of a real token
+ * no more is needed than a search in its text: the name stands there once, and no letter is escaped.
+ */
+function namedTwice(json: string, name: string): boolean {
+  const quoted = `"${name}"`
+  const first = json.indexOf(quoted)
+  if (json.indexOf(quoted, first + 1) === -1 && !json.includes('\\u')) return false
+  let seen = 0
+  let depth = 0
+  for (const [piece = '', string, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g)) {
+    if (piece === '{' || piece === '[') depth++
+    else if (piece === '}' || piece === ']') depth--
+    else if (depth === 1 && colon !== undefined && JSON.parse(string!) === name) seen++
+  }
+  return seen > 1
 }

@@ -50,6 +50,7 @@ async function back(
 }
 
 const TOKENS = `X-Okapi-Token: ${TOKEN}`
+const DIKU = 'X-Okapi-Tenant: diku'
 
 for (const { canonical, fromModule, fromPublic } of OKAPI_HEADERS) {
   const line = `${canonical}: ${canonical === 'X-Okapi-User-Id' ? 'u1' : canonical === 'X-Okapi-Token' ? TOKEN : 'a'}`
@@ -153,7 +154,11 @@ test('the user’s token cookies', async (t) => {
   t.deepEqual((await through('plainToModule', [both], reader)).lines, ['Cookie: a=b'])
   t.is((await through('okapi', ['Cookie: a=b', both])).refused, 'forbidden-header')
   t.deepEqual((await through('okapi', ['Cookie: a=b'])).lines, ['Cookie: a=b'])
-  t.deepEqual((await through('public', [both])).lines, ['X-Forwarded-For: 192.0.2.7', both])
+  t.deepEqual((await through('public', [DIKU, both])).lines, [
+    'X-Forwarded-For: 192.0.2.7',
+    DIKU,
+    both,
+  ])
 })
 
 test('hop by hop ends at each hop, silently', async (t) => {
@@ -175,10 +180,12 @@ test('hop by hop ends at each hop, silently', async (t) => {
 test('what the public says of its way is continued in one line', async (t) => {
   const { lines } = await through('public', [
     'X-Forwarded-For: 1.1.1.1',
+    DIKU,
     'Authorization: Bearer a',
     'x-forwarded-for: 2.2.2.2',
   ])
-  t.deepEqual(lines, ['X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7', 'Authorization: Bearer a'])
+  const way = 'X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7'
+  t.deepEqual(lines, [way, DIKU, 'Authorization: Bearer a'])
 })
 
 test('X-Forwarded-For has an IPv4 address as such, also where the listener is of IPv6', async (t) => {

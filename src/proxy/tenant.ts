@@ -1,0 +1,53 @@
+import { isTenantName } from '../folio/tenant.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { type Head, LINE } from '../wire/head.ts'
+import * as headers from './headers.ts'
+import { NAME } from './names.ts'
+import { invokedTenant, tenantMismatch } from './path.ts'
+import type { RequestContext } from './request-context.ts'
+
+/**
+ * Finds the tenant that Okapi will take: of `/_/invoke/tenant/{t}/`, else the header, else the token's
+ * claim, else supertenant (ProxyService.parseTokenAndPopulateContext). A module takes the header, and
+ * hands the token on. What is no name of a tenant is refused whatever the mode: `diku, supertenant` in
+ * one line is one tenant to Okapi and two to a module.
+ */
+export function findTenant(context: RequestContext, head: Head): Refusal | null {
+  const { listener } = context
+  if (!listener.judgesTenant) return null
+  const atModule = listener.answerer === 'module'
+  const invoked = atModule ? undefined : invokedTenant(head.bytes, context.start, head.pathEnd)
+  const line = head.find(NAME.tenant)
+  if (invoked !== undefined) {
+    if (line !== -1) {
+      if (head.value(line) !== invoked) return tenantMismatch()
+      // Okapi adds its own (ProxyService.redirectProxy), and the module would get both.
+      head.action[line] = LINE.hop
+    }
+    context.tenant = invoked
+    return isTenantName(invoked) ? null : malformed('the path', invoked)
+  }
+  if (line !== -1) {
+    const { tenant = '' } = context
+    return isTenantName(tenant) ? null : malformed('X-Okapi-Tenant', tenant)
+  }
+  const { form, tenant } = headers.claims(head, listener.request)
+  // A module reads no tenant from it; Basic of a person who asks for metrics is none of Okapi's tokens.
+  if (form === 'unreadable' && !atModule) return unreadable()
+  context.tenant = tenant ?? listener.impliedTenant
+  return tenant === undefined || isTenantName(tenant) ? null : malformed('the token', tenant)
+}
+
+function malformed(where: string, tenant: string): Refusal {
+  const shown = JSON.stringify(tenant.slice(0, 64))
+  const because = `${where} names ${shown}, which is no name of a tenant`
+  return refuse('tenant-not-allowed', because, {
+    wouldAllow: 'one name of 1 to 64 ASCII letters, digits, - and _',
+  })
+}
+
+/** Okapi reads the tenant from it, or answers 400 (okapi-common OkapiToken). */
+function unreadable(): Refusal {
+  const because = 'X-Okapi-Tenant is missing, and the token beside it cannot be read'
+  return refuse('tenant-not-allowed', because, { wouldAllow: 'X-Okapi-Tenant' })
+}
