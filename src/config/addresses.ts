@@ -66,7 +66,16 @@ export function parseForward(text: string): Parsed<Forward> {
 
 /** A database server: `HOST[:PORT]`, 5432 where no port is named. */
 export function parseDatabaseServer(text: string): Parsed<{ host: string; port: number }> {
-  const parsed = hostPorts(/:\d+$/.test(text) ? text : `${text}:5432`)
+  return parseServer(text, 5432)
+}
+
+/** A Kafka broker: `HOST[:PORT]`, 9093 where no port is named. */
+export function parseBroker(text: string): Parsed<{ host: string; port: number }> {
+  return parseServer(text, 9093)
+}
+
+function parseServer(text: string, byDefault: number): Parsed<{ host: string; port: number }> {
+  const parsed = hostPorts(/:\d+$/.test(text) ? text : `${text}:${byDefault}`)
   if ('wrong' in parsed) return parsed
   const { host, from, to } = parsed.value
   return from !== to || from === 0

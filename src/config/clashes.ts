@@ -37,10 +37,13 @@ function cameBack(forward: Forward | undefined, all: readonly Bound[]): Flaw[] {
 
 /** Every section with a `listen` is a listener, or a list of them. */
 function boundBy(config: Config): readonly Bound[] {
-  return Object.entries(config).flatMap(([key, section]) => {
+  const brokers =
+    config.kafka === undefined ? [] : bound(['kafka', 'brokers'], config.kafka.brokers)
+  const sections = Object.entries(config).flatMap(([key, section]) => {
     const path = [...(key === 'modules' ? ['egress'] : []), key, 'listen']
     return [section].flat().flatMap((each) => (listens(each) ? bound(path, each.listen) : []))
   })
+  return [...sections, ...brokers]
 }
 
 function listens(section: unknown): section is { readonly listen: Listen | PortRange } {

@@ -9,6 +9,7 @@ import type {
   PortRange,
 } from './addresses.ts'
 import { type DatabaseSettings, databaseOf } from './database.ts'
+import { type KafkaSettings, kafkaOf } from './kafka.ts'
 import type { Network } from './networks.ts'
 import type { policy } from './policy.ts'
 import { PLACES_TO_MODULE } from './rules.ts'
@@ -32,6 +33,8 @@ export interface Config {
   readonly migration: Migration | undefined
   /** Listeners for PostgreSQL; empty where there is none. */
   readonly postgres: readonly DatabaseSettings[]
+  /** The way to a Kafka cluster. */
+  readonly kafka: KafkaSettings | undefined
   readonly policy: PolicySettings
   readonly pins: Pins
   /** Do we speak `okapi-sidecar/1` with sidecars that do? */
@@ -150,6 +153,7 @@ export function complete(written: Written, sources: Sources): Config {
         sources.absolute(path, ['postgres', String(i), 'trust']),
       ),
     ),
+    kafka: written.kafka && kafkaOf(written.kafka, sources),
     policy: policyOf(rules, sources),
     limits: {
       ...limits,

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import {
   type Parsed,
+  parseBroker,
   parseDatabaseServer,
   parseForward,
   parseListen,
@@ -37,6 +38,9 @@ export const peer = () => parsed(parsePeer)
 
 /** A database server. */
 export const databaseServer = () => parsed(parseDatabaseServer)
+
+/** A broker of a Kafka cluster. */
+export const broker = () => parsed(parseBroker)
 
 /** One address, or a network of them. */
 export const network = () => parsed(parseNetwork)

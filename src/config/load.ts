@@ -99,13 +99,15 @@ function open(named: string | undefined): Source {
 }
 
 function guards(config: Config): Problem[] {
-  const { credentials, public: publicListener, policy } = config
+  const { credentials, public: publicListener, policy, kafka } = config
   return [
     ...(credentials.spiffe === undefined ? folderWritableByOthers(credentials.directory) : []),
     ...(publicListener === undefined
       ? []
       : folderWritableByOthers(publicListener.credentials.directory)),
     ...config.postgres.flatMap(({ trust }) => (trust === undefined ? [] : writableByOthers(trust))),
+    ...(kafka?.trust === undefined ? [] : writableByOthers(kafka.trust)),
+    ...(kafka?.rules.files ?? []).flatMap(writableByOthers),
     ...writableByOthers(policy.descriptors),
     ...policy.grants.files.flatMap(writableByOthers),
   ]

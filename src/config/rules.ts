@@ -12,6 +12,7 @@ import {
 import { databaseFlaws } from './database.ts'
 import { get, type Raw } from './document.ts'
 import type { Flaw } from './issues.ts'
+import { kafkaFlaws } from './kafka.ts'
 import { migrationFlaws } from './migration-rules.ts'
 
 /** The module that Okapi's own sidecar stands for. */
@@ -58,6 +59,7 @@ export function crossCheck(
   const errors = [
     ...plainBeyondLoopback(raw),
     ...databaseFlaws(raw, allowsPlain(raw)),
+    ...kafkaFlaws(raw, allowsPlain(raw)),
     ...egressOfRole(raw),
     ...migration.errors,
   ]
@@ -68,9 +70,10 @@ export function crossCheck(
       '`status.listen` shows peers, tenants and policy to every client that reaches it'
     warnings.push({ path: ['status', 'listen'], message, hint: 'keep it on loopback' })
   }
-  if (['ingress', 'egress', 'public', 'postgres'].every((leg) => get(raw, [leg]) === undefined)) {
+  const legs = ['ingress', 'egress', 'public', 'postgres', 'kafka']
+  if (legs.every((leg) => get(raw, [leg]) === undefined)) {
     const message =
-      'there is nothing to serve: `ingress`, `egress`, `public` and `postgres` are all absent'
+      'there is nothing to serve: `ingress`, `egress`, `public`, `postgres` and `kafka` are all absent'
     errors.push({ path: [], message, hint: 'set ingress.forward, or egress.gateway, or both' })
   }
   return { errors, warnings, overdue: migration.overdue }

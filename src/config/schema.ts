@@ -19,6 +19,7 @@ import {
   unixSocket,
   why,
 } from './fields.ts'
+import { kafka, kafkaLimits } from './kafka.ts'
 import { policy } from './policy.ts'
 
 const path = () => z.string().min(1)
@@ -225,6 +226,7 @@ const limits = () =>
       drainTimeoutMs: ms(25_000),
       connectionMaxAgeMs: ms(3_600_000),
       ...databaseLimits(),
+      kafka: kafkaLimits(),
     })
     .prefault({})
 
@@ -245,6 +247,7 @@ export const fileSchema = () =>
       public: publicListener().optional(),
       migration: migration().optional(),
       postgres: databases().optional(),
+      kafka: kafka().optional(),
       policy: policy(),
       pins: pins(),
       link: z.boolean().default(true).meta({

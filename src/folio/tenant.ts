@@ -16,9 +16,13 @@ export function isOrdinaryTenant(text: string): boolean {
   return isTenantName(text) && text.toLowerCase() !== SUPERTENANT
 }
 
-/** What Okapi takes for the id of a tenant that is made now (okapi-core TenantValidator). */
+/** What Okapi takes for the id of a tenant that is made now, as a regular expression (okapi-core TenantValidator). */
+export const NEW_TENANT_NAME = '[a-z][a-z0-9]{0,30}'
+const NEW_TENANT = new RegExp(`^${NEW_TENANT_NAME}$`)
+
+/** Is it such an id? */
 export function isNewTenantName(text: string): boolean {
-  return /^[a-z][a-z0-9]{0,30}$/.test(text)
+  return NEW_TENANT.test(text)
 }
 
 const INVOKE = Buffer.from('/_/invoke/tenant/')

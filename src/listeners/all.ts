@@ -32,6 +32,7 @@ export const WAY: Readonly<Record<Direction, Way>> = {
   egress: 'out',
   modules: 'out',
   postgres: 'out',
+  kafka: 'out',
 }
 
 /** The rules of each, by a name for tests and tables. */
@@ -51,5 +52,6 @@ export function directionsOf(config: Config): Direction[] {
   const http = LISTENERS.filter((listener) => listener.configured(config)).map(
     ({ direction }) => direction,
   )
-  return config.postgres.length === 0 ? http : [...http, 'postgres']
+  const postgres: Direction[] = config.postgres.length === 0 ? [] : ['postgres']
+  return [...http, ...postgres, ...(config.kafka === undefined ? [] : (['kafka'] as const))]
 }

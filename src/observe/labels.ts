@@ -6,7 +6,10 @@ import { ALL_REASONS, REASONS, type Reason } from '../refusal/reasons.ts'
  */
 
 /** The listener that an exchange came in by. */
-export const DIRECTIONS = ['ingress', 'egress', 'modules', 'public', 'plain', 'postgres'] as const
+export const DIRECTIONS = [
+  ...(['ingress', 'egress', 'modules', 'public', 'plain'] as const),
+  ...(['postgres', 'kafka'] as const),
+] as const
 export type Direction = (typeof DIRECTIONS)[number]
 
 /** Classes of status codes; `none`: the caller went away before there was one. */

@@ -85,6 +85,19 @@ export class RuleReader {
     )
   }
 
+  /** A list of texts that may be empty or absent. */
+  list(name: string): string[] {
+    const value = this.#fields[name]
+    const empty = Array.isArray(value) && value.length === 0
+    return this.has(name) && !empty ? this.texts(name) : []
+  }
+
+  /** An object inside the rule. */
+  object(name: string): RuleReader {
+    const pointer = `${this.pointer}/${name}`
+    return new RuleReader({ value: this.#fields[name], file: this.file, pointer })
+  }
+
   /**
    * A date `2027-01-31` (UTC) or a full time with its zone, in milliseconds since 1970. `end`: of a
    * bare date the last moment is meant, not the first.

@@ -32,6 +32,13 @@ export const LIMITS = [
   'databaseSessions',
   'databaseLoginMs',
   'databaseIdleMs',
+  'kafka.frameBytes',
+  'kafka.heldBytes',
+  'kafka.bufferedBytes',
+  'kafka.connections',
+  'kafka.requests',
+  'kafka.frameMs',
+  'kafka.idleMs',
 ] as const
 
 export type Limit = (typeof LIMITS)[number]

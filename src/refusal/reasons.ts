@@ -66,6 +66,10 @@ export const REASONS = {
     'the database server does not ask for a proof that is allowed',
   ),
   'unknown-session': policy('the cancel request names no database session of this sidecar'),
+  'topic-not-allowed': policy('the module may not do this with this Kafka topic'),
+  'group-not-allowed': policy('the module may not be in this Kafka consumer group'),
+  'transaction-not-allowed': policy('the module may not use this Kafka transactional id'),
+  'api-not-allowed': policy('Kafka’s administration is closed to this module'),
 
   'too-many': capacity(429, 'this caller has reached its share of a limit'),
   overloaded: capacity(503, 'a limit of this sidecar is reached'),

@@ -204,7 +204,7 @@ test('two sidecars in one process share no counter', async (t) => {
 test('the limits are those of the configuration, but for those that are never counted', (t) => {
   const configured = keysIn(fileSchema())
     .filter(({ path }) => path[0] === 'limits')
-    .map(({ path }) => path[1])
+    .map(({ path }) => path.slice(1).join('.'))
   const uncounted = ['bodyRateWindowMs', 'bufferedBytesPerExchange', 'drainTimeoutMs']
   t.deepEqual([...LIMITS, ...uncounted].toSorted(), configured.toSorted())
 })

@@ -68,6 +68,12 @@ function listenerRows(config: Config): [string, string][] {
       `${formatListen(listen)} -> ${to} (${databases.join(', ')}) as ${roles.join(', ')}${mode}`,
     ])
   }
+  const { kafka } = config
+  if (kafka !== undefined) {
+    const to = kafka.bootstrap.map(({ host, port }) => `${host}:${port}`).join(', ')
+    const mode = kafka.mode === 'report' ? ', REPORT ONLY' : ''
+    rows.push(['kafka', `${formatListen(kafka.listen)} -> ${to}${mode}`])
+  }
   rows.push(['admin', formatListen(admin.listen)], ['status', formatListen(status.listen)])
   return rows
 }

@@ -1,7 +1,9 @@
 import test from 'ava'
 import { loadConfig } from '../../../src/config/load.ts'
-import { LIMITS } from '../../../src/refusal/limits.ts'
+import { LIMITS, type Limit } from '../../../src/refusal/limits.ts'
 import { limitsOfOne, withPorts } from '../../../src/sidecar/workers/shares.ts'
+
+type OfExchanges = Exclude<Limit, `kafka.${string}`>
 
 const { config } = loadConfig(undefined, {
   SIDECAR_MODULE: 'okapi-7.2.0',
@@ -22,7 +24,8 @@ test('limits of the process are divided and rounded up; those of one exchange ar
   const { limits } = config
   for (const threads of [1, 2, 3, 64]) {
     const share = limitsOfOne(limits, threads)
-    for (const key of LIMITS) {
+    t.deepEqual(share.kafka, limits.kafka, 'one thread has the whole leg')
+    for (const key of LIMITS.filter((name): name is OfExchanges => !name.startsWith('kafka.'))) {
       const expected = divided.includes(key) ? Math.ceil(limits[key] / threads) : limits[key]
       t.is(share[key], expected, `${key} of ${threads}`)
     }
