@@ -41,7 +41,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   })
   return serve({ file: values.config, env: process.env }, (log) => {
     if (!endsWithTerminal()) process.on('SIGHUP', () => log.warn(NO_RELOAD, 'not reloaded'))
-    return { stop: stopSignal(), leave: once('SIGUSR2') }
+    return { stop: stopSignal(log), leave: once('SIGUSR2') }
   })
 }
 
@@ -141,13 +141,16 @@ function endsWithTerminal(): boolean {
 }
 
 /** Resolves at the first signal; the second ends the process at once. */
-function stopSignal(): Promise<NodeJS.Signals> {
+function stopSignal(log: Logger): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let asked = false
     const hangUp = endsWithTerminal() ? (['SIGHUP'] as const) : []
     for (const signal of ['SIGTERM', 'SIGINT', ...hangUp] as const) {
       process.on(signal, () => {
-        if (asked) process.exit(1)
+        if (asked) {
+          log.warn({ signal }, 'stopped at once by a second signal: open exchanges were cut')
+          process.exit(1)
+        }
         asked = true
         resolve(signal)
       })

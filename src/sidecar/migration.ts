@@ -82,7 +82,7 @@ export class PlainPeers implements Ticking {
     const closed = this.#told ? null : this.shut()
     if (closed === null) return
     this.#told = true
-    this.#entry.log.warn({ because: closed.because }, 'migration listener')
+    this.#entry.log.warn({ because: closed.because }, 'migration listener closed')
   }
 
   #unlisted({ remoteAddress }: Socket): Refusal | null {
@@ -97,7 +97,9 @@ export class PlainPeers implements Ticking {
     const { connectionsPerPeer: most, metrics } = this.#entry
     if ((this.#open.get(networkOf(remoteAddress)) ?? 0) < most) return null
     metrics.limitHit('connectionsPerPeer')
-    return refuse('too-many', `${most} connections of this address are open already`)
+    return refuse('too-many', `${most} connections of this address are open already`, {
+      limit: 'connectionsPerPeer',
+    })
   }
 
   #count(socket: Socket): void {

@@ -240,7 +240,7 @@ export class Serving implements ServingThreads {
     const says = sharing?.first ?? true
     const listener = migrationFacts(config, Date.now())
     const until = new Date(migration.until).toISOString()
-    if (says) log.log.warn({ ...listener, until }, 'migration listener')
+    if (says) log.log.warn({ ...listener, until }, 'migration listener opened')
     const told = { clock, metrics, log: log.log, now: Date.now, says }
     return new PlainPeers({ migration, connectionsPerPeer, ...told })
   }

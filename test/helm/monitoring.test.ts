@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
+import { Metrics } from '../../src/observe/metrics.ts'
 import { ALL_REASONS } from '../../src/refusal/reasons.ts'
 import { MAIN } from '../support/program.ts'
 import { runTool } from '../support/scenario/tools.ts'
@@ -17,6 +18,8 @@ const ID = 'okapi-7.2.0'
 const FROM_OUTSIDE = new Set(['namespace', 'pod', 'okapi_sidecar_module', 'le'])
 
 let series = new Map<string, Set<string>>()
+/** Everything that /metrics says. */
+let documented = ''
 /** `direction="plain"`, as it stands in some series. */
 let pairs = new Set<string>()
 
@@ -68,7 +71,8 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
         : Object.entries(ready.listening).find(([name]) => name === 'admin')?.[1]
     const answer = await fetch(`http://${admin}/metrics`)
     const text = await answer.text()
-    series = seriesIn(text)
+    series = seriesIn(`${text}${await overShare()}`)
+    documented = text
     pairs = new Set(text.match(/direction="[^"]*"/g))
   } finally {
     await sidecar.stop()
@@ -76,6 +80,14 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
 })
 
 test.after.always(() => rmSync(PLACE, { recursive: true, force: true }))
+
+/** The series of callers over their share, which has no values before there is one. */
+function overShare(): Promise<string> {
+  const metrics = new Metrics()
+  const caller = { name: 'mod-users-19.7.0', proven: true, limit: 'exchanges', times: 1, lastMs: 0 }
+  metrics.overShare(() => [caller])
+  return metrics.text()
+}
 
 /** The names of all series and of their labels. */
 function seriesIn(text: string): Map<string, Set<string>> {
@@ -157,6 +169,23 @@ test('the migration listener is watched before its end and after it, and shown',
   t.true(until.filter(({ of: what }) => what.startsWith('alert')).length >= 2)
   t.true(until.some(({ of: what }) => what.startsWith('panel')))
   t.true(of('sidecar_requests_total{direction="plain"').length >= 2)
+})
+
+test('docs/metrics.md lists every metric and no other, with its labels', (t) => {
+  const rows = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8').matchAll(
+    /^\| `(sidecar_\w+)` \|([^|]*)\|/gm,
+  )
+  const page = new Map(
+    [...rows].map(([, name = '', labels = '']) => [name, labels.match(/\w+/g) ?? []]),
+  )
+  const types = [...documented.matchAll(/^# TYPE (sidecar_\w+) (\w+)/gm)]
+  const names = types.map(([, name = '']) => name)
+  t.deepEqual([...page.keys()].sort(), names.sort())
+  for (const [, name = '', type = ''] of types) {
+    const own = series.get(type === 'histogram' ? `${name}_bucket` : name) ?? new Set()
+    const labels = [...own].filter((label) => label !== 'le').sort()
+    if (own.size > 0) t.deepEqual([...(page.get(name) ?? [])].sort(), labels, name)
+  }
 })
 
 test('reasons in the alerts are reasons', (t) => {

@@ -223,7 +223,8 @@ test.serial(
     const talk = new Talk(at)
     t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
     await shutting.say(
-      ({ msg, because }) => msg === 'migration listener' && /is closed since/.test(`${because}`),
+      ({ msg, because }) =>
+        msg === 'migration listener closed' && /is closed since/.test(`${because}`),
     )
     module.forget()
     t.is(verdictOf(await talk.send(get('/users', T)).next()), '403 caller-not-allowed')

@@ -262,7 +262,7 @@ test.serial('log, status, metrics and check say that it is open, and until when'
   const [ready] = await okapi.say(({ msg }) => msg === 'ready')
   t.is(Date.parse(String(ready?.plainUntil)), Date.parse(UNTIL))
   const [warned] = await okapi.say(
-    ({ msg, level }) => msg === 'migration listener' && level === 'warn',
+    ({ msg, level }) => msg === 'migration listener opened' && level === 'warn',
   )
   t.like(warned, { open: true, why: 'moving over' })
   const seconds = await metric(okapi, 'sidecar_migration_until_timestamp_seconds')

@@ -172,6 +172,7 @@ test.serial('the second signal stops at once', async (t) => {
   sidecar.signal('SIGTERM')
   t.is(await sidecar.ended, 1)
   t.is(await running.end(), '')
+  t.true(sidecar.lines.some(({ msg }) => /^stopped at once by a second signal/.test(`${msg}`)))
 })
 
 test.serial(
