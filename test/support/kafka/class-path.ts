@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+// Kafka's own programs, as Maven Central has them.
+
+const POM = join(import.meta.dirname, 'pom.xml')
+const CACHE = join(import.meta.dirname, '../../../node_modules/.cache/kafka')
+const MAVEN_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:2.8'
+
+/** `broker`: 4.x with its clients and tools. `clients-3`: clients and tools of 3.x. */
+export const KAFKA_PROFILES = ['broker', 'clients-3'] as const
+export type KafkaProfile = (typeof KAFKA_PROFILES)[number]
+
+/** Where the class path of a profile is kept; another pom.xml is another file. */
+function kept(profile: KafkaProfile): string {
+  const hash = createHash('sha256').update(readFileSync(POM)).digest('hex').slice(0, 12)
+  return join(CACHE, `${profile}-${hash}.classpath`)
+}
+
+/** Asks Maven for what a profile needs. Throws when Maven is not there or cannot have it. */
+export function fetchKafka(profile: KafkaProfile, timeout: number): void {
+  mkdirSync(CACHE, { recursive: true })
+  const goal = [`${MAVEN_PLUGIN}:build-classpath`, `-Dmdep.outputFile=${kept(profile)}`]
+  const args = ['-B', '-q', '-f', POM, '-P', profile, ...goal]
+  execFileSync('mvn', args, { timeout, stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
+/** The class path of a profile; undefined where `npm run kafka-tools` has not brought it. */
+export function classPath(profile: KafkaProfile): string | undefined {
+  if (!existsSync(kept(profile))) return undefined
+  const path = readFileSync(kept(profile), 'utf8').trim()
+  return path.split(delimiter).every((jar) => existsSync(jar)) ? path : undefined
+}
