@@ -34,7 +34,8 @@ export function recorder({ metrics, access, history }: RecordOptions) {
       const { name, standing } = context.share
       history.tooMany(name, standing !== 'unproven', x.refused.limit ?? '', timeMs)
     }
-    const would = decision?.allow === true ? decision.wouldRefuse : undefined
+    const decided = decision?.allow === true ? decision.wouldRefuse : undefined
+    const would = decided ?? context.wouldRefuse ?? undefined
     if (would !== undefined) metrics.wouldDeny(direction)
     const refused = x.refused ?? would
     if (refused !== undefined) history.refused(refusedOf(x, refused, timeMs))

@@ -95,6 +95,8 @@ export class RequestContext implements Holder {
   start = 0
 
   decision: Decision | null = null
+  /** What a rule in report mode would have answered; the first counts. */
+  wouldRefuse: Refusal | null = null
   /** Whose ingress decides: `okapi-7.2.0`, or a module id. */
   at = ''
   requestId: string | undefined
@@ -151,9 +153,17 @@ export class RequestContext implements Holder {
     this.#boundTo = policy
   }
 
+  /** The refusal of a rule that is enforced; in report mode it is noted, and the call passes. */
+  found(refusal: Refusal, mode: 'report' | 'enforce'): Refusal | null {
+    if (mode === 'enforce') return refusal
+    this.wouldRefuse ??= refusal
+    return null
+  }
+
   /** Forgets the exchange before. */
   reset(): void {
     this.decision = null
+    this.wouldRefuse = null
     this.at = ''
     this.requestId = undefined
     this.tenant = undefined
