@@ -2,17 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type CertificateAuthority, createAuthority } from '../../src/pki/ca.ts'
-import {
-  certs,
-  everything,
-  execute,
-  hasKeytool,
-  keytool,
-  mode,
-  openssl,
-  place,
-} from '../pki/tools.ts'
-import { MAIN } from '../support/program.ts'
+import { certs, everything, hasKeytool, keytool, mode, openssl, place } from '../pki/tools.ts'
+import { typed } from '../support/typed.ts'
 
 async function authority(t: ExecutionContext): Promise<CertificateAuthority> {
   return createAuthority(join(await place(t), 'ca'), { trustDomain: 'folio.test' })
@@ -191,9 +182,8 @@ test('export: stores that keytool opens with the password of the file or the env
   t.notRegex(stdout, /changeit/)
   t.is(await mode(join(dir, 'keystore.p12')), '600')
   const out = join(ca.directory, 'java')
-  const argv = [MAIN, 'certs', 'export', dir, '--pkcs12', '--out', out]
-  const env = { CERTS_PASSWORD: 'otherwise\n' }
-  t.is((await execute('node_modules/.bin/node', argv, env)).code, 0)
+  const argv = ['certs', 'export', dir, '--pkcs12', '--out', out]
+  t.is((await typed(argv, { env: { CERTS_PASSWORD: 'otherwise\n' } })).code, 0)
   t.deepEqual(await everything(out), ['keystore.p12', 'truststore.p12'])
   if (!(await hasKeytool(t.log))) return
   for (const [store, password] of [

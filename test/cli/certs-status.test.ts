@@ -6,8 +6,8 @@ import { revoke } from '../../src/pki/crl-issuance.ts'
 import { makeKeys } from '../../src/pki/keys.ts'
 import { makeCertificate } from '../../src/x509/certificate.ts'
 import { toPem } from '../../src/x509/pem.ts'
-import { certs, execute, place } from '../pki/tools.ts'
-import { MAIN } from '../support/program.ts'
+import { certs, place } from '../pki/tools.ts'
+import { typed } from '../support/typed.ts'
 
 const DAY_MS = 24 * 3600_000
 
@@ -142,8 +142,8 @@ test('eighty modules fit in 80 columns, and in 160 problems are printed beside t
   await appendFile(join(broken, 'tls.key'), 'x')
   await rm(join(broken, 'tls.key'))
   const look = async (columns: string) => {
-    const argv = [MAIN, 'certs', 'status', ca.directory]
-    const { stdout } = await execute('node_modules/.bin/node', argv, { COLUMNS: columns })
+    const argv = ['certs', 'status', ca.directory]
+    const { stdout } = await typed(argv, { env: { COLUMNS: columns } })
     return stdout.split('\n')
   }
   const narrow = await look('80')

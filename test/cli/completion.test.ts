@@ -4,17 +4,17 @@ import { join } from 'node:path'
 import test from 'ava'
 import { knownVerbs } from '../../src/cli/completion.ts'
 import { VERBS } from '../../src/cli/verbs.ts'
-import { MAIN } from '../support/program.ts'
 import { runTool, withTool } from '../support/scenario/tools.ts'
+import { typed } from '../support/typed.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'completion-'))
 test.after.always(() => rmSync(place, { recursive: true }))
 
 async function script(shell: string): Promise<string> {
-  const { code, out, err } = await runTool(process.execPath, [MAIN, 'completion', shell])
-  if (code !== 0) throw new Error(err)
+  const { code, stdout, stderr } = await typed(['completion', shell])
+  if (code !== 0) throw new Error(stderr)
   const file = join(place, shell)
-  writeFileSync(file, out)
+  writeFileSync(file, stdout)
   return file
 }
 

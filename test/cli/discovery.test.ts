@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
-import { MAIN } from '../support/program.ts'
 import { ID, Place } from '../support/scenario.ts'
+import { typed } from '../support/typed.ts'
 
 const DESCRIPTORS = join(import.meta.dirname, '..', 'fixtures', 'descriptors')
 
@@ -73,15 +72,8 @@ class Discovery {
 }
 
 async function discovery(...argv: string[]) {
-  const child = spawn(process.execPath, [MAIN, 'discovery', ...argv], {
-    env: { NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const code = new Promise<number | null>((resolve) => {
-    child.on('close', resolve)
-  })
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
-  return { code: await code, out, err }
+  const { code, stdout: out, stderr: err } = await typed(['discovery', ...argv])
+  return { code, out, err }
 }
 
 const MODULES = Object.values(ID).filter((id) => id !== ID.okapi)

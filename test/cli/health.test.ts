@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import {
@@ -9,23 +8,15 @@ import {
 } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
 import { adminServer } from '../../src/observe/health.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
 import { Readiness } from '../../src/observe/readiness.ts'
-import { MAIN } from '../support/program.ts'
+import { typed } from '../support/typed.ts'
 
 async function health(argv: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [MAIN, 'health', ...argv], {
-    env: { NO_COLOR: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const code = new Promise<number | null>((resolve) => {
-    child.on('close', resolve)
-  })
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
-  return { code: await code, out, err }
+  const { code, stdout: out, stderr: err } = await typed(['health', ...argv], { env })
+  return { code, out, err }
 }
 
 function listening<S extends Server>(

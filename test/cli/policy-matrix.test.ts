@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { folder, narrow, policy, SET, withMigrationListener } from '../support/policy-verb.ts'
 import { MAIN } from '../support/program.ts'
+import { typed } from '../support/typed.ts'
 
 const GRANTS = `
 - {caller: mod-tags, at: okapi, interface: users, why: "finds, \\"who\\" tagged"}
@@ -214,9 +215,8 @@ test('a pipe that is closed early is no error', async (t) => {
 test('sentences are as wide as COLUMNS says, within reason', async (t) => {
   const widest = async (columns: string) => {
     const argv = ['policy', 'matrix', '--descriptors', SET, '--blast-radius', 'mod-notes']
-    const env = { ...process.env, NO_COLOR: '1', COLUMNS: columns }
-    const { stdout } = spawn(process.execPath, [MAIN, ...argv], { env })
-    return Math.max(...(await text(stdout)).split('\n').map((line) => line.length))
+    const { stdout } = await typed(argv, { env: { COLUMNS: columns } })
+    return Math.max(...stdout.split('\n').map((line) => line.length))
   }
   const [narrow80, wide, wider] = await Promise.all(['80', '120', '500'].map(widest))
   t.true(narrow80! <= 80 && wide! > 80 && wide! <= 120, `${narrow80} ${wide}`)

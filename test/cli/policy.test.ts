@@ -1,27 +1,17 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { explain as explainHere } from '../../src/cli/policy/explain.ts'
 import { run as runHere } from '../../src/cli/policy.ts'
 import { Fault } from '../../src/fault.ts'
-import { MAIN } from '../support/program.ts'
+import { typed } from '../support/typed.ts'
 
 const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
 
-async function policy(...argv: readonly string[]) {
-  const env = { ...process.env, NO_COLOR: '1', COLUMNS: '80' }
-  const child = spawn(process.execPath, [MAIN, 'policy', ...argv], { env })
-  const [stdout, stderr, code] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise<number | null>((done) => child.on('close', done)),
-  ])
-  return { stdout, stderr, code }
-}
+const policy = (...argv: readonly string[]) =>
+  typed(['policy', ...argv], { env: { COLUMNS: '80' } })
 
 const explain = (options: string, ...more: readonly string[]) =>
   policy('explain', '--descriptors', SET, ...options.split(' '), ...more)

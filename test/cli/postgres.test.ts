@@ -10,7 +10,7 @@ import {
   sharedCluster,
   withPostgres,
 } from '../support/postgres.ts'
-import { Process } from '../support/scenario/process.ts'
+import { typed } from '../support/typed.ts'
 
 const cluster = sharedCluster()
 
@@ -28,9 +28,8 @@ function descriptors(t: ExecutionContext): string {
 }
 
 async function said(...argv: readonly string[]) {
-  const process = new Process(['postgres', ...argv])
-  const code = await process.ended
-  return { code, out: process.out, err: process.err }
+  const { code, stdout: out, stderr: err } = await typed(['postgres', ...argv])
+  return { code, out, err }
 }
 
 test('hba binds the roles of tenants by a pattern from 16 on, and by name before', async (t) => {

@@ -2,13 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MAIN } from '../support/program.ts'
-
-export interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
+import { type Outcome, typed } from '../support/typed.ts'
 
 /** Runs a program to its end; -1 where it could not be run at all. */
 export function execute(
@@ -25,9 +19,9 @@ export function execute(
   })
 }
 
-/** The real process, as a person starts it. */
+/** Types `okapi-sidecar certs …`. */
 export function certs(...argv: string[]): Promise<Outcome> {
-  return execute('node_modules/.bin/node', [MAIN, 'certs', ...argv])
+  return typed(['certs', ...argv], { env: { COLUMNS: '80' } })
 }
 
 /** The real openssl: the judge of everything that is made here. */

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { promisify } from 'node:util'
 import test from 'ava'
-import { MAIN } from '../support/program.ts'
+import { typed } from '../support/typed.ts'
 
 /** Reports are compared by these: a change here is a change that testers see. */
 const RECORDED: readonly { group: string; id: string; title: string }[] = JSON.parse(
@@ -10,8 +8,7 @@ const RECORDED: readonly { group: string; id: string; title: string }[] = JSON.p
 )
 
 async function list(...more: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, 'probe', '--list', ...more])
-  return stdout
+  return (await typed(['probe', '--list', ...more])).stdout
 }
 
 test('ids, texts and order of the attacks are the recorded ones', async (t) => {

@@ -1,26 +1,16 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import { MAIN } from './program.ts'
+import { type Outcome, typed } from './typed.ts'
 
 /** The descriptors that were written for the tests. */
 export const SET = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
 
 /** Types `okapi-sidecar policy …`; `input` is what it reads from standard input. */
-export async function policy(argv: readonly string[], input = '') {
-  const env = { ...process.env, NO_COLOR: '1', COLUMNS: '80' }
-  const child = spawn(process.execPath, [MAIN, 'policy', ...argv], { env })
-  child.stdin.end(input)
-  const [stdout, stderr, code] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise<number | null>((done) => child.on('close', done)),
-  ])
-  return { stdout, stderr, code }
+export function policy(argv: readonly string[], input = ''): Promise<Outcome> {
+  return typed(['policy', ...argv], { env: { COLUMNS: '80' }, input })
 }
 
 /** A folder that is gone after the test. */
