@@ -62,6 +62,7 @@ test.serial('the package holds what users need, and nothing that only developers
     'bin/okapi-sidecar',
     'dist/main.js',
     'dist/src/main.js',
+    'dist/grants/kafka.yaml',
     'dist/grants/known.yaml',
     'dist/sidecar.schema.json',
     'dist/licenses/undici.txt',
