@@ -25,6 +25,7 @@ import { after, Serving } from './sidecar/serving.ts'
 import type { ServingThreads } from './sidecar/serving-threads.ts'
 import { sourceOf } from './sidecar/source.ts'
 import { gauges } from './sidecar/status.ts'
+import { tokenMemoryFor } from './sidecar/token-memory.ts'
 import type { Workers } from './sidecar/workers/workers.ts'
 import { CoarseClock } from './transport/clock.ts'
 
@@ -54,7 +55,7 @@ export class Sidecar {
   #leftAt: number | undefined
 
   private constructor(parts: Parts) {
-    const { config, log, clock, credentials, policies, workers } = parts
+    const { config, log, clock, credentials, policies, workers, tokenMemory } = parts
     const readiness = this.#readiness
     this.#config = config
     this.#log = log
@@ -63,7 +64,7 @@ export class Sidecar {
     this.#policies = policies
     const metrics = new Metrics(directionsOf(config), workers?.tallies)
     this.#metrics = metrics
-    const here = { config, log, clock, credentials, policies, metrics }
+    const here = { config, log, clock, credentials, policies, metrics, tokenMemory }
     this.#threads = workers ?? new Serving(here)
     this.died = workers?.died
     this.#news = new CredentialNews({
@@ -121,9 +122,11 @@ export class Sidecar {
         const limit = { connections, configured: config.limits.connections }
         log.log.info(limit, 'connections over TLS are limited by memory')
       }
+      const tokenMemory = tokenMemoryFor(config, policy)
+      workers?.remembersTokensIn(tokenMemory)
       workers?.policyChanged(material, policy.hash)
       const clock = new CoarseClock()
-      const parts = { config, log, clock, credentials, policies, workers }
+      const parts = { config, log, clock, credentials, policies, workers, tokenMemory }
       const sidecar = new Sidecar(parts)
       told = (report) => sidecar.#whenTakenUp(() => sidecar.#news.told(report))
       for (const report of early) sidecar.#news.told(report)
@@ -236,6 +239,7 @@ interface Parts {
   readonly credentials: Credentials
   readonly policies: Policies
   readonly workers: Workers | undefined
+  readonly tokenMemory: SharedArrayBuffer | undefined
 }
 
 /** A process without threads does not load what threads need. */

@@ -1,11 +1,13 @@
 import * as z from 'zod'
 import { dateField, why } from './fields.ts'
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
 const name = () => z.string().min(1)
 
 /**
  * What the descriptors do not say and a person answers for; opens one of `interface`, `methods` with
- * `path`, `admin`, `profile`, `tenants`. The policy reads it again, with all that it knows.
+ * `path`, `admin`, `profile`, `tenants`, `tokens`. The policy reads it again, with all that it knows.
  */
 const grant = () =>
   z.strictObject({
@@ -28,6 +30,13 @@ const grant = () =>
     tenants: z.array(name()).min(1).optional().meta({
       description: 'Tenants that need a word: supertenant',
     }),
+    tokens: z
+      .union([z.literal('any'), z.array(name()).min(1)])
+      .optional()
+      .meta({
+        description:
+          'For modules at okapi: the modules whose tokens it may send (it gets them by Kafka), or any',
+      }),
     why: why(),
     until: dateField().optional().meta({ description: 'The last day of the grant' }),
     source: name().optional().meta({ description: 'Where it is known from' }),
@@ -66,6 +75,28 @@ export const policy = () =>
       knownGrants: z.array(name()).default([]).meta({
         description:
           'Products and sets (supertenant) whose entries in the shipped grants/known.yaml apply',
+      }),
+      tokens: z.enum(['off', 'report', 'enforce']).default('off').meta({
+        description: 'May a module send only tokens that Okapi has sent to it?',
+      }),
+      tokenSeenMs: z
+        .int()
+        .min(60_000)
+        .max(30 * DAY_MS)
+        .default(DAY_MS)
+        .meta({
+          description: 'How long a token may be sent after Okapi has sent it last',
+        }),
+      tokenGraceMs: z
+        .int()
+        .min(0)
+        .max(30 * DAY_MS)
+        .default(3_600_000)
+        .meta({
+          description: 'How long after a start `tokens: enforce` only reports',
+        }),
+      tokensPerModule: z.int().min(256).max(1_048_576).default(16_384).meta({
+        description: 'How many tokens of a module are remembered for certain; 24 bytes each',
       }),
       quarantine: z.array(quarantine()).default([]),
       pathExceptions: z.array(pathException()).default([]),

@@ -18,6 +18,7 @@ export const EGRESS_RULES = {
   impliedTenant: SUPERTENANT,
   okapiUrl: 'untouched',
   answerer: 'okapi',
+  tokens: 'judged',
 } as const satisfies ListenerRules
 
 /** Plain, from the module to Okapi's sidecar: what OKAPI_URL points at. */

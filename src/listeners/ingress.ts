@@ -17,6 +17,7 @@ export const FROM_OKAPI_RULES = {
   impliedTenant: '',
   okapiUrl: 'rewritten',
   answerer: 'module',
+  tokens: 'remembered',
 } as const satisfies ListenerRules
 
 /** From a caller that is not Okapi and has a grant. */
@@ -32,6 +33,7 @@ export const DIRECT_RULES = {
   impliedTenant: '',
   okapiUrl: 'replaced',
   answerer: 'module',
+  tokens: 'ignored',
 } as const satisfies ListenerRules
 
 /** What a caller may say at a module depends on who it has proved to be, not on how it came. */

@@ -20,6 +20,7 @@ export const TO_MODULE_RULES = {
   impliedTenant: SUPERTENANT,
   okapiUrl: 'replaced',
   answerer: 'module',
+  tokens: 'ignored',
 } as const satisfies ListenerRules
 
 /** To Okapi, from modules that have no sidecar yet. */
@@ -35,6 +36,7 @@ export const TO_OKAPI_RULES = {
   impliedTenant: SUPERTENANT,
   okapiUrl: 'untouched',
   answerer: 'okapi',
+  tokens: 'ignored',
 } as const satisfies ListenerRules
 
 /** Plain, from listed addresses and until a date: the one exception to trust rule 1. */

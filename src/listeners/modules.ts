@@ -17,6 +17,7 @@ export const MODULES_RULES = {
   impliedTenant: '',
   okapiUrl: 'untouched',
   answerer: 'callee',
+  tokens: 'remembered',
 } as const satisfies ListenerRules
 
 /** Plain, from Okapi to the sidecars of modules, one port for each: Okapi pools connections by port. */

@@ -17,6 +17,7 @@ export const OKAPI_RULES = {
   impliedTenant: SUPERTENANT,
   okapiUrl: 'untouched',
   answerer: 'okapi',
+  tokens: 'judged',
 } as const satisfies ListenerRules
 
 /** Mutual TLS, to Okapi beside us. */

@@ -18,6 +18,7 @@ export const PUBLIC_RULES = {
   impliedTenant: SUPERTENANT,
   okapiUrl: 'untouched',
   answerer: 'okapi',
+  tokens: 'ignored',
 } as const satisfies ListenerRules
 
 /** TLS without client certificates, to Okapi beside us. */

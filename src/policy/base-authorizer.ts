@@ -15,6 +15,7 @@ import { allowedIn, type ExceptionTable, exceptionsAt, exceptionTable } from './
 import type { Authorizer } from './policy.ts'
 import { gatherRights, type Rights } from './rights.ts'
 import { PASSING_HIT } from './route-table.ts'
+import type { TokenSources } from './token-sources.ts'
 
 /** What both kinds of ingress share: dates, quarantine, callers that are refused whatever they ask. */
 export abstract class BaseAuthorizer implements Authorizer {
@@ -56,6 +57,11 @@ export abstract class BaseAuthorizer implements Authorizer {
     if (this.#validUntilMs !== Number.POSITIVE_INFINITY) this.#lookAtClock()
     if (this.blanketDenial !== undefined) return this.blanketDenial
     return this.decideRequest(method, bytes, start, end, tenant, moduleId, preflight)
+  }
+
+  get tokens(): TokenSources {
+    if (this.#validUntilMs !== Number.POSITIVE_INFINITY) this.#lookAtClock()
+    return this.rights.tokens
   }
 
   pathExceptions(bytes: Uint8Array, start: number, end: number): readonly string[] {

@@ -86,6 +86,7 @@ function useless(model: PolicyModel, grant: Grant): string | undefined {
     const other = opens.tenants.find((tenant) => tenant !== SUPERTENANT)
     return other === undefined ? undefined : `tenant ${other} is open without a grant`
   }
+  if (opens.kind === 'tokens') return uselessTokens(model, grant, opens.of)
   if (opens.kind === 'interface') return uselessInterface(model, grant, opens.id)
   if (opens.kind === 'admin' || meansAdministration(opens.pattern)) return undefined
   const modules = at === 'okapi' ? [...model.set.modules.values()] : installed(model, at)
@@ -95,6 +96,19 @@ function useless(model: PolicyModel, grant: Grant): string | undefined {
   const isPerson = ['operator', 'client'].includes(parseCaller(caller).kind)
   if (found || (isPerson && at !== 'okapi')) return undefined
   return `no installed module declares a route under ${opens.pattern.text}`
+}
+
+function uselessTokens(
+  model: PolicyModel,
+  { untilMs, caller }: Grant,
+  of: 'any' | readonly string[],
+): string | undefined {
+  if (of === 'any') {
+    if (untilMs !== Number.POSITIVE_INFINITY) return undefined
+    return `any token from ${caller} passes for ever: name the modules whose tokens it sends, or set until`
+  }
+  const missing = of.find((name) => installed(model, name).length === 0)
+  return missing && `no descriptor of ${missing} is installed: no token was sent to it`
 }
 
 function uselessInterface(model: PolicyModel, grant: Grant, id: string): string | undefined {

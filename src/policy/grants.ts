@@ -13,7 +13,8 @@ import { type RuleReader, type RuleSource, readRules, ruleSources } from './rule
 
 /**
  * What a grant opens, exactly one of: an interface whatever its version; methods and a path; groups
- * of Okapi's administration, for operators; tenants that need a word, which is `supertenant`.
+ * of Okapi's administration, for operators; tenants that need a word, which is `supertenant`; tokens that
+ * Okapi has sent to other modules, or any.
  */
 export type Opens =
   | { readonly kind: 'interface'; readonly id: string }
@@ -25,6 +26,7 @@ export type Opens =
     }
   | { readonly kind: 'admin'; readonly groups: readonly AdminGroup[] }
   | { readonly kind: 'tenants'; readonly tenants: readonly string[] }
+  | { readonly kind: 'tokens'; readonly of: 'any' | readonly string[] }
 
 /** The operator's word: this caller may do that here, for a reason. */
 export interface Grant {
@@ -43,7 +45,8 @@ export interface Grant {
   readonly pointer: string | null
 }
 
-const FIELDS = 'caller at interface methods path admin profile tenants why until source'.split(' ')
+const FIELDS =
+  'caller at interface methods path admin profile tenants tokens why until source'.split(' ')
 
 /** Reads grants; each that cannot be read is an error and left out. */
 export function readGrantRules(list: readonly RuleSource[], problems: Problem[]): Grant[] {
@@ -80,6 +83,8 @@ export function opensText(opens: Opens): string {
       return `administration: ${opens.groups.join(', ')}`
     case 'tenants':
       return `tenant ${opens.tenants.join(', ')}`
+    case 'tokens':
+      return opens.of === 'any' ? 'any token' : `tokens of ${opens.of.join(', ')}`
   }
 }
 
@@ -117,8 +122,11 @@ function readGrant(reader: RuleReader): readonly Grant[] {
     const field = profile === undefined ? 'admin' : 'profile'
     reader.fail(field, 'groups of administration are for operators: operator/NAME')
   }
-  if (opens.kind === 'admin' && productOf(at) !== 'okapi') {
-    reader.fail('at', `admin is opened at okapi, not at ${at}`)
+  if ((opens.kind === 'admin' || opens.kind === 'tokens') && productOf(at) !== 'okapi') {
+    reader.fail('at', `${opens.kind} is opened at okapi, not at ${at}`)
+  }
+  if (opens.kind === 'tokens' && kind !== 'module') {
+    reader.fail('tokens', `the tokens of ${caller} are not judged: it logs in`)
   }
   if (profile !== undefined && OPERATOR_PROFILES[profile].ends && !reader.has('until')) {
     reader.fail('until', `profile ${profile} needs until: the day by which Okapi is locked`)
@@ -137,7 +145,7 @@ function readGrant(reader: RuleReader): readonly Grant[] {
 
 function readProfile(reader: RuleReader): OperatorProfileName {
   const name = reader.text('profile')
-  for (const other of ['interface', 'methods', 'path', 'admin', 'tenants']) {
+  for (const other of ['interface', 'methods', 'path', 'admin', 'tenants', 'tokens']) {
     if (reader.has(other)) reader.fail(other, `${other} does not go with a profile`)
   }
   if (isOperatorProfile(name)) return name
@@ -160,17 +168,20 @@ function profileOpens(name: OperatorProfileName): readonly Opens[] {
 }
 
 function readOpens(reader: RuleReader): Opens {
-  const given = ['interface', 'path', 'admin', 'tenants'].filter((name) => reader.has(name))
+  const given = ['interface', 'path', 'admin', 'tenants', 'tokens'].filter((name) =>
+    reader.has(name),
+  )
   if (given.length !== 1) {
     return reader.fail(
       '',
-      'a grant opens one of: interface, methods with path, admin, profile, tenants',
+      'a grant opens one of: interface, methods with path, admin, profile, tenants, tokens',
     )
   }
   const [kind] = given
   if (kind !== 'path' && reader.has('methods')) reader.fail('methods', 'methods go with a path')
   if (kind === 'interface') return { kind, id: reader.text('interface') }
   if (kind === 'tenants') return { kind, tenants: reader.texts('tenants') }
+  if (kind === 'tokens') return { kind, of: readTokens(reader) }
   if (kind === 'admin') {
     const groups = ADMIN_GROUPS.filter((group) => reader.texts('admin').includes(group))
     const unknown = reader.texts('admin').find((name) => !groups.some((group) => group === name))
@@ -180,6 +191,12 @@ function readOpens(reader: RuleReader): Opens {
     return { kind, groups }
   }
   return readRoute(reader)
+}
+
+function readTokens(reader: RuleReader): 'any' | readonly string[] {
+  if (!reader.isText('tokens')) return reader.texts('tokens')
+  if (reader.text('tokens') === 'any') return 'any'
+  return reader.fail('tokens', 'tokens is `any`, or a list of the modules whose tokens it may send')
 }
 
 function readRoute(reader: RuleReader): Opens {

@@ -2,6 +2,7 @@ import type { Caller } from './caller.ts'
 import type { Decision } from './decision.ts'
 import type { OperatorProfileName } from './operator-profiles.ts'
 import type { PolicySummary } from './summary.ts'
+import type { TokenSources } from './token-sources.ts'
 import type { ModuleTraits } from './traits.ts'
 
 /** The compiled allow-list: immutable, asked by every listener, replaced as a whole. */
@@ -34,6 +35,8 @@ export interface ProfileGrant {
 export interface Authorizer {
   /** False: whatever this caller asks here is refused. */
   readonly open: boolean
+  /** Which tokens it may send beside those that Okapi has sent to it. */
+  readonly tokens: TokenSources
   /**
    * May this call pass? Never throws, changes nothing that a caller can see, and for an allowed call
    * that was asked before allocates nothing.

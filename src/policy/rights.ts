@@ -10,6 +10,7 @@ import { type Grant, isAt, isFor, isWide } from './grants.ts'
 import type { PolicyModel } from './model.ts'
 import { type Routed, RouteTable } from './route-table.ts'
 import type { Route } from './routes.ts'
+import { type TokenSources, tokenSourcesOf } from './token-sources.ts'
 
 /** A reason why a caller may use an interface. */
 export interface Entitlement {
@@ -36,6 +37,7 @@ export interface Rights {
   readonly administration: RouteTable<GrantedRoute>
   readonly admin: ReadonlyMap<AdminGroup, Grant>
   readonly supertenant: boolean
+  readonly tokens: TokenSources
   /** All grants for this caller here, expired ones too: for hints. */
   readonly grants: readonly Grant[]
   readonly granted: boolean
@@ -62,7 +64,7 @@ export function gatherRights(model: PolicyModel, caller: Caller, at: string, ms:
       paths.push({ pattern: opens.pattern, mask: opens.mask, grant })
     } else if (opens.kind === 'admin') {
       for (const group of opens.groups) admin.set(group, grant)
-    } else if (opens.tenants.includes(SUPERTENANT)) supertenant = true
+    } else if (opens.kind === 'tenants' && opens.tenants.includes(SUPERTENANT)) supertenant = true
   }
   return {
     caller,
@@ -75,6 +77,7 @@ export function gatherRights(model: PolicyModel, caller: Caller, at: string, ms:
     ),
     admin,
     supertenant,
+    tokens: tokenSourcesOf(model, caller, valid),
     grants,
     granted: valid.length > 0,
   }

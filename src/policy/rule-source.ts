@@ -75,6 +75,10 @@ export class RuleReader {
     return value
   }
 
+  isText(name: string): boolean {
+    return typeof this.#fields[name] === 'string'
+  }
+
   texts(name: string): string[] {
     const value = this.#fields[name]
     if (!Array.isArray(value) || value.length === 0) {

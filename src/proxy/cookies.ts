@@ -28,6 +28,11 @@ export function setsToken(value: string): boolean {
   return isToken(end === -1 ? value : value.slice(0, end))
 }
 
+/** The token that a Set-Cookie value gives, as clients that send it on read it. */
+export function setAccessToken(value: string): string | undefined {
+  return /^[ \t]*folioAccessToken=([A-Za-z0-9._=-]+)[ \t]*(?:;|$)/.exec(value)?.[1]
+}
+
 /**
  * The token that Okapi takes from a Cookie value, if it is there once and spelled beyond doubt. Netty
  * skips a pair that breaks RFC 6265 (ServerCookieDecoder.STRICT), and Okapi refuses two.

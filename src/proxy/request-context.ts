@@ -40,6 +40,11 @@ export interface ListenerRules {
    * Okapi's, where `callee` may be any process with the module's key.
    */
   readonly answerer: 'module' | 'callee' | 'okapi'
+  /**
+   * Tokens of requests: those of a module are judged, and of its answers remembered; or they come from Okapi
+   * and are remembered for the module that gets them; or neither.
+   */
+  readonly tokens: 'judged' | 'remembered' | 'ignored'
 }
 
 const PROVEN: ReadonlySet<Caller['kind']> = new Set(['module', 'operator', 'client'])

@@ -12,6 +12,7 @@ import { refusalResponse, refusedByCallee, unhealthy } from './refused.ts'
 import { hostOf, type RequestContext } from './request-context.ts'
 import type { Shares } from './shares.ts'
 import { findTenant } from './tenant.ts'
+import type { TokenProvenance } from './token-provenance.ts'
 
 /** What the story of every exchange in this process needs to know. */
 export interface RequestHandlerOptions {
@@ -21,6 +22,8 @@ export interface RequestHandlerOptions {
   readonly self: string
   /** Who may have how many exchanges open. */
   readonly shares: Shares
+  /** Undefined: which tokens a module sends is not looked at. */
+  readonly tokens: TokenProvenance | undefined
   /** Answers Okapi's health question about the module. */
   readonly health: Upstream<RequestContext>
   /** Why what another sidecar may take is given back to its caller; null: it is served. */
@@ -50,6 +53,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
       (x.downstream.canGiveBack ? house.givesBack() : null) ??
       unsettled(x) ??
       authorize(context, head) ??
+      house.tokens?.judge(context, head) ??
       place(x) ??
       rewrite(context, head, out)
     )
@@ -134,6 +138,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     if (request.appendsAddress) headers.forwardedFor(head, out, hostOf(context.peerAddress))
     context.traceId = headers.trace(head, out, request, context.traceId)
     out.lines(head, request.actions, false)
+    house.tokens?.passes(context, head)
     return context.upstream
   }
 
@@ -148,6 +153,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     }
     if (decision?.allow && decision.sensitivity === 'high') headers.noStore(head, out)
     if (listener.answerer === 'okapi') {
+      house.tokens?.answers(context, head)
       out.lines(head, ANSWER_OF_OKAPI, x.reframed)
       return null
     }

@@ -1,9 +1,13 @@
 import type { Direction } from '../observe/labels.ts'
 import type { WorkerSeen } from '../observe/status/facts.ts'
-import type { HistoryView } from '../observe/status/history.ts'
+import type { History, HistoryView } from '../observe/status/history.ts'
 import type { PublicKeyPair } from '../transport/listen.ts'
+import type { Authentication } from './authentication.ts'
+import type { Connections } from './connections.ts'
+import type { Databases } from './databases.ts'
 import type { BoundAddresses } from './listeners.ts'
 import type { PolicyMaterial } from './policy-material.ts'
+import type { Upstreams } from './upstreams.ts'
 
 /** What those who serve are asked when metrics are scraped or the status page is read. */
 export interface ServingState {
@@ -52,4 +56,32 @@ export interface ServingThreads {
   drain(): Promise<boolean>
   /** Cuts everything; nothing is left running. */
   destroy(): void
+}
+
+/** What one thread says of itself. What is asked for is looked up then, not now. */
+export function seenIn(
+  connections: Connections,
+  upstreams: Upstreams,
+  authentication: Authentication,
+  history: History,
+  databases: Databases,
+): ServingState {
+  return {
+    get connections() {
+      return connections.size + databases.size
+    },
+    open: (direction: Direction) =>
+      direction === 'postgres' ? databases.size : connections.open(direction),
+    get stale() {
+      return authentication.stale
+    },
+    get running() {
+      return connections.exchanges
+    },
+    get bufferedBytes() {
+      return connections.bufferedBytes + upstreams.bufferedBytes
+    },
+    history,
+    workers: [],
+  }
 }

@@ -3,7 +3,6 @@ import type { CredentialsInForce } from '../credentials/credentials.ts'
 import { LISTENERS } from '../listeners/all.ts'
 import { besideOkapi, type ListenerParts } from '../listeners/listener.ts'
 import { AccessLog } from '../observe/access.ts'
-import type { Direction } from '../observe/labels.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { History } from '../observe/status/history.ts'
@@ -28,7 +27,8 @@ import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { migrationFacts, PlainPeers } from './migration.ts'
 import { policyChanged } from './policy-material.ts'
 import { StoppingSidecar } from './predecessor.ts'
-import type { ServingState, ServingThreads } from './serving-threads.ts'
+import { type ServingState, type ServingThreads, seenIn } from './serving-threads.ts'
+import { tokenProvenance } from './token-memory.ts'
 import { Upstreams } from './upstreams.ts'
 
 const FLUSH_MS = 100
@@ -44,6 +44,8 @@ export interface ServingParts {
   readonly metrics: Metrics
   /** Where the path of X-Okapi-Url is remembered, if not by this thread for itself. */
   readonly okapiPath?: PathCell
+  /** Where it is remembered which tokens Okapi has sent; absent with `policy.tokens: off`. */
+  readonly tokenMemory?: SharedArrayBuffer | undefined
   /** Absent: no other thread has the same listeners. */
   readonly sharing?: Sharing
 }
@@ -246,47 +248,20 @@ export class Serving implements ServingThreads {
   }
 
   #house() {
-    const { config, metrics } = this.#parts
+    const { config, metrics, clock } = this.#parts
     const { module, ingress } = config
     const kept = { metrics, history: this.#history }
     return {
       okapiUrl: this.#okapiUrl,
       self: ingress === undefined ? '' : `http://${ingress.forward.authority}`,
       shares: this.#shares,
+      tokens: tokenProvenance(config, clock, this.#parts.tokenMemory),
       health: healthOf(module.id, (done) =>
         this.#leaving ? done(DRAINING) : this.#connectionCheck?.(done),
       ),
       givesBack: () => (this.#leaving ? DRAINING : null),
       record: recording(config, this.#access, kept),
     }
-  }
-}
-
-/** What is asked for is looked up then, not now. */
-function seenIn(
-  connections: Connections,
-  upstreams: Upstreams,
-  authentication: Authentication,
-  history: History,
-  databases: Databases,
-): ServingState {
-  return {
-    get connections() {
-      return connections.size + databases.size
-    },
-    open: (direction: Direction) =>
-      direction === 'postgres' ? databases.size : connections.open(direction),
-    get stale() {
-      return authentication.stale
-    },
-    get running() {
-      return connections.exchanges
-    },
-    get bufferedBytes() {
-      return connections.bufferedBytes + upstreams.bufferedBytes
-    },
-    history,
-    workers: [],
   }
 }
 

@@ -1,15 +1,18 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
+import { productOf } from '../../src/folio/module-id.ts'
 import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import type { Caller } from '../../src/policy/caller.ts'
 import type { Allow, Decision } from '../../src/policy/decision.ts'
 import type { Authorizer, Policy } from '../../src/policy/policy.ts'
+import type { TokenSources } from '../../src/policy/token-sources.ts'
 import { byModule, toOne } from '../../src/proxy/destination.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
 import { type Destination, RequestContext, type Traits } from '../../src/proxy/request-context.ts'
 import { type RequestHandlerOptions, requestHandler } from '../../src/proxy/request-handler.ts'
 import type { Share } from '../../src/proxy/share.ts'
 import { type ShareLimits, Shares } from '../../src/proxy/shares.ts'
+import type { TokenProvenance } from '../../src/proxy/token-provenance.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Exchange, RequestHandler, Upstream } from '../../src/wire/exchange.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
@@ -64,6 +67,7 @@ export class OpenPolicy implements Policy {
   readonly profiles = []
   readonly asked: Asked[] = []
   exceptions: readonly string[] = []
+  tokens: TokenSources = []
   /** What it knows of `MODULE`. */
   readonly known = { authFilter: false, keepsTokens: false, seesCookies: false }
   decide: (asked: Asked) => Partial<Allow> | Decision = () => ({})
@@ -71,6 +75,7 @@ export class OpenPolicy implements Policy {
   bind(): Authorizer {
     return {
       open: true,
+      tokens: this.tokens,
       decide: (method, bytes, start, end, tenant, moduleId) => {
         const path = Buffer.from(bytes.subarray(start, end)).toString('latin1')
         const asked = { method, path, tenant, moduleId }
@@ -87,8 +92,8 @@ export class OpenPolicy implements Policy {
   }
 
   traits(id: string) {
-    if (id !== MODULE) return undefined
-    return { id, product: 'mod-b', ...this.known }
+    if (!id.startsWith('mod-')) return undefined
+    return { id, product: productOf(id), ...this.known }
   }
 }
 
@@ -109,6 +114,8 @@ export interface ListenerOptions {
   readonly traits?: Partial<Traits>
   readonly limits?: Partial<ShareLimits>
   readonly health?: Upstream<RequestContext>
+  /** Which tokens a module may send; left out: any. */
+  readonly tokens?: TokenProvenance
   /** Where the connection comes from. */
   readonly peer?: string
 }
@@ -140,6 +147,7 @@ export function doorOf(
     okapiUrl,
     self: 'http://127.0.0.1:8081',
     shares,
+    tokens: options.tokens,
     health: options.health ?? NO_HEALTH,
     givesBack: () => null,
     record: (x: Exchange<RequestContext>) => {

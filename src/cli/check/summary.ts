@@ -30,11 +30,21 @@ export function configurationSummary(
     ...workers(config),
     ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
+    ...tokens(config),
   ])
 }
 
 function workers({ workers: count }: Config): [string, string][] {
   return count === 1 ? [] : [['workers', `${count} threads on the same ports`]]
+}
+
+function tokens({ policy }: Config): [string, string][] {
+  const { tokens: mode, tokenSeenMs, tokenGraceMs } = policy
+  if (mode === 'off') return []
+  const life = `of modules only those that Okapi has sent to them within ${spanText(tokenSeenMs)}`
+  const grace = spanText(Math.min(tokenGraceMs, tokenSeenMs))
+  const when = mode === 'report' ? 'REPORT ONLY' : `refused from ${grace} after a start on`
+  return [['tokens', `${life}, ${when}`]]
 }
 
 /** As wide as the terminal: what is longer goes on below itself. In a pipe each fact is one line. */

@@ -126,7 +126,7 @@ export function unusedGrants({
   }
   const what = `grant of ${opensText(grant.opens)} to ${grant.caller} at ${grant.at} (${place})`
   if (used.length === 0) return { comments: [`${what}: never used, remove it`], grants: [] }
-  if (grant.opens.kind === 'admin' || grant.opens.kind === 'tenants') {
+  if ((['admin', 'tenants', 'tokens'] as string[]).includes(grant.opens.kind)) {
     return { comments: [`${what}: ${share}`, idle], grants: [] }
   }
   const narrower = used.map((route) => ({

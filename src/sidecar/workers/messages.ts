@@ -24,6 +24,8 @@ export interface Start {
   readonly cells: SharedArrayBuffer
   /** Where all threads remember the path of X-Okapi-Url. */
   readonly okapiPath: SharedArrayBuffer
+  /** Where all threads remember tokens; undefined with `policy.tokens: off`. */
+  readonly tokenMemory: SharedArrayBuffer | undefined
   readonly credentials: Handed
   readonly policy: HandedPolicy
   readonly publicPair: PublicKeyPair | undefined

@@ -37,7 +37,8 @@ class Thread {
     this.#policies = { current: compiled(config, policy) }
     const okapiPath = new SharedPath(start.okapiPath)
     const sources = { credentials: this.#credentials, policies: this.#policies, okapiPath }
-    this.#serving = new Serving({ config, log, clock, metrics, sharing, ...sources })
+    const { tokenMemory } = start
+    this.#serving = new Serving({ config, log, clock, metrics, sharing, tokenMemory, ...sources })
     if (publicPair !== undefined) this.#serving.showPublic(publicPair)
   }
 

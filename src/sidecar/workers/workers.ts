@@ -42,6 +42,7 @@ export class Workers implements ServingThreads {
   #credentials: Handed | undefined
   #policy: HandedPolicy | undefined
   #pair: PublicKeyPair | undefined
+  #tokenMemory: SharedArrayBuffer | undefined
   #begun = false
   #taking: Promise<void> | undefined
   #seen: ServingState = merged([])
@@ -89,6 +90,11 @@ export class Workers implements ServingThreads {
     const handed = handOver(raw, next)
     if (!this.#begun) this.#credentials = handed
     this.#hand('credentials', handed)
+  }
+
+  /** Before `open`: where they remember tokens. */
+  remembersTokensIn(memory: SharedArrayBuffer | undefined): void {
+    this.#tokenMemory = memory
   }
 
   policyChanged(material: PolicyMaterial, hash: string): void {
@@ -147,7 +153,7 @@ export class Workers implements ServingThreads {
     })
     this.#threads.push(thread)
     const okapiPath = this.#okapiPath
-    const memory = { cells, okapiPath }
+    const memory = { cells, okapiPath, tokenMemory: this.#tokenMemory }
     return thread.ask('open', { config, sharing, ...memory, credentials, policy, publicPair })
   }
 

@@ -73,6 +73,7 @@ function weakened(
 ): Authorizer {
   return {
     open: true,
+    tokens: judge.tokens,
     decide: (...call) => judge.decide(...call),
     pathExceptions: (...path) => judge.pathExceptions(...path),
     ...other(judge),

@@ -1,0 +1,36 @@
+import { hasAuthFilter } from '../folio/descriptor.ts'
+import { isOkapi, productOf } from '../folio/module-id.ts'
+import type { Caller } from './caller.ts'
+import { idOf } from './descriptors.ts'
+import type { Grant } from './grants.ts'
+import type { PolicyModel } from './model.ts'
+
+/**
+ * Which tokens a caller may send to Okapi beside those that Okapi has sent to it: `any`, or those that
+ * Okapi has sent to one of these modules, by their full ids.
+ */
+export type TokenSources = 'any' | readonly string[]
+
+/** The tokens of nobody else. */
+export const OWN_TOKENS: TokenSources = []
+
+/**
+ * What `grants`, which hold now for this caller at Okapi, say of tokens. A module with an auth filter makes
+ * tokens, and sends ones that nobody has sent to it (mod-authtoken FilterApi: `new DummyToken`).
+ */
+export function tokenSourcesOf(
+  { set }: PolicyModel,
+  caller: Caller,
+  grants: readonly Grant[],
+): TokenSources {
+  // Browsers and people log in, and send a token first.
+  if (caller.kind !== 'module' || isOkapi(caller.id)) return 'any'
+  const module = set.modules.get(caller.id)
+  if (module !== undefined && hasAuthFilter(module.descriptor)) return 'any'
+  const named = grants.flatMap(({ opens }) => (opens.kind === 'tokens' ? [opens.of] : []))
+  if (named.length === 0) return OWN_TOKENS
+  if (named.includes('any')) return 'any'
+  const names = new Set(named.flat())
+  const ids = [...set.modules.values()].map(idOf)
+  return ids.filter((id) => names.has(id) || names.has(productOf(id)))
+}

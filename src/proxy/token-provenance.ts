@@ -1,0 +1,140 @@
+import { proposedGrant } from '../policy/grants.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Clock } from '../wire/face.ts'
+import type { Head } from '../wire/head.ts'
+import { accessToken, setAccessToken } from './cookies.ts'
+import { NAME } from './names.ts'
+import type { RequestContext } from './request-context.ts'
+import type { SeenTokens } from './seen-tokens.ts'
+import { MOST_TOKEN_BYTES, TokenHasher } from './token-hash.ts'
+
+export interface TokenProvenanceOptions {
+  readonly mode: 'report' | 'enforce'
+  readonly seen: SeenTokens
+  readonly clock: Clock
+  /** So long after the start `enforce` only reports: what was remembered is gone. */
+  readonly graceMs: number
+  readonly lifeMs: number
+}
+
+const BEARER = Buffer.from('Bearer ')
+const TOKEN_LINES = [NAME.token, NAME.authorization] as const
+
+/**
+ * A module sends to Okapi only tokens that Okapi has sent to it, or that came to it in an answer: those it found
+ * elsewhere are refused. What a module sends is never remembered, or it could make any token its own.
+ */
+export class TokenProvenance {
+  readonly #options: TokenProvenanceOptions
+  readonly #hasher: TokenHasher
+
+  constructor(options: TokenProvenanceOptions) {
+    this.#options = options
+    this.#hasher = new TokenHasher(...options.seen.key)
+  }
+
+  /** Milliseconds until `enforce` refuses; 0: it does, or `report` is all that is asked for. */
+  get graceMs(): number {
+    const { mode, graceMs, seen, clock } = this.#options
+    return mode === 'report' ? 0 : Math.max(0, graceMs - seen.ageMs(clock.now))
+  }
+
+  /** Why the token of this request must not go on. */
+  judge(context: RequestContext, head: Head): Refusal | null {
+    const { listener, caller, authorizer } = context
+    if (listener.tokens !== 'judged' || caller.kind !== 'module') return null
+    const sources = authorizer.tokens
+    if (sources === 'any') return null
+    // Which tokens another module was sent, Okapi's sidecar alone knows.
+    if (listener.direction === 'egress' && sources.length > 0) return null
+    for (const id of TOKEN_LINES) {
+      const line = head.find(id)
+      if (line === -1) continue
+      let start = head.valueStart[line]!
+      const end = head.valueEnd[line]!
+      if (id === NAME.authorization) start = afterBearer(head.bytes, start, end)
+      if (start === end || this.#isKnown(caller.id, sources, head.bytes, start, end)) continue
+      return this.#refuse(context, caller.id)
+    }
+    return null
+  }
+
+  /** Okapi sends this request to a module, with this token. */
+  passes({ listener, traits, at, bare }: RequestContext, head: Head): void {
+    // What a module with an auth filter sends is not judged.
+    if (listener.tokens !== 'remembered' || bare || traits.authFilter) return
+    const line = head.find(NAME.token)
+    if (line !== -1) this.#remember(at, head.bytes, head.valueStart[line]!, head.valueEnd[line]!)
+    if (!traits.seesCookies) return
+    const cookie = head.valueOf(NAME.cookie)
+    const token = cookie === undefined ? undefined : accessToken(cookie)
+    if (token !== undefined) this.#rememberText(at, token)
+  }
+
+  /**
+   * An answer to a module: X-Okapi-Token of `/authn/login`, cookies of `/authn/login-with-expiry`. Bodies are not
+   * read: the tokens in them (`/token`, `/token/sign`) are handed on to browsers, not sent.
+   */
+  answers({ listener, caller }: RequestContext, head: Head): void {
+    if (listener.tokens !== 'judged' || caller.kind !== 'module') return
+    if (!head.has(NAME.token) && !head.has(NAME.setCookie)) return
+    for (let line = 0; line < head.count; line++) {
+      if (head.ids[line] === NAME.token) {
+        this.#remember(caller.id, head.bytes, head.valueStart[line]!, head.valueEnd[line]!)
+      } else if (head.ids[line] === NAME.setCookie) {
+        const token = setAccessToken(head.value(line))
+        if (token !== undefined) this.#rememberText(caller.id, token)
+      }
+    }
+  }
+
+  #isKnown(
+    caller: string,
+    sources: readonly string[],
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    if (end - start > MOST_TOKEN_BYTES) return false
+    const { seen, clock } = this.#options
+    const hash = this.#hasher.hash(bytes, start, end)
+    if (seen.knows(caller, hash, clock.now)) return true
+    for (const id of sources) if (seen.knows(id, hash, clock.now)) return true
+    return false
+  }
+
+  #remember(moduleId: string, bytes: Buffer, start: number, end: number): void {
+    if (start === end || end - start > MOST_TOKEN_BYTES) return
+    const { seen, clock } = this.#options
+    seen.remember(moduleId, this.#hasher.hash(bytes, start, end), clock.now)
+  }
+
+  #rememberText(moduleId: string, token: string): void {
+    const bytes = Buffer.from(token, 'latin1')
+    this.#remember(moduleId, bytes, 0, bytes.length)
+  }
+
+  #refuse(context: RequestContext, caller: string): Refusal | null {
+    const { lifeMs, mode } = this.#options
+    const because = `${caller} may not send this token: Okapi has not sent it to ${caller} within ${timeText(lifeMs)}, nor did it come in an answer`
+    const opens = 'tokens: [MODULE] (whose tokens it gets by another way)'
+    const wouldAllow = `a token that Okapi sent to it; or ${proposedGrant(caller, 'okapi', opens)}`
+    const refusal = refuse('token-not-seen-here', because, { wouldAllow })
+    return context.found(refusal, this.graceMs === 0 ? mode : 'report')
+  }
+}
+
+/** Where the token begins in the value of Authorization, as Okapi reads it (TokenHeader.check). */
+function afterBearer(bytes: Buffer, start: number, end: number): number {
+  const from = start + BEARER.length
+  if (from > end || bytes.compare(BEARER, 0, BEARER.length, start, from) !== 0) return start
+  let at = from
+  while (at < end && bytes[at]! <= 0x20) at++
+  return at
+}
+
+/** `24 h`, `90 min`: a life is whole minutes or longer. */
+function timeText(ms: number): string {
+  const minutes = Math.round(ms / 60_000)
+  return minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} min`
+}

@@ -1,0 +1,148 @@
+import test from 'ava'
+import { answer, ask, get, ID, OK, Town, token, verdictOf } from '../support/scenario.ts'
+
+// A module sees tokens of users that are not its own to use: in a database, in a log, on Kafka, in the memory of a
+// process beside it. It sends them through its own sidecar, and past it with its key.
+
+const T = 'X-Okapi-Tenant: diku'
+const NOT_SEEN = '403 token-not-seen-here'
+
+let town: Town
+
+test.before(async () => {
+  const policy = { tokens: 'enforce', tokenGraceMs: 0 }
+  const more = { [ID.okapi]: { policy }, [ID.notes]: { policy }, [ID.tags]: { policy } }
+  town = await Town.open({ modules: [ID.notes, ID.tags, ID.users], more })
+})
+test.beforeEach(() => {
+  town.okapi.forget()
+  town.okapi.reply = OK
+})
+test.after.always(() => town?.close())
+
+/** A token of its own for each test, with its length in a real installation. */
+function tokenOf(user: string): string {
+  return token({
+    sub: user,
+    user_id: user,
+    tenant: 'diku',
+    type: 'access',
+    filler: 'x'.repeat(200),
+  })
+}
+
+/** What the module may ask for. */
+function asks(id: string): string {
+  return id === ID.tags ? '/tags' : '/users/1'
+}
+
+/** Okapi calls the module with this token. */
+async function reaches(id: string, path: string, its: string): Promise<string> {
+  const lines = [T, `X-Okapi-Token: ${its}`]
+  return verdictOf(await ask(town.modules, get(`/${id}${path}`, ...lines)))
+}
+
+async function viaEgress(id: string, line: string): Promise<string> {
+  return verdictOf(await ask(town.egress(id), get(asks(id), T, line)))
+}
+
+/** With the module's key, and no sidecar of its own. */
+async function withKey(id: string, line: string): Promise<string> {
+  const where = await town.ingress(ID.okapi, id)
+  return verdictOf(await ask(where, get(asks(id), T, line)))
+}
+
+test.serial(
+  'the token of a user that another module serves: its own sidecar and Okapi’s refuse it',
+  async (t) => {
+    const anna = tokenOf('anna')
+    const line = `X-Okapi-Token: ${anna}`
+    t.is(await reaches(ID.notes, '/notes', anna), '200')
+    for (const each of [line, `Authorization: Bearer ${anna}`, `Authorization: ${anna}`]) {
+      t.is(await viaEgress(ID.tags, each), NOT_SEEN, each)
+      t.is(await withKey(ID.tags, each), NOT_SEEN, each)
+    }
+    t.is(town.okapi.bytes, '', 'nothing of it reached Okapi')
+    // The module that Okapi sent it to may send it, with a sidecar and without.
+    t.is(await viaEgress(ID.notes, line), '200')
+    t.is(await withKey(ID.notes, line), '200')
+    // And so may the other, once Okapi has sent it there too.
+    t.is(await reaches(ID.tags, '/tags', anna), '200')
+    t.is(await viaEgress(ID.tags, line), '200')
+    t.is(await withKey(ID.tags, line), '200')
+  },
+)
+
+test.serial('a token that no module was sent; sending it often does not help', async (t) => {
+  const line = `X-Okapi-Token: ${tokenOf('eve')}`
+  for (let i = 0; i < 3; i++) {
+    t.is(await viaEgress(ID.notes, line), NOT_SEEN)
+    t.is(await withKey(ID.notes, line), NOT_SEEN)
+  }
+  t.is(town.okapi.bytes, '')
+  t.is(await viaEgress(ID.notes, 'Accept: */*'), '200', 'without a token another rule decides')
+})
+
+test.serial(
+  'a token that reached the module’s sidecar past Okapi’s is not known there',
+  async (t) => {
+    const bob = tokenOf('bob')
+    const where = await town.ingress(ID.notes, ID.okapi)
+    t.is(verdictOf(await ask(where, get('/notes', T, `X-Okapi-Token: ${bob}`))), '200')
+    t.is(await viaEgress(ID.notes, `X-Okapi-Token: ${bob}`), NOT_SEEN)
+    t.is(town.okapi.bytes, '')
+  },
+)
+
+test.serial(
+  'what comes in an answer may be sent: a login with a header, and one with cookies',
+  async (t) => {
+    const [legacy, access] = [tokenOf('system-1'), tokenOf('system-2')]
+    const [first, second] = [`X-Okapi-Token: ${legacy}`, `X-Okapi-Token: ${access}`]
+    t.is(await viaEgress(ID.tags, first), NOT_SEEN)
+    town.okapi.reply = () => answer('201 Created', [`x-okapi-token: ${legacy}`], '{}')
+    t.is(await viaEgress(ID.tags, 'Accept: */*'), '201')
+    town.okapi.reply = () =>
+      answer('201 Created', [
+        'Set-Cookie: folioRefreshToken=r; Max-Age=604800; Path=/authn; Secure; HttpOnly',
+        `Set-Cookie: folioAccessToken=${access}; Max-Age=600; Path=/; Secure; HttpOnly`,
+      ])
+    t.is(await viaEgress(ID.tags, 'Accept: */*'), '201')
+    town.okapi.reply = OK
+    for (const line of [first, second]) {
+      t.is(await viaEgress(ID.tags, line), '200')
+      t.is(await withKey(ID.tags, line), '200')
+      t.is(await viaEgress(ID.notes, line), NOT_SEEN, 'it is no token of another module')
+    }
+  },
+)
+
+test.serial('a sidecar that is told to leaves it to Okapi’s', async (t) => {
+  const carol = tokenOf('carol')
+  // mod-users' sidecar has `tokens: off`, which is the default.
+  t.is(await viaEgress(ID.users, `X-Okapi-Token: ${carol}`), NOT_SEEN)
+  t.is(town.okapi.bytes, '')
+  t.is(await reaches(ID.users, '/users', carol), '200')
+  t.is(await viaEgress(ID.users, `X-Okapi-Token: ${carol}`), '200')
+})
+
+test.serial(
+  'many tokens, each of which comes back once Okapi has sent it: none is refused',
+  async (t) => {
+    const tokens = Array.from({ length: 400 }, (_, i) => tokenOf(`user-${i}`))
+    const verdicts = new Map<string, number>()
+    const rounds = Array.from({ length: 8 }, (_, i) => tokens.filter((_, at) => at % 8 === i))
+    await Promise.all(
+      rounds.map(async (some) => {
+        for (const each of some) {
+          const both = [
+            await reaches(ID.notes, '/notes', each),
+            await viaEgress(ID.notes, `X-Okapi-Token: ${each}`),
+          ]
+          verdicts.set(both.join(), (verdicts.get(both.join()) ?? 0) + 1)
+        }
+      }),
+    )
+    t.deepEqual([...verdicts], [['200,200', 400]])
+  },
+)
