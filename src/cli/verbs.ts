@@ -23,6 +23,10 @@ export const VERBS: Verbs = {
     summary: 'database roles for modules, and what a database server says',
     load: () => import('./postgres.ts'),
   },
+  kafka: {
+    summary: 'the rules of modules as ACLs of Kafka’s brokers',
+    load: () => import('./kafka.ts'),
+  },
   probe: {
     summary: 'attack a target as a rogue module would, and report',
     load: () => import('./probe.ts'),

@@ -1,0 +1,54 @@
+import { runSubcommand, type Subcommands } from './verb.ts'
+
+/** The usage text of `kafka` and its subcommands. */
+export const usage = `okapi-sidecar kafka: the rules of modules as ACLs of the brokers
+
+Usage:
+    okapi-sidecar kafka acls -c FILE [--tenant T]... [--principal cn|product]
+                             [--json]
+    okapi-sidecar kafka acls --descriptors DIR [--rules FILE]... [--env NAME]
+                             [--tenant T]... [--tenant-collection NAME]
+                             [--principal cn|product] [--json]
+
+acls prints the rules that a sidecar enforces as commands for kafka-acls.sh, so
+that the brokers enforce them too: with -c those of one module, with
+--descriptors those of every module there that a rule is for, by the shipped
+grants/kafka.yaml and each --rules FILE. {tenant} is written out for the tenants
+of the configuration and each --tenant T. Where a rule has \`*\` before its end
+the ACL ends at that \`*\`: it is wider, and a comment says so.
+
+A broker takes the subject of the certificate for the principal, not its URI:
+\`certs issue\` writes the module id into the common name, so a module is
+User:CN=mod-users-19.7.0, and another principal after each upgrade. With
+--principal product it is User:mod-users; the brokers then need the line
+ssl.principal.mapping.rules that is printed first.
+
+Options:
+    -c, --config FILE       the configuration of a sidecar; default sidecar.yaml
+        --descriptors DIR   the folder of ModuleDescriptors
+        --rules FILE        rules as in \`kafka.rules\`; may be repeated
+        --env NAME          ENV of the modules; default folio
+        --tenant T          a tenant; may be repeated
+        --tenant-collection NAME
+                            KAFKA_PRODUCER_TENANT_COLLECTION of the modules
+        --principal KIND    cn (default) or product
+        --json              the ACLs as JSON
+
+Exit codes: 0 fine, 2 wrong usage or configuration
+
+Example:
+    okapi-sidecar kafka acls -c sidecar.yaml --tenant diku > acls.sh
+    BOOTSTRAP=kafka:9093 ADMIN=admin.properties sh acls.sh
+`
+
+const SUBCOMMANDS: Subcommands = {
+  acls: () => import('./kafka/acls.ts'),
+}
+
+/** Their names, for completion. */
+export const subcommands = Object.keys(SUBCOMMANDS)
+
+/** Finds the subcommand and runs it; throws a Fault for one that does not exist. */
+export function run(argv: readonly string[]): Promise<number> {
+  return runSubcommand('kafka', SUBCOMMANDS, argv)
+}
