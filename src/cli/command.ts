@@ -7,9 +7,14 @@ import { usage, VERBS } from './verbs.ts'
  * One command line from argv to its exit code: 0 fine, 1 the answer is no, 2 wrong usage or
  * configuration. What went wrong is told on stderr; it never throws.
  */
-export async function runCommand(argv: readonly string[]): Promise<number> {
+export function runCommand(argv: readonly string[]): Promise<number> {
+  return exitCodeOf(() => dispatch(argv))
+}
+
+/** What `work` resolves to; what it throws is told on stderr. */
+export async function exitCodeOf(work: () => Promise<number>): Promise<number> {
   try {
-    return await dispatch(argv)
+    return await work()
   } catch (error) {
     return failed(error)
   }

@@ -13,8 +13,8 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { MAIN } from '../support/program.ts'
+import { typed } from '../support/typed.ts'
 
-const _ROOT = join(import.meta.dirname, '..', '..')
 const ID = 'mod-users-19.7.0'
 const DESCRIPTOR = `{
   "id": "${ID}",
@@ -34,24 +34,28 @@ function sidecar(cwd: string, ...argv: string[]) {
   return sidecarWith({}, cwd, ...argv)
 }
 
-function sidecarWith(env: Record<string, string>, cwd: string, ...argv: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...argv], {
-    cwd,
-    encoding: 'utf8',
-    env: { NO_COLOR: '1', ...env },
-  })
-  return { status, stdout, stderr }
+/** Types it as in this folder: the name of the folder is added, and taken off what is said. */
+async function sidecarWith(env: Record<string, string>, cwd: string, ...argv: string[]) {
+  const here = argv.map((word, i) =>
+    ['-c', '--dir'].includes(argv[i - 1] ?? '') ? join(cwd, word) : word,
+  )
+  const file = argv[0] === 'check' && !argv.includes('-c') ? ['-c', join(cwd, 'sidecar.yaml')] : []
+  const { code, stdout, stderr } = await typed([...here, ...file], { env })
+  const bare = (text: string) => text.replaceAll(`${cwd}/`, '')
+  return { status: code, stdout: bare(stdout), stderr: bare(stderr) }
 }
 
 const CREDENTIALS = mkdtempSync(join(tmpdir(), 'sidecar-check-ca-'))
 
-test.before('a development CA with two modules', (t) => {
-  t.is(
-    sidecar(CREDENTIALS, 'certs', 'init', '--dir', 'ca', '--trust-domain', 'folio.test').status,
-    0,
-  )
+test.before('a development CA with two modules', async (t) => {
+  const init = ['certs', 'init', '--dir', 'ca', '--trust-domain', 'folio.test']
+  t.is((await sidecar(CREDENTIALS, ...init)).status, 0)
   for (const id of [ID, 'mod-notes-5.0.0']) {
-    t.is(sidecar(CREDENTIALS, 'certs', 'issue', id, '--dir', 'ca', '--valid-for', '24h').status, 0)
+    t.is(
+      (await sidecar(CREDENTIALS, 'certs', 'issue', id, '--dir', 'ca', '--valid-for', '24h'))
+        .status,
+      0,
+    )
   }
 })
 
@@ -79,8 +83,9 @@ function write(directory: string, name: string, text: string): void {
   writeFileSync(join(directory, name), text, { mode: 0o644 })
 }
 
-test('a sound configuration: a few lines, exit 0', (t) => {
-  const { status, stdout, stderr } = sidecar(installation(), 'check')
+test('a sound configuration: a few lines, exit 0', async (t) => {
+  const options = { cwd: installation(), encoding: 'utf8', env: { NO_COLOR: '1' } } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'check'], options)
   t.is(stderr, '')
   t.is(status, 0)
   t.regex(stdout, /^module +mod-users-19\.7\.0 in folio\.test\n/)
@@ -90,38 +95,38 @@ test('a sound configuration: a few lines, exit 0', (t) => {
   t.true(stdout.endsWith('\nFine.\n'))
 })
 
-test('every room is looked at although the one before has errors', (t) => {
+test('every room is looked at although the one before has errors', async (t) => {
   const directory = installation()
   rmSync(join(directory, 'ca', ID, 'ca.crt'))
   write(directory, 'set/mod-users.json', DESCRIPTOR.replace('"/users/{id}"', '7'))
   write(directory, 'set/broken.json', '{\n  "id":\n')
-  const { status, stderr } = sidecar(directory, 'check', '-c', 'sidecar.yaml')
+  const { status, stderr } = await sidecar(directory, 'check', '-c', 'sidecar.yaml')
   t.is(status, 2)
   t.regex(stderr, /ca\.crt/)
   t.regex(stderr, /broken\.json:\d+:\d+: this is not JSON/)
   t.regex(stderr, /\n\d+ errors, 0 warnings\n$/)
 })
 
-test('an error inside a descriptor has a line and a column', (t) => {
+test('an error inside a descriptor has a line and a column', async (t) => {
   const directory = installation()
   write(directory, 'set/mod-users.json', DESCRIPTOR.replace('"/users/{id}"', '7'))
-  const { status, stderr } = sidecar(directory, 'check')
+  const { status, stderr } = await sidecar(directory, 'check')
   t.is(status, 2)
   t.regex(stderr, /mod-users\.json:8:\d+: /)
 })
 
-test('a module that gets users’ tokens by what it provides is warned of, with the line', (t) => {
+test('a module that gets users’ tokens by what it provides is warned of, with the line', async (t) => {
   const directory = installation()
   const more = '"handlers": [] }, { "id": "authtoken-x", "version": "1.0", "handlers": ['
   write(directory, 'set/mod-users.json', DESCRIPTOR.replace('"handlers": [', more))
-  const { status, stdout, stderr } = sidecar(directory, 'check')
+  const { status, stdout, stderr } = await sidecar(directory, 'check')
   t.is(status, 0)
   t.regex(stderr, /warning: \S*mod-users\.json:\d+:\d+: mod-users-19\.7\.0 is handed the access/)
   t.regex(stderr, /`authtoken-x`[\s\S]*hint: of FOLIO only mod-authtoken, mod-login/)
   t.true(stdout.endsWith('\nFine, with 2 warnings.\n'))
 })
 
-test('with an auth filter installed, what a login in the supertenant needs is missed', (t) => {
+test('with an auth filter installed, what a login in the supertenant needs is missed', async (t) => {
   const directory = installation()
   for (const id of ['mod-authtoken-2.18.0', 'mod-login-7.14.0']) {
     const text = readFileSync(
@@ -131,7 +136,17 @@ test('with an auth filter installed, what a login in the supertenant needs is mi
     write(directory, `set/${id}.json`, text)
   }
   const okapi = 'okapi-7.2.0'
-  sidecar(directory, 'certs', 'issue', okapi, '--dir', 'ca', '--valid-for', '24h', '--powerful')
+  await sidecar(
+    directory,
+    'certs',
+    'issue',
+    okapi,
+    '--dir',
+    'ca',
+    '--valid-for',
+    '24h',
+    '--powerful',
+  )
   const said = (more: string) => {
     const yaml = `module: ${okapi}
 trustDomain: folio.test
@@ -142,25 +157,25 @@ policy: { descriptors: set${more} }
     write(directory, 'okapi.yaml', yaml)
     return sidecar(directory, 'check', '-c', 'okapi.yaml')
   }
-  const missing = said('')
+  const missing = await said('')
   t.is(missing.status, 0, missing.stderr)
   t.regex(missing.stderr, /mod-authtoken-2\.18\.0 and mod-login-7\.14\.0 may not call Okapi in the/)
   t.regex(
     missing.stderr,
     /hint: set policy\.knownGrants: \[supertenant\], here and in the sidecars of/,
   )
-  const half = said(
+  const half = await said(
     ', grants: [{ caller: mod-login, at: okapi, tenants: [supertenant], why: by hand }]',
   )
   t.regex(half.stderr, /: mod-authtoken-2\.18\.0 may not call Okapi/)
   t.regex(half.stderr, /warning: no operator may administer Okapi: /)
   const anna = '{ caller: operator/anna, at: okapi, profile: daily, why: administers }'
-  const { stderr, stdout } = said(`, knownGrants: [supertenant], grants: [${anna}]`)
+  const { stderr, stdout } = await said(`, knownGrants: [supertenant], grants: [${anna}]`)
   t.is(stderr, '')
   t.regex(stdout, /\npolicy .*, 1 grant and 2 known, enforce,/)
 })
 
-test('an error inside a grant has a line and a column', (t) => {
+test('an error inside a grant has a line and a column', async (t) => {
   const directory = installation()
   write(directory, 'grants.yaml', '- caller: mod-x\n  at: okapi\n  why: w\n  path: /users\n')
   const yaml = `module: ${ID}
@@ -170,28 +185,28 @@ ingress: { forward: http://127.0.0.1:8081 }
 policy: { descriptors: set, grants: grants.yaml }
 `
   write(directory, 'sidecar.yaml', yaml)
-  const { status, stderr } = sidecar(directory, 'check')
+  const { status, stderr } = await sidecar(directory, 'check')
   t.is(status, 2)
   t.regex(stderr, /grants\.yaml:1:3: /)
 })
 
-test('credentials of another module are no credentials', (t) => {
+test('credentials of another module are no credentials', async (t) => {
   const directory = installation()
   for (const name of ['tls.crt', 'tls.key']) {
     copyFileSync(join(directory, 'ca', 'mod-notes-5.0.0', name), join(directory, 'ca', ID, name))
   }
-  const { status, stdout, stderr } = sidecar(directory, 'check')
+  const { status, stdout, stderr } = await sidecar(directory, 'check')
   t.is(status, 2)
   t.regex(stdout, /\ncredentials +not usable\n/)
   t.regex(stderr, /mod-notes-5\.0\.0/)
 })
 
-test('an emptyDir: refused as it is, fine where it is mounted read-only', (t) => {
+test('an emptyDir: refused as it is, fine where it is mounted read-only', async (t) => {
   const directory = installation()
   const certs = join(directory, 'ca', ID)
   for (const mode of [0o777, 0o2777, 0o2770]) {
     chmodSync(certs, mode)
-    const open = sidecar(directory, 'check')
+    const open = await sidecar(directory, 'check')
     t.is(open.status, 2)
     t.regex(open.stderr, /others may write this \(folder with mode [02]77\d\)/)
     t.regex(open.stderr, /in a pod mount it with readOnly: true/)
@@ -207,15 +222,15 @@ test('an emptyDir: refused as it is, fine where it is mounted read-only', (t) =>
     t.is(mounted.status, 0, mounted.stderr)
   }
   chmodSync(certs, 0o700)
-  t.is(sidecar(directory, 'check').status, 0)
+  t.is((await sidecar(directory, 'check')).status, 0)
 })
 
-test('the certificate of `public` is looked at too', (t) => {
+test('the certificate of `public` is looked at too', async (t) => {
   const directory = installation(
     'public: { listen: 127.0.0.1:0, credentials: { directory: web } }\n',
   )
   mkdirSync(join(directory, 'web'), { mode: 0o755 })
-  const absent = sidecar(directory, 'check')
+  const absent = await sidecar(directory, 'check')
   t.is(absent.status, 2)
   t.regex(absent.stderr, /web\/tls\.crt: cannot be read/)
   copyFileSync(join(directory, 'ca', ID, 'tls.crt'), join(directory, 'web', 'tls.crt'))
@@ -223,19 +238,19 @@ test('the certificate of `public` is looked at too', (t) => {
     join(directory, 'ca', 'mod-notes-5.0.0', 'tls.key'),
     join(directory, 'web', 'tls.key'),
   )
-  t.regex(sidecar(directory, 'check').stderr, /web\/tls\.key: does not belong to tls\.crt/)
+  t.regex((await sidecar(directory, 'check')).stderr, /web\/tls\.key: does not belong to tls\.crt/)
   copyFileSync(join(directory, 'ca', ID, 'tls.key'), join(directory, 'web', 'tls.key'))
-  t.is(sidecar(directory, 'check').status, 0)
+  t.is((await sidecar(directory, 'check')).status, 0)
 })
 
-test('in 80 columns what is longer goes on below itself', (t) => {
+test('in 80 columns what is longer goes on below itself', async (t) => {
   const directory = installation(`migration:
   listen: 127.0.0.1:0
   from: [10.1.2.0/24, 10.1.3.0/24, 10.1.4.0/24]
   until: ${new Date(Date.now() + 30 * 24 * 60 * 60 * 1000).toISOString().slice(0, 10)}
   why: the others move later
 `)
-  const { status, stdout } = sidecarWith({ COLUMNS: '80' }, directory, 'check')
+  const { status, stdout } = await sidecarWith({ COLUMNS: '80' }, directory, 'check')
   t.is(status, 0)
   const lines = stdout.split('\n')
   for (const line of lines) t.true(line.length <= 80, line)
@@ -249,12 +264,12 @@ test('in 80 columns what is longer goes on below itself', (t) => {
   t.regex(stdout, credentials)
 })
 
-test('a file that two listeners read is missing once', (t) => {
+test('a file that two listeners read is missing once', async (t) => {
   const directory = installation(
     `public: { listen: 127.0.0.1:0, credentials: { directory: ca/${ID} } }\n`,
   )
   for (const name of ['tls.crt', 'tls.key']) rmSync(join(directory, 'ca', ID, name))
-  const { status, stderr } = sidecar(directory, 'check')
+  const { status, stderr } = await sidecar(directory, 'check')
   t.is(status, 2)
   for (const name of ['tls.crt', 'tls.key']) {
     const told = stderr.split('\n').filter((line) => line.includes(`/${name}: `))
@@ -265,24 +280,28 @@ test('a file that two listeners read is missing once', (t) => {
   }
   t.regex(stderr, /\n2 errors, /)
   rmSync(join(directory, 'ca', ID), { recursive: true })
-  const gone = sidecar(directory, 'check')
+  const gone = await sidecar(directory, 'check')
   t.is(gone.stderr.split('there is no directory').length, 2, gone.stderr)
 })
 
-test('files that hold no certificate or no key are reported as such', (t) => {
+test('files that hold no certificate or no key are reported as such', async (t) => {
   const directory = installation(
     'public: { listen: 127.0.0.1:0, credentials: { directory: web } }\n',
   )
   mkdirSync(join(directory, 'web'), { mode: 0o755 })
   for (const name of ['tls.crt', 'tls.key']) writeFileSync(join(directory, 'web', name), 'none')
-  const { status, stderr } = sidecar(directory, 'check')
+  const { status, stderr } = await sidecar(directory, 'check')
   t.is(status, 2)
   t.regex(stderr, /web\/tls\.key: there is no private key in it that can be read: line 1 /)
   t.regex(stderr, /web\/tls\.crt: there is no certificate in it that can be read: line 1 /)
 })
 
-test('--print shows each value and its origin, aligned', (t) => {
-  const { status, stdout } = sidecar(installation('limits: { headMs: 7 }\n'), 'check', '--print')
+test('--print shows each value and its origin, aligned', async (t) => {
+  const { status, stdout } = await sidecar(
+    installation('limits: { headMs: 7 }\n'),
+    'check',
+    '--print',
+  )
   t.is(status, 0)
   const lines = stdout.split('\n')
   const line = (key: string) => lines.find((text) => text.startsWith(`${key} `))
@@ -292,9 +311,9 @@ test('--print shows each value and its origin, aligned', (t) => {
   t.is(new Set(settings.map((text) => text.lastIndexOf(' default'))).size, 1)
 })
 
-test('--json says the same to a program', (t) => {
+test('--json says the same to a program', async (t) => {
   const directory = installation()
-  const fine = JSON.parse(sidecar(directory, 'check', '--json').stdout)
+  const fine = JSON.parse((await sidecar(directory, 'check', '--json')).stdout)
   t.true(fine.ok)
   t.deepEqual(fine.problems, [])
   t.is(fine.credentials.identity, `spiffe://folio.test/module/${ID}`)
@@ -305,7 +324,7 @@ test('--json says the same to a program', (t) => {
   })
 
   write(directory, 'sidecar.yaml', 'module: mod-users\n')
-  const { status, stdout, stderr } = sidecar(directory, 'check', '--json')
+  const { status, stdout, stderr } = await sidecar(directory, 'check', '--json')
   t.is(status, 2)
   t.is(stderr, '')
   const { ok, problems, policy } = JSON.parse(stdout)
@@ -314,23 +333,23 @@ test('--json says the same to a program', (t) => {
   t.deepEqual(problems.find(({ line }: { line: number }) => line === 1)?.severity, 'error')
 })
 
-test('--schema needs no configuration', (t) => {
-  const { status, stdout } = sidecar(tmpdir(), 'check', '--schema')
+test('--schema needs no configuration', async (t) => {
+  const { status, stdout } = await sidecar(tmpdir(), 'check', '--schema')
   t.is(status, 0)
   t.is(JSON.parse(stdout).title, 'okapi-sidecar')
 })
 
-test('wrong usage is an error with 2', (t) => {
-  const { status, stderr } = sidecar(tmpdir(), 'check', '--pint')
+test('wrong usage is an error with 2', async (t) => {
+  const { status, stderr } = await sidecar(tmpdir(), 'check', '--pint')
   t.is(status, 2)
   t.regex(stderr, /Unknown option '--pint'/)
-  t.is(sidecar(tmpdir(), 'check', '-c', 'absent.yaml').status, 2)
+  t.is((await sidecar(tmpdir(), 'check', '-c', 'absent.yaml')).status, 2)
 })
 
-test('several threads are told, and more than there are CPUs are warned of, at their line', (t) => {
-  const one = sidecar(installation(), 'check')
+test('several threads are told, and more than there are CPUs are warned of, at their line', async (t) => {
+  const one = await sidecar(installation(), 'check')
   t.notRegex(one.stdout, /threads/)
-  const { status, stdout, stderr } = sidecar(installation('workers: 64\n'), 'check')
+  const { status, stdout, stderr } = await sidecar(installation('workers: 64\n'), 'check')
   t.is(status, 0)
   t.regex(stdout, /workers +64 threads on the same ports/)
   if (process.platform !== 'linux') return void t.regex(stderr, /threads need Linux/)
@@ -338,8 +357,8 @@ test('several threads are told, and more than there are CPUs are warned of, at t
   t.regex(stderr, /sidecar\.yaml:6:\d+: `workers`: 64, but there (are|is) \d+ CPU/)
 })
 
-test('an absurd number of threads is an error', (t) => {
-  const { status, stderr } = sidecar(installation('workers: 65\n'), 'check')
+test('an absurd number of threads is an error', async (t) => {
+  const { status, stderr } = await sidecar(installation('workers: 65\n'), 'check')
   t.is(status, 2)
   t.regex(stderr, /workers/)
 })

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import tls from 'node:tls'
 import test from 'ava'
 import { freePorts } from '../probe/targets/nginx.ts'
-import { MAIN } from '../support/program.ts'
 import {
   answer,
   ask,
@@ -16,11 +15,11 @@ import {
   Place,
   Player,
   request,
-  runTool,
   type Sidecar,
   silence,
   verdictOf,
 } from '../support/scenario.ts'
+import { typed } from '../support/typed.ts'
 
 // Who holds mod-users' key answers Okapi's sidecar: a bare TLS server, and a sidecar whose own descriptors
 // say that mod-users is an auth filter, so that it takes nothing off. Okapi copies X-* of an answer into
@@ -171,13 +170,13 @@ for (const [who, known, exitCode, because] of [
       policy: { descriptors: await known() },
     })
     t.teardown(() => sidecar.stop())
-    const { out, err, code } = await runTool(process.execPath, [
-      ...[MAIN, 'probe', `https://127.0.0.1:${sidecar.port('ingress')}`, '--at', 'okapi'],
+    const { stdout, stderr, code } = await typed([
+      ...['probe', `https://127.0.0.1:${sidecar.port('ingress')}`, '--at', 'okapi'],
       ...['--credentials', await place.certificate(ID.users), '--tenant', 'diku', '--json'],
       ...['--only', 'response-stolen-key', '--listen', `127.0.0.1:${port}`],
       ...['--ask', `http://127.0.0.1:${sidecar.port('modules')}/${ID.users}/users/1`],
     ])
-    t.is(code, exitCode, err)
-    t.regex(JSON.parse(out).attacks[0].because, because)
+    t.is(code, exitCode, stderr)
+    t.regex(JSON.parse(stdout).attacks[0].because, because)
   })
 }

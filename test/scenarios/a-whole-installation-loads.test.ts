@@ -7,11 +7,11 @@ import {
   healthMessage,
   ID,
   Place,
-  Process,
   Sidecar,
   silence,
   verdictOf,
 } from '../support/scenario.ts'
+import { typed } from '../support/typed.ts'
 
 // Real ModuleDescriptors, where a folder of them is at hand: DESCRIPTORS_DIR=/path/to/descriptors.
 
@@ -93,8 +93,8 @@ withFolder('a module’s sidecar runs with them too, and `check` has no error', 
     egress: { listen: '127.0.0.1:0', gateway: 'https://127.0.0.1:1' },
   })
   const file = await place.file('notes.json', settings)
-  const check = new Process(['check', '-c', file])
-  t.is(await check.ended, 0, check.err + check.out)
+  const check = await typed(['check', '-c', file])
+  t.is(check.code, 0, check.stderr + check.stdout)
   const sidecar = await Sidecar.start(id, file)
   t.teardown(() => sidecar.stop())
   const refused = await ask(sidecar.port('egress'), get('/_/proxy/tenants', 'X-Okapi-Tenant: diku'))

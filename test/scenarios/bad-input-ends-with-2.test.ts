@@ -1,6 +1,8 @@
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { Life } from '../support/scenario/life.ts'
+import { inside } from '../support/scenario/sidecar.ts'
 import { ask, get, ID, Place, Player, Process, Sidecar, verdictOf } from '../support/scenario.ts'
 
 let place: Place
@@ -27,7 +29,7 @@ async function good(more: Settings = {}): Promise<Settings> {
 
 /** Runs it to its end: exit code, standard error, and what was said to standard output. */
 async function run(settings: unknown, name = `bad-${++certificates}.yaml`) {
-  const process = new Process(['run', '-c', await place.file(name, settings)])
+  const process = new Life(inside(await place.file(name, settings)))
   const ran = process
     .say(({ msg }) => msg === 'ready')
     .then(
@@ -84,7 +86,7 @@ function refused(
 type Matches = (text: string, words: RegExp) => void
 
 test.serial('the configuration that all others spoil runs', async (t) => {
-  const sidecar = await Sidecar.start(ID.users, await place.file('good.yaml', await good()))
+  const sidecar = await Sidecar.process(ID.users, await place.file('good.yaml', await good()))
   const where = { port: sidecar.port('ingress'), certificate: await place.certificate(ID.okapi) }
   t.is(verdictOf(await ask(where, get('/users/1'))), '200')
   t.is(await sidecar.stop(), 0)

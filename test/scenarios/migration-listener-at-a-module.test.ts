@@ -18,6 +18,7 @@ import {
   token,
   verdictOf,
 } from '../support/scenario.ts'
+import { typed } from '../support/typed.ts'
 
 // An Okapi that has no sidecar yet calls a module that has one.
 
@@ -163,10 +164,10 @@ test.serial(
       run.err,
       /mod-authtoken-2\.18\.0 has an auth filter, and the migration listener never leads to/,
     )
-    const check = new Process(['check', '-c', file])
-    t.is(await check.ended, 2)
+    const check = await typed(['check', '-c', file])
+    t.is(check.code, 2, check.stderr)
     t.regex(
-      check.err,
+      check.stderr,
       /authtoken\.json:\d+:\d+: .*the migration listener never leads to such a module/,
     )
     t.is(module.bytes, '')
@@ -255,19 +256,21 @@ test.serial(
     t.regex(String(warned?.problem), /:\d+:\d+: `migration.until` is over/)
     t.is(await late.stop(), 0)
     const configuration = await place.configuration(ID.users, sections({ migration }))
-    const check = new Process(['check', '-c', await place.file('late.json', configuration)])
-    t.is(await check.ended, 2)
-    t.regex(check.err, /late\.json:\d+:\d+: `migration.until` is over/)
-    t.regex(check.out, /plain .*CLOSED since 2026-01-31 00:00 UTC/)
+    const check = await typed(['check', '-c', await place.file('late.json', configuration)])
+    t.is(check.code, 2, check.stderr)
+    t.regex(check.stderr, /late\.json:\d+:\d+: `migration.until` is over/)
+    t.regex(check.stdout, /plain .*CLOSED since 2026-01-31 00:00 UTC/)
   },
 )
 
 test.serial('`check` says who may come, and until when', async (t) => {
   const file = await place.file('fine.json', await place.configuration(ID.users, sections()))
-  const check = new Process(['check', '-c', file])
-  t.is(await check.ended, 0)
+  const check = await typed(['check', '-c', file])
+  t.is(check.code, 0, check.stderr)
   const at = UNTIL.slice(0, 16).replace('T', ' ')
   t.true(
-    check.out.includes(`127.0.0.1:0 for 127.0.0.1/32, without proof of identity, until ${at} UTC`),
+    check.stdout.includes(
+      `127.0.0.1:0 for 127.0.0.1/32, without proof of identity, until ${at} UTC`,
+    ),
   )
 })

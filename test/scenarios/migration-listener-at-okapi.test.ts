@@ -1,7 +1,6 @@
 import net from 'node:net'
 import test from 'ava'
 import type { StatusFacts } from '../../src/observe/status/facts.ts'
-import { MAIN } from '../support/program.ts'
 import { metric, metricsOf, until } from '../support/scenario/metrics.ts'
 import {
   ask,
@@ -19,6 +18,7 @@ import {
   verdictOf,
   withTool,
 } from '../support/scenario.ts'
+import { typed } from '../support/typed.ts'
 
 // Modules that have no sidecar yet call Okapi here, from listed addresses. 127.0.0.1 is listed,
 // 127.0.0.2 and ::1 are not.
@@ -274,10 +274,10 @@ test.serial('log, status, metrics and check say that it is open, and until when'
   t.true(facts.peers.some(({ name }) => name === 'plain/127.0.0.1'))
   const page = await (await fetch(`${status}/`)).text()
   t.true(page.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`))
-  const said = await runTool(process.execPath, [MAIN, 'status', status])
+  const said = await typed(['status', status])
   t.true(
-    said.out.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`),
-    said.out + said.err,
+    said.stdout.includes(`the migration listener is open until ${at} UTC for 127.0.0.1`),
+    said.stdout + said.stderr,
   )
 })
 

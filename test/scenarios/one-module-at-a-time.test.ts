@@ -10,7 +10,8 @@ import {
   startChild,
 } from '../../src/demo/child.ts'
 import { MODULES, NOTE_ID, TENANT } from '../../src/demo/members.ts'
-import { ask, Cable, get, ID, Process, request, Sidecar, verdictOf } from '../support/scenario.ts'
+import { ask, Cable, get, ID, request, Sidecar, verdictOf } from '../support/scenario.ts'
+import { typed } from '../support/typed.ts'
 
 // docs/migrate.md, step by step and in its order, with the commands as they stand there. After each
 // step Anna still reads her note: Okapi asks mod-notes, which asks Okapi, which asks mod-users; before
@@ -68,9 +69,9 @@ async function post(path: string, json: unknown): Promise<void> {
 
 /** A verb of the command line that must end well. */
 async function verb(t: ExecutionContext, ...args: readonly string[]): Promise<string> {
-  const process = new Process(args)
-  t.is(await process.ended, 0, `${args.join(' ')}\n${process.out}${process.err}`)
-  return process.out
+  const { code, stdout, stderr } = await typed(args)
+  t.is(code, 0, `${args.join(' ')}\n${stdout}${stderr}`)
+  return stdout
 }
 
 let calls = 0

@@ -7,8 +7,8 @@ import test, { type ExecutionContext } from 'ava'
 import { type Issued, makeCa, moduleNames, type TestCa } from '../support/pki.ts'
 import { svidsMessage } from '../support/protobuf.ts'
 import { descriptorsIn, OKAPI, serialOf, USERS } from '../support/rotation.ts'
-import { Process } from '../support/scenario/process.ts'
 import { Sidecar } from '../support/scenario/sidecar.ts'
+import { typed } from '../support/typed.ts'
 import { startAgent, svidOf } from '../support/workload-api.ts'
 
 /** As SPIRE names workloads of Kubernetes; the configuration says which module that is. */
@@ -58,9 +58,9 @@ test('a sidecar takes its credentials from a SPIFFE agent, and each update of th
   t.teardown(() => agent.remove())
   const file = configuration(t, agent.socket)
 
-  const check = new Process(['check', '-c', file])
-  t.is(await check.ended, 0, check.err)
-  t.true(check.out.includes(`unix://${agent.socket}`), check.out)
+  const check = await typed(['check', '-c', file])
+  t.is(check.code, 0, check.stderr)
+  t.true(check.stdout.includes(`unix://${agent.socket}`), check.stdout)
 
   const sidecar = await Sidecar.start(USERS, file)
   t.teardown(() => sidecar.stop())
@@ -80,13 +80,13 @@ test('a sidecar takes its credentials from a SPIFFE agent, and each update of th
 
 test('without an agent `check` ends with 2 and names the socket', async (t) => {
   const file = configuration(t, '/tmp/okapi-sidecar-no-agent/agent.sock')
-  const check = new Process(['check', '-c', file])
-  t.is(await check.ended, 2)
-  t.regex(check.err, /unix:\/\/\/tmp\/okapi-sidecar-no-agent\/agent\.sock: .*no such socket/)
+  const check = await typed(['check', '-c', file])
+  t.is(check.code, 2, check.stderr)
+  t.regex(check.stderr, /unix:\/\/\/tmp\/okapi-sidecar-no-agent\/agent\.sock: .*no such socket/)
 })
 
 test('a socket without an absolute path is an error of the configuration', async (t) => {
-  const check = new Process(['check', '-c', configuration(t, 'agent.sock')])
-  t.is(await check.ended, 2)
-  t.regex(check.err, /credentials\.spiffe\.socket.* must be unix:\/\/\/absolute\/path/)
+  const check = await typed(['check', '-c', configuration(t, 'agent.sock')])
+  t.is(check.code, 2, check.stderr)
+  t.regex(check.stderr, /credentials\.spiffe\.socket.* must be unix:\/\/\/absolute\/path/)
 })

@@ -30,8 +30,13 @@ const OWN = new AsyncLocalStorage<Own>()
  * lines that run at the same time do not mix. For what signals, the working directory or a closed pipe do
  * there is Process.
  */
-export function typed(
-  argv: readonly string[],
+export function typed(argv: readonly string[], surroundings?: Surroundings): Promise<Outcome> {
+  return heard(() => runCommand(argv), surroundings)
+}
+
+/** What `work` says on standard output and standard error, and its exit code. */
+export function heard(
+  work: () => Promise<number>,
   { env = {}, input = '' }: Surroundings = {},
 ): Promise<Outcome> {
   const own: Own = {
@@ -41,7 +46,7 @@ export function typed(
     stderr: '',
   }
   return OWN.run(own, async () => {
-    const code = await runCommand(argv)
+    const code = await work()
     return { code, stdout: own.stdout, stderr: own.stderr }
   })
 }

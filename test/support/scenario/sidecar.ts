@@ -1,5 +1,7 @@
+import { exitCodeOf } from '../../../src/cli/command.ts'
 import { serve } from '../../../src/cli/run.ts'
 import type { Direction } from '../../../src/observe/labels.ts'
+import { heard } from '../typed.ts'
 import { type Ear, Life, type Running } from './life.ts'
 import { child, type Environment } from './process.ts'
 
@@ -18,7 +20,7 @@ export class Sidecar extends Life {
    * it; only the process is missing: a start costs a tenth, and no signal can kill or stop it.
    */
   static start(id: string, file: string): Promise<Sidecar> {
-    return Sidecar.#ready(new Sidecar(id, (ear) => here(file, ear)))
+    return Sidecar.#ready(new Sidecar(id, inside(file)))
   }
 
   /** The same as a process of its own. `under` as in Process. */
@@ -45,7 +47,12 @@ export class Sidecar extends Life {
   }
 }
 
-function here(file: string, ear: Ear): Running {
+/** What begins a life in the process of the test. */
+export function inside(file: string): (ear: Ear) => Running {
+  return (ear) => begin(file, ear)
+}
+
+function begin(file: string, ear: Ear): Running {
   const stop = Promise.withResolvers<NodeJS.Signals>()
   const leave = Promise.withResolvers<NodeJS.Signals>()
   const orders = { stop: stop.promise, leave: leave.promise }
@@ -55,9 +62,10 @@ function here(file: string, ear: Ear): Running {
       ear.out(typeof lines === 'string' ? lines : utf8.decode(lines)),
     flush: () => Promise.resolve(),
   }
-  const ended = serve({ file, env: {}, destination }, () => orders).catch((error: unknown) => {
-    ear.err(error instanceof Error ? `${error.stack}` : String(error))
-    return 2
+  const run = () => exitCodeOf(() => serve({ file, env: {}, destination }, () => orders))
+  const ended = heard(run).then(({ code, stderr }) => {
+    ear.err(stderr)
+    return code
   })
   return {
     pid: Number.NaN,
