@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { argv } from 'node:process'
 
-// Files run in worker threads, in parallel; everything binds port 0. A worker costs 0.4 s of CPU before
-// its first test, so files that start no process share one: those that a suite imports. Named on the
-// command line, each file runs by itself.
+// Files run in worker threads, in parallel; everything binds port 0. A worker costs 0.6 s of CPU before
+// its first test: it loads ava and, from sources, what it tests. So files of one kind share one, those that
+// a suite imports; alone stay those that change what is of the whole thread. Named on the command line,
+// each file runs by itself.
 const SUITES = new URL('test/suites/', import.meta.url)
 const shared = readdirSync(SUITES).flatMap((name) =>
   [...readFileSync(new URL(name, SUITES), 'utf8').matchAll(/^import '\.\.\/(.+)'$/gm)].map(

@@ -31,7 +31,10 @@ const DAY_MS = 24 * 3600_000
 const URI = 'spiffe://folio.test/module/mod-a-1.0.0'
 const NAMES: readonly AlternativeName[] = [{ kind: 'uri', value: URI }]
 const life = { now: new Date(), validForMs: 2 * DAY_MS }
-const root = await makeRoot({ ...life, commonName: 'root', organization: 'folio.test' })
+let root: Issuer
+test.before(async () => {
+  root = await makeRoot({ ...life, commonName: 'root', organization: 'folio.test' })
+})
 
 interface Kind {
   /** Takes the place of the ordinary extension with the same OID, or comes on top. */

@@ -135,7 +135,7 @@ test('grants: two files, or one for each side', async (t) => {
   t.is(both.code, 0)
 })
 
-test('wrong usage', async (t) => {
+test('policy diff: wrong usage', async (t) => {
   const wrong: (readonly [string[], RegExp])[] = [
     [['diff'], /diff takes two/],
     [['diff', SET], /diff takes two/],

@@ -181,7 +181,7 @@ test('over mutual TLS: an operator with a grant, through Okapi’s sidecar', asy
   t.is(okapi.asked.length, asked)
 })
 
-test('wrong usage', async (t) => {
+test('policy fetch: wrong usage', async (t) => {
   const full = ['fetch', '--okapi', 'https://okapi:8443', '--tenant', 'diku', '--out', 'x']
   const wrong: (readonly [string[], RegExp])[] = [
     [full.filter((word) => word !== '--okapi' && !word.startsWith('https')), /--okapi is missing/],

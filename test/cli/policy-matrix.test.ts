@@ -186,7 +186,7 @@ test('--html writes one page without anything from outside', async (t) => {
   t.regex(page, /Content-Security-Policy" content="default-src &#39;none&#39;/)
 })
 
-test('wrong usage', async (t) => {
+test('policy matrix: wrong usage', async (t) => {
   const wrong: (readonly [string[], RegExp])[] = [
     [['matrix'], /-c FILE/],
     [['matrix', '--descriptors', SET, '--json', '--csv'], /one of them/],

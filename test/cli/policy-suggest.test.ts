@@ -193,7 +193,7 @@ test('--from-descriptors needs what packed files leave out', async (t) => {
   t.regex(packed.stderr, /which permissions their routes ask for/)
 })
 
-test('wrong usage', async (t) => {
+test('policy suggest: wrong usage', async (t) => {
   const source = ['suggest', '--descriptors', SET]
   const wrong: (readonly [string[], RegExp])[] = [
     [source, /--from LOG, or --from-descriptors/],

@@ -129,7 +129,7 @@ test.serial(
   },
 )
 
-test.serial('supertenant, named or implied, is refused', async (t) => {
+test.serial('at `public` supertenant, named or implied, is refused', async (t) => {
   t.is(await verdict(get('/users', 'X-Okapi-Tenant: supertenant')), '403 tenant-not-allowed')
   t.is(await verdict(get('/users')), '403 tenant-not-allowed')
   t.is(

@@ -1,0 +1,2 @@
+import '../observe/status/status-in-chromium.test.ts'
+import '../probe/report-in-chromium.test.ts'

@@ -1,0 +1,6 @@
+import '../demo/cluster-without-sidecars.test.ts'
+import '../demo/mod-authtoken.test.ts'
+import '../probe/every-attack.test.ts'
+import '../probe/nginx.test.ts'
+import '../probe/tar-pit.test.ts'
+import '../soak/growth.test.ts'
