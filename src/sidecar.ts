@@ -25,7 +25,7 @@ import { after, Serving } from './sidecar/serving.ts'
 import type { ServingThreads } from './sidecar/serving-threads.ts'
 import { sourceOf } from './sidecar/source.ts'
 import { gauges } from './sidecar/status.ts'
-import { tokenMemoryFor } from './sidecar/token-memory.ts'
+import { TokenWatch, tokenMemoryFor } from './sidecar/token-memory.ts'
 import type { Workers } from './sidecar/workers/workers.ts'
 import { CoarseClock } from './transport/clock.ts'
 
@@ -51,6 +51,7 @@ export class Sidecar {
   readonly #policies: Policies
   readonly #threads: ServingThreads
   readonly #windows: AdminServers
+  readonly #tokens: TokenWatch | undefined
   #publicCertificate: PublicCertificate | undefined
   #leftAt: number | undefined
 
@@ -74,7 +75,9 @@ export class Sidecar {
       log: log.log,
       now: Date.now,
     })
+    this.#tokens = tokenMemory && new TokenWatch(config, tokenMemory)
     this.#windows = new AdminServers({
+      tokens: this.#tokens,
       config,
       credentials,
       policies,
@@ -186,7 +189,8 @@ export class Sidecar {
     const [credentials, policies] = [this.#credentials, this.#policies]
     const publicCertificate = this.#publicCertificate
     const { destination } = this.#log
-    const seen = { config, credentials, publicCertificate, policies, threads, destination }
+    const tokens = this.#tokens
+    const seen = { config, credentials, publicCertificate, policies, threads, destination, tokens }
     gauges(this.#metrics, seen)
     const [readiness, metrics, { log }] = [this.#readiness, this.#metrics, this.#log]
     await policies.watch(

@@ -3,7 +3,14 @@ import { parseArgs } from 'node:util'
 import { request } from 'undici'
 import { errorCode, fault } from '../fault.ts'
 import type { StatusFacts } from '../observe/status/facts.ts'
-import { dateText, migrationText, spanText, urgency, when } from '../observe/status/words.ts'
+import {
+  dateText,
+  migrationText,
+  spanText,
+  tokensText,
+  urgency,
+  when,
+} from '../observe/status/words.ts'
 import { paint, table, textWidth, wrap } from './terminal.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9902'
@@ -77,6 +84,7 @@ export function statusText(facts: StatusFacts): string {
     ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
     ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
     ['now', rates(facts)],
+    ...(facts.tokens === null ? [] : [['tokens', tokensText(facts.tokens)]]),
     ...(facts.log.lost === 0 ? [] : [['log', `${facts.log.lost} lines lost since the start`]]),
     ...facts.workers.map(({ connections, exchanges }, i) => [
       `thread ${i + 1}`,

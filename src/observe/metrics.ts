@@ -20,6 +20,7 @@ import {
 } from './labels.ts'
 import { type OverShare, overShareSeries } from './over-share.ts'
 import { OWN, type Tallies } from './tallies.ts'
+import { type TokenMemory, tokenSeries } from './token-memory.ts'
 
 /** What is read at scrape, each from the object that knows it. */
 const GAUGES = {
@@ -233,6 +234,11 @@ export class Metrics {
   /** Callers that were told `too-many`: identities by name, addresses all together. */
   overShare(read: () => readonly OverShare[]): void {
     overShareSeries(this.#registry, read)
+  }
+
+  /** What is remembered of tokens, asked at scrape. */
+  tokens(read: () => TokenMemory): void {
+    tokenSeries(this.#registry, read)
   }
 
   /** `read` gives the notAfter of a certificate in seconds since 1970, asked at scrape. */

@@ -113,6 +113,10 @@ class CompiledPolicy implements Policy {
     return this.#traits.get(moduleId)
   }
 
+  get modules(): readonly string[] {
+    return [...this.#traits.keys()]
+  }
+
   get profiles(): readonly ProfileGrant[] {
     return this.#model.grants.flatMap((grant) => {
       const { caller, profile, untilMs } = grant

@@ -17,6 +17,8 @@ export interface Policy {
   bind(caller: Caller, at: string): Authorizer
   /** What header rules need to know; undefined when no descriptor of that id is known. */
   traits(moduleId: string): ModuleTraits | undefined
+  /** The full ids of all modules with a descriptor. */
+  readonly modules: readonly string[]
   /** The operators' grants that name a profile, ended ones too. */
   readonly profiles: readonly ProfileGrant[]
   /** Who may call this module and what it may call, for people; made anew at each call. */

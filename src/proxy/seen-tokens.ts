@@ -15,6 +15,8 @@ export interface SeenTokensFill {
   readonly tokens: number
   /** Tokens that had to make room for others before their life was over. */
   readonly forgotten: number
+  /** Tokens that were asked for and not known. */
+  readonly unknown: number
   readonly bytes: number
 }
 
@@ -36,6 +38,7 @@ const EPOCH = 2
 const SETS = 4
 const MODULES = 5
 const LOCK = 6
+const UNKNOWN = 7
 /** The head of a module's part: whose it is, when it was used last, how much is in it. */
 const PART_HEAD = 8
 const OWNER = 0
@@ -123,6 +126,11 @@ export class SeenTokens {
     return place !== -1 && this.#alive(Atomics.load(this.#words, place + 2), this.#second(now))
   }
 
+  /** Counts a token that was not known. */
+  missed(): void {
+    Atomics.add(this.#words, UNKNOWN, 1)
+  }
+
   get fill(): SeenTokensFill {
     let [modules, tokens, forgotten] = [0, 0, 0]
     for (let i = 0; i < this.#modules; i++) {
@@ -132,7 +140,8 @@ export class SeenTokens {
       tokens += Atomics.load(this.#words, part + TAKEN)
       forgotten += Atomics.load(this.#words, part + FORGOTTEN)
     }
-    return { modules, tokens, forgotten, bytes: this.#words.byteLength }
+    const unknown = Atomics.load(this.#words, UNKNOWN)
+    return { modules, tokens, forgotten, unknown, bytes: this.#words.byteLength }
   }
 
   /** Undefined: nothing was ever remembered for it. */

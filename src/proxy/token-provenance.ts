@@ -115,7 +115,8 @@ export class TokenProvenance {
   }
 
   #refuse(context: RequestContext, caller: string): Refusal | null {
-    const { lifeMs, mode } = this.#options
+    const { lifeMs, mode, seen } = this.#options
+    seen.missed()
     const because = `${caller} may not send this token: Okapi has not sent it to ${caller} within ${timeText(lifeMs)}, nor did it come in an answer`
     const opens = 'tokens: [MODULE] (whose tokens it gets by another way)'
     const wouldAllow = `a token that Okapi sent to it; or ${proposedGrant(caller, 'okapi', opens)}`

@@ -11,6 +11,7 @@ import type { Root, StatusFacts } from '../observe/status/facts.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import { migrationFacts } from './migration.ts'
 import type { ServingThreads } from './serving-threads.ts'
+import type { TokenWatch } from './token-memory.ts'
 
 /** What is asked when the status page is read. */
 export interface StatusSources {
@@ -23,11 +24,12 @@ export interface StatusSources {
   readonly listening: Readonly<Record<string, string>>
   /** Milliseconds since 1970. */
   readonly startedMs: number
+  readonly tokens: TokenWatch | undefined
 }
 
 /** Everything that the status page shows, as it is now. */
 export function statusFacts(sources: StatusSources): StatusFacts {
-  const { config, credentials, policies, threads, readiness, destination } = sources
+  const { config, credentials, policies, threads, readiness, destination, tokens } = sources
   const { module, trustDomain, allowPlainBeyondLoopback } = config
   const nowMs = Date.now()
   const { history, connections, workers } = threads.seen
@@ -55,6 +57,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     workers,
     plainBeyondLoopback: allowPlainBeyondLoopback ?? null,
     migration: migrationFacts(config, nowMs),
+    tokens: tokens?.now(current, nowMs) ?? null,
   }
 }
 
@@ -89,11 +92,13 @@ export interface Gauged {
   readonly policies: PolicyCell
   readonly threads: ServingThreads
   readonly destination: LogDestination
+  readonly tokens: TokenWatch | undefined
 }
 
 /** Everything that is read at scrape, each from the object that knows it. */
 export function gauges(metrics: Metrics, gauged: Gauged): void {
-  const { config, credentials, publicCertificate: shown, policies, threads, destination } = gauged
+  const { config, credentials, publicCertificate: shown, policies, threads } = gauged
+  const { destination, tokens } = gauged
   metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)
   metrics.gauge('sidecar_connections_stale', () => threads.seen.stale)
   metrics.gauge('sidecar_crl_next_update_timestamp_seconds', () => {
@@ -116,6 +121,7 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   })
   metrics.overShare(() => threads.seen.history.overShare)
   metrics.policy(() => policies.current)
+  if (tokens !== undefined) metrics.tokens(() => tokens.now(policies.current, Date.now()))
   metrics.openConnections(
     Object.fromEntries(directionsOf(config).map((name) => [name, () => threads.seen.open(name)])),
   )

@@ -41,6 +41,7 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
     egress: { modules: { listen: '127.0.0.1:0' } },
     policy: {
       descriptors: join(ROOT, 'test/fixtures/descriptors'),
+      tokens: 'enforce',
       grants: [
         {
           caller: 'operator/anna',

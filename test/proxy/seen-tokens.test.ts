@@ -135,7 +135,7 @@ test('more modules than there is memory for: the one that was used longest ago m
 test('memory that no token was written to: every process draws its own key', (t) => {
   const [one, two] = [memoryFor(256).seen, memoryFor(256).seen]
   t.notDeepEqual(one.key, two.key)
-  t.deepEqual(one.fill, { modules: 0, tokens: 0, forgotten: 0, bytes: one.fill.bytes })
+  t.deepEqual(one.fill, { modules: 0, tokens: 0, forgotten: 0, unknown: 0, bytes: one.fill.bytes })
 })
 
 test('threads that remember at the same time lose none of their tokens', async (t) => {

@@ -65,6 +65,7 @@ export class OpenPolicy implements Policy {
   readonly hash = '0'
   readonly mode = 'enforce'
   readonly profiles = []
+  readonly modules = []
   readonly asked: Asked[] = []
   exceptions: readonly string[] = []
   tokens: TokenSources = []

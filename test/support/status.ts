@@ -88,6 +88,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
     workers: [],
     plainBeyondLoopback: null,
     migration: null,
+    tokens: null,
     ...over,
   }
 }

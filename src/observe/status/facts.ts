@@ -1,4 +1,5 @@
 import type { OverShare } from '../over-share.ts'
+import type { TokenMemory } from '../token-memory.ts'
 import type { PeerActivity, Refused, Slice } from './history.ts'
 
 /** Everything that the status page, its JSON and `okapi-sidecar status` show. */
@@ -49,6 +50,8 @@ export interface StatusFacts {
   readonly plainBeyondLoopback: string | null
   /** The migration listener; null where there is none. */
   readonly migration: MigrationFacts | null
+  /** Null with `policy.tokens: off`. */
+  readonly tokens: TokenMemory | null
 }
 
 /** One thread of several that serve. */

@@ -1,3 +1,4 @@
+import type { TokenMemory } from '../token-memory.ts'
 import type { MigrationFacts } from './facts.ts'
 
 const MINUTE = 60_000
@@ -34,6 +35,21 @@ export function migrationText({ open, untilMs, from, why }: MigrationFacts): str
   return open
     ? `the migration listener is open until ${dateText(untilMs)} for ${addresses}, without proof of identity: ${why}`
     : `the migration listener is closed since ${dateText(untilMs)}: remove \`migration\``
+}
+
+/** What is remembered of tokens, and what becomes of others, in one sentence. */
+export function tokensText(memory: TokenMemory): string {
+  const { mode, graceUntilMs, lifeMs, perModule, modules, tokens, forgotten, unknown } = memory
+  const others =
+    mode === 'report'
+      ? 'others are only told'
+      : graceUntilMs === null
+        ? 'others are refused'
+        : `others are only told until ${dateText(graceUntilMs)}`
+  const lost = forgotten === 0 ? '' : `, ${forgotten} forgotten early (policy.tokensPerModule)`
+  const fullest = memory.fullest.map((one) => `${one.name} ${one.tokens}`).join(', ')
+  const most = fullest === '' ? '' : `; most: ${fullest}`
+  return `${tokens} of ${modules} modules remembered for ${spanText(lifeMs)} (${perModule} of each for certain), ${others}; ${unknown} unknown ones since the start${lost}${most}`
 }
 
 /** Whether something that ends is fine, in the last third of its life, or over. */
