@@ -68,6 +68,10 @@ export const policy = () =>
       report: z.array(name()).default([]).meta({
         description: 'Interfaces in report mode while all others are enforced',
       }),
+      caller: z.enum(['off', 'report', 'enforce']).default('off').meta({
+        description:
+          'Judge what Okapi asks by the caller behind it: off, report (logged and counted) or enforce',
+      }),
       grants: z
         .union([name().transform((file) => [file]), z.array(z.union([grant(), name()]))])
         .default([])

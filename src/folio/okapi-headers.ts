@@ -78,6 +78,12 @@ export const FORWARDED_PREFIX = 'x-forwarded-'
 /** Prefix of what only a sidecar says. */
 export const SIDECAR_PREFIX = 'x-sidecar-'
 
+/** The handle of an exchange that is open at Okapi's ingress, for Okapi to hand on; lower-case. */
+export const EXCHANGE_HEADER = 'x-sidecar-exchange'
+
+/** Who stands behind a call of Okapi's, as Okapi's sidecar tells the callee's; lower-case. */
+export const CALLER_HEADER = 'x-sidecar-caller'
+
 /** The user's own tokens in cookies (okapi-core TokenHeader, mod-login); to Okapi their case counts. */
 export const TOKEN_COOKIES: readonly string[] = ['folioAccessToken', 'folioRefreshToken']
 

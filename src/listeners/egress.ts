@@ -19,6 +19,7 @@ export const EGRESS_RULES = {
   okapiUrl: 'untouched',
   answerer: 'okapi',
   tokens: 'judged',
+  trueCaller: 'itself',
 } as const satisfies ListenerRules
 
 /** Plain, from the module to Okapi's sidecar: what OKAPI_URL points at. */

@@ -18,6 +18,7 @@ export const FROM_OKAPI_RULES = {
   okapiUrl: 'rewritten',
   answerer: 'module',
   tokens: 'remembered',
+  trueCaller: 'told',
 } as const satisfies ListenerRules
 
 /** From a caller that is not Okapi and has a grant. */
@@ -34,6 +35,7 @@ export const DIRECT_RULES = {
   okapiUrl: 'replaced',
   answerer: 'module',
   tokens: 'ignored',
+  trueCaller: 'itself',
 } as const satisfies ListenerRules
 
 /** What a caller may say at a module depends on who it has proved to be, not on how it came. */

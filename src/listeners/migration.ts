@@ -21,6 +21,7 @@ export const TO_MODULE_RULES = {
   okapiUrl: 'replaced',
   answerer: 'module',
   tokens: 'ignored',
+  trueCaller: 'itself',
 } as const satisfies ListenerRules
 
 /** To Okapi, from modules that have no sidecar yet. */
@@ -37,6 +38,7 @@ export const TO_OKAPI_RULES = {
   okapiUrl: 'untouched',
   answerer: 'okapi',
   tokens: 'ignored',
+  trueCaller: 'handed',
 } as const satisfies ListenerRules
 
 /** Plain, from listed addresses and until a date: the one exception to trust rule 1. */

@@ -18,6 +18,7 @@ export const MODULES_RULES = {
   okapiUrl: 'untouched',
   answerer: 'callee',
   tokens: 'remembered',
+  trueCaller: 'found',
 } as const satisfies ListenerRules
 
 /** Plain, from Okapi to the sidecars of modules, one port for each: Okapi pools connections by port. */

@@ -18,6 +18,7 @@ export const OKAPI_RULES = {
   okapiUrl: 'untouched',
   answerer: 'okapi',
   tokens: 'judged',
+  trueCaller: 'handed',
 } as const satisfies ListenerRules
 
 /** Mutual TLS, to Okapi beside us. */

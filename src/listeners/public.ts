@@ -19,6 +19,7 @@ export const PUBLIC_RULES = {
   okapiUrl: 'untouched',
   answerer: 'okapi',
   tokens: 'ignored',
+  trueCaller: 'handed',
 } as const satisfies ListenerRules
 
 /** TLS without client certificates, to Okapi beside us. */

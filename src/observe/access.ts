@@ -38,6 +38,8 @@ export interface AccessRecord {
   timeMs: number
   calling: EncodedFields
   called: EncodedFields
+  /** Who stands behind a call of Okapi's: a name as in `caller`, `okapi` or `unknown`. */
+  onBehalfOf: string
   /** 0: the caller went away before there was one. */
   status: number
   reason: Reason | ''
@@ -102,6 +104,7 @@ const NAME = {
   direction: asciiBytes(',"direction":'),
   caller: asciiBytes(',"caller":'),
   peer: asciiBytes(',"peer":'),
+  onBehalfOf: asciiBytes(',"onBehalfOf":'),
   at: asciiBytes(',"at":'),
   method: asciiBytes(',"method":'),
   route: asciiBytes(',"route":'),
@@ -153,6 +156,7 @@ function writeLine(line: JsonLine, record: AccessRecord): void {
   line.plain(MESSAGE)
   line.span(record.calling)
   line.span(record.called)
+  line.text(NAME.onBehalfOf, record.onBehalfOf)
   line.whole(NAME.status, record.status)
   line.text(NAME.reason, record.reason)
   line.textOfCaller(NAME.because, record.because)

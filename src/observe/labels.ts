@@ -12,6 +12,16 @@ export const DIRECTIONS = [
 ] as const
 export type Direction = (typeof DIRECTIONS)[number]
 
+/**
+ * Who stands behind a call of Okapi's: a caller, Okapi itself, or why that is not known. `unknown`: so
+ * Okapi's sidecar told the callee's, or told nothing.
+ */
+export const CALLER_OUTCOMES = [
+  ...['caller', 'okapi', 'unknown', 'no-handle', 'malformed-handle', 'no-exchange'],
+  ...['other-tenant', 'other-method', 'other-target'],
+] as const
+export type CallerOutcome = (typeof CALLER_OUTCOMES)[number]
+
 /** Classes of status codes; `none`: the caller went away before there was one. */
 export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 

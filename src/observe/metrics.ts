@@ -4,6 +4,8 @@ import { ALL_REASONS, type Reason } from '../refusal/reasons.ts'
 import { Counts, Table } from './counters.ts'
 import { Durations } from './durations.ts'
 import {
+  CALLER_OUTCOMES,
+  type CallerOutcome,
   DIRECTIONS,
   type Direction,
   HANDSHAKE_FAILURES,
@@ -68,6 +70,7 @@ export class Metrics {
   readonly #starved: Counts<Starved>
   readonly #reloads: Counts<Reload>
   readonly #policyReloads: Counts<Reload>
+  readonly #trueCallers: Counts<CallerOutcome>
 
   /** `directions`: those that exist here; others have no series. */
   constructor(directions: readonly Direction[] = DIRECTIONS, tallies: Tallies = OWN) {
@@ -129,6 +132,10 @@ export class Metrics {
       called('sidecar_credentials_reload_total', 'Attempts to take up new credentials'),
       { label: 'result', values: RELOADS },
     )
+    this.#trueCallers = new Counts(
+      called('sidecar_true_callers_total', 'Calls of Okapi, by who stands behind them'),
+      { label: 'outcome', values: CALLER_OUTCOMES },
+    )
   }
 
   /** An exchange ended; `status` 0 where nothing was answered. */
@@ -175,6 +182,10 @@ export class Metrics {
   /** There was no file descriptor for it. */
   outOfDescriptors(what: Starved): void {
     this.#starved.add(what)
+  }
+
+  trueCaller(outcome: CallerOutcome): void {
+    this.#trueCallers.add(outcome)
   }
 
   /** New credentials were taken up, or refused and the last good ones kept. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Problem } from '../fault.ts'
 import { productOf } from '../folio/module-id.ts'
 import { isOkapiIngress } from './base-authorizer.ts'
+import { BehalfAuthorizer } from './behalf-authorizer.ts'
 import { type Caller, callerName } from './caller.ts'
 import { checkGrants } from './check-grants.ts'
 import { checkSearchCost } from './check-search-cost.ts'
@@ -14,13 +15,14 @@ import type { PolicyModel } from './model.ts'
 import { ModuleAuthorizer, UnknownModuleAuthorizer } from './module-authorizer.ts'
 import { OkapiAuthorizer } from './okapi-authorizer.ts'
 import { readPathExceptions } from './path-exceptions.ts'
-import type { Authorizer, Policy, ProfileGrant } from './policy.ts'
+import type { Authorizer, LineMode, Policy, ProfileGrant } from './policy.ts'
 import { isQuarantined, type Quarantine, readQuarantine } from './quarantine.ts'
 import type { RouteTable } from './route-table.ts'
 import { moduleRoutes, okapiRoutes, type Route } from './routes.ts'
 import type { RuleSource } from './rule-source.ts'
 import { type PolicySummary, summarise } from './summary.ts'
 import { type ModuleTraits, traitsOf } from './traits.ts'
+import type { TrueCaller } from './true-caller.ts'
 
 /** Everything that decides, as read from files but not yet understood. */
 export interface PolicySource {
@@ -36,6 +38,7 @@ export interface PolicySource {
   readonly mode?: 'enforce' | 'report'
   /** Interfaces in report mode while the rest is enforced. */
   readonly reported?: readonly string[]
+  readonly caller?: LineMode
   /** The full id of the module this sidecar stands beside: its descriptor must be there. */
   readonly own?: string
   /** Milliseconds since 1970. */
@@ -79,21 +82,24 @@ export function compilePolicy(source: PolicySource): {
     problems.push({ severity: 'error', message, hint })
   }
   if (problems.some(({ severity }) => severity === 'error')) return { policy: undefined, problems }
-  return { policy: new CompiledPolicy(model, hashOf(source)), problems }
+  const { caller = 'off' } = source
+  return { policy: new CompiledPolicy(model, hashOf(source), caller), problems }
 }
 
 class CompiledPolicy implements Policy {
   readonly hash: string
   readonly mode: 'enforce' | 'report'
+  readonly callerMode: LineMode
   readonly #model: PolicyModel
   readonly #authorizers = new Map<string, Authorizer>()
   readonly #moduleRoutes = new Map<string, RouteTable<Route>>()
   readonly #traits = new Map<string, ModuleTraits>()
 
-  constructor(model: PolicyModel, hash: string) {
+  constructor(model: PolicyModel, hash: string, callerMode: LineMode) {
     this.#model = model
     this.hash = hash
     this.mode = model.mode
+    this.callerMode = callerMode
     for (const [id, { descriptor }] of model.set.modules) {
       this.#traits.set(id, traitsOf(descriptor))
     }
@@ -107,6 +113,12 @@ class CompiledPolicy implements Policy {
     const authorizer = this.#newAuthorizer(caller, at)
     if (this.#authorizers.size < MAX_AUTHORIZERS) this.#authorizers.set(key, authorizer)
     return authorizer
+  }
+
+  behalf(who: TrueCaller, at: string): BehalfAuthorizer {
+    const { system, multiple } = this.#model.routes
+    const bind = (caller: Caller) => this.bind(caller, 'okapi')
+    return new BehalfAuthorizer({ who, at, bind, system, multiple: [...multiple.keys()] })
   }
 
   traits(moduleId: string): ModuleTraits | undefined {
@@ -191,6 +203,7 @@ function hashOf(source: PolicySource): string {
     Object.entries(source.sensitivity ?? {}).sort(),
     source.mode ?? 'enforce',
     [...(source.reported ?? [])].sort(),
+    source.caller ?? 'off',
   ]
   return createHash('sha256').update(JSON.stringify(rules)).digest('hex')
 }

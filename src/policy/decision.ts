@@ -2,6 +2,7 @@ import { productOf } from '../folio/module-id.ts'
 import type { Reason } from '../refusal/reasons.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { idOf } from './descriptors.ts'
+import { NO_STEP, type OkapiStep } from './okapi-step.ts'
 import type { Route } from './routes.ts'
 
 /**
@@ -43,6 +44,8 @@ export interface Allow extends Facts {
   readonly system: boolean
   /** Okapi's discovery asks `GET /`: the sidecar answers itself, the module never sees it. */
   readonly health: boolean
+  /** At a module's ingress, of a call of Okapi's: whose call it may be. */
+  readonly step: OkapiStep
   /** Report mode: what would have been answered otherwise. Count it, log it, let the call pass. */
   readonly wouldRefuse?: Refusal
 }
@@ -78,6 +81,7 @@ interface Extra {
   readonly sensitivity?: Sensitivity
   readonly system?: boolean
   readonly health?: boolean
+  readonly step?: OkapiStep
   readonly wouldRefuse?: Refusal
 }
 
@@ -90,7 +94,8 @@ interface More {
 
 /** `CALLER may METHOD PATH: REASON`, as an Allow. */
 export function allow(asked: PolicyRequest, rule: Rule, reason: string, extra: Extra = {}): Allow {
-  const { sensitivity = 'regular', system = false, health = false, wouldRefuse } = extra
+  const { sensitivity = 'regular', system = false, health = false, step = NO_STEP } = extra
+  const { wouldRefuse } = extra
   return {
     allow: true,
     ...facts(asked),
@@ -99,6 +104,7 @@ export function allow(asked: PolicyRequest, rule: Rule, reason: string, extra: E
     sensitivity,
     system,
     health,
+    step,
     ...(wouldRefuse === undefined ? {} : { wouldRefuse }),
   }
 }

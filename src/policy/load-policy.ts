@@ -3,7 +3,7 @@ import { compilePolicy } from './compiled-policy.ts'
 import type { Sensitivity } from './decision.ts'
 import { type DescriptorFiles, loadDescriptors, readDescriptorFiles } from './descriptor-files.ts'
 import { unusualTrust } from './descriptor-trust.ts'
-import type { Policy } from './policy.ts'
+import type { LineMode, Policy } from './policy.ts'
 import type { RuleSource } from './rule-source.ts'
 
 /** The section `policy` of the configuration, with the files of grants read. */
@@ -13,6 +13,7 @@ export interface PolicyRules {
   readonly mode: 'enforce' | 'report'
   /** Interfaces in report mode while the rest is enforced. */
   readonly report: readonly string[]
+  readonly caller?: LineMode
   readonly grants: readonly RuleSource[]
   /** What `grants/known.yaml` holds; needed where `knownGrants` names anything. */
   readonly known: readonly RuleSource[]

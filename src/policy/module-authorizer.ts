@@ -17,6 +17,7 @@ import {
 import { type InstalledModule, nearestModule } from './descriptors.ts'
 import { opensText, proposedGrant } from './grants.ts'
 import { highestSensitivity, type PolicyModel, sensitivityOf } from './model.ts'
+import { stepOf } from './okapi-step.ts'
 import { type Entitlement, entitlementByGrant, entitlementsFor } from './rights.ts'
 import { NO_HIT, type RouteTable } from './route-table.ts'
 import type { Route } from './routes.ts'
@@ -99,7 +100,7 @@ export class ModuleAuthorizer extends BaseAuthorizer {
     const fitting = this.#routes.routes(hit).filter(({ mask }) => (mask & bit) !== 0)
     const ranked = KINDS.flatMap((kind) => fitting.filter((route) => route.kind === kind))
     const decision = this.#fromOkapi
-      ? this.#okapiCalls(method, ranked[0]!)
+      ? this.#okapiCalls(method, ranked)
       : this.#grantedCall(method, ranked, granted, printable(bytes, start, end))
     // A path without a route stands in its sentence as the caller chose it: not to be kept.
     if (ranked.length > 0) this.cache.keep(this.#routes, hit, granted, index, decision)
@@ -131,7 +132,8 @@ export class ModuleAuthorizer extends BaseAuthorizer {
       .every(({ kind, mask }) => kind === 'filter' || (mask & bit) === 0)
   }
 
-  #okapiCalls(method: string, route: Route): Decision {
+  #okapiCalls(method: string, ranked: readonly Route[]): Decision {
+    const route = ranked[0]!
     const asked = this.#about(method, route)
     const { file } = route.module
     const rule: Rule = {
@@ -140,7 +142,8 @@ export class ModuleAuthorizer extends BaseAuthorizer {
       pointer: route.pointer,
     }
     const sensitivity = sensitivityOf(this.model, route.interface)
-    return allow(asked, rule, declares(route), { sensitivity, system: route.kind === 'system' })
+    const system = route.kind === 'system'
+    return allow(asked, rule, declares(route), { sensitivity, system, step: stepOf(ranked) })
   }
 
   #grantedCall(method: string, routes: readonly Route[], granted: number, path: string): Decision {

@@ -1,20 +1,29 @@
 import type { Caller } from './caller.ts'
 import type { Decision } from './decision.ts'
+import type { OkapiStep } from './okapi-step.ts'
 import type { OperatorProfileName } from './operator-profiles.ts'
 import type { PolicySummary } from './summary.ts'
 import type { TokenSources } from './token-sources.ts'
 import type { ModuleTraits } from './traits.ts'
+import type { TrueCaller } from './true-caller.ts'
+
+/** How a rule of the second line is held: counted and told only, or refused by. */
+export type LineMode = 'off' | 'report' | 'enforce'
 
 /** The compiled allow-list: immutable, asked by every listener, replaced as a whole. */
 export interface Policy {
   /** Of everything that decides: descriptors, grants, mode and the rest; hexadecimal. */
   readonly hash: string
   readonly mode: 'enforce' | 'report'
+  /** Is what Okapi asks judged by the caller behind it? */
+  readonly callerMode: LineMode
   /**
    * Resolved once per connection: who asks, and whose ingress decides. `at` is `okapi`, the full id
    * of an Okapi, or the full id of a module.
    */
   bind(caller: Caller, at: string): Authorizer
+  /** The same for what Okapi asks of the module `at` on behalf of `who`. */
+  behalf(who: TrueCaller, at: string): BehalfJudge
   /** What header rules need to know; undefined when no descriptor of that id is known. */
   traits(moduleId: string): ModuleTraits | undefined
   /** The full ids of all modules with a descriptor. */
@@ -64,4 +73,22 @@ export interface Authorizer {
    * `['%2f', ';']`; lower-case. Asked only after the guard objected.
    */
   pathExceptions(bytes: Uint8Array, start: number, end: number): readonly string[]
+}
+
+/** What Okapi asks of a module, and for which tenant. */
+export interface BehalfRequest {
+  /** Of the decision that let Okapi itself call the route. */
+  readonly step: OkapiStep
+  readonly method: string
+  /** The path is `bytes` from `start` to `end`. */
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly tenant: string | undefined
+  readonly preflight: boolean
+}
+
+/** Judges what Okapi asks of one module on behalf of one caller. */
+export interface BehalfJudge {
+  decide(request: BehalfRequest): Decision
 }

@@ -26,6 +26,10 @@ export interface Route extends Routed {
   readonly pointer: string
   /** Where it is a redirect, in Okapi's lookup only: it stands for another path and opens nothing. */
   readonly redirectPath?: string
+  /** Of a filter: `auth`, `pre` or `post`. */
+  readonly phase?: string
+  /** What Okapi puts before the path of a request on its way to this route; the pattern begins with it. */
+  readonly rewritePath?: string
 }
 
 /** What Okapi's lookup can find: one table for all, and one for each provider of `multiple`. */
@@ -36,6 +40,8 @@ export interface OkapiRoutes {
   readonly redirects: RouteTable<Route>
   /** What is declared, and not found without X-Okapi-Module-Id: `multiple` and system routes of all modules. */
   readonly apart: RouteTable<Route>
+  /** The system routes of all modules, as Okapi itself calls them. */
+  readonly system: RouteTable<Route>
 }
 
 /**
@@ -62,9 +68,9 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
   const proxy: Route[] = [...filters]
   const multiple = new Map<string, RouteTable<Route>>()
   const apart: Route[] = []
+  const system = [...modules.values()].flatMap(routesOf).filter(({ kind }) => kind === 'system')
   for (const [id, module] of modules) {
     const multi: Route[] = []
-    apart.push(...routesOf(module).filter(({ kind }) => kind === 'system'))
     for (const provided of module.descriptor.provides) {
       const into =
         provided.type === 'multiple'
@@ -89,7 +95,8 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
     proxy: new RouteTable(proxy, { buckets: false }),
     multiple,
     redirects: new RouteTable(redirects, { buckets: false }),
-    apart: new RouteTable(apart, { buckets: false }),
+    apart: new RouteTable([...apart, ...system], { buckets: false }),
+    system: new RouteTable(system, { buckets: false }),
   }
 }
 
@@ -191,7 +198,7 @@ function systemRoutes(module: InstalledModule, provided: InterfaceDescriptor): R
 function route(
   module: InstalledModule,
   provided: InterfaceDescriptor | null,
-  { pointer, redirectPath }: RoutingEntry,
+  { pointer, redirectPath, phase, rewritePath }: RoutingEntry,
   pattern: PathPattern,
   methods: readonly string[] | undefined,
 ): Route[] {
@@ -199,7 +206,9 @@ function route(
   const kind = provided === null ? 'filter' : isSystemInterface(provided) ? 'system' : 'handler'
   const mask = methodMask(methods)
   const made: Route = { module, interface: provided, kind, methods, mask, pattern, pointer }
-  return [redirectPath === undefined ? made : { ...made, redirectPath }]
+  const redirected = redirectPath === undefined ? {} : { redirectPath }
+  const filtering = provided !== null || phase === undefined ? {} : { phase }
+  return [{ ...made, ...redirected, ...filtering, ...(rewritePath ? { rewritePath } : {}) }]
 }
 
 /** What a request must match: the pathPattern, or else the legacy prefix. */

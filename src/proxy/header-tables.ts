@@ -7,7 +7,10 @@ import { NAME, OKAPI_IDS } from './names.ts'
 export const ACTION = { pass: 0, drop: 1, refuse: 2 } as const
 
 /** Beside X-Okapi-*: what no module, client, person or browser has a reason to say. */
-const FORGERIES = [NAME.okapi, NAME.sidecar, NAME.refused, NAME.forwardedFor, NAME.detour]
+const FORGERIES = [
+  ...[NAME.okapi, NAME.sidecar, NAME.refused, NAME.exchange, NAME.caller],
+  ...[NAME.forwardedFor, NAME.detour],
+]
 
 /** By name id: `fate` for what may not be said, after `says` read from folio/okapi-headers.ts. */
 function table(
@@ -101,5 +104,7 @@ const OF_TOKEN_GIVER = answers(({ onResponse }) => onResponse !== 'strip')
 const OF_AUTH_FILTER = answers(everything)
 OF_AUTH_FILTER[NAME.okapi] = 0
 
-/** Nothing is taken off: what Okapi answers is the answer. */
+/** What Okapi answers is the answer; what it was given for itself it gives to none. */
 export const ANSWER_OF_OKAPI = new Uint8Array(256)
+ANSWER_OF_OKAPI[NAME.exchange] = 1
+ANSWER_OF_OKAPI[NAME.caller] = 1

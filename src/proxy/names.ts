@@ -1,4 +1,6 @@
 import {
+  CALLER_HEADER,
+  EXCHANGE_HEADER,
   FORWARDED_PREFIX,
   OKAPI_PREFIX,
   SIDECAR_PREFIX,
@@ -33,6 +35,10 @@ export const NAME = {
   /** X-Sidecar-Refused. */
   refused: 51,
   accessControlRequestMethod: 52,
+  /** X-Sidecar-Exchange: to Okapi and, by its hand, back. */
+  exchange: 53,
+  /** X-Sidecar-Caller: from Okapi's sidecar to the callee's. */
+  caller: 54,
 } as const
 
 /**
@@ -59,6 +65,8 @@ const DETOURS = [...SPOOFABLE_HEADERS, `${FORWARDED_PREFIX}*`]
 
 const COMMON: readonly NameRule[] = [
   { name: 'x-sidecar-refused', id: NAME.refused },
+  { name: EXCHANGE_HEADER, id: NAME.exchange, once: true, guarded: true, strict: true },
+  { name: CALLER_HEADER, id: NAME.caller, once: true, guarded: true, strict: true },
   { name: `${SIDECAR_PREFIX}*`, id: NAME.sidecar },
   { name: 'cookie', id: NAME.cookie, guarded: true },
   { name: 'set-cookie', id: NAME.setCookie },

@@ -39,10 +39,12 @@ export function recorder({ metrics, access, history }: RecordOptions) {
     if (would !== undefined) metrics.wouldDeny(direction)
     const refused = x.refused ?? would
     if (refused !== undefined) history.refused(refusedOf(x, refused, timeMs))
+    if (context.callerOutcome !== '') metrics.trueCaller(context.callerOutcome)
     if (access === null) return
     line.timeMs = timeMs
     line.calling = context.calling
     line.called = calledBy(x)
+    line.onBehalfOf = context.trueCaller?.name ?? ''
     line.status = x.status
     line.reason = x.refused?.reason ?? ''
     line.because = x.refused?.because ?? would?.because ?? ''
@@ -87,7 +89,7 @@ function blank(): AccessRecord {
   const none = new Uint8Array()
   const texts = { because: '', userId: '', upstream: '', tenant: '', requestId: '', traceId: '' }
   const times = { timeMs: 0.5, judgeMicros: 0.5, connectMs: 0.5, firstByteMs: 0.5, totalMs: 0.5 }
-  const closed = { reason: '', wouldDeny: '', audit: '' } as const
+  const closed = { reason: '', wouldDeny: '', audit: '', onBehalfOf: '' } as const
   return {
     calling: none,
     called: none,

@@ -1,5 +1,5 @@
 import { calling, type EncodedFields } from '../observe/access.ts'
-import type { Direction } from '../observe/labels.ts'
+import type { CallerOutcome, Direction } from '../observe/labels.ts'
 import { type Caller, callerName } from '../policy/caller.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { Authorizer, Policy } from '../policy/policy.ts'
@@ -9,6 +9,7 @@ import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/exchange.ts'
 import type { Head } from '../wire/head.ts'
 import type { RequestRules } from './headers.ts'
+import type { KnownCaller } from './known-callers.ts'
 import type { Share } from './share.ts'
 import type { CalleeShare, Holder } from './shares.ts'
 
@@ -45,6 +46,11 @@ export interface ListenerRules {
    * and are remembered for the module that gets them; or neither.
    */
   readonly tokens: 'judged' | 'remembered' | 'ignored'
+  /**
+   * Who really asks: the caller itself; the caller, whose exchange Okapi is handed on a handle; whom the
+   * handle in Okapi's call shows; or who Okapi's sidecar tells us.
+   */
+  readonly trueCaller: 'itself' | 'handed' | 'found' | 'told'
 }
 
 const PROVEN: ReadonlySet<Caller['kind']> = new Set(['module', 'operator', 'client'])
@@ -118,6 +124,14 @@ export class RequestContext implements Holder {
   /** On Okapi's egress: no method and path follow the module id. */
   bare = false
 
+  /** Who stands behind a call of Okapi's; null where the caller asks for itself. */
+  trueCaller: KnownCaller | null = null
+  callerOutcome: CallerOutcome | '' = ''
+  /** Beside Okapi: the caller itself, as it is noted for its exchanges. */
+  itself: KnownCaller | undefined
+  /** Where the exchange is noted while it is open; -1: it is not. */
+  exchangeSlot = -1
+
   constructor(
     listener: HttpListener,
     caller: Caller,
@@ -178,5 +192,7 @@ export class RequestContext implements Holder {
     this.origin = undefined
     this.okapiUrl = undefined
     this.bare = false
+    this.trueCaller = null
+    this.callerOutcome = ''
   }
 }

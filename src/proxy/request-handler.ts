@@ -13,6 +13,7 @@ import { hostOf, type RequestContext } from './request-context.ts'
 import type { Shares } from './shares.ts'
 import { findTenant } from './tenant.ts'
 import type { TokenProvenance } from './token-provenance.ts'
+import type { TrueCallers } from './true-callers.ts'
 
 /** What the story of every exchange in this process needs to know. */
 export interface RequestHandlerOptions {
@@ -20,6 +21,8 @@ export interface RequestHandlerOptions {
   readonly okapiUrl: OkapiUrl | undefined
   /** The module's own loopback address: what X-Okapi-Url-to becomes. */
   readonly self: string
+  /** Who stands behind what Okapi asks. */
+  readonly trueCallers: TrueCallers
   /** Who may have how many exchanges open. */
   readonly shares: Shares
   /** Undefined: which tokens a module sends is not looked at. */
@@ -99,7 +102,11 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     }
     // Only the sidecar beside the module can know; Okapi's passes the question on.
     if (decision.health && listener.answerer === 'module') context.upstream = house.health
-    return headers.forbidden(head, listener.request) ?? headers.userId(head, listener.request)
+    return (
+      headers.forbidden(head, listener.request) ??
+      headers.userId(head, listener.request) ??
+      house.trueCallers.judge(context, head)
+    )
   }
 
   /**
@@ -137,6 +144,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     }
     if (request.appendsAddress) headers.forwardedFor(head, out, hostOf(context.peerAddress))
     context.traceId = headers.trace(head, out, request, context.traceId)
+    house.trueCallers.tell(context, head, out)
     out.lines(head, request.actions, false)
     house.tokens?.passes(context, head)
     return context.upstream
@@ -180,6 +188,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
 
   function end(x: X): void {
     if (x.exempt) askedAbout.delete(x.context.at)
+    house.trueCallers.end(x.context)
     house.shares.give(x.context, x.brokenOff)
     house.record(x)
   }

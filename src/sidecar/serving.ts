@@ -10,9 +10,11 @@ import type { PolicyCell } from '../proxy/destination.ts'
 import { type ConnectionCheck, healthOf } from '../proxy/health.ts'
 import { REQUEST_NAMES, RESPONSE_NAMES } from '../proxy/names.ts'
 import { OkapiUrl } from '../proxy/okapi-url.ts'
+import type { ExchangeSlots } from '../proxy/open-exchanges.ts'
 import { requestHandler } from '../proxy/request-handler.ts'
 import type { PathCell } from '../proxy/shared-path.ts'
 import { Shares } from '../proxy/shares.ts'
+import { TrueCallers } from '../proxy/true-callers.ts'
 import { refuse } from '../refusal/refusal.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
@@ -23,6 +25,7 @@ import { Connections } from './connections.ts'
 import { TrustChanges } from './credential-news.ts'
 import { Databases } from './databases.ts'
 import { descriptorsTold, keepsAccess, linkEvents, nameResolver, recording } from './events.ts'
+import { exchangesOf } from './exchange-slots.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { migrationFacts, PlainPeers } from './migration.ts'
 import { policyChanged } from './policy-material.ts'
@@ -46,6 +49,8 @@ export interface ServingParts {
   readonly okapiPath?: PathCell
   /** Where it is remembered which tokens Okapi has sent; absent with `policy.tokens: off`. */
   readonly tokenMemory?: SharedArrayBuffer | undefined
+  /** Where exchanges are noted beside Okapi, if not by this thread for itself. */
+  readonly exchanges?: ExchangeSlots | undefined
   /** Absent: no other thread has the same listeners. */
   readonly sharing?: Sharing
 }
@@ -248,12 +253,13 @@ export class Serving implements ServingThreads {
   }
 
   #house() {
-    const { config, metrics, clock } = this.#parts
+    const { config, metrics, policies, clock, exchanges } = this.#parts
     const { module, ingress } = config
     const kept = { metrics, history: this.#history }
     return {
       okapiUrl: this.#okapiUrl,
       self: ingress === undefined ? '' : `http://${ingress.forward.authority}`,
+      trueCallers: new TrueCallers(policies, exchangesOf(config, exchanges)),
       shares: this.#shares,
       tokens: tokenProvenance(config, clock, this.#parts.tokenMemory),
       health: healthOf(module.id, (done) =>

@@ -21,6 +21,7 @@ const ALLOWED: Line = {
   route: '/users/{id}',
   interface: 'users',
   provider: 'mod-users-19.7.0',
+  onBehalfOf: '',
   status: 200,
   reason: '',
   because: '',

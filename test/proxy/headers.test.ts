@@ -49,6 +49,9 @@ async function back(
     .filter((line) => line !== 'Content-Length: 0')
 }
 
+/** What a callee's sidecar is told here: no exchange is noted. */
+const CALLER = 'X-Sidecar-Caller: unknown'
+
 const TOKENS = `X-Okapi-Token: ${TOKEN}`
 const DIKU = 'X-Okapi-Tenant: diku'
 
@@ -82,7 +85,7 @@ for (const { canonical, fromModule, fromPublic } of OKAPI_HEADERS) {
           ? ['X-Okapi-Url-to: http://127.0.0.1:8081']
           : lines
     t.deepEqual((await through('ingress', lines)).lines, expected)
-    t.deepEqual((await through('modules', lines)).lines, lines)
+    t.deepEqual((await through('modules', lines)).lines, [CALLER, ...lines])
   })
 }
 
@@ -93,6 +96,8 @@ for (const name of [
   'x-forwarded-client-cert',
   'x-forwarded-prefix',
   'x-sidecar-refused',
+  'x-sidecar-caller',
+  'x-sidecar-exchange',
   'x-okapi-unheard-of',
 ]) {
   test(`${name}: taken off at the egress, refused at Okapi, taken off from the public`, async (t) => {
@@ -148,7 +153,7 @@ test('the user’s token cookies', async (t) => {
   t.deepEqual((await through('ingress', [both, only])).lines, ['Cookie: a=b'])
   const reader = { traits: { seesCookies: true } }
   t.deepEqual((await through('ingress', [both, only], reader)).lines, [both, only])
-  t.deepEqual((await through('modules', [both, only])).lines, [both, only])
+  t.deepEqual((await through('modules', [both, only])).lines, [CALLER, both, only])
   t.is((await through('okapi', [only])).refused, 'forbidden-header')
   t.is((await through('direct', [only], reader)).refused, 'forbidden-header')
   t.deepEqual((await through('plainToModule', [both], reader)).lines, ['Cookie: a=b'])
@@ -173,7 +178,9 @@ test('hop by hop ends at each hop, silently', async (t) => {
     'Trailer: f',
   ]
   for (const listener of ['egress', 'okapi', 'ingress', 'modules'] as const) {
-    t.deepEqual((await through(listener, [...hops, 'Accept: g'])).lines, ['Accept: g'], listener)
+    const ours = listener === 'modules' ? [CALLER] : []
+    const { lines } = await through(listener, [...hops, 'Accept: g'])
+    t.deepEqual(lines, [...ours, 'Accept: g'], listener)
   }
 })
 

@@ -71,7 +71,7 @@ test.serial('an offer of h2c is not made up: hop-by-hop lines end here', async (
   const names = town.okapi.last.lines.map((line) => line.split(':', 1)[0])
   t.deepEqual(
     names.filter((name) => name !== 'traceparent'),
-    ['Host', 'X-Okapi-Tenant', 'X-Stays'],
+    ['Host', 'X-Sidecar-Exchange', 'X-Okapi-Tenant', 'X-Stays'],
   )
 })
 

@@ -2,17 +2,24 @@ import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { productOf } from '../../src/folio/module-id.ts'
 import { LISTENER_RULES } from '../../src/listeners/all.ts'
+import { BehalfAuthorizer } from '../../src/policy/behalf-authorizer.ts'
 import type { Caller } from '../../src/policy/caller.ts'
 import type { Allow, Decision } from '../../src/policy/decision.ts'
+import { NO_STEP } from '../../src/policy/okapi-step.ts'
 import type { Authorizer, Policy } from '../../src/policy/policy.ts'
+import { RouteTable } from '../../src/policy/route-table.ts'
+import type { Route } from '../../src/policy/routes.ts'
 import type { TokenSources } from '../../src/policy/token-sources.ts'
+import type { TrueCaller } from '../../src/policy/true-caller.ts'
 import { byModule, toOne } from '../../src/proxy/destination.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
+import type { OpenExchanges } from '../../src/proxy/open-exchanges.ts'
 import { type Destination, RequestContext, type Traits } from '../../src/proxy/request-context.ts'
 import { type RequestHandlerOptions, requestHandler } from '../../src/proxy/request-handler.ts'
 import type { Share } from '../../src/proxy/share.ts'
 import { type ShareLimits, Shares } from '../../src/proxy/shares.ts'
 import type { TokenProvenance } from '../../src/proxy/token-provenance.ts'
+import { TrueCallers } from '../../src/proxy/true-callers.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Exchange, RequestHandler, Upstream } from '../../src/wire/exchange.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
@@ -58,12 +65,14 @@ const YES: Allow = {
   sensitivity: 'regular',
   system: false,
   health: false,
+  step: NO_STEP,
 }
 
 /** A policy that allows everything but what a test changes, and keeps what it was asked. */
 export class OpenPolicy implements Policy {
   readonly hash = '0'
   readonly mode = 'enforce'
+  readonly callerMode = 'off'
   readonly profiles = []
   readonly modules = []
   readonly asked: Asked[] = []
@@ -88,6 +97,11 @@ export class OpenPolicy implements Policy {
     }
   }
 
+  behalf(who: TrueCaller, at: string): BehalfAuthorizer {
+    const system = new RouteTable<Route>([], { buckets: false })
+    return new BehalfAuthorizer({ who, at, bind: () => this.bind(), system, multiple: [] })
+  }
+
   summary(): never {
     throw new Error('no person asks this policy')
   }
@@ -106,10 +120,15 @@ export interface Told {
   readonly requestId: string | undefined
   readonly at: string
   readonly route: string
+  readonly callerOutcome: string
 }
 
 export interface ListenerOptions {
   readonly policy?: OpenPolicy
+  /** A policy that was compiled, in the place of the open one. */
+  readonly compiled?: Policy
+  /** Where exchanges are noted; nowhere unless said. */
+  readonly exchanges?: OpenExchanges
   readonly okapiUrl?: OkapiUrl
   /** Of the module behind the listener, or of the callee. */
   readonly traits?: Partial<Traits>
@@ -144,26 +163,27 @@ export function doorOf(
   const places = { exchanges: 100, exchangesToModule: 100, exchangesPerCallee: 100 }
   const limits = { ...places, brokenOffPerSecond: 0, bufferedBytes: 33_554_432, ...options.limits }
   const shares = new Shares(limits, name === 'okapi', { now: 0 })
+  const policies = { current: options.compiled ?? policy }
   const house: RequestHandlerOptions = {
     okapiUrl,
     self: 'http://127.0.0.1:8081',
+    trueCallers: new TrueCallers(policies, options.exchanges),
     shares,
     tokens: options.tokens,
     health: options.health ?? NO_HEALTH,
     givesBack: () => null,
     record: (x: Exchange<RequestContext>) => {
-      const { tenant, requestId, at, decision } = x.context
+      const { tenant, requestId, at, decision, callerOutcome } = x.context
       const reason = x.refused?.reason ?? ''
       const route = decision?.routePattern ?? ''
-      told.push({ status: x.status, reason, tenant, requestId, at, route })
+      told.push({ status: x.status, reason, tenant, requestId, at, route, callerOutcome })
     },
   }
   const caller = CALLERS[name]
-  const policies = { current: policy }
   const destination = destinationOf(name, upstream, policies, okapiUrl)
   const at = atModule(name) ? MODULE : 'okapi'
   const { peer = '192.0.2.7:4711' } = options
-  const place = { policy, at, upstream, share: shareOf(name, shares) }
+  const place = { policy: policies.current, at, upstream, share: shareOf(name, shares) }
   const listener = { ...LISTENER_RULES[name], destination }
   const context = () => new RequestContext(listener, caller, peer, place)
   return { policy, policies, okapiUrl, told, handler: requestHandler(house), context }

@@ -5,6 +5,7 @@ import type { Direction } from '../../observe/labels.ts'
 import type { OverShare } from '../../observe/over-share.ts'
 import type { WorkerSeen } from '../../observe/status/facts.ts'
 import type { PeerActivity, Refused, Slice } from '../../observe/status/history.ts'
+import type { ExchangeSlots } from '../../proxy/open-exchanges.ts'
 import type { PublicKeyPair } from '../../transport/listen.ts'
 import type { BoundAddresses, Sharing } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
@@ -26,6 +27,8 @@ export interface Start {
   readonly okapiPath: SharedArrayBuffer
   /** Where all threads remember tokens; undefined with `policy.tokens: off`. */
   readonly tokenMemory: SharedArrayBuffer | undefined
+  /** Beside Okapi: where all threads note the exchanges that are open. */
+  readonly exchanges: ExchangeSlots | undefined
   readonly credentials: Handed
   readonly policy: HandedPolicy
   readonly publicPair: PublicKeyPair | undefined

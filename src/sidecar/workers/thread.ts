@@ -37,8 +37,8 @@ class Thread {
     this.#policies = { current: compiled(config, policy) }
     const okapiPath = new SharedPath(start.okapiPath)
     const sources = { credentials: this.#credentials, policies: this.#policies, okapiPath }
-    const { tokenMemory } = start
-    this.#serving = new Serving({ config, log, clock, metrics, sharing, tokenMemory, ...sources })
+    const memory = { tokenMemory: start.tokenMemory, exchanges: start.exchanges }
+    this.#serving = new Serving({ config, log, clock, metrics, sharing, ...memory, ...sources })
     if (publicPair !== undefined) this.#serving.showPublic(publicPair)
   }
 

@@ -5,8 +5,10 @@ import { type Handed, handOver } from '../../credentials/handed.ts'
 import type { RawMaterial } from '../../credentials/raw-material.ts'
 import type { Log } from '../../observe/log.ts'
 import { SharedTallies, sharedCells, type Tallies } from '../../observe/tallies.ts'
+import { type ExchangeSlots, exchangeMemory } from '../../proxy/open-exchanges.ts'
 import { sharedPathMemory } from '../../proxy/shared-path.ts'
 import type { PublicKeyPair } from '../../transport/listen.ts'
+import { slotsOf } from '../exchange-slots.ts'
 import type { BoundAddresses } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
 import type { ServingState, ServingThreads } from '../serving-threads.ts'
@@ -37,6 +39,7 @@ export class Workers implements ServingThreads {
   readonly #options: WorkersOptions
   readonly #cells: readonly SharedArrayBuffer[]
   readonly #okapiPath = sharedPathMemory()
+  readonly #exchanges: SharedArrayBuffer | undefined
   readonly #threads: WorkerThread[] = []
   readonly #death = Promise.withResolvers<void>()
   #credentials: Handed | undefined
@@ -52,6 +55,9 @@ export class Workers implements ServingThreads {
     this.#cells = Array.from({ length: options.threads }, sharedCells)
     // The main thread counts too: what was taken up, and what was not.
     this.tallies = new SharedTallies([sharedCells(), ...this.#cells])
+    const { config, threads } = options
+    const slots = slotsOf({ ...config, limits: limitsOfOne(config.limits, threads) })
+    this.#exchanges = slots === 0 ? undefined : exchangeMemory(slots * threads)
     this.died = this.#death.promise
   }
 
@@ -153,8 +159,15 @@ export class Workers implements ServingThreads {
     })
     this.#threads.push(thread)
     const okapiPath = this.#okapiPath
-    const memory = { cells, okapiPath, tokenMemory: this.#tokenMemory }
+    const exchanges = this.#slotsOf(i, config)
+    const memory = { cells, okapiPath, tokenMemory: this.#tokenMemory, exchanges }
     return thread.ask('open', { config, sharing, ...memory, credentials, policy, publicPair })
+  }
+
+  #slotsOf(i: number, config: Config): ExchangeSlots | undefined {
+    const slots = slotsOf(config)
+    const memory = this.#exchanges
+    return memory && { memory, from: i * slots, to: (i + 1) * slots }
   }
 
   /** Gives it to all that have begun; `takenUp` waits for every one of them. */

@@ -3,6 +3,7 @@ import type { Generation } from '../../../src/credentials/generation.ts'
 import { LISTENER_RULES } from '../../../src/listeners/all.ts'
 import type { Caller } from '../../../src/policy/caller.ts'
 import type { Decision } from '../../../src/policy/decision.ts'
+import { NO_STEP } from '../../../src/policy/okapi-step.ts'
 import type { Authorizer, Policy } from '../../../src/policy/policy.ts'
 import { ACTION, AT_OKAPI } from '../../../src/proxy/header-tables.ts'
 import { Listeners } from '../../../src/sidecar/listeners.ts'
@@ -89,7 +90,8 @@ export function everythingAllowed(judge: Authorizer): Partial<Authorizer> {
       const { refusal: _refusal, nearest: _nearest, ...facts } = decision
       const rule = { kind: 'default', file: null, pointer: null } as const
       const allow = { allow: true, sensitivity: 'regular', system: false, health: false } as const
-      return { ...facts, ...allow, rule }
+      const step = NO_STEP
+      return { ...facts, ...allow, step, rule }
     },
   }
 }

@@ -1,0 +1,44 @@
+import { parseModuleId } from '../folio/module-id.ts'
+import { type Caller, callerName } from './caller.ts'
+
+/**
+ * Who stands behind a call that Okapi makes: a caller that Okapi's sidecar has seen come in, Okapi
+ * itself (timers, tenant jobs), or `unknown`.
+ */
+export type TrueCaller = Caller | { readonly kind: 'okapi' } | { readonly kind: 'unknown' }
+
+export const OKAPI_ITSELF: TrueCaller = { kind: 'okapi' }
+export const UNKNOWN_CALLER: TrueCaller = { kind: 'unknown' }
+
+/** Names of at most so many bytes are told: a SPIFFE path segment is not longer. */
+export const MOST_NAME_BYTES = 255 + 'operator/'.length
+
+/** The true caller as X-Sidecar-Caller, log and metrics spell it. */
+export function trueCallerName(who: TrueCaller): string {
+  return who.kind === 'okapi' || who.kind === 'unknown' ? who.kind : callerName(who)
+}
+
+/** Names of people, systems and modules, as certificates spell them; `+` for metadata of a version. */
+const NAME = /^[A-Za-z0-9._+-]{1,255}$/
+
+/**
+ * Reads what `trueCallerName` writes, and nothing else: one spelling for each caller. Undefined for all
+ * other texts, `none` among them.
+ */
+export function parseTrueCaller(text: string): TrueCaller | undefined {
+  switch (text) {
+    case 'okapi':
+      return OKAPI_ITSELF
+    case 'unknown':
+      return UNKNOWN_CALLER
+    case 'public':
+    case 'plain':
+      return { kind: text }
+  }
+  const slash = text.indexOf('/')
+  const [kind, name] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)]
+  if (!NAME.test(name) || /^\.+$/.test(name)) return undefined
+  if (kind === 'operator' || kind === 'client') return { kind, name }
+  if (slash !== -1 || parseModuleId(text) === undefined) return undefined
+  return { kind: 'module', id: text }
+}

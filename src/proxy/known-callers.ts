@@ -1,0 +1,80 @@
+import type { BehalfJudge, Policy } from '../policy/policy.ts'
+import {
+  OKAPI_ITSELF,
+  parseTrueCaller,
+  type TrueCaller,
+  trueCallerName,
+  UNKNOWN_CALLER,
+} from '../policy/true-caller.ts'
+
+/** More are not remembered: there are as many as identities were issued. */
+const MOST_KNOWN = 4096
+
+/** A true caller with all that is made of it once: its name in several forms, its judge. */
+export class KnownCaller {
+  readonly who: TrueCaller
+  readonly name: string
+  readonly bytes: Buffer
+  /** A number by which other threads look it up; two names may have the same. */
+  readonly hash: number
+  /** What tells the callee's sidecar. */
+  readonly line: Buffer
+  #judge: BehalfJudge | undefined
+  #policy: Policy | undefined
+  #at = ''
+
+  constructor(who: TrueCaller) {
+    this.who = who
+    this.name = trueCallerName(who)
+    this.bytes = Buffer.from(this.name, 'latin1')
+    this.hash = hashOf(this.bytes)
+    this.line = Buffer.from(`X-Sidecar-Caller: ${this.name}\r\n`, 'latin1')
+  }
+
+  /** Who judges what Okapi asks of the module `at` on its behalf, by the policy in force. */
+  judge(policy: Policy, at: string): BehalfJudge {
+    if (this.#judge === undefined || this.#policy !== policy || this.#at !== at) {
+      this.#judge = policy.behalf(this.who, at)
+      this.#policy = policy
+      this.#at = at
+    }
+    return this.#judge
+  }
+}
+
+/** Callers by name, each made once in a thread. */
+export class KnownCallers {
+  readonly okapi = new KnownCaller(OKAPI_ITSELF)
+  readonly unknown = new KnownCaller(UNKNOWN_CALLER)
+  readonly #byName = new Map<string, KnownCaller>([
+    ['okapi', this.okapi],
+    ['unknown', this.unknown],
+  ])
+  readonly #byHash = new Map<number, KnownCaller>()
+
+  /** The caller of this name; undefined where no caller can be called so. */
+  named(name: string): KnownCaller | undefined {
+    const known = this.#byName.get(name)
+    if (known !== undefined) return known
+    const who = parseTrueCaller(name)
+    if (who === undefined) return undefined
+    const made = new KnownCaller(who)
+    if (this.#byName.size < MOST_KNOWN) {
+      this.#byName.set(name, made)
+      this.#byHash.set(made.hash, made)
+    }
+    return made
+  }
+
+  /** One of those that were named before: the last one with this number. */
+  hashed(hash: number): KnownCaller | undefined {
+    return this.#byHash.get(hash)
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5 | 0
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash
+}
