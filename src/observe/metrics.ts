@@ -21,6 +21,7 @@ import {
   type Starved,
 } from './labels.ts'
 import { type OverShare, overShareSeries } from './over-share.ts'
+import { type PolicyInfo, policySeries } from './policy-series.ts'
 import { OWN, type Tallies } from './tallies.ts'
 import { type TokenMemory, tokenSeries } from './token-memory.ts'
 
@@ -41,17 +42,6 @@ export type GaugeName = keyof typeof GAUGES
 
 /** Whose certificate: the sidecar's own, or the one that `public` shows to browsers. */
 export type CertificateUse = 'module' | 'public'
-
-/** The policy in force. */
-export interface PolicyInfo {
-  readonly hash: string
-  readonly mode: 'enforce' | 'report'
-  readonly profiles: readonly {
-    readonly caller: string
-    readonly profile: string
-    readonly untilMs: number
-  }[]
-}
 
 /**
  * Everything that is counted. What is called for each exchange allocates nothing and costs a few
@@ -268,31 +258,9 @@ export class Metrics {
     })
   }
 
-  /** One series whose labels say which policy is in force; the last one's series goes with it. */
+  /** Which policy is in force, and until when operators' profiles are granted. */
   policy(read: () => PolicyInfo): void {
-    new Gauge({
-      name: 'sidecar_policy_info',
-      help: 'Always 1; the labels say which policy is in force',
-      labelNames: ['hash', 'mode'],
-      registers: [this.#registry],
-      collect() {
-        const { hash, mode } = read()
-        this.reset()
-        this.set({ hash, mode }, 1)
-      },
-    })
-    new Gauge({
-      name: 'sidecar_operator_profile_until_timestamp_seconds',
-      help: 'When a grant of an operator’s profile ends, or has ended; absent where it has no end',
-      labelNames: ['operator', 'profile'],
-      registers: [this.#registry],
-      collect() {
-        this.reset()
-        for (const { caller, profile, untilMs } of read().profiles) {
-          if (Number.isFinite(untilMs)) this.set({ operator: caller, profile }, untilMs / 1000)
-        }
-      },
-    })
+    policySeries(this.#registry, read)
   }
 
   /** What Prometheus scrapes (text format 0.0.4). */

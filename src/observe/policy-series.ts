@@ -1,0 +1,42 @@
+import { Gauge, type Registry } from 'prom-client'
+
+/** The policy in force. */
+export interface PolicyInfo {
+  readonly hash: string
+  readonly mode: 'enforce' | 'report'
+  readonly profiles: readonly {
+    readonly caller: string
+    readonly profile: string
+    readonly untilMs: number
+  }[]
+}
+
+/**
+ * One series whose labels say which policy is in force, and one for each profile of an operator; a policy's
+ * series go with it. `read` is asked at scrape.
+ */
+export function policySeries(registry: Registry, read: () => PolicyInfo): void {
+  new Gauge({
+    name: 'sidecar_policy_info',
+    help: 'Always 1; the labels say which policy is in force',
+    labelNames: ['hash', 'mode'],
+    registers: [registry],
+    collect() {
+      const { hash, mode } = read()
+      this.reset()
+      this.set({ hash, mode }, 1)
+    },
+  })
+  new Gauge({
+    name: 'sidecar_operator_profile_until_timestamp_seconds',
+    help: 'When a grant of an operator’s profile ends, or has ended; absent where it has no end',
+    labelNames: ['operator', 'profile'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { caller, profile, untilMs } of read().profiles) {
+        if (Number.isFinite(untilMs)) this.set({ operator: caller, profile }, untilMs / 1000)
+      }
+    },
+  })
+}
