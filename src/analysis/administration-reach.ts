@@ -7,7 +7,13 @@ import { type Grant, isAt, isFor } from '../policy/grants.ts'
 import type { Authorizer } from '../policy/policy.ts'
 import type { Installation } from './installation.ts'
 import { overlapsRoute, pathGrantsOf, samplesOf } from './open-routes.ts'
-import { type Opening, type OpeningBetween, openingOf, tenantsOpened } from './opening.ts'
+import {
+  type Opening,
+  type OpeningBetween,
+  openingOf,
+  tenantsOpened,
+  tokensOpened,
+} from './opening.ts'
 
 const OKAPI = 'okapi'
 
@@ -35,6 +41,7 @@ export function reachAdministration({ policy, grants }: Installation, caller: Ca
     ...groups,
     ...others(authorizer, own, place, grants),
     ...tenantsOpened(own, place, grants),
+    ...tokensOpened(own, place, grants),
   ]
 }
 

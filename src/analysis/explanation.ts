@@ -1,6 +1,7 @@
 import { isOkapi } from '../folio/module-id.ts'
 import { parseCaller } from '../policy/caller.ts'
 import type { Decision } from '../policy/decision.ts'
+import type { TokenSources } from '../policy/token-sources.ts'
 import type { Reason } from '../refusal/reasons.ts'
 
 /** What `policy explain --json` prints; every key is always there. */
@@ -13,6 +14,8 @@ export interface Explanation
   readonly because: string
   readonly wouldAllow: string | null
   readonly nearest: string | null
+  /** Whose tokens the caller may send beside its own; null: its tokens are not judged here. */
+  readonly tokens: TokenSources | null
   /** Every sidecar that decides about such a call, in the order in which they are asked. */
   readonly decidedAt: readonly string[]
 }

@@ -14,6 +14,8 @@ export type OpeningKind =
   | 'admin'
   /** A tenant that needs a word. */
   | 'tenant'
+  /** Tokens that Okapi has not sent to the caller. */
+  | 'token'
 
 /** One thing that one caller may do at one provider. */
 export interface Opening {
@@ -88,6 +90,23 @@ export function tenantsOpened(
   })
 }
 
+/** The tokens of others that grants let a module send. */
+export function tokensOpened(
+  own: readonly Grant[],
+  place: OpeningBetween,
+  grants: readonly Grant[],
+): Opening[] {
+  return own.flatMap(({ opens, file, pointer }) => {
+    if (opens.kind !== 'tokens') return []
+    const rule: Rule = { kind: 'grant', file, pointer }
+    const sources = opens.of === 'any' ? ['any'] : opens.of
+    return sources.map((source) => {
+      const pattern = { text: `X-Okapi-Token of ${source}` }
+      return openingOf(place, 'token', { pattern }, { methods: ['*'], only: null, rule }, grants)
+    })
+  })
+}
+
 /** `GET /users/{id}`, as sentences and lists put it. */
 export function routeText({
   methods,
@@ -117,6 +136,8 @@ export function partText({
       return 'Okapi’s administration'
     case 'tenant':
       return 'a tenant'
+    case 'token':
+      return 'tokens of others'
     default:
       return 'routes that no descriptor declares'
   }

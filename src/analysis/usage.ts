@@ -10,6 +10,8 @@ export interface LoggedExchange {
   readonly provider: string
   /** Report mode let it pass. */
   readonly wouldDeny: boolean
+  /** Refused because of its token, or by report mode let pass with it. */
+  readonly unknownToken: boolean
   /** Refused because of this tenant; '' where it passed. */
   readonly refusedTenant: string
   /** Whose ingress decided. */
@@ -49,9 +51,11 @@ interface Counted extends Usage {
 export class UsageLog {
   readonly #allowed = new Map<string, Counted>()
   readonly #wouldDeny = new Map<string, Counted>()
+  readonly #tokens = new Map<string, Counted>()
   readonly #tenants = new Map<string, Counted & { at: string; tenant: string }>()
 
-  add({ refusedTenant: tenant, at, wouldDeny, ...exchange }: LoggedExchange): void {
+  add({ refusedTenant: tenant, at, wouldDeny, unknownToken, ...exchange }: LoggedExchange): void {
+    if (unknownToken) this.#count(this.#tokens, exchange, '', {})
     if (tenant === '') {
       this.#count(wouldDeny ? this.#wouldDeny : this.#allowed, exchange, '', {})
     } else {
@@ -61,7 +65,11 @@ export class UsageLog {
 
   #count<T extends object>(
     into: Map<string, Counted & T>,
-    { timeMs, direction, ...call }: Omit<LoggedExchange, 'wouldDeny' | 'refusedTenant' | 'at'>,
+    {
+      timeMs,
+      direction,
+      ...call
+    }: Omit<LoggedExchange, 'wouldDeny' | 'unknownToken' | 'refusedTenant' | 'at'>,
     kind: string,
     more: T,
   ): void {
@@ -85,6 +93,11 @@ export class UsageLog {
   /** What report mode let pass. */
   get wouldBeRefused(): readonly Usage[] {
     return [...this.#wouldDeny.values()]
+  }
+
+  /** Calls with a token that Okapi has not sent to the caller, refused or not. */
+  get unknownTokens(): readonly Usage[] {
+    return [...this.#tokens.values()]
   }
 
   /** What was refused because of the tenant, in report mode too. */

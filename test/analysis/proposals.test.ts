@@ -19,6 +19,7 @@ const SEEN: LoggedExchange = {
   route: '/users/{id}',
   provider: 'mod-users-19.7.0',
   wouldDeny: true,
+  unknownToken: false,
   refusedTenant: '',
   at: 'okapi',
 }

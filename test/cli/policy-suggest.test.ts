@@ -209,3 +209,26 @@ test('policy suggest: wrong usage', async (t) => {
     t.is(stdout, '')
   }
 })
+
+test('a token that was not seen becomes a grant of tokens, refused or in report mode, and no other', async (t) => {
+  const path = await folder(t)
+  const file = join(path, 'okapi.log')
+  const call = { caller: 'mod-notes-8.1.0', direction: 'ingress', rule: 'requires' }
+  const reported = { ...call, wouldDeny: 'token-not-seen-here' }
+  const refused = { ...call, wouldDeny: '', reason: 'token-not-seen-here', status: 403 }
+  const own = { ...refused, direction: 'egress' }
+  await writeFile(file, log(reported, refused, own, { ...call, wouldDeny: '' }))
+  const suggest = ['suggest', '--descriptors', SET, '--from', file]
+  const { stdout, stderr, code } = await policy(suggest)
+  t.is(code, 0, stderr)
+  t.regex(stderr, /0 of them by report mode alone; 2 with a token that was not seen/)
+  t.regex(stdout, /# tokens that Okapi has not sent to it, 2 times, .*GET \/users\/\{id\}/s)
+  const [grant, ...more] = parse(stdout)
+  t.deepEqual(more, [])
+  t.like(grant, { caller: 'mod-notes', at: 'okapi', tokens: 'any' })
+  t.regex(grant.until, /^\d{4}-\d{2}-\d{2}$/)
+  const grants = join(path, 'grants.yaml')
+  await writeFile(grants, stdout, { mode: 0o600 })
+  const again = await policy([...suggest, '--grants', grants])
+  t.deepEqual(parse(again.stdout), [], 'what is granted is not proposed again')
+})

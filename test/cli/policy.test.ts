@@ -23,7 +23,7 @@ async function folder(t: ExecutionContext): Promise<string> {
 }
 
 const KEYS = `decision reason caller at provider interface route rule because wouldAllow
-  nearest decidedAt`.split(/\s+/)
+  nearest tokens decidedAt`.split(/\s+/)
 
 test('explains an allowed call: exit 0, every key', async (t) => {
   const asked =
@@ -43,6 +43,7 @@ test('explains an allowed call: exit 0, every key', async (t) => {
     rule: { kind: 'requires', file: 'mod-notes-8.1.0.json', pointer: '/requires/0' },
     wouldAllow: null,
     nearest: null,
+    tokens: [],
     decidedAt: [
       'sidecar of mod-notes-8.1.0 (egress)',
       'Okapi’s sidecar (ingress)',
@@ -273,4 +274,30 @@ test('pack writes one file that explain reads, and leaves nothing else behind', 
   const less = await policy('pack', SET, '-o', out, '--for', 'mod-notes-8.1.0')
   t.regex(less.stdout, /2 of 10 modules/)
   t.true((await stat(out)).size < size)
+})
+
+test('explains whose tokens a module may send', async (t) => {
+  const path = await folder(t)
+  const grants = join(path, 'grants.yaml')
+  await writeFile(grants, '- {caller: mod-notes, at: okapi, tokens: [mod-tags], why: by Kafka}\n', {
+    mode: 0o600,
+  })
+  const told = async (caller: string, at = 'okapi', ...more: string[]) => {
+    const asked = `--caller ${caller} --at ${at} --method GET --path /users/42 --json`
+    return JSON.parse((await explain(asked, ...more)).stdout).tokens
+  }
+  t.deepEqual(await told('mod-notes-8.1.0'), [])
+  t.deepEqual(await told('mod-notes-8.1.0', 'okapi', '--grants', grants), ['mod-tags-3.1.0'])
+  t.is(await told('mod-authtoken-2.18.0'), 'any')
+  t.is(await told('public'), null)
+  t.is(await told('operator/anna'), null)
+  t.is(await told('okapi-7.2.0', 'mod-users-19.7.0'), null)
+  const text = await explain(
+    '--caller mod-notes-8.1.0 --at okapi --method GET --path /users/42 --grants',
+    grants,
+  )
+  t.regex(
+    text.stdout.replace(/\s+/g, ' '),
+    /tokens those that Okapi has sent to mod-notes-8\.1\.0, or to mod-tags-3\.1\.0 by a grant/,
+  )
 })

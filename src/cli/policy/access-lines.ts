@@ -6,6 +6,9 @@ import { wideEncoding } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { METHODS } from '../../folio/descriptor.ts'
 import { SUPERTENANT } from '../../folio/tenant.ts'
+import type { Reason } from '../../refusal/reasons.ts'
+
+const TOKEN = 'token-not-seen-here' satisfies Reason
 
 /** What was read. */
 export interface LinesRead {
@@ -87,7 +90,9 @@ function exchangeIn(line: string): LoggedExchange | undefined {
     at: text('at'),
     direction: text('direction'),
     provider: text('provider'),
-    wouldDeny: text('wouldDeny') !== '',
+    // Of the other rules in report mode no grant of an interface opens anything.
+    wouldDeny: !['', TOKEN].includes(text('wouldDeny')),
+    unknownToken: [text('reason'), text('wouldDeny')].includes(TOKEN),
     refusedTenant: forTenant ? text('tenant') || SUPERTENANT : '',
   }
 }

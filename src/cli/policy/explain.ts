@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util'
 import { decidingSidecars, type Explanation } from '../../analysis/explanation.ts'
 import { fault } from '../../fault.ts'
-import { splitModuleId } from '../../folio/module-id.ts'
+import { isOkapi, splitModuleId } from '../../folio/module-id.ts'
 import { callerName, parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
 import type { Authorizer } from '../../policy/policy.ts'
+import type { TokenSources } from '../../policy/token-sources.ts'
 import { REQUEST_NAMES } from '../../proxy/names.ts'
 import { ambiguous, invokedTenant, tenantMismatch } from '../../proxy/path.ts'
 import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
@@ -76,12 +77,13 @@ function answer(
   { caller, at, isInstalled, method, target, tenant, moduleId }: Question,
 ): Explanation {
   const head = readRequestHead(method, target)
-  if (isRefusal(head)) return toldBefore(head, caller, at)
+  const tokens = parseCaller(caller).kind === 'module' && isOkapi(at) ? judge.tokens : null
+  if (isRefusal(head)) return toldBefore(head, caller, at, tokens)
   // Okapi's sidecar looks for the module before it looks at the path.
   const refusal = isInstalled ? refusedBefore(head, judge, at, tenant) : null
-  if (refusal !== null) return toldBefore(refusal, caller, at)
+  if (refusal !== null) return toldBefore(refusal, caller, at, tokens)
   const { bytes, targetStart, pathEnd } = head
-  return tell(judge.decide(method, bytes, targetStart, pathEnd, tenant, moduleId, true))
+  return tell(judge.decide(method, bytes, targetStart, pathEnd, tenant, moduleId, true), tokens)
 }
 
 function needed(option: string, value: string | undefined): string {
@@ -101,7 +103,12 @@ function resolve(at: string, set: DescriptorSet): string {
 }
 
 /** What is refused before policy is asked, in the words of the log. */
-function toldBefore(refusal: Refusal, caller: string, at: string): Explanation {
+function toldBefore(
+  refusal: Refusal,
+  caller: string,
+  at: string,
+  tokens: TokenSources | null,
+): Explanation {
   return {
     decision: 'refuse',
     reason: refusal.reason,
@@ -114,11 +121,12 @@ function toldBefore(refusal: Refusal, caller: string, at: string): Explanation {
     because: refusal.because,
     wouldAllow: refusal.wouldAllow ?? null,
     nearest: null,
+    tokens,
     decidedAt: decidingSidecars(caller, at, null),
   }
 }
 
-function tell(decision: Decision): Explanation {
+function tell(decision: Decision, tokens: TokenSources | null): Explanation {
   const { caller, at, provider, interface: provided, route, rule, because } = decision
   const refusal = decision.allow ? decision.wouldRefuse : decision.refusal
   return {
@@ -133,6 +141,7 @@ function tell(decision: Decision): Explanation {
     because,
     wouldAllow: refusal?.wouldAllow ?? null,
     nearest: decision.allow ? null : decision.nearest,
+    tokens,
     decidedAt: decidingSidecars(caller, at, provider),
   }
 }
@@ -183,10 +192,19 @@ export function explanationText(told: Explanation, asked: string): string {
     ['because', told.because],
     ['allowed by', told.wouldAllow],
     ['nearest', told.nearest],
+    ['tokens', decision === 'allow' ? tokensText(told) : null],
     ['decided at', told.decidedAt.join('; ')],
   ]
   const rows = facts.flatMap(([label, text]) => (text === null ? [] : cells(label, text)))
   return `${head}${reason === null ? '' : `  ${reason}`}\n\n${table(rows, INDENT)}`
+}
+
+/** Where `policy.tokens` is on, these pass and no others. */
+function tokensText({ tokens, caller }: Explanation): string | null {
+  if (tokens === null) return null
+  if (tokens === 'any') return 'any: it signs tokens, or a grant says so'
+  const own = `those that Okapi has sent to ${caller}`
+  return tokens.length === 0 ? own : `${own}, or to ${tokens.join(', ')} by a grant`
 }
 
 const LABEL = 'allowed by'.length

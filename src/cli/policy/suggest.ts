@@ -20,6 +20,7 @@ import {
   unmetLines,
   unusedGrants,
 } from './suggestion.ts'
+import { tokenGrants } from './token-grants.ts'
 
 /** Proposes grants, or narrower ones, as YAML for a person to review. Throws a Fault. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -80,7 +81,8 @@ function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead):
   const tenants = tenantGrants(source, usage.refusedTenants, Date.now())
   const told = [...heading, ...unmetLines(unmet, lost), ...tenants.unmet]
   const recorded = recordedGrants(proposals, Date.now())
-  process.stdout.write(grantsYaml(told, [...recorded, ...tenants.grants]))
+  const tokens = tokenGrants(source, usage.unknownTokens, Date.now())
+  process.stdout.write(grantsYaml(told, [...recorded, ...tenants.grants, ...tokens]))
   if (unmet.length + lost.length > 0) {
     const message = `not all is covered, the first lines say what: ${unmet.length + lost.length}`
     tell([{ severity: 'warning', message }])
@@ -104,8 +106,10 @@ function counts({ lines, exchanges, usage }: LinesRead, files: readonly string[]
   const would = usage.wouldBeRefused.reduce((sum, { count }) => sum + count, 0)
   const where = files.map((file) => (file === '-' ? 'standard input' : file)).join(', ')
   const refused = usage.refusedTenants.reduce((sum, { count }) => sum + count, 0)
+  const unknown = usage.unknownTokens.reduce((sum, { count }) => sum + count, 0)
+  const tokens = unknown === 0 ? '' : `; ${unknown} with a token that was not seen`
   const passed = `${exchanges} exchanges that passed, ${would} of them by report mode alone`
-  return `${where}: ${lines} lines, ${passed}${refused === 0 ? '' : `; ${refused} refused for their tenant`}`
+  return `${where}: ${lines} lines, ${passed}${refused === 0 ? '' : `; ${refused} refused for their tenant`}${tokens}`
 }
 
 function between(firstMs: number, lastMs: number): string {

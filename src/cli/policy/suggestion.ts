@@ -14,7 +14,8 @@ import { isAt, isFor, opensText } from '../../policy/grants.ts'
 import { wrap } from '../terminal.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-const LIFE_MS = 90 * DAY_MS
+/** How long a proposed grant holds. */
+export const LIFE_MS = 90 * DAY_MS
 
 /** Grants for what was recorded, with their evidence. */
 export function recordedGrants(proposals: readonly Proposal[], nowMs: number): WrittenGrant[] {
@@ -176,7 +177,7 @@ function countOf({ usage }: MissingPermission): number {
   return usage?.count ?? 0
 }
 
-function times(count: number): string {
+export function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`
 }
 
