@@ -60,11 +60,11 @@ export function portsOf(pairs: readonly string[]): Ports {
   return ports
 }
 
-/** The HOST:PORT of a database, as a URL without anything else. Throws a Fault for anything else. */
-export function databaseOf(option: string, target: string): DialTarget {
-  const url = URL.parse(target)
-  if (url === null || url.hostname === '' || `postgres://${url.host}` !== target) {
-    throw fault(`--${option} takes HOST:PORT`, { hint: `--${option} localhost:5432` })
+/** The HOST:PORT of a backend, or HOST with its usual port. Throws a Fault for anything else. */
+export function hostPortOf(option: string, text: string, usual: number): DialTarget {
+  const url = URL.parse(`tcp://${text}`)
+  if (url === null || url.hostname === '' || url.host !== text) {
+    throw fault(`--${option} takes HOST:PORT`, { hint: `--${option} localhost:${usual}` })
   }
-  return { ...partsOf(url, 5432), tls: false }
+  return { ...partsOf(url, usual), tls: false }
 }

@@ -5,13 +5,7 @@ import { errorCode, fault } from '../fault.ts'
 import { type Attack, GROUPS } from '../probe/attack.ts'
 import { ATTACKS, selectAttacks } from '../probe/attacks.ts'
 import { control, requireReachable } from '../probe/control.ts'
-import {
-  type Given,
-  type GivenDatabase,
-  isAtOkapi,
-  prepare,
-  prepareDatabase,
-} from '../probe/prepare.ts'
+import { type Given, isAtOkapi, prepare } from '../probe/prepare.ts'
 import { htmlReport } from '../probe/report/html.ts'
 import { junitReport } from '../probe/report/junit.ts'
 import { sarifReport } from '../probe/report/sarif.ts'
@@ -20,7 +14,8 @@ import { countOutcomes, jsonReport, type Run } from '../probe/result.ts'
 import { choose, play } from '../probe/runner.ts'
 import { durationMs } from './certs/arguments.ts'
 import { tokenIn } from './okapi.ts'
-import { databaseOf, dialTargetOf, impostorOf, portsOf } from './probe-addresses.ts'
+import { dialTargetOf, impostorOf, portsOf } from './probe-addresses.ts'
+import { BACKEND_GROUPS, backendOf } from './probe-backends.ts'
 import { paint, table } from './terminal.ts'
 
 export const usage = `okapi-sidecar probe: attack a target as a rogue module would, and report
@@ -28,6 +23,7 @@ export const usage = `okapi-sidecar probe: attack a target as a rogue module wou
 Usage:
     okapi-sidecar probe https://HOST:PORT [OPTIONS]
     okapi-sidecar probe --postgres HOST:PORT [OPTIONS]
+    okapi-sidecar probe --kafka HOST:PORT [OPTIONS]
     okapi-sidecar probe --list [--json]
 
 With an address alone it tries what an outsider can try; with the credentials of
@@ -35,7 +31,8 @@ a module, what a hijacked module can try; with a development CA it also issues
 hostile certificates. The target may be a bare module (http://...) or any other
 proxy. By default nothing is changed: calls that would change data use a tenant
 that does not exist. With --postgres it tries what a hijacked module can try at
-its database: the only statement that it sends waits, to be cancelled.
+its database: the only statement that it sends waits, to be cancelled. With
+--kafka it does so at Kafka: no record is written, no topic made or deleted.
 
 Options:
     --expect ID          identity of the target: mod-users or mod-users-19.7.0
@@ -61,6 +58,11 @@ Options:
     --role ROLE          the module's own role: without it TENANT_mod_tags, or
                          that of the module of --credentials
     --database NAME      default folio
+    --kafka HOST:PORT    where KAFKA_HOST of a module points, in place of
+                         TARGET; the tenant is then diku without --tenant
+    --kafka-broker HOST:PORT
+                         a broker's own port, past the sidecar
+    --env NAME           ENV of the modules; default folio
     --ports LIST         ports beside the target: module=8081,egress=9130,
                          plain=9131,admin=9901,status=9902
     --only LIST, --skip LIST
@@ -100,6 +102,9 @@ const OPTIONS = {
   'postgres-server': { type: 'string' },
   role: { type: 'string' },
   database: { type: 'string' },
+  kafka: { type: 'string' },
+  'kafka-broker': { type: 'string' },
+  env: { type: 'string' },
   ports: { type: 'string', multiple: true },
   only: { type: 'string', multiple: true },
   skip: { type: 'string', multiple: true },
@@ -122,16 +127,17 @@ const TIMEOUT_MS = 5000
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv)
   if (values.list) return list(values.json)
-  const target = targetIn(values, positionals)
-  const atDatabase = values.postgres !== undefined
-  const attacks = selectAttacks(words(values.only), words(values.skip)).filter(
-    ({ group }) => (group === 'database') === atDatabase,
+  const backend = backendOf(values)
+  const target = targetIn(backend?.target, positionals)
+  const attacks = selectAttacks(words(values.only), words(values.skip)).filter(({ group }) =>
+    backend === undefined ? !BACKEND_GROUPS.has(group) : group === backend.group,
   )
   const deadlineMs = durationMs('deadline', values.deadline)
   const signal = AbortSignal.timeout(deadlineMs)
-  const rounds = atDatabase
-    ? [await prepareDatabase(givenDatabase(target, values), signal)]
-    : await prepare(await given(target, values), signal)
+  const rounds =
+    backend === undefined
+      ? await prepare(await given(target, values), signal)
+      : [await backend.prepare(signal, TIMEOUT_MS)]
   await requireReachable(rounds[0]!.context)
   const startedAt = new Date()
   const began = performance.now()
@@ -159,39 +165,14 @@ function parse(argv: readonly string[]) {
 }
 
 /** The address that the report names. Throws a Fault where there is none, or more than one. */
-function targetIn(
-  { postgres, 'postgres-server': server, role, database }: Values,
-  [target, ...more]: readonly string[],
-): string {
-  if (postgres === undefined && (server ?? role ?? database) !== undefined) {
-    throw fault('--postgres-server, --role and --database go with --postgres', {
-      hint: 'okapi-sidecar probe --postgres localhost:5432 --postgres-server db:5432',
-    })
-  }
-  const one = postgres === undefined ? target : `postgres://${postgres}`
-  if (one === undefined || more.length > 0 || (postgres !== undefined && target !== undefined)) {
+function targetIn(backend: string | undefined, [target, ...more]: readonly string[]): string {
+  const one = backend ?? target
+  if (one === undefined || more.length > 0 || (backend !== undefined && target !== undefined)) {
     throw fault('probe takes one TARGET', {
       hint: 'okapi-sidecar probe https://mod-users:8443, or --postgres localhost:5432',
     })
   }
   return one
-}
-
-function givenDatabase(target: string, values: Values): GivenDatabase {
-  const { 'postgres-server': server, tenant = 'diku', role, database = 'folio' } = values
-  const [credentials, ...more] = values.credentials ?? []
-  if (more.length > 0) throw fault('--postgres takes the credentials of one module')
-  return {
-    endpoint: databaseOf('postgres', target),
-    ...(server !== undefined && {
-      server: databaseOf('postgres-server', `postgres://${server}`),
-    }),
-    tenant,
-    database,
-    timeoutMs: TIMEOUT_MS,
-    ...(role === undefined ? {} : { role }),
-    ...(credentials === undefined ? {} : { credentials }),
-  }
 }
 
 type Values = ReturnType<typeof parse>['values']

@@ -12,6 +12,7 @@ export const GROUPS = {
   link: 'the link between sidecars',
   around: 'around the sidecar',
   database: 'the database',
+  kafka: 'Kafka',
 } as const
 
 /** One of the groups of attacks. */
@@ -29,6 +30,8 @@ export type Need =
   | 'identity'
   | 'database'
   | 'database-server'
+  | 'kafka'
+  | 'kafka-broker'
 
 /** One attack: its own bytes, its own verdict. Most are rows of the tables under `attacks/`. */
 export interface Attack {
@@ -63,6 +66,7 @@ export function atHand({
   trust,
   expect,
   database,
+  kafka,
 }: Context): ReadonlySet<Need> {
   const known: readonly (readonly [Need, boolean])[] = [
     ['credentials', credentials !== undefined],
@@ -74,6 +78,8 @@ export function atHand({
     ['impostor', impostor !== undefined && credentials !== undefined],
     ['database', database !== undefined],
     ['database-server', database?.server !== undefined],
+    ['kafka', kafka !== undefined],
+    ['kafka-broker', kafka?.broker !== undefined],
     ['identity', trust !== undefined || expect !== undefined],
   ]
   return new Set(known.flatMap(([need, there]) => (there ? [need] : [])))

@@ -4,6 +4,7 @@ import { AROUND_ATTACKS } from './attacks/around.ts'
 import { DATABASE_ATTACKS } from './attacks/database.ts'
 import { FRAMING_ATTACKS } from './attacks/framing.ts'
 import { HEADER_ATTACKS } from './attacks/headers.ts'
+import { KAFKA_ATTACKS } from './attacks/kafka.ts'
 import { LINK_ATTACKS } from './attacks/link.ts'
 import { POLICY_ATTACKS } from './attacks/policy.ts'
 import { TARGET_ATTACKS } from './attacks/target.ts'
@@ -21,6 +22,7 @@ export const ATTACKS: readonly Attack[] = [
   LINK_ATTACKS,
   AROUND_ATTACKS,
   DATABASE_ATTACKS,
+  KAFKA_ATTACKS,
 ].flatMap((group) => group.toSorted(byId))
 
 /** By bytes, an id behind those that begin with it: reports are compared in this order. */

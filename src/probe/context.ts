@@ -55,6 +55,15 @@ export interface DatabaseAtHand {
   readonly server?: DialTarget
 }
 
+/** A Kafka cluster, as a module reaches it. */
+export interface KafkaAtHand {
+  /** What topics of the installation begin with: ENV of the modules. */
+  readonly env: string
+  readonly otherTenant: string
+  /** The address of a broker, past the sidecar. */
+  readonly broker?: DialTarget
+}
+
 /** All that an attack knows. It is immutable: an attack cannot spoil the next one. */
 export interface Context {
   readonly target: DialTarget
@@ -87,6 +96,8 @@ export interface Context {
   readonly impostor?: Impostor
   /** Then `target` is where a module's DB_HOST points. */
   readonly database?: DatabaseAtHand
+  /** Then `target` is where a module's KAFKA_HOST points. */
+  readonly kafka?: KafkaAtHand
   /** For calls that only read. */
   readonly tenant: string
   /** For calls that would change something: one that does not exist, unless writes are allowed. */
@@ -121,3 +132,8 @@ export function closedTo({ closedPath = NO_PATH }: Context): string {
 export function forWriting(context: Context): Context {
   return { ...context, tenant: context.writeTenant }
 }
+
+/** A tenant that no installation has. */
+export const NO_TENANT = 'okapisidecarprobe'
+
+export const NO_MODULE = 'mod-probe-0.0.1'

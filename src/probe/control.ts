@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { errorCode, fault } from '../fault.ts'
 import { ordinaryLogin } from './attacks/database.ts'
+import { ordinaryMetadata } from './attacks/kafka.ts'
 import type { Context, DatabaseAtHand } from './context.ts'
 import { send } from './conversation.ts'
 import { openSocket } from './dial.ts'
@@ -25,8 +26,9 @@ export interface Control {
  * closed port: they are blocked, but the report must say by what.
  */
 export async function control(context: Context): Promise<Control> {
-  const { database } = context
+  const { database, kafka } = context
   if (database !== undefined) return databaseControl(context, database)
+  if (kafka !== undefined) return kafkaControl(context)
   const as = context.accepted?.id ?? null
   const bytes = requestBytes({ target: context.ordinaryPath, lines: honest(context) })
   const { outcome, because } = findingOf(await send(context, bytes))
@@ -42,6 +44,16 @@ async function databaseControl(context: Context, database: DatabaseAtHand): Prom
     let: outcome === 'got-through',
     because: `login to ${database.database}: ${masked(because)}`,
     advice: 'name the role and the database of the module by --role and --database',
+  }
+}
+
+async function kafkaControl(context: Context): Promise<Control> {
+  const { outcome, because } = await ordinaryMetadata(context)
+  return {
+    as: null,
+    let: outcome === 'got-through',
+    because: `Metadata: ${masked(because)}`,
+    advice: 'name the address that KAFKA_HOST of a module points to',
   }
 }
 

@@ -1,15 +1,9 @@
-import net from 'node:net'
-import tls from 'node:tls'
-import { errorCode } from '../fault.ts'
-import type { Context } from './context.ts'
 import { passwordProof, ScramClient } from './database-password.ts'
-import type { DialTarget } from './dial.ts'
-import { type Evidence, masked } from './evidence.ts'
+import { RawConnection, RECEIVED_BYTES_AT_MOST } from './raw-connection.ts'
 
 /** SSLRequest: a request for TLS in the place of a start-up message. */
 export const REQUEST_FOR_TLS = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
 const YES = 0x53
-const RECEIVED_BYTES_AT_MOST = 256 * 1024
 /** Type and length. */
 const HEAD_BYTES = 5
 /** Types of messages from the server, and then from us. */
@@ -45,133 +39,33 @@ const METHODS: Readonly<Record<number, string>> = {
   10: 'a SCRAM password',
 }
 
-/** A connection that speaks PostgreSQL's protocol by hand and notes what goes both ways. */
-export class DatabaseConnection {
-  #socket: net.Socket
-  #bytes: Buffer = Buffer.alloc(0)
-  #wake = () => {}
-  #closed = false
-  #how: 'refused' | 'closed' | 'silent' = 'closed'
-  #sent = ''
-  readonly #received: Buffer[] = []
-  #count = 0
-  readonly #context: Context
-
-  constructor(context: Context, { host, port }: DialTarget = context.target) {
-    this.#context = context
-    this.#socket = net.connect({ host, port, noDelay: true })
-    this.#socket.on('error', (error) => {
-      if (
-        /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/.test(
-          errorCode(error) ?? '',
-        )
-      )
-        this.#how = 'refused'
-    })
-    const late = AbortSignal.any([context.signal, AbortSignal.timeout(context.timeoutMs)])
-    const cut = () => {
-      this.#how = 'silent'
-      this.#socket.destroy()
-      this.#end()
-    }
-    if (late.aborted) cut()
-    late.addEventListener('abort', cut)
-    this.#socket.once('close', () => late.removeEventListener('abort', cut))
-    this.#listen(this.#socket)
-  }
-
-  #listen(socket: net.Socket): void {
-    socket.on('data', (bytes: Buffer) => {
-      this.#received.push(bytes)
-      this.#count += bytes.length
-      this.#bytes = Buffer.concat([this.#bytes, bytes])
-      if (this.#count > RECEIVED_BYTES_AT_MOST) socket.destroy()
-      this.#wake()
-    })
-    socket.on('end', () => this.#end())
-    socket.on('close', () => this.#end())
-  }
-
-  #end(): void {
-    this.#closed = true
-    this.#wake()
-  }
-
-  get how(): 'refused' | 'closed' | 'silent' {
-    return this.#how
-  }
-
-  /** `shown` stands in the report for what holds a password. */
-  write(bytes: Buffer, shown?: string): void {
-    this.#sent += shown ?? bytes.toString('latin1')
-    this.#socket.write(bytes)
-  }
-
-  async #has(count: number): Promise<boolean> {
-    while (this.#bytes.length < count && !this.#closed) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-    return this.#bytes.length >= count
-  }
-
-  #take(count: number): Buffer {
-    const taken = this.#bytes.subarray(0, count)
-    this.#bytes = this.#bytes.subarray(count)
-    return taken
-  }
-
+/** A connection that speaks PostgreSQL's protocol by hand. */
+export class DatabaseConnection extends RawConnection {
   /** The one byte that answers an SSLRequest. */
   async byte(): Promise<number | undefined> {
-    return (await this.#has(1)) ? this.#take(1)[0] : undefined
+    return (await this.has(1)) ? this.take(1)[0] : undefined
   }
 
   /** The next byte, which stays. */
   async peek(): Promise<number | undefined> {
-    return (await this.#has(1)) ? this.#bytes[0] : undefined
+    return (await this.has(1)) ? this.bytes[0] : undefined
   }
 
   /** The next message; undefined where the connection ended before it was whole. */
   async message(): Promise<DatabaseMessage | undefined> {
-    if (!(await this.#has(HEAD_BYTES))) return undefined
-    const length = this.#bytes.readInt32BE(1)
-    if (length < 4 || length > RECEIVED_BYTES_AT_MOST || !(await this.#has(1 + length))) {
+    if (!(await this.has(HEAD_BYTES))) return undefined
+    const length = this.bytes.readInt32BE(1)
+    if (length < 4 || length > RECEIVED_BYTES_AT_MOST || !(await this.has(1 + length))) {
       return undefined
     }
-    const whole = this.#take(1 + length)
+    const whole = this.take(1 + length)
     return { type: whole[0]!, body: whole.subarray(HEAD_BYTES) }
-  }
-
-  /** TLS from here on, with the stolen certificate where there is one. What is wrong with the server's does not matter. */
-  encrypt(): void {
-    const { credentials } = this.#context
-    const plain = this.#socket
-    plain.removeAllListeners('data')
-    const pair = credentials === undefined ? {} : { cert: credentials.cert, key: credentials.key }
-    const socket = tls.connect({ socket: plain, rejectUnauthorized: false, ...pair })
-    socket.on('error', () => socket.destroy())
-    this.#socket = socket
-    this.#listen(socket)
   }
 
   /** As libpq does: TLS where the server has it, else plain. */
   async encryptIfOffered(): Promise<void> {
     this.write(REQUEST_FOR_TLS)
     if ((await this.byte()) === YES) this.encrypt()
-  }
-
-  close(): void {
-    this.#socket.destroy()
-    this.#end()
-  }
-
-  evidence(): Evidence {
-    const received = Buffer.concat(this.#received)
-    return {
-      sent: this.#sent === '' ? '[nothing]' : masked(this.#sent),
-      received: received.length === 0 ? `[no bytes: ${this.#how}]` : masked(received),
-    }
   }
 }
 

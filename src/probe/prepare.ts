@@ -4,9 +4,10 @@ import {
   type Context,
   type ForgingAuthority,
   type Impostor,
+  NO_MODULE,
   NO_PATH,
+  NO_TENANT,
   type Ports,
-  USUAL_PORTS,
 } from './context.ts'
 import type { DialTarget, PemPair } from './dial.ts'
 import { forged, moduleUri } from './forge.ts'
@@ -38,10 +39,7 @@ export interface Given {
   readonly impostor?: Impostor
 }
 
-/** A tenant that no installation has. */
-const NO_TENANT = 'okapisidecarprobe'
 const NO_OKAPI = 'okapi-7.2.0'
-const NO_MODULE = 'mod-probe-0.0.1'
 
 /** Reads what was given and makes one round for each caller. Throws a Fault for what is wrong. */
 export async function prepare(
@@ -139,46 +137,6 @@ async function passOf(
 ) {
   if (okapi !== undefined || authority === undefined) return okapi
   return { id, ...(await made(authority, trustDomain, id)) }
-}
-
-/** What a tester gave about a database. */
-export interface GivenDatabase {
-  readonly endpoint: DialTarget
-  readonly server?: DialTarget
-  readonly tenant: string
-  readonly role?: string
-  readonly database: string
-  readonly credentials?: string
-  readonly timeoutMs: number
-}
-
-/** One round at a database. Throws a Fault for credentials that cannot be read. */
-export async function prepareDatabase(
-  { endpoint, server, tenant, credentials, ...given }: GivenDatabase,
-  signal: AbortSignal,
-): Promise<Omit<AttackRound, 'attacks'>> {
-  const stolen = credentials === undefined ? undefined : await readStolenCredentials(credentials)
-  const product = productOf(stolen?.id ?? 'mod-tags-0.0.1').replaceAll('-', '_')
-  const role = given.role ?? `${tenant}_${product}`
-  const login = `${tenant}_mod_login`
-  const otherRole = role === login ? `${tenant}_mod_users` : login
-  const context: Context = {
-    target: endpoint,
-    role: 'module',
-    ordinaryPath: NO_PATH,
-    timerPath: NO_PATH,
-    trustDomain: stolen?.trustDomain ?? 'folio.test',
-    stolenId: NO_MODULE,
-    tenant,
-    writeTenant: NO_TENANT,
-    ports: USUAL_PORTS,
-    timeoutMs: given.timeoutMs,
-    stallMs: given.timeoutMs,
-    signal,
-    database: { role, otherRole, database: given.database, ...(server && { server }) },
-    ...(stolen === undefined ? {} : { credentials: stolen }),
-  }
-  return { as: role, context }
 }
 
 /** Okapi is told by --at, or by what the target must prove. */

@@ -43,6 +43,8 @@ const GIVEN_BY = {
   identity: '--trust or --expect',
   database: '--postgres',
   'database-server': '--postgres-server',
+  kafka: '--kafka',
+  'kafka-broker': '--kafka-broker',
 } as const
 
 function whyNot({ needs = [], against }: Attack, context: Context): string {

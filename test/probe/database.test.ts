@@ -8,7 +8,7 @@ import { DATABASE_ATTACKS } from '../../src/probe/attacks/database.ts'
 import { attackById } from '../../src/probe/attacks.ts'
 import { control } from '../../src/probe/control.ts'
 import type { DialTarget } from '../../src/probe/dial.ts'
-import { prepareDatabase } from '../../src/probe/prepare.ts'
+import { prepareDatabase } from '../../src/probe/prepare-backend.ts'
 import {
   type Cluster,
   DatabaseSidecar,

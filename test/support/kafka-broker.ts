@@ -12,6 +12,7 @@ import type { Said } from './scenario/tools.ts'
 // certificates of the test's own CA, and the broker's authorizer allows only what it was told.
 
 const HOST = '127.0.0.1'
+const AUTHORIZER = 'org.apache.kafka.metadata.authorizer.StandardAuthorizer'
 /** The principal of brokers and of the test itself: a superuser. */
 const SUPER = 'kafka'
 
@@ -24,6 +25,8 @@ interface Ending {
 export interface KafkaOptions {
   /** Brokers that are controllers too: 1 or 3. */
   readonly nodes?: number
+  /** Plain beside TLS, and without an authorizer: as FOLIO's installations have it. */
+  readonly open?: boolean
   /** Lines of server.properties for every broker. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -48,14 +51,21 @@ export class KafkaNode {
   readonly port: number
   /** Where its controller listens; undefined for a broker that is none. */
   readonly controller: number | undefined
+  /** A listener without TLS; 0: there is none. */
+  readonly plain: number
   readonly directory: string
   #process: KafkaProgram | undefined
 
-  constructor(id: number, directory: string, port: number, controller: number | undefined) {
+  constructor(
+    id: number,
+    directory: string,
+    { port, controller, plain }: Pick<KafkaNode, 'port' | 'controller' | 'plain'>,
+  ) {
     this.id = id
     this.directory = directory
     this.port = port
     this.controller = controller
+    this.plain = plain
     mkdirSync(directory)
   }
 
@@ -104,12 +114,15 @@ export class KafkaCluster {
     this.#settings = settings
   }
 
-  static async start(t: Ending, { nodes = 1, settings = {} }: KafkaOptions = {}) {
+  static async start(t: Ending, { nodes = 1, open = false, settings = {} }: KafkaOptions = {}) {
     const directory = mkdtempSync(join(tmpdir(), 'kafka-'))
     const cluster = new KafkaCluster(directory, await makeCa(undefined, 'root1'), settings)
     t.teardown(() => cluster.close())
-    const ports = await freePorts(2 * nodes)
-    for (let i = 0; i < nodes; i++) cluster.#add(ports[2 * i]!, ports[2 * i + 1]!)
+    const ports = await freePorts(3 * nodes)
+    for (let i = 0; i < nodes; i++) {
+      const [port, controller, plain] = ports.slice(3 * i)
+      cluster.#add({ port: port!, controller, plain: open ? plain! : 0 })
+    }
     for (const node of cluster.nodes) await cluster.#configure(node)
     // Each waits for the others before it is ready.
     await Promise.all(cluster.nodes.map((node) => cluster.#begin(node)))
@@ -125,7 +138,7 @@ export class KafkaCluster {
   /** A further broker, which is no controller. */
   async addBroker(): Promise<KafkaNode> {
     const [port] = await freePorts(1)
-    const node = this.#add(port!, undefined)
+    const node = this.#add({ port: port!, controller: undefined, plain: 0 })
     await this.#configure(node)
     await this.#begin(node)
     return node
@@ -170,9 +183,9 @@ export class KafkaCluster {
     rmSync(this.directory, { recursive: true, force: true })
   }
 
-  #add(port: number, controller: number | undefined): KafkaNode {
+  #add(ports: Pick<KafkaNode, 'port' | 'controller' | 'plain'>): KafkaNode {
     const id = this.nodes.length + 1
-    const node = new KafkaNode(id, join(this.directory, `node-${id}`), port, controller)
+    const node = new KafkaNode(id, join(this.directory, `node-${id}`), ports)
     this.nodes.push(node)
     return node
   }
@@ -194,18 +207,20 @@ export class KafkaCluster {
     )
     const copies = String(Math.min(3, voters.length))
     const listeners = [`SSL://${node.address}`]
+    if (node.plain > 0) listeners.push(`PLAINTEXT://${HOST}:${node.plain}`)
+    const advertised = listeners.join(',')
     if (node.controller !== undefined) listeners.push(`CONTROLLER://${HOST}:${node.controller}`)
     this.#properties(node.file, {
       'process.roles': node.controller === undefined ? 'broker' : 'broker,controller',
       'node.id': String(node.id),
       'controller.quorum.voters': voters.join(','),
       listeners: listeners.join(','),
-      'advertised.listeners': `SSL://${node.address}`,
-      'listener.security.protocol.map': 'SSL:SSL,CONTROLLER:SSL',
+      'advertised.listeners': advertised,
+      'listener.security.protocol.map': 'SSL:SSL,CONTROLLER:SSL,PLAINTEXT:PLAINTEXT',
       'controller.listener.names': 'CONTROLLER',
       'inter.broker.listener.name': 'SSL',
       'log.dirs': join(node.directory, 'data'),
-      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      ...(node.plain > 0 ? {} : { 'authorizer.class.name': AUTHORIZER }),
       'super.users': `User:CN=${SUPER}`,
       'ssl.client.auth': 'required',
       ...this.#tls(join(node.directory, 'broker'), leaf),
