@@ -71,6 +71,7 @@ export class KafkaRules {
   readonly mode: 'enforce' | 'report'
   readonly #now: () => number
   #valid: readonly KafkaRule[] = []
+  #stage = 0
   /** Until when `#valid` is right, and so what is remembered. */
   #until = Number.NEGATIVE_INFINITY
   readonly #topics = new Map<string, number>()
@@ -124,6 +125,17 @@ export class KafkaRules {
     return this.#inForce().some(({ admin }) => (admin as readonly string[]).includes(api))
   }
 
+  /** The same for rules that allow the same. */
+  get text(): string {
+    return JSON.stringify([this.mode, this.rules])
+  }
+
+  /** Another number means that other rules are in force than before: one has run out. */
+  get stage(): number {
+    this.#inForce()
+    return this.#stage
+  }
+
   #rightsOf(topic: string): number {
     const valid = this.#inForce()
     const known = this.#topics.get(topic)
@@ -144,6 +156,7 @@ export class KafkaRules {
     this.#valid = this.rules.filter(({ untilMs }) => now < untilMs)
     this.#until = Math.min(...this.#valid.map(({ untilMs }) => untilMs), Number.POSITIVE_INFINITY)
     this.#topics.clear()
+    this.#stage++
     return this.#valid
   }
 }

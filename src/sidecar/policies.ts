@@ -3,9 +3,11 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { readGrants } from '../config/grants.ts'
+import { writtenKafkaRules } from '../config/kafka-rules.ts'
 import { watchDirectory } from '../credentials/directory.ts'
 import { writableByOthers } from '../fault/guard.ts'
 import { Fault, type Problem, sentence } from '../fault.ts'
+import type { KafkaRules } from '../kafka/rules.ts'
 import { KNOWN_GRANTS_FILE, readDescriptorFiles } from '../policy/descriptor-files.ts'
 import type { Policy } from '../policy/policy.ts'
 import { migrationProblems } from './migration.ts'
@@ -17,14 +19,18 @@ import {
 } from './policy-material.ts'
 
 /** Reads descriptors and grants as the configuration says. Throws a Fault where one cannot be. */
-function readPolicy({ policy: rules }: Config): PolicyMaterial {
+function readPolicy({ policy: rules, kafka }: Config): PolicyMaterial {
   // Trust rule 7; grants are guarded by who reads them.
   const open = writableByOthers(rules.descriptors)
   if (open.length > 0) throw new Fault(open)
   const knownFiles = rules.knownGrants.length === 0 ? [] : [KNOWN_GRANTS_FILE]
   const grants = readGrants(rules.grants)
   const known = readGrants({ inline: [], files: knownFiles })
-  return { grants, known, descriptors: readDescriptorFiles(rules.descriptors) }
+  return {
+    ...{ grants, known },
+    descriptors: readDescriptorFiles(rules.descriptors),
+    kafka: kafka === undefined ? [] : writtenKafkaRules(kafka),
+  }
 }
 
 /** A policy with what it was made of. */
@@ -51,13 +57,15 @@ export function policyOf(config: Config): PolicyRead {
 export class Policies {
   readonly #config: Config
   #current: Policy
+  #kafka: KafkaRules
   #seen: string
   #failure = ''
   #stops: (() => void)[] = []
 
-  private constructor(config: Config, policy: Policy, seen: string) {
+  private constructor(config: Config, { policy, kafka }: PolicyRead, seen: string) {
     this.#config = config
     this.#current = policy
+    this.#kafka = kafka
     this.#seen = seen
   }
 
@@ -67,11 +75,15 @@ export class Policies {
     const seen = await stateOf(filesOf(config))
     const read = policyOf(config)
     if (read.forbidden.length > 0) throw new Fault(read.forbidden)
-    return { policies: new Policies(config, read.policy, seen), read }
+    return { policies: new Policies(config, read, seen), read }
   }
 
   get current(): Policy {
     return this.#current
+  }
+
+  get kafka(): KafkaRules {
+    return this.#kafka
   }
 
   /** Takes up what changes in the files from now on, and what has changed since the start. */
@@ -79,10 +91,11 @@ export class Policies {
     changed: (material: PolicyMaterial) => void,
     told: (report: PolicyReport) => void,
   ): Promise<void> {
-    const { descriptors, grants } = this.#config.policy
+    const { descriptors } = this.#config.policy
     const look = () => void this.#look(changed, told)
     const folder = (await stat(descriptors)).isDirectory() ? descriptors : dirname(descriptors)
-    const folders = new Set([folder, ...grants.files.map((file) => dirname(file))])
+    const [, ...files] = filesOf(this.#config)
+    const folders = new Set([folder, ...files.map((file) => dirname(file))])
     this.#stops = [...folders].map((each) => watchDirectory(each, look))
     await this.#look(changed, told)
   }
@@ -101,11 +114,12 @@ export class Policies {
     if (state === this.#seen || this.#stops.length === 0) return
     this.#seen = state
     try {
-      const { policy, warnings, forbidden, material } = policyOf(this.#config)
-      const same = policy.hash === this.#current.hash
+      const { policy, kafka, warnings, forbidden, material } = policyOf(this.#config)
+      const same = policy.hash === this.#current.hash && kafka.text === this.#kafka.text
       if (same && this.#failure === '') return
       this.#failure = ''
       this.#current = policy
+      this.#kafka = kafka
       changed(material)
       told({ result: 'ok', problems: [...warnings, ...forbidden] })
     } catch (error) {
@@ -117,8 +131,9 @@ export class Policies {
   }
 }
 
-function filesOf({ policy: { descriptors, grants } }: Config): readonly string[] {
-  return [descriptors, ...grants.files]
+/** The descriptors come first. */
+function filesOf({ policy: { descriptors, grants }, kafka }: Config): readonly string[] {
+  return [descriptors, ...grants.files, ...(kafka?.rules.files ?? [])]
 }
 
 /** One hash over contents and modes; what cannot be read has a state of its own. */

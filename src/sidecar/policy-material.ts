@@ -9,16 +9,19 @@ import type { Policy } from '../policy/policy.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
+import { type KafkaRulesInForce, kafkaRulesFrom } from './kafka-rules.ts'
 
 /** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
 export interface PolicyMaterial {
   readonly grants: readonly ConfiguredRule[]
   readonly known: readonly ConfiguredRule[]
   readonly descriptors: DescriptorFiles
+  /** Rules for Kafka, of every module. */
+  readonly kafka: readonly ConfiguredRule[]
 }
 
 /** A policy that holds, and what a person should know about it. */
-export interface PolicyOf {
+export interface PolicyOf extends KafkaRulesInForce {
   readonly policy: Policy
   /** How many the configuration names. */
   readonly grants: number
@@ -29,7 +32,8 @@ export interface PolicyOf {
 /** The policy that this makes. Throws a Fault with every problem. */
 export function policyFrom(material: PolicyMaterial, config: Config): PolicyOf {
   const loaded = loadPolicy({ ...config.policy, ...material }, { own: config.module.id })
-  return { ...loaded, grants: material.grants.length }
+  const kafka = kafkaRulesFrom(material.kafka, config)
+  return { ...loaded, kafka, grants: material.grants.length }
 }
 
 /** All that a change of policy concerns. */

@@ -5,6 +5,7 @@ import type { PublicKeyPair } from '../transport/listen.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
 import type { Databases } from './databases.ts'
+import type { KafkaLeg } from './kafka.ts'
 import type { BoundAddresses } from './listeners.ts'
 import type { PolicyMaterial } from './policy-material.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -64,14 +65,16 @@ export function seenIn(
   upstreams: Upstreams,
   authentication: Authentication,
   history: History,
-  databases: Databases,
+  legs: { readonly postgres: Databases; readonly kafka: KafkaLeg },
 ): ServingState {
   return {
     get connections() {
-      return connections.size + databases.size
+      return connections.size + legs.postgres.size + legs.kafka.size
     },
     open: (direction: Direction) =>
-      direction === 'postgres' ? databases.size : connections.open(direction),
+      direction === 'postgres' || direction === 'kafka'
+        ? legs[direction].size
+        : connections.open(direction),
     get stale() {
       return authentication.stale
     },
@@ -79,7 +82,7 @@ export function seenIn(
       return connections.exchanges
     },
     get bufferedBytes() {
-      return connections.bufferedBytes + upstreams.bufferedBytes
+      return connections.bufferedBytes + upstreams.bufferedBytes + legs.kafka.heldBytes
     },
     history,
     workers: [],

@@ -26,6 +26,8 @@ import { TrustChanges } from './credential-news.ts'
 import { Databases } from './databases.ts'
 import { descriptorsTold, keepsAccess, linkEvents, nameResolver, recording } from './events.ts'
 import { exchangesOf } from './exchange-slots.ts'
+import { KafkaLeg } from './kafka.ts'
+import type { KafkaRulesInForce } from './kafka-rules.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { migrationFacts, PlainPeers } from './migration.ts'
 import { policyChanged } from './policy-material.ts'
@@ -43,7 +45,7 @@ export interface ServingParts {
   readonly log: Log
   readonly clock: CoarseClock
   readonly credentials: CredentialsInForce
-  readonly policies: PolicyCell
+  readonly policies: PolicyCell & KafkaRulesInForce
   readonly metrics: Metrics
   /** Where the path of X-Okapi-Url is remembered, if not by this thread for itself. */
   readonly okapiPath?: PathCell
@@ -67,6 +69,7 @@ export class Serving implements ServingThreads {
   readonly #listeners: Listeners
   readonly #connections: Connections
   readonly #databases: Databases
+  readonly #kafka: KafkaLeg
   readonly #descriptors: Descriptors
   readonly #listenerParts: ListenerParts
   readonly #shares: Shares
@@ -115,11 +118,10 @@ export class Serving implements ServingThreads {
     this.#shares = shares
     const connections = new Connections(settings, requestHandler(this.#house()), links, shares)
     this.#connections = connections
-    this.#databases = new Databases({
-      ...{ config, clock, descriptors, names, credentials, listeners, metrics },
-      log: log.log,
-      history: this.#history,
-    })
+    const leg = { config, clock, descriptors, names, credentials, listeners, metrics }
+    const told = { log: log.log, history: this.#history }
+    this.#databases = new Databases({ ...leg, ...told })
+    this.#kafka = new KafkaLeg({ ...leg, ...told, rules: () => policies.kafka })
     const concerned = {
       credentials,
       authentication,
@@ -137,7 +139,8 @@ export class Serving implements ServingThreads {
       callee: upstreams.callee,
       serve: (socket, context) => connections.accept(socket, context),
     }
-    this.seen = seenIn(connections, upstreams, authentication, this.#history, this.#databases)
+    const legs = { postgres: this.#databases, kafka: this.#kafka }
+    this.seen = seenIn(connections, upstreams, authentication, this.#history, legs)
   }
 
   /** Opens every listener that is configured; resolves to what each is bound to. */
@@ -153,8 +156,11 @@ export class Serving implements ServingThreads {
       if (!listener.configured(config)) continue
       listening[listener.direction] = await listener.open(this.#listenerParts)
     }
-    // One thread has all sessions: a cancel request comes by a connection of its own.
-    if (sharing?.first ?? true) Object.assign(listening, await this.#databases.open())
+    // One thread has all sessions: a cancel request comes by a connection of its own, and all threads would
+    // bind the ports of brokers.
+    if (sharing?.first ?? true) {
+      Object.assign(listening, await this.#databases.open(), await this.#kafka.open())
+    }
     return listening
   }
 
@@ -165,6 +171,7 @@ export class Serving implements ServingThreads {
   serve(): void {
     this.#connections.serve()
     this.#databases.serve()
+    this.#kafka.serve()
   }
 
   /** Is there a listener on ::1 beside the one on 127.0.0.1? */
@@ -198,7 +205,7 @@ export class Serving implements ServingThreads {
     this.leave()
     const { drainTimeoutMs } = config.limits
     const closed = this.#close()
-    if (this.#connections.exchanges > 0 || this.#databases.size > 0) {
+    if (this.#connections.exchanges > 0 || this.#databases.size > 0 || this.#kafka.size > 0) {
       log.log.info({ ...this.#open(), drainTimeoutMs }, 'drain waits for exchanges')
     }
     const drained = await Promise.race([
@@ -216,17 +223,20 @@ export class Serving implements ServingThreads {
   /** What a call of others needs to finish, the module's or Okapi's own calls, ends after it. */
   async #close(): Promise<void> {
     for (const way of ['in', 'out'] as const) {
-      // What calls of others do in the database ends before its sessions do.
-      const databases = way === 'out' ? [this.#databases.drain()] : []
-      await Promise.all([this.#listeners.close(way), this.#connections.drain(way), ...databases])
+      // What calls of others do in the database, or say by Kafka, ends before its sessions do.
+      const sessions = way === 'out' ? [this.#databases.drain(), this.#kafka.drain()] : []
+      await Promise.all([this.#listeners.close(way), this.#connections.drain(way), ...sessions])
     }
   }
 
   /** What a drain waits for. */
   #open() {
-    const databaseSessions = this.#databases.size
+    const [databaseSessions, kafkaConnections] = [this.#databases.size, this.#kafka.size]
     const { exchanges } = this.#connections
-    const sessions = databaseSessions === 0 ? {} : { databaseSessions }
+    const sessions = {
+      ...(databaseSessions > 0 && { databaseSessions }),
+      ...(kafkaConnections > 0 && { kafkaConnections }),
+    }
     return { exchanges, ...sessions, oldest: this.#connections.longestOpen() }
   }
 
@@ -234,6 +244,7 @@ export class Serving implements ServingThreads {
     this.#listeners.destroy()
     this.#connections.destroy()
     this.#databases.destroy()
+    this.#kafka.destroy()
     this.#upstreams.destroy()
     clearInterval(this.#flushing)
     this.#access?.flush()

@@ -32,7 +32,7 @@ export async function findingsOf(
   const credentials = await attempt(problems, () => checkCredentials(config))
   const { public: publicListener } = config
   if (publicListener !== undefined) await attempt(problems, () => checkPublic(publicListener))
-  for (const { trust } of config.postgres) {
+  for (const { trust } of [...config.postgres, ...(config.kafka ? [config.kafka] : [])]) {
     if (trust !== undefined) await attempt(problems, () => readAuthorities(trust, Date.now()))
   }
   const policy = await attempt(problems, () => checkPolicy(loaded))

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { HandedCredentials } from '../../credentials/handed.ts'
 import { Fault } from '../../fault.ts'
+import type { KafkaRules } from '../../kafka/rules.ts'
 import { directionsOf } from '../../listeners/all.ts'
 import { createLog } from '../../observe/log.ts'
 import { Metrics } from '../../observe/metrics.ts'
@@ -22,7 +23,7 @@ class Thread {
   readonly #config: Start['config']
   readonly #metrics: Metrics
   readonly #credentials: HandedCredentials
-  readonly #policies: { current: Policy }
+  readonly #policies: { current: Policy; kafka: KafkaRules }
   readonly #serving: Serving
 
   constructor(start: Start) {
@@ -34,7 +35,7 @@ class Thread {
     const metrics = new Metrics(directionsOf(config), new SharedTallies([cells]))
     this.#metrics = metrics
     this.#credentials = new HandedCredentials(expectedOf(config), credentials)
-    this.#policies = { current: compiled(config, policy) }
+    this.#policies = compiled(config, policy)
     const okapiPath = new SharedPath(start.okapiPath)
     const sources = { credentials: this.#credentials, policies: this.#policies, okapiPath }
     const memory = { tokenMemory: start.tokenMemory, exchanges: start.exchanges }
@@ -58,7 +59,7 @@ class Thread {
   }
 
   policy(handed: HandedPolicy): null {
-    this.#policies.current = compiled(this.#config, handed)
+    Object.assign(this.#policies, compiled(this.#config, handed))
     this.#serving.policyChanged()
     return null
   }
@@ -98,10 +99,13 @@ class Thread {
 }
 
 /** The policy of the main thread, made again: another one would be a mistake of ours. */
-function compiled(config: Start['config'], { material, hash }: HandedPolicy): Policy {
-  const { policy } = policyFrom(material, config)
+function compiled(
+  config: Start['config'],
+  { material, hash }: HandedPolicy,
+): { current: Policy; kafka: KafkaRules } {
+  const { policy, kafka } = policyFrom(material, config)
   if (policy.hash !== hash) throw new Error(`the policy is ${policy.hash} here, not ${hash}`)
-  return policy
+  return { current: policy, kafka }
 }
 
 function write(lines: string | Uint8Array): void {

@@ -1,0 +1,300 @@
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { saidBy } from '../fault.ts'
+import type { Limit } from '../refusal/limits.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { AnswerReader } from './answer-reader.ts'
+import { AwaitedAnswers } from './awaited-answers.ts'
+import type { Brokers } from './brokers.ts'
+import { FetchSessions } from './fetch-sessions.ts'
+import { brokenFrame, FrameScanner, type FramesScanned } from './frames.ts'
+import type { HeldBytes, HeldRoom } from './held-bytes.ts'
+import { RequestReader } from './request-reader.ts'
+import { UnsentFrames } from './unsent-frames.ts'
+import type { Verdicts } from './verdict.ts'
+
+/** `limits.kafka`, as far as one connection has to keep them. */
+export interface BrokerSessionLimits {
+  readonly frameBytes: number
+  readonly heldBytes: number
+  readonly requests: number
+  readonly frameMs: number
+  /** 0: never. */
+  readonly idleMs: number
+}
+
+/** What a session tells. */
+export interface BrokerSessionEvents {
+  verdicts(): Verdicts
+  /** The first request is whole: the broker is needed now. False: it may not be. */
+  began(session: BrokerSession): void
+  named(clientId: string): void
+  /** The protocol, or a limit, ends it. */
+  refused(refusal: Refusal): void
+  limitHit(limit: Limit): void
+  /** Both ends are gone; `why`: what broke, where something did. */
+  ended(session: BrokerSession, why: string): void
+}
+
+/** What a session is made with. */
+export interface BrokerSessionParts {
+  readonly client: Socket
+  readonly brokers: Brokers
+  readonly limits: BrokerSessionLimits
+  /** One for each direction: requests that wait for a slow broker must not keep answers from coming in. */
+  readonly room: { readonly requests: HeldBytes; readonly answers: HeldBytes }
+  /** Milliseconds, monotonic. */
+  readonly clock: { readonly now: number }
+}
+
+/** A client that was told the end is waited for no longer than this. */
+const FAREWELL_MS = 2000
+
+/** One connection of the module with one broker, and what is asked and answered on it. */
+export class BrokerSession {
+  bytesIn = 0
+  bytesOut = 0
+  requests = 0
+  readonly #client: Socket
+  #broker: TLSSocket | undefined
+  readonly #limits: BrokerSessionLimits
+  readonly #events: BrokerSessionEvents
+  readonly #awaited = new AwaitedAnswers()
+  readonly #requestReader: RequestReader
+  readonly #answerReader: AnswerReader
+  readonly #fromClient: FrameScanner
+  readonly #fromBroker: FrameScanner
+  /** Frames for a broker that is not connected yet. */
+  #early: { frames: readonly Buffer[]; room: HeldRoom | undefined } | null = null
+  readonly #unsent: UnsentFrames
+  #began = false
+  #clientEnded = false
+  #retiring = false
+  #over = false
+  #scanning = false
+  #open = 1
+  #why = ''
+  readonly #clock: { readonly now: number }
+  #activeAt: number
+  #farewellAt = Number.POSITIVE_INFINITY
+
+  constructor(parts: BrokerSessionParts, events: BrokerSessionEvents) {
+    const { client, brokers, limits, room, clock } = parts
+    this.#client = client
+    this.#limits = limits
+    this.#events = events
+    this.#clock = clock
+    this.#unsent = new UnsentFrames(clock)
+    this.#activeAt = clock.now
+    const { frameBytes: longest, heldBytes: longestHeld } = limits
+    this.#requestReader = new RequestReader(
+      {
+        verdicts: () => events.verdicts(),
+        taken: (frames, awaited, held) => this.#taken(frames, awaited, held),
+        named: (clientId) => events.named(clientId),
+        limitHit: (limit) => events.limitHit(limit),
+      },
+      new FetchSessions(),
+    )
+    this.#answerReader = new AnswerReader(
+      {
+        answer: (bytes, held) => this.#answer(bytes, held),
+        answered: () => this.#answered(),
+        later: (opening, done) => this.#later(opening, done),
+        limitHit: (limit) => events.limitHit(limit),
+      },
+      this.#awaited,
+      brokers,
+    )
+    const kept = { longest, longestHeld, clock }
+    this.#fromClient = new FrameScanner(this.#requestReader, { ...kept, budget: room.requests })
+    this.#fromBroker = new FrameScanner(this.#answerReader, { ...kept, budget: room.answers })
+    this.#fromClient.onRoom = () => this.#flow()
+    this.#fromBroker.onRoom = () => this.#flow()
+    this.#watch(client, (chunk) => {
+      this.bytesIn += chunk.length
+      this.#scanned(this.#fromClient.scan(chunk), this.#fromClient)
+    })
+  }
+
+  /** Its broker is proven; what waits is sent. */
+  connected(broker: TLSSocket): void {
+    if (this.#over) return void broker.destroy()
+    this.#broker = broker
+    this.#open++
+    this.#watch(broker, (chunk) => {
+      this.bytesOut += chunk.length
+      this.#scanned(this.#fromBroker.scan(chunk), this.#fromBroker)
+    })
+    const early = this.#early
+    this.#early = null
+    if (early !== null) this.#unsent.send(broker, early.frames, early.room)
+    this.#flow()
+  }
+
+  /** Ends between two requests: no further one is taken, and what was asked is answered. */
+  retire(): void {
+    this.#retiring = true
+    this.#flow()
+  }
+
+  /** Ends now. Kafka has no word for it: the client connects again. */
+  end(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#farewellAt = this.#clock.now + FAREWELL_MS
+    this.#broker?.destroy()
+    this.#client.end()
+    // Bytes that nothing reads would turn the end into a reset, and what was answered last be lost.
+    this.#client.resume()
+  }
+
+  destroy(): void {
+    this.#over = true
+    this.#client.destroy()
+    this.#broker?.destroy()
+  }
+
+  tick(now: number): void {
+    if (now >= this.#farewellAt) return this.destroy()
+    if (this.#over) return
+    const { frameMs, idleMs } = this.#limits
+    const { gatheredSince } = this.#fromClient
+    const heldSince = Math.min(gatheredSince, this.#fromBroker.gatheredSince, this.#unsent.oldest)
+    if (heldSince + frameMs <= now) {
+      const because = `a frame was not whole, or not taken, for ${frameMs} ms (limits.kafka.frameMs)`
+      return this.#refuse(refuse('timeout', because, { limit: 'kafka.frameMs' }))
+    }
+    if (idleMs === 0 || this.#activeAt + idleMs > now) return
+    const because = `nothing passed in this connection for ${idleMs} ms (limits.kafka.idleMs)`
+    this.#refuse(refuse('timeout', because, { limit: 'kafka.idleMs' }))
+  }
+
+  #taken(
+    frames: readonly Buffer[],
+    awaited: Parameters<AwaitedAnswers['add']>[0] | null,
+    room: HeldRoom | undefined,
+  ): boolean {
+    this.requests++
+    if (awaited !== null) this.#awaited.add(awaited)
+    if (frames.length === 0) room?.release()
+    else if (this.#broker === undefined) this.#early = { frames, room }
+    else this.#unsent.send(this.#broker, frames, room)
+    this.#sendOwn()
+    if (!this.#began) {
+      this.#began = true
+      this.#events.began(this)
+    }
+    if (this.#awaited.size >= this.#limits.requests) this.#events.limitHit('kafka.requests')
+    return this.#mayTake()
+  }
+
+  /** May the next request be read? */
+  #mayTake(): boolean {
+    if (this.#over || this.#retiring || this.#broker === undefined) return false
+    if (this.#awaited.size >= this.#limits.requests) return false
+    return !this.#broker.writableNeedDrain && !this.#client.writableNeedDrain
+  }
+
+  #answer(bytes: readonly Buffer[], room?: HeldRoom): void {
+    if (this.#client.writable) this.#unsent.send(this.#client, bytes, room)
+    else room?.release()
+  }
+
+  #answered(): void {
+    this.#awaited.shift()
+    this.#sendOwn()
+  }
+
+  #sendOwn(): void {
+    for (const own of this.#awaited.takeOwn()) this.#answer(own)
+  }
+
+  #waitsForBrokers = false
+
+  #later(opening: Promise<unknown>, done: () => void): void {
+    this.#waitsForBrokers = true
+    void opening.then(() => {
+      this.#waitsForBrokers = false
+      if (this.#over) return
+      done()
+      this.#flow()
+    })
+  }
+
+  #scanned(result: FramesScanned, scanner: FrameScanner): void {
+    if (this.#over) return
+    this.#activeAt = this.#clock.now
+    const refusal = this.#requestReader.refusal ?? this.#answerReader.refusal
+    if (refusal !== undefined) return this.#refuse(refusal)
+    if (result === 'broken') return this.#refuse(brokenFrame(scanner, scanner === this.#fromClient))
+    this.#flow()
+  }
+
+  /** Reads on each side as far as the other one takes it. */
+  #flow(): void {
+    if (this.#over || this.#scanning) return
+    this.#scanning = true
+    if (this.#mayTake()) this.#goOn(this.#fromClient)
+    if (this.#mayAnswer()) this.#goOn(this.#fromBroker)
+    this.#scanning = false
+    if (this.#over) return
+    const [client, broker] = [this.#client, this.#broker]
+    // Until it has asked something it is read: that is what is waited for.
+    if (!this.#began || (this.#mayTake() && !this.#fromClient.isWaiting)) client.resume()
+    else client.pause()
+    if (broker !== undefined) {
+      if (this.#mayAnswer() && !this.#fromBroker.isWaiting) broker.resume()
+      else broker.pause()
+    }
+    if (this.#retiring && this.#awaited.size === 0) return this.end()
+    if (this.#clientEnded && !this.#fromClient.isWaiting && this.#early === null) broker?.end()
+  }
+
+  #mayAnswer(): boolean {
+    return !this.#client.writableNeedDrain && !this.#waitsForBrokers
+  }
+
+  #goOn(scanner: FrameScanner): void {
+    if (scanner.isWaiting && !this.#over) this.#scanned(scanner.resume(), scanner)
+  }
+
+  #refuse(refusal: Refusal): void {
+    if (this.#over) return
+    this.end()
+    this.#events.refused(refusal)
+  }
+
+  #watch(socket: Socket, said: (chunk: Buffer) => void): void {
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.#over) said(chunk)
+    })
+    socket.on('drain', () => this.#flow())
+    socket.on('error', (error) => {
+      if (!this.#over && this.#why === '') this.#why = saidBy(error)
+      socket.destroy()
+    })
+    socket.on('end', () => this.#sideEnded(socket))
+    socket.on('close', () => {
+      if (socket === this.#client) this.#broker?.destroy()
+      else this.end()
+      if (--this.#open > 0) return
+      this.#over = true
+      this.#fromClient.destroy()
+      this.#fromBroker.destroy()
+      this.#early?.room?.release()
+      this.#unsent.destroy()
+      this.#events.ended(this, this.#why)
+    })
+  }
+
+  #sideEnded(socket: Socket): void {
+    if (socket !== this.#client) {
+      socket.end()
+      return this.end()
+    }
+    this.#clientEnded = true
+    if (this.#over || this.#broker === undefined) return void this.#client.end()
+    this.#flow()
+  }
+}

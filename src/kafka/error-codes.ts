@@ -1,0 +1,11 @@
+/** Error codes of Kafka's protocol that are said here (protocol guide, "Error Codes"). */
+export const KAFKA_ERRORS = {
+  coordinatorNotAvailable: 15,
+  topicAuthorizationFailed: 29,
+  groupAuthorizationFailed: 30,
+  clusterAuthorizationFailed: 31,
+  unsupportedVersion: 35,
+  transactionalIdAuthorizationFailed: 53,
+  operationNotAttempted: 55,
+  fetchSessionIdNotFound: 70,
+} as const

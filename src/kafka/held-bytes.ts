@@ -1,0 +1,71 @@
+/** Room for one frame that is held. */
+export interface HeldRoom {
+  /** Once; further calls do nothing. */
+  release(): void
+}
+
+interface Waiting {
+  readonly bytes: number
+  readonly ready: (room: HeldRoom) => void
+}
+
+/**
+ * The memory that frames of one direction are held in, for all connections together. Who finds no room waits in
+ * line: a small frame does not overtake a large one, or that would never come.
+ */
+export class HeldBytes {
+  readonly #most: number
+  #held = 0
+  readonly #line = new Set<Waiting>()
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  get held(): number {
+    return this.#held
+  }
+
+  /** Room at once, or undefined. More than there is altogether is room when nothing else is held. */
+  take(bytes: number): HeldRoom | undefined {
+    if (this.#line.size > 0 || !this.#fits(bytes)) return undefined
+    return this.#room(bytes)
+  }
+
+  /** Calls `ready` when there is room, never at once; returns what gives up waiting. */
+  wait(bytes: number, ready: (room: HeldRoom) => void): () => void {
+    const waiting = { bytes, ready }
+    this.#line.add(waiting)
+    return () => {
+      this.#line.delete(waiting)
+      this.#serve()
+    }
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#held === 0 || this.#held + bytes <= this.#most
+  }
+
+  #room(bytes: number): HeldRoom {
+    this.#held += bytes
+    let isHeld = true
+    return {
+      release: () => {
+        if (!isHeld) return
+        isHeld = false
+        this.#held -= bytes
+        this.#serve()
+      },
+    }
+  }
+
+  #serve(): void {
+    for (const waiting of this.#line) {
+      if (!this.#fits(waiting.bytes)) return
+      this.#line.delete(waiting)
+      const room = this.#room(waiting.bytes)
+      // Not within the call of the one who gave it back.
+      setImmediate(waiting.ready, room)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import type { ApiVersion } from './apis/api.ts'
+import { type MessageShape, type MessageValues, RawArray } from './message.ts'
+import type { KafkaDenial } from './verdict.ts'
+
+/** What becomes of one request. */
+export type JudgedRequest =
+  /** The bytes go on as they came, and so does the answer. */
+  | { readonly kind: 'pass' }
+  /** These go on, one or two; `answer` makes of their answers the one that the client gets. */
+  | {
+      readonly kind: 'forward'
+      readonly requests: readonly MessageValues[] | 'same'
+      readonly answer: (answers: readonly MessageValues[]) => MessageValues
+    }
+  /** The answer streams; these topics are put in front of its own. */
+  | {
+      readonly kind: 'splice'
+      readonly request: MessageValues | 'same'
+      readonly head: (answer: FetchHead) => readonly MessageValues[]
+    }
+  /** Nothing goes on. Null: no answer is due. */
+  | { readonly kind: 'own'; readonly answer: MessageValues | null }
+
+/** What an answer to Fetch begins with. */
+export interface FetchHead {
+  readonly throttleMs: number
+  readonly error: number
+  readonly sessionId: number
+}
+
+export const PASS: JudgedRequest = { kind: 'pass' }
+
+/** An array of a message, whether or not it was kept as bytes; null is none. */
+export function listOf(values: MessageValues, name: string): MessageValues[] {
+  const list = values[name]
+  if (list instanceof RawArray) return list.read() as MessageValues[]
+  return (list ?? []) as MessageValues[]
+}
+
+/** The name of a topic that is an element, or has one. */
+export function topicName(topic: MessageValues | string): string {
+  return typeof topic === 'string' ? topic : (topic['name'] as string)
+}
+
+/** Numbers of the partitions that a topic of a request names. */
+export function partitionsOf(topic: MessageValues | string): number[] {
+  if (typeof topic === 'string') return []
+  const partitions = listOf(topic, 'partitions') as unknown as (number | MessageValues)[]
+  return partitions.map((each) => (typeof each === 'number' ? each : (each['index'] as number)))
+}
+
+/** What an answer says of a topic that was not asked for at the broker. */
+export function deniedTopic(
+  shape: MessageShape,
+  topic: MessageValues | string,
+  { code, message }: KafkaDenial,
+): MessageValues {
+  const name = topicName(topic)
+  if (shape.has('error')) return shape.blank({ name, error: code, message })
+  const partition = shape.elementOf('partitions')
+  const partitions = partitionsOf(topic).map((index) =>
+    partition.blank({ index, error: code, message }),
+  )
+  return shape.blank({ name, partitions })
+}
+
+/** The whole answer where nothing of a request may pass. */
+export function deniedAll(
+  { request: _, response }: ApiVersion,
+  request: MessageValues,
+  denial: KafkaDenial,
+): MessageValues {
+  const { code, message } = denial
+  if (response.has('error')) return response.blank({ error: code, message })
+  for (const name of ['topics', 'groups', 'acls'] as const) {
+    if (!response.has(name)) continue
+    const shape = response.elementOf(name)
+    const all = listOf(request, name).map((each) => {
+      if (name === 'topics') return deniedTopic(shape, each, denial)
+      return shape.blank({ error: code, message, ...(name === 'groups' && { group: each }) })
+    })
+    return response.blank({ [name]: all })
+  }
+  throw new Error('an answer has no place for an error')
+}

@@ -1,0 +1,106 @@
+import type { Reason } from '../refusal/reasons.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { KAFKA_ERRORS } from './error-codes.ts'
+import type { KafkaRules, TopicRight } from './rules.ts'
+
+/** What was asked for, as far as a rule is about it. */
+export interface AskedOfKafka {
+  /** Name of the API, as the protocol guide has it. */
+  readonly api: string
+  readonly right?: TopicRight
+  readonly topic?: string
+  readonly group?: string
+  readonly transaction?: string
+}
+
+/** Who is told what rules say. */
+export interface VerdictEvents {
+  refused(asked: AskedOfKafka, refusal: Refusal): void
+  wouldDeny(asked: AskedOfKafka, refusal: Refusal): void
+}
+
+/** A no, as Kafka says it for one topic, group or id. */
+export interface KafkaDenial {
+  readonly code: number
+  /** For APIs whose answers have room for words. */
+  readonly message: string
+}
+
+/** Asks the rules, tells what they say, and lets pass what report mode lets pass. */
+export class Verdicts {
+  readonly rules: KafkaRules
+  readonly #events: VerdictEvents
+
+  constructor(rules: KafkaRules, events: VerdictEvents) {
+    this.rules = rules
+    this.#events = events
+  }
+
+  /** Undefined: it may. */
+  topic(api: string, right: TopicRight, topic: string): KafkaDenial | undefined {
+    if (this.rules.may(right, topic)) return undefined
+    const because = `${api}: no rule lets this module ${right} the topic ${JSON.stringify(topic)}`
+    const wouldAllow = `a rule in \`kafka.rules\`: topics: {${right}: [${topic}]}`
+    const refusal = refuse('topic-not-allowed', because, { wouldAllow })
+    return this.#deny({ api, right, topic }, refusal, KAFKA_ERRORS.topicAuthorizationFailed)
+  }
+
+  /** May it know of the topic? Asking says nothing where `tells` is false. */
+  visible(api: string, topic: string): KafkaDenial | undefined {
+    if (this.rules.maySee(topic)) return undefined
+    const because = `${api}: no rule is about the topic ${JSON.stringify(topic)}`
+    const wouldAllow = `a rule in \`kafka.rules\`: topics: {consume: [${topic}]}, or produce or create`
+    const refusal = refuse('topic-not-allowed', because, { wouldAllow })
+    return this.#deny({ api, topic }, refusal, KAFKA_ERRORS.topicAuthorizationFailed)
+  }
+
+  group(api: string, group: string): KafkaDenial | undefined {
+    if (this.rules.mayGroup(group)) return undefined
+    const because = `${api}: no rule lets this module into the group ${JSON.stringify(group)}`
+    const wouldAllow = `a rule in \`kafka.rules\`: groups: [${group}]`
+    const refusal = refuse('group-not-allowed', because, { wouldAllow })
+    return this.#deny({ api, group }, refusal, KAFKA_ERRORS.groupAuthorizationFailed)
+  }
+
+  transaction(api: string, transaction: string): KafkaDenial | undefined {
+    if (this.rules.mayTransact(transaction)) return undefined
+    const because = `${api}: no rule lets this module use the transactional id ${JSON.stringify(transaction)}`
+    const wouldAllow = `a rule in \`kafka.rules\`: transactions: [${transaction}]`
+    const refusal = refuse('transaction-not-allowed', because, { wouldAllow })
+    const code = KAFKA_ERRORS.transactionalIdAuthorizationFailed
+    return this.#deny({ api, transaction }, refusal, code)
+  }
+
+  /** Never in report mode. */
+  administration(api: string, code: number): KafkaDenial | undefined {
+    if (this.rules.mayAdmin(api)) return undefined
+    const because = `no rule opens ${api} to this module`
+    const wouldAllow = `a rule in \`kafka.rules\`: admin: [${api}]`
+    const refusal = refuse('api-not-allowed', because, { wouldAllow })
+    this.#events.refused({ api }, refusal)
+    return denial(refusal, code)
+  }
+
+  /** May the group be shown in a list? What is not asked for by name is left out without a word. */
+  hidesGroup(group: string): boolean {
+    return this.rules.mode === 'enforce' && !this.rules.mayGroup(group)
+  }
+
+  hidesTopic(topic: string): boolean {
+    return this.rules.mode === 'enforce' && !this.rules.maySee(topic)
+  }
+
+  #deny(asked: AskedOfKafka, refusal: Refusal, code: number): KafkaDenial | undefined {
+    if (this.rules.mode === 'report') {
+      this.#events.wouldDeny(asked, refusal)
+      return undefined
+    }
+    this.#events.refused(asked, refusal)
+    return denial(refusal, code)
+  }
+}
+
+/** The words that clients show. */
+function denial({ because, reason }: { because: string; reason: Reason }, code: number) {
+  return { code, message: `${because} (okapi-sidecar: ${reason})` }
+}

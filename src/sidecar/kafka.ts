@@ -1,0 +1,187 @@
+import type { Socket } from 'node:net'
+import type { Config } from '../config/config.ts'
+import type { KafkaSettings } from '../config/kafka.ts'
+import type { CredentialsInForce } from '../credentials/credentials.ts'
+import { BrokerConnector, type OpenedBroker } from '../kafka/broker-connector.ts'
+import type { BrokerSession } from '../kafka/broker-session.ts'
+import { BrokerSessions } from '../kafka/broker-sessions.ts'
+import { Brokers } from '../kafka/brokers.ts'
+import type { KafkaRules } from '../kafka/rules.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { History } from '../observe/status/history.ts'
+import type { Address } from '../transport/address.ts'
+import type { CoarseClock, Ticking } from '../transport/clock.ts'
+import type { Descriptors } from '../transport/descriptors.ts'
+import type { NameResolver } from '../transport/name-resolver.ts'
+import { KafkaTelling } from './kafka-telling.ts'
+import type { BoundAddresses, Listeners } from './listeners.ts'
+import { type NamedServerRecord, NamedServers } from './named-servers.ts'
+
+/** What the Kafka leg is made with. */
+export interface KafkaLegOptions {
+  readonly config: Config
+  readonly clock: CoarseClock
+  readonly descriptors: Descriptors
+  readonly names: NameResolver
+  readonly credentials: CredentialsInForce
+  readonly listeners: Pick<Listeners, 'other'>
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly history: History
+  /** As they are now. */
+  readonly rules: () => KafkaRules
+}
+
+/** How often the file of trust is looked at, and sessions held against the clock. */
+const LOOK_MS = 1000
+
+/** The listeners of `kafka`, one for each broker, and every session behind them. */
+export class KafkaLeg implements Ticking {
+  readonly #options: KafkaLegOptions
+  #parts: LegParts | undefined
+  /** Null: everything listens. Until then those who come wait, and nothing is read. */
+  #early: (() => void)[] | null = []
+  #lookAt = 0
+  #closing = false
+
+  constructor(options: KafkaLegOptions) {
+    this.#options = options
+  }
+
+  /** Sessions that are open. */
+  get size(): number {
+    return this.#parts?.sessions.open ?? 0
+  }
+
+  /** Bytes of frames that are held. */
+  get heldBytes(): number {
+    return this.#parts?.sessions.heldBytes ?? 0
+  }
+
+  /** Binds the listener. Throws a Fault where it cannot be, or where trust is not good. */
+  async open(): Promise<BoundAddresses> {
+    const { config, clock, credentials } = this.#options
+    const settings = config.kafka
+    if (settings === undefined) return {}
+    this.#parts = this.#make(settings)
+    const kafka = await this.#listen(settings.listen, undefined)
+    clock.watch(this)
+    credentials.subscribe(() => this.#judgeAgain())
+    return { kafka }
+  }
+
+  serve(): void {
+    const early = this.#early ?? []
+    this.#early = null
+    for (const begin of early) begin()
+  }
+
+  async drain(): Promise<void> {
+    this.#closing = true
+    await this.#parts?.sessions.drain()
+  }
+
+  destroy(): void {
+    this.#closing = true
+    this.#options.clock.unwatch(this)
+    this.#parts?.sessions.destroy()
+  }
+
+  tick(now: number): void {
+    if (now < this.#lookAt || this.#parts === undefined) return
+    this.#lookAt = now + LOOK_MS
+    const { servers, telling, sessions, records } = this.#parts
+    if (servers.changed((problem) => telling.trustFailed(problem))) {
+      telling.trustTaken()
+      this.#judgeAgain()
+    }
+    const nowMs = Date.now()
+    const expired = sessions.endWhere((session) => {
+      const record = records.get(session)
+      return record !== undefined && nowMs > record.notAfter
+    })
+    if (expired > 0) telling.cutOff(expired)
+  }
+
+  /** New connections show the new certificate, old ones end between two requests, unfit ones at once. */
+  #judgeAgain(): void {
+    if (this.#parts === undefined) return
+    const { sessions, servers, records, telling } = this.#parts
+    const judged = (judge: (record: NamedServerRecord) => boolean) => (session: BrokerSession) => {
+      const record = records.get(session)
+      return record !== undefined && judge(record)
+    }
+    const cut = sessions.endWhere(judged((record) => servers.unfit(record) !== null))
+    if (cut > 0) telling.cutOff(cut)
+    sessions.retire(judged((record) => servers.isStale(record)))
+  }
+
+  #make(settings: KafkaSettings): LegParts {
+    const { config, clock, descriptors, names, credentials, metrics, rules } = this.#options
+    const { connectMs, handshakeMs, kafka: limits } = config.limits
+    const telling = new KafkaTelling(this.#options, settings)
+    const servers = new NamedServers(
+      credentials,
+      settings.trust,
+      settings.clientCertificate === 'own',
+    )
+    const records = new WeakMap<BrokerSession, NamedServerRecord>()
+    const connector = new BrokerConnector({
+      serverName: settings.serverName,
+      context: () => servers.context(),
+      ...{ names, clock, descriptors, connectMs, handshakeMs },
+      limitHit: (limit) => metrics.limitHit(limit),
+    })
+    const brokers = new Brokers({
+      range: settings.brokers,
+      open: (nodeId, port) => this.#openBroker(nodeId, { host: settings.brokers.host, port }),
+      noPort: (broker, why) => telling.noPort(broker, why),
+      moved: (broker, local, before) => telling.broker(broker, local, before),
+    })
+    const sessions = new BrokerSessions({
+      ...{ rules, brokers, connector, limits, handshakeMs, clock },
+      bootstrap: settings.bootstrap,
+      events: telling.events((session, opened) => this.#connected(session, opened)),
+    })
+    return { servers, sessions, telling, records }
+  }
+
+  /** What either side showed may have been withdrawn during the handshake. */
+  #connected(session: BrokerSession, { socket, context }: OpenedBroker): void {
+    const { servers, records } = this.#parts!
+    const record = servers.recordOf(socket, context)
+    records.set(session, record)
+    if (context === servers.context()) return
+    if (servers.unfit(record) !== null) session.end()
+    else if (servers.isStale(record)) session.retire()
+  }
+
+  async #openBroker(nodeId: number, address: Address): Promise<number> {
+    if (this.#closing) throw new Error('this sidecar is shutting down')
+    const bound = await this.#listen(address, nodeId)
+    return Number(bound.slice(bound.lastIndexOf(':') + 1))
+  }
+
+  #listen(address: Address, nodeId: number | undefined): Promise<string> {
+    const { sessions } = this.#parts!
+    return this.#options.listeners.other(address, (socket, peer, slot) =>
+      this.#accepted(socket, () => sessions.accept(socket, peer, nodeId, () => slot.settle())),
+    )
+  }
+
+  #accepted(socket: Socket, accept: () => void): void {
+    if (this.#early === null) return accept()
+    socket.on('error', () => socket.destroy())
+    this.#early.push(() => {
+      if (!socket.destroyed) accept()
+    })
+  }
+}
+
+interface LegParts {
+  readonly servers: NamedServers
+  readonly sessions: BrokerSessions
+  readonly telling: KafkaTelling
+  readonly records: WeakMap<BrokerSession, NamedServerRecord>
+}
