@@ -1,4 +1,5 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { hashOf } from '../transport/peer-addresses.ts'
 import type { Exchange, RequestHandler, Upstream } from '../wire/exchange.ts'
 import { type Head, SERVED_METHODS } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
@@ -122,6 +123,8 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
       return null
     }
     if (decision?.allow === true && decision.health) return null
+    // Okapi asks the instance that began a tenant's job how far it is.
+    if (decision?.allow === true && decision.system) x.affinity = hashOf(context.tenant ?? '') || 1
     return house.shares.take(context, decision?.provider ?? null)
   }
 

@@ -110,7 +110,8 @@ export class Upstreams {
     const dialer = this.#dialer(addresses, pin, connectWaitMs)
     const avoid = (socket: Socket) => dialer.avoid(socket, 'later')
     const dialH1 = dialled(dialer, name, first)
-    const pool = new Pool<RequestContext>(name, dialH1, this.#settings, most, avoid)
+    const { addresses: known } = dialer
+    const pool = new Pool<RequestContext>(name, dialH1, this.#settings, most, avoid, known)
     let ways: Ways = pool
     if (this.#config.link) {
       const both = this.#dialer(addresses, pin, connectWaitMs, [ALPN_LINK, ALPN_HTTP1])
@@ -195,7 +196,7 @@ export class Upstreams {
 
 /** What wire knows of a dialler: a socket that may be written to, and a name for the log. */
 function dialled(dialer: AnyDialer, name: string, address: Address): Dial {
-  return ({ buffer, callback }, done) => {
+  return ({ buffer, callback }, done, where) => {
     let handedOver = false
     let early = false
     const onread = {
@@ -206,7 +207,7 @@ function dialled(dialer: AnyDialer, name: string, address: Address): Dial {
         return false
       },
     }
-    return dialer.dial({ onread }, (refusal, socket, identity) => {
+    return dialer.dial({ onread, ...where }, (refusal, socket, identity) => {
       const peer = identity === null ? formatAddress(address) : labelOf(identity)
       if (socket !== null && early) {
         dispose(socket)
@@ -224,8 +225,13 @@ function dialled(dialer: AnyDialer, name: string, address: Address): Dial {
 function dialledLink(dialer: AnyDialer, name: string, address: Address): DialLink {
   const dial = dialled(dialer, name, address)
   return {
-    open: (onread, done) =>
-      dial(onread, (refusal, socket, peer) => done(refusal, socket, peer, speaksLink(socket))),
+    open: (onread, done, where) =>
+      dial(
+        onread,
+        (refusal, socket, peer) => done(refusal, socket, peer, speaksLink(socket)),
+        where,
+      ),
+    addresses: dialer.addresses,
     avoid: (socket, how) => dialer.avoid(socket, how),
   }
 }

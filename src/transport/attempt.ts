@@ -6,7 +6,8 @@ import { authenticate } from './authenticate.ts'
 import type { Ticking } from './clock.ts'
 import { isOutOfDescriptors } from './descriptors.ts'
 import type { DialerOptions, Dialled, Dialling, DialTls } from './dial-options.ts'
-import type { Target, Targets } from './targets.ts'
+import type { Target } from './peer-addresses.ts'
+import type { Targets } from './targets.ts'
 import { dispose } from './turn-away.ts'
 
 const FIRST_PAUSE_MS = 50
@@ -24,7 +25,10 @@ export class Attempt<I, R> implements Ticking, Dialling {
   readonly #targets: Targets
   readonly #open: (target: Target) => Socket
   readonly #done: Dialled<I>
-  readonly #giveUpAt: number
+  #giveUpAt: number
+  /** It is tried once, and no other. */
+  #only: Target | undefined
+  #affinity = 0
   #over = false
   #pauseMs = FIRST_PAUSE_MS
   #rounds = 0
@@ -59,7 +63,16 @@ export class Attempt<I, R> implements Ticking, Dialling {
     this.#giveUpAt = options.clock.now + options.connectWaitMs
   }
 
-  start(): void {
+  /** This target is tried once, and no other. */
+  startOnce(only: Target | undefined): void {
+    this.#only = only
+    this.#giveUpAt = this.#options.clock.now
+    this.start()
+  }
+
+  /** `affinity`: of all targets the one where exchanges with this number belong is tried first; 0: any. */
+  start(affinity = 0): void {
+    this.#affinity = affinity
     this.#options.clock.watch(this)
     // Not at once: what fails here must not call `done` before `dial` has returned.
     process.nextTick(() => this.#beginRound())
@@ -84,6 +97,10 @@ export class Attempt<I, R> implements Ticking, Dialling {
     this.#refused = []
     this.#unreached = []
     this.#notYet = []
+    if (this.#only !== undefined) {
+      this.#queue = [this.#only]
+      return this.#next()
+    }
     const renew = this.#rounds++ > 0 && this.#shortage === undefined
     this.#shortage = undefined
     let late = false
@@ -96,7 +113,8 @@ export class Attempt<I, R> implements Ticking, Dialling {
     const resolved = (targets: readonly Target[], failures: readonly string[]) => {
       if (late || this.#over) return
       this.#unreached.push(...failures)
-      this.#queue = targets
+      this.#queue =
+        this.#affinity === 0 ? targets : this.#targets.known.first(this.#affinity, targets)
       this.#next()
     }
     // Where the round before reached nothing, the addresses may be those of yesterday.

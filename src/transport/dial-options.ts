@@ -54,6 +54,10 @@ export interface DialerOptions<I, R> {
 export interface DialOptions {
   /** Documented option of `net.connect`: reads go into this one buffer. */
   readonly onread?: OnReadOpts
+  /** One of the addresses: it is tried once, and no other. */
+  readonly at?: string | undefined
+  /** The address where exchanges with this number belong is tried first; 0: any. */
+  readonly affinity?: number | undefined
 }
 
 /**

@@ -3,8 +3,9 @@ import { connect as tlsConnect } from 'node:tls'
 import { formatAddress } from './address.ts'
 import { Attempt } from './attempt.ts'
 import type { DialerOptions, Dialled, Dialling, DialOptions } from './dial-options.ts'
+import type { PeerAddresses, Target } from './peer-addresses.ts'
 import { withoutDot } from './resolv-conf.ts'
-import { type Target, Targets } from './targets.ts'
+import { Targets } from './targets.ts'
 import { ALPN_HTTP1, dialContext } from './tls-options.ts'
 
 /**
@@ -21,13 +22,20 @@ export class Dialer<I, R = unknown> {
 
   constructor(options: DialerOptions<I, R>) {
     this.#options = options
-    this.#targets = new Targets(options.addresses, options.names)
+    this.#targets = new Targets(options.addresses, options.names, options.clock)
+  }
+
+  /** The addresses of the upstream, to spread exchanges over. */
+  get addresses(): PeerAddresses {
+    return this.#targets.known
   }
 
   dial(options: DialOptions, done: Dialled<I>): Dialling {
     const open = (target: Target) => this.#open(target, options)
     const attempt = new Attempt(this.#options, this.#targets, open, done)
-    attempt.start()
+    const { at, affinity } = options
+    if (at === undefined) attempt.start(affinity)
+    else attempt.startOnce(this.addresses.target(at))
     return attempt
   }
 

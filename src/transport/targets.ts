@@ -1,15 +1,7 @@
 import { isIP } from 'node:net'
 import { type Address, formatAddress } from './address.ts'
 import type { NameResolver } from './name-resolver.ts'
-
-/** One address that can be connected to without asking anybody. */
-export interface Target {
-  readonly address: Address
-  /** `10.1.2.3:8443`, for messages and as key. */
-  readonly key: string
-  /** The name that was resolved: what goes into SNI. Undefined for IP addresses and Unix sockets. */
-  readonly name: string | undefined
-}
+import { PeerAddresses, type Target } from './peer-addresses.ts'
 
 /** A target that says no for the time being is not asked again at once: a handshake costs both sides. */
 const REST_MS = 500
@@ -26,6 +18,8 @@ const MOST_REMEMBERED = 256
 export class Targets {
   readonly #addresses: readonly Address[]
   readonly #names: NameResolver
+  /** All of them, as of the last answer, to spread exchanges over. */
+  readonly known: PeerAddresses
   readonly #outcomes = new Map<string, Outcome>()
   /** Those that say no for the time being: until when they are left alone, and why. */
   readonly #resting = new Map<string, { readonly until: number; readonly why: string }>()
@@ -33,10 +27,11 @@ export class Targets {
   /** One of them is leaving: who takes its place has another address. */
   #renew = false
 
-  constructor(addresses: readonly Address[], names: NameResolver) {
+  constructor(addresses: readonly Address[], names: NameResolver, clock: { readonly now: number }) {
     if (addresses.length === 0) throw new Error('nothing to dial: there is no address')
     this.#addresses = addresses
     this.#names = names
+    this.known = new PeerAddresses(clock, () => this.resolve(() => {}))
   }
 
   /** What is told when the names were looked up for too long. */
@@ -66,8 +61,11 @@ export class Targets {
     let patience: NodeJS.Timeout | undefined
     const finish = () => {
       clearTimeout(patience)
+      const all = open === 0 && failures.length === 0
       open = 0
-      done(this.#inOrder(found.flat()), failures)
+      const targets = found.flat()
+      if (all) this.known.answered(targets)
+      done(this.#inOrder(targets), failures)
     }
     const over = (): boolean => open === 0
     for (const [index, address] of this.#addresses.entries()) {
@@ -85,6 +83,8 @@ export class Targets {
   remember({ key }: Pick<Target, 'key'>, outcome: Outcome): void {
     if (this.#outcomes.size >= MOST_REMEMBERED) this.#outcomes.clear()
     this.#outcomes.set(key, outcome)
+    if (outcome === 'fits') this.known.served(key)
+    else this.known.failed(key)
     if (outcome === 'leaving') this.#renew = true
   }
 

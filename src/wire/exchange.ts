@@ -47,6 +47,8 @@ export class Exchange<N> {
   brokenOff = false
   /** Its upstream takes it on however many are open there. */
   exempt = false
+  /** Not 0: of several addresses of its upstream those with the same number go to one. */
+  affinity = 0
   /** The response's framing lines do not go on: its body is framed anew, or has none. */
   reframed = false
   /** Body bytes as they crossed, framing included. */
@@ -82,6 +84,7 @@ export class Exchange<N> {
     this.outcome = 'answered'
     this.brokenOff = false
     this.exempt = false
+    this.affinity = 0
     this.bytesIn = 0
     this.bytesOut = 0
     this.beganAt = performance.now()
@@ -239,10 +242,7 @@ export class Exchange<N> {
     this.downstream.abort()
   }
 
-  /**
-   * An answer of our own. The body of the request is not wanted: what is left of it must not be taken
-   * for the next request.
-   */
+  /** An answer of our own. What is left of the request's body must not be taken for the next request. */
   reply(status: number, compose: (close: boolean) => Buffer): void {
     if (!this.open) return
     this.#dropUpstream(false)

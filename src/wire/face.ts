@@ -70,10 +70,20 @@ export interface DownstreamStream extends SpanSink {
   giveBack(): void
 }
 
+/**
+ * Where a connection is to lead among several addresses: to one of them, tried once, or first to the one where
+ * exchanges with this number belong.
+ */
+export interface Where {
+  readonly at?: string
+  readonly affinity?: number
+}
+
 /** Opens one connection; `done` is called once, never before this returns. */
 export type Dial = (
   onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
   done: (refusal: Refusal | null, socket: Socket | null, peer: string) => void,
+  where?: Where,
 ) => { cancel(): void }
 
 /** Time as the whole process sees it: milliseconds, monotonic, coarse. */

@@ -11,7 +11,7 @@ function twoPods() {
       done(['192.0.2.1', '192.0.2.2'], null)
     },
   } as unknown as NameResolver
-  const targets = new Targets([{ host: 'pods.test', port: 8443 }], names)
+  const targets = new Targets([{ host: 'pods.test', port: 8443 }], names, { now: 0 })
   const order = () => {
     let keys: readonly string[] = []
     targets.resolve((found) => {

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Exchange, Upstream } from '../exchange.ts'
-import type { Dial, UpstreamStream, WireSettings } from '../face.ts'
+import type { Dial, Where, WireSettings } from '../face.ts'
 import type { Composed } from '../head-writer.ts'
+import { type KnownAddresses, Spread } from '../known-addresses.ts'
 import { type ConnectionOwner, UpstreamConnection } from './upstream.ts'
+import { WaitingExchange } from './waiting-exchange.ts'
 
 /**
  * How long an idle connection is believed in. Shorter than what servers usually keep theirs (Tomcat
@@ -11,45 +13,8 @@ import { type ConnectionOwner, UpstreamConnection } from './upstream.ts'
  */
 const IDLE_MS = 15_000
 
-/** An exchange whose connection is still being made: it holds the place of the stream. */
-class Waiting<N> implements UpstreamStream {
-  readonly blocked = true
-  readonly x: Exchange<N>
-  readonly head: Buffer
-  /** It is not failed before that because a dial found no one listening. */
-  readonly giveUpAt: number
-  /** What such a dial said, while it waits for the next one. */
-  unreached: Refusal | null = null
-  readonly #leave: (waiting: Waiting<N>) => void
-
-  constructor(
-    x: Exchange<N>,
-    head: Buffer,
-    giveUpAt: number,
-    leave: (waiting: Waiting<N>) => void,
-  ) {
-    this.x = x
-    this.head = head
-    this.giveUpAt = giveUpAt
-    this.#leave = leave
-  }
-
-  get bufferedBytes(): number {
-    return this.head.length
-  }
-
-  span(): void {
-    throw new Error('bytes for a connection that is not there yet')
-  }
-
-  flush(): void {}
-  finish(): void {}
-  resume(): void {}
-
-  cancel(): void {
-    this.#leave(this)
-  }
-}
+/** Connections to further addresses are made as long as the upstream was asked so lately. */
+const BUSY_MS = 10_000
 
 /**
  * The connections to one upstream. An exchange gets an idle one, or waits until one is made or comes
@@ -61,16 +26,18 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   readonly #settings: WireSettings
   readonly #idle: UpstreamConnection<N>[] = []
   readonly #live = new Set<UpstreamConnection<N>>()
-  readonly #queue: Waiting<N>[] = []
-  readonly #dials = new Set<{ cancel(): void }>()
+  readonly #queue: WaitingExchange<N>[] = []
+  readonly #dials = new Set<{ readonly at: string | undefined; cancel(): void }>()
   readonly #most: number
   readonly #avoid: ((socket: Socket) => void) | undefined
+  readonly #spread: Spread
+  #askedAt = 0
   /** Rises when the connections of before must not be used again. */
   #epoch = 0
 
   /**
    * `most`: exchanges that may be open at a time. `avoid`: of several addresses that at the other end of
-   * this socket is to be the last.
+   * this socket is to be the last. `addresses`: exchanges are spread over them.
    */
   constructor(
     name: string,
@@ -78,12 +45,14 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
     settings: WireSettings,
     most = settings.limits.exchangesPerCallee,
     avoid?: (socket: Socket) => void,
+    addresses?: KnownAddresses,
   ) {
     this.name = name
     this.#most = most
     this.#avoid = avoid
     this.#dial = dial
     this.#settings = settings
+    this.#spread = new Spread(addresses)
   }
 
   /** Exchanges that have a connection or wait for one. */
@@ -105,6 +74,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
       x.fail(refuse('overloaded', because, { limit: 'exchangesPerCallee' }))
       return
     }
+    this.#askedAt = this.#settings.clock.now
     const connection = this.#takeIdle()
     if (connection !== undefined) {
       connection.begin(x, head.bytes, head.length)
@@ -180,13 +150,30 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
     for (const connection of [...this.#idle]) {
       if (now >= connection.idleUntil) connection.destroy()
     }
+    if (now - this.#askedAt < BUSY_MS) this.#look(now)
   }
 
-  /** The one that was used last: the others grow old together and are closed. */
+  /** Connections follow the addresses that come and go: one at least to each. */
+  #look(now: number): void {
+    const connections = () =>
+      [...this.#live].map((connection) => {
+        return { connection, address: this.#spread.keyOf(connection.socket) }
+      })
+    const dialled = () => [...this.#dials].flatMap(({ at }) => at ?? [])
+    const { gone, wanted } = this.#spread.look(now, connections, dialled)
+    for (const { connection } of gone) if (this.#idle.includes(connection)) connection.destroy()
+    for (const at of wanted) this.#connect({ at })
+  }
+
+  /**
+   * The one that was used last: the others grow old together and are closed. Of several addresses any, so that
+   * none has all.
+   */
   #takeIdle(): UpstreamConnection<N> | undefined {
     const { now } = this.#settings.clock
     for (;;) {
-      const connection = this.#idle.pop()
+      const any = this.#spread.isOne ? -1 : Math.floor(Math.random() * this.#idle.length)
+      const connection = any === -1 ? this.#idle.pop() : this.#idle.splice(any, 1)[0]
       if (connection === undefined) return undefined
       if (now < connection.idleUntil && !connection.ended) return connection
       connection.destroy()
@@ -207,18 +194,21 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
     while (this.#dials.size < this.#queue.length) this.#connect()
   }
 
-  #connect(): void {
+  #connect(where?: Where): void {
     const epoch = this.#epoch
     let connection: UpstreamConnection<N> | null = null
     const onread = {
       buffer: UpstreamConnection.readBuffer,
       callback: (length: number, buffer: Buffer) => connection?.read(length, buffer) ?? false,
     }
-    const dial = this.#dial(onread, (refusal, socket, peer) => {
+    const done: Parameters<Dial>[1] = (refusal, socket, peer) => {
       this.#dials.delete(dial)
-      if (socket === null) return this.#failed(refusal)
-      connection = this.#connected(socket, peer, epoch)
-    })
+      if (socket !== null) connection = this.#connected(socket, peer, epoch)
+      else if (where === undefined) this.#failed(refusal)
+      else this.#connectMore()
+    }
+    const under = this.#dial(onread, done, where)
+    const dial = { at: where?.at, cancel: () => under.cancel() }
     this.#dials.add(dial)
   }
 
@@ -238,9 +228,11 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
     this.#connectMore()
   }
 
-  #waiting(x: Exchange<N>, head: Buffer): Waiting<N> {
+  #waiting(x: Exchange<N>, head: Buffer): WaitingExchange<N> {
     const { clock, limits } = this.#settings
-    return new Waiting(x, head, clock.now + limits.connectWaitMs, (left) => this.#leave(left))
+    return new WaitingExchange(x, head, clock.now + limits.connectWaitMs, (left) =>
+      this.#leave(left),
+    )
   }
 
   /**
@@ -259,17 +251,17 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
     this.#connectMore()
   }
 
-  #isDue({ giveUpAt }: Waiting<N>): boolean {
+  #isDue({ giveUpAt }: WaitingExchange<N>): boolean {
     return this.#settings.clock.now >= giveUpAt
   }
 
-  #serve({ x, head }: Waiting<N>, connection: UpstreamConnection<N>): void {
+  #serve({ x, head }: WaitingExchange<N>, connection: UpstreamConnection<N>): void {
     connection.begin(x, head, head.length)
     x.downstream.resume()
     connection.flush()
   }
 
-  #leave(waiting: Waiting<N>): void {
+  #leave(waiting: WaitingExchange<N>): void {
     const i = this.#queue.indexOf(waiting)
     if (i !== -1) this.#queue.splice(i, 1)
   }

@@ -30,6 +30,8 @@ export interface LinkOwner<N> {
 export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
   /** The peer does not answer: it may be gone. */
   doubted = false
+  /** Where it leads, among the addresses of its peer. */
+  readonly address: string
   readonly #keeper: LinkOwner<N>
   #heard = false
   #text: Buffer | null = null
@@ -37,12 +39,13 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
 
   constructor(
     socket: Socket,
-    peer: string,
+    { peer, address }: { readonly peer: string; readonly address: string },
     settings: WireSettings,
     events: LinkEvents,
     keeper: LinkOwner<N>,
   ) {
     super(socket, peer, settings, events)
+    this.address = address
     this.#keeper = keeper
   }
 

@@ -31,8 +31,8 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
   readonly events: LinkEvents
   readonly readBuffer = UpstreamConnection.readBuffer
   readonly #http1: Pool<N>
-  readonly #small = new LinkSlot<N>(this)
-  readonly #large = new LinkSlot<N>(this)
+  readonly #small: LinkSlot<N>
+  readonly #large: LinkSlot<N>
   readonly #routes = new RouteMemory()
   readonly #most: number
   #open = 0
@@ -53,6 +53,8 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
     this.#http1 = http1
     this.settings = settings
     this.events = events
+    this.#small = new LinkSlot<N>(this)
+    this.#large = new LinkSlot<N>(this)
   }
 
   /** Exchanges that have a connection or wait for one. */

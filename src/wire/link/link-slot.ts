@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
-import type { WireSettings } from '../face.ts'
+import type { Where, WireSettings } from '../face.ts'
+import { type KnownAddresses, lighterOfTwo, Spread } from '../known-addresses.ts'
 import { CallingLink, type LinkOwner } from './calling-link.ts'
 import type { CallingStream } from './calling-stream.ts'
 import type { Avoiding, LinkEvents } from './link-stream.ts'
@@ -20,7 +21,10 @@ export interface DialLink {
   open(
     onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
     done: (refusal: Refusal | null, socket: Socket | null, peer: string, isLink: boolean) => void,
+    where?: Where,
   ): { cancel(): void }
+  /** Where exchanges can be spread over several. */
+  readonly addresses?: KnownAddresses
   /** Who is at the other end of this socket wants no more: other addresses go before it. */
   avoid(socket: Socket, how: Avoiding): void
 }
@@ -46,22 +50,29 @@ export interface LinkSlotOwner<N> {
 /** A dial and those who wait for it. */
 interface Dialling<N> {
   readonly since: number
+  /** Undefined: any address does, and any exchange may wait for it. */
+  readonly where: Where | undefined
   readonly waiting: CallingStream<N>[]
   cancel(): void
 }
 
-/** The links to one peer for one kind of exchange. Mostly one; more when it is full or being left. */
+/**
+ * The links to one peer for one kind of exchange: mostly one to each of its addresses, more when one is full or
+ * being left.
+ */
 export class LinkSlot<N> implements LinkOwner<N> {
   readonly #owner: LinkSlotOwner<N>
   /** Those that take exchanges, and those that only finish theirs. */
   readonly #usable: CallingLink<N>[] = []
   readonly #leaving = new Set<CallingLink<N>>()
   readonly #dials = new Set<Dialling<N>>()
+  readonly #spread: Spread
   /** Rises when the links of before must not be used again. */
   #epoch = 0
 
   constructor(owner: LinkSlotOwner<N>) {
     this.#owner = owner
+    this.#spread = new Spread(owner.dial.addresses)
   }
 
   get bufferedBytes(): number {
@@ -76,15 +87,33 @@ export class LinkSlot<N> implements LinkOwner<N> {
 
   /** The exchange begins on a link at once, or waits for one. */
   take(stream: CallingStream<N>, head: Buffer, length: number): void {
-    for (const link of this.#usable) {
-      if (link.open) return link.begin(stream, head, length)
-    }
+    if (stream.x.affinity !== 0 && this.#takeWhereItBelongs(stream, head, length)) return
+    const link = lighterOfTwo(this.#usable, isOpen, sizeOf)
+    if (link !== undefined) return link.begin(stream, head, length)
     if (this.#usable.length >= MOST_DOUBTED) {
       const newest = this.#usable.findLast((link) => link.hasRoom)
       if (newest !== undefined) return newest.begin(stream, head, length)
     }
     stream.wait(Buffer.from(head.subarray(0, length)))
     this.#waitFor(stream)
+  }
+
+  /** At the address where all exchanges with its number go. False: it may go anywhere. */
+  #takeWhereItBelongs(stream: CallingStream<N>, head: Buffer, length: number): boolean {
+    const { affinity } = stream.x
+    const at = this.#spread.of(affinity)
+    if (at === undefined && (this.#spread.isOne || this.#usable.some(isOpen))) return false
+    const link = this.#usable.find((each) => each.address === at && each.open)
+    if (link !== undefined) {
+      link.begin(stream, head, length)
+      return true
+    }
+    stream.wait(Buffer.from(head.subarray(0, length)))
+    let dial: Dialling<N> | undefined
+    for (const each of this.#dials) if (each.where?.affinity === affinity) dial = each
+    dial ??= this.#dial({ affinity })
+    dial.waiting.push(stream)
+    return true
   }
 
   /** The same with a head that it holds already, in a later turn than that of its beginning. */
@@ -124,6 +153,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     for (const { waiting } of this.#dials) {
       for (const stream of [...waiting]) stream.tickWaiting(now)
     }
+    if (this.#usable.some((link) => link.restingMs(now) < BUSY_MS)) this.#look(now)
     for (const link of [...this.#usable, ...this.#leaving]) {
       link.tick(now)
       const old = now - link.openedAt >= connectionMaxAgeMs
@@ -160,15 +190,26 @@ export class LinkSlot<N> implements LinkOwner<N> {
     this.#leaving.delete(link)
   }
 
+  /** Links follow the addresses that come and go. */
+  #look(now: number): void {
+    const links = () => this.#usable
+    const dialled = () => [...this.#dials].flatMap(({ where }) => where?.at ?? [])
+    const { gone, wanted } = this.#spread.look(now, links, dialled)
+    for (const link of gone) link.leave()
+    for (const at of wanted) this.#dial({ at })
+  }
+
   #waitFor(stream: CallingStream<N>): void {
     const { now } = this.#owner.settings.clock
     let dial: Dialling<N> | undefined
-    for (const each of this.#dials) if (now - each.since < JOIN_MS) dial = each
+    for (const each of this.#dials) {
+      if (each.where === undefined && now - each.since < JOIN_MS) dial = each
+    }
     dial ??= this.#dial()
     dial.waiting.push(stream)
   }
 
-  #dial(): Dialling<N> {
+  #dial(where?: Where): Dialling<N> {
     const { dial, settings, readBuffer, name } = this.#owner
     const epoch = this.#epoch
     let reading: LinkReading | null = null
@@ -176,7 +217,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
       buffer: readBuffer,
       callback: (length: number, buffer: Buffer) => reading?.read(length, buffer) ?? false,
     }
-    const under = dial.open(onread, (refusal, socket, peer, isLink) => {
+    const done: Parameters<DialLink['open']>[1] = (refusal, socket, peer, isLink) => {
       this.#dials.delete(dialling)
       const { waiting } = dialling
       if (socket === null) {
@@ -184,9 +225,11 @@ export class LinkSlot<N> implements LinkOwner<N> {
         for (const stream of [...waiting]) stream.unreached(why)
       } else if (isLink) reading = this.#opened(socket, peer, waiting, epoch)
       else reading = this.#owner.takeOver(socket, peer, this.#allWaiting(waiting))
-    })
+    }
+    const under = dial.open(onread, done, where)
     const dialling: Dialling<N> = {
       since: settings.clock.now,
+      where,
       waiting: [],
       cancel: () => under.cancel(),
     }
@@ -201,7 +244,8 @@ export class LinkSlot<N> implements LinkOwner<N> {
     epoch: number,
   ): LinkReading {
     const { settings, events } = this.#owner
-    const link = new CallingLink<N>(socket, peer, settings, events, this)
+    const address = this.#spread.keyOf(socket)
+    const link = new CallingLink<N>(socket, { peer, address }, settings, events, this)
     this.#usable.push(link)
     this.#owner.linked()
     const late = epoch !== this.#epoch
@@ -232,10 +276,19 @@ export class LinkSlot<N> implements LinkOwner<N> {
   #allWaiting(first: readonly CallingStream<N>[]): readonly CallingStream<N>[] {
     const all = [...first]
     for (const dial of [...this.#dials]) {
+      if (dial.where !== undefined) continue
       this.#dials.delete(dial)
       dial.cancel()
       all.push(...dial.waiting)
     }
     return all
   }
+}
+
+function isOpen({ open }: CallingLink<unknown>): boolean {
+  return open
+}
+
+function sizeOf({ size }: CallingLink<unknown>): number {
+  return size
 }
