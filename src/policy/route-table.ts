@@ -62,7 +62,9 @@ export class RouteTable<R extends Routed> implements Meter {
   #end = 0
   #bit = 0
   #best = 0
+  /** The first `#count` of them; the rest is of earlier searches: a length that is set costs more than all. */
   readonly #hits: number[] = []
+  #count = 0
   /** Where the slashes are, once a long segment was met. */
   #slashes: readonly number[] | null = null
   readonly #tailMatched = (tail: number): void => this.#consider(this.#tailLeaves[tail]!)
@@ -96,18 +98,19 @@ export class RouteTable<R extends Routed> implements Meter {
    * same whenever the same routes match.
    */
   find(bytes: Uint8Array, start: number, end: number, bit: number): number {
+    this.#count = 0
+    if (this.#leaves.length === 0) return NO_HIT
     this.#bytes = bytes
     this.#start = start
     this.#end = end
     this.#bit = bit
     this.#best = 0
-    this.#hits.length = 0
     this.#slashes = null
     this.#walk(this.#root, start)
     if (this.#machine?.begun) this.#machine.run(bytes, end, this, this.#tailMatched)
-    if (this.#hits.length === 0) return NO_HIT
+    if (this.#count === 0) return NO_HIT
     let hit = this.#hits[0]!
-    for (let i = 1; i < this.#hits.length && hit !== PASSING_HIT; i++) {
+    for (let i = 1; i < this.#count && hit !== PASSING_HIT; i++) {
       hit = this.#combine(hit, this.#hits[i]!)
     }
     return hit
@@ -116,7 +119,7 @@ export class RouteTable<R extends Routed> implements Meter {
   /** The routes of a hit, of all methods, in the order in which they were given to the table. */
   routes(hit: number): readonly R[] {
     if (hit === NO_HIT) return []
-    const leaves = hit === PASSING_HIT ? this.#hits : this.#leavesOf(hit)
+    const leaves = hit === PASSING_HIT ? this.#hits.slice(0, this.#count) : this.#leavesOf(hit)
     const routes = leaves.flatMap((leaf) => this.#leaves[leaf]!.routes)
     if (leaves.length === 1) return routes
     return routes.sort((a, b) => this.#order.get(a)! - this.#order.get(b)!)
@@ -192,9 +195,9 @@ export class RouteTable<R extends Routed> implements Meter {
   #consider(leaf: number): void {
     if (!this.#isBetter(leaf)) return
     const { bucketBytes } = this.#leaves[leaf]!
-    if (bucketBytes > this.#best) this.#hits.length = 0
+    if (bucketBytes > this.#best) this.#count = 0
     this.#best = bucketBytes
-    this.#hits.push(leaf)
+    this.#hits[this.#count++] = leaf
   }
 
   #insert(route: R): void {

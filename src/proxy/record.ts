@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type AccessLog, type AccessRecord, called, type EncodedFields } from '../observe/access.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Metrics } from '../observe/metrics.ts'

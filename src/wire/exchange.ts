@@ -1,4 +1,5 @@
-import { isRefusal, type Refusal } from '../refusal/refusal.ts'
+import { performance } from 'node:perf_hooks'
+import type { Refusal } from '../refusal/refusal.ts'
 import type { DownstreamStream, HandlerOf, Outcome, UpstreamOf, UpstreamStream } from './face.ts'
 import type { Carry } from './h1/body.ts'
 import { FRAMING, type Head } from './head.ts'
@@ -108,7 +109,7 @@ export class Exchange<N> {
     OUT.begin()
     const verdict = this.#handler.begin(this, head, OUT)
     this.judgedAt = performance.now()
-    if (isRefusal(verdict)) return verdict
+    if ('reason' in verdict) return verdict
     OUT.text('\r\n')
     this.#onward.begin(verdict)
     return null

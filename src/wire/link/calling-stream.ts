@@ -2,61 +2,53 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
-import {
-  closedEarly,
-  FLAW,
-  givenUp,
-  interimFlaw,
-  late,
-  linkFull,
-  malformed,
-  responseRefusal,
-  takesNothing,
-} from '../flaws.ts'
-import { Body } from '../h1/body.ts'
-import { parseResponseHead } from '../h1/response-head.ts'
-import { HEAD_METHOD, Head } from '../head.ts'
+import { closedEarly, givenUp, late, linkFull, takesNothing } from '../flaws.ts'
+import { HEAD_METHOD } from '../head.ts'
 import { owesAnswer } from '../pace.ts'
 import { FLAG, FRAME, LARGE_BYTES, RESET } from './frames.ts'
 import type { CallingStreamLink, LinkStream, StreamOwner } from './link-stream.ts'
+import { ResponseReader } from './response-reader.ts'
 import { SecondTry } from './second-try.ts'
-import { type BodySource, Receiver, Sender } from './sender.ts'
+import { type BodySource, Sender } from './sender.ts'
 
-const HEAD = new Head()
 const NOTHING = Buffer.alloc(0)
 
-/** The caller's end of one exchange on a link: the request's way out, the response's way in. */
+/**
+ * The caller's end of one exchange on a link: the request's way out, the response's way in. One object
+ * serves many exchanges, each in its turn.
+ */
 export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource {
-  readonly x: Exchange<N>
+  x!: Exchange<N>
   /** Of the route that it takes, for learning. */
-  readonly route: number
+  route = 0
   /** The composed head, as long as it has not left. */
   waitingHead: Buffer | null = null
   readonly #settings: WireSettings
   readonly #keeper: StreamOwner<CallingStream<N>>
   readonly #sender = new Sender(this)
-  readonly #receiver = new Receiver()
   readonly #second = new SecondTry(this.#sender)
-  readonly #body: Body
-  #state: 'undecided' | 'waiting' | 'open' | 'over' = 'waiting'
+  readonly #response: ResponseReader
+  #state: 'undecided' | 'waiting' | 'open' | 'over' = 'over'
   #link: CallingStreamLink | null = null
   #id = 0
-  #inBody = false
-  #interim = 0
   /** Since when it is for the upstream to go on. */
   #since = 0
 
-  constructor(
-    x: Exchange<N>,
-    route: number,
-    settings: WireSettings,
-    keeper: StreamOwner<CallingStream<N>>,
-  ) {
-    this.x = x
-    this.route = route
+  constructor(settings: WireSettings, keeper: StreamOwner<CallingStream<N>>) {
     this.#settings = settings
     this.#keeper = keeper
-    this.#body = new Body(settings.responseNames, settings.keepTrailer)
+    this.#response = new ResponseReader(settings)
+  }
+
+  /** Takes an exchange; that before is over. `wait` or `attach` follows. */
+  begin(x: Exchange<N>, route: number): void {
+    this.x = x
+    this.route = route
+    this.#state = 'waiting'
+    this.#since = 0
+    this.#sender.begin(null, 0)
+    this.#second.begin()
+    this.#response.begin()
   }
 
   /** Takes what comes in this turn, and asks the keeper then. */
@@ -89,7 +81,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     this.#state = 'open'
     this.#link = link
     this.#id = id
-    this.#second.keep(this.waitingHead ?? Buffer.from(head.subarray(0, length)), link.batch)
+    this.#second.keep(head, length, link.batch)
     this.waitingHead = null
     this.#since = this.#settings.clock.now
     link.batch.head(FRAME.open, 0, id, head, length)
@@ -104,7 +96,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   }
 
   get bufferedBytes(): number {
-    return this.#sender.heldBytes + (this.waitingHead ?? this.#second.head ?? NOTHING).length
+    return this.#sender.heldBytes + (this.waitingHead?.length ?? this.#second.heldBytes)
   }
 
   get blocked(): boolean {
@@ -145,49 +137,41 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
 
   /** A whole head. */
   head(bytes: Buffer, start: number, end: number, flags: number): LinkEnding | null {
-    if (this.#inBody || this.#receiver.ended) return 'bad-order'
+    const { x } = this
+    const response = this.#response
+    if (response.inBody || response.receiver.ended) return 'bad-order'
     this.#second.delivered()
-    const { responseNames, limits } = this.#settings
-    const toHead = this.x.method === HEAD_METHOD
-    const next = parseResponseHead(HEAD, bytes, start, end, responseNames, limits, toHead)
-    if (next < 0) return this.#fail(responseRefusal(next, this.#name, HEAD.atFault))
-    if (next !== end) return this.#fail(malformed(this.#name, 'a head that is not whole'))
-    const interim = HEAD.status < 200
-    let flaw = interim ? interimFlaw(HEAD.status, ++this.#interim) : null
-    if (interim !== ((flags & FLAG.info) !== 0)) flaw = 'a mislabelled head'
-    if (flaw !== null) return this.#fail(malformed(this.#name, flaw))
-    if (!this.x.respond(HEAD) || interim || this.#state !== 'open') return null
-    this.#inBody = true
+    const toHead = x.method === HEAD_METHOD
+    const flaw = response.readHead(bytes, start, end, flags, toHead, this.#name)
+    if (flaw !== null) return this.#fail(flaw)
+    if (!x.respond(response.head) || response.isInterim || this.#state !== 'open') return null
     this.#since = this.#settings.clock.now
-    this.#body.begin(HEAD, this.x.carry(HEAD))
-    if (HEAD.hasBody && HEAD.contentLength > LARGE_BYTES) this.#keeper.learn(this, true)
+    response.beginBody(x.carry(response.head))
+    if (response.isLarge) this.#keeper.learn(this, true)
     return (flags & FLAG.end) === 0 ? null : this.ended()
   }
 
   dataBegins(length: number): LinkEnding | null {
-    if (!this.#inBody || this.#receiver.ended) return 'bad-order'
-    return this.#receiver.take(length) ? null : 'bad-credit'
+    const { inBody, receiver } = this.#response
+    if (!inBody || receiver.ended) return 'bad-order'
+    return receiver.take(length) ? null : 'bad-credit'
   }
 
   data(bytes: Buffer, start: number, end: number): LinkEnding | null {
     if (this.#state !== 'open') return null
     this.#since = this.#settings.clock.now
-    const next = this.#body.done ? -1 : this.#body.take(bytes, start, end, this.x.downstream)
-    if (next === -1) return this.#fail(responseRefusal(FLAW.chunk, this.#name))
-    if (next !== end) return this.#fail(malformed(this.#name, 'more body than its head says'))
-    this.#receiver.handedOn(end - start)
-    return null
+    const flaw = this.#response.readBody(bytes, start, end, this.#name, this.x.downstream)
+    return flaw === null ? null : this.#fail(flaw)
   }
 
   ended(): LinkEnding | null {
-    if (this.#receiver.ended) return 'bad-order'
-    this.#receiver.ended = true
+    const { receiver } = this.#response
+    if (receiver.ended) return 'bad-order'
+    receiver.ended = true
     if (this.#state !== 'open') return null
     const { x } = this
-    if (!this.#inBody) return this.#fail(malformed(this.#name, 'an end without a beginning'))
-    if (!this.#body.done && !this.#body.connectionEnded(x.downstream)) {
-      return this.#fail(malformed(this.#name, 'less body than its head says'))
-    }
+    const flaw = this.#response.end(this.#name, x.downstream)
+    if (flaw !== null) return this.#fail(flaw)
     this.#keeper.learn(this, x.bytesOut > LARGE_BYTES)
     // What is left of the request is not wanted, wherever it waits.
     if (!this.#sender.ended) this.#link?.batch.reset(this.#id, RESET.cancelled)
@@ -214,12 +198,12 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   reset(why: number): void {
     if (why === RESET.undelivered && this.#again('stops')) return
     if (why === RESET.refused) this.#lose(linkFull(this.#name))
-    else this.#lose(givenUp(this.#name, this.#inBody))
+    else this.#lose(givenUp(this.#name, this.#response.inBody))
   }
 
   lost(): void {
     if (this.#state === 'open' && !this.#second.hasLeft && this.#again('lost')) return
-    this.#lose(closedEarly(this.#name, this.#inBody))
+    this.#lose(closedEarly(this.#name, this.#response.inBody))
   }
 
   /** No link came about. */
@@ -244,17 +228,13 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
    * a link.
    */
   turnedAway(text: Buffer): void {
-    const { responseNames, limits } = this.#settings
-    const toHead = this.x.method === HEAD_METHOD
-    const end = text.length
-    const next = parseResponseHead(HEAD, text, 0, end, responseNames, limits, toHead)
-    if (this.#inBody || next <= 0) return this.lost()
-    if (!this.x.respond(HEAD) || this.#state !== 'open') return
-    this.#body.begin(HEAD, this.x.carry(HEAD))
-    if (!this.#body.done) this.#body.take(text, next, end, this.x.downstream)
-    this.#inBody = true
-    if (!this.#body.done) return this.lost()
     const { x } = this
+    const response = this.#response
+    const next = response.readText(text, x.method === HEAD_METHOD)
+    if (response.inBody || next <= 0) return this.lost()
+    if (!x.respond(response.head) || this.#state !== 'open') return
+    response.beginBody(x.carry(response.head))
+    if (!response.readRest(text, next, x.downstream)) return this.lost()
     this.#over()
     x.done()
   }
@@ -264,13 +244,13 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     const stalls = this.#sender.stalls(now, limits.calleeReadIdleMs)
     if (stalls) return void this.#fail(takesNothing(this.#name), RESET.cancelled)
     if (!owesAnswer(this.x, this.#sender.blocked)) this.#since = now
-    const flaw = late(this.#name, now - this.#since, this.#inBody, limits)
+    const flaw = late(this.#name, now - this.#since, this.#response.inBody, limits)
     if (flaw !== null) this.#fail(flaw, RESET.cancelled)
   }
 
   #grant(): void {
     if (this.#state !== 'open' || this.x.downstream.blocked) return
-    const due = this.#receiver.due()
+    const due = this.#response.receiver.due()
     if (due > 0) this.#link?.batch.credit(this.#id, due)
   }
 
@@ -291,7 +271,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     if (this.#state === 'over') return
     this.#state = 'over'
     this.waitingHead = null
-    this.#second.head = null
+    this.#second.drop()
     this.#sender.stop()
     this.#link?.drop(this.#id)
     this.#link = null

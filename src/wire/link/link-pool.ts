@@ -11,6 +11,7 @@ import { LARGE_BYTES } from './frames.ts'
 import { type DialLink, type LinkReading, LinkSlot, type LinkSlotOwner } from './link-slot.ts'
 import type { LinkEvents, StreamOwner } from './link-stream.ts'
 import { RouteMemory } from './route-memory.ts'
+import { SpareStreams } from './spare-streams.ts'
 
 /** A peer that spoke HTTP/1.1 is asked again after so long: sidecars are upgraded. */
 const ASK_AGAIN_MS = 60_000
@@ -34,6 +35,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
   readonly #small: LinkSlot<N>
   readonly #large: LinkSlot<N>
   readonly #routes = new RouteMemory()
+  readonly #spare = new SpareStreams<CallingStream<N>>()
   readonly #most: number
   #open = 0
   /** Until then the peer is taken to speak HTTP/1.1 only. */
@@ -80,7 +82,8 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
       return this.#http1.open(x, head)
     }
     const route = RouteMemory.place(head.bytes, head.length)
-    const stream = new CallingStream(x, route, this.settings, this)
+    const stream = this.#spare.take() ?? new CallingStream(this.settings, this)
+    stream.begin(x, route)
     this.#open++
     const kind = this.#kind(x, route)
     if (kind === 'unknown') stream.undecided(head.copy())
@@ -97,6 +100,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
     this.#open--
     this.#small.forget(stream)
     this.#large.forget(stream)
+    this.#spare.give(stream)
   }
 
   again(stream: CallingStream<N>): void {
@@ -145,6 +149,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
     this.#small.tick(now)
     this.#large.tick(now)
     this.#http1.tick(now)
+    this.#spare.tick()
   }
 
   #kind(x: Exchange<N>, route: number): 'small' | 'large' | 'unknown' {

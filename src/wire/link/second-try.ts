@@ -8,14 +8,20 @@ const NOBODY_TOOK_IT = refuse(
   { limit: 'connectWaitMs' },
 )
 
+/** Memory for a head is kept for the next one up to here; few heads are longer. */
+const KEPT_BYTES = 2048
+const NO_MEMORY: Buffer = Buffer.alloc(0)
+
 /**
  * The head of a request that has left, as long as the peer may give it back. The promise is that nothing was
  * acted on, so this is the one case in which a request is sent twice, and only until the first sign of
  * the contrary: an answer, or credit.
  */
 export class SecondTry {
-  /** Null: it is not to be sent again. */
-  head: Buffer | null = null
+  /** A copy of the head stands at its beginning; it is used again for the next one. */
+  #memory = NO_MEMORY
+  /** Bytes of the head; 0: it is not to be sent again. */
+  heldBytes = 0
   /** Until when another peer may take what one has given back; 0: none has. */
   #giveUpAt = 0
   /** One that gave it back is known to be stopping. */
@@ -28,12 +34,24 @@ export class SecondTry {
   /** `body`: what is sent behind the head; a copy of it is kept as well. */
   constructor(body: Sender) {
     this.#body = body
-    body.keep()
   }
 
-  /** The head goes into the batch that is being filled. */
-  keep(head: Buffer, batch: Batch): void {
-    this.head = head
+  /** Forgets the exchange before; the body's sender has done so. */
+  begin(): void {
+    this.heldBytes = 0
+    this.#giveUpAt = 0
+    this.#stops = false
+    this.#batch = null
+    this.#body.keep()
+  }
+
+  /** The head goes into the batch that is being filled; it may be what `take` gave. */
+  keep(head: Buffer, length: number, batch: Batch): void {
+    if (this.#memory.length < length) {
+      this.#memory = Buffer.allocUnsafeSlow(Math.max(length, KEPT_BYTES))
+    }
+    head.copy(this.#memory, 0, 0, length)
+    this.heldBytes = length
     this.#batch = batch
     this.#number = batch.filling
   }
@@ -45,8 +63,14 @@ export class SecondTry {
 
   /** The peer has acted on it, or may have. */
   delivered(): void {
-    this.head = null
+    this.drop()
     this.#body.release()
+  }
+
+  /** It will not be sent again. */
+  drop(): void {
+    this.heldBytes = 0
+    if (this.#memory.length > KEPT_BYTES) this.#memory = NO_MEMORY
   }
 
   /**
@@ -55,9 +79,10 @@ export class SecondTry {
    * @param stops the peer has said that it is stopping
    */
   take(until: number, stops: boolean): Buffer | null {
-    const { head } = this
-    if (head === null) return null
-    this.head = null
+    if (this.heldBytes === 0) return null
+    const head = this.#memory.subarray(0, this.heldBytes)
+    this.#memory = NO_MEMORY
+    this.heldBytes = 0
     this.#giveUpAt ||= until
     this.#stops ||= stops
     this.#body.rewind()

@@ -9,6 +9,7 @@ import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
 import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-stream.ts'
 import { ServingStream } from './serving-stream.ts'
+import { SpareStreams } from './spare-streams.ts'
 
 /** Exchanges that the caller cancels, or of which bytes are refused: at once, and per second on top. */
 const MOST_CANCELS = 1024
@@ -17,8 +18,6 @@ const CANCELS_PER_SECOND = 128
 const GRACE_MS = 2000
 /** Where memory is short, a stream that has not taken so much reads too slowly. */
 const MOST_UNREAD_BYTES = 1_048_576
-/** Streams kept for the next exchange. */
-const MOST_SPARE = 256
 /** Refused requests that take no time but ours: so many of one link in one turn of the event loop. */
 const MOST_REFUSED_A_TURN = 8
 
@@ -49,7 +48,7 @@ export interface LinkServing<N> {
 export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   readonly #serving: LinkServing<N>
   readonly #cancels: Budget
-  readonly #spare: ServingStream<N>[] = []
+  readonly #spare = new SpareStreams<ServingStream<N>>()
   readonly #closesAt: number
   readonly #overhead: RecordOverhead
   #leftAt = 0
@@ -147,6 +146,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       return this.close('too-much-noise', FLOODED.because)
     }
     this.#recount()
+    this.#spare.tick()
     const resting = this.size === 0
     const { idleMs } = this.settings.limits
     if (this.leaving) {
@@ -160,7 +160,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     super.drop(id)
     if (stream === undefined) return
     this.#recount()
-    if (this.#spare.length < MOST_SPARE) this.#spare.push(stream)
+    this.#spare.give(stream)
   }
 
   protected override head(
@@ -192,7 +192,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       this.batch.reset(id, RESET.refused)
       return this.controlFrames()
     }
-    const stream = this.#spare.pop() ?? this.#newStream()
+    const stream = this.#spare.take() ?? this.#newStream()
     this.opened(id, stream)
     this.#recount()
     const flaw = stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
