@@ -169,10 +169,12 @@ function writeLine(line: JsonLine, record: AccessRecord): void {
   line.text(NAME.traceId, record.traceId)
   if (record.bytesIn >= 0) line.whole(NAME.bytesIn, record.bytesIn)
   if (record.bytesOut >= 0) line.whole(NAME.bytesOut, record.bytesOut)
-  if (record.judgeMicros >= 0) line.thousandths(NAME.judgeMicros, record.judgeMicros)
-  if (record.connectMs >= 0) line.thousandths(NAME.connectMs, record.connectMs)
-  if (record.firstByteMs >= 0) line.thousandths(NAME.firstByteMs, record.firstByteMs)
-  if (record.totalMs >= 0) line.thousandths(NAME.totalMs, record.totalMs)
+  if (record.judgeMicros >= 0)
+    line.thousandths(NAME.judgeMicros, Math.round(record.judgeMicros * 1000))
+  if (record.connectMs >= 0) line.thousandths(NAME.connectMs, Math.round(record.connectMs * 1000))
+  if (record.firstByteMs >= 0)
+    line.thousandths(NAME.firstByteMs, Math.round(record.firstByteMs * 1000))
+  if (record.totalMs >= 0) line.thousandths(NAME.totalMs, Math.round(record.totalMs * 1000))
   line.plain(END)
 }
 

@@ -63,15 +63,14 @@ export class JsonLine {
     this.#whole(value)
   }
 
-  /** To a thousandth: microseconds where the unit is milliseconds. */
+  /** A number in thousandths, which are whole: microseconds where the unit is milliseconds. */
   thousandths(name: Uint8Array, value: number): void {
     this.plain(name)
-    const rounded = Math.round(value * 1000)
-    if (!(rounded >= 0 && rounded < SMALL)) return this.#whole(value)
-    const whole = Math.trunc(rounded / 1000)
+    if (!(value >= 0 && value < SMALL)) return this.#whole(value / 1000)
+    const whole = Math.trunc(value / 1000)
     this.#digits(whole, 1)
     this.plain(POINT)
-    this.#digits(rounded - whole * 1000, 3)
+    this.#digits(value - whole * 1000, 3)
   }
 
   #whole(value: number): void {
@@ -103,9 +102,9 @@ export class JsonLine {
   }
 
   /** At least `least` digits. */
-  #digits(value: number, least: number): void {
+  #digits(value: number, least: 1 | 3): void {
     let count = least
-    for (let power = 10 ** least; power <= value; power *= 10) count++
+    for (let power = least === 1 ? 10 : 1000; power <= value; power *= 10) count++
     this.#reserve(count)
     let left = value
     for (let at = this.length + count - 1; at >= this.length; at--) {

@@ -99,9 +99,11 @@ export class RequestContext implements Holder {
   authorizer: Authorizer
   traits: Traits
   #boundTo: Policy
-  /** Where the request goes, and the Host that is said there. */
+  /** Where the request goes. */
   upstream: Upstream<RequestContext>
-  authority = ''
+  /** What follows the target there: the rest of the request line, and Host. */
+  afterTarget: Buffer = Buffer.alloc(0)
+  #authority = ''
   /** Where the target that goes on begins in the head. */
   start = 0
 
@@ -162,6 +164,13 @@ export class RequestContext implements Holder {
   /** Is the caller's identity proven, so that it may be told everything about a refusal? */
   get proven(): boolean {
     return PROVEN.has(this.caller.kind)
+  }
+
+  /** The Host that is said where the request goes. */
+  set authority(authority: string) {
+    if (authority === this.#authority) return
+    this.#authority = authority
+    this.afterTarget = Buffer.from(` HTTP/1.1\r\nHost: ${authority}\r\n`, 'latin1')
   }
 
   /** Takes up the policy in force, if it is another one than before. */

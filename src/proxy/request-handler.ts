@@ -39,6 +39,7 @@ export interface RequestHandlerOptions {
 type X = Exchange<RequestContext>
 
 const SLASH = Buffer.from('/')
+const BEFORE_TARGET = SERVED_METHODS.map((method) => `${method} `)
 
 /**
  * The story of an exchange, from top to bottom: begin (identify, judge, rewrite, choose the upstream),
@@ -134,10 +135,10 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     out: HeadWriter,
   ): Upstream<RequestContext> | Refusal {
     const { request, okapiUrl } = context.listener
-    out.text(`${SERVED_METHODS[head.method]!} `)
+    out.text(BEFORE_TARGET[head.method]!)
     if (context.bare) out.text('/')
     else out.span(head.bytes, context.start, head.targetEnd)
-    out.text(` HTTP/1.1\r\nHost: ${context.authority}\r\n`)
+    out.span(context.afterTarget, 0, context.afterTarget.length)
     const refusal = headers.tokenCookies(head, out, request, context.traits)
     if (refusal !== null) return refusal
     if (okapiUrl === 'rewritten') {

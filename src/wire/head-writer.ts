@@ -55,7 +55,11 @@ export class HeadWriter implements Composed {
 
   span(bytes: Buffer, start: number, end: number): void {
     this.#reserve(end - start)
-    bytes.copy(this.bytes, this.length, start, end)
+    if (end - start > SHORT) bytes.copy(this.bytes, this.length, start, end)
+    else {
+      const out = this.bytes
+      for (let i = start, at = this.length; i < end; i++, at++) out[at] = bytes[i]!
+    }
     this.length += end - start
   }
 

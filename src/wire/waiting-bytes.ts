@@ -30,6 +30,7 @@ export class WaitingBytes {
 
   /** Takes the first bytes out, `most` of them if there are so many. */
   shift(most: number): Buffer {
+    if (this.length === 0) return NOTHING
     const length = Math.min(most, this.length)
     const first = this.#memory.subarray(this.#start, this.#start + length)
     this.#start += length

@@ -45,6 +45,39 @@ export class Slab {
   }
 }
 
+/**
+ * Of each write that will be reported, in order: the slab that it is in. In places that are used again: an
+ * array that loses its first gets new memory with the next that is pushed.
+ */
+class SlabQueue {
+  #places: (Slab | null)[] = [null, null]
+  #first = 0
+  #count = 0
+
+  add(slab: Slab | null): void {
+    const { length } = this.#places
+    if (this.#count === length) {
+      this.#places = Array.from(
+        { length: 2 * length },
+        (_, i) => this.#places[(this.#first + i) % length] ?? null,
+      )
+      this.#first = 0
+    }
+    this.#places[(this.#first + this.#count) & (this.#places.length - 1)] = slab
+    this.#count++
+  }
+
+  /** The oldest; null where there is none too. */
+  take(): Slab | null {
+    if (this.#count === 0) return null
+    const slab = this.#places[this.#first]!
+    this.#places[this.#first] = null
+    this.#first = (this.#first + 1) & (this.#places.length - 1)
+    this.#count--
+    return slab
+  }
+}
+
 /** Who gathers at the moment, where, and from which byte to which. */
 let holder: WriteBuffer | null = null
 let slab = Slab.take(0)
@@ -67,8 +100,7 @@ export class WriteBuffer {
   readonly #mark: number
   /** TLS reports a write later in any case; a plain one is mostly done when `write` returns. */
   readonly #isPlain: boolean
-  /** Of each write that will be reported, in order: the slab that it is in. */
-  readonly #inFlight: (Slab | null)[] = []
+  readonly #inFlight = new SlabQueue()
   readonly #written: () => void
 
   /**
@@ -83,7 +115,7 @@ export class WriteBuffer {
     // Not 'drain': it only comes when the socket's own mark was passed, which is larger.
     this.#written = () => {
       this.taken++
-      this.#inFlight.shift()?.over()
+      this.#inFlight.take()?.over()
       if (!this.blocked || socket.destroyed || socket.writableLength > this.#mark) return
       this.blocked = false
       drained()
@@ -160,10 +192,10 @@ export class WriteBuffer {
         from?.over()
         return
       }
-      this.#inFlight.push(from)
+      this.#inFlight.add(from)
       socket.write(NOTHING, this.#written)
     } else {
-      this.#inFlight.push(from)
+      this.#inFlight.add(from)
       socket.write(bytes, this.#written)
     }
     if (socket.writableLength > this.#mark) this.blocked = true

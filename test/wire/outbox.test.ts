@@ -42,6 +42,26 @@ test('spans of several sockets that share the scratch never mix, and keep their 
   t.pass()
 })
 
+test('with many writes under way, reported in turn, no memory is used again too early', async (t) => {
+  const all = Array.from({ length: 4 }, () => writeBuffer(10_000_000))
+  // As TLS does it: each write is reported by itself.
+  const outs = all.map(({ socket }) => {
+    socket.stalled = true
+    return new WriteBuffer(Object.assign(socket, { encrypted: true }), 10_000_000, () => {})
+  })
+  const expected = all.map(() => '')
+  for (let i = 0; i < 400; i++) {
+    const bytes = Buffer.alloc(3000, 97 + (i % 26))
+    outs[i % 4]!.put(bytes, 0, bytes.length)
+    expected[i % 4] += bytes.toString('latin1')
+    outs[i % 4]!.flush()
+    if (i % 37 === 0) await all[i % 4]!.socket.letGo()
+    for (const { socket } of all) socket.stalled = true
+  }
+  while (outs.some(({ waiting }) => waiting > 0)) for (const { socket } of all) await socket.letGo()
+  for (const [i, { socket }] of all.entries()) t.true(socket.sent === expected[i], `socket ${i}`)
+})
+
 test('a source is stopped while the socket takes nothing, and told once when it goes on', async (t) => {
   const { socket, out, state } = writeBuffer()
   socket.stalled = true

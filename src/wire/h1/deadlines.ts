@@ -18,10 +18,10 @@ export type WaitingFor = 'nothing' | 'request' | 'head' | 'body' | 'leave' | 'li
 export class Deadlines {
   waitsFor: WaitingFor = 'request'
   /** Since when. */
-  since: number
+  since = 0
   readonly #settings: WireSettings
   readonly #closesAt: number
-  #deadline: number
+  #deadline = 0
   #draining = false
   #retired = false
 

@@ -18,16 +18,16 @@ const FROZEN_MS = 2000
 export class Keepalive {
   readonly #limits: WireLimits
   readonly #batch: Batch
-  #heardAt: number
+  #heardAt = 0
   #pingedAt = 0
   #isLate = false
-  #tickedAt: number
+  #tickedAt = 0
   #within = false
   /** Frames that have begun, and since when the last of them lasts. */
   #frames = 0
-  #frameSince: number
+  #frameSince = 0
   #writes = 0
-  #wroteAt: number
+  #wroteAt = 0
   #stuckSince = 0
 
   constructor(batch: Batch, limits: WireLimits, now: number) {

@@ -72,7 +72,7 @@ export class SettlingStreams {
     const streams = this.#streams
     this.#streams = []
     this.#scheduled = false
-    for (const stream of streams) stream.settle()
+    for (let i = 0; i < streams.length; i++) streams[i]!.settle()
   }
 
   /** Something came for it. */

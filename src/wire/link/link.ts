@@ -37,7 +37,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   /** The peer has. */
   protected peerLeaves = false
   /** When an exchange was last open. */
-  protected usedAt: number
+  protected usedAt = 0
   readonly #events: LinkEvents
   readonly #reader: FrameReader
   readonly #pieces: HeadPieces

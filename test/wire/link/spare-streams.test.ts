@@ -1,0 +1,124 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { FLAG, RESET } from '../../../src/wire/link/frames.ts'
+import { SpareStreams } from '../../../src/wire/link/spare-streams.ts'
+import { type CallingEnd, callingEnd } from '../../support/link-ends.ts'
+import { data, goaway, head, reset } from '../../support/link-frames.ts'
+import { type MemorySocket, settled } from '../../support/memory-socket.ts'
+
+test('the one that was used last comes first, each once', (t) => {
+  const spare = new SpareStreams<string>()
+  t.is(spare.take(), undefined)
+  spare.give('a')
+  spare.give('b')
+  t.is(spare.take(), 'b')
+  t.is(spare.take(), 'a')
+  t.is(spare.take(), undefined)
+})
+
+test('no stream is out twice, and what two ticks did not need is given up', (t) => {
+  const steps = fc.array(fc.constantFrom('take', 'give', 'tick'), { maxLength: 300 })
+  fc.assert(
+    fc.property(steps, (all) => {
+      const spare = new SpareStreams<number>()
+      const out = new Set<number>()
+      let made = 0
+      for (const step of all) {
+        if (step === 'tick') spare.tick()
+        else if (step === 'take') {
+          const stream = spare.take() ?? made++
+          if (out.has(stream)) throw new Error('it serves two exchanges')
+          out.add(stream)
+        } else {
+          const [stream] = out
+          if (stream === undefined) continue
+          out.delete(stream)
+          spare.give(stream)
+        }
+      }
+      spare.tick()
+      spare.tick()
+      if (spare.take() !== undefined) throw new Error('it is kept without need')
+    }),
+  )
+  t.pass()
+})
+
+test('no more are kept than may be of use', (t) => {
+  const spare = new SpareStreams<number>()
+  for (let i = 0; i < 1000; i++) spare.give(i)
+  let kept = 0
+  while (spare.take() !== undefined) kept++
+  t.is(kept, 256)
+})
+
+const POST = 'POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf '
+const GET = 'GET /b HTTP/1.1\r\nHost: x\r\n\r\n'
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'
+const LONG = 'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n'
+
+type Caller = ReturnType<CallingEnd['caller']>
+
+/** How the exchange before ends, and what may be left of it in its stream. */
+const BEFORE: Readonly<
+  Record<string, (it: CallingEnd, link: MemorySocket, caller: Caller) => Promise<unknown>>
+> = {
+  'a whole answer': (it, link) => it.send(link, head(1, OK), data(1, 'ok', FLAG.end)),
+  'an answer to half a request': (it, link) => it.send(link, head(1, OK, FLAG.end)),
+  'a cut in the body': (it, link) =>
+    it.send(link, head(1, LONG), data(1, 'x'.repeat(4000)), reset(1, RESET.failed)),
+  'a refusal of the peer': (it, link) => it.send(link, reset(1, RESET.refused)),
+  'a broken head': (it, link) => it.send(link, head(1, 'HTTP/1.1 200\n\n')),
+  'an interim head that came last': (it, link) =>
+    it.send(link, head(1, 'HTTP/1.1 103 Early Hints\r\n\r\n', FLAG.info), reset(1, RESET.failed)),
+  'a caller that went': async (_it, _link, caller) => {
+    caller.socket.destroy()
+    await settled()
+    await settled()
+  },
+}
+
+for (const [what, ends] of Object.entries(BEFORE)) {
+  test(`a stream that is used again knows nothing of the exchange before: ${what}`, async (t) => {
+    const it = callingEnd()
+    const first = it.caller()
+    await first.socket.arrive(POST)
+    const link = it.connect()
+    await it.send(link, '')
+    await ends(it, link, first)
+    t.is(it.peer.exchanges, 0)
+    t.is(it.peer.bufferedBytes, 0)
+
+    const next = it.caller()
+    await next.socket.arrive(GET)
+    const opened = it.framesOf(link).filter(({ id }) => id === 2)
+    t.deepEqual(
+      opened.map(({ type, flags }) => [type, flags]),
+      [['open', FLAG.end]],
+    )
+    t.true(opened[0]!.payload.startsWith('GET /b HTTP/1.1\r\n'))
+    // Late frames of the one before reach no exchange.
+    await it.send(link, head(2, OK), data(2, 'ok', FLAG.end))
+    t.is(next.socket.sent, `${OK}ok`)
+    t.is(it.peer.bufferedBytes, 0)
+  })
+}
+
+test('one that was given back and found no other peer is used again as if new', async (t) => {
+  const it = callingEnd()
+  const first = it.caller()
+  await first.socket.arrive(GET)
+  const link = it.connect()
+  await it.send(link, goaway(), reset(1, RESET.undelivered))
+  first.socket.destroy()
+  await settled()
+  const next = it.caller()
+  await next.socket.arrive('GET /c HTTP/1.1\r\nHost: x\r\n\r\n')
+  const other = it.connect()
+  await it.send(other, '')
+  const heads = it.framesOf(other).filter(({ type }) => type === 'open')
+  t.is(heads.length, 1)
+  t.true(heads[0]!.payload.startsWith('GET /c '))
+  await it.send(other, head(1, OK), data(1, 'ok', FLAG.end))
+  t.is(next.socket.sent, `${OK}ok`)
+})
