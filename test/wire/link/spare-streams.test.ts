@@ -104,6 +104,50 @@ for (const [what, ends] of Object.entries(BEFORE)) {
   })
 }
 
+test('behind a whole request the next one is not taken for whole, and has all its credit', async (t) => {
+  const it = callingEnd()
+  const first = it.caller()
+  const body = 'x'.repeat(30_000)
+  await first.socket.arrive(
+    `POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+  const link = it.connect()
+  await it.send(link, head(1, OK), data(1, 'ok', FLAG.end))
+
+  const next = it.caller()
+  await next.socket.arrive(
+    `POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length + 4}\r\n\r\n${body}`,
+  )
+  const sent = () => it.framesOf(link).filter(({ id }) => id === 2)
+  const ended = () => sent().some(({ type, flags }) => type === 'end' || (flags & FLAG.end) !== 0)
+  t.false(ended())
+  await next.socket.arrive('rest')
+  await it.send(link, '')
+  t.true(ended())
+  const bodies = sent().filter(({ type }) => type === 'data')
+  t.is(bodies.map(({ payload }) => payload).join(''), `${body}rest`)
+  await it.send(link, head(2, OK), data(2, 'ok', FLAG.end))
+  t.is(next.socket.sent, `${OK}ok`)
+})
+
+test('a later exchange that is given back is sent once more with its whole body', async (t) => {
+  const it = callingEnd()
+  const first = it.caller()
+  await first.socket.arrive(GET)
+  const link = it.connect()
+  await it.send(link, head(1, OK), data(1, 'ok', FLAG.end))
+  const next = it.caller()
+  await next.socket.arrive('POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nwhole')
+  await it.send(link, reset(2, RESET.undelivered))
+  const other = it.connect()
+  await it.send(other, '')
+  const [opened, body] = it.framesOf(other).filter(({ id }) => id === 1)
+  t.true(opened!.payload.startsWith('POST /b '))
+  t.is(body?.payload, 'whole')
+  await it.send(other, head(1, OK), data(1, 'ok', FLAG.end))
+  t.is(next.socket.sent, `${OK}ok`)
+})
+
 test('one that was given back and found no other peer is used again as if new', async (t) => {
   const it = callingEnd()
   const first = it.caller()
