@@ -16,7 +16,8 @@ import { everything, openssl, place } from './tools.ts'
 const HOUR_MS = 3600_000
 const trusted = { trustDomain: 'folio.test' }
 
-test('leaves issued at the same time all get into the index', async (t) => {
+// In its turn: each waits for the lock, and no longer than ten seconds.
+test.serial('leaves issued at the same time all get into the index', async (t) => {
   const authority = await createAuthority(await place(t), trusted)
   const names = Array.from({ length: 12 }, (_, i) => `mod-${'abcdefghijkl'[i]}-1.0.${i}`)
   const issued = await Promise.all(names.map((name) => authority.issue(name)))
