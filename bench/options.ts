@@ -19,6 +19,8 @@ Options:
     --workers N         several threads too, with the proxies on all CPUs; 2 with --full
     --full              latency at a fixed rate, handshakes, routes, log, connections,
                         body sizes, peers and a slow network as well; half an hour
+    --postgres          the database leg alone, beside PgBouncer and stunnel: pgbench -S
+                        with 1, 16 and 64 clients, and COPY of 1 GiB each way
     --json FILE         the figures for programs
 
 Exit codes: 0 measured, 1 something failed while measuring, 2 wrong usage, or a tool
@@ -36,6 +38,7 @@ export interface Options {
   readonly full: boolean
   /** Threads to measure beside one; 1: none. */
   readonly workers: number
+  readonly postgres: boolean
   readonly json: string | undefined
   readonly help: boolean
 }
@@ -54,6 +57,7 @@ export function parseOptions(argv: readonly string[]): Options {
       seconds: { type: 'string', default: '2' },
       workers: { type: 'string' },
       full: { type: 'boolean', default: false },
+      postgres: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -67,6 +71,7 @@ export function parseOptions(argv: readonly string[]): Options {
     seconds: positive('--seconds', values.seconds),
     workers: positive('--workers', values.workers ?? (values.full ? '2' : '1')),
     full: values.full,
+    postgres: values.postgres,
     json: values.json,
     help: values.help,
   }

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { errorCode, Fault, fault } from '../src/fault.ts'
-import { parseOptions, usage } from './options.ts'
+import { type Options, parseOptions, usage } from './options.ts'
+import { databaseStudy, databaseTable } from './postgres/study.ts'
 import { Progress } from './progress.ts'
 import type { Row } from './report/rows.ts'
 import { loadTable, startTable } from './report/tables.ts'
@@ -32,8 +33,9 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(usage)
     return 0
   }
-  const tools = findTools()
   const progress = new Progress()
+  if (options.postgres) return databases(options, progress)
+  const tools = findTools()
   progress.tell('certificates, descriptors and a backend')
   const site = await openSite(tools)
   const rows: Row[] = []
@@ -63,7 +65,21 @@ async function main(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-async function writeJson(file: string, rows: readonly Row[]): Promise<void> {
+/** The database leg is measured alone: it has other peers. */
+async function databases(options: Options, progress: Progress): Promise<number> {
+  const { rounds, seconds, checkouts, json } = options
+  try {
+    const rows = await databaseStudy({ rounds, seconds, progress: progress.tell }, checkouts)
+    progress.end()
+    process.stdout.write(databaseTable(rows))
+    if (json !== undefined) await writeJson(json, rows)
+    return 0
+  } finally {
+    progress.end()
+  }
+}
+
+async function writeJson(file: string, rows: readonly unknown[]): Promise<void> {
   await writeFile(file, `${JSON.stringify({ rows }, null, 2)}\n`)
 }
 

@@ -51,10 +51,10 @@ export function versionOf(path: string, flag: string): string {
   return `${stdout}${stderr}`.split('\n')[0] ?? ''
 }
 
-// Debian keeps daemons where the PATH of an ordinary user does not look.
-function locate(name: string): string | undefined {
+/** Where a program is; Debian keeps daemons where the PATH of an ordinary user does not look. */
+export function locate(name: string, first: readonly string[] = []): string | undefined {
   const { PATH = '' } = process.env
-  const places = [...PATH.split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  const places = [...first, ...PATH.split(delimiter), '/usr/sbin', '/usr/local/sbin']
   return places
     .filter(Boolean)
     .map((place) => join(place, name))

@@ -105,7 +105,7 @@ async function run(
 }
 
 /** As it is started from sources and as the image starts its bundle. */
-function programOf(checkout: string): readonly string[] {
+export function programOf(checkout: string): readonly string[] {
   const bundle = join(checkout, 'main.js')
   return existsSync(bundle)
     ? [process.execPath, '--expose-gc', '--max-semi-space-size=1', bundle]

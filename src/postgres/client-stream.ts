@@ -1,7 +1,5 @@
+import { OpenRequests } from './open-requests.ts'
 import { FROM_CLIENT, MessageScanner, type MessageWatcher, type Scanned } from './protocol.ts'
-
-/** Parse, Bind, Describe, Execute, Close, Flush: their answer ends with that to the next Sync. */
-const EXTENDED: ReadonlySet<number> = new Set(Buffer.from('PBDECH'))
 
 /**
  * What a client sends after its start-up message. During the login only answers to authentication requests
@@ -11,11 +9,9 @@ export class ClientStream implements MessageWatcher {
   readonly #scanner = new MessageScanner(this)
   readonly #answerDue: () => boolean
   readonly #proven: () => void
+  /** What the server is still to answer. */
+  readonly requests = new OpenRequests()
   #open = false
-  /** Queries, function calls and syncs that ReadyForQuery has not answered yet. */
-  #pending = 0
-  /** Something was asked by the extended protocol, and no Sync has come behind it yet. */
-  #unsynced = false
 
   /** @param answerDue does the server wait for an answer? `proven` is called when one passes. */
   constructor(answerDue: () => boolean, proven: () => void) {
@@ -30,12 +26,7 @@ export class ClientStream implements MessageWatcher {
 
   /** Is the server still to answer something, or is a message not whole? */
   get isBusy(): boolean {
-    return this.#pending > 0 || this.#unsynced || !this.atBoundary
-  }
-
-  /** A ReadyForQuery came. */
-  answered(): void {
-    if (this.#pending > 0) this.#pending--
+    return !this.requests.none || !this.atBoundary
   }
 
   /** Bytes that wait here. */
@@ -54,7 +45,7 @@ export class ClientStream implements MessageWatcher {
 
   begins(type: number): 'through' | 'whole' | 'wait' | 'end' {
     if (this.#open) {
-      this.#count(type)
+      this.requests.asked(type)
       return 'through'
     }
     if (!this.#answerDue()) return 'wait'
@@ -64,13 +55,5 @@ export class ClientStream implements MessageWatcher {
   read(): 'pass' {
     this.#proven()
     return 'pass'
-  }
-
-  #count(type: number): void {
-    const { query, sync, functionCall } = FROM_CLIENT
-    if (type === query || type === sync || type === functionCall) {
-      this.#pending++
-      this.#unsynced = false
-    } else if (EXTENDED.has(type)) this.#unsynced = true
   }
 }

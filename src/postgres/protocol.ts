@@ -72,51 +72,57 @@ export class MessageScanner {
   scan(chunk: Buffer, pass: (bytes: Uint8Array) => void): Scanned {
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     this.#held = NONE
-    let at = Math.min(this.#left, bytes.length)
+    const size = bytes.length
+    let at = Math.min(this.#left, size)
     this.#left -= at
+    // Bytes before this one were passed, or something went in their place.
     let from = 0
-    const flush = (to: number) => {
-      if (to > from) pass(bytes.subarray(from, to))
-      from = to
-    }
-    const hold = (result: Scanned): Scanned => {
-      flush(at)
-      // A copy: what is held must not keep the whole chunk.
-      this.#held = Buffer.from(bytes.subarray(at))
-      return result
-    }
-    const stop = (result: Scanned): Scanned => {
-      flush(at)
-      return result
-    }
-    while (at < bytes.length) {
-      if (bytes.length - at < HEADER_BYTES) return hold('on')
+    let result: Scanned = 'on'
+    while (at < size) {
+      if (size - at < HEADER_BYTES) break
       const type = bytes[at]!
       const length = bytes.readInt32BE(at + 1)
-      if (length < 4) return stop('broken')
       const end = at + 1 + length
-      const wanted = this.#watcher.begins(type)
-      if (wanted === 'wait') return hold('waiting')
-      if (wanted === 'end') return stop('end')
+      const wanted = length < 4 ? 'broken' : this.#watcher.begins(type)
       if (wanted === 'through') {
-        at = Math.min(end, bytes.length)
+        at = Math.min(end, size)
         this.#left = end - at
         continue
       }
-      if (length > LONGEST_HELD) return stop('broken')
-      if (end > bytes.length) return hold('on')
+      if (wanted === 'wait') {
+        result = 'waiting'
+        break
+      }
+      if (wanted !== 'whole') {
+        passRange(bytes, from, at, pass)
+        return wanted
+      }
+      if (length > LONGEST_HELD) {
+        passRange(bytes, from, at, pass)
+        return 'broken'
+      }
+      if (end > size) break
       const verdict = this.#watcher.read(type, bytes.subarray(at, end))
-      if (verdict === 'end') return stop('end')
+      if (verdict === 'end') {
+        passRange(bytes, from, at, pass)
+        return 'end'
+      }
       if (verdict !== 'pass') {
-        flush(at)
+        passRange(bytes, from, at, pass)
         if (verdict.length > 0) pass(verdict)
         from = end
       }
       at = end
     }
-    flush(at)
-    return 'on'
+    passRange(bytes, from, at, pass)
+    // A copy: what is held must not keep the whole chunk.
+    if (at < size) this.#held = Buffer.from(bytes.subarray(at))
+    return result
   }
+}
+
+function passRange(bytes: Buffer, from: number, to: number, pass: (bytes: Uint8Array) => void) {
+  if (to > from) pass(to - from === bytes.length ? bytes : bytes.subarray(from, to))
 }
 
 /** One message. */

@@ -18,6 +18,8 @@ export interface ServerEvents {
   key(processId: number, key: Buffer): void
   /** The first ReadyForQuery: the login is over. */
   loggedIn(): void
+  /** A message begins that passes, whatever it holds. */
+  passes(type: number): void
   /** ReadyForQuery; `idle`: no transaction is open. */
   ready(idle: boolean): void
   /** A rule is broken, and in report mode it passes. */
@@ -81,6 +83,7 @@ export class ServerStream implements MessageWatcher {
       case FROM_SERVER.readyForQuery:
         return 'whole'
       default:
+        this.#events.passes(type)
         return 'through'
     }
   }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { saidBy } from '../fault.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { writeOnce } from '../transport/write-once.ts'
 import { ClientStream } from './client-stream.ts'
 import { errorResponse } from './errors.ts'
 import { TERMINATE } from './protocol.ts'
@@ -46,6 +47,15 @@ export class DatabaseSession {
   readonly #limits: SessionLimits
   readonly #fromClient: ClientStream
   readonly #fromServer: ServerStream
+  // Made once: this runs for each packet.
+  readonly #toServer = (bytes: Uint8Array) => {
+    this.bytesIn += bytes.length
+    writeOnce(this.#server, bytes)
+  }
+  readonly #toClient = (bytes: Uint8Array) => {
+    this.bytesOut += bytes.length
+    writeOnce(this.#client, bytes)
+  }
   #now: number
   #deadline: number
   /** No transaction is open, and nothing is asked. */
@@ -71,6 +81,7 @@ export class DatabaseSession {
     this.#fromServer = new ServerStream(startup, rules, {
       key: events.key,
       loggedIn: () => this.#loggedIn(),
+      passes: (type) => this.#fromClient.requests.said(type),
       ready: (idle) => this.#ready(idle),
       wouldDeny: events.wouldDeny,
     })
@@ -108,6 +119,13 @@ export class DatabaseSession {
     client.resume()
   }
 
+  /** Ends it by a rule, and says so to log and metrics as well. */
+  refuse(refusal: Refusal): void {
+    if (this.#over) return
+    this.end(refusal)
+    this.#events.refused(refusal)
+  }
+
   destroy(): void {
     this.#over = true
     this.#client.destroy()
@@ -122,24 +140,21 @@ export class DatabaseSession {
     const limit = ready ? 'databaseIdleMs' : 'databaseLoginMs'
     const what = ready ? 'nothing passed in this session' : 'the login did not come to its end'
     const because = `${what} for ${this.#limits[limit]} ms (limits.${limit})`
-    this.#refuse(refuse('timeout', because, { limit }))
+    this.refuse(refuse('timeout', because, { limit }))
   }
 
   #clientSaid(chunk: Buffer): void {
     if (this.#over) return
     this.#active()
     const server = this.#server
-    const scanned = this.#fromClient.scan(chunk, (bytes) => {
-      this.bytesIn += bytes.length
-      server.write(bytes)
-    })
+    const scanned = this.#fromClient.scan(chunk, this.#toServer)
     if (this.#fromClient.isBusy) this.#idle = false
     switch (scanned) {
       case 'broken':
-        return this.#refuse(refuse('malformed-request', 'the client sent what is no message'))
+        return this.refuse(refuse('malformed-request', 'the client sent what is no message'))
       case 'end': {
         const because = 'the client sent no answer where the server asks for a proof'
-        return this.#refuse(refuse('malformed-request', because))
+        return this.refuse(refuse('malformed-request', because))
       }
       case 'waiting':
         return void this.#client.pause()
@@ -152,18 +167,13 @@ export class DatabaseSession {
     if (this.#over) return
     this.#active()
     const client = this.#client
-    client.cork()
-    const scanned = this.#fromServer.scan(chunk, (bytes) => {
-      this.bytesOut += bytes.length
-      client.write(bytes)
-    })
-    client.uncork()
+    const scanned = this.#fromServer.scan(chunk, this.#toClient)
     if (this.#over) return
     if (scanned === 'end' && this.#fromServer.refusal !== null) {
-      return this.#refuse(this.#fromServer.refusal)
+      return this.refuse(this.#fromServer.refusal)
     }
     if (scanned !== 'on') {
-      return this.#refuse(refuse('upstream-malformed', 'the server sent what is no message'))
+      return this.refuse(refuse('upstream-malformed', 'the server sent what is no message'))
     }
     if (client.writableNeedDrain) this.#server.pause()
     if (this.#fromServer.login.answerDue) this.#letClientGoOn()
@@ -179,7 +189,7 @@ export class DatabaseSession {
   }
 
   #ready(idle: boolean): void {
-    this.#fromClient.answered()
+    this.#fromClient.requests.answered()
     this.#idle = idle && !this.#fromClient.isBusy
   }
 
@@ -190,12 +200,6 @@ export class DatabaseSession {
     if (this.#over || this.#server.writableNeedDrain) return
     const { isReady, login } = this.#fromServer
     if (isReady || login.answerDue) this.#client.resume()
-  }
-
-  #refuse(refusal: Refusal): void {
-    if (this.#over) return
-    this.end(refusal)
-    this.#events.refused(refusal)
   }
 
   #active(): void {

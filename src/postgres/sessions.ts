@@ -128,7 +128,7 @@ export class DatabaseSessions implements Ticking {
     for (const session of this.#live) {
       const refusal = unfit(session)
       if (refusal === null) continue
-      session.end(refusal)
+      session.refuse(refusal)
       ended++
     }
     return ended

@@ -44,8 +44,9 @@ export class Databases implements Ticking {
   readonly #options: DatabasesOptions
   readonly #legs: DatabaseLeg[] = []
   /** Null: everything listens. Until then those who come wait, and nothing is read. */
-  #early: (() => void)[] | null = []
+  #early: Map<Socket, () => void> | null = new Map()
   #lookAt = 0
+  #unsubscribe = () => {}
 
   constructor(options: DatabasesOptions) {
     this.#options = options
@@ -72,14 +73,14 @@ export class Databases implements Ticking {
       bound.push(address)
     }
     clock.watch(this)
-    credentials.subscribe(() => this.#judgeAgain())
+    this.#unsubscribe = credentials.subscribe(() => this.#judgeAgain())
     return { postgres: bound.join(', ') }
   }
 
   serve(): void {
-    const early = this.#early ?? []
+    const early = this.#early ?? new Map()
     this.#early = null
-    for (const begin of early) begin()
+    for (const begin of early.values()) begin()
   }
 
   async drain(): Promise<void> {
@@ -87,6 +88,9 @@ export class Databases implements Ticking {
   }
 
   destroy(): void {
+    this.#options.clock.unwatch(this)
+    this.#unsubscribe()
+    for (const socket of this.#early?.keys() ?? []) socket.destroy()
     for (const { sessions } of this.#legs) sessions.destroy()
   }
 
@@ -100,11 +104,11 @@ export class Databases implements Ticking {
   }
 
   #accepted(accept: Accept, socket: Socket, peer: string, settle: () => boolean): void {
-    if (this.#early === null) return accept(socket, peer, settle)
+    const early = this.#early
+    if (early === null) return accept(socket, peer, settle)
     socket.on('error', () => socket.destroy())
-    this.#early.push(() => {
-      if (!socket.destroyed) accept(socket, peer, settle)
-    })
+    socket.once('close', () => early.delete(socket))
+    early.set(socket, () => accept(socket, peer, settle))
   }
 
   #judgeAgain(): void {
@@ -209,7 +213,7 @@ class DatabaseLeg {
     this.#records.set(session, { shown, chain, notAfter })
     if (context === this.#secureContext()) return
     const refusal = this.#unfit(this.#records.get(session))
-    if (refusal !== null) session.end(refusal)
+    if (refusal !== null) session.refuse(refusal)
   }
 
   #secureContext(): SecureContext {

@@ -44,6 +44,7 @@ function login(
     {
       key: (processId, key) => told.push(`key ${processId} ${key}`),
       loggedIn: () => told.push('logged in'),
+      passes: () => {},
       ready: (idle) => told.push(idle ? 'idle' : 'busy'),
       wouldDeny: ({ reason }) => told.push(`would ${reason}`),
     },

@@ -172,4 +172,6 @@ test('a server whose authority is taken out of trust during the handshake gets n
   await sidecar.process.say(({ msg }) => msg === 'database trust')
   goOn()
   t.regex(errorFields(await answer)?.['M'] ?? '', /untrusted-certificate/)
+  const [line] = await sidecar.process.say(({ msg }) => msg === 'database session refused')
+  t.is(line?.['reason'], 'untrusted-certificate')
 })

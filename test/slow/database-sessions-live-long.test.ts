@@ -137,6 +137,12 @@ withPostgres(
       before.write('SELECT 1;')
       return /revoked-certificate/.test(before.said)
     })
+    const [line] = await sidecar.process.say(({ msg }) => msg === 'database session refused')
+    t.like(line, { reason: 'revoked-certificate', role: 'folio_users' })
+    t.regex(
+      await metricsOf(sidecar.process),
+      /sidecar_refusals_total\{direction="postgres",reason="revoked-certificate"\} 1\n/,
+    )
     await after.tell('SELECT 44 + 1;', /45\n/)
     await Promise.all([before.end(), after.end()])
     t.pass()

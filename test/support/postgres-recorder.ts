@@ -1,0 +1,189 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import type { DatabaseRules } from '../../src/postgres/rules.ts'
+import { ServerConnector } from '../../src/postgres/server-connection.ts'
+import { DatabaseSessions } from '../../src/postgres/sessions.ts'
+import type { Refusal } from '../../src/refusal/refusal.ts'
+import { CoarseClock } from '../../src/transport/clock.ts'
+import { NameResolver } from '../../src/transport/name-resolver.ts'
+import { namedServerContext } from '../../src/transport/named-server.ts'
+import { until } from './patience.ts'
+import { makeCa } from './pki.ts'
+import { authentication, backendKey, parameterStatus, readyForQuery } from './postgres-packets.ts'
+
+const LIMITS = {
+  handshakeMs: 60_000,
+  databaseSessions: 1000,
+  databaseLoginMs: 60_000,
+  databaseIdleMs: 0,
+}
+
+/** What one connection to the server brought, TLS taken off. */
+export interface Recorded {
+  bytes: Buffer
+  readonly socket: Socket
+}
+
+/** What one client met. */
+export interface Played {
+  /** What it was answered, `N`s included. */
+  readonly answer: Buffer
+  /** Connections that the server has taken meanwhile. */
+  readonly recorded: readonly Recorded[]
+  readonly refusals: readonly Refusal[]
+}
+
+/**
+ * The sessions of a listener in this process, before a server that lets everyone in by the certificate and writes
+ * down every byte that reaches it.
+ */
+export class RecordedDatabase {
+  readonly recorded: Recorded[] = []
+  readonly refusals: Refusal[] = []
+  readonly wouldDeny: Refusal[] = []
+  readonly sessions: DatabaseSessions
+  readonly #clock = new CoarseClock()
+  readonly #server: Server
+  readonly #listener: Server
+  readonly #accepted = new Map<number, Socket>()
+  #key = 0
+
+  static async start(rules: DatabaseRules): Promise<RecordedDatabase> {
+    const ca = await makeCa(undefined, 'root1')
+    const { keyPem: key, chainPem: cert } = await ca.issue({
+      ip: ['127.0.0.1'],
+      eku: ['serverAuth'],
+    })
+    const secureContext = createSecureContext({ key, cert })
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy())
+      // SSLRequest, which the sidecar sends itself.
+      socket.once('data', () => {
+        socket.write('S')
+        database.#record(new TLSSocket(socket, { isServer: true, secureContext }))
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const database = new RecordedDatabase(rules, ca.certPem, server)
+    await once(database.#listener, 'listening')
+    return database
+  }
+
+  private constructor(rules: DatabaseRules, ca: string, server: Server) {
+    this.#server = server
+    const { port } = server.address() as AddressInfo
+    const context = namedServerContext({ ca: [ca], crl: [] }, undefined)
+    this.sessions = new DatabaseSessions({
+      rules,
+      connector: new ServerConnector({
+        places: [{ host: '127.0.0.1', port, name: '127.0.0.1' }],
+        sslNegotiation: 'postgres',
+        context: () => context,
+        names: new NameResolver(() => this.#clock.now),
+        clock: this.#clock,
+        connectMs: LIMITS.handshakeMs,
+        handshakeMs: LIMITS.handshakeMs,
+      }),
+      limits: LIMITS,
+      clock: this.#clock,
+      places: { taken: 0 },
+      events: {
+        connected: () => {},
+        loggedIn: () => {},
+        refused: (_, refusal) => this.refusals.push(refusal),
+        wouldDeny: (_, refusal) => this.wouldDeny.push(refusal),
+        ended: () => {},
+        limitHit: () => {},
+      },
+    })
+    this.#listener = createServer({ allowHalfOpen: true }, (socket) => {
+      this.#accepted.set(socket.remotePort ?? 0, socket)
+      this.sessions.accept(socket, 'a client', () => true)
+    }).listen(0, '127.0.0.1')
+  }
+
+  #record(socket: TLSSocket): void {
+    const recorded: Recorded = { bytes: Buffer.alloc(0), socket }
+    this.recorded.push(recorded)
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (part: Buffer) => {
+      const first = recorded.bytes.length === 0
+      recorded.bytes = Buffer.concat([recorded.bytes, part])
+      if (!first) return
+      // A cancel request is taken without a word.
+      if (part.readUInt32BE(4) === 80877102) return void socket.end()
+      const user = /user\0([^\0]*)\0/.exec(part.toString('latin1'))?.[1] ?? ''
+      const key = Buffer.alloc(4)
+      key.writeUInt32BE(++this.#key)
+      socket.write(
+        Buffer.concat([
+          authentication(0),
+          parameterStatus('is_superuser', 'off'),
+          parameterStatus('session_authorization', user),
+          backendKey(this.#key, key),
+          readyForQuery(),
+        ]),
+      )
+    })
+    socket.on('end', () => socket.end())
+  }
+
+  /**
+   * Sends pieces, each read by the listener by itself, and `last` when the server is ready. A client to which
+   * nothing more will be said leaves by itself: `leaves`.
+   */
+  async play(
+    pieces: readonly Buffer[],
+    { last, leaves }: { last: Buffer; leaves: boolean },
+  ): Promise<Played> {
+    const [before, refusedBefore] = [this.recorded.length, this.refusals.length]
+    const socket = connect({
+      port: (this.#listener.address() as AddressInfo).port,
+      host: '127.0.0.1',
+      noDelay: true,
+      allowHalfOpen: true,
+    })
+    const parts: Buffer[] = []
+    const closed = once(socket, 'close')
+    socket.on('error', () => socket.destroy())
+    socket.on('end', () => socket.end())
+    socket.on('data', (part) => {
+      parts.push(part)
+      const ready = Buffer.concat(parts).indexOf(readyForQuery())
+      if (ready !== -1 && socket.writable) socket.end(last)
+    })
+    await once(socket, 'connect')
+    const port = socket.localPort ?? 0
+    await until(() => this.#accepted.has(port))
+    const accepted = this.#accepted.get(port)!
+    let sent = 0
+    for (const piece of pieces) {
+      if (!socket.writable) break
+      socket.write(piece)
+      sent += piece.length
+      // What is refused is read no more, or thrown away.
+      while (accepted.bytesRead < sent && !socket.destroyed && !accepted.isPaused()) {
+        await new Promise(setImmediate)
+      }
+    }
+    if (leaves) socket.end()
+    await closed
+    this.#accepted.delete(port)
+    const recorded = this.recorded.slice(before)
+    await Promise.all(recorded.map(async ({ socket: at }) => at.closed || once(at, 'close')))
+    return {
+      answer: Buffer.concat(parts),
+      recorded,
+      refusals: this.refusals.slice(refusedBefore),
+    }
+  }
+
+  close(): void {
+    this.sessions.destroy()
+    this.#clock.stop()
+    for (const { socket } of this.recorded) socket.destroy()
+    this.#server.close()
+    this.#listener.close()
+  }
+}
