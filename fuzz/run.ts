@@ -6,6 +6,7 @@ import { anyAnswers, askedBy } from '../test/support/answers.ts'
 import { chaos, events, plans } from '../test/support/chaos.ts'
 import { connections, cuts, placed } from '../test/support/messages.ts'
 import { REQUESTS, RESPONSES } from '../test/wire/differences.ts'
+import { DATABASE_TRIALS } from './database.ts'
 import { LINK_TRIALS, linkStates } from './link.ts'
 import { randomBytesOf } from './random-bytes.ts'
 import { overSockets, scenes } from './sockets.ts'
@@ -13,7 +14,8 @@ import { overSockets, scenes } from './sockets.ts'
 const USAGE = `npm run fuzz -- [--minutes N] [--seed S]
 
 Throws generated and mutated messages at the wire engine, beside Node's own parser, and lets callers and
-upstreams do what they like. Prints its seed; a failure prints the smallest case and how to see it
+upstreams do what they like; and start-ups of database sessions before a server that writes down what
+reaches it. Prints its seed; a failure prints the smallest case and how to see it
 again. N may be a fraction; the default is one minute.
 `
 
@@ -77,6 +79,7 @@ const TRIALS = {
     fc.asyncProperty(plans, events, async (all, script) => fine(await chaos(all, script))),
   ],
   ...LINK_TRIALS,
+  ...DATABASE_TRIALS,
   sockets: [30, fc.asyncProperty(scenes, async (scene) => fine(await overSockets(scene)))],
 } as const
 

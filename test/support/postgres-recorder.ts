@@ -10,10 +10,16 @@ import { NameResolver } from '../../src/transport/name-resolver.ts'
 import { namedServerContext } from '../../src/transport/named-server.ts'
 import { until } from './patience.ts'
 import { makeCa } from './pki.ts'
-import { authentication, backendKey, parameterStatus, readyForQuery } from './postgres-packets.ts'
+import {
+  authentication,
+  backendKey,
+  parameterStatus,
+  readyForQuery,
+  startupPacket,
+} from './postgres-packets.ts'
 
 const LIMITS = {
-  handshakeMs: 60_000,
+  handshakeMs: 20_000,
   databaseSessions: 1000,
   databaseLoginMs: 60_000,
   databaseIdleMs: 0,
@@ -129,6 +135,15 @@ export class RecordedDatabase {
     socket.on('end', () => socket.end())
   }
 
+  /** Opens a session that stays; its cancel key is the next number, twice. */
+  async stand(parameters: Readonly<Record<string, string>>): Promise<void> {
+    const { port } = this.#listener.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => socket.destroy())
+    socket.write(startupPacket(parameters))
+    await once(socket, 'data')
+  }
+
   /**
    * Sends pieces, each read by the listener by itself, and `last` when the server is ready. A client to which
    * nothing more will be said leaves by itself: `leaves`.
@@ -145,7 +160,8 @@ export class RecordedDatabase {
       allowHalfOpen: true,
     })
     const parts: Buffer[] = []
-    const closed = once(socket, 'close')
+    // Not `once`: it rejects where a connection is reset.
+    const closed = new Promise((resolve) => socket.on('close', resolve))
     socket.on('error', () => socket.destroy())
     socket.on('end', () => socket.end())
     socket.on('data', (part) => {
