@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { errorCode, fault } from '../fault.ts'
 import { type Attack, GROUPS } from '../probe/attack.ts'
 import { ATTACKS, selectAttacks } from '../probe/attacks.ts'
+import type { HarvestedTokens } from '../probe/context.ts'
 import { control, requireReachable } from '../probe/control.ts'
 import { type Given, isAtOkapi, prepare } from '../probe/prepare.ts'
 import { htmlReport } from '../probe/report/html.ts'
@@ -47,6 +48,10 @@ Options:
     --path PATH          an ordinary path there, instead of one of a descriptor
     --tenant T           for calls that only read
     --token-file FILE    a token that the hijacked module has seen
+    --harvested KIND=FILE
+                         a token that Okapi has not sent to the hijacked module:
+                         user=FILE, module=FILE of another module, old=FILE that
+                         it has sent longer ago than policy.tokenSeenMs
     --listen HOST:PORT   where Okapi's sidecar looks for the hijacked module:
                          the probe answers there with its key. Needs --ask URL,
                          a request to Okapi, or to the listener by which Okapi
@@ -96,6 +101,7 @@ const OPTIONS = {
   path: { type: 'string' },
   tenant: { type: 'string' },
   'token-file': { type: 'string' },
+  harvested: { type: 'string', multiple: true },
   listen: { type: 'string' },
   ask: { type: 'string' },
   postgres: { type: 'string' },
@@ -195,8 +201,22 @@ async function given(target: string, values: Values): Promise<Given> {
     ...(path === undefined ? {} : { path }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(token === undefined ? {} : { token }),
+    ...harvestedOf(values.harvested),
     ...impostorOf(values),
   }
+}
+
+/** `user=FILE`, `module=FILE`, `old=FILE`; each file holds one token. */
+function harvestedOf(list: readonly string[] = []): { harvested?: HarvestedTokens } {
+  const kinds = list.map((word): HarvestedTokens => {
+    const [, kind, file] = /^(user|module|old)=(.+)$/.exec(word) ?? []
+    const token = tokenIn(file)
+    if (kind !== undefined && token !== undefined) return { [kind]: token }
+    throw fault(`--harvested ${word}: it takes KIND=FILE`, {
+      hint: '--harvested user=token, --harvested module=token or --harvested old=token',
+    })
+  })
+  return kinds.length === 0 ? {} : { harvested: Object.assign({}, ...kinds) }
 }
 
 /** `a,b` and repeated options alike. */

@@ -28,6 +28,9 @@ export type Need =
   | 'colluding-module'
   | 'impostor'
   | 'identity'
+  | 'user-token'
+  | 'module-token'
+  | 'old-token'
   | 'database'
   | 'database-server'
   | 'kafka'
@@ -67,6 +70,7 @@ export function atHand({
   expect,
   database,
   kafka,
+  harvested,
 }: Context): ReadonlySet<Need> {
   const known: readonly (readonly [Need, boolean])[] = [
     ['credentials', credentials !== undefined],
@@ -76,6 +80,9 @@ export function atHand({
     ['closed', closedPath !== undefined],
     ['colluding-module', colludingModule !== undefined],
     ['impostor', impostor !== undefined && credentials !== undefined],
+    ['user-token', harvested?.user !== undefined],
+    ['module-token', harvested?.module !== undefined],
+    ['old-token', harvested?.old !== undefined],
     ['database', database !== undefined],
     ['database-server', database?.server !== undefined],
     ['kafka', kafka !== undefined],

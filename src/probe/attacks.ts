@@ -10,6 +10,7 @@ import { POLICY_ATTACKS } from './attacks/policy.ts'
 import { TARGET_ATTACKS } from './attacks/target.ts'
 import { TENANT_ATTACKS } from './attacks/tenants.ts'
 import { TLS_ATTACKS } from './attacks/tls.ts'
+import { TOKEN_ATTACKS } from './attacks/tokens.ts'
 
 /** Every attack there is, in the order of the report: by group, then by id. */
 export const ATTACKS: readonly Attack[] = [
@@ -18,7 +19,7 @@ export const ATTACKS: readonly Attack[] = [
   TARGET_ATTACKS,
   HEADER_ATTACKS,
   FRAMING_ATTACKS,
-  TENANT_ATTACKS,
+  [...TENANT_ATTACKS, ...TOKEN_ATTACKS],
   LINK_ATTACKS,
   AROUND_ATTACKS,
   DATABASE_ATTACKS,

@@ -7,6 +7,16 @@ export interface StolenCredentials extends PemPair {
   readonly id: string
 }
 
+/** Tokens that Okapi has not sent to the hijacked module, or not lately. */
+export interface HarvestedTokens {
+  /** Of a user whose calls did not go through it. */
+  readonly user?: string
+  /** Of another module. */
+  readonly module?: string
+  /** Sent to it longer ago than `policy.tokenSeenMs`. */
+  readonly old?: string
+}
+
 /** A request to Okapi that a hijacked module answers, so that its answer can be seen. */
 export interface ColludingModule {
   /** Where Okapi listens for the outside. */
@@ -92,6 +102,7 @@ export interface Context {
   readonly mismatch?: { readonly path: string; readonly pair: PemPair }
   /** A token that travelled through the hijacked module. */
   readonly token?: string
+  readonly harvested?: HarvestedTokens
   readonly colludingModule?: ColludingModule
   readonly impostor?: Impostor
   /** Then `target` is where a module's DB_HOST points. */

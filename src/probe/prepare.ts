@@ -3,6 +3,7 @@ import { isOkapi, productOf } from '../folio/module-id.ts'
 import {
   type Context,
   type ForgingAuthority,
+  type HarvestedTokens,
   type Impostor,
   NO_MODULE,
   NO_PATH,
@@ -32,6 +33,7 @@ export interface Given {
   readonly path?: string
   readonly tenant?: string
   readonly token?: string
+  readonly harvested?: HarvestedTokens
   readonly allowWrites: boolean
   readonly ports: Ports
   readonly timeoutMs: number
@@ -126,6 +128,7 @@ async function contextOf(
     ...(rogue === undefined ? {} : { credentials: rogue }),
     ...(authority === undefined ? {} : { authority }),
     ...(given.token === undefined ? {} : { token: given.token }),
+    ...(given.harvested === undefined ? {} : { harvested: given.harvested }),
     ...(given.impostor === undefined ? {} : { impostor: given.impostor }),
   }
 }

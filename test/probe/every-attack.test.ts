@@ -38,6 +38,7 @@ test.before(async () => {
       endpoint: target.plain,
       path: `/handed-on/${free}`,
     },
+    harvested: { user: 'a.b.c', module: 'a.b.d', old: 'a.b.e' },
     tenant: 'diku',
     writeTenant: 'diku',
     ports: { module: [port], egress: port, plain: port, admin: port, status: port },

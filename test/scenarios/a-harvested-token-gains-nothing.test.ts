@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import test from 'ava'
+import { assault } from '../probe/targets/assault.ts'
 import { answer, ask, get, ID, OK, Town, token, verdictOf } from '../support/scenario.ts'
 
 // A module sees tokens of users that are not its own to use: in a database, in a log, on Kafka, in the memory of a
@@ -146,3 +148,48 @@ test.serial(
     t.deepEqual([...verdicts], [['200,200', 400]])
   },
 )
+
+test.serial('the probe tries it, and says why nothing got through', async (t) => {
+  const certs = join(town.place.directory, 'certs')
+  const { port } = await town.ingress(ID.okapi, ID.tags)
+  const harvested = {
+    user: tokenOf('dora'),
+    module: tokenOf('mod-users'),
+    old: tokenOf('long-ago'),
+  }
+  const only = [
+    ...[
+      'harvested-module-token',
+      'harvested-user-token',
+      'token-after-its-life',
+      'token-never-seen',
+    ],
+  ]
+  const findings = () =>
+    assault({
+      endpoint: { host: '127.0.0.1', port, tls: true },
+      atOkapi: true,
+      trust: join(certs, 'ca.crt'),
+      descriptors: town.place.descriptors,
+      credentials: [join(certs, ID.tags)],
+      tenant: 'diku',
+      harvested,
+      only,
+    })
+  const found = await findings()
+  t.deepEqual([...found.keys()].sort(), only)
+  for (const [id, { outcome, reason, evidence }] of found) {
+    t.like({ outcome, reason }, { outcome: 'blocked', reason: 'token-not-seen-here' }, id)
+    for (const token of Object.values(harvested)) t.false(evidence.sent.includes(token), id)
+  }
+  t.is(town.okapi.bytes, '')
+  // The same bytes pass once Okapi has sent these tokens to the module.
+  for (const token of Object.values(harvested)) await reaches(ID.tags, '/tags', token)
+  const through = [...(await findings())].map(([id, { outcome }]) => `${id} ${outcome}`).sort()
+  t.deepEqual(through, [
+    'harvested-module-token got-through',
+    'harvested-user-token got-through',
+    'token-after-its-life got-through',
+    'token-never-seen blocked',
+  ])
+})

@@ -55,9 +55,12 @@ const known = () => [
 const stolen = () => ['--credentials', join(town.certs, MODULES.tags)]
 const asAnna = () => ['--tenant', TENANT, '--token-file', join(town.directory, 'token')]
 
-/** Blocked by TLS itself, by closing, or because nothing listens there: there is no reason to say. */
+/**
+ * Blocked by TLS itself, by closing, because nothing listens there, or by mod-authtoken, where `policy.tokens` is off: there is
+ * no reason to say.
+ */
 const WITHOUT_REASON =
-  /^(?:tls-1-[01]|weak-ciphers|renegotiation|resumption|stalled-.*|plaintext|alpn-other-protocol|target-identity|h2c-upgrade|.*-from-outside|status-host-name|admin-.*|module-port|plain-.*|chunk-.*|http-0-9|link-.*)$/
+  /^(?:tls-1-[01]|weak-ciphers|renegotiation|resumption|stalled-.*|plaintext|alpn-other-protocol|target-identity|h2c-upgrade|.*-from-outside|status-host-name|admin-.*|module-port|plain-.*|chunk-.*|http-0-9|link-.*|token-never-seen)$/
 
 test('at a module nothing gets through, and each refusal says why', async (t) => {
   const { code, output, errors } = await probe(

@@ -10,6 +10,7 @@ import { NAME } from '../../src/proxy/names.ts'
 import { Sidecar } from '../../src/sidecar.ts'
 import { assault, through } from '../probe/targets/assault.ts'
 import {
+  both,
   chainIsEnough,
   doorSays,
   everyPathExcepted,
@@ -18,6 +19,7 @@ import {
   judgeIs,
   noLists,
   type TurnOff,
+  tokensPass,
 } from '../probe/targets/one-rule-off.ts'
 import { ID, Place, Player } from '../support/scenario.ts'
 
@@ -45,7 +47,7 @@ async function built(
   const on = off()
   const configuration = await place.configuration(id, {
     ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${behind.port}` },
-    policy: { grants },
+    policy: { grants, tokens: 'enforce', tokenGraceMs: 0 },
     // Longer than a handshake on a busy machine; the attacks that stall see the end of it.
     limits: { headMs: 2000, handshakeMs: 2000 },
   })
@@ -106,11 +108,12 @@ const ROWS: readonly (readonly [off: string, at: string, TurnOff, found: readonl
     ['supertenant-implied', 'supertenant-named'],
   ],
   [
-    'the rule for user ids',
+    'the rules for user ids and for tokens',
     ID.okapi,
-    doorSays('okapi', { userId: ACTION.pass }),
-    ['forged-user-id', 'user-id-against-token'],
+    both(doorSays('okapi', { userId: ACTION.pass }), tokensPass),
+    ['forged-user-id', 'token-never-seen', 'user-id-against-token'],
   ],
+  ['the rule for tokens', ID.okapi, tokensPass, ['token-never-seen']],
   [
     'the rule for cookies',
     ID.okapi,

@@ -6,6 +6,7 @@ import type { Decision } from '../../../src/policy/decision.ts'
 import { NO_STEP } from '../../../src/policy/okapi-step.ts'
 import type { Authorizer, Policy } from '../../../src/policy/policy.ts'
 import { ACTION, AT_OKAPI } from '../../../src/proxy/header-tables.ts'
+import { TokenProvenance } from '../../../src/proxy/token-provenance.ts'
 import { Listeners } from '../../../src/sidecar/listeners.ts'
 import { Policies } from '../../../src/sidecar/policies.ts'
 import { LiveSet } from '../../../src/transport/live-set.ts'
@@ -37,6 +38,23 @@ export function doorSays<K extends keyof typeof LISTENER_RULES>(
     endpoint.request = { ...endpoint.request, ...request }
     if (judgesTenant !== undefined) endpoint.judgesTenant = judgesTenant
     return () => Object.assign(endpoint, before)
+  }
+}
+
+/** A module may send whatever token it has. */
+export const tokensPass: TurnOff = () => {
+  const before = Object.getOwnPropertyDescriptor(TokenProvenance.prototype, 'judge')!
+  TokenProvenance.prototype.judge = () => null
+  return () => Object.defineProperty(TokenProvenance.prototype, 'judge', before)
+}
+
+/** Two rules less. */
+export function both(one: TurnOff, other: TurnOff): TurnOff {
+  return () => {
+    const back = [one(), other()]
+    return () => {
+      for (const on of back.reverse()) on()
+    }
   }
 }
 
