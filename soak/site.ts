@@ -37,7 +37,7 @@ export async function openSite(workers: number): Promise<Site> {
       module: id,
       trustDomain: 'folio.test',
       credentials: { directory: join(directory, id) },
-      policy: { descriptors },
+      policy: { descriptors, withoutToken: 'any' },
       admin: { listen: '127.0.0.1:0' },
       status: { listen: '127.0.0.1:0' },
       workers,

@@ -87,7 +87,7 @@ async function run(
     trustDomain: TRUST_DOMAIN,
     credentials: { directory: join(site.certs, module) },
     ...leg,
-    policy: { descriptors },
+    policy: { descriptors, withoutToken: 'any' },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
     log: { access: accessLog },

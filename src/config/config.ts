@@ -113,12 +113,15 @@ export interface ConfiguredRule {
 }
 
 type WrittenPolicy = z.output<ReturnType<typeof policy>>
-type Rules = 'grants' | 'quarantine' | 'pathExceptions'
+type Rules = 'grants' | 'quarantine' | 'pathExceptions' | 'tenantsOf'
 
-export interface PolicySettings extends Readonly<Omit<WrittenPolicy, Rules>> {
+export interface PolicySettings extends Readonly<Omit<WrittenPolicy, Rules | 'consortia'>> {
   readonly grants: GrantSources
   readonly quarantine: readonly ConfiguredRule[]
   readonly pathExceptions: readonly ConfiguredRule[]
+  readonly tenantsOf: readonly ConfiguredRule[]
+  /** Path of the file of consortia. */
+  readonly consortiaFile: string | undefined
 }
 
 /** Grants of the configuration itself, and the files that hold more. */
@@ -165,11 +168,12 @@ export function complete(written: Written, sources: Sources): Config {
 }
 
 function policyOf(rules: WrittenPolicy, sources: Sources): PolicySettings {
+  const { consortia, ...others } = rules
   const clauses = (key: Rules) =>
     rules[key].map((value: unknown, i) => sources.clause(['policy', key], i, value))
   const absolute = (path: string) => sources.absolute(path, ['policy', 'grants'])
   return {
-    ...rules,
+    ...others,
     descriptors: sources.absolute(rules.descriptors, ['policy', 'descriptors']),
     grants: {
       inline: clauses('grants').filter(({ value }) => typeof value !== 'string'),
@@ -177,6 +181,8 @@ function policyOf(rules: WrittenPolicy, sources: Sources): PolicySettings {
     },
     quarantine: clauses('quarantine'),
     pathExceptions: clauses('pathExceptions'),
+    tenantsOf: clauses('tenantsOf'),
+    consortiaFile: consortia && sources.absolute(consortia, ['policy', 'consortia']),
   }
 }
 

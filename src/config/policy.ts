@@ -7,7 +7,7 @@ const name = () => z.string().min(1)
 
 /**
  * What the descriptors do not say and a person answers for; opens one of `interface`, `methods` with
- * `path`, `admin`, `profile`, `tenants`, `tokens`. The policy reads it again, with all that it knows.
+ * `path`, `admin`, `profile`, `tenants`, `cross`, `tokens`. The policy reads it again, with all that it knows.
  */
 const grant = () =>
   z.strictObject({
@@ -28,7 +28,8 @@ const grant = () =>
       description: 'For operators, instead of admin: bootstrap (needs until), daily or read-only',
     }),
     tenants: z.array(name()).min(1).optional().meta({
-      description: 'Tenants that need a word: supertenant',
+      description:
+        'Tenants that need a word: supertenant, or those that policy.tenantsOf leaves out',
     }),
     tokens: z
       .union([z.literal('any'), z.array(name()).min(1)])
@@ -37,6 +38,10 @@ const grant = () =>
         description:
           'For modules at okapi: the modules whose tokens it may send (it gets them by Kafka), or any',
       }),
+    cross: z
+      .strictObject({ from: z.array(name()).min(1), to: z.array(name()).min(1) })
+      .optional()
+      .meta({ description: 'Tokens of these tenants may be used for those' }),
     why: why(),
     until: dateField().optional().meta({ description: 'The last day of the grant' }),
     source: name().optional().meta({ description: 'Where it is known from' }),
@@ -55,6 +60,24 @@ const quarantine = () =>
     module: name().meta({ description: 'As `mod-graphql <1.14`' }),
     why: why(),
     after: dateField().optional().meta({ description: 'A warning before, refused from then on' }),
+  })
+
+const tenantsOf = () =>
+  z.strictObject({
+    caller: name().meta({
+      description: 'Module id, product, operator/NAME, client/NAME, public or plain',
+    }),
+    tenants: z
+      .union([z.enum(['all', 'serving']), z.array(name()).min(1)])
+      .optional()
+      .meta({ description: 'all, serving (those for which Okapi has called it), or a list' }),
+    mode: z.enum(['off', 'report', 'enforce']).optional().meta({
+      description: 'Instead of policy.tenants, for this caller',
+    }),
+    withoutToken: z.enum(['serving', 'any']).optional().meta({
+      description: 'Instead of policy.withoutToken, for this caller',
+    }),
+    why: why(),
   })
 
 /** The section `policy`. What the names in it stand for is checked where descriptors are known. */
@@ -101,6 +124,18 @@ export const policy = () =>
         }),
       tokensPerModule: z.int().min(256).max(1_048_576).default(16_384).meta({
         description: 'How many tokens of a module are remembered for certain; 24 bytes each',
+      }),
+      tenants: z.enum(['off', 'report', 'enforce']).default('enforce').meta({
+        description: 'Header against token, calls without a token, and tenantsOf',
+      }),
+      tenantsOf: z.array(tenantsOf()).default([]).meta({
+        description: 'For which tenants a caller may act; all, where nothing is said',
+      }),
+      withoutToken: z.enum(['serving', 'any']).default('serving').meta({
+        description: 'For which tenants modules may call without a token; any: with several Okapis',
+      }),
+      consortia: name().optional().meta({
+        description: 'File of consortia and of what may cross in them; without it nothing crosses',
       }),
       quarantine: z.array(quarantine()).default([]),
       pathExceptions: z.array(pathException()).default([]),

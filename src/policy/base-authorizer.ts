@@ -15,6 +15,7 @@ import { allowedIn, type ExceptionTable, exceptionsAt, exceptionTable } from './
 import type { Authorizer } from './policy.ts'
 import { gatherRights, type Rights } from './rights.ts'
 import { NO_HIT, PASSING_HIT } from './route-table.ts'
+import { TenantGuard } from './tenant-guard.ts'
 import type { TokenSources } from './token-sources.ts'
 
 /** What both kinds of ingress share: dates, quarantine, callers that are refused whatever they ask. */
@@ -27,6 +28,7 @@ export abstract class BaseAuthorizer implements Authorizer {
   protected rights: Rights
   /** The answer to everything, where there is one. */
   protected blanketDenial: Deny | undefined
+  readonly tenants: TenantGuard
   readonly #exceptions: ExceptionTable
   #validUntilMs = 0
 
@@ -37,6 +39,7 @@ export abstract class BaseAuthorizer implements Authorizer {
     this.at = at
     this.#exceptions = exceptionTable(exceptionsAt(model.pathExceptions, at))
     this.rights = gatherRights(model, caller, at, 0)
+    this.tenants = new TenantGuard(model, caller, at, () => this.rights)
   }
 
   get open(): boolean {

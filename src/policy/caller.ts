@@ -1,4 +1,4 @@
-import { isOkapi } from '../folio/module-id.ts'
+import { isOkapi, productOf } from '../folio/module-id.ts'
 
 /**
  * Who asks, as proven by the connection it came over. `none`: a peer without any identity; `plain`:
@@ -33,6 +33,11 @@ export function parseCaller(text: string): Caller {
   const kind = text.slice(0, Math.max(slash, 0))
   if (kind === 'operator' || kind === 'client') return { kind, name: text.slice(slash + 1) }
   return { kind: 'module', id: text }
+}
+
+/** Is a rule for `name` meant for this caller? Names are compared whole; a product stands for its versions. */
+export function isNamed(name: string, caller: Caller): boolean {
+  return name === callerName(caller) || (caller.kind === 'module' && name === productOf(caller.id))
 }
 
 /** Is this Okapi's own identity, of whatever version? */

@@ -2,7 +2,6 @@ import type { Problem } from '../fault.ts'
 import { hasAuthFilter, isSystemInterface } from '../folio/descriptor.ts'
 import { isOkapi, productOf, splitModuleId } from '../folio/module-id.ts'
 import { overlap } from '../folio/pattern-states.ts'
-import { SUPERTENANT } from '../folio/tenant.ts'
 import { meansAdministration } from './administration.ts'
 import { parseCaller } from './caller.ts'
 import { idOf } from './descriptors.ts'
@@ -82,10 +81,7 @@ function useless(model: PolicyModel, grant: Grant): string | undefined {
     return `no descriptor of ${at} is installed, so that this opens nothing`
   }
   if (at !== 'okapi' && isOkapi(caller)) return 'Okapi needs no grant, and none widens its routes'
-  if (opens.kind === 'tenants') {
-    const other = opens.tenants.find((tenant) => tenant !== SUPERTENANT)
-    return other === undefined ? undefined : `tenant ${other} is open without a grant`
-  }
+  if (opens.kind === 'tenants' || opens.kind === 'cross') return undefined
   if (opens.kind === 'tokens') return uselessTokens(model, grant, opens.of)
   if (opens.kind === 'interface') return uselessInterface(model, grant, opens.id)
   if (opens.kind === 'admin' || meansAdministration(opens.pattern)) return undefined

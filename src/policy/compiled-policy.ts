@@ -6,7 +6,8 @@ import { BehalfAuthorizer } from './behalf-authorizer.ts'
 import { type Caller, callerName } from './caller.ts'
 import { checkGrants } from './check-grants.ts'
 import { checkSearchCost } from './check-search-cost.ts'
-import type { Sensitivity } from './decision.ts'
+import { checkConsortia, readConsortia } from './consortia.ts'
+import type { LineMode, Sensitivity } from './decision.ts'
 import type { DescriptorSet } from './descriptors.ts'
 import { isPartOfProfile, readGrantRules, STRIPES_GRANTS } from './grants.ts'
 import { knownGrantsOf } from './known-grants.ts'
@@ -15,12 +16,13 @@ import type { PolicyModel } from './model.ts'
 import { ModuleAuthorizer, UnknownModuleAuthorizer } from './module-authorizer.ts'
 import { OkapiAuthorizer } from './okapi-authorizer.ts'
 import { readPathExceptions } from './path-exceptions.ts'
-import type { Authorizer, LineMode, Policy, ProfileGrant } from './policy.ts'
+import type { Authorizer, Policy, ProfileGrant } from './policy.ts'
 import { isQuarantined, type Quarantine, readQuarantine } from './quarantine.ts'
 import type { RouteTable } from './route-table.ts'
 import { moduleRoutes, okapiRoutes, type Route } from './routes.ts'
 import type { RuleSource } from './rule-source.ts'
 import { type PolicySummary, summarise } from './summary.ts'
+import { readTenantRules, type WithoutToken } from './tenant-rules.ts'
 import { type ModuleTraits, traitsOf } from './traits.ts'
 import type { TrueCaller } from './true-caller.ts'
 
@@ -36,6 +38,12 @@ export interface PolicySource {
   /** By interface id; regular where nothing is said. */
   readonly sensitivity?: Readonly<Record<string, Sensitivity>>
   readonly mode?: 'enforce' | 'report'
+  /** For which tenants callers may act: looked at, reported or enforced. */
+  readonly tenants?: LineMode
+  readonly tenantsOf?: readonly RuleSource[]
+  readonly withoutToken?: WithoutToken
+  /** What the file of consortia has. */
+  readonly consortia?: RuleSource | undefined
   /** Interfaces in report mode while the rest is enforced. */
   readonly reported?: readonly string[]
   readonly caller?: LineMode
@@ -69,6 +77,12 @@ export function compilePolicy(source: PolicySource): {
     pathExceptions,
     sensitivity,
     mode,
+    tenants: {
+      mode: source.tenants ?? 'enforce',
+      of: readTenantRules(source.tenantsOf ?? [], problems),
+      withoutToken: source.withoutToken ?? 'serving',
+      consortia: readConsortia(source.consortia, problems),
+    },
     reported: new Set(reported),
     now,
   }
@@ -76,6 +90,7 @@ export function compilePolicy(source: PolicySource): {
   if (tooMuch.length > 0) return { policy: undefined, problems: [...problems, ...tooMuch] }
   checkGrants(model, grants, problems, own)
   checkQuarantine(model, quarantine, problems)
+  checkConsortia(model.tenants.consortia, (name) => isInstalled(set, name), problems)
   if (own !== undefined && !set.modules.has(own) && !isOkapiIngress(own)) {
     const message = `no descriptor of ${own} itself is installed`
     const hint = `put the ModuleDescriptor of ${own} into the folder of descriptors`
@@ -162,6 +177,11 @@ class CompiledPolicy implements Policy {
   }
 }
 
+/** Is a module of this id, or a version of this product, installed? */
+function isInstalled({ modules }: DescriptorSet, name: string): boolean {
+  return modules.has(name) || [...modules.keys()].some((id) => productOf(id) === name)
+}
+
 function checkQuarantine(
   { set, now }: PolicyModel,
   quarantine: readonly Quarantine[],
@@ -204,6 +224,10 @@ function hashOf(source: PolicySource): string {
     source.mode ?? 'enforce',
     [...(source.reported ?? [])].sort(),
     source.caller ?? 'off',
+    source.tenants ?? 'enforce',
+    values(source.tenantsOf),
+    source.withoutToken ?? 'serving',
+    source.consortia?.value ?? null,
   ]
   return createHash('sha256').update(JSON.stringify(rules)).digest('hex')
 }

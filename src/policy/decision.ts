@@ -21,6 +21,9 @@ export interface Rule {
 /** How much an operator wants to know about the use of an interface. */
 export type Sensitivity = 'regular' | 'low' | 'high'
 
+/** How a rule of the second line is held: not at all, counted and told only, or refused by. */
+export type LineMode = 'off' | 'report' | 'enforce'
+
 interface Facts {
   readonly caller: string
   readonly at: string

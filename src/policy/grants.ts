@@ -3,7 +3,8 @@ import { ADMIN_GROUPS, type AdminGroup } from '../folio/admin-groups.ts'
 import { METHODS, methodMask } from '../folio/descriptor.ts'
 import { productOf, splitModuleId } from '../folio/module-id.ts'
 import { type PathPattern, parsePathPattern } from '../folio/path-pattern.ts'
-import { type Caller, callerName, parseCaller } from './caller.ts'
+import { isTenantName } from '../folio/tenant.ts'
+import { type Caller, isNamed, parseCaller } from './caller.ts'
 import {
   isOperatorProfile,
   OPERATOR_PROFILES,
@@ -13,8 +14,8 @@ import { type RuleReader, type RuleSource, readRules, ruleSources } from './rule
 
 /**
  * What a grant opens, exactly one of: an interface whatever its version; methods and a path; groups
- * of Okapi's administration, for operators; tenants that need a word, which is `supertenant`; tokens that
- * Okapi has sent to other modules, or any.
+ * of Okapi's administration, for operators; tenants that need a word, as `supertenant` does; the use of a
+ * token of one tenant for another; tokens that Okapi has sent to other modules, or any.
  */
 export type Opens =
   | { readonly kind: 'interface'; readonly id: string }
@@ -27,6 +28,14 @@ export type Opens =
   | { readonly kind: 'admin'; readonly groups: readonly AdminGroup[] }
   | { readonly kind: 'tenants'; readonly tenants: readonly string[] }
   | { readonly kind: 'tokens'; readonly of: 'any' | readonly string[] }
+  | Crosses
+
+/** A token of one of these tenants may be used for one of those. */
+export interface Crosses {
+  readonly kind: 'cross'
+  readonly from: ReadonlySet<string>
+  readonly to: ReadonlySet<string>
+}
 
 /** The operator's word: this caller may do that here, for a reason. */
 export interface Grant {
@@ -46,17 +55,16 @@ export interface Grant {
 }
 
 const FIELDS =
-  'caller at interface methods path admin profile tenants tokens why until source'.split(' ')
+  'caller at interface methods path admin profile tenants cross tokens why until source'.split(' ')
 
 /** Reads grants; each that cannot be read is an error and left out. */
 export function readGrantRules(list: readonly RuleSource[], problems: Problem[]): Grant[] {
   return readRules(list, problems, readGrant).flat()
 }
 
-/** Is this grant meant for this caller? Names are compared whole. */
+/** Is this grant meant for this caller? */
 export function isFor(grant: Grant, caller: Caller): boolean {
-  if (grant.caller === callerName(caller)) return true
-  return caller.kind === 'module' && grant.caller === productOf(caller.id)
+  return isNamed(grant.caller, caller)
 }
 
 /** Does the grant open this ingress: `okapi`, or a module by id or product? */
@@ -85,6 +93,8 @@ export function opensText(opens: Opens): string {
       return `tenant ${opens.tenants.join(', ')}`
     case 'tokens':
       return opens.of === 'any' ? 'any token' : `tokens of ${opens.of.join(', ')}`
+    case 'cross':
+      return `tokens of ${[...opens.from].join(', ')} for ${[...opens.to].join(', ')}`
   }
 }
 
@@ -145,7 +155,7 @@ function readGrant(reader: RuleReader): readonly Grant[] {
 
 function readProfile(reader: RuleReader): OperatorProfileName {
   const name = reader.text('profile')
-  for (const other of ['interface', 'methods', 'path', 'admin', 'tenants', 'tokens']) {
+  for (const other of ['interface', 'methods', 'path', 'admin', 'tenants', 'cross', 'tokens']) {
     if (reader.has(other)) reader.fail(other, `${other} does not go with a profile`)
   }
   if (isOperatorProfile(name)) return name
@@ -168,13 +178,13 @@ function profileOpens(name: OperatorProfileName): readonly Opens[] {
 }
 
 function readOpens(reader: RuleReader): Opens {
-  const given = ['interface', 'path', 'admin', 'tenants', 'tokens'].filter((name) =>
+  const given = ['interface', 'path', 'admin', 'tenants', 'cross', 'tokens'].filter((name) =>
     reader.has(name),
   )
   if (given.length !== 1) {
     return reader.fail(
       '',
-      'a grant opens one of: interface, methods with path, admin, profile, tenants, tokens',
+      'a grant opens one of: interface, methods with path, admin, profile, tenants, cross, tokens',
     )
   }
   const [kind] = given
@@ -182,6 +192,7 @@ function readOpens(reader: RuleReader): Opens {
   if (kind === 'interface') return { kind, id: reader.text('interface') }
   if (kind === 'tenants') return { kind, tenants: reader.texts('tenants') }
   if (kind === 'tokens') return { kind, of: readTokens(reader) }
+  if (kind === 'cross') return readCrosses(reader)
   if (kind === 'admin') {
     const groups = ADMIN_GROUPS.filter((group) => reader.texts('admin').includes(group))
     const unknown = reader.texts('admin').find((name) => !groups.some((group) => group === name))
@@ -197,6 +208,18 @@ function readTokens(reader: RuleReader): 'any' | readonly string[] {
   if (!reader.isText('tokens')) return reader.texts('tokens')
   if (reader.text('tokens') === 'any') return 'any'
   return reader.fail('tokens', 'tokens is `any`, or a list of the modules whose tokens it may send')
+}
+
+function readCrosses(reader: RuleReader): Opens {
+  const inner = reader.object('cross')
+  inner.only(['from', 'to'])
+  const [from, to] = (['from', 'to'] as const).map((name) => {
+    const tenants = inner.texts(name)
+    const odd = tenants.find((tenant) => !isTenantName(tenant))
+    if (odd !== undefined) inner.fail(name, `${JSON.stringify(odd)} is no name of a tenant`)
+    return new Set(tenants)
+  })
+  return { kind: 'cross', from: from!, to: to! }
 }
 
 function readRoute(reader: RuleReader): Opens {

@@ -1,10 +1,11 @@
 import { Fault, type Problem } from '../fault.ts'
 import { compilePolicy } from './compiled-policy.ts'
-import type { Sensitivity } from './decision.ts'
+import type { LineMode, Sensitivity } from './decision.ts'
 import { type DescriptorFiles, loadDescriptors, readDescriptorFiles } from './descriptor-files.ts'
 import { unusualTrust } from './descriptor-trust.ts'
-import type { LineMode, Policy } from './policy.ts'
+import type { Policy } from './policy.ts'
 import type { RuleSource } from './rule-source.ts'
+import type { WithoutToken } from './tenant-rules.ts'
 
 /** The section `policy` of the configuration, with the files of grants read. */
 export interface PolicyRules {
@@ -21,6 +22,11 @@ export interface PolicyRules {
   readonly quarantine: readonly RuleSource[]
   readonly pathExceptions: readonly RuleSource[]
   readonly sensitivity: Readonly<Record<string, Sensitivity>>
+  readonly tenants?: LineMode
+  readonly tenantsOf?: readonly RuleSource[]
+  readonly withoutToken?: WithoutToken
+  /** What the file of consortia has; undefined where there is none. */
+  readonly consortia?: RuleSource | undefined
 }
 
 /**

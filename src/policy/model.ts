@@ -1,11 +1,13 @@
 import type { InterfaceDescriptor } from '../folio/descriptor.ts'
 import { type ModuleId, parseModuleId } from '../folio/module-id.ts'
-import type { Sensitivity } from './decision.ts'
+import type { Consortia } from './consortia.ts'
+import type { LineMode, Sensitivity } from './decision.ts'
 import type { DescriptorSet } from './descriptors.ts'
 import type { Grant } from './grants.ts'
 import type { PathException } from './path-exceptions.ts'
 import { isQuarantined, type Quarantine } from './quarantine.ts'
 import type { OkapiRoutes, Route } from './routes.ts'
+import type { TenantRule, WithoutToken } from './tenant-rules.ts'
 
 /** Everything that was compiled: what every authorizer decides by. */
 export interface PolicyModel {
@@ -16,10 +18,19 @@ export interface PolicyModel {
   readonly pathExceptions: readonly PathException[]
   readonly sensitivity: ReadonlyMap<string, Sensitivity>
   readonly mode: 'enforce' | 'report'
+  readonly tenants: TenantRules
   /** Interfaces in report mode while the rest is enforced. */
   readonly reported: ReadonlySet<string>
   /** Milliseconds since 1970. */
   readonly now: () => number
+}
+
+/** For which tenants callers may act, and with tokens of which. */
+export interface TenantRules {
+  readonly mode: LineMode
+  readonly of: readonly TenantRule[]
+  readonly withoutToken: WithoutToken
+  readonly consortia: Consortia
 }
 
 /** The next moment after `ms` at which a grant ends or a quarantine begins. */

@@ -1,14 +1,12 @@
 import type { Caller } from './caller.ts'
-import type { Decision } from './decision.ts'
+import type { Decision, LineMode } from './decision.ts'
 import type { OkapiStep } from './okapi-step.ts'
 import type { OperatorProfileName } from './operator-profiles.ts'
 import type { PolicySummary } from './summary.ts'
+import type { TenantGuard } from './tenant-guard.ts'
 import type { TokenSources } from './token-sources.ts'
 import type { ModuleTraits } from './traits.ts'
 import type { TrueCaller } from './true-caller.ts'
-
-/** How a rule of the second line is held: counted and told only, or refused by. */
-export type LineMode = 'off' | 'report' | 'enforce'
 
 /** The compiled allow-list: immutable, asked by every listener, replaced as a whole. */
 export interface Policy {
@@ -48,6 +46,8 @@ export interface Authorizer {
   readonly open: boolean
   /** Which tokens it may send beside those that Okapi has sent to it. */
   readonly tokens: TokenSources
+  /** For which tenants it may act. */
+  readonly tenants: TenantGuard
   /**
    * May this call pass? Never throws, changes nothing that a caller can see, and for an allowed call
    * that was asked before allocates nothing.

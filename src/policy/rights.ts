@@ -6,7 +6,7 @@ import { meansAdministration } from './administration.ts'
 import { type Caller, callerName } from './caller.ts'
 import type { Rule } from './decision.ts'
 import { idOf } from './descriptors.ts'
-import { type Grant, isAt, isFor, isWide } from './grants.ts'
+import { type Crosses, type Grant, isAt, isFor, isWide } from './grants.ts'
 import type { PolicyModel } from './model.ts'
 import { type Routed, RouteTable } from './route-table.ts'
 import type { Route } from './routes.ts'
@@ -38,6 +38,10 @@ export interface Rights {
   readonly admin: ReadonlyMap<AdminGroup, Grant>
   readonly supertenant: boolean
   readonly tokens: TokenSources
+  /** Tenants that grants name. */
+  readonly tenants: ReadonlySet<string>
+  /** Between which tenants grants let it cross. */
+  readonly crosses: readonly Crosses[]
   /** All grants for this caller here, expired ones too: for hints. */
   readonly grants: readonly Grant[]
   readonly granted: boolean
@@ -56,7 +60,8 @@ export function gatherRights(model: PolicyModel, caller: Caller, at: string, ms:
   if (at === 'okapi') addDeclared(model, caller, add)
   const paths: GrantedRoute[] = []
   const admin = new Map<AdminGroup, Grant>()
-  let supertenant = false
+  const tenants = new Set<string>()
+  const crosses: Crosses[] = []
   for (const grant of valid) {
     const { opens } = grant
     if (opens.kind === 'interface') add(opens.id, entitlementByGrant(grant))
@@ -64,7 +69,8 @@ export function gatherRights(model: PolicyModel, caller: Caller, at: string, ms:
       paths.push({ pattern: opens.pattern, mask: opens.mask, grant })
     } else if (opens.kind === 'admin') {
       for (const group of opens.groups) admin.set(group, grant)
-    } else if (opens.kind === 'tenants' && opens.tenants.includes(SUPERTENANT)) supertenant = true
+    } else if (opens.kind === 'cross') crosses.push(opens)
+    else if (opens.kind === 'tenants') for (const tenant of opens.tenants) tenants.add(tenant)
   }
   return {
     caller,
@@ -76,7 +82,9 @@ export function gatherRights(model: PolicyModel, caller: Caller, at: string, ms:
       { buckets: false },
     ),
     admin,
-    supertenant,
+    supertenant: tenants.has(SUPERTENANT),
+    tenants,
+    crosses,
     tokens: tokenSourcesOf(model, caller, valid),
     grants,
     granted: valid.length > 0,

@@ -102,6 +102,21 @@ export class RuleReader {
     return new RuleReader({ value: this.#fields[name], file: this.file, pointer })
   }
 
+  /** A list of rules; empty where there is none. */
+  rules(name: string): readonly unknown[] {
+    if (!this.has(name)) return []
+    const value = this.#fields[name]
+    return Array.isArray(value) ? value : this.fail(name, `${name} must be a list`)
+  }
+
+  /** One of these words; undefined where there is none, or with `elseMore` where it is no text. */
+  oneOf<T extends string>(name: string, words: readonly T[], elseMore = false): T | undefined {
+    const value = this.#fields[name]
+    if (!this.has(name) || (elseMore && typeof value !== 'string')) return undefined
+    const word = words.find((each) => each === value)
+    return word ?? this.fail(name, `${name} must be one of ${words.join(', ')}`)
+  }
+
   /**
    * A date `2027-01-31` (UTC) or a full time with its zone, in milliseconds since 1970. `end`: of a
    * bare date the last moment is meant, not the first.
@@ -115,6 +130,11 @@ export class RuleReader {
       return this.fail(name, `${name} must be a date such as 2027-01-31, not ${text}`)
     }
     return bare && edge === 'end' ? ms + 24 * 60 * 60 * 1000 : ms
+  }
+
+  /** The same for a place deeper in it: `members/3`. */
+  failAt(place: string, message: string): never {
+    throw new Unreadable(`${this.pointer}/${place}`, message)
   }
 
   fail(name: string, message: string): never {

@@ -8,7 +8,7 @@ import { accessToken, setsToken, withoutTokens } from './cookies.ts'
 import { ACTION } from './header-tables.ts'
 import { NAME } from './names.ts'
 import type { OkapiUrl } from './okapi-url.ts'
-import { bearer, type Claims, claimsOf, NO_CLAIMS } from './token.ts'
+import { bearer, type Claims, claimsOf, NO_CLAIMS, RecentClaims } from './token.ts'
 
 /** How a listener treats the lines of its requests beyond the table of names. */
 export interface RequestRules {
@@ -115,8 +115,8 @@ export function trace(
  * browser that follows a link shows no more than its cookie.
  */
 export function claims(head: Head, { tokenCookies }: RequestRules): Claims {
-  const token = head.repeated(NAME.token)
-  if (token !== undefined) return known(token)
+  const line = head.find(NAME.token)
+  if (line !== -1) return recent.of(head.bytes, head.valueStart[line]!, head.valueEnd[line]!)
   const authorization = head.valueOf(NAME.authorization)
   if (authorization !== undefined) return claimsOf(bearer(authorization))
   // Elsewhere the cookie does not go on.
@@ -125,17 +125,7 @@ export function claims(head: Head, { tokenCookies }: RequestRules): Claims {
   return fromCookie === undefined ? NO_CLAIMS : claimsOf(fromCookie)
 }
 
-let lastToken = ''
-let lastClaims: Claims = claimsOf('')
-
-/** A module shows the token that it was given in every call that it makes for one request. */
-function known(token: string): Claims {
-  if (token !== lastToken) {
-    lastClaims = claimsOf(token)
-    lastToken = token
-  }
-  return lastClaims
-}
+const recent = new RecentClaims()
 
 /** A module is told that Okapi, and for X-Okapi-Url-to it itself, is found on loopback. */
 export function okapiUrls(

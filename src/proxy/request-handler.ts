@@ -3,6 +3,7 @@ import { hashOf } from '../transport/peer-addresses.ts'
 import type { Exchange, RequestHandler, Upstream } from '../wire/exchange.ts'
 import { type Head, SERVED_METHODS } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
+import type { TenantsBrought } from './brought-tenants.ts'
 import { ANSWER_OF_OKAPI, answersLose } from './header-tables.ts'
 import * as headers from './headers.ts'
 import { NAME } from './names.ts'
@@ -12,7 +13,7 @@ import { isPreflight } from './preflight.ts'
 import { refusalResponse, refusedByCallee, unhealthy } from './refused.ts'
 import { hostOf, type RequestContext } from './request-context.ts'
 import type { Shares } from './shares.ts'
-import { findTenant } from './tenant.ts'
+import { findTenant, guardTenant } from './tenant.ts'
 import type { TokenProvenance } from './token-provenance.ts'
 import type { TrueCallers } from './true-callers.ts'
 
@@ -28,6 +29,8 @@ export interface RequestHandlerOptions {
   readonly shares: Shares
   /** Undefined: which tokens a module sends is not looked at. */
   readonly tokens: TokenProvenance | undefined
+  /** For which tenants Okapi has called. */
+  readonly brought: TenantsBrought
   /** Answers Okapi's health question about the module. */
   readonly health: Upstream<RequestContext>
   /** Why what another sidecar may take is given back to its caller; null: it is served. */
@@ -107,7 +110,8 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     return (
       headers.forbidden(head, listener.request) ??
       headers.userId(head, listener.request) ??
-      house.trueCallers.judge(context, head)
+      house.trueCallers.judge(context, head) ??
+      guardTenant(context, head, house.brought)
     )
   }
 

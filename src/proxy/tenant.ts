@@ -1,6 +1,7 @@
 import { isTenantName } from '../folio/tenant.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Head, LINE } from '../wire/head.ts'
+import type { TenantsBrought } from './brought-tenants.ts'
 import * as headers from './headers.ts'
 import { NAME } from './names.ts'
 import { invokedTenant, tenantMismatch } from './path.ts'
@@ -36,6 +37,36 @@ export function findTenant(context: RequestContext, head: Head): Refusal | null 
   if (form === 'unreadable' && !atModule) return unreadable()
   context.tenant = tenant ?? listener.impliedTenant
   return tenant === undefined || isTenantName(tenant) ? null : malformed('the token', tenant)
+}
+
+/**
+ * Holds the tenant against the token and against what the caller serves, after policy has allowed the
+ * call. What Okapi asks of a module is not judged: it is what the module serves.
+ */
+export function guardTenant(
+  context: RequestContext,
+  head: Head,
+  brought: TenantsBrought,
+): Refusal | null {
+  const { listener, authorizer, decision, tenant } = context
+  if (decision?.allow !== true || tenant === undefined) return null
+  const { tenants } = authorizer
+  if (!listener.judgesTenant) {
+    if (!decision.health) noteBrought(context, head, brought)
+    return null
+  }
+  if (tenants.mode === 'off') return null
+  const { tenant: claim } = headers.claims(head, listener.request)
+  const refusal = tenants.judge(tenant, claim, decision, brought)
+  return refusal === null ? null : context.found(refusal, tenants.mode)
+}
+
+function noteBrought(context: RequestContext, head: Head, brought: TenantsBrought): void {
+  const { at, tenant = '', authorizer, listener } = context
+  brought.bring(at, tenant)
+  if (!authorizer.tenants.notesCrossings) return
+  const { tenant: claim } = headers.claims(head, listener.request)
+  if (claim !== undefined && claim !== tenant) brought.bringAcross(at, claim, tenant)
 }
 
 function malformed(where: string, tenant: string): Refusal {

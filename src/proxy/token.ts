@@ -33,6 +33,32 @@ export function claimsOf(token: string): Claims {
   }
 }
 
+/**
+ * The claims of the tokens that were read last. A module shows the token that it was given in every call,
+ * and one with many permissions takes 13 us to read; finding it here takes a comparison of its bytes.
+ */
+export class RecentClaims {
+  static readonly #SLOTS = 128
+  readonly #tokens: (Buffer | undefined)[] = new Array(RecentClaims.#SLOTS).fill(undefined)
+  readonly #claims: Claims[] = new Array(RecentClaims.#SLOTS).fill(UNREADABLE)
+
+  /** Of the token from `start` to `end`. */
+  of(bytes: Buffer, start: number, end: number): Claims {
+    const length = end - start
+    if (length < 4) return UNREADABLE
+    // The last letters are of the signature: they tell tokens apart. The very last has few values.
+    const slot = (bytes.readUInt16LE(end - 4) ^ (bytes[end - 2]! * 31)) % RecentClaims.#SLOTS
+    const known = this.#tokens[slot]
+    if (known?.length === length && bytes.compare(known, 0, length, start, end) === 0) {
+      return this.#claims[slot]!
+    }
+    const claims = claimsOf(bytes.toString('latin1', start, end))
+    this.#tokens[slot] = Buffer.from(bytes.subarray(start, end))
+    this.#claims[slot] = claims
+    return claims
+  }
+}
+
 /** `Bearer x`, or the whole value where it is not Bearer, as Okapi's TokenHeader takes it. */
 export function bearer(authorization: string): string {
   const match = /^\s*Bearer\s+(\S+)\s*$/i.exec(authorization)

@@ -1,7 +1,9 @@
 import type { Config } from '../config/config.ts'
+import { besideOkapi } from '../listeners/listener.ts'
 import type { AccessLog } from '../observe/access.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { broughtMemory, TenantsBrought } from '../proxy/brought-tenants.ts'
 import { type RecordOptions, recorder } from '../proxy/record.ts'
 import type { RequestContext } from '../proxy/request-context.ts'
 import type { LinkEnding } from '../refusal/link-endings.ts'
@@ -63,6 +65,19 @@ export function descriptorsTold(
     ended: (refused) => {
       log.warn({ refused, connections: connections() }, 'file descriptors are free again')
     },
+  })
+}
+
+/** For which tenants Okapi has called; says once when no more can be remembered. */
+export function broughtTenants(
+  config: Config,
+  log: Logger,
+  memory = broughtMemory(besideOkapi(config)),
+): TenantsBrought {
+  let told = false
+  return new TenantsBrought(memory, () => {
+    if (!told) log.warn('no more tenants are remembered: those that follow count as not served')
+    told = true
   })
 }
 

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Config } from '../config/config.ts'
+import { readConsortiaFile } from '../config/consortia.ts'
+import { located } from '../config/document.ts'
 import { readGrants } from '../config/grants.ts'
 import { writtenKafkaRules } from '../config/kafka-rules.ts'
 import { watchDirectory } from '../credentials/directory.ts'
@@ -28,6 +30,7 @@ function readPolicy({ policy: rules, kafka }: Config): PolicyMaterial {
   const known = readGrants({ inline: [], files: knownFiles })
   return {
     ...{ grants, known },
+    consortia: readConsortiaFile(rules.consortiaFile),
     descriptors: readDescriptorFiles(rules.descriptors),
     kafka: kafka === undefined ? [] : writtenKafkaRules(kafka),
   }
@@ -124,16 +127,18 @@ export class Policies {
       told({ result: 'ok', problems: [...warnings, ...forbidden] })
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      const failure = error.problems.map(sentence).join('\n')
-      if (failure !== this.#failure) told({ result: 'failed', problems: error.problems })
+      const problems = located(error.problems)
+      const failure = problems.map(sentence).join('\n')
+      if (failure !== this.#failure) told({ result: 'failed', problems })
       this.#failure = failure
     }
   }
 }
 
 /** The descriptors come first. */
-function filesOf({ policy: { descriptors, grants }, kafka }: Config): readonly string[] {
-  return [descriptors, ...grants.files, ...(kafka?.rules.files ?? [])]
+function filesOf({ policy: { descriptors, grants, consortiaFile }, kafka }: Config) {
+  const consortia = consortiaFile === undefined ? [] : [consortiaFile]
+  return [descriptors, ...grants.files, ...consortia, ...(kafka?.rules.files ?? [])] as const
 }
 
 /** One hash over contents and modes; what cannot be read has a state of its own. */

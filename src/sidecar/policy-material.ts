@@ -15,6 +15,7 @@ import { type KafkaRulesInForce, kafkaRulesFrom } from './kafka-rules.ts'
 export interface PolicyMaterial {
   readonly grants: readonly ConfiguredRule[]
   readonly known: readonly ConfiguredRule[]
+  readonly consortia: ConfiguredRule | undefined
   readonly descriptors: DescriptorFiles
   /** Rules for Kafka, of every module. */
   readonly kafka: readonly ConfiguredRule[]

@@ -24,7 +24,14 @@ import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
 import { TrustChanges } from './credential-news.ts'
 import { Databases } from './databases.ts'
-import { descriptorsTold, keepsAccess, linkEvents, nameResolver, recording } from './events.ts'
+import {
+  broughtTenants,
+  descriptorsTold,
+  keepsAccess,
+  linkEvents,
+  nameResolver,
+  recording,
+} from './events.ts'
 import { exchangesOf } from './exchange-slots.ts'
 import { KafkaLeg } from './kafka.ts'
 import type { KafkaRulesInForce } from './kafka-rules.ts'
@@ -53,6 +60,8 @@ export interface ServingParts {
   readonly tokenMemory?: SharedArrayBuffer | undefined
   /** Where exchanges are noted beside Okapi, if not by this thread for itself. */
   readonly exchanges?: ExchangeSlots | undefined
+  /** Where all threads remember for which tenants Okapi has called, if not this thread for itself. */
+  readonly brought?: SharedArrayBuffer
   /** Absent: no other thread has the same listeners. */
   readonly sharing?: Sharing
 }
@@ -264,7 +273,7 @@ export class Serving implements ServingThreads {
   }
 
   #house() {
-    const { config, metrics, policies, clock, exchanges } = this.#parts
+    const { config, metrics, policies, clock, exchanges, log, brought } = this.#parts
     const { module, ingress } = config
     const kept = { metrics, history: this.#history }
     return {
@@ -273,6 +282,7 @@ export class Serving implements ServingThreads {
       trueCallers: new TrueCallers(policies, exchangesOf(config, exchanges)),
       shares: this.#shares,
       tokens: tokenProvenance(config, clock, this.#parts.tokenMemory),
+      brought: broughtTenants(config, log.log, brought),
       health: healthOf(module.id, (done) =>
         this.#leaving ? done(DRAINING) : this.#connectionCheck?.(done),
       ),

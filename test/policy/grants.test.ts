@@ -134,11 +134,6 @@ const WRONG: readonly (readonly [what: string, grant: object, finding: RegExp])[
     /^warning .*declares a route/,
   ],
   ['an interface for public', { ...GOOD, caller: 'public' }, /^warning .*anyway/],
-  [
-    'another tenant than supertenant',
-    { ...GOOD, interface: undefined, tenants: ['diku'] },
-    /^warning .*open without/,
-  ],
   ['what has ended', { ...GOOD, until: '2001-01-01' }, /^warning .*has ended/],
 ]
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { bearer, claimsOf } from '../../src/proxy/token.ts'
+import { bearer, claimsOf, RecentClaims } from '../../src/proxy/token.ts'
 
 const jwt = (payload: unknown) =>
   `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c2lnbmF0dXJl`
@@ -93,4 +93,23 @@ test('Bearer, or the whole value', (t) => {
   t.is(bearer('Bearerabc'), 'Bearerabc')
   t.is(bearer('Basic abc'), 'Basic abc')
   t.is(bearer(`Bearer a${' '.repeat(100_000)}b`).length, 100_009)
+})
+
+test('claims that were read before are those of the very token', (t) => {
+  const recent = new RecentClaims()
+  const of = (token: string) => {
+    const bytes = Buffer.from(`Token: ${token}\r\n`, 'latin1')
+    return recent.of(bytes, 7, bytes.length - 2)
+  }
+  // All have one place: they end alike.
+  const tokens = ['a', 'b', 'diku', 'tenant'].map((tenant) => jwt({ tenant }))
+  for (const token of [...tokens, ...tokens.toReversed(), 'x'.repeat(48), '', 'abc', '....']) {
+    t.deepEqual(of(token), claimsOf(token), token)
+    t.deepEqual(of(token), claimsOf(token), token)
+  }
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('', 'a', '.', 'a.b.c', ...tokens)), (list) => {
+      t.deepEqual(list.map(of), list.map(claimsOf))
+    }),
+  )
 })

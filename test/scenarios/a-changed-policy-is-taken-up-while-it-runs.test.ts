@@ -61,7 +61,7 @@ test.serial('a broken file leaves the last good policy in force, and says so', a
   // What is wrong, and where: of each place that a person may look at.
   t.regex(
     ready.remarks?.policy ?? '',
-    /^the last good policy stays in force: .*grants\.yaml#\/0: why/,
+    /^the last good policy stays in force: .*grants\.yaml:1:3: why/,
   )
   const [line] = town.sidecar(ID.okapi).lines.filter(({ msg }) => msg === 'new policy refused')
   t.is(line?.problems?.length, 1)

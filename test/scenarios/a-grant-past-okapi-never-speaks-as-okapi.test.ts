@@ -108,7 +108,11 @@ for (const [what, lines, verdict] of [
     [`Authorization: Bearer ${token({ tenant: 'supertenant' })}`],
     '403 tenant-not-allowed',
   ],
-  ['the header before the claim', [T, `X-Okapi-Token: ${token({ tenant: 'supertenant' })}`], '200'],
+  [
+    'a token of another tenant than the header',
+    [T, `X-Okapi-Token: ${token({ tenant: 'supertenant' })}`],
+    '403 tenant-mismatch',
+  ],
 ] as const) {
   test.serial(`past Okapi, for ${what}: ${verdict}`, async (t) => {
     for (const as of [PROM, ID.tags]) t.is(await asks(as, get('/notes', ...lines)), verdict, as)

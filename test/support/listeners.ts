@@ -4,13 +4,17 @@ import { productOf } from '../../src/folio/module-id.ts'
 import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { BehalfAuthorizer } from '../../src/policy/behalf-authorizer.ts'
 import type { Caller } from '../../src/policy/caller.ts'
+import { compilePolicy } from '../../src/policy/compiled-policy.ts'
 import type { Allow, Decision } from '../../src/policy/decision.ts'
+import { descriptorSet } from '../../src/policy/descriptors.ts'
 import { NO_STEP } from '../../src/policy/okapi-step.ts'
 import type { Authorizer, Policy } from '../../src/policy/policy.ts'
 import { RouteTable } from '../../src/policy/route-table.ts'
 import type { Route } from '../../src/policy/routes.ts'
+import type { TenantGuard } from '../../src/policy/tenant-guard.ts'
 import type { TokenSources } from '../../src/policy/token-sources.ts'
 import type { TrueCaller } from '../../src/policy/true-caller.ts'
+import { broughtMemory, TenantsBrought } from '../../src/proxy/brought-tenants.ts'
 import { byModule, toOne } from '../../src/proxy/destination.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
 import type { OpenExchanges } from '../../src/proxy/open-exchanges.ts'
@@ -43,6 +47,11 @@ const CALLERS: Record<ListenerName, Caller> = {
   plainToModule: { kind: 'plain' },
   plainToOkapi: { kind: 'plain' },
 }
+
+const NO_GUARD: TenantGuard = compilePolicy({
+  descriptors: descriptorSet([]),
+  tenants: 'off',
+}).policy!.bind({ kind: 'public' }, 'okapi').tenants
 
 /** What a judge was asked. */
 export interface Asked {
@@ -81,11 +90,14 @@ export class OpenPolicy implements Policy {
   /** What it knows of `MODULE`. */
   readonly known = { authFilter: false, keepsTokens: false, seesCookies: false }
   decide: (asked: Asked) => Partial<Allow> | Decision = () => ({})
+  /** The second line lets everything pass. */
+  tenants: TenantGuard = NO_GUARD
 
   bind(): Authorizer {
     return {
       open: true,
       tokens: this.tokens,
+      tenants: this.tenants,
       decide: (method, bytes, start, end, tenant, moduleId) => {
         const path = Buffer.from(bytes.subarray(start, end)).toString('latin1')
         const asked = { method, path, tenant, moduleId }
@@ -133,6 +145,8 @@ export interface ListenerOptions {
   /** Of the module behind the listener, or of the callee. */
   readonly traits?: Partial<Traits>
   readonly limits?: Partial<ShareLimits>
+  readonly brought?: TenantsBrought
+  readonly caller?: Caller
   readonly health?: Upstream<RequestContext>
   /** Which tokens a module may send; left out: any. */
   readonly tokens?: TokenProvenance
@@ -170,6 +184,7 @@ export function doorOf(
     trueCallers: new TrueCallers(policies, options.exchanges),
     shares,
     tokens: options.tokens,
+    brought: options.brought ?? new TenantsBrought(broughtMemory(name === 'okapi')),
     health: options.health ?? NO_HEALTH,
     givesBack: () => null,
     record: (x: Exchange<RequestContext>) => {
@@ -179,7 +194,7 @@ export function doorOf(
       told.push({ status: x.status, reason, tenant, requestId, at, route, callerOutcome })
     },
   }
-  const caller = CALLERS[name]
+  const caller = options.caller ?? CALLERS[name]
   const destination = destinationOf(name, upstream, policies, okapiUrl)
   const at = atModule(name) ? MODULE : 'okapi'
   const { peer = '192.0.2.7:4711' } = options

@@ -206,7 +206,7 @@ async function start(
     module: rotating.id,
     trustDomain: 'folio.test',
     credentials: { directory: rotating.directory },
-    policy: { descriptors: join(directory, 'descriptors') },
+    policy: { descriptors: join(directory, 'descriptors'), withoutToken: 'any' },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
     log: { level: 'debug', access: false },

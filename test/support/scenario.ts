@@ -76,7 +76,8 @@ export class Place {
       credentials: { directory: await this.certificate(id) },
       admin: { listen: '127.0.0.1:0' },
       status: { listen: '127.0.0.1:0' },
-      policy: { descriptors: this.descriptors, ...(policy as Settings) },
+      // Modules speak here without a token and without having been called.
+      policy: { descriptors: this.descriptors, withoutToken: 'any', ...(policy as Settings) },
       limits: { connectWaitMs: 100, drainTimeoutMs: 5000, ...(limits as Settings) },
       ...sections,
     }

@@ -1,5 +1,6 @@
 import { grantsInForce, type Installation } from '../../analysis/installation.ts'
 import type { Config } from '../../config/config.ts'
+import { readConsortiaFile } from '../../config/consortia.ts'
 import { readGrants } from '../../config/grants.ts'
 import { loadConfig } from '../../config/load.ts'
 import { Fault, fault } from '../../fault.ts'
@@ -80,7 +81,8 @@ function readSources({ config: file, descriptors, grants }: SourceOptions): {
     const { config } = loadConfig(file, process.env)
     const { policy } = config
     const known = policy.knownGrants.length === 0 ? [] : grantsIn(KNOWN_GRANTS_FILE)
-    return { rules: { ...policy, known, grants: readGrants(policy.grants) }, config }
+    const consortia = readConsortiaFile(policy.consortiaFile)
+    return { rules: { ...policy, known, grants: readGrants(policy.grants), consortia }, config }
   }
   const rules: PolicyRules = {
     descriptors: descriptors!,

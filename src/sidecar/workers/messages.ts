@@ -29,6 +29,8 @@ export interface Start {
   readonly tokenMemory: SharedArrayBuffer | undefined
   /** Beside Okapi: where all threads note the exchanges that are open. */
   readonly exchanges: ExchangeSlots | undefined
+  /** Where all threads remember for which tenants Okapi has called. */
+  readonly brought: SharedArrayBuffer
   readonly credentials: Handed
   readonly policy: HandedPolicy
   readonly publicPair: PublicKeyPair | undefined

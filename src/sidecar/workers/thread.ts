@@ -27,7 +27,7 @@ class Thread {
   readonly #serving: Serving
 
   constructor(start: Start) {
-    const { config, sharing, cells, credentials, policy, publicPair } = start
+    const { config, sharing, cells, credentials, policy, publicPair, brought } = start
     this.#config = config
     const { level } = config.log
     const log = createLog({ level, destination: { write, flush: async () => {} } })
@@ -38,7 +38,7 @@ class Thread {
     this.#policies = compiled(config, policy)
     const okapiPath = new SharedPath(start.okapiPath)
     const sources = { credentials: this.#credentials, policies: this.#policies, okapiPath }
-    const memory = { tokenMemory: start.tokenMemory, exchanges: start.exchanges }
+    const memory = { tokenMemory: start.tokenMemory, exchanges: start.exchanges, brought }
     this.#serving = new Serving({ config, log, clock, metrics, sharing, ...memory, ...sources })
     if (publicPair !== undefined) this.#serving.showPublic(publicPair)
   }

@@ -3,8 +3,10 @@ import type { Config } from '../../config/config.ts'
 import type { Generation } from '../../credentials/generation.ts'
 import { type Handed, handOver } from '../../credentials/handed.ts'
 import type { RawMaterial } from '../../credentials/raw-material.ts'
+import { besideOkapi } from '../../listeners/listener.ts'
 import type { Log } from '../../observe/log.ts'
 import { SharedTallies, sharedCells, type Tallies } from '../../observe/tallies.ts'
+import { broughtMemory } from '../../proxy/brought-tenants.ts'
 import { type ExchangeSlots, exchangeMemory } from '../../proxy/open-exchanges.ts'
 import { sharedPathMemory } from '../../proxy/shared-path.ts'
 import type { PublicKeyPair } from '../../transport/listen.ts'
@@ -40,6 +42,7 @@ export class Workers implements ServingThreads {
   readonly #cells: readonly SharedArrayBuffer[]
   readonly #okapiPath = sharedPathMemory()
   readonly #exchanges: SharedArrayBuffer | undefined
+  readonly #brought: SharedArrayBuffer
   readonly #threads: WorkerThread[] = []
   readonly #death = Promise.withResolvers<void>()
   #credentials: Handed | undefined
@@ -52,6 +55,7 @@ export class Workers implements ServingThreads {
 
   constructor(options: WorkersOptions) {
     this.#options = options
+    this.#brought = broughtMemory(besideOkapi(options.config))
     this.#cells = Array.from({ length: options.threads }, sharedCells)
     // The main thread counts too: what was taken up, and what was not.
     this.tallies = new SharedTallies([sharedCells(), ...this.#cells])
@@ -160,7 +164,13 @@ export class Workers implements ServingThreads {
     this.#threads.push(thread)
     const okapiPath = this.#okapiPath
     const exchanges = this.#slotsOf(i, config)
-    const memory = { cells, okapiPath, tokenMemory: this.#tokenMemory, exchanges }
+    const memory = {
+      cells,
+      okapiPath,
+      tokenMemory: this.#tokenMemory,
+      exchanges,
+      brought: this.#brought,
+    }
     return thread.ask('open', { config, sharing, ...memory, credentials, policy, publicPair })
   }
 

@@ -93,6 +93,7 @@ function weakened(
   return {
     open: true,
     tokens: judge.tokens,
+    tenants: judge.tenants,
     decide: (...call) => judge.decide(...call),
     pathExceptions: (...path) => judge.pathExceptions(...path),
     ...other(judge),
