@@ -158,6 +158,7 @@ test('the log line of an unreadable request holds nothing of the request before'
     requestId: 'secret',
     at: 'okapi',
     route: '/route',
+    callerOutcome: '',
   })
   const { requestId, ...second } = told[1]!
   t.deepEqual(second, {
@@ -166,6 +167,7 @@ test('the log line of an unreadable request holds nothing of the request before'
     tenant: undefined,
     at: '',
     route: '',
+    callerOutcome: '',
   })
   t.not(requestId, 'secret')
   const answer = socket.sent.slice(OK.length)

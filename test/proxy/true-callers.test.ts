@@ -283,7 +283,7 @@ const GRANTS = [
 
 for (const mode of ['off', 'report', 'enforce'] as const) {
   test(`every case, with policy.caller ${mode}`, async (t) => {
-    const policy = policyOf({ caller: mode, grants: GRANTS }, DESCRIPTORS)
+    const policy = policyOf({ caller: mode, withoutToken: 'any', grants: GRANTS }, DESCRIPTORS)
     for (const one of CASES) {
       const exchanges = new OpenExchanges({ memory: exchangeMemory(4), from: 0, to: 4 })
       const okapi = memoryListener(one.by ?? 'okapi', { compiled: policy, exchanges })
