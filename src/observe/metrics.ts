@@ -1,8 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import { LIMITS, type Limit } from '../refusal/limits.ts'
 import { ALL_REASONS, type Reason } from '../refusal/reasons.ts'
-import { Counts, Table } from './counters.ts'
-import { Durations } from './durations.ts'
+import { Counts, Durations, Table } from './counters.ts'
 import {
   CALLER_OUTCOMES,
   type CallerOutcome,
