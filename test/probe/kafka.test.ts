@@ -6,9 +6,12 @@ import { control } from '../../src/probe/control.ts'
 import { prepareKafka } from '../../src/probe/prepare-backend.ts'
 import { sharedKafka } from '../support/kafka-broker.ts'
 import { withKafka } from '../support/kafka-java.ts'
+import { KafkaSidecar } from '../support/kafka-sidecar.ts'
 import { typed } from '../support/typed.ts'
 
 const open = sharedKafka({ open: true })
+const guarded = sharedKafka()
+const TAGS_HAS_ITS_OWN = { caller: 'mod-users', groups: ['mod-users-*'], why: 'test' }
 
 async function outcomes(port: number, broker = port, credentials?: string) {
   const at = (number: number) => ({ host: '127.0.0.1', port: number, tls: false })
@@ -44,6 +47,50 @@ withKafka('nothing was changed at a Kafka that the attacks got through at', asyn
   await outcomes(kafka.nodes[0]!.plain)
   const { out } = await kafka.asSuper('TopicCommand', ['--list'])
   t.false(out.includes('okapi-sidecar-probe'), out)
+})
+
+withKafka('through a sidecar every attack is blocked', async (t) => {
+  const kafka = await guarded()
+  await kafka.createTopic('folio.diku.users.users')
+  const sidecar = await KafkaSidecar.start(t, kafka, { rules: [TAGS_HAS_ITS_OWN] })
+  const [node] = kafka.nodes
+  const { control: ordinary, found } = await outcomes(
+    sidecar.process.port('kafka'),
+    node!.port,
+    sidecar.directory,
+  )
+  t.true(ordinary.let, ordinary.because)
+  for (const { id } of KAFKA_ATTACKS) {
+    // This broker lets the module do everything: with its key alone it is not held back.
+    const expected = id === 'kafka-broker-consortium' ? 'got-through' : 'blocked'
+    t.is(found[id]?.outcome, expected, `${id}: ${found[id]?.because}`)
+  }
+  t.is(found['kafka-consortium']?.because, 'refused with TOPIC_AUTHORIZATION_FAILED (29)')
+  t.is(found['kafka-group']?.because, 'refused with GROUP_AUTHORIZATION_FAILED (30)')
+  const asked = sidecar.process.lines.filter(({ msg }) => msg === 'kafka request refused')
+  t.true(
+    asked.some(
+      ({ topic }) => topic === 'folio.Default.diku.CONSORTIUM_PRIMARY_AFFILIATION_CREATED',
+    ),
+  )
+})
+
+withKafka('a sidecar that only reports lets other topics through, and nothing else', async (t) => {
+  const kafka = await guarded()
+  const sidecar = await KafkaSidecar.start(t, kafka, { rules: [TAGS_HAS_ITS_OWN], mode: 'report' })
+  const { found } = await outcomes(sidecar.process.port('kafka'))
+  const through = [
+    'kafka-consortium',
+    'kafka-create',
+    'kafka-group',
+    'kafka-read',
+    'kafka-read-tenant',
+  ]
+  for (const { id, needs = [] } of KAFKA_ATTACKS) {
+    if (needs.includes('kafka-broker')) continue
+    const expected = through.includes(id) ? 'got-through' : 'blocked'
+    t.is(found[id]?.outcome, expected, `${id}: ${found[id]?.because}`)
+  }
 })
 
 test('what answers nothing, or other bytes, is no verdict', async (t) => {

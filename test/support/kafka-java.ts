@@ -50,6 +50,7 @@ export class KafkaProgram {
   readonly ended: Promise<number | NodeJS.Signals>
   readonly #child: ChildProcess
   readonly #name: string
+  readonly #waiting = new Set<() => void>()
   #over = false
 
   /** @param jvm more options of the JVM */
@@ -65,6 +66,7 @@ export class KafkaProgram {
     this.#child.stdin?.on('error', () => {})
     this.#child.stdout?.on('data', (part) => {
       this.out += String(part)
+      this.#wake()
     })
     this.#child.stderr?.on('data', (part) => {
       this.err += String(part)
@@ -76,6 +78,7 @@ export class KafkaProgram {
       this.#child.on('close', (code, signal) => {
         this.#over = true
         process.off('exit', kill)
+        this.#wake()
         resolve(code ?? signal ?? 'SIGKILL')
       })
     })
@@ -100,8 +103,7 @@ export class KafkaProgram {
     while (!fits(this.out)) {
       if (this.#over) throw new Error(`${this.#name} ended: ${this.#last()}`)
       const news = new Promise<void>((resolve) => {
-        this.#child.stdout?.once('data', resolve)
-        this.#child.once('close', () => resolve())
+        this.#waiting.add(resolve)
       })
       await patiently(news, () => `${this.#name}, ${fits}: ${this.#last()}`)
     }
@@ -120,6 +122,12 @@ export class KafkaProgram {
     await patiently(this.ended, () => `${this.#name} does not stop: ${this.#last()}`).finally(() =>
       this.#child.kill('SIGKILL'),
     )
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const wake of waiting) wake()
   }
 
   #last(): string {

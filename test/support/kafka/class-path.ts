@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 // Kafka's own programs, as Maven Central has them.
 
 const POM = join(import.meta.dirname, 'pom.xml')
-const CACHE = join(import.meta.dirname, '../../../node_modules/.cache/kafka')
+// The jars lie in Maven's own folder, whatever checkout asked for them.
+const CACHE = join(homedir(), '.cache/okapi-sidecar/kafka')
 const MAVEN_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:2.8'
 
 /** `broker`: 4.x with its clients and tools. `clients-3`: clients and tools of 3.x. */
