@@ -1,165 +1,100 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { request } from 'undici'
-import { errorCode, fault } from '../fault.ts'
-import type { StatusFacts } from '../observe/status/facts.ts'
-import {
-  dateText,
-  migrationText,
-  spanText,
-  tokensText,
-  urgency,
-  when,
-} from '../observe/status/words.ts'
-import { paint, table, textWidth, wrap } from './terminal.ts'
+import { fault } from '../fault.ts'
+import { ask, askAll } from './status/asking.ts'
+import { manyPage } from './status/many-page.ts'
+import { manyText, worst } from './status/many-text.ts'
+import { statusText } from './status/one.ts'
+import { type Source, sourcesIn } from './status/sources.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9902'
 const WATCH_MS = 2000
-const MOST_ROWS = 8
+/** Standard input, as a file. */
+const STDIN = 0
 
-export const usage = `okapi-sidecar status: the status of a running sidecar, in a terminal
+export const usage = `okapi-sidecar status: the status of one sidecar, or of many, in a terminal
 
 Usage:
     okapi-sidecar status [URL] [--watch] [--json]
+    okapi-sidecar status URL URL ... | --from FILE [--watch] [--json] [--html FILE]
 
-Prints what the status page shows: the module, its certificate, the callers, and
-what was refused and why. URL is that of the status listener, by default
-${DEFAULT_URL}.
+Of one: what its status page shows, that is the module, its certificate, the
+callers, and what was refused and why. URL is that of the status listener, by
+default ${DEFAULT_URL}.
+
+Of many: a line for each, the ones in trouble first. A URL is that of a status
+listener or of an admin listener, which other hosts reach too.
 
 Options:
-    --watch   again every two seconds, until Ctrl-C
-    --json    everything, for scripts
+    --from FILE   the URLs, one a line; or what kubectl or docker compose print
+                  as JSON (- is standard input)
+    --watch       again every two seconds, until Ctrl-C
+    --json        everything, for scripts
+    --html FILE   the same table as a page of its own
 
-Exit codes: 0 ready, 1 not ready, 2 no answer at URL
+Exit codes: 0 all are ready, 1 one is not, 2 wrong usage, or no answer at the
+only URL
 
-Example:
+Examples:
     okapi-sidecar status --watch
+    kubectl get pods -l app.kubernetes.io/component=okapi-sidecar -o json |
+        okapi-sidecar status --from -
+    docker compose ps --format json | okapi-sidecar status --from -
 `
 
-/** Asks the status listener. */
+interface Choice {
+  readonly watch?: boolean | undefined
+  readonly json?: boolean | undefined
+  readonly html?: string | undefined
+}
+
+/** Asks one status listener, or many listeners. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
-    options: { watch: { type: 'boolean' }, json: { type: 'boolean' } },
+    options: {
+      watch: { type: 'boolean' },
+      json: { type: 'boolean' },
+      from: { type: 'string' },
+      html: { type: 'string' },
+    },
     allowPositionals: true,
   })
-  const url = positionals[0] ?? DEFAULT_URL
+  const listed = values.from === undefined ? [] : read(values.from)
+  const sources = [...positionals.map((url) => ({ url, name: url })), ...listed]
+  const many = values.from !== undefined || values.html !== undefined || sources.length > 1
+  const look = many ? () => lookAtMany(sources, values) : () => lookAtOne(sources[0]?.url, values)
   for (;;) {
-    const facts = await ask(url)
-    const text = values.json ? `${JSON.stringify(facts)}\n` : statusText(facts)
+    const { text, ready } = await look()
     if (values.watch && process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H')
     process.stdout.write(text)
-    if (!values.watch || process.stdout.destroyed) return facts.ready ? 0 : 1
+    if (!values.watch || process.stdout.destroyed) return ready ? 0 : 1
     await pause(WATCH_MS)
   }
 }
 
-async function ask(url: string): Promise<StatusFacts> {
-  try {
-    const { statusCode, body } = await request(new URL('/status.json', url))
-    if (statusCode !== 200) throw fault(`${url} answers ${statusCode}: ${await body.text()}`)
-    return (await body.json()) as StatusFacts
-  } catch (error) {
-    const code = errorCode(error)
-    if (code === undefined) throw error
-    const hint = 'it listens on status.listen of the configuration, on loopback'
-    throw fault(`nothing answers at ${url} (${code})`, { hint })
-  }
+interface Seen {
+  readonly text: string
+  readonly ready: boolean
 }
 
-/** The facts, as wide as the terminal. */
-export function statusText(facts: StatusFacts): string {
-  const { nowMs, policy, certificate } = facts
-  const { notBeforeMs, notAfterMs } = certificate
-  const colour = { fine: 'green', soon: 'yellow', over: 'red' } as const
-  const left = paint(
-    colour[urgency(notBeforeMs, notAfterMs, nowMs)],
-    notAfterMs > nowMs ? `${spanText(notAfterMs - nowMs)} left` : 'OVER',
-  )
-  const head = table([
-    ['module', `${facts.module} on ${facts.host}, up for ${spanText(nowMs - facts.startedMs)}`],
-    ['state', state(facts)],
-    ['identity', certificate.uri],
-    ['certificate', `${left}, until ${dateText(notAfterMs)}, generation ${certificate.generation}`],
-    ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
-    ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
-    ['now', rates(facts)],
-    ...(facts.tokens === null ? [] : [['tokens', tokensText(facts.tokens)]]),
-    ...(facts.log.lost === 0 ? [] : [['log', `${facts.log.lost} lines lost since the start`]]),
-    ...facts.workers.map(({ connections, exchanges }, i) => [
-      `thread ${i + 1}`,
-      `${exchanges} exchanges since the start, ${connections} connections`,
-    ]),
-  ])
-  return `${head}${remarks(facts)}\n${peers(facts)}\n${overShare(facts)}${refusals(facts)}`
+async function lookAtOne(url = DEFAULT_URL, { json: asJson }: Choice): Promise<Seen> {
+  const facts = await ask(url)
+  return { text: asJson ? `${JSON.stringify(facts)}\n` : statusText(facts), ready: facts.ready }
 }
 
-function state({ ready, draining, awaiting }: StatusFacts): string {
-  if (draining) return paint('yellow', 'draining')
-  return ready ? paint('green', 'ready') : paint('red', `waiting for ${awaiting.join(', ')}`)
+async function lookAtMany(sources: readonly Source[], choice: Choice): Promise<Seen> {
+  const seen = worst(await askAll(sources))
+  if (choice.html !== undefined) writeFileSync(choice.html, manyPage(seen, new Date()))
+  const ready = seen.every(({ state }) => state === 'ready')
+  return { text: choice.json ? `${JSON.stringify(seen)}\n` : manyText(seen), ready }
 }
 
-function rates({ slices, openConnections }: StatusFacts): string {
-  const last = slices.slice(-6)
-  const sum = (of: (slice: (typeof last)[number]) => number) =>
-    last.reduce((total, slice) => total + of(slice), 0)
-  const exchanges = sum((slice) => slice.exchanges)
-  const mean = exchanges === 0 ? 0 : sum((slice) => slice.meanMs * slice.exchanges) / exchanges
-  const refused = sum((slice) => slice.refused)
-  return `${exchanges} exchanges in a minute, ${refused} refused, mean ${duration(mean)}, ${openConnections} ${openConnections === 1 ? 'connection' : 'connections'}`
-}
-
-/** Who waits for minutes should not have to count digits. */
-function duration(ms: number): string {
-  return ms < 10_000 ? `${ms.toFixed(1)} ms` : `${Math.round(ms / 1000)} s`
-}
-
-function remarks(facts: StatusFacts): string {
-  const lines = Object.entries(facts.remarks).map(([about, words]) => `${about}: ${words}\n`)
-  if (facts.plainBeyondLoopback !== null) {
-    lines.push(`plain HTTP may leave loopback: ${facts.plainBeyondLoopback}\n`)
-  }
-  if (facts.migration !== null) lines.push(`${migrationText(facts.migration)}\n`)
-  const narrow = lines.flatMap((line) => wrap(line.trimEnd(), textWidth()))
-  return narrow.map((line) => `${paint('red', line)}\n`).join('')
-}
-
-function peers({ peers: list, nowMs }: StatusFacts): string {
-  if (list.length === 0) return 'No calls since the start.\n'
-  const rows = list
-    .slice(0, MOST_ROWS)
-    .map(({ name, exchanges, refused, lastMs }) => [
-      name,
-      String(exchanges).padStart(9),
-      String(refused).padStart(7),
-      when(lastMs, nowMs),
-    ])
-  const more = list.length > MOST_ROWS ? `and ${list.length - MOST_ROWS} more\n` : ''
-  return `${table([['peer', 'exchanges', 'refused', 'last'], ...rows])}${more}`
-}
-
-/** Only where there are any. */
-function overShare({ overShare: list, nowMs }: StatusFacts): string {
-  if (list.length === 0) return ''
-  const rows = list
-    .slice(0, MOST_ROWS)
-    .map(({ name, limit, times, lastMs }) => [
-      name,
-      limit,
-      String(times).padStart(8),
-      when(lastMs, nowMs),
-    ])
-  return `${table([['over its share', 'limit', 'too-many', 'last'], ...rows])}\n`
-}
-
-function refusals({ refusals: list, nowMs }: StatusFacts): string {
-  if (list.length === 0) return 'Nothing was refused since the start.\n'
-  const rows = list.slice(0, MOST_ROWS).map((one) => {
-    const route = one.route === '' ? '' : ` ${one.route}`
-    const asked = `${one.caller}: ${one.method}${route} at ${one.at}`
-    const would = one.passed ? 'would be ' : ''
-    const why = wrap(one.because, textWidth() - 4).map((line) => `    ${line}\n`)
-    return `${when(one.timeMs, nowMs)}  ${would}${paint('bold', one.reason)}\n    ${asked}\n${why.join('')}`
-  })
-  return `Last refusals\n${rows.join('')}`
+function read(file: string): readonly Source[] {
+  const text = readFileSync(file === '-' ? STDIN : file, 'utf8')
+  const sources = sourcesIn(text)
+  if (sources.length > 0) return sources
+  const hint = 'URLs, one a line; or the JSON of kubectl get pods, or of docker compose ps'
+  throw fault(`${file === '-' ? 'standard input' : file} names no sidecar`, { hint })
 }

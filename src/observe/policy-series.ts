@@ -4,6 +4,7 @@ import { Gauge, type Registry } from 'prom-client'
 export interface PolicyInfo {
   readonly hash: string
   readonly mode: 'enforce' | 'report'
+  readonly quarantined: number
   readonly profiles: readonly {
     readonly caller: string
     readonly profile: string
@@ -25,6 +26,14 @@ export function policySeries(registry: Registry, read: () => PolicyInfo): void {
       const { hash, mode } = read()
       this.reset()
       this.set({ hash, mode }, 1)
+    },
+  })
+  new Gauge({
+    name: 'sidecar_quarantined_products',
+    help: 'Products that the policy in force has in quarantine, or will have from a date on',
+    registers: [registry],
+    collect() {
+      this.set(read().quarantined)
     },
   })
   new Gauge({

@@ -144,6 +144,10 @@ class CompiledPolicy implements Policy {
     return [...this.#traits.keys()]
   }
 
+  get quarantined(): number {
+    return this.#model.quarantine.length
+  }
+
   get profiles(): readonly ProfileGrant[] {
     return this.#model.grants.flatMap((grant) => {
       const { caller, profile, untilMs } = grant

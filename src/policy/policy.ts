@@ -28,6 +28,8 @@ export interface Policy {
   readonly modules: readonly string[]
   /** The operators' grants that name a profile, ended ones too. */
   readonly profiles: readonly ProfileGrant[]
+  /** Products that are in quarantine, or will be from a date on. */
+  readonly quarantined: number
   /** Who may call this module and what it may call, for people; made anew at each call. */
   summary(moduleId: string): PolicySummary
 }

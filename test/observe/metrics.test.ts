@@ -159,7 +159,7 @@ test('only the policy in force has a series', async (t) => {
     { caller: 'operator/anna', profile: 'bootstrap', untilMs: 1_800_000_000_000 },
     { caller: 'operator/bo', profile: 'daily', untilMs: Number.POSITIVE_INFINITY },
   ]
-  metrics.policy(() => ({ hash, mode: 'enforce', profiles }))
+  metrics.policy(() => ({ hash, mode: 'enforce', profiles, quarantined: 0 }))
   t.is((await scrape(metrics)).get('sidecar_policy_info{hash="a",mode="enforce"}'), 1)
   const name = 'sidecar_operator_profile_until_timestamp_seconds'
   const anna = `${name}{operator="operator/anna",profile="bootstrap"}`

@@ -83,6 +83,7 @@ export class OpenPolicy implements Policy {
   readonly mode = 'enforce'
   readonly callerMode = 'off'
   readonly profiles = []
+  readonly quarantined = 0
   readonly modules = []
   readonly asked: Asked[] = []
   exceptions: readonly string[] = []

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
-import { statusText } from '../../../src/cli/status.ts'
+import { statusText } from '../../../src/cli/status/one.ts'
 import { html } from '../../../src/html/markup.ts'
 import type { StatusFacts } from '../../../src/observe/status/facts.ts'
 import { History } from '../../../src/observe/status/history.ts'

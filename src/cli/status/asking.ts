@@ -1,0 +1,181 @@
+import { request } from 'undici'
+import { errorCode, fault } from '../../fault.ts'
+import type { StatusFacts } from '../../observe/status/facts.ts'
+import type { Source } from './sources.ts'
+
+const AT_A_TIME = 16
+const PATIENCE_MS = 5000
+
+/** One sidecar of many, as its status listener tells it, or its admin listener, which tells less. */
+export interface SidecarState {
+  readonly name: string
+  readonly url: string
+  readonly state: 'ready' | 'waiting' | 'draining' | 'no answer'
+  /** What it waits for, or why there is no answer; else ''. */
+  readonly detail: string
+  readonly certificateEndsMs: number | null
+  readonly generation: number | null
+  readonly mode: string
+  /** Of the policy in force. */
+  readonly hash: string
+  /** Since the start, by reason, the most frequent first. */
+  readonly refusals: readonly (readonly [reason: string, count: number])[]
+  readonly wouldDeny: number
+  /** Until when its migration listener is open; null: it has none. */
+  readonly migrationUntilMs: number | null
+  /** Products in quarantine by its policy, now or from a date on. */
+  readonly quarantined: number
+  readonly remarks: readonly string[]
+}
+
+/** Everything that a status listener tells. Throws a Fault when there is no such thing at the URL. */
+export async function ask(url: string): Promise<StatusFacts> {
+  try {
+    const { statusCode, body } = await request(new URL('/status.json', url))
+    if (statusCode !== 200) throw fault(`${url} answers ${statusCode}: ${await body.text()}`)
+    return (await body.json()) as StatusFacts
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    const hint = 'it listens on status.listen of the configuration, on loopback'
+    throw fault(`nothing answers at ${url} (${code})`, { hint })
+  }
+}
+
+/** Asks all of them, some at a time; one that does not answer is a line as well. */
+export async function askAll(sources: readonly Source[]): Promise<SidecarState[]> {
+  const seen: SidecarState[] = []
+  const waiting = [...sources.entries()]
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [i, source] = next
+      seen[i] = await askOne(source)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker))
+  return seen
+}
+
+async function askOne(source: Source): Promise<SidecarState> {
+  if (source.url === '') return silent(source, 'it has no address yet')
+  try {
+    const { status, text } = await get(source.url, '/status.json')
+    if (status === 200) return ofFacts(source, JSON.parse(text) as StatusFacts)
+    const [ready, metrics] = [await get(source.url, '/ready'), await get(source.url, '/metrics')]
+    if (metrics.status !== 200) return silent(source, 'no listener of a sidecar')
+    return ofAdmin(source, JSON.parse(ready.text) as Ready, metrics.text)
+  } catch (error) {
+    return silent(
+      source,
+      errorCode(error) ?? (error instanceof Error ? error.message : 'no answer'),
+    )
+  }
+}
+
+async function get(url: string, path: string): Promise<{ status: number; text: string }> {
+  const signal = AbortSignal.timeout(PATIENCE_MS)
+  const { statusCode, body } = await request(new URL(path, url), { signal })
+  return { status: statusCode, text: await body.text() }
+}
+
+function silent({ name, url }: Source, detail: string): SidecarState {
+  return { ...NOTHING, name, url, state: 'no answer', detail }
+}
+
+const NOTHING = {
+  detail: '',
+  certificateEndsMs: null,
+  generation: null,
+  mode: '',
+  hash: '',
+  refusals: [],
+  wouldDeny: 0,
+  migrationUntilMs: null,
+  quarantined: 0,
+  remarks: [],
+} as const
+
+function ofFacts({ url }: Source, facts: StatusFacts): SidecarState {
+  const { certificate, policy, migration, ready, draining, awaiting, remarks } = facts
+  const refused = facts.refusals
+    .filter(({ passed }) => !passed)
+    .map(({ reason }) => [reason, 1] as const)
+  return {
+    name: facts.module,
+    url,
+    state: draining ? 'draining' : ready ? 'ready' : 'waiting',
+    detail: awaiting.join(', '),
+    certificateEndsMs: certificate.notAfterMs,
+    generation: certificate.generation,
+    mode: policy.mode,
+    hash: policy.hash,
+    refusals: byFrequency(refused),
+    wouldDeny: facts.refusals.length - refused.length,
+    migrationUntilMs: migration?.untilMs ?? null,
+    quarantined: policy.quarantine.length,
+    remarks: Object.entries(remarks).map(([about, words]) => `${about}: ${words}`),
+  }
+}
+
+/** What `/ready` says. */
+interface Ready {
+  readonly ready: boolean
+  readonly draining?: boolean
+  readonly waitsFor?: readonly string[]
+  readonly remarks?: Readonly<Record<string, string>>
+}
+
+function ofAdmin({ name, url }: Source, said: Ready, metrics: string): SidecarState {
+  const { ready, draining = false, waitsFor = [], remarks = {} } = said
+  const series = seriesIn(metrics)
+  const named = (wanted: string) => series.filter((each) => each.name === wanted)
+  const sum = (wanted: string) => named(wanted).reduce((total, { value }) => total + value, 0)
+  const first = (wanted: string) => named(wanted)[0]
+  const policy = first('sidecar_policy_info')?.labels
+  const own = named('sidecar_certificate_not_after_timestamp_seconds').find(
+    ({ labels }) => labels.get('use') === 'module',
+  )
+  const until = first('sidecar_migration_until_timestamp_seconds')
+  const refused = named('sidecar_refusals_total').map(
+    ({ labels, value }) => [labels.get('reason') ?? '', value] as const,
+  )
+  return {
+    name,
+    url,
+    state: draining ? 'draining' : ready ? 'ready' : 'waiting',
+    detail: waitsFor.join(', '),
+    certificateEndsMs: own === undefined ? null : own.value * 1000,
+    generation: first('sidecar_credentials_generation')?.value ?? null,
+    mode: policy?.get('mode') ?? '',
+    hash: policy?.get('hash') ?? '',
+    refusals: byFrequency(refused),
+    wouldDeny: sum('sidecar_would_deny_total'),
+    migrationUntilMs: until === undefined ? null : until.value * 1000,
+    quarantined: sum('sidecar_quarantined_products'),
+    remarks: Object.entries(remarks).map(([about, words]) => `${about}: ${words}`),
+  }
+}
+
+interface Series {
+  readonly name: string
+  readonly labels: ReadonlyMap<string, string>
+  readonly value: number
+}
+
+/** Prometheus' text format 0.0.4, as our own library writes it: no label of ours holds a quote. */
+function seriesIn(text: string): readonly Series[] {
+  return [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(
+    ([, name = '', inner = '', value]) => {
+      const labels = [...inner.matchAll(/(\w+)="([^"]*)"/g)].map(
+        ([, key = '', is = '']) => [key, is] as const,
+      )
+      return { name, labels: new Map(labels), value: Number(value) }
+    },
+  )
+}
+
+function byFrequency(counts: readonly (readonly [string, number])[]): readonly [string, number][] {
+  const sums = new Map<string, number>()
+  for (const [reason, count] of counts) sums.set(reason, (sums.get(reason) ?? 0) + count)
+  return [...sums].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1])
+}

@@ -1,0 +1,34 @@
+import { html } from '../../html/markup.ts'
+import { htmlPage } from '../../html/page.ts'
+import type { SidecarState } from './asking.ts'
+import { endsSoon, leftText, notes, refusedText } from './many-text.ts'
+
+const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
+th { color: var(--quiet); font-weight: 600 }
+.ready { color: var(--good) } .waiting, .draining { color: var(--warn) } .none, .soon { color: var(--bad) }
+code { font-size: .9em }
+`
+
+/** One document for all of them, as of `now`. */
+export function manyPage(seen: readonly SidecarState[], now: Date): string {
+  const nowMs = now.getTime()
+  const ready = seen.filter(({ state }) => state === 'ready').length
+  const rows = seen.map((one) => {
+    const state = one.state === 'no answer' ? 'none' : one.state
+    const left = endsSoon(one, nowMs) ? 'soon' : ''
+    return html`<tr><td>${one.name}</td><td class="${state}">${one.state}</td>
+<td class="${left}">${leftText(one, nowMs)}</td><td>${one.generation ?? ''}</td>
+<td>${one.mode} <code class="quiet">${one.hash.slice(0, 12)}</code></td><td>${refusedText(one)}</td>
+<td>${notes(one, nowMs).join('; ')}</td></tr>
+`
+  })
+  const body = html`<h1>Sidecars</h1>
+<p>${ready} of ${seen.length} ready, ${now.toISOString().slice(0, 16).replace('T', ' ')} UTC</p>
+<table><thead><tr><th>sidecar<th>state<th>certificate left<th>generation<th>policy<th>refused since the start<th>remarks</tr></thead>
+<tbody>
+${rows}</tbody></table>`
+  return htmlPage({ title: 'Sidecars', style: STYLE, body })
+}

@@ -1,0 +1,100 @@
+import * as z from 'zod'
+
+/** A sidecar to ask. */
+export interface Source {
+  /** What it is called where nothing better is known. */
+  readonly name: string
+  /** Of its status or admin listener; '': it has no address now. */
+  readonly url: string
+}
+
+const ADMIN_PORT = 9901
+/** The chart's name of the admin port, and of the label that holds the module id. */
+const PORT_NAME = 'sidecar-admin'
+const MODULE_LABEL = 'okapi-sidecar/module'
+
+/**
+ * The sidecars in a text: URLs, one a line, with `#` before what is a comment; the list of `kubectl get pods -o json`;
+ * or what `docker compose ps --format json` prints, an array or an object a line.
+ */
+export function sourcesIn(text: string): readonly Source[] {
+  const values = jsonIn(text)
+  if (values === undefined) return lines(text).map((url) => ({ name: url, url }))
+  return values.flatMap((value) => {
+    const { success, data } = LIST.safeParse(value)
+    return (success ? data.items : [value]).flatMap(sourcesOf)
+  })
+}
+
+function lines(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .map((line) => line.replace(/#.*$/, '').trim())
+    .filter((line) => line !== '')
+}
+
+/** One value of JSON, or one a line; undefined: it is something else. */
+function jsonIn(text: string): readonly unknown[] | undefined {
+  if (!/^\s*[[{]/.test(text)) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value : [value]
+  } catch {
+    return lines(text).map((line): unknown => JSON.parse(line))
+  }
+}
+
+function sourcesOf(value: unknown): readonly Source[] {
+  const pod = POD.safeParse(value)
+  if (pod.success) return ofPod(pod.data)
+  const service = SERVICE.safeParse(value)
+  return service.success ? ofService(service.data) : []
+}
+
+/** A pod has its sidecar among the initContainers, where a native one stands, or beside the module. */
+function ofPod({ metadata, spec, status }: z.infer<typeof POD>): readonly Source[] {
+  const { name, labels } = metadata
+  const ports = [...spec.initContainers, ...spec.containers].flatMap((each) => each.ports)
+  const admin = ports.find((port) => port.name === PORT_NAME)
+  if (admin === undefined) return []
+  const module = labels[MODULE_LABEL]
+  const host = status.podIP.includes(':') ? `[${status.podIP}]` : status.podIP
+  return [
+    {
+      name: module === undefined ? name : `${module} (${name})`,
+      url: host === '' ? '' : `http://${host}:${admin.containerPort}`,
+    },
+  ]
+}
+
+/** A service without a published admin port is none of ours. */
+function ofService({ Service: name, Publishers }: z.infer<typeof SERVICE>): readonly Source[] {
+  const admin = Publishers.find(
+    ({ TargetPort, PublishedPort }) => TargetPort === ADMIN_PORT && PublishedPort !== 0,
+  )
+  return admin === undefined ? [] : [{ name, url: `http://127.0.0.1:${admin.PublishedPort}` }]
+}
+
+const CONTAINERS = z
+  .array(
+    z.object({
+      ports: z
+        .array(z.object({ name: z.string().optional(), containerPort: z.number() }))
+        .default([]),
+    }),
+  )
+  .default([])
+const POD = z.object({
+  kind: z.literal('Pod'),
+  metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
+  spec: z.object({ initContainers: CONTAINERS, containers: CONTAINERS }),
+  status: z.object({ podIP: z.string().default('') }).default({ podIP: '' }),
+})
+const LIST = z.object({ items: z.array(z.unknown()) })
+const SERVICE = z.object({
+  Service: z.string(),
+  Publishers: z
+    .array(z.object({ TargetPort: z.number(), PublishedPort: z.number() }))
+    .nullish()
+    .transform((publishers) => publishers ?? []),
+})

@@ -1,0 +1,152 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { sourcesIn } from '../../src/cli/status/sources.ts'
+import { freePorts } from '../../src/demo/child.ts'
+import { ask, get, ID, Place } from '../support/scenario.ts'
+import { typed } from '../support/typed.ts'
+
+test('URLs stand one a line, with comments', (t) => {
+  const url = 'http://mod-users:9901'
+  t.deepEqual(sourcesIn(`# all\n\n${url} # the first\n  ${url}  \n`), [
+    { name: url, url },
+    { name: url, url },
+  ])
+  t.deepEqual(sourcesIn('# none\n'), [])
+})
+
+const ADMIN = {
+  ports: [
+    { name: 'mtls', containerPort: 8443 },
+    { name: 'sidecar-admin', containerPort: 9901 },
+  ],
+}
+
+/** A pod as `kubectl get pods -o json` prints it. */
+function pod(name: string, podIP: string | undefined, where: 'initContainers' | 'containers') {
+  const other = { name: 'module', ports: [{ containerPort: 8081 }] }
+  const containers = where === 'containers' ? [other, ADMIN] : [other]
+  const spec = where === 'containers' ? { containers } : { containers, initContainers: [ADMIN] }
+  const labels = { 'okapi-sidecar/module': 'mod-users-19.7.0' }
+  return {
+    kind: 'Pod',
+    metadata: { name, labels },
+    spec,
+    status: podIP === undefined ? {} : { podIP },
+  }
+}
+
+test('the pods of kubectl, native sidecars and others, one without an address', (t) => {
+  const other = {
+    kind: 'Pod',
+    metadata: { name: 'db' },
+    spec: { containers: [{ name: 'db' }] },
+    status: {},
+  }
+  const items = [
+    pod('a', '10.1.2.3', 'initContainers'),
+    pod('b', 'fd00::1', 'containers'),
+    pod('c', undefined, 'containers'),
+    other,
+  ]
+  t.deepEqual(sourcesIn(JSON.stringify({ kind: 'List', items }, null, 4)), [
+    { name: 'mod-users-19.7.0 (a)', url: 'http://10.1.2.3:9901' },
+    { name: 'mod-users-19.7.0 (b)', url: 'http://[fd00::1]:9901' },
+    { name: 'mod-users-19.7.0 (c)', url: '' },
+  ])
+})
+
+test('the services of docker compose, an object a line or an array', (t) => {
+  const services = [
+    { Service: 'mod-users-sidecar', Publishers: [{ TargetPort: 9901, PublishedPort: 32001 }] },
+    { Service: 'mod-notes-sidecar', Publishers: [{ TargetPort: 9901, PublishedPort: 0 }] },
+    { Service: 'db', Publishers: null },
+  ]
+  const found = [{ name: 'mod-users-sidecar', url: 'http://127.0.0.1:32001' }]
+  t.deepEqual(sourcesIn(JSON.stringify(services)), found)
+  t.deepEqual(sourcesIn(services.map((each) => JSON.stringify(each)).join('\n')), found)
+})
+
+const DAY_MS = 86_400_000
+const HOME = mkdtempSync(join(tmpdir(), 'sidecar-status-'))
+test.after.always(() => rmSync(HOME, { recursive: true, force: true }))
+
+test.serial('a line for each, those in trouble first, by either listener', async (t) => {
+  const place = await Place.make()
+  const until = new Date(Date.now() + 30 * DAY_MS).toISOString().slice(0, 10)
+  const users = await place.sidecar(ID.users, {
+    ingress: { listen: '127.0.0.1:0', forward: 'http://127.0.0.1:1' },
+    migration: { listen: '127.0.0.1:0', from: ['127.0.0.1'], until, why: 'test' },
+  })
+  const notes = await place.sidecar(ID.notes, {
+    egress: { listen: '127.0.0.1:0', gateway: 'https://127.0.0.1:1', gatewayModule: 'okapi' },
+  })
+  const other = createServer((_, response) => response.writeHead(404).end('no'))
+  await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve))
+  t.teardown(async () => {
+    other.close()
+    await Promise.all([users.stop(), notes.stop()])
+    await place.close()
+  })
+  const refused = get('/_/proxy/modules', 'X-Okapi-Tenant: diku')
+  for (let i = 0; i < 3; i++) await ask(notes.port('egress'), refused)
+
+  const [free] = await freePorts(1)
+  const list = join(HOME, 'list')
+  const urls = [
+    `http://127.0.0.1:${users.port('admin')} # admin`,
+    `http://127.0.0.1:${notes.port('status')} # status`,
+    `http://127.0.0.1:${notes.port('admin')}`,
+    `http://127.0.0.1:${(other.address() as AddressInfo).port}`,
+    `http://127.0.0.1:${free}`,
+  ]
+  writeFileSync(list, urls.join('\n'))
+  const page = join(HOME, 'page.html')
+  const { code, stdout, stderr } = await typed(['status', '--from', list, '--html', page])
+  t.is(code, 1, stderr)
+  const lines = stdout.split('\n')
+  t.regex(lines[0]!, /^sidecar +state +left +gen +policy +refused$/)
+  t.deepEqual(
+    lines.slice(1, 6).map((line) => /no answer|ready/.exec(line)?.[0]),
+    ['no answer', 'no answer', 'ready', 'ready', 'ready'],
+  )
+  t.regex(stdout, /^mod-notes-\S+ +ready +\S.* enforce +3 admin-route$/m)
+  t.is(stdout.match(/3 admin-route/g)?.length, 2)
+  t.regex(stdout.replaceAll('\n', ' '), /no answer: no listener of a sidecar/)
+  t.regex(stdout.replaceAll('\n', ' '), /ECONNREFUSED/)
+  t.regex(stdout.replaceAll('\n', ' '), /migration listener open until 20\d\d-/)
+  t.regex(stdout, /^3 of 5 ready, \d polic(y|ies) in force$/m)
+  for (const line of lines) t.true(line.length <= 100, line)
+
+  const html = readFileSync(page, 'utf8')
+  t.regex(html, /3 of 5 ready/)
+  t.is(html.match(/<tr>/g)?.length, 6)
+
+  const asJson = await typed(['status', '--json', '--from', list])
+  const seen: { state: string; refusals: [string, number][] }[] = JSON.parse(asJson.stdout)
+  t.deepEqual(
+    seen.map(({ state }) => state),
+    ['no answer', 'no answer', 'ready', 'ready', 'ready'],
+  )
+  t.deepEqual(
+    seen.flatMap(({ refusals }) => refusals),
+    [
+      ['admin-route', 3],
+      ['admin-route', 3],
+    ],
+  )
+
+  const admins = [users, notes].map((each) => `http://127.0.0.1:${each.port('admin')}`)
+  t.is((await typed(['status', ...admins])).code, 0)
+})
+
+test.serial('a file that names none is wrong usage, with a hint', async (t) => {
+  const file = join(HOME, 'none')
+  writeFileSync(file, '{"items": []}')
+  const { code, stderr } = await typed(['status', '--from', file])
+  t.is(code, 2)
+  t.regex(stderr, /none names no sidecar\n.*hint: URLs/s)
+})
