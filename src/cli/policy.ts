@@ -6,7 +6,7 @@ export const usage = `okapi-sidecar policy: query and compare the allow-list
 Usage:
     okapi-sidecar policy explain SOURCE --caller WHO --at WHERE --method METHOD
                                  --path TARGET [--tenant T] [--module-id ID]
-                                 [--json]
+                                 [--via okapi] [--json]
     okapi-sidecar policy matrix  SOURCE [--caller TEXT] [--provider TEXT]
                                  [--interface TEXT] [--json|--csv|--html FILE]
     okapi-sidecar policy matrix  SOURCE --blast-radius MODULE [--json]
@@ -33,6 +33,10 @@ tenant is not checked; '' is a request at a module that names none. --module-id
 is X-Okapi-Module-Id. An OPTIONS of public counts as a preflight. SOURCE answers
 for one sidecar; \`decided at\` names all that are asked. Exit 0 allowed,
 1 refused, 2 wrong usage.
+
+--via okapi tells what the sidecar of a module says, with policy.caller: enforce,
+of a call that Okapi makes on behalf of WHO; okapi and unknown are callers too
+then.
 
 matrix lists who may call what, with the rule: modules, Okapi, public, operators
 and clients, at Okapi and at modules; with -c also \`plain\` while the

@@ -34,7 +34,8 @@ export function packDescriptors({ modules, hash }: DescriptorSet): PackedDescrip
 /**
  * The part of a set that the sidecar of one module needs: the module, and every provider of an
  * interface that it asks for, provides itself or is granted. A grant by path may reach anything that
- * begins alike. Okapi's sidecar needs the whole set.
+ * begins alike. Of all others it needs what they ask for, to judge what Okapi asks on their behalf. A
+ * module with filters hears of every call, and needs the whole set as Okapi's sidecar does.
  */
 export function descriptorsFor(
   set: DescriptorSet,
@@ -43,7 +44,8 @@ export function descriptorsFor(
 ): DescriptorSet {
   const own = set.modules.get(id)
   if (own === undefined) throw fault(`no descriptor of ${id} is in the set`)
-  const { requires, optional, provides } = own.descriptor
+  const { requires, optional, provides, filters } = own.descriptor
+  if (filters.length > 0) return set
   const called = provides.filter(({ id: provided }) => !provided.startsWith('_'))
   const wanted = new Set([...requires, ...optional, ...called].map((entry) => entry.id))
   const begins = new Set<string>()
@@ -60,7 +62,13 @@ export function descriptorsFor(
           begins.has(firstSegment(pathPattern ?? path ?? '')),
         ),
     )
-  return descriptorSet([...set.modules.values()].filter(needed))
+  const all = [...set.modules.values()]
+  return descriptorSet(all.map((module) => (needed(module) ? module : asCaller(module))))
+}
+
+/** A module that calls and is not called. */
+function asCaller({ descriptor, file }: InstalledModule): InstalledModule {
+  return { file, descriptor: { ...descriptor, provides: [], filters: [] } }
 }
 
 function firstSegment(path: string): string {

@@ -53,6 +53,32 @@ test('explains an allowed call: exit 0, every key', async (t) => {
   })
 })
 
+test('via okapi: whom a callee’s sidecar would let Okapi ask for', async (t) => {
+  const asks = async (caller: string, at: string, path: string) => {
+    const asked = `--caller ${caller} --at ${at} --via okapi --method GET --path ${path} --json`
+    const { stdout, code } = await explain(asked)
+    const told = JSON.parse(stdout)
+    t.deepEqual(Object.keys(told), KEYS)
+    t.is(told.caller, caller)
+    t.deepEqual(told.decidedAt, [
+      'Okapi’s sidecar (modules)',
+      'sidecar of mod-users-19.7.0 (ingress)',
+    ])
+    return `${code} ${told.reason ?? told.rule.kind} ${told.provider}`
+  }
+  const users = 'mod-users-19.7.0'
+  t.is(await asks('mod-notes-8.1.0', 'mod-users', '/users/1'), `0 requires ${users}`)
+  t.is(await asks('mod-tags-3.1.0', users, '/users/1'), `1 interface-not-required ${users}`)
+  t.is(await asks('okapi', users, '/users/1'), `1 caller-not-allowed ${users}`)
+  t.is(await asks('unknown', users, '/users/1'), `1 caller-not-allowed ${users}`)
+  t.is(await asks('okapi', users, '/_/tenant/1'), `0 default ${users}`)
+  t.is(await asks('okapi', users, '/unheard'), '1 route-not-declared null')
+  t.is(await asks('mod-notes-8.1.0', users, '/users/%2e'), '1 ambiguous-target null')
+  const wrong = async (options: string) => (await explain(`--method GET --path / ${options}`)).code
+  t.is(await wrong('--caller public --at okapi --via okapi'), 2)
+  t.is(await wrong('--caller public --at mod-users --via nginx'), 2)
+})
+
 test('explains a refused call: exit 1, every key, what would allow it', async (t) => {
   const asked = '--caller mod-tags-3.1.0 --at okapi --method get --path /users/42'
   const { stdout, code } = await explain(asked, '--json')

@@ -2,11 +2,18 @@ import { parseArgs } from 'node:util'
 import { decidingSidecars, type Explanation } from '../../analysis/explanation.ts'
 import { fault } from '../../fault.ts'
 import { isOkapi, splitModuleId } from '../../folio/module-id.ts'
-import { callerName, parseCaller } from '../../policy/caller.ts'
+import { type Caller, callerName, parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
-import type { Authorizer } from '../../policy/policy.ts'
+import { NO_STEP } from '../../policy/okapi-step.ts'
+import type { Authorizer, Policy } from '../../policy/policy.ts'
 import type { TokenSources } from '../../policy/token-sources.ts'
+import {
+  parseTrueCaller,
+  type TrueCaller,
+  trueCallerName,
+  UNKNOWN_CALLER,
+} from '../../policy/true-caller.ts'
 import { REQUEST_NAMES } from '../../proxy/names.ts'
 import { ambiguous, invokedTenant, tenantMismatch } from '../../proxy/path.ts'
 import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
@@ -41,24 +48,70 @@ export function explain(argv: readonly string[]): {
       path: { type: 'string' },
       tenant: { type: 'string' },
       'module-id': { type: 'string' },
+      via: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   })
-  const caller = parseCaller(needed('caller', values.caller))
+  const named = needed('caller', values.caller)
   const wanted = needed('at', values.at)
   const method = needed('method', values.method).toUpperCase()
   const target = needed('path', values.path)
   const { policy, set } = policyFromOptions(values)
   const at = resolve(wanted, set)
-  const judge = policy.bind(caller, at)
   const { tenant, 'module-id': moduleId } = values
-  const told = answer(judge, {
-    caller: callerName(caller),
-    at,
-    isInstalled: at === 'okapi' || set.modules.has(at),
-    ...{ method, target, tenant, moduleId },
-  })
-  return { told, asked: `${method} ${target}`, json: values.json }
+  const isInstalled = at === 'okapi' || set.modules.has(at)
+  const question = { at, isInstalled, method, target, tenant, moduleId }
+  const asked = `${method} ${target}`
+  if (values.via !== undefined) {
+    const who = onBehalfOf(named, values.via, at)
+    const told = viaOkapi(policy, okapiIn(set), who, question)
+    return { told, asked, json: values.json }
+  }
+  const caller = parseCaller(named)
+  const judge = policy.bind(caller, at)
+  const told = answer(judge, { ...question, caller: callerName(caller) })
+  return { told, asked, json: values.json }
+}
+
+/** Whose call Okapi makes, as its sidecar would tell it. Throws a Fault. */
+function onBehalfOf(caller: string, via: string, at: string): TrueCaller {
+  if (via !== 'okapi') throw fault(`--via ${via}: calls go via okapi, and by no other way`)
+  if (at === 'okapi') {
+    const hint = 'the call at Okapi’s own ingress is --at okapi without --via'
+    throw fault('--via okapi goes with --at MODULE: the module that Okapi calls', { hint })
+  }
+  return parseTrueCaller(caller) ?? UNKNOWN_CALLER
+}
+
+/** The Okapi of a set, or any. */
+function okapiIn(set: DescriptorSet): Caller {
+  const id = [...set.modules.keys()].find(isOkapi) ?? 'okapi-0.0.0'
+  return { kind: 'module', id }
+}
+
+/** What the callee's sidecar says of Okapi's call with `policy.caller: enforce`: as Okapi's, then as the caller's. */
+function viaOkapi(
+  policy: Policy,
+  okapi: Caller,
+  who: TrueCaller,
+  question: Omit<Question, 'caller'>,
+): Explanation {
+  const { at, method, target, tenant } = question
+  const caller = trueCallerName(who)
+  const judge = policy.bind(okapi, at)
+  const asOkapi = answer(judge, { ...question, caller })
+  const head = readRequestHead(method, target)
+  const decidedAt = decidingSidecars(callerName(okapi), at, null)
+  if (asOkapi.decision === 'refuse' || isRefusal(head)) return { ...asOkapi, caller, decidedAt }
+  const { bytes, targetStart: start, pathEnd: end } = head
+  const decision = judge.decide(method, bytes, start, end, undefined, undefined)
+  const step = decision.allow ? decision.step : NO_STEP
+  if (decision.allow && decision.health) return { ...asOkapi, caller, decidedAt }
+  const judged = policy.behalf(who, at)
+  const request = { step, method, bytes, start, end, tenant, preflight: true }
+  const told = tell(judged.decide(request), null)
+  const { provider, interface: provided, route } = asOkapi
+  return { ...told, caller, at, provider, interface: provided, route, decidedAt }
 }
 
 interface Question {

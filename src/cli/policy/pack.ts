@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { readGrantsFor } from '../../analysis/installation.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { loadDescriptors } from '../../policy/descriptor-files.ts'
+import type { InstalledModule } from '../../policy/descriptors.ts'
 import { descriptorsFor, packDescriptors } from '../../policy/packed-descriptors.ts'
 import { tell } from '../terminal.ts'
 import { grantsIn } from './sources.ts'
@@ -25,12 +26,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (out === undefined) throw fault('-o FILE is missing', { hint })
   const { set, warnings } = loadDescriptors(folder)
   tell(warnings)
-  const whole = member === 'okapi' || member.startsWith('okapi-')
-  const part = whole ? set : descriptorsFor(set, member, readGrantsFor(grantsIn(grants), member))
+  const isOkapi = member === 'okapi' || member.startsWith('okapi-')
+  const part = isOkapi ? set : descriptorsFor(set, member, readGrantsFor(grantsIn(grants), member))
   const packed = packDescriptors(part)
   const text = `${JSON.stringify(packed)}\n`
   write(out, text)
-  const counted = `${packed.modules.length} of ${set.modules.size} modules`
+  const whole = ([id, { descriptor }]: [string, InstalledModule]) =>
+    set.modules.get(id)?.descriptor === descriptor
+  const ids = [...part.modules].filter(whole)
+  const others = ids.length < set.modules.size ? ', of the others what they ask for' : ''
+  const counted = `${ids.length} of ${set.modules.size} modules${others}`
   process.stdout.write(
     `${out}: ${counted}, ${text.length} bytes, hash ${packed.hash.slice(0, 16)}\n`,
   )
