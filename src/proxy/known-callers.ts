@@ -17,6 +17,8 @@ export class KnownCaller {
   readonly bytes: Buffer
   /** A number by which other threads look it up; two names may have the same. */
   readonly hash: number
+  /** Among the callers that were seen. */
+  readonly throughOkapi: string
   /** What tells the callee's sidecar. */
   readonly line: Buffer
   #judge: BehalfJudge | undefined
@@ -28,6 +30,7 @@ export class KnownCaller {
     this.name = trueCallerName(who)
     this.bytes = Buffer.from(this.name, 'latin1')
     this.hash = hashOf(this.bytes)
+    this.throughOkapi = `${this.name} through Okapi`
     this.line = Buffer.from(`X-Sidecar-Caller: ${this.name}\r\n`, 'latin1')
   }
 

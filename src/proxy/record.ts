@@ -31,6 +31,9 @@ export function recorder({ metrics, access, history }: RecordOptions) {
     }
     const timeMs = Date.now()
     history.ended(context.callerName, x.status, x.refused !== null, totalMs, timeMs)
+    if (context.trueCaller !== null && context.listener.trueCaller === 'told') {
+      history.seen(context.trueCaller.throughOkapi, x.refused !== null, timeMs)
+    }
     if (x.refused?.reason === 'too-many') {
       const { name, standing } = context.share
       history.tooMany(name, standing !== 'unproven', x.refused.limit ?? '', timeMs)
@@ -105,11 +108,11 @@ function blank(): AccessRecord {
 
 /** What the status page remembers of a refusal, or of one that report mode let pass. */
 function refusedOf(x: Exchange<RequestContext>, refusal: Refusal, timeMs: number): Refused {
-  const { direction, callerName, at, decision, requestId } = x.context
+  const { direction, callerName, trueCaller, at, decision, requestId } = x.context
   return {
     timeMs,
     direction,
-    caller: callerName,
+    caller: trueCaller === null ? callerName : `${callerName} for ${trueCaller.name}`,
     at,
     method: x.method === -1 ? '' : SERVED_METHODS[x.method]!,
     route: decision?.routePattern ?? '',

@@ -1,4 +1,7 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test from 'ava'
+import type { StatusFacts } from '../../src/observe/status/facts.ts'
 import {
   answer,
   ask,
@@ -283,5 +286,65 @@ for (const { name, more } of WAYS) {
     const line = await town.sidecar(ID.notes).exchange('5/report')
     t.like(line, { onBehalfOf: 'unknown', wouldDeny: 'caller-not-allowed' })
     t.regex(line.because ?? '', /does not say who asked/)
+  })
+
+  test.serial(
+    `${name}: new certificates and a new policy leave an open exchange as it is`,
+    async (t) => {
+      const where = await town.ingress(ID.users, ID.okapi)
+      const asks = async (id: string) =>
+        verdictOf(await ask(where, get('/users/1', TENANT, `X-Sidecar-Caller: ${id}`)))
+      t.is(await asks('mod-new-1.0.0'), REFUSED)
+      const notes = await open(ID.notes, get('/users/1', TENANT))
+      const sidecars = [ID.okapi, ID.users].map((id) => town.sidecar(id))
+      const told = (msg: string) =>
+        sidecars.map(({ lines }) => lines.filter((line) => line.msg === msg).length)
+      const after = (msg: string, before: readonly number[]) =>
+        Promise.all(sidecars.map((one, i) => one.say((line) => line.msg === msg, before[i]! + 1)))
+      const policies = told('policy')
+      const users = { id: 'users', version: '16.0' }
+      const descriptor = JSON.stringify({ id: 'mod-new-1.0.0', requires: [users] })
+      const file = join(town.place.descriptors, 'mod-new-1.0.0.json')
+      await writeFile(file, descriptor, { mode: 0o644 })
+      await after('policy', policies)
+      const generations = told('credentials')
+      for (const { id } of sidecars) await town.place.certificate(id)
+      await after('credentials', generations)
+      t.is(await calls(ID.users, 'GET /users/1', TENANT, notes.line), '200')
+      t.is(await calls(ID.users, 'GET /users/2', TENANT, notes.line), REFUSED)
+      t.is(await asks('mod-new-1.0.0'), '200')
+      t.is(await notes.end(), '200')
+      t.is(await calls(ID.users, 'GET /users/1', TENANT, notes.line), REFUSED)
+    },
+  )
+
+  test.serial(`${name}: metrics and the status page tell of it`, async (t) => {
+    const text = async (id: string) => {
+      const admin = town.sidecar(id).port('admin')
+      return (await fetch(`http://127.0.0.1:${admin}/metrics`)).text()
+    }
+    const count = (metrics: string, outcome: string) => {
+      const line = new RegExp(`^sidecar_true_callers_total\\{outcome="${outcome}"\\} (\\d+)$`, 'm')
+      return Number(line.exec(metrics)?.[1] ?? Number.NaN)
+    }
+    const okapi = await text(ID.okapi)
+    const misfits = ['no-handle', 'malformed-handle', 'no-exchange']
+    for (const outcome of [
+      'caller',
+      'okapi',
+      ...misfits,
+      'other-tenant',
+      'other-method',
+      'other-target',
+    ]) {
+      t.true(count(okapi, outcome) > 0, outcome)
+    }
+    const users = await text(ID.users)
+    for (const outcome of ['caller', 'okapi', 'unknown']) t.true(count(users, outcome) > 0, outcome)
+    const status = `http://127.0.0.1:${town.sidecar(ID.users).port('status')}/status.json`
+    const { peers, refusals } = (await (await fetch(status)).json()) as StatusFacts
+    const seen = peers.map((peer) => peer.name)
+    t.true(seen.includes(`${ID.notes} through Okapi`), seen.join())
+    t.true(refusals.some(({ caller }) => caller === `${ID.okapi} for ${ID.tags}`))
   })
 }

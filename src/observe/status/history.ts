@@ -94,6 +94,11 @@ export class History implements HistoryView {
     tally.durationMs += durationMs
     if (refused) tally.refused++
     else if (status === 0 || status >= 500) tally.failed++
+    this.seen(caller, refused, timeMs)
+  }
+
+  /** This caller had an exchange, itself or through Okapi. */
+  seen(caller: string, refused: boolean, timeMs: number): void {
     let peer = this.#peers.get(caller)
     if (peer === undefined) {
       if (this.#peers.size >= MOST_PEERS) return
