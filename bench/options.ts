@@ -17,7 +17,7 @@ Options:
     --rounds N          4 by default, with --full 5
     --seconds N         of each measurement, 2 by default
     --workers N         several threads too, with the proxies on all CPUs; 2 with --full
-    --full              latency at a fixed rate, handshakes, routes, log, connections,
+    --full              latency at a fixed rate, handshakes, routes, log, tokens, connections,
                         body sizes, peers and a slow network as well; half an hour
     --postgres          the database leg alone, beside PgBouncer and stunnel: pgbench -S
                         with 1, 16 and 64 clients, and COPY of 1 GiB each way

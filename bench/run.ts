@@ -11,7 +11,7 @@ import { bodies, connections, latency, newConnections, scenarios } from './studi
 import { slowNetwork } from './studies/slow-network.ts'
 import { measureStarts } from './studies/starts.ts'
 import type { Study } from './studies/study.ts'
-import { accessLog, peers, routes } from './studies/variants.ts'
+import { accessLog, peers, routes, tokens } from './studies/variants.ts'
 import { workers } from './studies/workers.ts'
 import { findTools } from './tools.ts'
 
@@ -19,6 +19,7 @@ const FULL: readonly Study[] = [
   latency,
   newConnections,
   accessLog,
+  tokens,
   routes,
   connections,
   bodies,

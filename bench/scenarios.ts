@@ -46,7 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
  * A call as a module makes it while it serves another: the headers that Okapi gave it, and a token
  * with the same user, 575 bytes in all.
  */
-function folio(): Scenario {
+export function folio(): Scenario {
   const user = '4c5f2d9e-7a31-4f0b-9c56-3d0c2b7e8a10'
   const claims = { sub: 'diku_admin', user_id: user, tenant: 'diku', iat: 1_790_000_000 }
   const headers: Record<string, string> = {
@@ -63,6 +63,9 @@ function folio(): Scenario {
   headers['X-Okapi-Token'] = `${token}.${'s'.repeat(HEAD_BYTES - without - token.length - 1)}`
   return { name: 'folio-32', connections: 32, method: 'GET', path, headers }
 }
+
+/** A path whose answer gives the token of `folio`, as a login does. */
+export const TOKEN_PATH = '/items/token'
 
 /** As wrk writes it, to a port of five digits. */
 function headLength(path: string, headers: Readonly<Record<string, string>>): number {

@@ -15,6 +15,8 @@ export interface Variant {
   /** False: HTTP/1.1 between the two, as every other peer speaks it. */
   readonly link?: boolean
   readonly descriptors?: string
+  /** More of the section `policy`. */
+  readonly policy?: Readonly<Record<string, unknown>>
   /** Threads that serve; 1 when left out. */
   readonly workers?: number
   /** Where they may run; the CPU of proxies when left out. */
@@ -77,6 +79,7 @@ async function run(
     accessLog = true,
     link = true,
     descriptors = site.descriptors,
+    policy = {},
     workers,
     cpus,
   }: Variant,
@@ -87,7 +90,7 @@ async function run(
     trustDomain: TRUST_DOMAIN,
     credentials: { directory: join(site.certs, module) },
     ...leg,
-    policy: { descriptors, withoutToken: 'any' },
+    policy: { descriptors, withoutToken: 'any', ...policy },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
     log: { access: accessLog },

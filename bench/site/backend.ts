@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LOAD_CPU } from '../measure/pinning.ts'
 import { type Measured, start } from '../measure/process.ts'
-import { SIZES } from '../scenarios.ts'
+import { folio, SIZES, TOKEN_PATH } from '../scenarios.ts'
 
 /** The module that answers: an nginx that does as little as it can, on the CPU of the load. */
 export async function startBackend(
@@ -45,6 +45,7 @@ function configuration(home: string, www: string, port: number): string {
       default_type application/json;
       server {
         listen 127.0.0.1:${port} backlog=4096;
+        location = ${TOKEN_PATH} { add_header X-Okapi-Token ${folio().headers['X-Okapi-Token']}; return 200; }
         location /items/ { alias ${www}/; }
         location / { return 200 '${answer()}'; }
       }

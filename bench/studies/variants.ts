@@ -6,7 +6,7 @@ import { Chains } from '../chains.ts'
 import { wrk } from '../load/wrk.ts'
 import { type Cell, measure } from '../measure/rounds.ts'
 import { type Row, rowsOf } from '../report/rows.ts'
-import { small } from '../scenarios.ts'
+import { folio, small, TOKEN_PATH } from '../scenarios.ts'
 import { CALLERS } from '../site/certificates.ts'
 import { writeDescriptors } from '../site/descriptors.ts'
 import { freePort } from '../site/ports.ts'
@@ -40,6 +40,29 @@ export const accessLog: Study = {
       () => okapiSidecar(site, 'okapi-sidecar'),
       () => okapiSidecar(site, 'without-log', { accessLog: false }),
     ])
+  },
+}
+
+const ENFORCED = { policy: { tokens: 'enforce', tokenGraceMs: 0 } }
+
+/** What it costs to ask of each token whether Okapi has sent it, at both sidecars. */
+export const tokens: Study = {
+  title: 'With and without policy.tokens, calls with the lines of FOLIO, 32 connections',
+  async run({ site, plan }) {
+    const chains = new Chains()
+    const load = folio()
+    try {
+      await chains.add(() => nginx(site, 'nginx'))
+      await chains.add(() => okapiSidecar(site, 'okapi-sidecar'))
+      const enforced = await chains.add(() => okapiSidecar(site, 'tokens', ENFORCED))
+      const url = `http://127.0.0.1:${enforced.port}${TOKEN_PATH}`
+      const answered = await fetch(url, { headers: { 'X-Okapi-Tenant': 'diku' } })
+      if (!answered.ok) throw new Error(`no token was given: ${answered.status}`)
+      const cells = chains.all.map((chain) => wrkCell(site, chain, { ...load, name: 'tokens-32' }))
+      return rowsOf(await measure(cells, plan), await chains.idle())
+    } finally {
+      await chains.stop()
+    }
   },
 }
 
