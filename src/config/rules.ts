@@ -14,6 +14,7 @@ import { get, type Raw } from './document.ts'
 import type { Flaw } from './issues.ts'
 import { kafkaFlaws } from './kafka.ts'
 import { migrationFlaws } from './migration-rules.ts'
+import { tokenFlaws } from './token-rules.ts'
 
 /** The module that Okapi's own sidecar stands for. */
 const OKAPI = 'okapi'
@@ -63,7 +64,7 @@ export function crossCheck(
     ...egressOfRole(raw),
     ...migration.errors,
   ]
-  const warnings: Flaw[] = [...migration.warnings]
+  const warnings: Flaw[] = [...migration.warnings, ...tokenFlaws(raw, isOkapi(raw))]
   const status = parsedAt(raw, ['status', 'listen'], parseListen)
   if (status !== undefined && !isLoopback(status)) {
     const message =

@@ -39,6 +39,11 @@ const REFUSED: readonly [string, Values, RegExp, ...string[]][] = [
     /workload\.image and patch\.deployment are both set/,
   ],
   [
+    'several Okapis that each know their own tokens',
+    { ...OKAPI, config: { policy: { tokens: 'enforce' } }, workload: { replicas: 2 } },
+    /config\.policy\.tokens is enforce and workload\.replicas is 2; .* write report/,
+  ],
+  [
     'a gateway in plain',
     { ...MODULE, config: { egress: { gateway: 'http://okapi:9130' } } },
     /config\.egress\.gateway: http:\/\/okapi:9130 leads nowhere; write https:/,
