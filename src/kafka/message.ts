@@ -195,7 +195,7 @@ function readArray(reader: WireReader, type: ArrayAt, compact: boolean): Message
   return all
 }
 
-const WIDTHS = { bool: 1, int8: 1, int16: 2, int32: 4, int64: 8, uuid: 16 } as const
+const WIDTHS = { int8: 1, int16: 2, int32: 4, int64: 8, uuid: 16 } as const
 
 function skipValue(reader: WireReader, type: TypeAt, compact: boolean): void {
   switch (type.kind) {
@@ -203,6 +203,8 @@ function skipValue(reader: WireReader, type: TypeAt, compact: boolean): void {
       return skipArray(reader, type, compact)
     case 'struct':
       return type.struct.skip(reader)
+    case 'bool':
+      return void reader.bool()
     case 'string':
       return void reader.take(Math.max(0, notNull(reader.textLength(compact), type)))
     case 'bytes':
