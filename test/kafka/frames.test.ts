@@ -11,7 +11,12 @@ interface Told {
 }
 
 /** A scanner that holds frames whose fifth byte is even, and streams the others. */
-function scannerOf({ most = 1e9, longest = 1e6, longestHeld = 1e5, goesOn = (): boolean => true } = {}) {
+function scannerOf({
+  most = 1e9,
+  longest = 1e6,
+  longestHeld = 1e5,
+  goesOn = (): boolean => true,
+} = {}) {
   const told: Told = { whole: [], streamed: [], rooms: [], noRoom: 0 }
   const budget = new HeldBytes(most)
   const scanner = new FrameScanner(
