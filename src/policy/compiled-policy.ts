@@ -90,7 +90,10 @@ export function compilePolicy(source: PolicySource): {
   if (tooMuch.length > 0) return { policy: undefined, problems: [...problems, ...tooMuch] }
   checkGrants(model, grants, problems, own)
   checkQuarantine(model, quarantine, problems)
-  checkConsortia(model.tenants.consortia, (name) => isInstalled(set, name), problems)
+  // What could not be read is not there: nothing is told of what is left.
+  if (!problems.some(({ severity }) => severity === 'error')) {
+    checkConsortia(model.tenants.consortia, (name) => isInstalled(set, name), problems)
+  }
   if (own !== undefined && !set.modules.has(own) && !isOkapiIngress(own)) {
     const message = `no descriptor of ${own} itself is installed`
     const hint = `put the ModuleDescriptor of ${own} into the folder of descriptors`

@@ -52,8 +52,22 @@ export interface PolicyRead extends PolicyOf {
  */
 export function policyOf(config: Config): PolicyRead {
   const material = readPolicy(config)
-  const made = policyFrom(material, config)
-  return { ...made, material, forbidden: migrationProblems(config, made.policy) }
+  const made = placed(() => policyFrom(material, config))
+  return {
+    ...made,
+    warnings: located(made.warnings),
+    material,
+    forbidden: migrationProblems(config, made.policy),
+  }
+}
+
+/** What `make` gives, or its Fault with line and column of what has a pointer into a file. */
+function placed<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    throw error instanceof Fault ? new Fault(located(error.problems)) : error
+  }
 }
 
 /** The policy in force; replaced as a whole, the last good one stays. */
@@ -127,9 +141,8 @@ export class Policies {
       told({ result: 'ok', problems: [...warnings, ...forbidden] })
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      const problems = located(error.problems)
-      const failure = problems.map(sentence).join('\n')
-      if (failure !== this.#failure) told({ result: 'failed', problems })
+      const failure = error.problems.map(sentence).join('\n')
+      if (failure !== this.#failure) told({ result: 'failed', problems: error.problems })
       this.#failure = failure
     }
   }
