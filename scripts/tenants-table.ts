@@ -82,6 +82,7 @@ export function placesThatDiffer(): string[] {
 export function withTenantTables(text: string): string {
   const begin = text.indexOf(BEGIN)
   const end = text.indexOf(END)
-  if (begin === -1 || end < begin) throw new Error('the markers of the tables of tenants are missing')
+  if (begin === -1 || end < begin)
+    throw new Error('the markers of the tables of tenants are missing')
   return `${text.slice(0, begin)}${BEGIN}\n\n${tenantTables()}\n\n${text.slice(end)}`
 }

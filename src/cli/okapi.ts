@@ -72,9 +72,17 @@ export class Okapi {
   }
 
   /** What GET answers, as JSON; `asked` are segments of the path below `/_/`. */
-  async read(...asked: readonly string[]): Promise<unknown> {
-    const path = `/_/${asked.map(encodeURIComponent).join('/')}`
-    const { status, text } = await this.#ask('GET', path)
+  read(...asked: readonly string[]): Promise<unknown> {
+    return this.#read(`/_/${asked.map(encodeURIComponent).join('/')}`, {})
+  }
+
+  /** What a module answers to GET for a tenant, as JSON; `target` is path and query. */
+  readFor(tenant: string, target: string): Promise<unknown> {
+    return this.#read(target, { 'X-Okapi-Tenant': tenant })
+  }
+
+  async #read(path: string, more: Readonly<Record<string, string>>): Promise<unknown> {
+    const { status, text } = await this.#ask('GET', path, undefined, more)
     if (status !== 200) throw this.#answered(`GET ${path}`, status, text)
     try {
       return JSON.parse(text)
@@ -100,9 +108,14 @@ export class Okapi {
     await this.#client.destroy()
   }
 
-  async #ask(method: Dispatcher.HttpMethod, path: string, body?: string) {
+  async #ask(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: string,
+    more: Readonly<Record<string, string>> = {},
+  ) {
     const type = body === undefined ? {} : { 'Content-Type': 'application/json' }
-    const headers = { Accept: 'application/json', ...type, ...this.#headers }
+    const headers = { Accept: 'application/json', ...type, ...this.#headers, ...more }
     try {
       const answer = await this.#client.request({ method, path, headers, body: body ?? null })
       return { status: answer.statusCode, text: await answer.body.text() }

@@ -27,6 +27,10 @@ export const VERBS: Verbs = {
     summary: 'the rules of modules as ACLs of Kafka’s brokers',
     load: () => import('./kafka.ts'),
   },
+  consortia: {
+    summary: 'which tenants belong together, as FOLIO knows it',
+    load: () => import('./consortia.ts'),
+  },
   probe: {
     summary: 'attack a target as a rogue module would, and report',
     load: () => import('./probe.ts'),

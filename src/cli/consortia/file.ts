@@ -1,0 +1,66 @@
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { isMap, isSeq, parseDocument } from 'yaml'
+import { readConsortiaFile } from '../../config/consortia.ts'
+import { located } from '../../config/document.ts'
+import { readText } from '../../fault/text-file.ts'
+import { Fault, type Problem } from '../../fault.ts'
+import { readConsortia } from '../../policy/consortia.ts'
+import type { FoundConsortium } from './sources.ts'
+
+const NEW = `# Who belongs together; okapi-sidecar consortia fetch writes it.
+consortia: []
+# Which callers may use a token of one tenant for another; docs/tenants.md.
+cross: []
+`
+
+/**
+ * Puts the consortium in the place of the one with the same central tenant; all else in the file stays as
+ * it is. Throws a Fault where the file would be no use, and leaves it as it was.
+ */
+export function writeConsortium(
+  file: string,
+  { name, central, members }: FoundConsortium,
+): { added: readonly string[]; gone: readonly string[] } {
+  const before = existsSync(file) ? valid(file) : undefined
+  const document = parseDocument(before === undefined ? NEW : readText(file))
+  const entry = document.createNode({
+    ...(name === undefined ? {} : { name }),
+    central,
+    members: [...members],
+  })
+  const list = document.get('consortia')
+  if (!isSeq(list)) document.set('consortia', document.createNode([entry]))
+  else {
+    list.flow = false
+    const at = list.items.findIndex((item) => isMap(item) && item.get('central') === central)
+    if (at === -1) list.items.push(entry)
+    else list.items[at] = entry
+  }
+  // Read as a sidecar would, before it takes the place of the one that is there.
+  const next = `${file}.${process.pid}.new`
+  try {
+    writeFileSync(next, document.toString({ flowCollectionPadding: false }), {
+      mode: 0o644,
+      flag: 'wx',
+    })
+    valid(next)
+    renameSync(next, file)
+  } finally {
+    rmSync(next, { force: true })
+  }
+  const known = before?.list.find((consortium) => consortium.central === central)
+  const old = known === undefined ? [] : [known.central, ...known.members]
+  const now = [central, ...members]
+  return {
+    added: now.filter((tenant) => !old.includes(tenant)),
+    gone: old.filter((tenant) => !now.includes(tenant)),
+  }
+}
+
+/** What is in the file. Throws a Fault where a sidecar would refuse it. */
+function valid(file: string) {
+  const problems: Problem[] = []
+  const consortia = readConsortia(readConsortiaFile(file), problems)
+  if (problems.length > 0) throw new Fault(located(problems))
+  return consortia
+}
