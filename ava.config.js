@@ -11,7 +11,9 @@ const shared = readdirSync(SUITES).flatMap((name) =>
     ([, file]) => `!test/${file}`,
   ),
 )
-const named = argv.slice(2).some((word) => word.includes('test/'))
+const words = argv.slice(2)
+const named = words.some((word) => word.includes('test/'))
+const slow = words.some((word) => word.includes('test/slow/'))
 
 export default {
   extensions: ['ts'],
@@ -20,8 +22,11 @@ export default {
     ? ['test/**/*.test.ts', '!test/suites/**']
     : ['test/**/*.test.ts', '!test/slow/**', ...shared],
   require: ['./test/support/seed.js'],
-  // Four are a minute faster on two cores, and starve the processes that scenarios start.
-  concurrency: 2,
+  // What a scenario waits for and what it is to be served by are one thread mostly: more workers than
+  // processors fill the waits. Those of test/slow start processes, which they would starve.
+  concurrency: slow ? 2 : 3,
+  // Tests of one worker take turns: all of a suite at once would be late for the limits that they are about.
+  serial: !slow,
   // For a test that makes no progress at all (two busy cores), not a measurement.
   timeout: '120s',
 }

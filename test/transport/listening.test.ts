@@ -13,6 +13,7 @@ import { CoarseClock } from '../../src/transport/clock.ts'
 import type { ConnectionSlot } from '../../src/transport/connection-slots.ts'
 import { listenPlain } from '../../src/transport/listen.ts'
 import { BoundListener, type ListenEvents } from '../../src/transport/listening.ts'
+import { until } from '../support/patience.ts'
 import { readAll } from './peers.ts'
 import { tempFolder } from './temp.ts'
 
@@ -199,7 +200,8 @@ test('when accepting fails the listener pauses, and listens again on the same po
   server.emit('error', failure)
   t.false(server.listening)
   t.deepEqual(codes, ['EMFILE'])
-  await once(server, 'listening')
+  // Waited for with a timer: nothing else keeps this thread while the listener pauses.
+  await until(() => server.listening)
   t.is(listening.address, before)
   t.is(await visit(before), 'hello')
   server.emit('error', failure)
