@@ -18,7 +18,7 @@ export const PUBLIC_RULES = {
   impliedTenant: SUPERTENANT,
   okapiUrl: 'untouched',
   answerer: 'okapi',
-  tokens: 'ignored',
+  tokens: 'judged',
   trueCaller: 'handed',
 } as const satisfies ListenerRules
 

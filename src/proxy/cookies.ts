@@ -33,6 +33,12 @@ export function setAccessToken(value: string): string | undefined {
   return /^[ \t]*folioAccessToken=([A-Za-z0-9._=-]+)[ \t]*(?:;|$)/.exec(value)?.[1]
 }
 
+/** Every token that some reader may take from a Cookie value: in quotes too, and of several each. */
+export function accessTokensIn(value: string): string[] {
+  const found = value.matchAll(/folioAccessToken[ \t]*=[ \t]*"?([A-Za-z0-9._=-]+)/gi)
+  return [...found].map(([, token = '']) => token)
+}
+
 /**
  * The token that Okapi takes from a Cookie value, if it is there once and spelled beyond doubt. Netty
  * skips a pair that breaks RFC 6265 (ServerCookieDecoder.STRICT), and Okapi refuses two.

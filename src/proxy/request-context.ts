@@ -42,7 +42,7 @@ export interface ListenerRules {
    */
   readonly answerer: 'module' | 'callee' | 'okapi'
   /**
-   * Tokens of requests: those of a module are judged, and of its answers remembered; or they come from Okapi
+   * Tokens of requests: they are judged, and those in answers to a module remembered; or they come from Okapi
    * and are remembered for the module that gets them; or neither.
    */
   readonly tokens: 'judged' | 'remembered' | 'ignored'

@@ -2,10 +2,13 @@ import { proposedGrant } from '../policy/grants.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Clock } from '../wire/face.ts'
 import type { Head } from '../wire/head.ts'
-import { accessToken, setAccessToken } from './cookies.ts'
+import { accessToken, accessTokensIn, setAccessToken } from './cookies.ts'
+import { ACTION } from './header-tables.ts'
+import { claims } from './headers.ts'
 import { NAME } from './names.ts'
 import type { RequestContext } from './request-context.ts'
 import type { SeenTokens } from './seen-tokens.ts'
+import { claimsOf } from './token.ts'
 import { MOST_TOKEN_BYTES, TokenHasher } from './token-hash.ts'
 
 export interface TokenProvenanceOptions {
@@ -42,7 +45,8 @@ export class TokenProvenance {
   /** Why the token of this request must not go on. */
   judge(context: RequestContext, head: Head): Refusal | null {
     const { listener, caller, authorizer } = context
-    if (listener.tokens !== 'judged' || caller.kind !== 'module') return null
+    if (listener.tokens !== 'judged') return null
+    if (caller.kind !== 'module') return this.#judgePerson(context, head)
     const sources = authorizer.tokens
     if (sources === 'any') return null
     // Which tokens another module was sent, Okapi's sidecar alone knows.
@@ -57,6 +61,20 @@ export class TokenProvenance {
       return this.#refuse(context, caller.id)
     }
     return null
+  }
+
+  /** A browser or a person logs in, and never has the token of a module: that one was found. */
+  #judgePerson(context: RequestContext, head: Head): Refusal | null {
+    const { callerName, listener } = context
+    const cookie = listener.request.tokenCookies === ACTION.pass ? head.valueOf(NAME.cookie) : ''
+    const inCookies = cookie === undefined || cookie === '' ? [] : accessTokensIn(cookie)
+    const found =
+      claims(head, listener.request).ofModule || inCookies.some((token) => claimsOf(token).ofModule)
+    if (!found) return null
+    this.#options.seen.missed()
+    const because = `${callerName} may not send the token of a module: it was made for the calls of that module`
+    const refusal = refuse('token-not-seen-here', because, { wouldAllow: 'the token of a login' })
+    return context.found(refusal, this.#options.mode)
   }
 
   /** Okapi sends this request to a module, with this token. */

@@ -4,11 +4,18 @@ export interface Claims {
   readonly form: 'absent' | 'unreadable' | 'jwt'
   readonly tenant: string | undefined
   readonly userId: string | undefined
+  /** Made for the calls of a module, and for no person. */
+  readonly ofModule: boolean
 }
 
 /** Of a request without a token. */
-export const NO_CLAIMS: Claims = { form: 'absent', tenant: undefined, userId: undefined }
-const UNREADABLE: Claims = { form: 'unreadable', tenant: undefined, userId: undefined }
+export const NO_CLAIMS: Claims = {
+  form: 'absent',
+  tenant: undefined,
+  userId: undefined,
+  ofModule: false,
+}
+const UNREADABLE: Claims = { ...NO_CLAIMS, form: 'unreadable' }
 
 /**
  * The claims of a JWT, read and not verified: the signing key is symmetric and belongs to
@@ -27,7 +34,8 @@ export function claimsOf(token: string): Claims {
     const tenant: unknown = own(claims, 'tenant')
     if (tenant !== undefined && tenant !== null && typeof tenant !== 'string') return UNREADABLE
     if (namedTwice(json, 'tenant') || namedTwice(json, 'user_id')) return UNREADABLE
-    return { form: 'jwt', tenant: text(tenant), userId: text(own(claims, 'user_id')) }
+    const userId = text(own(claims, 'user_id'))
+    return { form: 'jwt', tenant: text(tenant), userId, ofModule: isOfModule(claims) }
   } catch {
     return UNREADABLE
   }
@@ -63,6 +71,15 @@ export class RecentClaims {
 export function bearer(authorization: string): string {
   const match = /^\s*Bearer\s+(\S+)\s*$/i.exec(authorization)
   return match?.[1] ?? authorization
+}
+
+/** As mod-authtoken makes them (ModuleToken; DummyToken for its own calls). */
+function isOfModule(claims: object): boolean {
+  return (
+    own(claims, 'type') === 'module' ||
+    own(claims, 'module') !== undefined ||
+    own(claims, 'sub') === '_AUTHZ_MODULE_'
+  )
 }
 
 function own(claims: object, name: string): unknown {

@@ -157,3 +157,34 @@ test('a grant: tokens of named modules, which Okapi’s sidecar knows, or any', 
   policy.tokens = 'any'
   t.is(await sends('okapi', 'X-Okapi-Token: unknown'), '')
 })
+
+const jwt = (claims: object) =>
+  `e30.${Buffer.from(JSON.stringify({ tenant: 'diku', ...claims })).toString('base64url')}.c`
+
+test('a browser or a person does not send the token of a module, in whatever form', async (t) => {
+  const own = jwt({ type: 'module', sub: 'anna', module: 'mod-users-1.0.0' })
+  const old = jwt({ sub: 'anna', module: 'mod-users-1.0.0', extra_permissions: [] })
+  const authtokens = jwt({ type: 'dummy', dummy: true, sub: '_AUTHZ_MODULE_' })
+  const { sends } = town('enforce', HOUR_MS)
+  for (const token of [own, old, authtokens]) {
+    t.is(await sends('public', `X-Okapi-Token: ${token}`), NOT_SEEN)
+    t.is(await sends('public', `Authorization: Bearer ${token}`), NOT_SEEN)
+    t.is(await sends('public', `Authorization: ${token}`), NOT_SEEN)
+    t.is(await sends('public', `Cookie: a=b; folioAccessToken=${token}; c=d`), NOT_SEEN)
+    // Netty takes the quotes off (CookieUtil.unwrapValue).
+    t.is(await sends('public', `Cookie: folioAccessToken="${token}"`), NOT_SEEN)
+    t.is(await sends('public', `Cookie: folioAccessToken=x; folioAccessToken=${token}`), NOT_SEEN)
+  }
+  for (const token of [
+    jwt({ type: 'access', sub: 'anna', user_id: '1' }),
+    jwt({ type: 'legacy-access', sub: 'anna' }),
+    // The link of a reset password.
+    jwt({ type: 'dummy', dummy: true, sub: 'UNDEFINED_USER__1', extra_permissions: ['x'] }),
+    'no-jwt',
+  ]) {
+    t.is(await sends('public', `X-Okapi-Token: ${token}`), '')
+    t.is(await sends('public', `Cookie: folioAccessToken=${token}`), '')
+  }
+  t.is(await sends('plainToOkapi', `X-Okapi-Token: ${own}`), '', 'a module without a sidecar')
+  t.is(await town('report').sends('public', `X-Okapi-Token: ${own}`), '')
+})

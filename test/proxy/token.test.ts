@@ -4,10 +4,18 @@ import { bearer, claimsOf, RecentClaims } from '../../src/proxy/token.ts'
 
 const jwt = (payload: unknown) =>
   `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c2lnbmF0dXJl`
-const UNREADABLE = { form: 'unreadable', tenant: undefined, userId: undefined }
+const UNREADABLE = {
+  form: 'unreadable',
+  tenant: undefined,
+  userId: undefined,
+  ofModule: false,
+}
 
 test('the claims that Okapi reads', (t) => {
-  const read = (tenant: string | undefined, userId?: string) => ({ form: 'jwt', tenant, userId })
+  const read = (tenant: string | undefined, userId?: string) => ({
+    ...{ form: 'jwt', tenant, userId },
+    ofModule: false,
+  })
   t.deepEqual(claimsOf(jwt({ tenant: 'diku', user_id: 'u', sub: 's' })), read('diku', 'u'))
   t.deepEqual(claimsOf(jwt({ tenant: 'diku' })), read('diku'))
   t.deepEqual(claimsOf(jwt({ tenant: null, user_id: {} })), read(undefined))
