@@ -1,13 +1,15 @@
 import { runSubcommand, type Subcommands } from './verb.ts'
 
 /** The usage text of `kafka` and its subcommands. */
-export const usage = `okapi-sidecar kafka: the rules of modules as ACLs of the brokers
+export const usage = `okapi-sidecar kafka: the rules of modules, and what the brokers enforce
 
 Usage:
     okapi-sidecar kafka acls -c FILE [--tenant T]... [--principal cn|product]
                              [--json]
     okapi-sidecar kafka acls --descriptors DIR [--rules FILE]... [--env NAME]
                              [--tenant T]... [--tenant-collection NAME]
+                             [--principal cn|product] [--json]
+    okapi-sidecar kafka check [-c FILE] [--tenant T]... [--credentials DIR]
                              [--principal cn|product] [--json]
 
 acls prints the rules that a sidecar enforces as commands for kafka-acls.sh, so
@@ -23,6 +25,12 @@ User:CN=mod-users-19.7.0, and another principal after each upgrade. With
 --principal product it is User:mod-users; the brokers then need the line
 ssl.principal.mapping.rules that is printed first.
 
+check connects to every broker as \`run\` would, to those of the configuration and
+to those that they name, and says the version of TLS and the certificate. Then
+it compares the ACLs of the cluster with the rules: what is missing, and what
+the cluster allows this module beyond them. Modules may not see ACLs: DIR has
+the tls.crt and tls.key of a principal that may (Describe on the cluster).
+
 Options:
     -c, --config FILE       the configuration of a sidecar; default sidecar.yaml
         --descriptors DIR   the folder of ModuleDescriptors
@@ -32,17 +40,21 @@ Options:
         --tenant-collection NAME
                             KAFKA_PRODUCER_TENANT_COLLECTION of the modules
         --principal KIND    cn (default) or product
-        --json              the ACLs as JSON
+        --credentials DIR   the certificate to ask for ACLs with
+        --json              ACLs or findings as JSON
 
-Exit codes: 0 fine, 2 wrong usage or configuration
+Exit codes: 0 fine, 1 a broker cannot be used, or ACLs and rules differ, 2 wrong
+usage or configuration
 
 Example:
     okapi-sidecar kafka acls -c sidecar.yaml --tenant diku > acls.sh
     BOOTSTRAP=kafka:9093 ADMIN=admin.properties sh acls.sh
+    okapi-sidecar kafka check -c sidecar.yaml --tenant diku --credentials admin
 `
 
 const SUBCOMMANDS: Subcommands = {
   acls: () => import('./kafka/acls.ts'),
+  check: () => import('./kafka/check.ts'),
 }
 
 /** Their names, for completion. */

@@ -24,7 +24,7 @@ export const VERBS: Verbs = {
     load: () => import('./postgres.ts'),
   },
   kafka: {
-    summary: 'the rules of modules as ACLs of Kafka’s brokers',
+    summary: 'rules of modules for Kafka as ACLs, and what a cluster enforces',
     load: () => import('./kafka.ts'),
   },
   consortia: {
