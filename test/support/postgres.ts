@@ -84,20 +84,23 @@ export class Cluster {
   readonly port: number
   readonly ca: TestCa
   readonly #owner = unprivileged()
+  readonly #programs: string
   #server: ChildProcess | undefined
   #log = ''
 
-  private constructor(directory: string, port: number, ca: TestCa) {
+  private constructor(directory: string, port: number, ca: TestCa, programs: string) {
+    this.#programs = programs
     this.directory = directory
     this.port = port
     this.ca = ca
   }
 
-  static async start(t: Ending): Promise<Cluster> {
+  /** `programs`: the folder of initdb and postgres. */
+  static async start(t: Ending, programs = POSTGRES_BIN): Promise<Cluster> {
     const directory = mkdtempSync(join(tmpdir(), 'pg-'))
     const [port] = await freePorts(1)
     const ca = await makeCa(undefined, 'root1')
-    const cluster = new Cluster(directory, port!, ca)
+    const cluster = new Cluster(directory, port!, ca, programs)
     t.teardown(() => cluster.close())
     const { uid, gid } = cluster.#owner
     if (uid !== undefined && gid !== undefined) chownSync(directory, uid, gid)
@@ -122,7 +125,7 @@ export class Cluster {
   async run(): Promise<void> {
     const { directory, port } = this
     const args = ['-D', join(directory, 'data'), '-p', String(port)]
-    const server = spawn(`${POSTGRES_BIN}/postgres`, args, {
+    const server = spawn(`${this.#programs}/postgres`, args, {
       ...this.#owner,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -214,7 +217,10 @@ export class Cluster {
   }
 
   async #tool(name: string, args: readonly string[]): Promise<void> {
-    const { code, err } = await runPostgres(name, args, this.#owner)
+    const { code, err } = await runPostgres(name, args, {
+      ...this.#owner,
+      programs: this.#programs,
+    })
     if (code !== 0) throw new Error(`${name}: ${err}`)
   }
 }
@@ -225,11 +231,18 @@ export async function runPostgres(
   args: readonly string[],
   {
     input = '',
+    programs = POSTGRES_BIN,
     ...options
-  }: { uid?: number; gid?: number; env?: NodeJS.ProcessEnv; input?: string } = {},
+  }: {
+    programs?: string
+    uid?: number
+    gid?: number
+    env?: NodeJS.ProcessEnv
+    input?: string
+  } = {},
 ): Promise<Said> {
   const env = { PATH: process.env['PATH'], LC_ALL: 'C', HOME: '/nonexistent', ...options.env }
-  const child = spawn(`${POSTGRES_BIN}/${name}`, args, { ...options, env, cwd: '/', stdio: 'pipe' })
+  const child = spawn(`${programs}/${name}`, args, { ...options, env, cwd: '/', stdio: 'pipe' })
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
