@@ -7,6 +7,7 @@ import { chaos, events, plans } from '../test/support/chaos.ts'
 import { connections, cuts, placed } from '../test/support/messages.ts'
 import { REQUESTS, RESPONSES } from '../test/wire/differences.ts'
 import { DATABASE_TRIALS } from './database.ts'
+import { KAFKA_TRIALS } from './kafka.ts'
 import { LINK_TRIALS, linkStates } from './link.ts'
 import { randomBytesOf } from './random-bytes.ts'
 import { overSockets, scenes } from './sockets.ts'
@@ -80,6 +81,7 @@ const TRIALS = {
   ],
   ...LINK_TRIALS,
   ...DATABASE_TRIALS,
+  ...KAFKA_TRIALS,
   sockets: [30, fc.asyncProperty(scenes, async (scene) => fine(await overSockets(scene)))],
 } as const
 

@@ -12,6 +12,9 @@ const CONSUMER = -1
 /** A client has one session with a broker; whose eldest goes beyond this begins anew. */
 const MOST_SESSIONS = 16
 
+/** Partitions that are remembered for one session: who asks for more that it may not read means no good. */
+const MOST_WITHHELD = 10_000
+
 /** Partitions of a session that the broker does not know of, with what is said of them in each answer. */
 type Withheld = Map<string, { readonly partitions: Set<number>; readonly denial: KafkaDenial }>
 
@@ -44,12 +47,13 @@ export class FetchSessions {
     if (goesOn) forget(withheld, sorted)
     else if (sessionId !== 0) this.#sessions.delete(sessionId)
     for (const [name, each] of sorted.withheld) withhold(withheld, name, each)
+    checkSize(withheld)
     if (withheld.size > 0 && sorted.topics.length === 0 && sessionId === 0) {
       return { kind: 'own', answer: api.response.blank({ topics: said(api, withheld) }) }
     }
     const begins = epoch === 0
-    if (!begins && !goesOn && withheld.size === 0) return PASS
     const isChanged = sorted.withheld.size > 0 || sorted.forgets
+    if (!begins && !goesOn && !isChanged) return PASS
     const { topics, forgotten } = sorted
     const changed = { ...request, topics, ...(request['forgotten'] !== undefined && { forgotten }) }
     return {
@@ -105,6 +109,14 @@ function sortFetched(request: MessageValues, verdicts: Verdicts): SortedFetch {
   const forgotten = all.filter(({ name }) => !verdicts.hidesTopic(name as string))
   const forgets = forgotten.length < all.length
   return { topics, withheld, forgotten, forgets, forgottenHere: all }
+}
+
+function checkSize(withheld: Withheld): void {
+  let count = 0
+  for (const { partitions } of withheld.values()) count += partitions.size
+  if (count <= MOST_WITHHELD) return
+  const because = `a client fetches ${count} partitions that it may not read`
+  throw new RequestRefused(refuse('topic-not-allowed', because))
 }
 
 function withhold(

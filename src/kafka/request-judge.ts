@@ -193,7 +193,9 @@ function judgeResource(
   verdicts: Verdicts,
 ): KafkaDenial | undefined {
   if (topic === undefined) {
-    return verdicts.administration(name, KAFKA_ERRORS.clusterAuthorizationFailed)
+    const code = KAFKA_ERRORS.clusterAuthorizationFailed
+    if (name === 'DescribeConfigs') return verdicts.administration(name, code)
+    return verdicts.never(name, `${name} changes topics only, not brokers or other resources`, code)
   }
   if (name === 'DescribeConfigs') return verdicts.visible(name, topic)
   const code = KAFKA_ERRORS.topicAuthorizationFailed

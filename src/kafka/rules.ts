@@ -8,7 +8,8 @@ export type TopicRight = 'produce' | 'consume' | 'create'
 
 /**
  * APIs of administration that a rule may open, by the names of the protocol guide. Those that name topics or
- * groups open only what the module may create, or the groups that it may be in.
+ * groups open only what the module may create, or the groups that it may be in. Configurations of brokers are
+ * changed by none of them.
  */
 export const ADMIN_APIS = [
   'DeleteTopics',

@@ -81,6 +81,13 @@ export class Verdicts {
     return denial(refusal, code)
   }
 
+  /** What no rule opens. */
+  never(api: string, because: string, code: number): KafkaDenial {
+    const refusal = refuse('api-not-allowed', because)
+    this.#events.refused({ api }, refusal)
+    return denial(refusal, code)
+  }
+
   /** May the group be shown in a list? What is not asked for by name is left out without a word. */
   hidesGroup(group: string): boolean {
     return this.rules.mode === 'enforce' && !this.rules.mayGroup(group)

@@ -176,3 +176,23 @@ test('in report mode everything is fetched, and said', async (t) => {
     { api: 'Fetch', right: 'consume', topic: 'other', reason: 'topic-not-allowed' },
   ])
 })
+
+test('what is remembered of a session has a bound', async (t) => {
+  const session = await PlayedSession.open(t, { rules: rulesFor(RULES) })
+  const api = apiOf(1, 12)
+  session.ask(api, full([fetched('may', 0)], { sessionEpoch: 0 }))
+  await session.broker.frame()
+  session.answer(api, { error: 0, sessionId: 77, topics: [] })
+  await session.client.frame()
+  for (let i = 0; i < 2; i++) {
+    const partitions = Array.from({ length: 5000 }, (_, n) => i * 5000 + n)
+    const given = { sessionId: 77, sessionEpoch: i + 1 }
+    session.ask(api, full([fetched('other', ...partitions)], given))
+    await session.broker.frame()
+    session.answer(api, { error: 0, sessionId: 77, topics: [] })
+    await session.client.frame()
+  }
+  session.ask(api, full([fetched('other', 99_999)], { sessionId: 77, sessionEpoch: 3 }))
+  await session.client.end()
+  t.like(session.refused[0], { reason: 'topic-not-allowed' })
+})
