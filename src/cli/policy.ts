@@ -15,6 +15,7 @@ Usage:
     okapi-sidecar policy diff    GRANTS_A GRANTS_B --descriptors PATH [--json]
     okapi-sidecar policy suggest SOURCE --from LOG... [--tighten]
     okapi-sidecar policy suggest SOURCE --from-descriptors
+    okapi-sidecar policy suggest -c FILE --kafka --from LOG...
     okapi-sidecar policy fetch   --okapi URL --tenant T -o, --out DIR
                                  [--credentials DIR] [--token-file FILE]
                                  [--keep]
@@ -54,7 +55,8 @@ review: the smallest set that would have allowed what report mode only recorded.
 prints narrower grants and the open routes without a call. Use the log of
 Okapi's sidecar: it has all callers. A refused supertenant becomes a grant too,
 in report mode as well; the egress of the module refuses it first, so take the
-modules' logs beside it: --from okapi.log mod-login.log.
+modules' logs beside it: --from okapi.log mod-login.log. With --kafka it prints
+a rule for \`kafka.rules\`: what report mode let the module of FILE do at Kafka.
 
 fetch saves the descriptors of all modules that are enabled for a tenant in one
 folder, which is replaced as a whole. --keep keeps the descriptors there that

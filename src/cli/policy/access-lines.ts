@@ -41,7 +41,8 @@ export async function readAccessLogs(files: readonly string[]): Promise<LinesRea
   return { usage, lines, exchanges, firstMs, lastMs }
 }
 
-async function* linesOf(file: string): AsyncGenerator<string> {
+/** The lines of a log, of any size; `-` is standard input. Throws a Fault. */
+export async function* linesOf(file: string): AsyncGenerator<string> {
   const input = file === '-' ? process.stdin : createReadStream(file)
   try {
     const bytes = Readable.from(utf8Only(input, file), { objectMode: false })
@@ -71,8 +72,7 @@ async function* utf8Only(input: AsyncIterable<Buffer>, file: string): AsyncGener
  * whatever stands before it.
  */
 function exchangeIn(line: string): LoggedExchange | undefined {
-  const brace = line.indexOf('{')
-  const found = brace < 0 ? undefined : parse(line.slice(brace))
+  const found = jsonIn(line)
   const text = (name: string) => {
     const value = found?.[name]
     return typeof value === 'string' ? value : ''
@@ -95,6 +95,12 @@ function exchangeIn(line: string): LoggedExchange | undefined {
     unknownToken: [text('reason'), text('wouldDeny')].includes(TOKEN),
     refusedTenant: forTenant ? text('tenant') || SUPERTENANT : '',
   }
+}
+
+/** The object in a line of a log, whatever stands before it. */
+export function jsonIn(line: string): Record<string, unknown> | undefined {
+  const brace = line.indexOf('{')
+  return brace < 0 ? undefined : parse(line.slice(brace))
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

@@ -11,6 +11,7 @@ import { unusedRulesOf } from '../../analysis/unused-rules.ts'
 import { fault } from '../../fault.ts'
 import { tell } from '../terminal.ts'
 import { type LinesRead, readAccessLogs } from './access-lines.ts'
+import { suggestKafkaRule } from './kafka-suggestion.ts'
 import { installationOf, policySourceFrom } from './sources.ts'
 import {
   grantsYaml,
@@ -34,6 +35,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       from: { type: 'string', multiple: true, default: [] },
       'from-descriptors': { type: 'boolean', default: false },
       tighten: { type: 'boolean', default: false },
+      kafka: { type: 'boolean', default: false },
     },
   })
   const { tighten, 'from-descriptors': hinted } = values
@@ -47,10 +49,25 @@ export async function run(argv: readonly string[]): Promise<number> {
       hint: 'okapi-sidecar policy suggest --descriptors descriptors --from access.log',
     })
   }
+  if (values.kafka) return atKafka(values, from)
   if (hinted) return hint(values)
   const read = await readAccessLogs(from)
   process.stderr.write(`${counts(read, from)}\n`)
   return tighten ? narrow(values, read) : grantRecorded(values, read)
+}
+
+async function atKafka(
+  { config, ...others }: Sources & { 'from-descriptors': boolean; tighten: boolean },
+  logs: readonly string[],
+): Promise<number> {
+  const { descriptors, grants, 'from-descriptors': hinted, tighten } = others
+  if (hinted || tighten || descriptors !== undefined || grants !== undefined) {
+    throw fault('--kafka goes with -c FILE and --from LOG alone', {
+      hint: 'okapi-sidecar policy suggest -c sidecar.yaml --kafka --from sidecar.log',
+    })
+  }
+  process.stdout.write(await suggestKafkaRule(config, logs))
+  return 0
 }
 
 type Sources = Parameters<typeof policySourceFrom>[0]
