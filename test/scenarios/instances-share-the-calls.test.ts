@@ -30,7 +30,7 @@ async function setting(t: { teardown(done: () => unknown): void }, link: boolean
     const player = await Player.start()
     const forward = `http://127.0.0.1:${player.port}`
     const ingress = { listen: `127.0.0.1:${port}`, forward }
-    const sidecar = await place.sidecar(ID.users, { ingress, link })
+    const sidecar = await place.process(ID.users, { ingress, link })
     open.push(
       () => sidecar.stop(),
       () => player.close(),
@@ -39,7 +39,7 @@ async function setting(t: { teardown(done: () => unknown): void }, link: boolean
   }
   const instances = await Promise.all(ports.map(start))
   const address = { 'mod-users': ports.map((port) => `https://127.0.0.1:${port}`) }
-  const okapi = await place.sidecar(ID.okapi, {
+  const okapi = await place.process(ID.okapi, {
     egress: { modules: { listen: '127.0.0.1:0', address } },
     link,
   })
