@@ -134,6 +134,9 @@ withPostgres(
 )
 
 withPostgres('check says what each server is, and sends no password', async (t) => {
+  const extensions =
+    'CREATE EXTENSION IF NOT EXISTS unaccent; DROP EXTENSION IF EXISTS pg_trgm, btree_gin'
+  await (await cluster()).asBoss(extensions)
   const place = await cluster()
   const sidecar = await DatabaseSidecar.start(t, place)
   const file = join(sidecar.directory, '..', 'check.json')
@@ -149,8 +152,13 @@ withPostgres('check says what each server is, and sends no password', async (t) 
   t.is(password.code, 0)
   t.like(password.met[0], { ok: true, tls: 'TLSv1.3', role: 'folio_users' })
   t.regex(password.met[0].login, /asks for scram-sha-256/)
+  t.is(password.met[0].extensions, 'not asked: not logged in')
   const cert = await checked({ ...entry, roles: ['diku_mod_tags'], authentication: ['cert'] })
   t.regex(cert.met[0].login, /by the certificate; it is no superuser/)
+  t.regex(
+    cert.met[0].extensions,
+    /^unaccent \d[\d.]*, pg_trgm can be created, .*btree_gin can be created$/,
+  )
   const strict = await checked({ ...entry, roles: ['diku_mod_tags'] })
   t.is(strict.code, 1)
   t.regex(strict.met[0].login, /authentication-not-allowed/)

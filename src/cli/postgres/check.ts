@@ -6,10 +6,7 @@ import { checkGeneration } from '../../credentials/check-generation.ts'
 import type { Generation } from '../../credentials/generation.ts'
 import { readAuthorities } from '../../credentials/trust-file.ts'
 import { fault } from '../../fault.ts'
-import { TERMINATE } from '../../postgres/protocol.ts'
 import { type OpenedServer, ServerConnector } from '../../postgres/server-connection.ts'
-import { ServerStream } from '../../postgres/server-stream.ts'
-import { startupMessage } from '../../postgres/startup.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import { expectedOf } from '../../sidecar/authentication.ts'
 import { sourceOf } from '../../sidecar/source.ts'
@@ -17,6 +14,7 @@ import { CoarseClock } from '../../transport/clock.ts'
 import { NameResolver } from '../../transport/name-resolver.ts'
 import { namedServerContext } from '../../transport/named-server.ts'
 import { table } from '../terminal.ts'
+import { logIn, saidOf } from './login.ts'
 
 /** What one server said. */
 interface Met {
@@ -28,6 +26,8 @@ interface Met {
   readonly role: string | null
   /** How it asks for a proof, or how the login ended. */
   readonly login: string
+  /** The extensions that RMB asks for, or why they are not known. */
+  readonly extensions: string
 }
 
 /** Connects to every server; resolves to 1 when one of them cannot be used. */
@@ -70,7 +70,8 @@ async function meet(
 ): Promise<Met> {
   const server = settings.servers.map(({ host, port }) => `${host}:${port}`).join(', ')
   const role = named ?? settings.roles.find((each) => !each.includes('{tenant}')) ?? null
-  const none = { server, tls: null, certificate: null, role }
+  const extensions = 'not asked: not logged in'
+  const none = { server, tls: null, certificate: null, role, extensions }
   const opened = await open(settings, means)
   if ('because' in opened) return { ...none, ok: false, login: saidOf(opened) }
   const { socket } = opened
@@ -81,7 +82,7 @@ async function meet(
     socket.destroy()
     return { ...seen, ok: true, login: 'not tried: no role without {tenant}; name one by --role' }
   }
-  return { ...seen, ...(await login(opened, role, settings, means.config)) }
+  return { ...seen, ...(await logIn(opened, role, settings, means.config)) }
 }
 
 function open(
@@ -113,69 +114,17 @@ function open(
   })
 }
 
-/** Begins to log in, and goes on as long as the server asks for nothing. */
-function login(
-  { socket }: OpenedServer,
-  role: string,
-  settings: DatabaseSettings,
-  { limits }: Config,
-): Promise<Pick<Met, 'ok' | 'login'>> {
-  return new Promise((resolve) => {
-    const finish = (ok: boolean, said: string) => {
-      resolve({ ok, login: said })
-      socket.end(TERMINATE)
-      socket.destroySoon()
-    }
-    const stream = new ServerStream({ user: role, lowered: false }, settings, {
-      key: () => {},
-      wouldDeny: (refusal) => finish(true, `reported only: ${saidOf(refusal)}`),
-      loggedIn: () => finish(true, 'by the certificate; it is no superuser'),
-      passes: () => {},
-      ready: () => {},
-    })
-    socket.setTimeout(limits.databaseLoginMs, () => finish(false, 'the server says nothing'))
-    socket.on('error', (error) => {
-      socket.destroy()
-      finish(false, String(error))
-    })
-    socket.on('close', () => finish(false, 'the server closed the connection'))
-    socket.on('data', (chunk: Buffer) => {
-      const scanned = stream.scan(chunk, (bytes) => {
-        const error = errorIn(bytes)
-        if (error !== undefined) finish(false, error)
-      })
-      if (stream.refusal !== null) finish(false, saidOf(stream.refusal))
-      else if (scanned !== 'on') finish(false, 'the server sent what is no message')
-      else if (stream.login.answerDue) {
-        finish(true, `the server asks for ${stream.login.asked}; no password is sent here`)
-      }
-    })
-    socket.write(startupMessage({ user: role, database: settings.databases[0] ?? role }))
-  })
-}
-
-/** The message of an ErrorResponse, if that is what begins here. */
-function errorIn(bytes: Uint8Array): string | undefined {
-  if (bytes[0] !== 0x45) return undefined
-  const fields = Buffer.from(bytes).subarray(5).toString().split('\0')
-  return fields.find((field) => field.startsWith('M'))?.slice(1) ?? 'an error without a message'
-}
-
-function saidOf({ reason, because, wouldAllow }: Refusal): string {
-  const hint = wouldAllow === undefined ? '' : `; it would be allowed by ${wouldAllow}`
-  return `${reason}: ${because}${hint}`
-}
-
 function asText(met: readonly Met[]): string {
   return met
-    .map(({ server, ok, tls, certificate, role, login: said }) =>
+    .map(({ server, ok, tls, certificate, role, login, extensions }) =>
       table([
         ['server', server],
         ['usable', ok ? 'yes' : 'NO'],
         ...(tls === null ? [] : [['tls', tls]]),
         ...(certificate === null ? [] : [['certificate', certificate]]),
         ...(role === null ? [] : [['role', role]]),
-        ['login', said],
+        ['login', login],
+        ['extensions', extensions],
       ]),
     )
     .join('\n')

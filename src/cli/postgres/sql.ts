@@ -3,7 +3,13 @@ import { fault } from '../../fault.ts'
 import { databaseModules, serverVersion } from './database-modules.ts'
 
 /** RMB asks for them when a tenant is created; trusted since 13 (contrib/*.control). */
-const EXTENSIONS = ['unaccent', 'pg_trgm', 'pgcrypto', 'uuid-ossp', 'btree_gin']
+export const RMB_EXTENSIONS: readonly string[] = [
+  'unaccent',
+  'pg_trgm',
+  'pgcrypto',
+  'uuid-ossp',
+  'btree_gin',
+]
 
 const WARNING_15 = `-- PostgreSQL 15 and earlier: a role with CREATEROLE may change the password of every other role that is no
 -- superuser, and grant every such role to itself. These roles keep a module from being a superuser, but not from
@@ -36,7 +42,9 @@ export function rolesSql(roles: readonly string[], database: string, version: 15
     `\\connect "${database}"\n`,
     '-- Tables of a module stand in schemas of its own.\n',
     'REVOKE CREATE ON SCHEMA public FROM PUBLIC;\n',
-    ...EXTENSIONS.map((each) => `CREATE EXTENSION IF NOT EXISTS "${each}" WITH SCHEMA public;\n`),
+    ...RMB_EXTENSIONS.map(
+      (each) => `CREATE EXTENSION IF NOT EXISTS "${each}" WITH SCHEMA public;\n`,
+    ),
     ...roles.map((role) => roleSql(role, database)),
   ].join('')
 }

@@ -1,0 +1,122 @@
+import type { Config } from '../../config/config.ts'
+import type { DatabaseSettings } from '../../config/database.ts'
+import { HEADER_BYTES, MessageScanner, message, TERMINATE } from '../../postgres/protocol.ts'
+import type { OpenedServer } from '../../postgres/server-connection.ts'
+import { ServerStream } from '../../postgres/server-stream.ts'
+import { startupMessage } from '../../postgres/startup.ts'
+import type { Refusal } from '../../refusal/refusal.ts'
+import { RMB_EXTENSIONS } from './sql.ts'
+
+/** What became of a login without a password. */
+export interface TriedLogin {
+  readonly ok: boolean
+  /** How the server asks for a proof, or how the login ended. */
+  readonly login: string
+  /** The extensions that RMB asks for, or why they are not known. */
+  readonly extensions: string
+}
+
+// Of each, the name and what is installed of it, or '-'.
+const LIST = RMB_EXTENSIONS.map((name) => `'${name}'`).join(', ')
+const SQL = `SELECT name || ' ' || coalesce(installed_version, '-') FROM pg_available_extensions WHERE name IN (${LIST})`
+const QUERY = message(0x51, Buffer.from(`${SQL}\0`))
+const NOT_ASKED = 'not asked: not logged in'
+
+/** Logs in as far as the server asks for nothing; then asks for the extensions. Ends the connection. */
+export function logIn(
+  { socket }: OpenedServer,
+  role: string,
+  settings: DatabaseSettings,
+  { limits }: Config,
+): Promise<TriedLogin> {
+  return new Promise((resolve) => {
+    const finish = (ok: boolean, login: string, extensions = NOT_ASKED) => {
+      resolve({ ok, login, extensions })
+      socket.end(TERMINATE)
+      socket.destroySoon()
+    }
+    const answer = new Answer()
+    let login = 'by the certificate; it is no superuser'
+    // How often the server was ready: after the login, and after the query.
+    let readied = 0
+    const stream = new ServerStream({ user: role, lowered: false }, settings, {
+      key: () => {},
+      wouldDeny: (refusal) => {
+        login = `reported only: ${saidOf(refusal)}`
+      },
+      loggedIn: () => {},
+      passes: () => {},
+      ready: () => {
+        readied++
+      },
+    })
+    socket.setTimeout(limits.databaseLoginMs, () => finish(false, 'the server says nothing'))
+    socket.on('error', (error) => {
+      socket.destroy()
+      finish(false, String(error))
+    })
+    socket.on('close', () => finish(false, 'the server closed the connection'))
+    socket.on('data', (chunk: Buffer) => {
+      const before = readied
+      const scanned = stream.scan(chunk, (bytes) => answer.take(Buffer.from(bytes)))
+      if (stream.refusal !== null) finish(false, saidOf(stream.refusal))
+      else if (scanned !== 'on') finish(false, 'the server sent what is no message')
+      else if (readied === 0 && answer.error !== undefined) finish(false, answer.error)
+      else if (stream.login.answerDue) {
+        finish(true, `the server asks for ${stream.login.asked}; no password is sent here`)
+      } else if (readied >= 2) finish(true, login, answer.said())
+      else if (readied > before) socket.write(QUERY)
+    })
+    socket.write(startupMessage({ user: role, database: settings.databases[0] ?? role }))
+  })
+}
+
+/** A refusal as one line. */
+export function saidOf({ reason, because, wouldAllow }: Refusal): string {
+  const hint = wouldAllow === undefined ? '' : `; it would be allowed by ${wouldAllow}`
+  return `${reason}: ${because}${hint}`
+}
+
+const ERROR_RESPONSE = 0x45
+const DATA_ROW = 0x44
+
+/** The errors in what the server says, and the rows, each of one column. */
+class Answer {
+  error: string | undefined
+  readonly #installed = new Map<string, string>()
+  readonly #scanner = new MessageScanner({
+    begins: (type) => (type === ERROR_RESPONSE || type === DATA_ROW ? 'whole' : 'through'),
+    read: (type, whole) => {
+      if (type === ERROR_RESPONSE) this.error = errorIn(whole)
+      else {
+        // Int16, the number of columns; Int32, the length of the first.
+        const [name = '', version = '-'] = whole
+          .subarray(HEADER_BYTES + 6)
+          .toString()
+          .split(' ')
+        this.#installed.set(name, version)
+      }
+      return 'pass'
+    },
+  })
+
+  take(bytes: Buffer): void {
+    this.#scanner.scan(bytes, () => {})
+  }
+
+  said(): string {
+    if (this.error !== undefined) return `not known: ${this.error}`
+    const each = RMB_EXTENSIONS.map((name) => {
+      const version = this.#installed.get(name)
+      if (version === undefined) return `${name} is not on the server`
+      return version === '-' ? `${name} can be created` : `${name} ${version}`
+    })
+    return each.join(', ')
+  }
+}
+
+/** The message of an ErrorResponse. */
+function errorIn(whole: Buffer): string {
+  const fields = whole.subarray(HEADER_BYTES).toString().split('\0')
+  return fields.find((field) => field.startsWith('M'))?.slice(1) ?? 'an error without a message'
+}
