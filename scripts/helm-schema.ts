@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import { databaseEntry } from '../src/config/database.ts'
+import { kafka } from '../src/config/kafka.ts'
 import { fileSchema } from '../src/config/schema.ts'
 
 const HOME = new URL('../helm/okapi-sidecar/values.schema.json', import.meta.url)
@@ -31,6 +32,12 @@ const database = databaseEntry().extend({
   trust: z
     .strictObject({ secret: z.string().min(1), key: z.string().min(1).optional() })
     .optional(),
+  to: z.array(peer).optional(),
+})
+// Empty: there is none.
+const kafkaSection = kafka().extend({
+  bootstrap: kafka().shape.bootstrap.optional(),
+  trust: database.shape.trust,
   to: z.array(peer).optional(),
 })
 const ruled = z
@@ -106,6 +113,7 @@ const values = z.strictObject({
   }),
   hazelcast: z.strictObject({ enabled: flag, port }),
   postgres: z.array(database),
+  kafka: kafkaSection,
   migration: z.strictObject({
     enabled: flag,
     port,

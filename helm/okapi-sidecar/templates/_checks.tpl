@@ -11,6 +11,7 @@ it too. Takes a scope, and writes nothing.
 {{- include "okapi-sidecar.checks.credentials" . -}}
 {{- include "okapi-sidecar.checks.workload" . -}}
 {{- include "okapi-sidecar.checks.database" . -}}
+{{- include "okapi-sidecar.checks.kafka" . -}}
 {{- range $i, $each := $v.nftables.outward -}}
 {{- include "okapi-sidecar.checks.address" (dict "of" (printf "nftables.outward[%d].address" $i) "is" $each.address) -}}
 {{- end -}}
@@ -99,6 +100,7 @@ it too. Takes a scope, and writes nothing.
 {{- if $v.migration.enabled }}{{ $used = append $used (list "migration.port" $v.migration.port) }}{{ end -}}
 {{- if $v.hazelcast.enabled }}{{ $used = append $used (list "hazelcast.port" $v.hazelcast.port) }}{{ end -}}
 {{- range $i, $each := $v.postgres }}{{ $used = append $used (list (printf "postgres[%d].listen" $i) (regexFind "[0-9]+$" (toString $each.listen))) }}{{ end -}}
+{{- with $v.kafka }}{{ $used = append $used (list "kafka.listen" (.listen | default "127.0.0.1:9092" | toString | regexFind "[0-9]+$")) }}{{ end -}}
 {{- $own := list (list "ports.admin" $v.ports.admin) (list "ports.mtls" $v.ports.mtls) (list "public.port" $v.public.port) (list "migration.port" $v.migration.port) -}}
 {{- range $each := $own -}}
 {{- if lt (index $each 1 | int) 1024 -}}

@@ -37,6 +37,7 @@
   "why" (required "okapi-sidecar: migration.why is missing: what is being moved over" $v.migration.why)) -}}
 {{- end -}}
 {{- if $v.postgres }}{{ $_ := set $config "postgres" (include "okapi-sidecar.database.config" $v | fromJsonArray) }}{{ end -}}
+{{- if $v.kafka }}{{ $_ := set $config "kafka" (include "okapi-sidecar.kafka.config" $v | fromJson) }}{{ end -}}
 {{- if eq $v.mode "container" -}}
 {{- /* SIGTERM comes while Services still send, and the module still runs: first not ready, then closed. */ -}}
 {{- $_ := set $config "drain" (dict "delayMs" (include "okapi-sidecar.delayMs" . | int)) -}}

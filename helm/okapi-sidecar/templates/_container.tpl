@@ -69,6 +69,9 @@
     - { name: sidecar-database-{{ $i }}, mountPath: /database/{{ $i }}, readOnly: true }
     {{- end }}
     {{- end }}
+    {{- if dig "trust" "" ($v.kafka | default dict) }}
+    - { name: sidecar-kafka, mountPath: /kafka, readOnly: true }
+    {{- end }}
 {{- end -}}
 
 {{/*
@@ -151,6 +154,10 @@ Three lines for a pod of your own:
 - name: sidecar-database-{{ $i }}
   secret: { secretName: {{ .secret }}, items: [{ key: {{ .key | default "ca.crt" }}, path: ca.crt }], defaultMode: 0440 }
 {{- end }}
+{{- end }}
+{{- with dig "trust" "" ($v.kafka | default dict) }}
+- name: sidecar-kafka
+  secret: { secretName: {{ .secret }}, items: [{ key: {{ .key | default "ca.crt" }}, path: ca.crt }], defaultMode: 0440 }
 {{- end }}
 {{- if $v.nftables.enabled }}
 - name: sidecar-rules

@@ -52,7 +52,7 @@ table inet okapi_sidecar {
     # are listed for by name, above: a network that holds them, such as 0.0.0.0/0, does not open them.
     ip daddr { 169.254.0.0/16, 168.63.129.16 } meta l4proto tcp reject with tcp reset
     ip6 daddr { fe80::/10, fd00:ec2::254, fd20:ce::254 } meta l4proto tcp reject with tcp reset
-    # The sidecar alone: other sidecars, and the database servers of `postgres`.
+    # The sidecar alone: other sidecars, the database servers of `postgres`, the brokers of `kafka`.
     meta skuid 65532 accept
     {{- range $v.nftables.outward }}
     {{- if not (regexMatch $machine .address) }}
