@@ -26,7 +26,7 @@ export interface BrokerSessionLimits {
 /** What a session tells. */
 export interface BrokerSessionEvents {
   verdicts(): Verdicts
-  /** The first request is whole: the broker is needed now. False: it may not be. */
+  /** The first request is whole: the broker is needed now. */
   began(session: BrokerSession): void
   named(clientId: string): void
   /** The protocol, or a limit, ends it. */
@@ -69,6 +69,7 @@ export class BrokerSession {
   readonly #unsent: UnsentFrames
   #began = false
   #clientEnded = false
+  #waitsForBrokers = false
   #retiring = false
   #over = false
   #scanning = false
@@ -163,11 +164,11 @@ export class BrokerSession {
     const heldSince = Math.min(gatheredSince, this.#fromBroker.gatheredSince, this.#unsent.oldest)
     if (heldSince + frameMs <= now) {
       const because = `a frame was not whole, or not taken, for ${frameMs} ms (limits.kafka.frameMs)`
-      return this.#refuse(refuse('timeout', because, { limit: 'kafka.frameMs' }))
+      return this.refuse(refuse('timeout', because, { limit: 'kafka.frameMs' }))
     }
     if (idleMs === 0 || this.#activeAt + idleMs > now) return
     const because = `nothing passed in this connection for ${idleMs} ms (limits.kafka.idleMs)`
-    this.#refuse(refuse('timeout', because, { limit: 'kafka.idleMs' }))
+    this.refuse(refuse('timeout', because, { limit: 'kafka.idleMs' }))
   }
 
   #taken(
@@ -210,8 +211,6 @@ export class BrokerSession {
     for (const own of this.#awaited.takeOwn()) this.#answer(own)
   }
 
-  #waitsForBrokers = false
-
   #later(opening: Promise<unknown>, done: () => void): void {
     this.#waitsForBrokers = true
     void opening.then(() => {
@@ -226,8 +225,8 @@ export class BrokerSession {
     if (this.#over) return
     this.#activeAt = this.#clock.now
     const refusal = this.#requestReader.refusal ?? this.#answerReader.refusal
-    if (refusal !== undefined) return this.#refuse(refusal)
-    if (result === 'broken') return this.#refuse(brokenFrame(scanner, scanner === this.#fromClient))
+    if (refusal !== undefined) return this.refuse(refusal)
+    if (result === 'broken') return this.refuse(brokenFrame(scanner, scanner === this.#fromClient))
     this.#flow()
   }
 
@@ -259,7 +258,8 @@ export class BrokerSession {
     if (scanner.isWaiting && !this.#over) this.#scanned(scanner.resume(), scanner)
   }
 
-  #refuse(refusal: Refusal): void {
+  /** Ends now, for a reason that is told. */
+  refuse(refusal: Refusal): void {
     if (this.#over) return
     this.end()
     this.#events.refused(refusal)

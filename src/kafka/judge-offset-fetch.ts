@@ -2,6 +2,7 @@ import type { ApiVersion } from './apis/api.ts'
 import { deniedAll, deniedTopic, type JudgedRequest, listOf } from './judged.ts'
 import type { MessageShape, MessageValues } from './message.ts'
 import type { Verdicts } from './verdict.ts'
+import { WireFlaw } from './wire-reader.ts'
 
 /** What is to be asked for one group, and what is said of its topics that may not be. */
 interface GroupJudged {
@@ -40,9 +41,13 @@ function groups(api: ApiVersion, request: MessageValues, verdicts: Verdicts): Ju
   const ownAnswers: MessageValues[] = []
   const kept: MessageValues[] = []
   const judgedOf = new Map<string, GroupJudged>()
+  const named = new Set<string>()
   let isSame = true
   for (const each of listOf(request, 'groups')) {
     const group = each['group'] as string
+    // Its answer could be that to either.
+    if (named.has(group)) throw new WireFlaw('a group is named twice')
+    named.add(group)
     const denial = verdicts.group(api.api.name, group)
     if (denial !== undefined) {
       isSame = false

@@ -1,10 +1,7 @@
 import type { Socket } from 'node:net'
-import type { SecureContext } from 'node:tls'
 import type { Config } from '../config/config.ts'
 import type { DatabaseSettings } from '../config/database.ts'
 import type { CredentialsInForce } from '../credentials/credentials.ts'
-import type { Generation } from '../credentials/generation.ts'
-import { TrustFile } from '../credentials/trust-file.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { History } from '../observe/status/history.ts'
@@ -12,14 +9,11 @@ import { type OpenedServer, ServerConnector } from '../postgres/server-connectio
 import type { DatabaseSession } from '../postgres/session.ts'
 import { type DatabaseEvents, DatabaseSessions } from '../postgres/sessions.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { factsOf } from '../transport/authenticate.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
 import type { NameResolver } from '../transport/name-resolver.ts'
-import { namedServerContext } from '../transport/named-server.ts'
-import { type Chain, readChain, type TrustBundle } from '../trust/chain.ts'
-import { issuedRecords, revokedOf } from '../trust/revocation.ts'
 import type { BoundAddresses, Listeners } from './listeners.ts'
+import { type NamedServerRecord, NamedServers } from './named-servers.ts'
 
 /** What the database leg is made with. */
 export interface DatabasesOptions {
@@ -116,41 +110,27 @@ export class Databases implements Ticking {
   }
 }
 
-/** What a session was opened with, to judge it by again. */
-interface SessionRecord {
-  /** What we proved ourselves with; undefined: nothing. */
-  readonly shown: Generation | undefined
-  /** What the server showed; undefined where it cannot be followed: then any change is the end. */
-  readonly chain: Chain | undefined
-  /** Milliseconds since 1970. */
-  readonly notAfter: number
-}
-
 /** One listener, its server, and what both are trusted by. */
 class DatabaseLeg {
   readonly sessions: DatabaseSessions
-  readonly #settings: DatabaseSettings
   readonly #options: DatabasesOptions
-  readonly #records = new WeakMap<DatabaseSession, SessionRecord>()
-  readonly #trust: TrustFile | undefined
+  readonly #records = new WeakMap<DatabaseSession, NamedServerRecord>()
+  readonly #trusted: NamedServers
   readonly #server: string
-  /** Which generation a context proves us with. */
-  readonly #shown = new WeakMap<SecureContext, Generation>()
-  #context: { readonly of: readonly unknown[]; readonly value: SecureContext } | undefined
 
   constructor(settings: DatabaseSettings, options: DatabasesOptions, places: { taken: number }) {
     const { config, clock, descriptors, names, metrics } = options
     const { connectMs, handshakeMs } = config.limits
-    this.#settings = settings
     this.#options = options
-    this.#trust = settings.trust === undefined ? undefined : new TrustFile(settings.trust, Date.now)
+    const shows = settings.clientCertificate === 'own'
+    this.#trusted = new NamedServers(options.credentials, settings.trust, shows)
     this.#server = settings.servers.map(({ host, port }) => `${host}:${port}`).join(', ')
     const connector = new ServerConnector({
       places: settings.servers.map(({ host, port }) => {
         return { host, port, name: settings.serverName ?? host }
       }),
       sslNegotiation: settings.sslNegotiation,
-      context: () => this.#secureContext(),
+      context: () => this.#trusted.context(),
       ...{ names, clock, descriptors, connectMs, handshakeMs },
       limitHit: (limit) => metrics.limitHit(limit),
     })
@@ -166,14 +146,17 @@ class DatabaseLeg {
 
   /** A session goes on only while what it was opened with may still be used. */
   judgeAgain(): void {
-    const ended = this.sessions.endUnfit((session) => this.#unfit(this.#records.get(session)))
+    const ended = this.sessions.endUnfit((session) => {
+      const record = this.#records.get(session)
+      return record === undefined ? null : this.#trusted.unfit(record)
+    })
     if (ended > 0) this.#options.log.warn({ ...this.#facts(), ended }, 'database sessions cut off')
   }
 
   lookAtTrust(): void {
     const why = (problem: string) =>
       this.#options.log.error({ ...this.#facts(), problem }, 'database trust refused')
-    if (this.#trust?.changed(why) === true) {
+    if (this.#trusted.changed(why)) {
       this.#options.log.info(this.#facts(), 'database trust')
       this.judgeAgain()
     }
@@ -188,50 +171,13 @@ class DatabaseLeg {
     })
   }
 
-  #unfit(record: SessionRecord | undefined): Refusal | null {
-    const { bundle, crls } = this.#options.credentials.current
-    if (record === undefined) return null
-    const { shown, chain } = record
-    const own = shown && withdrawn(shown.chain, bundle, crls)
-    if (own) return own
-    const trusted = this.#trust?.current.bundle ?? bundle
-    return withdrawn(chain, trusted, this.#trust === undefined ? crls : [])
-  }
-
   /** What either side showed may have been withdrawn during the handshake. */
   #connected(session: DatabaseSession, { socket, context }: OpenedServer): void {
-    const { current } = this.#options.credentials
-    const shown = this.#shown.get(context)
-    const bundle = this.#trust?.current.bundle ?? current.bundle
-    const chain = readChain(factsOf(socket, 'server').chain, bundle)
-    const ends = [
-      shown?.notAfter,
-      chain?.leaf.notAfter,
-      ...(chain?.issuers.map(({ notAfter }) => notAfter) ?? []),
-    ]
-    const notAfter = Math.min(...ends.filter((end) => end !== undefined))
-    this.#records.set(session, { shown, chain, notAfter })
-    if (context === this.#secureContext()) return
-    const refusal = this.#unfit(this.#records.get(session))
+    const record = this.#trusted.recordOf(socket, context)
+    this.#records.set(session, record)
+    if (context === this.#trusted.context()) return
+    const refusal = this.#trusted.unfit(record)
     if (refusal !== null) session.refuse(refusal)
-  }
-
-  #secureContext(): SecureContext {
-    const { current } = this.#options.credentials
-    const trust = this.#trust?.current
-    const of = [current, trust]
-    if (this.#context?.of.every((each, i) => each === of[i]) !== true) {
-      const named =
-        trust === undefined
-          ? { ca: current.caPems, crl: current.crlPems }
-          : { ca: trust.caPems, crl: [] }
-      const pair = { key: current.keyPem, cert: current.certPem }
-      const shows = this.#settings.clientCertificate === 'own'
-      const value = namedServerContext(named, shows ? pair : undefined)
-      if (shows) this.#shown.set(value, current)
-      this.#context = { of, value }
-    }
-    return this.#context.value
   }
 
   #facts() {
@@ -279,21 +225,4 @@ class DatabaseLeg {
       ...{ status, reason, because, passed },
     })
   }
-}
-
-/** Is a chain revoked, or does an authority of it stand in the bundle no more? */
-function withdrawn(
-  chain: Chain | undefined,
-  bundle: TrustBundle,
-  crls: Generation['crls'],
-): Refusal | null {
-  if (chain === undefined) {
-    return refuse('untrusted-certificate', 'the server’s chain cannot be judged after a change')
-  }
-  const revoked = revokedOf(issuedRecords(chain), crls)
-  if (revoked !== undefined) return revoked
-  const root = chain.issuers.at(-1)
-  if (root !== undefined && bundle.byFingerprint.has(root.fingerprint256)) return null
-  const because = `the root ${root?.subject.text ?? ''} is no longer in the trust bundle`
-  return refuse('untrusted-certificate', because)
 }

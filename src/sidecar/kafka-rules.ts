@@ -22,3 +22,11 @@ export function kafkaRulesFrom(written: readonly ConfiguredRule[], config: Confi
     now: Date.now,
   })
 }
+
+/** A warning where there is a `kafka`, and no rule for this module. */
+export function withoutKafkaRules({ rules }: KafkaRules, { kafka, module }: Config): Problem[] {
+  if (kafka === undefined || rules.length > 0) return []
+  const message = `kafka: no rule is for ${module.id}, so every topic and group is refused`
+  const hint = 'set kafka.knownRules: true, write kafka.rules, or begin with kafka.mode: report'
+  return [{ severity: 'warning', message, hint }]
+}

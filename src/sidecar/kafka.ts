@@ -41,7 +41,8 @@ export class KafkaLeg implements Ticking {
   readonly #options: KafkaLegOptions
   #parts: LegParts | undefined
   /** Null: everything listens. Until then those who come wait, and nothing is read. */
-  #early: (() => void)[] | null = []
+  #early: Map<Socket, () => void> | null = new Map()
+  #unsubscribe = () => {}
   #lookAt = 0
   #closing = false
 
@@ -67,14 +68,14 @@ export class KafkaLeg implements Ticking {
     this.#parts = this.#make(settings)
     const kafka = await this.#listen(settings.listen, undefined)
     clock.watch(this)
-    credentials.subscribe(() => this.#judgeAgain())
+    this.#unsubscribe = credentials.subscribe(() => this.#judgeAgain())
     return { kafka }
   }
 
   serve(): void {
-    const early = this.#early ?? []
+    const early = this.#early ?? new Map()
     this.#early = null
-    for (const begin of early) begin()
+    for (const begin of early.values()) begin()
   }
 
   async drain(): Promise<void> {
@@ -85,6 +86,8 @@ export class KafkaLeg implements Ticking {
   destroy(): void {
     this.#closing = true
     this.#options.clock.unwatch(this)
+    this.#unsubscribe()
+    for (const socket of this.#early?.keys() ?? []) socket.destroy()
     this.#parts?.sessions.destroy()
   }
 
@@ -153,7 +156,8 @@ export class KafkaLeg implements Ticking {
     const record = servers.recordOf(socket, context)
     records.set(session, record)
     if (context === servers.context()) return
-    if (servers.unfit(record) !== null) session.end()
+    const refusal = servers.unfit(record)
+    if (refusal !== null) session.refuse(refusal)
     else if (servers.isStale(record)) session.retire()
   }
 
@@ -171,11 +175,11 @@ export class KafkaLeg implements Ticking {
   }
 
   #accepted(socket: Socket, accept: () => void): void {
-    if (this.#early === null) return accept()
+    const early = this.#early
+    if (early === null) return accept()
     socket.on('error', () => socket.destroy())
-    this.#early.push(() => {
-      if (!socket.destroyed) accept()
-    })
+    socket.once('close', () => early.delete(socket))
+    early.set(socket, accept)
   }
 }
 

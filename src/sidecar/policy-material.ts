@@ -9,7 +9,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
-import { type KafkaRulesInForce, kafkaRulesFrom } from './kafka-rules.ts'
+import { type KafkaRulesInForce, kafkaRulesFrom, withoutKafkaRules } from './kafka-rules.ts'
 
 /** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
 export interface PolicyMaterial {
@@ -34,7 +34,8 @@ export interface PolicyOf extends KafkaRulesInForce {
 export function policyFrom(material: PolicyMaterial, config: Config): PolicyOf {
   const loaded = loadPolicy({ ...config.policy, ...material }, { own: config.module.id })
   const kafka = kafkaRulesFrom(material.kafka, config)
-  return { ...loaded, kafka, grants: material.grants.length }
+  const warnings = [...loaded.warnings, ...withoutKafkaRules(kafka, config)]
+  return { ...loaded, kafka, warnings, grants: material.grants.length }
 }
 
 /** All that a change of policy concerns. */

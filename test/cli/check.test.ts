@@ -95,6 +95,24 @@ test('a sound configuration: a few lines, exit 0', async (t) => {
   t.true(stdout.endsWith('\nFine.\n'))
 })
 
+test('a Kafka leg: where it leads and by how many rules, a warning for none, errors with their lines', async (t) => {
+  const kafka = 'kafka:\n  bootstrap: [kafka-0, kafka-1:9094]\n'
+  const known = await sidecar(installation(`${kafka}  knownRules: true\n`), 'check')
+  t.is(known.status, 0, known.stderr)
+  t.regex(known.stdout, /\nkafka +127\.0\.0\.1:9092 -> kafka-0:9093, kafka-1:9094, 1 rule\n/)
+  const none = await sidecar(installation(`${kafka}  mode: report\n`), 'check')
+  t.is(none.status, 0)
+  t.regex(none.stdout, /\nkafka .*, 0 rules, REPORT ONLY\n/)
+  t.regex(
+    none.stderr,
+    /warning: kafka: no rule is for mod-users-19\.7\.0, so every topic and group/,
+  )
+  const rule = "    - {caller: mod-users, topics: {produce: ['{x}.a']}, why: test}\n"
+  const wrong = await sidecar(installation(`${kafka}  rules:\n${rule}`), 'check')
+  t.is(wrong.status, 2)
+  t.regex(wrong.stderr, /sidecar\.yaml:\d+:\d+: \{x\}\.a knows no placeholder but/)
+})
+
 test('every room is looked at although the one before has errors', async (t) => {
   const directory = installation()
   rmSync(join(directory, 'ca', ID, 'ca.crt'))

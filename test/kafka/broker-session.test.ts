@@ -23,6 +23,8 @@ const MEANT: Readonly<Record<string, Given>> = {
   Fetch: { replicaId: -1, sessionId: 0, sessionEpoch: -1 },
   FindCoordinator: { keyType: 1 },
   Produce: { acks: -1 },
+  AlterConfigs: { resources: [{ resourceType: 2, resourceName: 'a' }] },
+  IncrementalAlterConfigs: { resources: [{ resourceType: 2, resourceName: 'a' }] },
   OffsetFetch: { groups: [{ group: 'g' }, { group: 'h' }] },
 }
 const ANSWERED: Readonly<Record<string, Given>> = {
@@ -130,6 +132,20 @@ for (const [name, bytes, reason, because] of [
     ),
     'api-not-allowed',
     /for brokers alone/,
+  ],
+  [
+    'a group twice',
+    requestFrame(
+      apiOf(9, 8),
+      Buffer.concat([
+        Buffer.from([3]),
+        ...Array(2).fill(Buffer.from([2, 97, 0, 0])),
+        NO_TAGS,
+        NO_TAGS,
+      ]),
+    ),
+    'malformed-request',
+    /OffsetFetch 8: a group is named twice/,
   ],
   [
     'a topic without a name',

@@ -23,12 +23,14 @@ export interface PolicyFound {
     readonly knownGrants: number
     readonly mode: 'enforce' | 'report'
     readonly hash: string
+    /** For Kafka, of this module; where there is a `kafka`. */
+    readonly kafkaRules?: number
   }
 }
 
 /** Reads and compiles it by the function of `run`; throws a Fault with everything that is wrong. */
 export function checkPolicy({ config, origins }: Loaded): PolicyFound {
-  const { policy, warnings, forbidden, material } = policyOf(config)
+  const { policy, kafka, warnings, forbidden, material } = policyOf(config)
   const { mode, hash } = policy
   const { descriptors } = config.policy
   const origin = origins.find(({ key }) => key === 'migration.listen')?.origin
@@ -58,6 +60,9 @@ export function checkPolicy({ config, origins }: Loaded): PolicyFound {
   const grants = written.length - fromKnown
   return {
     problems,
-    told: { descriptors, modules: set.modules.size, grants, knownGrants: fromKnown, mode, hash },
+    told: {
+      ...{ descriptors, modules: set.modules.size, grants, knownGrants: fromKnown, mode, hash },
+      ...(config.kafka && { kafkaRules: kafka.rules.length }),
+    },
   }
 }

@@ -26,7 +26,7 @@ export function configurationSummary(
 ): string {
   return wrapped([
     ['module', `${config.module.id} in ${config.trustDomain}`],
-    ...listenerRows(config),
+    ...listenerRows(config, policy?.told.kafkaRules),
     ...workers(config),
     ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
@@ -62,7 +62,7 @@ function wrapped(rows: readonly (readonly [string, string])[]): string {
   )
 }
 
-function listenerRows(config: Config): [string, string][] {
+function listenerRows(config: Config, kafkaRules = 0): [string, string][] {
   const { admin, status } = config
   const http = LISTENERS.filter((listener) => listener.configured(config)).sort(byLabel)
   const rows = http.map(({ direction, describe }): [string, string] => [
@@ -82,7 +82,8 @@ function listenerRows(config: Config): [string, string][] {
   if (kafka !== undefined) {
     const to = kafka.bootstrap.map(({ host, port }) => `${host}:${port}`).join(', ')
     const mode = kafka.mode === 'report' ? ', REPORT ONLY' : ''
-    rows.push(['kafka', `${formatListen(kafka.listen)} -> ${to}${mode}`])
+    const rules = plural(kafkaRules, 'rule')
+    rows.push(['kafka', `${formatListen(kafka.listen)} -> ${to}, ${rules}${mode}`])
   }
   rows.push(['admin', formatListen(admin.listen)], ['status', formatListen(status.listen)])
   return rows
