@@ -19,6 +19,8 @@ Options:
     --workers N         several threads too, with the proxies on all CPUs; 2 with --full
     --full              latency at a fixed rate, handshakes, routes, log, tokens, connections,
                         body sizes, peers and a slow network as well; half an hour
+    --second-line       caller, tenants and tokens judged against not, in the three
+                        sidecars between two modules; nothing else
     --postgres          the database leg alone, beside PgBouncer and stunnel: pgbench -S
                         with 1, 16 and 64 clients, and COPY of 1 GiB each way
     --json FILE         the figures for programs
@@ -38,6 +40,7 @@ export interface Options {
   readonly full: boolean
   /** Threads to measure beside one; 1: none. */
   readonly workers: number
+  readonly secondLine: boolean
   readonly postgres: boolean
   readonly json: string | undefined
   readonly help: boolean
@@ -57,6 +60,7 @@ export function parseOptions(argv: readonly string[]): Options {
       seconds: { type: 'string', default: '2' },
       workers: { type: 'string' },
       full: { type: 'boolean', default: false },
+      'second-line': { type: 'boolean', default: false },
       postgres: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -71,6 +75,7 @@ export function parseOptions(argv: readonly string[]): Options {
     seconds: positive('--seconds', values.seconds),
     workers: positive('--workers', values.workers ?? (values.full ? '2' : '1')),
     full: values.full,
+    secondLine: values['second-line'],
     postgres: values.postgres,
     json: values.json,
     help: values.help,

@@ -8,6 +8,7 @@ import type { Row } from './report/rows.ts'
 import { loadTable, startTable } from './report/tables.ts'
 import { openSite } from './site/site.ts'
 import { bodies, connections, latency, newConnections, scenarios } from './studies/main.ts'
+import { secondLine } from './studies/second-line.ts'
 import { slowNetwork } from './studies/slow-network.ts'
 import { measureStarts } from './studies/starts.ts'
 import type { Study } from './studies/study.ts'
@@ -49,7 +50,8 @@ async function main(argv: readonly string[]): Promise<number> {
       seconds: options.seconds,
       progress: progress.tell,
     }
-    const studies = options.full ? [scenarios, ...FULL] : [scenarios]
+    const all = options.full ? [scenarios, ...FULL, secondLine] : [scenarios]
+    const studies = options.secondLine ? [secondLine] : all
     if (options.workers > 1) studies.push(workers)
     for (const study of studies) {
       progress.tell('starting the candidates')

@@ -8,6 +8,7 @@ import { connections, cuts, placed } from '../test/support/messages.ts'
 import { REQUESTS, RESPONSES } from '../test/wire/differences.ts'
 import { DATABASE_TRIALS } from './database.ts'
 import { KAFKA_TRIALS } from './kafka.ts'
+import { HANDLE_TRIALS } from './handles.ts'
 import { LINK_TRIALS, linkStates } from './link.ts'
 import { randomBytesOf } from './random-bytes.ts'
 import { overSockets, scenes } from './sockets.ts'
@@ -80,6 +81,7 @@ const TRIALS = {
     fc.asyncProperty(plans, events, async (all, script) => fine(await chaos(all, script))),
   ],
   ...LINK_TRIALS,
+  ...HANDLE_TRIALS,
   ...DATABASE_TRIALS,
   ...KAFKA_TRIALS,
   sockets: [30, fc.asyncProperty(scenes, async (scene) => fine(await overSockets(scene)))],

@@ -21,6 +21,8 @@ export interface Variant {
   readonly workers?: number
   /** Where they may run; the CPU of proxies when left out. */
   readonly cpus?: string
+  /** More for the section `policy`. */
+  readonly policy?: object
 }
 
 /**
@@ -53,7 +55,7 @@ export function startIngress(
     listen: `127.0.0.1:${port}`,
     forward: `http://127.0.0.1:${site.backendPort}`,
   }
-  return run(site, `${name}-ingress`, port, OKAPI, { ingress }, variant)
+  return startSidecar(site, `${name}-ingress`, port, OKAPI, { ingress }, variant)
 }
 
 /** The sidecar of a module that calls. */
@@ -65,10 +67,12 @@ export async function startEgress(
   const { mutualPort, caller } = options
   const port = await freePort()
   const egress = { listen: `127.0.0.1:${port}`, gateway: `https://127.0.0.1:${mutualPort}` }
-  return { process: await run(site, `${name}-egress`, port, caller, { egress }, options), port }
+  const process = await startSidecar(site, `${name}-egress`, port, caller, { egress }, options)
+  return { process, port }
 }
 
-async function run(
+/** A sidecar with this leg; it is ready when `port` accepts. */
+export async function startSidecar(
   site: Site,
   name: string,
   port: number,
@@ -82,6 +86,7 @@ async function run(
     policy = {},
     workers,
     cpus,
+    policy = {},
   }: Variant,
 ): Promise<Measured> {
   const file = join(site.directory, `${name}.json`)

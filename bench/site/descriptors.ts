@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CALLERS, OKAPI } from './certificates.ts'
+import { CALLEE, CALLERS, OKAPI } from './certificates.ts'
 
 /** The interface that all modules call. */
 const ITEMS = {
@@ -28,7 +28,7 @@ export async function writeDescriptors(directory: string, routes = 0): Promise<v
   ]
   const all = [
     { id: OKAPI, provides: [{ id: 'okapi', version: '1.15', handlers: [] }] },
-    { id: 'mod-items-1.0.0', provides: [ITEMS] },
+    { id: CALLEE, provides: [ITEMS] },
     ...CALLERS.map((id) => ({ id, requires, provides: [] })),
     ...wide,
   ]

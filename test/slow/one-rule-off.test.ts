@@ -101,6 +101,13 @@ const ROWS: readonly (readonly [off: string, at: string, TurnOff, found: readonl
       ...['forged-original-url', 'forged-rewrite-url', 'method-override'],
     ],
   ],
+  ['the rule for X-Sidecar-Caller', ID.okapi, headersPass(NAME.caller), ['forged-sidecar-caller']],
+  [
+    'the rule for X-Sidecar-Exchange',
+    ID.okapi,
+    headersPass(NAME.exchange),
+    ['forged-sidecar-exchange'],
+  ],
   [
     'the judging of tenants',
     ID.okapi,
@@ -151,6 +158,12 @@ for (const [off, turnOff, ids] of [
     'the rule for X-Okapi-*',
     headersPass(NAME.okapi, DIRECTLY),
     ['direct-filter', 'direct-permissions'],
+  ],
+  ['the rule for X-Sidecar-Caller', headersPass(NAME.caller, DIRECTLY), ['direct-sidecar-caller']],
+  [
+    'the rule for X-Sidecar-Exchange',
+    headersPass(NAME.exchange, DIRECTLY),
+    ['direct-sidecar-exchange'],
   ],
   ['the judging of tenants', doorSays('direct', { judgesTenant: false }), ['direct-supertenant']],
   ['the rule for user ids', doorSays('direct', { userId: ACTION.pass }), ['direct-user-id']],

@@ -94,6 +94,16 @@ const ROWS: readonly ForgedRow[] = [
     '/_/proxy/tenants',
     'A router behind serves another path than the one that was authorized.',
   ],
+  [
+    'X-Sidecar-Caller',
+    'public',
+    'A module asks in the name of another caller, and is let to what that one may.',
+  ],
+  [
+    'X-Sidecar-Exchange',
+    '0'.repeat(38),
+    'A module gives its call the number of another caller’s, and is taken for that one.',
+  ],
   ['X-Okapi-Stop', 'true', 'The pipeline ends before the filters behind the handler.'],
   ['X-Okapi-Unheard-Of', 'x', 'What Okapi adds one day will be forged from that day on.'],
   [
@@ -151,6 +161,18 @@ const DIRECT_ROWS: readonly (readonly [
     'a filter’s phase past Okapi',
     'A module takes an ordinary call for a call of the auth phase.',
     (context) => [...honest(context), ['X-Okapi-Filter', 'auth /users']],
+  ],
+  [
+    'sidecar-caller',
+    'a true caller past Okapi',
+    'A caller with a grant says that Okapi asks for another, and is let to what that one may.',
+    (context) => [...honest(context), ['X-Sidecar-Caller', 'public']],
+  ],
+  [
+    'sidecar-exchange',
+    'the number of an exchange past Okapi',
+    'A caller with a grant is taken for the one whose exchange it names.',
+    (context) => [...honest(context), ['X-Sidecar-Exchange', '0'.repeat(38)]],
   ],
   [
     'method-override',
