@@ -21,8 +21,6 @@ export interface Variant {
   readonly workers?: number
   /** Where they may run; the CPU of proxies when left out. */
   readonly cpus?: string
-  /** More for the section `policy`. */
-  readonly policy?: object
 }
 
 /**
@@ -86,7 +84,6 @@ export async function startSidecar(
     policy = {},
     workers,
     cpus,
-    policy = {},
   }: Variant,
 ): Promise<Measured> {
   const file = join(site.directory, `${name}.json`)

@@ -1,6 +1,7 @@
 import { hasAuthFilter } from '../folio/descriptor.ts'
 import { isOkapi, productOf } from '../folio/module-id.ts'
 import type { DescriptorSet } from '../policy/descriptors.ts'
+import type { Policy } from '../policy/policy.ts'
 import { traitsOf } from '../policy/traits.ts'
 import { countRoutes, type Opening } from './opening.ts'
 
@@ -36,6 +37,7 @@ export function blastRadius(
   openings: readonly Opening[],
   module: string,
   set: DescriptorSet,
+  callerMode: Policy['callerMode'] = 'off',
 ): BlastRadius {
   const name = isOkapi(module) ? 'okapi' : module
   const steps = Map.groupBy(openings, ({ caller }) => caller)
@@ -55,7 +57,7 @@ export function blastRadius(
     indirect,
     beyond: [...set.modules.keys()].filter((id) => !known.has(id) && !isOkapi(id)),
     callers: [...new Set(called.map(({ caller }) => caller))],
-    notes: notesOn(openings, name, set),
+    notes: notesOn(openings, name, set, callerMode),
   }
 }
 
@@ -105,12 +107,26 @@ function plainNotes(openings: readonly Opening[]): string[] {
   return [`${from}: ${what} (${first.why ?? ''})`]
 }
 
-function notesOn(openings: readonly Opening[], name: string, set: DescriptorSet): string[] {
+/** What Okapi may make of what others ask it for (docs/true-caller.md). */
+const OKAPI_NOTES = {
+  off: 'it can ask a module for anything in the name of any caller: policy.caller is off',
+  report: 'it can ask a module for anything in the name of any caller: policy.caller only reports',
+  enforce:
+    'ordinary routes only while a caller has the same call open at Okapi, for the same tenant; system routes at any time',
+} as const
+
+function notesOn(
+  openings: readonly Opening[],
+  name: string,
+  set: DescriptorSet,
+  callerMode: Policy['callerMode'],
+): string[] {
   const descriptor = set.modules.get(name)?.descriptor
   const admin = openings.some(({ caller, kind }) => caller === name && kind === 'admin')
   const notes = [
     'at the public listener it can act as any browser, with the tokens that it has seen',
   ]
+  if (name === 'okapi') notes.push(OKAPI_NOTES[callerMode])
   notes.push(...plainNotes(openings))
   if (admin) notes.push('grants open parts of Okapi’s administration to it')
   if (descriptor === undefined) return notes

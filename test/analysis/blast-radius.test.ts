@@ -54,6 +54,19 @@ test('a forwarder that is only read forwards nothing', (t) => {
   t.true(direct.every(({ forwards }) => forwards === null))
 })
 
+test('what Okapi may do in the name of others depends on policy.caller', (t) => {
+  const set = installed(FIXTURE_VALUES)
+  const openings = reachOf({ policy: policyOf(), set, grants: grantsInForce({}) })
+  for (const mode of ['off', 'report', 'enforce'] as const) {
+    const { notes } = blastRadius(openings, 'okapi-7.2.0', set, mode)
+    const any = notes.filter((note) => note.includes('in the name of any caller'))
+    const open = notes.filter((note) => note.includes('only while a caller has the same call open'))
+    t.deepEqual([any.length, open.length], mode === 'enforce' ? [0, 1] : [1, 0], mode)
+    const users = blastRadius(openings, 'mod-users-19.7.0', set, mode)
+    t.false(users.notes.some((note) => note.includes('policy.caller')))
+  }
+})
+
 test('Okapi reaches everything; modules that give tokens or filter requests are marked', (t) => {
   const okapi = radius('okapi-7.2.0', FIXTURE_VALUES)
   t.deepEqual(okapi.beyond, [])

@@ -35,7 +35,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const all = reachOf(installation)
   if (hijacked !== undefined) {
     if (csv || html !== undefined) throw fault('--blast-radius prints text or --json')
-    const radius = blastRadius(all, resolveModule('--blast-radius', hijacked, set), set)
+    const module = resolveModule('--blast-radius', hijacked, set)
+    const radius = blastRadius(all, module, set, policy.callerMode)
     process.stdout.write(json ? blastJson(radius) : blastText(radius))
     return 0
   }
