@@ -3,7 +3,7 @@ import { isOkapi } from '../folio/module-id.ts'
 import { type Caller, parseCaller } from '../policy/caller.ts'
 import type { PolicySource } from '../policy/compiled-policy.ts'
 import type { DescriptorSet } from '../policy/descriptors.ts'
-import { type Grant, isFor, readGrantRules, STRIPES_GRANTS } from '../policy/grants.ts'
+import { type Grant, readGrantRules, STRIPES_GRANTS } from '../policy/grants.ts'
 import { knownGrantsOf } from '../policy/known-grants.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { RuleSource } from '../policy/rule-source.ts'
@@ -56,11 +56,10 @@ export function grantsInForce({
   return [...readGrantRules(grants, unread), ...named, ...STRIPES_GRANTS]
 }
 
-/** The grants for one caller at Okapi. Throws a Fault for any that cannot be read. */
-export function readGrantsFor(list: readonly RuleSource[], caller: string): Grant[] {
+/** The grants of all callers. Throws a Fault for any that cannot be read. */
+export function readAllGrants(list: readonly RuleSource[]): Grant[] {
   const problems: Problem[] = []
   const grants = readGrantRules(list, problems)
   if (problems.length > 0) throw new Fault(problems)
-  const who = parseCaller(caller)
-  return grants.filter((grant) => grant.at === 'okapi' && isFor(grant, who))
+  return grants
 }

@@ -6,14 +6,12 @@ import { grantsInForce } from '../analysis/installation.ts'
 import { readGrants } from '../config/grants.ts'
 import { readText } from '../fault/text-file.ts'
 import { Fault, fault } from '../fault.ts'
-import { parseCaller } from '../policy/caller.ts'
 import {
   type DescriptorFiles,
   KNOWN_GRANTS_FILE,
   loadDescriptors,
   readDescriptorFiles,
 } from '../policy/descriptor-files.ts'
-import { isFor } from '../policy/grants.ts'
 import { descriptorsFor, packDescriptors } from '../policy/packed-descriptors.ts'
 import type { RuleSource } from '../policy/rule-source.ts'
 import { issueAll, missingCertificates, trustDomainOf } from './init/certificates.ts'
@@ -214,10 +212,8 @@ function filesOf(
     ...[...plan.descriptors].map(([name, text]) => readable(`descriptors/${name}`, text)),
     ...all.map((member) => {
       const { id, role, knownGrants } = member
-      const own = grantsInForce({ grants, known, knownGrants }).filter(
-        (grant) => grant.at === 'okapi' && isFor(grant, parseCaller(id)),
-      )
-      const part = role === 'okapi' ? set : descriptorsFor(set, id, own)
+      const inForce = grantsInForce({ grants, known, knownGrants })
+      const part = role === 'okapi' ? set : descriptorsFor(set, id, inForce)
       return readable(packedFile(member), `${JSON.stringify(packDescriptors(part))}\n`)
     }),
     ...(options.platform === 'helm'

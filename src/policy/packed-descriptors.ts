@@ -7,7 +7,7 @@ import {
   type InstalledModule,
   installDescriptors,
 } from './descriptors.ts'
-import type { Grant } from './grants.ts'
+import { type Grant, isFor } from './grants.ts'
 
 const FORMAT = 'okapi-sidecar/descriptors/1'
 
@@ -34,8 +34,9 @@ export function packDescriptors({ modules, hash }: DescriptorSet): PackedDescrip
 /**
  * The part of a set that the sidecar of one module needs: the module, and every provider of an
  * interface that it asks for, provides itself or is granted. A grant by path may reach anything that
- * begins alike. Of all others it needs what they ask for, to judge what Okapi asks on their behalf. A
- * module with filters hears of every call, and needs the whole set as Okapi's sidecar does.
+ * begins alike. Of those that call it, by their descriptors or a grant, it needs what they ask for, to
+ * judge what Okapi asks on their behalf. A module with filters hears of every call, and needs the whole
+ * set as Okapi's sidecar does. `grants`: those of all callers.
  */
 export function descriptorsFor(
   set: DescriptorSet,
@@ -49,7 +50,8 @@ export function descriptorsFor(
   const called = provides.filter(({ id: provided }) => !provided.startsWith('_'))
   const wanted = new Set([...requires, ...optional, ...called].map((entry) => entry.id))
   const begins = new Set<string>()
-  for (const { opens } of grants) {
+  const atOkapi = grants.filter(({ at }) => at === 'okapi')
+  for (const { opens } of atOkapi.filter((grant) => isFor(grant, { kind: 'module', id }))) {
     if (opens.kind === 'interface') wanted.add(opens.id)
     if (opens.kind === 'route') begins.add(firstSegment(opens.pattern.text))
   }
@@ -62,8 +64,18 @@ export function descriptorsFor(
           begins.has(firstSegment(pathPattern ?? path ?? '')),
         ),
     )
-  const all = [...set.modules.values()]
-  return descriptorSet(all.map((module) => (needed(module) ? module : asCaller(module))))
+  const offers = new Set(called.map((entry) => entry.id))
+  const opening = atOkapi.filter(
+    ({ opens }) => opens.kind === 'route' || (opens.kind === 'interface' && offers.has(opens.id)),
+  )
+  const calls = ({ descriptor }: InstalledModule) =>
+    [...descriptor.requires, ...descriptor.optional].some((entry) => offers.has(entry.id)) ||
+    opening.some((grant) => isFor(grant, { kind: 'module', id: descriptor.id.id }))
+  return descriptorSet(
+    [...set.modules.values()].flatMap((module) =>
+      needed(module) ? [module] : calls(module) ? [asCaller(module)] : [],
+    ),
+  )
 }
 
 /** A module that calls and is not called. */

@@ -26,6 +26,27 @@ const SEEN = {
 const log = (...lines: readonly object[]) =>
   lines.map((line) => `${JSON.stringify({ ...SEEN, ...line })}\n`).join('')
 
+test('what Okapi asked on behalf of a caller becomes a grant of that caller, never of Okapi', async (t) => {
+  const file = join(await folder(t), 'access.log')
+  const byOkapi = { direction: 'ingress', caller: 'okapi-7.2.0', at: 'mod-users-19.7.0' }
+  const unknown = { ...byOkapi, wouldDeny: 'caller-not-allowed' }
+  await writeFile(
+    file,
+    log(
+      { ...byOkapi, onBehalfOf: 'mod-tags-3.1.0' },
+      { ...unknown, onBehalfOf: 'unknown' },
+      { ...unknown, onBehalfOf: 'okapi', route: '/users' },
+      { ...byOkapi, onBehalfOf: 'mod-notes-8.1.0', wouldDeny: '', route: '/users' },
+    ),
+  )
+  const { stdout, stderr, code } = await policy(['suggest', '--descriptors', SET, '--from', file])
+  t.is(code, 0, stderr)
+  t.regex(stderr, /4 exchanges that passed, 1 of them by report mode alone/)
+  const list = parse(stdout)
+  t.is(list.length, 1)
+  t.like(list[0], { caller: 'mod-tags', at: 'okapi', methods: ['GET'], path: '/users/{id}' })
+})
+
 test('grants with their evidence, that can be used as they are', async (t) => {
   const path = await folder(t)
   const [file, grants] = [join(path, 'access.log'), join(path, 'grants.yaml')]

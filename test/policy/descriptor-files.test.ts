@@ -7,6 +7,7 @@ import { readGrants } from '../../src/config/grants.ts'
 import { Fault } from '../../src/fault.ts'
 import { compilePolicy } from '../../src/policy/compiled-policy.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../src/policy/descriptor-files.ts'
+import { readGrantRules } from '../../src/policy/grants.ts'
 import { loadPolicy } from '../../src/policy/load-policy.ts'
 import { descriptorsFor, packDescriptors } from '../../src/policy/packed-descriptors.ts'
 import { ask, FIXTURE_VALUES, findings, word } from './tools.ts'
@@ -132,12 +133,7 @@ test('a packed file decides as the folder does, and is checked', async (t) => {
 test('the part for one module decides its calls as the whole does', (t) => {
   const { set } = loadDescriptors(FIXTURES)
   const part = descriptorsFor(set, 'mod-notes-8.1.0')
-  t.deepEqual([...part.modules.keys()], [...set.modules.keys()])
-  const whole = [...part.modules].filter(([, { descriptor }]) => descriptor.provides.length > 0)
-  t.deepEqual(
-    whole.map(([id]) => id),
-    ['mod-notes-8.1.0', 'mod-users-19.7.0'],
-  )
+  t.deepEqual([...part.modules.keys()], ['mod-notes-8.1.0', 'mod-users-19.7.0'])
   t.not(part.hash, set.hash)
   const decide = (descriptors: typeof set) => {
     const { policy } = compilePolicy({ descriptors, own: 'mod-notes-8.1.0' })
@@ -148,6 +144,30 @@ test('the part for one module decides its calls as the whole does', (t) => {
   }
   t.deepEqual(decide(part), decide(set))
   t.throws(() => descriptorsFor(set, 'mod-nobody-1.0.0'), { instanceOf: Fault })
+})
+
+test('the part for one module knows who calls it, and what for', (t) => {
+  const { set } = loadDescriptors(FIXTURES)
+  const grant = { caller: 'mod-tags', at: 'okapi', interface: 'users', why: 'w' }
+  const grants = readGrantRules([{ value: grant, file: 'f', pointer: '/0' }], [])
+  const short = ({ modules }: typeof set) =>
+    [...modules].map(([id, { descriptor }]) => `${id} ${descriptor.provides.length > 0}`)
+  const callers = [...set.modules].filter(([, { descriptor }]) =>
+    [...descriptor.requires, ...descriptor.optional].some(({ id }) =>
+      ['users', 'custom-fields', 'user-tenants'].includes(id),
+    ),
+  )
+  const wanted = callers.map(([id]) => `${id} false`)
+  const part = short(descriptorsFor(set, 'mod-users-19.7.0'))
+  t.true(wanted.length > 2)
+  for (const each of wanted) t.true(part.includes(each), each)
+  t.false(part.some((each) => each.startsWith('mod-tags')))
+  const granted = short(descriptorsFor(set, 'mod-users-19.7.0', grants))
+  t.deepEqual(
+    granted.filter((each) => !part.includes(each)),
+    ['mod-tags-3.1.0 false'],
+  )
+  t.is(descriptorsFor(set, 'mod-authtoken-2.18.0'), set)
 })
 
 test('the hash follows everything that decides', (t) => {

@@ -122,6 +122,8 @@ test('one module more: its files, Okapi’s part, and nothing else; keys and gra
     [
       'ca/index.json',
       'discovery.json',
+      // Its auth filter hears of every call.
+      'policy/mod-authtoken-2.18.0.json',
       'policy/mod-inventory-22.1.0.json',
       'policy/okapi-7.2.0.json',
       'sidecars/okapi-7.2.0.yaml',

@@ -10,6 +10,9 @@ import type { Reason } from '../../refusal/reasons.ts'
 
 const TOKEN = 'token-not-seen-here' satisfies Reason
 
+/** No grant opens anything to these, as `onBehalfOf` calls them. */
+const NO_CALLER = ['okapi', 'unknown']
+
 /** What was read. */
 export interface LinesRead {
   readonly usage: UsageLog
@@ -83,15 +86,19 @@ function exchangeIn(line: string): LoggedExchange | undefined {
   if (caller === '' || route === '' || !METHODS.includes(method) || Number.isNaN(timeMs)) {
     return undefined
   }
+  const denied = !['', TOKEN].includes(text('wouldDeny'))
+  const behalf = text('onBehalfOf')
+  const hasCaller = behalf !== '' && !NO_CALLER.includes(behalf)
   const forTenant = text('reason') === 'tenant-not-allowed'
   if (text('reason') !== '' && text('rule') === '' && !forTenant) return undefined
   return {
-    ...{ timeMs, caller, method, route },
+    // What Okapi asks on behalf of another is a matter of that caller's grants.
+    ...{ timeMs, caller: denied && hasCaller ? behalf : caller, method, route },
     at: text('at'),
     direction: text('direction'),
     provider: text('provider'),
     // Of the other rules in report mode no grant of an interface opens anything.
-    wouldDeny: !['', TOKEN].includes(text('wouldDeny')),
+    wouldDeny: denied && (behalf === '' || hasCaller),
     unknownToken: [text('reason'), text('wouldDeny')].includes(TOKEN),
     refusedTenant: forTenant ? text('tenant') || SUPERTENANT : '',
   }

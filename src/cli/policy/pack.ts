@@ -1,6 +1,6 @@
 import { renameSync, statSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { readGrantsFor } from '../../analysis/installation.ts'
+import { readAllGrants } from '../../analysis/installation.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { loadDescriptors } from '../../policy/descriptor-files.ts'
 import type { InstalledModule } from '../../policy/descriptors.ts'
@@ -27,14 +27,14 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { set, warnings } = loadDescriptors(folder)
   tell(warnings)
   const isOkapi = member === 'okapi' || member.startsWith('okapi-')
-  const part = isOkapi ? set : descriptorsFor(set, member, readGrantsFor(grantsIn(grants), member))
+  const part = isOkapi ? set : descriptorsFor(set, member, readAllGrants(grantsIn(grants)))
   const packed = packDescriptors(part)
   const text = `${JSON.stringify(packed)}\n`
   write(out, text)
   const whole = ([id, { descriptor }]: [string, InstalledModule]) =>
     set.modules.get(id)?.descriptor === descriptor
   const ids = [...part.modules].filter(whole)
-  const others = ids.length < set.modules.size ? ', of the others what they ask for' : ''
+  const others = ids.length < set.modules.size ? ', of those that call it what they ask for' : ''
   const counted = `${ids.length} of ${set.modules.size} modules${others}`
   process.stdout.write(
     `${out}: ${counted}, ${text.length} bytes, hash ${packed.hash.slice(0, 16)}\n`,
