@@ -213,6 +213,26 @@ const CASES: readonly Case[] = [
     handle: 'none',
     becomes: 'no-handle',
   },
+  {
+    name: 'the auth filter about Okapi’s administration',
+    open: 'POST /_/proxy/tenants/other/install?tenantParameters=a',
+    asks: 'POST /_/proxy/tenants/other/install?tenantParameters=a',
+    of: AUTH,
+    becomes: 'caller',
+  },
+  {
+    name: 'a tenant job while the install is open that it is for',
+    open: 'POST /_/proxy/tenants/other/install',
+    asks: 'POST /_/tenant',
+    for: 'other',
+    becomes: 'okapi',
+  },
+  {
+    name: 'an ordinary route while an install is open',
+    open: 'POST /_/proxy/tenants/other/install',
+    asks: 'POST /b/1',
+    becomes: 'other-target',
+  },
   // What Okapi asks for itself: it could drop the handle, so that no handle can harm.
   {
     name: 'a tenant job',
@@ -273,6 +293,13 @@ const PREFLIGHT = 'Origin: https://a\r\nAccess-Control-Request-Method: GET\r\n'
 
 const GRANTS = [
   {
+    caller: 'mod-a',
+    at: 'okapi',
+    methods: ['POST'],
+    path: '/_/proxy/tenants/{t}/install',
+    why: 'a test of what Okapi asks then',
+  },
+  {
     caller: 'public',
     at: 'okapi',
     methods: ['*'],
@@ -294,7 +321,9 @@ for (const mode of ['off', 'report', 'enforce'] as const) {
         const browser = start.startsWith('OPTIONS') ? PREFLIGHT : ''
         return `${start} HTTP/1.1\r\nHost: a\r\n${lines}${browser}Content-Length: 0\r\n\r\n`
       }
-      await okapi.socket.arrive(send(one.open, header(one.open.includes('/_/') ? '' : tenant)))
+      await okapi.socket.arrive(
+        send(one.open, header(one.open.includes('/_/invoke/') ? '' : tenant)),
+      )
       t.is(okapi.socket.sent, '', one.name)
       const upstream = okapi.pool.connect()
       const given = /X-Sidecar-Exchange: (.*)\r\n/.exec(upstream.sent)?.[1] ?? ''

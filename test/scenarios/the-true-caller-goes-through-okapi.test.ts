@@ -18,6 +18,11 @@ import {
 
 const TENANT = 'X-Okapi-Tenant: diku'
 const ENFORCE = { caller: 'enforce' }
+/** Hears what was answered: Okapi writes to it while it answers, and may be late. */
+const AUDIT = {
+  id: 'mod-audit-1.0.0',
+  filters: [{ methods: ['*'], pathPattern: '/*', phase: 'post', type: 'request-log' }],
+}
 const REFUSED = '403 caller-not-allowed'
 const TIMER = 'POST /users/expire/timer'
 
@@ -46,11 +51,13 @@ for (const { name, more } of WAYS) {
     const workers = 'workers' in more ? { ...more, workers: 1 } : more
     const modules = { ...workers, policy: ENFORCE }
     town = await Town.open({
-      modules: [ID.notes, ID.inventory, ID.users, ID.authtoken],
+      descriptors: [AUDIT],
+      modules: [ID.notes, ID.inventory, ID.users, ID.authtoken, AUDIT.id],
       more: {
         [ID.okapi]: enforcing,
         [ID.users]: modules,
         [ID.authtoken]: modules,
+        [AUDIT.id]: modules,
         [ID.notes]: { ...workers, policy: { caller: 'report' } },
         [ID.inventory]: workers,
       },
@@ -227,6 +234,22 @@ for (const { name, more } of WAYS) {
       t.is(await calls(ID.authtoken, 'GET /users/1', TENANT), REFUSED)
       t.is(await calls(ID.authtoken, 'POST /token', TENANT), REFUSED)
       t.is(verdictOf(await ask(town.modules, get(`/${ID.users}`))), '200')
+    },
+  )
+
+  test.serial(
+    `${name}: a post filter hears of an exchange, late too, and may not be asked as anyone`,
+    async (t) => {
+      const notes = await open(ID.notes, get('/users/1', TENANT))
+      const asks = (request: string, line: string) =>
+        calls(AUDIT.id, 'GET /users/1', TENANT, `X-Okapi-Request-Id: ${request}`, line)
+      t.is(await asks('6/open', notes.line), '200')
+      t.is(await notes.end(), '200')
+      t.is(await asks('6/late', notes.line), '200')
+      for (const at of [ID.okapi, AUDIT.id]) {
+        t.is((await town.sidecar(at).exchange('6/open'))['onBehalfOf'], ID.notes)
+        t.is((await town.sidecar(at).exchange('6/late'))['onBehalfOf'], 'unknown')
+      }
     },
   )
 
