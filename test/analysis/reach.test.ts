@@ -54,7 +54,7 @@ test('public: every interface without a rule, Stripes’ part of the administrat
   t.false(found.some((line) => line.includes('/_/tenant ')))
 })
 
-test('grants: interfaces, paths, parts of routes, administration, tenants, past Okapi', (t) => {
+test('grants: interfaces, paths, parts of routes, administration, tenants, tokens, past Okapi', (t) => {
   const grants = [
     { caller: 'mod-tags', at: 'okapi', methods: ['GET'], path: '/users/admin', why: 'a' },
     { caller: 'mod-tags', at: 'okapi', tenants: ['supertenant'], why: 'b' },
@@ -63,11 +63,13 @@ test('grants: interfaces, paths, parts of routes, administration, tenants, past 
     { caller: 'client/c', at: 'mod-users', methods: ['GET'], path: '/metrics', why: 'e' },
     { caller: 'client/c', at: 'okapi', methods: ['GET'], path: '/_/brand-new', why: 'f' },
     { caller: 'client/c', at: 'mod-users', tenants: ['supertenant'], why: 'g' },
+    { caller: 'mod-tags', at: 'okapi', tokens: ['mod-users'], why: 'h' },
   ]
   const tags = lines({ grants }, 'mod-tags-3.1.0').filter((line) => line.includes('grant'))
   t.deepEqual(tags, [
     'mod-users-19.7.0 GET /users/{id} only /users/admin grant test.yaml#/grants/0',
     'okapi * X-Okapi-Tenant: supertenant grant test.yaml#/grants/1',
+    'okapi * X-Okapi-Token of mod-users grant test.yaml#/grants/7',
     'mod-notes-8.1.0 GET /notes/{id} grant test.yaml#/grants/2 direct',
   ])
   t.deepEqual(lines({ grants }, 'operator/o'), [
