@@ -3,9 +3,21 @@ import { endOfSegment, startsWith } from './path-pattern.ts'
 /** The tenant that Okapi takes when a request names none: it administrates all others. */
 export const SUPERTENANT = 'supertenant'
 
-/** May a tenant be called so? Okapi's own rule for new ones is narrower (TenantValidator). */
+const LONGEST = 64
+/** 1 for ASCII letters, digits, `-` and `_`. */
+const LETTER = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[A-Za-z0-9_-]/.test(String.fromCharCode(code)) ? 1 : 0,
+)
+
+/**
+ * May a tenant be called so: 1 to 64 ASCII letters, digits, `-` and `_`? Okapi's own rule for new ones is
+ * narrower (TenantValidator). Every request asks: a loop is faster than a regular expression.
+ */
 export function isTenantName(text: string): boolean {
-  return /^[A-Za-z0-9_-]{1,64}$/.test(text)
+  const { length } = text
+  if (length === 0 || length > LONGEST) return false
+  for (let i = 0; i < length; i++) if (LETTER[text.charCodeAt(i)] !== 1) return false
+  return true
 }
 
 /**

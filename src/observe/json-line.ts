@@ -67,7 +67,7 @@ export class JsonLine {
   thousandths(name: Uint8Array, value: number): void {
     this.plain(name)
     if (!(value >= 0 && value < SMALL)) return this.#whole(value / 1000)
-    const whole = Math.trunc(value / 1000)
+    const whole = (value / 1000) | 0
     this.#digits(whole, 1)
     this.plain(POINT)
     this.#digits(value - whole * 1000, 3)
@@ -101,15 +101,17 @@ export class JsonLine {
     this.length = at
   }
 
-  /** At least `least` digits. */
+  /** At least `least` digits; of an integer below SMALL. */
   #digits(value: number, least: 1 | 3): void {
     let count = least
     for (let power = least === 1 ? 10 : 1000; power <= value; power *= 10) count++
     this.#reserve(count)
+    const bytes = this.#bytes
     let left = value
     for (let at = this.length + count - 1; at >= this.length; at--) {
-      const rest = Math.trunc(left / 10)
-      this.#bytes[at] = ZERO + left - rest * 10
+      // V8 multiplies where it knows of an integer, and divides where it does not.
+      const rest = (left / 10) | 0
+      bytes[at] = ZERO + left - rest * 10
       left = rest
     }
     this.length += count

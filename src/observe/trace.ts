@@ -62,15 +62,21 @@ function writeId(random: Uint8Array, start: number, end: number, to: number): vo
   if (seen === 0) LINE[last - 1] = DIGITS[1]!
 }
 
+/** 1 for the digit zero, 2 for every other one, 0 for what is no lower-case digit. */
+const DIGIT = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte === 0x30) return 1
+  return /[1-9a-f]/.test(String.fromCharCode(byte)) ? 2 : 0
+})
+
 /** Lower-case digits, and where they are an id (more than two) not all of them zero. */
 function isHex(bytes: Uint8Array, offset: number, start: number, end: number): boolean {
   let seen = 0
   for (let i = offset + start; i < offset + end; i++) {
-    const byte = bytes[i]!
-    if (byte < 0x30 || (byte > 0x39 && byte < 0x61) || byte > 0x66) return false
-    seen |= byte & 0x4f
+    const digit = DIGIT[bytes[i]!]!
+    if (digit === 0) return false
+    seen |= digit
   }
-  return seen !== 0 || end - start === 2
+  return (seen & 2) !== 0 || end - start === 2
 }
 
 function isDash(bytes: Uint8Array, at: number): boolean {

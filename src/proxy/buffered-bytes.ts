@@ -23,6 +23,12 @@ export class BufferedBytes {
     this.#bytes = new ReservedPlaces(most)
   }
 
+  readonly #count = (share: Share, { heldForCaller: held }: Holding): void => {
+    if (held === 0) return
+    share.bufferedBytes += held
+    this.#bytes.taken += held
+  }
+
   /** May more be buffered for this caller, as things were when they were weighed last? */
   allows({ standing, bufferedBytes }: Share): boolean {
     const bytes = this.#bytes
@@ -37,13 +43,8 @@ export class BufferedBytes {
   weigh(connections: ReadonlyMap<Holding, Share>): void {
     const bytes = this.#bytes
     bytes.taken = 0
-    for (const share of connections.values()) share.bufferedBytes = 0
-    for (const [connection, share] of connections) {
-      const held = connection.heldForCaller
-      if (held === 0) continue
-      share.bufferedBytes += held
-      bytes.taken += held
-    }
+    connections.forEach(forget)
+    connections.forEach(this.#count)
     if (bytes.full) this.#shed(connections)
   }
 
@@ -61,4 +62,8 @@ export class BufferedBytes {
       share.bufferedBytes -= freed
     }
   }
+}
+
+function forget(share: Share): void {
+  share.bufferedBytes = 0
 }

@@ -4,7 +4,7 @@ import { type Head, LINE } from './head.ts'
 const VERSION = ascii('HTTP/1.1 ')
 const BLANK = ascii(' ')
 /** Up to here a loop costs less than a call out of JavaScript. */
-const SHORT = 48
+const SHORT = 32
 const CRLF = ascii('\r\n')
 
 /** A head as it goes on. */

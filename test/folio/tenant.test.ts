@@ -1,5 +1,6 @@
 import test from 'ava'
-import { readInvocation } from '../../src/folio/tenant.ts'
+import fc from 'fast-check'
+import { isTenantName, readInvocation } from '../../src/folio/tenant.ts'
 
 function read(path: string) {
   const bytes = Buffer.from(`xx${path}yy`)
@@ -26,4 +27,27 @@ test('sees no invocation in anything else', (t) => {
   ]) {
     t.is(read(path), undefined, path)
   }
+})
+
+test('the name of a tenant is 1 to 64 ASCII letters, digits, - and _', (t) => {
+  const near = fc.constantFrom('a', 'z', 'A', 'Z', '0', '9', '-', '_', '`', '{', '@', '[', '/', ':')
+  const letter = fc.oneof(
+    near,
+    near,
+    near,
+    fc.constantFrom(',', ' ', '\n', '\0', 'ä', 'Ω', '\u{1d504}'),
+  )
+  const name = fc.oneof(
+    fc.string({ unit: letter, maxLength: 70 }),
+    fc.string({ unit: near, maxLength: 4 }),
+    fc.constantFrom('', 'a'.repeat(64), 'a'.repeat(65), 'a\n', '\na', 'diku,supertenant'),
+  )
+  fc.assert(
+    fc.property(name, (text) => {
+      if (isTenantName(text) !== /^[A-Za-z0-9_-]{1,64}$/.test(text)) throw new Error(text)
+    }),
+    { numRuns: 2000 },
+  )
+  t.true(isTenantName('diku'))
+  t.false(isTenantName('diku, supertenant'))
 })

@@ -131,6 +131,41 @@ test('whatever the texts and numbers, it is one line of ASCII and of JSON', (t) 
   )
 })
 
+test('numbers stand there as they are, times to the microsecond', (t) => {
+  const powers = [
+    0,
+    1,
+    9,
+    10,
+    99,
+    100,
+    999,
+    1000,
+    9999,
+    10_000,
+    2 ** 31 - 1,
+    2 ** 31,
+    2 ** 32,
+    1e15,
+  ]
+  const whole = fc.oneof(fc.constantFrom(...powers), fc.nat(), fc.maxSafeInteger().map(Math.abs))
+  const time = fc.oneof(
+    fc.constantFrom(...powers),
+    fc.constantFrom(0.0004, 0.0005, 0.999, 0.9996, 9.9994, 2_147_483.646, 2_147_483.648),
+    fc.double({ min: 0, max: 2_147_483, noNaN: true }),
+  )
+  fc.assert(
+    fc.property(whole, whole, time, time, (bytesIn, bytesOut, firstByteMs, totalMs) => {
+      const line = JSON.parse(accessLine({ ...ALLOWED, bytesIn, bytesOut, firstByteMs, totalMs }))
+      t.deepEqual([line.bytesIn, line.bytesOut], [bytesIn, bytesOut])
+      const exact = (ms: number) =>
+        ms * 1000 < 2 ** 31 - 1 ? Math.round(ms * 1000) / 1000 : Math.trunc(ms)
+      t.deepEqual([line.firstByteMs, line.totalMs], [exact(firstByteMs), exact(totalMs)])
+    }),
+    { numRuns: 2000 },
+  )
+})
+
 test('a line break or a quote cannot forge another line or field', (t) => {
   const tenant = 'a","status":200}\n{"msg":"exchange","caller":"okapi"}\u2028\r\u0000'
   const line = accessLine({ ...ALLOWED, status: 403, tenant })

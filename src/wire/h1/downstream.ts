@@ -29,7 +29,8 @@ export class Downstream<N> implements DownstreamStream {
   readonly #closed: (connection: Downstream<N>) => void
   readonly #callerEnd: CallerEnd
   readonly #pace = new Pace()
-  readonly #overhead: RecordOverhead
+  /** Null where there is no TLS. */
+  readonly #overhead: RecordOverhead | null
 
   constructor(
     socket: Socket,
@@ -44,7 +45,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#settings = settings
     this.#closed = closed
     const { limits, clock } = settings
-    this.#overhead = new RecordOverhead(below, clock.now)
+    this.#overhead = below === null ? null : new RecordOverhead(below, clock.now)
     const mostBytes = limits.bufferedBytesPerExchange
     this.#writeBuffer = new WriteBuffer(socket, mostBytes, () => this.#drained())
     this.exchange = new Exchange(context, this, handler)
@@ -131,7 +132,8 @@ export class Downstream<N> implements DownstreamStream {
     const last = this.#callerEnd.ended && this.#reader.unreadBytes === 0 && !this.#reader.busy
     if (!keepAlive || last) return this.sayGoodbye()
     this.#reader.next()
-    this.resume()
+    // Mostly nothing waits: no further request, and no end.
+    if (!this.#reader.isIdle || this.#callerEnd.ended) this.resume()
   }
 
   /** There may be something to do: the upstream takes bytes again, or the next request may begin. */
@@ -178,7 +180,7 @@ export class Downstream<N> implements DownstreamStream {
   tick(now: number): void {
     const { limitHit, limits } = this.#settings
     if (this.#writeBuffer.stalls(now, limits.callerReadIdleMs)) return this.#giveUpReceiver()
-    if (this.#overhead.isTooMuch(now, limits)) return this.#flooded()
+    if (this.#overhead?.isTooMuch(now, limits)) return this.#flooded()
     const deadlines = this.#deadlines
     if (this.exchange.open) {
       if (this.#mayBeGone(now)) return this.exchange.fail(PERHAPS_GONE)
@@ -230,7 +232,7 @@ export class Downstream<N> implements DownstreamStream {
   }
 
   #data(bytes: Buffer): void {
-    this.#overhead.heard(bytes.length)
+    this.#overhead?.heard(bytes.length)
     if (this.#deadlines.leaving) return this.#gracefulClose.swallow(bytes.length)
     this.#callerEnd.heard()
     this.#reader.data(bytes)

@@ -78,6 +78,11 @@ export class RequestReader<N> {
     return this.#readBuffer.hasAside
   }
 
+  /** Is nothing kept, and the socket read? */
+  get isIdle(): boolean {
+    return !this.#readBuffer.paused && this.heldBytes === 0
+  }
+
   get paused(): boolean {
     return this.#readBuffer.paused
   }

@@ -149,7 +149,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
     this.#small.tick(now)
     this.#large.tick(now)
     this.#http1.tick(now)
-    this.#spare.tick()
+    this.#spare.tick(now)
   }
 
   #kind(x: Exchange<N>, route: number): 'small' | 'large' | 'unknown' {

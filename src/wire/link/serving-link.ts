@@ -146,7 +146,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       return this.close('too-much-noise', FLOODED.because)
     }
     this.#recount()
-    this.#spare.tick()
+    this.#spare.tick(now)
     const resting = this.size === 0
     const { idleMs } = this.settings.limits
     if (this.leaving) {

@@ -1,15 +1,18 @@
 /** So many wait to be used again at most. */
 const MOST_SPARE = 256
+/** So long a stream may be needless: callers that all wait for a slow upstream need none meanwhile. */
+const KEPT_MS = 10_000
 
 /**
  * Streams whose exchange is over, to serve another one. Made anew each time they would be most of what a
  * request allocates, and with many callers most of what a collection of the young generation copies.
- * What was not needed between two ticks is given up.
+ * What was not needed for ten seconds is given up.
  */
 export class SpareStreams<S> {
   readonly #free: S[] = []
-  /** The fewest that were free since the last tick. */
+  /** The fewest that were free since then. */
   #unused = 0
+  #since = 0
 
   /** The one that was used last; undefined: one is to be made. */
   take(): S | undefined {
@@ -24,7 +27,9 @@ export class SpareStreams<S> {
   }
 
   /** Called by the coarse clock. */
-  tick(): void {
+  tick(now: number): void {
+    if (now - this.#since < KEPT_MS) return
+    this.#since = now
     if (this.#unused > 0) this.#free.splice(0, this.#unused)
     this.#unused = this.#free.length
   }

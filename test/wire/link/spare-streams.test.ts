@@ -16,15 +16,17 @@ test('the one that was used last comes first, each once', (t) => {
   t.is(spare.take(), undefined)
 })
 
-test('no stream is out twice, and what two ticks did not need is given up', (t) => {
+test('no stream is out twice, and what was not needed for ten seconds is given up', (t) => {
   const steps = fc.array(fc.constantFrom('take', 'give', 'tick'), { maxLength: 300 })
   fc.assert(
     fc.property(steps, (all) => {
       const spare = new SpareStreams<number>()
       const out = new Set<number>()
       let made = 0
+      let now = 0
       for (const step of all) {
-        if (step === 'tick') spare.tick()
+        now += 1000
+        if (step === 'tick') spare.tick(now)
         else if (step === 'take') {
           const stream = spare.take() ?? made++
           if (out.has(stream)) throw new Error('it serves two exchanges')
@@ -36,12 +38,23 @@ test('no stream is out twice, and what two ticks did not need is given up', (t) 
           spare.give(stream)
         }
       }
-      spare.tick()
-      spare.tick()
+      spare.tick(now + 10_000)
+      spare.tick(now + 20_000)
       if (spare.take() !== undefined) throw new Error('it is kept without need')
     }),
   )
   t.pass()
+})
+
+test('all are needed again after a while in which none were: they are still there', (t) => {
+  const spare = new SpareStreams<number>()
+  spare.tick(20_000)
+  for (let i = 0; i < 9; i++) spare.give(i)
+  for (let now = 20_100; now < 30_000; now += 100) spare.tick(now)
+  t.is(spare.take(), 8)
+  spare.give(8)
+  spare.tick(30_000)
+  t.is(spare.take(), 8)
 })
 
 test('no more are kept than may be of use', (t) => {
