@@ -28,7 +28,8 @@ function buffered(relay: Relay): number {
 /** Lets the event loop turn until the relay has taken all that it is going to take. */
 async function settled(relay: Relay): Promise<number> {
   let most = 0
-  for (let turn = 0; turn < 400; turn++) {
+  // The buffers of two kernels are filled first, which may take longer than so many turns.
+  for (let turn = 0; turn < 400 || most === 0; turn++) {
     await new Promise((resolve) => setImmediate(resolve))
     most = Math.max(most, buffered(relay))
   }
