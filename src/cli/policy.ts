@@ -5,8 +5,9 @@ export const usage = `okapi-sidecar policy: query and compare the allow-list
 
 Usage:
     okapi-sidecar policy explain SOURCE --caller WHO --at WHERE --method METHOD
-                                 --path TARGET [--tenant T] [--module-id ID]
-                                 [--via okapi] [--json]
+                                 --path TARGET [--tenant T]
+                                 [--token-tenant T|none] [--serving]
+                                 [--module-id ID] [--via okapi] [--json]
     okapi-sidecar policy matrix  SOURCE [--caller TEXT] [--provider TEXT]
                                  [--interface TEXT] [--json|--csv|--html FILE]
     okapi-sidecar policy matrix  SOURCE --blast-radius MODULE [--json]
@@ -30,8 +31,10 @@ explain tells whether a call is allowed, by which rule, and what would allow it.
 WHO is a full module id (mod-notes-8.1.0), operator/NAME, client/NAME, public,
 plain (a caller of the migration listener) or none. WHERE is the callee: okapi,
 a full module id, or a product with one installed version. Without --tenant the
-tenant is not checked; '' is a request at a module that names none. --module-id
-is X-Okapi-Module-Id. An OPTIONS of public counts as a preflight. SOURCE answers
+tenant is not checked; '' is a request at a module that names none.
+--token-tenant is the tenant of the token, none for a call without one; without
+it the token is of the tenant. --serving: Okapi has called WHO for the tenant,
+with such a token. --module-id is X-Okapi-Module-Id. An OPTIONS of public counts as a preflight. SOURCE answers
 for one sidecar; \`decided at\` names all that are asked. Exit 0 allowed,
 1 refused, 2 wrong usage.
 

@@ -26,17 +26,17 @@ export function findTenant(context: RequestContext, head: Head): Refusal | null 
       head.action[line] = LINE.hop
     }
     context.tenant = invoked
-    return isTenantName(invoked) ? null : malformed('the path', invoked)
+    return isTenantName(invoked) ? null : malformedTenant('the path', invoked)
   }
   if (line !== -1) {
     const { tenant = '' } = context
-    return isTenantName(tenant) ? null : malformed('X-Okapi-Tenant', tenant)
+    return isTenantName(tenant) ? null : malformedTenant('X-Okapi-Tenant', tenant)
   }
   const { form, tenant } = headers.claims(head, listener.request)
   // A module reads no tenant from it; Basic of a person who asks for metrics is none of Okapi's tokens.
   if (form === 'unreadable' && !atModule) return unreadable()
   context.tenant = tenant ?? listener.impliedTenant
-  return tenant === undefined || isTenantName(tenant) ? null : malformed('the token', tenant)
+  return tenant === undefined || isTenantName(tenant) ? null : malformedTenant('the token', tenant)
 }
 
 /**
@@ -69,7 +69,8 @@ function noteBrought(context: RequestContext, head: Head, brought: TenantsBrough
   if (claim !== undefined && claim !== tenant) brought.bringAcross(at, claim, tenant)
 }
 
-function malformed(where: string, tenant: string): Refusal {
+/** What is no name of a tenant; `where`: what names it. */
+export function malformedTenant(where: string, tenant: string): Refusal {
   const shown = JSON.stringify(tenant.slice(0, 64))
   const because = `${where} names ${shown}, which is no name of a tenant`
   return refuse('tenant-not-allowed', because, {

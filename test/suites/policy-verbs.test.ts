@@ -1,4 +1,5 @@
 import '../cli/policy-diff.test.ts'
+import '../cli/policy-explain-tenant.test.ts'
 import '../cli/policy-fetch.test.ts'
 import '../cli/policy-matrix.test.ts'
 import '../cli/policy-page.test.ts'

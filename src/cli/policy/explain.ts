@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { decidingSidecars, type Explanation } from '../../analysis/explanation.ts'
 import { fault } from '../../fault.ts'
 import { isOkapi, splitModuleId } from '../../folio/module-id.ts'
+import { isTenantName } from '../../folio/tenant.ts'
 import { type Caller, callerName, parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
@@ -16,11 +17,13 @@ import {
 } from '../../policy/true-caller.ts'
 import { REQUEST_NAMES } from '../../proxy/names.ts'
 import { ambiguous, invokedTenant, tenantMismatch } from '../../proxy/path.ts'
+import { malformedTenant } from '../../proxy/tenant.ts'
 import { isRefusal, type Refusal } from '../../refusal/refusal.ts'
 import { FLAW, requestRefusal } from '../../wire/flaws.ts'
 import { parseRequestHead } from '../../wire/h1/request-head.ts'
 import { Head } from '../../wire/head.ts'
 import { paint, table, textWidth, wrap } from '../terminal.ts'
+import { guarded, type TokenAsked, tokenAsked } from './explain-tenant.ts'
 import { policyFromOptions, resolveModule } from './sources.ts'
 
 /** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
@@ -48,6 +51,8 @@ export function explain(argv: readonly string[]): {
       path: { type: 'string' },
       tenant: { type: 'string' },
       'module-id': { type: 'string' },
+      'token-tenant': { type: 'string' },
+      serving: { type: 'boolean', default: false },
       via: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
@@ -60,7 +65,8 @@ export function explain(argv: readonly string[]): {
   const at = resolve(wanted, set)
   const { tenant, 'module-id': moduleId } = values
   const isInstalled = at === 'okapi' || set.modules.has(at)
-  const question = { at, isInstalled, method, target, tenant, moduleId }
+  const token = tokenAsked(values['token-tenant'], values.serving)
+  const question = { at, isInstalled, method, target, tenant, moduleId, token }
   const asked = `${method} ${target}`
   if (values.via !== undefined) {
     const who = onBehalfOf(named, values.via, at)
@@ -122,21 +128,27 @@ interface Question {
   readonly target: string
   readonly tenant: string | undefined
   readonly moduleId: string | undefined
+  readonly token: TokenAsked
 }
 
 /** What the proxy would say, in its order: what it cannot read, what is unclear, policy. */
 function answer(
   judge: Authorizer,
-  { caller, at, isInstalled, method, target, tenant, moduleId }: Question,
+  { caller, at, isInstalled, method, target, tenant: named, moduleId, token }: Question,
 ): Explanation {
   const head = readRequestHead(method, target)
   const tokens = parseCaller(caller).kind === 'module' && isOkapi(at) ? judge.tokens : null
   if (isRefusal(head)) return toldBefore(head, caller, at, tokens)
+  const { tokenTenant } = token
+  // Without a header the token names it.
+  const tenant = named ?? (tokenTenant === 'none' ? undefined : tokenTenant)
   // Okapi's sidecar looks for the module before it looks at the path.
   const refusal = isInstalled ? refusedBefore(head, judge, at, tenant) : null
   if (refusal !== null) return toldBefore(refusal, caller, at, tokens)
   const { bytes, targetStart, pathEnd } = head
-  return tell(judge.decide(method, bytes, targetStart, pathEnd, tenant, moduleId, true), tokens)
+  const decision = judge.decide(method, bytes, targetStart, pathEnd, tenant, moduleId, true)
+  const invoked = isOkapi(at) ? invokedTenant(bytes, targetStart, pathEnd) : undefined
+  return tell(guarded(judge, decision, invoked ?? tenant, token), tokens)
 }
 
 function needed(option: string, value: string | undefined): string {
@@ -222,7 +234,8 @@ export function refusedBefore(
   const unclear = ambiguous(head, head.targetStart, judge)
   if (unclear !== null || at !== 'okapi' || tenant === undefined) return unclear
   const invoked = invokedTenant(head.bytes, head.targetStart, head.pathEnd)
-  return invoked === undefined || invoked === tenant ? null : tenantMismatch()
+  if (invoked !== undefined && invoked !== tenant) return tenantMismatch()
+  return isTenantName(tenant) ? null : malformedTenant('X-Okapi-Tenant', tenant)
 }
 
 const INDENT = '  '
