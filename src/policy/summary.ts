@@ -3,6 +3,7 @@ import { isCompatible } from '../folio/interface-version.ts'
 import { idOf } from './descriptors.ts'
 import { type Grant, grantText, isFor, isPartOfProfile } from './grants.ts'
 import type { PolicyModel } from './model.ts'
+import { tenantLines } from './tenant-lines.ts'
 
 /** One who may call or be called, and by what right; for people. */
 export interface AccessSummary {
@@ -17,6 +18,8 @@ export interface PolicySummary {
   readonly callers: readonly AccessSummary[]
   readonly callees: readonly AccessSummary[]
   readonly quarantine: readonly string[]
+  /** How tenants are held against tokens, consortia, and who may act for which. */
+  readonly tenants: readonly string[]
   /** Grants that end within 30 days, or have ended. */
   readonly expiring: readonly string[]
 }
@@ -30,6 +33,7 @@ export function summarise(model: PolicyModel, own: string, isOkapi: boolean): Po
     descriptors: model.set.modules.size,
     callers: isOkapi ? callersOfOkapi(model, ms) : callersOfModule(model, own, ms),
     callees: isOkapi ? calleesOfOkapi(model) : calleesOfModule(model, own, ms),
+    tenants: tenantLines(model),
     quarantine: model.quarantine.map(({ product, why, afterMs }) => {
       const since = afterMs > ms ? `from ${new Date(afterMs).toISOString().slice(0, 10)} on` : 'now'
       return `${product}, ${since}: ${why}`

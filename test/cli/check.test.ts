@@ -191,6 +191,21 @@ policy: { descriptors: set${more} }
   const { stderr, stdout } = await said(`, knownGrants: [supertenant], grants: [${anna}]`)
   t.is(stderr, '')
   t.regex(stdout, /\npolicy .*, 1 grant and 2 known, enforce,/)
+  t.notRegex(stdout, /\ntenants /)
+
+  const file = (text: string) => write(directory, 'consortia.yaml', text)
+  file('consortia:\n  - central: east\n    members: [college, college]\n')
+  const twice = await said(', consortia: consortia.yaml')
+  t.is(twice.status, 2)
+  t.regex(twice.stderr, /consortia\.yaml:3:24: tenant college stands twice here/)
+  const rule = '{ caller: mod-consortai, directions: [central-to-member], why: shares }'
+  file(`consortia: [{ central: east, members: [college] }]\ncross:\n  - ${rule}\n`)
+  const slip = await said(', consortia: consortia.yaml, tenants: report')
+  t.is(slip.status, 0, slip.stderr)
+  t.regex(slip.stderr, /consortia\.yaml:3:5: no descriptor of mod-consortai is installed/)
+  t.regex(slip.stdout, /\ntenants +held against tokens, REPORT ONLY\n/)
+  t.regex(slip.stdout, /\ntenants +consortium of east: college\n/)
+  t.regex(slip.stdout, /\ntenants +may cross: mod-consortai: central-to-member \(shares\)\n/)
 })
 
 test('an error inside a grant has a line and a column', async (t) => {

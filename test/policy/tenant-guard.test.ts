@@ -244,3 +244,25 @@ test('the guard allocates nothing that outlives a question, and answers the same
     judge.tenants.judge(T, 'x', allowed, NOTHING),
   )
 })
+
+test('what is said of tenants, for people', (t) => {
+  const lines = (given: Rules) => policyOf(given).summary('okapi-7.2.0').tenants
+  t.deepEqual(lines({}), ['held against tokens, enforced'])
+  t.deepEqual(lines({ tenants: 'report', withoutToken: 'any' }), [
+    'held against tokens, REPORT ONLY; calls of modules without a token for any tenant',
+  ])
+  const many = Array.from({ length: 12 }, (_, i) => `t${i}`)
+  const tenantsOf = rules([
+    { caller: 'mod-notes', tenants: many, why: 'a' },
+    { caller: 'mod-users', tenants: 'serving', mode: 'report', withoutToken: 'any', why: 'b' },
+    { caller: 'mod-tags', mode: 'off', why: 'c' },
+  ])
+  t.deepEqual(lines({ consortia: CONSORTIA, tenantsOf }), [
+    'held against tokens, enforced',
+    'consortium of east: college, university',
+    'may cross: mod-login: central-to-member (w)',
+    'mod-notes: t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 2 more (a)',
+    'mod-users: tenants that it serves, held against tokens, REPORT ONLY, without a token for any (b)',
+    'mod-tags: all tenants, not held against tokens (c)',
+  ])
+})

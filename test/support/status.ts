@@ -77,6 +77,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
         rule: 'descriptor',
       })),
       callees: modules.map((name, i) => ({ name, what: `interface-${i} 1.0`, rule: 'descriptor' })),
+      tenants: ['held against tokens, enforced', 'consortium of east: college, university'],
       quarantine: ['mod-graphql, from 2026-12-01 on: CVE in its parser'],
       expiring: ['mod-tags at okapi: interface `users`, ends 2026-12-10'],
     },

@@ -22,6 +22,8 @@ export interface PolicyFound {
     /** Of those that ship with the product. */
     readonly knownGrants: number
     readonly mode: 'enforce' | 'report'
+    /** For which tenants callers may act, a line for each thing that was said about it. */
+    readonly tenants: readonly string[]
     readonly hash: string
     /** For Kafka, of this module; where there is a `kafka`. */
     readonly kafkaRules?: number
@@ -61,7 +63,9 @@ export function checkPolicy({ config, origins }: Loaded): PolicyFound {
   return {
     problems,
     told: {
-      ...{ descriptors, modules: set.modules.size, grants, knownGrants: fromKnown, mode, hash },
+      ...{ descriptors, modules: set.modules.size, grants, knownGrants: fromKnown, mode },
+      tenants: policy.summary(config.module.id).tenants,
+      hash,
       ...(config.kafka && { kafkaRules: kafka.rules.length }),
     },
   }

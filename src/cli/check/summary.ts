@@ -30,12 +30,20 @@ export function configurationSummary(
     ...workers(config),
     ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
+    ...tenants(policy),
     ...tokens(config),
   ])
 }
 
 function workers({ workers: count }: Config): [string, string][] {
   return count === 1 ? [] : [['workers', `${count} threads on the same ports`]]
+}
+
+/** Nothing is said of what every installation has. */
+function tenants(policy: PolicyFound | undefined): [string, string][] {
+  const [held = '', ...more] = policy?.told.tenants ?? []
+  const rows = held.endsWith('enforced') ? more : [held, ...more]
+  return rows.filter((row) => row !== '').map((row) => ['tenants', row])
 }
 
 function tokens({ policy }: Config): [string, string][] {

@@ -37,6 +37,8 @@ export interface StatusFacts {
     readonly callers: readonly Access[]
     readonly callees: readonly Access[]
     readonly quarantine: readonly string[]
+    /** For which tenants callers may act: a line for each thing that was said about it. */
+    readonly tenants: readonly string[]
     readonly expiring: readonly string[]
   }
   readonly peers: readonly PeerActivity[]

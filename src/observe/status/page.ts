@@ -172,13 +172,14 @@ function accesses(list: readonly Access[]): Html {
 }
 
 function policy({ policy: rules }: StatusFacts): Html {
-  const { mode, hash, descriptors, quarantine, expiring } = rules
+  const { mode, hash, descriptors, quarantine, tenants, expiring } = rules
   const list = (lines: readonly string[]) =>
     lines.length === 0 ? html`none` : html`<ul>${lines.map((line) => html`<li>${line}</li>`)}</ul>`
   return html`<dl>
 <dt>Mode</dt><dd><span class="${mode === 'enforce' ? 'fine' : 'soon'}">${mode}</span></dd>
 <dt>Hash</dt><dd><code>${hash}</code></dd>
 <dt>Descriptors</dt><dd>${descriptors}</dd>
+<dt>Tenants</dt><dd>${list(tenants)}</dd>
 <dt>Quarantine</dt><dd>${list(quarantine)}</dd>
 <dt>Grants that expire</dt><dd>${list(expiring)}</dd>
 </dl>`
