@@ -104,7 +104,7 @@ const values = z.strictObject({
     secret: z.strictObject({ name: text }),
     spiffe: z.strictObject({ volume: free, socket: z.string().min(1) }),
   }),
-  policy: z.strictObject({ packed: text, configMap: text }),
+  policy: z.strictObject({ packed: text, configMap: text, consortia: text }),
   public: z.strictObject({
     enabled: flag,
     port,

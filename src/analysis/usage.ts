@@ -12,10 +12,19 @@ export interface LoggedExchange {
   readonly wouldDeny: boolean
   /** Refused because of its token, or by report mode let pass with it. */
   readonly unknownToken: boolean
-  /** Refused because of this tenant; '' where it passed. */
+  /** Refused because of this tenant, or by report mode let pass with it; else ''. */
   readonly refusedTenant: string
+  /** The same for a token of another tenant. */
+  readonly crossed: Crossed | null
+  readonly passed: boolean
   /** Whose ingress decided. */
   readonly at: string
+}
+
+/** A token of one tenant, used for another. */
+export interface Crossed {
+  readonly from: string
+  readonly to: string
 }
 
 /** How often something was seen, and when. */
@@ -40,6 +49,11 @@ export interface TenantUsage extends Usage {
   readonly tenant: string
 }
 
+/** A caller that used a token of one tenant for another. */
+export interface CrossingUsage extends Usage, Crossed {
+  readonly at: string
+}
+
 interface Counted extends Usage {
   count: number
   firstMs: number
@@ -53,14 +67,25 @@ export class UsageLog {
   readonly #wouldDeny = new Map<string, Counted>()
   readonly #tokens = new Map<string, Counted>()
   readonly #tenants = new Map<string, Counted & { at: string; tenant: string }>()
+  readonly #crossings = new Map<string, Counted & Crossed & { at: string }>()
 
-  add({ refusedTenant: tenant, at, wouldDeny, unknownToken, ...exchange }: LoggedExchange): void {
+  add(logged: LoggedExchange): void {
+    const {
+      refusedTenant: tenant,
+      crossed,
+      at,
+      wouldDeny,
+      unknownToken,
+      passed,
+      ...exchange
+    } = logged
     if (unknownToken) this.#count(this.#tokens, exchange, '', {})
-    if (tenant === '') {
-      this.#count(wouldDeny ? this.#wouldDeny : this.#allowed, exchange, '', {})
-    } else {
-      this.#count(this.#tenants, exchange, ` ${at} ${tenant}`, { at, tenant })
+    if (tenant !== '') this.#count(this.#tenants, exchange, ` ${at} ${tenant}`, { at, tenant })
+    if (crossed !== null) {
+      const { from, to } = crossed
+      this.#count(this.#crossings, exchange, ` ${at} ${from} ${to}`, { at, from, to })
     }
+    if (passed) this.#count(wouldDeny ? this.#wouldDeny : this.#allowed, exchange, '', {})
   }
 
   #count<T extends object>(
@@ -69,7 +94,7 @@ export class UsageLog {
       timeMs,
       direction,
       ...call
-    }: Omit<LoggedExchange, 'wouldDeny' | 'unknownToken' | 'refusedTenant' | 'at'>,
+    }: Pick<LoggedExchange, 'timeMs' | 'direction' | 'caller' | 'method' | 'route' | 'provider'>,
     kind: string,
     more: T,
   ): void {
@@ -103,6 +128,11 @@ export class UsageLog {
   /** What was refused because of the tenant, in report mode too. */
   get refusedTenants(): readonly TenantUsage[] {
     return [...this.#tenants.values()]
+  }
+
+  /** Tokens of one tenant that were used for another, in report mode too. */
+  get crossings(): readonly CrossingUsage[] {
+    return [...this.#crossings.values()]
   }
 
   /** Everything that passed, would-be refusals included. */

@@ -58,8 +58,10 @@ review: the smallest set that would have allowed what report mode only recorded.
 prints narrower grants and the open routes without a call. Use the log of
 Okapi's sidecar: it has all callers. A refused supertenant becomes a grant too,
 in report mode as well; the egress of the module refuses it first, so take the
-modules' logs beside it: --from okapi.log mod-login.log. With --kafka it prints
-a rule for \`kafka.rules\`: what report mode let the module of FILE do at Kafka.
+modules' logs beside it: --from okapi.log mod-login.log. A token of one tenant
+that was used for another becomes a rule of policy.consortia or a grant \`cross\`.
+With --kafka it prints a rule for \`kafka.rules\`: what report mode let the module
+of FILE do at Kafka.
 
 fetch saves the descriptors of all modules that are enabled for a tenant in one
 folder, which is replaced as a whole. --keep keeps the descriptors there that

@@ -21,6 +21,8 @@ const SEEN: LoggedExchange = {
   wouldDeny: true,
   unknownToken: false,
   refusedTenant: '',
+  crossed: null,
+  passed: true,
   at: 'okapi',
 }
 

@@ -253,3 +253,69 @@ test('a token that was not seen becomes a grant of tokens, refused or in report 
   const again = await policy([...suggest, '--grants', grants])
   t.deepEqual(parse(again.stdout), [], 'what is granted is not proposed again')
 })
+
+test('tenants: what was recorded of them becomes grants, or rules of a consortium', async (t) => {
+  const path = await folder(t)
+  const [file, consortia, log_] = ['okapi.yaml', 'consortia.yaml', 'access.log'].map((name) =>
+    join(path, name),
+  ) as [string, string, string]
+  const configuration = (grants: string) => `{
+    module: okapi-7.2.0, trustDomain: folio.test, credentials: { directory: . },
+    ingress: { listen: "127.0.0.1:8443", forward: "http://127.0.0.1:9130" },
+    policy: { descriptors: ${SET}, consortia: consortia.yaml, grants: ${grants} } }`
+  await writeFile(file, configuration('[]'), { mode: 0o600 })
+  await writeFile(consortia, 'consortia: [{ central: east, members: [college, u2] }]', {
+    mode: 0o600,
+  })
+  const because = (from: string, to: string) =>
+    `mod-tags-3.1.0 may not act for tenant ${to} with a token of tenant ${from}: no consortium has both`
+  const crossed = (from: string, to: string, more: object = {}) => ({
+    ...{ tenant: to, because: because(from, to), rule: 'requires', wouldDeny: 'tenant-mismatch' },
+    ...more,
+  })
+  const refused = { wouldDeny: '', reason: 'tenant-mismatch', status: 403 }
+  await writeFile(
+    log_,
+    log(
+      crossed('east', 'college'),
+      crossed('college', 'east', refused),
+      crossed('a', 'b'),
+      crossed('a', 'c', refused),
+      crossed('a', 'b', { direction: 'ingress' }),
+      // What a caller chose and is no name of a tenant is in no suggestion.
+      { ...crossed('x', 'y'), because: because('"x\\n"', 'y') },
+      { tenant: 'diku', rule: 'requires', wouldDeny: 'tenant-not-allowed' },
+      { tenant: 'di ku', rule: '', wouldDeny: '', reason: 'tenant-not-allowed' },
+    ),
+  )
+  const { stdout, stderr, code } = await policy(['suggest', '-c', file, '--from', log_])
+  t.is(code, 0, stderr)
+  const words = stdout.replaceAll(/\n# +/g, ' ')
+  t.regex(
+    words,
+    /under cross in policy\.consortia: \{caller: mod-tags, directions: \[central-to-member, member-to-central\], consortia: \[east\], why: crossed 2 times/,
+  )
+  t.regex(words, /not covered: mod-tags-3\.1\.0 GET \/users\/\{id\} for tenant di ku \(once\)/)
+  const list: Record<string, unknown>[] = parse(stdout)
+  t.deepEqual(
+    list.map(({ caller, at, tenants, cross }) => ({ caller, at, tenants, cross })),
+    [
+      { caller: 'mod-tags', at: 'okapi', tenants: ['diku'], cross: undefined },
+      {
+        ...{ caller: 'mod-tags', at: 'okapi', tenants: undefined },
+        cross: { from: ['a'], to: ['b', 'c'] },
+      },
+    ],
+    'no interface is proposed for them',
+  )
+  // They can be used as they are, and then nothing more is proposed but what is of the consortium.
+  const grants = join(path, 'grants.yaml')
+  await writeFile(grants, stdout, { mode: 0o600 })
+  await writeFile(file, configuration('[grants.yaml]'), { mode: 0o600 })
+  const again = await policy(['suggest', '-c', file, '--from', log_])
+  t.is(again.code, 0, again.stderr)
+  t.deepEqual(
+    (parse(again.stdout) as Record<string, unknown>[]).filter(({ cross }) => cross !== undefined),
+    [],
+  )
+})

@@ -37,6 +37,7 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
   'more names': { credentials: { certManager: { dnsNames: ['mod-users.example.org'] } } },
   'a policy for requests': { credentials: { certManager: { requestPolicy: { enabled: true } } } },
   'a policy that is there': { policy: { packed: '', configMap: 'packed' } },
+  consortia: { policy: { packed: '{}', consortia: 'consortia: []\n' } },
   'more threads': { config: { workers: 3 } },
   'a public listener': { public: { enabled: true, secret: 'stripes-tls', port: 443 } },
   'a migration listener': {

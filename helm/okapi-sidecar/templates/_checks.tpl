@@ -19,6 +19,9 @@ it too. Takes a scope, and writes nothing.
 {{- include "okapi-sidecar.checks.address" (dict "of" (printf "nftables.dns[%d]" $i) "is" $each) -}}
 {{- end -}}
 {{- include "okapi-sidecar.checks.rules" $v -}}
+{{- if and $v.policy.consortia $v.policy.configMap -}}
+{{- fail "okapi-sidecar: policy.consortia and policy.configMap are both set; put the file into that ConfigMap under the key consortia.yaml, and write config.policy.consortia: /etc/sidecar/policy/consortia.yaml" -}}
+{{- end -}}
 {{- if and $v.policy.packed $v.policy.configMap -}}
 {{- fail "okapi-sidecar: policy.packed and policy.configMap are both set; leave one of them empty" -}}
 {{- end -}}

@@ -7,6 +7,13 @@
   "policy" (dict "descriptors" "/etc/sidecar/policy/installed.json")
   "admin" (dict "listen" (printf "0.0.0.0:%d" (int $v.ports.admin)))
 -}}
+{{- if $v.policy.consortia -}}
+{{- $_ := set $config.policy "consortia" "/etc/sidecar/policy/consortia.yaml" -}}
+{{- end -}}
+{{- /* Each Okapi knows only which modules it has called itself. */ -}}
+{{- if and (eq .role "okapi") (gt (int $v.workload.replicas) 1) -}}
+{{- $_ := set $config.policy "withoutToken" "any" -}}
+{{- end -}}
 {{- if eq $v.credentials.from "spiffe" -}}
 {{- $_ := set $config "credentials" (dict "spiffe" (dict "socket" (printf "unix:///run/spiffe/%s" $v.credentials.spiffe.socket))) -}}
 {{- else -}}

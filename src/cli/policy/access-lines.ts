@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
-import { type LoggedExchange, UsageLog } from '../../analysis/usage.ts'
+import { type Crossed, type LoggedExchange, UsageLog } from '../../analysis/usage.ts'
 import { wideEncoding } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { METHODS } from '../../folio/descriptor.ts'
@@ -9,6 +9,8 @@ import { SUPERTENANT } from '../../folio/tenant.ts'
 import type { Reason } from '../../refusal/reasons.ts'
 
 const TOKEN = 'token-not-seen-here' satisfies Reason
+const TENANT = 'tenant-not-allowed' satisfies Reason
+const MISMATCH = 'tenant-mismatch' satisfies Reason
 
 /** No grant opens anything to these, as `onBehalfOf` calls them. */
 const NO_CALLER = ['okapi', 'unknown']
@@ -34,7 +36,7 @@ export async function readAccessLogs(files: readonly string[]): Promise<LinesRea
       lines++
       const exchange = exchangeIn(line)
       if (exchange === undefined) continue
-      if (exchange.refusedTenant === '') exchanges++
+      if (exchange.passed) exchanges++
       const { timeMs } = exchange
       if (!(firstMs <= timeMs)) firstMs = timeMs
       if (!(lastMs >= timeMs)) lastMs = timeMs
@@ -86,11 +88,13 @@ function exchangeIn(line: string): LoggedExchange | undefined {
   if (caller === '' || route === '' || !METHODS.includes(method) || Number.isNaN(timeMs)) {
     return undefined
   }
-  const denied = !['', TOKEN].includes(text('wouldDeny'))
+  const [reason, wouldDeny] = [text('reason'), text('wouldDeny')]
+  const denied = !['', TOKEN, TENANT, MISMATCH].includes(wouldDeny)
   const behalf = text('onBehalfOf')
   const hasCaller = behalf !== '' && !NO_CALLER.includes(behalf)
-  const forTenant = text('reason') === 'tenant-not-allowed'
-  if (text('reason') !== '' && text('rule') === '' && !forTenant) return undefined
+  const forTenant = [reason, wouldDeny].includes(TENANT)
+  const crossed = [reason, wouldDeny].includes(MISMATCH) ? crossedIn(text('because')) : null
+  if (reason !== '' && text('rule') === '' && !forTenant && crossed === null) return undefined
   return {
     // What Okapi asks on behalf of another is a matter of that caller's grants.
     ...{ timeMs, caller: denied && hasCaller ? behalf : caller, method, route },
@@ -99,8 +103,10 @@ function exchangeIn(line: string): LoggedExchange | undefined {
     provider: text('provider'),
     // Of the other rules in report mode no grant of an interface opens anything.
     wouldDeny: denied && (behalf === '' || hasCaller),
-    unknownToken: [text('reason'), text('wouldDeny')].includes(TOKEN),
+    unknownToken: [reason, wouldDeny].includes(TOKEN),
     refusedTenant: forTenant ? text('tenant') || SUPERTENANT : '',
+    crossed,
+    passed: reason !== TENANT && reason !== MISMATCH,
   }
 }
 
@@ -108,6 +114,13 @@ function exchangeIn(line: string): LoggedExchange | undefined {
 export function jsonIn(line: string): Record<string, unknown> | undefined {
   const brace = line.indexOf('{')
   return brace < 0 ? undefined : parse(line.slice(brace))
+}
+
+/** The two tenants in the sentence of a refusal; null where it is about an odd one. */
+function crossedIn(because: string): Crossed | null {
+  const words = / may not act for tenant ([\w-]{1,64}) with a token of tenant ([\w-]{1,64}): /
+  const [, to, from] = words.exec(because) ?? []
+  return from === undefined || to === undefined ? null : { from, to }
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

@@ -21,6 +21,7 @@ import {
   unmetLines,
   unusedGrants,
 } from './suggestion.ts'
+import { crossings, servedGrants } from './tenant-grants.ts'
 import { tokenGrants } from './token-grants.ts'
 
 /** Proposes grants, or narrower ones, as YAML for a person to review. Throws a Fault. */
@@ -96,10 +97,14 @@ function grantRecorded(options: Sources, { usage, firstMs, lastMs }: LinesRead):
     `What report mode let pass ${between(firstMs, lastMs)}: review each, then enforce.`,
   ]
   const tenants = tenantGrants(source, usage.refusedTenants, Date.now())
-  const told = [...heading, ...unmetLines(unmet, lost), ...tenants.unmet]
+  const served = servedGrants(usage.refusedTenants, Date.now())
+  const crossed = crossings(source, usage.crossings, Date.now())
+  const told = [...heading, ...unmetLines(unmet, lost), ...tenants.unmet, ...crossed.rules]
   const recorded = recordedGrants(proposals, Date.now())
   const tokens = tokenGrants(source, usage.unknownTokens, Date.now())
-  process.stdout.write(grantsYaml(told, [...recorded, ...tenants.grants, ...tokens]))
+  process.stdout.write(
+    grantsYaml(told, [...recorded, ...tenants.grants, ...served, ...crossed.grants, ...tokens]),
+  )
   if (unmet.length + lost.length > 0) {
     const message = `not all is covered, the first lines say what: ${unmet.length + lost.length}`
     tell([{ severity: 'warning', message }])
