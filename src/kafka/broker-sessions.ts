@@ -3,7 +3,8 @@ import type { Limit } from '../refusal/limits.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import type { Dialling } from '../transport/dial-options.ts'
-import type { BrokerConnector, OpenedBroker } from './broker-connector.ts'
+import type { OpenedNamed } from '../transport/named-connector.ts'
+import type { BrokerConnector } from './broker-connector.ts'
 import { BrokerSession, type BrokerSessionLimits } from './broker-session.ts'
 import type { BrokerPlace, Brokers } from './brokers.ts'
 import { HeldBytes } from './held-bytes.ts'
@@ -35,7 +36,7 @@ export interface BrokerSessionEnd {
 /** Who is told what becomes of the module's connections. */
 export interface BrokerSessionsEvents {
   /** A session has a connection to its broker, which is not read before this returns. */
-  connected(session: BrokerSession, opened: OpenedBroker): void
+  connected(session: BrokerSession, opened: OpenedNamed): void
   /** The session ends. */
   refused(facts: KafkaClientFacts, refusal: Refusal): void
   /** The client is told in an answer, and goes on. */
@@ -137,7 +138,7 @@ export class BrokerSessions implements Ticking {
               return session.end()
             }
             if (opened === null) return
-            broker = `${opened.place.host}:${opened.place.port}`
+            broker = `${opened.place.name}:${opened.place.port}`
             events.connected(session, opened)
             session.connected(opened.socket)
           })
@@ -211,7 +212,7 @@ export class BrokerSessions implements Ticking {
 
   #dial(
     nodeId: number | undefined,
-    done: (refusal: Refusal | null, opened: OpenedBroker | null) => void,
+    done: (refusal: Refusal | null, opened: OpenedNamed | null) => void,
   ): Dialling {
     const { brokers, bootstrap, connector } = this.#options
     const place = nodeId === undefined ? undefined : brokers.placeOf(nodeId)

@@ -1,5 +1,6 @@
 import type { Refusal } from '../refusal/refusal.ts'
-import type { ServerConnector, ServerPlace } from './server-connection.ts'
+import type { NamedPlace } from '../transport/named-connector.ts'
+import type { ServerConnector } from './server-connection.ts'
 
 /**
  * The keys of the sessions that one listener opened: a cancel request goes on only with one of them, and only
@@ -7,17 +8,17 @@ import type { ServerConnector, ServerPlace } from './server-connection.ts'
  */
 export class CancelKeys {
   /** Null: two servers gave the same key, so that it names no one session. */
-  readonly #places = new Map<string, ServerPlace | null>()
+  readonly #places = new Map<string, NamedPlace | null>()
 
   /** Notes a key; returns what takes it off. */
-  add(processId: number, key: Buffer, place: ServerPlace): () => void {
+  add(processId: number, key: Buffer, place: NamedPlace): () => void {
     const name = nameOf(processId, key)
     this.#places.set(name, this.#places.has(name) ? null : place)
     return () => this.#places.delete(name)
   }
 
   /** Where the request is to go; undefined: it names no session. */
-  find(processId: number, key: Buffer): ServerPlace | undefined {
+  find(processId: number, key: Buffer): NamedPlace | undefined {
     return this.#places.get(nameOf(processId, key)) ?? undefined
   }
 }
@@ -29,7 +30,7 @@ function nameOf(processId: number, key: Buffer): string {
 /** A request that is to go on, to where its session is. */
 export interface PassedCancel {
   readonly connector: ServerConnector
-  readonly place: ServerPlace
+  readonly place: NamedPlace
   readonly packet: Buffer
   /** A server that does not close the connection is waited for no longer. */
   readonly mostMs: number

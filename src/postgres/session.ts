@@ -2,12 +2,12 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { saidBy } from '../fault.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { NamedPlace } from '../transport/named-connector.ts'
 import { writeOnce } from '../transport/write-once.ts'
 import { ClientStream } from './client-stream.ts'
 import { errorResponse } from './errors.ts'
 import { TERMINATE } from './protocol.ts'
 import type { DatabaseRules } from './rules.ts'
-import type { ServerPlace } from './server-connection.ts'
 import { ServerStream } from './server-stream.ts'
 import type { StartupMessage } from './startup.ts'
 
@@ -38,7 +38,7 @@ const DRAINING = refuse('draining', 'this sidecar is shutting down')
  * the other, so that a session holds a chunk and a socket's buffer each way, and no more.
  */
 export class DatabaseSession {
-  readonly place: ServerPlace
+  readonly place: NamedPlace
   bytesIn = 0
   bytesOut = 0
   readonly #client: Socket
@@ -66,7 +66,7 @@ export class DatabaseSession {
   #why = ''
 
   constructor(
-    { client, server, place }: { client: Socket; server: TLSSocket; place: ServerPlace },
+    { client, server, place }: { client: Socket; server: TLSSocket; place: NamedPlace },
     startup: StartupMessage,
     { rules, limits, now }: { rules: DatabaseRules; limits: SessionLimits; now: number },
     events: SessionEvents,

@@ -3,10 +3,11 @@ import type { Limit } from '../refusal/limits.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import type { Dialling } from '../transport/dial-options.ts'
+import type { OpenedNamed } from '../transport/named-connector.ts'
 import { CancelKeys, passCancel } from './cancel-requests.ts'
 import { errorResponse } from './errors.ts'
 import { type DatabaseRules, judgeStartup } from './rules.ts'
-import type { OpenedServer, ServerConnector } from './server-connection.ts'
+import type { ServerConnector } from './server-connection.ts'
 import { DatabaseSession, type SessionLimits } from './session.ts'
 import { type CancelRequest, type StartupMessage, StartupReader } from './startup.ts'
 
@@ -33,7 +34,7 @@ export interface SessionEnd {
 /** Who is told what becomes of those who connect to one listener. */
 export interface DatabaseEvents {
   /** A session has a connection to the server, which is not read before this returns. */
-  connected(session: DatabaseSession, opened: OpenedServer): void
+  connected(session: DatabaseSession, opened: OpenedNamed): void
   loggedIn(facts: SessionFacts, server: string): void
   refused(facts: SessionFacts, refusal: Refusal): void
   wouldDeny(facts: SessionFacts, refusal: Refusal): void
@@ -282,7 +283,7 @@ class Beginning {
 interface Met {
   readonly startup: StartupMessage
   readonly facts: SessionFacts
-  readonly opened: OpenedServer
+  readonly opened: OpenedNamed
   readonly left: () => void
 }
 

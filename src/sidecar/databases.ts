@@ -5,13 +5,14 @@ import type { CredentialsInForce } from '../credentials/credentials.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { History } from '../observe/status/history.ts'
-import { type OpenedServer, ServerConnector } from '../postgres/server-connection.ts'
+import { ServerConnector } from '../postgres/server-connection.ts'
 import type { DatabaseSession } from '../postgres/session.ts'
 import { type DatabaseEvents, DatabaseSessions } from '../postgres/sessions.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
 import type { NameResolver } from '../transport/name-resolver.ts'
+import type { OpenedNamed } from '../transport/named-connector.ts'
 import type { BoundAddresses, Listeners } from './listeners.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
 
@@ -172,7 +173,7 @@ class DatabaseLeg {
   }
 
   /** What either side showed may have been withdrawn during the handshake. */
-  #connected(session: DatabaseSession, { socket, context }: OpenedServer): void {
+  #connected(session: DatabaseSession, { socket, context }: OpenedNamed): void {
     const record = this.#trusted.recordOf(socket, context)
     this.#records.set(session, record)
     if (context === this.#trusted.context()) return

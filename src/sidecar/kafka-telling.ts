@@ -1,6 +1,5 @@
 import type { Config } from '../config/config.ts'
 import type { KafkaSettings } from '../config/kafka.ts'
-import type { OpenedBroker } from '../kafka/broker-connector.ts'
 import type { BrokerSession } from '../kafka/broker-session.ts'
 import type { BrokerSessionsEvents, KafkaClientFacts } from '../kafka/broker-sessions.ts'
 import type { BrokerPlace, NamedBroker } from '../kafka/brokers.ts'
@@ -10,6 +9,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { History } from '../observe/status/history.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import { formatAddress } from '../transport/address.ts'
+import type { OpenedNamed } from '../transport/named-connector.ts'
 
 /** Where the Kafka leg tells what happens. */
 export interface KafkaTellingParts {
@@ -35,7 +35,7 @@ export class KafkaTelling {
     this.#cluster = bootstrap.map(({ host, port }) => `${host}:${port}`).join(', ')
   }
 
-  events(connected: (session: BrokerSession, opened: OpenedBroker) => void): BrokerSessionsEvents {
+  events(connected: (session: BrokerSession, opened: OpenedNamed) => void): BrokerSessionsEvents {
     const { metrics, log, config } = this.#parts
     return {
       connected,

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Config } from '../config/config.ts'
 import type { KafkaSettings } from '../config/kafka.ts'
 import type { CredentialsInForce } from '../credentials/credentials.ts'
-import { BrokerConnector, type OpenedBroker } from '../kafka/broker-connector.ts'
+import { BrokerConnector } from '../kafka/broker-connector.ts'
 import type { BrokerSession } from '../kafka/broker-session.ts'
 import { BrokerSessions } from '../kafka/broker-sessions.ts'
 import { Brokers } from '../kafka/brokers.ts'
@@ -14,6 +14,7 @@ import type { Address } from '../transport/address.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
 import type { NameResolver } from '../transport/name-resolver.ts'
+import type { OpenedNamed } from '../transport/named-connector.ts'
 import { KafkaTelling } from './kafka-telling.ts'
 import type { BoundAddresses, Listeners } from './listeners.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
@@ -151,7 +152,7 @@ export class KafkaLeg implements Ticking {
   }
 
   /** What either side showed may have been withdrawn during the handshake. */
-  #connected(session: BrokerSession, { socket, context }: OpenedBroker): void {
+  #connected(session: BrokerSession, { socket, context }: OpenedNamed): void {
     const { servers, records } = this.#parts!
     const record = servers.recordOf(socket, context)
     records.set(session, record)

@@ -8,13 +8,14 @@ import type { Generation } from '../../credentials/generation.ts'
 import { readAuthorities } from '../../credentials/trust-file.ts'
 import { readText } from '../../fault/text-file.ts'
 import { errorCode, Fault, fault } from '../../fault.ts'
-import { BrokerConnector, type OpenedBroker } from '../../kafka/broker-connector.ts'
+import { BrokerConnector } from '../../kafka/broker-connector.ts'
 import type { BrokerPlace } from '../../kafka/brokers.ts'
 import type { MessageValues } from '../../kafka/message.ts'
 import { expectedOf } from '../../sidecar/authentication.ts'
 import { sourceOf } from '../../sidecar/source.ts'
 import { CoarseClock } from '../../transport/clock.ts'
 import { NameResolver } from '../../transport/name-resolver.ts'
+import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { namedServerContext } from '../../transport/named-server.ts'
 import type { PublicKeyPair } from '../../transport/tls-options.ts'
 import { table } from '../terminal.ts'
@@ -193,7 +194,7 @@ async function askForAcls(way: Way, compare: (has: MessageValues) => MetAcls): P
 function open(
   { config, kafka, generation, shown, clock }: Way,
   places: readonly BrokerPlace[],
-): Promise<OpenedBroker | string> {
+): Promise<OpenedNamed | string> {
   const { connectMs, handshakeMs } = config.limits
   const { caPems, crlPems } = generation
   const named =

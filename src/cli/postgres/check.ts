@@ -6,12 +6,13 @@ import { checkGeneration } from '../../credentials/check-generation.ts'
 import type { Generation } from '../../credentials/generation.ts'
 import { readAuthorities } from '../../credentials/trust-file.ts'
 import { fault } from '../../fault.ts'
-import { type OpenedServer, ServerConnector } from '../../postgres/server-connection.ts'
+import { ServerConnector } from '../../postgres/server-connection.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import { expectedOf } from '../../sidecar/authentication.ts'
 import { sourceOf } from '../../sidecar/source.ts'
 import { CoarseClock } from '../../transport/clock.ts'
 import { NameResolver } from '../../transport/name-resolver.ts'
+import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { namedServerContext } from '../../transport/named-server.ts'
 import { table } from '../terminal.ts'
 import { logIn, saidOf } from './login.ts'
@@ -88,7 +89,7 @@ async function meet(
 function open(
   { servers, serverName, sslNegotiation, trust, clientCertificate }: DatabaseSettings,
   { config, generation, clock }: Means,
-): Promise<OpenedServer | Refusal> {
+): Promise<OpenedNamed | Refusal> {
   const { connectMs, handshakeMs } = config.limits
   const { keyPem: key, certPem: cert, caPems, crlPems } = generation
   const named =

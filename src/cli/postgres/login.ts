@@ -1,10 +1,10 @@
 import type { Config } from '../../config/config.ts'
 import type { DatabaseSettings } from '../../config/database.ts'
 import { HEADER_BYTES, MessageScanner, message, TERMINATE } from '../../postgres/protocol.ts'
-import type { OpenedServer } from '../../postgres/server-connection.ts'
 import { ServerStream } from '../../postgres/server-stream.ts'
 import { startupMessage } from '../../postgres/startup.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
+import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { RMB_EXTENSIONS } from './sql.ts'
 
 /** What became of a login without a password. */
@@ -24,7 +24,7 @@ const NOT_ASKED = 'not asked: not logged in'
 
 /** Logs in as far as the server asks for nothing; then asks for the extensions. Ends the connection. */
 export function logIn(
-  { socket }: OpenedServer,
+  { socket }: OpenedNamed,
   role: string,
   settings: DatabaseSettings,
   { limits }: Config,

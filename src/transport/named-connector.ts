@@ -1,0 +1,238 @@
+import type { Socket } from 'node:net'
+import type { SecureContext, TLSSocket } from 'node:tls'
+import { errorCode, saidBy } from '../fault.ts'
+import type { Limit } from '../refusal/limits.ts'
+import type { Reason } from '../refusal/reasons.ts'
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { formatAddress } from './address.ts'
+import type { CoarseClock, Ticking } from './clock.ts'
+import type { Descriptors } from './descriptors.ts'
+import { Dialer } from './dial.ts'
+import type { Dialling } from './dial-options.ts'
+import type { NameResolver } from './name-resolver.ts'
+import { beginNamedTls } from './named-server.ts'
+import { dispose } from './turn-away.ts'
+
+/** Places that are remembered; more come only where brokers move again and again. */
+const MOST_PLACES = 256
+
+/** One place of a server: what is dialled, and the name that its certificate must have. */
+export interface NamedPlace {
+  readonly host: string
+  readonly port: number
+  readonly name: string
+}
+
+/** What is asked in plain before TLS begins, where a protocol wants that. */
+export interface PlainQuestion {
+  readonly bytes: Uint8Array
+  /** The only byte that may come back. */
+  readonly yes: number
+  /** What the server does that answers anything else: it does not speak TLS. */
+  readonly otherwise: string
+}
+
+/** What connections with servers of one kind are opened with. */
+export interface NamedConnectorOptions {
+  /** What such a server is called in a sentence: `the broker`. */
+  readonly called: string
+  /** Asked for each connection. Throws where there is no usable trust or key. */
+  readonly context: () => SecureContext
+  readonly question?: PlainQuestion
+  /** What the server must agree to speak inside. */
+  readonly alpn?: string
+  readonly names: NameResolver
+  readonly clock: CoarseClock
+  readonly descriptors?: Descriptors
+  readonly connectMs: number
+  readonly handshakeMs: number
+  readonly limitHit?: (limit: Limit) => void
+}
+
+/** A connection whose server is proven. */
+export interface OpenedNamed {
+  readonly socket: TLSSocket
+  readonly place: NamedPlace
+  /** What it was made with: there may be a newer one by now. */
+  readonly context: SecureContext
+}
+
+/** Called once, never before `connect` has returned. The socket is verified and has no listeners. */
+export type NamedConnected = (refusal: Refusal | null, opened: OpenedNamed | null) => void
+
+/**
+ * Opens connections to servers that are no peers of ours and prove a host name: databases and brokers. Chain and
+ * name are verified (verify-full, in PostgreSQL's words) before anything is told.
+ */
+export class NamedConnector {
+  readonly #options: NamedConnectorOptions
+  readonly #dialers = new Map<string, Dialer<null>>()
+
+  constructor(options: NamedConnectorOptions) {
+    this.#options = options
+  }
+
+  /** The first place that can be reached decides, whatever it answers. */
+  connect(places: readonly NamedPlace[], done: NamedConnected): Dialling {
+    return this.#next(places, [], done)
+  }
+
+  #next(
+    [place, ...others]: readonly NamedPlace[],
+    failures: readonly string[],
+    done: NamedConnected,
+  ): Dialling {
+    if (place === undefined) throw new Error(`${this.#options.called} has no address`)
+    let under: Dialling
+    const over = (refusal: Refusal | null, socket: Socket | null) => {
+      if (socket !== null) under = new NamedHandshake(socket, place, this.#options, done)
+      else if (refusal?.reason === 'upstream-unreachable') {
+        const all = [...failures, refusal.because]
+        if (others.length > 0) under = this.#next(others, all, done)
+        else done({ ...refusal, because: all.join('; ') }, null)
+      } else done(refusal, null)
+    }
+    under = this.#dialer(place).dial({}, over)
+    return { cancel: () => under.cancel() }
+  }
+
+  /** It remembers which addresses of a name served last time. */
+  #dialer({ host, port }: NamedPlace): Dialer<null> {
+    const key = formatAddress({ host, port })
+    const known = this.#dialers.get(key)
+    if (known !== undefined) return known
+    if (this.#dialers.size >= MOST_PLACES) this.#dialers.clear()
+    const { names, clock, descriptors, connectMs, handshakeMs, limitHit } = this.#options
+    const dialer = new Dialer<null>({
+      addresses: [{ host, port }],
+      names,
+      tls: null,
+      connectMs,
+      handshakeMs,
+      connectWaitMs: 0,
+      clock,
+      whenUnreachable: 'upstream-unreachable',
+      ...(descriptors && { descriptors }),
+      ...(limitHit && { limitHit }),
+    })
+    this.#dialers.set(key, dialer)
+    return dialer
+  }
+}
+
+/** From a TCP connection to a verified one. */
+class NamedHandshake implements Ticking, Dialling {
+  readonly #options: NamedConnectorOptions
+  readonly #done: NamedConnected
+  readonly #deadline: number
+  /** The address that was reached, with the name. */
+  readonly #place: NamedPlace
+  #socket: Socket | TLSSocket
+  #over = false
+
+  constructor(
+    socket: Socket,
+    { name }: NamedPlace,
+    options: NamedConnectorOptions,
+    done: NamedConnected,
+  ) {
+    this.#options = options
+    this.#done = done
+    this.#socket = socket
+    this.#deadline = options.clock.now + options.handshakeMs
+    const { remoteAddress: host = '', remotePort: port = 0 } = socket
+    this.#place = { host, port, name }
+    options.clock.watch(this)
+    // TLS takes the connection over; what is still told to this end of it must not be an exception.
+    socket.on('error', () => socket.destroy())
+    const { question } = options
+    if (question === undefined) this.#secure(socket)
+    else this.#ask(socket, question)
+  }
+
+  cancel(): void {
+    this.#end()
+    dispose(this.#socket)
+  }
+
+  tick(now: number): void {
+    if (now < this.#deadline) return
+    this.#options.limitHit?.('handshakeMs')
+    this.#fail('timeout-upstream', 'did not finish the TLS handshake in time')
+  }
+
+  #ask(socket: Socket, { bytes, yes, otherwise }: PlainQuestion): void {
+    const leave = this.#listen(socket)
+    socket.once('data', (answer: Buffer) => {
+      leave()
+      if (answer[0] !== yes) return this.#fail('upstream-untrusted', otherwise)
+      // What comes before the handshake is of someone between (CVE-2021-23214).
+      if (answer.length > 1 || socket.readableLength > 0) {
+        return this.#fail('upstream-malformed', 'sent bytes before the TLS handshake')
+      }
+      this.#secure(socket)
+    })
+    socket.write(bytes)
+  }
+
+  #secure(plain: Socket): void {
+    const { alpn } = this.#options
+    const { name } = this.#place
+    try {
+      const context = this.#options.context()
+      const socket = beginNamedTls(plain, { context, name, ...(alpn && { alpn: [alpn] }) })
+      this.#socket = socket
+      const leave = this.#listen(socket)
+      socket.once('secureConnect', () => {
+        leave()
+        if (alpn !== undefined && socket.alpnProtocol !== alpn) {
+          return this.#fail('upstream-untrusted', `does not answer to ALPN ${alpn}`)
+        }
+        this.#end()
+        this.#done(null, { socket, place: this.#place, context })
+      })
+    } catch (error) {
+      this.#fail('upstream-untrusted', `cannot be verified: ${error}`)
+    }
+  }
+
+  /** A socket that fails; returns what takes the listeners off. */
+  #listen(socket: Socket): () => void {
+    const onError = (error: Error) => {
+      // What the system says has a call; ECONNRESET in a handshake is Node's own word for an early end.
+      const lost = 'syscall' in error || errorCode(error) === 'ECONNRESET'
+      const what = lost ? 'closed the connection' : 'was not verified'
+      this.#fail(lost ? 'upstream-unreachable' : 'upstream-untrusted', `${what}: ${wordsOf(error)}`)
+    }
+    const onClose = () => this.#fail('upstream-unreachable', 'closed the connection')
+    socket.on('error', onError)
+    socket.on('end', onClose)
+    socket.on('close', onClose)
+    return () => {
+      socket.off('error', onError)
+      socket.off('end', onClose)
+      socket.off('close', onClose)
+    }
+  }
+
+  #fail(reason: Reason, what: string): void {
+    if (this.#over) return
+    this.#end()
+    dispose(this.#socket)
+    const { called } = this.#options
+    const { name } = this.#place
+    const at = `${name} (${formatAddress(this.#place)})`
+    this.#done(refuse(reason, `${called} ${at} ${what}`), null)
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#options.clock.unwatch(this)
+  }
+}
+
+/** A name that does not fit is said with the names that would: the code alone helps no one. */
+function wordsOf(error: Error): string {
+  const code = saidBy(error)
+  return code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? `${code}, ${error.message}` : code
+}
