@@ -235,3 +235,21 @@ withKafka('limits.kafka.connections is kept', async (t) => {
   t.is(await limitHits(sidecar.process, 'kafka.connections'), 1)
   t.deepEqual(errorsIn(await one.ask(METADATA, named(OWN))), [[OWN, 0]])
 })
+
+withKafka(
+  'with several threads one has all connections with brokers, and changed rules reach it',
+  async (t) => {
+    const kafka = await cluster()
+    const file = join(kafka.directory, 'rules-of-threads.yaml')
+    writeFileSync(file, JSON.stringify(KAFKA_RULES), { mode: 0o600 })
+    const sidecar = await KafkaSidecar.start(t, kafka, { rules: [file] }, { workers: 2 })
+    for (let i = 0; i < 4; i++) {
+      const wire = await KafkaWire.to(t, sidecar.process.port('kafka'))
+      t.deepEqual(errorsIn(await wire.ask(METADATA, named(OWN))), [[OWN, 0]])
+    }
+    writeFileSync(file, '[]')
+    await sidecar.process.say(({ msg }) => msg === 'policy')
+    const wire = await KafkaWire.to(t, sidecar.process.port('kafka'))
+    t.deepEqual(errorsIn(await wire.ask(METADATA, named(OWN))), [[OWN, 29]])
+  },
+)

@@ -1,5 +1,6 @@
 import '../config/kafka.test.ts'
 import '../kafka/broker-session.test.ts'
+import '../kafka/brokers.test.ts'
 import '../kafka/chaos.test.ts'
 import '../kafka/fetch.test.ts'
 import '../kafka/frames.test.ts'

@@ -69,7 +69,8 @@ export class KafkaSidecar extends Rotating {
       ...sections,
     }
     writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
-    sidecar.process = await Sidecar.start(MODULE, file)
+    const start = 'workers' in sections ? Sidecar.process : Sidecar.start
+    sidecar.process = await start(MODULE, file)
     t.teardown(() => sidecar.process.stop())
     return sidecar
   }
