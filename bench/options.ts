@@ -23,6 +23,8 @@ Options:
                         sidecars between two modules; nothing else
     --postgres          the database leg alone, beside PgBouncer and stunnel: pgbench -S
                         with 1, 16 and 64 clients, and COPY of 1 GiB each way
+    --kafka             the Kafka leg alone, beside stunnel and clients that speak TLS:
+                        producer-perf and consumer-perf with records of 1 KB
     --json FILE         the figures for programs
 
 Exit codes: 0 measured, 1 something failed while measuring, 2 wrong usage, or a tool
@@ -42,6 +44,7 @@ export interface Options {
   readonly workers: number
   readonly secondLine: boolean
   readonly postgres: boolean
+  readonly kafka: boolean
   readonly json: string | undefined
   readonly help: boolean
 }
@@ -62,6 +65,7 @@ export function parseOptions(argv: readonly string[]): Options {
       full: { type: 'boolean', default: false },
       'second-line': { type: 'boolean', default: false },
       postgres: { type: 'boolean', default: false },
+      kafka: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -77,6 +81,7 @@ export function parseOptions(argv: readonly string[]): Options {
     full: values.full,
     secondLine: values['second-line'],
     postgres: values.postgres,
+    kafka: values.kafka,
     json: values.json,
     help: values.help,
   }

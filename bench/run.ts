@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { errorCode, Fault, fault } from '../src/fault.ts'
+import { kafkaStudy, kafkaTable } from './kafka/study.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { databaseStudy, databaseTable } from './postgres/study.ts'
 import { Progress } from './progress.ts'
@@ -37,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const progress = new Progress()
   if (options.postgres) return databases(options, progress)
+  if (options.kafka) return brokers(options, progress)
   const tools = findTools()
   progress.tell('certificates, descriptors and a backend')
   const site = await openSite(tools)
@@ -75,6 +77,19 @@ async function databases(options: Options, progress: Progress): Promise<number> 
     const rows = await databaseStudy({ rounds, seconds, progress: progress.tell }, checkouts)
     progress.end()
     process.stdout.write(databaseTable(rows))
+    if (json !== undefined) await writeJson(json, rows)
+    return 0
+  } finally {
+    progress.end()
+  }
+}
+
+/** The Kafka leg is measured alone, too. */
+async function brokers({ rounds, seconds, json }: Options, progress: Progress): Promise<number> {
+  try {
+    const rows = await kafkaStudy({ rounds, seconds, progress: progress.tell })
+    progress.end()
+    process.stdout.write(kafkaTable(rows))
     if (json !== undefined) await writeJson(json, rows)
     return 0
   } finally {

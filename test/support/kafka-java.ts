@@ -1,31 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import test from 'ava'
-import { classPath, KAFKA_PROFILES, type KafkaProfile } from './kafka/class-path.ts'
-import { patiently } from './patience.ts'
-import { type Declare, type Said, withTool } from './scenario/tools.ts'
+import { classPath, KAFKA_PROFILES } from './kafka/class-path.ts'
+import { type Declare, withTool } from './scenario/tools.ts'
 
-// Kafka's own programs, each in a JVM of its own.
+export { KafkaProgram, type KafkaTool, runKafka, startKafka } from './kafka/program.ts'
 
-const LOG = join(import.meta.dirname, 'kafka/log4j2.properties')
 const NOT_HERE = 'Kafka is not here, `npm run kafka-tools` brings it'
-
-/** Small, and quick to start rather than quick in the long run. */
-const JVM = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
-
-/** The tools of Kafka that tests start. */
-export type KafkaTool =
-  | 'AclCommand'
-  | 'ConsumerPerformance'
-  | 'ProducerPerformance'
-  | 'TopicCommand'
-  | 'TransactionalMessageCopier'
-  | 'VerifiableConsumer'
-  | 'VerifiableProducer'
-  | 'consumer.ConsoleConsumer'
-  | 'consumer.group.ConsumerGroupCommand'
-  | 'ConsoleProducer'
-  | 'ConfigCommand'
 
 /** Tests that need a real Kafka: skipped, with one loud line for the file, where there is none. */
 export const withKafka: Declare = KAFKA_PROFILES.every((each) => classPath(each) !== undefined)
@@ -40,121 +19,4 @@ function skipped(): Declare {
     }
     test.serial.skip(title, run)
   }
-}
-
-/** A class of Kafka in a JVM of its own; what it prints is kept. */
-export class KafkaProgram {
-  out = ''
-  err = ''
-  /** The exit code, or the signal that killed it. */
-  readonly ended: Promise<number | NodeJS.Signals>
-  readonly #child: ChildProcess
-  readonly #name: string
-  readonly #waiting = new Set<() => void>()
-  #over = false
-
-  /** @param jvm more options of the JVM */
-  constructor(
-    mainClass: string,
-    args: readonly string[],
-    { profile = 'broker', jvm = [] }: { profile?: KafkaProfile; jvm?: readonly string[] } = {},
-  ) {
-    const log = `-Dlog4j2.configurationFile=${LOG}`
-    const options = [...JVM, ...jvm, log, '-cp', classPath(profile) ?? '']
-    this.#name = mainClass
-    this.#child = spawn('java', [...options, mainClass, ...args], { stdio: 'pipe' })
-    this.#child.stdin?.on('error', () => {})
-    this.#child.stdout?.on('data', (part) => {
-      this.out += String(part)
-      this.#wake()
-    })
-    this.#child.stderr?.on('data', (part) => {
-      this.err += String(part)
-    })
-    // A test that is cut short leaves nothing running.
-    const kill = () => this.#child.kill('SIGKILL')
-    process.once('exit', kill)
-    this.ended = new Promise((resolve) => {
-      this.#child.on('close', (code, signal) => {
-        this.#over = true
-        process.off('exit', kill)
-        this.#wake()
-        resolve(code ?? signal ?? 'SIGKILL')
-      })
-    })
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? Number.NaN
-  }
-
-  get over(): boolean {
-    return this.#over
-  }
-
-  /** What it gets on standard input; without `more` the input ends. */
-  type(words: string, more = false): void {
-    if (more) this.#child.stdin?.write(words)
-    else this.#child.stdin?.end(words)
-  }
-
-  /** Waits until it has printed what fits; its end without it is an Error. */
-  async prints(fits: (out: string) => boolean): Promise<void> {
-    while (!fits(this.out)) {
-      if (this.#over) throw new Error(`${this.#name} ended: ${this.#last()}`)
-      const news = new Promise<void>((resolve) => {
-        this.#waiting.add(resolve)
-      })
-      await patiently(news, () => `${this.#name}, ${fits}: ${this.#last()}`)
-    }
-  }
-
-  /** Waits for its own end. */
-  async end(): Promise<Said> {
-    const ended = await patiently(this.ended, () => `${this.#name} does not end: ${this.#last()}`)
-    return { code: typeof ended === 'number' ? ended : null, out: this.out, err: this.err }
-  }
-
-  /** Ends it politely, or as the signal says. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    if (this.#over) return
-    this.#child.kill(signal)
-    await patiently(this.ended, () => `${this.#name} does not stop: ${this.#last()}`).finally(() =>
-      this.#child.kill('SIGKILL'),
-    )
-  }
-
-  #wake(): void {
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const wake of waiting) wake()
-  }
-
-  #last(): string {
-    return (this.out + this.err).slice(-4000)
-  }
-}
-
-/** Runs a tool of Kafka to its end; `input` is all that it is told. */
-export function runKafka(
-  tool: KafkaTool,
-  args: readonly string[],
-  { input = '', profile }: { input?: string; profile?: KafkaProfile } = {},
-): Promise<Said> {
-  const program = new KafkaProgram(classOf(tool), args, { ...(profile && { profile }) })
-  program.type(input)
-  return program.end()
-}
-
-/** A tool of Kafka that runs until it is stopped. */
-export function startKafka(
-  tool: KafkaTool,
-  args: readonly string[],
-  profile: KafkaProfile = 'broker',
-): KafkaProgram {
-  return new KafkaProgram(classOf(tool), args, { profile })
-}
-
-function classOf(tool: KafkaTool): string {
-  return tool === 'ConfigCommand' ? 'kafka.admin.ConfigCommand' : `org.apache.kafka.tools.${tool}`
 }
