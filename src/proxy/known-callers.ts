@@ -21,9 +21,9 @@ export class KnownCaller {
   readonly throughOkapi: string
   /** What tells the callee's sidecar. */
   readonly line: Buffer
-  #judge: BehalfJudge | undefined
+  /** By module, for the policy that was asked last. */
+  readonly #judges = new Map<string, BehalfJudge>()
   #policy: Policy | undefined
-  #at = ''
 
   constructor(who: TrueCaller) {
     this.who = who
@@ -36,12 +36,14 @@ export class KnownCaller {
 
   /** Who judges what Okapi asks of the module `at` on its behalf, by the policy in force. */
   judge(policy: Policy, at: string): BehalfJudge {
-    if (this.#judge === undefined || this.#policy !== policy || this.#at !== at) {
-      this.#judge = policy.behalf(this.who, at)
-      this.#policy = policy
-      this.#at = at
+    if (this.#policy !== policy) this.#judges.clear()
+    this.#policy = policy
+    let judge = this.#judges.get(at)
+    if (judge === undefined) {
+      judge = policy.behalf(this.who, at)
+      this.#judges.set(at, judge)
     }
-    return this.#judge
+    return judge
   }
 }
 
