@@ -82,7 +82,8 @@ export class SeenTokens {
   readonly #lifeSeconds: number
   /** To be added to `performance.now()`, for milliseconds since the memory was made. */
   readonly #offsetMs: number
-  /** When the token was seen that stands at the place that `#oldest` chose. */
+  /** When the token was seen that `#find` found, and the one whose place `#oldest` chose. */
+  #foundSeen = 0
   #chosenSeen = 0
   readonly #parts = new Map<string, Part>()
 
@@ -105,25 +106,30 @@ export class SeenTokens {
   }
 
   /** Remembers a token for a module, or that it was seen again. `now`: `performance.now()`, coarse. */
-  remember(moduleId: string, { a, b }: Readonly<TokenHash>, now: number): void {
+  remember(moduleId: string, hash: Readonly<TokenHash>, now: number): void {
     const second = this.#second(now)
     const part = this.#partOf(moduleId, second)
     const words = this.#words
     if (words[part + USED] !== second) Atomics.store(words, part + USED, second)
-    const place = this.#find(part, a, b)
-    if (place !== -1) {
-      if (words[place + 2] !== second) Atomics.store(words, place + 2, second)
-      return
+    // A part that another module is given meanwhile is not filled with what is not its own.
+    const [a, b] = [hash.a ^ words[part + OWNER]!, hash.b ^ words[part + OWNER + 1]!]
+    for (;;) {
+      const place = this.#find(part, a, b)
+      if (place === -1) return this.#insert(part, a, b, second)
+      const seen = this.#foundSeen
+      // Where another token is taking this place at this moment, it is looked for anew.
+      if (seen === second || Atomics.compareExchange(words, place + 2, seen, second) === seen)
+        return
     }
-    this.#insert(part, a, b, second)
   }
 
   /** Was the token seen for this module, within its life? Changes nothing: who sends a token proves nothing. */
-  knows(moduleId: string, { a, b }: Readonly<TokenHash>, now: number): boolean {
+  knows(moduleId: string, hash: Readonly<TokenHash>, now: number): boolean {
     const part = this.#known(moduleId)
     if (part === -1) return false
-    const place = this.#find(part, a, b)
-    return place !== -1 && this.#alive(Atomics.load(this.#words, place + 2), this.#second(now))
+    const words = this.#words
+    const [a, b] = [hash.a ^ words[part + OWNER]!, hash.b ^ words[part + OWNER + 1]!]
+    return this.#find(part, a, b) !== -1 && this.#alive(this.#foundSeen, this.#second(now))
   }
 
   /** Counts a token that was not known. */
@@ -171,7 +177,10 @@ export class SeenTokens {
       const set = this.#set(part, a, b, choice)
       for (let place = set; place < set + SET; place += PLACE) {
         if (words[place] !== a || words[place + 1] !== b) continue
-        if (Atomics.load(words, place + 2) > 0) return place
+        const seen = Atomics.load(words, place + 2)
+        if (seen <= 0 || words[place] !== a || words[place + 1] !== b) continue
+        this.#foundSeen = seen
+        return place
       }
     }
     return -1
