@@ -39,6 +39,8 @@ export class Chains {
     }
     for (const [name, checkout] of options.checkouts) {
       await this.add(() => okapiSidecar(site, name, { checkout }))
+      if (!options.candidates.includes('okapi-sidecar-http1')) continue
+      await this.add(() => okapiSidecar(site, `${name}-http1`, { checkout, link: false }))
     }
   }
 

@@ -13,7 +13,8 @@ Options:
     --only LIST         some scenarios: ${SCENARIOS.map(({ name }) => name).join(',')}
     --candidates LIST   okapi-sidecar, okapi-sidecar-http1 (without the link),
                         nginx, haproxy, caddy; by default all that are installed
-    --checkout N=DIR    another checkout of this project as candidate N; repeatable
+    --checkout N=DIR    another checkout of this project, or a bundle, as candidate N;
+                        as N-http1 too, where okapi-sidecar-http1 is measured; repeatable
     --rounds N          4 by default, with --full 5
     --seconds N         of each measurement, 2 by default
     --workers N         several threads too, with the proxies on all CPUs; 2 with --full
