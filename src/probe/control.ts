@@ -33,7 +33,9 @@ export async function control(context: Context): Promise<Control> {
   const bytes = requestBytes({ target: context.ordinaryPath, lines: honest(context) })
   const { outcome, because } = findingOf(await send(context, bytes))
   const seen = `GET ${context.ordinaryPath}: ${masked(because)}`
-  return { as, let: outcome === 'got-through', because: seen }
+  const told = { as, let: outcome === 'got-through', because: seen }
+  if (!because.includes('tenant-not-allowed') || context.token !== undefined) return told
+  return { ...told, advice: 'give a token that the module has seen, by --token-file' }
 }
 
 /** No password is needed to see whether the module's own role would be let in. */

@@ -21,6 +21,7 @@ import {
   type TurnOff,
   tokensPass,
 } from '../probe/targets/one-rule-off.ts'
+import { NO_GUARD } from '../support/listeners.ts'
 import { ID, Place, Player } from '../support/scenario.ts'
 
 let place: Place
@@ -81,7 +82,8 @@ async function found(
     tenant: 'diku',
     // What stalls is not what these rules are about: once at each kind of listener is enough.
     only,
-    skip: ['around', ...(off === NOTHING ? [] : STALLING)],
+    // A module may call here without a token, or the token would be what is refused.
+    skip: ['around', 'tenant-without-token', ...(off === NOTHING ? [] : STALLING)],
     stallMs: 20_000,
   })
 }
@@ -112,7 +114,16 @@ const ROWS: readonly (readonly [off: string, at: string, TurnOff, found: readonl
     'the judging of tenants',
     ID.okapi,
     doorSays('okapi', { judgesTenant: false }),
-    ['supertenant-implied', 'supertenant-named'],
+    ['supertenant-implied', 'supertenant-named', 'tenant-odd-letters', 'tenant-twice'],
+  ],
+  [
+    'the tenant guard and the rule for tokens',
+    ID.okapi,
+    both(
+      judgeIs(() => ({ tenants: NO_GUARD })),
+      tokensPass,
+    ),
+    ['tenant-against-token', 'token-never-seen'],
   ],
   [
     'the rules for user ids and for tokens',

@@ -48,7 +48,8 @@ const CALLERS: Record<ListenerName, Caller> = {
   plainToOkapi: { kind: 'plain' },
 }
 
-const NO_GUARD: TenantGuard = compilePolicy({
+/** The guard of a policy with `tenants: off`. */
+export const NO_GUARD: TenantGuard = compilePolicy({
   descriptors: descriptorSet([]),
   tenants: 'off',
 }).policy!.bind({ kind: 'public' }, 'okapi').tenants

@@ -44,6 +44,55 @@ const ROWS: readonly CallRow[] = [
     ],
   },
   {
+    id: 'tenant-against-token',
+    title: 'a token of another tenant',
+    meaning: 'Where mod-authtoken is not enabled the call is served, with a token of any tenant.',
+    remedy: 'Hold X-Okapi-Tenant against the token (policy.tenants: enforce).',
+    calls: (context) => [
+      {
+        target: context.ordinaryPath,
+        lines: honest({
+          ...context,
+          tenant: `${context.tenant}x`,
+          token: context.token ?? unsignedToken(context.tenant),
+        }),
+      },
+    ],
+  },
+  {
+    id: 'tenant-without-token',
+    title: 'no token, for a tenant not served',
+    meaning: 'What needs no permission is answered to any caller for every tenant.',
+    remedy: 'Let modules call without a token only for tenants that they serve.',
+    calls: ({ target, ordinaryPath, tenant }) => [
+      { target: ordinaryPath, lines: honest({ target, tenant: `${tenant}x` }) },
+    ],
+  },
+  {
+    id: 'tenant-twice',
+    title: 'two tenants in one header line',
+    meaning: 'One reader takes them for one odd tenant, another for two.',
+    remedy: 'Refuse a tenant that is not one name.',
+    calls: (context) => [
+      {
+        target: context.ordinaryPath,
+        lines: honest({ ...context, tenant: `${context.tenant}, supertenant` }),
+      },
+    ],
+  },
+  {
+    id: 'tenant-odd-letters',
+    title: 'supertenant in look-alike letters',
+    meaning: 'A reader that folds letters takes it for the supertenant.',
+    remedy: 'Refuse a tenant with other letters than ASCII.',
+    calls: (context) =>
+      // Full-width letters, a dotless letter and a soft hyphen, in UTF-8.
+      ['ｓｕｐｅｒｔｅｎａｎｔ', 'supertena\u00adnt'].map((odd) => ({
+        target: context.ordinaryPath,
+        lines: honest({ ...context, tenant: Buffer.from(odd).toString('latin1') }),
+      })),
+  },
+  {
     id: 'user-id-against-token',
     title: 'a user id that the token denies',
     meaning: 'The audit log shows one user, the token is of another.',
