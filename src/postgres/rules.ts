@@ -1,6 +1,7 @@
 import { isNewTenantName } from '../folio/tenant.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { AuthenticationMethod } from './authentication.ts'
+import { quoted } from './quoted.ts'
 import type { StartupMessage } from './startup.ts'
 
 /** What one listener allows, as the configuration says it. */
@@ -62,7 +63,7 @@ export function judgeStartup(
 /** May this role be used here? At login, and when the server says that the session has become another. */
 export function judgeRole(role: string, rules: DatabaseRules): Judgement | undefined {
   if (isListedRole(role, rules.roles)) return undefined
-  const because = `the role ${JSON.stringify(role)} is not one of ${rules.roles.join(', ')}`
+  const because = `the role ${quoted(role)} is not one of ${rules.roles.join(', ')}`
   const wouldAllow = `the role in \`roles\` of this postgres listener`
   const refusal = refuse('role-not-allowed', because, { wouldAllow })
   return { refusal, passes: rules.mode === 'report' }
@@ -70,7 +71,7 @@ export function judgeRole(role: string, rules: DatabaseRules): Judgement | undef
 
 /** What is to be done about a superuser. */
 export function judgeSuperuser(role: string, rules: DatabaseRules): Judgement {
-  const because = `the server says that ${JSON.stringify(role)} is a superuser`
+  const because = `the server says that ${quoted(role)} is a superuser`
   const wouldAllow = `ALTER ROLE ... NOSUPERUSER on the server; \`superuser: report\` lets it pass meanwhile`
   const refusal = refuse('superuser', because, { wouldAllow })
   return { refusal, passes: rules.mode === 'report' || rules.superuser === 'report' }
@@ -93,13 +94,13 @@ function enforced(refusal: Refusal): Judgement {
 }
 
 function parameterRefusal(name: string): Refusal {
-  const because = `the start-up parameter ${JSON.stringify(name)} is not allowed here`
+  const because = `the start-up parameter ${quoted(name)} is not allowed here`
   const wouldAllow = `its name in \`parameters\` of this postgres listener`
   return refuse('parameter-not-allowed', because, name.startsWith('_pq_.') ? {} : { wouldAllow })
 }
 
 function databaseRefusal(database: string, { databases }: DatabaseRules): Refusal {
-  const because = `the database ${JSON.stringify(database)} is not one of ${databases.join(', ')}`
+  const because = `the database ${quoted(database)} is not one of ${databases.join(', ')}`
   const wouldAllow = `its name in \`databases\` of this postgres listener`
   return refuse('database-not-allowed', because, { wouldAllow })
 }

@@ -6,6 +6,7 @@ import type { Dialling } from '../transport/dial-options.ts'
 import type { OpenedNamed } from '../transport/named-connector.ts'
 import { CancelKeys, passCancel } from './cancel-requests.ts'
 import { errorResponse } from './errors.ts'
+import { shown } from './quoted.ts'
 import { type DatabaseRules, judgeStartup } from './rules.ts'
 import type { ServerConnector } from './server-connection.ts'
 import { DatabaseSession, type SessionLimits } from './session.ts'
@@ -159,7 +160,8 @@ export class DatabaseSessions implements Ticking {
     const { rules, limits, places, connector } = this.#options
     const { user: role, database, parameters } = startup
     const application = parameters.get('application_name')
-    const facts = { peer, role, database, ...(application && { application }) }
+    const called = { role: shown(role), database: shown(database) }
+    const facts = { peer, ...called, ...(application && { application: shown(application) }) }
     const judgement = judgeStartup(startup, rules)
     if (judgement?.passes === false) return this.#turnAway(beginning, facts, judgement.refusal)
     if (this.#draining) {

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { connect } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import { until } from '../support/patience.ts'
 import {
   DatabaseSidecar,
@@ -10,6 +12,7 @@ import {
   sharedCluster,
   withPostgres,
 } from '../support/postgres.ts'
+import { errorFields, SSL_REQUEST, startupPacket } from '../support/postgres-packets.ts'
 import { metricsOf } from '../support/scenario/metrics.ts'
 
 const cluster = sharedCluster()
@@ -262,3 +265,50 @@ withPostgres('limits.databaseIdleMs ends a session in which nothing passes', asy
   const metrics = await metricsOf(sidecar.process)
   t.regex(metrics, /sidecar_limits_hit_total\{limit="databaseIdleMs"\} 1\n/)
 })
+
+withPostgres('limits.databaseLoginMs ends a login in which the client says nothing', async (t) => {
+  const limits = { databaseLoginMs: 300 }
+  const sidecar = await DatabaseSidecar.start(t, await cluster(), {}, { limits })
+  const socket = connect(sidecar.port, '127.0.0.1')
+  socket.write(startupPacket({ user: 'folio_users', database: 'folio' }))
+  const answer = await buffer(socket)
+  const error = errorFields(answer.subarray(answer.indexOf('E\0\0')))
+  t.regex(error?.['M'] ?? '', /limits\.databaseLoginMs/)
+  t.is(error?.['C'], '57P05')
+  const metrics = await metricsOf(sidecar.process)
+  t.regex(metrics, /sidecar_limits_hit_total\{limit="databaseLoginMs"\} 1\n/)
+})
+
+withPostgres(
+  'connections that say nothing, or a byte now and then, keep no session out',
+  async (t) => {
+    const limits = { connections: 30, pendingConnections: 20, handshakeMs: 2000 }
+    const sidecar = await DatabaseSidecar.start(t, await cluster(), {}, { limits })
+    const startup = startupPacket({ user: 'folio_users', database: 'folio' })
+    const open = Array.from({ length: 200 }, (_, i) => {
+      const socket = connect(sidecar.port, '127.0.0.1')
+      socket.on('error', () => socket.destroy())
+      t.teardown(() => socket.destroy())
+      // Without it the end of the connection would wait behind an N that is not read.
+      socket.resume()
+      let at = 0
+      // One in three is silent, one asks for TLS and then is silent, one trickles.
+      if (i % 3 === 1) socket.write(SSL_REQUEST)
+      const trickle = setInterval(() => {
+        if (i % 3 === 2 && at < startup.length - 1) socket.write(startup.subarray(at, ++at))
+      }, 50)
+      socket.on('close', () => clearInterval(trickle))
+      return once(socket, 'close').catch(() => {})
+    })
+    for (let i = 0; i < 5; i++) {
+      const { out, err } = await sidecar.psql('folio_users', 'SELECT 1')
+      t.is(out, '1\n', err)
+    }
+    // Every one of them is closed in the end: limits.handshakeMs counts from the first, whatever trickles.
+    await Promise.all(open)
+    t.regex(
+      await metricsOf(sidecar.process),
+      /sidecar_connections_open\{direction="postgres"\} 0\n/,
+    )
+  },
+)
