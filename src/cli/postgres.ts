@@ -15,8 +15,7 @@ sql prints what gives each module that needs a database (its descriptor has
 DB_HOST or DB_USERNAME in launchDescriptor.env) a login role of its own, which
 is no superuser, and the extensions that RMB asks for. Run it with psql as the
 owner of the server, then set passwords with \\password ROLE. Up to PostgreSQL
-15 a role with CREATEROLE may change the password of every other role: the
-output for 15 says so.
+15 a role with CREATEROLE is as good as a superuser: the output for 15 says so.
 
 hba prints lines for pg_hba.conf and pg_ident.conf that let a module's roles in
 only with the certificate of that module, in place of a password. Up to
@@ -26,7 +25,7 @@ PostgreSQL 15 the roles of tenants must be named one by one: --tenant T. With
 check connects to each server of the configuration as \`run\` would and says what
 it met: the version of TLS, the server's certificate, what it asks for a proof.
 With \`authentication: [cert]\` it logs in, says whether the role is a superuser
-and which of the extensions that RMB asks for are there. ROLE: the first role of
+or may become one, and which of the extensions that RMB asks for are there. ROLE: the first role of
 the listener without {tenant}. It sends no password.
 
 Options:

@@ -16,9 +16,12 @@ export interface TriedLogin {
   readonly extensions: string
 }
 
-// Of each, the name and what is installed of it, or '-'.
 const LIST = RMB_EXTENSIONS.map((name) => `'${name}'`).join(', ')
-const SQL = `SELECT name || ' ' || coalesce(installed_version, '-') FROM pg_available_extensions WHERE name IN (${LIST})`
+// Of each extension, the name and what is installed of it, or '-'. Then the roles that the role may become and
+// that are superusers, or may write files and start programs on the server as its owner.
+const SQL = `SELECT name || ' ' || coalesce(installed_version, '-') FROM pg_available_extensions WHERE name IN (${LIST})
+UNION ALL SELECT 'member ' || rolname FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER') AND (rolsuper
+OR rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))`
 const QUERY = message(0x51, Buffer.from(`${SQL}\0`))
 const NOT_ASKED = 'not asked: not logged in'
 
@@ -34,6 +37,12 @@ export function logIn(
       resolve({ ok, login, extensions })
       socket.end(TERMINATE)
       socket.destroySoon()
+    }
+    const finishWith = ({ mayBecome, extensions }: Answer) => {
+      if (mayBecome.length === 0) return finish(true, login, extensions)
+      const passes = settings.mode === 'report' || settings.superuser === 'report'
+      const what = `it may become ${mayBecome.join(', ')} (SET ROLE), which is as good as a superuser`
+      finish(passes, `${login}, but ${what}`, extensions)
     }
     const answer = new Answer()
     let login = 'by the certificate; it is no superuser'
@@ -64,7 +73,7 @@ export function logIn(
       else if (readied === 0 && answer.error !== undefined) finish(false, answer.error)
       else if (stream.login.answerDue) {
         finish(true, `the server asks for ${stream.login.asked}; no password is sent here`)
-      } else if (readied >= 2) finish(true, login, answer.said())
+      } else if (readied >= 2) finishWith(answer)
       else if (readied > before) socket.write(QUERY)
     })
     socket.write(startupMessage({ user: role, database: settings.databases[0] ?? role }))
@@ -83,6 +92,8 @@ const DATA_ROW = 0x44
 /** The errors in what the server says, and the rows, each of one column. */
 class Answer {
   error: string | undefined
+  /** Roles as good as a superuser. */
+  readonly mayBecome: string[] = []
   readonly #installed = new Map<string, string>()
   readonly #scanner = new MessageScanner({
     begins: (type) => (type === ERROR_RESPONSE || type === DATA_ROW ? 'whole' : 'through'),
@@ -90,11 +101,10 @@ class Answer {
       if (type === ERROR_RESPONSE) this.error = errorIn(whole)
       else {
         // Int16, the number of columns; Int32, the length of the first.
-        const [name = '', version = '-'] = whole
-          .subarray(HEADER_BYTES + 6)
-          .toString()
-          .split(' ')
-        this.#installed.set(name, version)
+        const text = whole.subarray(HEADER_BYTES + 6).toString()
+        const [name = '', more = '-'] = text.split(' ')
+        if (name === 'member') this.mayBecome.push(more)
+        else this.#installed.set(name, more)
       }
       return 'pass'
     },
@@ -104,7 +114,7 @@ class Answer {
     this.#scanner.scan(bytes, () => {})
   }
 
-  said(): string {
+  get extensions(): string {
     if (this.error !== undefined) return `not known: ${this.error}`
     const each = RMB_EXTENSIONS.map((name) => {
       const version = this.#installed.get(name)

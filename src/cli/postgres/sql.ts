@@ -11,9 +11,9 @@ export const RMB_EXTENSIONS: readonly string[] = [
   'btree_gin',
 ]
 
-const WARNING_15 = `-- PostgreSQL 15 and earlier: a role with CREATEROLE may change the password of every other role that is no
--- superuser, and grant every such role to itself. These roles keep a module from being a superuser, but not from
--- becoming another module. Use PostgreSQL 16, or a server for each module.
+const WARNING_15 = `-- PostgreSQL 15 and earlier: a role with CREATEROLE is as good as a superuser. It may change the password of every
+-- other role that is none, grant every such role to itself, and pg_execute_server_program too, which starts programs
+-- as the owner of the server. Use PostgreSQL 16 or later, or a server for each module.
 `
 
 /** Prints the SQL; resolves to 0. */
