@@ -5,14 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
-import {
-  type OpenedServer,
-  ServerConnector,
-  type ServerPlace,
-} from '../../src/postgres/server-connection.ts'
+import { ServerConnector } from '../../src/postgres/server-connection.ts'
 import type { Refusal } from '../../src/refusal/refusal.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import { NameResolver } from '../../src/transport/name-resolver.ts'
+import type { NamedPlace, OpenedNamed } from '../../src/transport/named-connector.ts'
 import { namedServerContext } from '../../src/transport/named-server.ts'
 import { makeCa } from '../support/pki.ts'
 
@@ -72,9 +69,9 @@ async function moving(t: ExecutionContext) {
     connectMs: 60_000,
     handshakeMs: 60_000,
   })
-  const open = (place?: ServerPlace) =>
-    new Promise<OpenedServer | Refusal>((resolve, reject) => {
-      const done = (refusal: Refusal | null, opened: OpenedServer | null) => {
+  const open = (place?: NamedPlace) =>
+    new Promise<OpenedNamed | Refusal>((resolve, reject) => {
+      const done = (refusal: Refusal | null, opened: OpenedNamed | null) => {
         opened?.socket.on('error', () => {}).destroy()
         const result = opened ?? refusal
         if (result === null) reject(new Error('neither'))
