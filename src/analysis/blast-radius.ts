@@ -29,6 +29,8 @@ export interface BlastRadius {
   readonly beyond: readonly string[]
   /** Whose requests, and tokens, come by. */
   readonly callers: readonly string[]
+  /** For which tenants. */
+  readonly tenants: readonly string[]
   readonly notes: readonly string[]
 }
 
@@ -38,6 +40,7 @@ export function blastRadius(
   module: string,
   set: DescriptorSet,
   callerMode: Policy['callerMode'] = 'off',
+  tenants: readonly string[] = [],
 ): BlastRadius {
   const name = isOkapi(module) ? 'okapi' : module
   const steps = Map.groupBy(openings, ({ caller }) => caller)
@@ -57,6 +60,7 @@ export function blastRadius(
     indirect,
     beyond: [...set.modules.keys()].filter((id) => !known.has(id) && !isOkapi(id)),
     callers: [...new Set(called.map(({ caller }) => caller))],
+    tenants,
     notes: notesOn(openings, name, set, callerMode),
   }
 }

@@ -1,9 +1,9 @@
 import { productOf } from '../folio/module-id.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { type Caller, callerName, speaksAsOkapi } from './caller.ts'
-import { mayCross, proposedCrossing } from './consortia.ts'
+import { type Caller, callerName, isNamed, speaksAsOkapi } from './caller.ts'
+import { crossingText, mayCross, proposedCrossing } from './consortia.ts'
 import type { Allow, LineMode } from './decision.ts'
-import { type Crosses, proposedGrant } from './grants.ts'
+import { type Crosses, opensText, proposedGrant } from './grants.ts'
 import type { PolicyModel } from './model.ts'
 import type { Rights } from './rights.ts'
 import { type TenantRule, tenantRuleFor } from './tenant-rules.ts'
@@ -65,6 +65,26 @@ export class TenantGuard {
       (claim === undefined || claim === tenant ? null : this.#crossing(claim, tenant, brought)) ??
       (claim === undefined ? this.#withoutToken(tenant, allowed, brought) : null)
     )
+  }
+
+  /** For which tenants it gets at all that policy opens, in a few words for people. */
+  get reach(): readonly string[] {
+    if (this.mode !== 'enforce')
+      return ['all tenants, with any token: policy.tenants only tells, or is off']
+    const { consortia } = this.#model.tenants
+    const tenants = this.#rule?.tenants ?? 'all'
+    const which =
+      tenants === 'all'
+        ? 'all tenants, in each with a token of that tenant'
+        : tenants === 'serving'
+          ? 'tenants for which Okapi calls it, with their tokens'
+          : `tenants ${[...tenants, ...this.#rights().tenants].join(', ')}, with their tokens`
+    const rules = consortia.rules.filter(({ caller }) => isNamed(caller, this.#caller))
+    return [
+      which,
+      ...rules.map((rule) => `it may cross: ${crossingText(rule)}`),
+      ...this.#rights().crosses.map((opens) => `a grant: ${opensText(opens)}`),
+    ]
   }
 
   /** A tenant that the rule for this caller leaves out. */

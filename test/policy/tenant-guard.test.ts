@@ -266,3 +266,29 @@ test('what is said of tenants, for people', (t) => {
     'mod-tags: all tenants, not held against tokens (c)',
   ])
 })
+
+test('for which tenants a hijacked module gets at what policy opens', (t) => {
+  const reach = (given: Rules, caller = NOTES) =>
+    policyOf(given).bind(parseCaller(caller), 'okapi').tenants.reach
+  t.deepEqual(reach({}), ['all tenants, in each with a token of that tenant'])
+  t.regex(reach({ tenants: 'report' })[0] ?? '', /^all tenants, with any token/)
+  t.regex(reach({}, 'okapi-7.2.0')[0] ?? '', /^all tenants, with any token/)
+  const tenantsOf = rules([{ caller: 'mod-notes', tenants: ['a', 'b'], why: 'w' }])
+  const grants = [
+    { caller: 'mod-notes', at: 'okapi', cross: { from: ['x'], to: ['a'] }, why: 'w' },
+    { caller: 'mod-notes', at: 'okapi', tenants: ['c'], why: 'w' },
+  ]
+  const cross = [{ caller: 'mod-notes', directions: ['member-to-central'], why: 'w' }]
+  const consortia = {
+    ...{ file: 'c.yaml', pointer: '' },
+    value: { consortia: [{ central: 'east', members: ['college'] }], cross },
+  }
+  t.deepEqual(reach({ tenantsOf, grants, consortia }), [
+    'tenants a, b, c, with their tokens',
+    'it may cross: mod-notes: member-to-central',
+    'a grant: tokens of x for a',
+  ])
+  t.deepEqual(reach({ consortia }, 'mod-tags-3.1.0'), [
+    'all tenants, in each with a token of that tenant',
+  ])
+})

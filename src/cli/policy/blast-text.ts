@@ -3,7 +3,7 @@ import { paint, textWidth, wrap } from '../terminal.ts'
 
 /** For a person, as wide as the terminal. */
 export function blastText(radius: BlastRadius): string {
-  const { module, direct, forwarded, indirect, beyond, callers, notes } = radius
+  const { module, direct, forwarded, indirect, beyond, callers, tenants, notes } = radius
   const routes = direct.reduce((sum, one) => sum + one.routes, 0)
   const blocks = [
     block(`directly: ${modules(direct.length)}, ${routes} routes`, direct.flatMap(detail)),
@@ -17,6 +17,10 @@ export function blastText(radius: BlastRadius): string {
     ),
     block(`out of reach: ${modules(beyond.length)}`, listed(beyond)),
     block(`called by: ${callers.length}`, listed(callers)),
+    block(
+      'for tenants',
+      tenants.flatMap((line) => indented(line, 2)),
+    ),
     block(
       'mind',
       notes.flatMap((note) => indented(note, 2)),

@@ -36,7 +36,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (hijacked !== undefined) {
     if (csv || html !== undefined) throw fault('--blast-radius prints text or --json')
     const module = resolveModule('--blast-radius', hijacked, set)
-    const radius = blastRadius(all, module, set, policy.callerMode)
+    const { reach } = policy.bind({ kind: 'module', id: module }, 'okapi').tenants
+    const radius = blastRadius(all, module, set, policy.callerMode, reach)
     process.stdout.write(json ? blastJson(radius) : blastText(radius))
     return 0
   }
