@@ -74,7 +74,8 @@ export class KafkaNode {
 
   /** Makes its folder of data ready. */
   async format(clusterId: string): Promise<void> {
-    const args = ['format', '-t', clusterId, '-c', this.file]
+    // With `=`: one id in 64 begins with a dash.
+    const args = ['format', `--cluster-id=${clusterId}`, '-c', this.file]
     const { code, out, err } = await new KafkaProgram('kafka.tools.StorageTool', args).end()
     if (code !== 0) throw new Error(`StorageTool: ${out}${err}`)
   }
