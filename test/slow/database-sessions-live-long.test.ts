@@ -312,3 +312,26 @@ withPostgres(
     )
   },
 )
+
+withPostgres('clients that break off at any moment leave no place taken', async (t) => {
+  const limits = { databaseSessions: 8 }
+  const sidecar = await DatabaseSidecar.start(t, await cluster(), {}, { limits })
+  const startup = startupPacket({ user: 'folio_users', database: 'folio' })
+  const more = Buffer.concat([startup, Buffer.from('p\0\0\0\x08bad\0')])
+  const broken = Array.from({ length: 200 }, async (_, i) => {
+    const socket = connect(sidecar.port, '127.0.0.1')
+    socket.on('error', () => socket.destroy())
+    socket.resume()
+    socket.write(more.subarray(0, 1 + ((i * 7) % more.length)))
+    await new Promise((resolve) => setTimeout(resolve, i % 25))
+    if (i % 2 === 0) socket.destroy()
+    else socket.resetAndDestroy()
+  })
+  await Promise.all(broken)
+  const none = /sidecar_connections_open\{direction="postgres"\} 0\n/
+  await until(async () => none.test(await metricsOf(sidecar.process)))
+  const sessions = Array.from({ length: 8 }, () => new Psql(sidecar.place('folio_users')))
+  await Promise.all(sessions.map((each) => each.tell('SELECT 41 + 1;', /42\n/)))
+  await Promise.all(sessions.map((each) => each.end()))
+  t.pass()
+})
