@@ -34,13 +34,13 @@ a full module id, or a product with one installed version. Without --tenant the
 tenant is not checked; '' is a request at a module that names none.
 --token-tenant is the tenant of the token, none for a call without one; without
 it the token is of the tenant. --serving: Okapi has called WHO for the tenant,
-with such a token. --module-id is X-Okapi-Module-Id. An OPTIONS of public counts as a preflight. SOURCE answers
-for one sidecar; \`decided at\` names all that are asked. Exit 0 allowed,
-1 refused, 2 wrong usage.
+with such a token. --module-id is X-Okapi-Module-Id. An OPTIONS of public counts
+as a preflight. SOURCE answers for one sidecar; \`decided at\` names all that are
+asked. Exit 0 allowed, 1 refused, 2 wrong usage.
 
---via okapi tells what the sidecar of a module says, with policy.caller: enforce,
-of a call that Okapi makes on behalf of WHO; okapi and unknown are callers too
-then.
+--via okapi tells what the sidecar of a module says, with policy.caller:
+enforce, of a call that Okapi makes on behalf of WHO; okapi and unknown are
+callers too then.
 
 matrix lists who may call what, with the rule: modules, Okapi, public, operators
 and clients, at Okapi and at modules; with -c also \`plain\` while the

@@ -17,7 +17,8 @@ export const usage = `okapi-sidecar status: the status of one sidecar, or of man
 
 Usage:
     okapi-sidecar status [URL] [--watch] [--json]
-    okapi-sidecar status URL URL ... | --from FILE [--watch] [--json] [--html FILE]
+    okapi-sidecar status URL URL ... | --from FILE
+                         [--watch] [--json] [--html FILE]
 
 Of one: what its status page shows, that is the module, its certificate, the
 callers, and what was refused and why. URL is that of the status listener, by
@@ -36,11 +37,10 @@ Options:
 Exit codes: 0 all are ready, 1 one is not, 2 wrong usage, or no answer at the
 only URL
 
-Examples:
+Example:
     okapi-sidecar status --watch
     kubectl get pods -l app.kubernetes.io/component=okapi-sidecar -o json |
         okapi-sidecar status --from -
-    docker compose ps --format json | okapi-sidecar status --from -
 `
 
 interface Choice {

@@ -8,11 +8,6 @@
   restartPolicy: Always
   {{- end }}
   args: [run, -c, /etc/sidecar/config/sidecar.yaml]
-  {{- with include "okapi-sidecar.heapMebibytes" . }}
-  env:
-    # V8's own choice of a heap is above small limits: it would be killed before it collects.
-    - { name: NODE_OPTIONS, value: --max-old-space-size={{ . }} }
-  {{- end }}
   ports:
     {{- if ne .role "edge" }}
     # Not `http` or `https`: those Okapi's own Kubernetes discovery would take for the module.

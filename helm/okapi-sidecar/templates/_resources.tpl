@@ -22,16 +22,6 @@ What the sidecar needs by the number of its threads (docs/performance.md), in Mi
 {{- add 128 (mul 64 (sub (include "okapi-sidecar.workers" . | int) 1)) -}}
 {{- end -}}
 
-{{/*
-The heap of one thread, in MiB: the threads share half of the container's memory limit. The other half is for
-what is resident at rest and for buffers, which stand outside the heap. Empty without a limit. Takes a scope.
-*/}}
-{{- define "okapi-sidecar.heapMebibytes" -}}
-{{- with dig "limits" "memory" "" (include "okapi-sidecar.resources" . | fromYaml) -}}
-{{- divf (include "okapi-sidecar.bytes" (dict "of" "resources.limits.memory" "is" .)) 2097152 (include "okapi-sidecar.workers" $ | float64) | floor | int | max 32 -}}
-{{- end -}}
-{{- end -}}
-
 {{/* `resources`, with what is left empty filled in; nothing of one's own is changed. Takes a scope. */}}
 {{- define "okapi-sidecar.resources" -}}
 {{- $resources := deepCopy (.values.resources | default dict) -}}
