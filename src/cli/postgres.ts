@@ -25,8 +25,8 @@ PostgreSQL 15 the roles of tenants must be named one by one: --tenant T. With
 check connects to each server of the configuration as \`run\` would and says what
 it met: the version of TLS, the server's certificate, what it asks for a proof.
 With \`authentication: [cert]\` it logs in, says whether the role is a superuser
-or may become one, and which of the extensions that RMB asks for are there. ROLE: the first role of
-the listener without {tenant}. It sends no password.
+or may become one, and which of the extensions that RMB asks for are there.
+ROLE: the first role of the listener without {tenant}. It sends no password.
 
 Options:
         --descriptors DIR   the folder of ModuleDescriptors
