@@ -39,15 +39,17 @@ export function accessTokensIn(value: string): string[] {
   return [...found].map(([, token = '']) => token)
 }
 
+/** A pair as Netty reads it: in front of the name it skips separators, around the value a pair of quotes. */
+const ACCESS_TOKEN = /^[\t\n\v\f\r ,]*folioAccessToken=("?)([!#-+\--:<-[\]-~]*)\1$/
+
 /**
- * The token that Okapi takes from a Cookie value, if it is there once and spelled beyond doubt. Netty
- * skips a pair that breaks RFC 6265 (ServerCookieDecoder.STRICT), and Okapi refuses two.
+ * The token that Okapi takes from a Cookie value. Netty skips a pair that breaks RFC 6265
+ * (ServerCookieDecoder.STRICT), and Okapi refuses two that do not (TokenHeader.check).
  */
 export function accessToken(value: string): string | undefined {
   if (!value.includes('folioAccessToken=')) return undefined
-  const pairs = value.split(';').filter((pair) => pair.includes('folioAccessToken'))
-  const [, token] = /^[ \t]*folioAccessToken=([A-Za-z0-9._=-]+)$/.exec(pairs[0]!) ?? []
-  return pairs.length === 1 ? token : undefined
+  const tokens = value.split(';').flatMap((pair) => ACCESS_TOKEN.exec(pair)?.[2] ?? [])
+  return tokens.length === 1 && tokens[0] !== '' ? tokens[0] : undefined
 }
 
 /**

@@ -92,8 +92,8 @@ export class TrueCallers {
 
   #find(context: RequestContext, head: Head): Refusal | null {
     const { okapi, unknown } = this.#known
-    const { bare, decision } = context
-    if (bare || decision?.allow !== true || decision.health) {
+    const { decision } = context
+    if (decision?.allow !== true || decision.health) {
       context.trueCaller = okapi
       return null
     }

@@ -117,6 +117,22 @@ const CASES: readonly Case[] = [
     becomes: 'other-target',
   },
   // java.net.URL ends a target at its `#`.
+  // Only GET is the question whether a module is well: a filter takes `/` too.
+  {
+    name: 'the auth filter about no path',
+    open: 'GET /b/1',
+    asks: 'POST /',
+    of: AUTH,
+    handle: 'none',
+    becomes: 'no-handle',
+  },
+  {
+    name: 'the auth filter about no path, not even a slash',
+    open: 'GET /b/1',
+    asks: 'DELETE ',
+    of: AUTH,
+    becomes: 'other-method',
+  },
   { name: 'up to a #', open: 'GET /b/1?a#b', asks: 'GET /b/1?a', becomes: 'caller' },
   { name: 'with its #', open: 'GET /b/1?a#b', asks: 'GET /b/1?a#b', becomes: 'caller' },
   { name: 'another #', open: 'GET /b/1?a#b', asks: 'GET /b/1?a#c', becomes: 'other-target' },

@@ -140,6 +140,27 @@ test.serial('at `public` supertenant, named or implied, is refused', async (t) =
   t.is(await verdict(get('/users', `X-Okapi-Token: ${token({ tenant: 'diku' })}`)), '200')
 })
 
+test.serial(
+  'a cookie with the token of another tenant is refused, however it is spelled',
+  async (t) => {
+    const [own, other] = [token({ tenant: 'diku' }), token({ tenant: 'other' })]
+    for (const spelled of [
+      (its: string) => `folioAccessToken=${its}`,
+      (its: string) => `folioAccessToken="${its}"`,
+      (its: string) => `,folioAccessToken=${its}`,
+      (its: string) => `a=folioAccessToken; folioAccessToken=${its}`,
+      (its: string) => `folioAccessToken=a b; folioAccessToken=${its}`,
+      (its: string) => `folioAccessToken=${its}; folioAccessTokens=1`,
+    ]) {
+      const asks = (its: string) => verdict(get('/users', DIKU, `Cookie: ${spelled(its)}`))
+      t.is(await asks(own), '200', spelled('its own'))
+      town.okapi.forget()
+      t.is(await asks(other), '403 tenant-mismatch', spelled('of another'))
+      t.is(town.okapi.bytes, '')
+    }
+  },
+)
+
 const ORIGIN = 'Origin: https://folio.example'
 const ASKS = 'Access-Control-Request-Method: PUT'
 
