@@ -1,4 +1,5 @@
 import { isTenantName } from '../folio/tenant.ts'
+import type { OkapiStep } from '../policy/okapi-step.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Head, LINE } from '../wire/head.ts'
 import type { TenantsBrought } from './brought-tenants.ts'
@@ -52,7 +53,7 @@ export function guardTenant(
   if (decision?.allow !== true || tenant === undefined) return null
   const { tenants } = authorizer
   if (!listener.judgesTenant) {
-    if (!decision.health) noteBrought(context, head, brought)
+    if (!decision.health) noteBrought(context, head, decision.step, brought)
     return null
   }
   if (tenants.mode === 'off') return null
@@ -61,10 +62,16 @@ export function guardTenant(
   return refusal === null ? null : context.found(refusal, tenants.mode)
 }
 
-function noteBrought(context: RequestContext, head: Head, brought: TenantsBrought): void {
+function noteBrought(
+  context: RequestContext,
+  head: Head,
+  { auth, handled, system }: OkapiStep,
+  brought: TenantsBrought,
+): void {
   const { at, tenant = '', authorizer, listener } = context
   brought.bring(at, tenant)
-  if (!authorizer.tenants.notesCrossings) return
+  // An auth filter is asked about tokens that are not verified yet: any caller could fill the table.
+  if (!authorizer.tenants.notesCrossings || (auth && !handled && !system)) return
   const { tenant: claim } = headers.claims(head, listener.request)
   if (claim !== undefined && claim !== tenant) brought.bringAcross(at, claim, tenant)
 }

@@ -1,5 +1,7 @@
 import test from 'ava'
 import { LISTENER_RULES } from '../../src/listeners/all.ts'
+import { broughtMemory, TenantsBrought } from '../../src/proxy/brought-tenants.ts'
+import { policyOf } from '../policy/tools.ts'
 import { type ListenerName, MODULE, memoryListener } from '../support/listeners.ts'
 
 const encoded = (text: string) => Buffer.from(text).toString('base64url')
@@ -132,4 +134,33 @@ test('what Okapi says to a module is not judged', async (t) => {
   for (const listener of ['ingress', 'modules'] as const) {
     t.is(await through(listener, ['X-Okapi-Tenant: diku, other']), 'passes for undefined')
   }
+})
+
+test('what an auth filter is asked about fills no table: its token is not verified yet', async (t) => {
+  const filter = { methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }
+  const handlers = [{ methods: ['GET'], pathPattern: '/a' }]
+  const compiled = policyOf(
+    {
+      grants: [
+        { caller: MODULE, at: 'okapi', cross: { from: ['east'], to: ['diku'] }, why: 'a test' },
+      ],
+    },
+    [
+      { id: MODULE, provides: [{ id: 'a', version: '1.0', handlers }] },
+      { id: 'mod-auth-1.0.0', filters: [filter] },
+    ],
+  )
+  const brought = new TenantsBrought(broughtMemory(true))
+  const calls = async (id: string, claimed: string) => {
+    const { socket, told } = memoryListener('modules', { compiled, brought })
+    const lines = `X-Okapi-Tenant: diku\r\n${jwt({ tenant: claimed })}\r\n`
+    await socket.arrive(`GET /${id}/a HTTP/1.1\r\nHost: a\r\n${lines}\r\n`)
+    t.deepEqual(told, [], socket.sent)
+    socket.destroy()
+  }
+  for (let i = 0; i < 10; i++) await calls('mod-auth-1.0.0', `forged-${i}`)
+  t.is(brought.size, 1, 'the tenant itself')
+  await calls(MODULE, 'east')
+  t.is(brought.size, 3)
+  t.true(brought.crossed(MODULE, 'east', 'diku'))
 })
