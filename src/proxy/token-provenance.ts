@@ -1,3 +1,4 @@
+import { productOf } from '../folio/module-id.ts'
 import { proposedGrant } from '../policy/grants.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Clock } from '../wire/face.ts'
@@ -91,11 +92,14 @@ export class TokenProvenance {
 
   /**
    * An answer to a module: X-Okapi-Token of `/authn/login`, cookies of `/authn/login-with-expiry`. Bodies are not
-   * read: the tokens in them (`/token`, `/token/sign`) are handed on to browsers, not sent.
+   * read: the tokens in them (`/token`, `/token/sign`) are handed on to browsers, not sent. What a module answers
+   * itself is not remembered: one that may answer with tokens could make any its own.
    */
-  answers({ listener, caller }: RequestContext, head: Head): void {
+  answers({ listener, caller, decision }: RequestContext, head: Head): void {
     if (listener.tokens !== 'judged' || caller.kind !== 'module') return
     if (!head.has(NAME.token) && !head.has(NAME.setCookie)) return
+    const provider = decision?.allow === true ? decision.provider : null
+    if (provider !== null && productOf(provider) === productOf(caller.id)) return
     for (let line = 0; line < head.count; line++) {
       if (head.ids[line] === NAME.token) {
         this.#remember(caller.id, head.bytes, head.valueStart[line]!, head.valueEnd[line]!)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { assault } from '../probe/targets/assault.ts'
-import { answer, ask, get, ID, OK, Town, token, verdictOf } from '../support/scenario.ts'
+import { answer, ask, get, ID, OK, request, Town, token, verdictOf } from '../support/scenario.ts'
 
 // A module sees tokens of users that are not its own to use: in a database, in a log, on Kafka, in the memory of a
 // process beside it. It sends them through its own sidecar, and past it with its key.
@@ -13,8 +13,9 @@ let town: Town
 
 test.before(async () => {
   const policy = { tokens: 'enforce', tokenGraceMs: 0 }
-  const more = { [ID.okapi]: { policy }, [ID.notes]: { policy }, [ID.tags]: { policy } }
-  town = await Town.open({ modules: [ID.notes, ID.tags, ID.users], more })
+  const judging = [ID.okapi, ID.notes, ID.tags, ID.login].map((id) => [id, { policy }])
+  const more = Object.fromEntries(judging)
+  town = await Town.open({ modules: [ID.notes, ID.tags, ID.users, ID.login], more })
 })
 test.beforeEach(() => {
   town.okapi.forget()
@@ -101,23 +102,40 @@ test.serial(
   async (t) => {
     const [legacy, access] = [tokenOf('system-1'), tokenOf('system-2')]
     const [first, second] = [`X-Okapi-Token: ${legacy}`, `X-Okapi-Token: ${access}`]
-    t.is(await viaEgress(ID.tags, first), NOT_SEEN)
+    t.is(await viaEgress(ID.notes, first), NOT_SEEN)
     town.okapi.reply = () => answer('201 Created', [`x-okapi-token: ${legacy}`], '{}')
-    t.is(await viaEgress(ID.tags, 'Accept: */*'), '201')
+    t.is(await viaEgress(ID.notes, 'Accept: */*'), '201')
     town.okapi.reply = () =>
       answer('201 Created', [
         'Set-Cookie: folioRefreshToken=r; Max-Age=604800; Path=/authn; Secure; HttpOnly',
         `Set-Cookie: folioAccessToken=${access}; Max-Age=600; Path=/; Secure; HttpOnly`,
       ])
-    t.is(await viaEgress(ID.tags, 'Accept: */*'), '201')
+    t.is(await viaEgress(ID.notes, 'Accept: */*'), '201')
     town.okapi.reply = OK
     for (const line of [first, second]) {
-      t.is(await viaEgress(ID.tags, line), '200')
-      t.is(await withKey(ID.tags, line), '200')
-      t.is(await viaEgress(ID.notes, line), NOT_SEEN, 'it is no token of another module')
+      t.is(await viaEgress(ID.notes, line), '200')
+      t.is(await withKey(ID.notes, line), '200')
+      t.is(await viaEgress(ID.tags, line), NOT_SEEN, 'it is no token of another module')
     }
   },
 )
+
+// mod-login may answer with tokens by trade: hijacked, it asks itself and answers what it has found elsewhere.
+test.serial('what a module answers itself makes no token its own', async (t) => {
+  const anna = tokenOf('anna at login')
+  const line = `X-Okapi-Token: ${anna}`
+  const login = request('POST /authn/login', [T], '{}')
+  const own = await town.ingress(ID.okapi, ID.login)
+  const egress = town.egress(ID.login)
+  for (const said of [line, `Set-Cookie: folioAccessToken=${anna}; Path=/; Secure; HttpOnly`]) {
+    town.okapi.reply = () => answer('201 Created', [said], '{}')
+    for (const where of [own, egress]) t.is(verdictOf(await ask(where, login)), '201')
+  }
+  town.okapi.reply = OK
+  for (const where of [own, egress]) {
+    t.is(verdictOf(await ask(where, get('/users/1', T, line))), NOT_SEEN)
+  }
+})
 
 test.serial('a sidecar that is told to leaves it to Okapi’s', async (t) => {
   const carol = tokenOf('carol')
