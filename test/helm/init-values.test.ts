@@ -1,10 +1,13 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import test from 'ava'
 import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../src/config/load.ts'
 import { MAIN } from '../support/program.ts'
 import { runTool, withTool } from '../support/scenario/tools.ts'
 import { CHART, PLACE, type Thing } from './render.ts'
+
+test.after.always(() => rmSync(PLACE, { recursive: true, force: true }))
 
 const SET = join(import.meta.dirname, '../fixtures/descriptors')
 const withHelm = withTool('helm')
@@ -12,7 +15,6 @@ const withHelm = withTool('helm')
 withHelm(
   'the chart takes the values that init writes, and the sidecar what comes of it',
   async (t) => {
-    t.teardown(() => rmSync(PLACE, { recursive: true, force: true }))
     const out = join(PLACE, 'folio')
     const source = ['--descriptors', SET, '--operator', 'anna', '--for', 'helm', '--out', out]
     const made = await runTool(process.execPath, [MAIN, 'init', ...source, '--yes'])

@@ -11,7 +11,7 @@ const run = promisify(execFile)
 /** The chart in this repository. */
 export const CHART = join(import.meta.dirname, '..', '..', 'helm', 'okapi-sidecar')
 
-/** A folder for what the tests of one file write. */
+/** A folder for what the tests of one worker write: files of a suite share it, so none removes it before the end. */
 export const PLACE = mkdtempSync(join(tmpdir(), 'sidecar-helm-'))
 
 export type Values = Readonly<Record<string, unknown>>
