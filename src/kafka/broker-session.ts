@@ -129,7 +129,7 @@ export class BrokerSession {
     })
     const early = this.#early
     this.#early = null
-    if (early !== null) this.#unsent.send(broker, early.frames, early.room)
+    if (early !== null) this.#unsent.send(broker, early.frames, early.room, true)
     this.#flow()
   }
 
@@ -180,7 +180,7 @@ export class BrokerSession {
     if (awaited !== null) this.#awaited.add(awaited)
     if (frames.length === 0) room?.release()
     else if (this.#broker === undefined) this.#early = { frames, room }
-    else this.#unsent.send(this.#broker, frames, room)
+    else this.#unsent.send(this.#broker, frames, room, (awaited?.judged.kind ?? 'pass') !== 'pass')
     this.#sendOwn()
     if (!this.#began) {
       this.#began = true
@@ -198,7 +198,7 @@ export class BrokerSession {
   }
 
   #answer(bytes: readonly Buffer[], room?: HeldRoom): void {
-    if (this.#client.writable) this.#unsent.send(this.#client, bytes, room)
+    if (this.#client.writable) this.#unsent.send(this.#client, bytes, room, false)
     else room?.release()
   }
 

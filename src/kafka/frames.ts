@@ -1,4 +1,5 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import { giveBack } from '../transport/write-once.ts'
 import type { HeldBytes, HeldRoom } from './held-bytes.ts'
 
 /** Length, and what tells which message this is: key and version of a request, or a correlation id. */
@@ -83,14 +84,18 @@ export class FrameScanner {
   /** Which limit `broken` was about; undefined: none. */
   tooLong: 'kafka.frameBytes' | 'kafka.heldBytes' | undefined
 
+  /** @param chunk is the scanner's from now on: its memory may be given back */
   scan(chunk: Buffer): FramesScanned {
-    const bytes = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk])
-    this.#unread = NO_BYTES
+    const bytes = this.#withUnread(chunk)
     let at = 0
+    let copied = 0
     while (at < bytes.length) {
       if (this.isWaiting) return this.#keep(bytes, at, 'waiting')
-      if (this.#gathered !== undefined) at = this.#gather(this.#gathered, bytes, at)
-      else if (this.#left > 0 && this.#headBytes === 0) at = this.#stream(bytes, at)
+      if (this.#gathered !== undefined) {
+        const end = this.#gather(this.#gathered, bytes, at)
+        copied += end - at
+        at = end
+      } else if (this.#left > 0 && this.#headBytes === 0) at = this.#stream(bytes, at)
       else if (this.#headBytes > 0) {
         if (bytes.length - at < this.#headBytes) return this.#keep(bytes, at, 'on')
         at = this.#passHead(bytes, at)
@@ -101,7 +106,15 @@ export class FrameScanner {
         at = begun
       }
     }
+    if (copied === bytes.length) giveBack(bytes)
     return this.isWaiting ? 'waiting' : 'on'
+  }
+
+  #withUnread(chunk: Buffer): Buffer {
+    const unread = this.#unread
+    this.#unread = NO_BYTES
+    if (unread.length === 0) return chunk
+    return chunk.length === 0 ? unread : Buffer.concat([unread, chunk])
   }
 
   /** Goes on with what waited. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { writeOnce } from '../transport/write-once.ts'
 import type { HeldRoom } from './held-bytes.ts'
 
 interface Unsent {
@@ -21,13 +22,25 @@ export class UnsentFrames {
     return first?.since ?? Number.POSITIVE_INFINITY
   }
 
-  /** Sends them together; `room`, where there is any, is what the last of them is held in. */
-  send(socket: Socket, frames: readonly Buffer[], room: HeldRoom | undefined): void {
+  /**
+   * Sends them together.
+   *
+   * @param room what the last of them is held in, where there is any
+   * @param isNeeded may anything look at their bytes once they are sent? What makes an answer may have kept views of
+   * the request; of one that passes as it is nothing is kept.
+   */
+  send(
+    socket: Socket,
+    frames: readonly Buffer[],
+    room: HeldRoom | undefined,
+    isNeeded: boolean,
+  ): void {
     if (frames.length > 1) socket.cork()
     const last = frames.length - 1
     for (const [i, frame] of frames.entries()) {
-      if (i < last || room === undefined) socket.write(frame)
-      else this.#write(socket, frame, room)
+      const sent = i < last || room === undefined ? undefined : this.#sending(room)
+      if (isNeeded) socket.write(frame, sent)
+      else writeOnce(socket, frame, sent)
     }
     if (frames.length > 1) socket.uncork()
   }
@@ -37,12 +50,13 @@ export class UnsentFrames {
     this.#frames.clear()
   }
 
-  #write(socket: Socket, frame: Buffer, room: HeldRoom): void {
+  /** Returns what is called when it is sent. */
+  #sending(room: HeldRoom): () => void {
     const unsent = { room, since: this.#clock.now }
     this.#frames.add(unsent)
-    socket.write(frame, () => {
+    return () => {
       this.#frames.delete(unsent)
       room.release()
-    })
+    }
   }
 }

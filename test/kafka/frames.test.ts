@@ -79,6 +79,39 @@ test('a frame within one chunk is no copy, one in pieces is copied once', (t) =>
   t.not(views[1]!.buffer, bytes.buffer)
 })
 
+test('a large chunk is given back where all of it was copied, and never where a view was handed on', (t) => {
+  const views: Buffer[] = []
+  const scanner = new FrameScanner(
+    {
+      begins: (_, head) => (head[4] === 2 ? 'hold' : 12),
+      whole: (bytes) => views.push(bytes) > 0,
+      head: () => {},
+      rest: (bytes) => void views.push(bytes),
+      noRoom: () => {},
+    },
+    { longest: 1e6, longestHeld: 1e6, budget: new HeldBytes(1e6), clock: { now: 0 } },
+  )
+  /** A chunk as Node reads it: all of a buffer of its own. */
+  const chunkOf = (...parts: Buffer[]) => Buffer.from(Uint8Array.from(Buffer.concat(parts)).buffer)
+  const large = held(50_000)
+  const chunks = [
+    chunkOf(large.subarray(0, 20_000)),
+    chunkOf(large.subarray(20_000), large.subarray(0, 10_000)),
+    chunkOf(large.subarray(10_000), held(9000)),
+    chunkOf(large),
+    chunkOf(streaming(30_000)),
+    chunkOf(large.subarray(0, 100)),
+  ]
+  const lengths = chunks.map(({ length }) => length)
+  for (const chunk of chunks) t.is(scanner.scan(chunk), 'on')
+  t.deepEqual(
+    chunks.map(({ length }) => length),
+    [0, 0, lengths[2], lengths[3], lengths[4], lengths[5]],
+  )
+  t.deepEqual(views.slice(0, 4), [large, large, held(9000), large])
+  t.deepEqual(views[4], streaming(30_000).subarray(12))
+})
+
 for (const [name, bytes, limit] of [
   ['a negative length', int32(-1), undefined],
   ['the smallest length', int32(-(2 ** 31)), undefined],
