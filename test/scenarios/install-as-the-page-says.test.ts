@@ -157,12 +157,13 @@ test('docs/install.md, typed as it stands: from an empty folder to a user and a 
   // Where this machine has other ports than the page.
   const here = (text: string) =>
     text
+      // First: ports of this machine may look like those of the page.
+      .replace(/:(2[01]\d{3})\b/g, (_, port) => `:${Number(port) - FIRST_PORT + firstPort}`)
       .replace(/okapi-sidecar init .*/g, `$& --ports ${firstPort} --okapi-port ${okapiPort}`)
       .replace(
         /okapi-sidecar discovery/g,
         `$& --modules-listen 127.0.0.1:${firstPort}-${firstPort + 199}`,
       )
-      .replace(/:(2[01]\d{3})\b/g, (_, port) => `:${Number(port) - FIRST_PORT + firstPort}`)
   const elsewhere: Record<string, () => unknown> = {
     'copies descriptors': () => cpSync(DESCRIPTORS, join(cwd, 'descriptors'), { recursive: true }),
     'starts Okapi and the modules': () => startEverything(join(cwd, 'folio'), okapiPort, stops),
