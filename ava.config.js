@@ -22,9 +22,9 @@ export default {
     ? ['test/**/*.test.ts', '!test/suites/**']
     : ['test/**/*.test.ts', '!test/slow/**', ...shared],
   require: ['./test/support/seed.js'],
-  // What a scenario waits for and what it is to be served by are one thread mostly: more workers than
-  // processors fill the waits. Those of test/slow start processes, which they would starve.
-  concurrency: slow ? 2 : 3,
+  // Those of test/slow start processes, which more than two workers would starve. With `serial` ava runs one
+  // file at a time, whatever this says (ava/lib/api.js).
+  concurrency: 2,
   // Tests of one worker take turns: all of a suite at once would be late for the limits that they are about.
   serial: !slow,
   // For a test that makes no progress at all (two busy cores), not a measurement.
