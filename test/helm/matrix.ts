@@ -39,7 +39,7 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
   'a policy that is there': { policy: { packed: '', configMap: 'packed' } },
   consortia: { policy: { packed: '{}', consortia: 'consortia: []\n' } },
   'more threads': { config: { workers: 3 } },
-  'a public listener': { public: { enabled: true, secret: 'stripes-tls', port: 443 } },
+  'a public listener': { public: { enabled: true, secret: 'stripes-tls', servicePort: 443 } },
   'a migration listener': {
     migration: {
       enabled: true,
@@ -105,6 +105,15 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
       },
       { listen: '127.0.0.1:5433', server: '10.1.2.3', databases: ['folio'], superuser: 'report' },
     ],
+  },
+  'brokers of Kafka': {
+    kafka: {
+      bootstrap: ['kafka-0.kafka:9093', '[fd00::6]:9093'],
+      trust: { secret: 'kafka-ca', key: 'root.crt' },
+      env: 'folio',
+      knownRules: true,
+      to: [{ podSelector: { matchLabels: { app: 'kafka' } } }],
+    },
   },
   rules: {
     nftables: {
