@@ -75,8 +75,10 @@ function played(script: readonly Step[], asked: readonly Change[]): string | nul
   }
   const forged = asked.flatMap((change) => given.map(({ handle }) => changed(handle, change)))
   const alive = new Map(given.filter(({ open }) => open).map((one) => [one.handle, one.slot]))
-  for (const text of forged) {
-    const bytes = Buffer.from(text, 'latin1')
+  for (const spelled of forged) {
+    const bytes = Buffer.from(spelled, 'latin1')
+    // What stands in a head are bytes: a letter beyond Latin-1 is another one there.
+    const text = bytes.toString('latin1')
     const found = threads[0]!.find(bytes, 0, bytes.length)
     const shape = /^[0-9a-f]{38}$/.test(text) ? NOT_OPEN : MALFORMED
     const right = alive.get(text) ?? shape

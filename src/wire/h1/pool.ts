@@ -31,7 +31,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   readonly #most: number
   readonly #avoid: ((socket: Socket) => void) | undefined
   readonly #spread: Spread
-  #askedAt = 0
+  #askedAt = Number.NEGATIVE_INFINITY
   /** Rises when the connections of before must not be used again. */
   #epoch = 0
 
