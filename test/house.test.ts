@@ -199,6 +199,23 @@ test('no file of src is longer than 300 lines', (t) => {
   t.deepEqual(long, [])
 })
 
+test('an exported name of a type means one thing in the whole tree', (t) => {
+  const places = new Map<string, string[]>()
+  for (const path of FILES) {
+    const text = readFileSync(join(SRC, path), 'utf8')
+    for (const [, name = ''] of text.matchAll(
+      /^export (?:abstract )?(?:interface|type|class) (\w+)/gm,
+    )) {
+      places.set(name, [...(places.get(name) ?? []), path])
+    }
+  }
+  t.true(places.size > 500)
+  t.deepEqual(
+    [...places].filter(([, files]) => files.length > 1),
+    [],
+  )
+})
+
 test('no library is imported lazily: one that is CommonJS would lose its names in the bundle', (t) => {
   const lazy = FILES.filter((file) =>
     /\bimport\('(?!\.|node:)/.test(readFileSync(join(SRC, file), 'utf8')),

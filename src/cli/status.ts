@@ -6,7 +6,7 @@ import { ask, askAll } from './status/asking.ts'
 import { manyPage } from './status/many-page.ts'
 import { manyText, worst } from './status/many-text.ts'
 import { statusText } from './status/one.ts'
-import { type Source, sourcesIn } from './status/sources.ts'
+import { type AskedSidecar, sourcesIn } from './status/sources.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9902'
 const WATCH_MS = 2000
@@ -84,14 +84,14 @@ async function lookAtOne(url = DEFAULT_URL, { json: asJson }: Choice): Promise<S
   return { text: asJson ? `${JSON.stringify(facts)}\n` : statusText(facts), ready: facts.ready }
 }
 
-async function lookAtMany(sources: readonly Source[], choice: Choice): Promise<Seen> {
+async function lookAtMany(sources: readonly AskedSidecar[], choice: Choice): Promise<Seen> {
   const seen = worst(await askAll(sources))
   if (choice.html !== undefined) writeFileSync(choice.html, manyPage(seen, new Date()))
   const ready = seen.every(({ state }) => state === 'ready')
   return { text: choice.json ? `${JSON.stringify(seen)}\n` : manyText(seen), ready }
 }
 
-function read(file: string): readonly Source[] {
+function read(file: string): readonly AskedSidecar[] {
   const text = readFileSync(file === '-' ? STDIN : file, 'utf8')
   const sources = sourcesIn(text)
   if (sources.length > 0) return sources

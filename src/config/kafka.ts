@@ -35,7 +35,7 @@ export interface KafkaSettings {
   readonly brokers: PortRange
   /** What `{env}` stands for in rules: ENV of FOLIO's modules. */
   readonly env: string
-  /** What `{tenant}` stands for; empty: whatever Okapi takes for the id of a new tenant. */
+  /** What `{tenant}` stands for; empty: by `policy.tenantsOf`, else what Okapi takes for the id of a new tenant. */
   readonly tenants: readonly string[]
   /** KAFKA_PRODUCER_TENANT_COLLECTION: what stands in the place of a tenant for all of them. */
   readonly tenantCollection: string | undefined
@@ -118,7 +118,7 @@ export const kafka = () =>
       env: partOfName().prefault('folio').meta({ description: 'What {env} stands for in rules' }),
       tenants: z.array(partOfName()).default([]).meta({
         description:
-          'What {tenant} stands for; without it every name that Okapi takes for a tenant',
+          'What {tenant} stands for; without it the list of policy.tenantsOf, else every name that Okapi takes for a tenant',
       }),
       tenantCollection: partOfName().optional().meta({
         description: 'KAFKA_PRODUCER_TENANT_COLLECTION of the modules: {tenant} stands for it too',

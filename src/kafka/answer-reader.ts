@@ -9,7 +9,7 @@ import { FRAME_HEAD_BYTES, type FrameWanted, type FrameWatcher } from './frames.
 import type { HeldRoom } from './held-bytes.ts'
 import type { MessageValues } from './message.ts'
 import { hasTaggedAnswer, readAnswerHead } from './request-head.ts'
-import { WireFlaw, WireReader } from './wire-reader.ts'
+import { KafkaFlaw, WireReader } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
 /** Length, head, throttle time, error, session, and the count of topics: what an answer to Fetch begins with. */
@@ -124,7 +124,7 @@ export class AnswerReader implements FrameWatcher {
   }
 
   #flaw(error: unknown): void {
-    if (!(error instanceof WireFlaw) && !(error instanceof RangeError)) throw error
+    if (!(error instanceof KafkaFlaw) && !(error instanceof RangeError)) throw error
     const { api, version } = this.#awaited.next!.api
     this.#end(`${api.name} ${version}: ${error.message}`)
   }

@@ -1,6 +1,6 @@
 import { APIS } from './apis/all.ts'
 import type { ApiVersion } from './apis/api.ts'
-import { KAFKA_ERRORS } from './error-codes.ts'
+import { KAFKA_ERRORS } from './errors.ts'
 import { listOf } from './judged.ts'
 import type { MessageValues } from './message.ts'
 

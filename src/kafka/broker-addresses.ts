@@ -1,6 +1,6 @@
 import type { ApiVersion } from './apis/api.ts'
 import type { Brokers, NamedBroker } from './brokers.ts'
-import { KAFKA_ERRORS } from './error-codes.ts'
+import { KAFKA_ERRORS } from './errors.ts'
 import { listOf } from './judged.ts'
 import type { MessageValues } from './message.ts'
 

@@ -9,7 +9,7 @@ import type { Brokers } from './brokers.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { brokenFrame, FrameScanner, type FramesScanned } from './frames.ts'
 import type { HeldBytes, HeldRoom } from './held-bytes.ts'
-import { RequestReader } from './request-reader.ts'
+import { KafkaRequestReader } from './request-reader.ts'
 import { UnsentFrames } from './unsent-frames.ts'
 import type { Verdicts } from './verdict.ts'
 
@@ -60,7 +60,7 @@ export class BrokerSession {
   readonly #limits: BrokerSessionLimits
   readonly #events: BrokerSessionEvents
   readonly #awaited = new AwaitedAnswers()
-  readonly #requestReader: RequestReader
+  readonly #requestReader: KafkaRequestReader
   readonly #answerReader: AnswerReader
   readonly #fromClient: FrameScanner
   readonly #fromBroker: FrameScanner
@@ -88,7 +88,7 @@ export class BrokerSession {
     this.#unsent = new UnsentFrames(clock)
     this.#activeAt = clock.now
     const { frameBytes: longest, heldBytes: longestHeld } = limits
-    this.#requestReader = new RequestReader(
+    this.#requestReader = new KafkaRequestReader(
       {
         verdicts: () => events.verdicts(),
         taken: (frames, awaited, held) => this.#taken(frames, awaited, held),

@@ -1,9 +1,8 @@
 import { refuse } from '../refusal/refusal.ts'
 import type { ApiVersion } from './apis/api.ts'
-import { KAFKA_ERRORS } from './error-codes.ts'
+import { KAFKA_ERRORS, RequestRefused } from './errors.ts'
 import { type FetchHead, type JudgedRequest, listOf, PASS, partitionsOf } from './judged.ts'
 import type { MessageValues } from './message.ts'
-import { RequestRefused } from './request-refused.ts'
 import type { KafkaRules } from './rules.ts'
 import type { KafkaDenial, Verdicts } from './verdict.ts'
 

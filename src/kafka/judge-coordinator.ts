@@ -2,7 +2,7 @@ import type { ApiVersion } from './apis/api.ts'
 import { type JudgedRequest, listOf, PASS } from './judged.ts'
 import type { MessageValues } from './message.ts'
 import type { KafkaDenial, Verdicts } from './verdict.ts'
-import { WireFlaw } from './wire-reader.ts'
+import { KafkaFlaw } from './wire-reader.ts'
 
 /** FindCoordinatorRequest.CoordinatorType */
 const GROUP = 0
@@ -17,7 +17,7 @@ export function judgeCoordinator(
   const { name } = api.api
   const keyType = (request['keyType'] as number | undefined) ?? GROUP
   if (keyType !== GROUP && keyType !== TRANSACTION) {
-    throw new WireFlaw(`a coordinator of kind ${keyType} is not known here`)
+    throw new KafkaFlaw(`a coordinator of kind ${keyType} is not known here`)
   }
   const judge = (key: string): KafkaDenial | undefined =>
     keyType === GROUP ? verdicts.group(name, key) : verdicts.transaction(name, key)

@@ -2,7 +2,7 @@ import type { ApiVersion } from './apis/api.ts'
 import { deniedTopic, type JudgedRequest, listOf } from './judged.ts'
 import type { MessageValues } from './message.ts'
 import type { Verdicts } from './verdict.ts'
-import { WireFlaw } from './wire-reader.ts'
+import { KafkaFlaw } from './wire-reader.ts'
 
 /**
  * What is neither produced to nor consumed from nor created is hidden: left out of the list of all topics, and
@@ -30,7 +30,7 @@ export function judgeMetadata(
   for (const topic of listOf(request, 'topics')) {
     const { name } = topic
     // By its id a topic is asked for only from version 12 on.
-    if (typeof name !== 'string') throw new WireFlaw('a topic has no name')
+    if (typeof name !== 'string') throw new KafkaFlaw('a topic has no name')
     const denial = verdicts.visible(apiName, name)
     if (denial !== undefined) {
       denied.push(deniedTopic(shape, topic, denial))

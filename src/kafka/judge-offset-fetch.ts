@@ -2,7 +2,7 @@ import type { ApiVersion } from './apis/api.ts'
 import { deniedAll, deniedTopic, type JudgedRequest, listOf } from './judged.ts'
 import type { MessageShape, MessageValues } from './message.ts'
 import type { Verdicts } from './verdict.ts'
-import { WireFlaw } from './wire-reader.ts'
+import { KafkaFlaw } from './wire-reader.ts'
 
 /** What is to be asked for one group, and what is said of its topics that may not be. */
 interface GroupJudged {
@@ -46,7 +46,7 @@ function groups(api: ApiVersion, request: MessageValues, verdicts: Verdicts): Ju
   for (const each of listOf(request, 'groups')) {
     const group = each['group'] as string
     // Its answer could be that to either.
-    if (named.has(group)) throw new WireFlaw('a group is named twice')
+    if (named.has(group)) throw new KafkaFlaw('a group is named twice')
     named.add(group)
     const denial = verdicts.group(api.api.name, group)
     if (denial !== undefined) {

@@ -1,5 +1,5 @@
 import type { FieldType, SchemaField } from './schema.ts'
-import { WireFlaw, WireReader } from './wire-reader.ts'
+import { KafkaFlaw, WireReader } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
 /** An array that was checked and kept as bytes. */
@@ -137,19 +137,19 @@ export class MessageShape {
     let last = -1
     for (let left = reader.varint(); left > 0; left--) {
       const tag = reader.varint()
-      if (tag <= last) throw new WireFlaw('tagged fields are not in order')
+      if (tag <= last) throw new KafkaFlaw('tagged fields are not in order')
       last = tag
       const size = reader.varint()
       const field = this.#tagged.get(tag)
       const end = reader.at + size
       if (field === undefined) {
-        if (!reader.dropsTags) throw new WireFlaw(`the tagged field ${tag} is not known here`)
+        if (!reader.dropsTags) throw new KafkaFlaw(`the tagged field ${tag} is not known here`)
         reader.take(size)
         reader.dropped = true
         continue
       }
       read(field)
-      if (reader.at !== end) throw new WireFlaw(`the tagged field ${tag} has another size`)
+      if (reader.at !== end) throw new KafkaFlaw(`the tagged field ${tag} has another size`)
     }
   }
 }
@@ -220,7 +220,7 @@ function skipArray(reader: WireReader, type: ArrayAt, compact: boolean): void {
 }
 
 function notNull(length: number, { nullable }: { readonly nullable: boolean }): number {
-  if (length === -1 && !nullable) throw new WireFlaw('null stands where it may not')
+  if (length === -1 && !nullable) throw new KafkaFlaw('null stands where it may not')
   return length
 }
 

@@ -11,7 +11,7 @@ export interface PatternNames {
 }
 
 /** A piece of a pattern: text as it is, a tenant, or any characters. */
-export type PatternPart =
+export type NamePart =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'tenant' }
   | { readonly kind: 'any' }
@@ -21,7 +21,7 @@ export interface NamePattern {
   /** As it was written. */
   readonly text: string
   /** With `{env}` filled in; texts next to each other are one. */
-  readonly parts: readonly PatternPart[]
+  readonly parts: readonly NamePart[]
   /** Is the whole name meant? */
   matches(name: string): boolean
 }
@@ -53,14 +53,14 @@ export function parseNamePattern(text: string, names: PatternNames): NamePattern
   return { text, parts, matches: (name) => expression.test(name) }
 }
 
-function partOf(piece: string, { env }: PatternNames): PatternPart {
+function partOf(piece: string, { env }: PatternNames): NamePart {
   if (piece === '*') return { kind: 'any' }
   if (piece === '{tenant}') return { kind: 'tenant' }
   return { kind: 'text', text: piece === '{env}' ? env : piece }
 }
 
-function joined(parts: readonly PatternPart[]): PatternPart[] {
-  const all: PatternPart[] = []
+function joined(parts: readonly NamePart[]): NamePart[] {
+  const all: NamePart[] = []
   for (const part of parts) {
     const last = all.at(-1)
     if (part.kind === 'text' && last?.kind === 'text') {

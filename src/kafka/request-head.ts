@@ -1,6 +1,6 @@
 import { APIS } from './apis/all.ts'
 import type { ApiVersion } from './apis/api.ts'
-import { WireFlaw, type WireReader } from './wire-reader.ts'
+import { KafkaFlaw, type WireReader } from './wire-reader.ts'
 
 /** Key, version and correlation id: what every request begins with. */
 const FIXED_BYTES = 8
@@ -19,7 +19,7 @@ export interface RequestHead {
 
 /** Reads the head. The reader stands behind the length of the frame, and afterwards at the body. */
 export function readRequestHead(reader: WireReader): RequestHead {
-  if (reader.end - reader.at < FIXED_BYTES) throw new WireFlaw('a request has no head')
+  if (reader.end - reader.at < FIXED_BYTES) throw new KafkaFlaw('a request has no head')
   const [key, version, correlationId] = [reader.int16(), reader.int16(), reader.int32()]
   const api = APIS.find(key, version)
   if (api === undefined) return { key, version, correlationId, api, clientId: null }
@@ -43,5 +43,5 @@ export function readAnswerHead(reader: WireReader, api: ApiVersion): number {
 }
 
 function noTags(reader: WireReader): void {
-  if (reader.varint() !== 0) throw new WireFlaw('a head has a tagged field that is not known here')
+  if (reader.varint() !== 0) throw new KafkaFlaw('a head has a tagged field that is not known here')
 }

@@ -1,5 +1,5 @@
 import type { ApiVersion } from './apis/api.ts'
-import { KAFKA_ERRORS } from './error-codes.ts'
+import { KAFKA_ERRORS } from './errors.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import { judgeCoordinator } from './judge-coordinator.ts'
 import { judgeMetadata } from './judge-metadata.ts'

@@ -5,6 +5,7 @@ import { API_VERSIONS, unsupportedVersions } from './api-versions.ts'
 import { APIS } from './apis/all.ts'
 import type { ApiVersion } from './apis/api.ts'
 import type { AwaitedAnswer } from './awaited-answers.ts'
+import { RequestRefused } from './errors.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FrameWanted, FrameWatcher } from './frames.ts'
 import type { HeldRoom } from './held-bytes.ts'
@@ -12,9 +13,8 @@ import { PASS } from './judged.ts'
 import type { MessageValues } from './message.ts'
 import { readRequestHead } from './request-head.ts'
 import { judgeRequest } from './request-judge.ts'
-import { RequestRefused } from './request-refused.ts'
 import type { Verdicts } from './verdict.ts'
-import { WireFlaw, WireReader } from './wire-reader.ts'
+import { KafkaFlaw, WireReader } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
 /** What reading requests leads to. */
@@ -35,7 +35,7 @@ export interface RequestEvents {
 }
 
 /** Reads what a client sends: each request is held, understood as a whole, and held against the rules. */
-export class RequestReader implements FrameWatcher {
+export class KafkaRequestReader implements FrameWatcher {
   readonly #events: RequestEvents
   readonly #sessions: FetchSessions
   /** Why there is an end. */
@@ -64,7 +64,7 @@ export class RequestReader implements FrameWatcher {
     } catch (error) {
       room?.release()
       if (error instanceof RequestRefused) this.refusal = error.refusal
-      else if (error instanceof WireFlaw) this.#end(error.message)
+      else if (error instanceof KafkaFlaw) this.#end(error.message)
       else throw error
       return false
     }
@@ -96,8 +96,8 @@ export class RequestReader implements FrameWatcher {
         return this.#events.taken(changed(frame, bodyAt, api, judged.requests), null, room)
       }
     } catch (error) {
-      if (!(error instanceof WireFlaw)) throw error
-      throw new WireFlaw(`${api.api.name} ${api.version}: ${error.message}`)
+      if (!(error instanceof KafkaFlaw)) throw error
+      throw new KafkaFlaw(`${api.api.name} ${api.version}: ${error.message}`)
     }
     const awaited = { correlationId, api, judged, got: [], own: undefined }
     switch (judged.kind) {

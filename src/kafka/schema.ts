@@ -3,7 +3,7 @@
  * that have it (`@3+`, `@2-7`), the number of a tagged field (`#0`), and the value that stands for nothing
  * (`=-1`). Types are those of the protocol guide; `?` before one: it may be null. `[...]` is an array of a
  * primitive type or of structures, `{...}` one structure. `raw [...]`: the array is checked like any other but
- * kept as bytes, and read when somebody asks.
+ * kept as bytes, and read only when it is asked for.
  */
 
 export type PrimitiveType =

@@ -1,6 +1,6 @@
 import type { Reason } from '../refusal/reasons.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { KAFKA_ERRORS } from './error-codes.ts'
+import { KAFKA_ERRORS } from './errors.ts'
 import type { KafkaRules, TopicRight } from './rules.ts'
 
 /** What was asked for, as far as a rule is about it. */

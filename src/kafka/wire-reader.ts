@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 
 /** What came is no message of the protocol; the sentence says why. The connection has to go. */
-export class WireFlaw extends Error {
-  override readonly name = 'WireFlaw'
+export class KafkaFlaw extends Error {
+  override readonly name = 'KafkaFlaw'
 }
 
 /** Elements of arrays in one message: each is an object of this process. */
@@ -35,7 +35,7 @@ export class WireReader {
 
   bool(): boolean {
     const value = this.int8()
-    if (value !== 0 && value !== 1) throw new WireFlaw(`a boolean is ${value}`)
+    if (value !== 0 && value !== 1) throw new KafkaFlaw(`a boolean is ${value}`)
     return value === 1
   }
 
@@ -59,11 +59,11 @@ export class WireReader {
       value += (byte & 0x7f) * 2 ** shift
       if (byte < 0x80) {
         if (value > 0xffffffff) break
-        if (byte === 0 && shift > 0) throw new WireFlaw('a varint has needless bytes')
+        if (byte === 0 && shift > 0) throw new KafkaFlaw('a varint has needless bytes')
         return value
       }
     }
-    throw new WireFlaw('a varint has more than 32 bits')
+    throw new KafkaFlaw('a varint has more than 32 bits')
   }
 
   /** Length of a text, or -1 for null. */
@@ -79,10 +79,10 @@ export class WireReader {
   /** How many elements follow, each at least a byte; -1 for null. */
   count(compact: boolean, isKept: boolean): number {
     const count = this.length(compact)
-    if (count > this.end - this.at) throw new WireFlaw('an array is longer than its message')
+    if (count > this.end - this.at) throw new KafkaFlaw('an array is longer than its message')
     if (isKept && count > 0) this.#entries += count
     if (this.#entries > MOST_ENTRIES) {
-      throw new WireFlaw(`a message has more than ${MOST_ENTRIES} elements`)
+      throw new KafkaFlaw(`a message has more than ${MOST_ENTRIES} elements`)
     }
     return count
   }
@@ -91,7 +91,7 @@ export class WireReader {
     const from = this.take(length)
     const text = this.bytes.toString('utf8', from, this.at)
     if (text.includes('\ufffd') && !isUtf8(this.bytes.subarray(from, this.at))) {
-      throw new WireFlaw('a text is no UTF-8')
+      throw new KafkaFlaw('a text is no UTF-8')
     }
     return text
   }
@@ -105,18 +105,18 @@ export class WireReader {
   /** Goes on by so many bytes; returns where they begin. */
   take(count: number): number {
     const from = this.at
-    if (count > this.end - from) throw new WireFlaw('a message ends too early')
+    if (count > this.end - from) throw new KafkaFlaw('a message ends too early')
     this.at = from + count
     return from
   }
 
   /** All was read. */
   done(): void {
-    if (this.at !== this.end) throw new WireFlaw(`${this.end - this.at} bytes are left over`)
+    if (this.at !== this.end) throw new KafkaFlaw(`${this.end - this.at} bytes are left over`)
   }
 
   #notBelowNull(length: number): number {
-    if (length < -1) throw new WireFlaw(`a length is ${length}`)
+    if (length < -1) throw new KafkaFlaw(`a length is ${length}`)
     return length
   }
 }

@@ -26,7 +26,7 @@ export interface CrossingRule {
 }
 
 /** Two tenants of one consortium, and the way between them. */
-export interface Way {
+export interface Relation {
   readonly central: string
   readonly crossing: Crossing
 }
@@ -36,17 +36,17 @@ export interface Consortia {
   readonly list: readonly Consortium[]
   readonly rules: readonly CrossingRule[]
   /** How two tenants belong together; undefined where they do not. */
-  wayBetween(from: string, to: string): Way | undefined
+  relationBetween(from: string, to: string): Relation | undefined
 }
 
 /** Without a file nothing crosses. */
-export const NO_CONSORTIA: Consortia = { list: [], rules: [], wayBetween: () => undefined }
+export const NO_CONSORTIA: Consortia = { list: [], rules: [], relationBetween: () => undefined }
 
 /** May this caller go this way, by a rule of the file? */
 export function mayCross(
   { rules }: Consortia,
   caller: Caller,
-  { central, crossing }: Way,
+  { central, crossing }: Relation,
 ): boolean {
   return rules.some(
     (rule) =>
@@ -72,7 +72,7 @@ export function readConsortia(source: RuleSource | undefined, problems: Problem[
   )
   const centrals = new Set(list.map(({ central }) => central))
   const rules = readRules(sources('cross'), problems, (reader) => readCrossing(reader, centrals))
-  return { list, rules, wayBetween: wayIn(list) }
+  return { list, rules, relationBetween: wayIn(list) }
 }
 
 /** Finds rules that let nothing cross: a slip in a name looks like a rule that works. */
@@ -103,12 +103,12 @@ export function crossingText({ caller, directions, consortia }: CrossingRule): s
 }
 
 /** A rule of the file as a sentence proposes it. */
-export function proposedCrossing(caller: Caller, { central, crossing }: Way): string {
+export function proposedCrossing(caller: Caller, { central, crossing }: Relation): string {
   const rule = `{caller: ${callerName(caller)}, directions: [${crossing}], consortia: [${central}], why}`
   return `${rule} under \`cross\` in policy.consortia`
 }
 
-function wayIn(list: readonly Consortium[]): Consortia['wayBetween'] {
+function wayIn(list: readonly Consortium[]): Consortia['relationBetween'] {
   const places = new Map<string, Consortium>()
   for (const consortium of list) {
     for (const tenant of [consortium.central, ...consortium.members]) {

@@ -104,7 +104,7 @@ export class TenantGuard {
 
   #crossing(claim: string, tenant: string, brought: BroughtTenants): Refusal | null {
     const { consortia } = this.#model.tenants
-    const way = consortia.wayBetween(claim, tenant)
+    const way = consortia.relationBetween(claim, tenant)
     if (way !== undefined && mayCross(consortia, this.#caller, way)) return null
     if (covered(this.#rights().crosses, claim, tenant)) return null
     if (this.#passesOn(claim, tenant, way !== undefined, brought)) return null

@@ -11,12 +11,12 @@ import type { PolicyModel } from './model.ts'
  */
 export type TokenSources = 'any' | readonly string[]
 
-/** The tokens of nobody else. */
+/** No tokens but those that Okapi has sent to the module itself. */
 export const OWN_TOKENS: TokenSources = []
 
 /**
  * What `grants`, which hold now for this caller at Okapi, say of tokens. A module with an auth filter makes
- * tokens, and sends ones that nobody has sent to it (mod-authtoken FilterApi: `new DummyToken`).
+ * tokens, and sends ones that were never sent to it (mod-authtoken FilterApi: `new DummyToken`).
  */
 export function tokenSourcesOf(
   { set }: PolicyModel,

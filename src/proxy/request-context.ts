@@ -47,8 +47,8 @@ export interface ListenerRules {
    */
   readonly tokens: 'judged' | 'remembered' | 'ignored'
   /**
-   * Who really asks: the caller itself; the caller, whose exchange Okapi is handed on a handle; whom the
-   * handle in Okapi's call shows; or who Okapi's sidecar tells us.
+   * Where the true caller comes from. `itself`: the caller is it. `handed`: so is it here, and Okapi gets a handle
+   * of its exchange. `found`: by the handle in Okapi's call. `told`: by Okapi's sidecar.
    */
   readonly trueCaller: 'itself' | 'handed' | 'found' | 'told'
 }

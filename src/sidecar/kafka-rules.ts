@@ -1,6 +1,9 @@
 import type { Config, ConfiguredRule } from '../config/config.ts'
+import type { KafkaSettings } from '../config/kafka.ts'
 import { Fault, type Problem } from '../fault.ts'
+import type { PatternNames } from '../kafka/name-pattern.ts'
 import { KafkaRules, readKafkaRules } from '../kafka/rules.ts'
+import { readTenantRules, tenantRuleFor } from '../policy/tenant-rules.ts'
 
 /** What the module may do at its Kafka cluster now. */
 export interface KafkaRulesInForce {
@@ -14,13 +17,28 @@ export interface KafkaRulesInForce {
 export function kafkaRulesFrom(written: readonly ConfiguredRule[], config: Config): KafkaRules {
   const { kafka, module } = config
   const problems: Problem[] = []
-  const rules = kafka === undefined ? [] : readKafkaRules(written, kafka, problems)
+  const rules =
+    kafka === undefined ? [] : readKafkaRules(written, kafkaNames(kafka, config), problems)
   if (problems.length > 0) throw new Fault(problems)
   return new KafkaRules(rules, {
     module: module.id,
     mode: kafka?.mode ?? 'enforce',
     now: Date.now,
   })
+}
+
+/**
+ * What placeholders of rules stand for. Where `kafka.tenants` says nothing, {tenant} is one of those that the tenant
+ * guard lets the module act for, if it has a list and is enforced.
+ */
+export function kafkaNames(kafka: KafkaSettings, { module, policy }: Config): PatternNames {
+  if (kafka.tenants.length > 0) return kafka
+  // What is wrong with them is told where the policy is read.
+  const rules = readTenantRules(policy.tenantsOf, [])
+  const rule = tenantRuleFor(rules, { kind: 'module', id: module.id })
+  const mode = rule?.mode ?? policy.tenants
+  if (rule === undefined || mode !== 'enforce' || typeof rule.tenants === 'string') return kafka
+  return { ...kafka, tenants: [...rule.tenants] }
 }
 
 /** A warning where there is a `kafka`, and no rule for this module. */

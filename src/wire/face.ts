@@ -24,7 +24,7 @@ export interface HandlerOf<X> {
   end(x: X): void
 }
 
-/** Where a route leads: a pool of HTTP/1.1 connections, or something that answers by itself. */
+/** DialPreference a route leads: a pool of HTTP/1.1 connections, or something that answers by itself. */
 export interface UpstreamOf<X> {
   /**
    * Takes the exchange on: `x.connected()` at once, or later and `x.upstream` holds its place until
@@ -71,10 +71,10 @@ export interface DownstreamStream extends SpanSink {
 }
 
 /**
- * Where a connection is to lead among several addresses: to one of them, tried once, or first to the one where
+ * DialPreference a connection is to lead among several addresses: to one of them, tried once, or first to the one where
  * exchanges with this number belong.
  */
-export interface Where {
+export interface DialPreference {
   readonly at?: string
   readonly affinity?: number
 }
@@ -83,7 +83,7 @@ export interface Where {
 export type Dial = (
   onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
   done: (refusal: Refusal | null, socket: Socket | null, peer: string) => void,
-  where?: Where,
+  where?: DialPreference,
 ) => { cancel(): void }
 
 /** Time as the whole process sees it: milliseconds, monotonic, coarse. */

@@ -44,7 +44,7 @@ export class Spread {
     now: number,
     connections: () => readonly C[],
     dialled: () => Iterable<string>,
-  ): Changes<C> {
+  ): AddressChanges<C> {
     if (this.#addresses === undefined || now < this.#lookAt) return NOTHING
     this.#lookAt = now + LOOK_MS
     const addresses = this.#addresses
@@ -75,12 +75,12 @@ export class Spread {
 }
 
 /** What `look` found. */
-export interface Changes<C> {
+export interface AddressChanges<C> {
   readonly gone: readonly C[]
   readonly wanted: readonly string[]
 }
 
-const NOTHING: Changes<never> = { gone: [], wanted: [] }
+const NOTHING: AddressChanges<never> = { gone: [], wanted: [] }
 
 /**
  * Of two that are drawn the one with less to do: nearly as even as asking all of them, and no address that

@@ -2,7 +2,7 @@ import test from 'ava'
 import type { ApiVersion } from '../../src/kafka/apis/api.ts'
 import { MessageShape, RawArray } from '../../src/kafka/message.ts'
 import { schemaOf } from '../../src/kafka/schema.ts'
-import { WireFlaw, WireReader } from '../../src/kafka/wire-reader.ts'
+import { KafkaFlaw, WireReader } from '../../src/kafka/wire-reader.ts'
 import { WireWriter } from '../../src/kafka/wire-writer.ts'
 import { everyApi, messageBytes, randomOf, varint } from '../support/kafka-frames.ts'
 
@@ -59,10 +59,10 @@ test('a message that ends too early is a flaw wherever it ends, and so are bytes
     for (const { kind, shape, bytes } of messages(each, 2)) {
       const what = `${each.api.name} ${each.version} ${kind}`
       for (let end = 0; end < bytes.length; end++) {
-        t.throws(() => read(shape, bytes.subarray(0, end)), { instanceOf: WireFlaw }, what)
+        t.throws(() => read(shape, bytes.subarray(0, end)), { instanceOf: KafkaFlaw }, what)
       }
       const longer = Buffer.concat([bytes, Buffer.alloc(1)])
-      t.throws(() => read(shape, longer), { instanceOf: WireFlaw, message: /left over/ }, what)
+      t.throws(() => read(shape, longer), { instanceOf: KafkaFlaw, message: /left over/ }, what)
     }
   }
 })
@@ -78,7 +78,7 @@ test('no byte that is changed makes anything but a flaw or another message', (t)
             const { values } = read(shape, changed)
             t.deepEqual(bytesOf(shape, values), changed)
           } catch (error) {
-            if (!(error instanceof WireFlaw)) throw error
+            if (!(error instanceof KafkaFlaw)) throw error
           }
         }
       }
@@ -113,7 +113,7 @@ for (const [name, description, flexible, bytes, expected] of [
 ] as const) {
   test(`a flaw: ${name}`, (t) => {
     const shape = shapeOf(description, flexible)
-    t.throws(() => read(shape, hex(bytes)), { instanceOf: WireFlaw, message: expected })
+    t.throws(() => read(shape, hex(bytes)), { instanceOf: KafkaFlaw, message: expected })
     // What is not kept is checked as well, but for the characters of texts.
     if (!/UTF-8/.test(name)) t.throws(() => shape.skip(new WireReader(hex(bytes), 0)))
   })
@@ -136,7 +136,7 @@ test('a tagged field that is not known is left out of answers, and said so', (t)
 test('a message has so many elements and no more, also one that is all counts', (t) => {
   const many = Buffer.concat([varint(100_002), Buffer.alloc(200_000, 1)])
   const shape = shapeOf('a [ b string ]', true)
-  t.throws(() => read(shape, many), { instanceOf: WireFlaw, message: /more than 100000 elements/ })
+  t.throws(() => read(shape, many), { instanceOf: KafkaFlaw, message: /more than 100000 elements/ })
 })
 
 test('large bytes are handed on, not copied', (t) => {

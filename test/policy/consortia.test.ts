@@ -26,25 +26,25 @@ function found(value: unknown): string[] {
 function crosses(value: unknown, name: string, from: string, to: string): boolean | undefined {
   const { consortia, problems } = read(value)
   if (problems.length > 0) throw new Error(problems[0]!.message)
-  const way = consortia.wayBetween(from, to)
+  const way = consortia.relationBetween(from, to)
   return way === undefined ? undefined : mayCross(consortia, parseCaller(name), way)
 }
 
 test('without a file nothing crosses', (t) => {
   const consortia = readConsortia(undefined, [])
-  t.is(consortia.wayBetween('a', 'b'), undefined)
+  t.is(consortia.relationBetween('a', 'b'), undefined)
   t.deepEqual(read({}).problems, [])
-  t.is(read({}).consortia.wayBetween('a', 'b'), undefined)
+  t.is(read({}).consortia.relationBetween('a', 'b'), undefined)
   t.is(crosses({ consortia: [CENTRAL] }, 'mod-consortia-1.0.0', 'east', 'college'), false)
 })
 
 test('a way is between two tenants of one consortium', (t) => {
-  const { wayBetween } = read({ consortia: [CENTRAL, WEST] }).consortia
-  const way = (from: string, to: string) => wayBetween(from, to)?.crossing
+  const { relationBetween } = read({ consortia: [CENTRAL, WEST] }).consortia
+  const way = (from: string, to: string) => relationBetween(from, to)?.crossing
   t.is(way('east', 'college'), 'central-to-member')
   t.is(way('college', 'east'), 'member-to-central')
   t.is(way('college', 'university'), 'member-to-member')
-  t.is(wayBetween('west', 'academy')?.central, 'west')
+  t.is(relationBetween('west', 'academy')?.central, 'west')
   for (const [from, to] of [
     ['college', 'college'],
     ['east', 'east'],
@@ -57,7 +57,7 @@ test('a way is between two tenants of one consortium', (t) => {
     ['East', 'college'],
     ['', ''],
   ] as const) {
-    t.is(wayBetween(from, to), undefined, `${from} ${to}`)
+    t.is(relationBetween(from, to), undefined, `${from} ${to}`)
   }
 })
 

@@ -6,6 +6,7 @@ import type { PatternNames } from '../../kafka/name-pattern.ts'
 import { type KafkaRule, readKafkaRules } from '../../kafka/rules.ts'
 import { loadDescriptors } from '../../policy/descriptor-files.ts'
 import type { RuleSource } from '../../policy/rule-source.ts'
+import { kafkaNames } from '../../sidecar/kafka-rules.ts'
 import { type BrokerAcls, brokerAcls, type PrincipalKind, principalOf } from './broker-acls.ts'
 
 /** Rules, what their placeholders stand for, and the modules that ask. */
@@ -22,7 +23,7 @@ export function configured(file: string | undefined): KafkaRuleSet {
   return {
     modules: [config.module.id],
     sources: writtenKafkaRules(config.kafka),
-    names: config.kafka,
+    names: kafkaNames(config.kafka, config),
   }
 }
 

@@ -43,7 +43,7 @@ export function crossings(
   const inForce = grantsInForce(source).filter(({ untilMs }) => untilMs > nowMs)
   const left = usages.filter(({ caller, at, from, to }) => {
     const known = parseCaller(caller)
-    const way = consortia.wayBetween(from, to)
+    const way = consortia.relationBetween(from, to)
     if (way !== undefined && mayCross(consortia, known, way)) return false
     return !inForce.some(
       (grant) =>
@@ -54,7 +54,7 @@ export function crossings(
         grant.opens.to.has(to),
     )
   })
-  const inside = left.filter(({ from, to }) => consortia.wayBetween(from, to) !== undefined)
+  const inside = left.filter(({ from, to }) => consortia.relationBetween(from, to) !== undefined)
   const outside = left.filter((usage) => !inside.includes(usage))
   const groups = Map.groupBy(
     outside,
@@ -72,7 +72,10 @@ export function crossings(
     const until = day(nowMs + LIFE_MS)
     return { comments, grants: [{ caller, at, cross: { from: [from], to }, why, until }] }
   })
-  const ways = inside.map((usage) => ({ usage, way: consortia.wayBetween(usage.from, usage.to)! }))
+  const ways = inside.map((usage) => ({
+    usage,
+    way: consortia.relationBetween(usage.from, usage.to)!,
+  }))
   const byRule = Map.groupBy(ways, ({ usage, way }) => `${whole(usage.caller)} ${way.central}`)
   const rules = [...byRule].sort().map(([key, group]) => {
     const [caller, central] = key.split(' ')

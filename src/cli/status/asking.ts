@@ -1,7 +1,7 @@
 import { request } from 'undici'
 import { errorCode, fault } from '../../fault.ts'
 import type { StatusFacts } from '../../observe/status/facts.ts'
-import type { Source } from './sources.ts'
+import type { AskedSidecar } from './sources.ts'
 
 const AT_A_TIME = 16
 const PATIENCE_MS = 5000
@@ -43,7 +43,7 @@ export async function ask(url: string): Promise<StatusFacts> {
 }
 
 /** Asks all of them, some at a time; one that does not answer is a line as well. */
-export async function askAll(sources: readonly Source[]): Promise<SidecarState[]> {
+export async function askAll(sources: readonly AskedSidecar[]): Promise<SidecarState[]> {
   const seen: SidecarState[] = []
   const waiting = [...sources.entries()]
   const worker = async () => {
@@ -56,7 +56,7 @@ export async function askAll(sources: readonly Source[]): Promise<SidecarState[]
   return seen
 }
 
-async function askOne(source: Source): Promise<SidecarState> {
+async function askOne(source: AskedSidecar): Promise<SidecarState> {
   if (source.url === '') return silent(source, 'it has no address yet')
   try {
     const { status, text } = await get(source.url, '/status.json')
@@ -78,7 +78,7 @@ async function get(url: string, path: string): Promise<{ status: number; text: s
   return { status: statusCode, text: await body.text() }
 }
 
-function silent({ name, url }: Source, detail: string): SidecarState {
+function silent({ name, url }: AskedSidecar, detail: string): SidecarState {
   return { ...NOTHING, name, url, state: 'no answer', detail }
 }
 
@@ -95,7 +95,7 @@ const NOTHING = {
   remarks: [],
 } as const
 
-function ofFacts({ url }: Source, facts: StatusFacts): SidecarState {
+function ofFacts({ url }: AskedSidecar, facts: StatusFacts): SidecarState {
   const { certificate, policy, migration, ready, draining, awaiting, remarks } = facts
   const refused = facts.refusals
     .filter(({ passed }) => !passed)
@@ -125,7 +125,7 @@ interface Ready {
   readonly remarks?: Readonly<Record<string, string>>
 }
 
-function ofAdmin({ name, url }: Source, said: Ready, metrics: string): SidecarState {
+function ofAdmin({ name, url }: AskedSidecar, said: Ready, metrics: string): SidecarState {
   const { ready, draining = false, waitsFor = [], remarks = {} } = said
   const series = seriesIn(metrics)
   const named = (wanted: string) => series.filter((each) => each.name === wanted)

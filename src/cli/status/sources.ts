@@ -1,7 +1,7 @@
 import * as z from 'zod'
 
 /** A sidecar to ask. */
-export interface Source {
+export interface AskedSidecar {
   /** What it is called where nothing better is known. */
   readonly name: string
   /** Of its status or admin listener; '': it has no address now. */
@@ -17,7 +17,7 @@ const MODULE_LABEL = 'okapi-sidecar/module'
  * The sidecars in a text: URLs, one a line, with `#` before what is a comment; the list of `kubectl get pods -o json`;
  * or what `docker compose ps --format json` prints, an array or an object a line.
  */
-export function sourcesIn(text: string): readonly Source[] {
+export function sourcesIn(text: string): readonly AskedSidecar[] {
   const values = jsonIn(text)
   if (values === undefined) return lines(text).map((url) => ({ name: url, url }))
   return values.flatMap((value) => {
@@ -44,7 +44,7 @@ function jsonIn(text: string): readonly unknown[] | undefined {
   }
 }
 
-function sourcesOf(value: unknown): readonly Source[] {
+function sourcesOf(value: unknown): readonly AskedSidecar[] {
   const pod = POD.safeParse(value)
   if (pod.success) return ofPod(pod.data)
   const service = SERVICE.safeParse(value)
@@ -52,7 +52,7 @@ function sourcesOf(value: unknown): readonly Source[] {
 }
 
 /** A pod has its sidecar among the initContainers, where a native one stands, or beside the module. */
-function ofPod({ metadata, spec, status }: z.infer<typeof POD>): readonly Source[] {
+function ofPod({ metadata, spec, status }: z.infer<typeof POD>): readonly AskedSidecar[] {
   const { name, labels } = metadata
   const ports = [...spec.initContainers, ...spec.containers].flatMap((each) => each.ports)
   const admin = ports.find((port) => port.name === PORT_NAME)
@@ -68,7 +68,10 @@ function ofPod({ metadata, spec, status }: z.infer<typeof POD>): readonly Source
 }
 
 /** A service without a published admin port is none of ours. */
-function ofService({ Service: name, Publishers }: z.infer<typeof SERVICE>): readonly Source[] {
+function ofService({
+  Service: name,
+  Publishers,
+}: z.infer<typeof SERVICE>): readonly AskedSidecar[] {
   const admin = Publishers.find(
     ({ TargetPort, PublishedPort }) => TargetPort === ADMIN_PORT && PublishedPort !== 0,
   )

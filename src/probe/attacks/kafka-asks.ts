@@ -11,8 +11,7 @@ export interface KafkaAskRow {
   ask(kafka: KafkaAtHand, tenant: string): KafkaAsk
 }
 
-export const PASSED =
-  'The answer has no AUTHORIZATION_FAILED: whoever gave it had let the module in.'
+export const PASSED = 'The answer has no AUTHORIZATION_FAILED: the request was allowed.'
 const LIST_TOPICS =
   'List the topics of the module, in `kafka.rules` and in the ACLs of the brokers.'
 const TIMEOUT_MS = 3000

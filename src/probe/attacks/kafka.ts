@@ -76,7 +76,7 @@ const brokerPlain: Attack = {
   id: 'kafka-broker-plain',
   group: 'kafka',
   title: 'the broker itself, plain',
-  meaning: 'A module goes past its sidecar, and is whoever it says to the brokers.',
+  meaning: 'A module goes past its sidecar, and the brokers cannot tell which module it is.',
   judged: 'The broker answers without TLS.',
   remedy: 'Have only TLS listeners with ssl.client.auth=required; close them to all but sidecars.',
   needs: ['kafka', 'kafka-broker'],

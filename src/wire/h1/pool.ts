@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Exchange, Upstream } from '../exchange.ts'
-import type { Dial, Where, WireSettings } from '../face.ts'
+import type { Dial, DialPreference, WireSettings } from '../face.ts'
 import type { Composed } from '../head-writer.ts'
 import { type KnownAddresses, Spread } from '../known-addresses.ts'
 import { type ConnectionOwner, UpstreamConnection } from './upstream.ts'
@@ -194,7 +194,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
     while (this.#dials.size < this.#queue.length) this.#connect()
   }
 
-  #connect(where?: Where): void {
+  #connect(where?: DialPreference): void {
     const epoch = this.#epoch
     let connection: UpstreamConnection<N> | null = null
     const onread = {
@@ -236,7 +236,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   }
 
   /**
-   * Each failed dial fails the exchange that has waited longest. Where the dial has waited longer still,
+   * Each failed dial fails the exchange that has waited longest. DialPreference the dial has waited longer still,
    * for one that has left, it has another one made: each waits for `limits.connectWaitMs`.
    */
   #failed(refusal: Refusal | null): void {

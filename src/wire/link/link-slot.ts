@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
-import type { Where, WireSettings } from '../face.ts'
+import type { DialPreference, WireSettings } from '../face.ts'
 import { type KnownAddresses, lighterOfTwo, Spread } from '../known-addresses.ts'
 import { CallingLink, type LinkOwner } from './calling-link.ts'
 import type { CallingStream } from './calling-stream.ts'
@@ -21,9 +21,9 @@ export interface DialLink {
   open(
     onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
     done: (refusal: Refusal | null, socket: Socket | null, peer: string, isLink: boolean) => void,
-    where?: Where,
+    where?: DialPreference,
   ): { cancel(): void }
-  /** Where exchanges can be spread over several. */
+  /** DialPreference exchanges can be spread over several. */
   readonly addresses?: KnownAddresses
   /** Who is at the other end of this socket wants no more: other addresses go before it. */
   avoid(socket: Socket, how: Avoiding): void
@@ -51,7 +51,7 @@ export interface LinkSlotOwner<N> {
 interface Dialling<N> {
   readonly since: number
   /** Undefined: any address does, and any exchange may wait for it. */
-  readonly where: Where | undefined
+  readonly where: DialPreference | undefined
   readonly waiting: CallingStream<N>[]
   cancel(): void
 }
@@ -209,7 +209,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     dial.waiting.push(stream)
   }
 
-  #dial(where?: Where): Dialling<N> {
+  #dial(where?: DialPreference): Dialling<N> {
     const { dial, settings, readBuffer, name } = this.#owner
     const epoch = this.#epoch
     let reading: LinkReading | null = null

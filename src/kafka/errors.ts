@@ -1,3 +1,5 @@
+import type { Refusal } from '../refusal/refusal.ts'
+
 /** Error codes of Kafka's protocol that are said here (protocol guide, "Error Codes"). */
 export const KAFKA_ERRORS = {
   coordinatorNotAvailable: 15,
@@ -9,3 +11,14 @@ export const KAFKA_ERRORS = {
   operationNotAttempted: 55,
   fetchSessionIdNotFound: 70,
 } as const
+
+/** Thrown where a request may not be, and no answer could say so: the connection ends. */
+export class RequestRefused extends Error {
+  override readonly name = 'RequestRefused'
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super(refusal.because)
+    this.refusal = refusal
+  }
+}
