@@ -7,39 +7,17 @@ const SRC = new URL('../src/', import.meta.url).pathname
 /** Every room may import these. */
 const LEAVES = ['folio', 'refusal', 'fault', 'html']
 
+/** What the sidecar is wired of. */
+const SERVING = [
+  ...['listeners', 'proxy', 'postgres', 'kafka', 'credentials', 'observe', 'config', 'policy'],
+  ...['trust', 'transport', 'wire'],
+]
+
 /** The arrows of the house (DESIGN section 7): what a room may import beside itself and the leaves. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['cli'],
-  cli: [
-    'analysis',
-    ...[
-      'sidecar',
-      'listeners',
-      'proxy',
-      'postgres',
-      'kafka',
-      'credentials',
-      'observe',
-      'config',
-      'policy',
-      'trust',
-    ],
-    ...['transport', 'wire', 'x509', 'pki', 'probe', 'demo'],
-  ],
-  sidecar: [
-    ...[
-      'listeners',
-      'proxy',
-      'postgres',
-      'kafka',
-      'credentials',
-      'observe',
-      'config',
-      'policy',
-      'trust',
-    ],
-    ...['transport', 'wire'],
-  ],
+  cli: ['analysis', 'sidecar', ...SERVING, ...['x509', 'pki', 'probe', 'demo']],
+  sidecar: SERVING,
   listeners: ['proxy', 'policy', 'wire', 'transport', 'observe', 'config'],
   refusal: [],
   folio: [],

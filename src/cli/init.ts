@@ -36,6 +36,7 @@ import { discoveryText, leftToPeople, nextSteps, startFiles } from './init/start
 import { Okapi, tokenIn } from './okapi.ts'
 import { fetchDescriptors } from './policy/fetch.ts'
 import { tell } from './terminal.ts'
+import { needed } from './verb.ts'
 
 export const usage = `okapi-sidecar init: a folder with all that an installation needs
 
@@ -101,11 +102,11 @@ export async function run(argv: readonly string[]): Promise<number> {
       yes: { type: 'boolean', default: false },
     },
   })
-  const out = needed('--out', values.out)
-  const platform = PLATFORMS.find((name) => name === needed('--for', values.for))
+  const out = needed('--out', values.out, EXAMPLE)
+  const platform = PLATFORMS.find((name) => name === needed('--for', values.for, EXAMPLE))
   if (platform === undefined) throw fault(`--for is one of ${PLATFORMS.join(', ')}`)
   const operators = values.operator
-  if (operators.length === 0) needed('--operator', undefined)
+  if (operators.length === 0) needed('--operator', undefined, EXAMPLE)
   const odd = operators.find((name) => !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
   if (odd !== undefined) throw fault(`--operator ${odd}: letters, digits and . _ - only`)
   const options: LayoutOptions = {
@@ -162,7 +163,7 @@ async function sourceOf(
   if (descriptors !== undefined) {
     return { source: readDescriptorFiles(descriptors), okapiId: undefined }
   }
-  const tenant = needed('--tenant', values.tenant)
+  const tenant = needed('--tenant', values.tenant, EXAMPLE)
   const okapi = await Okapi.at(url!, values.credentials, tokenIn(values['token-file']))
   try {
     const texts = await fetchDescriptors(okapi, tenant)
@@ -277,11 +278,6 @@ function portOf(option: string, text: string): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port > 0 && port < 64_000) return port
   throw fault(`${option} ${text}: must be a port below 64000`)
-}
-
-function needed(option: string, value: string | undefined): string {
-  if (value !== undefined && value !== '') return value
-  throw fault(`${option} is missing`, { hint: EXAMPLE })
 }
 
 function plural(count: number, what: string): string {

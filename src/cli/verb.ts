@@ -53,3 +53,9 @@ export function mistyped(message: string, name: string, known: readonly string[]
     hint: near === undefined ? `one of: ${known.join(', ')}` : `did you mean \`${near}\`?`,
   })
 }
+
+/** The value of an option that has to be there. Throws a Fault with `hint` where it is not. */
+export function needed(option: string, value: string | undefined, hint: string): string {
+  if (value !== undefined && value !== '') return value
+  throw fault(`${option} is missing`, { hint })
+}

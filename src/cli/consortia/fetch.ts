@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { isOrdinaryTenant } from '../../folio/tenant.ts'
 import { Okapi, tokenIn } from '../okapi.ts'
+import { needed } from '../verb.ts'
 import { writeConsortium } from './file.ts'
 import { consortiumIn, consortiumOfUsers } from './sources.ts'
 
@@ -21,9 +22,9 @@ export async function run(argv: readonly string[]): Promise<number> {
       'token-file': { type: 'string' },
     },
   })
-  const tenant = needed('--tenant', values.tenant)
-  const out = needed('--out', values.out)
-  const url = needed('--okapi', values.okapi)
+  const tenant = needed('--tenant', values.tenant, HINT)
+  const out = needed('--out', values.out, HINT)
+  const url = needed('--okapi', values.okapi, HINT)
   if (!isOrdinaryTenant(tenant)) throw fault(`--tenant ${JSON.stringify(tenant)} is no tenant`)
   const find = { consortia: consortiumIn, 'user-tenants': consortiumOfUsers }[values.from]
   if (find === undefined) throw fault(`--from ${values.from}: consortia or user-tenants`)
@@ -39,9 +40,4 @@ export async function run(argv: readonly string[]): Promise<number> {
   } finally {
     await okapi.close()
   }
-}
-
-function needed(option: string, value: string | undefined): string {
-  if (value !== undefined && value !== '') return value
-  throw fault(`${option} is missing`, { hint: HINT })
 }

@@ -23,8 +23,11 @@ import { FLAW, requestRefusal } from '../../wire/flaws.ts'
 import { parseRequestHead } from '../../wire/h1/request-head.ts'
 import { Head } from '../../wire/head.ts'
 import { paint, table, textWidth, wrap } from '../terminal.ts'
+import { needed } from '../verb.ts'
 import { guarded, type TokenAsked, tokenAsked } from './explain-tenant.ts'
 import { policyFromOptions, resolveModule } from './sources.ts'
+
+const EXPLAIN_HINT = 'okapi-sidecar help policy shows an example to copy'
 
 /** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -57,10 +60,10 @@ export function explain(argv: readonly string[]): {
       json: { type: 'boolean', default: false },
     },
   })
-  const named = needed('caller', values.caller)
-  const wanted = needed('at', values.at)
-  const method = needed('method', values.method).toUpperCase()
-  const target = needed('path', values.path)
+  const named = needed('--caller', values.caller, EXPLAIN_HINT)
+  const wanted = needed('--at', values.at, EXPLAIN_HINT)
+  const method = needed('--method', values.method, EXPLAIN_HINT).toUpperCase()
+  const target = needed('--path', values.path, EXPLAIN_HINT)
   const { policy, set } = policyFromOptions(values)
   const at = resolve(wanted, set)
   const { tenant, 'module-id': moduleId } = values
@@ -149,13 +152,6 @@ function answer(
   const decision = judge.decide(method, bytes, targetStart, pathEnd, tenant, moduleId, true)
   const invoked = isOkapi(at) ? invokedTenant(bytes, targetStart, pathEnd) : undefined
   return tell(guarded(judge, decision, invoked ?? tenant, token), tokens)
-}
-
-function needed(option: string, value: string | undefined): string {
-  if (value !== undefined && value !== '') return value
-  throw fault(`--${option} is missing`, {
-    hint: 'okapi-sidecar help policy shows an example to copy',
-  })
 }
 
 /** A product stands for its one installed version; a full id for itself, installed or not. */

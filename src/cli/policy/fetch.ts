@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { Fault, fault } from '../../fault.ts'
 import { readDescriptor } from '../../folio/read-descriptor.ts'
 import { Okapi, tokenIn } from '../okapi.ts'
+import { needed } from '../verb.ts'
 import { foldersDiffer, replaceFolder } from './replace-folder.ts'
 
 const HINT =
@@ -22,9 +23,9 @@ export async function run(argv: readonly string[]): Promise<number> {
       keep: { type: 'boolean', default: false },
     },
   })
-  const tenant = needed('--tenant', values.tenant)
-  const out = needed('--out', values.out)
-  const url = needed('--okapi', values.okapi)
+  const tenant = needed('--tenant', values.tenant, HINT)
+  const out = needed('--out', values.out, HINT)
+  const url = needed('--okapi', values.okapi, HINT)
   const okapi = await Okapi.at(url, values.credentials, tokenIn(values['token-file']))
   try {
     const files = await fetchDescriptors(okapi, tenant)
@@ -105,9 +106,4 @@ function check(id: string, value: unknown): void {
   if (descriptor.id.id !== id) {
     throw fault(`Okapi was asked for ${id} and answered ${descriptor.id.id}`)
   }
-}
-
-function needed(option: string, value: string | undefined): string {
-  if (value !== undefined && value !== '') return value
-  throw fault(`${option} is missing`, { hint: HINT })
 }
