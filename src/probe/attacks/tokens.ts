@@ -26,7 +26,7 @@ const asBare = (token: string) => ['Authorization', token] as const
 const ROWS: readonly CallRow[] = [
   {
     id: 'token-never-seen',
-    title: 'a token that was never sent to any module',
+    title: 'a token that was sent to no module',
     meaning: 'A hijacked module can use every token that it finds or makes.',
     remedy: REMEDY,
     calls: (context) => {
