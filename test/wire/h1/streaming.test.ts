@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import http, { type IncomingMessage } from 'node:http'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import test from 'ava'
 import { LIMITS, type Relay, startRelay } from '../../support/relay.ts'
@@ -62,25 +62,22 @@ for (const framing of ['Content-Length', 'chunked'] as const) {
 
   test(`a slow upstream holds back no more than the limit: ${framing}`, async (t) => {
     const sent = body()
-    let go: () => void = () => {}
-    const upstream = http.createServer((request, response) => {
-      const answer = async () => {
-        const chunks: Buffer[] = []
-        for await (const chunk of request) chunks.push(chunk)
-        response.end(sha256(Buffer.concat(chunks)))
-      }
-      go = () => void answer()
-    })
+    const upstream = http.createServer()
+    const called = once(upstream, 'request') as Promise<[IncomingMessage, ServerResponse]>
     upstream.listen(0, '127.0.0.1')
     await once(upstream, 'listening')
     const relay = await startRelay((upstream.address() as AddressInfo).port)
     const headers = framing === 'chunked' ? {} : { 'Content-Length': SIZE }
     const request = http.request({ port: relay.port, method: 'POST', agent: false, headers })
     request.end(sent)
+    // Nothing of its body is read until all has settled.
+    const [arrived, reply] = await called
     const most = await settled(relay)
     t.true(most > 0)
     t.true(most <= relay.sidecars * LIMITS.bufferedBytesPerExchange, `${most}`)
-    go()
+    const chunks: Buffer[] = []
+    for await (const chunk of arrived) chunks.push(chunk)
+    reply.end(sha256(Buffer.concat(chunks)))
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     let answer = ''
     for await (const chunk of response) answer += chunk
