@@ -1,13 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { caddy } from './candidates/caddy.ts'
 import type { Chain } from './candidates/candidate.ts'
+import { envoy } from './candidates/envoy.ts'
 import { haproxy } from './candidates/haproxy.ts'
 import { nginx } from './candidates/nginx.ts'
-import { okapiSidecar } from './candidates/okapi-sidecar.ts'
+import { okapiSidecar, type Variant } from './candidates/okapi-sidecar.ts'
 import { largest, pair } from './measure/rounds.ts'
 import type { Options } from './options.ts'
 import type { Idle } from './report/rows.ts'
 import type { Site } from './site/site.ts'
+import { skipped } from './tools.ts'
 
 const openers: Readonly<Record<string, (site: Site, name: string) => Promise<Chain>>> = {
   'okapi-sidecar': okapiSidecar,
@@ -15,10 +17,9 @@ const openers: Readonly<Record<string, (site: Site, name: string) => Promise<Cha
   nginx,
   haproxy,
   caddy,
+  envoy,
+  'envoy-http1': (site, name) => envoy(site, name, { http2: false }),
 }
-
-/** Measured only where they are installed. */
-const OPTIONAL = ['haproxy', 'caddy'] as const
 
 /** Until what a start leaves behind has calmed down. */
 const IDLE_AFTER_MS = 1500
@@ -33,14 +34,18 @@ export class Chains {
 
   /** Starts what the options name and the machine has. */
   async start(site: Site, options: Options): Promise<void> {
+    const missing = skipped(options.candidates, site.tools)
     for (const name of options.candidates) {
-      if (OPTIONAL.some((tool) => tool === name && site.tools[tool] === undefined)) continue
-      await this.add(() => openers[name]!(site, name))
+      if (!missing.has(name)) await this.add(() => openers[name]!(site, name))
     }
-    for (const [name, checkout] of options.checkouts) {
-      await this.add(() => okapiSidecar(site, name, { checkout }))
+    const variants: [string, Variant][] = [
+      ...[...options.checkouts].map(([name, checkout]): [string, Variant] => [name, { checkout }]),
+      ...[...options.nodes].map(([name, node]): [string, Variant] => [name, { node }]),
+    ]
+    for (const [name, variant] of variants) {
+      await this.add(() => okapiSidecar(site, name, variant))
       if (!options.candidates.includes('okapi-sidecar-http1')) continue
-      await this.add(() => okapiSidecar(site, `${name}-http1`, { checkout, link: false }))
+      await this.add(() => okapiSidecar(site, `${name}-http1`, { ...variant, link: false }))
     }
   }
 

@@ -4,7 +4,7 @@ import { SCENARIOS } from './scenarios.ts'
 
 export const usage = `Usage: npm run bench [-- OPTIONS]
 
-Sends the same load through two okapi-sidecars, two nginx, two HAProxy and two Caddy
+Sends the same load through two okapi-sidecars, two nginx, HAProxy, Envoy and Caddy
 (client, plain in, mutual TLS between, plain out, backend), in turn, and compares the
 CPU time that each request costs. About five minutes; a quiet machine gives calm
 figures.
@@ -12,9 +12,13 @@ figures.
 Options:
     --only LIST         some scenarios: ${SCENARIOS.map(({ name }) => name).join(',')}
     --candidates LIST   okapi-sidecar, okapi-sidecar-http1 (without the link),
-                        nginx, haproxy, caddy; by default all that are installed
+                        nginx, haproxy, caddy, envoy (HTTP/2 between the two),
+                        envoy-http1; by default all that are installed
     --checkout N=DIR    another checkout of this project, or a bundle, as candidate N;
                         as N-http1 too, where okapi-sidecar-http1 is measured; repeatable
+    --node N=FILE       this checkout on another Node as candidate N; as N-http1 too, as above;
+                        repeatable
+    --busy              with other work on the proxies' CPU, which takes its caches as well
     --rounds N          4 by default, with --full 5
     --seconds N         of each measurement, 2 by default
     --workers N         several threads too, with the proxies on all CPUs; 2 with --full
@@ -38,6 +42,10 @@ export interface Options {
   readonly candidates: readonly string[]
   /** Name and directory of other checkouts. */
   readonly checkouts: ReadonlyMap<string, string>
+  /** Name and program of other Nodes. */
+  readonly nodes: ReadonlyMap<string, string>
+  /** Other work beside the proxies, all the time. */
+  readonly busy: boolean
   readonly rounds: number
   readonly seconds: number
   readonly full: boolean
@@ -50,7 +58,10 @@ export interface Options {
   readonly help: boolean
 }
 
-const CANDIDATES = ['okapi-sidecar', 'okapi-sidecar-http1', 'nginx', 'haproxy', 'caddy']
+const CANDIDATES = [
+  ...['okapi-sidecar', 'okapi-sidecar-http1'],
+  ...['nginx', 'haproxy', 'caddy', 'envoy', 'envoy-http1'],
+]
 
 /** Throws a Fault, or what parseArgs throws, for wrong usage. */
 export function parseOptions(argv: readonly string[]): Options {
@@ -60,6 +71,8 @@ export function parseOptions(argv: readonly string[]): Options {
       only: { type: 'string' },
       candidates: { type: 'string' },
       checkout: { type: 'string', multiple: true, default: [] },
+      node: { type: 'string', multiple: true, default: [] },
+      busy: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       seconds: { type: 'string', default: '2' },
       workers: { type: 'string' },
@@ -75,7 +88,9 @@ export function parseOptions(argv: readonly string[]): Options {
   return {
     scenarios: listed('--only', values.only, names),
     candidates: listed('--candidates', values.candidates, CANDIDATES),
-    checkouts: new Map(values.checkout.map(checkout)),
+    checkouts: named('--checkout', 'DIR', values.checkout),
+    nodes: named('--node', 'FILE', values.node),
+    busy: values.busy,
     rounds: positive('--rounds', values.rounds ?? (values.full ? '5' : '4')),
     seconds: positive('--seconds', values.seconds),
     workers: positive('--workers', values.workers ?? (values.full ? '2' : '1')),
@@ -98,12 +113,15 @@ function listed(option: string, text: string | undefined, known: readonly string
   return known.filter((name) => chosen.includes(name))
 }
 
-function checkout(text: string): [string, string] {
-  const [, name, directory] = /^([\w.-]+)=(.+)$/.exec(text) ?? []
-  if (name === undefined || directory === undefined)
-    throw fault(`--checkout is NAME=DIR, not ${text}`)
-  if (CANDIDATES.includes(name)) throw fault(`--checkout ${name}: that name is taken`)
-  return [name, directory]
+function named(option: string, what: string, texts: readonly string[]) {
+  const pairs = texts.map((text): [string, string] => {
+    const [, name, value] = /^([\w.-]+)=(.+)$/.exec(text) ?? []
+    if (name === undefined || value === undefined)
+      throw fault(`${option} is NAME=${what}, not ${text}`)
+    if (CANDIDATES.includes(name)) throw fault(`${option} ${name}: that name is taken`)
+    return [name, value]
+  })
+  return new Map(pairs)
 }
 
 function positive(option: string, text: string): number {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { errorCode, Fault, fault } from '../src/fault.ts'
 import { kafkaStudy, kafkaTable } from './kafka/study.ts'
+import { startNeighbour } from './measure/neighbour.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { databaseStudy, databaseTable } from './postgres/study.ts'
 import { Progress } from './progress.ts'
@@ -15,7 +16,7 @@ import { measureStarts } from './studies/starts.ts'
 import type { Study } from './studies/study.ts'
 import { accessLog, peers, routes, tokens } from './studies/variants.ts'
 import { workers } from './studies/workers.ts'
-import { findTools } from './tools.ts'
+import { findTools, skipped } from './tools.ts'
 
 const FULL: readonly Study[] = [
   latency,
@@ -40,13 +41,17 @@ async function main(argv: readonly string[]): Promise<number> {
   if (options.postgres) return databases(options, progress)
   if (options.kafka) return brokers(options, progress)
   const tools = findTools()
+  for (const [candidate, why] of skipped(options.candidates, tools))
+    process.stderr.write(`skipped: ${candidate}: ${why}\n`)
   progress.tell('certificates, descriptors and a backend')
-  const site = await openSite(tools)
+  const site = await openSite(tools, options.nodes.values())
   const rows: Row[] = []
+  let stopNeighbour = () => {}
   try {
     const starts = await measureStarts(site, progress.tell)
     progress.end()
     process.stdout.write(startTable(starts))
+    if (options.busy) stopNeighbour = startNeighbour()
     const plan = {
       rounds: options.rounds,
       seconds: options.seconds,
@@ -65,6 +70,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (options.json !== undefined) await writeJson(options.json, rows)
   } finally {
     progress.end()
+    stopNeighbour()
     await site.close()
   }
   return 0

