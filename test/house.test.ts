@@ -10,7 +10,7 @@ const LEAVES = ['folio', 'refusal', 'fault', 'html']
 /** What the sidecar is wired of. */
 const SERVING = [
   ...['listeners', 'proxy', 'postgres', 'kafka', 'credentials', 'observe', 'config', 'policy'],
-  ...['trust', 'transport', 'wire'],
+  ...['trust', 'transport', 'wire', 'audit'],
 ]
 
 /** The arrows of the house (DESIGN section 7): what a room may import beside itself and the leaves. */
@@ -31,10 +31,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   analysis: ['policy'],
   transport: [],
   wire: [],
-  proxy: ['wire', 'policy', 'transport', 'observe'],
+  proxy: ['wire', 'policy', 'transport', 'observe', 'audit'],
   postgres: ['transport'],
   kafka: ['transport', 'policy'],
   observe: [],
+  audit: [],
   pki: ['trust', 'x509'],
   probe: ['pki', 'x509'],
   demo: ['pki', 'probe'],

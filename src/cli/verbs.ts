@@ -35,6 +35,10 @@ export const VERBS: Verbs = {
     summary: 'attack a target as a rogue module would, and report',
     load: () => import('./probe.ts'),
   },
+  audit: {
+    summary: 'has the audit trail of a sidecar been touched?',
+    load: () => import('./audit.ts'),
+  },
   discovery: {
     summary: 'what Okapi’s discovery should contain, and whether it does',
     load: () => import('./discovery.ts'),

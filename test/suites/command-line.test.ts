@@ -1,3 +1,4 @@
+import '../cli/audit-verify.test.ts'
 import '../cli/certs-life.test.ts'
 import '../cli/certs-peers.test.ts'
 import '../cli/certs-status-profile.test.ts'

@@ -1,3 +1,5 @@
+import '../audit/entry.test.ts'
+import '../audit/verification.test.ts'
 import '../bench/figures.test.ts'
 import '../cli/discovery-instances.test.ts'
 import '../credentials/credentials.test.ts'

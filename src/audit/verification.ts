@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto'
+import type { Problem, Where } from '../fault.ts'
+import { beginsEntry, LONGEST_ENTRY_BYTES, NO_HASH, type ReadEntry, readEntry } from './entry.ts'
+
+/** A place that was written down elsewhere: the trail must still have this entry there. */
+export interface AuditHead {
+  readonly seq: number
+  readonly hash: string
+}
+
+/** What was found of one chain. */
+export interface AuditChain {
+  readonly chain: string
+  readonly module: string
+  readonly host: string
+  readonly first: number
+  readonly last: number
+  /** Of the last entry. */
+  readonly hash: string
+  readonly from: string
+  readonly to: string
+  readonly entries: number
+  /** How often a process has begun to write. */
+  readonly starts: number
+  /** Entries that could not be written, as the trail itself says. */
+  readonly lost: number
+}
+
+interface VerificationOptions {
+  /** Lines that are no entries may stand between them, as on standard output. */
+  readonly amongOthers: boolean
+  readonly heads: readonly AuditHead[]
+}
+
+type Counted = { -readonly [Key in keyof AuditChain]: AuditChain[Key] }
+
+/** More than so many are one problem: the file is not what it was taken for. */
+const MOST_PROBLEMS = 50
+
+/** Holds lines against the rules of the chain, one after the other, over all files of a trail. */
+export class Verification {
+  readonly problems: Problem[] = []
+  readonly #options: VerificationOptions
+  readonly #chains = new Map<string, Counted>()
+  readonly #open: Map<number, { readonly hash: string; seen: string | undefined }[]>
+  /** Lines that are no entries and stand at the end of what was read so far. */
+  #unread: { readonly line: Buffer; readonly where: Where }[] = []
+  #unreadBytes = 0
+  #isSound = true
+  #current: Counted | undefined
+
+  constructor(options: VerificationOptions) {
+    this.#options = options
+    this.#open = new Map()
+    for (const { seq, hash } of options.heads) {
+      this.#open.set(seq, [...(this.#open.get(seq) ?? []), { hash, seen: undefined }])
+    }
+  }
+
+  /** Was nothing wrong so far? What the trail itself states is not. */
+  get isSound(): boolean {
+    return this.#isSound
+  }
+
+  get chains(): readonly AuditChain[] {
+    return [...this.#chains.values()]
+  }
+
+  /** One line without its line feed. `whole`: false where the file ends before the line does. */
+  line(bytes: Buffer, where: Where, whole = true): void {
+    const entry = whole ? readEntry(bytes.toString('latin1')) : undefined
+    if (entry === undefined) {
+      if (!this.#options.amongOthers || looksLikeEntry(bytes)) this.#keep(bytes, where)
+      return
+    }
+    this.#judgeUnread(entry, where)
+    this.#judge(entry, where)
+  }
+
+  /** No more lines come. */
+  end(): void {
+    this.#judgeUnread(undefined, {})
+    for (const [seq, heads] of this.#open) for (const head of heads) this.#judgeHead(seq, head)
+    const none = this.#chains.size === 0 && this.#isSound
+    if (none) this.#fail('there is no entry of an audit trail here', {})
+  }
+
+  /** Of what no entry can state the first line is enough. */
+  #keep(line: Buffer, where: Where): void {
+    this.#unreadBytes += line.length + 1
+    const kept = this.#unread.length === 0 || this.#unreadBytes < LONGEST_ENTRY_BYTES
+    if (kept) this.#unread.push({ line, where })
+  }
+
+  #judgeHead(seq: number, { hash, seen }: { hash: string; seen: string | undefined }): void {
+    if (seen === hash) return
+    const last = Math.max(0, ...this.chains.map((chain) => chain.last))
+    const message =
+      seen === undefined
+        ? `entry ${seq} is not here: the head ${seq}:${hash} was written down, and the trail ends at ${last}`
+        : `entry ${seq} is another one than the head ${seq}:${hash} says: the trail was written anew`
+    this.#fail(message, {})
+  }
+
+  #judge(entry: ReadEntry, where: Where): void {
+    const { seq, kind, hash, computed } = entry
+    if (hash !== computed) {
+      this.#fail(`entry ${seq} was changed: its hash is not that of its bytes`, where)
+    }
+    const found = this.#chains.get(entry.chain)
+    if (found === undefined) this.#begin(entry, where)
+    else this.#follow(found, entry, where)
+    const chain = this.#chains.get(entry.chain)!
+    this.#current = chain
+    if (kind === 'start') chain.starts++
+    if (kind === 'gap') this.#tellGap(chain, entry, where)
+    for (const head of this.#open.get(seq) ?? []) {
+      if (head.seen !== head.hash) head.seen = hash
+    }
+  }
+
+  #begin(entry: ReadEntry, where: Where): void {
+    const { chain, seq, prev, hash, time, fields } = entry
+    if (this.#current !== undefined && !this.#options.amongOthers) {
+      const last = this.#current.last
+      this.#fail(`another chain begins behind entry ${last}: nothing says what came before`, where)
+    }
+    if (seq === 1 && prev !== NO_HASH) {
+      this.#fail('entry 1 names an entry before it', where)
+    }
+    const [module, host] = [String(fields['module'] ?? ''), String(fields['host'] ?? '')]
+    const counted = { chain, module, host, first: seq, last: seq, hash, from: time, to: time }
+    this.#chains.set(chain, { ...counted, entries: 1, starts: 0, lost: 0 })
+  }
+
+  #follow(chain: Counted, entry: ReadEntry, where: Where): void {
+    const { seq, prev, hash, time } = entry
+    const { last } = chain
+    chain.entries++
+    if (seq <= last) {
+      this.#fail(`entry ${seq} stands behind entry ${last}: it was moved or doubled`, where)
+      return
+    }
+    if (seq > last + 1) {
+      const missing =
+        seq === last + 2 ? `entry ${last + 1} is` : `entries ${last + 1} to ${seq - 1} are`
+      this.#fail(`${missing} missing before entry ${seq}`, where)
+    } else if (prev !== chain.hash) {
+      this.#fail(`entry ${seq} does not follow entry ${last}, which was changed or replaced`, where)
+    }
+    Object.assign(chain, { last: seq, hash, to: time })
+  }
+
+  #tellGap(chain: Counted, { seq, fields }: ReadEntry, where: Where): void {
+    const [lost, since] = [Number(fields['lost'] ?? 0), String(fields['since'] ?? '')]
+    chain.lost += lost
+    const message = `entry ${seq} says that ${lost} entries could not be written since ${since}`
+    this.#warn(message, where)
+  }
+
+  /**
+   * A process that was killed leaves a line without its end. It is accepted where the next entry is the
+   * start of another process, which says how many bytes that are, and their hash.
+   */
+  #judgeUnread(next: ReadEntry | undefined, at: Where): void {
+    const unread = this.#unread
+    if (unread.length === 0) {
+      if (next?.kind === 'start' && next.fields['torn'] !== undefined) {
+        this.#fail(`entry ${next.seq} states a cut line that is not here`, at)
+      }
+      return
+    }
+    const length = this.#unreadBytes - 1
+    this.#unread = []
+    this.#unreadBytes = 0
+    const [{ where } = { where: {} }] = unread
+    const bytes = Buffer.concat(unread.flatMap(({ line }, i) => (i === 0 ? [line] : [FEED, line])))
+    const all = bytes.length === length
+    if (
+      next !== undefined &&
+      all &&
+      this.#isStated(
+        next,
+        unread.map(({ line }) => line),
+        bytes,
+      )
+    ) {
+      this.#warn(`a line was cut here, which entry ${next.seq} states`, where)
+      return
+    }
+    const last = this.#current?.last ?? 0
+    const cut = next === undefined && unread.length === 1 && beginsEntry(text(bytes), last + 1)
+    const message = cut
+      ? `the line of entry ${last + 1} has no end: the process was killed, or writes just now`
+      : 'this is no entry: it was changed, or does not belong here'
+    this.#fail(message, where)
+  }
+
+  #isStated({ kind, seq, fields }: ReadEntry, lines: readonly Buffer[], bytes: Buffer): boolean {
+    const stated = fields['torn']
+    if (kind !== 'start' || typeof stated !== 'object' || stated === null) return false
+    const { bytes: length, sha256 } = stated as { bytes?: unknown; sha256?: unknown }
+    return (
+      length === bytes.length &&
+      sha256 === createHash('sha256').update(bytes).digest('hex') &&
+      lines.every((line) => beginsEntry(text(line), seq))
+    )
+  }
+
+  #fail(message: string, where: Where): void {
+    this.#isSound = false
+    this.#tell({ severity: 'error', message, where })
+  }
+
+  #warn(message: string, where: Where): void {
+    this.#tell({ severity: 'warning', message, where })
+  }
+
+  #tell(problem: Problem): void {
+    // Errors are not crowded out by what the trail states itself.
+    const alike = this.problems.filter(({ severity }) => severity === problem.severity).length
+    if (alike < MOST_PROBLEMS) this.problems.push(problem)
+    else if (alike === MOST_PROBLEMS) {
+      const { severity } = problem
+      this.problems.push({ severity, message: 'there are more of these, which are not listed' })
+    }
+  }
+}
+
+const FEED = Buffer.from('\n')
+
+function text(bytes: Buffer): string {
+  return bytes.toString('latin1')
+}
+
+/** Among other lines: is this one that was an entry, or begins as one? */
+function looksLikeEntry(bytes: Buffer): boolean {
+  return bytes.subarray(0, 7).toString('latin1') === '{"seq":'
+}
