@@ -134,11 +134,13 @@ test('verbs are loaded lazily', (t) => {
   )
 })
 
-/** Everything that is loaded when this file is, types aside. */
-function loadedWith(file: string): Set<string> {
+/** Everything that is loaded when this file is, types aside; and what it may load later, unless told otherwise. */
+function loadedWith(file: string, later = true): Set<string> {
   const loaded = new Set([file])
   for (const each of loaded) {
-    for (const { from, to, typeOnly } of IMPORTS) if (from === each && !typeOnly) loaded.add(to)
+    for (const { from, to, typeOnly, lazy } of IMPORTS) {
+      if (from === each && !typeOnly && (later || !lazy)) loaded.add(to)
+    }
   }
   return loaded
 }
@@ -150,6 +152,23 @@ test('`run` never loads what explains policy, makes certificates, attacks or dem
     [...loaded].filter((file) => NEVER_RUN.includes(roomOf(file))),
     [],
   )
+})
+
+test('the code of the database and the Kafka leg is loaded where they are configured', (t) => {
+  const legs = [
+    'sidecar/databases.ts',
+    'sidecar/kafka.ts',
+    'postgres/session.ts',
+    'kafka/frames.ts',
+  ]
+  const [atOnce, later] = [loadedWith('cli/run.ts', false), loadedWith('cli/run.ts')]
+  t.deepEqual(
+    legs.filter((file) => atOnce.has(file) || !later.has(file)),
+    [],
+  )
+  // The rules are policy, and read with it.
+  const rules = [...atOnce].filter((file) => ['postgres', 'kafka'].includes(roomOf(file)))
+  t.deepEqual(rules.sort(), ['kafka/name-pattern.ts', 'kafka/rules.ts'])
 })
 
 test('the probe judges with eyes of its own', (t) => {

@@ -4,10 +4,9 @@ import type { History, HistoryView } from '../observe/status/history.ts'
 import type { PublicKeyPair } from '../transport/listen.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
-import type { Databases } from './databases.ts'
-import type { KafkaLeg } from './kafka.ts'
 import type { BoundAddresses } from './listeners.ts'
 import type { PolicyMaterial } from './policy-material.ts'
+import type { SessionLegs } from './session-legs.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What those who serve are asked when metrics are scraped or the status page is read. */
@@ -65,16 +64,17 @@ export function seenIn(
   upstreams: Upstreams,
   authentication: Authentication,
   history: History,
-  legs: { readonly postgres: Databases; readonly kafka: KafkaLeg },
+  legs: SessionLegs,
 ): ServingState {
   return {
     get connections() {
-      return connections.size + legs.postgres.size + legs.kafka.size
+      return connections.size + legs.databaseSessions + legs.kafkaConnections
     },
-    open: (direction: Direction) =>
-      direction === 'postgres' || direction === 'kafka'
-        ? legs[direction].size
-        : connections.open(direction),
+    open: (direction: Direction) => {
+      if (direction === 'postgres') return legs.databaseSessions
+      if (direction === 'kafka') return legs.kafkaConnections
+      return connections.open(direction)
+    },
     get stale() {
       return authentication.stale
     },
@@ -82,7 +82,7 @@ export function seenIn(
       return connections.exchanges
     },
     get bufferedBytes() {
-      return connections.bufferedBytes + upstreams.bufferedBytes + legs.kafka.heldBytes
+      return connections.bufferedBytes + upstreams.bufferedBytes + legs.heldBytes
     },
     history,
     workers: [],

@@ -23,7 +23,6 @@ import type { WireSettings } from '../wire/face.ts'
 import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
 import { TrustChanges } from './credential-news.ts'
-import { Databases } from './databases.ts'
 import {
   broughtTenants,
   descriptorsTold,
@@ -33,13 +32,13 @@ import {
   recording,
 } from './events.ts'
 import { exchangesOf } from './exchange-slots.ts'
-import { KafkaLeg } from './kafka.ts'
 import type { KafkaRulesInForce } from './kafka-rules.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { migrationFacts, PlainPeers } from './migration.ts'
 import { policyChanged } from './policy-material.ts'
 import { StoppingSidecar } from './predecessor.ts'
 import { type ServingState, type ServingThreads, seenIn } from './serving-threads.ts'
+import { SessionLegs } from './session-legs.ts'
 import { tokenProvenance } from './token-memory.ts'
 import { Upstreams } from './upstreams.ts'
 
@@ -77,8 +76,7 @@ export class Serving implements ServingThreads {
   readonly #upstreams: Upstreams
   readonly #listeners: Listeners
   readonly #connections: Connections
-  readonly #databases: Databases
-  readonly #kafka: KafkaLeg
+  readonly #legs: SessionLegs
   readonly #descriptors: Descriptors
   readonly #listenerParts: ListenerParts
   readonly #shares: Shares
@@ -127,10 +125,11 @@ export class Serving implements ServingThreads {
     this.#shares = shares
     const connections = new Connections(settings, requestHandler(this.#house()), links, shares)
     this.#connections = connections
-    const leg = { config, clock, descriptors, names, credentials, listeners, metrics }
-    const told = { log: log.log, history: this.#history }
-    this.#databases = new Databases({ ...leg, ...told })
-    this.#kafka = new KafkaLeg({ ...leg, ...told, rules: () => policies.kafka })
+    this.#legs = new SessionLegs({
+      ...{ config, clock, descriptors, names, credentials, listeners, metrics },
+      ...{ log: log.log, history: this.#history },
+      rules: () => policies.kafka,
+    })
     const concerned = {
       credentials,
       authentication,
@@ -148,8 +147,7 @@ export class Serving implements ServingThreads {
       callee: upstreams.callee,
       serve: (socket, context) => connections.accept(socket, context),
     }
-    const legs = { postgres: this.#databases, kafka: this.#kafka }
-    this.seen = seenIn(connections, upstreams, authentication, this.#history, legs)
+    this.seen = seenIn(connections, upstreams, authentication, this.#history, this.#legs)
   }
 
   /** Opens every listener that is configured; resolves to what each is bound to. */
@@ -168,7 +166,7 @@ export class Serving implements ServingThreads {
     // One thread has all sessions: a cancel request comes by a connection of its own, and all threads would
     // bind the ports of brokers.
     if (sharing?.first ?? true) {
-      Object.assign(listening, await this.#databases.open(), await this.#kafka.open())
+      Object.assign(listening, await this.#legs.open())
     }
     return listening
   }
@@ -179,8 +177,7 @@ export class Serving implements ServingThreads {
 
   serve(): void {
     this.#connections.serve()
-    this.#databases.serve()
-    this.#kafka.serve()
+    this.#legs.serve()
   }
 
   /** Is there a listener on ::1 beside the one on 127.0.0.1? */
@@ -214,7 +211,8 @@ export class Serving implements ServingThreads {
     this.leave()
     const { drainTimeoutMs } = config.limits
     const closed = this.#close()
-    if (this.#connections.exchanges > 0 || this.#databases.size > 0 || this.#kafka.size > 0) {
+    const { databaseSessions, kafkaConnections } = this.#legs
+    if (this.#connections.exchanges + databaseSessions + kafkaConnections > 0) {
       log.log.info({ ...this.#open(), drainTimeoutMs }, 'drain waits for exchanges')
     }
     const drained = await Promise.race([
@@ -233,14 +231,14 @@ export class Serving implements ServingThreads {
   async #close(): Promise<void> {
     for (const way of ['in', 'out'] as const) {
       // What calls of others do in the database, or say by Kafka, ends before its sessions do.
-      const sessions = way === 'out' ? [this.#databases.drain(), this.#kafka.drain()] : []
-      await Promise.all([this.#listeners.close(way), this.#connections.drain(way), ...sessions])
+      const sessions = way === 'out' ? this.#legs.drain() : undefined
+      await Promise.all([this.#listeners.close(way), this.#connections.drain(way), sessions])
     }
   }
 
   /** What a drain waits for. */
   #open() {
-    const [databaseSessions, kafkaConnections] = [this.#databases.size, this.#kafka.size]
+    const { databaseSessions, kafkaConnections } = this.#legs
     const { exchanges } = this.#connections
     const sessions = {
       ...(databaseSessions > 0 && { databaseSessions }),
@@ -252,8 +250,7 @@ export class Serving implements ServingThreads {
   destroy(): void {
     this.#listeners.destroy()
     this.#connections.destroy()
-    this.#databases.destroy()
-    this.#kafka.destroy()
+    this.#legs.destroy()
     this.#upstreams.destroy()
     clearInterval(this.#flushing)
     this.#access?.flush()

@@ -122,10 +122,10 @@ test.serial('a page has its script in it', (t) => {
   t.true(readFileSync(page, 'utf8').includes(`<script>${script}</script>`))
 })
 
-test.serial('run reads neither the probe nor what makes certificates', (t) => {
+/** The files that a verb begins with, and their text. */
+function readBy(verb: string): Map<string, string> {
   const chunks = join(DIST, 'src/chunks')
-  const begin = readdirSync(chunks).find((name) => /^run-.*\.js$/.test(name))
-  t.truthy(begin)
+  const begin = readdirSync(chunks).find((name) => new RegExp(`^${verb}-.*\\.js$`).test(name))
   const read = new Map<string, string>()
   const follow = (name: string) => {
     if (read.has(name)) return
@@ -135,6 +135,19 @@ test.serial('run reads neither the probe nor what makes certificates', (t) => {
       follow(next)
   }
   follow(begin!)
+  return read
+}
+
+test.serial('run stands in a few files: to find each costs memory and time at every start', (t) => {
+  const files = readBy('run').size
+  t.true(files > 1 && files <= 20, String(files))
+  const health = [...readBy('health').values()].join('\n')
+  t.true(health.includes('// src/cli/health.ts'))
+  t.false(health.includes('// src/sidecar.ts'))
+})
+
+test.serial('run reads neither the probe nor what makes certificates', (t) => {
+  const read = readBy('run')
   const code = [...read.values()].join('\n')
   t.true(code.includes('// src/sidecar.ts'))
   t.true(code.includes('// src/refusal/reasons.ts'), 'imports were followed')
@@ -143,6 +156,7 @@ test.serial('run reads neither the probe nor what makes certificates', (t) => {
     'src/pki/',
     'src/probe/',
     'src/demo/',
+    'src/postgres/',
     'node_modules/node-forge/',
   ]) {
     t.false(code.includes(`// ${room}`), room)

@@ -1,0 +1,64 @@
+import type { Databases, DatabasesOptions } from './databases.ts'
+import type { KafkaLeg, KafkaLegOptions } from './kafka.ts'
+import type { BoundAddresses } from './listeners.ts'
+
+/** The legs that carry sessions instead of calls. Their code is loaded only where they are configured. */
+export class SessionLegs {
+  readonly #options: DatabasesOptions & KafkaLegOptions
+  #databases: Databases | undefined
+  #kafka: KafkaLeg | undefined
+  #destroyed = false
+
+  constructor(options: DatabasesOptions & KafkaLegOptions) {
+    this.#options = options
+  }
+
+  /** Database sessions that are open. */
+  get databaseSessions(): number {
+    return this.#databases?.size ?? 0
+  }
+
+  /** Connections of Kafka clients that are open. */
+  get kafkaConnections(): number {
+    return this.#kafka?.size ?? 0
+  }
+
+  /** Bytes of frames that are held. */
+  get heldBytes(): number {
+    return this.#kafka?.heldBytes ?? 0
+  }
+
+  /** Binds every listener. Throws a Fault where an address cannot be had or a file of trust is not good. */
+  async open(): Promise<BoundAddresses> {
+    const { config } = this.#options
+    const bound: BoundAddresses = {}
+    if (config.postgres.length > 0) {
+      const { Databases } = await import('./databases.ts')
+      if (this.#destroyed) return bound
+      this.#databases = new Databases(this.#options)
+      Object.assign(bound, await this.#databases.open())
+    }
+    if (config.kafka !== undefined) {
+      const { KafkaLeg } = await import('./kafka.ts')
+      if (this.#destroyed) return bound
+      this.#kafka = new KafkaLeg(this.#options)
+      Object.assign(bound, await this.#kafka.open())
+    }
+    return bound
+  }
+
+  serve(): void {
+    this.#databases?.serve()
+    this.#kafka?.serve()
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all([this.#databases?.drain(), this.#kafka?.drain()])
+  }
+
+  destroy(): void {
+    this.#destroyed = true
+    this.#databases?.destroy()
+    this.#kafka?.destroy()
+  }
+}
