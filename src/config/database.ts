@@ -80,7 +80,8 @@ export const databaseEntry = () =>
       .default(['scram-sha-256'])
       .meta({ description: 'How the server may ask for a proof, in the words of pg_hba.conf' }),
     superuser: z.enum(['refuse', 'report']).default('refuse').meta({
-      description: 'What becomes of a session whose role is a superuser by the server’s own word',
+      description:
+        'What becomes of a session whose role is a superuser by the server’s own word, or may become one',
     }),
     mode: z.enum(['enforce', 'report']).default('enforce').meta({
       description: 'report: roles and superusers pass and are recorded',

@@ -72,9 +72,44 @@ export function judgeRole(role: string, rules: DatabaseRules): Judgement | undef
 /** What is to be done about a superuser. */
 export function judgeSuperuser(role: string, rules: DatabaseRules): Judgement {
   const because = `the server says that ${quoted(role)} is a superuser`
-  const wouldAllow = `ALTER ROLE ... NOSUPERUSER on the server; \`superuser: report\` lets it pass meanwhile`
-  const refusal = refuse('superuser', because, { wouldAllow })
-  return { refusal, passes: rules.mode === 'report' || rules.superuser === 'report' }
+  return superuser(because, 'ALTER ROLE ... NOSUPERUSER on the server', rules)
+}
+
+/** What is to be done about a role that may become others, all of them as good as superusers. */
+export function judgeMemberships(
+  role: string,
+  others: readonly string[] | undefined,
+  rules: DatabaseRules,
+): Judgement | undefined {
+  if (others === undefined) {
+    return superuser(
+      `the server does not say what ${quoted(role)} may become`,
+      'pg_roles and pg_has_role, which every role of PostgreSQL may read',
+      rules,
+    )
+  }
+  if (others.length === 0) return undefined
+  const names = others.map((other) => quoted(other)).join(', ')
+  const because = `${quoted(role)} may become ${names} (SET ROLE), which is as good as a superuser`
+  return superuser(because, 'REVOKE ... FROM on the server', rules)
+}
+
+/** What is to be done where a server does not say whether a role is a superuser. */
+export function judgeUnsaid(rules: DatabaseRules): Judgement {
+  const because = 'the server does not say whether the role is a superuser'
+  const wouldAllow = 'a server that sends is_superuser: PostgreSQL itself, with no pooler before it'
+  const passes = passesSuperusers(rules)
+  return { refusal: refuse('superuser', because, { wouldAllow }), passes }
+}
+
+function superuser(because: string, remedy: string, rules: DatabaseRules): Judgement {
+  const wouldAllow = `${remedy}; \`superuser: report\` lets it pass meanwhile`
+  const passes = passesSuperusers(rules)
+  return { refusal: refuse('superuser', because, { wouldAllow }), passes }
+}
+
+function passesSuperusers({ mode, superuser }: DatabaseRules): boolean {
+  return mode === 'report' || superuser === 'report'
 }
 
 /** A pattern matches as a whole, and `{tenant}` only what Okapi takes for the id of a new tenant. */

@@ -1,6 +1,7 @@
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { type AuthenticationMethod, ServerLogin } from './authentication.ts'
 import { negotiateProtocolVersion } from './errors.ts'
+import { MembershipQuestion } from './membership.ts'
 import {
   FROM_SERVER,
   HEADER_BYTES,
@@ -10,13 +11,24 @@ import {
   type Scanned,
   textsIn,
 } from './protocol.ts'
-import { type DatabaseRules, type Judgement, judgeRole, judgeSuperuser } from './rules.ts'
+import {
+  type DatabaseRules,
+  type Judgement,
+  judgeMemberships,
+  judgeRole,
+  judgeSuperuser,
+  judgeUnsaid,
+} from './rules.ts'
+
+const NOTHING = Buffer.alloc(0)
 
 /** Who is told what the server says. */
 export interface ServerEvents {
   /** The key by which this session can be cancelled. */
   key(processId: number, key: Buffer): void
-  /** The first ReadyForQuery: the login is over. */
+  /** A question of the sidecar's own, to be sent to the server now. */
+  ask(question: Buffer): void
+  /** The first ReadyForQuery that passes: the login is over. */
   loggedIn(): void
   /** A message begins that passes, whatever it holds. */
   passes(type: number): void
@@ -28,7 +40,8 @@ export interface ServerEvents {
 
 /**
  * What a server sends. It is the server's own word that says who a session is: `is_superuser` and
- * `session_authorization` come at login, and again whenever they change.
+ * `session_authorization` come at login, and again whenever they change. What the role may become is asked
+ * behind the login, before anything of the client passes.
  */
 export class ServerStream implements MessageWatcher {
   readonly login: ServerLogin
@@ -40,6 +53,8 @@ export class ServerStream implements MessageWatcher {
   #role: string
   #superuser: boolean | undefined
   #ready = false
+  /** Its answer is awaited: until then nothing else passes. */
+  #question: MembershipQuestion | null = null
   #hasKey = false
   /** A newer protocol was asked for than the server was told. */
   #lowered: boolean
@@ -76,6 +91,7 @@ export class ServerStream implements MessageWatcher {
   }
 
   begins(type: number): 'through' | 'whole' {
+    if (this.#question !== null) return 'whole'
     switch (type) {
       case FROM_SERVER.authentication:
       case FROM_SERVER.parameterStatus:
@@ -96,8 +112,11 @@ export class ServerStream implements MessageWatcher {
         return this.#parameter(message)
       case FROM_SERVER.backendKeyData:
         return this.#key(message)
-      default:
+      case FROM_SERVER.readyForQuery:
         return this.#readyForQuery(message)
+      default:
+        if (this.#question?.take(type, message) === true) return NOTHING
+        return this.#malformed('an answer about memberships')
     }
   }
 
@@ -132,16 +151,28 @@ export class ServerStream implements MessageWatcher {
     if (message.length !== HEADER_BYTES + 1) return this.#malformed('a ReadyForQuery')
     if (!this.#ready) {
       if (!this.login.done) return this.#malformed('a ReadyForQuery before the login is over')
-      // A pooler between may keep it to itself; then it is not known who this is.
-      if (this.#superuser === undefined) {
-        const verdict = this.#judged(unsaid(this.#rules))
-        if (verdict === 'end') return verdict
-      }
+      const verdict = this.#question === null ? this.#loggedIn() : this.#answered(this.#question)
+      if (verdict !== 'pass') return verdict
       this.#ready = true
       this.#events.loggedIn()
     }
     this.#events.ready(status === 0x49)
     return 'pass'
+  }
+
+  /** The server's login is over. A superuser was judged already, and may become whatever it likes. */
+  #loggedIn(): MessageVerdict {
+    // A pooler between may keep it to itself; then it is not known who this is.
+    if (this.#superuser === undefined) return this.#judged(judgeUnsaid(this.#rules))
+    if (this.#superuser) return 'pass'
+    this.#question = new MembershipQuestion()
+    this.#events.ask(MembershipQuestion.bytes)
+    return NOTHING
+  }
+
+  #answered({ roles }: MembershipQuestion): MessageVerdict {
+    this.#question = null
+    return this.#judged(judgeMemberships(this.#role, roles, this.#rules))
   }
 
   #judged(judgement: Judgement | undefined): MessageVerdict {
@@ -164,11 +195,4 @@ export class ServerStream implements MessageWatcher {
     this.refusal = refusal
     return 'end'
   }
-}
-
-function unsaid(rules: DatabaseRules): Judgement {
-  const because = 'the server does not say whether the role is a superuser'
-  const wouldAllow = 'a server that sends is_superuser: PostgreSQL itself, with no pooler before it'
-  const passes = rules.mode === 'report' || rules.superuser === 'report'
-  return { refusal: refuse('superuser', because, { wouldAllow }), passes }
 }

@@ -80,6 +80,7 @@ export class DatabaseSession {
     this.#deadline = now + limits.databaseLoginMs
     this.#fromServer = new ServerStream(startup, rules, {
       key: events.key,
+      ask: (question) => server.write(question),
       loggedIn: () => this.#loggedIn(),
       passes: (type) => this.#fromClient.requests.said(type),
       ready: (idle) => this.#ready(idle),

@@ -60,7 +60,7 @@ export const REASONS = {
   quarantined: policy('this version of the module is quarantined'),
   'role-not-allowed': policy('the module may not use this database role'),
   'database-not-allowed': policy('the module may not use this database'),
-  superuser: policy('the database role is a superuser'),
+  superuser: policy('the database role is a superuser, or may become one'),
   'parameter-not-allowed': policy('the start-up parameter may change who the session is'),
   'authentication-not-allowed': policy(
     'the database server does not ask for a proof that is allowed',

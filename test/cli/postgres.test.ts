@@ -159,7 +159,7 @@ withPostgres('check says what each server is, and sends no password', async (t) 
   t.regex(password.met[0].login, /asks for scram-sha-256/)
   t.is(password.met[0].extensions, 'not asked: not logged in')
   const cert = await checked({ ...entry, roles: ['diku_mod_tags'], authentication: ['cert'] })
-  t.regex(cert.met[0].login, /by the certificate; it is no superuser/)
+  t.regex(cert.met[0].login, /by the certificate; it is no superuser, and cannot become one/)
   t.regex(
     cert.met[0].extensions,
     /^unaccent \d[\d.]*, pg_trgm can be created, .*btree_gin can be created$/,
@@ -168,13 +168,16 @@ withPostgres('check says what each server is, and sends no password', async (t) 
   for (const [role, by] of [
     ['boss', 'GRANT boss TO diku_mod_login; GRANT diku_mod_login TO diku_mod_tags'],
     ['pg_execute_server_program', 'GRANT pg_execute_server_program TO diku_mod_tags'],
+    ['pg_read_all_data', 'GRANT pg_read_all_data TO diku_mod_tags'],
   ] as const) {
     await place.asBoss(by)
     const member = await checked(mine)
     t.is(member.code, 1)
-    t.regex(member.met[0].login, new RegExp(`it may become ${role} \\(SET ROLE\\)`))
+    t.regex(member.met[0].login, new RegExp(`"diku_mod_tags" may become "${role}" \\(SET ROLE\\)`))
     t.is((await checked({ ...mine, superuser: 'report' })).code, 0)
-    await place.asBoss('REVOKE diku_mod_login, pg_execute_server_program FROM diku_mod_tags')
+    await place.asBoss(
+      'REVOKE diku_mod_login, pg_execute_server_program, pg_read_all_data FROM diku_mod_tags',
+    )
   }
   await place.asBoss('REVOKE boss FROM diku_mod_login')
   t.is((await checked(mine)).code, 0)

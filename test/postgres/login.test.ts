@@ -7,8 +7,12 @@ import type { Refusal } from '../../src/refusal/refusal.ts'
 import {
   authentication,
   backendKey,
+  commandComplete,
+  dataRow,
+  errorPacket,
   parameterStatus,
   readyForQuery,
+  rowDescription,
 } from '../support/postgres-packets.ts'
 
 const RULES: DatabaseRules = {
@@ -23,12 +27,15 @@ const PLUS = authentication(10, 'SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0')
 const PLAIN = authentication(10, 'SCRAM-SHA-256\0\0')
 const FINAL = authentication(12, 'v=x')
 const OK = authentication(0)
-const WELCOME = [
+const LOGGED_IN = [
   parameterStatus('is_superuser', 'off'),
   parameterStatus('session_authorization', 'diku_mod_users'),
   backendKey(7, Buffer.from('abcd')),
-  readyForQuery(),
 ]
+/** To the question of the sidecar's own: the role may become none. */
+const NO_MEMBERSHIP = [rowDescription('rolname'), commandComplete('SELECT 0'), readyForQuery()]
+const WELCOME = [...LOGGED_IN, readyForQuery(), ...NO_MEMBERSHIP]
+const WELCOMED = [...LOGGED_IN, readyForQuery()]
 
 /** What goes to the client of what the server says, cut into pieces of this size. */
 function login(
@@ -43,6 +50,7 @@ function login(
     { ...RULES, ...rules },
     {
       key: (processId, key) => told.push(`key ${processId} ${key}`),
+      ask: () => told.push('asked'),
       loggedIn: () => told.push('logged in'),
       passes: () => {},
       ready: (idle) => told.push(idle ? 'idle' : 'busy'),
@@ -64,8 +72,8 @@ function login(
 test('PLUS is taken out of the one message that offers it; all else passes as it is', (t) => {
   for (const size of [1, 2, 3, 5, 8, 1000]) {
     const { out, told } = login([PLUS, authentication(11, 'r=x'), FINAL, OK, ...WELCOME], {}, size)
-    t.deepEqual(out, Buffer.concat([PLAIN, authentication(11, 'r=x'), FINAL, OK, ...WELCOME]))
-    t.deepEqual(told, ['key 7 abcd', 'logged in', 'idle'])
+    t.deepEqual(out, Buffer.concat([PLAIN, authentication(11, 'r=x'), FINAL, OK, ...WELCOMED]))
+    t.deepEqual(told, ['key 7 abcd', 'asked', 'logged in', 'idle'])
   }
 })
 
@@ -110,6 +118,54 @@ test('a superuser is refused by the server’s own word, and the first ReadyForQ
 
 test('a server that does not say whether it is a superuser is refused', (t) => {
   t.is(login([PLUS, FINAL, OK, readyForQuery()]).refusal?.reason, 'superuser')
+})
+
+for (const [name, answer, because] of [
+  [
+    'a superuser',
+    [dataRow('boss'), dataRow('pg_write_server_files')],
+    /may become "boss", "pg_write_server_files"/,
+  ],
+  [
+    'nothing known',
+    [errorPacket('42501', 'permission denied')],
+    /does not say what "diku_mod_users" may become/,
+  ],
+] as const) {
+  const said = [
+    PLUS,
+    FINAL,
+    OK,
+    ...LOGGED_IN,
+    readyForQuery(),
+    rowDescription('rolname'),
+    ...answer,
+  ]
+  const all = [...said, commandComplete('SELECT 2'), readyForQuery()]
+
+  test(`refused before anything of the client passes: a role that may become ${name}`, (t) => {
+    for (const size of [1, 4, 1000]) {
+      const { refusal, out, told } = login(all, {}, size)
+      t.is(refusal?.reason, 'superuser')
+      t.regex(refusal?.because ?? '', because)
+      t.deepEqual(out, Buffer.concat([PLAIN, FINAL, OK, ...LOGGED_IN]))
+      t.deepEqual(told, ['key 7 abcd', 'asked'])
+    }
+  })
+
+  test(`superuser: report lets it pass, and says so: a role that may become ${name}`, (t) => {
+    const { refusal, out, told } = login(all, { superuser: 'report' })
+    t.is(refusal, null)
+    t.deepEqual(out, Buffer.concat([PLAIN, FINAL, OK, ...WELCOMED]))
+    t.deepEqual(told, ['key 7 abcd', 'asked', 'would superuser', 'logged in', 'idle'])
+  })
+}
+
+test('an answer about memberships that is none ends the session', (t) => {
+  for (const said of [message(0x47, Buffer.alloc(3)), OK, backendKey(8, Buffer.from('abcd'))]) {
+    const { refusal } = login([PLUS, FINAL, OK, ...LOGGED_IN, readyForQuery(), said])
+    t.is(refusal?.reason, 'upstream-malformed')
+  }
 })
 
 test('a role that becomes another during the session is refused', (t) => {

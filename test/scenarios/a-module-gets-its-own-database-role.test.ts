@@ -128,14 +128,33 @@ withPostgres(
   },
 )
 
+withPostgres('a role that may become a superuser is refused, whatever it was to say', async (t) => {
+  const place = await cluster()
+  // Operators and a search_path of the role's own must not answer for PostgreSQL's.
+  await place.asBoss(`CREATE ROLE raised_mod_users LOGIN PASSWORD 'x';
+    CREATE ROLE between_mod_users; GRANT between_mod_users TO raised_mod_users; GRANT boss TO between_mod_users;
+    CREATE SCHEMA mine AUTHORIZATION raised_mod_users;
+    CREATE VIEW mine.pg_roles AS SELECT * FROM pg_catalog.pg_roles WHERE false;
+    CREATE FUNCTION mine.pg_has_role(name, oid, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+    ALTER ROLE raised_mod_users SET search_path = mine, pg_catalog`)
+  const password = { env: { PGPASSWORD: 'x' } }
+  const sidecar = await DatabaseSidecar.start(t, place)
+  const attack = 'SET ROLE boss; CREATE TABLE behind (); RESET ROLE'
+  const { err } = await sidecar.psql('raised_mod_users', attack, password)
+  t.regex(err, /"raised_mod_users" may become "boss" \(SET ROLE\)/)
+  t.is((await place.asBoss("SELECT count(*) FROM pg_class WHERE relname = 'behind'")).out, '0\n')
+  await place.asBoss('REVOKE boss FROM between_mod_users')
+  t.is((await sidecar.psql('raised_mod_users', 'SELECT 1', password)).out, '1\n')
+})
+
 withPostgres('a session that becomes a superuser on its way is ended', async (t) => {
   const place = await cluster()
-  await place.asBoss(
-    "CREATE ROLE raised_mod_users LOGIN PASSWORD 'x'; GRANT boss TO raised_mod_users",
-  )
+  await place.asBoss("CREATE ROLE later_mod_users LOGIN PASSWORD 'x'")
   const sidecar = await DatabaseSidecar.start(t, place)
-  const { err } = await sidecar.psql('raised_mod_users', '', {
-    input: 'SELECT 1;\nSET ROLE boss;\nCREATE TABLE behind ();\n',
+  // The membership is given when the session has been judged.
+  const grant = `psql -h ${place.directory} -p ${place.port} -U postgres -d folio -c 'GRANT boss TO later_mod_users'`
+  const { err } = await sidecar.psql('later_mod_users', '', {
+    input: `SELECT 1;\n\\! ${grant}\nSET ROLE boss;\nCREATE TABLE behind ();\n`,
     env: { PGPASSWORD: 'x' },
   })
   // PostgreSQL says is_superuser of SET ROLE too.

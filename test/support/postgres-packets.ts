@@ -45,6 +45,29 @@ export function backendKey(processId: number, key: Buffer): Buffer {
   return message(0x4b, Buffer.concat([body, key]))
 }
 
+/** RowDescription of one column of text. */
+export function rowDescription(name: string): Buffer {
+  const column = Buffer.alloc(18)
+  column.writeInt32BE(25, 6)
+  column.writeInt16BE(-1, 10)
+  column.writeInt32BE(-1, 12)
+  return message(0x54, Buffer.concat([Buffer.from([0, 1]), Buffer.from(`${name}\0`), column]))
+}
+
+/** DataRow of one column. */
+export function dataRow(value: string): Buffer {
+  const head = Buffer.from([0, 1, 0, 0, 0, Buffer.byteLength(value)])
+  return message(0x44, Buffer.concat([head, Buffer.from(value)]))
+}
+
+export function commandComplete(tag: string): Buffer {
+  return message(0x43, Buffer.from(`${tag}\0`))
+}
+
+export function errorPacket(code: string, text: string): Buffer {
+  return message(0x45, Buffer.from(`SERROR\0C${code}\0M${text}\0\0`))
+}
+
 export function readyForQuery(status = 'I'): Buffer {
   return message(0x5a, Buffer.from(status))
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
+import { MembershipQuestion } from '../../src/postgres/membership.ts'
 import type { DatabaseRules } from '../../src/postgres/rules.ts'
 import { ServerConnector } from '../../src/postgres/server-connection.ts'
 import { DatabaseSessions } from '../../src/postgres/sessions.ts'
@@ -13,8 +14,10 @@ import { makeCa } from './pki.ts'
 import {
   authentication,
   backendKey,
+  commandComplete,
   parameterStatus,
   readyForQuery,
+  rowDescription,
   startupPacket,
 } from './postgres-packets.ts'
 
@@ -113,10 +116,24 @@ export class RecordedDatabase {
     const recorded: Recorded = { bytes: Buffer.alloc(0), socket }
     this.recorded.push(recorded)
     socket.on('error', () => socket.destroy())
+    let login = 0
+    let asked = false
     socket.on('data', (part: Buffer) => {
       const first = recorded.bytes.length === 0
       recorded.bytes = Buffer.concat([recorded.bytes, part])
-      if (!first) return
+      if (!first) {
+        // The sidecar's own question, before anything of the client: it is answered, and not recorded.
+        const end = login + MembershipQuestion.bytes.length
+        if (asked || !recorded.bytes.subarray(login, end).equals(MembershipQuestion.bytes)) return
+        asked = true
+        const [before, behind] = [recorded.bytes.subarray(0, login), recorded.bytes.subarray(end)]
+        recorded.bytes = Buffer.concat([before, behind])
+        socket.write(
+          Buffer.concat([rowDescription('rolname'), commandComplete('SELECT 0'), readyForQuery()]),
+        )
+        return
+      }
+      login = part.length
       // A cancel request is taken without a word.
       if (part.readUInt32BE(4) === 80877102) return void socket.end()
       const user = /user\0([^\0]*)\0/.exec(part.toString('latin1'))?.[1] ?? ''

@@ -17,11 +17,8 @@ export interface TriedLogin {
 }
 
 const LIST = RMB_EXTENSIONS.map((name) => `'${name}'`).join(', ')
-// Of each extension, the name and what is installed of it, or '-'. Then the roles that the role may become and
-// that are superusers, or may write files and start programs on the server as its owner.
-const SQL = `SELECT name || ' ' || coalesce(installed_version, '-') FROM pg_available_extensions WHERE name IN (${LIST})
-UNION ALL SELECT 'member ' || rolname FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER') AND (rolsuper
-OR rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))`
+// Of each extension, the name and what is installed of it, or '-'.
+const SQL = `SELECT name || ' ' || coalesce(installed_version, '-') FROM pg_available_extensions WHERE name IN (${LIST})`
 const QUERY = message(0x51, Buffer.from(`${SQL}\0`))
 const NOT_ASKED = 'not asked: not logged in'
 
@@ -38,18 +35,13 @@ export function logIn(
       socket.end(TERMINATE)
       socket.destroySoon()
     }
-    const finishWith = ({ mayBecome, extensions }: Answer) => {
-      if (mayBecome.length === 0) return finish(true, login, extensions)
-      const passes = settings.mode === 'report' || settings.superuser === 'report'
-      const what = `it may become ${mayBecome.join(', ')} (SET ROLE), which is as good as a superuser`
-      finish(passes, `${login}, but ${what}`, extensions)
-    }
     const answer = new Answer()
-    let login = 'by the certificate; it is no superuser'
+    let login = 'by the certificate; it is no superuser, and cannot become one'
     // How often the server was ready: after the login, and after the query.
     let readied = 0
     const stream = new ServerStream({ user: role, lowered: false }, settings, {
       key: () => {},
+      ask: (question) => socket.write(question),
       wouldDeny: (refusal) => {
         login = `reported only: ${saidOf(refusal)}`
       },
@@ -73,7 +65,7 @@ export function logIn(
       else if (readied === 0 && answer.error !== undefined) finish(false, answer.error)
       else if (stream.login.answerDue) {
         finish(true, `the server asks for ${stream.login.asked}; no password is sent here`)
-      } else if (readied >= 2) finishWith(answer)
+      } else if (readied >= 2) finish(true, login, answer.extensions)
       else if (readied > before) socket.write(QUERY)
     })
     socket.write(startupMessage({ user: role, database: settings.databases[0] ?? role }))
@@ -92,8 +84,6 @@ const DATA_ROW = 0x44
 /** The errors in what the server says, and the rows, each of one column. */
 class Answer {
   error: string | undefined
-  /** Roles as good as a superuser. */
-  readonly mayBecome: string[] = []
   readonly #installed = new Map<string, string>()
   readonly #scanner = new MessageScanner({
     begins: (type) => (type === ERROR_RESPONSE || type === DATA_ROW ? 'whole' : 'through'),
@@ -102,9 +92,8 @@ class Answer {
       else {
         // Int16, the number of columns; Int32, the length of the first.
         const text = whole.subarray(HEADER_BYTES + 6).toString()
-        const [name = '', more = '-'] = text.split(' ')
-        if (name === 'member') this.mayBecome.push(more)
-        else this.#installed.set(name, more)
+        const [name = '', version = '-'] = text.split(' ')
+        this.#installed.set(name, version)
       }
       return 'pass'
     },

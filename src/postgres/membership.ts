@@ -1,0 +1,46 @@
+import { HEADER_BYTES, message } from './protocol.ts'
+
+// Types of messages in the answer to a simple query.
+const ROW_DESCRIPTION = 0x54 // T
+const DATA_ROW = 0x44 // D
+const COMMAND_COMPLETE = 0x43 // C
+const ERROR_RESPONSE = 0x45 // E
+const NOTICE_RESPONSE = 0x4e // N
+
+/** More need not be named. */
+const MOST = 5
+
+// Superusers, the roles that read and write files or start programs as the server's owner, and those that read
+// or write the data of all: pg_authid.dat has their OIDs. A role may have a search_path and operators of its own, so each name says its schema.
+const SQL = `SELECT r.rolname FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
+AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) ANY ('{4569,4570,4571,6181,6182}'::pg_catalog.oid[])) LIMIT ${MOST}`
+
+/**
+ * A question of the sidecar's own before a session is its client's: which superusers may the role become? A
+ * server says so only when it has answered all statements of one string, and by then the session may be back.
+ */
+export class MembershipQuestion {
+  static readonly bytes: Buffer = message(0x51, Buffer.from(`${SQL}\0`))
+
+  /** The roles; undefined: the server did not say. */
+  roles: string[] | undefined = []
+
+  /** Takes a message of the answer, but for ReadyForQuery. @returns false: it does not belong there */
+  take(type: number, whole: Buffer): boolean {
+    switch (type) {
+      case ERROR_RESPONSE:
+        this.roles = undefined
+        return true
+      case DATA_ROW:
+        // Int16, the number of columns; Int32, the length of the first.
+        this.roles?.push(whole.subarray(HEADER_BYTES + 6).toString())
+        return whole.length > HEADER_BYTES + 6
+      case ROW_DESCRIPTION:
+      case COMMAND_COMPLETE:
+      case NOTICE_RESPONSE:
+        return true
+      default:
+        return false
+    }
+  }
+}
