@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { argv } from 'node:process'
+import { argv, env } from 'node:process'
 
 // Files run in worker threads, in parallel; everything binds port 0. A worker costs 0.6 s of CPU before
 // its first test: it loads ava and, from sources, what it tests. So files of one kind share one, those that
@@ -20,12 +20,12 @@ export default {
   // Those that stall for seconds or keep a processor busy: `npm run test:slow`.
   files: named
     ? ['test/**/*.test.ts', '!test/suites/**']
-    : ['test/**/*.test.ts', '!test/slow/**', ...shared],
+    : [env.TEST_FILE ?? 'test/**/*.test.ts', '!test/slow/**', ...shared],
   require: ['./test/support/seed.js'],
-  // Those of test/slow start processes, which more than two workers would starve. With `serial` ava runs one
-  // file at a time, whatever this says (ava/lib/api.js).
+  // Those of test/slow start processes, which more than two workers would starve.
   concurrency: 2,
   // Tests of one worker take turns: all of a suite at once would be late for the limits that they are about.
+  // Ava then runs one file at a time, whatever `concurrency` says; scripts/test.ts starts several.
   serial: !slow,
   // For a test that makes no progress at all (two busy cores), not a measurement.
   timeout: '120s',

@@ -186,9 +186,12 @@ export class SeenTokens {
     return -1
   }
 
+  /** Two sets that differ: in a small part a token whose two are one would be pushed out now and then. */
   #set(part: number, a: number, b: number, choice: number): number {
-    const index = (choice === 0 ? a : Math.imul(b, 0x9e3779b1) ^ (a >>> 16)) & (this.#sets - 1)
-    return part + PART_HEAD + index * SET
+    const most = this.#sets - 1
+    const first = a & most
+    const away = (Math.imul(b, 0x9e3779b1) ^ (a >>> 16)) & most || 1
+    return part + PART_HEAD + (choice === 0 ? first : first ^ away) * SET
   }
 
   /** Takes the place that is free or was seen longest ago; of two alike one in the emptier set. */

@@ -164,8 +164,8 @@ for (const [name, bytes, reason, because] of [
     t.is(session.refused.length, 1)
     t.is(session.refused[0]!.reason, reason)
     t.regex(session.refused[0]!.because, because)
-    t.is(session.broker.received.length, 0)
-    t.is(session.client.received.length, 0)
+    t.is(session.broker.unread.length, 0)
+    t.is(session.client.unread.length, 0)
   })
 }
 
@@ -174,7 +174,7 @@ test('what is behind a request that may not be is not read', async (t) => {
   const good = requestFrame(apiOf(16, 0), Buffer.alloc(0))
   session.client.socket.write(Buffer.concat([raw(...head(4, 0)), good]))
   await session.client.end()
-  t.is(session.broker.received.length, 0)
+  t.is(session.broker.unread.length, 0)
 })
 
 for (const [name, answer, because] of [
@@ -195,7 +195,7 @@ for (const [name, answer, because] of [
     await session.client.end()
     t.is(session.refused[0]?.reason, 'upstream-malformed')
     t.regex(session.refused[0]!.because, because)
-    t.is(session.client.received.length, 0)
+    t.is(session.client.unread.length, 0)
   })
 }
 
@@ -258,7 +258,7 @@ test('a version of ApiVersions that is not known is answered as a broker does, i
       Buffer.concat([int16(35), list([Buffer.concat([int16(18), int16(0), int16(4)])])]),
     ),
   )
-  t.is(session.broker.received.length, 0)
+  t.is(session.broker.unread.length, 0)
   session.ask(apiOf(18, 3), {}, 8)
   await session.broker.frame()
   // A broker that does not know the version either says so in version 0.

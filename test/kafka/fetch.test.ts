@@ -73,7 +73,7 @@ test('where nothing may be read the broker is not asked, and no session begins',
     t.deepEqual(toldOf(told), [['other', [[1, 29, false]]]])
     if (version >= 7) t.is(told['sessionId'], 0)
   }
-  t.is(session.broker.received.length, 0)
+  t.is(session.broker.unread.length, 0)
 })
 
 test('what was taken out is said in each answer of a fetch session, until it is forgotten', async (t) => {
@@ -127,7 +127,7 @@ test('a fetch session of another connection is not gone on with', async (t) => {
       session.ask(api, full([], { sessionId: 77, sessionEpoch }))
       t.like(await session.answered(api), { error: 70, sessionId: 0, topics: [] })
     }
-    t.is(session.broker.received.length, 0)
+    t.is(session.broker.unread.length, 0)
   }
 })
 

@@ -377,7 +377,7 @@ test('configurations of anything but topics are changed by no rule', async (t) =
       t.is(difference(await session.answered(api), told, ''), '')
     }
   }
-  t.is(session.broker.received.length, 0)
+  t.is(session.broker.unread.length, 0)
 })
 
 /** Every field that is expected, in arrays of the same length; '' where all is so. */

@@ -173,7 +173,7 @@ withKafka(
       const wire = await KafkaWire.to(t, sidecar.process.port('kafka'))
       wire.send(METADATA, named(OWN))
       await wire.end.end()
-      t.is(wire.end.received.length, 0)
+      t.is(wire.end.unread.length, 0)
       const [line] = await sidecar.process.say(({ msg }) => msg === 'kafka connection refused')
       t.is(line?.['reason'], 'upstream-untrusted')
       t.regex(String(line?.['because']), expected)

@@ -41,16 +41,15 @@ const LIMITS: BrokerSessionLimits = {
 /** Bytes of one end, taken frame by frame. */
 export class FrameEnd {
   readonly socket: Socket
-  /** Everything that came, in order. */
-  received = Buffer.alloc(0)
   closed = false
-  #taken = 0
+  /** What came and was not taken, in order. */
+  unread = Buffer.alloc(0)
   #news = Promise.withResolvers<void>()
 
   constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (chunk: Buffer) => {
-      this.received = Buffer.concat([this.received, chunk])
+      this.unread = Buffer.concat([this.unread, chunk])
       this.#tell()
     })
     socket.on('error', () => socket.destroy())
@@ -67,10 +66,10 @@ export class FrameEnd {
   /** The next whole frame, its length in front. */
   async frame(): Promise<Buffer> {
     for (;;) {
-      const left = this.received.subarray(this.#taken)
+      const left = this.unread
       if (left.length >= 4 && left.length >= 4 + left.readInt32BE(0)) {
         const whole = left.subarray(0, 4 + left.readInt32BE(0))
-        this.#taken += whole.length
+        this.unread = left.subarray(whole.length)
         return whole
       }
       if (this.closed) throw new Error(`the connection closed, ${left.length} bytes are left`)
@@ -85,7 +84,7 @@ export class FrameEnd {
 
   /** Nothing came that was not taken. */
   get isQuiet(): boolean {
-    return this.#taken === this.received.length
+    return this.unread.length === 0
   }
 
   #tell(): void {

@@ -145,13 +145,13 @@ test.serial(
       'okapi.test': { ...V4, ttl: 1 },
     })
     t.deepEqual(await world.ask('okapi.test'), ['192.0.2.1'])
-    let ended = 0
-    const failures = silent.map((name) => world.ask(name).finally(() => ended++))
+    const failures = silent.map((name) => world.ask(name))
+    const first = world.later(2).ask('okapi.test')
+    t.deepEqual(await Promise.race([first, ...failures]), ['192.0.2.1'])
     for (let i = 0; i < 20; i++) {
       t.deepEqual(await world.later(2).ask('okapi.test'), ['192.0.2.1'])
       await readFile(world.resolvConf)
     }
-    t.is(ended, 0)
     t.is((await Promise.all(failures))[199], 'silent-199.test does not resolve (ETIMEOUT)')
   },
 )

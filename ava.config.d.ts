@@ -1,0 +1,2 @@
+declare const config: { readonly files: readonly string[] }
+export default config
