@@ -103,6 +103,7 @@ const values = z.strictObject({
     certManager,
     secret: z.strictObject({ name: text }),
     spiffe: z.strictObject({ volume: free, socket: z.string().min(1) }),
+    trust: z.strictObject({ configMap: text, key: z.string().min(1) }),
   }),
   policy: z.strictObject({ packed: text, configMap: text, consortia: text }),
   public: z.strictObject({

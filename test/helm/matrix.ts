@@ -33,6 +33,7 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
       spiffe: { volume: { csi: null, hostPath: { path: '/run/spire' } }, socket: 'agent.sock' },
     },
   },
+  'roots of their own': { credentials: { trust: { configMap: 'folio-roots', key: 'roots.pem' } } },
   'an RSA key': { credentials: { certManager: { privateKey: { algorithm: 'RSA', size: 2048 } } } },
   'more names': { credentials: { certManager: { dnsNames: ['mod-users.example.org'] } } },
   'a policy for requests': { credentials: { certManager: { requestPolicy: { enabled: true } } } },

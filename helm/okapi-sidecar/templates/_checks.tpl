@@ -41,7 +41,7 @@ it too. Takes a scope, and writes nothing.
 {{- fail (printf "okapi-sidecar: %s: nothing stands below it; leave the line out, or write %s: {}" $name $name) -}}
 {{- end -}}
 {{- end -}}
-{{- range $pair := list (list "credentials" "certManager") (list "credentials" "secret") (list "credentials" "spiffe") (list "workload" "probes") -}}
+{{- range $pair := list (list "credentials" "certManager") (list "credentials" "secret") (list "credentials" "spiffe") (list "credentials" "trust") (list "workload" "probes") -}}
 {{- if not (kindIs "map" (get (get $ (first $pair)) (last $pair))) -}}
 {{- fail (printf "okapi-sidecar: %s: nothing stands below it; leave the line out" (join "." $pair)) -}}
 {{- end -}}
@@ -171,6 +171,9 @@ it too. Takes a scope, and writes nothing.
 {{- end -}}
 {{- if and (ne $from "secret") $v.credentials.secret.name -}}
 {{- fail (printf "okapi-sidecar: credentials.secret.name is set, and credentials.from is %s; write from: secret, or leave the name out" $from) -}}
+{{- end -}}
+{{- if and (eq $from "spiffe") $v.credentials.trust.configMap -}}
+{{- fail "okapi-sidecar: credentials.trust.configMap is set, and the Workload API says itself whom to trust; leave it out" -}}
 {{- end -}}
 {{- if eq $from "certManager" -}}
 {{- with $v.credentials.certManager -}}

@@ -138,7 +138,18 @@ Three lines for a pod of your own:
 {{- else }}
 - name: sidecar-certs
   # Readable through the pod's fsGroup, which the sidecar alone has a use for.
+  {{- with $v.credentials.trust }}
+  {{- if .configMap }}
+  projected:
+    defaultMode: 0440
+    sources:
+      - secret: { name: {{ $scope.secret }}, items: [{ key: tls.crt, path: tls.crt }, { key: tls.key, path: tls.key }] }
+      - secret: { name: {{ $scope.secret }}, optional: true, items: [{ key: ca.crl, path: ca.crl }] }
+      - configMap: { name: {{ .configMap }}, items: [{ key: {{ .key }}, path: ca.crt }] }
+  {{- else }}
   secret: { secretName: {{ $scope.secret }}, defaultMode: 0440 }
+  {{- end }}
+  {{- end }}
 {{- end }}
 {{- if $v.public.enabled }}
 - name: sidecar-public
