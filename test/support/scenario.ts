@@ -37,6 +37,7 @@ export class Place {
   readonly directory: string
   readonly descriptors: string
   readonly #authority: CertificateAuthority
+  readonly #issued = new Map<string, Promise<string>>()
 
   private constructor(directory: string, authority: CertificateAuthority) {
     this.directory = directory
@@ -73,7 +74,7 @@ export class Place {
     return {
       module: id,
       trustDomain: TRUST_DOMAIN,
-      credentials: { directory: await this.certificate(id) },
+      credentials: { directory: await this.#own(id) },
       admin: { listen: '127.0.0.1:0' },
       status: { listen: '127.0.0.1:0' },
       // Modules speak here without a token and without having been called.
@@ -81,6 +82,13 @@ export class Place {
       limits: { connectWaitMs: 100, drainTimeoutMs: 5000, ...(limits as Settings) },
       ...sections,
     }
+  }
+
+  /** Issued once: several instances of one module start at the same time, and read the same files. */
+  #own(id: string): Promise<string> {
+    const issued = this.#issued.get(id) ?? this.certificate(id)
+    this.#issued.set(id, issued)
+    return issued
   }
 
   /** Writes a file that only its owner may write; JSON is YAML too. */
