@@ -156,8 +156,8 @@ test('`run` never loads what explains policy, makes certificates, attacks or dem
 
 test('the code of the database and the Kafka leg is loaded where they are configured', (t) => {
   const legs = [
-    'sidecar/databases.ts',
-    'sidecar/kafka.ts',
+    'sidecar/legs/databases.ts',
+    'sidecar/legs/kafka.ts',
     'postgres/session.ts',
     'kafka/frames.ts',
   ]

@@ -9,7 +9,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
-import { type KafkaRulesInForce, kafkaRulesFrom, withoutKafkaRules } from './kafka-rules.ts'
+import { type KafkaRulesInForce, kafkaRulesFrom, withoutKafkaRules } from './legs/kafka-rules.ts'
 
 /** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
 export interface PolicyMaterial {

@@ -4,9 +4,9 @@ import type { History, HistoryView } from '../observe/status/history.ts'
 import type { PublicKeyPair } from '../transport/listen.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
+import type { SessionLegs } from './legs/session-legs.ts'
 import type { BoundAddresses } from './listeners.ts'
 import type { PolicyMaterial } from './policy-material.ts'
-import type { SessionLegs } from './session-legs.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What those who serve are asked when metrics are scraped or the status page is read. */

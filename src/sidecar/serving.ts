@@ -32,13 +32,13 @@ import {
   recording,
 } from './events.ts'
 import { exchangesOf } from './exchange-slots.ts'
-import type { KafkaRulesInForce } from './kafka-rules.ts'
+import type { KafkaRulesInForce } from './legs/kafka-rules.ts'
+import { SessionLegs } from './legs/session-legs.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { migrationFacts, PlainPeers } from './migration.ts'
 import { policyChanged } from './policy-material.ts'
 import { StoppingSidecar } from './predecessor.ts'
 import { type ServingState, type ServingThreads, seenIn } from './serving-threads.ts'
-import { SessionLegs } from './session-legs.ts'
 import { tokenProvenance } from './token-memory.ts'
 import { Upstreams } from './upstreams.ts'
 

@@ -6,7 +6,7 @@ import type { PatternNames } from '../../kafka/name-pattern.ts'
 import { type KafkaRule, readKafkaRules } from '../../kafka/rules.ts'
 import { loadDescriptors } from '../../policy/descriptor-files.ts'
 import type { RuleSource } from '../../policy/rule-source.ts'
-import { kafkaNames } from '../../sidecar/kafka-rules.ts'
+import { kafkaNames } from '../../sidecar/legs/kafka-rules.ts'
 import { type BrokerAcls, brokerAcls, type PrincipalKind, principalOf } from './broker-acls.ts'
 
 /** Rules, what their placeholders stand for, and the modules that ask. */

@@ -1,12 +1,12 @@
 import type { SecureContext, TLSSocket } from 'node:tls'
-import type { CredentialsInForce } from '../credentials/credentials.ts'
-import type { Generation } from '../credentials/generation.ts'
-import { TrustFile } from '../credentials/trust-file.ts'
-import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { factsOf } from '../transport/authenticate.ts'
-import { namedServerContext } from '../transport/named-server.ts'
-import { type Chain, readChain, type TrustBundle } from '../trust/chain.ts'
-import { issuedRecords, revokedOf } from '../trust/revocation.ts'
+import type { CredentialsInForce } from '../../credentials/credentials.ts'
+import type { Generation } from '../../credentials/generation.ts'
+import { TrustFile } from '../../credentials/trust-file.ts'
+import { type Refusal, refuse } from '../../refusal/refusal.ts'
+import { factsOf } from '../../transport/authenticate.ts'
+import { namedServerContext } from '../../transport/named-server.ts'
+import { type Chain, readChain, type TrustBundle } from '../../trust/chain.ts'
+import { issuedRecords, revokedOf } from '../../trust/revocation.ts'
 
 /** What a connection with a named server was opened with, to judge it by again. */
 export interface NamedServerRecord {

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import test from 'ava'
-import { Databases, type DatabasesOptions } from '../../src/sidecar/databases.ts'
-import { CoarseClock } from '../../src/transport/clock.ts'
-import { until } from '../support/patience.ts'
+import { Databases, type DatabasesOptions } from '../../../src/sidecar/legs/databases.ts'
+import { CoarseClock } from '../../../src/transport/clock.ts'
+import { until } from '../../support/patience.ts'
 
 const LISTEN = { listen: { host: '127.0.0.1', port: 0 }, servers: [{ host: 'db', port: 5432 }] }
 

@@ -1,6 +1,6 @@
 import test from 'ava'
-import type { Config } from '../../src/config/config.ts'
-import { kafkaNames, kafkaRulesFrom } from '../../src/sidecar/kafka-rules.ts'
+import type { Config } from '../../../src/config/config.ts'
+import { kafkaNames, kafkaRulesFrom } from '../../../src/sidecar/legs/kafka-rules.ts'
 
 const RULE = {
   value: { caller: 'mod-users', topics: { produce: ['{env}.{tenant}.users'] }, why: 'test' },

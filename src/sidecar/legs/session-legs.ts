@@ -1,6 +1,6 @@
+import type { BoundAddresses } from '../listeners.ts'
 import type { Databases, DatabasesOptions } from './databases.ts'
 import type { KafkaLeg, KafkaLegOptions } from './kafka.ts'
-import type { BoundAddresses } from './listeners.ts'
 
 /** The legs that carry sessions instead of calls. Their code is loaded only where they are configured. */
 export class SessionLegs {

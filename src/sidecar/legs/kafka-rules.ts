@@ -1,9 +1,9 @@
-import type { Config, ConfiguredRule } from '../config/config.ts'
-import type { KafkaSettings } from '../config/kafka.ts'
-import { Fault, type Problem } from '../fault.ts'
-import type { PatternNames } from '../kafka/name-pattern.ts'
-import { KafkaRules, readKafkaRules } from '../kafka/rules.ts'
-import { readTenantRules, tenantRuleFor } from '../policy/tenant-rules.ts'
+import type { Config, ConfiguredRule } from '../../config/config.ts'
+import type { KafkaSettings } from '../../config/kafka.ts'
+import { Fault, type Problem } from '../../fault.ts'
+import type { PatternNames } from '../../kafka/name-pattern.ts'
+import { KafkaRules, readKafkaRules } from '../../kafka/rules.ts'
+import { readTenantRules, tenantRuleFor } from '../../policy/tenant-rules.ts'
 
 /** What the module may do at its Kafka cluster now. */
 export interface KafkaRulesInForce {
