@@ -176,6 +176,28 @@ test('--blast-radius: what a hijacked module reaches', async (t) => {
   t.deepEqual(radius.direct[0].path, ['mod-notes-8.1.0', 'mod-users-19.7.0'])
 })
 
+test('for which tenants each module may act stands above the matrix, those with the usual as a number', async (t) => {
+  const file = join(await folder(t), 'sidecar.yaml')
+  const rule = { caller: 'mod-tags-3.1.0', tenants: ['diku'], why: 'one library uses tags' }
+  const configuration = {
+    module: 'okapi-7.2.0',
+    trustDomain: 'folio.test',
+    credentials: { directory: '/nowhere' },
+    ingress: { forward: 'http://127.0.0.1:9131' },
+    policy: { descriptors: SET, tenantsOf: [rule] },
+  }
+  await writeFile(file, JSON.stringify(configuration), { mode: 0o600 })
+  const { stdout, stderr } = await policy(['matrix', '-c', file])
+  const words = stdout.replaceAll(/\s+/g, ' ')
+  t.regex(words, /\d+ modules may act for all tenants, in each with a token of that tenant/, stderr)
+  t.true(words.includes('mod-tags-3.1.0 may act for tenants diku, with their tokens'))
+  narrow(t, stdout)
+  const one = await policy(['matrix', '-c', file, '--caller', 'mod-tags', '--json'])
+  t.deepEqual(JSON.parse(one.stdout).tenants, [
+    { caller: 'mod-tags-3.1.0', reach: ['tenants diku, with their tokens'] },
+  ])
+})
+
 test('--html writes one page without anything from outside', async (t) => {
   const file = join(await folder(t), 'matrix.html')
   const { stdout, code } = await policy(['matrix', '--descriptors', SET, '--html', file])

@@ -15,6 +15,8 @@ export interface Headline {
   readonly trusted: readonly Trusted[]
   /** The migration listener, and whose ingress it leads to while it is open. */
   readonly plain: (MigrationFacts & { readonly at: string | null }) | null
+  /** For which tenants each module may act at Okapi, whatever routes are open to it. */
+  readonly tenants: readonly { readonly caller: string; readonly reach: readonly string[] }[]
 }
 
 // What still fits on a few screens.
@@ -51,7 +53,19 @@ export function headLines(headline: Headline): readonly string[] {
     ...(mode === 'enforce' ? [] : [report]),
     ...(plain === null ? [] : [`plain: ${migrationText(plain)}`]),
     ...trustLines(trusted),
+    ...tenantLines(headline.tenants),
   ]
+}
+
+/** Mostly all modules have the same: those are counted, and each other one is named. */
+function tenantLines(tenants: Headline['tenants']): string[] {
+  const groups = [...Map.groupBy(tenants, ({ reach }) => reach.join('; '))]
+  const most = Math.max(0, ...groups.map(([, { length }]) => length))
+  return groups.map(([reach, callers]) => {
+    const isUsual = callers.length === most && most > 1
+    const names = isUsual ? `${most} modules` : callers.map(({ caller }) => caller).join(', ')
+    return `${names} may act for ${reach}`
+  })
 }
 
 const TRUSTS: readonly (readonly [TrustKind, string])[] = [

@@ -4,7 +4,9 @@ import { blastRadius } from '../../analysis/blast-radius.ts'
 import { filterOpenings } from '../../analysis/matrix.ts'
 import { reachOf } from '../../analysis/reach.ts'
 import { errorCode, fault } from '../../fault.ts'
+import { isOkapi } from '../../folio/module-id.ts'
 import { trustedIn } from '../../policy/descriptor-trust.ts'
+import type { Policy } from '../../policy/policy.ts'
 import { blastJson, blastText } from './blast-text.ts'
 import { matrixPage } from './matrix-page.ts'
 import { type Headline, matrixCsv, matrixJson, matrixText } from './matrix-text.ts'
@@ -36,8 +38,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (hijacked !== undefined) {
     if (csv || html !== undefined) throw fault('--blast-radius prints text or --json')
     const module = resolveModule('--blast-radius', hijacked, set)
-    const { reach } = policy.bind({ kind: 'module', id: module }, 'okapi').tenants
-    const radius = blastRadius(all, module, set, policy.callerMode, reach)
+    const radius = blastRadius(all, module, set, policy.callerMode, tenantsOf(policy, module))
     process.stdout.write(json ? blastJson(radius) : blastText(radius))
     return 0
   }
@@ -52,11 +53,19 @@ export async function run(argv: readonly string[]): Promise<number> {
       ({ module, usual }) => !usual || module.includes(values.caller ?? ''),
     ),
     plain: migration && { at: plain?.at ?? null, ...migration },
+    tenants: [...set.modules.keys()]
+      .filter((id) => !isOkapi(id) && id.includes(values.caller ?? ''))
+      .map((id) => ({ caller: id, reach: tenantsOf(policy, id) })),
   }
   if (html !== undefined) writePage(html, matrixPage(openings, headline))
   else if (csv) process.stdout.write(matrixCsv(openings))
   else process.stdout.write(json ? matrixJson(openings, headline) : matrixText(openings, headline))
   return 0
+}
+
+/** For which tenants a module may act at Okapi. */
+function tenantsOf(policy: Policy, id: string): readonly string[] {
+  return policy.bind({ kind: 'module', id }, 'okapi').tenants.reach
 }
 
 function writePage(file: string, page: string): void {
