@@ -4,8 +4,9 @@ import { errorCode } from '../fault.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { authenticate } from './authenticate.ts'
 import type { Ticking } from './clock.ts'
-import { isOutOfDescriptors } from './descriptors.ts'
+import { isOutOfDescriptors, isOutOfMemory } from './descriptors.ts'
 import type { DialerOptions, Dialled, Dialling, DialTls } from './dial-options.ts'
+import { DialRound, untrusted } from './dial-round.ts'
 import type { Target } from './peer-addresses.ts'
 import type { Targets } from './targets.ts'
 import { dispose } from './turn-away.ts'
@@ -13,9 +14,6 @@ import { dispose } from './turn-away.ts'
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
 const NEVER = Number.POSITIVE_INFINITY
-
-// What connect(2) says when it is this machine, not the peer, that has no memory left.
-const NO_MEMORY = new Set(['ENOBUFS', 'ENOMEM'])
 
 const NO_DESCRIPTORS = 'this sidecar has no file descriptor left'
 
@@ -38,14 +36,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #onDeadline: () => void = () => {}
   /** What is still to be tried in this round. */
   #queue: readonly Target[] = []
-  /** Those that answered, and are not to be talked to. */
-  #refused: Refusal[] = []
-  /** Those that could not be reached, as sentences. */
-  #unreached: string[] = []
-  /** Those where the one that is wanted may still come, as sentences. */
-  #notYet: string[] = []
-  /** What this process has not got, so that the target was not even asked. */
-  #shortage: string | undefined
+  #round = new DialRound()
   /** Was it once that a descriptor was missing? */
   #starved = false
   #socket: Socket | null = null
@@ -94,30 +85,45 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #beginRound(): void {
     if (this.#over) return
     this.#pausing = false
-    this.#refused = []
-    this.#unreached = []
-    this.#notYet = []
+    const renew = this.#rounds++ > 0 && this.#round.shortage === undefined
+    this.#round = new DialRound()
     if (this.#only !== undefined) {
       this.#queue = [this.#only]
       return this.#next()
     }
-    const renew = this.#rounds++ > 0 && this.#shortage === undefined
-    this.#shortage = undefined
+    // Where the round before reached nothing, the addresses may be those of yesterday.
+    this.#resolve(renew, (targets) => {
+      this.#queue =
+        this.#affinity === 0 ? targets : this.#targets.known.first(this.#affinity, targets)
+      this.#next()
+    })
+  }
+
+  /**
+   * The names lead to others only: they may lead elsewhere by now, as the address of a pod that is gone is
+   * given to another one. Nothing was sent, so what is new of them is tried in the same round.
+   */
+  #lookAgain(): void {
+    this.#round.renewed = true
+    this.#resolve(true, (targets) => {
+      this.#queue = this.#round.untried(targets)
+      this.#next()
+    })
+  }
+
+  #resolve(renew: boolean, done: (targets: readonly Target[]) => void): void {
     let late = false
     this.#until(this.#options.connectMs, () => {
       late = true
       this.#options.limitHit?.('connectMs')
-      this.#unreached.push(this.#targets.notResolved)
+      this.#round.unreached.push(this.#targets.notResolved)
       this.#endRound()
     })
     const resolved = (targets: readonly Target[], failures: readonly string[]) => {
       if (late || this.#over) return
-      this.#unreached.push(...failures)
-      this.#queue =
-        this.#affinity === 0 ? targets : this.#targets.known.first(this.#affinity, targets)
-      this.#next()
+      this.#round.unreached.push(...failures)
+      done(targets)
     }
-    // Where the round before reached nothing, the addresses may be those of yesterday.
     this.#targets.resolve(resolved, renew)
   }
 
@@ -129,9 +135,10 @@ export class Attempt<I, R> implements Ticking, Dialling {
       return
     }
     this.#queue = rest
+    this.#round.tries(target)
     const resting = this.#targets.resting(target, this.#options.clock.now)
     if (resting !== undefined) {
-      this.#notYet.push(resting)
+      this.#round.notYet.push(resting)
       this.#next()
       return
     }
@@ -140,7 +147,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
       this.#connect(target, this.#open(target))
     } catch (error) {
       // Our own key or trust bundle makes no context: no peer can be authenticated.
-      this.#refused.push(untrusted(target, errorCode(error) ?? String(error)))
+      this.#round.refused.push(untrusted(target, errorCode(error) ?? String(error)))
       this.#next()
     }
   }
@@ -170,10 +177,10 @@ export class Attempt<I, R> implements Ticking, Dialling {
         end()
         return this.#outOfDescriptors()
       }
-      if (NO_MEMORY.has(code))
-        this.#shortage = `this machine has no memory for a connection (${code})`
+      if (isOutOfMemory(code))
+        this.#round.shortage = `this machine has no memory for a connection (${code})`
       // OpenSSL's own errors: an alert, no TLS at all, no version or cipher in common.
-      if (code.startsWith('ERR_SSL_')) this.#refused.push(untrusted(target, code))
+      if (code.startsWith('ERR_SSL_')) this.#round.refused.push(untrusted(target, code))
       fail(code)
     }
     const onClose = () => fail('it closed the connection')
@@ -214,8 +221,8 @@ export class Attempt<I, R> implements Ticking, Dialling {
     if (verdict.reason === 'module-unavailable') {
       const why = `${target.key}: ${verdict.because}`
       this.#targets.rest(target, why, this.#options.clock.now)
-      this.#notYet.push(why)
-    } else this.#refused.push(verdict)
+      this.#round.notYet.push(why)
+    } else this.#round.refused.push(verdict)
     this.#next()
   }
 
@@ -237,34 +244,32 @@ export class Attempt<I, R> implements Ticking, Dialling {
     const { descriptors } = this.#options
     if (!this.#starved) descriptors?.refuse('dial')
     this.#starved = true
-    this.#shortage = `${descriptors?.words ?? NO_DESCRIPTORS} for a connection`
+    this.#round.shortage = `${descriptors?.words ?? NO_DESCRIPTORS} for a connection`
     this.#endRound()
   }
 
   #unreachable(target: Target, why: string): void {
     this.#targets.remember(target, 'unreachable')
-    this.#unreached.push(`${target.key}: ${why}`)
+    this.#round.unreached.push(`${target.key}: ${why}`)
     this.#next()
   }
 
   #endRound(): void {
     const { clock, whenUnreachable, connectWaitMs } = this.#options
-    const [refusal] = this.#refused
+    const round = this.#round
     const last = this.#options.waitsNoMore?.() ?? null
-    // Where the process could not ask an address, what the others said is not the last word.
-    if (refusal !== undefined && this.#shortage === undefined) {
-      const because = [...this.#notYet, ...this.#refused.map((each) => each.because)].join('; ')
-      this.#fail({ ...refusal, because })
+    if (round.refusal !== undefined) {
+      if (!round.renewed && this.#only === undefined) return this.#lookAgain()
+      this.#fail(round.refusal)
     } else if (last !== null) {
-      const why = this.#shortage ?? this.#unreached.join('; ')
+      const why = round.shortage ?? round.unreached.join('; ')
       this.#fail({ ...last, because: `${last.because}; ${why}` })
-    } else if (clock.now >= this.#giveUpAt && this.#shortage !== undefined) {
-      this.#fail(refuse('overloaded', this.#shortage))
+    } else if (clock.now >= this.#giveUpAt && round.shortage !== undefined) {
+      this.#fail(refuse('overloaded', round.shortage))
     } else if (clock.now >= this.#giveUpAt) {
-      const because = `nothing could be reached: ${[...this.#notYet, ...this.#unreached].join('; ')}`
       const limit = connectWaitMs > 0 ? { limit: 'connectWaitMs' as const } : {}
-      const unreached = this.#notYet.length > 0 ? 'module-unavailable' : whenUnreachable
-      this.#fail(refuse(unreached, because, limit))
+      const unreached = round.notYet.length > 0 ? 'module-unavailable' : whenUnreachable
+      this.#fail(refuse(unreached, round.nothingReached, limit))
     } else {
       this.#pausing = true
       this.#until(this.#pauseMs, () => this.#beginRound())
@@ -292,8 +297,4 @@ export class Attempt<I, R> implements Ticking, Dialling {
     this.#deadline = this.#options.clock.now + ms
     this.#onDeadline = onDeadline
   }
-}
-
-function untrusted({ key }: Target, why: string): Refusal {
-  return refuse('upstream-untrusted', `${key} could not be trusted: ${why}`)
 }

@@ -25,6 +25,11 @@ export function isOutOfDescriptors(code: string | undefined): boolean {
   return code === 'EMFILE' || code === 'ENFILE'
 }
 
+/** What connect(2) says when it is this machine, not the peer, that has no memory left. */
+export function isOutOfMemory(code: string): boolean {
+  return code === 'ENOBUFS' || code === 'ENOMEM'
+}
+
 /** What did not get a descriptor: a connection of a caller, or one to an upstream. */
 type Starved = 'accept' | 'dial'
 

@@ -1,7 +1,5 @@
-import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import test from 'ava'
+import { whyNoEtc, withEtc } from '../support/faults/etc.ts'
 import { NameServer } from '../support/name-server.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
 import {
@@ -14,6 +12,7 @@ import {
   request,
   Sidecar,
   Talk,
+  unless,
   verdictOf,
 } from '../support/scenario.ts'
 
@@ -24,9 +23,8 @@ const T = 'X-Okapi-Tenant: diku'
 /** More than libc could look up at the same time. */
 const WAITING = 12
 
-/** A process needs files of its own in /etc: only root may give it some. */
-const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0
-const scenario = mayMount ? test.serial : test.serial.skip
+const mayMount = whyNoEtc() === undefined
+const scenario = unless(whyNoEtc())
 
 let place: Place
 let module: Player
@@ -58,7 +56,12 @@ if (mayMount) {
     const limits = { connectWaitMs: 5000, connectionMaxAgeMs: 1000 }
     const more = { ingress: ingressOfOkapi, egress, limits, link: false }
     const file = await place.file('okapi.json', await place.configuration(ID.okapi, more))
-    okapi = await Sidecar.process(ID.okapi, file, {}, withFilesOfItsOwn())
+    const etc = {
+      port: names.port,
+      resolv: ['search svc.test', 'options ndots:5'],
+      hosts: ['127.0.0.1 listed'],
+    }
+    okapi = await Sidecar.process(ID.okapi, file, {}, withEtc(place.directory, etc))
   })
   test.after.always(async () => {
     await okapi?.stop()
@@ -67,19 +70,6 @@ if (mayMount) {
     await names?.close()
     await place?.close()
   })
-}
-
-/** The command that starts a process with another /etc/hosts and /etc/resolv.conf. */
-function withFilesOfItsOwn(): readonly string[] {
-  const hosts = join(place.directory, 'hosts')
-  const resolvConf = join(place.directory, 'resolv.conf')
-  writeFileSync(hosts, '127.0.0.1 localhost\n127.0.0.1 listed\n')
-  writeFileSync(
-    resolvConf,
-    `nameserver 127.0.0.1:${names.port}\nsearch svc.test\noptions ndots:5\n`,
-  )
-  const script = `mount --bind ${hosts} /etc/hosts && mount --bind ${resolvConf} /etc/resolv.conf && exec "$@"`
-  return ['unshare', '-m', 'sh', '-c', script, '_']
 }
 
 scenario('calls of modules whose names are silent do not hold up those of another', async (t) => {

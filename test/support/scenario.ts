@@ -12,8 +12,8 @@ export * from './scenario/messages.ts'
 export { OK, Player, type Reply } from './scenario/player.ts'
 export { type Line, Process } from './scenario/process.ts'
 export { Sidecar } from './scenario/sidecar.ts'
-export { ask, silence, Talk, type Where } from './scenario/talk.ts'
-export { runTool, withTool } from './scenario/tools.ts'
+export { ask, silence, Talk, type UnixSocket, type Where } from './scenario/talk.ts'
+export { runTool, unless, withTool } from './scenario/tools.ts'
 
 const FIXTURES = new URL('../fixtures/descriptors/', import.meta.url).pathname
 const TRUST_DOMAIN = 'folio.test'
@@ -104,13 +104,14 @@ export class Place {
     return Sidecar.start(id, await this.#configured(id, more))
   }
 
-  /** The same as a process of its own: for what signals, threads or the environment do. */
+  /** The same as a process of its own: for what signals, threads or the environment do. `under` as in Process. */
   async process(
     id: string,
     more: Settings,
     env: Readonly<Record<string, string>> = {},
+    under: readonly string[] = [],
   ): Promise<Sidecar> {
-    return Sidecar.process(id, await this.#configured(id, more), env)
+    return Sidecar.process(id, await this.#configured(id, more), env, under)
   }
 
   async #configured(id: string, more: Settings): Promise<string> {

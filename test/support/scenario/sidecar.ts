@@ -41,9 +41,14 @@ export class Sidecar extends Life {
 
   /** The bound port of one of its listeners. */
   port(listener: Direction | 'admin' | 'status'): number {
+    return Number(this.address(listener).split(':').at(-1))
+  }
+
+  /** Where one of its listeners is bound: `host:port`, or the path of a Unix socket. */
+  address(listener: Direction | 'admin' | 'status'): string {
     const address = this.#listening[listener]
     if (address === undefined) throw new Error(`${this.id} has no ${listener}`)
-    return Number(address.split(':').at(-1))
+    return address
   }
 }
 

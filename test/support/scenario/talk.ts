@@ -13,6 +13,11 @@ export type Where =
   | number
   | { readonly port: number; readonly certificate: string; readonly shown?: false }
 
+/** The same from a machine that shares files with the one that is called, and not its loopback. */
+export interface UnixSocket {
+  readonly path: string
+}
+
 /** A caller with bytes of its own making. */
 export class Talk {
   /** Everything that came back. */
@@ -24,7 +29,7 @@ export class Talk {
   #read = 0
   readonly #waiting = new Set<() => void>()
 
-  constructor(where: Where) {
+  constructor(where: Where | UnixSocket) {
     this.socket = connect(where)
     this.socket.on('data', (bytes: Buffer) => {
       this.received += bytes.toString('latin1')
@@ -98,7 +103,7 @@ export class Talk {
 }
 
 /** One request, one answer, on a connection of its own. */
-export async function ask(where: Where, text: string): Promise<Message> {
+export async function ask(where: Where | UnixSocket, text: string): Promise<Message> {
   const talk = new Talk(where)
   try {
     return await talk.send(text).next(text.startsWith('HEAD '))
@@ -108,14 +113,15 @@ export async function ask(where: Where, text: string): Promise<Message> {
 }
 
 /** What is left to say when the other side closes without an answer: '' for nothing at all. */
-export function silence(where: Where, text: string): Promise<string> {
+export function silence(where: Where | UnixSocket, text: string): Promise<string> {
   return new Talk(where).send(text).end()
 }
 
-function connect(where: Where): Socket {
+function connect(where: Where | UnixSocket): Socket {
   if (typeof where === 'number') {
     return net.connect({ host: '127.0.0.1', port: where, allowHalfOpen: true, noDelay: true })
   }
+  if ('path' in where) return net.connect({ path: where.path, allowHalfOpen: true })
   const { port, certificate } = where
   const file = (name: string) => readFileSync(join(certificate, name))
   const own = where.shown === false ? {} : { cert: file('tls.crt'), key: file('tls.key') }

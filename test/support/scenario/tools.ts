@@ -32,6 +32,13 @@ export function withTool(...tools: readonly string[]): Declare {
   }
 }
 
+/** The same for what a machine may not allow. @param why it does not; undefined: it does */
+export function unless(why: string | undefined): Declare {
+  if (why === undefined) return (title, run) => test.serial(title, run)
+  console.log(`skipped: ${why}`)
+  return (title, run) => test.serial.skip(title, run)
+}
+
 function isThere(tool: string): boolean {
   try {
     execFileSync(tool, [HOW_TO_ASK[tool] ?? '--version'], { stdio: 'ignore' })

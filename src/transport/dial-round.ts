@@ -1,0 +1,46 @@
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Target } from './peer-addresses.ts'
+
+/** What came of one round over the targets of a dial. */
+export class DialRound {
+  /** Those that answered, and are not to be talked to. */
+  readonly refused: Refusal[] = []
+  /** Those that could not be reached, as sentences. */
+  readonly unreached: string[] = []
+  /** Those where the one that is wanted may still come, as sentences. */
+  readonly notYet: string[] = []
+  /** What this process has not got, so that a target was not even asked. */
+  shortage: string | undefined
+  /** Names were looked up once more, because no address proved to be the one that is wanted. */
+  renewed = false
+  readonly #tried = new Set<string>()
+
+  tries({ key }: Target): void {
+    this.#tried.add(key)
+  }
+
+  /** Those of `targets` that were not tried yet. */
+  untried(targets: readonly Target[]): readonly Target[] {
+    return targets.filter(({ key }) => !this.#tried.has(key))
+  }
+
+  /**
+   * The word of those that answered. There is none where the process could not ask an address: what the others
+   * said is not the last word then.
+   */
+  get refusal(): Refusal | undefined {
+    const [first] = this.refused
+    if (first === undefined || this.shortage !== undefined) return undefined
+    const because = [...this.notYet, ...this.refused.map((each) => each.because)].join('; ')
+    return { ...first, because }
+  }
+
+  get nothingReached(): string {
+    return `nothing could be reached: ${[...this.notYet, ...this.unreached].join('; ')}`
+  }
+}
+
+/** It answered, and is not to be talked to. */
+export function untrusted({ key }: Target, why: string): Refusal {
+  return refuse('upstream-untrusted', `${key} could not be trusted: ${why}`)
+}
