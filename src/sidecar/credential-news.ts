@@ -33,7 +33,7 @@ export class CredentialNews implements Ticking {
   readonly #telling: CredentialReaders
   readonly #reminder = new Reminder()
   #ownAt = 0
-  #over: string | undefined
+  #unfit: string | undefined
 
   constructor(telling: CredentialReaders) {
     this.#telling = telling
@@ -63,17 +63,17 @@ export class CredentialNews implements Ticking {
   }
 
   /** Who asks whether this sidecar is ready is told, too: every call may fail. */
-  #remarkWhatIsOver(): void {
+  #remarkWhatIsUnfit(): void {
     const { credentials, readiness, now } = this.#telling
-    const over = overIn(credentials.current, now())
-    if (over === this.#over) return
-    this.#over = over
-    readiness.remark('credentials in use', over)
+    const unfit = unfitIn(credentials.current, now())
+    if (unfit === this.#unfit) return
+    this.#unfit = unfit
+    readiness.remark('credentials in use', unfit)
   }
 
   /** Called by the coarse clock, whose time is not that of certificates. */
   tick(now: number): void {
-    this.#remarkWhatIsOver()
+    this.#remarkWhatIsUnfit()
     if (now < this.#ownAt) return
     this.#ownAt = now + OWN_MS
     const { credentials, log } = this.#telling
@@ -83,12 +83,19 @@ export class CredentialNews implements Ticking {
   }
 }
 
-/** What has ended since it was taken up, so that no peer can be reached any more; else undefined. */
-function overIn({ notAfter, crlsEnd }: Generation, now: number): string | undefined {
+/**
+ * What has ended since it was taken up, so that no peer can be reached any more, or has not begun yet by a clock
+ * that was set back; else undefined.
+ */
+function unfitIn({ presented, crls, notAfter, crlsEnd }: Generation, now: number) {
   if (now > notAfter)
     return `our certificate, or one above it, ended on ${iso(notAfter)}: peers refuse us`
-  if (crlsEnd === undefined || now <= crlsEnd) return undefined
-  return `a revocation list expired on ${iso(crlsEnd)}: every peer is refused`
+  if (crlsEnd !== undefined && now > crlsEnd)
+    return `a revocation list expired on ${iso(crlsEnd)}: every peer is refused`
+  const begun = [...presented.map((each) => each.notBefore), ...crls.map((each) => each.thisUpdate)]
+  const begin = Math.max(...begun)
+  if (now >= begin) return undefined
+  return `our credentials were taken up, and begin on ${iso(begin)}: is the clock here wrong?`
 }
 
 function iso(time: number): string {
