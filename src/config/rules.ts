@@ -28,6 +28,9 @@ const PLACES_TO_OKAPI = 1000
 /** Seven eighths are Okapi's 1000 connections for calls and its 100 for itself. */
 export const PLACES_TO_MODULE = 1280
 
+/** Calls that take only a little longer than usual are not slow. */
+const LEAST_TOLERANCE = 1.1
+
 /**
  * What depends on who the sidecar stands for: Okapi owns 9130 itself and has no gateway but its
  * modules. Only for sections that are there.
@@ -62,6 +65,7 @@ export function crossCheck(
     ...databaseFlaws(raw, allowsPlain(raw)),
     ...kafkaFlaws(raw, allowsPlain(raw)),
     ...egressOfRole(raw),
+    ...adaptiveOfRole(raw),
     ...migration.errors,
   ]
   const warnings: Flaw[] = [...migration.warnings, ...tokenFlaws(raw, isOkapi(raw))]
@@ -121,6 +125,23 @@ function egressOfRole(raw: Raw): Flaw[] {
   if (listen || has('modules')) return []
   const message = '`egress` beside Okapi needs `modules`'
   return [{ path: ['egress'], message, hint: 'write modules: {} for all its defaults' }]
+}
+
+function adaptiveOfRole(raw: Raw): Flaw[] {
+  const path = ['limits', 'adaptive', 'tolerance']
+  const tolerance = get(raw, path)
+  if (typeof tolerance !== 'number' || tolerance === 0) return []
+  if (tolerance > 0 && tolerance < LEAST_TOLERANCE) {
+    const message = `\`limits.adaptive.tolerance\` must be 0 or at least ${LEAST_TOLERANCE}: latencies vary`
+    return [{ path, message, hint: 'set it to 2' }]
+  }
+  if (isOkapi(raw)) {
+    const message =
+      '`limits.adaptive` follows the latency of one module, and Okapi’s is that of all modules'
+    return [{ path, message, hint: 'set it beside modules' }]
+  }
+  if (get(raw, ['ingress']) !== undefined) return []
+  return [{ path, message: '`limits.adaptive` needs an `ingress`', hint: 'leave it out' }]
 }
 
 function isOkapi(raw: Raw): boolean {

@@ -33,6 +33,9 @@ const GAUGES = {
     'When the first revocation list runs out and every peer is refused; absent without lists',
   sidecar_buffered_bytes: 'Bytes of bodies held back because the other side is slower',
   sidecar_exchanges_open: 'Exchanges that are under way: what a sidecar that stops waits for',
+  sidecar_module_calls_limit:
+    'Calls that limits.adaptive lets wait in the module now; absent where it is off',
+  sidecar_module_calls_waiting: 'Calls that wait in the module now; absent where it is off',
   sidecar_plain_beyond_loopback: '1 where allowPlainBeyondLoopback is set',
   sidecar_migration_until_timestamp_seconds:
     'When the migration listener closes; absent where there is none',

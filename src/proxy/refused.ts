@@ -1,11 +1,9 @@
 import { STATUS_CODES } from '../observe/node-http.ts'
 import { REASONS, type Reason, type ReasonEntry } from '../refusal/reasons.ts'
-import { problemDocument, type Refusal } from '../refusal/refusal.ts'
+import { problemDocument, type Refusal, refusalLines } from '../refusal/refusal.ts'
 import { HEAD_METHOD, type Head } from '../wire/head.ts'
 import { NAME } from './names.ts'
 import type { RequestContext } from './request-context.ts'
-
-const RETRY_AFTER_SECONDS = 2
 
 interface Asked {
   readonly context: RequestContext
@@ -54,17 +52,15 @@ function isSaidAtModule(reason: string | undefined): reason is Reason {
 /** The whole response that says a refusal. */
 export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean): Buffer {
   const { context } = asked
-  const { reason, status } = refusal
+  const { status } = refusal
   context.requestId ??= crypto.randomUUID()
   const { requestId } = context
   const document = problemDocument(refusal, { proven: context.proven, requestId })
-  const lines = [`X-Sidecar-Refused: ${reason}`]
-  // RFC 9110 section 10.2.3, RFC 6585 section 4: there may be room again soon.
-  if (status === 503 || status === 429) lines.push(`Retry-After: ${RETRY_AFTER_SECONDS}`)
+  const lines = [...refusalLines(refusal)]
   // Without it a browser tells its page no more than "failed to fetch".
   if (context.origin !== undefined) {
     lines.push(`Access-Control-Allow-Origin: ${context.origin}`)
-    lines.push('Access-Control-Expose-Headers: X-Sidecar-Refused')
+    lines.push('Access-Control-Expose-Headers: X-Sidecar-Refused, Retry-After')
     lines.push('Vary: Origin')
   }
   return response(asked, status, 'application/problem+json', document, lines, close)

@@ -94,6 +94,8 @@ export class RequestContext implements Holder {
   readonly share: Share
   holdsPlace = false
   callee: CalleeShare | null = null
+  /** In whose name the module's open calls count this one; '': they do not (ModuleConcurrency). */
+  countedFor = ''
 
   /** The policy as this caller meets it, and what it knows of the callee. */
   authorizer: Authorizer

@@ -6,6 +6,7 @@ import type { HeadWriter } from '../wire/head-writer.ts'
 import type { TenantsBrought } from './brought-tenants.ts'
 import { ANSWER_OF_OKAPI, answersLose } from './header-tables.ts'
 import * as headers from './headers.ts'
+import type { ModuleConcurrency } from './module-concurrency.ts'
 import { NAME } from './names.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { ambiguous } from './path.ts'
@@ -27,6 +28,8 @@ export interface RequestHandlerOptions {
   readonly trueCallers: TrueCallers
   /** Who may have how many exchanges open. */
   readonly shares: Shares
+  /** Undefined with `limits.adaptive` off. */
+  readonly concurrency: ModuleConcurrency | undefined
   /** Undefined: which tokens a module sends is not looked at. */
   readonly tokens: TokenProvenance | undefined
   /** For which tenants Okapi has called. */
@@ -130,7 +133,9 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     if (decision?.allow === true && decision.health) return null
     // Okapi asks the instance that began a tenant's job how far it is.
     if (decision?.allow === true && decision.system) x.affinity = hashOf(context.tenant ?? '') || 1
-    return house.shares.take(context, decision?.provider ?? null)
+    return (
+      house.concurrency?.take(context) ?? house.shares.take(context, decision?.provider ?? null)
+    )
   }
 
   function rewrite(
@@ -161,6 +166,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
   function answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
     const { context } = x
     const { listener, decision, traits } = context
+    house.concurrency?.answered(x, head.status)
     const refused = listener.answerer === 'callee' ? refusedByCallee(head) : undefined
     if (refused !== undefined) {
       const because = `the sidecar of ${context.at} refuses: ${refused}`
@@ -198,6 +204,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     if (x.exempt) askedAbout.delete(x.context.at)
     house.trueCallers.end(x.context)
     house.shares.give(x.context, x.brokenOff)
+    house.concurrency?.ended(x.context)
     house.record(x)
   }
 

@@ -1,6 +1,6 @@
 /**
- * The keys of `limits` in the configuration that metrics count. Two are missing: nothing goes beyond
- * `bufferedBytesPerExchange`, and when `drainTimeoutMs` is over the process ends.
+ * The keys of `limits` in the configuration that metrics count. Three are missing: nothing goes beyond
+ * `bufferedBytesPerExchange`, `adaptive.min` is a least, and when `drainTimeoutMs` is over the process ends.
  */
 export const LIMITS = [
   'requestLineBytes',
@@ -26,6 +26,7 @@ export const LIMITS = [
   'exchanges',
   'exchangesToModule',
   'exchangesPerCallee',
+  'adaptive.tolerance',
   'brokenOffPerSecond',
   'bufferedBytes',
   'connectionMaxAgeMs',

@@ -11,6 +11,11 @@ export interface ReasonEntry {
   readonly phase: Phase
   /** What a person reads in the table; the log has the full sentence with names. */
   readonly sentence: string
+  /**
+   * Retry-After, in seconds: from the least to the most, by chance, or those that were refused together come
+   * again together (RFC 9110 section 10.2.3, RFC 6585 section 4). Only where waiting helps.
+   */
+  readonly retryAfter?: readonly [least: number, most: number]
   /** May a caller whose identity is not proven be told the full sentence too? */
   readonly toldToStrangers: boolean
 }
@@ -71,10 +76,12 @@ export const REASONS = {
   'transaction-not-allowed': policy('the module may not use this Kafka transactional id'),
   'api-not-allowed': policy('Kafka’s administration is closed to this module'),
 
-  'too-many': capacity(429, 'this caller has reached its share of a limit'),
-  overloaded: capacity(503, 'a limit of this sidecar is reached'),
-  draining: capacity(503, 'this sidecar is shutting down'),
-  'module-unavailable': capacity(503, 'the module behind this sidecar is not available'),
+  'too-many': capacity(429, [1, 3], 'this caller has reached its share of a limit'),
+  overloaded: capacity(503, [1, 3], 'a limit of this sidecar is reached'),
+  // Another instance, or the one that follows, is there at once.
+  draining: capacity(503, [1, 2], 'this sidecar is shutting down'),
+  // It has been waited for already (limits.connectWaitMs).
+  'module-unavailable': capacity(503, [2, 6], 'the module behind this sidecar is not available'),
 
   'upstream-unreachable': upstream(
     502,
@@ -104,8 +111,12 @@ function policy(sentence: string): ReasonEntry {
   return { status: 403, phase: 'policy', sentence, toldToStrangers: false }
 }
 
-function capacity(status: number, sentence: string): ReasonEntry {
-  return { status, phase: 'capacity', sentence, toldToStrangers: false }
+function capacity(
+  status: number,
+  retryAfter: readonly [number, number],
+  sentence: string,
+): ReasonEntry {
+  return { status, phase: 'capacity', sentence, retryAfter, toldToStrangers: false }
 }
 
 function upstream(status: number, sentence: string): ReasonEntry {

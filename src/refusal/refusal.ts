@@ -1,5 +1,5 @@
 import type { Limit } from './limits.ts'
-import { REASONS, type Reason } from './reasons.ts'
+import { REASONS, type Reason, type ReasonEntry } from './reasons.ts'
 
 /** A no, with everything that log, metric, header and document need to say about it. */
 export interface Refusal {
@@ -50,4 +50,14 @@ export function problemDocument(refusal: Refusal, { proven, requestId }: Audienc
     ...(told ? { detail: because } : {}),
     ...(proven && wouldAllow !== undefined ? { wouldAllow } : {}),
   })
+}
+
+/** The header lines of a refusal that are the same wherever it is said. */
+export function refusalLines({ reason }: Refusal): readonly string[] {
+  const { retryAfter }: ReasonEntry = REASONS[reason]
+  const line = `X-Sidecar-Refused: ${reason}`
+  if (retryAfter === undefined) return [line]
+  const [least, most] = retryAfter
+  const seconds = least + Math.floor(Math.random() * (most - least + 1))
+  return [line, `Retry-After: ${seconds}`]
 }

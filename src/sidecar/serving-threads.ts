@@ -1,6 +1,7 @@
 import type { Direction } from '../observe/labels.ts'
-import type { WorkerSeen } from '../observe/status/facts.ts'
+import type { ConcurrencySeen, WorkerSeen } from '../observe/status/facts.ts'
 import type { History, HistoryView } from '../observe/status/history.ts'
+import type { ModuleConcurrency } from '../proxy/module-concurrency.ts'
 import type { PublicKeyPair } from '../transport/listen.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
@@ -20,6 +21,8 @@ export interface ServingState {
   readonly bufferedBytes: number
   /** Exchanges that are under way. */
   readonly running: number
+  /** What `limits.adaptive` has come to; null where it is off. */
+  readonly concurrency: ConcurrencySeen | null
   readonly history: HistoryView
   readonly workers: readonly WorkerSeen[]
 }
@@ -65,6 +68,7 @@ export function seenIn(
   authentication: Authentication,
   history: History,
   legs: SessionLegs,
+  module: ModuleConcurrency | undefined,
 ): ServingState {
   return {
     get connections() {
@@ -83,6 +87,9 @@ export function seenIn(
     },
     get bufferedBytes() {
       return connections.bufferedBytes + upstreams.bufferedBytes + legs.heldBytes
+    },
+    get concurrency() {
+      return module?.seen ?? null
     },
     history,
     workers: [],

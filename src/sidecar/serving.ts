@@ -8,6 +8,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import { History } from '../observe/status/history.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import { type ConnectionCheck, healthOf } from '../proxy/health.ts'
+import type { ModuleConcurrency } from '../proxy/module-concurrency.ts'
 import { REQUEST_NAMES, RESPONSE_NAMES } from '../proxy/names.ts'
 import { OkapiUrl } from '../proxy/okapi-url.ts'
 import type { ExchangeSlots } from '../proxy/open-exchanges.ts'
@@ -31,7 +32,7 @@ import {
   nameResolver,
   recording,
 } from './events.ts'
-import { exchangesOf } from './exchange-slots.ts'
+import { concurrencyOf, exchangesOf } from './exchange-slots.ts'
 import type { KafkaRulesInForce } from './legs/kafka-rules.ts'
 import { SessionLegs } from './legs/session-legs.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
@@ -80,6 +81,7 @@ export class Serving implements ServingThreads {
   readonly #descriptors: Descriptors
   readonly #listenerParts: ListenerParts
   readonly #shares: Shares
+  readonly #concurrency: ModuleConcurrency | undefined
   readonly #okapiUrl: OkapiUrl | undefined
   readonly #connectionCheck: ConnectionCheck | undefined
   #leaving = false
@@ -123,6 +125,7 @@ export class Serving implements ServingThreads {
     this.#connectionCheck = config.ingress && upstreams.connectionCheck(config.ingress.forward)
     const shares = new Shares(config.limits, besideOkapi(config), clock)
     this.#shares = shares
+    this.#concurrency = concurrencyOf(config)
     const connections = new Connections(settings, requestHandler(this.#house()), links, shares)
     this.#connections = connections
     this.#legs = new SessionLegs({
@@ -130,15 +133,8 @@ export class Serving implements ServingThreads {
       ...{ log: log.log, history: this.#history },
       rules: () => policies.kafka,
     })
-    const concerned = {
-      credentials,
-      authentication,
-      listeners,
-      upstreams,
-      connections,
-      log: log.log,
-    }
-    this.#trustChanges = new TrustChanges(concerned)
+    const concerned = { credentials, authentication, listeners, upstreams, connections }
+    this.#trustChanges = new TrustChanges({ ...concerned, log: log.log })
     this.#listenerParts = {
       ...{ config, policies, okapiUrl, shares },
       sockets: listeners,
@@ -147,7 +143,8 @@ export class Serving implements ServingThreads {
       callee: upstreams.callee,
       serve: (socket, context) => connections.accept(socket, context),
     }
-    this.seen = seenIn(connections, upstreams, authentication, this.#history, this.#legs)
+    const told = [this.#history, this.#legs, this.#concurrency] as const
+    this.seen = seenIn(connections, upstreams, authentication, ...told)
   }
 
   /** Opens every listener that is configured; resolves to what each is bound to. */
@@ -278,6 +275,7 @@ export class Serving implements ServingThreads {
       self: ingress === undefined ? '' : `http://${ingress.forward.authority}`,
       trueCallers: new TrueCallers(policies, exchangesOf(config, exchanges)),
       shares: this.#shares,
+      concurrency: this.#concurrency,
       tokens: tokenProvenance(config, clock, this.#parts.tokenMemory),
       brought: broughtTenants(config, log.log, brought),
       health: healthOf(module.id, (done) =>

@@ -32,7 +32,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
   const { config, credentials, policies, threads, readiness, destination, tokens } = sources
   const { module, trustDomain, allowPlainBeyondLoopback } = config
   const nowMs = Date.now()
-  const { history, connections, workers } = threads.seen
+  const { history, connections, workers, concurrency } = threads.seen
   const { current } = policies
   return {
     module: module.id,
@@ -54,6 +54,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     overShare: history.overShare,
     slices: history.slices(nowMs),
     openConnections: connections,
+    concurrency,
     workers,
     plainBeyondLoopback: allowPlainBeyondLoopback ?? null,
     migration: migrationFacts(config, nowMs),
@@ -107,6 +108,8 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   })
   metrics.gauge('sidecar_exchanges_open', () => threads.seen.running)
   metrics.gauge('sidecar_buffered_bytes', () => threads.seen.bufferedBytes)
+  metrics.gauge('sidecar_module_calls_limit', () => threads.seen.concurrency?.limit)
+  metrics.gauge('sidecar_module_calls_waiting', () => threads.seen.concurrency?.open)
   metrics.gauge('sidecar_plain_beyond_loopback', () =>
     config.allowPlainBeyondLoopback === undefined ? 0 : 1,
   )

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type Audience, problemDocument, type Refusal } from '../refusal/refusal.ts'
+import { type Audience, problemDocument, type Refusal, refusalLines } from '../refusal/refusal.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 
 const DISCARD_MS = 1000
@@ -27,11 +27,11 @@ export function turnAway(
 }
 
 function fixedResponse(refusal: Refusal, audience: Audience): string {
-  const { reason, status } = refusal
+  const { status } = refusal
   const body = problemDocument(refusal, audience)
   return [
     `HTTP/1.1 ${status} ${PHRASES[status] ?? 'Refused'}`,
-    `X-Sidecar-Refused: ${reason}`,
+    ...refusalLines(refusal),
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',

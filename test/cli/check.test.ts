@@ -379,6 +379,17 @@ test('wrong usage is an error with 2', async (t) => {
   t.is((await sidecar(tmpdir(), 'check', '-c', 'absent.yaml')).status, 2)
 })
 
+test('check says that a limit follows the latency of the module', async (t) => {
+  const adaptive = 'limits: { adaptive: { tolerance: 3, min: 8 } }\n'
+  const { status, stdout } = await sidecar(installation(adaptive), 'check')
+  t.is(status, 0)
+  t.regex(
+    stdout,
+    /adaptive +no more calls than the module answers in 3 times its usual time, but 8 /,
+  )
+  t.notRegex((await sidecar(installation(''), 'check')).stdout, /adaptive/)
+})
+
 test('several threads are told, and more than there are CPUs are warned of, at their line', async (t) => {
   const one = await sidecar(installation(), 'check')
   t.notRegex(one.stdout, /threads/)

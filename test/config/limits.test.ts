@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { loadConfig } from '../../src/config/load.ts'
-import { sentence } from '../../src/fault.ts'
+import { Fault, sentence } from '../../src/fault.ts'
 import { limitsOverTls, memoryProblems } from '../../src/sidecar/machine.ts'
 
 const USERS = `module: mod-users-19.7.0
@@ -117,4 +117,44 @@ test('connections over TLS are no more than there is memory for', (t) => {
   t.deepEqual(of(134_217_728), [327, 164])
   t.deepEqual(of(201_326_592, 2), [245, 123])
   t.deepEqual(of(1_000_000), [64, 32])
+})
+
+/** Errors about `limits.adaptive`, without the file. */
+function errorsOf(text: string, env: NodeJS.ProcessEnv = {}): string[] {
+  try {
+    loaded(text, env)
+    return []
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return error.problems.map(sentence)
+  }
+}
+
+test('a limit that follows the latency is off unless asked for', (t) => {
+  t.deepEqual(loaded(USERS, {}).config?.limits.adaptive, { tolerance: 0, min: 16 })
+  const on = loaded(USERS, { SIDECAR_LIMITS_ADAPTIVE_TOLERANCE: '2.5' })
+  t.deepEqual(on.config?.limits.adaptive, { tolerance: 2.5, min: 16 })
+  t.deepEqual(errorsOf(`${USERS}limits: { adaptive: { tolerance: 0, min: 1 } }\n`), [])
+})
+
+test('it is refused where it cannot work: beside Okapi, without an ingress, below what varies anyway', (t) => {
+  const adaptive = 'limits: { adaptive: { tolerance: 2 } }\n'
+  t.deepEqual(errorsOf(`${OKAPI}limits: { adaptive: { tolerance: 0 } }\n`), [])
+  t.regex(
+    errorsOf(OKAPI + adaptive).join(),
+    /^[^,]*:4:\d+: `limits\.adaptive` follows .* one module/,
+  )
+  const env = { SIDECAR_LIMITS_ADAPTIVE_TOLERANCE: '2' }
+  t.regex(errorsOf(OKAPI, env).join(), /`limits\.adaptive` follows .* one module/)
+  const caller = 'module: mod-users-19.7.0\ntrustDomain: folio.test\negress: {}\n'
+  t.regex(errorsOf(caller + adaptive).join(), /`limits\.adaptive` needs an `ingress`/)
+  for (const wrong of [
+    'tolerance: 1',
+    'tolerance: 101',
+    'tolerance: -2',
+    'tolerance: on',
+    'min: 0',
+  ]) {
+    t.is(errorsOf(`${USERS}limits: { adaptive: { ${wrong} } }\n`).length, 1, wrong)
+  }
 })

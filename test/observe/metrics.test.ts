@@ -205,6 +205,9 @@ test('the limits are those of the configuration, but for those that are never co
   const configured = keysIn(fileSchema())
     .filter(({ path }) => path[0] === 'limits')
     .map(({ path }) => path.slice(1).join('.'))
-  const uncounted = ['bodyRateWindowMs', 'bufferedBytesPerExchange', 'drainTimeoutMs']
+  const uncounted = [
+    ...['adaptive.min', 'bodyRateWindowMs', 'bufferedBytesPerExchange'],
+    'drainTimeoutMs',
+  ]
   t.deepEqual([...LIMITS, ...uncounted].toSorted(), configured.toSorted())
 })

@@ -4,6 +4,7 @@ import type { Caller } from '../../src/policy/caller.ts'
 import { refusalResponse, response } from '../../src/proxy/refused.ts'
 import { RequestContext } from '../../src/proxy/request-context.ts'
 import { Share } from '../../src/proxy/share.ts'
+import { REASONS, type Reason, type ReasonEntry } from '../../src/refusal/reasons.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Upstream } from '../../src/wire/exchange.ts'
 import { SERVED_METHODS } from '../../src/wire/head.ts'
@@ -93,7 +94,28 @@ test('HEAD gets no body, HTTP/1.0 is told that the connection stays, 503 when to
     { context: context(MODULE, 'r'), method: GET, version: 11 },
     refuse('overloaded', 'busy'),
   )
-  t.is(busy.headers.get('retry-after'), '2')
+  t.regex(busy.headers.get('retry-after') ?? '', /^\d$/)
+})
+
+test('when to come again is said where waiting helps, and not always the same', async (t) => {
+  for (const [reason, entry] of Object.entries(REASONS) as [Reason, ReasonEntry][]) {
+    const seen = new Set<string | undefined>()
+    for (let i = 0; i < 60; i++) {
+      const asked = { context: context(MODULE, 'r'), method: GET, version: 11 }
+      seen.add((await said(asked, refuse(reason, 'so'))).headers.get('retry-after'))
+    }
+    if (entry.status !== 429 && entry.status !== 503) {
+      t.deepEqual([...seen], [undefined], reason)
+      continue
+    }
+    const [least, most] = entry.retryAfter ?? []
+    const seconds = [...seen].map(Number)
+    t.true(
+      seconds.every((one) => Number.isInteger(one) && one >= least! && one <= most!),
+      reason,
+    )
+    t.true(seconds.length > 1, reason)
+  }
 })
 
 test('a page may read why it was refused; what it said of itself breaks nothing', async (t) => {
@@ -103,7 +125,7 @@ test('a page may read why it was refused; what it said of itself breaks nothing'
     version: 11,
   })
   t.is(headers.get('access-control-allow-origin'), 'https://folio.example.org')
-  t.is(headers.get('access-control-expose-headers'), 'X-Sidecar-Refused')
+  t.is(headers.get('access-control-expose-headers'), 'X-Sidecar-Refused, Retry-After')
   const odd = await said({
     context: context(MODULE, '\xff"\\\x80', '\xe4\xff'),
     method: GET,

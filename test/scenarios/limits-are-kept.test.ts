@@ -106,6 +106,7 @@ test.serial(
     for (const talk of open) t.is(verdictOf(await talk.send(get('/notes', T)).next()), '200')
     const third = await ask(where, get('/notes', T))
     t.regex(third.first, /^HTTP\/1\.1 429 /)
+    t.regex(field(third, 'Retry-After') ?? '', /^[123]$/)
     // Another caller is not counted with this one: it is refused for another reason.
     const other = await town.place.certificate(ID.tags)
     const answered = await ask({ port: where.port, certificate: other }, get('/notes', T))

@@ -1,5 +1,6 @@
 import '../scenarios/a-caller-that-is-gone.test.ts'
 import '../scenarios/key-updates-have-an-end.test.ts'
+import '../scenarios/a-module-gets-no-more-than-it-answers.test.ts'
 import '../scenarios/limits-are-kept.test.ts'
 import '../scenarios/limits-of-a-request.test.ts'
 import '../scenarios/limits-of-many.test.ts'

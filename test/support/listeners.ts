@@ -16,6 +16,7 @@ import type { TokenSources } from '../../src/policy/token-sources.ts'
 import type { TrueCaller } from '../../src/policy/true-caller.ts'
 import { broughtMemory, TenantsBrought } from '../../src/proxy/brought-tenants.ts'
 import { byModule, toOne } from '../../src/proxy/destination.ts'
+import type { ModuleConcurrency } from '../../src/proxy/module-concurrency.ts'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
 import type { OpenExchanges } from '../../src/proxy/open-exchanges.ts'
 import { type Destination, RequestContext, type Traits } from '../../src/proxy/request-context.ts'
@@ -150,6 +151,8 @@ export interface ListenerOptions {
   readonly brought?: TenantsBrought
   readonly caller?: Caller
   readonly health?: Upstream<RequestContext>
+  /** What follows the module's latency; nothing unless said. */
+  readonly concurrency?: ModuleConcurrency
   /** Which tokens a module may send; left out: any. */
   readonly tokens?: TokenProvenance
   /** Where the connection comes from. */
@@ -185,6 +188,7 @@ export function doorOf(
     self: 'http://127.0.0.1:8081',
     trueCallers: new TrueCallers(policies, options.exchanges),
     shares,
+    concurrency: options.concurrency,
     tokens: options.tokens,
     brought: options.brought ?? new TenantsBrought(broughtMemory(name === 'okapi')),
     health: options.health ?? NO_HEALTH,

@@ -45,6 +45,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
     trustDomain: 'folio.example.org',
     nowMs: NOW,
     startedMs: NOW - 30 * HOUR,
+    concurrency: { limit: 64, open: 12 },
     ready: true,
     draining: false,
     awaiting: [],

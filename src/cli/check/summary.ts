@@ -28,6 +28,7 @@ export function configurationSummary(
     ['module', `${config.module.id} in ${config.trustDomain}`],
     ...listenerRows(config, policy?.told.kafkaRules),
     ...workers(config),
+    ...adaptive(config),
     ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
     ...tenants(policy),
@@ -37,6 +38,13 @@ export function configurationSummary(
 
 function workers({ workers: count }: Config): [string, string][] {
   return count === 1 ? [] : [['workers', `${count} threads on the same ports`]]
+}
+
+function adaptive({ limits }: Config): [string, string][] {
+  const { min, tolerance } = limits.adaptive
+  if (tolerance === 0) return []
+  const slow = `${tolerance} times its usual time`
+  return [['adaptive', `no more calls than the module answers in ${slow}, but ${min} always`]]
 }
 
 /** Nothing is said of what every installation has. */

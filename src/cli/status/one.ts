@@ -1,5 +1,6 @@
 import type { StatusFacts } from '../../observe/status/facts.ts'
 import {
+  callsText,
   dateText,
   migrationText,
   spanText,
@@ -28,6 +29,7 @@ export function statusText(facts: StatusFacts): string {
     ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
     ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
     ['now', rates(facts)],
+    ...(facts.concurrency === null ? [] : [['calls', callsText(facts.concurrency)]]),
     ...(facts.tokens === null ? [] : [['tokens', tokensText(facts.tokens)]]),
     ...(facts.log.lost === 0 ? [] : [['log', `${facts.log.lost} lines lost since the start`]]),
     ...facts.workers.map(({ connections, exchanges }, i) => [

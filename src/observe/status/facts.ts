@@ -47,6 +47,8 @@ export interface StatusFacts {
   readonly overShare: readonly OverShare[]
   readonly slices: readonly Slice[]
   readonly openConnections: number
+  /** Calls that wait in the module, and how many may; null with `limits.adaptive` off. */
+  readonly concurrency: ConcurrencySeen | null
   /** Where `workers` is more than 1: what each thread serves and has served; else empty. */
   readonly workers: readonly WorkerSeen[]
   readonly plainBeyondLoopback: string | null
@@ -54,6 +56,14 @@ export interface StatusFacts {
   readonly migration: MigrationFacts | null
   /** Null with `policy.tokens: off`. */
   readonly tokens: TokenMemory | null
+}
+
+/** What `limits.adaptive` has come to. */
+export interface ConcurrencySeen {
+  /** So many calls may wait in the module now. */
+  readonly limit: number
+  /** Calls that the module has not begun to answer. */
+  readonly open: number
 }
 
 /** One thread of several that serve. */

@@ -3,7 +3,7 @@ import { htmlPage } from '../../html/page.ts'
 import type { OverShare } from '../over-share.ts'
 import type { Access, StatusFacts } from './facts.ts'
 import type { PeerActivity, Refused } from './history.ts'
-import { dateText, migrationText, spanText, tokensText, urgency, when } from './words.ts'
+import { callsText, dateText, migrationText, spanText, tokensText, urgency, when } from './words.ts'
 
 const SLICE_SECONDS = 10
 
@@ -105,7 +105,7 @@ function identity(facts: StatusFacts): Html {
 <dt>Trusts</dt><dd><ul>${trusted}</ul></dd>
 <dt>Revocation lists</dt><dd>${lists}</dd>
 <dt>Listens</dt><dd><ul>${listeners}</ul></dd>
-${lost(facts)}${threads(facts)}${tokens(facts)}
+${lost(facts)}${concurrency(facts)}${threads(facts)}${tokens(facts)}
 </dl>`
 }
 
@@ -114,6 +114,11 @@ function lost({ log }: StatusFacts): Html {
   return log.lost === 0
     ? html``
     : html`<dt>Log</dt><dd class="bad">${log.lost} lines lost since the start</dd>`
+}
+
+/** Only where the limit is on. */
+function concurrency({ concurrency: seen }: StatusFacts): Html {
+  return seen === null ? html`` : html`<dt>Calls</dt><dd>${callsText(seen)}</dd>`
 }
 
 /** Only where they are judged. */

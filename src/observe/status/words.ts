@@ -1,5 +1,5 @@
 import type { TokenMemory } from '../token-memory.ts'
-import type { MigrationFacts } from './facts.ts'
+import type { ConcurrencySeen, MigrationFacts } from './facts.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -56,4 +56,9 @@ export function tokensText(memory: TokenMemory): string {
 export function urgency(beginsMs: number, endsMs: number, nowMs: number): 'fine' | 'soon' | 'over' {
   if (endsMs <= nowMs) return 'over'
   return endsMs - nowMs < (endsMs - beginsMs) / 3 ? 'soon' : 'fine'
+}
+
+/** What `limits.adaptive` has come to, in words. */
+export function callsText({ open, limit }: ConcurrencySeen): string {
+  return `${open} wait in the module, ${limit} may now`
 }

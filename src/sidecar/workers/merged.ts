@@ -1,4 +1,5 @@
 import { MOST_OVER_SHARE, type OverShare } from '../../observe/over-share.ts'
+import type { ConcurrencySeen } from '../../observe/status/facts.ts'
 import {
   MOST_PEERS,
   MOST_REFUSALS,
@@ -24,6 +25,7 @@ export function merged(looks: readonly Look[]): ServingState {
     stale: all(({ stale }) => stale),
     bufferedBytes: all(({ bufferedBytes }) => bufferedBytes),
     running: all(({ running }) => running),
+    concurrency: concurrencyOfAll(looks),
     history: {
       refusals,
       peers: peersOf(looks),
@@ -32,6 +34,13 @@ export function merged(looks: readonly Look[]): ServingState {
     },
     workers: looks.map(({ connections, exchanges }) => ({ connections, exchanges })),
   }
+}
+
+function concurrencyOfAll(looks: readonly Look[]): ConcurrencySeen | null {
+  const all = looks.flatMap(({ concurrency }) => concurrency ?? [])
+  if (all.length === 0) return null
+  const sum = (of: (one: ConcurrencySeen) => number) => all.reduce((n, one) => n + of(one), 0)
+  return { limit: sum(({ limit }) => limit), open: sum(({ open }) => open) }
 }
 
 function peersOf(looks: readonly Look[]): readonly PeerActivity[] {

@@ -3,7 +3,7 @@ import type { Handed } from '../../credentials/handed.ts'
 import type { Problem } from '../../fault.ts'
 import type { Direction } from '../../observe/labels.ts'
 import type { OverShare } from '../../observe/over-share.ts'
-import type { WorkerSeen } from '../../observe/status/facts.ts'
+import type { ConcurrencySeen, WorkerSeen } from '../../observe/status/facts.ts'
 import type { PeerActivity, Refused, Slice } from '../../observe/status/history.ts'
 import type { ExchangeSlots } from '../../proxy/open-exchanges.ts'
 import type { PublicKeyPair } from '../../transport/listen.ts'
@@ -48,6 +48,7 @@ export interface Look extends WorkerSeen {
   readonly stale: number
   readonly bufferedBytes: number
   readonly running: number
+  readonly concurrency: ConcurrencySeen | null
   readonly refusals: readonly Refused[]
   readonly peers: readonly PeerActivity[]
   readonly overShare: readonly OverShare[]

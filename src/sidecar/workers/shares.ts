@@ -19,7 +19,8 @@ const DIVIDED = [
 /** The limits of one thread of so many: together they allow no less than all. */
 export function limitsOfOne(limits: Limits, threads: number): Limits {
   const shares = DIVIDED.map((key) => [key, Math.ceil(limits[key] / threads)])
-  return { ...limits, ...Object.fromEntries(shares) }
+  const adaptive = { ...limits.adaptive, min: Math.ceil(limits.adaptive.min / threads) }
+  return { ...limits, ...Object.fromEntries(shares), adaptive }
 }
 
 /** The same configuration, where the system has chosen ports with the ports that it chose. */

@@ -70,7 +70,8 @@ class Thread {
   }
 
   look(nowMs: number): Look {
-    const { connections, stale, bufferedBytes, running, history, open } = this.#serving.seen
+    const { connections, stale, bufferedBytes, running, history, open, concurrency } =
+      this.#serving.seen
     const { refusals, peers, overShare } = history
     return {
       connections,
@@ -81,6 +82,7 @@ class Thread {
       stale,
       bufferedBytes,
       running,
+      concurrency,
       refusals,
       peers,
       overShare,

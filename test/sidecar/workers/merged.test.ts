@@ -16,6 +16,7 @@ function look(history: History, over: Partial<Look> = {}): Look {
   const counts = { connections: 0, exchanges: 0, open: {}, stale: 0, bufferedBytes: 0, running: 0 }
   return {
     ...counts,
+    concurrency: null,
     refusals,
     peers,
     overShare: history.overShare,
@@ -72,4 +73,11 @@ test('what is open is added up, each thread stays to be seen', (t) => {
     { connections: 3, exchanges: 10 },
     { connections: 4, exchanges: 20 },
   ])
+})
+
+test('limits that follow the latency are added up, where there are any', (t) => {
+  const of = (concurrency: Look['concurrency']) => look(new History(), { concurrency })
+  t.is(merged([of(null), of(null)]).concurrency, null)
+  const both = merged([of({ limit: 20, open: 3 }), of({ limit: 5, open: 6 })])
+  t.deepEqual(both.concurrency, { limit: 25, open: 9 })
 })

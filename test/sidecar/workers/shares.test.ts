@@ -3,7 +3,11 @@ import { loadConfig } from '../../../src/config/load.ts'
 import { LIMITS, type Limit } from '../../../src/refusal/limits.ts'
 import { limitsOfOne, withPorts } from '../../../src/sidecar/workers/shares.ts'
 
-type OfExchanges = Exclude<Limit, `kafka.${string}`>
+function isOfExchanges(name: Limit): name is OfExchanges {
+  return !name.startsWith('kafka.') && name !== 'adaptive.tolerance'
+}
+
+type OfExchanges = Exclude<Limit, `kafka.${string}` | 'adaptive.tolerance'>
 
 const { config } = loadConfig(undefined, {
   SIDECAR_MODULE: 'okapi-7.2.0',
@@ -24,8 +28,9 @@ test('limits of the process are divided and rounded up; those of one exchange ar
   const { limits } = config
   for (const threads of [1, 2, 3, 64]) {
     const share = limitsOfOne(limits, threads)
+    t.is(share.adaptive.min, Math.ceil(limits.adaptive.min / threads))
     t.deepEqual(share.kafka, limits.kafka, 'one thread has the whole leg')
-    for (const key of LIMITS.filter((name): name is OfExchanges => !name.startsWith('kafka.'))) {
+    for (const key of LIMITS.filter(isOfExchanges)) {
       const expected = divided.includes(key) ? Math.ceil(limits[key] / threads) : limits[key]
       t.is(share[key], expected, `${key} of ${threads}`)
     }
