@@ -10,6 +10,7 @@ import { type Log, logRemark } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { Readiness } from './observe/readiness.ts'
 import { AdminServers } from './sidecar/admin-servers.ts'
+import { Auditing } from './sidecar/auditing.ts'
 import { expectedOf, publicExpectationOf } from './sidecar/authentication.ts'
 import { CredentialNews } from './sidecar/credential-news.ts'
 import {
@@ -21,13 +22,13 @@ import {
 } from './sidecar/machine.ts'
 import { Policies } from './sidecar/policies.ts'
 import { tellPolicy } from './sidecar/policy-material.ts'
-import { after, Serving } from './sidecar/serving.ts'
+import { Serving } from './sidecar/serving.ts'
 import type { ServingThreads } from './sidecar/serving-threads.ts'
 import { sourceOf } from './sidecar/source.ts'
 import { gauges } from './sidecar/status.ts'
 import { TokenWatch, tokenMemoryFor } from './sidecar/token-memory.ts'
 import type { Workers } from './sidecar/workers/workers.ts'
-import { CoarseClock } from './transport/clock.ts'
+import { after, CoarseClock } from './transport/clock.ts'
 
 /**
  * The whole process: the only file that knows every room. What can be wrong (credentials, policy) is
@@ -52,20 +53,22 @@ export class Sidecar {
   readonly #threads: ServingThreads
   readonly #windows: AdminServers
   readonly #tokens: TokenWatch | undefined
+  readonly #auditing: Auditing | undefined
   #publicCertificate: PublicCertificate | undefined
   #leftAt: number | undefined
 
   private constructor(parts: Parts) {
-    const { config, log, clock, credentials, policies, workers, tokenMemory } = parts
+    const { config, log, clock, credentials, policies, workers, tokenMemory, auditing } = parts
     const readiness = this.#readiness
     this.#config = config
     this.#log = log
     this.#clock = clock
+    this.#auditing = auditing
     this.#credentials = credentials
     this.#policies = policies
     const metrics = new Metrics(directionsOf(config), workers?.tallies)
     this.#metrics = metrics
-    const here = { config, log, clock, credentials, policies, metrics, tokenMemory }
+    const here = { config, log, clock, credentials, policies, metrics, tokenMemory, auditing }
     this.#threads = workers ?? new Serving(here)
     this.died = workers?.died
     this.#news = new CredentialNews({
@@ -78,6 +81,7 @@ export class Sidecar {
     this.#tokens = tokenMemory && new TokenWatch(config, tokenMemory)
     this.#windows = new AdminServers({
       tokens: this.#tokens,
+      auditing,
       config,
       credentials,
       policies,
@@ -90,6 +94,7 @@ export class Sidecar {
       destination: log.destination,
     })
     readiness.watch('log', () => logRemark(log.destination))
+    if (auditing !== undefined) readiness.watch('audit trail', () => auditing.remark())
   }
 
   /**
@@ -113,6 +118,7 @@ export class Sidecar {
       }),
     })
     await credentials.start()
+    let auditing: Auditing | undefined
     try {
       const { policies, read } = await Policies.start(config)
       const { warnings, material, policy } = read
@@ -128,11 +134,14 @@ export class Sidecar {
       const tokenMemory = tokenMemoryFor(config, policy)
       workers?.remembersTokensIn(tokenMemory)
       workers?.policyChanged(material, policy.hash)
+      auditing = await Auditing.open(config, log)
+      auditing?.start(config, read)
+      workers?.auditsIn(auditing)
       const clock = new CoarseClock()
-      const parts = { config, log, clock, credentials, policies, workers, tokenMemory }
+      const parts = { config, log, clock, credentials, policies, workers, tokenMemory, auditing }
       const sidecar = new Sidecar(parts)
-      told = (report) => sidecar.#whenTakenUp(() => sidecar.#news.told(report))
-      for (const report of early) sidecar.#news.told(report)
+      told = (report) => sidecar.#whenTakenUp(() => sidecar.#tellCredentials(report))
+      for (const report of early) sidecar.#tellCredentials(report)
       await sidecar.#open().catch((error: unknown) => {
         sidecar.#stop()
         throw error
@@ -141,15 +150,17 @@ export class Sidecar {
     } catch (error) {
       workers?.destroy()
       credentials.stop()
+      await auditing?.stop('failed to start')
       throw error
     }
   }
 
   /**
    * Shutting down will follow: not ready any more, callers are sent elsewhere, what runs finishes, and the
-   * module's own calls go on. More than once is as once.
+   * module's own calls go on. More than once is as once. `signal`: who asked for it from outside.
    */
-  leave(): void {
+  leave(signal?: NodeJS.Signals): void {
+    if (signal !== undefined) this.#auditing?.changes?.told(signal, 'leave')
     this.#leftAt ??= performance.now()
     this.#readiness.drain()
     this.#threads.leave()
@@ -157,14 +168,16 @@ export class Sidecar {
 
   /**
    * Stops accepting, finishes what runs, closes. Resolves to false when exchanges had to be cut
-   * because `limits.drainTimeoutMs` was over.
+   * because `limits.drainTimeoutMs` was over. `signal` as for `leave`.
    */
-  async drain(): Promise<boolean> {
+  async drain(signal?: NodeJS.Signals): Promise<boolean> {
+    if (signal !== undefined) this.#auditing?.changes?.told(signal, 'stop')
     this.leave()
     const leavingMs = performance.now() - (this.#leftAt ?? 0)
     await after(Math.max(0, this.#config.drain.delayMs - leavingMs))
     const drained = await this.#threads.drain()
     this.#stop()
+    await this.#auditing?.stop(drained ? 'drained' : 'cut')
     return drained
   }
 
@@ -181,6 +194,7 @@ export class Sidecar {
     const done = this.#readiness.register('every listener')
     const [config, threads] = [this.#config, this.#threads]
     this.#clock.watch(this.#news)
+    if (this.#auditing !== undefined) this.#clock.watch(this.#auditing)
     await this.#readPublic()
     Object.assign(this.listening, await threads.open())
     this.listening.admin = await this.#windows.admin()
@@ -189,14 +203,20 @@ export class Sidecar {
     const [credentials, policies] = [this.#credentials, this.#policies]
     const publicCertificate = this.#publicCertificate
     const { destination } = this.#log
-    const tokens = this.#tokens
+    const [tokens, auditing] = [this.#tokens, this.#auditing]
     const seen = { config, credentials, publicCertificate, policies, threads, destination, tokens }
-    gauges(this.#metrics, seen)
+    gauges(this.#metrics, { ...seen, auditing })
     const [readiness, metrics, { log }] = [this.#readiness, this.#metrics, this.#log]
     await policies.watch(
-      (material) => threads.policyChanged(material, policies.current.hash),
+      (material) => {
+        threads.policyChanged(material, policies.current.hash)
+        auditing?.changes?.policyRead(material)
+      },
       (report) =>
-        this.#whenTakenUp(() => tellPolicy({ policies, readiness, metrics, log }, report)),
+        this.#whenTakenUp(() => {
+          tellPolicy({ policies, readiness, metrics, log }, report)
+          auditing?.changes?.policy(report, policies.current)
+        }),
     )
     threads.serve()
     this.complete = Promise.all([threads.listen(), this.#windows.listen()]).then(done)
@@ -212,6 +232,11 @@ export class Sidecar {
     else void taken.then(tell, () => {})
   }
 
+  #tellCredentials(report: ReloadReport): void {
+    this.#news.told(report)
+    this.#auditing?.changes?.credentials(report)
+  }
+
   async #readPublic(): Promise<void> {
     const { public: browsers, ingress } = this.#config
     if (browsers === undefined) return
@@ -222,8 +247,10 @@ export class Sidecar {
     this.#threads.showPublic(certificate.current)
     certificate.watch(
       (pair) => this.#threads.showPublic(pair),
-      ({ result, problems }) =>
+      (report) =>
         this.#whenTakenUp(() => {
+          const { result, problems } = report
+          this.#auditing?.changes?.publicCertificate(report, certificate.current.notAfter)
           this.#metrics.reloaded(result)
           const why = `the last good one stays in use: ${inOneLine(problems)}`
           this.#readiness.remark('public certificate', result === 'ok' ? undefined : why)
@@ -244,6 +271,7 @@ interface Parts {
   readonly policies: Policies
   readonly workers: Workers | undefined
   readonly tokenMemory: SharedArrayBuffer | undefined
+  readonly auditing: Auditing | undefined
 }
 
 /** A process without threads does not load what threads need. */

@@ -33,8 +33,11 @@ export type EntryValue =
   | readonly EntryValue[]
   | { readonly [name: string]: EntryValue }
 
+/** Fields that every line has: the chain and the writer give them. */
+type GivenName = 'seq' | 'time' | 'chain' | 'prev' | 'hash' | 'module' | 'host'
+
 /** What an entry says beside its place in the chain; never a token, a body, a path or a query. */
-export interface AuditEntry {
+export interface AuditEntry extends Readonly<Partial<Record<GivenName, never>>> {
   readonly kind: EntryKind
   readonly [name: string]: EntryValue | undefined
 }

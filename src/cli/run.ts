@@ -87,7 +87,7 @@ async function live(config: Config, log: Log, { stop, leave }: Orders): Promise<
   }
   void leave.then((signal) => {
     log.log.info({ signal }, 'leaving')
-    sidecar.leave()
+    sidecar.leave(signal)
   })
   const end = sidecar.died === undefined ? stop : Promise.race([stop, sidecar.died])
   try {
@@ -99,7 +99,7 @@ async function live(config: Config, log: Log, { stop, leave }: Orders): Promise<
   }
   const signal = await end
   log.log.info({ ...(signal && { signal }) }, 'draining')
-  const drained = await sidecar.drain()
+  const drained = await sidecar.drain(signal ?? undefined)
   log.log.info({ drained }, 'stopped')
   return drained && signal ? 0 : 1
 }

@@ -8,6 +8,7 @@ import type {
   PeerName,
   PortRange,
 } from './addresses.ts'
+import { type AuditSettings, auditOf } from './audit.ts'
 import { type DatabaseSettings, databaseOf } from './database.ts'
 import { type KafkaSettings, kafkaOf } from './kafka.ts'
 import type { Network } from './networks.ts'
@@ -42,6 +43,8 @@ export interface Config {
   readonly admin: { readonly listen: Listen; readonly healthPath: string }
   readonly status: { readonly listen: Listen }
   readonly log: Readonly<Written['log']>
+  /** Absent: there is no audit trail. */
+  readonly audit: AuditSettings | undefined
   /** How many threads are to serve. */
   readonly workers: number
   readonly limits: Limits
@@ -157,6 +160,8 @@ export function complete(written: Written, sources: Sources): Config {
       ),
     ),
     kafka: written.kafka && kafkaOf(written.kafka, sources),
+    audit:
+      written.audit && auditOf(written.audit, (path) => sources.absolute(path, ['audit', 'to'])),
     policy: policyOf(rules, sources),
     limits: {
       ...limits,

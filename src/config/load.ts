@@ -1,6 +1,7 @@
 import { folderWritableByOthers, writableByOthers } from '../fault/guard.ts'
 import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
+import { auditWarnings } from './audit.ts'
 import { clashes } from './clashes.ts'
 import { type Config, complete } from './config.ts'
 import { get, isSection, type Raw, readDocument, withValue } from './document.ts'
@@ -99,7 +100,7 @@ function open(named: string | undefined): Source {
 }
 
 function guards(config: Config): Problem[] {
-  const { credentials, public: publicListener, policy, kafka } = config
+  const { credentials, public: publicListener, policy, kafka, audit } = config
   return [
     ...(credentials.spiffe === undefined ? folderWritableByOthers(credentials.directory) : []),
     ...(publicListener === undefined
@@ -110,6 +111,7 @@ function guards(config: Config): Problem[] {
     ...(kafka?.rules.files ?? []).flatMap(writableByOthers),
     ...writableByOthers(policy.descriptors),
     ...policy.grants.files.flatMap(writableByOthers),
+    ...(audit === undefined ? [] : auditWarnings(audit)),
   ]
 }
 

@@ -1,15 +1,14 @@
 import * as z from 'zod'
+import { audit } from './audit.ts'
 import { databases } from './database.ts'
 import {
   addressing,
   forward,
-  keyPin,
   listen,
   moduleId,
   momentField,
   ms,
   network,
-  oneOrMore,
   peer,
   pin,
   portRange,
@@ -20,6 +19,7 @@ import {
 } from './fields.ts'
 import { kafka } from './kafka.ts'
 import { limits } from './limits.ts'
+import { pins } from './pins.ts'
 import { policy } from './policy.ts'
 
 const path = () => z.string().min(1)
@@ -114,31 +114,6 @@ const migration = () =>
         'The listener for callers without a sidecar: while moving over only, ordinary declared routes only',
     })
 
-const pins = () =>
-  z
-    .strictObject({
-      peers: z
-        .record(z.string().min(1), z.enum(['module', 'product']))
-        .default({})
-        .meta({
-          description: 'By product: must a peer prove the exact module id, or only the product?',
-        }),
-      keys: z.record(z.string().min(1), oneOrMore(keyPin())).default({}).meta({
-        description: 'By module id or product: the public keys (sha256//BASE64) it may have',
-      }),
-      identities: z
-        .record(
-          z.string().startsWith('spiffe://'),
-          moduleId().transform(({ id }) => id),
-        )
-        .default({})
-        .meta({
-          description:
-            'Foreign SPIFFE ids (spiffe://.../ns/x/sa/y) and the module id each stands for',
-        }),
-    })
-    .prefault({})
-
 /**
  * The configuration file as it is written; the only source of keys, defaults and descriptions. Made
  * for one reading: kept, it would be more than a megabyte for as long as a sidecar runs.
@@ -180,6 +155,7 @@ export const fileSchema = () =>
           access: z.boolean().default(true).meta({ description: 'One line for each exchange' }),
         })
         .prefault({}),
+      audit: audit().optional(),
       workers: z.int().min(1).max(64).default(1).meta({
         description:
           'Threads that serve on the same ports, by one policy and one generation; Linux',

@@ -51,10 +51,10 @@ export class JsonLine {
 
   /**
    * The same for what a caller chose freely: a token in a request id or tenant header would make the
-   * log a place to steal it from. Every JWT begins with base64url of `{"`.
+   * log a place to steal it from.
    */
   textOfCaller(name: Uint8Array, text: string): void {
-    this.text(name, text.includes('eyJ') ? '[masked]' : text)
+    this.text(name, withoutToken(text))
   }
 
   /** A whole number. JSON has no NaN and no Infinity: such a number is a mistake of ours and reads as 0. */
@@ -123,6 +123,11 @@ export class JsonLine {
     this.#bytes.copy(grown, 0, 0, this.length)
     this.#bytes = grown
   }
+}
+
+/** Every JWT begins with base64url of `{"`: a text that may hold one is not told. */
+export function withoutToken(text: string): string {
+  return text.includes('eyJ') ? '[masked]' : text
 }
 
 /** The bytes of an ASCII text that our own code wrote. */

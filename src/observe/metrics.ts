@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import { LIMITS, type Limit } from '../refusal/limits.ts'
 import { ALL_REASONS, type Reason } from '../refusal/reasons.ts'
+import { type AuditState, auditSeries } from './audit-series.ts'
 import { Counts, Durations, Table } from './counters.ts'
 import {
   CALLER_OUTCOMES,
@@ -242,6 +243,11 @@ export class Metrics {
   /** What is remembered of tokens, asked at scrape. */
   tokens(read: () => TokenMemory): void {
     tokenSeries(this.#registry, read)
+  }
+
+  /** The audit trail, asked at scrape. */
+  audit(read: () => AuditState): void {
+    auditSeries(this.#registry, read)
   }
 
   /** `read` gives the notAfter of a certificate in seconds since 1970, asked at scrape. */

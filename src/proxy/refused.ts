@@ -22,7 +22,8 @@ const AT_MODULE: ReadonlySet<string> = new Set<Reason>([
   ...(['version-not-supported', 'timeout', 'too-large'] as const),
   ...(['caller-not-allowed', 'route-not-declared', 'forbidden-header'] as const),
   ...(['tenant-not-allowed', 'quarantined'] as const),
-  ...(['too-many', 'overloaded', 'draining', 'module-unavailable'] as const),
+  ...(['too-many', 'overloaded', 'audit-unavailable', 'draining'] as const),
+  ...(['module-unavailable'] as const),
   ...(['upstream-unreachable', 'upstream-malformed', 'timeout-upstream'] as const),
 ])
 

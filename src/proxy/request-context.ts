@@ -8,6 +8,7 @@ import type { Refusal } from '../refusal/refusal.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/exchange.ts'
 import type { Head } from '../wire/head.ts'
+import type { Announcement } from './announcement.ts'
 import type { RequestRules } from './headers.ts'
 import type { KnownCaller } from './known-callers.ts'
 import type { Share } from './share.ts'
@@ -119,6 +120,8 @@ export class RequestContext implements Holder {
   /** The interface is one whose use is to be seen in the log, with the user. */
   audit: 'low' | 'high' | '' = ''
   userId: string | undefined
+  /** Its entry of the audit trail must be written before it goes on; null: it has none, or need not wait for it. */
+  announcement: Announcement<RequestContext> | null = null
   /** '' where the request was refused before it had one. */
   traceId = ''
   /** Of a browser: its refusals must be readable to the page (CORS). */
@@ -199,6 +202,7 @@ export class RequestContext implements Holder {
     this.tenant = undefined
     this.audit = ''
     this.userId = undefined
+    this.announcement = null
     this.traceId = ''
     this.origin = undefined
     this.okapiUrl = undefined

@@ -3,6 +3,7 @@ import { hashOf } from '../transport/peer-addresses.ts'
 import type { Exchange, RequestHandler, Upstream } from '../wire/exchange.ts'
 import { type Head, SERVED_METHODS } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
+import type { AuditedExchanges } from './audited.ts'
 import type { TenantsBrought } from './brought-tenants.ts'
 import { ANSWER_OF_OKAPI, answersLose } from './header-tables.ts'
 import * as headers from './headers.ts'
@@ -38,6 +39,8 @@ export interface RequestHandlerOptions {
   readonly health: Upstream<RequestContext>
   /** Why what another sidecar may take is given back to its caller; null: it is served. */
   readonly givesBack: () => Refusal | null
+  /** Undefined: there is no audit trail. */
+  readonly audited: AuditedExchanges | undefined
   /** Writes the log line and counts. */
   readonly record: (x: Exchange<RequestContext>) => void
 }
@@ -66,7 +69,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
       authorize(context, head) ??
       house.tokens?.judge(context, head) ??
       place(x) ??
-      rewrite(context, head, out)
+      rewrite(x, head, out)
     )
   }
 
@@ -138,11 +141,8 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     )
   }
 
-  function rewrite(
-    context: RequestContext,
-    head: Head,
-    out: HeadWriter,
-  ): Upstream<RequestContext> | Refusal {
+  function rewrite(x: X, head: Head, out: HeadWriter): Upstream<RequestContext> | Refusal {
+    const { context } = x
     const { request, okapiUrl } = context.listener
     out.text(BEFORE_TARGET[head.method]!)
     if (context.bare) out.text('/')
@@ -160,7 +160,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     house.trueCallers.tell(context, head, out)
     out.lines(head, request.actions, false)
     house.tokens?.passes(context, head)
-    return context.upstream
+    return house.audited?.passes(x, context.upstream) ?? context.upstream
   }
 
   function answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
@@ -205,6 +205,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     house.trueCallers.end(x.context)
     house.shares.give(x.context, x.brokenOff)
     house.concurrency?.ended(x.context)
+    house.audited?.end(x)
     house.record(x)
   }
 
@@ -242,5 +243,6 @@ const NOT_THERE: ReadonlySet<string> = new Set([
   'upstream-unreachable',
   'draining',
   'overloaded',
+  'audit-unavailable',
   'wrong-peer',
 ])

@@ -78,6 +78,7 @@ export const REASONS = {
 
   'too-many': capacity(429, [1, 3], 'this caller has reached its share of a limit'),
   overloaded: capacity(503, [1, 3], 'a limit of this sidecar is reached'),
+  'audit-unavailable': capacity(503, [2, 6], 'the audit trail of this sidecar cannot be written'),
   // Another instance, or the one that follows, is there at once.
   draining: capacity(503, [1, 2], 'this sidecar is shutting down'),
   // It has been waited for already (limits.connectWaitMs).

@@ -1,3 +1,4 @@
+import type { AuditWriter } from '../audit/trail.ts'
 import type { Config } from '../config/config.ts'
 import type { CredentialsInForce } from '../credentials/credentials.ts'
 import { LISTENERS } from '../listeners/all.ts'
@@ -6,6 +7,7 @@ import { AccessLog } from '../observe/access.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { History } from '../observe/status/history.ts'
+import { AuditedExchanges } from '../proxy/audited.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import { type ConnectionCheck, healthOf } from '../proxy/health.ts'
 import type { ModuleConcurrency } from '../proxy/module-concurrency.ts'
@@ -17,7 +19,7 @@ import type { PathCell } from '../proxy/shared-path.ts'
 import { Shares } from '../proxy/shares.ts'
 import { TrueCallers } from '../proxy/true-callers.ts'
 import { refuse } from '../refusal/refusal.ts'
-import type { CoarseClock } from '../transport/clock.ts'
+import { after, type CoarseClock } from '../transport/clock.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
 import type { PublicKeyPair } from '../transport/listen.ts'
 import type { WireSettings } from '../wire/face.ts'
@@ -62,6 +64,8 @@ export interface ServingParts {
   readonly exchanges?: ExchangeSlots | undefined
   /** Where all threads remember for which tenants Okapi has called, if not this thread for itself. */
   readonly brought?: SharedArrayBuffer
+  /** Absent: there is no audit trail. */
+  readonly auditing?: AuditWriter | undefined
   /** Absent: no other thread has the same listeners. */
   readonly sharing?: Sharing
 }
@@ -267,8 +271,8 @@ export class Serving implements ServingThreads {
   }
 
   #house() {
-    const { config, metrics, policies, clock, exchanges, log, brought } = this.#parts
-    const { module, ingress } = config
+    const { config, metrics, policies, clock, exchanges, log, brought, auditing } = this.#parts
+    const { module, ingress, policy } = config
     const kept = { metrics, history: this.#history }
     return {
       okapiUrl: this.#okapiUrl,
@@ -281,15 +285,9 @@ export class Serving implements ServingThreads {
       health: healthOf(module.id, (done) =>
         this.#leaving ? done(DRAINING) : this.#connectionCheck?.(done),
       ),
+      audited: auditing && new AuditedExchanges(auditing, policy.sensitivity),
       givesBack: () => (this.#leaving ? DRAINING : null),
       record: recording(config, this.#access, kept),
     }
   }
-}
-
-/** Resolves then, and does not keep the process alive until then. */
-export function after(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref()
-  })
 }

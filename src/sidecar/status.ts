@@ -9,6 +9,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Readiness } from '../observe/readiness.ts'
 import type { Root, StatusFacts } from '../observe/status/facts.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
+import type { Auditing } from './auditing.ts'
 import { migrationFacts } from './migration.ts'
 import type { ServingThreads } from './serving-threads.ts'
 import type { TokenWatch } from './token-memory.ts'
@@ -25,6 +26,7 @@ export interface StatusSources {
   /** Milliseconds since 1970. */
   readonly startedMs: number
   readonly tokens: TokenWatch | undefined
+  readonly auditing: Auditing | undefined
 }
 
 /** Everything that the status page shows, as it is now. */
@@ -59,6 +61,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     plainBeyondLoopback: allowPlainBeyondLoopback ?? null,
     migration: migrationFacts(config, nowMs),
     tokens: tokens?.now(current, nowMs) ?? null,
+    audit: sources.auditing?.state ?? null,
   }
 }
 
@@ -94,12 +97,13 @@ export interface Gauged {
   readonly threads: ServingThreads
   readonly destination: LogDestination
   readonly tokens: TokenWatch | undefined
+  readonly auditing: Auditing | undefined
 }
 
 /** Everything that is read at scrape, each from the object that knows it. */
 export function gauges(metrics: Metrics, gauged: Gauged): void {
   const { config, credentials, publicCertificate: shown, policies, threads } = gauged
-  const { destination, tokens } = gauged
+  const { destination, tokens, auditing } = gauged
   metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)
   metrics.gauge('sidecar_connections_stale', () => threads.seen.stale)
   metrics.gauge('sidecar_crl_next_update_timestamp_seconds', () => {
@@ -124,6 +128,7 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   })
   metrics.overShare(() => threads.seen.history.overShare)
   metrics.policy(() => policies.current)
+  if (auditing !== undefined) metrics.audit(() => auditing.state)
   if (tokens !== undefined) metrics.tokens(() => tokens.now(policies.current, Date.now()))
   metrics.openConnections(
     Object.fromEntries(directionsOf(config).map((name) => [name, () => threads.seen.open(name)])),

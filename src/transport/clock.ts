@@ -6,6 +6,13 @@ export interface Ticking {
   tick(now: number): void
 }
 
+/** Resolves then, and does not keep the process alive until then. */
+export function after(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })
+}
+
 /**
  * One coarse clock for the process. What has a deadline registers here and is asked every 100 ms,
  * so no request and no connection needs a timer object of its own. A deadline counted from `now`

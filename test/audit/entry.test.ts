@@ -65,7 +65,7 @@ test('an entry that would be too long is written as its kind alone', (t) => {
 })
 
 test('what has not the form of an entry is none', (t) => {
-  const [line = ''] = linesOf([{ kind: 'start', module: 'mod-x-1.0.0' }])
+  const [line = ''] = linesOf([{ kind: 'start' }])
   t.truthy(readEntry(line))
   const spoilt = [
     '',

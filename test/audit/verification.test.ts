@@ -7,7 +7,7 @@ import { sentence } from '../../src/fault.ts'
 import { BEGINNING, hashedAnew, linesOf, placeOf } from '../support/audit.ts'
 
 const ENTRIES: readonly AuditEntry[] = [
-  { kind: 'start', module: 'mod-x-1.0.0', host: 'pod-1' },
+  { kind: 'start' },
   ...Array.from({ length: 8 }, (_, i): AuditEntry => ({ kind: 'exchange', tenant: `t${i}` })),
   { kind: 'stop' },
 ]

@@ -8,7 +8,7 @@ import { hashOf, linesOf, placeOf } from '../support/audit.ts'
 import { typed } from '../support/typed.ts'
 
 const LINES = linesOf([
-  { kind: 'start', module: 'mod-x-1.0.0', host: 'pod-1' },
+  { kind: 'start' },
   { kind: 'exchange', tenant: 'diku' },
   { kind: 'exchange', tenant: 'other' },
   { kind: 'stop' },

@@ -1,4 +1,7 @@
 import '../audit/entry.test.ts'
+import '../audit/trail.test.ts'
+import '../config/audit.test.ts'
+import '../sidecar/audited-changes.test.ts'
 import '../audit/verification.test.ts'
 import '../bench/figures.test.ts'
 import '../cli/discovery-instances.test.ts'

@@ -16,7 +16,8 @@ export const BEGINNING: ChainPosition = { chain: CHAIN, seq: 0, hash: NO_HASH }
 export function linesOf(entries: readonly AuditEntry[], from = BEGINNING): string[] {
   let place = from
   return entries.map((entry, i) => {
-    const made = chained(place, Date.UTC(2027, 0, 1, 0, 0, i), entryText(entry))
+    const text = `"module":"mod-x-1.0.0","host":"pod-1",${entryText(entry)}`
+    const made = chained(place, Date.UTC(2027, 0, 1, 0, 0, i), text)
     place = made.position
     return made.line.slice(0, -1)
   })

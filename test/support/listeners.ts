@@ -14,6 +14,7 @@ import type { Route } from '../../src/policy/routes.ts'
 import type { TenantGuard } from '../../src/policy/tenant-guard.ts'
 import type { TokenSources } from '../../src/policy/token-sources.ts'
 import type { TrueCaller } from '../../src/policy/true-caller.ts'
+import type { AuditedExchanges } from '../../src/proxy/audited.ts'
 import { broughtMemory, TenantsBrought } from '../../src/proxy/brought-tenants.ts'
 import { byModule, toOne } from '../../src/proxy/destination.ts'
 import type { ModuleConcurrency } from '../../src/proxy/module-concurrency.ts'
@@ -153,6 +154,8 @@ export interface ListenerOptions {
   readonly health?: Upstream<RequestContext>
   /** What follows the module's latency; nothing unless said. */
   readonly concurrency?: ModuleConcurrency
+  /** Left out: there is no audit trail. */
+  readonly audited?: AuditedExchanges
   /** Which tokens a module may send; left out: any. */
   readonly tokens?: TokenProvenance
   /** Where the connection comes from. */
@@ -193,6 +196,7 @@ export function doorOf(
     brought: options.brought ?? new TenantsBrought(broughtMemory(name === 'okapi')),
     health: options.health ?? NO_HEALTH,
     givesBack: () => null,
+    audited: options.audited,
     record: (x: Exchange<RequestContext>) => {
       const { tenant, requestId, at, decision, callerOutcome } = x.context
       const reason = x.refused?.reason ?? ''

@@ -91,6 +91,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
     plainBeyondLoopback: null,
     migration: null,
     tokens: null,
+    audit: null,
     ...over,
   }
 }

@@ -33,6 +33,7 @@ export function configurationSummary(
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
     ...tenants(policy),
     ...tokens(config),
+    ...audit(config),
   ])
 }
 
@@ -61,6 +62,16 @@ function tokens({ policy }: Config): [string, string][] {
   const grace = spanText(Math.min(tokenGraceMs, tokenSeenMs))
   const when = mode === 'report' ? 'REPORT ONLY' : `refused from ${grace} after a start on`
   return [['tokens', `${life}, ${when}`]]
+}
+
+function audit({ audit: trail }: Config): [string, string][] {
+  if (trail === undefined) return []
+  const to = trail.to === 'stdout' ? 'standard output' : trail.to.file
+  const otherwise =
+    trail.whenUnwritable === 'block'
+      ? 'what cannot be written is refused'
+      : 'what cannot be written is only counted'
+  return [['audit', `${to}, ${otherwise}`]]
 }
 
 /** As wide as the terminal: what is longer goes on below itself. In a pipe each fact is one line. */

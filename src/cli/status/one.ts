@@ -1,5 +1,6 @@
 import type { StatusFacts } from '../../observe/status/facts.ts'
 import {
+  auditText,
   callsText,
   dateText,
   migrationText,
@@ -31,6 +32,7 @@ export function statusText(facts: StatusFacts): string {
     ['now', rates(facts)],
     ...(facts.concurrency === null ? [] : [['calls', callsText(facts.concurrency)]]),
     ...(facts.tokens === null ? [] : [['tokens', tokensText(facts.tokens)]]),
+    ...(facts.audit === null ? [] : [['audit', auditText(facts.audit)]]),
     ...(facts.log.lost === 0 ? [] : [['log', `${facts.log.lost} lines lost since the start`]]),
     ...facts.workers.map(({ connections, exchanges }, i) => [
       `thread ${i + 1}`,

@@ -1,3 +1,4 @@
+import type { AuditState } from '../audit-series.ts'
 import type { OverShare } from '../over-share.ts'
 import type { TokenMemory } from '../token-memory.ts'
 import type { PeerActivity, Refused, Slice } from './history.ts'
@@ -56,6 +57,8 @@ export interface StatusFacts {
   readonly migration: MigrationFacts | null
   /** Null with `policy.tokens: off`. */
   readonly tokens: TokenMemory | null
+  /** Null where there is no audit trail. */
+  readonly audit: AuditState | null
 }
 
 /** What `limits.adaptive` has come to. */

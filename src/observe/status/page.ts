@@ -3,7 +3,16 @@ import { htmlPage } from '../../html/page.ts'
 import type { OverShare } from '../over-share.ts'
 import type { Access, StatusFacts } from './facts.ts'
 import type { PeerActivity, Refused } from './history.ts'
-import { callsText, dateText, migrationText, spanText, tokensText, urgency, when } from './words.ts'
+import {
+  auditText,
+  callsText,
+  dateText,
+  migrationText,
+  spanText,
+  tokensText,
+  urgency,
+  when,
+} from './words.ts'
 
 const SLICE_SECONDS = 10
 
@@ -105,7 +114,7 @@ function identity(facts: StatusFacts): Html {
 <dt>Trusts</dt><dd><ul>${trusted}</ul></dd>
 <dt>Revocation lists</dt><dd>${lists}</dd>
 <dt>Listens</dt><dd><ul>${listeners}</ul></dd>
-${lost(facts)}${concurrency(facts)}${threads(facts)}${tokens(facts)}
+${lost(facts)}${concurrency(facts)}${threads(facts)}${tokens(facts)}${audit(facts)}
 </dl>`
 }
 
@@ -124,6 +133,13 @@ function concurrency({ concurrency: seen }: StatusFacts): Html {
 /** Only where they are judged. */
 function tokens({ tokens: memory }: StatusFacts): Html {
   return memory === null ? html`` : html`<dt>Tokens</dt><dd>${tokensText(memory)}</dd>`
+}
+
+/** Only where there is one. */
+function audit({ audit: trail }: StatusFacts): Html {
+  if (trail === null) return html``
+  const style = trail.trouble === null && trail.lost === 0 ? '' : 'bad'
+  return html`<dt>Audit trail</dt><dd class="${style}">${auditText(trail)}</dd>`
 }
 
 /** Only where there are several. */

@@ -1,3 +1,4 @@
+import type { AuditState } from '../audit-series.ts'
 import type { TokenMemory } from '../token-memory.ts'
 import type { ConcurrencySeen, MigrationFacts } from './facts.ts'
 
@@ -61,4 +62,11 @@ export function urgency(beginsMs: number, endsMs: number, nowMs: number): 'fine'
 /** What `limits.adaptive` has come to, in words. */
 export function callsText({ open, limit }: ConcurrencySeen): string {
   return `${open} wait in the module, ${limit} may now`
+}
+
+/** Where the audit trail goes, and how far it is, in one sentence. */
+export function auditText({ to, trouble, lost, head }: AuditState): string {
+  const missing = lost === 0 ? '' : `, ${lost} entries lost since the start`
+  const state = trouble === null ? '' : `, CANNOT BE WRITTEN: ${trouble}`
+  return `${to}${state}${missing}, head ${head}`
 }

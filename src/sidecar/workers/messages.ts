@@ -1,3 +1,4 @@
+import type { EntryKind } from '../../audit/entry.ts'
 import type { Config } from '../../config/config.ts'
 import type { Handed } from '../../credentials/handed.ts'
 import type { Problem } from '../../fault.ts'
@@ -64,10 +65,24 @@ export interface Asks {
   showPublic: [PublicKeyPair, null]
   /** The time, in milliseconds since 1970. */
   look: [number, Look]
+  /** What became of entries of the audit trail that it announced. */
+  audited: [readonly AnnouncedEntry[], null]
   leave: [null, null]
   /** True where nothing had to be cut. */
   drain: [null, boolean]
 }
+
+/** An entry for the audit trail. */
+export interface SaidEntry {
+  readonly kind: EntryKind
+  /** Its fields as they stand in its line. */
+  readonly text: string
+  /** The thread waits until it is written, and is told under this number; undefined: it does not wait. */
+  readonly waits: number | undefined
+}
+
+/** One of those that the thread waits for: its number there, its number in the trail, and whether it is written. */
+export type AnnouncedEntry = readonly [waits: number, seq: number, written: boolean]
 
 /** A question on its way. */
 export interface WorkerQuestion<K extends keyof Asks = keyof Asks> {
@@ -79,5 +94,6 @@ export interface WorkerQuestion<K extends keyof Asks = keyof Asks> {
 /** What comes from a thread: lines for the log, an answer, or what a person must mend. */
 export type Said =
   | { readonly lines: string | Uint8Array }
+  | { readonly entry: SaidEntry }
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly problems: readonly Problem[] }

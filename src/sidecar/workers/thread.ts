@@ -13,6 +13,7 @@ import { expectedOf } from '../authentication.ts'
 import { policyFrom } from '../policy-material.ts'
 import { Serving } from '../serving.ts'
 import type { Asks, HandedPolicy, Look, Opened, Said, Start, WorkerQuestion } from './messages.ts'
+import { RemoteAudit } from './remote-audit.ts'
 
 /**
  * One thread of several that serve. It reads no file, watches nothing and writes nowhere: what it
@@ -25,6 +26,7 @@ class Thread {
   readonly #credentials: HandedCredentials
   readonly #policies: { current: Policy; kafka: KafkaRules }
   readonly #serving: Serving
+  readonly #audit: RemoteAudit | undefined
 
   constructor(start: Start) {
     const { config, sharing, cells, credentials, policy, publicPair, brought } = start
@@ -38,8 +40,19 @@ class Thread {
     this.#policies = compiled(config, policy)
     const okapiPath = new SharedPath(start.okapiPath)
     const sources = { credentials: this.#credentials, policies: this.#policies, okapiPath }
+    const auditing = config.audit && new RemoteAudit(config.audit, (entry) => say({ entry }))
+    this.#audit = auditing
     const memory = { tokenMemory: start.tokenMemory, exchanges: start.exchanges, brought }
-    this.#serving = new Serving({ config, log, clock, metrics, sharing, ...memory, ...sources })
+    this.#serving = new Serving({
+      config,
+      log,
+      clock,
+      metrics,
+      sharing,
+      ...memory,
+      ...sources,
+      auditing,
+    })
     if (publicPair !== undefined) this.#serving.showPublic(publicPair)
   }
 
@@ -90,6 +103,11 @@ class Thread {
     }
   }
 
+  audited(entries: Asks['audited'][0]): null {
+    this.#audit?.told(entries)
+    return null
+  }
+
   leave(): null {
     this.#serving.leave()
     return null
@@ -138,6 +156,8 @@ async function answer({ ask, what }: WorkerQuestion): Promise<unknown> {
       return thread.showPublic(what as Asks['showPublic'][0])
     case 'look':
       return thread.look(what as number)
+    case 'audited':
+      return thread.audited(what as Asks['audited'][0])
     case 'leave':
       return thread.leave()
     case 'drain':

@@ -1,11 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import { Fault } from '../../fault.ts'
-import type { Asks, Said } from './messages.ts'
+import type { Asks, Said, SaidEntry } from './messages.ts'
 
 /** Who is told about a thread. */
 export interface WorkerEvents {
   /** Whole lines for the log. */
   lines(lines: string | Uint8Array): void
+  /** An entry for the audit trail. */
+  entry(entry: SaidEntry): void
   /** It ended although it was not told to; said once. */
   died(why: string): void
 }
@@ -60,6 +62,7 @@ export class WorkerThread {
 
   #said(said: Said): void {
     if ('lines' in said) return this.#events.lines(said.lines)
+    if ('entry' in said) return this.#events.entry(said.entry)
     const waiting = this.#waiting.get(said.id)
     this.#waiting.delete(said.id)
     if ('problems' in said) waiting?.reject(new Fault(said.problems))

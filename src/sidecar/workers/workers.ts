@@ -10,12 +10,14 @@ import { broughtMemory } from '../../proxy/brought-tenants.ts'
 import { type ExchangeSlots, exchangeMemory } from '../../proxy/open-exchanges.ts'
 import { sharedPathMemory } from '../../proxy/shared-path.ts'
 import type { PublicKeyPair } from '../../transport/listen.ts'
+import type { Auditing } from '../auditing.ts'
 import { slotsOf } from '../exchange-slots.ts'
 import type { BoundAddresses } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
 import type { ServingState, ServingThreads } from '../serving-threads.ts'
 import { merged } from './merged.ts'
 import type { Asks, HandedPolicy, Opened, Start } from './messages.ts'
+import { RemoteEntries } from './remote-audit.ts'
 import { limitsOfOne, withPorts } from './shares.ts'
 import { WorkerThread } from './worker-thread.ts'
 
@@ -49,6 +51,7 @@ export class Workers implements ServingThreads {
   #policy: HandedPolicy | undefined
   #pair: PublicKeyPair | undefined
   #tokenMemory: SharedArrayBuffer | undefined
+  #auditing: Auditing | undefined
   #begun = false
   #taking: Promise<void> | undefined
   #seen: ServingState = merged([])
@@ -107,6 +110,11 @@ export class Workers implements ServingThreads {
     this.#tokenMemory = memory
   }
 
+  /** Before `open`: where their entries of the audit trail go. */
+  auditsIn(auditing: Auditing | undefined): void {
+    this.#auditing = auditing
+  }
+
   policyChanged(material: PolicyMaterial, hash: string): void {
     const handed = { material, hash }
     if (!this.#begun) this.#policy = handed
@@ -154,8 +162,13 @@ export class Workers implements ServingThreads {
     if (credentials === undefined || policy === undefined || cells === undefined) {
       throw new Error('a worker begins before there is anything to serve by')
     }
+    const entries: RemoteEntries = new RemoteEntries(this.#auditing, (told) => {
+      // A thread that has died waits for nothing.
+      thread.ask('audited', told).catch(() => {})
+    })
     const thread = new WorkerThread(file, `worker ${i + 1}`, {
       lines: (lines) => void log.destination.write(lines),
+      entry: (entry) => entries.take(entry),
       died: (why) => {
         log.log.fatal({ worker: i + 1, why }, 'worker died')
         this.#death.resolve()

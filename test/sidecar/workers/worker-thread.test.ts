@@ -14,13 +14,14 @@ function thread(t: ExecutionContext, script: string) {
   const file = new URL(`data:text/javascript,${encodeURIComponent(whole)}`)
   const worker = new WorkerThread(file, 'tested', {
     lines: (some) => lines.push(String(some)),
+    entry: () => {},
     died: (why) => {
       deaths.push(why)
       died.resolve(why)
     },
   })
   t.teardown(() => worker.end())
-  return { worker, lines, deaths, died: died.promise }
+  return { worker, lines, deaths, entry: () => {}, died: died.promise }
 }
 
 test('questions are answered, whichever is done first; lines come before what was said after them', async (t) => {
@@ -68,7 +69,7 @@ for (const [how, script, why] of [
 
 test('a file that is not there is a death as well', async (t) => {
   const died = Promise.withResolvers<string>()
-  const events = { lines: () => {}, died: (why: string) => died.resolve(why) }
+  const events = { lines: () => {}, entry: () => {}, died: (why: string) => died.resolve(why) }
   const worker = new WorkerThread(new URL('absent.ts', import.meta.url), 'absent', events)
   await t.throwsAsync(worker.ask('leave', null))
   t.regex(await died.promise, /absent\.ts/)
