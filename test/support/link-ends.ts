@@ -1,4 +1,5 @@
 import type { WireLimits } from '../../src/wire/face.ts'
+import type { KnownAddresses } from '../../src/wire/known-addresses.ts'
 import { LinkPool } from '../../src/wire/link/link-pool.ts'
 import type { DialLink } from '../../src/wire/link/link-slot.ts'
 import { ServingLink, type UnreadAnswers } from '../../src/wire/link/serving-link.ts'
@@ -94,8 +95,11 @@ export interface CallingEnd {
 
 type Read = (length: number, bytes: Buffer) => boolean
 
-/** A calling end whose dials wait for `connect`. */
-export function callingEnd(limits: Partial<WireLimits> = {}): CallingEnd {
+/** A calling end whose dials wait for `connect`; `addresses`: where they lead, if not to the only one. */
+export function callingEnd(
+  limits: Partial<WireLimits> = {},
+  addresses?: (sockets: readonly MemorySocket[]) => KnownAddresses,
+): CallingEnd {
   const clock = { now: 1000 }
   const settings = settingsWith(limits, clock)
   const sockets: MemorySocket[] = []
@@ -121,7 +125,7 @@ export function callingEnd(limits: Partial<WireLimits> = {}): CallingEnd {
   const avoid: DialLink['avoid'] = (socket, how) => {
     avoided.push(`${sockets.indexOf(socket as MemorySocket)} ${how}`)
   }
-  const dial: DialLink = { open, avoid }
+  const dial: DialLink = { open, avoid, ...(addresses && { addresses: addresses(sockets) }) }
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
   const peer = new LinkPool<null>('upstream', dial, http1.pool, settings, events)

@@ -64,6 +64,11 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     return this.size > 0 ? 0 : now - this.usedAt
   }
 
+  /** Has an exchange been open within this time? On one that has carried none there was none. */
+  usedWithin(ms: number, now: number): boolean {
+    return this.lastId > 0 && this.restingMs(now) < ms
+  }
+
   /** Opens an exchange. */
   begin(stream: CallingStream<N>, head: Buffer, length: number): void {
     const id = this.lastId + 1

@@ -153,7 +153,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     for (const { waiting } of this.#dials) {
       for (const stream of [...waiting]) stream.tickWaiting(now)
     }
-    if (this.#usable.some((link) => link.restingMs(now) < BUSY_MS)) this.#look(now)
+    if (this.#usable.some((link) => link.usedWithin(BUSY_MS, now))) this.#look(now)
     for (const link of [...this.#usable, ...this.#leaving]) {
       link.tick(now)
       const old = now - link.openedAt >= connectionMaxAgeMs
@@ -167,7 +167,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     this.#usable.splice(i, 1)
     this.#leaving.add(link)
     const { now } = this.#owner.settings.clock
-    if (successor && link.restingMs(now) < BUSY_MS) this.prepare()
+    if (successor && link.usedWithin(BUSY_MS, now)) this.prepare()
   }
 
   /** What comes next does not have to wait for another link. */
