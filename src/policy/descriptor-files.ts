@@ -45,9 +45,7 @@ export function loadDescriptors(from: string | DescriptorFiles): LoadedDescripto
 export const KNOWN_GRANTS_FILE = fileURLToPath(new URL('../../grants/known.yaml', import.meta.url))
 
 function readFolder(folder: string): DescriptorFile[] {
-  const names = readdirSync(folder).filter(
-    (name) => name.endsWith('.json') && !name.startsWith('.'),
-  )
+  const names = namesIn(folder).filter((name) => name.endsWith('.json') && !name.startsWith('.'))
   if (names.length === 0) {
     const hint = 'put the ModuleDescriptors of all installed modules there'
     throw fault(`${folder} holds no *.json`, { hint })
@@ -85,6 +83,14 @@ function isFolder(path: string): boolean {
     return statSync(path).isDirectory()
   } catch (error) {
     throw readable(path, error)
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    throw readable(folder, error)
   }
 }
 

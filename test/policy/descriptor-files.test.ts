@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -253,4 +254,20 @@ test('a whole installation compiles without a complaint', (t) => {
   t.is(word(ask(policy!, asked)), 'requires')
   const rogue = { caller: 'mod-tags-3.1.0-SNAPSHOT', path: '/users/1', tenant: 'diku' }
   t.is(word(ask(policy!, rogue)), 'interface-not-required')
+})
+
+test('a folder that cannot be read, since no file may be opened any more, is a Fault', async (t) => {
+  const path = await folder(t, { 'a.json': '{"id": "mod-a-1.0.0"}' })
+  const loader = new URL('../../src/policy/descriptor-files.ts', import.meta.url).href
+  // A sidecar that reads its policy again ends by everything but a Fault.
+  const script = `
+    import { openSync } from 'node:fs'
+    import { loadDescriptors } from ${JSON.stringify(loader)}
+    try { for (;;) openSync('/dev/null') } catch {}
+    try { loadDescriptors(${JSON.stringify(path)}) } catch ({ name, message }) {
+      process.stdout.write(name + ' ' + message)
+    }`
+  const node = [process.execPath, '--input-type=module', '-e', script]
+  const { stdout } = spawnSync('prlimit', ['--nofile=100:100', ...node], { encoding: 'utf8' })
+  t.is(stdout, `Fault cannot read ${path}: EMFILE`)
 })
