@@ -1,6 +1,7 @@
 import http from 'node:http'
 import { DESCRIPTORS } from './child.ts'
 import { readAll } from './module.ts'
+import { keepIdleFor, POOL_IDLE_MS } from './okapi/call.ts'
 import { type OkapiState, readDescriptors } from './okapi/descriptor.ts'
 import { HeaderFields } from './okapi/headers.ts'
 import { internal, permissionsOf } from './okapi/internal.ts'
@@ -11,14 +12,17 @@ import { listenAndAnswer, processSettings, type ReceivedRequest } from './proces
  * Stands in for Okapi 7.2: module lookup, pipeline and header rules as its ProxyService has them.
  * What it lacks is what no attack of the demo needs: storage, deployment, timers, the token cache.
  */
-const { port, descriptors, tenants, okapiUrl } = processSettings({
+const { port, descriptors, tenants, okapiUrl, poolIdleMs } = processSettings({
   port: 0,
   /** As Okapi's `okapiurl`; where it listens, when nothing is said. */
   okapiUrl: '',
   /** Empty: none, until they are posted. */
   descriptors: DESCRIPTORS,
   tenants: [] as string[],
+  /** For how long a connection to a module is kept idle. */
+  poolIdleMs: POOL_IDLE_MS,
 })
+keepIdleFor(poolIdleMs)
 const state: OkapiState = {
   okapiUrl,
   modules: descriptors === '' ? [] : readDescriptors(descriptors),
@@ -60,6 +64,8 @@ function failed(response: http.ServerResponse, error: Error): void {
 const server = http.createServer({ insecureHTTPParser: true }, (request, response) => {
   serve(request, response).catch((error: Error) => failed(response, error))
 })
+// Nor does it close connections that are idle.
+server.keepAliveTimeout = 0
 server.on('listening', () => {
   const address = server.address()
   if (okapiUrl === '' && typeof address === 'object')

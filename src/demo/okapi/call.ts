@@ -2,8 +2,20 @@ import http from 'node:http'
 import type { Readable } from 'node:stream'
 import { HeaderFields } from './headers.ts'
 
-/** One pool per host:port, 1000 connections each: `http_max_size_proxy`. No timeout anywhere. */
-const pool = new http.Agent({ keepAlive: true, maxSockets: 1000 })
+/** HttpClientOptions.DEFAULT_KEEP_ALIVE_TIMEOUT of Vert.x. */
+export const POOL_IDLE_MS = 60_000
+
+/** One pool per host:port, 1000 connections each: `http_max_size_proxy`. No timeout for an answer. */
+let pool = poolOf(POOL_IDLE_MS)
+
+/** For how long a connection to a module is kept idle. */
+export function keepIdleFor(ms: number): void {
+  pool = poolOf(ms)
+}
+
+function poolOf(timeout: number): http.Agent {
+  return new http.Agent({ keepAlive: true, maxSockets: 1000, timeout })
+}
 
 /** An answer whose body still flows. */
 export interface Received {
