@@ -6,15 +6,12 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BIN, KUBERNETES, PLUGINS, SCHEMAS } from '../test/helm/tools.ts'
+import { BIN, KUBERNETES, OPERATORS, PLUGINS, SCHEMAS } from '../test/helm/tools.ts'
 import { writeSchemas } from './chart-schemas.ts'
 
 const HELM = 'v3.21.3'
 const UNITTEST = 'v1.1.2'
 const KUBECONFORM = 'v0.8.0'
-const CERT_MANAGER = 'v1.21.2'
-const APPROVER_POLICY = 'v0.28.0'
-const PROMETHEUS_OPERATOR = 'v0.85.0'
 /** A cold build of all takes five minutes on two cores; what was compiled by then is kept by `go`. */
 const WITHIN_MS = 540_000
 
@@ -32,11 +29,9 @@ function go(args: readonly string[], cwd?: string): string {
   return execFileSync('go', args, { cwd, env, timeout, stdio: [...stdio], encoding: 'utf8' })
 }
 
-/** Where the source of a module lies; it is fetched where it does not yet. */
-function source(module: string, version: string): string {
-  const said: { Dir: string } = JSON.parse(
-    go(['mod', 'download', '-json', `${module}@${version}`], '/'),
-  )
+/** Where the source of a module lies, by `PATH@VERSION`; it is fetched where it does not yet. */
+function source(module: string): string {
+  const said: { Dir: string } = JSON.parse(go(['mod', 'download', '-json', module], '/'))
   return said.Dir
 }
 
@@ -52,7 +47,7 @@ function unittest(): void {
   const home = join(PLUGINS, 'unittest')
   mkdirSync(home, { recursive: true })
   // Not `go install`: it declines modules that replace others.
-  const cwd = source('github.com/helm-unittest/helm-unittest', UNITTEST)
+  const cwd = source(`github.com/helm-unittest/helm-unittest@${UNITTEST}`)
   go(['build', '-o', join(home, 'unittest'), './cmd/helm-unittest'], cwd)
   const plugin = {
     name: 'unittest',
@@ -69,9 +64,9 @@ function kubeconform(): void {
 }
 
 function schemas(): void {
-  const certManager = source('github.com/cert-manager/cert-manager', CERT_MANAGER)
-  const approver = source('github.com/cert-manager/approver-policy', APPROVER_POLICY)
-  const operator = source('github.com/prometheus-operator/prometheus-operator', PROMETHEUS_OPERATOR)
+  const certManager = source(OPERATORS.certManager)
+  const approver = source(OPERATORS.approverPolicy)
+  const operator = source(OPERATORS.prometheus)
   const monitoring = join(operator, 'example/prometheus-operator-crd/monitoring.coreos.com')
   const custom = [
     join(certManager, 'deploy/crds/cert-manager.io_certificates.yaml'),
@@ -80,7 +75,7 @@ function schemas(): void {
     `${monitoring}_prometheusrules.yaml`,
   ]
   for (const version of KUBERNETES) {
-    const home = source('k8s.io/kubernetes', `v${version}`)
+    const home = source(`k8s.io/kubernetes@v${version}`)
     const folder = join(SCHEMAS, version)
     rmSync(folder, { recursive: true, force: true })
     writeSchemas(folder, join(home, 'api/openapi-spec/swagger.json'), custom, KINDS)

@@ -17,6 +17,13 @@ export const SCHEMAS = join(HOME, 'schemas')
  */
 export const KUBERNETES = ['1.25.16', '1.29.15', '1.36.3'] as const
 
+/** Whose resources the chart makes besides Kubernetes' own, by the version that it is held against. */
+export const OPERATORS = {
+  certManager: 'github.com/cert-manager/cert-manager@v1.21.2',
+  approverPolicy: 'github.com/cert-manager/approver-policy@v0.28.0',
+  prometheus: 'github.com/prometheus-operator/prometheus-operator@v0.85.0',
+} as const
+
 // The machine's own programs go first.
 const { PATH = '', HELM_PLUGINS = PLUGINS } = process.env
 if (!PATH.split(delimiter).includes(BIN)) {

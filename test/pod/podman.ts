@@ -2,6 +2,8 @@ import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+// Before PATH is read: with it helm is found that `npm run chart-tools` has built.
+import '../helm/tools.ts'
 
 /** Everything of one run: files, names of containers, networks and pods. */
 export const PLACE = mkdtempSync(join(tmpdir(), 'sidecar-pod-'))
@@ -64,7 +66,11 @@ export const podman = (...args: string[]) => must('podman', ...args)
 /** What is not on this machine, or is not allowed here; undefined where everything is. */
 export function missing(...tools: readonly string[]): string | undefined {
   if (process.getuid?.() !== 0) return 'this user is not root'
-  const HOW: Readonly<Record<string, string>> = { helm: 'version', ip: '-V' }
+  const HOW: Readonly<Record<string, string>> = {
+    helm: 'version',
+    ip: '-V',
+    openssl: 'version',
+  }
   for (const tool of tools) {
     try {
       execFileSync(tool, [HOW[tool] ?? '--version'], {

@@ -1,0 +1,242 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PLACE, type Said } from '../pod/podman.ts'
+import { foundAuthority, issuePair, pairOf, writeKubeconfig } from './authority.ts'
+import { Enclosure } from './enclosure.ts'
+import { BRIDGE, DOMAIN, Node } from './node.ts'
+import { type ProgramName, programPath } from './programs.ts'
+import { until } from './until.ts'
+
+const SERVER = `https://${BRIDGE.address}:6443`
+const SERVICES = '10.245.0.0/24'
+const ETCD = 'http://127.0.0.1:2379'
+const BIN = join(PLACE, 'bin')
+const FIRST_KUBELET_PORT = 10250
+
+/** What each program is called when it is started; those of Kubernetes are one file. */
+const NAMES: Readonly<Record<string, ProgramName>> = {
+  etcd: 'etcd',
+  coredns: 'coredns',
+  'kube-apiserver': 'kube',
+  'kube-controller-manager': 'kube',
+  'kube-scheduler': 'kube',
+  kubelet: 'kube',
+  kubectl: 'kube',
+}
+
+/** A real Kubernetes of one node and more, of which the machine sees nothing. */
+export class Cluster {
+  readonly nodes: Node[] = []
+  readonly #enclosure: Enclosure
+  readonly #images: string
+  #admin = ''
+
+  private constructor(enclosure: Enclosure, images: string) {
+    this.#enclosure = enclosure
+    this.#images = images
+  }
+
+  /**
+   * From nothing to a node that is ready.
+   * @param images an archive of all images that pods will have
+   */
+  static async open(images: string): Promise<Cluster> {
+    const cluster = new Cluster(await Enclosure.open(), images)
+    try {
+      await cluster.#startControl()
+      await cluster.addNode('node1')
+      return cluster
+    } catch (error) {
+      await cluster.close()
+      throw error
+    }
+  }
+
+  /** Another node, ready for pods. */
+  async addNode(name: string): Promise<Node> {
+    const node = new Node(this.#enclosure, name)
+    this.nodes.push(node)
+    await node.startContainerd(this.#images)
+    const port = FIRST_KUBELET_PORT + 10 * (this.nodes.length - 1)
+    await node.startKubelet(join(BIN, 'kubelet'), SERVER, port)
+    await until(`${name} is ready`, async () => {
+      const ready = '{.status.conditions[?(@.type=="Ready")].status}'
+      return (await this.kubectl('get', 'node', name, '-o', `jsonpath=${ready}`)).out === 'True'
+    })
+    return node
+  }
+
+  async close(): Promise<void> {
+    await this.#enclosure.close()
+    for (const node of this.nodes) node.removeCgroups()
+  }
+
+  /** kubectl, as the administrator of the cluster. */
+  kubectl(...args: string[]): Promise<Said> {
+    return this.client(join(BIN, 'kubectl'), args)
+  }
+
+  /** Any client of the API server, as its administrator. */
+  client(file: string, args: readonly string[], input?: string): Promise<Said> {
+    const env = { KUBECONFIG: this.#admin }
+    return this.#enclosure.run(file, args, { env, ...(input === undefined ? {} : { input }) })
+  }
+
+  /** kubectl that has to end well; resolves to what it wrote. */
+  async must(...args: string[]): Promise<string> {
+    const { code, out, err } = await this.kubectl(...args)
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${out}${err}`)
+    return out.trim()
+  }
+
+  /** Makes or changes objects. */
+  async apply(...objects: readonly object[]): Promise<void> {
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
+    const { code, out, err } = await this.client(join(BIN, 'kubectl'), ['apply', '-f', '-'], input)
+    if (code !== 0) throw new Error(`kubectl apply: ${out}${err}`)
+  }
+
+  /** What the API server says of objects, without making them: YAML or JSON. */
+  dryRun(objects: string, ...flags: readonly string[]): Promise<Said> {
+    const args = ['apply', '--dry-run=server', '--validate=strict', ...flags, '-f', '-']
+    return this.client(join(BIN, 'kubectl'), args, objects)
+  }
+
+  /** Asks for the end of a pod as `drain` does: a disruption budget may say no. */
+  async evict(namespace: string, name: string): Promise<void> {
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } }
+    const args = ['create', '--raw', path, '-f', '-']
+    const { code, err } = await this.client(join(BIN, 'kubectl'), args, JSON.stringify(eviction))
+    if (code !== 0) throw new Error(`${name} is not evicted: ${err}`)
+  }
+
+  /** An object, or a list of them, as the API server has it. */
+  async get<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.must('get', ...args, '-o', 'json'))
+  }
+
+  /** Starts another program beside the cluster, as its administrator. */
+  startBeside(name: ProgramName): void {
+    this.#enclosure.start(name, programPath(name), this.#admin)
+  }
+
+  log(name: string): string {
+    return this.#enclosure.log(name)
+  }
+
+  async #startControl(): Promise<void> {
+    mkdirSync(BIN)
+    for (const [name, program] of Object.entries(NAMES)) {
+      symlinkSync(programPath(program), join(BIN, name))
+    }
+    await this.#makeBridge()
+    await foundAuthority()
+    const { address } = BRIDGE
+    const names = `IP:127.0.0.1,IP:${address},DNS:localhost,DNS:kubernetes.default.svc`
+    await issuePair('apiserver', '/CN=kube-apiserver', names)
+    await issuePair('admin', '/O=system:masters/CN=admin')
+    for (const part of ['kube-controller-manager', 'kube-scheduler']) {
+      await issuePair(part, `/CN=system:${part}`)
+    }
+    this.#admin = writeKubeconfig('admin', SERVER)
+    this.#start('etcd', {
+      'data-dir': join(PLACE, 'etcd'),
+      'unsafe-no-fsync': 'true',
+      'listen-client-urls': ETCD,
+      'advertise-client-urls': ETCD,
+      'listen-peer-urls': 'http://127.0.0.1:2380',
+      'log-level': 'warn',
+    })
+    this.#start('kube-apiserver', apiServerFlags())
+    await until('the API server is ready', async () => {
+      return (await this.kubectl('get', '--raw', '/readyz')).code === 0
+    })
+    const quiet = { 'leader-elect': 'false', 'bind-address': '127.0.0.1' }
+    this.#start('kube-controller-manager', {
+      ...quiet,
+      kubeconfig: writeKubeconfig('kube-controller-manager', SERVER),
+      'root-ca-file': pairOf('ca').crt,
+      'service-account-private-key-file': pairOf('accounts').key,
+      'use-service-account-credentials': 'true',
+    })
+    this.#start('kube-scheduler', {
+      ...quiet,
+      kubeconfig: writeKubeconfig('kube-scheduler', SERVER),
+    })
+    const corefile = join(PLACE, 'Corefile')
+    // Addresses are to be told as they are, not as they were.
+    const kubernetes = `kubernetes ${DOMAIN} {\n kubeconfig ${this.#admin} test\n ttl 5\n }`
+    writeFileSync(corefile, `.:53 {\n bind ${address}\n errors\n ${kubernetes}\n}\n`)
+    this.#enclosure.start('coredns', join(BIN, 'coredns'), '-conf', corefile)
+  }
+
+  #start(name: string, flags: Readonly<Record<string, string>>): void {
+    const args = Object.entries(flags).map(([key, value]) => `--${key}=${value}`)
+    this.#enclosure.start(name, join(BIN, name), ...args)
+  }
+
+  async #makeBridge(): Promise<void> {
+    const ip = (...args: string[]) => this.#enclosure.must('ip', ...args)
+    await ip('link', 'add', 'pods', 'type', 'bridge')
+    await ip('addr', 'add', `${BRIDGE.address}/24`, 'dev', 'pods')
+    await ip('link', 'set', 'pods', 'up')
+    // API server and kubelet take their own address from the default route.
+    await ip('route', 'add', 'default', 'via', BRIDGE.address)
+    await this.#enclosure.must('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+  }
+}
+
+/** A pod, as far as these tests look at it. */
+export interface Pod {
+  readonly metadata: {
+    readonly name: string
+    readonly uid: string
+    readonly deletionTimestamp?: string
+  }
+  readonly spec: { readonly nodeName: string }
+  readonly status: {
+    readonly podIP: string
+    readonly containerStatuses: readonly ContainerStatus[]
+    readonly initContainerStatuses: readonly ContainerStatus[]
+  }
+}
+
+export interface ContainerStatus {
+  readonly name: string
+  readonly containerID: string
+  readonly restartCount: number
+  readonly state: {
+    readonly running?: { readonly startedAt: string }
+    readonly terminated?: { readonly exitCode: number; readonly finishedAt: string }
+  }
+}
+
+function apiServerFlags(): Readonly<Record<string, string>> {
+  const own = pairOf('apiserver')
+  const admin = pairOf('admin')
+  const accounts = pairOf('accounts').key
+  const ca = pairOf('ca').crt
+  return {
+    'etcd-servers': ETCD,
+    'advertise-address': BRIDGE.address,
+    'secure-port': '6443',
+    'tls-cert-file': own.crt,
+    'tls-private-key-file': own.key,
+    'client-ca-file': ca,
+    'kubelet-client-certificate': admin.crt,
+    'kubelet-client-key': admin.key,
+    'kubelet-certificate-authority': ca,
+    // Else `exec` and `logs` ask a name server for the node.
+    'kubelet-preferred-address-types': 'InternalIP',
+    'service-account-key-file': accounts,
+    'service-account-signing-key-file': accounts,
+    'service-account-issuer': 'https://kubernetes.default.svc',
+    'service-cluster-ip-range': SERVICES,
+    'authorization-mode': 'Node,RBAC',
+    'enable-admission-plugins': 'NodeRestriction',
+    // No kube-proxy, so nothing leads to the Service of the API server.
+    'endpoint-reconciler-type': 'none',
+    'enable-aggregator-routing': 'true',
+  }
+}

@@ -1,0 +1,198 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { PLACE } from '../pod/podman.ts'
+import { issuePair, pairOf, writeKubeconfig } from './authority.ts'
+import type { Enclosure } from './enclosure.ts'
+
+/** The network of all pods; its first address is the machine's side of it. */
+export const BRIDGE = { address: '10.244.0.1', network: '10.244.0.0/24', first: '10.244.0.10' }
+export const DOMAIN = 'cluster.local'
+export const PAUSE_IMAGE = 'localhost/okapi-sidecar-test/pause:1'
+
+const CGROUPS = '/sys/fs/cgroup'
+
+/** One kubelet with its containerd. Nodes share a bridge and the addresses on it. */
+export class Node {
+  readonly name: string
+  readonly #enclosure: Enclosure
+  readonly #home: string
+  readonly #cgroup: string
+  readonly #socket: string
+
+  constructor(enclosure: Enclosure, name: string) {
+    this.name = name
+    this.#enclosure = enclosure
+    this.#home = join(PLACE, name)
+    this.#cgroup = `okapi-sidecar-test-${process.pid}-${name}`
+    this.#socket = join(this.#home, 'containerd.sock')
+    mkdirSync(this.#home)
+    for (const parent of hierarchies()) makeCgroup(parent, this.#cgroup)
+  }
+
+  /** Starts containerd and gives it the images, since there is no registry to ask. */
+  async startContainerd(images: string): Promise<void> {
+    const cni = join(this.#home, 'cni')
+    mkdirSync(cni)
+    writeFileSync(join(cni, '10-pods.conflist'), JSON.stringify(podNetwork()))
+    const config = join(this.#home, 'containerd.toml')
+    writeFileSync(config, containerdConfig(this.#home, this.#socket, cni))
+    this.#enclosure.start(`containerd-${this.name}`, 'containerd', '-c', config)
+    const ctr = ['ctr', '-a', this.#socket, '-n', 'k8s.io'] as const
+    while ((await this.#enclosure.run(ctr[0], [...ctr.slice(1), 'version'])).code !== 0);
+    await this.#enclosure.must(...ctr, 'images', 'import', images)
+  }
+
+  /** Starts the kubelet, which registers the node. `port` and the next one are its own. */
+  async startKubelet(kubelet: string, server: string, port: number): Promise<void> {
+    const { address } = BRIDGE
+    const user = `/O=system:nodes/CN=system:node:${this.name}`
+    await issuePair(this.name, user, `IP:${address},DNS:${this.name}`)
+    const own = pairOf(this.name)
+    const config = {
+      apiVersion: 'kubelet.config.k8s.io/v1beta1',
+      kind: 'KubeletConfiguration',
+      address,
+      port,
+      healthzPort: port + 1,
+      authentication: {
+        anonymous: { enabled: false },
+        webhook: { enabled: true },
+        x509: { clientCAFile: pairOf('ca').crt },
+      },
+      authorization: { mode: 'Webhook' },
+      tlsCertFile: own.crt,
+      tlsPrivateKeyFile: own.key,
+      containerRuntimeEndpoint: `unix://${this.#socket}`,
+      // How often changed Secrets are looked for; by default a minute.
+      syncFrequency: '10s',
+      cgroupDriver: 'cgroupfs',
+      cgroupRoot: `/${this.#cgroup}`,
+      failCgroupV1: false,
+      failSwapOn: false,
+      makeIPTablesUtilChains: false,
+      clusterDNS: [address],
+      clusterDomain: DOMAIN,
+      resolvConf: emptyFile(join(this.#home, 'resolv.conf')),
+      podLogsDir: join(this.#home, 'pod-logs'),
+      volumePluginDir: join(this.#home, 'volume-plugins'),
+      // The disk of a developer may be nearly full, and nothing is to be removed for that.
+      evictionHard: {
+        'memory.available': '100Mi',
+        'nodefs.available': '1%',
+        'imagefs.available': '1%',
+      },
+      imageGCHighThresholdPercent: 100,
+      imageGCLowThresholdPercent: 99,
+    }
+    const file = join(this.#home, 'kubelet.yaml')
+    writeFileSync(file, stringify(config))
+    const flags = {
+      config: file,
+      kubeconfig: writeKubeconfig(this.name, server),
+      'root-dir': join(this.#home, 'kubelet'),
+      'cert-dir': join(this.#home, 'kubelet-pki'),
+      'hostname-override': this.name,
+      'node-ip': address,
+    }
+    const args = Object.entries(flags).map(([key, value]) => `--${key}=${value}`)
+    this.#enclosure.start(`kubelet-${this.name}`, kubelet, ...args)
+  }
+
+  /** What is left of it in the machine when the enclosure is closed. */
+  removeCgroups(): void {
+    for (const parent of hierarchies()) removeCgroup(join(parent, this.#cgroup))
+  }
+
+  /** A file of a container's memory: what it uses, its most, its limit. */
+  memory(pod: string, container: string): { limit: number; most: number } | undefined {
+    const parent = existsSync(join(CGROUPS, 'memory')) ? join(CGROUPS, 'memory') : CGROUPS
+    for (const quality of ['', 'burstable', 'besteffort']) {
+      const folder = join(parent, this.#cgroup, 'kubepods', quality, `pod${pod}`, container)
+      for (const [limit, most] of [
+        ['memory.limit_in_bytes', 'memory.max_usage_in_bytes'],
+        ['memory.max', 'memory.peak'],
+      ] as const) {
+        if (!existsSync(join(folder, limit)) || !existsSync(join(folder, most))) continue
+        const read = (name: string) => Number(readFileSync(join(folder, name), 'utf8'))
+        return { limit: read(limit), most: read(most) }
+      }
+    }
+    return undefined
+  }
+}
+
+function emptyFile(path: string): string {
+  writeFileSync(path, '')
+  return path
+}
+
+function podNetwork() {
+  const range = { subnet: BRIDGE.network, rangeStart: BRIDGE.first }
+  const ipam = {
+    type: 'host-local',
+    dataDir: join(PLACE, 'addresses'),
+    ranges: [[range]],
+    routes: [{ dst: '0.0.0.0/0' }],
+  }
+  const bridge = {
+    type: 'bridge',
+    bridge: 'pods',
+    isGateway: true,
+    ipMasq: false,
+    hairpinMode: true,
+    ipam,
+  }
+  return { cniVersion: '1.0.0', name: 'pods', plugins: [bridge] }
+}
+
+/** Without CAP_SYS_RESOURCE and AppArmor, as test machines are. */
+function containerdConfig(home: string, socket: string, cni: string): string {
+  const cri = 'plugins."io.containerd.grpc.v1.cri"'
+  return `version = 2
+root = "${home}/containerd"
+state = "/run/${home.split('/').at(-1)}"
+oom_score = 0
+disabled_plugins = [${['btrfs', 'zfs', 'devmapper', 'aufs'].map((name) => `"io.containerd.snapshotter.v1.${name}"`)}]
+[grpc]
+  address = "${socket}"
+[${cri}]
+  sandbox_image = "${PAUSE_IMAGE}"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+[${cri}.cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = "${cni}"
+[${cri}.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[${cri}.containerd.runtimes.runc.options]
+  SystemdCgroup = false
+`
+}
+
+/** Where cgroups are made: one tree, or one for every controller. */
+function hierarchies(): string[] {
+  if (existsSync(join(CGROUPS, 'cgroup.controllers'))) return [CGROUPS]
+  const names = readdirSync(CGROUPS, { withFileTypes: true })
+  return names.filter((one) => one.isDirectory()).map(({ name }) => join(CGROUPS, name))
+}
+
+function makeCgroup(parent: string, name: string): void {
+  const own = join(parent, name)
+  mkdirSync(own)
+  // A cpuset begins empty, and an empty one takes no process.
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    const from = join(parent, file)
+    if (existsSync(from) && existsSync(join(own, file)) && parent.endsWith('cpuset')) {
+      writeFileSync(join(own, file), readFileSync(from))
+    }
+  }
+}
+
+function removeCgroup(folder: string): void {
+  if (!existsSync(folder)) return
+  for (const one of readdirSync(folder, { withFileTypes: true })) {
+    if (one.isDirectory()) removeCgroup(join(folder, one.name))
+  }
+  rmdirSync(folder)
+}

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { basename, join } from 'node:path'
+import { OPERATORS } from '../helm/tools.ts'
+
+/** The version of every part of Kubernetes. */
+export const KUBERNETES = '1.37.2'
+
+/** A program of the cluster: some lines of ours around the commands of a module. */
+interface Program {
+  /** `PATH@VERSION` of the module that it is made of; without one it needs none. */
+  readonly module?: string
+  /** It shares what is compiled with Kubernetes: every module that both need has Kubernetes' version. */
+  readonly likeKubernetes?: boolean
+  /** It runs where there is no C library. */
+  readonly alone?: boolean
+  /** What the linker writes into it: variable and value. */
+  readonly says?: Readonly<Record<string, string>>
+}
+
+const SAYS = 'k8s.io/component-base/version'
+const [MAJOR, MINOR] = KUBERNETES.split('.')
+
+/** In the order in which they are built: the quick ones first, so that a mistake shows early. */
+export const PROGRAMS = {
+  pause: { alone: true },
+  etcd: { module: 'go.etcd.io/etcd/server/v3@v3.7.0', likeKubernetes: true },
+  kube: {
+    module: `k8s.io/kubernetes@v${KUBERNETES}`,
+    likeKubernetes: true,
+    says: {
+      [`${SAYS}.gitVersion`]: `v${KUBERNETES}`,
+      [`${SAYS}.gitMajor`]: MAJOR!,
+      [`${SAYS}.gitMinor`]: MINOR!,
+    },
+  },
+  coredns: { module: 'github.com/coredns/coredns@v1.15.0', likeKubernetes: true },
+  certmanager: {
+    module: OPERATORS.certManager,
+    likeKubernetes: true,
+  },
+} as const satisfies Readonly<Record<string, Program>>
+
+export type ProgramName = keyof typeof PROGRAMS
+
+/** Where `npm run cluster-tools` puts them, for every checkout of this user. */
+export const CLUSTER_CACHE = join(homedir(), '.cache/okapi-sidecar/cluster')
+
+/** The source of a program: one file, `main.go`. */
+export function sourceOf(name: ProgramName): string {
+  return join(import.meta.dirname, 'programs', name, 'main.go')
+}
+
+/** Where a program lies once it is built; another version or another line of ours is another file. */
+export function programPath(name: ProgramName): string {
+  const made = createHash('sha256').update(JSON.stringify(PROGRAMS[name]))
+  const hash = made
+    .update(readFileSync(sourceOf(name)))
+    .digest('hex')
+    .slice(0, 12)
+  return join(CLUSTER_CACHE, `${name}-${hash}`)
+}
+
+/** What `npm run cluster-tools` has not brought yet. */
+export function notBuilt(): string[] {
+  const names = Object.keys(PROGRAMS) as ProgramName[]
+  const files = [...names.map(programPath), ...definitionPaths()]
+  return files.filter((path) => !existsSync(path)).map((path) => basename(path))
+}
+
+const CERT_MANAGER = 'deploy/crds'
+const PROMETHEUS = 'example/prometheus-operator-crd/monitoring.coreos.com'
+
+/** What the API server must know of the resources of operators: files of their modules. */
+export const DEFINITIONS: Readonly<Record<string, readonly string[]>> = {
+  [OPERATORS.certManager]: [
+    `${CERT_MANAGER}/acme.cert-manager.io_challenges.yaml`,
+    `${CERT_MANAGER}/acme.cert-manager.io_orders.yaml`,
+    `${CERT_MANAGER}/cert-manager.io_certificaterequests.yaml`,
+    `${CERT_MANAGER}/cert-manager.io_certificates.yaml`,
+    `${CERT_MANAGER}/cert-manager.io_clusterissuers.yaml`,
+    `${CERT_MANAGER}/cert-manager.io_issuers.yaml`,
+  ],
+  [OPERATORS.approverPolicy]: [
+    'deploy/crds/policy.cert-manager.io_certificaterequestpolicies.yaml',
+  ],
+  [OPERATORS.prometheus]: [`${PROMETHEUS}_podmonitors.yaml`, `${PROMETHEUS}_prometheusrules.yaml`],
+}
+
+/** Where such a file lies once it is there. */
+export function definitionPath(module: string, file: string): string {
+  return join(CLUSTER_CACHE, 'definitions', `${module.split('@').at(-1)}-${basename(file)}`)
+}
+
+/** All of them. */
+export function definitionPaths(): string[] {
+  return Object.entries(DEFINITIONS).flatMap(([module, files]) => {
+    return files.map((file) => definitionPath(module, file))
+  })
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { existsSync, rmSync } from 'node:fs'
+import { after, before } from 'node:test'
+import { PLACE as CHARTS } from '../helm/render.ts'
+import { whyNoPods } from '../pod/images.ts'
+import { cleanUp, missing, PLACE } from '../pod/podman.ts'
+import { Cluster } from './cluster.ts'
+import { archiveImages } from './images.ts'
+import { notBuilt } from './programs.ts'
+import { type Calls, Town } from './town.ts'
+
+// One cluster and one installation for all tests of a run: they are registered in one process, and change what the
+// next one finds only where they say so.
+
+async function whyNoCluster(): Promise<string | undefined> {
+  const lacking = notBuilt()
+  if (lacking.length > 0) return `npm run cluster-tools has not brought ${lacking.join(', ')}`
+  if (!existsSync('/usr/lib/cni/bridge')) return 'the plugins of containernetworking are not here'
+  const tools = ['containerd', 'runc', 'ip', 'nsenter', 'unshare', 'openssl']
+  return missing(...tools) ?? (await whyNoPods())
+}
+
+const why = await whyNoCluster()
+if (why !== undefined) console.log(`skipped: a real cluster: ${why}`)
+
+/** What each of these tests is registered with: they are skipped where there can be no cluster. */
+export const real = why === undefined ? {} : { skip: why }
+
+let town: Town | undefined
+
+/** The installation that all tests have. */
+export function theTown(): Town {
+  if (town === undefined) throw new Error('the cluster was not brought up')
+  return town
+}
+
+/** Says a figure that is for reading, and held against nothing. */
+export function measured(what: string): void {
+  console.log(`measured: ${what}`)
+}
+
+/** Says how many calls were made, and wants none of them to be lost. */
+export function noneIsLost(what: string, { calls, wrong, slowestMs }: Calls): void {
+  measured(`${what}: ${wrong.length} of ${calls} calls lost, the slowest took ${slowestMs} ms`)
+  assert.deepEqual(wrong, [])
+  assert.ok(calls > 20)
+}
+
+async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const begun = performance.now()
+  const result = await work()
+  measured(`${what}: ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+  return result
+}
+
+let cluster: Cluster | undefined
+
+before(async () => {
+  if (why !== undefined) return
+  const images = await timed('images built', archiveImages)
+  cluster = await timed('a node is ready', () => Cluster.open(images))
+  town = await Town.found(cluster)
+  await timed('Okapi and three modules are ready', () => theTown().settle())
+})
+
+after(async () => {
+  if (why !== undefined) return
+  await timed('all is ended', async () => cluster?.close())
+  await cleanUp()
+  for (const place of [PLACE, CHARTS]) rmSync(place, { recursive: true, force: true })
+})

@@ -1,0 +1,296 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CHART, type Values } from '../helm/render.ts'
+import { PLACE, run, type Said } from '../pod/podman.ts'
+import type { Cluster, Pod } from './cluster.ts'
+import {
+  deploymentOf,
+  MODULES,
+  NAMESPACE,
+  namespace,
+  OKAPI,
+  productOf,
+  TENANT,
+  TRUST_DOMAIN,
+  valuesOf,
+} from './modules.ts'
+import { until } from './until.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const MAIN = join(ROOT, 'src/main.ts')
+const CA = join(PLACE, 'ca')
+const PACKED = join(PLACE, 'installed.json')
+/** Longer than anything that is done while calls run. */
+const LONG_MS = 900_000
+
+/** What became of calls. */
+export interface Calls {
+  readonly calls: number
+  /** Each that was not answered with 200, with its time and reason. */
+  readonly wrong: readonly string[]
+  /** How many each pod answered. */
+  readonly pods: Readonly<Record<string, number>>
+  readonly slowestMs: number
+}
+
+async function operator(...argv: string[]): Promise<string> {
+  const { code, out, err } = await run(process.execPath, [MAIN, ...argv], {
+    env: { NO_COLOR: '1' },
+  })
+  if (code !== 0) throw new Error(`${argv.join(' ')}: ${out}${err}`)
+  return out
+}
+
+/** An installation in one namespace, made as an operator makes it: `certs`, `policy pack`, helm. */
+export class Town {
+  readonly cluster: Cluster
+
+  private constructor(cluster: Cluster) {
+    this.cluster = cluster
+  }
+
+  /** The CA, the packed policy, and a namespace that takes only what is `restricted`. */
+  static async found(cluster: Cluster): Promise<Town> {
+    const town = new Town(cluster)
+    await operator('certs', 'init', '--dir', CA, '--trust-domain', TRUST_DOMAIN)
+    await operator('policy', 'pack', join(ROOT, 'src/demo/descriptors'), '-o', PACKED)
+    await cluster.apply(namespace(NAMESPACE, 'restricted'))
+    return town
+  }
+
+  /** Its certificate, and the Secret of its name. */
+  async issue(id: string): Promise<void> {
+    const powerful = id === OKAPI ? ['--powerful'] : []
+    await operator('certs', 'issue', id, '--dir', CA, '--dns', productOf(id), ...powerful)
+    await this.putSecret(id)
+  }
+
+  /** A new certificate for each, in the Secrets that are there. */
+  async renew(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await operator('certs', 'renew', id, '--dir', CA)
+    for (const id of ids) await this.putSecret(id)
+  }
+
+  /** The Secret of a module, with the files of another and in another namespace where that is told. */
+  async putSecret(id: string, of = id, namespace = NAMESPACE): Promise<void> {
+    const data = Object.fromEntries(
+      ['tls.crt', 'tls.key', 'ca.crt'].map((name) => {
+        return [name, readFileSync(join(CA, of, name)).toString('base64')]
+      }),
+    )
+    const metadata = { name: id, namespace }
+    await this.cluster.apply({ apiVersion: 'v1', kind: 'Secret', metadata, data })
+  }
+
+  /** Another CA, with nothing issued. */
+  async foundAuthority(name: string): Promise<Authority> {
+    const folder = join(PLACE, name)
+    await operator('certs', 'init', '--dir', folder, '--trust-domain', TRUST_DOMAIN)
+    return readAuthority(folder)
+  }
+
+  /** The CA that `issue` uses. */
+  get authority(): Authority {
+    return readAuthority(CA)
+  }
+
+  /** A CA as cert-manager takes it, in the Secret `ca`. */
+  async putAuthority(namespace: string, { crt, key }: Authority): Promise<void> {
+    const metadata = { name: 'ca', namespace }
+    const stringData = { 'tls.crt': crt, 'tls.key': key }
+    await this.cluster.apply({ apiVersion: 'v1', kind: 'Secret', metadata, stringData })
+  }
+
+  /** Whom to trust, as trust-manager would write it. */
+  async putRoots(name: string, authorities: readonly Authority[]): Promise<void> {
+    const data = { 'ca.crt': authorities.map(({ crt }) => crt).join('') }
+    const metadata = { name, namespace: NAMESPACE }
+    await this.cluster.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data })
+  }
+
+  /** Has cert-manager issue again, as `cmctl renew` does. */
+  async renewNow(certificate: string): Promise<void> {
+    const lastTransitionTime = new Date().toISOString()
+    const value = {
+      type: 'Issuing',
+      status: 'True',
+      reason: 'Test',
+      message: '',
+      lastTransitionTime,
+    }
+    const patch = JSON.stringify([{ op: 'add', path: '/status/conditions/-', value }])
+    const how = ['--subresource=status', '--type=json', '-p', patch]
+    await this.kubectl('patch', 'certificate', certificate, ...how)
+  }
+
+  /** The certificate in a Secret. */
+  async leafOf(secret: string): Promise<Buffer> {
+    const { data } = await this.cluster.get<{ data: Readonly<Record<string, string>> }>(
+      ...['-n', NAMESPACE, 'secret', secret],
+    )
+    return Buffer.from(data['tls.crt'] ?? '', 'base64')
+  }
+
+  /** Okapi's stand-in and every module, each with its sidecar; resolves when all of them are ready. */
+  async settle(): Promise<void> {
+    for (const id of [OKAPI, ...Object.keys(MODULES)]) await this.issue(id)
+    for (const id of [OKAPI, ...Object.keys(MODULES)]) await this.install(id)
+    for (const id of [OKAPI, ...Object.keys(MODULES)]) await this.ready(id)
+  }
+
+  /** `helm install`, or `helm upgrade` where it is there already. */
+  install(id: string, more: Values = {}): Promise<void> {
+    return this.installAt(NAMESPACE, id, { ...valuesOf(id), ...more })
+  }
+
+  /** The same in any namespace, with values as they are. */
+  async installAt(namespace: string, id: string, values: Values): Promise<void> {
+    const file = join(PLACE, `values-${namespace}-${productOf(id)}.json`)
+    writeFileSync(file, JSON.stringify(values))
+    const { code, out, err } = await this.cluster.client('helm', [
+      ...['-n', namespace, 'upgrade', '--install', productOf(id), CHART, '-f', file],
+      ...['--set-file', `policy.packed=${PACKED}`],
+    ])
+    if (code !== 0) throw new Error(`helm ${id}: ${out}${err}`)
+  }
+
+  /** What `policy pack` wrote. */
+  get packed(): string {
+    return readFileSync(PACKED, 'utf8')
+  }
+
+  helm(...args: string[]): Promise<Said> {
+    return this.cluster.client('helm', ['-n', NAMESPACE, ...args])
+  }
+
+  kubectl(...args: string[]): Promise<string> {
+    return this.cluster.must('-n', NAMESPACE, ...args)
+  }
+
+  /** Waits until every pod of a Deployment is ready and none of an older kind is left. */
+  async ready(id: string): Promise<void> {
+    await this.kubectl('rollout', 'status', `deploy/${deploymentOf(id)}`, '--timeout=180s')
+  }
+
+  /** Pods of a module that run, oldest first. */
+  async pods(id: string): Promise<Pod[]> {
+    const { items } = await this.cluster.get<{ items: Pod[] }>(
+      ...['-n', NAMESPACE, 'pods', '-l', `okapi-sidecar/product=${productOf(id)}`],
+      ...['--sort-by=.metadata.creationTimestamp', '--field-selector=status.phase=Running'],
+    )
+    return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+  }
+
+  /** Calls from the container of a module, or of Okapi, for so long. */
+  async calls(from: string, path: string, ms: number, callers = 3, pauseMs = 30): Promise<Calls> {
+    const [pod] = await this.pods(from)
+    return this.#call(pod!, from, { path, ms, callers, pauseMs })
+  }
+
+  /** The same while something is done; the first call is over when that begins. */
+  async callsWhile(
+    from: string,
+    path: string,
+    work: () => Promise<unknown>,
+    callers = 3,
+    pauseMs = 30,
+  ): Promise<Calls> {
+    const [pod] = await this.pods(from)
+    const stop = `/tmp/stop-${randomUUID()}`
+    const calls = this.#call(pod!, from, { path, ms: LONG_MS, callers, pauseMs, stop })
+    // Should the work fail, that is what is told.
+    calls.catch(() => undefined)
+    const fs = (what: string) => {
+      return this.script(
+        pod!.metadata.name,
+        productOf(from),
+        `import * as fs from 'node:fs'; ${what}`,
+      )
+    }
+    try {
+      await until('calls run', async () => {
+        return (await fs(`console.log(fs.existsSync('${stop}.begun'))`)) === 'true'
+      })
+      await work()
+    } finally {
+      await fs(`fs.writeFileSync('${stop}', '')`)
+    }
+    return calls
+  }
+
+  async #call(pod: Pod, from: string, settings: object): Promise<Calls> {
+    const inside = [
+      'exec',
+      pod.metadata.name,
+      '-c',
+      productOf(from),
+      '--',
+      'node',
+      '/test/caller.ts',
+    ]
+    const said = await this.kubectl(...inside, JSON.stringify({ tenant: TENANT, ...settings }))
+    return JSON.parse(said)
+  }
+
+  /** Runs a script beside a module, in its container; resolves to what it wrote. */
+  script(pod: string, container: string, text: string): Promise<string> {
+    return this.kubectl(
+      'exec',
+      pod,
+      '-c',
+      container,
+      '--',
+      'node',
+      '--input-type=module',
+      '-e',
+      text,
+    )
+  }
+
+  /** What the sidecar of a module says of its credentials, on its status page. */
+  async inUse(id: string): Promise<InUse> {
+    const { certificate, roots } = JSON.parse(
+      await this.#fetched(id, 'http://127.0.0.1:9902/status.json'),
+    )
+    const { generation, serial } = certificate
+    return {
+      generation,
+      serial,
+      roots: roots.map((root: { fingerprint: string }) => root.fingerprint),
+    }
+  }
+
+  /** A metric of the sidecar of a module, by the beginning of its lines: the sum of them. */
+  async metric(id: string, name: string): Promise<number> {
+    const text = await this.#fetched(id, 'http://127.0.0.1:9901/metrics')
+    const lines = text.split('\n').filter((line) => line.startsWith(name))
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+  }
+
+  async #fetched(id: string, url: string): Promise<string> {
+    const [pod] = await this.pods(id)
+    const script = `process.stdout.write(await (await fetch('${url}')).text())`
+    return this.script(pod!.metadata.name, productOf(id), script)
+  }
+}
+
+/** A CA: certificate and key as PEM. */
+interface Authority {
+  readonly crt: string
+  readonly key: string
+}
+
+function readAuthority(folder: string): Authority {
+  const read = (file: string) => readFileSync(join(folder, file), 'utf8')
+  return { crt: read('ca.crt'), key: read('ca.key') }
+}
+
+/** What a sidecar uses now. */
+interface InUse {
+  readonly generation: number
+  /** Hexadecimal. */
+  readonly serial: string
+  /** Fingerprints, SHA-256 in lower-case hex. */
+  readonly roots: readonly string[]
+}
