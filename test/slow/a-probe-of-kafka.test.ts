@@ -13,11 +13,15 @@ const open = sharedKafka({ open: true })
 const guarded = sharedKafka()
 const TAGS_HAS_ITS_OWN = { caller: 'mod-users', groups: ['mod-users-*'], why: 'test' }
 
-async function outcomes(port: number, broker = port, credentials?: string) {
+/** A broker that has just started may take long for its first answers. */
+const PATIENT_MS = 60_000
+const SILENT_MS = 5000
+
+async function outcomes(port: number, broker = port, credentials?: string, timeoutMs = PATIENT_MS) {
   const at = (number: number) => ({ host: '127.0.0.1', port: number, tls: false })
   const given = { endpoint: at(port), broker: at(broker), tenant: 'diku', env: 'folio' }
   const { context } = await prepareKafka(
-    { ...given, timeoutMs: 5000, ...(credentials && { credentials }) },
+    { ...given, timeoutMs, ...(credentials && { credentials }) },
     new AbortController().signal,
   )
   const found = await Promise.all(
@@ -96,7 +100,7 @@ withKafka('a sidecar that only reports lets other topics through, and nothing el
 test('what answers nothing, or other bytes, is no verdict', async (t) => {
   const silent = await server(t, '')
   const odd = await server(t, 'HTTP/1.1 400 Bad Request\r\n\r\n')
-  const { found } = await outcomes(odd, silent)
+  const { found } = await outcomes(odd, silent, undefined, SILENT_MS)
   t.is(found['kafka-read']?.outcome, 'inconclusive')
   t.is(found['kafka-read']?.because, 'what came back is no answer of Kafka')
   // That the broker does not answer is what is wished for.
@@ -104,7 +108,7 @@ test('what answers nothing, or other bytes, is no verdict', async (t) => {
 })
 
 test('a server that waits for 2 GB lets the frame through', async (t) => {
-  const { found } = await outcomes(await server(t, ''))
+  const { found } = await outcomes(await server(t, ''), undefined, undefined, SILENT_MS)
   t.is(found['kafka-frame-2gb']?.outcome, 'got-through')
   t.is(found['kafka-read']?.outcome, 'inconclusive')
 })

@@ -1,6 +1,6 @@
-import { sharedKafka } from './kafka-broker.ts'
-import { runKafka, withKafka } from './kafka-java.ts'
-import { moduleNames } from './pki.ts'
+import { sharedKafka } from '../support/kafka-broker.ts'
+import { runKafka, withKafka } from '../support/kafka-java.ts'
+import { moduleNames } from '../support/pki.ts'
 
 // The broker that other tests go by decides as it should: by the certificate, and default deny.
 
