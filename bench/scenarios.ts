@@ -26,21 +26,30 @@ export function large(name: string, bytes: number, connections = 8): Scenario {
 /** The sizes of answer that the backend has. */
 export const SIZES: readonly number[] = [1024, 4096, 16_384, 65_536, 262_144, 1_048_576]
 
+/** The backend reads a whole body there before it answers. */
+export const UPLOAD_PATH = '/items/upload'
+
 /** What `npm run bench` measures unless told otherwise. */
 export const SCENARIOS: readonly Scenario[] = [
   small(1),
   small(32),
   small(256),
   folio(),
-  {
-    ...small(32),
-    name: 'post-32',
+  post('post-32', 32, 1024),
+  large('large-1MiB', 1_048_576),
+  { ...post('upload-1MiB', 8, 1_048_576), path: UPLOAD_PATH },
+]
+
+/** A body of `bytes`, and a small answer. */
+function post(name: string, connections: number, bytes: number): Scenario {
+  return {
+    ...small(connections),
+    name,
     method: 'POST',
     headers: { ...TENANT, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ text: 'x'.repeat(1024 - '{"text":""}'.length) }),
-  },
-  large('large-1MiB', 1_048_576),
-]
+    body: JSON.stringify({ text: 'x'.repeat(bytes - '{"text":""}'.length) }),
+  }
+}
 
 /**
  * A call as a module makes it while it serves another: the headers that Okapi gave it, and a token

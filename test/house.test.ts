@@ -5,7 +5,7 @@ import test from 'ava'
 const SRC = new URL('../src/', import.meta.url).pathname
 
 /** Every room may import these. */
-const LEAVES = ['folio', 'refusal', 'fault', 'html']
+const LEAVES = ['folio', 'refusal', 'fault', 'html', 'memory']
 
 /** What the sidecar is wired of. */
 const SERVING = [
@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   folio: [],
   fault: [],
   html: [],
+  memory: [],
   config: [],
   x509: [],
   trust: ['x509'],

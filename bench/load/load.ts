@@ -1,3 +1,6 @@
+/** Nothing was answered in the time of the measurement: the machine is too busy to tell anything. */
+export class NoAnswer extends Error {}
+
 /** What one measurement of load saw. */
 export interface LoadResult {
   readonly requests: number

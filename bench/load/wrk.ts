@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { LOAD_CPU } from '../measure/pinning.ts'
 import type { Scenario } from '../scenarios.ts'
-import type { LoadResult } from './load.ts'
+import { type LoadResult, NoAnswer } from './load.ts'
 
 const run = promisify(execFile)
 /** wrk asks the clock again only about as often: shorter runs would measure its own granularity. */
@@ -34,13 +34,13 @@ export async function wrk(
   return parseWrk(stdout)
 }
 
-/** Reads what `wrk --latency` prints. Throws when an answer was missing or no success. */
+/** Reads what `wrk --latency` prints. Throws when an answer was missing or no success, NoAnswer when all were. */
 export function parseWrk(text: string): LoadResult {
   const broken = /^\s*(?:Socket errors|Non-2xx).*$/m.exec(text)
   if (broken !== null) throw new Error(`requests failed: ${broken[0].trim()}`)
   const requests = Number(/(\d+) requests in /.exec(text)?.[1] ?? 0)
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0)
-  if (requests === 0) throw new Error(`wrk answered no request:\n${text}`)
+  if (requests === 0) throw new NoAnswer(`wrk answered no request:\n${text}`)
   return {
     requests,
     perSecond,

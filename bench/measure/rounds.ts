@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Chain } from '../candidates/candidate.ts'
-import type { LoadResult } from '../load/load.ts'
+import { type LoadResult, NoAnswer } from '../load/load.ts'
 import { cpuNanos, memory } from './proc.ts'
 import type { Measured } from './process.ts'
 
@@ -68,8 +68,10 @@ const SETTLE_MS = 30
 
 async function sample(cell: Cell, seconds: number): Promise<Sample> {
   const { processes } = cell
-  const before = processes.map(({ pid }) => cpuNanos(pid))
-  const seen = await loaded(cell, seconds)
+  let before: readonly number[] = []
+  const seen = await loaded(cell, seconds, () => {
+    before = processes.map(({ pid }) => cpuNanos(pid))
+  })
   await pause(SETTLE_MS)
   const cpuMicros = processes.map(
     ({ pid }, i) => (cpuNanos(pid) - before[i]!) / 1000 / seen.requests,
@@ -77,11 +79,20 @@ async function sample(cell: Cell, seconds: number): Promise<Sample> {
   return { ...seen, cpuMicros, rssBytes: largest(processes).rssBytes }
 }
 
-async function loaded({ group, candidate, load }: Cell, seconds: number): Promise<LoadResult> {
-  try {
-    return await load(seconds)
-  } catch (error) {
-    throw new Error(`${group}, ${candidate}: the load failed`, { cause: error })
+/** On a busy machine all connections of a load may come about only after its end. */
+const TRIES = 5
+
+/** @param begins called before each try */
+async function loaded(cell: Cell, seconds: number, begins = () => {}): Promise<LoadResult> {
+  const { group, candidate, load } = cell
+  for (let tries = 1; ; tries++) {
+    try {
+      begins()
+      return await load(seconds)
+    } catch (error) {
+      if (error instanceof NoAnswer && tries < TRIES) continue
+      throw new Error(`${group}, ${candidate}: the load failed`, { cause: error })
+    }
   }
 }
 

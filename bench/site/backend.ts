@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LOAD_CPU } from '../measure/pinning.ts'
 import { type Measured, start } from '../measure/process.ts'
-import { folio, SIZES, TOKEN_PATH } from '../scenarios.ts'
+import { folio, SIZES, TOKEN_PATH, UPLOAD_PATH } from '../scenarios.ts'
 
 /** The module that answers: an nginx that does as little as it can, on the CPU of the load. */
 export async function startBackend(
@@ -43,9 +43,17 @@ function configuration(home: string, www: string, port: number): string {
       ${temporaryFiles(home)}
       access_log off; keepalive_requests 1000000000; keepalive_timeout 600; sendfile on;
       default_type application/json;
+      upstream self { server 127.0.0.1:${port}; keepalive 64; keepalive_requests 1000000000; }
       server {
         listen 127.0.0.1:${port} backlog=4096;
         location = ${TOKEN_PATH} { add_header X-Okapi-Token ${folio().headers['X-Okapi-Token']}; return 200; }
+        # nginx answers before it has read a body, unless it sends something on: no module does.
+        location = ${UPLOAD_PATH} {
+          client_body_buffer_size 2m; client_max_body_size 64m;
+          proxy_method GET; proxy_pass_request_body off; proxy_set_header Content-Length "";
+          proxy_http_version 1.1; proxy_set_header Connection "";
+          proxy_pass http://self/items;
+        }
         location /items/ { alias ${www}/; }
         location / { return 200 '${answer()}'; }
       }

@@ -8,7 +8,7 @@ const ITEMS = {
   version: '1.0',
   handlers: [
     { methods: ['GET', 'POST'], pathPattern: '/items' },
-    { methods: ['GET', 'PUT', 'DELETE'], pathPattern: '/items/{id}' },
+    { methods: ['GET', 'PUT', 'POST', 'DELETE'], pathPattern: '/items/{id}' },
   ],
 }
 

@@ -1,5 +1,5 @@
+import { freeMemory } from '../memory.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { giveBack } from '../transport/write-once.ts'
 import type { HeldBytes, HeldRoom } from './held-bytes.ts'
 
 /** Length, and what tells which message this is: key and version of a request, or a correlation id. */
@@ -106,7 +106,7 @@ export class FrameScanner {
         at = begun
       }
     }
-    if (copied === bytes.length) giveBack(bytes)
+    if (copied === bytes.length) freeMemory(bytes)
     return this.isWaiting ? 'waiting' : 'on'
   }
 

@@ -39,6 +39,8 @@ export type Outcome = 'answered' | 'refused' | 'caller-gone' | 'upstream-gone'
 
 /** The request's way out: spans of the body as they may be forwarded. */
 export interface UpstreamStream extends SpanSink {
+  /** Takes bytes that nothing else refers to any more: where these are all of them, their memory may be given back. */
+  span(bytes: Buffer, start: number, end: number): void
   readonly blocked: boolean
   /** Bytes held, in either direction. */
   readonly bufferedBytes: number

@@ -1,3 +1,4 @@
+import { freeMemory } from '../memory.ts'
 import type { Exchange } from './exchange.ts'
 import type { Body } from './h1/body.ts'
 import { WaitingBytes } from './waiting-bytes.ts'
@@ -12,6 +13,8 @@ const MOST_SPAN_BYTES = 16_384
 export class Upload<N> {
   readonly #x: Exchange<N>
   readonly #body: Body
+  /** Is all that one read brought a part of this body? */
+  #isAll = false
   /** Judged bytes. */
   readonly #held = new WaitingBytes()
   readonly #turnEnds = () => {
@@ -38,16 +41,21 @@ export class Upload<N> {
     const x = this.#x
     const next = this.#body.judge(bytes, start, end)
     if (next === -1) return -1
+    this.#isAll = next - start === bytes.length
     x.bytesIn += next - start
     x.requestDone = this.#body.done
     return next
   }
 
-  /** What was judged last goes on, as far as the upstream is there and takes it. */
+  /**
+   * What was judged last goes on, as far as the upstream is there and takes it. Nothing may refer to `bytes`
+   * afterwards: where they are all of this body their memory is given back.
+   */
   handOn(bytes: Buffer): void {
     const { upstream } = this.#x
     const waits = upstream === null || upstream.blocked || this.#held.length > 0
     this.#body.handOn(bytes, waits ? this.#held : upstream)
+    if (waits && this.#isAll) freeMemory(bytes)
     this.forward()
   }
 

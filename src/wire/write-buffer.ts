@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { freeMemory, isLargeAndWhole } from '../memory.ts'
 
 /** A single read of libuv: what may still come after a source was told to stop. */
 const READ_BYTES = 65536
@@ -45,16 +46,32 @@ export class Slab {
   }
 }
 
+/** A buffer that one write has for itself. */
+class WholeBuffer {
+  readonly #bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  over(): void {
+    freeMemory(this.#bytes)
+  }
+}
+
+/** Memory that a write is in: it says `over` once, whatever became of the write. */
+type Written = Slab | WholeBuffer
+
 /**
- * Of each write that will be reported, in order: the slab that it is in. In places that are used again: an
+ * Of each write that will be reported, in order: the memory that it is in. In places that are used again: an
  * array that loses its first gets new memory with the next that is pushed.
  */
-class SlabQueue {
-  #places: (Slab | null)[] = [null, null]
+class WrittenQueue {
+  #places: (Written | null)[] = [null, null]
   #first = 0
   #count = 0
 
-  add(slab: Slab | null): void {
+  add(written: Written | null): void {
     const { length } = this.#places
     if (this.#count === length) {
       this.#places = Array.from(
@@ -63,18 +80,18 @@ class SlabQueue {
       )
       this.#first = 0
     }
-    this.#places[(this.#first + this.#count) & (this.#places.length - 1)] = slab
+    this.#places[(this.#first + this.#count) & (this.#places.length - 1)] = written
     this.#count++
   }
 
   /** The oldest; null where there is none too. */
-  take(): Slab | null {
+  take(): Written | null {
     if (this.#count === 0) return null
-    const slab = this.#places[this.#first]!
+    const written = this.#places[this.#first]!
     this.#places[this.#first] = null
     this.#first = (this.#first + 1) & (this.#places.length - 1)
     this.#count--
-    return slab
+    return written
   }
 }
 
@@ -100,7 +117,7 @@ export class WriteBuffer {
   readonly #mark: number
   /** TLS reports a write later in any case; a plain one is mostly done when `write` returns. */
   readonly #isPlain: boolean
-  readonly #inFlight = new SlabQueue()
+  readonly #inFlight = new WrittenQueue()
   readonly #written: () => void
 
   /**
@@ -139,19 +156,21 @@ export class WriteBuffer {
 
   /**
    * Puts [from, to) in line.
-   * @param ours `bytes` is not written to again: a large span needs no copy
+   * @param ours nothing refers to `bytes` any more: a large span needs no copy, and memory is given back
    */
   put(bytes: Buffer, from: number, to: number, ours = false): void {
     const length = to - from
     if ((ours && length >= LARGE) || length > Slab.size) {
       holder?.flush()
       const span = bytes.subarray(from, to)
-      this.#write(ours ? span : Buffer.from(span), null)
+      if (ours) this.#write(span, isLargeAndWhole(span) ? new WholeBuffer(span) : null)
+      else this.#write(Buffer.from(span), null)
       return
     }
     if (holder !== this || length > Slab.size - end) this.#hold(length)
     bytes.copy(slab.bytes, end, from, to)
     end += length
+    if (ours && length === bytes.length) freeMemory(bytes)
   }
 
   /** Writes what was gathered. */
@@ -178,7 +197,7 @@ export class WriteBuffer {
     end = start
   }
 
-  #write(bytes: Buffer, from: Slab | null): void {
+  #write(bytes: Buffer, from: Written | null): void {
     const socket = this.#socket
     if (socket.destroyed || socket.writableEnded) {
       from?.over()

@@ -19,8 +19,8 @@ export class MemorySocket extends Socket {
   }
 
   /** Bytes come in, in an event of their own. */
-  async arrive(bytes: string): Promise<void> {
-    this.push(Buffer.from(bytes, 'latin1'))
+  async arrive(bytes: string | Buffer): Promise<void> {
+    this.push(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
     await settled()
   }
 
@@ -76,6 +76,11 @@ export class MemorySocket extends Socket {
     if (this.stalled) this.#pending.push(act)
     else act()
   }
+}
+
+/** Bytes in a buffer of their own, as Node reads them from a socket. */
+export function asRead(text: string): Buffer {
+  return Buffer.from(new Uint8Array(Buffer.from(text, 'latin1')).buffer)
 }
 
 /** Every event that is due has been told. */

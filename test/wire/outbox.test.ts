@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { WriteBuffer } from '../../src/wire/write-buffer.ts'
-import { MemorySocket } from '../support/memory-socket.ts'
+import { asRead, MemorySocket } from '../support/memory-socket.ts'
 
 function writeBuffer(mostBytes = 65_536) {
   const socket = new MemorySocket()
@@ -60,6 +60,52 @@ test('with many writes under way, reported in turn, no memory is used again too 
   }
   while (outs.some(({ waiting }) => waiting > 0)) for (const { socket } of all) await socket.letGo()
   for (const [i, { socket }] of all.entries()) t.true(socket.sent === expected[i], `socket ${i}`)
+})
+
+test('memory of large spans that are ours is given back when they were taken, and no other', async (t) => {
+  const { socket, out } = writeBuffer(10_000_000)
+  socket.stalled = true
+  const [written, copied, ofOther] = [
+    asRead('a'.repeat(65_536)),
+    asRead('b'.repeat(9000)),
+    asRead('c'.repeat(65_536)),
+  ]
+  const part = asRead('d'.repeat(65_537))
+  out.put(written, 0, written.length, true)
+  out.put(ofOther, 0, ofOther.length)
+  out.put(part, 1, part.length, true)
+  out.put(copied, 0, copied.length, true)
+  out.flush()
+  t.is(written.length, 65_536)
+  while (out.waiting > 0) await socket.letGo()
+  const expected = ['a'.repeat(65_536), 'c'.repeat(65_536), 'd'.repeat(65_536), 'b'.repeat(9000)]
+  t.true(socket.sent === expected.join(''))
+  t.deepEqual(
+    [written, ofOther, part, copied].map(({ length }) => length),
+    [0, 65_536, 65_537, 0],
+  )
+})
+
+test('memory of a write that fails is given back, too', async (t) => {
+  const { socket, out } = writeBuffer(10_000_000)
+  const broken = new Promise((resolve) => socket.once('error', resolve))
+  socket.stalled = true
+  const [under, behind, late] = [
+    asRead('a'.repeat(65_536)),
+    asRead('b'.repeat(65_536)),
+    asRead('c'.repeat(65_536)),
+  ]
+  out.put(under, 0, under.length, true)
+  out.put(behind, 0, behind.length, true)
+  socket.destroy(new Error('gone'))
+  await broken
+  out.put(late, 0, late.length, true)
+  await socket.letGo()
+  t.is(socket.sent, 'a'.repeat(65_536))
+  t.deepEqual(
+    [under, behind, late].map(({ length }) => length),
+    [0, 0, 0],
+  )
 })
 
 test('a source is stopped while the socket takes nothing, and told once when it goes on', async (t) => {

@@ -135,7 +135,9 @@ export class RequestReader<N> {
 
   #read(bytes: Buffer): void {
     this.busy = true
-    for (let i = 0; i < bytes.length && !this.#socket.destroyed && !this.#deadlines.leaving; ) {
+    // Asked now: what has gone on whole has no length any more.
+    const { length } = bytes
+    for (let i = 0; i < length && !this.#socket.destroyed && !this.#deadlines.leaving; ) {
       const next = this.#step(bytes, i)
       if (next === -1) break
       i = next

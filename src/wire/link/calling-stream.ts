@@ -1,3 +1,4 @@
+import { freeMemory } from '../../memory.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
@@ -107,6 +108,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     if (this.#state === 'over') return
     this.#since = this.#settings.clock.now
     this.#sender.put(bytes, start, end)
+    if (end - start === bytes.length) freeMemory(bytes)
   }
 
   flush(): void {

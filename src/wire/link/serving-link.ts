@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { freeMemory } from '../../memory.ts'
 import { Budget } from '../../refusal/budget.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { Exchange, RequestHandler } from '../exchange.ts'
@@ -230,8 +231,12 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       this.#aside = Buffer.concat([this.#aside, bytes])
       return
     }
-    const next = this.read(bytes, 0, bytes.length)
-    if (next === bytes.length || this.ended) return
+    const { length } = bytes
+    const { lastId } = this
+    const next = this.read(bytes, 0, length)
+    // What is known of an exchange may refer to its head, nothing to a body.
+    if (next === length && this.lastId === lastId) freeMemory(bytes)
+    if (next === length || this.ended) return
     this.#aside = bytes.subarray(next)
     this.socket.pause()
     setImmediate(this.#turnEnds)

@@ -12,7 +12,7 @@ import {
   ping,
   reset,
 } from '../../support/link-frames.ts'
-import type { MemorySocket } from '../../support/memory-socket.ts'
+import { asRead, type MemorySocket } from '../../support/memory-socket.ts'
 
 const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'
@@ -208,6 +208,30 @@ test('a request waits for credit', async (t) => {
   await it.send(link, credit(1, 32_768))
   t.is(sent().length, 2 * length)
   t.is(it.framesOf(link).at(-1)!.flags, FLAG.end)
+})
+
+test('memory of a read that was all body is given back, before there is a link and on it', async (t) => {
+  const it = callingEnd()
+  const caller = it.caller()
+  const [first, second, third] = [10_000, 11_000, 12_000].map((n, i) => asRead('xyz'[i]!.repeat(n)))
+  const begin = `POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 43000\r\n\r\n`
+  const withHead = asRead(begin + 'w'.repeat(10_000))
+  await caller.socket.arrive(withHead)
+  await caller.socket.arrive(first!)
+  const link = it.connect()
+  await it.send(link, '')
+  await caller.socket.arrive(second!)
+  await caller.socket.arrive(third!)
+  await it.send(link, '')
+  const sent = it.framesOf(link).map(({ type, payload }) => (type === 'data' ? payload : ''))
+  const expected = ['w'.repeat(10_000), 'x'.repeat(10_000), 'y'.repeat(11_000), 'z'.repeat(12_000)]
+  t.true(sent.join('') === expected.join(''))
+  t.is(it.framesOf(link).at(-1)!.flags, FLAG.end)
+  // What is known of the exchange refers to its head.
+  t.deepEqual(
+    [withHead, first, second, third].map((bytes) => bytes!.length),
+    [begin.length + 10_000, 0, 0, 0],
+  )
 })
 
 test('a caller that leaves resets its exchange, and late frames reach no exchange', async (t) => {

@@ -15,6 +15,7 @@ import {
   ping,
   reset,
 } from '../../support/link-frames.ts'
+import { asRead } from '../../support/memory-socket.ts'
 import { until } from '../../support/patience.ts'
 
 const NO = refuse('route-not-declared', 'no')
@@ -57,6 +58,27 @@ test('a body crosses frame by frame, and credit comes back when the module takes
   await it.send(end(1))
   t.true(module.sent.endsWith(body))
   t.is(it.link.size, 1)
+})
+
+test('memory of a read is given back where no head was in it', async (t) => {
+  const it = servingEnd()
+  const lines = 'Content-Length: 39000\r\n'
+  const begun = asRead(post(1, lines) + data(1, 'a'.repeat(12_000)))
+  const two = data(1, 'b'.repeat(12_000)) + data(1, 'c'.repeat(15_000))
+  // The second is the rest of a frame, and so all body.
+  const [cut, rest] = [asRead(two.slice(0, 13_000)), asRead(two.slice(13_000))]
+  await it.socket.arrive(begun)
+  await it.send()
+  const module = it.upstream.connect()
+  module.stalled = true
+  await it.socket.arrive(cut)
+  await it.socket.arrive(rest)
+  while (module.writableLength > 0) await module.letGo()
+  await it.send(end(1))
+  while (module.writableLength > 0) await module.letGo()
+  t.true(module.sent.endsWith('a'.repeat(12_000) + 'b'.repeat(12_000) + 'c'.repeat(15_000)))
+  t.deepEqual([cut.length, rest.length], [0, 0])
+  t.true(begun.length > 12_000)
 })
 
 test('a long head comes in pieces; one that is too long is 431, and the link lives on', async (t) => {
