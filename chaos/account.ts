@@ -47,7 +47,12 @@ const MAY_FAIL: ReadonlySet<string> = new Set<Reason>([
   ...MAY_BE_DELIVERED,
   ...(['too-many', 'overloaded', 'draining', 'module-unavailable'] as const),
   // When a clock is far off, or a name leads to another module.
-  ...(['wrong-peer', 'upstream-untrusted', 'expired-certificate'] as const),
+  ...([
+    'wrong-peer',
+    'upstream-untrusted',
+    'expired-certificate',
+    'untrusted-certificate',
+  ] as const),
 ] as Reason[])
 
 interface Seen {

@@ -11,7 +11,8 @@ export interface Held {
 /** V8 keeps what it once needed: so much more is no leak. One of a few bytes a call shows in hours: `npm run soak`. */
 export const RSS_MAY_GROW_BYTES = 96 * 1024 * 1024
 
-const SETTLE_MS = 40_000
+/** The longest limit of the site, and as long again. */
+const SETTLE_MS = 90_000
 const LOOK_EVERY_MS = 500
 
 export function holdingsOf(programs: readonly Program[]): Map<string, Holdings> {

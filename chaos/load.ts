@@ -34,7 +34,7 @@ export interface Told {
 }
 
 /** Longer than all limits on the way together. */
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 240_000
 const PIECE = 64 * 1024
 
 /** Calls that begin at their times, however long those before them take. */

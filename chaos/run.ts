@@ -10,6 +10,7 @@ import { Random } from './random.ts'
 import { asJson, isFine, printed, type Report } from './report.ts'
 import { FAULTS, Schedule } from './schedule.ts'
 import { openSite, type Site } from './site.ts'
+import { Starvation } from './starvation.ts'
 
 const CALLER_IDLE_MS = 4000
 /** Of the whole time, before and after the faults; at most so long. */
@@ -46,6 +47,7 @@ async function run(site: Site, options: ChaosOptions): Promise<Report> {
   // Each its own numbers: how many calls there are does not change which faults come.
   const calls = new Random(seed)
   const schedule = new Schedule(site, new Random(seed + 1), kinds)
+  const starvation = new Starvation(site.programs, schedule.struck)
   const drain = setInterval(() => {
     // What the stand-in remembers for the demo is none of ours.
     for (const ask of ['seen', 'steps']) site.okapi.tell(JSON.stringify({ ask }))
@@ -70,8 +72,9 @@ async function run(site: Site, options: ChaosOptions): Promise<Report> {
     const before = await settled(site.programs)
     await stage('chaos', () => under(() => schedule.run(performance.now() + minutes * 60_000)))
     await stage('calm', () => under(() => pause(warmMs)))
-    const after = await settled(site.programs, before)
-    const held: Held[] = site.programs.map(({ name }) => ({
+    const judged = site.programs.filter((program) => program !== site.okapi)
+    const after = await settled(judged, before)
+    const held: Held[] = judged.map(({ name }) => ({
       name,
       before: before.get(name)!,
       after: after.get(name)!,
@@ -88,6 +91,7 @@ async function run(site: Site, options: ChaosOptions): Promise<Report> {
     return { seed, minutes, account, struck, held, wrong, skipped: site.machine.skipped }
   } finally {
     clearInterval(drain)
+    starvation.stop()
   }
 }
 
