@@ -47,21 +47,20 @@ for (const whenUnreachable of ['module-unavailable', 'upstream-unreachable'] as 
     const server = await NameServer.start()
     const resolvConf = join(folder, `resolv-${whenUnreachable}.conf`)
     writeFileSync(resolvConf, `nameserver 127.0.0.1:${server.port}\n`)
-    const addresses: Address[] = [
-      { host: '127.0.0.1', port: NOBODY },
-      { host: 'no.such.invalid', port: 1 },
-      { path: join(folder, 'none.sock') },
-    ]
     const clock = new CoarseClock(10)
     const names = new NameResolver(() => clock.now, { hosts: '', resolvConf })
-    const options = { addresses, clock, names, connectWaitMs: 1000, whenUnreachable }
-    const { refusal } = await dialOnce(new Dialer(dialerTo([], null, options)))
-    await server.close()
-    t.is(refusal?.reason, whenUnreachable)
-    t.is(refusal?.limit, 'connectWaitMs')
-    for (const words of ['ECONNREFUSED', 'ENOENT', 'no.such.invalid does not resolve']) {
-      t.true(refusal?.because.includes(words), refusal?.because)
+    const ended = async (addresses: readonly Address[]) => {
+      const options = { addresses, clock, names, connectWaitMs: 1000, whenUnreachable }
+      const { refusal } = await dialOnce(new Dialer(dialerTo([], null, options)))
+      t.is(refusal?.reason, whenUnreachable)
+      t.is(refusal?.limit, 'connectWaitMs')
+      return refusal?.because ?? ''
     }
+    const found = ended([{ host: '127.0.0.1', port: NOBODY }, { path: join(folder, 'none.sock') }])
+    // Alone: beside addresses that are found a name is waited for no longer than a moment.
+    t.regex(await ended([{ host: 'no.such.invalid', port: 1 }]), /invalid does not resolve/)
+    t.regex(await found, /ECONNREFUSED.*ENOENT/)
+    await server.close()
   })
 }
 
