@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { fault } from '../fault.ts'
@@ -7,6 +7,7 @@ import { manyPage } from './status/many-page.ts'
 import { manyText, worst } from './status/many-text.ts'
 import { statusText } from './status/one.ts'
 import { type AskedSidecar, sourcesIn } from './status/sources.ts'
+import { writePage } from './write.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9902'
 const WATCH_MS = 2000
@@ -86,7 +87,7 @@ async function lookAtOne(url = DEFAULT_URL, { json: asJson }: Choice): Promise<S
 
 async function lookAtMany(sources: readonly AskedSidecar[], choice: Choice): Promise<Seen> {
   const seen = worst(await askAll(sources))
-  if (choice.html !== undefined) writeFileSync(choice.html, manyPage(seen, new Date()))
+  if (choice.html !== undefined) writePage(choice.html, manyPage(seen, new Date()))
   const ready = seen.every(({ state }) => state === 'ready')
   return { text: choice.json ? `${JSON.stringify(seen)}\n` : manyText(seen), ready }
 }

@@ -115,12 +115,16 @@ export async function locked<T>(directory: string, change: () => Promise<T>): Pr
 }
 
 async function take(path: string): Promise<boolean> {
+  let ours = false
   try {
     const file = await open(path, 'wx', PUBLIC_MODE)
+    ours = true
     await file.writeFile(`process ${process.pid}\n`).finally(() => file.close())
     return true
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false
+    // On a full disk there is room for an empty file: left there it would lock out all that come later.
+    if (ours) await unlink(path)
+    else if (errorCode(error) === 'EEXIST') return false
     throw cannotWrite(path, error)
   }
 }

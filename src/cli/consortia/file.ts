@@ -1,10 +1,11 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { isMap, isSeq, parseDocument } from 'yaml'
 import { readConsortiaFile } from '../../config/consortia.ts'
 import { located } from '../../config/document.ts'
 import { readText } from '../../fault/text-file.ts'
 import { Fault, type Problem } from '../../fault.ts'
 import { readConsortia } from '../../policy/consortia.ts'
+import { replaceFile } from '../write.ts'
 import type { FoundConsortium } from './sources.ts'
 
 const NEW = `# Who belongs together; okapi-sidecar consortia fetch writes it.
@@ -37,17 +38,8 @@ export function writeConsortium(
     else list.items[at] = entry
   }
   // Read as a sidecar would, before it takes the place of the one that is there.
-  const next = `${file}.${process.pid}.new`
-  try {
-    writeFileSync(next, document.toString({ flowCollectionPadding: false }), {
-      mode: 0o644,
-      flag: 'wx',
-    })
-    valid(next)
-    renameSync(next, file)
-  } finally {
-    rmSync(next, { force: true })
-  }
+  const text = document.toString({ flowCollectionPadding: false })
+  replaceFile(file, text, 0o644, valid)
   const known = before?.list.find((consortium) => consortium.central === central)
   const old = known === undefined ? [] : [known.central, ...known.members]
   const now = [central, ...members]

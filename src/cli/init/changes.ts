@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorCode, fault } from '../../fault.ts'
+import { replaceFile } from '../write.ts'
 
 /** A file as it is to be. Its path is from the folder of the installation. */
 export interface StartFile {
@@ -41,27 +42,20 @@ export function changeText({ file, before }: FileChange): string {
 /** Writes it; a reader sees the old file or the new one. Throws a Fault. */
 export function writeChange(folder: string, { file }: FileChange): void {
   const path = join(folder, file.path)
-  const scratch = `${path}.${process.pid}.tmp`
-  try {
-    makeFolder(dirname(path), folder)
-    writeFileSync(scratch, file.text, { mode: file.mode, flag: 'wx' })
-    // The umask may let the group write, and no sidecar takes such a file.
-    chmodSync(scratch, file.mode)
-    renameSync(scratch, path)
-  } catch (error) {
-    throw notWritten(path, error)
-  }
+  makeFolder(dirname(path), folder)
+  // The umask may let the group write, and no sidecar takes such a file.
+  replaceFile(path, file.text, file.mode)
 }
 
 function makeFolder(path: string, top: string): void {
   if (path !== top && path.length > top.length) makeFolder(dirname(path), top)
-  const made = mkdirSync(path, { recursive: true, mode: FOLDER_MODE })
-  if (made !== undefined) chmodSync(path, FOLDER_MODE)
-}
-
-function notWritten(path: string, error: unknown): unknown {
-  const code = errorCode(error)
-  return code === undefined ? error : fault(`cannot write ${path}: ${code}`)
+  try {
+    const made = mkdirSync(path, { recursive: true, mode: FOLDER_MODE })
+    if (made !== undefined) chmodSync(path, FOLDER_MODE)
+  } catch (error) {
+    const code = errorCode(error)
+    throw code === undefined ? error : fault(`cannot write ${path}: ${code}`)
+  }
 }
 
 function textAt(path: string): string | undefined {

@@ -1,12 +1,12 @@
-import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { blastRadius } from '../../analysis/blast-radius.ts'
 import { filterOpenings } from '../../analysis/matrix.ts'
 import { reachOf } from '../../analysis/reach.ts'
-import { errorCode, fault } from '../../fault.ts'
+import { fault } from '../../fault.ts'
 import { isOkapi } from '../../folio/module-id.ts'
 import { trustedIn } from '../../policy/descriptor-trust.ts'
 import type { Policy } from '../../policy/policy.ts'
+import { writePage } from '../write.ts'
 import { blastJson, blastText } from './blast-text.ts'
 import { matrixPage } from './matrix-page.ts'
 import { type Headline, matrixCsv, matrixJson, matrixText } from './matrix-text.ts'
@@ -57,8 +57,11 @@ export async function run(argv: readonly string[]): Promise<number> {
       .filter((id) => !isOkapi(id) && id.includes(values.caller ?? ''))
       .map((id) => ({ caller: id, reach: tenantsOf(policy, id) })),
   }
-  if (html !== undefined) writePage(html, matrixPage(openings, headline))
-  else if (csv) process.stdout.write(matrixCsv(openings))
+  if (html !== undefined) {
+    const page = matrixPage(openings, headline)
+    writePage(html, page)
+    process.stdout.write(`${html}: ${page.length} bytes, open it in a browser\n`)
+  } else if (csv) process.stdout.write(matrixCsv(openings))
   else process.stdout.write(json ? matrixJson(openings, headline) : matrixText(openings, headline))
   return 0
 }
@@ -66,15 +69,4 @@ export async function run(argv: readonly string[]): Promise<number> {
 /** For which tenants a module may act at Okapi. */
 function tenantsOf(policy: Policy, id: string): readonly string[] {
   return policy.bind({ kind: 'module', id }, 'okapi').tenants.reach
-}
-
-function writePage(file: string, page: string): void {
-  try {
-    writeFileSync(file, page)
-  } catch (error) {
-    const code = errorCode(error)
-    if (code === undefined) throw error
-    throw fault(`cannot write ${file}: ${code}`)
-  }
-  process.stdout.write(`${file}: ${page.length} bytes, open it in a browser\n`)
 }

@@ -1,11 +1,12 @@
-import { renameSync, statSync, writeFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { readAllGrants } from '../../analysis/installation.ts'
-import { errorCode, fault } from '../../fault.ts'
+import { fault } from '../../fault.ts'
 import { loadDescriptors } from '../../policy/descriptor-files.ts'
 import type { InstalledModule } from '../../policy/descriptors.ts'
 import { descriptorsFor, packDescriptors } from '../../policy/packed-descriptors.ts'
 import { tell } from '../terminal.ts'
+import { replaceFile } from '../write.ts'
 import { grantsIn } from './sources.ts'
 
 /** Writes a folder of descriptors as one small file. Throws a Fault for wrong usage and files. */
@@ -30,7 +31,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const part = isOkapi ? set : descriptorsFor(set, member, readAllGrants(grantsIn(grants)))
   const packed = packDescriptors(part)
   const text = `${JSON.stringify(packed)}\n`
-  write(out, text)
+  if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) throw fault(`${out} is a folder`)
+  replaceFile(out, text, 0o644)
   const whole = ([id, { descriptor }]: [string, InstalledModule]) =>
     set.modules.get(id)?.descriptor === descriptor
   const ids = [...part.modules].filter(whole)
@@ -40,18 +42,4 @@ export async function run(argv: readonly string[]): Promise<number> {
     `${out}: ${counted}, ${text.length} bytes, hash ${packed.hash.slice(0, 16)}\n`,
   )
   return 0
-}
-
-/** A reader sees the old file or the new one, never half of it. */
-function write(out: string, text: string): void {
-  const scratch = `${out}.${process.pid}.tmp`
-  try {
-    if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) throw fault(`${out} is a folder`)
-    writeFileSync(scratch, text, { mode: 0o644, flag: 'wx' })
-    renameSync(scratch, out)
-  } catch (error) {
-    const code = errorCode(error)
-    if (code === undefined) throw error
-    throw fault(`cannot write ${out}: ${code}`)
-  }
 }

@@ -1,0 +1,46 @@
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { errorCode, fault } from '../fault.ts'
+
+/**
+ * Puts a file into its place as a whole: a reader sees the old one or the new one, and whatever fails (a full
+ * disk) the old one stays and nothing else is left. Throws a Fault.
+ *
+ * @param mode whatever the umask says
+ * @param valid judges the new file before it takes the place of the old one
+ */
+export function replaceFile(
+  path: string,
+  text: string,
+  mode: number,
+  valid: (scratch: string) => void = () => {},
+): void {
+  const scratch = `${path}.${process.pid}.tmp`
+  let ours = false
+  try {
+    writeFileSync(scratch, '', { mode, flag: 'wx' })
+    ours = true
+    writeFileSync(scratch, text)
+    chmodSync(scratch, mode)
+    valid(scratch)
+    renameSync(scratch, path)
+    ours = false
+  } catch (error) {
+    throw notWritten(path, error)
+  } finally {
+    if (ours) rmSync(scratch, { force: true })
+  }
+}
+
+/** A file for a person, wherever that may be (`/dev/stdout`). Throws a Fault. */
+export function writePage(file: string, page: string): void {
+  try {
+    writeFileSync(file, page)
+  } catch (error) {
+    throw notWritten(file, error)
+  }
+}
+
+function notWritten(path: string, error: unknown): unknown {
+  const code = errorCode(error)
+  return code === undefined ? error : fault(`cannot write ${path}: ${code}`)
+}
