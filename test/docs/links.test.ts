@@ -34,3 +34,12 @@ test('every link leads to a file that is there, and to a heading of it', (t) => 
   })
   t.deepEqual(broken, [])
 })
+
+test('every row of docs/faults.md names its test, or says that it has none', (t) => {
+  const text = readFileSync(join(ROOT, 'docs/faults.md'), 'utf8')
+  const rows = text.match(/^\| (?!---).*$/gm)?.filter((row) => !/ test \|$/.test(row)) ?? []
+  t.true(rows.length > 25)
+  const without = rows.filter((row) => !/\.\.\/test\/[\w/-]+\.test\.ts\)[^|]*\|$/.test(row))
+  t.is(without.length, 1)
+  t.regex(without[0]!, /\*\*not tested\*\* \|$/)
+})

@@ -1,0 +1,52 @@
+import { whyNoNetwork } from '../support/faults/network.ts'
+import { TwoMachines } from '../support/faults/two-machines.ts'
+import { metric, until } from '../support/scenario/metrics.ts'
+import { answer, ask, get, OK, Talk, unless, verdictOf } from '../support/scenario.ts'
+
+// Without the link no PING tells that the machine at the other end is dead: there only the kernel can. While
+// an answer is waited for it asks after a minute, and gives up ten seconds later; while what was sent is not
+// acknowledged it sends it again, `net.ipv4.tcp_retries2` times (15: a quarter of an hour).
+
+const T = 'X-Okapi-Tenant: diku'
+const UNREACHABLE = '502 upstream-unreachable'
+/** So long takes what is waited for here, and more: nothing else does. */
+const LONG_MS = 110_000
+
+const scenario = unless(whyNoNetwork())
+
+scenario('both end as the kernel finds it out, and neither is sent again', async (t) => {
+  t.timeout(LONG_MS)
+  const machines = await TwoMachines.open({ link: false, limits: { connectWaitMs: 3000 } })
+  t.teardown(() => machines.close())
+  const { network, near, far, okapi, notes, gateway, egress } = machines
+  await network.sysctl(near, 'net.ipv4.tcp_retries2', 4)
+  // Two connections: on one an answer is waited for, the other one is free.
+  const held = Promise.withResolvers<void>()
+  okapi.reply = async ({ first }) => {
+    if (first.includes('/users/1')) await held.promise
+    return first.includes('/users/slow') ? null : answer('200 OK')
+  }
+  const first = ask(egress, get('/users/1', T))
+  await until(() => okapi.requests.length === 1)
+  const slow = new Talk(egress).send(get('/users/slow', T))
+  await until(() => okapi.requests.length === 2)
+  held.resolve()
+  t.is(verdictOf(await first), '200')
+
+  await network.lost(far)
+  gateway.signal('SIGKILL')
+  await gateway.ended
+  t.is(verdictOf(await ask(egress, get('/users/2', T))), UNREACHABLE)
+  // Longer than any other wait: its own end is waited for, whatever it is.
+  await new Promise((resolve) => slow.socket.once('data', resolve))
+  t.is(verdictOf(await slow.next()), UNREACHABLE)
+  slow.close()
+  t.is(await metric(notes, 'sidecar_exchanges_open'), 0)
+
+  okapi.reply = OK
+  await machines.startGateway()
+  await network.heal()
+  t.is(verdictOf(await ask(egress, get('/users/3', T))), '200')
+  const targets = okapi.requests.map(({ first: line }) => line.split(' ')[1])
+  t.deepEqual(targets, ['/users/1', '/users/slow', '/users/3'])
+})
