@@ -47,13 +47,18 @@ interface World {
   told(count: number): Promise<ReloadReport>
 }
 
-function world(t: ExecutionContext, socket: string, over: Partial<SpiffeOptions> = {}): World {
+function world(
+  t: ExecutionContext,
+  socket: string,
+  over: Partial<SpiffeOptions> = {},
+  now = Date.now,
+): World {
   const reports: ReloadReport[] = []
   let wake = () => {}
   const credentials = new Credentials({
     source: sourceOf(socket, over),
     expected,
-    now: Date.now,
+    now,
     onReload: (report) => {
       reports.push(report)
       wake()
@@ -105,6 +110,22 @@ test('each update is a generation; the stream stays one', async (t) => {
     t.like(await told(number), { result: 'ok', number })
   }
   t.not(credentials.current.leaf.serial.hex, first.leaf.serial.hex)
+  t.is(agent.calls, 1)
+})
+
+test('what a clock that was wrong refused is taken when it is right, without another message', async (t) => {
+  const ca = await makeCa(undefined, 'root1')
+  const agent = await agentFor(t, await message(ca))
+  let off = 0
+  const { credentials, told } = world(t, agent.socket, { pollMs: 20 }, () => Date.now() + off)
+  await credentials.start()
+  off = -400 * 86_400_000
+  agent.push(await message(ca))
+  const refused = await told(2)
+  t.is(refused.result, 'failed')
+  t.regex(wrongIn(refused), /not valid before/)
+  off = 0
+  t.like(await told(3), { result: 'ok', number: 2 })
   t.is(agent.calls, 1)
 })
 

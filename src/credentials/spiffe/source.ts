@@ -17,6 +17,8 @@ export interface SpiffeOptions {
   readonly patienceMs?: number
   readonly firstPauseMs?: number
   readonly longestPauseMs?: number
+  /** What was refused may be good later: a clock here was wrong. */
+  readonly pollMs?: number
 }
 
 const METHOD = '/SpiffeWorkloadAPI/FetchX509SVID'
@@ -31,7 +33,7 @@ const TOLD_FROM_FAILURE = 2
  */
 export function spiffeSource(options: SpiffeOptions): CredentialSource {
   const name = `unix://${options.socket}`
-  const { patienceMs = 30_000 } = options
+  const { patienceMs = 30_000, pollMs = 30_000 } = options
   let stream: Stream | undefined
   return {
     description: name,
@@ -48,7 +50,11 @@ export function spiffeSource(options: SpiffeOptions): CredentialSource {
     watch: (onChange) => {
       const watched = new Stream(name, options, onChange)
       stream = watched
+      const poll = setInterval(() => {
+        if (watched.hasIdentity) onChange()
+      }, pollMs).unref()
       return () => {
+        clearInterval(poll)
         watched.stop()
         stream = undefined
       }
@@ -85,6 +91,10 @@ class Stream {
     this.#options = options
     this.#onChange = onChange
     this.#open()
+  }
+
+  get hasIdentity(): boolean {
+    return this.#latest !== undefined
   }
 
   /** The last message; the first one is waited for. Throws a Fault. */
