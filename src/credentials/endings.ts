@@ -62,7 +62,8 @@ export class Reminder {
     for (const key of this.#told.keys()) if (!known.has(key)) this.#told.delete(key)
     const due = near.filter((ending) => {
       const told = this.#told.get(keyOf(ending))
-      return told === undefined || now - told >= DAY_MS
+      // What was told tomorrow, by a clock that was set back since, was not told.
+      return told === undefined || Math.abs(now - told) >= DAY_MS
     })
     for (const ending of due) this.#told.set(keyOf(ending), now)
     return due.map((ending) => problemOf(ending, now))

@@ -60,6 +60,15 @@ test('nothing is told before its time, then each thing once a day', async (t) =>
   t.is(said(day(61)).length, 2)
 })
 
+test('a clock that is set back is no reason to say nothing until it has caught up', async (t) => {
+  const reminder = new Reminder()
+  const now = await generation()
+  t.is(reminder.due(now, day(28)).length, 1)
+  t.is(reminder.due(now, day(22)).length, 1)
+  t.is(reminder.due(now, day(22) + 1).length, 0)
+  t.is(reminder.due(now, day(23)).length, 1)
+})
+
 test('an ending that is new is reported at once, one that was replaced no more', async (t) => {
   const reminder = new Reminder()
   t.is(reminder.due(await generation(), day(25)).length, 1)

@@ -39,7 +39,13 @@ const MANNERS: readonly (readonly [
   sent: number,
 ])[] = [
   ['closes without a word', (socket) => socket.end(), /^502 upstream-unreachable$/, 0],
-  ['resets at once', (socket) => socket.resetAndDestroy(), /^502 upstream-unreachable$/, 0],
+  // Whether it is before the connection is there or behind it.
+  [
+    'resets at once',
+    (socket) => socket.resetAndDestroy(),
+    /^(502 upstream-unreachable|503 module-unavailable)$/,
+    0,
+  ],
   [
     'reads the request and closes',
     onRequest((socket) => socket.end()),
