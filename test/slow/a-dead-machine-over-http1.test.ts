@@ -22,9 +22,12 @@ scenario('both end as the kernel finds it out, and neither is sent again', async
   await network.sysctl(near, 'net.ipv4.tcp_retries2', 4)
   // Two connections: on one an answer is waited for, the other one is free.
   const held = Promise.withResolvers<void>()
-  okapi.reply = async ({ first }) => {
+  const gone = Promise.withResolvers<void>()
+  okapi.reply = async ({ first }, socket) => {
     if (first.includes('/users/1')) await held.promise
-    return first.includes('/users/slow') ? null : answer('200 OK')
+    if (!first.includes('/users/slow')) return answer('200 OK')
+    socket.on('close', gone.resolve)
+    return null
   }
   const first = ask(egress, get('/users/1', T))
   await until(() => okapi.requests.length === 1)
@@ -34,15 +37,19 @@ scenario('both end as the kernel finds it out, and neither is sent again', async
   t.is(verdictOf(await first), '200')
 
   await network.lost(far)
-  gateway.signal('SIGKILL')
-  await gateway.ended
   t.is(verdictOf(await ask(egress, get('/users/2', T))), UNREACHABLE)
-  // Longer than any other wait: its own end is waited for, whatever it is.
+  // Longer than any other wait: its own end is waited for, whatever it is. ava is told that this goes on.
+  console.log('70 s without a word: the kernel asks after a minute')
   await new Promise((resolve) => slow.socket.once('data', resolve))
   t.is(verdictOf(await slow.next()), UNREACHABLE)
   slow.close()
   t.is(await metric(notes, 'sidecar_exchanges_open'), 0)
+  // For the other end it is its caller that is dead: Okapi learns that no one waits.
+  await gone.promise
+  await until(async () => (await metric(gateway, 'sidecar_exchanges_open')) === 0)
 
+  gateway.signal('SIGKILL')
+  await gateway.ended
   okapi.reply = OK
   await machines.startGateway()
   await network.heal()
