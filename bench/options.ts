@@ -30,6 +30,8 @@ Options:
                         with 1, 16 and 64 clients, and COPY of 1 GiB each way
     --kafka             the Kafka leg alone, beside stunnel and clients that speak TLS:
                         producer-perf and consumer-perf with records of 1 KB
+    --overload          one, two and four times the best rate, from callers that do not wait for
+                        answers: what is served, and how soon the rest is refused
     --json FILE         the figures for programs
 
 Exit codes: 0 measured, 1 something failed while measuring, 2 wrong usage, or a tool
@@ -54,6 +56,7 @@ export interface Options {
   readonly secondLine: boolean
   readonly postgres: boolean
   readonly kafka: boolean
+  readonly overload: boolean
   readonly json: string | undefined
   readonly help: boolean
 }
@@ -80,6 +83,7 @@ export function parseOptions(argv: readonly string[]): Options {
       'second-line': { type: 'boolean', default: false },
       postgres: { type: 'boolean', default: false },
       kafka: { type: 'boolean', default: false },
+      overload: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -98,6 +102,7 @@ export function parseOptions(argv: readonly string[]): Options {
     secondLine: values['second-line'],
     postgres: values.postgres,
     kafka: values.kafka,
+    overload: values.overload,
     json: values.json,
     help: values.help,
   }

@@ -4,6 +4,7 @@ import { errorCode, Fault, fault } from '../src/fault.ts'
 import { kafkaStudy, kafkaTable } from './kafka/study.ts'
 import { startNeighbour } from './measure/neighbour.ts'
 import { type Options, parseOptions, usage } from './options.ts'
+import { overloadStudy, overloadTable } from './overload/study.ts'
 import { databaseStudy, databaseTable } from './postgres/study.ts'
 import { Progress } from './progress.ts'
 import type { Row } from './report/rows.ts'
@@ -16,7 +17,7 @@ import { measureStarts } from './studies/starts.ts'
 import type { Study } from './studies/study.ts'
 import { accessLog, peers, routes, tokens } from './studies/variants.ts'
 import { workers } from './studies/workers.ts'
-import { findTools, skipped } from './tools.ts'
+import { findTools, skipped, type Tools } from './tools.ts'
 
 const FULL: readonly Study[] = [
   latency,
@@ -41,6 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (options.postgres) return databases(options, progress)
   if (options.kafka) return brokers(options, progress)
   const tools = findTools()
+  if (options.overload) return overload(options, progress, tools)
   for (const [candidate, why] of skipped(options.candidates, tools))
     process.stderr.write(`skipped: ${candidate}: ${why}\n`)
   progress.tell('certificates, descriptors and a backend')
@@ -100,6 +102,26 @@ async function brokers({ rounds, seconds, json }: Options, progress: Progress): 
     return 0
   } finally {
     progress.end()
+  }
+}
+
+/** More than can be served: each chain alone, the others idle. */
+async function overload(
+  { rounds, seconds, json }: Options,
+  progress: Progress,
+  tools: Tools,
+): Promise<number> {
+  progress.tell('certificates, descriptors and a backend')
+  const site = await openSite(tools)
+  try {
+    const rows = await overloadStudy(site, { rounds, seconds, progress: progress.tell })
+    progress.end()
+    process.stdout.write(overloadTable(rows))
+    if (json !== undefined) await writeJson(json, rows)
+    return 0
+  } finally {
+    progress.end()
+    await site.close()
   }
 }
 

@@ -18,8 +18,13 @@ export interface WholeWay {
   stop(): Promise<void>
 }
 
-/** Three sidecars. nginx stands for Okapi: it hands every header on, to the port of the callee. */
-export async function wholeWay(site: Site, name: string, variant: Variant): Promise<WholeWay> {
+/** Three sidecars; the callee's leads to the backend unless said otherwise. nginx stands for Okapi: it hands every header on, to the port of the callee. */
+export async function wholeWay(
+  site: Site,
+  name: string,
+  variant: Variant,
+  callee: { readonly port?: number; readonly limits?: object } = {},
+): Promise<WholeWay> {
   const ports = await Promise.all(Array.from({ length: 5 }, freePort))
   const [port = 0, mutualPort = 0, okapiPort = 0, modulesPort = 0, calleePort = 0] = ports
   const open = (module: string, at: number, leg: object) =>
@@ -31,8 +36,9 @@ export async function wholeWay(site: Site, name: string, variant: Variant): Prom
     await open(CALLEE, calleePort, {
       ingress: {
         listen: `127.0.0.1:${calleePort}`,
-        forward: `http://127.0.0.1:${site.backendPort}`,
+        forward: `http://127.0.0.1:${callee.port ?? site.backendPort}`,
       },
+      ...(callee.limits && { limits: callee.limits }),
     }),
     await open(OKAPI, mutualPort, {
       ingress: { listen: `127.0.0.1:${mutualPort}`, forward: okapi },

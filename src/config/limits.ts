@@ -89,6 +89,15 @@ export const limits = () =>
         }),
       exchangesPerCallee: count(512),
       adaptive: adaptive(),
+      refusalsPerSecond: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .default(2_000)
+        .meta({
+          description:
+            'Requests over HTTP/1.1 that one thread refuses per second; more of them wait for their turn; 0: unlimited',
+        }),
       brokenOffPerSecond: z
         .int()
         .min(0)

@@ -23,6 +23,7 @@ import { after, type CoarseClock } from '../transport/clock.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
 import type { PublicKeyPair } from '../transport/listen.ts'
 import type { WireSettings } from '../wire/face.ts'
+import { RefusalPace } from '../wire/h1/refusal-pace.ts'
 import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
 import { TrustChanges } from './credential-news.ts'
@@ -103,6 +104,9 @@ export class Serving implements ServingThreads {
       keepTrailer: (id) => id === 0,
       limits: config.limits,
       clock,
+      refusals: new RefusalPace(config.limits.refusalsPerSecond, () =>
+        metrics.limitHit('refusalsPerSecond'),
+      ),
       limitHit: (limit) => metrics.limitHit(limit),
     }
     const links = linkEvents(log.log, metrics)

@@ -121,6 +121,21 @@ export interface WireLimits extends HeadLimits {
   readonly connectionMaxAgeMs: number
 }
 
+/** A request that was judged and is to be refused. */
+export interface RefusedRequest {
+  readonly judgedAt: number
+  upstream: UpstreamStream | null
+  /** Refuses it at once. */
+  refuse(refusal: Refusal): void
+  /** Refuses it later, when its place of the upstream is to be given up. */
+  fail(refusal: Refusal): void
+}
+
+/** When a request is refused: at once, or in its turn. */
+export interface RefusalTiming {
+  refuse(x: RefusedRequest, refusal: Refusal): void
+}
+
 /** What every connection of this process is told once. */
 export interface WireSettings {
   readonly requestNames: NameTable
@@ -129,6 +144,8 @@ export interface WireSettings {
   readonly keepTrailer: (id: number) => boolean
   readonly limits: WireLimits
   readonly clock: Clock
+  /** When requests over HTTP/1.1 are refused; at once where it is absent. */
+  readonly refusals?: RefusalTiming
   /** A limit was reached that no refusal tells of. */
   readonly limitHit?: (limit: Limit) => void
 }

@@ -221,7 +221,10 @@ export class RequestReader<N> {
       else if (x.keepAlive) this.#discard.begin()
     }
     if (refusal.status === 400) x.keepAlive = false
-    x.refuse(refusal)
+    const { refusals } = this.#settings
+    // Only as long as there is nothing else to read or to close.
+    if (refusals !== undefined && this.#body.done && x.keepAlive) refusals.refuse(x, refusal)
+    else x.refuse(refusal)
   }
 
   #throwAway(bytes: Buffer, i: number): number {

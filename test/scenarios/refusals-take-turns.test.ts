@@ -1,0 +1,71 @@
+import test from 'ava'
+import { limitHits, metric, until } from '../support/scenario/metrics.ts'
+import { ask, get, ID, OK, request, Talk, Town, verdictOf } from '../support/scenario.ts'
+
+// limits.refusalsPerSecond is 1 at the egress of mod-notes: the first is said at once, each further one waits.
+
+let town: Town
+
+test.before(async () => {
+  const more = { [ID.notes]: { limits: { refusalsPerSecond: 1 } } }
+  town = await Town.open({ modules: [ID.notes], more })
+})
+test.beforeEach(() => {
+  town.okapi.forget()
+  town.okapi.reply = OK
+})
+test.after.always(() => town?.close())
+
+const T = 'X-Okapi-Tenant: diku'
+const REFUSED = get('/_/proxy/modules', T)
+const SERVED = get('/users/1', T)
+
+const notes = () => town.sidecar(ID.notes)
+const waited = () => limitHits(notes(), 'refusalsPerSecond')
+
+function open(count: number): Talk[] {
+  return Array.from({ length: count }, () => new Talk(town.egress(ID.notes)))
+}
+
+test.serial(
+  'refusals wait for their turn, what is served does not; what is behind one comes after it',
+  async (t) => {
+    const talks = open(3)
+    t.teardown(() => {
+      for (const talk of talks) talk.close()
+    })
+    for (const talk of talks) talk.send(REFUSED + SERVED)
+    await until(async () => (await waited()) >= 2)
+    t.is(verdictOf(await ask(town.egress(ID.notes), SERVED)), '200')
+    for (const talk of talks) {
+      t.is(verdictOf(await talk.next()), '403 admin-route')
+      t.is(verdictOf(await talk.next()), '200')
+    }
+    t.false(town.okapi.requests.some(({ first }) => first.includes('/_/')))
+  },
+)
+
+test.serial(
+  'one that closes its connection, and one with a body to come, do not wait',
+  async (t) => {
+    const before = await waited()
+    const closing = get('/_/proxy/modules', T, 'Connection: close')
+    const upload = request('POST /_/proxy/modules', [T, 'Content-Length: 100'])
+    const talks = open(6)
+    for (const [i, talk] of talks.entries()) talk.send(i % 2 === 0 ? closing : upload)
+    for (const talk of talks) t.is(verdictOf(await talk.next()), '403 admin-route')
+    for (const talk of talks) talk.close()
+    t.is(await waited(), before)
+  },
+)
+
+test.serial('a caller that goes away while its refusal waits leaves nothing behind', async (t) => {
+  const before = await waited()
+  const talks = open(5)
+  for (const talk of talks) talk.send(REFUSED)
+  await until(async () => (await waited()) >= before + 4)
+  // An end alone is no sign of that: who has only ended its side still reads.
+  for (const talk of talks) talk.socket.resetAndDestroy()
+  await until(async () => (await metric(notes(), 'sidecar_exchanges_open')) === 0)
+  t.is(verdictOf(await ask(town.egress(ID.notes), SERVED)), '200')
+})
