@@ -54,6 +54,7 @@ test.before('/metrics of a real sidecar, with a revocation list', async (t) => {
     },
     admin: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0' },
+    audit: { to: join(PLACE, 'audit.log') },
     migration: {
       listen: '127.0.0.1:0',
       from: ['127.0.0.1'],
