@@ -3,29 +3,15 @@ import { test } from 'node:test'
 import { everyInstallation } from '../helm/matrix.ts'
 import { MATRIX, renderMany } from '../helm/render.ts'
 import { namespace } from './modules.ts'
-import { definitionPaths, KUBERNETES } from './programs.ts'
+import { KUBERNETES } from './programs.ts'
 import { measured, real, theTown } from './set-up.ts'
-import { until } from './until.ts'
 
 const DRY = 'dry'
 
 test('the API server accepts every object of every installation', real, async () => {
   const { cluster } = theTown()
   await cluster.apply(namespace(DRY, 'privileged'))
-  const definitions = definitionPaths()
-  for (const file of definitions) {
-    await cluster.must('apply', '--server-side', '-f', file)
-  }
-  await until('the kinds of operators are known', async () => {
-    const { out } = await cluster.kubectl('api-resources', '-o', 'name')
-    const kinds = [
-      'certificates.',
-      'certificaterequestpolicies.',
-      'podmonitors.',
-      'prometheusrules.',
-    ]
-    return kinds.every((kind) => out.includes(kind))
-  })
+  await cluster.defineResources()
   const installations = { ...everyInstallation(), ...MATRIX }
   const rendered = await renderMany(installations, KUBERNETES)
   const names = Object.keys(rendered)

@@ -4,7 +4,7 @@ import { PLACE, type Said } from '../pod/podman.ts'
 import { foundAuthority, issuePair, pairOf, writeKubeconfig } from './authority.ts'
 import { Enclosure } from './enclosure.ts'
 import { BRIDGE, DOMAIN, Node } from './node.ts'
-import { type ProgramName, programPath } from './programs.ts'
+import { definitionPaths, type ProgramName, programPath } from './programs.ts'
 import { until } from './until.ts'
 
 const SERVER = `https://${BRIDGE.address}:6443`
@@ -100,6 +100,16 @@ export class Cluster {
   dryRun(objects: string, ...flags: readonly string[]): Promise<Said> {
     const args = ['apply', '--dry-run=server', '--validate=strict', ...flags, '-f', '-']
     return this.client(join(BIN, 'kubectl'), args, objects)
+  }
+
+  /** Has the API server know the resources of cert-manager, approver-policy and the Prometheus operator. */
+  async defineResources(): Promise<void> {
+    for (const file of definitionPaths()) await this.must('apply', '--server-side', '-f', file)
+    await until('the kinds of operators are known', async () => {
+      const kinds = await this.must('api-resources', '--cached=false', '-o', 'name')
+      const some = ['certificates.', 'certificaterequestpolicies.', 'podmonitors.', 'issuers.']
+      return some.every((kind) => kinds.includes(kind))
+    })
   }
 
   /** Asks for the end of a pod as `drain` does: a disruption budget may say no. */

@@ -40,10 +40,13 @@ export function measured(what: string): void {
 }
 
 /** Says how many calls were made, and wants none of them to be lost. */
-export function noneIsLost(what: string, { calls, wrong, slowestMs }: Calls): void {
-  measured(`${what}: ${wrong.length} of ${calls} calls lost, the slowest took ${slowestMs} ms`)
+export function noneIsLost(what: string, { calls, wrong, slowestMs, slowestAt }: Calls): void {
+  measured(
+    `${what}: ${wrong.length} of ${calls} calls lost, the slowest took ${slowestMs} ms at ${slowestAt}`,
+  )
   assert.deepEqual(wrong, [])
-  assert.ok(calls > 20)
+  // While there is no pod each caller waits with one.
+  assert.ok(calls > 5)
 }
 
 async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {

@@ -49,7 +49,7 @@ test('each sidecar is ready before its module is started', real, async () => {
   }
 })
 
-test('no pod was restarted or had a warning on its way up', real, async () => {
+test('no container was restarted on its way up', real, async () => {
   const town = theTown()
   for (const id of IDS) {
     const [pod] = await town.pods(id)

@@ -32,6 +32,8 @@ export interface Calls {
   /** How many each pod answered. */
   readonly pods: Readonly<Record<string, number>>
   readonly slowestMs: number
+  /** When it began. */
+  readonly slowestAt: string
 }
 
 async function operator(...argv: string[]): Promise<string> {
@@ -102,7 +104,7 @@ export class Town {
     await this.cluster.apply({ apiVersion: 'v1', kind: 'Secret', metadata, stringData })
   }
 
-  /** Whom to trust, as trust-manager would write it. */
+  /** The roots to trust, as trust-manager would write them. */
   async putRoots(name: string, authorities: readonly Authority[]): Promise<void> {
     const data = { 'ca.crt': authorities.map(({ crt }) => crt).join('') }
     const metadata = { name, namespace: NAMESPACE }

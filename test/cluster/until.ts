@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Far longer than anything here takes on a busy machine. */
-const PATIENCE_MS = 180_000
+const PATIENCE_MS = 300_000
 
 /** Waits for something that comes of itself; what it throws until then counts as not yet, and is told at the end. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

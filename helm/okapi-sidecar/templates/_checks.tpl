@@ -173,7 +173,7 @@ it too. Takes a scope, and writes nothing.
 {{- fail (printf "okapi-sidecar: credentials.secret.name is set, and credentials.from is %s; write from: secret, or leave the name out" $from) -}}
 {{- end -}}
 {{- if and (eq $from "spiffe") $v.credentials.trust.configMap -}}
-{{- fail "okapi-sidecar: credentials.trust.configMap is set, and the Workload API says itself whom to trust; leave it out" -}}
+{{- fail "okapi-sidecar: credentials.trust.configMap is set, and the Workload API brings roots of its own; leave it out" -}}
 {{- end -}}
 {{- if eq $from "certManager" -}}
 {{- with $v.credentials.certManager -}}

@@ -24,6 +24,7 @@ const wrong: string[] = []
 const pods: Record<string, number> = {}
 let calls = 0
 let slowestMs = 0
+let slowestAt = ''
 
 function isOver(): boolean {
   return Date.now() >= end || (stop !== undefined && existsSync(stop))
@@ -45,7 +46,11 @@ async function call(): Promise<void> {
     const at = `${new Date(begun).toISOString()} +${Date.now() - begun} ms`
     wrong.push(`${at}: ${message} ${cause ?? ''}`)
   }
-  slowestMs = Math.max(slowestMs, Date.now() - begun)
+  const took = Date.now() - begun
+  if (took > slowestMs) {
+    slowestMs = took
+    slowestAt = new Date(begun).toISOString()
+  }
 }
 
 async function caller(): Promise<void> {
@@ -58,4 +63,4 @@ async function caller(): Promise<void> {
 await call()
 if (stop !== undefined) writeFileSync(`${stop}.begun`, '')
 await Promise.all(Array.from({ length: callers }, caller))
-console.log(JSON.stringify({ calls, wrong, pods, slowestMs }))
+console.log(JSON.stringify({ calls, wrong, pods, slowestMs, slowestAt }))

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { test } from 'node:test'
+import { deploymentOf, NAMESPACE, NOTE, namespace, OKAPI } from './modules.ts'
+import { noneIsLost, real, theTown } from './set-up.ts'
+import type { Town } from './town.ts'
+import { until } from './until.ts'
+
+const USERS = 'mod-users-19.7.0'
+const NOTES = 'mod-notes-8.1.0'
+const CHAIN = [OKAPI, USERS, NOTES]
+const ISSUER = 'folio'
+const ROOTS = 'folio-roots'
+/** Where cert-manager looks for the keys of issuers of the whole cluster. */
+const OWN = 'cert-manager'
+/** `CLUSTER_RENEWALS=10` sees ten of them, in three minutes. */
+const RENEWALS = Number(process.env['CLUSTER_RENEWALS'] ?? 3)
+
+interface Certificate {
+  readonly status?: { readonly revision?: number }
+}
+
+/** The chart's Certificate of a module, and the Secret that it leads to, are called so. */
+function certificateOf(id: string): string {
+  return `${deploymentOf(id)}-tls`
+}
+
+async function revisionOf(town: Town, id: string): Promise<number> {
+  const name = certificateOf(id)
+  const found = await town.cluster.get<Certificate>('-n', NAMESPACE, 'certificate', name)
+  return found.status?.revision ?? 0
+}
+
+test(`cert-manager renews ${RENEWALS} times while calls run, and none is lost`, real, async () => {
+  const town = theTown()
+  const { cluster } = town
+  await cluster.defineResources()
+  await cluster.apply(namespace(OWN, 'restricted'))
+  await town.putAuthority(OWN, town.authority)
+  await cluster.apply({
+    apiVersion: 'cert-manager.io/v1',
+    kind: 'ClusterIssuer',
+    metadata: { name: ISSUER },
+    spec: { ca: { secretName: 'ca' } },
+  })
+  cluster.startBeside('certmanager')
+  // The shortest life that the chart takes, and a renewal after 15 seconds of it.
+  const certManager = { issuer: { name: ISSUER }, duration: '1h', renewBefore: '59m45s' }
+  await town.install(USERS, { credentials: { from: 'certManager', certManager } })
+  await town.ready(USERS)
+  const first = await revisionOf(town, USERS)
+  const { generation } = await town.inUse(USERS)
+  assert.ok(first > 0)
+  const said = await town.callsWhile(OKAPI, NOTE, async () => {
+    for (let i = 1; i <= RENEWALS; i++) {
+      await until(`renewal ${i}`, async () => (await revisionOf(town, USERS)) >= first + i)
+    }
+    await until('they are used', async () => (await town.inUse(USERS)).generation > generation)
+  })
+  const used = (await town.inUse(USERS)).generation - generation
+  noneIsLost(`${RENEWALS} renewals by cert-manager, ${used} of them taken up`, said)
+})
+
+test(
+  'the CA of cert-manager is rolled over with trust of both, and no call is lost',
+  real,
+  async () => {
+    const town = theTown()
+    const next = await town.foundAuthority('next')
+    const roots = [town.authority, next].map(({ crt }) => new X509Certificate(crt))
+    const [old, young] = roots.map(fingerprintOf)
+    await town.putRoots(ROOTS, [town.authority])
+    const credentials = {
+      from: 'certManager',
+      certManager: { issuer: { name: ISSUER } },
+      trust: { configMap: ROOTS },
+    }
+    for (const id of CHAIN) await town.install(id, { credentials })
+    for (const id of CHAIN) await town.ready(id)
+    await until('calls cross', async () => (await town.calls(OKAPI, NOTE, 1, 1)).wrong.length === 0)
+
+    const allTrust = (wanted: readonly (string | undefined)[]) => {
+      return until(`all trust ${wanted.length}`, async () => {
+        const found = await Promise.all(CHAIN.map(async (id) => (await town.inUse(id)).roots))
+        return found.every(
+          (one) => one.length === wanted.length && wanted.every((root) => one.includes(root!)),
+        )
+      })
+    }
+    const said = await town.callsWhile(OKAPI, NOTE, async () => {
+      await town.putRoots(ROOTS, [town.authority, next])
+      await allTrust([old, young])
+      await town.putAuthority(OWN, next)
+      for (const id of CHAIN) {
+        const before = await revisionOf(town, id)
+        await town.renewNow(certificateOf(id))
+        await until(`${id} has another`, async () => (await revisionOf(town, id)) > before)
+        const leaf = new X509Certificate(await town.leafOf(certificateOf(id)))
+        assert.ok(leaf.verify(roots[1]!.publicKey), `${id} is of the new CA`)
+        await until(`${id} uses it`, async () => {
+          return BigInt(`0x${(await town.inUse(id)).serial}`) === BigInt(`0x${leaf.serialNumber}`)
+        })
+      }
+      await town.putRoots(ROOTS, [next])
+      await allTrust([young])
+    })
+    noneIsLost('a rollover of the CA', said)
+  },
+)
+
+function fingerprintOf({ fingerprint256 }: X509Certificate): string {
+  return fingerprint256.replaceAll(':', '').toLowerCase()
+}
