@@ -1,12 +1,17 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import test from 'ava'
 import { refuse } from '../../src/refusal/refusal.ts'
 import { Dialer } from '../../src/transport/dial.ts'
 import type { DialTls } from '../../src/transport/dial-options.ts'
+import { NameResolver } from '../../src/transport/name-resolver.ts'
+import { NameServer } from '../support/name-server.ts'
 import { until } from '../support/patience.ts'
 import { materialOf } from './authority.ts'
 import { dialerTo, dialOnce, liveById, openRecorder, openTestListener } from './peers.ts'
+import { tempFolder } from './temp.ts'
 import { freePort, NOBODY, older, record, root, stranger, users, wanted } from './upstreams.ts'
 
 test('the peer that is wanted is handed over, proven', async (t) => {
@@ -67,6 +72,32 @@ test('wrong-peer only when none fits, after one round and without a byte sent or
     t.is(wrong.received.length, 0)
   }
   t.is(heard, 0)
+})
+
+test('a name that leads to others only is looked up again, and where it leads by then is tried', async (t) => {
+  const wrong = await record(older)
+  const right = await openRecorder({ ...users, ca: root.cert }, '', wrong.port, '127.0.0.2')
+  const server = await NameServer.start()
+  t.teardown(() => Promise.all([wrong.close(), right.close(), server.close()]))
+  const resolvConf = join(tempFolder(), 'resolv.conf')
+  writeFileSync(resolvConf, `nameserver 127.0.0.1:${server.port}\n`)
+  let now = 1_000_000
+  const names = new NameResolver(() => now, { hosts: '', resolvConf })
+  const addresses = [{ host: 'users.test', port: wrong.port }]
+  const dialer = new Dialer(dialerTo([], wanted(), { addresses, names }))
+  server.zones.set('users.test', { a: ['127.0.0.1'], ttl: 300 })
+  t.is((await dialOnce(dialer)).refusal?.reason, 'wrong-peer')
+  // Nothing new is known: it is asked once a second at most, and no address twice.
+  t.is((await dialOnce(dialer)).refusal?.reason, 'wrong-peer')
+  t.is(server.count('A users.test'), 1)
+  t.is(wrong.connections, 2)
+  server.zones.set('users.test', { a: ['127.0.0.2'], ttl: 300 })
+  now += 1000
+  const { refusal, identity, socket } = await dialOnce(dialer)
+  t.is(refusal, null)
+  t.is(identity, 'mod-users-19.7.0')
+  socket?.destroy()
+  t.is(wrong.received.length, 0)
 })
 
 /** Wants mod-users-19.7.0, which may still come to where another version is. */

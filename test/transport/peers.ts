@@ -146,7 +146,12 @@ export interface Recorder {
 }
 
 /** Opens a recorder; `speak` is sent as soon as a handshake is over. */
-export async function openRecorder(options: TlsOptions, speak = '', port = 0): Promise<Recorder> {
+export async function openRecorder(
+  options: TlsOptions,
+  speak = '',
+  port = 0,
+  host = '127.0.0.1',
+): Promise<Recorder> {
   const received: Buffer[] = []
   const sockets = new Set<TLSSocket>()
   const server = createServer({ requestCert: true, rejectUnauthorized: false, ...options })
@@ -170,7 +175,7 @@ export async function openRecorder(options: TlsOptions, speak = '', port = 0): P
     if (speak !== '') socket.write(speak)
   })
   server.on('tlsClientError', () => {})
-  server.listen(port, '127.0.0.1')
+  server.listen(port, host)
   await once(server, 'listening')
   const address = server.address()
   if (typeof address === 'object' && address !== null) recorder.port = address.port
