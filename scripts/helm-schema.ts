@@ -115,6 +115,7 @@ const values = z.strictObject({
   hazelcast: z.strictObject({ enabled: flag, port }),
   postgres: z.array(database),
   kafka: kafkaSection,
+  audit: z.strictObject({ volume: free, whenUnwritable: z.enum(['block', 'count']) }),
   migration: z.strictObject({
     enabled: flag,
     port,

@@ -51,6 +51,9 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
       peers: [{ podSelector: { matchLabels: { moved: 'not-yet' } } }],
     },
   },
+  'an audit trail': {
+    audit: { volume: { persistentVolumeClaim: { claimName: 'audit' } }, whenUnwritable: 'count' },
+  },
   Hazelcast: { hazelcast: { enabled: true } },
   'other ports': { ports: { mtls: 18443, admin: 19901 } },
   'other resources': { resources: { limits: { cpu: 1, memory: '256Mi' } } },

@@ -43,6 +43,10 @@
   "until" (required "okapi-sidecar: migration.until is missing, for example until: 2027-03-31" $v.migration.until)
   "why" (required "okapi-sidecar: migration.why is missing: what is being moved over" $v.migration.why)) -}}
 {{- end -}}
+{{- if $v.audit.volume -}}
+{{- /* The variable of the container names another file for each pod. */ -}}
+{{- $_ := set $config "audit" (dict "to" "/var/log/okapi-sidecar/audit.log" "whenUnwritable" $v.audit.whenUnwritable) -}}
+{{- end -}}
 {{- if $v.postgres }}{{ $_ := set $config "postgres" (include "okapi-sidecar.database.config" $v | fromJsonArray) }}{{ end -}}
 {{- if $v.kafka }}{{ $_ := set $config "kafka" (include "okapi-sidecar.kafka.config" $v | fromJson) }}{{ end -}}
 {{- if eq $v.mode "container" -}}

@@ -8,6 +8,12 @@
   restartPolicy: Always
   {{- end }}
   args: [run, -c, /etc/sidecar/config/sidecar.yaml]
+  {{- if $v.audit.volume }}
+  env:
+    - { name: POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
+    # Two pods that write one file would break its chain.
+    - { name: SIDECAR_AUDIT_TO, value: /var/log/okapi-sidecar/$(POD_NAME).log }
+  {{- end }}
   ports:
     {{- if ne .role "edge" }}
     # Not `http` or `https`: those Okapi's own Kubernetes discovery would take for the module.
@@ -63,6 +69,9 @@
     {{- if $each.trust }}
     - { name: sidecar-database-{{ $i }}, mountPath: /database/{{ $i }}, readOnly: true }
     {{- end }}
+    {{- end }}
+    {{- if $v.audit.volume }}
+    - { name: sidecar-audit, mountPath: /var/log/okapi-sidecar }
     {{- end }}
     {{- if dig "trust" "" ($v.kafka | default dict) }}
     - { name: sidecar-kafka, mountPath: /kafka, readOnly: true }
@@ -164,6 +173,10 @@ Three lines for a pod of your own:
 {{- with dig "trust" "" ($v.kafka | default dict) }}
 - name: sidecar-kafka
   secret: { secretName: {{ .secret }}, items: [{ key: {{ .key | default "ca.crt" }}, path: ca.crt }], defaultMode: 0440 }
+{{- end }}
+{{- with $v.audit.volume }}
+- name: sidecar-audit
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- if $v.nftables.enabled }}
 - name: sidecar-rules
