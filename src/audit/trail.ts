@@ -61,8 +61,8 @@ const HELD_BYTES = 4 * 1024 * 1024
 const LATEST_MS = 5000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2000
-/** How often it is looked whether the file was moved. */
-const FOLLOW_MS = 1000
+/** How often it is looked whether the file was moved: while lines are written, and while none are. */
+const FOLLOW_MS = { busy: 200, idle: 1000 }
 /** At the end: how long a disk that takes nothing is waited for. */
 const PATIENCE_MS = 3000
 
@@ -110,7 +110,7 @@ export class AuditTrail {
     this.#queue = new LineQueue(from.position)
     this.#written = from.position
     if (from.needsLineFeed) this.#queue.push('\n')
-    this.#timer = setInterval(() => this.#tick(), FOLLOW_MS)
+    this.#timer = setInterval(() => this.#tick(), FOLLOW_MS.idle)
     this.#timer.unref()
   }
 
@@ -202,7 +202,7 @@ export class AuditTrail {
   async #step(): Promise<string | undefined> {
     let took: number
     try {
-      if (this.#queue.isBetweenLines) await this.#follow()
+      if (this.#queue.isBetweenLines && this.#now() >= this.#followAt) await this.#follow()
       took = await this.#sink.write(this.#queue.next())
     } catch (error) {
       return error instanceof Error ? error.message : String(error)
@@ -224,7 +224,7 @@ export class AuditTrail {
   }
 
   async #follow(): Promise<void> {
-    this.#followAt = this.#now() + FOLLOW_MS
+    this.#followAt = this.#now() + FOLLOW_MS.busy
     if (!(await this.#sink.follow())) return
     this.#chain('rotation', entryText({ kind: 'rotation', behind: this.#written.seq }))
     this.#events.rotated()
@@ -241,6 +241,8 @@ export class AuditTrail {
   #failed(why: string): void {
     this.#troubled(why)
     this.#giveUp(() => true)
+    // A person may move the file to where there is room.
+    this.#followAt = 0
     // Who waits for the end waits no longer.
     for (const told of this.#idle.splice(0)) told()
     this.#retry = setTimeout(() => {
