@@ -35,6 +35,8 @@ export interface Told {
 
 /** Longer than all limits on the way together. */
 const PATIENCE_MS = 240_000
+/** What of its own lateness it makes up for. */
+const LATE_MS = 200
 const PIECE = 64 * 1024
 
 /** Calls that begin at their times, however long those before them take. */
@@ -74,7 +76,8 @@ export class Load {
   async #run(): Promise<void> {
     let next = performance.now()
     while (!this.#stopped) {
-      next += this.#random.gapMs(this.#rate)
+      // A run that was late itself does not catch up: that would be a burst of its own making.
+      next = Math.max(next, performance.now() - LATE_MS) + this.#random.gapMs(this.#rate)
       const wait = next - performance.now()
       if (wait > 1) await pause(wait)
       const call = drawCall(this.#random)
