@@ -55,6 +55,11 @@ export class FileSink implements AuditSink {
     ])
     if (there !== undefined && there.ino === own.ino && there.dev === own.dev) return false
     const next = await opened(this.#path)
+    // What others have put there is neither gone on with nor written over.
+    if ((await next.stat()).size > 0) {
+      await next.close()
+      throw new Error('another file, which is not empty, is in its place')
+    }
     const last = this.#handle
     this.#handle = next
     await last.close()

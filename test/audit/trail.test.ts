@@ -362,6 +362,28 @@ test('a file that is moved away under load: the chain goes on over all of them',
   t.true(kindsIn(texts.join('')).includes('rotation'))
 })
 
+test('another file that is put in its place is not written', async (t) => {
+  const path = join(await folder(t), 'audit.log')
+  const { sink, end } = await FileSink.open(path)
+  const events = new Events()
+  const trail = new AuditTrail(sink, { ...end, position: BEGINNING }, WHO, events)
+  const add = () => trail.add('exchange', entryText({ kind: 'exchange' }))
+  add()
+  await until(() => trail.facts.head.seq === 1)
+  await rename(path, `${path}.1`)
+  await writeFile(path, 'something else\n')
+  await until(() => {
+    add()
+    return trail.facts.trouble !== undefined
+  })
+  t.regex(trail.facts.trouble ?? '', /another file, which is not empty, is in its place/)
+  t.is(await readFile(path, 'utf8'), 'something else\n')
+  await rm(path)
+  await until(() => trail.facts.trouble === undefined)
+  await trail.close('stop', entryText({ kind: 'stop' }))
+  t.true(sound((await readFile(`${path}.1`, 'utf8')) + (await readFile(path, 'utf8'))))
+})
+
 /** `audit.log.0` before `audit.log.1`, and `audit.log` last. */
 function order(name: string): number {
   const number = name.split('.')[2]
