@@ -11,6 +11,8 @@ export const DOMAIN = 'cluster.local'
 export const PAUSE_IMAGE = 'localhost/okapi-sidecar-test/pause:1'
 
 const CGROUPS = '/sys/fs/cgroup'
+/** Before the number of the process whose nodes they are. */
+const CGROUP = 'okapi-sidecar-test-'
 
 /** One kubelet with its containerd. Nodes share a bridge and the addresses on it. */
 export class Node {
@@ -24,9 +26,10 @@ export class Node {
     this.name = name
     this.#enclosure = enclosure
     this.#home = join(PLACE, name)
-    this.#cgroup = `okapi-sidecar-test-${process.pid}-${name}`
+    this.#cgroup = `${CGROUP}${process.pid}-${name}`
     this.#socket = join(this.#home, 'containerd.sock')
     mkdirSync(this.#home)
+    removeCgroupsOfTheDead()
     for (const parent of hierarchies()) makeCgroup(parent, this.#cgroup)
   }
 
@@ -195,4 +198,14 @@ function removeCgroup(folder: string): void {
     if (one.isDirectory()) removeCgroup(join(folder, one.name))
   }
   rmdirSync(folder)
+}
+
+/** What runs left behind that were killed: folders without processes. */
+function removeCgroupsOfTheDead(): void {
+  for (const parent of hierarchies()) {
+    for (const name of readdirSync(parent).filter((one) => one.startsWith(CGROUP))) {
+      const [pid] = name.slice(CGROUP.length).split('-')
+      if (!existsSync(`/proc/${pid}`)) removeCgroup(join(parent, name))
+    }
+  }
 }
