@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deploymentOf, NAMESPACE, NOTE, OKAPI, USER } from './modules.ts'
+import { deploymentOf, NAMESPACE, NOTE, OKAPI, USER, valuesOf } from './modules.ts'
 import { noneIsLost, real, theTown } from './set-up.ts'
 import { until } from './until.ts'
 
@@ -78,6 +78,24 @@ test('from 1 to 4 replicas and back: all four are used, three are drained', real
     assert.deepEqual(Object.keys(await used()), [left])
   })
   noneIsLost('from 1 to 4 and back', said)
+})
+
+test('one of two Okapis is deleted while modules call: no call is lost', real, async () => {
+  const town = theTown()
+  const workload = { ...(valuesOf(OKAPI)['workload'] as object), replicas: 2 }
+  await town.install(OKAPI, { workload })
+  await town.ready(OKAPI)
+  // Each stand-in enables the modules by itself.
+  await until('calls cross', async () => (await town.calls(NOTES, USER, 500, 8)).wrong.length === 0)
+  const [one, two] = await podNames(OKAPI)
+  assert.ok(one !== undefined && two !== undefined)
+  const said = await town.callsWhile(NOTES, USER, async () => {
+    await town.kubectl('delete', 'pod', one, '--wait=true')
+    await town.ready(OKAPI)
+  })
+  noneIsLost('one of two Okapis deleted', said)
+  await town.install(OKAPI)
+  await town.ready(OKAPI)
 })
 
 test('a node is drained: its pods move to another, and no call is lost', real, async () => {

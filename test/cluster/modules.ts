@@ -4,6 +4,7 @@ import { MODULE_IMAGE, REPOSITORY } from './images.ts'
 
 export const NAMESPACE = 'folio'
 export const TRUST_DOMAIN = 'folio.test'
+const WAIT_MS = 240_000
 /** The tenant that the modules are enabled for. */
 export const TENANT = 'diku'
 export const OKAPI = 'okapi-7.2.0'
@@ -46,6 +47,8 @@ export function valuesOf(id: string): Record<string, unknown> {
     trustDomain: TRUST_DOMAIN,
     image: { repository: REPOSITORY },
     credentials: { from: 'secret', secret: { name: id } },
+    // Where a module has one pod its callers wait for the next one, on a busy machine longer than by default.
+    config: { limits: { connectWaitMs: WAIT_MS } },
   }
   const image = MODULE_IMAGE
   if (id !== OKAPI) return { ...common, workload: { image, args: moduleArgs(id) } }

@@ -15,7 +15,7 @@ interface CallerSettings {
 }
 
 const OKAPI = 'http://localhost:9130'
-const NO_ANSWER_MS = 60_000
+const NO_ANSWER_MS = 300_000
 const settings: CallerSettings = JSON.parse(process.argv[2] ?? '{}')
 const { path, tenant, ms, callers, pauseMs, stop } = settings
 
