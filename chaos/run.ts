@@ -26,6 +26,10 @@ async function chaos(options: ChaosOptions): Promise<number> {
         `--only ${kind} is no kind of fault: ${FAULTS.map((each) => each.kind).join(', ')}`,
       )
   }
+  // What was started ends with this process, also when a signal ends it.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => process.exit(1))
+  }
   say(`seed ${seed}, ${minutes} min, ${rate} calls a second`)
   const site = await openSite(lies, keep)
   try {
