@@ -21,16 +21,23 @@ const dialers = [null, tls].map((each) => new Dialer({ ...common, names, clock, 
 const [first] = dialers
 // What is loaded lazily is loaded now.
 first?.dial({}, (_, socket) => {
+  // Its descriptor is free some time after `destroy`: a dial could get it.
+  socket?.once('close', () => setImmediate(takeAll))
   socket?.destroy()
+})
+
+function takeAll(): void {
   try {
     for (;;) openSync('/dev/null', 'r')
   } catch {}
   for (const dialer of dialers) {
-    dialer.dial({}, (refusal) => {
+    dialer.dial({}, (refusal, socket) => {
+      // Whatever comes, this process ends.
+      socket?.destroy()
       reasons.push(refusal?.reason)
       if (reasons.length < dialers.length) return
       clearInterval(alive)
       process.stdout.write(JSON.stringify(reasons))
     })
   }
-})
+}
