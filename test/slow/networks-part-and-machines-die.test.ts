@@ -144,10 +144,12 @@ scenario('it dies and is back before anything was sent: the first call finds out
   await machines.startGateway()
   await network.heal()
   // On the link of before it goes to a kernel that knows nothing of it: RST. It cannot be known whether it
-  // was acted on, so that call is lost; the next one is not.
-  t.is(await call(machines, '/users/2'), UNREACHABLE)
+  // was acted on, so that call is lost, unless a PING has found that out already; the next one is not.
+  const found = await call(machines, '/users/2')
+  t.true([UNREACHABLE, '200'].includes(found), found)
   t.is(await call(machines, '/users/3'), '200')
-  t.deepEqual(targets(machines), ['/users/1', '/users/3'])
+  const second = found === '200' ? ['/users/2'] : []
+  t.deepEqual(targets(machines), ['/users/1', ...second, '/users/3'])
 })
 
 scenario('a packet filter that says so', async (t) => {
