@@ -14,7 +14,7 @@ import { type Calls, Town } from './town.ts'
 
 async function whyNoCluster(): Promise<string | undefined> {
   const lacking = notBuilt()
-  if (lacking.length > 0) return `npm run cluster-tools has not brought ${lacking.join(', ')}`
+  if (lacking.length > 0) return `npm run cluster-tools has not made ${lacking.length} of its files`
   if (!existsSync('/usr/lib/cni/bridge')) return 'the plugins of containernetworking are not here'
   const tools = ['containerd', 'runc', 'ip', 'nsenter', 'unshare', 'openssl']
   return missing(...tools) ?? (await whyNoPods())
