@@ -95,7 +95,7 @@ withPrlimit('a full disk: what has no entry does not go on, and all else does', 
     JSON.stringify(await ready.json()),
     /cannot be written, what it is about is refused: EFBIG/,
   )
-  t.true(sidecar.lines.some(({ msg }) => msg === 'the audit trail cannot be written'))
+  await sidecar.say(({ msg }) => msg === 'the audit trail cannot be written')
   const size = statSync(trail).size
   mostBytes(undefined)
   await until(async () => (await metric(sidecar, 'sidecar_audit_unwritable')) === 0)
