@@ -17,8 +17,10 @@ let town: Town
 
 test.before(async () => {
   const policy = { sensitivity: { users: 'high', tags: 'low' } }
-  const quiet = { policy, log: { access: false } }
-  const more = { [ID.okapi]: { policy }, [ID.users]: { policy }, [ID.notes]: quiet }
+  // A hundred thousand refusals are to come as fast as they can.
+  const flooded = { policy, limits: { refusalsPerSecond: 0 } }
+  const quiet = { ...flooded, log: { access: false } }
+  const more = { [ID.okapi]: flooded, [ID.users]: { policy }, [ID.notes]: quiet }
   town = await Town.open({ modules: [ID.users, ID.notes, ID.tags], more })
 })
 test.beforeEach(() => {
