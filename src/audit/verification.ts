@@ -43,6 +43,8 @@ export class Verification {
   readonly #options: VerificationOptions
   readonly #chains = new Map<string, Counted>()
   readonly #open: Map<number, { readonly hash: string; seen: string | undefined }[]>
+  /** Chains whose first entries are not here, as long as no entry says that a file began there. */
+  readonly #cutOff = new Map<Counted, Where>()
   /** Lines that are no entries and stand at the end of what was read so far. */
   #unread: { readonly line: Buffer; readonly where: Where }[] = []
   #unreadBytes = 0
@@ -80,6 +82,9 @@ export class Verification {
   /** No more lines come. */
   end(): void {
     this.#judgeUnread(undefined, {})
+    for (const [{ first }, where] of this.#cutOff) {
+      this.#fail(`entries before ${first} are missing: none says that a file began with it`, where)
+    }
     for (const [seq, heads] of this.#open) for (const head of heads) this.#judgeHead(seq, head)
     const none = this.#chains.size === 0 && this.#isSound
     if (none) this.#fail('there is no entry of an audit trail here', {})
@@ -114,6 +119,8 @@ export class Verification {
     this.#current = chain
     if (kind === 'start') chain.starts++
     if (kind === 'gap') this.#tellGap(chain, entry, where)
+    if (kind === 'rotation' && entry.fields['behind'] === chain.first - 1)
+      this.#cutOff.delete(chain)
     for (const head of this.#open.get(seq) ?? []) {
       if (head.seen !== head.hash) head.seen = hash
     }
@@ -130,7 +137,10 @@ export class Verification {
     }
     const [module, host] = [String(fields['module'] ?? ''), String(fields['host'] ?? '')]
     const counted = { chain, module, host, first: seq, last: seq, hash, from: time, to: time }
-    this.#chains.set(chain, { ...counted, entries: 1, starts: 0, lost: 0 })
+    const begun = { ...counted, entries: 1, starts: 0, lost: 0 }
+    this.#chains.set(chain, begun)
+    // Whole files may have been deleted. What collects standard output cuts it anywhere.
+    if (seq > 1 && !this.#options.amongOthers) this.#cutOff.set(begun, where)
   }
 
   #follow(chain: Counted, entry: ReadEntry, where: Where): void {

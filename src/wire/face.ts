@@ -24,7 +24,7 @@ export interface HandlerOf<X> {
   end(x: X): void
 }
 
-/** DialPreference a route leads: a pool of HTTP/1.1 connections, or something that answers by itself. */
+/** Where a route leads: a pool of HTTP/1.1 connections, or something that answers by itself. */
 export interface UpstreamOf<X> {
   /**
    * Takes the exchange on: `x.connected()` at once, or later and `x.upstream` holds its place until
@@ -73,7 +73,7 @@ export interface DownstreamStream extends SpanSink {
 }
 
 /**
- * DialPreference a connection is to lead among several addresses: to one of them, tried once, or first to the one where
+ * Where a connection is to lead among several addresses: to one of them, tried once, or first to the one where
  * exchanges with this number belong.
  */
 export interface DialPreference {

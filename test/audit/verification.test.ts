@@ -101,10 +101,23 @@ test('a trail that was written anew is seen by a head alone', (t) => {
   t.true(verified(LINES, { heads }).isSound)
 })
 
-test('a beginning that is not here is told, and the rest is held', (t) => {
-  const { chains, isSound } = verified(LINES.slice(3))
+test('whole files of before may be missing: the rotation says where this one began', (t) => {
+  // What was under way when the file was moved stands before it.
+  const rotated = linesOf(ENTRIES.with(4, { kind: 'rotation', behind: 3 }))
+  const { chains, isSound } = verified(rotated.slice(3))
   t.true(isSound)
   t.like(chains[0], { first: 4, last: 10 })
+  t.true(verified(rotated).isSound)
+  for (const from of [1, 2, 4, 5]) {
+    const cut = rotated.slice(from)
+    wrong(t, cut, new RegExp(`^f:1: entries before ${from + 1} are missing: none says that`))
+    t.true(verified(cut, { amongOthers: true }).isSound)
+  }
+})
+
+test('lines that are taken off the beginning are missed', (t) => {
+  wrong(t, LINES.slice(3), /^f:1: entries before 4 are missing/)
+  wrong(t, LINES.slice(9), /^f:1: entries before 10 are missing/)
 })
 
 test('another chain behind it: nothing says what came before', (t) => {

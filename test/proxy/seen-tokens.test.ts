@@ -44,6 +44,26 @@ test('as many tokens as are promised are all known, in every turn of old and new
   }
 })
 
+test('every token has two sets, also where both of its halves lead to the same', (t) => {
+  const { memory, seen } = memoryFor(256, 1)
+  const sets = new Int32Array(memory)[4]!
+  const owner = new SeenTokens(memory, LIFE_MS)
+  const now = performance.now()
+  // The first one says whose part it is; then the hashes are as they stand in memory.
+  owner.remember(A, { a: 1, b: 1 }, now)
+  const [ownerA, ownerB] = new Int32Array(memory).subarray(8, 10)
+  const same: { a: number; b: number }[] = []
+  for (let b = 0; same.length < 17; b++) {
+    if ((Math.imul(b, 0x9e3779b1) & (sets - 1)) === 0) same.push({ a: ownerA!, b: b ^ ownerB! })
+  }
+  for (const hash of same) seen.remember(A, hash, now)
+  t.deepEqual(
+    same.filter((hash) => !seen.knows(A, hash, now)),
+    [],
+    'one set has 16 places',
+  )
+})
+
 test('the oldest leave first, and one that was seen again is not old', (t) => {
   const { seen } = memoryFor(256, 1)
   const now = performance.now()

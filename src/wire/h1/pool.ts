@@ -236,7 +236,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   }
 
   /**
-   * Each failed dial fails the exchange that has waited longest. DialPreference the dial has waited longer still,
+   * Each failed dial fails the exchange that has waited longest. Where the dial has waited longer still,
    * for one that has left, it has another one made: each waits for `limits.connectWaitMs`.
    */
   #failed(refusal: Refusal | null): void {

@@ -23,7 +23,7 @@ export interface DialLink {
     done: (refusal: Refusal | null, socket: Socket | null, peer: string, isLink: boolean) => void,
     where?: DialPreference,
   ): { cancel(): void }
-  /** DialPreference exchanges can be spread over several. */
+  /** Where exchanges can be spread over several. */
   readonly addresses?: KnownAddresses
   /** Who is at the other end of this socket wants no more: other addresses go before it. */
   avoid(socket: Socket, how: Avoiding): void
