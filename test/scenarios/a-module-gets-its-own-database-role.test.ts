@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import test from 'ava'
+import { message } from '../../src/postgres/protocol.ts'
 import { until } from '../support/patience.ts'
 import { makeCa } from '../support/pki.ts'
 import {
@@ -191,6 +192,23 @@ withPostgres(
     t.is((await sidecar.psql('diku_mod_tags', 'SELECT current_user')).out, 'diku_mod_tags\n')
   },
 )
+
+withPostgres('queries sent ahead of the login’s end wait until the role is judged', async (t) => {
+  const place = await cluster()
+  await place.asBoss('GRANT boss TO diku_mod_tags')
+  t.teardown(() => place.asBoss('REVOKE boss FROM diku_mod_tags'))
+  const cert = { roles: ['diku_mod_tags'], authentication: ['cert'] }
+  const sidecar = await DatabaseSidecar.start(t, place, cert)
+  const attack = message(0x51, Buffer.from('SET ROLE boss; CREATE TABLE ahead (); RESET ROLE\0'))
+  const startup = startupPacket({ user: 'diku_mod_tags', database: 'folio' })
+  for (const packets of [[Buffer.concat([startup, attack])], [startup, attack, attack]]) {
+    const said = (await say(sidecar.process.port('postgres'), ...packets)).toString()
+    t.regex(said, /"diku_mod_tags" may become "boss" \(SET ROLE\)/)
+    t.false(said.includes('SELECT'), 'the answer to our own question is not passed')
+  }
+  const there = "SELECT count(*) FROM pg_class WHERE relname = 'ahead'"
+  t.is((await place.asBoss(there)).out, '0\n')
+})
 
 withPostgres('a wrong password is refused in the server’s own words', async (t) => {
   const sidecar = await DatabaseSidecar.start(t, await cluster())
