@@ -236,6 +236,36 @@ test('the last entry is written at the end, and a disk that takes nothing holds 
   t.is(full.text, '')
 })
 
+test('a file that is moved away in the middle of a line gets the rest of it', async (t) => {
+  const disk = new Disk()
+  const clock = { now: 0 }
+  const files: string[] = ['']
+  const write = disk.write.bind(disk)
+  disk.write = async (bytes) => {
+    const before = disk.text.length
+    const took = await write(bytes)
+    files[files.length - 1] += disk.text.slice(before)
+    // Moved, and looked for, as soon as half a line is there.
+    disk.moved = files.length === 1
+    clock.now += 60_000
+    return took
+  }
+  const follow = disk.follow.bind(disk)
+  disk.follow = async () => {
+    const moved = await follow()
+    if (moved) files.push('')
+    return moved
+  }
+  const { add } = trailOn(t, disk, () => clock.now)
+  disk.most = 100
+  add('one')
+  add('two')
+  await until(() => /"kind":"rotation".*\n$/.test(files[1] ?? ''))
+  t.true(files[0]!.endsWith('}\n'), files[0])
+  t.true(sound(files.join('')))
+  t.true(sound(files[1]!), 'the new one is sound by itself')
+})
+
 async function folder(t: ExecutionContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'trail-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))

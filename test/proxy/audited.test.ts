@@ -59,7 +59,7 @@ test('not one byte goes on before the entry is written, and the body comes after
   const { socket, pool } = listenerWith(trail)
   await socket.arrive(post('12345'))
   await socket.arrive('678')
-  t.is(pool.sockets.length, 0)
+  t.is(pool.dials, 0)
   t.deepEqual(told(trail), ['began'])
   await trail.tell(7, true)
   const upstream = pool.connect()
@@ -103,7 +103,7 @@ test('what cannot be written is refused, and says so in the trail only where it 
     await trail.tell(seq, false)
     t.regex(socket.sent, /^HTTP\/1\.1 503 .*X-Sidecar-Refused: audit-unavailable\r\n/s)
     t.regex(socket.sent, /\r\nRetry-After: \d+\r\n/)
-    t.is(pool.sockets.length, 0)
+    t.is(pool.dials, 0)
     t.is(log[0]?.reason, 'audit-unavailable')
     t.deepEqual(told(trail).slice(1), seq === 0 ? [] : ['ended 4 503 refused audit-unavailable'])
     socket.destroy()
@@ -133,7 +133,7 @@ test('a caller that goes away while its entry is written: nothing goes on, its e
     await settled()
     t.deepEqual(told(trail), ['began'])
     await trail.tell(9, written)
-    t.is(pool.sockets.length, 0)
+    t.is(pool.dials, 0)
     t.deepEqual(told(trail), ['began', 'ended 9 0 caller-gone'])
   }
 })
@@ -145,7 +145,7 @@ test('a body that is broken in the same read: nothing is announced, the refusal 
     'POST /a HTTP/1.1\r\nHost: x\r\nX-Okapi-Tenant: a\r\nTransfer-Encoding: chunked\r\n\r\n'
   await socket.arrive(`${head}3\r\nabc\r\nzz\r\n`)
   t.regex(socket.sent, /^HTTP\/1\.1 400 /)
-  t.is(pool.sockets.length, 0)
+  t.is(pool.dials, 0)
   t.deepEqual(told(trail), ['400 refused malformed-request'])
 })
 

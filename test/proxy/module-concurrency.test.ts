@@ -76,6 +76,13 @@ test('when all places are taken others get half of their part; by the true calle
   t.is(all.take(call()), null)
 })
 
+test('however many callers come, never more than twice the limit are open', (t) => {
+  const all = concurrency()
+  for (let i = 0; i < 100; i++)
+    takeAll(all, { for: null, share: `client/${i}`, standing: 'proven' })
+  t.deepEqual(all.seen, { limit: 16, open: 32 })
+})
+
 test('system calls, health questions, refused ones and those that go elsewhere are not counted', (t) => {
   const all = concurrency()
   takeAll(all, {})
