@@ -3,6 +3,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
+import { headLines } from '../../src/cli/policy/matrix-text.ts'
 import { folder, narrow, policy, SET, withMigrationListener } from '../support/policy-verb.ts'
 import { MAIN } from '../support/program.ts'
 import { typed } from '../support/typed.ts'
@@ -196,6 +197,20 @@ test('for which tenants each module may act stands above the matrix, those with 
   t.deepEqual(JSON.parse(one.stdout).tenants, [
     { caller: 'mod-tags-3.1.0', reach: ['tenants diku, with their tokens'] },
   ])
+})
+
+test('of as many modules with one reach as with another each is named', (t) => {
+  const reachOf = (...all: string[]) =>
+    headLines({
+      ...{ modules: 4, grants: 0, mode: 'enforce', hash: 'abc', trusted: [], plain: null },
+      tenants: all.map((reach, i) => ({ caller: `mod-${i}`, reach: [reach] })),
+    }).slice(1)
+  t.deepEqual(reachOf('all', 'all', 'x', 'x'), [
+    'mod-0, mod-1 may act for all',
+    'mod-2, mod-3 may act for x',
+  ])
+  t.deepEqual(reachOf('all', 'all', 'x'), ['2 modules may act for all', 'mod-2 may act for x'])
+  t.deepEqual(reachOf('all'), ['mod-0 may act for all'])
 })
 
 test('--html writes one page without anything from outside', async (t) => {

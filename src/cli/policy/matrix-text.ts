@@ -57,12 +57,12 @@ export function headLines(headline: Headline): readonly string[] {
   ]
 }
 
-/** Mostly all modules have the same: those are counted, and each other one is named. */
+/** Mostly all modules have the same: where more have it than anything else they are counted, all others named. */
 function tenantLines(tenants: Headline['tenants']): string[] {
   const groups = [...Map.groupBy(tenants, ({ reach }) => reach.join('; '))]
-  const most = Math.max(0, ...groups.map(([, { length }]) => length))
+  const [most = 0, next = 0] = groups.map(([, { length }]) => length).toSorted((a, b) => b - a)
   return groups.map(([reach, callers]) => {
-    const isUsual = callers.length === most && most > 1
+    const isUsual = callers.length === most && most > Math.max(1, next)
     const names = isUsual ? `${most} modules` : callers.map(({ caller }) => caller).join(', ')
     return `${names} may act for ${reach}`
   })
