@@ -122,7 +122,7 @@ export class Sidecar {
     try {
       const { policies, read } = await Policies.start(config)
       const { warnings, material, policy } = read
-      for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy')
+      for (const problem of warnings) log.log.warn({ problem: sentence(problem) }, 'policy warning')
       tellProblems(log, 'open files', openFileProblems(config.limits.connections))
       tellProblems(log, 'memory', memoryProblems(config.limits.bufferedBytes))
       tellProblems(log, 'workers', workerProblems(config))

@@ -69,7 +69,7 @@ export async function serve(
   const { config, problems } = loadConfig(file, env)
   const log = createLog({ level: config.log.level, ...(destination && { destination }) })
   for (const problem of problems) {
-    log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'configuration')
+    log.log.warn({ problem: sentence(problem), hint: problem.hint }, 'configuration warning')
   }
   try {
     return await live(config, log, orders(log.log))

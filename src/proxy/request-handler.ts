@@ -55,7 +55,7 @@ const BEFORE_TARGET = SERVED_METHODS.map((method) => `${method} `)
  * answer, end. Between them the wire relays bytes. Who the caller is was proven when its connection
  * was accepted.
  */
-export function requestHandler(house: RequestHandlerOptions): RequestHandler<RequestContext> {
+export function requestHandler(options: RequestHandlerOptions): RequestHandler<RequestContext> {
   /** Modules about which a question of Okapi's is on its way. */
   const askedAbout = new Set<string>()
 
@@ -64,10 +64,10 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     remember(context, head)
     return (
       context.listener.destination(context, head) ??
-      (x.downstream.canGiveBack ? house.givesBack() : null) ??
+      (x.downstream.canGiveBack ? options.givesBack() : null) ??
       unsettled(x) ??
       authorize(context, head) ??
-      house.tokens?.judge(context, head) ??
+      options.tokens?.judge(context, head) ??
       place(x) ??
       rewrite(x, head, out)
     )
@@ -112,12 +112,12 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
       return refuse('route-not-declared', `${at} is asked GET / with a query`)
     }
     // Only the sidecar beside the module can know; Okapi's passes the question on.
-    if (decision.health && listener.answerer === 'module') context.upstream = house.health
+    if (decision.health && listener.answerer === 'module') context.upstream = options.health
     return (
       headers.forbidden(head, listener.request) ??
       headers.userId(head, listener.request) ??
-      house.trueCallers.judge(context, head) ??
-      guardTenant(context, head, house.brought)
+      options.trueCallers.judge(context, head) ??
+      guardTenant(context, head, options.brought)
     )
   }
 
@@ -137,7 +137,7 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     // Okapi asks the instance that began a tenant's job how far it is.
     if (decision?.allow === true && decision.system) x.affinity = hashOf(context.tenant ?? '') || 1
     return (
-      house.concurrency?.take(context) ?? house.shares.take(context, decision?.provider ?? null)
+      options.concurrency?.take(context) ?? options.shares.take(context, decision?.provider ?? null)
     )
   }
 
@@ -151,22 +151,22 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     const refusal = headers.tokenCookies(head, out, request, context.traits)
     if (refusal !== null) return refusal
     if (okapiUrl === 'rewritten') {
-      context.okapiUrl = headers.okapiUrls(head, out, house.okapiUrl, house.self)
+      context.okapiUrl = headers.okapiUrls(head, out, options.okapiUrl, options.self)
     } else if (okapiUrl === 'replaced') {
-      context.okapiUrl = headers.ownOkapiUrl(head, out, house.okapiUrl)
+      context.okapiUrl = headers.ownOkapiUrl(head, out, options.okapiUrl)
     }
     if (request.appendsAddress) headers.forwardedFor(head, out, hostOf(context.peerAddress))
     context.traceId = headers.trace(head, out, request, context.traceId)
-    house.trueCallers.tell(context, head, out)
+    options.trueCallers.tell(context, head, out)
     out.lines(head, request.actions, false)
-    house.tokens?.passes(context, head)
-    return house.audited?.passes(x, context.upstream) ?? context.upstream
+    options.tokens?.passes(context, head)
+    return options.audited?.passes(x, context.upstream) ?? context.upstream
   }
 
   function answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
     const { context } = x
     const { listener, decision, traits } = context
-    house.concurrency?.answered(x, head.status)
+    options.concurrency?.answered(x, head.status)
     const refused = listener.answerer === 'callee' ? refusedByCallee(head) : undefined
     if (refused !== undefined) {
       const because = `the sidecar of ${context.at} refuses: ${refused}`
@@ -175,14 +175,14 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
     }
     if (decision?.allow && decision.sensitivity === 'high') headers.noStore(head, out)
     if (listener.answerer === 'okapi') {
-      house.tokens?.answers(context, head)
+      options.tokens?.answers(context, head)
       out.lines(head, ANSWER_OF_OKAPI, x.reframed)
       return null
     }
     if (!traits.authFilter && !traits.keepsTokens) headers.dropTokenSetCookies(head)
     if (listener.answerer === 'module') {
-      const told = listener.okapiUrl === 'replaced' ? house.okapiUrl?.origin : undefined
-      headers.location(head, out, house.okapiUrl, context.okapiUrl, told)
+      const told = listener.okapiUrl === 'replaced' ? options.okapiUrl?.origin : undefined
+      headers.location(head, out, options.okapiUrl, context.okapiUrl, told)
     }
     if (refused !== undefined) out.text(`X-Sidecar-Refused: ${refused}\r\n`)
     out.lines(head, answersLose(traits), x.reframed)
@@ -202,11 +202,11 @@ export function requestHandler(house: RequestHandlerOptions): RequestHandler<Req
 
   function end(x: X): void {
     if (x.exempt) askedAbout.delete(x.context.at)
-    house.trueCallers.end(x.context)
-    house.shares.give(x.context, x.brokenOff)
-    house.concurrency?.ended(x.context)
-    house.audited?.end(x)
-    house.record(x)
+    options.trueCallers.end(x.context)
+    options.shares.give(x.context, x.brokenOff)
+    options.concurrency?.ended(x.context)
+    options.audited?.end(x)
+    options.record(x)
   }
 
   return { begin, answer, refusal, end }

@@ -59,7 +59,7 @@ export class CredentialNews implements Ticking {
     const changed = { ...report.changed, notAfter: iso(report.changed.notAfter) }
     const lists = crlsEnd === undefined ? {} : { crlsEnd: iso(crlsEnd) }
     const level = said.length === 0 ? 'info' : 'warn'
-    log[level]({ generation, changed, ...lists, warnings: said, ...hints }, 'credentials')
+    log[level]({ generation, changed, ...lists, warnings: said, ...hints }, 'credentials loaded')
   }
 
   /** Who asks whether this sidecar is ready is told, too: every call may fail. */

@@ -38,10 +38,10 @@ export function nameResolver(clock: CoarseClock, log: Logger, metrics: Metrics):
     looked: (result, name, code) => {
       metrics.nameLookedUp(result)
       if (result === 'found') {
-        if (told.delete(name)) log.info({ name, result }, 'name lookup')
+        if (told.delete(name)) log.info({ name, result }, 'name resolved again')
       } else if (!told.has(name) && told.size < MOST_TOLD) {
         told.add(name)
-        log.warn({ name, result, code }, 'name lookup')
+        log.warn({ name, result, code }, 'name lookup failed')
       }
     },
   })

@@ -77,7 +77,7 @@ export function tellPolicy(telling: PolicyChangeReaders, { result, problems }: P
   metrics.policyReloaded(result)
   if (result === 'ok') {
     readiness.remark('policy', undefined)
-    log.info({ hash, mode, warnings: said, ...hints }, 'policy')
+    log.info({ hash, mode, warnings: said, ...hints }, 'policy loaded')
   } else {
     const why = `the last good policy stays in force: ${inOneLine(problems)}`
     readiness.remark('policy', why)

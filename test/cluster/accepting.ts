@@ -4,13 +4,13 @@ import { everyInstallation } from '../helm/matrix.ts'
 import { MATRIX, renderMany } from '../helm/render.ts'
 import { namespace } from './modules.ts'
 import { KUBERNETES } from './programs.ts'
-import { measured, real, theTown } from './set-up.ts'
+import { measured, real, theInstallation } from './set-up.ts'
 
 const DRY = 'dry'
 const AT_ONCE = 16
 
 test('the API server accepts every object of every installation', real, async () => {
-  const { cluster } = theTown()
+  const { cluster } = theInstallation()
   await cluster.apply(namespace(DRY, 'privileged'))
   await cluster.defineResources()
   const installations = { ...everyInstallation(), ...MATRIX }
@@ -41,7 +41,7 @@ test('the API server accepts every object of every installation', real, async ()
 })
 
 test('and refuses one with a key that there is not', real, async () => {
-  const { cluster } = theTown()
+  const { cluster } = theInstallation()
   const service = {
     apiVersion: 'v1',
     kind: 'Service',

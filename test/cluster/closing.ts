@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from './cluster.ts'
 import { NFT_IMAGE } from './images.ts'
+import type { Installation } from './installation.ts'
 import { moduleArgs, NAMESPACE, namespace, OKAPI, productOf, valuesOf } from './modules.ts'
-import { real, theTown } from './set-up.ts'
-import type { Town } from './town.ts'
+import { real, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
 
 const TAGS = 'mod-tags-3.1.0'
@@ -12,7 +12,7 @@ const GUARDED = 'guarded'
 
 /** What becomes of a connection that a container makes. */
 function reach(
-  town: Town,
+  installation: Installation,
   namespaceName: string,
   pod: string,
   container: string,
@@ -26,20 +26,20 @@ function reach(
     socket.setTimeout(3000, () => say('silent'))
     socket.on('connect', () => say('open'))
     socket.on('error', ({ code }) => say(code))`
-  return town.cluster.must(
+  return installation.cluster.must(
     ...['-n', namespaceName, 'exec', pod, '-c', container, '--'],
     ...['node', '--input-type=module', '-e', script],
   )
 }
 
 test('rules of the pod: its module is not reached, and does not get out', real, async () => {
-  const town = theTown()
-  const { cluster } = town
+  const installation = theInstallation()
+  const { cluster } = installation
   // NET_ADMIN, which the init container needs, is more than `restricted` and `baseline` give.
   await cluster.apply(namespace(GUARDED, 'privileged'))
-  await town.putSecret(TAGS, TAGS, GUARDED)
-  const [okapi] = await town.pods(OKAPI)
-  const [users] = await town.pods('mod-users-19.7.0')
+  await installation.putSecret(TAGS, TAGS, GUARDED)
+  const [okapi] = await installation.pods(OKAPI)
+  const [users] = await installation.pods('mod-users-19.7.0')
   const values = {
     ...valuesOf(TAGS),
     // It listens for everyone, as RMB does.
@@ -52,7 +52,7 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
       outward: [{ address: users!.status.podIP, ports: [9901] }],
     },
   }
-  await town.installAt(GUARDED, TAGS, values)
+  await installation.installAt(GUARDED, TAGS, values)
   const deployment = 'deploy/mod-tags-3-1-0'
   await cluster.must('-n', GUARDED, 'rollout', 'status', deployment, '--timeout=120s')
   const [pod] = (
@@ -66,15 +66,15 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
   ).items
   const address = pod!.status.podIP
   const from = (port: number) => {
-    return reach(town, NAMESPACE, okapi!.metadata.name, 'okapi', address, port)
+    return reach(installation, NAMESPACE, okapi!.metadata.name, 'okapi', address, port)
   }
-  const free = await town.pods(TAGS)
+  const free = await installation.pods(TAGS)
   await until('the sidecar is reached', async () => (await from(8443)) === 'open')
   assert.equal(await from(9901), 'open')
   for (const port of [8081, 9130]) assert.equal(await from(port), 'silent', `${port}`)
 
   const out = (container: string, to: string, port: number) => {
-    return reach(town, GUARDED, pod!.metadata.name, container, to, port)
+    return reach(installation, GUARDED, pod!.metadata.name, container, to, port)
   }
   const { podIP } = okapi!.status
   assert.equal(await out('okapi-sidecar', podIP, 8443), 'open')
@@ -85,21 +85,21 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
   const [other] = free
   const name = other!.metadata.name
   for (const port of [8443, 9901]) {
-    assert.equal(await reach(town, NAMESPACE, name, productOf(TAGS), podIP, port), 'open')
+    assert.equal(await reach(installation, NAMESPACE, name, productOf(TAGS), podIP, port), 'open')
   }
 })
 
 test('a namespace that enforces `baseline` refuses a pod that sets rules', real, async () => {
-  const town = theTown()
+  const installation = theInstallation()
   const values = {
     ...valuesOf(TAGS),
     nftables: { enabled: true, image: NFT_IMAGE },
   }
-  await town.cluster.apply(namespace('baseline', 'baseline'))
-  await town.putSecret(TAGS, TAGS, 'baseline')
-  await town.installAt('baseline', TAGS, values)
+  await installation.cluster.apply(namespace('baseline', 'baseline'))
+  await installation.putSecret(TAGS, TAGS, 'baseline')
+  await installation.installAt('baseline', TAGS, values)
   await until('its pod is refused', async () => {
-    const events = await town.cluster.must('-n', 'baseline', 'get', 'events', '-o', 'yaml')
+    const events = await installation.cluster.must('-n', 'baseline', 'get', 'events', '-o', 'yaml')
     return /violates PodSecurity "baseline:latest".*NET_ADMIN/.test(events.replaceAll(/\s+/g, ' '))
   })
 })

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MODULE_IMAGE } from './images.ts'
 import { MODULES, moduleArgs, NAMESPACE, NOTE, OKAPI, productOf, valuesOf } from './modules.ts'
-import { measured, real, theTown } from './set-up.ts'
+import { measured, real, theInstallation } from './set-up.ts'
 
 const IDS = [OKAPI, ...Object.keys(MODULES)]
 const TAGS = 'mod-tags-3.1.0'
 const MEBI = 2 ** 20
 
 test('the namespace refuses a pod that asks for more than `restricted`', real, async () => {
-  const { cluster } = theTown()
+  const { cluster } = theInstallation()
   const pod = (securityContext: object) => ({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -50,11 +50,11 @@ const SEARCH = `
   }))`
 
 test('sidecars have no root, no capability, no token, and a read-only root', real, async () => {
-  const town = theTown()
+  const installation = theInstallation()
   for (const id of IDS) {
-    const [pod] = await town.pods(id)
+    const [pod] = await installation.pods(id)
     const { tries, ...found } = JSON.parse(
-      await town.script(pod!.metadata.name, 'okapi-sidecar', SEARCH),
+      await installation.script(pod!.metadata.name, 'okapi-sidecar', SEARCH),
     )
     assert.deepEqual(found, {
       user: 65532,
@@ -72,11 +72,11 @@ test('sidecars have no root, no capability, no token, and a read-only root', rea
 })
 
 test('modules have no root, no capability, no token, and not the key', real, async () => {
-  const town = theTown()
+  const installation = theInstallation()
   for (const id of IDS) {
-    const [pod] = await town.pods(id)
+    const [pod] = await installation.pods(id)
     const { tries, ...found } = JSON.parse(
-      await town.script(pod!.metadata.name, productOf(id), SEARCH),
+      await installation.script(pod!.metadata.name, productOf(id), SEARCH),
     )
     assert.deepEqual(found, {
       user: 1000,
@@ -94,38 +94,38 @@ test('modules have no root, no capability, no token, and not the key', real, asy
 })
 
 test('`helm test` passes', real, async () => {
-  const town = theTown()
+  const installation = theInstallation()
   for (const id of [OKAPI, TAGS]) {
-    const { code, out, err } = await town.helm('test', productOf(id), '--logs')
+    const { code, out, err } = await installation.helm('test', productOf(id), '--logs')
     assert.equal(code, 0, out + err)
     assert.match(out, /Phase:\s+Succeeded/)
   }
 })
 
 test('`helm test` fails when a module can be reached past its sidecar', real, async () => {
-  const town = theTown()
+  const installation = theInstallation()
   // There is no network plugin here that knows a NetworkPolicy, which is what the probe is to notice.
   const open = { ...(valuesOf(TAGS)['workload'] as object), args: moduleArgs(TAGS, { host: '::' }) }
-  await town.install(TAGS, { workload: open })
-  await town.ready(TAGS)
-  const { code, out } = await town.helm('test', productOf(TAGS), '--logs')
+  await installation.install(TAGS, { workload: open })
+  await installation.ready(TAGS)
+  const { code, out } = await installation.helm('test', productOf(TAGS), '--logs')
   assert.equal(code, 1)
   assert.match(out, /Phase:\s+Failed/)
   assert.match(out, /got through +the module’s own port/)
-  await town.install(TAGS)
-  await town.ready(TAGS)
+  await installation.install(TAGS)
+  await installation.ready(TAGS)
 })
 
 test('128 MiB are enough for a sidecar under load', real, async () => {
-  const town = theTown()
-  const { calls, wrong } = await town.calls(OKAPI, NOTE, 15_000, 24, 0)
+  const installation = theInstallation()
+  const { calls, wrong } = await installation.calls(OKAPI, NOTE, 15_000, 24, 0)
   assert.deepEqual(wrong, [])
   assert.ok(calls > 100)
   for (const id of [OKAPI, 'mod-users-19.7.0', 'mod-notes-8.1.0']) {
-    const [pod] = await town.pods(id)
+    const [pod] = await installation.pods(id)
     const { initContainerStatuses, containerStatuses } = pod!.status
     const [sidecar] = initContainerStatuses
-    const node = town.cluster.nodes.find(({ name }) => name === pod!.spec.nodeName)
+    const node = installation.cluster.nodes.find(({ name }) => name === pod!.spec.nodeName)
     const container = sidecar!.containerID.replace('containerd://', '')
     const memory = node!.memory(pod!.metadata.uid, container)
     assert.equal(memory?.limit, 128 * MEBI)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
+import type { Installation } from './installation.ts'
 import { deploymentOf, NAMESPACE, NOTE, namespace, OKAPI } from './modules.ts'
-import { noneIsLost, real, theTown } from './set-up.ts'
-import type { Town } from './town.ts'
+import { noneIsLost, real, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
 
 const USERS = 'mod-users-19.7.0'
@@ -25,18 +25,18 @@ function certificateOf(id: string): string {
   return `${deploymentOf(id)}-tls`
 }
 
-async function revisionOf(town: Town, id: string): Promise<number> {
+async function revisionOf(installation: Installation, id: string): Promise<number> {
   const name = certificateOf(id)
-  const found = await town.cluster.get<Certificate>('-n', NAMESPACE, 'certificate', name)
+  const found = await installation.cluster.get<Certificate>('-n', NAMESPACE, 'certificate', name)
   return found.status?.revision ?? 0
 }
 
 test(`cert-manager renews ${RENEWALS} times while calls run, and none is lost`, real, async () => {
-  const town = theTown()
-  const { cluster } = town
+  const installation = theInstallation()
+  const { cluster } = installation
   await cluster.defineResources()
   await cluster.apply(namespace(OWN, 'restricted'))
-  await town.putAuthority(OWN, town.authority)
+  await installation.putAuthority(OWN, installation.authority)
   await cluster.apply({
     apiVersion: 'cert-manager.io/v1',
     kind: 'ClusterIssuer',
@@ -46,18 +46,21 @@ test(`cert-manager renews ${RENEWALS} times while calls run, and none is lost`, 
   cluster.startBeside('certmanager')
   // The shortest life that the chart takes, and a renewal after 15 seconds of it.
   const certManager = { issuer: { name: ISSUER }, duration: '1h', renewBefore: '59m45s' }
-  await town.install(USERS, { credentials: { from: 'certManager', certManager } })
-  await town.ready(USERS)
-  const first = await revisionOf(town, USERS)
-  const { generation } = await town.inUse(USERS)
+  await installation.install(USERS, { credentials: { from: 'certManager', certManager } })
+  await installation.ready(USERS)
+  const first = await revisionOf(installation, USERS)
+  const { generation } = await installation.inUse(USERS)
   assert.ok(first > 0)
-  const said = await town.callsWhile(OKAPI, NOTE, async () => {
+  const said = await installation.callsWhile(OKAPI, NOTE, async () => {
     for (let i = 1; i <= RENEWALS; i++) {
-      await until(`renewal ${i}`, async () => (await revisionOf(town, USERS)) >= first + i)
+      await until(`renewal ${i}`, async () => (await revisionOf(installation, USERS)) >= first + i)
     }
-    await until('they are used', async () => (await town.inUse(USERS)).generation > generation)
+    await until(
+      'they are used',
+      async () => (await installation.inUse(USERS)).generation > generation,
+    )
   })
-  const used = (await town.inUse(USERS)).generation - generation
+  const used = (await installation.inUse(USERS)).generation - generation
   noneIsLost(`${RENEWALS} renewals by cert-manager, ${used} of them taken up`, said)
 })
 
@@ -65,43 +68,51 @@ test(
   'the CA of cert-manager is rolled over with trust of both, and no call is lost',
   real,
   async () => {
-    const town = theTown()
-    const next = await town.foundAuthority('next')
-    const roots = [town.authority, next].map(({ crt }) => new X509Certificate(crt))
+    const installation = theInstallation()
+    const next = await installation.foundAuthority('next')
+    const roots = [installation.authority, next].map(({ crt }) => new X509Certificate(crt))
     const [old, young] = roots.map(fingerprintOf)
-    await town.putRoots(ROOTS, [town.authority])
+    await installation.putRoots(ROOTS, [installation.authority])
     const credentials = {
       from: 'certManager',
       certManager: { issuer: { name: ISSUER } },
       trust: { configMap: ROOTS },
     }
-    for (const id of CHAIN) await town.install(id, { credentials })
-    for (const id of CHAIN) await town.ready(id)
-    await until('calls cross', async () => (await town.calls(OKAPI, NOTE, 1, 1)).wrong.length === 0)
+    for (const id of CHAIN) await installation.install(id, { credentials })
+    for (const id of CHAIN) await installation.ready(id)
+    await until(
+      'calls cross',
+      async () => (await installation.calls(OKAPI, NOTE, 1, 1)).wrong.length === 0,
+    )
 
     const allTrust = (wanted: readonly (string | undefined)[]) => {
       return until(`all trust ${wanted.length}`, async () => {
-        const found = await Promise.all(CHAIN.map(async (id) => (await town.inUse(id)).roots))
+        const found = await Promise.all(
+          CHAIN.map(async (id) => (await installation.inUse(id)).roots),
+        )
         return found.every(
           (one) => one.length === wanted.length && wanted.every((root) => one.includes(root!)),
         )
       })
     }
-    const said = await town.callsWhile(OKAPI, NOTE, async () => {
-      await town.putRoots(ROOTS, [town.authority, next])
+    const said = await installation.callsWhile(OKAPI, NOTE, async () => {
+      await installation.putRoots(ROOTS, [installation.authority, next])
       await allTrust([old, young])
-      await town.putAuthority(OWN, next)
+      await installation.putAuthority(OWN, next)
       for (const id of CHAIN) {
-        const before = await revisionOf(town, id)
-        await town.renewNow(certificateOf(id))
-        await until(`${id} has another`, async () => (await revisionOf(town, id)) > before)
-        const leaf = new X509Certificate(await town.leafOf(certificateOf(id)))
+        const before = await revisionOf(installation, id)
+        await installation.renewNow(certificateOf(id))
+        await until(`${id} has another`, async () => (await revisionOf(installation, id)) > before)
+        const leaf = new X509Certificate(await installation.leafOf(certificateOf(id)))
         assert.ok(leaf.verify(roots[1]!.publicKey), `${id} is of the new CA`)
         await until(`${id} uses it`, async () => {
-          return BigInt(`0x${(await town.inUse(id)).serial}`) === BigInt(`0x${leaf.serialNumber}`)
+          return (
+            BigInt(`0x${(await installation.inUse(id)).serial}`) ===
+            BigInt(`0x${leaf.serialNumber}`)
+          )
         })
       }
-      await town.putRoots(ROOTS, [next])
+      await installation.putRoots(ROOTS, [next])
       await allTrust([young])
     })
     noneIsLost('a rollover of the CA', said)

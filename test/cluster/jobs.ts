@@ -6,7 +6,7 @@ import { CHART } from '../helm/render.ts'
 import { PLACE } from '../pod/podman.ts'
 import { MODULE_IMAGE } from './images.ts'
 import { NAMESPACE, namespace, USER, valuesOf } from './modules.ts'
-import { real, theTown } from './set-up.ts'
+import { real, theInstallation } from './set-up.ts'
 
 const NOTES = 'mod-notes-8.1.0'
 const JOBS = 'jobs'
@@ -53,15 +53,15 @@ spec:
 `
 
 test('a Job with a sidecar makes its calls and is complete', real, async () => {
-  const town = theTown()
-  const { cluster } = town
+  const installation = theInstallation()
+  const { cluster } = installation
   await cluster.apply(namespace(JOBS, 'restricted'))
-  await town.putSecret(NOTES, NOTES, JOBS)
+  await installation.putSecret(NOTES, NOTES, JOBS)
   const { workload: _, ...values } = valuesOf(NOTES)
   const sidecar = {
     ...values,
     service: { enabled: false },
-    policy: { packed: town.packed },
+    policy: { packed: installation.packed },
     config: {
       egress: { gateway: `https://okapi.${NAMESPACE}:8443` },
       // Nothing calls a Job, so Okapi has called it for no tenant.

@@ -6,8 +6,8 @@ import { whyNoPods } from '../pod/images.ts'
 import { cleanUp, missing, PLACE } from '../pod/podman.ts'
 import { Cluster } from './cluster.ts'
 import { archiveImages } from './images.ts'
+import { type Calls, Installation } from './installation.ts'
 import { notBuilt } from './programs.ts'
-import { type Calls, Town } from './town.ts'
 
 // One cluster and one installation for all tests of a run: they are registered in one process, and change what the
 // next one finds only where they say so.
@@ -26,12 +26,12 @@ if (why !== undefined) console.log(`skipped: a real cluster: ${why}`)
 /** What each of these tests is registered with: they are skipped where there can be no cluster. */
 export const real = why === undefined ? {} : { skip: why }
 
-let town: Town | undefined
+let installation: Installation | undefined
 
 /** The installation that all tests have. */
-export function theTown(): Town {
-  if (town === undefined) throw new Error('the cluster was not brought up')
-  return town
+export function theInstallation(): Installation {
+  if (installation === undefined) throw new Error('the cluster was not brought up')
+  return installation
 }
 
 /** Says a figure that is for reading, and held against nothing. */
@@ -62,8 +62,8 @@ before(async () => {
   if (why !== undefined) return
   const images = await timed('images built', archiveImages)
   cluster = await timed('a node is ready', () => Cluster.open(images))
-  town = await Town.found(cluster)
-  await timed('Okapi and three modules are ready', () => theTown().settle())
+  installation = await Installation.found(cluster)
+  await timed('Okapi and three modules are ready', () => theInstallation().settle())
 })
 
 after(async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deploymentOf, MODULES, moduleArgs, NOTE, OKAPI, productOf, valuesOf } from './modules.ts'
-import { measured, real, theTown } from './set-up.ts'
+import { measured, real, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
 
 const IDS = [OKAPI, ...Object.keys(MODULES)]
@@ -17,25 +17,25 @@ function timeOf(log: string, message: string): number {
 }
 
 test('a call crosses: Okapi, mod-notes, Okapi, mod-users, and back', real, async () => {
-  const town = theTown()
+  const installation = theInstallation()
   // The stand-in enables its modules as they come up.
   await until('Okapi has enabled all modules', async () => {
-    const { wrong, calls } = await town.calls(OKAPI, NOTE, 1, 1)
+    const { wrong, calls } = await installation.calls(OKAPI, NOTE, 1, 1)
     if (wrong.length > 0) throw new Error(wrong[0])
     return calls > 0
   })
-  const { calls, wrong, pods } = await town.calls(OKAPI, NOTE, 3000)
+  const { calls, wrong, pods } = await installation.calls(OKAPI, NOTE, 3000)
   assert.deepEqual(wrong, [])
-  const [notes] = await town.pods('mod-notes-8.1.0')
+  const [notes] = await installation.pods('mod-notes-8.1.0')
   assert.deepEqual(pods, { [notes!.metadata.name]: calls })
 })
 
 test('each sidecar is ready before its module is started', real, async () => {
-  const town = theTown()
+  const installation = theInstallation()
   for (const id of IDS) {
-    const [pod] = await town.pods(id)
+    const [pod] = await installation.pods(id)
     const { name } = pod!.metadata
-    const sidecar = await town.kubectl('logs', name, '-c', 'okapi-sidecar')
+    const sidecar = await installation.kubectl('logs', name, '-c', 'okapi-sidecar')
     const ready = timeOf(sidecar, 'ready')
     assert.ok(ready > 0, sidecar.slice(0, 2000))
     const [module] = pod!.status.containerStatuses
@@ -43,16 +43,19 @@ test('each sidecar is ready before its module is started', real, async () => {
     // Kubernetes says whole seconds.
     assert.ok(started >= Math.floor(ready / 1000) * 1000, `${id}: ${ready} ${started}`)
     if (id === OKAPI) continue
-    const starting = timeOf(await town.kubectl('logs', name, '-c', productOf(id)), 'starting')
+    const starting = timeOf(
+      await installation.kubectl('logs', name, '-c', productOf(id)),
+      'starting',
+    )
     assert.ok(starting > ready, `${id}: ${starting} after ${ready}`)
     measured(`${id} was started ${starting - ready} ms after its sidecar was ready`)
   }
 })
 
 test('no container was restarted on its way up', real, async () => {
-  const town = theTown()
+  const installation = theInstallation()
   for (const id of IDS) {
-    const [pod] = await town.pods(id)
+    const [pod] = await installation.pods(id)
     const { containerStatuses, initContainerStatuses } = pod!.status
     for (const { name, restartCount } of [...containerStatuses, ...initContainerStatuses]) {
       assert.equal(restartCount, 0, `${id} ${name}`)
@@ -61,45 +64,45 @@ test('no container was restarted on its way up', real, async () => {
 })
 
 test('a sidecar ends after its module, and both with 0', real, async () => {
-  const town = theTown()
-  const [pod] = await town.pods(TAGS)
+  const installation = theInstallation()
+  const [pod] = await installation.pods(TAGS)
   const { name } = pod!.metadata
   const logs = ['okapi-sidecar', productOf(TAGS)].map((container) => {
-    return town.kubectl('logs', '--follow', name, '-c', container)
+    return installation.kubectl('logs', '--follow', name, '-c', container)
   })
-  await town.kubectl('delete', 'pod', name, '--wait=true')
+  await installation.kubectl('delete', 'pod', name, '--wait=true')
   const [sidecar = '', module = ''] = await Promise.all(logs)
   const [leaving, stopped] = [timeOf(sidecar, 'leaving'), timeOf(sidecar, 'stopped')]
   const [told, ended] = [timeOf(module, 'SIGTERM'), timeOf(module, 'ended')]
   assert.ok(leaving < told && told <= ended && ended < stopped, sidecar + module)
   measured(`leave, module ${told - leaving} ms later, sidecar ended ${stopped - ended} ms after it`)
-  await town.ready(TAGS)
+  await installation.ready(TAGS)
 })
 
 test(
   `a module that starts in ${SLOW_SECONDS} s is waited for and not restarted`,
   real,
   async () => {
-    const town = theTown()
+    const installation = theInstallation()
     const workload = {
       ...(valuesOf(TAGS)['workload'] as object),
       args: moduleArgs(TAGS, { startMs: SLOW_SECONDS * 1000 }),
     }
-    await town.install(TAGS, { workload })
-    await town.ready(TAGS)
-    const [pod] = await town.pods(TAGS)
+    await installation.install(TAGS, { workload })
+    await installation.ready(TAGS)
+    const [pod] = await installation.pods(TAGS)
     const { containerStatuses, initContainerStatuses } = pod!.status
     for (const { restartCount } of [...containerStatuses, ...initContainerStatuses]) {
       assert.equal(restartCount, 0)
     }
-    const log = await town.kubectl('logs', pod!.metadata.name, '-c', productOf(TAGS))
+    const log = await installation.kubectl('logs', pod!.metadata.name, '-c', productOf(TAGS))
     assert.ok(timeOf(log, 'listening') - timeOf(log, 'starting') >= SLOW_SECONDS * 1000)
     // What is there now took the place of the pod before it, which was ready until then.
-    const { status } = await town.cluster.get<{ status: { readyReplicas: number } }>(
+    const { status } = await installation.cluster.get<{ status: { readyReplicas: number } }>(
       ...['-n', 'folio', 'deployment', deploymentOf(TAGS)],
     )
     assert.equal(status.readyReplicas, 1)
-    await town.install(TAGS)
-    await town.ready(TAGS)
+    await installation.install(TAGS)
+    await installation.ready(TAGS)
   },
 )

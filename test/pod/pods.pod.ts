@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { NOTE_ID, TENANT } from '../../src/demo/members.ts'
 import { PLACE as CHARTS } from '../helm/render.ts'
 import { BASE, buildImage, buildPlain, IMAGE, whyNoPods } from './images.ts'
+import { credentialsOf, operator, Pod, startInstallation } from './installation.ts'
 import { cleanUp, PLACE, PREFIX, podman, run, type Said } from './podman.ts'
-import { credentialsOf, foundTown, operator, Pod } from './town.ts'
 
 // Real pods: what the chart renders, run by podman, one call from end to end and all that is tried
 // against it.
@@ -27,7 +27,7 @@ let rogue: Pod
 before(async () => {
   if (why !== undefined) return
   await buildImage()
-  await foundTown()
+  await startInstallation()
   const grants = [
     { caller: 'operator/anna', at: 'okapi', admin: ['read', 'discovery'], why: 'sets it up' },
   ]

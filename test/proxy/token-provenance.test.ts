@@ -17,7 +17,7 @@ function target(name: ListenerName | 'toCaller'): string {
   return name === 'toCaller' ? `/${CALLER}/a` : name === 'modules' ? `/${MODULE}/a` : '/a'
 }
 
-function town(mode: 'report' | 'enforce' = 'enforce', graceMs = 0) {
+function installation(mode: 'report' | 'enforce' = 'enforce', graceMs = 0) {
   const clock = { now: performance.now() }
   const memory = seenTokensMemory({ tokensPerModule: 256, modules: 4 })
   const seen = new SeenTokens(memory, LIFE_MS)
@@ -52,7 +52,7 @@ function town(mode: 'report' | 'enforce' = 'enforce', graceMs = 0) {
 const NOT_SEEN = 'token-not-seen-here'
 
 test('a token that nobody sent is refused, in every form in which Okapi takes one', async (t) => {
-  const { sends } = town()
+  const { sends } = installation()
   for (const name of ['egress', 'okapi'] as const) {
     t.is(await sends(name, 'X-Okapi-Token: abc.def.ghi'), NOT_SEEN)
     t.is(await sends(name, 'Authorization: Bearer abc.def.ghi'), NOT_SEEN)
@@ -65,11 +65,11 @@ test('a token that nobody sent is refused, in every form in which Okapi takes on
 })
 
 test('what Okapi sends to a module, that module may send, and no other', async (t) => {
-  const { sends } = town()
+  const { sends } = installation()
   t.is(await sends('modules', 'X-Okapi-Token: of-module-b'), '')
   // The callers of these tests are mod-a, and MODULE is another.
   t.is(await sends('okapi', 'X-Okapi-Token: of-module-b'), NOT_SEEN)
-  const own = town()
+  const own = installation()
   t.is(await own.sends('toCaller', 'X-Okapi-Token: of-module-a'), '')
   for (const name of ['egress', 'okapi'] as const) {
     t.is(await own.sends(name, 'X-Okapi-Token: of-module-a'), '')
@@ -86,7 +86,7 @@ test('what Okapi sends to a module, that module may send, and no other', async (
 })
 
 test('where both stand, both are judged', async (t) => {
-  const { sends, isAnswered } = town()
+  const { sends, isAnswered } = installation()
   await isAnswered('okapi', 'X-Okapi-Token: good')
   t.is(await sends('okapi', 'X-Okapi-Token: good', 'Authorization: Bearer good'), '')
   t.is(await sends('okapi', 'X-Okapi-Token: good', 'Authorization: Bearer bad'), NOT_SEEN)
@@ -95,7 +95,7 @@ test('where both stand, both are judged', async (t) => {
 
 test('what comes in an answer to a module, it may send', async (t) => {
   for (const name of ['egress', 'okapi'] as const) {
-    const { sends, isAnswered } = town()
+    const { sends, isAnswered } = installation()
     await isAnswered(
       name,
       'X-Okapi-Token: legacy',
@@ -110,7 +110,7 @@ test('what comes in an answer to a module, it may send', async (t) => {
 })
 
 test('what a module sends is not remembered, nor what browsers and unproven callers send', async (t) => {
-  const { sends } = town()
+  const { sends } = installation()
   const token = 'X-Okapi-Token: stolen'
   for (let i = 0; i < 3; i++) {
     t.is(await sends('egress', token), NOT_SEEN)
@@ -123,7 +123,7 @@ test('what a module sends is not remembered, nor what browsers and unproven call
 })
 
 test('a token ends with its life, and lives on when Okapi sends it again', async (t) => {
-  const { sends, isAnswered, clock } = town()
+  const { sends, isAnswered, clock } = installation()
   await isAnswered('okapi', 'X-Okapi-Token: for-ever')
   clock.now += LIFE_MS - 5000
   t.is(await sends('okapi', 'X-Okapi-Token: for-ever'), '')
@@ -135,9 +135,9 @@ test('a token ends with its life, and lives on when Okapi sends it again', async
 })
 
 test('in report mode and in the grace after a start it passes, and is told', async (t) => {
-  const { sends } = town('report')
+  const { sends } = installation('report')
   t.is(await sends('okapi', 'X-Okapi-Token: unknown'), '')
-  const grace = town('enforce', HOUR_MS)
+  const grace = installation('enforce', HOUR_MS)
   t.is(await grace.sends('okapi', 'X-Okapi-Token: unknown'), '')
   t.true(grace.tokens.graceMs > 0)
   grace.clock.now += HOUR_MS + 1000
@@ -146,7 +146,7 @@ test('in report mode and in the grace after a start it passes, and is told', asy
 })
 
 test('a grant: tokens of named modules, which Okapi’s sidecar knows, or any', async (t) => {
-  const { sends, policy } = town()
+  const { sends, policy } = installation()
   await sends('modules', 'X-Okapi-Token: of-module-b')
   policy.tokens = ['mod-c-1.0.0']
   t.is(await sends('okapi', 'X-Okapi-Token: of-module-b'), NOT_SEEN)
@@ -165,7 +165,7 @@ test('a browser or a person does not send the token of a module, in whatever for
   const own = jwt({ type: 'module', sub: 'anna', module: 'mod-users-1.0.0' })
   const old = jwt({ sub: 'anna', module: 'mod-users-1.0.0', extra_permissions: [] })
   const authtokens = jwt({ type: 'dummy', dummy: true, sub: '_AUTHZ_MODULE_' })
-  const { sends } = town('enforce', HOUR_MS)
+  const { sends } = installation('enforce', HOUR_MS)
   for (const token of [own, old, authtokens]) {
     t.is(await sends('public', `X-Okapi-Token: ${token}`), NOT_SEEN)
     t.is(await sends('public', `Authorization: Bearer ${token}`), NOT_SEEN)
@@ -186,5 +186,5 @@ test('a browser or a person does not send the token of a module, in whatever for
     t.is(await sends('public', `Cookie: folioAccessToken=${token}`), '')
   }
   t.is(await sends('plainToOkapi', `X-Okapi-Token: ${own}`), '', 'a module without a sidecar')
-  t.is(await town('report').sends('public', `X-Okapi-Token: ${own}`), '')
+  t.is(await installation('report').sends('public', `X-Okapi-Token: ${own}`), '')
 })

@@ -1,17 +1,26 @@
 import { join } from 'node:path'
 import test from 'ava'
-import { ask, get, ID, runTool, Town, token, verdictOf, withTool } from '../support/scenario.ts'
+import {
+  ask,
+  get,
+  ID,
+  Installation,
+  runTool,
+  token,
+  verdictOf,
+  withTool,
+} from '../support/scenario.ts'
 
 // A thief of a module's key needs no sidecar of its own to call Okapi's: what that sidecar would
 // have taken off is refused there.
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes, ID.users] })
+  installation = await Installation.open({ modules: [ID.notes, ID.users] })
 })
-test.beforeEach(() => town.okapi.forget())
-test.after.always(() => town?.close())
+test.beforeEach(() => installation.okapi.forget())
+test.after.always(() => installation?.close())
 
 const withCurl = withTool('curl')
 const withOpenssl = withTool('openssl')
@@ -50,11 +59,11 @@ const FORBIDDEN = [
 test.serial(
   'at Okapi’s ingress each forbidden line is refused, and nothing of it arrives',
   async (t) => {
-    const where = await town.ingress(ID.okapi, ID.notes)
+    const where = await installation.ingress(ID.okapi, ID.notes)
     for (const line of FORBIDDEN) {
       t.is(verdictOf(await ask(where, get('/users/1', T, line))), '403 forbidden-header', line)
     }
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
     const like = [
       'X-Okapi-Request-Id: 1',
       'X-Original-Thing: /',
@@ -62,24 +71,27 @@ test.serial(
       `X-Okapi-Token: ${token({})}`,
     ]
     t.is(verdictOf(await ask(where, get('/users/1', T, ...like))), '200')
-    t.is(town.okapi.requests.length, 1)
+    t.is(installation.okapi.requests.length, 1)
   },
 )
 
 test.serial(
   'a module that has a sidecar may echo all of them: they are taken off in silence',
   async (t) => {
-    const answered = await ask(town.egress(ID.notes), get('/users/1', T, ...FORBIDDEN, 'X-Last: 1'))
+    const answered = await ask(
+      installation.egress(ID.notes),
+      get('/users/1', T, ...FORBIDDEN, 'X-Last: 1'),
+    )
     t.is(verdictOf(answered), '200')
     const ours = /^(Host|traceparent|X-Sidecar-Exchange):/
-    const arrived = town.okapi.last.lines.filter((line) => !ours.test(line))
+    const arrived = installation.okapi.last.lines.filter((line) => !ours.test(line))
     t.deepEqual(arrived, ['Cookie: a=1', T, 'X-Last: 1'])
   },
 )
 
 /** curl with the certificate of one member: status, and what a sidecar refused for. */
 async function curl(at: string, as: string, target: string, ...lines: string[]): Promise<string> {
-  const { port, certificate } = await town.ingress(at, as)
+  const { port, certificate } = await installation.ingress(at, as)
   const { out, err, code } = await runTool('curl', [
     '--silent',
     '--show-error',
@@ -105,16 +117,16 @@ withCurl(
   async (t) => {
     const forged = 'X-Okapi-Permissions: ["users.all"]'
     t.is(await curl(ID.okapi, ID.notes, '/users/1', T, forged), '403 forbidden-header')
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
     t.is(await curl(ID.okapi, ID.notes, '/users/1', T), '200')
-    t.is(town.okapi.last.first, 'GET /users/1 HTTP/1.1')
+    t.is(installation.okapi.last.first, 'GET /users/1 HTTP/1.1')
   },
 )
 
 withCurl(
   'curl with the key of mod-notes: no other module lets it in, with Okapi’s it is let in',
   async (t) => {
-    const users = town.module(ID.users)
+    const users = installation.module(ID.users)
     users.forget()
     t.is(await curl(ID.users, ID.notes, '/users/1', T), '403 caller-not-allowed')
     t.is(users.bytes, '')
@@ -125,13 +137,13 @@ withCurl(
 withCurl('curl: a path trick is refused, the plain path passes', async (t) => {
   t.is(await curl(ID.okapi, ID.notes, '/users/../_/proxy/tenants', T), '400 ambiguous-target')
   t.is(await curl(ID.okapi, ID.notes, '/users/%2e%2e/_/proxy/tenants', T), '400 ambiguous-target')
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   t.is(await curl(ID.okapi, ID.notes, '/users/_', T), '200')
 })
 
 /** One request by s_client; `as` null shows no certificate. */
 async function sClient(at: string, as: string | null, text: string): Promise<string> {
-  const { port, certificate } = await town.ingress(at, as ?? ID.notes)
+  const { port, certificate } = await installation.ingress(at, as ?? ID.notes)
   const shown = ['-cert', join(certificate, 'tls.crt'), '-key', join(certificate, 'tls.key')]
   const { out } = await runTool(
     'openssl',
@@ -158,7 +170,7 @@ withOpenssl(
       await sClient(ID.okapi, ID.notes, get('/_/proxy/tenants', T, last)),
       /^HTTP\/1\.1 403 [\s\S]*X-Sidecar-Refused: admin-route\r\n/,
     )
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
     t.regex(await sClient(ID.okapi, ID.notes, get('/users', T, last)), /^HTTP\/1\.1 200 OK\r\n/)
   },
 )
@@ -168,6 +180,6 @@ withOpenssl('s_client without a certificate: one fixed 403, whatever it says', a
   const refused = await sClient(ID.okapi, null, asked)
   t.regex(refused, /^HTTP\/1\.1 403 /)
   t.regex(refused, /no-certificate/)
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   t.regex(await sClient(ID.okapi, ID.notes, asked), /^HTTP\/1\.1 200 OK\r\n/)
 })

@@ -3,7 +3,17 @@ import test from 'ava'
 import { freePorts } from '../../src/demo/child.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
 import { openSsl } from '../support/scenario/openssl.ts'
-import { answer, ask, Cable, get, ID, OK, Talk, Town, verdictOf } from '../support/scenario.ts'
+import {
+  answer,
+  ask,
+  Cable,
+  get,
+  ID,
+  Installation,
+  OK,
+  Talk,
+  verdictOf,
+} from '../support/scenario.ts'
 
 // One bit of a TLS record is flipped on the way. Node emits `error` for it and leaves the socket open:
 // the side that finds it ends the connection, the exchange ends with a reason, and the next one is served.
@@ -11,29 +21,32 @@ import { answer, ask, Cable, get, ID, OK, Talk, Town, verdictOf } from '../suppo
 const T = 'X-Okapi-Tenant: diku'
 const PATIENT = { responseHeadMs: 0, bodyIdleMs: 600_000, idleMs: 600_000 }
 
-const towns = new Map<boolean, Town>()
+const installations = new Map<boolean, Installation>()
 test.before(async () => {
   for (const link of [true, false]) {
     const each = { link, limits: PATIENT }
     const more = { [ID.okapi]: each, [ID.notes]: each }
-    towns.set(link, await Town.open({ modules: [ID.notes], more }))
+    installations.set(link, await Installation.open({ modules: [ID.notes], more }))
   }
 })
 test.beforeEach(() => {
-  for (const town of towns.values()) town.okapi.reply = OK
+  for (const installation of installations.values()) installation.okapi.reply = OK
 })
-test.after.always(() => Promise.all([...towns.values()].map((town) => town.close())))
+test.after.always(() =>
+  Promise.all([...installations.values()].map((installation) => installation.close())),
+)
 
 for (const link of [true, false]) {
   const over = link ? 'a link' : 'HTTP/1.1'
-  const town = () => towns.get(link)!
+  const installation = () => installations.get(link)!
   /** How often a link has ended so, at the end that read the broken record. */
   const broken = (id: string) =>
-    metric(town().sidecar(id), 'sidecar_links_ended_total{ending="broken"}')
-  const served = async () => verdictOf(await ask(town().egress(ID.notes), get('/users/1', T)))
+    metric(installation().sidecar(id), 'sidecar_links_ended_total{ending="broken"}')
+  const served = async () =>
+    verdictOf(await ask(installation().egress(ID.notes), get('/users/1', T)))
 
   test.serial(`${over}: an answer is broken on its way back`, async (t) => {
-    const { cable, okapi, egress } = spread(town())
+    const { cable, okapi, egress } = spread(installation())
     const before = await broken(ID.notes)
     t.is(await served(), '200')
     okapi.reply = () => {
@@ -51,7 +64,7 @@ for (const link of [true, false]) {
   })
 
   test.serial(`${over}: an answer is broken within its body`, async (t) => {
-    const { cable, okapi, egress } = spread(town())
+    const { cable, okapi, egress } = spread(installation())
     const begun = Promise.withResolvers<() => void>()
     okapi.reply = (_request, socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbegun')
@@ -71,7 +84,7 @@ for (const link of [true, false]) {
   })
 
   test.serial(`${over}: a request is broken on its way there`, async (t) => {
-    const { cable, okapi, egress } = spread(town())
+    const { cable, okapi, egress } = spread(installation())
     const before = await broken(ID.okapi)
     t.is(await served(), '200')
     okapi.forget()
@@ -86,7 +99,7 @@ for (const link of [true, false]) {
   })
 
   test.serial(`${over}: a request is broken within its body`, async (t) => {
-    const { cable, okapi, egress } = spread(town())
+    const { cable, okapi, egress } = spread(installation())
     okapi.forget()
     const begun = Promise.withResolvers<void>()
     const gone = Promise.withResolvers<void>()
@@ -111,7 +124,7 @@ for (const link of [true, false]) {
 
 test.serial('the log names what was broken, at both ends', async (t) => {
   const told = async (id: string) => {
-    const [line] = await towns
+    const [line] = await installations
       .get(false)!
       .sidecar(id)
       .say(({ because }) => because?.includes('ERR_SSL_') === true)
@@ -124,18 +137,18 @@ test.serial('the log names what was broken, at both ends', async (t) => {
 // The other end is OpenSSL's own.
 
 test.serial('openssl s_client sends a broken record: the connection is closed', async (t) => {
-  const town = towns.get(true)!
-  const certificate = join(town.place.directory, 'certs', ID.notes)
-  const cable = await Cable.start(town.sidecar(ID.okapi).port('ingress'))
+  const installation = installations.get(true)!
+  const certificate = join(installation.place.directory, 'certs', ID.notes)
+  const cable = await Cable.start(installation.sidecar(ID.okapi).port('ingress'))
   const own = ['-key', join(certificate, 'tls.key'), '-cert', join(certificate, 'tls.crt')]
   const client = openSsl(['s_client', '-connect', `127.0.0.1:${cable.port}`, '-quiet', ...own])
   client.type(`GET /users/first HTTP/1.1\r\nHost: x\r\n${T}\r\n\r\n`)
   await client.says(/HTTP\/1\.1 200 OK/)
-  town.okapi.forget()
+  installation.okapi.forget()
   cable.flips = 'there'
   client.type(`GET /users/second HTTP/1.1\r\nHost: x\r\n${T}\r\n\r\n`)
   await until(() => client.ended && cable.open === 0)
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   await cable.close()
 })
 
@@ -143,7 +156,7 @@ for (const version of ['-tls1_2', '-tls1_3']) {
   test.serial(
     `openssl s_server ${version} answers with a broken record: 502 at once`,
     async (t) => {
-      const { place } = towns.get(true)!
+      const { place } = installations.get(true)!
       const port = await freePort()
       const certificate = await place.certificate(ID.okapi)
       const own = ['-key', join(certificate, 'tls.key'), '-cert', join(certificate, 'tls.crt')]
@@ -179,8 +192,12 @@ for (const version of ['-tls1_2', '-tls1_3']) {
   )
 }
 
-function spread(town: Town) {
-  return { cable: town.cable, okapi: town.okapi, egress: town.egress(ID.notes) }
+function spread(installation: Installation) {
+  return {
+    cable: installation.cable,
+    okapi: installation.okapi,
+    egress: installation.egress(ID.notes),
+  }
 }
 
 async function freePort(): Promise<number> {

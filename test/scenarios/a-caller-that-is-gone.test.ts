@@ -12,11 +12,11 @@ import {
   ask,
   get,
   ID,
+  Installation,
   OK,
   request,
   type Sidecar,
   Talk,
-  Town,
   verdictOf,
   type Where,
 } from '../support/scenario.ts'
@@ -29,7 +29,7 @@ const T = 'X-Okapi-Tenant: diku'
 const HOUR = 3_600_000
 const RATE = { bodyBytesPerSecond: 50, bodyRateWindowMs: 2000 }
 
-let town: Town
+let installation: Installation
 let okapi: Sidecar
 let notes: Sidecar
 let browsers: Exclude<Where, number>
@@ -43,27 +43,27 @@ test.before(async () => {
   const leaf = await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true })
   const shown = { listen: '127.0.0.1:0', credentials: { directory: leaf.dir } }
   const limits = { halfCloseMs: HOUR, exchangesPerCallee: 16, ...RATE }
-  town = await Town.open({
+  installation = await Installation.open({
     modules: [ID.notes, ID.tags],
     more: { [ID.okapi]: { public: shown, limits }, [ID.notes]: { limits: { halfCloseMs: 700 } } },
   })
-  okapi = town.sidecar(ID.okapi)
-  notes = town.sidecar(ID.notes)
+  okapi = installation.sidecar(ID.okapi)
+  notes = installation.sidecar(ID.notes)
   browsers = { port: okapi.port('public'), certificate: leaf.dir, shown: false }
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
+  installation.okapi.forget()
+  installation.okapi.reply = OK
   waiting = 0
 })
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   await rm(directory, { recursive: true, force: true })
 })
 
 /** Okapi answers none of these, and it is counted how many of them still wait. */
 function silent(target: string): void {
-  town.okapi.reply = (asked, socket) => {
+  installation.okapi.reply = (asked, socket) => {
     if (!asked.first.includes(target)) return OK(asked, socket)
     waiting++
     socket.on('close', () => waiting--)
@@ -75,7 +75,8 @@ const SLOW = get('/users/slow', T)
 
 /** A client of its own, with the key of mod-tags. */
 function withKey(version: tls.SecureVersion = 'TLSv1.3'): tls.TLSSocket {
-  const file = (name: string) => readFileSync(join(town.place.directory, 'certs', ID.users, name))
+  const file = (name: string) =>
+    readFileSync(join(installation.place.directory, 'certs', ID.users, name))
   const own = { ca: file('ca.crt'), cert: file('tls.crt'), key: file('tls.key') }
   const versions = { minVersion: version, maxVersion: version, allowHalfOpen: true }
   const where = { host: '127.0.0.1', port: okapi.port('ingress') }
@@ -90,10 +91,10 @@ function withKey(version: tls.SecureVersion = 'TLSv1.3'): tls.TLSSocket {
 }
 
 test.serial('a share that is used up is free at once when its caller is gone', async (t) => {
-  await town.place.certificate(ID.users)
+  await installation.place.certificate(ID.users)
   silent('/users/slow')
   const calls: Talk[] = []
-  const certificate = join(town.place.directory, 'certs', ID.users)
+  const certificate = join(installation.place.directory, 'certs', ID.users)
   const where = { port: okapi.port('ingress'), certificate }
   for (let last = ''; last === ''; ) {
     const call = new Talk(where).send(SLOW)
@@ -110,8 +111,8 @@ test.serial('a share that is used up is free at once when its caller is gone', a
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   test.serial(`${version}: a client that only ends its side gets its answer`, async (t) => {
-    await town.place.certificate(ID.users)
-    town.okapi.reply = async (asked, socket) => {
+    await installation.place.certificate(ID.users)
+    installation.okapi.reply = async (asked, socket) => {
       await pause(500)
       return OK(asked, socket)
     }
@@ -119,7 +120,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     together.end(SLOW)
     const later = withKey(version)
     later.write(SLOW)
-    await until(() => town.okapi.requests.length === 2)
+    await until(() => installation.okapi.requests.length === 2)
     later.end()
     t.deepEqual(await Promise.all([together, later].map(answerOf)), ['200', '200'])
   })
@@ -166,7 +167,7 @@ test.serial(
 )
 
 test.serial('without TLS one that ended its side and reads is answered', async (t) => {
-  town.okapi.reply = async (asked, socket) => {
+  installation.okapi.reply = async (asked, socket) => {
     await pause(300)
     return OK(asked, socket)
   }

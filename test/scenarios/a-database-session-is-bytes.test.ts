@@ -75,7 +75,7 @@ withPostgres(
       "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%20000%' AND wait_event = 'ClientWrite' AND usename = 'folio_users'"
     await until(async () => (await place.asBoss(blocked)).out === '1\n')
     child.kill('SIGKILL')
-    const [line] = await sidecar.process.say(({ msg }) => msg === 'session')
+    const [line] = await sidecar.process.say(({ msg }) => msg === 'database session ended')
     // 200 MB are asked for; what the kernel's buffers hold is let through.
     t.true(Number(line?.['bytesOut']) < 100_000_000, String(line?.['bytesOut']))
   },
@@ -169,7 +169,7 @@ test('a server whose authority is taken out of trust during the handshake gets n
   const answer = answerTo(sidecar.port, startupPacket({ user: 'folio_users', database: 'folio' }))
   await until(() => goOn !== before)
   writeFileSync(trust, other.certPem, { mode: 0o644 })
-  await sidecar.process.say(({ msg }) => msg === 'database trust')
+  await sidecar.process.say(({ msg }) => msg === 'database trust loaded')
   goOn()
   t.regex(errorFields(await answer)?.['M'] ?? '', /untrusted-certificate/)
   const [line] = await sidecar.process.say(({ msg }) => msg === 'database session refused')

@@ -1,5 +1,14 @@
 import test from 'ava'
-import { ask, field, get, ID, request, Town, token, verdictOf } from '../support/scenario.ts'
+import {
+  ask,
+  field,
+  get,
+  ID,
+  Installation,
+  request,
+  token,
+  verdictOf,
+} from '../support/scenario.ts'
 
 // A grant at a module's own ingress lets in who is not Okapi: by the same port, and not as Okapi. It says
 // no more than it could say to Okapi, and past Okapi no one verifies a token or asks whether there is
@@ -17,26 +26,26 @@ const GRANTS = [
 ].map((grant) => ({ ...grant, why: 'a test' }))
 const DIRECT = [PROM, ID.tags, ANNA]
 
-let town: Town
+let installation: Installation
 test.before(async () => {
-  town = await Town.open({
+  installation = await Installation.open({
     modules: [ID.notes],
     more: { [ID.notes]: { policy: { grants: GRANTS } } },
   })
-  for (const caller of DIRECT) await town.place.certificate(caller)
+  for (const caller of DIRECT) await installation.place.certificate(caller)
 })
 test.beforeEach(() => {
-  town.module(ID.notes).forget()
-  town.okapi.forget()
+  installation.module(ID.notes).forget()
+  installation.okapi.forget()
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 const arrived = () =>
-  town.module(ID.notes).last.lines.filter((line) => !/^(host|traceparent):/i.test(line))
+  installation.module(ID.notes).last.lines.filter((line) => !/^(host|traceparent):/i.test(line))
 
 async function asks(as: string, text: string): Promise<string> {
-  return verdictOf(await ask(await town.ingress(ID.notes, as), text))
+  return verdictOf(await ask(await installation.ingress(ID.notes, as), text))
 }
 
 const FORGED = [
@@ -71,11 +80,11 @@ test.serial(
       for (const line of FORGED) {
         t.is(await asks(as, get('/notes/1', T, line)), '403 forbidden-header', `${as} ${line}`)
       }
-      t.is(town.module(ID.notes).bytes, '')
+      t.is(installation.module(ID.notes).bytes, '')
       const fine = [T, `X-Okapi-Token: ${token({ tenant: 'diku' })}`, 'Cookie: a=1', 'X-Scrape: 10']
       t.is(await asks(as, get('/notes/1', ...fine, 'X-Okapi-Module-Id: mod-x-1.0.0')), '200')
       t.deepEqual(arrived(), fine, 'Okapi would have taken X-Okapi-Module-Id off')
-      town.module(ID.notes).forget()
+      installation.module(ID.notes).forget()
     }
   },
 )
@@ -142,28 +151,28 @@ test.serial(
 )
 
 test.serial('X-Okapi-Url is replaced by the egress, and nothing of it is remembered', async (t) => {
-  const egress = `http://localhost:${town.egress(ID.notes)}`
+  const egress = `http://localhost:${installation.egress(ID.notes)}`
   for (const as of DIRECT) {
     for (const url of ['http://x/users', 'http://x/users/', 'https://okapi', 'rubbish']) {
       t.is(await asks(as, get('/notes/1', T, `X-Okapi-Url: ${url}`)), '200')
-      t.is(field(town.module(ID.notes).last, 'X-Okapi-Url'), egress)
-      const own = await ask(town.egress(ID.notes), get('/users/1', T))
+      t.is(field(installation.module(ID.notes).last, 'X-Okapi-Url'), egress)
+      const own = await ask(installation.egress(ID.notes), get('/users/1', T))
       t.is(verdictOf(own), '200')
-      t.is(town.okapi.last.first, 'GET /users/1 HTTP/1.1', `${as} ${url}`)
+      t.is(installation.okapi.last.first, 'GET /users/1 HTTP/1.1', `${as} ${url}`)
     }
   }
   // Okapi's path is remembered, as ever, and stays what it was.
   t.is(await asks(ID.okapi, get('/notes/1', T, 'X-Okapi-Url: https://folio.org/okapi')), '200')
-  t.is(field(town.module(ID.notes).last, 'X-Okapi-Url'), `${egress}/okapi`)
+  t.is(field(installation.module(ID.notes).last, 'X-Okapi-Url'), `${egress}/okapi`)
   t.is(await asks(PROM, get('/notes/1', T, 'X-Okapi-Url: http://x/users')), '200')
-  await ask(town.egress(ID.notes), get('/okapi/users/1', T))
-  t.is(town.okapi.last.first, 'GET /users/1 HTTP/1.1')
+  await ask(installation.egress(ID.notes), get('/okapi/users/1', T))
+  t.is(installation.okapi.last.first, 'GET /users/1 HTTP/1.1')
 })
 
 test.serial('Okapi’s health question is Okapi’s alone', async (t) => {
   for (const as of DIRECT) t.is(await asks(as, get('/')), '403 route-not-declared')
   t.is(await asks(ID.okapi, get('/')), '200')
-  t.is(town.module(ID.notes).bytes, '')
+  t.is(installation.module(ID.notes).bytes, '')
 })
 
 test.serial('a system route is for Okapi alone', async (t) => {

@@ -1,7 +1,17 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { assault } from '../probe/targets/assault.ts'
-import { answer, ask, get, ID, OK, request, Town, token, verdictOf } from '../support/scenario.ts'
+import {
+  answer,
+  ask,
+  get,
+  ID,
+  Installation,
+  OK,
+  request,
+  token,
+  verdictOf,
+} from '../support/scenario.ts'
 
 // A module sees tokens of users that are not its own to use: in a database, in a log, on Kafka, in the memory of a
 // process beside it. It sends them through its own sidecar, and past it with its key.
@@ -9,19 +19,19 @@ import { answer, ask, get, ID, OK, request, Town, token, verdictOf } from '../su
 const T = 'X-Okapi-Tenant: diku'
 const NOT_SEEN = '403 token-not-seen-here'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const policy = { tokens: 'enforce', tokenGraceMs: 0 }
   const judging = [ID.okapi, ID.notes, ID.tags, ID.login].map((id) => [id, { policy }])
   const more = Object.fromEntries(judging)
-  town = await Town.open({ modules: [ID.notes, ID.tags, ID.users, ID.login], more })
+  installation = await Installation.open({ modules: [ID.notes, ID.tags, ID.users, ID.login], more })
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
+  installation.okapi.forget()
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 /** A token of its own for each test, with its length in a real installation. */
 function tokenOf(user: string): string {
@@ -42,16 +52,16 @@ function asks(id: string): string {
 /** Okapi calls the module with this token. */
 async function reaches(id: string, path: string, its: string): Promise<string> {
   const lines = [T, `X-Okapi-Token: ${its}`]
-  return verdictOf(await ask(town.modules, get(`/${id}${path}`, ...lines)))
+  return verdictOf(await ask(installation.modules, get(`/${id}${path}`, ...lines)))
 }
 
 async function viaEgress(id: string, line: string): Promise<string> {
-  return verdictOf(await ask(town.egress(id), get(asks(id), T, line)))
+  return verdictOf(await ask(installation.egress(id), get(asks(id), T, line)))
 }
 
 /** With the module's key, and no sidecar of its own. */
 async function withKey(id: string, line: string): Promise<string> {
-  const where = await town.ingress(ID.okapi, id)
+  const where = await installation.ingress(ID.okapi, id)
   return verdictOf(await ask(where, get(asks(id), T, line)))
 }
 
@@ -65,7 +75,7 @@ test.serial(
       t.is(await viaEgress(ID.tags, each), NOT_SEEN, each)
       t.is(await withKey(ID.tags, each), NOT_SEEN, each)
     }
-    t.is(town.okapi.bytes, '', 'nothing of it reached Okapi')
+    t.is(installation.okapi.bytes, '', 'nothing of it reached Okapi')
     // The module that Okapi sent it to may send it, with a sidecar and without.
     t.is(await viaEgress(ID.notes, line), '200')
     t.is(await withKey(ID.notes, line), '200')
@@ -82,7 +92,7 @@ test.serial('a token that no module was sent; sending it often does not help', a
     t.is(await viaEgress(ID.notes, line), NOT_SEEN)
     t.is(await withKey(ID.notes, line), NOT_SEEN)
   }
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   t.is(await viaEgress(ID.notes, 'Accept: */*'), '200', 'without a token another rule decides')
 })
 
@@ -90,10 +100,10 @@ test.serial(
   'a token that reached the module’s sidecar past Okapi’s is not known there',
   async (t) => {
     const bob = tokenOf('bob')
-    const where = await town.ingress(ID.notes, ID.okapi)
+    const where = await installation.ingress(ID.notes, ID.okapi)
     t.is(verdictOf(await ask(where, get('/notes', T, `X-Okapi-Token: ${bob}`))), '200')
     t.is(await viaEgress(ID.notes, `X-Okapi-Token: ${bob}`), NOT_SEEN)
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
   },
 )
 
@@ -103,15 +113,15 @@ test.serial(
     const [legacy, access] = [tokenOf('system-1'), tokenOf('system-2')]
     const [first, second] = [`X-Okapi-Token: ${legacy}`, `X-Okapi-Token: ${access}`]
     t.is(await viaEgress(ID.notes, first), NOT_SEEN)
-    town.okapi.reply = () => answer('201 Created', [`x-okapi-token: ${legacy}`], '{}')
+    installation.okapi.reply = () => answer('201 Created', [`x-okapi-token: ${legacy}`], '{}')
     t.is(await viaEgress(ID.notes, 'Accept: */*'), '201')
-    town.okapi.reply = () =>
+    installation.okapi.reply = () =>
       answer('201 Created', [
         'Set-Cookie: folioRefreshToken=r; Max-Age=604800; Path=/authn; Secure; HttpOnly',
         `Set-Cookie: folioAccessToken=${access}; Max-Age=600; Path=/; Secure; HttpOnly`,
       ])
     t.is(await viaEgress(ID.notes, 'Accept: */*'), '201')
-    town.okapi.reply = OK
+    installation.okapi.reply = OK
     for (const line of [first, second]) {
       t.is(await viaEgress(ID.notes, line), '200')
       t.is(await withKey(ID.notes, line), '200')
@@ -125,13 +135,13 @@ test.serial('what a module answers itself makes no token its own', async (t) => 
   const anna = tokenOf('anna at login')
   const line = `X-Okapi-Token: ${anna}`
   const login = request('POST /authn/login', [T], '{}')
-  const own = await town.ingress(ID.okapi, ID.login)
-  const egress = town.egress(ID.login)
+  const own = await installation.ingress(ID.okapi, ID.login)
+  const egress = installation.egress(ID.login)
   for (const said of [line, `Set-Cookie: folioAccessToken=${anna}; Path=/; Secure; HttpOnly`]) {
-    town.okapi.reply = () => answer('201 Created', [said], '{}')
+    installation.okapi.reply = () => answer('201 Created', [said], '{}')
     for (const where of [own, egress]) t.is(verdictOf(await ask(where, login)), '201')
   }
-  town.okapi.reply = OK
+  installation.okapi.reply = OK
   for (const where of [own, egress]) {
     t.is(verdictOf(await ask(where, get('/users/1', T, line))), NOT_SEEN)
   }
@@ -141,7 +151,7 @@ test.serial('a sidecar that is told to leaves it to Okapi’s', async (t) => {
   const carol = tokenOf('carol')
   // mod-users' sidecar has `tokens: off`, which is the default.
   t.is(await viaEgress(ID.users, `X-Okapi-Token: ${carol}`), NOT_SEEN)
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   t.is(await reaches(ID.users, '/users', carol), '200')
   t.is(await viaEgress(ID.users, `X-Okapi-Token: ${carol}`), '200')
 })
@@ -168,8 +178,8 @@ test.serial(
 )
 
 test.serial('the probe tries it, and says why nothing got through', async (t) => {
-  const certs = join(town.place.directory, 'certs')
-  const { port } = await town.ingress(ID.okapi, ID.tags)
+  const certs = join(installation.place.directory, 'certs')
+  const { port } = await installation.ingress(ID.okapi, ID.tags)
   const harvested = {
     user: tokenOf('dora'),
     module: tokenOf('mod-users'),
@@ -188,7 +198,7 @@ test.serial('the probe tries it, and says why nothing got through', async (t) =>
       endpoint: { host: '127.0.0.1', port, tls: true },
       atOkapi: true,
       trust: join(certs, 'ca.crt'),
-      descriptors: town.place.descriptors,
+      descriptors: installation.place.descriptors,
       credentials: [join(certs, ID.tags)],
       tenant: 'diku',
       harvested,
@@ -200,7 +210,7 @@ test.serial('the probe tries it, and says why nothing got through', async (t) =>
     t.like({ outcome, reason }, { outcome: 'blocked', reason: 'token-not-seen-here' }, id)
     for (const token of Object.values(harvested)) t.false(evidence.sent.includes(token), id)
   }
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   // The same bytes pass once Okapi has sent these tokens to the module.
   for (const token of Object.values(harvested)) await reaches(ID.tags, '/tags', token)
   const through = [...(await findings())].map(([id, { outcome }]) => `${id} ${outcome}`).sort()

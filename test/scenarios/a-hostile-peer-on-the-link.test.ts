@@ -4,23 +4,23 @@ import { FLAG, LAST_ID, RESET } from '../../src/wire/link/frames.ts'
 import { credit, data, end, goaway, open, ping, reset } from '../support/link-frames.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
 import { Rogue } from '../support/scenario/rogue.ts'
-import { answer, ID, OK, Town } from '../support/scenario.ts'
+import { answer, ID, Installation, OK } from '../support/scenario.ts'
 
 // A peer with Okapi's certificate speaks frames of its own making to a module's sidecar: what breaks
 // the rules ends the link and is counted by its name, and no caller gets another's answer.
 
-let town: Town
+let installation: Installation
 /** Where it is: Okapi's own certificate. */
 let certificate: string
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes] })
-  certificate = join(town.place.directory, 'certs', ID.okapi)
+  installation = await Installation.open({ modules: [ID.notes] })
+  certificate = join(installation.place.directory, 'certs', ID.okapi)
 })
 test.beforeEach(() => {
-  town.module(ID.notes).reply = OK
+  installation.module(ID.notes).reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const headOf = (target: string, ...lines: string[]) =>
   [`GET ${target} HTTP/1.1`, 'Host: x', 'X-Okapi-Tenant: diku', ...lines, '', ''].join('\r\n')
@@ -28,7 +28,7 @@ const get = (id: number, target = '/notes') => open(id, headOf(target), FLAG.end
 const HALF = headOf('/notes').slice(0, 20)
 
 const ended = (ending: string) =>
-  metric(town.sidecar(ID.notes), `sidecar_links_ended_total{ending="${ending}"}`)
+  metric(installation.sidecar(ID.notes), `sidecar_links_ended_total{ending="${ending}"}`)
 
 for (const [what, frames, ending] of [
   ['the heads of two exchanges in turns', open(1, HALF, FLAG.more) + open(2, HALF), 'bad-order'],
@@ -42,11 +42,11 @@ for (const [what, frames, ending] of [
 ] as const) {
   test.serial(`${what}: the link ends as ${ending}, the next one is served`, async (t) => {
     const before = await ended(ending)
-    const rogue = await Rogue.connect(town.sidecar(ID.notes).port('ingress'), certificate)
+    const rogue = await Rogue.connect(installation.sidecar(ID.notes).port('ingress'), certificate)
     rogue.send(frames)
     await rogue.closed
     await until(async () => (await ended(ending)) > before)
-    const next = await Rogue.connect(town.sidecar(ID.notes).port('ingress'), certificate)
+    const next = await Rogue.connect(installation.sidecar(ID.notes).port('ingress'), certificate)
     next.send(get(1))
     t.regex(await next.answer(1), /^HTTP\/1\.1 200 /)
     next.socket.destroy()
@@ -58,13 +58,13 @@ test.serial(
   async (t) => {
     const all = Promise.withResolvers<void>()
     let waiting = 0
-    town.module(ID.notes).reply = async ({ first }) => {
+    installation.module(ID.notes).reply = async ({ first }) => {
       if (++waiting === 300) all.resolve()
       await all.promise
       return answer('200 OK', [], first.split(' ')[1])
     }
     const ids = Array.from({ length: 300 }, (_, i) => (i + 1) * 4096)
-    const rogue = await Rogue.connect(town.sidecar(ID.notes).port('ingress'), certificate)
+    const rogue = await Rogue.connect(installation.sidecar(ID.notes).port('ingress'), certificate)
     rogue.send(...ids.map((id) => get(id, `/notes/${id}`)))
     await until(() => waiting > 200)
     const kept = ids.filter((_, i) => i % 3 !== 0)
@@ -90,9 +90,9 @@ for (const [what, first, status] of [
   test.serial(
     `a module that says ${what}: ${status}, and the next exchange has its own answer`,
     async (t) => {
-      town.module(ID.notes).reply = ({ first: line }) =>
+      installation.module(ID.notes).reply = ({ first: line }) =>
         line.includes('/notes/odd') ? first : answer('200 OK', [], 'mine')
-      const rogue = await Rogue.connect(town.sidecar(ID.notes).port('ingress'), certificate)
+      const rogue = await Rogue.connect(installation.sidecar(ID.notes).port('ingress'), certificate)
       rogue.send(get(1, '/notes/odd'))
       const heads = (await rogue.answer(1)).split('\r\n\r\n')
       t.is(heads.filter((head) => head.startsWith(`HTTP/1.1 ${status} `)).length, 1)

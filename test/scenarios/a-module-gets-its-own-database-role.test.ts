@@ -49,7 +49,7 @@ withPostgres(
       t.is(code, 0, err)
       t.is(out, `${role}|TLSv1.3|/CN=mod-users-19.7.0\n`)
     }
-    const [line] = await sidecar.process.say(({ msg }) => msg === 'session')
+    const [line] = await sidecar.process.say(({ msg }) => msg === 'database session ended')
     t.like(line, {
       direction: 'postgres',
       role: 'folio_users',
@@ -230,7 +230,7 @@ withPostgres(
     const wrongName = await DatabaseSidecar.start(t, place, { serverName: 'db.example.org' })
     t.regex((await wrongName.psql('folio_users', 'SELECT 1')).err, /ALTNAME.*upstream-untrusted/)
     writeFileSync(trust, place.ca.certPem, { mode: 0o644 })
-    await wrongRoot.process.say(({ msg }) => msg === 'database trust')
+    await wrongRoot.process.say(({ msg }) => msg === 'database trust loaded')
     t.is((await wrongRoot.psql('folio_users', 'SELECT 1')).out, '1\n')
   },
 )

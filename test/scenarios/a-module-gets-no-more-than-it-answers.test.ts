@@ -6,30 +6,33 @@ import {
   field,
   get,
   ID,
+  Installation,
   OK,
   type Player,
   request,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
 // limits.adaptive at the sidecar of mod-notes, with so low a least limit that it begins with 4. What it does
 // to a module that gets slow is in test/slow.
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const limits = { adaptive: { tolerance: 2, min: 1 } }
-  town = await Town.open({ modules: [ID.notes, ID.users], more: { [ID.notes]: { limits } } })
+  installation = await Installation.open({
+    modules: [ID.notes, ID.users],
+    more: { [ID.notes]: { limits } },
+  })
 })
 test.beforeEach(() => {
   for (const id of [ID.notes, ID.users]) {
-    town.module(id).forget()
-    town.module(id).reply = OK
+    installation.module(id).forget()
+    installation.module(id).reply = OK
   }
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 const NOTES = get('/notes/1', T)
@@ -40,7 +43,7 @@ function forCaller(caller: string, text = NOTES): string {
 }
 
 function called(id: string, text: string) {
-  return town.ingress(id, ID.okapi).then((where) => ask(where, text))
+  return installation.ingress(id, ID.okapi).then((where) => ask(where, text))
 }
 
 /** Answers nothing until it is let go. */
@@ -55,18 +58,18 @@ function hold(module: Player): () => void {
 
 /** So many calls are at the module, none of them answered. */
 async function fill(t: ExecutionContext, count: number, id: string = ID.notes) {
-  const letGo = hold(town.module(id))
+  const letGo = hold(installation.module(id))
   t.teardown(letGo)
   const target = id === ID.notes ? NOTES : get('/users/1', T)
   const calls = Array.from({ length: count }, () => called(id, forCaller(ID.tags, target)))
-  await until(() => town.module(id).requests.length === count)
+  await until(() => installation.module(id).requests.length === count)
   return async () => {
     letGo()
     return (await Promise.all(calls)).map(verdictOf)
   }
 }
 
-const notes = () => town.sidecar(ID.notes)
+const notes = () => installation.sidecar(ID.notes)
 const waiting = () => metric(notes(), 'sidecar_module_calls_waiting')
 
 test.serial('what is more is refused at once, and nothing of it reaches the module', async (t) => {
@@ -78,7 +81,7 @@ test.serial('what is more is refused at once, and nothing of it reaches the modu
   t.is(verdictOf(refused), '503 overloaded')
   t.regex(field(refused, 'Retry-After') ?? '', /^[123]$/)
   t.true(refused.body.includes('limits.adaptive'), refused.body)
-  t.is(town.module(ID.notes).requests.length, 4)
+  t.is(installation.module(ID.notes).requests.length, 4)
   t.is((await limitHits(notes(), 'adaptive.tolerance')) - before, 1)
   t.deepEqual(await end(), Array(4).fill('200'))
   t.is(verdictOf(await called(ID.notes, forCaller(ID.tags))), '200')
@@ -90,7 +93,7 @@ test.serial(
   async (t) => {
     const end = await fill(t, 4)
     const other = called(ID.notes, forCaller(ID.inventory))
-    await until(() => town.module(ID.notes).requests.length === 5)
+    await until(() => installation.module(ID.notes).requests.length === 5)
     t.is(verdictOf(await called(ID.notes, forCaller(ID.inventory))), '503 overloaded')
     t.is(verdictOf(await called(ID.notes, forCaller(ID.tags))), '503 overloaded')
     t.deepEqual(await end(), Array(4).fill('200'))
@@ -102,16 +105,16 @@ test.serial('the health question and system calls pass', async (t) => {
   const end = await fill(t, 4)
   t.is(verdictOf(await called(ID.notes, get('/', T))), '200')
   const tenant = called(ID.notes, request('POST /_/tenant', [T], '{}'))
-  await until(() => town.module(ID.notes).requests.length === 5)
+  await until(() => installation.module(ID.notes).requests.length === 5)
   t.is(await waiting(), 4)
   await end()
   t.is(verdictOf(await tenant), '200')
 })
 
 test.serial('a call that is being answered, or whose caller is gone, waits no more', async (t) => {
-  const module = town.module(ID.notes)
+  const module = installation.module(ID.notes)
   module.reply = () => 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha'
-  const where = await town.ingress(ID.notes, ID.okapi)
+  const where = await installation.ingress(ID.notes, ID.okapi)
   const open = Array.from({ length: 4 }, () => new Talk(where).send(forCaller(ID.tags)))
   await Promise.all(open.map((talk) => talk.sees('ha')))
   t.is(await waiting(), 0)
@@ -132,7 +135,7 @@ test.serial(
   async (t) => {
     const end = await fill(t, 12, ID.users)
     t.deepEqual(await end(), Array(12).fill('200'))
-    const page = await metricsOf(town.sidecar(ID.users))
+    const page = await metricsOf(installation.sidecar(ID.users))
     t.notRegex(page, /^sidecar_module_calls_(limit|waiting) /m)
   },
 )

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { metric } from '../support/scenario/metrics.ts'
-import { ask, get, ID, Place, Town, token, verdictOf } from '../support/scenario.ts'
+import { ask, get, ID, Installation, Place, token, verdictOf } from '../support/scenario.ts'
 
 // `mod-consortia` here does what the real one does (TenantContextUtils): it changes X-Okapi-Tenant and
 // keeps the token. Its sidecar and Okapi's have two threads each, and are processes of their own.
@@ -22,7 +22,7 @@ const DESCRIPTOR = {
 const MEMBERS = { central: 'east', members: ['college', 'university'] }
 const CROSS = { caller: 'mod-consortia', directions: ['central-to-member'], why: 'affiliations' }
 
-let town: Town
+let installation: Installation
 let place: Place
 let file: string
 
@@ -36,11 +36,16 @@ test.before(async () => {
   const two = { policy, workers: 2 }
   const more = { [CONSORTIA]: two, [ID.okapi]: two, [ID.notes]: { policy } }
   const modules = [CONSORTIA, ID.notes]
-  town = await Town.open({ modules, more, descriptors: [DESCRIPTOR], processes: true })
+  installation = await Installation.open({
+    modules,
+    more,
+    descriptors: [DESCRIPTOR],
+    processes: true,
+  })
 })
-test.beforeEach(() => town.okapi.forget())
+test.beforeEach(() => installation.okapi.forget())
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   await place?.close()
 })
 
@@ -49,29 +54,29 @@ const OF = (tenant: string) => `X-Okapi-Token: ${token({ tenant, sub: 'anna', us
 
 /** From a module, by its own sidecar. Each call is a connection, which either thread may get. */
 async function calls(id: string, ...lines: string[]): Promise<string> {
-  return verdictOf(await ask(town.egress(id), get('/users/1', ...lines)))
+  return verdictOf(await ask(installation.egress(id), get('/users/1', ...lines)))
 }
 
 /** With the module's key, past its own sidecar. */
 async function stolen(id: string, ...lines: string[]): Promise<string> {
-  return verdictOf(await ask(await town.ingress(ID.okapi, id), get('/users/1', ...lines)))
+  return verdictOf(await ask(await installation.ingress(ID.okapi, id), get('/users/1', ...lines)))
 }
 
 /** Okapi asks the module for something. */
 async function okapiCalls(id: string, path: string, ...lines: string[]): Promise<string> {
-  return verdictOf(await ask(town.modules, get(`/${id}${path}`, ...lines)))
+  return verdictOf(await ask(installation.modules, get(`/${id}${path}`, ...lines)))
 }
 
 test.serial('a module that may cross does so in its direction, and in no other', async (t) => {
   t.is(await calls(CONSORTIA, T('college'), OF('east')), '200')
-  t.deepEqual(town.okapi.last.lines.filter((line) => line === T('college')).length, 1)
-  town.okapi.forget()
+  t.deepEqual(installation.okapi.last.lines.filter((line) => line === T('college')).length, 1)
+  installation.okapi.forget()
   t.is(await calls(CONSORTIA, T('east'), OF('college')), '403 tenant-mismatch')
   t.is(await calls(CONSORTIA, T('university'), OF('college')), '403 tenant-mismatch')
   t.is(await calls(CONSORTIA, T('stranger'), OF('east')), '403 tenant-mismatch')
   t.is(await calls(CONSORTIA, T('supertenant'), OF('east')), '403 tenant-not-allowed')
   t.is(await calls(CONSORTIA, T('east'), OF('supertenant')), '403 tenant-mismatch')
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial(
@@ -82,7 +87,7 @@ test.serial(
     // With a token that it harvested from another tenant, for its own and for the other one.
     t.is(await calls(ID.notes, T('diku'), OF('stranger')), '403 tenant-mismatch')
     t.is(await stolen(ID.notes, T('stranger'), OF('diku')), '403 tenant-mismatch')
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
     t.is(await calls(ID.notes, T('diku'), OF('diku')), '200')
     t.is(await calls(ID.notes, OF('diku')), '200', 'Okapi takes the tenant of the token')
   },
@@ -94,7 +99,7 @@ test.serial('without a token it acts for tenants for which Okapi has called it',
     t.is(await stolen(ID.notes, T(tenant)), '403 tenant-not-allowed')
     t.is(await calls(CONSORTIA, T(tenant)), '403 tenant-not-allowed')
   }
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   t.is(await okapiCalls(ID.notes, '/notes', T('diku')), '200')
   // Whichever thread of Okapi's sidecar saw it, all know it.
   for (let i = 0; i < 8; i++) {
@@ -133,14 +138,14 @@ test.serial(
 test.serial(
   'a file of consortia is taken up while everything runs, a broken one is not',
   async (t) => {
-    const all = [CONSORTIA, ID.notes, ID.okapi].map((id) => town.sidecar(id))
-    const write = async (text: string, msg: 'policy' | 'new policy refused') => {
+    const all = [CONSORTIA, ID.notes, ID.okapi].map((id) => installation.sidecar(id))
+    const write = async (text: string, msg: 'policy loaded' | 'new policy refused') => {
       const before = all.map(({ lines }) => lines.filter((line) => line.msg === msg).length)
       writeFileSync(file, text, { mode: 0o600 })
       await Promise.all(all.map((one, i) => one.say((line) => line.msg === msg, before[i]! + 1)))
     }
     const [reversed, okapi] = [{ ...CROSS, directions: ['member-to-central'] }, all[2]!]
-    await write(yaml(MEMBERS, reversed), 'policy')
+    await write(yaml(MEMBERS, reversed), 'policy loaded')
     t.is(await calls(CONSORTIA, T('college'), OF('east')), '403 tenant-mismatch')
     t.is(await calls(CONSORTIA, T('east'), OF('college')), '200')
 
@@ -154,17 +159,17 @@ test.serial(
     const { remarks } = (await (await fetch(ready)).json()) as { remarks?: { policy?: string } }
     t.true(remarks?.policy?.includes('consortia.yaml:2:44: tenant college stands twice here'))
 
-    await write('consortia: []\n', 'policy')
+    await write('consortia: []\n', 'policy loaded')
     t.is(await calls(CONSORTIA, T('east'), OF('college')), '403 tenant-mismatch')
-    await write(yaml(MEMBERS, CROSS), 'policy')
+    await write(yaml(MEMBERS, CROSS), 'policy loaded')
     t.is(await calls(CONSORTIA, T('college'), OF('east')), '200')
   },
 )
 
 test.serial('report mode lets it pass and tells of it', async (t) => {
   const reporting = { consortia: file, withoutToken: 'serving', tenants: 'report' }
-  const sidecar = await town.place.sidecar(ID.tags, {
-    egress: { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${town.cable.port}` },
+  const sidecar = await installation.place.sidecar(ID.tags, {
+    egress: { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${installation.cable.port}` },
     policy: {
       ...reporting,
       grants: [{ caller: 'mod-tags', at: 'okapi', interface: 'users', why: 'a test' }],

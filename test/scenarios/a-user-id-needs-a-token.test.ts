@@ -1,12 +1,12 @@
 import test from 'ava'
-import { ask, field, get, ID, Town, token, verdictOf } from '../support/scenario.ts'
+import { ask, field, get, ID, Installation, token, verdictOf } from '../support/scenario.ts'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes] })
+  installation = await Installation.open({ modules: [ID.notes] })
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const ANNA = `X-Okapi-Token: ${token({ user_id: 'anna', tenant: 'diku' })}`
 const NOBODY = `X-Okapi-Token: ${token({ sub: 'someone', tenant: 'diku' })}`
@@ -15,21 +15,21 @@ const CLAIMS = 'X-Okapi-User-Id: anna'
 
 /** What became of it, and which user id reached Okapi. */
 async function viaEgress(...lines: string[]): Promise<string> {
-  town.okapi.forget()
+  installation.okapi.forget()
   const answered = await ask(
-    town.egress(ID.notes),
+    installation.egress(ID.notes),
     get('/users/1', 'X-Okapi-Tenant: diku', ...lines),
   )
-  const [arrived] = town.okapi.requests
+  const [arrived] = installation.okapi.requests
   return `${verdictOf(answered)}, ${arrived && field(arrived, 'X-Okapi-User-Id')}`
 }
 
 /** The same with the module's certificate and no sidecar of its own. */
 async function direct(...lines: string[]): Promise<string> {
-  town.okapi.forget()
-  const where = await town.ingress(ID.okapi, ID.notes)
+  installation.okapi.forget()
+  const where = await installation.ingress(ID.okapi, ID.notes)
   const answered = await ask(where, get('/users/1', 'X-Okapi-Tenant: diku', ...lines))
-  const [arrived] = town.okapi.requests
+  const [arrived] = installation.okapi.requests
   return `${verdictOf(answered)}, ${arrived && field(arrived, 'X-Okapi-User-Id')}`
 }
 

@@ -2,7 +2,7 @@ import http from 'node:http'
 import type { Socket } from 'node:net'
 import test from 'ava'
 import { limitHits } from '../support/scenario/metrics.ts'
-import { get, ID, OK, request, Talk, Town, verdictOf } from '../support/scenario.ts'
+import { get, ID, Installation, OK, request, Talk, verdictOf } from '../support/scenario.ts'
 
 // A module cuts the body of its answer. Okapi (Vert.x) sees that its connection to the module was cut and
 // keeps the one to its own caller open, without another byte. Its sidecar ends that after
@@ -10,17 +10,17 @@ import { get, ID, OK, request, Talk, Town, verdictOf } from '../support/scenario
 
 const T = 'X-Okapi-Tenant: diku'
 
-let town: Town
+let installation: Installation
 test.before(async () => {
-  town = await Town.open({
+  installation = await Installation.open({
     modules: [ID.users, ID.notes],
     more: { [ID.okapi]: { limits: { responseIdleMs: 1000 } } },
   })
 })
 test.beforeEach(() => {
-  town.okapi.reply = likeVertx
+  installation.okapi.reply = likeVertx
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 /** Hands on what mod-users answers; an answer that is cut is never ended. */
 function likeVertx({ first }: { readonly first: string }, socket: Socket): null {
@@ -28,7 +28,7 @@ function likeVertx({ first }: { readonly first: string }, socket: Socket): null 
   const headers = { 'X-Okapi-Tenant': 'diku' }
   const to = {
     host: '127.0.0.1',
-    port: town.modules,
+    port: installation.modules,
     method,
     path: `/${ID.users}${target}`,
     headers,
@@ -63,14 +63,14 @@ for (const [how, begin, cut] of [
   test.serial(
     `an answer that ${how} reaches the caller as a cut, whatever Okapi does`,
     async (t) => {
-      const okapi = town.sidecar(ID.okapi)
+      const okapi = installation.sidecar(ID.okapi)
       const before = await limitHits(okapi, 'responseIdleMs')
       let module: Socket | undefined
-      town.module(ID.users).reply = (_asked, socket) => {
+      installation.module(ID.users).reply = (_asked, socket) => {
         module = socket
         return begin
       }
-      const talk = new Talk(town.egress(ID.notes)).send(get('/users/1', T))
+      const talk = new Talk(installation.egress(ID.notes)).send(get('/users/1', T))
       await talk.sees('half')
       cut(module!)
       const came = await talk.end()
@@ -78,8 +78,8 @@ for (const [how, begin, cut] of [
       t.regex(came, /half(\r\n)?$/)
       t.is(await limitHits(okapi, 'responseIdleMs'), before + 1)
       // Okapi's connection is gone with it; the next call has another.
-      town.module(ID.users).reply = OK
-      const next = new Talk(town.egress(ID.notes))
+      installation.module(ID.users).reply = OK
+      const next = new Talk(installation.egress(ID.notes))
       t.is(verdictOf(await next.send(get('/users/1', T)).next()), '200')
       next.close()
     },
@@ -87,22 +87,22 @@ for (const [how, begin, cut] of [
 }
 
 test.serial('what waits for the caller and not for the module is not counted', async (t) => {
-  const okapi = town.sidecar(ID.okapi)
+  const okapi = installation.sidecar(ID.okapi)
   const before = await limitHits(okapi, 'responseIdleMs')
-  town.okapi.partly = (text, socket) => {
+  installation.okapi.partly = (text, socket) => {
     if (text.endsWith('ha')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha')
   }
   const { promise: whole, resolve } = Promise.withResolvers<Socket>()
-  town.okapi.reply = ({ first }, socket) => {
+  installation.okapi.reply = ({ first }, socket) => {
     if (first.startsWith('GET')) return LENGTH
     resolve(socket)
     return null
   }
-  const early = new Talk(town.egress(ID.notes))
+  const early = new Talk(installation.egress(ID.notes))
   early.send(request('POST /users', [T, 'Content-Length: 4'])).send('ha')
   await early.sees('\r\n\r\nha')
   // The time of this one is over; that of the other would be too.
-  await new Talk(town.egress(ID.notes)).send(get('/users/1', T)).end()
+  await new Talk(installation.egress(ID.notes)).send(get('/users/1', T)).end()
   t.is(await limitHits(okapi, 'responseIdleMs'), before + 1)
   early.send('lf')
   const socket = await whole

@@ -1,12 +1,21 @@
 import test from 'ava'
-import { answer, ask, field, get, ID, request, Town, verdictOf } from '../support/scenario.ts'
+import {
+  answer,
+  ask,
+  field,
+  get,
+  ID,
+  Installation,
+  request,
+  verdictOf,
+} from '../support/scenario.ts'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.users, ID.authtoken, ID.login] })
+  installation = await Installation.open({ modules: [ID.users, ID.authtoken, ID.login] })
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const SAID = [
   'X-Okapi-Stop: true',
@@ -41,9 +50,9 @@ const isOrdinary = (line: string) =>
   !/^x-sidecar-|^x-okapi-(?!trace|request-id)/i.test(line) && !isToken(line)
 
 async function linesFrom(id: string, target: string): Promise<string[]> {
-  town.module(id).reply = () => answer('200 OK', SAID)
+  installation.module(id).reply = () => answer('200 OK', SAID)
   const answered = await ask(
-    town.modules,
+    installation.modules,
     request(`POST /${id}${target}`, ['X-Okapi-Tenant: diku']),
   )
   if (verdictOf(answered) !== '200') throw new Error(verdictOf(answered))
@@ -76,9 +85,12 @@ test.serial(
 )
 
 test.serial('a forged refusal in an answer is not taken for one of a sidecar', async (t) => {
-  town.module(ID.users).reply = () =>
+  installation.module(ID.users).reply = () =>
     answer('503 Down', ['X-Sidecar-Refused: module-unavailable', 'X-Reason: mine'])
-  const answered = await ask(town.modules, get(`/${ID.users}/users/1`, 'X-Okapi-Tenant: diku'))
+  const answered = await ask(
+    installation.modules,
+    get(`/${ID.users}/users/1`, 'X-Okapi-Tenant: diku'),
+  )
   t.is(verdictOf(answered), '503')
   t.is(field(answered, 'X-Reason'), 'mine')
 })

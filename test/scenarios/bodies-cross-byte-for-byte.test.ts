@@ -3,7 +3,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import test from 'ava'
-import { ID, Town } from '../support/scenario.ts'
+import { ID, Installation } from '../support/scenario.ts'
 
 const MIB = 1024 * 1024
 const BACK = randomBytes(4 * MIB + 3)
@@ -13,7 +13,7 @@ interface Arrived {
   readonly framing: string | undefined
 }
 
-let town: Town
+let installation: Installation
 let arrived: Arrived | undefined
 
 /** Okapi, played by Node's own server: what it answers has Content-Length where the path says so. */
@@ -30,10 +30,10 @@ test.before(async () => {
   await new Promise((resolve) => okapi.once('listening', resolve))
   const forward = `http://127.0.0.1:${(okapi.address() as AddressInfo).port}`
   const more = { [ID.okapi]: { ingress: { listen: '127.0.0.1:0', forward } } }
-  town = await Town.open({ modules: [ID.notes], more })
+  installation = await Installation.open({ modules: [ID.notes], more })
 })
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   okapi.closeAllConnections()
   okapi.close()
 })
@@ -47,7 +47,7 @@ async function upload(path: string, body: Buffer, length: number | undefined) {
   const framing = length === undefined ? {} : { 'Content-Length': length }
   const headers = { 'X-Okapi-Tenant': 'diku', ...framing }
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>()
-  const port = town.egress(ID.notes)
+  const port = installation.egress(ID.notes)
   const sent = http.request({ host: '127.0.0.1', port, path, method: 'POST', headers }, resolve)
   sent.on('error', reject)
   for (let at = 0; at < body.length; at += 100_000) sent.write(body.subarray(at, at + 100_000))

@@ -4,28 +4,28 @@ import {
   get,
   healthMessage,
   ID,
+  Installation,
   request,
   silence,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
 // Okapi's discovery says http://127.0.0.1:20000/<module id>; a client that may write there must not be able
 // to send the calls of one module to another.
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.users, ID.tags] })
+  installation = await Installation.open({ modules: [ID.users, ID.tags] })
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 
-const calls = (target: string) => ask(town.modules, get(target, T)).then(verdictOf)
+const calls = (target: string) => ask(installation.modules, get(target, T)).then(verdictOf)
 
 function nothingArrived(): boolean {
-  return town.module(ID.tags).bytes === '' && town.module(ID.users).bytes === ''
+  return installation.module(ID.tags).bytes === '' && installation.module(ID.users).bytes === ''
 }
 
 test.serial('mod-users’ routes at mod-tags are refused, and its own are not', async (t) => {
@@ -63,11 +63,11 @@ test.serial(
   'health of a module that is up is 200, and the module sees nothing of it',
   async (t) => {
     for (const target of [`/${ID.tags}`, `/${ID.tags}/`]) {
-      town.module(ID.tags).forget()
-      const answered = await ask(town.modules, get(target))
+      installation.module(ID.tags).forget()
+      const answered = await ask(installation.modules, get(target))
       t.is(verdictOf(answered), '200')
       t.deepEqual(JSON.parse(answered.body), { module: ID.tags, status: 'UP' })
-      t.is(town.module(ID.tags).bytes, '')
+      t.is(installation.module(ID.tags).bytes, '')
     }
   },
 )
@@ -75,10 +75,13 @@ test.serial(
 test.serial('any answer would be health, so a module that is not there gives none', async (t) => {
   for (const id of ['mod-users-19.7.1', 'mod-nothing-1.0.0', ID.notes]) {
     for (const target of [`/${id}`, `/${id}/`]) {
-      t.regex(healthMessage(await silence(town.modules, get(target))), /^Fail: .*"0-[a-z-]+"$/)
+      t.regex(
+        healthMessage(await silence(installation.modules, get(target))),
+        /^Fail: .*"0-[a-z-]+"$/,
+      )
     }
   }
-  const posted = await silence(town.modules, request(`POST /${ID.users}`))
+  const posted = await silence(installation.modules, request(`POST /${ID.users}`))
   t.is(healthMessage(posted), 'Fail: For input string: "0-route-not-declared"')
 })
 

@@ -4,32 +4,32 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import test from 'ava'
 import { limitHits, until } from '../support/scenario/metrics.ts'
-import { ask, get, ID, OK, Talk, Town, verdictOf } from '../support/scenario.ts'
+import { ask, get, ID, Installation, OK, Talk, verdictOf } from '../support/scenario.ts'
 
 // A module that connects and closes in a loop costs others nothing but what it may: its own budget.
 
 const T = 'X-Okapi-Tenant: diku'
 const LOOPS = 16
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const limits = { handshakesPerSecond: 2 }
-  town = await Town.open({
+  installation = await Installation.open({
     modules: [ID.users, ID.notes, ID.tags],
     more: { [ID.okapi]: { limits } },
   })
-  town.okapi.reply = OK
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 test('mod-tags with its key alone connects in a loop: told too-many; others call and connect', async (t) => {
-  const okapi = town.sidecar(ID.okapi)
-  const folder = await town.place.certificate(ID.tags)
+  const okapi = installation.sidecar(ID.okapi)
+  const folder = await installation.place.certificate(ID.tags)
   const [key, cert, ca] = ['tls.key', 'tls.crt', 'ca.crt'].map((name) =>
     readFileSync(join(folder, name)),
   )
-  t.is(verdictOf(await ask(town.egress(ID.notes), get('/users/1', T))), '200')
+  t.is(verdictOf(await ask(installation.egress(ID.notes), get('/users/1', T))), '200')
   let over = false
   // Some leave before the other end has seen their certificate.
   const loop = async (leave: 'destroy' | 'end') => {
@@ -46,9 +46,9 @@ test('mod-tags with its key alone connects in a loop: told too-many; others call
   const loops = Array.from({ length: LOOPS }, (_, i) => loop(i % 4 === 0 ? 'destroy' : 'end'))
   await until(async () => (await limitHits(okapi, 'handshakesPerSecond')) > 20)
   for (let i = 0; i < 20; i++) {
-    t.is(verdictOf(await ask(town.egress(ID.notes), get('/users/1', T))), '200')
+    t.is(verdictOf(await ask(installation.egress(ID.notes), get('/users/1', T))), '200')
   }
-  const late = new Talk(await town.ingress(ID.okapi, ID.users))
+  const late = new Talk(await installation.ingress(ID.okapi, ID.users))
   t.is(verdictOf(await late.send(get('/users/1', T)).next()), '200')
   late.close()
   over = true

@@ -1,10 +1,19 @@
 import test from 'ava'
-import { ask, fields, get, ID, request, Town, token, verdictOf } from '../support/scenario.ts'
+import {
+  ask,
+  fields,
+  get,
+  ID,
+  Installation,
+  request,
+  token,
+  verdictOf,
+} from '../support/scenario.ts'
 
 // Okapi adds a tenant header of its own to /_/invoke/tenant/{t}/REST (ProxyService.redirectProxy):
 // with that of the caller the module would get two.
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const why = 'callbacks of an identity provider'
@@ -15,28 +24,28 @@ test.before(async () => {
   }))
   const policy = { grants }
   const more = { [ID.notes]: { policy }, [ID.okapi]: { policy } }
-  town = await Town.open({ modules: [ID.notes], more })
+  installation = await Installation.open({ modules: [ID.notes], more })
 })
-test.beforeEach(() => town.okapi.forget())
-test.after.always(() => town?.close())
+test.beforeEach(() => installation.okapi.forget())
+test.after.always(() => installation?.close())
 
 const USERS = '/_/invoke/tenant/diku/users?a=b'
 
 async function calls(target: string, ...lines: string[]): Promise<string> {
-  return verdictOf(await ask(town.egress(ID.notes), request(`POST ${target}`, lines, '{}')))
+  return verdictOf(await ask(installation.egress(ID.notes), request(`POST ${target}`, lines, '{}')))
 }
 
 test.serial('an equal X-Okapi-Tenant beside it is taken off', async (t) => {
   t.is(await calls(USERS, 'X-Before: 1', 'X-Okapi-Tenant: diku', 'X-After: 1'), '200')
-  t.is(town.okapi.last.first, `POST ${USERS} HTTP/1.1`)
-  t.deepEqual(fields(town.okapi.last, 'X-Okapi-Tenant'), [])
-  t.deepEqual(fields(town.okapi.last, 'X-After'), ['1'])
+  t.is(installation.okapi.last.first, `POST ${USERS} HTTP/1.1`)
+  t.deepEqual(fields(installation.okapi.last, 'X-Okapi-Tenant'), [])
+  t.deepEqual(fields(installation.okapi.last, 'X-After'), ['1'])
 })
 
 test.serial('another one is refused, and nothing arrives', async (t) => {
   t.is(await calls(USERS, 'X-Okapi-Tenant: other'), '403 tenant-mismatch')
   t.is(await calls(USERS, 'X-Okapi-Tenant: Diku'), '403 tenant-mismatch')
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial('without X-Okapi-Tenant the path names the tenant, not the token', async (t) => {
@@ -52,11 +61,11 @@ test.serial('an invoked route is judged as if it were called directly', async (t
   t.is(await calls('/_/invoke/tenant/diku/tags'), '403 interface-not-required')
   t.is(await calls('/_/invoke/tenant/diku/_/proxy/tenants'), '403 admin-route')
   t.is(await calls('/_/invoke/tenant/diku/nothing'), '404 route-not-declared')
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial('without a grant it stays shut', async (t) => {
-  const where = await town.ingress(ID.okapi, ID.okapi)
+  const where = await installation.ingress(ID.okapi, ID.okapi)
   t.is(verdictOf(await ask(where, get(USERS))), '403 admin-route')
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })

@@ -2,27 +2,27 @@ import { join } from 'node:path'
 import test from 'ava'
 import { ALPN_LINK } from '../../src/wire/link/frames.ts'
 import { limitHits } from '../support/scenario/metrics.ts'
-import { ID, OK, Town } from '../support/scenario.ts'
+import { ID, Installation, OK } from '../support/scenario.ts'
 import { Client } from '../transport/openssl.ts'
 
 // A KeyUpdate is 27 bytes, costs 20 µs and brings no data; TLS 1.3 allows as many as there is time for.
 
 const T = 'X-Okapi-Tenant: diku'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const limits = { recordOverheadBytesPerSecond: 1 }
-  town = await Town.open({ modules: [ID.tags], more: { [ID.okapi]: { limits } } })
-  town.okapi.reply = OK
+  installation = await Installation.open({ modules: [ID.tags], more: { [ID.okapi]: { limits } } })
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 /** `openssl s_client` as mod-tags. */
 async function client(alpn: string): Promise<Client> {
-  const folder = await town.place.certificate(ID.tags)
+  const folder = await installation.place.certificate(ID.tags)
   const shown = ['-key', join(folder, 'tls.key'), '-cert', join(folder, 'tls.crt')]
-  const port = town.sidecar(ID.okapi).port('ingress')
+  const port = installation.sidecar(ID.okapi).port('ingress')
   const it = new Client(['-connect', `127.0.0.1:${port}`, '-alpn', alpn, '-crlf', ...shown])
   await it.says(/Verify return code/)
   return it
@@ -45,7 +45,7 @@ async function flood(it: Client): Promise<number> {
   return sent
 }
 
-const hits = () => limitHits(town.sidecar(ID.okapi), 'recordOverheadBytesPerSecond')
+const hits = () => limitHits(installation.sidecar(ID.okapi), 'recordOverheadBytesPerSecond')
 
 test.serial('HTTP/1.1: a few are as good as none, a flood ends the connection', async (t) => {
   const before = await hits()
@@ -55,7 +55,7 @@ test.serial('HTTP/1.1: a few are as good as none, a flood ends the connection', 
   await it.says(/HTTP\/1\.1 200 OK/)
   t.true((await flood(it)) > 4000)
   t.is(await hits(), before + 1)
-  const [line] = await town
+  const [line] = await installation
     .sidecar(ID.okapi)
     .say(({ msg, reason }) => msg === 'exchange' && reason === 'too-many')
   t.is(line?.caller, ID.tags)
@@ -66,6 +66,6 @@ test.serial('a link: a flood ends it', async (t) => {
   const it = await client(ALPN_LINK)
   await flood(it)
   t.is(await hits(), before + 1)
-  const [line] = await town.sidecar(ID.okapi).say(({ msg }) => msg === 'link ended')
+  const [line] = await installation.sidecar(ID.okapi).say(({ msg }) => msg === 'link ended')
   t.is(line?.['ending'], 'too-much-noise')
 })

@@ -6,17 +6,17 @@ import {
   field,
   get,
   ID,
+  Installation,
   OK,
   request,
   type Sidecar,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
 // Small limits at the sidecar of mod-notes; each refusal beside a call that keeps within them.
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const limits = {
@@ -27,18 +27,18 @@ test.before(async () => {
   }
   const impatient = { limits: { responseHeadMs: 200, bodyIdleMs: 300, callerReadIdleMs: 0 } }
   const more = { [ID.notes]: { limits }, [ID.users]: impatient }
-  town = await Town.open({ modules: [ID.notes, ID.users], more })
+  installation = await Installation.open({ modules: [ID.notes, ID.users], more })
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
+  installation.okapi.forget()
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 
 function notes(): Sidecar {
-  return town.sidecar(ID.notes)
+  return installation.sidecar(ID.notes)
 }
 
 test.serial('a head that does not come to its end is 408', async (t) => {
@@ -46,7 +46,7 @@ test.serial('a head that does not come to its end is 408', async (t) => {
   talk.send(`GET /users HTTP/1.1\r\nHost: a\r\n${T}\r\n`)
   t.is(verdictOf(await talk.next()), '408 timeout')
   t.is(await talk.end(), '')
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial('a body that does not come to its end is 408, and the upstream’s is cut', async (t) => {
@@ -54,13 +54,13 @@ test.serial('a body that does not come to its end is 408, and the upstream’s i
   talk.send(request('POST /users', [T, 'Content-Length: 10'])).send('half')
   t.is(verdictOf(await talk.next()), '408 timeout')
   t.is(await talk.end(), '')
-  t.is(town.okapi.requests.length, 0)
+  t.is(installation.okapi.requests.length, 0)
 })
 
 test.serial('an answer that does not come is 504 where a limit is set', async (t) => {
   const asked = Promise.withResolvers<void>()
   const held = Promise.withResolvers<void>()
-  town.okapi.reply = async ({ first }) => {
+  installation.okapi.reply = async ({ first }) => {
     if (!first.includes('/users/2')) return null
     asked.resolve()
     await held.promise
@@ -69,7 +69,10 @@ test.serial('an answer that does not come is 504 where a limit is set', async (t
   // The twin: where no limit is set it is waited for.
   const patient = ask(notes().port('egress'), get('/users/2', T))
   await asked.promise
-  t.is(verdictOf(await ask(town.egress(ID.users), get('/users/1', T))), '504 timeout-upstream')
+  t.is(
+    verdictOf(await ask(installation.egress(ID.users), get('/users/1', T))),
+    '504 timeout-upstream',
+  )
   held.resolve()
   t.is((await patient).body, 'late')
 })
@@ -79,8 +82,8 @@ test.serial(
   async (t) => {
     const held = Promise.withResolvers<void>()
     const both = Promise.withResolvers<void>()
-    town.okapi.reply = async (asked, socket) => {
-      if (town.okapi.requests.length === 2) both.resolve()
+    installation.okapi.reply = async (asked, socket) => {
+      if (installation.okapi.requests.length === 2) both.resolve()
       await held.promise
       return OK(asked, socket)
     }
@@ -98,7 +101,7 @@ test.serial(
 test.serial(
   'more connections than one caller may have are 429, told before anything is read',
   async (t) => {
-    const where = await town.ingress(ID.notes, ID.okapi)
+    const where = await installation.ingress(ID.notes, ID.okapi)
     const open = [new Talk(where), new Talk(where)]
     t.teardown(() => {
       for (const talk of open) talk.close()
@@ -108,7 +111,7 @@ test.serial(
     t.regex(third.first, /^HTTP\/1\.1 429 /)
     t.regex(field(third, 'Retry-After') ?? '', /^[123]$/)
     // Another caller is not counted with this one: it is refused for another reason.
-    const other = await town.place.certificate(ID.tags)
+    const other = await installation.place.certificate(ID.tags)
     const answered = await ask({ port: where.port, certificate: other }, get('/notes', T))
     t.is(verdictOf(answered), '403 caller-not-allowed')
   },
@@ -116,8 +119,8 @@ test.serial(
 
 test.serial('a caller that pauses for longer than bodyIdleMs gets all of its answer', async (t) => {
   const body = 'x'.repeat(4_000_000)
-  town.okapi.reply = () => answer('200 OK', [], body)
-  const talk = new Talk(town.egress(ID.users))
+  installation.okapi.reply = () => answer('200 OK', [], body)
+  const talk = new Talk(installation.egress(ID.users))
   t.teardown(() => talk.close())
   talk.socket.pause()
   talk.send(get('/users/1', T))

@@ -6,12 +6,12 @@ import {
   ask,
   get,
   ID,
+  Installation,
   OK,
   request,
   type Sidecar,
   silence,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
@@ -28,18 +28,21 @@ const LIMITS = {
 }
 const T = 'X-Okapi-Tenant: diku'
 
-let town: Town
+let installation: Installation
 let notes: Sidecar
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes], more: { [ID.notes]: { limits: LIMITS } } })
-  notes = town.sidecar(ID.notes)
+  installation = await Installation.open({
+    modules: [ID.notes],
+    more: { [ID.notes]: { limits: LIMITS } },
+  })
+  notes = installation.sidecar(ID.notes)
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
+  installation.okapi.forget()
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 /** A request line of so many bytes, without its line end. */
 function line(bytes: number): string {
@@ -67,17 +70,17 @@ const HEADS = [
 for (const [limit, verdict, make] of HEADS) {
   test.serial(`${limit}: what reaches it is served, one more is ${verdict}, counted`, async (t) => {
     const most = LIMITS[limit]
-    t.is(verdictOf(await ask(town.egress(ID.notes), make(most))), '200')
-    const before = town.okapi.requests.length
+    t.is(verdictOf(await ask(installation.egress(ID.notes), make(most))), '200')
+    const before = installation.okapi.requests.length
     t.is(before, 1)
     t.is(await limitHits(notes, limit), 0)
-    t.is(verdictOf(await ask(town.egress(ID.notes), make(most + 1))), verdict)
+    t.is(verdictOf(await ask(installation.egress(ID.notes), make(most + 1))), verdict)
     t.is(await limitHits(notes, limit), 1)
-    t.is(town.okapi.requests.length, before)
+    t.is(installation.okapi.requests.length, before)
   })
 
   test.serial(`${limit}: a head without an end is refused at the limit, not kept`, async (t) => {
-    const talk = new Talk(town.egress(ID.notes))
+    const talk = new Talk(installation.egress(ID.notes))
     talk.send(make(LIMITS[limit] + 200).slice(0, -100))
     t.is(verdictOf(await talk.next()), verdict)
     t.is(await talk.end(), '')
@@ -88,7 +91,7 @@ test.serial(
   'headMs: a head that comes byte by byte gets 408 in time, others are served',
   async (t) => {
     const head = get('/users', T, `X-Drip: ${'x'.repeat(3000)}`)
-    const drippers = Array.from({ length: 50 }, () => new Talk(town.egress(ID.notes)))
+    const drippers = Array.from({ length: 50 }, () => new Talk(installation.egress(ID.notes)))
     const drip = async () => {
       for (let i = 0; i < head.length && drippers.some(({ ended }) => !ended); i++) {
         for (const { socket } of drippers) if (socket.writable) socket.write(head[i]!)
@@ -96,22 +99,22 @@ test.serial(
       }
     }
     const dripping = drip()
-    t.is(verdictOf(await ask(town.egress(ID.notes), get('/users', T))), '200')
+    t.is(verdictOf(await ask(installation.egress(ID.notes), get('/users', T))), '200')
     for (const dripper of drippers) {
       t.is(verdictOf(await dripper.next()), '408 timeout')
       dripper.close()
     }
     await dripping
     t.is(await limitHits(notes, 'headMs'), drippers.length)
-    t.is(town.okapi.requests.length, 1)
+    t.is(installation.okapi.requests.length, 1)
   },
 )
 
 test.serial('bodyIdleMs: a body that stands still is 408, one that drips is served', async (t) => {
   const before = await limitHits(notes, 'bodyIdleMs')
-  const dripping = new Talk(town.egress(ID.notes))
+  const dripping = new Talk(installation.egress(ID.notes))
   dripping.send(request('POST /users', [T, 'Content-Length: 200']))
-  const standing = new Talk(town.egress(ID.notes))
+  const standing = new Talk(installation.egress(ID.notes))
   standing.send(request('POST /users', [T, 'Content-Length: 20'])).send('half')
   let isCut = false
   const cut = standing.next().finally(() => {
@@ -127,13 +130,13 @@ test.serial('bodyIdleMs: a body that stands still is 408, one that drips is serv
   t.is(await standing.end(), '')
   t.is(verdictOf(await dripping.send('x'.repeat(200 - sent)).next()), '200')
   dripping.close()
-  t.is(town.okapi.requests.length, 1)
+  t.is(installation.okapi.requests.length, 1)
   t.is(await limitHits(notes, 'bodyIdleMs'), before + 1)
 })
 
 test.serial('bodyIdleMs: the body of a refused request is not waited for longer', async (t) => {
   const before = await limitHits(notes, 'bodyIdleMs')
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   talk.send(request('POST /undeclared', [T, 'Content-Length: 20'])).send('half')
   t.is(verdictOf(await talk.next()), '404 route-not-declared')
   t.is(await talk.end(), '')
@@ -145,13 +148,13 @@ test.serial(
   async (t) => {
     const before = await limitHits(notes, 'callerReadIdleMs')
     const gone = Promise.withResolvers<void>()
-    town.okapi.reply = (_request, socket) => {
+    installation.okapi.reply = (_request, socket) => {
       socket.on('close', () => gone.resolve())
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n')
       void pour(socket)
       return null
     }
-    const caller = net.connect(town.egress(ID.notes), '127.0.0.1').pause()
+    const caller = net.connect(installation.egress(ID.notes), '127.0.0.1').pause()
     caller.on('error', () => {})
     caller.write(get('/users', T, 'X-Okapi-Request-Id: takes-nothing'))
     await gone.promise
@@ -183,7 +186,7 @@ function moved(socket: Socket): Promise<void> {
 
 test.serial('callerReadIdleMs: requests without end, and no answer of them is read', async (t) => {
   const before = await limitHits(notes, 'callerReadIdleMs')
-  const caller = net.connect(town.egress(ID.notes), '127.0.0.1').pause()
+  const caller = net.connect(installation.egress(ID.notes), '127.0.0.1').pause()
   caller.on('error', () => {})
   const many = get('/undeclared', T).repeat(500)
   let most = 0
@@ -206,7 +209,7 @@ test.serial('callerReadIdleMs: requests without end, and no answer of them is re
 })
 
 test.serial('one log line and one count for each exchange, however it ended', async (t) => {
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   talk.send(get('/users', T, 'X-Okapi-Request-Id: the-last-of-all'))
   await talk.next()
   talk.close()
@@ -222,8 +225,8 @@ test.serial('one log line and one count for each exchange, however it ended', as
 })
 
 test.serial('idleMs: an unused connection is closed without an answer', async (t) => {
-  const place = town.place
-  const gateway = `https://127.0.0.1:${town.cable.port}`
+  const place = installation.place
+  const gateway = `https://127.0.0.1:${installation.cable.port}`
   const egress = { listen: '127.0.0.1:0', gateway }
   const short = await place.sidecar(ID.notes, { egress, limits: { idleMs: 300 } })
   t.teardown(() => short.stop())
@@ -236,8 +239,11 @@ test.serial('idleMs: an unused connection is closed without an answer', async (t
 })
 
 test.serial('connectionMaxAgeMs: an old connection gets its answer, and no other', async (t) => {
-  const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${town.cable.port}` }
-  const aging = await town.place.sidecar(ID.notes, { egress, limits: { connectionMaxAgeMs: 1500 } })
+  const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${installation.cable.port}` }
+  const aging = await installation.place.sidecar(ID.notes, {
+    egress,
+    limits: { connectionMaxAgeMs: 1500 },
+  })
   t.teardown(() => aging.stop())
   const talk = new Talk(aging.port('egress'))
   let answers = 0

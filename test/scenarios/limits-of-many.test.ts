@@ -7,11 +7,11 @@ import {
   field,
   get,
   ID,
+  Installation,
   OK,
   type Sidecar,
   silence,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
@@ -21,31 +21,31 @@ const OF_OKAPI = { exchangesPerCallee: 4, connectionsPerPeer: 3, handshakeMs: 20
 const OF_NOTES = { exchanges: 3, connections: 10 }
 const T = 'X-Okapi-Tenant: diku'
 
-let town: Town
+let installation: Installation
 let okapi: Sidecar
 let notes: Sidecar
 
 test.before(async () => {
   const more = { [ID.okapi]: { limits: OF_OKAPI }, [ID.notes]: { limits: OF_NOTES } }
-  town = await Town.open({ modules: [ID.users, ID.tags, ID.notes], more })
-  okapi = town.sidecar(ID.okapi)
-  notes = town.sidecar(ID.notes)
+  installation = await Installation.open({ modules: [ID.users, ID.tags, ID.notes], more })
+  okapi = installation.sidecar(ID.okapi)
+  notes = installation.sidecar(ID.notes)
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
+  installation.okapi.forget()
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 test.serial('exchangesPerCallee: a hung module fills its own places and no others', async (t) => {
-  const users = town.module(ID.users)
+  const users = installation.module(ID.users)
   const release = Promise.withResolvers<void>()
   users.reply = async () => {
     await release.promise
     return answer('200 OK', [], 'at last')
   }
   const { exchangesPerCallee: most } = OF_OKAPI
-  const callers = Array.from({ length: 40 }, () => new Talk(town.modules))
+  const callers = Array.from({ length: 40 }, () => new Talk(installation.modules))
   for (const caller of callers) caller.send(get(`/${ID.users}/users`, T))
   await until(() => callers.filter(({ received }) => received !== '').length === 40 - most)
   const waiting = callers.filter(({ received }) => received === '')
@@ -59,34 +59,36 @@ test.serial('exchangesPerCallee: a hung module fills its own places and no other
   // The other module is called as ever, many at once, and every one of them is through before the
   // first of the hung ones is.
   for (let round = 0; round < 20; round++) {
-    const others = Array.from({ length: most }, () => ask(town.modules, get(`/${ID.tags}/tags`, T)))
+    const others = Array.from({ length: most }, () =>
+      ask(installation.modules, get(`/${ID.tags}/tags`, T)),
+    )
     t.deepEqual((await Promise.all(others)).map(verdictOf), Array(most).fill('200'))
   }
   t.true(waiting.every(({ received, ended }) => received === '' && !ended))
   // What Okapi wants to know about the module is answered, and not by a place that was kept for it.
   for (let round = 0; round < 3; round++) {
-    t.is(verdictOf(await ask(town.modules, get(`/${ID.users}`))), '200')
-    t.is(verdictOf(await ask(town.modules, get(`/${ID.users}/users`, T))), '503 overloaded')
+    t.is(verdictOf(await ask(installation.modules, get(`/${ID.users}`))), '200')
+    t.is(verdictOf(await ask(installation.modules, get(`/${ID.users}/users`, T))), '503 overloaded')
   }
   release.resolve()
   for (const caller of waiting) t.is((await caller.next()).body, 'at last')
   users.reply = OK
-  t.is(verdictOf(await ask(town.modules, get(`/${ID.users}/users`, T))), '200')
+  t.is(verdictOf(await ask(installation.modules, get(`/${ID.users}/users`, T))), '200')
   for (const caller of callers) caller.close()
 })
 
 test.serial('exchanges: more than that are 503, and their places are given back', async (t) => {
   const release = Promise.withResolvers<void>()
-  town.okapi.reply = async () => {
+  installation.okapi.reply = async () => {
     await release.promise
     return answer('200 OK', [], 'at last')
   }
   const { exchanges: most } = OF_NOTES
   const callers = Array.from({ length: most }, (_, i) =>
-    new Talk(town.egress(ID.notes)).send(get(`/users/${i}`, T)),
+    new Talk(installation.egress(ID.notes)).send(get(`/users/${i}`, T)),
   )
-  await until(() => town.okapi.requests.length === most)
-  const one = new Talk(town.egress(ID.notes))
+  await until(() => installation.okapi.requests.length === most)
+  const one = new Talk(installation.egress(ID.notes))
   for (let i = 0; i < 5; i++) {
     const told = await one.send(get('/users', T)).next()
     t.is(verdictOf(told), '503 overloaded')
@@ -101,7 +103,7 @@ test.serial('exchanges: more than that are 503, and their places are given back'
 })
 
 test.serial('connections: more than that are told 503, closed and counted', async (t) => {
-  const port = town.egress(ID.notes)
+  const port = installation.egress(ID.notes)
   const { connections: most } = OF_NOTES
   await until(async () => (await metric(notes, open('egress'))) === 0)
   const held = Array.from({ length: most }, () => new Talk(port))
@@ -128,16 +130,16 @@ function open(direction: string): string {
 test.serial(
   'connectionsPerPeer: 429 before anything is read; other peers are served',
   async (t) => {
-    const asUsers = await town.ingress(ID.okapi, ID.users)
-    const asTags = await town.ingress(ID.okapi, ID.tags)
+    const asUsers = await installation.ingress(ID.okapi, ID.users)
+    const asTags = await installation.ingress(ID.okapi, ID.tags)
     const own = await limitHits(okapi, 'connectionsPerPeer')
     const held = Array.from({ length: OF_OKAPI.connectionsPerPeer }, () => new Talk(asUsers))
     for (const talk of held) t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
-    town.okapi.forget()
+    installation.okapi.forget()
     for (let i = 0; i < 4; i++) {
       t.is(verdictOf(await ask(asUsers, get('/users', T))), '429 too-many')
     }
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
     t.is(await limitHits(okapi, 'connectionsPerPeer'), own + 4)
     t.is(verdictOf(await ask(asTags, get('/tags', T))), '200')
     for (const talk of held) t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
@@ -150,7 +152,7 @@ test.serial(
 test.serial(
   'handshakeMs: many who say nothing, or too little, cost the others nothing',
   async (t) => {
-    const where = await town.ingress(ID.okapi, ID.tags)
+    const where = await installation.ingress(ID.okapi, ID.tags)
     const before = await limitHits(okapi, 'handshakeMs')
     const stallers = Array.from({ length: 100 }, (_, i) => {
       const socket = net.connect(where.port, '127.0.0.1')
@@ -167,9 +169,9 @@ test.serial(
 )
 
 test.serial('more connections than open files: a warning at the start', async (t) => {
-  const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${town.cable.port}` }
+  const egress = { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${installation.cable.port}` }
   const start = async (connections: number) => {
-    const sidecar = await town.place.sidecar(ID.notes, { egress, limits: { connections } })
+    const sidecar = await installation.place.sidecar(ID.notes, { egress, limits: { connections } })
     await sidecar.stop()
     return sidecar.lines.filter(({ msg }) => msg === 'open files')
   }

@@ -4,7 +4,16 @@ import { join } from 'node:path'
 import tls from 'node:tls'
 import test from 'ava'
 import { metric, metricsOf } from '../support/scenario/metrics.ts'
-import { ask, get, ID, OK, type Sidecar, Town, token, verdictOf } from '../support/scenario.ts'
+import {
+  ask,
+  get,
+  ID,
+  Installation,
+  OK,
+  type Sidecar,
+  token,
+  verdictOf,
+} from '../support/scenario.ts'
 
 // Whatever callers call themselves and others, the number of series is what it was; and each exchange
 // says who asked, who answered and, where an interface is to be watched, for which user.
@@ -13,7 +22,7 @@ const T = 'X-Okapi-Tenant: diku'
 const HOSTILE = 100_000
 const AT_ONCE = 500
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const policy = { sensitivity: { users: 'high', tags: 'low' } }
@@ -21,12 +30,12 @@ test.before(async () => {
   const flooded = { policy, limits: { refusalsPerSecond: 0 } }
   const quiet = { ...flooded, log: { access: false } }
   const more = { [ID.okapi]: flooded, [ID.users]: { policy }, [ID.notes]: quiet }
-  town = await Town.open({ modules: [ID.users, ID.notes, ID.tags], more })
+  installation = await Installation.open({ modules: [ID.users, ID.notes, ID.tags], more })
 })
 test.beforeEach(() => {
-  town.okapi.reply = OK
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 /** The names and labels of all series, without their values. */
 async function series(sidecar: Sidecar): Promise<string[]> {
@@ -65,7 +74,7 @@ function flood(port: number, count: number, request: (i: number) => string): Pro
 test.serial(
   '100,000 hostile names: paths, hosts, tenants, modules, ids, user agents',
   async (t) => {
-    const notes = town.sidecar(ID.notes)
+    const notes = installation.sidecar(ID.notes)
     const before = await series(notes)
     t.true(before.length > 50)
     const hostile = (i: number) =>
@@ -79,7 +88,7 @@ test.serial(
         `X-${i}: ${i}`,
         '\r\n',
       ].join('\r\n')
-    t.is(await flood(town.egress(ID.notes), HOSTILE, hostile), HOSTILE)
+    t.is(await flood(installation.egress(ID.notes), HOSTILE, hostile), HOSTILE)
     t.deepEqual(await series(notes), before)
     const refused = 'sidecar_refusals_total{direction="egress",reason="route-not-declared"}'
     t.is(await metric(notes, refused), HOSTILE)
@@ -87,17 +96,17 @@ test.serial(
 )
 
 test.serial('names of unknown modules, at Okapi’s egress', async (t) => {
-  const okapi = town.sidecar(ID.okapi)
+  const okapi = installation.sidecar(ID.okapi)
   const before = await series(okapi)
   const hostile = (i: number) => get(`/mod-${i}-1.0.0/users`, T)
-  t.is(await flood(town.modules, 10_000, hostile), 10_000)
+  t.is(await flood(installation.modules, 10_000, hostile), 10_000)
   t.deepEqual(await series(okapi), before)
 })
 
 test.serial('names that a TLS client asks for', async (t) => {
-  const notes = town.sidecar(ID.notes)
+  const notes = installation.sidecar(ID.notes)
   const before = await series(notes)
-  const { port, certificate } = await town.ingress(ID.notes, ID.okapi)
+  const { port, certificate } = await installation.ingress(ID.notes, ID.okapi)
   const file = (name: string) => readFileSync(join(certificate, name))
   const shown = { ca: file('ca.crt'), cert: file('tls.crt'), key: file('tls.key') }
   for (let i = 0; i < 200; i++) {
@@ -121,19 +130,19 @@ const TOKEN = `X-Okapi-Token: ${token({ user_id: USER, tenant: 'diku' })}`
 test.serial('the line says who answered, and of watched interfaces, the user', async (t) => {
   const id = (name: string) => `X-Okapi-Request-Id: ${name}`
   const call = (target: string, name: string, ...more: string[]) =>
-    ask(town.egress(ID.users), get(target, T, id(name), ...more))
+    ask(installation.egress(ID.users), get(target, T, id(name), ...more))
   t.is(verdictOf(await call('/users/1', 'high', TOKEN)), '200')
   t.is(verdictOf(await call('/users/1', 'nobody')), '200')
-  const high = await town.sidecar(ID.users).exchange('high')
+  const high = await installation.sidecar(ID.users).exchange('high')
   t.is(high.audit, 'high')
   t.is(high.userId, USER)
   t.is(high.upstream, ID.okapi)
-  const there = await town.sidecar(ID.okapi).exchange('high')
+  const there = await installation.sidecar(ID.okapi).exchange('high')
   t.is(there.audit, 'high')
   t.is(there.userId, USER)
   t.is(there.caller, ID.users)
-  t.is(there.upstream, `127.0.0.1:${town.okapi.port}`)
-  const anonymous = await town.sidecar(ID.users).exchange('nobody')
+  t.is(there.upstream, `127.0.0.1:${installation.okapi.port}`)
+  const anonymous = await installation.sidecar(ID.users).exchange('nobody')
   t.is(anonymous.audit, 'high')
   t.is(anonymous.userId, undefined)
 })
@@ -143,9 +152,12 @@ test.serial(
   async (t) => {
     const user = `X-Okapi-User-Id: ${USER}`
     const call = async (target: string, name: string) => {
-      const told = await ask(town.modules, get(target, T, user, `X-Okapi-Request-Id: ${name}`))
+      const told = await ask(
+        installation.modules,
+        get(target, T, user, `X-Okapi-Request-Id: ${name}`),
+      )
       t.is(verdictOf(told), '200')
-      return town.sidecar(ID.okapi).exchange(name)
+      return installation.sidecar(ID.okapi).exchange(name)
     }
     const low = await call(`/${ID.tags}/tags`, 'low')
     t.deepEqual([low.audit, low.userId, low.upstream], ['low', USER, ID.tags])

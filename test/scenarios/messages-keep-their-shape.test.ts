@@ -5,56 +5,56 @@ import {
   field,
   get,
   ID,
+  Installation,
   OK,
   request,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes, ID.users, ID.authtoken] })
+  installation = await Installation.open({ modules: [ID.notes, ID.users, ID.authtoken] })
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
-  town.okapi.partly = () => {}
+  installation.okapi.forget()
+  installation.okapi.reply = OK
+  installation.okapi.partly = () => {}
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 
 test.serial('an empty GET in chunks, as Okapi sends all of its calls', async (t) => {
-  const users = town.module(ID.users)
+  const users = installation.module(ID.users)
   const target = `GET /${ID.users}/users/1`
   const sent = `${request(target, [T, 'Transfer-Encoding: chunked'])}0\r\n\r\n`
-  t.is(verdictOf(await ask(town.modules, sent)), '200')
+  t.is(verdictOf(await ask(installation.modules, sent)), '200')
   t.is(users.last.first, 'GET /users/1 HTTP/1.1')
   t.true(users.bytes.endsWith('\r\n\r\n0\r\n\r\n'))
 })
 
 test.serial('chunk sizes stay, extensions and request trailers do not', async (t) => {
   const sent = `${request('POST /users', [T, 'Transfer-Encoding: chunked', 'Trailer: X-Late'])}3;a=b\r\nabc\r\n0\r\nX-Late: 1\r\nX-Okapi-Token: late\r\n\r\n`
-  t.is(verdictOf(await ask(town.egress(ID.notes), sent)), '200')
-  t.is(town.okapi.last.body, 'abc')
-  t.deepEqual(town.okapi.last.trailers, [])
-  t.false(town.okapi.bytes.includes('late'))
+  t.is(verdictOf(await ask(installation.egress(ID.notes), sent)), '200')
+  t.is(installation.okapi.last.body, 'abc')
+  t.deepEqual(installation.okapi.last.trailers, [])
+  t.false(installation.okapi.bytes.includes('late'))
 })
 
 test.serial('trailers of an answer pass, guarded names among them do not', async (t) => {
-  town.okapi.reply = () =>
+  installation.okapi.reply = () =>
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Late: 1\r\nX-Okapi-Stop: 1\r\n\r\n'
-  const answered = await ask(town.egress(ID.notes), get('/users', T))
+  const answered = await ask(installation.egress(ID.notes), get('/users', T))
   t.is(answered.body, 'ok')
   t.deepEqual(answered.trailers, ['X-Late: 1'])
 })
 
 test.serial('HEAD, 204 and 304 have no body, whatever they say', async (t) => {
   // A filter takes every method; no other module here declares HEAD.
-  const module = town.module(ID.authtoken)
-  const talk = new Talk(town.modules)
+  const module = installation.module(ID.authtoken)
+  const talk = new Talk(installation.modules)
   t.teardown(() => talk.close())
   for (const [method, said, kept] of [
     ['HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', 'Content-Length: 5'],
@@ -73,8 +73,8 @@ test.serial('HEAD, 204 and 304 have no body, whatever they say', async (t) => {
 })
 
 test.serial('pipelined requests are answered in their order', async (t) => {
-  town.okapi.reply = ({ first }) => answer('200 OK', [], first)
-  const talk = new Talk(town.egress(ID.notes))
+  installation.okapi.reply = ({ first }) => answer('200 OK', [], first)
+  const talk = new Talk(installation.egress(ID.notes))
   t.teardown(() => talk.close())
   const targets = ['/users/1', '/users/2', '/tags/3', '/users/4', '/users/5']
   talk.send(targets.map((target) => get(target, T)).join(''))
@@ -93,45 +93,45 @@ test.serial('pipelined requests are answered in their order', async (t) => {
 })
 
 test.serial('one connection serves many, and so does the one behind it', async (t) => {
-  const { connections } = town.okapi
-  const talk = new Talk(town.egress(ID.notes))
+  const { connections } = installation.okapi
+  const talk = new Talk(installation.egress(ID.notes))
   t.teardown(() => talk.close())
   for (let i = 0; i < 5; i++) {
     t.is(verdictOf(await talk.send(get(`/users/${i}`, T)).next()), '200')
   }
-  t.true(town.okapi.connections <= connections + 1)
+  t.true(installation.okapi.connections <= connections + 1)
 })
 
 test.serial(
   'who expects 100-continue hears it from the end of the line, and then sends',
   async (t) => {
-    town.okapi.partly = (text, socket) => {
+    installation.okapi.partly = (text, socket) => {
       if (text.endsWith('\r\n\r\n')) socket.write('HTTP/1.1 100 Continue\r\n\r\n')
     }
-    const talk = new Talk(town.egress(ID.notes))
+    const talk = new Talk(installation.egress(ID.notes))
     t.teardown(() => talk.close())
     talk.send(request('POST /users', [T, 'Expect: 100-continue', 'Content-Length: 4']))
     t.is((await talk.next()).first, 'HTTP/1.1 100 Continue')
-    t.is(town.okapi.requests.length, 0)
+    t.is(installation.okapi.requests.length, 0)
     talk.send('abcd')
     t.is(verdictOf(await talk.next()), '200')
-    t.is(town.okapi.last.body, 'abcd')
+    t.is(installation.okapi.last.body, 'abcd')
   },
 )
 
 test.serial('a refused caller that expects 100-continue gets no 100', async (t) => {
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   talk.send(request('POST /tags', [T, 'Expect: 100-continue', 'Content-Length: 4']))
   t.is(verdictOf(await talk.next()), '403 interface-not-required')
   t.is(await talk.end(), '')
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial('an answer before the body has come ends the connection after it', async (t) => {
-  town.okapi.partly = (text, socket) => {
+  installation.okapi.partly = (text, socket) => {
     if (text.endsWith('\r\n\r\n')) socket.write(answer('413 Too Much', [], 'no'))
   }
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   talk.send(request('POST /users', [T, 'Content-Length: 1000000']))
   const answered = await talk.next()
   t.is(answered.first, 'HTTP/1.1 413 Too Much')
@@ -141,29 +141,31 @@ test.serial('an answer before the body has come ends the connection after it', a
 })
 
 test.serial('an answer that is cut is cut here too, never made whole', async (t) => {
-  town.okapi.reply = (_, socket) => {
+  installation.okapi.reply = (_, socket) => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')
     setImmediate(() => socket.destroy())
     return null
   }
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   talk.send(get('/users', T))
   await t.throwsAsync(talk.next(), { message: /no whole answer/ })
   // And in chunks: the last one never comes.
-  town.okapi.reply = (_, socket) => {
+  installation.okapi.reply = (_, socket) => {
     socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n')
     setImmediate(() => socket.destroy())
     return null
   }
-  await t.throwsAsync(ask(town.egress(ID.notes), get('/users', T)), { message: /no whole answer/ })
+  await t.throwsAsync(ask(installation.egress(ID.notes), get('/users', T)), {
+    message: /no whole answer/,
+  })
 })
 
 test.serial('an answer that ends with its connection arrives whole, in chunks', async (t) => {
-  town.okapi.reply = (_, socket) => {
+  installation.okapi.reply = (_, socket) => {
     socket.end('HTTP/1.1 200 OK\r\nX-A: b\r\n\r\nall of it')
     return null
   }
-  const answered = await ask(town.egress(ID.notes), get('/users', T))
+  const answered = await ask(installation.egress(ID.notes), get('/users', T))
   t.is(answered.body, 'all of it')
   t.is(field(answered, 'Transfer-Encoding'), 'chunked')
 })
@@ -179,8 +181,8 @@ test.serial('an answer that no two readers understand alike is 502', async (t) =
     'hello\r\n\r\n',
   ]
   for (const said of malformed) {
-    town.okapi.reply = () => said
-    const answered = await ask(town.egress(ID.notes), get('/users', T))
+    installation.okapi.reply = () => said
+    const answered = await ask(installation.egress(ID.notes), get('/users', T))
     t.is(verdictOf(answered), '502 upstream-malformed', JSON.stringify(said))
   }
 })
@@ -194,14 +196,14 @@ test.serial('a malformed answer is told with who sent it and the field at fault'
     ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n', ''],
     ['hello\r\n\r\n', 'the status line is not'],
   ] as const) {
-    town.okapi.reply = (_, socket) => {
+    installation.okapi.reply = (_, socket) => {
       socket.end(said)
       return null
     }
     const id = crypto.randomUUID()
-    const talk = new Talk(town.egress(ID.notes))
+    const talk = new Talk(installation.egress(ID.notes))
     talk.send(get('/users', T, `X-Okapi-Request-Id: ${id}`))
-    const { because } = await town.sidecar(ID.okapi).exchange(id)
+    const { because } = await installation.sidecar(ID.okapi).exchange(id)
     talk.close()
     t.regex(`${because}`, /okapi-7\.2\.0 \(127\.0\.0\.1:\d+\)/)
     t.true(`${because}`.includes(what || 'closed the connection in the middle'), `${because}`)
@@ -209,10 +211,11 @@ test.serial('a malformed answer is told with who sent it and the field at fault'
 })
 
 test.serial('bytes that come unasked behind an answer reach no caller', async (t) => {
-  town.okapi.reply = () => `${answer('200 OK', [], 'mine')}${answer('200 OK', [], 'forged')}`
-  const talk = new Talk(town.egress(ID.notes))
+  installation.okapi.reply = () =>
+    `${answer('200 OK', [], 'mine')}${answer('200 OK', [], 'forged')}`
+  const talk = new Talk(installation.egress(ID.notes))
   t.teardown(() => talk.close())
   t.is((await talk.send(get('/users/1', T)).next()).body, 'mine')
-  town.okapi.reply = () => answer('200 OK', [], 'true')
+  installation.okapi.reply = () => answer('200 OK', [], 'true')
   t.is((await talk.send(get('/users/2', T)).next()).body, 'true')
 })

@@ -180,14 +180,14 @@ test.serial('a descriptor that gets an auth filter while it runs shuts the liste
   const talk = new Talk(listener)
   t.is(verdictOf(await talk.send(get('/users', T)).next()), '200')
   const filters = [{ methods: ['*'], pathPattern: '/*', phase: 'auth', type: 'headers' }]
-  const policies = () => sidecar.lines.filter(({ msg }) => msg === 'policy').length
+  const policies = () => sidecar.lines.filter(({ msg }) => msg === 'policy loaded').length
   const seen = policies()
   writeFileSync(file, JSON.stringify({ ...JSON.parse(before), filters }), { mode: 0o644 })
-  await sidecar.say(({ msg }) => msg === 'policy', seen + 1)
+  await sidecar.say(({ msg }) => msg === 'policy loaded', seen + 1)
   t.is(verdictOf(await talk.send(get('/users', T)).next()), '403 caller-not-allowed')
   t.is(verdictOf(await ask(listener, get('/users', T))), '403 caller-not-allowed')
   writeFileSync(file, before, { mode: 0o644 })
-  await sidecar.say(({ msg }) => msg === 'policy', seen + 2)
+  await sidecar.say(({ msg }) => msg === 'policy loaded', seen + 2)
   t.is(verdictOf(await ask(listener, get('/users', T))), '200')
   talk.close()
 })
@@ -252,7 +252,7 @@ test.serial(
     const certificate = await place.certificate(ID.okapi)
     const where = { port: late.port('ingress'), certificate }
     t.is(verdictOf(await ask(where, get('/users', T))), '200')
-    const [warned] = await late.say(({ msg }) => msg === 'configuration')
+    const [warned] = await late.say(({ msg }) => msg === 'configuration warning')
     t.regex(String(warned?.problem), /:\d+:\d+: `migration.until` is over/)
     t.is(await late.stop(), 0)
     const configuration = await place.configuration(ID.users, sections({ migration }))

@@ -8,12 +8,12 @@ import {
   fields,
   get,
   ID,
+  Installation,
   type Message,
   readMessage,
   request,
   runTool,
   Talk,
-  Town,
   token,
   verdictOf,
   withTool,
@@ -26,7 +26,7 @@ import { typed } from '../support/typed.ts'
 const UNTIL = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`
 const T = 'X-Okapi-Tenant: diku'
 
-let town: Town
+let installation: Installation
 let listener: number
 
 test.before(async () => {
@@ -34,14 +34,14 @@ test.before(async () => {
   const migration = { listen: '0.0.0.0:0', from: ['127.0.0.1'], until: UNTIL, why: 'moving over' }
   const log = { level: 'info', access: false }
   const limits = { connectionsPerPeer: 4, headerBytes: 4096 }
-  town = await Town.open({
+  installation = await Installation.open({
     modules: [ID.users],
     more: { [ID.okapi]: { migration, log, limits } },
   })
-  listener = town.sidecar(ID.okapi).port('plain')
+  listener = installation.sidecar(ID.okapi).port('plain')
 })
-test.beforeEach(() => town.okapi.forget())
-test.after.always(() => town?.close())
+test.beforeEach(() => installation.okapi.forget())
+test.after.always(() => installation?.close())
 
 /** What comes back to a caller from this address. */
 function from(localAddress: string, text: string): Promise<Message> {
@@ -68,20 +68,20 @@ test.serial('an ordinary call of a listed address passes, its bytes untouched', 
     verdictOf(await ask(listener, get(target, T, 'aCCept: b', `X-Okapi-Token: ${token({})}`))),
     '200',
   )
-  t.is(town.okapi.last.first, `GET ${target} HTTP/1.1`)
-  t.true(town.okapi.last.lines.includes('aCCept: b'))
-  t.deepEqual(fields(town.okapi.last, 'X-Okapi-Tenant'), ['diku'])
+  t.is(installation.okapi.last.first, `GET ${target} HTTP/1.1`)
+  t.true(installation.okapi.last.lines.includes('aCCept: b'))
+  t.deepEqual(fields(installation.okapi.last, 'X-Okapi-Tenant'), ['diku'])
 })
 
 test.serial(
   'the same call from an address that is not listed is refused, and told nothing',
   async (t) => {
     t.is(verdictOf(await from('127.0.0.1', get('/users', T))), '200')
-    town.okapi.forget()
+    installation.okapi.forget()
     const refused = await from('127.0.0.2', get('/users', T))
     t.is(verdictOf(refused), '403 caller-not-allowed')
     t.notRegex(refused.body, /127\.0\.0|migration|because|detail|wouldAllow/)
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
   },
 )
 
@@ -92,7 +92,7 @@ test.serial('an IPv6 spelling of an address does not evade the list', async (t) 
     // A machine without IPv6 has no such way at all.
     t.regex(String(error), /EADDRNOTAVAIL|ECONNREFUSED|EAFNOSUPPORT/)
   }
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial('headers about the caller’s address change nothing', async (t) => {
@@ -102,7 +102,7 @@ test.serial('headers about the caller’s address change nothing', async (t) => 
   const proxied = `PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n${get('/users', T)}`
   t.is(verdictOf(await from('127.0.0.2', proxied)), '403 caller-not-allowed')
   t.is(verdictOf(await ask(listener, proxied)), '400 malformed-request')
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial('nothing of Okapi’s administration passes, nor what Stripes may ask', async (t) => {
@@ -124,7 +124,7 @@ test.serial('nothing of Okapi’s administration passes, nor what Stripes may as
       path,
     )
   }
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial(
@@ -135,7 +135,7 @@ test.serial(
     t.is(verdictOf(await ask(listener, get('/nowhere', T))), '404 route-not-declared')
     t.is(verdictOf(await ask(listener, request('OPTIONS /users', [T]))), '403 route-not-declared')
     t.is(verdictOf(await ask(listener, request('CONNECT /users', [T]))), '400 malformed-request')
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
   },
 )
 
@@ -147,7 +147,7 @@ test.serial('supertenant, named or implied, is refused', async (t) => {
   ]) {
     t.is(verdictOf(await ask(listener, get('/users', ...lines))), '403 tenant-not-allowed')
   }
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial('an identity that is only claimed is taken off, and gains nothing', async (t) => {
@@ -159,7 +159,7 @@ test.serial('an identity that is only claimed is taken off, and gains nothing', 
     'X-Sidecar-Caller: okapi-7.2.0',
   ]
   t.is(verdictOf(await ask(listener, get('/users', T, ...lines))), '200')
-  const { lines: arrived } = town.okapi.last
+  const { lines: arrived } = installation.okapi.last
   for (const line of lines) t.false(arrived.includes(line), line)
   t.is(verdictOf(await ask(listener, get('/_/env', T, ...lines))), '403 admin-route')
 })
@@ -168,7 +168,7 @@ test.serial('a user id passes only beside a token that names the user', async (t
   const user = 'X-Okapi-User-Id: anna'
   const named = (id: string) => `X-Okapi-Token: ${token({ tenant: 'diku', user_id: id })}`
   t.is(verdictOf(await ask(listener, get('/users', T, user, named('anna')))), '200')
-  t.deepEqual(fields(town.okapi.last, 'X-Okapi-User-Id'), ['anna'])
+  t.deepEqual(fields(installation.okapi.last, 'X-Okapi-User-Id'), ['anna'])
   t.is(
     verdictOf(await ask(listener, get('/users', T, user, named('berta')))),
     '403 forbidden-header',
@@ -184,7 +184,7 @@ test.serial('the listener speaks no TLS, no HTTP/2 and no link', async (t) => {
   t.regex(verdictOf(h2), /^(400|505) /)
   const upgrade = ['Connection: Upgrade', 'Upgrade: okapi-sidecar/1']
   t.is(verdictOf(await ask(listener, get('/users', T, ...upgrade))), '200')
-  t.deepEqual(fields(town.okapi.last, 'Upgrade'), [])
+  t.deepEqual(fields(installation.okapi.last, 'Upgrade'), [])
 })
 
 test.serial(
@@ -211,14 +211,14 @@ test.serial(
       t.is(verdictOf(await talk.next()), verdict, text)
       t.is(await talk.end(), '', 'the connection is closed, what follows is not answered')
     }
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
   },
 )
 
 /** What was closed here is closed there too: one address has four places. */
 function quiet(): Promise<void> {
   const open = 'sidecar_connections_open{direction="plain"}'
-  return until(async () => (await metric(town.sidecar(ID.okapi), open)) === 0)
+  return until(async () => (await metric(installation.sidecar(ID.okapi), open)) === 0)
 }
 
 test.serial('one address has no more connections than one peer', async (t) => {
@@ -226,7 +226,7 @@ test.serial('one address has no more connections than one peer', async (t) => {
   const open = Array.from({ length: 4 }, () => new Talk(listener).send(get('/users', T)))
   for (const talk of open) t.is(verdictOf(await talk.next()), '200')
   t.is(verdictOf(await ask(listener, get('/users', T))), '429 too-many')
-  const okapi = town.sidecar(ID.okapi)
+  const okapi = installation.sidecar(ID.okapi)
   t.is(await metric(okapi, 'sidecar_limits_hit_total{limit="connectionsPerPeer"}'), 1)
   for (const talk of open) talk.close()
   await quiet()
@@ -234,14 +234,14 @@ test.serial('one address has no more connections than one peer', async (t) => {
 })
 
 test.serial('every exchange is logged and counted as `plain`, with log.access off', async (t) => {
-  const okapi = town.sidecar(ID.okapi)
+  const okapi = installation.sidecar(ID.okapi)
   const counted = 'sidecar_requests_total{direction="plain",status_class="2xx"}'
   await quiet()
   const before = await metric(okapi, counted)
   const id = (name: string) => `X-Okapi-Request-Id: ${name}`
   await ask(listener, get('/users/42', T, id('passed')))
   await ask(listener, get('/_/env', T, id('stopped')))
-  await ask(town.modules, get(`/${ID.users}/users/42`, T, id('of-okapi')))
+  await ask(installation.modules, get(`/${ID.users}/users/42`, T, id('of-okapi')))
   t.is(await metric(okapi, counted), before + 1)
   const [passed] = await okapi.say(({ requestId }) => requestId === 'passed')
   t.like(passed, {
@@ -264,7 +264,7 @@ test.serial('every exchange is logged and counted as `plain`, with log.access of
 })
 
 test.serial('log, status, metrics and check say that it is open, and until when', async (t) => {
-  const okapi = town.sidecar(ID.okapi)
+  const okapi = installation.sidecar(ID.okapi)
   const at = UNTIL.slice(0, 16).replace('T', ' ')
   const [ready] = await okapi.say(({ msg }) => msg === 'ready')
   t.is(Date.parse(String(ready?.plainUntil)), Date.parse(UNTIL))
@@ -301,14 +301,15 @@ withCurl('curl is served, and says what it gets', async (t) => {
 })
 
 test.serial('what Okapi answers is passed on', async (t) => {
-  town.okapi.reply = () => 'HTTP/1.1 201 Created\r\nLocation: /users/1\r\nContent-Length: 0\r\n\r\n'
+  installation.okapi.reply = () =>
+    'HTTP/1.1 201 Created\r\nLocation: /users/1\r\nContent-Length: 0\r\n\r\n'
   const created = await ask(listener, request('POST /users', [T], '{}'))
   t.is(verdictOf(created), '201')
   t.is(field(created, 'Location'), '/users/1')
 })
 
 test.serial('the probe tells that its address is listed, and gets no further', async (t) => {
-  const okapi = town.sidecar(ID.okapi)
+  const okapi = installation.sidecar(ID.okapi)
   const ports = `plain=${listener},module=1,egress=1,admin=${okapi.port('admin')},status=1`
   const target = `https://127.0.0.1:${okapi.port('ingress')}`
   const only = 'plain-stranger,plain-administration,plain-supertenant'

@@ -1,21 +1,26 @@
 import test from 'ava'
-import { ask, field, ID, request, Town, verdictOf } from '../support/scenario.ts'
+import { ask, field, ID, Installation, request, verdictOf } from '../support/scenario.ts'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes, ID.users, ID.authtoken, ID.saml, ID.tags] })
+  installation = await Installation.open({
+    modules: [ID.notes, ID.users, ID.authtoken, ID.saml, ID.tags],
+  })
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 
 /** Okapi calls a module; the verdict, and what arrived there. */
 async function okapiCalls(id: string, start: string, ...lines: string[]): Promise<string> {
-  const module = town.module(id)
+  const module = installation.module(id)
   module.forget()
   const [method, path] = start.split(' ')
-  const answered = await ask(town.modules, request(`${method} /${id}${path}`, [T, ...lines]))
+  const answered = await ask(
+    installation.modules,
+    request(`${method} /${id}${path}`, [T, ...lines]),
+  )
   return [verdictOf(answered), ...module.requests.map(({ first }) => first)].join(', ')
 }
 
@@ -42,8 +47,8 @@ test.serial('system interfaces and timers', async (t) => {
 
 test.serial('a timer of a module is nothing that another module may call', async (t) => {
   const timer = request('POST /users/expire/timer', [T])
-  t.is(verdictOf(await ask(town.egress(ID.notes), timer)), REFUSED)
-  t.is(verdictOf(await ask(town.egress(ID.notes), request('POST /users', [T]))), '200')
+  t.is(verdictOf(await ask(installation.egress(ID.notes), timer)), REFUSED)
+  t.is(verdictOf(await ask(installation.egress(ID.notes), request('POST /users', [T]))), '200')
 })
 
 test.serial('undeclared routes that RMB serves stay closed', async (t) => {
@@ -56,7 +61,7 @@ test.serial('OPTIONS where a handler delegates CORS, and nowhere else', async (t
   const preflight = ['Origin: https://library.example', 'Access-Control-Request-Method: POST']
   const saml = await okapiCalls(ID.saml, 'OPTIONS /saml/login', ...preflight)
   t.is(saml, '200, OPTIONS /saml/login HTTP/1.1')
-  t.is(field(town.module(ID.saml).last, 'Origin'), 'https://library.example')
+  t.is(field(installation.module(ID.saml).last, 'Origin'), 'https://library.example')
   t.is(await okapiCalls(ID.saml, 'OPTIONS /saml/check', ...preflight), REFUSED)
   t.is(await okapiCalls(ID.users, 'OPTIONS /users', ...preflight), REFUSED)
 })
@@ -67,11 +72,11 @@ test.serial(
     for (const start of ['GET /anything/at/all', 'DELETE /users/1', 'OPTIONS /x', 'PATCH /']) {
       t.is(await okapiCalls(ID.authtoken, start), `200, ${start} HTTP/1.1`)
     }
-    town.module(ID.authtoken).forget()
-    const direct = await town.ingress(ID.authtoken, ID.notes)
+    installation.module(ID.authtoken).forget()
+    const direct = await installation.ingress(ID.authtoken, ID.notes)
     const sign = request('POST /token/sign', [T, 'X-Okapi-Module-Permissions: {"x":["all"]}'], '{}')
     t.is(verdictOf(await ask(direct, sign)), '403 caller-not-allowed')
-    t.is(town.module(ID.authtoken).bytes, '')
+    t.is(installation.module(ID.authtoken).bytes, '')
   },
 )
 
@@ -84,7 +89,7 @@ test.serial('headers that Okapi sends to the auth filter reach it unchanged', as
     'X-Okapi-request-ip: 10.0.0.1',
   ]
   t.regex(await okapiCalls(ID.authtoken, 'GET /users', ...said), /^200/)
-  const { lines } = town.module(ID.authtoken).last
+  const { lines } = installation.module(ID.authtoken).last
   t.deepEqual(
     lines.filter((line) => said.includes(line)),
     said,
@@ -94,11 +99,11 @@ test.serial('headers that Okapi sends to the auth filter reach it unchanged', as
 test.serial('a `multiple` interface needs the module’s name beside it', async (t) => {
   const fields = (...lines: string[]) => request('GET /custom-fields', [T, ...lines])
   const from = (id: string, ...lines: string[]) =>
-    ask(town.egress(id), fields(...lines)).then(verdictOf)
+    ask(installation.egress(id), fields(...lines)).then(verdictOf)
   const named = `X-Okapi-Module-Id: ${ID.users}`
   // mod-users provides it itself, so it may call it.
   t.is(await from(ID.users, named), '200')
-  t.is(field(town.okapi.last, 'X-Okapi-Module-Id'), ID.users)
+  t.is(field(installation.okapi.last, 'X-Okapi-Module-Id'), ID.users)
   t.is(await from(ID.users), REFUSED)
   t.is(await from(ID.users, 'X-Okapi-Module-Id: mod-users-19.7.1'), REFUSED)
   t.is(await from(ID.notes, named), '403 interface-not-required')

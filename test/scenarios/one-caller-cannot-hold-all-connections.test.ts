@@ -5,7 +5,7 @@ import test from 'ava'
 import { createAuthority } from '../../src/pki/ca.ts'
 import { type Call, Callers, type From } from '../support/scenario/callers.ts'
 import { limitHits, until } from '../support/scenario/metrics.ts'
-import { get, ID, OK, request, Town } from '../support/scenario.ts'
+import { get, ID, Installation, OK, request } from '../support/scenario.ts'
 
 // One caller opens more connections than the listener has places. Others are let in all the same,
 // whether its connections are in use or idle.
@@ -16,7 +16,7 @@ const MANY = 80
 const UNTIL = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`
 const UNFINISHED = request('POST /tags', [T, 'Content-Length: 100'])
 
-let town: Town
+let installation: Installation
 let callers: Callers
 let directory: string
 
@@ -30,12 +30,12 @@ test.before(async () => {
     limits: LIMITS,
   }
   const modules = [ID.tags, ID.notes, ID.users]
-  town = await Town.open({ modules, more: { [ID.okapi]: more } })
-  town.okapi.reply = OK
-  callers = new Callers(town, dir)
+  installation = await Installation.open({ modules, more: { [ID.okapi]: more } })
+  installation.okapi.reply = OK
+  callers = new Callers(installation, dir)
 })
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -43,7 +43,7 @@ test.after.always(async () => {
 async function open(from: From, text: string): Promise<Call[]> {
   const calls: Call[] = []
   const line = text.slice(0, text.indexOf('\r\n') + 2)
-  const arrived = () => town.okapi.bytes.split(line).length - 1
+  const arrived = () => installation.okapi.bytes.split(line).length - 1
   for (let i = 0; i < MANY; i++) {
     const before = arrived()
     const call = callers.call(from, text)
@@ -82,14 +82,14 @@ for (const [listener, from] of WAYS) {
   test.serial(
     `${listener}: a caller that holds calls open is told too-many, others are served`,
     async (t) => {
-      const hits = await limitHits(town.sidecar(ID.okapi), 'connections')
+      const hits = await limitHits(installation.sidecar(ID.okapi), 'connections')
       const calls = await open(from, UNFINISHED)
       const held = calls.filter(({ verdict, gone }) => verdict === '' && !gone)
       t.deepEqual([...new Set(calls.map(({ verdict }) => verdict))].sort(), ['', '429 too-many'])
       t.is(held.length, 21)
       for (let i = 0; i < 5; i++) t.is(await callers.verdict(other, get('/users', T)), '200')
-      t.true((await limitHits(town.sidecar(ID.okapi), 'connections')) >= hits + MANY - 21)
-      const port = town.sidecar(ID.okapi).port('status')
+      t.true((await limitHits(installation.sidecar(ID.okapi), 'connections')) >= hits + MANY - 21)
+      const port = installation.sidecar(ID.okapi).port('status')
       const { overShare } = (await (
         await fetch(`http://127.0.0.1:${port}/status.json`)
       ).json()) as {

@@ -5,7 +5,7 @@ import test from 'ava'
 import { createAuthority } from '../../src/pki/ca.ts'
 import { type Call, Callers, type From } from '../support/scenario/callers.ts'
 import { limitHits, until } from '../support/scenario/metrics.ts'
-import { ask, get, ID, OK, request, Town, verdictOf } from '../support/scenario.ts'
+import { ask, get, ID, Installation, OK, request, verdictOf } from '../support/scenario.ts'
 
 // One caller opens more calls than there are places and finishes none of them. All others are served,
 // by the same listener and towards the same callee. The limits are those that are shipped.
@@ -17,7 +17,7 @@ const MANY = 512
 const AT_ONCE = 32
 const UNTIL = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`
 
-let town: Town
+let installation: Installation
 let callers: Callers
 let directory: string
 
@@ -29,15 +29,15 @@ test.before(async () => {
     public: { listen: '0.0.0.0:0', credentials: { directory: leaf.dir } },
     migration: { listen: '0.0.0.0:0', from: ['127.0.0.0/24'], until: UNTIL, why: 'moving over' },
   }
-  town = await Town.open({ modules: MODULES, more: { [ID.okapi]: more } })
-  callers = new Callers(town, leaf.dir)
+  installation = await Installation.open({ modules: MODULES, more: { [ID.okapi]: more } })
+  callers = new Callers(installation, leaf.dir)
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
+  installation.okapi.forget()
+  installation.okapi.reply = OK
 })
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -60,7 +60,7 @@ async function flood(from: readonly From[], text: string): Promise<Call[]> {
 }
 
 function occurrences(line: string): number {
-  return town.okapi.bytes.split(line).length - 1
+  return installation.okapi.bytes.split(line).length - 1
 }
 
 const verdict = (from: From, text: string) => callers.verdict(from, text)
@@ -148,13 +148,13 @@ test.serial('strangers from many addresses: modules have their half', async (t) 
 test.serial('calls that wait for one slow module do not slow calls of others', async (t) => {
   const release = Promise.withResolvers<void>()
   // As Okapi does: it asks mod-authtoken and then the module before it answers.
-  town.okapi.reply = async ({ first }) => {
+  installation.okapi.reply = async ({ first }) => {
     const [, target = ''] = first.split(' ')
     const id = MODULES.find((each) => target.startsWith(`/${each.split('-')[1]}`)) ?? ''
-    const answered = await ask(town.modules, get(`/${id}${target}`, T))
+    const answered = await ask(installation.modules, get(`/${id}${target}`, T))
     return `HTTP/1.1 ${verdictOf(answered).slice(0, 3)} Of module\r\nContent-Length: 0\r\n\r\n`
   }
-  town.module(ID.users).reply = async (asked, socket) => {
+  installation.module(ID.users).reply = async (asked, socket) => {
     await release.promise
     return OK(asked, socket)
   }
@@ -162,7 +162,7 @@ test.serial('calls that wait for one slow module do not slow calls of others', a
   const calls = await flood(from, get('/users', T))
   const waiting = calls.filter((call) => call.verdict === '').length
   t.true(waiting > 256)
-  await until(() => town.module(ID.users).requests.length === waiting)
+  await until(() => installation.module(ID.users).requests.length === waiting)
   t.is(await verdict(TAGS_KEY, get('/tags', T)), '200')
   t.is(await verdict(BROWSER, get('/tags', T)), '200')
   t.is(await verdict({ egress: ID.notes }, get('/notes', T)), '200')
@@ -175,7 +175,7 @@ test.serial('calls that wait for one slow module do not slow calls of others', a
 test.serial(
   'each refusal is counted by its limit, and told in the log with the caller',
   async (t) => {
-    const okapi = town.sidecar(ID.okapi)
+    const okapi = installation.sidecar(ID.okapi)
     t.true((await limitHits(okapi, 'exchangesPerCallee')) > 0)
     const line = okapi.lines.find(
       ({ caller, reason }) => caller === ID.tags && reason === 'too-many',

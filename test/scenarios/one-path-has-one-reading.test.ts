@@ -1,5 +1,5 @@
 import test from 'ava'
-import { ask, field, get, ID, Town, verdictOf } from '../support/scenario.ts'
+import { ask, field, get, ID, Installation, verdictOf } from '../support/scenario.ts'
 
 // Of the real descriptors: circulation has GET /circulation/requests/{id}, another interface of the same
 // module GET /circulation/requests/allowed-service-points. Okapi matches the raw path and finds the first
@@ -27,14 +27,14 @@ const DESCRIPTORS = [
 const EVERYTHING = ['%2f', '%5c', '%3b', '%23', '%3f', '%25', ';', '//']
 const EXCEPTED = { path: '/circulation/requests/*', allow: EVERYTHING, why: 'a test' }
 
-let strict: Town
-let lenient: Town
+let strict: Installation
+let lenient: Installation
 test.before(async () => {
   const modules = [CIRCULATION, KIOSK]
   const policy = { pathExceptions: [{ ...EXCEPTED, at: 'mod-circulation' }] }
   const more = Object.fromEntries([...modules, ID.okapi].map((id) => [id, { policy }]))
-  strict = await Town.open({ modules, descriptors: DESCRIPTORS })
-  lenient = await Town.open({ modules, descriptors: DESCRIPTORS, more })
+  strict = await Installation.open({ modules, descriptors: DESCRIPTORS })
+  lenient = await Installation.open({ modules, descriptors: DESCRIPTORS, more })
 })
 test.after.always(async () => {
   await strict?.close()
@@ -44,14 +44,14 @@ test.after.always(async () => {
 const T = 'X-Okapi-Tenant: diku'
 
 /** At the three places of one call: the caller's own sidecar, Okapi's, and the callee's. */
-async function everywhere(town: Town, path: string): Promise<string[]> {
-  town.okapi.forget()
-  town.module(CIRCULATION).forget()
+async function everywhere(installation: Installation, path: string): Promise<string[]> {
+  installation.okapi.forget()
+  installation.module(CIRCULATION).forget()
   const verdicts = [
-    await ask(town.egress(KIOSK), get(path, T)),
-    await ask(await town.ingress(ID.okapi, KIOSK), get(path, T)),
-    await ask(town.modules, get(`/${CIRCULATION}${path}`, T)),
-    await ask(await town.ingress(CIRCULATION, ID.okapi), get(path, T)),
+    await ask(installation.egress(KIOSK), get(path, T)),
+    await ask(await installation.ingress(ID.okapi, KIOSK), get(path, T)),
+    await ask(installation.modules, get(`/${CIRCULATION}${path}`, T)),
+    await ask(await installation.ingress(CIRCULATION, ID.okapi), get(path, T)),
   ].map(verdictOf)
   return [...new Set(verdicts)]
 }
@@ -75,10 +75,10 @@ for (const [what, segment, twin] of [
   test.serial(
     `${what} written with % is refused at every place, whatever is excepted`,
     async (t) => {
-      for (const town of [strict, lenient]) {
-        t.deepEqual(await everywhere(town, ID_PATH + segment), ['400 ambiguous-target'])
-        t.is(town.okapi.bytes + town.module(CIRCULATION).bytes, '')
-        t.deepEqual(await everywhere(town, ID_PATH + twin), ['200'])
+      for (const installation of [strict, lenient]) {
+        t.deepEqual(await everywhere(installation, ID_PATH + segment), ['400 ambiguous-target'])
+        t.is(installation.okapi.bytes + installation.module(CIRCULATION).bytes, '')
+        t.deepEqual(await everywhere(installation, ID_PATH + twin), ['200'])
       }
     },
   )
@@ -105,9 +105,9 @@ for (const segment of [
   '../admin',
 ]) {
   test.serial(`an exception is never one for dots: ${segment}`, async (t) => {
-    for (const town of [strict, lenient]) {
-      t.deepEqual(await everywhere(town, ID_PATH + segment), ['400 ambiguous-target'])
-      t.is(town.okapi.bytes + town.module(CIRCULATION).bytes, '')
+    for (const installation of [strict, lenient]) {
+      t.deepEqual(await everywhere(installation, ID_PATH + segment), ['400 ambiguous-target'])
+      t.is(installation.okapi.bytes + installation.module(CIRCULATION).bytes, '')
     }
   })
 }

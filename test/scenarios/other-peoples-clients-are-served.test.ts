@@ -9,31 +9,31 @@ import {
   field,
   get,
   ID,
+  Installation,
   OK,
   runTool,
   Talk,
-  Town,
   verdictOf,
   withTool,
 } from '../support/scenario.ts'
 
 const PROBE = new URL('../fixtures/java/Probe.java', import.meta.url).pathname
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes, ID.users] })
+  installation = await Installation.open({ modules: [ID.notes, ID.users] })
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
+  installation.okapi.forget()
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 
 function url(target: string): string {
-  return `http://localhost:${town.egress(ID.notes)}${target}`
+  return `http://localhost:${installation.egress(ID.notes)}${target}`
 }
 
 withTool('java')('Java’s HttpClient offers h2c and is served as HTTP/1.1', async (t) => {
@@ -48,8 +48,8 @@ withTool('java')('Java’s HttpClient offers h2c and is served as HTTP/1.1', asy
   t.is(first, '200 HTTP_1_1 ok')
   t.is(second, '200 HTTP_1_1 ok')
   t.regex(third ?? '', /^403 HTTP_1_1 .*interface-not-required/)
-  t.is(town.okapi.requests.length, 2)
-  for (const request of town.okapi.requests) {
+  t.is(installation.okapi.requests.length, 2)
+  for (const request of installation.okapi.requests) {
     t.is(field(request, 'Upgrade'), undefined)
     t.is(field(request, 'HTTP2-Settings'), undefined)
     t.is(field(request, 'Connection'), undefined)
@@ -65,10 +65,12 @@ test.serial('an offer of h2c is not made up: hop-by-hop lines end here', async (
   ]
   const mine = ['X-Mine: 1', 'Keep-Alive: timeout=5', 'Proxy-Authorization: x', 'TE: trailers']
   t.is(
-    verdictOf(await ask(town.egress(ID.notes), get('/users', T, ...offer, ...mine, 'X-Stays: 1'))),
+    verdictOf(
+      await ask(installation.egress(ID.notes), get('/users', T, ...offer, ...mine, 'X-Stays: 1')),
+    ),
     '200',
   )
-  const names = town.okapi.last.lines.map((line) => line.split(':', 1)[0])
+  const names = installation.okapi.last.lines.map((line) => line.split(':', 1)[0])
   t.deepEqual(
     names.filter((name) => name !== 'traceparent'),
     ['Host', 'X-Sidecar-Exchange', 'X-Okapi-Tenant', 'X-Stays'],
@@ -76,11 +78,11 @@ test.serial('an offer of h2c is not made up: hop-by-hop lines end here', async (
 })
 
 withTool('curl')('curl, with a body that it announces with Expect', async (t) => {
-  town.okapi.partly = (sent, socket) => {
+  installation.okapi.partly = (sent, socket) => {
     if (sent.endsWith('\r\n\r\n')) socket.write('HTTP/1.1 100 Continue\r\n\r\n')
   }
   t.teardown(() => {
-    town.okapi.partly = () => {}
+    installation.okapi.partly = () => {}
   })
   const body = 'x'.repeat(2_000_000)
   const args = [
@@ -96,8 +98,8 @@ withTool('curl')('curl, with a body that it announces with Expect', async (t) =>
   const { out, err, code } = await runTool('curl', [...args, url('/users')], body)
   t.is(code, 0, err)
   t.is(out, 'ok 200')
-  t.is(field(town.okapi.last, 'Expect'), '100-continue')
-  t.is(town.okapi.last.body, body)
+  t.is(field(installation.okapi.last, 'Expect'), '100-continue')
+  t.is(installation.okapi.last.body, body)
 })
 
 withTool('curl')('curl as nginx speaks: HTTP/1.0', async (t) => {
@@ -110,21 +112,21 @@ withTool('curl')('curl as nginx speaks: HTTP/1.0', async (t) => {
 test.serial(
   'HTTP/1.0 without Host, as nginx speaks by default: closed after the answer',
   async (t) => {
-    const talk = new Talk(town.egress(ID.notes))
+    const talk = new Talk(installation.egress(ID.notes))
     talk.send(`GET /users HTTP/1.0\r\n${T}\r\nConnection: close\r\n\r\n`)
     const answered = await talk.next()
     t.is(verdictOf(answered), '200')
     t.is(await talk.end(), '')
     // The next leg is HTTP/1.1 with a Host of ours.
-    t.is(town.okapi.last.first, 'GET /users HTTP/1.1')
-    t.is(field(town.okapi.last, 'Host'), `127.0.0.1:${town.okapi.port}`)
+    t.is(installation.okapi.last.first, 'GET /users HTTP/1.1')
+    t.is(field(installation.okapi.last, 'Host'), `127.0.0.1:${installation.okapi.port}`)
   },
 )
 
 test.serial('an answer in chunks reaches HTTP/1.0 without them', async (t) => {
-  town.okapi.reply = () =>
+  installation.okapi.reply = () =>
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n'
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   talk.send(`GET /users HTTP/1.0\r\n${T}\r\nConnection: keep-alive\r\n\r\n`)
   const all = await talk.end()
   t.false(/transfer-encoding/i.test(all))
@@ -133,7 +135,7 @@ test.serial('an answer in chunks reaches HTTP/1.0 without them', async (t) => {
 })
 
 test.serial('HTTP/1.0 that asks for it keeps its connection', async (t) => {
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   t.teardown(() => talk.close())
   for (let i = 0; i < 2; i++) {
     talk.send(`GET /users/${i} HTTP/1.0\r\n${T}\r\nConnection: keep-alive\r\n\r\n`)
@@ -150,7 +152,7 @@ test.serial('Node’s own client with a pool, and undici', async (t) => {
     agent.destroy()
     return dispatcher.close()
   })
-  town.okapi.reply = ({ first }) => answer('200 OK', [], first)
+  installation.okapi.reply = ({ first }) => answer('200 OK', [], first)
   for (let i = 0; i < 3; i++) {
     const headers = { 'X-Okapi-Tenant': 'diku' }
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
@@ -170,7 +172,7 @@ test.serial('fetch, by the name localhost', async (t) => {
 withTool('openssl')(
   's_client types a request by hand at a module’s ingress, as Okapi',
   async (t) => {
-    const { port, certificate } = await town.ingress(ID.users, ID.okapi)
+    const { port, certificate } = await installation.ingress(ID.users, ID.okapi)
     const asked = (version: string) =>
       runTool(
         'openssl',

@@ -10,9 +10,9 @@ import {
   fields,
   get,
   ID,
+  Installation,
   type Message,
   request,
-  Town,
   token,
   verdictOf,
 } from '../support/scenario.ts'
@@ -20,7 +20,7 @@ import {
 // What Stripes and load balancers send to Okapi: TLS with a certificate that browsers trust, nothing
 // proven by the caller.
 
-let town: Town
+let installation: Installation
 /** The folder of the certificate that browsers are shown, and of the CA it is from. */
 let shown: string
 let directory: string
@@ -43,17 +43,17 @@ test.before(async () => {
   shown = (await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true })).dir
   const browsers = { listen: '127.0.0.1:0', credentials: { directory: shown } }
   const more = { [ID.okapi]: { public: browsers } }
-  town = await Town.open({ modules: [], descriptors: [ANY], more })
+  installation = await Installation.open({ modules: [], descriptors: [ANY], more })
 })
-test.beforeEach(() => town.okapi.forget())
+test.beforeEach(() => installation.okapi.forget())
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   await rm(directory, { recursive: true, force: true })
 })
 
 /** As a browser: it shows no certificate, and trusts what is shown to it. */
 function browse(text: string): Promise<{ message: Message; serial: string }> {
-  const port = town.sidecar(ID.okapi).port('public')
+  const port = installation.sidecar(ID.okapi).port('public')
   const ca = readFileSync(join(shown, 'ca.crt'))
   const half = { allowHalfOpen: true }
   const socket = tls.connect({ host: '127.0.0.1', port, ca, ...half })
@@ -81,8 +81,8 @@ async function verdict(text: string): Promise<string> {
 test.serial('an ordinary call passes, with cookies and Authorization', async (t) => {
   const lines = [DIKU, 'Cookie: folioAccessToken=abc; a=b', 'Authorization: Bearer x']
   t.is(await verdict(request('GET /users', lines)), '200')
-  t.deepEqual(fields(town.okapi.last, 'Cookie'), ['folioAccessToken=abc; a=b'])
-  t.deepEqual(fields(town.okapi.last, 'Authorization'), ['Bearer x'])
+  t.deepEqual(fields(installation.okapi.last, 'Cookie'), ['folioAccessToken=abc; a=b'])
+  t.deepEqual(fields(installation.okapi.last, 'Authorization'), ['Bearer x'])
 })
 
 test.serial('of X-Okapi-* only what Okapi’s own CORS list allows arrives', async (t) => {
@@ -90,7 +90,7 @@ test.serial('of X-Okapi-* only what Okapi’s own CORS list allows arrives', asy
   const not = ['X-Okapi-Permissions: ["all"]', 'X-Okapi-User-Id: anna', 'X-Okapi-Url: http://evil']
   const more = ['X-Forwarded-Host: evil', 'X-HTTP-Method-Override: DELETE', 'X-Sidecar-Refused: no']
   t.is(await verdict(request('GET /users', [...allowed, ...not, ...more])), '200')
-  const { lines } = town.okapi.last
+  const { lines } = installation.okapi.last
   for (const line of allowed) t.true(lines.includes(line), line)
   for (const line of [...not, ...more]) t.false(lines.includes(line), line)
 })
@@ -98,14 +98,14 @@ test.serial('of X-Okapi-* only what Okapi’s own CORS list allows arrives', asy
 test.serial('the caller’s address is appended to X-Forwarded-For, as one line', async (t) => {
   const lines = [DIKU, 'X-Forwarded-For: 10.1.2.3', 'x-forwarded-for: 10.4.5.6']
   t.is(await verdict(request('GET /users', lines)), '200')
-  t.deepEqual(fields(town.okapi.last, 'X-Forwarded-For'), ['10.1.2.3, 10.4.5.6, 127.0.0.1'])
+  t.deepEqual(fields(installation.okapi.last, 'X-Forwarded-For'), ['10.1.2.3, 10.4.5.6, 127.0.0.1'])
 })
 
 test.serial('what Stripes asks of the administration passes, and nothing else of it', async (t) => {
   for (const path of ['/_/version', '/_/proxy/tenants/diku/modules?full=true']) {
     t.is(await verdict(get(path, DIKU)), '200', path)
   }
-  town.okapi.forget()
+  installation.okapi.forget()
   for (const path of ['/_/proxy/tenants', '/_/discovery/modules', '/_/env', '/_/proxy/modules']) {
     t.is(await verdict(get(path, DIKU)), '403 admin-route', path)
   }
@@ -113,7 +113,7 @@ test.serial('what Stripes asks of the administration passes, and nothing else of
     await verdict(request('POST /_/proxy/tenants/diku/modules', [DIKU], '{}')),
     '403 admin-route',
   )
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
 })
 
 test.serial(
@@ -121,7 +121,7 @@ test.serial(
   async (t) => {
     const path = '/_/invoke/tenant/diku/saml/login'
     t.is(await verdict(request(`POST ${path}`, ['X-Okapi-tenant: diku'], '{}')), '200')
-    t.deepEqual(fields(town.okapi.last, 'X-Okapi-Tenant'), [])
+    t.deepEqual(fields(installation.okapi.last, 'X-Okapi-Tenant'), [])
     t.is(
       await verdict(request(`POST ${path}`, ['X-Okapi-tenant: other'], '{}')),
       '403 tenant-mismatch',
@@ -136,7 +136,7 @@ test.serial('at `public` supertenant, named or implied, is refused', async (t) =
     await verdict(get('/users', `X-Okapi-Token: ${token({ tenant: 'supertenant' })}`)),
     '403 tenant-not-allowed',
   )
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   t.is(await verdict(get('/users', `X-Okapi-Token: ${token({ tenant: 'diku' })}`)), '200')
 })
 
@@ -154,9 +154,9 @@ test.serial(
     ]) {
       const asks = (its: string) => verdict(get('/users', DIKU, `Cookie: ${spelled(its)}`))
       t.is(await asks(own), '200', spelled('its own'))
-      town.okapi.forget()
+      installation.okapi.forget()
       t.is(await asks(other), '403 tenant-mismatch', spelled('of another'))
-      t.is(town.okapi.bytes, '')
+      t.is(installation.okapi.bytes, '')
     }
   },
 )
@@ -174,7 +174,7 @@ test.serial('every preflight passes, whatever it is for', async (t) => {
 
 // Without one of the two, Okapi hands an OPTIONS on to a module (vertx-web CorsHandlerImpl).
 test.serial('an OPTIONS that is no preflight is judged as any other request', async (t) => {
-  town.okapi.forget()
+  installation.okapi.forget()
   for (const lines of [
     [],
     [ORIGIN],
@@ -202,7 +202,7 @@ test.serial('an OPTIONS that is no preflight is judged as any other request', as
     const supertenant = [...lines, 'X-Okapi-Tenant: supertenant']
     t.is(await verdict(request('OPTIONS /any/of/it', supertenant)), '403 tenant-not-allowed', told)
   }
-  t.is(town.okapi.bytes, '')
+  t.is(installation.okapi.bytes, '')
   t.is(await verdict(request('OPTIONS /any/of/it', [DIKU])), '200')
   t.is(await verdict(request('OPTIONS /any/of/it', [ORIGIN, ASKS])), '200')
   t.is(await verdict(request('GET /any/of/it', [ORIGIN, ASKS])), '403 tenant-not-allowed')
@@ -224,7 +224,7 @@ test.serial('its certificate is replaced while it runs', async (t) => {
     writeFileSync(join(shown, `${name}.new`), readFileSync(join(fresh.dir, name)), { mode: 0o600 })
     renameSync(join(shown, `${name}.new`), join(shown, name))
   }
-  await town
+  await installation
     .sidecar(ID.okapi)
     .say(({ msg, result }) => msg === 'public certificate' && result === 'ok')
   t.not((await browse(get('/users', DIKU))).serial, before)

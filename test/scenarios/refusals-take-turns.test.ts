@@ -1,30 +1,30 @@
 import test from 'ava'
 import { limitHits, metric, until } from '../support/scenario/metrics.ts'
-import { ask, get, ID, OK, request, Talk, Town, verdictOf } from '../support/scenario.ts'
+import { ask, get, ID, Installation, OK, request, Talk, verdictOf } from '../support/scenario.ts'
 
 // limits.refusalsPerSecond is 1 at the egress of mod-notes: the first is said at once, each further one waits.
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const more = { [ID.notes]: { limits: { refusalsPerSecond: 1 } } }
-  town = await Town.open({ modules: [ID.notes], more })
+  installation = await Installation.open({ modules: [ID.notes], more })
 })
 test.beforeEach(() => {
-  town.okapi.forget()
-  town.okapi.reply = OK
+  installation.okapi.forget()
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 const REFUSED = get('/_/proxy/modules', T)
 const SERVED = get('/users/1', T)
 
-const notes = () => town.sidecar(ID.notes)
+const notes = () => installation.sidecar(ID.notes)
 const waited = () => limitHits(notes(), 'refusalsPerSecond')
 
 function open(count: number): Talk[] {
-  return Array.from({ length: count }, () => new Talk(town.egress(ID.notes)))
+  return Array.from({ length: count }, () => new Talk(installation.egress(ID.notes)))
 }
 
 test.serial(
@@ -36,12 +36,12 @@ test.serial(
     })
     for (const talk of talks) talk.send(REFUSED + SERVED)
     await until(async () => (await waited()) >= 2)
-    t.is(verdictOf(await ask(town.egress(ID.notes), SERVED)), '200')
+    t.is(verdictOf(await ask(installation.egress(ID.notes), SERVED)), '200')
     for (const talk of talks) {
       t.is(verdictOf(await talk.next()), '403 admin-route')
       t.is(verdictOf(await talk.next()), '200')
     }
-    t.false(town.okapi.requests.some(({ first }) => first.includes('/_/')))
+    t.false(installation.okapi.requests.some(({ first }) => first.includes('/_/')))
   },
 )
 
@@ -67,5 +67,5 @@ test.serial('a caller that goes away while its refusal waits leaves nothing behi
   // An end alone is no sign of that: who has only ended its side still reads.
   for (const talk of talks) talk.socket.resetAndDestroy()
   await until(async () => (await metric(notes(), 'sidecar_exchanges_open')) === 0)
-  t.is(verdictOf(await ask(town.egress(ID.notes), SERVED)), '200')
+  t.is(verdictOf(await ask(installation.egress(ID.notes), SERVED)), '200')
 })

@@ -1,20 +1,20 @@
 import test from 'ava'
-import { ask, ID, Town, verdictOf } from '../support/scenario.ts'
+import { ask, ID, Installation, verdictOf } from '../support/scenario.ts'
 
 // Each refusal has a twin that is allowed, with exactly one thing changed. Of the refused one Okapi's
 // recorder, or the module's, must not hold one byte.
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({
+  installation = await Installation.open({
     modules: [ID.notes, ID.users],
     more: {
       [ID.notes]: { limits: { requestLineBytes: 2048, headerBytes: 4096, headerCount: 20 } },
     },
   })
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 interface Pair {
   readonly what: string
@@ -197,14 +197,14 @@ const FROM_MODULE: readonly Pair[] = [
 
 for (const { what, verdict, refused, twin } of FROM_MODULE) {
   test.serial(`from a module: ${what} is ${verdict}`, async (t) => {
-    town.okapi.forget()
-    const where = town.egress(ID.notes)
+    installation.okapi.forget()
+    const where = installation.egress(ID.notes)
     t.is(verdictOf(await ask(where, refused)), verdict)
-    t.is(town.okapi.bytes, '')
+    t.is(installation.okapi.bytes, '')
     t.is(verdictOf(await ask(where, twin)), '200')
     // What arrives is the twin and nothing before it.
-    t.is(town.okapi.requests.length, 1)
-    t.is(town.okapi.bytes.indexOf(town.okapi.last.first), 0)
+    t.is(installation.okapi.requests.length, 1)
+    t.is(installation.okapi.bytes.indexOf(installation.okapi.last.first), 0)
   })
 }
 
@@ -238,11 +238,11 @@ const AT_MODULE: readonly (Pair & { readonly as?: string })[] = [
 
 for (const { what, as = ID.okapi, verdict, refused, twin } of AT_MODULE) {
   test.serial(`at a module’s ingress: ${what} is ${verdict}`, async (t) => {
-    const users = town.module(ID.users)
+    const users = installation.module(ID.users)
     users.forget()
-    t.is(verdictOf(await ask(await town.ingress(ID.users, as), refused)), verdict)
+    t.is(verdictOf(await ask(await installation.ingress(ID.users, as), refused)), verdict)
     t.is(users.bytes, '')
-    t.is(verdictOf(await ask(await town.ingress(ID.users, ID.okapi), twin)), '200')
+    t.is(verdictOf(await ask(await installation.ingress(ID.users, ID.okapi), twin)), '200')
     t.is(users.requests.length, 1)
     t.is(users.bytes.indexOf(users.last.first), 0)
   })
@@ -251,13 +251,13 @@ for (const { what, as = ID.okapi, verdict, refused, twin } of AT_MODULE) {
 test.serial(
   'what follows a refused request on its connection does not arrive either',
   async (t) => {
-    town.okapi.forget()
+    installation.okapi.forget()
     const smuggled = GET('/users/2')
-    const answered = await ask(town.egress(ID.notes), GET('/users/a%2fb') + smuggled)
+    const answered = await ask(installation.egress(ID.notes), GET('/users/a%2fb') + smuggled)
     t.is(verdictOf(answered), '400 ambiguous-target')
-    const both = await ask(town.egress(ID.notes), GET('/users/1') + smuggled)
+    const both = await ask(installation.egress(ID.notes), GET('/users/1') + smuggled)
     t.is(verdictOf(both), '200')
-    t.false(town.okapi.bytes.includes('a%2fb'))
-    t.is(town.okapi.requests[0]?.first, 'GET /users/1 HTTP/1.1')
+    t.false(installation.okapi.bytes.includes('a%2fb'))
+    t.is(installation.okapi.requests[0]?.first, 'GET /users/1 HTTP/1.1')
   },
 )

@@ -67,7 +67,7 @@ test('a sidecar takes its credentials from a SPIFFE agent, and each update of th
   t.is(await shownBy(sidecar, ca), serialOf(first))
   const second = await issue()
   agent.push(message(second))
-  await sidecar.say(({ msg, generation }) => msg === 'credentials' && generation === 2)
+  await sidecar.say(({ msg, generation }) => msg === 'credentials loaded' && generation === 2)
   t.is(await shownBy(sidecar, ca), serialOf(second))
 
   agent.push(Buffer.from('garbage'))

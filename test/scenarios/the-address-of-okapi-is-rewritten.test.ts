@@ -1,29 +1,39 @@
 import test from 'ava'
-import { answer, ask, field, get, ID, OK, request, Town, verdictOf } from '../support/scenario.ts'
+import {
+  answer,
+  ask,
+  field,
+  get,
+  ID,
+  Installation,
+  OK,
+  request,
+  verdictOf,
+} from '../support/scenario.ts'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes] })
+  installation = await Installation.open({ modules: [ID.notes] })
 })
 test.beforeEach(() => {
-  town.okapi.reply = OK
+  installation.okapi.reply = OK
   notes().reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 function notes() {
-  return town.module(ID.notes)
+  return installation.module(ID.notes)
 }
 
 function egressUrl(): string {
-  return `http://localhost:${town.egress(ID.notes)}`
+  return `http://localhost:${installation.egress(ID.notes)}`
 }
 
 /** Okapi calls mod-notes, and says that this is its address. */
 function okapiCalls(url: string, ...more: string[]) {
   const lines = ['X-Okapi-Tenant: diku', `X-Okapi-Url: ${url}`, ...more]
-  return ask(town.modules, get(`/${ID.notes}/notes`, ...lines))
+  return ask(installation.modules, get(`/${ID.notes}/notes`, ...lines))
 }
 
 test.serial(
@@ -45,12 +55,15 @@ test.serial(
 test.serial('the egress takes that path off again, and calls without it pass too', async (t) => {
   await okapiCalls('https://library.example/okapi')
   for (const target of ['/okapi/users/1?a=/okapi/', '/users/1?a=/okapi/']) {
-    t.is(verdictOf(await ask(town.egress(ID.notes), get(target, 'X-Okapi-Tenant: diku'))), '200')
-    t.is(town.okapi.last.first, 'GET /users/1?a=/okapi/ HTTP/1.1')
+    t.is(
+      verdictOf(await ask(installation.egress(ID.notes), get(target, 'X-Okapi-Tenant: diku'))),
+      '200',
+    )
+    t.is(installation.okapi.last.first, 'GET /users/1?a=/okapi/ HTTP/1.1')
   }
   // Taken off once, whole segments only.
   for (const target of ['/okapi/okapi/users/1', '/okapis/users/1', '/OKAPI/users/1']) {
-    const answered = await ask(town.egress(ID.notes), get(target, 'X-Okapi-Tenant: diku'))
+    const answered = await ask(installation.egress(ID.notes), get(target, 'X-Okapi-Tenant: diku'))
     t.is(verdictOf(answered), '404 route-not-declared', target)
   }
 })
@@ -58,7 +71,10 @@ test.serial('the egress takes that path off again, and calls without it pass too
 test.serial('X-Okapi-Url-to becomes the module’s own loopback address', async (t) => {
   const to = `X-Okapi-Url-to: http://127.0.0.1:20000/${ID.notes}`
   const lines = ['X-Okapi-Tenant: diku', 'X-Okapi-Url: http://okapi:9130', to]
-  const answered = await ask(town.modules, request(`POST /${ID.notes}/_/tenant`, lines, '{}'))
+  const answered = await ask(
+    installation.modules,
+    request(`POST /${ID.notes}/_/tenant`, lines, '{}'),
+  )
   t.is(verdictOf(answered), '200')
   t.is(field(notes().last, 'X-Okapi-Url-to'), `http://127.0.0.1:${notes().port}`)
 })
@@ -85,19 +101,19 @@ test.serial(
 
 test.serial('X-Okapi-Url from a module never reaches Okapi', async (t) => {
   const lines = ['X-Okapi-Tenant: diku', 'X-Okapi-Url: http://evil', 'X-Okapi-Url-to: http://evil']
-  t.is(verdictOf(await ask(town.egress(ID.notes), get('/users/1', ...lines))), '200')
-  t.is(field(town.okapi.last, 'X-Okapi-Url'), undefined)
-  t.is(field(town.okapi.last, 'X-Okapi-Url-to'), undefined)
-  t.is(field(town.okapi.last, 'X-Okapi-Tenant'), 'diku')
+  t.is(verdictOf(await ask(installation.egress(ID.notes), get('/users/1', ...lines))), '200')
+  t.is(field(installation.okapi.last, 'X-Okapi-Url'), undefined)
+  t.is(field(installation.okapi.last, 'X-Okapi-Url-to'), undefined)
+  t.is(field(installation.okapi.last, 'X-Okapi-Tenant'), 'diku')
 })
 
 // mod-data-import and Kafka consumers begin with an address that was written down before.
 test.serial('a path that is configured is known before Okapi’s first call', async (t) => {
-  const gateway = `https://127.0.0.1:${town.cable.port}`
+  const gateway = `https://127.0.0.1:${installation.cable.port}`
   const egress = { listen: '127.0.0.1:0', gateway, url: 'http://localhost:9130/okapi' }
-  const restarted = await town.place.sidecar(ID.notes, { egress })
+  const restarted = await installation.place.sidecar(ID.notes, { egress })
   t.teardown(() => restarted.stop())
   const stored = get('/okapi/users/1', 'X-Okapi-Tenant: diku')
   t.is(verdictOf(await ask(restarted.port('egress'), stored)), '200')
-  t.is(town.okapi.last.first, 'GET /users/1 HTTP/1.1')
+  t.is(installation.okapi.last.first, 'GET /users/1 HTTP/1.1')
 })

@@ -4,12 +4,22 @@ import { join } from 'node:path'
 import test from 'ava'
 import { entriesOf, entryWith, verifyTrail } from '../support/audit-trail.ts'
 import { until } from '../support/patience.ts'
-import { answer, ask, get, ID, request, Talk, Town, token, verdictOf } from '../support/scenario.ts'
+import {
+  answer,
+  ask,
+  get,
+  ID,
+  Installation,
+  request,
+  Talk,
+  token,
+  verdictOf,
+} from '../support/scenario.ts'
 
 // Interface `users` is highly sensitive, mod-notes has a grant for `tags`, and anna administers Okapi. Okapi's
 // sidecar waits for its entries (block), that of mod-notes only counts.
 
-let town: Town
+let installation: Installation
 let okapiTrail = ''
 let notesTrail = ''
 let grants = ''
@@ -23,7 +33,7 @@ test.before(async () => {
   grants = join(folder, 'grants.json')
   writeFileSync(grants, JSON.stringify(rules('mod-notes')), { mode: 0o600 })
   const policy = { grants, sensitivity: { users: 'high' } }
-  town = await Town.open({
+  installation = await Installation.open({
     modules: [ID.notes, ID.tags],
     more: {
       [ID.okapi]: { policy, audit: { to: okapiTrail } },
@@ -31,8 +41,8 @@ test.before(async () => {
     },
   })
 })
-test.beforeEach(() => town.okapi.forget())
-test.after.always(() => town?.close())
+test.beforeEach(() => installation.okapi.forget())
+test.after.always(() => installation?.close())
 
 const rules = (caller: string) => [
   { caller, at: 'okapi', interface: 'tags', why: 'a test' },
@@ -45,14 +55,14 @@ function replaceGrants(text: string): void {
   renameSync(`${grants}.next`, grants)
 }
 
-const asNotes = (text: string) => ask(town.egress(ID.notes), text)
+const asNotes = (text: string) => ask(installation.egress(ID.notes), text)
 const id = (name: string) => `X-Okapi-Request-Id: ${name}`
 
 test.serial(
   'a highly sensitive interface: who asked for what, before it goes on, and how it ended',
   async (t) => {
     let began: number | undefined
-    town.okapi.reply = () => {
+    installation.okapi.reply = () => {
       began = entriesOf(okapiTrail).find((entry) => entry['requestId'] === 'r1')?.seq
       return answer('200 OK', [], 'ok')
     }
@@ -85,11 +95,11 @@ test.serial(
 )
 
 test.serial('a body crosses whole, however it comes', async (t) => {
-  town.okapi.reply = ({ body }) => answer('200 OK', [], `${body.length}`)
+  installation.okapi.reply = ({ body }) => answer('200 OK', [], `${body.length}`)
   const body = 'x'.repeat(300_000)
   const reply = await asNotes(request('POST /users', [T, id('r2')], body))
   t.is(reply.body, '300000')
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   talk.send(`POST /users HTTP/1.1\r\nHost: a\r\n${T}\r\nTransfer-Encoding: chunked\r\n\r\n`)
   for (const part of ['one', 'two', 'three']) {
     talk.send(`${part.length.toString(16)}\r\n${part}\r\n`)
@@ -103,9 +113,9 @@ test.serial('a body crosses whole, however it comes', async (t) => {
 })
 
 test.serial('many at once, on one connection and on many', async (t) => {
-  town.okapi.reply = () => answer('200 OK', [], 'ok')
+  installation.okapi.reply = () => answer('200 OK', [], 'ok')
   const before = entriesOf(okapiTrail).length
-  const talks = Array.from({ length: 10 }, () => new Talk(town.egress(ID.notes)))
+  const talks = Array.from({ length: 10 }, () => new Talk(installation.egress(ID.notes)))
   for (const talk of talks) talk.send(get('/users/1', T).repeat(10))
   for (const talk of talks) for (let i = 0; i < 10; i++) t.is(verdictOf(await talk.next()), '200')
   for (const talk of talks) talk.close()
@@ -125,8 +135,8 @@ test.serial('a grant that is used, and what no entry is about', async (t) => {
 })
 
 test.serial('administration by an operator, and one that a module tried', async (t) => {
-  await town.place.certificate('operator/anna')
-  const anna = await town.ingress(ID.okapi, 'operator/anna')
+  await installation.place.certificate('operator/anna')
+  const anna = await installation.ingress(ID.okapi, 'operator/anna')
   await ask(anna, request('POST /_/proxy/tenants/diku/install', [id('r5')], '[]'))
   t.like(await entryWith(okapiTrail, { requestId: 'r5', phase: 'began' }), {
     kind: 'administration',
@@ -134,7 +144,7 @@ test.serial('administration by an operator, and one that a module tried', async 
     method: 'POST',
     route: '/_/proxy/tenants/{tenantId}/install',
   })
-  const notes = await town.ingress(ID.okapi, ID.notes)
+  const notes = await installation.ingress(ID.okapi, ID.notes)
   t.is(verdictOf(await ask(notes, get('/_/proxy/modules', T, id('r6')))), '403 admin-route')
   t.like(await entryWith(okapiTrail, { requestId: 'r6' }), {
     kind: 'administration',
@@ -147,7 +157,7 @@ test.serial('administration by an operator, and one that a module tried', async 
 test.serial(
   'refusals have an entry too, and of a flood of them the rest is a number',
   async (t) => {
-    const tags = await town.ingress(ID.okapi, ID.tags)
+    const tags = await installation.ingress(ID.okapi, ID.tags)
     const talk = new Talk(tags)
     for (let i = 0; i < 100; i++) talk.send(get('/users/42', T, id('flood')))
     for (let i = 0; i < 100; i++) t.is(verdictOf(await talk.next()), '403 interface-not-required')
@@ -187,17 +197,17 @@ test.serial('no token, no query and no control character is in it', async (t) =>
 
 test.serial('a caller that goes away while Okapi works', async (t) => {
   const arrived = Promise.withResolvers<void>()
-  town.okapi.reply = () => {
+  installation.okapi.reply = () => {
     arrived.resolve()
     return null
   }
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   talk.send(get('/users/1', T, id('gone')))
   await arrived.promise
   talk.socket.resetAndDestroy()
   const end = await entryWith(okapiTrail, { requestId: 'gone', phase: 'ended' })
   t.like(end, { status: 0, outcome: 'caller-gone' })
-  town.okapi.reply = () => answer('200 OK', [], 'ok')
+  installation.okapi.reply = () => answer('200 OK', [], 'ok')
 })
 
 test.serial('another policy: its hash, and what changed', async (t) => {
@@ -219,14 +229,14 @@ test.serial('another policy: its hash, and what changed', async (t) => {
 })
 
 test.serial('metrics and the status page tell how far it is', async (t) => {
-  const okapi = town.sidecar(ID.okapi)
+  const okapi = installation.sidecar(ID.okapi)
   const page = await (await fetch(`http://127.0.0.1:${okapi.port('admin')}/metrics`)).text()
   t.regex(page, /^sidecar_audit_entries_total\{kind="grant"\} [1-9]/m)
   t.regex(page, /^sidecar_audit_lost_total 0$/m)
   t.regex(page, /^sidecar_audit_unwritable 0$/m)
   t.regex(page, /^sidecar_audit_sequence [1-9]/m)
   const tags = await (
-    await fetch(`http://127.0.0.1:${town.sidecar(ID.tags).port('admin')}/metrics`)
+    await fetch(`http://127.0.0.1:${installation.sidecar(ID.tags).port('admin')}/metrics`)
   ).text()
   t.notRegex(tags, /sidecar_audit/)
   const status = await fetch(`http://127.0.0.1:${okapi.port('status')}/status.json`)
@@ -236,7 +246,7 @@ test.serial('metrics and the status page tell how far it is', async (t) => {
 })
 
 test.serial('a stop is the last entry, and all that was logged as a head is there', async (t) => {
-  const okapi = town.sidecar(ID.okapi)
+  const okapi = installation.sidecar(ID.okapi)
   okapi.signal('SIGUSR2')
   await entryWith(okapiTrail, { kind: 'administration', act: 'leave' })
   t.is(await okapi.stop(), 0)

@@ -8,11 +8,11 @@ import {
   field,
   get,
   ID,
+  Installation,
   type Message,
   OK,
   request,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
@@ -41,16 +41,16 @@ const WAYS = [
   { name: 'HTTP/1.1 and two threads', more: { link: false, workers: 2 } },
 ] as const
 
-let town: Town
-test.after.always(() => town?.close())
+let installation: Installation
+test.after.always(() => installation?.close())
 
 for (const { name, more } of WAYS) {
-  test.serial(`${name}: a town opens`, async (t) => {
-    if (town !== undefined) await town.close()
+  test.serial(`${name}: a installation opens`, async (t) => {
+    if (installation !== undefined) await installation.close()
     const enforcing = { ...more, policy: ENFORCE }
     const workers = 'workers' in more ? { ...more, workers: 1 } : more
     const modules = { ...workers, policy: ENFORCE }
-    town = await Town.open({
+    installation = await Installation.open({
       descriptors: [AUDIT],
       modules: [ID.notes, ID.inventory, ID.users, ID.authtoken, AUDIT.id],
       more: {
@@ -69,13 +69,13 @@ for (const { name, more } of WAYS) {
   async function open(from: string, text: string): Promise<Open> {
     const asked = Promise.withResolvers<Message>()
     const told = Promise.withResolvers<string>()
-    town.okapi.reply = (message) => {
+    installation.okapi.reply = (message) => {
       asked.resolve(message)
       return told.promise
     }
-    const answered = ask(town.egress(from), text)
+    const answered = ask(installation.egress(from), text)
     const handle = field(await asked.promise, 'X-Sidecar-Exchange') ?? ''
-    town.okapi.reply = OK
+    installation.okapi.reply = OK
     return {
       handle,
       line: `X-Sidecar-Exchange: ${handle}`,
@@ -89,13 +89,13 @@ for (const { name, more } of WAYS) {
   /** What Okapi is answered when it asks a module this. */
   async function calls(id: string, start: string, ...lines: readonly string[]): Promise<string> {
     const [method, target] = start.split(' ')
-    return verdictOf(await ask(town.modules, request(`${method} /${id}${target}`, lines)))
+    return verdictOf(await ask(installation.modules, request(`${method} /${id}${target}`, lines)))
   }
 
   test.serial(
     `${name}: the module sees neither handle nor caller, both logs name it`,
     async (t) => {
-      const users = town.module(ID.users)
+      const users = installation.module(ID.users)
       const notes = await open(ID.notes, get('/users/1?a=%2F', TENANT))
       t.regex(notes.handle, /^[0-9a-f]{38}$/)
       const id = 'X-Okapi-Request-Id: 2/a'
@@ -103,7 +103,10 @@ for (const { name, more } of WAYS) {
       const told = users.last.lines.filter((line) => !/^(traceparent|host):/i.test(line))
       t.deepEqual(told, [TENANT, id])
       for (const at of [ID.okapi, ID.users]) {
-        t.like(await town.sidecar(at).exchange('2/a'), { caller: ID.okapi, onBehalfOf: ID.notes })
+        t.like(await installation.sidecar(at).exchange('2/a'), {
+          caller: ID.okapi,
+          onBehalfOf: ID.notes,
+        })
       }
       t.is(await notes.end(), '200')
     },
@@ -126,7 +129,7 @@ for (const { name, more } of WAYS) {
       ID.inventory,
       request('DELETE /users/2', ['X-Okapi-Tenant: other']),
     )
-    const users = town.module(ID.users)
+    const users = installation.module(ID.users)
     users.forget()
     const wrong: readonly (readonly [string, ...string[]])[] = [
       ['GET /users/1?query=a', 'X-Okapi-Tenant: other', notes.line],
@@ -159,7 +162,7 @@ for (const { name, more } of WAYS) {
   test.serial(`${name}: a handle dies with its exchange, and no other is ever one`, async (t) => {
     const notes = await open(ID.notes, get('/users/1', TENANT))
     const { handle } = notes
-    const users = town.module(ID.users)
+    const users = installation.module(ID.users)
     users.forget()
     const spoilt = [
       handle.toUpperCase(),
@@ -198,19 +201,19 @@ for (const { name, more } of WAYS) {
 
   test.serial(`${name}: a caller that goes away takes its handle along`, async (t) => {
     const asked = Promise.withResolvers<Message>()
-    town.okapi.reply = (message) => {
+    installation.okapi.reply = (message) => {
       asked.resolve(message)
       return new Promise(() => {})
     }
-    const talk = new Talk(town.egress(ID.notes)).send(
+    const talk = new Talk(installation.egress(ID.notes)).send(
       get('/users/1', TENANT, 'X-Okapi-Request-Id: 7/gone'),
     )
     const line = `X-Sidecar-Exchange: ${field(await asked.promise, 'X-Sidecar-Exchange')}`
     t.is(await calls(ID.users, 'GET /users/1', TENANT, line), '200')
     talk.socket.resetAndDestroy()
-    await town.sidecar(ID.okapi).exchange('7/gone')
+    await installation.sidecar(ID.okapi).exchange('7/gone')
     t.is(await calls(ID.users, 'GET /users/1', TENANT, line), REFUSED)
-    town.okapi.reply = OK
+    installation.okapi.reply = OK
   })
 
   test.serial(
@@ -229,11 +232,11 @@ for (const { name, more } of WAYS) {
       const id = 'X-Okapi-Request-Id: 3/timer'
       t.is(await calls(ID.users, TIMER, TENANT, id), '200')
       for (const at of [ID.okapi, ID.users]) {
-        t.is((await town.sidecar(at).exchange('3/timer'))['onBehalfOf'], 'okapi')
+        t.is((await installation.sidecar(at).exchange('3/timer'))['onBehalfOf'], 'okapi')
       }
       t.is(await calls(ID.authtoken, 'GET /users/1', TENANT), REFUSED)
       t.is(await calls(ID.authtoken, 'POST /token', TENANT), REFUSED)
-      t.is(verdictOf(await ask(town.modules, get(`/${ID.users}`))), '200')
+      t.is(verdictOf(await ask(installation.modules, get(`/${ID.users}`))), '200')
     },
   )
 
@@ -247,8 +250,8 @@ for (const { name, more } of WAYS) {
       t.is(await notes.end(), '200')
       t.is(await asks('6/late', notes.line), '200')
       for (const at of [ID.okapi, AUDIT.id]) {
-        t.is((await town.sidecar(at).exchange('6/open'))['onBehalfOf'], ID.notes)
-        t.is((await town.sidecar(at).exchange('6/late'))['onBehalfOf'], 'unknown')
+        t.is((await installation.sidecar(at).exchange('6/open'))['onBehalfOf'], ID.notes)
+        t.is((await installation.sidecar(at).exchange('6/late'))['onBehalfOf'], 'unknown')
       }
     },
   )
@@ -258,16 +261,16 @@ for (const { name, more } of WAYS) {
     const forged = 'X-Sidecar-Caller: mod-inventory-22.1.0'
     const id = 'X-Okapi-Request-Id: 4/forged'
     t.is(await calls(ID.users, 'GET /users/1', TENANT, id, forged, notes.line), '200')
-    t.is((await town.sidecar(ID.users).exchange('4/forged'))['onBehalfOf'], ID.notes)
+    t.is((await installation.sidecar(ID.users).exchange('4/forged'))['onBehalfOf'], ID.notes)
     t.is(await notes.end(), '200')
   })
 
   test.serial(
     `${name}: Okapi’s key alone, past its sidecar, must name a caller that may`,
     async (t) => {
-      const users = town.module(ID.users)
+      const users = installation.module(ID.users)
       users.forget()
-      const where = await town.ingress(ID.users, ID.okapi)
+      const where = await installation.ingress(ID.users, ID.okapi)
       const asks = async (...lines: readonly string[]) =>
         verdictOf(await ask(where, get('/users/1', TENANT, ...lines)))
       t.is(await asks(), REFUSED)
@@ -289,24 +292,27 @@ for (const { name, more } of WAYS) {
   )
 
   test.serial(`${name}: a module that says it is refused, whatever it says`, async (t) => {
-    const okapi = await town.ingress(ID.okapi, ID.notes)
+    const okapi = await installation.ingress(ID.okapi, ID.notes)
     for (const line of [
       `X-Sidecar-Caller: ${ID.inventory}`,
       `X-Sidecar-Exchange: ${'0'.repeat(38)}`,
     ]) {
       t.is(verdictOf(await ask(okapi, get('/users/1', TENANT, line))), '403 forbidden-header')
-      t.is(verdictOf(await ask(town.egress(ID.notes), get('/users/1', TENANT, line))), '200')
-      const said = town.okapi.last.lines.filter((each) => /sidecar/i.test(each))
+      t.is(
+        verdictOf(await ask(installation.egress(ID.notes), get('/users/1', TENANT, line))),
+        '200',
+      )
+      const said = installation.okapi.last.lines.filter((each) => /sidecar/i.test(each))
       t.is(said.length, 1)
       t.false(said[0]!.includes(line))
     }
   })
 
   test.serial(`${name}: report lets it pass, and says what would be refused`, async (t) => {
-    const where = await town.ingress(ID.notes, ID.okapi)
+    const where = await installation.ingress(ID.notes, ID.okapi)
     const lines = [TENANT, 'X-Okapi-Request-Id: 5/report', 'X-Sidecar-Caller: unknown']
     t.is(verdictOf(await ask(where, get('/notes', ...lines))), '200')
-    const line = await town.sidecar(ID.notes).exchange('5/report')
+    const line = await installation.sidecar(ID.notes).exchange('5/report')
     t.like(line, { onBehalfOf: 'unknown', wouldDeny: 'caller-not-allowed' })
     t.regex(line.because ?? '', /does not say who asked/)
   })
@@ -314,25 +320,25 @@ for (const { name, more } of WAYS) {
   test.serial(
     `${name}: new certificates and a new policy leave an open exchange as it is`,
     async (t) => {
-      const where = await town.ingress(ID.users, ID.okapi)
+      const where = await installation.ingress(ID.users, ID.okapi)
       const asks = async (id: string) =>
         verdictOf(await ask(where, get('/users/1', TENANT, `X-Sidecar-Caller: ${id}`)))
       t.is(await asks('mod-new-1.0.0'), REFUSED)
       const notes = await open(ID.notes, get('/users/1', TENANT))
-      const sidecars = [ID.okapi, ID.users].map((id) => town.sidecar(id))
+      const sidecars = [ID.okapi, ID.users].map((id) => installation.sidecar(id))
       const told = (msg: string) =>
         sidecars.map(({ lines }) => lines.filter((line) => line.msg === msg).length)
       const after = (msg: string, before: readonly number[]) =>
         Promise.all(sidecars.map((one, i) => one.say((line) => line.msg === msg, before[i]! + 1)))
-      const policies = told('policy')
+      const policies = told('policy loaded')
       const users = { id: 'users', version: '16.0' }
       const descriptor = JSON.stringify({ id: 'mod-new-1.0.0', requires: [users] })
-      const file = join(town.place.descriptors, 'mod-new-1.0.0.json')
+      const file = join(installation.place.descriptors, 'mod-new-1.0.0.json')
       await writeFile(file, descriptor, { mode: 0o644 })
-      await after('policy', policies)
-      const generations = told('credentials')
-      for (const { id } of sidecars) await town.place.certificate(id)
-      await after('credentials', generations)
+      await after('policy loaded', policies)
+      const generations = told('credentials loaded')
+      for (const { id } of sidecars) await installation.place.certificate(id)
+      await after('credentials loaded', generations)
       t.is(await calls(ID.users, 'GET /users/1', TENANT, notes.line), '200')
       t.is(await calls(ID.users, 'GET /users/2', TENANT, notes.line), REFUSED)
       t.is(await asks('mod-new-1.0.0'), '200')
@@ -343,7 +349,7 @@ for (const { name, more } of WAYS) {
 
   test.serial(`${name}: metrics and the status page tell of it`, async (t) => {
     const text = async (id: string) => {
-      const admin = town.sidecar(id).port('admin')
+      const admin = installation.sidecar(id).port('admin')
       return (await fetch(`http://127.0.0.1:${admin}/metrics`)).text()
     }
     const count = (metrics: string, outcome: string) => {
@@ -364,7 +370,7 @@ for (const { name, more } of WAYS) {
     }
     const users = await text(ID.users)
     for (const outcome of ['caller', 'okapi', 'unknown']) t.true(count(users, outcome) > 0, outcome)
-    const status = `http://127.0.0.1:${town.sidecar(ID.users).port('status')}/status.json`
+    const status = `http://127.0.0.1:${installation.sidecar(ID.users).port('status')}/status.json`
     const { peers, refusals } = (await (await fetch(status)).json()) as StatusFacts
     const seen = peers.map((peer) => peer.name)
     t.true(seen.includes(`${ID.notes} through Okapi`), seen.join())

@@ -1,12 +1,12 @@
 import test from 'ava'
-import { ask, fields, ID, request, Town, verdictOf } from '../support/scenario.ts'
+import { ask, fields, ID, Installation, request, verdictOf } from '../support/scenario.ts'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
-  town = await Town.open({ modules: [ID.notes, ID.users, ID.authtoken, ID.login] })
+  installation = await Installation.open({ modules: [ID.notes, ID.users, ID.authtoken, ID.login] })
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const COOKIES = [
   'Cookie: a=1; folioAccessToken=secret; b=2',
@@ -18,8 +18,8 @@ const WITHOUT = ['a=1; b=2', 'xfolioAccessToken=kept']
 /** The Cookie values that reach a module when Okapi calls it with all of these. */
 async function reaching(id: string, target: string): Promise<string[]> {
   const lines = ['X-Okapi-Tenant: diku', ...COOKIES]
-  const answered = await ask(town.modules, request(`POST /${id}${target}`, lines, '{}'))
-  return [verdictOf(answered), ...fields(town.module(id).last, 'Cookie')]
+  const answered = await ask(installation.modules, request(`POST /${id}${target}`, lines, '{}'))
+  return [verdictOf(answered), ...fields(installation.module(id).last, 'Cookie')]
 }
 
 test.serial('an ordinary module gets the other cookies only', async (t) => {
@@ -34,6 +34,6 @@ test.serial('providers of login and authtoken get them', async (t) => {
 
 test.serial('a module cannot send them on to Okapi', async (t) => {
   const lines = ['X-Okapi-Tenant: diku', ...COOKIES]
-  t.is(verdictOf(await ask(town.egress(ID.notes), request('GET /users', lines))), '200')
-  t.deepEqual(fields(town.okapi.last, 'Cookie').toSorted(), WITHOUT.toSorted())
+  t.is(verdictOf(await ask(installation.egress(ID.notes), request('GET /users', lines))), '200')
+  t.deepEqual(fields(installation.okapi.last, 'Cookie').toSorted(), WITHOUT.toSorted())
 })

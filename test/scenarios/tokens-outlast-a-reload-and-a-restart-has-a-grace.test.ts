@@ -74,7 +74,7 @@ test.serial(
       )
       const rule = { caller: 'mod-notes', at: 'okapi', tokens: ['mod-users'], why: 'by Kafka' }
       await place.file('grants.yaml', [rule])
-      await sidecar.say(({ msg }) => msg === 'policy')
+      await sidecar.say(({ msg }) => msg === 'policy loaded')
       t.deepEqual(
         [
           await sends(sidecar, anna, 'd'),

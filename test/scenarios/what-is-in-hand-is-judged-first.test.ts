@@ -7,9 +7,9 @@ import {
   ask,
   field,
   ID,
+  Installation,
   type Player,
   Talk,
-  Town,
   verdictOf,
   type Where,
 } from '../support/scenario.ts'
@@ -18,15 +18,17 @@ import {
 // broken by then, the module behind the sidecars does not even see the head, whatever the method, and
 // although a connection to it stands ready at every hop.
 
-const TOWNS = new Map<boolean, Town>()
+const INSTALLATIONS = new Map<boolean, Installation>()
 
 test.before(async () => {
   for (const link of [true, false]) {
     const each = Object.fromEntries([ID.okapi, ID.notes, ID.users].map((id) => [id, { link }]))
-    TOWNS.set(link, await Town.open({ modules: [ID.notes, ID.users], more: each }))
+    INSTALLATIONS.set(link, await Installation.open({ modules: [ID.notes, ID.users], more: each }))
   }
 })
-test.after.always(() => Promise.all([...TOWNS.values()].map((town) => town.close())))
+test.after.always(() =>
+  Promise.all([...INSTALLATIONS.values()].map((installation) => installation.close())),
+)
 
 /** A way through the sidecars, and who stands at its end. */
 interface Way {
@@ -36,8 +38,8 @@ interface Way {
   readonly prefix?: string
 }
 
-const linked = () => TOWNS.get(true)!
-const unlinked = () => TOWNS.get(false)!
+const linked = () => INSTALLATIONS.get(true)!
+const unlinked = () => INSTALLATIONS.get(false)!
 
 const WAYS: readonly Way[] = [
   {

@@ -4,27 +4,27 @@ import {
   ask,
   get,
   ID,
+  Installation,
   OK,
   request,
   runTool,
   Talk,
-  Town,
   token,
   verdictOf,
   withTool,
 } from '../support/scenario.ts'
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const log = { level: 'trace' }
   const more = { [ID.okapi]: { log }, [ID.notes]: { log }, [ID.users]: { log } }
-  town = await Town.open({ modules: [ID.notes, ID.users], more })
+  installation = await Installation.open({ modules: [ID.notes, ID.users], more })
 })
 test.beforeEach(() => {
-  town.okapi.reply = OK
+  installation.okapi.reply = OK
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 const T = 'X-Okapi-Tenant: diku'
 const ALL = [ID.notes, ID.okapi, ID.users]
@@ -59,32 +59,34 @@ test.serial(
   async (t) => {
     const said = [`X-Mine: ${SECRETS.answerHeader}`, `Set-Cookie: b=${SECRETS.setCookie}`]
     const replies = () => answer('200 OK', said, SECRETS.answer)
-    town.okapi.reply = replies
-    town.module(ID.users).reply = replies
+    installation.okapi.reply = replies
+    installation.module(ID.users).reply = replies
     const calls = [
-      [town.egress(ID.notes), '/users', '200'],
-      [town.egress(ID.notes), `/users/7/undeclared`, '404 route-not-declared'],
-      [town.egress(ID.notes), '/tags', '403 interface-not-required'],
-      [town.egress(ID.notes), `/users/7%2f`, '400 ambiguous-target'],
-      [town.modules, `/${ID.users}/users`, '200'],
-      [town.modules, `/${ID.users}/users/7/undeclared`, '403 route-not-declared'],
+      [installation.egress(ID.notes), '/users', '200'],
+      [installation.egress(ID.notes), `/users/7/undeclared`, '404 route-not-declared'],
+      [installation.egress(ID.notes), '/tags', '403 interface-not-required'],
+      [installation.egress(ID.notes), `/users/7%2f`, '400 ambiguous-target'],
+      [installation.modules, `/${ID.users}/users`, '200'],
+      [installation.modules, `/${ID.users}/users/7/undeclared`, '403 route-not-declared'],
     ] as const
     for (const [i, [port, target, verdict]] of calls.entries()) {
       t.is(verdictOf(await ask(port, sentTo(target, `planted-request-${i}`))), verdict)
     }
     // A direct call with the key of mod-notes: its identity is proven, its words are not repeated.
-    const direct = await town.ingress(ID.okapi, ID.notes)
+    const direct = await installation.ingress(ID.okapi, ID.notes)
     const authorization = `Authorization: Bearer ${SECRETS.authorization}`
     const wrong = sentTo('/users', 'planted-request-direct', authorization).replace(
       /X-Okapi-Token: .*\r\n/,
       '',
     )
     t.is(verdictOf(await ask(direct, wrong)), '403 forbidden-header')
-    await town.sidecar(ID.notes).exchange('planted-request-3')
-    await town.sidecar(ID.okapi).exchange('planted-request-direct')
-    await town.sidecar(ID.users).exchange('planted-request-4')
-    await town.sidecar(ID.okapi).exchange('planted-request-5')
-    const everything = ALL.map((id) => town.sidecar(id).out + town.sidecar(id).err).join('')
+    await installation.sidecar(ID.notes).exchange('planted-request-3')
+    await installation.sidecar(ID.okapi).exchange('planted-request-direct')
+    await installation.sidecar(ID.users).exchange('planted-request-4')
+    await installation.sidecar(ID.okapi).exchange('planted-request-5')
+    const everything = ALL.map(
+      (id) => installation.sidecar(id).out + installation.sidecar(id).err,
+    ).join('')
     for (const [what, secret] of Object.entries(SECRETS)) {
       t.false(everything.includes(secret), what)
     }
@@ -94,7 +96,7 @@ test.serial(
 )
 
 test.serial('exactly one line for each exchange, at each sidecar that it passed', async (t) => {
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   t.teardown(() => talk.close())
   const ids = Array.from({ length: 20 }, (_, i) => `one-line-${i}`)
   for (const id of ids) {
@@ -103,9 +105,9 @@ test.serial('exactly one line for each exchange, at each sidecar that it passed'
   }
   for (const _ of ids) await talk.next()
   for (const id of [ID.notes, ID.okapi]) {
-    const sidecar = town.sidecar(id)
+    const sidecar = installation.sidecar(id)
     // Lines are in order, so behind the last one there is none of these any more.
-    await ask(town.egress(ID.notes), get('/users', T, 'X-Okapi-Request-Id: the-last'))
+    await ask(installation.egress(ID.notes), get('/users', T, 'X-Okapi-Request-Id: the-last'))
     await sidecar.exchange('the-last')
     const told = sidecar.lines.filter(({ requestId }) => requestId?.startsWith('one-line-'))
     const passed = ids.filter((each) => id === ID.notes || !each.endsWith('7'))
@@ -119,7 +121,7 @@ test.serial('exactly one line for each exchange, at each sidecar that it passed'
 test.serial(
   'a head that cannot be read is told, and nothing of the request before it',
   async (t) => {
-    const talk = new Talk(town.egress(ID.notes))
+    const talk = new Talk(installation.egress(ID.notes))
     talk.send(get('/users/1', T, 'X-Okapi-Request-Id: the-one-before', 'Origin: https://before'))
     t.is(verdictOf(await talk.next()), '200')
     talk.send('GET /users/1 HTTP/1.1\r\nbroken\r\n\r\n')
@@ -128,7 +130,7 @@ test.serial(
     t.notRegex(refused.lines.join() + refused.body, /the-one-before|https:\/\/before/)
     await talk.end()
     const { requestId } = JSON.parse(refused.body)
-    const line = await town.sidecar(ID.notes).exchange(requestId)
+    const line = await installation.sidecar(ID.notes).exchange(requestId)
     t.is(line.tenant, undefined)
     t.is(line.route, undefined)
     t.is(line.rule, undefined)
@@ -139,16 +141,16 @@ test.serial(
 
 test.serial('text from a caller cannot break a line of the log', async (t) => {
   const odd = 'X-Okapi-Request-Id: a"b\\u0000\\\\},{"level":"fatal'
-  t.is(verdictOf(await ask(town.egress(ID.notes), get('/users', T, odd))), '200')
+  t.is(verdictOf(await ask(installation.egress(ID.notes), get('/users', T, odd))), '200')
   // Every line was parsed as JSON on its way here.
-  const [line] = await town
+  const [line] = await installation
     .sidecar(ID.notes)
     .say(({ requestId }) => requestId?.startsWith('a"b') === true)
   t.is(line?.level, 'info')
 })
 
 async function admin(path: string, init: RequestInit = {}): Promise<Response> {
-  return fetch(`http://127.0.0.1:${town.sidecar(ID.notes).port('admin')}${path}`, init)
+  return fetch(`http://127.0.0.1:${installation.sidecar(ID.notes).port('admin')}${path}`, init)
 }
 
 test.serial('live and ready, for GET and HEAD alone, and nothing else is there', async (t) => {
@@ -162,7 +164,7 @@ test.serial('live and ready, for GET and HEAD alone, and nothing else is there',
 })
 
 test.serial('the metrics count, with labels from closed sets only', async (t) => {
-  await ask(town.egress(ID.notes), get('/tags', T))
+  await ask(installation.egress(ID.notes), get('/tags', T))
   const page = await (await admin('/metrics')).text()
   t.regex(page, /^sidecar_requests_total\{direction="egress",[^}]*\} [1-9]/m)
   t.regex(
@@ -179,11 +181,11 @@ test.serial('the metrics count, with labels from closed sets only', async (t) =>
 })
 
 withTool('openssl')('a refused handshake is counted by its reason, and logged', async (t) => {
-  const { port } = await town.ingress(ID.notes, ID.okapi)
+  const { port } = await installation.ingress(ID.notes, ID.okapi)
   await runTool('openssl', ['s_client', '-quiet', '-connect', `127.0.0.1:${port}`], get('/notes'))
   const page = await (await admin('/metrics')).text()
   t.regex(page, /^sidecar_handshake_failures_total\{reason="no-certificate"\} [1-9]/m)
   t.regex(page, /^sidecar_refusals_total\{direction="ingress",reason="no-certificate"\} [1-9]/m)
-  const [line] = await town.sidecar(ID.notes).say(({ msg }) => msg === 'peer refused')
+  const [line] = await installation.sidecar(ID.notes).say(({ msg }) => msg === 'peer refused')
   t.is(line?.reason, 'no-certificate')
 })

@@ -36,9 +36,11 @@ withKafka('records go out and come back through the sidecar, with a group', asyn
   const group = ['--group', 'mod-users-test', '--from-beginning', '--max-messages', '200']
   const got = await runKafka('consumer.ConsoleConsumer', [...place, ...group])
   t.deepEqual(got.out.trimEnd().split('\n').toSorted(), lines.toSorted(), got.err)
-  const [broker] = await sidecar.process.say(({ msg }) => msg === 'kafka broker')
+  const [broker] = await sidecar.process.say(({ msg }) => msg === 'kafka broker added')
   t.like(broker, { direction: 'kafka', nodeId: 1, broker: kafka.nodes[0]!.address })
-  const [line] = await sidecar.process.say(({ msg, why }) => msg === 'kafka connection' && !why)
+  const [line] = await sidecar.process.say(
+    ({ msg, why }) => msg === 'kafka connection ended' && !why,
+  )
   t.like(line, { direction: 'kafka', clientId: 'console-producer', broker: kafka.bootstrap })
 })
 
@@ -147,7 +149,7 @@ withKafka('changed rules are taken up while connections are open', async (t) => 
   ])
   const more = { caller: 'mod-users', topics: { consume: ['folio.diku.none'] }, why: 'test' }
   writeFileSync(file, JSON.stringify([...KAFKA_RULES, more]))
-  await sidecar.process.say(({ msg }) => msg === 'policy')
+  await sidecar.process.say(({ msg }) => msg === 'policy loaded')
   t.deepEqual(errorsIn(await wire.ask(METADATA, named('folio.diku.none'))), [
     ['folio.diku.none', 3],
   ])
@@ -248,7 +250,7 @@ withKafka(
       t.deepEqual(errorsIn(await wire.ask(METADATA, named(OWN))), [[OWN, 0]])
     }
     writeFileSync(file, '[]')
-    await sidecar.process.say(({ msg }) => msg === 'policy')
+    await sidecar.process.say(({ msg }) => msg === 'policy loaded')
     const wire = await KafkaWire.to(t, sidecar.process.port('kafka'))
     t.deepEqual(errorsIn(await wire.ask(METADATA, named(OWN))), [[OWN, 29]])
   },

@@ -18,13 +18,13 @@ interface Attack {
   readonly because: string
 }
 
-let town: DemoCluster
+let installation: DemoCluster
 test.before(async () => {
-  town = await startCluster({ sidecars: true }, () => undefined)
-  const token = await town.processes.get(MODULES.authtoken)!.child.ask('annasToken')
-  writeFileSync(join(town.directory, 'token'), String(token))
+  installation = await startCluster({ sidecars: true }, () => undefined)
+  const token = await installation.processes.get(MODULES.authtoken)!.child.ask('annasToken')
+  writeFileSync(join(installation.directory, 'token'), String(token))
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 async function probe(...args: string[]) {
   const child = spawn(process.execPath, [MAIN, 'probe', ...args], {
@@ -39,8 +39,8 @@ async function probe(...args: string[]) {
 }
 
 const listener = (member: typeof OKAPI | (typeof MODULES)['users']) =>
-  `https://127.0.0.1:${town.sidecars.get(member)!.ingress}`
-const authority = () => ['--ca', town.certs, '--trust', join(town.certs, 'ca.crt')]
+  `https://127.0.0.1:${installation.sidecars.get(member)!.ingress}`
+const authority = () => ['--ca', installation.certs, '--trust', join(installation.certs, 'ca.crt')]
 /** This cluster has nothing on the usual ports; other programs on this machine may have. */
 const NOT_HERE = ['--ports', 'module=1,egress=1,plain=1,admin=1,status=1']
 const known = () => [
@@ -52,8 +52,8 @@ const known = () => [
   ...NOT_HERE,
   '--json',
 ]
-const stolen = () => ['--credentials', join(town.certs, MODULES.tags)]
-const asAnna = () => ['--tenant', TENANT, '--token-file', join(town.directory, 'token')]
+const stolen = () => ['--credentials', join(installation.certs, MODULES.tags)]
+const asAnna = () => ['--tenant', TENANT, '--token-file', join(installation.directory, 'token')]
 
 /**
  * Blocked by TLS itself, by closing, because nothing listens there, or by mod-authtoken, where `policy.tokens` is off: there is
@@ -99,14 +99,14 @@ test('at Okapi nothing gets through, and each refusal says why', async (t) => {
 })
 
 test('past the sidecar nearly all of it does, and the exit code says so', async (t) => {
-  const report = join(town.directory, 'report.html')
-  const okapi = [town.okapiUrl, '--at', 'okapi', ...stolen(), ...asAnna()]
+  const report = join(installation.directory, 'report.html')
+  const okapi = [installation.okapiUrl, '--at', 'okapi', ...stolen(), ...asAnna()]
   const skip = ['--skip', 'stalled-head,stalled-handshake', '--report', report]
   const { code, output } = await probe(...okapi, ...known(), ...skip)
   t.is(code, 1)
   const { summary } = JSON.parse(output)
   t.true(summary['got-through'] > 80)
-  const token = readFileSync(join(town.directory, 'token'), 'utf8')
+  const token = readFileSync(join(installation.directory, 'token'), 'utf8')
   t.false(output.includes(token))
   t.true(existsSync(report))
   t.false(readFileSync(report, 'utf8').includes(token))

@@ -124,7 +124,7 @@ scenario(
     await until(async () => (await lookups('stale')) > 0)
     t.true((await lookups('found')) > 0)
     t.true((await lookups('failed')) > 0)
-    const fits = ({ msg, name }: Line) => msg === 'name lookup' && name === 'users.svc.test.'
+    const fits = ({ msg, name }: Line) => msg === 'name lookup failed' && name === 'users.svc.test.'
     const told = await okapi.say(fits)
     t.like(told[0], { level: 'warn', result: 'stale', code: 'ETIMEOUT' })
     t.is(okapi.lines.filter(fits).length, 1)

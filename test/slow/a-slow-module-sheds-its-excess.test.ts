@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import test from 'ava'
 import { limitHits, until } from '../support/scenario/metrics.ts'
-import { ask, field, ID, OK, type Player, Town, verdictOf } from '../support/scenario.ts'
+import { ask, field, ID, Installation, OK, type Player, verdictOf } from '../support/scenario.ts'
 
 // A module with four workers gets twenty times as slow, while a hundred callers ask it again and again. What is
 // asserted is how many calls wait in it and what callers are told, never how long anything takes.
@@ -11,14 +11,14 @@ const CALLERS = 100
 /** Between a refusal and the next try. */
 const AGAIN_MS = 50
 
-let town: Town
+let installation: Installation
 
 test.before(async () => {
   const limits = { adaptive: { tolerance: 2, min: WORKERS } }
   const more = { [ID.notes]: { limits } }
-  town = await Town.open({ modules: [ID.notes, ID.users], more, processes: true })
+  installation = await Installation.open({ modules: [ID.notes, ID.users], more, processes: true })
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
 /** A module with few workers: all that is beyond them waits in it. */
 class Workers {
@@ -49,7 +49,10 @@ class Workers {
 /** As Okapi sends it: every request is chunked, GET too. */
 function call(id: string, path: string) {
   const lines = ['Host: okapi', 'X-Okapi-Tenant: diku', 'Transfer-Encoding: chunked']
-  return ask(town.modules, [`GET /${id}${path} HTTP/1.1`, ...lines, '', '0', '', ''].join('\r\n'))
+  return ask(
+    installation.modules,
+    [`GET /${id}${path} HTTP/1.1`, ...lines, '', '0', '', ''].join('\r\n'),
+  )
 }
 
 /** So many callers ask one call after the other as long as it holds; how often each answer came. */
@@ -72,7 +75,7 @@ async function callers(count: number, id: string, path: string, holds: () => boo
 test.serial(
   'a slow module gets little more than it has workers for, the others are told so; then all is well again',
   async (t) => {
-    const module = new Workers(town.module(ID.notes))
+    const module = new Workers(installation.module(ID.notes))
     const served = (more: number) => {
       const end = module.served + more
       return () => module.served < end
@@ -92,7 +95,7 @@ test.serial(
     })
     t.deepEqual([...slow.keys()].toSorted(), ['200', '503 overloaded'])
     t.true(slow.get('503 overloaded')! > 0)
-    t.true((await limitHits(town.sidecar(ID.notes), 'adaptive.tolerance')) > 0)
+    t.true((await limitHits(installation.sidecar(ID.notes), 'adaptive.tolerance')) > 0)
     t.true(module.mostWaiting <= CALLERS / 2, `${module.mostWaiting} waited in the module`)
     module.ms = 10
     const after = await callers(3, ID.notes, '/notes/1', served(200))
@@ -101,7 +104,7 @@ test.serial(
 )
 
 test.serial('where it is off all of them wait in the module', async (t) => {
-  const module = new Workers(town.module(ID.users))
+  const module = new Workers(installation.module(ID.users))
   module.ms = 200
   let going = true
   const calls = callers(CALLERS, ID.users, '/users/1', () => going)

@@ -162,7 +162,7 @@ scenario('the callee believes that no certificate has begun, a new one included'
   t.is(await verdict(all), '200')
   await time.okapi.off(0)
   // Files are looked at again twice a minute.
-  await okapi.say(({ msg, generation }) => msg === 'credentials' && generation === 2)
+  await okapi.say(({ msg, generation }) => msg === 'credentials loaded' && generation === 2)
   t.is(await verdict(all), '200')
   t.notRegex(await ready(okapi), /clock here/)
 })

@@ -64,7 +64,7 @@ withPostgres('COPY of 32 MB in and out loses no byte', async (t) => {
   const { out } = await sidecar.psql('folio_users', 'COPY big TO STDOUT')
   const digest = (text: string) => createHash('sha256').update(text).digest('hex')
   t.is(digest(out), digest(input))
-  const [, last] = await sidecar.process.say(({ msg }) => msg === 'session', 3)
+  const [, last] = await sidecar.process.say(({ msg }) => msg === 'database session ended', 3)
   t.true(Number(last?.['bytesIn']) > 32 * 1024 * 1024)
   await sidecar.psql('folio_users', 'DROP TABLE big')
 })

@@ -194,7 +194,7 @@ scenario('a running sidecar keeps its last good credentials until there is room'
   there.empty()
   copy('tls.key')
   copy('tls.crt')
-  await sidecar.say(({ msg, generation }) => msg === 'credentials' && generation === 2)
+  await sidecar.say(({ msg, generation }) => msg === 'credentials loaded' && generation === 2)
   await until(async () => {
     const again = await fetch(`http://127.0.0.1:${sidecar.port('admin')}/ready`)
     return !/last good generation/.test(await again.text())

@@ -7,13 +7,13 @@ import {
   ask,
   get,
   ID,
+  Installation,
   Place,
   Player,
   Process,
   type Reply,
   type Sidecar,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
@@ -117,20 +117,22 @@ for (const link of [true, false]) {
   test.serial(`the log says what is waited for, and what was cut, over ${over}`, async (t) => {
     const limits = { drainTimeoutMs: 300 }
     const arrived = Promise.withResolvers<void>()
-    const town = await Town.open({
+    const installation = await Installation.open({
       processes: true,
       modules: [ID.users, ID.notes],
       more: { [ID.users]: { link, limits } },
     })
-    t.teardown(() => town.close())
-    town.module(ID.users).reply = async () => {
+    t.teardown(() => installation.close())
+    installation.module(ID.users).reply = async () => {
       arrived.resolve()
       return new Promise(() => {})
     }
     const path = `/${ID.users}/users/0815?query=secret`
-    const running = new Talk(town.modules).send(get(path, T, 'X-Okapi-Request-Id: 4711/users'))
+    const running = new Talk(installation.modules).send(
+      get(path, T, 'X-Okapi-Request-Id: 4711/users'),
+    )
     await arrived.promise
-    const sidecar = town.sidecar(ID.users)
+    const sidecar = installation.sidecar(ID.users)
     sidecar.signal('SIGTERM')
     t.is(await sidecar.ended, 1)
     running.close()

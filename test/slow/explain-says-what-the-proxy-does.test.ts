@@ -11,11 +11,11 @@ import { FLAW, requestRefusal } from '../../src/wire/flaws.ts'
 import {
   field,
   ID,
+  Installation,
   type Line,
   request,
   statusOf,
   Talk,
-  Town,
   type Where,
 } from '../support/scenario.ts'
 
@@ -45,7 +45,7 @@ const POLICY = {
 /** Fifty handshakes at once on a busy machine. */
 const PATIENT = { handshakeMs: 60_000, headMs: 60_000 }
 
-let town: Town
+let installation: Installation
 /** The configuration file of each sidecar, by its module. */
 const files = new Map<string, string>()
 /** The folder of the certificate of each caller, and of what browsers are shown. */
@@ -61,7 +61,7 @@ test.before(async () => {
   const authority = await createAuthority(directory, { trustDomain: 'folio.test' })
   const shown = (await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true }))
     .dir
-  town = await Town.open({
+  installation = await Installation.open({
     processes: true,
     modules: [ID.notes],
     more: {
@@ -76,17 +76,17 @@ test.before(async () => {
   })
   for (const caller of CALLERS) {
     const runs = caller === ID.notes || caller === ID.okapi
-    const own = join(town.place.directory, 'certs', caller)
-    certificates.set(caller, runs ? own : await town.place.certificate(caller))
+    const own = join(installation.place.directory, 'certs', caller)
+    certificates.set(caller, runs ? own : await installation.place.certificate(caller))
   }
   certificates.set('public', shown)
   for (const id of [ID.notes, ID.okapi]) {
-    const [file] = readdirSync(town.place.directory).filter((name) => name.startsWith(id))
-    files.set(id, join(town.place.directory, file!))
+    const [file] = readdirSync(installation.place.directory).filter((name) => name.startsWith(id))
+    files.set(id, join(installation.place.directory, file!))
   }
 })
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -221,10 +221,10 @@ function explained(leg: ReturnType<typeof legsOf>[number], question: Question) {
 }
 
 function whereTo({ where: { listener, caller } }: Question): Where {
-  if (listener === 'egress') return town.egress(ID.notes)
-  if (listener === 'modules') return town.modules
+  if (listener === 'egress') return installation.egress(ID.notes)
+  if (listener === 'modules') return installation.modules
   const certificate = certificates.get(caller)!
-  const port = (id: string, name: 'ingress' | 'public') => town.sidecar(id).port(name)
+  const port = (id: string, name: 'ingress' | 'public') => installation.sidecar(id).port(name)
   if (listener === 'public') return { port: port(ID.okapi, 'public'), certificate, shown: false }
   return { port: port(listener === 'ingress' ? ID.notes : ID.okapi, 'ingress'), certificate }
 }
@@ -292,7 +292,7 @@ test('generated requests through every listener: what happens is what explain sa
             let verdict = '200'
             for (const leg of legsOf(asked)) {
               const told = explained(leg, asked)
-              const line = await town.sidecar(leg.sidecar).exchange(id)
+              const line = await installation.sidecar(leg.sidecar).exchange(id)
               deepEqual(logged(line), expected(told), JSON.stringify({ asked, leg, line, told }))
               const passed = told.decision === 'allow'
               const outcome = passed

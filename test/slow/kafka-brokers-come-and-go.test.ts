@@ -67,7 +67,7 @@ withKafka(
 
     const added = await kafka.addBroker()
     const [told4] = await sidecar.process.say(
-      ({ msg, nodeId }) => msg === 'kafka broker' && nodeId === added.id,
+      ({ msg, nodeId }) => msg === 'kafka broker added' && nodeId === added.id,
     )
     t.like(told4, { broker: added.address })
     await goesOn()

@@ -7,6 +7,7 @@ import {
   field,
   get,
   ID,
+  Installation,
   OK,
   Place,
   Player,
@@ -14,7 +15,6 @@ import {
   request,
   type Sidecar,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 
@@ -24,8 +24,8 @@ import {
 const T = 'X-Okapi-Tenant: diku'
 
 /** Mod-notes, whose sidecar will be stopped, and Okapi. */
-async function town(t: { teardown(done: () => unknown): void }): Promise<Town> {
-  const opened = await Town.open({
+async function installation(t: { teardown(done: () => unknown): void }): Promise<Installation> {
+  const opened = await Installation.open({
     processes: true,
     modules: [ID.notes],
     more: { [ID.notes]: { limits: { drainTimeoutMs: 60_000 } } },
@@ -59,13 +59,13 @@ function refusesConnections(port: number): Promise<boolean> {
   }).finally(() => socket.destroy())
 }
 
-async function caller(of: Town): Promise<{ port: number; certificate: string }> {
+async function caller(of: Installation): Promise<{ port: number; certificate: string }> {
   const { port } = await of.ingress(ID.notes, ID.okapi)
   return { port, certificate: await of.place.certificate(ID.okapi) }
 }
 
 test.serial('while it leaves HTTP/1.1 is served, and told to go; it is not ready', async (t) => {
-  const opened = await town(t)
+  const opened = await installation(t)
   const sidecar = opened.sidecar(ID.notes)
   const module = opened.module(ID.notes)
   const where = await caller(opened)
@@ -89,7 +89,7 @@ test.serial('while it leaves HTTP/1.1 is served, and told to go; it is not ready
 })
 
 test.serial('every thread leaves', async (t) => {
-  const opened = await Town.open({
+  const opened = await Installation.open({
     processes: true,
     modules: [ID.notes],
     more: { [ID.notes]: { workers: 2 } },
@@ -110,7 +110,7 @@ test.serial('every thread leaves', async (t) => {
 test.serial(
   'running exchanges finish while it leaves, and the module calls as before',
   async (t) => {
-    const opened = await town(t)
+    const opened = await installation(t)
     const { arrived, release } = slow(opened.module(ID.notes))
     const running = new Talk(await caller(opened)).send(get('/notes', T))
     await arrived
@@ -123,7 +123,7 @@ test.serial(
 )
 
 test.serial('SIGTERM: its own calls are served until what came from outside is done', async (t) => {
-  const opened = await town(t)
+  const opened = await installation(t)
   const sidecar = opened.sidecar(ID.notes)
   const { arrived, release } = slow(opened.module(ID.notes))
   const where = await caller(opened)

@@ -105,7 +105,9 @@ scenario('its server is broken: what it has said last is used', async (t) => {
   await first.stop()
   await at(HERE)
   t.is(verdictOf(await call(caller)), '200')
-  const [told] = await caller.say(({ msg, result }) => msg === 'name lookup' && result === 'stale')
+  const [told] = await caller.say(
+    ({ msg, result }) => msg === 'name lookup failed' && result === 'stale',
+  )
   t.is(told?.['code'], 'ESERVFAIL')
 })
 

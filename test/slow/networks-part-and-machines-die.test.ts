@@ -24,7 +24,7 @@ const UNREACHABLE = '502 upstream-unreachable'
 const limits = { connectMs: 2000, connectWaitMs: 3000 }
 const ended = ({ msg, ending }: Line) => msg === 'link ended' && ending === 'silent'
 
-async function town(
+async function installation(
   t: { teardown(done: () => unknown): void },
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<TwoMachines> {
@@ -62,7 +62,7 @@ async function holdsNothing(machines: TwoMachines): Promise<void> {
 }
 
 scenario('the network parts, and is there again', async (t) => {
-  const machines = await town(t)
+  const machines = await installation(t)
   const { network, near, far, notes, gateway } = machines
   t.is(await call(machines, '/users/1'), '200')
   const { talk, gone } = await callInHand(machines)
@@ -83,7 +83,7 @@ scenario('the network parts, and is there again', async (t) => {
 })
 
 scenario('only what comes back is lost', async (t) => {
-  const machines = await town(t)
+  const machines = await installation(t)
   const { network, near, far, notes, okapi } = machines
   t.is(await call(machines, '/users/1'), '200')
   await network.lose(far, near)
@@ -100,7 +100,7 @@ scenario('only what comes back is lost', async (t) => {
 })
 
 scenario('the machine of the caller dies, and comes back', async (t) => {
-  const machines = await town(t)
+  const machines = await installation(t)
   const { network, near, notes, gateway } = machines
   const { gone } = await callInHand(machines)
   await network.lost(near)
@@ -118,7 +118,7 @@ scenario('the machine of the caller dies, and comes back', async (t) => {
 })
 
 scenario('the machine of the callee dies, and comes back with another process', async (t) => {
-  const machines = await town(t)
+  const machines = await installation(t)
   const { network, far, notes, gateway } = machines
   const { talk } = await callInHand(machines)
   await network.lost(far)
@@ -135,7 +135,7 @@ scenario('the machine of the callee dies, and comes back with another process', 
 })
 
 scenario('it dies and is back before anything was sent: the first call finds out', async (t) => {
-  const machines = await town(t)
+  const machines = await installation(t)
   const { network, far, gateway } = machines
   t.is(await call(machines, '/users/1'), '200')
   await network.lost(far)
@@ -153,7 +153,7 @@ scenario('it dies and is back before anything was sent: the first call finds out
 })
 
 scenario('a packet filter that says so', async (t) => {
-  const machines = await town(t, { link: false })
+  const machines = await installation(t, { link: false })
   const { network, near, far, okapi } = machines
   okapi.reply = OK
   await network.part(near, far, 'prohibit')

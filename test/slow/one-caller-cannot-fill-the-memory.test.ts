@@ -8,7 +8,7 @@ import { freePorts } from '../../src/demo/child.ts'
 import { createAuthority } from '../../src/pki/ca.ts'
 import { Callers, type From } from '../support/scenario/callers.ts'
 import { limitHits, metric, until } from '../support/scenario/metrics.ts'
-import { answer, get, ID, OK, request, Town } from '../support/scenario.ts'
+import { answer, get, ID, Installation, OK, request } from '../support/scenario.ts'
 
 // Okapi does not listen yet, and one caller sends large bodies all the same: what is held for it is
 // bounded, it is told too-many, and what others have sent is delivered as soon as Okapi is there.
@@ -35,20 +35,20 @@ for (const [by, from] of [
       public: { listen: '0.0.0.0:0', credentials: { directory: dir } },
       limits: { bufferedBytes: MIB, connectWaitMs: 600_000, bodyIdleMs: 600_000 },
     }
-    const town = await Town.open({
+    const installation = await Installation.open({
       processes: true,
       modules: [ID.tags, ID.notes, ID.users],
       more: { [ID.okapi]: more },
     })
-    const callers = new Callers(town, dir)
-    const okapi = town.sidecar(ID.okapi)
+    const callers = new Callers(installation, dir)
+    const okapi = installation.sidecar(ID.okapi)
     const server = http.createServer((asked, answer) => {
       asked.resume().on('end', () => answer.end('ok'))
     })
     t.teardown(async () => {
       server.closeAllConnections()
       server.close()
-      await town.close()
+      await installation.close()
       await rm(directory, { recursive: true, force: true })
     })
 
@@ -89,20 +89,20 @@ test.serial(
       public: { listen: '0.0.0.0:0', credentials: { directory: dir } },
       limits: { bufferedBytes: MIB },
     }
-    const town = await Town.open({
+    const installation = await Installation.open({
       processes: true,
       modules: [ID.tags, ID.users],
       more: { [ID.okapi]: more },
     })
     t.teardown(async () => {
-      await town.close()
+      await installation.close()
       await rm(directory, { recursive: true, force: true })
     })
-    const callers = new Callers(town, dir)
-    const okapi = town.sidecar(ID.okapi)
+    const callers = new Callers(installation, dir)
+    const okapi = installation.sidecar(ID.okapi)
     // More than the kernel takes for one connection, which is several megabytes on loopback.
     const large = answer('200 OK', [], 'x'.repeat(16 * MIB))
-    town.okapi.reply = (asked, socket) =>
+    installation.okapi.reply = (asked, socket) =>
       asked.first.includes('/tags') ? large : OK(asked, socket)
     const from: From = { listener: 'public', address: '127.0.0.2' }
     const calls = Array.from({ length: MANY }, () => {

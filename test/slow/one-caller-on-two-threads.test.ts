@@ -7,7 +7,7 @@ import { data, open } from '../support/link-frames.ts'
 import { type Call, Callers, type From } from '../support/scenario/callers.ts'
 import { limitHits, until } from '../support/scenario/metrics.ts'
 import { Rogue } from '../support/scenario/rogue.ts'
-import { get, ID, OK, request, Town } from '../support/scenario.ts'
+import { get, ID, Installation, OK, request } from '../support/scenario.ts'
 
 // Okapi's sidecar has two threads, each with half of every limit. One caller opens many connections with
 // many exchanges on each, whose bodies begin and never end. All others are served, on both threads.
@@ -20,7 +20,7 @@ const STREAMS = 128
 const CONNECTIONS = 600
 const AT_ONCE = 40
 
-let town: Town
+let installation: Installation
 let callers: Callers
 let directory: string
 
@@ -33,12 +33,12 @@ test.before(async () => {
     public: { listen: '0.0.0.0:0', credentials: { directory: dir } },
   }
   const modules = [ID.tags, ID.notes, ID.users]
-  town = await Town.open({ processes: true, modules, more: { [ID.okapi]: more } })
-  town.okapi.reply = OK
-  callers = new Callers(town, dir)
+  installation = await Installation.open({ processes: true, modules, more: { [ID.okapi]: more } })
+  installation.okapi.reply = OK
+  callers = new Callers(installation, dir)
 })
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -58,8 +58,8 @@ async function others(): Promise<string[]> {
 test.serial(
   'many links with many exchanges each that never finish: others are served',
   async (t) => {
-    const certificate = join(town.place.directory, 'certs', ID.tags)
-    const port = town.sidecar(ID.okapi).port('ingress')
+    const certificate = join(installation.place.directory, 'certs', ID.tags)
+    const port = installation.sidecar(ID.okapi).port('ingress')
     const rogues: Rogue[] = []
     const ids = Array.from({ length: STREAMS }, (_, i) => i + 1)
     for (let i = 0; i < LINKS; i++) {
@@ -68,7 +68,7 @@ test.serial(
       rogue.send(...ids.map((id) => open(id, HEAD) + data(id, 'x')))
     }
     // As many as it may have are at Okapi, all others have been refused.
-    const arrived = () => town.okapi.bytes.split('POST /tags ').length - 1
+    const arrived = () => installation.okapi.bytes.split('POST /tags ').length - 1
     const refusedBy = ({ frames }: Rogue) =>
       new Set(frames.filter(({ type }) => type === 'reset' || type === 'head').map(({ id }) => id))
     const refused = () => rogues.reduce((sum, rogue) => sum + refusedBy(rogue).size, 0)
@@ -84,8 +84,8 @@ test.serial(
 test.serial('many connections at `public` that never finish: others are served', async (t) => {
   const from: From = { listener: 'public', address: '127.0.0.2' }
   const calls: Call[] = []
-  town.okapi.forget()
-  const arrived = () => town.okapi.bytes.split('POST /tags ').length - 1
+  installation.okapi.forget()
+  const arrived = () => installation.okapi.bytes.split('POST /tags ').length - 1
   const told = () => calls.filter(({ verdict, gone }) => verdict !== '' || gone).length
   while (calls.length < CONNECTIONS) {
     for (let i = 0; i < AT_ONCE; i++) calls.push(callers.call(from, UNFINISHED))
@@ -93,7 +93,7 @@ test.serial('many connections at `public` that never finish: others are served',
   }
   t.deepEqual([...new Set(calls.map(({ verdict }) => verdict))].sort(), ['', '429 too-many'])
   t.deepEqual(await others(), ['200'])
-  t.true((await limitHits(town.sidecar(ID.okapi), 'exchangesPerCallee')) > 0)
+  t.true((await limitHits(installation.sidecar(ID.okapi), 'exchangesPerCallee')) > 0)
   for (const { socket } of calls) socket.destroy()
   await until(async () => (await callers.verdict(from, get('/tags', T))) === '200')
 })

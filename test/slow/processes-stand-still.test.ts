@@ -8,10 +8,10 @@ import {
   ask,
   get,
   ID,
+  Installation,
   type Line,
   Place,
   Talk,
-  Town,
   unless,
   verdictOf,
 } from '../support/scenario.ts'
@@ -26,19 +26,19 @@ const scenario = unless(process.platform === 'linux' ? undefined : 'this test re
 const doubted = ({ msg }: Line) => msg === 'link does not answer'
 const silent = ({ msg, ending }: Line) => msg === 'link ended' && ending === 'silent'
 
-async function town(t: ExecutionContext, connectWaitMs: number): Promise<Town> {
+async function installation(t: ExecutionContext, connectWaitMs: number): Promise<Installation> {
   const limits = { connectWaitMs }
   const more = { [ID.notes]: { limits }, [ID.okapi]: { limits } }
-  const opened = await Town.open({ modules: [ID.notes], processes: true, more })
+  const opened = await Installation.open({ modules: [ID.notes], processes: true, more })
   t.teardown(() => opened.close())
   return opened
 }
 
-const call = (from: Town, target = '/users/1') =>
+const call = (from: Installation, target = '/users/1') =>
   ask(from.egress(ID.notes), get(target, T)).then(verdictOf)
 
 /** A call that Okapi has, and answers when it is told to. */
-async function callInHand(all: Town) {
+async function callInHand(all: Installation) {
   const { okapi } = all
   const go = Promise.withResolvers<void>()
   const before = okapi.requests.length
@@ -51,10 +51,10 @@ async function callInHand(all: Town) {
   return { talk, go: () => go.resolve() }
 }
 
-const targets = ({ okapi }: Town) => okapi.requests.map(({ first }) => first.split(' ')[1])
+const targets = ({ okapi }: Installation) => okapi.requests.map(({ first }) => first.split(' ')[1])
 
 scenario('the peer, for a while: whatever was sent meanwhile is answered', async (t) => {
-  const all = await town(t, 50_000)
+  const all = await installation(t, 50_000)
   const [notes, okapi] = [all.sidecar(ID.notes), all.sidecar(ID.okapi)]
   const { talk, go } = await callInHand(all)
   const goOn = await standStill(okapi)
@@ -76,7 +76,7 @@ scenario('the peer, for a while: whatever was sent meanwhile is answered', async
 scenario(
   'the peer, for longer than is waited: bounded, told, and over when it goes on',
   async (t) => {
-    const all = await town(t, 2000)
+    const all = await installation(t, 2000)
     const [notes, okapi] = [all.sidecar(ID.notes), all.sidecar(ID.okapi)]
     const { talk } = await callInHand(all)
     const goOn = await standStill(okapi)
@@ -97,7 +97,7 @@ scenario(
 )
 
 scenario('the sidecar itself, for a while: what it has in hand is answered', async (t) => {
-  const all = await town(t, 50_000)
+  const all = await installation(t, 50_000)
   const notes = all.sidecar(ID.notes)
   const { talk, go } = await callInHand(all)
   const goOn = await standStill(notes)
@@ -115,7 +115,7 @@ scenario('the sidecar itself, for a while: what it has in hand is answered', asy
 })
 
 scenario('the sidecar itself, until its peer has given it up', async (t) => {
-  const all = await town(t, 50_000)
+  const all = await installation(t, 50_000)
   const [notes, okapi] = [all.sidecar(ID.notes), all.sidecar(ID.okapi)]
   const { talk } = await callInHand(all)
   const goOn = await standStill(notes)

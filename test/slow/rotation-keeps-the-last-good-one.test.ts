@@ -281,13 +281,13 @@ test('an older list in the folder is a warning, and a remark until the newest is
   await users.reached(2)
   users.put(users.leaf, [ca], [await ca.crl([], { number: 6 })])
   const [line] = await users.process.say(({ generation }) => generation === 3)
-  t.like(line, { msg: 'credentials', level: 'warn' })
+  t.like(line, { msg: 'credentials loaded', level: 'warn' })
   t.deepEqual(await remarks(), {
     'revocation lists':
       'ca.crl has an older list than the one in use, which stays in use until a restart',
   })
   users.put(users.leaf, [ca], [newest])
-  await users.process.say(({ msg, level }) => msg === 'credentials' && level === 'info', 3)
+  await users.process.say(({ msg, level }) => msg === 'credentials loaded' && level === 'info', 3)
   t.is(await remarks(), undefined)
 })
 

@@ -4,13 +4,13 @@ import { metric, until } from '../support/scenario/metrics.ts'
 import {
   get,
   ID,
+  Installation,
   OK,
   Place,
   Player,
   type Reply,
   type Sidecar,
   Talk,
-  Town,
   verdictOf,
   type Where,
 } from '../support/scenario.ts'
@@ -23,7 +23,7 @@ import {
 const T = 'X-Okapi-Tenant: diku'
 
 interface Setting {
-  readonly town: Town
+  readonly installation: Installation
   readonly users: Sidecar
   /** Callers of one sidecar by both of its listeners, plain and TLS. */
   callers(plain: number, secure: number): Promise<Caller[]>
@@ -38,23 +38,23 @@ async function open(
   t: { teardown(done: () => unknown): void },
   limits: Readonly<Record<string, number>>,
 ): Promise<Setting> {
-  const town = await Town.open({
+  const installation = await Installation.open({
     processes: true,
     modules: [ID.users],
     more: { [ID.users]: { limits } },
   })
-  const users = town.sidecar(ID.users)
+  const users = installation.sidecar(ID.users)
   t.teardown(async () => {
     users.signal('SIGCONT')
-    await town.close()
+    await installation.close()
   })
   const callers = async (plain: number, secure: number) => {
-    const where = await town.ingress(ID.users, ID.okapi)
+    const where = await installation.ingress(ID.users, ID.okapi)
     const make = (to: Where, count: number) =>
       Array.from({ length: count }, () => ({ talk: new Talk(to), text: get('/users/1', T) }))
-    return [...make(town.egress(ID.users), plain), ...make(where, secure)]
+    return [...make(installation.egress(ID.users), plain), ...make(where, secure)]
   }
-  return { town, users, callers }
+  return { installation, users, callers }
 }
 
 /** The bytes are in the kernel's hands. */
@@ -110,7 +110,7 @@ test.serial(
 test.serial(
   'an answer that came within halfCloseMs is in time, however late it is read',
   async (t) => {
-    const { town, users, callers } = await open(t, { halfCloseMs: 4000 })
+    const { installation, users, callers } = await open(t, { halfCloseMs: 4000 })
     const go = Promise.withResolvers<void>()
     let asked = 0
     let answered = 0
@@ -120,8 +120,8 @@ test.serial(
       answered++
       return OK(message, socket)
     }
-    town.module(ID.users).reply = slow
-    town.okapi.reply = slow
+    installation.module(ID.users).reply = slow
+    installation.okapi.reply = slow
     const all = await callers(20, 5)
     for (const { talk, text } of all) talk.socket.end(text)
     await until(() => asked === all.length)
@@ -139,7 +139,7 @@ test.serial(
 test.serial(
   'SIGTERM under load: all that was sent before is answered, then it is over',
   async (t) => {
-    const { town, users, callers } = await open(t, {})
+    const { installation, users, callers } = await open(t, {})
     let stopped = false
     const verdicts: string[] = []
     const load = (await callers(20, 10)).map(async ({ talk, text }) => {
@@ -171,15 +171,18 @@ test.serial(
       t.is(await talk.end(), '')
     }
     t.is(await users.ended, 0)
-    t.is(town.sidecar(ID.okapi).lines.filter(({ reason }) => reason !== undefined).length, 0)
+    t.is(
+      installation.sidecar(ID.okapi).lines.filter(({ reason }) => reason !== undefined).length,
+      0,
+    )
   },
 )
 
 test.serial(
   'SIGTERM to the sidecar behind: what the one in front had sent is answered, or given back unseen',
   async (t) => {
-    const { town, callers } = await open(t, {})
-    const okapi = town.sidecar(ID.okapi)
+    const { installation, callers } = await open(t, {})
+    const okapi = installation.sidecar(ID.okapi)
     t.teardown(() => okapi.signal('SIGCONT'))
     const before = await callers(20, 0)
     t.deepEqual(new Set(await Promise.all(before.map(served))), new Set(['200']))
@@ -188,13 +191,13 @@ test.serial(
     const all = [...before, ...(await callers(20, 0))]
     const answers = all.map(served)
     // A connection may be there and its request not be read: what is sent later may be given back.
-    const exchanges = () => metric(town.sidecar(ID.users), 'sidecar_exchanges_open')
+    const exchanges = () => metric(installation.sidecar(ID.users), 'sidecar_exchanges_open')
     await until(async () => (await exchanges()) >= all.length)
     // What had begun by then has left by the next answer; the cable, which is in this process, has read it
     // a turn later, and what it writes is in the kernel.
     await exchanges()
     await turn()
-    town.okapi.forget()
+    installation.okapi.forget()
     okapi.signal('SIGTERM')
     okapi.signal('SIGCONT')
     // What is read before the signal is answered. What is read behind it is given back, and here no other
@@ -205,7 +208,7 @@ test.serial(
       verdicts.filter((verdict) => verdict !== '200' && verdict !== '503 module-unavailable'),
       [],
     )
-    t.is(town.okapi.requests.length, verdicts.length - given)
+    t.is(installation.okapi.requests.length, verdicts.length - given)
     t.is(await okapi.ended, 0)
     for (const { talk } of all) talk.close()
   },

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import tls, { type TLSSocket } from 'node:tls'
 import test from 'ava'
 import { metric, until } from '../support/scenario/metrics.ts'
-import { answer, ask, get, ID, Player, Talk, Town, verdictOf } from '../support/scenario.ts'
+import { answer, ask, get, ID, Installation, Player, Talk, verdictOf } from '../support/scenario.ts'
 
 // Bodies that are larger than everything in between, through the sidecar of a module and the one of
 // Okapi: what arrives is what was sent, and neither of them holds more than it may.
@@ -21,7 +21,7 @@ const SIZE = 32 * MIB
 const PIECE = randomBytes(256 * 1024)
 const T = 'X-Okapi-Tenant: diku'
 
-let town: Town
+let installation: Installation
 /** What Okapi's part does with a request in this test. */
 let okapi: (request: IncomingMessage, response: http.ServerResponse) => unknown
 const server = http.createServer((request, response) => okapi(request, response))
@@ -33,15 +33,15 @@ test.before(async () => {
   const ingress = { listen: '127.0.0.1:0', forward }
   // A caller that has ended its side is waited for 10 s by default: a machine under load takes longer.
   const limits = { halfCloseMs: 3_600_000 }
-  town = await Town.open({
+  installation = await Installation.open({
     processes: true,
     modules: [ID.notes],
     more: { [ID.okapi]: { ingress, limits }, [ID.notes]: { limits } },
   })
-  town.cable.records = false
+  installation.cable.records = false
 })
 test.after.always(async () => {
-  await town?.close()
+  await installation?.close()
   server.closeAllConnections()
   server.close()
 })
@@ -85,7 +85,7 @@ async function digest(body: IncomingMessage, slowly = false): Promise<string> {
 
 /** Watches what both sidecars hold until it is stopped; resolves to the most of each. */
 function watch() {
-  const sidecars = [town.sidecar(ID.notes), town.sidecar(ID.okapi)]
+  const sidecars = [installation.sidecar(ID.notes), installation.sidecar(ID.okapi)]
   const most = [0, 0]
   let stopped = false
   const run = async () => {
@@ -114,7 +114,7 @@ interface Call {
 function call(framing: string): Call {
   const length = framing === 'length' ? { 'Content-Length': SIZE } : {}
   const headers = { 'X-Okapi-Tenant': 'diku', ...length }
-  const port = town.egress(ID.notes)
+  const port = installation.egress(ID.notes)
   const path = `/users?${framing}`
   const sent = http.request({ host: '127.0.0.1', port, path, method: 'POST', headers })
   const response = once(sent, 'response').then(([message]) => message as IncomingMessage)
@@ -165,7 +165,9 @@ for (const framing of ['length', 'chunks']) {
       // Both ways are held at once, by each of the two.
       for (const bytes of most) t.true(bytes <= EXCHANGES * HELD_BYTES, `${bytes}`)
       for (const id of [ID.notes, ID.okapi]) {
-        await until(async () => (await metric(town.sidecar(id), 'sidecar_buffered_bytes')) === 0)
+        await until(
+          async () => (await metric(installation.sidecar(id), 'sidecar_buffered_bytes')) === 0,
+        )
       }
     })
   }
@@ -191,7 +193,7 @@ test.serial(
     for (const id of [ID.notes, ID.okapi]) {
       let before = -1
       await until(async () => {
-        const now = await metric(town.sidecar(id), 'sidecar_buffered_bytes')
+        const now = await metric(installation.sidecar(id), 'sidecar_buffered_bytes')
         const same = now > 0 && now === before
         before = now
         return same
@@ -220,9 +222,11 @@ test.serial('a caller that goes away in its body takes everything behind it alon
   sent.write(PIECE, () => sent.destroy())
   t.is(await gone.promise, 'ECONNRESET')
   for (const id of [ID.notes, ID.okapi]) {
-    const line = await town.sidecar(id).exchange('gone-in-its-body')
+    const line = await installation.sidecar(id).exchange('gone-in-its-body')
     t.is(line.status, 0)
-    await until(async () => (await metric(town.sidecar(id), 'sidecar_buffered_bytes')) === 0)
+    await until(
+      async () => (await metric(installation.sidecar(id), 'sidecar_buffered_bytes')) === 0,
+    )
   }
 })
 
@@ -255,7 +259,7 @@ test.serial('a module that goes away in its answer is seen to have been cut', as
     t.is(error, 'ECONNRESET', framing)
   }
   okapi = (_request, response) => response.end('ok')
-  t.is(verdictOf(await ask(town.egress(ID.notes), get('/users', T))), '200')
+  t.is(verdictOf(await ask(installation.egress(ID.notes), get('/users', T))), '200')
 })
 
 test.serial(
@@ -278,7 +282,7 @@ test.serial('pipelined requests are answered in their order, the slow ones too',
     const slow = request.url?.includes('/1') ? 50 : 0
     setTimeout(() => response.end(`answer to ${request.url}`), slow)
   }
-  const talk = new Talk(town.egress(ID.notes))
+  const talk = new Talk(installation.egress(ID.notes))
   const targets = Array.from({ length: 30 }, (_, i) => (i % 7 === 3 ? `/none/${i}` : `/users/${i}`))
   talk.send(targets.map((target) => get(target, T)).join(''))
   for (const target of targets) {
@@ -306,7 +310,7 @@ test.serial('a caller that ends its side still gets the whole answer: plain and 
     request.resume().on('end', () => release.push(() => response.end('x'.repeat(MIB))))
   }
   const plain = net.connect({
-    port: town.egress(ID.notes),
+    port: installation.egress(ID.notes),
     host: '127.0.0.1',
     allowHalfOpen: true,
   })
@@ -317,7 +321,7 @@ test.serial('a caller that ends its side still gets the whole answer: plain and 
   t.true((await overPlain).length > MIB)
   plain.destroy()
 
-  const { port, certificate } = await town.ingress(ID.okapi, ID.notes)
+  const { port, certificate } = await installation.ingress(ID.okapi, ID.notes)
   const secure = await secureTo(port, certificate)
   const overTls = halfClosed(secure, get('/users', T))
   await until(() => release.length === 1)
@@ -336,7 +340,7 @@ test.serial('a caller that ends its side within a body has sent no whole request
     request.resume()
   }
   const half = `POST /users HTTP/1.1\r\nHost: a\r\n${T}\r\nContent-Length: 10\r\n\r\nhalf`
-  const { port, certificate } = await town.ingress(ID.okapi, ID.notes)
+  const { port, certificate } = await installation.ingress(ID.okapi, ID.notes)
   const secure = await secureTo(port, certificate)
   secure.on('error', () => {})
   // Listened for from the beginning: it may come before the upstream has noticed.
@@ -364,13 +368,16 @@ test.serial('a module that half-closes behind its answer is not waited for', asy
   const module = await Player.start()
   t.teardown(() => module.close())
   const ingress = { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${module.port}` }
-  const sidecar = await town.place.process(ID.users, { ingress })
+  const sidecar = await installation.place.process(ID.users, { ingress })
   t.teardown(() => sidecar.stop())
   module.reply = (_asked, socket) => {
     socket.end(answer('200 OK', [], 'last words'))
     return null
   }
-  const where = { ...(await town.ingress(ID.okapi, ID.okapi)), port: sidecar.port('ingress') }
+  const where = {
+    ...(await installation.ingress(ID.okapi, ID.okapi)),
+    port: sidecar.port('ingress'),
+  }
   const talk = new Talk(where)
   for (let i = 0; i < 5; i++) {
     t.is((await talk.send(get('/users/1', T)).next()).body, 'last words')

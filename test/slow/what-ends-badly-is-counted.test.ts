@@ -4,7 +4,7 @@ import { FLAG, RESET } from '../../src/wire/link/frames.ts'
 import { data, open, ping, reset } from '../support/link-frames.ts'
 import { limitHits, until } from '../support/scenario/metrics.ts'
 import { Rogue } from '../support/scenario/rogue.ts'
-import { answer, ask, get, ID, OK, Talk, Town, verdictOf } from '../support/scenario.ts'
+import { answer, ask, get, ID, Installation, OK, Talk, verdictOf } from '../support/scenario.ts'
 
 // A module with a key of its own breaks off exchanges as fast as it can, each of which costs Okapi a
 // connection: by bytes that no parser takes (the server is made to reset: CVE-2025-8671), by giving them
@@ -20,29 +20,29 @@ const ATTACK_MS = 3000
 const WAVE = 64
 const HONEST = 4
 
-let town: Town
+let installation: Installation
 /** Of the attacker: each attack is another's, with an unused budget. */
 let certificate: string
 const ATTACKERS = [ID.notes, ID.authtoken, ID.inventory, ID.login, ID.saml]
 
 test.before(async () => {
   const limits = { brokenOffPerSecond: PER_SECOND }
-  town = await Town.open({
+  installation = await Installation.open({
     processes: true,
     modules: [ID.users],
     more: { [ID.okapi]: { limits, log: { access: false } } },
   })
 })
 test.beforeEach(async () => {
-  certificate = await town.place.certificate(ATTACKERS.pop()!)
+  certificate = await installation.place.certificate(ATTACKERS.pop()!)
 })
 test.afterEach(() => {
-  town.okapi.reply = OK
-  town.okapi.partly = () => {}
+  installation.okapi.reply = OK
+  installation.okapi.partly = () => {}
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
-const port = () => town.sidecar(ID.okapi).port('ingress')
+const port = () => installation.sidecar(ID.okapi).port('ingress')
 const head = (start: string, ...lines: string[]) =>
   [`${start} HTTP/1.1`, 'Host: x', T, ...lines, '', ''].join('\r\n')
 
@@ -117,18 +117,18 @@ async function attackByHalves(ended: () => boolean): Promise<void> {
 async function honest(ended: () => boolean): Promise<Map<string, number>> {
   const verdicts = new Map<string, number>()
   while (!ended()) {
-    const verdict = verdictOf(await ask(town.egress(ID.users), get('/users/1', T)))
+    const verdict = verdictOf(await ask(installation.egress(ID.users), get('/users/1', T)))
     verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1)
   }
   return verdicts
 }
 
-const told = () => limitHits(town.sidecar(ID.okapi), 'brokenOffPerSecond')
+const told = () => limitHits(installation.sidecar(ID.okapi), 'brokenOffPerSecond')
 
 /** Attacks until it is told to stop, and counts the connections that Okapi got meanwhile. */
 async function under(t: ExecutionContext, attack: (ended: () => boolean) => Promise<void>) {
-  const { okapi } = town
-  t.is(verdictOf(await ask(town.egress(ID.users), get('/users/1', T))), '200')
+  const { okapi } = installation
+  t.is(verdictOf(await ask(installation.egress(ID.users), get('/users/1', T))), '200')
   const before = await told()
   const [connections, began] = [okapi.connections, performance.now()]
   let over = false
@@ -153,9 +153,9 @@ async function under(t: ExecutionContext, attack: (ended: () => boolean) => Prom
 for (const [what, wave] of Object.entries({ brokenLater, cancelled, uploadsThatNobodyReads })) {
   test.serial(`exchanges over a link: ${what}`, async (t) => {
     // Okapi answers uploads before it has read them, and is slow where it is asked to be.
-    town.okapi.reply = ({ first }) =>
+    installation.okapi.reply = ({ first }) =>
       first.includes('/slow') ? new Promise(() => {}) : answer('200 OK')
-    town.okapi.partly = (text, socket) => {
+    installation.okapi.partly = (text, socket) => {
       if (text.includes('Content-Length: 1000000')) socket.write(answer('413 Too Large'))
     }
     const { opened, most } = await under(t, (ended) => attackOverLinks(wave, ended))
@@ -173,7 +173,7 @@ test.serial('exchanges over a link: broken from the start', async (t) => {
 })
 
 test.serial('requests in halves over HTTP/1.1', async (t) => {
-  town.okapi.partly = (_text, socket) => socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+  installation.okapi.partly = (_text, socket) => socket.write('HTTP/1.1 100 Continue\r\n\r\n')
   const together = 16
   const { opened, most } = await under(t, async (ended) => {
     await Promise.all(Array.from({ length: together }, () => attackByHalves(ended)))

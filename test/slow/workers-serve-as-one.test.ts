@@ -8,12 +8,12 @@ import {
   ask,
   get,
   ID,
+  Installation,
   type Line,
   Place,
   Player,
   Process,
   Talk,
-  Town,
   verdictOf,
 } from '../support/scenario.ts'
 import { everywhere, factsOf, served } from '../support/workers.ts'
@@ -21,7 +21,7 @@ import { everywhere, factsOf, served } from '../support/workers.ts'
 const T = 'X-Okapi-Tenant: diku'
 const workers = 2
 
-let town: Town
+let installation: Installation
 let grants: string
 
 test.before(async () => {
@@ -29,15 +29,15 @@ test.before(async () => {
   grants = await place.file('grants.yaml', '[]\n')
   const more = { workers, policy: { grants } }
   const modules = [ID.users, ID.tags]
-  town = await Town.open({
+  installation = await Installation.open({
     processes: true,
     modules,
     more: { [ID.users]: more, [ID.tags]: more, [ID.okapi]: more },
   })
 })
-test.after.always(() => town?.close())
+test.after.always(() => installation?.close())
 
-const okapi = () => town.sidecar(ID.okapi)
+const okapi = () => installation.sidecar(ID.okapi)
 
 test.serial(
   'both threads serve at every listener, and one page tells the sum of what was sent',
@@ -46,11 +46,11 @@ test.serial(
     const ids = Array.from({ length: calls }, () => randomUUID())
     const answers = await Promise.all(
       ids.map((id) =>
-        ask(town.modules, get(`/${ID.users}/users/1`, T, `X-Okapi-Request-Id: ${id}`)),
+        ask(installation.modules, get(`/${ID.users}/users/1`, T, `X-Okapi-Request-Id: ${id}`)),
       ),
     )
     t.deepEqual(new Set(answers.map(verdictOf)), new Set(['200']))
-    const refused = await ask(town.egress(ID.tags), get('/users/1', T))
+    const refused = await ask(installation.egress(ID.tags), get('/users/1', T))
     t.is(verdictOf(refused), '403 interface-not-required')
 
     const each = await served(okapi())
@@ -74,9 +74,9 @@ test.serial(
       )
     t.is(series('sidecar_requests_total{direction="modules",status_class="2xx"}'), calls)
     t.is(series('sidecar_request_duration_seconds_count{direction="modules"}'), calls)
-    const { peers } = await factsOf(town.sidecar(ID.users))
+    const { peers } = await factsOf(installation.sidecar(ID.users))
     t.is(peers.find(({ name }) => name === ID.okapi)?.exchanges, calls)
-    const { refusals } = await factsOf(town.sidecar(ID.tags))
+    const { refusals } = await factsOf(installation.sidecar(ID.tags))
     t.deepEqual(
       refusals.map(({ reason }) => reason),
       ['interface-not-required'],
@@ -89,7 +89,7 @@ test.serial(
 )
 
 test.serial('a grant opens for connections of all threads, and closes for all', async (t) => {
-  const talks = await everywhere(town.sidecar(ID.tags), town.egress(ID.tags), 2)
+  const talks = await everywhere(installation.sidecar(ID.tags), installation.egress(ID.tags), 2)
   const verdicts = async () =>
     new Set(
       await Promise.all(
@@ -98,7 +98,9 @@ test.serial('a grant opens for connections of all threads, and closes for all', 
     )
   t.deepEqual(await verdicts(), new Set(['403 interface-not-required']))
   const hashes = async () =>
-    [await factsOf(okapi()), await factsOf(town.sidecar(ID.tags))].map(({ policy }) => policy.hash)
+    [await factsOf(okapi()), await factsOf(installation.sidecar(ID.tags))].map(
+      ({ policy }) => policy.hash,
+    )
   const before = await hashes()
   await change('- { caller: mod-tags, at: okapi, interface: users, why: a test of threads }\n')
   t.deepEqual(await verdicts(), new Set(['200']))
@@ -110,18 +112,18 @@ test.serial('a grant opens for connections of all threads, and closes for all', 
 })
 
 async function change(text: string): Promise<void> {
-  const all = [okapi(), town.sidecar(ID.tags)]
-  const told = ({ msg }: Line) => msg === 'policy'
+  const all = [okapi(), installation.sidecar(ID.tags)]
+  const told = ({ msg }: Line) => msg === 'policy loaded'
   const before = all.map(({ lines }) => lines.filter(told).length)
   writeFileSync(grants, text, { mode: 0o600 })
   await Promise.all(all.map((one, i) => one.say(told, before[i]! + 1)))
 }
 
 test.serial('a policy that does not hold is refused once, by no thread', async (t) => {
-  const tags = town.sidecar(ID.tags)
+  const tags = installation.sidecar(ID.tags)
   writeFileSync(grants, '- { caller: mod-tags, interface: users }\n', { mode: 0o600 })
   await tags.say(({ msg }) => msg === 'new policy refused')
-  const talks = await everywhere(tags, town.egress(ID.tags))
+  const talks = await everywhere(tags, installation.egress(ID.tags))
   for (const talk of talks) {
     t.is(verdictOf(await talk.send(get('/users/1', T)).next()), '403 interface-not-required')
     talk.close()
@@ -131,12 +133,12 @@ test.serial('a policy that does not hold is refused once, by no thread', async (
 })
 
 test.serial('the port of one sidecar is not shared with another', async (t) => {
-  const { place } = town
+  const { place } = installation
   const file = await place.file(
     'same.json',
     await place.configuration(ID.users, {
       ingress: {
-        listen: `127.0.0.1:${town.sidecar(ID.users).port('ingress')}`,
+        listen: `127.0.0.1:${installation.sidecar(ID.users).port('ingress')}`,
         forward: 'http://127.0.0.1:1',
       },
       workers,
@@ -148,7 +150,7 @@ test.serial('the port of one sidecar is not shared with another', async (t) => {
 })
 
 test.serial('a Unix socket is served too', async (t) => {
-  const { place } = town
+  const { place } = installation
   const path = join(place.directory, 'module.sock')
   const unix = await place.process(ID.tags, {
     egress: { listen: `unix:${path}`, gateway: 'https://127.0.0.1:1', url: 'http://localhost' },
@@ -212,10 +214,10 @@ test.serial('drain finishes what runs in every thread, and says nothing less', a
 })
 
 test.serial('many long lines from all threads: each is whole', async (t) => {
-  const tags = town.sidecar(ID.tags)
+  const tags = installation.sidecar(ID.tags)
   const id = 'x'.repeat(480)
   const before = tags.lines.length
-  const talks = await everywhere(tags, town.egress(ID.tags), 4)
+  const talks = await everywhere(tags, installation.egress(ID.tags), 4)
   const rounds = 50
   for (let round = 0; round < rounds; round++) {
     await Promise.all(

@@ -152,7 +152,7 @@ interface Upstream {
 }
 
 /** Callers and upstreams without any wire between them, moved event by event. */
-class Town {
+class Installation {
   readonly clock: StoppedClock = { now: 1000 }
   readonly pool = new MemoryPool({}, this.clock)
   readonly callers: readonly Caller[]
@@ -280,17 +280,17 @@ export async function chaos(
   all: readonly (readonly Plan[])[],
   script: readonly Event[],
 ): Promise<string | null> {
-  const town = new Town(all)
-  for (const event of script) await town.happen(event)
-  await town.calm()
-  const wrong = wrongWithCallers(town) ?? (await wrongWithUpstreams(town))
-  for (const { bench } of town.callers) bench.socket.destroy()
+  const installation = new Installation(all)
+  for (const event of script) await installation.happen(event)
+  await installation.calm()
+  const wrong = wrongWithCallers(installation) ?? (await wrongWithUpstreams(installation))
+  for (const { bench } of installation.callers) bench.socket.destroy()
   await settled()
-  return wrong ?? leftBehind(town)
+  return wrong ?? leftBehind(installation)
 }
 
 /** Each caller is answered in order, by its own answers, and none waits for ever. */
-function wrongWithCallers({ callers }: Town): string | null {
+function wrongWithCallers({ callers }: Installation): string | null {
   for (const { bench, ids, text, sent, ended } of callers) {
     const { socket, handler } = bench
     const answers = [...socket.sent.matchAll(/\[(?:for )?(\S+)\]/g)].map(([, id]) => id!)
@@ -309,7 +309,7 @@ function wrongWithCallers({ callers }: Town): string | null {
 }
 
 /** No request was sent twice, none was mixed with another, and what was whole is whole. */
-async function wrongWithUpstreams({ upstreams, callers }: Town): Promise<string | null> {
+async function wrongWithUpstreams({ upstreams, callers }: Installation): Promise<string | null> {
   const seen = new Set<string>()
   const texts = new Map(
     callers.flatMap(({ ids, text }) =>
@@ -332,7 +332,7 @@ async function wrongWithUpstreams({ upstreams, callers }: Town): Promise<string 
 }
 
 /** When all callers are gone nothing of them is left. */
-function leftBehind({ pool, callers }: Town): string | null {
+function leftBehind({ pool, callers }: Installation): string | null {
   if (pool.pool.exchanges !== 0) return `${pool.pool.exchanges} exchanges are left behind`
   for (const { bench, ids } of callers) {
     const { heads, ended } = bench.handler

@@ -186,7 +186,7 @@ export function doorOf(
   const limits = { ...places, brokenOffPerSecond: 0, bufferedBytes: 33_554_432, ...options.limits }
   const shares = new Shares(limits, name === 'okapi', { now: 0 })
   const policies = { current: options.compiled ?? policy }
-  const house: RequestHandlerOptions = {
+  const handled: RequestHandlerOptions = {
     okapiUrl,
     self: 'http://127.0.0.1:8081',
     trueCallers: new TrueCallers(policies, options.exchanges),
@@ -211,7 +211,7 @@ export function doorOf(
   const place = { policy: policies.current, at, upstream, share: shareOf(name, shares) }
   const listener = { ...LISTENER_RULES[name], destination }
   const context = () => new RequestContext(listener, caller, peer, place)
-  return { policy, policies, okapiUrl, told, handler: requestHandler(house), context }
+  return { policy, policies, okapiUrl, told, handler: requestHandler(handled), context }
 }
 
 function shareOf(name: ListenerName, shares: Shares): Share {

@@ -119,13 +119,13 @@ export class Rotating {
 
   /** Generations that it has told of so far, the first among them. */
   get generations(): number {
-    return this.process.lines.filter(({ msg }) => msg === 'credentials').length
+    return this.process.lines.filter(({ msg }) => msg === 'credentials loaded').length
   }
 
   /** Resolves when it has told of this generation. */
   async reached(generation: number): Promise<void> {
     await this.process.say(
-      ({ msg, generation: each }) => msg === 'credentials' && each === generation,
+      ({ msg, generation: each }) => msg === 'credentials loaded' && each === generation,
     )
   }
 

@@ -124,8 +124,8 @@ export class Place {
   }
 }
 
-/** Which sidecars a town has, and what their files say beyond the ordinary. */
-export interface TownPlan {
+/** Which sidecars a installation has, and what their files say beyond the ordinary. */
+export interface InstallationPlan {
   readonly modules: readonly string[]
   readonly descriptors?: readonly { readonly id: string }[]
   /** By module id. */
@@ -135,7 +135,7 @@ export interface TownPlan {
 }
 
 /** Okapi's sidecar and those of some modules, each in front of a server that the test plays. */
-export class Town {
+export class Installation {
   readonly place: Place
   /** Plays Okapi itself. */
   readonly okapi: Player
@@ -152,16 +152,21 @@ export class Town {
     this.#start = processes ? 'process' : 'sidecar'
   }
 
-  static async open(plan: TownPlan): Promise<Town> {
+  static async open(plan: InstallationPlan): Promise<Installation> {
     const { modules, descriptors = [], more = {}, processes = false } = plan
     const place = await Place.make(descriptors)
-    const town = new Town(place, await Player.start(), await Cable.start(), processes)
+    const installation = new Installation(
+      place,
+      await Player.start(),
+      await Cable.start(),
+      processes,
+    )
     try {
-      await Promise.all(modules.map((id) => town.#openModule(id, more[id] ?? {})))
-      await town.#openOkapi(more[ID.okapi] ?? {})
-      return town
+      await Promise.all(modules.map((id) => installation.#openModule(id, more[id] ?? {})))
+      await installation.#openOkapi(more[ID.okapi] ?? {})
+      return installation
     } catch (error) {
-      await town.close()
+      await installation.close()
       throw error
     }
   }
@@ -228,5 +233,5 @@ export class Town {
 }
 
 function absent(id: string): never {
-  throw new Error(`${id} is not in this town`)
+  throw new Error(`${id} is not in this installation`)
 }

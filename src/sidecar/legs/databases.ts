@@ -1,49 +1,23 @@
-import type { Socket } from 'node:net'
-import type { Config } from '../../config/config.ts'
 import type { DatabaseSettings } from '../../config/database.ts'
-import type { CredentialsInForce } from '../../credentials/credentials.ts'
-import type { Logger } from '../../observe/log.ts'
-import type { Metrics } from '../../observe/metrics.ts'
-import type { History } from '../../observe/status/history.ts'
 import { ServerConnector } from '../../postgres/server-connection.ts'
 import type { DatabaseSession } from '../../postgres/session.ts'
 import { type DatabaseEvents, DatabaseSessions } from '../../postgres/sessions.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
-import type { CoarseClock, Ticking } from '../../transport/clock.ts'
-import type { Descriptors } from '../../transport/descriptors.ts'
-import type { NameResolver } from '../../transport/name-resolver.ts'
+import type { Ticking } from '../../transport/clock.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
-import type { BoundAddresses, Listeners } from '../listeners.ts'
+import type { BoundAddresses } from '../listeners.ts'
+import { EarlyConnections, type LegOptions, LOOK_MS } from './leg.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
-
-/** What the database leg is made with. */
-export interface DatabasesOptions {
-  readonly config: Config
-  readonly clock: CoarseClock
-  readonly descriptors: Descriptors
-  readonly names: NameResolver
-  readonly credentials: CredentialsInForce
-  readonly listeners: Pick<Listeners, 'other'>
-  readonly metrics: Metrics
-  readonly log: Logger
-  readonly history: History
-}
-
-/** How often files of trust are looked at, and sessions held against the clock. */
-const LOOK_MS = 1000
-
-type Accept = (socket: Socket, peer: string, settle: () => boolean) => void
 
 /** The listeners of `postgres`, and every session behind them. */
 export class Databases implements Ticking {
-  readonly #options: DatabasesOptions
+  readonly #options: LegOptions
   readonly #legs: DatabaseLeg[] = []
-  /** Null: everything listens. Until then those who come wait, and nothing is read. */
-  #early: Map<Socket, () => void> | null = new Map()
+  readonly #early = new EarlyConnections()
   #lookAt = 0
   #unsubscribe = () => {}
 
-  constructor(options: DatabasesOptions) {
+  constructor(options: LegOptions) {
     this.#options = options
   }
 
@@ -61,9 +35,8 @@ export class Databases implements Ticking {
     for (const settings of config.postgres) {
       const leg = new DatabaseLeg(settings, this.#options, places)
       this.#legs.push(leg)
-      const accept: Accept = (socket, peer, settle) => leg.sessions.accept(socket, peer, settle)
       const address = await listeners.other(settings.listen, (socket, peer, slot) =>
-        this.#accepted(accept, socket, peer, () => slot.settle()),
+        this.#early.accepted(socket, () => leg.sessions.accept(socket, peer, () => slot.settle())),
       )
       bound.push(address)
     }
@@ -73,9 +46,7 @@ export class Databases implements Ticking {
   }
 
   serve(): void {
-    const early = this.#early ?? new Map()
-    this.#early = null
-    for (const begin of early.values()) begin()
+    this.#early.serve()
   }
 
   async drain(): Promise<void> {
@@ -85,7 +56,7 @@ export class Databases implements Ticking {
   destroy(): void {
     this.#options.clock.unwatch(this)
     this.#unsubscribe()
-    for (const socket of this.#early?.keys() ?? []) socket.destroy()
+    this.#early.destroy()
     for (const { sessions } of this.#legs) sessions.destroy()
   }
 
@@ -98,14 +69,6 @@ export class Databases implements Ticking {
     }
   }
 
-  #accepted(accept: Accept, socket: Socket, peer: string, settle: () => boolean): void {
-    const early = this.#early
-    if (early === null) return accept(socket, peer, settle)
-    socket.on('error', () => socket.destroy())
-    socket.once('close', () => early.delete(socket))
-    early.set(socket, () => accept(socket, peer, settle))
-  }
-
   #judgeAgain(): void {
     for (const leg of this.#legs) leg.judgeAgain()
   }
@@ -114,12 +77,12 @@ export class Databases implements Ticking {
 /** One listener, its server, and what both are trusted by. */
 class DatabaseLeg {
   readonly sessions: DatabaseSessions
-  readonly #options: DatabasesOptions
+  readonly #options: LegOptions
   readonly #records = new WeakMap<DatabaseSession, NamedServerRecord>()
   readonly #trusted: NamedServers
   readonly #server: string
 
-  constructor(settings: DatabaseSettings, options: DatabasesOptions, places: { taken: number }) {
+  constructor(settings: DatabaseSettings, options: LegOptions, places: { taken: number }) {
     const { config, clock, descriptors, names, metrics } = options
     const { connectMs, handshakeMs } = config.limits
     this.#options = options
@@ -158,7 +121,7 @@ class DatabaseLeg {
     const why = (problem: string) =>
       this.#options.log.error({ ...this.#facts(), problem }, 'database trust refused')
     if (this.#trusted.changed(why)) {
-      this.#options.log.info(this.#facts(), 'database trust')
+      this.#options.log.info(this.#facts(), 'database trust loaded')
       this.judgeAgain()
     }
   }
@@ -207,7 +170,10 @@ class DatabaseLeg {
       ended: (facts, { server, why, ...end }) => {
         if (!config.log.access) return
         const broken = why === '' ? {} : { why }
-        log.info({ direction: 'postgres', ...facts, server, ...end, ...broken }, 'session')
+        log.info(
+          { direction: 'postgres', ...facts, server, ...end, ...broken },
+          'database session ended',
+        )
       },
       limitHit: (limit) => metrics.limitHit(limit),
     }

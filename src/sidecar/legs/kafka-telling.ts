@@ -63,7 +63,10 @@ export class KafkaTelling {
         if (!config.log.access) return
         const broken = why === '' ? {} : { why }
         const at = broker === undefined ? {} : { broker }
-        log.info({ direction: DIRECTION, ...facts, ...at, ...end, ...broken }, 'kafka connection')
+        log.info(
+          { direction: DIRECTION, ...facts, ...at, ...end, ...broken },
+          'kafka connection ended',
+        )
       },
       limitHit: (limit) => metrics.limitHit(limit),
     }
@@ -77,7 +80,7 @@ export class KafkaTelling {
       broker: `${host}:${port}`,
       listen: formatAddress(local),
     }
-    if (before === undefined) log.info(said, 'kafka broker')
+    if (before === undefined) log.info(said, 'kafka broker added')
     else log.info({ ...said, before: `${before.host}:${before.port}` }, 'kafka broker moved')
   }
 
@@ -89,7 +92,7 @@ export class KafkaTelling {
   }
 
   trustTaken(): void {
-    this.#parts.log.info(this.#facts(), 'kafka trust')
+    this.#parts.log.info(this.#facts(), 'kafka trust loaded')
   }
 
   trustFailed(problem: string): void {

@@ -1,48 +1,28 @@
-import type { Socket } from 'node:net'
-import type { Config } from '../../config/config.ts'
 import type { KafkaSettings } from '../../config/kafka.ts'
-import type { CredentialsInForce } from '../../credentials/credentials.ts'
 import { BrokerConnector } from '../../kafka/broker-connector.ts'
 import type { BrokerSession } from '../../kafka/broker-session.ts'
 import { BrokerSessions } from '../../kafka/broker-sessions.ts'
 import { Brokers } from '../../kafka/brokers.ts'
 import type { KafkaRules } from '../../kafka/rules.ts'
-import type { Logger } from '../../observe/log.ts'
-import type { Metrics } from '../../observe/metrics.ts'
-import type { History } from '../../observe/status/history.ts'
 import type { Address } from '../../transport/address.ts'
-import type { CoarseClock, Ticking } from '../../transport/clock.ts'
-import type { Descriptors } from '../../transport/descriptors.ts'
-import type { NameResolver } from '../../transport/name-resolver.ts'
+import type { Ticking } from '../../transport/clock.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
-import type { BoundAddresses, Listeners } from '../listeners.ts'
+import type { BoundAddresses } from '../listeners.ts'
 import { KafkaTelling } from './kafka-telling.ts'
+import { EarlyConnections, type LegOptions, LOOK_MS } from './leg.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
 
 /** What the Kafka leg is made with. */
-export interface KafkaLegOptions {
-  readonly config: Config
-  readonly clock: CoarseClock
-  readonly descriptors: Descriptors
-  readonly names: NameResolver
-  readonly credentials: CredentialsInForce
-  readonly listeners: Pick<Listeners, 'other'>
-  readonly metrics: Metrics
-  readonly log: Logger
-  readonly history: History
+export interface KafkaLegOptions extends LegOptions {
   /** As they are now. */
   readonly rules: () => KafkaRules
 }
-
-/** How often the file of trust is looked at, and sessions held against the clock. */
-const LOOK_MS = 1000
 
 /** The listeners of `kafka`, one for each broker, and every session behind them. */
 export class KafkaLeg implements Ticking {
   readonly #options: KafkaLegOptions
   #parts: LegParts | undefined
-  /** Null: everything listens. Until then those who come wait, and nothing is read. */
-  #early: Map<Socket, () => void> | null = new Map()
+  readonly #early = new EarlyConnections()
   #unsubscribe = () => {}
   #lookAt = 0
   #closing = false
@@ -74,9 +54,7 @@ export class KafkaLeg implements Ticking {
   }
 
   serve(): void {
-    const early = this.#early ?? new Map()
-    this.#early = null
-    for (const begin of early.values()) begin()
+    this.#early.serve()
   }
 
   async drain(): Promise<void> {
@@ -88,7 +66,7 @@ export class KafkaLeg implements Ticking {
     this.#closing = true
     this.#options.clock.unwatch(this)
     this.#unsubscribe()
-    for (const socket of this.#early?.keys() ?? []) socket.destroy()
+    this.#early.destroy()
     this.#parts?.sessions.destroy()
   }
 
@@ -171,16 +149,10 @@ export class KafkaLeg implements Ticking {
   #listen(address: Address, nodeId: number | undefined): Promise<string> {
     const { sessions } = this.#parts!
     return this.#options.listeners.other(address, (socket, peer, slot) =>
-      this.#accepted(socket, () => sessions.accept(socket, peer, nodeId, () => slot.settle())),
+      this.#early.accepted(socket, () =>
+        sessions.accept(socket, peer, nodeId, () => slot.settle()),
+      ),
     )
-  }
-
-  #accepted(socket: Socket, accept: () => void): void {
-    const early = this.#early
-    if (early === null) return accept()
-    socket.on('error', () => socket.destroy())
-    socket.once('close', () => early.delete(socket))
-    early.set(socket, accept)
   }
 }
 

@@ -1,15 +1,15 @@
 import type { BoundAddresses } from '../listeners.ts'
-import type { Databases, DatabasesOptions } from './databases.ts'
+import type { Databases } from './databases.ts'
 import type { KafkaLeg, KafkaLegOptions } from './kafka.ts'
 
 /** The legs that carry sessions instead of calls. Their code is loaded only where they are configured. */
 export class SessionLegs {
-  readonly #options: DatabasesOptions & KafkaLegOptions
+  readonly #options: KafkaLegOptions
   #databases: Databases | undefined
   #kafka: KafkaLeg | undefined
   #destroyed = false
 
-  constructor(options: DatabasesOptions & KafkaLegOptions) {
+  constructor(options: KafkaLegOptions) {
     this.#options = options
   }
 

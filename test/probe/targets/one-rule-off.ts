@@ -14,7 +14,7 @@ import type { Identity } from '../../../src/trust/identity.ts'
 import { labelOf } from '../../../src/trust/pin.ts'
 import { EXCEPTABLE } from '../../../src/wire/target.ts'
 
-/** Takes one rule out of the house and gives back how to put it in again. No setting can do this. */
+/** Takes one rule out of the product, and gives back how to put it in again. No setting can do this. */
 export type TurnOff = () => () => void
 
 /** A listener takes a kind of header line as it comes; Okapi’s unless another table is given. */

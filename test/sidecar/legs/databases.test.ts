@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import test from 'ava'
-import { Databases, type DatabasesOptions } from '../../../src/sidecar/legs/databases.ts'
+import { Databases } from '../../../src/sidecar/legs/databases.ts'
+import type { LegOptions } from '../../../src/sidecar/legs/leg.ts'
 import { CoarseClock } from '../../../src/transport/clock.ts'
 import { until } from '../../support/patience.ts'
 
@@ -29,7 +30,7 @@ async function opened() {
         return '127.0.0.1:5432'
       },
     },
-  } as unknown as DatabasesOptions)
+  } as unknown as LegOptions)
   await databases.open()
   return { databases, clock, subscribers, accept: (socket: Socket) => accepted?.(socket, '', SLOT) }
 }

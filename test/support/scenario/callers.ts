@@ -3,7 +3,7 @@ import net, { type Socket } from 'node:net'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { until } from '../patience.ts'
-import { ID, type Town } from '../scenario.ts'
+import { ID, type Installation } from '../scenario.ts'
 import { readMessage, verdictOf } from './messages.ts'
 
 /** Who calls: by the plain port of its own sidecar, by TLS with its key alone, from an address. */
@@ -39,12 +39,12 @@ export class Call {
 
 /** Many callers of Okapi, each by its own way. */
 export class Callers {
-  readonly #town: Town
+  readonly #installation: Installation
   readonly #shown: string
 
   /** @param shown the folder of the certificate that `public` shows */
-  constructor(town: Town, shown: string) {
-    this.#town = town
+  constructor(installation: Installation, shown: string) {
+    this.#installation = installation
     this.#shown = shown
   }
 
@@ -61,12 +61,12 @@ export class Callers {
   }
 
   #connect(from: From): Socket {
-    const town = this.#town
-    if ('egress' in from) return net.connect(town.egress(from.egress), '127.0.0.1')
-    const okapi = town.sidecar(ID.okapi)
+    const installation = this.#installation
+    if ('egress' in from) return net.connect(installation.egress(from.egress), '127.0.0.1')
+    const okapi = installation.sidecar(ID.okapi)
     if ('key' in from) {
       const file = (name: string) =>
-        readFileSync(join(town.place.directory, 'certs', from.key, name))
+        readFileSync(join(installation.place.directory, 'certs', from.key, name))
       const own = { ca: file('ca.crt'), cert: file('tls.crt'), key: file('tls.key') }
       const host = '127.0.0.1'
       return tls.connect({ host, port: okapi.port('ingress'), ...own, checkServerIdentity })

@@ -45,7 +45,7 @@ async function operator(...argv: string[]): Promise<string> {
 }
 
 /** An installation in one namespace, made as an operator makes it: `certs`, `policy pack`, helm. */
-export class Town {
+export class Installation {
   readonly cluster: Cluster
 
   private constructor(cluster: Cluster) {
@@ -53,12 +53,12 @@ export class Town {
   }
 
   /** The CA, the packed policy, and a namespace that takes only what is `restricted`. */
-  static async found(cluster: Cluster): Promise<Town> {
-    const town = new Town(cluster)
+  static async found(cluster: Cluster): Promise<Installation> {
+    const installation = new Installation(cluster)
     await operator('certs', 'init', '--dir', CA, '--trust-domain', TRUST_DOMAIN)
     await operator('policy', 'pack', join(ROOT, 'src/demo/descriptors'), '-o', PACKED)
     await cluster.apply(namespace(NAMESPACE, 'restricted'))
-    return town
+    return installation
   }
 
   /** Its certificate, and the Secret of its name. */

@@ -13,7 +13,7 @@ const SERVING = [
   ...['trust', 'transport', 'wire', 'audit'],
 ]
 
-/** The arrows of the house (DESIGN section 7): what a room may import beside itself and the leaves. */
+/** Which room imports which: what a room may import beside itself and the leaves. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['cli'],
   cli: ['analysis', 'sidecar', ...SERVING, ...['x509', 'pki', 'probe', 'demo']],
@@ -60,7 +60,7 @@ const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((na
 )
 const IMPORTS = FILES.flatMap(importsOf)
 
-/** `import`, `export ... from` and `import()` of files of this house. */
+/** `import`, `export ... from` and `import()` of files of this repository. */
 function importsOf(from: string): Import[] {
   const text = readFileSync(join(SRC, from), 'utf8')
   const pattern =

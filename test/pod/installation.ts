@@ -33,7 +33,7 @@ async function certs(...argv: string[]): Promise<void> {
 }
 
 /** The network, the CA, the packed policy. */
-export async function foundTown(): Promise<void> {
+export async function startInstallation(): Promise<void> {
   await podman('network', 'create', '--ipv6', NETWORK)
   await certs('init', '--trust-domain', TRUST_DOMAIN)
   await certs('issue', 'operator/anna', '--powerful')
