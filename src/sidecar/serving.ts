@@ -134,12 +134,7 @@ export class Serving implements ServingThreads {
     const shares = new Shares(config.limits, besideOkapi(config), clock)
     this.#shares = shares
     this.#concurrency = concurrencyOf(config)
-    const connections = new Connections(
-      settings,
-      requestHandler(this.#handlerOptions()),
-      links,
-      shares,
-    )
+    const connections = new Connections(settings, requestHandler(this.#handling()), links, shares)
     this.#connections = connections
     this.#legs = new SessionLegs({
       ...{ config, clock, descriptors, names, credentials, listeners, metrics },
@@ -279,7 +274,7 @@ export class Serving implements ServingThreads {
     return new PlainPeers({ migration, connectionsPerPeer, ...told })
   }
 
-  #handlerOptions() {
+  #handling() {
     const { config, metrics, policies, clock, exchanges, log, brought, auditing } = this.#parts
     const { module, ingress, policy } = config
     const kept = { metrics, history: this.#history }

@@ -45,7 +45,7 @@ let installation: Installation
 test.after.always(() => installation?.close())
 
 for (const { name, more } of WAYS) {
-  test.serial(`${name}: a installation opens`, async (t) => {
+  test.serial(`${name}: an installation opens`, async (t) => {
     if (installation !== undefined) await installation.close()
     const enforcing = { ...more, policy: ENFORCE }
     const workers = 'workers' in more ? { ...more, workers: 1 } : more

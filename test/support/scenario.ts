@@ -124,7 +124,7 @@ export class Place {
   }
 }
 
-/** Which sidecars a installation has, and what their files say beyond the ordinary. */
+/** Which sidecars an installation has, and what their files say beyond the ordinary. */
 export interface InstallationPlan {
   readonly modules: readonly string[]
   readonly descriptors?: readonly { readonly id: string }[]
