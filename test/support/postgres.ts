@@ -259,12 +259,13 @@ export class DatabaseSidecar extends Rotating {
     this.cluster = cluster
   }
 
-  /** Starts one; `more` adds to the entry of `postgres`, `sections` replaces others. */
+  /** Starts one; `more` adds to the entry of `postgres`, `sections` replaces others; `under` as in Process. */
   static async start(
     t: Ending,
     cluster: Cluster,
     more: Readonly<Record<string, unknown>> = {},
     sections: Readonly<Record<string, unknown>> = {},
+    under: readonly string[] = [],
   ): Promise<DatabaseSidecar> {
     const directory = mkdtempSync(join(tmpdir(), 'pg-sidecar-'))
     t.teardown(() => rmSync(directory, { recursive: true, force: true }))
@@ -291,8 +292,10 @@ export class DatabaseSidecar extends Rotating {
       ...sections,
     }
     writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
-    const start = 'workers' in sections ? Sidecar.process : Sidecar.start
-    sidecar.process = await start(MODULE, file)
+    const apart = 'workers' in sections || under.length > 0
+    sidecar.process = await (apart
+      ? Sidecar.process(MODULE, file, {}, under)
+      : Sidecar.start(MODULE, file))
     t.teardown(() => sidecar.process.stop())
     return sidecar
   }
