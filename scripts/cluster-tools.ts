@@ -1,9 +1,10 @@
 // Compiles what `npm run test:cluster` brings up, from Go modules and by version: etcd, Kubernetes, CoreDNS, the
 // controllers of cert-manager. The first time that takes 35 minutes of CPU time and 6 GB in Go's caches; what is
 // compiled stays there, so an interrupted build goes on where it was, and what is built is not built again. What
-// cannot be had is one line that begins with `skipped:`; the exit code is 1 then.
+// cannot be had is one line that begins with `skipped:`; the exit code is 1 then. With `more` it compiles what
+// `npm run test:cluster:more` brings up besides.
 //
-//     npm run cluster-tools
+//     npm run cluster-tools [-- more]
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -12,15 +13,15 @@ import {
   DEFINITIONS,
   definitionPath,
   definitionPaths,
+  isNeeded,
   KUBERNETES,
   PROGRAMS,
   type ProgramName,
   programPath,
+  STAGING,
   sourceOf,
 } from '../test/cluster/programs.ts'
 
-/** The parts of Kubernetes that are modules of their own have a version each. */
-const STAGING = `v0.${KUBERNETES.split('.').slice(1).join('.')}`
 const GO = '1.26.0'
 
 interface Modules {
@@ -116,7 +117,8 @@ if (!existsSync(programPath('kube'))) {
     'cluster-tools: a first build takes 35 minutes of CPU time; interrupted, it goes on where it was',
   )
 }
-const names = Object.keys(PROGRAMS) as ProgramName[]
+const more = process.argv.slice(2).includes('more')
+const names = (Object.keys(PROGRAMS) as ProgramName[]).filter((name) => more || isNeeded(name))
 const parts: [string, readonly string[], () => void][] = [
   ['definitions', definitionPaths(), bringDefinitions],
   ...names.map((name): [string, string[], () => void] => [

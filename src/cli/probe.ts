@@ -76,6 +76,7 @@ Options:
                          ${Object.keys(GROUPS).slice(6).join(' ')}
     --deadline 30s       for all attacks; one that has not finished by then is
                          inconclusive
+    --wait 20s           how long to try until the target can be reached at all
     --stall 15s          how long the target may keep an idle connection
     --report FILE        one HTML page          --junit FILE    JUnit XML
     --sarif FILE         SARIF 2.1.0            --json          to stdout
@@ -115,6 +116,7 @@ const OPTIONS = {
   only: { type: 'string', multiple: true },
   skip: { type: 'string', multiple: true },
   deadline: { type: 'string', default: '30s' },
+  wait: { type: 'string' },
   stall: { type: 'string', default: '15s' },
   report: { type: 'string' },
   junit: { type: 'string' },
@@ -144,7 +146,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     backend === undefined
       ? await prepare(await given(target, values), signal)
       : [await backend.prepare(signal, TIMEOUT_MS)]
-  await requireReachable(rounds[0]!.context)
+  const { wait } = values
+  await requireReachable(rounds[0]!.context, wait === undefined ? 0 : durationMs('wait', wait))
   const startedAt = new Date()
   const began = performance.now()
   // What needs no stolen credentials is tried once, whatever others there are.

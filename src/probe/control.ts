@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, fault } from '../fault.ts'
 import { ordinaryLogin } from './attacks/database.ts'
 import { ordinaryMetadata } from './attacks/kafka.ts'
@@ -67,14 +68,31 @@ export function controlSentence({ as, let: inside, because, advice }: Control): 
   return `${call} So the tricks were tried by a caller that is not let in; to try them with one that is, ${advice ?? 'give --ca, or credentials that the target accepts'}.`
 }
 
-/** Throws a Fault where not even a TCP connection comes up: then nothing can be judged. */
-export async function requireReachable({ target, timeoutMs }: Context): Promise<void> {
+const BETWEEN_TRIES_MS = 250
+
+/**
+ * Throws a Fault where not even a TCP connection comes up: then nothing can be judged. It tries for `waitMs`, for a
+ * network that knows a new pod only after a moment.
+ */
+export async function requireReachable(context: Context, waitMs = 0): Promise<void> {
+  const end = performance.now() + waitMs
+  for (;;) {
+    const problem = await connectProblem(context)
+    if (problem === undefined) return
+    if (performance.now() >= end || context.signal.aborted) {
+      throw fault(`${hostLine(context.target)} cannot be reached (${problem})`)
+    }
+    await sleep(BETWEEN_TRIES_MS)
+  }
+}
+
+async function connectProblem({ target, timeoutMs }: Context): Promise<string | undefined> {
   const socket = openSocket({ ...target, tls: false })
   try {
     await once(socket, 'connect', { signal: AbortSignal.timeout(timeoutMs) })
+    return undefined
   } catch (error) {
-    const code = errorCode(error) ?? String(error)
-    throw fault(`${hostLine(target)} cannot be reached (${code})`)
+    return errorCode(error) ?? String(error)
   } finally {
     socket.destroy()
   }

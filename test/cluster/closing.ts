@@ -2,35 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from './cluster.ts'
 import { NFT_IMAGE } from './images.ts'
-import type { Installation } from './installation.ts'
 import { moduleArgs, NAMESPACE, namespace, OKAPI, productOf, valuesOf } from './modules.ts'
+import { reach } from './outsiders.ts'
 import { real, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
 
 const TAGS = 'mod-tags-3.1.0'
 const GUARDED = 'guarded'
-
-/** What becomes of a connection that a container makes. */
-function reach(
-  installation: Installation,
-  namespaceName: string,
-  pod: string,
-  container: string,
-  to: string,
-  port: number,
-) {
-  const script = `
-    import { connect } from 'node:net'
-    const socket = connect(${port}, '${to}')
-    const say = (what) => { console.log(what); process.exit() }
-    socket.setTimeout(3000, () => say('silent'))
-    socket.on('connect', () => say('open'))
-    socket.on('error', ({ code }) => say(code))`
-  return installation.cluster.must(
-    ...['-n', namespaceName, 'exec', pod, '-c', container, '--'],
-    ...['node', '--input-type=module', '-e', script],
-  )
-}
 
 test('rules of the pod: its module is not reached, and does not get out', real, async () => {
   const installation = theInstallation()

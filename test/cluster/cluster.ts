@@ -8,7 +8,8 @@ import { definitionPaths, type ProgramName, programPath } from './programs.ts'
 import { until } from './until.ts'
 
 const SERVER = `https://${BRIDGE.address}:6443`
-const SERVICES = '10.245.0.0/24'
+/** The network of Services that have an address. */
+export const SERVICES = '10.245.0.0/24'
 const ETCD = 'http://127.0.0.1:2379'
 const BIN = join(PLACE, 'bin')
 const FIRST_KUBELET_PORT = 10250
@@ -127,8 +128,19 @@ export class Cluster {
   }
 
   /** Starts another program beside the cluster, as its administrator. */
-  startBeside(name: ProgramName): void {
-    this.#enclosure.start(name, programPath(name), this.#admin)
+  startBeside(name: ProgramName, ...args: readonly string[]): void {
+    this.start(name, programPath(name), this.#admin, ...args)
+  }
+
+  /** Starts any program on the machine of the nodes, until the end. */
+  start(name: string, file: string, ...args: readonly string[]): void {
+    this.#enclosure.start(name, file, ...args)
+  }
+
+  /** A file by which a program finds the API server as this user. */
+  async kubeconfigOf(name: string, subject: string): Promise<string> {
+    await issuePair(name, subject)
+    return writeKubeconfig(name, SERVER)
   }
 
   log(name: string): string {

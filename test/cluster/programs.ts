@@ -15,9 +15,14 @@ interface Program {
   readonly likeKubernetes?: boolean
   /** It runs where there is no C library. */
   readonly alone?: boolean
+  /** Only `npm run test:cluster:more` needs it, and skips what it has not. */
+  readonly optional?: boolean
   /** What the linker writes into it: variable and value. */
   readonly says?: Readonly<Record<string, string>>
 }
+
+/** The parts of Kubernetes that are modules of their own have a version each. */
+export const STAGING = `v0.${KUBERNETES.split('.').slice(1).join('.')}`
 
 const SAYS = 'k8s.io/component-base/version'
 const [MAJOR, MINOR] = KUBERNETES.split('.')
@@ -39,6 +44,11 @@ export const PROGRAMS = {
   certmanager: {
     module: OPERATORS.certManager,
     likeKubernetes: true,
+  },
+  netpol: {
+    module: 'github.com/cloudnativelabs/kube-router/v2@v2.1.0',
+    likeKubernetes: true,
+    optional: true,
   },
 } as const satisfies Readonly<Record<string, Program>>
 
@@ -62,11 +72,22 @@ export function programPath(name: ProgramName): string {
   return join(CLUSTER_CACHE, `${name}-${hash}`)
 }
 
+/** Whether there is no cluster without it. */
+export function isNeeded(name: ProgramName): boolean {
+  return !(PROGRAMS[name] as Program).optional
+}
+
 /** What `npm run cluster-tools` has not brought yet. */
 export function notBuilt(): string[] {
-  const names = Object.keys(PROGRAMS) as ProgramName[]
+  const names = (Object.keys(PROGRAMS) as ProgramName[]).filter(isNeeded)
   const files = [...names.map(programPath), ...definitionPaths()]
   return files.filter((path) => !existsSync(path)).map((path) => basename(path))
+}
+
+/** Why a test cannot be run that needs such programs besides, if it cannot. */
+export function lacks(...names: readonly ProgramName[]): string | undefined {
+  const lacking = names.filter((name) => !existsSync(programPath(name)))
+  return lacking.length === 0 ? undefined : `npm run cluster-tools -- more has not made ${lacking}`
 }
 
 const CERT_MANAGER = 'deploy/crds'

@@ -7,7 +7,7 @@ import { cleanUp, missing, PLACE } from '../pod/podman.ts'
 import { Cluster } from './cluster.ts'
 import { archiveImages } from './images.ts'
 import { type Calls, Installation } from './installation.ts'
-import { notBuilt } from './programs.ts'
+import { lacks, notBuilt, type ProgramName } from './programs.ts'
 
 // One cluster and one installation for all tests of a run: they are registered in one process, and change what the
 // next one finds only where they say so.
@@ -25,6 +25,15 @@ if (why !== undefined) console.log(`skipped: a real cluster: ${why}`)
 
 /** What each of these tests is registered with: they are skipped where there can be no cluster. */
 export const real = why === undefined ? {} : { skip: why }
+
+/** The same for tests that need such programs besides, and such tools of the machine. */
+export function realWith(programs: readonly ProgramName[], ...tools: readonly string[]) {
+  if (why !== undefined) return real
+  const lacking = lacks(...programs) ?? missing(...tools)
+  if (lacking === undefined) return {}
+  console.log(`skipped: what needs ${[...programs, ...tools].join(', ')}: ${lacking}`)
+  return { skip: lacking }
+}
 
 let installation: Installation | undefined
 

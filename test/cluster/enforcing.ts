@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SERVICES } from './cluster.ts'
+import type { Installation } from './installation.ts'
+import {
+  deploymentOf,
+  moduleArgs,
+  NAMESPACE,
+  NOTE,
+  namespace,
+  OKAPI,
+  productOf,
+  valuesOf,
+} from './modules.ts'
+import { BRIDGE } from './node.ts'
+import { outsider, reach } from './outsiders.ts'
+import { noneIsLost, realWith, theInstallation } from './set-up.ts'
+import { until } from './until.ts'
+
+// The chart's NetworkPolicy, enforced on the node by the controller of kube-router. The first of these tests starts
+// it, and it goes on: what comes after them in the same run has it too.
+
+const TAGS = 'mod-tags-3.1.0'
+const USERS = 'mod-users-19.7.0'
+/** A namespace without any sidecar. */
+const ELSEWHERE = 'elsewhere'
+const OUTSIDERS = [
+  ['plain', NAMESPACE],
+  ['far', ELSEWHERE],
+  // A label is not an identity.
+  ['disguised', ELSEWHERE, { 'okapi-sidecar/module': TAGS }],
+] as const
+/** What the module listens at, its sidecar's port and the admin port. */
+const PORTS = [8081, 8443, 9901]
+
+const enforced = realWith(['netpol'], 'iptables', 'ipset')
+
+/** The module listens for all, as RMB does. */
+const OPEN = {
+  workload: { ...(valuesOf(TAGS)['workload'] as object), args: moduleArgs(TAGS, { host: '::' }) },
+}
+const LISTED = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': ELSEWHERE } } }
+const SIDECARS = {
+  namespaceSelector: {},
+  podSelector: { matchExpressions: [{ key: 'okapi-sidecar/module', operator: 'Exists' }] },
+}
+
+/** Waits until a pod finds the ports of mod-tags so; a plugin takes a moment to know a new pod, or a new policy. */
+async function finds(
+  installation: Installation,
+  pod: string,
+  where: string,
+  wanted: readonly boolean[],
+) {
+  let said: string[] = []
+  await until(`${pod} finds ${wanted}`, async () => {
+    const [tags] = (await installation.pods(TAGS)).slice(-1)
+    const { podIP } = tags!.status
+    said = await Promise.all(PORTS.map((port) => reach(installation, where, pod, pod, podIP, port)))
+    if (said.every((one, i) => (one === 'open') === wanted[i])) return true
+    throw new Error(said.join())
+  })
+  // How kube-router refuses, or drops what is too much to refuse.
+  for (const one of said) assert.match(one, /^(open|silent|ECONNREFUSED)$/)
+}
+
+test(
+  'an enforced policy closes the module’s own port, and leaves the sidecar’s open',
+  enforced,
+  async () => {
+    const installation = theInstallation()
+    const { cluster } = installation
+    await cluster.apply(namespace(ELSEWHERE, 'restricted'))
+    await cluster.apply(...OUTSIDERS.map(([name, where, labels]) => outsider(name, where, labels)))
+    await installation.install(TAGS, OPEN)
+    await installation.ready(TAGS)
+    for (const [name, where] of OUTSIDERS) {
+      const ready = ['--for=condition=Ready', `pod/${name}`, '--timeout=180s']
+      await cluster.must('-n', where, 'wait', ...ready)
+      // There is something to reach.
+      await finds(installation, name, where, [true, true, true])
+    }
+    // Without it what goes from pod to pod over a bridge passes no rule of the machine.
+    const bridged = ['-qw', 'net.bridge.bridge-nf-call-iptables=1']
+    assert.equal((await cluster.client('sysctl', bridged)).code, 0)
+    cluster.startBeside('netpol', 'node1', SERVICES)
+    for (const [name, where] of OUTSIDERS)
+      await finds(installation, name, where, [false, true, true])
+  },
+)
+
+test('a module gets to sidecars and names, and nowhere else', enforced, async () => {
+  const installation = theInstallation()
+  const [tags] = (await installation.pods(TAGS)).slice(-1)
+  const [okapi] = await installation.pods(OKAPI)
+  const [users] = await installation.pods(USERS)
+  const out = (container: string, to: string, port: number) => {
+    return reach(installation, NAMESPACE, tags!.metadata.name, container, to, port)
+  }
+  const { podIP } = okapi!.status
+  for (const container of ['okapi-sidecar', productOf(TAGS)]) {
+    assert.equal(await out(container, `okapi.${NAMESPACE}`, 8443), 'open', 'by its name')
+    assert.equal(await out(container, users!.status.podIP, 8443), 'open')
+    assert.equal(await out(container, BRIDGE.address, 53), 'open')
+    for (const port of [8081, 9130, 9901])
+      assert.notEqual(await out(container, podIP, port), 'open')
+    // API server and kubelet.
+    for (const port of [6443, 10250]) {
+      assert.notEqual(await out(container, BRIDGE.address, port), 'open', `${port}`)
+    }
+  }
+})
+
+test('probes go on: no container is restarted', enforced, async () => {
+  const installation = theInstallation()
+  for (const id of [OKAPI, USERS, TAGS]) {
+    for (const { status } of await installation.pods(id)) {
+      const all = [...status.containerStatuses, ...status.initContainerStatuses]
+      assert.deepEqual(
+        all.map(({ restartCount }) => restartCount),
+        [0, 0],
+        id,
+      )
+    }
+  }
+})
+
+test('only those that are listed get in, `helm test` among them, and out', enforced, async () => {
+  const installation = theInstallation()
+  const okapis = { podSelector: { matchLabels: { 'okapi-sidecar/product': 'okapi' } } }
+  const networkPolicy = {
+    from: [SIDECARS],
+    adminFrom: [LISTED],
+    dnsTo: [{ ipBlock: { cidr: `${BRIDGE.address}/32` } }],
+    outward: [{ ports: [{ port: 9901, protocol: 'TCP' }], to: [okapis] }],
+  }
+  await installation.install(TAGS, { ...OPEN, networkPolicy })
+  await installation.ready(TAGS)
+  await finds(installation, 'plain', NAMESPACE, [false, false, false])
+  await finds(installation, 'far', ELSEWHERE, [false, false, true])
+  // It reaches the sidecar by a label, and has no certificate.
+  await finds(installation, 'disguised', ELSEWHERE, [false, true, true])
+  const [okapi] = await installation.pods(OKAPI)
+  const [tags] = (await installation.pods(TAGS)).slice(-1)
+  await until('what is listed is reached', async () => {
+    const name = tags!.metadata.name
+    return (
+      (await reach(installation, NAMESPACE, name, productOf(TAGS), okapi!.status.podIP, 9901)) ===
+      'open'
+    )
+  })
+  const { code, out, err } = await installation.helm('test', productOf(TAGS), '--logs')
+  assert.equal(code, 0, out + err)
+})
+
+test('`helm test` fails when the policy is taken away', enforced, async () => {
+  const installation = theInstallation()
+  await installation.install(TAGS, { ...OPEN, networkPolicy: { enabled: false } })
+  await finds(installation, 'plain', NAMESPACE, [true, true, true])
+  const { code, out } = await installation.helm('test', productOf(TAGS), '--logs')
+  assert.equal(code, 1)
+  assert.match(out, /got through +the module’s own port/)
+  await installation.install(TAGS)
+  await installation.ready(TAGS)
+})
+
+test('a rollout loses no call while policies are enforced', enforced, async () => {
+  const installation = theInstallation()
+  const said = await installation.callsWhile(OKAPI, NOTE, async () => {
+    await installation.kubectl('rollout', 'restart', `deploy/${deploymentOf(USERS)}`)
+    await installation.ready(USERS)
+  })
+  noneIsLost('a rollout with policies enforced', said)
+})

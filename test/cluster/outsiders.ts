@@ -1,0 +1,45 @@
+import { MODULE_IMAGE } from './images.ts'
+import type { Installation } from './installation.ts'
+
+/** A pod of no module, which does nothing until it is told. */
+export function outsider(name: string, namespace: string, labels: object = {}): object {
+  const securityContext = {
+    runAsUser: 1000,
+    runAsNonRoot: true,
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ['ALL'] },
+    seccompProfile: { type: 'RuntimeDefault' },
+  }
+  const args = ['-e', 'setInterval(() => {}, 1e6); process.on("SIGTERM", process.exit)']
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels },
+    spec: {
+      automountServiceAccountToken: false,
+      containers: [{ name, image: MODULE_IMAGE, args, securityContext }],
+    },
+  }
+}
+
+/** What becomes of a connection that a container makes: `open`, `silent`, or the code of its error. */
+export function reach(
+  installation: Installation,
+  namespace: string,
+  pod: string,
+  container: string,
+  to: string,
+  port: number,
+): Promise<string> {
+  const script = `
+    import { connect } from 'node:net'
+    const socket = connect(${port}, '${to}')
+    const say = (what) => { console.log(what); process.exit() }
+    socket.setTimeout(3000, () => say('silent'))
+    socket.on('connect', () => say('open'))
+    socket.on('error', ({ code }) => say(code))`
+  return installation.cluster.must(
+    ...['-n', namespace, 'exec', pod, '-c', container, '--'],
+    ...['node', '--input-type=module', '-e', script],
+  )
+}
