@@ -130,7 +130,13 @@ const values = z.strictObject({
   }),
   workload,
   patch: z.strictObject({ deployment: text, container: text }),
-  service: z.strictObject({ enabled: flag, name: text, annotations: free }),
+  service: z.strictObject({
+    enabled: flag,
+    name: text,
+    annotations: free,
+    ipFamilyPolicy: z.enum(['', 'SingleStack', 'PreferDualStack', 'RequireDualStack']),
+    ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).max(2),
+  }),
   serviceAccount: z.strictObject({ create: flag, name: text }),
   networkPolicy: z.strictObject({
     enabled: flag,

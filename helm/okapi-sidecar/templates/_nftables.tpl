@@ -3,7 +3,7 @@ The pod's own rules, for IPv4 and IPv6 alike (`table inet`). From outside only t
 what is listed; to the outside the sidecar's user and what is listed. Takes a scope.
 */}}
 {{- define "okapi-sidecar.nft" -}}
-{{- $machine := "^(169[.]254[.]|168[.]63[.]129[.]16|fe80:|fd00:ec2:|fd20:ce:)" -}}
+{{- $machine := "^(169[.]254[.]|(168[.]63[.]129[.]16|100[.]100[.]100[.]200)(/32)?$|fe80:|fd00:ec2:|fd20:ce:|fd00:(c1::a9fe:a9fe|42::42|100::100:200)(/128)?$)" -}}
 {{- $v := .values -}}
 {{- $in := list $v.ports.admin -}}
 {{- if ne .role "edge" }}{{ $in = append $in $v.ports.mtls }}{{ end -}}
@@ -22,6 +22,8 @@ table inet okapi_sidecar {
     # Without neighbour discovery and path MTU there is no IPv6. No router advertisements: a pod has its
     # routes from its network plugin, and a neighbour that sends some would have them lead to itself.
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, packet-too-big, destination-unreachable } accept
+    # A switch that looks after multicast (RFC 4541) asks who listens, and leads solicitations nowhere else.
+    icmpv6 type mld-listener-query ip6 hoplimit 1 accept
     icmp type { destination-unreachable } accept
     tcp dport { {{ $in | uniq | join ", " }} } accept
   }
@@ -33,6 +35,7 @@ table inet okapi_sidecar {
     oif "lo" accept
     ct state established,related accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept
     {{- if $v.nftables.dns }}
     {{- range $v.nftables.dns }}
     {{ contains ":" . | ternary "ip6" "ip" }} daddr {{ . }} meta l4proto { tcp, udp } th dport 53 accept
@@ -50,8 +53,9 @@ table inet okapi_sidecar {
     {{- end }}
     # The machine's own services (metadata with credentials of the cloud) are only for the modules they
     # are listed for by name, above: a network that holds them, such as 0.0.0.0/0, does not open them.
-    ip daddr { 169.254.0.0/16, 168.63.129.16 } meta l4proto tcp reject with tcp reset
-    ip6 daddr { fe80::/10, fd00:ec2::254, fd20:ce::254 } meta l4proto tcp reject with tcp reset
+    # AWS, Google; Azure and Alibaba for IPv4; Oracle, Scaleway and Alibaba for IPv6.
+    ip daddr { 169.254.0.0/16, 168.63.129.16, 100.100.100.200 } meta l4proto tcp reject with tcp reset
+    ip6 daddr { fe80::/10, fd00:ec2::/32, fd20:ce::254, fd00:c1::a9fe:a9fe, fd00:42::42, fd00:100::100:200 } meta l4proto tcp reject with tcp reset
     # The sidecar alone: other sidecars, the database servers of `postgres`, the brokers of `kafka`.
     meta skuid 65532 accept
     {{- range $v.nftables.outward }}
