@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Pod } from './cluster.ts'
+import { addressesOf, type Pod } from './cluster.ts'
 import { NFT_IMAGE } from './images.ts'
 import { moduleArgs, NAMESPACE, namespace, OKAPI, productOf, valuesOf } from './modules.ts'
 import { reach } from './outsiders.ts'
@@ -27,7 +27,7 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
     nftables: {
       enabled: true,
       image: NFT_IMAGE,
-      outward: [{ address: users!.status.podIP, ports: [9901] }],
+      outward: addressesOf(users!).map((address) => ({ address, ports: [9901] })),
     },
   }
   await installation.installAt(GUARDED, TAGS, values)
@@ -42,28 +42,33 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
       'okapi-sidecar/product=mod-tags',
     )
   ).items
-  const address = pod!.status.podIP
-  const from = (port: number) => {
-    return reach(installation, NAMESPACE, okapi!.metadata.name, 'okapi', address, port)
-  }
   const free = await installation.pods(TAGS)
-  await until('the sidecar is reached', async () => (await from(8443)) === 'open')
-  assert.equal(await from(9901), 'open')
-  for (const port of [8081, 9130]) assert.equal(await from(port), 'silent', `${port}`)
-
+  const other = free[0]!.metadata.name
   const out = (container: string, to: string, port: number) => {
     return reach(installation, GUARDED, pod!.metadata.name, container, to, port)
   }
-  const { podIP } = okapi!.status
-  assert.equal(await out('okapi-sidecar', podIP, 8443), 'open')
-  assert.equal(await out('mod-tags', podIP, 8443), 'ECONNREFUSED')
-  assert.equal(await out('mod-tags', users!.status.podIP, 9901), 'open', 'it is listed')
-  assert.equal(await out('mod-tags', users!.status.podIP, 8443), 'ECONNREFUSED')
-  // The same from a pod without rules: there is something to reach.
-  const [other] = free
-  const name = other!.metadata.name
-  for (const port of [8443, 9901]) {
-    assert.equal(await reach(installation, NAMESPACE, name, productOf(TAGS), podIP, port), 'open')
+  for (const address of addressesOf(pod!)) {
+    const from = (port: number) => {
+      return reach(installation, NAMESPACE, okapi!.metadata.name, 'okapi', address, port)
+    }
+    await until('the sidecar is reached', async () => (await from(8443)) === 'open')
+    assert.equal(await from(9901), 'open')
+    for (const port of [8081, 9130]) assert.equal(await from(port), 'silent', `${address} ${port}`)
+  }
+  for (const address of addressesOf(okapi!)) {
+    assert.equal(await out('okapi-sidecar', address, 8443), 'open')
+    assert.equal(await out('mod-tags', address, 8443), 'ECONNREFUSED')
+    // The same from a pod without rules: there is something to reach.
+    for (const port of [8443, 9901]) {
+      assert.equal(
+        await reach(installation, NAMESPACE, other, productOf(TAGS), address, port),
+        'open',
+      )
+    }
+  }
+  for (const address of addressesOf(users!)) {
+    assert.equal(await out('mod-tags', address, 9901), 'open', 'it is listed')
+    assert.equal(await out('mod-tags', address, 8443), 'ECONNREFUSED')
   }
 })
 

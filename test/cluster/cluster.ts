@@ -3,13 +3,12 @@ import { join } from 'node:path'
 import { PLACE, type Said } from '../pod/podman.ts'
 import { foundAuthority, issuePair, pairOf, writeKubeconfig } from './authority.ts'
 import { Enclosure } from './enclosure.ts'
-import { BRIDGE, DOMAIN, Node } from './node.ts'
+import { BRIDGE_ADDRESS, FAMILIES, inUrl } from './network.ts'
+import { DOMAIN, Node } from './node.ts'
 import { definitionPaths, type ProgramName, programPath } from './programs.ts'
 import { until } from './until.ts'
 
-const SERVER = `https://${BRIDGE.address}:6443`
-/** The network of Services that have an address. */
-export const SERVICES = '10.245.0.0/24'
+const SERVER = `https://${inUrl(BRIDGE_ADDRESS)}:6443`
 const ETCD = 'http://127.0.0.1:2379'
 const BIN = join(PLACE, 'bin')
 const FIRST_KUBELET_PORT = 10250
@@ -154,7 +153,7 @@ export class Cluster {
     }
     await this.#makeBridge()
     await foundAuthority()
-    const { address } = BRIDGE
+    const address = BRIDGE_ADDRESS
     const names = `IP:127.0.0.1,IP:${address},DNS:localhost,DNS:kubernetes.default.svc`
     await issuePair('apiserver', '/CN=kube-apiserver', names)
     await issuePair('admin', '/O=system:masters/CN=admin')
@@ -201,11 +200,16 @@ export class Cluster {
   async #makeBridge(): Promise<void> {
     const ip = (...args: string[]) => this.#enclosure.must('ip', ...args)
     await ip('link', 'add', 'pods', 'type', 'bridge')
-    await ip('addr', 'add', `${BRIDGE.address}/24`, 'dev', 'pods')
     await ip('link', 'set', 'pods', 'up')
-    // API server and kubelet take their own address from the default route.
-    await ip('route', 'add', 'default', 'via', BRIDGE.address)
-    await this.#enclosure.must('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    for (const { name, address, bits, anywhere } of FAMILIES) {
+      // As long as there is no pod, no neighbour could say that it has this address already.
+      const sure = name === 'ipv6' ? ['nodad'] : []
+      await ip('addr', 'add', `${address}/${bits}`, 'dev', 'pods', ...sure)
+      // API server and kubelet take their own address from the default route.
+      await ip('route', 'add', anywhere, 'dev', 'pods')
+    }
+    const forwarding = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']
+    await this.#enclosure.must('sysctl', '-qw', ...forwarding)
   }
 }
 
@@ -219,9 +223,15 @@ export interface Pod {
   readonly spec: { readonly nodeName: string }
   readonly status: {
     readonly podIP: string
+    readonly podIPs: readonly { readonly ip: string }[]
     readonly containerStatuses: readonly ContainerStatus[]
     readonly initContainerStatuses: readonly ContainerStatus[]
   }
+}
+
+/** One of each family. */
+export function addressesOf({ status }: Pod): readonly string[] {
+  return status.podIPs.map(({ ip }) => ip)
 }
 
 export interface ContainerStatus {
@@ -241,7 +251,7 @@ function apiServerFlags(): Readonly<Record<string, string>> {
   const ca = pairOf('ca').crt
   return {
     'etcd-servers': ETCD,
-    'advertise-address': BRIDGE.address,
+    'advertise-address': BRIDGE_ADDRESS,
     'secure-port': '6443',
     'tls-cert-file': own.crt,
     'tls-private-key-file': own.key,
@@ -254,7 +264,7 @@ function apiServerFlags(): Readonly<Record<string, string>> {
     'service-account-key-file': accounts,
     'service-account-signing-key-file': accounts,
     'service-account-issuer': 'https://kubernetes.default.svc',
-    'service-cluster-ip-range': SERVICES,
+    'service-cluster-ip-range': FAMILIES.map(({ services }) => services).join(),
     'authorization-mode': 'Node,RBAC',
     'enable-admission-plugins': 'NodeRestriction',
     // No kube-proxy, so nothing leads to the Service of the API server.

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SERVICES } from './cluster.ts'
 import type { Installation } from './installation.ts'
 import {
   deploymentOf,
@@ -12,7 +11,7 @@ import {
   productOf,
   valuesOf,
 } from './modules.ts'
-import { BRIDGE } from './node.ts'
+import { BRIDGE_ADDRESS, FAMILIES } from './network.ts'
 import { outsider, reach } from './outsiders.ts'
 import { noneIsLost, realWith, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
@@ -83,7 +82,7 @@ test(
     // Without it what goes from pod to pod over a bridge passes no rule of the machine.
     const bridged = ['-qw', 'net.bridge.bridge-nf-call-iptables=1']
     assert.equal((await cluster.client('sysctl', bridged)).code, 0)
-    cluster.startBeside('netpol', 'node1', SERVICES)
+    cluster.startBeside('netpol', 'node1', FAMILIES[0]!.services)
     for (const [name, where] of OUTSIDERS)
       await finds(installation, name, where, [false, true, true])
   },
@@ -101,12 +100,12 @@ test('a module gets to sidecars and names, and nowhere else', enforced, async ()
   for (const container of ['okapi-sidecar', productOf(TAGS)]) {
     assert.equal(await out(container, `okapi.${NAMESPACE}`, 8443), 'open', 'by its name')
     assert.equal(await out(container, users!.status.podIP, 8443), 'open')
-    assert.equal(await out(container, BRIDGE.address, 53), 'open')
+    assert.equal(await out(container, BRIDGE_ADDRESS, 53), 'open')
     for (const port of [8081, 9130, 9901])
       assert.notEqual(await out(container, podIP, port), 'open')
     // API server and kubelet.
     for (const port of [6443, 10250]) {
-      assert.notEqual(await out(container, BRIDGE.address, port), 'open', `${port}`)
+      assert.notEqual(await out(container, BRIDGE_ADDRESS, port), 'open', `${port}`)
     }
   }
 })
@@ -131,7 +130,7 @@ test('only those that are listed get in, `helm test` among them, and out', enfor
   const networkPolicy = {
     from: [SIDECARS],
     adminFrom: [LISTED],
-    dnsTo: [{ ipBlock: { cidr: `${BRIDGE.address}/32` } }],
+    dnsTo: [{ ipBlock: { cidr: `${BRIDGE_ADDRESS}/32` } }],
     outward: [{ ports: [{ port: 9901, protocol: 'TCP' }], to: [okapis] }],
   }
   await installation.install(TAGS, { ...OPEN, networkPolicy })

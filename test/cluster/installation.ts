@@ -222,16 +222,11 @@ export class Installation {
   }
 
   async #call(pod: Pod, from: string, settings: object): Promise<Calls> {
-    const inside = [
-      'exec',
-      pod.metadata.name,
-      '-c',
-      productOf(from),
-      '--',
-      'node',
-      '/test/caller.ts',
-    ]
-    const said = await this.kubectl(...inside, JSON.stringify({ tenant: TENANT, ...settings }))
+    const inside = ['exec', pod.metadata.name, '-c', productOf(from), '--']
+    // The stand-in listens there, and in a pod without IPv4 `localhost` is ::1 alone.
+    const okapi = from === OKAPI ? { okapi: 'http://127.0.0.1:9130' } : {}
+    const all = JSON.stringify({ tenant: TENANT, ...okapi, ...settings })
+    const said = await this.kubectl(...inside, 'node', '/test/caller.ts', all)
     return JSON.parse(said)
   }
 

@@ -4,12 +4,13 @@ import { stringify } from 'yaml'
 import { PLACE } from '../pod/podman.ts'
 import { issuePair, pairOf, writeKubeconfig } from './authority.ts'
 import type { Enclosure } from './enclosure.ts'
+import { BRIDGE_ADDRESS, FAMILIES, podNetwork } from './network.ts'
 
-/** The network of all pods; its first address is the machine's side of it. */
-export const BRIDGE = { address: '10.244.0.1', network: '10.244.0.0/24', first: '10.244.0.10' }
 export const DOMAIN = 'cluster.local'
 export const PAUSE_IMAGE = 'localhost/okapi-sidecar-test/pause:1'
 
+/** Which addresses pods have, on all nodes. */
+const ADDRESSES = join(PLACE, 'addresses')
 const CGROUPS = '/sys/fs/cgroup'
 /** Before the number of the process whose nodes they are. */
 const CGROUP = 'okapi-sidecar-test-'
@@ -37,7 +38,7 @@ export class Node {
   async startContainerd(images: string): Promise<void> {
     const cni = join(this.#home, 'cni')
     mkdirSync(cni)
-    writeFileSync(join(cni, '10-pods.conflist'), JSON.stringify(podNetwork()))
+    writeFileSync(join(cni, '10-pods.conflist'), JSON.stringify(podNetwork(ADDRESSES)))
     const config = join(this.#home, 'containerd.toml')
     writeFileSync(config, containerdConfig(this.#home, this.#socket, cni))
     this.#enclosure.start(`containerd-${this.name}`, 'containerd', '-c', config)
@@ -48,7 +49,7 @@ export class Node {
 
   /** Starts the kubelet, which registers the node. `port` and the next one are its own. */
   async startKubelet(kubelet: string, server: string, port: number): Promise<void> {
-    const { address } = BRIDGE
+    const address = BRIDGE_ADDRESS
     const user = `/O=system:nodes/CN=system:node:${this.name}`
     await issuePair(this.name, user, `IP:${address},DNS:${this.name}`)
     const own = pairOf(this.name)
@@ -96,7 +97,7 @@ export class Node {
       'root-dir': join(this.#home, 'kubelet'),
       'cert-dir': join(this.#home, 'kubelet-pki'),
       'hostname-override': this.name,
-      'node-ip': address,
+      'node-ip': FAMILIES.map((family) => family.address).join(),
     }
     const args = Object.entries(flags).map(([key, value]) => `--${key}=${value}`)
     this.#enclosure.start(`kubelet-${this.name}`, kubelet, ...args)
@@ -128,25 +129,6 @@ export class Node {
 function emptyFile(path: string): string {
   writeFileSync(path, '')
   return path
-}
-
-function podNetwork() {
-  const range = { subnet: BRIDGE.network, rangeStart: BRIDGE.first }
-  const ipam = {
-    type: 'host-local',
-    dataDir: join(PLACE, 'addresses'),
-    ranges: [[range]],
-    routes: [{ dst: '0.0.0.0/0' }],
-  }
-  const bridge = {
-    type: 'bridge',
-    bridge: 'pods',
-    isGateway: true,
-    ipMasq: false,
-    hairpinMode: true,
-    ipam,
-  }
-  return { cniVersion: '1.0.0', name: 'pods', plugins: [bridge] }
 }
 
 /** Without CAP_SYS_RESOURCE and AppArmor, as test machines are. */

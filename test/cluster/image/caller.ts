@@ -5,6 +5,8 @@
 import { existsSync, writeFileSync } from 'node:fs'
 
 interface CallerSettings {
+  /** Where it calls; as a module does it, by default. */
+  readonly okapi?: string
   readonly path: string
   readonly tenant: string
   readonly ms: number
@@ -14,10 +16,9 @@ interface CallerSettings {
   readonly stop?: string
 }
 
-const OKAPI = 'http://localhost:9130'
 const NO_ANSWER_MS = 300_000
 const settings: CallerSettings = JSON.parse(process.argv[2] ?? '{}')
-const { path, tenant, ms, callers, pauseMs, stop } = settings
+const { okapi = 'http://localhost:9130', path, tenant, ms, callers, pauseMs, stop } = settings
 
 const end = Date.now() + ms
 const wrong: string[] = []
@@ -36,7 +37,7 @@ async function call(): Promise<void> {
   try {
     const headers = { 'X-Okapi-Tenant': tenant }
     const signal = AbortSignal.timeout(NO_ANSWER_MS)
-    const answer = await fetch(`${OKAPI}${path}`, { headers, signal })
+    const answer = await fetch(`${okapi}${path}`, { headers, signal })
     const text = await answer.text()
     if (answer.status !== 200) throw new Error(`${answer.status} ${text.slice(0, 300)}`)
     const { pod }: { pod: string } = JSON.parse(text)
