@@ -9,7 +9,7 @@ import { type Destination, type ListenerRules, RequestContext } from '../proxy/r
 import type { ShareKind } from '../proxy/share.ts'
 import type { Shares } from '../proxy/shares.ts'
 import { refuse } from '../refusal/refusal.ts'
-import { type Address, networkOf } from '../transport/address.ts'
+import { type Address, originOf } from '../transport/address.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/exchange.ts'
 
@@ -117,10 +117,15 @@ export function selfOf({ module }: Config): Caller {
 /** Whose share a connection counts to: the identity's that it proved, or where it came from. */
 function shareName(caller: Caller, { remoteAddress }: Socket): string {
   const name = callerName(caller)
-  const { kind } = caller
-  return kind === 'public' || kind === 'plain'
-    ? `${name}/${networkOf(remoteAddress ?? 'local')}`
-    : name
+  const { address, network } = originOf(remoteAddress ?? 'local')
+  switch (caller.kind) {
+    case 'public':
+      return `${name}/${network}`
+    case 'plain':
+      return `${name}/${address}`
+    default:
+      return name
+  }
 }
 
 /** The upstream of a connection before its first request has named a module. */

@@ -9,7 +9,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { MigrationFacts } from '../observe/status/facts.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { networkOf } from '../transport/address.ts'
+import { originOf } from '../transport/address.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import { dispose, turnAway } from '../transport/turn-away.ts'
 
@@ -95,7 +95,7 @@ export class PlainPeers implements Ticking {
 
   #tooMany({ remoteAddress = '' }: Socket): Refusal | null {
     const { connectionsPerPeer: most, metrics } = this.#entry
-    if ((this.#open.get(networkOf(remoteAddress)) ?? 0) < most) return null
+    if ((this.#open.get(originOf(remoteAddress).address) ?? 0) < most) return null
     metrics.limitHit('connectionsPerPeer')
     return refuse('too-many', `${most} connections of this address are open already`, {
       limit: 'connectionsPerPeer',
@@ -103,12 +103,12 @@ export class PlainPeers implements Ticking {
   }
 
   #count(socket: Socket): void {
-    const network = networkOf(socket.remoteAddress ?? '')
-    this.#open.set(network, (this.#open.get(network) ?? 0) + 1)
+    const { address } = originOf(socket.remoteAddress ?? '')
+    this.#open.set(address, (this.#open.get(address) ?? 0) + 1)
     socket.once('close', () => {
-      const left = (this.#open.get(network) ?? 1) - 1
-      if (left > 0) this.#open.set(network, left)
-      else this.#open.delete(network)
+      const left = (this.#open.get(address) ?? 1) - 1
+      if (left > 0) this.#open.set(address, left)
+      else this.#open.delete(address)
     })
   }
 

@@ -33,20 +33,28 @@ export function connectionKey(socket: Socket): string | undefined {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
 
-/**
- * What stands for one caller where nothing is proven: an IPv4 address, also where it is written as
- * IPv6 (RFC 4291 section 2.5.5.2), or the first 64 bits of an IPv6 address, of which any machine may
- * have the rest to itself.
- */
-export function networkOf(remoteAddress: string): string {
-  if (isIP(remoteAddress) !== 6) return remoteAddress
+/** Where a connection comes from, as far as that stands for one caller where nothing is proven. */
+export interface Origin {
+  /** In one way of writing. An IPv4 address also where it came as IPv6 (RFC 4291 section 2.5.5.2). */
+  readonly address: string
+  /**
+   * The first 64 bits of an IPv6 address: one machine may have the rest to itself. But the pods of a node in
+   * Kubernetes share them, and are many callers. Of IPv4 the address.
+   */
+  readonly network: string
+}
+
+/** The origin of a connection, by the address that Node tells. */
+export function originOf(remoteAddress: string): Origin {
+  if (isIP(remoteAddress) !== 6) return { address: remoteAddress, network: remoteAddress }
   const groups = groupsOf(remoteAddress.replace(/%.*$/, ''))
   const [a = 0, b = 0] = groups.slice(6)
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    return [a >> 8, a & 0xff, b >> 8, b & 0xff].join('.')
+    const address = [a >> 8, a & 0xff, b >> 8, b & 0xff].join('.')
+    return { address, network: address }
   }
-  const first = groups.slice(0, 4).map((group) => group.toString(16))
-  return `${first.join(':')}::/64`
+  const all = groups.map((group) => group.toString(16))
+  return { address: all.join(':'), network: `${all.slice(0, 4).join(':')}::/64` }
 }
 
 /** The eight groups of an IPv6 address. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { networkOf } from './address.ts'
+import { type Origin, originOf } from './address.ts'
 import { ConnectionShares, type ServedConnection } from './connection-shares.ts'
 
 /** How many connections one listener keeps. */
@@ -10,8 +10,8 @@ export interface SlotLimits {
   readonly pendingConnections: number
 }
 
-/** One network may have every fourth of the pending connections before its own are closed for it. */
-const SHARE_OF_NETWORK = 4
+/** One address, or one network, may have every fourth of the pending connections before its own are closed for it. */
+const SHARE_OF_ORIGIN = 4
 
 /** What becomes of a connection that is made room with. */
 export interface SlotEvents {
@@ -24,8 +24,8 @@ export interface SlotEvents {
 /** One connection of a listener. It begins pending. */
 export class ConnectionSlot {
   settled = false
-  readonly network: string
-  /** Whose share it counts to once it has settled: its address, as long as nothing is proven. */
+  readonly origin: Origin
+  /** Whose share it counts to once it has settled: its network, as long as nothing is proven. */
   caller: string
   served: ServedConnection | null = null
   readonly #socket: Socket
@@ -35,8 +35,8 @@ export class ConnectionSlot {
   constructor(socket: Socket, slots: ConnectionSlots) {
     this.#socket = socket
     this.#slots = slots
-    this.network = networkOf(socket.remoteAddress ?? '')
-    this.caller = this.network
+    this.origin = originOf(socket.remoteAddress ?? '')
+    this.caller = this.origin.network
   }
 
   /** From now on it is not closed while it is in use. False: as many as may have settled already. */
@@ -79,8 +79,8 @@ export class ConnectionSlot {
  * The connections of one listener. A connection that has not said yet who it is, or what it wants,
  * is pending; it never takes the place of one that has. When all places are taken the oldest pending
  * one is closed for the newest: who means it needs moments, who only holds a place has all the time.
- * Which one: of the network that the newest comes from, where that has more than its share, so that
- * one address that floods closes its own; else the oldest of all, so that a flood from many
+ * Which one: of the address that the newest comes from, else of its network, where that has more than its
+ * share, so that what floods closes its own; else the oldest of all, so that a flood from many
  * addresses, each with a few, closes its own too and not those of a load balancer that has many.
  */
 export class ConnectionSlots {
@@ -90,7 +90,8 @@ export class ConnectionSlots {
   readonly #bySocket = new WeakMap<Socket, ConnectionSlot>()
   /** In the order in which they came to be pending. */
   readonly #pending = new Set<ConnectionSlot>()
-  readonly #byNetwork = new Map<string, Set<ConnectionSlot>>()
+  /** The same by their addresses and networks. */
+  readonly #byOrigin = new Map<string, Set<ConnectionSlot>>()
 
   /** @param oneCaller all connections are of one caller, which has all places */
   constructor(limits: SlotLimits, events: SlotEvents = {}, oneCaller = false) {
@@ -118,7 +119,7 @@ export class ConnectionSlots {
   add(socket: Socket): ConnectionSlot {
     const slot = new ConnectionSlot(socket, this)
     const { connections, pendingConnections } = this.#limits
-    if (this.open >= connections + pendingConnections) this.#makeRoom(slot.network)
+    if (this.open >= connections + pendingConnections) this.#makeRoom(slot.origin)
     this.#await(slot)
     this.#bySocket.set(socket, slot)
     socket.once('close', () => this.#remove(slot))
@@ -171,10 +172,11 @@ export class ConnectionSlots {
     this.#shares.give(slot)
   }
 
-  #makeRoom(network: string): void {
-    const own = this.#byNetwork.get(network)
-    const [oldest] =
-      own !== undefined && own.size * SHARE_OF_NETWORK > this.#pending.size ? own : this.#pending
+  #makeRoom(origin: Origin): void {
+    const floods = namesOf(origin)
+      .map((name) => this.#byOrigin.get(name))
+      .find((own) => own !== undefined && own.size * SHARE_OF_ORIGIN > this.#pending.size)
+    const [oldest] = floods ?? this.#pending
     if (oldest !== undefined) this.#close(oldest)
   }
 
@@ -185,19 +187,22 @@ export class ConnectionSlots {
   }
 
   #await(slot: ConnectionSlot): void {
-    const { network } = slot
     this.#pending.add(slot)
-    const own = this.#byNetwork.get(network)
-    if (own === undefined) this.#byNetwork.set(network, new Set([slot]))
-    else own.add(slot)
+    for (const name of namesOf(slot.origin)) {
+      const own = this.#byOrigin.get(name)
+      if (own === undefined) this.#byOrigin.set(name, new Set([slot]))
+      else own.add(slot)
+    }
   }
 
   /** @returns whether it was pending */
   #forget(slot: ConnectionSlot): boolean {
     if (!this.#pending.delete(slot)) return false
-    const own = this.#byNetwork.get(slot.network)
-    own?.delete(slot)
-    if (own?.size === 0) this.#byNetwork.delete(slot.network)
+    for (const name of namesOf(slot.origin)) {
+      const own = this.#byOrigin.get(name)
+      own?.delete(slot)
+      if (own?.size === 0) this.#byOrigin.delete(name)
+    }
     return true
   }
 
@@ -205,4 +210,9 @@ export class ConnectionSlots {
     if (slot.settled) this.#unsettle(slot)
     else this.#forget(slot)
   }
+}
+
+/** The narrower one first; of IPv4 they are one. */
+function namesOf({ address, network }: Origin): readonly string[] {
+  return address === network ? [address] : [address, network]
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Budget } from '../refusal/budget.ts'
+import type { Origin } from './address.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
 
@@ -9,6 +10,8 @@ const AT_ONCE_SECONDS = 8
 const MOST_REMEMBERED = 4096
 /** A handshake with certificates larger than any CA writes costs by its size: one more for so many bytes. */
 const BYTES_OF_ONE = 8192
+/** A /64 has as much as so many addresses: it may be one machine, or all pods of a node. */
+const ADDRESSES_OF_NETWORK = 4
 /** More than any ClientHello takes. */
 const MOST_HELD = 16_384
 const NOTHING = Buffer.alloc(0)
@@ -44,16 +47,16 @@ export class Budgets {
 
 /** A connection whose handshake may not begin yet. It costs nothing but what it has sent. */
 class Waiting {
-  readonly network: string
+  readonly origin: Origin
   readonly giveUpAt: number
   readonly #socket: Socket
   readonly #start: () => void
   /** One piece: a peer that sends byte by byte would else have us keep an object for each. */
   #held: Buffer = NOTHING
 
-  constructor(socket: Socket, network: string, giveUpAt: number, start: () => void) {
+  constructor(socket: Socket, origin: Origin, giveUpAt: number, start: () => void) {
     this.#socket = socket
-    this.network = network
+    this.origin = origin
     this.giveUpAt = giveUpAt
     this.#start = start
     socket.on('data', this.#hold)
@@ -98,54 +101,76 @@ export interface PaceOptions {
 }
 
 /**
- * A handshake costs about a millisecond of CPU before its peer is known. So each address (of IPv6 each
- * /64) has a budget of handshakes, and gets back what became a connection that is served. Beyond it one
+ * A handshake costs about a millisecond of CPU before its peer is known. So each address, and each /64 of
+ * IPv6, has a budget of handshakes, and gets back what became a connection that is served. Beyond it one
  * waits, and costs nothing meanwhile. The newest goes first: an honest peer has just come, and those
  * that wait before it are of the address that spent the budget.
  */
 export class HandshakePace implements Ticking {
   readonly #options: PaceOptions
-  readonly #budgets: Budgets
+  readonly #ofAddresses: Budgets
+  readonly #ofNetworks: Budgets
   readonly #waiting = new Set<Waiting>()
 
   constructor(options: PaceOptions) {
     this.#options = options
-    this.#budgets = new Budgets(options.perSecond)
+    this.#ofAddresses = new Budgets(options.perSecond)
+    this.#ofNetworks = new Budgets(options.perSecond)
   }
 
   /** Calls `start` when the handshake may begin: now, or later, or not at all. */
   begin(socket: Socket, slot: ConnectionSlot, start: () => void): void {
     const { clock, handshakeMs, paced } = this.#options
-    const { network } = slot
-    const budget = this.#budgets.of(network, clock.now)
-    if (budget === null) return start()
-    slot.whenSettled(() => budget.earn(1))
-    if (budget.spend(clock.now)) {
+    const { origin } = slot
+    const budgets = this.#budgets(origin)
+    const giveBack = () => {
+      for (const budget of budgets) budget.earn(1)
+    }
+    slot.whenSettled(giveBack)
+    if (this.#spend(budgets)) {
       // One that said nothing has cost nothing.
-      socket.once('close', () => socket.bytesRead === 0 && budget.earn(1))
+      socket.once('close', () => socket.bytesRead === 0 && giveBack())
       return start()
     }
     paced()
-    const waiting = new Waiting(socket, network, clock.now + handshakeMs, start)
+    const waiting = new Waiting(socket, origin, clock.now + handshakeMs, start)
     if (this.#waiting.size === 0) clock.watch(this)
     this.#waiting.add(waiting)
     socket.once('close', () => this.#forget(waiting))
   }
 
   /** A handshake that took so many bytes of the peer is over, or broken off: the address pays for them. */
-  weigh(bytes: number, { network }: ConnectionSlot): void {
+  weigh(bytes: number, { origin }: ConnectionSlot): void {
     const { now } = this.#options.clock
-    this.#budgets.of(network, now)?.charge(now, Math.floor(bytes / BYTES_OF_ONE))
+    const more = Math.floor(bytes / BYTES_OF_ONE)
+    if (more > 0) for (const budget of this.#budgets(origin)) budget.charge(now, more)
   }
 
   tick(now: number): void {
     for (const waiting of [...this.#waiting].reverse()) {
       if (now >= waiting.giveUpAt) waiting.leave()
-      else if (waiting.spoke && this.#budgets.of(waiting.network, now)?.spend(now)) {
+      else if (waiting.spoke && this.#spend(this.#budgets(waiting.origin))) {
         this.#forget(waiting)
         waiting.start()
       }
     }
+  }
+
+  /** All that a handshake from there costs; none where there is no limit. */
+  #budgets({ address, network }: Origin): readonly Budget[] {
+    const { now } = this.#options.clock
+    const own = this.#ofAddresses.of(address, now)
+    if (own === null) return []
+    const all = address === network ? null : this.#ofNetworks.of(network, now, ADDRESSES_OF_NETWORK)
+    return all === null ? [own] : [own, all]
+  }
+
+  /** False where one of them has nothing left; then nothing is spent. */
+  #spend(budgets: readonly Budget[]): boolean {
+    const { now } = this.#options.clock
+    if (!budgets.every((budget) => budget.has(now))) return false
+    for (const budget of budgets) budget.spend(now)
+    return true
   }
 
   #forget(waiting: Waiting): void {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import test from 'ava'
-import { networkOf } from '../../src/transport/address.ts'
+import { originOf } from '../../src/transport/address.ts'
 import { ConnectionSlots } from '../../src/transport/connection-slots.ts'
 
 /** As much of a socket as a slot looks at: no machine has thousands of addresses to come from. */
@@ -51,6 +51,25 @@ test('a flood from many addresses closes its own oldest, not those of an address
   }
   // All but the one that left last.
   t.is(slots.open, 199)
+})
+
+test('a pod that floods closes its own connections, not those of the pods that share its /64', (t) => {
+  const slots = new ConnectionSlots({ connections: 1, pendingConnections: 63 })
+  const others = Array.from({ length: 16 }, (_, i) => come(slots, `fd00:10:244::${i + 2}`))
+  const flood = Array.from({ length: 5000 }, () => come(slots, 'fd00:10:244::ff'))
+  t.true(others.every(({ visitor }) => !visitor.destroyed))
+  t.is(flood.filter(({ visitor }) => !visitor.destroyed).length, 48)
+})
+
+test('one machine that floods from all addresses of its /64 closes its own connections only', (t) => {
+  const slots = new ConnectionSlots({ connections: 1, pendingConnections: 63 })
+  const others = Array.from({ length: 16 }, (_, i) => come(slots, `2001:db8:0:${i}::1`))
+  const flood = Array.from({ length: 5000 }, (_, i) => {
+    return come(slots, `2001:db8:0:ffff::${i.toString(16)}`)
+  })
+  t.true(others.every(({ visitor }) => !visitor.destroyed))
+  t.is(flood.filter(({ visitor }) => !visitor.destroyed).length, 48)
+  t.is(slots.open, 64)
 })
 
 test('an idle connection may be closed again, after those that were pending before', (t) => {
@@ -175,6 +194,6 @@ for (const [address, network] of [
   ['', ''],
 ] as const) {
   test(`the network of ${address || 'no address'} is ${network || 'none'}`, (t) => {
-    t.is(networkOf(address), network)
+    t.is(originOf(address).network, network)
   })
 }

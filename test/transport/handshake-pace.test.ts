@@ -1,8 +1,11 @@
 import { once } from 'node:events'
-import { connect as netConnect } from 'node:net'
+import { connect as netConnect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
 import test from 'ava'
-import { Budgets } from '../../src/transport/handshake-pace.ts'
+import { CoarseClock } from '../../src/transport/clock.ts'
+import { ConnectionSlots } from '../../src/transport/connection-slots.ts'
+import { Budgets, HandshakePace } from '../../src/transport/handshake-pace.ts'
 import { until } from '../support/patience.ts'
 import { Authority, type Issued, materialOf } from './authority.ts'
 import { LIMITS, openTestListener, readAll, type TestListener } from './peers.ts'
@@ -169,4 +172,44 @@ test('a budget grows with time, is not forgotten early, and there are not many o
   t.is(spent('a', 1500), 16, 'the one asked for longest ago is forgotten first')
   t.is(spent('d4999', 9600), 16)
   t.is(new Budgets(0).of('a', 0), null)
+})
+
+/** Handshakes that come to nothing: how many of those that come at once from each address may begin. */
+function begun(addresses: readonly string[], each: number): number[] {
+  const clock = new CoarseClock()
+  const pace = new HandshakePace({
+    perSecond: 2,
+    handshakeMs: 10_000,
+    clock,
+    paced: () => undefined,
+  })
+  const slots = new ConnectionSlots({ connections: 1, pendingConnections: 100_000 })
+  const counts = addresses.map((remoteAddress) => {
+    let count = 0
+    for (let i = 0; i < each; i++) {
+      const socket = Object.assign(new Duplex({ read() {} }), { remoteAddress, bytesRead: 100 })
+      const begins = () => {
+        count++
+      }
+      pace.begin(socket as unknown as Socket, slots.add(socket as unknown as Socket), begins)
+    }
+    return count
+  })
+  clock.stop()
+  return counts
+}
+
+test('each pod of a node has a budget of its own, though they share a /64', (t) => {
+  t.deepEqual(begun(['fd00:10:244::10', 'fd00:10:244::11'], 100), [16, 16])
+  t.deepEqual(begun(['10.244.0.10', '::ffff:10.244.0.10', '10.244.0.11'], 100), [16, 0, 16])
+})
+
+test('all addresses of a /64 together have as much as four', (t) => {
+  const addresses = Array.from({ length: 100 }, (_, i) => `2001:db8::${i + 1}`)
+  const counts = begun([...addresses, '2001:db8:0:1::1'], 8)
+  t.is(counts.pop(), 8, 'another network')
+  t.is(
+    counts.reduce((sum, count) => sum + count),
+    64,
+  )
 })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { networkOf } from '../../src/transport/address.ts'
+import { originOf } from '../../src/transport/address.ts'
 
 for (const [address, network] of [
   ['192.0.2.7', '192.0.2.7'],
@@ -22,10 +22,26 @@ for (const [address, network] of [
   ['fe80::2%eth1', 'fe80:0:0:0::/64'],
 ] as const) {
   test(`${address} counts as ${network}`, (t) => {
-    t.is(networkOf(address), network)
+    t.is(originOf(address).network, network)
   })
 }
 
+for (const [one, other] of [
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8::0:1', '2001:DB8:0::1'],
+  ['fe80::1%eth0', 'fe80::1'],
+] as const) {
+  test(`${one} and ${other} are one address`, (t) => {
+    t.deepEqual(originOf(one), originOf(other))
+  })
+}
+
+test('addresses of one network are several', (t) => {
+  const [one, other] = ['fd00:10:244::10', 'fd00:10:244::11'].map(originOf)
+  t.is(one!.network, other!.network)
+  t.not(one!.address, other!.address)
+})
+
 test('a text that is no address is its own network', (t) => {
-  t.deepEqual(['', 'local'].map(networkOf), ['', 'local'])
+  for (const text of ['', 'local']) t.deepEqual(originOf(text), { address: text, network: text })
 })
