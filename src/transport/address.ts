@@ -34,7 +34,7 @@ export function connectionKey(socket: Socket): string | undefined {
 }
 
 /** Where a connection comes from, as far as that stands for one caller where nothing is proven. */
-export interface Origin {
+export interface CallerOrigin {
   /** In one way of writing. An IPv4 address also where it came as IPv6 (RFC 4291 section 2.5.5.2). */
   readonly address: string
   /**
@@ -45,7 +45,7 @@ export interface Origin {
 }
 
 /** The origin of a connection, by the address that Node tells. */
-export function originOf(remoteAddress: string): Origin {
+export function originOf(remoteAddress: string): CallerOrigin {
   if (isIP(remoteAddress) !== 6) return { address: remoteAddress, network: remoteAddress }
   const groups = groupsOf(remoteAddress.replace(/%.*$/, ''))
   const [a = 0, b = 0] = groups.slice(6)

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type Origin, originOf } from './address.ts'
+import { type CallerOrigin, originOf } from './address.ts'
 import { ConnectionShares, type ServedConnection } from './connection-shares.ts'
 
 /** How many connections one listener keeps. */
@@ -24,7 +24,7 @@ export interface SlotEvents {
 /** One connection of a listener. It begins pending. */
 export class ConnectionSlot {
   settled = false
-  readonly origin: Origin
+  readonly origin: CallerOrigin
   /** Whose share it counts to once it has settled: its network, as long as nothing is proven. */
   caller: string
   served: ServedConnection | null = null
@@ -172,7 +172,7 @@ export class ConnectionSlots {
     this.#shares.give(slot)
   }
 
-  #makeRoom(origin: Origin): void {
+  #makeRoom(origin: CallerOrigin): void {
     const floods = namesOf(origin)
       .map((name) => this.#byOrigin.get(name))
       .find((own) => own !== undefined && own.size * SHARE_OF_ORIGIN > this.#pending.size)
@@ -213,6 +213,6 @@ export class ConnectionSlots {
 }
 
 /** The narrower one first; of IPv4 they are one. */
-function namesOf({ address, network }: Origin): readonly string[] {
+function namesOf({ address, network }: CallerOrigin): readonly string[] {
   return address === network ? [address] : [address, network]
 }

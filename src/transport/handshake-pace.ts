@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { Budget } from '../refusal/budget.ts'
-import type { Origin } from './address.ts'
+import type { CallerOrigin } from './address.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
 
@@ -47,14 +47,14 @@ export class Budgets {
 
 /** A connection whose handshake may not begin yet. It costs nothing but what it has sent. */
 class Waiting {
-  readonly origin: Origin
+  readonly origin: CallerOrigin
   readonly giveUpAt: number
   readonly #socket: Socket
   readonly #start: () => void
   /** One piece: a peer that sends byte by byte would else have us keep an object for each. */
   #held: Buffer = NOTHING
 
-  constructor(socket: Socket, origin: Origin, giveUpAt: number, start: () => void) {
+  constructor(socket: Socket, origin: CallerOrigin, giveUpAt: number, start: () => void) {
     this.#socket = socket
     this.origin = origin
     this.giveUpAt = giveUpAt
@@ -157,7 +157,7 @@ export class HandshakePace implements Ticking {
   }
 
   /** All that a handshake from there costs; none where there is no limit. */
-  #budgets({ address, network }: Origin): readonly Budget[] {
+  #budgets({ address, network }: CallerOrigin): readonly Budget[] {
     const { now } = this.#options.clock
     const own = this.#ofAddresses.of(address, now)
     if (own === null) return []

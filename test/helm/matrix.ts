@@ -87,9 +87,7 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
   'no probes of the module': { workload: { probes: { enabled: false } } },
   'no Service': { service: { enabled: false } },
   'another Service': { service: { name: 'users-sidecar', annotations: { some: 'thing' } } },
-  'a Service of both families': {
-    service: { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv6', 'IPv4'] },
-  },
+  'a Service of both families': { service: { ipFamilyPolicy: 'PreferDualStack' } },
   'no account': { serviceAccount: { create: false, name: 'other' } },
   'no network policy': { networkPolicy: { enabled: false } },
   'a closer network policy': {

@@ -82,6 +82,18 @@ test('a listed peer is served, another one is told and closed', async (t) => {
   t.regex(lines.join(''), /127\.0\.0\.2 is not in migration\.from/)
 })
 
+test('pods that share a /64 have each as many connections as one peer may have', async (t) => {
+  const { peers } = await listener(t, { from: listed('fd00:10:244::/64') })
+  const come = (remoteAddress: string) => {
+    const socket = new net.Socket()
+    Object.defineProperty(socket, 'remoteAddress', { value: remoteAddress })
+    return peers.admit(socket)
+  }
+  for (const pod of ['fd00:10:244::10', 'fd00:10:244::11']) {
+    t.deepEqual([come(pod), come(pod), come(pod)], [true, true, false], pod)
+  }
+})
+
 test('at the moment of `until` it is shut, for all', async (t) => {
   const { time, peers, call, admitted } = await listener(t)
   time.now = UNTIL - 1
