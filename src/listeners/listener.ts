@@ -9,7 +9,7 @@ import { type Destination, type ListenerRules, RequestContext } from '../proxy/r
 import type { ShareKind } from '../proxy/share.ts'
 import type { Shares } from '../proxy/shares.ts'
 import { refuse } from '../refusal/refusal.ts'
-import { type Address, originOf } from '../transport/address.ts'
+import type { Address } from '../transport/address.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/exchange.ts'
 
@@ -90,7 +90,9 @@ export function accepting(parts: ListenerParts, serving: ListenerService): Accep
   const { rules, destination, at, upstream = NOWHERE, share } = serving
   return (socket, caller, address, slot) => {
     const listener = { ...rules(caller), destination }
-    const joined = shares.joined(shareName(caller, socket), share(caller))
+    // Pods of one node, of which each is listed, share one network of IPv6.
+    if (caller.kind === 'plain') slot.caller = slot.origin.address
+    const joined = shares.joined(shareName(caller, slot), share(caller))
     serve(socket, () => {
       const place = { policy: policies.current, at, upstream, share: joined }
       return new RequestContext(listener, caller, address, place, slot)
@@ -115,9 +117,8 @@ export function selfOf({ module }: Config): Caller {
 }
 
 /** Whose share a connection counts to: the identity's that it proved, or where it came from. */
-function shareName(caller: Caller, { remoteAddress }: Socket): string {
+function shareName(caller: Caller, { origin: { address, network } }: ConnectionSlot): string {
   const name = callerName(caller)
-  const { address, network } = originOf(remoteAddress ?? 'local')
   switch (caller.kind) {
     case 'public':
       return `${name}/${network}`

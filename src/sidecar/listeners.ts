@@ -106,10 +106,7 @@ export class Listeners implements ListenerSockets {
   listed(address: Address, accepted: Accepted): Promise<string> {
     const peers = this.#plainPeers()
     return this.#plain({ way: 'in', address }, (socket, slot) => {
-      if (!peers.admit(socket)) return
-      // Pods of one node, of which each is listed, have one network of IPv6.
-      slot.caller = slot.origin.address
-      accepted(socket, { kind: 'plain' }, remoteOf(socket), slot)
+      if (peers.admit(socket)) accepted(socket, { kind: 'plain' }, remoteOf(socket), slot)
     })
   }
 
