@@ -68,8 +68,11 @@ export class Sender implements QueuedBody {
   /** Everything from its first byte on waits for another way; only as long as a copy is kept. */
   rewind(): void {
     const bytes = Buffer.concat([this.#sent.take(), this.#queue.take()])
+    const stopped = this.#stopped
     this.begin(null, 0)
     this.keep()
+    // A source that was told to stop has to be told to go on.
+    this.#stopped = stopped
     this.#queue.add(bytes, 0, bytes.length)
   }
 

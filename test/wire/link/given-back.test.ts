@@ -95,6 +95,26 @@ for (const [what, request, rest] of [
   })
 }
 
+test('given back when another link is there already: its caller, who was not read on, is read again', async (t) => {
+  const it = callingEnd()
+  const length = 4 * WINDOW_BYTES
+  const begun = `${POST}Content-Length: ${length}\r\n\r\n${'x'.repeat(WINDOW_BYTES)}`
+  const { link } = await asked(it, begun)
+  const second = it.caller()
+  await second.socket.arrive(begun)
+  await it.send(link, back(1))
+  const other = it.connect()
+  await it.send(other, '')
+  await it.send(link, back(2))
+  t.is(sent(it, other, 2).body.length, WINDOW_BYTES)
+  void second.socket.arrive('y'.repeat(length - WINDOW_BYTES))
+  for (let i = 0; i < 8; i++) await it.send(other, credit(2, WINDOW_BYTES / 2))
+  t.is(sent(it, other, 2).body.length, length)
+  t.true(sent(it, other, 2).whole)
+  await it.send(other, head(2, OK), data(2, 'ok', FLAG.end))
+  t.is(second.socket.sent, `${OK}ok`)
+})
+
 const LARGE = `${POST}Content-Length: 200000\r\n\r\n${'x'.repeat(WINDOW_BYTES)}`
 for (const [what, request, sign] of [
   ['an interim answer', GET, head(1, 'HTTP/1.1 103 Early Hints\r\n\r\n', FLAG.info)],
