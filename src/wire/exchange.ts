@@ -8,6 +8,8 @@ import { ID } from './names.ts'
 import { Onward } from './onward.ts'
 
 const OUT = new HeadWriter()
+/** A caller that has sent so much of a body has paid for the connection that an early answer costs. */
+const PAID_BYTES = 16_384
 
 /** `N`: the context that the rooms above keep of an exchange. */
 export type RequestHandler<N> = HandlerOf<Exchange<N>>
@@ -95,10 +97,7 @@ export class Exchange<N> {
     this.upstreamPeer = ''
   }
 
-  /**
-   * Has the story judge the request. Returns the refusal, if it is one; else `connect` is to be called
-   * when all that came of the body in the same read has been judged too.
-   */
+  /** Has the story judge the request. Null: `connect` follows, when what came of the body with it is judged too. */
   begin(head: Head): Refusal | null {
     this.method = head.method
     this.version = head.version
@@ -195,10 +194,9 @@ export class Exchange<N> {
   /** The response is whole. */
   done(): void {
     if (!this.open) return
-    const { upstream } = this
-    this.upstream = null
-    // Early, and the rest of the request is not wanted.
-    if (!this.requestSent) this.#cancel(upstream, true)
+    // Early, and the rest of the request is not wanted: the caller's doing only where it held it back.
+    if (this.requestSent) this.upstream = null
+    else this.#dropUpstream(!this.requestDone && this.bytesIn < PAID_BYTES)
     this.#end()
     this.downstream.finish()
   }
@@ -283,10 +281,6 @@ export class Exchange<N> {
   #dropUpstream(byCaller: boolean): void {
     const { upstream } = this
     this.upstream = null
-    this.#cancel(upstream, byCaller)
-  }
-
-  #cancel(upstream: UpstreamStream | null, byCaller: boolean): void {
     if (upstream === null) return
     if (byCaller && this.connectedAt > 0) this.brokenOff = true
     upstream.cancel()

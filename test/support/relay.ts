@@ -41,6 +41,7 @@ export interface Ended {
   readonly outcome: string
   readonly bytesIn: number
   readonly bytesOut: number
+  readonly brokenOff: boolean
 }
 
 /** A wire without policy: everything goes to one upstream, as it stands. */
@@ -146,8 +147,8 @@ export function relayStory(
       )
     },
     end(x: Exchange<null>) {
-      const { method, status, refused, outcome, bytesIn, bytesOut } = x
-      ended.push({ method, status, refused, outcome, bytesIn, bytesOut })
+      const { method, status, refused, outcome, bytesIn, bytesOut, brokenOff } = x
+      ended.push({ method, status, refused, outcome, bytesIn, bytesOut, brokenOff })
     },
   }
 }

@@ -124,6 +124,23 @@ test('an early answer is passed on and the connection closed; the upstream is no
   await upstream.close()
 })
 
+for (const [what, sent, brokenOff] of [
+  ['next to nothing', 100, true],
+  ['a good part', 40_000, false],
+] as const) {
+  test(`an early answer counts against a caller that had sent ${what} of its body: ${brokenOff}`, async (t) => {
+    const upstream = await startRecorder((socket, _text, all) => {
+      if (all.length > sent) socket.write('HTTP/1.1 413 Big\r\nContent-Length: 0\r\n\r\n')
+    })
+    const relay = await startRelay(upstream.port)
+    const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n'
+    t.regex(await talk(relay.port, [head, 'x'.repeat(sent)], false), /^HTTP\/1.1 413 Big/)
+    t.is(relay.ended[0]?.brokenOff, brokenOff)
+    await relay.close()
+    await upstream.close()
+  })
+}
+
 test('a second answer on an idle connection reaches no caller (CVE-2026-48931)', async (t) => {
   let first = true
   const upstream = await startRecorder((socket) => {
