@@ -1,11 +1,9 @@
 import { REASONS, type Reason, type ReasonEntry } from '../src/refusal/reasons.ts'
 import type { Kind } from './call.ts'
+import { AFTERMATH_MS } from './fault.ts'
 import type { Entry } from './ledger.ts'
 import type { Told } from './load.ts'
 import type { Struck } from './schedule.ts'
-
-/** So long after a fault its consequences may still come, ms. */
-export const AFTERMATH_MS = 5000
 
 /** What is wrong with the account: a call, or an entry that belongs to none. */
 export interface Finding {
@@ -32,6 +30,7 @@ export interface Account {
 const FORBIDDEN: Readonly<Partial<Record<Kind, Reason>>> = {
   'forbidden route': 'interface-not-required',
   'forbidden tenant': 'tenant-not-allowed',
+  'forbidden token': 'token-not-seen-here',
 }
 
 /**
@@ -60,11 +59,15 @@ interface Seen {
   readonly entry: Entry
 }
 
-/** Joins what callers saw with what instances wrote down. `ledgers` are in the order of the instances. */
+/**
+ * Joins what callers saw with what instances wrote down. `ledgers` are in the order of the instances; `forgot`: when
+ * Okapi's sidecar was started, knowing no token.
+ */
 export function drawUp(
   told: readonly Told[],
   ledgers: readonly (readonly Entry[])[],
   struck: readonly Struck[],
+  forgot: readonly number[] = [],
 ): Account {
   const seen = new Map<string, Seen[]>()
   for (const [instance, entries] of ledgers.entries()) {
@@ -87,7 +90,11 @@ export function drawUp(
     outcomes.set(word, (outcomes.get(word) ?? 0) + 1)
     if (one.outcome.is === 'answered') (around.length === 0 ? calmMs : faultMs).push(one.ms)
     else if (there.length > 0) failedButDelivered++
-    const whys = [...wrongAtInstances(one, there), ...wrongAtCaller(one, there, around)]
+    const whys = [
+      ...wrongAtInstances(one, there),
+      ...closedInstances(there, struck),
+      ...wrongAtCaller(one, there, around, forgot),
+    ]
     const story = () => storyOf(one, there, around)
     for (const why of whys) findings.push({ id: one.call.id, why, story: story() })
   }
@@ -130,10 +137,22 @@ function wrongAtInstances({ call, digest }: Told, there: readonly Seen[]): strin
   return wrong
 }
 
+/** Nothing begins at an instance whose certificate is revoked. */
+function closedInstances(there: readonly Seen[], struck: readonly Struck[]): string[] {
+  const reached = struck.filter(({ closed, from, to }) =>
+    there.some(
+      ({ instance, entry: { step, at } }) =>
+        instance === closed && step === 'begun' && at >= from && at <= to,
+    ),
+  )
+  return reached.map(({ kind, at }) => `delivered to ${at}, and ${kind}`)
+}
+
 function wrongAtCaller(
-  { call, outcome }: Told,
+  { call, outcome, tokenAt = Number.POSITIVE_INFINITY, ended }: Told,
   there: readonly Seen[],
   around: readonly Struck[],
+  forgot: readonly number[],
 ): string[] {
   const forbidden = FORBIDDEN[call.kind]
   if (forbidden !== undefined && there.length > 0) return ['forbidden, and delivered']
@@ -144,6 +163,10 @@ function wrongAtCaller(
       return there.some(({ entry }) => entry.step === 'answers') ? [] : ['answered by no instance']
     case 'wrong':
       return [`not its answer: ${outcome.why}`]
+    case 'answered 400':
+      return around.some(({ kind }) => kind === 'garbage')
+        ? []
+        : ['answered 400, and nothing was garbled']
     case 'unended':
       return ['has no end']
     case 'left':
@@ -153,6 +176,9 @@ function wrongAtCaller(
       if (!isListed(reason, status))
         return [`refused with ${status} ${reason}, which is not listed`]
       if (reason === forbidden) return []
+      if (reason === 'token-not-seen-here' && forgot.some((at) => at >= tokenAt && at <= ended)) {
+        return there.length > 0 ? [`refused (${reason}), and delivered`] : []
+      }
       if (!MAY_FAIL.has(reason)) return [`refused without a cause: ${reason}`]
       if (there.length > 0 && !MAY_BE_DELIVERED.has(reason))
         return [`refused (${reason}), and delivered`]

@@ -10,10 +10,22 @@ export const TENANTS = ['north', 'south', 'east', 'west'] as const
 /** The clerk may not act for it. */
 export const FOREIGN_TENANT = 'foreign'
 
+/** What Okapi asks of the clerk by itself, and sends a token with. */
+export const TICK = '/clerk/tick'
+
 /** The descriptors of all. The clerk requires `ledger`, and not `vault`. */
 export const DESCRIPTORS = [
   { id: OKAPI, provides: [] },
-  { id: CLERK, requires: [{ id: 'ledger', version: '1.0' }] },
+  {
+    id: CLERK,
+    requires: [{ id: 'ledger', version: '1.0' }],
+    provides: [
+      {
+        ...{ id: '_timer', version: '1.0', interfaceType: 'system' },
+        handlers: [{ methods: ['POST'], pathPattern: TICK }],
+      },
+    ],
+  },
   {
     id: LEDGER,
     provides: [
@@ -45,6 +57,8 @@ export type Kind =
   | 'walk away'
   | 'forbidden route'
   | 'forbidden tenant'
+  | 'with a token'
+  | 'forbidden token'
 
 /** One request, before it is sent. */
 export interface Call {
@@ -65,7 +79,7 @@ const KIB = 1024
 
 /** Of a hundred calls. */
 const MIX: readonly (readonly [number, Kind])[] = [
-  [34, 'read'],
+  [27, 'read'],
   [6, 'read large'],
   [20, 'create'],
   [16, 'change'],
@@ -74,6 +88,8 @@ const MIX: readonly (readonly [number, Kind])[] = [
   [3, 'walk away'],
   [3, 'forbidden route'],
   [3, 'forbidden tenant'],
+  [5, 'with a token'],
+  [2, 'forbidden token'],
 ]
 
 let number = 0

@@ -1,5 +1,8 @@
 import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
+import { within } from './waits.ts'
+
+const LISTEN_MS = 30_000
 
 /** What a hop does to those that come. */
 export type Weather =
@@ -107,7 +110,7 @@ export class Hop {
       this.#timers.add(timer)
     })
     this.#server.listen(this.#port, this.#host)
-    await once(this.#server, 'listening')
+    await within(LISTEN_MS, `a port for ${this.name}`, once(this.#server, 'listening'))
   }
 
   async #close(): Promise<void> {

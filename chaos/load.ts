@@ -3,6 +3,8 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:h
 import { setTimeout as pause } from 'node:timers/promises'
 import { answerOf, bodyOf, type Call, digestOf, drawCall } from './call.ts'
 import type { Random } from './random.ts'
+import { newToken, type Tokens } from './tokens.ts'
+import { within } from './waits.ts'
 
 /** What came of a call, as its caller saw it. */
 export type Outcome =
@@ -14,6 +16,8 @@ export type Outcome =
   | { readonly is: 'not done by Okapi'; readonly status: number; readonly text: string }
   /** The connection ended before the answer was whole. */
   | { readonly is: 'broken'; readonly how: string }
+  /** Another process took for its own request what was garbled: HTTP/1.1 has no other answer. */
+  | { readonly is: 'answered 400' }
   /** The caller went away. */
   | { readonly is: 'left' }
   /** Neither an answer nor an end, for longer than any limit. */
@@ -31,10 +35,25 @@ export interface Told {
   readonly ended: number
   readonly ms: number
   readonly outcome: Outcome
+  /** When Okapi had sent the token that it had; undefined: it had none, or one that Okapi never sent. */
+  readonly tokenAt?: number
+}
+
+/** Whom a load calls, and how. */
+export interface LoadPlan {
+  readonly port: number
+  /** Calls a second. */
+  readonly rate: number
+  /** Connections that were idle for so long are closed. */
+  readonly idleMs: number
+  /** What the calls may have. */
+  readonly tokens: Pick<Tokens, 'of'>
 }
 
 /** Longer than all limits on the way together. */
 const PATIENCE_MS = 240_000
+/** A call that is given up ends by then. */
+const END_MS = 30_000
 /** What of its own lateness it makes up for. */
 const LATE_MS = 200
 const PIECE = 64 * 1024
@@ -46,13 +65,14 @@ export class Load {
   readonly #port: number
   readonly #random: Random
   readonly #rate: number
+  readonly #tokens: Pick<Tokens, 'of'>
   readonly #open = new Set<Promise<void>>()
   readonly #agent: Agent
   #running: Promise<void> | undefined
   #stopped = true
 
-  /** Connections that were idle for `idleMs` are closed. */
-  constructor(port: number, rate: number, idleMs: number, random: Random, told: Told[]) {
+  constructor({ port, rate, idleMs, tokens }: LoadPlan, random: Random, told: Told[]) {
+    this.#tokens = tokens
     this.#port = port
     this.#told = told
     this.#rate = rate
@@ -69,7 +89,8 @@ export class Load {
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#running
-    await Promise.all(this.#open)
+    const left = Promise.all(this.#open)
+    await within(PATIENCE_MS + END_MS, 'the end of all calls', left)
     this.#agent.destroy()
   }
 
@@ -90,12 +111,15 @@ export class Load {
     const body = bodyOf(call)
     const digest = digestOf(body)
     const [began, start] = [Date.now(), performance.now()]
-    const outcome = await this.#outcome(call, body, digest)
+    const handed = call.kind === 'with a token' ? this.#tokens.of(call.tenant) : undefined
+    const token = call.kind === 'forbidden token' ? newToken(call.tenant) : handed?.text
+    const outcome = await this.#outcome(call, body, digest, token)
     const ms = performance.now() - start
-    this.#told.push({ call, digest, began, ended: Date.now(), ms, outcome })
+    const tokenAt = handed && { tokenAt: handed.at }
+    this.#told.push({ call, digest, began, ended: Date.now(), ms, outcome, ...tokenAt })
   }
 
-  #outcome(call: Call, body: Buffer, digest: string): Promise<Outcome> {
+  #outcome(call: Call, body: Buffer, digest: string, token: string | undefined): Promise<Outcome> {
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     const sent = request({
       host: '127.0.0.1',
@@ -105,6 +129,7 @@ export class Load {
       agent: this.#agent,
       headers: {
         'X-Okapi-Tenant': call.tenant,
+        ...(token !== undefined && { 'X-Okapi-Token': token }),
         ...(body.length > 0 && !call.chunked && { 'Content-Length': body.length }),
         ...(body.length > 0 && call.chunked && { 'Transfer-Encoding': 'chunked' }),
       },
@@ -172,6 +197,7 @@ async function read(response: IncomingMessage, call: Call, digest: string): Prom
     return { is: 'refused', status, reason: String(refused ?? reason) }
   }
   if (type.startsWith('text/plain')) return { is: 'not done by Okapi', status, text: text.trim() }
+  if (status === 400 && length === 0) return { is: 'answered 400' }
   const expected = answerOf(call.id, call.tenant, digest, call.wanted)
   const right = status === 200 && hash.digest('hex').startsWith(digestOf(expected))
   if (right && length === expected.length) return { is: 'answered' }

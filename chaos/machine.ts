@@ -10,9 +10,11 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { TOOL_MS } from './program.ts'
 
 // What of the machine can be made to fail for the processes of a run alone: its name servers, a disk, the clock.
 
+const TOOL = { timeout: TOOL_MS }
 const INSIDE = 'CHAOS_INSIDE'
 const LOG_BYTES = 24 * 1024 * 1024
 const FAKETIME = [
@@ -31,7 +33,7 @@ const FAKETIME = [
 export async function withOwnMounts(): Promise<number | undefined> {
   if (process.env[INSIDE] !== undefined) return undefined
   const ways = [['-m'], ['-r', '-m']]
-  const way = ways.find((options) => spawnSync('unshare', [...options, 'true']).status === 0)
+  const way = ways.find((options) => spawnSync('unshare', [...options, 'true'], TOOL).status === 0)
   if (way === undefined) return undefined
   const args = [...way, process.execPath, ...process.execArgv, ...process.argv.slice(1)]
   const env = { ...process.env, [INSIDE]: '1' }
@@ -62,7 +64,7 @@ export class Machine {
     if (!this.hasNames) this.skipped.push('name servers that fail: no mounts of its own here')
     if (!this.hasDisk) this.skipped.push('a full disk: no mounts of its own here')
     if (!this.hasClock) this.skipped.push('clocks that step: libfaketime is not installed')
-    if (spawnSync('prlimit', ['--version']).status !== 0) {
+    if (spawnSync('prlimit', ['--version'], TOOL).status !== 0) {
       this.skipped.push('no more open files: prlimit is not installed')
     }
   }
@@ -113,8 +115,8 @@ export class Machine {
   /** `keep`: the logs stay where they were. */
   close(keep: boolean): void {
     if (keep) cpSync(this.logs, join(this.#directory, 'kept-logs'), { recursive: true })
-    if (this.hasDisk) spawnSync('umount', ['-l', this.logs])
-    if (this.hasNames) spawnSync('umount', ['-l', '/etc/resolv.conf'])
+    if (this.hasDisk) spawnSync('umount', ['-l', this.logs], TOOL)
+    if (this.hasNames) spawnSync('umount', ['-l', '/etc/resolv.conf'], TOOL)
   }
 
   #clockFile(name: string): string {
@@ -124,7 +126,7 @@ export class Machine {
   #mount(args: readonly string[]): boolean {
     if (process.env[INSIDE] === undefined) return false
     try {
-      execFileSync('mount', [...args], { stdio: 'ignore' })
+      execFileSync('mount', [...args], { stdio: 'ignore', ...TOOL })
       return true
     } catch {
       return false

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import net from 'node:net'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { within } from './waits.ts'
 
 /** What a process holds of the machine. */
 export interface Holdings {
@@ -23,13 +23,18 @@ export interface ProgramPlan {
 /** Of a machine that has other work. */
 const START_MS = 180_000
 const STOP_MS = 60_000
+/** The kernel ends what was killed, also what stands still. */
+const KILL_MS = 30_000
+/** Programs that do one thing and end. */
+export const TOOL_MS = 30_000
 
 /** A process of the site that can be started again and again, always the same. */
 export class Program {
   readonly name: string
   /** How it ended when it was not told to, and other complaints. */
   readonly complaints: string[] = []
-  starts = 0
+  /** The times at which it was started, ms since 1970. */
+  readonly starts: number[] = []
   readonly #plan: ProgramPlan
   #child: ChildProcess | undefined
   #told = false
@@ -47,11 +52,15 @@ export class Program {
     return this.#child !== undefined && this.#child.exitCode === null && !this.#child.killed
   }
 
+  get startedAt(): number {
+    return this.starts.at(-1) ?? Number.POSITIVE_INFINITY
+  }
+
   /** Starts it and waits until it serves. */
   async start(): Promise<void> {
     const log = openSync(this.#plan.log, 'a')
     this.#told = false
-    this.starts++
+    this.starts.push(Date.now())
     const child = spawn(process.execPath, this.#plan.args, {
       stdio: ['pipe', log, log],
       env: { ...environment(), ...this.#plan.env },
@@ -66,10 +75,15 @@ export class Program {
       process.off('exit', kill)
       if (!this.#told) this.complaints.push(`${this.name} ended by itself: ${signal ?? code}`)
     })
+    await within(START_MS, `the start of ${this.name}`, this.#ready(child))
+  }
+
+  async #ready(child: ChildProcess): Promise<void> {
     const end = performance.now() + START_MS
     while (!(await this.#plan.ready())) {
-      if (child.exitCode !== null) throw new Error(`${this.name} ended with ${child.exitCode}`)
-      if (performance.now() > end) throw new Error(`${this.name} is not ready after ${START_MS} ms`)
+      const ended = child.exitCode ?? child.signalCode
+      if (ended !== null) throw new Error(`${this.name} ended with ${ended}`)
+      if (performance.now() > end) return
       await pause(50)
     }
   }
@@ -92,7 +106,9 @@ export class Program {
     await this.#end('SIGKILL')
   }
 
+  /** Nothing, where it does not run any more. */
   holds(): Holdings {
+    if (!existsSync(`/proc/${this.pid}/fd`)) return { rssBytes: 0, files: {} }
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
     const rssBytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
     const files: Record<string, number> = {}
@@ -109,7 +125,9 @@ export class Program {
     const limits = readFileSync('/proc/self/limits', 'utf8')
     const [, most, hard] = /^Max open files\s+(\w+)\s+(\w+)/m.exec(limits) ?? []
     const soft = more === undefined ? most : own + more
-    spawnSync('prlimit', ['--pid', String(this.pid), `--nofile=${soft}:${hard}`])
+    spawnSync('prlimit', ['--pid', String(this.pid), `--nofile=${soft}:${hard}`], {
+      timeout: TOOL_MS,
+    })
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {
@@ -122,23 +140,12 @@ export class Program {
       this.complaints.push(`${this.name} did not end ${STOP_MS} ms after ${signal}`)
       child.kill('SIGKILL')
     }, STOP_MS)
-    const code = await ended
-    clearTimeout(late)
-    return code
-  }
-}
-
-/** Does anything accept connections there? */
-export function accepts(port: number, host = '127.0.0.1'): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ port, host })
-    const end = (yes: boolean) => {
-      socket.destroy()
-      resolve(yes)
+    try {
+      return await within(STOP_MS + KILL_MS, `the end of ${this.name}`, ended)
+    } finally {
+      clearTimeout(late)
     }
-    socket.once('connect', () => end(true))
-    socket.once('error', () => end(false))
-  })
+  }
 }
 
 function kindOf(link: string): string | undefined {

@@ -1,11 +1,13 @@
 import type { Account } from './account.ts'
 import { countFiles, type Held } from './holdings.ts'
+import { type Mode, modeOptions, modeText } from './mode.ts'
 import type { Struck } from './schedule.ts'
 
 /** All that a run has to say. */
 export interface Report {
   readonly seed: number
   readonly minutes: number
+  readonly mode: Mode
   readonly account: Account
   readonly struck: readonly Struck[]
   readonly held: readonly Held[]
@@ -20,9 +22,10 @@ const STORY_LINES = 24
 
 /** Lines of at most 80 columns, the stories aside. */
 export function printed(report: Report): string {
-  const { seed, minutes, account, struck, held } = report
+  const { seed, minutes, mode, account, struck, held } = report
   const lines = [
     `seed ${seed}, ${minutes} min, ${account.calls} calls, ${struck.length} faults`,
+    modeText(mode),
     '',
   ]
   lines.push(...table(['fault', 'times', 'calls may fail'], kinds(struck)))
@@ -63,9 +66,9 @@ export function isFine({ account, wrong }: Report): boolean {
 }
 
 function verdict(report: Report): string {
-  const { account, wrong, seed, minutes } = report
+  const { account, wrong, seed, minutes, mode } = report
   if (isFine(report)) return 'The account comes out: every call is accounted for.'
-  const again = `npm run chaos -- --seed ${seed} --minutes ${minutes}`
+  const again = `npm run chaos -- --seed ${seed} --minutes ${minutes} ${modeOptions(mode)}`
   return `The account does not come out: ${account.findings.length} calls, ${wrong.length} other things.\nagain: ${again}`
 }
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Fault, fault } from '../src/fault.ts'
 import { drawUp } from './account.ts'
@@ -5,21 +6,27 @@ import { grown, type Held, settled } from './holdings.ts'
 import { readLedger } from './ledger.ts'
 import { Load, type Told } from './load.ts'
 import { withOwnMounts } from './machine.ts'
+import { drawMode, modeText } from './mode.ts'
 import { type ChaosOptions, parseOptions, usage } from './options.ts'
+import type { Program } from './program.ts'
 import { Random } from './random.ts'
 import { asJson, isFine, printed, type Report } from './report.ts'
 import { FAULTS, Schedule } from './schedule.ts'
 import { openSite, type Site } from './site.ts'
 import { Starvation } from './starvation.ts'
+import { Tokens } from './tokens.ts'
+import { waitedFor } from './waits.ts'
 
 const CALLER_IDLE_MS = 4000
 /** Of the whole time, before and after the faults; at most so long. */
 const WARM_SHARE = 0.15
 const WARM_MOST_MS = 45_000
 const TELL_EVERY_MS = 1000
+/** Of all that is not the time that was asked for: starts, what is left of faults and calls, the end. */
+const OVERTIME_MS = 600_000
 
 async function chaos(options: ChaosOptions): Promise<number> {
-  const { seed, minutes, rate, keep, lies, only } = options
+  const { seed, minutes, rate, keep, lies, only, peers } = options
   for (const kind of only) {
     if (!FAULTS.some((each) => each.kind === kind))
       throw fault(
@@ -30,8 +37,11 @@ async function chaos(options: ChaosOptions): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => process.exit(1))
   }
-  say(`seed ${seed}, ${minutes} min, ${rate} calls a second`)
-  const site = await openSite(lies, keep)
+  endInTime(minutes)
+  const mode = drawMode(new Random(seed + 2), options.mode)
+  say(`seed ${seed}, ${minutes} min, ${rate} calls a second, ${modeText(mode)}`)
+  const main = peers === undefined ? undefined : join(peers, 'src/main.ts')
+  const site = await openSite({ mode, lies, keep, peers: main })
   try {
     const report = await run(site, options)
     process.stdout.write(options.json ? asJson(report) : printed(report))
@@ -42,11 +52,23 @@ async function chaos(options: ChaosOptions): Promise<number> {
   }
 }
 
+/** A run always ends: one that hangs says on what. */
+function endInTime(minutes: number): void {
+  const late = () => {
+    const waits = waitedFor().map((each) => `  ${each}\n`)
+    say(`chaos: error: ${OVERTIME_MS / 60_000} minutes late; what it waits for:\n${waits.join('')}`)
+    process.exit(1)
+  }
+  setTimeout(late, minutes * 60_000 + 2 * WARM_MOST_MS + OVERTIME_MS).unref()
+}
+
 async function run(site: Site, options: ChaosOptions): Promise<Report> {
   const { seed, minutes, rate, only } = options
   const kinds = FAULTS.filter(({ kind }) => only.length === 0 || only.includes(kind))
   const warmMs = Math.min(WARM_MOST_MS, minutes * 60_000 * WARM_SHARE)
-  const load = () => new Load(site.entrance, rate, CALLER_IDLE_MS, calls, told)
+  const tokens = new Tokens(site.modules, site.okapiSidecar, new Random(seed + 3))
+  const plan = { port: site.entrance, rate, idleMs: CALLER_IDLE_MS, tokens }
+  const load = () => new Load(plan, calls, told)
   const told: Told[] = []
   // Each its own numbers: how many calls there are does not change which faults come.
   const calls = new Random(seed)
@@ -62,20 +84,28 @@ async function run(site: Site, options: ChaosOptions): Promise<Report> {
       const s = Math.round((performance.now() - began) / 1000)
       progress(`${name} ${s} s, ${told.length} calls, ${schedule.struck.length} faults`)
     }, TELL_EVERY_MS)
-    await act()
-    clearInterval(tell)
+    try {
+      await act()
+    } finally {
+      clearInterval(tell)
+    }
   }
   try {
     const under = async (act: () => Promise<unknown>) => {
       const each = load()
       each.start()
+      const handing = tokens.run()
       await act()
       await each.stop()
+      tokens.stop()
+      await handing
     }
     await stage('warming up', () => under(() => pause(warmMs)))
+    say('settling')
     const before = await settled(site.programs)
     await stage('chaos', () => under(() => schedule.run(performance.now() + minutes * 60_000)))
     await stage('calm', () => under(() => pause(warmMs)))
+    say('settling again')
     const judged = site.programs.filter((program) => program !== site.okapi)
     const after = await settled(judged, before)
     const held: Held[] = judged.map(({ name }) => ({
@@ -90,9 +120,10 @@ async function run(site: Site, options: ChaosOptions): Promise<Report> {
       ...(await end(site)),
     ]
     const ledgers = site.instances.map(({ ledger }) => readLedger(ledger))
-    const account = drawUp(told, ledgers, schedule.struck)
+    const account = drawUp(told, ledgers, schedule.struck, site.okapiSidecar.starts)
     const { struck } = schedule
-    return { seed, minutes, account, struck, held, wrong, skipped: site.machine.skipped }
+    const { mode } = site
+    return { seed, minutes, mode, account, struck, held, wrong, skipped: site.machine.skipped }
   } finally {
     clearInterval(drain)
     starvation.stop()
@@ -102,9 +133,9 @@ async function run(site: Site, options: ChaosOptions): Promise<Report> {
 /** Nothing runs any more, so sidecars must know of nothing. */
 async function stillOpen(site: Site): Promise<string[]> {
   const wrong: string[] = []
-  for (const sidecar of site.sidecars) {
+  for (const sidecar of site.sidecars.all) {
     for (const series of ['sidecar_exchanges_open', 'sidecar_buffered_bytes']) {
-      const value = await site.metric(sidecar, series)
+      const value = await site.sidecars.metric(sidecar, series)
       if (value !== 0) wrong.push(`${sidecar.name}: ${series} is ${value} when nothing runs`)
     }
   }
@@ -114,12 +145,15 @@ async function stillOpen(site: Site): Promise<string[]> {
 /** Ends all; what ended badly, now or before. */
 async function end(site: Site): Promise<string[]> {
   const wrong: string[] = []
-  for (const program of site.programs) {
-    const code = await program.stop()
-    if (code !== 0 && site.sidecars.includes(program)) {
-      wrong.push(`${program.name} ended with ${code}`)
+  const sidecars = new Set<Program>(site.sidecars.all)
+  const others = site.programs.filter((program) => !sidecars.has(program))
+  for (const together of [others, site.sidecars.all]) {
+    const codes = await Promise.all(together.map((program) => program.stop()))
+    for (const [i, program] of together.entries()) {
+      const code = codes[i]!
+      if (code !== 0 && sidecars.has(program)) wrong.push(`${program.name} ended with ${code}`)
+      wrong.push(...program.complaints)
     }
-    wrong.push(...program.complaints)
   }
   return [...wrong, ...site.astray.map((each) => `it reached another module: ${each}`)]
 }

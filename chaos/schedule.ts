@@ -1,16 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Fault } from './fault.ts'
+import type { Fault, Phase } from './fault.ts'
+import { CERTIFICATE_FAULTS } from './faults/certificates.ts'
 import { NETWORK_FAULTS } from './faults/network.ts'
 import { PROCESS_FAULTS } from './faults/processes.ts'
 import { SURROUNDING_FAULTS } from './faults/surroundings.ts'
 import type { Random } from './random.ts'
 import type { Site } from './site.ts'
+import { within } from './waits.ts'
 
 /** A fault that was there; times in ms since 1970. */
-export interface Struck {
-  readonly kind: string
+export interface Struck extends Phase {
   readonly at: string
-  readonly excuses: boolean
   readonly from: number
   to: number
 }
@@ -19,10 +19,13 @@ export const FAULTS: readonly Fault[] = [
   ...NETWORK_FAULTS,
   ...PROCESS_FAULTS,
   ...SURROUNDING_FAULTS,
+  ...CERTIFICATE_FAULTS,
 ]
 
 /** How many at once, of ten rounds. */
 const AT_ONCE = [1, 1, 1, 1, 1, 2, 2, 2, 3, 4]
+/** The longest of them restarts three pods, one after the other. */
+const STRIKE_MS = 300_000
 
 /** Rounds of faults, as the seed says, with calm between them. */
 export class Schedule {
@@ -62,12 +65,21 @@ export class Schedule {
     if (takes.some((key) => taken.has(key))) return
     for (const key of takes) taken.add(key)
     const { kind, excuses } = fault
-    const struck: Struck = { kind, at, excuses, from: Date.now(), to: Number.POSITIVE_INFINITY }
-    this.struck.push(struck)
+    const begin = (phase: Phase): Struck => {
+      const struck = { ...phase, at, from: Date.now(), to: Number.POSITIVE_INFINITY }
+      this.struck.push(struck)
+      return struck
+    }
+    const { mode } = this.#site
+    let struck = begin({ kind, excuses: excuses === true || (excuses !== false && excuses(mode)) })
+    const next = (phase: Phase) => {
+      struck.to = Date.now()
+      struck = begin(phase)
+    }
     try {
-      await strike()
+      await within(STRIKE_MS, `the end of ${kind} (${at})`, strike(next))
     } catch (error) {
-      this.failed.push(`${kind} (${at}) could not be undone: ${error}`)
+      this.failed.push(`${kind} (${at}) could not be done or undone: ${error}`)
     }
     struck.to = Date.now()
     for (const key of takes) taken.delete(key)

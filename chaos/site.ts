@@ -4,29 +4,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts, processFile } from '../src/demo/child.ts'
 import { NameServer } from '../test/support/name-server.ts'
-import { makeCa, moduleNames } from '../test/support/pki.ts'
-import { MAIN } from '../test/support/program.ts'
-import { filesOf, mountSecret } from '../test/support/rotation.ts'
-import { CLERK, DESCRIPTORS, LEDGER, OKAPI, TENANTS } from './call.ts'
+import { accepts } from './asking.ts'
+import { CLERK, DESCRIPTORS, LEDGER, OKAPI, TENANTS, TICK } from './call.ts'
+import { Certificates } from './certificates.ts'
 import { Hop } from './hop.ts'
 import { Machine } from './machine.ts'
+import type { Mode } from './mode.ts'
 import { introduce } from './okapi.ts'
 import { LIES } from './options.ts'
-import { accepts, Program } from './program.ts'
+import { Program } from './program.ts'
+import { Sidecars } from './sidecars.ts'
+import { within } from './waits.ts'
 
 const INSTANCE = new URL('./instance.ts', import.meta.url).pathname
-const OPENSSL_CONF = new URL('../openssl.cnf', import.meta.url).pathname
-
-/** Times are short, so that what is given up is given up within a run. */
-const LIMITS = {
-  ...{ connectMs: 5000, connectWaitMs: 15_000 },
-  ...{ responseHeadMs: 30_000, responseIdleMs: 15_000, bodyIdleMs: 15_000 },
-  ...{ calleeReadIdleMs: 15_000, callerReadIdleMs: 15_000, halfCloseMs: 5000 },
-  ...{ idleMs: 8000, drainTimeoutMs: 15_000 },
-}
-const DAY_MS = 86_400_000
-/** Clocks may step by less than this, and every certificate stays valid. */
-const VALID_DAYS = 2
+/** Of whatever is closed in the end. */
+const CLOSE_MS = 30_000
 const NAME = { okapi: 'okapi.test', ledger: 'ledger.test' }
 const INSTANCES = [1, 2, 3]
 
@@ -46,6 +38,7 @@ export interface Instance {
 /** Every process, and every network between them. */
 export interface Site {
   readonly directory: string
+  readonly mode: Mode
   readonly machine: Machine
   readonly okapi: Program
   readonly okapiSidecar: Program
@@ -55,39 +48,51 @@ export interface Site {
   readonly toOkapi: Hop
   readonly intoOkapi: Hop
   readonly names: NameServer
-  /** Where the clerk calls. */
+  readonly certificates: Certificates
+  /** Where the clerk calls, and where Okapi does. */
   readonly entrance: number
+  readonly modules: number
   /** What reached the clerk, which nothing is to do. */
   readonly astray: readonly string[]
   /** Where a wrong answer of the name server leads: another module's sidecar. */
   readonly wrongAddress: string
   readonly programs: readonly Program[]
-  readonly sidecars: readonly Program[]
+  readonly sidecars: Sidecars
   readonly hops: readonly Hop[]
   /** The name of the called module leads to these. */
   tell(addresses: readonly string[]): void
-  /** A figure of a sidecar's metrics, NaN where there is none. */
-  metric(sidecar: Program, series: string): Promise<number>
   /** From now on a sidecar's clock is off by so much. */
   stepClock(sidecar: Program, seconds: number): void
-  /** Certificates, all new. */
-  rotate(): Promise<void>
   /** A policy that says the same in another file, or does not any more. */
   changePolicy(): void
   close(): Promise<void>
 }
 
+/** How a site is to be. */
+export interface SiteOptions {
+  readonly mode: Mode
+  /** Each instance has one of the lies. */
+  readonly lies: boolean
+  /** Ledgers and logs are left. */
+  readonly keep: boolean
+  /** The program of the instances' sidecars, where it is not this checkout's. */
+  readonly peers: string | undefined
+}
+
 /** Starts all of it and waits until it serves. */
-export async function openSite(lies: boolean, keep: boolean): Promise<Site> {
+export async function openSite(options: SiteOptions): Promise<Site> {
   const directory = mkdtempSync(join(tmpdir(), 'okapi-sidecar-chaos-'))
   const closing: (() => unknown)[] = []
   const close = async () => {
     // Whatever fails, the rest is closed.
-    for (const each of closing.toReversed()) await (async () => each())().catch(console.error)
-    if (!keep) rmSync(directory, { recursive: true, force: true })
+    for (const each of closing.toReversed()) {
+      const closed = (async () => each())()
+      await within(CLOSE_MS, `the end of ${each}`, closed).catch(console.error)
+    }
+    if (!options.keep) rmSync(directory, { recursive: true, force: true })
   }
   try {
-    return await build(directory, lies, keep, closing, close)
+    return await build(directory, options, closing, close)
   } catch (error) {
     await close()
     throw error
@@ -96,8 +101,7 @@ export async function openSite(lies: boolean, keep: boolean): Promise<Site> {
 
 async function build(
   directory: string,
-  lies: boolean,
-  keep: boolean,
+  { mode, lies, keep, peers }: SiteOptions,
   closing: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<Site> {
@@ -115,56 +119,15 @@ async function build(
     const path = join(descriptors, `${descriptor.id}.json`)
     writeFileSync(path, JSON.stringify(descriptor), { mode: 0o644 })
   }
-  const ca = await makeCa(undefined, 'chaos', { notBefore: new Date(Date.now() - 30 * DAY_MS) })
-  const certified: [string, string][] = []
-  const certify = async (id: string, folder: string) => {
-    const [notBefore, notAfter] = [-1, 1].map(
-      (way) => new Date(Date.now() + way * VALID_DAYS * DAY_MS),
-    )
-    const leaf = await ca.issue({ ...moduleNames(id), notBefore: notBefore!, notAfter: notAfter! })
-    mountSecret(folder, filesOf(leaf, [ca], []))
-  }
-
-  const admin = new Map<string, number>()
+  const certificates = await Certificates.make()
   const [entrance, modules, okapiPort, clerkTls, okapiTls, toOkapi, intoOkapi, shared, ...more] =
-    (await freePorts(8 + 5 + INSTANCES.length * 3)) as [
+    (await freePorts(8 + 2 * 2 + INSTANCES.length * 4)) as [
       ...[number, number, number, number, number, number, number, number],
       ...number[],
     ]
   const port = () => more.pop()!
-  const sidecar = async (id: string, name: string, sections: Readonly<Record<string, unknown>>) => {
-    const credentials = join(directory, `${name}-certs`)
-    mkdirSync(credentials, { mode: 0o700 })
-    certified.push([id, credentials])
-    await certify(id, credentials)
-    const adminPort = port()
-    admin.set(`${name}'s sidecar`, adminPort)
-    const configuration = {
-      module: id,
-      trustDomain: 'folio.test',
-      credentials: { directory: credentials },
-      policy: {
-        descriptors,
-        withoutToken: 'any',
-        caller: 'enforce',
-        tenantsOf: [{ caller: CLERK, tenants: TENANTS, why: 'chaos' }],
-      },
-      admin: { listen: `127.0.0.1:${adminPort}` },
-      status: { listen: '127.0.0.1:0' },
-      log: { access: process.env['CHAOS_ACCESS'] === '1' },
-      limits: LIMITS,
-      ...sections,
-    }
-    const file = join(directory, `${name}.json`)
-    writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
-    return new Program({
-      name: `${name}'s sidecar`,
-      args: [MAIN, 'run', '-c', file],
-      env: { OPENSSL_CONF, ...machine.clockOf(`${name}'s sidecar`) },
-      log: join(machine.logs, `${name}.log`),
-      ready: () => answers(`http://127.0.0.1:${adminPort}/ready`),
-    })
-  }
+  const making = { directory, descriptors, machine, certificates, mode, port }
+  const sidecars = new Sidecars(making)
   const hop = async (...about: Parameters<typeof Hop.open>) => {
     const made = await Hop.open(...about)
     closing.push(() => made.close())
@@ -192,12 +155,12 @@ async function build(
         log: join(directory, `module-${number}.log`),
         ready: () => accepts(plain),
       }),
-      sidecar: await sidecar(LEDGER, `ledger-${number}`, {
-        ingress: {
-          listen: `127.0.0.1:${tls}`,
-          forward: `http://${address}:${plain}`,
-        },
-      }),
+      sidecar: await sidecars.make(
+        LEDGER,
+        `ledger-${number}`,
+        { ingress: { listen: `127.0.0.1:${tls}`, forward: `http://${address}:${plain}` } },
+        peers,
+      ),
     })
   }
   const hops = [
@@ -205,12 +168,13 @@ async function build(
     await hop("Okapi's sidecar to Okapi", '127.0.1.4', intoOkapi, okapiPort),
     await hop('nowhere', wrongAddress, shared, clerkTls),
   ] as const
-  const okapiSidecar = await sidecar(OKAPI, 'okapi', {
+  const okapiSidecar = await sidecars.make(OKAPI, 'okapi', {
     ingress: { listen: `127.0.0.1:${okapiTls}`, forward: `http://127.0.1.4:${intoOkapi}` },
     egress: {
       modules: {
         listen: `127.0.0.1:${modules}`,
         address: {
+          [CLERK]: `https://127.0.0.1:${clerkTls}`,
           [LEDGER]: machine.hasNames
             ? `https://${NAME.ledger}:${shared}`
             : instances.map(({ address }) => `https://${address}:${shared}`),
@@ -218,7 +182,7 @@ async function build(
       },
     },
   })
-  const clerkSidecar = await sidecar(CLERK, 'clerk', {
+  const clerkSidecar = await sidecars.make(CLERK, 'clerk', {
     ingress: {
       listen: `127.0.0.1:${clerkTls}`,
       forward: `http://127.0.0.1:${(clerk.address() as { port: number }).port}`,
@@ -244,23 +208,29 @@ async function build(
   }
   tell(instances.map(({ address }) => address))
 
-  const sidecars = [clerkSidecar, okapiSidecar, ...instances.map((each) => each.sidecar)]
-  const programs = [...instances.map(({ module }) => module), okapi, ...sidecars]
+  const programs = [...instances.map(({ module }) => module), okapi, ...sidecars.all]
   closing.push(() => Promise.all(programs.map((program) => program.kill())))
   await Promise.all(programs.map((program) => program.start()))
 
   let changes = 0
   return {
-    ...{ directory, machine, okapi, okapiSidecar, clerkSidecar, instances, names, entrance },
-    ...{ astray, wrongAddress, programs, sidecars, tell, close },
+    ...{
+      directory,
+      mode,
+      machine,
+      okapi,
+      okapiSidecar,
+      clerkSidecar,
+      instances,
+      names,
+      entrance,
+      modules,
+    },
+    ...{ astray, wrongAddress, programs, sidecars, certificates, tell, close },
     toOkapi: hops[0],
     intoOkapi: hops[1],
     hops: [...instances.flatMap(({ outer, inner }) => [outer, inner]), hops[0], hops[1]],
-    metric: (sidecar, series) => metric(admin.get(sidecar.name)!, series),
     stepClock: (sidecar, seconds) => machine.stepClock(sidecar.name, seconds),
-    rotate: async () => {
-      for (const [id, folder] of certified) await certify(id, folder)
-    },
     changePolicy: () => {
       const extra = join(descriptors, 'mod-other-1.0.0.json')
       if (changes++ % 2 === 1) rmSync(extra)
@@ -272,27 +242,10 @@ async function build(
 /** Stands where the clerk itself would listen. */
 async function trap(astray: string[]): Promise<Server> {
   const server = createServer((request, response) => {
-    astray.push(`${request.method} ${request.url}`)
+    // What Okapi asks by itself.
+    if (request.url !== TICK) astray.push(`${request.method} ${request.url}`)
     response.end('here is the clerk')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(2000) })
-    await answer.arrayBuffer()
-    return answer.status === 200
-  } catch {
-    return false
-  }
-}
-
-async function metric(port: number, series: string): Promise<number> {
-  const answer = await fetch(`http://127.0.0.1:${port}/metrics`)
-  const lines = (await answer.text()).split('\n')
-  return Number(
-    lines.find((line) => line.startsWith(`${series} `))?.slice(series.length) ?? Number.NaN,
-  )
 }

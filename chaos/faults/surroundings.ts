@@ -1,9 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Fault, lasts } from '../fault.ts'
+import type { Program } from '../program.ts'
 import type { Random } from '../random.ts'
 import type { Site } from '../site.ts'
 
 const HOUR_S = 3600
+
+/** What a fault of this clock takes. */
+export function clockOf({ name }: Program): string {
+  return `clock of ${name}`
+}
 
 /** The name of the called module leads elsewhere for a while. */
 function names(
@@ -36,7 +42,7 @@ function clock(kind: string, excuses: boolean, seconds: (random: Random) => numb
     excuses,
     possible: ({ machine }) => machine.hasClock,
     aim(site, random) {
-      const sidecar = random.one(site.sidecars)
+      const sidecar = random.one(site.sidecars.all)
       const over = lasts(random, 2000, 8000)
       const step = seconds(random)
       const strike = async () => {
@@ -46,7 +52,7 @@ function clock(kind: string, excuses: boolean, seconds: (random: Random) => numb
         // Its clock looks once a second.
         await pause(1500)
       }
-      return { at: `${sidecar.name}, ${step} s`, takes: [`clock of ${sidecar.name}`], strike }
+      return { at: `${sidecar.name}, ${step} s`, takes: [clockOf(sidecar)], strike }
     },
   }
 }
@@ -91,18 +97,6 @@ export const SURROUNDING_FAULTS: readonly Fault[] = [
       }
       return { at: 'the logs of all sidecars', takes: ['disk'], strike }
     },
-  },
-  {
-    kind: 'rotation',
-    excuses: false,
-    aim: (site) => ({
-      at: 'all sidecars',
-      takes: ['certificates'],
-      strike: async () => {
-        await site.rotate()
-        await pause(2500)
-      },
-    }),
   },
   {
     kind: 'policy reload',

@@ -4,9 +4,12 @@ import { type Call, digestOf } from '../../chaos/call.ts'
 import { grown, RSS_MAY_GROW_BYTES } from '../../chaos/holdings.ts'
 import type { Entry } from '../../chaos/ledger.ts'
 import type { Outcome, Told } from '../../chaos/load.ts'
+import { drawMode, modeText } from '../../chaos/mode.ts'
 import { parseOptions } from '../../chaos/options.ts'
+import { Random } from '../../chaos/random.ts'
 import { asJson, isFine, printed } from '../../chaos/report.ts'
 import type { Struck } from '../../chaos/schedule.ts'
+import { waitedFor, within } from '../../chaos/waits.ts'
 
 // The account of `npm run chaos`, wrong in one thing at a time.
 
@@ -100,6 +103,22 @@ test('no fault excuses a wrong answer, one that never comes, or a reason that ha
   for (const outcome of all) t.is(whys([told(outcome)], [], [fault(true)]).length, 1)
 })
 
+test('nothing begins at an instance while its certificate is revoked', (t) => {
+  const whysBeside = (over: Partial<Struck>) =>
+    whys([ANSWERED], [[], entries()], [{ ...fault(false, BEGAN + 20, BEGAN + 60), ...over }])
+  t.deepEqual(whysBeside({ closed: 1 }), ['delivered to a hop, and resets'])
+  t.deepEqual(whysBeside({ closed: 0 }), [])
+  // What had begun before may end.
+  t.deepEqual(whysBeside({ closed: 1, from: BEGAN + 51 }), [])
+  t.deepEqual(whysBeside({ closed: 1, to: BEGAN + 49 }), [])
+})
+
+test('an answer to what was garbled on the way is one only where something was', (t) => {
+  const one = [told({ is: 'answered 400' })]
+  t.deepEqual(whys(one, [], [{ ...fault(true), kind: 'garbage' }]), [])
+  t.is(whys(one, [], [fault(true)]).length, 1)
+})
+
 test('what is forbidden is neither delivered nor answered', (t) => {
   const kind = 'forbidden route'
   t.deepEqual(whys([told(NOT_REQUIRED, { kind })], [], []), [])
@@ -107,6 +126,18 @@ test('what is forbidden is neither delivered nor answered', (t) => {
   t.is(whys([told(NOT_REQUIRED, { kind })], [entries()], []).length, 1)
   t.is(whys([told({ is: 'answered' }, { kind })], [], [fault(true)]).length, 1)
   t.is(whys([told(NOT_REQUIRED, { kind: 'forbidden tenant' })], [], []).length, 1)
+})
+
+test('a token is refused where Okapi never sent it, or its sidecar has forgotten it since', (t) => {
+  const refused = { is: 'refused', status: 403, reason: 'token-not-seen-here' } as const
+  const strange = told(refused, { kind: 'forbidden token' })
+  t.deepEqual(whys([strange], [], []), [])
+  t.is(whys([strange], [entries()], []).length, 1)
+  const handed = { ...told(refused, { kind: 'with a token' }), tokenAt: BEGAN - 500 }
+  t.is(whys([handed], [], [fault(true)], [BEGAN - 501]).length, 1)
+  t.deepEqual(whys([handed], [], [], [BEGAN - 400]), [])
+  t.is(whys([handed], [entries()], [], [BEGAN - 400]).length, 1)
+  t.is(whys([told(refused)], [], [fault(true)], [BEGAN + 1]).length, 1)
 })
 
 test('a story has everything in the order of time', (t) => {
@@ -137,7 +168,15 @@ test('open files must be what they were, by class; memory may grow by so much', 
 test('a report is fine only when nothing is wrong, and says how to see it again', (t) => {
   const report = (outcome: Outcome, wrong: string[] = []) => ({
     account: drawUp([told(outcome)], [entries()], []),
-    ...{ seed: 5, minutes: 2, struck: [fault(true)], held: [], wrong, skipped: [] },
+    ...{
+      seed: 5,
+      minutes: 2,
+      mode: { link: false, workers: 2 },
+      struck: [fault(true)],
+      held: [],
+      wrong,
+      skipped: [],
+    },
   })
   const fine = report({ is: 'answered' })
   t.true(isFine(fine))
@@ -151,9 +190,29 @@ test('a report is fine only when nothing is wrong, and says how to see it again'
   const bad = report(BROKEN)
   t.false(isFine(bad))
   t.regex(printed(bad), /WRONG {2}c7: failed, and nothing had failed\n +\d.*asked create/)
-  t.regex(printed(bad), /again: npm run chaos -- --seed 5 --minutes 2\n$/)
+  t.regex(printed(bad), /again: npm run chaos -- --seed 5 --minutes 2 --link no --workers 2\n$/)
   t.is(JSON.parse(asJson(bad)).findings[0].id, 'c7')
   t.false(isFine({ ...fine, account: drawUp([], [], []) }))
+})
+
+test('the seed decides the mode, as far as it is not given', (t) => {
+  const drawn = Array.from({ length: 60 }, (_, seed) => drawMode(new Random(seed), {}))
+  t.deepEqual(new Set(drawn.map(modeText)).size, 4)
+  t.deepEqual(drawMode(new Random(3), {}), drawn[3])
+  for (const link of [true, false]) t.is(drawMode(new Random(3), { link }).link, link)
+  for (const workers of [1, 2]) t.is(drawMode(new Random(3), { workers }).workers, workers)
+})
+
+test('a wait that does not end is named, and one that does is not', async (t) => {
+  t.is(await within(60_000, 'an answer', Promise.resolve(7)), 7)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const long = within(60_000, 'what comes later', promise)
+  t.regex(waitedFor().join(), /^what comes later, for \d+ s$/)
+  await t.throwsAsync(within(1, 'another end', promise), { message: /in vain for another end/ })
+  t.is(waitedFor().length, 1)
+  resolve()
+  await long
+  t.deepEqual(waitedFor(), [])
 })
 
 test('options that are not understood are named', (t) => {
@@ -163,8 +222,11 @@ test('options that are not understood are named', (t) => {
     ['--seed', 'x'],
     ['--rate', '0'],
     ['--hours', '1'],
+    ['--link', 'perhaps'],
+    ['--workers', '0'],
   ] as const) {
     t.throws(() => parseOptions([option, value]), { message: new RegExp(option) })
   }
   t.like(parseOptions(['--minutes', '0.5', '--seed', '7']), { minutes: 0.5, seed: 7, lies: false })
+  t.deepEqual(parseOptions(['--link', 'no', '--workers', '2']).mode, { link: false, workers: 2 })
 })

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { drawUp } from '../../chaos/account.ts'
+import { accepts } from '../../chaos/asking.ts'
 import { readLedger } from '../../chaos/ledger.ts'
 import { Load, type Told } from '../../chaos/load.ts'
 import { LIES, type Lie } from '../../chaos/options.ts'
-import { accepts, Program } from '../../chaos/program.ts'
+import { Program } from '../../chaos/program.ts'
 import { Random } from '../../chaos/random.ts'
 import { freePorts } from '../../src/demo/child.ts'
 import { until } from '../support/patience.ts'
@@ -34,7 +35,8 @@ async function findings(t: ExecutionContext, lie: Lie | undefined): Promise<Set<
   })
   await instance.start()
   const told: Told[] = []
-  const load = new Load(port!, 200, 4000, new Random(1), told)
+  const plan = { port: port!, rate: 200, idleMs: 4000, tokens: { of: () => undefined } }
+  const load = new Load(plan, new Random(1), told)
   load.start()
   await until(() => told.length >= CALLS)
   await load.stop()
