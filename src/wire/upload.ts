@@ -1,7 +1,7 @@
-import { freeMemory } from '../memory.ts'
+import { freeMemory, isLargeAndWhole } from '../memory.ts'
 import type { Exchange } from './exchange.ts'
 import type { Body } from './h1/body.ts'
-import { WaitingBytes } from './waiting-bytes.ts'
+import { WaitingSpans } from './waiting-bytes.ts'
 
 /** Of what waited so much goes on before the upstream is asked again whether it takes more. */
 const MOST_SPAN_BYTES = 16_384
@@ -13,19 +13,24 @@ const MOST_SPAN_BYTES = 16_384
 export class Upload<N> {
   readonly #x: Exchange<N>
   readonly #body: Body
+  /** May what one read brought be kept? */
+  readonly #keeps: boolean
   /** Is all that one read brought a part of this body? */
   #isAll = false
+  #isKept = false
   /** Judged bytes. */
-  readonly #held = new WaitingBytes()
+  readonly #held = new WaitingSpans()
   readonly #turnEnds = () => {
     if (!this.#x.waits) return
     this.#x.connect()
     this.#x.downstream.resume()
   }
 
-  constructor(x: Exchange<N>, body: Body) {
+  /** @param keeps what is handed on belongs to this body alone: it may be kept, or its memory given back */
+  constructor(x: Exchange<N>, body: Body, keeps: boolean) {
     this.#x = x
     this.#body = body
+    this.#keeps = keeps
   }
 
   /** Bytes that were judged and have not gone on. */
@@ -47,16 +52,23 @@ export class Upload<N> {
     return next
   }
 
-  /**
-   * What was judged last goes on, as far as the upstream is there and takes it. Nothing may refer to `bytes`
-   * afterwards: where they are all of this body their memory is given back.
-   */
+  /** What was judged last goes on, as far as the upstream is there and takes it. */
   handOn(bytes: Buffer): void {
     const { upstream } = this.#x
     const waits = upstream === null || upstream.blocked || this.#held.length > 0
-    this.#body.handOn(bytes, waits ? this.#held : upstream)
-    if (waits && this.#isAll) freeMemory(bytes)
+    this.#isKept = false
+    this.#body.handOn(bytes, waits ? this : upstream)
+    // What was copied is not needed any more.
+    if (waits && this.#keeps && this.#isAll && !this.#isKept) freeMemory(bytes)
     this.forward()
+  }
+
+  /** A part of the body that waits. */
+  span(bytes: Buffer, start: number, end: number): void {
+    if (this.#keeps && end - start === bytes.length && isLargeAndWhole(bytes)) {
+      this.#isKept = true
+      this.#held.keep(bytes)
+    } else this.#held.span(bytes, start, end)
   }
 
   /** What waits goes on, as far as the upstream takes it. */

@@ -60,3 +60,37 @@ export class WaitingBytes {
     this.#start = 0
   }
 }
+
+/** Spans that wait: what has large memory of its own may stay as it came, the rest is put together. */
+export class WaitingSpans {
+  length = 0
+  readonly #first: Buffer[] = []
+  /** Behind all of these. */
+  readonly #last = new WaitingBytes()
+
+  /** Copies [start, end). */
+  span(bytes: Buffer, start: number, end: number): void {
+    this.length += end - start
+    this.#last.add(bytes, start, end)
+  }
+
+  /** Keeps all of `bytes`, which nothing else may use from now on. */
+  keep(bytes: Buffer): void {
+    this.length += bytes.length
+    if (this.#last.length > 0) this.#first.push(this.#last.take())
+    this.#first.push(bytes)
+  }
+
+  /** Takes the first bytes out: a span that was kept, what stood before one, or `most` of what stands last. */
+  shift(most: number): Buffer {
+    const first = this.#first.shift() ?? this.#last.shift(most)
+    this.length -= first.length
+    return first
+  }
+
+  clear(): void {
+    this.length = 0
+    this.#first.length = 0
+    this.#last.clear()
+  }
+}

@@ -58,7 +58,7 @@ export class RequestReader<N> {
     this.#writeBuffer = writeBuffer
     this.#deadlines = deadlines
     this.#body = new Body(settings.requestNames, null)
-    this.#upload = new Upload(x, this.#body)
+    this.#upload = new Upload(x, this.#body, true)
     this.#readBuffer = new ReadBuffer(socket)
     this.#inRecords = 'encrypted' in socket
   }

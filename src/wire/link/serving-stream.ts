@@ -51,7 +51,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     this.#link = link
     this.#settings = settings
     this.#body = new Body(settings.requestNames, null)
-    this.#upload = new Upload(this.exchange, this.#body)
+    this.#upload = new Upload(this.exchange, this.#body, false)
   }
 
   get id(): number {
