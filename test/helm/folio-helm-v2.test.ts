@@ -26,6 +26,8 @@ const FOLIO: readonly unknown[] = [
               ports: [{ name: 'http', containerPort: 8081 }],
               env: [{ name: 'MODULE_VERSION', value: '19.7.0' }],
               volumeMounts: [{ name: 'config', mountPath: '/etc/config' }],
+              // Its port is closed now: kubelet has to ask the sidecar, and a probe may not ask in two ways.
+              readinessProbe: { tcpSocket: { port: 'http' }, initialDelaySeconds: 60 },
             },
           ],
           volumes: [{ name: 'config', configMap: { name: 'mod-users' } }],
@@ -35,6 +37,10 @@ const FOLIO: readonly unknown[] = [
   },
   { apiVersion: 'v1', kind: 'Service', metadata: { name: 'mod-users' }, spec: { ports: [] } },
 ]
+
+type Probed = Readonly<
+  Record<'startupProbe' | 'readinessProbe' | 'livenessProbe', { readonly httpGet: object }>
+>
 
 const withBoth = withTool('helm', 'kubectl')
 
@@ -64,6 +70,11 @@ for (const mode of ['native', 'container']) {
     const module = pod!.containers.find(({ name }) => name === 'mod-users')
     t.is(module?.image, 'folioorg/mod-users:19.7.0')
     t.deepEqual(module?.securityContext.capabilities.drop, ['ALL'])
+    for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const) {
+      const { httpGet, ...more } = (module as unknown as Probed)[probe]
+      t.deepEqual(httpGet, { path: '/app/health', port: 9901 }, probe)
+      t.false('tcpSocket' in more || 'initialDelaySeconds' in more)
+    }
     const { env } = module as unknown as { env: { name: string; value: string }[] }
     t.is(env.find(({ name }) => name === 'OKAPI_URL')?.value, 'http://localhost:9130')
     t.is(env.find(({ name }) => name === 'MODULE_VERSION')?.value, '19.7.0')

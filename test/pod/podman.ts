@@ -69,6 +69,7 @@ export function missing(...tools: readonly string[]): string | undefined {
   const HOW: Readonly<Record<string, string>> = {
     helm: 'version',
     ip: '-V',
+    kubectl: 'help',
     openssl: 'version',
   }
   for (const tool of tools) {

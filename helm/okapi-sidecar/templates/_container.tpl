@@ -90,6 +90,35 @@ tcpSocket: { port: {{ .port }} }
 {{- end -}}
 {{- end -}}
 
+{{/*
+The module's probes, empty where there are none. Takes (dict "scope" SCOPE "replace" TRUE-IN-A-PATCH): two ways of asking
+in one probe Kubernetes refuses.
+*/}}
+{{- define "okapi-sidecar.probes" -}}
+{{- $probes := .scope.values.workload.probes -}}
+{{- $health := include "okapi-sidecar.health" .scope -}}
+{{- $each := (.replace | default false) | ternary "$patch: replace" "" -}}
+{{- if and $probes.enabled $health -}}
+startupProbe:
+  {{- with $each }}{{ . | nindent 2 }}{{ end }}
+  {{- $health | nindent 2 }}
+  periodSeconds: 5
+  timeoutSeconds: 5
+  failureThreshold: {{ max 1 (div (int $probes.startupSeconds) 5) }}
+readinessProbe:
+  {{- with $each }}{{ . | nindent 2 }}{{ end }}
+  {{- $health | nindent 2 }}
+  periodSeconds: 10
+  timeoutSeconds: 5
+livenessProbe:
+  {{- with $each }}{{ . | nindent 2 }}{{ end }}
+  {{- $health | nindent 2 }}
+  periodSeconds: 30
+  timeoutSeconds: 10
+  failureThreshold: 5
+{{- end -}}
+{{- end -}}
+
 {{/* Runs once, before everything else in the pod. Takes a scope. */}}
 {{- define "okapi-sidecar.rules" -}}
 {{- $v := .values -}}

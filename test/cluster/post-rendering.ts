@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { CHART } from '../helm/render.ts'
+import { PLACE } from '../pod/podman.ts'
+import type { Pod } from './cluster.ts'
+import { MODULE_IMAGE } from './images.ts'
+import type { Installation } from './installation.ts'
+import { moduleArgs, NAMESPACE, OKAPI, productOf, valuesOf } from './modules.ts'
+import { outsider, reach } from './outsiders.ts'
+import { KUBERNETES } from './programs.ts'
+import { realWith, theInstallation } from './set-up.ts'
+import { until } from './until.ts'
+
+const TAGS = 'mod-tags-3.1.0'
+const NAME = productOf(TAGS)
+/** Of the sidecar: the chart of the module already has a Service of the module's name. */
+const SIDECAR = `${NAME}-sidecar`
+const SLOW_MS = 10_000
+
+/**
+ * A chart of a module as folio-helm-v2 has them: a named port, a Service that leads to it, an account of its own, the
+ * password of the database in a Secret, no probes. It runs in a `restricted` namespace with the `securityContext` that its values
+ * take.
+ */
+function folioChart(): string {
+  const chart = join(PLACE, 'folio-helm-v2-mod-tags')
+  mkdirSync(join(chart, 'templates'), { recursive: true })
+  const about = { apiVersion: 'v2', name: NAME, version: '2.1.56' }
+  writeFileSync(join(chart, 'Chart.yaml'), JSON.stringify(about))
+  const labels = { 'app.kubernetes.io/name': NAME, 'app.kubernetes.io/instance': NAME }
+  const metadata = { name: NAME, labels }
+  const container = {
+    name: NAME,
+    image: MODULE_IMAGE,
+    // It listens for all, as RMB does, and late.
+    args: moduleArgs(TAGS, { host: '::', startMs: SLOW_MS }),
+    securityContext: { runAsUser: 1000, runAsNonRoot: true },
+    env: [{ name: 'JAVA_OPTIONS', value: '-XX:MaxRAMPercentage=75.0' }],
+    envFrom: [{ secretRef: { name: `${NAME}-db` } }],
+    ports: [{ name: 'http', containerPort: 8081, protocol: 'TCP' }],
+    volumeMounts: null,
+  }
+  const spec = { serviceAccountName: NAME, containers: [container], volumes: null }
+  const objects = [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: `${NAME}-db` },
+      stringData: { DB_HOST: 'postgres' },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { selector: labels, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+    },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata,
+      spec: {
+        strategy: { type: 'Recreate' },
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec },
+      },
+    },
+  ]
+  const text = objects.map((one) => JSON.stringify(one)).join('\n---\n')
+  writeFileSync(join(chart, 'templates/application.yaml'), text)
+  return chart
+}
+
+/** The script of deploy/folio-helm-v2 with the patch beside it, as docs/kubernetes.md tells; its path. */
+async function postRender(installation: Installation, values: string): Promise<string> {
+  const folder = join(PLACE, 'post-render')
+  cpSync(join(CHART, '../../deploy/folio-helm-v2'), folder, { recursive: true })
+  const patch = await installation.helm(
+    ...['template', SIDECAR, CHART, '-f', values, '--set', `patch.deployment=${NAME}`],
+    ...['--kube-version', KUBERNETES, '--show-only', 'templates/patch.yaml'],
+  )
+  assert.equal(patch.code, 0, patch.err)
+  writeFileSync(join(folder, 'sidecar.yaml'), patch.out)
+  const script = join(folder, 'post-render')
+  chmodSync(script, 0o755)
+  return script
+}
+
+/** The pod of the chart, and when it was ready for the last time; milliseconds. */
+async function readyPod({ cluster }: Installation) {
+  const labels = ['-l', `app.kubernetes.io/name=${NAME}`, '--field-selector=status.phase=Running']
+  const { items } = await cluster.get<{ items: (Pod & Conditions)[] }>(
+    ...['-n', NAMESPACE, 'pods', ...labels],
+  )
+  const [{ metadata, status }] = items as [Pod & Conditions]
+  const ready = status.conditions.find(({ type }) => type === 'Ready')
+  const at = Date.parse(ready?.lastTransitionTime ?? '')
+  return { name: metadata.name, address: status.podIP, readyAt: at }
+}
+
+interface Conditions {
+  readonly status: {
+    readonly conditions: readonly { readonly type: string; readonly lastTransitionTime: string }[]
+  }
+}
+
+const withPolicies = realWith(['netpol'], 'iptables', 'ipset', 'kubectl')
+
+test(
+  'a chart as those of folio-helm-v2 gets its sidecar by post-render',
+  withPolicies,
+  async () => {
+    const installation = theInstallation()
+    const { cluster } = installation
+    await cluster.apply(outsider('caller', NAMESPACE))
+    const { workload: _, ...about } = valuesOf(TAGS)
+    const values = join(PLACE, 'values-post-rendered.json')
+    writeFileSync(values, JSON.stringify({ ...about, policy: { packed: installation.packed } }))
+    await installation.helm('uninstall', NAME, '--wait')
+    // As the docs have it, for every module.
+    for (const id of ['mod-users-19.7.0', 'mod-notes-8.1.0']) {
+      await installation.install(id, { service: { name: `${productOf(id)}-sidecar` } })
+    }
+    const address = 'https://{product}-sidecar:8443'
+    const { config } = valuesOf(OKAPI) as { config: object }
+    await installation.install(OKAPI, { config: { ...config, egress: { modules: { address } } } })
+    const script = await postRender(installation, values)
+    for (const args of [
+      [NAME, folioChart(), '--post-renderer', script],
+      [SIDECAR, CHART, '-f', values, '--set', `service.name=${SIDECAR}`],
+    ]) {
+      const { code, out, err } = await installation.helm('upgrade', '--install', ...args)
+      assert.equal(code, 0, out + err)
+    }
+    await installation.ready(OKAPI)
+    await installation.kubectl('rollout', 'status', `deploy/${NAME}`, '--timeout=180s')
+    const { name, address: podAddress, readyAt } = await readyPod(installation)
+    const log = await installation.kubectl('logs', name, '-c', NAME)
+    const { at } = JSON.parse(log.split('\n').find((line) => line.includes('listening')) ?? '{}')
+    // Its own chart has no probe. Kubernetes says whole seconds.
+    assert.ok(readyAt >= Math.floor(at / 1000) * 1000, `ready at ${readyAt}, listening at ${at}`)
+    const { calls, wrong } = await installation.calls(OKAPI, '/tags', 2000)
+    assert.deepEqual(wrong, [])
+    assert.ok(calls > 2)
+    await installation.kubectl('wait', '--for=condition=Ready', 'pod/caller', '--timeout=180s')
+    for (const [port, wanted] of [
+      [8443, true],
+      [8081, false],
+    ] as const) {
+      await until(`${port} is ${wanted ? 'open' : 'closed'}`, async () => {
+        const found = await reach(installation, NAMESPACE, 'caller', 'caller', podAddress, port)
+        return (found === 'open') === wanted
+      })
+    }
+    const tested = await installation.helm('test', SIDECAR, '--logs')
+    assert.equal(tested.code, 0, tested.out + tested.err)
+  },
+)
