@@ -100,7 +100,9 @@ test('any set: what is listed for plain passes, and what passes is listed', (t) 
       fc.array(question, { minLength: 20, maxLength: 40 }),
       (w, at, asked) => {
         const policy = policyOf({ grants: w.grants, mode: w.mode }, w.modules)
-        const openings = plainAt(at, { grants: w.grants, mode: w.mode }, w.modules)
+        const plain = { at, untilMs: UNTIL }
+        const place = { policy, set: installed(w.modules), grants: [], plain }
+        const openings = reachOf(place, [{ kind: 'plain' }])
         listed += openings.length
         for (const one of asked) {
           const decision = ask(policy, { ...one, caller: 'plain', at, tenant: 'diku' })

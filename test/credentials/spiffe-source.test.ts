@@ -267,8 +267,14 @@ test('at start: no agent, an empty answer and an unknown workload each end in a 
   const silent = world(t, agent.socket, { patienceMs: 100 })
   await t.throwsAsync(silent.credentials.start(), { message: /gave no identity within 100 ms/ })
   agent.refusal = { code: grpc.status.PERMISSION_DENIED, details: 'no identity issued' }
-  const unknown = world(t, agent.socket, { patienceMs: 20_000 })
-  await t.throwsAsync(unknown.credentials.start(), { message: /PERMISSION_DENIED/ })
+  // All of its patience passes, for the agent may come to know it; on a busy machine that must not be short.
+  let message: string | undefined
+  for (const patienceMs of [500, 5_000, 20_000]) {
+    const unknown = world(t, agent.socket, { patienceMs })
+    message = (await t.throwsAsync(unknown.credentials.start()))?.message
+    if (!/gave no identity within/.test(message ?? '')) break
+  }
+  t.regex(message ?? '', /PERMISSION_DENIED/)
 })
 
 test('without being watched one answer is read, and the first failure is one', async (t) => {
