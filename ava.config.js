@@ -13,20 +13,25 @@ const shared = readdirSync(SUITES).flatMap((name) =>
 )
 const words = argv.slice(2)
 const named = words.some((word) => word.includes('test/'))
-const slow = words.some((word) => word.includes('test/slow/'))
+/** One file for scripts/test.ts. */
+const { TEST_FILE } = env
+const slow = [...words, TEST_FILE ?? ''].some((word) => word.includes('test/slow/'))
 
 export default {
   extensions: ['ts'],
   // Those that stall for seconds or keep a processor busy: `npm run test:slow`.
   files: named
     ? ['test/**/*.test.ts', '!test/suites/**']
-    : [env.TEST_FILE ?? 'test/**/*.test.ts', '!test/slow/**', ...shared],
+    : TEST_FILE !== undefined
+      ? [TEST_FILE]
+      : ['test/**/*.test.ts', '!test/slow/**', ...shared],
   require: ['./test/support/seed.js'],
-  // Those of test/slow start processes, which more than two workers would starve.
+  // Files of test/slow that are named start processes, which more than two workers would starve.
   concurrency: 2,
   // Tests of one worker take turns: all of a suite at once would be late for the limits that they are about.
   // Ava then runs one file at a time, whatever `concurrency` says; scripts/test.ts starts several.
   serial: !slow,
-  // For a test that makes no progress at all (two busy cores), not a measurement.
-  timeout: '120s',
+  // For a test that makes no progress at all (two busy cores), not a measurement. Those of test/slow work or
+  // wait for minutes, each file by itself.
+  timeout: slow ? '300s' : '120s',
 }

@@ -1,18 +1,35 @@
-// All tests but those of test/slow: several files at a time, each by an ava of its own. Within one process
-// ava's `serial` runs one file at a time (ava/lib/api.js), and mostly a test waits for others' processes.
+// All tests but those of test/slow, or those: several files at a time, each by an ava of its own. Within one
+// process ava's `serial` runs one file at a time (ava/lib/api.js).
 //
 //     npm test                     all; of what passes, one line a file
+//     npm run test:slow            those of test/slow in the same way
 //     npm test -- FILES [options]  as ava takes them
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { basename } from 'node:path'
 import { argv, env, exit, stdout } from 'node:process'
 import config from '../ava.config.js'
 
-/** Those that take longest, to begin with. */
-const LONGEST = ['connections', 'transport', 'rooms', 'probe', 'limits', 'kafka', 'wire', 'shares']
-/** They wait more than they work. */
-const AT_ONCE = availableParallelism() + 1
+// As many files that work as there are processors, and beside them as many that mostly wait: for limits of
+// time, for what a network or another process does. Of either kind the longest first.
+const WORK = [
+  ...['rooms', 'who-may-call', 'command-line', 'policy-verbs', 'shares', 'helm', 'kafka'],
+  ...['cancels-hit-their-own-session', 'init-of-an-installation', 'rotation-loses-no-request'],
+  ...['kafka-holds-no-more-than-its-limit', 'chart-against-schemas', 'one-rule-off'],
+]
+const WAIT = [
+  ...['transport', 'connections', 'probe', 'limits', 'processes', 'databases'],
+  ...['networks-part-and-machines-die', 'a-dead-machine-over-http1', 'processes-stand-still'],
+  ...['kafka-clients-notice-nothing', 'kafka-check-of-a-cluster', 'clocks-step'],
+  ...[
+    'rotation-cuts-what-is-unfit',
+    'rotation-keeps-the-last-good-one',
+    'a-peer-that-is-cut-off-is-left',
+  ],
+  ...['streaming-closes-lose-no-request', 'a-silent-name-server-stops-nothing-else'],
+  ...['limits-of-the-way-on'],
+]
 
 /** What an ava said. */
 interface Outcome {
@@ -35,17 +52,23 @@ function ava(args: readonly string[], more: NodeJS.ProcessEnv, show: boolean): P
 }
 
 function testFiles(): string[] {
+  if (slow) return globSync('test/slow/*.test.ts')
   const all = new Set(
     config.files.filter((glob) => !glob.startsWith('!')).flatMap((g) => globSync(g)),
   )
   for (const glob of config.files) {
     if (glob.startsWith('!')) for (const file of globSync(glob.slice(1))) all.delete(file)
   }
+  return [...all]
+}
+
+/** Those that `first` names stand first, in its order. */
+function inTurn(files: readonly string[], first: readonly string[]): string[] {
   const turn = (file: string) => {
-    const at = LONGEST.findIndex((name) => file === `test/suites/${name}.test.ts`)
-    return at === -1 ? LONGEST.length : at
+    const at = first.indexOf(basename(file, '.test.ts'))
+    return at === -1 ? first.length : at
   }
-  return [...all].toSorted((a, b) => turn(a) - turn(b) || a.localeCompare(b))
+  return files.toSorted((a, b) => turn(a) - turn(b) || a.localeCompare(b))
 }
 
 /** "3 tests passed": of what there is how many. */
@@ -58,18 +81,29 @@ function minutes(ms: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
-if (argv.length > 2) exit((await ava(argv.slice(2), {}, true)).code ?? 1)
+const [, , ...words] = argv
+const slow = words[0] === '--slow'
+const named = slow ? words.slice(1) : words
+if (named.length > 0) exit((await ava(named, {}, true)).code ?? 1)
 
 const began = performance.now()
-const waiting = testFiles()
-const of = waiting.length
+const files = testFiles()
+const of = files.length
+const waits = (file: string) => WAIT.includes(basename(file, '.test.ts'))
+const working = inTurn(
+  files.filter((file) => !waits(file)),
+  WORK,
+)
+const waiting = inTurn(files.filter(waits), WAIT)
 const colours: NodeJS.ProcessEnv = stdout.isTTY ? { FORCE_COLOR: '1' } : {}
 const total = { passed: 0, failed: 0, skipped: 0 }
 const red: string[] = []
 let ended = 0
 
-async function lane(): Promise<void> {
-  for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+/** Takes files from the first queue that has one. */
+async function lane(...queues: string[][]): Promise<void> {
+  const next = () => queues.find((queue) => queue.length > 0)?.shift()
+  for (let file = next(); file !== undefined; file = next()) {
     const from = performance.now()
     const { code, said } = await ava([], { ...colours, TEST_FILE: file }, false)
     const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map((w) => counted(said, w))
@@ -91,12 +125,19 @@ async function lane(): Promise<void> {
   }
 }
 
-await Promise.all(Array.from({ length: AT_ONCE }, lane))
+const processors = availableParallelism()
+const times = <T>(length: number, make: () => T) => Array.from({ length }, make)
+await Promise.all([
+  ...times(processors, () => lane(working, waiting)),
+  // Of what works one more at the most.
+  lane(waiting, working),
+  ...times(processors - 1, () => lane(waiting)),
+])
 const skipped = total.skipped === 0 ? '' : `, ${total.skipped} skipped`
 console.log(`\n${total.passed} tests passed${skipped}, in ${minutes(performance.now() - began)}`)
 if (red.length > 0) {
   console.log(
-    `${total.failed} failed, in ${red.length} files: npm test -- FILE runs one again\n  ${red.join('\n  ')}`,
+    `${total.failed} failed, in ${red.length} files: npm ${slow ? 'run test:slow' : 'test'} -- FILE runs one again\n  ${red.join('\n  ')}`,
   )
   exit(1)
 }

@@ -77,7 +77,8 @@ test('no byte that is changed makes anything but a flaw or another message', (t)
           try {
             const { values } = read(shape, changed)
             // To compare by `t.deepEqual` takes far longer than to read and write.
-            if (!bytesOf(shape, values).equals(changed)) t.deepEqual(bytesOf(shape, values), changed)
+            if (!bytesOf(shape, values).equals(changed))
+              t.deepEqual(bytesOf(shape, values), changed)
           } catch (error) {
             if (!(error instanceof KafkaFlaw)) throw error
           }

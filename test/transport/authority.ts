@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Material } from '../../src/transport/tls-options.ts'
@@ -15,13 +16,28 @@ export interface LeafWish {
   readonly until?: string
 }
 
-const P256 = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256']
-
 /** A certificate with its key and the chain that is sent. */
 export interface Issued {
   readonly name: string
   readonly key: string
   readonly cert: string
+}
+
+interface Pair {
+  readonly privateKey: string
+  readonly publicKey: string
+}
+
+// By Node, not by `openssl genpkey`: each run of that is a process.
+function makeKey(rsaBits?: number): Pair {
+  const { privateKey, publicKey } =
+    rsaBits === undefined
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: rsaBits })
+  return {
+    privateKey: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
+    publicKey: String(publicKey.export({ type: 'spki', format: 'pem' })),
+  }
 }
 
 /** A small CA made by openssl in a folder of its own, gone when the process ends. */
@@ -31,20 +47,19 @@ export class Authority {
   readonly #folder = tempFolder()
   /** What leaves send along: this authority and those above it, without the root. */
   readonly #chain: string
-  #count = 0
   #revoked: string[] = []
 
   constructor(name: string, above?: Authority) {
     this.name = name
-    const issuer = above ?? this
-    this.#run('genpkey', ...P256, '-out', 'ca.key')
-    this.#run('req', '-new', '-key', 'ca.key', '-subj', `/CN=${name}`, '-out', 'ca.csr')
+    const pair = makeKey()
+    writeFileSync(this.#path('ca.key'), pair.privateKey)
     const extensions = [
       'basicConstraints=critical,CA:TRUE',
       'keyUsage=critical,keyCertSign,cRLSign',
       'subjectKeyIdentifier=hash',
     ]
-    this.cert = issuer.#sign(this.#path('ca.csr'), extensions, { selfKey: above === undefined })
+    this.cert =
+      above === undefined ? this.#signSelf(extensions) : above.#sign(name, pair, extensions)
     this.#chain = above === undefined ? '' : this.cert + above.#chain
     writeFileSync(this.#path('ca.pem'), this.cert)
   }
@@ -55,19 +70,19 @@ export class Authority {
   }
 
   issue(name: string, wish: LeafWish = {}): Issued {
-    const stem = `leaf${this.#count++}`
-    const rsa = ['-algorithm', 'RSA', '-pkeyopt', `rsa_keygen_bits:${wish.rsaBits}`]
-    const kind = wish.rsaBits === undefined ? P256 : rsa
-    this.#run('genpkey', ...kind, '-out', `${stem}.key`)
-    this.#run('req', '-new', '-key', `${stem}.key`, '-subj', `/CN=${name}`, '-out', `${stem}.csr`)
+    const pair = makeKey(wish.rsaBits)
     const extensions = wish.extensions ?? [
       'basicConstraints=critical,CA:FALSE',
       'keyUsage=critical,digitalSignature',
       'extendedKeyUsage=serverAuth,clientAuth',
       `subjectAltName=URI:${wish.uri ?? `spiffe://folio.test/module/${name}`},DNS:localhost`,
     ]
-    const leaf = this.#sign(this.#path(`${stem}.csr`), extensions, wish)
-    return { name, key: readFileSync(this.#path(`${stem}.key`), 'utf8'), cert: leaf + this.#chain }
+    const { from, until } = wish
+    const leaf =
+      from === undefined || until === undefined
+        ? this.#sign(name, pair, extensions)
+        : this.#signDated(name, pair, extensions, { from, until })
+    return { name, key: pair.privateKey, cert: leaf + this.#chain }
   }
 
   /** The list of this authority, with these on it. */
@@ -86,30 +101,37 @@ export class Authority {
   }
 
   #indexLine(cert: string): string {
-    writeFileSync(this.#path('revoked.pem'), cert)
-    const serial = this.#run('x509', '-in', 'revoked.pem', '-noout', '-serial')
-    const hex = serial.trim().replace('serial=', '')
+    const hex = new X509Certificate(cert).serialNumber
     return `R\t491231235959Z\t260101000000Z\t${hex}\tunknown\t/CN=revoked\n`
   }
 
-  #sign(
-    csr: string,
-    extensions: readonly string[],
-    wish: { selfKey?: boolean; from?: string; until?: string },
-  ): string {
+  #signSelf(extensions: readonly string[]): string {
+    return this.#new(this.name, extensions, ['-key', 'ca.key'])
+  }
+
+  #sign(name: string, { publicKey }: Pair, extensions: readonly string[]): string {
+    writeFileSync(this.#path('public.pem'), publicKey)
+    const signer = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial']
+    return this.#new(name, extensions, ['-force_pubkey', 'public.pem', ...signer])
+  }
+
+  #new(name: string, extensions: readonly string[], signer: readonly string[]): string {
     writeFileSync(this.#path('extensions'), extensions.join('\n'))
-    const signer = wish.selfKey
-      ? ['-signkey', 'ca.key']
-      : ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial']
-    const { from, until } = wish
-    if (from !== undefined && until !== undefined) return this.#signDated(csr, from, until)
     const out = ['-days', '20', '-extfile', 'extensions', '-out', 'signed.pem']
-    this.#run('x509', '-req', '-in', csr, ...signer, ...out)
+    this.#run('x509', '-new', '-subj', `/CN=${name}`, ...signer, ...out)
     return readFileSync(this.#path('signed.pem'), 'utf8')
   }
 
-  // `x509 -req` of OpenSSL 3.0 knows no dates; `ca` does.
-  #signDated(csr: string, from: string, until: string): string {
+  // `x509` of OpenSSL 3.0 knows no dates; `ca` does.
+  #signDated(
+    name: string,
+    { privateKey }: Pair,
+    extensions: readonly string[],
+    { from, until }: { from: string; until: string },
+  ): string {
+    writeFileSync(this.#path('dated.key'), privateKey)
+    writeFileSync(this.#path('extensions'), extensions.join('\n'))
+    this.#run('req', '-new', '-key', 'dated.key', '-subj', `/CN=${name}`, '-out', 'dated.csr')
     const config = [
       '[ca]\ndefault_ca=a\n[a]\ndatabase=dated.txt\nserial=dated.serial\nnew_certs_dir=.',
       'default_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied',
@@ -119,7 +141,17 @@ export class Authority {
     writeFileSync(this.#path('dated.serial'), '77\n')
     const keys = ['-keyfile', 'ca.key', '-cert', 'ca.pem', '-extfile', 'extensions']
     const dates = ['-startdate', from, '-enddate', until, '-notext', '-batch']
-    this.#run('ca', '-config', 'dated.cnf', '-in', csr, ...keys, ...dates, '-out', 'signed.pem')
+    this.#run(
+      'ca',
+      '-config',
+      'dated.cnf',
+      '-in',
+      'dated.csr',
+      ...keys,
+      ...dates,
+      '-out',
+      'signed.pem',
+    )
     return readFileSync(this.#path('signed.pem'), 'utf8')
   }
 
