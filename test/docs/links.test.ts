@@ -40,6 +40,5 @@ test('every row of docs/faults.md names its test, or says that it has none', (t)
   const rows = text.match(/^\| (?!---).*$/gm)?.filter((row) => !/ test \|$/.test(row)) ?? []
   t.true(rows.length > 25)
   const without = rows.filter((row) => !/\.\.\/test\/[\w/-]+\.test\.ts\)[^|]*\|$/.test(row))
-  t.is(without.length, 1)
-  t.regex(without[0]!, /\*\*not tested\*\* \|$/)
+  for (const row of without) t.regex(row, /\*\*not tested\*\* \|$/)
 })
