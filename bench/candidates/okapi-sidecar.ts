@@ -21,6 +21,8 @@ export interface Variant {
   readonly descriptors?: string
   /** More of the section `policy`. */
   readonly policy?: Readonly<Record<string, unknown>>
+  /** The section `limits`. */
+  readonly limits?: object
   /** Threads that serve; 1 when left out. */
   readonly workers?: number
   /** Where they may run; the CPU of proxies when left out. */
@@ -87,6 +89,7 @@ export async function startSidecar(
     link = true,
     descriptors = site.descriptors,
     policy = {},
+    limits,
     workers,
     cpus,
   }: Variant,
@@ -108,6 +111,7 @@ export async function startSidecar(
     status: { listen: '127.0.0.1:0' },
     log: { access: accessLog },
     ...(link ? {} : { link }),
+    ...(limits && { limits }),
     ...(workers === undefined ? {} : { workers }),
   }
   await writeFile(file, JSON.stringify(configuration, null, 2), { mode: 0o600 })

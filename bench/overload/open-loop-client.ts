@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import type { Answers, OpenLoop, OpenLoopResult } from './open-loop.ts'
+import { type OpenLoop, type OpenLoopResult, summaryOf } from './open-loop.ts'
 
 /** One connection of the client: at most one request at a time. */
 interface Line {
@@ -98,16 +98,10 @@ function read(line: Line, bytes: Buffer, length: number): void {
 function finish(): void {
   clearInterval(timer)
   const result: OpenLoopResult = {
-    answered: summary(answered),
-    refused: summary(refused),
+    answered: summaryOf(answered, load.seconds),
+    refused: summaryOf(refused, load.seconds),
     notSentPerSecond: notSent / load.seconds,
     broken,
   }
   process.stdout.write(JSON.stringify(result), () => process.exit(0))
-}
-
-function summary(ms: readonly number[]): Answers {
-  const sorted = ms.toSorted((a, b) => a - b)
-  const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN
-  return { perSecond: ms.length / load.seconds, p50Ms: at(0.5), p99Ms: at(0.99) }
 }

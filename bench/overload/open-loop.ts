@@ -49,3 +49,10 @@ export function headOf({ method, path, headers }: Scenario, port: number): strin
   const fields = Object.entries(headers).map((pair) => pair.join(': '))
   return [`${method} ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...fields, '', ''].join('\r\n')
 }
+
+/** Of what each answer took, in milliseconds. */
+export function summaryOf(ms: readonly number[], seconds: number): Answers {
+  const sorted = ms.toSorted((a, b) => a - b)
+  const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN
+  return { perSecond: ms.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) }
+}

@@ -1,4 +1,4 @@
-import { okapiSidecar } from '../candidates/okapi-sidecar.ts'
+import { okapiSidecar, startIngress } from '../candidates/okapi-sidecar.ts'
 import { wholeWay } from '../candidates/whole-way.ts'
 import { wrk } from '../load/wrk.ts'
 import { LOAD_CPU } from '../measure/pinning.ts'
@@ -7,14 +7,18 @@ import { type Plan, pair } from '../measure/rounds.ts'
 import { ratio } from '../report/numbers.ts'
 import { columns } from '../report/tables.ts'
 import { small } from '../scenarios.ts'
+import { CALLERS } from '../site/certificates.ts'
 import { freePort } from '../site/ports.ts'
 import type { Site } from '../site/site.ts'
 import { median } from '../stats.ts'
+import { linkLoad } from './link-load.ts'
 import { headOf, type OpenLoopResult, openLoop } from './open-loop.ts'
 
 /** Times the best rate; the last is to show that what was before has left nothing behind. */
 const TIMES = [1, 2, 4, 0.5] as const
 const CONNECTIONS = 1000
+/** Over each link: calls that wait for their answers at the best rate, and the most where they do not. */
+const [CALLS_OF_ONE, MOST_CALLS_OF_ONE] = [8, 500]
 const WARM_UP_SECONDS = 2
 const CALM_SECONDS = 5
 /** What the module does at a time, and milliseconds of one call. */
@@ -24,9 +28,14 @@ const BUSY_MODULE = new URL('busy-module.ts', import.meta.url).pathname
 /** What is at its limit, and the chain that leads there. */
 interface Bottleneck {
   readonly name: string
-  readonly port: number
   /** Requests a second, with as many callers as suits it. */
   best(seconds: number): Promise<number>
+  /** Asks at a rate. */
+  asked(load: {
+    perSecond: number
+    warmUpSeconds: number
+    seconds: number
+  }): Promise<OpenLoopResult>
 }
 
 /** One chain at so many times its best rate: medians of the rounds. */
@@ -45,7 +54,8 @@ export interface OverloadRow {
 
 /**
  * `npm run bench -- --overload`: more is asked than can be served, by callers that do not wait for answers. The
- * bottleneck is the CPU of the sidecars, or a module; with `limits.adaptive` off and on.
+ * bottleneck is the CPU of two sidecars, or of Okapi's alone, with `limits.turnMs` off and on; or a module, with
+ * `limits.adaptive` off and on.
  */
 export async function overloadStudy(site: Site, plan: Plan): Promise<readonly OverloadRow[]> {
   const started: { stop(): Promise<void> }[] = []
@@ -58,7 +68,8 @@ export async function overloadStudy(site: Site, plan: Plan): Promise<readonly Ov
         const best = await one.best(plan.seconds)
         for (const times of TIMES) {
           const warmUpSeconds = times < 1 ? 0 : WARM_UP_SECONDS
-          const result = await asked(one.port, best * times, warmUpSeconds, plan.seconds)
+          const perSecond = Math.round(best * times)
+          const result = await one.asked({ perSecond, warmUpSeconds, seconds: plan.seconds })
           const key = `${one.name} ${times}`
           seen.set(key, [...(seen.get(key) ?? []), { best, result }])
         }
@@ -72,10 +83,29 @@ export async function overloadStudy(site: Site, plan: Plan): Promise<readonly Ov
   }
 }
 
-function asked(port: number, perSecond: number, warmUpSeconds: number, seconds: number) {
+/** Over HTTP/1.1, from many connections. */
+function askedAt(port: number): Bottleneck['asked'] {
   const head = headOf(small(1), port)
-  const rate = { perSecond: Math.round(perSecond), connections: CONNECTIONS }
-  return openLoop({ head, port, warmUpSeconds, seconds, ...rate })
+  return (load) => openLoop({ head, port, connections: CONNECTIONS, ...load })
+}
+
+/** Okapi's sidecar alone, asked over links as it is by the sidecars of modules; these cost it nothing. */
+function overLinks(site: Site, port: number, name: string): Bottleneck {
+  const head = headOf(small(1), port)
+  const of = (perSecond: number, open: number) =>
+    CALLERS.map((caller) => ({ name: caller, perSecond: perSecond / CALLERS.length, open }))
+  return {
+    name,
+    async best(seconds) {
+      const callers = of(0, CALLS_OF_ONE)
+      const { all } = await linkLoad(site, { port, head, callers, warmUpSeconds: 0, seconds })
+      return all.answered.perSecond
+    },
+    async asked({ perSecond, ...time }) {
+      const callers = of(perSecond, MOST_CALLS_OF_ONE)
+      return (await linkLoad(site, { port, head, callers, ...time })).all
+    },
+  }
 }
 
 async function open(site: Site, started: { stop(): Promise<void> }[]): Promise<Bottleneck[]> {
@@ -93,8 +123,17 @@ async function open(site: Site, started: { stop(): Promise<void> }[]): Promise<B
   ] as const) {
     const chain = await okapiSidecar(site, `overload-${link}`, { link })
     for (const process of pair(chain)) keep(process)
-    await closed(chain.port)(WARM_UP_SECONDS * 2)
-    bottlenecks.push({ name, port: chain.port, best: closed(chain.port) })
+    const best = closed(chain.port)
+    await best(WARM_UP_SECONDS * 2)
+    bottlenecks.push({ name, best, asked: askedAt(chain.port) })
+  }
+  for (const turnMs of [0, 2]) {
+    const port = await freePort()
+    const name = turnMs === 0 ? 'Okapi’s sidecar' : 'Okapi’s sidecar, turnMs'
+    keep(await startIngress(site, `overload-turn-${turnMs}`, port, { limits: { turnMs } }))
+    const bottleneck = overLinks(site, port, name)
+    await bottleneck.best(WARM_UP_SECONDS * 2)
+    bottlenecks.push(bottleneck)
   }
   const module = keep(await busyModule(site))
   for (const [name, tolerance] of [
@@ -105,9 +144,10 @@ async function open(site: Site, started: { stop(): Promise<void> }[]): Promise<B
     const { port } = keep(await wholeWay(site, `overload-${tolerance}`, {}, callee))
     // It is known what it does at best, when its workers are never idle.
     const perSecond = (WORKERS / WORK_MS) * 1000
-    bottlenecks.push({ name, port, best: async () => perSecond })
+    const asked = askedAt(port)
+    bottlenecks.push({ name, best: async () => perSecond, asked })
     // So that what is usual is known.
-    await asked(port, perSecond / 2, 0, CALM_SECONDS)
+    await asked({ perSecond: perSecond / 2, warmUpSeconds: 0, seconds: CALM_SECONDS })
   }
   return bottlenecks
 }

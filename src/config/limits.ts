@@ -89,6 +89,10 @@ export const limits = () =>
         }),
       exchangesPerCallee: count(512),
       adaptive: adaptive(),
+      turnMs: z.number().min(0).max(1000).default(0).meta({
+        description:
+          'When the CPU of this sidecar is at its end: take no more calls in one turn of its event loop than so many milliseconds allow, as 2; 0: off',
+      }),
       refusalsPerSecond: z
         .int()
         .min(0)

@@ -56,7 +56,7 @@ export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean):
   const { status } = refusal
   context.requestId ??= crypto.randomUUID()
   const { requestId } = context
-  const document = problemDocument(refusal, { proven: context.proven, requestId })
+  const document = documentOf(refusal, context.proven, requestId)
   const lines = [...refusalLines(refusal)]
   // Without it a browser tells its page no more than "failed to fetch".
   if (context.origin !== undefined) {
@@ -89,7 +89,7 @@ export function response(
 ): Buffer {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    `Date: ${new Date().toUTCString()}`,
+    `Date: ${httpDate(Date.now())}`,
     ...more,
     `Content-Type: ${type}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
@@ -97,4 +97,33 @@ export function response(
     '\r\n',
   ].join('\r\n')
   return Buffer.from(method === HEAD_METHOD ? head : head + body)
+}
+
+/** A refusal that is one object is said very often where there is too much: its document is made once. */
+const document = { of: undefined as Refusal | undefined, proven: false, before: '', after: '' }
+const WITHOUT_ID = '"requestId":""'
+
+function documentOf(refusal: Refusal, proven: boolean, requestId: string): string {
+  if (document.of !== refusal || document.proven !== proven) {
+    const text = problemDocument(refusal, { proven, requestId: '' })
+    const at = text.indexOf(WITHOUT_ID) + WITHOUT_ID.length
+    document.before = text.slice(0, at - 2)
+    document.after = text.slice(at)
+    document.of = refusal
+    document.proven = proven
+  }
+  return `${document.before}${JSON.stringify(requestId)}${document.after}`
+}
+
+let second = Number.NaN
+let dateOfSecond = ''
+
+/** As Date says it (RFC 9110 section 5.6.7); made once a second. */
+function httpDate(timeMs: number): string {
+  const at = Math.floor(timeMs / 1000)
+  if (at !== second) {
+    second = at
+    dateOfSecond = new Date(timeMs).toUTCString()
+  }
+  return dateOfSecond
 }

@@ -18,6 +18,7 @@ import type { Shares } from './shares.ts'
 import { findTenant, guardTenant } from './tenant.ts'
 import type { TokenProvenance } from './token-provenance.ts'
 import type { TrueCallers } from './true-callers.ts'
+import type { TurnLimit } from './turn-limit.ts'
 
 /** What the story of every exchange in this process needs to know. */
 export interface RequestHandlerOptions {
@@ -31,6 +32,8 @@ export interface RequestHandlerOptions {
   readonly shares: Shares
   /** Undefined with `limits.adaptive` off. */
   readonly concurrency: ModuleConcurrency | undefined
+  /** Undefined with `limits.turnMs` off. */
+  readonly turns: TurnLimit | undefined
   /** Undefined: which tokens a module sends is not looked at. */
   readonly tokens: TokenProvenance | undefined
   /** For which tenants Okapi has called. */
@@ -137,7 +140,9 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
     // Okapi asks the instance that began a tenant's job how far it is.
     if (decision?.allow === true && decision.system) x.affinity = hashOf(context.tenant ?? '') || 1
     return (
-      options.concurrency?.take(context) ?? options.shares.take(context, decision?.provider ?? null)
+      options.turns?.take(context, x.beganAt) ??
+      options.concurrency?.take(context) ??
+      options.shares.take(context, decision?.provider ?? null)
     )
   }
 
@@ -166,6 +171,7 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
   function answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null {
     const { context } = x
     const { listener, decision, traits } = context
+    options.turns?.came()
     options.concurrency?.answered(x, head.status)
     const refused = listener.answerer === 'callee' ? refusedByCallee(head) : undefined
     if (refused !== undefined) {
@@ -209,7 +215,14 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
     options.record(x)
   }
 
-  return { begin, answer, refusal, end }
+  const { turns } = options
+  /** For calls to Okapi: of a call to a module it is not known yet whether it is a system call. */
+  const refusesUnread =
+    turns &&
+    (({ context: { listener, share } }: X, head: Buffer, start: number) =>
+      listener.trueCaller === 'handed' && turns.refusesUnread(share, head, start))
+
+  return { begin, answer, refusal, end, ...(refusesUnread && { refusesUnread }) }
 }
 
 function tooManyConnections(caller: string, open: number): Refusal {

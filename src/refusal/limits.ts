@@ -27,6 +27,7 @@ export const LIMITS = [
   'exchangesToModule',
   'exchangesPerCallee',
   'adaptive.tolerance',
+  'turnMs',
   'refusalsPerSecond',
   'brokenOffPerSecond',
   'bufferedBytes',

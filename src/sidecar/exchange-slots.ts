@@ -1,6 +1,5 @@
 import type { Config } from '../config/config.ts'
 import { besideOkapi } from '../listeners/listener.ts'
-import { ModuleConcurrency } from '../proxy/module-concurrency.ts'
 import { type ExchangeSlots, exchangeMemory, OpenExchanges } from '../proxy/open-exchanges.ts'
 
 /** How many exchanges one thread may have to note: as many as may be open from outside; 0: none. */
@@ -15,12 +14,4 @@ export function exchangesOf(config: Config, handed?: ExchangeSlots): OpenExchang
   if (handed !== undefined) return new OpenExchanges(handed)
   const to = slotsOf(config)
   return to === 0 ? undefined : new OpenExchanges({ memory: exchangeMemory(to), from: 0, to })
-}
-
-/** The limit that follows the module's latency, of one thread; undefined where none is wanted. */
-export function concurrencyOf({ module, limits }: Config): ModuleConcurrency | undefined {
-  const { adaptive, exchanges, exchangesToModule } = limits
-  if (adaptive.tolerance === 0) return undefined
-  const most = Math.min(exchanges, exchangesToModule)
-  return new ModuleConcurrency(module.id, { ...adaptive, most })
 }

@@ -35,10 +35,11 @@ import {
   nameResolver,
   recording,
 } from './events.ts'
-import { concurrencyOf, exchangesOf } from './exchange-slots.ts'
+import { exchangesOf } from './exchange-slots.ts'
 import type { KafkaRulesInForce } from './legs/kafka-rules.ts'
 import { SessionLegs } from './legs/session-legs.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
+import { concurrencyOf, turnLimitOf } from './load-limits.ts'
 import { migrationFacts, PlainPeers } from './migration.ts'
 import { policyChanged } from './policy-material.ts'
 import { StoppingSidecar } from './predecessor.ts'
@@ -284,6 +285,7 @@ export class Serving implements ServingThreads {
       trueCallers: new TrueCallers(policies, exchangesOf(config, exchanges)),
       shares: this.#shares,
       concurrency: this.#concurrency,
+      turns: turnLimitOf(config, { clock, metrics, log: log.log }),
       tokens: tokenProvenance(config, clock, this.#parts.tokenMemory),
       brought: broughtTenants(config, log.log, brought),
       health: healthOf(module.id, (done) =>

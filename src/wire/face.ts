@@ -22,6 +22,11 @@ export interface HandlerOf<X> {
   refusal(x: X, refusal: Refusal, close: boolean): Buffer | null
   /** Called exactly once for every exchange that began, whatever became of it. */
   end(x: X): void
+  /**
+   * Is a request refused before anything of it is looked at? Asked of those that come over a link and have no body;
+   * `x` is one of its caller that has not begun. Absent: never.
+   */
+  refusesUnread?(x: X, head: Buffer, start: number): boolean
 }
 
 /** Where a route leads: a pool of HTTP/1.1 connections, or something that answers by itself. */

@@ -127,9 +127,9 @@ export function givenUp(upstream: string, inBody: boolean): Refusal {
   return refuse('upstream-unreachable', `${upstream} gave the exchange up ${moment(inBody)}`)
 }
 
-/** The other end of a link takes no more exchanges on it. */
+/** The other end of a link takes no more exchanges for now, and has not looked at this one. */
 export function linkFull(upstream: string): Refusal {
-  const because = `${upstream} has as many exchanges open on this link as it may`
+  const because = `${upstream} takes no more exchanges of this link for now: it has as many open as it may, or no CPU left (limits.turnMs there)`
   return refuse('overloaded', because)
 }
 

@@ -390,6 +390,13 @@ test('check says that a limit follows the latency of the module', async (t) => {
   t.notRegex((await sidecar(installation(''), 'check')).stdout, /adaptive/)
 })
 
+test('check says that calls are refused when the CPU is at its end', async (t) => {
+  const { status, stdout } = await sidecar(installation('limits: { turnMs: 2.5 }\n'), 'check')
+  t.is(status, 0)
+  t.regex(stdout, /turnMs +no more calls in a turn than take 2\.5 ms, when there is no CPU left/)
+  t.notRegex((await sidecar(installation(''), 'check')).stdout, /turnMs/)
+})
+
 test('several threads are told, and more than there are CPUs are warned of, at their line', async (t) => {
   const one = await sidecar(installation(), 'check')
   t.notRegex(one.stdout, /threads/)

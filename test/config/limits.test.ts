@@ -137,6 +137,14 @@ test('a limit that follows the latency is off unless asked for', (t) => {
   t.deepEqual(errorsOf(`${USERS}limits: { adaptive: { tolerance: 0, min: 1 } }\n`), [])
 })
 
+test('a limit that follows how busy the sidecar is, is off unless asked for', (t) => {
+  t.is(loaded(USERS, {}).config?.limits.turnMs, 0)
+  t.is(loaded(OKAPI, { SIDECAR_LIMITS_TURN_MS: '2.5' }).config?.limits.turnMs, 2.5)
+  for (const wrong of ['-1', '1001', 'on']) {
+    t.is(errorsOf(`${USERS}limits: { turnMs: ${wrong} }\n`).length, 1, wrong)
+  }
+})
+
 test('it is refused where it cannot work: beside Okapi, without an ingress, below what varies anyway', (t) => {
   const adaptive = 'limits: { adaptive: { tolerance: 2 } }\n'
   t.deepEqual(errorsOf(`${OKAPI}limits: { adaptive: { tolerance: 0 } }\n`), [])

@@ -64,6 +64,16 @@ test('strangers get the reason and a request id, and no policy', async (t) => {
   }
 })
 
+test('one refusal that many are told has the request id of each, and what each may know', async (t) => {
+  for (const id of ['r/1', '"requestId":""', 'a\\b']) {
+    const asked = { context: context(MODULE, id), method: GET, version: 11 }
+    t.like(JSON.parse((await said(asked)).body), { requestId: id, detail: 'mod-a may not' })
+    const stranger = { context: context({ kind: 'public' }, id), method: GET, version: 11 }
+    const { requestId, detail } = JSON.parse((await said(stranger)).body)
+    t.deepEqual([requestId, detail], [id, undefined])
+  }
+})
+
 test('strangers learn what is wrong with their own message, and not what would be excepted', async (t) => {
   const refusal = refuse('ambiguous-target', 'the path holds `;`', { wouldAllow: 'an exception' })
   for (const [caller, wouldAllow] of [

@@ -84,10 +84,16 @@ export class PlainStory implements RequestHandler<null> {
   readonly answers: ReadHead[] = []
   readonly ended: EndedExchange[] = []
   judge: (head: ReadHead) => Refusal | null = () => null
+  /** Which requests are refused unread, by all that they say. */
+  unread: (head: string) => boolean = () => false
   readonly #upstream: Upstream<null>
 
   constructor(upstream: Upstream<null>) {
     this.#upstream = upstream
+  }
+
+  refusesUnread(_x: Exchange<null>, head: Buffer, start: number): boolean {
+    return this.unread(head.toString('latin1', start))
   }
 
   begin(_x: Exchange<null>, head: Head, out: HeadWriter): Upstream<null> | Refusal {

@@ -26,6 +26,7 @@ import type { Share } from '../../src/proxy/share.ts'
 import { type ShareLimits, Shares } from '../../src/proxy/shares.ts'
 import type { TokenProvenance } from '../../src/proxy/token-provenance.ts'
 import { TrueCallers } from '../../src/proxy/true-callers.ts'
+import type { TurnLimit } from '../../src/proxy/turn-limit.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Exchange, RequestHandler, Upstream } from '../../src/wire/exchange.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
@@ -153,6 +154,7 @@ export interface ListenerOptions {
   readonly caller?: Caller
   readonly health?: Upstream<RequestContext>
   /** What follows the module's latency; nothing unless said. */
+  readonly turns?: TurnLimit
   readonly concurrency?: ModuleConcurrency
   /** Left out: there is no audit trail. */
   readonly audited?: AuditedExchanges
@@ -192,6 +194,7 @@ export function doorOf(
     trueCallers: new TrueCallers(policies, options.exchanges),
     shares,
     concurrency: options.concurrency,
+    turns: options.turns,
     tokens: options.tokens,
     brought: options.brought ?? new TenantsBrought(broughtMemory(name === 'okapi')),
     health: options.health ?? NO_HEALTH,

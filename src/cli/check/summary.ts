@@ -29,6 +29,7 @@ export function configurationSummary(
     ...listenerRows(config, policy?.told.kafkaRules),
     ...workers(config),
     ...adaptive(config),
+    ...turns(config),
     ['credentials', credentials === undefined ? 'not usable' : ofCredentials(credentials)],
     ['policy', policy === undefined ? 'not usable' : ofPolicy(policy)],
     ...tenants(policy),
@@ -46,6 +47,11 @@ function adaptive({ limits }: Config): [string, string][] {
   if (tolerance === 0) return []
   const slow = `${tolerance} times its usual time`
   return [['adaptive', `no more calls than the module answers in ${slow}, but ${min} always`]]
+}
+
+function turns({ limits: { turnMs } }: Config): [string, string][] {
+  if (turnMs === 0) return []
+  return [['turnMs', `no more calls in a turn than take ${turnMs} ms, when there is no CPU left`]]
 }
 
 /** Nothing is said of what every installation has. */

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { freeMemory } from '../../memory.ts'
 import { Budget } from '../../refusal/budget.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
+import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange, RequestHandler } from '../exchange.ts'
 import type { WireSettings } from '../face.ts'
 import { thisTurn } from '../h1/caller-end.ts'
@@ -21,6 +22,8 @@ const GRACE_MS = 2000
 const MOST_UNREAD_BYTES = 1_048_576
 /** Refused requests that take no time but ours: so many of one link in one turn of the event loop. */
 const MOST_REFUSED_A_TURN = 8
+/** The same of those that are refused because there is no CPU left (limits.turnMs). */
+const MOST_SHED_A_TURN = 512
 
 const NOTHING = Buffer.alloc(0)
 
@@ -57,6 +60,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   #aside: Buffer = NOTHING
   #turn = 0
   #refusedInTurn = 0
+  #shedInTurn = 0
   readonly #turnEnds = () => {
     const aside = this.#aside
     this.#aside = NOTHING
@@ -92,7 +96,8 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
 
   /** A read holds a thousand requests that are refused at once: others have their turn in between. */
   get hadItsTurn(): boolean {
-    return this.#refusedInTurn >= MOST_REFUSED_A_TURN && this.#turn === thisTurn()
+    if (this.#turn !== thisTurn()) return false
+    return this.#refusedInTurn >= MOST_REFUSED_A_TURN || this.#shedInTurn >= MOST_SHED_A_TURN
   }
 
   /** All bytes held for this caller, what waits at its upstreams included. */
@@ -193,11 +198,18 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       this.batch.reset(id, RESET.refused)
       return this.controlFrames()
     }
+    const ended = (flags & FLAG.end) !== 0
     const stream = this.#spare.take() ?? this.#newStream()
+    if (ended && this.#serving.handler.refusesUnread?.(stream.exchange, bytes, start) === true) {
+      this.#spare.give(stream)
+      this.#shed()
+      this.batch.reset(id, RESET.refused)
+      return null
+    }
     this.opened(id, stream)
     this.#recount()
-    const flaw = stream.begin(id, bytes, start, end, (flags & FLAG.end) !== 0)
-    if (!stream.exchange.open) this.#refusedNow()
+    const flaw = stream.begin(id, bytes, start, end, ended)
+    if (!stream.exchange.open) this.#refusedNow(stream.exchange.refused)
     if (!stream.settled) this.settling.add(stream)
     return flaw
   }
@@ -243,11 +255,24 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   }
 
   /** An exchange was over when it had just begun. */
-  #refusedNow(): void {
-    const turn = thisTurn()
-    if (turn !== this.#turn) this.#refusedInTurn = 0
-    this.#turn = turn
+  #refusedNow(refused: Refusal | null): void {
+    if (refused?.limit === 'turnMs') return this.#shed()
+    this.#beginTurn()
     this.#refusedInTurn++
+  }
+
+  /** Where there is no CPU left those that are refused have to be told at once. */
+  #shed(): void {
+    this.#beginTurn()
+    this.#shedInTurn++
+  }
+
+  #beginTurn(): void {
+    const turn = thisTurn()
+    if (turn === this.#turn) return
+    this.#turn = turn
+    this.#refusedInTurn = 0
+    this.#shedInTurn = 0
   }
 
   /** What has been answered is held until the answer has left, which is not reported: the clock asks too. */

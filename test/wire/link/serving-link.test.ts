@@ -456,6 +456,50 @@ test('refused requests of one read are spread over many turns, and none is lost'
   t.deepEqual(it.endings, [])
 })
 
+test('what is refused unread is refused in the turn in which it came; the rest is served', async (t) => {
+  const it = servingEnd()
+  it.handler.unread = (head) => /^(GET|POST) \/no /.test(head)
+  const ids = Array.from({ length: 400 }, (_, i) => i + 1)
+  let inFirstTurn = 0
+  setImmediate(() => setImmediate(() => (inFirstTurn = it.frames.length)))
+  await it.send(...ids.map((id) => get(id, '/no')), get(401, '/a'))
+  t.is(inFirstTurn, 400)
+  for (const id of ids)
+    t.like(last(it, id), { type: 'reset', payload: String.fromCharCode(RESET.refused) })
+  await it.upstream.answer(it.upstream.connect(), OK)
+  await it.send()
+  t.true(answerOf(it.frames, 401).endsWith('ok'))
+  t.is(it.handler.heads.length, 1)
+  t.is(it.handler.ended.length, 1)
+  // A request with a body is looked at: what comes of it would be noise.
+  await it.send(
+    open(402, 'POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n'),
+    data(402, 'hi'),
+    end(402),
+  )
+  t.is(it.handler.heads.length, 2)
+  t.deepEqual(it.endings, [])
+})
+
+test('of those that are refused unread one link has so many a turn, and none is lost', async (t) => {
+  const it = servingEnd()
+  it.handler.unread = () => true
+  const ids = Array.from({ length: 3000 }, (_, i) => i + 1)
+  let most = 0
+  let before = 0
+  const count = () => {
+    const now = it.frames.length
+    most = Math.max(most, now - before)
+    before = now
+    if (now < ids.length) setImmediate(count)
+  }
+  setImmediate(count)
+  await it.send(...ids.map((id) => get(id, '/no')))
+  await until(() => it.frames.length === ids.length)
+  t.true(most <= 1100, `${most} in one turn`)
+  t.deepEqual(it.endings, [])
+})
+
 test('draining: GOAWAY; what was sent before is served, then it ends', async (t) => {
   const it = servingEnd()
   await it.send(get(1, '/a'))

@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { FrameReader, type FrameSink } from '../../src/wire/link/frame-reader.ts'
+import { ALPN_LINK, FLAG, FRAME, FRAME_HEADER_BYTES } from '../../src/wire/link/frames.ts'
+import type { LinkCaller, LinkLoad, LinkResult } from './link-load.ts'
+import { type OpenLoopResult, summaryOf } from './open-loop.ts'
+
+const TICK_MS = 1
+/** Ids of exchanges that are open stand in a ring of so many. */
+const RING = 1024
+const STATUS_AT = 'HTTP/1.1 '.length
+
+const load: LinkLoad = JSON.parse(process.argv[2] ?? '{}')
+let measuring = false
+
+/** A caller's sidecar as far as it costs little: it opens exchanges on one link and reads what comes. */
+class Link implements FrameSink {
+  readonly #caller: LinkCaller
+  readonly #socket: TLSSocket
+  readonly #reader = new FrameReader(this)
+  readonly #frame: Buffer
+  readonly #askedAt = new Float64Array(RING)
+  readonly #status = new Int16Array(RING)
+  answered: number[] = []
+  refused: number[] = []
+  notSent = 0
+  #asked = 0
+  #open = 0
+  #lastId = 0
+  #due: Buffer[] = []
+
+  constructor(caller: LinkCaller, socket: TLSSocket) {
+    this.#caller = caller
+    this.#socket = socket
+    const head = Buffer.from(load.head, 'latin1')
+    this.#frame = Buffer.concat([frameHeader(FRAME.open, FLAG.end, head.length, 0), head])
+    socket.on('data', (bytes: Buffer) => {
+      const flaw = this.#reader.read(bytes, 0, bytes.length)
+      if (flaw !== null) throw new Error(`${caller.name}: ${flaw}`)
+      if (caller.perSecond === 0) this.tick(0)
+    })
+    socket.on('error', (error) => {
+      throw error
+    })
+    socket.on('close', () => {
+      throw new Error(`the link of ${caller.name} was closed`)
+    })
+  }
+
+  /** What has come due by now leaves in one write. */
+  tick(seconds: number): void {
+    const { perSecond, open } = this.#caller
+    if (perSecond === 0) while (this.#open < open && this.#ask());
+    const due = Math.floor(seconds * perSecond)
+    for (; this.#asked < due; this.#asked++) if (!this.#ask()) this.notSent++
+    if (this.#due.length > 0) this.#socket.write(Buffer.concat(this.#due))
+    this.#due = []
+  }
+
+  forget(): void {
+    this.answered = []
+    this.refused = []
+    this.notSent = 0
+  }
+
+  dataBegins(): null {
+    return null
+  }
+
+  data(): null {
+    return null
+  }
+
+  dataEnds(id: number): null {
+    this.#over(id)
+    return null
+  }
+
+  frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): null {
+    if (type === FRAME.head) {
+      this.#status[id % RING] = Number(
+        bytes.toString('latin1', start + STATUS_AT, start + STATUS_AT + 3),
+      )
+    } else if (type === FRAME.reset) this.#status[id % RING] = -1
+    else if (type === FRAME.ping && (flags & FLAG.ack) === 0) {
+      const payload = Buffer.from(bytes.subarray(start, end))
+      this.#due.push(frameHeader(FRAME.ping, FLAG.ack, payload.length, 0), payload)
+    }
+    const over = type === FRAME.reset || type === FRAME.end || (flags & FLAG.end) !== 0
+    if (id > 0 && over) this.#over(id)
+    return null
+  }
+
+  /** False: there is no room. */
+  #ask(): boolean {
+    const id = this.#lastId + 1
+    if (this.#open >= this.#caller.open || this.#askedAt[id % RING] !== 0) return false
+    this.#lastId = id
+    this.#open++
+    this.#askedAt[id % RING] = performance.now()
+    const frame = Buffer.from(this.#frame)
+    frame.writeUInt32BE(id, 4)
+    this.#due.push(frame)
+    return true
+  }
+
+  #over(id: number): void {
+    const took = performance.now() - this.#askedAt[id % RING]!
+    this.#askedAt[id % RING] = 0
+    this.#open--
+    ;(this.#status[id % RING] === 200 ? this.answered : this.refused).push(took)
+  }
+}
+
+function resultOf(links: readonly Link[]): OpenLoopResult {
+  const { seconds } = load
+  return {
+    answered: summaryOf(
+      links.flatMap(({ answered }) => answered),
+      seconds,
+    ),
+    refused: summaryOf(
+      links.flatMap(({ refused }) => refused),
+      seconds,
+    ),
+    notSentPerSecond: links.reduce((sum, { notSent }) => sum + notSent, 0) / seconds,
+    // One that is closed ends the client.
+    broken: 0,
+  }
+}
+
+function frameHeader(type: number, flags: number, length: number, id: number): Buffer {
+  const header = Buffer.alloc(FRAME_HEADER_BYTES)
+  header[0] = type
+  header[1] = flags
+  header.writeUInt16BE(length, 2)
+  header.writeUInt32BE(id, 4)
+  return header
+}
+
+function open(caller: LinkCaller): Promise<Link> {
+  const file = (name: string) => readFileSync(join(load.certs, caller.name, name))
+  const keys = { cert: file('tls.crt'), key: file('tls.key'), ca: file('ca.crt') }
+  const where = { host: '127.0.0.1', port: load.port, ALPNProtocols: [ALPN_LINK] }
+  return new Promise((resolve, reject) => {
+    // Who answers is known: it was started for this.
+    const socket = connect({ ...where, ...keys, checkServerIdentity: () => undefined }, () => {
+      socket.off('error', reject)
+      socket.setNoDelay(true)
+      if (socket.alpnProtocol === ALPN_LINK) resolve(new Link(caller, socket))
+      else reject(new Error('the other side speaks no link'))
+    })
+    socket.once('error', reject)
+  })
+}
+
+const links = await Promise.all(load.callers.map(open))
+const began = performance.now()
+setInterval(() => {
+  const seconds = (performance.now() - began) / 1000
+  for (const link of links) link.tick(seconds)
+  if (!measuring && seconds >= load.warmUpSeconds) {
+    measuring = true
+    for (const link of links) link.forget()
+  }
+  if (seconds < load.warmUpSeconds + load.seconds) return
+  const result: LinkResult = {
+    all: resultOf(links),
+    callers: links.map((link) => resultOf([link])),
+  }
+  process.stdout.write(JSON.stringify(result), () => process.exit(0))
+}, TICK_MS)
