@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { FrameReader, type FrameSink } from '../../src/wire/link/frame-reader.ts'
-import { ALPN_LINK, FLAG, FRAME, FRAME_HEADER_BYTES } from '../../src/wire/link/frames.ts'
+import { ALPN_LINK, FLAG, FRAME } from '../../src/wire/link/frames.ts'
+import { frameOf } from './frame-of.ts'
 import type { LinkCaller, LinkLoad, LinkResult } from './link-load.ts'
 import { type OpenLoopResult, summaryOf } from './open-loop.ts'
 
@@ -10,6 +11,8 @@ const TICK_MS = 1
 /** Ids of exchanges that are open stand in a ring of so many. */
 const RING = 1024
 const STATUS_AT = 'HTTP/1.1 '.length
+const TWO = 0x32
+const FIRST_BYTES = 65_536
 
 const load: LinkLoad = JSON.parse(process.argv[2] ?? '{}')
 let measuring = false
@@ -21,21 +24,23 @@ class Link implements FrameSink {
   readonly #reader = new FrameReader(this)
   readonly #frame: Buffer
   readonly #askedAt = new Float64Array(RING)
-  readonly #status = new Int16Array(RING)
+  readonly #good = new Uint8Array(RING)
   answered: number[] = []
   refused: number[] = []
   notSent = 0
   #asked = 0
   #open = 0
   #lastId = 0
-  #due: Buffer[] = []
+  #out = Buffer.allocUnsafe(FIRST_BYTES)
+  #outBytes = 0
+  #now = 0
 
   constructor(caller: LinkCaller, socket: TLSSocket) {
     this.#caller = caller
     this.#socket = socket
-    const head = Buffer.from(load.head, 'latin1')
-    this.#frame = Buffer.concat([frameHeader(FRAME.open, FLAG.end, head.length, 0), head])
+    this.#frame = frameOf(FRAME.open, FLAG.end, Buffer.from(load.head, 'latin1'))
     socket.on('data', (bytes: Buffer) => {
+      this.#now = performance.now()
       const flaw = this.#reader.read(bytes, 0, bytes.length)
       if (flaw !== null) throw new Error(`${caller.name}: ${flaw}`)
       if (caller.perSecond === 0) this.tick(0)
@@ -51,11 +56,13 @@ class Link implements FrameSink {
   /** What has come due by now leaves in one write. */
   tick(seconds: number): void {
     const { perSecond, open } = this.#caller
+    this.#now = performance.now()
     if (perSecond === 0) while (this.#open < open && this.#ask());
     const due = Math.floor(seconds * perSecond)
     for (; this.#asked < due; this.#asked++) if (!this.#ask()) this.notSent++
-    if (this.#due.length > 0) this.#socket.write(Buffer.concat(this.#due))
-    this.#due = []
+    if (this.#outBytes === 0) return
+    this.#socket.write(Buffer.from(this.#out.subarray(0, this.#outBytes)))
+    this.#outBytes = 0
   }
 
   forget(): void {
@@ -79,13 +86,10 @@ class Link implements FrameSink {
 
   frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): null {
     if (type === FRAME.head) {
-      this.#status[id % RING] = Number(
-        bytes.toString('latin1', start + STATUS_AT, start + STATUS_AT + 3),
-      )
-    } else if (type === FRAME.reset) this.#status[id % RING] = -1
+      this.#good[id % RING] = bytes[start + STATUS_AT] === TWO ? 1 : 0
+    } else if (type === FRAME.reset) this.#good[id % RING] = 0
     else if (type === FRAME.ping && (flags & FLAG.ack) === 0) {
-      const payload = Buffer.from(bytes.subarray(start, end))
-      this.#due.push(frameHeader(FRAME.ping, FLAG.ack, payload.length, 0), payload)
+      this.#put(frameOf(FRAME.ping, FLAG.ack, bytes.subarray(start, end)))
     }
     const over = type === FRAME.reset || type === FRAME.end || (flags & FLAG.end) !== 0
     if (id > 0 && over) this.#over(id)
@@ -98,18 +102,28 @@ class Link implements FrameSink {
     if (this.#open >= this.#caller.open || this.#askedAt[id % RING] !== 0) return false
     this.#lastId = id
     this.#open++
-    this.#askedAt[id % RING] = performance.now()
-    const frame = Buffer.from(this.#frame)
-    frame.writeUInt32BE(id, 4)
-    this.#due.push(frame)
+    this.#askedAt[id % RING] = this.#now
+    const at = this.#outBytes
+    this.#put(this.#frame)
+    this.#out.writeUInt32BE(id, at + 4)
     return true
   }
 
+  #put(frame: Buffer): void {
+    const needed = this.#outBytes + frame.length
+    if (needed > this.#out.length) {
+      const out = Buffer.allocUnsafe(2 * needed)
+      this.#out.copy(out, 0, 0, this.#outBytes)
+      this.#out = out
+    }
+    this.#outBytes += frame.copy(this.#out, this.#outBytes)
+  }
+
   #over(id: number): void {
-    const took = performance.now() - this.#askedAt[id % RING]!
+    const took = this.#now - this.#askedAt[id % RING]!
     this.#askedAt[id % RING] = 0
     this.#open--
-    ;(this.#status[id % RING] === 200 ? this.answered : this.refused).push(took)
+    ;(this.#good[id % RING] === 1 ? this.answered : this.refused).push(took)
   }
 }
 
@@ -128,15 +142,6 @@ function resultOf(links: readonly Link[]): OpenLoopResult {
     // One that is closed ends the client.
     broken: 0,
   }
-}
-
-function frameHeader(type: number, flags: number, length: number, id: number): Buffer {
-  const header = Buffer.alloc(FRAME_HEADER_BYTES)
-  header[0] = type
-  header[1] = flags
-  header.writeUInt16BE(length, 2)
-  header.writeUInt32BE(id, 4)
-  return header
 }
 
 function open(caller: LinkCaller): Promise<Link> {

@@ -1,4 +1,4 @@
-import { okapiSidecar, startIngress } from '../candidates/okapi-sidecar.ts'
+import { okapiSidecar } from '../candidates/okapi-sidecar.ts'
 import { wholeWay } from '../candidates/whole-way.ts'
 import { wrk } from '../load/wrk.ts'
 import { LOAD_CPU } from '../measure/pinning.ts'
@@ -7,36 +7,21 @@ import { type Plan, pair } from '../measure/rounds.ts'
 import { ratio } from '../report/numbers.ts'
 import { columns } from '../report/tables.ts'
 import { small } from '../scenarios.ts'
-import { CALLERS } from '../site/certificates.ts'
 import { freePort } from '../site/ports.ts'
 import type { Site } from '../site/site.ts'
 import { median } from '../stats.ts'
-import { linkLoad } from './link-load.ts'
+import type { Bottleneck } from './bottleneck.ts'
+import { okapisSidecar } from './okapis-sidecar.ts'
 import { headOf, type OpenLoopResult, openLoop } from './open-loop.ts'
 
 /** Times the best rate; the last is to show that what was before has left nothing behind. */
 const TIMES = [1, 2, 4, 0.5] as const
 const CONNECTIONS = 1000
-/** Over each link: calls that wait for their answers at the best rate, and the most where they do not. */
-const [CALLS_OF_ONE, MOST_CALLS_OF_ONE] = [8, 500]
 const WARM_UP_SECONDS = 2
 const CALM_SECONDS = 5
 /** What the module does at a time, and milliseconds of one call. */
 const [WORKERS, WORK_MS] = [16, 20]
 const BUSY_MODULE = new URL('busy-module.ts', import.meta.url).pathname
-
-/** What is at its limit, and the chain that leads there. */
-interface Bottleneck {
-  readonly name: string
-  /** Requests a second, with as many callers as suits it. */
-  best(seconds: number): Promise<number>
-  /** Asks at a rate. */
-  asked(load: {
-    perSecond: number
-    warmUpSeconds: number
-    seconds: number
-  }): Promise<OpenLoopResult>
-}
 
 /** One chain at so many times its best rate: medians of the rounds. */
 export interface OverloadRow {
@@ -89,25 +74,6 @@ function askedAt(port: number): Bottleneck['asked'] {
   return (load) => openLoop({ head, port, connections: CONNECTIONS, ...load })
 }
 
-/** Okapi's sidecar alone, asked over links as it is by the sidecars of modules; these cost it nothing. */
-function overLinks(site: Site, port: number, name: string): Bottleneck {
-  const head = headOf(small(1), port)
-  const of = (perSecond: number, open: number) =>
-    CALLERS.map((caller) => ({ name: caller, perSecond: perSecond / CALLERS.length, open }))
-  return {
-    name,
-    async best(seconds) {
-      const callers = of(0, CALLS_OF_ONE)
-      const { all } = await linkLoad(site, { port, head, callers, warmUpSeconds: 0, seconds })
-      return all.answered.perSecond
-    },
-    async asked({ perSecond, ...time }) {
-      const callers = of(perSecond, MOST_CALLS_OF_ONE)
-      return (await linkLoad(site, { port, head, callers, ...time })).all
-    },
-  }
-}
-
 async function open(site: Site, started: { stop(): Promise<void> }[]): Promise<Bottleneck[]> {
   const { directory, tools } = site
   const keep = <T extends { stop(): Promise<void> }>(one: T): T => {
@@ -128,10 +94,9 @@ async function open(site: Site, started: { stop(): Promise<void> }[]): Promise<B
     bottlenecks.push({ name, best, asked: askedAt(chain.port) })
   }
   for (const turnMs of [0, 2]) {
-    const port = await freePort()
     const name = turnMs === 0 ? 'Okapi’s sidecar' : 'Okapi’s sidecar, turnMs'
-    keep(await startIngress(site, `overload-turn-${turnMs}`, port, { limits: { turnMs } }))
-    const bottleneck = overLinks(site, port, name)
+    const bottleneck = await okapisSidecar(site, name, { turnMs })
+    keep(bottleneck)
     await bottleneck.best(WARM_UP_SECONDS * 2)
     bottlenecks.push(bottleneck)
   }

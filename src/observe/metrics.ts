@@ -142,7 +142,7 @@ export class Metrics {
     return this.#requests.total
   }
 
-  /** An exchange was refused, which still ends with `requestEnded`, or a peer at the handshake. */
+  /** An exchange was refused, which still ends with `requestEnded`, or a request unread, or a peer at the handshake. */
   refused(direction: Direction, reason: Reason): void {
     this.#refusals.add(direction, reason)
   }

@@ -3,8 +3,12 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { RequestContext } from './request-context.ts'
 import type { Share } from './share.ts'
 
-/** The thread itself is what is slow when it has used so much of the time; else others have its CPU. */
-const BUSY_PART = 0.9
+/**
+ * The thread is at its end when so little of the time went by with nothing to do, and it is its own work when it had
+ * a CPU for so much of it: else others have that. Refusing leaves pauses, so it is a while until that is over.
+ */
+const BEGINS = { idle: 0.05, cpu: 0.75 } as const
+const GOES_ON = { idle: 0.2, cpu: 0.6 } as const
 /** A single long turn is a burst, or a garbage collection: the average of so many tells overload. */
 const TURNS = 8
 /** No turn takes away more than this part of what a caller may have in one. */
@@ -31,10 +35,12 @@ interface Taken {
   calls: number
 }
 
-/** Time, CPU time of this thread, both in milliseconds, and what is done at the end of a turn. */
+/** Of this thread, times in milliseconds, and what is done at the end of a turn. */
 export interface TurnSource {
   now(): number
+  /** How long it has had a CPU, and how long it has waited for something to do. */
   cpuMs(): number
+  idleMs(): number
   atEnd(done: () => void): void
 }
 
@@ -52,6 +58,7 @@ const EVENT_LOOP: TurnSource = {
     const { user, system } = process.threadCpuUsage()
     return (user + system) / 1000
   },
+  idleMs: () => performance.eventLoopUtilization().idle,
   atEnd: (done) => void setImmediate(done),
 }
 
@@ -72,6 +79,7 @@ export class TurnLimit {
   /** All that proved nothing are one caller, too, which may have as much as all others together. */
   readonly #unproven: Taken = { turn: 0, calls: 0 }
   #cpuMs: number
+  #idleMs: number
   #at: number
   #busy = false
   /** Calls are refused: turns were too long. */
@@ -99,6 +107,7 @@ export class TurnLimit {
     this.#events = events
     this.#source = source
     this.#cpuMs = source.cpuMs()
+    this.#idleMs = source.idleMs()
     this.#at = source.now()
   }
 
@@ -144,10 +153,15 @@ export class TurnLimit {
 
   /** Called by the coarse clock: is it our own work that takes all the time? */
   tick(): void {
-    const [now, cpuMs] = [this.#source.now(), this.#source.cpuMs()]
-    this.#busy = cpuMs - this.#cpuMs >= BUSY_PART * (now - this.#at)
-    this.#cpuMs = cpuMs
-    this.#at = now
+    const { now, cpuMs, idleMs } = this.#source
+    const [at, cpu, idle] = [now(), cpuMs(), idleMs()]
+    const passed = at - this.#at
+    const part = this.#shedding ? GOES_ON : BEGINS
+    const hasNoPause = idle - this.#idleMs <= part.idle * passed
+    this.#busy = hasNoPause && cpu - this.#cpuMs >= part.cpu * passed
+    this.#at = at
+    this.#cpuMs = cpu
+    this.#idleMs = idle
     if (!this.#busy) {
       this.#averageMs = 0
       this.#byCaller.clear()
@@ -155,7 +169,7 @@ export class TurnLimit {
     const refused = this.#refusedLately
     this.#refusedLately = 0
     if (refused > 0) this.#events.refusedLately(refused)
-    else if (now - this.#shedSince >= CALM_MS) this.#shedding = false
+    else if (at - this.#shedSince >= CALM_MS) this.#shedding = false
     if (!this.#busy) this.#shedding = false
   }
 

@@ -38,6 +38,7 @@ function caller(name: string, from: From = {}): RequestContext {
 class Loop {
   now = 1000
   cpuMs = 0
+  idleMs = 0
   told = 0
   readonly lately: number[] = []
   /** Of the time that passes so much is ours; the rest is that of other processes. */
@@ -55,6 +56,7 @@ class Loop {
     this.limit = new TurnLimit(TURN_MS, events, {
       now: () => this.now,
       cpuMs: () => this.cpuMs,
+      idleMs: () => this.idleMs,
       atEnd: (done) => this.#ends.push(done),
     })
   }
@@ -152,10 +154,21 @@ test('what is refused says the reason and the limit', (t) => {
 
 test('a machine that is slow because others have its CPU refuses nothing', (t) => {
   const loop = new Loop()
-  loop.ownPart = 0.8
+  loop.ownPart = 0.7
   loop.busy()
   const one = caller('mod-a-1.0.0')
   for (let i = 0; i < 200; i++) t.deepEqual(loop.turn([one, 200]), [200])
+})
+
+test('a thread that has pauses refuses nothing, however much comes at once', (t) => {
+  const loop = new Loop()
+  const one = caller('mod-a-1.0.0')
+  for (let i = 0; i < 200; i++) {
+    t.deepEqual(loop.turn([one, 200]), [200])
+    loop.now += 1
+    loop.cpuMs += 1
+    loop.idleMs += 1
+  }
 })
 
 test('a busy thread whose turns are short refuses nothing', (t) => {
