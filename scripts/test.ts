@@ -14,22 +14,21 @@ import config from '../ava.config.js'
 // As many files that work as there are processors, and beside them as many that mostly wait: for limits of
 // time, for what a network or another process does. Of either kind the longest first.
 const WORK = [
-  ...['rooms', 'who-may-call', 'command-line', 'policy-verbs', 'shares', 'helm', 'kafka'],
-  ...['cancels-hit-their-own-session', 'init-of-an-installation', 'rotation-loses-no-request'],
-  ...['kafka-holds-no-more-than-its-limit', 'chart-against-schemas', 'one-rule-off'],
+  ...['rooms', 'who-may-call', 'command-line', 'installations', 'policy-verbs', 'shares', 'kafka'],
+  ...['cancels-hit-their-own-session', 'init-of-an-installation', 'what-is-shipped'],
+  ...['rotation-loses-no-request', 'kafka-holds-no-more-than-its-limit', 'chart-against-schemas'],
 ]
 const WAIT = [
   ...['transport', 'connections', 'probe', 'limits', 'processes', 'databases'],
   ...['networks-part-and-machines-die', 'a-dead-machine-over-http1', 'processes-stand-still'],
   ...['kafka-clients-notice-nothing', 'kafka-check-of-a-cluster', 'clocks-step'],
-  ...[
-    'rotation-cuts-what-is-unfit',
-    'rotation-keeps-the-last-good-one',
-    'a-peer-that-is-cut-off-is-left',
-  ],
-  ...['streaming-closes-lose-no-request', 'a-silent-name-server-stops-nothing-else'],
-  ...['limits-of-the-way-on'],
+  ...['rotation-cuts-what-is-unfit', 'rotation-keeps-the-last-good-one'],
+  ...['a-peer-that-is-cut-off-is-left', 'streaming-closes-lose-no-request'],
+  ...['a-silent-name-server-stops-nothing-else', 'limits-of-the-way-on'],
 ]
+for (const name of [...WORK, ...WAIT]) {
+  if (globSync(`test/{suites,slow}/${name}.test.ts`).length === 0) throw new Error(`no ${name}`)
+}
 
 /** What an ava said. */
 interface Outcome {

@@ -1,9 +1,15 @@
-import { X509Certificate } from 'node:crypto'
+import { type KeyObject, X509Certificate } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
-import { chainPem, makeIntermediate, makeLeaf, makeRoot } from '../../src/pki/issuer.ts'
+import {
+  chainPem,
+  type Issuer,
+  makeIntermediate,
+  makeLeaf,
+  makeRoot,
+} from '../../src/pki/issuer.ts'
 import { makeKeys } from '../../src/pki/keys.ts'
 import { leafNames } from '../../src/pki/naming.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
@@ -15,8 +21,13 @@ const DAY_MS = 24 * 3600_000
 const now = new Date()
 const life = { now, validForMs: DAY_MS }
 const dates = { thisUpdate: now, nextUpdate: new Date(now.getTime() + DAY_MS) }
-const root = await makeRoot({ ...life, commonName: 'röot', organization: 'folio.test' })
-const { publicKey } = await makeKeys()
+let root: Issuer
+let publicKey: KeyObject
+
+test.before(async () => {
+  root = await makeRoot({ ...life, commonName: 'röot', organization: 'folio.test' })
+  publicKey = (await makeKeys()).publicKey
+})
 
 function leaf(parent = root): X509Certificate {
   const names = leafNames('spiffe://folio.test/module/mod-a-1.0.0', [], [])

@@ -1,0 +1,5 @@
+import '../bundle/bundle.test.ts'
+import '../bundle/package.test.ts'
+import '../bundle/reproducible.test.ts'
+import '../helm/unittest.test.ts'
+import '../scenarios/install-as-the-page-says.test.ts'
