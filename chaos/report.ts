@@ -28,7 +28,7 @@ export function printed(report: Report): string {
     modeText(mode),
     '',
   ]
-  lines.push(...table(['fault', 'times', 'calls may fail'], kinds(struck)))
+  lines.push(...table(['fault', 'times', 'seconds', 'calls may fail'], kinds(struck)))
   const outcomes = [...account.outcomes].sort(([, a], [, b]) => b - a)
   lines.push(
     '',
@@ -91,13 +91,14 @@ export function asJson(report: Report): string {
 }
 
 function kinds(struck: readonly Struck[]): string[][] {
-  const counts = new Map<string, { times: number; excuses: boolean }>()
-  for (const { kind, excuses } of struck) {
-    counts.set(kind, { times: (counts.get(kind)?.times ?? 0) + 1, excuses })
+  const rows: string[][] = []
+  for (const kind of [...new Set(struck.map((each) => each.kind))].sort()) {
+    const all = struck.filter((each) => each.kind === kind)
+    const ms = all.reduce((sum, { from, to }) => sum + to - from, 0)
+    const excuses = all.some((each) => each.excuses) ? 'yes' : 'no'
+    rows.push([kind, String(all.length), String(Math.round(ms / 1000)), excuses])
   }
-  return [...counts]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([kind, { times, excuses }]) => [kind, String(times), excuses ? 'yes' : 'no'])
+  return rows
 }
 
 /** How many, the median, the 99th percentile and the most of times in order. */
