@@ -1,6 +1,11 @@
 import { refuse } from '../refusal/refusal.ts'
 import type { WireLimits } from './face.ts'
 
+/** What TLS has decrypted and is not read yet, because the connection is paused. */
+export interface Decrypted {
+  readonly readableLength: number
+}
+
 /** The TCP connection under TLS, as far as it matters: what it has received, records and all. */
 export interface Underlying {
   readonly bytesRead: number
@@ -25,6 +30,7 @@ const EVERY_MS = 500
  */
 export class RecordOverhead {
   readonly #below: Underlying | null
+  readonly #decrypted: Decrypted
   /** What the data that came explains. */
   #explained = 0
   #before = 0
@@ -32,8 +38,9 @@ export class RecordOverhead {
   #at: number
 
   /** `below`: null where there is no TLS, or nothing is known of it. */
-  constructor(below: Underlying | null, now: number) {
+  constructor(below: Underlying | null, decrypted: Decrypted, now: number) {
     this.#below = below
+    this.#decrypted = decrypted
     this.#before = below?.bytesRead ?? 0
     this.#at = now
   }
@@ -49,7 +56,8 @@ export class RecordOverhead {
     const passed = now - this.#at
     if (below === null || perSecond === 0 || passed < EVERY_MS) return false
     this.#at = now
-    const unexplained = below.bytesRead - this.#explained
+    // A paused connection holds more than one read: that is data, which has not been heard yet.
+    const unexplained = below.bytesRead - this.#explained - this.#decrypted.readableLength
     const more = unexplained - this.#before - (perSecond * passed) / 1000
     this.#before = unexplained
     this.#level = Math.max(0, this.#level + more)

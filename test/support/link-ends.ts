@@ -3,6 +3,7 @@ import type { KnownAddresses } from '../../src/wire/known-addresses.ts'
 import { LinkPool } from '../../src/wire/link/link-pool.ts'
 import type { DialLink } from '../../src/wire/link/link-slot.ts'
 import { ServingLink, type UnreadAnswers } from '../../src/wire/link/serving-link.ts'
+import type { Underlying } from '../../src/wire/record-overhead.ts'
 import {
   type Bench,
   callerOf,
@@ -40,6 +41,7 @@ export function servingEnd(
   limits: Partial<WireLimits> = {},
   load: UnreadAnswers = loadOf(10_000),
   own: UnreadAnswers = loadOf(10_000),
+  below: Underlying | null = null,
 ): ServingEnd {
   const clock = { now: 1000 }
   const socket = new MemorySocket()
@@ -47,7 +49,7 @@ export function servingEnd(
   const handler = new PlainStory(upstream.pool)
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
-  const serving = { context: () => null, handler, load, own, below: null, closed: () => {} }
+  const serving = { context: () => null, handler, load, own, below, closed: () => {} }
   const limitHits: string[] = []
   const limitHit = (limit: string) => limitHits.push(limit)
   const settings = { ...settingsWith(limits, clock), limitHit }

@@ -5,8 +5,10 @@ import { LIMITS } from '../support/relay.ts'
 /** A connection below TLS, and what is heard of it. */
 class Line {
   bytesRead = 3000
+  /** Decrypted, and not heard. */
+  readableLength = 0
   #now = 0
-  readonly #overhead = new RecordOverhead(this, 0)
+  readonly #overhead = new RecordOverhead(this, this, 0)
 
   /** Records of this many bytes of data each, as TLS 1.3 writes them. */
   data(records: number, bytes: number): void {
@@ -48,6 +50,23 @@ test('a read that waits to be decrypted, again and again, is no overhead', (t) =
   }
 })
 
+test('what waits in a connection that is paused is no overhead, and KeyUpdate messages beside it are', (t) => {
+  const line = new Line()
+  for (let i = 0; i < 100; i++) {
+    line.bytesRead += 12 * 16_406
+    line.readableLength += 12 * 16_384
+    t.false(line.tick())
+    line.bytesRead -= 12 * 16_406
+    line.readableLength = 0
+    line.data(12, 16_384)
+    t.false(line.tick())
+  }
+  line.bytesRead += 12 * 16_406
+  line.readableLength = 12 * 16_384
+  line.keyUpdates(10_000)
+  t.true(line.tick())
+})
+
 test('KeyUpdate messages beyond the rate are too much, with data among them or without', (t) => {
   for (const records of [0, 100]) {
     const line = new Line()
@@ -73,6 +92,6 @@ test('a few small records are allowed, and 0 means no limit', (t) => {
 })
 
 test('without TLS there is nothing to count', (t) => {
-  const overhead = new RecordOverhead(null, 0)
+  const overhead = new RecordOverhead(null, { readableLength: 0 }, 0)
   t.false(overhead.isTooMuch(100_000, LIMITS))
 })

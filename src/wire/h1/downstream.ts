@@ -45,7 +45,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#settings = settings
     this.#closed = closed
     const { limits, clock } = settings
-    this.#overhead = below === null ? null : new RecordOverhead(below, clock.now)
+    this.#overhead = below === null ? null : new RecordOverhead(below, socket, clock.now)
     const mostBytes = limits.bufferedBytesPerExchange
     this.#writeBuffer = new WriteBuffer(socket, mostBytes, () => this.#drained())
     this.exchange = new Exchange(context, this, handler)

@@ -83,7 +83,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     const { now } = settings.clock
     this.#cancels = new Budget(MOST_CANCELS, CANCELS_PER_SECOND, now)
     this.#closesAt = now + settings.limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
-    this.#overhead = new RecordOverhead(serving.below, now)
+    this.#overhead = new RecordOverhead(serving.below, socket, now)
     socket.on('data', (bytes: Buffer) => {
       this.#overhead.heard(bytes.length)
       this.#take(bytes)

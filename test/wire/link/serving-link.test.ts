@@ -500,6 +500,29 @@ test('of those that are refused unread one link has so many a turn, and none is 
   t.deepEqual(it.endings, [])
 })
 
+test('a link that is not read for a while is not taken for one that brings no data', async (t) => {
+  for (const [what, ending] of [
+    ['data', []],
+    ['noise', ['too-much-noise']],
+  ] as const) {
+    const below = { bytesRead: 0 }
+    const it = servingEnd({}, loadOf(10_000), loadOf(10_000), below)
+    const requests = Array.from({ length: 8000 }, (_, i) => get(i + 1, '/a')).join('')
+    it.socket.pause()
+    // As TLS does it: records of 16 KiB, with a header and a tag each.
+    for (let i = 0; i < requests.length; i += 16_384) {
+      const record = requests.slice(i, i + 16_384)
+      if (what === 'data') it.socket.push(Buffer.from(record, 'latin1'))
+      below.bytesRead += record.length + 22
+    }
+    t.true(below.bytesRead > 200_000)
+    it.clock.now += 1000
+    it.link.tick(it.clock.now)
+    t.deepEqual(it.endings, ending, what)
+    it.link.destroy()
+  }
+})
+
 test('draining: GOAWAY; what was sent before is served, then it ends', async (t) => {
   const it = servingEnd()
   await it.send(get(1, '/a'))
