@@ -1,4 +1,4 @@
-import { isIP, type Server, type Socket } from 'node:net'
+import { isIP, type Server, type Socket, SocketAddress } from 'node:net'
 
 /** A TCP host and port, or the path of a Unix socket. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -8,6 +8,13 @@ export function formatAddress(address: Address): string {
   if ('path' in address) return address.path
   const { host, port } = address
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+}
+
+/** An address in the one way of writing in which sockets tell theirs: `fd00::a` for `FD00:0:0::000A`. */
+export function asSocketsTell(address: string): string {
+  // A zone is told as it was written.
+  if (isIP(address) !== 6 || address.includes('%')) return address
+  return new SocketAddress({ address, family: 'ipv6' }).address
 }
 
 /** Where a connection comes from, as the log says it. */

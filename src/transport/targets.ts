@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Address, formatAddress } from './address.ts'
+import { type Address, asSocketsTell, formatAddress } from './address.ts'
 import type { NameResolver } from './name-resolver.ts'
 import { PeerAddresses, type Target } from './peer-addresses.ts'
 
@@ -107,19 +107,18 @@ export class Targets {
     renew: boolean,
     done: (targets: readonly Target[], failure: string | null) => void,
   ): void {
-    if ('path' in address || isIP(address.host) !== 0) {
-      done([{ address, key: formatAddress(address), name: undefined }], null)
-      return
-    }
-    const { host: name, port } = address
+    if ('path' in address) return done([{ address, key: address.path, name: undefined }], null)
+    const { host, port } = address
+    const name = isIP(host) === 0 ? host : undefined
     const resolved = (hosts: readonly string[], failure: string | null) => {
-      const targets = hosts.map((host) => {
-        const at = { host, port }
+      const targets = hosts.map((each) => {
+        const at = { host: asSocketsTell(each), port }
         return { address: at, key: formatAddress(at), name }
       })
       done(targets, failure)
     }
-    this.#names.resolve(name, resolved, renew)
+    if (name === undefined) resolved([host], null)
+    else this.#names.resolve(name, resolved, renew)
   }
 
   #inOrder(targets: Target[]): Target[] {

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type NetConnectOpts } from 'node:net'
 import test from 'ava'
-import type { NameResolver } from '../../src/transport/name-resolver.ts'
+import { NameResolver } from '../../src/transport/name-resolver.ts'
+import type { Target } from '../../src/transport/peer-addresses.ts'
 import { Targets } from '../../src/transport/targets.ts'
 
 /** Two pods behind one name; notes whether name servers were to be asked anew. */
@@ -29,3 +32,19 @@ test('one that is leaving comes last, and the name is looked up anew once: anoth
   for (let turn = 0; turn < 3; turn++) t.is(order()[0], '192.0.2.2:8443')
   t.deepEqual(renewed, [false, true, false, false])
 })
+
+for (const written of ['::1', '0:0:0:0:0:0:0:1', '::0001', '127.0.0.1']) {
+  test(`a connection to ${written} is known by that address`, async (t) => {
+    const server = createServer().listen(0, written)
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const names = new NameResolver(() => 0)
+    const targets = new Targets([{ host: written, port }], names, { now: 0 })
+    const [target] = await new Promise<readonly Target[]>((resolve) => targets.resolve(resolve))
+    const socket = connect(target!.address as NetConnectOpts)
+    await once(socket, 'connect')
+    t.true(targets.known.includes(targets.known.keyOf(socket)))
+    socket.destroy()
+    server.close()
+  })
+}
