@@ -97,11 +97,13 @@ test(
     }
     const log = await installation.kubectl('logs', pod!.metadata.name, '-c', productOf(TAGS))
     assert.ok(timeOf(log, 'listening') - timeOf(log, 'starting') >= SLOW_SECONDS * 1000)
-    // What is there now took the place of the pod before it, which was ready until then.
-    const { status } = await installation.cluster.get<{ status: { readyReplicas: number } }>(
-      ...['-n', 'folio', 'deployment', deploymentOf(TAGS)],
-    )
-    assert.equal(status.readyReplicas, 1)
+    // What is there now took the place of the pod before it. On a busy machine a probe may come late.
+    await until('one is ready', async () => {
+      const { status } = await installation.cluster.get<{ status: { readyReplicas: number } }>(
+        ...['-n', 'folio', 'deployment', deploymentOf(TAGS)],
+      )
+      return status.readyReplicas === 1
+    })
     await installation.install(TAGS)
     await installation.ready(TAGS)
   },
