@@ -15,13 +15,14 @@ import config from '../ava.config.js'
 // time, for what a network or another process does. Of either kind the longest first.
 const WORK = [
   ...['rooms', 'who-may-call', 'command-line', 'installations', 'policy-verbs', 'shares', 'kafka'],
-  ...['cancels-hit-their-own-session', 'init-of-an-installation', 'what-is-shipped'],
+  ...['kafka-clients-notice-nothing', 'a-module-gets-its-own-topics', 'init-of-an-installation'],
+  ...['cancels-hit-their-own-session', 'what-is-shipped', 'one-rule-off'],
   ...['rotation-loses-no-request', 'kafka-holds-no-more-than-its-limit', 'chart-against-schemas'],
 ]
 const WAIT = [
   ...['transport', 'connections', 'probe', 'limits', 'processes', 'databases'],
   ...['networks-part-and-machines-die', 'a-dead-machine-over-http1', 'processes-stand-still'],
-  ...['kafka-clients-notice-nothing', 'kafka-check-of-a-cluster', 'clocks-step'],
+  ...['kafka-check-of-a-cluster', 'a-machine-of-the-database-dies', 'clocks-step'],
   ...['rotation-cuts-what-is-unfit', 'rotation-keeps-the-last-good-one'],
   ...['a-peer-that-is-cut-off-is-left', 'streaming-closes-lose-no-request'],
   ...['a-silent-name-server-stops-nothing-else', 'limits-of-the-way-on'],

@@ -8,6 +8,7 @@ import {
   called,
   calling,
 } from '../../src/observe/access.ts'
+import { anyText } from '../support/texts.ts'
 
 type Line = Omit<AccessRecord, 'calling' | 'called'> & Calling & Called
 
@@ -94,7 +95,7 @@ test('a refusal adds its reason and sentence', (t) => {
 })
 
 test('whatever the texts and numbers, it is one line of ASCII and of JSON', (t) => {
-  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string())
+  const text = anyText
   const number = fc.oneof(fc.double(), fc.integer(), fc.maxSafeInteger())
   const hostileLine = fc.record({
     caller: text,

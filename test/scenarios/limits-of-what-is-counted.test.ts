@@ -19,7 +19,7 @@ import {
 // says who asked, who answered and, where an interface is to be watched, for which user.
 
 const T = 'X-Okapi-Tenant: diku'
-const HOSTILE = 100_000
+const HOSTILE = 20_000
 const AT_ONCE = 500
 
 let installation: Installation
@@ -71,29 +71,26 @@ function flood(port: number, count: number, request: (i: number) => string): Pro
   })
 }
 
-test.serial(
-  '100,000 hostile names: paths, hosts, tenants, modules, ids, user agents',
-  async (t) => {
-    const notes = installation.sidecar(ID.notes)
-    const before = await series(notes)
-    t.true(before.length > 50)
-    const hostile = (i: number) =>
-      [
-        `${i % 3 === 0 ? 'DELETE' : 'GET'} /users-${i}/${i} HTTP/1.1`,
-        `Host: host-${i}.example.org`,
-        `X-Okapi-Tenant: tenant${i}`,
-        `X-Okapi-Module-Id: mod-${i}-1.0.${i}`,
-        `X-Okapi-Request-Id: ${i}/users`,
-        `User-Agent: agent-${i}`,
-        `X-${i}: ${i}`,
-        '\r\n',
-      ].join('\r\n')
-    t.is(await flood(installation.egress(ID.notes), HOSTILE, hostile), HOSTILE)
-    t.deepEqual(await series(notes), before)
-    const refused = 'sidecar_refusals_total{direction="egress",reason="route-not-declared"}'
-    t.is(await metric(notes, refused), HOSTILE)
-  },
-)
+test.serial('20,000 hostile names: paths, hosts, tenants, modules, ids, user agents', async (t) => {
+  const notes = installation.sidecar(ID.notes)
+  const before = await series(notes)
+  t.true(before.length > 50)
+  const hostile = (i: number) =>
+    [
+      `${i % 3 === 0 ? 'DELETE' : 'GET'} /users-${i}/${i} HTTP/1.1`,
+      `Host: host-${i}.example.org`,
+      `X-Okapi-Tenant: tenant${i}`,
+      `X-Okapi-Module-Id: mod-${i}-1.0.${i}`,
+      `X-Okapi-Request-Id: ${i}/users`,
+      `User-Agent: agent-${i}`,
+      `X-${i}: ${i}`,
+      '\r\n',
+    ].join('\r\n')
+  t.is(await flood(installation.egress(ID.notes), HOSTILE, hostile), HOSTILE)
+  t.deepEqual(await series(notes), before)
+  const refused = 'sidecar_refusals_total{direction="egress",reason="route-not-declared"}'
+  t.is(await metric(notes, refused), HOSTILE)
+})
 
 test.serial('names of unknown modules, at Okapi’s egress', async (t) => {
   const okapi = installation.sidecar(ID.okapi)

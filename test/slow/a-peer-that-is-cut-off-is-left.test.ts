@@ -56,10 +56,12 @@ test('calls go to the other address long before the silent link is given up', as
     new Talk(modules).send(get(`/${ID.users}/users`, T)),
   )
   await okapi!.say(({ msg, peer }) => msg === 'link does not answer' && peer === ID.users)
-  for (let i = 0; i < 20; i++) t.is(await call(), '200')
+  t.is(await call(), '200')
   t.true(other.bytes !== '')
+  // The first is enough: on a busy machine more of them take as long as until the link is given up.
   t.false(okapi!.lines.some(({ msg }) => msg === 'link ended'))
   t.true(stuck.every(({ received, ended }) => received === '' && !ended))
+  for (let i = 0; i < 20; i++) t.is(await call(), '200')
   // They may have been acted on: they are not sent again, and end with the link.
   const arrived = module.requests.length
   for (const talk of stuck) {
