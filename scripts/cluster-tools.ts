@@ -62,15 +62,44 @@ function modulesOfKubernetes(): string[] {
   ]
 }
 
+const ROUNDS = 5
+
+/** go.mod without what a module wants newer than Kubernetes has: else most of what both have is compiled twice. */
+function withoutNewer(folder: string, lines: readonly string[]): void {
+  const wanted = new Map(
+    lines.map((line): [string, string] => {
+      const [verb, path = '', version = ''] = line.split(' ')
+      return verb === 'require' ? [path, version] : ['', '']
+    }),
+  )
+  const format = '{{with .Module}}{{.Path}} {{.Version}}{{end}}'
+  const newer = new Set<string>()
+  // Another version may come to the place of one that is left out.
+  for (let round = 0; round < ROUNDS; round++) {
+    const listed = go(['list', '-mod=mod', '-deps', '-f', format, '.'], folder).split('\n')
+    const more = listed.filter((one) => {
+      const [path = '', version] = one.split(' ')
+      return wanted.has(path) && wanted.get(path) !== version
+    })
+    if (more.length === 0) return
+    for (const one of more) newer.add(`exclude ${one}`)
+    writeFileSync(join(folder, 'go.mod'), `${[...lines, ...newer].join('\n')}\n`)
+  }
+}
+
 function build(name: ProgramName): void {
   const {
     module = '',
+    within = 'okapi-sidecar-test',
     likeKubernetes,
+    notNewer,
     alone,
     says = {},
   } = { ...PROGRAMS[name] } as {
     readonly module?: string
+    readonly within?: string
     readonly likeKubernetes?: boolean
+    readonly notNewer?: boolean
     readonly alone?: boolean
     readonly says?: Readonly<Record<string, string>>
   }
@@ -79,12 +108,13 @@ function build(name: ProgramName): void {
   mkdirSync(folder, { recursive: true })
   copyFileSync(sourceOf(name), join(folder, 'main.go'))
   const lines = [
-    `module okapi-sidecar-test/${name}`,
+    `module ${within}/${name}`,
     `go ${GO}`,
     ...(module === '' ? [] : [`require ${module.replace('@', ' ')}`]),
     ...(likeKubernetes ? modulesOfKubernetes() : []),
   ]
   writeFileSync(join(folder, 'go.mod'), `${lines.join('\n')}\n`)
+  if (notNewer) withoutNewer(folder, lines)
   const link = ['-s', '-w', ...Object.entries(says).map(([key, value]) => `-X ${key}=${value}`)]
   const args = [
     'build',

@@ -68,6 +68,11 @@ export class Installation {
     await this.putSecret(id)
   }
 
+  /** Where `certs issue` has put what a module has. */
+  folderOf(id: string): string {
+    return join(CA, id)
+  }
+
   /** A new certificate for each, in the Secrets that are there. */
   async renew(ids: readonly string[]): Promise<void> {
     for (const id of ids) await operator('certs', 'renew', id, '--dir', CA)

@@ -13,8 +13,12 @@ interface Program {
   readonly module?: string
   /** It shares what is compiled with Kubernetes: every module that both need has Kubernetes' version. */
   readonly likeKubernetes?: boolean
+  /** It takes Kubernetes' versions where its module wants newer ones. */
+  readonly notNewer?: boolean
   /** It runs where there is no C library. */
   readonly alone?: boolean
+  /** The path of a module that only lets its own parts use some of its packages: it becomes a part of that. */
+  readonly within?: string
   /** Only `npm run test:cluster:more` needs it, and skips what it has not. */
   readonly optional?: boolean
   /** What the linker writes into it: variable and value. */
@@ -45,11 +49,24 @@ export const PROGRAMS = {
     module: OPERATORS.certManager,
     likeKubernetes: true,
   },
+  webhook: {
+    module: OPERATORS.certManager,
+    within: 'github.com/cert-manager/cert-manager',
+    likeKubernetes: true,
+    optional: true,
+  },
+  approver: {
+    module: OPERATORS.approverPolicy,
+    likeKubernetes: true,
+    notNewer: true,
+    optional: true,
+  },
   netpol: {
     module: 'github.com/cloudnativelabs/kube-router/v2@v2.1.0',
     likeKubernetes: true,
     optional: true,
   },
+  csi: { module: `k8s.io/kubelet@${STAGING}`, likeKubernetes: true, optional: true },
 } as const satisfies Readonly<Record<string, Program>>
 
 export type ProgramName = keyof typeof PROGRAMS

@@ -83,7 +83,11 @@ export async function startAgent(first: Buffer | null): Promise<Agent> {
 }
 
 /** What an agent gives to a workload. */
-export function svidOf(ca: TestCa, leaf: Issued, uri: string): Svid {
+export function svidOf(
+  ca: Pick<TestCa, 'rootPem'>,
+  leaf: Pick<Issued, 'chainPem'> & { readonly pair: Pick<Issued['pair'], 'privateKey'> },
+  uri: string,
+): Svid {
   const pems = (text: string) =>
     [...text.matchAll(/-----BEGIN [A-Z ]+-----([^-]+)-----END/g)].map(([, base64]) =>
       Buffer.from(base64 ?? '', 'base64'),

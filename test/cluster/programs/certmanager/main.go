@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -27,8 +28,9 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 )
 
-// run starts every controller that was linked in, and returns when one of them fails or ctx ends.
-func run(ctx context.Context, kubeconfig string) error {
+// run starts every controller that was linked in but those of these names, and returns when one of them fails or
+// ctx ends.
+func run(ctx context.Context, kubeconfig string, without []string) error {
 	ctx = logs.NewContext(ctx, textlogger.NewLogger(textlogger.NewConfig()))
 	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
 		Kubeconfig:         kubeconfig,
@@ -49,6 +51,9 @@ func run(ctx context.Context, kubeconfig string) error {
 	}
 	ended := make(chan error)
 	for name, build := range controller.Known() {
+		if slices.Contains(without, name) {
+			continue
+		}
 		one, err := build(factory)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -68,11 +73,11 @@ func run(ctx context.Context, kubeconfig string) error {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "certmanager KUBECONFIG")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "certmanager KUBECONFIG [CONTROLLER-TO-LEAVE-OUT ...]")
 		os.Exit(2)
 	}
-	if err := run(ctx, os.Args[1]); err != nil {
+	if err := run(ctx, os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
