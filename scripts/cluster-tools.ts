@@ -67,9 +67,9 @@ const ROUNDS = 5
 /** go.mod without what a module wants newer than Kubernetes has: else most of what both have is compiled twice. */
 function withoutNewer(folder: string, lines: readonly string[]): void {
   const wanted = new Map(
-    lines.map((line): [string, string] => {
+    lines.flatMap((line): [string, string][] => {
       const [verb, path = '', version = ''] = line.split(' ')
-      return verb === 'require' ? [path, version] : ['', '']
+      return verb === 'require' ? [[path, version]] : []
     }),
   )
   const format = '{{with .Module}}{{.Path}} {{.Version}}{{end}}'
