@@ -10,7 +10,7 @@ export interface Finding {
   readonly id: string
   readonly why: string
   /** What its caller saw, what instances wrote down, which faults there were; in the order of time. */
-  readonly story: readonly string[]
+  readonly timeline: readonly string[]
 }
 
 /** The account of a run. */
@@ -95,11 +95,11 @@ export function drawUp(
       ...closedInstances(there, struck),
       ...wrongAtCaller(one, there, around, forgot),
     ]
-    const story = () => storyOf(one, there, around)
-    for (const why of whys) findings.push({ id: one.call.id, why, story: story() })
+    const timeline = () => timelineOf(one, there, around)
+    for (const why of whys) findings.push({ id: one.call.id, why, timeline: timeline() })
   }
   for (const [id, there] of seen) {
-    findings.push({ id, why: 'no caller sent it', story: there.map(lineOf) })
+    findings.push({ id, why: 'no caller sent it', timeline: there.map(lineOf) })
   }
   calmMs.sort((a, b) => a - b)
   faultMs.sort((a, b) => a - b)
@@ -195,7 +195,7 @@ function isListed(reason: string, status: number): boolean {
   return entry.status === status || (entry.also?.includes(status) ?? false)
 }
 
-function storyOf(one: Told, there: readonly Seen[], around: readonly Struck[]): string[] {
+function timelineOf(one: Told, there: readonly Seen[], around: readonly Struck[]): string[] {
   const { call, began, ended, outcome, digest } = one
   const asked = `asked ${call.kind}: ${call.method} ${call.target} for ${call.tenant}, ${call.bytes} bytes ${digest}`
   const lines: [number, string][] = [

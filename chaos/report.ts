@@ -18,9 +18,9 @@ export interface Report {
 
 const MIB = 1024 * 1024
 const FINDINGS_TOLD = 20
-const STORY_LINES = 24
+const TIMELINE_LINES = 24
 
-/** Lines of at most 80 columns, the stories aside. */
+/** Lines of at most 80 columns, the timelines aside. */
 export function printed(report: Report): string {
   const { seed, minutes, mode, account, struck, held } = report
   const lines = [
@@ -50,10 +50,10 @@ export function printed(report: Report): string {
   ])
   lines.push(...table(['process', 'RSS before', 'after', 'files before', 'after'], rows), '')
   for (const each of report.skipped) lines.push(`skipped: ${each}`)
-  for (const { id, why, story } of account.findings.slice(0, FINDINGS_TOLD)) {
+  for (const { id, why, timeline } of account.findings.slice(0, FINDINGS_TOLD)) {
     lines.push(
       `WRONG  ${id}: ${why}`,
-      ...story.slice(0, STORY_LINES).map((line) => `       ${line}`),
+      ...timeline.slice(0, TIMELINE_LINES).map((line) => `       ${line}`),
     )
   }
   for (const each of report.wrong) lines.push(`WRONG  ${each}`)

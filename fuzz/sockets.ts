@@ -28,23 +28,23 @@ export const scenes: fc.Arbitrary<Scene> = fc.array(
   { minLength: 1, maxLength: 6 },
 )
 
-/** Plays a scene through a door on real sockets. Returns what must never be, or null. */
+/** Plays a scene through a listener on real sockets. Returns what must never be, or null. */
 export async function overSockets(scene: Scene): Promise<string | null> {
   const witness = await startWitness()
-  const door = await openRealListener('okapi', witness.port)
+  const listener = await openRealListener('okapi', witness.port)
   try {
-    const answered = await Promise.all(scene.map((player) => play(door.port, player)))
+    const answered = await Promise.all(scene.map((player) => play(listener.port, player)))
     const forwarded = requestsOf(witness)
-    const begun = door.policy.asked.length
+    const begun = listener.policy.asked.length
     if (forwarded > begun) return `${forwarded} requests upstream for ${begun} that were allowed`
     for (const [i, { messages, leaves, cuts }] of scene.entries()) {
       if (leaves > cuts.length && answered[i]! < messages.length)
         return `caller ${i} got ${answered[i]} answers to ${messages.length} requests`
     }
-    while (door.pool.exchanges > 0) await settled()
+    while (listener.pool.exchanges > 0) await settled()
     return null
   } finally {
-    await door.close()
+    await listener.close()
     await witness.close()
   }
 }

@@ -51,7 +51,7 @@ export class Sidecar {
   readonly #news: CredentialNews
   readonly #policies: Policies
   readonly #threads: ServingThreads
-  readonly #windows: AdminServers
+  readonly #adminServers: AdminServers
   readonly #tokens: TokenWatch | undefined
   readonly #auditing: Auditing | undefined
   #publicCertificate: PublicCertificate | undefined
@@ -79,7 +79,7 @@ export class Sidecar {
       now: Date.now,
     })
     this.#tokens = tokenMemory && new TokenWatch(config, tokenMemory)
-    this.#windows = new AdminServers({
+    this.#adminServers = new AdminServers({
       tokens: this.#tokens,
       auditing,
       config,
@@ -186,7 +186,7 @@ export class Sidecar {
     this.#credentials.stop()
     this.#policies.stop()
     this.#publicCertificate?.stop()
-    this.#windows.close()
+    this.#adminServers.close()
     this.#clock.stop()
   }
 
@@ -197,8 +197,8 @@ export class Sidecar {
     if (this.#auditing !== undefined) this.#clock.watch(this.#auditing)
     await this.#readPublic()
     Object.assign(this.listening, await threads.open())
-    this.listening.admin = await this.#windows.admin()
-    const status = await this.#windows.status()
+    this.listening.admin = await this.#adminServers.admin()
+    const status = await this.#adminServers.status()
     if (status !== undefined) this.listening.status = status
     const [credentials, policies] = [this.#credentials, this.#policies]
     const publicCertificate = this.#publicCertificate
@@ -219,7 +219,7 @@ export class Sidecar {
         }),
     )
     threads.serve()
-    this.complete = Promise.all([threads.listen(), this.#windows.listen()]).then(done)
+    this.complete = Promise.all([threads.listen(), this.#adminServers.listen()]).then(done)
     // `run` waits for it.
     this.complete.catch(() => {})
   }

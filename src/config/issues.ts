@@ -13,23 +13,23 @@ type Issue = z.core.$ZodIssue
 type Path = readonly PropertyKey[]
 
 /** What the schema knows about a place, for hints. */
-export interface Lore {
+export interface SchemaHints {
   keysOf(section: Path): readonly string[]
   hintFor(key: Path): string | undefined
 }
 
 /** What is wrong, from zod's findings. */
-export function flaws(issues: readonly Issue[], lore: Lore): Flaw[] {
-  return issues.flatMap((issue) => flawsOf(issue, issue.path, lore))
+export function flaws(issues: readonly Issue[], hints: SchemaHints): Flaw[] {
+  return issues.flatMap((issue) => flawsOf(issue, issue.path, hints))
 }
 
-function flawsOf(issue: Issue, path: Path, lore: Lore): Flaw[] {
+function flawsOf(issue: Issue, path: Path, hints: SchemaHints): Flaw[] {
   const called = `\`${path.map(String).join('.')}\``
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key, lore.keysOf(path)))
+      return issue.keys.map((key) => unknownKey(path, key, hints.keysOf(path)))
     case 'invalid_type':
-      return [{ ...wrongType(issue, path, called), ...hinted(lore.hintFor(path)) }]
+      return [{ ...wrongType(issue, path, called), ...hinted(hints.hintFor(path)) }]
     case 'invalid_value':
       return [
         {
@@ -38,7 +38,7 @@ function flawsOf(issue: Issue, path: Path, lore: Lore): Flaw[] {
         },
       ]
     case 'invalid_union':
-      return fromUnion(issue, path, called, lore)
+      return fromUnion(issue, path, called, hints)
     case 'invalid_key':
       return issue.issues.map(({ message }) => ({ path, message: `${called}: ${message}` }))
     case 'too_small':
@@ -107,14 +107,14 @@ function fromUnion(
   issue: z.core.$ZodIssueInvalidUnion,
   path: Path,
   called: string,
-  lore: Lore,
+  hints: SchemaHints,
 ): Flaw[] {
   const fitting = issue.errors.filter(
     (branch) => !branch.some(({ code, path: at }) => code === 'invalid_type' && at.length === 0),
   )
   const [branch] = fitting.length > 0 ? fitting : []
   if (branch !== undefined) {
-    return branch.flatMap((inner) => flawsOf(inner, [...path, ...inner.path], lore))
+    return branch.flatMap((inner) => flawsOf(inner, [...path, ...inner.path], hints))
   }
   const wanted = issue.errors.flatMap((errors) =>
     errors.flatMap((inner) => (inner.code === 'invalid_type' ? [TYPES[inner.expected]] : [])),

@@ -6,7 +6,7 @@ import { clashes } from './clashes.ts'
 import { type Config, complete } from './config.ts'
 import { get, isSection, type Raw, readDocument, withValue } from './document.ts'
 import { readEnvironment } from './environment.ts'
-import { flaws, type Lore } from './issues.ts'
+import { flaws, type SchemaHints } from './issues.ts'
 import { type Key, keysIn, keysOf } from './keys.ts'
 import { limitFlaws } from './limit-rules.ts'
 import { DEFAULT_FILE, type Origin, Places, type Source } from './places.ts'
@@ -59,7 +59,7 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   problems.push(...warnings.map((flaw) => places.problem('warning', flaw)), ...overdue)
   const wrong = parsed.success
     ? errors
-    : [...flaws(parsed.error.issues, loreOf(schema, keys)), ...errors]
+    : [...flaws(parsed.error.issues, schemaHintsOf(schema, keys)), ...errors]
   problems.push(...wrong.map((flaw) => places.problem('error', flaw)))
   if (document.file !== undefined) problems.push(...writableByOthers(document.file))
   if (!parsed.success) throw new Fault(inOrder(problems))
@@ -125,7 +125,7 @@ function effective(keys: readonly Key[], raw: Raw, given: Raw, places: Places): 
 }
 
 /** What the flaws of a key say beside themselves. */
-function loreOf(schema: FileSchema, keys: readonly Key[]): Lore {
+function schemaHintsOf(schema: FileSchema, keys: readonly Key[]): SchemaHints {
   return {
     keysOf: (path) => keysOf(schema, path),
     hintFor(path) {

@@ -84,7 +84,7 @@ export interface ListenerService {
   readonly share: (caller: Caller) => ShareKind
 }
 
-/** The story of a connection behind every listener: its rules, its share, its requests. */
+/** What happens to a connection behind every listener: its rules, its share, its requests. */
 export function accepting(parts: ListenerParts, serving: ListenerService): Accepted {
   const { policies, shares, serve } = parts
   const { rules, destination, at, upstream = NOWHERE, share } = serving

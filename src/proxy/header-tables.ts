@@ -12,7 +12,7 @@ const FORGERIES = [
   ...[NAME.forwardedFor, NAME.detour],
 ]
 
-/** By name id: `fate` for what may not be said, after `says` read from folio/okapi-headers.ts. */
+/** By name id: `action` for what may not be said, after `says` read from folio/okapi-headers.ts. */
 function table(
   says: (header: OkapiHeader) => boolean,
   action: number,

@@ -16,7 +16,7 @@ type X = Exchange<RequestContext>
 const PACE_MS = 50
 
 /** The place of an exchange that waits for a listener to open. */
-class Knocking implements UpstreamStream {
+class HealthQuestion implements UpstreamStream {
   readonly blocked = true
   readonly bufferedBytes = 0
   readonly x: X
@@ -45,7 +45,7 @@ export function healthOf(
   module: string,
   connectionCheck: ConnectionCheck,
 ): Upstream<RequestContext> {
-  const asking = new Set<Knocking>()
+  const asking = new Set<HealthQuestion>()
   let notBefore = 0
   let waits = false
 
@@ -53,11 +53,11 @@ export function healthOf(
     if (waits || asking.size === 0) return
     waits = true
     const pause = notBefore - performance.now()
-    if (pause <= 0) knock()
-    else setTimeout(knock, pause)
+    if (pause <= 0) check()
+    else setTimeout(check, pause)
   }
 
-  function knock(): void {
+  function check(): void {
     notBefore = performance.now() + PACE_MS
     const asked = [...asking]
     asking.clear()
@@ -77,9 +77,9 @@ export function healthOf(
 
   return {
     open(x) {
-      const knocking = new Knocking(x)
-      x.upstream = knocking
-      asking.add(knocking)
+      const question = new HealthQuestion(x)
+      x.upstream = question
+      asking.add(question)
       next()
     },
   }

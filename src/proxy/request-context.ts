@@ -79,7 +79,7 @@ export interface ContextOptions {
 }
 
 /**
- * What the story keeps about the exchange that a connection is busy with, and what it knows of the
+ * What the handler keeps about the exchange that a connection is busy with, and what it knows of the
  * connection itself. Reused for every exchange of the connection.
  */
 export class RequestContext implements Holder {

@@ -20,7 +20,7 @@ import type { TokenProvenance } from './token-provenance.ts'
 import type { TrueCallers } from './true-callers.ts'
 import type { TurnLimit } from './turn-limit.ts'
 
-/** What the story of every exchange in this process needs to know. */
+/** What every exchange in this process is handled with. */
 export interface RequestHandlerOptions {
   /** Undefined where no egress is configured. */
   readonly okapiUrl: OkapiUrl | undefined
@@ -54,7 +54,7 @@ const SLASH = Buffer.from('/')
 const BEFORE_TARGET = SERVED_METHODS.map((method) => `${method} `)
 
 /**
- * The story of an exchange, from top to bottom: begin (identify, judge, rewrite, choose the upstream),
+ * How an exchange is handled, from top to bottom: begin (identify, judge, rewrite, choose the upstream),
  * answer, end. Between them the wire relays bytes. Who the caller is was proven when its connection
  * was accepted.
  */

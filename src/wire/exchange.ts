@@ -97,7 +97,7 @@ export class Exchange<N> {
     this.upstreamPeer = ''
   }
 
-  /** Has the story judge the request. Null: `connect` follows, when what came of the body with it is judged too. */
+  /** Has the handler judge the request. Null: `connect` follows, when what came of the body with it is judged too. */
   begin(head: Head): Refusal | null {
     this.method = head.method
     this.version = head.version

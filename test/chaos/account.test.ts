@@ -140,9 +140,9 @@ test('a token is refused where Okapi never sent it, or its sidecar has forgotten
   t.is(whys([told(refused)], [], [fault(true)], [BEGAN + 1]).length, 1)
 })
 
-test('a story has everything in the order of time', (t) => {
+test('a timeline has everything in the order of time', (t) => {
   const [finding] = drawUp([told(BROKEN)], [entries().slice(0, 1)], [fault(false)]).findings
-  const steps = finding!.story.map((line) => line.replace(/^\S+ /, '').replace(/:.*/, ''))
+  const steps = finding!.timeline.map((line) => line.replace(/^\S+ /, '').replace(/:.*/, ''))
   t.deepEqual(steps, [
     'fault begins',
     'asked create',

@@ -43,7 +43,7 @@ async function findings(t: ExecutionContext, lie: Lie | undefined): Promise<Set<
   const account = drawUp(told, [readLedger(ledger)], [])
   const kinds = new Map(told.map(({ call }) => [call.id, call.kind]))
   const found = account.findings.filter(({ id }) => !kinds.get(id)?.startsWith('forbidden'))
-  t.true(found.every(({ id, story }) => story.some((line) => line.includes(id))))
+  t.true(found.every(({ id, timeline }) => timeline.some((line) => line.includes(id))))
   return new Set(found.map(({ why }) => why.replace(/:.*/, '')))
 }
 

@@ -8,7 +8,7 @@ import { until } from '../support/patience.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const get = (target: string, lines = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${lines}\r\n`
-const DOORS_ALL = Object.keys(LISTENER_RULES) as ListenerName[]
+const ALL = Object.keys(LISTENER_RULES) as ListenerName[]
 const jwt = (payload: unknown) =>
   `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c`
 
@@ -87,7 +87,7 @@ test('/_/invoke/tenant/{t}/: the tenant beside it is taken off when equal, refus
 })
 
 test('odd paths are refused before policy is asked, and the connection closed', async (t) => {
-  for (const listener of DOORS_ALL) {
+  for (const listener of ALL) {
     const prefix = listener === 'modules' ? `/${MODULE}` : ''
     for (const path of [
       '/a//b',

@@ -4,8 +4,9 @@ import { KnownCallers } from '../../src/proxy/known-callers.ts'
 import { RequestContext } from '../../src/proxy/request-context.ts'
 import { Share, type ShareKind } from '../../src/proxy/share.ts'
 import { TurnLimit } from '../../src/proxy/turn-limit.ts'
+import { refuse } from '../../src/refusal/refusal.ts'
 import { Exchange } from '../../src/wire/exchange.ts'
-import { doorOf, OpenPolicy } from '../support/listeners.ts'
+import { listenerOf, memoryListener, OpenPolicy } from '../support/listeners.ts'
 
 const TURN_MS = 2
 /** What a call costs, and a refusal. */
@@ -290,6 +291,25 @@ test('as soon as less comes everything is served', (t) => {
   t.is(loop.lately.length, told)
 })
 
+test('refusing leaves pauses: it goes on until they are long', (t) => {
+  for (const [idle, refuses] of [
+    [15, true],
+    [30, false],
+  ] as const) {
+    const loop = new Loop().busy()
+    const one = caller('mod-a-1.0.0')
+    loop.run(200, [one, 3 * BEST])
+    loop.tick()
+    // Something is refused, so it is not the calm that ends it.
+    t.true(loop.turn([one, 500])[0]! < 500)
+    loop.spend(100 - idle)
+    loop.now += idle
+    loop.idleMs += idle
+    loop.tick()
+    t.is(loop.turn([one, 500])[0]! < 500, refuses, `${idle} ms of 100 with nothing to do`)
+  }
+})
+
 test('what is not looked at is refused by the same rule, and counted, but for what is asked of Okapi itself', (t) => {
   const loop = new Loop().busy()
   const one = caller('mod-a-1.0.0')
@@ -312,11 +332,27 @@ test('only at Okapi’s mutual TLS is a request refused before it is judged, and
   const limit = new TurnLimit(TURN_MS, { refusedUnread() {}, refusedLately() {} })
   limit.refusesUnread = () => true
   const asked = (name: 'okapi' | 'ingress' | 'modules' | 'egress') => {
-    const { handler, context } = doorOf(name, { open: () => {} }, { turns: limit })
+    const { handler, context } = listenerOf(name, { open: () => {} }, { turns: limit })
     const x = new Exchange(context(), { canGiveBack: true } as never, handler)
     return handler.refusesUnread?.(x, Buffer.from('GET /a HTTP/1.1'), 0)
   }
   t.true(asked('okapi'))
   for (const name of ['ingress', 'modules', 'egress'] as const) t.false(asked(name), name)
-  t.is(doorOf('okapi', { open: () => {} }).handler.refusesUnread, undefined)
+  t.is(listenerOf('okapi', { open: () => {} }).handler.refusesUnread, undefined)
+})
+
+test('a call that is judged is refused before it is passed on', async (t) => {
+  const limit = new TurnLimit(TURN_MS, { refusedUnread() {}, refusedLately() {} })
+  const refusal = refuse('overloaded', 'no CPU left', { limit: 'turnMs' })
+  let refuses = false
+  limit.take = () => (refuses ? refusal : null)
+  const call = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n'
+  const { connect, pool } = memoryListener('okapi', { turns: limit })
+  await connect().arrive(call)
+  t.is(pool.dials, 1, 'the twin: the limit lets it through')
+  refuses = true
+  const socket = connect()
+  await socket.arrive(call)
+  t.regex(socket.sent, /^HTTP\/1\.1 503 [\s\S]*X-Sidecar-Refused: overloaded/)
+  t.is(pool.dials, 1)
 })

@@ -13,7 +13,7 @@ import {
 } from '../support/scenario.ts'
 
 // A module has two addresses, and the machine behind the one that is used loses its power: no packet says
-// so, there is only silence. The calls that are there already share its fate; the next go elsewhere.
+// so, there is only silence. The calls that are there end with it; the next go elsewhere.
 
 const T = 'X-Okapi-Tenant: diku'
 

@@ -60,7 +60,7 @@ async function setting(
 }
 
 /** ECONNREFUSED, or 'open'. */
-async function knock(port: number): Promise<string | undefined> {
+async function dial(port: number): Promise<string | undefined> {
   const socket = net.connect(port, '127.0.0.1')
   try {
     await once(socket, 'connect')
@@ -73,7 +73,7 @@ async function knock(port: number): Promise<string | undefined> {
 }
 
 function refusesConnections(port: number): Promise<void> {
-  return until(async () => (await knock(port)) === 'ECONNREFUSED')
+  return until(async () => (await dial(port)) === 'ECONNREFUSED')
 }
 
 test.serial('the running exchange finishes, new connections are refused, exit 0', async (t) => {

@@ -331,12 +331,12 @@ test.serial('a caller that ends its side still gets the whole answer: plain and 
 })
 
 test.serial('a caller that ends its side within a body has sent no whole request', async (t) => {
-  const fate = Promise.withResolvers<string>()
+  const ending = Promise.withResolvers<string>()
   const there = Promise.withResolvers<void>()
   okapi = (request) => {
     there.resolve()
-    request.on('error', () => fate.resolve('cut'))
-    request.on('end', () => fate.resolve('whole'))
+    request.on('error', () => ending.resolve('cut'))
+    request.on('end', () => ending.resolve('whole'))
     request.resume()
   }
   const half = `POST /users HTTP/1.1\r\nHost: a\r\n${T}\r\nContent-Length: 10\r\n\r\nhalf`
@@ -348,7 +348,7 @@ test.serial('a caller that ends its side within a body has sent no whole request
   secure.resume().write(half)
   await there.promise
   secure.end()
-  t.is(await fate.promise, 'cut')
+  t.is(await ending.promise, 'cut')
   await closed
 })
 

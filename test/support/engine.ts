@@ -64,7 +64,7 @@ export function readHead(head: Head): ReadHead {
   }
 }
 
-/** What the story was told at the end of an exchange. */
+/** What the handler was told at the end of an exchange. */
 export interface EndedExchange {
   readonly method: number
   readonly status: number
@@ -78,8 +78,8 @@ const NO_DROPS = new Uint8Array(256)
 /** Host is ours on every leg, and request trailers are not announced, as at every listener. */
 const REQUEST_DROPS = NO_DROPS.slice().fill(1, 3, 4).fill(1, 7, 8)
 
-/** A story without policy that keeps what it was told. */
-export class PlainStory implements RequestHandler<null> {
+/** A handler without policy that keeps what it was told. */
+export class PlainHandler implements RequestHandler<null> {
   readonly heads: ReadHead[] = []
   readonly answers: ReadHead[] = []
   readonly ended: EndedExchange[] = []
@@ -172,11 +172,11 @@ export class CapturingUpstream implements Upstream<null> {
   }
 }
 
-/** A caller's connection in memory, its story and what stands behind. */
+/** A caller's connection in memory, its handler and what stands behind. */
 export interface Bench<U> {
   readonly socket: MemorySocket
   readonly connection: Downstream<null>
-  readonly handler: PlainStory
+  readonly handler: PlainHandler
   readonly upstream: U
   readonly clock: StoppedClock
 }
@@ -188,7 +188,7 @@ export function callerOf<U extends Upstream<null>>(
   clock: StoppedClock = { now: 1000 },
 ): Bench<U> {
   const socket = new MemorySocket()
-  const handler = new PlainStory(upstream)
+  const handler = new PlainHandler(upstream)
   const connection = new Downstream(socket, null, handler, settingsWith(limits, clock), () => {})
   return { socket, connection, handler, upstream, clock }
 }

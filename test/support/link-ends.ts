@@ -8,7 +8,7 @@ import {
   type Bench,
   callerOf,
   MemoryPool,
-  PlainStory,
+  PlainHandler,
   type StoppedClock,
   settingsWith,
 } from './engine.ts'
@@ -19,7 +19,7 @@ import { MemorySocket, settled } from './memory-socket.ts'
 export interface ServingEnd {
   readonly socket: MemorySocket
   readonly link: ServingLink<null>
-  readonly handler: PlainStory
+  readonly handler: PlainHandler
   readonly upstream: MemoryPool
   readonly clock: StoppedClock
   readonly endings: string[]
@@ -46,7 +46,7 @@ export function servingEnd(
   const clock = { now: 1000 }
   const socket = new MemorySocket()
   const upstream = new MemoryPool(limits, clock)
-  const handler = new PlainStory(upstream.pool)
+  const handler = new PlainHandler(upstream.pool)
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
   const serving = { context: () => null, handler, load, own, below, closed: () => {} }

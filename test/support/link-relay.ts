@@ -8,7 +8,7 @@ import { Pool } from '../../src/wire/h1/pool.ts'
 import { LinkPool } from '../../src/wire/link/link-pool.ts'
 import type { DialLink } from '../../src/wire/link/link-slot.ts'
 import { ServingLink } from '../../src/wire/link/serving-link.ts'
-import { dialTo, type Ended, LIMITS, type Relay, type RelayOptions, relayStory } from './relay.ts'
+import { dialTo, type Ended, LIMITS, type Relay, type RelayOptions, relayHandler } from './relay.ts'
 
 /** Two wires with a link between them, in one process. */
 export interface LinkRelay extends Relay {
@@ -52,7 +52,7 @@ export async function startLinkRelay(
   const pool = new Pool<null>('upstream', dialTo(upstreamPort), settings)
   const serving = {
     context: () => null,
-    handler: relayStory(pool, served),
+    handler: relayHandler(pool, served),
     load: { held: 0, mostHeld: 10_000 },
     own: { held: 0, mostHeld: 10_000 },
     below: null,
@@ -64,7 +64,7 @@ export async function startLinkRelay(
   const http1 = new Pool<null>('far', dialTo(far.port), settings)
   const peer = new LinkPool<null>('far', dialLinkTo(far.port), http1, settings, events)
   const ended: Ended[] = []
-  const handler = relayStory(peer, ended, options.judge)
+  const handler = relayHandler(peer, ended, options.judge)
   const connections = new Set<Downstream<null>>()
   const near = await listen((socket) => {
     connections.add(

@@ -165,7 +165,7 @@ export interface ListenerOptions {
 }
 
 /** Everything behind one listener but the sockets. */
-export interface DoorParts {
+export interface ListenerUnderTest {
   readonly policy: OpenPolicy
   /** The policy in force, to be replaced. */
   readonly policies: { current: Policy }
@@ -176,11 +176,11 @@ export interface DoorParts {
 }
 
 /** A listener with its rules, in front of `upstream`. */
-export function doorOf(
+export function listenerOf(
   name: ListenerName,
   upstream: Upstream<RequestContext>,
   options: ListenerOptions = {},
-): DoorParts {
+): ListenerUnderTest {
   const { policy = new OpenPolicy(), okapiUrl = new OkapiUrl('http://localhost:9130') } = options
   Object.assign(policy.known, options.traits)
   const told: Told[] = []
@@ -249,7 +249,7 @@ const NO_HEALTH: Upstream<RequestContext> = {
 /** A listener in memory: the caller's socket and the pool behind it. */
 export function memoryListener(name: ListenerName, options: ListenerOptions = {}) {
   const pool = new MemoryPool<RequestContext>()
-  const parts = doorOf(name, pool.pool, options)
+  const parts = listenerOf(name, pool.pool, options)
   const connect = () => {
     const socket = new MemorySocket()
     new Downstream(socket, parts.context(), parts.handler, settingsWith(), () => {})
@@ -259,7 +259,7 @@ export function memoryListener(name: ListenerName, options: ListenerOptions = {}
 }
 
 /** A listener on a real socket. */
-export interface RealListener extends DoorParts {
+export interface RealListener extends ListenerUnderTest {
   readonly port: number
   readonly pool: Pool<RequestContext>
   close(): Promise<void>
@@ -273,7 +273,7 @@ export async function openRealListener(
 ): Promise<RealListener> {
   const settings = settingsWith()
   const pool = new Pool<RequestContext>('upstream', dialTo(upstreamPort), settings)
-  const parts = doorOf(name, pool, options)
+  const parts = listenerOf(name, pool, options)
   const sockets = new Set<Socket>()
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket)

@@ -86,7 +86,7 @@ async function overHttp1(upstreamPort: number, options: RelayOptions): Promise<R
   }
   const pool = new Pool<null>('upstream', dialTo(upstreamPort), settings)
   const ended: Ended[] = []
-  const handler = relayStory(pool, ended, options.judge)
+  const handler = relayHandler(pool, ended, options.judge)
   const connections = new Set<Downstream<null>>()
   clock.watch({
     tick(now) {
@@ -118,7 +118,7 @@ async function overHttp1(upstreamPort: number, options: RelayOptions): Promise<R
 }
 
 /** Everything goes on as it stands; what became of it goes into `ended`. */
-export function relayStory(
+export function relayHandler(
   upstream: Upstream<null>,
   ended: Ended[],
   judge?: (target: string) => Refusal | null,

@@ -8,7 +8,7 @@ import { ruleSources } from '../../src/policy/rule-source.ts'
 import { broughtMemory, TenantsBrought } from '../../src/proxy/brought-tenants.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { MemoryPool, settingsWith } from './engine.ts'
-import { doorOf } from './listeners.ts'
+import { listenerOf } from './listeners.ts'
 import { MemorySocket } from './memory-socket.ts'
 
 /** The tenant that a request names. */
@@ -225,9 +225,9 @@ function broughtTo(access: Access, caller: Caller): TenantsBrought {
  * bytes through a listener with its rules and a compiled policy.
  */
 export async function whatHappens(access: Access): Promise<string> {
-  const pool = new MemoryPool<ReturnType<ReturnType<typeof doorOf>['context']>>()
+  const pool = new MemoryPool<ReturnType<ReturnType<typeof listenerOf>['context']>>()
   const caller = callerOf(access)
-  const { told, context, handler } = doorOf(LISTENERS[access.place], pool.pool, {
+  const { told, context, handler } = listenerOf(LISTENERS[access.place], pool.pool, {
     compiled: policyFor(access),
     caller,
     brought: broughtTo(access, caller),

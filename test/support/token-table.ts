@@ -8,7 +8,7 @@ import { SeenTokens, seenTokensMemory } from '../../src/proxy/seen-tokens.ts'
 import { TokenProvenance } from '../../src/proxy/token-provenance.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { MemoryPool, settingsWith } from './engine.ts'
-import { doorOf, type ListenerName, type ListenerOptions, memoryListener } from './listeners.ts'
+import { type ListenerName, type ListenerOptions, listenerOf, memoryListener } from './listeners.ts'
 import { MemorySocket } from './memory-socket.ts'
 
 export const TOKEN_PLACES = [
@@ -222,7 +222,7 @@ export async function whatBecomesOf(use: TokenUse): Promise<string> {
 /** A listener with a caller, whose note of the exchange can be read. */
 function watched(name: ListenerName, options: ListenerOptions) {
   const pool = new MemoryPool<RequestContext>()
-  const { told, handler, context } = doorOf(name, pool.pool, options)
+  const { told, handler, context } = listenerOf(name, pool.pool, options)
   const socket = new MemorySocket()
   const note = context()
   new Downstream(socket, note, handler, settingsWith(), () => {})

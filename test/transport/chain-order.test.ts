@@ -46,7 +46,7 @@ function countingJudge() {
   return { authenticator, asked }
 }
 
-async function callDoor(
+async function callListener(
   authenticator: ReturnType<typeof realJudge>,
   calling: Issued,
   version: string,
@@ -69,9 +69,9 @@ for (const [order, pems] of ORDERS) {
   for (const version of ['-tls1_2', '-tls1_3']) {
     test(`openssl s_client ${version} is let in: ${order}`, async (t) => {
       const { authenticator, asked } = countingJudge()
-      t.regex(await callDoor(authenticator, shown, version), /hello mod-notes-7\.0\.0/)
+      t.regex(await callListener(authenticator, shown, version), /hello mod-notes-7\.0\.0/)
       const once = asked.times
-      t.regex(await callDoor(authenticator, shown, version), /hello mod-notes-7\.0\.0/)
+      t.regex(await callListener(authenticator, shown, version), /hello mod-notes-7\.0\.0/)
       t.is(asked.times, once, 'the second time its intermediates are known')
     })
   }
@@ -95,6 +95,9 @@ test('authorities with the names of ours, in any order, are not trusted', async 
   const good = { ...peer, cert: [leaf, upper.cert, lower.cert].join('') }
   const [, lowerTwin = '', upperTwin = ''] = twins.cert.split(/(?<=-----END CERTIFICATE-----\n)/)
   const bad = { ...twins, cert: [first(twins.cert), upperTwin, lowerTwin].join('') }
-  t.regex(await callDoor(authenticator, good, '-tls1_3'), /hello/)
-  t.regex(await callDoor(authenticator, bad, '-tls1_3'), /X-Sidecar-Refused: untrusted-certificate/)
+  t.regex(await callListener(authenticator, good, '-tls1_3'), /hello/)
+  t.regex(
+    await callListener(authenticator, bad, '-tls1_3'),
+    /X-Sidecar-Refused: untrusted-certificate/,
+  )
 })

@@ -15,7 +15,7 @@ import { settled } from '../support/memory-socket.ts'
 import { talk } from '../support/relay.ts'
 import { startWitness, type Witness } from '../support/witness.ts'
 
-const DOORS: readonly ListenerName[] = ['ingress', 'okapi', 'egress', 'modules', 'public']
+const NAMES: readonly ListenerName[] = ['ingress', 'okapi', 'egress', 'modules', 'public']
 const TRICKS = [...FRAMING, ...TARGETS, ...HEADERS]
 const REFUSED = new Set(['400', '414', '431', '505'])
 
@@ -75,7 +75,7 @@ function* pieces(bytes: string): Generator<string[]> {
   ]
 }
 
-for (const name of DOORS) {
+for (const name of NAMES) {
   test(`at the listener ${name} no trick gets through`, async (t) => {
     const witness = await startWitness()
     const listener = await openRealListener(name, witness.port)

@@ -3,7 +3,7 @@ import type { Limit } from '../../src/refusal/limits.ts'
 import type { WireLimits } from '../../src/wire/face.ts'
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { FLAG } from '../../src/wire/link/frames.ts'
-import { MemoryPool, PlainStory, settingsWith } from '../support/engine.ts'
+import { MemoryPool, PlainHandler, settingsWith } from '../support/engine.ts'
 import { servingEnd } from '../support/link-ends.ts'
 import { data, open } from '../support/link-frames.ts'
 import { MemorySocket } from '../support/memory-socket.ts'
@@ -17,7 +17,7 @@ function caller(over: Partial<WireLimits> = {}) {
   const clock = { now: 0 }
   const limits = { ...LIMITS, ...over }
   const pool = new MemoryPool(limits, clock)
-  const handler = new PlainStory(pool.pool)
+  const handler = new PlainHandler(pool.pool)
   const socket = new MemorySocket()
   const hits: Limit[] = []
   const settings = { ...settingsWith(limits, clock), limitHit: (limit: Limit) => hits.push(limit) }

@@ -6,7 +6,7 @@ import { parseRequestHead } from '../../src/wire/h1/request-head.ts'
 import { Head } from '../../src/wire/head.ts'
 import { NameTable } from '../../src/wire/names.ts'
 import { HalfHead } from '../../src/wire/partial-head.ts'
-import { MemoryPool, PlainStory, settingsWith } from '../support/engine.ts'
+import { MemoryPool, PlainHandler, settingsWith } from '../support/engine.ts'
 import { MemorySocket, settled } from '../support/memory-socket.ts'
 
 const LIMITS = { requestLineBytes: 16_384, headerBytes: 65_536, headerCount: 200 }
@@ -24,7 +24,7 @@ class Counting extends NameTable {
 function caller() {
   const names = new Counting([])
   const socket = new MemorySocket()
-  const handler = new PlainStory(new MemoryPool().pool)
+  const handler = new PlainHandler(new MemoryPool().pool)
   new Downstream(socket, null, handler, { ...settingsWith(), requestNames: names }, () => {})
   return { socket, names }
 }

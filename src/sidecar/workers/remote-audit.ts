@@ -36,7 +36,7 @@ export class RemoteAudit implements AuditWriter {
   }
 }
 
-/** The other end of it: the entries of one thread, whose fate is told to it, all of one write together. */
+/** The other end of it: the entries of one thread, which is told what came of them, all of one write together. */
 export class RemoteEntries {
   readonly #auditing: Pick<Auditing, 'addText' | 'announceText'> | undefined
   readonly #tell: (entries: readonly AnnouncedEntry[]) => void

@@ -189,7 +189,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       this.batch.reset(id, RESET.refused)
       return this.controlFrames()
     }
-    // For the story an exchange is over once it is answered; here answers that do not leave count too.
+    // For the handler an exchange is over once it is answered; here answers that do not leave count too.
     this.#recount()
     const { load, own } = this.#serving
     const whole = load.held >= load.mostHeld

@@ -6,7 +6,7 @@ import type { Limit } from '../../../src/refusal/limits.ts'
 import { CallerEnd } from '../../../src/wire/h1/caller-end.ts'
 import { Downstream } from '../../../src/wire/h1/downstream.ts'
 import type { Underlying } from '../../../src/wire/record-overhead.ts'
-import { MemoryPool, PlainStory, settingsWith } from '../../support/engine.ts'
+import { MemoryPool, PlainHandler, settingsWith } from '../../support/engine.ts'
 import { MemorySocket, settled } from '../../support/memory-socket.ts'
 import { Authority } from '../../transport/authority.ts'
 
@@ -19,7 +19,7 @@ function caller(below: Underlying | null = null) {
   const clock = { now: 0 }
   const limits = { halfCloseMs: HALF_CLOSE_MS }
   const pool = new MemoryPool(limits, clock)
-  const handler = new PlainStory(pool.pool)
+  const handler = new PlainHandler(pool.pool)
   const socket = new MemorySocket()
   const hits: Limit[] = []
   const settings = { ...settingsWith(limits, clock), limitHit: (limit: Limit) => hits.push(limit) }

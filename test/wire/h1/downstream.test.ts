@@ -10,7 +10,7 @@ import {
   CapturingUpstream,
   callerOf,
   MemoryPool,
-  PlainStory,
+  PlainHandler,
   settingsWith,
 } from '../../support/engine.ts'
 import { MemorySocket, settled } from '../../support/memory-socket.ts'
@@ -283,7 +283,7 @@ test('a caller over a Unix socket is cut too: it has no reset', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'wire-'))
   const path = join(folder, 's')
   const upstream = new CapturingUpstream()
-  const handler = new PlainStory(upstream)
+  const handler = new PlainHandler(upstream)
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     const connection = new Downstream(socket, null, handler, settingsWith(), () => {})
     t.truthy(connection)
@@ -303,7 +303,7 @@ test('a caller over a Unix socket is cut too: it has no reset', async (t) => {
 
 test('a socket that closes before its first byte does no harm', async (t) => {
   const socket = new MemorySocket()
-  const handler = new PlainStory(new CapturingUpstream())
+  const handler = new PlainHandler(new CapturingUpstream())
   let closed = 0
   const connection = new Downstream(socket, null, handler, settingsWith(), () => closed++)
   socket.destroy()

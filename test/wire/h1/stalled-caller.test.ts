@@ -3,7 +3,7 @@ import type { Limit } from '../../../src/refusal/limits.ts'
 import { refuse } from '../../../src/refusal/refusal.ts'
 import type { WireLimits } from '../../../src/wire/face.ts'
 import { Downstream } from '../../../src/wire/h1/downstream.ts'
-import { MemoryPool, PlainStory, settingsWith } from '../../support/engine.ts'
+import { MemoryPool, PlainHandler, settingsWith } from '../../support/engine.ts'
 import { MemorySocket } from '../../support/memory-socket.ts'
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
@@ -20,7 +20,7 @@ function stalled(over: Partial<WireLimits> = {}) {
   const limits = { ...LIMITS, ...over }
   const clock = { now: 0 }
   const pool = new MemoryPool(limits, clock)
-  const handler = new PlainStory(pool.pool)
+  const handler = new PlainHandler(pool.pool)
   const socket = new MemorySocket()
   const hits: Limit[] = []
   const limitHit = (limit: Limit) => hits.push(limit)

@@ -213,7 +213,7 @@ test('many at once are given back, and all are served elsewhere', async (t) => {
 test('a refusal as draining gives back; any other refusal is an answer', async (t) => {
   const it = servingEnd()
   it.handler.judge = ({ target }) =>
-    refuse(target === '/a' ? 'draining' : 'module-unavailable', 'said by the story')
+    refuse(target === '/a' ? 'draining' : 'module-unavailable', 'said by the handler')
   await it.send(get(1, '/a'), get(2, '/b'))
   const of = (id: number) => it.frames.filter((frame) => frame.id === id)
   t.deepEqual(
