@@ -14,12 +14,11 @@ import {
   definitionPath,
   definitionPaths,
   isNeeded,
-  KUBERNETES,
   PROGRAMS,
   type ProgramName,
   programPath,
-  STAGING,
   sourceOf,
+  stagingOf,
 } from '../test/cluster/programs.ts'
 
 const GO = '1.26.0'
@@ -51,14 +50,15 @@ function go(args: readonly string[], cwd: string, more: Readonly<Record<string, 
 }
 
 /** What Kubernetes says of its own modules, with versions in place of the folders of its repository. */
-function modulesOfKubernetes(): string[] {
-  const module = `k8s.io/kubernetes@v${KUBERNETES}`
+function modulesOfKubernetes(version: string): string[] {
+  const module = `k8s.io/kubernetes@v${version}`
+  const staging = stagingOf(version)
   const { GoMod }: { GoMod: string } = JSON.parse(go(['mod', 'download', '-json', module], '/'))
   const { Require, Replace }: Modules = JSON.parse(go(['mod', 'edit', '-json', GoMod], '/'))
   const own = new Set(Replace.map(({ Old }) => Old.Path))
   return [
-    ...Require.map(({ Path, Version }) => `require ${Path} ${own.has(Path) ? STAGING : Version}`),
-    ...[...own].map((path) => `replace ${path} => ${path} ${STAGING}`),
+    ...Require.map(({ Path, Version }) => `require ${Path} ${own.has(Path) ? staging : Version}`),
+    ...[...own].map((path) => `replace ${path} => ${path} ${staging}`),
   ]
 }
 
@@ -98,7 +98,7 @@ function build(name: ProgramName): void {
   } = { ...PROGRAMS[name] } as {
     readonly module?: string
     readonly within?: string
-    readonly likeKubernetes?: boolean
+    readonly likeKubernetes?: string
     readonly notNewer?: boolean
     readonly alone?: boolean
     readonly says?: Readonly<Record<string, string>>
@@ -111,7 +111,7 @@ function build(name: ProgramName): void {
     `module ${within}/${name}`,
     `go ${GO}`,
     ...(module === '' ? [] : [`require ${module.replace('@', ' ')}`]),
-    ...(likeKubernetes ? modulesOfKubernetes() : []),
+    ...(likeKubernetes === undefined ? [] : modulesOfKubernetes(likeKubernetes)),
   ]
   writeFileSync(join(folder, 'go.mod'), `${lines.join('\n')}\n`)
   if (notNewer) withoutNewer(folder, lines)

@@ -4,15 +4,18 @@ import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import { OPERATORS } from '../helm/tools.ts'
 
-/** The version of every part of Kubernetes. */
-export const KUBERNETES = '1.37.2'
+/** Whose modules the other programs share. */
+const NEWEST = '1.37.2'
+
+/** The version of every part of Kubernetes. `CLUSTER_KUBERNETES=1.29.15` builds and tries another one. */
+export const KUBERNETES = process.env['CLUSTER_KUBERNETES'] ?? NEWEST
 
 /** A program of the cluster: some lines of ours around the commands of a module. */
 interface Program {
   /** `PATH@VERSION` of the module that it is made of; without one it needs none. */
   readonly module?: string
-  /** It shares what is compiled with Kubernetes: every module that both need has Kubernetes' version. */
-  readonly likeKubernetes?: boolean
+  /** It shares what is compiled with this Kubernetes: every module that both need has Kubernetes' version. */
+  readonly likeKubernetes?: string
   /** It takes Kubernetes' versions where its module wants newer ones. */
   readonly notNewer?: boolean
   /** It runs where there is no C library. */
@@ -26,7 +29,13 @@ interface Program {
 }
 
 /** The parts of Kubernetes that are modules of their own have a version each. */
-export const STAGING = `v0.${KUBERNETES.split('.').slice(1).join('.')}`
+export function stagingOf(version: string): string {
+  return `v0.${version.split('.').slice(1).join('.')}`
+}
+
+const CONTAINERD = 'github.com/containerd/containerd/v2'
+const CONTAINERD_2 = '2.4.2'
+const SPIRE = 'github.com/spiffe/spire@v1.13.3'
 
 const SAYS = 'k8s.io/component-base/version'
 const [MAJOR, MINOR] = KUBERNETES.split('.')
@@ -34,39 +43,58 @@ const [MAJOR, MINOR] = KUBERNETES.split('.')
 /** In the order in which they are built: the quick ones first, so that a mistake shows early. */
 export const PROGRAMS = {
   pause: { alone: true },
-  etcd: { module: 'go.etcd.io/etcd/server/v3@v3.7.0', likeKubernetes: true },
+  etcd: { module: 'go.etcd.io/etcd/server/v3@v3.7.0', likeKubernetes: NEWEST },
   kube: {
     module: `k8s.io/kubernetes@v${KUBERNETES}`,
-    likeKubernetes: true,
+    likeKubernetes: KUBERNETES,
     says: {
       [`${SAYS}.gitVersion`]: `v${KUBERNETES}`,
       [`${SAYS}.gitMajor`]: MAJOR!,
       [`${SAYS}.gitMinor`]: MINOR!,
     },
   },
-  coredns: { module: 'github.com/coredns/coredns@v1.15.0', likeKubernetes: true },
+  coredns: { module: 'github.com/coredns/coredns@v1.15.0', likeKubernetes: NEWEST },
   certmanager: {
     module: OPERATORS.certManager,
-    likeKubernetes: true,
+    likeKubernetes: NEWEST,
   },
   webhook: {
     module: OPERATORS.certManager,
     within: 'github.com/cert-manager/cert-manager',
-    likeKubernetes: true,
+    likeKubernetes: NEWEST,
     optional: true,
   },
   approver: {
     module: OPERATORS.approverPolicy,
-    likeKubernetes: true,
+    likeKubernetes: NEWEST,
     notNewer: true,
     optional: true,
   },
   netpol: {
     module: 'github.com/cloudnativelabs/kube-router/v2@v2.1.0',
-    likeKubernetes: true,
+    likeKubernetes: NEWEST,
     optional: true,
   },
-  csi: { module: `k8s.io/kubelet@${STAGING}`, likeKubernetes: true, optional: true },
+  csi: { module: `k8s.io/kubelet@${stagingOf(NEWEST)}`, likeKubernetes: NEWEST, optional: true },
+  policies: {
+    module: 'sigs.k8s.io/kube-network-policies@v0.8.0',
+    likeKubernetes: NEWEST,
+    optional: true,
+  },
+  containerd: {
+    module: `${CONTAINERD}@v${CONTAINERD_2}`,
+    likeKubernetes: NEWEST,
+    optional: true,
+    says: { [`${CONTAINERD}/version.Version`]: `v${CONTAINERD_2}` },
+  },
+  shim: {
+    module: `${CONTAINERD}@v${CONTAINERD_2}`,
+    likeKubernetes: NEWEST,
+    optional: true,
+    says: { [`${CONTAINERD}/version.Version`]: `v${CONTAINERD_2}` },
+  },
+  'spire-agent': { module: SPIRE, optional: true },
+  'spire-server': { module: SPIRE, optional: true },
 } as const satisfies Readonly<Record<string, Program>>
 
 export type ProgramName = keyof typeof PROGRAMS

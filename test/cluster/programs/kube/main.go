@@ -24,7 +24,16 @@ var parts = map[string]func() *cobra.Command{
 	"kube-apiserver":          apiserver.NewAPIServerCommand,
 	"kube-controller-manager": controllers.NewControllerManagerCommand,
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
-	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
+	"kubelet":                 kubeletCommand,
+}
+
+// Kubernetes 1.35 gave it a context.
+func kubeletCommand() *cobra.Command {
+	var command any = kubelet.NewKubeletCommand
+	if older, is := command.(func() *cobra.Command); is {
+		return older()
+	}
+	return command.(func(context.Context) *cobra.Command)(context.Background())
 }
 
 func main() {

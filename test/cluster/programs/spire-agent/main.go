@@ -1,0 +1,13 @@
+// SPIRE's agent, with its commands.
+package main
+
+import (
+	"os"
+
+	"github.com/spiffe/spire/cmd/spire-agent/cli"
+	"github.com/spiffe/spire/pkg/common/entrypoint"
+)
+
+func main() {
+	os.Exit(entrypoint.NewEntryPoint(new(cli.CLI).Run).Main())
+}
