@@ -40,7 +40,7 @@ function read(
   for (const file of [raw.key, raw.cert, raw.ca, raw.crl]) {
     if (file !== undefined) checkMode(file, file === raw.key, problems)
   }
-  const bundle = readBundle(raw.ca, expected.now, problems)
+  const bundle = readBundle(raw.ca, expected.now, problems, raw.byAgent)
   const { now, knownCrls: known = [] } = expected
   const lists = bundle && readCrls(raw.crl, { bundle, now, known }, problems)
   const own = readOwnChain(raw, bundle, expected, problems)
@@ -60,6 +60,7 @@ function read(
     ...material,
     ...own,
     bundle,
+    byAgent: raw.byAgent === true,
     crls,
     crlsKept: lists.kept,
     crlsEnd: crls.length === 0 ? undefined : Math.min(...crls.map((crl) => crl.nextUpdate)),

@@ -1,4 +1,5 @@
 import type { Problem } from '../fault.ts'
+import type { Authority } from '../trust/chain.ts'
 import type { Generation } from './generation.ts'
 
 /** Something of a generation that has an end, and when a warning about it begins. */
@@ -18,8 +19,24 @@ const DAY_MS = 86_400_000
 /** A third of a root's life is years: a warning for so long would be ignored. */
 const AUTHORITY_NOTICE_MS = 180 * DAY_MS
 
+/** What helps, by where credentials come from. */
+const REMEDIES = {
+  files: {
+    own: 'put a new certificate into tls.crt and its key into tls.key',
+    authority: 'replace the root with okapi-sidecar certs rollover',
+    list: 'put a newer list into ca.crl',
+  },
+  agent: {
+    own: 'is the agent running, does it reach its server, and is this workload still registered there?',
+    authority: 'give the server of the agent another authority',
+    list: 'the agent has to bring a newer list',
+  },
+}
+
 /** Everything of a generation that runs out: announced when a third of its life is left. */
-export function endingsOf({ presented, bundle, crls }: Generation): readonly Ending[] {
+export function endingsOf(generation: Generation): readonly Ending[] {
+  const { presented, bundle, crls, byAgent } = generation
+  const remedies = REMEDIES[byAgent ? 'agent' : 'files']
   const own = presented.map((certificate, index) => ({
     what:
       index === 0
@@ -27,24 +44,30 @@ export function endingsOf({ presented, bundle, crls }: Generation): readonly End
         : `the certificate of ${certificate.subject.text} in our own chain`,
     meaning: 'peers will refuse us',
     ...lastThird(certificate.notBefore, certificate.notAfter),
-    hint: 'put a new certificate into tls.crt and its key into tls.key',
+    hint: remedies.own,
   }))
   const shown = new Set(presented.map(({ fingerprint256 }) => fingerprint256))
   const authorities = bundle.authorities
     .filter(({ fingerprint256 }) => !shown.has(fingerprint256))
+    .filter((authority) => !byAgent || isLast(authority, generation))
     .map((authority) => ({
       what: `the authority ${authority.subject.text} (serial ${authority.serial.hex})`,
       meaning: 'every certificate that it issued will be refused',
       ...lastThird(authority.notBefore, authority.notAfter, AUTHORITY_NOTICE_MS),
-      hint: 'replace the root with okapi-sidecar certs rollover',
+      hint: remedies.authority,
     }))
   const lists = crls.map((crl) => ({
     what: `the revocation list of ${crl.issuer.text}`,
     meaning: 'every peer will be refused',
     ...lastThird(crl.thisUpdate, crl.nextUpdate),
-    hint: 'put a newer list into ca.crl',
+    hint: remedies.list,
   }))
   return [...own, ...authorities, ...lists]
+}
+
+/** SPIRE has the next authority there when half of the life of one is over: each day, unless told otherwise. */
+function isLast({ notAfter }: Authority, { bundle }: Generation): boolean {
+  return bundle.roots.every((root) => root.notAfter <= notAfter)
 }
 
 function lastThird(begin: number, endsAt: number, mostMs = Number.POSITIVE_INFINITY) {

@@ -27,6 +27,8 @@ export interface Generation {
   readonly chain: Chain
   readonly identity: Identity
   readonly bundle: TrustBundle
+  /** Did an agent give it, which renews it all by itself? */
+  readonly byAgent: boolean
   readonly crls: readonly BoundCrl[]
   /** Is a list in use that is newer than the one that was read? */
   readonly crlsKept: boolean

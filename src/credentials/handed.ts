@@ -20,15 +20,18 @@ export function handOver(raw: RawMaterial, generation: Generation): Handed {
     bytes: Buffer.from(Uint8Array.from(file.bytes).buffer),
   })
   const { number, loadedAt } = generation
-  const { key, cert, ca } = raw
-  const crl = crlsInUse(raw, generation)
-  const copies = { key: copy(key), cert: copy(cert), ca: copy(ca) }
+  const { key, cert, ca, crl: read, ...rest } = raw
+  const crl = crlsInUse(read, generation)
+  const copies = { ...rest, key: copy(key), cert: copy(cert), ca: copy(ca) }
   const handed = crl ? { ...copies, crl: copy(crl) } : copies
   return { raw: handed, number, loadedAt, contentHash: contentHashOf(handed) }
 }
 
 /** A thread does not know the lists that were in use before: it is given those that are now. */
-function crlsInUse({ crl }: RawMaterial, { crlsKept, crlPems }: Generation): RawFile | undefined {
+function crlsInUse(
+  crl: RawFile | undefined,
+  { crlsKept, crlPems }: Generation,
+): RawFile | undefined {
   return crl && crlsKept ? { ...crl, bytes: Buffer.from(crlPems.join('')) } : crl
 }
 
@@ -68,8 +71,8 @@ export class HandedCredentials implements CredentialsInForce {
   }
 
   #check({ raw, number, loadedAt, contentHash }: Handed): Generation {
-    const { key, cert, ca, crl } = raw
-    const files = { key: asBuffer(key), cert: asBuffer(cert), ca: asBuffer(ca) }
+    const { key, cert, ca, crl, ...rest } = raw
+    const files = { ...rest, key: asBuffer(key), cert: asBuffer(cert), ca: asBuffer(ca) }
     const whole = crl ? { ...files, crl: asBuffer(crl) } : files
     const next = readGeneration(whole, { ...this.#expected, now: loadedAt, number })
     if (next.contentHash !== contentHash)

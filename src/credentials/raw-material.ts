@@ -22,6 +22,8 @@ export interface RawMaterial {
   readonly ca: RawFile
   /** PEM, any number of revocation lists; absent: revocation is not checked. */
   readonly crl?: RawFile
+  /** It came from an agent, which renews it all and takes out what has ended: no person replaces a part. */
+  readonly byAgent?: true
 }
 
 /** Where trust material comes from: a directory now, the SPIFFE Workload API later. */

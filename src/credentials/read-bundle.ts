@@ -6,12 +6,15 @@ import { type Problems, type RawFile, readCertificates } from './raw-material.ts
 
 /**
  * Reads the trust bundle: authorities only, at least one of them a root that is valid now.
- * Undefined, and a problem for each thing wrong, where it is not that.
+ * Undefined, and a problem for each thing wrong, where it is not that. SPIRE leaves an authority that
+ * has ended in the bundle for a day and more (pruneBundleInterval, safetyThresholdBundle), so of an
+ * agent's bundle that is no problem.
  */
 export function readBundle(
   file: RawFile,
   now: number,
   problems: Problems,
+  byAgent = false,
 ): TrustBundle | undefined {
   const all = readCertificates(file, problems)
   if (all === undefined) return undefined
@@ -21,8 +24,9 @@ export function readBundle(
     problems.error(file.path, flaw, 'only the certificates of authorities belong there')
   }
   if (flaws.length > 0) return undefined
-  for (const late of certificates.filter((each) => !isValidAt(each, now))) {
-    warnOfDates(late, now, file, problems)
+  const late = certificates.filter((each) => !isValidAt(each, now))
+  for (const each of late.filter(({ notAfter }) => !byAgent || now <= notAfter)) {
+    warnOfDates(each, now, file, problems)
   }
   const bundle = bundleOf(certificates, file, problems)
   if (bundle !== undefined) refuseTwins(bundle, file, problems)

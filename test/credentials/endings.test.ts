@@ -75,3 +75,38 @@ test('an ending that is new is reported at once, one that was replaced no more',
   t.deepEqual(reminder.due(await generation({ crlDays: 300 }), day(25) + 1), [])
   t.is(reminder.due(await generation({ crlDays: 26 }), day(25) + 2).length, 1)
 })
+
+/** As SPIRE gives it: a CA of a day and a leaf of an hour below it, and further CAs, each half a day later. */
+async function byAgent(authorities: number): Promise<Generation> {
+  const cas = await Promise.all(
+    Array.from({ length: authorities }, (_, i) => {
+      return makeCa(undefined, `root${i + 1}`, { notBefore: at(i / 2), notAfter: at(i / 2 + 1) })
+    }),
+  )
+  const hour = { notBefore: at(0.5), notAfter: at(0.5 + 1 / 24) }
+  const leaf = await cas[0]!.issue({ ...moduleNames(USERS), ...hour })
+  const raw = {
+    key: file('key', leaf.keyPem),
+    cert: file('chain', leaf.certPem),
+    ca: file('bundle', cas.map(({ certPem }) => certPem).join('')),
+    byAgent: true as const,
+  }
+  return readGeneration(raw, { module: USERS, trustDomain: 'folio.test', now: day(0.51) })
+}
+
+test('an authority of an agent is announced only when no other comes after it', async (t) => {
+  const said = async (authorities: number) => {
+    return endingsOf(await byAgent(authorities)).map(({ what }) => what.replace(/ \(.*/, ''))
+  }
+  t.deepEqual(await said(2), ['our own certificate', 'the authority CN=root2'])
+  t.deepEqual(await said(1), ['our own certificate', 'the authority CN=root1'])
+})
+
+test('what an agent gives cannot be mended in a file', async (t) => {
+  const hints = endingsOf(await byAgent(1)).map(({ hint }) => hint)
+  t.deepEqual(
+    hints.filter((hint) => /tls\.|ca\.crl|certs rollover/.test(hint)),
+    [],
+  )
+  t.regex(hints[0]!, /is this workload still registered/)
+})

@@ -245,6 +245,8 @@ test('an expired root beside a good one warns; alone it is refused', async (t) =
     (await checkGeneration(raw, expected())).warnings.map(told).join(),
     /CN=old .* expired on/,
   )
+  const byAgent = await checkGeneration({ ...raw, byAgent: true }, expected())
+  t.deepEqual(byAgent.warnings, [], 'SPIRE leaves it there for a day and more')
   t.true(
     (await problemsOf(await material({ ca: old.certPem }))).some((each) =>
       /no root in it/.test(each),

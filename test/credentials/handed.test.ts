@@ -34,7 +34,9 @@ function sent(handed: Handed): Handed {
 
 test('the same generation there as here: number, key, trust, lists', async (t) => {
   const [raw, generation] = await found(7)
-  const { current } = new HandedCredentials(expected, sent(handOver(raw, generation)))
+  const byAgent = { ...raw, byAgent: true as const }
+  const { current } = new HandedCredentials(expected, sent(handOver(byAgent, generation)))
+  t.true(current.byAgent)
   t.is(current.number, 7)
   t.is(current.contentHash, generation.contentHash)
   t.is(current.keyPem, generation.keyPem)

@@ -97,6 +97,7 @@ test('what the agent gives becomes a generation, with the intermediate and the l
   t.is(generation.presented.length, 2)
   t.is(generation.bundle.roots.length, 1)
   t.is(generation.crls.length, 2)
+  t.true(generation.byAgent)
   t.regex(generation.warnings.map(({ message }) => message).join(), /own certificate .* is revoked/)
 })
 

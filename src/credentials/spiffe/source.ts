@@ -174,6 +174,7 @@ function materialOf(
     key: file('key', toPem('PRIVATE KEY', svid.key)),
     cert: file('chain', pemOf('CERTIFICATE', svid.chain)),
     ca: file('bundle', pemOf('CERTIFICATE', svid.bundle)),
+    byAgent: true,
     ...(crls.length > 0 && {
       crl: file('crl', crls.map((crl) => toPem('X509 CRL', crl)).join('')),
     }),
