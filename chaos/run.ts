@@ -15,7 +15,7 @@ import { FAULTS, Schedule } from './schedule.ts'
 import { openSite, type Site } from './site.ts'
 import { Starvation } from './starvation.ts'
 import { Tokens } from './tokens.ts'
-import { waitedFor } from './waits.ts'
+import { named, waitedFor } from './waits.ts'
 
 const CALLER_IDLE_MS = 4000
 /** Of the whole time, before and after the faults; at most so long. */
@@ -41,14 +41,15 @@ async function chaos(options: ChaosOptions): Promise<number> {
   const mode = drawMode(new Random(seed + 2), options.mode)
   say(`seed ${seed}, ${minutes} min, ${rate} calls a second, ${modeText(mode)}`)
   const main = peers === undefined ? undefined : join(peers, 'src/main.ts')
-  const site = await openSite({ mode, lies, keep, peers: main })
+  const opening = openSite({ mode, lies, keep, peers: main })
+  const site = await named('starting everything', opening)
   try {
     const report = await run(site, options)
     process.stdout.write(options.json ? asJson(report) : printed(report))
     if (keep) say(`kept ${site.directory}`)
     return isFine(report) ? 0 : 1
   } finally {
-    await site.close()
+    await named('ending everything', site.close())
   }
 }
 
@@ -85,7 +86,7 @@ async function run(site: Site, options: ChaosOptions): Promise<Report> {
       progress(`${name} ${s} s, ${told.length} calls, ${schedule.struck.length} faults`)
     }, TELL_EVERY_MS)
     try {
-      await act()
+      await named(name, act())
     } finally {
       clearInterval(tell)
     }
@@ -102,12 +103,12 @@ async function run(site: Site, options: ChaosOptions): Promise<Report> {
     }
     await stage('warming up', () => under(() => pause(warmMs)))
     say('settling')
-    const before = await settled(site.programs)
+    const before = await named('settling', settled(site.programs))
     await stage('chaos', () => under(() => schedule.run(performance.now() + minutes * 60_000)))
     await stage('calm', () => under(() => pause(warmMs)))
     say('settling again')
     const judged = site.programs.filter((program) => program !== site.okapi)
-    const after = await settled(judged, before)
+    const after = await named('settling again', settled(judged, before))
     const held: Held[] = judged.map(({ name }) => ({
       name,
       before: before.get(name)!,

@@ -1,4 +1,4 @@
-// Every wait of a run has an end and a name, so that a run which hangs can say on what.
+// Every wait of a run has a name, and but for its stages an end, so that a run which hangs can say on what.
 
 interface Wait {
   readonly what: string
@@ -12,8 +12,6 @@ const waiting = new Set<Wait>()
  * undone by that.
  */
 export async function within<T>(ms: number, what: string, work: PromiseLike<T>): Promise<T> {
-  const wait: Wait = { what, since: performance.now() }
-  waiting.add(wait)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -22,9 +20,19 @@ export async function within<T>(ms: number, what: string, work: PromiseLike<T>):
     )
   })
   try {
-    return await Promise.race([work, late])
+    return await named(what, Promise.race([work, late]))
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** What `work` resolves to, however long that takes: a stage of the run. */
+export async function named<T>(what: string, work: PromiseLike<T>): Promise<T> {
+  const wait: Wait = { what, since: performance.now() }
+  waiting.add(wait)
+  try {
+    return await work
+  } finally {
     waiting.delete(wait)
   }
 }

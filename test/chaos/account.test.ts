@@ -9,7 +9,7 @@ import { parseOptions } from '../../chaos/options.ts'
 import { Random } from '../../chaos/random.ts'
 import { asJson, isFine, printed } from '../../chaos/report.ts'
 import type { Struck } from '../../chaos/schedule.ts'
-import { waitedFor, within } from '../../chaos/waits.ts'
+import { named, waitedFor, within } from '../../chaos/waits.ts'
 
 // The account of `npm run chaos`, wrong in one thing at a time.
 
@@ -206,12 +206,13 @@ test('the seed decides the mode, as far as it is not given', (t) => {
 test('a wait that does not end is named, and one that does is not', async (t) => {
   t.is(await within(60_000, 'an answer', Promise.resolve(7)), 7)
   const { promise, resolve } = Promise.withResolvers<void>()
+  const stage = named('a stage', promise)
   const long = within(60_000, 'what comes later', promise)
-  t.regex(waitedFor().join(), /^what comes later, for \d+ s$/)
+  t.regex(waitedFor().join(), /^a stage, for \d+ s,what comes later, for \d+ s$/)
   await t.throwsAsync(within(1, 'another end', promise), { message: /in vain for another end/ })
-  t.is(waitedFor().length, 1)
+  t.is(waitedFor().length, 2)
   resolve()
-  await long
+  await Promise.all([stage, long])
   t.deepEqual(waitedFor(), [])
 })
 
