@@ -103,7 +103,8 @@ function build(name: ProgramName): void {
     readonly alone?: boolean
     readonly says?: Readonly<Record<string, string>>
   }
-  const folder = join(CLUSTER_CACHE, `build-${name}`)
+  // Its own for each run: two may build at once.
+  const folder = join(CLUSTER_CACHE, `build-${name}-${process.pid}`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   copyFileSync(sourceOf(name), join(folder, 'main.go'))
