@@ -1,15 +1,16 @@
 // Builds what the chart is tested with, from source and by version, where `go` is: helm if there is none,
 // its unittest plugin, kubeconform; and fetches what Kubernetes and the operators say of their resources.
-// What cannot be had is one line that begins with `skipped:`; the exit code is 1 then.
+// With `more` helm 4 besides. What cannot be had is one line that begins with `skipped:`; the exit code is 1 then.
 //
-//     npm run chart-tools
+//     npm run chart-tools [-- more]
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BIN, KUBERNETES, OPERATORS, PLUGINS, SCHEMAS } from '../test/helm/tools.ts'
+import { BIN, BIN_OF_HELM_4, KUBERNETES, OPERATORS, PLUGINS, SCHEMAS } from '../test/helm/tools.ts'
 import { writeSchemas } from './chart-schemas.ts'
 
 const HELM = 'v3.21.3'
+const HELM_4 = 'v4.3.2'
 const UNITTEST = 'v1.1.2'
 const KUBECONFORM = 'v0.8.0'
 /** A cold build of all takes five minutes on two cores; what was compiled by then is kept by `go`. */
@@ -22,9 +23,9 @@ const KINDS = new Set([
 
 const started = performance.now()
 
-function go(args: readonly string[], cwd?: string): string {
+function go(args: readonly string[], cwd?: string, bin = BIN): string {
   const timeout = Math.max(1, Math.ceil(WITHIN_MS - (performance.now() - started)))
-  const env = { ...process.env, GOBIN: BIN, CGO_ENABLED: '0' }
+  const env = { ...process.env, GOBIN: bin, CGO_ENABLED: '0' }
   const stdio = ['ignore', 'pipe', 'pipe'] as const
   return execFileSync('go', args, { cwd, env, timeout, stdio: [...stdio], encoding: 'utf8' })
 }
@@ -41,6 +42,10 @@ function helm(): void {
   } catch {
     go(['install', `helm.sh/helm/v3/cmd/helm@${HELM}`], '/')
   }
+}
+
+function helm4(): void {
+  go(['install', `helm.sh/helm/v4/cmd/helm@${HELM_4}`], '/', BIN_OF_HELM_4)
 }
 
 function unittest(): void {
@@ -83,7 +88,8 @@ function schemas(): void {
 }
 
 mkdirSync(BIN, { recursive: true })
-for (const [what, make] of Object.entries({ helm, unittest, kubeconform, schemas })) {
+const more = process.argv.slice(2).includes('more') ? { 'helm 4': helm4 } : {}
+for (const [what, make] of Object.entries({ helm, unittest, kubeconform, schemas, ...more })) {
   try {
     make()
     console.log(`${what}: here after ${Math.round((performance.now() - started) / 1000)} s`)

@@ -1,9 +1,10 @@
-import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments, stringify } from 'yaml'
 import { runTool, withTool } from '../support/scenario/tools.ts'
 import { MODULE, only, PLACE, podSpecs, render, sidecarOf, type Thing } from './render.ts'
+import { HELM_4 } from './tools.ts'
 
 // What the library chart of folio-helm-v2 renders for a module, as far as it matters here: a hook for
 // sidecars that mounts nothing, a named port `http` and OKAPI_URL from a secret.
@@ -38,6 +39,8 @@ const FOLIO: readonly unknown[] = [
   { apiVersion: 'v1', kind: 'Service', metadata: { name: 'mod-users' }, spec: { ports: [] } },
 ]
 
+const RENDERED = FOLIO.map((each) => stringify(each)).join('---\n')
+
 type Probed = Readonly<
   Record<'startupProbe' | 'readinessProbe' | 'livenessProbe', { readonly httpGet: object }>
 >
@@ -57,8 +60,7 @@ for (const mode of ['native', 'container']) {
     writeFileSync(join(folder, 'sidecar.yaml'), stringify(patch))
     const script = join(folder, 'post-render')
     chmodSync(script, 0o755)
-    const input = FOLIO.map((each) => stringify(each)).join('---\n')
-    const { code, out, err } = await runTool(script, [], input)
+    const { code, out, err } = await runTool(script, [], RENDERED)
     t.is(code, 0, err)
     const things = parseAllDocuments(out).map((document): Thing => document.toJS())
     t.is(things.length, FOLIO.length)
@@ -99,6 +101,38 @@ for (const mode of ['native', 'container']) {
     }
   })
 }
+
+const more = existsSync(HELM_4) ? [] : ['helm 4 (npm run chart-tools -- more)']
+const withHelm4 = withTool('helm', 'kubectl', ...more)
+
+withHelm4('helm 4 takes the folder as a plugin, and nothing without a patch', async (t) => {
+  const folder = join(PLACE, 'plugin')
+  cpSync(join(import.meta.dirname, '../../deploy/folio-helm-v2'), folder, { recursive: true })
+  const chart = join(PLACE, 'mod-users')
+  mkdirSync(join(chart, 'templates'), { recursive: true })
+  const about = { apiVersion: 'v2', name: 'mod-users', version: '1.0.0' }
+  writeFileSync(join(chart, 'Chart.yaml'), stringify(about))
+  writeFileSync(join(chart, 'templates/all.yaml'), RENDERED)
+  const values = { ...MODULE, workload: {}, patch: { deployment: 'mod-users' } }
+  const patch = join(PLACE, 'mod-users.patch.yaml')
+  writeFileSync(patch, stringify((await render(values, ['-s', 'templates/patch.yaml']))[0]))
+  const helm = (...args: string[]) => {
+    const data = ['-u', 'HELM_PLUGINS', `HELM_DATA_HOME=${join(PLACE, 'data-of-helm')}`]
+    return runTool('env', [...data, HELM_4, ...args])
+  }
+  const installed = await helm('plugin', 'install', folder)
+  t.is(installed.code, 0, installed.err)
+  const args = ['template', 'mod-users', chart, '--post-renderer', 'okapi-sidecar']
+  const { code, out, err } = await helm(...args, '--post-renderer-args', patch)
+  t.is(code, 0, err)
+  const things = parseAllDocuments(out).map((document): Thing => document.toJS())
+  t.is(things.length, FOLIO.length)
+  const [pod] = podSpecs([only(things, 'Deployment')])
+  t.is(sidecarOf(pod!).securityContext.runAsUser, 65532)
+  const without = await helm(...args)
+  t.is(without.code, 1)
+  t.is(without.out, '')
+})
 
 withBoth('the patch is nothing that is ever applied by itself', async (t) => {
   const things = await render({ ...MODULE, workload: {} })

@@ -59,10 +59,15 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
   'other resources': { resources: { limits: { cpu: 1, memory: '256Mi' } } },
   'no workload': { workload: { image: '' } },
   'no replica': { workload: { replicas: 0 } },
+  'a number of pods that is left open': { workload: { replicas: null } },
   'a command': { workload: { command: ['java'], args: ['-jar', 'x.jar'] } },
   environment: {
     workload: {
-      env: [{ name: 'JAVA_OPTIONS', value: '-XX:MaxRAMPercentage=75.0' }],
+      // The second one is what the chart sets for a module itself.
+      env: [
+        { name: 'JAVA_OPTIONS', value: '-XX:MaxRAMPercentage=75.0' },
+        { name: 'OKAPI_URL', value: 'http://localhost:9130' },
+      ],
       envFrom: [{ secretRef: { name: 'db' } }],
     },
   },

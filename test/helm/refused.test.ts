@@ -44,6 +44,11 @@ const REFUSED: readonly [string, Values, RegExp, ...string[]][] = [
     /config\.policy\.tokens is enforce and workload\.replicas is 2; .* write report/,
   ],
   [
+    'any number of Okapis that each know their own tokens',
+    { ...OKAPI, config: { policy: { tokens: 'enforce' } }, workload: { replicas: null } },
+    /config\.policy\.tokens is enforce and workload\.replicas is null \(any number\); .* write report/,
+  ],
+  [
     'a gateway in plain',
     { ...MODULE, config: { egress: { gateway: 'http://okapi:9130' } } },
     /config\.egress\.gateway: http:\/\/okapi:9130 leads nowhere; write https:/,

@@ -98,6 +98,7 @@ export async function renderChart(
 export async function renderMany(
   installations: Readonly<Record<string, Values>>,
   kubernetes: string,
+  helm = 'helm',
 ): Promise<Record<string, string>> {
   const names = Object.keys(installations)
   const chart = join(PLACE, `many-${files++}`)
@@ -115,7 +116,7 @@ export async function renderMany(
   writeFileSync(values, JSON.stringify(Object.fromEntries(each)))
   const args = ['template', 'rel', chart, '-f', values, '--namespace', 'folio']
   const more = ['--kube-version', kubernetes, '--render-subchart-notes']
-  const { stdout } = await run('helm', [...args, ...more], { maxBuffer: 2 ** 26 })
+  const { stdout } = await run(helm, [...args, ...more], { maxBuffer: 2 ** 26 })
   const found: Record<string, string> = {}
   for (const document of stdout.split(/^---\n/m).slice(1)) {
     const number = /^# Source: many\/charts\/number-(\d+)\//.exec(document)?.[1]

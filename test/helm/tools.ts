@@ -6,6 +6,9 @@ const HOME = join(import.meta.dirname, '..', '..', 'node_modules/.cache/chart-to
 
 /** Where `npm run chart-tools` puts programs that the machine does not have. */
 export const BIN = join(HOME, 'bin')
+/** Where `npm run chart-tools -- more` puts helm 4. It is called `helm` too, and by that name manages fields. */
+export const BIN_OF_HELM_4 = join(HOME, 'helm-4')
+export const HELM_4 = join(BIN_OF_HELM_4, 'helm')
 /** Where it puts helm's plugins. */
 export const PLUGINS = join(HOME, 'plugins')
 /** Where it puts what a version of Kubernetes says of its resources: a folder a version. */
@@ -24,10 +27,14 @@ export const OPERATORS = {
   prometheus: 'github.com/prometheus-operator/prometheus-operator@v0.85.0',
 } as const
 
-// The machine's own programs go first.
-const { PATH = '', HELM_PLUGINS = PLUGINS } = process.env
+// The machine's own programs go first, unless `CHART_HELM=4` asks for helm 4.
+const { PATH = '', HELM_PLUGINS = PLUGINS, CHART_HELM } = process.env
 if (!PATH.split(delimiter).includes(BIN)) {
-  Object.assign(process.env, { PATH: `${PATH}${delimiter}${BIN}` })
+  const first = CHART_HELM === '4' ? [BIN_OF_HELM_4] : []
+  Object.assign(process.env, { PATH: [...first, PATH, BIN].join(delimiter) })
+}
+if (CHART_HELM !== undefined && (CHART_HELM !== '4' || !existsSync(HELM_4))) {
+  throw new Error(`CHART_HELM=${CHART_HELM}: only 4, after npm run chart-tools -- more`)
 }
 if (existsSync(PLUGINS)) Object.assign(process.env, { HELM_PLUGINS })
 

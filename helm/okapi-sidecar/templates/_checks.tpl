@@ -212,8 +212,8 @@ it too. Takes a scope, and writes nothing.
 {{- if and .values.workload.image .values.patch.deployment -}}
 {{- fail (printf "okapi-sidecar: workload.image and patch.deployment are both set, and the module would run twice; leave workload.image empty where the Deployment %s of another chart has it" .values.patch.deployment) -}}
 {{- end -}}
-{{- if and $okapi (gt (int .values.workload.replicas) 1) (eq (dig "policy" "tokens" "" (.values.config | default dict)) "enforce") -}}
-{{- fail (printf "okapi-sidecar: config.policy.tokens is enforce and workload.replicas is %d; each Okapi knows the tokens that went through itself, so write report here, and enforce at the modules" (int .values.workload.replicas)) -}}
+{{- if and $okapi (include "okapi-sidecar.several" .values.workload) (eq (dig "policy" "tokens" "" (.values.config | default dict)) "enforce") -}}
+{{- fail (printf "okapi-sidecar: config.policy.tokens is enforce and workload.replicas is %v; each Okapi knows the tokens that went through itself, so write report here, and enforce at the modules" (kindIs "invalid" .values.workload.replicas | ternary "null (any number)" (toString .values.workload.replicas))) -}}
 {{- end -}}
 {{- with .values.workload -}}
 {{- if eq (int .runAsUser) 65532 }}{{ fail "okapi-sidecar: workload.runAsUser must not be 65532, which is the sidecar's; write another, for example 1000" }}{{ end -}}

@@ -11,7 +11,7 @@
 {{- $_ := set $config.policy "consortia" "/etc/sidecar/policy/consortia.yaml" -}}
 {{- end -}}
 {{- /* Each Okapi knows only which modules it has called itself. */ -}}
-{{- if and (eq .role "okapi") (gt (int $v.workload.replicas) 1) -}}
+{{- if and (eq .role "okapi") (include "okapi-sidecar.several" $v.workload) -}}
 {{- $_ := set $config.policy "withoutToken" "any" -}}
 {{- end -}}
 {{- if eq $v.credentials.from "spiffe" -}}
