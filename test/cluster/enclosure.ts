@@ -37,6 +37,8 @@ export class Enclosure {
     for (const place of ['/run', '/var/log']) {
       await enclosure.must('mount', '-t', 'tmpfs', 'tmpfs', place)
     }
+    // What is mounted over it for one node is not for the others.
+    await enclosure.must('mount', '--make-private', '/var/log')
     const [upper, work] = [join(PLACE, 'var-lib'), join(PLACE, 'var-lib-work')]
     for (const folder of [upper, work]) mkdirSync(folder)
     const layers = `lowerdir=/var/lib,upperdir=${upper},workdir=${work}`

@@ -1,8 +1,8 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildImage, IMAGE } from '../pod/images.ts'
 import { must, PLACE, podman, run } from '../pod/podman.ts'
-import { PAUSE_IMAGE } from './node.ts'
+import { PAUSE_IMAGE } from './containerd.ts'
 import { programPath } from './programs.ts'
 
 /** The product, by the name and version that the chart takes by itself. */
@@ -28,14 +28,23 @@ export async function archiveImages(): Promise<string> {
   const parts = ['module', 'okapi', 'caller'].map((name) => {
     return join(import.meta.dirname, 'image', `${name}.ts`)
   })
-  await build(MODULE_IMAGE, parts, [
-    `FROM ${IMAGE}`,
-    'COPY *.ts /test/',
-    'HEALTHCHECK NONE',
-    'USER 1000:1000',
-    'WORKDIR /',
-    'ENTRYPOINT ["node"]',
-  ])
+  // Kubernetes before 1.30 has the module's hook run it, and this image has no program but Node.
+  const pauses = join(PLACE, 'sleep')
+  writeFileSync(pauses, '#!/nodejs/bin/node\nsetTimeout(() => {}, 1000 * process.argv[2])\n')
+  chmodSync(pauses, 0o755)
+  await build(
+    MODULE_IMAGE,
+    [...parts, pauses],
+    [
+      `FROM ${IMAGE}`,
+      'COPY *.ts /test/',
+      'COPY sleep /nodejs/bin/sleep',
+      'HEALTHCHECK NONE',
+      'USER 1000:1000',
+      'WORKDIR /',
+      'ENTRYPOINT ["node"]',
+    ],
+  )
   copyFileSync(programPath('pause'), join(PLACE, 'pause'))
   const pause = ['FROM scratch', 'COPY pause /pause', 'USER 65535:65535', 'ENTRYPOINT ["/pause"]']
   await build(PAUSE_IMAGE, [join(PLACE, 'pause')], pause)

@@ -3,17 +3,24 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { PLACE } from '../pod/podman.ts'
 import { issuePair, pairOf, writeKubeconfig } from './authority.ts'
+import { CONTAINERD, containerdConfig } from './containerd.ts'
 import type { Enclosure } from './enclosure.ts'
 import { BRIDGE_ADDRESS, FAMILIES, podNetwork } from './network.ts'
+import { isSince } from './programs.ts'
 
 export const DOMAIN = 'cluster.local'
-export const PAUSE_IMAGE = 'localhost/okapi-sidecar-test/pause:1'
 
 /** Which addresses pods have, on all nodes. */
 const ADDRESSES = join(PLACE, 'addresses')
 const CGROUPS = '/sys/fs/cgroup'
 /** Before the number of the process whose nodes they are. */
 const CGROUP = 'okapi-sidecar-test-'
+
+/**
+ * Gives what it starts logs of its node's own at the place that Kubernetes 1.29 cannot change: each kubelet removes those
+ * of pods that it does not know. Other mounts are those of all. Says by which number the program runs.
+ */
+const OWN_LOGS = 'mount --bind "$1" /var/log && echo $$ >"$2" && shift 2 && exec "$@"'
 
 /** One kubelet with its containerd. Nodes share a bridge and the addresses on it. */
 export class Node {
@@ -22,6 +29,7 @@ export class Node {
   readonly #home: string
   readonly #cgroup: string
   readonly #socket: string
+  #kubelet: readonly string[] = []
 
   constructor(enclosure: Enclosure, name: string) {
     this.name = name
@@ -29,7 +37,7 @@ export class Node {
     this.#home = join(PLACE, name)
     this.#cgroup = `${CGROUP}${process.pid}-${name}`
     this.#socket = join(this.#home, 'containerd.sock')
-    mkdirSync(this.#home)
+    mkdirSync(join(this.#home, 'log'), { recursive: true })
     removeCgroupsOfTheDead()
     for (const parent of hierarchies()) makeCgroup(parent, this.#cgroup)
   }
@@ -40,8 +48,8 @@ export class Node {
     mkdirSync(cni)
     writeFileSync(join(cni, '10-pods.conflist'), JSON.stringify(podNetwork(ADDRESSES)))
     const config = join(this.#home, 'containerd.toml')
-    writeFileSync(config, containerdConfig(this.#home, this.#socket, cni))
-    this.#enclosure.start(`containerd-${this.name}`, 'containerd', '-c', config)
+    writeFileSync(config, containerdConfig(this.name, this.#home, this.#socket, cni))
+    this.#start('containerd', CONTAINERD, '-c', config)
     const ctr = ['ctr', '-a', this.#socket, '-n', 'k8s.io'] as const
     while ((await this.#enclosure.run(ctr[0], [...ctr.slice(1), 'version'])).code !== 0);
     await this.#enclosure.must(...ctr, 'images', 'import', images)
@@ -72,13 +80,12 @@ export class Node {
       syncFrequency: '10s',
       cgroupDriver: 'cgroupfs',
       cgroupRoot: `/${this.#cgroup}`,
-      failCgroupV1: false,
+      ...(isSince(31) ? { failCgroupV1: false } : {}),
       failSwapOn: false,
       makeIPTablesUtilChains: false,
       clusterDNS: [address],
       clusterDomain: DOMAIN,
       resolvConf: emptyFile(join(this.#home, 'resolv.conf')),
-      podLogsDir: join(this.#home, 'pod-logs'),
       volumePluginDir: join(this.#home, 'volume-plugins'),
       // The disk of a developer may be nearly full, and nothing is to be removed for that.
       evictionHard: {
@@ -100,7 +107,26 @@ export class Node {
       'node-ip': FAMILIES.map((family) => family.address).join(),
     }
     const args = Object.entries(flags).map(([key, value]) => `--${key}=${value}`)
-    this.#enclosure.start(`kubelet-${this.name}`, kubelet, ...args)
+    this.#kubelet = [kubelet, ...args]
+    this.#start('kubelet', ...this.#kubelet)
+  }
+
+  /** Ends the kubelet and starts it again, as an update of it does; pods go on. */
+  async restartKubelet(): Promise<void> {
+    const pid = readFileSync(this.#pidFile('kubelet'), 'utf8').trim()
+    const gone = 'kill "$1"; while kill -0 "$1" 2>/dev/null; do sleep 0.1; done'
+    await this.#enclosure.must('sh', '-c', gone, 'sh', pid)
+    this.#start('kubelet', ...this.#kubelet)
+  }
+
+  #start(name: string, ...command: readonly string[]): void {
+    const inside = ['--mount', '--propagation', 'unchanged', 'sh', '-c', OWN_LOGS, 'sh']
+    const files = [join(this.#home, 'log'), this.#pidFile(name)]
+    this.#enclosure.start(`${name}-${this.name}`, 'unshare', ...inside, ...files, ...command)
+  }
+
+  #pidFile(name: string): string {
+    return join(this.#home, `${name}.pid`)
   }
 
   /** What is left of it in the machine when the enclosure is closed. */
@@ -129,30 +155,6 @@ export class Node {
 function emptyFile(path: string): string {
   writeFileSync(path, '')
   return path
-}
-
-/** Without CAP_SYS_RESOURCE and AppArmor, as test machines are. */
-function containerdConfig(home: string, socket: string, cni: string): string {
-  const cri = 'plugins."io.containerd.grpc.v1.cri"'
-  return `version = 2
-root = "${home}/containerd"
-state = "/run/${home.split('/').at(-1)}"
-oom_score = 0
-disabled_plugins = [${['btrfs', 'zfs', 'devmapper', 'aufs'].map((name) => `"io.containerd.snapshotter.v1.${name}"`)}]
-[grpc]
-  address = "${socket}"
-[${cri}]
-  sandbox_image = "${PAUSE_IMAGE}"
-  restrict_oom_score_adj = true
-  disable_apparmor = true
-[${cri}.cni]
-  bin_dir = "/usr/lib/cni"
-  conf_dir = "${cni}"
-[${cri}.containerd.runtimes.runc]
-  runtime_type = "io.containerd.runc.v2"
-[${cri}.containerd.runtimes.runc.options]
-  SystemdCgroup = false
-`
 }
 
 /** Where cgroups are made: one tree, or one for every controller. */

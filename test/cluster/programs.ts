@@ -10,6 +10,14 @@ const NEWEST = '1.37.2'
 /** The version of every part of Kubernetes. `CLUSTER_KUBERNETES=1.29.15` builds and tries another one. */
 export const KUBERNETES = process.env['CLUSTER_KUBERNETES'] ?? NEWEST
 
+/** Which containerd its nodes have: Debian's, or `CLUSTER_CONTAINERD=2`, which is built as Kubernetes is. */
+export const CONTAINERD_2 = process.env['CLUSTER_CONTAINERD'] === '2'
+
+/** Whether Kubernetes is 1.`minor` or newer. */
+export function isSince(minor: number): boolean {
+  return Number(KUBERNETES.split('.')[1]) >= minor
+}
+
 /** A program of the cluster: some lines of ours around the commands of a module. */
 interface Program {
   /** `PATH@VERSION` of the module that it is made of; without one it needs none. */
@@ -22,7 +30,7 @@ interface Program {
   readonly alone?: boolean
   /** The path of a module that only lets its own parts use some of its packages: it becomes a part of that. */
   readonly within?: string
-  /** Only `npm run test:cluster:more` needs it, and skips what it has not. */
+  /** Not needed by default; what needs it is skipped without it. */
   readonly optional?: boolean
   /** What the linker writes into it: variable and value. */
   readonly says?: Readonly<Record<string, string>>
@@ -34,7 +42,7 @@ export function stagingOf(version: string): string {
 }
 
 const CONTAINERD = 'github.com/containerd/containerd/v2'
-const CONTAINERD_2 = '2.4.2'
+const CONTAINERD_VERSION = '2.4.2'
 const SPIRE = 'github.com/spiffe/spire@v1.13.3'
 
 const SAYS = 'k8s.io/component-base/version'
@@ -82,16 +90,16 @@ export const PROGRAMS = {
     optional: true,
   },
   containerd: {
-    module: `${CONTAINERD}@v${CONTAINERD_2}`,
+    module: `${CONTAINERD}@v${CONTAINERD_VERSION}`,
     likeKubernetes: NEWEST,
     optional: true,
-    says: { [`${CONTAINERD}/version.Version`]: `v${CONTAINERD_2}` },
+    says: { [`${CONTAINERD}/version.Version`]: `v${CONTAINERD_VERSION}` },
   },
   shim: {
-    module: `${CONTAINERD}@v${CONTAINERD_2}`,
+    module: `${CONTAINERD}@v${CONTAINERD_VERSION}`,
     likeKubernetes: NEWEST,
     optional: true,
-    says: { [`${CONTAINERD}/version.Version`]: `v${CONTAINERD_2}` },
+    says: { [`${CONTAINERD}/version.Version`]: `v${CONTAINERD_VERSION}` },
   },
   'spire-agent': { module: SPIRE, optional: true },
   'spire-server': { module: SPIRE, optional: true },
@@ -119,7 +127,8 @@ export function programPath(name: ProgramName): string {
 
 /** Whether there is no cluster without it. */
 export function isNeeded(name: ProgramName): boolean {
-  return !(PROGRAMS[name] as Program).optional
+  const ofContainerd = name === 'containerd' || name === 'shim'
+  return ofContainerd ? CONTAINERD_2 : !(PROGRAMS[name] as Program).optional
 }
 
 /** What `npm run cluster-tools` has not brought yet. */

@@ -16,7 +16,8 @@ async function whyNoCluster(): Promise<string | undefined> {
   const lacking = notBuilt()
   if (lacking.length > 0) return `npm run cluster-tools has not made ${lacking.length} of its files`
   if (!existsSync('/usr/lib/cni/bridge')) return 'the plugins of containernetworking are not here'
-  const tools = ['containerd', 'runc', 'ip', 'nsenter', 'unshare', 'openssl']
+  // Containerd 2 is ours, its client the machine's.
+  const tools = ['containerd', 'ctr', 'runc', 'ip', 'nsenter', 'unshare', 'openssl']
   return missing(...tools) ?? (await whyNoPods())
 }
 
