@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict'
-import { createPrivateKey } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
+import { join } from 'node:path'
+import { test } from 'node:test'
 import { PLACE } from '../pod/podman.ts'
-import { svidsMessage } from '../support/protobuf.ts'
-import { type Agent, startAgent, svidOf } from '../support/workload-api.ts'
+import { type Asker, askAgent, asker, DRIVER } from './asking.ts'
 import type { Installation } from './installation.ts'
 import {
   deploymentOf,
@@ -18,47 +15,17 @@ import {
 } from './modules.ts'
 import { outsider } from './outsiders.ts'
 import { programPath } from './programs.ts'
-import { measured, noneIsLost, realWith, theInstallation } from './set-up.ts'
+import { measured, noneIsLost, theInstallation } from './set-up.ts'
+import { SOCKETS } from './spire-objects.ts'
+import { attested, LIFE_S, spiffe, startSpire, theSpire } from './spire-set-up.ts'
 import { until } from './until.ts'
 
-// Identities from the SPIFFE Workload API: a socket that a CSI driver mounts into each pod's sidecar. The agent is the
-// tests' own (gRPC's server), one socket for each account.
+// Identities from SPIRE: its server, its agent on the node, and a CSI driver that mounts the agent's socket into each
+// pod's sidecar. SPIRE finds out who asks from the kubelet; the entries are those of docs/spire.md.
 
 const USERS = 'mod-users-19.7.0'
 const NOTES = 'mod-notes-8.1.0'
 const TAGS = 'mod-tags-3.1.0'
-const CHAIN = [OKAPI, USERS, NOTES]
-const RENEWALS = Number(process.env['CLUSTER_RENEWALS'] ?? 3)
-const AGENTS = join(PLACE, 'agents')
-const DRIVER = 'csi.spiffe.io'
-
-const attested = realWith(['csi'])
-
-const agents = new Map<string, Agent>()
-after(async () => {
-  for (const agent of agents.values()) await agent.remove()
-})
-
-/** What an agent tells of a module: the certificate that the installation's CA has issued last. */
-function messageOf(installation: Installation, id: string): Buffer {
-  const read = (file: string) => readFileSync(join(installation.folderOf(id), file), 'utf8')
-  const pair = { privateKey: createPrivateKey(read('tls.key')) }
-  const leaf = { chainPem: read('tls.crt'), pair }
-  const uri = `spiffe://${TRUST_DOMAIN}/module/${id}`
-  return svidsMessage({ svids: [svidOf({ rootPem: read('ca.crt') }, leaf, uri)] })
-}
-
-/** An agent for the account of a module in a namespace, which gives the identity of one. */
-async function startAgentFor(installation: Installation, id: string, gives = id): Promise<Agent> {
-  const agent = await startAgent(messageOf(installation, gives))
-  agents.set(id, agent)
-  chmodSync(dirname(agent.socket), 0o755)
-  // Every user of the node may connect, as at SPIRE's agent; the mount decides who gets as far.
-  chmodSync(agent.socket, 0o777)
-  mkdirSync(join(AGENTS, NAMESPACE), { recursive: true })
-  symlinkSync(dirname(agent.socket), join(AGENTS, NAMESPACE, deploymentOf(id)))
-  return agent
-}
 
 /** The driver as that of SPIFFE is installed, and one process for the node. */
 async function startDriver({ cluster }: Installation): Promise<void> {
@@ -75,7 +42,7 @@ async function startDriver({ cluster }: Installation): Promise<void> {
   })
   const kubelet = join(PLACE, 'node1', 'kubelet')
   const sockets = [join(PLACE, 'csi.sock'), join(kubelet, 'plugins_registry', 'spiffe.sock')]
-  cluster.start('csi', programPath('csi'), 'node1', AGENTS, ...sockets)
+  cluster.start('csi', programPath('csi'), 'node1', SOCKETS, ...sockets)
   await until('the kubelet knows the driver', async () => {
     const { spec } = await cluster.get<{ spec: { drivers: readonly { name: string }[] | null } }>(
       'csinode',
@@ -85,93 +52,168 @@ async function startDriver({ cluster }: Installation): Promise<void> {
   })
 }
 
-const credentials = { from: 'spiffe', spiffe: { socket: 'agent.sock' } }
-
-/** The certificate that was issued last, to those that listen and to those that come. */
-function giveAgain(installation: Installation, id: string): void {
-  const agent = agents.get(id)!
-  agent.first = messageOf(installation, id)
-  agent.push(agent.first)
+function uriOf(id: string): string {
+  return `spiffe://${TRUST_DOMAIN}/module/${id}`
 }
 
-async function generations(installation: Installation): Promise<number[]> {
-  const found = await Promise.all(CHAIN.map((id) => installation.inUse(id)))
-  return found.map(({ generation }) => generation)
+/** What docs/spire.md tells a module's sidecar by. */
+function selectorsOf(id: string): readonly string[] {
+  return [`k8s:ns:${NAMESPACE}`, `k8s:sa:${deploymentOf(id)}`, 'k8s:container-name:okapi-sidecar']
 }
 
-test('modules move from Secrets to the Workload API, and no call is lost', attested, async () => {
-  const installation = theInstallation()
-  for (const id of CHAIN) await startAgentFor(installation, id)
-  await startDriver(installation)
-  // The namespace enforces `restricted`.
-  for (const id of [USERS, NOTES]) {
-    const said = await installation.callsWhile(OKAPI, NOTE, async () => {
-      await installation.install(id, { credentials })
-      await installation.ready(id)
-    })
-    noneIsLost(`${id} moved to the Workload API`, said)
-  }
-  await installation.install(OKAPI, { credentials })
-  await installation.ready(OKAPI)
-  await until('calls cross', async () => {
-    return (await installation.calls(OKAPI, NOTE, 1, 1)).wrong.length === 0
+/** How often each sidecar of a module was started again. */
+async function restartsOf(installation: Installation, id: string): Promise<readonly number[]> {
+  const pods = await installation.pods(id)
+  return pods.flatMap(({ status }) => {
+    return status.initContainerStatuses.map(({ restartCount }) => restartCount)
   })
-})
+}
+
+async function logOf(installation: Installation, id: string): Promise<string> {
+  const named = ['-l', `okapi-sidecar/product=${productOf(id)}`, '-c', 'okapi-sidecar']
+  return installation.kubectl('logs', ...named, '--tail=100')
+}
 
 test(
-  `agents give ${RENEWALS} new certificates while calls run, and none is lost`,
+  'modules move from Secrets to SPIRE below the same CA, and no call is lost',
   attested,
   async () => {
     const installation = theInstallation()
-    const said = await installation.callsWhile(OKAPI, NOTE, async () => {
-      for (let i = 0; i < RENEWALS; i++) {
-        const before = await generations(installation)
-        await installation.renew(CHAIN)
-        const given = performance.now()
-        for (const id of CHAIN) giveAgain(installation, id)
-        await until('all use them', async () => {
-          const now = await generations(installation)
-          return now.every((generation, at) => generation > before[at]!)
-        })
-        measured(`all used them after ${Math.round(performance.now() - given)} ms`)
-      }
+    const { cluster } = installation
+    const begun = performance.now()
+    const spire = await startSpire(cluster)
+    measured(`SPIRE was ready after ${((performance.now() - begun) / 1000).toFixed(0)} s`)
+    await startDriver(installation)
+    await spire.registerAsInDocs(LIFE_S)
+    for (const id of [USERS, NOTES]) {
+      const said = await installation.callsWhile(OKAPI, NOTE, async () => {
+        await installation.install(id, spiffe)
+        await installation.ready(id)
+      })
+      noneIsLost(`${id} moved to SPIRE`, said)
+    }
+    await installation.install(OKAPI, spiffe)
+    await installation.ready(OKAPI)
+    await until('calls cross', async () => {
+      return (await installation.calls(OKAPI, NOTE, 1, 1)).wrong.length === 0
     })
-    noneIsLost(`${RENEWALS} renewals by the Workload API`, said)
   },
 )
 
-test('while an agent is away and comes back no call is lost', attested, async () => {
-  const installation = theInstallation()
-  const agent = agents.get(USERS)!
-  const { generation } = await installation.inUse(USERS)
-  const said = await installation.callsWhile(OKAPI, NOTE, async () => {
-    agent.stop()
-    await installation.renew([USERS])
-    giveAgain(installation, USERS)
-    await agent.start()
-    chmodSync(agent.socket, 0o777)
-    await until('what it gives now is used', async () => {
-      return (await installation.inUse(USERS)).generation > generation
-    })
-  })
-  noneIsLost('an agent restarted', said)
-})
-
 test(
-  'an identity of another module is refused, and the right one is taken when it comes',
+  'the identity of another module is refused, and of two the right one is taken',
   attested,
   async () => {
     const installation = theInstallation()
-    const agent = await startAgentFor(installation, TAGS, USERS)
-    await installation.install(TAGS, { credentials })
+    await theSpire().register('wrong', uriOf(USERS), selectorsOf(TAGS), LIFE_S)
+    await installation.install(TAGS, spiffe)
     const wrong =
       /it is the certificate of mod-users-19\.7\.0, the configuration says mod-tags-3\.1\.0/
-    await until('it is refused', async () => {
-      const named = ['-l', `okapi-sidecar/product=${productOf(TAGS)}`, '-c', 'okapi-sidecar']
-      return wrong.test(await installation.kubectl('logs', ...named, '--tail=100'))
-    })
-    agent.first = messageOf(installation, TAGS)
+    await until('it is refused', async () => wrong.test(await logOf(installation, TAGS)))
+    await theSpire().register(TAGS, uriOf(TAGS), selectorsOf(TAGS), LIFE_S)
     await installation.ready(TAGS)
+    await until('calls cross', async () => {
+      return (await installation.calls(OKAPI, '/tags', 1, 1)).wrong.length === 0
+    })
+  },
+)
+
+test(
+  'without its entry a module keeps its certificate to the end, is refused then, and comes back',
+  attested,
+  async () => {
+    const installation = theInstallation()
+    const before = await restartsOf(installation, TAGS)
+    await theSpire().unregister('wrong')
+    await theSpire().unregister(TAGS)
+    await until('its sidecar says so', async () => {
+      return /PERMISSION_DENIED.*no identity issued/.test(await logOf(installation, TAGS))
+    })
+    const { notAfterMs } = await installation.inUse(TAGS)
+    const leftMs = notAfterMs - Date.now() - 5000
+    assert.ok(leftMs > 0, 'it was told before the end')
+    noneIsLost('the entry deleted', await installation.calls(OKAPI, '/tags', leftMs))
+    let refusal = ''
+    await until('it is refused', async () => {
+      const { calls, wrong } = await installation.calls(OKAPI, '/tags', 1, 1)
+      refusal = wrong[0] ?? ''
+      return wrong.length === calls
+    })
+    measured(`refused ${Math.round((Date.now() - notAfterMs) / 1000)} s after the end: ${refusal}`)
+    await theSpire().register(TAGS, uriOf(TAGS), selectorsOf(TAGS), LIFE_S)
+    const registered = performance.now()
+    await until('calls cross again', async () => {
+      return (await installation.calls(OKAPI, '/tags', 1, 1)).wrong.length === 0
+    })
+    measured(
+      `it was back ${Math.round((performance.now() - registered) / 1000)} s after it was registered`,
+    )
+    assert.deepEqual(await restartsOf(installation, TAGS), before)
+  },
+)
+
+test(
+  'SPIRE tells an identity by namespace, account and container, not by what a pod says of itself',
+  attested,
+  async () => {
+    const installation = theInstallation()
+    const { cluster } = installation
+    const stranger = 'strangers'
+    const right = { namespace: NAMESPACE, account: deploymentOf(USERS), container: 'okapi-sidecar' }
+    const labels = { 'okapi-sidecar/module': USERS }
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount' }
+    await cluster.apply(
+      namespace(stranger, 'restricted'),
+      { ...account, metadata: { name: right.account, namespace: stranger } },
+      { ...account, metadata: { name: 'labelled', namespace: NAMESPACE } },
+    )
+    const label = 'k8s:pod-label:okapi-sidecar-test/role'
+    const byLabel = [`k8s:ns:${NAMESPACE}`, 'k8s:sa:labelled', `${label}:good`]
+    await theSpire().register('labelled', uriOf('mod-labelled-1.0.0'), byLabel, LIFE_S)
+    const good = { namespace: NAMESPACE, account: 'labelled', container: 'any' }
+    const none = 'no identity issued'
+    const cases: Readonly<Record<string, [Asker, string]>> = {
+      // Who may make pods with its account in its namespace can be this module.
+      'the-same': [right, USERS],
+      'another-container': [{ ...right, container: 'mod-users' }, none],
+      'another-namespace': [{ ...right, namespace: stranger, labels }, none],
+      'another-account': [{ ...right, account: 'default', labels }, none],
+      'right-label': [
+        { ...good, labels: { 'okapi-sidecar-test/role': 'good' } },
+        'mod-labelled-1.0.0',
+      ],
+      'wrong-label': [{ ...good, labels: { 'okapi-sidecar-test/role': 'bad' } }, none],
+    }
+    const ask = (name: string) => {
+      const [{ namespace, container }] = cases[name]!
+      return askAgent(installation, namespace, name, container)
+    }
+    await cluster.apply(...Object.entries(cases).map(([name, [who]]) => asker(name, who)))
+    for (const [name, [{ namespace }]] of Object.entries(cases)) {
+      await cluster.must(
+        '-n',
+        namespace,
+        'wait',
+        '--for=condition=Ready',
+        `pod/${name}`,
+        '--timeout=180s',
+      )
+    }
+    await until('the agent knows the newest entry', async () => (await ask('right-label')) !== none)
+    for (const [name, [, given]] of Object.entries(cases))
+      assert.equal(await ask(name), given, name)
+    // Who may change labels chooses what is told by them alone, from one moment to the next.
+    await installation.kubectl(
+      'label',
+      'pod',
+      'wrong-label',
+      '--overwrite',
+      'okapi-sidecar-test/role=good',
+    )
+    await until('it is believed', async () => (await ask('wrong-label')) === 'mod-labelled-1.0.0')
+    for (const [name, [{ namespace }]] of Object.entries(cases)) {
+      await cluster.must('-n', namespace, 'delete', 'pod', name, '--wait=false')
+    }
   },
 )
 
@@ -188,7 +230,7 @@ test(
       console.log(JSON.stringify([
         fs.existsSync('/run/spiffe'),
         tried(() => fs.writeFileSync('/run/spiffe/x', '')),
-        tried(() => fs.unlinkSync('/run/spiffe/agent.sock')),
+        tried(() => fs.unlinkSync('/run/spiffe/spire-agent.sock')),
       ]))`
       return installation.script(pod!.metadata.name, container, script)
     }
@@ -202,7 +244,7 @@ test('`restricted` and `baseline` refuse a socket by hostPath', attested, async 
   for (const standard of ['restricted', 'baseline'] as const) {
     const name = `host-path-${standard}`
     await cluster.apply(namespace(name, standard))
-    const volumes = [{ name: 'agent', hostPath: { path: AGENTS } }]
+    const volumes = [{ name: 'agent', hostPath: { path: SOCKETS } }]
     const pod = outsider('outsider', name) as { spec: object }
     const { code, err } = await cluster.dryRun(
       JSON.stringify({ ...pod, spec: { ...pod.spec, volumes } }),

@@ -255,10 +255,11 @@ export class Installation {
     const { certificate, roots } = JSON.parse(
       await this.#fetched(id, 'http://127.0.0.1:9902/status.json'),
     )
-    const { generation, serial } = certificate
+    const { generation, serial, notAfterMs } = certificate
     return {
       generation,
       serial,
+      notAfterMs,
       roots: roots.map((root: { fingerprint: string }) => root.fingerprint),
     }
   }
@@ -293,6 +294,7 @@ interface InUse {
   readonly generation: number
   /** Hexadecimal. */
   readonly serial: string
+  readonly notAfterMs: number
   /** Fingerprints, SHA-256 in lower-case hex. */
   readonly roots: readonly string[]
 }

@@ -2,4 +2,5 @@
 import './enforcing.ts'
 import './approving.ts'
 import './attesting.ts'
+import './outliving.ts'
 import './post-rendering.ts'

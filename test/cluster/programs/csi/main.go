@@ -1,6 +1,5 @@
 // A CSI driver by which pods get the socket of a SPIFFE agent without a hostPath volume, as github.com/spiffe/spiffe-csi
-// is one. That mounts the one folder of an agent, which finds out who calls; here each account has a folder of its own
-// (FOLDER/NAMESPACE/ACCOUNT), for an agent that does not.
+// is one: every pod sees the one folder of the agent, which finds out who calls.
 package main
 
 import (
@@ -8,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"golang.org/x/sys/unix"
@@ -70,16 +68,11 @@ func (d *driver) NodePublishVolume(
 	if !asked.Readonly || asked.VolumeContext["csi.storage.k8s.io/ephemeral"] != "true" {
 		return nil, status.Error(codes.InvalidArgument, "the volume has to be ephemeral and readOnly")
 	}
-	namespace := asked.VolumeContext["csi.storage.k8s.io/pod.namespace"]
-	account := asked.VolumeContext["csi.storage.k8s.io/serviceAccount.name"]
-	if namespace == "" || account == "" {
-		return nil, status.Error(codes.InvalidArgument, "the driver has to be told of the pod")
-	}
-	folder, target := filepath.Join(d.folder, namespace, account), asked.TargetPath
+	target := asked.TargetPath
 	if err := os.MkdirAll(target, 0o755); err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
-	if err := unix.Mount(folder, target, "", unix.MS_BIND, ""); err != nil {
+	if err := unix.Mount(d.folder, target, "", unix.MS_BIND, ""); err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
 	const readOnly = unix.MS_BIND | unix.MS_REMOUNT | unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
