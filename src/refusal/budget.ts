@@ -26,16 +26,25 @@ export class Budget {
 
   /** Takes some, which may make debts: what was begun before cannot be undone. */
   charge(now: number, some = 1): void {
-    this.has(now)
+    this.#grow(now)
     this.#left -= some
   }
 
   /** Is one left? */
   has(now: number): boolean {
-    if (now > this.#at) {
-      this.earn((now - this.#at) * this.#perMs)
-      this.#at = now
-    }
+    this.#grow(now)
     return this.#left >= 1
+  }
+
+  /** Is it as if nothing had ever been spent? */
+  isWhole(now: number): boolean {
+    this.#grow(now)
+    return this.#left >= this.#most
+  }
+
+  #grow(now: number): void {
+    if (now <= this.#at) return
+    this.earn((now - this.#at) * this.#perMs)
+    this.#at = now
   }
 }

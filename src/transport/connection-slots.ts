@@ -13,6 +13,9 @@ export interface SlotLimits {
 /** One address, or one network, may have every fourth of the pending connections before its own are closed for it. */
 const SHARE_OF_ORIGIN = 4
 
+/** KeyUpdate messages that cost as much CPU as a handshake: 50 of them, of 27 bytes each. */
+const BYTES_OF_HANDSHAKE = 1350
+
 /** What becomes of a connection that is made room with. */
 export interface SlotEvents {
   /** A pending one was closed for a newer one. */
@@ -30,6 +33,7 @@ export class ConnectionSlot {
   served: ServedConnection | null = null
   readonly #socket: Socket
   readonly #slots: ConnectionSlots
+  readonly #payers: ((handshakes: number) => void)[] = []
   #whenSettled: (() => void) | undefined
 
   constructor(socket: Socket, slots: ConnectionSlots) {
@@ -51,6 +55,17 @@ export class ConnectionSlot {
   /** Calls back once, when it settles for the first time. */
   whenSettled(done: () => void): void {
     this.#whenSettled = done
+  }
+
+  /** Calls back for what it costs beyond its handshake, in handshakes. */
+  paidBy(payer: (handshakes: number) => void): void {
+    this.#payers.push(payer)
+  }
+
+  /** TLS had to read so many bytes that brought no data: its address and its identity pay for them. */
+  broughtNothing(bytes: number): void {
+    const handshakes = Math.floor(bytes / BYTES_OF_HANDSHAKE)
+    if (handshakes > 0) for (const pays of this.#payers) pays(handshakes)
   }
 
   /** Where it could not settle: has its caller used up its share, while there is room for others? */

@@ -6,7 +6,7 @@ import type { ConnectionSlot } from './connection-slots.ts'
 
 /** So many seconds' worth may come at once. */
 const AT_ONCE_SECONDS = 8
-/** So many are remembered at most; one without a handshake for `AT_ONCE_SECONDS` has all of its budget again. */
+/** So many are remembered at most; one without a handshake for `AT_ONCE_SECONDS` and without debts is forgotten. */
 const MOST_REMEMBERED = 4096
 /** A handshake with certificates larger than any CA writes costs by its size: one more for so many bytes. */
 const BYTES_OF_ONE = 8192
@@ -37,8 +37,9 @@ export class Budgets {
     kept.at = now
     this.#byName.delete(name)
     this.#byName.set(name, kept)
-    for (const [each, { at }] of this.#byName) {
-      if (now - at < AT_ONCE_SECONDS * 1000 && this.#byName.size <= MOST_REMEMBERED) break
+    for (const [each, { budget, at }] of this.#byName) {
+      const isWanted = now - at < AT_ONCE_SECONDS * 1000 || !budget.isWhole(now)
+      if (isWanted && this.#byName.size <= MOST_REMEMBERED) break
       this.#byName.delete(each)
     }
     return kept.budget
@@ -127,6 +128,7 @@ export class HandshakePace implements Ticking {
       for (const budget of budgets) budget.earn(1)
     }
     slot.whenSettled(giveBack)
+    slot.paidBy((handshakes) => this.#charge(origin, handshakes))
     if (this.#spend(budgets)) {
       // One that said nothing has cost nothing.
       socket.once('close', () => socket.bytesRead === 0 && giveBack())
@@ -141,9 +143,13 @@ export class HandshakePace implements Ticking {
 
   /** A handshake that took so many bytes of the peer is over, or broken off: the address pays for them. */
   weigh(bytes: number, { origin }: ConnectionSlot): void {
-    const { now } = this.#options.clock
     const more = Math.floor(bytes / BYTES_OF_ONE)
-    if (more > 0) for (const budget of this.#budgets(origin)) budget.charge(now, more)
+    if (more > 0) this.#charge(origin, more)
+  }
+
+  #charge(origin: CallerOrigin, handshakes: number): void {
+    const { now } = this.#options.clock
+    for (const budget of this.#budgets(origin)) budget.charge(now, handshakes)
   }
 
   tick(now: number): void {

@@ -9,7 +9,7 @@ import { type Authenticator, authenticate } from './authenticate.ts'
 import type { CoarseClock } from './clock.ts'
 import type { ConnectionSlot, SlotLimits } from './connection-slots.ts'
 import { Budgets, HandshakePace } from './handshake-pace.ts'
-import { Handshakes } from './handshakes.ts'
+import { below, Handshakes } from './handshakes.ts'
 import {
   BoundListener,
   type ListenEvents,
@@ -196,52 +196,57 @@ export function admit<I, R>(
 ): LivePeer<I, R> | null {
   const { authenticator, live, limits, clock, handshakeTimes } = admission
   const proven = authenticate(socket, 'client', authenticator)
-  if (isRefusal(proven)) return turnedAway(socket, proven, null, admission)
+  if (isRefusal(proven)) return turnedAway(socket, slot, proven, null, admission)
   try {
     if (live.acceptedFrom(proven.identity) >= limits.connectionsPerPeer) {
       const because = `${limits.connectionsPerPeer} connections of this peer are open already`
-      return tooMany(socket, because, 'connectionsPerPeer', proven.identity, admission)
+      return tooMany(socket, slot, because, 'connectionsPerPeer', proven.identity, admission)
     }
     const times = handshakeTimes?.(proven.identity) ?? 1
-    const budget = handshakes.of(live.keyOf(proven.identity), clock.now, times)
-    if (budget?.spend(clock.now) === false) {
+    const budget = () => handshakes.of(live.keyOf(proven.identity), clock.now, times)
+    slot.paidBy((more) => budget()?.charge(clock.now, more))
+    if (budget()?.spend(clock.now) === false) {
       const because = `this peer opens more than ${times * limits.handshakesPerSecond} connections per second`
-      return tooMany(socket, because, 'handshakesPerSecond', proven.identity, admission)
+      return tooMany(socket, slot, because, 'handshakesPerSecond', proven.identity, admission)
     }
     slot.caller = live.keyOf(proven.identity)
     if (slot.settle()) return live.add(socket, proven)
     if (slot.overShare) {
       const because = `this peer has ${slot.ofCaller} connections open, which is its share of ${limits.connections} (limits.connections)`
-      return tooMany(socket, because, 'connections', proven.identity, admission)
+      return tooMany(socket, slot, because, 'connections', proven.identity, admission)
     }
     admission.events?.dropped?.()
     socket.destroy()
     return null
   } catch (error) {
     const because = `no record could be made of the peer: ${String(error)}`
-    return turnedAway(socket, refuse('untrusted-certificate', because), null, admission)
+    return turnedAway(socket, slot, refuse('untrusted-certificate', because), null, admission)
   }
 }
 
 function tooMany<I, R>(
   socket: TLSSocket,
+  slot: ConnectionSlot,
   because: string,
   limit: Limit,
   identity: I,
   admission: Admission<I, R>,
 ): null {
-  return turnedAway(socket, refuse('too-many', because, { limit }), identity, admission)
+  return turnedAway(socket, slot, refuse('too-many', because, { limit }), identity, admission)
 }
 
 function turnedAway<I, R>(
   socket: TLSSocket,
+  slot: ConnectionSlot,
   refusal: Refusal,
   identity: I | null,
   { clock, events }: Admission<I, R>,
 ): null {
   const { remoteAddress, remotePort } = socket
   const requestId = randomUUID()
-  turnAway(socket, refusal, { proven: identity !== null, requestId }, clock)
+  const carrying = below(socket)
+  const carried = carrying === null ? undefined : { below: carrying, slot }
+  turnAway(socket, refusal, { proven: identity !== null, requestId }, clock, carried)
   events?.turnedAway?.({ refusal, requestId, remoteAddress, remotePort, identity })
   return null
 }

@@ -33,7 +33,8 @@ export class RecordOverhead {
   readonly #decrypted: Decrypted
   /** What the data that came explains. */
   #explained = 0
-  #before = 0
+  readonly #first: number
+  #before: number
   #level = 0
   #at: number
 
@@ -41,8 +42,14 @@ export class RecordOverhead {
   constructor(below: Underlying | null, decrypted: Decrypted, now: number) {
     this.#below = below
     this.#decrypted = decrypted
-    this.#before = below?.bytesRead ?? 0
+    this.#first = below?.bytesRead ?? 0
+    this.#before = this.#first
     this.#at = now
+  }
+
+  /** Bytes that brought no data, since the beginning. */
+  get bytes(): number {
+    return this.#below === null ? 0 : Math.max(0, this.#unexplained(this.#below) - this.#first)
   }
 
   /** A record brought so many bytes. */
@@ -56,11 +63,15 @@ export class RecordOverhead {
     const passed = now - this.#at
     if (below === null || perSecond === 0 || passed < EVERY_MS) return false
     this.#at = now
-    // A paused connection holds more than one read: that is data, which has not been heard yet.
-    const unexplained = below.bytesRead - this.#explained - this.#decrypted.readableLength
+    const unexplained = this.#unexplained(below)
     const more = unexplained - this.#before - (perSecond * passed) / 1000
     this.#before = unexplained
     this.#level = Math.max(0, this.#level + more)
     return this.#level > SLACK_BYTES
+  }
+
+  /** A paused connection holds more than one read: that is data, which has not been heard yet. */
+  #unexplained({ bytesRead }: Underlying): number {
+    return bytesRead - this.#explained - this.#decrypted.readableLength
   }
 }

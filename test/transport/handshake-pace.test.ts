@@ -174,6 +174,14 @@ test('a budget grows with time, is not forgotten early, and there are not many o
   t.is(new Budgets(0).of('a', 0), null)
 })
 
+test('debts are not forgotten before they are paid', (t) => {
+  const budgets = new Budgets(2)
+  budgets.of('a', 0)?.charge(0, 116)
+  t.true(budgets.of('b', 49_000)?.has(49_000))
+  t.false(budgets.of('a', 49_000)?.spend(49_000))
+  t.true(budgets.of('a', 51_000)?.spend(51_000))
+})
+
 /** Handshakes that come to nothing: how many of those that come at once from each address may begin. */
 function begun(addresses: readonly string[], each: number): number[] {
   const clock = new CoarseClock()

@@ -81,6 +81,11 @@ export class Downstream<N> implements DownstreamStream {
     return this.bufferedBytes + inSocket + (exchange.upstream?.bufferedBytes ?? 0)
   }
 
+  /** Bytes below TLS that brought no data. */
+  get overheadBytes(): number {
+    return this.#overhead?.bytes ?? 0
+  }
+
   /** Gives up what is held: there is no memory for it. */
   shed(): void {
     const { open, answered } = this.exchange
