@@ -12,6 +12,7 @@ import type { WireSettings } from '../wire/face.ts'
 import { Downstream } from '../wire/h1/downstream.ts'
 import { ALPN_LINK } from '../wire/link/frames.ts'
 import type { LinkEvents } from '../wire/link/link-stream.ts'
+import { CallerTurns } from '../wire/link/refusal-turns.ts'
 import { ServingLink, type UnreadAnswers } from '../wire/link/serving-link.ts'
 
 /** A connection that is accepted while the listeners close was waiting there, and is about to ask. */
@@ -40,6 +41,7 @@ export class Connections {
   readonly #bySocket = new WeakMap<Socket, Connection>()
   readonly #byListener = new Map<Direction, number>()
   readonly #shares: Shares
+  readonly #turns = new WeakMap<Share, CallerTurns>()
   readonly #load: UnreadAnswers
   /** Null: everything listens, and every connection is served. */
   #early: Map<Socket, Early> | null = new Map()
@@ -91,13 +93,14 @@ export class Connections {
       socket.destroy()
       return this.#shares.left(first.share)
     }
-    const { direction, share } = first
+    const { direction, share, slot } = first
     const way = WAY[direction]
     const same = this.#byWay[way]
     const closed = (connection: Connection) => {
       this.#live.delete(connection)
       same.delete(connection)
       this.#shares.left(share)
+      slot?.broughtNothing(connection.overheadBytes)
       this.#byListener.set(direction, this.open(direction) - 1)
       if (same.size === 0) this.#empty[way]?.()
     }
@@ -132,7 +135,9 @@ export class Connections {
     closed: (link: ServingLink<RequestContext>) => void,
   ): ServingLink<RequestContext> {
     const told = { context, handler: this.#handler, below: below(socket), closed }
-    const serving = { ...told, load: this.#load, own: share }
+    const turns = this.#turns.get(share) ?? new CallerTurns()
+    this.#turns.set(share, turns)
+    const serving = { ...told, load: this.#load, own: share, turns }
     return new ServingLink(socket, callerName, this.#settings, this.#linkEvents, serving)
   }
 

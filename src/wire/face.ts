@@ -138,7 +138,8 @@ export interface RefusedRequest {
 
 /** When a request is refused: at once, or in its turn. */
 export interface RefusalTiming {
-  refuse(x: RefusedRequest, refusal: Refusal): void
+  /** False: it is to be refused now. True: it is refused later, and what comes of its body is dropped. */
+  waits(x: RefusedRequest, refusal: Refusal): boolean
 }
 
 /** What every connection of this process is told once. */

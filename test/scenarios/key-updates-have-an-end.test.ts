@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { ALPN_LINK } from '../../src/wire/link/frames.ts'
-import { limitHits } from '../support/scenario/metrics.ts'
+import { limitHits, until } from '../support/scenario/metrics.ts'
 import { ID, Installation, OK } from '../support/scenario.ts'
 import { Client } from '../transport/openssl.ts'
 
@@ -13,18 +13,19 @@ let installation: Installation
 
 test.before(async () => {
   // Thousands of commands one after another: on a busy machine that is longer than a connection may be idle.
-  const limits = { recordOverheadBytesPerSecond: 1, idleMs: 3_600_000 }
+  const limits = { recordOverheadBytesPerSecond: 1, idleMs: 3_600_000, handshakesPerSecond: 2 }
   installation = await Installation.open({ modules: [ID.tags], more: { [ID.okapi]: { limits } } })
   installation.okapi.reply = OK
 })
 test.after.always(() => installation?.close())
 
-/** `openssl s_client` as mod-tags. */
-async function client(alpn: string): Promise<Client> {
-  const folder = await installation.place.certificate(ID.tags)
+/** `openssl s_client` as this module, at an address of its own. */
+async function client(alpn: string, id: string, address: string): Promise<Client> {
+  const folder = await installation.place.certificate(id)
   const shown = ['-key', join(folder, 'tls.key'), '-cert', join(folder, 'tls.crt')]
   const port = installation.sidecar(ID.okapi).port('ingress')
-  const it = new Client(['-connect', `127.0.0.1:${port}`, '-alpn', alpn, '-crlf', ...shown])
+  const way = ['-connect', `127.0.0.1:${port}`, '-bind', `${address}:0`]
+  const it = new Client([...way, '-alpn', alpn, '-crlf', ...shown])
   await it.says(/Verify return code/)
   return it
 }
@@ -50,7 +51,7 @@ const hits = () => limitHits(installation.sidecar(ID.okapi), 'recordOverheadByte
 
 test.serial('HTTP/1.1: a few are as good as none, a flood ends the connection', async (t) => {
   const before = await hits()
-  const it = await client('http/1.1')
+  const it = await client('http/1.1', ID.tags, '127.0.0.2')
   for (let i = 0; i < 20; i++) t.true(await keyUpdate(it))
   it.type(`GET /tags HTTP/1.1\nHost: x\n${T}\n\n`)
   await it.says(/HTTP\/1\.1 200 OK/)
@@ -62,9 +63,17 @@ test.serial('HTTP/1.1: a few are as good as none, a flood ends the connection', 
   t.is(line?.caller, ID.tags)
 })
 
+test.serial('a flood costs its address as many handshakes as its messages took time', async (t) => {
+  const waited = () => limitHits(installation.sidecar(ID.okapi), 'handshakesPerSecond')
+  t.is(await waited(), 0)
+  const next = client('http/1.1', ID.notes, '127.0.0.2')
+  await until(async () => (await waited()) === 1)
+  t.regex((await next).output, /no peer certificate available/)
+})
+
 test.serial('a link: a flood ends it', async (t) => {
   const before = await hits()
-  const it = await client(ALPN_LINK)
+  const it = await client(ALPN_LINK, ID.notes, '127.0.0.3')
   await flood(it)
   t.is(await hits(), before + 1)
   const [line] = await installation.sidecar(ID.okapi).say(({ msg }) => msg === 'link ended')

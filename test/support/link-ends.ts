@@ -2,6 +2,7 @@ import type { WireLimits } from '../../src/wire/face.ts'
 import type { KnownAddresses } from '../../src/wire/known-addresses.ts'
 import { LinkPool } from '../../src/wire/link/link-pool.ts'
 import type { DialLink } from '../../src/wire/link/link-slot.ts'
+import { CallerTurns } from '../../src/wire/link/refusal-turns.ts'
 import { ServingLink, type UnreadAnswers } from '../../src/wire/link/serving-link.ts'
 import type { Underlying } from '../../src/wire/record-overhead.ts'
 import {
@@ -42,6 +43,7 @@ export function servingEnd(
   load: UnreadAnswers = loadOf(10_000),
   own: UnreadAnswers = loadOf(10_000),
   below: Underlying | null = null,
+  turns = new CallerTurns(),
 ): ServingEnd {
   const clock = { now: 1000 }
   const socket = new MemorySocket()
@@ -49,7 +51,7 @@ export function servingEnd(
   const handler = new PlainHandler(upstream.pool)
   const endings: string[] = []
   const events = { ended: (ending: string) => endings.push(ending) }
-  const serving = { context: () => null, handler, load, own, below, closed: () => {} }
+  const serving = { context: () => null, handler, load, own, turns, below, closed: () => {} }
   const limitHits: string[] = []
   const limitHit = (limit: string) => limitHits.push(limit)
   const settings = { ...settingsWith(limits, clock), limitHit }

@@ -7,6 +7,7 @@ import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
 import { LinkPool } from '../../src/wire/link/link-pool.ts'
 import type { DialLink } from '../../src/wire/link/link-slot.ts'
+import { CallerTurns } from '../../src/wire/link/refusal-turns.ts'
 import { ServingLink } from '../../src/wire/link/serving-link.ts'
 import { dialTo, type Ended, LIMITS, type Relay, type RelayOptions, relayHandler } from './relay.ts'
 
@@ -55,6 +56,7 @@ export async function startLinkRelay(
     handler: relayHandler(pool, served),
     load: { held: 0, mostHeld: 10_000 },
     own: { held: 0, mostHeld: 10_000 },
+    turns: new CallerTurns(),
     below: null,
     closed: () => {},
   }

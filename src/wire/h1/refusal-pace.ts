@@ -8,9 +8,9 @@ const AT_ONCE_SECONDS = 0.1
 /** Between two looks at those that wait. */
 const LOOK_MS = 5
 
-/** A refusal that waits to be said: it holds the place of the stream to an upstream. */
+/** A refusal that waits to be said: it holds the place of the stream to an upstream. A body goes nowhere. */
 class WaitingRefusal implements UpstreamStream {
-  readonly blocked = true
+  readonly blocked = false
   readonly bufferedBytes = 0
   /** The caller went away meanwhile. */
   left = false
@@ -60,16 +60,16 @@ export class RefusalPace implements RefusalTiming {
     this.#waits = waits
   }
 
-  /** Refuses, now or in its turn. The request is whole, and its connection stays. */
-  refuse(x: RefusedRequest, refusal: Refusal): void {
+  waits(x: RefusedRequest, refusal: Refusal): boolean {
     const budget = this.#budget
-    if (budget === null) return x.refuse(refusal)
-    if (this.#waiting.length === 0 && budget.spend(x.judgedAt)) return x.refuse(refusal)
+    if (budget === null) return false
+    if (this.#waiting.length === 0 && budget.spend(x.judgedAt)) return false
     this.#waits()
     const waiting = new WaitingRefusal(x, refusal)
     x.upstream = waiting
     this.#waiting.push(waiting)
     this.#timer ??= setTimeout(() => this.#look(), LOOK_MS).unref()
+    return true
   }
 
   #look(): void {

@@ -215,16 +215,12 @@ export class RequestReader<N> {
       if (this.#body.done) x.connect()
       return
     }
-    if (!this.#body.done) {
-      // A caller that waits for a 100 may send the body or not: what comes next cannot be known.
-      if (expects) x.keepAlive = false
-      else if (x.keepAlive) this.#discard.begin()
-    }
-    if (refusal.status === 400) x.keepAlive = false
-    const { refusals } = this.#settings
-    // Only as long as there is nothing else to read or to close.
-    if (refusals !== undefined && this.#body.done && x.keepAlive) refusals.refuse(x, refusal)
-    else x.refuse(refusal)
+    // A caller that waits for a 100 may send the body or not: what comes next cannot be known.
+    if (refusal.status === 400 || (expects && !this.#body.done)) x.keepAlive = false
+    // One that closes its connection does not come again at once.
+    if (x.keepAlive && this.#settings.refusals?.waits(x, refusal) === true) return
+    if (x.keepAlive && !this.#body.done) this.#discard.begin()
+    x.refuse(refusal)
   }
 
   #throwAway(bytes: Buffer, i: number): number {

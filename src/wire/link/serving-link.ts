@@ -5,11 +5,11 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange, RequestHandler } from '../exchange.ts'
 import type { WireSettings } from '../face.ts'
-import { thisTurn } from '../h1/caller-end.ts'
 import { FLOODED, RecordOverhead, type Underlying } from '../record-overhead.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
 import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-stream.ts'
+import { type CallerTurns, RefusedInTurn } from './refusal-turns.ts'
 import { ServingStream } from './serving-stream.ts'
 import { SpareStreams } from './spare-streams.ts'
 
@@ -20,10 +20,8 @@ const CANCELS_PER_SECOND = 128
 const GRACE_MS = 2000
 /** Where memory is short, a stream that has not taken so much reads too slowly. */
 const MOST_UNREAD_BYTES = 1_048_576
-/** Refused requests that take no time but ours: so many of one link in one turn of the event loop. */
-const MOST_REFUSED_A_TURN = 8
-/** The same of those that are refused because there is no CPU left (limits.turnMs). */
-const MOST_SHED_A_TURN = 512
+/** So many of one link in one turn of the event loop. */
+const MOST_IN_TURN = { refused: 8, shed: 512 }
 
 const NOTHING = Buffer.alloc(0)
 
@@ -43,6 +41,8 @@ export interface LinkServing<N> {
   readonly load: UnreadAnswers
   /** The same one for all links of this caller. */
   readonly own: UnreadAnswers
+  /** The same, for what is refused to this caller. */
+  readonly turns: CallerTurns
   /** What carries TLS; null where there is none. */
   readonly below: Underlying | null
   readonly closed: (link: ServingLink<N>) => void
@@ -58,9 +58,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   #leftAt = 0
   /** Frames of one read that wait for the next turn. */
   #aside: Buffer = NOTHING
-  #turn = 0
-  #refusedInTurn = 0
-  #shedInTurn = 0
+  readonly #refused = new RefusedInTurn(MOST_IN_TURN)
   readonly #turnEnds = () => {
     const aside = this.#aside
     this.#aside = NOTHING
@@ -96,8 +94,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
 
   /** A read holds a thousand requests that are refused at once: others have their turn in between. */
   get hadItsTurn(): boolean {
-    if (this.#turn !== thisTurn()) return false
-    return this.#refusedInTurn >= MOST_REFUSED_A_TURN || this.#shedInTurn >= MOST_SHED_A_TURN
+    return this.#refused.isFull || this.#serving.turns.isFull
   }
 
   /** All bytes held for this caller, what waits at its upstreams included. */
@@ -105,6 +102,11 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     let bytes = this.bufferedBytes
     for (const stream of this.streams.all()) bytes += stream.upstreamBytes
     return bytes
+  }
+
+  /** Bytes below TLS that brought no data. */
+  get overheadBytes(): number {
+    return this.#overhead.bytes
   }
 
   /** Gives up so many bytes of what is held: there is no memory for it. */
@@ -251,28 +253,19 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     if (next === length || this.ended) return
     this.#aside = bytes.subarray(next)
     this.socket.pause()
-    setImmediate(this.#turnEnds)
+    this.#serving.turns.wait(this.#turnEnds)
   }
 
   /** An exchange was over when it had just begun. */
   #refusedNow(refused: Refusal | null): void {
     if (refused?.limit === 'turnMs') return this.#shed()
-    this.#beginTurn()
-    this.#refusedInTurn++
+    this.#refused.refused()
+    this.#serving.turns.refused()
   }
 
-  /** Where there is no CPU left those that are refused have to be told at once. */
   #shed(): void {
-    this.#beginTurn()
-    this.#shedInTurn++
-  }
-
-  #beginTurn(): void {
-    const turn = thisTurn()
-    if (turn === this.#turn) return
-    this.#turn = turn
-    this.#refusedInTurn = 0
-    this.#shedInTurn = 0
+    this.#refused.shed()
+    this.#serving.turns.shed()
   }
 
   /** What has been answered is held until the answer has left, which is not reported: the clock asks too. */

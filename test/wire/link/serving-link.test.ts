@@ -1,6 +1,7 @@
 import test from 'ava'
 import { refuse } from '../../../src/refusal/refusal.ts'
 import { FLAG, MOST_EXCHANGES, RESET, WINDOW_BYTES } from '../../../src/wire/link/frames.ts'
+import { CallerTurns } from '../../../src/wire/link/refusal-turns.ts'
 import { loadOf, type ServingEnd, servingEnd } from '../../support/link-ends.ts'
 import {
   answerOf,
@@ -498,6 +499,34 @@ test('of those that are refused unread one link has so many a turn, and none is 
   await until(() => it.frames.length === ids.length)
   t.true(most <= 1100, `${most} in one turn`)
   t.deepEqual(it.endings, [])
+})
+
+test('of all links of one caller so many are refused in a turn, each in its turn', async (t) => {
+  const turns = new CallerTurns()
+  const links = Array.from({ length: 20 }, () =>
+    servingEnd({}, loadOf(10_000), loadOf(10_000), null, turns),
+  )
+  for (const { handler } of links) handler.judge = () => NO
+  const ids = Array.from({ length: 40 }, (_, i) => i + 1)
+  const refused = () => links.map(({ handler }) => handler.heads.length)
+  const all = () => refused().reduce((sum, each) => sum + each)
+  let [most, before, apart] = [0, 0, 0]
+  const count = () => {
+    most = Math.max(most, all() - before)
+    before = all()
+    apart = Math.max(apart, Math.max(...refused()) - Math.min(...refused()))
+    if (before < 800) setImmediate(count)
+  }
+  setImmediate(count)
+  await Promise.all(links.map((it) => it.send(...ids.map((id) => get(id, '/no')))))
+  await until(() => all() === 800)
+  t.true(most <= 40, `${most} in one turn`)
+  t.true(apart <= 16, `${apart} more of one than of another`)
+  for (const it of links) {
+    await it.send()
+    for (const id of ids) t.regex(answerOf(it.frames, id), /^HTTP\/1\.1 403 /)
+    t.deepEqual(it.endings, [])
+  }
 })
 
 test('a link that is not read for a while is not taken for one that brings no data', async (t) => {
