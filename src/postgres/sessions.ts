@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import type { Limit } from '../refusal/limits.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
-import type { Dialling } from '../transport/dial-options.ts'
 import type { OpenedNamed } from '../transport/named-connector.ts'
+import { Beginning } from './beginning.ts'
 import { CancelKeys, passCancel } from './cancel-requests.ts'
 import { errorResponse } from './errors.ts'
 import { shown } from './quoted.ts'
@@ -53,13 +53,14 @@ export interface DatabaseOptions {
   }
   readonly clock: CoarseClock
   readonly events: DatabaseEvents
-  /** Sessions of all listeners together. */
-  readonly places: { taken: number }
+  /** Sessions of all listeners together, and cancel requests that are on their way to the server. */
+  readonly places: { taken: number; cancelling: number }
 }
 
 /** A client that was refused is waited for no longer than this, to read why. */
 const FAREWELL_MS = 2000
 const NO_ENCRYPTION = 'N'
+const OF_SESSIONS = { limit: 'databaseSessions' } as const
 
 /** Everything that is open behind one listener. */
 export class DatabaseSessions implements Ticking {
@@ -170,8 +171,7 @@ export class DatabaseSessions implements Ticking {
     }
     if (places.taken >= limits.databaseSessions) {
       const because = `${places.taken} database sessions are open (limits.databaseSessions)`
-      const refusal = refuse('overloaded', because, { limit: 'databaseSessions' })
-      return this.#turnAway(beginning, facts, refusal)
+      return this.#turnAway(beginning, facts, refuse('overloaded', because, OF_SESSIONS))
     }
     if (judgement !== undefined) this.#options.events.wouldDeny(facts, judgement.refusal)
     places.taken++
@@ -232,25 +232,36 @@ export class DatabaseSessions implements Ticking {
 
   /** As PostgreSQL: no answer, and the connection is closed when the request has been taken. */
   #cancel(beginning: Beginning, { processId, key, packet }: CancelRequest, peer: string): void {
-    const { connector, events, limits } = this.#options
+    const { connector, events, limits, places } = this.#options
     const place = this.#keys.find(processId, key)
     if (place === undefined) {
       const because = `a cancel request for process ${processId} has no key of a session of this listener`
-      events.refused({ peer }, refuse('unknown-session', because))
-      return this.#close(beginning)
+      return this.#refuse(beginning, { peer }, refuse('unknown-session', because))
     }
+    // Each is a connection to the server, and its client need not wait for it.
+    if (places.cancelling >= limits.databaseSessions) {
+      const because = `${places.cancelling} cancel requests are on their way (limits.databaseSessions)`
+      return this.#refuse(beginning, { peer }, refuse('overloaded', because, OF_SESSIONS))
+    }
+    places.cancelling++
     beginning.deadline = Number.POSITIVE_INFINITY
     // A client that does not wait is served all the same: it has asked.
     passCancel({ connector, place, packet, mostMs: limits.handshakeMs }, (refusal) => {
+      places.cancelling--
       if (refusal !== null) events.refused({ peer }, refusal)
       this.#close(beginning)
     })
   }
 
   #turnAway(beginning: Beginning, facts: SessionFacts, refusal: Refusal): void {
+    beginning.client.write(errorResponse(refusal))
+    this.#refuse(beginning, facts, refusal)
+  }
+
+  /** Without a word. */
+  #refuse(beginning: Beginning, facts: SessionFacts, refusal: Refusal): void {
     if (refusal.limit !== undefined) this.#options.events.limitHit(refusal.limit)
     this.#options.events.refused(facts, refusal)
-    beginning.client.write(errorResponse(refusal))
     this.#close(beginning)
   }
 
@@ -264,20 +275,6 @@ export class DatabaseSessions implements Ticking {
 
   #whenEmpty(): void {
     if (this.#live.size === 0 && this.#begun.size === 0) this.#empty?.()
-  }
-}
-
-/** A client that has no session yet. */
-class Beginning {
-  readonly client: Socket
-  deadline: number
-  dialling: Dialling | undefined
-  /** It was told why there is no session. */
-  over = false
-
-  constructor(client: Socket, deadline: number) {
-    this.client = client
-    this.deadline = deadline
   }
 }
 

@@ -72,21 +72,18 @@ test.serial('one whose body comes later waits as well, and its connection goes o
   }
 })
 
-test.serial(
-  'one whose body never comes is refused all the same',
-  async (t) => {
-    const before = await waited()
-    const talks = open(2)
-    for (const talk of talks) {
-      talk.send(request('POST /_/proxy/modules', [T, 'Content-Length: 100']))
-      talk.send('x')
-    }
-    await until(async () => (await waited()) >= before + 1)
-    const said = await Promise.all(talks.map((talk) => talk.next()))
-    t.deepEqual(said.map(verdictOf), ['403 admin-route', '403 admin-route'])
-    for (const talk of talks) talk.close()
-  },
-)
+test.serial('one whose body never comes is refused all the same', async (t) => {
+  const before = await waited()
+  const talks = open(2)
+  for (const talk of talks) {
+    talk.send(request('POST /_/proxy/modules', [T, 'Content-Length: 100']))
+    talk.send('x')
+  }
+  await until(async () => (await waited()) >= before + 1)
+  const said = await Promise.all(talks.map((talk) => talk.next()))
+  t.deepEqual(said.map(verdictOf), ['403 admin-route', '403 admin-route'])
+  for (const talk of talks) talk.close()
+})
 
 test.serial('a caller that goes away while its refusal waits leaves nothing behind', async (t) => {
   const before = await waited()

@@ -52,13 +52,18 @@ export class RecordedDatabase {
   readonly refusals: Refusal[] = []
   readonly wouldDeny: Refusal[] = []
   readonly sessions: DatabaseSessions
+  /** Cancel requests are not taken: their connections stay. */
+  holdsCancels = false
   readonly #clock = new CoarseClock()
   readonly #server: Server
   readonly #listener: Server
   readonly #accepted = new Map<number, Socket>()
   #key = 0
 
-  static async start(rules: DatabaseRules): Promise<RecordedDatabase> {
+  static async start(
+    rules: DatabaseRules,
+    databaseSessions = LIMITS.databaseSessions,
+  ): Promise<RecordedDatabase> {
     const ca = await makeCa(undefined, 'root1')
     const { keyPem: key, chainPem: cert } = await ca.issue({
       ip: ['127.0.0.1'],
@@ -74,12 +79,16 @@ export class RecordedDatabase {
       })
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
-    const database = new RecordedDatabase(rules, ca.certPem, server)
+    const database = new RecordedDatabase({ rules, databaseSessions }, ca.certPem, server)
     await once(database.#listener, 'listening')
     return database
   }
 
-  private constructor(rules: DatabaseRules, ca: string, server: Server) {
+  private constructor(
+    { rules, databaseSessions }: { rules: DatabaseRules; databaseSessions: number },
+    ca: string,
+    server: Server,
+  ) {
     this.#server = server
     const { port } = server.address() as AddressInfo
     const context = namedServerContext({ ca: [ca], crl: [] }, undefined)
@@ -94,9 +103,9 @@ export class RecordedDatabase {
         connectMs: LIMITS.handshakeMs,
         handshakeMs: LIMITS.handshakeMs,
       }),
-      limits: LIMITS,
+      limits: { ...LIMITS, databaseSessions },
       clock: this.#clock,
-      places: { taken: 0 },
+      places: { taken: 0, cancelling: 0 },
       events: {
         connected: () => {},
         loggedIn: () => {},
@@ -135,7 +144,10 @@ export class RecordedDatabase {
       }
       login = part.length
       // A cancel request is taken without a word.
-      if (part.readUInt32BE(4) === 80877102) return void socket.end()
+      if (part.readUInt32BE(4) === 80877102) {
+        if (!this.holdsCancels) socket.end()
+        return
+      }
       const user = /user\0([^\0]*)\0/.exec(part.toString('latin1'))?.[1] ?? ''
       const key = Buffer.alloc(4)
       key.writeUInt32BE(++this.#key)
@@ -159,6 +171,16 @@ export class RecordedDatabase {
     socket.on('error', () => socket.destroy())
     socket.write(startupPacket(parameters))
     await once(socket, 'data')
+  }
+
+  /** Sends a packet, and is gone when it has left. */
+  async leave(packet: Buffer): Promise<void> {
+    const { port } = this.#listener.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => socket.destroy())
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    socket.end(packet, () => socket.destroy())
+    await closed
   }
 
   /**

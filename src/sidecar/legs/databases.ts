@@ -1,7 +1,11 @@
 import type { DatabaseSettings } from '../../config/database.ts'
 import { ServerConnector } from '../../postgres/server-connection.ts'
 import type { DatabaseSession } from '../../postgres/session.ts'
-import { type DatabaseEvents, DatabaseSessions } from '../../postgres/sessions.ts'
+import {
+  type DatabaseEvents,
+  type DatabaseOptions,
+  DatabaseSessions,
+} from '../../postgres/sessions.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Ticking } from '../../transport/clock.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
@@ -30,7 +34,7 @@ export class Databases implements Ticking {
   async open(): Promise<BoundAddresses> {
     const { config, listeners, clock, credentials } = this.#options
     if (config.postgres.length === 0) return {}
-    const places = { taken: 0 }
+    const places = { taken: 0, cancelling: 0 }
     const bound: string[] = []
     for (const settings of config.postgres) {
       const leg = new DatabaseLeg(settings, this.#options, places)
@@ -82,7 +86,7 @@ class DatabaseLeg {
   readonly #trusted: NamedServers
   readonly #server: string
 
-  constructor(settings: DatabaseSettings, options: LegOptions, places: { taken: number }) {
+  constructor(settings: DatabaseSettings, options: LegOptions, places: DatabaseOptions['places']) {
     const { config, clock, descriptors, names, metrics } = options
     const { connectMs, handshakeMs } = config.limits
     this.#options = options
