@@ -162,10 +162,13 @@ export class Verification {
   }
 
   #tellGap(chain: Counted, { seq, fields }: ReadEntry, where: Where): void {
-    const [lost, since] = [Number(fields['lost'] ?? 0), String(fields['since'] ?? '')]
+    const [lost, refused] = [Number(fields['lost'] ?? 0), Number(fields['refused'] ?? 0)]
     chain.lost += lost
-    const message = `entry ${seq} says that ${lost} entries could not be written since ${since}`
-    this.#warn(message, where)
+    const what = `${lost} entries are missing, ${refused} exchanges were refused`
+    this.#warn(
+      `entry ${seq} says that nothing could be written since ${fields['since']}: ${what}`,
+      where,
+    )
   }
 
   /**

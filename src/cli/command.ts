@@ -1,4 +1,5 @@
-import { errorCode, Fault } from '../fault.ts'
+import { nearest } from '../fault/nearest.ts'
+import { errorCode, Fault, fault } from '../fault.ts'
 import { tell } from './terminal.ts'
 import { mistyped } from './verb.ts'
 import { usage, VERBS } from './verbs.ts'
@@ -29,7 +30,23 @@ async function dispatch([verb, ...rest]: readonly string[]): Promise<number> {
   if (entry === undefined) throw unknown(verb)
   const { usage: text, run } = await entry.load()
   if (rest.includes('--help') || rest.includes('-h')) return say(text)
-  return run(rest, VERBS)
+  try {
+    return await run(rest, VERBS)
+  } catch (error) {
+    throw errorCode(error)?.startsWith('ERR_PARSE_ARGS') ? misused(verb, text, error) : error
+  }
+}
+
+/** Node's own words for options, in one line, and the option that was meant. */
+function misused(verb: string, text: string, error: unknown): Fault {
+  const [said = ''] = error instanceof Error ? error.message.split('. ') : []
+  const option = /^Unknown option '(--?[\w-]+)'/.exec(said)?.[1]
+  const near =
+    option === undefined ? undefined : nearest(option, text.match(/--[a-z][a-z-]*/g) ?? [])
+  const hint = `okapi-sidecar help ${verb} shows what it takes`
+  return fault(option === undefined ? said : `${verb} has no option ${option}`, {
+    hint: near === undefined ? hint : `did you mean ${near}? ${hint}`,
+  })
 }
 
 async function help(verb: string | undefined): Promise<number> {
@@ -56,11 +73,6 @@ async function version(): Promise<string> {
 function failed(error: unknown): number {
   if (error instanceof Fault) {
     tell(error.problems)
-    return 2
-  }
-  if (errorCode(error)?.startsWith('ERR_PARSE_ARGS') && error instanceof Error) {
-    const hint = 'okapi-sidecar help VERB shows what it takes'
-    tell([{ severity: 'error', message: error.message, hint }])
     return 2
   }
   process.stderr.write(`okapi-sidecar: ${error instanceof Error ? error.stack : String(error)}\n`)

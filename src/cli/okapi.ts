@@ -6,7 +6,8 @@ import type { Instance, WantedInstance } from './discovery/instances.ts'
 import { Operator } from './discovery/operator.ts'
 
 const DISCOVERY = '/_/discovery/modules'
-const ANSWER_MS = 30_000
+/** Longer than Okapi's sidecar waits for an Okapi that is not up (`limits.connectWaitMs`): its answer says so. */
+const ANSWER_MS = 45_000
 const ANSWER_BYTES = 16 * 1024 * 1024
 
 /** Okapi's discovery, asked over HTTP. Every method throws a Fault that says what was answered. */
@@ -121,13 +122,13 @@ export class Okapi {
       return { status: answer.statusCode, text: await answer.body.text() }
     } catch (error) {
       if (error instanceof Fault) throw error
-      throw fault(`${this.#url}: ${error instanceof Error ? error.message : String(error)}`)
+      throw fault(`${this.#url}: ${wordsOf(error)}`)
     }
   }
 
   #answered(what: string, status: number, text: string): Fault {
     const said = text
-      .replaceAll(/[^\x20-\x7e]+/g, ' ')
+      .replaceAll(/[^\x21-\x7e]+/g, ' ')
       .trim()
       .slice(0, 500)
     const hint =
@@ -140,6 +141,15 @@ export class Okapi {
   #noList(): never {
     throw fault(`${this.#url}: GET ${DISCOVERY} did not answer with deployment descriptors`)
   }
+}
+
+/** undici's own words are of its machinery. */
+function wordsOf(error: unknown): string {
+  const code = errorCode(error)
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return `no answer within ${ANSWER_MS / 1000} seconds`
+  }
+  return error instanceof Error ? error.message : String(error)
 }
 
 function originOf(text: string): URL {

@@ -32,6 +32,13 @@ export interface Loaded {
   readonly origins: readonly Effective[]
 }
 
+const NAME_IT = 'name it with -c FILE, or set everything by SIDECAR_* variables'
+const NOTHING_GIVEN: Problem = {
+  severity: 'error',
+  message: `there is no configuration: no ${DEFAULT_FILE} in this folder`,
+  hint: NAME_IT,
+}
+
 /**
  * Reads file and environment (which wins) into one value. `file` undefined: `sidecar.yaml` here, or
  * none where the environment says all. Throws a Fault with every problem at once, each with its
@@ -47,6 +54,9 @@ export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv): Lo
   if (!isSection(document.value)) {
     const where = document.at([])
     throw fault('the configuration must be a section of keys', { where })
+  }
+  if (document.file === undefined && settings.length === 0) {
+    throw new Fault([...problems, NOTHING_GIVEN])
   }
   const places = new Places(document, settings)
   const given = settings.reduce<Raw>(set, document.value)
@@ -94,7 +104,7 @@ function open(named: string | undefined): Source {
     if (code === undefined) throw error
     throw fault(`cannot read the configuration (${code})`, {
       where: { file },
-      hint: 'name it with -c FILE, or set everything by SIDECAR_* variables',
+      hint: NAME_IT,
     })
   }
 }

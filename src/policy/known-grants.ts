@@ -42,9 +42,10 @@ export function knownGrantsOf(
   const all = readKnownGrants(known, problems)
   for (const one of named) {
     if (all.some(({ name }) => name === one)) continue
-    const message = `knownGrants: nothing is known of ${one}`
+    const message = `nothing is known of ${one}`
+    const where = { file: 'policy.knownGrants' }
     const hint = `known are ${[...new Set(all.map(({ name }) => name))].join(', ')}`
-    problems.push({ severity: 'error', message, hint })
+    problems.push({ severity: 'error', message, where, hint })
   }
   return all.filter(({ name }) => named.includes(name)).map(({ grant }) => grant)
 }

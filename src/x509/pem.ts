@@ -80,9 +80,9 @@ export function pemBlocks(label: string, text: string): readonly Buffer[] {
   return [...text.matchAll(block)].map(([, base64]) => Buffer.from(base64!, 'base64'))
 }
 
-/** As it is spoken: an X509 CRL. */
+/** As it is spoken: an X509 CRL, an RSA PRIVATE KEY. */
 function article(label: string): string {
-  return `${/^[AEIOX]/.test(label) ? 'an' : 'a'} ${label}`
+  return `${/^(?:[AEIOX]|RSA)/.test(label) ? 'an' : 'a'} ${label}`
 }
 
 function decode(lines: readonly string[], label: string, line: number): Buffer {

@@ -317,6 +317,38 @@ test('a file that two listeners read is missing once', async (t) => {
   t.is(gone.stderr.split('there is no directory').length, 2, gone.stderr)
 })
 
+test('a folder that is not there is told with the place of the key that names it', async (t) => {
+  const directory = installation()
+  rmSync(join(directory, 'ca', ID), { recursive: true })
+  rmSync(join(directory, 'set'), { recursive: true })
+  const { status, stderr } = await sidecar(directory, 'check')
+  t.is(status, 2)
+  t.true(stderr.includes(`error: sidecar.yaml:3:27: there is no directory ca/${ID}\n`), stderr)
+  t.true(stderr.includes('error: sidecar.yaml:5:24: there is no set\n'), stderr)
+  const env = { SIDECAR_POLICY_DESCRIPTORS: join(directory, 'elsewhere') }
+  const ofEnvironment = await sidecarWith(env, directory, 'check')
+  t.regex(ofEnvironment.stderr, /error: SIDECAR_POLICY_DESCRIPTORS: there is no elsewhere\n/)
+})
+
+test('no configuration at all: that is told, not each key that is missing', (t) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'sidecar-check-'))
+  for (const verb of ['check', 'run']) {
+    const options = {
+      cwd,
+      encoding: 'utf8',
+      env: { NO_COLOR: '1', SIDECAR_LOG_LEVLE: 'info' },
+    } as const
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, verb], options)
+    t.is(status, 2)
+    t.regex(stderr, /^okapi-sidecar: warning: the variable SIDECAR_LOG_LEVLE is no setting/)
+    t.regex(
+      stderr,
+      /error: there is no configuration: no sidecar\.yaml in this folder\n.*hint: name it with -c/,
+    )
+    t.notRegex(stderr, /is missing/)
+  }
+})
+
 test('files that hold no certificate or no key are reported as such', async (t) => {
   const directory = installation(
     'public: { listen: 127.0.0.1:0, credentials: { directory: web } }\n',
@@ -375,7 +407,7 @@ test('--schema needs no configuration', async (t) => {
 test('wrong usage is an error with 2', async (t) => {
   const { status, stderr } = await sidecar(tmpdir(), 'check', '--pint')
   t.is(status, 2)
-  t.regex(stderr, /Unknown option '--pint'/)
+  t.regex(stderr, /check has no option --pint\n.*did you mean --print\?/)
   t.is((await sidecar(tmpdir(), 'check', '-c', 'absent.yaml')).status, 2)
 })
 

@@ -47,6 +47,26 @@ const init = (cwd: string, platform: string, ...more: string[]) =>
     ...['--out', 'out', ...more],
   )
 
+test('start says that the program is not there, and when no sidecar runs any more', (t) => {
+  const cwd = place(t)
+  t.is(init(cwd, 'loopback', '--yes').status, 0)
+  const start = (program: string) =>
+    spawnSync(join(cwd, 'out/start'), [], {
+      encoding: 'utf8',
+      env: { PATH: '/usr/bin:/bin', OKAPI_SIDECAR: program },
+    })
+  const absent = start('no-such-program')
+  t.is(absent.status, 2)
+  t.is(absent.stderr, 'there is no no-such-program in PATH: add its folder, or set OKAPI_SIDECAR\n')
+  const ended = start('false')
+  t.is(ended.status, 1)
+  t.regex(
+    ended.stdout,
+    /^\d+ sidecars started; each has a log: sidecars\/.*\.yaml\.log and so on\n$/,
+  )
+  t.is(ended.stderr, 'every sidecar has ended: the logs say why\n')
+})
+
 /** Every file with its mode and content. */
 function tree(folder: string): Record<string, string> {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()

@@ -83,6 +83,9 @@ async function headsIn(file: string): Promise<AuditHead[]> {
     const head = parsedHead(/"head":"([^"]*)"/.exec(text)?.[1])
     if (head !== undefined) heads.push(head)
   }
-  if (heads.length === 0) throw fault('it has no line "msg":"audit head"', { where: { file } })
+  if (heads.length === 0) {
+    const hint = 'a sidecar logs its head every ten minutes, and when it stops'
+    throw fault('it has no line "msg":"audit head"', { where: { file }, hint })
+  }
   return heads
 }

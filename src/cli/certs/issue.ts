@@ -135,14 +135,13 @@ function prose(issued: Issued): string {
     ...(dns.length === 0 ? [] : [['found as', dns.join(', ')]]),
     ...(ips.length === 0 ? [] : [['at', ips.join(', ')]]),
   ]
-  const from = certificate.validFromDate.getTime()
   const until = certificate.validToDate
   const lines = [
     `A certificate for ${subject.title}${replaced ? ', replacing the previous one' : ''}\n\n`,
     table(rows, '    '),
     '\n',
     table(covers, '    '),
-    `\nvalid until ${utcMinute(until)} (${duration(until.getTime() - from)})\n`,
+    `\nvalid until ${utcMinute(until)} (${duration(until.getTime() - Date.now())})\n`,
   ]
   return lines.join('')
 }

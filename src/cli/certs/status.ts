@@ -167,6 +167,7 @@ function verdict(all: readonly Inspection[]): number {
 }
 
 const DEEPEST = 2
+const WHAT_TO_GIVE = 'give the directory of a CA or of credentials, or HOST:PORT'
 
 /**
  * The credentials directories in a place: itself, `DIR/mod-users-19.7.0`, `DIR/operator/anna`. Throws
@@ -177,13 +178,14 @@ export async function credentialDirectories(top: string): Promise<readonly strin
   const found = await below(top, DEEPEST)
   if (found.length > 0) return found.toSorted()
   throw fault(`there is no tls.crt in ${top}, nor in a directory in it`, {
-    hint: 'give the directory of a CA or of credentials, or host:port',
+    hint: WHAT_TO_GIVE,
   })
 }
 
 async function below(directory: string, depth: number): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch((error) => {
-    throw fault(`cannot read ${directory} (${errorCode(error) ?? String(error)})`)
+    const why = errorCode(error) ?? String(error)
+    throw fault(`cannot read ${directory} (${why})`, { hint: WHAT_TO_GIVE })
   })
   const found: string[] = []
   for (const entry of entries) {

@@ -1,7 +1,7 @@
 import { located } from '../../config/document.ts'
 import { type Loaded, loadConfig } from '../../config/load.ts'
 import { readAuthorities } from '../../credentials/trust-file.ts'
-import { Fault, type Problem } from '../../fault.ts'
+import { Fault, type Problem, type Where } from '../../fault.ts'
 import { memoryProblems, workerProblems } from '../../sidecar/machine.ts'
 import { type CredentialsFound, checkCredentials, checkPublic } from './credentials.ts'
 import { checkPolicy, type PolicyFound } from './policy.ts'
@@ -29,13 +29,22 @@ export async function findingsOf(
   for (const problem of loaded.problems) {
     problems.push(overdue.includes(problem) ? { ...problem, severity: 'error' } : problem)
   }
-  const credentials = await attempt(problems, () => checkCredentials(config))
   const { public: publicListener } = config
-  if (publicListener !== undefined) await attempt(problems, () => checkPublic(publicListener))
+  const about = (key: string) => placeOf(loaded, key)
+  const source = config.credentials.spiffe === undefined ? 'directory' : 'spiffe.socket'
+  const credentials = await attempt(
+    problems,
+    () => checkCredentials(config),
+    about(`credentials.${source}`),
+  )
+  if (publicListener !== undefined) {
+    const place = about('public.credentials.directory')
+    await attempt(problems, () => checkPublic(publicListener), place)
+  }
   for (const { trust } of [...config.postgres, ...(config.kafka ? [config.kafka] : [])]) {
     if (trust !== undefined) await attempt(problems, () => readAuthorities(trust, Date.now()))
   }
-  const policy = await attempt(problems, () => checkPolicy(loaded))
+  const policy = await attempt(problems, () => checkPolicy(loaded), about('policy.descriptors'))
   problems.push(...(credentials?.problems ?? []), ...(policy?.problems ?? []))
   problems.push(...ofMachine(loaded))
   return { loaded, credentials, policy, problems: distinctProblems(located(problems)) }
@@ -57,22 +66,34 @@ function ofMachine({ config, origins }: Loaded): Problem[] {
     ['limits.bufferedBytes', memoryProblems(limits.bufferedBytes)],
   ]
   return found.flatMap(([name, problems]) => {
-    const origin = origins.find(({ key }) => key === name)?.origin
-    const where =
-      origin?.kind === 'file'
-        ? origin.where
-        : { file: origin?.kind === 'environment' ? origin.variable : 'default' }
+    const where = placeOf({ origins }, name) ?? { file: 'default' }
     return problems.map((problem) => ({ ...problem, where }))
   })
 }
 
-/** What `read` gives, or undefined with its problems kept. */
-async function attempt<T>(problems: Problem[], read: () => T | Promise<T>): Promise<T | undefined> {
+/** Where a key was set, or undefined for a default. */
+function placeOf({ origins }: Pick<Loaded, 'origins'>, name: string): Where | undefined {
+  const origin = origins.find(({ key }) => key === name)?.origin
+  if (origin?.kind === 'file') return origin.where
+  return origin?.kind === 'environment' ? { file: origin.variable } : undefined
+}
+
+/** What `read` gives, or undefined with its problems kept; `place` is that of problems that have none. */
+async function attempt<T>(
+  problems: Problem[],
+  read: () => T | Promise<T>,
+  place?: Where,
+): Promise<T | undefined> {
   try {
     return await read()
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    problems.push(...error.problems)
+    for (const problem of error.problems) {
+      // Two keys may name the same folder: it is missing once.
+      const told = ({ message }: Problem) => message === problem.message
+      if (problem.where !== undefined) problems.push(problem)
+      else if (!problems.some(told)) problems.push({ ...problem, ...(place && { where: place }) })
+    }
     return undefined
   }
 }

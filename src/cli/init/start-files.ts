@@ -190,15 +190,23 @@ ${stringify({ services: Object.fromEntries(services), networks: { folio: {} } },
 function startText(all: readonly InstalledMember[]): string {
   const files = all.map((member) => sidecarFile(member, 'loopback'))
   return `${SHELL}# Starts every sidecar, and stops all of them when it is stopped.
+program=\${OKAPI_SIDECAR:-okapi-sidecar}
+if ! command -v \${program%% *} > /dev/null; then
+  echo "there is no $program in PATH: add its folder, or set OKAPI_SIDECAR" >&2
+  exit 2
+fi
 pids=
 trap 'kill $pids; wait; exit' INT TERM
 for file in \\
 ${files.map((file) => `  ${file}`).join(' \\\n')}
 do
-  \${OKAPI_SIDECAR:-okapi-sidecar} run -c "$file" >> "$file.log" 2>&1 &
+  $program run -c "$file" >> "$file.log" 2>&1 &
   pids="$pids $!"
 done
+echo '${files.length} sidecars started; each has a log: ${files[0]}.log and so on'
 wait
+echo 'every sidecar has ended: the logs say why' >&2
+exit 1
 `
 }
 
