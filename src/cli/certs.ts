@@ -40,8 +40,8 @@ renew issues a certificate again with the same names and lifetime and a new key.
 --keep-key keeps the key, for peers that pin it.
 
 revoke writes the certificate revocation list (CRL). When a CRL has expired,
-every peer is refused: --refresh writes it again. --distribute copies it into
-every directory that this CA has issued.
+new connections are refused: --refresh writes it again. --distribute copies it
+into every directory that this CA has issued.
 
 status prints a table of a CA, of a folder of credentials, or of what a peer
 presents. It exits with 1 when a peer would refuse a certificate, or one ends

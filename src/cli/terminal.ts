@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import { type Problem, sentence } from '../fault.ts'
 
 type Style = Parameters<typeof styleText>[0]
@@ -32,17 +32,21 @@ export function textWidth(): number {
   return Math.min(Math.max(wanted, 40), WIDE)
 }
 
-/** Columns padded to their widest cell, two blanks between; the last column is not padded. */
+/** Columns padded to their widest cell, two blanks between; colours take no room. */
 export function table(rows: readonly (readonly string[])[], indent = ''): string {
   const widths: number[] = []
   for (const row of rows) {
     row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, cell.length)
+      widths[i] = Math.max(widths[i] ?? 0, shownLength(cell))
     })
   }
-  const line = (row: readonly string[]) =>
-    row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join('  ')
+  const padded = (cell: string, i: number) => cell + ' '.repeat(widths[i]! - shownLength(cell))
+  const line = (row: readonly string[]) => row.map(padded).join('  ').trimEnd()
   return rows.map((row) => `${indent}${line(row)}\n`).join('')
+}
+
+function shownLength(cell: string): number {
+  return stripVTControlCharacters(cell).length
 }
 
 /** Breaks at blanks; a word that is longer than the width stands alone. */
@@ -55,6 +59,11 @@ export function wrap(text: string, width: number): string[] {
     } else lines.push(word)
   }
   return lines
+}
+
+/** `1 exchange`, `2 exchanges`. */
+export function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`
 }
 
 const MINUTE_MS = 60_000

@@ -1,4 +1,13 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import {
+  type ErrorCode,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from 'yaml'
 import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, type Problem, type Where } from '../fault.ts'
 
@@ -30,11 +39,11 @@ export function readDocument(text: string, file: string): Document {
     return { file, line, column: col }
   }
   const problems = [...document.errors, ...document.warnings].map(
-    ({ name, message, pos }): Problem => ({
+    ({ name, code, message, pos }): Problem => ({
       severity: name === 'YAMLWarning' ? 'warning' : 'error',
       message: lowerFirst(message),
       where: where(pos[0]),
-      ...hintAt(text, pos[0]),
+      ...hintAt(text, pos[0], code),
     }),
   )
   const root = document.contents
@@ -79,11 +88,15 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
-/** `[::1]:8443` without quotes is a list to YAML. */
-function hintAt(text: string, offset: number): { hint?: string } {
+/** `[::1]:8443` without quotes is a list to YAML, and `module:mod-a-1.0.0` a word. */
+function hintAt(text: string, offset: number, code: ErrorCode): { hint?: string } {
   const start = text.lastIndexOf('\n', offset - 1) + 1
-  const address = /\[[0-9A-Fa-f:.]+\]:\d+/.exec(text.slice(start).split('\n', 1)[0]!)
-  return address === null ? {} : { hint: `write the address in quotes: '${address[0]}'` }
+  const line = text.slice(start).split('\n', 1)[0]!
+  const address = /\[[0-9A-Fa-f:.]+\]:\d+/.exec(line)
+  if (address !== null) return { hint: `write the address in quotes: '${address[0]}'` }
+  if (code === 'TAB_AS_INDENT') return { hint: 'indent with blanks' }
+  const key = /^\s*(\w+):(?=[^\s/])/.exec(line)?.[1]
+  return key === undefined ? {} : { hint: `a blank belongs behind \`${key}:\`` }
 }
 
 /**

@@ -31,7 +31,7 @@ const GAUGES = {
   sidecar_connections_stale:
     'Connections with peers, opened under older credentials, that have not come to their end yet',
   sidecar_crl_next_update_timestamp_seconds:
-    'When the first revocation list runs out and every peer is refused; absent without lists',
+    'When the first revocation list runs out and every new connection is refused; absent without lists',
   sidecar_buffered_bytes: 'Bytes of bodies held back because the other side is slower',
   sidecar_exchanges_open: 'Exchanges that are under way: what a sidecar that stops waits for',
   sidecar_module_calls_limit:

@@ -15,7 +15,7 @@ import {
 } from './state.ts'
 
 const DAY_MS = 24 * 3600_000
-/** When a CRL has expired, every peer is refused: long enough to renew it in time. */
+/** When a CRL has expired, new connections are refused: long enough to renew it in time. */
 export const CRL_VALID_MS = 30 * DAY_MS
 /** So many hex digits at least, where a serial number is given by its beginning. */
 const SERIAL_PREFIX = /^[0-9a-f]{8,40}$/

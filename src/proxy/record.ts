@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks'
 import { type AccessLog, type AccessRecord, called, type EncodedFields } from '../observe/access.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { History, Refused } from '../observe/status/history.ts'
+import type { History } from '../observe/status/history.ts'
+import type { NewRefusal } from '../observe/status/last-refusals.ts'
 import type { Allow } from '../policy/decision.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Exchange } from '../wire/exchange.ts'
@@ -107,7 +108,7 @@ function blank(): AccessRecord {
 }
 
 /** What the status page remembers of a refusal, or of one that report mode let pass. */
-function refusedOf(x: Exchange<RequestContext>, refusal: Refusal, timeMs: number): Refused {
+function refusedOf(x: Exchange<RequestContext>, refusal: Refusal, timeMs: number): NewRefusal {
   const { direction, callerName, trueCaller, at, decision, requestId } = x.context
   return {
     timeMs,

@@ -91,7 +91,7 @@ function unfitIn({ presented, crls, notAfter, crlsEnd }: Generation, now: number
   if (now > notAfter)
     return `our certificate, or one above it, ended on ${iso(notAfter)}: peers refuse us`
   if (crlsEnd !== undefined && now > crlsEnd)
-    return `a revocation list expired on ${iso(crlsEnd)}: every peer is refused`
+    return `a revocation list expired on ${iso(crlsEnd)}: every new connection is refused`
   const begun = [...presented.map((each) => each.notBefore), ...crls.map((each) => each.thisUpdate)]
   const begin = Math.max(...begun)
   if (now >= begin) return undefined

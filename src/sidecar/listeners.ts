@@ -5,6 +5,7 @@ import type { Accepted, ListenerSockets } from '../listeners/listener.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { NewRefusal } from '../observe/status/last-refusals.ts'
 import type { Caller } from '../policy/caller.ts'
 import { TIMES_FOR_OKAPI } from '../proxy/shares.ts'
 import { type Address, formatAddress, remoteOf } from '../transport/address.ts'
@@ -32,6 +33,7 @@ import type { Authentication } from './authentication.ts'
 import { ALPN_LINK } from './connections.ts'
 import { limitsOverTls } from './machine.ts'
 import type { PlainPeers } from './migration.ts'
+import { strangerAt, turnedAwayAs } from './turned-away.ts'
 
 /** Where several threads have the same listeners. */
 export interface Sharing {
@@ -53,6 +55,8 @@ export interface ListenersOptions {
   readonly authentication: Authentication
   /** A peer was told that its share of this limit is used up. */
   readonly tooMany: (peer: string, limit: string) => void
+  /** A peer was turned away before it was served; `proven`: it has proved who it is. */
+  readonly turnedAway: (refusal: NewRefusal, proven: boolean) => void
   /** A connection that serves one exchange at most from now on. */
   readonly retire: (socket: Socket) => void
   /** Who may come in by the migration listener; where there is one. */
@@ -73,6 +77,7 @@ export class Listeners implements ListenerSockets {
   readonly #sharing: Sharing | undefined
   readonly authentication: Authentication
   readonly #tooMany: ListenersOptions['tooMany']
+  readonly #tell: ListenersOptions['turnedAway']
   readonly #retire: (socket: Socket) => void
   readonly #plainPeers: () => PlainPeers
   #pair: PublicKeyPair | undefined
@@ -82,8 +87,9 @@ export class Listeners implements ListenerSockets {
 
   constructor(options: ListenersOptions) {
     const { config, clock, descriptors, predecessor, log, metrics, sharing } = options
-    const { authentication, tooMany, retire, plainPeers } = options
+    const { authentication, tooMany, turnedAway, retire, plainPeers } = options
     this.#tooMany = tooMany
+    this.#tell = turnedAway
     this.authentication = authentication
     this.#retire = retire
     this.#plainPeers = plainPeers
@@ -278,6 +284,11 @@ export class Listeners implements ListenerSockets {
     this.#metrics.refused('ingress', reason)
     const { requestId, identity, remoteAddress, remotePort } = peer
     if (identity !== null && limit !== undefined) this.#tooMany(labelOf(identity), limit)
+    const caller = identity === null ? strangerAt(remoteAddress) : labelOf(identity)
+    this.#tell(
+      turnedAwayAs(peer.refusal, { direction: 'ingress', caller, requestId }),
+      identity !== null,
+    )
     this.#log.warn(
       {
         listener,

@@ -7,11 +7,13 @@ import { closedSince } from '../listeners/migration.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { MigrationFacts } from '../observe/status/facts.ts'
+import type { NewRefusal } from '../observe/status/last-refusals.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { originOf } from '../transport/address.ts'
 import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import { dispose, turnAway } from '../transport/turn-away.ts'
+import { strangerAt, turnedAwayAs } from './turned-away.ts'
 
 /** What forbids a migration listener beside this module, whatever the configuration says. */
 export function migrationProblems({ module, migration }: Config, policy: Policy): Problem[] {
@@ -41,6 +43,8 @@ export interface PlainEntry {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** For the status page. */
+  readonly turnedAway?: (refusal: NewRefusal) => void
   /** False: another thread says when the listener is closed. */
   readonly says?: boolean
 }
@@ -87,7 +91,7 @@ export class PlainPeers implements Ticking {
 
   #unlisted({ remoteAddress }: Socket): Refusal | null {
     if (isInNetworks(this.#entry.migration.from, remoteAddress)) return null
-    const who = remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '') ?? 'an unknown address'
+    const who = strangerAt(remoteAddress)
     return refuse('caller-not-allowed', `${who} is not in migration.from`, {
       wouldAllow: 'a sidecar of its own; or its address in migration.from',
     })
@@ -113,16 +117,18 @@ export class PlainPeers implements Ticking {
   }
 
   #turnAway(socket: Socket, refusal: Refusal): void {
-    const { metrics, log, clock } = this.#entry
+    const { metrics, log, clock, turnedAway } = this.#entry
     const { reason, because } = refusal
     metrics.refused('plain', reason)
+    const requestId = randomUUID()
+    const caller = `plain/${strangerAt(socket.remoteAddress)}`
+    turnedAway?.(turnedAwayAs(refusal, { direction: 'plain', caller, requestId }))
     if (this.#turnedAway >= MOST_TURNED_AWAY) {
       dispose(socket)
       return
     }
     this.#turnedAway++
     socket.once('close', () => this.#turnedAway--)
-    const requestId = randomUUID()
     const peer = `${socket.remoteAddress}:${socket.remotePort}`
     turnAway(socket, refusal, { proven: false, requestId }, clock)
     log.warn({ listener: 'plain', reason, because, requestId, peer }, 'peer refused')

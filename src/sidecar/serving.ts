@@ -7,6 +7,7 @@ import { AccessLog } from '../observe/access.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { History } from '../observe/status/history.ts'
+import type { NewRefusal } from '../observe/status/last-refusals.ts'
 import { AuditedExchanges } from '../proxy/audited.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import { type ConnectionCheck, healthOf } from '../proxy/health.ts'
@@ -123,6 +124,10 @@ export class Serving implements ServingThreads {
     const listeners = new Listeners({
       ...{ config, clock, descriptors, log: log.log, metrics, sharing, authentication },
       tooMany: (peer, limit) => this.#history.tooMany(peer, true, limit, Date.now()),
+      turnedAway: (refusal, proven) => {
+        if (proven) this.#history.refused(refusal)
+        else this.#history.strangerRefused(refusal)
+      },
       predecessor: new StoppingSidecar(config, log.log),
       retire: (socket) => this.#connections.retire(socket),
       plainPeers: () => this.#plainPeers(),
@@ -272,7 +277,8 @@ export class Serving implements ServingThreads {
     const until = new Date(migration.until).toISOString()
     if (says) log.log.warn({ ...listener, until }, 'migration listener opened')
     const told = { clock, metrics, log: log.log, now: Date.now, says }
-    return new PlainPeers({ migration, connectionsPerPeer, ...told })
+    const turnedAway = (refusal: NewRefusal) => this.#history.strangerRefused(refusal)
+    return new PlainPeers({ migration, connectionsPerPeer, turnedAway, ...told })
   }
 
   #handling() {

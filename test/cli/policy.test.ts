@@ -237,6 +237,16 @@ const WRONG: readonly (readonly [what: string, argv: readonly string[], says: Re
     ],
     /did you mean mod-users\?/,
   ],
+  [
+    'a caller without its version',
+    [
+      'explain',
+      '--descriptors',
+      SET,
+      ...'--caller mod-tags --at okapi --method GET --path /'.split(' '),
+    ],
+    /--caller mod-tags: it is no full module id.*\n.*did you mean mod-tags-3\.1\.0\?/,
+  ],
   ['an unknown option', ['explain', '--descriptor', SET], /--descriptor/],
   [
     'an absent folder',

@@ -168,6 +168,11 @@ test('an address without its quotes and a duration with a unit get a hint', (t) 
   t.deepEqual(hintsOf(`${MODULE}limits: { headMs: 10s }\n`), ['Milliseconds'])
 })
 
+test('a key without a blank behind its colon and a tab get a hint', (t) => {
+  t.deepEqual(hintsOf(`module:mod-a-1.0.0\n${MODULE}`), ['a blank belongs behind `module:`'])
+  t.true(hintsOf(`${MODULE}admin:\n\tlisten: 127.0.0.1:0\n`).includes('indent with blanks'))
+})
+
 test('keys of another object are unknown keys', (t) => {
   for (const key of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
     const [problem = ''] = problemsOf(`${MODULE}${key}: { a: 1 }\n`)

@@ -262,7 +262,7 @@ test('a certificate that expires in use is reported by readiness until it is rep
   while ((await told()) === undefined) await wait(100)
   t.is(
     await told(),
-    `a revocation list expired on ${nextUpdate.toISOString()}: every peer is refused`,
+    `a revocation list expired on ${nextUpdate.toISOString()}: every new connection is refused`,
   )
   users.put(users.leaf, [ca], [await ca.crl([], { number: 2 })])
   await users.reached(3)

@@ -55,7 +55,7 @@ function prose(done: Revocation, distribute: boolean, dir: string): string {
     `${head}\n\n`,
     rows.length === 0 ? '' : `${table(rows, '    ')}\n`,
     `${done.crl}, number ${done.number}: ${where}\n`,
-    `valid until ${utcMinute(done.nextUpdate)}; after that every peer is refused. Renew it before:\n`,
+    `valid until ${utcMinute(done.nextUpdate)}; after that peers refuse every new\nconnection. Renew it before:\n`,
     `    okapi-sidecar certs revoke --refresh --distribute --dir ${dir}\n`,
   ].join('')
 }

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import { decidingSidecars, type Explanation } from '../../analysis/explanation.ts'
+import { nearest } from '../../fault/nearest.ts'
 import { fault } from '../../fault.ts'
-import { isOkapi, splitModuleId } from '../../folio/module-id.ts'
+import { isOkapi, parseModuleId, productOf, splitModuleId } from '../../folio/module-id.ts'
 import { isTenantName } from '../../folio/tenant.ts'
 import { type Caller, callerName, parseCaller } from '../../policy/caller.ts'
 import type { Decision } from '../../policy/decision.ts'
@@ -76,10 +77,21 @@ export function explain(argv: readonly string[]): {
     const told = viaOkapi(policy, okapiIn(set), who, question)
     return { told, asked, json: values.json }
   }
-  const caller = parseCaller(named)
+  const caller = callerNamed(named, set)
   const judge = policy.bind(caller, at)
   const told = answer(judge, { ...question, caller: callerName(caller) })
   return { told, asked, json: values.json }
+}
+
+/** Who could prove that name; a module without its version cannot. Throws a Fault. */
+function callerNamed(text: string, { modules }: DescriptorSet): Caller {
+  const caller = parseCaller(text)
+  if (caller.kind !== 'module' || parseModuleId(caller.id) !== undefined) return caller
+  const ids = [...modules.keys()]
+  const near = ids.find((id) => productOf(id) === text) ?? nearest(text, ids)
+  throw fault(`--caller ${text}: it is no full module id, operator/NAME or client/NAME`, {
+    hint: near === undefined ? EXPLAIN_HINT : `did you mean ${near}?`,
+  })
 }
 
 /** Whose call Okapi makes, as its sidecar would tell it. Throws a Fault. */

@@ -53,7 +53,13 @@ export async function askAll(sources: readonly AskedSidecar[]): Promise<SidecarS
     }
   }
   await Promise.all(Array.from({ length: AT_A_TIME }, worker))
-  return seen
+  return seen.map((one) => ({ ...one, name: distinct(one, seen) }))
+}
+
+/** Instances of one module are told apart by where they were asked. */
+function distinct({ name, url }: SidecarState, all: readonly SidecarState[]): string {
+  if (all.filter((one) => one.name === name).length < 2 || !URL.canParse(url)) return name
+  return `${name} (${new URL(url).host})`
 }
 
 async function askOne(source: AskedSidecar): Promise<SidecarState> {

@@ -21,7 +21,7 @@ export function manyPage(seen: readonly SidecarState[], now: Date): string {
     const left = endsSoon(one, nowMs) ? 'soon' : ''
     return html`<tr><td>${one.name}</td><td class="${state}">${one.state}</td>
 <td class="${left}">${leftText(one, nowMs)}</td><td>${one.generation ?? ''}</td>
-<td>${one.mode} <code class="quiet">${one.hash.slice(0, 12)}</code></td><td>${refusedText(one)}</td>
+<td>${one.mode} <code class="quiet">${one.hash.slice(0, 12)}</code></td><td>${refusedText(one, 2)}</td>
 <td>${notes(one, nowMs).join('; ')}</td></tr>
 `
   })

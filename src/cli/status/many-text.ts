@@ -23,10 +23,10 @@ export function leftText({ certificateEndsMs }: SidecarState, nowMs: number): st
   return certificateEndsMs > nowMs ? spanText(certificateEndsMs - nowMs) : 'OVER'
 }
 
-/** The two most frequent reasons. */
-export function refusedText({ refusals }: SidecarState): string {
-  const shown = refusals.slice(0, 2).map(([reason, count]) => `${count} ${reason}`)
-  return refusals.length > 2 ? `${shown.join(', ')}, ...` : shown.join(', ')
+/** The most frequent reasons. */
+export function refusedText({ refusals }: SidecarState, most: number): string {
+  const shown = refusals.slice(0, most).map(([reason, count]) => `${count} ${reason}`)
+  return refusals.length > most ? `${shown.join(', ')}, ...` : shown.join(', ')
 }
 
 /** What is out of the ordinary, a sentence each. */
@@ -56,7 +56,7 @@ export function manyText(seen: readonly SidecarState[], nowMs = Date.now()): str
     endsSoon(one, nowMs) ? paint('red', leftText(one, nowMs)) : leftText(one, nowMs),
     String(one.generation ?? '').padStart(3),
     one.mode,
-    refusedText(one),
+    refusedText(one, 1),
   ])
   const head = ['sidecar', 'state', 'left', 'gen', 'policy', 'refused']
   const remarks = seen.flatMap((one) => {

@@ -1,5 +1,6 @@
 import type { StatusFacts } from '../../observe/status/facts.ts'
 import {
+  askedText,
   auditText,
   callsText,
   dateText,
@@ -9,9 +10,11 @@ import {
   urgency,
   when,
 } from '../../observe/status/words.ts'
-import { paint, table, textWidth, wrap } from '../terminal.ts'
+import { counted, paint, table, textWidth, wrap } from '../terminal.ts'
 
 const MOST_ROWS = 8
+/** That of the longest, `certificate`. */
+const LABEL_WIDTH = 11
 
 /** The facts, as wide as the terminal. */
 export function statusText(facts: StatusFacts): string {
@@ -22,7 +25,7 @@ export function statusText(facts: StatusFacts): string {
     colour[urgency(notBeforeMs, notAfterMs, nowMs)],
     notAfterMs > nowMs ? `${spanText(notAfterMs - nowMs)} left` : 'OVER',
   )
-  const head = table([
+  const rows = [
     ['module', `${facts.module} on ${facts.host}, up for ${spanText(nowMs - facts.startedMs)}`],
     ['state', state(facts)],
     ['identity', certificate.uri],
@@ -36,9 +39,15 @@ export function statusText(facts: StatusFacts): string {
     ...(facts.log.lost === 0 ? [] : [['log', `${facts.log.lost} lines lost since the start`]]),
     ...facts.workers.map(({ connections, exchanges }, i) => [
       `thread ${i + 1}`,
-      `${exchanges} exchanges since the start, ${connections} connections`,
+      `${counted(exchanges, 'exchange')} since the start, ${counted(connections, 'connection')}`,
     ]),
-  ])
+  ]
+  const room = textWidth() - LABEL_WIDTH - 2
+  const head = table(
+    rows.flatMap(([label = '', text = '']) =>
+      wrap(text, room).map((line, i) => [(i === 0 ? label : '').padEnd(LABEL_WIDTH), line]),
+    ),
+  )
   return `${head}${remarks(facts)}\n${peers(facts)}\n${overShare(facts)}${refusals(facts)}`
 }
 
@@ -54,7 +63,7 @@ function rates({ slices, openConnections }: StatusFacts): string {
   const exchanges = sum((slice) => slice.exchanges)
   const mean = exchanges === 0 ? 0 : sum((slice) => slice.meanMs * slice.exchanges) / exchanges
   const refused = sum((slice) => slice.refused)
-  return `${exchanges} exchanges in a minute, ${refused} refused, mean ${duration(mean)}, ${openConnections} ${openConnections === 1 ? 'connection' : 'connections'}`
+  return `${counted(exchanges, 'exchange')} in a minute, ${refused} refused, mean ${duration(mean)}, ${counted(openConnections, 'connection')}`
 }
 
 /** Who waits for minutes should not have to count digits. */
@@ -103,11 +112,12 @@ function overShare({ overShare: list, nowMs }: StatusFacts): string {
 function refusals({ refusals: list, nowMs }: StatusFacts): string {
   if (list.length === 0) return 'Nothing was refused since the start.\n'
   const rows = list.slice(0, MOST_ROWS).map((one) => {
-    const route = one.route === '' ? '' : ` ${one.route}`
-    const asked = `${one.caller}: ${one.method}${route} at ${one.at}`
+    const often = one.times > 1 ? `, ${one.times} times` : ''
     const would = one.passed ? 'would be ' : ''
-    const why = wrap(one.because, textWidth() - 4).map((line) => `    ${line}\n`)
-    return `${when(one.timeMs, nowMs)}  ${would}${paint('bold', one.reason)}\n    ${asked}\n${why.join('')}`
+    const request = one.requestId === '' ? [] : [`requestId ${one.requestId}`]
+    const said = [`${one.caller}: ${askedText(one)}`, ...wrap(one.because, textWidth() - 4)]
+    const lines = [...said, ...request].map((line) => `    ${line}\n`)
+    return `${when(one.timeMs, nowMs)}${often}  ${would}${paint('bold', one.reason)}\n${lines.join('')}`
   })
   return `Last refusals\n${rows.join('')}`
 }

@@ -1,7 +1,8 @@
 import type { AuditState } from '../audit-series.ts'
 import type { OverShare } from '../over-share.ts'
 import type { TokenMemory } from '../token-memory.ts'
-import type { PeerActivity, Refused, Slice } from './history.ts'
+import type { PeerActivity, Slice } from './history.ts'
+import type { Refused } from './last-refusals.ts'
 
 /** Everything that the status page, its JSON and `okapi-sidecar status` show. */
 export interface StatusFacts {

@@ -1,23 +1,5 @@
-import type { Direction } from '../labels.ts'
 import { CallersOverShare, type OverShare } from '../over-share.ts'
-
-/** One refusal, or one call that enforcing would have refused. */
-export interface Refused {
-  /** Milliseconds since 1970. */
-  readonly timeMs: number
-  readonly direction: Direction
-  readonly caller: string
-  readonly at: string
-  readonly method: string
-  /** The pattern of a descriptor, never a path. */
-  readonly route: string
-  readonly status: number
-  readonly reason: string
-  readonly because: string
-  readonly requestId: string
-  /** Report mode let it pass. */
-  readonly passed: boolean
-}
+import { LastRefusals, type NewRefusal, type Refused } from './last-refusals.ts'
 
 /** A peer that proved who it is. */
 export interface PeerActivity {
@@ -51,6 +33,8 @@ export interface HistoryView {
 
 /** The last ones are kept. */
 export const MOST_REFUSALS = 50
+/** Of those who prove nothing, each with its last refusal: they must not drive the others off the page. */
+const MOST_STRANGERS = 10
 /** Peers prove their names, so they are bounded by what was issued; this is for the unforeseen. */
 export const MOST_PEERS = 500
 /** Who proves nothing is named by an address, and must not drive the others off the page. */
@@ -71,7 +55,8 @@ interface Tally {
  * It is told about each exchange and asks nothing.
  */
 export class History implements HistoryView {
-  readonly #refusals: Refused[] = []
+  readonly #refusals = new LastRefusals(MOST_REFUSALS)
+  readonly #strangers = new LastRefusals(MOST_STRANGERS)
   readonly #peers = new Map<string, { exchanges: number; refused: number; lastMs: number }>()
   readonly #slices: Tally[] = Array.from({ length: SLICES }, nothing)
   readonly #overShare = {
@@ -115,9 +100,13 @@ export class History implements HistoryView {
   }
 
   /** Keeps a refusal; the oldest goes. */
-  refused(refusal: Refused): void {
-    this.#refusals.push(refusal)
-    if (this.#refusals.length > MOST_REFUSALS) this.#refusals.shift()
+  refused(refusal: NewRefusal): void {
+    this.#refusals.add(refusal)
+  }
+
+  /** Keeps the refusal of a peer that has proved nothing, by which a certificate that is wrong is found. */
+  strangerRefused(refusal: NewRefusal): void {
+    this.#strangers.add(refusal)
   }
 
   /** A caller was told `too-many`. */
@@ -133,7 +122,7 @@ export class History implements HistoryView {
 
   /** The newest first. */
   get refusals(): readonly Refused[] {
-    return [...this.#refusals].reverse()
+    return newestFirst([...this.#refusals.all, ...this.#strangers.all])
   }
 
   /** The busiest first. */
@@ -162,6 +151,10 @@ export class History implements HistoryView {
     this.#slice = Math.max(slice, this.#slice)
     return this.#slices[this.#slice % SLICES]!
   }
+}
+
+function newestFirst(refusals: readonly Refused[]): readonly Refused[] {
+  return refusals.toSorted((a, b) => b.timeMs - a.timeMs)
 }
 
 function nothing(): Tally {

@@ -1,6 +1,7 @@
 import type { AuditState } from '../audit-series.ts'
 import type { TokenMemory } from '../token-memory.ts'
 import type { ConcurrencySeen, MigrationFacts } from './facts.ts'
+import type { Refused } from './last-refusals.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -28,6 +29,12 @@ export function when(ms: number, nowMs: number): string {
 /** `2026-11-22 02:30 UTC`. */
 export function dateText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+/** What a refused caller has asked for. */
+export function askedText({ method, route, at }: Pick<Refused, 'method' | 'route' | 'at'>): string {
+  if (method === '') return 'before a request was read'
+  return `${[method, route].filter((word) => word !== '').join(' ')} at ${at}`
 }
 
 /** The migration listener in one sentence. */

@@ -6,16 +6,16 @@ import {
   type PeerActivity,
   type Slice,
 } from '../../observe/status/history.ts'
+import { LastRefusals } from '../../observe/status/last-refusals.ts'
 import type { ServingState } from '../serving-threads.ts'
 import type { Look } from './messages.ts'
 
 /** What several threads say of themselves, as if they were one. */
 export function merged(looks: readonly Look[]): ServingState {
   const all = (of: (look: Look) => number) => looks.reduce((sum, look) => sum + of(look), 0)
-  const refusals = looks
-    .flatMap((look) => look.refusals)
-    .sort((a, b) => b.timeMs - a.timeMs)
-    .slice(0, MOST_REFUSALS)
+  const refusals = new LastRefusals(MOST_REFUSALS)
+  const told = looks.flatMap((look) => look.refusals).sort((a, b) => a.timeMs - b.timeMs)
+  for (const { times, ...refusal } of told) refusals.add(refusal, times)
   const slices = (looks[0]?.slices ?? []).map((_, i) =>
     together(looks.map((look) => look.slices[i])),
   )
@@ -27,7 +27,7 @@ export function merged(looks: readonly Look[]): ServingState {
     running: all(({ running }) => running),
     concurrency: concurrencyOfAll(looks),
     history: {
-      refusals,
+      refusals: refusals.all,
       peers: peersOf(looks),
       overShare: overShareOf(looks),
       slices: () => slices,

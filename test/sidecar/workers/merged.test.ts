@@ -1,13 +1,20 @@
 import test from 'ava'
-import { History, type Refused } from '../../../src/observe/status/history.ts'
+import { History } from '../../../src/observe/status/history.ts'
+import type { NewRefusal } from '../../../src/observe/status/last-refusals.ts'
 import { merged } from '../../../src/sidecar/workers/merged.ts'
 import type { Look } from '../../../src/sidecar/workers/messages.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 4)
 
-function refusal(timeMs: number): Refused {
+function refusal(timeMs: number): NewRefusal {
   const asked = { at: 'okapi', method: 'GET', route: '/users', caller: 'mod-notes-8.1.0' }
-  const told = { reason: 'admin-route', because: 'so', requestId: '1', status: 403, passed: false }
+  const told = {
+    reason: 'admin-route',
+    because: `so ${timeMs % 1000}`,
+    requestId: '1',
+    status: 403,
+    passed: false,
+  }
   return { timeMs, direction: 'ingress', ...asked, ...told }
 }
 

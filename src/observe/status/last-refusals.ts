@@ -1,0 +1,65 @@
+import type { Direction } from '../labels.ts'
+
+/** One refusal, or one call that enforcing would have refused. */
+export interface NewRefusal {
+  /** Milliseconds since 1970. */
+  readonly timeMs: number
+  readonly direction: Direction
+  /** Who proves nothing is named by an address. */
+  readonly caller: string
+  readonly at: string
+  /** Empty: refused before a request was read. */
+  readonly method: string
+  /** The pattern of a descriptor, never a path. */
+  readonly route: string
+  readonly status: number
+  readonly reason: string
+  readonly because: string
+  readonly requestId: string
+  /** Report mode let it pass. */
+  readonly passed: boolean
+}
+
+/** The last one of its kind. */
+export interface Refused extends NewRefusal {
+  /** So many of the same kind, as long as they are remembered. */
+  readonly times: number
+}
+
+/** The last refusals, the same ones told as one: a caller that tries again and again must not hide the others. */
+export class LastRefusals {
+  readonly #most: number
+  /** The newest at the end. */
+  readonly #refusals: Refused[] = []
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** The newest first. */
+  get all(): readonly Refused[] {
+    return this.#refusals.toReversed()
+  }
+
+  /** Keeps it; the oldest goes. */
+  add(refusal: NewRefusal, times = 1): void {
+    const before = this.#refusals.findIndex((one) => isAlike(one, refusal))
+    const [same] = before === -1 ? [] : this.#refusals.splice(before, 1)
+    this.#refusals.push({ ...refusal, times: (same?.times ?? 0) + times })
+    if (this.#refusals.length > this.#most) this.#refusals.shift()
+  }
+}
+
+/** Nothing but the moment differs, and the request. */
+function isAlike(a: NewRefusal, b: NewRefusal): boolean {
+  return (
+    a.reason === b.reason &&
+    a.caller === b.caller &&
+    a.because === b.because &&
+    a.direction === b.direction &&
+    a.at === b.at &&
+    a.method === b.method &&
+    a.route === b.route &&
+    a.passed === b.passed
+  )
+}

@@ -1,0 +1,70 @@
+import test from 'ava'
+import { statusText } from '../../../src/cli/status/one.ts'
+import { History } from '../../../src/observe/status/history.ts'
+import type { NewRefusal } from '../../../src/observe/status/last-refusals.ts'
+import { statusPage } from '../../../src/observe/status/page.ts'
+import { busyFacts } from '../../support/status.ts'
+
+const ASKED = { direction: 'ingress', at: 'okapi', method: 'GET', route: '/users' } as const
+
+function refusal(over: Partial<NewRefusal> = {}): NewRefusal {
+  const told = { status: 403, reason: 'admin-route', because: 'so', passed: false }
+  return { timeMs: 1, caller: 'mod-tags-3.1.0', requestId: 'r1', ...ASKED, ...told, ...over }
+}
+
+/** Refused before a request was read. */
+function stranger(i: number): NewRefusal {
+  const nothingRead = { at: '', method: '', route: '' }
+  return refusal({ timeMs: i, caller: `192.0.2.${i}`, reason: 'no-certificate', ...nothingRead })
+}
+
+test('a caller that tries again and again has one line, with the last request', (t) => {
+  const history = new History()
+  history.refused(refusal({ because: 'another' }))
+  for (let i = 2; i < 100; i++) history.refused(refusal({ timeMs: i, requestId: `r${i}` }))
+  const seen = history.refusals.map(({ because, times, timeMs, requestId }) => [
+    ...[because, times, timeMs, requestId],
+  ])
+  t.deepEqual(seen, [
+    ['so', 98, 99, 'r99'],
+    ['another', 1, 1, 'r1'],
+  ])
+})
+
+test('those who prove nothing are kept apart: they do not drive the others off the page', (t) => {
+  const history = new History()
+  history.refused(refusal())
+  for (let i = 2; i < 250; i++) history.strangerRefused(stranger(i))
+  const callers = history.refusals.map(({ caller }) => caller)
+  t.is(callers.length, 11)
+  t.is(callers[0], '192.0.2.249')
+  t.is(callers.at(-1), 'mod-tags-3.1.0')
+})
+
+test('page and terminal say how often, by which request id, and that nothing was read', (t) => {
+  const history = new History()
+  const { nowMs } = busyFacts()
+  const [timeMs, requestId] = [nowMs - 3000, '5d0a1c4e-93c5-4a0f-8a30-2c7f6b9e1d01']
+  history.refused(refusal({ timeMs, requestId }))
+  history.refused(refusal({ timeMs, requestId }))
+  history.strangerRefused({ ...stranger(7), timeMs, because: 'the client showed no certificate' })
+  const facts = busyFacts({ refusals: history.refusals })
+  const text = statusText(facts)
+  t.true(
+    text.endsWith(`Last refusals
+3 seconds ago, 2 times  admin-route
+    mod-tags-3.1.0: GET /users at okapi
+    so
+    requestId ${requestId}
+3 seconds ago  no-certificate
+    192.0.2.7: before a request was read
+    the client showed no certificate
+    requestId r1
+`),
+    text,
+  )
+  const page = statusPage(facts)
+  t.true(page.includes('3 seconds ago<br><span class="quiet">2 times</span>'))
+  t.true(page.includes(`so<br><code class="quiet">${requestId}</code>`))
+  t.true(page.includes('<td>192.0.2.7</td><td>before a request was read</td>'))
+})
