@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { endsSoon } from '../../src/cli/status/many-text.ts'
 import { sourcesIn } from '../../src/cli/status/sources.ts'
 import { freePorts } from '../../src/demo/child.ts'
 import { ask, get, ID, Place } from '../support/scenario.ts'
@@ -16,6 +17,20 @@ test('URLs stand one a line, with comments', (t) => {
     { name: url, url },
   ])
   t.deepEqual(sourcesIn('# none\n'), [])
+})
+
+test('a certificate of 24 hours is no trouble as long as it is not due for renewal', (t) => {
+  const HOUR = 3_600_000
+  const soon = (begins: number | null, left: number) =>
+    endsSoon(
+      {
+        certificateBeginsMs: begins === null ? null : begins * HOUR,
+        certificateEndsMs: 1000 * HOUR + left * HOUR,
+      },
+      1000 * HOUR,
+    )
+  t.deepEqual([soon(999, 23), soon(983, 7), soon(-1000, 900)], [false, true, false])
+  t.deepEqual([soon(null, 23), soon(null, 5), soon(999, -1)], [false, true, true])
 })
 
 const ADMIN = {

@@ -13,6 +13,8 @@ export interface SidecarState {
   readonly state: 'ready' | 'waiting' | 'draining' | 'no answer'
   /** What it waits for, or why there is no answer; else ''. */
   readonly detail: string
+  /** Null where only its end is told. */
+  readonly certificateBeginsMs: number | null
   readonly certificateEndsMs: number | null
   readonly generation: number | null
   readonly mode: string
@@ -90,6 +92,7 @@ function silent({ name, url }: AskedSidecar, detail: string): SidecarState {
 
 const NOTHING = {
   detail: '',
+  certificateBeginsMs: null,
   certificateEndsMs: null,
   generation: null,
   mode: '',
@@ -103,20 +106,24 @@ const NOTHING = {
 
 function ofFacts({ url }: AskedSidecar, facts: StatusFacts): SidecarState {
   const { certificate, policy, migration, ready, draining, awaiting, remarks } = facts
-  const refused = facts.refusals
+  // A sidecar of an earlier version does not say how often.
+  const all = facts.refusals.map(({ reason, passed, times = 1 }) => ({ reason, passed, times }))
+  const refused = all
     .filter(({ passed }) => !passed)
-    .map(({ reason }) => [reason, 1] as const)
+    .map(({ reason, times }) => [reason, times] as const)
+  const would = all.filter(({ passed }) => passed)
   return {
     name: facts.module,
     url,
     state: draining ? 'draining' : ready ? 'ready' : 'waiting',
     detail: awaiting.join(', '),
+    certificateBeginsMs: certificate.notBeforeMs,
     certificateEndsMs: certificate.notAfterMs,
     generation: certificate.generation,
     mode: policy.mode,
     hash: policy.hash,
     refusals: byFrequency(refused),
-    wouldDeny: facts.refusals.length - refused.length,
+    wouldDeny: would.reduce((sum, { times }) => sum + times, 0),
     migrationUntilMs: migration?.untilMs ?? null,
     quarantined: policy.quarantine.length,
     remarks: Object.entries(remarks).map(([about, words]) => `${about}: ${words}`),
@@ -150,6 +157,7 @@ function ofAdmin({ name, url }: AskedSidecar, said: Ready, metrics: string): Sid
     url,
     state: draining ? 'draining' : ready ? 'ready' : 'waiting',
     detail: waitsFor.join(', '),
+    certificateBeginsMs: null,
     certificateEndsMs: own === undefined ? null : own.value * 1000,
     generation: first('sidecar_credentials_generation')?.value ?? null,
     mode: policy?.get('mode') ?? '',

@@ -1,8 +1,9 @@
-import { dateText, spanText } from '../../observe/status/words.ts'
+import { dateText, spanText, urgency } from '../../observe/status/words.ts'
 import { paint, table, textWidth, wrap } from '../terminal.ts'
 import type { SidecarState } from './asking.ts'
 
-const SOON_MS = 3 * 86_400_000
+/** Where it is not known how long a certificate lives: as the chart's alert has it. */
+const SOON_MS = 6 * 3_600_000
 const RANK = { 'no answer': 0, waiting: 1, draining: 2, ready: 4 } as const
 
 /** Those in trouble first: without an answer, not ready, with a certificate that ends soon, then by name. */
@@ -12,9 +13,16 @@ export function worst(seen: readonly SidecarState[], nowMs = Date.now()): readon
   return [...seen].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
 }
 
-/** Is the certificate one that a person has to look at? */
-export function endsSoon({ certificateEndsMs }: SidecarState, nowMs: number): boolean {
-  return certificateEndsMs !== null && certificateEndsMs - nowMs < SOON_MS
+/** Is the certificate one that a person has to look at, because it should have been renewed? */
+export function endsSoon(
+  {
+    certificateBeginsMs: begins,
+    certificateEndsMs: ends,
+  }: Pick<SidecarState, 'certificateBeginsMs' | 'certificateEndsMs'>,
+  nowMs: number,
+): boolean {
+  if (ends === null) return false
+  return begins === null ? ends - nowMs < SOON_MS : urgency(begins, ends, nowMs) !== 'fine'
 }
 
 /** How long the certificate lasts. */
