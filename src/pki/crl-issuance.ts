@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { nearest } from '../fault/nearest.ts'
 import { fault } from '../fault.ts'
 import { makeCrl, type RevocationReason } from '../x509/crl.ts'
 import { toPem } from '../x509/pem.ts'
@@ -105,7 +106,18 @@ function choose(
     throw fault(`several serial numbers begin with ${target}`, { hint: 'give more of its digits' })
   }
   const found = named.length > 0 ? named : bySerial
-  if (found.length === 0) throw fault(`this CA has issued nothing to \`${target}\``, HINT)
+  if (found.length === 0) {
+    const near = nearest(
+      target,
+      register.issued.map(({ name }) => name),
+    )
+    throw fault(`this CA has issued nothing to \`${target}\``, {
+      hint:
+        near === undefined
+          ? 'okapi-sidecar certs status DIR lists the certificates of a CA'
+          : `did you mean \`${near}\`?`,
+    })
+  }
   const valid = found.filter(
     ({ revoked, notAfter }) => revoked === undefined && new Date(notAfter) > now,
   )
@@ -120,5 +132,3 @@ function choose(
     hint: 'only the CA that signed a certificate can revoke it',
   })
 }
-
-const HINT = { hint: 'okapi-sidecar certs status lists the certificates' }

@@ -5,7 +5,6 @@ import type { Accepted, ListenerSockets } from '../listeners/listener.ts'
 import type { Direction } from '../observe/labels.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { NewRefusal } from '../observe/status/last-refusals.ts'
 import type { Caller } from '../policy/caller.ts'
 import { TIMES_FOR_OKAPI } from '../proxy/shares.ts'
 import { type Address, formatAddress, remoteOf } from '../transport/address.ts'
@@ -18,12 +17,7 @@ import {
   type PublicKeyPair,
   type PublicListener,
 } from '../transport/listen.ts'
-import {
-  type ListenTlsEvents,
-  listenTls,
-  type TlsListener,
-  type TurnedAwayPeer,
-} from '../transport/listen-secure.ts'
+import { type ListenTlsEvents, listenTls, type TlsListener } from '../transport/listen-secure.ts'
 import type { ListenEvents, SocketListener } from '../transport/listening.ts'
 import type { Predecessor } from '../transport/predecessor.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'
@@ -33,7 +27,7 @@ import type { Authentication } from './authentication.ts'
 import { ALPN_LINK } from './connections.ts'
 import { limitsOverTls } from './machine.ts'
 import type { PlainPeers } from './migration.ts'
-import { strangerAt, turnedAwayAs } from './turned-away.ts'
+import { type TurnedAwayTold, tellTurnedAway } from './turned-away.ts'
 
 /** Where several threads have the same listeners. */
 export interface Sharing {
@@ -44,7 +38,7 @@ export interface Sharing {
 }
 
 /** What listeners are opened with. */
-export interface ListenersOptions {
+export interface ListenersOptions extends TurnedAwayTold {
   readonly config: Config
   readonly clock: CoarseClock
   readonly descriptors: Descriptors
@@ -53,10 +47,6 @@ export interface ListenersOptions {
   readonly metrics: Metrics
   readonly sharing?: Sharing | undefined
   readonly authentication: Authentication
-  /** A peer was told that its share of this limit is used up. */
-  readonly tooMany: (peer: string, limit: string) => void
-  /** A peer was turned away before it was served; `proven`: it has proved who it is. */
-  readonly turnedAway: (refusal: NewRefusal, proven: boolean) => void
   /** A connection that serves one exchange at most from now on. */
   readonly retire: (socket: Socket) => void
   /** Who may come in by the migration listener; where there is one. */
@@ -76,8 +66,8 @@ export class Listeners implements ListenerSockets {
   readonly #mutual: TlsListener[] = []
   readonly #sharing: Sharing | undefined
   readonly authentication: Authentication
-  readonly #tooMany: ListenersOptions['tooMany']
-  readonly #tell: ListenersOptions['turnedAway']
+  /** Who is told of peers that were turned away. */
+  readonly #told: TurnedAwayTold
   readonly #retire: (socket: Socket) => void
   readonly #plainPeers: () => PlainPeers
   #pair: PublicKeyPair | undefined
@@ -88,8 +78,7 @@ export class Listeners implements ListenerSockets {
   constructor(options: ListenersOptions) {
     const { config, clock, descriptors, predecessor, log, metrics, sharing } = options
     const { authentication, tooMany, turnedAway, retire, plainPeers } = options
-    this.#tooMany = tooMany
-    this.#tell = turnedAway
+    this.#told = { log, metrics, tooMany, turnedAway }
     this.authentication = authentication
     this.#retire = retire
     this.#plainPeers = plainPeers
@@ -272,34 +261,8 @@ export class Listeners implements ListenerSockets {
         if (timedOut) this.#metrics.limitHit('handshakeMs')
         this.#log.debug({ listener, code }, 'handshake failed')
       },
-      turnedAway: (peer) => this.#turnedAway(listener, peer),
+      turnedAway: (peer) => tellTurnedAway(listener, peer, this.#told),
     }
-  }
-
-  #turnedAway(listener: string, peer: TurnedAwayPeer<Identity>): void {
-    const { reason, because, limit } = peer.refusal
-    if (limit !== undefined) this.#metrics.limitHit(limit)
-    else this.#metrics.handshakeFailed(reason)
-    // One place for every reason of the table: an alert on refusals must not miss the first six.
-    this.#metrics.refused('ingress', reason)
-    const { requestId, identity, remoteAddress, remotePort } = peer
-    if (identity !== null && limit !== undefined) this.#tooMany(labelOf(identity), limit)
-    const caller = identity === null ? strangerAt(remoteAddress) : labelOf(identity)
-    this.#tell(
-      turnedAwayAs(peer.refusal, { direction: 'ingress', caller, requestId }),
-      identity !== null,
-    )
-    this.#log.warn(
-      {
-        listener,
-        reason,
-        because,
-        requestId,
-        peer: `${remoteAddress}:${remotePort}`,
-        ...(identity === null ? {} : { caller: labelOf(identity) }),
-      },
-      'peer refused',
-    )
   }
 }
 

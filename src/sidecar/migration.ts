@@ -7,7 +7,7 @@ import { closedSince } from '../listeners/migration.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { MigrationFacts } from '../observe/status/facts.ts'
-import type { NewRefusal } from '../observe/status/last-refusals.ts'
+import type { History } from '../observe/status/history.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { originOf } from '../transport/address.ts'
@@ -44,7 +44,7 @@ export interface PlainEntry {
   /** Milliseconds since 1970. */
   readonly now: () => number
   /** For the status page. */
-  readonly turnedAway?: (refusal: NewRefusal) => void
+  readonly history?: Pick<History, 'turnedAway'>
   /** False: another thread says when the listener is closed. */
   readonly says?: boolean
 }
@@ -117,12 +117,12 @@ export class PlainPeers implements Ticking {
   }
 
   #turnAway(socket: Socket, refusal: Refusal): void {
-    const { metrics, log, clock, turnedAway } = this.#entry
+    const { metrics, log, clock, history } = this.#entry
     const { reason, because } = refusal
     metrics.refused('plain', reason)
     const requestId = randomUUID()
     const caller = `plain/${strangerAt(socket.remoteAddress)}`
-    turnedAway?.(turnedAwayAs(refusal, { direction: 'plain', caller, requestId }))
+    history?.turnedAway(turnedAwayAs(refusal, { direction: 'plain', caller, requestId }), false)
     if (this.#turnedAway >= MOST_TURNED_AWAY) {
       dispose(socket)
       return

@@ -7,7 +7,6 @@ import { AccessLog } from '../observe/access.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { History } from '../observe/status/history.ts'
-import type { NewRefusal } from '../observe/status/last-refusals.ts'
 import { AuditedExchanges } from '../proxy/audited.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import { type ConnectionCheck, healthOf } from '../proxy/health.ts'
@@ -124,10 +123,7 @@ export class Serving implements ServingThreads {
     const listeners = new Listeners({
       ...{ config, clock, descriptors, log: log.log, metrics, sharing, authentication },
       tooMany: (peer, limit) => this.#history.tooMany(peer, true, limit, Date.now()),
-      turnedAway: (refusal, proven) => {
-        if (proven) this.#history.refused(refusal)
-        else this.#history.strangerRefused(refusal)
-      },
+      turnedAway: (refusal, proven) => this.#history.turnedAway(refusal, proven),
       predecessor: new StoppingSidecar(config, log.log),
       retire: (socket) => this.#connections.retire(socket),
       plainPeers: () => this.#plainPeers(),
@@ -276,9 +272,8 @@ export class Serving implements ServingThreads {
     const listener = migrationFacts(config, Date.now())
     const until = new Date(migration.until).toISOString()
     if (says) log.log.warn({ ...listener, until }, 'migration listener opened')
-    const told = { clock, metrics, log: log.log, now: Date.now, says }
-    const turnedAway = (refusal: NewRefusal) => this.#history.strangerRefused(refusal)
-    return new PlainPeers({ migration, connectionsPerPeer, turnedAway, ...told })
+    const told = { clock, metrics, log: log.log, history: this.#history, now: Date.now, says }
+    return new PlainPeers({ migration, connectionsPerPeer, ...told })
   }
 
   #handling() {

@@ -151,7 +151,7 @@ test('revoke: wrong arguments end with 2 and write no list', async (t) => {
   await ca.issue('mod-a-1.0.0')
   const wrong: readonly (readonly [string[], RegExp])[] = [
     [[], /NAME or SERIAL is missing/],
-    [['mod-b-1.0.0'], /has issued nothing to `mod-b-1\.0\.0`/],
+    [['mod-b-1.0.0'], /has issued nothing to `mod-b-1\.0\.0`\n.*did you mean `mod-a-1\.0\.0`\?/],
     [['0000000000'], /has issued nothing/],
     [['4'], /has issued nothing/],
     [['mod-a-1.0.0', '--reason', 'because'], /no reason `because`[\s\S]*keyCompromise/],

@@ -178,6 +178,16 @@ test('a rollover goes on only when every live peer can follow', async (t) => {
   t.is((await certs('rehearse', '--next', a.dir, ...peers)).code, 0)
 })
 
+test('rollover: a step that asks no peer says so', async (t) => {
+  const { at } = await setting(t)
+  t.is((await certs('rollover', 'start', ...at)).stderr, '')
+  for (const step of ['leaves', 'finish']) {
+    const { code, stderr } = await certs('rollover', step, ...at)
+    t.is(code, 0)
+    t.regex(stderr, /^okapi-sidecar: warning: without --peers no peer is asked/)
+  }
+})
+
 test('rollover: unknown steps end with 2', async (t) => {
   const { at } = await setting(t)
   for (const [argv, message] of [

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { fault } from '../../fault.ts'
+import { fault, type Problem } from '../../fault.ts'
 import { type CertificateAuthority, openAuthority } from '../../pki/ca.ts'
 import { keyKind } from '../../pki/keys.ts'
 import {
@@ -10,7 +10,7 @@ import {
   start,
   visitor,
 } from '../../pki/rollover.ts'
-import { json, table, utcMinute } from '../terminal.ts'
+import { json, table, tell as tellProblems, utcMinute } from '../terminal.ts'
 import { durationMs, only } from './arguments.ts'
 import { type Encounter, encounters } from './encounter.ts'
 import { type Peer, peersOf } from './meet.ts'
@@ -57,6 +57,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   return (await tell(authority, peers, values.json)) ? 0 : 1
 }
 
+const UNASKED: Problem = {
+  severity: 'warning',
+  message: 'without --peers no peer is asked whether it has read its files',
+  hint: 'one that has not will refuse the others: give --peers HOST:PORT,... next time',
+}
+
 /** Before a step: every peer that is named must be able to live with what it brings. */
 async function mustBeReady(
   authority: CertificateAuthority,
@@ -64,7 +70,8 @@ async function mustBeReady(
   obstacle: (met: Encounter, now: RolloverProgress) => string | undefined,
 ): Promise<void> {
   const now = await progress(authority)
-  if (peers.length === 0 || now.phase === 'idle') return
+  if (now.phase === 'idle') return
+  if (peers.length === 0) tellProblems([UNASKED])
   for (const met of await visits(authority, peers)) {
     const why = obstacle(met, now)
     if (why === undefined) continue

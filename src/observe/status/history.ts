@@ -104,9 +104,10 @@ export class History implements HistoryView {
     this.#refusals.add(refusal)
   }
 
-  /** Keeps the refusal of a peer that has proved nothing, by which a certificate that is wrong is found. */
-  strangerRefused(refusal: NewRefusal): void {
-    this.#strangers.add(refusal)
+  /** A peer was refused before it asked anything; `proven`: it has proved who it is. */
+  turnedAway(refusal: NewRefusal, proven: boolean): void {
+    const kept = proven ? this.#refusals : this.#strangers
+    kept.add(refusal)
   }
 
   /** A caller was told `too-many`. */

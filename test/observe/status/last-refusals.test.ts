@@ -34,7 +34,7 @@ test('a caller that tries again and again has one line, with the last request', 
 test('those who prove nothing are kept apart: they do not drive the others off the page', (t) => {
   const history = new History()
   history.refused(refusal())
-  for (let i = 2; i < 250; i++) history.strangerRefused(stranger(i))
+  for (let i = 2; i < 250; i++) history.turnedAway(stranger(i), false)
   const callers = history.refusals.map(({ caller }) => caller)
   t.is(callers.length, 11)
   t.is(callers[0], '192.0.2.249')
@@ -47,7 +47,8 @@ test('page and terminal say how often, by which request id, and that nothing was
   const [timeMs, requestId] = [nowMs - 3000, '5d0a1c4e-93c5-4a0f-8a30-2c7f6b9e1d01']
   history.refused(refusal({ timeMs, requestId }))
   history.refused(refusal({ timeMs, requestId }))
-  history.strangerRefused({ ...stranger(7), timeMs, because: 'the client showed no certificate' })
+  const because = 'the client showed no certificate'
+  history.turnedAway({ ...stranger(7), timeMs, because }, false)
   const facts = busyFacts({ refusals: history.refusals })
   const text = statusText(facts)
   t.true(
