@@ -34,6 +34,7 @@ export class RecordOverhead {
   /** What the data that came explains. */
   #explained = 0
   readonly #first: number
+  readonly #begun: number
   #before: number
   #level = 0
   #at: number
@@ -44,12 +45,15 @@ export class RecordOverhead {
     this.#decrypted = decrypted
     this.#first = below?.bytesRead ?? 0
     this.#before = this.#first
+    this.#begun = now
     this.#at = now
   }
 
-  /** Bytes that brought no data, since the beginning. */
-  get bytes(): number {
-    return this.#below === null ? 0 : Math.max(0, this.#unexplained(this.#below) - this.#first)
+  /** Bytes that brought no data since the beginning, beyond limits.recordOverheadBytesPerSecond. */
+  beyond(now: number, { recordOverheadBytesPerSecond: perSecond }: WireLimits): number {
+    if (this.#below === null || perSecond === 0) return 0
+    const allowed = (perSecond * (now - this.#begun)) / 1000
+    return Math.max(0, this.#unexplained(this.#below) - this.#first - allowed)
   }
 
   /** A record brought so many bytes. */

@@ -22,6 +22,11 @@ class Line {
     this.bytesRead += 27 * count
   }
 
+  /** What is to be paid for. */
+  beyond(recordOverheadBytesPerSecond = 1024): number {
+    return this.#overhead.beyond(this.#now, { ...LIMITS, recordOverheadBytesPerSecond })
+  }
+
   /** Half a second later. */
   tick(recordOverheadBytesPerSecond = 1024): boolean {
     this.#now += 500
@@ -94,4 +99,17 @@ test('a few small records are allowed, and 0 means no limit', (t) => {
 test('without TLS there is nothing to count', (t) => {
   const overhead = new RecordOverhead(null, { readableLength: 0 }, 0)
   t.false(overhead.isTooMuch(100_000, LIMITS))
+})
+
+test('what is to be paid for is what brought no data, beyond what is allowed in all the time', (t) => {
+  const line = new Line()
+  line.data(1000, 300)
+  line.keyUpdates(5000)
+  t.true(line.beyond() > 120_000)
+  t.true(line.beyond() <= 135_000)
+  for (let i = 0; i < 200; i++) line.tick(2048)
+  t.is(line.beyond(2048), 0)
+  line.keyUpdates(50_000)
+  t.is(line.beyond(0), 0, 'nothing is counted where there is no limit')
+  t.true(line.beyond(2048) > 1_000_000)
 })

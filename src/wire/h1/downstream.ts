@@ -81,9 +81,10 @@ export class Downstream<N> implements DownstreamStream {
     return this.bufferedBytes + inSocket + (exchange.upstream?.bufferedBytes ?? 0)
   }
 
-  /** Bytes below TLS that brought no data. */
+  /** Bytes below TLS that brought no data, beyond what is allowed. */
   get overheadBytes(): number {
-    return this.#overhead?.bytes ?? 0
+    const { clock, limits } = this.#settings
+    return this.#overhead?.beyond(clock.now, limits) ?? 0
   }
 
   /** Gives up what is held: there is no memory for it. */

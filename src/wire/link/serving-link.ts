@@ -104,9 +104,10 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     return bytes
   }
 
-  /** Bytes below TLS that brought no data. */
+  /** Bytes below TLS that brought no data, beyond what is allowed. */
   get overheadBytes(): number {
-    return this.#overhead.bytes
+    const { clock, limits } = this.settings
+    return this.#overhead.beyond(clock.now, limits)
   }
 
   /** Gives up so many bytes of what is held: there is no memory for it. */
