@@ -29,6 +29,19 @@ test('every script that docs/adding.md names exists', (t) => {
   for (const name of named) t.truthy(scripts[name], name)
 })
 
+test('every class that CONTRIBUTING.md names exists', (t) => {
+  const support = readdirSync(join(ROOT, 'test/support'), { recursive: true, encoding: 'utf8' })
+  const classes = new Set(
+    support
+      .filter((path) => path.endsWith('.ts'))
+      .flatMap((path) => [...read(join('test/support', path)).matchAll(/^export class (\w+)/gm)])
+      .map(([, name]) => name),
+  )
+  const named = [...read('CONTRIBUTING.md').matchAll(/`([A-Z][a-z]\w*)(?:\.\w+[^`]*)?`/g)]
+  t.true(named.length > 2)
+  for (const [whole, name] of named) t.true(classes.has(name!), whole)
+})
+
 test('docs/limits.md has a row for every limit, with its default', (t) => {
   const rows = [...read('docs/limits.md').matchAll(/^\| `([\w.]+)` \| (\d+)/gm)]
   const documented = rows.map(([, key, byDefault]) => [key!, Number(byDefault)] as const)

@@ -66,8 +66,8 @@ for (const profile of ['broker', 'clients-3'] satisfies KafkaProfile[]) {
         [first, second].map((one) => one.prints(() => consumed(first) + consumed(second) >= 2000)),
       )
       t.true(consumed(first) > 0 && consumed(second) > 0)
-      await second.stop()
       const before = assigned(first)
+      await second.stop()
       await first.prints(() => assigned(first) > before)
       const more = await runKafka('VerifiableProducer', [...place, '--max-messages', '500'], {
         profile,

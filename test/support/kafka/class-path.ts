@@ -11,21 +11,32 @@ const POM = join(import.meta.dirname, 'pom.xml')
 const CACHE = join(homedir(), '.cache/okapi-sidecar/kafka')
 const MAVEN_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:2.8'
 
-/** `broker`: 4.x with its clients and tools. `clients-3`: clients and tools of 3.x. */
-export const KAFKA_PROFILES = ['broker', 'clients-3'] as const
-export type KafkaProfile = (typeof KAFKA_PROFILES)[number]
+/** The version of the brokers, where it is not that of `broker`: `KAFKA_BROKER=3.9.1`. */
+const OTHER_BROKER = process.env['KAFKA_BROKER']
+
+/** `broker`: 4.x with its clients and tools. `clients-3`: clients and tools of 3.x. `other-broker`: a broker alone. */
+export type KafkaProfile = 'broker' | 'clients-3' | 'other-broker'
+export const KAFKA_PROFILES: readonly KafkaProfile[] = [
+  'broker',
+  'clients-3',
+  ...(OTHER_BROKER === undefined ? [] : (['other-broker'] as const)),
+]
+
+/** Of what brokers are started. */
+export const BROKER_PROFILE: KafkaProfile = OTHER_BROKER === undefined ? 'broker' : 'other-broker'
 
 /** Where the class path of a profile is kept; another pom.xml is another file. */
 function kept(profile: KafkaProfile): string {
   const hash = createHash('sha256').update(readFileSync(POM)).digest('hex').slice(0, 12)
-  return join(CACHE, `${profile}-${hash}.classpath`)
+  const version = profile === 'other-broker' ? `-${OTHER_BROKER}` : ''
+  return join(CACHE, `${profile}${version}-${hash}.classpath`)
 }
 
 /** Asks Maven for what a profile needs. Throws when Maven is not there or cannot have it. */
 export function fetchKafka(profile: KafkaProfile, timeout: number): void {
   mkdirSync(CACHE, { recursive: true })
   const goal = [`${MAVEN_PLUGIN}:build-classpath`, `-Dmdep.outputFile=${kept(profile)}`]
-  const args = ['-B', '-q', '-f', POM, '-P', profile, ...goal]
+  const args = ['-B', '-q', '-f', POM, '-P', profile, `-Dbroker=${OTHER_BROKER}`, ...goal]
   execFileSync('mvn', args, { timeout, stdio: ['ignore', 'ignore', 'pipe'] })
 }
 

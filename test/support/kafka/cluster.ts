@@ -5,12 +5,14 @@ import { join } from 'node:path'
 import { freePorts } from '../../../src/demo/child.ts'
 import { type CertificateOptions, type Issued, makeCa, type TestCa } from '../pki.ts'
 import type { Said } from '../scenario/tools.ts'
+import { BROKER_PROFILE } from './class-path.ts'
 import { KafkaProgram, type KafkaTool, runKafka } from './program.ts'
 
 // A Kafka of its own for a test: KRaft, own folder, own ports; brokers and their clients show
 // certificates of the test's own CA, and the broker's authorizer allows only what it was told.
 
 const HOST = '127.0.0.1'
+const BROKER = { profile: BROKER_PROFILE } as const
 const AUTHORIZER = 'org.apache.kafka.metadata.authorizer.StandardAuthorizer'
 /** The principal of brokers and of the test itself: a superuser. */
 const SUPER = 'kafka'
@@ -76,13 +78,16 @@ export class KafkaNode {
   async format(clusterId: string): Promise<void> {
     // With `=`: one id in 64 begins with a dash.
     const args = ['format', `--cluster-id=${clusterId}`, '-c', this.file]
-    const { code, out, err } = await new KafkaProgram('kafka.tools.StorageTool', args).end()
+    const { code, out, err } = await new KafkaProgram('kafka.tools.StorageTool', args, BROKER).end()
     if (code !== 0) throw new Error(`StorageTool: ${out}${err}`)
   }
 
   /** Starts it; resolves when it takes connections. */
   async run(jvm?: readonly string[]): Promise<void> {
-    this.#process = new KafkaProgram('kafka.Kafka', [this.file], jvm === undefined ? {} : { jvm })
+    this.#process = new KafkaProgram('kafka.Kafka', [this.file], {
+      ...BROKER,
+      ...(jvm !== undefined && { jvm }),
+    })
     await this.#process.prints((out) => out.includes('Kafka Server started'))
   }
 
