@@ -30,8 +30,11 @@ export class FileSink implements AuditSink {
    * Opens it, and reads where it ends. Waits for another process that writes it and is about to stop. Throws a Fault
    * where it cannot be opened, is written by another, or ends with what no sidecar has written.
    */
-  static async open(path: string): Promise<{ sink: FileSink; end: TrailEnd }> {
-    const lock = await lockOf(path)
+  static async open(
+    path: string,
+    waits: () => void = () => {},
+  ): Promise<{ sink: FileSink; end: TrailEnd }> {
+    const lock = await lockOf(path, waits)
     let handle: FileHandle | undefined
     try {
       handle = await opened(path)
@@ -101,8 +104,10 @@ async function endOf(handle: FileHandle, path: string): Promise<TrailEnd> {
   throw fault('its end is no audit trail, or was changed', { where: { file: path }, hint })
 }
 
-function refused(path: string, what: string) {
-  const hint = 'audit.to names a file in a folder that the sidecar may write'
+const WRITABLE = 'audit.to names a file in a folder that the sidecar may write'
+const OF_ITS_OWN = 'give each sidecar a file of its own, or end the other process'
+
+function refused(path: string, what: string, hint = WRITABLE) {
   return fault(`the audit trail: ${what}`, { where: { file: path }, hint })
 }
 
@@ -110,14 +115,15 @@ function refused(path: string, what: string) {
  * Two processes that write one chain would break it. The kernel gives a name of this kind back with the process
  * that had it (unix(7), abstract sockets); outside Linux there are none, and nothing is held.
  */
-async function lockOf(path: string): Promise<Server | undefined> {
+async function lockOf(path: string, waits: () => void): Promise<Server | undefined> {
   if (process.platform !== 'linux') return undefined
   const sum = createHash('sha256').update(placeOf(path)).digest('hex')
   const end = performance.now() + LOCK_WAIT_MS
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     const lock = await held(`\0okapi-sidecar-audit-${sum}`)
     if (lock !== undefined) return lock
-    if (performance.now() > end) throw refused(path, 'another process writes it')
+    if (performance.now() > end) throw refused(path, 'another process writes it', OF_ITS_OWN)
+    if (tries === 0) waits()
     await new Promise((resolve) => setTimeout(resolve, LOCK_PACE_MS))
   }
 }

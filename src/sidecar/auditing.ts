@@ -127,9 +127,14 @@ export class Auditing implements AuditWriter, Ticking {
 
 async function opened(
   { to }: AuditSettings,
-  { destination }: Log,
+  { destination, log }: Log,
 ): Promise<{ sink: AuditSink; end: TrailEnd }> {
-  if (to !== 'stdout') return FileSink.open(to.file)
+  if (to !== 'stdout') {
+    const { file } = to
+    return FileSink.open(file, () => {
+      log.warn({ file }, 'waiting for the other process that writes this audit trail')
+    })
+  }
   // What stands there from before cannot be read.
   const end = { position: undefined, torn: undefined, needsLineFeed: false }
   return { sink: new OutputSink(destination), end }

@@ -355,12 +355,14 @@ test('what is no file, cannot be opened, or is written by another process', asyn
   const link = join(directory, 'link')
   await symlink(directory, link)
   let opened = false
-  const second = FileSink.open(join(link, 'audit.log')).then((other) => {
+  let waits = 0
+  const second = FileSink.open(join(link, 'audit.log'), () => waits++).then((other) => {
     opened = true
     return other.sink
   })
   await pause(300)
   t.false(opened)
+  t.is(waits, 1, 'it is said once that it waits')
   await sink.close()
   await (await second).close()
 })
