@@ -104,7 +104,7 @@ function open(named: string | undefined): Source {
     if (code === undefined) throw error
     throw fault(`cannot read the configuration (${code})`, {
       where: { file },
-      hint: NAME_IT,
+      ...(code === 'ENOENT' && { hint: NAME_IT }),
     })
   }
 }

@@ -51,7 +51,8 @@ async function snapshotOf(
     } catch (error) {
       const code = errorCode(error)
       if (code === 'ENOTDIR') throw fault('this is not a directory', { where: { file: directory } })
-      if (code !== 'ENOENT') throw unreadable(link, error)
+      // `..data` is Kubernetes' own: who reads the message knows the folder.
+      if (code !== 'ENOENT') throw unreadable(directory, error)
     }
   }
   const names = Object.values(wanted)
@@ -107,10 +108,11 @@ async function readRegularFile(
   }
 }
 
+const DENIED = 'permission denied'
 const MEANINGS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
+  EACCES: DENIED,
+  EPERM: DENIED,
   EISDIR: 'it is a directory',
   ENOTDIR: 'a part of the path is not a directory',
   ELOOP: 'its symbolic links form a loop',
@@ -121,5 +123,10 @@ export function unreadable(file: string, error: unknown): Fault {
   if (error instanceof Fault) return error
   const code = errorCode(error)
   if (code === undefined) throw error
-  return fault(`cannot be read: ${MEANINGS[code] ?? code}`, { where: { file } })
+  const denied = MEANINGS[code] === DENIED
+  const hint = `it must be readable for the user of the sidecar, here ${process.getuid?.()}`
+  return fault(`cannot be read: ${MEANINGS[code] ?? code}`, {
+    where: { file },
+    ...(denied && { hint }),
+  })
 }

@@ -330,6 +330,24 @@ test('a folder that is not there is told with the place of the key that names it
   t.regex(ofEnvironment.stderr, /error: SIDECAR_POLICY_DESCRIPTORS: there is no elsewhere\n/)
 })
 
+test('credentials that may not be read: the folder, and the user who may not', (t) => {
+  const directory = installation()
+  const uid = process.getuid?.() === 0 ? 65_534 : process.getuid?.()
+  chmodSync(directory, 0o755)
+  chmodSync(join(directory, 'ca'), 0)
+  const options = { cwd: directory, encoding: 'utf8', env: { NO_COLOR: '1' } } as const
+  const { error, stderr } = spawnSync(process.execPath, [MAIN, 'check'], { ...options, uid })
+  chmodSync(join(directory, 'ca'), 0o755)
+  if (error !== undefined || stderr.includes('Cannot find module')) {
+    t.log('skipped: another user may not read this project')
+    t.pass()
+    return
+  }
+  const at = join(directory, 'ca', ID)
+  t.true(stderr.includes(`error: ${at}: cannot be read: permission denied\n`), stderr)
+  t.true(stderr.includes(`hint: it must be readable for the user of the sidecar, here ${uid}\n`))
+})
+
 test('no configuration at all: that is told, not each key that is missing', (t) => {
   const cwd = mkdtempSync(join(tmpdir(), 'sidecar-check-'))
   for (const verb of ['check', 'run']) {

@@ -132,7 +132,9 @@ export function portsGiven(out: string, from: number): ReadonlyMap<string, numbe
       }),
     )
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return new Map()
+    const code = errorCode(error)
+    if (code === 'ENOENT') return new Map()
+    if (code !== undefined) throw fault(`cannot be read (${code})`, { where: { file } })
     throw fault('the ports of an earlier run cannot be read here', {
       where: { file },
       hint: 'restore the file; or take it away, and Okapi’s discovery must be written anew',
