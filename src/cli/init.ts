@@ -15,7 +15,7 @@ import {
 import { descriptorsFor, packDescriptors } from '../policy/packed-descriptors.ts'
 import type { RuleSource } from '../policy/rule-source.ts'
 import { issueAll, missingCertificates, trustDomainOf } from './init/certificates.ts'
-import { changesOf, changeText, type StartFile, writeChange } from './init/changes.ts'
+import { changesOf, changeText, leftOvers, type StartFile, writeChange } from './init/changes.ts'
 import {
   type InstallationPlan,
   idsToInstall,
@@ -126,9 +126,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   const trustDomain = await trustDomainOf(out, values['trust-domain'])
   const files = filesOf(plan, options, { out, operators, trustDomain, known })
   const changes = changesOf(out, files)
+  const old = leftOvers(out, files)
   const certificates = platform === 'helm' ? [] : await missingCertificates(out, plan, operators)
   if (changes.length === 0 && certificates.length === 0) {
-    process.stdout.write(`${out}: nothing to change\n`)
+    process.stdout.write(`${out}: nothing to change\n${leftOverText(old)}`)
     return 0
   }
   for (const change of changes) process.stdout.write(changeText(change))
@@ -142,6 +143,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   for (const change of changes) writeChange(out, change)
   if (certificates.length > 0) await issueAll(out, certificates, plan, options, trustDomain)
   told(out, plan, options, operators)
+  process.stdout.write(leftOverText(old))
   return 0
 }
 
@@ -272,6 +274,12 @@ ${list(nextSteps(plan, options, operators))}
 Left to you:
 
 ${list(leftToPeople(plan, options))}`)
+}
+
+function leftOverText(paths: readonly string[]): string {
+  if (paths.length === 0) return ''
+  const lines = paths.map((path) => `    ${path}\n`).join('')
+  return `\nOf modules that are not in the source any more. Stop their sidecars and take these away:\n\n${lines}`
 }
 
 function portOf(option: string, text: string): number {

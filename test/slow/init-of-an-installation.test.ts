@@ -122,6 +122,33 @@ test('one folder that check takes as a whole; a second run changes nothing', (t)
   t.deepEqual(tree(join(cwd, 'out')), files)
 })
 
+test('an upgrade: both versions side by side, then what is left of the old one is listed', (t) => {
+  const cwd = place(t)
+  t.is(init(cwd, 'loopback', '--yes').status, 0)
+  const old = join(cwd, `descriptors/${ID}.json`)
+  const text = readFileSync(old, 'utf8').replaceAll('19.7.0', '19.8.0')
+  writeFileSync(join(cwd, 'descriptors/mod-users-19.8.0.json'), text, { mode: 0o644 })
+  const both = init(cwd, 'loopback', '--yes')
+  t.is(both.status, 0, both.stderr)
+  t.regex(both.stdout, /\+ sidecars\/mod-users-19\.8\.0\.yaml\n/)
+  t.notRegex(both.stdout, /take these away/)
+  t.notRegex(both.stdout, /"format"/, 'a packed policy is no text for people')
+  t.is(sidecar(cwd, 'check', 'out').status, 0)
+  rmSync(old)
+  const { stdout } = init(cwd, 'loopback', '--yes')
+  const left = ['descriptors', 'policy'].map((part) => `${part}/${ID}.json`)
+  const listed = [...left, `sidecars/${ID}.yaml`]
+  t.true(
+    stdout.endsWith(`take these away:\n\n${listed.map((path) => `    ${path}\n`).join('')}`),
+    stdout,
+  )
+  t.regex(sidecar(cwd, 'check', 'out').stderr, /lacks mod-users-19\.7\.0\n.*take its files away/)
+  for (const path of listed) rmSync(join(cwd, 'out', path))
+  const checked = sidecar(cwd, 'check', 'out')
+  t.is(checked.status, 0, checked.stderr)
+  t.is(init(cwd, 'loopback').stdout, 'out: nothing to change\n')
+})
+
 test('one module more: its files, Okapi’s part, and nothing else; keys and grants stay', (t) => {
   const cwd = place(t)
   rmSync(join(cwd, 'descriptors/mod-tags-3.1.0.json'))

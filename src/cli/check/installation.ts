@@ -151,7 +151,9 @@ function together(folder: string, checked: readonly Checked[]): readonly Problem
     if (without.length > 0) {
       problems.push(error(`no sidecar for ${without.join(', ')}`, 'okapi-sidecar init writes them'))
     }
-    problems.push(...discoveryProblems(folder, callees, okapis[0]).map((message) => error(message)))
+    const hint = 'okapi-sidecar init writes it; where a module is gone, take its files away'
+    const astray = discoveryProblems(folder, callees, okapis[0])
+    problems.push(...astray.map((message) => error(message, hint)))
   }
   return problems
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorCode, fault } from '../../fault.ts'
 import { replaceFile } from '../write.ts'
@@ -19,6 +19,8 @@ export interface FileChange {
   readonly before: string | undefined
 }
 
+/** Folders with a file for each module. */
+const OF_MODULES = ['descriptors', 'policy', 'sidecars', 'values']
 const FOLDER_MODE = 0o755
 const MOST_LINES = 60
 
@@ -33,10 +35,30 @@ export function changesOf(folder: string, files: readonly StartFile[]): readonly
 /** What a person sees before it is done. */
 export function changeText({ file, before }: FileChange): string {
   if (before === undefined) return `+ ${file.path}\n`
+  // One line of JSON: `policy diff` tells what it opens.
+  if (file.path.startsWith('policy/')) return `~ ${file.path}\n`
   const lines = lineDiff(before.split('\n'), file.text.split('\n'))
   const shown = lines.slice(0, MOST_LINES).map((line) => `    ${line.slice(0, 160)}\n`)
   const more = lines.length - shown.length
   return `~ ${file.path}\n${shown.join('')}${more > 0 ? `    (${more} lines more)\n` : ''}`
+}
+
+/** What an earlier run has written for modules that the source has not any more. Throws a Fault. */
+export function leftOvers(folder: string, files: readonly StartFile[]): readonly string[] {
+  const paths = new Set(files.map(({ path }) => path))
+  return OF_MODULES.flatMap((part) => namesIn(join(folder, part)).map((name) => `${part}/${name}`))
+    .filter((path) => /\.(json|yaml)$/.test(path) && !paths.has(path))
+    .sort()
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'ENOENT') return []
+    throw code === undefined ? error : fault(`cannot read ${folder}: ${code}`)
+  }
 }
 
 /** Writes it; a reader sees the old file or the new one. Throws a Fault. */
