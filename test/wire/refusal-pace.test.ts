@@ -65,7 +65,11 @@ test('what comes of the body of one that waits goes nowhere', (t) => {
   all.refuse('a')
   const { upstream } = all.refuse('b')
   t.false(upstream?.blocked)
-  upstream?.span(Buffer.from('body'), 0, 4)
+  const piece = Buffer.alloc(65_536)
+  for (let i = 0; i < 3; i++) upstream?.span(piece, 0, piece.length)
+  t.false(upstream?.blocked)
+  upstream?.span(piece, 0, piece.length)
+  t.true(upstream?.blocked, 'more is not read')
   t.is(upstream?.bufferedBytes, 0)
 })
 

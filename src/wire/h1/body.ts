@@ -187,7 +187,7 @@ function isFrame(id: number): boolean {
 
 const NOWHERE: SpanSink = { span: () => {} }
 /** So much of a refused request's body is read so that the connection can be used on. */
-const MOST_BYTES = 262_144
+export const MOST_REFUSED_BYTES = 262_144
 
 /** Reads the body of a refused request and throws it away. */
 export class Discard {
@@ -209,6 +209,6 @@ export class Discard {
     if (next === -1) return -1
     this.#bytes += next - i
     if (body.done) this.active = false
-    return this.#bytes > MOST_BYTES ? -1 : next
+    return this.#bytes > MOST_REFUSED_BYTES ? -1 : next
   }
 }

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { Budget } from '../../refusal/budget.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { RefusalTiming, RefusedRequest, UpstreamStream } from '../face.ts'
+import { MOST_REFUSED_BYTES } from './body.ts'
 
 /** So much of a second's worth may come at once. */
 const AT_ONCE_SECONDS = 0.1
@@ -10,19 +11,27 @@ const LOOK_MS = 5
 
 /** A refusal that waits to be said: it holds the place of the stream to an upstream. A body goes nowhere. */
 class WaitingRefusal implements UpstreamStream {
-  readonly blocked = false
   readonly bufferedBytes = 0
   /** The caller went away meanwhile. */
   left = false
   readonly #x: RefusedRequest
   readonly #refusal: Refusal
+  #dropped = 0
 
   constructor(x: RefusedRequest, refusal: Refusal) {
     this.#x = x
     this.#refusal = refusal
   }
 
-  span(): void {}
+  /** What is more than this stays unread, and its connection closes. */
+  get blocked(): boolean {
+    return this.#dropped >= MOST_REFUSED_BYTES
+  }
+
+  span(_bytes: Buffer, start: number, end: number): void {
+    this.#dropped += end - start
+  }
+
   flush(): void {}
   finish(): void {}
   resume(): void {}
