@@ -21,6 +21,17 @@ export function tell(problems: readonly Problem[]): void {
   }
 }
 
+/**
+ * What others wrote, for a terminal: control characters, C1 ones too, and marks that turn the direction of text as
+ * \uXXXX, because a terminal may take them for its own.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  )
+}
+
 const NARROW = 80
 // Longer lines are hard to read, however wide the terminal is.
 const WIDE = 140

@@ -5,6 +5,7 @@ import { ServerStream } from '../../postgres/server-stream.ts'
 import { startupMessage } from '../../postgres/startup.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
+import { printable } from '../terminal.ts'
 import { RMB_EXTENSIONS } from './sql.ts'
 
 /** What became of a login without a password. */
@@ -117,5 +118,6 @@ class Answer {
 /** The message of an ErrorResponse. */
 function errorIn(whole: Buffer): string {
   const fields = whole.subarray(HEADER_BYTES).toString().split('\0')
-  return fields.find((field) => field.startsWith('M'))?.slice(1) ?? 'an error without a message'
+  const said = fields.find((field) => field.startsWith('M'))?.slice(1)
+  return said === undefined ? 'an error without a message' : printable(said)
 }

@@ -1,6 +1,7 @@
 import { request } from 'undici'
 import { errorCode, fault } from '../../fault.ts'
 import type { StatusFacts } from '../../observe/status/facts.ts'
+import { printable } from '../terminal.ts'
 import type { AskedSidecar } from './sources.ts'
 
 const AT_A_TIME = 16
@@ -34,8 +35,9 @@ export interface SidecarState {
 export async function ask(url: string): Promise<StatusFacts> {
   try {
     const { statusCode, body } = await request(new URL('/status.json', url))
-    if (statusCode !== 200) throw fault(`${url} answers ${statusCode}: ${await body.text()}`)
-    return (await body.json()) as StatusFacts
+    const text = await body.text()
+    if (statusCode !== 200) throw fault(`${url} answers ${statusCode}: ${printable(text)}`)
+    return parsed(text) as StatusFacts
   } catch (error) {
     const code = errorCode(error)
     if (code === undefined) throw error
@@ -68,10 +70,10 @@ async function askOne(source: AskedSidecar): Promise<SidecarState> {
   if (source.url === '') return silent(source, 'it has no address yet')
   try {
     const { status, text } = await get(source.url, '/status.json')
-    if (status === 200) return ofFacts(source, JSON.parse(text) as StatusFacts)
+    if (status === 200) return ofFacts(source, parsed(text) as StatusFacts)
     const [ready, metrics] = [await get(source.url, '/ready'), await get(source.url, '/metrics')]
     if (metrics.status !== 200) return silent(source, 'no listener of a sidecar')
-    return ofAdmin(source, JSON.parse(ready.text) as Ready, metrics.text)
+    return ofAdmin(source, parsed(ready.text) as Ready, metrics.text)
   } catch (error) {
     return silent(
       source,
@@ -84,6 +86,13 @@ async function get(url: string, path: string): Promise<{ status: number; text: s
   const signal = AbortSignal.timeout(PATIENCE_MS)
   const { statusCode, body } = await request(new URL(path, url), { signal })
   return { status: statusCode, text: await body.text() }
+}
+
+/** JSON, its texts fit for a terminal: callers choose a part of them, request ids above all. */
+function parsed(text: string): unknown {
+  return JSON.parse(text, (_, value: unknown) =>
+    typeof value === 'string' ? printable(value) : value,
+  )
 }
 
 function silent({ name, url }: AskedSidecar, detail: string): SidecarState {
@@ -181,7 +190,7 @@ function seriesIn(text: string): readonly Series[] {
   return [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(
     ([, name = '', inner = '', value]) => {
       const labels = [...inner.matchAll(/(\w+)="([^"]*)"/g)].map(
-        ([, key = '', is = '']) => [key, is] as const,
+        ([, key = '', is = '']) => [key, printable(is)] as const,
       )
       return { name, labels: new Map(labels), value: Number(value) }
     },
