@@ -78,6 +78,14 @@ export function isTlsError(error: unknown): boolean {
   return errorCode(error)?.startsWith('ERR_SSL_') === true
 }
 
+/** What OpenSSL says of an answer in plain text. */
+const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'])
+
+/** What a code says of a peer that does not speak TLS; of every other code undefined. */
+export function withoutTls(code: string): string | undefined {
+  return NO_TLS.has(code) ? `it does not speak TLS (${code})` : undefined
+}
+
 /** An error in the fewest words: its code. */
 export function saidBy(error: Error): string {
   return errorCode(error) ?? error.message

@@ -16,7 +16,7 @@ SIDECAR_ADMIN_LISTEN names, or 9901.
 
 Options:
     --timeout SECONDS   for the whole answer; default 3
-    --json              {healthy, url, status, body}
+    --json              {healthy, url, status, body, problem}
 
 Exit codes: 0 healthy, 1 not healthy or no answer, 2 wrong usage
 

@@ -13,7 +13,7 @@ const STICKY = 0o1000
 export function writableByOthers(path: string): Problem[] {
   const stats = look(path)
   if (stats === undefined) return []
-  if (!stats.isDirectory()) return [...ofFile(path, stats.mode), ...ofParent(path)]
+  if (!stats.isDirectory()) return [...ofFile(path, stats), ...ofParent(path)]
   return [
     ...folderWritableByOthers(path),
     ...namesIn(path)
@@ -75,7 +75,7 @@ function inFolder(directory: string, name: string): Problem[] {
   const file = join(directory, name)
   const stats = look(file)
   if (!stats?.isFile()) return []
-  return [...ofFile(file, stats.mode), ...(isShared(directory) ? ofStranger(file, statSync) : [])]
+  return [...ofFile(file, stats), ...(isShared(directory) ? ofStranger(file, statSync) : [])]
 }
 
 function ofStranger(file: string, stat: (path: string) => Stats): Problem[] {
@@ -93,8 +93,11 @@ export function strangers(file: string, uid: number): Problem {
   }
 }
 
-function ofFile(file: string, mode: number): Problem[] {
-  return (mode & GROUP_OR_OTHERS_WRITE) === 0 ? [] : [refused(file, `mode ${octal(mode)}`)]
+function ofFile(file: string, stats: Stats): Problem[] {
+  if ((stats.mode & GROUP_OR_OTHERS_WRITE) === 0) return []
+  // Who follows a hint must not take /dev/null from everyone else.
+  if (!stats.isFile()) return [{ severity: 'error', message: 'this is no file', where: { file } }]
+  return [refused(file, `mode ${octal(stats.mode)}`)]
 }
 
 function ofDirectory(directory: string, mode: number): Problem[] {

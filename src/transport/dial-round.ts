@@ -1,3 +1,4 @@
+import { withoutTls } from '../fault.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Target } from './peer-addresses.ts'
 
@@ -40,11 +41,7 @@ export class DialRound {
   }
 }
 
-/** What OpenSSL says of an answer in plain text. */
-const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'])
-
 /** It answered, and is not to be talked to. */
 export function untrusted({ key }: Target, why: string): Refusal {
-  const said = NO_TLS.has(why) ? `it does not speak TLS (${why})` : why
-  return refuse('upstream-untrusted', `${key} could not be trusted: ${said}`)
+  return refuse('upstream-untrusted', `${key} could not be trusted: ${withoutTls(why) ?? why}`)
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
-import { errorCode, saidBy } from '../fault.ts'
+import { errorCode, saidBy, withoutTls } from '../fault.ts'
 import type { Limit } from '../refusal/limits.ts'
 import type { Reason } from '../refusal/reasons.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
@@ -234,5 +234,6 @@ class NamedHandshake implements Ticking, Dialling {
 /** A name that does not fit is said with the names that would: the code alone helps no one. */
 function wordsOf(error: Error): string {
   const code = saidBy(error)
-  return code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? `${code}, ${error.message}` : code
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `${code}, ${error.message}`
+  return withoutTls(code) ?? code
 }

@@ -33,6 +33,21 @@ test('a certificate of 24 hours is no trouble as long as it is not due for renew
   t.deepEqual([soon(null, 23), soon(null, 5), soon(999, -1)], [false, true, true])
 })
 
+test('what is no URL of a status listener is told as such', async (t) => {
+  const server = createServer((_, response) => response.end('<html>'))
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const other = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const said = async (url: string) => {
+    const { code, stderr } = await typed(['status', url])
+    t.is(code, 2)
+    return stderr
+  }
+  const bare = await said('127.0.0.1:9902')
+  t.regex(bare, /error: `127\.0\.0\.1:9902` is no URL of a status listener\n.*hint: http:/)
+  t.true((await said(other)).includes(`error: ${other} is no status listener\n`))
+})
+
 const ADMIN = {
   ports: [
     { name: 'mtls', containerPort: 8443 },

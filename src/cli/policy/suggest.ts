@@ -9,7 +9,7 @@ import { propose } from '../../analysis/proposals.ts'
 import { reachOf } from '../../analysis/reach.ts'
 import { unusedRulesOf } from '../../analysis/unused-rules.ts'
 import { fault } from '../../fault.ts'
-import { tell } from '../terminal.ts'
+import { counted, tell } from '../terminal.ts'
 import { type LinesRead, readAccessLogs } from './access-lines.ts'
 import { suggestKafkaRule } from './kafka-suggestion.ts'
 import { installationOf, policySourceFrom } from './sources.ts'
@@ -130,7 +130,7 @@ function counts({ lines, exchanges, usage }: LinesRead, files: readonly string[]
   const refused = usage.refusedTenants.reduce((sum, { count }) => sum + count, 0)
   const unknown = usage.unknownTokens.reduce((sum, { count }) => sum + count, 0)
   const tokens = unknown === 0 ? '' : `; ${unknown} with a token that was not seen`
-  const passed = `${exchanges} exchanges that passed, ${would} of them by report mode alone`
+  const passed = `${counted(exchanges, 'exchange')} that passed, ${would} of them by report mode alone`
   return `${where}: ${lines} lines, ${passed}${refused === 0 ? '' : `; ${refused} refused for their tenant`}${tokens}`
 }
 

@@ -33,15 +33,20 @@ export interface SidecarState {
 
 /** Everything that a status listener tells. Throws a Fault when there is no such thing at the URL. */
 export async function ask(url: string): Promise<StatusFacts> {
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw fault(`\`${url}\` is no URL of a status listener`, { hint: 'http://127.0.0.1:9902' })
+  }
+  const hint = 'it listens on status.listen of the configuration, on loopback'
   try {
     const { statusCode, body } = await request(new URL('/status.json', url))
     const text = await body.text()
-    if (statusCode !== 200) throw fault(`${url} answers ${statusCode}: ${printable(text)}`)
+    if (statusCode !== 200)
+      throw fault(`${url} answers ${statusCode}: ${printable(text.trim())}`, { hint })
     return parsed(text) as StatusFacts
   } catch (error) {
     const code = errorCode(error)
+    if (error instanceof SyntaxError) throw fault(`${url} is no status listener`, { hint })
     if (code === undefined) throw error
-    const hint = 'it listens on status.listen of the configuration, on loopback'
     throw fault(`nothing answers at ${url} (${code})`, { hint })
   }
 }
