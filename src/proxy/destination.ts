@@ -1,3 +1,4 @@
+import { parseModuleId } from '../folio/module-id.ts'
 import type { Caller } from '../policy/caller.ts'
 import type { Authorizer, Policy } from '../policy/policy.ts'
 import type { ModuleTraits } from '../policy/traits.ts'
@@ -119,6 +120,17 @@ function isSlash(head: Head, start: number): boolean {
 }
 
 function unknown(id: string): Refusal {
+  // The discovery leads here without the id, or without its version.
+  if (parseModuleId(id) === undefined) {
+    return refuse(
+      'route-not-declared',
+      `the path begins with ${quoted(id)}, which is no full module id`,
+      {
+        wouldAllow:
+          'a URL in Okapi’s discovery that ends with the id, as `okapi-sidecar discovery` prints it',
+      },
+    )
+  }
   return refuse('route-not-declared', `no descriptor of a module ${quoted(id)} is installed`, {
     wouldAllow: 'its ModuleDescriptor in policy.descriptors of Okapi’s sidecar',
   })

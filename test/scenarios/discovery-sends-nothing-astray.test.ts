@@ -48,6 +48,22 @@ test.serial('a module that no descriptor names is refused, whatever the path', a
   }
 })
 
+test.serial(
+  'a URL in the discovery without the id, or without its version: that is told',
+  async (t) => {
+    const said = async (target: string) => (await ask(installation.modules, get(target, T))).body
+    for (const [target, word] of [
+      ['/users/1', 'users'],
+      ['/mod-users/users/1', 'mod-users'],
+    ] as const) {
+      const { detail, wouldAllow } = JSON.parse(await said(target))
+      t.is(detail, `the path begins with "${word}", which is no full module id`)
+      t.regex(wouldAllow, /ends with the id, as `okapi-sidecar discovery` prints it/)
+    }
+    t.regex(await said('/mod-users-19.7.1/users/1'), /no descriptor of a module .* is installed/)
+  },
+)
+
 test.serial('a module without an address is not found', async (t) => {
   t.is(await calls(`/${ID.notes}/notes/1`), '502 upstream-unreachable')
 })
