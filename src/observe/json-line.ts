@@ -149,7 +149,12 @@ export function jsonText(text: string): string {
 }
 
 function escaped(text: string): string {
-  return JSON.stringify(text).replace(
+  return asciiJson(JSON.stringify(text))
+}
+
+/** The same JSON in ASCII: other characters stand in its strings only. */
+export function asciiJson(json: string): string {
+  return json.replace(
     /[\x7f-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

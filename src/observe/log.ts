@@ -1,4 +1,5 @@
 import pino, { type DestinationStream, type Logger } from 'pino'
+import { asciiJson } from './json-line.ts'
 import { StandardOutput } from './standard-output.ts'
 
 export type { Logger } from 'pino'
@@ -38,7 +39,8 @@ export function createLog(options: {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[masked]' },
     },
-    destination,
+    // Names that a Kafka client chose may hold what a terminal obeys.
+    { write: (line) => destination.write(asciiJson(line)) },
   )
   return { log, destination }
 }

@@ -25,6 +25,15 @@ test('a line is JSON with its level as a word', (t) => {
   t.is(new Date(line.time).toISOString(), line.time)
 })
 
+test('a line is ASCII, whatever a caller is called: a terminal obeys C1 control characters', (t) => {
+  const { lines, destination } = collecting()
+  const { log } = createLog({ level: 'info', destination })
+  const topic = 'a\x9b31m\x1b[2J\u202e\u{1f600}\n\x7f ’'
+  log.warn({ topic }, `no rule is about ${topic}`)
+  t.regex(lines[0]!, /^[ -~]+\n$/)
+  t.like(JSON.parse(lines[0]!), { topic, msg: `no rule is about ${topic}` })
+})
+
 test('what is handed over under the name of a secret is masked', (t) => {
   const { lines, destination } = collecting()
   const { log } = createLog({ level: 'trace', destination })
