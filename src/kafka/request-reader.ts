@@ -13,7 +13,7 @@ import { PASS } from './judged.ts'
 import type { MessageValues } from './message.ts'
 import { readRequestHead } from './request-head.ts'
 import { judgeRequest } from './request-judge.ts'
-import type { Verdicts } from './verdict.ts'
+import { told, type Verdicts } from './verdict.ts'
 import { KafkaFlaw, WireReader } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
@@ -82,7 +82,7 @@ export class KafkaRequestReader implements FrameWatcher {
     const reader = new WireReader(frame, 4)
     const { api, correlationId, clientId } = readRequestHead(reader)
     if (api === undefined) return this.#answerUnsupported(correlationId, room)
-    if (clientId !== null) this.#events.named(clientId)
+    if (clientId !== null) this.#events.named(told(clientId))
     const bodyAt = reader.at
     let judged: ReturnType<typeof judgeRequest>
     try {

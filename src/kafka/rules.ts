@@ -141,9 +141,10 @@ export class KafkaRules {
     const valid = this.#inForce()
     const known = this.#topics.get(topic)
     if (known !== undefined) return known
-    const isLegal = TOPIC.test(topic)
+    // It is not remembered: a client may make up as many as it likes, and long ones.
+    if (!TOPIC.test(topic)) return 0
     let rights = 0
-    for (const [right, bit] of isLegal ? RIGHT_BITS : []) {
+    for (const [right, bit] of RIGHT_BITS) {
       if (valid.some(({ topics }) => listed(topics[right], topic))) rights |= bit
     }
     if (this.#topics.size >= REMEMBERED) this.#topics.clear()

@@ -19,6 +19,14 @@ export interface VerdictEvents {
   wouldDeny(asked: AskedOfKafka, refusal: Refusal): void
 }
 
+/** Longer than any name of a topic, and than what tells one group from another. */
+const MOST_TOLD = 300
+
+/** A name that a client chose, as it is told: names that make no sense may have 32,767 letters. */
+export function told(name: string): string {
+  return name.length > MOST_TOLD ? `${name.slice(0, MOST_TOLD)}...` : name
+}
+
 /** A no, as Kafka says it for one topic, group or id. */
 export interface KafkaDenial {
   readonly code: number
@@ -37,8 +45,9 @@ export class Verdicts {
   }
 
   /** Undefined: it may. */
-  topic(api: string, right: TopicRight, topic: string): KafkaDenial | undefined {
-    if (this.rules.may(right, topic)) return undefined
+  topic(api: string, right: TopicRight, name: string): KafkaDenial | undefined {
+    if (this.rules.may(right, name)) return undefined
+    const topic = told(name)
     const because = `${api}: no rule lets this module ${right} the topic ${JSON.stringify(topic)}`
     const wouldAllow = `a rule in \`kafka.rules\`: topics: {${right}: [${topic}]}`
     const refusal = refuse('topic-not-allowed', because, { wouldAllow })
@@ -46,24 +55,27 @@ export class Verdicts {
   }
 
   /** May it know of the topic? Asking says nothing where `tells` is false. */
-  visible(api: string, topic: string): KafkaDenial | undefined {
-    if (this.rules.maySee(topic)) return undefined
+  visible(api: string, name: string): KafkaDenial | undefined {
+    if (this.rules.maySee(name)) return undefined
+    const topic = told(name)
     const because = `${api}: no rule is about the topic ${JSON.stringify(topic)}`
     const wouldAllow = `a rule in \`kafka.rules\`: topics: {consume: [${topic}]}, or produce or create`
     const refusal = refuse('topic-not-allowed', because, { wouldAllow })
     return this.#deny({ api, topic }, refusal, KAFKA_ERRORS.topicAuthorizationFailed)
   }
 
-  group(api: string, group: string): KafkaDenial | undefined {
-    if (this.rules.mayGroup(group)) return undefined
+  group(api: string, name: string): KafkaDenial | undefined {
+    if (this.rules.mayGroup(name)) return undefined
+    const group = told(name)
     const because = `${api}: no rule lets this module into the group ${JSON.stringify(group)}`
     const wouldAllow = `a rule in \`kafka.rules\`: groups: [${group}]`
     const refusal = refuse('group-not-allowed', because, { wouldAllow })
     return this.#deny({ api, group }, refusal, KAFKA_ERRORS.groupAuthorizationFailed)
   }
 
-  transaction(api: string, transaction: string): KafkaDenial | undefined {
-    if (this.rules.mayTransact(transaction)) return undefined
+  transaction(api: string, name: string): KafkaDenial | undefined {
+    if (this.rules.mayTransact(name)) return undefined
+    const transaction = told(name)
     const because = `${api}: no rule lets this module use the transactional id ${JSON.stringify(transaction)}`
     const wouldAllow = `a rule in \`kafka.rules\`: transactions: [${transaction}]`
     const refusal = refuse('transaction-not-allowed', because, { wouldAllow })

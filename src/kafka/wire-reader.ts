@@ -5,6 +5,9 @@ export class KafkaFlaw extends Error {
   override readonly name = 'KafkaFlaw'
 }
 
+/** Of a text in bytes, compact or not: brokers take no longer one (Short.MAX_VALUE). */
+const LONGEST_TEXT = 32_767
+
 /** Elements of arrays in one message: each is an object of this process. */
 const MOST_ENTRIES = 100_000
 
@@ -68,7 +71,9 @@ export class WireReader {
 
   /** Length of a text, or -1 for null. */
   textLength(compact: boolean): number {
-    return compact ? this.varint() - 1 : this.#notBelowNull(this.int16())
+    const length = compact ? this.varint() - 1 : this.#notBelowNull(this.int16())
+    if (length > LONGEST_TEXT) throw new KafkaFlaw(`a text has ${length} bytes`)
+    return length
   }
 
   /** Length of bytes, or how many elements; -1 for null. */
