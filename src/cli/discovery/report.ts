@@ -35,7 +35,7 @@ function textOf({ modules, findings, asked, done }: DiscoveryReport): string {
     asked ? [srvcId, url, state] : [srvcId, url],
   )
   const head = asked ? ['MODULE', 'SHOULD BE AT', 'OKAPI'] : ['MODULE', 'SHOULD BE AT']
-  const lines = [table([head, ...rows]), ...done.map((what) => `${what}\n`)]
+  const lines = [table([head, ...rows]), ...done.map((what) => `${printable(what)}\n`)]
   if (!asked) return lines.join('')
   if (findings.length === 0)
     lines.push(`\n${paint('green', 'Okapi calls every module through its sidecar.')}\n`)

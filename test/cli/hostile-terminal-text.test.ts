@@ -1,11 +1,12 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
+import { tellReport } from '../../src/cli/discovery/report.ts'
 import { printable } from '../../src/cli/terminal.ts'
 import { History } from '../../src/observe/status/history.ts'
 import { statusServer } from '../../src/observe/status/server.ts'
 import { busyFacts } from '../support/status.ts'
-import { typed } from '../support/typed.ts'
+import { heard, typed } from '../support/typed.ts'
 
 // A caller chooses its request id, and a part of many sentences: a terminal must not take it for its own.
 
@@ -44,4 +45,14 @@ test('what is no sidecar writes nothing into the terminal either', async (t) => 
   const { port } = server.address() as AddressInfo
   const { stderr } = await typed(['status', `http://127.0.0.1:${port}`])
   t.notRegex(stderr.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u)
+})
+
+test('discovery: what Okapi has registered writes nothing into the terminal when it is taken out', async (t) => {
+  const { stdout } = await heard(async () => {
+    const done = [`took out ${HOSTILE} at ${HOSTILE}`]
+    tellReport({ modules: [], findings: [], asked: true, done }, false)
+    return 0
+  })
+  t.true(stdout.includes('took out'))
+  t.notRegex(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u)
 })
