@@ -2,11 +2,14 @@
 export class Budget {
   readonly #most: number
   readonly #perMs: number
+  readonly #mostOwed: number
   #left: number
   #at: number
 
-  constructor(most: number, perSecond: number, now: number) {
+  /** @param mostOwed what is charged beyond that is forgiven */
+  constructor(most: number, perSecond: number, now: number, mostOwed = Number.POSITIVE_INFINITY) {
     this.#most = most
+    this.#mostOwed = mostOwed
     this.#perMs = perSecond / 1000
     this.#left = most
     this.#at = now
@@ -27,7 +30,7 @@ export class Budget {
   /** Takes some, which may make debts: what was begun before cannot be undone. */
   charge(now: number, some = 1): void {
     this.#grow(now)
-    this.#left -= some
+    this.#left = Math.max(this.#left - some, -this.#mostOwed)
   }
 
   /** Is one left? */

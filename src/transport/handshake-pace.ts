@@ -12,6 +12,8 @@ const MOST_REMEMBERED = 4096
 const BYTES_OF_ONE = 8192
 /** A /64 has as much as so many addresses: it may be one machine, or all pods of a node. */
 const ADDRESSES_OF_NETWORK = 4
+/** An address owes so many seconds' worth at most: it may be that of many, behind a load balancer or a node. */
+const MOST_OWED_SECONDS = 30
 /** More than any ClientHello takes. */
 const MOST_HELD = 16_384
 const NOTHING = Buffer.alloc(0)
@@ -19,21 +21,20 @@ const NOTHING = Buffer.alloc(0)
 /** What each of many may still spend, by its name. Null: there is no limit. */
 export class Budgets {
   readonly #perSecond: number
+  readonly #mostOwedSeconds: number
   /** The one that was asked for longest ago first. */
   readonly #byName = new Map<string, { readonly budget: Budget; at: number }>()
 
-  constructor(perSecond: number) {
+  constructor(perSecond: number, mostOwedSeconds = Number.POSITIVE_INFINITY) {
     this.#perSecond = perSecond
+    this.#mostOwedSeconds = mostOwedSeconds
   }
 
   /** @param times as much as others have */
   of(name: string, now: number, times = 1): Budget | null {
     if (this.#perSecond === 0) return null
     const perSecond = times * this.#perSecond
-    const kept = this.#byName.get(name) ?? {
-      budget: new Budget(AT_ONCE_SECONDS * perSecond, perSecond, now),
-      at: now,
-    }
+    const kept = this.#byName.get(name) ?? { budget: this.#made(perSecond, now), at: now }
     kept.at = now
     this.#byName.delete(name)
     this.#byName.set(name, kept)
@@ -43,6 +44,11 @@ export class Budgets {
       this.#byName.delete(each)
     }
     return kept.budget
+  }
+
+  #made(perSecond: number, now: number): Budget {
+    const mostOwed = this.#mostOwedSeconds * perSecond
+    return new Budget(AT_ONCE_SECONDS * perSecond, perSecond, now, mostOwed)
   }
 }
 
@@ -115,8 +121,8 @@ export class HandshakePace implements Ticking {
 
   constructor(options: PaceOptions) {
     this.#options = options
-    this.#ofAddresses = new Budgets(options.perSecond)
-    this.#ofNetworks = new Budgets(options.perSecond)
+    this.#ofAddresses = new Budgets(options.perSecond, MOST_OWED_SECONDS)
+    this.#ofNetworks = new Budgets(options.perSecond, MOST_OWED_SECONDS)
   }
 
   /** Calls `start` when the handshake may begin: now, or later, or not at all. */

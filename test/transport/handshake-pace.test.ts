@@ -182,6 +182,13 @@ test('debts are not forgotten before they are paid', (t) => {
   t.true(budgets.of('a', 51_000)?.spend(51_000))
 })
 
+test('what is owed has an end where many may share it', (t) => {
+  const budgets = new Budgets(2, 30)
+  budgets.of('a', 0)?.charge(0, 1_000_000)
+  t.false(budgets.of('a', 30_000)?.spend(30_000))
+  t.true(budgets.of('a', 31_000)?.spend(31_000))
+})
+
 /** Handshakes that come to nothing: how many of those that come at once from each address may begin. */
 function begun(addresses: readonly string[], each: number): number[] {
   const clock = new CoarseClock()
