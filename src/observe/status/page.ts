@@ -28,7 +28,7 @@ p { margin: .25rem 0 } code { font-size: .9em; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100%; min-width: 44rem }
 ul { margin: 0; padding-left: 1.2rem }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line) }
-.when { white-space: nowrap }
+.line { white-space: nowrap }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 .scroll { overflow-x: auto } .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem }
 figure { margin: 0 } svg { width: 100%; height: 4rem; border-bottom: 1px solid var(--line) }
@@ -160,7 +160,7 @@ function refusals(list: readonly Refused[], nowMs: number): Html {
   const rows = list.map(
     (
       one,
-    ) => html`<tr><td class="when">${when(one.timeMs, nowMs)}${often(one)}</td><td>${one.passed ? 'would be ' : ''}<code>${one.reason}</code></td>
+    ) => html`<tr><td class="line">${when(one.timeMs, nowMs)}${often(one)}</td><td class="line">${one.passed ? 'would be ' : ''}<code>${one.reason}</code></td>
 <td>${one.caller}</td><td>${askedText(one)}</td><td>${one.because}${request(one)}</td></tr>`,
   )
   return html`<div class="scroll"><table><thead><tr><th scope="col">When</th><th scope="col">Reason</th><th scope="col">Caller</th><th scope="col">Asked</th><th scope="col">Because</th></tr></thead><tbody>${rows}</tbody></table></div>`
