@@ -43,7 +43,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function soundText(heads: number): string {
   if (heads === 0)
-    return 'Nothing was touched, as far as the chain tells. No head was given: what was cut off at the end cannot be seen.'
+    return 'Nothing was touched, as far as the chain tells. No head was given: what was\ncut off at the end cannot be seen.'
   return `Nothing was touched, and ${heads === 1 ? 'the head is' : `all ${heads} heads are`} there.`
 }
 

@@ -163,6 +163,6 @@ function prose(
       (place) => `    ${place} has a certificate of the old root\n`,
     ),
     peers.length === 0 ? '' : `\n${table(peers, '    ')}`,
-    `\nnext, once every peer has read these files: ${next} --peers HOST:PORT,...\n`,
+    `\nnext, once every peer has read these files:\n    ${next} --peers HOST:PORT,...\n`,
   ].join('')
 }
