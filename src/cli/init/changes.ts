@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorCode, fault } from '../../fault.ts'
 import { replaceFile } from '../write.ts'
@@ -46,7 +46,14 @@ export function changeText({ file, before }: FileChange): string {
 /** What an earlier run has written for modules that the source has not any more. Throws a Fault. */
 export function leftOvers(folder: string, files: readonly StartFile[]): readonly string[] {
   const paths = new Set(files.map(({ path }) => path))
-  return OF_MODULES.flatMap((part) => namesIn(join(folder, part)).map((name) => `${part}/${name}`))
+  const inFolders = OF_MODULES.flatMap((part) =>
+    namesIn(join(folder, part)).map((name) => `${part}/${name}`),
+  )
+  // For systemd each has a folder of its own.
+  const own = namesIn(folder)
+    .map((name) => `${name}/sidecar.yaml`)
+    .filter((path) => existsSync(join(folder, path)))
+  return [...inFolders, ...own]
     .filter((path) => /\.(json|yaml)$/.test(path) && !paths.has(path))
     .sort()
 }
