@@ -4,6 +4,7 @@ import { readText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault } from '../fault.ts'
 import type { Instance, WantedInstance } from './discovery/instances.ts'
 import { Operator } from './discovery/operator.ts'
+import { printable } from './terminal.ts'
 
 const DISCOVERY = '/_/discovery/modules'
 /** Longer than Okapi's sidecar waits for an Okapi that is not up (`limits.connectWaitMs`): its answer says so. */
@@ -127,19 +128,28 @@ export class Okapi {
   }
 
   #answered(what: string, status: number, text: string): Fault {
-    const said = text
-      .replaceAll(/[^\x21-\x7e]+/g, ' ')
-      .trim()
-      .slice(0, 500)
+    // Okapi says 400 where it misses a token.
+    const locked = status === 401 || status === 403 || text.includes('Token missing')
     const hint =
-      status === 401 || status === 403
-        ? 'the operator needs a grant {profile: daily} (read-only to fetch), and --token-file where Okapi is secured'
-        : undefined
-    return fault(`${this.#url}: ${what}: ${status} ${said}`, hint === undefined ? {} : { hint })
+      'the operator needs a grant {profile: daily} (read-only to fetch), and --token-file where Okapi is secured'
+    const said = refusalIn(text) ?? text.replaceAll(/[^\x21-\x7e]+/g, ' ').trim()
+    return fault(`${this.#url}: ${what}: ${status} ${said.slice(0, 500)}`, locked ? { hint } : {})
   }
 
   #noList(): never {
     throw fault(`${this.#url}: GET ${DISCOVERY} did not answer with deployment descriptors`)
+  }
+}
+
+/** What a sidecar says in its problem document (RFC 9457); undefined for all other answers. */
+function refusalIn(text: string): string | undefined {
+  try {
+    const { reason, detail } = JSON.parse(text) ?? {}
+    if (typeof reason !== 'string' || !/^[a-z-]+$/.test(reason)) return undefined
+    return typeof detail === 'string' ? `${reason}: ${printable(detail)}` : reason
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
 }
 

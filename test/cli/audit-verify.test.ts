@@ -52,7 +52,7 @@ test('the files in the wrong order, or one of them missing: exit 1, with file an
 test('without a head it says what cannot be seen', async (t) => {
   const { code, stdout } = await verify(...files(t, LINES.slice(0, 3)))
   t.is(code, 0)
-  t.regex(stdout, /No head was given: what was cut off at the end cannot be seen\.\n$/)
+  t.regex(stdout, /No head was given: what was\ncut off at the end cannot be seen\.\n$/)
   const cut = await verify(...files(t, LINES.slice(0, 3)), '--head', HEAD)
   t.is(cut.code, 1)
   t.regex(cut.stderr, /error: entry 4 is not here: the head 4:/)

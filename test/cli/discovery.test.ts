@@ -220,6 +220,13 @@ test('answers that are none', async (t) => {
   t.is(refused.code, 2)
   t.true(refused.err.includes('403'), refused.err)
   t.true(refused.err.includes('profile: daily'), refused.err)
+  okapi.refuse = 400
+  okapi.body = 'Token missing, access requires permission: okapi.all'
+  const locked = await discovery(...args)
+  t.regex(locked.err, /400 Token missing.*\n.*hint: .*--token-file where Okapi is secured/)
+  okapi.body = '{"reason":"admin-route","detail":"it is Okapi’s\\u001b[2J"}'
+  const bySidecar = await discovery(...args)
+  t.regex(bySidecar.err, /: 400 admin-route: it is Okapi’s\\u001b\[2J\n/)
 })
 
 test('over mutual TLS: an operator with a grant, through Okapi’s sidecar', async (t) => {

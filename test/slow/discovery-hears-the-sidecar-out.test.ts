@@ -11,7 +11,7 @@ test('Okapi is not up: discovery and fetch wait for what its sidecar says of it 
   t.timeout(120_000)
   const server = createServer((_, response) => {
     setTimeout(() => {
-      response.writeHead(503).end('{"reason":"module-unavailable"}')
+      response.writeHead(503).end('{"reason":"module-unavailable","detail":"it’s down"}')
     }, 31_000)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -24,6 +24,6 @@ test('Okapi is not up: discovery and fetch wait for what its sidecar says of it 
   ])
   for (const { code, stderr } of outcomes) {
     t.is(code, 2)
-    t.regex(stderr, /: 503 \{"reason":"module-unavailable"\}\n/)
+    t.regex(stderr, /: 503 module-unavailable: it’s down\n/)
   }
 })
