@@ -27,7 +27,7 @@ export interface HistoryView {
   readonly peers: readonly PeerActivity[]
   /** The last one first. */
   readonly overShare: readonly OverShare[]
-  /** Ten minutes in slices of ten seconds, the oldest first; the one that runs is left out. */
+  /** Ten minutes in slices of ten seconds, the oldest first; the last one still runs. */
   slices(timeMs: number): readonly Slice[]
 }
 
@@ -133,11 +133,11 @@ export class History implements HistoryView {
       .sort((a, b) => b.exchanges - a.exchanges)
   }
 
-  /** Ten minutes in slices of ten seconds, the oldest first; the one that runs is left out. */
+  /** Ten minutes in slices of ten seconds, the oldest first; the last one still runs. */
   slices(timeMs: number): readonly Slice[] {
     this.#tally(timeMs)
     const last = this.#slice
-    return Array.from({ length: SLICES - 1 }, (_, i) => {
+    return Array.from({ length: SLICES }, (_, i) => {
       const { exchanges, refused, failed, durationMs } = this.#slices[(last + 1 + i) % SLICES]!
       const meanMs = exchanges === 0 ? 0 : durationMs / exchanges
       return { exchanges, refused, failed, meanMs }

@@ -221,12 +221,16 @@ function policy({ policy: rules }: StatusFacts): Html {
 const WIDTH = 480
 const HEIGHT = 64
 
-/** A line of values over time as inline SVG, with its highest value said in words. */
+/**
+ * A line of values over time as inline SVG, with its highest value said in words. The last one is still growing: it
+ * is not drawn, for it would look like a drop.
+ */
 function chart(title: string, values: readonly number[], unit: string): Html {
   const highest = Math.max(...values, 0)
-  const step = WIDTH / Math.max(values.length - 1, 1)
+  const whole = values.slice(0, -1)
+  const step = WIDTH / Math.max(whole.length - 1, 1)
   const y = (value: number) => (highest === 0 ? HEIGHT : HEIGHT - (value / highest) * (HEIGHT - 4))
-  const points = values.map((value, i) => `${(i * step).toFixed(1)},${y(value).toFixed(1)}`)
+  const points = whole.map((value, i) => `${(i * step).toFixed(1)},${y(value).toFixed(1)}`)
   const words =
     highest === 0 ? 'nothing in the last ten minutes' : `highest ${round(highest)} ${unit}`
   return html`<figure>

@@ -105,13 +105,26 @@ test('slices are emptied when their time is over', (t) => {
   const history = new History()
   history.ended('a', 200, false, 4, 0)
   history.ended('a', 500, false, 8, 1)
-  const [last] = history.slices(10_000).slice(-1)
-  t.deepEqual(last, { exchanges: 2, refused: 0, failed: 1, meanMs: 6 })
+  const now = { exchanges: 2, refused: 0, failed: 1, meanMs: 6 }
+  t.deepEqual(history.slices(9999).at(-1), now, 'the one that runs')
+  t.deepEqual(history.slices(10_000).at(-2), now)
+  t.is(history.slices(10_000).at(-1)?.exchanges, 0)
   const later = history.slices(10_000_000)
   t.is(
     later.reduce((sum, { exchanges }) => sum + exchanges, 0),
     0,
   )
+})
+
+test('what was just counted is told at once: no line says that there was nothing', (t) => {
+  const history = new History()
+  const { nowMs } = busyFacts()
+  history.ended('mod-a-1.0.0', 200, true, 4, nowMs)
+  const facts = busyFacts({ slices: history.slices(nowMs), peers: history.peers })
+  t.regex(statusText(facts), /^now +1 exchange in a minute, 1 refused, mean 4\.0 ms/m)
+  const page = statusPage(facts)
+  t.regex(page, /Exchanges a second <span class="quiet">highest 0\.1 a second/)
+  t.is(page.match(/nothing in the last ten minutes/g)?.length, 2, 'of the failed, and its label')
 })
 
 test('html escapes values and keeps markup', (t) => {
