@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { decidingSidecars, type Explanation } from '../../analysis/explanation.ts'
 import { nearest } from '../../fault/nearest.ts'
-import { fault } from '../../fault.ts'
+import { type Fault, fault } from '../../fault.ts'
 import { isOkapi, parseModuleId, productOf, splitModuleId } from '../../folio/module-id.ts'
 import { isTenantName } from '../../folio/tenant.ts'
 import { type Caller, callerName, parseCaller } from '../../policy/caller.ts'
@@ -73,7 +73,7 @@ export function explain(argv: readonly string[]): {
   const question = { at, isInstalled, method, target, tenant, moduleId, token }
   const asked = `${method} ${target}`
   if (values.via !== undefined) {
-    const who = onBehalfOf(named, values.via, at)
+    const who = onBehalfOf(named, { via: values.via, at, set })
     const told = viaOkapi(policy, okapiIn(set), who, question)
     return { told, asked, json: values.json }
   }
@@ -84,24 +84,33 @@ export function explain(argv: readonly string[]): {
 }
 
 /** Who could prove that name; a module without its version cannot. Throws a Fault. */
-function callerNamed(text: string, { modules }: DescriptorSet): Caller {
+function callerNamed(text: string, set: DescriptorSet): Caller {
   const caller = parseCaller(text)
   if (caller.kind !== 'module' || parseModuleId(caller.id) !== undefined) return caller
+  throw noCaller(text, set)
+}
+
+function noCaller(text: string, { modules }: DescriptorSet): Fault {
   const ids = [...modules.keys()]
   const near = ids.find((id) => productOf(id) === text) ?? nearest(text, ids)
-  throw fault(`--caller ${text}: it is no full module id, operator/NAME or client/NAME`, {
+  return fault(`--caller ${text}: it is no full module id, operator/NAME or client/NAME`, {
     hint: near === undefined ? EXPLAIN_HINT : `did you mean ${near}?`,
   })
 }
 
 /** Whose call Okapi makes, as its sidecar would tell it. Throws a Fault. */
-function onBehalfOf(caller: string, via: string, at: string): TrueCaller {
+function onBehalfOf(
+  caller: string,
+  { via, at, set }: { via: string; at: string; set: DescriptorSet },
+): TrueCaller {
   if (via !== 'okapi') throw fault(`--via ${via}: calls go via okapi, and by no other way`)
   if (at === 'okapi') {
     const hint = 'the call at Okapi’s own ingress is --at okapi without --via'
     throw fault('--via okapi goes with --at MODULE: the module that Okapi calls', { hint })
   }
-  return parseTrueCaller(caller) ?? UNKNOWN_CALLER
+  const who = caller === 'none' ? UNKNOWN_CALLER : parseTrueCaller(caller)
+  if (who === undefined) throw noCaller(caller, set)
+  return who
 }
 
 /** The Okapi of a set, or any. */
