@@ -12,6 +12,7 @@ import {
   OKAPI,
   productOf,
   TRUST_DOMAIN,
+  valuesOf,
 } from './modules.ts'
 import { outsider } from './outsiders.ts'
 import { programPath } from './programs.ts'
@@ -149,6 +150,32 @@ test(
       `it was back ${Math.round((performance.now() - registered) / 1000)} s after it was registered`,
     )
     assert.deepEqual(await restartsOf(installation, TAGS), before)
+  },
+)
+
+test(
+  "SPIRE's usual names stand for modules where `pins.identities` says so",
+  attested,
+  async () => {
+    const installation = theInstallation()
+    const usual = `spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/${deploymentOf(TAGS)}`
+    const pinned = (id: string) => {
+      const pins = { identities: { [usual]: TAGS } }
+      return { ...spiffe, config: { ...(valuesOf(id)['config'] as object), pins } }
+    }
+    await theSpire().unregister(TAGS)
+    await theSpire().register('usual', usual, selectorsOf(TAGS), LIFE_S)
+    for (const id of [OKAPI, TAGS]) await installation.install(id, pinned(id))
+    for (const id of [OKAPI, TAGS]) await installation.ready(id)
+    await until('calls cross', async () => {
+      return (await installation.calls(OKAPI, '/tags', 1, 1)).wrong.length === 0
+    })
+    await installation.install(OKAPI, spiffe)
+    await installation.ready(OKAPI)
+    // It calls each module for the tenant before any other call goes there.
+    await until('Okapi refuses a name that it does not know', async () => {
+      return /bad-identity: .*sa\/mod-tags-3-1-0/.test(await logOf(installation, OKAPI))
+    })
   },
 )
 
