@@ -43,7 +43,8 @@ export class LastRefusals {
 
   /** Keeps it; the oldest goes. */
   add(refusal: NewRefusal, times = 1): void {
-    const before = this.#refusals.findIndex((one) => isAlike(one, refusal))
+    // From the end: a flood is of one kind.
+    const before = this.#refusals.findLastIndex((one) => isAlike(one, refusal))
     const [same] = before === -1 ? [] : this.#refusals.splice(before, 1)
     this.#refusals.push({ ...refusal, times: (same?.times ?? 0) + times })
     if (this.#refusals.length > this.#most) this.#refusals.shift()
@@ -55,11 +56,11 @@ function isAlike(a: NewRefusal, b: NewRefusal): boolean {
   return (
     a.reason === b.reason &&
     a.caller === b.caller &&
-    a.because === b.because &&
-    a.direction === b.direction &&
-    a.at === b.at &&
-    a.method === b.method &&
     a.route === b.route &&
-    a.passed === b.passed
+    a.method === b.method &&
+    a.at === b.at &&
+    a.direction === b.direction &&
+    a.passed === b.passed &&
+    a.because === b.because
   )
 }
