@@ -41,7 +41,7 @@ export function readEnvironment(
     if (key !== undefined && text !== '') settings.push(...set(key, text, problems))
     else if (key !== undefined) problems.push(warning(name, 'is empty and sets nothing'))
     else if (name !== 'SIDECAR_URL' && !isServiceLink(name, text)) {
-      problems.push(unknown(name, byName.keys()))
+      problems.push(unknown(name, [...byName.keys()]))
     }
   }
   return { settings, problems }
@@ -88,8 +88,9 @@ function isServiceLink(name: string, value: string): boolean {
   return /_SERVICE_|_PORT(?:_|$)/.test(name) || /^(?:tcp|udp|sctp):\/\//.test(value)
 }
 
-function unknown(name: string, known: Iterable<string>): Problem {
-  const near = nearest(name, known)
+function unknown(name: string, known: readonly string[]): Problem {
+  // The name of a section: its keys are set one by one.
+  const near = known.find((one) => one.startsWith(`${name}_`)) ?? nearest(name, known)
   const hint = near === undefined ? {} : { hint: `did you mean ${near}?` }
   return { ...warning(name, 'is no setting of the sidecar'), ...hint }
 }
