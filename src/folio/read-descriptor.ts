@@ -60,7 +60,9 @@ class Reader {
   }
 
   #moduleId(value: unknown): ModuleId | undefined {
-    if (typeof value !== 'string') return this.#error('/id', 'id must be a string')
+    if (typeof value !== 'string') {
+      return this.#error('/id', 'it has no id: only ModuleDescriptors belong here')
+    }
     const id = parseModuleId(value)
     if (id === undefined) {
       return this.#error('/id', `${shown(value)} is no module id such as mod-users-19.7.0`)

@@ -17,6 +17,11 @@ test('reads every descriptor of the fixtures without a finding', (t) => {
   }
 })
 
+test('another JSON file in the folder is told as such', (t) => {
+  const { findings } = readDescriptor({ modules: [] })
+  t.is(findings[0]?.message, 'it has no id: only ModuleDescriptors belong here')
+})
+
 test('keeps what policy asks for, with pointers', (t) => {
   const { descriptor } = readDescriptor(fixture('mod-authtoken-2.18.0.json'))
   t.true(hasAuthFilter(descriptor!))
