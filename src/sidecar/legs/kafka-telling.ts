@@ -22,13 +22,18 @@ export interface KafkaTellingParts {
 const DIRECTION = 'kafka'
 /** A client asks again and again for the same: one line a minute is enough to know, metrics count all. */
 const SAME_AGAIN_MS = 60_000
-const MOST_REMEMBERED = 4096
+/** One request can name 100,000 topics: of so many a minute each is told. */
+const MOST_TOLD = 4096
 
 /** Log, metrics and status page of the Kafka leg. */
 export class KafkaTelling {
   readonly #parts: KafkaTellingParts
   readonly #cluster: string
   readonly #told = new Map<string, number>()
+  /** When it was empty last. */
+  #since = Date.now()
+  /** More than are told one by one. */
+  #untold = 0
 
   constructor(parts: KafkaTellingParts, { bootstrap }: KafkaSettings) {
     this.#parts = parts
@@ -108,13 +113,29 @@ export class KafkaTelling {
   }
 
   #isRepeated(kind: string, { clientId = '' }: KafkaClientFacts, asked: AskedOfKafka): boolean {
-    const key = JSON.stringify([kind, clientId, asked])
     const now = Date.now()
+    if (this.#told.size >= MOST_TOLD) {
+      if (now - this.#since < SAME_AGAIN_MS) return this.#isTooMuch()
+      this.#told.clear()
+      this.#since = now
+      this.#untold = 0
+    }
+    const key = JSON.stringify([kind, clientId, asked])
     const last = this.#told.get(key)
     if (last !== undefined && now - last < SAME_AGAIN_MS) return true
-    if (this.#told.size >= MOST_REMEMBERED) this.#told.clear()
     this.#told.set(key, now)
     return false
+  }
+
+  #isTooMuch(): true {
+    if (this.#untold++ === 0) {
+      const because = `${MOST_TOLD} kinds of them in a minute; more are counted in sidecar_refusals_total only`
+      this.#parts.log.warn(
+        { ...this.#facts(), because },
+        'more kafka requests refused than are told',
+      )
+    }
+    return true
   }
 
   /** What the status page shows: the sentence has the names, and a column for them would trust the caller. */
