@@ -160,7 +160,7 @@ test('a log in UTF-16 is named; one with a byte order mark is read', async (t) =
   const source = ['suggest', '--descriptors', SET, '--from', file]
   const line = `\ufeff${log({})}`
   await writeFile(file, line)
-  t.regex((await policy(source)).stderr, /1 lines, 1 exchanges/)
+  t.regex((await policy(source)).stderr, /: 1 line, 1 exchange that passed/)
   await writeFile(file, Buffer.from(line, 'utf16le'))
   const wide = await policy(source)
   t.is(wide.code, 2)

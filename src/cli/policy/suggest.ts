@@ -131,7 +131,7 @@ function counts({ lines, exchanges, usage }: LinesRead, files: readonly string[]
   const unknown = usage.unknownTokens.reduce((sum, { count }) => sum + count, 0)
   const tokens = unknown === 0 ? '' : `; ${unknown} with a token that was not seen`
   const passed = `${counted(exchanges, 'exchange')} that passed, ${would} of them by report mode alone`
-  return `${where}: ${lines} lines, ${passed}${refused === 0 ? '' : `; ${refused} refused for their tenant`}${tokens}`
+  return `${where}: ${counted(lines, 'line')}, ${passed}${refused === 0 ? '' : `; ${refused} refused for their tenant`}${tokens}`
 }
 
 function between(firstMs: number, lastMs: number): string {
