@@ -38,6 +38,8 @@ export interface NamedConnectorOptions {
   readonly called: string
   /** Asked for each connection. Throws where there is no usable trust or key. */
   readonly context: () => SecureContext
+  /** Of a certificate in DER: the URI by which it is a caller's, and no server's. */
+  readonly callerIn: (der: Uint8Array) => string | undefined
   readonly question?: PlainQuestion
   /** What the server must agree to speak inside. */
   readonly alpn?: string
@@ -176,11 +178,14 @@ class NamedHandshake implements Ticking, Dialling {
   }
 
   #secure(plain: Socket): void {
-    const { alpn } = this.#options
+    const { alpn, callerIn } = this.#options
     const { name } = this.#place
     try {
       const context = this.#options.context()
-      const socket = beginNamedTls(plain, { context, name, ...(alpn && { alpn: [alpn] }) })
+      const socket = beginNamedTls(plain, {
+        ...{ context, name, callerIn },
+        ...(alpn && { alpn: [alpn] }),
+      })
       this.#socket = socket
       const leave = this.#listen(socket)
       socket.once('secureConnect', () => {

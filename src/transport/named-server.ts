@@ -34,6 +34,8 @@ export interface NamedServer {
   readonly context: SecureContext
   /** The host name or address that the certificate must have. */
   readonly name: string
+  /** Of the certificate in DER: the URI that makes it a caller's, which is no server. */
+  readonly callerIn: (der: Uint8Array) => string | undefined
   readonly alpn?: readonly string[]
 }
 
@@ -41,14 +43,29 @@ export interface NamedServer {
  * Begins TLS. `secureConnect` comes only when chain and name were verified (verify-full, in PostgreSQL's
  * words); `error` says why not. No session is offered: every handshake is a full one.
  */
-export function beginNamedTls(socket: Socket, { context, name, alpn }: NamedServer): TLSSocket {
+export function beginNamedTls(
+  socket: Socket,
+  { context, name, callerIn, alpn }: NamedServer,
+): TLSSocket {
   const host = withoutDot(name)
   return tlsConnect({
     socket,
     secureContext: context,
     rejectUnauthorized: true,
-    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+    checkServerIdentity(_, certificate) {
+      return checkServerIdentity(host, certificate) ?? noServer(certificate.raw, callerIn)
+    },
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
   })
+}
+
+/** Whose authority gives modules their certificates may have given one the name of a server too. */
+function noServer(der: Uint8Array, callerIn: NamedServer['callerIn']): Error | undefined {
+  try {
+    const caller = callerIn(der)
+    return caller === undefined ? undefined : new Error(`it is ${caller} and no server`)
+  } catch (error) {
+    return new Error(`its certificate cannot be read: ${error}`)
+  }
 }

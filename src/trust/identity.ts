@@ -1,6 +1,6 @@
 import { parseModuleId } from '../folio/module-id.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import type { Certificate } from '../x509/certificate.ts'
+import { type Certificate, certificateNames } from '../x509/certificate.ts'
 
 /** A module, proven by its certificate. Structurally one of policy's callers. */
 export interface ModuleIdentity {
@@ -111,6 +111,14 @@ export function readSpiffeId(uri: string): SpiffeId | undefined {
 /** The URI SAN that proves a module, an operator or a client. */
 export function spiffeUri(trustDomain: string, kind: SpiffeId['kind'], name: string): string {
   return `spiffe://${trustDomain}/${kind}/${name}`
+}
+
+/**
+ * The URI SAN of our own scheme that a certificate has, in any trust domain: what proves a module, an operator or a
+ * client proves no server. Throws a DerError for what is no certificate.
+ */
+export function callerIn(der: Uint8Array): string | undefined {
+  return certificateNames(der).uris.find((uri) => readSpiffeId(uri) !== undefined)
 }
 
 /** SPIFFE-ID 2.2: relative segments are not allowed. */

@@ -11,6 +11,7 @@ import { CoarseClock } from '../../src/transport/clock.ts'
 import { NameResolver } from '../../src/transport/name-resolver.ts'
 import type { NamedPlace, OpenedNamed } from '../../src/transport/named-connector.ts'
 import { namedServerContext } from '../../src/transport/named-server.ts'
+import { callerIn } from '../../src/trust/identity.ts'
 import { makeCa } from '../support/pki.ts'
 
 /** A server that takes SSLRequest, and then TLS. */
@@ -40,9 +41,9 @@ async function serverAt(
 }
 
 /** Two servers on one port of two addresses, and a connector to the name in a hosts file. */
-async function moving(t: ExecutionContext) {
+async function moving(t: ExecutionContext, uri: readonly string[] = []) {
   const ca = await makeCa(undefined, 'root1')
-  const issued = await ca.issue({ dns: ['db.folio.test'], eku: ['serverAuth'] })
+  const issued = await ca.issue({ dns: ['db.folio.test'], uri, eku: ['serverAuth'] })
   const secure = createSecureContext({ key: issued.keyPem, cert: issued.chainPem })
   const first = await serverAt(t, '127.0.0.1', 0, secure)
   const { port } = first.address() as AddressInfo
@@ -63,6 +64,7 @@ async function moving(t: ExecutionContext) {
   const connector = new ServerConnector({
     places: [{ host: 'db.folio.test', port, name: 'db.folio.test' }],
     sslNegotiation: 'postgres',
+    callerIn,
     context: () => context,
     names: new NameResolver(() => now, { hosts }),
     clock,
@@ -106,4 +108,29 @@ test('of several addresses the next is taken where one refuses, and the name is 
   if ('reason' in opened) return t.fail(opened.because)
   t.is(opened.place.host, '127.0.0.2')
   t.is(opened.place.name, 'db.folio.test')
+})
+
+test('a certificate of a module, an operator or a client is no server’s, whatever name it has besides', async (t) => {
+  for (const uri of [
+    'spiffe://folio.test/module/mod-tags-3.1.0',
+    'spiffe://folio.test/operator/anna',
+    'spiffe://other.test/client/edge',
+  ]) {
+    const { point, open } = await moving(t, [uri])
+    point('127.0.0.1')
+    const refused = await open()
+    if (!('reason' in refused)) return t.fail(uri)
+    t.is(refused.reason, 'upstream-untrusted')
+    t.true(
+      refused.because.endsWith(`was not verified: it is ${uri} and no server`),
+      refused.because,
+    )
+  }
+  // The twins: what SPIRE may call a database, and what has no URI.
+  for (const uri of [['spiffe://folio.test/database'], []]) {
+    const { point, open } = await moving(t, uri)
+    point('127.0.0.1')
+    const opened = await open()
+    if ('reason' in opened) return t.fail(opened.because)
+  }
 })

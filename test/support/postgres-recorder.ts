@@ -9,6 +9,7 @@ import type { Refusal } from '../../src/refusal/refusal.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import { NameResolver } from '../../src/transport/name-resolver.ts'
 import { namedServerContext } from '../../src/transport/named-server.ts'
+import { callerIn } from '../../src/trust/identity.ts'
 import { until } from './patience.ts'
 import { makeCa } from './pki.ts'
 import {
@@ -97,6 +98,7 @@ export class RecordedDatabase {
       connector: new ServerConnector({
         places: [{ host: '127.0.0.1', port, name: '127.0.0.1' }],
         sslNegotiation: 'postgres',
+        callerIn,
         context: () => context,
         names: new NameResolver(() => this.#clock.now),
         clock: this.#clock,

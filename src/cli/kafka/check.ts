@@ -18,6 +18,7 @@ import { NameResolver } from '../../transport/name-resolver.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { namedServerContext } from '../../transport/named-server.ts'
 import type { PublicKeyPair } from '../../transport/tls-options.ts'
+import { callerIn } from '../../trust/identity.ts'
 import { table } from '../terminal.ts'
 import { principalKind } from './acls.ts'
 import { principalOf } from './broker-acls.ts'
@@ -206,7 +207,7 @@ function open(
     serverName: kafka.serverName,
     context: () => context,
     names: new NameResolver(() => clock.now),
-    ...{ clock, connectMs, handshakeMs },
+    ...{ callerIn, clock, connectMs, handshakeMs },
   })
   return new Promise((resolve) => {
     connector.connect(places, (refusal, opened) =>

@@ -14,6 +14,7 @@ import { CoarseClock } from '../../transport/clock.ts'
 import { NameResolver } from '../../transport/name-resolver.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { namedServerContext } from '../../transport/named-server.ts'
+import { callerIn } from '../../trust/identity.ts'
 import { table } from '../terminal.ts'
 import { logIn, saidOf } from './login.ts'
 
@@ -101,7 +102,7 @@ function open(
     places: servers.map(({ host, port }) => ({ host, port, name: serverName ?? host })),
     names: new NameResolver(() => clock.now),
     context: () => context,
-    ...{ sslNegotiation, clock, connectMs, handshakeMs },
+    ...{ callerIn, sslNegotiation, clock, connectMs, handshakeMs },
   })
   return new Promise((resolve, reject) => {
     // The clock keeps no process alive.

@@ -9,6 +9,7 @@ import {
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Ticking } from '../../transport/clock.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
+import { callerIn } from '../../trust/identity.ts'
 import type { BoundAddresses } from '../listeners.ts'
 import { EarlyConnections, type LegOptions, LOOK_MS } from './leg.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
@@ -99,7 +100,7 @@ class DatabaseLeg {
       }),
       sslNegotiation: settings.sslNegotiation,
       context: () => this.#trusted.context(),
-      ...{ names, clock, descriptors, connectMs, handshakeMs },
+      ...{ callerIn, names, clock, descriptors, connectMs, handshakeMs },
       limitHit: (limit) => metrics.limitHit(limit),
     })
     this.sessions = new DatabaseSessions({

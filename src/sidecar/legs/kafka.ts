@@ -7,6 +7,7 @@ import type { KafkaRules } from '../../kafka/rules.ts'
 import type { Address } from '../../transport/address.ts'
 import type { Ticking } from '../../transport/clock.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
+import { callerIn } from '../../trust/identity.ts'
 import type { BoundAddresses } from '../listeners.ts'
 import { KafkaTelling } from './kafka-telling.ts'
 import { EarlyConnections, type LegOptions, LOOK_MS } from './leg.ts'
@@ -112,7 +113,7 @@ export class KafkaLeg implements Ticking {
     const connector = new BrokerConnector({
       serverName: settings.serverName,
       context: () => servers.context(),
-      ...{ names, clock, descriptors, connectMs, handshakeMs },
+      ...{ callerIn, names, clock, descriptors, connectMs, handshakeMs },
       limitHit: (limit) => metrics.limitHit(limit),
     })
     const brokers = new Brokers({
