@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deploymentOf, MODULES, moduleArgs, NOTE, OKAPI, productOf, valuesOf } from './modules.ts'
+import { CONTAINERD_2, KUBERNETES } from './programs.ts'
 import { measured, real, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
 
@@ -15,6 +16,16 @@ function timeOf(log: string, message: string): number {
   const { at, time }: { at?: number; time?: number | string } = JSON.parse(line)
   return at ?? (typeof time === 'string' ? Date.parse(time) : (time ?? Number.NaN))
 }
+
+test('the node has the Kubernetes and the containerd that are asked for', real, async () => {
+  const path =
+    'jsonpath={.status.nodeInfo.kubeletVersion} {.status.nodeInfo.containerRuntimeVersion}'
+  const found = await theInstallation().cluster.must('get', 'node', 'node1', '-o', path)
+  measured(`the node: ${found}`)
+  const [kubelet, runtime] = found.split(' ')
+  assert.equal(kubelet, `v${KUBERNETES}`)
+  assert.match(runtime!, CONTAINERD_2 ? /^containerd:\/\/v?2\./ : /^containerd:/)
+})
 
 test('a call crosses: Okapi, mod-notes, Okapi, mod-users, and back', real, async () => {
   const installation = theInstallation()
