@@ -1,11 +1,12 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parse } from 'yaml'
 import { PLACE, type Said } from '../pod/podman.ts'
 import { foundAuthority, issuePair, pairOf, writeKubeconfig } from './authority.ts'
 import { Enclosure } from './enclosure.ts'
 import { BRIDGE_ADDRESS, FAMILIES, inUrl } from './network.ts'
 import { DOMAIN, Node } from './node.ts'
-import { definitionPaths, type ProgramName, programPath } from './programs.ts'
+import { definitionPaths, isSince, type ProgramName, programPath } from './programs.ts'
 import { until } from './until.ts'
 
 const SERVER = `https://${inUrl(BRIDGE_ADDRESS)}:6443`
@@ -104,7 +105,11 @@ export class Cluster {
 
   /** Has the API server know the resources of cert-manager, approver-policy and the Prometheus operator. */
   async defineResources(): Promise<void> {
-    for (const file of definitionPaths()) await this.must('apply', '--server-side', '-f', file)
+    for (const file of definitionPaths()) {
+      const args = ['apply', '--server-side', '-f', '-']
+      const { code, err } = await this.client(join(BIN, 'kubectl'), args, definition(file))
+      if (code !== 0) throw new Error(`${file}: ${err}`)
+    }
     await until('the kinds of operators are known', async () => {
       const kinds = await this.must('api-resources', '--cached=false', '-o', 'name')
       const some = ['certificates.', 'certificaterequestpolicies.', 'podmonitors.', 'issuers.']
@@ -211,6 +216,19 @@ export class Cluster {
     const forwarding = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']
     await this.#enclosure.must('sysctl', '-qw', ...forwarding)
   }
+}
+
+/** A definition of resources as this Kubernetes takes it: before 1.30 it refuses one with `selectableFields`. */
+function definition(file: string): string {
+  const text = readFileSync(file, 'utf8')
+  if (isSince(30)) return text
+  const known: Definition = parse(text)
+  for (const version of known.spec.versions) delete version.selectableFields
+  return JSON.stringify(known)
+}
+
+interface Definition {
+  readonly spec: { readonly versions: { selectableFields?: object }[] }
 }
 
 /** A pod, as far as these tests look at it. */
