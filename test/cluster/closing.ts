@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { addressesOf, type Pod } from './cluster.ts'
 import { NFT_IMAGE } from './images.ts'
 import { moduleArgs, NAMESPACE, namespace, OKAPI, productOf, valuesOf } from './modules.ts'
-import { reach } from './outsiders.ts'
+import { linkLocalOf, reach } from './outsiders.ts'
 import { real, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
 
@@ -44,10 +44,12 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
   ).items
   const free = await installation.pods(TAGS)
   const other = free[0]!.metadata.name
+  const { name } = pod!.metadata
   const out = (container: string, to: string, port: number) => {
-    return reach(installation, GUARDED, pod!.metadata.name, container, to, port)
+    return reach(installation, GUARDED, name, container, to, port)
   }
-  for (const address of addressesOf(pod!)) {
+  const near = await linkLocalOf(installation, GUARDED, name, 'okapi-sidecar')
+  for (const address of [...addressesOf(pod!), ...(near === undefined ? [] : [near])]) {
     const from = (port: number) => {
       return reach(installation, NAMESPACE, okapi!.metadata.name, 'okapi', address, port)
     }

@@ -193,7 +193,8 @@ export class Cluster {
     const corefile = join(PLACE, 'Corefile')
     // Addresses are to be told as they are, not as they were.
     const kubernetes = `kubernetes ${DOMAIN} {\n kubeconfig ${this.#admin} test\n ttl 5\n }`
-    writeFileSync(corefile, `.:53 {\n bind ${address}\n errors\n ${kubernetes}\n}\n`)
+    const addresses = FAMILIES.map((family) => family.address).join(' ')
+    writeFileSync(corefile, `.:53 {\n bind ${addresses}\n errors\n ${kubernetes}\n}\n`)
     this.#enclosure.start('coredns', join(BIN, 'coredns'), '-conf', corefile)
   }
 
@@ -205,6 +206,8 @@ export class Cluster {
   async #makeBridge(): Promise<void> {
     const ip = (...args: string[]) => this.#enclosure.must('ip', ...args)
     await ip('link', 'add', 'pods', 'type', 'bridge')
+    // Else it has the lowest of its ports' addresses: when that pod ends, others do not find the machine for seconds.
+    await ip('link', 'set', 'pods', 'address', '02:00:0a:f4:00:01')
     await ip('link', 'set', 'pods', 'up')
     for (const { name, address, bits, anywhere } of FAMILIES) {
       // As long as there is no pod, no neighbour could say that it has this address already.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { addressesOf } from './cluster.ts'
 import type { Installation } from './installation.ts'
 import {
   deploymentOf,
@@ -12,12 +13,12 @@ import {
   valuesOf,
 } from './modules.ts'
 import { BRIDGE_ADDRESS, FAMILIES } from './network.ts'
-import { outsider, reach } from './outsiders.ts'
+import { linkLocalOf, outsider, reach } from './outsiders.ts'
 import { noneIsLost, realWith, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
 
-// The chart's NetworkPolicy, enforced on the node by the controller of kube-router. The first of these tests starts
-// it, and it goes on: what comes after them in the same run has it too.
+// The chart's NetworkPolicy, enforced on the node by the controller of kube-router, for each family that pods have.
+// The first of these tests starts it, and it goes on: what comes after them in the same run has it too.
 
 const TAGS = 'mod-tags-3.1.0'
 const USERS = 'mod-users-19.7.0'
@@ -32,7 +33,7 @@ const OUTSIDERS = [
 /** What the module listens at, its sidecar's port and the admin port. */
 const PORTS = [8081, 8443, 9901]
 
-const enforced = realWith(['netpol'], 'iptables', 'ipset')
+const enforced = realWith(['netpol'], 'iptables', 'ip6tables', 'ipset')
 
 /** The module listens for all, as RMB does. */
 const OPEN = {
@@ -44,7 +45,10 @@ const SIDECARS = {
   podSelector: { matchExpressions: [{ key: 'okapi-sidecar/module', operator: 'Exists' }] },
 }
 
-/** Waits until a pod finds the ports of mod-tags so; a plugin takes a moment to know a new pod, or a new policy. */
+/**
+ * Waits until a pod finds the ports of mod-tags so, at each of its addresses; a plugin takes a moment to know a new
+ * pod, or a new policy.
+ */
 async function finds(
   installation: Installation,
   pod: string,
@@ -54,9 +58,13 @@ async function finds(
   let said: string[] = []
   await until(`${pod} finds ${wanted}`, async () => {
     const [tags] = (await installation.pods(TAGS)).slice(-1)
-    const { podIP } = tags!.status
-    said = await Promise.all(PORTS.map((port) => reach(installation, where, pod, pod, podIP, port)))
-    if (said.every((one, i) => (one === 'open') === wanted[i])) return true
+    const addresses = addressesOf(tags!)
+    assert.equal(addresses.length, FAMILIES.length)
+    const tries = addresses.flatMap((to) => PORTS.map((port) => ({ to, port })))
+    said = await Promise.all(
+      tries.map(({ to, port }) => reach(installation, where, pod, pod, to, port)),
+    )
+    if (said.every((one, i) => (one === 'open') === wanted[i % PORTS.length])) return true
     throw new Error(said.join())
   })
   // How kube-router refuses, or drops what is too much to refuse.
@@ -80,11 +88,26 @@ test(
       await finds(installation, name, where, [true, true, true])
     }
     // Without it what goes from pod to pod over a bridge passes no rule of the machine.
-    const bridged = ['-qw', 'net.bridge.bridge-nf-call-iptables=1']
-    assert.equal((await cluster.client('sysctl', bridged)).code, 0)
-    cluster.startBeside('netpol', 'node1', FAMILIES[0]!.services)
+    const bridged = ['iptables', 'ip6tables'].map((one) => `net.bridge.bridge-nf-call-${one}=1`)
+    assert.equal((await cluster.client('sysctl', ['-qw', ...bridged])).code, 0)
+    cluster.startBeside('netpol', 'node1', FAMILIES.map(({ services }) => services).join())
     for (const [name, where] of OUTSIDERS)
       await finds(installation, name, where, [false, true, true])
+  },
+)
+
+test(
+  'what docs/kubernetes.md says of link-local addresses: kube-router has no rule for them',
+  enforced,
+  async () => {
+    const installation = theInstallation()
+    const [tags] = (await installation.pods(TAGS)).slice(-1)
+    const { name } = tags!.metadata
+    const near = await linkLocalOf(installation, NAMESPACE, name, productOf(TAGS))
+    assert.ok(near)
+    for (const port of PORTS) {
+      assert.equal(await reach(installation, NAMESPACE, 'plain', 'plain', near, port), 'open')
+    }
   },
 )
 
@@ -96,16 +119,23 @@ test('a module gets to sidecars and names, and nowhere else', enforced, async ()
   const out = (container: string, to: string, port: number) => {
     return reach(installation, NAMESPACE, tags!.metadata.name, container, to, port)
   }
-  const { podIP } = okapi!.status
+  const free = (to: string, port: number) => {
+    return reach(installation, NAMESPACE, 'plain', 'plain', to, port)
+  }
+  const forbidden = [
+    ...addressesOf(okapi!).map((to) => ({ to, port: 9901 })),
+    // API server and kubelet.
+    ...FAMILIES.map(({ address }) => ({ to: address, port: 6443 })),
+    { to: BRIDGE_ADDRESS, port: 10250 },
+  ]
+  // There is something to reach.
+  for (const { to, port } of forbidden) assert.equal(await free(to, port), 'open', `${to} ${port}`)
   for (const container of ['okapi-sidecar', productOf(TAGS)]) {
     assert.equal(await out(container, `okapi.${NAMESPACE}`, 8443), 'open', 'by its name')
-    assert.equal(await out(container, users!.status.podIP, 8443), 'open')
-    assert.equal(await out(container, BRIDGE_ADDRESS, 53), 'open')
-    for (const port of [8081, 9130, 9901])
-      assert.notEqual(await out(container, podIP, port), 'open')
-    // API server and kubelet.
-    for (const port of [6443, 10250]) {
-      assert.notEqual(await out(container, BRIDGE_ADDRESS, port), 'open', `${port}`)
+    for (const to of addressesOf(users!)) assert.equal(await out(container, to, 8443), 'open', to)
+    for (const { address } of FAMILIES) assert.equal(await out(container, address, 53), 'open')
+    for (const { to, port } of forbidden) {
+      assert.notEqual(await out(container, to, port), 'open', `${to} ${port}`)
     }
   }
 })
@@ -130,7 +160,9 @@ test('only those that are listed get in, `helm test` among them, and out', enfor
   const networkPolicy = {
     from: [SIDECARS],
     adminFrom: [LISTED],
-    dnsTo: [{ ipBlock: { cidr: `${BRIDGE_ADDRESS}/32` } }],
+    dnsTo: FAMILIES.map(({ address, name }) => {
+      return { ipBlock: { cidr: `${address}/${name === 'ipv6' ? 128 : 32}` } }
+    }),
     outward: [{ ports: [{ port: 9901, protocol: 'TCP' }], to: [okapis] }],
   }
   await installation.install(TAGS, { ...OPEN, networkPolicy })
@@ -141,13 +173,12 @@ test('only those that are listed get in, `helm test` among them, and out', enfor
   await finds(installation, 'disguised', ELSEWHERE, [false, true, true])
   const [okapi] = await installation.pods(OKAPI)
   const [tags] = (await installation.pods(TAGS)).slice(-1)
-  await until('what is listed is reached', async () => {
-    const name = tags!.metadata.name
-    return (
-      (await reach(installation, NAMESPACE, name, productOf(TAGS), okapi!.status.podIP, 9901)) ===
-      'open'
-    )
-  })
+  const { name } = tags!.metadata
+  for (const to of addressesOf(okapi!)) {
+    await until('what is listed is reached', async () => {
+      return (await reach(installation, NAMESPACE, name, productOf(TAGS), to, 9901)) === 'open'
+    })
+  }
   const { code, out, err } = await installation.helm('test', productOf(TAGS), '--logs')
   assert.equal(code, 0, out + err)
 })

@@ -153,13 +153,24 @@ export class Installation {
 
   /** The same in any namespace, with values as they are. */
   async installAt(namespace: string, id: string, values: Values): Promise<void> {
+    const { code, out, err } = await this.upgrade('helm', namespace, id, values)
+    if (code !== 0) throw new Error(`helm ${id}: ${out}${err}`)
+  }
+
+  /** `helm upgrade --install` by that helm and with flags; how it ended. */
+  upgrade(
+    helm: string,
+    namespace: string,
+    id: string,
+    values: Values,
+    ...flags: readonly string[]
+  ): Promise<Said> {
     const file = join(PLACE, `values-${namespace}-${productOf(id)}.json`)
     writeFileSync(file, JSON.stringify(values))
-    const { code, out, err } = await this.cluster.client('helm', [
+    return this.cluster.client(helm, [
       ...['-n', namespace, 'upgrade', '--install', productOf(id), CHART, '-f', file],
-      ...['--set-file', `policy.packed=${PACKED}`],
+      ...['--set-file', `policy.packed=${PACKED}`, ...flags],
     ])
-    if (code !== 0) throw new Error(`helm ${id}: ${out}${err}`)
   }
 
   /** What `policy pack` wrote. */

@@ -43,3 +43,21 @@ export function reach(
     ...['node', '--input-type=module', '-e', script],
   )
 }
+
+/** The address by which a neighbour on the same bridge reaches a pod, if it has one: IPv6's link-local one. */
+export async function linkLocalOf(
+  installation: Installation,
+  namespace: string,
+  pod: string,
+  container: string,
+): Promise<string | undefined> {
+  const script = `
+    import { networkInterfaces } from 'node:os'
+    const all = networkInterfaces().eth0 ?? []
+    console.log(all.find(({ address }) => address.startsWith('fe80:'))?.address ?? '')`
+  const said = await installation.cluster.must(
+    ...['-n', namespace, 'exec', pod, '-c', container, '--'],
+    ...['node', '--input-type=module', '-e', script],
+  )
+  return said === '' ? undefined : `${said}%eth0`
+}

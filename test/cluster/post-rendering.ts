@@ -3,6 +3,7 @@ import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CHART } from '../helm/render.ts'
+import { HELM_4 } from '../helm/tools.ts'
 import { PLACE } from '../pod/podman.ts'
 import type { Pod } from './cluster.ts'
 import { MODULE_IMAGE } from './images.ts'
@@ -10,7 +11,7 @@ import type { Installation } from './installation.ts'
 import { moduleArgs, NAMESPACE, OKAPI, productOf, valuesOf } from './modules.ts'
 import { outsider, reach } from './outsiders.ts'
 import { KUBERNETES } from './programs.ts'
-import { realWith, theInstallation } from './set-up.ts'
+import { realWith, realWithBothHelms, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
 
 const TAGS = 'mod-tags-3.1.0'
@@ -18,6 +19,7 @@ const NAME = productOf(TAGS)
 /** Of the sidecar: the chart of the module already has a Service of the module's name. */
 const SIDECAR = `${NAME}-sidecar`
 const SLOW_MS = 10_000
+const FOLDER = join(PLACE, 'post-render')
 
 /**
  * A chart of a module as folio-helm-v2 has them: a named port, a Service that leads to it, an account of its own, the
@@ -73,19 +75,29 @@ function folioChart(): string {
   return chart
 }
 
-/** The script of deploy/folio-helm-v2 with the patch beside it, as docs/kubernetes.md tells; its path. */
-async function postRender(installation: Installation, values: string): Promise<string> {
-  const folder = join(PLACE, 'post-render')
-  cpSync(join(CHART, '../../deploy/folio-helm-v2'), folder, { recursive: true })
+/** A folder as deploy/folio-helm-v2, with the patch of the sidecar in it, as docs/kubernetes.md tells. */
+async function patchFolder(installation: Installation, values: string): Promise<void> {
+  cpSync(join(CHART, '../../deploy/folio-helm-v2'), FOLDER, { recursive: true })
   const patch = await installation.helm(
     ...['template', SIDECAR, CHART, '-f', values, '--set', `patch.deployment=${NAME}`],
     ...['--kube-version', KUBERNETES, '--show-only', 'templates/patch.yaml'],
   )
   assert.equal(patch.code, 0, patch.err)
-  writeFileSync(join(folder, 'sidecar.yaml'), patch.out)
-  const script = join(folder, 'post-render')
-  chmodSync(script, 0o755)
-  return script
+  writeFileSync(join(FOLDER, 'sidecar.yaml'), patch.out)
+  chmodSync(join(FOLDER, 'post-render'), 0o755)
+}
+
+/** helm with the folder's post-renderer: helm 3 takes a script, helm 4 the name of a plugin. */
+async function helmWith({ cluster }: Installation, helm: 3 | 4) {
+  const data = ['-u', 'HELM_PLUGINS', `HELM_DATA_HOME=${join(PLACE, 'data-of-helm')}`]
+  const command = [...data, helm === 4 ? HELM_4 : 'helm', '-n', NAMESPACE]
+  const run = (...args: string[]) => cluster.client('env', [...command, ...args])
+  if (helm === 3) {
+    return (...args: string[]) => run(...args, '--post-renderer', join(FOLDER, 'post-render'))
+  }
+  const { code, err } = await run('plugin', 'install', FOLDER)
+  assert.equal(code, 0, err)
+  return (...args: string[]) => run(...args, '--post-renderer', 'okapi-sidecar')
 }
 
 /** The pod of the chart, and when it was ready for the last time; milliseconds. */
@@ -106,7 +118,8 @@ interface Conditions {
   }
 }
 
-const withPolicies = realWith(['netpol'], 'iptables', 'ipset', 'kubectl')
+const withPolicies = realWith(['netpol'], 'iptables', 'ip6tables', 'ipset', 'kubectl')
+const withBoth = 'skip' in withPolicies ? withPolicies : realWithBothHelms()
 
 test(
   'a chart as those of folio-helm-v2 gets its sidecar by post-render',
@@ -126,12 +139,16 @@ test(
     const address = 'https://{product}-sidecar:8443'
     const { config } = valuesOf(OKAPI) as { config: object }
     await installation.install(OKAPI, { config: { ...config, egress: { modules: { address } } } })
-    const script = await postRender(installation, values)
-    for (const args of [
-      [NAME, folioChart(), '--post-renderer', script],
-      [SIDECAR, CHART, '-f', values, '--set', `service.name=${SIDECAR}`],
+    await patchFolder(installation, values)
+    const major = process.env['CHART_HELM'] === '4' ? 4 : 3
+    const rendered = await helmWith(installation, major)
+    for (const { code, out, err } of [
+      await rendered('upgrade', '--install', NAME, folioChart()),
+      await installation.helm(
+        ...['upgrade', '--install', SIDECAR, CHART, '-f', values],
+        ...['--set', `service.name=${SIDECAR}`],
+      ),
     ]) {
-      const { code, out, err } = await installation.helm('upgrade', '--install', ...args)
       assert.equal(code, 0, out + err)
     }
     await installation.ready(OKAPI)
@@ -141,6 +158,9 @@ test(
     const { at } = JSON.parse(log.split('\n').find((line) => line.includes('listening')) ?? '{}')
     // Its own chart has no probe. Kubernetes says whole seconds.
     assert.ok(readyAt >= Math.floor(at / 1000) * 1000, `ready at ${readyAt}, listening at ${at}`)
+    await until('Okapi has enabled it', async () => {
+      return (await installation.calls(OKAPI, '/tags', 200)).wrong.length === 0
+    })
     const { calls, wrong } = await installation.calls(OKAPI, '/tags', 2000)
     assert.deepEqual(wrong, [])
     assert.ok(calls > 2)
@@ -158,3 +178,14 @@ test(
     assert.equal(tested.code, 0, tested.out + tested.err)
   },
 )
+
+test('helm 4 makes the same of it by the plugin', withBoth, async () => {
+  const installation = theInstallation()
+  const { name } = await readyPod(installation)
+  const rendered = await helmWith(installation, 4)
+  const { code, out, err } = await rendered('upgrade', NAME, folioChart())
+  assert.equal(code, 0, out + err)
+  assert.match(out, /REVISION: 2/)
+  await installation.kubectl('rollout', 'status', `deploy/${NAME}`, '--timeout=180s')
+  assert.equal((await readyPod(installation)).name, name, 'nothing of the pod has changed')
+})

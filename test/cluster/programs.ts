@@ -84,11 +84,6 @@ export const PROGRAMS = {
     optional: true,
   },
   csi: { module: `k8s.io/kubelet@${stagingOf(NEWEST)}`, likeKubernetes: NEWEST, optional: true },
-  policies: {
-    module: 'sigs.k8s.io/kube-network-policies@v0.8.0',
-    likeKubernetes: NEWEST,
-    optional: true,
-  },
   containerd: {
     module: `${CONTAINERD}@v${CONTAINERD_VERSION}`,
     likeKubernetes: NEWEST,

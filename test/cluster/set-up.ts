@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, rmSync } from 'node:fs'
 import { after, before } from 'node:test'
 import { PLACE as CHARTS } from '../helm/render.ts'
+import { HELM_4 } from '../helm/tools.ts'
 import { whyNoPods } from '../pod/images.ts'
 import { cleanUp, missing, PLACE } from '../pod/podman.ts'
 import { Cluster } from './cluster.ts'
@@ -31,9 +32,23 @@ export const real = why === undefined ? {} : { skip: why }
 export function realWith(programs: readonly ProgramName[], ...tools: readonly string[]) {
   if (why !== undefined) return real
   const lacking = lacks(...programs) ?? missing(...tools)
-  if (lacking === undefined) return {}
-  console.log(`skipped: what needs ${[...programs, ...tools].join(', ')}: ${lacking}`)
-  return { skip: lacking }
+  return realUnless(lacking && `what needs ${[...programs, ...tools].join(', ')}: ${lacking}`)
+}
+
+/** The same for tests that something stands against. */
+export function realUnless(against: string | undefined) {
+  if (why !== undefined || against === undefined) return real
+  console.log(`skipped: ${against}`)
+  return { skip: against }
+}
+
+/** The same for tests of helm 4 after helm 3. */
+export function realWithBothHelms() {
+  const { CHART_HELM } = process.env
+  if (CHART_HELM !== undefined)
+    return realUnless(`helm 4 after helm 3: CHART_HELM is ${CHART_HELM}`)
+  if (existsSync(HELM_4)) return real
+  return realUnless('helm 4: npm run chart-tools -- more has not made it')
 }
 
 let installation: Installation | undefined
