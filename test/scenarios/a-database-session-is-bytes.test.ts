@@ -121,6 +121,20 @@ test('sslNegotiation: direct begins with TLS, and the server must answer to its 
   }
 })
 
+test('the certificate of a module proves no database, though it has its address', async (t) => {
+  const ca = await makeCa(undefined, 'root1')
+  const uri = ['spiffe://folio.test/module/mod-tags-3.1.0']
+  const { keyPem: key, chainPem: cert } = await ca.issue({ ip: ['127.0.0.1'], uri })
+  const asked: string[] = []
+  const server = createTlsServer({ key, cert, ALPNProtocols: ['postgresql'] }, (socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (bytes: Buffer) => void asked.push(bytes.toString('latin1')))
+  })
+  const said = (await before(t, server, { sslNegotiation: 'direct' }))?.['M'] ?? ''
+  t.regex(said, /it is spiffe:\S+mod-tags-3\.1\.0 and no server.*upstream-untrusted/)
+  t.deepEqual(asked, [])
+})
+
 test('a server that says nothing is given up after limits.handshakeMs', async (t) => {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())

@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { createServer } from 'node:tls'
 import type { MessageValues } from '../../src/kafka/message.ts'
 import { sharedKafka } from '../support/kafka-broker.ts'
 import { apiOf } from '../support/kafka-frames.ts'
@@ -167,7 +170,16 @@ withKafka(
     const kafka = await cluster()
     const trust = join(kafka.directory, 'another-ca.pem')
     writeFileSync(trust, (await makeCa(undefined, 'another')).certPem, { mode: 0o600 })
+    // Of the authority of all modules, at an address that it has in its certificate.
+    const uri = ['spiffe://folio.test/module/mod-tags-3.1.0']
+    const { keyPem: key, chainPem: cert } = await kafka.ca.issue({ ip: ['127.0.0.1'], uri })
+    const impostor = createServer({ key, cert }, (socket) => socket.on('error', () => {}))
+    impostor.listen(0, '127.0.0.1')
+    await once(impostor, 'listening')
+    t.teardown(() => impostor.close())
+    const { port } = impostor.address() as AddressInfo
     for (const [more, expected] of [
+      [{ bootstrap: [`127.0.0.1:${port}`] }, /it is spiffe:\S+mod-tags-3\.1\.0 and no server/],
       [{ serverName: 'kafka.example.org' }, /was not verified: ERR_TLS_CERT_ALTNAME_INVALID/],
       [{ trust }, /was not verified: UNABLE_TO_VERIFY|SELF_SIGNED/],
     ] as const) {
