@@ -1,4 +1,4 @@
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { errorCode, fault } from '../fault.ts'
 
 /**
@@ -43,4 +43,16 @@ export function writePage(file: string, page: string): void {
 function notWritten(path: string, error: unknown): unknown {
   const code = errorCode(error)
   return code === undefined ? error : fault(`cannot write ${path}: ${code}`)
+}
+
+/** What a folder holds; nothing where there is none. Throws a Fault where it cannot be read. */
+export function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'ENOENT') return []
+    if (code === undefined) throw error
+    throw fault(code === 'ENOTDIR' ? `${folder} is a file` : `cannot read ${folder}: ${code}`)
+  }
 }

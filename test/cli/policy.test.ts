@@ -237,26 +237,16 @@ const WRONG: readonly (readonly [what: string, argv: readonly string[], says: Re
     ],
     /did you mean mod-users\?/,
   ],
-  [
-    'a caller without its version',
+  ...['okapi', 'mod-users --via okapi'].map((at): [string, string[], RegExp] => [
+    `a caller without its version, at ${at}`,
     [
       'explain',
       '--descriptors',
       SET,
-      ...'--caller mod-tags --at okapi --method GET --path /'.split(' '),
+      ...`--caller mod-tags --at ${at} --method GET --path /`.split(' '),
     ],
     /--caller mod-tags: it is no full module id.* did you mean mod-tags-3\.1\.0\?/,
-  ],
-  [
-    'a caller without its version, via Okapi',
-    [
-      'explain',
-      '--descriptors',
-      SET,
-      ...'--caller mod-tags --at mod-users --via okapi --method GET --path /'.split(' '),
-    ],
-    /--caller mod-tags: it is no full module id.* did you mean mod-tags-3\.1\.0\?/,
-  ],
+  ]),
   ['an unknown option', ['explain', '--descriptor', SET], /--descriptor/],
   [
     'an absent folder',

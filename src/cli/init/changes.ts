@@ -1,7 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorCode, fault } from '../../fault.ts'
-import { replaceFile } from '../write.ts'
+import { namesIn, replaceFile } from '../write.ts'
 
 /** A file as it is to be. Its path is from the folder of the installation. */
 export interface StartFile {
@@ -56,16 +56,6 @@ export function leftOvers(folder: string, files: readonly StartFile[]): readonly
   return [...inFolders, ...own]
     .filter((path) => /\.(json|yaml)$/.test(path) && !paths.has(path))
     .sort()
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder)
-  } catch (error) {
-    const code = errorCode(error)
-    if (code === 'ENOENT') return []
-    throw code === undefined ? error : fault(`cannot read ${folder}: ${code}`)
-  }
 }
 
 /** Writes it; a reader sees the old file or the new one. Throws a Fault. */

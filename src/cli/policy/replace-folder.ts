@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { errorCode, fault } from '../../fault.ts'
 import { syncDirectory, writeDown } from '../../pki/disk.ts'
+import { namesIn } from '../write.ts'
 
 /**
  * What a folder lacks, and what it has too many. Throws a Fault where it holds anything but `*.json`:
@@ -54,16 +55,5 @@ export async function replaceFolder(
     const code = errorCode(error)
     if (code === undefined) throw error
     throw fault(`cannot write ${folder}: ${code}`)
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder)
-  } catch (error) {
-    const code = errorCode(error)
-    if (code === 'ENOENT') return []
-    if (code === undefined) throw error
-    throw fault(code === 'ENOTDIR' ? `${folder} is a file` : `cannot read ${folder}: ${code}`)
   }
 }
