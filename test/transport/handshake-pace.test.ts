@@ -228,3 +228,28 @@ test('all addresses of a /64 together have as much as four', (t) => {
     64,
   )
 })
+
+test('an address and its network owe no more than 30 seconds, whatever TLS had to read for them', (t) => {
+  for (const remoteAddress of ['192.0.2.1', '2001:db8::1']) {
+    const clock = { now: 0, watch: () => {}, unwatch: () => {} }
+    const options = { perSecond: 2, handshakeMs: 10_000, paced: () => undefined }
+    const pace = new HandshakePace({ ...options, clock: clock as unknown as CoarseClock })
+    const slots = new ConnectionSlots({ connections: 10, pendingConnections: 10 })
+    let begun = 0
+    const come = () => {
+      const socket = Object.assign(new Duplex({ read() {} }), { remoteAddress, bytesRead: 100 })
+      const slot = slots.add(socket as unknown as Socket)
+      pace.begin(socket as unknown as Socket, slot, () => {
+        begun++
+      })
+      return slot
+    }
+    come().broughtNothing(1e9)
+    clock.now = 29_000
+    come()
+    t.is(begun, 1, 'it still owes')
+    clock.now = 32_000
+    come()
+    t.is(begun, 2)
+  }
+})
