@@ -1,12 +1,8 @@
-import { spawn } from 'node:child_process'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { headLines } from '../../src/cli/policy/matrix-text.ts'
 import { folder, narrow, policy, SET, withMigrationListener } from '../support/policy-verb.ts'
-import { MAIN } from '../support/program.ts'
-import { typed } from '../support/typed.ts'
 
 const GRANTS = `
 - {caller: mod-tags, at: okapi, interface: users, why: "finds, \\"who\\" tagged"}
@@ -221,43 +217,6 @@ test('--html writes one page without anything from outside', async (t) => {
   const page = await readFile(file, 'utf8')
   t.notRegex(page, /https?:|url\(|@import|<link|<img| style=| on[a-z]+="/)
   t.regex(page, /Content-Security-Policy" content="default-src &#39;none&#39;/)
-})
-
-test('policy matrix: wrong usage', async (t) => {
-  const wrong: (readonly [string[], RegExp])[] = [
-    [['matrix'], /-c FILE/],
-    [['matrix', '--descriptors', SET, '--json', '--csv'], /one of them/],
-    [['matrix', '--descriptors', SET, '--blast-radius', 'mod-note'], /did you mean mod-notes\?/],
-    [['matrix', '--descriptors', SET, '--blast-radius', 'mod-notes', '--csv'], /text or --json/],
-    [['matrix', '--descriptors', SET, '--html', '/nowhere/x.html'], /cannot write/],
-  ]
-  for (const [argv, says] of wrong) {
-    const { stderr, stdout, code } = await policy(argv)
-    t.is(code, 2, argv.join(' '))
-    t.regex(stderr, says)
-    t.is(stdout, '')
-  }
-})
-
-test('a pipe that is closed early is no error', async (t) => {
-  const child = spawn(process.execPath, [MAIN, 'policy', 'matrix', '--descriptors', SET, '--json'])
-  child.stdout.destroy()
-  const [errors, code] = await Promise.all([
-    text(child.stderr),
-    new Promise<number | null>((done) => child.on('close', done)),
-  ])
-  t.deepEqual([code, errors], [0, ''])
-})
-
-test('sentences are as wide as COLUMNS says, within reason', async (t) => {
-  const widest = async (columns: string) => {
-    const argv = ['policy', 'matrix', '--descriptors', SET, '--blast-radius', 'mod-notes']
-    const { stdout } = await typed(argv, { env: { COLUMNS: columns } })
-    return Math.max(...stdout.split('\n').map((line) => line.length))
-  }
-  const [narrow80, wide, wider] = await Promise.all(['80', '120', '500'].map(widest))
-  t.true(narrow80! <= 80 && wide! > 80 && wide! <= 120, `${narrow80} ${wide}`)
-  t.true(wider! <= 140, `${wider}`)
 })
 
 test('who is trusted with users and their tokens stands above the matrix, whatever it is narrowed to', async (t) => {

@@ -3,8 +3,9 @@ import { blastRadius } from '../../analysis/blast-radius.ts'
 import { filterOpenings } from '../../analysis/matrix.ts'
 import { reachOf } from '../../analysis/reach.ts'
 import { fault } from '../../fault.ts'
-import { isOkapi } from '../../folio/module-id.ts'
+import { isOkapi, productOf } from '../../folio/module-id.ts'
 import { trustedIn } from '../../policy/descriptor-trust.ts'
+import { type DescriptorSet, nearestModule } from '../../policy/descriptors.ts'
 import type { Policy } from '../../policy/policy.ts'
 import { writePage } from '../write.ts'
 import { blastJson, blastText } from './blast-text.ts'
@@ -42,6 +43,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stdout.write(json ? blastJson(radius) : blastText(radius))
     return 0
   }
+  const ids = [...set.modules.keys()]
+  selects('caller', values.caller, [...ids, ...OTHERS, ...all.map(({ caller }) => caller)])
+  selects('provider', values.provider, [...ids, ...all.map(({ provider }) => provider)])
+  const interfaces = all.flatMap((one) => [one.interface?.id ?? '', one.pathPattern])
+  selects('interface', values.interface, [...interfaces, ...providedBy(set)])
   const openings = filterOpenings(all, values)
   const headline: Headline = {
     modules: set.modules.size,
@@ -53,7 +59,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       ({ module, usual }) => !usual || module.includes(values.caller ?? ''),
     ),
     plain: migration && { at: plain?.at ?? null, ...migration },
-    tenants: [...set.modules.keys()]
+    tenants: ids
       .filter((id) => !isOkapi(id) && id.includes(values.caller ?? ''))
       .map((id) => ({ caller: id, reach: tenantsOf(policy, id) })),
   }
@@ -64,6 +70,22 @@ export async function run(argv: readonly string[]): Promise<number> {
   } else if (csv) process.stdout.write(matrixCsv(openings))
   else process.stdout.write(json ? matrixJson(openings, headline) : matrixText(openings, headline))
   return 0
+}
+
+/** Callers that are no modules and need no grant to be asked about. */
+const OTHERS = ['okapi', 'public', 'plain']
+
+/** Refuses a text that is in no name: "nothing is open" would calm a person who only mistyped. Throws a Fault. */
+function selects(option: string, text: string | undefined, names: readonly string[]): void {
+  if (text === undefined || names.some((name) => name.includes(text))) return
+  const near = nearestModule(text, [...names, ...names.map(productOf)])
+  throw fault(`--${option} ${text}: no ${option} has this in its name`, {
+    hint: near === null ? 'upper and lower case count' : `did you mean ${near}?`,
+  })
+}
+
+function providedBy({ modules }: DescriptorSet): readonly string[] {
+  return [...modules.values()].flatMap(({ descriptor }) => descriptor.provides.map(({ id }) => id))
 }
 
 /** For which tenants a module may act at Okapi. */
