@@ -17,9 +17,9 @@ type Row = { readonly tokens: string[]; readonly cells: string }
 /** The tables of docs/tenants.md, from what the test of all accesses expects. */
 export function tenantTables(): string {
   const size = [...accesses()].length.toLocaleString('en')
-  const intro = `${size} accesses are tried in a test, each with its reason. With \`policy.tenants: enforce\` this becomes of
-reading and writing; in report mode the same is told and passes, but for malformed and duplicated tenants, the
-supertenant and a user id that differs, which no mode lets pass.`
+  const intro = `A test tries ${size} accesses, and compares result and reason. The tables show the results with
+\`policy.tenants: enforce\`, for reading and writing. In report mode the same is reported and the request passes, except for
+malformed and duplicated tenants, the supertenant and a user id that differs: these are refused in every mode.`
   const tables = [
     ...RIGHTS.map((right) => [TITLES[right]!, table('module’s egress', right)] as const),
     ['An operator or a client, which may not cross', table('operator', 'may not')] as const,
@@ -34,10 +34,10 @@ const TITLES: Readonly<Record<string, string>> = {
   'may not': 'A module that may not cross',
 }
 
-const LEGEND = `\`served\`: it passes where Okapi has called the module for that tenant, else \`tenant-not-allowed\`. \`handed on\`: it passes
-where Okapi has called the module for that tenant with a token of that other tenant, else \`tenant-mismatch\`. At Okapi’s ingress
-the same holds as at the module’s own egress. Logging in passes without a token for every tenant but the supertenant. Okapi’s
-administration is \`admin-route\` for modules and \`public\`.`
+const LEGEND = `\`served\`: it passes if Okapi has called the module for that tenant, otherwise \`tenant-not-allowed\`. \`handed on\`: it passes
+if Okapi has called the module for that tenant with a token of that other tenant, otherwise \`tenant-mismatch\`. At Okapi’s
+ingress the result is the same as at the module’s own egress. Logging in passes without a token for every tenant but the
+supertenant. Okapi’s administration is \`admin-route\` for modules and \`public\`.`
 
 function table(place: Access['place'], right: Access['right']): string {
   const rows: Row[] = []
