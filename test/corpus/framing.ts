@@ -31,6 +31,10 @@ const LINES: readonly (readonly [what: string, kin: string, lines: readonly stri
     'Node CVE-2021-22959',
     ['Transfer-Encoding : chunked', 'Content-Length: 4'],
   ],
+  ['chunked before a TAB', 'llhttp', ['Transfer-Encoding: chunked\t']],
+  ['chunked behind a TAB', 'llhttp', ['Transfer-Encoding:\tchunked']],
+  ['a length before a TAB', 'llhttp', ['Content-Length: 4\t']],
+  ['a length before a blank', 'llhttp', ['Content-Length: 4 ']],
   ['a folded TE', 'Node CVE-2022-32215', ['Transfer-Encoding:', ' chunked']],
   [
     'a hidden TE behind a bare CR',
@@ -82,6 +86,8 @@ const BODIES: readonly (readonly [what: string, kin: string, body: string])[] = 
   ['a size with a sign', 'Node CVE-2020-8287', '+1\r\na\r\n0\r\n\r\n'],
   ['a size with 0x', 'Node CVE-2020-8287', '0x1\r\na\r\n0\r\n\r\n'],
   ['a size with blanks', 'Caddy/Go chunk parsing', '1 \r\na\r\n0\r\n\r\n'],
+  ['a size that is 1 in 32 bits', 'Netty 4.1.128', '100000001\r\na\r\n0\r\n\r\n'],
+  ['a size that is below 0 in 32 bits', 'JDK HttpServer', 'ffffffff\r\na\r\n0\r\n\r\n'],
   ['a size of many digits', 'HAProxy CVE-2021-40346', '10000000000000001\r\na\r\n0\r\n\r\n'],
   ['no size', 'Node CVE-2020-8287', '\r\na\r\n0\r\n\r\n'],
   ['a bare LF behind the size', 'Go CVE-2025-22871', '1\na\r\n0\r\n\r\n'],
@@ -108,7 +114,7 @@ const HARMLESS: readonly (readonly [what: string, bytes: string])[] = [
   ['a request within a chunk', post(CHUNKED, `${CHUNK}0\r\n\r\n`)],
   ['extensions', post(CHUNKED, '1;a;b=c;d="e\\"\\\\"\r\na\r\n0;f\r\n\r\n')],
   ['trailers', post([...CHUNKED, 'Trailer: A'], '1\r\na\r\n0\r\nA: b\r\nX-Okapi-Token: t\r\n\r\n')],
-  ['sizes with zeros and capitals', post(CHUNKED, '000A\r\n0123456789\r\n000\r\n\r\n')],
+  ['sizes with zeros and capitals', post(CHUNKED, '0000000A\r\n0123456789\r\n000\r\n\r\n')],
 ]
 
 /** Everything about where a body ends. */

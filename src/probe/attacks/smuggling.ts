@@ -50,12 +50,19 @@ const SMUGGLING: readonly SmugglingRow[] = [
     lines: CHUNKED,
     body: (smuggled) => `0;a\nb\r\n\r\n${smuggled}`,
   },
-  // Readers of 32 or 64 bits wrap around and find a request in the data.
+  // Readers of 64 bits wrap around to 0 and find a request behind the last chunk.
   {
     id: 'chunk-size-overflow',
     title: 'a chunk size that overflows',
     lines: CHUNKED,
-    body: (smuggled) => `10000000000000000\r\n${smuggled}`,
+    body: (smuggled) => `10000000000000000\r\n\r\n${smuggled}`,
+  },
+  // The same in 32 bits: Netty (4.1.128), and so Okapi, and the JDK's HttpServer.
+  {
+    id: 'chunk-size-overflow-32',
+    title: 'a chunk size that overflows 32 bits',
+    lines: CHUNKED,
+    body: (smuggled) => `100000000\r\n\r\n${smuggled}`,
   },
   // Number parsers take it, RFC 9112 section 7.1 has hexadecimal digits only.
   {

@@ -7,8 +7,14 @@ export interface SpanSink {
 
 /** Extensions are read and dropped; more of them than this in one body is an attack (CVE-2024-22019). */
 const MOST_EXTENSION_BYTES = 4096
-/** 11 hexadecimal digits are 16 TiB: no number here ever leaves the safe integers. */
-const MOST_SIZE_DIGITS = 11
+/**
+ * What a reader counts in 32 bits with a sign. Netty, and so Okapi, does, and sees an overflow only where
+ * the number turns negative: `100000002` is 2 to it (HttpObjectDecoder.getChunkSize, 4.1.128), and what
+ * stands behind these two bytes is its next request. So does the JDK's HttpServer.
+ */
+const MOST_SIZE = 0x7fffffff
+/** Zeros in front included: some readers count digits. */
+const MOST_SIZE_DIGITS = 8
 
 const EMPTY: Buffer = Buffer.alloc(0)
 
@@ -134,9 +140,8 @@ export class ChunkScanner {
   #size(state: number, byte: number): number {
     const digit = HEX[byte]!
     if (digit !== 255) {
-      if (++this.#digits > MOST_SIZE_DIGITS) return -1
       this.#left = this.#left * 16 + digit
-      return SIZE
+      return ++this.#digits > MOST_SIZE_DIGITS || this.#left > MOST_SIZE ? -1 : SIZE
     }
     if (state === SIZE_FIRST) return -1
     return byte === CR ? SIZE_LF : byte === SEMICOLON ? EXT_NAME_FIRST : -1

@@ -106,10 +106,10 @@ function own(head: Head, line: number, id: number): number {
   switch (id) {
     case ID.contentLength:
       head.action[line] = LINE.framing
-      return contentLength(head, start, end)
+      return isBare(head, line) ? contentLength(head, start, end) : FLAW.length
     case ID.transferEncoding:
       head.action[line] = LINE.framing
-      if (!isWord(bytes, start, end, CHUNKED)) return FLAW.coding
+      if (!isBare(head, line) || !isWord(bytes, start, end, CHUNKED)) return FLAW.coding
       head.framing = FRAMING.chunked
       return 0
     case ID.expect:
@@ -126,6 +126,18 @@ function own(head: Head, line: number, id: number): number {
     default:
       return 0
   }
+}
+
+/**
+ * Stands nothing around the value of this line but the blanks before it? The line goes on as it is, and
+ * not every reader takes off what RFC 9110 section 5.6.3 allows: `chunked` with a TAB behind it is another
+ * coding to llhttp.
+ */
+function isBare(head: Head, line: number): boolean {
+  const { bytes } = head
+  const start = head.valueStart[line]!
+  for (let i = head.nameEnd[line]! + 1; i < start; i++) if (bytes[i] === HTAB) return false
+  return bytes[head.valueEnd[line]!] === CR
 }
 
 /** 1 to 15 digits, no sign, no leading zero: what every reader reads alike (RFC 9110 section 8.6). */

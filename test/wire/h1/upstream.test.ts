@@ -74,6 +74,11 @@ const HOSTILE: readonly (readonly [what: string, text: string, becomes: Becomes]
     'broken',
   ],
   [
+    'a chunk size that is 1 in 32 bits',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100000001\r\na\r\n0\r\n\r\n',
+    'broken',
+  ],
+  [
     'a chunk size with a sign',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n',
     'broken',
