@@ -7,16 +7,18 @@ import type { ConnectionCheck } from '../proxy/health.ts'
 import type { RequestContext } from '../proxy/request-context.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
+import { below } from '../transport/below.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
 import { Dialer } from '../transport/dial.ts'
+import { FloodPauses } from '../transport/flood-pauses.ts'
 import type { NameResolver } from '../transport/name-resolver.ts'
 import { ALPN_HTTP1 } from '../transport/tls-options.ts'
 import { dispose } from '../transport/turn-away.ts'
 import type { Identity } from '../trust/identity.ts'
 import { labelOf, type Pin } from '../trust/pin.ts'
 import type { Upstream } from '../wire/exchange.ts'
-import type { Dial, WireSettings } from '../wire/face.ts'
+import type { Avoiding, Dial, WireSettings } from '../wire/face.ts'
 import { Pool } from '../wire/h1/pool.ts'
 import { LinkPool } from '../wire/link/link-pool.ts'
 import type { DialLink } from '../wire/link/link-slot.ts'
@@ -58,7 +60,7 @@ export class Upstreams {
     this.#config = options.config
     this.#clock = options.clock
     this.#descriptors = options.descriptors
-    this.#settings = options.settings
+    this.#settings = { ...options.settings, below }
     this.#authentication = options.authentication
     this.#policies = options.policies
     this.#linkEvents = options.linkEvents
@@ -69,7 +71,7 @@ export class Upstreams {
   module(forward: Address): Pool<RequestContext> {
     const { limits, module } = this.#config
     const { id } = module
-    const dialer = this.#dialer([forward], null, limits.connectWaitMs)
+    const dialer = this.#dialer([forward], null, limits)
     // How many come here is decided where they come in (Shares).
     const most = Number.POSITIVE_INFINITY
     const pool = new Pool<RequestContext>(id, dialled(dialer, id, forward), this.#settings, most)
@@ -79,7 +81,7 @@ export class Upstreams {
 
   /** Tries once whether the module's port opens. */
   connectionCheck(forward: Address): ConnectionCheck {
-    const dialer = this.#dialer([forward], null, 0)
+    const dialer = this.#dialer([forward], null, { connectWaitMs: 0 })
     return (done) => {
       dialer.dial({}, (refusal, socket) => {
         if (socket !== null) dispose(socket)
@@ -107,14 +109,15 @@ export class Upstreams {
     const [first] = addresses
     if (first === undefined) throw new Error(`${name} has no address`)
     const { connectWaitMs } = this.#config.limits
-    const dialer = this.#dialer(addresses, pin, connectWaitMs)
-    const avoid = (socket: Socket) => dialer.avoid(socket, 'later')
+    const floods = new FloodPauses()
+    const dialer = this.#dialer(addresses, pin, { connectWaitMs, floods })
+    const avoid = (socket: Socket, how: Avoiding) => dialer.avoid(socket, how)
     const dialH1 = dialled(dialer, name, first)
     const { addresses: known } = dialer
     const pool = new Pool<RequestContext>(name, dialH1, this.#settings, most, avoid, known)
     let ways: Ways = pool
     if (this.#config.link) {
-      const both = this.#dialer(addresses, pin, connectWaitMs, [ALPN_LINK, ALPN_HTTP1])
+      const both = this.#dialer(addresses, pin, { connectWaitMs, floods }, [ALPN_LINK, ALPN_HTTP1])
       const dial = dialledLink(both, name, first)
       ways = new LinkPool<RequestContext>(name, dial, pool, this.#settings, this.#linkEvents, most)
     }
@@ -168,7 +171,7 @@ export class Upstreams {
   #dialer(
     addresses: readonly Address[],
     pin: Pin | null,
-    connectWaitMs: number,
+    { connectWaitMs, floods }: { readonly connectWaitMs: number; readonly floods?: FloodPauses },
     alpn: readonly string[] = [ALPN_HTTP1],
   ): AnyDialer {
     const { connectMs, handshakeMs } = this.#config.limits
@@ -187,6 +190,7 @@ export class Upstreams {
       connectWaitMs,
       clock: this.#clock,
       descriptors: this.#descriptors,
+      ...(floods && { floods }),
       ...(limitHit && { limitHit }),
       whenUnreachable: pin === null ? 'module-unavailable' : 'upstream-unreachable',
       ...(pin === null && { waitsNoMore: () => this.#moduleGone }),

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { errorCode } from '../fault.ts'
-import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
+import { isRefusal, type Refusal } from '../refusal/refusal.ts'
 import { authenticate } from './authenticate.ts'
 import type { Ticking } from './clock.ts'
 import { isOutOfDescriptors, isOutOfMemory } from './descriptors.ts'
@@ -130,10 +130,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #next(): void {
     if (this.#over) return
     const [target, ...rest] = this.#queue
-    if (target === undefined) {
-      this.#endRound()
-      return
-    }
+    if (target === undefined) return this.#endRound()
     this.#queue = rest
     this.#round.tries(target)
     const resting = this.#targets.resting(target, this.#options.clock.now)
@@ -143,6 +140,11 @@ export class Attempt<I, R> implements Ticking, Dialling {
       return
     }
     if (this.#options.descriptors?.free === false) return this.#outOfDescriptors()
+    const flooded = this.#options.floods?.refusal(target.key, this.#options.clock.now)
+    if (flooded) {
+      this.#round.flooded = flooded
+      return this.#next()
+    }
     try {
       this.#connect(target, this.#open(target))
     } catch (error) {
@@ -228,6 +230,9 @@ export class Attempt<I, R> implements Ticking, Dialling {
 
   /** Fails closed: what a judge, `fits` or a record throws is a refusal. */
   #verdict(target: Target, socket: TLSSocket, tls: DialTls<I, R>): { identity: I } | Refusal {
+    // Another connection, made at the same time, has shown what this one would bring.
+    const flooded = this.#options.floods?.pause(target.key, this.#options.clock.now)
+    if (flooded) return flooded
     const proven = authenticate(socket, 'server', tls.authenticator)
     if (isRefusal(proven)) return untrusted(target, `${proven.reason}: ${proven.because}`)
     try {
@@ -255,22 +260,15 @@ export class Attempt<I, R> implements Ticking, Dialling {
   }
 
   #endRound(): void {
-    const { clock, whenUnreachable, connectWaitMs } = this.#options
     const round = this.#round
-    const last = this.#options.waitsNoMore?.() ?? null
     if (round.refusal !== undefined) {
       if (!round.renewed && this.#only === undefined) return this.#lookAgain()
-      this.#fail(round.refusal)
-    } else if (last !== null) {
-      const why = round.shortage ?? round.unreached.join('; ')
-      this.#fail({ ...last, because: `${last.because}; ${why}` })
-    } else if (clock.now >= this.#giveUpAt && round.shortage !== undefined) {
-      this.#fail(refuse('overloaded', round.shortage))
-    } else if (clock.now >= this.#giveUpAt) {
-      const limit = connectWaitMs > 0 ? { limit: 'connectWaitMs' as const } : {}
-      const unreached = round.notYet.length > 0 ? 'module-unavailable' : whenUnreachable
-      this.#fail(refuse(unreached, round.nothingReached, limit))
-    } else {
+      return this.#fail(round.refusal)
+    }
+    const isOver = this.#options.clock.now >= this.#giveUpAt
+    const ending = round.ending(this.#options.waitsNoMore?.() ?? null, isOver, this.#options)
+    if (ending !== null) this.#fail(ending)
+    else {
       this.#pausing = true
       this.#until(this.#pauseMs, () => this.#beginRound())
       this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)

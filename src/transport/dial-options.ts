@@ -5,6 +5,7 @@ import type { Address } from './address.ts'
 import type { Authenticator } from './authenticate.ts'
 import type { CoarseClock } from './clock.ts'
 import type { Descriptors } from './descriptors.ts'
+import type { FloodPauses } from './flood-pauses.ts'
 import type { LiveSet } from './live-set.ts'
 import type { NameResolver } from './name-resolver.ts'
 import type { Material } from './tls-options.ts'
@@ -46,6 +47,8 @@ export interface DialerOptions<I, R> {
   readonly whenUnreachable: 'module-unavailable' | 'upstream-unreachable'
   /** Asked as long as nothing can be reached: a refusal ends all waiting with these words. */
   readonly waitsNoMore?: () => Refusal | null
+  /** Addresses that flooded; the same for all diallers of one upstream. */
+  readonly floods?: FloodPauses
   /** One address was out of time; the dial as a whole may still succeed. */
   readonly limitHit?: (limit: Limit) => void
 }

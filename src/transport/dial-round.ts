@@ -1,6 +1,13 @@
 import { withoutTls } from '../fault.ts'
+import type { Reason } from '../refusal/reasons.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Target } from './peer-addresses.ts'
+
+/** How it is told that nothing could be reached. */
+interface Unreached {
+  readonly whenUnreachable: Reason
+  readonly connectWaitMs: number
+}
 
 /** What came of one round over the targets of a dial. */
 export class DialRound {
@@ -10,6 +17,8 @@ export class DialRound {
   readonly unreached: string[] = []
   /** Those where the one that is wanted may still come, as sentences. */
   readonly notYet: string[] = []
+  /** One that flooded, and is left alone. */
+  flooded: Refusal | undefined
   /** What this process has not got, so that a target was not even asked. */
   shortage: string | undefined
   /** Names were looked up once more, because no address proved to be the one that is wanted. */
@@ -36,7 +45,28 @@ export class DialRound {
     return { ...first, because }
   }
 
-  get nothingReached(): string {
+  /**
+   * What a dial ends in to which none of them has answered; null: it waits for another round.
+   * @param last said by who waits no more
+   */
+  ending(
+    last: Refusal | null,
+    isOver: boolean,
+    { whenUnreachable, connectWaitMs }: Unreached,
+  ): Refusal | null {
+    if (this.flooded !== undefined) return this.flooded
+    if (last !== null) {
+      const why = this.shortage ?? this.unreached.join('; ')
+      return { ...last, because: `${last.because}; ${why}` }
+    }
+    if (!isOver) return null
+    if (this.shortage !== undefined) return refuse('overloaded', this.shortage)
+    const limit = connectWaitMs > 0 ? { limit: 'connectWaitMs' as const } : {}
+    const unreached = this.notYet.length > 0 ? 'module-unavailable' : whenUnreachable
+    return refuse(unreached, this.#nothingReached, limit)
+  }
+
+  get #nothingReached(): string {
     return `nothing could be reached: ${[...this.notYet, ...this.unreached].join('; ')}`
   }
 }

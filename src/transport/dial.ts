@@ -2,11 +2,13 @@ import { connect as netConnect, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import { formatAddress } from './address.ts'
 import { Attempt } from './attempt.ts'
+import { lookBelow } from './below.ts'
 import type { DialerOptions, Dialled, Dialling, DialOptions } from './dial-options.ts'
 import type { PeerAddresses, Target } from './peer-addresses.ts'
 import { withoutDot } from './resolv-conf.ts'
 import { Targets } from './targets.ts'
 import { ALPN_HTTP1, dialContext } from './tls-options.ts'
+import { dispose } from './turn-away.ts'
 
 /**
  * Opens connections to one upstream: tries each address in turn until one is reached and, with TLS,
@@ -41,11 +43,12 @@ export class Dialer<I, R = unknown> {
 
   /**
    * Who is at the other end of this socket wants no more connections: other addresses go before it.
-   * `rest`: it takes nothing now, and is not asked again for a moment.
+   * `rest`: it takes nothing now, and is not asked again for a moment. `floods`: it is left alone for longer each time.
    */
-  avoid({ remoteAddress: host, remotePort: port }: Socket, how: 'later' | 'rest'): void {
+  avoid({ remoteAddress: host, remotePort: port }: Socket, how: 'later' | 'rest' | 'floods'): void {
     if (host === undefined || port === undefined) return
     const key = formatAddress({ host, port })
+    if (how === 'floods') this.#options.floods?.flooded(key, this.#options.clock.now)
     this.#targets.remember({ key }, 'leaving')
     const why = `${key}: the sidecar there is shutting down`
     if (how === 'rest') this.#targets.rest({ key }, why, this.#options.clock.now)
@@ -64,7 +67,7 @@ export class Dialer<I, R = unknown> {
     }
     if (tls === null) return netConnect(common)
     const servername = tls.servername ?? name
-    return tlsConnect({
+    const socket = tlsConnect({
       ...common,
       secureContext: dialContext(tls.material()),
       ALPNProtocols: [...(tls.alpn ?? [ALPN_HTTP1])],
@@ -74,5 +77,12 @@ export class Dialer<I, R = unknown> {
       // RFC 6066 section 3: SNI holds DNS names only, without a trailing dot.
       ...(servername === undefined ? {} : { servername: withoutDot(servername) }),
     })
+    try {
+      lookBelow(socket)
+      return socket
+    } catch (error) {
+      dispose(socket)
+      throw error
+    }
   }
 }

@@ -1,15 +1,8 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { connectionKey } from './address.ts'
+import { carries } from './below.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
-
-/** Under a connection inside TLS the one that carries it. */
-const BELOW = new WeakMap<TLSSocket, Socket>()
-
-/** The TCP connection that carries this one; null where it is none of a listener's for TLS. */
-export function below(socket: Socket): Socket | null {
-  return BELOW.get(socket as TLSSocket) ?? null
-}
 
 interface Underway<T> {
   readonly socket: Socket
@@ -55,7 +48,7 @@ export class Handshakes<T> {
     if (key === undefined || entry === undefined) socket.destroy()
     else {
       this.#underway.delete(key)
-      BELOW.set(socket, entry.socket)
+      carries(entry.socket, socket)
     }
     return entry
   }

@@ -6,10 +6,11 @@ import type { Limit } from '../refusal/limits.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { formatAddress } from './address.ts'
 import { type Authenticator, authenticate } from './authenticate.ts'
+import { below } from './below.ts'
 import type { CoarseClock } from './clock.ts'
 import type { ConnectionSlot, SlotLimits } from './connection-slots.ts'
 import { Budgets, HandshakePace } from './handshake-pace.ts'
-import { below, Handshakes } from './handshakes.ts'
+import { Handshakes } from './handshakes.ts'
 import {
   BoundListener,
   type ListenEvents,

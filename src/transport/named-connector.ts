@@ -4,13 +4,15 @@ import { errorCode, saidBy, withoutTls } from '../fault.ts'
 import type { Limit } from '../refusal/limits.ts'
 import type { Reason } from '../refusal/reasons.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { formatAddress } from './address.ts'
+import { formatAddress, remoteOf } from './address.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 import type { Descriptors } from './descriptors.ts'
 import { Dialer } from './dial.ts'
 import type { Dialling } from './dial-options.ts'
+import { FloodPauses } from './flood-pauses.ts'
 import type { NameResolver } from './name-resolver.ts'
 import { beginNamedTls } from './named-server.ts'
+import { OverheadWatch } from './overhead-watch.ts'
 import { dispose } from './turn-away.ts'
 
 /** Places that are remembered; more come only where brokers move again and again. */
@@ -48,6 +50,8 @@ export interface NamedConnectorOptions {
   readonly descriptors?: Descriptors
   readonly connectMs: number
   readonly handshakeMs: number
+  /** 0: TLS records may bring as little data as the server likes. */
+  readonly recordOverheadBytesPerSecond: number
   readonly limitHit?: (limit: Limit) => void
 }
 
@@ -69,6 +73,7 @@ export type NamedConnected = (refusal: Refusal | null, opened: OpenedNamed | nul
 export class NamedConnector {
   readonly #options: NamedConnectorOptions
   readonly #dialers = new Map<string, Dialer<null>>()
+  readonly #floods = new FloodPauses()
 
   constructor(options: NamedConnectorOptions) {
     this.#options = options
@@ -87,8 +92,12 @@ export class NamedConnector {
     if (place === undefined) throw new Error(`${this.#options.called} has no address`)
     let under: Dialling
     const over = (refusal: Refusal | null, socket: Socket | null) => {
-      if (socket !== null) under = new NamedHandshake(socket, place, this.#options, done)
-      else if (refusal?.reason === 'upstream-unreachable') {
+      if (socket !== null) {
+        under = new NamedHandshake(socket, place, this.#options, (refused, opened) => {
+          done(refused, opened)
+          if (opened !== null) this.#watch(opened.socket, socket)
+        })
+      } else if (refusal?.reason === 'upstream-unreachable') {
         const all = [...failures, refusal.because]
         if (others.length > 0) under = this.#next(others, all, done)
         else done({ ...refusal, because: all.join('; ') }, null)
@@ -96,6 +105,18 @@ export class NamedConnector {
     }
     under = this.#dialer(place).dial({}, over)
     return { cancel: () => under.cancel() }
+  }
+
+  #watch(socket: TLSSocket, carrier: Socket): void {
+    const { clock, limitHit, recordOverheadBytesPerSecond } = this.#options
+    const key = remoteOf(carrier)
+    const flooded = () => {
+      limitHit?.('recordOverheadBytesPerSecond')
+      this.#floods.flooded(key, clock.now)
+    }
+    if (!socket.destroyed) {
+      new OverheadWatch(socket, carrier, { recordOverheadBytesPerSecond, clock, flooded })
+    }
   }
 
   /** It remembers which addresses of a name served last time. */
@@ -114,6 +135,7 @@ export class NamedConnector {
       connectWaitMs: 0,
       clock,
       whenUnreachable: 'upstream-unreachable',
+      floods: this.#floods,
       ...(descriptors && { descriptors }),
       ...(limitHit && { limitHit }),
     })

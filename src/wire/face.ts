@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Limit } from '../refusal/limits.ts'
+import type { Underlying } from '../refusal/record-overhead.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { SpanSink } from './h1/chunks.ts'
 import type { Head, HeadLimits } from './head.ts'
@@ -86,6 +87,9 @@ export interface DialPreference {
   readonly affinity?: number
 }
 
+/** Why an address is to be asked less: others go before it; it takes nothing for a moment; it floods. */
+export type Avoiding = 'later' | 'rest' | 'floods'
+
 /** Opens one connection; `done` is called once, never before this returns. */
 export type Dial = (
   onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean },
@@ -109,7 +113,7 @@ export interface WireLimits extends HeadLimits {
   readonly callerReadIdleMs: number
   /** 0: an upstream may read a request as slowly as it likes. */
   readonly calleeReadIdleMs: number
-  /** 0: TLS records of a caller may bring as little data as it likes. */
+  /** 0: TLS records may bring as little data as their sender likes. */
   readonly recordOverheadBytesPerSecond: number
   readonly idleMs: number
   /** So long a caller that ended its side is waited for while there is nothing to send to it. */
@@ -154,4 +158,6 @@ export interface WireSettings {
   readonly refusals?: RefusalTiming
   /** A limit was reached that no refusal tells of. */
   readonly limitHit?: (limit: Limit) => void
+  /** What carries a connection over TLS; null where there is no TLS. Absent: nothing is known of any. */
+  readonly below?: (socket: Socket) => Underlying | null
 }

@@ -1,3 +1,4 @@
+import { FLOODED } from '../refusal/record-overhead.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { WireLimits } from './face.ts'
 
@@ -153,6 +154,13 @@ export function late(
 export function takesNothing(upstream: string): Refusal {
   const because = `${upstream} read nothing of the request for limits.calleeReadIdleMs`
   return refuse('timeout-upstream', because, { limit: 'calleeReadIdleMs' })
+}
+
+/** It sends TLS records without data. */
+export function floods(upstream: string): Refusal {
+  return refuse('upstream-malformed', `${upstream}: ${FLOODED.because}`, {
+    limit: 'recordOverheadBytesPerSecond',
+  })
 }
 
 function moment(inBody: boolean): string {

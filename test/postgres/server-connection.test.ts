@@ -70,6 +70,7 @@ async function moving(t: ExecutionContext, uri: readonly string[] = []) {
     clock,
     connectMs: 60_000,
     handshakeMs: 60_000,
+    recordOverheadBytesPerSecond: 1024,
   })
   const open = (place?: NamedPlace) =>
     new Promise<OpenedNamed | Refusal>((resolve, reject) => {

@@ -1,4 +1,5 @@
 import '../scenarios/a-caller-that-is-gone.test.ts'
+import '../scenarios/a-callee-that-floods-is-left-alone.test.ts'
 import '../scenarios/key-updates-have-an-end.test.ts'
 import '../scenarios/a-module-gets-no-more-than-it-answers.test.ts'
 import '../scenarios/limits-are-kept.test.ts'

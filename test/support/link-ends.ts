@@ -1,10 +1,10 @@
+import type { Underlying } from '../../src/refusal/record-overhead.ts'
 import type { WireLimits } from '../../src/wire/face.ts'
 import type { KnownAddresses } from '../../src/wire/known-addresses.ts'
 import { LinkPool } from '../../src/wire/link/link-pool.ts'
 import type { DialLink } from '../../src/wire/link/link-slot.ts'
 import { CallerTurns } from '../../src/wire/link/refusal-turns.ts'
 import { ServingLink, type UnreadAnswers } from '../../src/wire/link/serving-link.ts'
-import type { Underlying } from '../../src/wire/record-overhead.ts'
 import {
   type Bench,
   callerOf,

@@ -104,6 +104,7 @@ export class RecordedDatabase {
         clock: this.#clock,
         connectMs: LIMITS.handshakeMs,
         handshakeMs: LIMITS.handshakeMs,
+        recordOverheadBytesPerSecond: 1024,
       }),
       limits: { ...LIMITS, databaseSessions },
       clock: this.#clock,

@@ -196,7 +196,7 @@ function open(
   { config, kafka, generation, shown, clock }: Way,
   places: readonly BrokerPlace[],
 ): Promise<OpenedNamed | string> {
-  const { connectMs, handshakeMs } = config.limits
+  const { connectMs, handshakeMs, recordOverheadBytesPerSecond } = config.limits
   const { caPems, crlPems } = generation
   const named =
     kafka.trust === undefined
@@ -208,6 +208,7 @@ function open(
     context: () => context,
     names: new NameResolver(() => clock.now),
     ...{ callerIn, clock, connectMs, handshakeMs },
+    ...{ recordOverheadBytesPerSecond },
   })
   return new Promise((resolve) => {
     connector.connect(places, (refusal, opened) =>

@@ -91,7 +91,7 @@ function open(
   { servers, serverName, sslNegotiation, trust, clientCertificate }: DatabaseSettings,
   { config, generation, clock }: Means,
 ): Promise<OpenedNamed | Refusal> {
-  const { connectMs, handshakeMs } = config.limits
+  const { connectMs, handshakeMs, recordOverheadBytesPerSecond } = config.limits
   const { keyPem: key, certPem: cert, caPems, crlPems } = generation
   const named =
     trust === undefined
@@ -103,6 +103,7 @@ function open(
     names: new NameResolver(() => clock.now),
     context: () => context,
     ...{ callerIn, sslNegotiation, clock, connectMs, handshakeMs },
+    ...{ recordOverheadBytesPerSecond },
   })
   return new Promise((resolve, reject) => {
     // The clock keeps no process alive.

@@ -89,7 +89,7 @@ class DatabaseLeg {
 
   constructor(settings: DatabaseSettings, options: LegOptions, places: DatabaseOptions['places']) {
     const { config, clock, descriptors, names, metrics } = options
-    const { connectMs, handshakeMs } = config.limits
+    const { connectMs, handshakeMs, recordOverheadBytesPerSecond } = config.limits
     this.#options = options
     const shows = settings.clientCertificate === 'own'
     this.#trusted = new NamedServers(options.credentials, settings.trust, shows)
@@ -101,6 +101,7 @@ class DatabaseLeg {
       sslNegotiation: settings.sslNegotiation,
       context: () => this.#trusted.context(),
       ...{ callerIn, names, clock, descriptors, connectMs, handshakeMs },
+      ...{ recordOverheadBytesPerSecond },
       limitHit: (limit) => metrics.limitHit(limit),
     })
     this.sessions = new DatabaseSessions({

@@ -102,7 +102,7 @@ export class KafkaLeg implements Ticking {
 
   #make(settings: KafkaSettings): LegParts {
     const { config, clock, descriptors, names, credentials, metrics, rules } = this.#options
-    const { connectMs, handshakeMs, kafka: limits } = config.limits
+    const { connectMs, handshakeMs, kafka: limits, recordOverheadBytesPerSecond } = config.limits
     const telling = new KafkaTelling(this.#options, settings)
     const servers = new NamedServers(
       credentials,
@@ -114,6 +114,7 @@ export class KafkaLeg implements Ticking {
       serverName: settings.serverName,
       context: () => servers.context(),
       ...{ callerIn, names, clock, descriptors, connectMs, handshakeMs },
+      ...{ recordOverheadBytesPerSecond },
       limitHit: (limit) => metrics.limitHit(limit),
     })
     const brokers = new Brokers({

@@ -1,4 +1,4 @@
-import type { Underlying } from '../record-overhead.ts'
+import type { Underlying } from '../../refusal/record-overhead.ts'
 
 /**
  * What the end of a caller's input means. TCP says only that nothing more comes: a caller that is

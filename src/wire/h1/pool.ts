@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Exchange, Upstream } from '../exchange.ts'
-import type { Dial, DialPreference, WireSettings } from '../face.ts'
+import type { Avoiding, Dial, DialPreference, WireSettings } from '../face.ts'
 import type { Composed } from '../head-writer.ts'
 import { type KnownAddresses, Spread } from '../known-addresses.ts'
-import { type ConnectionOwner, UpstreamConnection } from './upstream.ts'
+import type { ConnectionOwner } from './connection-owner.ts'
+import { UpstreamConnection } from './upstream.ts'
 import { WaitingExchange } from './waiting-exchange.ts'
 
 /**
@@ -20,7 +21,7 @@ const BUSY_MS = 10_000
  * The connections to one upstream. An exchange gets an idle one, or waits until one is made or comes
  * back. A request is sent once: what fails after its first byte has left is failed, never repeated.
  */
-export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
+export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<N>> {
   readonly name: string
   readonly #dial: Dial
   readonly #settings: WireSettings
@@ -29,22 +30,22 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   readonly #queue: WaitingExchange<N>[] = []
   readonly #dials = new Set<{ readonly at: string | undefined; cancel(): void }>()
   readonly #most: number
-  readonly #avoid: ((socket: Socket) => void) | undefined
+  readonly #avoid: ((socket: Socket, how: Avoiding) => void) | undefined
   readonly #spread: Spread
   #askedAt = Number.NEGATIVE_INFINITY
   /** Rises when the connections of before must not be used again. */
   #epoch = 0
 
   /**
-   * `most`: exchanges that may be open at a time. `avoid`: of several addresses that at the other end of
-   * this socket is to be the last. `addresses`: exchanges are spread over them.
+   * `most`: exchanges that may be open at a time. `avoid`: the address at the other end of
+   * this socket is to be asked less. `addresses`: exchanges are spread over them.
    */
   constructor(
     name: string,
     dial: Dial,
     settings: WireSettings,
     most = settings.limits.exchangesPerCallee,
-    avoid?: (socket: Socket) => void,
+    avoid?: (socket: Socket, how: Avoiding) => void,
     addresses?: KnownAddresses,
   ) {
     this.name = name
@@ -113,12 +114,16 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<N> {
   /** A sidecar that is leaving says so with each answer: its other connections are not waited for. */
   leaves(socket: Socket): void {
     if (this.#avoid === undefined) return
-    this.#avoid(socket)
+    this.#avoid(socket, 'later')
     const { remoteAddress, remotePort } = socket
     for (const idle of [...this.#idle]) {
       const { remoteAddress: address, remotePort: port } = idle.socket
       if (address === remoteAddress && port === remotePort) idle.destroy()
     }
+  }
+
+  floods(socket: Socket): void {
+    this.#avoid?.(socket, 'floods')
   }
 
   gone(connection: UpstreamConnection<N>): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { saidBy } from '../../fault.ts'
+import { RecordOverhead } from '../../refusal/record-overhead.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
@@ -7,6 +8,7 @@ import {
   brokenOff,
   closedEarly,
   FLAW,
+  floods,
   interimFlaw,
   late,
   malformed,
@@ -18,21 +20,12 @@ import { owesAnswer } from '../pace.ts'
 import { HalfHead } from '../partial-head.ts'
 import { WriteBuffer } from '../write-buffer.ts'
 import { Body } from './body.ts'
+import type { ConnectionOwner } from './connection-owner.ts'
 import { parseResponseHead } from './response-head.ts'
 
 const HEAD = new Head()
 
 const UNTIL_CLOSE = 'it ends with its connection: over TLS its end cannot be told from a cut'
-
-/** What a connection asks of the pool that keeps it. */
-export interface ConnectionOwner<N> {
-  /** The exchange is over and the connection may serve another. */
-  released(connection: UpstreamConnection<N>): void
-  /** The peer ended it with a whole answer to a whole request: it wants no more at this address. */
-  leaves(socket: Socket): void
-  /** It is gone, or must not be used again. */
-  gone(connection: UpstreamConnection<N>): void
-}
 
 /**
  * A connection to an upstream, one exchange at a time. All connections of a process read into one
@@ -54,10 +47,10 @@ export class UpstreamConnection<N> implements UpstreamStream {
   keepAliveSeconds = -1
   readonly socket: Socket
   readonly #settings: WireSettings
-  readonly #keeper: ConnectionOwner<N>
+  readonly #keeper: ConnectionOwner<UpstreamConnection<N>>
   readonly #writeBuffer: WriteBuffer
   readonly #body: Body
-
+  readonly #overhead: RecordOverhead
   #x: Exchange<N> | null = null
   readonly #held = new HalfHead()
   #interim = 0
@@ -72,7 +65,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     socket: Socket,
     { name, peer, epoch }: { name: string; peer: string; epoch: number },
     settings: WireSettings,
-    keeper: ConnectionOwner<N>,
+    keeper: ConnectionOwner<UpstreamConnection<N>>,
   ) {
     this.socket = socket
     // Who proved an identity is called by it, else the address says which of several it was.
@@ -83,6 +76,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     this.#keeper = keeper
     this.openedAt = settings.clock.now
     this.#body = new Body(settings.responseNames, settings.keepTrailer)
+    this.#overhead = new RecordOverhead(settings.below?.(socket) ?? null, socket, this.openedAt)
     const mostBytes = settings.limits.bufferedBytesPerExchange
     this.#writeBuffer = new WriteBuffer(socket, mostBytes, () => this.#x?.downstream.resume())
     socket.on('end', () => this.#ended())
@@ -151,6 +145,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     const { limits } = this.#settings
     const stalls = this.#writeBuffer.stalls(now, limits.calleeReadIdleMs)
     if (stalls) return this.#fail(takesNothing(this.#name))
+    if (this.#overhead.isTooMuch(now, limits)) return this.#flooded()
     if (x === null) return
     if (!owesAnswer(x, this.blocked)) this.#since = now
     const refusal = late(this.#name, now - this.#since, this.#inBody, limits)
@@ -163,6 +158,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   read(length: number, buffer: Buffer): boolean {
     let bytes = buffer
     let end = length
+    this.#overhead.heard(length)
     const x = this.#x
     if (x === null) {
       // Unrequested: a second answer on an idle socket must reach no caller (Node CVE-2026-48931).
@@ -269,7 +265,11 @@ export class UpstreamConnection<N> implements UpstreamStream {
     x?.fail(refusal)
   }
 
-  // --- ending ------------------------------------------------------------------------------------
+  #flooded(): void {
+    if (this.#x === null) this.#settings.limitHit?.('recordOverheadBytesPerSecond')
+    this.#keeper.floods(this.socket)
+    this.#fail(floods(this.#name))
+  }
 
   #ended(): void {
     const x = this.#x

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
-import type { WireSettings } from '../face.ts'
+import { FLOODED, RecordOverhead } from '../../refusal/record-overhead.ts'
+import type { Avoiding, WireSettings } from '../face.ts'
 import type { CallingStream } from './calling-stream.ts'
 import { FRAME, LAST_ID, MOST_EXCHANGES } from './frames.ts'
 import { LinkConnection } from './link.ts'
-import type { Avoiding, LinkEvents } from './link-stream.ts'
+import type { LinkEvents } from './link-stream.ts'
 
 /** `H`: no frame type. A peer that refuses us says so in HTTP/1.1, whatever was agreed. */
 const FIRST_OF_HTTP = 0x48
@@ -20,7 +21,7 @@ export interface LinkOwner<N> {
   doubts(link: CallingLink<N>): void
   /** It answers again. */
   trusts(link: CallingLink<N>): void
-  /** The peer at this socket is leaving, gave an exchange back, or does not answer. */
+  /** The peer at this socket is leaving, gave an exchange back, does not answer, or floods. */
   avoid(socket: Socket, how: Avoiding): void
   /** Its socket is closed. */
   closed(link: CallingLink<N>): void
@@ -33,6 +34,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
   /** Where it leads, among the addresses of its peer. */
   readonly address: string
   readonly #keeper: LinkOwner<N>
+  readonly #overhead: RecordOverhead
   #heard = false
   #text: Buffer | null = null
   #textSince = 0
@@ -47,6 +49,11 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     super(socket, peer, settings, events)
     this.address = address
     this.#keeper = keeper
+    this.#overhead = new RecordOverhead(
+      settings.below?.(socket) ?? null,
+      socket,
+      settings.clock.now,
+    )
   }
 
   /** May another exchange be opened here? */
@@ -89,6 +96,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
   }
 
   override read(bytes: Buffer, start: number, end: number): number {
+    this.#overhead.heard(end - start)
     if (!this.#heard) {
       this.#heard = true
       if (bytes[start] === FIRST_OF_HTTP) {
@@ -106,6 +114,14 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
   override tick(now: number): void {
     if (this.#text !== null && now - this.#textSince > TEXT_MS) this.close('turned-away')
     super.tick(now, this.size > 0)
+    if (!this.ended && this.#overhead.isTooMuch(now, this.settings.limits)) this.#flooded()
+  }
+
+  /** Its address is told first: the socket knows it only as long as it is open. */
+  #flooded(): void {
+    this.settings.limitHit?.('recordOverheadBytesPerSecond')
+    this.#keeper.avoid(this.socket, 'floods')
+    this.close('too-much-noise', FLOODED.because)
   }
 
   /** The peer has said its last word. */

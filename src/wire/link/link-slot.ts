@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
-import type { DialPreference, WireSettings } from '../face.ts'
+import type { Avoiding, DialPreference, WireSettings } from '../face.ts'
 import { type KnownAddresses, lighterOfTwo, Spread } from '../known-addresses.ts'
 import { CallingLink, type LinkOwner } from './calling-link.ts'
 import type { CallingStream } from './calling-stream.ts'
-import type { Avoiding, LinkEvents } from './link-stream.ts'
+import type { LinkEvents } from './link-stream.ts'
 
 /** A dial under way answers for those who came within this time of its beginning. */
 const JOIN_MS = 1000
@@ -25,7 +25,7 @@ export interface DialLink {
   ): { cancel(): void }
   /** Where exchanges can be spread over several. */
   readonly addresses?: KnownAddresses
-  /** Who is at the other end of this socket wants no more: other addresses go before it. */
+  /** The address at the other end of this socket is to be asked less. */
   avoid(socket: Socket, how: Avoiding): void
 }
 

@@ -50,9 +50,6 @@ export interface StreamOwner<S> {
   learn(stream: S, large: boolean): void
 }
 
-/** `later`: after the others. `rest`: it takes nothing, and is not asked again for a moment. */
-export type Avoiding = 'later' | 'rest'
-
 /** What the rooms above want to know of links. */
 export interface LinkEvents {
   /** @param peer the name of the other side; `detail` says more where there is more to say */

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { RecordOverhead } from '../../src/wire/record-overhead.ts'
+import { RecordOverhead } from '../../src/refusal/record-overhead.ts'
 import { LIMITS } from '../support/relay.ts'
 
 /** A connection below TLS, and what is heard of it. */

@@ -1,5 +1,4 @@
-import { refuse } from '../refusal/refusal.ts'
-import type { WireLimits } from './face.ts'
+import { refuse } from './refusal.ts'
 
 /** What TLS has decrypted and is not read yet, because the connection is paused. */
 export interface Decrypted {
@@ -11,6 +10,12 @@ export interface Underlying {
   readonly bytesRead: number
 }
 
+/** What of `limits` decides here. */
+export interface OverheadLimits {
+  /** 0: TLS records may bring as little data as they like. */
+  readonly recordOverheadBytesPerSecond: number
+}
+
 export const FLOODED = refuse(
   'too-many',
   'its TLS records bring no data: KeyUpdate messages, or padding (limits.recordOverheadBytesPerSecond)',
@@ -19,12 +24,14 @@ export const FLOODED = refuse(
 
 /** Most that a record needs beside its data: TLS 1.2 with AES-GCM; 22 in TLS 1.3 (RFC 8446 5.2). */
 const OF_RECORD = 29
+/** More than any handshake needs; what came with its last message is counted. */
+const MOST_HANDSHAKE_BYTES = 32_768
 /** A record that is not whole yet, and one read that waits to be decrypted. */
 const SLACK_BYTES = 131_072
 const EVERY_MS = 500
 
 /**
- * Counts what came below TLS and brought no data: KeyUpdate messages above all, each of which is
+ * Counts what came below TLS since the handshake and brought no data: KeyUpdate messages above all, each of which is
  * 27 bytes and costs 20 µs, and of which neither RFC 8446 nor OpenSSL allows only so many. Node hands
  * on each record that has data by itself, and counts the bytes of the connection that carries it.
  */
@@ -43,14 +50,14 @@ export class RecordOverhead {
   constructor(below: Underlying | null, decrypted: Decrypted, now: number) {
     this.#below = below
     this.#decrypted = decrypted
-    this.#first = below?.bytesRead ?? 0
+    this.#first = Math.min(below?.bytesRead ?? 0, MOST_HANDSHAKE_BYTES)
     this.#before = this.#first
     this.#begun = now
     this.#at = now
   }
 
   /** Bytes that brought no data since the beginning, beyond limits.recordOverheadBytesPerSecond. */
-  beyond(now: number, { recordOverheadBytesPerSecond: perSecond }: WireLimits): number {
+  beyond(now: number, { recordOverheadBytesPerSecond: perSecond }: OverheadLimits): number {
     if (this.#below === null || perSecond === 0) return 0
     const allowed = (perSecond * (now - this.#begun)) / 1000
     return Math.max(0, this.#unexplained(this.#below) - this.#first - allowed)
@@ -62,7 +69,7 @@ export class RecordOverhead {
   }
 
   /** Called by the coarse clock. @returns did more come than limits.recordOverheadBytesPerSecond? */
-  isTooMuch(now: number, { recordOverheadBytesPerSecond: perSecond }: WireLimits): boolean {
+  isTooMuch(now: number, { recordOverheadBytesPerSecond: perSecond }: OverheadLimits): boolean {
     const below = this.#below
     const passed = now - this.#at
     if (below === null || perSecond === 0 || passed < EVERY_MS) return false

@@ -1,0 +1,60 @@
+import { type Refusal, refuse } from '../refusal/refusal.ts'
+
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 300_000
+/** After a pause connections are opened one by one, because the next may flood as well. */
+const BETWEEN_MS = 1000
+/** An address that has not flooded for so long after its pause is as good as any. */
+const FORGOTTEN_MS = 600_000
+/** Addresses come and go with their pods. */
+const MOST_REMEMBERED = 256
+
+interface Flooder {
+  floods: number
+  /** Until then no connection is opened. */
+  until: number
+  /** Until then no other one. */
+  next: number
+}
+
+/**
+ * Addresses of one upstream that sent TLS records without data. Each such connection can hold a whole turn of the event
+ * loop, so they are left alone, for longer each time. Other addresses, and other upstreams, are not concerned.
+ */
+export class FloodPauses {
+  readonly #flooders = new Map<string, Flooder>()
+
+  /** A connection to this address was ended for it. Several at the same time count once. */
+  flooded(key: string, now: number): void {
+    const known = this.#flooders.get(key)
+    if (known !== undefined && now < known.until) return
+    const floods = (known?.floods ?? 0) + 1
+    const until = now + Math.min(FIRST_PAUSE_MS * 2 ** (floods - 1), LONGEST_PAUSE_MS)
+    this.#flooders.delete(key)
+    this.#flooders.set(key, { floods, until, next: until })
+    const [oldest] = this.#flooders.keys()
+    if (this.#flooders.size > MOST_REMEMBERED && oldest !== undefined) this.#flooders.delete(oldest)
+  }
+
+  /** Why no connection to this address is to be opened now; null: one may be. */
+  refusal(key: string, now: number): Refusal | null {
+    const known = this.#flooders.get(key)
+    if (known === undefined) return null
+    if (now >= known.until + FORGOTTEN_MS) this.#flooders.delete(key)
+    else if (now < known.next) return this.#told(key, known.next - now)
+    else known.next = now + BETWEEN_MS
+    return null
+  }
+
+  /** The same for a connection that was begun before. */
+  pause(key: string, now: number): Refusal | null {
+    const until = this.#flooders.get(key)?.until ?? 0
+    return now < until ? this.#told(key, until - now) : null
+  }
+
+  #told(key: string, ms: number): Refusal {
+    const seconds = Math.ceil(ms / 1000)
+    const because = `${key} sent TLS records that bring no data, and is left alone for another ${seconds} s`
+    return refuse('upstream-malformed', because)
+  }
+}
