@@ -72,6 +72,13 @@ export function wrap(text: string, width: number): string[] {
   return lines
 }
 
+/** The beginning and the end of a name: product and version are at its ends. */
+export function elided(name: string, room: number): string {
+  if (name.length <= room) return name
+  const tail = Math.floor((room - 1) / 2)
+  return `${name.slice(0, room - 1 - tail)}…${name.slice(-tail)}`
+}
+
 /** `1 exchange`, `2 exchanges`. */
 export function counted(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`

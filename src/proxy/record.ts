@@ -8,7 +8,7 @@ import type { Allow } from '../policy/decision.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Exchange } from '../wire/exchange.ts'
 import { SERVED_METHODS } from '../wire/head.ts'
-import type { RequestContext } from './request-context.ts'
+import { hostOf, type RequestContext } from './request-context.ts'
 
 export interface RecordOptions {
   readonly metrics: Metrics
@@ -109,11 +109,12 @@ function blank(): AccessRecord {
 
 /** What the status page remembers of a refusal, or of one that report mode let pass. */
 function refusedOf(x: Exchange<RequestContext>, refusal: Refusal, timeMs: number): NewRefusal {
-  const { direction, callerName, trueCaller, at, decision, requestId } = x.context
+  const { direction, callerName, trueCaller, at, decision, requestId, peerAddress } = x.context
   return {
     timeMs,
     direction,
     caller: trueCaller === null ? callerName : `${callerName} for ${trueCaller.name}`,
+    from: hostOf(peerAddress),
     at,
     method: x.method === -1 ? '' : SERVED_METHODS[x.method]!,
     route: decision?.routePattern ?? '',

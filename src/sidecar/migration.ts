@@ -122,7 +122,10 @@ export class PlainPeers implements Ticking {
     metrics.refused('plain', reason)
     const requestId = randomUUID()
     const caller = `plain/${strangerAt(socket.remoteAddress)}`
-    history?.turnedAway(turnedAwayAs(refusal, { direction: 'plain', caller, requestId }), false)
+    history?.turnedAway(
+      turnedAwayAs(refusal, { direction: 'plain', caller, from: '', requestId }),
+      false,
+    )
     if (this.#turnedAway >= MOST_TURNED_AWAY) {
       dispose(socket)
       return

@@ -34,7 +34,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
   const { config, credentials, policies, threads, readiness, destination, tokens } = sources
   const { module, trustDomain, allowPlainBeyondLoopback } = config
   const nowMs = Date.now()
-  const { history, connections, workers, concurrency } = threads.seen
+  const { history, connections, workers, concurrency, running } = threads.seen
   const { current } = policies
   return {
     module: module.id,
@@ -56,6 +56,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     overShare: history.overShare,
     slices: history.slices(nowMs),
     openConnections: connections,
+    openExchanges: running,
     concurrency,
     workers,
     plainBeyondLoopback: allowPlainBeyondLoopback ?? null,

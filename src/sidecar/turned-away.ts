@@ -31,7 +31,11 @@ export function tellTurnedAway(
   metrics.refused('ingress', reason)
   if (identity !== null && limit !== undefined) tooMany(labelOf(identity), limit)
   const caller = identity === null ? strangerAt(remoteAddress) : labelOf(identity)
-  turnedAway(turnedAwayAs(refusal, { direction: 'ingress', caller, requestId }), identity !== null)
+  const from = identity === null ? '' : strangerAt(remoteAddress)
+  turnedAway(
+    turnedAwayAs(refusal, { direction: 'ingress', caller, from, requestId }),
+    identity !== null,
+  )
   const peer = `${remoteAddress}:${remotePort}`
   const proven = identity === null ? {} : { caller }
   log.warn({ listener, reason, because, requestId, peer, ...proven }, 'peer refused')
@@ -40,7 +44,7 @@ export function tellTurnedAway(
 /** A peer that was turned away before any request of it was read, for the status page. */
 export function turnedAwayAs(
   { reason, because, status }: Refusal,
-  peer: Pick<NewRefusal, 'direction' | 'caller' | 'requestId'>,
+  peer: Pick<NewRefusal, 'direction' | 'caller' | 'from' | 'requestId'>,
 ): NewRefusal {
   const nothingRead = { at: '', method: '', route: '' }
   return { timeMs: Date.now(), ...peer, ...nothingRead, status, reason, because, passed: false }

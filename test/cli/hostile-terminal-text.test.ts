@@ -25,7 +25,7 @@ for (const asked of [['status'], ['status', '--json'], ['status', '--html', '/de
     const where = { direction: 'egress', at: 'okapi', method: 'GET', route: '' } as const
     history.refused({
       ...{ ...told, ...where, timeMs: facts.nowMs, caller: 'mod-tags-3.1.0' },
-      ...{ because: HOSTILE, requestId: HOSTILE },
+      ...{ because: HOSTILE, from: '', requestId: HOSTILE },
     })
     const remarks = { log: HOSTILE }
     const server = statusServer(() => busyFacts({ refusals: history.refusals, remarks }))

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { endsSoon } from '../../src/cli/status/many-text.ts'
+import type { SidecarState } from '../../src/cli/status/asking.ts'
+import { endsSoon, manyText, worst } from '../../src/cli/status/many-text.ts'
 import { sourcesIn } from '../../src/cli/status/sources.ts'
 import { freePorts } from '../../src/demo/child.ts'
 import { ask, get, ID, Place } from '../support/scenario.ts'
@@ -31,6 +32,56 @@ test('a certificate of 24 hours is no trouble as long as it is not due for renew
     )
   t.deepEqual([soon(999, 23), soon(983, 7), soon(-260, 900)], [false, true, false])
   t.deepEqual([soon(null, 23), soon(null, 5), soon(999, -1)], [false, true, true])
+})
+
+const NOW = Date.UTC(2026, 10, 30)
+
+function state(over: Partial<SidecarState>): SidecarState {
+  const certificate = { certificateBeginsMs: NOW - 1, certificateEndsMs: NOW + 86_400_000 }
+  const none = { detail: '', refusals: [], wouldDeny: 0, migrationUntilMs: null, quarantined: 0 }
+  const [name, hash] = ['mod-users-19.7.0', 'a']
+  const known = { generation: 1, openExchanges: 148, mode: 'enforce', remarks: [] }
+  return { name, url: '', state: 'ready', hash, ...certificate, ...none, ...known, ...over }
+}
+
+test('a long name leaves the others their width', (t) => {
+  const long = `mod-${'x'.repeat(300)}-1.0.0`
+  const lines = manyText([state({}), state({ name: long })], NOW).split('\n')
+  for (const line of lines) t.true(line.length <= 80, line)
+  t.regex(lines[1]!, /^mod-users-19\.7\.0 +ready +24 hours +1 +148 +enforce$/)
+  t.regex(lines[2]!, /^mod-x+…x+-1\.0\.0 +ready/)
+})
+
+test('what many have in common is said once, and they come before those that are fine', (t) => {
+  const remarks = ['credentials in use: a revocation list expired']
+  const many = Array.from({ length: 50 }, (_, i) => state({ name: `mod-z${i}-1.0.0`, remarks }))
+  const all = worst([state({}), ...many, state({ name: 'mod-b-1.0.0', remarks: ['other'] })], NOW)
+  t.is(all.at(-1)?.name, 'mod-users-19.7.0')
+  const text = manyText(all, NOW)
+  const said = text.slice(text.indexOf('\n\n')).replaceAll(/\s+/g, ' ')
+  t.is(
+    said,
+    ' mod-b-1.0.0: other 50 sidecars (mod-z0-1.0.0, mod-z1-1.0.0, mod-z10-1.0.0 and 47 more): credentials in use: a revocation list expired 52 of 52 ready, 51 with remarks, 1 policy in force ',
+  )
+})
+
+test('a sidecar that stands still is told as such, and in time', async (t) => {
+  const server = createServer(() => undefined)
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const one = await typed(['status', url])
+  t.is(one.code, 2)
+  t.is(
+    one.stderr,
+    `okapi-sidecar: error: no answer at ${url} within 5 s\nokapi-sidecar: hint: its process is there and does nothing: is it stopped, without processor, or too busy?\n`,
+  )
+  const many = await typed(['status', url, url])
+  t.is(many.code, 1)
+  t.regex(many.stdout.replaceAll('\n', ' '), /: no answer: no answer within 5 s/)
 })
 
 test('what is no URL of a status listener is told as such', async (t) => {
@@ -138,7 +189,7 @@ test.serial('a line for each, those in trouble first, by either listener', async
   const { code, stdout, stderr } = await typed(['status', '--from', list, '--html', page])
   t.is(code, 1, stderr)
   const lines = stdout.split('\n')
-  t.regex(lines[0]!, /^sidecar +state +left +gen +policy +refused$/)
+  t.regex(lines[0]!, /^sidecar +state +left +gen +open +policy +refused$/)
   t.deepEqual(
     lines.slice(1, 6).map((line) => /no answer|ready/.exec(line)?.[0]),
     ['no answer', 'no answer', 'ready', 'ready', 'ready'],
@@ -148,7 +199,7 @@ test.serial('a line for each, those in trouble first, by either listener', async
   t.regex(stdout.replaceAll('\n', ' '), /no answer: no listener of a sidecar/)
   t.regex(stdout.replaceAll('\n', ' '), /ECONNREFUSED/)
   t.regex(stdout.replaceAll('\n', ' '), /migration listener open until 20\d\d-/)
-  t.regex(stdout, /^3 of 5 ready, \d polic(y|ies) in force$/m)
+  t.regex(stdout, /^3 of 5 ready, 3 with remarks, \d polic(y|ies) in force$/m)
   for (const line of lines) t.true(line.length <= 100, line)
 
   const html = readFileSync(page, 'utf8')

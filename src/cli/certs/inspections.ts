@@ -1,4 +1,4 @@
-import { paint, table, utcMinute } from '../terminal.ts'
+import { elided, paint, table, utcMinute } from '../terminal.ts'
 import { type Inspection, isWarning } from './inspect.ts'
 
 const HOUR_MS = 3600_000
@@ -51,13 +51,6 @@ function wrapped(problem: string, columns: number): string {
 
 function coloured(problem: string, text: string): string {
   return paint(isWarning(problem) ? 'yellow' : 'red', text)
-}
-
-/** The beginning and the end of a name: product and version are at its ends. */
-function elided(name: string, room: number): string {
-  if (name.length <= room) return name
-  const tail = Math.floor((room - 1) / 2)
-  return `${name.slice(0, room - 1 - tail)}…${name.slice(-tail)}`
 }
 
 function short(hex: string | null): string {

@@ -6,6 +6,10 @@ import type { AskedSidecar } from './sources.ts'
 
 const AT_A_TIME = 16
 const PATIENCE_MS = 5000
+const LATE = `no answer within ${PATIENCE_MS / 1000} s`
+/** A connection is made for a process that stands still, too: by the kernel. */
+const STUCK =
+  'its process is there and does nothing: is it stopped, without processor, or too busy?'
 
 /** One sidecar of many, as its status listener tells it, or its admin listener, which tells less. */
 export interface SidecarState {
@@ -18,6 +22,8 @@ export interface SidecarState {
   readonly certificateBeginsMs: number | null
   readonly certificateEndsMs: number | null
   readonly generation: number | null
+  /** Exchanges under way; null where it is not told. */
+  readonly openExchanges: number | null
   readonly mode: string
   /** Of the policy in force. */
   readonly hash: string
@@ -38,12 +44,12 @@ export async function ask(url: string): Promise<StatusFacts> {
   }
   const hint = 'it listens on status.listen of the configuration, on loopback'
   try {
-    const { statusCode, body } = await request(new URL('/status.json', url))
-    const text = await body.text()
-    if (statusCode !== 200)
-      throw fault(`${url} answers ${statusCode}: ${printable(text.trim())}`, { hint })
+    const { status, text } = await get(url, '/status.json')
+    if (status !== 200) throw fault(`${url} answers ${status}: ${printable(text.trim())}`, { hint })
     return parsed(text) as StatusFacts
   } catch (error) {
+    if (isLate(error))
+      throw fault(LATE.replace('no answer', `no answer at ${url}`), { hint: STUCK })
     const code = errorCode(error)
     if (error instanceof SyntaxError) throw fault(`${url} is no status listener`, { hint })
     if (code === undefined) throw error
@@ -82,9 +88,15 @@ async function askOne(source: AskedSidecar): Promise<SidecarState> {
   } catch (error) {
     return silent(
       source,
-      errorCode(error) ?? (error instanceof Error ? error.message : 'no answer'),
+      isLate(error)
+        ? LATE
+        : (errorCode(error) ?? (error instanceof Error ? error.message : 'no answer')),
     )
   }
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError'
 }
 
 async function get(url: string, path: string): Promise<{ status: number; text: string }> {
@@ -109,6 +121,7 @@ const NOTHING = {
   certificateBeginsMs: null,
   certificateEndsMs: null,
   generation: null,
+  openExchanges: null,
   mode: '',
   hash: '',
   refusals: [],
@@ -134,6 +147,7 @@ function ofFacts({ url }: AskedSidecar, facts: StatusFacts): SidecarState {
     certificateBeginsMs: certificate.notBeforeMs,
     certificateEndsMs: certificate.notAfterMs,
     generation: certificate.generation,
+    openExchanges: facts.openExchanges ?? null,
     mode: policy.mode,
     hash: policy.hash,
     refusals: byFrequency(refused),
@@ -174,6 +188,7 @@ function ofAdmin({ name, url }: AskedSidecar, said: Ready, metrics: string): Sid
     certificateBeginsMs: null,
     certificateEndsMs: own === undefined ? null : own.value * 1000,
     generation: first('sidecar_credentials_generation')?.value ?? null,
+    openExchanges: first('sidecar_exchanges_open')?.value ?? null,
     mode: policy?.get('mode') ?? '',
     hash: policy?.get('hash') ?? '',
     refusals: byFrequency(refused),

@@ -1,15 +1,22 @@
+import { stripVTControlCharacters } from 'node:util'
 import { dateText, spanText, urgency } from '../../observe/status/words.ts'
-import { paint, table, textWidth, wrap } from '../terminal.ts'
+import { columns, counted, elided, paint, table, textWidth, wrap } from '../terminal.ts'
 import type { SidecarState } from './asking.ts'
 
 /** Where it is not known how long a certificate lives: as the chart's alert has it. */
 const SOON_MS = 6 * 3_600_000
-const RANK = { 'no answer': 0, waiting: 1, draining: 2, ready: 4 } as const
+const RANK = { 'no answer': 0, waiting: 1, draining: 2, ready: 5 } as const
+/** What is left of a table for its first column, however narrow the terminal is. */
+const NARROWEST_NAME = 24
+/** So many are named with what they have in common. */
+const MOST_NAMES = 3
 
-/** Those in trouble first: without an answer, not ready, with a certificate that ends soon, then by name. */
+/** Those in trouble first: without an answer, not ready, with a certificate that ends soon or a remark, then by name. */
 export function worst(seen: readonly SidecarState[], nowMs = Date.now()): readonly SidecarState[] {
-  const rank = (one: SidecarState) =>
-    one.state === 'ready' && endsSoon(one, nowMs) ? 3 : RANK[one.state]
+  const rank = (one: SidecarState) => {
+    if (one.state !== 'ready') return RANK[one.state]
+    return endsSoon(one, nowMs) ? 3 : one.remarks.length > 0 ? 4 : RANK.ready
+  }
   return [...seen].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
 }
 
@@ -56,25 +63,52 @@ function migrationNote(untilMs: number, nowMs: number): string {
 
 /** A line for each, and below it what is out of the ordinary. */
 export function manyText(seen: readonly SidecarState[], nowMs = Date.now()): string {
-  const hashes = new Map<string, number>()
-  for (const { hash } of seen) if (hash !== '') hashes.set(hash, (hashes.get(hash) ?? 0) + 1)
-  const rows = seen.map((one) => [
-    one.name,
+  const hashes = new Set(seen.map(({ hash }) => hash).filter((hash) => hash !== ''))
+  const cells = seen.map((one) => [
     painted(one),
     endsSoon(one, nowMs) ? paint('red', leftText(one, nowMs)) : leftText(one, nowMs),
     String(one.generation ?? '').padStart(3),
+    String(one.openExchanges ?? '').padStart(4),
     one.mode,
     refusedText(one, 1),
   ])
-  const head = ['sidecar', 'state', 'left', 'gen', 'policy', 'refused']
-  const remarks = seen.flatMap((one) => {
-    const said = notes(one, nowMs)
-    return said.length === 0 ? [] : wrap(`${one.name}: ${said.join('; ')}`, textWidth())
-  })
+  const head = ['state', 'left', 'gen', 'open', 'policy', 'refused']
+  const taken = shownWidth(table([head, ...cells]))
+  const room = Math.max(NARROWEST_NAME, columns() - taken - 2)
+  const rows = cells.map((row, i) => [elided(seen[i]!.name, room), ...row])
+  const remarks = together(seen, nowMs).flatMap((line) => wrap(line, textWidth()))
   const ready = seen.filter(({ state }) => state === 'ready').length
-  const sum = `${ready} of ${seen.length} ready, ${hashes.size} ${hashes.size === 1 ? 'policy' : 'policies'} in force`
+  const remarked = seen.filter((one) => notes(one, nowMs).length > 0).length
+  const sum = [
+    `${ready} of ${seen.length} ready`,
+    ...(remarked === 0 ? [] : [`${remarked} with remarks`]),
+    `${hashes.size} ${hashes.size === 1 ? 'policy' : 'policies'} in force`,
+  ]
   const body = remarks.length === 0 ? '' : `\n${remarks.join('\n')}\n`
-  return `${table([head, ...rows])}${body}\n${sum}\n`
+  return `${table([['sidecar', ...head], ...rows])}${body}\n${sum.join(', ')}\n`
+}
+
+function shownWidth(text: string): number {
+  return Math.max(
+    ...stripVTControlCharacters(text)
+      .split('\n')
+      .map((line) => line.length),
+  )
+}
+
+/** What several have in common is said once: an expired list would be 80 times the same sentence. */
+function together(seen: readonly SidecarState[], nowMs: number): readonly string[] {
+  const byNote = new Map<string, string[]>()
+  for (const one of seen) {
+    for (const note of notes(one, nowMs)) {
+      byNote.set(note, [...(byNote.get(note) ?? []), elided(one.name, textWidth())])
+    }
+  }
+  return [...byNote].map(([note, names]) => {
+    if (names.length <= MOST_NAMES) return `${names.join(', ')}: ${note}`
+    const more = names.length - MOST_NAMES
+    return `${counted(names.length, 'sidecar')} (${names.slice(0, MOST_NAMES).join(', ')} and ${more} more): ${note}`
+  })
 }
 
 function painted({ state }: SidecarState): string {

@@ -5,10 +5,12 @@ import {
   callsText,
   dateText,
   migrationText,
+  oftenText,
   spanText,
   tokensText,
   urgency,
   when,
+  whoText,
 } from '../../observe/status/words.ts'
 import { counted, paint, table, textWidth, wrap } from '../terminal.ts'
 
@@ -56,14 +58,19 @@ function state({ ready, draining, awaiting }: StatusFacts): string {
   return ready ? paint('green', 'ready') : paint('red', `waiting for ${awaiting.join(', ')}`)
 }
 
-function rates({ slices, openConnections }: StatusFacts): string {
+function rates({ slices, openConnections, openExchanges }: StatusFacts): string {
   const last = slices.slice(-6)
   const sum = (of: (slice: (typeof last)[number]) => number) =>
     last.reduce((total, slice) => total + of(slice), 0)
   const exchanges = sum((slice) => slice.exchanges)
   const mean = exchanges === 0 ? 0 : sum((slice) => slice.meanMs * slice.exchanges) / exchanges
   const refused = sum((slice) => slice.refused)
-  return `${counted(exchanges, 'exchange')} in a minute, ${refused} refused, mean ${duration(mean)}, ${counted(openConnections, 'connection')}`
+  return `${counted(exchanges, 'exchange')} in a minute, ${refused} refused, mean ${duration(mean)}, ${underWay(openExchanges)}${counted(openConnections, 'connection')}`
+}
+
+/** What has not ended is in no count of exchanges: a module that answers slowly would look idle. */
+function underWay(open: number | undefined): string {
+  return open === undefined ? '' : `${open} under way, `
 }
 
 /** Who waits for minutes should not have to count digits. */
@@ -112,10 +119,10 @@ function overShare({ overShare: list, nowMs }: StatusFacts): string {
 function refusals({ refusals: list, nowMs }: StatusFacts): string {
   if (list.length === 0) return 'Nothing was refused since the start.\n'
   const rows = list.slice(0, MOST_ROWS).map((one) => {
-    const often = one.times > 1 ? `, ${one.times} times` : ''
+    const often = oftenText(one) === '' ? '' : `, ${oftenText(one)}`
     const would = one.passed ? 'would be ' : ''
     const request = one.requestId === '' ? [] : [`requestId ${one.requestId}`]
-    const said = [`${one.caller}: ${askedText(one)}`, ...wrap(one.because, textWidth() - 4)]
+    const said = [`${whoText(one)}: ${askedText(one)}`, ...wrap(one.because, textWidth() - 4)]
     const lines = [...said, ...request].map((line) => `    ${line}\n`)
     return `${when(one.timeMs, nowMs)}${often}  ${would}${paint('bold', one.reason)}\n${lines.join('')}`
   })

@@ -49,6 +49,8 @@ export interface StatusFacts {
   readonly overShare: readonly OverShare[]
   readonly slices: readonly Slice[]
   readonly openConnections: number
+  /** Exchanges that are under way: a module that answers slowly has many. */
+  readonly openExchanges: number
   /** Calls that wait in the module, and how many may; null with `limits.adaptive` off. */
   readonly concurrency: ConcurrencySeen | null
   /** Where `workers` is more than 1: what each thread serves and has served; else empty. */

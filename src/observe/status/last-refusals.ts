@@ -7,6 +7,8 @@ export interface NewRefusal {
   readonly direction: Direction
   /** Who proves nothing is named by an address. */
   readonly caller: string
+  /** The address that it came from, without a port: who it is by name may be in many places. '' where `caller` is one. */
+  readonly from: string
   readonly at: string
   /** Empty: refused before a request was read. */
   readonly method: string
@@ -24,6 +26,8 @@ export interface NewRefusal {
 export interface Refused extends NewRefusal {
   /** So many of the same kind, as long as they are remembered. */
   readonly times: number
+  /** When the first of them was. Milliseconds since 1970. */
+  readonly sinceMs: number
 }
 
 /** The last refusals, the same ones told as one: a caller that tries again and again must not hide the others. */
@@ -42,16 +46,17 @@ export class LastRefusals {
   }
 
   /** Keeps it; the oldest goes. */
-  add(refusal: NewRefusal, times = 1): void {
+  add(refusal: NewRefusal, times = 1, sinceMs = refusal.timeMs): void {
     // From the end: a flood is of one kind.
     const before = this.#refusals.findLastIndex((one) => isAlike(one, refusal))
     const [same] = before === -1 ? [] : this.#refusals.splice(before, 1)
-    this.#refusals.push({ ...refusal, times: (same?.times ?? 0) + times })
+    const first = Math.min(same?.sinceMs ?? sinceMs, sinceMs)
+    this.#refusals.push({ ...refusal, times: (same?.times ?? 0) + times, sinceMs: first })
     if (this.#refusals.length > this.#most) this.#refusals.shift()
   }
 }
 
-/** Nothing but the moment differs, and the request. */
+/** Nothing but the moment differs, the request, and where it came from. */
 function isAlike(a: NewRefusal, b: NewRefusal): boolean {
   return (
     a.reason === b.reason &&

@@ -10,10 +10,12 @@ import {
   callsText,
   dateText,
   migrationText,
+  oftenText,
   spanText,
   tokensText,
   urgency,
   when,
+  whoText,
 } from './words.ts'
 
 const SLICE_SECONDS = 10
@@ -28,12 +30,12 @@ p { margin: .25rem 0 } code { font-size: .9em; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100%; min-width: 44rem }
 ul { margin: 0; padding-left: 1.2rem }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line) }
-.line { white-space: nowrap }
+.line { white-space: nowrap } td, dd, li { overflow-wrap: anywhere }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 .scroll { overflow-x: auto } .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem }
 figure { margin: 0 } svg { width: 100%; height: 4rem; border-bottom: 1px solid var(--line) }
 polyline { fill: none; stroke: var(--accent); stroke-width: 2; vector-effect: non-scaling-stroke }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; margin: 0 } dt { color: var(--quiet) } dd { margin: 0 }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; margin: 0 } dt { color: var(--quiet) } dd { margin: 0; min-width: 0 }
 `
 
 /** The status page: read-only, one document, nothing from outside. */
@@ -116,6 +118,7 @@ function identity(facts: StatusFacts): Html {
 <dt>Certificate</dt><dd><span class="${urgency(notBeforeMs, notAfterMs, nowMs)}">${spanText(notAfterMs - nowMs)} left</span>, until ${dateText(notAfterMs)}, serial <code>${serial}</code>, generation ${generation}</dd>
 <dt>Trusts</dt><dd><ul>${trusted}</ul></dd>
 <dt>Revocation lists</dt><dd>${lists}</dd>
+<dt>Under way</dt><dd>${facts.openExchanges} exchanges, ${facts.openConnections} connections</dd>
 <dt>Listens</dt><dd><ul>${listeners}</ul></dd>
 ${lost(facts)}${concurrency(facts)}${threads(facts)}${tokens(facts)}${audit(facts)}
 </dl>`
@@ -160,14 +163,15 @@ function refusals(list: readonly Refused[], nowMs: number): Html {
   const rows = list.map(
     (
       one,
-    ) => html`<tr><td class="line">${when(one.timeMs, nowMs)}${often(one)}</td><td class="line">${one.passed ? 'would be ' : ''}<code>${one.reason}</code></td>
-<td>${one.caller}</td><td>${askedText(one)}</td><td>${one.because}${request(one)}</td></tr>`,
+    ) => html`<tr><td>${when(one.timeMs, nowMs)}${often(one)}</td><td class="line">${one.passed ? 'would be ' : ''}<code>${one.reason}</code></td>
+<td>${whoText(one)}</td><td>${askedText(one)}</td><td>${one.because}${request(one)}</td></tr>`,
   )
   return html`<div class="scroll"><table><thead><tr><th scope="col">When</th><th scope="col">Reason</th><th scope="col">Caller</th><th scope="col">Asked</th><th scope="col">Because</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }
 
-function often({ times }: Refused): Html {
-  return times > 1 ? html`<br><span class="quiet">${times} times</span>` : html``
+function often(one: Refused): Html {
+  const words = oftenText(one)
+  return words === '' ? html`` : html`<br><span class="quiet">${words}</span>`
 }
 
 /** By which the line of the log is found. */

@@ -37,6 +37,20 @@ export function askedText({ method, route, at }: Pick<Refused, 'method' | 'route
   return `${[method, route].filter((word) => word !== '').join(' ')} at ${at}`
 }
 
+const LOOPBACK = /^(?:127\.|::1$)/
+
+/** Who was refused, and from where: one name may stand for several processes, and one of them be hijacked. */
+export function whoText({ caller, from }: Pick<Refused, 'caller' | 'from'>): string {
+  // A sidecar of an earlier version does not say from where.
+  return (from ?? '') === '' || LOOPBACK.test(from) ? caller : `${caller} from ${from}`
+}
+
+/** `, 12 times since 2026-11-22 02:30 UTC`; nothing for a single one. */
+export function oftenText({ times, sinceMs }: Pick<Refused, 'times' | 'sinceMs'>): string {
+  if (times < 2) return ''
+  return sinceMs === undefined ? `${times} times` : `${times} times since ${dateText(sinceMs)}`
+}
+
 /** The migration listener in one sentence. */
 export function migrationText({ open, untilMs, from, why }: MigrationFacts): string {
   const addresses = from.join(', ')

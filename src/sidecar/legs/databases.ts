@@ -191,6 +191,7 @@ class DatabaseLeg {
       timeMs: Date.now(),
       direction: 'postgres',
       caller: this.#options.config.module.id,
+      from: '',
       at: this.#server,
       method: 'LOGIN',
       route: '',

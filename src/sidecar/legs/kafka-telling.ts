@@ -144,6 +144,7 @@ export class KafkaTelling {
       timeMs: Date.now(),
       direction: DIRECTION,
       caller: this.#parts.config.module.id,
+      from: '',
       at: this.#cluster,
       method,
       route: '',

@@ -15,7 +15,7 @@ export function merged(looks: readonly Look[]): ServingState {
   const all = (of: (look: Look) => number) => looks.reduce((sum, look) => sum + of(look), 0)
   const refusals = new LastRefusals(MOST_REFUSALS)
   const told = looks.flatMap((look) => look.refusals).sort((a, b) => a.timeMs - b.timeMs)
-  for (const { times, ...refusal } of told) refusals.add(refusal, times)
+  for (const { times, sinceMs, ...refusal } of told) refusals.add(refusal, times, sinceMs)
   const slices = (looks[0]?.slices ?? []).map((_, i) =>
     together(looks.map((look) => look.slices[i])),
   )

@@ -8,7 +8,7 @@ import { busyFacts } from '../../support/status.ts'
 const ASKED = { direction: 'ingress', at: 'okapi', method: 'GET', route: '/users' } as const
 
 function refusal(over: Partial<NewRefusal> = {}): NewRefusal {
-  const told = { status: 403, reason: 'admin-route', because: 'so', passed: false }
+  const told = { status: 403, reason: 'admin-route', because: 'so', passed: false, from: '' }
   return { timeMs: 1, caller: 'mod-tags-3.1.0', requestId: 'r1', ...ASKED, ...told, ...over }
 }
 
@@ -29,6 +29,32 @@ test('a caller that tries again and again has one line, with the last request', 
     ['so', 98, 99, 'r99'],
     ['another', 1, 1, 'r1'],
   ])
+})
+
+test('of many it is known when the first was, and where the last came from', (t) => {
+  const history = new History()
+  const { nowMs } = busyFacts()
+  const first = { timeMs: nowMs - 720_000, from: '10.1.2.3' }
+  history.refused(refusal(first))
+  history.refused(refusal({ timeMs: nowMs - 1000, from: '10.1.2.4' }))
+  history.refused(refusal({ timeMs: nowMs - 1000, from: '127.0.0.1', because: 'another' }))
+  const facts = busyFacts({ refusals: history.refusals })
+  const text = statusText(facts)
+  t.true(
+    text.includes(`1 second ago, 2 times since 2026-11-22 02:18 UTC  admin-route
+    mod-tags-3.1.0 from 10.1.2.4: GET /users at okapi
+`),
+    text,
+  )
+  t.true(text.includes('    mod-tags-3.1.0: GET /users at okapi\n    another'))
+  t.true(statusPage(facts).includes('2 times since 2026-11-22 02:18 UTC</span></td>'))
+  t.true(statusPage(facts).includes('<td>mod-tags-3.1.0 from 10.1.2.4</td>'))
+})
+
+test('what is under way is told, for a module that answers slowly ends nothing', (t) => {
+  const facts = busyFacts({ openExchanges: 148, peers: [], slices: [] })
+  t.regex(statusText(facts), /^now +0 exchanges in a minute, .*, 148 under way,? */m)
+  t.true(statusPage(facts).includes('<dt>Under way</dt><dd>148 exchanges, 212 connections</dd>'))
 })
 
 test('those who prove nothing are kept apart: they do not drive the others off the page', (t) => {
@@ -53,7 +79,7 @@ test('page and terminal say how often, by which request id, and that nothing was
   const text = statusText(facts)
   t.true(
     text.endsWith(`Last refusals
-3 seconds ago, 2 times  admin-route
+3 seconds ago, 2 times since 2026-11-22 02:29 UTC  admin-route
     mod-tags-3.1.0: GET /users at okapi
     so
     requestId ${requestId}
@@ -65,7 +91,9 @@ test('page and terminal say how often, by which request id, and that nothing was
     text,
   )
   const page = statusPage(facts)
-  t.true(page.includes('3 seconds ago<br><span class="quiet">2 times</span>'))
+  t.true(
+    page.includes('3 seconds ago<br><span class="quiet">2 times since 2026-11-22 02:29 UTC</span>'),
+  )
   t.true(page.includes(`so<br><code class="quiet">${requestId}</code>`))
   t.true(page.includes('<td>192.0.2.7</td><td>before a request was read</td>'))
 })

@@ -11,6 +11,7 @@ function refusal(timeMs: number): NewRefusal {
   const told = {
     reason: 'admin-route',
     because: `so ${timeMs % 1000}`,
+    from: '',
     requestId: '1',
     status: 403,
     passed: false,
