@@ -10,10 +10,11 @@ const NOTICE_RESPONSE = 0x4e // N
 /** More need not be named. */
 const MOST = 5
 
-// Superusers, the roles that read and write files or start programs as the server's owner, and those that read
+// Superusers, those that replicate (logical decoding reads every table, and a slot keeps the server's log until its
+// disk is full), the roles that read and write files or start programs as the server's owner, and those that read
 // or write the data of all: pg_authid.dat has their OIDs. A role may have a search_path and operators of its own, so each name says its schema.
 const SQL = `SELECT r.rolname FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
-AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) ANY ('{4569,4570,4571,6181,6182}'::pg_catalog.oid[])) LIMIT ${MOST}`
+AND (r.rolsuper OR r.rolreplication OR r.oid OPERATOR(pg_catalog.=) ANY ('{4569,4570,4571,6181,6182}'::pg_catalog.oid[])) LIMIT ${MOST}`
 
 /**
  * A question of the sidecar's own before a session is its client's: which superusers may the role become? A
@@ -22,21 +23,30 @@ AND (r.rolsuper OR r.oid OPERATOR(pg_catalog.=) ANY ('{4569,4570,4571,6181,6182}
 export class MembershipQuestion {
   static readonly bytes: Buffer = message(0x51, Buffer.from(`${SQL}\0`))
 
+  readonly #roles: string[] = []
+  #failed = false
+  /** The server has said that these are all. */
+  #complete = false
+
   /** The roles; undefined: the server did not say. */
-  roles: string[] | undefined = []
+  get roles(): readonly string[] | undefined {
+    return this.#complete && !this.#failed ? this.#roles : undefined
+  }
 
   /** Takes a message of the answer, but for ReadyForQuery. @returns false: it does not belong there */
   take(type: number, whole: Buffer): boolean {
     switch (type) {
       case ERROR_RESPONSE:
-        this.roles = undefined
+        this.#failed = true
         return true
       case DATA_ROW:
         // Int16, the number of columns; Int32, the length of the first.
-        this.roles?.push(whole.subarray(HEADER_BYTES + 6).toString())
-        return whole.length > HEADER_BYTES + 6
-      case ROW_DESCRIPTION:
+        this.#roles.push(whole.subarray(HEADER_BYTES + 6).toString())
+        return whole.length > HEADER_BYTES + 6 && this.#roles.length <= MOST
       case COMMAND_COMPLETE:
+        this.#complete = true
+        return true
+      case ROW_DESCRIPTION:
       case NOTICE_RESPONSE:
         return true
       default:

@@ -89,6 +89,10 @@ export function judgeMemberships(
     )
   }
   if (others.length === 0) return undefined
+  if (others.includes(role)) {
+    const because = `${quoted(role)} has SUPERUSER or REPLICATION, which is as good`
+    return superuser(because, 'ALTER ROLE ... NOSUPERUSER NOREPLICATION on the server', rules)
+  }
   const names = others.map((other) => quoted(other)).join(', ')
   const because = `${quoted(role)} may become ${names} (SET ROLE), which is as good as a superuser`
   return superuser(because, 'REVOKE ... FROM on the server', rules)

@@ -127,6 +127,11 @@ for (const [name, answer, because] of [
     /may become "boss", "pg_write_server_files"/,
   ],
   [
+    'itself, with REPLICATION',
+    [dataRow('diku_mod_users')],
+    /"diku_mod_users" has SUPERUSER or REPLICATION/,
+  ],
+  [
     'nothing known',
     [errorPacket('42501', 'permission denied')],
     /does not say what "diku_mod_users" may become/,
@@ -160,6 +165,18 @@ for (const [name, answer, because] of [
     t.deepEqual(told, ['key 7 abcd', 'asked', 'would superuser', 'logged in', 'idle'])
   })
 }
+
+test('an answer about memberships without its end is none: the role is refused', (t) => {
+  const { refusal } = login([PLUS, FINAL, OK, ...LOGGED_IN, readyForQuery(), readyForQuery()])
+  t.is(refusal?.reason, 'superuser')
+  t.regex(refusal?.because ?? '', /does not say what "diku_mod_users" may become/)
+})
+
+test('an answer about memberships is not gathered for ever', (t) => {
+  const rows = Array.from({ length: 6 }, () => dataRow('boss'))
+  const { refusal } = login([PLUS, FINAL, OK, ...LOGGED_IN, readyForQuery(), ...rows])
+  t.is(refusal?.reason, 'upstream-malformed')
+})
 
 test('an answer about memberships that is none ends the session', (t) => {
   for (const said of [message(0x47, Buffer.alloc(3)), OK, backendKey(8, Buffer.from('abcd'))]) {

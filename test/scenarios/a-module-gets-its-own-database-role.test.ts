@@ -148,6 +148,22 @@ withPostgres('a role that may become a superuser is refused, whatever it was to 
   t.is((await sidecar.psql('raised_mod_users', 'SELECT 1', password)).out, '1\n')
 })
 
+withPostgres('a role that may replicate is refused: it could read every table', async (t) => {
+  const place = await cluster()
+  await place.asBoss(`CREATE ROLE copies_mod_users LOGIN REPLICATION PASSWORD 'x';
+    CREATE ROLE copier REPLICATION; CREATE ROLE near_mod_users LOGIN PASSWORD 'x'; GRANT copier TO near_mod_users`)
+  const sidecar = await DatabaseSidecar.start(t, place)
+  const slot = "SELECT pg_create_physical_replication_slot('kept', true)"
+  const password = { env: { PGPASSWORD: 'x' } }
+  const itself = await sidecar.psql('copies_mod_users', slot, password)
+  t.regex(itself.err, /"copies_mod_users" has SUPERUSER or REPLICATION/)
+  const near = await sidecar.psql('near_mod_users', `SET ROLE copier; ${slot}`, password)
+  t.regex(near.err, /"near_mod_users" may become "copier" \(SET ROLE\)/)
+  t.is((await place.asBoss('SELECT count(*) FROM pg_replication_slots')).out, '0\n')
+  await place.asBoss('ALTER ROLE copies_mod_users NOREPLICATION')
+  t.is((await sidecar.psql('copies_mod_users', 'SELECT 1', password)).out, '1\n')
+})
+
 withPostgres('a session that becomes a superuser on its way is ended', async (t) => {
   const place = await cluster()
   await place.asBoss("CREATE ROLE later_mod_users LOGIN PASSWORD 'x'")
