@@ -126,8 +126,12 @@ export class ServerStream implements MessageWatcher {
   }
 
   #parameter(message: Buffer): MessageVerdict {
-    const [name, value] = textsIn(message.subarray(HEADER_BYTES)) ?? []
-    if (name === undefined || value === undefined) return this.#malformed('a ParameterStatus')
+    const body = message.subarray(HEADER_BYTES)
+    // Values come in the encoding that the client chose, and most are for the client alone.
+    const name = body.toString('latin1', 0, Math.max(0, body.indexOf(0)))
+    const isOurs = name === 'session_authorization' || name === 'is_superuser'
+    const [, value] = (isOurs ? textsIn(body) : [name, '']) ?? []
+    if (name === '' || value === undefined) return this.#malformed('a ParameterStatus')
     if (name === 'session_authorization') {
       this.#role = value
       return this.#judged(judgeRole(value, this.#rules))

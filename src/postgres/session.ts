@@ -64,6 +64,8 @@ export class DatabaseSession {
   #over = false
   #open = 2
   #why = ''
+  /** The server has told the client an error of its own. */
+  #serverSaidWhy = false
 
   constructor(
     { client, server, place }: { client: Socket; server: TLSSocket; place: NamedPlace },
@@ -82,7 +84,10 @@ export class DatabaseSession {
       key: events.key,
       ask: (question) => server.write(question),
       loggedIn: () => this.#loggedIn(),
-      passes: (type) => this.#fromClient.requests.said(type),
+      passes: (type) => {
+        if (type === ERROR_RESPONSE) this.#serverSaidWhy = true
+        this.#fromClient.requests.said(type)
+      },
       ready: (idle) => this.#ready(idle),
       wouldDeny: events.wouldDeny,
     })
@@ -208,6 +213,14 @@ export class DatabaseSession {
     if (databaseIdleMs > 0 && this.#fromServer.isReady) this.#deadline = this.#now + databaseIdleMs
   }
 
+  /** A server that does not take the sidecar's certificate says so only by ending the connection. */
+  #explain(): void {
+    if (this.#over || this.#fromServer.isReady || this.#serverSaidWhy) return
+    const why = this.#why === '' ? '' : `: ${this.#why}`
+    const because = `the server closed the connection before the login was over${why}`
+    this.refuse(refuse('upstream-unreachable', because))
+  }
+
   #watch(socket: Socket, said: (chunk: Buffer) => void): void {
     const other = socket === this.#client ? this.#server : this.#client
     socket.on('data', said)
@@ -222,11 +235,13 @@ export class DatabaseSession {
     })
     // What the other side is still to get was written before.
     socket.on('end', () => {
+      if (socket === this.#server) this.#explain()
       if (other.writable) other.end()
       if (this.#over || socket === this.#client) return
       socket.end()
     })
     socket.on('close', () => {
+      if (socket === this.#server) this.#explain()
       if (socket === this.#server && !other.destroyed) other.end()
       else if (socket === this.#client) this.#server.destroy()
       if (--this.#open === 0) {
@@ -238,3 +253,4 @@ export class DatabaseSession {
 }
 
 const NOTHING = Buffer.alloc(0)
+const ERROR_RESPONSE = 0x45

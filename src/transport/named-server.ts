@@ -2,6 +2,7 @@ import { isIP, type Socket } from 'node:net'
 import {
   checkServerIdentity,
   createSecureContext,
+  type PeerCertificate,
   type SecureContext,
   type TLSSocket,
   connect as tlsConnect,
@@ -53,11 +54,21 @@ export function beginNamedTls(
     secureContext: context,
     rejectUnauthorized: true,
     checkServerIdentity(_, certificate) {
-      return checkServerIdentity(host, certificate) ?? noServer(certificate.raw, callerIn)
+      const named = withoutCommonName(certificate)
+      return checkServerIdentity(host, named) ?? noServer(certificate.raw, callerIn)
     },
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
   })
+}
+
+/**
+ * A common name is a server's only in a certificate that has no other names (RFC 6125 section 6.4.4). Node takes it
+ * beside a URI too, and authorities look less closely at what a workload writes into its subject.
+ */
+function withoutCommonName(certificate: PeerCertificate): PeerCertificate {
+  if (certificate.subjectaltname === undefined) return certificate
+  return { ...certificate, subject: { ...certificate.subject, CN: '' } }
 }
 
 /** Whose authority gives modules their certificates may have given one the name of a server too. */

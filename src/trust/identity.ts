@@ -114,11 +114,15 @@ export function spiffeUri(trustDomain: string, kind: SpiffeId['kind'], name: str
 }
 
 /**
- * The URI SAN of our own scheme that a certificate has, in any trust domain: what proves a module, an operator or a
- * client proves no server. Throws a DerError for what is no certificate.
+ * The URI SAN of our own scheme that a certificate has, in any trust domain, or one of the table of foreign ids: what
+ * proves a module, an operator or a client proves no server. Throws a DerError for what is no certificate.
  */
-export function callerIn(der: Uint8Array): string | undefined {
-  return certificateNames(der).uris.find((uri) => readSpiffeId(uri) !== undefined)
+export function callerIn(
+  der: Uint8Array,
+  foreign: Readonly<Record<string, string>> = {},
+): string | undefined {
+  const isCaller = (uri: string) => readSpiffeId(uri) !== undefined || Object.hasOwn(foreign, uri)
+  return certificateNames(der).uris.find(isCaller)
 }
 
 /** SPIFFE-ID 2.2: relative segments are not allowed. */

@@ -185,6 +185,23 @@ test('an answer about memberships that is none ends the session', (t) => {
   }
 })
 
+test('a parameter in the client’s own encoding passes; one without its end does not', (t) => {
+  const latin1 = message(0x53, Buffer.from('search_path\0caf\xe9\0', 'latin1'))
+  const { out, refusal } = login([PLUS, FINAL, OK, latin1])
+  t.is(refusal, null)
+  t.deepEqual(out, Buffer.concat([PLAIN, FINAL, OK, latin1]))
+  for (const said of [
+    'search_path',
+    '',
+    '\0x\0',
+    'is_superuser\0',
+    'session_authorization\0\xe9\0',
+  ]) {
+    const none = login([PLUS, FINAL, OK, message(0x53, Buffer.from(said, 'latin1'))])
+    t.is(none.refusal?.reason, 'upstream-malformed', said)
+  }
+})
+
 test('a role that becomes another during the session is refused', (t) => {
   const said = [PLUS, FINAL, OK, ...WELCOME]
   const other = login([...said, parameterStatus('session_authorization', 'diku_mod_login')])

@@ -12,7 +12,9 @@ import { NameResolver } from '../../src/transport/name-resolver.ts'
 import type { NamedPlace, OpenedNamed } from '../../src/transport/named-connector.ts'
 import { namedServerContext } from '../../src/transport/named-server.ts'
 import { callerIn } from '../../src/trust/identity.ts'
-import { makeCa } from '../support/pki.ts'
+import { type CertificateOptions, makeCa } from '../support/pki.ts'
+
+const NAME = 'db.folio.test'
 
 /** A server that takes SSLRequest, and then TLS. */
 async function serverAt(
@@ -41,9 +43,9 @@ async function serverAt(
 }
 
 /** Two servers on one port of two addresses, and a connector to the name in a hosts file. */
-async function moving(t: ExecutionContext, uri: readonly string[] = []) {
+async function moving(t: ExecutionContext, names: CertificateOptions = { dns: [NAME] }) {
   const ca = await makeCa(undefined, 'root1')
-  const issued = await ca.issue({ dns: ['db.folio.test'], uri, eku: ['serverAuth'] })
+  const issued = await ca.issue({ ...names, eku: ['serverAuth'] })
   const secure = createSecureContext({ key: issued.keyPem, cert: issued.chainPem })
   const first = await serverAt(t, '127.0.0.1', 0, secure)
   const { port } = first.address() as AddressInfo
@@ -64,7 +66,7 @@ async function moving(t: ExecutionContext, uri: readonly string[] = []) {
   const connector = new ServerConnector({
     places: [{ host: 'db.folio.test', port, name: 'db.folio.test' }],
     sslNegotiation: 'postgres',
-    callerIn,
+    callerIn: (der) => callerIn(der, { 'spiffe://folio.test/ns/a/sa/b': 'mod-tags-3.1.0' }),
     context: () => context,
     names: new NameResolver(() => now, { hosts }),
     clock,
@@ -116,8 +118,10 @@ test('a certificate of a module, an operator or a client is no server’s, whate
     'spiffe://folio.test/module/mod-tags-3.1.0',
     'spiffe://folio.test/operator/anna',
     'spiffe://other.test/client/edge',
+    // Of the table of foreign ids.
+    'spiffe://folio.test/ns/a/sa/b',
   ]) {
-    const { point, open } = await moving(t, [uri])
+    const { point, open } = await moving(t, { dns: [NAME], uri: [uri] })
     point('127.0.0.1')
     const refused = await open()
     if (!('reason' in refused)) return t.fail(uri)
@@ -128,10 +132,27 @@ test('a certificate of a module, an operator or a client is no server’s, whate
     )
   }
   // The twins: what SPIRE may call a database, and what has no URI.
-  for (const uri of [['spiffe://folio.test/database'], []]) {
-    const { point, open } = await moving(t, uri)
+  for (const uri of [['spiffe://folio.test/database'], ['spiffe://folio.test/ns/a/sa/db'], []]) {
+    const { point, open } = await moving(t, { dns: [NAME], uri })
     point('127.0.0.1')
     const opened = await open()
     if ('reason' in opened) return t.fail(opened.because)
   }
+})
+
+test('a common name beside other names is no server’s: who asks for a certificate may choose it', async (t) => {
+  const uri = ['spiffe://folio.test/ns/a/sa/rogue']
+  for (const names of [{ uri }, { email: ['a@folio.test'] }, { ip: ['127.0.0.1'] }]) {
+    const { point, open } = await moving(t, { cn: NAME, ...names })
+    point('127.0.0.1')
+    const refused = await open()
+    if (!('reason' in refused)) return t.fail(JSON.stringify(names))
+    t.is(refused.reason, 'upstream-untrusted')
+    t.regex(refused.because, /ALTNAME_INVALID.*does not contain a DNS name/)
+  }
+  // The twin: no other name, as a server's certificate made by openssl often is.
+  const { point, open } = await moving(t, { cn: NAME })
+  point('127.0.0.1')
+  const opened = await open()
+  if ('reason' in opened) return t.fail(opened.because)
 })

@@ -135,6 +135,16 @@ test('the certificate of a module proves no database, though it has its address'
   t.deepEqual(asked, [])
 })
 
+test('a server that does not take the sidecar’s certificate: the module is told so', async (t) => {
+  const [ca, other] = [await makeCa(undefined, 'root1'), await makeCa(undefined, 'root2')]
+  const { keyPem: key, chainPem: cert } = await ca.issue({ ip: ['127.0.0.1'] })
+  const strict = { requestCert: true, rejectUnauthorized: true, ca: other.certPem }
+  const server = createTlsServer({ key, cert, ALPNProtocols: ['postgresql'], ...strict })
+  const error = await before(t, server, { sslNegotiation: 'direct' })
+  t.regex(error?.['M'] ?? '', /closed the connection before the login was over.*upstream-unreach/)
+  t.is(error?.['C'], '08001')
+})
+
 test('a server that says nothing is given up after limits.handshakeMs', async (t) => {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())

@@ -207,7 +207,8 @@ function open(
     serverName: kafka.serverName,
     context: () => context,
     names: new NameResolver(() => clock.now),
-    ...{ callerIn, clock, connectMs, handshakeMs },
+    callerIn: (der) => callerIn(der, config.pins.identities),
+    ...{ clock, connectMs, handshakeMs },
     ...{ recordOverheadBytesPerSecond },
   })
   return new Promise((resolve) => {

@@ -102,7 +102,8 @@ function open(
     places: servers.map(({ host, port }) => ({ host, port, name: serverName ?? host })),
     names: new NameResolver(() => clock.now),
     context: () => context,
-    ...{ callerIn, sslNegotiation, clock, connectMs, handshakeMs },
+    callerIn: (der) => callerIn(der, config.pins.identities),
+    ...{ sslNegotiation, clock, connectMs, handshakeMs },
     ...{ recordOverheadBytesPerSecond },
   })
   return new Promise((resolve, reject) => {

@@ -100,7 +100,8 @@ class DatabaseLeg {
       }),
       sslNegotiation: settings.sslNegotiation,
       context: () => this.#trusted.context(),
-      ...{ callerIn, names, clock, descriptors, connectMs, handshakeMs },
+      callerIn: (der) => callerIn(der, config.pins.identities),
+      ...{ names, clock, descriptors, connectMs, handshakeMs },
       ...{ recordOverheadBytesPerSecond },
       limitHit: (limit) => metrics.limitHit(limit),
     })

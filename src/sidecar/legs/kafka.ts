@@ -113,7 +113,8 @@ export class KafkaLeg implements Ticking {
     const connector = new BrokerConnector({
       serverName: settings.serverName,
       context: () => servers.context(),
-      ...{ callerIn, names, clock, descriptors, connectMs, handshakeMs },
+      callerIn: (der) => callerIn(der, config.pins.identities),
+      ...{ names, clock, descriptors, connectMs, handshakeMs },
       ...{ recordOverheadBytesPerSecond },
       limitHit: (limit) => metrics.limitHit(limit),
     })
