@@ -70,6 +70,24 @@ export const SPOOFABLE_HEADERS: readonly string[] = [
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
+  // RFC 9440 section 2.4: only who ends the TLS may say it.
+  'client-cert',
+  'client-cert-chain',
+  // A CGI takes it for HTTP_PROXY, and calls others by it (httpoxy, CVE-2016-5385).
+  'proxy',
+]
+
+/**
+ * Names in an answer that have a web server in front of Okapi answer with something else: a file of its own,
+ * or what it asks another server for (nginx, Apache, lighttpd, Perlbal). Lower-case.
+ */
+export const DIVERTING_ANSWERS: readonly string[] = [
+  'x-accel-redirect',
+  'x-sendfile',
+  'x-sendfile2',
+  'x-lighttpd-send-file',
+  'x-reproxy-url',
+  'x-reproxy-file',
 ]
 
 /** Prefix of further names to take off, X-Forwarded-Client-Cert among them. */

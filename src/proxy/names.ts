@@ -1,5 +1,6 @@
 import {
   CALLER_HEADER,
+  DIVERTING_ANSWERS,
   EXCHANGE_HEADER,
   FORWARDED_PREFIX,
   OKAPI_PREFIX,
@@ -92,4 +93,8 @@ export const REQUEST_NAMES = new NameTable([
 ])
 
 /** Responses: X-Okapi-Trace stands once for each module that was passed. */
-export const RESPONSE_NAMES = new NameTable([...OKAPI, ...COMMON])
+export const RESPONSE_NAMES = new NameTable([
+  ...OKAPI,
+  ...DIVERTING_ANSWERS.map((name) => ({ name, id: NAME.detour })),
+  ...COMMON,
+])

@@ -1,7 +1,7 @@
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { hashOf } from '../transport/peer-addresses.ts'
 import type { Exchange, RequestHandler, Upstream } from '../wire/exchange.ts'
-import { type Head, SERVED_METHODS } from '../wire/head.ts'
+import { FRAMING, type Head, SERVED_METHODS } from '../wire/head.ts'
 import type { HeadWriter } from '../wire/head-writer.ts'
 import type { AuditedExchanges } from './audited.ts'
 import type { TenantsBrought } from './brought-tenants.ts'
@@ -160,6 +160,7 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
     } else if (okapiUrl === 'replaced') {
       context.okapiUrl = headers.ownOkapiUrl(head, out, options.okapiUrl)
     }
+    if (isLastForModule(context, head)) out.text('Connection: close\r\n')
     if (request.appendsAddress) headers.forwardedFor(head, out, hostOf(context.peerAddress))
     context.traceId = headers.trace(head, out, request, context.traceId)
     options.trueCallers.tell(context, head, out)
@@ -228,6 +229,16 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
 function tooManyConnections(caller: string, open: number): Refusal {
   const because = `${caller} has ${open} connections open, which is its share (limits.connections)`
   return refuse('too-many', because, { limit: 'connections' })
+}
+
+/**
+ * Is this the last request on its connection to the module? A server that answers without reading the body
+ * (Python's http.server does) takes the body for its next request, which no policy has seen. What Okapi
+ * hands on comes in chunks: their sizes are no request line.
+ */
+function isLastForModule({ listener }: RequestContext, head: Head): boolean {
+  if (listener.answerer !== 'module' || listener.trueCaller !== 'itself') return false
+  return head.framing === FRAMING.length && head.contentLength > 0
 }
 
 /** What log and refusal say about the request, whatever becomes of it. */

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { DownstreamStream, HandlerOf, Outcome, UpstreamOf, UpstreamStream } from './face.ts'
+import { interimGoesOn } from './flaws.ts'
 import type { Carry } from './h1/body.ts'
 import { FRAMING, type Head } from './head.ts'
 import { HeadWriter } from './head-writer.ts'
@@ -42,6 +43,8 @@ export class Exchange<N> {
   requestLength = 0
   /** 10 or 11: what the caller speaks. */
   version = 11
+  /** The caller may wait for a 100 before it sends the body. */
+  expects = false
   /** Status that the caller saw, 0 before. */
   status = 0
   refused: Refusal | null = null
@@ -82,6 +85,7 @@ export class Exchange<N> {
     this.keepAlive = true
     this.method = 0
     this.version = 11
+    this.expects = false
     this.status = 0
     this.refused = null
     this.outcome = 'answered'
@@ -101,6 +105,7 @@ export class Exchange<N> {
   begin(head: Head): Refusal | null {
     this.method = head.method
     this.version = head.version
+    this.expects = head.expects && head.version === 11 && head.hasBody
     this.keepAlive = head.keepAlive
     this.requestDone = !head.hasBody
     this.requestSent = this.requestDone
@@ -145,12 +150,12 @@ export class Exchange<N> {
   }
 
   /**
-   * The upstream's head: 1xx ones may come first.
+   * The upstream's head: 1xx ones may come first, of which few go on.
    * @returns false when the upstream's answer is not wanted
    */
   respond(head: Head): boolean {
     const interim = head.status < 200
-    if (interim && this.version === 10) return true
+    if (interim && !interimGoesOn(head.status, this.expects)) return true
     const carry = this.carry(head)
     this.reframed =
       carry !== 'asItStands' ||

@@ -105,6 +105,16 @@ export function interimFlaw(status: number, count: number): string | null {
   return count > MOST_INTERIM ? 'too many 1xx answers' : null
 }
 
+/**
+ * Is an interim answer for the caller? The 100 that it asked for is, and no other, though RFC 9110 section
+ * 15.2 has proxies forward them: Vert.x takes every one that it does not know for the answer
+ * (Http1xClientConnection, 4.5: 102 and 199), as Python's http.client does, and then the answer itself for
+ * that of the next request.
+ */
+export function interimGoesOn(status: number, expects: boolean): boolean {
+  return status === 100 && expects
+}
+
 /** So much is buffered for all callers that some of it had to be given up. */
 export const NO_MEMORY: Refusal = refuse(
   'too-many',

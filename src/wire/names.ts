@@ -24,7 +24,7 @@ export const ID = {
   transferEncoding: 2,
   host: 3,
   connection: 4,
-  /** Ends at each hop: Keep-Alive, Proxy-*, TE, Upgrade, HTTP2-Settings (RFC 9110 section 7.6.1). */
+  /** Ends at each hop: Proxy-*, TE, Upgrade and what belongs to it (RFC 9110 section 7.6.1). */
   hop: 5,
   expect: 6,
   trailer: 7,
@@ -46,6 +46,9 @@ const OWN: readonly NameRule[] = [
   { name: 'te', id: ID.hop },
   { name: 'upgrade', id: ID.hop },
   { name: 'http2-settings', id: ID.hop },
+  // No upgrade is made, and Netty takes the eight bytes behind a GET with Sec-WebSocket-Key1 and -Key2 for
+  // its body (HttpUtil.getWebSocketContentLength, 4.1.128): they would be those of the next request.
+  { name: 'sec-websocket-*', id: ID.hop },
   { name: 'expect', id: ID.expect },
   { name: 'trailer', id: ID.trailer },
   { name: 'content-*', id: ID.content, guarded: true },

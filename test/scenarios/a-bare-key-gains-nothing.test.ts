@@ -53,6 +53,9 @@ const FORBIDDEN = [
   'X-Real-IP: 10.0.0.1',
   'X-Original-URL: /_/proxy/tenants',
   'X-Rewrite-URL: /_/proxy/tenants',
+  'Client-Cert: :AAAA:',
+  'Client-Cert-Chain: :AAAA:',
+  'Proxy: http://evil',
   'X-HTTP-Method-Override: DELETE',
 ]
 

@@ -175,6 +175,21 @@ test.serial('Okapi’s health question is Okapi’s alone', async (t) => {
   t.is(installation.module(ID.notes).bytes, '')
 })
 
+// Python's http.server answers without it, and takes it for its next request.
+test.serial('behind a body by length its connection to the module ends', async (t) => {
+  const ends = async (as: string, body: string, ...lines: string[]) => {
+    const head = ['POST /notes HTTP/1.1', 'Host: x', T, ...lines, '', body]
+    t.is(await asks(as, head.join('\r\n')), '200')
+    return field(installation.module(ID.notes).last, 'Connection') === 'close'
+  }
+  for (const as of DIRECT) {
+    t.true(await ends(as, '{}', 'Content-Length: 2'))
+    t.false(await ends(as, '', 'Content-Length: 0'))
+    t.false(await ends(as, '2\r\n{}\r\n0\r\n\r\n', 'Transfer-Encoding: chunked'))
+  }
+  t.false(await ends(ID.okapi, '{}', 'Content-Length: 2'))
+})
+
 test.serial('a system route is for Okapi alone', async (t) => {
   for (const as of DIRECT)
     t.is(await asks(as, request('POST /_/tenant', [T])), '403 caller-not-allowed')

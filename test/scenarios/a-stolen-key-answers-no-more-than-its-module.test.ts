@@ -105,6 +105,10 @@ const BELIEVED = [
   'X-Forwarded-Host: evil',
   'Forwarded: for=10.0.0.1',
   'X-Real-IP: 10.0.0.1',
+  'X-Accel-Redirect: /protected/users.csv',
+  'X-Sendfile: /etc/passwd',
+  'X-Lighttpd-Send-File: /etc/passwd',
+  'X-Reproxy-URL: http://evil',
   'X-Sidecar-Refused: wrong-peer',
   'X-Sidecar-Caller: okapi-7.2.0',
 ]

@@ -29,6 +29,8 @@ const SAID = [
   'X-Okapi-Token: forged',
   'X-Sidecar-Refused: admin-route',
   'x-sidecar-anything: 1',
+  'X-Accel-Redirect: /protected/users.csv',
+  'x_sendfile: /etc/passwd',
   'Set-Cookie: folioAccessToken=forged; Path=/; HttpOnly',
   'set-cookie: FOLIOREFRESHTOKEN=forged; Path=/authn',
   'Set-Cookie: =folioAccessToken=nameless',
@@ -47,7 +49,7 @@ const SAID = [
 
 const isToken = (line: string) => /^X-Okapi-Token|:[ =]*folio(access|refresh)token/i.test(line)
 const isOrdinary = (line: string) =>
-  !/^x-sidecar-|^x-okapi-(?!trace|request-id)/i.test(line) && !isToken(line)
+  !/^x-sidecar-|^x-accel-|^x_sendfile|^x-okapi-(?!trace|request-id)/i.test(line) && !isToken(line)
 
 async function linesFrom(id: string, target: string): Promise<string[]> {
   installation.module(id).reply = () => answer('200 OK', SAID)
@@ -77,9 +79,9 @@ test.serial(
 )
 
 test.serial(
-  'of a module with an auth filter: everything but what only a sidecar says',
+  'of a module with an auth filter: everything but what only sidecars and web servers say',
   async (t) => {
-    const kept = SAID.filter((line) => !/^x-sidecar-/i.test(line))
+    const kept = SAID.filter((line) => !/^x-sidecar-|^x-accel-|^x_sendfile/i.test(line))
     t.deepEqual(await linesFrom(ID.authtoken, '/any/path'), kept)
   },
 )

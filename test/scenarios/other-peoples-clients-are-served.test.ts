@@ -63,7 +63,14 @@ test.serial('an offer of h2c is not made up: hop-by-hop lines end here', async (
     'Upgrade: h2c',
     'HTTP2-Settings: AAMAAABk',
   ]
-  const mine = ['X-Mine: 1', 'Keep-Alive: timeout=5', 'Proxy-Authorization: x', 'TE: trailers']
+  const mine = [
+    'Sec-WebSocket-Key1: 1',
+    'sec_websocket_key2: 2',
+    'X-Mine: 1',
+    'Keep-Alive: timeout=5',
+    'Proxy-Authorization: x',
+    'TE: trailers',
+  ]
   t.is(
     verdictOf(
       await ask(installation.egress(ID.notes), get('/users', T, ...offer, ...mine, 'X-Stays: 1')),

@@ -33,6 +33,8 @@ const FOUND: readonly (readonly [name: string, id: number])[] = [
   ['TE', ID.hop],
   ['Upgrade', ID.hop],
   ['HTTP2-Settings', ID.hop],
+  ['Sec-WebSocket-Key1', ID.hop],
+  ['sec_websocket_key2', ID.hop],
   ['Expect', ID.expect],
   ['Trailer', ID.trailer],
   ['X-Okapi-Tenant', 32],

@@ -69,6 +69,24 @@ test('HTTP/1.0 is served: no Host, never chunks, closed unless keep-alive was as
   await upstream.close()
 })
 
+// Vert.x and Python take other 1xx for the answer, and then the answer for that of the next request.
+test('of 1xx heads a caller gets the 100 that it asked for, and no other', async (t) => {
+  const interim = [102, 100, 103, 199]
+    .map((status) => `HTTP/1.1 ${status} X\r\nA: b\r\n\r\n`)
+    .join('')
+  const upstream = await startRecorder((socket) => socket.write(interim + OK))
+  const relay = await startRelay(upstream.port)
+  const post = (...lines: string[]) =>
+    talk(relay.port, [
+      ['POST /a HTTP/1.1', 'Host: x', 'Content-Length: 1', ...lines, '', 'a'].join('\r\n'),
+    ])
+  t.is(await post(), OK)
+  t.is(await post('Expect: 100-continue'), `HTTP/1.1 100 X\r\nA: b\r\n\r\n${OK}`)
+  t.is(await talk(relay.port, ['GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n']), OK)
+  await relay.close()
+  await upstream.close()
+})
+
 test('an answer that ends with its connection gets chunks', async (t) => {
   const upstream = await startRecorder((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nabc'))
   const relay = await startRelay(upstream.port)
