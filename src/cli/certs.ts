@@ -11,7 +11,7 @@ Usage:
     okapi-sidecar certs sign CSR [--name NAME] [--valid-for 24h] [--out DIR]
                               [--powerful]
     okapi-sidecar certs renew NAME|DIR [--valid-for 24h] [--keep-key]
-    okapi-sidecar certs revoke NAME|SERIAL [--reason REASON] [--distribute]
+    okapi-sidecar certs revoke NAME|SERIAL|FILE [--reason REASON] [--distribute]
     okapi-sidecar certs revoke --refresh [--crl-valid-for 30d] [--distribute]
     okapi-sidecar certs status [DIR|HOST:PORT] [--within 30d]
                                [--credentials DIR]
@@ -39,7 +39,8 @@ the one SPIFFE URI in the request, with the DNS names and addresses in it.
 renew issues a certificate again with the same names and lifetime and a new key.
 --keep-key keeps the key, for peers that pin it.
 
-revoke writes the certificate revocation list (CRL). When a CRL has expired,
+revoke writes the certificate revocation list (CRL). FILE is a certificate that
+the index of the CA does not know, as after a backup. When a CRL has expired,
 new connections are refused: --refresh writes it again. --distribute copies it
 into every directory that this CA has issued.
 

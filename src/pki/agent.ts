@@ -4,8 +4,8 @@ import { fault } from '../fault.ts'
 import type { CertificateAuthority } from './ca.ts'
 import { CRL_VALID_MS, type Revocation, revoke } from './crl-issuance.ts'
 import type { Issued } from './leaf.ts'
-import { currentLeaf, lifeMs, renew } from './renewal.ts'
-import { crlsIn, exists } from './state.ts'
+import { lifeMs, renew } from './renewal.ts'
+import { crlsIn, currentLeaf, exists } from './state.ts'
 
 /** When a certificate is renewed, as a part of its life. */
 const RENEW_AT = 2 / 3

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nearest } from '../fault/nearest.ts'
 import { fault } from '../fault.ts'
@@ -5,11 +6,14 @@ import { makeCrl, type RevocationReason } from '../x509/crl.ts'
 import { toPem } from '../x509/pem.ts'
 import type { CertificateAuthority } from './ca.ts'
 import { PUBLIC_MODE, stageAll } from './files.ts'
+import { entryOfOurs, unknownToIndex } from './places.ts'
 import { type Register, type RegisterEntry, registerFile } from './register.ts'
 import {
   type AuthorityRoot,
   type AuthorityState,
+  certificatesIn,
   leafDirectories,
+  readStateText,
   record,
   trustFiles,
   withKey,
@@ -40,8 +44,8 @@ export interface Revocation {
 }
 
 /**
- * Revokes every valid certificate of a name, or the one with a serial number (or its first eight
- * digits), and writes the CRL; with null it only writes the CRL anew. Throws a Fault, and then
+ * Revokes every valid certificate of a name, the one with a serial number (or its first eight
+ * digits), or the one in a file, and writes the CRL; with null it only writes the CRL anew. Throws a Fault, and then
  * nothing has changed.
  */
 export async function revoke(
@@ -51,9 +55,14 @@ export async function revoke(
 ): Promise<Revocation> {
   const { reason = 'unspecified', crlValidForMs = CRL_VALID_MS, distribute = false } = options
   return authority.change(async (state, now) => {
-    const chosen = target === null ? [] : choose(state, target, now)
+    // An index that was restored from a backup does not know what was issued since, and that may be stolen too.
+    const shown = target === null ? undefined : await inFile(state, target)
+    const lost = target === null ? [] : await unknownToIndex(state)
+    const all = withoutTwins([...state.register.issued, ...lost, ...(shown ?? [])])
+    const known = { ...state, register: { ...state.register, issued: all } }
+    const chosen = target === null ? [] : choose(known, shown?.[0]?.serial ?? target, now)
     const at = now.toISOString()
-    const issued = state.register.issued.map((entry) =>
+    const issued = all.map((entry) =>
       chosen.includes(entry) ? { ...entry, revoked: { at, reason } } : entry,
     )
     const number = state.register.crlNumber + 1
@@ -69,6 +78,31 @@ export async function revoke(
     const crl = join(state.directory, 'ca.crl')
     return { revoked: chosen, crl, number, nextUpdate, distributed: directories }
   })
+}
+
+/** The first certificate of a file, as the index would have it; undefined where the target is no file. */
+async function inFile(
+  state: AuthorityState,
+  target: string,
+): Promise<readonly RegisterEntry[] | undefined> {
+  const isFile = await stat(target).then(
+    (found) => found.isFile(),
+    () => false,
+  )
+  if (!isFile) return undefined
+  const [leaf] = certificatesIn(await readStateText(target), target)
+  const entry = leaf && entryOfOurs(state, leaf, null)
+  if (entry !== undefined) return [entry]
+  throw fault('no root of this CA has signed it', {
+    where: { file: target },
+    hint: 'only the CA that signed a certificate can revoke it',
+  })
+}
+
+/** Each certificate once: what the index says of it comes first. */
+function withoutTwins(entries: readonly RegisterEntry[]): readonly RegisterEntry[] {
+  const seen = new Set<string>()
+  return entries.filter(({ fingerprint: print }) => !seen.has(print) && seen.add(print))
 }
 
 /** The CRL of every root, one after the other: peers that see one need them all. */

@@ -7,8 +7,9 @@ import { BACKDATED_MS, keyPem } from './issuer.ts'
 import { kindOf, makeKeys } from './keys.ts'
 import { fingerprint, type Issued, writeLeaf } from './leaf.ts'
 import { subject } from './naming.ts'
-import type { Register, RegisterEntry } from './register.ts'
-import { certificatesIn, exists, privateKey, readStateText } from './state.ts'
+import { entryOfOurs, placeOf } from './places.ts'
+import type { RegisterEntry } from './register.ts'
+import { type AuthorityState, currentLeaf, exists, privateKey, readStateText } from './state.ts'
 
 export interface RenewalOptions {
   /** As long as the one before unless given. */
@@ -32,7 +33,7 @@ export async function renew(
   const dir = await directoryOf(authority.directory, target)
   return authority.change(async (state, now) => {
     const current = await currentLeaf(dir)
-    const entry = known(state.register, current, dir)
+    const entry = known(state, current, dir)
     const { dns, ips } = certificateNames(current.raw)
     const { publicKey, keyPem: key } = await keyFor(dir, current, options)
     return writeLeaf(state, {
@@ -65,25 +66,39 @@ export async function directoryOf(ca: string, target: string): Promise<string> {
   })
 }
 
-/** The leaf in a directory; throws a Fault when there is none to be read. */
-export async function currentLeaf(dir: string): Promise<X509Certificate> {
-  const file = join(dir, 'tls.crt')
-  const [leaf] = certificatesIn(await readStateText(file), file)
-  if (leaf === undefined) throw fault('there is no certificate in it', { where: { file } })
-  return leaf
-}
-
-function known({ issued }: Register, leaf: X509Certificate, dir: string): RegisterEntry {
+function known(state: AuthorityState, leaf: X509Certificate, dir: string): RegisterEntry {
+  const { directory, register } = state
   const where = { file: join(dir, 'tls.crt') }
   const print = fingerprint(leaf)
-  const entry = issued.find((one) => one.fingerprint === print)
-  if (entry === undefined) {
-    throw fault('this CA has not issued it', { where, hint: 'renew it with the CA that issued it' })
+  const entry = register.issued.find((one) => one.fingerprint === print)
+  if (entry === undefined) throw unknown(state, leaf, where)
+  const place = placeOf(register, directory, dir)
+  // Files that were mixed up would otherwise become a module's name with a key in another's place.
+  if (place !== undefined && place !== entry.name) {
+    throw fault(`it is the certificate of ${entry.name}, in the folder of ${place}`, {
+      where,
+      hint: `put that of ${place} there, or issue one: okapi-sidecar certs issue ${place} --dir ${directory}`,
+    })
   }
   if (entry.revoked === undefined) return entry
   throw fault(`it was revoked at ${entry.revoked.at}`, {
     where,
     hint: `to issue a new one: okapi-sidecar certs issue ${entry.name}`,
+  })
+}
+
+/** It may have been revoked in an index that is lost: so it is not renewed, whoever signed it. */
+function unknown(state: AuthorityState, leaf: X509Certificate, where: { readonly file: string }) {
+  const ours = entryOfOurs(state, leaf, null)
+  if (ours === undefined) {
+    return fault('this CA has not issued it', {
+      where,
+      hint: 'renew it with the CA that issued it',
+    })
+  }
+  return fault('this CA has signed it, and its index does not know it: was a backup restored?', {
+    where,
+    hint: `issue a new one: okapi-sidecar certs issue ${ours.name} --dir ${state.directory}`,
   })
 }
 

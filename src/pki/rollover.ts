@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorCode, fault } from '../fault.ts'
+import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import { toPem } from '../x509/pem.ts'
 import { type CertificateAuthority, newRoot } from './ca.ts'
 import { CRL_VALID_MS, listsOf } from './crl-issuance.ts'
@@ -11,10 +11,11 @@ import { type KeyKind, makeKeys } from './keys.ts'
 import { fingerprint, type Issued } from './leaf.ts'
 import { leafNames, subject } from './naming.ts'
 import { type Register, type RootEntry, registerFile } from './register.ts'
-import { currentLeaf, renew } from './renewal.ts'
+import { renew } from './renewal.ts'
 import {
   type AuthorityRoot,
   type AuthorityState,
+  currentLeaf,
   leafDirectories,
   record,
   trustFiles,
@@ -75,7 +76,8 @@ export async function start(
 
 /**
  * Second step: the new root signs, and every leaf that the CA has written is issued again. It may be
- * repeated. The caller has made sure that the peers trust the new root.
+ * repeated. The caller has made sure that the peers trust the new root. Throws a Fault that names
+ * each leaf that could not be issued, when all others are.
  */
 export async function reissue(authority: CertificateAuthority): Promise<readonly Issued[]> {
   await authority.change(async (state, now) => {
@@ -94,7 +96,17 @@ export async function reissue(authority: CertificateAuthority): Promise<readonly
   })
   const { waiting } = await progress(authority)
   const issued: Issued[] = []
-  for (const directory of waiting) issued.push(await renew(authority, directory))
+  const problems: Problem[] = []
+  for (const directory of waiting) {
+    try {
+      issued.push(await renew(authority, directory))
+    } catch (error) {
+      // One that cannot be renewed must not keep the others on a root that is about to go.
+      if (!(error instanceof Fault)) throw error
+      problems.push(...error.problems)
+    }
+  }
+  if (problems.length > 0) throw new Fault(problems)
   return issued
 }
 

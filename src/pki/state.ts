@@ -110,6 +110,14 @@ export async function leafDirectories({
   return found
 }
 
+/** The leaf in a directory; throws a Fault when there is none to be read. */
+export async function currentLeaf(dir: string): Promise<X509Certificate> {
+  const file = join(dir, 'tls.crt')
+  const [leaf] = certificatesIn(await readStateText(file), file)
+  if (leaf === undefined) throw fault('there is no certificate in it', { where: { file } })
+  return leaf
+}
+
 /** The certificates of a PEM file; throws a Fault when there is none or one is broken. */
 export function certificatesIn(pem: string, file: string): readonly X509Certificate[] {
   const found = pemBlocks('CERTIFICATE', pem)

@@ -26,6 +26,11 @@ const MEETING_MS = 5000
 /** In TLS 1.3 a server refuses after the client thinks all is done: so long we wait for that. */
 const SILENCE_MS = 2000
 const ANSWER_BYTES = 8192
+/**
+ * Any answer shows that we are taken. A version that is not spoken is refused before a policy is asked: what a
+ * policy would refuse is what alerts about forged requests count.
+ */
+const QUESTION = 'GET / HTTP/3.0\r\nHost: HOST\r\nConnection: close\r\n\r\n'
 /** What a sidecar says to a peer whose certificate it does not take. */
 const HANDSHAKE_REFUSALS = new Set([
   'no-certificate',
@@ -135,7 +140,7 @@ function answer(socket: TLSSocket, host: string): Promise<string | null> {
     })
     socket.on('error', (error) => settle(reason(error)))
     socket.on('close', () => settle(text === '' ? 'closed the connection' : refusalIn(text)))
-    socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    socket.write(QUESTION.replace('HOST', host))
   })
 }
 

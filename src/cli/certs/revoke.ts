@@ -8,7 +8,7 @@ import { durationMs, none, only } from './arguments.ts'
 
 const EXAMPLE = 'revoke mod-users-19.7.0 --reason keyCompromise --distribute'
 
-/** `certs revoke NAME|SERIAL`: writes the CRL, and on request copies it to every leaf. */
+/** `certs revoke NAME|SERIAL|FILE`: writes the CRL, and on request copies it to every leaf. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -24,7 +24,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     },
   })
   if (values.refresh) none(positionals, 'revoke --refresh --distribute')
-  const target = values.refresh ? null : only(positionals, 'NAME or SERIAL', EXAMPLE)
+  const target = values.refresh ? null : only(positionals, 'NAME, SERIAL or FILE', EXAMPLE)
   const reason = REVOCATION_REASONS.find((known) => known === values.reason)
   if (reason === undefined) {
     throw fault(`there is no reason \`${values.reason}\``, {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { fault, type Problem } from '../../fault.ts'
+import { Fault, fault, type Problem } from '../../fault.ts'
 import { type CertificateAuthority, openAuthority } from '../../pki/ca.ts'
 import { keyKind } from '../../pki/keys.ts'
 import {
@@ -63,6 +63,9 @@ const UNASKED: Problem = {
   hint: 'one that has not will refuse the others: give --peers HOST:PORT,... next time',
 }
 
+const UNREACHED = 'start it, or leave it out of --peers if it is gone; then repeat this step'
+const BEHIND = 'give it the files of the CA, wait until it has read them, then repeat this step'
+
 /** Before a step: every peer that is named must be able to live with what it brings. */
 async function mustBeReady(
   authority: CertificateAuthority,
@@ -72,13 +75,14 @@ async function mustBeReady(
   const now = await progress(authority)
   if (now.phase === 'idle') return
   if (peers.length === 0) tellProblems([UNASKED])
+  const problems: Problem[] = []
   for (const met of await visits(authority, peers)) {
     const why = obstacle(met, now)
     if (why === undefined) continue
-    throw fault(`${met.peer}${met.name === null ? '' : ` (${met.name})`} ${why}`, {
-      hint: 'give it the files of the CA, wait until it has read them, then repeat this step',
-    })
+    const message = `${met.peer}${met.name === null ? '' : ` (${met.name})`} ${why}`
+    problems.push({ severity: 'error', message, hint: met.name === null ? UNREACHED : BEHIND })
   }
+  if (problems.length > 0) throw new Fault(problems)
 }
 
 async function visits(
@@ -145,7 +149,10 @@ function prose(
   if (to === undefined) {
     return `No rollover is under way; the root is ${from.id}, until ${utcMinute(from.certificate.validToDate)}\n`
   }
-  const next = `okapi-sidecar certs rollover ${phase === 'bundles' ? 'leaves' : 'finish'} --dir ${dir}`
+  // A folder that was filled by hand is not helped by the next step.
+  const step = phase === 'bundles' || waiting.length > 0 ? 'leaves' : 'finish'
+  const next = `okapi-sidecar certs rollover ${step} --dir ${dir} --peers HOST:PORT,...`
+  const copies = lacking.map((directory) => `    cp ${dir}/ca.crt ${directory}/\n`)
   const state =
     phase === 'bundles'
       ? 'the new root is in every bundle and signs nothing yet'
@@ -163,6 +170,7 @@ function prose(
       (place) => `    ${place} has a certificate of the old root\n`,
     ),
     peers.length === 0 ? '' : `\n${table(peers, '    ')}`,
-    `\nnext, once every peer has read these files:\n    ${next} --peers HOST:PORT,...\n`,
+    copies.length === 0 ? '' : `\nfirst:\n${copies.join('')}`,
+    `\nnext, once every peer has read these files:\n    ${next}\n`,
   ].join('')
 }

@@ -5,6 +5,7 @@ import { errorCode, fault } from '../../fault.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { keyTitle } from '../../pki/keys.ts'
 import { fingerprint } from '../../pki/leaf.ts'
+import { placeOf } from '../../pki/places.ts'
 import { type AuthorityState, crlsIn, exists, readState, readStateText } from '../../pki/state.ts'
 import type { Crl } from '../../x509/crl.ts'
 import { columns, json } from '../terminal.ts'
@@ -59,12 +60,30 @@ async function statusOfDirectory(top: string, horizon: Horizon, asJson: boolean)
     const name = folderName(top, place)
     const trustDomain = ca?.register.trustDomain
     const found = { place, name, trustDomain, keyElsewhere: keyElsewhere(ca, name) }
-    leaves.push(await inspectDirectory(found, horizon))
+    const seen = await inspectDirectory(found, horizon)
+    const more = ca === undefined ? [] : indexProblems(ca, place, seen)
+    leaves.push({ ...seen, problems: [...seen.problems, ...more] })
   }
   const all = [...roots, ...leaves]
   if (asJson) json({ certificates: all.map((one) => inspectionJson(one, horizon.now)) })
   else process.stdout.write(`${page(all, horizon)}\n${summaryLine(all)}`)
   return verdict(all)
+}
+
+/** What the index of a CA has against what stands in a folder of it. */
+function indexProblems(
+  { register, directory }: AuthorityState,
+  place: string,
+  { name, uri, issuer, fingerprint: print }: Inspection,
+): readonly string[] {
+  if (uri === null) return []
+  const whose = placeOf(register, directory, place)
+  const isOurs = register.roots.some(({ id }) => id === issuer)
+  const isKnown = register.issued.some((entry) => entry.fingerprint === print)
+  return [
+    ...(whose === undefined || whose === name ? [] : [`it is in the folder of ${whose}`]),
+    ...(isOurs && !isKnown ? ['the index of the CA does not know it: issue a new one'] : []),
+  ]
 }
 
 /** A CA that has issued nothing yet is well. */
