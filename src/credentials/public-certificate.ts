@@ -13,6 +13,8 @@ export interface PublicMaterial {
   readonly cert: string
   /** Milliseconds since the epoch. */
   readonly notAfter: number
+  /** Milliseconds since the epoch, as `notAfter`. */
+  readonly notBefore: number
 }
 
 /** Told once for each change that was taken up, and for each new reason why one was not. */
@@ -67,7 +69,7 @@ export async function readPublicCertificate(
     })
   }
   if (problems.any) throw new Fault(problems.all)
-  return { ...pair, notAfter: leaf.validToDate.getTime() }
+  return { ...pair, notBefore: leaf.validFromDate.getTime(), notAfter: leaf.validToDate.getTime() }
 }
 
 function parsed<T>(

@@ -36,8 +36,9 @@ type OwnExpectation = Pick<Expectation, 'module' | 'trustDomain' | 'foreign' | '
 const ROLES = ['server', 'client'] as const
 
 /** What helps, by the reason. */
-const RENEW: Partial<Record<Reason, string>> = {
-  'expired-certificate': 'issue it again, or set the clock if that is wrong',
+function remedyFor(reason: Reason, now: number): string | undefined {
+  if (reason !== 'expired-certificate') return undefined
+  return `issue it again, or set the clock if that is wrong: here it is ${new Date(now).toISOString()}`
 }
 
 const KEY_LABELS = ['PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY']
@@ -116,7 +117,8 @@ function readIdentity(
   }
   if (module !== undefined && (identity.kind !== 'module' || identity.id !== module)) {
     const message = `it is the certificate of ${labelOf(identity)}, the configuration says ${module}`
-    problems.error(file.path, message)
+    const hint = `put that of ${module} there, or correct \`module\``
+    problems.error(file.path, message, hint)
     return undefined
   }
   return identity
@@ -137,7 +139,7 @@ function checkChain(
     return undefined
   }
   const flaws = ROLES.flatMap((role) => profileFlaw(chain, role, now) ?? [])
-  const hints = new Map(flaws.map(({ because, reason }) => [because, RENEW[reason]]))
+  const hints = new Map(flaws.map(({ because, reason }) => [because, remedyFor(reason, now)]))
   for (const [flaw, hint] of hints) problems.error(raw.cert.path, flaw, hint)
   return chain
 }

@@ -46,6 +46,12 @@ export type GaugeName = keyof typeof GAUGES
 /** Whose certificate: the sidecar's own, or the one that `public` shows to browsers. */
 export type CertificateUse = 'module' | 'public'
 
+/** Of a certificate, in milliseconds since 1970. */
+export interface ValidityPeriod {
+  readonly notBefore: number
+  readonly notAfter: number
+}
+
 /**
  * Everything that is counted. What is called for each exchange allocates nothing and costs a few
  * nanoseconds; the rest is read at scrape.
@@ -250,20 +256,26 @@ export class Metrics {
     auditSeries(this.#registry, read)
   }
 
-  /** `read` gives the notAfter of a certificate in seconds since 1970, asked at scrape. */
-  certificates(uses: Readonly<Partial<Record<CertificateUse, () => number>>>): void {
-    new Gauge({
-      name: 'sidecar_certificate_not_after_timestamp_seconds',
-      help: 'When the certificate in use ends',
-      labelNames: ['use'],
-      registers: [this.#registry],
-      collect() {
-        for (const use of ['module', 'public'] as const) {
-          const read = uses[use]
-          if (read !== undefined) this.set({ use }, read())
-        }
-      },
-    })
+  /** What is in use, asked at scrape. */
+  certificates(uses: Readonly<Partial<Record<CertificateUse, () => ValidityPeriod>>>): void {
+    const gauge = (name: string, help: string, ms: (period: ValidityPeriod) => number) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: ['use'],
+        registers: [this.#registry],
+        collect() {
+          for (const use of ['module', 'public'] as const) {
+            const read = uses[use]
+            if (read !== undefined) this.set({ use }, ms(read()) / 1000)
+          }
+        },
+      })
+    const [begin, end] = ['not_before', 'not_after'].map(
+      (which) => `sidecar_certificate_${which}_timestamp_seconds`,
+    ) as [string, string]
+    gauge(begin, 'When the certificate in use began', ({ notBefore }) => notBefore)
+    gauge(end, 'When the certificate in use ends', ({ notAfter }) => notAfter)
   }
 
   /** Which policy is in force, and until when operators' profiles are granted. */

@@ -64,11 +64,14 @@ export class CredentialNews implements Ticking {
 
   /** Who asks whether this sidecar is ready is told, too: every call may fail. */
   #remarkWhatIsUnfit(): void {
-    const { credentials, readiness, now } = this.#telling
+    const { credentials, readiness, now, log } = this.#telling
     const unfit = unfitIn(credentials.current, now())
     if (unfit === this.#unfit) return
     this.#unfit = unfit
     readiness.remark('credentials in use', unfit)
+    // The last line about it may be hours old: it was about what was to come.
+    if (unfit === undefined) log.info({}, 'credentials in use are good again')
+    else log.error({ problem: unfit }, 'credentials in use are no good')
   }
 
   /** Called by the coarse clock, whose time is not that of certificates. */

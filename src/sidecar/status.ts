@@ -124,8 +124,11 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   })
   metrics.lostLogLines(() => destination.lost ?? 0)
   metrics.certificates({
-    module: () => credentials.current.notAfter / 1000,
-    ...(shown === undefined ? {} : { public: () => shown.current.notAfter / 1000 }),
+    module: () => {
+      const { leaf, notAfter } = credentials.current
+      return { notBefore: leaf.notBefore, notAfter }
+    },
+    ...(shown === undefined ? {} : { public: () => shown.current }),
   })
   metrics.overShare(() => threads.seen.history.overShare)
   metrics.policy(() => policies.current)

@@ -125,12 +125,15 @@ test('gauges are read at scrape', async (t) => {
   let bytes = 1
   metrics.gauge('sidecar_buffered_bytes', () => bytes)
   metrics.openConnections({ ingress: () => 3 })
-  metrics.certificates({ module: () => 1_800_000_000 })
+  metrics.certificates({
+    module: () => ({ notBefore: 1_700_000_000_000, notAfter: 1_800_000_000_000 }),
+  })
   bytes = 2
   const series = await scrape(metrics)
   t.is(series.get('sidecar_buffered_bytes'), 2)
   t.is(series.get('sidecar_connections_open{direction="ingress"}'), 3)
   t.is(series.get('sidecar_connections_open{direction="egress"}'), undefined)
+  t.is(series.get('sidecar_certificate_not_before_timestamp_seconds{use="module"}'), 1_700_000_000)
   t.is(series.get('sidecar_certificate_not_after_timestamp_seconds{use="module"}'), 1_800_000_000)
 })
 

@@ -264,8 +264,11 @@ test('a certificate that expires in use is reported by readiness until it is rep
     await told(),
     `a revocation list expired on ${nextUpdate.toISOString()}: every new connection is refused`,
   )
+  const [line] = await users.process.say(({ msg }) => msg === 'credentials in use are no good')
+  t.like(line, { level: 'error', problem: await told() })
   users.put(users.leaf, [ca], [await ca.crl([], { number: 2 })])
   await users.reached(3)
+  await users.process.say(({ msg }) => msg === 'credentials in use are good again')
   while ((await told()) !== undefined) await wait(100)
   t.deepEqual(await ready(), { ready: true })
 })

@@ -173,9 +173,12 @@ function ofAdmin({ name, url }: AskedSidecar, said: Ready, metrics: string): Sid
   const sum = (wanted: string) => named(wanted).reduce((total, { value }) => total + value, 0)
   const first = (wanted: string) => named(wanted)[0]
   const policy = first('sidecar_policy_info')?.labels
-  const own = named('sidecar_certificate_not_after_timestamp_seconds').find(
-    ({ labels }) => labels.get('use') === 'module',
-  )
+  const own = (which: string) =>
+    ms(
+      named(`sidecar_certificate_${which}_timestamp_seconds`).find(
+        ({ labels }) => labels.get('use') === 'module',
+      ),
+    )
   const until = first('sidecar_migration_until_timestamp_seconds')
   const refused = named('sidecar_refusals_total').map(
     ({ labels, value }) => [labels.get('reason') ?? '', value] as const,
@@ -185,18 +188,23 @@ function ofAdmin({ name, url }: AskedSidecar, said: Ready, metrics: string): Sid
     url,
     state: draining ? 'draining' : ready ? 'ready' : 'waiting',
     detail: waitsFor.join(', '),
-    certificateBeginsMs: null,
-    certificateEndsMs: own === undefined ? null : own.value * 1000,
+    // A sidecar of an earlier version tells only the end.
+    certificateBeginsMs: own('not_before'),
+    certificateEndsMs: own('not_after'),
     generation: first('sidecar_credentials_generation')?.value ?? null,
     openExchanges: first('sidecar_exchanges_open')?.value ?? null,
     mode: policy?.get('mode') ?? '',
     hash: policy?.get('hash') ?? '',
     refusals: byFrequency(refused),
     wouldDeny: sum('sidecar_would_deny_total'),
-    migrationUntilMs: until === undefined ? null : until.value * 1000,
+    migrationUntilMs: ms(until),
     quarantined: sum('sidecar_quarantined_products'),
     remarks: Object.entries(remarks).map(([about, words]) => `${about}: ${words}`),
   }
+}
+
+function ms(seconds: Series | undefined): number | null {
+  return seconds === undefined ? null : seconds.value * 1000
 }
 
 interface Series {

@@ -56,7 +56,7 @@ export class LastRefusals {
   }
 }
 
-/** Nothing but the moment differs, the request, and where it came from. */
+/** Nothing but the moment differs, the request, where it came from, and numbers in the sentence. */
 function isAlike(a: NewRefusal, b: NewRefusal): boolean {
   return (
     a.reason === b.reason &&
@@ -66,6 +66,11 @@ function isAlike(a: NewRefusal, b: NewRefusal): boolean {
     a.at === b.at &&
     a.direction === b.direction &&
     a.passed === b.passed &&
-    a.because === b.because
+    (a.because === b.because || withoutNumbers(a.because) === withoutNumbers(b.because))
   )
+}
+
+/** How far a clock is off and how much is open are other numbers each time: the last ones are shown. */
+function withoutNumbers(because: string): string {
+  return because.replace(/\d+/g, '0')
 }

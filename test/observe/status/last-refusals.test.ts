@@ -31,6 +31,22 @@ test('a caller that tries again and again has one line, with the last request', 
   ])
 })
 
+test('a clock that is off by another second each time is one line', (t) => {
+  const history = new History()
+  const off = (s: number) => `is not valid before 2026-11-30 (in ${s} s by the clock here)`
+  for (let i = 1; i < 50; i++) {
+    history.turnedAway({ ...stranger(7), timeMs: i, because: off(90 - i) }, false)
+  }
+  history.turnedAway({ ...stranger(7), timeMs: 50, because: 'the client showed none' }, false)
+  t.deepEqual(
+    history.refusals.map(({ because, times }) => [because, times]),
+    [
+      ['the client showed none', 1],
+      [off(41), 49],
+    ],
+  )
+})
+
 test('of many it is known when the first was, and where the last came from', (t) => {
   const history = new History()
   const { nowMs } = busyFacts()
