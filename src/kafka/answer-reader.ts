@@ -6,7 +6,7 @@ import { type AwaitedAnswer, type AwaitedAnswers, answersDue } from './awaited-a
 import { brokersIn, namesBrokers, withLocalBrokers } from './broker-addresses.ts'
 import type { Brokers } from './brokers.ts'
 import { FRAME_HEAD_BYTES, type FrameWanted, type FrameWatcher } from './frames.ts'
-import type { HeldRoom } from './held-bytes.ts'
+import { type HeldRoom, together } from './held-bytes.ts'
 import type { MessageValues } from './message.ts'
 import { hasTaggedAnswer, readAnswerHead } from './request-head.ts'
 import { KafkaFlaw, WireReader } from './wire-reader.ts'
@@ -55,7 +55,7 @@ export class AnswerReader implements FrameWatcher {
     const { next } = this.#awaited
     try {
       const pieces = next?.judged.kind === 'splice' ? spliced(next, bytes, left) : [bytes]
-      this.#events.answer(pieces)
+      this.#events.answer(pieces, next?.room)
       if (left === 0) this.#events.answered()
     } catch (error) {
       this.#flaw(error)
@@ -114,12 +114,12 @@ export class AnswerReader implements FrameWatcher {
   }
 
   #answer(
-    { correlationId }: AwaitedAnswer,
+    { correlationId, room: kept }: AwaitedAnswer,
     api: ApiVersion,
     answer: MessageValues,
     room: HeldRoom | undefined,
   ): void {
-    this.#events.answer(answerFrame(api, correlationId, answer), room)
+    this.#events.answer(answerFrame(api, correlationId, answer), together(room, kept))
     this.#events.answered()
   }
 

@@ -59,7 +59,7 @@ export class BrokerSession {
   #broker: TLSSocket | undefined
   readonly #limits: BrokerSessionLimits
   readonly #events: BrokerSessionEvents
-  readonly #awaited = new AwaitedAnswers()
+  readonly #awaited: AwaitedAnswers
   readonly #requestReader: KafkaRequestReader
   readonly #answerReader: AnswerReader
   readonly #fromClient: FrameScanner
@@ -86,6 +86,7 @@ export class BrokerSession {
     this.#events = events
     this.#clock = clock
     this.#unsent = new UnsentFrames(clock)
+    this.#awaited = new AwaitedAnswers(room.answers)
     this.#activeAt = clock.now
     const { frameBytes: longest, heldBytes: longestHeld } = limits
     this.#requestReader = new KafkaRequestReader(
@@ -173,16 +174,17 @@ export class BrokerSession {
 
   #taken(
     frames: readonly Buffer[],
-    awaited: Parameters<AwaitedAnswers['add']>[0] | null,
+    awaited: Parameters<AwaitedAnswers['add']>[0],
     room: HeldRoom | undefined,
   ): boolean {
     this.requests++
-    if (awaited !== null) this.#awaited.add(awaited)
-    if (frames.length === 0) room?.release()
-    else if (this.#broker === undefined) this.#early = { frames, room }
-    else this.#unsent.send(this.#broker, frames, room, (awaited?.judged.kind ?? 'pass') !== 'pass')
-    this.#sendOwn()
-    if (!this.#began) {
+    const { room: sending, refusal, isKept } = this.#awaited.add(awaited, room)
+    if (refusal !== undefined) this.refuse(refusal)
+    if (frames.length === 0) sending?.release()
+    else if (this.#broker === undefined) this.#early = { frames, room: sending }
+    else this.#unsent.send(this.#broker, frames, sending, isKept)
+    for (const { own, room } of this.#awaited.takeOwn()) this.#answer(own, room)
+    if (!this.#began && !this.#over) {
       this.#began = true
       this.#events.began(this)
     }
@@ -193,7 +195,7 @@ export class BrokerSession {
   /** May the next request be read? */
   #mayTake(): boolean {
     if (this.#over || this.#retiring || this.#broker === undefined) return false
-    if (this.#awaited.size >= this.#limits.requests) return false
+    if (this.#awaited.isFull(this.#limits.requests)) return false
     return !this.#broker.writableNeedDrain && !this.#client.writableNeedDrain
   }
 
@@ -204,11 +206,7 @@ export class BrokerSession {
 
   #answered(): void {
     this.#awaited.shift()
-    this.#sendOwn()
-  }
-
-  #sendOwn(): void {
-    for (const own of this.#awaited.takeOwn()) this.#answer(own)
+    for (const { own, room } of this.#awaited.takeOwn()) this.#answer(own, room)
   }
 
   #later(opening: Promise<unknown>, done: () => void): void {
@@ -284,6 +282,7 @@ export class BrokerSession {
       this.#fromBroker.destroy()
       this.#early?.room?.release()
       this.#unsent.destroy()
+      this.#awaited.destroy()
       this.#events.ended(this, this.#why)
     })
   }

@@ -24,7 +24,12 @@ interface Known {
   place: BrokerPlace
   /** Undefined: it has no listener yet, or never gets one. */
   port: number | undefined
+  /** Why it has no listener, as it was told. */
+  why: string | undefined
 }
+
+/** More brokers than any cluster has: what names others is no honest answer, and they are left out of it. */
+const MOST_KNOWN = 4096
 
 /** A node id that is not one: -1 is what answers say of a broker that there is not. */
 const NO_NODE = -1
@@ -64,8 +69,10 @@ export class Brokers {
     const { nodeId, host, port } = broker
     if (nodeId === NO_NODE || host === '' || port <= 0 || port > 65_535) return undefined
     const known = this.#known.get(nodeId)
-    if (known === undefined) this.#known.set(nodeId, { place: { host, port }, port: undefined })
-    else if (known.place.host !== host || known.place.port !== port) {
+    if (known === undefined) {
+      if (this.#known.size >= MOST_KNOWN) return undefined
+      this.#known.set(nodeId, { place: { host, port }, port: undefined, why: undefined })
+    } else if (known.place.host !== host || known.place.port !== port) {
       const before = known.place
       known.place = { host, port }
       const local = this.localOf(nodeId)
@@ -96,7 +103,10 @@ export class Brokers {
         why = error instanceof Error ? error.message : String(error)
       }
     }
-    noPort(broker, why)
+    // Each answer names it again.
+    const known = this.#known.get(nodeId)!
+    if (known.why !== why) noPort(broker, why)
+    known.why = why
   }
 
   /** The port of its node id first, then what is free behind it. */

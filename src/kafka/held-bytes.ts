@@ -69,3 +69,30 @@ export class HeldBytes {
     }
   }
 }
+
+/** One room for two that need the same frame: it is given back when both have let go. */
+export function shared(room: HeldRoom): readonly [HeldRoom, HeldRoom] {
+  let left = 2
+  const part = (): HeldRoom => {
+    let isHeld = true
+    return {
+      release: () => {
+        if (!isHeld) return
+        isHeld = false
+        if (--left === 0) room.release()
+      },
+    }
+  }
+  return [part(), part()]
+}
+
+/** Rooms that are given back together. */
+export function together(...rooms: readonly (HeldRoom | undefined)[]): HeldRoom | undefined {
+  const all = rooms.filter((room) => room !== undefined)
+  if (all.length < 2) return all[0]
+  return {
+    release: () => {
+      for (const room of all) room.release()
+    },
+  }
+}

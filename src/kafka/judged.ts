@@ -53,13 +53,16 @@ export function partitionsOf(topic: MessageValues | string): number[] {
 export function deniedTopic(
   shape: MessageShape,
   topic: MessageValues | string,
-  { code, message }: KafkaDenial,
+  { code, message, noes }: KafkaDenial,
 ): MessageValues {
   const name = topicName(topic)
   if (shape.has('error')) return shape.blank({ name, error: code, message })
   const partition = shape.elementOf('partitions')
-  const partitions = partitionsOf(topic).map((index) =>
-    partition.blank({ index, error: code, message }),
+  const all = partitionsOf(topic)
+  noes.add(all.length)
+  // The words once: they are longer than what a partition takes in the request.
+  const partitions = all.map((index, i) =>
+    partition.blank({ index, error: code, ...(i === 0 && { message }) }),
   )
   return shape.blank({ name, partitions })
 }
@@ -70,12 +73,14 @@ export function deniedAll(
   request: MessageValues,
   denial: KafkaDenial,
 ): MessageValues {
-  const { code, message } = denial
+  const { code, message, noes } = denial
   if (response.has('error')) return response.blank({ error: code, message })
   for (const name of ['topics', 'groups', 'acls'] as const) {
     if (!response.has(name)) continue
     const shape = response.elementOf(name)
-    const all = listOf(request, name).map((each) => {
+    const asked = listOf(request, name)
+    noes.add(asked.length)
+    const all = asked.map((each) => {
       if (name === 'topics') return deniedTopic(shape, each, denial)
       return shape.blank({ error: code, message, ...(name === 'groups' && { group: each }) })
     })

@@ -19,6 +19,7 @@ export function judgeRequest(
   verdicts: Verdicts,
   sessions: FetchSessions,
 ): JudgedRequest {
+  verdicts.begin(api.api.name)
   switch (api.api.rule) {
     case 'open':
       return PASS
@@ -76,16 +77,18 @@ function sortTopics(
   const shape = api.response.elementOf('topics')
   const allowed: TopicOfRequest[] = []
   const denied: MessageValues[] = []
+  let last: KafkaDenial | undefined
   for (const topic of listOf(request, 'topics') as readonly TopicOfRequest[]) {
     const denial = judge(topicName(topic))
+    last = denial ?? last
     if (denial === undefined) allowed.push(topic)
     else denied.push(deniedTopic(shape, topic, denial))
   }
-  if (denied.length === 0) return PASS
+  if (last === undefined) return PASS
   if (request['acks'] === 0 && allowed.length === 0) return { kind: 'own', answer: null }
   if (allowed.length === 0) return { kind: 'own', answer: api.response.blank({ topics: denied }) }
   if (rule === 'allTopics') {
-    const untried = { code: KAFKA_ERRORS.operationNotAttempted, message: '' }
+    const untried = { ...last, code: KAFKA_ERRORS.operationNotAttempted, message: '' }
     const others = allowed.map((topic) => deniedTopic(shape, topic, untried))
     return { kind: 'own', answer: api.response.blank({ topics: [...denied, ...others] }) }
   }

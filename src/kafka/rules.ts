@@ -62,6 +62,8 @@ const RIGHT_BITS = Object.entries(BITS) as readonly (readonly [TopicRight, numbe
 
 /** A legal name of a topic (org.apache.kafka.common.internals.Topic). No other is ever allowed. */
 const TOPIC = /^[A-Za-z0-9._-]{1,249}$/
+/** Of a group or a transactional id; brokers take longer ones, and looking for stars in them would take long. */
+const LONGEST_ID = 249
 /** Names of topics that are remembered with what was found out about them. */
 const REMEMBERED = 4096
 
@@ -164,6 +166,7 @@ export class KafkaRules {
 }
 
 function listed(patterns: readonly NamePattern[], name: string): boolean {
+  if (name.length > LONGEST_ID) return false
   return patterns.some((pattern) => pattern.matches(name))
 }
 

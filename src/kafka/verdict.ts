@@ -1,6 +1,5 @@
-import type { Reason } from '../refusal/reasons.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
-import { KAFKA_ERRORS } from './errors.ts'
+import { KAFKA_ERRORS, RequestRefused } from './errors.ts'
 import type { KafkaRules, TopicRight } from './rules.ts'
 
 /** What was asked for, as far as a rule is about it. */
@@ -32,16 +31,45 @@ export interface KafkaDenial {
   readonly code: number
   /** For APIs whose answers have room for words. */
   readonly message: string
+  /** How much of the answer to its request says no. */
+  readonly noes: AnswerNoes
+}
+
+/** More of one request no client means to ask for: each no is in the answer, and may be longer than the question. */
+const MOST_NOES = 10_000
+
+/** What is refused in one request is counted: topics, partitions, groups and ids. */
+export class AnswerNoes {
+  readonly #api: string
+  #count = 0
+
+  constructor(api: string) {
+    this.#api = api
+  }
+
+  /** Throws a RequestRefused where there are too many. */
+  add(count: number): void {
+    this.#count += count
+    if (this.#count <= MOST_NOES) return
+    const because = `${this.#api}: more than ${MOST_NOES} topics, partitions, groups or ids of one request are not allowed`
+    throw new RequestRefused(refuse('too-large', because))
+  }
 }
 
 /** Asks the rules, tells what they say, and lets pass what report mode lets pass. */
 export class Verdicts {
   readonly rules: KafkaRules
   readonly #events: VerdictEvents
+  #noes = new AnswerNoes('a request')
 
   constructor(rules: KafkaRules, events: VerdictEvents) {
     this.rules = rules
     this.#events = events
+  }
+
+  /** What is asked from now on is of another request. */
+  begin(api: string): void {
+    this.#noes = new AnswerNoes(api)
   }
 
   /** Undefined: it may. */
@@ -89,15 +117,13 @@ export class Verdicts {
     const because = `no rule opens ${api} to this module`
     const wouldAllow = `a rule in \`kafka.rules\`: admin: [${api}]`
     const refusal = refuse('api-not-allowed', because, { wouldAllow })
-    this.#events.refused({ api }, refusal)
-    return denial(refusal, code)
+    return this.#no({ api }, refusal, code)
   }
 
   /** What no rule opens. */
   never(api: string, because: string, code: number): KafkaDenial {
     const refusal = refuse('api-not-allowed', because)
-    this.#events.refused({ api }, refusal)
-    return denial(refusal, code)
+    return this.#no({ api }, refusal, code)
   }
 
   /** May the group be shown in a list? What is not asked for by name is left out without a word. */
@@ -114,12 +140,14 @@ export class Verdicts {
       this.#events.wouldDeny(asked, refusal)
       return undefined
     }
-    this.#events.refused(asked, refusal)
-    return denial(refusal, code)
+    return this.#no(asked, refusal, code)
   }
-}
 
-/** The words that clients show. */
-function denial({ because, reason }: { because: string; reason: Reason }, code: number) {
-  return { code, message: `${because} (okapi-sidecar: ${reason})` }
+  /** With the words that clients show. */
+  #no(asked: AskedOfKafka, refusal: Refusal, code: number): KafkaDenial {
+    const noes = this.#noes
+    noes.add(1)
+    this.#events.refused(asked, refusal)
+    return { code, message: `${refusal.because} (okapi-sidecar: ${refusal.reason})`, noes }
+  }
 }

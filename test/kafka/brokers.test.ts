@@ -78,7 +78,7 @@ test('more brokers than ports: the others have none, and are tried again', async
   t.is(brokers.localOf(2), undefined)
   t.deepEqual(told.without, [[2, 'all ports of kafka.brokers are taken']])
   await brokers.learn([broker(2)])
-  t.is(told.without.length, 2)
+  t.is(told.without.length, 1)
 })
 
 test('what is no broker gets no port', async (t) => {
@@ -89,4 +89,22 @@ test('what is no broker gets no port', async (t) => {
   t.is(brokers.learn([]), undefined)
   t.deepEqual(told.opened, [])
   t.is(brokers.placeOf(1), undefined)
+})
+
+test('of a broker without a port is told once, and not again with each answer that names it', async (t) => {
+  const { brokers, told } = brokersIn(100, 100)
+  for (let i = 0; i < 3; i++) await brokers.learn([broker(1), broker(2), broker(3)])
+  t.deepEqual(told.without, [
+    [2, 'all ports of kafka.brokers are taken'],
+    [3, 'all ports of kafka.brokers are taken'],
+  ])
+})
+
+test('an answer that names more brokers than any cluster has does not fill the memory', async (t) => {
+  const { brokers, told } = brokersIn(100, 109)
+  await brokers.learn(Array.from({ length: 10_000 }, (_, i) => broker(i)))
+  t.is(told.opened.length, 10)
+  t.is(brokers.placeOf(4095)?.host, 'kafka-4095')
+  t.is(brokers.placeOf(4096), undefined)
+  t.is(brokers.learn([broker(9999)]), undefined)
 })

@@ -169,3 +169,10 @@ for (const [name, rule, expected, pointer] of [
     t.is(rules.rules.length, 0)
   })
 }
+
+test('a group or an id that is longer than a topic may be is never allowed, nor looked through', (t) => {
+  const { rules } = rulesOf([{ groups: ['*a*b'], transactions: ['*a*b'] }])
+  const name = (length: number) => `${'a'.repeat(length - 1)}b`
+  t.true(rules.mayGroup(name(249)) && rules.mayTransact(name(249)))
+  t.false(rules.mayGroup(name(250)) || rules.mayTransact(name(250)))
+})
