@@ -43,6 +43,8 @@ export interface AccessRecord {
   /** 0: the caller went away before there was one. */
   status: number
   reason: Reason | ''
+  /** The reason that the sidecar which answered gives: its own line is in its own log. */
+  refusedBeyond: Reason | ''
   /** The full sentence of a refusal. */
   because: string
   /** In report mode: why enforcing would have refused it. */
@@ -112,6 +114,7 @@ const NAME = {
   provider: asciiBytes(',"provider":'),
   status: asciiBytes(',"status":'),
   reason: asciiBytes(',"reason":'),
+  refusedBeyond: asciiBytes(',"refusedBeyond":'),
   because: asciiBytes(',"because":'),
   rule: asciiBytes(',"rule":'),
   wouldDeny: asciiBytes(',"wouldDeny":'),
@@ -159,6 +162,7 @@ function writeLine(line: JsonLine, record: AccessRecord): void {
   line.text(NAME.onBehalfOf, record.onBehalfOf)
   line.whole(NAME.status, record.status)
   line.text(NAME.reason, record.reason)
+  line.text(NAME.refusedBeyond, record.refusedBeyond)
   line.textOfCaller(NAME.because, record.because)
   line.text(NAME.wouldDeny, record.wouldDeny)
   line.text(NAME.audit, record.audit)

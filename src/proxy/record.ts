@@ -52,6 +52,7 @@ export function recorder({ metrics, access, history }: RecordOptions) {
     line.onBehalfOf = context.trueCaller?.name ?? ''
     line.status = x.status
     line.reason = x.refused?.reason ?? ''
+    line.refusedBeyond = context.refusedBeyond
     line.because = x.refused?.because ?? would?.because ?? ''
     line.wouldDeny = would?.reason ?? ''
     line.audit = context.audit
@@ -94,7 +95,13 @@ function blank(): AccessRecord {
   const none = new Uint8Array()
   const texts = { because: '', userId: '', upstream: '', tenant: '', requestId: '', traceId: '' }
   const times = { timeMs: 0.5, judgeMicros: 0.5, connectMs: 0.5, firstByteMs: 0.5, totalMs: 0.5 }
-  const closed = { reason: '', wouldDeny: '', audit: '', onBehalfOf: '' } as const
+  const closed = {
+    reason: '',
+    refusedBeyond: '',
+    wouldDeny: '',
+    audit: '',
+    onBehalfOf: '',
+  } as const
   return {
     calling: none,
     called: none,

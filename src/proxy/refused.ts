@@ -34,20 +34,29 @@ const AT_MODULE: ReadonlySet<string> = new Set<Reason>([
  * Okapi may try again, which a connection that breaks off says as well.
  */
 export function refusedByCallee(head: Head): Reason | undefined {
-  if (!head.has(NAME.refused)) return undefined
-  let reason: string | undefined
-  for (let line = 0; line < head.count; line++) {
-    if (head.ids[line] !== NAME.refused) continue
-    if (reason !== undefined) return undefined
-    reason = head.value(line)
-  }
-  if (!isSaidAtModule(reason)) return undefined
+  const reason = refusedBeyond(head)
+  if (reason === '' || !AT_MODULE.has(reason)) return undefined
   const { status, also = [] }: ReasonEntry = REASONS[reason]
   return head.status === status || also.includes(head.status) ? reason : undefined
 }
 
-function isSaidAtModule(reason: string | undefined): reason is Reason {
-  return reason !== undefined && AT_MODULE.has(reason)
+/**
+ * The reason in X-Sidecar-Refused, whoever says it; '' where there is none, or several. For the log alone: without it
+ * the status of a refusal by another sidecar looks like one of the module.
+ */
+export function refusedBeyond(head: Head): Reason | '' {
+  if (!head.has(NAME.refused)) return ''
+  let reason = ''
+  for (let line = 0; line < head.count; line++) {
+    if (head.ids[line] !== NAME.refused) continue
+    if (reason !== '') return ''
+    reason = head.value(line)
+  }
+  return isReason(reason) ? reason : ''
+}
+
+function isReason(text: string): text is Reason {
+  return Object.hasOwn(REASONS, text)
 }
 
 /** The whole response that says a refusal. */

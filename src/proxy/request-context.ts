@@ -4,6 +4,7 @@ import { type Caller, callerName } from '../policy/caller.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { Authorizer, Policy } from '../policy/policy.ts'
 import type { ModuleTraits } from '../policy/traits.ts'
+import type { Reason } from '../refusal/reasons.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { ConnectionSlot } from '../transport/connection-slots.ts'
 import type { Upstream } from '../wire/exchange.ts'
@@ -122,6 +123,8 @@ export class RequestContext implements Holder {
   userId: string | undefined
   /** Its entry of the audit trail must be written before it goes on; null: it has none, or need not wait for it. */
   announcement: Announcement<RequestContext> | null = null
+  /** Why the sidecar that answered has refused it; '': it has not. */
+  refusedBeyond: Reason | '' = ''
   /** '' where the request was refused before it had one. */
   traceId = ''
   /** Of a browser: its refusals must be readable to the page (CORS). */
@@ -203,6 +206,7 @@ export class RequestContext implements Holder {
     this.audit = ''
     this.userId = undefined
     this.announcement = null
+    this.refusedBeyond = ''
     this.traceId = ''
     this.origin = undefined
     this.okapiUrl = undefined

@@ -12,7 +12,7 @@ import { NAME } from './names.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { ambiguous } from './path.ts'
 import { isPreflight } from './preflight.ts'
-import { refusalResponse, refusedByCallee, unhealthy } from './refused.ts'
+import { refusalResponse, refusedBeyond, refusedByCallee, unhealthy } from './refused.ts'
 import { hostOf, type RequestContext } from './request-context.ts'
 import type { Shares } from './shares.ts'
 import { findTenant, guardTenant } from './tenant.ts'
@@ -174,6 +174,7 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
     const { listener, decision, traits } = context
     options.turns?.came()
     options.concurrency?.answered(x, head.status)
+    if (listener.answerer !== 'module') context.refusedBeyond = refusedBeyond(head)
     const refused = listener.answerer === 'callee' ? refusedByCallee(head) : undefined
     if (refused !== undefined) {
       const because = `the sidecar of ${context.at} refuses: ${refused}`

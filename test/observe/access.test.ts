@@ -25,6 +25,7 @@ const ALLOWED: Line = {
   onBehalfOf: '',
   status: 200,
   reason: '',
+  refusedBeyond: '',
   because: '',
   rule: 'requires users 16.0',
   wouldDeny: '',
@@ -89,9 +90,13 @@ test('a refusal adds its reason and sentence', (t) => {
     reason: 'admin-route',
     because: 'no',
     wouldDeny: 'admin-route',
+    refusedBeyond: 'too-many',
   })
-  const { reason, because, wouldDeny } = JSON.parse(line)
-  t.deepEqual([reason, because, wouldDeny], ['admin-route', 'no', 'admin-route'])
+  const { reason, refusedBeyond, because, wouldDeny } = JSON.parse(line)
+  t.deepEqual(
+    [reason, refusedBeyond, because, wouldDeny],
+    ['admin-route', 'too-many', 'no', 'admin-route'],
+  )
 })
 
 test('whatever the texts and numbers, it is one line of ASCII and of JSON', (t) => {

@@ -61,8 +61,10 @@ test.serial('a call that the module’s sidecar allows is refused by Okapi’s',
   t.is(own.rule, 'grant')
   t.is(own.status, 403)
   t.is(own.reason, undefined)
+  t.is(own['refusedBeyond'], 'interface-not-required', 'a 403 of the module would look the same')
   const theirs = await installation.sidecar(ID.okapi).exchange('1/both-ends')
   t.is(theirs.reason, 'interface-not-required')
+  t.is(theirs['refusedBeyond'], undefined)
 })
 
 test.serial('a path that one end excepts the other refuses', async (t) => {
