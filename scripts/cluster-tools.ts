@@ -90,6 +90,7 @@ function withoutNewer(folder: string, lines: readonly string[]): void {
 function build(name: ProgramName): void {
   const {
     module = '',
+    older,
     within = 'okapi-sidecar-test',
     likeKubernetes,
     notNewer,
@@ -97,6 +98,7 @@ function build(name: ProgramName): void {
     says = {},
   } = { ...PROGRAMS[name] } as {
     readonly module?: string
+    readonly older?: string
     readonly within?: string
     readonly likeKubernetes?: string
     readonly notNewer?: boolean
@@ -112,6 +114,9 @@ function build(name: ProgramName): void {
     `module ${within}/${name}`,
     `go ${GO}`,
     ...(module === '' ? [] : [`require ${module.replace('@', ' ')}`]),
+    ...(older === undefined
+      ? []
+      : [`replace ${older.split('@')[0]} => ${older.replace('@', ' ')}`]),
     ...(likeKubernetes === undefined ? [] : modulesOfKubernetes(likeKubernetes)),
   ]
   writeFileSync(join(folder, 'go.mod'), `${lines.join('\n')}\n`)

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { everyInstallation } from '../helm/matrix.ts'
 import { MATRIX, renderMany } from '../helm/render.ts'
-import { namespace } from './modules.ts'
 import { KUBERNETES } from './programs.ts'
 import { measured, real, theInstallation } from './set-up.ts'
 
@@ -11,7 +10,7 @@ const AT_ONCE = 16
 
 test('the API server accepts every object of every installation', real, async () => {
   const { cluster } = theInstallation()
-  await cluster.apply(namespace(DRY, 'privileged'))
+  await cluster.addNamespace(DRY, 'privileged')
   await cluster.defineResources()
   const installations = { ...everyInstallation(), ...MATRIX }
   const rendered = await renderMany(installations, KUBERNETES)

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { issuePair, pairOf } from './authority.ts'
 import type { Installation } from './installation.ts'
-import { namespace } from './modules.ts'
 import { BRIDGE_ADDRESS, inUrl } from './network.ts'
 import { programPath } from './programs.ts'
+import { until } from './until.ts'
 
 /** Of cert-manager itself, and where the keys of issuers of the whole cluster are. */
 const OWN = 'cert-manager'
@@ -18,7 +18,7 @@ export const ACCOUNT = `system:serviceaccount:${OWN}:${OWN}`
 export async function startIssuing(installation: Installation): Promise<void> {
   const { cluster } = installation
   await cluster.defineResources()
-  await cluster.apply(namespace(OWN, 'restricted'))
+  await cluster.addNamespace(OWN, 'restricted')
   await installation.putAuthority(OWN, installation.authority)
   const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete']
   const apiVersion = 'rbac.authorization.k8s.io/v1'
@@ -51,6 +51,14 @@ export async function startIssuing(installation: Installation): Promise<void> {
   const { crt, key } = pairOf('webhook')
   cluster.startBeside('webhook', crt, key, `${WEBHOOK_PORT}`)
   await cluster.apply(...webhooks())
+  // Until it listens nothing of cert-manager is accepted, and until the API server asks it everything.
+  await until('the webhook is asked', async () => {
+    const issuerRef = { name: ISSUER, kind: 'ClusterIssuer' }
+    const spec = { secretName: 'nameless', issuerRef }
+    const metadata = { name: 'nameless', namespace: OWN }
+    const nameless = { apiVersion: 'cert-manager.io/v1', kind: 'Certificate', metadata, spec }
+    return /webhook.*denied the request/s.test((await cluster.dryRun(JSON.stringify(nameless))).err)
+  })
   const groups = '/O=system:serviceaccounts/O=system:serviceaccounts:cert-manager'
   const access = await cluster.kubeconfigOf('cert-manager', `${groups}/CN=${ACCOUNT}`)
   cluster.start(OWN, programPath('certmanager'), access, 'certificaterequests-approver')

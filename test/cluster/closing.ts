@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { addressesOf, type Pod } from './cluster.ts'
 import { NFT_IMAGE } from './images.ts'
-import { moduleArgs, NAMESPACE, namespace, OKAPI, productOf, valuesOf } from './modules.ts'
-import { linkLocalOf, reach } from './outsiders.ts'
+import { moduleArgs, NAMESPACE, OKAPI, productOf, valuesOf } from './modules.ts'
+import { linkLocalOf, opens, reach } from './outsiders.ts'
 import { real, theInstallation } from './set-up.ts'
-import { until } from './until.ts'
+import { PATIENCE, until } from './until.ts'
 
 const TAGS = 'mod-tags-3.1.0'
 const GUARDED = 'guarded'
@@ -14,7 +14,7 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
   const installation = theInstallation()
   const { cluster } = installation
   // NET_ADMIN, which the init container needs, is more than `restricted` and `baseline` give.
-  await cluster.apply(namespace(GUARDED, 'privileged'))
+  await cluster.addNamespace(GUARDED, 'privileged')
   await installation.putSecret(TAGS, TAGS, GUARDED)
   const [okapi] = await installation.pods(OKAPI)
   const [users] = await installation.pods('mod-users-19.7.0')
@@ -32,7 +32,7 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
   }
   await installation.installAt(GUARDED, TAGS, values)
   const deployment = 'deploy/mod-tags-3-1-0'
-  await cluster.must('-n', GUARDED, 'rollout', 'status', deployment, '--timeout=120s')
+  await cluster.must('-n', GUARDED, 'rollout', 'status', deployment, PATIENCE)
   const [pod] = (
     await cluster.get<{ items: Pod[] }>(
       '-n',
@@ -45,32 +45,25 @@ test('rules of the pod: its module is not reached, and does not get out', real, 
   const free = await installation.pods(TAGS)
   const other = free[0]!.metadata.name
   const { name } = pod!.metadata
-  const out = (container: string, to: string, port: number) => {
-    return reach(installation, GUARDED, name, container, to, port)
-  }
+  const inside = (container: string) => [installation, GUARDED, name, container] as const
   const near = await linkLocalOf(installation, GUARDED, name, 'okapi-sidecar')
   for (const address of [...addressesOf(pod!), ...(near === undefined ? [] : [near])]) {
-    const from = (port: number) => {
-      return reach(installation, NAMESPACE, okapi!.metadata.name, 'okapi', address, port)
-    }
-    await until('the sidecar is reached', async () => (await from(8443)) === 'open')
-    assert.equal(await from(9901), 'open')
-    for (const port of [8081, 9130]) assert.equal(await from(port), 'silent', `${address} ${port}`)
+    const from = [installation, NAMESPACE, okapi!.metadata.name, 'okapi', address] as const
+    for (const port of [8443, 9901]) await opens(...from, port)
+    for (const port of [8081, 9130]) assert.equal(await reach(...from, port), 'silent', address)
   }
   for (const address of addressesOf(okapi!)) {
-    assert.equal(await out('okapi-sidecar', address, 8443), 'open')
-    assert.equal(await out('mod-tags', address, 8443), 'ECONNREFUSED')
+    await opens(...inside('okapi-sidecar'), address, 8443)
+    assert.equal(await reach(...inside('mod-tags'), address, 8443), 'ECONNREFUSED')
     // The same from a pod without rules: there is something to reach.
     for (const port of [8443, 9901]) {
-      assert.equal(
-        await reach(installation, NAMESPACE, other, productOf(TAGS), address, port),
-        'open',
-      )
+      await opens(installation, NAMESPACE, other, productOf(TAGS), address, port)
     }
   }
   for (const address of addressesOf(users!)) {
-    assert.equal(await out('mod-tags', address, 9901), 'open', 'it is listed')
-    assert.equal(await out('mod-tags', address, 8443), 'ECONNREFUSED')
+    // It is listed.
+    await opens(...inside('mod-tags'), address, 9901)
+    assert.equal(await reach(...inside('mod-tags'), address, 8443), 'ECONNREFUSED')
   }
 })
 
@@ -80,7 +73,7 @@ test('a namespace that enforces `baseline` refuses a pod that sets rules', real,
     ...valuesOf(TAGS),
     nftables: { enabled: true, image: NFT_IMAGE },
   }
-  await installation.cluster.apply(namespace('baseline', 'baseline'))
+  await installation.cluster.addNamespace('baseline', 'baseline')
   await installation.putSecret(TAGS, TAGS, 'baseline')
   await installation.installAt('baseline', TAGS, values)
   await until('its pod is refused', async () => {

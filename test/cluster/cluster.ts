@@ -4,6 +4,7 @@ import { parse } from 'yaml'
 import { PLACE, type Said } from '../pod/podman.ts'
 import { foundAuthority, issuePair, pairOf, writeKubeconfig } from './authority.ts'
 import { Enclosure } from './enclosure.ts'
+import { namespace, type Standard } from './modules.ts'
 import { BRIDGE_ADDRESS, FAMILIES, inUrl } from './network.ts'
 import { DOMAIN, Node } from './node.ts'
 import { definitionPaths, isSince, type ProgramName, programPath } from './programs.ts'
@@ -69,7 +70,7 @@ export class Cluster {
 
   async close(): Promise<void> {
     await this.#enclosure.close()
-    for (const node of this.nodes) node.removeCgroups()
+    for (const node of this.nodes) await node.removeCgroups()
   }
 
   /** kubectl, as the administrator of the cluster. */
@@ -79,8 +80,19 @@ export class Cluster {
 
   /** Any client of the API server, as its administrator. */
   client(file: string, args: readonly string[], input?: string): Promise<Said> {
-    const env = { KUBECONFIG: this.#admin }
-    return this.#enclosure.run(file, args, { env, ...(input === undefined ? {} : { input }) })
+    const more = input === undefined ? {} : { input }
+    return this.#enclosure.run(file, args, { env: this.#environment, ...more })
+  }
+
+  /** The log of a container to its end; resolves when it is read, so that what ends it can be done. */
+  follow(namespace: string, pod: string, container: string) {
+    const args = ['-n', namespace, 'logs', '--follow', pod, '-c', container]
+    return this.#enclosure.follow(join(BIN, 'kubectl'), args, this.#environment)
+  }
+
+  /** Clients remember which kinds there are, by the address of the API server: not of another run. */
+  get #environment() {
+    return { KUBECONFIG: this.#admin, KUBECACHEDIR: join(PLACE, 'kube-cache') }
   }
 
   /** kubectl that has to end well; resolves to what it wrote. */
@@ -95,6 +107,14 @@ export class Cluster {
     const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
     const { code, out, err } = await this.client(join(BIN, 'kubectl'), ['apply', '-f', '-'], input)
     if (code !== 0) throw new Error(`kubectl apply: ${out}${err}`)
+  }
+
+  /** An empty namespace that takes pods: what makes the default account of each comes after it. */
+  async addNamespace(name: string, standard: Standard): Promise<void> {
+    await this.apply(namespace(name, standard))
+    await until(`${name} has its account`, async () => {
+      return (await this.kubectl('-n', name, 'get', 'serviceaccount', 'default')).code === 0
+    })
   }
 
   /** What the API server says of objects, without making them: YAML or JSON. */
@@ -245,9 +265,22 @@ export interface Pod {
   readonly status: {
     readonly podIP: string
     readonly podIPs: readonly { readonly ip: string }[]
+    readonly conditions: readonly Condition[]
     readonly containerStatuses: readonly ContainerStatus[]
     readonly initContainerStatuses: readonly ContainerStatus[]
   }
+}
+
+/** What is so of a pod, or is not, and since when. */
+export interface Condition {
+  readonly type: string
+  readonly status: string
+  readonly lastTransitionTime: string
+}
+
+/** Whether a pod is ready, and since when. */
+export function readinessOf({ status }: Pod): Condition | undefined {
+  return status.conditions.find(({ type }) => type === 'Ready')
 }
 
 /** One of each family. */

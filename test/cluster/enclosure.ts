@@ -55,6 +55,25 @@ export class Enclosure {
     return run('nsenter', [...this.#flags, file, ...args], more)
   }
 
+  /** Starts a program that goes on for a while; resolves when it has said something, to all that it will have said. */
+  async follow(
+    file: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<{ readonly all: Promise<string> }> {
+    const child = spawn('nsenter', [...this.#flags, file, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    const all = once(child, 'close').then(() => said)
+    await Promise.race([once(child.stdout, 'data'), all])
+    return { all }
+  }
+
   /** Runs it and wants it to end well. */
   must(file: string, ...args: string[]): Promise<string> {
     return must('nsenter', ...this.#flags, file, ...args)

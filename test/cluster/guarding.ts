@@ -118,9 +118,8 @@ test('`helm test` fails when a module can be reached past its sidecar', real, as
 
 test('128 MiB are enough for a sidecar under load', real, async () => {
   const installation = theInstallation()
-  const { calls, wrong } = await installation.calls(OKAPI, NOTE, 15_000, 24, 0)
+  const { calls, wrong } = await installation.calls(OKAPI, NOTE, 15_000, 24, 0, 100)
   assert.deepEqual(wrong, [])
-  assert.ok(calls > 100)
   for (const id of [OKAPI, 'mod-users-19.7.0', 'mod-notes-8.1.0']) {
     const [pod] = await installation.pods(id)
     const { initContainerStatuses, containerStatuses } = pod!.status

@@ -3,19 +3,18 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CHART, type Values } from '../helm/render.ts'
 import { PLACE, run, type Said } from '../pod/podman.ts'
-import type { Cluster, Pod } from './cluster.ts'
+import { type Cluster, type Pod, readinessOf } from './cluster.ts'
 import {
   deploymentOf,
   MODULES,
   NAMESPACE,
-  namespace,
   OKAPI,
   productOf,
   TENANT,
   TRUST_DOMAIN,
   valuesOf,
 } from './modules.ts'
-import { until } from './until.ts'
+import { PATIENCE, until } from './until.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const MAIN = join(ROOT, 'src/main.ts')
@@ -23,6 +22,8 @@ const CA = join(PLACE, 'ca')
 const PACKED = join(PLACE, 'installed.json')
 /** Longer than anything that is done while calls run. */
 const LONG_MS = 900_000
+/** More than wait for the next pod, one of each caller. */
+const LEAST = 6
 
 /** What became of calls. */
 export interface Calls {
@@ -57,7 +58,7 @@ export class Installation {
     const installation = new Installation(cluster)
     await operator('certs', 'init', '--dir', CA, '--trust-domain', TRUST_DOMAIN)
     await operator('policy', 'pack', join(ROOT, 'src/demo/descriptors'), '-o', PACKED)
-    await cluster.apply(namespace(NAMESPACE, 'restricted'))
+    await cluster.addNamespace(NAMESPACE, 'restricted')
     return installation
   }
 
@@ -188,7 +189,17 @@ export class Installation {
 
   /** Waits until every pod of a Deployment is ready and none of an older kind is left. */
   async ready(id: string): Promise<void> {
-    await this.kubectl('rollout', 'status', `deploy/${deploymentOf(id)}`, '--timeout=180s')
+    const deployment = `deploy/${deploymentOf(id)}`
+    await this.kubectl('rollout', 'status', deployment, PATIENCE)
+    // What a Deployment says of itself may be older than the end of a pod.
+    await until(`the pods of ${id} are ready`, async () => {
+      const { spec } = await this.cluster.get<{ spec: { replicas: number } }>(
+        ...['-n', NAMESPACE, deployment],
+      )
+      const pods = await this.pods(id)
+      const ready = pods.filter((pod) => readinessOf(pod)?.status === 'True')
+      return ready.length === spec.replicas && pods.length === spec.replicas
+    })
   }
 
   /** Pods of a module that run, oldest first. */
@@ -200,10 +211,26 @@ export class Installation {
     return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
   }
 
-  /** Calls from the container of a module, or of Okapi, for so long. */
-  async calls(from: string, path: string, ms: number, callers = 3, pauseMs = 30): Promise<Calls> {
+  /** Calls from the container of a module, or of Okapi, for so long and until there were so many. */
+  async calls(
+    from: string,
+    path: string,
+    ms: number,
+    callers = 3,
+    pauseMs = 30,
+    least = 1,
+  ): Promise<Calls> {
     const [pod] = await this.pods(from)
-    return this.#call(pod!, from, { path, ms, callers, pauseMs })
+    return this.#call(pod!, from, { path, ms, callers, pauseMs, least })
+  }
+
+  /** One call from there that is to cross; the first ones after a change may not. */
+  async crosses(from: string, path: string): Promise<void> {
+    await until(`calls of ${path} cross`, async () => {
+      const { wrong } = await this.calls(from, path, 1, 1)
+      if (wrong.length > 0) throw new Error(wrong[0])
+      return true
+    })
   }
 
   /** The same while something is done; the first call is over when that begins. */
@@ -216,7 +243,8 @@ export class Installation {
   ): Promise<Calls> {
     const [pod] = await this.pods(from)
     const stop = `/tmp/stop-${randomUUID()}`
-    const calls = this.#call(pod!, from, { path, ms: LONG_MS, callers, pauseMs, stop })
+    const settings = { path, ms: LONG_MS, callers, pauseMs, least: LEAST, stop }
+    const calls = this.#call(pod!, from, settings)
     // Should the work fail, that is what is told.
     calls.catch(() => undefined)
     const fs = (what: string) => {

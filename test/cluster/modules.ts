@@ -16,9 +16,11 @@ export const MODULES: Readonly<Record<string, string>> = {
   'mod-tags-3.1.0': '',
 }
 
+const NOTES = 'mod-notes-8.1.0'
+
 /** A path that crosses two modules: Okapi, mod-notes, Okapi, mod-users and back. */
 export const NOTE = '/notes/5d0a1c4e-93c5-4a0f-8a30-2c7f6b9e1d01'
-export const USER = MODULES['mod-notes-8.1.0']!
+export const USER = MODULES[NOTES]!
 
 /** `mod-users` of `mod-users-19.7.0`: release, Service and container are called so. */
 export function productOf(id: string): string {
@@ -30,11 +32,11 @@ export function deploymentOf(id: string): string {
   return id.replaceAll('.', '-')
 }
 
-/** An empty namespace, with the Pod Security Standard that it enforces. */
-export function namespace(
-  name: string,
-  standard: 'restricted' | 'baseline' | 'privileged',
-): object {
+/** A Pod Security Standard. */
+export type Standard = 'restricted' | 'baseline' | 'privileged'
+
+/** A namespace, with the standard that it enforces. */
+export function namespace(name: string, standard: Standard): object {
   const label = 'pod-security.kubernetes.io'
   const labels = { [`${label}/enforce`]: standard, [`${label}/warn`]: standard }
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }
@@ -53,7 +55,7 @@ export function valuesOf(id: string): Record<string, unknown> {
   const image = MODULE_IMAGE
   if (id !== OKAPI) return { ...common, workload: { image, args: moduleArgs(id) } }
   const urls = Object.keys(MODULES).map((one, i) => [one, `http://127.0.0.1:${20_000 + i}/${one}`])
-  const settings = { tenant: TENANT, modules: Object.fromEntries(urls) }
+  const settings = { tenant: TENANT, modules: Object.fromEntries(urls), readyAfter: NOTES }
   return { ...common, workload: { image, args: ['/test/okapi.ts', JSON.stringify(settings)] } }
 }
 

@@ -7,6 +7,7 @@ import { CONTAINERD, containerdConfig } from './containerd.ts'
 import type { Enclosure } from './enclosure.ts'
 import { BRIDGE_ADDRESS, FAMILIES, podNetwork } from './network.ts'
 import { isSince } from './programs.ts'
+import { until } from './until.ts'
 
 export const DOMAIN = 'cluster.local'
 
@@ -51,7 +52,9 @@ export class Node {
     writeFileSync(config, containerdConfig(this.name, this.#home, this.#socket, cni))
     this.#start('containerd', CONTAINERD, '-c', config)
     const ctr = ['ctr', '-a', this.#socket, '-n', 'k8s.io'] as const
-    while ((await this.#enclosure.run(ctr[0], [...ctr.slice(1), 'version'])).code !== 0);
+    await until(`containerd of ${this.name} answers`, async () => {
+      return (await this.#enclosure.run(ctr[0], [...ctr.slice(1), 'version'])).code === 0
+    })
     await this.#enclosure.must(...ctr, 'images', 'import', images)
   }
 
@@ -130,8 +133,14 @@ export class Node {
   }
 
   /** What is left of it in the machine when the enclosure is closed. */
-  removeCgroups(): void {
-    for (const parent of hierarchies()) removeCgroup(join(parent, this.#cgroup))
+  async removeCgroups(): Promise<void> {
+    for (const parent of hierarchies()) {
+      // Busy as long as the kernel has not done with the last process.
+      await until(`${parent} is left`, async () => {
+        removeCgroup(join(parent, this.#cgroup))
+        return true
+      })
+    }
   }
 
   /** A file of a container's memory: what it uses, its most, its limit. */
@@ -189,7 +198,12 @@ function removeCgroupsOfTheDead(): void {
   for (const parent of hierarchies()) {
     for (const name of readdirSync(parent).filter((one) => one.startsWith(CGROUP))) {
       const [pid] = name.slice(CGROUP.length).split('-')
-      if (!existsSync(`/proc/${pid}`)) removeCgroup(join(parent, name))
+      if (existsSync(`/proc/${pid}`)) continue
+      try {
+        removeCgroup(join(parent, name))
+      } catch {
+        // Its processes are about to end, or another run removes it: the next one will.
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import { MODULE_IMAGE } from './images.ts'
 import type { Installation } from './installation.ts'
+import { until } from './until.ts'
 
 /** A pod of no module, which does nothing until it is told. */
 export function outsider(name: string, namespace: string, labels: object = {}): object {
@@ -35,13 +36,23 @@ export function reach(
     import { connect } from 'node:net'
     const socket = connect(${port}, '${to}')
     const say = (what) => { console.log(what); process.exit() }
-    socket.setTimeout(3000, () => say('silent'))
+    // A process that was not let run for so long has still to be told of what came meanwhile.
+    socket.setTimeout(3000, () => setImmediate(say, 'silent'))
     socket.on('connect', () => say('open'))
     socket.on('error', ({ code }) => say(code))`
   return installation.cluster.must(
     ...['-n', namespace, 'exec', pod, '-c', container, '--'],
     ...['node', '--input-type=module', '-e', script],
   )
+}
+
+/** Waits until such a connection is made: on a busy machine one may be too late. */
+export async function opens(...tried: Parameters<typeof reach>): Promise<void> {
+  await until(`${tried.slice(1).join(' ')} is open`, async () => {
+    const found = await reach(...tried)
+    if (found !== 'open') throw new Error(found)
+    return true
+  })
 }
 
 /** The address by which a neighbour on the same bridge reaches a pod, if it has one: IPv6's link-local one. */

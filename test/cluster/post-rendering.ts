@@ -5,14 +5,14 @@ import { test } from 'node:test'
 import { CHART } from '../helm/render.ts'
 import { HELM_4 } from '../helm/tools.ts'
 import { PLACE } from '../pod/podman.ts'
-import type { Pod } from './cluster.ts'
+import { type Pod, readinessOf } from './cluster.ts'
 import { MODULE_IMAGE } from './images.ts'
 import type { Installation } from './installation.ts'
 import { moduleArgs, NAMESPACE, OKAPI, productOf, valuesOf } from './modules.ts'
 import { outsider, reach } from './outsiders.ts'
 import { KUBERNETES } from './programs.ts'
 import { realWith, realWithBothHelms, theInstallation } from './set-up.ts'
-import { until } from './until.ts'
+import { PATIENCE, until } from './until.ts'
 
 const TAGS = 'mod-tags-3.1.0'
 const NAME = productOf(TAGS)
@@ -103,19 +103,11 @@ async function helmWith({ cluster }: Installation, helm: 3 | 4) {
 /** The pod of the chart, and when it was ready for the last time; milliseconds. */
 async function readyPod({ cluster }: Installation) {
   const labels = ['-l', `app.kubernetes.io/name=${NAME}`, '--field-selector=status.phase=Running']
-  const { items } = await cluster.get<{ items: (Pod & Conditions)[] }>(
-    ...['-n', NAMESPACE, 'pods', ...labels],
-  )
-  const [{ metadata, status }] = items as [Pod & Conditions]
-  const ready = status.conditions.find(({ type }) => type === 'Ready')
-  const at = Date.parse(ready?.lastTransitionTime ?? '')
-  return { name: metadata.name, address: status.podIP, readyAt: at }
-}
-
-interface Conditions {
-  readonly status: {
-    readonly conditions: readonly { readonly type: string; readonly lastTransitionTime: string }[]
-  }
+  const { items } = await cluster.get<{ items: Pod[] }>('-n', NAMESPACE, 'pods', ...labels)
+  // What was there before may not have ended yet.
+  const pod = items.find(({ metadata }) => metadata.deletionTimestamp === undefined)!
+  const at = Date.parse(readinessOf(pod)?.lastTransitionTime ?? '')
+  return { name: pod.metadata.name, address: pod.status.podIP, readyAt: at }
 }
 
 const withPolicies = realWith(['netpol'], 'iptables', 'ip6tables', 'ipset', 'kubectl')
@@ -152,19 +144,16 @@ test(
       assert.equal(code, 0, out + err)
     }
     await installation.ready(OKAPI)
-    await installation.kubectl('rollout', 'status', `deploy/${NAME}`, '--timeout=180s')
+    await installation.kubectl('rollout', 'status', `deploy/${NAME}`, PATIENCE)
     const { name, address: podAddress, readyAt } = await readyPod(installation)
     const log = await installation.kubectl('logs', name, '-c', NAME)
     const { at } = JSON.parse(log.split('\n').find((line) => line.includes('listening')) ?? '{}')
     // Its own chart has no probe. Kubernetes says whole seconds.
     assert.ok(readyAt >= Math.floor(at / 1000) * 1000, `ready at ${readyAt}, listening at ${at}`)
-    await until('Okapi has enabled it', async () => {
-      return (await installation.calls(OKAPI, '/tags', 200)).wrong.length === 0
-    })
-    const { calls, wrong } = await installation.calls(OKAPI, '/tags', 2000)
+    await installation.crosses(OKAPI, '/tags')
+    const { wrong } = await installation.calls(OKAPI, '/tags', 2000)
     assert.deepEqual(wrong, [])
-    assert.ok(calls > 2)
-    await installation.kubectl('wait', '--for=condition=Ready', 'pod/caller', '--timeout=180s')
+    await installation.kubectl('wait', '--for=condition=Ready', 'pod/caller', PATIENCE)
     for (const [port, wanted] of [
       [8443, true],
       [8081, false],
@@ -186,6 +175,6 @@ test('helm 4 makes the same of it by the plugin', withBoth, async () => {
   const { code, out, err } = await rendered('upgrade', NAME, folioChart())
   assert.equal(code, 0, out + err)
   assert.match(out, /REVISION: 2/)
-  await installation.kubectl('rollout', 'status', `deploy/${NAME}`, '--timeout=180s')
+  await installation.kubectl('rollout', 'status', `deploy/${NAME}`, PATIENCE)
   assert.equal((await readyPod(installation)).name, name, 'nothing of the pod has changed')
 })

@@ -26,6 +26,8 @@ interface Program {
   readonly likeKubernetes?: string
   /** It takes Kubernetes' versions where its module wants newer ones. */
   readonly notNewer?: boolean
+  /** `PATH@VERSION` of what it wants older than Kubernetes has it. */
+  readonly older?: string
   /** It runs where there is no C library. */
   readonly alone?: boolean
   /** The path of a module that only lets its own parts use some of its packages: it becomes a part of that. */
@@ -83,7 +85,13 @@ export const PROGRAMS = {
     likeKubernetes: NEWEST,
     optional: true,
   },
-  csi: { module: `k8s.io/kubelet@${stagingOf(NEWEST)}`, likeKubernetes: NEWEST, optional: true },
+  csi: {
+    module: 'github.com/spiffe/spiffe-csi@v0.2.3',
+    likeKubernetes: NEWEST,
+    older: 'github.com/container-storage-interface/spec@v1.7.0',
+    optional: true,
+    says: { 'github.com/spiffe/spiffe-csi/internal/version.gitTag': '0.2.3' },
+  },
   containerd: {
     module: `${CONTAINERD}@v${CONTAINERD_VERSION}`,
     likeKubernetes: NEWEST,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { PLACE } from '../pod/podman.ts'
 import type { Cluster } from './cluster.ts'
 import { agentConfiguration, serverConfiguration, spireObjects } from './spire-objects.ts'
-import { until } from './until.ts'
+import { PATIENCE, until } from './until.ts'
 
 /** Server and agent of SPIRE, as pods of a namespace of their own. */
 export const SPIRE = 'spire'
@@ -135,6 +135,6 @@ export class Spire {
   }
 
   async #rolledOut(workload: string): Promise<void> {
-    await this.#cluster.must('-n', SPIRE, 'rollout', 'status', workload, '--timeout=180s')
+    await this.#cluster.must('-n', SPIRE, 'rollout', 'status', workload, PATIENCE)
   }
 }

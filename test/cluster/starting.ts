@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deploymentOf, MODULES, moduleArgs, NOTE, OKAPI, productOf, valuesOf } from './modules.ts'
+import type { Pod } from './cluster.ts'
+import { MODULES, moduleArgs, NAMESPACE, NOTE, OKAPI, productOf, valuesOf } from './modules.ts'
 import { CONTAINERD_2, KUBERNETES } from './programs.ts'
 import { measured, real, theInstallation } from './set-up.ts'
 import { until } from './until.ts'
@@ -29,12 +30,7 @@ test('the node has the Kubernetes and the containerd that are asked for', real, 
 
 test('a call crosses: Okapi, mod-notes, Okapi, mod-users, and back', real, async () => {
   const installation = theInstallation()
-  // The stand-in enables its modules as they come up.
-  await until('Okapi has enabled all modules', async () => {
-    const { wrong, calls } = await installation.calls(OKAPI, NOTE, 1, 1)
-    if (wrong.length > 0) throw new Error(wrong[0])
-    return calls > 0
-  })
+  await installation.crosses(OKAPI, NOTE)
   const { calls, wrong, pods } = await installation.calls(OKAPI, NOTE, 3000)
   assert.deepEqual(wrong, [])
   const [notes] = await installation.pods('mod-notes-8.1.0')
@@ -74,19 +70,41 @@ test('no container was restarted on its way up', real, async () => {
   }
 })
 
+/** Keeps an object when it is deleted, until it is taken off. */
+const SEEN = 'okapi-sidecar-test/seen'
+
 test('a sidecar ends after its module, and both with 0', real, async () => {
   const installation = theInstallation()
+  // On a busy machine the leave takes longer than the 5 seconds after which the module is told to end.
+  const workload = { ...(valuesOf(TAGS)['workload'] as object), preStopSeconds: 15 }
+  await installation.install(TAGS, { workload })
+  await installation.ready(TAGS)
   const [pod] = await installation.pods(TAGS)
   const { name } = pod!.metadata
-  const logs = ['okapi-sidecar', productOf(TAGS)].map((container) => {
-    return installation.kubectl('logs', '--follow', name, '-c', container)
-  })
-  await installation.kubectl('delete', 'pod', name, '--wait=true')
-  const [sidecar = '', module = ''] = await Promise.all(logs)
+  const change = (op: object) => {
+    return installation.kubectl('patch', 'pod', name, '--type=json', '-p', JSON.stringify([op]))
+  }
+  const path = '/metadata/finalizers'
+  await change({ op: 'add', path, value: [SEEN] })
+  const [sidecarLog, moduleLog] = [
+    await installation.cluster.follow(NAMESPACE, name, 'okapi-sidecar'),
+    await installation.cluster.follow(NAMESPACE, name, productOf(TAGS)),
+  ]
+  await installation.kubectl('delete', 'pod', name, '--wait=false')
+  const [sidecar, module] = [await sidecarLog.all, await moduleLog.all]
   const [leaving, stopped] = [timeOf(sidecar, 'leaving'), timeOf(sidecar, 'stopped')]
   const [told, ended] = [timeOf(module, 'SIGTERM'), timeOf(module, 'ended')]
   assert.ok(leaving < told && told <= ended && ended < stopped, sidecar + module)
   measured(`leave, module ${told - leaving} ms later, sidecar ended ${stopped - ended} ms after it`)
+  let codes: (number | undefined)[] = []
+  await until('Kubernetes knows how they ended', async () => {
+    const { status } = await installation.cluster.get<Pod>('-n', NAMESPACE, 'pod', name)
+    const all = [...status.containerStatuses, ...status.initContainerStatuses]
+    codes = all.map(({ state }) => state.terminated?.exitCode)
+    return !codes.includes(undefined)
+  })
+  await change({ op: 'remove', path })
+  assert.deepEqual(codes, [0, 0])
   await installation.ready(TAGS)
 })
 
@@ -108,13 +126,6 @@ test(
     }
     const log = await installation.kubectl('logs', pod!.metadata.name, '-c', productOf(TAGS))
     assert.ok(timeOf(log, 'listening') - timeOf(log, 'starting') >= SLOW_SECONDS * 1000)
-    // What is there now took the place of the pod before it. On a busy machine a probe may come late.
-    await until('one is ready', async () => {
-      const { status } = await installation.cluster.get<{ status: { readyReplicas: number } }>(
-        ...['-n', 'folio', 'deployment', deploymentOf(TAGS)],
-      )
-      return status.readyReplicas === 1
-    })
     await installation.install(TAGS)
     await installation.ready(TAGS)
   },

@@ -1,7 +1,12 @@
 // Okapi's stand-in of the demo, in a pod: it has no parent, ends by SIGTERM, and as it keeps nothing it is told at
 // every start which modules there are.
 import { subscribe } from 'node:diagnostics_channel'
-import type { Server, ServerResponse } from 'node:http'
+import http, {
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -9,11 +14,13 @@ interface OkapiSettings {
   readonly tenant: string
   /** Where each module is to be found: discovery's URL, by its id; those of which others require something first. */
   readonly modules: Readonly<Record<string, string>>
+  /** It is ready when this one is enabled, and those before it. */
+  readonly readyAfter: string
 }
 
 const PORT = 9130
 const STAND_IN = '/app/src/demo/okapi-stand-in.js'
-const { tenant, modules }: OkapiSettings = JSON.parse(process.argv[2] ?? '')
+const { tenant, modules, readyAfter }: OkapiSettings = JSON.parse(process.argv[2] ?? '')
 
 let server: Server | undefined
 const open = new Set<ServerResponse>()
@@ -33,6 +40,16 @@ process.on('SIGTERM', async () => {
   }
   process.exit(0)
 })
+
+// A pod that is ready is called. Okapi finds its modules in its database, but this one would answer 404 until it knows them.
+let isReady = false
+const { createServer } = http
+http.createServer = ((options: ServerOptions, serve: RequestListener) => {
+  return createServer(options, (request, response) => {
+    if (isReady || request.url !== '/_/proxy/health') serve(request, response)
+    else response.writeHead(503).end()
+  })
+}) as typeof createServer
 
 // The end of standard input would be its end, and a container has none.
 Object.defineProperty(process, 'stdin', { value: new PassThrough() })
@@ -56,4 +73,5 @@ for (const [srvcId, url] of Object.entries(modules)) {
 for (const id of Object.keys(modules)) {
   while ((await post(`/_/proxy/tenants/${tenant}/modules`, { id })) !== 201) await sleep(500)
   console.log(JSON.stringify({ at: Date.now(), msg: 'enabled', id }))
+  if (id === readyAfter) isReady = true
 }
