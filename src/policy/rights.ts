@@ -105,9 +105,23 @@ export function entitlementsFor(
   high: boolean,
 ): readonly Entitlement[] {
   const id = route.interface?.id
-  const named = id === undefined ? undefined : rights.entitlements.get(id)
+  const named = id === undefined ? undefined : entitlementsTo(rights, id, route)
   const all = named === undefined ? byPath : byPath.length === 0 ? named : [...named, ...byPath]
   return high ? all.filter(({ grant }) => grant === null || !isWide(grant)) : all
+}
+
+/**
+ * Who provides a `multiple` interface itself provides one of several: the caller names which, and that of
+ * another module is not its own.
+ */
+function entitlementsTo(
+  { entitlements, name }: Rights,
+  id: string,
+  { interface: provided, module }: Route,
+) {
+  const named = entitlements.get(id)
+  if (provided?.type !== 'multiple' || idOf(module) === name) return named
+  return named?.filter(({ rule }) => rule.kind !== 'own')
 }
 
 /** Does the provided version meet the entitlement? */

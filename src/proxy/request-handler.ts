@@ -235,7 +235,7 @@ function tooManyConnections(caller: string, open: number): Refusal {
 /**
  * Is this the last request on its connection to the module? A server that answers without reading the body
  * (Python's http.server does) takes the body for its next request, which no policy has seen. What Okapi
- * hands on comes in chunks: their sizes are no request line.
+ * hands on comes in chunks, whose sizes are no request line, but for entries of type request-response-1.0.
  */
 function isLastForModule({ listener }: RequestContext, head: Head): boolean {
   if (listener.answerer !== 'module' || listener.trueCaller !== 'itself') return false

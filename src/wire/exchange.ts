@@ -160,6 +160,7 @@ export class Exchange<N> {
     this.reframed =
       carry !== 'asItStands' ||
       head.status === 204 ||
+      (head.status === 304 && head.has(ID.transferEncoding)) ||
       interim ||
       (this.version === 10 && head.has(ID.transferEncoding))
     if (!interim && !this.requestDone) this.keepAlive = false

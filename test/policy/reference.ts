@@ -157,9 +157,9 @@ function interfaces(
   const claims = candidates.map(({ module, interface: provided }) => [
     ...claimsIn('requires', own?.requires, provided),
     ...claimsIn('optional', own?.optional, provided),
-    ...claimsIn('own', own?.provides, provided).map((claim) =>
-      module.id === caller ? { ...claim, fits: true } : claim,
-    ),
+    ...claimsIn('own', own?.provides, provided)
+      .filter(() => module.id === caller || provided.interfaceType !== 'multiple')
+      .map((claim) => (module.id === caller ? { ...claim, fits: true } : claim)),
     ...grants
       .filter((grant) => grant.interface === provided.id || opensPath(grant, method, path))
       .map(() => ({ kind: 'grant', fits: true })),

@@ -296,6 +296,15 @@ test('X-Okapi-Module-Id picks the `multiple` routes of that module and nothing e
   t.is(asked('mod-b-1.2.0', '/many', 'public'), 'default')
   t.is(asked('mod-b-1.2.0', '/many', 'mod-rogue-1.0.0'), 'interface-not-required')
   t.is(asked('mod-b-2.0.0', '/many'), 'route-not-declared')
+  // Of its own kind is not its own: each provider has data of its own behind it.
+  const twin = { id: 'mod-twin-1.0.0', provides: [many(handlers('GET /many'))] }
+  const both = policyOf({}, [...SET, twin])
+  const from = (caller: string, moduleId: string) =>
+    word(ask(both, { caller, path: '/many', moduleId }))
+  t.is(from('mod-twin-1.0.0', 'mod-twin-1.0.0'), 'own')
+  t.is(from('mod-twin-1.0.0', 'mod-b-1.2.0'), 'interface-not-required')
+  t.is(from('mod-b-1.2.0', 'mod-twin-1.0.0'), 'interface-not-required')
+  t.is(from('mod-a-1.0.0', 'mod-twin-1.0.0'), 'optional')
   t.is(asked('mod-b', '/many'), 'route-not-declared')
   t.is(asked('', '/many'), 'route-not-declared')
   t.is(asked('mod-b-1.2.0', '/b/1'), 'route-not-declared')

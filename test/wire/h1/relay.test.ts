@@ -112,6 +112,18 @@ for (const [what, request, answer] of [
   })
 }
 
+// Python's http.client would read chunks, and find them in the next answer.
+test('a 304 does not say that it is chunked', async (t) => {
+  const upstream = await startRecorder((socket) =>
+    socket.write('HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n'),
+  )
+  const relay = await startRelay(upstream.port)
+  const answer = await talk(relay.port, ['GET / HTTP/1.1\r\nHost: x\r\n\r\n'])
+  t.is(answer, 'HTTP/1.1 304 Not Modified\r\nA: b\r\n\r\n')
+  await relay.close()
+  await upstream.close()
+})
+
 test('100-continue is the upstream’s to say', async (t) => {
   const upstream = await startRecorder((socket, text, all) => {
     if (text.includes('Expect')) socket.write('HTTP/1.1 100 Continue\r\n\r\n')
