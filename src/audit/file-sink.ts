@@ -78,7 +78,7 @@ export class FileSink implements AuditSink {
 async function opened(path: string): Promise<FileHandle> {
   const there = await stat(path).catch(() => undefined)
   // To open a FIFO waits for its reader.
-  if (there !== undefined && !there.isFile()) throw refused(path, 'it is no file')
+  if (there !== undefined && !there.isFile()) throw refused(path, 'it is not a file')
   try {
     return await open(path, APPEND, MODE)
   } catch (error) {
@@ -101,7 +101,7 @@ async function endOf(handle: FileHandle, path: string): Promise<TrailEnd> {
   const end = endOfTrail(bytes.subarray(0, read), size === length)
   if (end !== undefined) return end
   const hint = `okapi-sidecar audit verify ${path} tells where; move the file away to begin a new chain`
-  throw fault('its end is no audit trail, or was changed', { where: { file: path }, hint })
+  throw fault('its end is not an audit trail, or was changed', { where: { file: path }, hint })
 }
 
 const WRITABLE = 'audit.to names a file in a folder that the sidecar may write'

@@ -83,7 +83,10 @@ export class Verification {
   end(): void {
     this.#judgeUnread(undefined, {})
     for (const [{ first }, where] of this.#cutOff) {
-      this.#fail(`entries before ${first} are missing: none says that a file began with it`, where)
+      this.#fail(
+        `entries before ${first} are missing: no entry says that a file began with it`,
+        where,
+      )
     }
     for (const [seq, heads] of this.#open) for (const head of heads) this.#judgeHead(seq, head)
     const none = this.#chains.size === 0 && this.#isSound
@@ -103,7 +106,7 @@ export class Verification {
     const message =
       seen === undefined
         ? `entry ${seq} is not here: the head ${seq}:${hash} was written down, and the trail ends at ${last}`
-        : `entry ${seq} is another one than the head ${seq}:${hash} says: the trail was written anew`
+        : `entry ${seq} is not the one that the head ${seq}:${hash} says: the trail was rewritten`
     this.#fail(message, {})
   }
 
@@ -130,7 +133,7 @@ export class Verification {
     const { chain, seq, prev, hash, time, fields } = entry
     if (this.#current !== undefined && !this.#options.amongOthers) {
       const last = this.#current.last
-      this.#fail(`another chain begins behind entry ${last}: nothing says what came before`, where)
+      this.#fail(`another chain begins after entry ${last}: nothing says what came before`, where)
     }
     if (seq === 1 && prev !== NO_HASH) {
       this.#fail('entry 1 names an entry before it', where)
@@ -148,7 +151,7 @@ export class Verification {
     const { last } = chain
     chain.entries++
     if (seq <= last) {
-      this.#fail(`entry ${seq} stands behind entry ${last}: it was moved or doubled`, where)
+      this.#fail(`entry ${seq} comes after entry ${last}: it was moved or duplicated`, where)
       return
     }
     if (seq > last + 1) {
@@ -204,8 +207,8 @@ export class Verification {
     const last = this.#current?.last ?? 0
     const cut = next === undefined && unread.length === 1 && beginsEntry(text(bytes), last + 1)
     const message = cut
-      ? `the line of entry ${last + 1} has no end: the process was killed, or writes just now`
-      : 'this is no entry: it was changed, or does not belong here'
+      ? `the line of entry ${last + 1} has no end: the process was killed, or is writing just now`
+      : 'this is not an entry: it was changed, or does not belong here'
     this.#fail(message, where)
   }
 

@@ -1,7 +1,7 @@
 import { runSubcommand, type Subcommands } from './verb.ts'
 
 /** The usage text of `audit`. */
-export const usage = `okapi-sidecar audit: has the audit trail been touched?
+export const usage = `okapi-sidecar audit: has the audit trail been changed?
 
 Usage:
     okapi-sidecar audit verify FILE... [--head SEQ:HASH]... [--heads LOG]...

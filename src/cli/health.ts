@@ -69,7 +69,7 @@ function placeOf(text: string): Place {
   const parsed = parseListen(/:\d+$/.test(authority) ? authority : `${authority}:80`)
   if (match === null || 'wrong' in parsed) {
     const hint = 'http://127.0.0.1:9901/ready, or unix:/run/sidecar/admin.sock'
-    throw fault(`\`${text}\` is no URL of an admin listener`, { hint })
+    throw fault(`\`${text}\` is not the URL of an admin listener`, { hint })
   }
   return at(parsed.value, path === '/' ? READY : path)
 }

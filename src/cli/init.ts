@@ -38,7 +38,7 @@ import { fetchDescriptors } from './policy/fetch.ts'
 import { tell } from './terminal.ts'
 import { needed } from './verb.ts'
 
-export const usage = `okapi-sidecar init: a folder with all that an installation needs
+export const usage = `okapi-sidecar init: a folder with everything that an installation needs
 
 Usage:
     okapi-sidecar init SOURCE --operator NAME... --for PLATFORM --out DIR

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errorCode, fault } from '../fault.ts'
 
-export const usage = `okapi-sidecar leave: send callers elsewhere, before it is stopped
+export const usage = `okapi-sidecar leave: send callers to other addresses before it is stopped
 
 Usage:
     okapi-sidecar leave [-c FILE] [--pid PID]
@@ -46,7 +46,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     options: { config: { type: 'string', short: 'c' }, pid: { type: 'string' } },
   })
   const { config, pid } = values
-  if (pid !== undefined && !/^[1-9]\d{0,9}$/.test(pid)) throw fault(`--pid ${pid} is no process id`)
+  if (pid !== undefined && !/^[1-9]\d{0,9}$/.test(pid))
+    throw fault(`--pid ${pid} is not a process id`)
   const wanted = config === undefined ? undefined : real(resolve(config))
   const found = running().filter(
     (each) =>

@@ -32,7 +32,7 @@ export function dialTargetOf(target: string): DialTarget {
     url.pathname !== '/' ||
     url.search !== ''
   ) {
-    throw fault(`\`${target}\` is no target`, {
+    throw fault(`\`${target}\` is not a target`, {
       hint: 'https://HOST:PORT, or http:// for a bare one',
     })
   }

@@ -12,7 +12,7 @@ export const VERBS: Verbs = {
     load: () => import('./certs.ts'),
   },
   init: {
-    summary: 'a folder with all that an installation needs',
+    summary: 'a folder with everything that an installation needs',
     load: () => import('./init.ts'),
   },
   policy: {
@@ -28,7 +28,7 @@ export const VERBS: Verbs = {
     load: () => import('./kafka.ts'),
   },
   consortia: {
-    summary: 'which tenants belong together, as FOLIO knows it',
+    summary: 'which tenants belong together, according to FOLIO',
     load: () => import('./consortia.ts'),
   },
   probe: {
@@ -36,7 +36,7 @@ export const VERBS: Verbs = {
     load: () => import('./probe.ts'),
   },
   audit: {
-    summary: 'has the audit trail of a sidecar been touched?',
+    summary: 'has the audit trail of a sidecar been changed?',
     load: () => import('./audit.ts'),
   },
   discovery: {
@@ -52,7 +52,7 @@ export const VERBS: Verbs = {
     load: () => import('./status.ts'),
   },
   leave: {
-    summary: 'send callers elsewhere, before a sidecar is stopped',
+    summary: 'send callers to other addresses before a sidecar is stopped',
     load: () => import('./leave.ts'),
   },
   demo: {

@@ -36,7 +36,7 @@ const rolePattern = () =>
     const parts = text.split('{tenant}')
     if (parts.length > 2) return { wrong: 'may have `{tenant}` once' }
     if (parts.join('') === '') return { wrong: 'would be the role of any module' }
-    if (/[{}*]/.test(parts.join(''))) return { wrong: 'knows no placeholder but `{tenant}`' }
+    if (/[{}*]/.test(parts.join(''))) return { wrong: 'may only have the placeholder `{tenant}`' }
     if (Buffer.byteLength(parts.join('')) > 63) return { wrong: 'is longer than 63 bytes' }
     return { value: text }
   })
@@ -61,7 +61,7 @@ export const databaseEntry = () =>
       description: 'PEM file with the authorities of the server; default: the sidecar’s own bundle',
     }),
     clientCertificate: z.enum(['own', 'none']).default('own').meta({
-      description: 'What the server is shown: the certificate of this sidecar, or none',
+      description: 'The client certificate for the server: that of this sidecar, or none',
     }),
     databases: z.array(name()).min(1).meta({ description: 'Databases that the module may use' }),
     roles: z.array(rolePattern()).min(1).optional().meta({
@@ -78,10 +78,12 @@ export const databaseEntry = () =>
       .array(z.enum(['scram-sha-256', 'md5', 'password', 'cert']))
       .min(1)
       .default(['scram-sha-256'])
-      .meta({ description: 'How the server may ask for a proof, in the words of pg_hba.conf' }),
+      .meta({
+        description: 'Authentication methods that the server may use, as named in pg_hba.conf',
+      }),
     superuser: z.enum(['refuse', 'report']).default('refuse').meta({
       description:
-        'What becomes of a session whose role is a superuser by the server’s own word, or may become one',
+        'What happens to a session whose role is a superuser according to the server, or may become one',
     }),
     mode: z.enum(['enforce', 'report']).default('enforce').meta({
       description: 'report: roles and superusers pass and are recorded',

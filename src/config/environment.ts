@@ -92,7 +92,7 @@ function unknown(name: string, known: readonly string[]): Problem {
   // The name of a section: its keys are set one by one.
   const near = known.find((one) => one.startsWith(`${name}_`)) ?? nearest(name, known)
   const hint = near === undefined ? {} : { hint: `did you mean ${near}?` }
-  return { ...warning(name, 'is no setting of the sidecar'), ...hint }
+  return { ...warning(name, 'is not a setting of the sidecar'), ...hint }
 }
 
 function warning(variable: string, message: string): Problem {

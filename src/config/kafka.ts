@@ -110,7 +110,7 @@ export const kafka = () =>
           'PEM file with the authorities of the brokers; default: the sidecar’s own bundle',
       }),
       clientCertificate: z.enum(['own', 'none']).default('own').meta({
-        description: 'What brokers are shown: the certificate of this sidecar, or none',
+        description: 'The client certificate for brokers: that of this sidecar, or none',
       }),
       brokers: portRange().prefault('127.0.0.1:19092-19191').meta({
         description: 'A port for each broker, in the place of its own address: HOST:PORT-PORT',
@@ -118,7 +118,7 @@ export const kafka = () =>
       env: partOfName().prefault('folio').meta({ description: 'What {env} stands for in rules' }),
       tenants: z.array(partOfName()).default([]).meta({
         description:
-          'What {tenant} stands for; without it the list of policy.tenantsOf, else every name that Okapi takes for a tenant',
+          'What {tenant} stands for; without it the list of policy.tenantsOf, else every name that Okapi accepts for a tenant',
       }),
       tenantCollection: partOfName().optional().meta({
         description: 'KAFKA_PRODUCER_TENANT_COLLECTION of the modules: {tenant} stands for it too',
@@ -128,7 +128,7 @@ export const kafka = () =>
         .default([])
         .meta({ description: 'What the module may do: rules, or files with a list of them' }),
       knownRules: z.boolean().default(false).meta({
-        description: 'Do the entries for this module in the shipped grants/kafka.yaml hold?',
+        description: 'Do the entries for this module in the shipped grants/kafka.yaml apply?',
       }),
       mode: z.enum(['enforce', 'report']).default('enforce').meta({
         description: 'report: topics and groups pass and are recorded',

@@ -39,7 +39,7 @@ function ofConnections(limits: Config['limits']): Misfit[] {
     {
       keys: ['pendingConnections', 'connections'],
       wrong: pendingConnections >= connections,
-      message: `limits.pendingConnections (${pendingConnections}) is not less than limits.connections (${connections}): most places are for callers that have asked nothing`,
+      message: `limits.pendingConnections (${pendingConnections}) is not less than limits.connections (${connections}): most places are for connections without a request`,
       hint: 'an eighth of limits.connections is enough',
     },
     {
@@ -58,7 +58,7 @@ function ofExchanges(limits: Config['limits']): Misfit[] {
     {
       keys: ['exchangesToModule', 'exchanges'],
       wrong: exchangesToModule > exchanges,
-      message: `limits.exchangesToModule (${exchangesToModule}) is more than limits.exchanges (${exchanges}), which is what is in force`,
+      message: `limits.exchangesToModule (${exchangesToModule}) is more than limits.exchanges (${exchanges}), which is the limit in force`,
       hint: 'raise limits.exchanges or lower limits.exchangesToModule',
     },
     {
@@ -81,7 +81,7 @@ function besideOkapi({ exchanges, exchangesToModule }: Config['limits']): Misfit
     {
       keys: ['exchangesToModule'],
       wrong: exchangesToModule > OKAPI_CONNECTIONS,
-      message: `limits.exchangesToModule (${exchangesToModule}) is more than the ${OKAPI_CONNECTIONS} connections that Okapi has to one module: calls may wait for one of them that wait for each other`,
+      message: `limits.exchangesToModule (${exchangesToModule}) is more than the ${OKAPI_CONNECTIONS} connections that Okapi has to one module: calls that wait for each other may use them all up`,
       hint: `lower it to ${OKAPI_CONNECTIONS}, or raise http_max_size_proxy of Okapi as well`,
     },
     {

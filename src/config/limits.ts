@@ -8,10 +8,10 @@ const adaptive = () =>
     .strictObject({
       tolerance: z.number().min(0).max(100).default(0).meta({
         description:
-          'Let no more calls wait in the module than it answers in so many times its usual time, as 2; 0: off',
+          'Let only as many calls wait in the module as it answers in this many times its usual time, such as 2; 0: off',
       }),
       min: count(16, 100_000).meta({
-        description: 'So many calls may wait in the module, however slow it is',
+        description: 'This many calls may always wait in the module, however slow it is',
       }),
     })
     .prefault({})
@@ -32,7 +32,7 @@ export const limits = () =>
         .default(128)
         .meta({
           description:
-            'Connections that one caller may open per second, and handshakes of one address that come to nothing; 0: unlimited',
+            'Connections that one caller may open per second, and failed or refused handshakes of one address; 0: unlimited',
         }),
       recordOverheadBytesPerSecond: z
         .int()
@@ -50,7 +50,7 @@ export const limits = () =>
         .min(0)
         .max(2 ** 31 - 1)
         .default(100)
-        .meta({ description: 'The least rate of a request’s body; 0: it may drip' }),
+        .meta({ description: 'The minimum rate of a request’s body; 0: no minimum' }),
       bodyRateWindowMs: ms(60_000).meta({
         description: 'Milliseconds over which bodyBytesPerSecond is averaged',
       }),
@@ -61,7 +61,7 @@ export const limits = () =>
       idleMs: ms(75_000),
       halfCloseMs: ms(10_000).meta({
         description:
-          'Milliseconds that a caller that ended its side is waited for while there is nothing to send to it',
+          'Milliseconds that a caller is kept after it has ended its side, while there is nothing to send to it',
       }),
       calleeReadIdleMs: ms(300_000, 0).meta({
         description:
@@ -91,7 +91,7 @@ export const limits = () =>
       adaptive: adaptive(),
       turnMs: z.number().min(0).max(1000).default(0).meta({
         description:
-          'When the CPU of this sidecar is at its end: take no more calls in one turn of its event loop than so many milliseconds allow, as 2; 0: off',
+          'When this sidecar has no CPU left: accept only as many calls in one turn of its event loop as take this many milliseconds, such as 2; 0: off',
       }),
       refusalsPerSecond: z
         .int()

@@ -39,7 +39,7 @@ export function parseNetwork(text: string): Parsed<Network> {
   const rest = BigInt(BITS[family] - bits)
   const first = (value >> rest) << rest
   if (first !== value) return { wrong: `${text} has bits set after its /${length}` }
-  if (value === 0n) return { wrong: `${text} is no address that anybody calls from` }
+  if (value === 0n) return { wrong: `${text} is not an address that a caller can have` }
   return { value: { text, family, first, bits } }
 }
 

@@ -29,7 +29,7 @@ const grant = () =>
     }),
     tenants: z.array(name()).min(1).optional().meta({
       description:
-        'Tenants that need a word: supertenant, or those that policy.tenantsOf leaves out',
+        'Tenants that need a grant: supertenant, or those that policy.tenantsOf does not list',
     }),
     tokens: z
       .union([z.literal('any'), z.array(name()).min(1)])
@@ -93,7 +93,7 @@ export const policy = () =>
       }),
       caller: z.enum(['off', 'report', 'enforce']).default('off').meta({
         description:
-          'Judge what Okapi asks by the caller behind it: off, report (logged and counted) or enforce',
+          'Decide Okapi’s calls by the true caller: off, report (logged and counted) or enforce',
       }),
       grants: z
         .union([name().transform((file) => [file]), z.array(z.union([grant(), name()]))])
@@ -129,7 +129,7 @@ export const policy = () =>
         description: 'Header against token, calls without a token, and tenantsOf',
       }),
       tenantsOf: z.array(tenantsOf()).default([]).meta({
-        description: 'For which tenants a caller may act; all, where nothing is said',
+        description: 'For which tenants a caller may act; all, if nothing is set',
       }),
       withoutToken: z.enum(['serving', 'any']).default('serving').meta({
         description: 'For which tenants modules may call without a token; any: with several Okapis',

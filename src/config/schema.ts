@@ -111,7 +111,7 @@ const migration = () =>
     })
     .meta({
       description:
-        'The listener for callers without a sidecar: while moving over only, ordinary declared routes only',
+        'The listener for callers without a sidecar: only during a migration, only for ordinary declared routes',
     })
 
 /**

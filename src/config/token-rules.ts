@@ -12,7 +12,7 @@ export function tokenFlaws(raw: Raw, isOkapi: boolean): Flaw[] {
   const has = (...key: string[]) => get(raw, key) !== undefined
   if (isOkapi && has('ingress') && !has('egress', 'modules')) {
     const message =
-      '`policy.tokens` without `egress.modules`: the sidecar never sees which tokens Okapi sends, so that every token is unknown'
+      '`policy.tokens` without `egress.modules`: the sidecar never sees which tokens Okapi sends, so every token is unknown'
     return [{ path, message, hint: 'set egress.modules, by which Okapi calls its modules' }]
   }
   if (!isOkapi && has('migration')) {

@@ -96,7 +96,8 @@ export function strangers(file: string, uid: number): Problem {
 function ofFile(file: string, stats: Stats): Problem[] {
   if ((stats.mode & GROUP_OR_OTHERS_WRITE) === 0) return []
   // Who follows a hint must not take /dev/null from everyone else.
-  if (!stats.isFile()) return [{ severity: 'error', message: 'this is no file', where: { file } }]
+  if (!stats.isFile())
+    return [{ severity: 'error', message: 'this is not a file', where: { file } }]
   return [refused(file, `mode ${octal(stats.mode)}`)]
 }
 

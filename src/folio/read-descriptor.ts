@@ -65,7 +65,7 @@ class Reader {
     }
     const id = parseModuleId(value)
     if (id === undefined) {
-      return this.#error('/id', `${shown(value)} is no module id such as mod-users-19.7.0`)
+      return this.#error('/id', `${shown(value)} is not a module id such as mod-users-19.7.0`)
     }
     if (this.#visible(value, '/id') === undefined) return undefined
     if (!SPIFFE_PATH.test(value)) {
@@ -178,7 +178,7 @@ class Reader {
     const methods = this.#strings(value, pointer)
     for (const method of methods) {
       if (method !== '*' && !METHODS.includes(method)) {
-        this.#error(pointer, `${shown(method)} is no method that Okapi knows, in upper case`)
+        this.#error(pointer, `${shown(method)} is not a method that Okapi knows, in upper case`)
       }
     }
     return methods

@@ -220,7 +220,7 @@ function skipArray(reader: WireReader, type: ArrayAt, compact: boolean): void {
 }
 
 function notNull(length: number, { nullable }: { readonly nullable: boolean }): number {
-  if (length === -1 && !nullable) throw new KafkaFlaw('null stands where it may not')
+  if (length === -1 && !nullable) throw new KafkaFlaw('null where it is not allowed')
   return length
 }
 

@@ -38,7 +38,7 @@ export function parseNamePattern(text: string, names: PatternNames): NamePattern
   if (text === '') return 'is empty'
   const pieces = text.match(PIECES) ?? []
   if (pieces.some((piece) => piece === '{' || piece === '}')) {
-    return 'knows no placeholder but {env}, {tenant} and *'
+    return 'may only have the placeholders {env}, {tenant} and *'
   }
   if (pieces.filter((piece) => piece === '*').length > MOST_STARS) return 'has more than two *'
   if (pieces.filter((piece) => piece === '{tenant}').length > 1) return 'may have {tenant} once'

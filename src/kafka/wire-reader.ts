@@ -96,7 +96,7 @@ export class WireReader {
     const from = this.take(length)
     const text = this.bytes.toString('utf8', from, this.at)
     if (text.includes('\ufffd') && !isUtf8(this.bytes.subarray(from, this.at))) {
-      throw new KafkaFlaw('a text is no UTF-8')
+      throw new KafkaFlaw('a text is not UTF-8')
     }
     return text
   }

@@ -44,7 +44,7 @@ export function adminServer(sources: HealthSources): Server {
   }
   return viewServer(
     (request, response) => serve(shared, request, response),
-    (_, response) => send(response, text(417, 'nothing is expected here'), true),
+    (_, response) => send(response, text(417, 'Expect is not supported here'), true),
   )
 }
 

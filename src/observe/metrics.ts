@@ -29,11 +29,11 @@ import { type TokenMemory, tokenSeries } from './token-memory.ts'
 const GAUGES = {
   sidecar_credentials_generation: 'The generation of credentials in use',
   sidecar_connections_stale:
-    'Connections with peers, opened under older credentials, that have not come to their end yet',
+    'Connections with peers, opened under older credentials, that have not ended yet',
   sidecar_crl_next_update_timestamp_seconds:
     'When the first revocation list runs out and every new connection is refused; absent without lists',
   sidecar_buffered_bytes: 'Bytes of bodies held back because the other side is slower',
-  sidecar_exchanges_open: 'Exchanges that are under way: what a sidecar that stops waits for',
+  sidecar_exchanges_open: 'Open exchanges, which a stopping sidecar waits for',
   sidecar_module_calls_limit:
     'Calls that limits.adaptive lets wait in the module now; absent where it is off',
   sidecar_module_calls_waiting: 'Calls that wait in the module now; absent where it is off',
@@ -109,7 +109,7 @@ export class Metrics {
       values: LIMITS,
     })
     this.#links = new Counts(
-      called('sidecar_links_ended_total', 'Links with other sidecars that came to their end'),
+      called('sidecar_links_ended_total', 'Links with other sidecars that ended'),
       { label: 'ending', values: LINK_ENDINGS },
     )
     this.#names = new Counts(
@@ -119,7 +119,7 @@ export class Metrics {
     this.#starved = new Counts(
       called(
         'sidecar_out_of_descriptors_total',
-        'Connections of callers that were closed, and calls that had to wait, for want of a file descriptor',
+        'Connections of callers that were closed, and calls that had to wait, because no file descriptor was left',
       ),
       { label: 'at', values: STARVED },
     )
@@ -132,7 +132,7 @@ export class Metrics {
       { label: 'result', values: RELOADS },
     )
     this.#trueCallers = new Counts(
-      called('sidecar_true_callers_total', 'Calls of Okapi, by who stands behind them'),
+      called('sidecar_true_callers_total', 'Calls of Okapi, by who made them'),
       { label: 'outcome', values: CALLER_OUTCOMES },
     )
   }
@@ -225,11 +225,11 @@ export class Metrics {
     })
   }
 
-  /** Connections that callers hold open, asked at scrape for each listener. */
+  /** Open connections of callers, asked at scrape for each listener. */
   openConnections(counts: Readonly<Partial<Record<Direction, () => number>>>): void {
     new Gauge({
       name: 'sidecar_connections_open',
-      help: 'Connections that callers hold open',
+      help: 'Open connections of callers',
       labelNames: ['direction'],
       registers: [this.#registry],
       collect() {

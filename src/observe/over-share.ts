@@ -62,7 +62,7 @@ export function overShareSeries(registry: Registry, read: () => readonly OverSha
   })
   new Gauge({
     name: 'sidecar_callers_over_share',
-    help: 'Callers that were told so in the last minute, identities and addresses',
+    help: 'Callers that got too-many in the last minute, identities and addresses',
     labelNames: ['kind'],
     registers,
     collect() {

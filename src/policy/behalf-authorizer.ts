@@ -47,14 +47,14 @@ export class BehalfAuthorizer implements BehalfJudge {
     if (this.#authorizer !== undefined) return this.#asCaller(this.#authorizer, request)
     if (this.#options.who.kind === 'unknown') {
       if (step.afterwards)
-        return this.#allowed(request, 'a `post` filter only hears what was answered')
+        return this.#allowed(request, 'a `post` filter only sees what was answered')
       return this.#denied(request, 'Okapi’s sidecar does not say who asked')
     }
     const { method, bytes, start, end } = request
     if (mayBeOkapiItself(step, this.#options.system, method, bytes, start, end)) {
-      return this.#allowed(request, 'Okapi calls system routes of its own accord')
+      return this.#allowed(request, 'Okapi calls system routes on its own')
     }
-    return this.#denied(request, 'no caller stands behind it, and it is no system route')
+    return this.#denied(request, 'no caller made this call, and it is not a system route')
   }
 
   #asCaller(authorizer: Authorizer, request: BehalfRequest): Decision {

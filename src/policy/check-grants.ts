@@ -75,10 +75,10 @@ function useless(model: PolicyModel, grant: Grant): string | undefined {
   }
   const { caller, at, opens } = grant
   if (parseCaller(caller).kind === 'module' && installed(model, caller).length === 0) {
-    return `no descriptor of ${caller} is installed, so that this opens nothing`
+    return `no descriptor of ${caller} is installed, so this opens nothing`
   }
   if (at !== 'okapi' && installed(model, at).length === 0) {
-    return `no descriptor of ${at} is installed, so that this opens nothing`
+    return `no descriptor of ${at} is installed, so this opens nothing`
   }
   if (at !== 'okapi' && isOkapi(caller)) return 'Okapi needs no grant, and none widens its routes'
   if (opens.kind === 'tenants' || opens.kind === 'cross') return undefined
@@ -118,7 +118,7 @@ function uselessInterface(model: PolicyModel, grant: Grant, id: string): string 
     descriptor.provides.filter((provides) => provides.id === id),
   )
   if (provided.length === 0) {
-    return `nothing installed provides \`${id}\`, so that this opens nothing`
+    return `nothing installed provides \`${id}\`, so this opens nothing`
   }
   if (!provided.every(isSystemInterface)) return undefined
   return `\`${id}\` is a system interface, which only Okapi itself calls: this opens nothing`

@@ -85,13 +85,13 @@ export function checkConsortia(
     const say = (message: string) =>
       problems.push({ severity: 'warning', message, where: { file, pointer } })
     if (parseCaller(caller).kind === 'module' && !isInstalled(caller)) {
-      say(`no descriptor of ${caller} is installed, so that it crosses nowhere`)
-    } else if (list.length === 0) say(`there is no consortium, so that ${caller} crosses nowhere`)
+      say(`no descriptor of ${caller} is installed, so it cannot cross`)
+    } else if (list.length === 0) say(`there is no consortium, so ${caller} cannot cross`)
     else if (
       directions.every((direction) => direction === 'member-to-member') &&
       list.every(({ members }) => members.length < 2)
     ) {
-      say(`no consortium has two members, so that ${caller} crosses nowhere`)
+      say(`no consortium has two members, so ${caller} cannot cross`)
     }
   }
 }
@@ -135,7 +135,7 @@ function readConsortium(reader: RuleReader, seen: Map<string, string>): Consorti
   const place = (i: number) => (i === 0 ? 'central' : `members/${i - 1}`)
   for (const [i, tenant] of [consortium.central, ...consortium.members].entries()) {
     if (!isTenantName(tenant)) {
-      return reader.failAt(place(i), `${JSON.stringify(tenant)} is no name of a tenant`)
+      return reader.failAt(place(i), `${JSON.stringify(tenant)} is not a tenant name`)
     }
     if (tenant.toLowerCase() === SUPERTENANT) {
       return reader.failAt(
@@ -147,7 +147,7 @@ function readConsortium(reader: RuleReader, seen: Map<string, string>): Consorti
     if (other !== undefined) {
       const where =
         other === consortium.central ? 'twice here' : `in the consortium of ${other} too`
-      return reader.failAt(place(i), `tenant ${tenant} stands ${where}`)
+      return reader.failAt(place(i), `tenant ${tenant} is listed ${where}`)
     }
     seen.set(tenant, consortium.central)
   }

@@ -160,7 +160,7 @@ function readProfile(reader: RuleReader): OperatorProfileName {
   }
   if (isOperatorProfile(name)) return name
   const names = Object.keys(OPERATOR_PROFILES).join(', ')
-  return reader.fail('profile', `${name} is none of the profiles ${names}`)
+  return reader.fail('profile', `${name} is not one of the profiles ${names}`)
 }
 
 function profileOpens(name: OperatorProfileName): readonly Opens[] {
@@ -197,7 +197,7 @@ function readOpens(reader: RuleReader): Opens {
     const groups = ADMIN_GROUPS.filter((group) => reader.texts('admin').includes(group))
     const unknown = reader.texts('admin').find((name) => !groups.some((group) => group === name))
     if (unknown !== undefined) {
-      reader.fail('admin', `${unknown} is none of the groups ${ADMIN_GROUPS.join(', ')}`)
+      reader.fail('admin', `${unknown} is not one of the groups ${ADMIN_GROUPS.join(', ')}`)
     }
     return { kind, groups }
   }
@@ -216,7 +216,7 @@ function readCrosses(reader: RuleReader): Opens {
   const [from, to] = (['from', 'to'] as const).map((name) => {
     const tenants = inner.texts(name)
     const odd = tenants.find((tenant) => !isTenantName(tenant))
-    if (odd !== undefined) inner.fail(name, `${JSON.stringify(odd)} is no name of a tenant`)
+    if (odd !== undefined) inner.fail(name, `${JSON.stringify(odd)} is not a tenant name`)
     return new Set(tenants)
   })
   return { kind: 'cross', from: from!, to: to! }
@@ -226,7 +226,7 @@ function readRoute(reader: RuleReader): Opens {
   const methods = reader.texts('methods')
   for (const method of methods) {
     if (method !== '*' && !METHODS.includes(method)) {
-      reader.fail('methods', `${method} is no method that Okapi knows, in upper case`)
+      reader.fail('methods', `${method} is not a method that Okapi knows, in upper case`)
     }
   }
   const path = reader.text('path')

@@ -90,7 +90,7 @@ export class MigrationAuthorizer extends BaseAuthorizer {
     const closed = (why: string) => deny(asked, 'caller-not-allowed', why, { wouldAllow: SIDECAR })
     if (routes.some(({ kind }) => kind !== 'handler')) {
       return closed(
-        'a system route or a filter takes it, which the migration listener never serves',
+        'a system route or a filter handles it, which the migration listener never serves',
       )
     }
     if (routes.some(({ module }) => hasAuthFilter(module.descriptor))) {

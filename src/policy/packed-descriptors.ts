@@ -91,7 +91,7 @@ function firstSegment(path: string): string {
 export function readPacked(path: string, value: unknown): DescriptorFile[] | undefined {
   if (typeof value !== 'object' || value === null || !('format' in value)) return undefined
   const where = { file: path }
-  if (value.format !== FORMAT) throw fault(`this is no file of format ${FORMAT}`, { where })
+  if (value.format !== FORMAT) throw fault(`this is not a file of format ${FORMAT}`, { where })
   const modules = 'modules' in value ? value.modules : undefined
   if (!Array.isArray(modules)) throw fault('modules must be a list', { where })
   const files = modules.map((entry: unknown, i): DescriptorFile => {

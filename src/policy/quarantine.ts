@@ -54,7 +54,7 @@ function readBound(reader: RuleReader, word: string): Bound {
   const operator = (['<=', '>=', '<', '>', '='] as const).find((sign) => word.startsWith(sign))
   const version = operator && parseSemVer(word.slice(operator.length))
   if (operator === undefined || version === undefined) {
-    return reader.fail('module', `${word} is no bound such as <1.14 or >=2.0.0`)
+    return reader.fail('module', `${word} is not a bound such as <1.14 or >=2.0.0`)
   }
   return { operator, version }
 }

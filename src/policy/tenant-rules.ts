@@ -31,7 +31,7 @@ export function readTenantRules(list: readonly RuleSource[], problems: Problem[]
     if (kind === 'none' || caller.includes('*') || caller.endsWith('/')) {
       reader.fail('caller', 'caller must be a module, operator/NAME, client/NAME, public or plain')
     }
-    if (seen.has(caller)) reader.fail('caller', `${caller} stands here twice`)
+    if (seen.has(caller)) reader.fail('caller', `${caller} is listed twice`)
     seen.add(caller)
     const tenants = reader.has('tenants') ? readTenants(reader, caller) : 'all'
     const mode = reader.oneOf('mode', MODES)
@@ -59,7 +59,7 @@ function readTenants(reader: RuleReader, caller: string): TenantRule['tenants'] 
   if (word === undefined) {
     const tenants = reader.texts('tenants')
     const odd = tenants.find((tenant) => !isTenantName(tenant))
-    if (odd !== undefined) reader.fail('tenants', `${JSON.stringify(odd)} is no name of a tenant`)
+    if (odd !== undefined) reader.fail('tenants', `${JSON.stringify(odd)} is not a tenant name`)
     return new Set(tenants)
   }
   const parsed = parseCaller(caller)

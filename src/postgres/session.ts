@@ -144,7 +144,7 @@ export class DatabaseSession {
     if (this.#over) return this.destroy()
     const ready = this.#fromServer.isReady
     const limit = ready ? 'databaseIdleMs' : 'databaseLoginMs'
-    const what = ready ? 'nothing passed in this session' : 'the login did not come to its end'
+    const what = ready ? 'nothing passed in this session' : 'the login did not finish'
     const because = `${what} for ${this.#limits[limit]} ms (limits.${limit})`
     this.refuse(refuse('timeout', because, { limit }))
   }
@@ -157,7 +157,9 @@ export class DatabaseSession {
     if (this.#fromClient.isBusy) this.#idle = false
     switch (scanned) {
       case 'broken':
-        return this.refuse(refuse('malformed-request', 'the client sent what is no message'))
+        return this.refuse(
+          refuse('malformed-request', 'the client sent something that is not a message'),
+        )
       case 'end': {
         const because = 'the client sent no answer where the server asks for a proof'
         return this.refuse(refuse('malformed-request', because))
@@ -179,7 +181,9 @@ export class DatabaseSession {
       return this.refuse(this.#fromServer.refusal)
     }
     if (scanned !== 'on') {
-      return this.refuse(refuse('upstream-malformed', 'the server sent what is no message'))
+      return this.refuse(
+        refuse('upstream-malformed', 'the server sent something that is not a message'),
+      )
     }
     if (client.writableNeedDrain) this.#server.pause()
     if (this.#fromServer.login.answerDue) this.#letClientGoOn()

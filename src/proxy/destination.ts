@@ -124,7 +124,7 @@ function unknown(id: string): Refusal {
   if (parseModuleId(id) === undefined) {
     return refuse(
       'route-not-declared',
-      `the path begins with ${quoted(id)}, which is no full module id`,
+      `the path begins with ${quoted(id)}, which is not a full module id`,
       {
         wouldAllow:
           'a URL in Okapi’s discovery that ends with the id, as `okapi-sidecar discovery` prints it',

@@ -11,7 +11,7 @@ import type { RequestContext } from './request-context.ts'
 /**
  * Finds the tenant that Okapi will take: of `/_/invoke/tenant/{t}/`, else the header, else the token's
  * claim, else supertenant (ProxyService.parseTokenAndPopulateContext). A module takes the header, and
- * hands the token on. What is no name of a tenant is refused whatever the mode: `diku, supertenant` in
+ * hands the token on. What is not a tenant name is refused whatever the mode: `diku, supertenant` in
  * one line is one tenant to Okapi and two to a module.
  */
 export function findTenant(context: RequestContext, head: Head): Refusal | null {
@@ -76,10 +76,10 @@ function noteBrought(
   if (claim !== undefined && claim !== tenant) brought.bringAcross(at, claim, tenant)
 }
 
-/** What is no name of a tenant; `where`: what names it. */
+/** What is not a tenant name; `where`: what names it. */
 export function malformedTenant(where: string, tenant: string): Refusal {
   const shown = JSON.stringify(tenant.slice(0, 64))
-  const because = `${where} names ${shown}, which is no name of a tenant`
+  const because = `${where} names ${shown}, which is not a tenant name`
   return refuse('tenant-not-allowed', because, {
     wouldAllow: 'one name of 1 to 64 ASCII letters, digits, - and _',
   })

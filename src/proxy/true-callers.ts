@@ -19,9 +19,9 @@ const NUMBER_SIGN = 0x23
 
 /** Why a handle does not show who asked, in a sentence about Okapi's call. */
 const MISFITS: Partial<Record<CallerOutcome, string>> = {
-  'no-handle': 'it names no exchange, and an ordinary route is nothing that Okapi asks for itself',
-  'malformed-handle': 'X-Sidecar-Exchange holds no handle',
-  'no-exchange': 'the exchange that it names is not open: it has ended, or never was',
+  'no-handle': 'it names no exchange, and Okapi does not call ordinary routes by itself',
+  'malformed-handle': 'X-Sidecar-Exchange is not a handle',
+  'no-exchange': 'the exchange that it names is not open: it has ended, or never existed',
   'other-tenant': 'the exchange that it names is for another tenant',
   'other-method': 'the exchange that it names has another method',
   'other-target': 'the exchange that it names has another target',

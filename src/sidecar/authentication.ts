@@ -98,7 +98,7 @@ export class Authentication {
     return record.generation < this.#credentials.current.number
   }
 
-  /** Connections of older generations that have not come to their end yet. */
+  /** Connections of older generations that have not ended yet. */
   get stale(): number {
     const { number } = this.#credentials.current
     let stale = 0

@@ -12,7 +12,7 @@ import type { Upstreams } from './upstreams.ts'
 
 /** What those who serve are asked when metrics are scraped or the status page is read. */
 export interface ServingState {
-  /** Connections that callers hold open. */
+  /** Open connections of callers. */
   readonly connections: number
   /** The same at one listener. */
   open(direction: Direction): number

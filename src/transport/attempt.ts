@@ -193,7 +193,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
       } else {
         this.#until(handshakeMs, () => {
           limitHit?.('handshakeMs')
-          fail('the TLS handshake did not come to an end')
+          fail('the TLS handshake did not finish')
         })
       }
     }

@@ -75,7 +75,7 @@ function withoutCommonName(certificate: PeerCertificate): PeerCertificate {
 function noServer(der: Uint8Array, callerIn: NamedServer['callerIn']): Error | undefined {
   try {
     const caller = callerIn(der)
-    return caller === undefined ? undefined : new Error(`it is ${caller} and no server`)
+    return caller === undefined ? undefined : new Error(`it is ${caller}, not a server`)
   } catch (error) {
     return new Error(`its certificate cannot be read: ${error}`)
   }

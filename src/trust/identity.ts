@@ -59,7 +59,7 @@ export function identityOfUri(uri: string, context: NamingContext): Identity | R
     return refuse('bad-identity', because)
   }
   const quoted = JSON.stringify(uri.slice(0, 300))
-  return refuse('bad-identity', `the URI SAN ${quoted} is no identity of this installation`)
+  return refuse('bad-identity', `the URI SAN ${quoted} is not an identity of this installation`)
 }
 
 function foreignIdentity(uri: string, id: string): Identity | Refusal {

@@ -82,7 +82,7 @@ function judgeFacts(facts: PeerFacts, context: TrustContext): Judged | Refusal {
   const [first] = shown
   // Node reports a missing certificate as UNABLE_TO_GET_ISSUER_CERT: so this comes before its code.
   if (first === undefined || first.length === 0) {
-    return refuse('no-certificate', `the ${role} showed no certificate`)
+    return refuse('no-certificate', `the ${role} presented no certificate`)
   }
   if (authorized !== true || error !== undefined) {
     const dates = datesFlaw(shown.slice(0, MAX_SHOWN).flatMap(parsed), context.now)

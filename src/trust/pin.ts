@@ -54,6 +54,6 @@ export function spkiPinRefusal(
   const product = identity.kind === 'module' ? identity.product : undefined
   const keys = pins?.get(label) ?? (product === undefined ? undefined : pins?.get(product))
   if (keys === undefined || keys.has(spkiSha256)) return undefined
-  const because = `the key of ${label} (SHA-256 ${spkiSha256}) is none of those pinned for it`
+  const because = `the key of ${label} (SHA-256 ${spkiSha256}) is not one of those pinned for it`
   return refuse('untrusted-certificate', because)
 }

@@ -88,7 +88,7 @@ export function issuerFlaw(
 ): string | undefined {
   const { basicConstraints, keyUsage } = issuer.extensions
   if (issuer.version !== 3) return `is of version ${issuer.version}, not 3`
-  if (basicConstraints?.ca !== true) return 'is no CA: its basicConstraints do not say CA:TRUE'
+  if (basicConstraints?.ca !== true) return 'is not a CA: its basicConstraints do not say CA:TRUE'
   // Many a private root was made without keyUsage, which then allows everything (4.2.1.3); that it
   // is trusted is the operator's decision. An intermediate came from the peer.
   if (keyUsage === undefined ? place !== 'root' : !keyUsage.has(KEY_USAGE.keyCertSign)) {

@@ -329,7 +329,7 @@ test('an end that no sidecar has written is not gone on with', async (t) => {
     await writeFile(path, content)
     await t.throwsAsync(FileSink.open(path), {
       instanceOf: Fault,
-      message: /its end is no audit trail/,
+      message: /its end is not an audit trail/,
     })
     t.is(await readFile(path, 'utf8'), content)
   }
@@ -345,8 +345,8 @@ test('an end that no sidecar has written is not gone on with', async (t) => {
 test('what is no file, cannot be opened, or is written by another process', async (t) => {
   const directory = await folder(t)
   const path = join(directory, 'audit.log')
-  await t.throwsAsync(FileSink.open(directory), { instanceOf: Fault, message: /is no file/ })
-  await t.throwsAsync(FileSink.open('/dev/null'), { instanceOf: Fault, message: /is no file/ })
+  await t.throwsAsync(FileSink.open(directory), { instanceOf: Fault, message: /is not a file/ })
+  await t.throwsAsync(FileSink.open('/dev/null'), { instanceOf: Fault, message: /is not a file/ })
   await t.throwsAsync(FileSink.open(join(directory, 'absent/audit.log')), {
     instanceOf: Fault,
     message: /cannot be opened \(ENOENT\)/,

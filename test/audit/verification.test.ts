@@ -56,7 +56,7 @@ test('a line that was changed, with its hash and without', (t) => {
   wrong(t, LINES.with(4, hashedAnew(changed)), /^f:6: entry 6 does not follow entry 5/)
   const { problems } = verified(LINES.with(4, LINES[4]!.replace('{', '{ ')))
   t.deepEqual(problems.map(sentence), [
-    'f:5: this is no entry: it was changed, or does not belong here',
+    'f:5: this is not an entry: it was changed, or does not belong here',
     'f:6: entry 5 is missing before entry 6',
   ])
 })
@@ -66,13 +66,13 @@ test('lines that were swapped, doubled, or put in', (t) => {
   const { problems } = verified(swapped)
   t.deepEqual(problems.map(sentence), [
     'f:5: entry 5 is missing before entry 6',
-    'f:6: entry 5 stands behind entry 6: it was moved or doubled',
+    'f:6: entry 5 comes after entry 6: it was moved or duplicated',
   ])
-  wrong(t, LINES.toSpliced(4, 0, LINES[3]!), /^f:5: entry 4 stands behind entry 4/)
+  wrong(t, LINES.toSpliced(4, 0, LINES[3]!), /^f:5: entry 4 comes after entry 4/)
   const forged = linesOf([{ kind: 'exchange', tenant: 'forged' }], placeOf(LINES[3]!))
   const put = verified(LINES.toSpliced(4, 0, ...forged)).problems.map(sentence)
   t.deepEqual(put, [
-    'f:6: entry 5 stands behind entry 5: it was moved or doubled',
+    'f:6: entry 5 comes after entry 5: it was moved or duplicated',
     'f:7: entry 6 does not follow entry 5, which was changed or replaced',
   ])
 })
@@ -80,7 +80,7 @@ test('lines that were swapped, doubled, or put in', (t) => {
 test('a line that was added by hand, anywhere', (t) => {
   for (const at of [0, 4, LINES.length]) {
     const added = LINES.toSpliced(at, 0, 'nothing to see here')
-    wrong(t, added, new RegExp(`^f:${at + 1}: this is no entry`))
+    wrong(t, added, new RegExp(`^f:${at + 1}: this is not an entry`))
   }
 })
 
@@ -97,7 +97,7 @@ test('a trail that was written anew is seen by a head alone', (t) => {
   const anew = linesOf(ENTRIES.with(3, { kind: 'exchange', tenant: 'other' }))
   t.true(verified(anew).isSound)
   const heads = [{ seq: 7, hash: placeOf(LINES[6]!).hash }]
-  wrong(t, anew, /^entry 7 is another one than the head 7:/, { heads })
+  wrong(t, anew, /^entry 7 is not the one that the head 7:/, { heads })
   t.true(verified(LINES, { heads }).isSound)
 })
 
@@ -110,7 +110,7 @@ test('whole files of before may be missing: the rotation says where this one beg
   t.true(verified(rotated).isSound)
   for (const from of [1, 2, 4, 5]) {
     const cut = rotated.slice(from)
-    wrong(t, cut, new RegExp(`^f:1: entries before ${from + 1} are missing: none says that`))
+    wrong(t, cut, new RegExp(`^f:1: entries before ${from + 1} are missing: no entry says that`))
     t.true(verified(cut, { amongOthers: true }).isSound)
   }
 })
@@ -122,7 +122,7 @@ test('lines that are taken off the beginning are missed', (t) => {
 
 test('another chain behind it: nothing says what came before', (t) => {
   const other = linesOf(ENTRIES, { ...BEGINNING, chain: 'beef'.repeat(8) })
-  wrong(t, [...LINES, ...other], /^f:11: another chain begins behind entry 10/)
+  wrong(t, [...LINES, ...other], /^f:11: another chain begins after entry 10/)
   const both = verified([...LINES, ...other], { amongOthers: true })
   t.true(both.isSound)
   t.is(both.chains.length, 2)
@@ -180,15 +180,15 @@ test('two of them, one behind the other, are accepted too', (t) => {
 
 test('a line that is cut and not stated so is not accepted', (t) => {
   const rest = LINES[5]!.slice(0, 60)
-  wrong(t, afterKill(rest, {}), /^f:6: this is no entry/)
-  wrong(t, afterKill(rest, torn(`${rest} `)), /^f:6: this is no entry/)
-  wrong(t, afterKill(rest.replace('"', "'"), torn(rest)), /^f:6: this is no entry/)
+  wrong(t, afterKill(rest, {}), /^f:6: this is not an entry/)
+  wrong(t, afterKill(rest, torn(`${rest} `)), /^f:6: this is not an entry/)
+  wrong(t, afterKill(rest.replace('"', "'"), torn(rest)), /^f:6: this is not an entry/)
   const foreign = 'added by hand'
-  wrong(t, afterKill(foreign, torn(foreign)), /^f:6: this is no entry/)
+  wrong(t, afterKill(foreign, torn(foreign)), /^f:6: this is not an entry/)
   const other = rest.replace('"seq":6', '"seq":7')
-  wrong(t, afterKill(other, torn(other)), /^f:6: this is no entry/)
+  wrong(t, afterKill(other, torn(other)), /^f:6: this is not an entry/)
   const [ordinary = ''] = linesOf([{ kind: 'exchange', ...torn(rest) }], placeOf(LINES[4]!))
-  wrong(t, [...LINES.slice(0, 5), rest, ordinary], /^f:6: this is no entry/)
+  wrong(t, [...LINES.slice(0, 5), rest, ordinary], /^f:6: this is not an entry/)
 })
 
 test('what a start states must be there', (t) => {

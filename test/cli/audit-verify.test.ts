@@ -35,7 +35,7 @@ test('a trail over two files, with its head: exit 0', async (t) => {
   t.is(code, 0, stderr)
   t.regex(stdout, /^mod-x-1\.0\.0 on pod-1, chain c0ffee00/)
   t.regex(stdout, /\n {2}entries 1 to 4, .*, 1 start\n {2}head 4:[0-9a-f]{64}\n/)
-  t.regex(stdout, /\nNothing was touched, and the head is there\.\n$/)
+  t.regex(stdout, /\nNothing was changed, and the head is there\.\n$/)
   t.is(stderr, '')
 })
 
@@ -44,7 +44,7 @@ test('the files in the wrong order, or one of them missing: exit 1, with file an
   const gap = await verify(one, three)
   t.is(gap.code, 1)
   t.is(gap.stderr, `okapi-sidecar: error: ${three}:1: entry 2 is missing before entry 3\n`)
-  t.regex(gap.stdout, /\nThe trail was touched, or is not whole\.\n$/)
+  t.regex(gap.stdout, /\nThe trail was changed, or is not complete\.\n$/)
   t.is((await verify(two, one, three)).code, 1)
   t.is((await verify(one, two, three)).code, 0)
 })
@@ -76,7 +76,7 @@ test('heads come from a log of the sidecar', async (t) => {
   t.regex(stdout, /all 2 heads are there/)
   const wrong = await verify(trail, '--heads', forged)
   t.is(wrong.code, 1)
-  t.regex(wrong.stderr, /entry 2 is another one than the head/)
+  t.regex(wrong.stderr, /entry 2 is not the one that the head/)
   t.is((await verify(trail, '--heads', none)).code, 2)
 })
 
@@ -106,7 +106,7 @@ test('lines that are longer than any entry are no entries, and take no memory', 
   const [file = ''] = files(t, LINES.toSpliced(2, 0, long))
   const { code, stderr } = await verify(file)
   t.is(code, 1)
-  t.regex(stderr, /:3: this is no entry/)
+  t.regex(stderr, /:3: this is not an entry/)
 })
 
 test('wrong usage, and files that cannot be read: exit 2', async (t) => {

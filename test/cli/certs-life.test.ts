@@ -159,7 +159,7 @@ test('revoke: wrong arguments end with 2 and write no list', async (t) => {
     [['4'], /has issued nothing/],
     [['mod-a-1.0.0', '--reason', 'because'], /no reason `because`[\s\S]*keyCompromise/],
     [['mod-a-1.0.0', '--crl-valid-for', 'long'], /not a duration/],
-    [['mod-a-1.0.0', '--refresh'], /one word too many/],
+    [['mod-a-1.0.0', '--refresh'], /one argument too many/],
   ]
   for (const [argv, message] of wrong) {
     const { code, stderr } = await certs('revoke', ...argv, '--dir', ca.directory)

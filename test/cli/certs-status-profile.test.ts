@@ -105,7 +105,7 @@ const REFUSED: Readonly<Record<string, readonly [kind: Kind, problem: RegExp]>> 
   'server-only': [{ put: [extendedKeyUsage(['serverAuth'])] }, /is not for clientAuth/],
   'two-uris': [{ names: [...NAMES, second] }, /has 2 URI SANs, it must be one/],
   'no-uri': [{ names: [{ kind: 'dns', value: 'mod-a' }] }, /has no URI SAN/],
-  'no-spiffe-id': [{ names: [{ kind: 'uri', value: 'https://mod-a' }] }, /is no identity/],
+  'no-spiffe-id': [{ names: [{ kind: 'uri', value: 'https://mod-a' }] }, /is not an identity/],
   wildcard: [{ names: [...NAMES, { kind: 'dns', value: '*.folio.test' }] }, /wildcard/],
   authority: [{ put: [basicConstraints({ ca: true })] }, /is that of a CA/],
   'no-key-usage': [{ without: EXTENSION.keyUsage }, /has no keyUsage/],

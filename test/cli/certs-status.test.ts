@@ -163,7 +163,7 @@ test('wrong arguments end with 2', async (t) => {
   const wrong: readonly (readonly [string[], RegExp])[] = [
     [[dir], /there is no tls\.crt in/],
     [[join(dir, 'no')], /cannot read .*no \(ENOENT\)/],
-    [['a', 'b'], /one word too many/],
+    [['a', 'b'], /one argument too many/],
     [[dir, '--within', 'soon'], /--within: `soon` is not a duration/],
     [['localhost:0'], /cannot read|not a peer/],
     [['localhost:99999'], /cannot read/],

@@ -83,7 +83,7 @@ const WRONG_INIT: readonly (readonly [string, string[], RegExp])[] = [
   ['an unknown key', ['--trust-domain', 'folio.test', '--key', 'dsa'], /p256, p384, rsa2048/],
   ['no duration', ['--trust-domain', 'folio.test', '--valid-for', '0h'], /not a duration/],
   ['an unknown option', ['--trust-domain', 'folio.test', '--what'], /certs has no option --what/],
-  ['a word too many', ['folio', '--trust-domain', 'folio.test'], /one word too many/],
+  ['a word too many', ['folio', '--trust-domain', 'folio.test'], /one argument too many/],
 ]
 
 for (const [what, argv, message] of WRONG_INIT) {

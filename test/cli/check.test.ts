@@ -110,7 +110,7 @@ test('a Kafka leg: where it leads and by how many rules, a warning for none, err
   const rule = "    - {caller: mod-users, topics: {produce: ['{x}.a']}, why: test}\n"
   const wrong = await sidecar(installation(`${kafka}  rules:\n${rule}`), 'check')
   t.is(wrong.status, 2)
-  t.regex(wrong.stderr, /sidecar\.yaml:\d+:\d+: \{x\}\.a knows no placeholder but/)
+  t.regex(wrong.stderr, /sidecar\.yaml:\d+:\d+: \{x\}\.a may only have the placeholder/)
 })
 
 test('every room is looked at although the one before has errors', async (t) => {
@@ -197,7 +197,7 @@ policy: { descriptors: set${more} }
   file('consortia:\n  - central: east\n    members: [college, college]\n')
   const twice = await said(', consortia: consortia.yaml')
   t.is(twice.status, 2)
-  t.regex(twice.stderr, /consortia\.yaml:3:24: tenant college stands twice here/)
+  t.regex(twice.stderr, /consortia\.yaml:3:24: tenant college is listed twice here/)
   const rule = '{ caller: mod-consortai, directions: [central-to-member], why: shares }'
   file(`consortia: [{ central: east, members: [college] }]\ncross:\n  - ${rule}\n`)
   const slip = await said(', consortia: consortia.yaml, tenants: report')
@@ -358,7 +358,7 @@ test('no configuration at all: that is told, not each key that is missing', (t) 
     } as const
     const { status, stderr } = spawnSync(process.execPath, [MAIN, verb], options)
     t.is(status, 2)
-    t.regex(stderr, /^okapi-sidecar: warning: the variable SIDECAR_LOG_LEVLE is no setting/)
+    t.regex(stderr, /^okapi-sidecar: warning: the variable SIDECAR_LOG_LEVLE is not a setting/)
     t.regex(
       stderr,
       /error: there is no configuration: no sidecar\.yaml in this folder\n.*hint: name it with -c/,

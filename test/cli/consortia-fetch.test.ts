@@ -132,7 +132,7 @@ test('--from user-tenants: as the affiliations of users show it, page by page', 
 })
 
 for (const [what, change, said] of [
-  ['no consortium', { '/consortia': { consortia: [] } }, /knows no consortium in tenant east/],
+  ['no consortium', { '/consortia': { consortia: [] } }, /has no consortium in tenant east/],
   ['an answer without a list', { '/consortia': {} }, /did not answer with a list of `consortia`/],
   ['no JSON', { '/consortia': '<html>' }, /did not answer with JSON/],
   [
@@ -146,7 +146,7 @@ for (const [what, change, said] of [
     /has 0 central tenants/,
   ],
   [
-    'what is no name of a tenant',
+    'what is not a tenant name',
     {
       [`/consortia/${ID}/tenants`]: {
         tenants: [
@@ -155,7 +155,7 @@ for (const [what, change, said] of [
         ],
       },
     },
-    /"a, b" is no name of a tenant/,
+    /"a, b" is not a tenant name/,
   ],
   [
     'the supertenant as a member',
@@ -186,7 +186,7 @@ test('a tenant that is in another consortium of the file: it stays as it was', a
   writeFileSync(out, text, { mode: 0o600 })
   const { code, stderr } = await fetch(okapi, out)
   t.is(code, 2)
-  t.regex(stderr, /tenant college stands in the consortium of west too/)
+  t.regex(stderr, /tenant college is listed in the consortium of west too/)
   t.is(readFileSync(out, 'utf8'), text)
   t.deepEqual(readdirSync(folder), ['consortia.yaml'])
   // Whatever the umask: others may write it.
@@ -205,7 +205,7 @@ test('a refusal of Okapi is told, and what is wrong with the command line', asyn
   t.regex(stderr, /GET \/consortia: 403/)
   for (const [argv, said] of [
     [['--okapi', okapi.url, '--tenant', 'east'], /--out is missing/],
-    [['--okapi', okapi.url, '--tenant', 'a b', '--out', out], /--tenant "a b" is no tenant/],
+    [['--okapi', okapi.url, '--tenant', 'a b', '--out', out], /--tenant "a b" is not a tenant id/],
     [
       ['--okapi', okapi.url, '--tenant', 'east', '--out', out, '--from', 'x'],
       /--from x: consortia/,

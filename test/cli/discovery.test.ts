@@ -106,7 +106,7 @@ test('an empty Okapi: shown, not touched; --verify says no', async (t) => {
   t.regex(shown.out, /mod-users-19\.7\.0 +http:\S+ +missing/)
   const verified = await discovery(...args, '--verify')
   t.is(verified.code, 1)
-  t.true(verified.out.includes('missing: Okapi knows no instance of mod-users-19.7.0'))
+  t.true(verified.out.includes('missing: Okapi has no instance of mod-users-19.7.0'))
   t.deepEqual(new Set(okapi.calls), new Set(['GET /_/discovery/modules']))
 })
 

@@ -90,7 +90,7 @@ test('an interface without a route that gives a module users’ tokens is told f
   t.is(back.code, 1, 'its own routes are open again')
   t.regex(
     back.stdout,
-    /\ntrusted with users and their tokens no more\n {2}- mod-tags-3\.1\.0 is handed/,
+    /\nno longer trusted with users and their tokens\n {2}- mod-tags-3\.1\.0 is handed/,
   )
   t.notRegex(back.stdout, /FROM NOW ON/)
 })

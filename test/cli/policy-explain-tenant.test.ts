@@ -50,7 +50,7 @@ test('explain says what becomes of a tenant with the token of another', async (t
   t.is(await told('--token-tenant east'), 'allow', 'Okapi takes the tenant of the token')
   t.is(await told('--token-tenant supertenant'), 'refuse tenant-not-allowed')
   t.is(await told('--tenant college,east'), 'refuse tenant-not-allowed')
-  t.regex(String(await told('--tenant college --token-tenant a,b')), /is no name of a tenant/)
+  t.regex(String(await told('--tenant college --token-tenant a,b')), /is not a tenant name/)
 
   const because = await asks('--tenant east --token-tenant college')
   t.like(because, {

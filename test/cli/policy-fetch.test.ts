@@ -126,7 +126,7 @@ test('a folder with anything else in it is not ours to replace', async (t) => {
   await writeFile(join(out, 'notes.txt'), 'mine')
   const { code, stderr } = await fetchTo(out, okapi.url)
   t.is(code, 2)
-  t.regex(stderr, /holds notes\.txt, which is no descriptor/)
+  t.regex(stderr, /holds notes\.txt, which is not a descriptor/)
   t.deepEqual(await readdir(out), ['notes.txt'])
   const file = await fetchTo(join(out, 'notes.txt'), okapi.url)
   t.regex(file.stderr, /is a file/)

@@ -238,7 +238,7 @@ test('who is trusted with users and their tokens stands above the matrix, whatev
   const text = plain.stdout.replaceAll(/\s+/g, ' ')
   const tokens = 'handed the access and refresh tokens of every user, in cookies: '
   const usual = 'mod-authtoken-2.18.0 (authtoken, authtoken2); mod-login-7.14.0 (login)'
-  const shout = 'mod-tags-3.1.0 (authtoken-x), WHICH IS NO MODULE OF FOLIO’S LOGIN'
+  const shout = 'mod-tags-3.1.0 (authtoken-x), WHICH IS NOT A MODULE OF FOLIO’S LOGIN'
   t.true(text.includes(`${tokens}${usual}; ${shout}`), text)
   t.true(text.includes('asked about every request and believed, as an auth filter: mod-authtoken'))
   t.true((await readFile(page, 'utf8')).includes(shout))

@@ -282,7 +282,7 @@ test('tenants: what was recorded of them becomes grants, or rules of a consortiu
       crossed('a', 'b'),
       crossed('a', 'c', refused),
       crossed('a', 'b', { direction: 'ingress' }),
-      // What a caller chose and is no name of a tenant is in no suggestion.
+      // What a caller chose and is not a tenant name is in no suggestion.
       { ...crossed('x', 'y'), because: because('"x\\n"', 'y') },
       { tenant: 'diku', rule: 'requires', wouldDeny: 'tenant-not-allowed' },
       { tenant: 'di ku', rule: '', wouldDeny: '', reason: 'tenant-not-allowed' },

@@ -245,7 +245,7 @@ const WRONG: readonly (readonly [what: string, argv: readonly string[], says: Re
       SET,
       ...`--caller mod-tags --at ${at} --method GET --path /`.split(' '),
     ],
-    /--caller mod-tags: it is no full module id.* did you mean mod-tags-3\.1\.0\?/,
+    /--caller mod-tags: it is not a full module id.* did you mean mod-tags-3\.1\.0\?/,
   ]),
   ['an unknown option', ['explain', '--descriptor', SET], /--descriptor/],
   [

@@ -159,7 +159,7 @@ withPostgres('check says what each server is, and sends no password', async (t) 
   t.regex(password.met[0].login, /asks for scram-sha-256/)
   t.is(password.met[0].extensions, 'not asked: not logged in')
   const cert = await checked({ ...entry, roles: ['diku_mod_tags'], authentication: ['cert'] })
-  t.regex(cert.met[0].login, /by the certificate; it is no superuser, and cannot become one/)
+  t.regex(cert.met[0].login, /by the certificate; it is not a superuser, and cannot become one/)
   t.regex(
     cert.met[0].extensions,
     /^unaccent \d[\d.]*, pg_trgm can be created, .*btree_gin can be created$/,

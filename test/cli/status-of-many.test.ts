@@ -84,7 +84,7 @@ test('a sidecar that stands still is told as such, and in time', async (t) => {
   t.regex(many.stdout.replaceAll('\n', ' '), /: no answer: no answer within 5 s/)
 })
 
-test('what is no URL of a status listener is told as such', async (t) => {
+test('what is not the URL of a status listener is told as such', async (t) => {
   const server = createServer((_, response) => response.end('<html>'))
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())
@@ -95,8 +95,8 @@ test('what is no URL of a status listener is told as such', async (t) => {
     return stderr
   }
   const bare = await said('127.0.0.1:9902')
-  t.regex(bare, /error: `127\.0\.0\.1:9902` is no URL of a status listener\n.*hint: http:/)
-  t.true((await said(other)).includes(`error: ${other} is no status listener\n`))
+  t.regex(bare, /error: `127\.0\.0\.1:9902` is not the URL of a status listener\n.*hint: http:/)
+  t.true((await said(other)).includes(`error: ${other} is not a status listener\n`))
 })
 
 const ADMIN = {

@@ -70,7 +70,7 @@ for (const [name, change, expected] of [
   ['no database', { databases: [] }, /databases` must not be empty/],
   ['the role of any module', { roles: ['{tenant}'] }, /would be the role of any module/],
   ['two tenants', { roles: ['{tenant}_{tenant}'] }, /may have `\{tenant\}` once/],
-  ['a star', { roles: ['*_mod_users'] }, /knows no placeholder but `\{tenant\}`/],
+  ['a star', { roles: ['*_mod_users'] }, /may only have the placeholder `\{tenant\}`/],
   ['a name that PostgreSQL would cut', { databases: ['a'.repeat(64)] }, /1 to 63 bytes/],
   [
     'cert without a certificate',

@@ -100,11 +100,11 @@ test('an empty variable sets nothing and says so', (t) => {
 
 test('unknown variables are warned of, with the nearest name', (t) => {
   t.deepEqual(messages({ SIDECAR_CREDENTIALS: '/certs' }), [
-    'the variable SIDECAR_CREDENTIALS is no setting of the sidecar | did you mean SIDECAR_CREDENTIALS_DIRECTORY?',
+    'the variable SIDECAR_CREDENTIALS is not a setting of the sidecar | did you mean SIDECAR_CREDENTIALS_DIRECTORY?',
   ])
   t.deepEqual(messages({ SIDECAR_LIMITS_HEAD: '1', SIDECARS: '1', SIDECAR_LOG_LEVL: 'debug' }), [
-    'the variable SIDECAR_LIMITS_HEAD is no setting of the sidecar | did you mean SIDECAR_LIMITS_HEAD_MS?',
-    'the variable SIDECAR_LOG_LEVL is no setting of the sidecar | did you mean SIDECAR_LOG_LEVEL?',
+    'the variable SIDECAR_LIMITS_HEAD is not a setting of the sidecar | did you mean SIDECAR_LIMITS_HEAD_MS?',
+    'the variable SIDECAR_LOG_LEVL is not a setting of the sidecar | did you mean SIDECAR_LOG_LEVEL?',
   ])
 })
 

@@ -226,8 +226,8 @@ test('refused: a leaf instead of the root, a leaf beside it, an intermediate alo
   const issuing = await ca.intermediate()
   const leaf = await issuing.issue(moduleNames(USERS))
   const asBundle = async (bundle: string) => await firstOf(await material({ ca: bundle }))
-  t.regex(await asBundle(leaf.certPem), /^ca\.crt: the certificate CN=mod-users.* is no CA/)
-  t.regex(await asBundle(ca.certPem + leaf.certPem), /^ca\.crt: .* is no CA/)
+  t.regex(await asBundle(leaf.certPem), /^ca\.crt: the certificate CN=mod-users.* is not a CA/)
+  t.regex(await asBundle(ca.certPem + leaf.certPem), /^ca\.crt: .* is not a CA/)
   t.regex(await asBundle(issuing.certPem), /^ca\.crt: .*no root certificate/)
   const hint = await hintOf(await material({ ca: issuing.certPem }))
   t.is(

@@ -19,6 +19,6 @@ test('a file that others may write is refused, with the command that mends it', 
 
 test('of a device only that is told: to take it from others would harm the machine', (t) => {
   t.deepEqual(writableByOthers('/dev/null'), [
-    { severity: 'error', message: 'this is no file', where: { file: '/dev/null' } },
+    { severity: 'error', message: 'this is not a file', where: { file: '/dev/null' } },
   ])
 })

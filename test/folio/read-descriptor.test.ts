@@ -157,7 +157,7 @@ test('invisible characters are refused in names and paths: lists are for people'
       const { descriptor, findings } = readDescriptor(value(`/a${char}- {caller: public}`))
       t.is(descriptor, undefined)
       const found = findings.find((one) => one.pointer === pointer && one.severity === 'error')
-      t.regex(found?.message ?? '', /U\+[0-9A-F]{4}|is not allowed|is no module id/, pointer)
+      t.regex(found?.message ?? '', /U\+[0-9A-F]{4}|is not allowed|is not a module id/, pointer)
       for (const { message } of findings) t.notRegex(message, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
     }
   }
@@ -182,7 +182,7 @@ test('a wrong value is quoted, cut to one line', (t) => {
     for (const { message } of findings) t.true(message.length < 300, message.slice(0, 40))
   }
   const [empty] = readDescriptor(provides({ pathPattern: '/a', methods: [''] })).findings
-  t.is(empty!.message, '"" is no method that Okapi knows, in upper case')
+  t.is(empty!.message, '"" is not a method that Okapi knows, in upper case')
   const [blank] = readDescriptor(provides({ pathPattern: '/a b' })).findings
   t.is(blank!.message, 'a blank is not allowed in a pathPattern')
 })

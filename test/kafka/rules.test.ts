@@ -68,7 +68,7 @@ test('parts of a pattern, for those who write other rules of them', (t) => {
 
 for (const [text, expected] of [
   ['', /empty/],
-  ['{module}.x', /no placeholder but/],
+  ['{module}.x', /may only have the placeholders/],
   ['{tenant}.{tenant}', /once/],
   ['a**b', /next to each other/],
   ['a*b*c*', /more than two/],
@@ -156,7 +156,7 @@ for (const [name, rule, expected, pointer] of [
   ['an unknown right', { topics: { write: ['a'] } }, /no field write/, '/0/topics/write'],
   ['nothing allowed', {}, /allows nothing/, '/0'],
   ['an unknown API', { admin: ['Fetch'] }, /Fetch is none of/, '/0/admin'],
-  ['a bad pattern', { groups: ['{x}'] }, /\{x\} knows no placeholder/, '/0/groups'],
+  ['a bad pattern', { groups: ['{x}'] }, /\{x\} may only have the placeholders/, '/0/groups'],
   ['no topic', { topics: { consume: ['a b'] } }, /a topic has letters/, '/0/topics/consume'],
   ['a caller that is a pattern', { caller: 'mod-*', groups: ['a'] }, /module id/, '/0/caller'],
   ['no reason', { groups: ['a'], why: ' ' }, /why must be a text/, '/0/why'],

@@ -20,10 +20,10 @@ test('one sentence: how full it is, what becomes of others, until when there is 
   const told = (over: Partial<TokenMemory>) => tokensText({ ...MEMORY, ...over })
   t.is(
     told({}),
-    '30 of 2 modules remembered for 24 hours (16384 of each for certain), others are refused; 4 unknown ones since the start',
+    '30 of 2 modules remembered for 24 hours (at least 16384 per module), others are refused; 4 unknown ones since the start',
   )
-  t.regex(told({ mode: 'report' }), /others are only told;/)
-  t.regex(told({ graceUntilMs: NOW }), /only told until 2026-11-29 12:00 UTC;/)
+  t.regex(told({ mode: 'report' }), /others are only reported;/)
+  t.regex(told({ graceUntilMs: NOW }), /only reported until 2026-11-29 12:00 UTC;/)
   t.regex(told({ forgotten: 3 }), /3 forgotten early \(policy.tokensPerModule\)/)
   t.regex(told({ fullest: [{ name: 'mod-a-1.0.0', tokens: 20 }] }), /; most: mod-a-1.0.0 20$/)
 })

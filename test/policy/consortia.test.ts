@@ -102,22 +102,22 @@ for (const [what, value, expected] of [
   [
     'a tenant twice',
     { consortia: [{ central: 'a', members: ['b', 'c', 'b'] }] },
-    '/consortia/0/members/2: tenant b stands twice here',
+    '/consortia/0/members/2: tenant b is listed twice here',
   ],
   [
     'the central tenant as a member',
     { consortia: [{ central: 'a', members: ['a'] }] },
-    '/consortia/0/members/0: tenant a stands twice here',
+    '/consortia/0/members/0: tenant a is listed twice here',
   ],
   [
     'a tenant in two consortia',
     { consortia: [CENTRAL, { central: 'west', members: ['college'] }] },
-    '/consortia/1/members/0: tenant college stands in the consortium of east too',
+    '/consortia/1/members/0: tenant college is listed in the consortium of east too',
   ],
   [
-    'what is no name of a tenant',
+    'what is not a tenant name',
     { consortia: [{ central: 'a', members: ['b', 'c d'] }] },
-    '/consortia/0/members/1: "c d" is no name of a tenant',
+    '/consortia/0/members/1: "c d" is not a tenant name',
   ],
   [
     'the supertenant',
@@ -163,14 +163,14 @@ test('rules that let nothing cross are worth a warning', (t) => {
   t.deepEqual(warned({ consortia: [CENTRAL], cross: [RULE] }), [])
   t.deepEqual(warned({ consortia: [CENTRAL], cross: [{ ...RULE, caller: 'public' }] }), [])
   t.deepEqual(warned({ consortia: [CENTRAL], cross: [{ ...RULE, caller: 'mod-consortai' }] }), [
-    'warning: no descriptor of mod-consortai is installed, so that it crosses nowhere',
+    'warning: no descriptor of mod-consortai is installed, so it cannot cross',
   ])
   t.deepEqual(warned({ cross: [RULE] }), [
-    'warning: there is no consortium, so that mod-consortia crosses nowhere',
+    'warning: there is no consortium, so mod-consortia cannot cross',
   ])
   t.deepEqual(
     warned({ consortia: [WEST], cross: [{ ...RULE, directions: ['member-to-member'] }] }),
-    ['warning: no consortium has two members, so that mod-consortia crosses nowhere'],
+    ['warning: no consortium has two members, so mod-consortia cannot cross'],
   )
 })
 

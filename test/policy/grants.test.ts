@@ -53,7 +53,7 @@ const WRONG: readonly (readonly [what: string, grant: object, finding: RegExp])[
   [
     'a group that is none',
     { ...GOOD, caller: 'operator/o', interface: undefined, admin: ['all'] },
-    /^error .*all is none/,
+    /^error .*all is not one/,
   ],
   [
     'administration at a module',
@@ -255,7 +255,7 @@ test('bootstrap needs an end that is near; a profile is for operators, alone in 
   t.deepEqual(found({ profile: 'read-only' }), [])
   t.regex(
     found({ profile: 'all' }).join(),
-    /all is none of the profiles bootstrap, daily, read-only/,
+    /all is not one of the profiles bootstrap, daily, read-only/,
   )
   t.regex(found({ profile: 'daily', admin: ['env'] }).join(), /admin does not go with a profile/)
   t.regex(found({ profile: 'daily', caller: 'client/sms' }).join(), /0\/profile: .* for operators/)

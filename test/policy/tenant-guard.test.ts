@@ -199,7 +199,7 @@ test('rules of tenants that cannot be meant are errors with their place', (t) =>
   for (const [given, expected] of [
     [{ ...rule, tenants: [] }, 'tenants must be a list that is not empty'],
     [{ ...rule, tenants: 'some' }, 'tenants must be one of all, serving'],
-    [{ ...rule, tenants: ['a b'] }, '"a b" is no name of a tenant'],
+    [{ ...rule, tenants: ['a b'] }, '"a b" is not a tenant name'],
     [{ ...rule, mode: 'on' }, 'mode must be one of off, report, enforce'],
     [{ ...rule, withoutToken: 'none' }, 'withoutToken must be one of serving, any'],
     [{ ...rule, caller: 'public', withoutToken: 'any' }, 'withoutToken is for modules'],
@@ -218,7 +218,7 @@ test('rules of tenants that cannot be meant are errors with their place', (t) =>
     t.true(found?.includes('/policy/tenantsOf/0'), String(found))
   }
   const twice = compiled({ tenantsOf: rules([rule, rule]) })
-  t.regex(findings(twice.problems)[0] ?? '', /tenantsOf\/1\/caller: mod-notes stands here twice/)
+  t.regex(findings(twice.problems)[0] ?? '', /tenantsOf\/1\/caller: mod-notes is listed twice/)
 })
 
 test('what tenants may change changes the hash of a policy', (t) => {

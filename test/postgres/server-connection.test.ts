@@ -127,7 +127,7 @@ test('a certificate of a module, an operator or a client is no server’s, whate
     if (!('reason' in refused)) return t.fail(uri)
     t.is(refused.reason, 'upstream-untrusted')
     t.true(
-      refused.because.endsWith(`was not verified: it is ${uri} and no server`),
+      refused.because.endsWith(`was not verified: it is ${uri}, not a server`),
       refused.because,
     )
   }

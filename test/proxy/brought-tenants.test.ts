@@ -35,7 +35,7 @@ test('a crossing is known in its direction', (t) => {
   t.false(brought.has('mod-a', 'east'), 'a token alone makes no tenant served')
 })
 
-test('what is no name of a tenant is not remembered', (t) => {
+test('what is not a tenant name is not remembered', (t) => {
   const brought = new TenantsBrought(broughtMemory(false))
   for (const tenant of ['', 'a b', 'a\nb', 'x'.repeat(65), 'diku, supertenant', 'ä']) {
     brought.bring('mod-a', tenant)

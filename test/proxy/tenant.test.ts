@@ -59,7 +59,7 @@ test('all listeners but those where Okapi speaks judge the tenant', (t) => {
 for (const listener of JUDGES) {
   const toModule = listener === 'direct' || listener === 'plainToModule'
 
-  test(`${listener}: what is no name of a tenant is refused in the header`, async (t) => {
+  test(`${listener}: what is not a tenant name is refused in the header`, async (t) => {
     for (const tenant of MALFORMED) {
       const line = `X-Okapi-Tenant: ${tenant}`
       t.is(await through(listener, [line]), 'tenant-not-allowed', line.slice(0, 80))

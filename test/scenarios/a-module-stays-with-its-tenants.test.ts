@@ -153,11 +153,11 @@ test.serial(
     await write(broken, 'new policy refused')
     t.is(await calls(CONSORTIA, T('east'), OF('college')), '200')
     const line = okapi.lines.findLast(({ msg }) => msg === 'new policy refused')
-    t.deepEqual(line?.problems, [`${file}:2:44: tenant college stands twice here`])
+    t.deepEqual(line?.problems, [`${file}:2:44: tenant college is listed twice here`])
     t.is(await metric(okapi, 'sidecar_policy_reload_total{result="failed"}'), 1)
     const ready = `http://127.0.0.1:${okapi.port('admin')}/ready`
     const { remarks } = (await (await fetch(ready)).json()) as { remarks?: { policy?: string } }
-    t.true(remarks?.policy?.includes('consortia.yaml:2:44: tenant college stands twice here'))
+    t.true(remarks?.policy?.includes('consortia.yaml:2:44: tenant college is listed twice here'))
 
     await write('consortia: []\n', 'policy loaded')
     t.is(await calls(CONSORTIA, T('east'), OF('college')), '403 tenant-mismatch')

@@ -57,7 +57,7 @@ test.serial(
       ['/mod-users/users/1', 'mod-users'],
     ] as const) {
       const { detail, wouldAllow } = JSON.parse(await said(target))
-      t.is(detail, `the path begins with "${word}", which is no full module id`)
+      t.is(detail, `the path begins with "${word}", which is not a full module id`)
       t.regex(wouldAllow, /ends with the id, as `okapi-sidecar discovery` prints it/)
     }
     t.regex(await said('/mod-users-19.7.1/users/1'), /no descriptor of a module .* is installed/)

@@ -185,10 +185,10 @@ test.serial('an end that was added by hand: no start, and verify says where', as
   const whole = readFileSync(trail)
   appendFileSync(trail, '{"level":"info","msg":"nothing happened"}\n')
   const inside = { audit: { to: trail }, egress: { modules: { listen: '127.0.0.1:0' } } }
-  await t.throwsAsync(place.sidecar(ID.okapi, inside), { message: /its end is no audit trail/ })
+  await t.throwsAsync(place.sidecar(ID.okapi, inside), { message: /its end is not an audit trail/ })
   const { code, stderr } = await verifyTrail(trail)
   t.is(code, 1)
-  t.regex(stderr, /: this is no entry: it was changed, or does not belong here/)
+  t.regex(stderr, /: this is not an entry: it was changed, or does not belong here/)
   writeFileSync(trail, whole)
 })
 

@@ -116,8 +116,8 @@ test('past the sidecar nearly all of it does, and the exit code says so', async 
 test('attacks that cannot be tried: exit 2, with a hint', async (t) => {
   const table: readonly (readonly [RegExp, ...string[]])[] = [
     [/takes one TARGET/],
-    [/is no target/, 'mod-users:8443'],
-    [/is no target/, 'https://mod-users:8443/path'],
+    [/is not a target/, 'mod-users:8443'],
+    [/is not a target/, 'https://mod-users:8443/path'],
     [/cannot be reached/, 'https://127.0.0.1:1'],
     [/no attack and no group `everything`/, 'https://127.0.0.1:1', '--only', 'everything'],
     [/`soon` is not a duration/, 'https://127.0.0.1:1', '--deadline', 'soon'],

@@ -261,9 +261,9 @@ test('an install.json selects modules; missing and double ones are errors', (t) 
   }
   t.regex(refused('--operator', '../bo'), /--operator \.\.\/bo: letters, digits/)
   t.regex(refused('--trust-domain', 'folio/x'), /folio\/x/)
-  t.regex(refused('--okapi-module', 'mod-x-1.0.0'), /mod-x-1\.0\.0 is no id of an Okapi/)
+  t.regex(refused('--okapi-module', 'mod-x-1.0.0'), /mod-x-1\.0\.0 is not a module id of Okapi/)
   writeFileSync(join(cwd, 'descriptors/evil.json'), '{"id": "mod/../../x;touch y-1.0.0"}')
-  t.regex(refused(), /evil\.json|no name of a module/)
+  t.regex(refused(), /evil\.json|not the name of a module/)
 })
 
 test('from a running Okapi: what is enabled for a tenant, and Okapi’s own version', async (t) => {

@@ -63,7 +63,7 @@ const BROKEN: Readonly<Record<string, Broken>> = {
   },
   'a leaf instead of the root': {
     make: (good) => ({ ...good, 'ca.crt': good['tls.crt'] }),
-    said: /ca\.crt: the certificate .* is no CA/,
+    said: /ca\.crt: the certificate .* is not a CA/,
   },
   'a wrong key': {
     make: (good) => {

@@ -35,7 +35,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     tell(problems)
     process.stdout.write(chains.map(chainText).join(''))
     process.stdout.write(
-      `${isSound ? soundText(heads.length) : 'The trail was touched, or is not whole.'}\n`,
+      `${isSound ? soundText(heads.length) : 'The trail was changed, or is not complete.'}\n`,
     )
   }
   return isSound ? 0 : 1
@@ -43,14 +43,14 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function soundText(heads: number): string {
   if (heads === 0)
-    return 'Nothing was touched, as far as the chain tells. No head was given: what was\ncut off at the end cannot be seen.'
-  return `Nothing was touched, and ${heads === 1 ? 'the head is' : `all ${heads} heads are`} there.`
+    return 'Nothing was changed, as far as the chain shows. No head was given: what was\ncut off at the end cannot be seen.'
+  return `Nothing was changed, and ${heads === 1 ? 'the head is' : `all ${heads} heads are`} there.`
 }
 
 function chainText(found: AuditChain): string {
   const { chain, module, host, first, last, hash, from, to, starts, lost } = found
   const before = first === 1 ? '' : ' (what was before is not here)'
-  const missing = lost === 0 ? '' : `, ${lost} lost as it states itself`
+  const missing = lost === 0 ? '' : `, ${lost} lost according to its own entries`
   const began = starts === 1 ? '1 start' : `${starts} starts`
   return `${module} on ${host}, chain ${chain}
   entries ${first} to ${last}${before}, ${from} to ${to}, ${began}${missing}

@@ -28,5 +28,5 @@ export function only(positionals: readonly string[], what: string, example: stri
 export function none(positionals: readonly string[], example: string): void {
   const [first] = positionals
   if (first === undefined) return
-  throw fault(`\`${first}\` is one word too many`, { hint: `okapi-sidecar certs ${example}` })
+  throw fault(`\`${first}\` is one argument too many`, { hint: `okapi-sidecar certs ${example}` })
 }

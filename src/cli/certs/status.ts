@@ -38,7 +38,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   })
   const [target = values.dir, ...more] = positionals
   if (more.length > 0) {
-    throw fault(`\`${more[0]}\` is one word too many`, {
+    throw fault(`\`${more[0]}\` is one argument too many`, {
       hint: 'okapi-sidecar certs status certs-dev, or status mod-users:8443',
     })
   }

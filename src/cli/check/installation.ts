@@ -193,7 +193,7 @@ function discoveryProblems(
   const range = okapi?.modules?.listen
   if (range === undefined) return []
   const entries = entriesIn(folder)
-  if (entries === undefined) return ['discovery.json is missing, or is no list of instances']
+  if (entries === undefined) return ['discovery.json is missing, or is not a list of instances']
   const missing = callees.filter((id) => !entries.some(({ srvcId }) => srvcId === id))
   const astray = entries.filter(({ srvcId, url }) => {
     const way = targetOf(url, range)

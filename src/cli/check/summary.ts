@@ -64,7 +64,7 @@ function tenants(policy: PolicyFound | undefined): [string, string][] {
 function tokens({ policy }: Config): [string, string][] {
   const { tokens: mode, tokenSeenMs, tokenGraceMs } = policy
   if (mode === 'off') return []
-  const life = `of modules only those that Okapi has sent to them within ${spanText(tokenSeenMs)}`
+  const life = `modules may send only those that Okapi has sent to them within ${spanText(tokenSeenMs)}`
   const grace = spanText(Math.min(tokenGraceMs, tokenSeenMs))
   const when = mode === 'report' ? 'REPORT ONLY' : `refused from ${grace} after a start on`
   return [['tokens', `${life}, ${when}`]]

@@ -25,7 +25,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const tenant = needed('--tenant', values.tenant, HINT)
   const out = needed('--out', values.out, HINT)
   const url = needed('--okapi', values.okapi, HINT)
-  if (!isOrdinaryTenant(tenant)) throw fault(`--tenant ${JSON.stringify(tenant)} is no tenant`)
+  if (!isOrdinaryTenant(tenant))
+    throw fault(`--tenant ${JSON.stringify(tenant)} is not a tenant id`)
   const find = { consortia: consortiumIn, 'user-tenants': consortiumOfUsers }[values.from]
   if (find === undefined) throw fault(`--from ${values.from}: consortia or user-tenants`)
   const okapi = await Okapi.at(url, values.credentials, tokenIn(values['token-file']))

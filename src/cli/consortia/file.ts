@@ -8,7 +8,7 @@ import { readConsortia } from '../../policy/consortia.ts'
 import { replaceFile } from '../write.ts'
 import type { FoundConsortium } from './sources.ts'
 
-const NEW = `# Who belongs together; okapi-sidecar consortia fetch writes it.
+const NEW = `# Which tenants belong together; okapi-sidecar consortia fetch writes it.
 consortia: []
 # Which callers may use a token of one tenant for another; docs/tenants.md.
 cross: []

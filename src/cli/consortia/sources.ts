@@ -16,8 +16,8 @@ const MOST_PAGES = 1000
 /** As mod-consortia says (GET /consortia, GET /consortia/{id}/tenants). Throws a Fault. */
 export async function consortiumIn(okapi: Okapi, tenant: string): Promise<FoundConsortium> {
   const [first, second] = listIn(await okapi.readFor(tenant, '/consortia'), 'consortia')
-  if (first === undefined) throw fault(`mod-consortia knows no consortium in tenant ${tenant}`)
-  if (second !== undefined) throw fault(`mod-consortia knows more than one in tenant ${tenant}`)
+  if (first === undefined) throw fault(`mod-consortia has no consortium in tenant ${tenant}`)
+  if (second !== undefined) throw fault(`mod-consortia has more than one in tenant ${tenant}`)
   const id = textOf(first, 'id', 'a consortium')
   const name = typeof first['name'] === 'string' ? first['name'] : undefined
   const path = `/consortia/${encodeURIComponent(id)}/tenants`
@@ -61,7 +61,7 @@ async function allPages(okapi: Okapi, tenant: string, path: string, key: string)
     all.push(...list)
     if (list.length < PAGE) return all
   }
-  throw fault(`${path} does not come to an end`)
+  throw fault(`${path} does not end`)
 }
 
 type Entry = Readonly<Record<string, unknown>>

@@ -93,7 +93,7 @@ function sharedPorts(
 }
 
 function missing({ srvcId }: WantedInstance): DiscoveryFinding {
-  const because = `Okapi knows no instance of ${srvcId}`
+  const because = `Okapi has no instance of ${srvcId}`
   return { kind: 'missing', srvcId, instId: null, because }
 }
 

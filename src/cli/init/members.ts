@@ -73,7 +73,7 @@ export function planInstallation(
   }
   for (const id of [okapiId, ...set.modules.keys()]) checkId(id)
   if (!isOkapi(okapiId) || okapiId === productOf(okapiId)) {
-    throw fault(`${okapiId} is no id of an Okapi`, { hint: '--okapi-module okapi-7.0.3' })
+    throw fault(`${okapiId} is not a module id of Okapi`, { hint: '--okapi-module okapi-7.0.3' })
   }
   const callees = deployable(set)
   const to = firstPort + MODULE_PORTS - 1
@@ -162,7 +162,7 @@ export function idsToInstall(text: string, file: string): readonly string[] {
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
 function checkId(id: string): void {
-  if (!ID.test(id)) throw fault(`${JSON.stringify(id.slice(0, 100))} is no name of a module`)
+  if (!ID.test(id)) throw fault(`${JSON.stringify(id.slice(0, 100))} is not the name of a module`)
 }
 
 function isWanted(wanted: readonly string[]) {

@@ -113,7 +113,7 @@ export function leftToPeople(
   const images =
     'images, ports, databases and their passwords: images follow from the ids, ports from launchDescriptor'
   const loopback =
-    'on loopback every process of this machine can reach every module: for trying out, and for nothing else'
+    'on loopback every process of this machine can reach every module: only for trying out'
   return [
     ...(platform === 'helm'
       ? [

@@ -25,7 +25,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   })
   const kind = principalKind(values.principal)
   const odd = values.tenant.find((tenant) => !/^[A-Za-z0-9._-]{1,100}$/.test(tenant))
-  if (odd !== undefined) throw fault(`--tenant ${JSON.stringify(odd)} is no id of a tenant`)
+  if (odd !== undefined) throw fault(`--tenant ${JSON.stringify(odd)} is not a tenant id`)
   const set =
     values.descriptors === undefined
       ? configured(values.config)

@@ -59,7 +59,8 @@ export class BrokerClient {
         bytes = Buffer.concat([bytes, chunk])
         if (bytes.length < 4) return
         const length = bytes.readInt32BE(0)
-        if (length < 4 || length > LONGEST_ANSWER) end(fault('what the broker sent is no answer'))
+        if (length < 4 || length > LONGEST_ANSWER)
+          end(fault('what the broker sent is not an answer'))
         else if (bytes.length >= 4 + length) end(undefined)
       }
       const onClose = () => end(fault(`the broker closed the connection at ${name}`))

@@ -8,11 +8,11 @@ export function blastText(radius: BlastRadius): string {
   const blocks = [
     block(`directly: ${modules(direct.length)}, ${routes} routes`, direct.flatMap(detail)),
     block(
-      `through generic forwarders, as it pleases: ${modules(forwarded.length)}`,
+      `through generic forwarders, any call: ${modules(forwarded.length)}`,
       forwarded.flatMap(withPath),
     ),
     block(
-      `through other modules, as far as their code lets it: ${modules(indirect.length)}`,
+      `through other modules, as far as their code allows: ${modules(indirect.length)}`,
       indirect.flatMap(withPath),
     ),
     block(`out of reach: ${modules(beyond.length)}`, listed(beyond)),

@@ -48,7 +48,7 @@ function sidesOf(
 ): readonly [SourceOptions, SourceOptions] {
   const [a, b, more] = positionals
   if (a === undefined || b === undefined || more !== undefined) {
-    throw fault('diff takes two: what was, and what will be', { hint: HINT })
+    throw fault('diff takes two: before and after', { hint: HINT })
   }
   if (descriptors !== undefined) {
     if (grants !== undefined || grantsA !== undefined || grantsB !== undefined) {

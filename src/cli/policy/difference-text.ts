@@ -15,7 +15,7 @@ export function differenceText(difference: Difference & TrustDifference, { a, b 
   const counts = `${counted(opens.length, 'more opening')}, ${closes.length} fewer`
   const head = [`from ${a}`, `to   ${b}`, counts].map((line) => `${line}\n`).join('')
   const trusted = trustBlock('TRUSTED WITH USERS AND THEIR TOKENS FROM NOW ON', 'red', trusts)
-  const noMore = trustBlock('trusted with users and their tokens no more', 'green', trustsNoMore)
+  const noMore = trustBlock('no longer trusted with users and their tokens', 'green', trustsNoMore)
   const more = blocks(opens, 'opens to', paint('red', '+'))
   const fewer = blocks(closes, 'closes to', paint('green', '-'))
   return `${head}${trusted}${more}${noMore}${fewer}`

@@ -15,7 +15,7 @@ export interface TokenAsked {
 /** Reads `--token-tenant` and `--serving`. Throws a Fault. */
 export function tokenAsked(tokenTenant: string | undefined, serving: boolean): TokenAsked {
   if (tokenTenant !== undefined && !isTenantName(tokenTenant)) {
-    throw fault(`--token-tenant ${JSON.stringify(tokenTenant)} is no name of a tenant`, {
+    throw fault(`--token-tenant ${JSON.stringify(tokenTenant)} is not a tenant name`, {
       hint: 'none stands for a call without a token',
     })
   }

@@ -93,7 +93,7 @@ function callerNamed(text: string, set: DescriptorSet): Caller {
 function noCaller(text: string, { modules }: DescriptorSet): Fault {
   const ids = [...modules.keys()]
   const near = ids.find((id) => productOf(id) === text) ?? nearest(text, ids)
-  return fault(`--caller ${text}: it is no full module id, operator/NAME or client/NAME`, {
+  return fault(`--caller ${text}: it is not a full module id, operator/NAME or client/NAME`, {
     hint: near === undefined ? EXPLAIN_HINT : `did you mean ${near}?`,
   })
 }

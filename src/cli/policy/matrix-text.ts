@@ -85,7 +85,7 @@ function trustLines(trusted: readonly Trusted[]): string[] {
     const names = [...modules].map(([module, reasons]) => {
       const ids = reasons.flatMap(({ interface: provided }) => provided?.id ?? [])
       const by = ids.length === 0 ? '' : ` (${ids.join(', ')})`
-      return `${module}${by}${reasons.every(({ usual }) => usual) ? '' : ', WHICH IS NO MODULE OF FOLIO’S LOGIN'}`
+      return `${module}${by}${reasons.every(({ usual }) => usual) ? '' : ', WHICH IS NOT A MODULE OF FOLIO’S LOGIN'}`
     })
     return [`${what}: ${names.join('; ')}`]
   })

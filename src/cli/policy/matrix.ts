@@ -80,7 +80,7 @@ function selects(option: string, text: string | undefined, names: readonly strin
   if (text === undefined || names.some((name) => name.includes(text))) return
   const near = nearestModule(text, [...names, ...names.map(productOf)])
   throw fault(`--${option} ${text}: no ${option} has this in its name`, {
-    hint: near === null ? 'upper and lower case count' : `did you mean ${near}?`,
+    hint: near === null ? 'names are case-sensitive' : `did you mean ${near}?`,
   })
 }
 

@@ -16,7 +16,7 @@ export function foldersDiffer(
   const before = namesIn(folder)
   const foreign = before.find((name) => !name.endsWith('.json'))
   if (foreign !== undefined) {
-    throw fault(`${folder} holds ${foreign}, which is no descriptor`, {
+    throw fault(`${folder} holds ${foreign}, which is not a descriptor`, {
       hint: 'name a folder of its own: all of it is replaced',
     })
   }

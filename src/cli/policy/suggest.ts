@@ -43,7 +43,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   // `--from A B`: what follows the first is a log too, as a shell writes `*.log`.
   const from = values.from.length === 0 ? [] : [...values.from, ...positionals]
   if (from.length === 0 && positionals.length > 0) {
-    throw fault(`\`${positionals[0]}\` is one word too many`, { hint: 'a log follows --from' })
+    throw fault(`\`${positionals[0]}\` is one argument too many`, { hint: 'a log follows --from' })
   }
   if ((from.length === 0) !== hinted || (hinted && tighten)) {
     throw fault('suggest takes --from LOG, or --from-descriptors', {
@@ -117,8 +117,8 @@ function narrow(options: Sources, { usage, firstMs, lastMs }: LinesRead): number
   const modules = callersOf(installation).filter(({ kind }) => !['public', 'plain'].includes(kind))
   const unused = unusedRulesOf(reachOf(installation, modules), installation.grants, usage.passed)
   const heading = [
-    `Unused ${between(firstMs, lastMs)}: grants to put in the place of wider ones.`,
-    'A log tells nothing of yearly work: mind what it was too short to see.',
+    `Unused ${between(firstMs, lastMs)}: grants to use instead of wider ones.`,
+    'A log does not show yearly work: consider what it was too short to show.',
   ]
   process.stdout.write(grantsYaml(heading, unused.map(unusedGrants)))
   return 0

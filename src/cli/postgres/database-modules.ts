@@ -55,7 +55,7 @@ function productIn(file: string): string[] {
   if (!env.some((each) => WANTS.has(String(each?.name)))) return []
   // It becomes part of SQL and of pg_ident.conf.
   if (!/^[a-z0-9][a-z0-9_-]*$/.test(id.product) || id.product.length > 63) {
-    throw fault(`the product ${JSON.stringify(id.product)} makes no name of a role`, {
+    throw fault(`the product ${JSON.stringify(id.product)} cannot be part of a role name`, {
       where: { file },
     })
   }
@@ -73,6 +73,6 @@ function parsed(file: string): Written {
     return typeof value === 'object' && value !== null ? value : {}
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw fault('this is no JSON', { where: { file } })
+    throw fault('this is not JSON', { where: { file } })
   }
 }

@@ -31,10 +31,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   const [address = '', bits = '', more] = values.network.split('/')
   const most = isIP(address) === 4 ? 32 : 128
   if (isIP(address) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > most || more !== undefined) {
-    throw fault(`--network ${values.network} is no network, as 10.0.0.0/8`)
+    throw fault(`--network ${values.network} is not a network such as 10.0.0.0/8`)
   }
   const odd = values.tenant.find((tenant) => !isNewTenantName(tenant))
-  if (odd !== undefined) throw fault(`--tenant ${JSON.stringify(odd)} is no id of a tenant`)
+  if (odd !== undefined) throw fault(`--tenant ${JSON.stringify(odd)} is not a tenant id`)
   const { network, tenant: tenants, password } = values
   const version = serverVersion(values['server-version'])
   const options = { database: plainName(values.database), network, tenants, password, version }

@@ -37,7 +37,7 @@ export function logIn(
       socket.destroySoon()
     }
     const answer = new Answer()
-    let login = 'by the certificate; it is no superuser, and cannot become one'
+    let login = 'by the certificate; it is not a superuser, and cannot become one'
     // How often the server was ready: after the login, and after the query.
     let readied = 0
     const stream = new ServerStream({ user: role, lowered: false }, settings, {
@@ -62,7 +62,7 @@ export function logIn(
       const before = readied
       const scanned = stream.scan(chunk, (bytes) => answer.take(Buffer.from(bytes)))
       if (stream.refusal !== null) finish(false, saidOf(stream.refusal))
-      else if (scanned !== 'on') finish(false, 'the server sent what is no message')
+      else if (scanned !== 'on') finish(false, 'the server sent something that is not a message')
       else if (readied === 0 && answer.error !== undefined) finish(false, answer.error)
       else if (stream.login.answerDue) {
         finish(true, `the server asks for ${stream.login.asked}; no password is sent here`)

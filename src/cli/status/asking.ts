@@ -40,7 +40,7 @@ export interface SidecarState {
 /** Everything that a status listener tells. Throws a Fault when there is no such thing at the URL. */
 export async function ask(url: string): Promise<StatusFacts> {
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw fault(`\`${url}\` is no URL of a status listener`, { hint: 'http://127.0.0.1:9902' })
+    throw fault(`\`${url}\` is not the URL of a status listener`, { hint: 'http://127.0.0.1:9902' })
   }
   const hint = 'it listens on status.listen of the configuration, on loopback'
   try {
@@ -51,7 +51,7 @@ export async function ask(url: string): Promise<StatusFacts> {
     if (isLate(error))
       throw fault(LATE.replace('no answer', `no answer at ${url}`), { hint: STUCK })
     const code = errorCode(error)
-    if (error instanceof SyntaxError) throw fault(`${url} is no status listener`, { hint })
+    if (error instanceof SyntaxError) throw fault(`${url} is not a status listener`, { hint })
     if (code === undefined) throw error
     throw fault(`nothing answers at ${url} (${code})`, { hint })
   }

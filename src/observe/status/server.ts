@@ -18,7 +18,7 @@ export function statusServer(facts: () => StatusFacts | Promise<StatusFacts>): S
     (request, response) => serve(shared, request, response),
     (_, response) => {
       response.setHeader('Connection', 'close')
-      send(response, 417, 'text/plain; charset=utf-8', 'nothing is expected here\n')
+      send(response, 417, 'text/plain; charset=utf-8', 'Expect is not supported here\n')
     },
   )
 }
@@ -34,7 +34,12 @@ async function serve(
     return send(response, 400, 'text/plain; charset=utf-8', 'no bodies here\n')
   }
   if (!isOurs(headers.host)) {
-    return send(response, 403, 'text/plain; charset=utf-8', 'ask by address, or as localhost\n')
+    return send(
+      response,
+      403,
+      'text/plain; charset=utf-8',
+      'use an IP address or localhost as the host\n',
+    )
   }
   if (method !== 'GET' && method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD')

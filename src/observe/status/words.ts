@@ -64,14 +64,14 @@ export function tokensText(memory: TokenMemory): string {
   const { mode, graceUntilMs, lifeMs, perModule, modules, tokens, forgotten, unknown } = memory
   const others =
     mode === 'report'
-      ? 'others are only told'
+      ? 'others are only reported'
       : graceUntilMs === null
         ? 'others are refused'
-        : `others are only told until ${dateText(graceUntilMs)}`
+        : `others are only reported until ${dateText(graceUntilMs)}`
   const lost = forgotten === 0 ? '' : `, ${forgotten} forgotten early (policy.tokensPerModule)`
   const fullest = memory.fullest.map((one) => `${one.name} ${one.tokens}`).join(', ')
   const most = fullest === '' ? '' : `; most: ${fullest}`
-  return `${tokens} of ${modules} modules remembered for ${spanText(lifeMs)} (${perModule} of each for certain), ${others}; ${unknown} unknown ones since the start${lost}${most}`
+  return `${tokens} of ${modules} modules remembered for ${spanText(lifeMs)} (at least ${perModule} per module), ${others}; ${unknown} unknown ones since the start${lost}${most}`
 }
 
 /** Whether something that ends is fine, in the last third of its life, or over. */

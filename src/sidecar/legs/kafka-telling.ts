@@ -132,7 +132,7 @@ export class KafkaTelling {
       const because = `${MOST_TOLD} kinds of them in a minute; more are counted in sidecar_refusals_total only`
       this.#parts.log.warn(
         { ...this.#facts(), because },
-        'more kafka requests refused than are told',
+        'more kafka requests refused than are logged',
       )
     }
     return true

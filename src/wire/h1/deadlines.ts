@@ -83,7 +83,7 @@ export class Deadlines {
   /** What is said when a head or a body did not come on in time. */
   refusal(): Refusal {
     const limit = this.waitsFor === 'head' ? 'headMs' : 'bodyIdleMs'
-    return refuse('timeout', `the request did not come on within limits.${limit}`, { limit })
+    return refuse('timeout', `the request did not continue within limits.${limit}`, { limit })
   }
 
   #idleMs(): number {

@@ -173,7 +173,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     if (flaw !== null) return this.exchange.fail(flaw)
     if (now < this.#deadline) return
     if (stopped) return this.#await()
-    const because = 'the request did not come on within limits.bodyIdleMs'
+    const because = 'the request did not continue within limits.bodyIdleMs'
     this.exchange.fail(refuse('timeout', because, { limit: 'bodyIdleMs' }))
   }
 

@@ -89,7 +89,7 @@ test('page and terminal say how often, by which request id, and that nothing was
   const [timeMs, requestId] = [nowMs - 3000, '5d0a1c4e-93c5-4a0f-8a30-2c7f6b9e1d01']
   history.refused(refusal({ timeMs, requestId }))
   history.refused(refusal({ timeMs, requestId }))
-  const because = 'the client showed no certificate'
+  const because = 'the client presented no certificate'
   history.turnedAway({ ...stranger(7), timeMs, because }, false)
   const facts = busyFacts({ refusals: history.refusals })
   const text = statusText(facts)
@@ -101,7 +101,7 @@ test('page and terminal say how often, by which request id, and that nothing was
     requestId ${requestId}
 3 seconds ago  no-certificate
     192.0.2.7: before a request was read
-    the client showed no certificate
+    the client presented no certificate
     requestId r1
 `),
     text,

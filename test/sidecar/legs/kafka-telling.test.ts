@@ -24,6 +24,6 @@ test('one request that names 100,000 topics fills neither the log nor the memory
   t.is(lines.length, 1)
   for (let i = 0; i < 100_000; i++) refused(`topic-${i}`)
   t.is(lines.length, 4097)
-  t.is(JSON.parse(lines.at(-1)!).msg, 'more kafka requests refused than are told')
+  t.is(JSON.parse(lines.at(-1)!).msg, 'more kafka requests refused than are logged')
   t.is(counted, 100_003)
 })
