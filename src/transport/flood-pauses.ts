@@ -54,7 +54,7 @@ export class FloodPauses {
 
   #told(key: string, ms: number): Refusal {
     const seconds = Math.ceil(ms / 1000)
-    const because = `${key} sent TLS records that bring no data, and is not called for another ${seconds} s`
+    const because = `${key} sent TLS records that bring no data, and is left alone for another ${seconds} s`
     return refuse('upstream-malformed', because)
   }
 }

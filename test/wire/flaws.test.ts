@@ -30,8 +30,8 @@ test('a sentence says who sent what, and names the field at fault', (t) => {
   const { because } = responseRefusal(FLAW.twice, 'mod-a-1.0.0 (127.0.0.1:8081)', 'X-$&')
   t.is(
     because,
-    'the answer of mod-a-1.0.0 (127.0.0.1:8081): `X-$&` stands twice, and may stand once',
+    'the answer of mod-a-1.0.0 (127.0.0.1:8081): `X-$&` occurs twice, but may occur only once',
   )
-  t.is(requestRefusal(FLAW.twice).because, 'a field stands twice, and may stand once')
+  t.is(requestRefusal(FLAW.twice).because, 'a field occurs twice, but may occur only once')
   t.true(requestRefusal(FLAW.alias, 'x'.repeat(5000)).because.length < 150)
 })
