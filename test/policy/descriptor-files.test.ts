@@ -127,7 +127,7 @@ test('a packed file decides as the folder does, and is checked', async (t) => {
   await writeFile(join(path, 'all.json'), packed.replace('descriptors/1', 'descriptors/2'))
   t.regex(
     refused(t, () => loadDescriptors(join(path, 'all.json'))),
-    /no file of format/,
+    /not a file of format/,
   )
 })
 

@@ -190,7 +190,7 @@ test.serial('an answer that no two readers understand alike is 502', async (t) =
 test.serial('a malformed answer is told with who sent it and the field at fault', async (t) => {
   const twice = 'Transfer-Encoding: chunked\r\n'
   for (const [said, what] of [
-    [`HTTP/1.1 200 OK\r\n${twice}${twice}\r\n0\r\n\r\n`, '`Transfer-Encoding` stands twice'],
+    [`HTTP/1.1 200 OK\r\n${twice}${twice}\r\n0\r\n\r\n`, '`Transfer-Encoding` occurs twice'],
     ['HTTP/1.1 200 OK\r\nX-Odd: a\u0001\r\n\r\n', 'the value of `X-Odd` holds a control character'],
     ['HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok', 'Content-Length is not 1 to 15 digits'],
     ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n', ''],
