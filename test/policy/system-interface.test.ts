@@ -80,7 +80,8 @@ test('Okapi itself calls it at the module', (t) => {
 test('with its type it is not even found at Okapi; `multiple` is no system interface', (t) => {
   t.is(asked('mod-own-1.0.0', '/typed/timer'), 'route-not-declared')
   const moduleId = 'mod-many-1.0.0'
-  t.is(asked('mod-own-1.0.0', '/many/timer', { moduleId }), 'own')
+  t.is(asked('mod-many-1.0.0', '/many/timer', { moduleId }), 'own')
+  t.is(asked('mod-own-1.0.0', '/many/timer', { moduleId }), 'interface-not-required')
   t.is(asked('mod-requires-1.0.0', '/many/timer', { moduleId }), 'requires')
 })
 
