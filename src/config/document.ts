@@ -41,7 +41,7 @@ export function readDocument(text: string, file: string): Document {
   const problems = [...document.errors, ...document.warnings].map(
     ({ name, code, message, pos }): Problem => ({
       severity: name === 'YAMLWarning' ? 'warning' : 'error',
-      message: lowerFirst(message),
+      message: lowerFirst(said(code, text, pos[0]) ?? message),
       where: where(pos[0]),
       ...hintAt(text, pos[0], code),
     }),
@@ -54,7 +54,13 @@ export function readDocument(text: string, file: string): Document {
     } catch (error) {
       // An alias without an anchor, or so many that they would fill the memory.
       if (!(error instanceof ReferenceError)) throw error
-      problems.push({ severity: 'error', message: lowerFirst(error.message), where: where(0) })
+      const alias = /^Unresolved alias.*: (\S+)$/.exec(error.message)?.[1]
+      const offset = alias === undefined ? -1 : text.indexOf(`*${alias}`)
+      problems.push({
+        severity: 'error',
+        message: lowerFirst(error.message),
+        where: where(Math.max(offset, 0)),
+      })
     }
   }
   return {
@@ -88,6 +94,14 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
+/** In words for who wrote the file, where the parser speaks to who called it; undefined: its own will do. */
+function said(code: ErrorCode, text: string, offset: number): string | undefined {
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here, and there must be one'
+  if (code !== 'DUPLICATE_KEY') return undefined
+  const key = /^["']?([^"':\s]+)/.exec(text.slice(offset, offset + 200))?.[1]
+  return key === undefined ? undefined : `\`${key}\` stands twice in one section`
+}
+
 /** `[::1]:8443` without quotes is a list to YAML, and `module:mod-a-1.0.0` a word. */
 function hintAt(text: string, offset: number, code: ErrorCode): { hint?: string } {
   const start = text.lastIndexOf('\n', offset - 1) + 1
@@ -95,6 +109,8 @@ function hintAt(text: string, offset: number, code: ErrorCode): { hint?: string 
   const address = /\[[0-9A-Fa-f:.]+\]:\d+/.exec(line)
   if (address !== null) return { hint: `write the address in quotes: '${address[0]}'` }
   if (code === 'TAB_AS_INDENT') return { hint: 'indent with blanks' }
+  if (code === 'MULTIPLE_DOCS') return { hint: 'take the line `---` out' }
+  if (code === 'DUPLICATE_KEY') return { hint: 'put both together, or take one out' }
   const key = /^\s*(\w+):(?=[^\s/])/.exec(line)?.[1]
   return key === undefined ? {} : { hint: `a blank belongs behind \`${key}:\`` }
 }

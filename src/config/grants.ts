@@ -30,6 +30,6 @@ function read(file: string): string {
   } catch (error) {
     const code = errorCode(error)
     if (code === undefined) throw error
-    throw fault(`cannot be read (${code})`, { where: { file } })
+    throw fault(`cannot be read (${code})`, { where: { file }, hint: '`policy.grants` names it' })
   }
 }

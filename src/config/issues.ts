@@ -35,6 +35,7 @@ function flawsOf(issue: Issue, path: Path, hints: SchemaHints): Flaw[] {
         {
           path,
           message: `${called} must be ${oneOf(issue.values.map(String))}${unseen(issue.input)}`,
+          ...hinted(meant(issue.input, issue.values)),
         },
       ]
     case 'invalid_union':
@@ -72,8 +73,17 @@ function hinted(hint: string | undefined): { hint?: string } {
   return hint === undefined ? {} : { hint }
 }
 
+function meant(input: unknown, values: readonly unknown[]): string | undefined {
+  const near = typeof input === 'string' ? nearest(input, values.map(String)) : undefined
+  return near === undefined ? undefined : `did you mean \`${near}\`?`
+}
+
 function unknownKey(path: Path, key: string, known: readonly string[]): Flaw {
   const near = nearest(key, known)
+  if (key === '<<') {
+    const hint = 'merge keys are not read: write the keys out, or give a whole section by an alias'
+    return { path, key, message: 'unknown key `<<`', hint }
+  }
   const hint = near === undefined ? `known here: ${known.join(', ')}` : `did you mean \`${near}\`?`
   const inside = path.length === 0 ? '' : ` in \`${path.map(String).join('.')}\``
   return { path, key, message: `unknown key \`${key}\`${inside}`, hint }

@@ -160,6 +160,10 @@ admin:
 test('an unknown key gets the nearest name, or all that are known', (t) => {
   t.deepEqual(hintsOf(`${MODULE}limts: {}\n`), ['did you mean `limits`?'])
   t.deepEqual(hintsOf(`${MODULE}drain: { zzzzzzzz: 1 }\n`), ['known here: delayMs'])
+  t.deepEqual(hintsOf(`${MODULE}policy: { mode: reprot }\n`), ['did you mean `report`?'])
+  t.deepEqual(hintsOf(`${MODULE}base: &b {}\nlog: { <<: *b }\n`).slice(-1), [
+    'merge keys are not read: write the keys out, or give a whole section by an alias',
+  ])
 })
 
 test('an address without its quotes and a duration with a unit get a hint', (t) => {
@@ -182,9 +186,16 @@ test('keys of another object are unknown keys', (t) => {
 
 test('text that is no YAML, or no section, is reported with its place', (t) => {
   t.regex(problemsOf('module: [')[0] ?? '', /^1:\d+: /)
-  t.regex(problemsOf('module: a\nmodule: b\n')[0] ?? '', /^2:1: map keys must be unique/)
+  t.regex(
+    problemsOf('module: a\nmodule: b\n')[0] ?? '',
+    /^2:1: `module` stands twice in one section/,
+  )
   t.deepEqual(problemsOf('- a\n'), ['1:1: the configuration must be a section of keys'])
-  t.regex(problemsOf('module: *unknown\n')[0] ?? '', /alias/)
+  t.regex(problemsOf('# a\nmodule: *unknown\n')[0] ?? '', /^2:9: unresolved alias/)
+  const [second = ''] = problemsOf(`${MODULE}---\na: 1\n`)
+  t.regex(second, /^\d+:1: a second document begins here, and there must be one/)
+  t.deepEqual(hintsOf(`${MODULE}---\na: 1\n`), ['take the line `---` out'])
+  t.deepEqual(hintsOf('module: a\nmodule: b\n'), ['put both together, or take one out'])
 })
 
 test('aliases that multiply are refused, not unfolded', (t) => {

@@ -1,5 +1,6 @@
 import '../analysis/blast-radius.test.ts'
 import '../analysis/difference.test.ts'
+import '../analysis/unmet-requirements.test.ts'
 import '../analysis/unused-rules.test.ts'
 import '../config/addresses.test.ts'
 import '../config/database.test.ts'

@@ -7,6 +7,7 @@ import { readGrants } from '../../config/grants.ts'
 import { readText } from '../../fault/text-file.ts'
 import { errorCode, Fault, fault, type Problem } from '../../fault.ts'
 import { isOkapi } from '../../folio/module-id.ts'
+import { spanText } from '../../observe/status/words.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/descriptor-files.ts'
 import { loadPolicy, type PolicyRules } from '../../policy/load-policy.ts'
 import { deployable, targetOf } from '../discovery/instances.ts'
@@ -108,11 +109,16 @@ function rowOf({ file, loaded, credentials, policy, problems }: Checked): string
   const errors = problems.filter(({ severity }) => severity === 'error').length
   return [
     loaded?.config.module.id ?? file,
-    credentials === undefined ? 'not usable' : `${credentials.told.daysLeft} d`,
+    credentials === undefined ? 'not usable' : left(credentials.told.notAfter),
     policy === undefined ? 'not usable' : String(policy.told.modules),
     policy === undefined ? '' : `${policy.told.grants} + ${policy.told.knownGrants} known`,
     errors === 0 ? 'fine' : `${errors} wrong`,
   ]
+}
+
+/** Days say nothing of a certificate of a day. */
+function left(notAfter: string): string {
+  return spanText(Math.max(0, Date.parse(notAfter) - Date.now()))
 }
 
 /** What several sidecars have alike is told once. */

@@ -1,4 +1,5 @@
 import { grantsInForce } from '../../analysis/installation.ts'
+import { unmetRequirements } from '../../analysis/unmet-requirements.ts'
 import { readGrants } from '../../config/grants.ts'
 import type { Loaded } from '../../config/load.ts'
 import type { Problem } from '../../fault.ts'
@@ -54,6 +55,7 @@ export function checkPolicy({ config, origins }: Loaded): PolicyFound {
   const problems = [
     ...warnings,
     ...missing,
+    ...unmetRequirements(set, config.module.id),
     ...administrationProblems(inForce, { own: config.module.id, now: Date.now() }),
     ...forbidden.map((problem) => ({ ...problem, ...place })),
   ]
