@@ -92,10 +92,15 @@ test('at Okapi nothing gets through, and each refusal says why', async (t) => {
     t.is(outcome, 'blocked', `${id}: ${because}`)
     if (reason === null) t.regex(id, WITHOUT_REASON, because)
   }
-  t.is(reasons.get('okapi-env'), 'admin-route')
+  for (const id of ['okapi-env', 'okapi-import', 'okapi-install', 'invoke-admin']) {
+    t.is(reasons.get(id), 'admin-route', id)
+  }
   t.is(reasons.get('forged-url'), 'forbidden-header')
   t.is(reasons.get('supertenant-implied'), 'tenant-not-allowed')
   t.is(reasons.get('user-id-against-token'), 'forbidden-header')
+  // What is refused for its tenant shows no other rule.
+  const forTenant = [...reasons].filter(([, reason]) => reason?.startsWith('tenant-'))
+  for (const [id] of forTenant) t.regex(id, /tenant/)
 })
 
 test('past the sidecar nearly all of it does, and the exit code says so', async (t) => {

@@ -1,6 +1,6 @@
 import type { Attack } from '../attack.ts'
 import { ordinaryRequest, smuggledRequest } from '../calls.ts'
-import { closedTo, forWriting } from '../context.ts'
+import { closedTo } from '../context.ts'
 import { handshakeWith } from '../conversation.ts'
 import { honest } from '../http.ts'
 import { FRAME_FLAG, frame, PING, PROBE_ALPN, TYPE } from '../link/frames.ts'
@@ -98,11 +98,11 @@ const BROKEN: readonly BrokenLinkRow[] = [
     remedy: 'Give cancelled exchanges a budget, and close the link beyond it.',
     exchange: 1,
     frames: (context) => {
-      // For a tenant that does not exist: a target that lets the caller in refuses it early, too.
-      const lines = honest(forWriting(context))
+      // What waits for its body when it is cancelled has not gone to the module yet.
+      const lines = [...honest(context), ['Content-Length', '1'] as const]
       const head = ordinaryRequest(context, { lines })
       const pairs = Array.from({ length: EXCHANGES }, (_, i) => [
-        frame(TYPE.open, 2 * i + 1, head, { flags: FRAME_FLAG.end }),
+        frame(TYPE.open, 2 * i + 1, head),
         frame(TYPE.reset, 2 * i + 1, Buffer.of(1)),
       ])
       return Buffer.concat(pairs.flat())

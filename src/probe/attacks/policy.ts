@@ -1,7 +1,7 @@
 import type { Attack } from '../attack.ts'
 import { type CallRow, callAttack, type ForbiddenCall } from '../calls.ts'
 import { type Context, closedTo, forWriting } from '../context.ts'
-import { honest } from '../http.ts'
+import { honest, withJson } from '../http.ts'
 import { authtokenDirect, authtokenSign } from './authtoken-direct.ts'
 
 const UNDECLARED = 'Close every route that no descriptor declares; keep /admin inside the pod.'
@@ -132,7 +132,12 @@ const AT_OKAPI: readonly CallRow[] = [
     title: '/_/proxy through /_/invoke',
     meaning: 'What is closed at the front is open behind /_/invoke: Okapi reroutes.',
     remedy: 'Judge the path behind /_/invoke as itself; refuse /_/ there whatever is granted.',
-    calls: () => [{ target: '/_/invoke/tenant/supertenant/_/proxy/tenants' }],
+    calls: (context) => [
+      {
+        target: '/_/invoke/tenant/supertenant/_/proxy/tenants',
+        lines: honest({ ...context, tenant: 'supertenant' }),
+      },
+    ],
   },
   {
     id: 'invoke-closed',
@@ -171,6 +176,11 @@ type AdministrationRow = readonly [
   calls: readonly string[] | ((context: Context) => readonly ForbiddenCall[]),
 ]
 
+/** It changes nothing, so its tenant is the caller's own: for another it would be refused for that. */
+function postNothing(context: Context, target: string): readonly ForbiddenCall[] {
+  return [{ method: 'POST', target, lines: withJson(honest(context), '[]'), body: '[]' }]
+}
+
 const ADMINISTRATIONS: readonly AdministrationRow[] = [
   [
     'okapi-deployment',
@@ -200,19 +210,14 @@ const ADMINISTRATIONS: readonly AdministrationRow[] = [
     'okapi-import',
     'Okapi’s POST /_/proxy/import/modules',
     'A module brings in descriptors, and with them routes to itself.',
-    () => [{ method: 'POST', target: '/_/proxy/import/modules', body: '[]' }],
+    (context) => postNothing(context, '/_/proxy/import/modules'),
   ],
   [
     'okapi-install',
     'Okapi’s POST …/install',
     'A module enables, upgrades or purges modules for a tenant.',
-    ({ writeTenant }) => [
-      {
-        method: 'POST',
-        target: `/_/proxy/tenants/${writeTenant}/install?simulate=true`,
-        body: '[]',
-      },
-    ],
+    (context) =>
+      postNothing(context, `/_/proxy/tenants/${context.writeTenant}/install?simulate=true`),
   ],
   [
     'okapi-proxy-modules',

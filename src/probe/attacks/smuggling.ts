@@ -1,6 +1,6 @@
 import type { Attack } from '../attack.ts'
 import { ordinaryRequest, smuggledRequest } from '../calls.ts'
-import { type Context, forWriting } from '../context.ts'
+import type { Context } from '../context.ts'
 import { send } from '../conversation.ts'
 import { findingOf, smuggledAnswer } from '../finding.ts'
 import { honest, type Lines, requestBytes } from '../http.ts'
@@ -10,7 +10,10 @@ const LINGER_MS = 300
 const REFUSE = 'Refuse framing that two readers could understand differently, and close.'
 const CHUNKED: Lines = [['Transfer-Encoding', 'chunked']]
 
-/** A POST to the ordinary path of which one reader sees one request and another reader two. */
+/**
+ * A GET of the ordinary path of which one reader sees one request and another reader two. A POST would have to
+ * be for the tenant that does not exist, and be refused for that.
+ */
 interface SmugglingRow {
   readonly id: string
   readonly title: string
@@ -166,9 +169,8 @@ function smugglingMessage(context: Context, { lines, body }: SmugglingRow): Buff
   const text = body?.(smuggled) ?? `0\r\n\r\n${smuggled}`
   const framing = typeof lines === 'function' ? lines(String(text.length)) : lines
   return requestBytes({
-    method: 'POST',
     target: context.ordinaryPath,
-    lines: [...honest(forWriting(context)), ...framing],
+    lines: [...honest(context), ...framing],
     body: text,
   })
 }
@@ -216,8 +218,8 @@ const COMMON = {
   judged: 'More answers than requests, or any answer but a refusal to the ambiguous one.',
 } as const
 
-async function oneAnswerAtMost(context: Context, bytes: Buffer, method: string) {
-  const transcript = await send(context, bytes, { methods: [method], lingerMs: LINGER_MS })
+async function oneAnswerAtMost(context: Context, bytes: Buffer) {
+  const transcript = await send(context, bytes, { methods: ['GET'], lingerMs: LINGER_MS })
   return smuggledAnswer(transcript, 1) ?? findingOf(transcript)
 }
 
@@ -230,7 +232,7 @@ export const SMUGGLING_ATTACKS: readonly Attack[] = [
       title: row.title,
       meaning: 'A second request hides behind the first: it is served and was never authorized.',
       remedy: row.remedy ?? REFUSE,
-      run: (context) => oneAnswerAtMost(context, smugglingMessage(context, row), 'POST'),
+      run: (context) => oneAnswerAtMost(context, smugglingMessage(context, row)),
     }),
   ),
   ...MALFORMED.map(
@@ -240,7 +242,7 @@ export const SMUGGLING_ATTACKS: readonly Attack[] = [
       title,
       meaning: 'A message that two readers take apart differently opens the way to smuggling.',
       remedy: REFUSE,
-      run: (context) => oneAnswerAtMost(context, message(context), 'GET'),
+      run: (context) => oneAnswerAtMost(context, message(context)),
     }),
   ),
 ]
