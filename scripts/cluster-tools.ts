@@ -1,5 +1,5 @@
 // Compiles what `npm run test:cluster` brings up, from Go modules and by version: etcd, Kubernetes, CoreDNS, the
-// controllers of cert-manager. The first time that takes 35 minutes of CPU time and 6 GB in Go's caches; what is
+// controllers of cert-manager. The first time that takes 15 to 35 minutes of CPU time and 6 GB in Go's caches; what is
 // compiled stays there, so an interrupted build goes on where it was, and what is built is not built again. What
 // cannot be had is one line that begins with `skipped:`; the exit code is 1 then. With `more` it compiles what
 // `npm run test:cluster:more` brings up besides.
@@ -150,7 +150,7 @@ function bringDefinitions(): void {
 
 if (!existsSync(programPath('kube'))) {
   console.log(
-    'cluster-tools: a first build takes 35 minutes of CPU time; interrupted, it goes on where it was',
+    'cluster-tools: a first build takes 15 to 35 minutes of CPU time; interrupted, it goes on where it was',
   )
 }
 const more = process.argv.slice(2).includes('more')

@@ -21,9 +21,19 @@ async function build(tag: string, files: readonly string[], dockerfile: readonly
   await podman('build', '-q', '--pull-never', '--format', 'docker', '-t', tag, context)
 }
 
+/** Packages come over the network, which may fail for a moment. */
+async function tried<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    console.log(`once more: ${error}`)
+    return work()
+  }
+}
+
 /** Every image of the cluster in one archive; its path. */
 export async function archiveImages(): Promise<string> {
-  await buildImage()
+  await tried(buildImage)
   await podman('tag', IMAGE, PRODUCT)
   const parts = ['module', 'okapi', 'caller'].map((name) => {
     return join(import.meta.dirname, 'image', `${name}.ts`)
@@ -50,7 +60,8 @@ export async function archiveImages(): Promise<string> {
   await build(PAUSE_IMAGE, [join(PLACE, 'pause')], pause)
   if ((await run('podman', ['image', 'exists', NFT_IMAGE])).code !== 0) {
     const tar = join(PLACE, 'nft.tar')
-    await must('mmdebstrap', '--variant=extract', '--include=nftables', 'bookworm', tar)
+    const minimal = ['--variant=extract', '--include=nftables'] as const
+    await tried(() => must('mmdebstrap', ...minimal, 'bookworm', tar))
     await podman('import', '-q', tar, NFT_IMAGE)
   }
   const archive = join(PLACE, 'images.tar')

@@ -260,7 +260,10 @@ export class Installation {
       })
       await work()
     } finally {
-      await fs(`fs.writeFileSync('${stop}', '')`)
+      await until('calls are told to end', async () => {
+        await fs(`fs.writeFileSync('${stop}', '')`)
+        return true
+      })
     }
     return calls
   }
@@ -311,9 +314,15 @@ export class Installation {
   }
 
   async #fetched(id: string, url: string): Promise<string> {
-    const [pod] = await this.pods(id)
     const script = `process.stdout.write(await (await fetch('${url}')).text())`
-    return this.script(pod!.metadata.name, productOf(id), script)
+    let text = ''
+    // Its pod may be replaced at this moment.
+    await until(`${id} answers ${url}`, async () => {
+      const [pod] = await this.pods(id)
+      text = await this.script(pod!.metadata.name, productOf(id), script)
+      return true
+    })
+    return text
   }
 }
 

@@ -43,7 +43,7 @@ async function bare(): Promise<void> {
 
 async function base(): Promise<void> {
   const context = join(PLACE, 'base')
-  mkdirSync(context)
+  mkdirSync(context, { recursive: true })
   cpSync(NODE, join(context, 'node'))
   writeFileSync(join(context, 'Dockerfile'), `FROM ${BARE}\nCOPY node /nodejs/bin/node\n`)
   await podman('build', '-q', '--pull-never', '-t', BASE, context)
@@ -51,7 +51,7 @@ async function base(): Promise<void> {
 
 async function builder(): Promise<void> {
   const context = join(PLACE, 'builder')
-  mkdirSync(context)
+  mkdirSync(context, { recursive: true })
   const npm = realpathSync((await must('sh', '-c', 'command -v npm')).trim())
   cpSync(join(dirname(npm), '..'), join(context, 'npm'), { recursive: true })
   cpSync(NODE, join(context, 'node'))
