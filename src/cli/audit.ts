@@ -7,24 +7,24 @@ Usage:
     okapi-sidecar audit verify FILE... [--head SEQ:HASH]... [--heads LOG]...
                                [--among-others] [--json]
 
-Reads the files of one audit trail, the oldest first, and holds every entry
-against the chain: a line that was changed, taken out, moved, doubled or added
-is told with its file and line. FILE may be -, standard input.
+Reads the files of one audit trail, the oldest first, and checks every entry
+against the chain: a line that was changed, removed, moved, duplicated or added
+is reported with its file and line. FILE may be -, standard input.
 
-Who may write the file can write all of it anew, or cut its end off. So keep
-heads elsewhere: a sidecar logs its head every ten minutes and when it stops
-("msg":"audit head"), and shows it on the status page. The entry with that
-number must then be there with that hash.
+An attacker with write access can rewrite the whole file, or cut off its end. So
+keep heads elsewhere: a sidecar logs its head every ten minutes and when it
+stops ("msg":"audit head"), and shows it on the status page. The entry with that
+number must then exist and have that hash.
 
 Options:
         --head SEQ:HASH   an entry that must be there; may be repeated
         --heads LOG       a log of the sidecar: all heads in it must be there
-        --among-others    other lines stand between the entries, as where
-                          audit.to is stdout: those are left out, and each start
-                          of the sidecar begins a new chain
+        --among-others    skip other lines between the entries, as with
+                          audit.to: stdout, where each start of the sidecar
+                          begins a new chain
         --json            what was found as JSON
 
-Exit codes: 0 nothing was touched, 1 something is wrong, 2 wrong usage, or a
+Exit codes: 0 nothing was changed, 1 something is wrong, 2 wrong usage, or a
 file that cannot be read
 
 Example:

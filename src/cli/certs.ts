@@ -40,9 +40,9 @@ renew issues a certificate again with the same names and lifetime and a new key.
 --keep-key keeps the key, for peers that pin it.
 
 revoke writes the certificate revocation list (CRL). FILE is a certificate that
-the index of the CA does not know, as after a backup. When a CRL has expired,
-new connections are refused: --refresh writes it again. --distribute copies it
-into every directory that this CA has issued.
+is not in the index of the CA, for example after a restore. When a CRL has
+expired, new connections are refused: --refresh writes it again in time.
+--distribute copies it into every directory that this CA has issued.
 
 status prints a table of a CA, of a folder of credentials, or of what a peer
 presents. It exits with 1 when a peer would refuse a certificate, or one ends
@@ -53,13 +53,13 @@ export writes keystore.p12 and truststore.p12 for Java. The password is the
 first line of the file, or CERTS_PASSWORD.
 
 rollover replaces the root without downtime. start creates the new root and adds
-it to every bundle; leaves, when all peers have read their bundle, issues every
-leaf again from the new root; finish removes the old root. leaves and finish
-refuse while one of --peers would break; status shows the progress.
+it to every bundle. When all peers have read their bundle, leaves issues every
+leaf again from the new root. finish removes the old root. leaves and finish do
+nothing as long as one of --peers would break; status shows the progress.
 
 rehearse connects to each peer with credentials that are not in use yet and
-lists the peers that would break. agent renews leaves and the CRL when a third
-of their lifetime is left.
+lists the peers that would break. agent keeps running and renews leaves and the
+CRL when a third of their lifetime is left.
 
 Durations are whole numbers with s, m, h or d. KIND is p256, p384, rsa2048 or
 rsa3072. REASON is unspecified, keyCompromise, affiliationChanged, superseded or

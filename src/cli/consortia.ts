@@ -9,15 +9,15 @@ Usage:
                             [--credentials DIR] [--token-file FILE]
 
 fetch writes the file that \`policy.consortia\` names: the consortium of tenant T,
-as mod-consortia knows it (GET /consortia, /consortia/{id}/tenants), or with
+as mod-consortia has it (GET /consortia, /consortia/{id}/tenants), or with
 --from user-tenants as the users of mod-users show it. Other consortia in FILE
-and what may cross (\`cross\`) stay as they are, comments included. A file that no
-sidecar would take is not written.
+and the rules under \`cross\` stay unchanged, comments included. A file that no
+sidecar would accept is not written.
 
 Options:
         --okapi URL         http:// on loopback, or Okapi's sidecar by https://
         --tenant T          the central tenant
-    -o, --out FILE          the file of consortia; made where there is none
+    -o, --out FILE          the file of consortia; created if it is missing
         --from SOURCE       consortia (default), or user-tenants
         --credentials DIR   an operator's certificate, for https://
         --token-file FILE   a token of tenant T

@@ -26,8 +26,8 @@ Usage:
 Okapi calls every module through its own sidecar, at http://127.0.0.1:PORT/ID.
 The id selects the module. Each module has a port of its own because Okapi has
 one connection pool for each port. This prints the instances that the installed
-set needs. Ports follow from ids and range alone; a port that Okapi already uses
-for the module stays.
+set needs. Ports are derived from the ids and the range; a port that Okapi
+already uses for the module stays.
 
 Options:
     --descriptors DIR      the installed set, as in policy.descriptors

@@ -56,7 +56,7 @@ configuration for Okapi, every module and edge module, grants.yaml, ca/ with a
 certificate for each of them and for every operator, discovery.json, and what
 starts the sidecars on the platform. It shows what it would change, and asks.
 A second run with the same source changes nothing. Keys, certificates and
-grants.yaml are written once and never again.
+grants.yaml are never overwritten.
 
 Options:
     --for PLATFORM         compose, systemd, helm (certificates by cert-manager)

@@ -19,17 +19,17 @@ grants/kafka.yaml and each --rules FILE. {tenant} is written out for the tenants
 of the configuration and each --tenant T. Where a rule has \`*\` before its end
 the ACL ends at that \`*\`: it is wider, and a comment says so.
 
-A broker takes the subject of the certificate for the principal, not its URI:
+Brokers take the principal from the certificate's subject, not from its URI:
 \`certs issue\` writes the module id into the common name, so a module is
 User:CN=mod-users-19.7.0, and another principal after each upgrade. With
 --principal product it is User:mod-users; the brokers then need the line
 ssl.principal.mapping.rules that is printed first.
 
 check connects to every broker as \`run\` would, to those of the configuration and
-to those that they name, and says the version of TLS and the certificate. Then
-it compares the ACLs of the cluster with the rules: what is missing, and what
-the cluster allows this module beyond them. Modules may not see ACLs: DIR has
-the tls.crt and tls.key of a principal that may (Describe on the cluster).
+to those that they name, and prints the TLS version and the certificate. Then it
+compares the ACLs of the cluster with the rules: what is missing, and what the
+cluster allows this module beyond them. Modules cannot see ACLs: DIR has the
+tls.crt and tls.key of a principal that can (Describe on the cluster).
 
 Options:
     -c, --config FILE       the configuration of a sidecar; default sidecar.yaml

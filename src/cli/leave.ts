@@ -9,20 +9,20 @@ Usage:
     okapi-sidecar leave [-c FILE] [--pid PID]
 
 For a preStop hook in the sidecar's own container, or for ExecStop of a unit:
-the sidecar learns that it will be stopped before its module does. /ready says
-draining. Sidecars that call over a link get new exchanges back as never
-delivered and take them elsewhere; answers over HTTP/1.1 say Connection: close.
-Open exchanges finish, and the module's own calls go on. SIGTERM comes later and
-ends the process.
+the sidecar learns that it will be stopped, before its module is. /ready says
+draining. New exchanges over a link are returned as not delivered, so that the
+calling sidecars use other addresses; answers over HTTP/1.1 say Connection:
+close. Open exchanges finish, and the module's own calls go on. SIGTERM comes
+later and ends the process.
 
 It sends SIGUSR2 to the process that runs \`okapi-sidecar run\` under the same
 user; in a container that is the only one. Nothing is sent over the network.
 
 Options:
-    -c, --config FILE   where several run: the one with this configuration
-    --pid PID           this one
+    -c, --config FILE   if several run: the one with this configuration
+    --pid PID           the process with this id
 
-Exit codes: 0 told; 1 no such process; 2 wrong usage, or several processes
+Exit codes: 0 done; 1 no such process; 2 wrong usage, or several processes
 
 Example:
     okapi-sidecar leave

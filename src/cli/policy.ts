@@ -27,7 +27,7 @@ SOURCE is -c, --config FILE (the configuration of a sidecar), or --descriptors
 PATH with an optional --grants FILE. PATH is a folder of ModuleDescriptors or a
 packed file.
 
-explain tells whether a call is allowed, by which rule, and what would allow it.
+explain says whether a call is allowed, by which rule, and what would allow it.
 WHO is a full module id (mod-notes-8.1.0), operator/NAME, client/NAME, public,
 plain (a caller of the migration listener) or none. WHERE is the callee: okapi,
 a full module id, or a product with one installed version. Without --tenant the
@@ -35,12 +35,12 @@ tenant is not checked; '' is a request at a module that names none.
 --token-tenant is the tenant of the token, none for a call without one; without
 it the token is of the tenant. --serving: Okapi has called WHO for the tenant,
 with such a token. --module-id is X-Okapi-Module-Id. An OPTIONS of public counts
-as a preflight. SOURCE answers for one sidecar; \`decided at\` names all that are
-asked. Exit 0 allowed, 1 refused, 2 wrong usage.
+as a preflight. The answer is that of one sidecar; \`decided at\` lists all that
+decide. Exit 0 allowed, 1 refused, 2 wrong usage.
 
---via okapi tells what the sidecar of a module says, with policy.caller:
-enforce, of a call that Okapi makes on behalf of WHO; okapi and unknown are
-callers too then.
+--via okapi says what a module's sidecar decides, with policy.caller: enforce,
+about a call that Okapi makes on behalf of WHO; WHO may then also be okapi or
+unknown.
 
 matrix lists who may call what, with the rule: modules, Okapi, public, operators
 and clients, at Okapi and at modules; with -c also \`plain\` while the
@@ -55,25 +55,25 @@ opens, 0 otherwise, 2 wrong usage.
 suggest reads access logs (\`-\`: standard input) and prints grants as YAML to
 review: the smallest set that would have allowed what report mode only recorded.
 --from-descriptors suggests grants from modulePermissions instead; --tighten
-prints narrower grants and the open routes without a call. Use the log of
-Okapi's sidecar: it has all callers. A refused supertenant becomes a grant too,
-in report mode as well; the egress of the module refuses it first, so take the
-modules' logs beside it: --from okapi.log mod-login.log. A token of one tenant
-that was used for another becomes a rule of policy.consortia or a grant \`cross\`.
-With --kafka it prints a rule for \`kafka.rules\`: what report mode let the module
-of FILE do at Kafka.
+prints narrower grants and the open routes that were never called. Use the log
+of Okapi's sidecar: it has all callers. Calls that were refused because of the
+supertenant become grants too, also in report mode. The module's own egress
+refuses these first, so add the modules' logs: --from okapi.log mod-login.log. A
+token of one tenant that was used for another becomes a rule of policy.consortia
+or a grant \`cross\`. With --kafka it prints a rule for \`kafka.rules\`: what report
+mode let the module of FILE do at Kafka.
 
 fetch saves the descriptors of all modules that are enabled for a tenant in one
-folder, which is replaced as a whole. --keep keeps the descriptors there that
-are not enabled: those of the version that is about to be installed. https needs
---credentials of an operator with a grant {profile: read-only}; http works on
-loopback only. Where Okapi's supertenant is secured, --token-file FILE holds the
+folder, which is replaced as a whole. --keep keeps descriptors there that are
+not enabled, such as those of a version that you will install. https needs
+--credentials of an operator with a grant {profile: read-only}; http works only
+on loopback. If Okapi's supertenant is secured, --token-file FILE contains the
 X-Okapi-Token of a user with okapi.proxy.tenants.modules.list and
 okapi.proxy.modules.get.
 
-pack reduces a folder of descriptors to what policy reads, in one file for
-policy.descriptors: the full files do not fit into a ConfigMap. --for keeps what
-the sidecar of that module needs, --grants also what these grants open to it.
+pack reduces a folder of descriptors to what the policy needs, in one file for
+policy.descriptors: the full files do not fit into a ConfigMap. --for keeps only
+what the sidecar of that module needs, --grants also what these grants open.
 
 Example:
     okapi-sidecar policy explain --descriptors descriptors --at okapi \\

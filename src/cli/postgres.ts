@@ -11,21 +11,21 @@ Usage:
                                  [--server-version 15|16]
     okapi-sidecar postgres check [-c FILE] [--role ROLE] [--json]
 
-sql prints what gives each module that needs a database (its descriptor has
+sql prints SQL that gives each module with a database (its descriptor has
 DB_HOST or DB_USERNAME in launchDescriptor.env) a login role of its own, which
-is no superuser, and the extensions that RMB asks for. Run it with psql as the
-owner of the server, then set passwords with \\password ROLE. Up to PostgreSQL
+is not a superuser, and creates the extensions that RMB needs. Run it with psql
+as the owner of the server, then set passwords with \\password ROLE. Up to PostgreSQL
 15 a role with CREATEROLE is as good as a superuser: the output for 15 says so.
 
-hba prints lines for pg_hba.conf and pg_ident.conf that let a module's roles in
-only with the certificate of that module, in place of a password. Up to
+hba prints lines for pg_hba.conf and pg_ident.conf that accept a module's roles
+only with the certificate of that module, instead of a password. Up to
 PostgreSQL 15 the roles of tenants must be named one by one: --tenant T. With
 --password: certificate and password; PostgreSQL 15 cannot bind the role then.
 
-check connects to each server of the configuration as \`run\` would and says what
-it met: the version of TLS, the server's certificate, what it asks for a proof.
-With \`authentication: [cert]\` it logs in, says whether the role is a superuser
-or may become one, and which of the extensions that RMB asks for are there.
+check connects to each server of the configuration as \`run\` would and prints the
+TLS version, the server's certificate and its authentication method. With
+\`authentication: [cert]\` it logs in, says whether the role is a superuser or may
+become one, and which of the extensions that RMB needs are installed.
 ROLE: the first role of the listener without {tenant}. It sends no password.
 
 Options:

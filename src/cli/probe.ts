@@ -27,13 +27,13 @@ Usage:
     okapi-sidecar probe --kafka HOST:PORT [OPTIONS]
     okapi-sidecar probe --list [--json]
 
-With an address alone it tries what an outsider can try; with the credentials of
+With only an address it tries what an outsider can try; with the credentials of
 a module, what a hijacked module can try; with a development CA it also issues
 hostile certificates. The target may be a bare module (http://...) or any other
 proxy. By default nothing is changed: calls that would change data use a tenant
 that does not exist. With --postgres it tries what a hijacked module can try at
-its database: the only statement that it sends waits, to be cancelled. With
---kafka it does so at Kafka: no record is written, no topic made or deleted.
+its database; the only statement that it sends waits to be cancelled. With
+--kafka it does so at Kafka; it writes no record and makes or deletes no topic.
 
 Options:
     --expect ID          identity of the target: mod-users or mod-users-19.7.0
@@ -49,9 +49,9 @@ Options:
     --tenant T           for calls that only read
     --token-file FILE    a token that the hijacked module has seen
     --harvested KIND=FILE
-                         a token that Okapi has not sent to the hijacked module:
-                         user=FILE, module=FILE of another module, old=FILE that
-                         it has sent longer ago than policy.tokenSeenMs
+                         a token that the hijacked module may not use: user=FILE,
+                         module=FILE of another module, old=FILE that Okapi sent
+                         to it longer ago than policy.tokenSeenMs
     --listen HOST:PORT   where Okapi's sidecar looks for the hijacked module:
                          the probe answers there with its key. Needs --ask URL,
                          a request to Okapi, or to the listener by which Okapi

@@ -11,10 +11,11 @@ const CALM_MS = 1000
 export const usage = `okapi-sidecar run: serve
 
 Serves until it gets a signal. When every listener is open it logs one JSON line
-with "msg":"ready" and "listening", and only then it serves: a start that fails
-has answered no call. SIGTERM or SIGINT: no new connections, open exchanges
-finish, then the process ends; a second signal ends it at once. SIGUSR2, which
-the verb leave sends, may come before: callers go elsewhere, nothing is closed.
+with "msg":"ready" and "listening", and serves only from then on: a start that
+fails has answered no call. SIGTERM or SIGINT: no new connections, open
+exchanges finish, then the process ends; a second signal ends it at once. Before
+that SIGUSR2, which the verb leave sends, makes callers use other addresses;
+nothing is closed.
 SIGHUP does nothing: credentials, descriptors and grants are watched, and a
 changed configuration needs a restart.
 
