@@ -14,8 +14,9 @@ Usage:
 sql prints SQL that gives each module with a database (its descriptor has
 DB_HOST or DB_USERNAME in launchDescriptor.env) a login role of its own, which
 is not a superuser, and creates the extensions that RMB needs. Run it with psql
-as the owner of the server, then set passwords with \\password ROLE. Up to PostgreSQL
-15 a role with CREATEROLE is as good as a superuser: the output for 15 says so.
+as the owner of the server, then set passwords with \\password ROLE. Up to
+PostgreSQL 15 a role with CREATEROLE is as good as a superuser: the output for
+15 says so.
 
 hba prints lines for pg_hba.conf and pg_ident.conf that accept a module's roles
 only with the certificate of that module, instead of a password. Up to

@@ -49,9 +49,9 @@ Options:
     --tenant T           for calls that only read
     --token-file FILE    a token that the hijacked module has seen
     --harvested KIND=FILE
-                         a token that the hijacked module may not use: user=FILE,
-                         module=FILE of another module, old=FILE that Okapi sent
-                         to it longer ago than policy.tokenSeenMs
+                         a token that the hijacked module may not use:
+                         user=FILE, module=FILE of another module, old=FILE that
+                         Okapi sent to it longer ago than policy.tokenSeenMs
     --listen HOST:PORT   where Okapi's sidecar looks for the hijacked module:
                          the probe answers there with its key. Needs --ask URL,
                          a request to Okapi, or to the listener by which Okapi

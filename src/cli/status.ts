@@ -21,12 +21,12 @@ Usage:
     okapi-sidecar status URL URL ... | --from FILE
                          [--watch] [--json] [--html FILE]
 
-Of one: what its status page shows, that is the module, its certificate, the
-callers, and what was refused and why. URL is that of the status listener, by
-default ${DEFAULT_URL}.
+For one sidecar it prints what the status page shows: the module, its
+certificate, the callers, and what was refused and why. URL is that of the
+status listener, by default ${DEFAULT_URL}.
 
-Of many: a line for each, the ones in trouble first. A URL is that of a status
-listener or of an admin listener, which other hosts reach too.
+For several it prints one line each, those with problems first. A URL is that of
+a status listener or of an admin listener, which other hosts can reach too.
 
 Options:
     --from FILE   the URLs, one a line; or what kubectl or docker compose print
