@@ -23,6 +23,7 @@ const WAIT = [
   ...['transport', 'connections', 'probe', 'limits', 'processes', 'databases'],
   ...['networks-part-and-machines-die', 'a-dead-machine-over-http1', 'processes-stand-still'],
   ...['kafka-check-of-a-cluster', 'a-machine-of-the-database-dies', 'clocks-step'],
+  ...['sasl-above-tls-goes-through'],
   ...['rotation-cuts-what-is-unfit', 'rotation-keeps-the-last-good-one'],
   ...['a-peer-that-is-cut-off-is-left', 'streaming-closes-lose-no-request'],
   ...['a-silent-name-server-stops-nothing-else', 'limits-of-the-way-on'],

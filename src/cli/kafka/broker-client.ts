@@ -51,7 +51,7 @@ export class BrokerClient {
     return new Promise((resolve, reject) => {
       let bytes: Buffer = Buffer.alloc(0)
       const end = (error: Error | undefined) => {
-        socket.off('data', onData).off('close', onClose).setTimeout(0)
+        socket.off('data', onData).off('end', onClose).off('close', onClose).setTimeout(0)
         if (error === undefined) resolve(bytes)
         else reject(error)
       }
@@ -63,8 +63,9 @@ export class BrokerClient {
           end(fault('what the broker sent is not an answer'))
         else if (bytes.length >= 4 + length) end(undefined)
       }
-      const onClose = () => end(fault(`the broker closed the connection at ${name}`))
-      socket.on('data', onData).on('close', onClose)
+      const because = `the broker closed the connection at ${name}, as one that asks for SASL does`
+      const onClose = () => end(fault(because))
+      socket.on('data', onData).on('end', onClose).on('close', onClose)
       socket.setTimeout(this.#timeoutMs, () => end(fault(`the broker says nothing to ${name}`)))
     })
   }
