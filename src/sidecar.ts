@@ -8,6 +8,7 @@ import { directionsOf } from './listeners/all.ts'
 import type { Direction } from './observe/labels.ts'
 import { type Log, logRemark } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
+import { ProcessUse } from './observe/process-use.ts'
 import { Readiness } from './observe/readiness.ts'
 import { AdminServers } from './sidecar/admin-servers.ts'
 import { Auditing } from './sidecar/auditing.ts'
@@ -49,6 +50,7 @@ export class Sidecar {
   readonly #readiness = new Readiness()
   readonly #credentials: Credentials
   readonly #news: CredentialNews
+  readonly #processUse = new ProcessUse()
   readonly #policies: Policies
   readonly #threads: ServingThreads
   readonly #adminServers: AdminServers
@@ -89,6 +91,7 @@ export class Sidecar {
       readiness,
       listening: this.listening,
       startedMs: Date.now(),
+      processUse: this.#processUse,
       metrics,
       log: log.log,
       destination: log.destination,
@@ -194,6 +197,7 @@ export class Sidecar {
     const done = this.#readiness.register('every listener')
     const [config, threads] = [this.#config, this.#threads]
     this.#clock.watch(this.#news)
+    this.#clock.watch(this.#processUse)
     if (this.#auditing !== undefined) this.#clock.watch(this.#auditing)
     await this.#readPublic()
     Object.assign(this.listening, await threads.open())

@@ -22,6 +22,7 @@ import {
 } from './labels.ts'
 import { type OverShare, overShareSeries } from './over-share.ts'
 import { type PolicyInfo, policySeries } from './policy-series.ts'
+import { processSeries } from './process-use.ts'
 import { OWN, type Tallies } from './tallies.ts'
 import { type TokenMemory, tokenSeries } from './token-memory.ts'
 
@@ -276,6 +277,11 @@ export class Metrics {
     ) as [string, string]
     gauge(begin, 'When the certificate in use began', ({ notBefore }) => notBefore)
     gauge(end, 'When the certificate in use ends', ({ notAfter }) => notAfter)
+  }
+
+  /** What the process takes of the machine. */
+  process(startedMs: number): void {
+    processSeries(this.#registry, startedMs)
   }
 
   /** Which policy is in force, and until when operators' profiles are granted. */

@@ -6,6 +6,7 @@ import type { PublicCertificate } from '../credentials/public-certificate.ts'
 import { directionsOf } from '../listeners/all.ts'
 import type { LogDestination } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { ProcessUse } from '../observe/process-use.ts'
 import type { Readiness } from '../observe/readiness.ts'
 import type { Root, StatusFacts } from '../observe/status/facts.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
@@ -25,6 +26,7 @@ export interface StatusSources {
   readonly listening: Readonly<Record<string, string>>
   /** Milliseconds since 1970. */
   readonly startedMs: number
+  readonly processUse: ProcessUse
   readonly tokens: TokenWatch | undefined
   readonly auditing: Auditing | undefined
 }
@@ -57,6 +59,7 @@ export function statusFacts(sources: StatusSources): StatusFacts {
     slices: history.slices(nowMs),
     openConnections: connections,
     openExchanges: running,
+    process: sources.processUse.seen,
     concurrency,
     workers,
     plainBeyondLoopback: allowPlainBeyondLoopback ?? null,
@@ -122,6 +125,7 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
     const { migration } = config
     return migration && migration.until / 1000
   })
+  metrics.process(Date.now() - process.uptime() * 1000)
   metrics.lostLogLines(() => destination.lost ?? 0)
   metrics.certificates({
     module: () => {

@@ -89,6 +89,7 @@ export function busyFacts(over: Partial<StatusFacts> = {}): StatusFacts {
     slices: history.slices(NOW),
     openConnections: 212,
     openExchanges: 37,
+    process: { cpuPercent: 12, residentBytes: 84_300_000 },
     workers: [],
     plainBeyondLoopback: null,
     migration: null,

@@ -6,6 +6,7 @@ import {
   dateText,
   migrationText,
   oftenText,
+  processText,
   spanText,
   tokensText,
   urgency,
@@ -35,6 +36,8 @@ export function statusText(facts: StatusFacts): string {
     ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
     ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
     ['now', rates(facts)],
+    // A sidecar of an earlier version does not say it.
+    ...(facts.process === undefined ? [] : [['process', processText(facts.process)]]),
     ...(facts.concurrency === null ? [] : [['calls', callsText(facts.concurrency)]]),
     ...(facts.tokens === null ? [] : [['tokens', tokensText(facts.tokens)]]),
     ...(facts.audit === null ? [] : [['audit', auditText(facts.audit)]]),

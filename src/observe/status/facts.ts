@@ -1,5 +1,6 @@
 import type { AuditState } from '../audit-series.ts'
 import type { OverShare } from '../over-share.ts'
+import type { ProcessSeen } from '../process-use.ts'
 import type { TokenMemory } from '../token-memory.ts'
 import type { PeerActivity, Slice } from './history.ts'
 import type { Refused } from './last-refusals.ts'
@@ -51,6 +52,7 @@ export interface StatusFacts {
   readonly openConnections: number
   /** Exchanges that are under way: a module that answers slowly has many. */
   readonly openExchanges: number
+  readonly process: ProcessSeen
   /** Calls that wait in the module, and how many may; null with `limits.adaptive` off. */
   readonly concurrency: ConcurrencySeen | null
   /** Where `workers` is more than 1: what each thread serves and has served; else empty. */

@@ -11,6 +11,7 @@ import {
   dateText,
   migrationText,
   oftenText,
+  processText,
   spanText,
   tokensText,
   urgency,
@@ -119,6 +120,7 @@ function identity(facts: StatusFacts): Html {
 <dt>Trusts</dt><dd><ul>${trusted}</ul></dd>
 <dt>Revocation lists</dt><dd>${lists}</dd>
 <dt>Under way</dt><dd>${facts.openExchanges} exchanges, ${facts.openConnections} connections</dd>
+<dt>Process</dt><dd>${processText(facts.process)}</dd>
 <dt>Listens</dt><dd><ul>${listeners}</ul></dd>
 ${lost(facts)}${concurrency(facts)}${threads(facts)}${tokens(facts)}${audit(facts)}
 </dl>`

@@ -1,4 +1,5 @@
 import type { AuditState } from '../audit-series.ts'
+import type { ProcessSeen } from '../process-use.ts'
 import type { TokenMemory } from '../token-memory.ts'
 import type { ConcurrencySeen, MigrationFacts } from './facts.ts'
 import type { Refused } from './last-refusals.ts'
@@ -83,6 +84,12 @@ export function urgency(beginsMs: number, endsMs: number, nowMs: number): 'fine'
 /** What `limits.adaptive` has come to, in words. */
 export function callsText({ open, limit }: ConcurrencySeen): string {
   return `${open} wait in the module, ${limit} may now`
+}
+
+/** What the process takes, in words. */
+export function processText({ cpuPercent, residentBytes }: ProcessSeen): string {
+  const cpu = cpuPercent === null ? '' : `, ${cpuPercent} % of a CPU in the last ten seconds`
+  return `${Math.round(residentBytes / 1_000_000)} MB of memory${cpu}`
 }
 
 /** Where the audit trail goes, and how far it is, in one sentence. */
