@@ -29,9 +29,17 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Text for HTML or XML, between tags or in a quoted attribute. Characters that XML 1.0 does not have
- * must be spelled out before.
+ * Control characters but tabs and ends of lines, and marks that turn the direction of text or end a line: a name that
+ * a client chose must not change how the words around it read. XML 1.0 has most of them not at all.
  */
+const UNSEEN =
+  '\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069'
+const ESCAPED = new RegExp(`[&<>"'${UNSEEN}]`, 'g')
+
+/** Text for HTML or XML, between tags or in a quoted attribute; what cannot be seen is spelled out. */
 export function escapeMarkup(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ESCAPES[character]!)
+  return text.replace(ESCAPED, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0')
+    return ESCAPES[character] ?? `\\u${code}`
+  })
 }

@@ -73,12 +73,18 @@ test('a log without any is an empty list', async (t) => {
   t.deepEqual(parse(stdout), [])
 })
 
-test('a name never becomes a wider pattern', async (t) => {
-  for (const topic of ['*', 'folio.diku.*', '{tenant}']) {
-    const { code, stderr } = await suggested(t, [line({ right: 'produce', topic })])
-    t.is(code, 2, topic)
-    t.regex(stderr, /no pattern means only/)
-  }
-  const { code } = await suggested(t, [line({ group: '*' })])
-  t.is(code, 2)
+test('a name never becomes a wider pattern, and keeps no other from being proposed', async (t) => {
+  const odd = ['*', 'folio.diku.*', '{tenant}', 'x\u009b31m', 'x\u202ey', 'x\ny', '']
+  const { code, stdout } = await suggested(t, [
+    ...odd.map((topic) => line({ right: 'produce', topic })),
+    ...odd.map((group) => line({ group })),
+    ...odd.map((transaction) => line({ transaction })),
+    line({ right: 'produce', topic: 'folio.diku.a.b' }),
+  ])
+  t.is(code, 0)
+  const { topics, groups, transactions } = parse(stdout)[0]
+  t.deepEqual(topics, { produce: ['{env}.{tenant}.a.b'] })
+  t.deepEqual([groups, transactions], [undefined, undefined])
+  t.is(stdout.match(/left out, no pattern means only "/g)?.length, odd.length)
+  t.regex(stdout, /^[\n -~]+$/)
 })

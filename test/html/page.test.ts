@@ -18,6 +18,9 @@ function policyOf(page: string): string {
 
 test('values are escaped, markup is not', (t) => {
   t.is(escapeMarkup(`<a href="x">'&'</a>`), '&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;')
+  t.is(escapeMarkup('a\tb\r\nü\u2019'), 'a\tb\r\nü\u2019')
+  const hidden = ['\0', '\u001b', '\u009b', '\u200f', '\u2028', '\u202e', '\u2069']
+  t.is(escapeMarkup(hidden.join('')), '\\u0000\\u001b\\u009b\\u200f\\u2028\\u202e\\u2069')
   t.is(html`<p>${['<', html`<br>`, 1]}</p>`.text, '<p>&lt;<br>1</p>')
   t.true(htmlPage(PARTS).includes('<title>a &lt;title&gt;</title>'))
 })

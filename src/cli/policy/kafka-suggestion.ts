@@ -14,6 +14,8 @@ interface SeenAtKafka {
   readonly transactions: Set<string>
   /** Topics that were only asked about: nothing says what for. */
   readonly named: Set<string>
+  /** Names that no pattern can stand for. */
+  readonly odd: Set<string>
   lines: number
   firstMs: number
   lastMs: number
@@ -28,7 +30,7 @@ export async function suggestKafkaRule(
   const { kafka, module } = config
   if (kafka === undefined) throw fault('the configuration has no `kafka`')
   const seen = await readKafkaLogs(logs, kafka)
-  const { topics, groups, transactions, named, lines, firstMs, lastMs } = seen
+  const { topics, groups, transactions, named, odd, lines, firstMs, lastMs } = seen
   const rights = Object.entries(topics).filter(([, names]) => names.size > 0)
   const nothing = rights.length + groups.size + transactions.size === 0
   const known = new Set(Object.values(topics).flatMap((names) => [...names]))
@@ -47,6 +49,7 @@ export async function suggestKafkaRule(
     `What report mode let ${module.id} do at Kafka, in ${lines} lines: review each, then enforce.`,
     'A topic in {tenant} is allowed for every tenant of kafka.tenants.',
     ...unmet.map((name) => `only asked about, so no right is known: ${name}`),
+    ...[...odd].sort().map((name) => `left out, no pattern means only ${JSON.stringify(name)}`),
   ]
   return grantsYaml(heading, [{ comments: [], grants: nothing ? [] : [rule] }])
 }
@@ -57,6 +60,7 @@ async function readKafkaLogs(logs: readonly string[], names: PatternNames): Prom
     groups: new Set(),
     transactions: new Set(),
     named: new Set(),
+    odd: new Set(),
     ...{ lines: 0, firstMs: Number.NaN, lastMs: Number.NaN },
   }
   for (const log of logs) {
@@ -76,23 +80,28 @@ function add(
   seen.lines++
   if (!(seen.firstMs <= timeMs)) seen.firstMs = timeMs
   if (!(seen.lastMs >= timeMs)) seen.lastMs = timeMs
+  for (const name of [topic, group, transaction]) {
+    if (typeof name !== 'string' || isPlain(name, names)) continue
+    // One name that means no good must not keep all others from being proposed.
+    seen.odd.add(name)
+    return
+  }
   if (typeof topic === 'string') {
     const pattern = topicPattern(topic, names)
     if (right === 'produce' || right === 'consume' || right === 'create') {
       seen.topics[right].add(pattern)
     } else seen.named.add(pattern)
   }
-  if (typeof group === 'string') seen.groups.add(plainPattern(group, names))
-  if (typeof transaction === 'string') seen.transactions.add(plainPattern(transaction, names))
+  if (typeof group === 'string') seen.groups.add(group)
+  if (typeof transaction === 'string') seen.transactions.add(transaction)
 }
 
 /** With {env} and {tenant} where FOLIO has them: ENV.TENANT.X, or ENV.NAMESPACE.TENANT.X. */
 function topicPattern(topic: string, names: PatternNames): string {
-  const plain = plainPattern(topic, names)
-  const [env, ...rest] = plain.split('.')
-  if (env !== names.env) return plain
+  const [env, ...rest] = topic.split('.')
+  if (env !== names.env) return topic
   const at = [0, 1].find((i) => i < rest.length - 1 && isTenant(rest[i]!, names))
-  return at === undefined ? plain : ['{env}', ...rest.with(at, '{tenant}')].join('.')
+  return at === undefined ? topic : ['{env}', ...rest.with(at, '{tenant}')].join('.')
 }
 
 function isTenant(text: string, { tenants, tenantCollection }: PatternNames): boolean {
@@ -100,14 +109,12 @@ function isTenant(text: string, { tenants, tenantCollection }: PatternNames): bo
   return tenants.length > 0 ? tenants.includes(text) : isNewTenantName(text)
 }
 
-/** A name that means itself: what a module put into it must not become a wider pattern. */
-function plainPattern(name: string, names: PatternNames): string {
+/**
+ * Does it mean itself? What a module put into it must not become a wider pattern, nor turn into something else before
+ * the eyes of the person who reviews it.
+ */
+function isPlain(name: string, names: PatternNames): boolean {
   const read = parseNamePattern(name, names)
-  const isPlain =
-    typeof read !== 'string' &&
-    read.parts.every(({ kind, ...part }) => kind === 'text' && 'text' in part)
-  if (isPlain && !name.includes('{')) return name
-  throw fault(`no pattern means only ${JSON.stringify(name)}`, {
-    hint: 'take the line out of the log, or rename what the module uses',
-  })
+  if (typeof read === 'string' || name.includes('{') || /[^ -~]/.test(name)) return false
+  return read.parts.every(({ kind }) => kind === 'text')
 }
