@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto'
 
-/** Tables over single bytes (RFC 9110 section 5.6.2, RFC 9112): 1 where the byte may stand. */
+/** Tables over single bytes (RFC 9110 section 5.6.2, RFC 9112): 1 if the byte is allowed. */
 export const TOKEN = table(
   "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
 )
 
-/** What a path may hold without being encoded, whatever stands around it (RFC 3986 section 2.3). */
+/** Characters that a path may contain unencoded, in any position (RFC 3986 section 2.3). */
 export const UNRESERVED = table(
   '-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz',
 )
@@ -15,7 +15,7 @@ export const VALUE = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte === 0x09 || (byte >= 0x20 && byte !== 0x7f) ? 1 : 0,
 )
 
-/** Visible ASCII, 0x21 to 0x7e: all that a request target may hold. */
+/** Visible ASCII, 0x21 to 0x7e: the only bytes allowed in a request target. */
 export const VISIBLE = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte > 0x20 && byte < 0x7f ? 1 : 0,
 )
@@ -79,7 +79,7 @@ function table(characters: string): Uint8Array {
   return bytes
 }
 
-/** They are secret, so that no peer can make names that share a hash. */
+/** They are secret, so that a peer cannot construct names with the same hash. */
 const SEED = randomInt(2 ** 31)
 const FACTOR = 2 * randomInt(2 ** 30) + 1
 

@@ -9,16 +9,19 @@ import { ID } from './names.ts'
 import { Onward } from './onward.ts'
 
 const OUT = new HeadWriter()
-/** A caller that has sent so much of a body has paid for the connection that an early answer costs. */
+/**
+ * A caller that has sent this much of a body has paid for the connection that an early answer
+ * costs.
+ */
 const PAID_BYTES = 16_384
 
-/** `N`: the context that the rooms above keep of an exchange. */
+/** `N`: the context that the layers above keep for an exchange. */
 export type RequestHandler<N> = HandlerOf<Exchange<N>>
 export type Upstream<N> = UpstreamOf<Exchange<N>>
 
 /**
- * One request and its response, between two streams that know nothing of each other. One object
- * serves all exchanges of a connection in turn.
+ * One request and its response, between two streams that do not know each other. One object serves
+ * all exchanges of a connection in turn.
  */
 export class Exchange<N> {
   readonly context: N
@@ -32,7 +35,7 @@ export class Exchange<N> {
   upstream: UpstreamStream | null = null
   /** The final head of the response has gone to the caller. */
   answered = false
-  /** The request's body has been read to its end: what comes next is known. */
+  /** The request's body has been read to its end, so the position of the next request is known. */
   requestDone = true
   /** The upstream has got all of it. */
   requestSent = true
@@ -45,22 +48,22 @@ export class Exchange<N> {
   version = 11
   /** The caller may wait for a 100 before it sends the body. */
   expects = false
-  /** Status that the caller saw, 0 before. */
+  /** Status that was sent to the caller; 0 before. */
   status = 0
   refused: Refusal | null = null
   outcome: Outcome = 'answered'
-  /** It cost its upstream a connection, which was no fault of the upstream's. */
+  /** It cost its upstream a connection, and that was not the upstream's fault. */
   brokenOff = false
-  /** Its upstream takes it on however many are open there. */
+  /** Its upstream accepts it regardless of how many exchanges are open there. */
   exempt = false
-  /** Not 0: of several addresses of its upstream those with the same number go to one. */
+  /** If not 0: exchanges with the same number go to the same one of the upstream's addresses. */
   affinity = 0
-  /** The response's framing lines do not go on: its body is framed anew, or has none. */
+  /** The response's framing fields are not forwarded: its body is framed again, or has none. */
   reframed = false
   /** Body bytes as they crossed, framing included. */
   bytesIn = 0
   bytesOut = 0
-  /** `performance.now()` at these moments; 0 where they did not come. */
+  /** `performance.now()` at these moments; 0 if they were not reached. */
   beganAt = 0
   judgedAt = 0
   connectedAt = 0
@@ -101,7 +104,10 @@ export class Exchange<N> {
     this.upstreamPeer = ''
   }
 
-  /** Has the handler judge the request. Null: `connect` follows, when what came of the body with it is judged too. */
+  /**
+   * Lets the handler judge the request. Null: it is allowed, and `connect` follows once the part of
+   * the body that arrived with it has been judged too.
+   */
   begin(head: Head): Refusal | null {
     this.method = head.method
     this.version = head.version
@@ -119,12 +125,15 @@ export class Exchange<N> {
     return null
   }
 
-  /** It was judged, and nothing of it has gone to the upstream yet. */
+  /** It was allowed, and nothing of it has been sent to the upstream yet. */
   get waits(): boolean {
     return this.#onward.waits
   }
 
-  /** `connect` comes later, when other exchanges may have begun. @returns false: it waits already */
+  /**
+   * `connect` is called later, when other exchanges may have begun. @returns false: it waits
+   * already
+   */
   wait(): boolean {
     return this.#onward.keep(OUT)
   }
@@ -145,13 +154,13 @@ export class Exchange<N> {
   connected(upstream: UpstreamStream, peer: string): void {
     this.upstream = upstream
     this.upstreamPeer = peer
-    // Where a connection was at hand, it is the moment of the verdict.
+    // If a connection was available, this is the moment of the decision.
     this.connectedAt = this.#onward.opening ? this.judgedAt : performance.now()
   }
 
   /**
-   * The upstream's head: 1xx ones may come first, of which few go on.
-   * @returns false when the upstream's answer is not wanted
+   * The upstream's head. 1xx heads may come first; few of them are forwarded.
+   * @returns false when the upstream's answer is no longer wanted
    */
   respond(head: Head): boolean {
     const interim = head.status < 200
@@ -191,7 +200,7 @@ export class Exchange<N> {
     else if (this.version === 10) OUT.text('Connection: keep-alive\r\n')
   }
 
-  /** How the body of an answer with this head is to be carried. */
+  /** How the body of an answer with this head is framed towards the caller. */
   carry(head: Head): Carry {
     if (this.version === 10 && head.framing === FRAMING.chunked) return 'bare'
     return this.version === 11 && head.framing === FRAMING.untilClose ? 'chunked' : 'asItStands'
@@ -200,14 +209,15 @@ export class Exchange<N> {
   /** The response is whole. */
   done(): void {
     if (!this.open) return
-    // Early, and the rest of the request is not wanted: the caller's doing only where it held it back.
+    // An early answer; the rest of the request is not wanted. It counts against the caller only if
+    // the caller held the body back.
     if (this.requestSent) this.upstream = null
     else this.#dropUpstream(!this.requestDone && this.bytesIn < PAID_BYTES)
     this.#end()
     this.downstream.finish()
   }
 
-  /** A head that cannot be read: nothing behind it can be either. */
+  /** A head that cannot be parsed: nothing after it can be parsed either. */
   refuseUnread(refusal: Refusal): void {
     this.reset()
     this.method = -1
@@ -215,17 +225,17 @@ export class Exchange<N> {
     this.refuse(refusal)
   }
 
-  /** No other exchange comes after this one; its answer says so, if it has not begun. */
+  /** This is the last exchange of the connection; its answer says so, if it has not begun. */
   endsConnection(): void {
     if (this.open && !this.answered) this.keepAlive = false
   }
 
-  /** Says a refusal instead of an answer. */
+  /** Sends a refusal instead of an answer. */
   refuse(refusal: Refusal): void {
     this.refused = refusal
     this.outcome = 'refused'
     this.status = refusal.status
-    // Said only of what has not reached an upstream: another sidecar may take it.
+    // Used only for an exchange that has not reached an upstream: another sidecar may handle it.
     if (refusal.reason === 'draining' && this.downstream.canGiveBack) {
       this.#end()
       return this.downstream.giveBack()
@@ -235,7 +245,7 @@ export class Exchange<N> {
     else this.#say(bytes)
   }
 
-  /** The exchange cannot go on: a refusal, or where an answer has begun, a visible cut. */
+  /** The exchange cannot continue: a refusal, or if an answer has begun, a visible cut. */
   fail(refusal: Refusal): void {
     if (!this.open) return
     this.#dropUpstream(refusal.status < 500)
@@ -247,7 +257,10 @@ export class Exchange<N> {
     this.downstream.abort()
   }
 
-  /** An answer of our own. What is left of the request's body must not be taken for the next request. */
+  /**
+   * An answer of the sidecar itself. The rest of the request's body must not be parsed as the next
+   * request.
+   */
   reply(status: number, compose: (close: boolean) => Buffer): void {
     if (!this.open) return
     this.#dropUpstream(false)
@@ -266,7 +279,7 @@ export class Exchange<N> {
     this.downstream.abort()
   }
 
-  /** The caller went away, or its bytes can be read no more: `why` is for the record only. */
+  /** The caller disconnected, or its bytes can no longer be read: `why` is only for the record. */
   abandon(why: Refusal | null = null): void {
     if (!this.open) return
     this.#dropUpstream(true)

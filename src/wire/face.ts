@@ -8,34 +8,37 @@ import type { Composed, HeadWriter } from './head-writer.ts'
 import type { NameTable } from './names.ts'
 
 /**
- * What the rooms above tell wire about one exchange, an `Exchange` (`RequestHandler` there names it).
- * Plain functions over a reused Exchange; a head is valid during the call only.
+ * What the layers above decide about one exchange, an `Exchange` (`RequestHandler` there names it).
+ * Plain functions over a reused Exchange; a head is valid only during the call.
  */
 export interface HandlerOf<X> {
-  /** The request's head is whole: judge it, write the head that goes on into `out`, say where to. */
+  /**
+   * The request's head is complete: judge it, write the head to forward into `out`, and return the
+   * destination.
+   */
   begin(x: X, head: Head, out: HeadWriter): UpstreamOf<X> | Refusal
   /**
-   * A response's head is whole, final or interim (1xx): write what the caller gets into `out`, without
-   * the empty line. `hang-up` closes the caller's connection without an answer.
+   * A response's head, final or interim (1xx), is complete: write what the caller gets into `out`,
+   * without the empty line. `hang-up` closes the caller's connection without an answer.
    */
   answer(x: X, head: Head, out: HeadWriter): Refusal | 'hang-up' | null
-  /** The whole response that says a refusal; null closes the connection without an answer. */
+  /** The complete response for a refusal; null closes the connection without an answer. */
   refusal(x: X, refusal: Refusal, close: boolean): Buffer | null
-  /** Called exactly once for every exchange that began, whatever became of it. */
+  /** Called exactly once for every exchange that began, however it ended. */
   end(x: X): void
   /**
-   * Is a request refused before anything of it is looked at? Asked of those that come over a link and have no body;
-   * `x` is one of its caller that has not begun. Absent: never.
+   * Is a request refused before it is parsed? Asked for requests that arrive over a link without a
+   * body; `x` is an exchange of its caller that has not begun. Absent: never.
    */
   refusesUnread?(x: X, head: Buffer, start: number): boolean
 }
 
-/** Where a route leads: a pool of HTTP/1.1 connections, or something that answers by itself. */
+/** The destination of a route: a pool of HTTP/1.1 connections, or something that answers itself. */
 export interface UpstreamOf<X> {
   /**
-   * Takes the exchange on: `x.connected()` at once, or later and `x.upstream` holds its place until
-   * then (blocked), or `x.fail()`.
-   * @param head the composed head, valid during the call only
+   * Starts the exchange: calls `x.connected()` at once, or later (until then `x.upstream` is a
+   * blocked placeholder), or `x.fail()`.
+   * @param head the composed head, valid only during the call
    */
   open(x: X, head: Composed): void
 }
@@ -45,7 +48,10 @@ export type Outcome = 'answered' | 'refused' | 'caller-gone' | 'upstream-gone'
 
 /** The request's way out: spans of the body as they may be forwarded. */
 export interface UpstreamStream extends SpanSink {
-  /** Takes bytes that nothing else refers to any more: where these are all of them, their memory may be given back. */
+  /**
+   * Takes bytes that nothing else references. If they are the whole buffer, its memory may be
+   * released.
+   */
   span(bytes: Buffer, start: number, end: number): void
   readonly blocked: boolean
   /** Bytes held, in either direction. */
@@ -66,28 +72,31 @@ export interface DownstreamStream extends SpanSink {
   flush(): void
   /** The response is whole. */
   finish(): void
-  /** The upstream takes bytes again, or is there at last. */
+  /** The upstream accepts bytes again, or is now connected. */
   resume(): void
   /** An answer of our own instead of the upstream's. */
   reply(bytes: Buffer): void
-  /** What was begun cannot be ended well: the caller must see that it was cut. */
+  /** An answer that has begun cannot be completed: the caller must see that it was cut. */
   abort(): void
-  /** Has the protocol a word for "nothing of this was acted on, send it elsewhere"? */
+  /** Can the protocol say "nothing of this was acted on, send it elsewhere"? */
   readonly canGiveBack: boolean
   /** Says it. */
   giveBack(): void
 }
 
 /**
- * Where a connection is to lead among several addresses: to one of them, tried once, or first to the one where
- * exchanges with this number belong.
+ * Which of several addresses to connect to: a given one, tried once, or first the one for exchanges
+ * with this number.
  */
 export interface DialPreference {
   readonly at?: string
   readonly affinity?: number
 }
 
-/** Why an address is to be asked less: others go before it; it takes nothing for a moment; it floods. */
+/**
+ * Why an address should be used less: others are preferred; it accepts nothing for a moment; it
+ * floods.
+ */
 export type Avoiding = 'later' | 'rest' | 'floods'
 
 /** Opens one connection; `done` is called once, never before this returns. */
@@ -97,7 +106,7 @@ export type Dial = (
   where?: DialPreference,
 ) => { cancel(): void }
 
-/** Time as the whole process sees it: milliseconds, monotonic, coarse. */
+/** The time of the whole process: milliseconds, monotonic, coarse. */
 export interface Clock {
   readonly now: number
 }
@@ -105,9 +114,9 @@ export interface Clock {
 export interface WireLimits extends HeadLimits {
   readonly headMs: number
   readonly bodyIdleMs: number
-  /** The least rate of a request's body; 0: none. */
+  /** The minimum rate of a request's body; 0: none. */
   readonly bodyBytesPerSecond: number
-  /** Over so long a time it is averaged. */
+  /** The time over which that rate is averaged. */
   readonly bodyRateWindowMs: number
   /** 0: a caller may read its answer as slowly as it likes. */
   readonly callerReadIdleMs: number
@@ -116,13 +125,13 @@ export interface WireLimits extends HeadLimits {
   /** 0: TLS records may bring as little data as their sender likes. */
   readonly recordOverheadBytesPerSecond: number
   readonly idleMs: number
-  /** So long a caller that ended its side is waited for while there is nothing to send to it. */
+  /** How long a caller that has ended its side is kept while there is nothing to send to it. */
   readonly halfCloseMs: number
   /** 0: an answer may take as long as it likes (Okapi never gives up either). */
   readonly responseHeadMs: number
   /** 0: an answer that has begun may stand still as long as it likes. */
   readonly responseIdleMs: number
-  /** How long an exchange that was given back waits for another path to take it. */
+  /** How long an exchange that was returned waits for another path. */
   readonly connectWaitMs: number
   readonly exchanges: number
   readonly exchangesPerCallee: number
@@ -130,34 +139,34 @@ export interface WireLimits extends HeadLimits {
   readonly connectionMaxAgeMs: number
 }
 
-/** A request that was judged and is to be refused. */
+/** A request that was judged and will be refused. */
 export interface RefusedRequest {
   readonly judgedAt: number
   upstream: UpstreamStream | null
   /** Refuses it at once. */
   refuse(refusal: Refusal): void
-  /** Refuses it later, when its place of the upstream is to be given up. */
+  /** Refuses it later; it holds its place at the upstream until then. */
   fail(refusal: Refusal): void
 }
 
 /** When a request is refused: at once, or in its turn. */
 export interface RefusalTiming {
-  /** False: it is to be refused now. True: it is refused later, and what comes of its body is dropped. */
+  /** False: refuse it now. True: it is refused later, and its body is dropped until then. */
   waits(x: RefusedRequest, refusal: Refusal): boolean
 }
 
-/** What every connection of this process is told once. */
+/** What every connection of this process needs to know. */
 export interface WireSettings {
   readonly requestNames: NameTable
   readonly responseNames: NameTable
-  /** May a response's trailer with this id go on? */
+  /** May a response's trailer with this id be forwarded? */
   readonly keepTrailer: (id: number) => boolean
   readonly limits: WireLimits
   readonly clock: Clock
   /** When requests over HTTP/1.1 are refused; at once where it is absent. */
   readonly refusals?: RefusalTiming
-  /** A limit was reached that no refusal tells of. */
+  /** A limit was reached without a refusal. */
   readonly limitHit?: (limit: Limit) => void
-  /** What carries a connection over TLS; null where there is no TLS. Absent: nothing is known of any. */
+  /** The socket below a TLS connection; null without TLS. Absent: unknown for all. */
   readonly below?: (socket: Socket) => Underlying | null
 }

@@ -2,7 +2,7 @@ import { FLOODED } from '../refusal/record-overhead.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { WireLimits } from './face.ts'
 
-/** In a sentence: the field at fault, which the head names. */
+/** Placeholder in a sentence for the field at fault, whose name is in the head. */
 const FIELD = '{field}'
 /** A name that is longer is cut: a sentence stands in one line of a log. */
 /** An upstream that sends more 1xx heads than this for one request is broken. */
@@ -10,8 +10,8 @@ const MOST_INTERIM = 16
 const MOST_NAME = 64
 
 /**
- * What the strict parsers object to. A parser answers with the negative index, so that the hot path
- * carries integers.
+ * Errors that the strict parsers find. A parser returns the negative index, so that the hot path
+ * handles integers.
  */
 const LIST = {
   requestLine: refuse('malformed-request', 'the request line is not METHOD SP TARGET SP VERSION'),
@@ -56,7 +56,7 @@ const LIST = {
   status: refuse('upstream-malformed', 'the status line is not VERSION SP 3DIGIT SP REASON'),
 } as const
 
-/** The caller does not take its answer. */
+/** The caller does not read its answer. */
 export const UNREAD = refuse(
   'timeout',
   'the caller read nothing of its answer for limits.callerReadIdleMs',
@@ -75,7 +75,7 @@ export type WireFlaw = keyof typeof LIST
 
 const NAMES = Object.keys(LIST) as readonly WireFlaw[]
 
-/** Each flaw as the negative number that a parser answers with. */
+/** Each flaw as the negative number that a parser returns. */
 export const FLAW = Object.fromEntries(NAMES.map((name, i) => [name, -1 - i])) as Readonly<
   Record<WireFlaw, number>
 >
@@ -115,7 +115,7 @@ export function interimGoesOn(status: number, expects: boolean): boolean {
   return status === 100 && expects
 }
 
-/** So much is buffered for all callers that some of it had to be given up. */
+/** Too much is buffered for all callers together, so some of it was dropped. */
 export const NO_MEMORY: Refusal = refuse(
   'too-many',
   'limits.bufferedBytes are buffered for all callers, most of them for this one: it reads its answers, or its callee reads its requests, too slowly',
@@ -145,8 +145,8 @@ export function linkFull(upstream: string): Refusal {
 }
 
 /**
- * The upstream's answer has not begun, or does not come on, for so long: Okapi keeps one open that a
- * module has cut. @returns null: it has time
+ * The upstream's answer has not begun, or has stalled, for this long (Okapi keeps an answer open
+ * that a module has cut). @returns null: no limit is reached yet
  */
 export function late(
   upstream: string,
@@ -160,7 +160,7 @@ export function late(
   return refuse('timeout-upstream', `${what} of ${upstream} within limits.${limit}`, { limit })
 }
 
-/** It reads no more of the request, and need not answer before it has it. */
+/** It has stopped reading the request, and need not answer before it has all of it. */
 export function takesNothing(upstream: string): Refusal {
   const because = `${upstream} read nothing of the request for limits.calleeReadIdleMs`
   return refuse('timeout-upstream', because, { limit: 'calleeReadIdleMs' })

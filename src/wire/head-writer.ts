@@ -3,7 +3,7 @@ import { type Head, LINE } from './head.ts'
 
 const VERSION = ascii('HTTP/1.1 ')
 const BLANK = ascii(' ')
-/** Up to here a loop costs less than a call out of JavaScript. */
+/** Up to this length a loop is faster than a native call. */
 const SHORT = 32
 const CRLF = ascii('\r\n')
 
@@ -11,7 +11,7 @@ const CRLF = ascii('\r\n')
 export interface Composed {
   readonly bytes: Buffer
   readonly length: number
-  /** A copy that outlives the next head. */
+  /** A copy that stays valid after the next head. */
   copy(): Buffer
 }
 
@@ -41,7 +41,7 @@ export class HeadWriter implements Composed {
     this.length = 0
   }
 
-  /** Text of our own, or values that were parsed as field values: no line ends can be in it. */
+  /** Text of our own, or values that were parsed as field values, so it contains no line ends. */
   text(text: string): void {
     const { length } = text
     this.#reserve(length)
@@ -74,8 +74,8 @@ export class HeadWriter implements Composed {
   }
 
   /**
-   * The lines of `head` as they stand, in their order and case, without those whose id is marked in
-   * `drop`, those that end at this hop and, where the body is framed anew, those that framed it.
+   * The lines of `head` unchanged, in their order and case, except those whose id is marked in
+   * `drop`, hop-by-hop lines and, if the body is framed again, its framing lines.
    */
   lines(head: Head, drop: Uint8Array, reframed: boolean): void {
     let from = -1

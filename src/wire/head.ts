@@ -14,7 +14,7 @@ export const LINE = {
   open: 0,
   /** It ends at this hop. */
   hop: 1,
-  /** It frames the body: kept as it stands unless the body is framed anew. */
+  /** It frames the body: kept unchanged unless the body is framed again. */
   framing: 2,
 } as const
 
@@ -55,11 +55,11 @@ export class Head {
   framing: number = FRAMING.none
   contentLength = 0
   keepAlive = true
-  /** A Connection line says `close`; no other line takes that back. */
+  /** A Connection line says `close`; no other line overrides that. */
   closeAsked = false
   /** The other side's `Keep-Alive: timeout=N` in seconds, -1 without one. */
   keepAliveSeconds = -1
-  /** Its sender may wait before the body, whatever it expects, and may then not send it. */
+  /** There is an Expect field: the sender may wait before the body, and may never send it. */
   expects = false
 
   /** Of a head that a parser refused: the name of the field at fault, or ''. */
@@ -107,7 +107,7 @@ export class Head {
     return this.#stamps[id] === this.#stamp ? this.#lines[id]! : -1
   }
 
-  /** Notes where an id stands; false when it stood already. */
+  /** Records the line of an id; false if there was one already. */
   context(id: number, line: number): boolean {
     if (this.#stamps[id] === this.#stamp) return false
     this.#stamps[id] = this.#stamp
@@ -115,7 +115,7 @@ export class Head {
     return true
   }
 
-  /** Connection names this line: it ends here, and is not found by its id. */
+  /** Connection names this line: it is not forwarded, and not found by its id. */
   endHere(line: number): void {
     this.action[line] = LINE.hop
     const id = this.ids[line]!
@@ -143,8 +143,8 @@ export class Head {
   }
 
   /**
-   * The same for a value that is likely the one of the message before: a tenant, a token. The text is
-   * made only where it differs.
+   * The same for a value that is probably that of the message before: a tenant, a token. A new
+   * string is made only if it differs.
    */
   repeated(id: number): string | undefined {
     const line = this.find(id)

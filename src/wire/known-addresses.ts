@@ -16,9 +16,11 @@ export interface KnownAddresses {
   of(affinity: number): string | undefined
 }
 
-/** Connections to so many addresses of an upstream are kept for each kind of exchange, by each thread. */
+/**
+ * How many addresses of an upstream each thread keeps connections to, for each kind of exchange.
+ */
 const MOST_ADDRESSES = 8
-/** Whether addresses have come or gone is looked at so often. */
+/** How often changes of the addresses are checked. */
 const LOOK_MS = 1000
 
 interface Addressed {
@@ -36,8 +38,9 @@ export class Spread {
   }
 
   /**
-   * What is to be done now: `gone` are connections to addresses that are no longer the upstream's, `wanted` are
-   * addresses without one. Called by the coarse clock, as long as the upstream is in use.
+   * What to do now: `gone` are connections to addresses that no longer belong to the upstream,
+   * `wanted` are addresses without one. Called by the coarse clock, as long as the upstream is in
+   * use.
    * @param dialled those that are being connected to
    */
   look<C extends Addressed>(
@@ -83,8 +86,9 @@ export interface AddressChanges<C> {
 const NOTHING: AddressChanges<never> = { gone: [], wanted: [] }
 
 /**
- * Of two that are drawn the one with less to do: nearly as even as asking all of them, and no address that
- * answers fast because it fails draws everything (Mitzenmacher 2001, the power of two choices).
+ * Picks two at random and takes the one with less to do: nearly as even as comparing all, and an
+ * address that answers fast because it fails does not attract everything (Mitzenmacher 2001, the
+ * power of two choices).
  */
 export function lighterOfTwo<C>(
   all: readonly C[],

@@ -1,13 +1,13 @@
 import { ascii, FOLD, UNDERSCORE } from './bytes.ts'
 
 /**
- * A field name with a meaning here. Which names may not repeat is not known here: it comes in
- * as data from the rooms that know FOLIO.
+ * A field name with a special meaning. Which names must not repeat is passed in as data by the
+ * rooms that know FOLIO.
  */
 export interface NameRule {
   /** Lower case; a trailing `*` makes it a prefix. */
   readonly name: string
-  /** 32 to 254; smaller ids are this room's own. Several names may share one. */
+  /** 32 to 254; smaller ids are reserved for this room. Several names may share one. */
   readonly id: number
   /** Two lines of this name (under a prefix: of the same name) are ambiguous. */
   readonly once?: boolean
@@ -33,7 +33,7 @@ export const ID = {
   content: 9,
 } as const
 
-/** What `find` answers for a name that reads like a strict one and is not it. */
+/** What `find` returns for a name that looks like a strict one but is not identical. */
 export const ALIAS = -1
 
 const OWN: readonly NameRule[] = [

@@ -9,17 +9,17 @@ const TOO_SLOW: Refusal = refuse(
 )
 
 /**
- * Watches that the body of a request does not drip: that each window of time brings as many bytes as the
- * least rate asks for. Only the clock looks; a byte that comes costs nothing.
+ * Checks that the body of a request is not sent too slowly: each time window must bring as many
+ * bytes as the minimum rate requires. Only the clock checks; reading bytes costs nothing extra.
  */
 export class Pace {
-  /** What had come when the window began, 0: it has not begun. */
+  /** Bytes received when the window began; 0: it has not begun. */
   #bytes = 0
   #since = 0
-  /** Which exchange it was, by its beginning. */
+  /** Identifies the exchange by its start time. */
   #exchange = 0
 
-  /** No body is waited for, or it is us who do not read it. */
+  /** No body is expected, or the sidecar itself has stopped reading. */
   rest(): void {
     this.#bytes = 0
   }
@@ -29,7 +29,7 @@ export class Pace {
     const { bodyBytesPerSecond, bodyRateWindowMs } = limits
     if (bodyBytesPerSecond === 0) return null
     if (this.#bytes === 0 || this.#exchange !== beganAt) {
-      // A caller that waits for a 100, or for us, has not begun: that is limits.bodyIdleMs' business.
+      // A caller that waits for a 100, or for us, has not begun: limits.bodyIdleMs covers that.
       this.#exchange = beganAt
       this.#bytes = bytesIn
       this.#since = now
@@ -44,9 +44,10 @@ export class Pace {
 }
 
 /**
- * Is it for the upstream to answer, or to go on with its answer? Not while the caller still sends what is
- * answered (`bodyIdleMs`), nor while it takes nothing of the answer (`callerReadIdleMs`).
- * @param blocked the upstream takes no more of the request
+ * Is it the upstream's turn, to answer or to continue its answer? Not while the caller is still
+ * sending the request (`bodyIdleMs`), nor while it reads nothing of the answer
+ * (`callerReadIdleMs`).
+ * @param blocked the upstream has stopped reading the request
  */
 export function owesAnswer(x: Exchange<unknown>, blocked: boolean): boolean {
   return !x.downstream.blocked && (x.requestSent || blocked)

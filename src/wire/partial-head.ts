@@ -3,9 +3,10 @@ import type { HeadLimits } from './head.ts'
 import { WaitingBytes } from './waiting-bytes.ts'
 
 /**
- * A head of which a part has come. To read it costs its length, so it is read again only where that
- * can tell more: its first line is there, it is whole, too long, or twice what it was. Else a caller that
- * sends it byte by byte would have us read all of it for each.
+ * A head that has arrived only in part. Parsing it costs its length, so it is parsed again only if
+ * that can find something new: its first line is there, it is complete, it is too long, or it has
+ * doubled. Otherwise a caller that sends it byte by byte would make us parse all of it for each
+ * byte.
  */
 export class HalfHead {
   readonly #waiting = new WaitingBytes()
@@ -15,7 +16,7 @@ export class HalfHead {
     return this.#waiting.length
   }
 
-  /** Keeps [from, to), which has just been read in vain. */
+  /** Keeps [from, to), which was parsed without finding the end. */
   keep(bytes: Buffer, from: number, to: number): void {
     this.#waiting.clear()
     this.#waiting.add(bytes, from, to)
@@ -27,7 +28,7 @@ export class HalfHead {
     this.#waiting.add(bytes, from, to)
   }
 
-  /** Adds what came. @returns all of it where it is to be read again, else null */
+  /** Adds what arrived. @returns all of it if it should be parsed again, else null */
   join(bytes: Buffer, from: number, to: number, limits: HeadLimits): Buffer | null {
     const before = this.length
     this.add(bytes, from, to)
@@ -57,7 +58,7 @@ export class HalfHead {
   }
 }
 
-/** A head that is longer than a frame comes in several, without any other frame between them. */
+/** A head that is longer than a frame arrives in several, with no other frame between them. */
 export class HeadPieces {
   readonly #mostBytes: number
   readonly #pieces = new WaitingBytes()
@@ -83,7 +84,7 @@ export class HeadPieces {
     return this.#id === 0 || (this.#id === id && this.#type === type)
   }
 
-  /** Takes one piece; what is beyond the limits is not kept. */
+  /** Adds one piece; bytes beyond the limits are not kept. */
   add(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     this.#type = type
     this.#id = id

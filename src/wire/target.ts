@@ -123,16 +123,16 @@ export function describeOddities(odd: number): string {
 /** Of an encoded byte below 0x80 at `i`. */
 function percent(bytes: Uint8Array, i: number, end: number, code: number): number {
   if (code !== SLASH && code !== BACKSLASH && code !== PERCENT) return ENCODED[code]!
-  // A reader that decodes, once or more often, begins a segment behind it.
+  // A reader that decodes, once or repeatedly, begins a new segment after it.
   const deepest = letter(bytes, i, end)
   const begins = deepest === SLASH || deepest === BACKSLASH
   return ENCODED[code]! | (begins ? segment(bytes, nextAt, end) & ODD.dots : 0)
 }
 
 /**
- * What is odd about the segment that begins at `i`, as readers see it that decode, that decode what
- * they decoded, and that take off `;parameters` (RFC 3986 section 3.3: Tomcat does, `/..;/` is `/../`
- * to it).
+ * What is odd about the segment that begins at `i`, for readers that decode, that decode
+ * repeatedly, and that remove `;parameters` (RFC 3986 section 3.3: Tomcat does, it reads `/..;/` as
+ * `/../`).
  */
 function segment(bytes: Uint8Array, i: number, end: number): number {
   if (i === end) return 0
@@ -162,7 +162,7 @@ function endsSegment(byte: number): boolean {
   )
 }
 
-/** Where the letter ends that `letter` read last. */
+/** The end of the letter that `letter` read last. */
 let nextAt = 0
 
 /** The byte at `i` as a reader sees it that decodes until nothing is left to decode. */
@@ -189,9 +189,9 @@ export function encodedByte(bytes: Uint8Array, i: number, end: number): number {
 }
 
 /**
- * How long the percent-encoded UTF-8 character is that begins at `i` with a byte of 0x80 or above; 0
- * where it is none (RFC 3629 section 4). Overlong forms are why it matters: `%c0%af` is a slash and
- * `%c1%a1` an `a` to a lenient decoder, and no character at all to a strict one.
+ * The length of the percent-encoded UTF-8 character that begins at `i` with a byte of 0x80 or
+ * above; 0 if it is not valid (RFC 3629 section 4). Overlong forms are why it matters: `%c0%af` is
+ * a slash and `%c1%a1` an `a` to a lenient decoder, and no character at all to a strict one.
  */
 export function utf8Length(bytes: Uint8Array, i: number, end: number): number {
   const first = encodedByte(bytes, i, end)

@@ -3,19 +3,21 @@ import type { Exchange } from './exchange.ts'
 import type { Body } from './h1/body.ts'
 import { WaitingSpans } from './waiting-bytes.ts'
 
-/** Of what waited so much goes on before the upstream is asked again whether it takes more. */
+/**
+ * How much of the waiting bytes is written before checking again whether the upstream accepts more.
+ */
 const MOST_SPAN_BYTES = 16_384
 
 /**
- * The body of a request on its way to the upstream: judged as it comes, held as long as the upstream is
- * not there or takes nothing.
+ * The body of a request on its way to the upstream: judged as it arrives, held as long as the
+ * upstream is not connected or accepts nothing.
  */
 export class Upload<N> {
   readonly #x: Exchange<N>
   readonly #body: Body
   /** May what one read brought be kept? */
   readonly #keeps: boolean
-  /** Is all that one read brought a part of this body? */
+  /** Does everything from one read belong to this body? */
   #isAll = false
   #isKept = false
   /** Judged bytes. */
@@ -26,7 +28,7 @@ export class Upload<N> {
     this.#x.downstream.resume()
   }
 
-  /** @param keeps what is handed on belongs to this body alone: it may be kept, or its memory given back */
+  /** @param keeps the bytes belong only to this body: they may be kept, or their memory released */
   constructor(x: Exchange<N>, body: Body, keeps: boolean) {
     this.#x = x
     this.#body = body
@@ -39,8 +41,8 @@ export class Upload<N> {
   }
 
   /**
-   * Judges what came; `handOn` is to follow.
-   * @returns the position behind the last byte of this body, or -1 where it is broken
+   * Judges what arrived; `handOn` must follow.
+   * @returns the position after the last byte of this body, or -1 if it is broken
    */
   judge(bytes: Buffer, start: number, end: number): number {
     const x = this.#x
@@ -52,7 +54,7 @@ export class Upload<N> {
     return next
   }
 
-  /** What was judged last goes on, as far as the upstream is there and takes it. */
+  /** Forwards what was judged last, as far as the upstream is connected and accepts it. */
   handOn(bytes: Buffer): void {
     const { upstream } = this.#x
     const waits = upstream === null || upstream.blocked || this.#held.length > 0
@@ -71,7 +73,7 @@ export class Upload<N> {
     } else this.#held.span(bytes, start, end)
   }
 
-  /** What waits goes on, as far as the upstream takes it. */
+  /** Forwards what is waiting, as far as the upstream accepts it. */
   forward(): void {
     const held = this.#held
     while (held.length > 0 && this.#x.upstream?.blocked === false) {
@@ -81,7 +83,10 @@ export class Upload<N> {
     if (held.length === 0 && this.#x.upstream !== null) this.#x.sent()
   }
 
-  /** The upstream gets the head when this turn is over: of TLS one read is told record by record. */
+  /**
+   * The upstream gets the head at the end of this turn, because TLS reports one read record by
+   * record.
+   */
   connectLater(): void {
     if (this.#x.wait()) setImmediate(this.#turnEnds)
   }

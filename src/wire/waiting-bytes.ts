@@ -2,8 +2,9 @@ const NOTHING: Buffer = Buffer.alloc(0)
 const FEWEST_BYTES = 256
 
 /**
- * Bytes that wait, in one piece of memory however small the pieces were in which they came: a Buffer
- * for each of them would be a hundred times what it holds. What was handed out is never written again.
+ * Waiting bytes in one block of memory, however small the pieces were in which they arrived: a
+ * Buffer for each piece would take a hundred times its size. Memory that was handed out is never
+ * overwritten.
  */
 export class WaitingBytes {
   length = 0
@@ -15,7 +16,7 @@ export class WaitingBytes {
     return this.#memory.subarray(this.#start, this.#start + this.length)
   }
 
-  /** Copies [from, to) behind what waits. */
+  /** Appends a copy of [from, to). */
   add(bytes: Buffer, from: number, to: number): void {
     const more = to - from
     if (this.#start + this.length + more > this.#memory.length) this.#move(more)
@@ -50,7 +51,7 @@ export class WaitingBytes {
     this.length = 0
   }
 
-  /** What comes in one piece gets its own size, what drips twice what there is. */
+  /** A large piece gets exactly its size; small pieces double the memory. */
   #move(more: number): void {
     const needed = this.length + more
     const size = this.length === 0 ? needed : 2 * needed
@@ -61,7 +62,10 @@ export class WaitingBytes {
   }
 }
 
-/** Spans that wait: what has large memory of its own may stay as it came, the rest is put together. */
+/**
+ * Waiting spans: one with a large buffer of its own is kept as it is, the others are copied
+ * together.
+ */
 export class WaitingSpans {
   length = 0
   readonly #first: Buffer[] = []
@@ -81,7 +85,10 @@ export class WaitingSpans {
     this.#first.push(bytes)
   }
 
-  /** Takes the first bytes out: a span that was kept, what stood before one, or `most` of what stands last. */
+  /**
+   * Removes the first bytes: a kept span, the bytes before one, or at most `most` of the last
+   * bytes.
+   */
   shift(most: number): Buffer {
     const first = this.#first.shift() ?? this.#last.shift(most)
     this.length -= first.length

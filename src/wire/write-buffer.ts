@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { freeMemory, isLargeAndWhole } from '../memory.ts'
 
-/** A single read of libuv: what may still come after a source was told to stop. */
+/** One read of libuv: this much may still arrive after a source was told to stop. */
 const READ_BYTES = 65536
 /** From this size on a span is written as it is instead of being gathered. */
 const LARGE = 16384
@@ -10,22 +10,22 @@ const NOTHING = Buffer.alloc(0)
 
 /** A head and one read of libuv (64 KiB) fit side by side. */
 const SLAB_BYTES = 128 * 1024
-/** Slabs kept for later; what is above this is left to the garbage collector. */
+/** Slabs kept for reuse; more than these are left to the garbage collector. */
 const MOST_SPARE = 16
 
 const spare: Slab[] = []
 
 /**
- * Memory in which writes are gathered, one behind the other. It is used anew when all of them are
- * over: what stays in the processor's cache costs less than anything that is allocated.
+ * Memory in which writes are gathered one after the other. It is reused when all of them are done:
+ * memory that stays in the processor's cache is cheaper than any allocation.
  */
 export class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
-  /** What is before this belongs to writes. */
+  /** Everything before this belongs to writes. */
   used = 0
   #users = 0
 
-  /** Room for more than this is nowhere. */
+  /** More than this does not fit. */
   static readonly size = SLAB_BYTES
   static #current = new Slab()
 
@@ -37,7 +37,7 @@ export class Slab {
     return slab
   }
 
-  /** The bytes of this user are not read any more: its write was reported as done, well or not. */
+  /** This user's bytes are no longer read: its write was reported as done or failed. */
   over(): void {
     this.#users--
     if (this.#users > 0) return
@@ -63,8 +63,8 @@ class WholeBuffer {
 type Written = Slab | WholeBuffer
 
 /**
- * Of each write that will be reported, in order: the memory that it is in. In places that are used again: an
- * array that loses its first gets new memory with the next that is pushed.
+ * The memory of each write that will be reported, in order. A ring, because an array that loses its
+ * first element gets new memory with the next push.
  */
 class WrittenQueue {
   #places: (Written | null)[] = [null, null]
@@ -84,7 +84,7 @@ class WrittenQueue {
     this.#count++
   }
 
-  /** The oldest; null where there is none too. */
+  /** The oldest; null if there is none. */
   take(): Written | null {
     if (this.#count === 0) return null
     const written = this.#places[this.#first]!
@@ -95,7 +95,7 @@ class WrittenQueue {
   }
 }
 
-/** Who gathers at the moment, where, and from which byte to which. */
+/** The current user of the gathering memory, and its range of bytes. */
 let holder: WriteBuffer | null = null
 let slab = Slab.take(0)
 let start = 0
@@ -103,19 +103,19 @@ let end = 0
 slab.over()
 
 /**
- * What is on its way to one socket. The spans of one turn are gathered in memory that the whole
- * process shares, and leave in one write: the number of writes is what a proxy costs.
+ * Output to one socket. The spans of one turn are gathered in memory that the whole process shares,
+ * and leave in one write, because the number of writes determines the cost of a proxy.
  */
 export class WriteBuffer {
-  /** The socket holds so much that one more read would exceed the limit: stop the source. */
+  /** The socket buffers so much that one more read would exceed the limit: stop the source. */
   blocked = false
-  /** Writes that the socket has reported as taken: how others see that it goes on. */
+  /** Writes that the socket has reported as done: shows others that there is progress. */
   taken = 0
   readonly #progress = new Progress(this)
   readonly #socket: Socket
   readonly #most: number
   readonly #mark: number
-  /** TLS reports a write later in any case; a plain one is mostly done when `write` returns. */
+  /** TLS always reports a write later; a plain write is usually done when `write` returns. */
   readonly #isPlain: boolean
   readonly #inFlight = new WrittenQueue()
   readonly #written: () => void
@@ -129,7 +129,7 @@ export class WriteBuffer {
     this.#isPlain = !('encrypted' in socket)
     this.#most = mostBytes
     this.#mark = Math.max(0, mostBytes - READ_BYTES)
-    // Not 'drain': it only comes when the socket's own mark was passed, which is larger.
+    // Not 'drain': that event fires only after the socket's own, larger mark was exceeded.
     this.#written = () => {
       this.taken++
       this.#inFlight.take()?.over()
@@ -144,7 +144,10 @@ export class WriteBuffer {
     return this.blocked && this.waiting >= this.#most
   }
 
-  /** Looks now, at every tick: does the other side take nothing of what waits, for `mostMs`? 0: never. */
+  /**
+   * Called at every tick: has the other side read nothing of what is waiting for `mostMs`? 0:
+   * never.
+   */
   stalls(now: number, mostMs: number): boolean {
     return this.#progress.stalls(now, mostMs)
   }
@@ -155,8 +158,9 @@ export class WriteBuffer {
   }
 
   /**
-   * Puts [from, to) in line.
-   * @param ours nothing refers to `bytes` any more: a large span needs no copy, and memory is given back
+   * Appends [from, to).
+   * @param ours nothing else references `bytes`: a large span needs no copy, and its memory is
+   * released
    */
   put(bytes: Buffer, from: number, to: number, ours = false): void {
     const length = to - from
@@ -204,8 +208,8 @@ export class WriteBuffer {
       return
     }
     if (this.#isPlain && bytes.length < LARGE && socket.writableLength === 0) {
-      // A callback costs a turn of the tick queue, and nearly always the kernel has taken all by now:
-      // then Node has let go of the bytes too.
+      // A callback costs a turn of the tick queue, and nearly always the kernel has taken
+      // everything by now; then Node no longer references the bytes.
       socket.write(bytes)
       if (socket.writableLength === 0) {
         from?.over()
@@ -229,11 +233,11 @@ export interface WaitingWrites {
   readonly waiting: number | boolean
 }
 
-/** Watches whether the other side takes what is written to it. */
+/** Checks whether the other side reads what is written to it. */
 export class Progress {
   readonly #writes: WaitingWrites
   #taken = 0
-  /** When it was last seen to have nothing left, or to go on; -1: it was not looked at yet. */
+  /** When it was last seen to have nothing left, or to make progress; -1: not checked yet. */
   #since = -1
 
   constructor(writes: WaitingWrites) {
@@ -246,9 +250,9 @@ export class Progress {
   }
 
   /**
-   * Looks now; to be called at every tick.
+   * To be called at every tick.
    * @param mostMs 0: never
-   * @returns bytes wait, and none of them have been taken for `mostMs`
+   * @returns bytes are waiting, and none of them were read for `mostMs`
    */
   stalls(now: number, mostMs: number): boolean {
     const { taken, waiting } = this.#writes

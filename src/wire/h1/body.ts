@@ -10,13 +10,16 @@ const MOST_TRAILER_BYTES = 8192
 const TRAILERS = new Head()
 
 /**
- * How the bytes of a body reach the other side. `asItStands`: length or chunks as they came.
- * `bare`: only the data, for a caller that knows no chunks. `chunked`: a body that ended with its
- * connection gets chunks, so that a cut one cannot pass for a whole one.
+ * How the bytes of a body reach the other side. `asItStands`: length or chunks unchanged. `bare`:
+ * only the data, for a caller that does not support chunks. `chunked`: a body that ended with its
+ * connection gets chunks, so that a cut one does not look complete.
  */
 export type Carry = 'asItStands' | 'bare' | 'chunked'
 
-/** Where the spans of one read stand in it: nothing goes on before all of it has been judged. */
+/**
+ * The positions of the spans in one read: nothing is forwarded before the whole read has been
+ * judged.
+ */
 class Spans implements SpanSink {
   count = 0
   #bounds = new Int32Array(32)
@@ -55,19 +58,21 @@ class Spans implements SpanSink {
 const SPANS = new Spans()
 
 /**
- * Reads one message body until it knows that the body has ended. What stands in one read is judged to
- * its last byte before the first goes on.
+ * Reads one message body until it knows that the body has ended. Each read is judged to its last
+ * byte before its first byte is forwarded.
  */
 export class Body {
   done = true
   #framing: number = FRAMING.none
   #left = 0
   #carry: Carry = 'asItStands'
-  /** Trailer lines that go on when the body is whole. */
+  /** Trailer lines that are forwarded when the body is complete. */
   #kept: Buffer | null = null
   readonly #chunks = new ChunkScanner()
   readonly #names: NameTable
-  /** A trailer may go on only where the response names allow it; requests' trailers are dropped. */
+  /**
+   * A trailer is forwarded only if the names of responses allow it; requests' trailers are dropped.
+   */
   readonly #keepTrailer: ((id: number) => boolean) | null
 
   constructor(names: NameTable, keepTrailer: ((id: number) => boolean) | null) {
@@ -93,7 +98,7 @@ export class Body {
     return this.#framing === FRAMING.untilClose
   }
 
-  /** Judges [start, end) and hands it on. @returns as `judge` */
+  /** Judges [start, end) and forwards it. @returns as `judge` */
   take(bytes: Buffer, start: number, end: number, sink: SpanSink): number {
     const next = this.judge(bytes, start, end)
     if (next !== -1) this.handOn(bytes, sink)
@@ -101,8 +106,8 @@ export class Body {
   }
 
   /**
-   * Reads [start, end) and hands nothing on yet.
-   * @returns the position behind the last byte of this body, or -1 where it is broken
+   * Reads [start, end) and forwards nothing yet.
+   * @returns the position after the last byte of this body, or -1 if it is broken
    */
   judge(bytes: Buffer, start: number, end: number): number {
     SPANS.begin(this)
@@ -117,7 +122,7 @@ export class Body {
     return stop
   }
 
-  /** Hands on what was judged last; no other body may have been judged in between. */
+  /** Forwards what was judged last; no other body may have been judged in between. */
   handOn(bytes: Buffer, sink: SpanSink): void {
     if (SPANS.owner !== this) throw new Error('another body has been judged meanwhile')
     SPANS.owner = null
@@ -165,7 +170,8 @@ export class Body {
     if (parseFields(TRAILERS, this.#names, 0, bytes.length, MOST_TRAILER_LINES) !== bytes.length) {
       return false
     }
-    // RFC 9110 section 6.5.1: the body has been framed; a reader that believes these ends it elsewhere.
+    // RFC 9110 section 6.5.1: the body has been framed already; a reader that uses these fields
+    // would end it elsewhere.
     if (TRAILERS.has(ID.contentLength) || TRAILERS.has(ID.transferEncoding)) return false
     if (this.#keepTrailer === null || this.#carry !== 'asItStands') return true
     const kept: Buffer[] = []
@@ -186,7 +192,7 @@ function isFrame(id: number): boolean {
 }
 
 const NOWHERE: SpanSink = { span: () => {} }
-/** So much of a refused request's body is read so that the connection can be used on. */
+/** How much of a refused request's body is read so that the connection can be reused. */
 export const MOST_REFUSED_BYTES = 262_144
 
 /** Reads the body of a refused request and throws it away. */
@@ -203,7 +209,7 @@ export class Discard {
     this.active = false
   }
 
-  /** @returns the position behind what belongs to the body, or -1: it is broken, or too much */
+  /** @returns the position after the end of the body, or -1 if it is broken or too long */
   take(body: Body, bytes: Buffer, i: number): number {
     const next = body.take(bytes, i, bytes.length, NOWHERE)
     if (next === -1) return -1

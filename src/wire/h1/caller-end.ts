@@ -1,11 +1,12 @@
 import type { Underlying } from '../../refusal/record-overhead.ts'
 
 /**
- * What the end of a caller's input means. TCP says only that nothing more comes: a caller that is
- * gone looks like one that ended its side and still reads (RFC 9293 section 3.6), until something is
- * sent to it. So it is waited for, but not for ever. Over TLS a peer that only ends its side says so
- * (close_notify, RFC 8446 section 6.1); where the connection below ends without a word, the caller is
- * gone. Node tells the two alike, but counts what came below.
+ * What the end of a caller's input means. TCP says only that nothing more will arrive: a caller
+ * that is gone looks like one that ended its sending side and still reads (RFC 9293 section 3.6),
+ * until something is sent to it. So the sidecar waits for it, but not for ever. Over TLS a peer
+ * that ends only its side says so (close_notify, RFC 8446 section 6.1); if the TCP connection ends
+ * without that, the caller is gone. Node reports both in the same way, but counts the bytes below
+ * TLS.
  */
 export class CallerEnd {
   /** The caller has sent its last byte. */
@@ -13,7 +14,7 @@ export class CallerEnd {
   readonly #below: Underlying | null
   #belowBytes = 0
   #turn = 0
-  /** Since when nothing has been sent to it, and what marks that. */
+  /** Since when nothing has been sent to it, and the counter that shows it. */
   #since = 0
   #sent = 0
   #exchange = 0
@@ -34,7 +35,8 @@ export class CallerEnd {
   end(now: number): boolean {
     this.ended = true
     this.#since = now
-    // A close_notify in the same read as the last bytes was counted with them, and is heard at once.
+    // A close_notify in the same read as the last bytes was counted with them, and is reported at
+    // once.
     return (
       this.#below !== null &&
       this.#below.bytesRead === this.#belowBytes &&
@@ -45,7 +47,8 @@ export class CallerEnd {
   /**
    * Called by the coarse clock while an exchange is open.
    * @param beganAt of the exchange, and what has been sent of its answer
-   * @returns nothing has been sent to it for `halfCloseMs`, so that it is unknown whether it reads
+   * @returns true if nothing has been sent for `halfCloseMs`, so that it is unknown whether the
+   * caller still reads
    */
   isOver(now: number, beganAt: number, bytesOut: number, halfCloseMs: number): boolean {
     if (!this.ended) return false
@@ -61,7 +64,9 @@ export class CallerEnd {
 let turn = 0
 let scheduled = false
 
-/** The number of the event loop's turn: it rises between two reads of one socket at the latest. */
+/**
+ * The number of the event loop's turn: it changes at the latest between two reads of one socket.
+ */
 export function thisTurn(): number {
   if (!scheduled) {
     scheduled = true

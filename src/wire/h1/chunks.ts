@@ -1,6 +1,6 @@
 import { BACKSLASH, CR, EQUALS, HEX, LF, QUOTE, SEMICOLON, TOKEN, VALUE } from '../bytes.ts'
 
-/** Where spans of a body go. A span is valid during the call only. */
+/** Where spans of a body are written. A span is valid only during the call. */
 export interface SpanSink {
   span(bytes: Buffer, start: number, end: number): void
 }
@@ -8,12 +8,13 @@ export interface SpanSink {
 /** Extensions are read and dropped; more of them than this in one body is an attack (CVE-2024-22019). */
 const MOST_EXTENSION_BYTES = 4096
 /**
- * What a reader counts in 32 bits with a sign. Netty, and so Okapi, does, and sees an overflow only where
- * the number turns negative: `100000002` is 2 to it (HttpObjectDecoder.getChunkSize, 4.1.128), and what
- * stands behind these two bytes is its next request. So does the JDK's HttpServer.
+ * The largest size for a reader that counts in signed 32 bits. Netty (and so Okapi) does, and
+ * detects an overflow only if the number turns negative: it reads `100000002` as 2
+ * (HttpObjectDecoder.getChunkSize, 4.1.128), and what follows these two bytes as the next request.
+ * So does the JDK's HttpServer.
  */
 const MOST_SIZE = 0x7fffffff
-/** Zeros in front included: some readers count digits. */
+/** Including leading zeros: some readers count digits. */
 const MOST_SIZE_DIGITS = 8
 
 const EMPTY: Buffer = Buffer.alloc(0)
@@ -37,8 +38,8 @@ const LAST_LF = 15
 const DONE = 16
 
 /**
- * Walks over a chunked body (RFC 9112 section 7.1) that may be cut anywhere, and hands on what may go
- * to the other side: sizes, data and line ends as they stand; extensions dropped; trailers collected.
+ * Walks over a chunked body (RFC 9112 section 7.1) that may be split anywhere, and forwards sizes,
+ * data and line ends unchanged; extensions are dropped and trailers collected.
  */
 export class ChunkScanner {
   #state = SIZE_FIRST
@@ -46,7 +47,10 @@ export class ChunkScanner {
   #digits = 0
   #extensionBytes = 0
   #trailers: Buffer = EMPTY
-  /** Only the data goes on, without its framing: for HTTP/1.0 callers, who know no chunks. */
+  /**
+   * Only the data is forwarded, without its framing: for HTTP/1.0 callers, which do not support
+   * chunks.
+   */
   #bare = false
   #mostTrailerBytes = 0
 
@@ -64,18 +68,19 @@ export class ChunkScanner {
     return this.#state === DONE
   }
 
-  /** The trailer lines with their line ends, as they stood; empty without any. */
+  /** The trailer lines with their line ends, unchanged; empty if there are none. */
   get trailers(): Buffer {
     return this.#trailers
   }
 
   /**
-   * @returns the position up to which the bytes belong to this body, or -1 where it is broken. The
-   * last chunk's line (`0`) is handed on; the empty line behind the trailers is the caller's to write.
+   * @returns the position up to which the bytes belong to this body, or -1 if it is broken. The
+   * last chunk's line (`0`) is forwarded; the code that calls this writes the empty line after the
+   * trailers.
    */
   take(bytes: Buffer, start: number, end: number, sink: SpanSink): number {
     let i = start
-    // Framing that may be handed on begins here; -1 while within something that is dropped.
+    // Framing to forward begins here; -1 while inside something that is dropped.
     let from = this.#dropping() ? -1 : start
     while (i < end) {
       const state = this.#state
@@ -147,7 +152,9 @@ export class ChunkScanner {
     return byte === CR ? SIZE_LF : byte === SEMICOLON ? EXT_NAME_FIRST : -1
   }
 
-  /** One line of the trailer section, or as much of it as is there; its syntax is judged by its end. */
+  /**
+   * One line of the trailer section, or its part so far; its syntax is checked when it is complete.
+   */
   #trailer(bytes: Buffer, start: number, end: number): number {
     if (this.#state === TRAILER_FIRST && bytes[start] === CR) {
       this.#state = LAST_LF

@@ -1,13 +1,16 @@
 import type { Socket } from 'node:net'
 
-/** What a connection to an upstream asks of the pool that keeps it. */
+/** What a connection to an upstream needs from the pool that keeps it. */
 export interface ConnectionOwner<C> {
   /** The exchange is over and the connection may serve another. */
   released(connection: C): void
-  /** The peer ended it with a whole answer to a whole request: it wants no more at this address. */
+  /**
+   * The peer ended it after a complete answer to a complete request: it wants no more calls at this
+   * address.
+   */
   leaves(socket: Socket): void
   /** The peer at this socket sends TLS records without data. */
   floods(socket: Socket): void
-  /** It is gone, or must not be used again. */
+  /** The connection is closed, or must not be used again. */
   gone(connection: C): void
 }

@@ -1,17 +1,17 @@
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { WireSettings } from '../face.ts'
 
-/** After the last answer: how long the caller's input is swallowed before the cut. */
+/** After the last answer: how long the caller's input is discarded before the cut. */
 const LINGER_MS = 1000
-/** When draining: a request that was sent before is read by then and still answered. */
+/** When draining: a request that was sent before is read within this time and still answered. */
 const DRAIN_GRACE_MS = 250
 /**
- * A retired caller's idle time: longer than any sidecar believes in an idle connection, so that it is
- * the caller who closes and no request races a close.
+ * The idle time of a connection that will not be reused: longer than any sidecar keeps an idle
+ * connection, so that the caller closes it and no request races a close.
  */
 const RETIRED_IDLE_MS = 20_000
 
-/** What a caller's connection waits for. `leave`: that the last answer is taken. */
+/** What a caller's connection waits for. `leave`: that the last answer is read. */
 export type WaitingFor = 'nothing' | 'request' | 'head' | 'body' | 'leave' | 'linger'
 
 /** What a caller's connection waits for, and until when. */
@@ -30,7 +30,7 @@ export class Deadlines {
     this.#settings = settings
     this.since = clock.now
     this.#deadline = clock.now + limits.idleMs
-    // Spread, so that connections that were made together do not all end together.
+    // Spread, so that connections that were opened together do not all end together.
     this.#closesAt = clock.now + limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
   }
 
@@ -53,7 +53,7 @@ export class Deadlines {
     this.#shorten(graceMs)
   }
 
-  /** The connection is of yesterday: there is no hurry, but no future either. */
+  /** The connection is no longer current: it should end, but not in a hurry. */
   retire(): void {
     this.#retired = true
     this.#shorten(RETIRED_IDLE_MS)
@@ -80,7 +80,7 @@ export class Deadlines {
     return this.waitsFor !== 'nothing' && now >= this.#deadline
   }
 
-  /** What is said when a head or a body did not come on in time. */
+  /** The refusal when a head or a body stalled. */
   refusal(): Refusal {
     const limit = this.waitsFor === 'head' ? 'headMs' : 'bodyIdleMs'
     return refuse('timeout', `the request did not continue within limits.${limit}`, { limit })

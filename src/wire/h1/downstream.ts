@@ -14,8 +14,8 @@ import { GracefulClose } from './graceful-close.ts'
 import { RequestReader } from './request-reader.ts'
 
 /**
- * A caller's connection: HTTP/1.1 and HTTP/1.0 requests in turn, answered in order. Pipelined ones
- * wait in the socket until theirs has come.
+ * A caller's connection: HTTP/1.1 and HTTP/1.0 one request after the other, answered in order.
+ * Pipelined requests wait in the socket for their turn.
  */
 export class Downstream<N> implements DownstreamStream {
   readonly canGiveBack = false
@@ -59,12 +59,12 @@ export class Downstream<N> implements DownstreamStream {
     socket.on('close', () => this.#close())
   }
 
-  /** Exchanges that are under way: one or none. */
+  /** Open exchanges: one or none. */
   get size(): number {
     return this.exchange.open ? 1 : 0
   }
 
-  /** Calls `visit` for the exchange that is under way, if there is one. */
+  /** Calls `visit` for the open exchange, if there is one. */
   forEachOpen(visit: (x: Exchange<N>) => void): void {
     if (this.exchange.open) visit(this.exchange)
   }
@@ -74,7 +74,10 @@ export class Downstream<N> implements DownstreamStream {
     return this.#reader.heldBytes + this.#writeBuffer.waiting
   }
 
-  /** All bytes held for this caller, what waits at its upstream and in the socket itself included. */
+  /**
+   * All bytes held for this caller, including those waiting at its upstream and in the socket
+   * itself.
+   */
   get heldForCaller(): number {
     const { exchange } = this
     const inSocket = this.#reader.paused ? this.#socket.readableLength : 0
@@ -87,7 +90,7 @@ export class Downstream<N> implements DownstreamStream {
     return this.#overhead?.beyond(clock.now, limits) ?? 0
   }
 
-  /** Gives up what is held: there is no memory for it. */
+  /** Drops what is held, because there is no memory for it. */
   shed(): void {
     const { open, answered } = this.exchange
     if (open) this.exchange.fail(NO_MEMORY)
@@ -101,14 +104,14 @@ export class Downstream<N> implements DownstreamStream {
     return this.#writeBuffer.blocked
   }
 
-  /** Since when nothing is asked here and nothing waits; null: it is in use. */
+  /** Since when there has been no request and nothing waits; null: it is in use. */
   get idleSince(): number | null {
     const { waitsFor, since } = this.#deadlines
     const idle = waitsFor === 'request' && this.bufferedBytes === 0 && !this.exchange.open
     return idle ? since : null
   }
 
-  /** Closes it while it is idle: its place is wanted by another caller. */
+  /** Closes it while it is idle, because another caller needs its place. */
   giveWay(): void {
     this.#deadlines.await('leave')
     this.#socket.destroySoon()
@@ -134,7 +137,8 @@ export class Downstream<N> implements DownstreamStream {
   finish(): void {
     this.#writeBuffer.flush()
     const { keepAlive } = this.exchange
-    // Within a read more requests of an ended caller may be at hand: its end looks after them.
+    // During a read there may be more requests of a caller that has ended its side: the end handler
+    // processes them.
     const last = this.#callerEnd.ended && this.#reader.unreadBytes === 0 && !this.#reader.busy
     if (!keepAlive || last) return this.sayGoodbye()
     this.#reader.next()
@@ -142,7 +146,9 @@ export class Downstream<N> implements DownstreamStream {
     if (!this.#reader.isIdle || this.#callerEnd.ended) this.resume()
   }
 
-  /** There may be something to do: the upstream takes bytes again, or the next request may begin. */
+  /**
+   * There may be something to do: the upstream accepts bytes again, or the next request may begin.
+   */
   resume(): void {
     if (this.#reader.busy || this.#socket.destroyed) return
     this.#reader.resume()
@@ -157,27 +163,29 @@ export class Downstream<N> implements DownstreamStream {
 
   giveBack(): void {}
 
-  /** No exchange but those that have been sent already; an idle connection ends after `graceMs`. */
+  /** Only exchanges that have been sent already; an idle connection ends after `graceMs`. */
   drain(graceMs?: number): void {
     this.#deadlines.drain(graceMs)
     this.#lastAnswer()
   }
 
   /**
-   * The running exchange, or else the next one, is the last, and its answer says so. No caller is in a
-   * hurry: an idle connection is left to its caller, who may be sending at this very moment.
+   * The open exchange, or otherwise the next one, is the last, and its answer says so. An idle
+   * connection is left to its caller, which may be sending at this moment.
    */
   retire(): void {
     this.#deadlines.retire()
     this.#lastAnswer()
   }
 
-  /** A caller that pipelines has sent the next request before it could know that there is none. */
+  /**
+   * A caller that pipelines has sent the next request before it could know that this was the last.
+   */
   #lastAnswer(): void {
     if (this.#reader.unreadBytes === 0) this.exchange.endsConnection()
   }
 
-  /** Ends it at once, whatever is running. */
+  /** Ends it at once, even with an open exchange. */
   destroy(): void {
     this.#socket.destroy()
   }
@@ -197,7 +205,7 @@ export class Downstream<N> implements DownstreamStream {
       }
     }
     if (!deadlines.isOver(now)) return
-    // A sender that we have stopped ourselves does not stall.
+    // A sender does not stall while we have stopped reading from it.
     if (deadlines.waitsFor === 'body' && this.#reader.paused) return deadlines.await('body')
     if (deadlines.leaving) return this.destroy()
     if (deadlines.waitsFor === 'request') {
@@ -217,7 +225,7 @@ export class Downstream<N> implements DownstreamStream {
     return this.#callerEnd.isOver(now, beganAt, bytesOut, this.#settings.limits.halfCloseMs)
   }
 
-  /** Else it would hold its exchange, and the connection to the upstream, for ever. */
+  /** Otherwise it would hold its exchange, and the connection to the upstream, for ever. */
   #giveUpReceiver(): void {
     if (this.exchange.open) this.exchange.fail(UNREAD)
     else this.#settings.limitHit?.('callerReadIdleMs')
@@ -229,7 +237,7 @@ export class Downstream<N> implements DownstreamStream {
     if (this.#reader.paused && !this.exchange.open) this.resume()
   }
 
-  /** What it sends is of no use, so no answer of ours is waited for. */
+  /** Its input is useless, so it is not kept open for our answer. */
   #flooded(): void {
     if (this.exchange.open) this.exchange.abandon(FLOODED)
     else if (this.#deadlines.leaving) this.#settings.limitHit?.('recordOverheadBytesPerSecond')
@@ -253,12 +261,12 @@ export class Downstream<N> implements DownstreamStream {
   /** The caller has sent its last byte; it may still read. */
   #end(): void {
     if (this.#callerEnd.end(this.#settings.clock.now)) return this.destroy()
-    // Half a head that was not read again: what is wrong with it may be told.
+    // An incomplete head that was not parsed again: parse it now to report what is wrong.
     if (!this.exchange.open && this.#reader.unreadBytes > 0) this.resume()
     else this.#nothingMore()
   }
 
-  /** The caller has ended. A request that is not whole by now never will be. */
+  /** The caller has ended its side. A request that is incomplete now stays incomplete. */
   #nothingMore(): void {
     const { heldBytes, waitsForTurn } = this.#reader
     const later = this.exchange.open || this.#writeBuffer.clogged || waitsForTurn

@@ -78,13 +78,13 @@ export function parseFields(
   return head.end
 }
 
-/** Remembers the field name in [start, end) for the sentence of its refusal. */
+/** Remembers the field name in [start, end) for the refusal's sentence. */
 function atFault(head: Head, flaw: number, start: number, end: number): number {
   head.atFault = head.bytes.toString('latin1', start, end)
   return flaw
 }
 
-/** What the name means to wire, and whether it may stand here again. */
+/** What the name means to wire, and whether it may occur again. */
 function classify(head: Head, names: NameTable, line: number): number {
   const { bytes } = head
   const start = head.nameStart[line]!
@@ -129,9 +129,9 @@ function own(head: Head, line: number, id: number): number {
 }
 
 /**
- * Stands nothing around the value of this line but the blanks before it? The line goes on as it is, and
- * not every reader takes off what RFC 9110 section 5.6.3 allows: `chunked` with a TAB behind it is another
- * coding to llhttp.
+ * Is there only leading blank space around the value of this line? The line is forwarded unchanged,
+ * and not every reader strips what RFC 9110 section 5.6.3 allows: for llhttp `chunked` followed by
+ * a TAB is another coding.
  */
 function isBare(head: Head, line: number): boolean {
   const { bytes } = head
@@ -140,7 +140,10 @@ function isBare(head: Head, line: number): boolean {
   return bytes[head.valueEnd[line]!] === CR
 }
 
-/** 1 to 15 digits, no sign, no leading zero: what every reader reads alike (RFC 9110 section 8.6). */
+/**
+ * 1 to 15 digits, no sign, no leading zero: every reader understands it in the same way (RFC 9110
+ * section 8.6).
+ */
 function contentLength(head: Head, start: number, end: number): number {
   if (end - start < 1 || end - start > 15) return FLAW.length
   if (end - start > 1 && head.bytes[start] === 0x30) return FLAW.length

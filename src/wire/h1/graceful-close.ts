@@ -2,10 +2,10 @@ import type { Socket } from 'node:net'
 import type { WriteBuffer } from '../write-buffer.ts'
 import type { Deadlines } from './deadlines.ts'
 
-/** How much of a caller's input is swallowed after its last answer. */
+/** How much of a caller's input is discarded after its last answer. */
 const MOST_LINGER_BYTES = 65_536
 
-/** How a caller's connection ends: in good order where it can, visibly cut where it cannot. */
+/** How a caller's connection ends: in order if possible, otherwise visibly cut. */
 export class GracefulClose {
   readonly #socket: Socket
   readonly #writeBuffer: WriteBuffer
@@ -18,7 +18,9 @@ export class GracefulClose {
     this.#deadlines = deadlines
   }
 
-  /** Half-closes, and swallows what still comes: a reset would take the answer from the caller. */
+  /**
+   * Half-closes, and discards what still arrives: a reset could make the caller lose the answer.
+   */
   goodbye(): void {
     this.#deadlines.await('leave')
     this.#writeBuffer.flush()
@@ -29,13 +31,13 @@ export class GracefulClose {
   /** Input after the last answer. */
   swallow(bytes: number): void {
     this.#swallowed += bytes
-    // A cut now could overtake the answer: nothing more is read, and the time runs out.
+    // A cut now could overtake the answer, so nothing more is read until the time is over.
     if (this.#swallowed > MOST_LINGER_BYTES) this.#socket.pause()
   }
 
   /**
-   * An answer that was begun cannot be ended well. HTTP/1.1 frames its bodies: what was sent may
-   * still arrive, for its end is seen to be missing.
+   * An answer that has begun cannot be completed. HTTP/1.1 frames its bodies: what was sent may
+   * still arrive, because its missing end is noticed.
    */
   abort(framed: boolean): void {
     if (!framed) return this.cut()
@@ -44,7 +46,7 @@ export class GracefulClose {
     this.#socket.destroySoon()
   }
 
-  /** Destroys it so that the caller cannot take what it has for the whole. */
+  /** Destroys it so that the caller cannot mistake what it has for a complete answer. */
   cut(): void {
     this.#writeBuffer.drop()
     // Only TCP has a reset; a Unix socket has no remote address.

@@ -9,12 +9,14 @@ import { UpstreamConnection } from './upstream.ts'
 import { WaitingExchange } from './waiting-exchange.ts'
 
 /**
- * How long an idle connection is believed in. Shorter than what servers usually keep theirs (Tomcat
- * 20 s, our own ingress 75 s), so that it is us who close and no request races a close.
+ * How long an idle connection is reused. Shorter than servers usually keep theirs (Tomcat 20 s, our
+ * own ingress 75 s), so that we close it and no request races a close.
  */
 const IDLE_MS = 15_000
 
-/** Connections to further addresses are made as long as the upstream was asked so lately. */
+/**
+ * Connections to further addresses are opened as long as the upstream was called within this time.
+ */
 const BUSY_MS = 10_000
 
 /**
@@ -33,7 +35,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<
   readonly #avoid: ((socket: Socket, how: Avoiding) => void) | undefined
   readonly #spread: Spread
   #askedAt = Number.NEGATIVE_INFINITY
-  /** Rises when the connections of before must not be used again. */
+  /** Increases when earlier connections must not be used again. */
   #epoch = 0
 
   /**
@@ -84,14 +86,17 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<
     this.#wait(x, head.copy())
   }
 
-  /** Takes an exchange on that has waited elsewhere. `head`: and what has come of its body. */
+  /**
+   * Takes over an exchange that has waited elsewhere. `head`: with the part of its body that has
+   * arrived.
+   */
   takeOn(x: Exchange<N>, head: Buffer): void {
     const connection = this.#takeIdle()
     if (connection === undefined) return this.#wait(x, head)
     this.#serve(this.#waiting(x, head), connection)
   }
 
-  /** Takes a connection over that was dialled elsewhere. @returns who is to read from it */
+  /** Takes over a connection that was opened elsewhere. @returns the reader for it */
   adopt(socket: Socket, peer: string): UpstreamConnection<N> {
     return this.#connected(socket, peer, this.#epoch)
   }
@@ -111,7 +116,10 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<
     } else this.#serve(next, connection)
   }
 
-  /** A sidecar that is leaving says so with each answer: its other connections are not waited for. */
+  /**
+   * A sidecar that is leaving says so with each answer, so its other connections are closed at
+   * once.
+   */
   leaves(socket: Socket): void {
     if (this.#avoid === undefined) return
     this.#avoid(socket, 'later')
@@ -132,7 +140,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<
     if (i !== -1) this.#idle.splice(i, 1)
   }
 
-  /** No connection of now serves a further exchange: credentials or addresses have changed. */
+  /** No current connection serves another exchange: credentials or addresses have changed. */
   retire(): void {
     this.#epoch++
     for (const connection of [...this.#idle]) connection.destroy()
@@ -158,7 +166,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<
     if (now - this.#askedAt < BUSY_MS) this.#look(now)
   }
 
-  /** Connections follow the addresses that come and go: one at least to each. */
+  /** Connections follow changes of the addresses: at least one to each. */
   #look(now: number): void {
     const connections = () =>
       [...this.#live].map((connection) => {
@@ -171,8 +179,8 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<
   }
 
   /**
-   * The one that was used last: the others grow old together and are closed. Of several addresses any, so that
-   * none has all.
+   * The one that was used last, so that the others become idle and are closed. With several
+   * addresses any of them, so that no address gets everything.
    */
   #takeIdle(): UpstreamConnection<N> | undefined {
     const { now } = this.#settings.clock
@@ -241,8 +249,9 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<
   }
 
   /**
-   * Each failed dial fails the exchange that has waited longest. Where the dial has waited longer still,
-   * for one that has left, it has another one made: each waits for `limits.connectWaitMs`.
+   * Each failed dial fails the exchange that has waited longest. If the dial itself has waited
+   * longer, for an exchange that has left, another dial is made: each exchange waits for
+   * `limits.connectWaitMs`.
    */
   #failed(refusal: Refusal | null): void {
     const why = refusal ?? refuse('upstream-unreachable', `${this.name} cannot be reached`)

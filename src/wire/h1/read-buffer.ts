@@ -4,11 +4,16 @@ import { HalfHead } from '../partial-head.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** What was read from a caller and cannot be used yet: half a head, a body that waits, pipelined requests. */
+/**
+ * Bytes that were read from a caller and cannot be used yet: an incomplete head, a waiting body,
+ * pipelined requests.
+ */
 export class ReadBuffer {
   paused = false
   readonly #held = new HalfHead()
-  /** In front of it: requests of one read that wait for their turn. A view, because each turn takes one. */
+  /**
+   * Before it: requests of one read that wait for their turn. A view, because each turn takes one.
+   */
   #aside: Buffer = NOTHING
   readonly #socket: Socket
 
@@ -30,7 +35,7 @@ export class ReadBuffer {
     this.#held.keep(bytes, i, bytes.length)
   }
 
-  /** Keeps it, and reads nothing more for now. @returns -1: nothing of it is used */
+  /** Keeps it, and stops reading for now. @returns -1: nothing of it is used */
   hold(bytes: Buffer, i: number): -1 {
     this.keep(bytes, i)
     this.pause()
@@ -52,7 +57,7 @@ export class ReadBuffer {
     return this.#held.length === 0 ? aside : Buffer.concat([aside, this.#held.take()])
   }
 
-  /** What was kept with what came now, or null where that is no reason to look again. */
+  /** What was kept plus what arrived now, or null if there is no reason to parse again. */
   join(bytes: Buffer, halfHead: boolean, limits: HeadLimits): Buffer | null {
     if (this.heldBytes === 0) return bytes
     if (halfHead && !this.paused) return this.#held.join(bytes, 0, bytes.length, limits)

@@ -4,12 +4,14 @@ import type { Refusal } from '../../refusal/refusal.ts'
 import type { RefusalTiming, RefusedRequest, UpstreamStream } from '../face.ts'
 import { MOST_REFUSED_BYTES } from './body.ts'
 
-/** So much of a second's worth may come at once. */
+/** The part of one second's budget that may be used at once. */
 const AT_ONCE_SECONDS = 0.1
-/** Between two looks at those that wait. */
+/** The time between two checks of the waiting refusals. */
 const LOOK_MS = 5
 
-/** A refusal that waits to be said: it holds the place of the stream to an upstream. A body goes nowhere. */
+/**
+ * A refusal that waits to be sent, in place of the stream to an upstream. Its body is discarded.
+ */
 class WaitingRefusal implements UpstreamStream {
   readonly bufferedBytes = 0
   /** The caller went away meanwhile. */
@@ -23,7 +25,7 @@ class WaitingRefusal implements UpstreamStream {
     this.#refusal = refusal
   }
 
-  /** What is more than this stays unread, and its connection closes. */
+  /** More than this stays unread, and the connection closes. */
   get blocked(): boolean {
     return this.#dropped >= MOST_REFUSED_BYTES
   }
@@ -46,9 +48,10 @@ class WaitingRefusal implements UpstreamStream {
 }
 
 /**
- * Refusals over HTTP/1.1 cost as much CPU as calls that are served: one read and one write each. Callers that
- * come again at once would leave no CPU for those that are served. So beyond so many a second they wait for
- * their turn; a connection has one request at a time, so that is also how often its caller comes again.
+ * Refusals over HTTP/1.1 cost as much CPU as served calls: one read and one write each. Callers
+ * that retry at once would leave no CPU for served calls. So beyond a number per second refusals
+ * wait for their turn. A connection has one request at a time, so this also limits how often its
+ * caller retries.
  */
 export class RefusalPace implements RefusalTiming {
   readonly #budget: Budget | null
@@ -59,8 +62,8 @@ export class RefusalPace implements RefusalTiming {
 
   /**
    * @param perSecond 0: no limit
-   * @param waits told of each that has to wait
-   * @param now milliseconds, as an exchange tells when it was judged
+   * @param waits called for each refusal that has to wait
+   * @param now milliseconds, on the clock of `judged`
    */
   constructor(perSecond: number, waits: () => void, now = () => performance.now()) {
     const most = Math.max(1, AT_ONCE_SECONDS * perSecond)
@@ -85,7 +88,7 @@ export class RefusalPace implements RefusalTiming {
     this.#timer = undefined
     const now = this.#now()
     const waiting = this.#waiting
-    // What is said may bring the next request of its connection, which waits behind all others.
+    // After the refusal the connection's next request may arrive; it waits behind all others.
     this.#waiting = []
     let next = 0
     for (; next < waiting.length; next++) {

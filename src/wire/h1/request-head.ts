@@ -7,14 +7,17 @@ import { parseFields } from './fields.ts'
 const HTTP = ascii('HTTP/')
 const METHOD_BYTES = SERVED_METHODS.map(ascii)
 const LONGEST_METHOD = Math.max(...SERVED_METHODS.map((method) => method.length))
-/** A byte that no host[:port] holds: delimiters, white space, controls (RFC 3986 section 3.2.2). */
+/**
+ * A byte that is not allowed in host[:port]: delimiters, white space, controls (RFC 3986 section
+ * 3.2.2).
+ */
 const HOST_BYTE = Uint8Array.from({ length: 256 }, (_, byte) =>
   VISIBLE[byte] === 1 && !'/\\?#@<>"{}|^`,'.includes(String.fromCharCode(byte)) ? 1 : 0,
 )
 
 /**
- * Parses one request head, strictly (RFC 9112 sections 2, 3, 5): what two readers could read
- * differently is refused, never repaired.
+ * Parses one request head, strictly (RFC 9112 sections 2, 3, 5): anything that two readers could
+ * understand differently is refused, never repaired.
  *
  * @returns the position behind the head, 0 when more bytes are needed, or a FLAW (below 0)
  */
@@ -60,7 +63,10 @@ function requestLine(head: Head, start: number, end: number): number {
   return version(head, i + 1, end)
 }
 
-/** `HTTP/1.1` or `HTTP/1.0` and CR LF from `i`; other versions that are well formed have a status. */
+/**
+ * `HTTP/1.1` or `HTTP/1.0` and CR LF from `i`; other well-formed versions get a status of their
+ * own.
+ */
 function version(head: Head, i: number, end: number): number {
   const { bytes } = head
   for (let k = 0; k < HTTP.length; k++) {
@@ -81,7 +87,7 @@ function version(head: Head, i: number, end: number): number {
   return i + 5
 }
 
-/** What can only be said when every line is known. */
+/** Checks that are possible only when every line is known. */
 function whole(head: Head, headEnd: number): number {
   const host = head.find(ID.host)
   if (host === -1) {

@@ -13,20 +13,21 @@ import { parseRequestHead } from './request-head.ts'
 
 const HEAD = new Head()
 
-/** What a reader asks of the connection that it reads for. */
+/** What a reader needs from its connection. */
 export interface Connection {
-  /** Nothing that comes can be used any more. */
+  /** Further input is useless. */
   sayGoodbye(): void
   /** There may be something to do. */
   resume(): void
 }
 
 /**
- * Reads requests in turn and hands each to the exchange. All that one read brings of a request is judged
- * before the upstream gets its first byte; what cannot be used yet is kept.
+ * Reads one request after the other and passes each to the exchange. Everything that one read
+ * brings of a request is judged before the upstream gets its first byte; what cannot be used yet is
+ * kept.
  */
 export class RequestReader<N> {
-  /** Within `read`: what asks for more work only marks it. */
+  /** True during `read`: requests for more work are only marked then. */
   busy = false
   readonly #x: Exchange<N>
   readonly #connection: Connection
@@ -39,7 +40,7 @@ export class RequestReader<N> {
   readonly #readBuffer: ReadBuffer
   readonly #discard = new Discard()
   readonly #inRecords: boolean
-  /** The turn in which a request was answered within its own read; -1: none. */
+  /** The turn in which a request was answered during its own read; -1: none. */
   #answeredIn = -1
   readonly #turnEnds = () => this.#connection.resume()
 
@@ -63,7 +64,7 @@ export class RequestReader<N> {
     this.#inRecords = 'encrypted' in socket
   }
 
-  /** Bytes that were not looked at: half a head, pipelined requests. */
+  /** Bytes that were not processed: an incomplete head, pipelined requests. */
   get unreadBytes(): number {
     return this.#readBuffer.heldBytes
   }
@@ -99,17 +100,17 @@ export class RequestReader<N> {
     this.#read(this.#readBuffer.take())
   }
 
-  /** Reads from the socket again, where what comes could be used. */
+  /** Reads from the socket again if new bytes could be used. */
   readOn(): void {
     if (!this.#readBuffer.paused || this.waitsForTurn) return
     const { open, upstream } = this.#x
-    // What is held after an exchange is half a head: only more bytes can make it whole.
+    // What is held after an exchange is an incomplete head: only more bytes can complete it.
     if (open && (this.heldBytes > 0 || (!this.#body.done && upstream?.blocked))) return
     if (!open && this.#writeBuffer.clogged) return
     this.#readBuffer.resume()
   }
 
-  /** Takes in what came behind a whole request, so that an end behind that is seen. */
+  /** Reads what follows a complete request, so that the end of input after it is noticed. */
   peek(): void {
     if (!this.#readBuffer.paused || !this.#body.done) return
     const { readableLength } = this.#socket
@@ -118,7 +119,7 @@ export class RequestReader<N> {
     if (this.heldBytes + readableLength <= bufferedBytesPerExchange) this.#socket.read()
   }
 
-  /** The exchange is over: what the upstream has not taken of its body is not wanted. */
+  /** The exchange is over: the part of its body that the upstream has not read is dropped. */
   next(): void {
     if (this.busy) this.#answeredIn = thisTurn()
     this.#upload.drop()
@@ -135,7 +136,7 @@ export class RequestReader<N> {
 
   #read(bytes: Buffer): void {
     this.busy = true
-    // Asked now: what has gone on whole has no length any more.
+    // Read now: after everything was forwarded the length is gone.
     const { length } = bytes
     for (let i = 0; i < length && !this.#socket.destroyed && !this.#deadlines.leaving; ) {
       const next = this.#step(bytes, i)
@@ -151,7 +152,10 @@ export class RequestReader<N> {
     if (upstream.blocked && !this.#body.done) this.#readBuffer.pause()
   }
 
-  /** Uses what it can from `i`. @returns the position behind it, or -1 when no more can be used now */
+  /**
+   * Processes what it can from `i` on. @returns the position after it, or -1 when no more can be
+   * used now
+   */
   #step(bytes: Buffer, i: number): number {
     if (this.#discard.active) return this.#throwAway(bytes, i)
     const x = this.#x
@@ -173,8 +177,9 @@ export class RequestReader<N> {
   }
 
   /**
-   * Was a request answered here in this turn? One that is refused takes no time but ours, and a read holds
-   * a thousand of them: a caller that pipelines such would keep all others waiting for each of its reads.
+   * Was a request answered here in this turn? A refused request needs no upstream, and one read
+   * holds a thousand of them: a caller that pipelines them would delay all others with each of its
+   * reads.
    */
   get #hadItsTurn(): boolean {
     return this.#answeredIn !== -1 && this.#answeredIn === thisTurn()
@@ -201,7 +206,9 @@ export class RequestReader<N> {
     return next
   }
 
-  /** @param more bytes that came with the request: behind a body it is not known yet what they are */
+  /**
+   * @param more bytes that arrived after the head: after a body it is not known yet what they are
+   */
   #begin(more: boolean): void {
     const x = this.#x
     x.reset()
@@ -215,9 +222,10 @@ export class RequestReader<N> {
       if (this.#body.done) x.connect()
       return
     }
-    // A caller that waits for a 100 may send the body or not: what comes next cannot be known.
+    // A caller that waits for a 100 may or may not send the body, so the next bytes cannot be
+    // interpreted.
     if (refusal.status === 400 || (expects && !this.#body.done)) x.keepAlive = false
-    // One that closes its connection does not come again at once.
+    // A caller whose connection closes does not retry at once.
     if (x.keepAlive && this.#settings.refusals?.waits(x, refusal) === true) return
     if (x.keepAlive && !this.#body.done) this.#discard.begin()
     x.refuse(refusal)

@@ -45,7 +45,8 @@ function statusLine(head: Head, start: number, end: number): number {
   head.status = digits(bytes, i + 2)
   if (head.status < 100 || head.status > 599) return FLAW.status
   i += 5
-  // RFC 9112 section 4: the blank stands even before an empty reason; many leave it out.
+  // RFC 9112 section 4: the blank is required even before an empty reason; many servers leave it
+  // out.
   if (bytes[i] !== SP && bytes[i] !== CR) return FLAW.status
   while (i < end && VALUE[bytes[i]!] === 1) i++
   if (i + 1 >= end) return 0

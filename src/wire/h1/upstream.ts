@@ -29,7 +29,7 @@ const UNTIL_CLOSE = 'it ends with its connection: over TLS its end cannot be tol
 
 /**
  * A connection to an upstream, one exchange at a time. All connections of a process read into one
- * shared buffer (`onread`), so every byte is used up or copied before the read callback returns.
+ * shared buffer (`onread`), so every byte is processed or copied before the read callback returns.
  */
 export class UpstreamConnection<N> implements UpstreamStream {
   static readonly readBuffer = Buffer.allocUnsafeSlow(65536)
@@ -41,7 +41,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   /** The pool's count of changes when this connection was dialled. */
   readonly epoch: number
   readonly openedAt: number
-  /** From then on it is too old to be used again; the pool keeps this. */
+  /** From then on it is too old to be reused; maintained by the pool. */
   idleUntil = 0
   /** Seconds that the upstream promised to keep an idle connection, -1 unknown. */
   keepAliveSeconds = -1
@@ -58,7 +58,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   #keepAlive = false
   #paused = false
   #dead = false
-  /** Since when it is for the upstream to go on. */
+  /** Since when it is the upstream's turn. */
   #since = 0
 
   constructor(
@@ -68,7 +68,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     keeper: ConnectionOwner<UpstreamConnection<N>>,
   ) {
     this.socket = socket
-    // Who proved an identity is called by it, else the address says which of several it was.
+    // A peer with a proven identity is named by it, otherwise by its address.
     this.#name = 'encrypted' in socket || name === peer ? peer : `${name} (${peer})`
     this.peer = peer
     this.epoch = epoch
@@ -99,7 +99,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   // --- the request's way out ---------------------------------------------------------------------
 
-  /** Takes the exchange on and sends its head. */
+  /** Starts the exchange and sends its head. */
   begin(x: Exchange<N>, head: Buffer, length: number): void {
     this.#x = x
     this.#inBody = false
@@ -195,7 +195,10 @@ export class UpstreamConnection<N> implements UpstreamStream {
     if (this.#body.done) this.#whole(x, i < end)
   }
 
-  /** @returns the position behind one head, and what came of its body; 0: nothing more to do now */
+  /**
+   * @returns the position after one head and the part of its body that has arrived; 0: nothing more
+   * to do now
+   */
   #head(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
     if (i === end) return 0
     const { responseNames, limits } = this.#settings
@@ -216,10 +219,10 @@ export class UpstreamConnection<N> implements UpstreamStream {
     return this.#final(x, bytes, next, end)
   }
 
-  /** A final head: what came with it of the body is judged before anything is said. */
+  /** A final head: the part of the body that came with it is judged before anything is sent. */
   #final(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
     if (HEAD.framing === FRAMING.untilClose && 'encrypted' in this.socket) {
-      // Anything on the way can end the connection, and Node does not tell a close_notify from that.
+      // Anything on the way can end the connection, and Node cannot tell that from a close_notify.
       this.#fail(malformed(this.#name, UNTIL_CLOSE))
       return 0
     }
@@ -243,7 +246,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     return flaw === null
   }
 
-  /** @param more bytes came behind the end of the response: the next one must not be believed */
+  /** @param more bytes came after the end of the response, so the connection must not be reused */
   #whole(x: Exchange<N>, more: boolean): void {
     const good = !more && x.requestSent && !this.#dead
     this.#x = null

@@ -2,14 +2,14 @@ import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream } from '../face.ts'
 
-/** An exchange whose connection is still being made: it holds the place of the stream. */
+/** An exchange whose connection is still being opened: this takes the place of the stream. */
 export class WaitingExchange<N> implements UpstreamStream {
   readonly blocked = true
   readonly x: Exchange<N>
   readonly head: Buffer
-  /** It is not failed before that because a dial found no one listening. */
+  /** Until then it does not fail because a dial found nothing listening. */
   readonly giveUpAt: number
-  /** What such a dial said, while it waits for the next one. */
+  /** The error of that dial, while it waits for the next one. */
   unreached: Refusal | null = null
   readonly #leave: (waiting: WaitingExchange<N>) => void
 
