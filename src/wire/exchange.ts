@@ -9,20 +9,14 @@ import { ID } from './names.ts'
 import { Onward } from './onward.ts'
 
 const OUT = new HeadWriter()
-/**
- * A caller that has sent this much of a body has paid for the connection that an early answer
- * costs.
- */
+/** A caller that has sent this much has paid for the connection that an early answer costs. */
 const PAID_BYTES = 16_384
 
 /** `N`: the context that the layers above keep for an exchange. */
 export type RequestHandler<N> = HandlerOf<Exchange<N>>
 export type Upstream<N> = UpstreamOf<Exchange<N>>
 
-/**
- * One request and its response, between two streams that do not know each other. One object serves
- * all exchanges of a connection in turn.
- */
+/** A request and its response, between two streams. One object serves a connection's exchanges. */
 export class Exchange<N> {
   readonly context: N
   readonly downstream: DownstreamStream
@@ -104,10 +98,7 @@ export class Exchange<N> {
     this.upstreamPeer = ''
   }
 
-  /**
-   * Lets the handler judge the request. Null: it is allowed, and `connect` follows once the part of
-   * the body that arrived with it has been judged too.
-   */
+  /** Lets the handler judge the request. Null: it is allowed, and `connect` follows. */
   begin(head: Head): Refusal | null {
     this.method = head.method
     this.version = head.version
@@ -130,10 +121,7 @@ export class Exchange<N> {
     return this.#onward.waits
   }
 
-  /**
-   * `connect` is called later, when other exchanges may have begun. @returns false: it waits
-   * already
-   */
+  /** `connect` is called later. @returns false: it waits already */
   wait(): boolean {
     return this.#onward.keep(OUT)
   }
@@ -159,8 +147,8 @@ export class Exchange<N> {
   }
 
   /**
-   * The upstream's head. 1xx heads may come first; few of them are forwarded.
-   * @returns false when the upstream's answer is no longer wanted
+   * The upstream's head, 1xx ones included.
+   * @returns false when its answer is no longer wanted
    */
   respond(head: Head): boolean {
     const interim = head.status < 200
@@ -257,10 +245,7 @@ export class Exchange<N> {
     this.downstream.abort()
   }
 
-  /**
-   * An answer of the sidecar itself. The rest of the request's body must not be parsed as the next
-   * request.
-   */
+  /** An answer of the sidecar itself. The rest of the body must not be parsed as a request. */
   reply(status: number, compose: (close: boolean) => Buffer): void {
     if (!this.open) return
     this.#dropUpstream(false)

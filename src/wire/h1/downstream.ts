@@ -14,7 +14,7 @@ import { GracefulClose } from './graceful-close.ts'
 import { RequestReader } from './request-reader.ts'
 
 /**
- * A caller's connection: HTTP/1.1 and HTTP/1.0 one request after the other, answered in order.
+ * A caller's connection (HTTP/1.1 or HTTP/1.0): one request after the other, answered in order.
  * Pipelined requests wait in the socket for their turn.
  */
 export class Downstream<N> implements DownstreamStream {
@@ -74,10 +74,7 @@ export class Downstream<N> implements DownstreamStream {
     return this.#reader.heldBytes + this.#writeBuffer.waiting
   }
 
-  /**
-   * All bytes held for this caller, including those waiting at its upstream and in the socket
-   * itself.
-   */
+  /** All bytes held for this caller, including those at its upstream and in the socket. */
   get heldForCaller(): number {
     const { exchange } = this
     const inSocket = this.#reader.paused ? this.#socket.readableLength : 0
@@ -169,10 +166,7 @@ export class Downstream<N> implements DownstreamStream {
     this.#lastAnswer()
   }
 
-  /**
-   * The open exchange, or otherwise the next one, is the last, and its answer says so. An idle
-   * connection is left to its caller, which may be sending at this moment.
-   */
+  /** The open or the next exchange is the last; its answer says so. The caller closes when idle. */
   retire(): void {
     this.#deadlines.retire()
     this.#lastAnswer()

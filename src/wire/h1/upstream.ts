@@ -195,10 +195,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     if (this.#body.done) this.#whole(x, i < end)
   }
 
-  /**
-   * @returns the position after one head and the part of its body that has arrived; 0: nothing more
-   * to do now
-   */
+  /** @returns the position after one head and the body so far; 0: nothing more to do now */
   #head(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
     if (i === end) return 0
     const { responseNames, limits } = this.#settings
