@@ -2,32 +2,32 @@ import type { Socket } from 'node:net'
 import { FLAG, FRAME, FRAME_HEADER_BYTES, MOST_PAYLOAD_BYTES } from './frames.ts'
 
 const FIRST_BYTES = 16_384
-/** DATA is not put into a batch beyond this: what comes later waits its turn. */
+/** No DATA is added to a batch beyond this size: it waits for its turn. */
 const BATCH_BYTES = 1_048_576
-/** A buffer that grew larger than this is given up when the link has become quiet. */
+/** A buffer that grew larger than this is released when the link has become idle. */
 const KEPT_BYTES = 65_536
 
 /** A body that waits for its turn in the batch. */
 export interface QueuedBody {
   /** It is in the line already. */
   inLine: boolean
-  /** Puts one frame into the batch. @returns false: there is no more for now */
+  /** Puts one frame into the batch. @returns false: there are no more for now */
   pump(): boolean
 }
 
 /**
- * What is on its way out over one link. All that becomes ready in one turn of the event loop leaves
- * in one write; while that is under way the next batch fills a second buffer.
+ * Output of one link. Everything that becomes ready in one turn of the event loop leaves in one
+ * write; meanwhile the next batch fills a second buffer.
  */
 export class Batch {
   readonly #socket: Socket
   #out: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #spare: Buffer | null = null
   #length = 0
-  /** Where the last frame of the batch begins, -1 without one, and whose it is. */
+  /** Where the last frame of the batch begins (-1: none), and its exchange. */
   #lastAt = -1
   #lastId = 0
-  /** Whose the first frame of the batch is. */
+  /** The exchange of the first frame of the batch. */
   #firstId = 0
   /** Exchanges whose END is in the batch, and in the write under way. */
   #ends = 0
@@ -39,7 +39,7 @@ export class Batch {
   #line: QueuedBody[] = []
   readonly #run: () => void
   readonly #written: () => void
-  /** Rises with each write that was taken. */
+  /** Increases with each completed write. */
   writes = 0
   /** The number of the batch that is being filled: nothing of it has left. */
   filling = 1
@@ -68,7 +68,7 @@ export class Batch {
     return this.#inFlight !== null
   }
 
-  /** Exchanges that are over, of which the peer cannot know yet. */
+  /** Exchanges that are over; the peer cannot know it yet. */
   get unsentEnds(): number {
     return this.#ends + this.#endsInFlight
   }
@@ -106,7 +106,7 @@ export class Batch {
     this.frame(type, flags, id, bytes, i, end)
   }
 
-  /** Body bytes; they join the frame before where that is DATA of the same exchange. */
+  /** Body bytes; appended to the previous frame if that is DATA of the same exchange. */
   data(id: number, bytes: Buffer, start: number, end: number): void {
     const at = this.#lastAt
     if (at !== -1 && this.#lastId === id && this.#out[at] === FRAME.data) {
@@ -123,7 +123,7 @@ export class Batch {
     this.frame(FRAME.data, 0, id, bytes, start, end)
   }
 
-  /** The half of this exchange is over: said by its last frame where that has not left yet. */
+  /** This half of the exchange is over: marked in its last frame if that has not left yet. */
   end(id: number): void {
     this.#ends++
     const at = this.#lastAt
@@ -144,13 +144,16 @@ export class Batch {
     this.frame(FRAME.reset, 0, id, NUMBER, 0, 1)
   }
 
-  /** Has something waiting: it gets its turn when there is room. */
+  /** It has something waiting, and gets its turn when there is room. */
   line(sender: QueuedBody): void {
     this.#line.push(sender)
     this.#schedule()
   }
 
-  /** Writes at once what is of this exchange only: no other is busy, so none would join it. */
+  /**
+   * Writes at once if the batch is only of this exchange: no other is busy, so nothing would be
+   * added.
+   */
   flushAlone(id: number): void {
     if (this.#firstId === id && this.#lastId === id) this.flush()
   }
@@ -177,11 +180,11 @@ export class Batch {
     this.#socket.write(out.subarray(0, this.#inFlightBytes), this.#written)
   }
 
-  /** Writes the rest, and that nothing follows. */
+  /** Writes the rest and ends the stream. */
   finish(): void {
     if (this.#stopped) return
     this.filling++
-    // The write under way may last: this one is never used again instead.
+    // The current write may take long; this buffer is never reused.
     this.#socket.end(this.#out.subarray(0, this.#length))
     this.stop()
   }
@@ -194,7 +197,7 @@ export class Batch {
     this.#line = []
   }
 
-  /** The link is quiet: what a large body has needed is given back. */
+  /** The link is idle: memory that a large body needed is released. */
   shrink(): void {
     if (this.#spare !== null && this.#spare.length > KEPT_BYTES) this.#spare = null
     if (this.#length === 0 && this.#out.length > KEPT_BYTES) {

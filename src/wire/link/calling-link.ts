@@ -7,21 +7,24 @@ import { FRAME, LAST_ID, MOST_EXCHANGES } from './frames.ts'
 import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-stream.ts'
 
-/** `H`: no frame type. A peer that refuses us says so in HTTP/1.1, whatever was agreed. */
+/**
+ * `H` is not a frame type. A peer that refuses us says so in HTTP/1.1, whatever protocol was
+ * agreed.
+ */
 const FIRST_OF_HTTP = 0x48
-/** The refusal of a gate is far shorter, and comes at once. */
+/** A refusal at the handshake is much shorter, and arrives at once. */
 const MOST_TEXT_BYTES = 16_384
 const TEXT_MS = 2000
 
 /** Who keeps a link. */
 export interface LinkOwner<N> {
-  /** No further exchange goes there. `successor`: they will be wanted elsewhere. */
+  /** No further exchange goes there. `successor`: another link will be needed. */
   leaves(link: CallingLink<N>, successor: boolean): void
   /** It does not answer: exchanges go elsewhere until it does, if that is possible. */
   doubts(link: CallingLink<N>): void
   /** It answers again. */
   trusts(link: CallingLink<N>): void
-  /** The peer at this socket is leaving, gave an exchange back, does not answer, or floods. */
+  /** The peer at this socket is leaving, returned an exchange, does not answer, or floods. */
   avoid(socket: Socket, how: Avoiding): void
   /** Its socket is closed. */
   closed(link: CallingLink<N>): void
@@ -31,7 +34,7 @@ export interface LinkOwner<N> {
 export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
   /** The peer does not answer: it may be gone. */
   doubted = false
-  /** Where it leads, among the addresses of its peer. */
+  /** Its peer's address. */
   readonly address: string
   readonly #keeper: LinkOwner<N>
   readonly #overhead: RecordOverhead
@@ -61,7 +64,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     return this.hasRoom && !this.doubted
   }
 
-  /** The same where there is no better one. */
+  /** The same, if there is no better link. */
   get hasRoom(): boolean {
     return !this.ended && !this.leaving && !this.peerLeaves && this.size < MOST_EXCHANGES
   }
@@ -71,7 +74,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     return this.size > 0 ? 0 : now - this.usedAt
   }
 
-  /** Has an exchange been open within this time? On one that has carried none there was none. */
+  /** Has an exchange been open within this time? False for a link that has carried none. */
   usedWithin(ms: number, now: number): boolean {
     return this.lastId > 0 && this.restingMs(now) < ms
   }
@@ -84,7 +87,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     if (id === LAST_ID) this.leave()
   }
 
-  /** The peer has given an exchange back: it takes no other, whatever it has said before. */
+  /** The peer has returned an exchange: it accepts no other, whatever it has said before. */
   refusesAll(): void {
     this.#keeper.avoid(this.socket, 'rest')
     this.leave()
@@ -117,7 +120,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     if (!this.ended && this.#overhead.isTooMuch(now, this.settings.limits)) this.#flooded()
   }
 
-  /** Its address is told first: the socket knows it only as long as it is open. */
+  /** Its address is reported first, because the socket has it only as long as it is open. */
   #flooded(): void {
     this.settings.limitHit?.('recordOverheadBytesPerSecond')
     this.#keeper.avoid(this.socket, 'floods')

@@ -20,7 +20,7 @@ const NOTHING = Buffer.alloc(0)
  */
 export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource {
   x!: Exchange<N>
-  /** Of the route that it takes, for learning. */
+  /** The route of the request, to learn whether it is a large one. */
   route = 0
   /** The composed head, as long as it has not left. */
   waitingHead: Buffer | null = null
@@ -32,7 +32,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   #state: 'undecided' | 'waiting' | 'open' | 'over' = 'over'
   #link: CallingStreamLink | null = null
   #id = 0
-  /** Since when it is for the upstream to go on. */
+  /** Since when it is the upstream's turn. */
   #since = 0
 
   constructor(settings: WireSettings, keeper: StreamOwner<CallingStream<N>>) {
@@ -41,7 +41,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     this.#response = new ResponseReader(settings)
   }
 
-  /** Takes an exchange; that before is over. `wait` or `attach` follows. */
+  /** Starts with a new exchange; the previous one is over. `wait` or `attach` follows. */
   begin(x: Exchange<N>, route: number): void {
     this.x = x
     this.route = route
@@ -52,7 +52,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     this.#response.begin()
   }
 
-  /** Takes what comes in this turn, and asks the keeper then. */
+  /** Collects what arrives in this turn, then asks the keeper. */
   undecided(head: Buffer): void {
     this.wait(head, 'undecided')
   }
@@ -64,20 +64,20 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     this.x.upstream = this
   }
 
-  /** No other peer has taken in time what one had given back. */
+  /** No other peer has accepted in time what one had returned. */
   tickWaiting(now: number): void {
     const refusal = this.#second.tooLate(now)
     if (refusal !== null) this.#lose(refusal)
   }
 
-  /** Goes another way: head and body as far as they have come, as they stand on any wire. */
+  /** Goes another way: with head and body as far as they have arrived, in HTTP/1.1 form. */
   divert(): Buffer {
     const bytes = Buffer.concat([this.waitingHead ?? NOTHING, this.#sender.takeQueue()])
     this.#over()
     return bytes
   }
 
-  /** Takes the exchange on: the head leaves with this turn's batch. */
+  /** Starts the exchange: the head leaves with this turn's batch. */
   attach(link: CallingStreamLink, id: number, head: Buffer, length: number): void {
     this.#state = 'open'
     this.#link = link
@@ -175,7 +175,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     const flaw = this.#response.end(this.#name, x.downstream)
     if (flaw !== null) return this.#fail(flaw)
     this.#keeper.learn(this, x.bytesOut > LARGE_BYTES)
-    // What is left of the request is not wanted, wherever it waits.
+    // The rest of the request is not wanted, wherever it waits.
     if (!this.#sender.ended) this.#link?.batch.reset(this.#id, RESET.cancelled)
     this.#over()
     x.done()
@@ -213,7 +213,7 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
     this.#lose(this.#second.unreached(refusal))
   }
 
-  /** Nothing of it was acted on: another peer gets head and body from their first bytes on. */
+  /** Nothing of it was acted on: another peer gets the whole head and body. */
   #again(peer: 'stops' | 'lost'): boolean {
     const { limits, clock } = this.#settings
     const head = this.#second.take(clock.now + limits.connectWaitMs, peer === 'stops')
@@ -226,8 +226,8 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
   }
 
   /**
-   * The peer's gate has refused us, in HTTP/1.1: what it says is the answer, as it would be without
-   * a link.
+   * The peer has refused us at the handshake, in HTTP/1.1: its response is the answer, as without a
+   * link.
    */
   turnedAway(text: Buffer): void {
     const { x } = this

@@ -18,13 +18,13 @@ export interface FrameSink {
     start: number,
     end: number,
   ): LinkEnding | null
-  /** Does it take no further frame in this turn? */
+  /** Does it accept no further frame in this turn? */
   readonly hadItsTurn?: boolean
 }
 
 /**
- * Takes frames apart that may be cut anywhere. DATA is passed on as it comes; everything else is put
- * together first.
+ * Parses frames that may be split anywhere. DATA is passed on as it arrives; other frames are
+ * assembled first.
  */
 export class FrameReader {
   readonly #sink: FrameSink
@@ -39,7 +39,7 @@ export class FrameReader {
   #id = 0
   /** Frames that have begun. */
   frames = 0
-  /** Up to where the last read was used: its sink may have had its turn. */
+  /** How much of the last read was processed: its sink may have used up its turn. */
   usedTo = 0
 
   constructor(sink: FrameSink) {
@@ -56,7 +56,7 @@ export class FrameReader {
     return this.#partialBytes + this.#headerBytes
   }
 
-  /** @returns null, or why the link must be closed: nothing more may be read then */
+  /** @returns null, or why the link must be closed; then nothing more may be read */
   read(bytes: Buffer, start: number, end: number): LinkEnding | null {
     let i = start
     while (i < end) {
@@ -67,7 +67,7 @@ export class FrameReader {
         const flaw = this.#begins()
         if (flaw !== null) return flaw
         if (this.#left > 0) continue
-        // Without payload the frame is over with its header.
+        // A frame without payload ends with its header.
         this.#left = -1
         const ended = this.#sink.frame(this.#type, this.#flags, this.#id, bytes, i, i)
         if (ended !== null) return ended

@@ -25,7 +25,7 @@ export const FLAG = {
   info: 2,
   /** The answer to a PING. */
   ack: 4,
-  /** The head goes on in the next frame, which follows at once. */
+  /** The head continues in the next frame, which follows at once. */
   more: 8,
 } as const
 
@@ -33,26 +33,28 @@ export const FLAG = {
 export const RESET = {
   /** Its answer is not wanted any more. */
   cancelled: 1,
-  /** It cannot be brought to an end: the upstream went away. */
+  /** It cannot be completed: the upstream was lost. */
   failed: 2,
   /** What came was no strict HTTP. */
   malformed: 3,
-  /** It was not looked at: too many are open. */
+  /** It was not processed: too many are open. */
   refused: 4,
-  /** Nothing of it has reached a module, and here nothing will: it may be sent to another sidecar. */
+  /**
+   * Nothing of it has reached a module, and nothing will here: it may be sent to another sidecar.
+   */
   undelivered: 5,
 } as const
 
 export const FRAME_HEADER_BYTES = 8
 /** With its header a frame fits one TLS record. */
 export const MOST_PAYLOAD_BYTES = 16_384 - FRAME_HEADER_BYTES
-/** What each half of an exchange may send before any credit has come back; it never has more. */
+/** What each half of an exchange may send before it gets credit; its credit never exceeds this. */
 export const WINDOW_BYTES = 65_536
-/** A body above this cannot go out at once: it belongs on the link for large ones. */
+/** A larger body cannot be sent at once, so it belongs on the link for large ones. */
 export const LARGE_BYTES = WINDOW_BYTES
-/** Exchanges that may be open on one link; with the window the bound of what one link may hold. */
+/** Exchanges that may be open on one link; times the window this bounds what one link may hold. */
 export const MOST_EXCHANGES = 512
-/** Ids end here: then the link is replaced. */
+/** The last id; after it the link is replaced. */
 export const LAST_ID = 0x7fff_ffff
 
 interface Rule {
@@ -65,7 +67,7 @@ interface Rule {
 
 const { end, info, ack, more } = FLAG
 
-/** By type: what a frame may look like. */
+/** The allowed form of frames, by type. */
 export const RULES: readonly (Rule | undefined)[] = [
   undefined,
   { flags: end | more, least: 1, most: MOST_PAYLOAD_BYTES, ofExchange: true },
@@ -83,7 +85,7 @@ export function isFrame(type: number, flags: number, length: number, id: number)
   const rule = RULES[type]
   if (rule === undefined || (flags & ~rule.flags) !== 0) return false
   if (length < rule.least || length > rule.most) return false
-  // A head that goes on is not over yet, and only a final head ends an answer.
+  // A head with MORE cannot have END, and only a final head can end an answer.
   if ((flags & end) !== 0 && (flags & (more | info)) !== 0) return false
   return rule.ofExchange ? id > 0 && id <= LAST_ID : id === 0
 }

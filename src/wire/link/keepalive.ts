@@ -2,19 +2,24 @@ import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireLimits } from '../face.ts'
 import type { Batch } from './batch.ts'
 
-/** When nothing has come for so long a PING is sent; sooner where exchanges wait for an answer. */
+/**
+ * When nothing has arrived for this long a PING is sent; sooner if exchanges wait for an answer.
+ */
 const QUIET_MS = 15_000
 const WAITING_QUIET_MS = 2000
-/** Its answer is late after so long: the peer may be gone. After so long it is. */
+/**
+ * After this long its answer is late and the peer may be gone; after the second time it counts as
+ * gone.
+ */
 const LATE_MS = 2000
 const GONE_MS = 15_000
-/** When nothing was written for so long, what a large body has needed is given back. */
+/** When nothing was written for this long, memory that a large body needed is released. */
 const SHRINK_MS = 5000
 
-/** No tick comes so late unless the whole process stood still. */
+/** A tick is this late only if the whole process was suspended. */
 const FROZEN_MS = 2000
 
-/** Watches over the time of one link: is the peer there, does it go on, does it take what we send? */
+/** Checks the timeouts of one link: is the peer there, does it make progress, does it read? */
 export class Keepalive {
   readonly #limits: WireLimits
   readonly #batch: Batch
@@ -23,7 +28,7 @@ export class Keepalive {
   #isLate = false
   #tickedAt = 0
   #within = false
-  /** Frames that have begun, and since when the last of them lasts. */
+  /** Frames that have begun, and when the last of them began. */
   #frames = 0
   #frameSince = 0
   #writes = 0
@@ -40,10 +45,10 @@ export class Keepalive {
   }
 
   /**
-   * Something has come.
+   * Something has arrived.
    * @param frames how many frames have begun so far
-   * @param within the last of them is not whole yet
-   * @param headBegun a head is not whole yet, however many frames of it are
+   * @param within the last of them is incomplete
+   * @param headBegun a head is incomplete, in however many frames
    */
   heard(now: number, frames: number, within: boolean, headBegun: boolean): void {
     this.#heardAt = now
@@ -55,14 +60,14 @@ export class Keepalive {
     this.#frames = frames
   }
 
-  /** A PING is not answered in time, and nothing else has come either. */
+  /** A PING was not answered in time, and nothing else has arrived either. */
   get isLate(): boolean {
     return this.#isLate
   }
 
   /**
    * Called by the coarse clock.
-   * @param waits answers are waited for
+   * @param waits there are unanswered exchanges
    * @returns why the link is over, that a PING is due, or once, that its answer is late
    */
   tick(now: number, waits: boolean): LinkEnding | 'ping' | 'late' | null {
@@ -84,7 +89,7 @@ export class Keepalive {
     return 'late'
   }
 
-  /** It was us who stood still: what has come meanwhile has not been read yet. */
+  /** This process was suspended: what has arrived meanwhile has not been read yet. */
   #thaw(now: number): null {
     this.#heardAt = now
     this.#frameSince = now

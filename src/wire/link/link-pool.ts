@@ -13,17 +13,19 @@ import type { LinkEvents, StreamOwner } from './link-stream.ts'
 import { RouteMemory } from './route-memory.ts'
 import { SpareStreams } from './spare-streams.ts'
 
-/** A peer that spoke HTTP/1.1 is asked again after so long: sidecars are upgraded. */
+/** How long until a peer that used HTTP/1.1 is asked again: sidecars get upgraded. */
 const ASK_AGAIN_MS = 60_000
-/** Okapi sends every request chunked: with these methods that tells nothing about the body. */
+/**
+ * Okapi sends every request chunked: with these methods that does not mean that there is a body.
+ */
 const BODILESS = new Set(
   ['GET', 'HEAD', 'DELETE', 'OPTIONS'].map((name) => SERVED_METHODS.indexOf(name as never)),
 )
 
 /**
- * The ways to one peer: two links, one for small exchanges and one for large ones, so that on a slow
- * network nothing small waits behind large bodies; or a pool of HTTP/1.1 connections where the peer
- * speaks no more than that.
+ * The ways to one peer: two links, one for small exchanges and one for large ones, so that on a
+ * slow network nothing small waits behind large bodies; or a pool of HTTP/1.1 connections if the
+ * peer supports only that.
  */
 export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<CallingStream<N>> {
   readonly name: string
@@ -38,7 +40,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
   readonly #spare = new SpareStreams<CallingStream<N>>()
   readonly #most: number
   #open = 0
-  /** Until then the peer is taken to speak HTTP/1.1 only. */
+  /** Until then the peer is assumed to support only HTTP/1.1. */
   #http1Until = 0
 
   constructor(
@@ -77,7 +79,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
       return
     }
     if (this.#http1Until !== 0) {
-      // The answer to the question is not waited for.
+      // Nothing waits for the answer.
       if (clock.now >= this.#http1Until) this.#askAgain()
       return this.#http1.open(x, head)
     }
@@ -131,7 +133,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
 
   // --- life --------------------------------------------------------------------------------------
 
-  /** No connection of now serves a further exchange. */
+  /** No current connection serves another exchange. */
   retire(): void {
     this.#small.retire()
     this.#large.retire()
@@ -157,7 +159,7 @@ export class LinkPool<N> implements Upstream<N>, LinkSlotOwner<N>, StreamOwner<C
     return x.requestLength >= 0 || BODILESS.has(x.method) ? 'small' : 'unknown'
   }
 
-  /** Until there is an answer everything goes by HTTP/1.1. */
+  /** Until there is an answer everything uses HTTP/1.1. */
   #askAgain(): void {
     this.#http1Until = this.settings.clock.now + ASK_AGAIN_MS
     this.#small.prepare()

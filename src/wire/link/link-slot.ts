@@ -6,11 +6,11 @@ import { CallingLink, type LinkOwner } from './calling-link.ts'
 import type { CallingStream } from './calling-stream.ts'
 import type { LinkEvents } from './link-stream.ts'
 
-/** A dial under way answers for those who came within this time of its beginning. */
+/** The result of a dial counts for exchanges that arrived within this time after its start. */
 const JOIN_MS = 1000
-/** A link that was busy so lately gets its successor before anybody asks for it. */
+/** A link that was busy within this time gets a successor before one is needed. */
 const BUSY_MS = 10_000
-/** With as many links that do not answer no other is opened: it is the network, and not one of them. */
+/** With this many links that do not answer no other is opened: the problem is the network. */
 const MOST_DOUBTED = 3
 
 /**
@@ -23,9 +23,9 @@ export interface DialLink {
     done: (refusal: Refusal | null, socket: Socket | null, peer: string, isLink: boolean) => void,
     where?: DialPreference,
   ): { cancel(): void }
-  /** Where exchanges can be spread over several. */
+  /** The addresses, if exchanges can be spread over several. */
   readonly addresses?: KnownAddresses
-  /** The address at the other end of this socket is to be asked less. */
+  /** The address at the other end of this socket should be used less. */
   avoid(socket: Socket, how: Avoiding): void
 }
 
@@ -34,14 +34,14 @@ export interface LinkReading {
   read(length: number, buffer: Buffer): boolean
 }
 
-/** What a lane asks of the peer that it belongs to. */
+/** What a lane needs from the pool that it belongs to. */
 export interface LinkSlotOwner<N> {
   readonly name: string
   readonly dial: DialLink
   readonly settings: WireSettings
   readonly events: LinkEvents
   readonly readBuffer: Buffer
-  /** The other side speaks HTTP/1.1: the connection, and those who waited for it. */
+  /** The other side uses HTTP/1.1: the connection, and the exchanges that waited for it. */
   takeOver(socket: Socket, peer: string, waiting: readonly CallingStream<N>[]): LinkReading
   /** The other side speaks as we do. */
   linked(): void
@@ -50,24 +50,24 @@ export interface LinkSlotOwner<N> {
 /** A dial and those who wait for it. */
 interface Dialling<N> {
   readonly since: number
-  /** Undefined: any address does, and any exchange may wait for it. */
+  /** Undefined: any address is fine, and any exchange may wait for it. */
   readonly where: DialPreference | undefined
   readonly waiting: CallingStream<N>[]
   cancel(): void
 }
 
 /**
- * The links to one peer for one kind of exchange: mostly one to each of its addresses, more when one is full or
- * being left.
+ * The links to one peer for one kind of exchange: usually one to each of its addresses, more when
+ * one is full or ending.
  */
 export class LinkSlot<N> implements LinkOwner<N> {
   readonly #owner: LinkSlotOwner<N>
-  /** Those that take exchanges, and those that only finish theirs. */
+  /** Links that accept exchanges, and links that only finish theirs. */
   readonly #usable: CallingLink<N>[] = []
   readonly #leaving = new Set<CallingLink<N>>()
   readonly #dials = new Set<Dialling<N>>()
   readonly #spread: Spread
-  /** Rises when the links of before must not be used again. */
+  /** Increases when earlier links must not be used again. */
   #epoch = 0
 
   constructor(owner: LinkSlotOwner<N>) {
@@ -98,7 +98,9 @@ export class LinkSlot<N> implements LinkOwner<N> {
     this.#waitFor(stream)
   }
 
-  /** At the address where all exchanges with its number go. False: it may go anywhere. */
+  /**
+   * Puts it on a link to the address for all exchanges with its number. False: any address is fine.
+   */
   #takeWhereItBelongs(stream: CallingStream<N>, head: Buffer, length: number): boolean {
     const { affinity } = stream.x
     const at = this.#spread.of(affinity)
@@ -116,7 +118,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     return true
   }
 
-  /** The same with a head that it holds already, in a later turn than that of its beginning. */
+  /** The same with a head that it already holds, in a later turn than its start. */
   takeHeld(stream: CallingStream<N>): void {
     const { waitingHead } = stream
     if (waitingHead === null) return
@@ -131,13 +133,13 @@ export class LinkSlot<N> implements LinkOwner<N> {
     }
   }
 
-  /** All links of now finish what is open on them: credentials or addresses have changed. */
+  /** All current links only finish what is open on them: credentials or addresses have changed. */
   retire(): void {
     this.#epoch++
     for (const link of [...this.#usable]) link.leave()
   }
 
-  /** Opens a link before it is needed, if none is there or on its way. */
+  /** Opens a link before it is needed, if there is none and none is being opened. */
   prepare(): void {
     if (this.#dials.size === 0 && this.#usable.length === 0) this.#dial()
   }
@@ -170,7 +172,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     if (successor && link.usedWithin(BUSY_MS, now)) this.prepare()
   }
 
-  /** What comes next does not have to wait for another link. */
+  /** So that the next exchange does not have to wait for another link. */
   doubts(link: CallingLink<N>): void {
     this.#owner.events.doubted?.(link.peer)
     if (link.size === 0 || this.#dials.size > 0 || this.#usable.length >= MOST_DOUBTED) return
@@ -190,7 +192,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     this.#leaving.delete(link)
   }
 
-  /** Links follow the addresses that come and go. */
+  /** Links follow changes of the addresses. */
   #look(now: number): void {
     const links = () => this.#usable
     const dialled = () => [...this.#dials].flatMap(({ where }) => where?.at ?? [])
@@ -250,7 +252,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     this.#owner.linked()
     const late = epoch !== this.#epoch
     this.#serve(late ? waiting : this.#allWaiting(waiting), link)
-    // The credentials were replaced while it was being made: these are its only exchanges.
+    // The credentials were replaced while it was being opened: these are its only exchanges.
     if (late) link.leave()
     return {
       read(length, buffer) {
@@ -272,7 +274,7 @@ export class LinkSlot<N> implements LinkOwner<N> {
     }
   }
 
-  /** One connection is enough for all: the other dials are given up. */
+  /** One connection is enough for all: the other dials are cancelled. */
   #allWaiting(first: readonly CallingStream<N>[]): readonly CallingStream<N>[] {
     const all = [...first]
     for (const dial of [...this.#dials]) {

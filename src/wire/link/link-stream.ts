@@ -4,7 +4,7 @@ import type { Batch } from './batch.ts'
 /** One exchange as the link sees it. */
 export interface LinkStream {
   readonly bufferedBytes: number
-  /** Nothing that came is kept back: `settle` has nothing to do. */
+  /** Nothing is held back: `settle` has nothing to do. */
   readonly settled: boolean
   /** A DATA frame of this length begins. */
   dataBegins(length: number): LinkEnding | null
@@ -17,7 +17,7 @@ export interface LinkStream {
   reset(why: number): void
   /** The link is gone. */
   lost(): void
-  /** What came within one turn has been handed on: it may leave, and credit goes back. */
+  /** Everything of one turn has been passed on: it may be written, and credit is returned. */
   settle(): void
   tick(now: number): void
 }
@@ -27,40 +27,40 @@ export interface StreamLink {
   /** The identity that the other end proved. */
   readonly peer: string
   readonly batch: Batch
-  /** What the stream has written may leave. */
+  /** The stream's output may be written. */
   flush(id: number): void
   /** The stream is over. */
   drop(id: number): void
 }
 
 export interface CallingStreamLink extends StreamLink {
-  /** The peer stops: it takes no further exchange. */
+  /** The peer is stopping: it accepts no further exchange. */
   refusesAll(): void
 }
 
-/** Who keeps the streams that have no link yet, and counts those that have. */
+/** The keeper of streams without a link, which also counts those with one. */
 export interface StreamOwner<S> {
-  /** All that came with the head is there: which link is it for? */
+  /** Everything that arrived with the head is there: choose its link. */
   decide(stream: S, whole: boolean): void
-  /** The exchange is over, whatever became of it. */
+  /** The exchange is over, with any outcome. */
   gone(stream: S): void
-  /** The peer gave it back, and will take no other: it begins again elsewhere. */
+  /** The peer returned it and accepts no other: it starts again elsewhere. */
   again(stream: S): void
-  /** Its answer turned out to be a large one, or not. */
+  /** Whether its answer turned out to be large. */
   learn(stream: S, large: boolean): void
 }
 
-/** What the rooms above want to know of links. */
+/** Events of links for the layers above. */
 export interface LinkEvents {
   /** @param peer the name of the other side; `detail` says more where there is more to say */
   ended(ending: LinkEnding, peer: string, detail: string): void
-  /** The peer does not answer: what comes next goes elsewhere, until it does. */
+  /** The peer does not answer: new exchanges go elsewhere until it does. */
   doubted?(peer: string): void
 }
 
 /**
- * Streams that got something in this turn: what they hand on leaves at its end, in one write each, and
- * nothing of a request before all that came with its head has been judged.
+ * Streams that received something in this turn. Their output leaves at its end, in one write each,
+ * and nothing of a request is forwarded before everything that came with its head has been judged.
  */
 export class SettlingStreams {
   #streams: LinkStream[] = []
@@ -77,7 +77,7 @@ export class SettlingStreams {
     if (this.#streams.at(-1) !== stream) this.#streams.push(stream)
   }
 
-  /** A read is used up. Streams that are over by now have handed on everything. */
+  /** A read was processed. Streams that are over by now have passed on everything. */
   readEnds(): void {
     const streams = this.#streams
     if (streams.length === 0 || this.#scheduled) return

@@ -11,16 +11,16 @@ import { Keepalive } from './keepalive.ts'
 import { type LinkEvents, type LinkStream, SettlingStreams } from './link-stream.ts'
 import { OpenStreams } from './open-streams.ts'
 
-/** After the last word, for the peer to close too. */
+/** After our last frame: the time for the peer to close too. */
 const LINGER_MS = 1000
-/** More than any batch and the heads of all exchanges should ever need. */
+/** More than a batch and the heads of all exchanges should ever need. */
 const MOST_WAITING_BYTES = 16_777_216
 
 const EIGHT = Buffer.alloc(8)
 
 /**
- * A connection that carries many exchanges. This is what both ends have in common: frames in and out,
- * liveness, budgets, leaving in good order.
+ * A connection that carries many exchanges. The common part of both ends: frames in and out,
+ * liveness, budgets, leaving in order.
  */
 export abstract class LinkConnection<S extends LinkStream> implements FrameSink {
   readonly peer: string
@@ -105,14 +105,14 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.#controlFrames.opened()
   }
 
-  /** The exchange is over on both sides, or not wanted any more. */
+  /** The exchange is over on both sides, or no longer wanted. */
   drop(id: number): void {
     this.streams.delete(id)
     this.usedAt = this.settings.clock.now
     if (this.streams.size === 0) this.restful()
   }
 
-  /** What this exchange has to send need not wait for company where no other is open. */
+  /** Output of this exchange need not wait for others if no other is open. */
   flush(id: number): void {
     if (this.streams.size <= 1) this.batch.flushAlone(id)
   }
@@ -125,7 +125,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     if (this.streams.size === 0) this.restful()
   }
 
-  /** Ends it at once: the peer broke a rule, or we go. */
+  /** Ends it at once: the peer broke a rule, or this process ends. */
   close(ending: LinkEnding, detail = ''): void {
     if (this.#over) return
     this.batch.stop()
@@ -133,7 +133,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.#gone(ending, detail)
   }
 
-  /** Called by the coarse clock; `waits`: the peer is to say something. */
+  /** Called by the coarse clock; `waits`: the peer owes an answer. */
   tick(now: number, waits = false): void {
     if (this.#endsAt !== 0) {
       if (now >= this.#endsAt) this.socket.destroy()
@@ -195,7 +195,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     }
   }
 
-  /** A whole head of an OPEN or a HEAD, of which each end takes only one. */
+  /** A complete head of an OPEN or a HEAD; each end accepts only one of the two. */
   protected abstract head(
     type: number,
     flags: number,
@@ -204,7 +204,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     start: number,
     end: number,
   ): LinkEnding | null
-  /** The peer opens, or answers, nothing new any more. */
+  /** The peer opens, or answers, no new exchanges. */
   protected abstract peerLeft(): void
   /** No exchange is open. */
   protected abstract restful(): void
@@ -215,7 +215,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   /** A stream was given up by the peer. */
   abstract cancelled(): LinkEnding | null
 
-  /** A frame of an exchange that is not open: late, or of one that never was. */
+  /** A frame of an exchange that is not open: late, or never opened. */
   protected late(id: number): LinkEnding | null {
     return id > this.lastId ? 'bad-order' : this.controlFrames()
   }
@@ -224,7 +224,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     return this.#controlFrames.spend(this.settings.clock.now) ? null : 'too-much-noise'
   }
 
-  /** Our last word has been said: the socket ends when it has left. */
+  /** Our last frame is queued: the socket ends when it has been written. */
   protected finish(): void {
     if (this.#over) return
     this.batch.finish()
@@ -294,6 +294,6 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
 
   /** It may not be used again. */
   protected abstract unusable(): void
-  /** Its socket is closed: there is nothing more to look after. */
+  /** Its socket is closed: there is nothing more to check. */
   protected abstract closed(): void
 }

@@ -2,10 +2,10 @@
 const FEWEST_SLOTS = 16
 
 /**
- * The exchanges that are open on a link, by id. A `Map` that is written and deleted from all the time
- * makes itself a new table again and again; the old ones outlive the young generation and keep every
- * stream that was in them: 5 MB a second at full load (docs/performance.md). Here everything stays
- * in place: open addressing, linear probing, and what follows a gap moves up (Knuth, TAOCP 3,
+ * The exchanges that are open on a link, by id. A `Map` with constant writes and deletes allocates
+ * new tables again and again; the old ones survive the young generation and keep every stream that
+ * was in them alive: 5 MB a second at full load (docs/performance-work.md). Here everything stays
+ * in place: open addressing, linear probing, and entries after a gap move up (Knuth, TAOCP 3,
  * section 6.4, algorithm R).
  */
 export class OpenStreams<S> {
@@ -31,7 +31,7 @@ export class OpenStreams<S> {
     let gap = this.#slot(id)
     if (this.#ids[gap] === 0) return
     for (let slot = (gap + 1) & mask; this.#ids[slot] !== 0; slot = (slot + 1) & mask) {
-      // It may stand no earlier than where its id belongs.
+      // An entry must not move before the slot of its id.
       const distance = (slot - spread(this.#ids[slot]!)) & mask
       if (distance < ((slot - gap) & mask)) continue
       this.#ids[gap] = this.#ids[slot]!
@@ -49,7 +49,7 @@ export class OpenStreams<S> {
     this.#streams.fill(undefined)
   }
 
-  /** Those of now; who goes through them may open and close some. */
+  /** The current ones; the code that iterates may open and close some. */
   ids(): number[] {
     return [...this.#ids].filter((id) => id !== 0)
   }
@@ -59,7 +59,7 @@ export class OpenStreams<S> {
     return this.#streams.filter((stream) => stream !== undefined)
   }
 
-  /** Where it stands, or the free slot where it would. */
+  /** Its slot, or the free slot for it. */
   #slot(id: number): number {
     const mask = this.#ids.length - 1
     let slot = spread(id) & mask
@@ -78,7 +78,10 @@ export class OpenStreams<S> {
   }
 }
 
-/** Ids come in a row and would stand in one, which `delete` walks (multiplicative, Knuth section 6.4). */
+/**
+ * Consecutive ids would fill consecutive slots, which `delete` walks (multiplicative hash, Knuth
+ * 6.4).
+ */
 function spread(id: number): number {
   return Math.imul(id, 0x9e3779b1) >>> 16
 }

@@ -2,9 +2,9 @@ import { thisTurn } from '../h1/caller-end.ts'
 
 /** How many requests may be refused in one turn of the event loop. */
 export interface MostRefused {
-  /** Those that were looked at: each takes no time but ours. */
+  /** Requests that were parsed: refusing them needs no upstream. */
   readonly refused: number
-  /** Those that are refused because there is no CPU left (limits.turnMs): they have to be told at once. */
+  /** Requests that are refused because there is no CPU left (limits.turnMs): refused at once. */
   readonly shed: number
 }
 
@@ -44,10 +44,10 @@ export class RefusedInTurn {
   }
 }
 
-/** Of one caller: a few links full of requests that are refused, however many links it has. */
+/** Per caller, however many links it has. */
 const MOST_OF_CALLER: MostRefused = { refused: 32, shed: 2048 }
 
-/** All links of one caller. Those that had their turn go on in a later one, in the order in which they came. */
+/** All links of one caller. Links that have used up a turn continue in a later one, in order. */
 export class CallerTurns extends RefusedInTurn {
   #line: (() => void)[] = []
   #scheduled = false
@@ -57,7 +57,7 @@ export class CallerTurns extends RefusedInTurn {
     this.#scheduled = false
     let i = 0
     for (; i < line.length && !this.isFull; i++) line[i]!()
-    // Who had no turn stands before who asks again.
+    // Links that had no turn come before those that ask again.
     this.#line = [...line.slice(i), ...this.#line]
     if (this.#line.length > 0) this.#schedule()
   }

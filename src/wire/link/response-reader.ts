@@ -10,7 +10,7 @@ import { Receiver } from './sender.ts'
 
 const HEAD = new Head()
 
-/** Reads one response as the frames of a link bring it: interim heads, a final one, a body, its end. */
+/** Reads one response from the frames of a link: interim heads, a final one, a body, its end. */
 export class ResponseReader {
   /** How much may still come. */
   readonly receiver = new Receiver()
@@ -68,13 +68,13 @@ export class ResponseReader {
     return HEAD.hasBody && HEAD.contentLength > LARGE_BYTES
   }
 
-  /** The head that was read last has gone on: its body follows. */
+  /** The head that was read last was forwarded: its body follows. */
   beginBody(carry: Carry): void {
     this.inBody = true
     this.#body.begin(HEAD, carry)
   }
 
-  /** Hands [start, end) of the body on. @returns what is wrong with it */
+  /** Forwards [start, end) of the body. @returns what is wrong with it */
   readBody(
     bytes: Buffer,
     start: number,
@@ -97,15 +97,15 @@ export class ResponseReader {
   }
 
   /**
-   * Reads a head of HTTP/1.1 that came instead of frames; `beginBody` and `readRest` follow.
-   * @returns the position behind it, 0 or a FLAW
+   * Reads an HTTP/1.1 head that came instead of frames; `beginBody` and `readRest` follow.
+   * @returns the position after it, 0 or a FLAW
    */
   readText(text: Buffer, toHead: boolean): number {
     const { responseNames, limits } = this.#settings
     return parseResponseHead(HEAD, text, 0, text.length, responseNames, limits, toHead)
   }
 
-  /** Hands on what follows the head in such a text. @returns is the response whole? */
+  /** Forwards what follows the head in such a response. @returns is the response complete? */
   readRest(text: Buffer, start: number, sink: SpanSink): boolean {
     if (!this.#body.done) this.#body.take(text, start, text.length, sink)
     return this.#body.done

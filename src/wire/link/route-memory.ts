@@ -1,12 +1,12 @@
-/** As many routes as are told apart; two that meet in one place share what is learned. */
+/** How many routes are distinguished; two with the same slot share what is learned. */
 const PLACES = 4096
-/** So many small answers in a row make a route small again. */
+/** After this many small answers in a row a route counts as small again. */
 const FORGIVEN = 8
 
 /**
- * Which routes have had large answers. A route is the method and the path without its query; segments
- * with a digit count as alike, because they are ids. The caller chooses paths: all it can reach by
- * that is the other link.
+ * Which routes have had large answers. A route is the method and the path without its query;
+ * segments with a digit count as alike, because they are ids. The caller chooses paths, but all it
+ * can influence by that is which link is used.
  */
 export class RouteMemory {
   readonly #places = new Uint8Array(PLACES)

@@ -13,30 +13,30 @@ const KEPT_BYTES = 2048
 const NO_MEMORY: Buffer = Buffer.alloc(0)
 
 /**
- * The head of a request that has left, as long as the peer may give it back. The promise is that nothing was
- * acted on, so this is the one case in which a request is sent twice, and only until the first sign of
- * the contrary: an answer, or credit.
+ * The head of a request that was sent, as long as the peer may return it. A returned request was
+ * not acted on, so this is the only case in which a request is sent twice, and only until the first
+ * sign of the contrary: an answer, or credit.
  */
 export class SecondTry {
   /** A copy of the head stands at its beginning; it is used again for the next one. */
   #memory = NO_MEMORY
   /** Bytes of the head; 0: it is not to be sent again. */
   heldBytes = 0
-  /** Until when another peer may take what one has given back; 0: none has. */
+  /** Until when another peer may accept a returned request; 0: none was returned. */
   #giveUpAt = 0
-  /** One that gave it back is known to be stopping. */
+  /** A peer that returned it is known to be stopping. */
   #stops = false
   readonly #body: Sender
-  /** What it leaves with, and the number that this had. */
+  /** The batch that it was put into, and that batch's number. */
   #batch: Batch | null = null
   #number = 0
 
-  /** `body`: what is sent behind the head; a copy of it is kept as well. */
+  /** `body`: what is sent after the head; a copy of it is kept as well. */
   constructor(body: Sender) {
     this.#body = body
   }
 
-  /** Forgets the exchange before; the body's sender has done so. */
+  /** Forgets the previous exchange; the body's sender has done so. */
   begin(): void {
     this.heldBytes = 0
     this.#giveUpAt = 0
@@ -45,7 +45,7 @@ export class SecondTry {
     this.#body.keep()
   }
 
-  /** The head goes into the batch that is being filled; it may be what `take` gave. */
+  /** Puts the head into the batch that is being filled; it may be the one that `take` returned. */
   keep(head: Buffer, length: number, batch: Batch): void {
     if (this.#memory.length < length) {
       this.#memory = Buffer.allocUnsafeSlow(Math.max(length, KEPT_BYTES))
@@ -74,8 +74,8 @@ export class SecondTry {
   }
 
   /**
-   * Takes the head out, and has the body wait from its first byte on.
-   * @param until of the first time
+   * Returns the head, and lets the whole body wait.
+   * @param until set the first time only
    * @param stops the peer has said that it is stopping
    */
   take(until: number, stops: boolean): Buffer | null {
@@ -89,12 +89,12 @@ export class SecondTry {
     return head
   }
 
-  /** Why it is waited for no longer; null: it is, or was never given back. */
+  /** Why waiting ends; null: it still waits, or was never returned. */
   tooLate(now: number): Refusal | null {
     return this.#giveUpAt !== 0 && now >= this.#giveUpAt ? NOBODY_TOOK_IT : null
   }
 
-  /** What is said where no other peer was reached: of one that is known to be stopping. */
+  /** The refusal if no other peer was reached and one is known to be stopping. */
   unreached(refusal: Refusal): Refusal {
     if (!this.#stops || refusal.reason !== 'upstream-unreachable') return refusal
     const { because, limit } = refusal

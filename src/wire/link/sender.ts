@@ -4,14 +4,14 @@ import type { Batch, QueuedBody } from './batch.ts'
 import { MOST_PAYLOAD_BYTES, WINDOW_BYTES } from './frames.ts'
 
 /**
- * A source is read on only while this much credit is left, so that little of a read has to wait. The
- * receiver gives credit back in halves of the window: it always comes to more than this again.
+ * A source is read only while this much credit is left, so that little of a read has to wait. The
+ * receiver returns credit in halves of the window, which is always more than this.
  */
 const NEEDED_BYTES = WINDOW_BYTES / 2
 
 /** Whose body it is. */
 export interface BodySource {
-  /** What has been waiting is gone: the source may go on. */
+  /** Everything that waited was sent: the source may continue. */
   drained(): void
   /** The last byte and END are on their way. */
   sent(): void
@@ -24,12 +24,14 @@ export class Sender implements QueuedBody {
   #id = 0
   #credit = WINDOW_BYTES
   readonly #queue = new WaitingBytes()
-  /** What has left, as long as it may have to be sent once more; never more than the window. */
+  /**
+   * A copy of what was sent, as long as it may have to be sent again; never more than the window.
+   */
   readonly #sent = new WaitingBytes()
   #keeping = false
   #finishing = false
   #stopped = false
-  /** Rises when credit comes back or something that waited goes. */
+  /** Increases when credit arrives or waiting bytes are sent. */
   taken = 0
   readonly #progress = new Progress(this)
   /** Stands in the batch's line. */
@@ -40,7 +42,7 @@ export class Sender implements QueuedBody {
     this.#source = source
   }
 
-  /** Forgets the exchange before; without a batch everything waits. */
+  /** Forgets the previous exchange; without a batch everything waits. */
   begin(batch: Batch | null, id: number): void {
     this.#batch = batch
     this.#id = id
@@ -54,29 +56,31 @@ export class Sender implements QueuedBody {
     this.ended = false
   }
 
-  /** A copy is kept of what leaves from now on. */
+  /** From now on a copy is kept of what is sent. */
   keep(): void {
     this.#keeping = true
   }
 
-  /** What has left need not be sent again. */
+  /** What was sent need not be sent again. */
   release(): void {
     this.#keeping = false
     this.#sent.clear()
   }
 
-  /** Everything from its first byte on waits for another way; only as long as a copy is kept. */
+  /**
+   * Everything from the first byte on waits for another link; only possible while a copy is kept.
+   */
   rewind(): void {
     const bytes = Buffer.concat([this.#sent.take(), this.#queue.take()])
     const stopped = this.#stopped
     this.begin(null, 0)
     this.keep()
-    // A source that was told to stop has to be told to go on.
+    // A source that was told to stop must be told to continue.
     this.#stopped = stopped
     this.#queue.add(bytes, 0, bytes.length)
   }
 
-  /** The way is there: what has waited goes. */
+  /** There is a link: send what has waited. */
   attach(batch: Batch, id: number): void {
     this.#batch = batch
     this.#id = id
@@ -90,12 +94,12 @@ export class Sender implements QueuedBody {
     return true
   }
 
-  /** Bytes wait here, or at the source for want of credit. */
+  /** Bytes wait here, or at the source because there is no credit. */
   get waiting(): boolean {
     return this.#queue.length > 0 || this.#stopped
   }
 
-  /** Looks now, at every tick: does the peer take nothing of what waits, for `mostMs`? 0: never. */
+  /** Called at every tick: has the peer accepted nothing of what waits for `mostMs`? 0: never. */
   stalls(now: number, mostMs: number): boolean {
     return this.#progress.stalls(now, mostMs)
   }
@@ -191,10 +195,10 @@ export class Sender implements QueuedBody {
   }
 }
 
-/** Credit is given back in halves of the window: a small body costs no frame for it. */
+/** Credit is returned in halves of the window, so a small body needs no CREDIT frame. */
 const GRANT_BYTES = WINDOW_BYTES / 2
 
-/** The receiving half of an exchange: how much may still come. */
+/** The receiving half of an exchange: how much the peer may still send. */
 export class Receiver {
   #left = WINDOW_BYTES
   #handedOn = 0
@@ -213,12 +217,12 @@ export class Receiver {
     return this.#left >= 0
   }
 
-  /** So many bytes have left us: the stream that takes them was not over its mark. */
+  /** This many bytes were passed on to a stream that was below its mark. */
   handedOn(bytes: number): void {
     this.#handedOn += bytes
   }
 
-  /** What is to be given back now; 0 for nothing. The caller sends it. */
+  /** The credit to return now; 0 for none. The caller sends it. */
   due(): number {
     if (this.ended || this.#handedOn < GRANT_BYTES) return 0
     const due = this.#handedOn

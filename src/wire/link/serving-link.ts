@@ -16,25 +16,25 @@ import { SpareStreams } from './spare-streams.ts'
 /** Exchanges that the caller cancels, or of which bytes are refused: at once, and per second on top. */
 const MOST_CANCELS = 1024
 const CANCELS_PER_SECOND = 128
-/** After GOAWAY: what the peer had sent before it knew is still served. */
+/** After GOAWAY: how long exchanges are still served that the peer sent before it read it. */
 const GRACE_MS = 2000
-/** Where memory is short, a stream that has not taken so much reads too slowly. */
+/** When memory is short, a stream that holds more than this reads too slowly. */
 const MOST_UNREAD_BYTES = 1_048_576
-/** So many of one link in one turn of the event loop. */
+/** The number for one link in one turn of the event loop. */
 const MOST_IN_TURN = { refused: 8, shed: 512 }
 
 const NOTHING = Buffer.alloc(0)
 
 /** What several links hold together. */
 export interface UnreadAnswers {
-  /** Exchanges of which something may still have to leave: open ones, and answers on their way. */
+  /** Exchanges with output that may not have been sent yet: open ones, and answers in transit. */
   held: number
   readonly mostHeld: number
 }
 
 /** What a link does with what comes in. */
 export interface LinkServing<N> {
-  /** What is to be noted about one exchange; asked anew for each that is open at a time. */
+  /** The context of one exchange; a new one for each that is open at the same time. */
   readonly context: () => N
   readonly handler: RequestHandler<N>
   /** The same one for all links. */
@@ -48,7 +48,7 @@ export interface LinkServing<N> {
   readonly closed: (link: ServingLink<N>) => void
 }
 
-/** The end of a link where exchanges arrive: each is judged by itself, as if it came alone. */
+/** The serving end of a link: each exchange is judged separately, as if it were alone. */
 export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   readonly #serving: LinkServing<N>
   readonly #cancels: Budget
@@ -66,7 +66,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     this.#take(aside)
     if (this.#aside.length === 0) this.socket.resume()
   }
-  /** What of the load is ours, -1 once the link is over. */
+  /** This link's part of the load; -1 once the link is over. */
   #held = 0
 
   constructor(
@@ -92,12 +92,14 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     return super.bufferedBytes + this.#aside.length
   }
 
-  /** A read holds a thousand requests that are refused at once: others have their turn in between. */
+  /**
+   * One read can hold a thousand requests that are refused at once; others get turns in between.
+   */
   get hadItsTurn(): boolean {
     return this.#refused.isFull || this.#serving.turns.isFull
   }
 
-  /** All bytes held for this caller, what waits at its upstreams included. */
+  /** All bytes held for this caller, including those waiting at its upstreams. */
   get heldForCaller(): number {
     let bytes = this.bufferedBytes
     for (const stream of this.streams.all()) bytes += stream.upstreamBytes
@@ -110,7 +112,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     return this.#overhead.beyond(clock.now, limits)
   }
 
-  /** Gives up so many bytes of what is held: there is no memory for it. */
+  /** Drops this many held bytes, because there is no memory for them. */
   shed(bytes: number): void {
     let left = bytes
     for (const stream of this.streams.all()) {
@@ -123,12 +125,12 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     if (this.batch.waitingBytes > MOST_UNREAD_BYTES) this.close('not-reading')
   }
 
-  /** Calls `visit` for every exchange that is under way. */
+  /** Calls `visit` for every open exchange. */
   forEachOpen(visit: (x: Exchange<N>) => void): void {
     for (const { exchange } of this.streams.all()) if (exchange.open) visit(exchange)
   }
 
-  /** What is open finishes; the caller is told to go elsewhere with the rest. */
+  /** Open exchanges finish; the caller is told to send others elsewhere. */
   drain(): void {
     this.leave()
   }
@@ -187,12 +189,13 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       this.batch.reset(id, RESET.undelivered)
       return this.controlFrames()
     }
-    // What is answered counts until the answer has left: a peer that does not read opens nothing.
+    // An answered exchange counts until the answer was sent, so a peer that does not read cannot
+    // open more.
     if (this.size + this.batch.unsentEnds >= MOST_EXCHANGES) {
       this.batch.reset(id, RESET.refused)
       return this.controlFrames()
     }
-    // For the handler an exchange is over once it is answered; here answers that do not leave count too.
+    // For the handler an exchange is over once it is answered; here unsent answers count too.
     this.#recount()
     const { load, own } = this.#serving
     const whole = load.held >= load.mostHeld
@@ -241,7 +244,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   }
 
   #take(bytes: Buffer): void {
-    // Paused TLS may still hand over what it has read.
+    // A paused TLS socket may still deliver what it has read.
     if (this.#aside.length > 0) {
       this.#aside = Buffer.concat([this.#aside, bytes])
       return
@@ -257,7 +260,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     this.#serving.turns.wait(this.#turnEnds)
   }
 
-  /** An exchange was over when it had just begun. */
+  /** An exchange ended as soon as it began. */
   #refusedNow(refused: Refusal | null): void {
     if (refused?.limit === 'turnMs') return this.#shed()
     this.#refused.refused()
@@ -269,7 +272,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     this.#serving.turns.shed()
   }
 
-  /** What has been answered is held until the answer has left, which is not reported: the clock asks too. */
+  /** An answer is held until it was sent, which is not reported, so the clock checks too. */
   #recount(held = this.size + this.batch.unsentEnds): void {
     if (this.#held === -1) return
     const { load, own } = this.#serving

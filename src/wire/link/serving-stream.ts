@@ -13,9 +13,9 @@ import { FLAG, FRAME, RESET } from './frames.ts'
 import type { LinkStream, StreamLink } from './link-stream.ts'
 import { type BodySource, Receiver, Sender } from './sender.ts'
 
-/** What this end needs of its link beside. */
+/** What else this end needs from its link. */
 interface ServingStreamLink extends StreamLink {
-  /** The peer took an exchange back or broke it: too many of them end the link. */
+  /** The peer cancelled an exchange or broke it: too many of them end the link. */
   cancelled(): LinkEnding | null
 }
 
@@ -36,7 +36,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
   #id = 0
   /** It never holds more than the window. */
   readonly #upload: Upload<N>
-  /** Bytes of DATA that were judged and not yet handed on whole. */
+  /** Bytes of DATA that were judged and not yet completely passed on. */
   #owed = 0
   #deadline = 0
   readonly #pace = new Pace()
@@ -74,7 +74,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     this.abort()
   }
 
-  /** A request's head, which must be one and whole. `ended`: nothing follows it. */
+  /** A request's head, exactly one and complete. `ended`: nothing follows it. */
   begin(id: number, bytes: Buffer, start: number, end: number, ended: boolean): LinkEnding | null {
     const { requestNames, limits } = this.#settings
     const x = this.exchange
@@ -91,7 +91,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     if (ended && HEAD.hasBody) return this.#refuseUnread(CUT_SHORT)
     this.#body.begin(HEAD, 'asItStands')
     this.#await()
-    // It is the link that lives on or not, not the exchange.
+    // Whether the connection is kept is decided by the link, not by the exchange.
     HEAD.keepAlive = true
     const refusal = x.begin(HEAD)
     if (refusal !== null) x.refuse(refusal)
@@ -221,7 +221,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     this.exchange.upstream?.resume()
   }
 
-  /** The answer is on its way as a whole: what may still come of the request is late. */
+  /** The answer was sent completely: the rest of the request is late. */
   sent(): void {
     this.#link.drop(this.#id)
   }
@@ -234,7 +234,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     this.#link.drop(this.#id)
   }
 
-  /** The upstream is not there yet, or takes nothing. */
+  /** The upstream is not connected yet, or accepts nothing. */
   get #stopped(): boolean {
     const { upstream } = this.exchange
     return upstream === null || upstream.blocked
@@ -248,7 +248,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     }
   }
 
-  /** All that came with the head has been judged: the upstream gets it. */
+  /** Everything that came with the head has been judged: the upstream gets it. */
   #connect(): void {
     if (!this.exchange.waits) return
     this.exchange.connect()
@@ -269,7 +269,7 @@ export class ServingStream<N> implements DownstreamStream, LinkStream, BodySourc
     if (due > 0) this.#link.batch.credit(this.#id, due)
   }
 
-  /** No other sidecar sends what it has not checked: a peer that does is counted. */
+  /** Another sidecar never sends what it has not checked, so this counts against the peer. */
   #fail(refusal: Refusal): LinkEnding | null {
     this.exchange.fail(refusal)
     return this.#link.cancelled()

@@ -1,12 +1,14 @@
-/** So many wait to be used again at most. */
+/** The maximum number that are kept for reuse. */
 const MOST_SPARE = 256
-/** So long a stream may be needless: callers that all wait for a slow upstream need none meanwhile. */
+/**
+ * How long an unused stream is kept: callers that all wait for a slow upstream need none meanwhile.
+ */
 const KEPT_MS = 10_000
 
 /**
- * Streams whose exchange is over, to serve another one. Made anew each time they would be most of what a
- * request allocates, and with many callers most of what a collection of the young generation copies.
- * What was not needed for ten seconds is given up.
+ * Streams whose exchange is over, kept for reuse. New ones would be most of what a request
+ * allocates and, with many callers, most of what a young collection copies. Those not needed for
+ * ten seconds are dropped.
  */
 export class SpareStreams<S> {
   readonly #free: S[] = []
@@ -14,7 +16,7 @@ export class SpareStreams<S> {
   #unused = 0
   #since = 0
 
-  /** The one that was used last; undefined: one is to be made. */
+  /** The one that was used last; undefined: make a new one. */
   take(): S | undefined {
     const stream = this.#free.pop()
     if (this.#free.length < this.#unused) this.#unused = this.#free.length
