@@ -9,6 +9,8 @@ export interface DatabaseRules {
   readonly databases: readonly string[]
   /** Names, or patterns with one `{tenant}`. */
   readonly roles: readonly string[]
+  /** What `{tenant}` stands for; none: what Okapi takes for the id of a new tenant. */
+  readonly tenants?: readonly string[]
   /** Start-up parameters beyond those that are always allowed, in lower case. */
   readonly parameters: readonly string[]
   readonly authentication: readonly AuthenticationMethod[]
@@ -62,9 +64,14 @@ export function judgeStartup(
 
 /** May this role be used here? At login, and when the server says that the session has become another. */
 export function judgeRole(role: string, rules: DatabaseRules): Judgement | undefined {
-  if (isListedRole(role, rules.roles)) return undefined
-  const because = `the role ${quoted(role)} is not one of ${rules.roles.join(', ')}`
-  const wouldAllow = `the role in \`roles\` of this postgres listener`
+  const { roles, tenants = [] } = rules
+  if (isListedRole(role, roles, tenants)) return undefined
+  const guarded = tenants.length > 0 && isListedRole(role, roles)
+  const which = guarded ? ' with a tenant of policy.tenantsOf' : ''
+  const because = `the role ${quoted(role)} is not one of ${roles.join(', ')}${which}`
+  const wouldAllow = guarded
+    ? 'its tenant in `policy.tenantsOf` for this module'
+    : `the role in \`roles\` of this postgres listener`
   const refusal = refuse('role-not-allowed', because, { wouldAllow })
   return { refusal, passes: rules.mode === 'report' }
 }
@@ -116,15 +123,24 @@ function passesSuperusers({ mode, superuser }: DatabaseRules): boolean {
   return mode === 'report' || superuser === 'report'
 }
 
-/** A pattern matches as a whole, and `{tenant}` only what Okapi takes for the id of a new tenant. */
-export function isListedRole(role: string, patterns: readonly string[]): boolean {
+/**
+ * A pattern matches as a whole, and `{tenant}` only one of `tenants`; where there are none, what Okapi takes for the id
+ * of a new tenant.
+ */
+export function isListedRole(
+  role: string,
+  patterns: readonly string[],
+  tenants: readonly string[] = [],
+): boolean {
+  const isTenant = (text: string) =>
+    tenants.length === 0 ? isNewTenantName(text) : tenants.includes(text)
   if (Buffer.byteLength(role) > LONGEST_NAME) return false
   return patterns.some((pattern) => {
     const [before, after] = pattern.split('{tenant}')
     if (before === undefined || after === undefined) return role === pattern
     if (role.length < before.length + after.length) return false
     const fits = role.startsWith(before) && role.endsWith(after)
-    return fits && isNewTenantName(role.slice(before.length, role.length - after.length))
+    return fits && isTenant(role.slice(before.length, role.length - after.length))
   })
 }
 

@@ -57,6 +57,19 @@ test('a role matches as a whole, and {tenant} is what Okapi takes for one', (t) 
   }
 })
 
+test('{tenant} is one of the tenants that the guard lets the module act for', (t) => {
+  const tenants = ['diku', 'old_one']
+  for (const role of ['folio_users', 'diku_mod_users', 'old_one_mod_users']) {
+    t.is(judgeRole(role, { ...RULES, tenants }), undefined, role)
+  }
+  for (const role of ['north_mod_users', 'one_mod_users', '_mod_users']) {
+    t.like(judgeRole(role, { ...RULES, tenants }), { passes: false })
+  }
+  const { refusal } = judgeRole('north_mod_users', { ...RULES, tenants })!
+  t.regex(refusal.because, /not one of folio_users, \{tenant\}_mod_users with a tenant of policy/)
+  t.is(refusal.wouldAllow, 'its tenant in `policy.tenantsOf` for this module')
+})
+
 test('a name that PostgreSQL would cut to another is no listed one', (t) => {
   const role = 'a'.repeat(63)
   t.true(isListedRole(role, [role]))

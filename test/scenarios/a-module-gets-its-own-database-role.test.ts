@@ -164,6 +164,23 @@ withPostgres('a role that may replicate is refused: it could read every table', 
   t.is((await sidecar.psql('copies_mod_users', 'SELECT 1', password)).out, '1\n')
 })
 
+withPostgres('a module that may act for one tenant only gets no role of another', async (t) => {
+  const place = await cluster()
+  await place.asBoss("CREATE ROLE north_mod_users LOGIN PASSWORD 'north'")
+  const tenantsOf = [{ caller: 'mod-users', tenants: ['diku'], why: 'it serves one tenant' }]
+  const sidecar = await DatabaseSidecar.start(
+    t,
+    place,
+    {},
+    { policy: { descriptors: 'descriptors', tenantsOf } },
+  )
+  const other = await sidecar.psql('north_mod_users', 'SELECT 1', { env: { PGPASSWORD: 'north' } })
+  t.regex(other.err, /"north_mod_users" is not one of .*policy\.tenantsOf.*role-not-allowed/)
+  for (const role of ['diku_mod_users', 'folio_users']) {
+    t.is((await sidecar.psql(role, 'SELECT 1')).out, '1\n')
+  }
+})
+
 withPostgres('a session that becomes a superuser on its way is ended', async (t) => {
   const place = await cluster()
   await place.asBoss("CREATE ROLE later_mod_users LOGIN PASSWORD 'x'")

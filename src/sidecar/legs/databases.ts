@@ -11,6 +11,7 @@ import type { Ticking } from '../../transport/clock.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { callerIn } from '../../trust/identity.ts'
 import type { BoundAddresses } from '../listeners.ts'
+import { guardedTenants } from './guarded-tenants.ts'
 import { EarlyConnections, type LegOptions, LOOK_MS } from './leg.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
 
@@ -106,7 +107,7 @@ class DatabaseLeg {
       limitHit: (limit) => metrics.limitHit(limit),
     })
     this.sessions = new DatabaseSessions({
-      rules: settings,
+      rules: { ...settings, tenants: guardedTenants(config) },
       connector,
       limits: config.limits,
       clock,

@@ -3,7 +3,7 @@ import type { KafkaSettings } from '../../config/kafka.ts'
 import { Fault, type Problem } from '../../fault.ts'
 import type { PatternNames } from '../../kafka/name-pattern.ts'
 import { KafkaRules, readKafkaRules } from '../../kafka/rules.ts'
-import { readTenantRules, tenantRuleFor } from '../../policy/tenant-rules.ts'
+import { guardedTenants } from './guarded-tenants.ts'
 
 /** What the module may do at its Kafka cluster now. */
 export interface KafkaRulesInForce {
@@ -31,14 +31,10 @@ export function kafkaRulesFrom(written: readonly ConfiguredRule[], config: Confi
  * What placeholders of rules stand for. Where `kafka.tenants` says nothing, {tenant} is one of those that the tenant
  * guard lets the module act for, if it has a list and is enforced.
  */
-export function kafkaNames(kafka: KafkaSettings, { module, policy }: Config): PatternNames {
+export function kafkaNames(kafka: KafkaSettings, config: Config): PatternNames {
   if (kafka.tenants.length > 0) return kafka
-  // What is wrong with them is told where the policy is read.
-  const rules = readTenantRules(policy.tenantsOf, [])
-  const rule = tenantRuleFor(rules, { kind: 'module', id: module.id })
-  const mode = rule?.mode ?? policy.tenants
-  if (rule === undefined || mode !== 'enforce' || typeof rule.tenants === 'string') return kafka
-  return { ...kafka, tenants: [...rule.tenants] }
+  const tenants = guardedTenants(config)
+  return tenants.length === 0 ? kafka : { ...kafka, tenants }
 }
 
 /** A warning where there is a `kafka`, and no rule for this module. */
