@@ -16,7 +16,12 @@ async function opened() {
     | ((socket: Socket, peer: string, slot: { settle: () => boolean }) => void)
     | undefined
   const databases = new Databases({
-    config: { postgres: [LISTEN], limits: { handshakeMs: 60_000 } },
+    config: {
+      postgres: [LISTEN],
+      limits: { handshakeMs: 60_000 },
+      module: { id: 'mod-users-19.7.0' },
+      policy: { tenants: 'enforce', tenantsOf: [] },
+    },
     clock,
     credentials: {
       subscribe: (subscriber: () => void) => {
