@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { fault } from '../fault.ts'
+import { Fault, fault, sentence } from '../fault.ts'
 import { ask, askAll } from './status/asking.ts'
 import { manyPage } from './status/many-page.ts'
 import { manyText, worst } from './status/many-text.ts'
@@ -67,12 +67,18 @@ export async function run(argv: readonly string[]): Promise<number> {
   const many = values.from !== undefined || values.html !== undefined || sources.length > 1
   const look = many ? () => lookAtMany(sources, values) : () => lookAtOne(sources[0]?.url, values)
   for (;;) {
-    const { text, ready } = await look()
+    const { text, ready } = values.watch ? await look().catch(told) : await look()
     if (values.watch && process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H')
     process.stdout.write(text)
     if (!values.watch || process.stdout.destroyed) return ready ? 0 : 1
     await pause(WATCH_MS)
   }
+}
+
+/** Who watches wants to see it come back. */
+function told(error: unknown): Seen {
+  if (!(error instanceof Fault)) throw error
+  return { text: `${error.problems.map(sentence).join('\n')}\n`, ready: false }
 }
 
 interface Seen {

@@ -6,7 +6,7 @@ import { authenticate } from './authenticate.ts'
 import type { Ticking } from './clock.ts'
 import { isOutOfDescriptors, isOutOfMemory } from './descriptors.ts'
 import type { DialerOptions, Dialled, Dialling, DialTls } from './dial-options.ts'
-import { DialRound, untrusted } from './dial-round.ts'
+import { DialRound, placed, untrusted } from './dial-round.ts'
 import type { Target } from './peer-addresses.ts'
 import type { Targets } from './targets.ts'
 import { dispose } from './turn-away.ts'
@@ -237,7 +237,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     if (isRefusal(proven)) return untrusted(target, `${proven.reason}: ${proven.because}`)
     try {
       const refusal = tls.fits(proven.identity)
-      if (refusal !== null) return refusal
+      if (refusal !== null) return placed(target, refusal)
       return tls.live.add(socket, proven)
     } catch (error) {
       return untrusted(target, errorCode(error) ?? String(error))

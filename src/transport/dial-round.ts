@@ -71,6 +71,12 @@ export class DialRound {
   }
 }
 
+/** At which of several addresses: a name may lead to the one that another pod has now. */
+export function placed({ key }: Target, refusal: Refusal): Refusal {
+  if (refusal.reason !== 'wrong-peer') return refusal
+  return { ...refusal, because: `${key}: ${refusal.because}` }
+}
+
 /** It answered, and is not to be talked to. */
 export function untrusted({ key }: Target, why: string): Refusal {
   return refuse('upstream-untrusted', `${key} could not be trusted: ${withoutTls(why) ?? why}`)

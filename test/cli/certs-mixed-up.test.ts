@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type CertificateAuthority, createAuthority } from '../../src/pki/ca.ts'
@@ -124,4 +124,16 @@ test('revoke: a file that another CA has signed is not its business', async (t) 
   const folder = await certs('revoke', join(ca.directory, 'empty'), '--dir', ca.directory)
   t.is(folder.code, 2)
   t.regex(folder.stderr, /has issued nothing to/)
+})
+
+test('status: a folder that has lost its certificate is told; one that is gone belongs to no module', async (t) => {
+  const ca = await authority(t)
+  const { dir } = await ca.issue('mod-a-1.0.0')
+  const gone = await ca.issue('mod-b-1.0.0')
+  await rm(gone.dir, { recursive: true })
+  await rm(join(dir, 'tls.crt'))
+  const { code, stdout } = await certs('status', ca.directory)
+  t.is(code, 1)
+  t.regex(stdout, /^mod-a-1\.0\.0 +- .*\n {4}.*tls\.crt/m)
+  t.notRegex(stdout, /mod-b/)
 })

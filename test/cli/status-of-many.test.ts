@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +9,7 @@ import type { SidecarState } from '../../src/cli/status/asking.ts'
 import { endsSoon, manyText, worst } from '../../src/cli/status/many-text.ts'
 import { sourcesIn } from '../../src/cli/status/sources.ts'
 import { freePorts } from '../../src/demo/child.ts'
+import { MAIN } from '../support/program.ts'
 import { ask, get, ID, Place } from '../support/scenario.ts'
 import { typed } from '../support/typed.ts'
 
@@ -82,6 +84,19 @@ test('a sidecar that stands still is told as such, and in time', async (t) => {
   const many = await typed(['status', url, url])
   t.is(many.code, 1)
   t.regex(many.stdout.replaceAll('\n', ' '), /: no answer: no answer within 5 s/)
+})
+
+test('--watch goes on while nothing answers, for that is when one watches', async (t) => {
+  const [port] = await freePorts(1)
+  const argv = [MAIN, 'status', `http://127.0.0.1:${port}`, '--watch']
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill())
+  let said = ''
+  for await (const chunk of child.stdout) {
+    said += String(chunk)
+    if (said.split('nothing answers at').length > 2) break
+  }
+  t.is(said.split('nothing answers at').length, 3)
 })
 
 test('what is not the URL of a status listener is told as such', async (t) => {

@@ -53,7 +53,10 @@ export async function run(argv: readonly string[]): Promise<number> {
 async function statusOfDirectory(top: string, horizon: Horizon, asJson: boolean): Promise<number> {
   const ca = (await exists(join(top, 'index.json'))) ? await readState(top) : undefined
   const roots = ca === undefined ? [] : rootsOf(ca, horizon)
-  const directories = ca === undefined ? await credentialDirectories(top) : await mayBeNone(top)
+  const directories =
+    ca === undefined
+      ? await credentialDirectories(top)
+      : [...(await mayBeNone(top)), ...(await emptied(ca))].toSorted()
   const leaves: Inspection[] = []
   // One after the other: trial handshakes of all directories at once could run into their deadline.
   for (const place of directories) {
@@ -84,6 +87,19 @@ function indexProblems(
     ...(whose === undefined || whose === name ? [] : [`it is in the folder of ${whose}`]),
     ...(isOurs && !isKnown ? ['the index of the CA does not know it: issue a new one'] : []),
   ]
+}
+
+/** Folders that the CA has written, and that have no certificate any more: a sidecar could not start with them. */
+async function emptied({ directory, register }: AuthorityState): Promise<readonly string[]> {
+  const places = new Set(register.issued.flatMap((entry) => entry.directory ?? []))
+  const found: string[] = []
+  for (const place of places) {
+    const path = join(directory, place)
+    // Outside the CA it may have been moved on; a folder that is gone belongs to a module that is.
+    const isOurs = !place.startsWith('..') && (await exists(path))
+    if (isOurs && !(await exists(join(path, 'tls.crt')))) found.push(path)
+  }
+  return found
 }
 
 /** A CA that has issued nothing yet is well. */
