@@ -2,7 +2,7 @@ import type { Problem } from '../fault.ts'
 import { hasAuthFilter, isSystemInterface } from '../folio/descriptor.ts'
 import { isOkapi, productOf, splitModuleId } from '../folio/module-id.ts'
 import { overlap } from '../folio/pattern-states.ts'
-import { meansAdministration } from './administration.ts'
+import { ADMINISTRATION, meansAdministration } from './administration.ts'
 import { parseCaller } from './caller.ts'
 import { idOf } from './descriptors.ts'
 import { type Grant, grantText, isAt, isFor, isPartOfProfile, isWide, opensText } from './grants.ts'
@@ -11,10 +11,12 @@ import { BOOTSTRAP_DAYS } from './operator-profiles.ts'
 import type { Routed } from './route-table.ts'
 import { routesOf } from './routes.ts'
 
+/** Groups of administration that a caller other than an operator may have with good reason. */
+const FEW_GROUPS = 2
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /**
- * Finds grants that open what must stay shut (errors), and grants that open nothing (warnings): a
+ * Finds grants that open what must stay shut (errors), and grants that open nothing or far too much (warnings): a
  * slip in a name looks like a rule that works. One file of grants may serve all sidecars, while that of a
  * module has only its part of the descriptors: grants that are not about `own` get no warning there.
  */
@@ -33,7 +35,7 @@ export function checkGrants(
     else if (grant.untilMs <= model.now())
       say('warning', `this grant has ended: ${grantText(grant)} of ${grant.caller}; remove it`)
     else if (concerns(grant, own)) {
-      const warning = useless(model, grant)
+      const warning = useless(model, grant) ?? administrates(grant)
       if (warning !== undefined) say('warning', warning)
     }
   }
@@ -92,6 +94,22 @@ function useless(model: PolicyModel, grant: Grant): string | undefined {
   const isPerson = ['operator', 'client'].includes(parseCaller(caller).kind)
   if (found || (isPerson && at !== 'okapi')) return undefined
   return `no installed module declares a route under ${opens.pattern.text}`
+}
+
+/**
+ * A module may need one route of Okapi's administration. One that may do nearly all of it, or a browser that
+ * may do any, was meant for an operator.
+ */
+function administrates({ caller, at, opens }: Grant): string | undefined {
+  const { kind } = parseCaller(caller)
+  if (at !== 'okapi' || opens.kind !== 'route' || kind === 'operator') return undefined
+  if (!meansAdministration(opens.pattern)) return undefined
+  const changing = ADMINISTRATION.all.filter(({ group }) => group !== 'read')
+  const groups = new Set(changing.filter((route) => meet(route, opens)).map(({ group }) => group))
+  const few = kind === 'public' ? 0 : FEW_GROUPS
+  if (groups.size <= few) return undefined
+  const who = kind === 'public' ? 'every browser' : caller
+  return `this lets ${who} administrate Okapi (${[...groups].join(', ')}): name the methods and paths that it needs`
 }
 
 function uselessTokens(

@@ -135,7 +135,33 @@ const WRONG: readonly (readonly [what: string, grant: object, finding: RegExp])[
   ],
   ['an interface for public', { ...GOOD, caller: 'public' }, /^warning .*anyway/],
   ['what has ended', { ...GOOD, until: '2001-01-01' }, /^warning .*has ended/],
+  // What opens far too much.
+  [
+    'all of Okapi’s administration for a module',
+    { ...GOOD, interface: undefined, methods: ['*'], path: '/_/*' },
+    /^warning .*lets mod-tags administrate Okapi \(discovery, deployment, .*, import\)/,
+  ],
+  [
+    'any change of Okapi for browsers',
+    {
+      ...GOOD,
+      caller: 'public',
+      interface: undefined,
+      methods: ['POST'],
+      path: '/_/proxy/tenants',
+    },
+    /^warning .*lets every browser administrate Okapi \(tenants\)/,
+  ],
 ]
+
+test('a module may have a route of Okapi’s administration, and browsers may read', (t) => {
+  const path = (caller: string, methods: readonly string[], path: string) =>
+    compiled({ grants: [{ ...GOOD, caller, interface: undefined, methods, path }] }).problems
+  t.deepEqual(path('mod-tags', ['POST'], '/_/proxy/tenants/{tenantId}/install'), [])
+  t.deepEqual(path('mod-tags', ['GET'], '/_/proxy/*'), [])
+  t.deepEqual(path('public', ['GET'], '/_/proxy/tenants/{tenantId}/*'), [])
+  t.deepEqual(path('operator/anna', ['*'], '/_/*'), [])
+})
 
 for (const [what, grant, finding] of WRONG) {
   test(`finds ${what}`, (t) => {
