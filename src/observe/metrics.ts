@@ -22,7 +22,7 @@ import {
 } from './labels.ts'
 import { type OverShare, overShareSeries } from './over-share.ts'
 import { type PolicyInfo, policySeries } from './policy-series.ts'
-import { processSeries } from './process-use.ts'
+import { type ProcessInfo, processSeries } from './process-use.ts'
 import { OWN, type Tallies } from './tallies.ts'
 import { type TokenMemory, tokenSeries } from './token-memory.ts'
 
@@ -280,8 +280,8 @@ export class Metrics {
   }
 
   /** What the process takes of the machine. */
-  process(startedMs: number): void {
-    processSeries(this.#registry, startedMs)
+  process(info: ProcessInfo): void {
+    processSeries(this.#registry, info)
   }
 
   /** Which policy is in force, and until when operators' profiles are granted. */

@@ -36,9 +36,22 @@ export class ProcessUse {
   }
 }
 
-/** Under the names that Prometheus gives them everywhere; read at scrape. */
-export function processSeries(registry: Registry, startedMs: number): void {
+/** Which program this is, and since when. */
+export interface ProcessInfo {
+  readonly version: string
+  /** Milliseconds since 1970. */
+  readonly startedMs: number
+}
+
+/** But for the version under the names that Prometheus gives them everywhere; read at scrape. */
+export function processSeries(registry: Registry, { version, startedMs }: ProcessInfo): void {
   const registers = [registry]
+  new Gauge({
+    name: 'sidecar_build_info',
+    help: 'Always 1; the version of the program',
+    labelNames: ['version'],
+    registers,
+  }).set({ version }, 1)
   new Counter({
     name: 'process_cpu_seconds_total',
     help: 'CPU time of the process, of all its threads',

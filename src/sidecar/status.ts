@@ -125,7 +125,8 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
     const { migration } = config
     return migration && migration.until / 1000
   })
-  metrics.process(Date.now() - process.uptime() * 1000)
+  const startedMs = Date.now() - process.uptime() * 1000
+  metrics.process({ version: manifest.version, startedMs })
   metrics.lostLogLines(() => destination.lost ?? 0)
   metrics.certificates({
     module: () => {

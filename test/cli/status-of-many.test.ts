@@ -42,7 +42,13 @@ function state(over: Partial<SidecarState>): SidecarState {
   const certificate = { certificateBeginsMs: NOW - 1, certificateEndsMs: NOW + 86_400_000 }
   const none = { detail: '', refusals: [], wouldDeny: 0, migrationUntilMs: null, quarantined: 0 }
   const [name, hash] = ['mod-users-19.7.0', 'a']
-  const known = { generation: 1, openExchanges: 148, mode: 'enforce', remarks: [] }
+  const known = {
+    version: '0.1.0',
+    generation: 1,
+    openExchanges: 148,
+    mode: 'enforce',
+    remarks: [],
+  }
   return { name, url: '', state: 'ready', hash, ...certificate, ...none, ...known, ...over }
 }
 
@@ -64,6 +70,16 @@ test('what many have in common is said once, and they come before those that are
   t.is(
     said,
     ' mod-b-1.0.0: other 50 sidecars (mod-z0-1.0.0, mod-z1-1.0.0, mod-z10-1.0.0 and 47 more): credentials in use: a revocation list expired 52 of 52 ready, 51 with remarks, 1 policy in force ',
+  )
+})
+
+test('two versions side by side are told, one alone is not', (t) => {
+  const many = [state({}), state({ name: 'mod-b-1.0.0' }), state({ name: 'old', version: '' })]
+  t.notRegex(manyText(many, NOW), /version/)
+  const text = manyText([...many, state({ name: 'mod-c-1.0.0', version: '0.2.0' })], NOW)
+  t.regex(
+    text,
+    /^version 0\.1\.0: mod-users-19\.7\.0, mod-b-1\.0\.0\nversion 0\.2\.0: mod-c-1\.0\.0$/m,
   )
 })
 

@@ -34,9 +34,10 @@ test('terminal and page say it', (t) => {
 
 test('/metrics has it under the names that dashboards know', async (t) => {
   const registry = new Registry()
-  processSeries(registry, 1_800_000_000_000)
+  processSeries(registry, { version: '1.2.3', startedMs: 1_800_000_000_000 })
   const text = await registry.metrics()
   t.regex(text, /^# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 0?\.?\d/m)
+  t.regex(text, /^sidecar_build_info\{version="1\.2\.3"\} 1$/m)
   t.regex(text, /^process_resident_memory_bytes \d{7,}$/m)
   t.regex(text, /^process_start_time_seconds 1800000000$/m)
 })

@@ -15,6 +15,8 @@ const STUCK =
 export interface SidecarState {
   readonly name: string
   readonly url: string
+  /** Of the program; '' where it is not told. */
+  readonly version: string
   readonly state: 'ready' | 'waiting' | 'draining' | 'no answer'
   /** What it waits for, or why there is no answer; else ''. */
   readonly detail: string
@@ -118,6 +120,7 @@ function silent({ name, url }: AskedSidecar, detail: string): SidecarState {
 
 const NOTHING = {
   detail: '',
+  version: '',
   certificateBeginsMs: null,
   certificateEndsMs: null,
   generation: null,
@@ -142,6 +145,7 @@ function ofFacts({ url }: AskedSidecar, facts: StatusFacts): SidecarState {
   return {
     name: facts.module,
     url,
+    version: facts.version,
     state: draining ? 'draining' : ready ? 'ready' : 'waiting',
     detail: awaiting.join(', '),
     certificateBeginsMs: certificate.notBeforeMs,
@@ -186,6 +190,7 @@ function ofAdmin({ name, url }: AskedSidecar, said: Ready, metrics: string): Sid
   return {
     name,
     url,
+    version: first('sidecar_build_info')?.labels.get('version') ?? '',
     state: draining ? 'draining' : ready ? 'ready' : 'waiting',
     detail: waitsFor.join(', '),
     // A sidecar of an earlier version tells only the end.

@@ -22,14 +22,14 @@ export function manyPage(seen: readonly SidecarState[], now: Date): string {
     const state = one.state === 'no answer' ? 'none' : one.state
     const left = endsSoon(one, nowMs) ? 'soon' : ''
     return html`<tr><td>${one.name}</td><td class="${state}">${one.state}</td>
-<td class="${left}">${leftText(one, nowMs)}</td><td>${one.generation ?? ''}</td><td>${one.openExchanges ?? ''}</td>
+<td class="${left}">${leftText(one, nowMs)}</td><td>${one.version}</td><td>${one.generation ?? ''}</td><td>${one.openExchanges ?? ''}</td>
 <td>${one.mode} <code class="quiet">${one.hash.slice(0, 12)}</code></td><td>${refusedText(one, 2)}</td>
 <td>${notes(one, nowMs).join('; ')}</td></tr>
 `
   })
   const body = html`<h1>Sidecars</h1>
 <p>${ready} of ${seen.length} ready, ${now.toISOString().slice(0, 16).replace('T', ' ')} UTC</p>
-<div class="scroll"><table><thead><tr><th>sidecar<th>state<th>certificate left<th>generation<th>under way<th>policy<th>refused since the start<th>remarks</tr></thead>
+<div class="scroll"><table><thead><tr><th>sidecar<th>state<th>certificate left<th>version<th>generation<th>under way<th>policy<th>refused since the start<th>remarks</tr></thead>
 <tbody>
 ${rows}</tbody></table></div>`
   return htmlPage({ title: 'Sidecars', style: STYLE, body })

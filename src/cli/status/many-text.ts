@@ -84,8 +84,20 @@ export function manyText(seen: readonly SidecarState[], nowMs = Date.now()): str
     ...(remarked === 0 ? [] : [`${remarked} with remarks`]),
     `${hashes.size} ${hashes.size === 1 ? 'policy' : 'policies'} in force`,
   ]
+  const versions = [...versionsOf(seen)]
+  if (versions.length > 1) {
+    remarks.push(...versions.flatMap((line) => wrap(line, textWidth())))
+  }
   const body = remarks.length === 0 ? '' : `\n${remarks.join('\n')}\n`
   return `${table([['sidecar', ...head], ...rows])}${body}\n${sum.join(', ')}\n`
+}
+
+/** Which sidecars run which version: of interest while they are upgraded. */
+function versionsOf(seen: readonly SidecarState[]): readonly string[] {
+  const told = seen.filter(({ version }) => version !== '')
+  return [...Map.groupBy(told, ({ version }) => version)].map(
+    ([version, those]) => `version ${version}: ${someOf(those.map(({ name }) => name))}`,
+  )
 }
 
 function shownWidth(text: string): number {
@@ -106,9 +118,13 @@ function together(seen: readonly SidecarState[], nowMs: number): readonly string
   }
   return [...byNote].map(([note, names]) => {
     if (names.length <= MOST_NAMES) return `${names.join(', ')}: ${note}`
-    const more = names.length - MOST_NAMES
-    return `${counted(names.length, 'sidecar')} (${names.slice(0, MOST_NAMES).join(', ')} and ${more} more): ${note}`
+    return `${counted(names.length, 'sidecar')} (${someOf(names)}): ${note}`
   })
+}
+
+function someOf(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES
+  return more > 0 ? `${names.slice(0, MOST_NAMES).join(', ')} and ${more} more` : names.join(', ')
 }
 
 function painted({ state }: SidecarState): string {
