@@ -10,7 +10,7 @@ export function formatAddress(address: Address): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 }
 
-/** An address in the one way of writing in which sockets tell theirs: `fd00::a` for `FD00:0:0::000A`. */
+/** An address in the form that sockets report: `fd00::a` for `FD00:0:0::000A`. */
 export function asSocketsTell(address: string): string {
   // A zone is told as it was written.
   if (isIP(address) !== 6 || address.includes('%')) return address
@@ -31,8 +31,8 @@ export function boundAddress(server: Server): Address {
 }
 
 /**
- * One key for the two ends of a TCP connection: unique among those that live. Undefined when the
- * peer is gone already, and for Unix sockets.
+ * A key for the two ends of a TCP connection, unique among open ones. Undefined when the peer is
+ * gone already, and for Unix sockets.
  */
 export function connectionKey(socket: Socket): string | undefined {
   const { remoteAddress, remotePort, localAddress, localPort } = socket
@@ -40,18 +40,18 @@ export function connectionKey(socket: Socket): string | undefined {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
 
-/** Where a connection comes from, as far as that stands for one caller where nothing is proven. */
+/** The origin of a connection, which stands for one caller if no identity is proven. */
 export interface CallerOrigin {
-  /** In one way of writing. An IPv4 address also where it came as IPv6 (RFC 4291 section 2.5.5.2). */
+  /** Normalised. An IPv4 address also if it arrived as IPv6 (RFC 4291 section 2.5.5.2). */
   readonly address: string
   /**
-   * The first 64 bits of an IPv6 address: one machine may have the rest to itself. But the pods of a node in
-   * Kubernetes share them, and are many callers. Of IPv4 the address.
+   * The first 64 bits of an IPv6 address, because one machine may have all the others. But the pods
+   * of a Kubernetes node share them, and are many callers. For IPv4 the address itself.
    */
   readonly network: string
 }
 
-/** The origin of a connection, by the address that Node tells. */
+/** The origin of a connection, from the address that Node reports. */
 export function originOf(remoteAddress: string): CallerOrigin {
   if (isIP(remoteAddress) !== 6) return { address: remoteAddress, network: remoteAddress }
   const groups = groupsOf(remoteAddress.replace(/%.*$/, ''))

@@ -34,10 +34,10 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #pausing = false
   #deadline = NEVER
   #onDeadline: () => void = () => {}
-  /** What is still to be tried in this round. */
+  /** Targets that remain in this round. */
   #queue: readonly Target[] = []
   #round = new DialRound()
-  /** Was it once that a descriptor was missing? */
+  /** Was there once no file descriptor left? */
   #starved = false
   #socket: Socket | null = null
 
@@ -54,18 +54,18 @@ export class Attempt<I, R> implements Ticking, Dialling {
     this.#giveUpAt = options.clock.now + options.connectWaitMs
   }
 
-  /** This target is tried once, and no other. */
+  /** Only this target is tried, once. */
   startOnce(only: Target | undefined): void {
     this.#only = only
     this.#giveUpAt = this.#options.clock.now
     this.start()
   }
 
-  /** `affinity`: of all targets the one where exchanges with this number belong is tried first; 0: any. */
+  /** `affinity`: the target for exchanges with this number is tried first; 0: any. */
   start(affinity = 0): void {
     this.#affinity = affinity
     this.#options.clock.watch(this)
-    // Not at once: what fails here must not call `done` before `dial` has returned.
+    // Not at once, because a failure must not call `done` before `dial` has returned.
     process.nextTick(() => this.#beginRound())
   }
 
@@ -91,7 +91,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
       this.#queue = [this.#only]
       return this.#next()
     }
-    // Where the round before reached nothing, the addresses may be those of yesterday.
+    // If the previous round reached nothing, the addresses may be outdated.
     this.#resolve(renew, (targets) => {
       this.#queue =
         this.#affinity === 0 ? targets : this.#targets.known.first(this.#affinity, targets)
@@ -100,8 +100,9 @@ export class Attempt<I, R> implements Ticking, Dialling {
   }
 
   /**
-   * The names lead to others only: they may lead elsewhere by now, as the address of a pod that is gone is
-   * given to another one. Nothing was sent, so what is new of them is tried in the same round.
+   * All addresses belong to other peers: the names may have new addresses by now, because the
+   * address of a deleted pod is given to another one. Nothing was sent, so new addresses are tried
+   * in the same round.
    */
   #lookAgain(): void {
     this.#round.renewed = true
@@ -148,7 +149,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     try {
       this.#connect(target, this.#open(target))
     } catch (error) {
-      // Our own key or trust bundle makes no context: no peer can be authenticated.
+      // No context can be made from our own key or trust bundle, so no peer can be authenticated.
       this.#round.refused.push(untrusted(target, errorCode(error) ?? String(error)))
       this.#next()
     }
@@ -181,7 +182,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
       }
       if (isOutOfMemory(code))
         this.#round.shortage = `this machine has no memory for a connection (${code})`
-      // OpenSSL's own errors: an alert, no TLS at all, no version or cipher in common.
+      // OpenSSL's own errors: an alert, no TLS at all, no common version or cipher.
       if (code.startsWith('ERR_SSL_')) this.#round.refused.push(untrusted(target, code))
       fail(code)
     }
@@ -228,9 +229,9 @@ export class Attempt<I, R> implements Ticking, Dialling {
     this.#next()
   }
 
-  /** Fails closed: what a judge, `fits` or a record throws is a refusal. */
+  /** Fails closed: an exception in a judge, `fits` or a record is a refusal. */
   #verdict(target: Target, socket: TLSSocket, tls: DialTls<I, R>): { identity: I } | Refusal {
-    // Another connection, made at the same time, has shown what this one would bring.
+    // Another connection, opened at the same time, has shown the same problem already.
     const flooded = this.#options.floods?.pause(target.key, this.#options.clock.now)
     if (flooded) return flooded
     const proven = authenticate(socket, 'server', tls.authenticator)
@@ -244,7 +245,9 @@ export class Attempt<I, R> implements Ticking, Dialling {
     }
   }
 
-  /** The target is not to blame: nothing is remembered of it, and no other one is tried. */
+  /**
+   * This is not the target's fault: nothing is remembered about it, and no other target is tried.
+   */
   #outOfDescriptors(): void {
     const { descriptors } = this.#options
     if (!this.#starved) descriptors?.refuse('dial')

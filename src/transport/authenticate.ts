@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 
-/** What Node tells about a peer after the handshake. */
+/** What Node reports about a peer after the handshake. */
 export interface PeerCertificates {
   /** `socket.authorized`: OpenSSL verified the chain. */
   readonly authorized: boolean
@@ -14,15 +14,15 @@ export interface PeerCertificates {
    */
   readonly chain: readonly Uint8Array[]
   /**
-   * DER of all that the peer sent, in the order of its message. For once where `chain` leads nowhere:
-   * Node (24.20) never frees the intermediates that it has returned so.
+   * DER of all that the peer sent, in the order of its message. Only for the case that `chain`
+   * leads nowhere: Node (24.20) never frees the intermediates that it returns this way.
    */
   readonly allSent: () => readonly Uint8Array[]
   /** What the peer is: `client` on our listeners, `server` where we dialled. */
   readonly role: 'client' | 'server'
 }
 
-/** Says who a peer is, or why it is refused. What it throws is a refusal too. */
+/** Returns who a peer is, or why it is refused. An exception is a refusal too. */
 export type Authenticator<I> = (facts: PeerCertificates) => I | Refusal
 
 /** A peer that passed the gate. */
@@ -31,13 +31,14 @@ export interface ProvenPeer<I> {
   readonly facts: PeerCertificates
 }
 
-// Deeper than any profile allows, and an end for chains that run in a circle.
+// Deeper than any profile allows, and a limit for circular chains.
 const MAX_CHAIN = 10
 
 /**
  * Judges the peer of a TLS connection whose handshake is over; to be called before any byte of the
- * peer is read or any byte is sent. Never throws: whatever goes wrong is a refusal. The judge cannot
- * let through what OpenSSL did not verify, what shows no certificate, or what was resumed.
+ * peer is read or any byte is sent. Never throws: whatever goes wrong is a refusal. The judge
+ * cannot accept a peer that OpenSSL did not verify, that presents no certificate, or whose session
+ * was resumed.
  */
 export function authenticate<I>(
   socket: TLSSocket,
@@ -58,7 +59,7 @@ export function authenticate<I>(
   }
 }
 
-/** What Node tells about the peer of a connection whose handshake is over. */
+/** What Node reports about the peer of a connection whose handshake is over. */
 export function factsOf(socket: TLSSocket, role: PeerCertificates['role']): PeerCertificates {
   const error: unknown = socket.authorizationError
   return {
@@ -70,8 +71,9 @@ export function factsOf(socket: TLSSocket, role: PeerCertificates['role']): Peer
   }
 }
 
-// Not getPeerX509Certificate: see sentChain. Of intermediates out of order this shows a part only: its
-// search ends at an issuer that stands last in the list (AddIssuerChainToObject in Node's crypto_common.cc).
+// Not getPeerX509Certificate: see sentChain. If intermediates are out of order this returns only a
+// part: its search ends at an issuer that is last in the list (AddIssuerChainToObject in Node's
+// crypto_common.cc).
 function shownChain(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = []
   let certificate = socket.getPeerCertificate(true)

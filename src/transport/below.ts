@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
-/** What carries a connection over TLS: bytes received, records and all. */
+/** The connection below TLS: bytes received, including the records. */
 export interface Carrier {
   readonly bytesRead: number
 }
 
-/** Under a connection inside TLS what carries it. */
+/** Maps a TLS connection to the connection below it. */
 const BELOW = new WeakMap<Socket, Carrier>()
 
-/** What carries this connection; null where there is no TLS. */
+/** The connection below this one; null without TLS. */
 export function below(socket: Socket): Carrier | null {
   return BELOW.get(socket) ?? null
 }
@@ -24,10 +24,11 @@ interface InsideNode {
 }
 
 /**
- * Finds what carries a connection that `tls.connect` has just opened by itself. Documented is only the other way:
- * a socket of ours, given as `socket`, tells its bytes. But then Node ignores `onread`, and each read costs
- * 5 to 8 µs more. So this looks where Node (`_wrapHandle` in lib/internal/tls/wrap.js, 24 to 26) keeps its handle for TCP.
- * Throws an Error where it is not there: what nothing is known of is not opened (docs/connections.md).
+ * Finds the connection below one that `tls.connect` has just opened itself. Only the other way is
+ * documented: a socket of ours, passed as `socket`, counts its bytes. But then Node ignores
+ * `onread`, and each read costs 5 to 8 µs more. So this looks where Node (`_wrapHandle` in
+ * lib/internal/tls/wrap.js, 24 to 26) keeps its handle for TCP. Throws an Error if it is not there:
+ * a connection that cannot be counted is not opened (docs/connections.md).
  */
 export function lookBelow(socket: TLSSocket): void {
   const handle = (socket as unknown as InsideNode)._handle?._parent
@@ -37,7 +38,7 @@ export function lookBelow(socket: TLSSocket): void {
   carries(new Handle(handle as Carrier), socket)
 }
 
-/** The handle tells 0 once it is closed. */
+/** The handle returns 0 once it is closed. */
 class Handle implements Carrier {
   readonly #handle: Carrier
   #most = 0

@@ -13,7 +13,7 @@ export type SharedPort = 'first' | 'further'
 
 /**
  * Makes a server listen and resolves with what it is bound to. Throws a Fault when the address
- * cannot be had. A Unix socket that nothing answers on any more is what a killed process left: it is
+ * cannot be bound. A Unix socket that nothing answers on was left by a killed process: it is
  * removed.
  */
 export async function bind(
@@ -36,14 +36,14 @@ export async function bind(
   return boundAddress(server)
 }
 
-/** Did `bind` fail because another process, or another server, has the address? */
+/** Did `bind` fail because another process, or another server, uses the address? */
 export function isInUse(error: unknown): boolean {
   return error instanceof Fault && errorCode(error.cause) === 'EADDRINUSE'
 }
 
 /**
- * A shared port admits every process of the same user: another sidecar with the same port
- * would take a part of what comes, unnoticed. So it must be had alone once.
+ * Every process of the same user can join a shared port: another sidecar with the same port would
+ * get a part of the connections, unnoticed. So it must first be bound exclusively.
  */
 async function nobodyThere(address: Address): Promise<void> {
   if (!('host' in address) || address.port === 0) return
@@ -85,7 +85,10 @@ function listen(server: Server, address: Address, reusePort = false): Promise<vo
   })
 }
 
-/** A socket file without a process. A plain file refuses connections too, so it is looked at first. */
+/**
+ * A socket file without a process. A plain file refuses connections too, so its type is checked
+ * first.
+ */
 async function isLeftOver(path: string, error: unknown): Promise<boolean> {
   if (errorCode(error) !== 'EADDRINUSE') return false
   const found = await lstat(path).catch(() => undefined)

@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks'
 
-/** Something that looks at the time now and then, because it has a deadline. */
+/** Something that has a deadline and must check the time. */
 export interface Ticking {
-  /** `now`: milliseconds, monotonic. It may unwatch itself here; what it throws is our mistake. */
+  /** `now`: milliseconds, monotonic. It may unwatch itself here; an exception is a bug. */
   tick(now: number): void
 }
 
-/** Resolves then, and does not keep the process alive until then. */
+/** Resolves after that time, without keeping the process alive. */
 export function after(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms).unref()
@@ -14,14 +14,15 @@ export function after(ms: number): Promise<void> {
 }
 
 /**
- * One coarse clock for the process. What has a deadline registers here and is asked every 100 ms,
- * so no request and no connection needs a timer object of its own. A deadline counted from `now`
- * falls up to one tick early, and is noticed up to one tick late.
+ * One coarse clock for the process. Everything with a deadline registers here and is called every
+ * 100 ms, so no request and no connection needs its own timer object. A deadline counted from `now`
+ * may be up to one tick early, and is noticed up to one tick late.
  *
- * The reader that is asked has read before what the kernel held when the time was looked at: timers come
- * first in a turn of the event loop, then input, then `setImmediate`. Were deadlines looked at among
- * the timers, a process that was busy or had no processor for a while would call callers late whose
- * bytes have long been here, and close idle connections over a request that waits to be read.
+ * Deadlines are checked after everything has been read that the kernel held at that time: in a turn
+ * of the event loop timers come first, then input, then `setImmediate`. If deadlines were checked
+ * among the timers, a process that was busy or had no CPU for a while would refuse callers as late
+ * whose bytes have already arrived, and close idle connections although a request is waiting to be
+ * read.
  */
 export class CoarseClock {
   /** Milliseconds, monotonic (not the time of day), as of the last tick. */
@@ -51,7 +52,7 @@ export class CoarseClock {
     this.#watched.delete(thing)
   }
 
-  /** Looks at the time and asks everything that is watched, now. */
+  /** Updates the time and calls everything that is watched, now. */
   tick(): void {
     this.now = performance.now()
     this.#ask()

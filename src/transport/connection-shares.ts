@@ -1,8 +1,8 @@
 import { ReservedPlaces } from './reserved-places.ts'
 
-/** What serves a connection that has settled. */
+/** The server of a settled connection. */
 export interface ServedConnection {
-  /** Since when nothing is asked on it, in milliseconds; null: it is in use. */
+  /** Since when it has had no request, in milliseconds; null: it is in use. */
   readonly idleSince: number | null
   /** Closes it while it is idle. */
   giveWay(): void
@@ -16,9 +16,10 @@ interface Settling {
 }
 
 /**
- * The connections of one listener that have settled, and what each caller may have of them. A caller
- * that has used up its share gets another place for one that is idle: that of the caller with the most,
- * as long as it has more, else its own. What is in use is never closed.
+ * The settled connections of one listener, and each caller's share of them. A caller that has used
+ * up its share gets another place if an idle connection can be closed for it: one of the caller
+ * with the most, if that caller has more, otherwise one of its own. Connections in use are never
+ * closed.
  */
 export class ConnectionShares<S extends Settling> {
   readonly #places: ReservedPlaces
@@ -45,7 +46,7 @@ export class ConnectionShares<S extends Settling> {
     return this.#holders.get(caller)?.size ?? 0
   }
 
-  /** May this caller have another one as things are? */
+  /** May this caller have another one now? */
   allows(caller: string): boolean {
     return this.#oneCaller ? !this.full : this.#places.allows(this.of(caller))
   }

@@ -6,17 +6,20 @@ import { ConnectionShares, type ServedConnection } from './connection-shares.ts'
 export interface SlotLimits {
   /** Those that have settled. */
   readonly connections: number
-  /** Kept for those that have not: their handshake, or their first request, is not whole. */
+  /** Reserved for pending ones: their handshake, or their first request, is not complete. */
   readonly pendingConnections: number
 }
 
-/** One address, or one network, may have every fourth of the pending connections before its own are closed for it. */
+/**
+ * One address, or one network, may have a fourth of the pending connections; beyond that its own
+ * are closed for its new ones.
+ */
 const SHARE_OF_ORIGIN = 4
 
 /** KeyUpdate messages that cost as much CPU as a handshake: 50 of them, of 27 bytes each. */
 const BYTES_OF_HANDSHAKE = 1350
 
-/** What becomes of a connection that is made room with. */
+/** How a connection was closed to make room. */
 export interface SlotEvents {
   /** A pending one was closed for a newer one. */
   evicted?(): void
@@ -28,7 +31,10 @@ export interface SlotEvents {
 export class ConnectionSlot {
   settled = false
   readonly origin: CallerOrigin
-  /** Whose share it counts to once it has settled: its network, as long as nothing is proven. */
+  /**
+   * Whose share it counts towards once it has settled: its network, as long as no identity is
+   * proven.
+   */
   caller: string
   served: ServedConnection | null = null
   readonly #socket: Socket
@@ -43,7 +49,10 @@ export class ConnectionSlot {
     this.caller = this.origin.network
   }
 
-  /** From now on it is not closed while it is in use. False: as many as may have settled already. */
+  /**
+   * From now on it is not closed while it is in use. False: the maximum of settled connections is
+   * reached.
+   */
   settle(): boolean {
     if (this.settled) return true
     if (!this.#slots.settle(this)) return false
@@ -57,18 +66,21 @@ export class ConnectionSlot {
     this.#whenSettled = done
   }
 
-  /** Calls back for what it costs beyond its handshake, in handshakes. */
+  /** Calls back with what it costs beyond its handshake, in units of handshakes. */
   paidBy(payer: (handshakes: number) => void): void {
     this.#payers.push(payer)
   }
 
-  /** TLS had to read so many bytes that brought no data: its address and its identity pay for them. */
+  /**
+   * TLS had to read this many bytes without data: its address and its identity are charged for
+   * them.
+   */
   broughtNothing(bytes: number): void {
     const handshakes = Math.floor(bytes / BYTES_OF_HANDSHAKE)
     if (handshakes > 0) for (const pays of this.#payers) pays(handshakes)
   }
 
-  /** Where it could not settle: has its caller used up its share, while there is room for others? */
+  /** If it could not settle: has its caller used up its share, while there is room for others? */
   get overShare(): boolean {
     return !this.#slots.full
   }
@@ -78,7 +90,7 @@ export class ConnectionSlot {
     return this.#slots.settledOf(this.caller)
   }
 
-  /** It may be closed again to make room, after those that are pending now. */
+  /** It becomes pending again, behind those that are pending now. */
   rest(): void {
     this.#slots.rest(this)
   }
@@ -91,21 +103,21 @@ export class ConnectionSlot {
 }
 
 /**
- * The connections of one listener. A connection that has not said yet who it is, or what it wants,
- * is pending; it never takes the place of one that has. When all places are taken the oldest pending
- * one is closed for the newest: who means it needs moments, who only holds a place has all the time.
- * Which one: of the address that the newest comes from, else of its network, where that has more than its
- * share, so that what floods closes its own; else the oldest of all, so that a flood from many
- * addresses, each with a few, closes its own too and not those of a load balancer that has many.
+ * The connections of one listener. A connection without a proven identity or a complete request is
+ * pending; it never takes the place of a settled one. When all places are taken the oldest pending
+ * one is closed for the newest: an honest caller needs only a moment to settle. Which one is
+ * closed: one of the address that the newest comes from, or else of its network, if that has more
+ * than its share, so that a flood closes its own connections; otherwise the oldest of all, so that
+ * a flood from many addresses also closes its own, and not those of a load balancer that has many.
  */
 export class ConnectionSlots {
   readonly #limits: SlotLimits
   readonly #events: SlotEvents
   readonly #shares: ConnectionShares<ConnectionSlot>
   readonly #bySocket = new WeakMap<Socket, ConnectionSlot>()
-  /** In the order in which they came to be pending. */
+  /** In the order in which they became pending. */
   readonly #pending = new Set<ConnectionSlot>()
-  /** The same by their addresses and networks. */
+  /** The same, by address and network. */
   readonly #byOrigin = new Map<string, Set<ConnectionSlot>>()
 
   /** @param oneCaller all connections are of one caller, which has all places */
@@ -130,7 +142,7 @@ export class ConnectionSlots {
     return this.#shares.of(caller)
   }
 
-  /** Takes in a connection that was just accepted; its slot is free again when it closes. */
+  /** Adds a connection that was just accepted; its slot is free again when it closes. */
   add(socket: Socket): ConnectionSlot {
     const slot = new ConnectionSlot(socket, this)
     const { connections, pendingConnections } = this.#limits
@@ -146,7 +158,9 @@ export class ConnectionSlots {
     return this.#bySocket.get(socket)
   }
 
-  /** Closes the oldest pending connection, if there is one; who asks for it tells it. */
+  /**
+   * Closes the oldest pending connection, if there is one; the caller of this method reports it.
+   */
   evict(): boolean {
     const [oldest] = this.#pending
     if (oldest === undefined) return false
@@ -227,7 +241,7 @@ export class ConnectionSlots {
   }
 }
 
-/** The narrower one first; of IPv4 they are one. */
+/** The narrower one first; for IPv4 they are the same. */
 function namesOf({ address, network }: CallerOrigin): readonly string[] {
   return address === network ? [address] : [address, network]
 }

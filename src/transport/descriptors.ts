@@ -2,9 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { errorCode } from '../fault.ts'
 import type { Ticking } from './clock.ts'
 
-/**
- * How many files and sockets this process may have open, or null where the system does not say.
- */
+/** How many files and sockets this process may have open, or null if the system does not say. */
 export function openFileLimit(limits = '/proc/self/limits'): number | null {
   try {
     const line = /^Max open files\s+(\d+)/m.exec(readFileSync(limits, 'utf8'))
@@ -14,40 +12,40 @@ export function openFileLimit(limits = '/proc/self/limits'): number | null {
   }
 }
 
-/** Kept back: an eighth of all, and no more than this. */
+/** The reserve: an eighth of all, and at most this. */
 const MOST_RESERVED = 64
 const RESERVED_PART = 8
-/** It is over when for so long nothing was refused for it. */
+/** The shortage is over when nothing was refused for this long. */
 const OVER_MS = 5000
 
-/** What the system says when the process, or the machine, has no descriptor left. */
+/** System errors when the process, or the machine, has no descriptor left. */
 export function isOutOfDescriptors(code: string | undefined): boolean {
   return code === 'EMFILE' || code === 'ENFILE'
 }
 
-/** What connect(2) says when it is this machine, not the peer, that has no memory left. */
+/** The errors of connect(2) when this machine, not the peer, has no memory left. */
 export function isOutOfMemory(code: string): boolean {
   return code === 'ENOBUFS' || code === 'ENOMEM'
 }
 
-/** What did not get a descriptor: a connection of a caller, or one to an upstream. */
+/** What got no descriptor: a connection of a caller, or one to an upstream. */
 type Starved = 'accept' | 'dial'
 
 /** Who is told about it. */
 export interface DescriptorEvents {
-  /** Only the reserve is left; said once, until it is over. */
+  /** Only the reserve is left; reported once per shortage. */
   began(openFiles: number | null): void
-  /** There are enough again; so many connections were refused meanwhile. */
+  /** There are enough again; with the number of connections refused meanwhile. */
   ended(refused: number): void
   /** A connection was refused for it. */
   refused(what: Starved): void
 }
 
 /**
- * The file descriptors of this process, of which some are kept for what must go on when callers have
- * taken all others: probes, name lookups, files that are read again. Out of descriptors libuv accepts
- * and closes every new connection without a word, those of kubelet too (`uv__emfile_trick`); so it
- * must not come to that.
+ * The file descriptors of this process. Some are reserved for what must work when callers have
+ * taken all others: probes, name lookups, reloading files. Without any descriptor libuv silently
+ * accepts and closes every new connection, including kubelet's (`uv__emfile_trick`), so that must
+ * not happen.
  */
 export class Descriptors implements Ticking {
   readonly openFiles: number | null
@@ -69,7 +67,7 @@ export class Descriptors implements Ticking {
     return this.#lowestFree() < this.#most(1)
   }
 
-  /** The same for what the reserve is for: half of it stays free for what comes next. */
+  /** The same for users of the reserve: half of it stays free for others. */
   get freeForProbes(): boolean {
     return this.#lowestFree() < this.#most(0.5)
   }
@@ -84,7 +82,7 @@ export class Descriptors implements Ticking {
     this.#events?.began(this.openFiles)
   }
 
-  /** Why something was refused, in words for a person. */
+  /** Why something was refused, as text. */
   get words(): string {
     const limit = this.openFiles === null ? '' : ` (${this.openFiles} files may be open)`
     return `this sidecar has no file descriptor left${limit}`

@@ -12,14 +12,14 @@ import type { Material } from './tls-options.ts'
 
 /** How the peer is proven where we dial with mutual TLS. */
 export interface DialTls<I, R> {
-  /** Asked anew for each connection; the same value as long as nothing changed. */
+  /** Called for each connection; returns the same value as long as nothing changed. */
   readonly material: () => Material
-  /** Sent as SNI instead of the name that was dialled. It proves nothing. */
+  /** Sent as SNI instead of the name that is dialled. It proves nothing. */
   readonly servername?: string
   readonly authenticator: Authenticator<I>
   /**
-   * Is this the peer that is wanted? The refusal says why not: `wrong-peer`, which is final, or
-   * `module-unavailable`, where the one that is wanted may still come to this address.
+   * Is this the wanted peer? The refusal says why not: `wrong-peer`, which is final, or
+   * `module-unavailable` if the wanted peer may still appear at this address.
    */
   readonly fits: (identity: I) => Refusal | null
   /** Where proven connections are kept. */
@@ -39,17 +39,17 @@ export interface DialerOptions<I, R> {
   /** For resolving the names, and again for each TCP connection. */
   readonly connectMs: number
   readonly handshakeMs: number
-  /** As long as nothing can be reached, another round begins until this is over. */
+  /** As long as nothing can be reached, new rounds begin until this time is over. */
   readonly connectWaitMs: number
   readonly clock: CoarseClock
   /** Connections leave the reserve of these. */
   readonly descriptors?: Descriptors
   readonly whenUnreachable: 'module-unavailable' | 'upstream-unreachable'
-  /** Asked as long as nothing can be reached: a refusal ends all waiting with these words. */
+  /** Called as long as nothing can be reached: a refusal ends all waiting. */
   readonly waitsNoMore?: () => Refusal | null
   /** Addresses that flooded; the same for all diallers of one upstream. */
   readonly floods?: FloodPauses
-  /** One address was out of time; the dial as a whole may still succeed. */
+  /** One address timed out; the dial as a whole may still succeed. */
   readonly limitHit?: (limit: Limit) => void
 }
 
@@ -57,9 +57,9 @@ export interface DialerOptions<I, R> {
 export interface DialOptions {
   /** Documented option of `net.connect`: reads go into this one buffer. */
   readonly onread?: OnReadOpts
-  /** One of the addresses: it is tried once, and no other. */
+  /** One of the addresses: only it is tried, once. */
   readonly at?: string | undefined
-  /** The address where exchanges with this number belong is tried first; 0: any. */
+  /** The address for exchanges with this number is tried first; 0: any. */
   readonly affinity?: number | undefined
 }
 
@@ -75,6 +75,6 @@ export type Dialled<I> = (
 
 /** A dial under way. */
 export interface Dialling {
-  /** Gives up without a word: `done` is not called any more. */
+  /** Cancels silently: `done` is no longer called. */
   cancel(): void
 }

@@ -3,25 +3,25 @@ import type { Reason } from '../refusal/reasons.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Target } from './peer-addresses.ts'
 
-/** How it is told that nothing could be reached. */
+/** The refusal when nothing could be reached. */
 interface Unreached {
   readonly whenUnreachable: Reason
   readonly connectWaitMs: number
 }
 
-/** What came of one round over the targets of a dial. */
+/** The results of one round over the targets of a dial. */
 export class DialRound {
-  /** Those that answered, and are not to be talked to. */
+  /** Targets that answered and were refused. */
   readonly refused: Refusal[] = []
   /** Those that could not be reached, as sentences. */
   readonly unreached: string[] = []
-  /** Those where the one that is wanted may still come, as sentences. */
+  /** Those where the wanted peer may still appear, as sentences. */
   readonly notYet: string[] = []
   /** One that flooded, and is left alone. */
   flooded: Refusal | undefined
-  /** What this process has not got, so that a target was not even asked. */
+  /** The missing resource of this process, if a target was not even tried. */
   shortage: string | undefined
-  /** Names were looked up once more, because no address proved to be the one that is wanted. */
+  /** Names were looked up once more, because no address proved the wanted identity. */
   renewed = false
   readonly #tried = new Set<string>()
 
@@ -35,8 +35,8 @@ export class DialRound {
   }
 
   /**
-   * The word of those that answered. There is none where the process could not ask an address: what the others
-   * said is not the last word then.
+   * The refusal of those that answered. None if the process could not try an address, because then
+   * the result is not final.
    */
   get refusal(): Refusal | undefined {
     const [first] = this.refused
@@ -46,8 +46,8 @@ export class DialRound {
   }
 
   /**
-   * What a dial ends in to which none of them has answered; null: it waits for another round.
-   * @param last said by who waits no more
+   * How a dial ends when none of them has answered; null: it waits for another round.
+   * @param last the refusal that ends all waiting
    */
   ending(
     last: Refusal | null,

@@ -11,9 +11,9 @@ import { ALPN_HTTP1, dialContext } from './tls-options.ts'
 import { dispose } from './turn-away.ts'
 
 /**
- * Opens connections to one upstream: tries each address in turn until one is reached and, with TLS,
- * proves the identity that is wanted. No session is ever offered, so each handshake is a full one,
- * and not a byte of ours is sent before the gate has judged.
+ * Opens connections to one upstream: tries one address after the other until one is reached and,
+ * with TLS, proves the wanted identity. No session is ever offered, so each handshake is a full
+ * one, and not a byte of ours is sent before the peer has been judged.
  *
  * Ends in `wrong-peer` or `module-unavailable` (as `fits` says it), `upstream-untrusted`, `overloaded` when this process has
  * no descriptors left, or `whenUnreachable`.
@@ -42,8 +42,9 @@ export class Dialer<I, R = unknown> {
   }
 
   /**
-   * Who is at the other end of this socket wants no more connections: other addresses go before it.
-   * `rest`: it takes nothing now, and is not asked again for a moment. `floods`: it is left alone for longer each time.
+   * The peer at this socket wants no more connections: other addresses are preferred. `rest`: it
+   * accepts nothing now, and is not tried again for a moment. `floods`: it is left alone for longer
+   * each time.
    */
   avoid({ remoteAddress: host, remotePort: port }: Socket, how: 'later' | 'rest' | 'floods'): void {
     if (host === undefined || port === undefined) return
@@ -54,7 +55,7 @@ export class Dialer<I, R = unknown> {
     if (how === 'rest') this.#targets.rest({ key }, why, this.#options.clock.now)
   }
 
-  /** Begins to connect. Throws when the material makes no context. */
+  /** Begins to connect. Throws when no TLS context can be made from the material. */
   #open({ address, name }: Target, { onread }: DialOptions): Socket {
     const { tls } = this.#options
     const common = {

@@ -2,9 +2,9 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 300_000
-/** After a pause connections are opened one by one, because the next may flood as well. */
+/** After a pause connections are opened one at a time, because the next may flood too. */
 const BETWEEN_MS = 1000
-/** An address that has not flooded for so long after its pause is as good as any. */
+/** An address that has not flooded for this long after its pause is treated like any other. */
 const FORGOTTEN_MS = 600_000
 /** Addresses come and go with their pods. */
 const MOST_REMEMBERED = 256

@@ -25,20 +25,20 @@ export interface PeerSeen {
 }
 
 /**
- * What peers look like to who has one material, in one version of TLS. Nothing leaves the process. It
- * rejects with OpenSSL's reason where a handshake does not come to its end.
+ * A check of how peers look with one material, in one version of TLS. Nothing leaves the process.
+ * It rejects with OpenSSL's reason if a handshake does not finish.
  */
 export type PeerLook = (peer: PublicKeyPair, role: PeerCertificates['role']) => Promise<PeerSeen>
 
 type Version = 'TLSv1.2' | 'TLSv1.3'
 
 const HANDSHAKE_MS = 10_000
-/** Without `ca` Node would parse all public roots, for a client that checks no peer. */
+/** Without `ca` Node would parse all public roots for a client that verifies no peer. */
 const BELIEVES_ALL = { ca: [], rejectUnauthorized: false }
 
 /**
- * A look at peers with this material, by the options of every other connection here. Contexts with
- * bundle and lists are made once, at the first look, however many peers are looked at.
+ * Checks peers with this material, with the same options as every other connection here. Contexts
+ * with bundle and lists are made once, at the first check, for any number of peers.
  */
 export function lookWith(material: Material, version: Version): PeerLook {
   const only = { minVersion: version, maxVersion: version }
@@ -71,8 +71,8 @@ export function lookWith(material: Material, version: Version): PeerLook {
 }
 
 /**
- * A handshake in memory of a listener with this pair and a client that proves nothing and believes
- * everything: whether the pair can be served. Rejects with OpenSSL's reason where it cannot.
+ * A handshake in memory between a listener with this pair and a client that has no certificate and
+ * accepts everything: can the pair be served? Rejects with OpenSSL's reason if not.
  */
 export async function handshakeForPublic(pair: PublicKeyPair, version: Version): Promise<void> {
   const options = { ...publicContextOptions(pair), minVersion: version, maxVersion: version }
@@ -82,14 +82,14 @@ export async function handshakeForPublic(pair: PublicKeyPair, version: Version):
   })
 }
 
-/** Facts that outlive their connection. */
+/** Facts that stay valid after the connection. */
 function lastingFacts(socket: TLSSocket, role: PeerCertificates['role']): PeerCertificates {
   const facts = factsOf(socket, role)
   const sent = facts.allSent()
   return { ...facts, allSent: () => sent }
 }
 
-/** Only a client that refuses by itself is told OpenSSL's words. */
+/** OpenSSL's reason is available only to a client that refuses by itself. */
 async function refusalOf(server: Server, context: ConnectionOptions): Promise<string | undefined> {
   try {
     await attempt(() => shake(server, { ...context, rejectUnauthorized: true }, () => null))
@@ -118,7 +118,7 @@ async function shake<T>(
     server.emit('connection', far)
     const checkServerIdentity = () => undefined
     calling = connect({ ...options, socket: near, checkServerIdentity })
-    // The end that finds the flaw knows its reason; the other end only gets an alert, and later.
+    // The end that finds the error knows the reason; the other end only gets an alert, later.
     const [called] = await Promise.all([accepted.promise, once(calling, 'secureConnect')])
     return look(calling, called)
   } finally {
@@ -130,7 +130,7 @@ async function shake<T>(
   }
 }
 
-/** Whatever fails is an Error with OpenSSL's words, without its addresses: `ee key too small`. */
+/** Every failure is an Error with OpenSSL's words, without its addresses: `ee key too small`. */
 async function attempt<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run()

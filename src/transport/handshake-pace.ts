@@ -4,25 +4,34 @@ import type { CallerOrigin } from './address.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
 
-/** So many seconds' worth may come at once. */
+/** How many seconds' worth may be used at once. */
 const AT_ONCE_SECONDS = 8
-/** So many are remembered at most; one without a handshake for `AT_ONCE_SECONDS` and without debts is forgotten. */
+/**
+ * The maximum remembered; one without a handshake for `AT_ONCE_SECONDS` and without debts is
+ * forgotten.
+ */
 const MOST_REMEMBERED = 4096
-/** A handshake with certificates larger than any CA writes costs by its size: one more for so many bytes. */
+/**
+ * A handshake with certificates larger than any CA writes costs more by size: one more per this
+ * many bytes.
+ */
 const BYTES_OF_ONE = 8192
-/** A /64 has as much as so many addresses: it may be one machine, or all pods of a node. */
+/** A /64 has the budget of this many addresses: it may be one machine, or all pods of a node. */
 const ADDRESSES_OF_NETWORK = 4
-/** An address owes so many seconds' worth at most: it may be that of many, behind a load balancer or a node. */
+/**
+ * The maximum debt of an address, in seconds' worth: it may belong to many callers behind a load
+ * balancer or a node.
+ */
 const MOST_OWED_SECONDS = 30
 /** More than any ClientHello takes. */
 const MOST_HELD = 16_384
 const NOTHING = Buffer.alloc(0)
 
-/** What each of many may still spend, by its name. Null: there is no limit. */
+/** The remaining budgets, by name. Null: there is no limit. */
 export class Budgets {
   readonly #perSecond: number
   readonly #mostOwedSeconds: number
-  /** The one that was asked for longest ago first. */
+  /** The least recently used one first. */
   readonly #byName = new Map<string, { readonly budget: Budget; at: number }>()
 
   constructor(perSecond: number, mostOwedSeconds = Number.POSITIVE_INFINITY) {
@@ -52,13 +61,16 @@ export class Budgets {
   }
 }
 
-/** A connection whose handshake may not begin yet. It costs nothing but what it has sent. */
+/** A connection whose handshake may not begin yet. It costs only the memory of what it has sent. */
 class Waiting {
   readonly origin: CallerOrigin
   readonly giveUpAt: number
   readonly #socket: Socket
   readonly #start: () => void
-  /** One piece: a peer that sends byte by byte would else have us keep an object for each. */
+  /**
+   * One piece, because otherwise a peer that sends byte by byte would make us keep an object for
+   * each.
+   */
   #held: Buffer = NOTHING
 
   constructor(socket: Socket, origin: CallerOrigin, giveUpAt: number, start: () => void) {
@@ -97,9 +109,9 @@ class Waiting {
   }
 }
 
-/** How handshakes that begin are held to a pace. */
+/** The limits on the rate of handshakes. */
 export interface PaceOptions {
-  /** Of one address those that come to nothing, 0 without a limit. */
+  /** For one address: failed or refused handshakes; 0: no limit. */
   readonly perSecond: number
   readonly handshakeMs: number
   readonly clock: CoarseClock
@@ -108,10 +120,11 @@ export interface PaceOptions {
 }
 
 /**
- * A handshake costs about a millisecond of CPU before its peer is known. So each address, and each /64 of
- * IPv6, has a budget of handshakes, and gets back what became a connection that is served. Beyond it one
- * waits, and costs nothing meanwhile. The newest goes first: an honest peer has just come, and those
- * that wait before it are of the address that spent the budget.
+ * A handshake costs about a millisecond of CPU before its peer is known. So each address, and each
+ * /64 of IPv6, has a budget of handshakes, and gets back those that became served connections.
+ * Beyond the budget a handshake waits, and costs nothing meanwhile. The newest goes first: an
+ * honest peer has just arrived, and the ones waiting longer are of the address that spent the
+ * budget.
  */
 export class HandshakePace implements Ticking {
   readonly #options: PaceOptions
@@ -136,7 +149,7 @@ export class HandshakePace implements Ticking {
     slot.whenSettled(giveBack)
     slot.paidBy((handshakes) => this.#charge(origin, handshakes))
     if (this.#spend(budgets)) {
-      // One that said nothing has cost nothing.
+      // A peer that sent nothing has cost nothing.
       socket.once('close', () => socket.bytesRead === 0 && giveBack())
       return start()
     }
@@ -147,7 +160,10 @@ export class HandshakePace implements Ticking {
     socket.once('close', () => this.#forget(waiting))
   }
 
-  /** A handshake that took so many bytes of the peer is over, or broken off: the address pays for them. */
+  /**
+   * A handshake with this many bytes of the peer is over, or broken off: the address is charged for
+   * them.
+   */
   weigh(bytes: number, { origin }: ConnectionSlot): void {
     const more = Math.floor(bytes / BYTES_OF_ONE)
     if (more > 0) this.#charge(origin, more)
@@ -168,7 +184,7 @@ export class HandshakePace implements Ticking {
     }
   }
 
-  /** All that a handshake from there costs; none where there is no limit. */
+  /** The budgets that a handshake from there is charged to; none without a limit. */
   #budgets({ address, network }: CallerOrigin): readonly Budget[] {
     const { now } = this.#options.clock
     const own = this.#ofAddresses.of(address, now)
@@ -177,7 +193,7 @@ export class HandshakePace implements Ticking {
     return all === null ? [own] : [own, all]
   }
 
-  /** False where one of them has nothing left; then nothing is spent. */
+  /** False if one of them has nothing left; then nothing is spent. */
   #spend(budgets: readonly Budget[]): boolean {
     const { now } = this.#options.clock
     if (!budgets.every((budget) => budget.has(now))) return false

@@ -11,9 +11,9 @@ interface Underway<T> {
 }
 
 /**
- * The handshakes under way on one listener, each with what was in force when it began: that may have
- * been replaced when it ends. The TLS socket does not name the socket below it (in documented API),
- * but shares its addresses.
+ * The open handshakes of one listener, each with the material that was in force when it began,
+ * because that may have been replaced when it ends. The documented API of a TLS socket does not
+ * give the socket below it, but they share their addresses.
  */
 export class Handshakes<T> {
   readonly #underway = new Map<string, Underway<T>>()
@@ -41,7 +41,7 @@ export class Handshakes<T> {
     })
   }
 
-  /** Its handshake is over; undefined when it is unknown which one it was, and it is destroyed. */
+  /** Its handshake is over. Undefined if it cannot be assigned to one; then it is destroyed. */
   end(socket: TLSSocket): Underway<T> | undefined {
     const key = connectionKey(socket)
     const entry = key === undefined ? undefined : this.#underway.get(key)

@@ -22,11 +22,11 @@ import type { LivePeer, LiveSet } from './live-set.ts'
 import { ALPN_HTTP1, contextOptions, type Material } from './tls-options.ts'
 import { turnAway } from './turn-away.ts'
 
-/** What a listener for TLS tells on top. */
+/** Additional events of a TLS listener. */
 export interface HandshakeEvents {
   /**
-   * A handshake did not come to its end: Node's code, `ERR_TLS_HANDSHAKE_TIMEOUT` when it was out of
-   * time, `ECONNRESET` when the peer left. Once for each connection.
+   * A handshake did not finish: Node's code, `ERR_TLS_HANDSHAKE_TIMEOUT` when it was out of time,
+   * `ECONNRESET` when the peer left. Once for each connection.
    */
   handshakeFailed?(code: string): void
 }
@@ -43,13 +43,13 @@ export interface SecureOptions extends ListenOptions {
   readonly events?: ListenEvents & HandshakeEvents
 }
 
-/** A TLS server, and the listener that gives it its connections. */
+/** A TLS server, and the listener that passes connections to it. */
 export interface Secure {
   readonly listening: BoundListener
   readonly server: Server
 }
 
-/** A peer that was turned away after its handshake, for log and metrics. */
+/** A peer that was refused after its handshake, for log and metrics. */
 export interface TurnedAwayPeer<I> {
   readonly refusal: Refusal
   /** What the peer was told to quote. */
@@ -66,7 +66,7 @@ export interface AdmissionEvents<I> {
   turnedAway?(peer: TurnedAwayPeer<I>): void
 }
 
-/** What is needed to let a peer in, or not. */
+/** What is needed to accept or refuse a peer. */
 export interface Admission<I, R> {
   readonly authenticator: Authenticator<I>
   /** Where proven connections are kept and counted by peer. */
@@ -82,7 +82,7 @@ export interface Admission<I, R> {
   readonly events?: AdmissionEvents<I>
 }
 
-/** What a listener for mutual TLS tells on top. */
+/** Additional events of a mutual TLS listener. */
 export type ListenTlsEvents<I> = ListenEvents & HandshakeEvents & AdmissionEvents<I>
 
 /** Options of a listener for mutual TLS. */
@@ -100,19 +100,18 @@ export interface TlsListener extends SocketListener {
 }
 
 /**
- * Listens for mutual TLS. What becomes of a connection stands below in its order: accepted and paced,
- * handshake (`listenSecure`); authenticated, held to its shares (`admit`); then handed over here, or
- * turned away. `onPeer` sees only peers that passed all of it, before any byte of theirs
- * was read, and has to add an `error` listener at once; `socket.alpnProtocol` says what they speak.
- * All others are turned away. `shown` is what we proved ourselves with: it may have been replaced
- * during the handshake.
- * Throws a Fault when the address cannot be had, an Error when the material makes no context.
+ * Listens for mutual TLS. The steps of a connection, in order: accepted and paced, handshake
+ * (`listenSecure`); authenticated, checked against its shares (`admit`); then passed to `onPeer`,
+ * or refused. `onPeer` gets only peers that passed all of it, before any byte of theirs was read,
+ * and must add an `error` listener at once; `socket.alpnProtocol` is their protocol. `shown` is the
+ * material that we presented: it may have been replaced during the handshake. Throws a Fault when
+ * the address cannot be bound, an Error when no TLS context can be made from the material.
  */
 export async function listenTls<I, R>(
   options: ListenTlsOptions<I, R>,
   onPeer: (peer: LivePeer<I, R>, shown: Material, slot: ConnectionSlot) => void,
 ): Promise<TlsListener> {
-  // The gate refuses, not Node: only so does anybody learn the reason.
+  // The sidecar refuses, not Node: only then is the reason known.
   const asking = { requestCert: true, rejectUnauthorized: false }
   const handshakes = new Budgets(options.limits.handshakesPerSecond)
   let { material } = options
@@ -134,9 +133,8 @@ export async function listenTls<I, R>(
 }
 
 /**
- * Listens for TLS; `onSecure` sees a connection when its handshake is over, and what `inForce` gave
- * when it began.
- * Throws a Fault when the address cannot be had.
+ * Listens for TLS; `onSecure` gets a connection when its handshake is over, and the value of
+ * `inForce` when it began. Throws a Fault when the address cannot be bound.
  */
 export async function listenSecure<T>(
   options: SecureOptions,
@@ -155,7 +153,8 @@ export async function listenSecure<T>(
     handshakeTimeout: limits.handshakeMs,
     ALPNProtocols: [...alpn],
   })
-  // During the handshake no answer is waited for: a peer that ends its side is gone. See below.
+  // During the handshake there is no answer to wait for: a peer that ends its side is gone. See
+  // below.
   const front = createTcpServer({ ...SERVER_OPTIONS, allowHalfOpen: false })
   const { handshakesPerSecond: perSecond, handshakeMs } = limits
   const paced = () => events.paced?.()
@@ -170,7 +169,7 @@ export async function listenSecure<T>(
   })
   server.on('tlsClientError', (error, socket) => {
     events.handshakeFailed?.(errorCode(error) ?? 'unknown')
-    // When the time is over Node says so, and leaves the socket open.
+    // When the time is over Node reports it, and leaves the socket open.
     socket.destroy()
   })
   server.on('secureConnection', (socket) => {
@@ -186,8 +185,8 @@ export async function listenSecure<T>(
 }
 
 /**
- * Takes the peer of an accepted connection into the live set; null when it was turned away. Never
- * throws: a peer that no key or record can be made of is not let in.
+ * Adds the peer of an accepted connection to the live set; null when it was refused. Never throws:
+ * a peer for which no key or record can be made is refused.
  */
 export function admit<I, R>(
   socket: TLSSocket,

@@ -13,9 +13,9 @@ import { type PublicKeyPair, publicContextOptions } from './tls-options.ts'
 export type { PublicKeyPair } from './tls-options.ts'
 
 /**
- * Listens for plain connections. `onConnection` has to add an `error` listener at once, and to settle
- * the slot when the caller has sent its first head.
- * Throws a Fault when the address cannot be had.
+ * Listens for plain connections. `onConnection` must add an `error` listener at once, and settle
+ * the slot when the caller has sent its first head. Throws a Fault when the address cannot be
+ * bound.
  */
 export async function listenPlain(
   options: ListenOptions,
@@ -39,10 +39,10 @@ export interface PublicListener extends SocketListener {
 }
 
 /**
- * Listens for TLS and asks for no certificate: every caller is `public`.
- * `onConnection` has to add an `error` listener at once, and to settle the slot when the caller has
- * sent its first head: a handshake costs a stranger nothing.
- * Throws a Fault when the address cannot be had, an Error when the pair makes no context.
+ * Listens for TLS and asks for no certificate: every caller is `public`. `onConnection` must add an
+ * `error` listener at once, and settle the slot only when the caller has sent its first head,
+ * because a handshake is cheap for any stranger. Throws a Fault when the address cannot be bound,
+ * an Error when no TLS context can be made from the pair.
  */
 export async function listenPublic(
   options: ListenPublicOptions,

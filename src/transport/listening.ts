@@ -8,7 +8,7 @@ import { type ConnectionSlot, ConnectionSlots, type SlotLimits } from './connect
 import type { Descriptors } from './descriptors.ts'
 import { type Predecessor, take } from './predecessor.ts'
 
-/** What a listener tells about connections that never got as far as being served. */
+/** Events of a listener about connections that were never served. */
 export interface ListenEvents {
   /** Closed before it was served: `limits.connections` were open. */
   dropped?(): void
@@ -16,7 +16,7 @@ export interface ListenEvents {
   evicted?(): void
   /** Closed for another caller's: it was idle, and the oldest such of the caller with the most. */
   gaveWay?(): void
-  /** Its handshake has to wait: its address has begun too many that came to nothing. */
+  /** Its handshake has to wait: its address has begun too many that failed. */
   paced?(): void
   /** Accepting failed with this code (`EMFILE`); it is tried again after a pause. */
   acceptFailed?(code: string): void
@@ -25,9 +25,9 @@ export interface ListenEvents {
 /** What every listener needs. */
 export interface ListenOptions {
   readonly address: Address
-  /** Where other threads listen on the same port. */
+  /** Set if other threads listen on the same port. */
   readonly shared?: SharedPort | undefined
-  /** May have the address still, which is waited for then. */
+  /** The process that may still have the address; then it is waited for. */
   readonly predecessor?: Predecessor
   readonly limits: SlotLimits
   /** All connections are of one caller, the module beside us: there is nothing to share. */
@@ -44,11 +44,11 @@ export interface SocketListener {
   readonly address: string
   /** Resolves when it listens, which may be after its predecessor has stopped; a Fault when it never will. */
   readonly listens: Promise<void>
-  /** Connections accepted and not yet closed, handshakes under way and refused ones included. */
+  /** Connections accepted and not yet closed, including open handshakes and refused ones. */
   readonly open: number
   /**
-   * Takes what already waits to be accepted, then stops accepting. Resolves when the last
-   * connection is gone: ending them is for what serves them.
+   * Accepts what is already waiting, then stops accepting. Resolves when the last connection is
+   * closed; the code that serves them ends them.
    */
   close(): Promise<void>
   /** Stops accepting at once, even with connections waiting; the file of a Unix socket is gone when it returns. */
@@ -57,7 +57,7 @@ export interface SocketListener {
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1000
-// Turns of the event loop in which the queue may be emptied before the listener closes all the same.
+// Turns of the event loop in which the queue may be emptied before the listener closes anyway.
 const CLOSING_TURNS = 1000
 
 /** Options of `net.Server` that are the same for every listener. */
@@ -101,7 +101,7 @@ export class BoundListener implements SocketListener, Ticking {
       this.#accepted++
       this.#pauseMs = FIRST_PAUSE_MS
       const slot = this.slots.add(socket)
-      // The oldest that has not said what it wants goes for the newest, which may be one and the same.
+      // The oldest pending one is closed for the newest, which may be the same one.
       if (descriptors?.free === false) {
         descriptors.refuse('accept')
         this.slots.evict()
@@ -120,8 +120,8 @@ export class BoundListener implements SocketListener, Ticking {
   }
 
   /**
-   * Throws a Fault when the address cannot be had. Where several threads share the port it is waited
-   * for here: each of them finds out by binding whether it is free.
+   * Throws a Fault when the address cannot be bound. If several threads share the port, waiting is
+   * done here: each of them finds out by binding whether it is free.
    */
   async start({ address, shared, predecessor }: StartOptions): Promise<void> {
     const over = () => this.#closed !== undefined
@@ -155,9 +155,9 @@ export class BoundListener implements SocketListener, Ticking {
     this.#server.listen({ ...this.#bound, backlog: BACKLOG, ...reusePort })
   }
 
-  // Out of file descriptors in spite of all reserve, libuv closes new connections itself through one
-  // that it keeps, and no event says so. An error comes when that reserve is lost too; the poll would then report
-  // the waiting connection for ever, so the listening socket is closed for a moment.
+  // If file descriptors run out despite the reserve, libuv closes new connections itself with one
+  // that it keeps, without an event. An error comes when that one is lost too; then poll would
+  // report the waiting connection for ever, so the listening socket is closed for a moment.
   #backOff(error: Error): void {
     this.#events.acceptFailed?.(errorCode(error) ?? 'unknown')
     if (this.#closed !== undefined) return
@@ -169,7 +169,7 @@ export class BoundListener implements SocketListener, Ticking {
 
   async #close(): Promise<void> {
     this.#clock.unwatch(this)
-    // Closing resets what waits in the kernel's queue, with requests that were sent in good faith.
+    // Closing resets the connections in the kernel's queue, with requests that were already sent.
     for (let turn = 0, before = -1; turn < CLOSING_TURNS && before !== this.#accepted; turn++) {
       before = this.#accepted
       await nextTurn()

@@ -7,14 +7,14 @@ export interface LivePeer<I, R> {
   readonly identity: I
   /** What the peer is: `client` on our listeners, `server` where we dialled. */
   readonly role: PeerCertificates['role']
-  /** What was noted down at the handshake, to judge the connection again by. */
+  /** What was recorded at the handshake, to judge the connection again later. */
   readonly record: R
 }
 
 export interface LiveSetOptions<I, R> {
   /** The name under which connections of one peer are counted. */
   readonly peerKey: (identity: I) => string
-  /** What a later judgement needs to know: issuer and serial, fingerprints, generation. */
+  /** What a later judgement needs: issuer and serial, fingerprints, generation. */
   readonly record: (facts: PeerCertificates) => R
 }
 
@@ -45,7 +45,7 @@ export class LiveSet<I, R = unknown> {
     return this.#accepted.get(this.keyOf(identity)) ?? 0
   }
 
-  /** Takes in a connection; it leaves by itself when its socket closes. */
+  /** Adds a connection; it is removed when its socket closes. */
   add(socket: TLSSocket, { identity, facts }: ProvenPeer<I>): LivePeer<I, R> {
     const { role } = facts
     const peer = { socket, identity, role, record: this.#options.record(facts) }

@@ -5,10 +5,10 @@ import { parseHosts, parseResolvConf, SystemFile, withoutDot } from './resolv-co
 /** Called once: the addresses, or none and why. */
 export type Resolved = (addresses: readonly string[], failure: string | null) => void
 
-/** How a question to name servers ended; `stale`: they failed, and the last good answer is used. */
+/** How a lookup ended; `stale`: it failed, and the last good answer is used. */
 export type Looked = 'found' | 'none' | 'failed' | 'stale'
 
-/** Where names are looked up, and who is told. */
+/** Where names are looked up, and the callback for results. */
 export interface NameOptions {
   readonly hosts?: string
   readonly resolvConf?: string
@@ -16,19 +16,21 @@ export interface NameOptions {
   readonly looked?: (result: Looked, host: string, code: string) => void
 }
 
-/** An answer is believed for its TTL, but no shorter and no longer than this. */
+/** An answer is kept for its TTL, but no shorter and no longer than this. */
 const SHORTEST_MS = 1000
 const LONGEST_MS = 300_000
-/** That there is no such name, or that it could not be told, is believed for so long. */
+/** How long a negative answer, or a failure, is kept. */
 const NEGATIVE_MS = 1000
-/** While name servers are silent the last good answer is used, for so long (RFC 8767). */
+/** How long the last good answer is used while name servers are silent (RFC 8767). */
 const STALE_MS = 86_400_000
-/** They are waited for before it is, and not again for a while once they have failed. */
+/**
+ * How long they are waited for before it is used, and how long not at all after they have failed.
+ */
 const STALE_AFTER_MS = 500
 const STALE_AGAIN_MS = 5000
 /** Names stand in the configuration and in descriptors; more is a mistake. */
 const MOST_NAMES = 1024
-/** A question that c-ares has lost, which should not be. */
+/** A question that c-ares has lost, which should not happen. */
 const LOST_MS = 60_000
 
 const LOOPBACK = ['127.0.0.1', '::1']
@@ -43,19 +45,19 @@ interface Entry {
   /** The last good answer, and when it came. */
   addresses: readonly string[]
   goodAt: number
-  /** Why there is no address now; null: there is. */
+  /** Why there is no address now; null if there is one. */
   failure: string | null
   believedUntil: number
   askedAt: number
-  /** Those who wait for the question that is under way; null: none is. */
+  /** The callbacks that wait for the current lookup; null: there is none. */
   waiting: Set<Waiter> | null
 }
 
 /**
- * Turns names into addresses as the machine does (addresses as they are, `localhost`, /etc/hosts, then
- * the name servers with the search domains of /etc/resolv.conf), but without libc: no thread waits, a
- * name is asked for once however many wait for it, an answer is kept for its TTL, and a name whose
- * server is silent hinders no other.
+ * Turns names into addresses as the machine does (addresses as they are, `localhost`, /etc/hosts,
+ * then the name servers with the search domains of /etc/resolv.conf), but without libc: no thread
+ * waits, a name is asked for once however many wait for it, an answer is kept for its TTL, and a
+ * name whose server is silent does not block others.
  */
 export class NameResolver {
   readonly #now: () => number
@@ -76,7 +78,7 @@ export class NameResolver {
 
   /**
    * The addresses of a host; may call back before it returns.
-   * @param renew the addresses of before lead nowhere: name servers are asked again before the TTL is over
+   * @param renew the known addresses do not work: ask name servers again before the TTL is over
    */
   resolve(host: string, done: Resolved, renew = false): void {
     const known = this.#unasked(host)
@@ -104,7 +106,7 @@ export class NameResolver {
     })
   }
 
-  /** What is known without asking a name server. */
+  /** Answers that are known without asking a name server. */
   #unasked(host: string): readonly string[] | undefined {
     if (isIP(host) !== 0) return [host]
     const name = withoutDot(host).toLowerCase()
@@ -115,7 +117,7 @@ export class NameResolver {
     return own.length > 0 ? own : LOOPBACK
   }
 
-  /** The entry of a name, made where there is none; the one that was used longest ago makes room. */
+  /** The entry of a name, created if there is none; the least recently used one makes room. */
   #entry(name: string): Entry {
     const entry = this.#entries.get(name) ?? {
       addresses: [],

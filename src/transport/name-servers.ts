@@ -10,8 +10,8 @@ export type DnsAnswer =
   /** They are silent, or say that they cannot tell. */
   | { readonly kind: 'failed'; readonly code: string }
 
-// One packet that is lost costs a second, not five as with libc; a server that is silent is given up
-// after five, as long as `limits.connectMs` waits by default.
+// A lost packet costs a second, not five as with libc; a silent server is given up after five
+// seconds, the default of `limits.connectMs`.
 const TRY = { timeout: 1000, tries: 3, maxTimeout: 2000 }
 /** When one family has answered, how long the other may take (RFC 8305 section 3). */
 const OTHER_FAMILY_MS = 100
@@ -23,8 +23,9 @@ interface Record {
 }
 
 /**
- * Asks name servers by c-ares, whose questions wait on sockets: libc's getaddrinfo has a thread of
- * four for each, and a few names whose server is silent hold them all for half a minute.
+ * Asks name servers through c-ares, whose questions wait on sockets. libc's getaddrinfo needs one
+ * of four threads for each, and a few names whose server is silent block them all for half a
+ * minute.
  */
 export class NameServers {
   readonly #conf: ResolvConf
@@ -35,11 +36,11 @@ export class NameServers {
     try {
       this.#resolver.setServers(conf.servers)
     } catch {
-      // A server that c-ares cannot read (an address with a zone): those of its own reading stay.
+      // A server that c-ares cannot parse (an address with a zone): its own list stays in use.
     }
   }
 
-  /** Asks for what the name may stand for, one after the other; `done` is called once, later. */
+  /** Asks for the possible full names, one after the other; `done` is called once, later. */
   ask(name: string, done: (answer: DnsAnswer) => void): void {
     const names = absoluteNames(name, this.#conf)
     let unsure: DnsAnswer | undefined
@@ -49,7 +50,8 @@ export class NameServers {
       this.#askBoth(absolute, (answer) => {
         if (answer.kind === 'found') return done(answer)
         if (answer.kind === 'failed') {
-          // As glibc: who cannot tell of one name may know the next, who is silent is not asked again.
+          // As glibc: a server that fails for one name may know the next, a silent one is not asked
+          // again.
           if (answer.code !== 'ESERVFAIL') return done(answer)
           unsure ??= answer
         }
@@ -59,7 +61,7 @@ export class NameServers {
     process.nextTick(next, 0, { kind: 'none', code: 'ENOTFOUND' })
   }
 
-  /** Both families at once; the one that answers does not wait long for the other. */
+  /** Both families at once; after one has answered the other is not waited for long. */
   #askBoth(name: string, done: (answer: DnsAnswer) => void): void {
     const answers: DnsAnswer[] = []
     let patience: NodeJS.Timeout | undefined
@@ -92,7 +94,7 @@ function missing(error: Error): DnsAnswer {
   return { kind: NO_SUCH.has(code) ? 'none' : 'failed', code }
 }
 
-/** Addresses before the rest, and what is not known before what is not there. */
+/** Addresses first, then failures, then negative answers. */
 function together(answers: readonly DnsAnswer[]): DnsAnswer {
   const both = answers.filter((answer) => answer.kind === 'found')
   if (both.length > 0) {

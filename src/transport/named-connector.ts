@@ -15,32 +15,32 @@ import { beginNamedTls } from './named-server.ts'
 import { OverheadWatch } from './overhead-watch.ts'
 import { dispose } from './turn-away.ts'
 
-/** Places that are remembered; more come only where brokers move again and again. */
+/** Places that are remembered; there are more only if brokers move again and again. */
 const MOST_PLACES = 256
 
-/** One place of a server: what is dialled, and the name that its certificate must have. */
+/** A server's address, and the name that its certificate must have. */
 export interface NamedPlace {
   readonly host: string
   readonly port: number
   readonly name: string
 }
 
-/** What is asked in plain before TLS begins, where a protocol wants that. */
+/** What is sent in plain text before TLS begins, if the protocol requires that. */
 export interface PlainQuestion {
   readonly bytes: Uint8Array
   /** The only byte that may come back. */
   readonly yes: number
-  /** What the server does that answers anything else: it does not speak TLS. */
+  /** The sentence if the server answers anything else: it does not speak TLS. */
   readonly otherwise: string
 }
 
-/** What connections with servers of one kind are opened with. */
+/** Options for connections to servers of one kind. */
 export interface NamedConnectorOptions {
-  /** What such a server is called in a sentence: `the broker`. */
+  /** The name of such a server in a sentence: `the broker`. */
   readonly called: string
-  /** Asked for each connection. Throws where there is no usable trust or key. */
+  /** Called for each connection. Throws if there is no usable trust or key. */
   readonly context: () => SecureContext
-  /** Of a certificate in DER: the URI by which it is a caller's, and no server's. */
+  /** For a certificate in DER: the URI that makes it a caller's certificate, not a server's. */
   readonly callerIn: (der: Uint8Array) => string | undefined
   readonly question?: PlainQuestion
   /** What the server must agree to speak inside. */
@@ -59,7 +59,7 @@ export interface NamedConnectorOptions {
 export interface OpenedNamed {
   readonly socket: TLSSocket
   readonly place: NamedPlace
-  /** What it was made with: there may be a newer one by now. */
+  /** The material that it was opened with: there may be a newer one by now. */
   readonly context: SecureContext
 }
 
@@ -67,8 +67,8 @@ export interface OpenedNamed {
 export type NamedConnected = (refusal: Refusal | null, opened: OpenedNamed | null) => void
 
 /**
- * Opens connections to servers that are no peers of ours and prove a host name: databases and brokers. Chain and
- * name are verified (verify-full, in PostgreSQL's words) before anything is told.
+ * Opens connections to servers that are not peers and prove a host name: databases and brokers.
+ * Chain and name are verified (verify-full, in PostgreSQL's terms) before `done` is called.
  */
 export class NamedConnector {
   readonly #options: NamedConnectorOptions
@@ -79,7 +79,7 @@ export class NamedConnector {
     this.#options = options
   }
 
-  /** The first place that can be reached decides, whatever it answers. */
+  /** The first address that can be reached decides, whatever it answers. */
   connect(places: readonly NamedPlace[], done: NamedConnected): Dialling {
     return this.#next(places, [], done)
   }
@@ -167,7 +167,7 @@ class NamedHandshake implements Ticking, Dialling {
     const { remoteAddress: host = '', remotePort: port = 0 } = socket
     this.#place = { host, port, name }
     options.clock.watch(this)
-    // TLS takes the connection over; what is still told to this end of it must not be an exception.
+    // TLS takes over the connection; late errors on this socket must not become exceptions.
     socket.on('error', () => socket.destroy())
     const { question } = options
     if (question === undefined) this.#secure(socket)
@@ -190,7 +190,7 @@ class NamedHandshake implements Ticking, Dialling {
     socket.once('data', (answer: Buffer) => {
       leave()
       if (answer[0] !== yes) return this.#fail('upstream-untrusted', otherwise)
-      // What comes before the handshake is of someone between (CVE-2021-23214).
+      // Bytes before the handshake come from someone in between (CVE-2021-23214).
       if (answer.length > 1 || socket.readableLength > 0) {
         return this.#fail('upstream-malformed', 'sent bytes before the TLS handshake')
       }
@@ -223,10 +223,10 @@ class NamedHandshake implements Ticking, Dialling {
     }
   }
 
-  /** A socket that fails; returns what takes the listeners off. */
+  /** Handles failures of a socket; returns a function that removes the listeners. */
   #listen(socket: Socket): () => void {
     const onError = (error: Error) => {
-      // What the system says has a call; ECONNRESET in a handshake is Node's own word for an early end.
+      // System errors name a call; ECONNRESET in a handshake is Node's own code for an early end.
       const lost = 'syscall' in error || errorCode(error) === 'ECONNRESET'
       const what = lost ? 'closed the connection' : 'was not verified'
       this.#fail(lost ? 'upstream-unreachable' : 'upstream-untrusted', `${what}: ${wordsOf(error)}`)
@@ -258,7 +258,10 @@ class NamedHandshake implements Ticking, Dialling {
   }
 }
 
-/** A name that does not fit is said with the names that would: the code alone helps no one. */
+/**
+ * A name that does not match is reported with the names that would, because the code alone is no
+ * help.
+ */
 function wordsOf(error: Error): string {
   const code = saidBy(error)
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `${code}, ${error.message}`

@@ -14,8 +14,8 @@ import { type Material, type PublicKeyPair, protocolOptions } from './tls-option
 export type NamedTrust = Pick<Material, 'ca' | 'crl'>
 
 /**
- * A context for a server that proves a host name, which is no peer of ours: a database. `pair`: what we
- * prove ourselves with, if it asks. Throws an Error when there is no trust bundle.
+ * A context for a server that proves a host name and is not a peer: a database. `pair`: our
+ * certificate, if it asks for one. Throws an Error when there is no trust bundle.
  */
 export function namedServerContext(
   { ca, crl }: NamedTrust,
@@ -35,7 +35,7 @@ export interface NamedServer {
   readonly context: SecureContext
   /** The host name or address that the certificate must have. */
   readonly name: string
-  /** Of the certificate in DER: the URI that makes it a caller's, which is no server. */
+  /** For the certificate in DER: the URI that makes it a caller's certificate, not a server's. */
   readonly callerIn: (der: Uint8Array) => string | undefined
   readonly alpn?: readonly string[]
 }
@@ -63,15 +63,19 @@ export function beginNamedTls(
 }
 
 /**
- * A common name is a server's only in a certificate that has no other names (RFC 6125 section 6.4.4). Node takes it
- * beside a URI too, and authorities look less closely at what a workload writes into its subject.
+ * A common name is a server name only in a certificate without other names (RFC 6125 section
+ * 6.4.4). Node accepts it beside a URI too, and authorities check less closely what a workload
+ * writes into its subject.
  */
 function withoutCommonName(certificate: PeerCertificate): PeerCertificate {
   if (certificate.subjectaltname === undefined) return certificate
   return { ...certificate, subject: { ...certificate.subject, CN: '' } }
 }
 
-/** Whose authority gives modules their certificates may have given one the name of a server too. */
+/**
+ * The authority that issues the modules' certificates may have given a module the name of a server
+ * too.
+ */
 function noServer(der: Uint8Array, callerIn: NamedServer['callerIn']): Error | undefined {
   try {
     const caller = callerIn(der)

@@ -3,7 +3,7 @@ import { RecordOverhead } from '../refusal/record-overhead.ts'
 import type { Carrier } from './below.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
 
-/** How a connection is watched that wire does not read. */
+/** Watches a connection that wire does not read. */
 export interface WatchOptions {
   readonly recordOverheadBytesPerSecond: number
   readonly clock: CoarseClock
@@ -12,8 +12,8 @@ export interface WatchOptions {
 }
 
 /**
- * Ends a connection over TLS whose peer sends records without data. To be made when what reads from it listens
- * already: until then nothing may flow.
+ * Ends a connection over TLS whose peer sends records without data. To be created after the reader
+ * has added its listeners: until then nothing may flow.
  */
 export class OverheadWatch implements Ticking {
   readonly #socket: TLSSocket

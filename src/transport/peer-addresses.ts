@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { type Address, remoteOf } from './address.ts'
 
-/** One address that can be connected to without asking anybody. */
+/** An address that can be connected to without a lookup. */
 export interface Target {
   readonly address: Address
   /** `10.1.2.3:8443`, for messages and as key. */
@@ -10,7 +10,10 @@ export interface Target {
   readonly name: string | undefined
 }
 
-/** An address that no answer of the last so many milliseconds has named is gone: some servers tell a part at a time. */
+/**
+ * An address that was in no answer for this long is gone: some servers return only a part at a
+ * time.
+ */
 const GONE_MS = 15_000
 /** One that failed is tried again after this, then after twice as long, and so on. */
 const FIRST_PAUSE_MS = 1000
@@ -24,14 +27,14 @@ interface Place {
   readonly hash: number
   /** When an answer named it last. */
   namedAt: number
-  /** Until then it is left out, after it failed. */
+  /** It is skipped until then, after it failed. */
   leftOutUntil: number
   pauseMs: number
 }
 
 /**
- * The addresses of one upstream as they are now, so that its exchanges can be spread over all of them: which
- * have gone, and which failed lately and are left out with growing pauses.
+ * The addresses of one upstream as they are now, so that its exchanges can be spread over all of
+ * them: which have gone, and which failed recently and are skipped for growing times.
  */
 export class PeerAddresses {
   readonly #clock: { readonly now: number }
@@ -39,7 +42,7 @@ export class PeerAddresses {
   readonly #places = new Map<string, Place>()
   #isKnown = false
 
-  /** `resolve` looks the names up again where that is due, and has `answered` called. */
+  /** `resolve` looks the names up again if that is due, and then `answered` is called. */
   constructor(clock: { readonly now: number }, resolve: () => void) {
     this.#clock = clock
     this.#resolve = resolve
@@ -84,7 +87,7 @@ export class PeerAddresses {
     return this.#places.get(key)?.target
   }
 
-  /** Those that `have` does not know and that are not left out now, `most` of them. */
+  /** At most `most` of those that are not in `have` and not skipped now. */
   others(have: ReadonlySet<string>, most: number): readonly string[] {
     const { now } = this.#clock
     const found: string[] = []
@@ -96,8 +99,8 @@ export class PeerAddresses {
   }
 
   /**
-   * Where exchanges with this number belong as long as that address does not fail: the same in every thread and
-   * whatever order the names were answered in (rendezvous hashing, Thaler and Ravishankar 1998).
+   * The address for exchanges with this number, as long as it does not fail: the same in every
+   * thread and for any order of the answers (rendezvous hashing, Thaler and Ravishankar 1998).
    */
   of(affinity: number): string | undefined {
     const { now } = this.#clock
@@ -113,7 +116,7 @@ export class PeerAddresses {
     return chosen
   }
 
-  /** The same targets, the one where exchanges with this number belong before the others. */
+  /** The same targets, beginning with the one for exchanges with this number. */
   first(affinity: number, targets: readonly Target[]): readonly Target[] {
     const key = this.of(affinity)
     const first = targets.filter((target) => target.key === key)

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Address } from './address.ts'
 import { bind, isInUse, type SharedPort } from './bind.ts'
 
-/** So long an address that was in use is left alone: connections are refused in between. */
+/** The pause between two attempts to bind an address in use; connections are refused in between. */
 const AGAIN_MS = 5
 
 /** The process that had our addresses before. */
@@ -28,9 +28,9 @@ export interface TakeOptions {
 }
 
 /**
- * As `bind`; but an address that a predecessor gives up soon is waited for. There is no other
- * hand-over: a port that two processes share (SO_REUSEPORT) could be shared by any process of the same
- * user, and no one would be told.
+ * As `bind`, but waits for an address that a predecessor will soon release. There is no other
+ * hand-over: a port that two processes share (SO_REUSEPORT) could be joined by any process of the
+ * same user, unnoticed.
  */
 export async function take(
   server: Server,
@@ -40,7 +40,7 @@ export async function take(
   const waits = async (error: unknown) =>
     isInUse(error) && predecessor !== undefined && (await predecessor.givesUp(address))
   const whenFree = async (): Promise<void> => {
-    // Once more after it has ended: it may have been asked too late.
+    // Once more after it has ended, because it may have been asked too late.
     for (let stops = true; !over(); ) {
       await pause(AGAIN_MS)
       try {

@@ -1,15 +1,16 @@
-/** Of all places this part is kept for those who have few: one in so many. */
+/** One in this many places is reserved for users that have few. */
 const KEPT_OF = 8
-/** A user with fewer than one in so many places has few. */
+/** A user with fewer than one in this many places has few. */
 const FEW_OF = 500
-/** A user with so many times what is free gets no further place. */
+/** A user that has this many times the free places gets no further place. */
 const TIMES_FREE = 3
 
 /**
- * Places that several share, where one that was given cannot be taken back. So a user with many must
- * leave some: another place goes only to who has few, or less than three times what is free beyond
- * the kept eighth. Alone that is 21 in 32 of all; of N who take all they can get each has
- * 21 in 8(3N + 1); and as many as the kept eighth has room for have their few, whatever all others do.
+ * Places that several users share, and that cannot be taken back. So a user with many must leave
+ * some: another place goes only to a user that has few, or less than three times the free places
+ * beyond the reserved eighth. A single user gets 21/32 of all; N users that take all they can get
+ * 21/(8(3N + 1)) each; and as many users as the reserved eighth has room for get their few,
+ * whatever all others do.
  */
 export class ReservedPlaces {
   readonly all: number
@@ -28,23 +29,26 @@ export class ReservedPlaces {
     return this.taken >= this.all
   }
 
-  /** May one who has `own` of them take another one? `times`: as often as what is free it may have. */
+  /**
+   * May a user with `own` places take another one? `times`: how many times the free places it may
+   * have.
+   */
   allows(own: number, times = TIMES_FREE): boolean {
     if (this.isFew(own)) return !this.full
     return own < times * (this.shared - this.taken)
   }
 
-  /** Is it so few that the kept places are for it too? */
+  /** Is it so few that it may use the reserved places too? */
   isFew(own: number): boolean {
     return own < this.#few
   }
 
-  /** The same for one who stands for many: it leaves the kept part, and nothing else. */
+  /** The same for a user that stands for many: it must leave only the reserved part. */
   get allowsMany(): boolean {
     return this.taken < this.shared
   }
 
-  /** So many has one who is alone at most. */
+  /** The maximum for a single user. */
   get mostOfOne(): number {
     return Math.max(this.#few, Math.ceil((this.shared * TIMES_FREE) / (TIMES_FREE + 1)))
   }

@@ -5,9 +5,9 @@ import { hostname } from 'node:os'
 /** Which name servers to ask, and how (resolv.conf(5)). */
 export interface ResolvConf {
   readonly servers: readonly string[]
-  /** Domains that are tried behind a name that is not absolute. */
+  /** Domains that are appended to a name that is not absolute. */
   readonly search: readonly string[]
-  /** With as many dots a name is asked for as it is before the domains are tried. */
+  /** A name with at least this many dots is first tried unchanged. */
   readonly ndots: number
 }
 
@@ -16,7 +16,7 @@ const MOST_DOMAINS = 16
 const MOST_NDOTS = 15
 const MOST_NAME_BYTES = 253
 
-/** Reads what `/etc/resolv.conf` says. What is unknown in it says nothing. */
+/** Parses `/etc/resolv.conf`. Unknown lines are ignored. */
 export function parseResolvConf(text: string, host = hostname()): ResolvConf {
   const servers: string[] = []
   let search: readonly string[] | undefined
@@ -40,8 +40,8 @@ export function parseResolvConf(text: string, host = hostname()): ResolvConf {
 }
 
 /**
- * The absolute names that a name may stand for, in the order in which they are asked for. With a dot
- * at its end it stands for itself only.
+ * The absolute names to try for a name, in order. A name with a dot at the end is tried only
+ * unchanged.
  */
 export function absoluteNames(name: string, { search, ndots }: ResolvConf): readonly string[] {
   if (name.endsWith('.')) return [withoutDot(name)]
@@ -61,7 +61,7 @@ function ndotsIn(options: readonly string[]): number | undefined {
   return written === undefined ? undefined : Math.min(Number(written), MOST_NDOTS)
 }
 
-/** Without a line `search` or `domain` it is the domain that this machine is in. */
+/** Without a line `search` or `domain` the domain of this machine is used. */
 function domainOf(host: string): readonly string[] {
   const dot = host.indexOf('.')
   return dot === -1 ? [] : [host.slice(dot + 1)]
@@ -86,10 +86,10 @@ export function parseHosts(text: string): Hosts {
   return hosts
 }
 
-/** It is looked at no more often than this. */
+/** It is not checked more often than this. */
 const LOOK_MS = 1000
 
-/** A small file of the system, read again when it has changed; where there is none it is empty. */
+/** A small file of the system, read again when it has changed; a missing one counts as empty. */
 export class SystemFile<T> {
   readonly #path: string
   readonly #parse: (text: string) => T
@@ -105,7 +105,7 @@ export class SystemFile<T> {
     this.#now = now
   }
 
-  /** What it says; the same value as long as the file is the same. */
+  /** Its content; the same value as long as the file is the same. */
   get value(): T {
     const now = this.#now()
     if (this.#value === undefined || now - this.#lookedAt >= LOOK_MS) {
@@ -116,7 +116,9 @@ export class SystemFile<T> {
     return this.#value
   }
 
-  /** What cannot be read now (it is being replaced, no descriptor is left) stays what it was. */
+  /**
+   * If it cannot be read now (it is being replaced, no descriptor is left) the old content stays.
+   */
   #look(): void {
     try {
       const { ino, size, mtimeMs } = statSync(this.#path)

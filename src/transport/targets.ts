@@ -3,28 +3,30 @@ import { type Address, asSocketsTell, formatAddress } from './address.ts'
 import type { NameResolver } from './name-resolver.ts'
 import { PeerAddresses, type Target } from './peer-addresses.ts'
 
-/** A target that says no for the time being is not asked again at once: a handshake costs both sides. */
+/**
+ * A target that refuses for now is not tried again at once, because a handshake costs both sides.
+ */
 const REST_MS = 500
-/** Once one address is found, names that are still being looked up are waited for no longer than this. */
+/** Once one address is found, other lookups are waited for no longer than this. */
 const OTHER_NAMES_MS = 100
 
 type Outcome = 'fits' | 'leaving' | 'unreachable' | 'wrong'
 
 const RANK: Readonly<Record<Outcome, number>> = { fits: 0, leaving: 1, unreachable: 2, wrong: 3 }
-// Addresses that come and go with their pods are forgotten all at once.
+// When there are more than this, all are forgotten at once: addresses come and go with pods.
 const MOST_REMEMBERED = 256
 
-/** Resolves addresses, and puts those first that served last time. */
+/** Resolves addresses, and puts the ones that worked last time first. */
 export class Targets {
   readonly #addresses: readonly Address[]
   readonly #names: NameResolver
   /** All of them, as of the last answer, to spread exchanges over. */
   readonly known: PeerAddresses
   readonly #outcomes = new Map<string, Outcome>()
-  /** Those that say no for the time being: until when they are left alone, and why. */
+  /** Targets that refuse for now: until when they are skipped, and why. */
   readonly #resting = new Map<string, { readonly until: number; readonly why: string }>()
   #turn = 0
-  /** One of them is leaving: who takes its place has another address. */
+  /** One of them is leaving: its replacement will have another address. */
   #renew = false
 
   constructor(addresses: readonly Address[], names: NameResolver, clock: { readonly now: number }) {
@@ -34,7 +36,7 @@ export class Targets {
     this.known = new PeerAddresses(clock, () => this.resolve(() => {}))
   }
 
-  /** What is told when the names were looked up for too long. */
+  /** The sentence when the lookups took too long. */
   get notResolved(): string {
     const names = this.#addresses.flatMap((each) =>
       'host' in each && isIP(each.host) === 0 ? each.host : [],
@@ -44,9 +46,9 @@ export class Targets {
 
   /**
    * Every address of every name, in the order in which they are to be tried; names that do not
-   * resolve are told in `failures`. A name whose servers are silent does not hold up the others. May
-   * call back before it returns.
-   * @param renew the addresses that were found last lead nowhere
+   * resolve are in `failures`. A name whose servers are silent does not block the others. May call
+   * back before it returns.
+   * @param renew the known addresses do not work
    */
   resolve(
     done: (targets: readonly Target[], failures: readonly string[]) => void,
@@ -88,13 +90,13 @@ export class Targets {
     if (outcome === 'leaving') this.#renew = true
   }
 
-  /** This target says no, and may say yes later; `now` in milliseconds of the clock. */
+  /** This target refuses for now, and may accept later; `now` in milliseconds of the clock. */
   rest({ key }: Pick<Target, 'key'>, why: string, now: number): void {
     if (this.#resting.size >= MOST_REMEMBERED) this.#resting.clear()
     this.#resting.set(key, { until: now + REST_MS, why })
   }
 
-  /** Why this target is to be left alone now; undefined: it may be asked. */
+  /** Why this target is skipped now; undefined: it may be tried. */
   resting({ key }: Target, now: number): string | undefined {
     const rest = this.#resting.get(key)
     if (rest === undefined || now < rest.until) return rest?.why
@@ -127,7 +129,10 @@ export class Targets {
   }
 }
 
-/** Answers may come in the same order again and again: all connections would go to the first of several pods. */
+/**
+ * Answers may always have the same order: then all connections would go to the first of several
+ * pods.
+ */
 function rotate(targets: readonly Target[], turn: number): readonly Target[] {
   if (targets.length < 2) return targets
   const first = turn % targets.length

@@ -12,13 +12,14 @@ export interface Material {
   readonly crl: readonly string[]
 }
 
-/** Key and chain of a listener that asks for no certificate: what a browser is shown. */
+/** Key and chain of a listener that asks for no certificate: the ones that browsers see. */
 export type PublicKeyPair = Pick<Material, 'key' | 'cert'>
 
-/** What both sides speak inside TLS when nothing else is asked for. */
+/** The default protocol inside TLS. */
 export const ALPN_HTTP1 = 'http/1.1'
 
-// AES-128 first: at 128 bits nothing is gained by the slower one, and processors do it in hardware.
+// AES-128 first: at 128 bits of security a slower cipher gains nothing, and processors have it in
+// hardware.
 const CIPHERS = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
@@ -33,12 +34,12 @@ const CIPHERS = [
   '@SECLEVEL=2',
 ].join(':')
 
-// The hybrid first: what is recorded today stays closed to tomorrow's quantum computers. A handshake
-// cost the same with it as without when measured. P-521 at the end: in TLS 1.2 a certificate with such
-// a key is served only where its curve is listed.
+// The hybrid first, so that traffic recorded today cannot be decrypted by a future quantum
+// computer. In measurements a handshake cost the same with and without it. P-521 last: in TLS 1.2 a
+// certificate with such a key can be served only if its curve is listed.
 const GROUPS = 'X25519MLKEM768:X25519:P-256:P-384:P-521'
 
-/** What is the same for everything that speaks TLS here, on either end. */
+/** Options for all TLS here, on both ends. */
 export function protocolOptions(): SecureContextOptions {
   return {
     minVersion: 'TLSv1.2',
@@ -46,15 +47,15 @@ export function protocolOptions(): SecureContextOptions {
     ciphers: CIPHERS,
     ecdhCurve: GROUPS,
     honorCipherOrder: true,
-    // No tickets: a resumed connection has no certificate to judge. Those of TLS 1.3, which this option
-    // only makes stateful, are turned off by openssl.cnf; where that was not told, they name sessions
-    // that is never stored: that would need the server's `newSession` event.
+    // No tickets: a resumed connection has no certificate to judge. Those of TLS 1.3, which this
+    // option only makes stateful, are turned off by openssl.cnf; without that file they name
+    // sessions that are never stored: that would need the server's `newSession` event.
     secureOptions:
       constants.SSL_OP_NO_TICKET |
       constants.SSL_OP_NO_RENEGOTIATION |
       constants.SSL_OP_NO_COMPRESSION,
     sessionTimeout: 1,
-    // An intermediate in the bundle is no root.
+    // An intermediate in the bundle is not a root.
     allowPartialTrustChain: false,
   }
 }

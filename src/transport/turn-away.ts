@@ -6,15 +6,15 @@ import type { ConnectionSlot } from './connection-slots.ts'
 
 const DISCARD_MS = 1000
 const DISCARD_BYTES = 65_536
-/** The same below TLS: records without data are read too, and are nothing that a peer needs here. */
+/** The same below TLS: records without data are read too, and no peer needs them here. */
 const DISCARD_BELOW_BYTES = DISCARD_BYTES + 16_384
-/** Of one address, or one /64, so many are waited for at a time. */
+/** How many connections of one address, or one /64, are waited for at a time. */
 const MOST_WAITED_FOR = 4
 
-/** By the network that they come from. */
+/** By the network of the peer. */
 const waitedFor = new Map<CallerOrigin['network'], number>()
 
-/** What carries TLS, and who pays for what comes there. */
+/** The connection below TLS, and who is charged for its bytes. */
 export interface CarriedBy {
   readonly below: { readonly bytesRead: number }
   readonly slot: ConnectionSlot
@@ -28,10 +28,10 @@ const PHRASES: Readonly<Record<number, string>> = {
 
 /**
  * Sends one fixed response to a peer that is not served, then destroys the socket. Nothing of the
- * peer is parsed; its input is discarded for at most 1 s or 64 KiB. The response goes out with the
- * peer's first byte (or its end, or when the second is over), because HTTP clients take a response
- * that comes before their request for a broken connection. Of an address that has several such
- * connections the others are answered and closed at once: each could have us decrypt records without data.
+ * peer is parsed; its input is discarded for at most 1 s or 64 KiB. The response is sent with the
+ * peer's first byte (or its end, or when the second is over), because HTTP clients treat a response
+ * before their request as a broken connection. If an address has several such connections the
+ * others are answered and closed at once, because each could make us decrypt records without data.
  *
  * @param carried what carries TLS, where there is TLS
  */
@@ -82,7 +82,7 @@ class TurnedAway implements Ticking {
     this.#carried = carried
     this.#before = carried?.below.bytesRead ?? 0
     clock.watch(this)
-    // A peer that goes away while it is turned away is no news.
+    // Errors of a peer that is being refused are ignored.
     socket.on('error', () => socket.destroy())
     const { network } = originOf(socket.remoteAddress ?? '')
     const others = waitedFor.get(network) ?? 0
@@ -136,7 +136,7 @@ function forget(network: string): void {
   else waitedFor.delete(network)
 }
 
-/** Destroys a socket that is not in use: errors that still come of it are no news. */
+/** Destroys a socket that is not in use, and ignores its late errors. */
 export function dispose(socket: Socket): void {
   socket.on('error', nothing)
   socket.destroy()

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import { freeMemory, isLargeAndWhole } from '../memory.ts'
 
 /**
- * Writes bytes that are not needed again. Their memory is given back as soon as the socket has them, and not at the
- * next collection.
+ * Writes bytes that are not needed again. Their memory is released as soon as the socket has them,
+ * not at the next garbage collection.
  *
  * @param done called when the socket has them, or failed
  */
