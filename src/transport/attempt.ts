@@ -100,9 +100,8 @@ export class Attempt<I, R> implements Ticking, Dialling {
   }
 
   /**
-   * All addresses belong to other peers: the names may have new addresses by now, because the
-   * address of a deleted pod is given to another one. Nothing was sent, so new addresses are tried
-   * in the same round.
+   * All addresses belong to other peers: the names may have new addresses by now (a deleted pod's
+   * address is reused). Nothing was sent, so new ones are tried in the same round.
    */
   #lookAgain(): void {
     this.#round.renewed = true
