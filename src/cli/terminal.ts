@@ -56,6 +56,11 @@ export function table(rows: readonly (readonly string[])[], indent = ''): string
   return rows.map((row) => `${indent}${line(row)}\n`).join('')
 }
 
+/** The same of what others wrote, without colours. */
+export function safeTable(rows: readonly (readonly string[])[]): string {
+  return table(rows.map((row) => row.map(printable)))
+}
+
 function shownLength(cell: string): number {
   return stripVTControlCharacters(cell).length
 }

@@ -1,3 +1,4 @@
+import '../cli/checks-of-a-rogue-server.test.ts'
 import '../cli/postgres.test.ts'
 import '../postgres/server-connection.test.ts'
 import '../probe/database.test.ts'

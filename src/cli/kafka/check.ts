@@ -19,7 +19,7 @@ import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { namedServerContext } from '../../transport/named-server.ts'
 import type { PublicKeyPair } from '../../transport/tls-options.ts'
 import { callerIn } from '../../trust/identity.ts'
-import { table } from '../terminal.ts'
+import { safeTable } from '../terminal.ts'
 import { principalKind } from './acls.ts'
 import { principalOf } from './broker-acls.ts'
 import { BrokerClient } from './broker-client.ts'
@@ -229,7 +229,7 @@ function saidOf(error: unknown): string {
 
 function asText(brokers: readonly MetBroker[], acls: MetAcls): string {
   const met = brokers.map(({ broker, nodeId, ok, tls, certificate, because }) =>
-    table([
+    safeTable([
       ['broker', nodeId === null ? broker : `${broker}, node ${nodeId}`],
       ['usable', ok ? 'yes' : 'NO'],
       ...(tls === null ? [] : [['tls', tls]]),
@@ -237,7 +237,8 @@ function asText(brokers: readonly MetBroker[], acls: MetAcls): string {
       ...(because === null ? [] : [['because', because]]),
     ]),
   )
-  if (!acls.shown) return [...met, table([['ACLs', `not compared: ${acls.because}`]])].join('\n')
+  if (!acls.shown)
+    return [...met, safeTable([['ACLs', `not compared: ${acls.because}`]])].join('\n')
   const line = (
     sign: string,
     { operation, resource, pattern, name }: AclDifference['beyond'][number],
@@ -247,5 +248,5 @@ function asText(brokers: readonly MetBroker[], acls: MetAcls): string {
     ...acls.beyond.map((acl) => line('beyond the rules', acl)),
   ]
   const same = rows.length === 0 ? [['ACLs', `as the rules have it, for ${acls.principal}`]] : rows
-  return [...met, table(same)].join('\n')
+  return [...met, safeTable(same)].join('\n')
 }

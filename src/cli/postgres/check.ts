@@ -15,7 +15,7 @@ import { NameResolver } from '../../transport/name-resolver.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { namedServerContext } from '../../transport/named-server.ts'
 import { callerIn } from '../../trust/identity.ts'
-import { table } from '../terminal.ts'
+import { safeTable } from '../terminal.ts'
 import { logIn, saidOf } from './login.ts'
 
 /** What one server said. */
@@ -121,7 +121,7 @@ function open(
 function asText(met: readonly Met[]): string {
   return met
     .map(({ server, ok, tls, certificate, role, login, extensions }) =>
-      table([
+      safeTable([
         ['server', server],
         ['usable', ok ? 'yes' : 'NO'],
         ...(tls === null ? [] : [['tls', tls]]),
