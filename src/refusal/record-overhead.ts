@@ -22,6 +22,17 @@ export const FLOODED = refuse(
   { limit: 'recordOverheadBytesPerSecond' },
 )
 
+const CODE = 'ERR_TLS_FLOODED'
+
+/** What a connection is destroyed with that floods: who serves it tells why it ended. */
+export function floodError(): Error {
+  return Object.assign(new Error(FLOODED.because), { code: CODE })
+}
+
+export function isFlood(error: Error): boolean {
+  return 'code' in error && error.code === CODE
+}
+
 /** Most that a record needs beside its data: TLS 1.2 with AES-GCM; 22 in TLS 1.3 (RFC 8446 5.2). */
 const OF_RECORD = 29
 /** More than any handshake needs; what came with its last message is counted. */

@@ -109,7 +109,7 @@ export class Upstreams {
     const [first] = addresses
     if (first === undefined) throw new Error(`${name} has no address`)
     const { connectWaitMs } = this.#config.limits
-    const floods = new FloodPauses()
+    const floods = new FloodPauses(this.#config.limits)
     const dialer = this.#dialer(addresses, pin, { connectWaitMs, floods })
     const avoid = (socket: Socket, how: Avoiding) => dialer.avoid(socket, how)
     const dialH1 = dialled(dialer, name, first)

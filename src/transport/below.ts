@@ -38,6 +38,34 @@ export function lookBelow(socket: TLSSocket): void {
   carries(new Handle(handle as Carrier), socket)
 }
 
+interface TcpInNode {
+  readonly _handle?: {
+    /** What TLS wants of it: Node defines it anew where TLS takes a connection over. */
+    readonly reading?: unknown
+    readonly readStop?: () => unknown
+    readonly readStart?: () => unknown
+  } | null
+}
+
+/**
+ * Nothing more is read of this TCP connection until `letRead`, not even in this turn of the event loop. Documented is `pause`, which
+ * stops only once something has come of the data, and KeyUpdate messages bring none.
+ * @returns false where Node does not let us
+ */
+export function holdBack(carrier: Socket): boolean {
+  const handle = (carrier as unknown as TcpInNode)._handle
+  if (handle === null || handle === undefined) return carrier.destroyed
+  if (typeof handle.readStop !== 'function' || typeof handle.readStart !== 'function') return false
+  handle.readStop()
+  return true
+}
+
+/** It is read again, unless who reads it has paused it. */
+export function letRead(carrier: Socket): void {
+  const handle = (carrier as unknown as TcpInNode)._handle
+  if (handle?.reading === true) handle.readStart?.()
+}
+
 /** The handle returns 0 once it is closed. */
 class Handle implements Carrier {
   readonly #handle: Carrier

@@ -56,7 +56,7 @@ export class Dialer<I, R = unknown> {
   }
 
   /** Begins to connect. Throws when no TLS context can be made from the material. */
-  #open({ address, name }: Target, { onread }: DialOptions): Socket {
+  #open({ address, key, name }: Target, { onread }: DialOptions): Socket {
     const { tls } = this.#options
     const common = {
       ...address,
@@ -80,6 +80,7 @@ export class Dialer<I, R = unknown> {
     })
     try {
       lookBelow(socket)
+      this.#options.floods?.watch(socket, key, this.#options.clock)
       return socket
     } catch (error) {
       dispose(socket)

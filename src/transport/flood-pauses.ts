@@ -1,4 +1,8 @@
+import type { TLSSocket } from 'node:tls'
+import { floodError, type OverheadLimits } from '../refusal/record-overhead.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { CoarseClock } from './clock.ts'
+import { countEmptyMessages } from './key-updates.ts'
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 300_000
@@ -22,7 +26,28 @@ interface Flooder {
  * loop, so they are left alone, for longer each time. Other addresses, and other upstreams, are not concerned.
  */
 export class FloodPauses {
+  readonly #counts: boolean
   readonly #flooders = new Map<string, Flooder>()
+  readonly #open = new Map<string, Set<TLSSocket>>()
+
+  constructor({ recordOverheadBytesPerSecond }: Partial<OverheadLimits> = {}) {
+    this.#counts = recordOverheadBytesPerSecond !== 0
+  }
+
+  /** With the first connection to this address that floods with KeyUpdate messages all are cut, before others of them are read. */
+  watch(socket: TLSSocket, key: string, clock: CoarseClock): void {
+    if (!this.#counts) return
+    const same = this.#open.get(key) ?? new Set()
+    this.#open.set(key, same.add(socket))
+    socket.on('close', () => {
+      same.delete(socket)
+      if (same.size === 0 && this.#open.get(key) === same) this.#open.delete(key)
+    })
+    countEmptyMessages(socket, clock, () => {
+      this.flooded(key, clock.now)
+      for (const each of same) each.destroy(floodError())
+    })
+  }
 
   /** A connection to this address was ended for it. Several at the same time count once. */
   flooded(key: string, now: number): void {

@@ -9,6 +9,7 @@ import { type Authenticator, authenticate } from './authenticate.ts'
 import { below } from './below.ts'
 import type { CoarseClock } from './clock.ts'
 import type { ConnectionSlot, SlotLimits } from './connection-slots.ts'
+import { FloodGuard } from './flood-guard.ts'
 import { Budgets, HandshakePace } from './handshake-pace.ts'
 import { Handshakes } from './handshakes.ts'
 import {
@@ -37,6 +38,8 @@ export interface SecureOptions extends ListenOptions {
     readonly handshakeMs: number
     /** Of one address, of one identity; 0 without a limit. */
     readonly handshakesPerSecond: number
+    /** 0: KeyUpdate messages may come without end. */
+    readonly recordOverheadBytesPerSecond?: number
   }
   /** What may be spoken inside, the dearest first; `http/1.1` alone when left out. */
   readonly alpn?: readonly string[]
@@ -161,9 +164,12 @@ export async function listenSecure<T>(
   const pace = new HandshakePace({ perSecond, handshakeMs, clock, paced })
   const weigh = ({ bytesRead }: Socket, slot: ConnectionSlot) => pace.weigh(bytesRead, slot)
   const handshakes = new Handshakes<T>(weigh)
+  const guard = new FloodGuard(clock)
+  if (limits.recordOverheadBytesPerSecond !== 0) server.on('keylog', guard.keylog)
   const listening = new BoundListener(front, options, (socket, slot) => {
     pace.begin(socket, slot, () => {
       handshakes.begin(socket, slot, inForce())
+      guard.add(socket, slot)
       if (!socket.destroyed) server.emit('connection', socket)
     })
   })
@@ -175,6 +181,7 @@ export async function listenSecure<T>(
   server.on('secureConnection', (socket) => {
     const handshake = handshakes.end(socket)
     if (handshake === undefined) return
+    guard.secured(handshake.socket, socket)
     weigh(handshake.socket, handshake.slot)
     socket.disableRenegotiation()
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen

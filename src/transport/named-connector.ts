@@ -73,10 +73,11 @@ export type NamedConnected = (refusal: Refusal | null, opened: OpenedNamed | nul
 export class NamedConnector {
   readonly #options: NamedConnectorOptions
   readonly #dialers = new Map<string, Dialer<null>>()
-  readonly #floods = new FloodPauses()
+  readonly #floods: FloodPauses
 
   constructor(options: NamedConnectorOptions) {
     this.#options = options
+    this.#floods = new FloodPauses(options)
   }
 
   /** The first address that can be reached decides, whatever it answers. */

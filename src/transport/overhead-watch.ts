@@ -1,7 +1,8 @@
 import type { TLSSocket } from 'node:tls'
-import { RecordOverhead } from '../refusal/record-overhead.ts'
+import { floodError, RecordOverhead } from '../refusal/record-overhead.ts'
 import type { Carrier } from './below.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
+import { countEmptyMessages } from './key-updates.ts'
 
 /** Watches a connection that wire does not read. */
 export interface WatchOptions {
@@ -25,15 +26,20 @@ export class OverheadWatch implements Ticking {
     this.#socket = socket
     this.#options = options
     this.#overhead = new RecordOverhead(carrier, socket, clock.now)
+    if (options.recordOverheadBytesPerSecond > 0) {
+      countEmptyMessages(socket, clock, () => this.#flooded())
+    }
     socket.on('data', (bytes: Buffer) => this.#overhead.heard(bytes.length))
     socket.on('close', () => clock.unwatch(this))
     clock.watch(this)
   }
 
   tick(now: number): void {
-    if (!this.#overhead.isTooMuch(now, this.#options)) return
+    if (this.#overhead.isTooMuch(now, this.#options)) this.#flooded()
+  }
+
+  #flooded(): void {
     this.#options.flooded()
-    const words = 'its TLS records bring no data (limits.recordOverheadBytesPerSecond)'
-    this.#socket.destroy(new Error(words))
+    this.#socket.destroy(floodError())
   }
 }

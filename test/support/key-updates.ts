@@ -1,8 +1,8 @@
 import { createCipheriv, createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
-import { type TLSSocket, TLSSocket as Tls } from 'node:tls'
+import { type TLSSocket, TLSSocket as Tls, connect as tlsConnect } from 'node:tls'
 import type { PublicKeyPair } from '../../src/transport/tls-options.ts'
 
 // A peer whose TLS 1.3 is Node's, but that also writes records of its own: KeyUpdate messages without end, which no
@@ -26,19 +26,38 @@ export function keyUpdates(firstSecret: Buffer, sent: number, count: number): Bu
   let secret = firstSecret
   let sequence = sent
   for (let at = 0; at < all.length; at += KEY_UPDATE_BYTES) {
-    const header = all.subarray(at, at + 5)
-    header.set([APPLICATION_DATA, 3, 3, 0, KEY_UPDATE_BYTES - 5])
-    const nonce = expand(secret, 'iv', 12)
-    nonce.writeUInt32BE((nonce.readUInt32BE(8) ^ sequence) >>> 0, 8)
-    const cipher = createCipheriv('aes-128-gcm', expand(secret, 'key', 16), nonce)
-    cipher.setAAD(header)
-    all.set(cipher.update(KEY_UPDATE), at + 5)
-    cipher.final()
-    all.set(cipher.getAuthTag(), at + 5 + KEY_UPDATE.length)
+    const [key, iv] = [expand(secret, 'key', 16), expand(secret, 'iv', 12)]
+    seal(all.subarray(at, at + KEY_UPDATE_BYTES), key, iv, sequence, KEY_UPDATE)
     secret = expand(secret, 'traffic upd', 32)
     sequence = 0
   }
   return all
+}
+
+/** That many NewSessionTicket messages (RFC 8446 section 4.6.1), each in a record of its own, under one key. */
+export function sessionTickets(secret: Buffer, sent: number, count: number): Buffer {
+  const ticket = Buffer.from([4, 0, 0, 15, 0, 0, 0, 1, 0, 0, 0, 0, 1, 7, 0, 1, 9, 0, 0, 22])
+  const [key, iv] = [expand(secret, 'key', 16), expand(secret, 'iv', 12)]
+  const length = 5 + ticket.length + 16
+  const all = Buffer.alloc(length * count)
+  for (let i = 0; i < count; i++) {
+    const record = all.subarray(i * length, (i + 1) * length)
+    seal(record, key, iv, sent + i, ticket)
+  }
+  return all
+}
+
+/** Writes one record (RFC 8446 section 5.2) into `record`, which has its length. */
+function seal(record: Buffer, key: Buffer, iv: Buffer, sequence: number, content: Buffer): void {
+  const header = record.subarray(0, 5)
+  header.set([APPLICATION_DATA, 3, 3, 0, record.length - 5])
+  const nonce = Buffer.from(iv)
+  nonce.writeUInt32BE((nonce.readUInt32BE(8) ^ sequence) >>> 0, 8)
+  const cipher = createCipheriv('aes-128-gcm', key, nonce)
+  cipher.setAAD(header)
+  record.set(cipher.update(content), 5)
+  cipher.final()
+  record.set(cipher.getAuthTag(), 5 + content.length)
 }
 
 /** A connection that the server of a test has accepted. */
@@ -48,6 +67,8 @@ export interface Flooder {
   readonly raw: Socket
   /** Sends so many KeyUpdate messages; after them the peer understands no data of Node's. */
   flood(count: number): void
+  /** The same with session tickets, which only servers send. */
+  floodTickets(count: number): void
 }
 
 /** Counts the records of data that Node writes once the handshake is over: their number is part of each nonce. */
@@ -69,6 +90,56 @@ class RecordCount {
   }
 }
 
+/** Carries Node's TLS over a TCP connection, and writes records between its own. */
+class Carried {
+  readonly near: Duplex
+  readonly #raw: Socket
+  readonly #label: string
+  readonly #count = new RecordCount()
+  #secret = Buffer.alloc(0)
+  #isOver = false
+
+  /** @param label under which Node tells the secret of our side */
+  constructor(raw: Socket, label: string) {
+    const [near, far] = duplexPair()
+    this.near = near
+    this.#raw = raw
+    this.#label = label
+    raw.on('error', () => raw.destroy())
+    raw.on('data', (bytes) => far.write(bytes))
+    raw.on('close', () => far.destroy())
+    far.on('data', (bytes: Buffer) => {
+      if (this.#isOver) this.#count.add(bytes)
+      if (!raw.destroyed) raw.write(bytes)
+    })
+  }
+
+  /** `secured` is called when the handshake is over. */
+  carry(socket: TLSSocket, secured: (flooder: Flooder) => void): void {
+    const raw = this.#raw
+    socket.on('error', () => raw.destroy())
+    socket.on('keylog', (line: Buffer) => {
+      const [label, , hex] = String(line).trim().split(' ')
+      if (label === this.#label) this.#secret = Buffer.from(hex!, 'hex')
+    })
+    socket.on('secure', () => {
+      // The last flight of a client is written only now.
+      if (this.#label.startsWith('SERVER')) this.#isOver = true
+      else
+        setTimeout(() => {
+          this.#isOver = true
+        })
+      const flood = (count: number) => {
+        if (!raw.destroyed) raw.write(keyUpdates(this.#secret, this.#count.records, count))
+      }
+      const floodTickets = (count: number) => {
+        if (!raw.destroyed) raw.write(sessionTickets(this.#secret, this.#count.records, count))
+      }
+      secured({ socket, raw, flood, floodTickets })
+    })
+  }
+}
+
 /** A server for mutual TLS 1.3 that shows this certificate; `serve` gets each connection after its handshake. */
 export async function floodingServer(
   pair: PublicKeyPair,
@@ -77,34 +148,31 @@ export async function floodingServer(
   port = 0,
 ): Promise<{ readonly port: number; readonly server: Server }> {
   const server = createServer((raw) => {
-    raw.on('error', () => raw.destroy())
-    const [near, far] = duplexPair()
-    const count = new RecordCount()
-    let isOver = false
-    let secret = Buffer.alloc(0)
-    raw.on('data', (bytes) => far.write(bytes))
-    raw.on('close', () => far.destroy())
-    far.on('data', (bytes: Buffer) => {
-      if (isOver) count.add(bytes)
-      if (!raw.destroyed) raw.write(bytes)
-    })
-    const socket = tlsOver(near, pair, alpn)
-    socket.on('error', () => raw.destroy())
-    socket.on('keylog', (line: Buffer) => {
-      const [label, , hex] = String(line).trim().split(' ')
-      if (label === 'SERVER_TRAFFIC_SECRET_0') secret = Buffer.from(hex!, 'hex')
-    })
-    socket.on('secure', () => {
-      isOver = true
-      serve({
-        ...{ socket, raw },
-        flood: (messages) => void raw.write(keyUpdates(secret, count.records, messages)),
-      })
-    })
+    const carried = new Carried(raw, 'SERVER_TRAFFIC_SECRET_0')
+    carried.carry(tlsOver(carried.near, pair, alpn), serve)
   })
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return { port: (server.address() as AddressInfo).port, server }
+}
+
+/** A client that shows this certificate, or none, from this address. */
+export async function floodingClient(
+  port: number,
+  pair: PublicKeyPair | null,
+  alpn = 'http/1.1',
+  localAddress = '127.0.0.1',
+): Promise<Flooder> {
+  const raw = connect({ host: '127.0.0.1', port, localAddress })
+  await once(raw, 'connect')
+  const carried = new Carried(raw, 'CLIENT_TRAFFIC_SECRET_0')
+  const socket = tlsConnect({
+    ...{ socket: carried.near, rejectUnauthorized: false, ALPNProtocols: [alpn], ...pair },
+    ...{ minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256' },
+  })
+  const flooder = await new Promise<Flooder>((resolve) => carried.carry(socket, resolve))
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  return flooder
 }
 
 function tlsOver(stream: Duplex, pair: PublicKeyPair, alpn: string): TLSSocket {

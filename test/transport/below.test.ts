@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
 import test from 'ava'
+import { isFlood } from '../../src/refusal/record-overhead.ts'
 import { below, lookBelow } from '../../src/transport/below.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import { Dialer } from '../../src/transport/dial.ts'
@@ -48,6 +49,28 @@ test('all that comes on a connection that was dialled is counted, and its data c
   t.is(carrier?.bytesRead, flooder.raw.bytesWritten)
   listening.close()
 })
+
+for (const what of ['flood', 'floodTickets'] as const) {
+  test(`${what}: a connection that was dialled ends in the midst of it, and so do others to that address`, async (t) => {
+    const opened: Flooder[] = []
+    const { port, server: listening } = await floodingServer(users, 'http/1.1', (flooder) => {
+      opened.push(flooder)
+    })
+    const floods = new FloodPauses()
+    const dialer = new Dialer(dialerTo([port], wanted(), { floods }))
+    const sockets = await Promise.all([1, 2].map(async () => (await dialOnce(dialer)).socket!))
+    while (opened.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    const ended = sockets.map((socket) => new Promise<Error>((end) => socket.once('error', end)))
+    for (const socket of sockets) socket.resume()
+    const sent = 20_000
+    opened[0]![what](sent)
+    for (const error of await Promise.all(ended)) t.true(isFlood(error))
+    const [first] = sockets.filter((socket) => socket.localPort === opened[0]!.raw.remotePort)
+    t.true((below(first ?? sockets[0]!)?.bytesRead ?? 0) < (sent * KEY_UPDATE_BYTES) / 2)
+    t.is((await dialOnce(dialer)).refusal?.reason, 'upstream-malformed')
+    listening.close()
+  })
+}
 
 test('a connection of which Node tells nothing is not opened', (t) => {
   const hidden = { _handle: { _parent: {} } } as unknown as TLSSocket

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { isTlsError, saidBy } from '../../fault.ts'
-import { FLOODED, RecordOverhead, type Underlying } from '../../refusal/record-overhead.ts'
+import { FLOODED, isFlood, RecordOverhead, type Underlying } from '../../refusal/record-overhead.ts'
 import { refuse } from '../../refusal/refusal.ts'
 import { Exchange, type RequestHandler } from '../exchange.ts'
 import type { DownstreamStream, WireSettings } from '../face.ts'
@@ -282,6 +282,7 @@ export class Downstream<N> implements DownstreamStream {
 
   /** Node leaves a socket open whose TLS records cannot be read. */
   #broke(error: Error): void {
+    if (isFlood(error)) return this.#flooded()
     if (isTlsError(error)) {
       const because = `the caller’s connection broke (${saidBy(error)})`
       this.exchange.abandon(refuse('malformed-request', because))

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { saidBy } from '../../fault.ts'
-import { RecordOverhead } from '../../refusal/record-overhead.ts'
+import { isFlood, RecordOverhead } from '../../refusal/record-overhead.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
@@ -24,7 +24,6 @@ import type { ConnectionOwner } from './connection-owner.ts'
 import { parseResponseHead } from './response-head.ts'
 
 const HEAD = new Head()
-
 const UNTIL_CLOSE = 'it ends with its connection: over TLS its end cannot be told from a cut'
 
 /**
@@ -285,6 +284,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   /** Node leaves a socket open whose TLS records cannot be read. */
   #broke(error: Error): void {
+    if (isFlood(error)) return this.#flooded()
     this.#fail(brokenOff(this.#name, saidBy(error), this.#inBody))
   }
 

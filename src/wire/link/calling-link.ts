@@ -122,7 +122,6 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
 
   /** Its address is reported first, because the socket has it only as long as it is open. */
   #flooded(): void {
-    this.settings.limitHit?.('recordOverheadBytesPerSecond')
     this.#keeper.avoid(this.socket, 'floods')
     this.close('too-much-noise', FLOODED.because)
   }

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
-import { isTlsError, saidBy } from '../../fault.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import type { WireSettings } from '../face.ts'
 import { HeadPieces } from '../partial-head.ts'
 import { Batch } from './batch.ts'
 import { ControlFrameBudget } from './control-frame-budget.ts'
+import { endingOf, tellLimit } from './ending-of.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FLAG, FRAME } from './frames.ts'
 import { Keepalive } from './keepalive.ts'
@@ -59,7 +59,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.#pieces = new HeadPieces(settings.limits)
     this.#controlFrames = new ControlFrameBudget(now)
     this.#keepalive = new Keepalive(this.batch, settings.limits, now)
-    socket.on('error', (error) => this.close(isTlsError(error) ? 'broken' : 'lost', saidBy(error)))
+    socket.on('error', (error) => this.close(...endingOf(error)))
     socket.on('end', () => this.peerEnded())
     socket.on('close', () => {
       this.#gone('lost', 'the connection was closed')
@@ -128,6 +128,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   /** Ends it at once: the peer broke a rule, or this process ends. */
   close(ending: LinkEnding, detail = ''): void {
     if (this.#over) return
+    tellLimit(detail, this.settings)
     this.batch.stop()
     this.socket.destroy()
     this.#gone(ending, detail)

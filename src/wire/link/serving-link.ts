@@ -153,7 +153,6 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     super.tick(now)
     if (this.ended) return
     if (this.#overhead.isTooMuch(now, this.settings.limits)) {
-      this.settings.limitHit?.('recordOverheadBytesPerSecond')
       return this.close('too-much-noise', FLOODED.because)
     }
     this.#recount()
