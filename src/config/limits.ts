@@ -41,7 +41,7 @@ export const limits = () =>
         .default(1024)
         .meta({
           description:
-            'Bytes of TLS records without data that a caller’s connection may bring per second; 0: unlimited',
+            'Bytes of TLS records without data that a TLS connection may bring per second; 0: unlimited',
         }),
       headMs: ms(10_000),
       bodyIdleMs: ms(60_000),
