@@ -99,7 +99,7 @@ test('a sidecar that stands still is told as such, and in time', async (t) => {
   )
   const many = await typed(['status', url, url])
   t.is(many.code, 1)
-  t.regex(many.stdout.replaceAll('\n', ' '), /: no answer: no answer within 5 s/)
+  t.regex(many.stdout.replaceAll('\n', ' '), /: no answer: nothing came within 5 s/)
 })
 
 test('--watch goes on while nothing answers, for that is when one watches', async (t) => {

@@ -6,7 +6,7 @@ import type { AskedSidecar } from './sources.ts'
 
 const AT_A_TIME = 16
 const PATIENCE_MS = 5000
-const LATE = `no answer within ${PATIENCE_MS / 1000} s`
+const LATE = `within ${PATIENCE_MS / 1000} s`
 /** A connection is made for a process that stands still, too: by the kernel. */
 const STUCK =
   'its process is there and does nothing: is it stopped, without processor, or too busy?'
@@ -50,8 +50,7 @@ export async function ask(url: string): Promise<StatusFacts> {
     if (status !== 200) throw fault(`${url} answers ${status}: ${printable(text.trim())}`, { hint })
     return parsed(text) as StatusFacts
   } catch (error) {
-    if (isLate(error))
-      throw fault(LATE.replace('no answer', `no answer at ${url}`), { hint: STUCK })
+    if (isLate(error)) throw fault(`no answer at ${url} ${LATE}`, { hint: STUCK })
     const code = errorCode(error)
     if (error instanceof SyntaxError) throw fault(`${url} is not a status listener`, { hint })
     if (code === undefined) throw error
@@ -91,7 +90,7 @@ async function askOne(source: AskedSidecar): Promise<SidecarState> {
     return silent(
       source,
       isLate(error)
-        ? LATE
+        ? `nothing came ${LATE}`
         : (errorCode(error) ?? (error instanceof Error ? error.message : 'no answer')),
     )
   }
