@@ -1,25 +1,29 @@
-/** A window is over after so long, and so many samples. */
+/** A window ends after this time and this many samples. */
 const WINDOW_MS = 250
 const LEAST_SAMPLES = 16
-/** More in one window say nothing new. */
+/** More samples in one window add nothing. */
 const MOST_SAMPLES = 512
-/** It begins with so many times the least, and doubles until calls take longer. */
+/** The limit starts at this many times the minimum, and doubles until calls take longer. */
 const BEGINS_AT = 4
-/** No window takes away more than this part. */
+/** One window reduces the limit at most by this factor. */
 const MOST_CUT = 0.5
-/** Slow for so many windows at the least limit: it is not how many calls are open that makes them slow. */
+/**
+ * If calls are slow for this many windows at the lowest limit, the number of open calls is not the
+ * cause.
+ */
 const WINDOWS_AT_LEAST = 5
-/** Of time without much load: after so long what is usual is learned anew. */
+/** After this much time without much load the usual latency is learned again. */
 const PERIOD_MS = 600_000
 
 /** What one window has come to. */
 export type WindowEnd = 'period' | 'relearn' | null
 
 /**
- * How many calls a module can have open before they only wait in it: a gradient limit, as in Netflix'
- * concurrency-limits and Envoy's adaptive concurrency filter. Each window compares the median latency
- * with what is usual. Beyond `tolerance` times that the limit falls with the latency; otherwise it rises
- * by its square root, if it was needed. What is usual is the caller's business (UsualLatency).
+ * How many calls a module can have open before they only wait in it: a gradient limit, as in
+ * Netflix' concurrency-limits and Envoy's adaptive concurrency filter. Each window compares the
+ * median latency with what is usual. Above `tolerance` times that, the limit falls with the
+ * latency; otherwise it rises by its square root, if it was needed. The usual latency is passed in
+ * (UsualLatency).
  */
 export class AdaptiveLimit {
   /** Calls that are open. */
@@ -30,17 +34,17 @@ export class AdaptiveLimit {
   readonly #tolerance: number
   /** Doubling: nothing was slow since the start. */
   #slowStart = true
-  /** Of this window: the most that were open, samples, and since when. */
+  /** This window: the maximum of open calls, samples, and start. */
   #peak = 0
   readonly #samples = new Float64Array(MOST_SAMPLES)
   #count = 0
   #since: number
-  /** Calls that began before say how it was under the limit of before. */
+  /** Calls that began before this were measured under the previous limit. */
   #loweredAt = Number.NEGATIVE_INFINITY
   #windowsAtLeast = 0
   #calmMs = 0
 
-  /** @param tolerance so many times the usual latency is not too slow yet */
+  /** @param tolerance up to this many times the usual latency is not too slow */
   constructor(least: number, most: number, tolerance: number, now: number) {
     this.#least = Math.min(least, most)
     this.#most = most
@@ -64,10 +68,10 @@ export class AdaptiveLimit {
   }
 
   /**
-   * A call was answered that began then.
-   * @param timesUsual its latency over the usual one; NaN: that is not known
-   * @returns what has become of the window, if it ended: `period` what is usual may be forgotten after
-   *   another one, `relearn` it is to be forgotten now
+   * A call was answered.
+   * @param timesUsual its latency divided by the usual one; NaN: unknown
+   * @returns the result of the window, if it ended: `period` the usual latency may be forgotten
+   * after another one, `relearn` forget it now
    */
   answered(timesUsual: number, beganAt: number, now: number): WindowEnd {
     if (beganAt < this.#loweredAt || Number.isNaN(timesUsual)) return null
@@ -98,7 +102,7 @@ export class AdaptiveLimit {
     return 'period'
   }
 
-  /** Where it is not needed it falls too, but not below what may be needed next. */
+  /** If it is not needed it falls too, but not below what may be needed next. */
   #lower(slowness: number, needed: boolean, now: number): void {
     this.#slowStart = false
     const lowered = this.#limit * Math.max(MOST_CUT, 1 / slowness)

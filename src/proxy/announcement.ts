@@ -11,8 +11,8 @@ const UNWRITABLE = refuse(
 )
 
 /**
- * The way on of an exchange whose entry has to be written first: it holds the place of the stream until then. The
- * upstream sees not one byte of what has no entry.
+ * Takes the place of the upstream stream until the exchange's audit entry is written. The upstream
+ * gets no byte of an exchange without an entry.
  */
 export class Announcement<N> implements Upstream<N>, UpstreamStream {
   readonly blocked = true
@@ -20,7 +20,7 @@ export class Announcement<N> implements Upstream<N>, UpstreamStream {
   readonly #entry: AuditEntry
   readonly #way: Upstream<N>
   #head: Buffer | undefined
-  /** Of the entry; undefined before it is known, 0 where it has none. */
+  /** The entry's number; undefined before it is known, 0 if it has none. */
   #seq: number | undefined
   /** How the exchange ended, as long as `#seq` is not known. */
   #ended: Omit<AuditEntry, 'kind'> | undefined
@@ -49,7 +49,7 @@ export class Announcement<N> implements Upstream<N>, UpstreamStream {
       if (!written) return x.fail(UNWRITABLE)
       x.upstream = null
       this.#way.open(x, new KeptHead(kept))
-      // It may have ended there, and the connection be busy with another one.
+      // It may have ended in there, and the connection may be busy with another exchange.
       if (this.#isOver) return
       x.downstream.resume()
       this.#flush(x)
@@ -60,7 +60,7 @@ export class Announcement<N> implements Upstream<N>, UpstreamStream {
   end(how: Omit<AuditEntry, 'kind'>): void {
     const { kind, requestId } = this.#entry
     this.#isOver = true
-    // It never began: the head did not go to where the entry is announced.
+    // It never began: the head was not passed to the announcement.
     if (this.#seq === undefined && this.#head === undefined) {
       this.#trail.add({ ...this.#entry, phase: undefined, ...how })
     } else if (this.#seq === undefined) this.#ended = how

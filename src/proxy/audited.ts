@@ -12,7 +12,10 @@ import type { Share } from './share.ts'
 
 type X = Exchange<RequestContext>
 
-/** A caller that is refused again and again must not fill the disk of the trail: so many at once, and a second. */
+/**
+ * A caller that is refused repeatedly must not fill the disk: this many entries at once, and per
+ * second.
+ */
 const REFUSALS_AT_ONCE = 32
 const REFUSALS_PER_SECOND = 1
 
@@ -22,7 +25,7 @@ interface Refused {
   left: number
 }
 
-/** Which exchanges the audit trail is about, and what it says of them. */
+/** Which exchanges have entries in the audit trail, and their content. */
 export class AuditedExchanges {
   readonly #trail: AuditWriter
   readonly #sensitive: ReadonlySet<string>
@@ -35,7 +38,7 @@ export class AuditedExchanges {
     this.#sensitive = new Set(high.map(([id]) => id))
   }
 
-  /** Where an exchange that was allowed goes: with `block` not before its entry is written. */
+  /** The upstream of an allowed exchange: with `block` only after its entry is written. */
   passes(x: X, way: Upstream<RequestContext>): Upstream<RequestContext> {
     const { context } = x
     const kind = this.#trail.blocks ? this.#kindOf(context.decision) : undefined
@@ -58,7 +61,10 @@ export class AuditedExchanges {
     this.#trail.add({ ...about(x, kind), ...outcome(x), ...unrecorded })
   }
 
-  /** @returns how many of this caller have no entry since the last one; -1: this one has none either */
+  /**
+   * @returns how many refusals of this caller had no entry since the last one; -1: this one has
+   * none either
+   */
   #refusal(share: Share): number {
     const now = performance.now()
     let refused = this.#refused.get(share)
@@ -82,8 +88,8 @@ export class AuditedExchanges {
 }
 
 /**
- * What kind of entry an exchange gets; undefined: none. What is administration is that first, then what is highly
- * sensitive; the rule and the interface are said in any case.
+ * The kind of entry for an exchange; undefined: none. Administration takes precedence, then high
+ * sensitivity; rule and interface are recorded in any case.
  * @param sensitive interfaces whose sensitivity is high
  */
 export function auditKind(
@@ -95,7 +101,7 @@ export function auditKind(
     if (decision.refusal.reason === 'admin-route') return 'administration'
     return provided !== null && sensitive.has(provided.id) ? 'exchange' : undefined
   }
-  // What is built in has no file: every browser asks for it.
+  // Built-in grants have no file: every browser uses them.
   const granted = decision.rule.kind === 'grant' && decision.rule.file !== null
   if (granted && routePattern.startsWith('/_/')) return 'administration'
   if (decision.system && provided?.id === TENANT_INTERFACE) return 'administration'
@@ -103,10 +109,12 @@ export function auditKind(
   return granted ? 'grant' : undefined
 }
 
-/** By it Okapi enables a module for a tenant, upgrades it there, and has it drop the tenant's data. */
+/**
+ * With it Okapi enables a module for a tenant, upgrades it, and makes it delete the tenant's data.
+ */
 const TENANT_INTERFACE = '_tenant'
 
-/** Who asks for what, and why it is allowed. No path, query, header or body may be added. */
+/** Who makes which call, and why it is allowed. No path, query, header or body may be added. */
 function about(x: X, kind: EntryKind): AuditEntry {
   const { context, method } = x
   const { decision, tenant, requestId, userId, trueCaller, wouldRefuse } = context

@@ -4,14 +4,16 @@ import type { BroughtTenants } from '../policy/tenant-guard.ts'
 
 const KEY_BYTES = 32
 const HEAD_BYTES = KEY_BYTES + 2 * Int32Array.BYTES_PER_ELEMENT
-/** So many places are looked at for one entry: beyond, there is no room. */
+/** How many places are tried for one entry; beyond that there is no room. */
 const MOST_STEPS = 64
 
-/** Entries of a module's own sidecar, and of Okapi's, which knows those of all modules. */
+/**
+ * The number of entries of a module's own sidecar, and of Okapi's, which has those of all modules.
+ */
 const PLACES_OF_MODULE = 4096
 const PLACES_OF_OKAPI = 131_072
 
-/** Memory for what Okapi brought, for all threads of one sidecar: 32 KiB, beside Okapi 1 MiB. */
+/** Memory for tenants that Okapi called for, shared by all threads: 32 KiB, beside Okapi 1 MiB. */
 export function broughtMemory(besideOkapi: boolean): SharedArrayBuffer {
   const places = besideOkapi ? PLACES_OF_OKAPI : PLACES_OF_MODULE
   const memory = new SharedArrayBuffer(HEAD_BYTES + places * BigUint64Array.BYTES_PER_ELEMENT)
@@ -20,16 +22,18 @@ export function broughtMemory(besideOkapi: boolean): SharedArrayBuffer {
 }
 
 /**
- * For which tenants Okapi has called which modules since the start, and with tokens of which. Only its
- * calls fill it. An entry is a keyed hash in a table of fixed size that the threads share; none is ever
- * taken out, and where there is no room the tenant counts as one that was not brought.
+ * For which tenants Okapi has called which modules since the start, and with tokens of which
+ * tenants. Only its calls add entries. An entry is a keyed hash in a table of fixed size that the
+ * threads share; none is ever removed, and without room a tenant counts as not called for.
  */
 export class TenantsBrought implements BroughtTenants {
   readonly #key: Uint8Array
   readonly #count: Int32Array
   readonly #cells: BigUint64Array
   readonly #full: () => void
-  /** What this thread has found in the table, by module and tenant: tenants whose tokens came along. */
+  /**
+   * What this thread has found in the table, by module and tenant: the tenants of the tokens used.
+   */
   readonly #known = new Map<string, Map<string, Set<string>>>()
 
   /** `full` is called for each entry that found no room. */
@@ -86,7 +90,7 @@ export class TenantsBrought implements BroughtTenants {
     return from
   }
 
-  /** Is it there? With `put` it is afterwards, if there is room. */
+  /** Does it exist? With `put` it is added, if there is room. */
   #find(moduleId: string, tenant: string, from: string | undefined, put: boolean): boolean {
     const across = from === undefined ? '' : `\n${from}`
     const text = `${moduleId}\n${tenant}${across}`

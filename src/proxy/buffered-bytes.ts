@@ -5,16 +5,20 @@ import type { Share } from './share.ts'
 export interface Holding {
   /** In either direction, between the caller and the callee. */
   readonly heldForCaller: number
-  /** Gives up so many bytes, as far as it holds them: exchanges are refused, or cut in their answers. */
+  /**
+   * Drops this many bytes, as far as it holds them: exchanges are refused, or their answers are
+   * cut.
+   */
   shed(bytes: number): void
 }
 
-/** The module's own connections may hold so much: one in so many. */
+/** The part that the module's own connections may hold: one in this many. */
 const OWN_OF = 2
 
 /**
- * What is buffered for all callers, and what each may have of it (`limits.bufferedBytes`). Each exchange
- * is stopped for itself first; the clock then weighs what is held, which costs no exchange anything.
+ * What is buffered for all callers, and each caller's share (`limits.bufferedBytes`). First each
+ * exchange is stopped individually; the clock then sums up what is held, which costs no exchange
+ * anything.
  */
 export class BufferedBytes {
   readonly #bytes: ReservedPlaces
@@ -29,7 +33,7 @@ export class BufferedBytes {
     this.#bytes.taken += held
   }
 
-  /** May more be buffered for this caller, as things were when they were weighed last? */
+  /** May more be buffered for this caller, according to the last sum? */
   allows({ standing, bufferedBytes }: Share): boolean {
     const bytes = this.#bytes
     if (standing === 'own') return bufferedBytes * OWN_OF < bytes.all
@@ -37,8 +41,8 @@ export class BufferedBytes {
   }
 
   /**
-   * Weighs all connections. At the limit those of the callers with the most give up what they hold, until
-   * the part is free that is kept for callers with few: they must not wait for the next weighing.
+   * Sums up all connections. At the limit the callers with the most drop what they hold, until the
+   * part reserved for callers with few is free: these must not wait for the next sum.
    */
   weigh(connections: ReadonlyMap<Holding, Share>): void {
     const bytes = this.#bytes

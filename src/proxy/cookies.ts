@@ -10,7 +10,7 @@ const NAMED = new RegExp(TOKEN_COOKIES.join('|'), 'i')
  * were none.
  */
 export function withoutTokens(value: string): string | null {
-  // A head has room for 64,000 pairs: they are told apart only where there can be a token among them.
+  // A head has room for 64,000 pairs: they are split only if there can be a token among them.
   if (!NAMED.test(value.replaceAll('"', ''))) return value
   const pairs = value.split(';')
   const kept = pairs.filter((pair) => !isToken(pair))
@@ -20,26 +20,28 @@ export function withoutTokens(value: string): string | null {
 }
 
 /**
- * Does this Set-Cookie value set one of the user's tokens, in whatever reading? What stands behind the
- * first `;` are attributes (RFC 6265bis section 5.6).
+ * Does this Set-Cookie value set one of the user's tokens, however it is read? After the first `;`
+ * there are attributes (RFC 6265bis section 5.6).
  */
 export function setsToken(value: string): boolean {
   const end = value.indexOf(';')
   return isToken(end === -1 ? value : value.slice(0, end))
 }
 
-/** The token that a Set-Cookie value gives, as clients that send it on read it. */
+/** The token in a Set-Cookie value, as read by clients that send it on. */
 export function setAccessToken(value: string): string | undefined {
   return /^[ \t]*folioAccessToken=([A-Za-z0-9._=-]+)[ \t]*(?:;|$)/.exec(value)?.[1]
 }
 
-/** Every token that some reader may take from a Cookie value: in quotes too, and of several each. */
+/**
+ * Every token that any reader may take from a Cookie value: also in quotes, and each of several.
+ */
 export function accessTokensIn(value: string): string[] {
   const found = value.matchAll(/folioAccessToken[ \t]*=[ \t]*"?([A-Za-z0-9._=-]+)/gi)
   return [...found].map(([, token = '']) => token)
 }
 
-/** A pair as Netty reads it: in front of the name it skips separators, around the value a pair of quotes. */
+/** A pair as Netty reads it: it skips separators before the name, and quotes around the value. */
 const ACCESS_TOKEN = /^[\t\n\v\f\r ,]*folioAccessToken=("?)([!#-+\--:<-[\]-~]*)\1$/
 
 /**
@@ -53,14 +55,14 @@ export function accessToken(value: string): string | undefined {
 }
 
 /**
- * Is it a pair of one of these names, or several in the reading of clients that part them at commas (RFC
- * 2109)? A browser takes `=folioAccessToken=x` for a cookie without a name and sends it as
- * `folioAccessToken=x`, and so it does with what has no `=` (RFC 6265bis section 5.6, 5.8.3).
+ * Is it a pair with one of these names, or several pairs for clients that split at commas (RFC
+ * 2109)? A browser reads `=folioAccessToken=x` as a cookie without a name and sends it as
+ * `folioAccessToken=x`; the same for a value without `=` (RFC 6265bis section 5.6, 5.8.3).
  */
 function isToken(pair: string): boolean {
   if (pair.length < SHORTEST || !NAMED.test(pair.replaceAll('"', ''))) return false
   return pair.split(',').some((piece) => {
-    // Netty skips white space in front of a name.
+    // Netty skips white space before a name.
     const start = piece.replace(/^[\s=]+/, '')
     const equals = start.indexOf('=')
     const name = equals === -1 ? start : start.slice(0, equals)
@@ -68,7 +70,7 @@ function isToken(pair: string): boolean {
   })
 }
 
-/** A name without quotes, white space around it, and the prefixes that browsers give a meaning. */
+/** A name without quotes, surrounding white space, and prefixes with a meaning for browsers. */
 function plain(name: string): string {
   const bare = name.replaceAll('"', '').trim().toLowerCase()
   return bare.replace(/^__(?:host|secure|http|host-http)-/, '')

@@ -8,12 +8,12 @@ import type { Head } from '../wire/head.ts'
 import type { OkapiUrl } from './okapi-url.ts'
 import { type Destination, NO_TRAITS, type RequestContext, type Traits } from './request-context.ts'
 
-/** The policy in force: replaced as a whole, asked anew for each exchange. */
+/** The policy in force: replaced as a whole, read for each exchange. */
 export interface PolicyCell {
   readonly current: Policy
 }
 
-/** One place that all requests of a listener lead to. */
+/** The single destination of all requests of a listener. */
 export interface OnePlace {
   readonly policies: PolicyCell
   /** Whose ingress decides. */
@@ -21,11 +21,11 @@ export interface OnePlace {
   readonly upstream: Upstream<RequestContext>
   /** What Host says there. */
   readonly authority: string
-  /** Where the egress takes off the path that X-Okapi-Url was given. */
+  /** Set if the egress removes the path that was added to X-Okapi-Url. */
   readonly okapiUrl?: OkapiUrl
 }
 
-/** Everything leads to one upstream: the module itself, Okapi itself, or Okapi's sidecar. */
+/** Everything goes to one upstream: the module itself, Okapi itself, or Okapi's sidecar. */
 export function toOne({ policies, at, upstream, authority, okapiUrl }: OnePlace): Destination {
   return (context, head) => {
     context.follow(policies.current, at)
@@ -39,7 +39,7 @@ export function toOne({ policies, at, upstream, authority, okapiUrl }: OnePlace)
   }
 }
 
-/** As `inner`, as long as `shut` finds nothing against it: asked for each exchange. */
+/** Like `inner`, unless `shut` returns a refusal: called for each exchange. */
 export function unless(shut: () => Refusal | null, inner: Destination): Destination {
   return (context, head) => inner(context, head) ?? shut()
 }
@@ -62,13 +62,13 @@ export interface ByModule {
   readonly policies: PolicyCell
   /** Okapi's own identity: the caller at every module. */
   readonly caller: Caller
-  /** Makes the way to a module; undefined where no address is known for it. */
+  /** Returns the upstream of a module; undefined if no address is known for it. */
   readonly calleeOf: (id: string, traits: ModuleTraits) => Callee | undefined
 }
 
 /**
- * The first segment of the path names the module and is taken off. Only what the operator's
- * descriptors know is called: discovery data alone never sends a request anywhere.
+ * The first segment of the path names the module and is removed. Only modules with a descriptor of
+ * the operator are called: discovery data alone never sends a request anywhere.
  */
 export function byModule({ policies, caller, calleeOf }: ByModule): Destination {
   const known = new Map<string, Bound>()
@@ -95,7 +95,7 @@ export function byModule({ policies, caller, calleeOf }: ByModule): Destination 
   return (context, head) => {
     const segmentEnd = endOfSegment(head)
     const id = head.bytes.toString('latin1', head.targetStart + 1, segmentEnd)
-    // Okapi's discovery asks the bare URL that it was given.
+    // Okapi's discovery requests the bare URL that it was given.
     context.bare = segmentEnd === head.targetEnd || isSlash(head, segmentEnd)
     const entry = bound(id, policies.current)
     if ('reason' in entry) return entry
@@ -120,7 +120,7 @@ function isSlash(head: Head, start: number): boolean {
 }
 
 function unknown(id: string): Refusal {
-  // The discovery leads here without the id, or without its version.
+  // The discovery has a URL without the id, or without its version.
   if (parseModuleId(id) === undefined) {
     return refuse(
       'route-not-declared',

@@ -14,15 +14,17 @@ import { bearer, type Claims, claimsOf, NO_CLAIMS, RecentClaims } from './token.
 export interface RequestRules {
   /** By name id: pass, drop, refuse. */
   readonly actions: Uint8Array
-  /** The user's token cookies: pass, drop or refuse; `readers`: to modules that read them by trade. */
+  /**
+   * The user's token cookies: pass, drop or refuse; `readers`: pass to the modules that need them.
+   */
   readonly tokenCookies: number | 'readers'
-  /** X-Okapi-User-Id: pass, or compare with the token; then `drop` or `refuse` what has no token. */
+  /** X-Okapi-User-Id: pass, or compare with the token; without a token `drop` or `refuse` it. */
   readonly userId: number
   /** The caller's address is appended to X-Forwarded-For: mod-login and mod-users-bl log it. */
   readonly appendsAddress: boolean
 }
 
-/** The refusal when the head holds a line that this caller must not send, else null. */
+/** The refusal if the head has a line that this caller must not send, else null. */
 export function forbidden(head: Head, { actions }: RequestRules): Refusal | null {
   for (let line = 0; line < head.count; line++) {
     if (actions[head.ids[line]!] !== ACTION.refuse || head.action[line] !== LINE.open) continue
@@ -32,8 +34,8 @@ export function forbidden(head: Head, { actions }: RequestRules): Refusal | null
 }
 
 /**
- * X-Okapi-User-Id goes on only beside a token that names the same user: mod-authtoken would sign the
- * header into the next module token (FilterApi: `finalUserId = header ?? claim`).
+ * X-Okapi-User-Id is forwarded only with a token that names the same user, because mod-authtoken
+ * would sign the header into the next module token (FilterApi: `finalUserId = header ?? claim`).
  */
 export function userId(head: Head, rules: RequestRules): Refusal | null {
   const { userId: action } = rules
@@ -83,7 +85,7 @@ export function forwardedFor(head: Head, out: HeadWriter, address: string): void
   out.text(`X-Forwarded-For: ${[...before, address].join(', ')}\r\n`)
 }
 
-/** The id of the trace that the caller says the request belongs to, '' without a good one. */
+/** The caller's trace id, '' without a valid one. */
 export function givenTrace(head: Head): string {
   const line = head.find(NAME.traceparent)
   if (line === -1) return ''
@@ -92,8 +94,8 @@ export function givenTrace(head: Head): string {
 }
 
 /**
- * The trace that the request belongs to (W3C Trace Context): passed on as it is, or begun.
- * @returns the id of the one that goes on
+ * The trace that the request belongs to (W3C Trace Context): forwarded unchanged, or started.
+ * @returns its id
  */
 export function trace(
   head: Head,
@@ -112,14 +114,14 @@ export function trace(
 
 /**
  * The claims of the token that Okapi would take (okapi-core TokenHeader), read and not verified. A
- * browser that follows a link shows no more than its cookie.
+ * browser that follows a link sends only its cookie.
  */
 export function claims(head: Head, { tokenCookies }: RequestRules): Claims {
   const line = head.find(NAME.token)
   if (line !== -1) return recent.of(head.bytes, head.valueStart[line]!, head.valueEnd[line]!)
   const authorization = head.valueOf(NAME.authorization)
   if (authorization !== undefined) return claimsOf(bearer(authorization))
-  // Elsewhere the cookie does not go on.
+  // To other modules the cookie is not forwarded.
   const cookie = tokenCookies === ACTION.pass ? head.valueOf(NAME.cookie) : undefined
   const fromCookie = cookie === undefined ? undefined : accessToken(cookie)
   return fromCookie === undefined ? NO_CLAIMS : claimsOf(fromCookie)
@@ -127,7 +129,7 @@ export function claims(head: Head, { tokenCookies }: RequestRules): Claims {
 
 const recent = new RecentClaims()
 
-/** A module is told that Okapi, and for X-Okapi-Url-to it itself, is found on loopback. */
+/** For the module, Okapi (and for X-Okapi-Url-to the module itself) is on loopback. */
 export function okapiUrls(
   head: Head,
   out: HeadWriter,
@@ -148,8 +150,8 @@ export function okapiUrls(
 }
 
 /**
- * A module is told the egress alone in place of what X-Okapi-Url says. A path from a caller that proved
- * nothing would be taken off every later request of the module.
+ * X-Okapi-Url is replaced by the egress without a path. A path from a caller without a proven
+ * identity would be removed from every later request of the module.
  */
 export function ownOkapiUrl(
   head: Head,
@@ -162,7 +164,9 @@ export function ownOkapiUrl(
   return head.value(line)
 }
 
-/** A Location on the module's loopback address, as it was `told`, gets Okapi's own back. */
+/**
+ * A Location with the loopback address that the module was `told` gets Okapi's own address back.
+ */
 export function location(
   head: Head,
   out: HeadWriter,
@@ -179,7 +183,7 @@ export function location(
   out.text(`${nameOf(head, line)}: ${restored}\r\n`)
 }
 
-/** What is highly sensitive is kept nowhere on its way, whatever the module thinks of it. */
+/** Highly sensitive answers must not be cached on the way, whatever the module says. */
 export function noStore(head: Head, out: HeadWriter): void {
   for (let line = 0; line < head.count; line++) {
     if (head.ids[line] === NAME.cacheControl) head.action[line] = LINE.hop
@@ -187,7 +191,7 @@ export function noStore(head: Head, out: HeadWriter): void {
   out.text('Cache-Control: no-store\r\n')
 }
 
-/** A Set-Cookie of the user's tokens is the business of few modules (session fixation). */
+/** Only few modules may set cookies with the user's tokens (session fixation). */
 export function dropTokenSetCookies(head: Head): void {
   if (!head.has(NAME.setCookie)) return
   for (let line = 0; line < head.count; line++) {
@@ -197,11 +201,11 @@ export function dropTokenSetCookies(head: Head): void {
   }
 }
 
-/** Drawn from the system a few hundred traces at a time. */
+/** Random bytes are read from the system for a few hundred traces at a time. */
 const randomness = Buffer.alloc(RANDOM_BYTES * 256)
 let drawn = randomness.length
 
-/** @returns where random bytes for one trace stand */
+/** @returns the position of random bytes for one trace */
 function draw(): number {
   if (drawn === randomness.length) {
     randomFillSync(randomness)

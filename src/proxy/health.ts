@@ -10,8 +10,8 @@ export type ConnectionCheck = (done: (refusal: Refusal | null) => void) => void
 type X = Exchange<RequestContext>
 
 /**
- * Between two tries. The question takes no place, and each try costs the module a connection: so they
- * are few, however many ask.
+ * The time between two tries. The question needs no place, and each try costs the module a
+ * connection, so there are few, however many ask.
  */
 const PACE_MS = 50
 
@@ -37,9 +37,9 @@ class HealthQuestion implements UpstreamStream {
 }
 
 /**
- * Answers Okapi's question whether a module is there. Its discovery asks `GET <url>` and takes any
- * answer for health, so the sidecar says yes only when the module's port opens. The module sees no
- * byte of it. Those who ask before a try begins get its answer.
+ * Answers Okapi's question whether a module is there. Its discovery sends `GET <url>` and treats
+ * any answer as healthy, so the sidecar answers only when the module's port accepts a connection.
+ * The module gets no byte of it. Questions that arrive before a try begins get its answer.
  */
 export function healthOf(
   module: string,

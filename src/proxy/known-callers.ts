@@ -7,21 +7,21 @@ import {
   UNKNOWN_CALLER,
 } from '../policy/true-caller.ts'
 
-/** More are not remembered: there are as many as identities were issued. */
+/** The maximum remembered; there are only as many as identities were issued. */
 const MOST_KNOWN = 4096
 
-/** A true caller with all that is made of it once: its name in several forms, its judge. */
+/** A true caller with everything that is computed once: its name in several forms, its judge. */
 export class KnownCaller {
   readonly who: TrueCaller
   readonly name: string
   readonly bytes: Buffer
-  /** A number by which other threads look it up; two names may have the same. */
+  /** A number that identifies it to other threads; two names may have the same. */
   readonly hash: number
   /** Among the callers that were seen. */
   readonly throughOkapi: string
   /** What tells the callee's sidecar. */
   readonly line: Buffer
-  /** By module, for the policy that was asked last. */
+  /** By module, for the policy that was used last. */
   readonly #judges = new Map<string, BehalfJudge>()
   #policy: Policy | undefined
 
@@ -34,7 +34,10 @@ export class KnownCaller {
     this.line = Buffer.from(`X-Sidecar-Caller: ${this.name}\r\n`, 'latin1')
   }
 
-  /** Who judges what Okapi asks of the module `at` on its behalf, by the policy in force. */
+  /**
+   * The authorizer for calls that Okapi makes to the module `at` on its behalf, by the policy in
+   * force.
+   */
   judge(policy: Policy, at: string): BehalfJudge {
     if (this.#policy !== policy) this.#judges.clear()
     this.#policy = policy
@@ -57,7 +60,7 @@ export class KnownCallers {
   ])
   readonly #byHash = new Map<number, KnownCaller>()
 
-  /** The caller of this name; undefined where no caller can be called so. */
+  /** The caller of this name; undefined if the name is not possible. */
   named(name: string): KnownCaller | undefined {
     const known = this.#byName.get(name)
     if (known !== undefined) return known
@@ -71,7 +74,7 @@ export class KnownCallers {
     return made
   }
 
-  /** One of those that were named before: the last one with this number. */
+  /** A caller that was named before: the last one with this number. */
   hashed(hash: number): KnownCaller | undefined {
     return this.#byHash.get(hash)
   }

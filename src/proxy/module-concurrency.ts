@@ -6,30 +6,30 @@ import { AdaptiveLimit } from './adaptive-limit.ts'
 import type { RequestContext } from './request-context.ts'
 import { UsualLatency } from './usual-latency.ts'
 
-/** A longer body takes its time, whatever the module does. */
+/** A longer body takes time by itself, whatever the module does. */
 const LONGEST_BODY_BYTES = 65_536
-/** Whatever callers there are, never more than so many times the limit are open. */
+/** However many callers there are, at most this many times the limit are open. */
 const MOST_TIMES_LIMIT = 2
-/** Routes of policies that are in force no more are not kept for ever. */
+/** So that routes of old policies are not kept for ever. */
 const MOST_ROUTES = 4096
 
-/** `limits.adaptive`, and the most that it can come to. */
+/** `limits.adaptive`, and its maximum. */
 export interface AdaptiveSettings {
   readonly min: number
   readonly most: number
   readonly tolerance: number
 }
 
-/** What is asked about an exchange whose answer begins. */
+/** What is needed of an exchange whose answer begins. */
 type Answered = Pick<
   Exchange<RequestContext>,
   'context' | 'method' | 'requestSent' | 'bytesIn' | 'judgedAt'
 >
 
 /**
- * Calls that the module beside us may have open, as long as it answers none of them: as many as it
- * answers in about its usual time (`limits.adaptive`). System calls are never refused and not counted.
- * From the response's head on a call counts no more: who reads it slowly is not the module's concern.
+ * How many unanswered calls the module beside us may have: as many as it answers in about its usual
+ * time (`limits.adaptive`). System calls are never refused and not counted. After the response's
+ * head a call no longer counts, because a slow reader is not the module's fault.
  */
 export class ModuleConcurrency {
   readonly #module: string
@@ -53,7 +53,7 @@ export class ModuleConcurrency {
     return { limit, open }
   }
 
-  /** Counts a call that is about to go to the module, or says why it may not. `ended` must follow. */
+  /** Counts a call that will go to the module, or returns why it may not. `ended` must follow. */
   take(context: RequestContext): Refusal | null {
     const { decision, listener } = context
     if (listener.answerer !== 'module' || decision?.allow !== true) return null
@@ -73,7 +73,7 @@ export class ModuleConcurrency {
     const { context } = x
     if (status < 200 || context.countedFor === '') return
     this.ended(context)
-    // Okapi sends every request chunked, so it is what came that says how long it is.
+    // Okapi sends every request chunked, so the received bytes say how long it is.
     if (status >= 400 || !x.requestSent || x.bytesIn > LONGEST_BODY_BYTES) return
     const now = this.#now()
     const usual = this.#usual(context.decision?.routePattern ?? '', x.method)
@@ -94,7 +94,7 @@ export class ModuleConcurrency {
     else this.#byCaller.set(countedFor, left)
   }
 
-  /** Has it less than half of what would be its part? Then it gets a place although all are taken. */
+  /** Does it have less than half of its part? Then it gets a place although all are taken. */
   #isShort(own: number): boolean {
     const { open, limit } = this.#limit
     if (open >= MOST_TIMES_LIMIT * limit) return false

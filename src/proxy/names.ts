@@ -21,14 +21,14 @@ export const NAME = {
   okapiTrace: 39,
   /** Every other X-Okapi-*. */
   okapi: 40,
-  /** X-Sidecar-*: only a sidecar says it. */
+  /** X-Sidecar-*: only a sidecar sends it. */
   sidecar: 41,
   authorization: 42,
   cookie: 43,
   setCookie: 44,
   location: 45,
   forwardedFor: 46,
-  /** What claims to know where a request came from, where it should go, or what it really is. */
+  /** Headers that claim where a request came from, where it should go, or what it really is. */
   detour: 47,
   traceparent: 48,
   origin: 49,
@@ -36,15 +36,15 @@ export const NAME = {
   /** X-Sidecar-Refused. */
   refused: 51,
   accessControlRequestMethod: 52,
-  /** X-Sidecar-Exchange: to Okapi and, by its hand, back. */
+  /** X-Sidecar-Exchange: to Okapi and, through it, back. */
   exchange: 53,
   /** X-Sidecar-Caller: from Okapi's sidecar to the callee's. */
   caller: 54,
 } as const
 
 /**
- * The X-Okapi-* of folio/okapi-headers.ts that have an id of their own; all others share `NAME.okapi`,
- * because what becomes of them is the same.
+ * The X-Okapi-* of folio/okapi-headers.ts that have an id of their own; all others share
+ * `NAME.okapi`, because they are treated alike.
  */
 export const OKAPI_IDS: ReadonlyMap<string, number> = new Map([
   ['x-okapi-tenant', NAME.tenant],
@@ -84,7 +84,7 @@ const COMMON: readonly NameRule[] = [
 
 /**
  * Requests: Okapi reads the first of two equal headers, RMB the last, Tomcat the first, and some
- * servers read `_` as `-`. So no X-Okapi-* and no Authorization stands twice or disguised.
+ * servers read `_` as `-`. So no X-Okapi-* and no Authorization may occur twice or disguised.
  */
 export const REQUEST_NAMES = new NameTable([
   ...OKAPI.map((rule) => ({ ...rule, once: true, guarded: true, strict: true })),
@@ -92,7 +92,7 @@ export const REQUEST_NAMES = new NameTable([
   ...COMMON,
 ])
 
-/** Responses: X-Okapi-Trace stands once for each module that was passed. */
+/** Responses: X-Okapi-Trace occurs once for each module on the way. */
 export const RESPONSE_NAMES = new NameTable([
   ...OKAPI,
   ...DIVERTING_ANSWERS.map((name) => ({ name, id: NAME.detour })),

@@ -3,12 +3,13 @@ import type { PathCell } from './shared-path.ts'
 const URL_WITH_PATH = /^https?:\/\/[^/?#\s]+((?:\/[A-Za-z0-9._~-]+)*)\/?$/i
 
 /**
- * What a module is told to be Okapi's address: the sidecar's egress. The path of the real one stays,
- * because mod-login and mod-login-saml put it into a cookie's Path; the egress takes it off again.
+ * Okapi's address as the module sees it: the sidecar's egress. The path of the real address is
+ * kept, because mod-login and mod-login-saml put it into a cookie's Path; the egress removes it
+ * again.
  */
 export class OkapiUrl {
   #origin: string
-  /** What requests of the module may begin with: as the last call of Okapi had it. */
+  /** The path that requests of the module may begin with, from Okapi's last call. */
   readonly #cell: PathCell
   /** Of `#original`. */
   #path: string
@@ -16,9 +17,10 @@ export class OkapiUrl {
   #rewritten: string
 
   /**
-   * @param url scheme, host and port, without a trailing slash. Its path is known before Okapi's first
-   * call: a Kafka consumer begins with an X-Okapi-Url that another module's sidecar has written.
-   * @param cell where the path is remembered; one for all threads where there are several
+   * @param url scheme, host and port, without a trailing slash. Its path is known before Okapi's
+   * first call: a Kafka consumer starts with an X-Okapi-Url that another module's sidecar has
+   * written.
+   * @param cell where the path is remembered; one for all threads if there are several
    */
   constructor(url: string, cell: PathCell = { path: '' }) {
     this.#cell = cell
@@ -29,14 +31,14 @@ export class OkapiUrl {
     this.#rewritten = url
   }
 
-  /** The egress is bound: this is where it is. */
+  /** The egress is bound: this is its address. */
   movedTo(origin: string): void {
     this.#origin = origin
     this.#original = ''
     this.#rewritten = origin
   }
 
-  /** Scheme, host and port, for a caller whose path is not believed. */
+  /** Scheme, host and port, for a caller whose path is not trusted. */
   get origin(): string {
     return this.#origin
   }

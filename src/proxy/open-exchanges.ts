@@ -28,7 +28,7 @@ export const MALFORMED = -1
 /** `find` met the handle of no exchange that is open: of one that has ended, or of none ever. */
 export const NOT_OPEN = -2
 
-/** Memory for so many exchanges at a time; the system gives only what is touched. */
+/** Memory for this many exchanges at a time; the system allocates only touched pages. */
 export function exchangeMemory(slots: number): SharedArrayBuffer {
   return new SharedArrayBuffer(slots * SLOT_BYTES)
 }
@@ -40,32 +40,32 @@ export interface ExchangeSlots {
   readonly to: number
 }
 
-/** What is noted of a request that goes to Okapi. */
+/** What is recorded of a request to Okapi. */
 export interface Noted {
   readonly caller: KnownCaller
   /** What Okapi will take. */
   readonly tenant: string
   readonly method: number
   readonly bytes: Buffer
-  /** Of the target; in `/_/invoke/` of what Okapi makes of it. */
+  /** The target; for `/_/invoke/` the one that Okapi calls. */
   readonly start: number
   readonly end: number
   readonly invoked: boolean
 }
 
 /**
- * The exchanges that are open at Okapi's ingress, by the handle that Okapi is given of each. In memory
- * that all threads share: Okapi's call for one may come in at another. Each thread opens and closes in
- * slots of its own, so that no lock is needed; it reads in all of them.
+ * The exchanges that are open at Okapi's ingress, by the handle that Okapi is given of each. In
+ * memory that all threads share, because Okapi's call for one may arrive at another. Each thread
+ * opens and closes only its own slots, so no lock is needed; it reads all of them.
  *
- * A reader may meet a slot that is being closed and used again. It compares the nonce before and after
- * it has read the rest; a nonce never comes twice.
+ * A reader may find a slot that is being closed and reused. So it compares the nonce before and
+ * after it has read the rest; a nonce is never used twice.
  */
 export class OpenExchanges {
   readonly #words: Int32Array
   readonly #bytes: Buffer
   readonly #slots: number
-  /** Those of ours that are free; the one that was used last is used next. */
+  /** Our free slots; the last used one is used next. */
   readonly #free: Int32Array
   #freeCount: number
   readonly #random = new Int32Array(NONCE_WORDS * 256)
@@ -110,7 +110,7 @@ export class OpenExchanges {
     return slot
   }
 
-  /** From now on its handle is the handle of nothing. */
+  /** From now on its handle is invalid. */
   close(slot: number): void {
     const word = (slot * SLOT_BYTES) / Int32Array.BYTES_PER_ELEMENT
     for (let i = 0; i < NONCE_WORDS; i++) Atomics.store(this.#words, word + i, 0)
@@ -125,7 +125,7 @@ export class OpenExchanges {
     out.span(DIGITS, 0, HANDLE_BYTES)
   }
 
-  /** The slot whose handle stands in these bytes; MALFORMED, NOT_OPEN. */
+  /** The slot of the handle in these bytes; MALFORMED, NOT_OPEN. */
   find(bytes: Uint8Array, start: number, end: number): number {
     if (end - start !== HANDLE_BYTES) return MALFORMED
     const slot = number(bytes, start, SLOT_DIGITS)
@@ -140,9 +140,11 @@ export class OpenExchanges {
     return slot
   }
 
-  /** Is the slot that `find` found last still what it was? All that was read of it holds, if so. */
+  /**
+   * Is the slot that `find` found last unchanged? If so, everything that was read from it is valid.
+   */
   stillOpen(slot: number): boolean {
-    // No read may move behind this one: a load alone would let them.
+    // No read may be reordered after this one; a plain load would allow that.
     Atomics.compareExchange(this.#words, (slot * SLOT_BYTES) / Int32Array.BYTES_PER_ELEMENT, 0, 0)
     return this.#isSought(slot)
   }
@@ -165,17 +167,17 @@ export class OpenExchanges {
     return (this.#field(slot, FIELD.flags) & INVOKED) !== 0
   }
 
-  /** Is the target, or what of it stands before `cut` at the first time, what these bytes say? */
+  /** Is the target, or its part before the first `cut`, equal to these bytes? */
   isTarget(slot: number, bytes: Buffer, start: number, end: number, cut = -1): boolean {
     const at = slot * SLOT_BYTES + TARGET_AT
     const length = this.#field(slot, FIELD.target)
-    // Another thread may be writing: whatever it writes, nothing outside the slot is read.
+    // Another thread may be writing, but nothing outside the slot is ever read.
     if (length < 0 || length > MOST_TARGET) return false
     const stop = at + (cut === -1 ? length : this.#before(cut, at, length))
     return stop - at === end - start && this.#bytes.compare(bytes, start, end, at, stop) === 0
   }
 
-  /** Of the caller: the number by which it is known, and its name. */
+  /** The caller's number and name. */
   callerHash(slot: number): number {
     return this.#field(slot, FIELD.callerHash)
   }
@@ -211,7 +213,7 @@ export class OpenExchanges {
       different |= kept ^ this.#sought[i]!
       set |= kept
     }
-    // Nothing but zeros is the nonce of a slot that is free.
+    // All zeros is the nonce of a free slot.
     return different === 0 && set !== 0
   }
 
@@ -226,14 +228,14 @@ export class OpenExchanges {
 
 const DIGITS = Buffer.alloc(HANDLE_BYTES)
 const DIGIT = Buffer.from('0123456789abcdef')
-/** The value of a digit by its byte, -1 for every other byte: upper case is no digit of a handle. */
+/** The value of a digit by its byte, -1 for every other byte: handles have no upper-case digits. */
 const VALUE = Int8Array.from({ length: 256 }, (_, byte) => DIGIT.indexOf(byte))
 
 function hex(word: number, digits: number, at: number): void {
   for (let i = digits - 1, rest = word; i >= 0; i--, rest >>>= 4) DIGITS[at + i] = DIGIT[rest & 15]!
 }
 
-/** The number that so many digits say, -1 where one of them is none. */
+/** The number in this many digits, -1 if one of them is not a digit. */
 function number(bytes: Uint8Array, start: number, digits: number): number {
   let value = 0
   let any = 0

@@ -6,8 +6,8 @@ import { describeOddities, EXCEPTABLE, oddities } from '../wire/target.ts'
 const INVOKE = Buffer.from('/_/invoke/tenant/')
 
 /**
- * Refuses a path that two readers could understand differently. What an operator has excepted for
- * this path passes, and never a dot segment or a broken `%`.
+ * Refuses a path that two readers could understand differently. An operator's exceptions for this
+ * path pass, but never a dot segment or a broken `%`.
  */
 export function ambiguous(head: Head, start: number, authorizer: Authorizer): Refusal | null {
   const odd = oddities(head.bytes, start, head.pathEnd)
@@ -31,7 +31,7 @@ export function invokedTenant(bytes: Buffer, start: number, end: number): string
   return slash === -1 || slash >= end ? undefined : bytes.toString('latin1', from, slash)
 }
 
-/** Who names one tenant in the path and another in the header. */
+/** The refusal of a caller that names one tenant in the path and another in the header. */
 export function tenantMismatch(): Refusal {
   return refuse('tenant-mismatch', 'X-Okapi-Tenant differs from the tenant in /_/invoke/tenant/')
 }

@@ -19,7 +19,7 @@ export interface RecordOptions {
 
 /** One count and one line for every exchange, allowed or refused; called once at its end. */
 export function recorder({ metrics, access, history }: RecordOptions) {
-  // One record for all lines: the log has written it down when `write` returns.
+  // One record for all lines: the log has serialized it when `write` returns.
   const line = blank()
   return (x: Exchange<RequestContext>): void => {
     const { context } = x
@@ -71,10 +71,10 @@ export function recorder({ metrics, access, history }: RecordOptions) {
   }
 }
 
-/** What was asked for, as it stands in lines, by what allowed it. */
+/** What was requested, as text for lines, by the rule that allowed it. */
 const CALLED = new WeakMap<Allow, { readonly method: number; readonly fields: EncodedFields }>()
 
-/** One object of the policy allows very many calls, and is the reason why their lines are alike. */
+/** One object of the policy allows very many calls, whose lines are alike. */
 function calledBy(x: Exchange<RequestContext>): EncodedFields {
   const { decision } = x.context
   const known = decision?.allow === true ? CALLED.get(decision) : undefined
@@ -133,13 +133,13 @@ function refusedOf(x: Exchange<RequestContext>, refusal: Refusal, timeMs: number
   }
 }
 
-/** An exchange that is under way, as the log tells what a drain waits for. */
+/** An open exchange, as the log shows it while a drain waits. */
 export interface OpenExchange {
   readonly direction: Direction
   readonly caller: string
   readonly at: string
   readonly method: string
-  /** The pattern of a descriptor, never a path; '' as long as nothing is decided. */
+  /** The pattern of a descriptor, never a path; '' before the decision. */
   readonly route: string
   readonly requestId: string
   readonly ageMs: number
@@ -159,7 +159,9 @@ export function openExchange({ context, method, beganAt }: Exchange<RequestConte
   }
 }
 
-/** What a caller chose freely goes into this line only where it holds no token and nothing to escape. */
+/**
+ * A value chosen by the caller goes into this line only if it has no token and nothing to escape.
+ */
 function isPlain(text: string): boolean {
   return /^[\x21-\x7e]{1,200}$/.test(text) && !text.includes('eyJ')
 }

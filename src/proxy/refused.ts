@@ -12,7 +12,7 @@ interface Asked {
 }
 
 /**
- * What the sidecar of a module may say for itself at its mutual TLS port. The reasons of an egress, and of
+ * The reasons that a module's sidecar may give at its mutual TLS port. Those of an egress, or for
  * callers of other modules, are not among them.
  */
 const AT_MODULE: ReadonlySet<string> = new Set<Reason>([
@@ -28,10 +28,10 @@ const AT_MODULE: ReadonlySet<string> = new Set<Reason>([
 ])
 
 /**
- * The reason that the sidecar of a module gives in this answer. A module cannot say it, its sidecar takes
- * it off. A process with the module's key can, and is that module: so no more is taken for a refusal than
- * a module's sidecar says, once and with the status that goes with it. It is believed to the effect that
- * Okapi may try again, which a connection that breaks off says as well.
+ * The reason that a module's sidecar gives in this answer. A module cannot forge it, because its
+ * sidecar removes it. A process with the module's key can, and counts as that module. So only
+ * reasons of a module's sidecar are accepted, once and with the right status. The only effect is
+ * that Okapi may try again, which a broken connection has as well.
  */
 export function refusedByCallee(head: Head): Reason | undefined {
   const reason = refusedBeyond(head)
@@ -41,8 +41,8 @@ export function refusedByCallee(head: Head): Reason | undefined {
 }
 
 /**
- * The reason in X-Sidecar-Refused, whoever says it; '' where there is none, or several. For the log alone: without it
- * the status of a refusal by another sidecar looks like one of the module.
+ * The reason in X-Sidecar-Refused, from any sender; '' if there is none, or several. Only for the
+ * log: without it the status of another sidecar's refusal looks like one of the module.
  */
 export function refusedBeyond(head: Head): Reason | '' {
   if (!head.has(NAME.refused)) return ''
@@ -59,7 +59,7 @@ function isReason(text: string): text is Reason {
   return Object.hasOwn(REASONS, text)
 }
 
-/** The whole response that says a refusal. */
+/** The complete response of a refusal. */
 export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean): Buffer {
   const { context } = asked
   const { status } = refusal
@@ -67,7 +67,7 @@ export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean):
   const { requestId } = context
   const document = documentOf(refusal, context.proven, requestId)
   const lines = [...refusalLines(refusal)]
-  // Without it a browser tells its page no more than "failed to fetch".
+  // Without it a browser's page only gets "failed to fetch".
   if (context.origin !== undefined) {
     lines.push(`Access-Control-Allow-Origin: ${context.origin}`)
     lines.push('Access-Control-Expose-Headers: X-Sidecar-Refused, Retry-After')
@@ -77,10 +77,10 @@ export function refusalResponse(asked: Asked, refusal: Refusal, close: boolean):
 }
 
 /**
- * What Okapi's discovery is told of a module that is not well. It takes every answer for health, and
- * where a connection just ends it fails for all modules at once, because such an error has no cause
- * (okapi-core DiscoveryManager.health). An answer whose length is no number is neither: Netty's error
- * has a cause, which says what stands here, and Okapi makes that the healthMessage.
+ * The answer to Okapi's discovery about an unhealthy module. Okapi treats every answer as healthy,
+ * and if a connection just ends it fails for all modules at once, because such an error has no
+ * cause (okapi-core DiscoveryManager.health). An answer whose length is not a number is neither:
+ * Netty's error has a cause with this text, and Okapi shows it as the healthMessage.
  */
 export function unhealthy({ reason, status }: Refusal): Buffer {
   const line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`
@@ -108,7 +108,7 @@ export function response(
   return Buffer.from(method === HEAD_METHOD ? head : head + body)
 }
 
-/** A refusal that is one object is said very often where there is too much: its document is made once. */
+/** A shared refusal object is sent very often under overload: its document is made once. */
 const document = { of: undefined as Refusal | undefined, proven: false, before: '', after: '' }
 const WITHOUT_ID = '"requestId":""'
 
@@ -127,7 +127,7 @@ function documentOf(refusal: Refusal, proven: boolean, requestId: string): strin
 let second = Number.NaN
 let dateOfSecond = ''
 
-/** As Date says it (RFC 9110 section 5.6.7); made once a second. */
+/** The value of Date (RFC 9110 section 5.6.7); computed once a second. */
 function httpDate(timeMs: number): string {
   const at = Math.floor(timeMs / 1000)
   if (at !== second) {

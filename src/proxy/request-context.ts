@@ -21,7 +21,7 @@ import type { CalleeShare, Holder } from './shares.ts'
  */
 export type Destination = (context: RequestContext, head: Head) => Refusal | null
 
-/** A listener, as data: what it takes off, what it tells the other side, where it leads. */
+/** A listener, as data: what it removes, what it adds, and its destination. */
 export interface HttpListener extends ListenerRules {
   readonly destination: Destination
 }
@@ -29,28 +29,31 @@ export interface HttpListener extends ListenerRules {
 export interface ListenerRules {
   readonly direction: Direction
   readonly request: RequestRules
-  /** Is the tenant judged that Okapi will take, or the module? */
+  /** Is the tenant judged as Okapi will read it, or as the module will? */
   readonly judgesTenant: boolean
-  /** The tenant of a request that names none: Okapi takes supertenant; '' at a module, which takes none. */
+  /**
+   * The tenant of a request that names none: Okapi uses supertenant; '' at a module, which uses
+   * none.
+   */
   readonly impliedTenant: string
   /**
-   * X-Okapi-Url: untouched here; made the egress with the path that it had, which the egress takes off
-   * again; or made the egress and nothing else, because who sent it is not believed.
+   * X-Okapi-Url: unchanged; replaced by the egress with the original path, which the egress removes
+   * again; or replaced by the egress alone, because the sender is not trusted.
    */
   readonly okapiUrl: 'untouched' | 'rewritten' | 'replaced'
   /**
-   * Who answers. A module's answer loses what that module must not say: at its own sidecar, and again at
-   * Okapi's, where `callee` may be any process with the module's key.
+   * Who answers. From a module's answer everything is removed that it must not send: at its own
+   * sidecar, and again at Okapi's, where `callee` may be any process with the module's key.
    */
   readonly answerer: 'module' | 'callee' | 'okapi'
   /**
-   * Tokens of requests: they are judged, and those in answers to a module remembered; or they come from Okapi
-   * and are remembered for the module that gets them; or neither.
+   * Tokens of requests: judged, and those in answers to the module are remembered; or sent by Okapi
+   * and remembered for the module that gets them; or neither.
    */
   readonly tokens: 'judged' | 'remembered' | 'ignored'
   /**
-   * Where the true caller comes from. `itself`: the caller is it. `handed`: so is it here, and Okapi gets a handle
-   * of its exchange. `found`: by the handle in Okapi's call. `told`: by Okapi's sidecar.
+   * How the true caller is known. `itself`: it is the caller. `handed`: the same, and Okapi gets a
+   * handle of its exchange. `found`: by the handle in Okapi's call. `told`: by Okapi's sidecar.
    */
   readonly trueCaller: 'itself' | 'handed' | 'found' | 'told'
 }
@@ -69,7 +72,7 @@ export const NO_TRAITS: Traits = { authFilter: false, keepsTokens: false, seesCo
 /** What header rules ask about the module that is called. */
 export type Traits = Pick<ModuleTraits, 'authFilter' | 'keepsTokens' | 'seesCookies'>
 
-/** Where a connection's requests go as long as nothing else is said. */
+/** The default upstream of a connection's requests. */
 export interface ContextOptions {
   readonly policy: Policy
   /** Whose ingress decides. */
@@ -80,8 +83,8 @@ export interface ContextOptions {
 }
 
 /**
- * What the handler keeps about the exchange that a connection is busy with, and what it knows of the
- * connection itself. Reused for every exchange of the connection.
+ * What the handler keeps about the current exchange of a connection, and about the connection
+ * itself. Reused for every exchange of the connection.
  */
 export class RequestContext implements Holder {
   readonly listener: HttpListener
@@ -91,15 +94,18 @@ export class RequestContext implements Holder {
   readonly peerAddress: string
   /** The connection settles with its first whole head at the latest; null: it has no place to take. */
   readonly slot: ConnectionSlot | null
-  /** The same as every line of the log begins. */
+  /** The same as the beginning of every log line. */
   readonly calling: EncodedFields
   readonly share: Share
   holdsPlace = false
   callee: CalleeShare | null = null
-  /** In whose name the module's open calls count this one; '': they do not (ModuleConcurrency). */
+  /**
+   * The name under which this call counts as open at the module; '': not counted
+   * (ModuleConcurrency).
+   */
   countedFor = ''
 
-  /** The policy as this caller meets it, and what it knows of the callee. */
+  /** The policy for this caller, and its facts about the callee. */
   authorizer: Authorizer
   traits: Traits
   #boundTo: Policy
@@ -108,11 +114,11 @@ export class RequestContext implements Holder {
   /** What follows the target there: the rest of the request line, and Host. */
   afterTarget: Buffer = Buffer.alloc(0)
   #authority = ''
-  /** Where the target that goes on begins in the head. */
+  /** The start of the forwarded target in the head. */
   start = 0
 
   decision: Decision | null = null
-  /** What a rule in report mode would have answered; the first counts. */
+  /** The refusal that report mode did not enforce; the first one counts. */
   wouldRefuse: Refusal | null = null
   /** Whose ingress decides: `okapi-7.2.0`, or a module id. */
   at = ''
@@ -121,25 +127,27 @@ export class RequestContext implements Holder {
   /** The interface is one whose use is to be seen in the log, with the user. */
   audit: 'low' | 'high' | '' = ''
   userId: string | undefined
-  /** Its entry of the audit trail must be written before it goes on; null: it has none, or need not wait for it. */
+  /**
+   * Its audit entry must be written before it is forwarded; null: it has none, or need not wait.
+   */
   announcement: Announcement<RequestContext> | null = null
   /** Why the sidecar that answered has refused it; '': it has not. */
   refusedBeyond: Reason | '' = ''
-  /** '' where the request was refused before it had one. */
+  /** '' if the request was refused before it had one. */
   traceId = ''
-  /** Of a browser: its refusals must be readable to the page (CORS). */
+  /** The origin of a browser: refusals must be readable for its page (CORS). */
   origin: string | undefined
-  /** X-Okapi-Url as Okapi sent it, to give a Location back what it had. */
+  /** X-Okapi-Url as Okapi sent it, to restore it in a Location. */
   okapiUrl: string | undefined
   /** On Okapi's egress: no method and path follow the module id. */
   bare = false
 
-  /** Who stands behind a call of Okapi's; null where the caller asks for itself. */
+  /** The true caller of a call by Okapi; null if the caller calls for itself. */
   trueCaller: KnownCaller | null = null
   callerOutcome: CallerOutcome | '' = ''
-  /** Beside Okapi: the caller itself, as it is noted for its exchanges. */
+  /** Beside Okapi: the caller itself, as recorded for its exchanges. */
   itself: KnownCaller | undefined
-  /** Where the exchange is noted while it is open; -1: it is not. */
+  /** The slot of the exchange while it is open; -1: none. */
   exchangeSlot = -1
 
   constructor(
@@ -157,7 +165,7 @@ export class RequestContext implements Holder {
     this.upstream = upstream
     this.share = share
     this.caller = caller
-    // Who proved nothing is told apart by where it came from.
+    // A caller without a proven identity is distinguished by its origin.
     const from = caller.kind === 'plain' ? `/${hostOf(peerAddress)}` : ''
     this.callerName = `${callerName(caller)}${from}`
     this.peerAddress = peerAddress
@@ -169,19 +177,19 @@ export class RequestContext implements Holder {
     return this.listener.direction
   }
 
-  /** Is the caller's identity proven, so that it may be told everything about a refusal? */
+  /** Is the caller's identity proven, so that it may get all details of a refusal? */
   get proven(): boolean {
     return PROVEN.has(this.caller.kind)
   }
 
-  /** The Host that is said where the request goes. */
+  /** The Host for the upstream. */
   set authority(authority: string) {
     if (authority === this.#authority) return
     this.#authority = authority
     this.afterTarget = Buffer.from(` HTTP/1.1\r\nHost: ${authority}\r\n`, 'latin1')
   }
 
-  /** Takes up the policy in force, if it is another one than before. */
+  /** Switches to the policy in force, if it has changed. */
   follow(policy: Policy, at: string): void {
     if (policy === this.#boundTo) return
     this.authorizer = policy.bind(this.caller, at)
@@ -189,7 +197,7 @@ export class RequestContext implements Holder {
     this.#boundTo = policy
   }
 
-  /** The refusal of a rule that is enforced; in report mode it is noted, and the call passes. */
+  /** The refusal of an enforced rule; in report mode it is recorded, and the call passes. */
   found(refusal: Refusal, mode: 'report' | 'enforce'): Refusal | null {
     if (mode === 'enforce') return refusal
     this.wouldRefuse ??= refusal

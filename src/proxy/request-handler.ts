@@ -20,7 +20,7 @@ import type { TokenProvenance } from './token-provenance.ts'
 import type { TrueCallers } from './true-callers.ts'
 import type { TurnLimit } from './turn-limit.ts'
 
-/** What every exchange in this process is handled with. */
+/** Shared by all exchanges of this process. */
 export interface RequestHandlerOptions {
   /** Undefined where no egress is configured. */
   readonly okapiUrl: OkapiUrl | undefined
@@ -34,13 +34,15 @@ export interface RequestHandlerOptions {
   readonly concurrency: ModuleConcurrency | undefined
   /** Undefined with `limits.turnMs` off. */
   readonly turns: TurnLimit | undefined
-  /** Undefined: which tokens a module sends is not looked at. */
+  /** Undefined: the tokens of modules are not checked. */
   readonly tokens: TokenProvenance | undefined
   /** For which tenants Okapi has called. */
   readonly brought: TenantsBrought
   /** Answers Okapi's health question about the module. */
   readonly health: Upstream<RequestContext>
-  /** Why what another sidecar may take is given back to its caller; null: it is served. */
+  /**
+   * Why a request that another sidecar can handle is returned to its caller; null: it is served.
+   */
   readonly givesBack: () => Refusal | null
   /** Undefined: there is no audit trail. */
   readonly audited: AuditedExchanges | undefined
@@ -54,12 +56,12 @@ const SLASH = Buffer.from('/')
 const BEFORE_TARGET = SERVED_METHODS.map((method) => `${method} `)
 
 /**
- * How an exchange is handled, from top to bottom: begin (identify, judge, rewrite, choose the upstream),
- * answer, end. Between them the wire relays bytes. Who the caller is was proven when its connection
- * was accepted.
+ * How an exchange is handled, from top to bottom: begin (identify, judge, rewrite, choose the
+ * upstream), answer, end. Between them the wire relays bytes. The caller's identity was proven when
+ * its connection was accepted.
  */
 export function requestHandler(options: RequestHandlerOptions): RequestHandler<RequestContext> {
-  /** Modules about which a question of Okapi's is on its way. */
+  /** Modules about which Okapi's health question is open. */
   const askedAbout = new Set<string>()
 
   function begin(x: X, head: Head, out: HeadWriter): Upstream<RequestContext> | Refusal {
@@ -76,12 +78,13 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
     )
   }
 
-  /** A connection that finds no room to stay in has no further exchange. */
+  /** A connection that cannot settle has no further exchange. */
   function unsettled(x: X): Refusal | null {
     const { bare, slot, share } = x.context
     if (slot === null || slot.settle()) return null
     x.endsConnection()
-    // Okapi takes no answer, and any but a good one, for a module that is gone: it is always asked.
+    // Okapi treats no answer, and any but a good one, as a missing module, so this is always
+    // forwarded.
     if (bare) return null
     if (!slot.overShare) {
       return refuse('overloaded', 'limits.connections reached', { limit: 'connections' })
@@ -114,7 +117,7 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
     if (decision.health && head.pathEnd !== head.targetEnd) {
       return refuse('route-not-declared', `${at} is asked GET / with a query`)
     }
-    // Only the sidecar beside the module can know; Okapi's passes the question on.
+    // Only the sidecar beside the module can know; Okapi's forwards the question.
     if (decision.health && listener.answerer === 'module') context.upstream = options.health
     return (
       headers.forbidden(head, listener.request) ??
@@ -125,8 +128,8 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
   }
 
   /**
-   * Okapi's question whether the module is well takes no place: it has to be answered at the worst of
-   * times. Beside Okapi one about each module passes the limits of its upstream too.
+   * Okapi's health question needs no place, because it must be answered even under overload. Beside
+   * Okapi one per module passes the limits of its upstream too.
    */
   function place(x: X): Refusal | null {
     const { context } = x
@@ -137,7 +140,7 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
       return null
     }
     if (decision?.allow === true && decision.health) return null
-    // Okapi asks the instance that began a tenant's job how far it is.
+    // Okapi asks the instance that began a tenant's job for its progress.
     if (decision?.allow === true && decision.system) x.affinity = hashOf(context.tenant ?? '') || 1
     return (
       options.turns?.take(context, x.beganAt) ??
@@ -198,7 +201,7 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
   }
 
   function refusal(x: X, refused: Refusal, close: boolean): Buffer | null {
-    // A head that could not be read: what is noted belongs to the exchange before.
+    // The head could not be parsed: the recorded values belong to the previous exchange.
     if (x.method === -1) x.context.reset()
     if (x.context.bare) {
       x.endsConnection()
@@ -218,7 +221,7 @@ export function requestHandler(options: RequestHandlerOptions): RequestHandler<R
   }
 
   const { turns } = options
-  /** For calls to Okapi: of a call to a module it is not known yet whether it is a system call. */
+  /** For calls to Okapi: for a call to a module it is not known yet whether it is a system call. */
   const refusesUnread =
     turns &&
     (({ context: { listener, share } }: X, head: Buffer, start: number) =>
@@ -233,16 +236,17 @@ function tooManyConnections(caller: string, open: number): Refusal {
 }
 
 /**
- * Is this the last request on its connection to the module? A server that answers without reading the body
- * (Python's http.server does) takes the body for its next request, which no policy has seen. What Okapi
- * hands on comes in chunks, whose sizes are no request line, but for entries of type request-response-1.0.
+ * Is this the last request on its connection to the module? A server that answers without reading
+ * the body (as Python's http.server does) reads the body as its next request, which no policy has
+ * seen. Okapi sends chunks, whose sizes are not a request line, except for entries of type
+ * request-response-1.0.
  */
 function isLastForModule({ listener }: RequestContext, head: Head): boolean {
   if (listener.answerer !== 'module' || listener.trueCaller !== 'itself') return false
   return head.framing === FRAMING.length && head.contentLength > 0
 }
 
-/** What log and refusal say about the request, whatever becomes of it. */
+/** What log and refusal say about the request, whatever its outcome. */
 function remember(context: RequestContext, head: Head): void {
   context.reset()
   context.requestId = head.valueOf(NAME.requestId)
@@ -253,8 +257,9 @@ function remember(context: RequestContext, head: Head): void {
 }
 
 /**
- * Okapi repeats a system call only when its connection breaks (OkapiClient.request1): where the module
- * is not there yet, it gets no answer at all. An upgrade finds the old version at the address first.
+ * Okapi repeats a system call only when its connection breaks (OkapiClient.request1): if the module
+ * is not there yet, it gets no answer at all. During an upgrade the old version may still be at the
+ * address.
  */
 function hangsUp({ listener, decision }: RequestContext, reason: string): boolean {
   if (listener.direction !== 'modules') return false

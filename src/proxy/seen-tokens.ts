@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { halfSipHash, type TokenHash } from './token-hash.ts'
 
-/** How many tokens are remembered for one module without exception, and for how many modules. */
+/** How many tokens are guaranteed to be remembered for one module, and for how many modules. */
 export interface SeenTokensSize {
   readonly tokensPerModule: number
   readonly modules: number
@@ -13,7 +13,7 @@ export interface SeenTokensFill {
   readonly modules: number
   /** Places that have been used; twice as many as tokens are promised. */
   readonly tokens: number
-  /** Tokens that had to make room for others before their life was over. */
+  /** Tokens that were dropped for others before their time was over. */
   readonly forgotten: number
   /** Tokens that were asked for and not known. */
   readonly unknown: number
@@ -26,12 +26,12 @@ export interface ModuleFill {
   readonly forgotten: number
 }
 
-/** Where the part of a module begins, and the hash of its id. */
+/** The start of a module's part, and the hash of its id. */
 interface Part extends Readonly<TokenHash> {
   readonly part: number
 }
 
-/** The head, in words: the key, the moment from which seconds count, the shape. */
+/** The header, in 32-bit words: the key, the start of the time scale, the dimensions. */
 const HEAD = 8
 const KEY = 0
 const EPOCH = 2
@@ -39,7 +39,7 @@ const SETS = 4
 const MODULES = 5
 const LOCK = 6
 const UNKNOWN = 7
-/** The head of a module's part: whose it is, when it was used last, how much is in it. */
+/** The header of a module's part: its module, its last use, its number of entries. */
 const PART_HEAD = 8
 const OWNER = 0
 const USED = 2
@@ -49,13 +49,14 @@ const FORGOTTEN = 4
 const PLACE = 3
 const WAYS = 16
 const SET = WAYS * PLACE
-/** In place of the second: another thread writes here now. */
+/** Instead of the second: another thread is writing here. */
 const BUSY = -1
 
 /**
- * Memory that threads share: of each module the same number of tokens. A token has 16 places in two sets, and
- * there are twice as many places as tokens promised: as long as no more than those were seen within their life,
- * none of them is pushed out (test/proxy/seen-tokens.test.ts fills it). What nothing was written to costs no memory.
+ * Memory that threads share: of each module the same number of tokens. A token has 16 places in two
+ * sets, and there are twice as many places as tokens promised: as long as no more than those were
+ * seen within their lifetime, none is displaced (test/proxy/seen-tokens.test.ts fills it).
+ * Untouched pages cost no memory.
  */
 export function seenTokensMemory({ tokensPerModule, modules }: SeenTokensSize): SharedArrayBuffer {
   const sets = 2 ** Math.ceil(Math.log2(Math.max(2, (2 * tokensPerModule) / WAYS)))
@@ -70,11 +71,11 @@ export function seenTokensMemory({ tokensPerModule, modules }: SeenTokensSize): 
 }
 
 /**
- * Which tokens Okapi has lately sent to which module, as keyed hashes. Every operation takes the same time,
- * however much is remembered and whatever is asked; no thread waits for another.
+ * Which tokens Okapi has recently sent to which module, as keyed hashes. Every operation takes
+ * constant time; no thread waits for another.
  */
 export class SeenTokens {
-  /** Drawn at the start of the process, and in no other place than this memory. */
+  /** Chosen at random at the start of the process, and stored only in this memory. */
   readonly key: readonly [number, number]
   readonly #words: Int32Array
   readonly #sets: number
@@ -111,19 +112,22 @@ export class SeenTokens {
     const part = this.#partOf(moduleId, second)
     const words = this.#words
     if (words[part + USED] !== second) Atomics.store(words, part + USED, second)
-    // A part that another module is given meanwhile is not filled with what is not its own.
+    // If the part was given to another module meanwhile, nothing is added to it.
     const [a, b] = [hash.a ^ words[part + OWNER]!, hash.b ^ words[part + OWNER + 1]!]
     for (;;) {
       const place = this.#find(part, a, b)
       if (place === -1) return this.#insert(part, a, b, second)
       const seen = this.#foundSeen
-      // Where another token is taking this place at this moment, it is looked for anew.
+      // If another token takes this place at this moment, the search starts again.
       if (seen === second || Atomics.compareExchange(words, place + 2, seen, second) === seen)
         return
     }
   }
 
-  /** Was the token seen for this module, within its life? Changes nothing: who sends a token proves nothing. */
+  /**
+   * Was the token seen for this module, within its lifetime? Changes nothing, because sending a
+   * token proves nothing.
+   */
   knows(moduleId: string, hash: Readonly<TokenHash>, now: number): boolean {
     const part = this.#known(moduleId)
     if (part === -1) return false
@@ -186,7 +190,9 @@ export class SeenTokens {
     return -1
   }
 
-  /** Two sets that differ: in a small part a token whose two are one would be pushed out now and then. */
+  /**
+   * Two different sets: in a small part a token with only one set would be displaced now and then.
+   */
   #set(part: number, a: number, b: number, choice: number): number {
     const most = this.#sets - 1
     const first = a & most
@@ -194,13 +200,13 @@ export class SeenTokens {
     return part + PART_HEAD + (choice === 0 ? first : first ^ away) * SET
   }
 
-  /** Takes the place that is free or was seen longest ago; of two alike one in the emptier set. */
+  /** Takes a free place or the least recently seen one; if equal, in the emptier set. */
   #insert(part: number, a: number, b: number, second: number): void {
     const words = this.#words
     for (;;) {
       const place = this.#oldest(part, a, b, second)
       const seen = this.#chosenSeen
-      // Another thread was faster: what stands there now is not what was chosen.
+      // Another thread was faster: the place no longer has what was chosen.
       if (place === -1 || Atomics.compareExchange(words, place + 2, seen, BUSY) !== seen) continue
       words[place] = a
       words[place + 1] = b
@@ -258,7 +264,7 @@ export class SeenTokens {
     return words[part + OWNER] === a && words[part + OWNER + 1] === b && words[part + USED] !== 0
   }
 
-  /** The part of this module, which is given one if it has none: one that is free, or was used longest ago. */
+  /** The part of this module. If it has none it gets a free one, or the least recently used one. */
   #partOf(moduleId: string, second: number): number {
     const known = this.#known(moduleId)
     if (known !== -1) return known

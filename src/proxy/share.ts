@@ -1,14 +1,14 @@
 import { Budget } from '../refusal/budget.ts'
 
 /**
- * Who a share belongs to. `own`: the module beside us, which does not share its listeners. `okapi`:
- * beside a module, Okapi, which asks for all callers. `unproven`: an address, of which there are many.
+ * The kind of caller. `own`: the module beside us, which has its listeners alone. `okapi`: beside a
+ * module, Okapi, which calls for all callers. `unproven`: one of many addresses.
  */
 export type ShareKind = 'own' | 'okapi' | 'proven' | 'unproven'
 
-/** So many seconds' worth of broken exchanges may come at once. */
+/** How many seconds' worth of broken exchanges may happen at once. */
 const AT_ONCE_SECONDS = 8
-/** So many exchanges that end well pay for a broken one. */
+/** This many exchanges that end well allow one more broken one. */
 const WELL_PER_BROKEN = 8
 
 /** What one caller has open: an identity over all its connections, or one address. Integers only. */
@@ -18,17 +18,17 @@ export class Share {
   readonly standing: ShareKind
   connections = 0
   exchanges = 0
-  /** Of the exchanges those towards each callee, by the callee's index. */
+  /** The open exchanges towards each callee, by the callee's index. */
   readonly towards: number[] = []
-  /** On links: exchanges of which something may still have to leave. */
+  /** On links: exchanges with output that may not have been sent yet. */
   held = 0
   /** The most that may be held. */
   readonly mostHeld: number
-  /** What is buffered for it, as it was weighed last. */
+  /** The bytes buffered for it, at the last sum. */
   bufferedBytes = 0
   /** How often it was told `too-many`. */
   refused = 0
-  /** What it may still break off; null without a limit. */
+  /** How many exchanges it may still break off; null without a limit. */
   readonly #broken: Budget | null
 
   /** @param brokenPerSecond exchanges that it may break off, 0 without a limit */
@@ -40,7 +40,10 @@ export class Share {
     this.#broken = brokenPerSecond === 0 ? null : new Budget(atOnce, brokenPerSecond, now)
   }
 
-  /** After so long a caller that has gone may be forgotten: it would have all of its budget again. */
+  /**
+   * After this time a caller that has gone may be forgotten, because its budget would be full
+   * again.
+   */
   static readonly keptMs = AT_ONCE_SECONDS * 1000
 
   /** May it begin another exchange, after all that it has broken off? */

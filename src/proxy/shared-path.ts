@@ -3,7 +3,7 @@ export interface PathCell {
   path: string
 }
 
-/** Paths are short; one that does not fit is none. */
+/** Paths are short; one that does not fit is ignored. */
 const MOST_BYTES = 1024
 const HEAD_BYTES = 2 * Int32Array.BYTES_PER_ELEMENT
 
@@ -13,8 +13,8 @@ export function sharedPathMemory(): SharedArrayBuffer {
 }
 
 /**
- * A path that several threads share: Okapi's call tells it to one, and the module's own call, which
- * may follow at once, comes in by another. A message between threads could come too late for it.
+ * A path that several threads share: Okapi's call brings it to one, and the module's own call,
+ * which may follow at once, may arrive at another. A message between threads could be too late.
  */
 export class SharedPath implements PathCell {
   /** How often it was written, twice each time: odd during a write. Then its length. */
@@ -29,7 +29,7 @@ export class SharedPath implements PathCell {
   }
 
   get path(): string {
-    // A writer needs less than a microsecond; who reads meanwhile reads again.
+    // A write takes less than a microsecond; a concurrent reader reads again.
     for (let at = this.#version; at !== this.#read; at = this.#version) {
       if (at % 2 === 1) continue
       const length = Atomics.load(this.#head, 1)

@@ -5,16 +5,19 @@ import type { Clock } from '../wire/face.ts'
 import { BufferedBytes } from './buffered-bytes.ts'
 import { Share, type ShareKind } from './share.ts'
 
-/** Beyond its share a link may hold so many: their callers are told in words that it is used up. */
+/** How many more a link may hold beyond its share, so that their refusals can be sent. */
 const REFUSALS = 64
-/** Callers that have gone: so many are remembered at most. */
+/** The maximum of remembered callers that have gone. */
 const MOST_REMEMBERED = 4096
-/** A slow callee holds those who call it, so it gets no more than is left for all others. */
+/** A slow callee blocks its callers' places, so it gets no more than is left for all others. */
 const TIMES_FREE_OF_CALLEE = 1
-/** Of what one callee may have open so much is left to what Okapi asks of itself: one in so many. */
+/** The part of a callee's places that is left to Okapi's own calls: one in this many. */
 const OWN_CALLS_OF = 8
 
-/** Okapi asks for all callers: what others break off is seen as its doing, and it connects for all. */
+/**
+ * Okapi calls for all callers: exchanges that others break off count as its own, and it connects
+ * for all.
+ */
 export const TIMES_FOR_OKAPI = 8
 
 export interface ShareLimits {
@@ -47,7 +50,7 @@ class CalleeShare {
 
 export type { CalleeShare }
 
-/** Who holds a place, or does not: one for each exchange that is open at a time, used again. */
+/** The holder of a place: one for each exchange that is open at a time, reused. */
 export interface Holder {
   readonly direction: Direction
   readonly share: Share
@@ -57,23 +60,23 @@ export interface Holder {
 }
 
 /**
- * The exchanges that may be open, and what each caller may have of them (docs/limits.md). Exchanges
- * from outside have places of their own, and so have those of the module itself: what Okapi asks
- * because it was asked never waits for a place that a new caller may take.
+ * The exchanges that may be open, and each caller's share of them (docs/limits.md). Exchanges from
+ * outside and those of the module itself have separate places, so nested calls of Okapi never wait
+ * for a place that a new caller may take.
  */
 export class Shares {
   readonly buffered: BufferedBytes
   readonly #limits: ShareLimits
-  /** Beside Okapi callers are told apart by their callee too: their calls wait for others than Okapi. */
+  /** Beside Okapi the callee counts too, because calls wait for modules other than Okapi. */
   readonly #byCallee: boolean
   readonly #inward: ReservedPlaces
-  /** Of that, those who proved nothing, all together. */
+  /** Of that, all callers without a proven identity together. */
   readonly #unproven: ReservedPlaces
   readonly #egress: ReservedPlaces
   #outward = 0
   readonly #callees = new Map<string, CalleeShare>()
   readonly #shares = new Map<string, Share>()
-  /** Of those without a connection, since when; the oldest first. */
+  /** Callers without a connection, with the time since when; the oldest first. */
   readonly #gone = new Map<Share, number>()
   readonly #clock: Clock
 
@@ -113,7 +116,7 @@ export class Shares {
     return share
   }
 
-  /** A connection of this caller is gone. What it has broken off is remembered for a while. */
+  /** A connection of this caller was closed. Its broken exchanges are remembered for a while. */
   left(share: Share): void {
     share.connections--
     if (share.connections > 0) return
@@ -126,7 +129,10 @@ export class Shares {
     }
   }
 
-  /** Takes a place, or says why there is none. `provider`: the module that the policy lets the call through to. */
+  /**
+   * Takes a place, or returns why there is none. `provider`: the module that the policy allows the
+   * call to.
+   */
   take(holder: Holder, provider: string | null): Refusal | null {
     const { share } = holder
     const refusal = this.buffered.allows(share)
@@ -141,7 +147,7 @@ export class Shares {
     return refusal
   }
 
-  /** Gives the place back, where it has one. `brokenOff`: it cost the callee a connection. */
+  /** Releases its place, if it has one. `brokenOff`: it cost the callee a connection. */
   give(holder: Holder, brokenOff: boolean): void {
     if (!holder.holdsPlace) return
     holder.holdsPlace = false
@@ -174,7 +180,8 @@ export class Shares {
     const { exchanges } = this.#limits
     if (this.#outward >= exchanges) return full('exchanges', exchanges)
     if (holder.direction === 'egress') {
-      // One slow module must not take all ways to all others: they all lead through Okapi.
+      // One slow module must not take all places towards Okapi, because calls to all others need
+      // them too.
       const callee = this.#callee(provider)
       const { full: none, all } = this.#egress
       if (none) return full('exchangesPerCallee', all)

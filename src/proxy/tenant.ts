@@ -9,10 +9,10 @@ import { invokedTenant, tenantMismatch } from './path.ts'
 import type { RequestContext } from './request-context.ts'
 
 /**
- * Finds the tenant that Okapi will take: of `/_/invoke/tenant/{t}/`, else the header, else the token's
- * claim, else supertenant (ProxyService.parseTokenAndPopulateContext). A module takes the header, and
- * hands the token on. What is not a tenant name is refused whatever the mode: `diku, supertenant` in
- * one line is one tenant to Okapi and two to a module.
+ * Finds the tenant that Okapi will take: of `/_/invoke/tenant/{t}/`, else the header, else the
+ * token's claim, else supertenant (ProxyService.parseTokenAndPopulateContext). A module uses the
+ * header, and passes the token on. What is not a tenant name is refused in every mode: for Okapi
+ * `diku, supertenant` in one line is one tenant, for a module two.
  */
 export function findTenant(context: RequestContext, head: Head): Refusal | null {
   const { listener } = context
@@ -34,15 +34,16 @@ export function findTenant(context: RequestContext, head: Head): Refusal | null 
     return isTenantName(tenant) ? null : malformedTenant('X-Okapi-Tenant', tenant)
   }
   const { form, tenant } = headers.claims(head, listener.request)
-  // A module reads no tenant from it; Basic of a person who asks for metrics is none of Okapi's tokens.
+  // A module reads no tenant from it; and Basic authentication, for example for metrics, is not an
+  // Okapi token.
   if (form === 'unreadable' && !atModule) return unreadable()
   context.tenant = tenant ?? listener.impliedTenant
   return tenant === undefined || isTenantName(tenant) ? null : malformedTenant('the token', tenant)
 }
 
 /**
- * Holds the tenant against the token and against what the caller serves, after policy has allowed the
- * call. What Okapi asks of a module is not judged: it is what the module serves.
+ * Compares the tenant with the token and with what the caller serves, after policy has allowed the
+ * call. Okapi's calls to a module are not judged: they define what the module serves.
  */
 export function guardTenant(
   context: RequestContext,
@@ -70,7 +71,8 @@ function noteBrought(
 ): void {
   const { at, tenant = '', authorizer, listener } = context
   brought.bring(at, tenant)
-  // An auth filter is asked about tokens that are not verified yet: any caller could fill the table.
+  // Tokens in calls to an auth filter are not verified yet, so any caller could fill the table with
+  // them.
   if (!authorizer.tenants.notesCrossings || (auth && !handled && !system)) return
   const { tenant: claim } = headers.claims(head, listener.request)
   if (claim !== undefined && claim !== tenant) brought.bringAcross(at, claim, tenant)

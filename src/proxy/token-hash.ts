@@ -7,13 +7,13 @@ export interface TokenHash {
 /** Longer tokens are not known: Okapi reads no head above 8,192 bytes. */
 export const MOST_TOKEN_BYTES = 8192
 
-/** How many tokens are recognised without being hashed anew, and how long they may be. */
+/** How many tokens are recognised without hashing them again, and their maximum length. */
 const RECENT = 256
 const RECENT_BYTES = 1024
 
 /**
- * Keyed hashes of tokens. Who does not have the key can neither tell a token's hash nor which others stand
- * beside it. 500 bytes take about 1 us; a token that was hashed lately a tenth of that.
+ * Keyed hashes of tokens. Without the key neither a token's hash nor its place can be predicted.
+ * 500 bytes take about 1 us; a recently hashed token a tenth of that.
  */
 export class TokenHasher {
   readonly #k0: number

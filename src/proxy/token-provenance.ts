@@ -16,7 +16,7 @@ export interface TokenProvenanceOptions {
   readonly mode: 'report' | 'enforce'
   readonly seen: SeenTokens
   readonly clock: Clock
-  /** So long after the start `enforce` only reports: what was remembered is gone. */
+  /** How long after the start `enforce` only reports, because nothing is remembered yet. */
   readonly graceMs: number
   readonly lifeMs: number
 }
@@ -25,8 +25,9 @@ const BEARER = Buffer.from('Bearer ')
 const TOKEN_LINES = [NAME.token, NAME.authorization] as const
 
 /**
- * A module sends to Okapi only tokens that Okapi has sent to it, or that came to it in an answer: those it found
- * elsewhere are refused. What a module sends is never remembered, or it could make any token its own.
+ * A module may send to Okapi only tokens that Okapi has sent to it, or that were in an answer to
+ * it; tokens found elsewhere are refused. Tokens that a module sends are never remembered;
+ * otherwise it could make any token its own.
  */
 export class TokenProvenance {
   readonly #options: TokenProvenanceOptions
@@ -37,20 +38,20 @@ export class TokenProvenance {
     this.#hasher = new TokenHasher(...options.seen.key)
   }
 
-  /** Milliseconds until `enforce` refuses; 0: it does, or `report` is all that is asked for. */
+  /** Milliseconds until `enforce` refuses; 0: it already does, or the mode is `report`. */
   get graceMs(): number {
     const { mode, graceMs, seen, clock } = this.#options
     return mode === 'report' ? 0 : Math.max(0, graceMs - seen.ageMs(clock.now))
   }
 
-  /** Why the token of this request must not go on. */
+  /** Why the token of this request must not be forwarded. */
   judge(context: RequestContext, head: Head): Refusal | null {
     const { listener, caller, authorizer } = context
     if (listener.tokens !== 'judged') return null
     if (caller.kind !== 'module') return this.#judgePerson(context, head)
     const sources = authorizer.tokens
     if (sources === 'any') return null
-    // Which tokens another module was sent, Okapi's sidecar alone knows.
+    // Only Okapi's sidecar knows which tokens were sent to another module.
     if (listener.direction === 'egress' && sources.length > 0) return null
     for (const id of TOKEN_LINES) {
       const line = head.find(id)
@@ -64,7 +65,7 @@ export class TokenProvenance {
     return null
   }
 
-  /** A browser or a person logs in, and never has the token of a module: that one was found. */
+  /** A browser or a person logs in, and never has a module's token: it must have been stolen. */
   #judgePerson(context: RequestContext, head: Head): Refusal | null {
     const { callerName, listener } = context
     const cookie = listener.request.tokenCookies === ACTION.pass ? head.valueOf(NAME.cookie) : ''
@@ -80,7 +81,7 @@ export class TokenProvenance {
 
   /** Okapi sends this request to a module, with this token. */
   passes({ listener, traits, at, bare }: RequestContext, head: Head): void {
-    // What a module with an auth filter sends is not judged.
+    // Tokens that a module with an auth filter sends are not judged.
     if (listener.tokens !== 'remembered' || bare || traits.authFilter) return
     const line = head.find(NAME.token)
     if (line !== -1) this.#remember(at, head.bytes, head.valueStart[line]!, head.valueEnd[line]!)
@@ -91,9 +92,10 @@ export class TokenProvenance {
   }
 
   /**
-   * An answer to a module: X-Okapi-Token of `/authn/login`, cookies of `/authn/login-with-expiry`. Bodies are not
-   * read: the tokens in them (`/token`, `/token/sign`) are handed on to browsers, not sent. What a module answers
-   * itself is not remembered: one that may answer with tokens could make any its own.
+   * An answer to a module: X-Okapi-Token of `/authn/login`, cookies of `/authn/login-with-expiry`.
+   * Bodies are not read: the tokens in them (`/token`, `/token/sign`) are passed to browsers, not
+   * sent to Okapi. Tokens in a module's own answers are not remembered: otherwise a module that may
+   * answer with tokens could make any token its own.
    */
   answers({ listener, caller, decision }: RequestContext, head: Head): void {
     if (listener.tokens !== 'judged' || caller.kind !== 'module') return
@@ -156,7 +158,7 @@ function afterBearer(bytes: Buffer, start: number, end: number): number {
   return at
 }
 
-/** `24 h`, `90 min`: a life is whole minutes or longer. */
+/** `24 h`, `90 min`: lifetimes are whole minutes. */
 function timeText(ms: number): string {
   const minutes = Math.round(ms / 60_000)
   return minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} min`

@@ -1,10 +1,10 @@
-/** What Okapi and mod-authtoken read from a token before anybody has verified it. */
+/** What Okapi and mod-authtoken read from a token before it is verified. */
 export interface Claims {
-  /** `absent`: there is no token; `unreadable`: it is none that every reader takes for the same. */
+  /** `absent`: there is no token; `unreadable`: different readers could read it differently. */
   readonly form: 'absent' | 'unreadable' | 'jwt'
   readonly tenant: string | undefined
   readonly userId: string | undefined
-  /** Made for the calls of a module, and for no person. */
+  /** Issued for the calls of a module, not for a person. */
   readonly ofModule: boolean
 }
 
@@ -19,9 +19,9 @@ const UNREADABLE: Claims = { ...NO_CLAIMS, form: 'unreadable' }
 
 /**
  * The claims of a JWT, read and not verified: the signing key is symmetric and belongs to
- * mod-authtoken alone. Okapi does the same (okapi-common OkapiToken). What another reader may take for
- * something else is unreadable: letters that are not of base64url (Java's decoder refuses them), a
- * `tenant` that is no text (Vert.x makes one of it), a claim that stands twice.
+ * mod-authtoken alone. Okapi does the same (okapi-common OkapiToken). A token that another reader
+ * may read differently counts as unreadable: characters outside base64url (Java's decoder refuses
+ * them), a `tenant` that is not text (Vert.x converts it), a claim that occurs twice.
  */
 export function claimsOf(token: string): Claims {
   const [, payload, signature] = token.split('.', 4)
@@ -42,8 +42,8 @@ export function claimsOf(token: string): Claims {
 }
 
 /**
- * The claims of the tokens that were read last. A module shows the token that it was given in every call,
- * and one with many permissions takes 13 us to read; finding it here takes a comparison of its bytes.
+ * The claims of recently read tokens. A module sends the same token in every call, and one with
+ * many permissions takes 13 us to parse; a lookup here takes only a comparison of bytes.
  */
 export class RecentClaims {
   static readonly #SLOTS = 128
@@ -54,7 +54,8 @@ export class RecentClaims {
   of(bytes: Buffer, start: number, end: number): Claims {
     const length = end - start
     if (length < 4) return UNREADABLE
-    // The last letters are of the signature: they tell tokens apart. The very last has few values.
+    // The last characters are from the signature and differ between tokens. The very last one has
+    // few values.
     const slot = (bytes.readUInt16LE(end - 4) ^ (bytes[end - 2]! * 31)) % RecentClaims.#SLOTS
     const known = this.#tokens[slot]
     if (known?.length === length && bytes.compare(known, 0, length, start, end) === 0) {
@@ -91,8 +92,8 @@ function text(value: unknown): string | undefined {
 }
 
 /**
- * Has an object of this JSON the field twice? Readers differ in which of them counts. Of a real token
- * no more is needed than a search in its text: the name stands there once, and no letter is escaped.
+ * Does an object in this JSON have the field twice? Readers differ in which one counts. For a real
+ * token a text search is enough: the name occurs once, and no character is escaped.
  */
 function namedTwice(json: string, name: string): boolean {
   const quoted = `"${name}"`

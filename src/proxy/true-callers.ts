@@ -17,7 +17,7 @@ const OPTIONS = SERVED_METHODS.indexOf('OPTIONS')
 const QUESTION_MARK = 0x3f
 const NUMBER_SIGN = 0x23
 
-/** Why a handle does not show who asked, in a sentence about Okapi's call. */
+/** Why a handle does not identify the true caller, in a sentence about Okapi's call. */
 const MISFITS: Partial<Record<CallerOutcome, string>> = {
   'no-handle': 'it names no exchange, and Okapi does not call ordinary routes by itself',
   'malformed-handle': 'X-Sidecar-Exchange is not a handle',
@@ -28,22 +28,22 @@ const MISFITS: Partial<Record<CallerOutcome, string>> = {
 }
 
 /**
- * The true caller on its way through Okapi, which is not believed. At Okapi's ingress a request gets
- * the handle of its exchange; where Okapi calls a module the handle is looked up and held against what
- * Okapi asks; the callee's sidecar is told the caller, and judges the call by it.
+ * Carries the true caller through Okapi, which is not trusted. At Okapi's ingress a request gets
+ * the handle of its exchange; when Okapi calls a module the handle is looked up and the exchange
+ * compared with the call; the callee's sidecar gets the caller, and judges the call by it.
  */
 export class TrueCallers {
   readonly #policies: PolicyCell
   readonly #exchanges: OpenExchanges | undefined
   readonly #known = new KnownCallers()
 
-  /** `exchanges`: where they are noted; only beside Okapi. */
+  /** `exchanges`: the open exchanges; only beside Okapi. */
   constructor(policies: PolicyCell, exchanges: OpenExchanges | undefined) {
     this.#policies = policies
     this.#exchanges = exchanges
   }
 
-  /** Finds out who stands behind a call of Okapi's that has been allowed as Okapi's, and judges it by that. */
+  /** Finds the true caller of a call that is allowed for Okapi, and judges the call by it. */
   judge(context: RequestContext, head: Head): Refusal | null {
     switch (context.listener.trueCaller) {
       case 'found':
@@ -55,7 +55,9 @@ export class TrueCallers {
     }
   }
 
-  /** Tells the next one on the way: Okapi the handle, or the callee's sidecar the caller. */
+  /**
+   * Adds the header for the next hop: the handle for Okapi, or the caller for the callee's sidecar.
+   */
   tell(context: RequestContext, head: Head, out: HeadWriter): void {
     const { trueCaller } = context
     if (trueCaller !== null && context.listener.trueCaller === 'found') {
@@ -80,7 +82,7 @@ export class TrueCallers {
     const invocation = readInvocation(bytes, context.start, pathEnd)
     const invoked = invocation !== undefined
     const start = invocation?.rest ?? context.start
-    // Okapi hands on what is behind the `?`, where there is something (ProxyService.redirectProxy).
+    // Okapi passes the query on, if it is not empty (ProxyService.redirectProxy).
     const end = invoked && targetEnd - pathEnd === 1 ? pathEnd : targetEnd
     const [caller, tenant] = [context.itself, context.tenant]
     context.exchangeSlot = exchanges.begin({ caller, tenant, method, bytes, start, end, invoked })
@@ -114,7 +116,10 @@ export class TrueCallers {
     return context.found(refuse('caller-not-allowed', because), policy.callerMode)
   }
 
-  /** Holds the handle against what Okapi asks; every case has its row in the test of this file. */
+  /**
+   * Compares the exchange of the handle with Okapi's call; every case has a row in this file's
+   * test.
+   */
   #look(context: RequestContext, head: Head, rewritePaths: readonly Buffer[]): CallerOutcome {
     const line = head.find(NAME.exchange)
     const exchanges = this.#exchanges
@@ -132,7 +137,7 @@ export class TrueCallers {
           ? 'caller'
           : 'other-target'
     const caller = this.#callerOf(exchanges, slot)
-    // What was read above was one and the same exchange only if it is open still.
+    // Everything read above belongs to one exchange only if it is still open.
     if (caller === undefined || !exchanges.stillOpen(slot)) return 'no-exchange'
     if (fits === 'caller') context.trueCaller = caller
     return fits
@@ -164,8 +169,9 @@ export class TrueCallers {
 }
 
 /**
- * Is it what Okapi makes of the exchange's target? A rewritePath of the route goes before it; java.net.URL
- * ends it at a `#`; a preflight that Okapi delegates loses its query (ProxyService.redirectProxy).
+ * Is it the target that Okapi derives from the exchange's target? It prepends a rewritePath of the
+ * route; java.net.URL ends it at a `#`; a delegated preflight loses its query
+ * (ProxyService.redirectProxy).
  */
 function fitsTarget(
   exchanges: OpenExchanges,

@@ -4,23 +4,31 @@ import type { RequestContext } from './request-context.ts'
 import type { Share } from './share.ts'
 
 /**
- * The thread is at its end when so little of the time went by with nothing to do, and it is its own work when it had
- * a CPU for so much of it: else others have that. Refusing leaves pauses, so it is a while until that is over.
+ * The thread is overloaded when it was idle for less than this part of the time and had a CPU for
+ * at least this part; otherwise others use the CPU. Refusing leaves pauses, so the state lasts for
+ * a while.
  */
 const BEGINS = { idle: 0.05, cpu: 0.75 } as const
 const GOES_ON = { idle: 0.2, cpu: 0.6 } as const
-/** A single long turn is a burst, or a garbage collection: the average of so many tells overload. */
+/**
+ * A single long turn is a burst, or a garbage collection: the average of this many shows overload.
+ */
 const TURNS = 8
-/** No turn takes away more than this part of what a caller may have in one. */
+/** One turn reduces what a caller may have per turn at most by this factor. */
 const MOST_CUT = 0.8
-/** What it may have rises so much, as long as turns are short. */
+/** How much this rises while turns are short. */
 const RISE = 1.05
 const LEAST_RISE = 0.25
-/** From so many times the wanted length on only those get in that had nothing in this turn. */
+/**
+ * Beyond this many times the wanted length only callers without a call in this turn are admitted.
+ */
 const MOST_TIMES_LENGTH = 2
-/** Callers that are told apart; more than identities were issued. */
+/** The number of distinguished callers; more than identities were issued. */
 const MOST_CALLERS = 4096
-/** Refuses for so long at least, where turns were too long: what it comes to is found turn by turn. */
+/**
+ * Once turns were too long, the limit applies for at least this long; its value is adjusted turn by
+ * turn.
+ */
 const CALM_MS = 100
 
 const SHED: Refusal = refuse(
@@ -35,10 +43,10 @@ interface Taken {
   calls: number
 }
 
-/** Of this thread, times in milliseconds, and what is done at the end of a turn. */
+/** This thread's times in milliseconds, and a callback at the end of a turn. */
 export interface TurnSource {
   now(): number
-  /** How long it has had a CPU, and how long it has waited for something to do. */
+  /** How long it has had a CPU, and how long it was idle. */
   cpuMs(): number
   idleMs(): number
   atEnd(done: () => void): void
@@ -46,9 +54,9 @@ export interface TurnSource {
 
 /** Who is told of refusals. */
 export interface TurnEvents {
-  /** A request was refused before it was looked at: nothing else tells of it. */
+  /** A request was refused unread: this is the only record of it. */
   refusedUnread(): void
-  /** So many calls were refused since the clock looked last, these included. */
+  /** The number of calls refused since the last tick, including these. */
   refusedLately(calls: number): void
 }
 
@@ -63,20 +71,24 @@ const EVENT_LOOP: TurnSource = {
 }
 
 /**
- * How many calls one turn of the event loop takes in when the CPU of this thread is at its end. What comes is
- * read at the beginning of a turn, so nothing waits longer than about two turns before it is judged: short turns
- * are short queues. While turns are longer than wanted each caller gets fewer calls in each, the same number for
- * all: so who asks for more is refused first, and who asks for less than that not at all. A refusal must cost far
- * less than a call, else there is nothing to be gained: over HTTP/1.1 between sidecars it does not.
+ * How many calls one turn of the event loop admits when this thread has no CPU left. Input is read
+ * at the beginning of a turn, so a request waits at most about two turns before it is judged: short
+ * turns mean short queues. While turns are too long each caller gets fewer calls per turn, the same
+ * number for all: callers that ask for more are refused first, callers that ask for less not at
+ * all. This helps only if a refusal is much cheaper than a call; over HTTP/1.1 between sidecars it
+ * is not.
  *
- * What Okapi asks at `modules` was let in before, and is never refused; nor are system calls.
+ * Okapi's calls at `modules` belong to admitted calls and are never refused; nor are system calls.
  */
 export class TurnLimit {
   readonly #turnMs: number
   readonly #events: TurnEvents
   readonly #source: TurnSource
   readonly #byCaller = new Map<object, Taken>()
-  /** All that proved nothing are one caller, too, which may have as much as all others together. */
+  /**
+   * All callers without a proven identity count as one, which may have as much as all others
+   * together.
+   */
   readonly #unproven: Taken = { turn: 0, calls: 0 }
   #cpuMs: number
   #idleMs: number
@@ -86,19 +98,21 @@ export class TurnLimit {
   #shedding = false
   #shedSince = 0
   #turn = 1
-  /** When something came first in this turn; -1: nothing yet. */
+  /** When the first input of this turn arrived; -1: none yet. */
   #began = -1
   #averageMs = 0
-  /** So many calls one caller may have in a turn. */
+  /** How many calls one caller may have per turn. */
   #most = Number.POSITIVE_INFINITY
-  /** In this turn: the most that one has, how many the proven have together, addresses that asked. */
+  /**
+   * In this turn: the maximum of one caller, the sum of proven callers, the addresses that called.
+   */
   #peak = 0
   #proven = 0
   #addresses = 0
   #refused = 0
   #provenBefore = 0
   #addressesBefore = 1
-  /** Refused since the clock looked last. */
+  /** Refused since the last tick. */
   #refusedLately = 0
   readonly #over = () => this.#turnEnds()
 
@@ -118,7 +132,7 @@ export class TurnLimit {
     this.#source.atEnd(this.#over)
   }
 
-  /** Counts a call that was let through, or says why it may not begin. */
+  /** Counts an admitted call, or returns why it may not begin. */
   take({ decision, listener, trueCaller, share }: RequestContext, now: number): Refusal | null {
     if (!this.#busy || listener.answerer === 'callee') return null
     if (decision?.allow === true && (decision.system || decision.health)) return null
@@ -137,8 +151,8 @@ export class TurnLimit {
   }
 
   /**
-   * Is a request of this caller refused before anything of it is looked at? That costs less than judging it,
-   * and is not for calls that may be system calls. What is asked of Okapi itself is let through.
+   * Is a request of this caller refused unread? That is cheaper than judging it, but not possible
+   * for calls that may be system calls. Calls to Okapi itself are admitted.
    */
   refusesUnread(share: Share, head: Buffer, start: number): boolean {
     if (!this.#busy || !this.#shedding || isOfOkapi(head, start)) return false

@@ -1,6 +1,9 @@
-/** So many samples are averaged, the newest ones counting most. */
+/** How many samples are averaged, the newest ones counting most. */
 const MEMORY = 256
-/** An average means something after so many, and after so long: the first to be answered are the quick ones. */
+/**
+ * An average is used after this many samples and this much time, because the quick calls are
+ * answered first.
+ */
 const KNOWN_AFTER = 64
 const KNOWN_AFTER_MS = 1000
 const KNOWN_AFTER_LATENCIES = 4
@@ -8,9 +11,9 @@ const KNOWN_AFTER_LATENCIES = 4
 const FLOOR_MS = 5
 
 /**
- * How long calls by one route take when the module is not overloaded: the least that their average has
- * been in this period and in the one before. The average is that of logarithms, because latencies differ
- * by factors. The least average, and not the least sample: a few answers from a cache are not usual.
+ * How long calls by one route take when the module is not overloaded: the lowest average of this
+ * period and the one before. Logarithms are averaged, because latencies differ by factors. The
+ * lowest average, not the lowest sample: a few answers from a cache are not usual.
  */
 export class UsualLatency {
   #average = 0
@@ -20,7 +23,7 @@ export class UsualLatency {
 
   #firstAt = 0
 
-  /** Takes one sample in. @returns how many times the usual latency it is; NaN: that is not known yet */
+  /** Adds one sample. @returns how many times the usual latency it is; NaN: unknown yet */
   took(ms: number, now: number): number {
     const log = Math.log(Math.max(ms, FLOOR_MS))
     if (this.#samples++ === 0) this.#firstAt = now
@@ -37,7 +40,7 @@ export class UsualLatency {
     return ms >= KNOWN_AFTER_LATENCIES * Math.exp(this.#average)
   }
 
-  /** A new period begins: what was usual two periods ago is forgotten. */
+  /** A new period begins: the value of two periods ago is forgotten. */
   nextPeriod(): void {
     this.#leastBefore = this.#least
     this.#least = Number.POSITIVE_INFINITY
