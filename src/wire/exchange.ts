@@ -102,7 +102,7 @@ export class Exchange<N> {
   begin(head: Head): Refusal | null {
     this.method = head.method
     this.version = head.version
-    this.expects = head.expects && head.version === 11 && head.hasBody
+    this.expects = head.awaitsContinue
     this.keepAlive = head.keepAlive
     this.requestDone = !head.hasBody
     this.requestSent = this.requestDone

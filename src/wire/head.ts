@@ -179,6 +179,14 @@ export class Head {
     )
   }
 
+  /**
+   * Does the caller wait for a 100 before it sends the body? Of a HEAD none is told: behind a 1xx Netty reads
+   * a body that its answer does not have (HttpClientCodec.isContentAlwaysEmpty, 4.1.128).
+   */
+  get awaitsContinue(): boolean {
+    return this.expects && this.version === 11 && this.hasBody && this.method !== HEAD_METHOD
+  }
+
   /** Is the field at `line` one of those that frame the body? */
   isFraming(line: number): boolean {
     const id = this.ids[line]

@@ -83,6 +83,8 @@ test('of 1xx heads a caller gets the 100 that it asked for, and no other', async
   t.is(await post(), OK)
   t.is(await post('Expect: 100-continue'), `HTTP/1.1 100 X\r\nA: b\r\n\r\n${OK}`)
   t.is(await talk(relay.port, ['GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n']), OK)
+  const head = 'HEAD / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na'
+  t.true((await talk(relay.port, [head])).startsWith('HTTP/1.1 200 OK\r\n'))
   await relay.close()
   await upstream.close()
 })
