@@ -317,6 +317,21 @@ withPostgres('what psql cancels by SIGINT is cancelled on the server', async (t)
   t.regex(said, /canceling statement due to user request/)
 })
 
+test('a module that is refused again and again fills no log, and each refusal is counted', async (t) => {
+  const ca = await makeCa(undefined, 'root1')
+  const sidecar = await DatabaseSidecar.start(t, { ca, port: 1 } as Cluster)
+  const refused = (user: string) => say(sidecar.port, startupPacket({ user, database: 'folio' }))
+  for (let i = 0; i < 20; i++) await refused('boss')
+  await refused('last')
+  const lines = await sidecar.process.say(({ msg }) => msg === 'database session refused', 2)
+  t.deepEqual(
+    lines.map(({ role }) => role),
+    ['boss', 'last'],
+  )
+  const metrics = await metricsOf(sidecar.process)
+  t.regex(metrics, /sidecar_refusals_total\{direction="postgres",reason="role-not-allowed"\} 21\n/)
+})
+
 test('nothing that was refused at the start reaches the server', async (t) => {
   const seen: Buffer[] = []
   let connections = 0

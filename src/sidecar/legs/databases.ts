@@ -5,6 +5,7 @@ import {
   type DatabaseEvents,
   type DatabaseOptions,
   DatabaseSessions,
+  type SessionFacts,
 } from '../../postgres/sessions.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Ticking } from '../../transport/clock.ts'
@@ -14,6 +15,7 @@ import type { BoundAddresses } from '../listeners.ts'
 import { guardedTenants } from './guarded-tenants.ts'
 import { EarlyConnections, type LegOptions, LOOK_MS } from './leg.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
+import { RepeatedRefusals } from './repeated-refusals.ts'
 
 /** The listeners of `postgres`, and every session behind them. */
 export class Databases implements Ticking {
@@ -87,11 +89,17 @@ class DatabaseLeg {
   readonly #records = new WeakMap<DatabaseSession, NamedServerRecord>()
   readonly #trusted: NamedServers
   readonly #server: string
+  readonly #repeated: RepeatedRefusals
 
   constructor(settings: DatabaseSettings, options: LegOptions, places: DatabaseOptions['places']) {
     const { config, clock, descriptors, names, metrics } = options
     const { connectMs, handshakeMs, recordOverheadBytesPerSecond } = config.limits
     this.#options = options
+    this.#repeated = new RepeatedRefusals((told) => {
+      const because = `${told} kinds of them in a minute; more are counted in sidecar_refusals_total only`
+      const said = { ...this.#facts(), because }
+      options.log.warn(said, 'more database sessions refused than are logged')
+    })
     const shows = settings.clientCertificate === 'own'
     this.#trusted = new NamedServers(options.credentials, settings.trust, shows)
     this.#server = settings.servers.map(({ host, port }) => `${host}:${port}`).join(', ')
@@ -164,6 +172,7 @@ class DatabaseLeg {
         log.debug({ direction: 'postgres', ...facts, server }, 'database login'),
       refused: (facts, refusal) => {
         metrics.refused('postgres', refusal.reason)
+        if (this.#isRepeated('refused', facts, refusal)) return
         const { reason, because, wouldAllow } = refusal
         const said = { reason, because, ...(wouldAllow && { wouldAllow }) }
         log.warn({ ...this.#facts(), ...facts, ...said }, 'database session refused')
@@ -171,6 +180,7 @@ class DatabaseLeg {
       },
       wouldDeny: (facts, refusal) => {
         metrics.wouldDeny('postgres')
+        if (this.#isRepeated('wouldDeny', facts, refusal)) return
         const said = { wouldDeny: refusal.reason, because: refusal.because }
         log.warn({ ...this.#facts(), ...facts, ...said }, 'database session would be refused')
         this.#remember(refusal, true)
@@ -185,6 +195,10 @@ class DatabaseLeg {
       },
       limitHit: (limit) => metrics.limitHit(limit),
     }
+  }
+
+  #isRepeated(kind: string, { role, database }: SessionFacts, { because }: Refusal): boolean {
+    return this.#repeated.has(kind, role, database, because)
   }
 
   /** What the status page shows: the sentence names the role, and a column for it would trust the caller. */

@@ -1,15 +1,15 @@
 import type { Config } from '../../config/config.ts'
 import type { KafkaSettings } from '../../config/kafka.ts'
 import type { BrokerSession } from '../../kafka/broker-session.ts'
-import type { BrokerSessionsEvents, KafkaClientFacts } from '../../kafka/broker-sessions.ts'
+import type { BrokerSessionsEvents } from '../../kafka/broker-sessions.ts'
 import type { BrokerPlace, NamedBroker } from '../../kafka/brokers.ts'
-import type { AskedOfKafka } from '../../kafka/verdict.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import type { History } from '../../observe/status/history.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import { formatAddress } from '../../transport/address.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
+import { RepeatedRefusals } from './repeated-refusals.ts'
 
 /** Where the Kafka leg tells what happens. */
 export interface KafkaTellingParts {
@@ -20,24 +20,19 @@ export interface KafkaTellingParts {
 }
 
 const DIRECTION = 'kafka'
-/** A client asks again and again for the same: one line a minute is enough to know, metrics count all. */
-const SAME_AGAIN_MS = 60_000
-/** One request can name 100,000 topics: of so many a minute each is told. */
-const MOST_TOLD = 4096
-
 /** Log, metrics and status page of the Kafka leg. */
 export class KafkaTelling {
   readonly #parts: KafkaTellingParts
   readonly #cluster: string
-  readonly #told = new Map<string, number>()
-  /** When it was empty last. */
-  #since = Date.now()
-  /** More than are told one by one. */
-  #untold = 0
+  readonly #repeated: RepeatedRefusals
 
   constructor(parts: KafkaTellingParts, { bootstrap }: KafkaSettings) {
     this.#parts = parts
     this.#cluster = bootstrap.map(({ host, port }) => `${host}:${port}`).join(', ')
+    this.#repeated = new RepeatedRefusals((told) => {
+      const because = `${told} kinds of them in a minute; more are counted in sidecar_refusals_total only`
+      parts.log.warn({ ...this.#facts(), because }, 'more kafka requests refused than are logged')
+    })
   }
 
   events(connected: (session: BrokerSession, opened: OpenedNamed) => void): BrokerSessionsEvents {
@@ -46,19 +41,20 @@ export class KafkaTelling {
       connected,
       refused: (facts, refusal) => {
         metrics.refused(DIRECTION, refusal.reason)
+        if (this.#repeated.has('refused', facts.clientId, refusal.because)) return
         log.warn({ ...this.#facts(), ...facts, ...saidOf(refusal) }, 'kafka connection refused')
         this.#remember('CONNECT', refusal, false)
       },
       denied: (facts, asked, refusal) => {
         metrics.refused(DIRECTION, refusal.reason)
-        if (this.#isRepeated('denied', facts, asked)) return
+        if (this.#repeated.has('denied', facts.clientId, asked)) return
         const said = { ...this.#facts(), ...facts, ...asked, ...saidOf(refusal) }
         log.warn(said, 'kafka request refused')
         this.#remember(asked.api, refusal, false)
       },
       wouldDeny: (facts, asked, refusal) => {
         metrics.wouldDeny(DIRECTION)
-        if (this.#isRepeated('wouldDeny', facts, asked)) return
+        if (this.#repeated.has('wouldDeny', facts.clientId, asked)) return
         const { reason: wouldDeny, because } = refusal
         const said = { ...this.#facts(), ...facts, ...asked, wouldDeny, because }
         log.warn(said, 'kafka request would be refused')
@@ -110,32 +106,6 @@ export class KafkaTelling {
 
   #facts() {
     return { direction: DIRECTION, server: this.#cluster }
-  }
-
-  #isRepeated(kind: string, { clientId = '' }: KafkaClientFacts, asked: AskedOfKafka): boolean {
-    const now = Date.now()
-    if (this.#told.size >= MOST_TOLD) {
-      if (now - this.#since < SAME_AGAIN_MS) return this.#isTooMuch()
-      this.#told.clear()
-      this.#since = now
-      this.#untold = 0
-    }
-    const key = JSON.stringify([kind, clientId, asked])
-    const last = this.#told.get(key)
-    if (last !== undefined && now - last < SAME_AGAIN_MS) return true
-    this.#told.set(key, now)
-    return false
-  }
-
-  #isTooMuch(): true {
-    if (this.#untold++ === 0) {
-      const because = `${MOST_TOLD} kinds of them in a minute; more are counted in sidecar_refusals_total only`
-      this.#parts.log.warn(
-        { ...this.#facts(), because },
-        'more kafka requests refused than are logged',
-      )
-    }
-    return true
   }
 
   /** What the status page shows: the sentence has the names, and a column for them would trust the caller. */

@@ -1,0 +1,38 @@
+/** A client asks again and again for the same: one line a minute is enough to know, metrics count all. */
+const SAME_AGAIN_MS = 60_000
+/** One request can name 100,000 topics: of so many a minute each is told. */
+const MOST_TOLD = 4096
+
+/** What was told of refusals, so that a client that is refused all the time does not fill log and disk. */
+export class RepeatedRefusals {
+  readonly #told = new Map<string, number>()
+  readonly #tooMany: (told: number) => void
+  /** When it was empty last. */
+  #since = Date.now()
+  /** More than are told one by one. */
+  #untold = 0
+
+  /** @param tooMany is called once a minute when no more are told one by one */
+  constructor(tooMany: (told: number) => void) {
+    this.#tooMany = tooMany
+  }
+
+  /** Was it told already, or are there too many? It counts as told from now on. */
+  has(...refused: readonly unknown[]): boolean {
+    const now = Date.now()
+    if (this.#told.size >= MOST_TOLD) {
+      if (now - this.#since < SAME_AGAIN_MS) {
+        if (this.#untold++ === 0) this.#tooMany(MOST_TOLD)
+        return true
+      }
+      this.#told.clear()
+      this.#since = now
+      this.#untold = 0
+    }
+    const key = JSON.stringify(refused)
+    const last = this.#told.get(key)
+    if (last !== undefined && now - last < SAME_AGAIN_MS) return true
+    this.#told.set(key, now)
+    return false
+  }
+}
