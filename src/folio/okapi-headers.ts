@@ -90,6 +90,20 @@ export const DIVERTING_ANSWERS: readonly string[] = [
   'x-reproxy-file',
 ]
 
+/**
+ * Names in an answer by which a browser changes what it does with every other answer of the same origin, and
+ * to a browser all modules are one: it tells of each request to an address that is named here (NEL), goes to
+ * another port, forgets its cookies, or lets a script of this path see all others. Lower-case.
+ */
+export const ORIGIN_WIDE_ANSWERS: readonly string[] = [
+  'nel',
+  'report-to',
+  'clear-site-data',
+  'strict-transport-security',
+  'alt-svc',
+  'service-worker-allowed',
+]
+
 /** Prefix of further names to take off, X-Forwarded-Client-Cert among them. */
 export const FORWARDED_PREFIX = 'x-forwarded-'
 

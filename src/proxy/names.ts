@@ -4,6 +4,7 @@ import {
   EXCHANGE_HEADER,
   FORWARDED_PREFIX,
   OKAPI_PREFIX,
+  ORIGIN_WIDE_ANSWERS,
   SIDECAR_PREFIX,
   SPOOFABLE_HEADERS,
 } from '../folio/okapi-headers.ts'
@@ -95,6 +96,6 @@ export const REQUEST_NAMES = new NameTable([
 /** Responses: X-Okapi-Trace occurs once for each module on the way. */
 export const RESPONSE_NAMES = new NameTable([
   ...OKAPI,
-  ...DIVERTING_ANSWERS.map((name) => ({ name, id: NAME.detour })),
+  ...[...DIVERTING_ANSWERS, ...ORIGIN_WIDE_ANSWERS].map((name) => ({ name, id: NAME.detour })),
   ...COMMON,
 ])

@@ -109,6 +109,10 @@ const BELIEVED = [
   'X-Sendfile: /etc/passwd',
   'X-Lighttpd-Send-File: /etc/passwd',
   'X-Reproxy-URL: http://evil',
+  'NEL: {"report_to":"a","max_age":9,"success_fraction":1}',
+  'Report-To: {"group":"a","max_age":9,"endpoints":[{"url":"https://evil"}]}',
+  'Alt-Svc: h2=":4443"',
+  'Service-Worker-Allowed: /',
   'X-Sidecar-Refused: wrong-peer',
   'X-Sidecar-Caller: okapi-7.2.0',
 ]

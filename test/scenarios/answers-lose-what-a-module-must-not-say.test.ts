@@ -31,6 +31,8 @@ const SAID = [
   'x-sidecar-anything: 1',
   'X-Accel-Redirect: /protected/users.csv',
   'x_sendfile: /etc/passwd',
+  'Clear-Site-Data: "cookies"',
+  'Strict-Transport-Security: max-age=0',
   'Set-Cookie: folioAccessToken=forged; Path=/; HttpOnly',
   'set-cookie: FOLIOREFRESHTOKEN=forged; Path=/authn',
   'Set-Cookie: =folioAccessToken=nameless',
@@ -47,9 +49,12 @@ const SAID = [
   'X-OkapiSomething: no okapi header at all',
 ]
 
+/** What steers a web server in front of Okapi, or a browser for all of Okapi. */
+const STEERS = /^(x-accel-|x_sendfile|clear-site-data|strict-transport-security)/i
+
 const isToken = (line: string) => /^X-Okapi-Token|:[ =]*folio(access|refresh)token/i.test(line)
 const isOrdinary = (line: string) =>
-  !/^x-sidecar-|^x-accel-|^x_sendfile|^x-okapi-(?!trace|request-id)/i.test(line) && !isToken(line)
+  !STEERS.test(line) && !/^x-sidecar-|^x-okapi-(?!trace|request-id)/i.test(line) && !isToken(line)
 
 async function linesFrom(id: string, target: string): Promise<string[]> {
   installation.module(id).reply = () => answer('200 OK', SAID)
@@ -81,7 +86,7 @@ test.serial(
 test.serial(
   'of a module with an auth filter: everything but what only sidecars and web servers say',
   async (t) => {
-    const kept = SAID.filter((line) => !/^x-sidecar-|^x-accel-|^x_sendfile/i.test(line))
+    const kept = SAID.filter((line) => !/^x-sidecar-/i.test(line) && !STEERS.test(line))
     t.deepEqual(await linesFrom(ID.authtoken, '/any/path'), kept)
   },
 )
