@@ -36,18 +36,18 @@ export function isAdministration(bytes: Uint8Array, start: number, end: number):
 }
 
 /**
- * Does the pattern of a grant spell `/_/`? One that merely matches it (`/*`, `/{x}/{y}`) is about what
- * modules declare, and does not open Okapi's administration by the way.
+ * Does the pattern of a grant begin with `/_/`? A pattern that merely matches it (`/*`, `/{x}/{y}`)
+ * is about modules' routes, and does not open Okapi's administration as a side effect.
  */
 export function meansAdministration({ text }: PathPattern): boolean {
   return text === '/_' || text.startsWith('/_/')
 }
 
 /**
- * Is the administrative path one that no grant opens? The tenant interface of modules, which Okapi
- * hands on where an old descriptor gives it no type (ModuleDescriptor.getProxyRoutingEntries); and
- * what is spelled with `%`: Okapi's router matches `/_/invoke` on a path with `%5f` decoded, its
- * proxy the raw one.
+ * Is this an administrative path that no grant can open? These are the tenant interface of modules,
+ * which Okapi forwards if an old descriptor gives it no type
+ * (ModuleDescriptor.getProxyRoutingEntries), and paths with `%`: Okapi's router matches `/_/invoke`
+ * against the decoded path, its proxy against the raw one.
  */
 export function isNeverOpen(bytes: Uint8Array, start: number, end: number): boolean {
   if (startsWith(TENANT, bytes, start, end)) return true

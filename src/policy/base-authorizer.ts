@@ -18,7 +18,7 @@ import { NO_HIT, PASSING_HIT } from './route-table.ts'
 import { TenantGuard } from './tenant-guard.ts'
 import type { TokenSources } from './token-sources.ts'
 
-/** What both kinds of ingress share: dates, quarantine, callers that are refused whatever they ask. */
+/** What both kinds of ingress share: dates, quarantine, callers that are always refused. */
 export abstract class BaseAuthorizer implements Authorizer {
   protected readonly model: PolicyModel
   protected readonly caller: Caller
@@ -26,7 +26,7 @@ export abstract class BaseAuthorizer implements Authorizer {
   protected readonly at: string
   protected readonly cache = new DecisionCache()
   protected rights: Rights
-  /** The answer to everything, where there is one. */
+  /** The fixed answer to every request, if there is one. */
   protected blanketDenial: Deny | undefined
   readonly tenants: TenantGuard
   readonly #exceptions: ExceptionTable
@@ -56,7 +56,7 @@ export abstract class BaseAuthorizer implements Authorizer {
     moduleId: string | undefined,
     preflight = false,
   ): Decision {
-    // Where no date is in sight the clock is not read.
+    // Without a coming date the clock is not read.
     if (this.#validUntilMs !== Number.POSITIVE_INFINITY) this.#lookAtClock()
     if (this.blanketDenial !== undefined) return this.blanketDenial
     return this.decideRequest(method, bytes, start, end, tenant, moduleId, preflight)
@@ -81,7 +81,7 @@ export abstract class BaseAuthorizer implements Authorizer {
     preflight: boolean,
   ): Decision
 
-  /** Why this caller is refused whatever it asks, quarantine aside. */
+  /** Why this caller is always refused, apart from quarantine. */
   protected abstract findBlanketDenial(): Deny | undefined
 
   /** The rights a caller gathers here. */
@@ -107,7 +107,7 @@ export abstract class BaseAuthorizer implements Authorizer {
     return undefined
   }
 
-  /** What a decision about the caller as such speaks of. */
+  /** The subject of a decision about the caller as such. */
   protected emptyRequest(): PolicyRequest {
     return { caller: this.name, at: this.at, method: '', path: '', route: null }
   }
@@ -121,7 +121,7 @@ export abstract class BaseAuthorizer implements Authorizer {
     })
   }
 
-  /** `decision` as it is for a tenant that the caller may not act for; null: none was made. */
+  /** `decision` for a tenant that the caller may not act for; null: none was made. */
   protected denyTenant(
     method: string,
     tenant: string,
@@ -129,17 +129,19 @@ export abstract class BaseAuthorizer implements Authorizer {
     why: string,
     wouldAllow: string,
   ): Deny {
-    const path = decision?.routePattern ?? '/_/invoke/tenant/{tenantId}/*'
-    const text = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
-    const because = `tenant ${text}, named or implied, ${why}`
-    const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
-    const made = deny(asked, 'tenant-not-allowed', because, { wouldAllow })
-    if (decision === null) return made
-    const { provider, interface: provided, route, routePattern } = decision
-    return { ...made, provider, interface: provided, route, routePattern }
-  }
-
-  /** For callers without an installed descriptor: nothing is known of what they may do. */
+    const path = decision?.routePattern ?? '/_/invoke/tenant/{tenantId}/**
+ * '
+ * const text = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
+ * const because = `tenant ${text}, named or implied, ${why}`
+ * const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
+ * const made = deny(asked, 'tenant-not-allowed', because, { wouldAllow })
+ * if (decision === null) return made
+ * const { provider, interface: provided, route, routePattern } = decision
+ * return { ...made, provider, interface: provided, route, routePattern }
+ * }
+ *
+ * /** For callers without an installed descriptor: what they may do is unknown.
+ */
   protected unknownModule(): Deny | undefined {
     const { caller, model } = this
     if (caller.kind !== 'module' || model.set.modules.has(caller.id)) return undefined
@@ -167,8 +169,8 @@ const METHOD_SLOTS = OTHER_METHOD + 1
 const GRANT_SLOTS = 2 ** 20
 
 /**
- * Decisions that were made before, by table, hit, granted paths and method: all of them small numbers
- * that policy hands out, so that a caller cannot make this grow beyond the policy's own size.
+ * Cached decisions, by table, hit, granted paths and method. All of these are small numbers that
+ * the policy assigns, so a caller cannot make the cache larger than the policy.
  */
 export class DecisionCache {
   readonly #tables = new Map<object, Map<number, Decision>>()
@@ -177,7 +179,10 @@ export class DecisionCache {
     return this.#tables.get(table)?.get(key(hit, granted, method))
   }
 
-  /** Keeps a decision where it may be kept: not for odd methods, whose name is in the sentence. */
+  /**
+   * Caches a decision if possible: not for unknown methods, because the sentence contains their
+   * name.
+   */
   keep(table: object, hit: number, granted: number, method: number, decision: Decision): void {
     if (hit === PASSING_HIT || granted === PASSING_HIT || method === OTHER_METHOD) return
     let decisions = this.#tables.get(table)
@@ -193,7 +198,9 @@ export class DecisionCache {
   }
 }
 
-/** Where no path is granted, which is nearly always, it is a small integer: V8 finds those faster. */
+/**
+ * Without granted paths, which is nearly always, it is a small integer: V8 looks those up faster.
+ */
 function key(hit: number, granted: number, method: number): number {
   const place = (hit + 1) * METHOD_SLOTS + method
   return granted === NO_HIT ? -1 - place : place * GRANT_SLOTS + granted + 1

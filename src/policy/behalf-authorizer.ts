@@ -27,8 +27,8 @@ export interface BehalfOptions {
 }
 
 /**
- * The second judgement of a call that Okapi makes: may the caller behind it ask for this? By the same
- * rules as at Okapi's ingress, so that Okapi cannot make one caller's request into another's.
+ * The second decision on a call of Okapi: may the true caller make this call? By the same rules as
+ * at Okapi's ingress, so that Okapi cannot turn one caller's request into another's.
  */
 export class BehalfAuthorizer implements BehalfJudge {
   readonly #options: BehalfOptions
@@ -63,7 +63,7 @@ export class BehalfAuthorizer implements BehalfJudge {
     const ask = (moduleId?: string) =>
       authorizer.decide(method, bytes, start, end, tenant, moduleId, preflight)
     if (step.handled) return ask(step.multiple ? this.#options.at : undefined)
-    // A filter hears of every path, and not which module was named by X-Okapi-Module-Id.
+    // A filter is called for every path, and does not know which module X-Okapi-Module-Id named.
     const decision = ask()
     if (decision.allow || decision.refusal.reason !== 'route-not-declared') return decision
     for (const id of this.#options.multiple) {

@@ -1,9 +1,9 @@
 import { isOkapi, productOf } from '../folio/module-id.ts'
 
 /**
- * Who asks, as proven by the connection it came over. `none`: a peer without any identity; `plain`:
- * one that came by the migration listener. Every identity that the certificate's check returns is
- * structurally one of the first three.
+ * The caller, as proven by its connection. `none`: a peer without any identity; `plain`: a caller
+ * of the migration listener. Every identity that the certificate's check returns is structurally
+ * one of the first three.
  */
 export type Caller =
   | { readonly kind: 'module'; readonly id: string }
@@ -26,7 +26,7 @@ export function callerName(caller: Caller): string {
   }
 }
 
-/** Reads what `callerName` writes; a text that is nothing else is a module id, known or not. */
+/** Parses what `callerName` writes; any other text is a module id, known or not. */
 export function parseCaller(text: string): Caller {
   if (text === 'public' || text === 'plain' || text === 'none') return { kind: text }
   const slash = text.indexOf('/')
@@ -35,7 +35,10 @@ export function parseCaller(text: string): Caller {
   return { kind: 'module', id: text }
 }
 
-/** Is a rule for `name` meant for this caller? Names are compared whole; a product stands for its versions. */
+/**
+ * Does a rule for `name` apply to this caller? Names are compared as a whole; a product stands for
+ * all its versions.
+ */
 export function isNamed(name: string, caller: Caller): boolean {
   return name === callerName(caller) || (caller.kind === 'module' && name === productOf(caller.id))
 }

@@ -11,14 +11,15 @@ import { BOOTSTRAP_DAYS } from './operator-profiles.ts'
 import type { Routed } from './route-table.ts'
 import { routesOf } from './routes.ts'
 
-/** Groups of administration that a caller other than an operator may have with good reason. */
+/** Groups of administration that a caller other than an operator may need. */
 const FEW_GROUPS = 2
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /**
- * Finds grants that open what must stay shut (errors), and grants that open nothing or far too much (warnings): a
- * slip in a name looks like a rule that works. One file of grants may serve all sidecars, while that of a
- * module has only its part of the descriptors: grants that are not about `own` get no warning there.
+ * Finds grants that open what must stay closed (errors), and grants that open nothing or far too
+ * much (warnings): a rule with a typing error looks like one that works. One file of grants may
+ * serve all sidecars, while that of a module has only its part of the descriptors: grants that are
+ * not about `own` get no warning there.
  */
 export function checkGrants(
   model: PolicyModel,
@@ -97,8 +98,8 @@ function useless(model: PolicyModel, grant: Grant): string | undefined {
 }
 
 /**
- * A module may need one route of Okapi's administration. One that may do nearly all of it, or a browser that
- * may do any, was meant for an operator.
+ * A module may need one route of Okapi's administration. A grant of nearly all of it to a module,
+ * or of any to a browser, was probably meant for an operator.
  */
 function administrates({ caller, at, opens }: Grant): string | undefined {
   const { kind } = parseCaller(caller)

@@ -13,9 +13,9 @@ const MOST_STARRED = 1024
 const MOST_PLACES = 131_072
 
 /**
- * What is searched for comes from peers and what is searched through from descriptors: whatever
- * both are, one request must not hold up all others. So patterns are refused whose search could take
- * too long, each module's by itself and then all together.
+ * Paths come from peers and patterns from descriptors: whatever both are, one request must not
+ * delay all others. So patterns whose search could take too long are refused, first for each module
+ * and then for all together.
  */
 export function checkSearchCost(model: PolicyModel): readonly Problem[] {
   const problems: Problem[] = []

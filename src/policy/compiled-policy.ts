@@ -26,7 +26,7 @@ import { readTenantRules, type WithoutToken } from './tenant-rules.ts'
 import { type ModuleTraits, traitsOf } from './traits.ts'
 import type { TrueCaller } from './true-caller.ts'
 
-/** Everything that decides, as read from files but not yet understood. */
+/** All inputs of the policy, as read from files but not yet parsed. */
 export interface PolicySource {
   readonly descriptors: DescriptorSet
   readonly grants?: readonly RuleSource[]
@@ -35,10 +35,10 @@ export interface PolicySource {
   readonly knownGrants?: readonly string[]
   readonly quarantine?: readonly RuleSource[]
   readonly pathExceptions?: readonly RuleSource[]
-  /** By interface id; regular where nothing is said. */
+  /** By interface id; regular by default. */
   readonly sensitivity?: Readonly<Record<string, Sensitivity>>
   readonly mode?: 'enforce' | 'report'
-  /** For which tenants callers may act: looked at, reported or enforced. */
+  /** For which tenants callers may act: off, reported or enforced. */
   readonly tenants?: LineMode
   readonly tenantsOf?: readonly RuleSource[]
   readonly withoutToken?: WithoutToken
@@ -90,7 +90,7 @@ export function compilePolicy(source: PolicySource): {
   if (tooMuch.length > 0) return { policy: undefined, problems: [...problems, ...tooMuch] }
   checkGrants(model, grants, problems, own)
   checkQuarantine(model, quarantine, problems)
-  // What could not be read is not there: nothing is told of what is left.
+  // Some input could not be read, so no warnings are given about the rest.
   if (!problems.some(({ severity }) => severity === 'error')) {
     checkConsortia(model.tenants.consortia, (name) => isInstalled(set, name), problems)
   }
@@ -124,7 +124,7 @@ class CompiledPolicy implements Policy {
   }
 
   bind(caller: Caller, at: string): Authorizer {
-    // No caller's name holds a blank, and `kind` keeps a module called `public` apart.
+    // No caller's name contains a blank, and `kind` distinguishes a module called `public`.
     const key = `${caller.kind} ${callerName(caller)} ${at}`
     const known = this.#authorizers.get(key)
     if (known !== undefined) return known

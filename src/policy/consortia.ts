@@ -3,17 +3,19 @@ import { isTenantName, SUPERTENANT } from '../folio/tenant.ts'
 import { type Caller, callerName, isNamed, parseCaller } from './caller.ts'
 import { type RuleReader, type RuleSource, readRules, ruleSources } from './rule-source.ts'
 
-/** From which tenant, that of the token, a call goes to which other one of a consortium. */
+/**
+ * The direction of a crossing: from the tenant of the token to another tenant of the consortium.
+ */
 export const CROSSINGS = ['central-to-member', 'member-to-central', 'member-to-member'] as const
 export type Crossing = (typeof CROSSINGS)[number]
 
-/** One consortium: it is called by its central tenant. */
+/** One consortium; it is named by its central tenant. */
 export interface Consortium {
   readonly central: string
   readonly members: readonly string[]
 }
 
-/** Who may cross in which consortia and directions; a person answers for it. */
+/** Who may cross in which consortia and directions. */
 export interface CrossingRule {
   /** A module id, a product, `operator/NAME`, `client/NAME`, `public` or `plain`. */
   readonly caller: string
@@ -42,7 +44,7 @@ export interface Consortia {
 /** Without a file nothing crosses. */
 export const NO_CONSORTIA: Consortia = { list: [], rules: [], relationBetween: () => undefined }
 
-/** May this caller go this way, by a rule of the file? */
+/** Does a rule of the file let this caller cross in this way? */
 export function mayCross(
   { rules }: Consortia,
   caller: Caller,
@@ -75,7 +77,7 @@ export function readConsortia(source: RuleSource | undefined, problems: Problem[
   return { list, rules, relationBetween: wayIn(list) }
 }
 
-/** Finds rules that let nothing cross: a slip in a name looks like a rule that works. */
+/** Finds rules that let nothing cross: a rule with a typing error looks like one that works. */
 export function checkConsortia(
   { list, rules }: Consortia,
   isInstalled: (caller: string) => boolean,
@@ -96,7 +98,7 @@ export function checkConsortia(
   }
 }
 
-/** What may cross, in a few words for people: `mod-consortia: central-to-member`. */
+/** What may cross, as short text: `mod-consortia: central-to-member`. */
 export function crossingText({ caller, directions, consortia }: CrossingRule): string {
   const where = consortia === undefined ? '' : ` in ${[...consortia].join(', ')}`
   return `${caller}: ${directions.join(', ')}${where}`

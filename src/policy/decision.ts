@@ -6,38 +6,40 @@ import { NO_STEP, type OkapiStep } from './okapi-step.ts'
 import type { Route } from './routes.ts'
 
 /**
- * Why a call is allowed. `requires`, `optional`, `own`: the caller's descriptor, or the callee's own
- * one at a module's ingress. `grant`: the operator's word. `system`: Okapi calls a system interface.
- * `default`: what needs no rule (browsers at Okapi, Okapi's health question).
+ * Why a call is allowed. `requires`, `optional`, `own`: the caller's descriptor, or the callee's
+ * own one at a module's ingress. `grant`: a grant of the operator. `system`: Okapi calls a system
+ * interface. `default`: no rule is needed (browsers at Okapi, Okapi's health question).
  */
 export interface Rule {
   readonly kind: 'requires' | 'optional' | 'own' | 'grant' | 'system' | 'default'
-  /** Name of the file the rule stands in; null where it is built in. */
+  /** Name of the file with the rule; null if it is built in. */
   readonly file: string | null
-  /** RFC 6901 pointer into that file; null where it is built in. */
+  /** RFC 6901 pointer into that file; null if it is built in. */
   readonly pointer: string | null
 }
 
 /** How much an operator wants to know about the use of an interface. */
 export type Sensitivity = 'regular' | 'low' | 'high'
 
-/** How a rule of the second line is held: not at all, counted and told only, or refused by. */
+/** The mode of a rule of the second line: off, counted and reported only, or enforced. */
 export type LineMode = 'off' | 'report' | 'enforce'
 
 interface Facts {
   readonly caller: string
   readonly at: string
-  /** Full id of the module that answers; null where none is known (Okapi itself, nothing declared). */
+  /** Full id of the module that answers; null if none is known (Okapi itself, nothing declared). */
   readonly provider: string | null
   readonly interface: { readonly id: string; readonly version: string } | null
   readonly route: { readonly methods: readonly string[]; readonly pathPattern: string } | null
   /** `route.pathPattern`, or '' : a label from a closed set, never what a caller chose. */
   readonly routePattern: string
-  /** One full sentence with names: `policy explain`, the log and the problem document say the same. */
+  /**
+   * One full sentence with names, the same in `policy explain`, the log and the problem document.
+   */
   readonly because: string
 }
 
-/** Yes. The object is shared by all calls that it fits: it must not be changed. */
+/** Allowed. The object is shared by all matching calls, so it must not be changed. */
 export interface Allow extends Facts {
   readonly allow: true
   readonly rule: Rule
@@ -45,11 +47,11 @@ export interface Allow extends Facts {
   readonly sensitivity: Sensitivity
   /** A system interface: Okapi retries such a call only when its connection breaks. */
   readonly system: boolean
-  /** Okapi's discovery asks `GET /`: the sidecar answers itself, the module never sees it. */
+  /** Okapi's discovery sends `GET /`: the sidecar answers itself, the module never gets it. */
   readonly health: boolean
-  /** At a module's ingress, of a call of Okapi's: whose call it may be. */
+  /** At a module's ingress, for a call of Okapi: whose call it may be. */
   readonly step: OkapiStep
-  /** Report mode: what would have been answered otherwise. Count it, log it, let the call pass. */
+  /** Report mode: the refusal that was not enforced. Count it, log it, let the call pass. */
   readonly wouldRefuse?: Refusal
 }
 
@@ -58,13 +60,13 @@ export interface Deny extends Facts {
   readonly allow: false
   readonly refusal: Refusal
   readonly rule: null
-  /** The name, route or grant that comes nearest, for a person to see a slip; may cost a search. */
+  /** The nearest name, route or grant, to show typing errors; may cost a search. */
   readonly nearest: string | null
 }
 
 export type Decision = Allow | Deny
 
-/** Who asks where, and for what, as sentences put it. */
+/** Caller, place and request, as used in sentences. */
 export interface PolicyRequest {
   readonly caller: string
   readonly at: string
@@ -91,7 +93,7 @@ interface Extra {
 interface More {
   readonly wouldAllow?: string
   readonly nearest?: () => string | null
-  /** Where the table of reasons lists more than one. */
+  /** If the table of reasons has more than one. */
   readonly status?: number
 }
 
@@ -148,12 +150,12 @@ export function declaredIn(route: Route, others = 0): string {
   return `it is in interface \`${id}\` ${version} of ${provider}${more}`
 }
 
-/** Modules are called by product in the second half of a sentence. */
+/** In the second half of a sentence modules are named by product. */
 export function shortName(caller: string): string {
   return caller.includes('/') ? caller : productOf(caller)
 }
 
-/** Raw bytes as a person may see them: visible ASCII, cut. */
+/** Raw bytes for display: visible ASCII, truncated. */
 export function printable(bytes: Uint8Array, start: number, end: number): string {
   const cut = Math.min(end, start + MAX_SHOWN)
   const text = Buffer.from(bytes.subarray(start, cut)).toString('latin1')
@@ -179,9 +181,9 @@ function facts({ caller, at, route }: PolicyRequest) {
 }
 
 /**
- * The answer where a redirect is among the routes that may take a request: always no. Okapi
- * would ask for another path than the one that was checked (RoutingEntry.getRedirectUri), and which
- * module that ends at depends on the tenant.
+ * The answer if a redirect is among the routes that match a request: always refused. Okapi would
+ * request another path than the checked one (RoutingEntry.getRedirectUri), and which module gets it
+ * depends on the tenant.
  */
 export function denyRedirect(
   routes: readonly Route[],

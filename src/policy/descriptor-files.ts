@@ -9,7 +9,7 @@ import { readPacked } from './packed-descriptors.ts'
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 
-/** What was read, with what a person should know of it. */
+/** What was read, with warnings. */
 export interface LoadedDescriptors {
   readonly set: DescriptorSet
   readonly warnings: readonly Problem[]
@@ -30,7 +30,7 @@ export function readDescriptorFiles(path: string): DescriptorFiles {
   return { path, files: isFolder(path) ? readFolder(path) : readOne(path) }
 }
 
-/** Makes a set of what is at this path, or was read before. Throws a Fault with every problem. */
+/** Makes a set from what is at this path, or was read before. Throws a Fault with every problem. */
 export function loadDescriptors(from: string | DescriptorFiles): LoadedDescriptors {
   const { path, files } = typeof from === 'string' ? readDescriptorFiles(from) : from
   const { set, problems } = installDescriptors(files)

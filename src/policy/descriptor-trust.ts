@@ -3,13 +3,13 @@ import type { DescriptorSet, InstalledModule } from './descriptors.ts'
 import { COOKIE_READERS, LOGIN_PRODUCTS, providersOf, TOKEN_GIVERS } from './traits.ts'
 
 /**
- * What a descriptor makes of a module by itself, without a grant: `cookies`: it is handed the tokens of
- * every user; `tokens`: it may hand out tokens and set sessions; `auth-filter`: Okapi asks it about
- * every request and believes its answer.
+ * Trust that a module gets from its descriptor alone, without a grant: `cookies`: it gets the
+ * tokens of every user; `tokens`: it may issue tokens and set sessions; `auth-filter`: Okapi asks
+ * it about every request and believes its answer.
  */
 export type TrustKind = 'cookies' | 'tokens' | 'auth-filter'
 
-/** One such thing, and what in the descriptor is the reason. */
+/** One such trust, and its reason in the descriptor. */
 export interface Trusted {
   /** Full id. */
   readonly module: string
@@ -42,7 +42,7 @@ export function trustText({ trust, interface: provided }: Trusted): string {
 }
 
 /**
- * A warning for each product of which it is not known: a slip in a descriptor, or worse.
+ * A warning for each product that is not known to need it: an error in a descriptor, or an attack.
  *
  * @param pathOf the path of a file of the set as a person gave it
  */

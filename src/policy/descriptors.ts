@@ -25,7 +25,7 @@ export function idOf({ descriptor }: InstalledModule): string {
   return descriptor.id.id
 }
 
-/** The id or product that a person or a certificate most likely means: of the same product any version. */
+/** The id or product that was most likely meant; any version of the same product. */
 export function nearestModule(name: string, known: Iterable<string>): string | null {
   const all = [...known]
   const product = productOf(name)
@@ -36,7 +36,7 @@ export function nearestModule(name: string, known: Iterable<string>): string | n
 /** The installed set, in the order of ids. */
 export interface DescriptorSet {
   readonly modules: ReadonlyMap<string, InstalledModule>
-  /** Of ids and content as policy reads them; a folder and its packed file have the same. */
+  /** Hash of ids and the content that policy reads; a folder and its packed file have the same. */
   readonly hash: string
 }
 
@@ -81,7 +81,7 @@ export function descriptorSet(modules: readonly InstalledModule[]): DescriptorSe
   }
 }
 
-/** Permissions are the auth filter's business: packed files leave them out. */
+/** Permissions are for the auth filter; packed files leave them out. */
 function deciding(key: string, value: unknown): unknown {
   return key === 'permissionsRequired' ? undefined : value
 }

@@ -14,8 +14,8 @@ import { type RuleReader, type RuleSource, readRules, ruleSources } from './rule
 
 /**
  * What a grant opens, exactly one of: an interface whatever its version; methods and a path; groups
- * of Okapi's administration, for operators; tenants that need a word, as `supertenant` does; the use of a
- * token of one tenant for another; tokens that Okapi has sent to other modules, or any.
+ * of Okapi's administration, for operators; tenants that need a grant, such as `supertenant`; the
+ * use of a token of one tenant for another; tokens that Okapi has sent to other modules, or any.
  */
 export type Opens =
   | { readonly kind: 'interface'; readonly id: string }
@@ -37,14 +37,14 @@ export interface Crosses {
   readonly to: ReadonlySet<string>
 }
 
-/** The operator's word: this caller may do that here, for a reason. */
+/** A rule of the operator: this caller may do that here, with a reason. */
 export interface Grant {
   /** A module id, a product, `operator/NAME`, `client/NAME` or `public`. */
   readonly caller: string
   /** `okapi`, a module id or a product: whose ingress it opens. */
   readonly at: string
   readonly opens: Opens
-  /** Where the grant names a profile: it stands for several grants, the first of which has `admin`. */
+  /** If the grant names a profile: it stands for several grants, the first of which has `admin`. */
   readonly profile?: OperatorProfileName
   readonly why: string
   /** Milliseconds since 1970; from then on the grant is void. */
@@ -72,7 +72,10 @@ export function isAt(grant: Grant, at: string): boolean {
   return grant.at === at || grant.at === productOf(at)
 }
 
-/** For every version of a product, or with a `*`: such a grant never opens a `high` interface. */
+/**
+ * Is it for every version of a product, or has it a `*`? Such a grant never opens a `high`
+ * interface.
+ */
 export function isWide({ caller, opens }: Grant): boolean {
   if (parseCaller(caller).kind === 'module' && splitModuleId(caller).version === undefined) {
     return true
@@ -103,7 +106,7 @@ export function grantText({ opens, profile }: Grant): string {
   return profile === undefined ? opensText(opens) : `profile ${profile}`
 }
 
-/** Is it one of the further grants that a profile stands for? The first speaks for all. */
+/** Is it one of the additional grants of a profile? Only the first one is listed. */
 export function isPartOfProfile({ opens, profile }: Grant): boolean {
   return profile !== undefined && opens.kind !== 'admin'
 }
@@ -113,7 +116,7 @@ export function proposedGrant(caller: string, at: string, opens: string): string
   const grant = `{caller: ${caller}, at: ${at}, ${opens}, why}`
   if (productOf(at) !== 'okapi') return `a grant ${grant} at the sidecar of ${at}`
   if (parseCaller(caller).kind !== 'module') return `a grant ${grant} at Okapi’s sidecar`
-  // Its egress decides first, then Okapi's ingress; on the way to the callee descriptors decide.
+  // Its egress decides first, then Okapi's ingress; towards the callee, descriptors decide.
   return `a grant ${grant} at the sidecars of ${productOf(caller)} and of Okapi`
 }
 

@@ -21,10 +21,10 @@ interface Request {
 }
 
 /**
- * May the caller use the interfaces of all `routes`? They are the candidates, at least one: any of them
- * may be the one that Okapi picks for the tenant. A version must fit in one of them. A system interface
- * is open to no caller: where an old descriptor gives it no type, Okapi hands requests for it on (okapi-core
- * ModuleDescriptor.getProxyRoutingEntries).
+ * May the caller use the interfaces of all `routes`? They are the candidates, at least one: Okapi
+ * may pick any of them for the tenant. The version must fit for at least one. No caller may use a
+ * system interface: if an old descriptor gives it no type, Okapi forwards requests for it
+ * (okapi-core ModuleDescriptor.getProxyRoutingEntries).
  */
 export function decideInterfaces(
   model: PolicyModel,
@@ -132,8 +132,8 @@ function refuseVersion(
 }
 
 /**
- * Report mode lets pass what is refused for the interface alone; never a module with an `auth`
- * filter, whose interfaces hand out tokens, nor callers that are no modules.
+ * Report mode allows what is refused only because of the interface; but not calls to a module with
+ * an `auth` filter, whose interfaces issue tokens, nor callers that are not modules.
  */
 function reported(
   model: PolicyModel,
@@ -162,7 +162,7 @@ function reported(
   }
 }
 
-/** A grant for this caller that speaks of the interface, or any that it has by path. */
+/** A grant of this caller that names the interface, or any grant by path. */
 function nearGrant({ grants }: Rights, interfaceId: string) {
   return (
     grants.find(({ opens }) => opens.kind === 'interface' && opens.id === interfaceId) ??

@@ -1,14 +1,14 @@
 const NUMBER = /-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y
-// The characters that need no escape are told by their code: see `#string`.
+// Characters that need no escape are recognised by their code: see `#string`.
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 const WORD = /true|false|null/y
 const BLANK = /[ \t\r\n]*/y
 
 /**
- * Where a text stops being JSON (RFC 8259); line and column from 1. Asked only after JSON.parse
- * refused, whose message mostly does not say.
- * Not by the `yaml` package: what YAML allows and JSON does not has no position there (a trailing comma, a
- * comment, single quotes, a line break in a string: 14 of 35 texts that JSON.parse refuses).
+ * Where a text stops being JSON (RFC 8259); line and column from 1. Used only after JSON.parse has
+ * failed, because its message usually does not say. The `yaml` package cannot tell: it has no
+ * position for what YAML allows and JSON does not (a trailing comma, a comment, single quotes, a
+ * line break in a string: 14 of 35 texts that JSON.parse refuses).
  */
 export function jsonFlaw(text: string): { line: number; column: number } {
   const scanner = new Scanner(text)
@@ -31,8 +31,8 @@ class Scanner {
   }
 
   /**
-   * One value with all in it; false, with `at` at the flaw, where it is none. Depth is kept in a
-   * list: a deep text must not exhaust the stack.
+   * One value with its content; false, with `at` at the error. Depth is kept in a list, because a
+   * deeply nested text must not exhaust the stack.
    */
   #values(): boolean {
     const open: ('[' | '{')[] = []
@@ -77,7 +77,7 @@ class Scanner {
     return true
   }
 
-  /** A whole string; else `at` stays in front of it. */
+  /** A complete string; otherwise `at` stays before it. */
   #string(): boolean {
     const start = this.at
     if (this.#text[start] !== '"') return false

@@ -27,7 +27,7 @@ export function readKnownGrants(list: readonly RuleSource[], problems: Problem[]
   })
 }
 
-/** The known grants that `named` turns on; a name of which nothing is known is an error. */
+/** The known grants that `named` turns on; an unknown name is an error. */
 export function knownGrantsOf(
   {
     known = [],
@@ -51,8 +51,9 @@ export function knownGrantsOf(
 }
 
 /**
- * A warning for each installed module that cannot do its part of a login in the supertenant. Where an auth
- * filter is installed it will be enabled for the supertenant too, and then the superuser cannot log in.
+ * A warning for each installed module that cannot do its part of a login in the supertenant. An
+ * installed auth filter will be enabled for the supertenant too, and then the superuser cannot log
+ * in.
  *
  * @param own the module of the sidecar that asks; beside Okapi all modules matter
  */
@@ -90,7 +91,7 @@ export function supertenantProblems(
   return [{ severity: 'warning', message, hint }]
 }
 
-/** A warning beside Okapi where no operator may do anything with it. */
+/** A warning beside Okapi if no operator may administer it. */
 export function administrationProblems(
   grants: readonly Grant[],
   { own, now }: { readonly own: string; readonly now: number },

@@ -16,7 +16,7 @@ export interface PolicyRules {
   readonly report: readonly string[]
   readonly caller?: LineMode
   readonly grants: readonly RuleSource[]
-  /** What `grants/known.yaml` holds; needed where `knownGrants` names anything. */
+  /** The content of `grants/known.yaml`; needed if `knownGrants` is not empty. */
   readonly known: readonly RuleSource[]
   readonly knownGrants: readonly string[]
   readonly quarantine: readonly RuleSource[]

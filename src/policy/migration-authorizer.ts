@@ -29,10 +29,10 @@ export interface MigrationTarget {
 }
 
 /**
- * The migration listener, for callers that have no sidecar yet and prove nothing: the one exception to
- * trust rule 1. Ordinary declared routes and nothing else: no `/_/`, no system route, no filter, no
- * module with an `auth` filter, nothing that the operator called highly sensitive, no supertenant.
- * No grant and no report mode reaches it.
+ * The migration listener, for callers that have no sidecar yet and prove no identity: the only
+ * exception to trust rule 1. Only ordinary declared routes: no `/_/`, no system route, no filter,
+ * no module with an `auth` filter, no highly sensitive interface, no supertenant. Grants and report
+ * mode do not apply.
  */
 export class MigrationAuthorizer extends BaseAuthorizer {
   readonly #target: MigrationTarget
@@ -110,7 +110,7 @@ export class MigrationAuthorizer extends BaseAuthorizer {
     return allow(asked, rule, why, { sensitivity: highestSensitivity(this.model, routes) })
   }
 
-  /** As for every other caller: refused where every module that may answer is in quarantine. */
+  /** As for every other caller: refused if every module that may answer is in quarantine. */
   #quarantined(routes: readonly Route[]): string | undefined {
     const ms = this.model.now()
     const entries = routes.map(({ module }) => quarantineOf(this.model, idOf(module), ms))

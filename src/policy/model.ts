@@ -9,7 +9,7 @@ import { isQuarantined, type Quarantine } from './quarantine.ts'
 import type { OkapiRoutes, Route } from './routes.ts'
 import type { TenantRule, WithoutToken } from './tenant-rules.ts'
 
-/** Everything that was compiled: what every authorizer decides by. */
+/** The compiled data that every authorizer uses. */
 export interface PolicyModel {
   readonly set: DescriptorSet
   readonly routes: OkapiRoutes
@@ -41,7 +41,7 @@ export function nextChange({ grants, quarantine }: PolicyModel, ms: number): num
   return next
 }
 
-/** The quarantine that holds this module now; an id that cannot be read is not held. */
+/** The quarantine that applies to this module now; none for an id that cannot be parsed. */
 export function quarantineOf(model: PolicyModel, id: string, ms: number): Quarantine | undefined {
   if (model.quarantine.length === 0) return undefined
   const module: ModuleId | undefined = parseModuleId(id)

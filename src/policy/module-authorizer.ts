@@ -26,7 +26,7 @@ const SLASH = 0x2f
 const QUESTION_MARK = 0x3f
 const KINDS: readonly Route['kind'][] = ['handler', 'system', 'filter']
 
-/** A module's ingress: Okapi asks for what the module's own descriptor declares. */
+/** A module's ingress: Okapi may call what the module's own descriptor declares. */
 export class ModuleAuthorizer extends BaseAuthorizer {
   readonly #module: InstalledModule
   readonly #routes: RouteTable<Route>
@@ -89,7 +89,7 @@ export class ModuleAuthorizer extends BaseAuthorizer {
     const index = methodIndex(method)
     const hit = this.#routes.find(bytes, start, end, 1 << index)
     const granted = this.#fromOkapi ? NO_HIT : this.rights.paths.find(bytes, start, end, 1 << index)
-    // Before the cache: a filter on `/*` takes this path too, and is not meant by it.
+    // Before the cache: a filter on `/*` matches this path too, but is not meant.
     if (this.#fromOkapi && isHealthQuestion(method, bytes, start, end) && this.#onlyFilters(hit)) {
       return this.#health
     }
@@ -102,14 +102,14 @@ export class ModuleAuthorizer extends BaseAuthorizer {
     const decision = this.#fromOkapi
       ? this.#okapiCalls(method, ranked)
       : this.#grantedCall(method, ranked, granted, printable(bytes, start, end))
-    // A path without a route stands in its sentence as the caller chose it: not to be kept.
+    // The sentence contains the path as the caller chose it, so the decision is not cached.
     if (ranked.length > 0) this.cache.keep(this.#routes, hit, granted, index, decision)
     return decision
   }
 
   /**
-   * A call past Okapi is not checked for whether the tenant exists, and its token is not verified. Where none is
-   * named, what no descriptor declares (metrics) needs none.
+   * For a call past Okapi nothing checks that the tenant exists, and its token is not verified. A
+   * request without a tenant is fine for undeclared routes (metrics).
    */
   #mayActFor(tenant: string, { interface: provided }: Allow): boolean {
     if (tenant === '' && provided === null) return true
@@ -176,7 +176,7 @@ export class ModuleAuthorizer extends BaseAuthorizer {
     return allow(this.#about(method, route), rule, why, { sensitivity })
   }
 
-  /** People and outside systems may be let to what no descriptor tells of, such as metrics. */
+  /** Grants for people and outside systems may open undeclared routes, such as metrics. */
   #beyondDescriptor(method: string, path: string, [entitlement]: readonly Entitlement[]): Decision {
     const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
     if (entitlement === undefined || this.caller.kind === 'module') {
@@ -219,7 +219,8 @@ export class UnknownModuleAuthorizer extends BaseAuthorizer {
   }
 
   protected override findBlanketDenial(): Deny {
-    // As the proxy says it (proxy/destination.ts), which looks for the module before it asks policy.
+    // The same words as in the proxy (proxy/destination.ts), which looks up the module before it
+    // asks policy.
     const because = `no descriptor of a module ${JSON.stringify(this.at.slice(0, 100))} is installed`
     return denyBecause(this.emptyRequest(), 'route-not-declared', because, {
       wouldAllow: 'its ModuleDescriptor in policy.descriptors of Okapi’s sidecar',

@@ -19,7 +19,7 @@ import { entitlementByGrant } from './rights.ts'
 import { NO_HIT } from './route-table.ts'
 import { mayAnswer, statusOfUndeclared } from './routes.ts'
 
-/** Okapi's ingress: callers ask for interfaces of modules, or for Okapi's own administration. */
+/** Okapi's ingress: callers call interfaces of modules, or Okapi's own administration. */
 export class OkapiAuthorizer extends BaseAuthorizer {
   readonly #checksTenant = this.caller.kind === 'module' || this.caller.kind === 'public'
   readonly #preflight = allow(
@@ -125,12 +125,12 @@ export class OkapiAuthorizer extends BaseAuthorizer {
     // REST enters Okapi's whole router again, its administration included: never.
     if (isAdministration(bytes, rest, end)) return this.#never(method, printable(bytes, start, end))
     if (granted === NO_HIT) return this.#shut(method, printable(bytes, start, end))
-    // Okapi takes it from the path undecoded; a tenant that needs more letters is none.
+    // Okapi takes it from the path without decoding; other characters are not allowed in a tenant.
     if (!isTenantName(invoked)) return this.#tenantRefused(null, method, invoked)
     return this.#ordinary(method, bytes, rest, end, invoked, moduleId)
   }
 
-  /** A redirect takes its requests away from Okapi's administration too. */
+  /** A redirect can also match requests for Okapi's administration. */
   #redirected(method: string, bytes: Uint8Array, start: number, end: number): Deny | undefined {
     const { redirects } = this.model.routes
     const hit = redirects.find(bytes, start, end, 1 << methodIndex(method))

@@ -8,24 +8,24 @@ import type { Route } from './routes.ts'
  * ProxyService, TenantManager, TimerManager).
  */
 export interface OkapiStep {
-  /** A system route takes it: tenant jobs and timers, which Okapi calls of its own accord. */
+  /** A system route matches: tenant jobs and timers, which Okapi calls on its own. */
   readonly system: boolean
-  /** A filter of phase `auth` takes it, which Okapi also asks about its own system calls. */
+  /** A filter of phase `auth` matches; Okapi also calls it for its own system calls. */
   readonly auth: boolean
   /**
-   * Nothing but filters of phase `post` takes it. Okapi writes to one of type `request-log` while it
-   * answers (ProxyService.proxyRequestLog): the call may come when the answer has gone.
+   * Only filters of phase `post` match. Okapi calls one of type `request-log` while it answers
+   * (ProxyService.proxyRequestLog): the call may arrive after the answer was sent.
    */
   readonly afterwards: boolean
   /** The route is in a `multiple` interface: the caller has named the module by X-Okapi-Module-Id. */
   readonly multiple: boolean
-  /** A route other than a filter takes it. */
+  /** A route other than a filter matches. */
   readonly handled: boolean
   /** What Okapi may have put before the path of the request (ModuleInstance). */
   readonly rewritePaths: readonly Buffer[]
 }
 
-/** What no route of a module takes: Okapi's question whether it is well. */
+/** No route of the module matches: Okapi's health question. */
 export const NO_STEP: OkapiStep = {
   system: false,
   auth: false,
@@ -35,7 +35,10 @@ export const NO_STEP: OkapiStep = {
   rewritePaths: [],
 }
 
-/** The step of a request that these routes of one module take, at least one, whatever its method. */
+/**
+ * The step of a request that matches these routes of one module (at least one), whatever its
+ * method.
+ */
 export function stepOf(routes: readonly Route[]): OkapiStep {
   const written = new Set(routes.flatMap(({ rewritePath }) => rewritePath ?? []))
   return {
@@ -48,7 +51,7 @@ export function stepOf(routes: readonly Route[]): OkapiStep {
   }
 }
 
-/** Where the path of the request that Okapi was sent begins: behind a rewritePath, where there is one. */
+/** Where the original path of the request begins: after a rewritePath, if there is one. */
 export function beforeRewriting(
   { rewritePaths }: OkapiStep,
   bytes: Uint8Array,
@@ -62,8 +65,8 @@ export function beforeRewriting(
 }
 
 /**
- * May Okapi itself ask this, with no caller behind it? System routes, and the auth filter about system
- * routes of any installed module (ProxyService.authForSystemInterface).
+ * May Okapi make this call on its own, without a caller? System routes, and the auth filter about
+ * system routes of any installed module (ProxyService.authForSystemInterface).
  */
 export function mayBeOkapiItself(
   step: OkapiStep,

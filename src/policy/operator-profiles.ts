@@ -18,9 +18,10 @@ const LOGIN: readonly string[] = [
 ]
 
 /**
- * The profiles that a grant may name. No one has `env` and `deployment`, which show passwords. `bootstrap`
- * is for the steps before an auth filter locks Okapi (Okapi's doc/securing.md), when every caller that gets through
- * may do all of it: the first users with their permissions and credentials.
+ * The profiles that a grant may name. No one has `env` and `deployment`, which show passwords.
+ * `bootstrap` is for the steps before an auth filter locks Okapi (Okapi's doc/securing.md), when
+ * every caller that reaches Okapi may do everything: the first users with their permissions and
+ * credentials.
  */
 export const OPERATOR_PROFILES = {
   bootstrap: {
@@ -50,5 +51,5 @@ export function isOperatorProfile(name: string): name is OperatorProfileName {
   return Object.hasOwn(OPERATOR_PROFILES, name)
 }
 
-/** Longer than this `bootstrap` is not for a first day any more. */
+/** A longer `bootstrap` is no longer for the installation. */
 export const BOOTSTRAP_DAYS = 31

@@ -33,10 +33,11 @@ export function packDescriptors({ modules, hash }: DescriptorSet): PackedDescrip
 
 /**
  * The part of a set that the sidecar of one module needs: the module, and every provider of an
- * interface that it asks for, provides itself or is granted. A grant by path may reach anything that
- * begins alike. Of those that call it, by their descriptors or a grant, it needs what they ask for, to
- * judge what Okapi asks on their behalf. A module with filters hears of every call, and needs the whole
- * set as Okapi's sidecar does. `grants`: those of all callers.
+ * interface that it asks for, provides itself or is granted. A grant by path may reach every route
+ * with the same beginning. For modules that call it, by their descriptors or a grant, it needs what
+ * they require, to judge calls that Okapi makes on their behalf. A module with filters is called
+ * for every request, and needs the whole set as Okapi's sidecar does. `grants`: those of all
+ * callers.
  */
 export function descriptorsFor(
   set: DescriptorSet,

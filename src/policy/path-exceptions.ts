@@ -5,8 +5,8 @@ import { NO_HIT, type Routed, RouteTable } from './route-table.ts'
 import { type RuleSource, readRules } from './rule-source.ts'
 
 /**
- * What an exception may name: never a dot, a control character or another spelling of a letter, nor
- * `#` and `\`, which readers cut at or turn round.
+ * What an exception may name: never a dot, a control character or an encoded letter, nor `#` and
+ * `\`, at which readers cut the path or which they turn into `/`.
  */
 export const ALLOWABLE_SPELLINGS: readonly string[] = [
   ...['%2f', '%5c', '%3b', '%23', '%3f', '%25', ';', '//'],
@@ -46,8 +46,8 @@ export function readPathExceptions(
 }
 
 /**
- * Those that hold at an ingress. What a module's API takes, its callers must get through Okapi's
- * ingress first: an exception at a module holds there too.
+ * The exceptions that apply at an ingress. An exception for a module's API also applies at Okapi's
+ * ingress, because its callers must pass that first.
  */
 export function exceptionsAt(list: readonly PathException[], at: string): PathException[] {
   const okapi = productOf(at) === 'okapi'
@@ -57,7 +57,9 @@ export function exceptionsAt(list: readonly PathException[], at: string): PathEx
 /** Exceptions, ready to be matched; null where there are none. */
 export type ExceptionTable = RouteTable<PathException & Routed> | null
 
-/** Of any method, and wherever their first `*` or `{` stands: these are no routes of Okapi's. */
+/**
+ * For any method and any position of the first `*` or `{`, because these are not routes of Okapi.
+ */
 export function exceptionTable(list: readonly PathException[]): ExceptionTable {
   if (list.length === 0) return null
   const routed = list.map((one) => ({

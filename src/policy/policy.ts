@@ -10,17 +10,17 @@ import type { TrueCaller } from './true-caller.ts'
 
 /** The compiled allow-list: immutable, asked by every listener, replaced as a whole. */
 export interface Policy {
-  /** Of everything that decides: descriptors, grants, mode and the rest; hexadecimal. */
+  /** Hash of all inputs: descriptors, grants, mode and the rest; hexadecimal. */
   readonly hash: string
   readonly mode: 'enforce' | 'report'
-  /** Is what Okapi asks judged by the caller behind it? */
+  /** Are Okapi's calls judged by the true caller? */
   readonly callerMode: LineMode
   /**
    * Resolved once per connection: who asks, and whose ingress decides. `at` is `okapi`, the full id
    * of an Okapi, or the full id of a module.
    */
   bind(caller: Caller, at: string): Authorizer
-  /** The same for what Okapi asks of the module `at` on behalf of `who`. */
+  /** The same for calls that Okapi makes to the module `at` on behalf of `who`. */
   behalf(who: TrueCaller, at: string): BehalfJudge
   /** What header rules need to know; undefined when no descriptor of that id is known. */
   traits(moduleId: string): ModuleTraits | undefined
@@ -30,7 +30,7 @@ export interface Policy {
   readonly profiles: readonly ProfileGrant[]
   /** Products that are in quarantine, or will be from a date on. */
   readonly quarantined: number
-  /** Who may call this module and what it may call, for people; made anew at each call. */
+  /** Who may call this module and what it may call, for display; computed at each call. */
   summary(moduleId: string): PolicySummary
 }
 
@@ -44,9 +44,9 @@ export interface ProfileGrant {
 
 /** The policy as one caller meets it at one ingress. */
 export interface Authorizer {
-  /** False: whatever this caller asks here is refused. */
+  /** False: every request of this caller is refused here. */
   readonly open: boolean
-  /** Which tokens it may send beside those that Okapi has sent to it. */
+  /** Which tokens it may send in addition to those that Okapi has sent to it. */
   readonly tokens: TokenSources
   /** For which tenants it may act. */
   readonly tenants: TenantGuard
@@ -77,9 +77,9 @@ export interface Authorizer {
   pathExceptions(bytes: Uint8Array, start: number, end: number): readonly string[]
 }
 
-/** What Okapi asks of a module, and for which tenant. */
+/** A call of Okapi to a module, and its tenant. */
 export interface BehalfRequest {
-  /** Of the decision that let Okapi itself call the route. */
+  /** From the decision that allowed Okapi to call the route. */
   readonly step: OkapiStep
   readonly method: string
   /** The path is `bytes` from `start` to `end`. */
@@ -90,7 +90,7 @@ export interface BehalfRequest {
   readonly preflight: boolean
 }
 
-/** Judges what Okapi asks of one module on behalf of one caller. */
+/** Judges calls of Okapi to one module on behalf of one caller. */
 export interface BehalfJudge {
   decide(request: BehalfRequest): Decision
 }

@@ -22,7 +22,7 @@ export interface Quarantine {
   readonly pointer: string
 }
 
-/** Reads `{module: "mod-graphql <1.14", why, after: DATE}`; without `after` it holds at once. */
+/** Reads `{module: "mod-graphql <1.14", why, after: DATE}`; without `after` it applies at once. */
 export function readQuarantine(list: readonly RuleSource[], problems: Problem[]): Quarantine[] {
   return readRules(list, problems, (reader) => {
     reader.only(['module', 'why', 'after'])
@@ -60,8 +60,8 @@ function readBound(reader: RuleReader, word: string): Bound {
 }
 
 /**
- * A snapshot of the npm kind (`1.14.1000123`) was built before some release of 1.14, it does not say
- * which: it also reads as a pre-release of 1.14.0.
+ * An npm snapshot (`1.14.1000123`) was built before an unknown release of 1.14, so it is also
+ * treated as a pre-release of 1.14.0.
  */
 function readings(version: SemVer): SemVer[] {
   const [major, minor, patch, more] = version.numbers

@@ -47,7 +47,7 @@ export interface Rights {
   readonly granted: boolean
 }
 
-/** Gathers what holds for `caller` at `at` at the moment `ms`. */
+/** Collects what applies to `caller` at `at` at the time `ms`. */
 export function gatherRights(model: PolicyModel, caller: Caller, at: string, ms: number): Rights {
   const grants = model.grants.filter((grant) => isFor(grant, caller) && isAt(grant, at))
   const valid = grants.filter(({ untilMs }) => untilMs > ms)

@@ -19,7 +19,7 @@ export interface Routed {
 
 /** No route matches. */
 export const NO_HIT = -1
-/** Several routes match in a combination that is not remembered: ask `routes` at once. */
+/** Several routes match in a combination that is not cached: call `routes` at once. */
 export const PASSING_HIT = -2
 
 const SLASH = 0x2f
@@ -36,22 +36,22 @@ interface Leaf<R> {
 const NEAR_BYTES = 256
 
 /**
- * All routes of one ingress in one tree of bytes. A request walks down the literal bytes, and beside
- * them the parameters and stars; each node is reached at one position only, and what stands behind
- * stars is matched all together: so that the work grows with the path and not with the number of
- * routes, and its most is known (`work`).
+ * All routes of one ingress in one tree of bytes. A request follows the literal bytes, and in
+ * parallel parameters and stars; each node is reached at only one position, and what follows stars
+ * is matched for all together. So the work grows with the path and not with the number of routes,
+ * and its maximum is known (`work`).
  */
 export class RouteTable<R extends Routed> implements Meter {
-  /** Bytes looked at since the table was made. */
+  /** Bytes compared since the table was made. */
   visited = 0
   readonly #root = newNode()
   readonly #leaves: Leaf<R>[] = []
   readonly #leafIndex = new Map<string, number>()
   readonly #order: ReadonlyMap<R, number>
   readonly #buckets: boolean
-  /** What stands behind a star, where that is more than a literal, and the leaves that it leads to. */
+  /** What follows a star, if that is more than a literal, and the leaves that it leads to. */
   readonly #tails: (readonly PatternPart[])[] = []
-  /** Made of them for the first path that needs it: by then they are known to be not too many. */
+  /** Built for the first path that needs it; by then they are known not to be too many. */
   #machine: StarTails | null = null
   readonly #tailLeaves: number[] = []
   readonly #combinations = new Map<number, number>()
@@ -62,7 +62,10 @@ export class RouteTable<R extends Routed> implements Meter {
   #end = 0
   #bit = 0
   #best = 0
-  /** The first `#count` of them; the rest is of earlier searches: a length that is set costs more than all. */
+  /**
+   * The first `#count` are valid, the rest is from earlier searches: setting the length would be
+   * expensive.
+   */
   readonly #hits: number[] = []
   #count = 0
   /** Where the slashes are, once a long segment was met. */
@@ -171,7 +174,7 @@ export class RouteTable<R extends Routed> implements Meter {
     return from >= at && startsWith(literal, this.#bytes, from, this.#end)
   }
 
-  /** The next slash, or the end. Of a long segment thousands of parameters may ask for it. */
+  /** The next slash, or the end. In a long segment thousands of parameters may need it. */
   #endOfSegment(at: number): number {
     const far = Math.min(this.#end, at + NEAR_BYTES)
     const near = endOfSegment(this.#bytes, at, far)

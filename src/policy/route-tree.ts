@@ -1,10 +1,10 @@
 import { PARAM, type PatternPart, STAR } from '../folio/pattern-states.ts'
 import { unitsOfTail, WORD } from '../folio/star-tails.ts'
 
-/** A star, what has to follow it, and the leaf that it leads to. */
+/** A star, what must follow it, and the leaf that it leads to. */
 export interface StarEdge {
   readonly leaf: number
-  /** The rest is this literal, or nothing; undefined where it is more. */
+  /** The rest is this literal, or empty; undefined if it is more. */
   readonly end: Uint8Array | undefined
   /** The star and its rest. */
   readonly tail: readonly PatternPart[]
@@ -20,20 +20,22 @@ export interface RouteNode {
   param: RouteNode | undefined
   readonly stars: StarEdge[]
   readonly leaves: number[]
-  /** The longest bucket of any leaf below: a search that has a longer one need not come here. */
+  /**
+   * The longest bucket of any leaf below: a search that has found a longer one can skip this node.
+   */
   bucketBytes: number
 }
 
-/** The most that one search of a table can take, whatever is searched for. */
+/** The maximum cost of one search in a table, for any path. */
 export interface SearchCost {
-  /** Bytes of patterns that are compared, parameters and hits counted as so many. */
+  /** Bytes of patterns that are compared; parameters and hits count as several. */
   readonly compared: number
   /**
-   * Places of patterns behind a star that are looked at for each byte of the path, 32 at a time; those
-   * of one pattern may lie in one word more.
+   * Positions behind a star that are checked for each byte of the path, 32 at a time; those of one
+   * pattern may need one extra word.
    */
   readonly starred: number
-  /** The same of all patterns of the table: what memory they take, 32 bytes for each. */
+  /** The same for all patterns of the table; they take 32 bytes of memory each. */
   readonly places: number
 }
 
@@ -49,9 +51,9 @@ export function newNode(): RouteNode {
 }
 
 /**
- * Makes the path of a pattern through the tree, down to its leaf.
- * @param index of its star, where it has one that more than a literal follows
- * @returns the tail that has this index; undefined where it has none
+ * Adds a pattern to the tree, down to its leaf.
+ * @param index of its star, if more than a literal follows it
+ * @returns the tail with this index; undefined if it has none
  */
 export function insert(
   root: RouteNode,
@@ -86,8 +88,8 @@ export function setLongestBuckets(node: RouteNode, bucketOf: (leaf: number) => n
 }
 
 /**
- * Of the edges that leave a node one can be taken at most, as no two begin with the same byte; beside
- * it, its parameter and its stars. A path that takes the dearest of each is the most that there is.
+ * At most one edge of a node can match, because no two begin with the same byte; in addition its
+ * parameter and its stars. The maximum is a path that takes the most expensive of each.
  */
 export function searchCostOf(node: RouteNode): Omit<SearchCost, 'places'> {
   let compared = 0

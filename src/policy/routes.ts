@@ -24,11 +24,11 @@ export interface Route extends Routed {
   readonly methods: readonly string[]
   /** Pointer into the module's descriptor. */
   readonly pointer: string
-  /** Where it is a redirect, in Okapi's lookup only: it stands for another path and opens nothing. */
+  /** A redirect, only in Okapi's lookup: it stands for another path and opens nothing. */
   readonly redirectPath?: string
   /** Of a filter: `auth`, `pre` or `post`. */
   readonly phase?: string
-  /** What Okapi puts before the path of a request on its way to this route; the pattern begins with it. */
+  /** What Okapi prepends to the path of a request for this route; the pattern begins with it. */
   readonly rewritePath?: string
 }
 
@@ -36,7 +36,7 @@ export interface Route extends Routed {
 export interface OkapiRoutes {
   readonly proxy: RouteTable<Route>
   readonly multiple: ReadonlyMap<string, RouteTable<Route>>
-  /** The redirects that may take a request for Okapi's own administration. */
+  /** The redirects that may match a request for Okapi's own administration. */
   readonly redirects: RouteTable<Route>
   /** What is declared, and not found without X-Okapi-Module-Id: `multiple` and system routes of all modules. */
   readonly apart: RouteTable<Route>
@@ -45,9 +45,10 @@ export interface OkapiRoutes {
 }
 
 /**
- * What a request at Okapi is answered that matches no route. 404, as Okapi itself says, where no module
- * declares the path at all, for any method and in any kind of route: modules go on after a 404 and not after
- * a 403 (docs/decisions/0006-not-found.md). Filters do not count, for they match everything.
+ * The answer to a request at Okapi that matches no route. 404, as Okapi itself answers, if no
+ * module declares the path at all, for any method and in any kind of route: modules continue after
+ * a 404 and not after a 403 (docs/decisions/0006-not-found.md). Filters do not count, because they
+ * match everything.
  */
 export function statusOfUndeclared(
   { proxy, apart }: OkapiRoutes,
@@ -60,8 +61,9 @@ export function statusOfUndeclared(
 }
 
 /**
- * The routes that Okapi takes from callers (okapi-core ModuleDescriptor.getProxyRoutingEntries and
- * getMultiRoutingEntries). X-Okapi-Module-Id picks a `multiple` table, without it the other is asked.
+ * The routes that Okapi offers to callers (okapi-core ModuleDescriptor.getProxyRoutingEntries and
+ * getMultiRoutingEntries). X-Okapi-Module-Id selects a `multiple` table, without it the other one
+ * is used.
  */
 export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
   const filters = [...modules.values()].flatMap(redirectFilters)
@@ -83,7 +85,7 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
       }
     }
     apart.push(...multi)
-    // Of filters Okapi takes every match, not the longest bucket alone.
+    // Okapi calls every matching filter, not only those of the longest bucket.
     const buckets = filters.length === 0
     if (multi.length > 0) multiple.set(id, new RouteTable([...filters, ...multi], { buckets }))
   }
@@ -101,8 +103,8 @@ export function okapiRoutes({ modules }: DescriptorSet): OkapiRoutes {
 }
 
 /**
- * Filters that lead to another path (okapi-core ModuleCache.resolveRedirect): Okapi asks for that
- * beside what was asked for, X-Okapi-Module-Id or not.
+ * Filters that redirect to another path (okapi-core ModuleCache.resolveRedirect): Okapi requests
+ * that in addition, with or without X-Okapi-Module-Id.
  */
 function redirectFilters(module: InstalledModule): readonly Route[] {
   return module.descriptor.filters
@@ -111,10 +113,9 @@ function redirectFilters(module: InstalledModule): readonly Route[] {
 }
 
 /**
- * Of the routes that one request matches, those that may answer it for some tenant, in Okapi's order.
- * Okapi looks in the longest bucket first, but only among the modules that the tenant has (okapi-core
- * ModuleCache.lookup, TenantManager.getModuleCache): a route is hidden for certain by one of its own
- * module, and by no other.
+ * The matching routes that may answer the request for some tenant, in Okapi's order. Okapi looks in
+ * the longest bucket first, but only among the tenant's modules (okapi-core ModuleCache.lookup,
+ * TenantManager.getModuleCache): so only a route of the same module is sure to hide another one.
  */
 export function mayAnswer(matching: readonly Route[], bit: number): readonly Route[] {
   const routes = matching.filter(({ mask }) => (mask & bit) !== 0)
@@ -129,13 +130,13 @@ export function mayAnswer(matching: readonly Route[], bit: number): readonly Rou
     .sort((a, b) => b.pattern.bucketBytes - a.pattern.bucketBytes)
 }
 
-/** What Okapi may ask of one module, ready to be matched. */
+/** What Okapi may call at one module, ready to be matched. */
 export function moduleRoutes(module: InstalledModule): RouteTable<Route> {
   return new RouteTable(routesOf(module), { buckets: false })
 }
 
 /**
- * What Okapi may ask of one module: ordinary and `multiple` routes, filters, and the system
+ * What Okapi may call at one module: ordinary and `multiple` routes, filters, and the system
  * interfaces that only Okapi itself calls.
  */
 export function routesOf(module: InstalledModule): readonly Route[] {
@@ -159,7 +160,7 @@ function served({ handlers }: InterfaceDescriptor): readonly RoutingEntry[] {
 }
 
 function ordinary(module: InstalledModule, provided: InterfaceDescriptor, entry: RoutingEntry) {
-  // Okapi hands the preflight of such a route on to the module (okapi-core CorsHelper).
+  // Okapi forwards the preflight of such a route to the module (okapi-core CorsHelper).
   const methods =
     entry.delegateCORS && entry.methods !== undefined
       ? [...entry.methods, 'OPTIONS']
@@ -169,7 +170,7 @@ function ordinary(module: InstalledModule, provided: InterfaceDescriptor, entry:
 
 function systemRoutes(module: InstalledModule, provided: InterfaceDescriptor): Route[] {
   const routes = served(provided).flatMap((entry) => {
-    // RoutingEntry.getStaticPath: a system call asks for `path` where there is one.
+    // RoutingEntry.getStaticPath: a system call uses `path` if there is one.
     const pattern = entry.path === undefined ? requestPattern(entry) : literalPath(entry.path)
     // TimerManager: a timer without methods is a POST.
     const timer = provided.id === '_timer' && (entry.methods ?? []).length === 0
@@ -194,7 +195,7 @@ function systemRoutes(module: InstalledModule, provided: InterfaceDescriptor): R
   ]
 }
 
-/** None where no methods are named: Okapi matches no request against such an entry. */
+/** None if no methods are named: Okapi matches no request against such an entry. */
 function route(
   module: InstalledModule,
   provided: InterfaceDescriptor | null,

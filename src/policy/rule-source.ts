@@ -8,12 +8,15 @@ export interface RuleSource {
   readonly pointer: string
 }
 
-/** The rules of a list that stands at `pointer` in `file`. */
+/** The rules of the list at `pointer` in `file`. */
 export function ruleSources(list: readonly unknown[], file: string, pointer: string): RuleSource[] {
   return list.map((value, i) => ({ value, file, pointer: `${pointer}/${i}` }))
 }
 
-/** Thrown by `ClauseReader` and caught by `readClauses`: this rule is no use, go on with the next. */
+/**
+ * Thrown by `ClauseReader` and caught by `readClauses`: this rule is invalid, continue with the
+ * next.
+ */
 class Unreadable extends Error {
   readonly pointer: string
 
@@ -56,7 +59,7 @@ export class RuleReader {
     this.#fields = { ...value }
   }
 
-  /** Refuses fields of any other name: a slip in `until` must not make a rule eternal. */
+  /** Refuses unknown fields: a typing error in `until` must not make a rule permanent. */
   only(names: readonly string[]): void {
     for (const name of Object.keys(this.#fields)) {
       if (!names.includes(name)) this.fail(name, `there is no field ${name} here`)
@@ -109,7 +112,7 @@ export class RuleReader {
     return Array.isArray(value) ? value : this.fail(name, `${name} must be a list`)
   }
 
-  /** One of these words; undefined where there is none, or with `elseMore` where it is no text. */
+  /** One of these words; undefined if it is missing, or with `elseMore` if it is not text. */
   oneOf<T extends string>(name: string, words: readonly T[], elseMore = false): T | undefined {
     const value = this.#fields[name]
     if (!this.has(name) || (elseMore && typeof value !== 'string')) return undefined
@@ -118,8 +121,8 @@ export class RuleReader {
   }
 
   /**
-   * A date `2027-01-31` (UTC) or a full time with its zone, in milliseconds since 1970. `end`: of a
-   * bare date the last moment is meant, not the first.
+   * A date `2027-01-31` (UTC) or a full time with its zone, in milliseconds since 1970. `end`: a
+   * date without a time means its last moment, not its first.
    */
   date(name: string, edge: 'start' | 'end'): number {
     const text = this.text(name)

@@ -5,7 +5,7 @@ import { type Grant, grantText, isFor, isPartOfProfile } from './grants.ts'
 import type { PolicyModel } from './model.ts'
 import { tenantLines } from './tenant-lines.ts'
 
-/** One who may call or be called, and by what right; for people. */
+/** A caller or callee, and the rule that allows it; for display. */
 export interface AccessSummary {
   readonly name: string
   readonly what: string
@@ -18,7 +18,7 @@ export interface PolicySummary {
   readonly callers: readonly AccessSummary[]
   readonly callees: readonly AccessSummary[]
   readonly quarantine: readonly string[]
-  /** How tenants are held against tokens, consortia, and who may act for which. */
+  /** How tenants are compared with tokens, consortia, and who may act for which. */
   readonly tenants: readonly string[]
   /** Grants that end within 30 days, or have ended. */
   readonly expiring: readonly string[]
@@ -42,7 +42,7 @@ export function summarise(model: PolicyModel, own: string, isOkapi: boolean): Po
       .filter((grant) => grant.untilMs - ms < SOON_MS && !isPartOfProfile(grant))
       .map((grant) => {
         const end = grant.untilMs <= ms ? 'has ended' : 'ends'
-        // Of a bare date the whole day counts: its last moment is told.
+        // A date without a time includes the whole day: its last moment is shown.
         const day = new Date(grant.untilMs - 1).toISOString().slice(0, 10)
         return `${grant.caller} at ${grant.at}: ${grantText(grant)}, ${end} ${day}`
       }),

@@ -9,7 +9,7 @@ import type { Rights } from './rights.ts'
 import { type TenantRule, tenantRuleFor } from './tenant-rules.ts'
 import { isInterfaceListed, TOKEN_GIVERS, traitsOf } from './traits.ts'
 
-/** What a sidecar has seen Okapi bring to modules since it started. */
+/** The tenants and tokens with which Okapi has called modules since the sidecar started. */
 export interface BroughtTenants {
   /** Has Okapi called the module for this tenant? */
   has(moduleId: string, tenant: string): boolean
@@ -18,12 +18,13 @@ export interface BroughtTenants {
 }
 
 /**
- * The second line behind mod-authtoken, for one caller at one ingress: for which tenant it may act, with
- * a token of which tenant. Tokens are read and not verified. Okapi itself is not held to it.
+ * The second line behind mod-authtoken, for one caller at one ingress: for which tenant it may act,
+ * with a token of which tenant. Tokens are read and not verified. It does not apply to Okapi
+ * itself.
  */
 export class TenantGuard {
   readonly mode: LineMode
-  /** Is it of interest which modules Okapi calls for one tenant with the token of another? */
+  /** Is it needed which modules Okapi calls for one tenant with the token of another? */
   readonly notesCrossings: boolean
   readonly #model: PolicyModel
   readonly #caller: Caller
@@ -48,9 +49,9 @@ export class TenantGuard {
   }
 
   /**
-   * Why the caller may not act for `tenant`, null where it may. `claim`: the tenant of the token that
-   * comes along, undefined without one that can be read. `allowed`: what policy says to the call.
-   * Asked after policy, for the same request; allocates nothing where the answer is null.
+   * Why the caller may not act for `tenant`, null if it may. `claim`: the tenant of the request's
+   * token, undefined without a readable one. `allowed`: the policy's decision. Called after policy,
+   * for the same request; allocates nothing if the answer is null.
    */
   judge(
     tenant: string,
@@ -58,7 +59,7 @@ export class TenantGuard {
     allowed: Allow,
     brought: BroughtTenants,
   ): Refusal | null {
-    // Metrics and the like know no tenant, and Okapi answers preflights itself.
+    // Metrics and the like have no tenant, and Okapi answers preflights itself.
     if (tenant === '' || (allowed.provider === null && allowed.rule.kind === 'default')) return null
     return (
       this.#outside(tenant, allowed, brought) ??
@@ -67,7 +68,7 @@ export class TenantGuard {
     )
   }
 
-  /** For which tenants it gets at all that policy opens, in a few words for people. */
+  /** For which tenants it may use what policy allows, as short text. */
   get reach(): readonly string[] {
     if (this.mode !== 'enforce')
       return ['all tenants, with any token: policy.tenants only tells, or is off']
@@ -87,7 +88,7 @@ export class TenantGuard {
     ]
   }
 
-  /** A tenant that the rule for this caller leaves out. */
+  /** A tenant that the rule for this caller does not list. */
   #outside(tenant: string, allowed: Allow, brought: BroughtTenants): Refusal | null {
     const tenants = this.#rule?.tenants ?? 'all'
     if (tenants === 'all' || this.#rights().tenants.has(tenant)) return null
@@ -122,8 +123,8 @@ export class TenantGuard {
   }
 
   /**
-   * A module that Okapi calls for one tenant with the token of another hands that token on in its own
-   * calls: the caller that crossed was allowed to, and this one only follows.
+   * A module that Okapi calls for one tenant with the token of another passes that token on in its
+   * own calls: the first caller was allowed to cross, and this one only follows.
    */
   #passesOn(from: string, to: string, together: boolean, brought: BroughtTenants): boolean {
     if (this.#caller.kind !== 'module' || !this.#atOkapi) return false
@@ -150,12 +151,12 @@ export class TenantGuard {
     })
   }
 
-  /** Past Okapi it is not known: what Okapi calls, other sidecars see. */
+  /** Past Okapi this is unknown: only other sidecars see Okapi's calls. */
   #serves(tenant: string, brought: BroughtTenants): boolean {
     return this.#caller.kind === 'module' && this.#atOkapi && brought.has(this.#caller.id, tenant)
   }
 
-  /** Who logs in has no token yet, and proves itself by a password. */
+  /** A caller that logs in has no token yet, and uses a password. */
   #givesTokens({ interface: provided, provider }: Allow): boolean {
     if (provided === null || provider === null) return false
     if (!isInterfaceListed(TOKEN_GIVERS, provided.id)) return false
@@ -178,7 +179,7 @@ function covered(crosses: readonly Crosses[], from: string, to: string): boolean
   return crosses.some((one) => one.from.has(from) && one.to.has(to))
 }
 
-/** A claim is what the sender of a token chose. */
+/** A claim is chosen by the sender of the token. */
 function shownTenant(claim: string): string {
   const text = claim.length > 64 ? `${claim.slice(0, 64)}...` : claim
   return /^[\w-]+(\.\.\.)?$/.test(text) ? text : JSON.stringify(text)

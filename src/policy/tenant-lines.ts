@@ -11,7 +11,7 @@ const HELD: Readonly<Record<LineMode, string>> = {
   enforce: 'held against tokens, enforced',
 }
 
-/** For which tenants callers may act, a line for each thing that was said about it; for people. */
+/** For which tenants callers may act, one line for each rule; for display. */
 export function tenantLines({ tenants }: PolicyModel): readonly string[] {
   const { mode, withoutToken, consortia, of } = tenants
   const any = withoutToken === 'any' ? '; calls of modules without a token for any tenant' : ''

@@ -4,11 +4,11 @@ import { type Caller, callerName, isNamed, parseCaller, speaksAsOkapi } from './
 import type { LineMode } from './decision.ts'
 import { type RuleReader, type RuleSource, readRules } from './rule-source.ts'
 
-/** For which tenants calls without a token may be: those that the module is serving, or any. */
+/** For which tenants calls without a token are allowed: those that the module serves, or any. */
 export const WITHOUT_TOKEN = ['serving', 'any'] as const
 export type WithoutToken = (typeof WITHOUT_TOKEN)[number]
 
-/** For which tenants one caller may act; a person answers for it. */
+/** For which tenants one caller may act. */
 export interface TenantRule {
   readonly caller: string
   /** `serving`: those for which Okapi has called it. */

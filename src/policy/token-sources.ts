@@ -6,8 +6,8 @@ import type { Grant } from './grants.ts'
 import type { PolicyModel } from './model.ts'
 
 /**
- * Which tokens a caller may send to Okapi beside those that Okapi has sent to it: `any`, or those that
- * Okapi has sent to one of these modules, by their full ids.
+ * Which tokens a caller may send to Okapi in addition to those that Okapi has sent to it: `any`, or
+ * those that Okapi has sent to one of these modules, by full id.
  */
 export type TokenSources = 'any' | readonly string[]
 
@@ -15,8 +15,9 @@ export type TokenSources = 'any' | readonly string[]
 export const OWN_TOKENS: TokenSources = []
 
 /**
- * What `grants`, which hold now for this caller at Okapi, say of tokens. A module with an auth filter makes
- * tokens, and sends ones that were never sent to it (mod-authtoken FilterApi: `new DummyToken`).
+ * What `grants`, which apply now to this caller at Okapi, say about tokens. A module with an auth
+ * filter issues tokens, and sends ones that were never sent to it (mod-authtoken FilterApi: `new
+ * DummyToken`).
  */
 export function tokenSourcesOf(
   { set }: PolicyModel,

@@ -8,9 +8,11 @@ import {
 export interface ModuleTraits {
   readonly id: string
   readonly product: string
-  /** Has a filter of phase `auth`: it sees every request and its X-Okapi-* answers are meant. */
+  /**
+   * Has a filter of phase `auth`: it gets every request, and its X-Okapi-* answers are intended.
+   */
   readonly authFilter: boolean
-  /** Answers with tokens by trade: provides `login`, `login-saml`, `users-bl` or `authtoken*`. */
+  /** Normally answers with tokens: provides `login`, `login-saml`, `users-bl` or `authtoken*`. */
   readonly keepsTokens: boolean
   /** Reads folioAccessToken and folioRefreshToken cookies: provides `login` or `authtoken*`. */
   readonly seesCookies: boolean
@@ -29,8 +31,8 @@ export function traitsOf(descriptor: ModuleDescriptor): ModuleTraits {
 }
 
 /**
- * The interfaces of the list that the module provides for all. Of a `multiple` one Okapi takes any number
- * of providers beside each other: it makes no module one of the login.
+ * The interfaces of the list that the module provides for all. A `multiple` interface may have any
+ * number of providers, so it does not make a module part of the login.
  */
 export function providersOf(
   { provides }: ModuleDescriptor,
@@ -52,7 +54,9 @@ export function isInterfaceListed(list: readonly string[], interfaceId: string):
   )
 }
 
-/** The products of FOLIO that provide them, or have an auth filter: every other one is worth a question. */
+/**
+ * The products of FOLIO that provide them, or have an auth filter; any other product is suspicious.
+ */
 export const LOGIN_PRODUCTS: readonly string[] = [
   ...['mod-authtoken', 'mod-login', 'mod-login-saml', 'mod-users-bl'],
   ...['mod-login-keycloak', 'mod-users-keycloak'],

@@ -2,15 +2,15 @@ import { parseModuleId } from '../folio/module-id.ts'
 import { type Caller, callerName } from './caller.ts'
 
 /**
- * Who stands behind a call that Okapi makes: a caller that Okapi's sidecar has seen come in, Okapi
- * itself (timers, tenant jobs), or `unknown`.
+ * The true caller of a call that Okapi makes: a caller that Okapi's sidecar has authenticated,
+ * Okapi itself (timers, tenant jobs), or `unknown`.
  */
 export type TrueCaller = Caller | { readonly kind: 'okapi' } | { readonly kind: 'unknown' }
 
 export const OKAPI_ITSELF: TrueCaller = { kind: 'okapi' }
 export const UNKNOWN_CALLER: TrueCaller = { kind: 'unknown' }
 
-/** Names of at most so many bytes are told: a SPIFFE path segment is not longer. */
+/** The maximum length of names, in bytes: a SPIFFE path segment is not longer. */
 export const MOST_NAME_BYTES = 255 + 'operator/'.length
 
 /** The true caller as X-Sidecar-Caller, log and metrics spell it. */
@@ -22,8 +22,8 @@ export function trueCallerName(who: TrueCaller): string {
 const NAME = /^[A-Za-z0-9._+-]{1,255}$/
 
 /**
- * Reads what `trueCallerName` writes, and nothing else: one spelling for each caller. Undefined for all
- * other texts, `none` among them.
+ * Parses what `trueCallerName` writes, and nothing else: one spelling for each caller. Undefined
+ * for all other texts, including `none`.
  */
 export function parseTrueCaller(text: string): TrueCaller | undefined {
   switch (text) {
