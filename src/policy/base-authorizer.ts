@@ -129,19 +129,17 @@ export abstract class BaseAuthorizer implements Authorizer {
     why: string,
     wouldAllow: string,
   ): Deny {
-    const path = decision?.routePattern ?? '/_/invoke/tenant/{tenantId}/**
- * '
- * const text = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
- * const because = `tenant ${text}, named or implied, ${why}`
- * const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
- * const made = deny(asked, 'tenant-not-allowed', because, { wouldAllow })
- * if (decision === null) return made
- * const { provider, interface: provided, route, routePattern } = decision
- * return { ...made, provider, interface: provided, route, routePattern }
- * }
- *
- * /** For callers without an installed descriptor: what they may do is unknown.
- */
+    const path = decision?.routePattern ?? '/_/invoke/tenant/{tenantId}/*'
+    const text = tenant.length > 64 ? `${tenant.slice(0, 64)}...` : tenant
+    const because = `tenant ${text}, named or implied, ${why}`
+    const asked: PolicyRequest = { ...this.emptyRequest(), method, path }
+    const made = deny(asked, 'tenant-not-allowed', because, { wouldAllow })
+    if (decision === null) return made
+    const { provider, interface: provided, route, routePattern } = decision
+    return { ...made, provider, interface: provided, route, routePattern }
+  }
+
+  /** For callers without an installed descriptor: what they may do is unknown. */
   protected unknownModule(): Deny | undefined {
     const { caller, model } = this
     if (caller.kind !== 'module' || model.set.modules.has(caller.id)) return undefined
