@@ -54,7 +54,10 @@ for (const workers of [1, 2]) {
     const expected = ['no-certificate 127.0.0.1  2', 'untrusted-certificate 127.0.0.1  1']
     await until(async () => (await seen()).toSorted().join() === expected.join())
     const { stdout } = await typed(['status', status])
-    t.regex(stdout, /, 2 times {2}no-certificate\n {4}127\.0\.0\.1: before a request was read\n/)
+    t.regex(
+      stdout,
+      /, 2 times since .* UTC {2}no-certificate\n {4}127\.0\.0\.1: before a request was read\n/,
+    )
     t.regex(stdout, /untrusted-certificate\n(.*\n)+ {4}requestId [0-9a-f-]{36}\n/)
   })
 }
