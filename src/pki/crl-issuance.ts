@@ -6,7 +6,12 @@ import { makeCrl, type RevocationReason } from '../x509/crl.ts'
 import { toPem } from '../x509/pem.ts'
 import type { CertificateAuthority } from './ca.ts'
 import { PUBLIC_MODE, stageAll } from './files.ts'
-import { entryOfOurs, unknownToIndex } from './places.ts'
+import {
+  entryOfOurs,
+  type ForgottenRevocations,
+  forgottenRevocations,
+  unknownToIndex,
+} from './places.ts'
 import { type Register, type RegisterEntry, registerFile } from './register.ts'
 import {
   type AuthorityRoot,
@@ -61,11 +66,13 @@ export async function revoke(
     const all = withoutTwins([...state.register.issued, ...lost, ...(shown ?? [])])
     const known = { ...state, register: { ...state.register, issued: all } }
     const chosen = target === null ? [] : choose(known, shown?.[0]?.serial ?? target, now)
+    const forgotten = await forgottenRevocations(state)
     const at = now.toISOString()
-    const issued = all.map((entry) =>
+    const remembered = all.map((entry) =>
       chosen.includes(entry) ? { ...entry, revoked: { at, reason } } : entry,
     )
-    const number = state.register.crlNumber + 1
+    const issued = withForgotten(remembered, forgotten, at)
+    const number = forgotten.crlNumber + 1
     const register: Register = { ...state.register, issued, crlNumber: number }
     const nextUpdate = new Date(now.getTime() + crlValidForMs)
     const crlPem = await listsOf(state, register, now, nextUpdate)
@@ -78,6 +85,44 @@ export async function revoke(
     const crl = join(state.directory, 'ca.crl')
     return { revoked: chosen, crl, number, nextUpdate, distributed: directories }
   })
+}
+
+/** What was revoked stays so: a list that is written anew must not make it welcome again. */
+function withForgotten(
+  entries: readonly RegisterEntry[],
+  { revoked }: ForgottenRevocations,
+  at: string,
+): readonly RegisterEntry[] {
+  const again = { at, reason: 'unspecified' as const }
+  const isListed = (entry: RegisterEntry) =>
+    revoked.some(({ serial, root }) => serial === entry.serial && root.id === entry.issuer)
+  const known = entries.map((entry) =>
+    entry.revoked === undefined && isListed(entry) ? { ...entry, revoked: again } : entry,
+  )
+  const lost = revoked.filter(
+    ({ serial, root }) => !known.some((one) => one.serial === serial && one.issuer === root.id),
+  )
+  return [...known, ...lost.map(({ serial, root }) => standIn(serial, root, again))]
+}
+
+/** All that a list tells of a certificate is its serial number; it lives no longer than its root. */
+function standIn(
+  serial: string,
+  { id, certificate }: AuthorityRoot,
+  revoked: NonNullable<RegisterEntry['revoked']>,
+): RegisterEntry {
+  return {
+    serial,
+    name: 'revoked before a backup was restored',
+    uri: '',
+    issuer: id,
+    notBefore: revoked.at,
+    notAfter: certificate.validToDate.toISOString(),
+    fingerprint: `of serial ${serial}`,
+    directory: null,
+    key: 'elsewhere',
+    revoked,
+  }
 }
 
 /** The first certificate of a file, as the index would have it; undefined where the target is no file. */

@@ -1,12 +1,22 @@
 import type { X509Certificate } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { Fault } from '../fault.ts'
 import { certificateNames } from '../x509/certificate.ts'
+import { type Crl, isSignedBy } from '../x509/crl.ts'
 import { shortId } from './issuer.ts'
 import { fingerprint } from './leaf.ts'
 import { subjectOfUri } from './naming.ts'
 import type { Register, RegisterEntry } from './register.ts'
-import { type AuthorityState, currentLeaf, exists, leafDirectories } from './state.ts'
+import {
+  type AuthorityRoot,
+  type AuthorityState,
+  crlsIn,
+  currentLeaf,
+  exists,
+  leafDirectories,
+  readStateText,
+} from './state.ts'
 
 /**
  * Whose place a folder is by the index: every folder that a CA writes ends in the name of its certificate.
@@ -62,6 +72,43 @@ export async function unknownToIndex(state: AuthorityState): Promise<readonly Re
     if (entry !== undefined) found.push(entry)
   }
   return found
+}
+
+/** What newer lists in the CA's folders revoke, which an index that was restored from a backup has forgotten. */
+export interface ForgottenRevocations {
+  /** The highest number of a list; that of the index where none is higher. */
+  readonly crlNumber: number
+  readonly revoked: readonly { readonly serial: string; readonly root: AuthorityRoot }[]
+}
+
+/** Reads the lists that were written with a higher number than the index knows. */
+export async function forgottenRevocations(state: AuthorityState): Promise<ForgottenRevocations> {
+  const { directory, register, roots } = state
+  let { crlNumber } = register
+  const revoked = new Map<string, { serial: string; root: AuthorityRoot }>()
+  const places = [directory, ...(await leafDirectories(state)), ...(await below(directory, 2))]
+  for (const place of new Set(places)) {
+    for (const list of await listsOfPlace(place)) {
+      const number = Number(list.number ?? 0n)
+      const root = roots.find(({ certificate }) => isSignedBy(list, certificate.publicKey))
+      if (root === undefined || number <= register.crlNumber) continue
+      crlNumber = Math.max(crlNumber, number)
+      for (const serial of list.revoked) revoked.set(`${root.id} ${serial}`, { serial, root })
+    }
+  }
+  return { crlNumber, revoked: [...revoked.values()] }
+}
+
+/** None where there is no list, or none that can be read. */
+async function listsOfPlace(place: string): Promise<readonly Crl[]> {
+  const file = join(place, 'ca.crl')
+  if (!(await exists(file))) return []
+  try {
+    return crlsIn(await readStateText(file), file)
+  } catch (error) {
+    if (error instanceof Fault) return []
+    throw error
+  }
 }
 
 /** `DIR/mod-users-19.7.0`, `DIR/operator/anna`. */

@@ -137,3 +137,51 @@ test('status: a folder that has lost its certificate is told; one that is gone b
   t.regex(stdout, /^mod-a-1\.0\.0 +- .*\n {4}.*tls\.crt/m)
   t.notRegex(stdout, /mod-b/)
 })
+
+test('after a backup: what a newer list in a folder revokes stays revoked, under a higher number', async (t) => {
+  const ca = await authority(t)
+  const at = ['--dir', ca.directory]
+  const { dir } = await ca.issue('mod-a-1.0.0')
+  const early = join(ca.directory, '..', 'early.crt')
+  await cp(join(dir, 'tls.crt'), early)
+  const backup = join(ca.directory, '..', 'backup')
+  await cp(ca.directory, backup, { recursive: true })
+  const { dir: late, certPem } = await ca.issue('mod-late-1.0.0')
+  await writeFile(join(ca.directory, '..', 'late.crt'), certPem)
+  for (const name of ['mod-a-1.0.0', 'mod-late-1.0.0']) {
+    t.is((await certs('revoke', name, ...at, '--distribute')).code, 0)
+  }
+  // All but one folder comes back as it was.
+  await rm(join(ca.directory, 'ca.crl'))
+  await rm(late, { recursive: true })
+  await cp(join(backup, 'index.json'), join(ca.directory, 'index.json'))
+
+  const { code, stdout, stderr } = await certs(
+    'revoke',
+    '--refresh',
+    '--distribute',
+    ...at,
+    '--json',
+  )
+  t.is(code, 0, stderr)
+  t.is(JSON.parse(stdout).number, 3)
+  const list = ['-crl_check', '-CAfile', join(dir, 'ca.crt'), '-CRLfile', join(dir, 'ca.crl')]
+  for (const one of [early, join(ca.directory, '..', 'late.crt')]) {
+    t.regex((await openssl('verify', '-x509_strict', ...list, one)).stderr, /revoked/, one)
+  }
+  const renewed = await certs('renew', 'mod-a-1.0.0', ...at)
+  t.is(renewed.code, 2)
+  t.regex(renewed.stderr, /it was revoked at/)
+})
+
+test('a list in a folder that another CA has signed changes nothing', async (t) => {
+  const [ca, other] = [await authority(t), await authority(t)]
+  const { dir } = await ca.issue('mod-a-1.0.0')
+  await other.issue('mod-a-1.0.0')
+  const foreign = ['--dir', other.directory]
+  for (let i = 0; i < 3; i++) await certs('revoke', '--refresh', ...foreign)
+  await certs('revoke', 'mod-a-1.0.0', ...foreign)
+  await cp(join(other.directory, 'ca.crl'), join(dir, 'ca.crl'))
+  const { stdout } = await certs('revoke', '--refresh', '--dir', ca.directory, '--json')
+  t.is(JSON.parse(stdout).number, 1)
+})
