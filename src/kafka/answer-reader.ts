@@ -9,6 +9,7 @@ import { FRAME_HEAD_BYTES, type FrameWanted, type FrameWatcher } from './frames.
 import { type HeldRoom, together } from './held-bytes.ts'
 import type { MessageValues } from './message.ts'
 import { hasTaggedAnswer, readAnswerHead } from './request-head.ts'
+import type { KafkaRules } from './rules.ts'
 import { KafkaFlaw, WireReader } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
@@ -23,6 +24,8 @@ export interface AnswerEvents {
   answered(): void
   /** Brokers have no listeners yet: nothing more is read until `done` was called. */
   later(opening: Promise<unknown>, done: () => void): void
+  /** As they are now. */
+  rules(): KafkaRules
   limitHit(limit: Limit): void
 }
 
@@ -47,6 +50,8 @@ export class AnswerReader implements FrameWatcher {
     if (next.correlationId !== correlationId) {
       return this.#end(`the answer ${correlationId} came before ${next.correlationId}`)
     }
+    // A broker may wait for records for as long as it was asked to, and the right to read them may be gone by then.
+    if (next.api.api.rule === 'fetch' && !holdsStill(next, this.#events.rules())) return 'end'
     if (isRead(next)) return 'hold'
     return next.judged.kind === 'splice' ? Math.min(size, FETCH_HEAD_BYTES) : FRAME_HEAD_BYTES
   }
@@ -133,6 +138,12 @@ export class AnswerReader implements FrameWatcher {
     this.refusal = refuse('upstream-malformed', `the broker’s answer: ${because}`)
     return 'end'
   }
+}
+
+/** Do the rules by which a request was judged allow the same as those of now? */
+function holdsStill({ by }: AwaitedAnswer, rules: KafkaRules): boolean {
+  if (by === undefined) return false
+  return by.rules === rules ? by.stage === rules.stage : by.rules.text === rules.text
 }
 
 /** Has the answer to be understood, or may it stream? */

@@ -3,17 +3,26 @@ import type { ApiVersion } from './apis/api.ts'
 import { type HeldBytes, type HeldRoom, shared } from './held-bytes.ts'
 import type { JudgedRequest } from './judged.ts'
 import type { MessageValues } from './message.ts'
+import type { KafkaRules } from './rules.ts'
 
 /** Of so many requests of a connection something may be kept for the answer: no client has more of them under way. */
 const MOST_KEPT = 8
 /** Bytes; our own answers from here on are counted as held. */
 const SMALL_ANSWER = 1024
 
+/** Rules, and which of them had not run out. */
+export interface JudgedBy {
+  readonly rules: KafkaRules
+  readonly stage: number
+}
+
 /** A request that is not answered yet. */
 export interface AwaitedAnswer {
   readonly correlationId: number
   readonly api: ApiVersion
   readonly judged: JudgedRequest
+  /** By these rules it was judged; undefined: by none. */
+  readonly by?: JudgedBy
   /** Answers of the broker that came already, where one request became two. */
   readonly got: MessageValues[]
   /** Our own, as a frame. */

@@ -81,6 +81,7 @@ export class BrokerSession {
 
   constructor(parts: BrokerSessionParts, events: BrokerSessionEvents) {
     const { client, brokers, limits, room, clock } = parts
+    const { verdicts, named, limitHit } = events
     this.#client = client
     this.#limits = limits
     this.#events = events
@@ -91,10 +92,8 @@ export class BrokerSession {
     const { frameBytes: longest, heldBytes: longestHeld } = limits
     this.#requestReader = new KafkaRequestReader(
       {
-        verdicts: () => events.verdicts(),
+        ...{ verdicts, named, limitHit },
         taken: (frames, awaited, held) => this.#taken(frames, awaited, held),
-        named: (clientId) => events.named(clientId),
-        limitHit: (limit) => events.limitHit(limit),
       },
       new FetchSessions(),
     )
@@ -103,7 +102,8 @@ export class BrokerSession {
         answer: (bytes, held) => this.#answer(bytes, held),
         answered: () => this.#answered(),
         later: (opening, done) => this.#later(opening, done),
-        limitHit: (limit) => events.limitHit(limit),
+        rules: () => verdicts().rules,
+        limitHit,
       },
       this.#awaited,
       brokers,
@@ -225,6 +225,7 @@ export class BrokerSession {
     const refusal = this.#requestReader.refusal ?? this.#answerReader.refusal
     if (refusal !== undefined) return this.refuse(refusal)
     if (result === 'broken') return this.refuse(brokenFrame(scanner, scanner === this.#fromClient))
+    if (result === 'end') return this.end()
     this.#flow()
   }
 

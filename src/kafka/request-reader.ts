@@ -99,7 +99,9 @@ export class KafkaRequestReader implements FrameWatcher {
       if (!(error instanceof KafkaFlaw)) throw error
       throw new KafkaFlaw(`${api.api.name} ${api.version}: ${error.message}`)
     }
-    const awaited = { correlationId, api, judged, got: [], own: undefined }
+    const { rules } = this.#events.verdicts()
+    const by = { rules, stage: rules.stage }
+    const awaited = { correlationId, api, judged, by, got: [], own: undefined }
     switch (judged.kind) {
       case 'pass':
         return this.#events.taken([frame], awaited, room)

@@ -196,3 +196,38 @@ test('what is remembered of a session has a bound', async (t) => {
   await session.client.end()
   t.like(session.refused[0], { reason: 'topic-not-allowed' })
 })
+
+test('records that come when the right to read them is gone do not pass, however long they were waited for', async (t) => {
+  for (const version of VERSIONS) {
+    const session = await PlayedSession.open(t, { rules: rulesFor(RULES) })
+    const api = apiOf(1, version)
+    const asking = full([fetched('may', 0)], { maxWaitMs: 2 ** 31 - 1 })
+    const answer = { error: 0, sessionId: 0, topics: [came('may', 0)] }
+    // The twin: other rules that allow the same.
+    session.ask(api, asking, 1)
+    await session.broker.frame()
+    session.rules = rulesFor(RULES)
+    session.answer(api, answer, 1)
+    await session.answered(api, 1)
+    session.ask(api, asking, 2)
+    await session.broker.frame()
+    session.rules = rulesFor([{ topics: { consume: ['more'] } }])
+    session.answer(api, answer, 2)
+    await session.client.end()
+    t.true(session.client.isQuiet)
+    t.deepEqual(session.refused, [])
+  }
+})
+
+test('the same where a rule has run out meanwhile', async (t) => {
+  const session = await PlayedSession.open(t, {
+    rules: rulesFor([{ topics: { consume: ['may'] }, until: '2001-01-01' }, ...RULES]),
+  })
+  const api = apiOf(1, 4)
+  session.ask(api, full([fetched('may', 0)]))
+  await session.broker.frame()
+  Object.defineProperty(session.rules, 'stage', { value: 7 })
+  session.answer(api, { topics: [came('may', 0)] })
+  await session.client.end()
+  t.true(session.client.isQuiet)
+})
