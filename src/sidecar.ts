@@ -209,8 +209,8 @@ export class Sidecar {
     const { destination } = this.#log
     const [tokens, auditing] = [this.#tokens, this.#auditing]
     const seen = { config, credentials, publicCertificate, policies, threads, destination, tokens }
-    gauges(this.#metrics, { ...seen, auditing })
     const [readiness, metrics, { log }] = [this.#readiness, this.#metrics, this.#log]
+    gauges(metrics, { ...seen, auditing, readiness })
     await policies.watch(
       (material) => {
         threads.policyChanged(material, policies.current.hash)

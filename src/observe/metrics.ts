@@ -2,6 +2,7 @@ import { Counter, Gauge, Registry } from 'prom-client'
 import { LIMITS, type Limit } from '../refusal/limits.ts'
 import { ALL_REASONS, type Reason } from '../refusal/reasons.ts'
 import { type AuditState, auditSeries } from './audit-series.ts'
+import { type CertificatesInUse, certificateSeries } from './certificate-series.ts'
 import { Counts, Durations, Table } from './counters.ts'
 import {
   CALLER_OUTCOMES,
@@ -23,6 +24,7 @@ import {
 import { type OverShare, overShareSeries } from './over-share.ts'
 import { type PolicyInfo, policySeries } from './policy-series.ts'
 import { type ProcessInfo, processSeries } from './process-use.ts'
+import { REMARKS } from './readiness.ts'
 import { OWN, type Tallies } from './tallies.ts'
 import { type TokenMemory, tokenSeries } from './token-memory.ts'
 
@@ -43,15 +45,6 @@ const GAUGES = {
     'When the migration listener closes; absent where there is none',
 } as const
 export type GaugeName = keyof typeof GAUGES
-
-/** Whose certificate: the sidecar's own, or the one that `public` shows to browsers. */
-export type CertificateUse = 'module' | 'public'
-
-/** Of a certificate, in milliseconds since 1970. */
-export interface ValidityPeriod {
-  readonly notBefore: number
-  readonly notAfter: number
-}
 
 /**
  * Everything that is counted. What is called for each exchange allocates nothing and costs a few
@@ -258,25 +251,22 @@ export class Metrics {
   }
 
   /** What is in use, asked at scrape. */
-  certificates(uses: Readonly<Partial<Record<CertificateUse, () => ValidityPeriod>>>): void {
-    const gauge = (name: string, help: string, ms: (period: ValidityPeriod) => number) =>
-      new Gauge({
-        name,
-        help,
-        labelNames: ['use'],
-        registers: [this.#registry],
-        collect() {
-          for (const use of ['module', 'public'] as const) {
-            const read = uses[use]
-            if (read !== undefined) this.set({ use }, ms(read()) / 1000)
-          }
-        },
-      })
-    const [begin, end] = ['not_before', 'not_after'].map(
-      (which) => `sidecar_certificate_${which}_timestamp_seconds`,
-    ) as [string, string]
-    gauge(begin, 'When the certificate in use began', ({ notBefore }) => notBefore)
-    gauge(end, 'When the certificate in use ends', ({ notAfter }) => notAfter)
+  certificates(uses: CertificatesInUse): void {
+    certificateSeries(this.#registry, uses)
+  }
+
+  /** What `/ready` remarks: a refused reload is counted once, and this lasts as long as it does. */
+  remarks(read: () => Readonly<Record<string, string>>): void {
+    new Gauge({
+      name: 'sidecar_remark',
+      help: '1 while /ready has a remark about this',
+      labelNames: ['about'],
+      registers: [this.#registry],
+      collect() {
+        const remarks = read()
+        for (const about of REMARKS) this.set({ about }, Object.hasOwn(remarks, about) ? 1 : 0)
+      },
+    })
   }
 
   /** What the process takes of the machine. */

@@ -1,11 +1,24 @@
+/** Everything that a remark may be about; each has a series of its own in the metrics. */
+export const REMARKS = [
+  'audit trail',
+  'credentials',
+  'credentials in use',
+  'file descriptors',
+  'log',
+  'policy',
+  'public certificate',
+  'revocation lists',
+] as const
+export type RemarkSubject = (typeof REMARKS)[number]
+
 /**
  * What must have happened before this sidecar takes traffic. Every part registers what it has to do
  * and completes it; ready is when nothing is left, and while nothing drains.
  */
 export class Readiness {
   readonly #awaiting = new Map<string, number>()
-  readonly #remarks = new Map<string, string>()
-  readonly #watched = new Map<string, () => string | undefined>()
+  readonly #remarks = new Map<RemarkSubject, string>()
+  readonly #watched = new Map<RemarkSubject, () => string | undefined>()
   #draining = false
 
   /** Names one thing to wait for; the function that is returned completes it, once. */
@@ -35,13 +48,13 @@ export class Readiness {
   }
 
   /** Something that is no reason to send no traffic, but that a person should see; undefined: over. */
-  remark(about: string, words: string | undefined): void {
+  remark(about: RemarkSubject, words: string | undefined): void {
     if (words === undefined) this.#remarks.delete(about)
     else this.#remarks.set(about, words)
   }
 
   /** The same, asked for at each look; undefined: nothing to say now. */
-  watch(about: string, words: () => string | undefined): void {
+  watch(about: RemarkSubject, words: () => string | undefined): void {
     this.#watched.set(about, words)
   }
 

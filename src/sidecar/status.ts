@@ -100,6 +100,7 @@ export interface Gauged {
   readonly policies: PolicyCell
   readonly threads: ServingThreads
   readonly destination: LogDestination
+  readonly readiness: Readiness
   readonly tokens: TokenWatch | undefined
   readonly auditing: Auditing | undefined
 }
@@ -107,7 +108,7 @@ export interface Gauged {
 /** Everything that is read at scrape, each from the object that knows it. */
 export function gauges(metrics: Metrics, gauged: Gauged): void {
   const { config, credentials, publicCertificate: shown, policies, threads } = gauged
-  const { destination, tokens, auditing } = gauged
+  const { destination, tokens, auditing, readiness } = gauged
   metrics.gauge('sidecar_credentials_generation', () => credentials.current.number)
   metrics.gauge('sidecar_connections_stale', () => threads.seen.stale)
   metrics.gauge('sidecar_crl_next_update_timestamp_seconds', () => {
@@ -127,6 +128,7 @@ export function gauges(metrics: Metrics, gauged: Gauged): void {
   })
   const startedMs = Date.now() - process.uptime() * 1000
   metrics.process({ version: manifest.version, startedMs })
+  metrics.remarks(() => readiness.remarks)
   metrics.lostLogLines(() => destination.lost ?? 0)
   metrics.certificates({
     module: () => {

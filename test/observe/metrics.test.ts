@@ -5,6 +5,7 @@ import { fileSchema } from '../../src/config/schema.ts'
 import { BOUNDS_MS } from '../../src/observe/counters.ts'
 import { DIRECTIONS } from '../../src/observe/labels.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
+import { Readiness } from '../../src/observe/readiness.ts'
 import { LIMITS } from '../../src/refusal/limits.ts'
 import { ALL_REASONS } from '../../src/refusal/reasons.ts'
 
@@ -118,6 +119,19 @@ test('a value that is no duration is counted without breaking the sum', async (t
   const series = await scrape(metrics)
   t.is(series.get('sidecar_request_duration_seconds_sum{direction="ingress"}'), 2)
   t.is(series.get('sidecar_request_duration_seconds_count{direction="ingress"}'), 4)
+})
+
+test('each remark of /ready is a series, as long as it lasts', async (t) => {
+  const metrics = new Metrics()
+  const readiness = new Readiness()
+  metrics.remarks(() => readiness.remarks)
+  const remark = async () => (await scrape(metrics)).get('sidecar_remark{about="credentials"}')
+  t.is(await remark(), 0)
+  readiness.remark('credentials', 'the last good generation stays in use')
+  t.is(await remark(), 1)
+  t.is((await scrape(metrics)).get('sidecar_remark{about="policy"}'), 0)
+  readiness.remark('credentials', undefined)
+  t.is(await remark(), 0)
 })
 
 test('gauges are read at scrape', async (t) => {
