@@ -15,7 +15,7 @@ import { StoppingSidecar } from './predecessor.ts'
 import { type StatusSources, statusFacts } from './status.ts'
 
 const STATUS_PORT = 9902
-/** Connections of each of the two that get an answer right now; as many again may say nothing. */
+/** Connections of each of the two that are being answered; as many again may be silent. */
 const ANSWERED = 32
 
 /** What can be looked at. */
@@ -24,7 +24,7 @@ export interface AdminSources extends StatusSources {
   readonly log: Logger
 }
 
-/** Where machines and people look in: the admin listener and the status page. Both are read-only. */
+/** The listeners for monitoring: the admin listener and the status page. Both are read-only. */
 export class AdminServers {
   readonly #visible: AdminSources
   readonly #servers: Server[] = []
@@ -41,7 +41,7 @@ export class AdminServers {
     visible.readiness.watch('file descriptors', remark)
   }
 
-  /** Resolves to what it is bound to. Throws a Fault when the address cannot be had. */
+  /** Resolves to what it is bound to. Throws a Fault when the address cannot be bound. */
   async admin(): Promise<string> {
     const { config, readiness, metrics, threads } = this.#visible
     const { ingress, admin } = config
@@ -59,8 +59,8 @@ export class AdminServers {
   }
 
   /**
-   * As `admin`. Two sidecars on one machine both have the page's default port, which is not worth a
-   * life: undefined then.
+   * As `admin`. Two sidecars on one machine have the same default port for the page, which must not
+   * prevent the start: undefined then.
    */
   async status(): Promise<string | undefined> {
     const { config, log, threads } = this.#visible
@@ -92,8 +92,8 @@ export class AdminServers {
   }
 
   /**
-   * A client that only holds connections here would have kubelet restart the pod: one that is not being
-   * answered is closed for a newer one, the oldest first. So it is when file descriptors run out.
+   * A client that only holds connections here could make kubelet restart the pod. So the oldest one
+   * that is not being answered is closed for a newer one, and also when file descriptors run out.
    */
   #serve(server: Server): void {
     const { metrics } = this.#visible

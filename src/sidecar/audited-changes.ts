@@ -10,7 +10,7 @@ import type { PolicyMaterial, PolicyReport } from './policy-material.ts'
 
 const MOST_PROBLEMS = 10
 
-/** What changes trust and policy while it runs, and what the sidecar is told from outside, as entries. */
+/** Changes of trust and policy while it runs, and signals from outside, as entries. */
 export class AuditedChanges {
   readonly #trail: Pick<AuditWriter, 'add'>
   readonly #migration: Migration | undefined
@@ -66,7 +66,7 @@ export class AuditedChanges {
     })
   }
 
-  /** The certificate that browsers are shown was changed, or was not. */
+  /** The certificate for browsers was replaced, or refused. */
   publicCertificate({ result, problems }: PublicReport, notAfter: number): void {
     const until = { notAfter: new Date(notAfter).toISOString() }
     this.#add({ kind: 'credentials', use: 'public', result, ...until, ...said(problems) })
@@ -90,7 +90,7 @@ export class AuditedChanges {
     this.#add({ kind: 'policy', result, policy: hash, mode, ...changed, ...said(problems) })
   }
 
-  /** Says once that the migration listener has come to its end. */
+  /** Records once that the migration listener has closed. */
   tick(): void {
     const migration = this.#migration
     if (migration === undefined || !this.#isMigrationOpen || this.#now() < migration.until) return

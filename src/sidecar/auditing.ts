@@ -14,7 +14,7 @@ import type { Ticking } from '../transport/clock.ts'
 import { AuditedChanges } from './audited-changes.ts'
 import type { PolicyRead } from './policies.ts'
 
-/** How often the head is logged, if it is another one. */
+/** How often the head is logged, if it has changed. */
 const HEAD_MS = 600_000
 
 /** The audit trail of this process, in its main thread: the one writer, for all threads. */
@@ -36,7 +36,7 @@ export class Auditing implements AuditWriter, Ticking {
     this.blocks = settings.whenUnwritable === 'block'
   }
 
-  /** Opens it, where one is configured. Throws a Fault where its file cannot be gone on with. */
+  /** Opens it, if one is configured. Throws a Fault if its file cannot be continued. */
   static async open({ audit, module }: Config, log: Log): Promise<Auditing | undefined> {
     if (audit === undefined) return undefined
     const { sink, end } = await opened(audit, log)
@@ -50,7 +50,7 @@ export class Auditing implements AuditWriter, Ticking {
     return new Auditing(audit, new AuditTrail(sink, from, who, told(audit, log.log)), log.log, end)
   }
 
-  /** The first entries of this process: what it serves by. */
+  /** The first entries of this process: its policy and credentials. */
   start(config: Config, { policy, material }: Pick<PolicyRead, 'policy' | 'material'>): void {
     const { whenUnwritable } = this.#settings
     const torn = this.#torn && { torn: { ...this.#torn } }
@@ -110,13 +110,13 @@ export class Auditing implements AuditWriter, Ticking {
     this.#tellHead()
   }
 
-  /** The last entry of this process; the head is logged behind it. `how`: did it end in good order? */
+  /** The last entry of this process; then the head is logged. `how`: did it end in order? */
   async stop(how: 'drained' | 'cut' | 'failed to start'): Promise<void> {
     await this.#trail.close('stop', entryText({ kind: 'stop', how }))
     this.#tellHead()
   }
 
-  /** Kept elsewhere, it shows what was cut off, or written anew. */
+  /** Kept elsewhere, it shows whether the trail was cut off or rewritten. */
   #tellHead(): void {
     const { seq, head, chain } = this.state
     if (seq === this.#headTold) return
@@ -135,7 +135,7 @@ async function opened(
       log.warn({ file }, 'waiting for the other process that writes this audit trail')
     })
   }
-  // What stands there from before cannot be read.
+  // Earlier output cannot be read there.
   const end = { position: undefined, torn: undefined, needsLineFeed: false }
   return { sink: new OutputSink(destination), end }
 }

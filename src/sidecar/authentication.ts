@@ -22,7 +22,7 @@ import { addressRefusal, labelOf, type Pin } from '../trust/pin.ts'
 /** What is kept of a live connection. */
 export interface LiveRecord {
   readonly handshake: HandshakeRecord
-  /** Number of the generation that we have proven ourselves with. */
+  /** Number of the generation that we presented. */
   generation: number
 }
 
@@ -38,15 +38,15 @@ export interface CutConnections {
 }
 
 /**
- * Brings together who knows certificates (trust), who has them (credentials) and who needs a authenticator
- * (transport).
+ * Connects trust (which judges certificates), credentials (which has them) and transport (which
+ * needs an authenticator).
  */
 export class Authentication {
   readonly live: Live
   readonly #credentials: CredentialsInForce
   readonly #now: () => number
   readonly #fixed: Pick<TrustContext, 'trustDomain' | 'foreign' | 'spkiPins'>
-  /** The authenticator hands a record to the live set by way of the facts that both are given. */
+  /** The authenticator passes a record to the live set through the facts that both get. */
   readonly #records = new WeakMap<PeerCertificates, HandshakeRecord>()
   readonly #generations = new WeakMap<Material, number>()
   readonly #intermediates = new WeakMap<TrustBundle, KnownIntermediates>()
@@ -66,7 +66,7 @@ export class Authentication {
     this.live = new LiveSet({ peerKey: labelOf, record: (facts) => this.#recordOf(facts) })
   }
 
-  /** What TLS is given; the same value as long as the generation is the same. */
+  /** The TLS material; the same value as long as the generation is the same. */
   readonly material = (): Material => {
     const { current } = this.#credentials
     if (this.#material?.of !== current) {
@@ -84,14 +84,14 @@ export class Authentication {
     return judged.identity
   }
 
-  /** What a peer that we called must prove; `known`: is this module installed? */
+  /** What a called peer must prove; `known`: is this module installed? */
   fits(pin: Pin, known: (moduleId: string) => boolean): (identity: Identity) => Refusal | null {
     return (identity) => addressRefusal(identity, pin, known) ?? null
   }
 
   /**
-   * Notes what we have proven ourselves with to a peer that was let in. True where it has been
-   * replaced during the handshake: such a connection is stale from its beginning.
+   * Records which generation we presented to an accepted peer. True if it was replaced during the
+   * handshake: such a connection is stale from the start.
    */
   isLate({ record }: Peer, shown: Material): boolean {
     record.generation = this.#generations.get(shown) ?? 0
@@ -109,8 +109,8 @@ export class Authentication {
   }
 
   /**
-   * Judges every live connection again after a change: unfit ones are destroyed at once, the rest
-   * is handed to `stale` to finish and close.
+   * Judges every live connection again after a change: invalid ones are destroyed at once, the rest
+   * is passed to `stale` to finish and close.
    */
   again(stale: (socket: TLSSocket) => void): readonly CutConnections[] {
     const context = { ...this.#context(), sameGeneration: false }
@@ -121,7 +121,7 @@ export class Authentication {
     })
   }
 
-  /** Destroys the connections of peers whose certificates have ended since they were shown. */
+  /** Destroys the connections of peers whose certificates have expired since the handshake. */
   expire(): readonly CutConnections[] {
     const now = this.#now()
     return this.#cut(({ record: { handshake } }) => {
@@ -160,7 +160,7 @@ export class Authentication {
   }
 }
 
-/** What credentials are held to, at start, on reload and by `check` alike. */
+/** The requirements for credentials, at start, on reload and in `check`. */
 export function expectedOf({ module, trustDomain, pins }: Config) {
   const foreign = new Map(Object.entries(pins.identities))
   return { module: module.id, trustDomain, foreign, lookWith }

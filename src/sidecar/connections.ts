@@ -15,15 +15,18 @@ import type { LinkEvents } from '../wire/link/link-stream.ts'
 import { CallerTurns } from '../wire/link/refusal-turns.ts'
 import { ServingLink, type UnreadAnswers } from '../wire/link/serving-link.ts'
 
-/** A connection that is accepted while the listeners close was waiting there, and is about to ask. */
+/**
+ * A connection that is accepted while the listeners close was waiting there, and will send a
+ * request.
+ */
 const LET_IN_LATE_MS = 2000
-/** Beyond `limits.exchanges` links may hold so many: their callers are told in words that it is reached. */
+/** How many more links may hold beyond `limits.exchanges`, so that their refusals can be sent. */
 const REFUSALS = 64
 
-/** So many of the exchanges that a drain waits for are told one by one. */
+/** How many of the exchanges that a drain waits for are logged individually. */
 const MOST_TOLD = 10
 
-/** A connection that came before everything listened. */
+/** A connection that arrived before everything listened. */
 interface Early {
   readonly context: () => RequestContext
   retired: boolean
@@ -31,7 +34,7 @@ interface Early {
 
 type Connection = Downstream<RequestContext> | ServingLink<RequestContext>
 
-/** Every connection that callers hold open, through all listeners. */
+/** Every open connection of callers, of all listeners. */
 export class Connections {
   readonly #settings: WireSettings
   readonly #handler: RequestHandler<RequestContext>
@@ -68,8 +71,8 @@ export class Connections {
   }
 
   /**
-   * Serves a connection whose caller is known and has joined the shares; `note` makes what is noted
-   * about one exchange. Not a byte is read before `serve`.
+   * Serves a connection whose caller is known and has joined the shares; `note` makes the context
+   * of one exchange. Not a byte is read before `serve`.
    */
   accept(socket: Socket, context: () => RequestContext): void {
     if (this.#early === null) return this.#begin(socket, context)
@@ -77,7 +80,7 @@ export class Connections {
     this.#early.set(socket, { context, retired: false })
   }
 
-  /** Everything listens: those that came meanwhile are served, and all from now on. */
+  /** Everything listens: the connections so far are served, and all from now on. */
   serve(): void {
     const early = this.#early ?? []
     this.#early = null
@@ -112,7 +115,8 @@ export class Connections {
     this.#bySocket.set(socket, connection)
     this.#byListener.set(direction, this.open(direction) + 1)
     if (this.#draining[way]) connection.drain(LET_IN_LATE_MS)
-    // A new link is told with the first exchange that is given back: before that its caller would dial again.
+    // A new link is told when its first exchange is returned; if told earlier its caller would dial
+    // again.
     else if (this.#leaving && way === 'in' && connection instanceof Downstream) connection.retire()
   }
 
@@ -153,7 +157,7 @@ export class Connections {
     return exchanges
   }
 
-  /** Those of them that have been open longest, as the log tells them. */
+  /** The longest open ones, as shown in the log. */
   longestOpen(): readonly OpenExchange[] {
     const open: OpenExchange[] = []
     for (const [connection] of this.#live) connection.forEachOpen((x) => open.push(openExchange(x)))
@@ -173,19 +177,23 @@ export class Connections {
     this.#bySocket.get(socket)?.retire()
   }
 
-  /** This connection finishes its exchange, if one runs, and closes: its caller may do nothing any more. */
+  /**
+   * This connection finishes its open exchange and closes: its caller may no longer do anything.
+   */
   dismiss(socket: Socket): void {
     if (this.#early?.has(socket)) socket.destroy()
     this.#bySocket.get(socket)?.drain()
   }
 
-  /** Callers are to go elsewhere: links are told at once, HTTP/1.1 with its next answer. */
+  /**
+   * Callers should go elsewhere: links are told at once, HTTP/1.1 connections with the next answer.
+   */
   leave(): void {
     this.#leaving = true
     for (const connection of [...this.#byWay.in]) connection.retire()
   }
 
-  /** All of one way finish theirs and close, those still to come too; resolves when none is left. */
+  /** All of one direction finish and close, including new ones; resolves when none is left. */
   drain(way: Way): Promise<void> {
     this.#draining[way] = true
     const open = this.#byWay[way]
@@ -196,7 +204,7 @@ export class Connections {
     })
   }
 
-  /** Cuts all that are left, and those that still come. */
+  /** Cuts all that are left, and new ones. */
   destroy(): void {
     this.#destroyed = true
     this.serve()
@@ -212,7 +220,7 @@ export class Connections {
 
 export { ALPN_LINK }
 
-/** Have the two sides agreed on a link? Everyone else speaks HTTP/1.1. */
+/** Have the two sides agreed on a link? All others use HTTP/1.1. */
 export function speaksLink(socket: Socket | null): boolean {
   return socket instanceof TLSSocket && socket.alpnProtocol === ALPN_LINK
 }

@@ -24,11 +24,11 @@ export interface CredentialReaders {
 /** How often our own certificates and lists are held against the clock. */
 const OWN_MS = 60_000
 
-/** A restart would take the older one: so it is told as long as that is there. */
+/** A restart would use the older one, so this is reported as long as it is there. */
 const OLDER_LIST =
   'ca.crl has an older list than the one in use, which stays in use until a restart'
 
-/** What people are told of our own credentials: what was taken up, what was not, what expires soon. */
+/** Reports about our own credentials: what was loaded, what was refused, what expires soon. */
 export class CredentialNews implements Ticking {
   readonly #telling: CredentialReaders
   readonly #reminder = new Reminder()
@@ -62,7 +62,7 @@ export class CredentialNews implements Ticking {
     log[level]({ generation, changed, ...lists, warnings: said, ...hints }, 'credentials loaded')
   }
 
-  /** Who asks whether this sidecar is ready is told, too: every call may fail. */
+  /** `/ready` reports it too, because every call may fail. */
   #remarkWhatIsUnfit(): void {
     const { credentials, readiness, now, log } = this.#telling
     const unfit = unfitIn(credentials.current, now())
@@ -87,8 +87,8 @@ export class CredentialNews implements Ticking {
 }
 
 /**
- * What has ended since it was taken up, so that no peer can be reached any more, or has not begun yet by a clock
- * that was set back; else undefined.
+ * What has expired since it was loaded, so that no peer can be reached, or is not valid yet by a
+ * clock that was set back; else undefined.
  */
 function unfitIn({ presented, crls, notAfter, crlsEnd }: Generation, now: number) {
   if (now > notAfter)
@@ -105,7 +105,7 @@ function iso(time: number): string {
   return new Date(time).toISOString()
 }
 
-/** All that a change of trust concerns. */
+/** Everything that a change of trust affects. */
 export interface TrustChangeParts {
   readonly credentials: CredentialsInForce
   readonly authentication: Authentication
@@ -115,10 +115,10 @@ export interface TrustChangeParts {
   readonly log: Logger
 }
 
-/** How often peers' certificates are held against the clock. */
+/** How often peers' certificates are compared with the clock. */
 const PEERS_MS = 1000
 
-/** What becomes of connections when credentials change, and when time alone ends a peer's. */
+/** What happens to connections when credentials change, and when a peer's certificate expires. */
 export class TrustChanges implements Ticking {
   readonly #concerned: TrustChangeParts
   #peersAt = 0
@@ -128,7 +128,9 @@ export class TrustChanges implements Ticking {
     concerned.credentials.subscribe(() => this.#changed())
   }
 
-  /** New handshakes use the new generation; what may not go on is cut, the rest finishes and closes. */
+  /**
+   * New handshakes use the new generation; invalid connections are cut, the rest finish and close.
+   */
   #changed(): void {
     const { listeners, upstreams, authentication, connections } = this.#concerned
     listeners.switchMaterial()

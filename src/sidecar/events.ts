@@ -16,7 +16,7 @@ import type { LinkEvents } from '../wire/link/link-stream.ts'
 /** Endings that are no mistake. */
 const ORDINARY: ReadonlySet<LinkEnding> = new Set(['left', 'lost'])
 
-/** Counts links that end, and tells those that should not have. */
+/** Counts links that end, and logs those that should not have. */
 export function linkEvents(log: Logger, metrics: Metrics): LinkEvents {
   return {
     ended(ending, peer, detail) {
@@ -28,10 +28,13 @@ export function linkEvents(log: Logger, metrics: Metrics): LinkEvents {
   }
 }
 
-/** More names than that are without a good answer: that is told by now. */
+/** With more names than this without a good answer, no more are logged. */
 const MOST_TOLD = 1000
 
-/** Looks up names, counts that, and says once when a name has no good answer, and when it has again. */
+/**
+ * Looks up names, counts lookups, and logs once when a name has no good answer, and when it has one
+ * again.
+ */
 export function nameResolver(clock: CoarseClock, log: Logger, metrics: Metrics): NameResolver {
   const told = new Set<string>()
   return new NameResolver(() => clock.now, {
@@ -47,10 +50,10 @@ export function nameResolver(clock: CoarseClock, log: Logger, metrics: Metrics):
   })
 }
 
-/** What a person does when files run out; `hint` of a line of the log. */
+/** What to do when file descriptors run out; `hint` of a log line. */
 const MORE_FILES = 'raise the limit (ulimit -n, LimitNOFILE), or lower limits.connections'
 
-/** Says once when only the reserve of descriptors is left, and once when it is over. */
+/** Logs once when only the reserve of descriptors is left, and once when that is over. */
 export function descriptorsTold(
   log: Logger,
   metrics: Metrics,
@@ -68,7 +71,7 @@ export function descriptorsTold(
   })
 }
 
-/** For which tenants Okapi has called; says once when no more can be remembered. */
+/** For which tenants Okapi has called; logs once when no more can be remembered. */
 export function broughtTenants(
   config: Config,
   log: Logger,
@@ -81,12 +84,14 @@ export function broughtTenants(
   })
 }
 
-/** Is there anything that goes into the access log? */
+/** Is anything written to the access log? */
 export function keepsAccess({ log, migration }: Config): boolean {
   return log.access || migration !== undefined
 }
 
-/** The recorder of every exchange. Those of the migration listener are logged even where no other is. */
+/**
+ * The recorder of every exchange. Those of the migration listener are logged even if no others are.
+ */
 export function recording(
   config: Config,
   access: AccessLog | null,

@@ -29,9 +29,9 @@ import { limitsOverTls } from './machine.ts'
 import type { PlainPeers } from './migration.ts'
 import { type TurnedAwayTold, tellTurnedAway } from './turned-away.ts'
 
-/** Where several threads have the same listeners. */
+/** For several threads with the same listeners. */
 export interface Sharing {
-  /** It finds out whether a port is free, and where the system chooses one it is the others' too. */
+  /** It finds out whether a port is free; a port chosen by the system is used by the others too. */
   readonly first: boolean
   /** Has the first a listener on ::1 beside the one on 127.0.0.1? */
   readonly otherLoopback: boolean
@@ -49,11 +49,14 @@ export interface ListenersOptions extends TurnedAwayTold {
   readonly authentication: Authentication
   /** A connection that serves one exchange at most from now on. */
   readonly retire: (socket: Socket) => void
-  /** Who may come in by the migration listener; where there is one. */
+  /** Who may use the migration listener, if there is one. */
   readonly plainPeers: () => PlainPeers
 }
 
-/** Opens the listeners of one thread and tells log and metrics what never came to be served. */
+/**
+ * Opens the listeners of one thread, and reports connections that were never served to log and
+ * metrics.
+ */
 export class Listeners implements ListenerSockets {
   readonly #config: Config
   /** What all listeners need alike. */
@@ -90,14 +93,14 @@ export class Listeners implements ListenerSockets {
     this.#common = { clock, descriptors, predecessor, ...shared }
   }
 
-  /** Plain, for what shares our loopback: the caller is the module itself. */
+  /** Plain, on loopback: the caller is the module itself. */
   plain(address: Address, caller: Caller, accepted: Accepted): Promise<string> {
     return this.#plain({ way: 'out', address }, (socket, slot) =>
       accepted(socket, caller, remoteOf(socket), slot),
     )
   }
 
-  /** Plain, from listed addresses: the caller has proved nothing. */
+  /** Plain, from listed addresses: the caller proves no identity. */
   listed(address: Address, accepted: Accepted): Promise<string> {
     const peers = this.#plainPeers()
     return this.#plain({ way: 'in', address }, (socket, slot) => {
@@ -109,12 +112,12 @@ export class Listeners implements ListenerSockets {
     { way, address }: { way: Way; address: Address },
     onConnection: (socket: Socket, slot: ConnectionSlot) => void,
   ): Promise<string> {
-    // A Unix socket is one file, and one thread's.
+    // A Unix socket is one file, so only one thread has it.
     if ('path' in address && this.#sharing?.first === false) return formatAddress(address)
     const listener = await listenPlain(
       {
         address,
-        // It leads out for one caller: the module, or Okapi.
+        // It serves one caller: the module, or Okapi.
         oneCaller: way === 'out',
         ...this.#common,
         limits: this.#config.limits,
@@ -127,8 +130,8 @@ export class Listeners implements ListenerSockets {
   }
 
   /**
-   * The other family of an IPv4 loopback address: Node's clients try `localhost` as ::1 first. Where
-   * the machine has no IPv6, or another process has that port, it is done without.
+   * The other family of an IPv4 loopback address: Node's clients try `localhost` as ::1 first.
+   * Without IPv6, or if another process uses that port, it is left out.
    */
   async otherLoopback(bound: string, caller: Caller, accepted: Accepted): Promise<void> {
     if (this.#sharing !== undefined && !this.#sharing.first && !this.#sharing.otherLoopback) return
@@ -136,7 +139,7 @@ export class Listeners implements ListenerSockets {
     if (await this.#onOtherLoopback(bound, open)) this.hasOtherLoopback = true
   }
 
-  /** Plain, for all who share our loopback and speak another protocol than HTTP; on ::1 as well. */
+  /** Plain, on loopback, for protocols other than HTTP; on ::1 as well. */
   async other(
     address: Address,
     accepted: (socket: Socket, peer: string, slot: ConnectionSlot) => void,
@@ -165,7 +168,7 @@ export class Listeners implements ListenerSockets {
     }
   }
 
-  /** Mutual TLS: the caller is who it proved to be. */
+  /** Mutual TLS: the caller is the proven identity. */
   async mutual(
     address: Address,
     accepted: Accepted,
@@ -216,7 +219,7 @@ export class Listeners implements ListenerSockets {
     return listener.address
   }
 
-  /** Browsers are shown another certificate from now on. */
+  /** From now on browsers get another certificate. */
   showPublic(pair: PublicKeyPair): void {
     this.#pair = pair
     this.#public?.setPair(pair)
@@ -232,7 +235,10 @@ export class Listeners implements ListenerSockets {
     await Promise.all([...this.#open.in, ...this.#open.out].map(({ listens }) => listens))
   }
 
-  /** Takes in what waits, then closes those of one way. Resolves when their last connection is gone. */
+  /**
+   * Accepts waiting connections, then closes the listeners of one direction. Resolves when their
+   * last connection is closed.
+   */
   async close(way: Way): Promise<void> {
     await Promise.all(this.#open[way].map((listener) => listener.close()))
   }
@@ -270,5 +276,5 @@ function isOkapi(identity: Identity): boolean {
   return identity.kind === 'module' && identity.product === 'okapi'
 }
 
-/** The names under which the ready line tells the listeners. */
+/** The names of the listeners in the ready line. */
 export type BoundAddresses = Partial<Record<Direction, string>>

@@ -5,10 +5,10 @@ import { ModuleConcurrency } from '../proxy/module-concurrency.ts'
 import { TurnLimit } from '../proxy/turn-limit.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 
-/** Between two lines of the log that say so. */
+/** The time between two such log lines. */
 const SAID_EVERY_MS = 10_000
 
-/** The limit that follows the module's latency, of one thread; undefined where none is wanted. */
+/** The limit that follows the module's latency, for one thread; undefined if it is off. */
 export function concurrencyOf({ module, limits }: Config): ModuleConcurrency | undefined {
   const { adaptive, exchanges, exchangesToModule } = limits
   if (adaptive.tolerance === 0) return undefined
@@ -23,7 +23,7 @@ export interface TurnLimitTold {
   readonly log: Logger
 }
 
-/** The limit that follows how busy this thread is; undefined where none is wanted. */
+/** The limit that follows the load of this thread; undefined if it is off. */
 export function turnLimitOf(
   { limits: { turnMs } }: Config,
   { clock, metrics, log }: TurnLimitTold,

@@ -14,12 +14,14 @@ export function thisMachine(): Machine {
   return { platform: process.platform, cpus: availableParallelism() }
 }
 
-/** How many threads serve. Only Linux deals connections out among several that listen on one port. */
+/**
+ * How many threads serve. Only Linux distributes connections among several that listen on one port.
+ */
 export function threadsOf({ workers }: Config, { platform } = thisMachine()): number {
   return platform === 'linux' ? workers : 1
 }
 
-/** What a person should know about `workers` on this machine. */
+/** Warnings about `workers` on this machine. */
 export function workerProblems({ workers }: Config, machine = thisMachine()): Problem[] {
   if (workers === 1) return []
   const { platform, cpus } = machine
@@ -36,8 +38,8 @@ export function workerProblems({ workers }: Config, machine = thisMachine()): Pr
 }
 
 /**
- * What a person should know before the kernel ends the process: what may be buffered is memory beside
- * what the process needs anyway.
+ * A warning before the kernel ends the process: buffered bytes need memory in addition to what the
+ * process needs anyway.
  * @param memory bytes that this process may have, of its container or of the machine
  */
 export function memoryProblems(bufferedBytes: number, memory = memoryLimit()): Problem[] {
@@ -53,12 +55,12 @@ export function memoryProblems(bufferedBytes: number, memory = memoryLimit()): P
 
 /** A connection over TLS that does nothing takes 82 kB, one with half a record in it 112 kB. */
 const BYTES_OF_CONNECTION = 100 * 1024
-/** With fewer places nothing could be served. */
+/** With fewer places nothing can be served. */
 const FEWEST_CONNECTIONS = 64
 
 /**
- * The limits of a listener for TLS. Its connections may take a quarter of the memory: the kernel would end
- * the process, and with it all calls, where one caller opened as many as `limits.connections`.
+ * The limits of a listener for TLS. Its connections may take a quarter of the memory. Otherwise the
+ * kernel would end the process, and all calls with it, if one caller opened `limits.connections`.
  * @param memory bytes that this process may have, of all its threads
  */
 export function limitsOverTls(
@@ -81,9 +83,9 @@ function memoryLimit(): number {
 }
 
 /**
- * What a person should know before connections are refused for want of descriptors: each connection
- * of a caller may need a second one, to the upstream.
- * @param openFiles null where the system does not say
+ * A warning before connections are refused because no descriptors are left: each connection of a
+ * caller may need a second one, to the upstream.
+ * @param openFiles null if the system does not say
  */
 export function openFileProblems(connections: number, openFiles = openFileLimit()): Problem[] {
   if (openFiles === null || connections <= openFiles / 2) return []

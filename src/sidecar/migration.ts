@@ -15,7 +15,10 @@ import type { CoarseClock, Ticking } from '../transport/clock.ts'
 import { dispose, turnAway } from '../transport/turn-away.ts'
 import { strangerAt, turnedAwayAs } from './turned-away.ts'
 
-/** What forbids a migration listener beside this module, whatever the configuration says. */
+/**
+ * Reasons why a migration listener is forbidden beside this module, whatever the configuration
+ * says.
+ */
 export function migrationProblems({ module, migration }: Config, policy: Policy): Problem[] {
   if (migration === undefined || policy.traits(module.id)?.authFilter !== true) return []
   const message = `\`migration\`: ${module.id} has an auth filter, and the migration listener never leads to such a module`
@@ -23,17 +26,19 @@ export function migrationProblems({ module, migration }: Config, policy: Policy)
   return [{ severity: 'error', message, hint }]
 }
 
-/** The migration listener as people are told of it; null where there is none. */
+/** The migration listener as it is reported; null if there is none. */
 export function migrationFacts({ migration }: Config, nowMs: number): MigrationFacts | null {
   if (migration === undefined) return null
   const { from, until: untilMs, why } = migration
   return { open: nowMs < untilMs, untilMs, from: from.map(({ text }) => text), why }
 }
 
-/** Told why at the same time; all further ones are closed without a word. */
+/**
+ * How many refused connections get an answer at the same time; further ones are closed silently.
+ */
 const MOST_TURNED_AWAY = 64
 
-/** What is needed to let in a caller that proves nothing. */
+/** What is needed to accept a caller without a proven identity. */
 export interface PlainEntry {
   readonly migration: Migration
   /** `limits.connectionsPerPeer`, here by address. */
@@ -45,11 +50,11 @@ export interface PlainEntry {
   readonly now: () => number
   /** For the status page. */
   readonly history?: Pick<History, 'turnedAway'>
-  /** False: another thread says when the listener is closed. */
+  /** False: another thread reports when the listener closes. */
   readonly says?: boolean
 }
 
-/** Who may call by the migration listener, and until when: the one exception to trust rule 1. */
+/** Who may use the migration listener, and until when: the only exception to trust rule 1. */
 export class PlainPeers implements Ticking {
   readonly #entry: PlainEntry
   readonly #open = new Map<string, number>()
@@ -70,7 +75,7 @@ export class PlainPeers implements Ticking {
     return closedSince(migration.until, now())
   }
 
-  /** Lets a new connection in, or turns it away. */
+  /** Accepts a new connection, or refuses it. */
   admit(socket: Socket): boolean {
     const refusal = this.shut() ?? this.#unlisted(socket) ?? this.#tooMany(socket)
     if (refusal === null) {
@@ -81,7 +86,7 @@ export class PlainPeers implements Ticking {
     return false
   }
 
-  /** Says once, when it comes to pass, that the listener is closed. Called by the coarse clock. */
+  /** Reports once that the listener has closed. Called by the coarse clock. */
   tick(): void {
     const closed = this.#told ? null : this.shut()
     if (closed === null) return

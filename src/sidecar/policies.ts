@@ -20,9 +20,9 @@ import {
   policyFrom,
 } from './policy-material.ts'
 
-/** Reads descriptors and grants as the configuration says. Throws a Fault where one cannot be. */
+/** Reads descriptors and grants as the configuration says. Throws a Fault if one cannot be read. */
 function readPolicy({ policy: rules, kafka }: Config): PolicyMaterial {
-  // Trust rule 7; grants are guarded by who reads them.
+  // Trust rule 7; the code that reads grants guards them.
   const open = writableByOthers(rules.descriptors)
   if (open.length > 0) throw new Fault(open)
   const knownFiles = rules.knownGrants.length === 0 ? [] : [KNOWN_GRANTS_FILE]
@@ -40,14 +40,14 @@ function readPolicy({ policy: rules, kafka }: Config): PolicyMaterial {
 export interface PolicyRead extends PolicyOf {
   readonly material: PolicyMaterial
   /**
-   * Errors of the configuration beside these descriptors. Nothing starts with them; a policy that
-   * comes while everything runs is taken none the less, for it shuts what they are about.
+   * Errors in the configuration with respect to these descriptors. Nothing starts with them; a
+   * policy loaded while running is accepted anyway, because it closes what they are about.
    */
   readonly forbidden: readonly Problem[]
 }
 
 /**
- * The policy of this configuration: what start, reload and `check` go by. Throws a Fault with every
+ * The policy of this configuration, for start, reload and `check`. Throws a Fault with every
  * problem: files that others may write, and what does not compile.
  */
 export function policyOf(config: Config): PolicyRead {
@@ -61,7 +61,7 @@ export function policyOf(config: Config): PolicyRead {
   }
 }
 
-/** What `make` gives, or its Fault with line and column of what has a pointer into a file. */
+/** The result of `make`, or its Fault with line and column for every pointer into a file. */
 function placed<T>(make: () => T): T {
   try {
     return make()
@@ -88,7 +88,7 @@ export class Policies {
 
   /** The first policy. Throws a Fault where it is not good. */
   static async start(config: Config): Promise<{ policies: Policies; read: PolicyRead }> {
-    // Looked at before it is read, or a change in between would never be seen.
+    // Checked before it is read; otherwise a change in between would never be noticed.
     const seen = await stateOf(filesOf(config))
     const read = policyOf(config)
     if (read.forbidden.length > 0) throw new Fault(read.forbidden)
@@ -103,7 +103,7 @@ export class Policies {
     return this.#kafka
   }
 
-  /** Takes up what changes in the files from now on, and what has changed since the start. */
+  /** Loads changes of the files from now on, and those since the start. */
   async watch(
     changed: (material: PolicyMaterial) => void,
     told: (report: PolicyReport) => void,
@@ -122,7 +122,7 @@ export class Policies {
     this.#stops = []
   }
 
-  /** Reading is cheap and compiling is not: so it is compiled only when something differs. */
+  /** Reading is cheap and compiling is not, so it is compiled only when something differs. */
   async #look(
     changed: (material: PolicyMaterial) => void,
     told: (report: PolicyReport) => void,
@@ -154,7 +154,7 @@ function filesOf({ policy: { descriptors, grants, consortiaFile }, kafka }: Conf
   return [descriptors, ...grants.files, ...consortia, ...(kafka?.rules.files ?? [])] as const
 }
 
-/** One hash over contents and modes; what cannot be read has a state of its own. */
+/** One hash over contents and modes; an unreadable file has a value of its own. */
 async function stateOf(paths: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
   for (const path of paths) {

@@ -3,20 +3,20 @@ import type { ConfiguredRule } from '../config/config.ts'
 import type { DescriptorFile } from '../policy/descriptors.ts'
 import type { PolicyMaterial } from './policy-material.ts'
 
-/** So many of each kind are named; the rest is a number. */
+/** How many of each kind are named; the rest is counted. */
 const MOST_NAMED = 10
 const LONGEST = 200
 
-/** What is new, gone or other in a list; the first of them, and how many. */
+/** New, removed and changed entries of a list; the first of them, and their number. */
 export interface ListDifference {
   readonly [name: string]: readonly string[] | number
 }
 
-/** As much of what a policy is made of as another one is compared with: small, for it is kept. */
+/** The parts of a policy that are compared with another one; small, because it is kept. */
 export interface PolicyOutline {
   /** A hash of each descriptor, by module id. */
   readonly descriptors: ReadonlyMap<string, string>
-  /** The rules as they were written, by what they are. */
+  /** The rules as they were written, by kind. */
   readonly rules: Readonly<Record<string, readonly string[]>>
 }
 
@@ -34,7 +34,7 @@ export function outlineOf(material: PolicyMaterial): PolicyOutline {
   }
 }
 
-/** What differs between two policies, in short, for people: by kind of what they are made of. */
+/** What differs between two policies, as short text by kind. */
 export function policyDifference(
   before: PolicyOutline,
   after: PolicyOutline,

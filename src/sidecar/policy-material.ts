@@ -11,7 +11,7 @@ import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
 import { type KafkaRulesInForce, kafkaRulesFrom, withoutKafkaRules } from './legs/kafka-rules.ts'
 
-/** Everything that a policy is made of, as it was read; plain data, which threads can be handed. */
+/** All inputs of a policy, as they were read; plain data that can be passed to threads. */
 export interface PolicyMaterial {
   readonly grants: readonly ConfiguredRule[]
   readonly known: readonly ConfiguredRule[]
@@ -21,7 +21,7 @@ export interface PolicyMaterial {
   readonly kafka: readonly ConfiguredRule[]
 }
 
-/** A policy that holds, and what a person should know about it. */
+/** A policy, and its warnings. */
 export interface PolicyOf extends KafkaRulesInForce {
   readonly policy: Policy
   /** How many the configuration names. */
@@ -38,7 +38,7 @@ export function policyFrom(material: PolicyMaterial, config: Config): PolicyOf {
   return { ...loaded, kafka, warnings, grants: material.grants.length }
 }
 
-/** All that a change of policy concerns. */
+/** Everything that a change of policy affects. */
 export interface PolicyChangeParts {
   readonly config: Config
   readonly policies: PolicyCell
@@ -54,7 +54,10 @@ export interface PolicyChangeReaders {
   readonly log: Logger
 }
 
-/** The next exchange is judged by the new policy; who may do nothing any more has to go. */
+/**
+ * The next exchange is judged by the new policy; callers that may no longer do anything are
+ * disconnected.
+ */
 export function policyChanged({
   config,
   policies,
@@ -85,7 +88,7 @@ export function tellPolicy(telling: PolicyChangeReaders, { result, problems }: P
   }
 }
 
-/** Told once for each policy that came into force, and for each new reason why one did not. */
+/** Reported once for each policy that came into force, and for each new reason why one did not. */
 export type PolicyReport =
   | { readonly result: 'ok'; readonly problems: readonly Problem[] }
   | { readonly result: 'failed'; readonly problems: readonly Problem[] }

@@ -4,15 +4,15 @@ import { request } from '../observe/node-http.ts'
 import { type Address, formatAddress } from '../transport/address.ts'
 import type { Predecessor } from '../transport/predecessor.ts'
 
-/** An answer is believed for so long: it is asked for every address again and again. */
+/** How long an answer is used, because it is needed for every address repeatedly. */
 const BELIEVED_MS = 200
 const ANSWER_MS = 1000
 const MOST_BYTES = 64 * 1024
 
 /**
- * A sidecar of the same module that is shutting down and has our addresses still. It is asked at our own
- * admin address. Another process there could say the same: we would wait for an address that it
- * has, which without its word would be the end of the start.
+ * A sidecar of the same module that is shutting down and still has our addresses. It is asked at
+ * our own admin address. Another process there could give the same answer: then we would wait for
+ * an address that it has, instead of failing at once.
  */
 export class StoppingSidecar implements Predecessor {
   readonly #moduleId: string
@@ -29,7 +29,7 @@ export class StoppingSidecar implements Predecessor {
   }
 
   async givesUp(address: Address): Promise<boolean> {
-    // Where the system chooses the port, no process can have it already.
+    // If the system chooses the port, no process can have it already.
     if ('port' in this.#admin && this.#admin.port === 0) return false
     if (this.#asked === undefined || performance.now() - this.#askedAt > BELIEVED_MS) {
       this.#askedAt = performance.now()

@@ -10,7 +10,7 @@ import type { BoundAddresses } from './listeners.ts'
 import type { PolicyMaterial } from './policy-material.ts'
 import type { Upstreams } from './upstreams.ts'
 
-/** What those who serve are asked when metrics are scraped or the status page is read. */
+/** The values of serving threads for metrics and the status page. */
 export interface ServingState {
   /** Open connections of callers. */
   readonly connections: number
@@ -21,39 +21,42 @@ export interface ServingState {
   readonly bufferedBytes: number
   /** Exchanges that are under way. */
   readonly running: number
-  /** What `limits.adaptive` has come to; null where it is off. */
+  /** The current value of `limits.adaptive`; null if it is off. */
   readonly concurrency: ConcurrencySeen | null
   readonly history: HistoryView
   readonly workers: readonly WorkerSeen[]
 }
 
-/** Those who serve: the main thread itself, or several of their own. */
+/** The serving threads: the main thread itself, or several others. */
 export interface ServingThreads {
   readonly seen: ServingState
   /**
-   * Opens every listener; resolves to what it is bound to. Throws a Fault where one cannot be had. What
-   * comes waits: nothing is read.
+   * Opens every listener; resolves to what it is bound to. Throws a Fault if one cannot be bound.
+   * Connections wait: nothing is read.
    */
   open(): Promise<BoundAddresses>
   /** Resolves when every listener that was opened has its address; a Fault when one never will. */
   listen(): Promise<void>
-  /** Everything listens: those who wait are served. */
+  /** Everything listens: waiting connections are served. */
   serve(): void
-  /** The policy in force is another one, made of this, with this hash. */
+  /** A new policy is in force, made from this material, with this hash. */
   policyChanged(material: PolicyMaterial, hash: string): void
-  /** Browsers are shown this from now on; before `open` where there is a `public` listener. */
+  /**
+   * The certificate for browsers from now on; called before `open` if there is a `public` listener.
+   */
   showPublic(pair: PublicKeyPair): void
-  /** Resolves when all serve by what was changed last; undefined: they do. */
+  /** Resolves when all serve with the last change; undefined: they already do. */
   takenUp(): Promise<void> | undefined
-  /** Resolves when `seen` is as of now; undefined: it is. */
+  /** Resolves when `seen` is current; undefined: it is. */
   look(): Promise<void> | undefined
   /**
-   * Shutting down will follow: callers are sent elsewhere, the module is waited for no longer, and Okapi's
-   * question whether it is well is answered with no. What runs finishes; more than once is as once.
+   * A shutdown will follow: callers are sent elsewhere, calls no longer wait for the module, and
+   * Okapi's health question is answered with no. Open exchanges finish; repeated calls have no
+   * further effect.
    */
   leave(): void
   /**
-   * Stops accepting, finishes what runs, closes; false when exchanges had to be cut because
+   * Stops accepting, finishes open exchanges, closes; false if exchanges had to be cut because
    * `limits.drainTimeoutMs` was over.
    */
   drain(): Promise<boolean>
@@ -61,7 +64,7 @@ export interface ServingThreads {
   destroy(): void
 }
 
-/** What one thread says of itself. What is asked for is looked up then, not now. */
+/** The values of one thread, read when they are needed. */
 export function seenIn(
   connections: Connections,
   upstreams: Upstreams,

@@ -60,7 +60,7 @@ export interface ServingParts {
   readonly metrics: Metrics
   /** Where the path of X-Okapi-Url is remembered, if not by this thread for itself. */
   readonly okapiPath?: PathCell
-  /** Where it is remembered which tokens Okapi has sent; absent with `policy.tokens: off`. */
+  /** The memory of tokens that Okapi has sent; absent with `policy.tokens: off`. */
   readonly tokenMemory?: SharedArrayBuffer | undefined
   /** Where exchanges are noted beside Okapi, if not by this thread for itself. */
   readonly exchanges?: ExchangeSlots | undefined
@@ -72,7 +72,7 @@ export interface ServingParts {
   readonly sharing?: Sharing
 }
 
-/** One thread that serves: its listeners, the ways out, and everything that is open between them. */
+/** One serving thread: its listeners, its upstreams, and everything that is open between them. */
 export class Serving implements ServingThreads {
   readonly seen: ServingState
   readonly #parts: ServingParts
@@ -234,10 +234,10 @@ export class Serving implements ServingThreads {
     return drained
   }
 
-  /** What a call of others needs to finish, the module's or Okapi's own calls, ends after it. */
+  /** The module's or Okapi's own calls, which others' calls need to finish, end after those. */
   async #close(): Promise<void> {
     for (const way of ['in', 'out'] as const) {
-      // What calls of others do in the database, or say by Kafka, ends before its sessions do.
+      // Calls of others, which use the database or Kafka, end before these sessions do.
       const sessions = way === 'out' ? this.#legs.drain() : undefined
       await Promise.all([this.#listeners.close(way), this.#connections.drain(way), sessions])
     }

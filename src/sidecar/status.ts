@@ -105,7 +105,7 @@ export interface Gauged {
   readonly auditing: Auditing | undefined
 }
 
-/** Everything that is read at scrape, each from the object that knows it. */
+/** Everything that is read at scrape, each value from the object that has it. */
 export function gauges(metrics: Metrics, gauged: Gauged): void {
   const { config, credentials, publicCertificate: shown, policies, threads } = gauged
   const { destination, tokens, auditing, readiness } = gauged

@@ -6,10 +6,13 @@ import { SeenTokens, seenTokensMemory } from '../proxy/seen-tokens.ts'
 import { TokenProvenance } from '../proxy/token-provenance.ts'
 import type { CoarseClock } from '../transport/clock.ts'
 
-/** An installation grows, and during an upgrade two versions of a module stand side by side. */
+/** An installation grows, and during an upgrade there are two versions of a module. */
 const FEWEST_MODULES = 64
 
-/** Memory for all threads: beside Okapi for the tokens of all modules, else for those of our own. */
+/**
+ * Memory for all threads: beside Okapi for the tokens of all modules, otherwise for those of our
+ * own.
+ */
 export function tokenMemoryFor(config: Config, policy: Policy): SharedArrayBuffer | undefined {
   const { tokens, tokensPerModule } = config.policy
   if (tokens === 'off') return undefined
@@ -35,7 +38,7 @@ export function tokenProvenance(
 
 const MOST_SHOWN = 5
 
-/** How full the memory is, looked at from the main thread. */
+/** How full the memory is, read from the main thread. */
 export class TokenWatch {
   readonly #config: Config
   readonly #seen: SeenTokens

@@ -12,13 +12,13 @@ import { labelOf } from '../trust/pin.ts'
 export interface TurnedAwayTold {
   readonly log: Logger
   readonly metrics: Metrics
-  /** A peer was told that its share of this limit is used up. */
+  /** A peer was refused because its share of this limit is used up. */
   readonly tooMany: (peer: string, limit: string) => void
   /** For the status page. */
   readonly turnedAway: History['turnedAway']
 }
 
-/** Counts and tells a peer that a listener of mutual TLS does not serve. */
+/** Counts and reports a peer that a mutual TLS listener refuses. */
 export function tellTurnedAway(
   listener: string,
   { refusal, requestId, identity, remoteAddress, remotePort }: TurnedAwayPeer<Identity>,
@@ -27,7 +27,8 @@ export function tellTurnedAway(
   const { reason, because, limit } = refusal
   if (limit !== undefined) metrics.limitHit(limit)
   else metrics.handshakeFailed(reason)
-  // One place for every reason of the table: an alert on refusals must not miss the first six.
+  // All reasons of the table are counted in one place: an alert on refusals must not miss the first
+  // six.
   metrics.refused('ingress', reason)
   if (identity !== null && limit !== undefined) tooMany(labelOf(identity), limit)
   const caller = identity === null ? strangerAt(remoteAddress) : labelOf(identity)
@@ -41,7 +42,7 @@ export function tellTurnedAway(
   log.warn({ listener, reason, because, requestId, peer, ...proven }, 'peer refused')
 }
 
-/** A peer that was turned away before any request of it was read, for the status page. */
+/** A peer that was refused before a request was read, for the status page. */
 export function turnedAwayAs(
   { reason, because, status }: Refusal,
   peer: Pick<NewRefusal, 'direction' | 'caller' | 'from' | 'requestId'>,
@@ -50,7 +51,7 @@ export function turnedAwayAs(
   return { timeMs: Date.now(), ...peer, ...nothingRead, status, reason, because, passed: false }
 }
 
-/** Who has proved nothing has an address. */
+/** A peer without a proven identity is named by its address. */
 export function strangerAt(remoteAddress: string | undefined): string {
   return remoteAddress === undefined ? 'an unknown address' : originOf(remoteAddress).address
 }

@@ -41,7 +41,7 @@ export interface UpstreamsOptions {
   readonly names: NameResolver
 }
 
-/** The ways out of this process: to the module, to Okapi's sidecar, to the sidecars of modules. */
+/** The upstreams of this process: the module, Okapi's sidecar, the sidecars of modules. */
 export class Upstreams {
   readonly #config: Config
   readonly #clock: CoarseClock
@@ -53,7 +53,7 @@ export class Upstreams {
   readonly #mutual: Ways[] = []
   readonly #linkEvents: LinkEvents
   readonly #names: NameResolver
-  /** Why the module is not waited for any more; null: it is. */
+  /** Why calls no longer wait for the module; null: they do. */
   #moduleGone: Refusal | null = null
 
   constructor(options: UpstreamsOptions) {
@@ -72,7 +72,7 @@ export class Upstreams {
     const { limits, module } = this.#config
     const { id } = module
     const dialer = this.#dialer([forward], null, limits)
-    // How many come here is decided where they come in (Shares).
+    // How many calls come here is decided at the listeners (Shares).
     const most = Number.POSITIVE_INFINITY
     const pool = new Pool<RequestContext>(id, dialled(dialer, id, forward), this.#settings, most)
     this.#plain.push(pool)
@@ -90,7 +90,7 @@ export class Upstreams {
     }
   }
 
-  /** Okapi's sidecar, as the egress calls it. */
+  /** Okapi's sidecar, for the egress. */
   gateway(): Upstream<RequestContext> {
     const { egress } = this.#config
     if (egress === undefined) throw new Error('there is no egress')
@@ -99,7 +99,7 @@ export class Upstreams {
     return this.peer('okapi', [gateway], pin)
   }
 
-  /** A peer that must prove who it is. `most`: exchanges that may be open at a time. */
+  /** A peer that must prove its identity. `most`: exchanges that may be open at a time. */
   peer(
     name: string,
     addresses: readonly Address[],
@@ -125,7 +125,10 @@ export class Upstreams {
     return ways
   }
 
-  /** The way from Okapi to a module: by the exact id, or by product where the operator says so. */
+  /**
+   * The upstream from Okapi to a module: pinned to the exact id, or to the product if the operator
+   * says so.
+   */
   readonly callee = (id: string, { authFilter }: ModuleTraits): Callee | undefined => {
     const { modules, pins, limits } = this.#config
     const name = parseModule(id)
@@ -134,8 +137,8 @@ export class Upstreams {
     const [first, ...others] = addressesOf(modules.address, name.value)
     if (first === undefined) return undefined
     const pin = pins.peers[product] === 'product' ? { product } : { id }
-    // Every call from outside asks it once, those that it makes to answer that question too: were its
-    // places fewer, calls of before would wait for what those behind them hold.
+    // Every call from outside asks it once, including those that it makes to answer: with fewer
+    // places, earlier calls would wait for places that later ones hold.
     const asked = authFilter ? limits.exchangesToModule : 0
     const upstream = this.peer(id, [first, ...others], pin, limits.exchangesPerCallee + asked)
     return { id, upstream, authority: first.authority }
@@ -150,7 +153,7 @@ export class Upstreams {
     for (const pool of this.#mutual) pool.retire()
   }
 
-  /** Calls that wait for the module are answered at once: it will not come any more. */
+  /** Calls that wait for the module are answered at once: it will not come back. */
   waitNoMore(refusal: Refusal): void {
     this.#moduleGone = refusal
   }
@@ -225,7 +228,7 @@ function dialled(dialer: AnyDialer, name: string, address: Address): Dial {
   }
 }
 
-/** The same where the two sides agree during the handshake on what they speak. */
+/** The same, if the two sides agree on the protocol during the handshake. */
 function dialledLink(dialer: AnyDialer, name: string, address: Address): DialLink {
   const dial = dialled(dialer, name, address)
   return {
