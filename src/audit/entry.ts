@@ -12,11 +12,11 @@ export const ENTRY_KINDS = [
   'policy',
   /** Other credentials are in use, or were refused. */
   'credentials',
-  /** The sidecar writes from here on: the first entry of a process. */
+  /** The first entry of a process. */
   'start',
-  /** The last entry of a process that ended in good order. */
+  /** The last entry of a process that ended in order. */
   'stop',
-  /** The file before was moved away; the trail goes on in this one. */
+  /** The previous file was moved away; the trail continues in this one. */
   'rotation',
   /** Entries that could not be written are missing here. */
   'gap',
@@ -36,7 +36,10 @@ export type EntryValue =
 /** Fields that every line has: the chain and the writer give them. */
 type GivenName = 'seq' | 'time' | 'chain' | 'prev' | 'hash' | 'module' | 'host'
 
-/** What an entry says beside its place in the chain; never a token, a body, a path or a query. */
+/**
+ * The content of an entry, apart from its place in the chain; never a token, a body, a path or a
+ * query.
+ */
 export interface AuditEntry extends Readonly<Partial<Record<GivenName, never>>> {
   readonly kind: EntryKind
   readonly [name: string]: EntryValue | undefined
@@ -70,7 +73,7 @@ export function entryText(entry: AuditEntry): string {
     NOT_ASCII,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
-  // What is longer could not be read back: the kind alone stands for it.
+  // A longer entry could not be read back, so only its kind is written.
   return ascii.length < LONGEST_ENTRY_BYTES - PLACE_BYTES
     ? ascii
     : `"kind":"${entry.kind}","cut":true`

@@ -7,14 +7,14 @@ import { errorCode, fault } from '../fault.ts'
 import type { AuditSink } from './sink.ts'
 import { endOfTrail, TAIL_BYTES, type TrailEnd } from './tail.ts'
 
-/** The group reads it, as who ships logs; others do not. */
+/** Readable for the group, for log shippers; not for others. */
 const MODE = 0o640
 const APPEND = 'a+'
 /** How long a process that stops may still write. */
 const LOCK_WAIT_MS = 35_000
 const LOCK_PACE_MS = 100
 
-/** A file that grows at its end, and is begun anew where it has been moved away. */
+/** A file that is appended to, and created again when it has been moved away. */
 export class FileSink implements AuditSink {
   readonly #path: string
   readonly #lock: Server | undefined
@@ -27,8 +27,9 @@ export class FileSink implements AuditSink {
   }
 
   /**
-   * Opens it, and reads where it ends. Waits for another process that writes it and is about to stop. Throws a Fault
-   * where it cannot be opened, is written by another, or ends with what no sidecar has written.
+   * Opens it, and reads where it ends. Waits for another process that writes it and is about to
+   * stop. Throws a Fault if it cannot be opened, is written by another process, or ends with
+   * something that no sidecar has written.
    */
   static async open(
     path: string,
@@ -58,7 +59,7 @@ export class FileSink implements AuditSink {
     ])
     if (there !== undefined && there.ino === own.ino && there.dev === own.dev) return false
     const next = await opened(this.#path)
-    // What others have put there is neither gone on with nor written over.
+    // A file that others have put there is neither continued nor overwritten.
     if ((await next.stat()).size > 0) {
       await next.close()
       throw new Error('another file, which is not empty, is in its place')
@@ -77,7 +78,7 @@ export class FileSink implements AuditSink {
 
 async function opened(path: string): Promise<FileHandle> {
   const there = await stat(path).catch(() => undefined)
-  // To open a FIFO waits for its reader.
+  // Opening a FIFO waits for its reader.
   if (there !== undefined && !there.isFile()) throw refused(path, 'it is not a file')
   try {
     return await open(path, APPEND, MODE)
@@ -112,8 +113,8 @@ function refused(path: string, what: string, hint = WRITABLE) {
 }
 
 /**
- * Two processes that write one chain would break it. The kernel gives a name of this kind back with the process
- * that had it (unix(7), abstract sockets); outside Linux there are none, and nothing is held.
+ * Two processes that write one chain would break it. The kernel releases such a name when its
+ * process ends (unix(7), abstract sockets); outside Linux there are none, and nothing is locked.
  */
 async function lockOf(path: string, waits: () => void): Promise<Server | undefined> {
   if (process.platform !== 'linux') return undefined
@@ -128,7 +129,7 @@ async function lockOf(path: string, waits: () => void): Promise<Server | undefin
   }
 }
 
-/** One name for one file, also where it does not exist yet. */
+/** One name for one file, even if it does not exist yet. */
 function placeOf(path: string): string {
   try {
     return join(realpathSync(dirname(path)), basename(path))

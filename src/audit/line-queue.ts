@@ -1,6 +1,9 @@
 import type { ChainPosition } from './entry.ts'
 
-/** Lines that have their place and wait for the kernel; what came during a write is the next one. */
+/**
+ * Lines that have their place and wait for the kernel; lines added during a write are the next
+ * write.
+ */
 export class LineQueue {
   #lines: string[] = []
   #bytes = 0
@@ -54,7 +57,9 @@ export class LineQueue {
     return this.#batch.subarray(this.#done)
   }
 
-  /** So many bytes of it were written. @returns the place of the last entry, when the last byte of all was */
+  /**
+   * This many bytes were written. @returns the place of the last entry, once everything was written
+   */
   took(bytes: number): ChainPosition | undefined {
     this.#done += bytes
     if (this.#batch === undefined || this.#done < this.#batch.length) return undefined

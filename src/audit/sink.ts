@@ -1,8 +1,7 @@
-/** Where the lines of the trail go. Only one call is under way at a time. */
+/** Where the lines of the trail go. There is only one call at a time. */
 export interface AuditSink {
   /**
-   * Hands bytes to the kernel, behind those of before; resolves to how many it took, which may be fewer. Rejects
-   * where it takes none.
+   * Appends bytes; resolves to how many the kernel accepted, which may be fewer. Rejects if none.
    */
   write(bytes: Buffer): Promise<number>
   /** Called between two lines: resolves to true where another file has been begun, because the one before was moved. */
@@ -20,8 +19,8 @@ export interface LineOutput {
 }
 
 /**
- * Standard output, between the lines of the log. Lines that its buffer has taken may still be lost with their
- * reader: that is noticed by `verify`, and not stated in the chain.
+ * Standard output, between the lines of the log. Lines in its buffer may still be lost with their
+ * reader: `verify` detects that, but the chain does not say so.
  */
 export class OutputSink implements AuditSink {
   readonly #output: LineOutput

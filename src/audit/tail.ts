@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { beginsEntry, type ChainPosition, LONGEST_ENTRY_BYTES, readEntry } from './entry.ts'
 
-/** What a process that was killed has left of a line, as the next start states it. */
+/** The part of a line that a killed process has left, as recorded by the next start. */
 export interface TornLine {
   readonly bytes: number
   readonly sha256: string
@@ -16,14 +16,14 @@ export interface TrailEnd {
   readonly needsLineFeed: boolean
 }
 
-/** So much of the end of a file is read: many times the longest entry. */
+/** How much of the end of a file is read: many times the longest entry. */
 export const TAIL_BYTES = 16 * LONGEST_ENTRY_BYTES
 
 const LINE_FEED = 0x0a
 
 /**
- * Finds the last whole entry. Behind it there may be nothing but beginnings of the next one: all else was not
- * written by a sidecar, and undefined is returned.
+ * Finds the last complete entry. After it there may be only beginnings of the next one: anything
+ * else was not written by a sidecar, and undefined is returned.
  * @param bytes the end of the file, at most TAIL_BYTES
  * @param isWhole false: there is more before it
  */

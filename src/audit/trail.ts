@@ -11,8 +11,8 @@ import { LineQueue } from './line-queue.ts'
 import type { AuditSink } from './sink.ts'
 
 /**
- * What became of an entry that was announced. `seq`: its number, 0 where it has none. `written`: false where the
- * kernel does not have it, so that what it announces may not happen.
+ * The result for an announced entry. `seq`: its number, 0 if it has none. `written`: false if the
+ * kernel does not have it, so that the announced exchange may not happen.
  */
 export type Announced = (seq: number, written: boolean) => void
 
@@ -30,7 +30,7 @@ export interface AuditWriter {
 export interface TrailEvents {
   /** Nothing can be written from now on. */
   troubled(why: string): void
-  /** It can again; so many entries are missing, and so many exchanges were refused. */
+  /** Writing works again; with the number of missing entries and refused exchanges. */
   recovered(missing: { readonly lost: number; readonly refused: number }): void
   /** The file was moved away, and another one begun. */
   rotated(): void
@@ -54,22 +54,24 @@ interface Waiting {
   readonly done: Announced
 }
 
-/** Kept while nothing can be written: of what is announced, and of everything. */
+/** Memory while nothing can be written: for announced entries, and for all. */
 const HELD_ANNOUNCED_BYTES = 1024 * 1024
 const HELD_BYTES = 4 * 1024 * 1024
-/** An entry that is announced waits for the kernel so long. */
+/** How long an announced entry waits for the kernel. */
 const LATEST_MS = 5000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2000
-/** How often it is looked whether the file was moved: while lines are written, and while none are. */
+/**
+ * How often it is checked whether the file was moved: while lines are written, and while none are.
+ */
 const FOLLOW_MS = { busy: 200, idle: 1000 }
-/** At the end: how long a disk that takes nothing is waited for. */
+/** At the end: how long to wait for a disk that accepts nothing. */
 const PATIENCE_MS = 3000
 
 /**
- * The one writer of the chain. What comes while a write is under way is the next write. An entry gets its place
- * when it is taken, and what has a place is tried for as long as the process lives; what finds no room gets none,
- * is counted, and is stated by an entry of its own when there is room again.
+ * The only writer of the chain. Entries added during a write are the next write. An entry gets its
+ * place when it is accepted, and is then tried as long as the process lives. Without room an entry
+ * gets no place and is counted; when there is room again an entry `gap` reports the number.
  */
 export class AuditTrail {
   readonly #sink: AuditSink
@@ -136,14 +138,14 @@ export class AuditTrail {
     this.#waiting.push({ seq: this.#queue.end.seq, sinceMs: this.#now(), done })
   }
 
-  /** Writes the last entry and all before it, if that can be done; nothing is written after it. */
+  /** Writes the last entry and all before it, if possible; nothing is written after it. */
   async close(kind: EntryKind, text: string): Promise<void> {
     this.add(kind, text)
     await this.#idleOrLate()
     this.#closed = true
     clearInterval(this.#timer)
     clearTimeout(this.#retry)
-    // A write that hangs has the file still.
+    // A write that hangs still uses the file.
     if (!this.#running) await this.#sink.close()
   }
 
@@ -170,7 +172,7 @@ export class AuditTrail {
     return this.#gap
   }
 
-  /** What is missing is stated before what comes next. */
+  /** The gap is recorded before the next entry. */
   #stateGap(gap: Gap | undefined): void {
     if (gap === undefined) return
     this.#gap = undefined
@@ -180,7 +182,7 @@ export class AuditTrail {
   #run(): void {
     if (this.#running || this.#retry !== undefined || this.#closed) return
     this.#running = true
-    // What comes in the same turn is written with it.
+    // Entries of the same turn are written together.
     setImmediate(() => void this.#write())
   }
 
@@ -237,11 +239,11 @@ export class AuditTrail {
     for (const each of told) each.done(each.seq, true)
   }
 
-  /** Nothing that waits is let pass; what has a place is written when it can be. */
+  /** Waiting exchanges are refused; entries with a place are written when possible. */
   #failed(why: string): void {
     this.#troubled(why)
     this.#giveUp(() => true)
-    // A person may move the file to where there is room.
+    // An operator may move the file to make room.
     this.#followAt = 0
     // Who waits for the end waits no longer.
     for (const told of this.#idle.splice(0)) told()
@@ -279,7 +281,7 @@ export class AuditTrail {
 
   /** A file that was moved is begun anew also while there is nothing to write: an entry of its own says so. */
   async #look(): Promise<void> {
-    // What keeps it from being opened is told when there is something to write.
+    // The reason why it cannot be opened is reported when there is something to write.
     await this.#follow().catch(() => {})
     this.#running = false
     if (!this.#queue.isEmpty) this.#run()

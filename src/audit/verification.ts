@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Problem, Where } from '../fault.ts'
 import { beginsEntry, LONGEST_ENTRY_BYTES, NO_HASH, type ReadEntry, readEntry } from './entry.ts'
 
-/** A place that was written down elsewhere: the trail must still have this entry there. */
+/** A head that was kept elsewhere: the trail must still have this entry. */
 export interface AuditHead {
   readonly seq: number
   readonly hash: string
@@ -34,16 +34,16 @@ interface VerificationOptions {
 
 type Counted = { -readonly [Key in keyof AuditChain]: AuditChain[Key] }
 
-/** More than so many are one problem: the file is not what it was taken for. */
+/** More than this many count as one problem: the file is probably not an audit trail. */
 const MOST_PROBLEMS = 50
 
-/** Holds lines against the rules of the chain, one after the other, over all files of a trail. */
+/** Checks lines against the rules of the chain, one after the other, over all files of a trail. */
 export class Verification {
   readonly problems: Problem[] = []
   readonly #options: VerificationOptions
   readonly #chains = new Map<string, Counted>()
   readonly #open: Map<number, { readonly hash: string; seen: string | undefined }[]>
-  /** Chains whose first entries are not here, as long as no entry says that a file began there. */
+  /** Chains whose first entries are missing, as long as no entry says that a file began there. */
   readonly #cutOff = new Map<Counted, Where>()
   /** Lines that are no entries and stand at the end of what was read so far. */
   #unread: { readonly line: Buffer; readonly where: Where }[] = []
@@ -59,7 +59,7 @@ export class Verification {
     }
   }
 
-  /** Was nothing wrong so far? What the trail itself states is not. */
+  /** Was nothing wrong so far? Gaps that the trail itself reports do not count. */
   get isSound(): boolean {
     return this.#isSound
   }
@@ -93,7 +93,7 @@ export class Verification {
     if (none) this.#fail('there is no entry of an audit trail here', {})
   }
 
-  /** Of what no entry can state the first line is enough. */
+  /** Of lines that no entry can explain the first one is enough. */
   #keep(line: Buffer, where: Where): void {
     this.#unreadBytes += line.length + 1
     const kept = this.#unread.length === 0 || this.#unreadBytes < LONGEST_ENTRY_BYTES
@@ -142,7 +142,7 @@ export class Verification {
     const counted = { chain, module, host, first: seq, last: seq, hash, from: time, to: time }
     const begun = { ...counted, entries: 1, starts: 0, lost: 0 }
     this.#chains.set(chain, begun)
-    // Whole files may have been deleted. What collects standard output cuts it anywhere.
+    // Whole files may have been deleted. Collectors of standard output cut it anywhere.
     if (seq > 1 && !this.#options.amongOthers) this.#cutOff.set(begun, where)
   }
 
@@ -233,7 +233,7 @@ export class Verification {
   }
 
   #tell(problem: Problem): void {
-    // Errors are not crowded out by what the trail states itself.
+    // Warnings that the trail itself reports must not displace errors.
     const alike = this.problems.filter(({ severity }) => severity === problem.severity).length
     if (alike < MOST_PROBLEMS) this.problems.push(problem)
     else if (alike === MOST_PROBLEMS) {

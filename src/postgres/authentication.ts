@@ -2,8 +2,8 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { FROM_SERVER, HEADER_BYTES, message, textsIn } from './protocol.ts'
 
 /**
- * How a role may prove itself to the server, in the words of pg_hba.conf. `cert`: by the certificate of the
- * sidecar alone, so that the server asks for nothing.
+ * How a role may authenticate to the server, as named in pg_hba.conf. `cert`: only by the
+ * certificate of the sidecar, so the server asks for nothing.
  */
 export type AuthenticationMethod = 'scram-sha-256' | 'md5' | 'password' | 'cert'
 
@@ -16,8 +16,8 @@ const SASL_CONTINUE = 11
 const SASL_FINAL = 12
 
 /**
- * Its sibling SCRAM-SHA-256-PLUS binds to the TLS connection, which is another one for the client: libpq even
- * refuses a list with it on a plain connection.
+ * Its sibling SCRAM-SHA-256-PLUS binds to the TLS connection, which is not the client's connection:
+ * libpq even refuses a list with it on a plain connection.
  */
 const SCRAM = 'SCRAM-SHA-256'
 
@@ -42,7 +42,7 @@ export class ServerLogin {
     return this.#done
   }
 
-  /** What goes to the client in the place of an AuthenticationXXX message, or why there is an end. */
+  /** What the client gets instead of an AuthenticationXXX message, or why the session ends. */
   read(said: Buffer): Buffer | Refusal {
     if (said.length < HEADER_BYTES + 4 || this.#done || this.answerDue) return outOfOrder()
     const code = said.readInt32BE(HEADER_BYTES)

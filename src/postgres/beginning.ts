@@ -6,7 +6,7 @@ export class Beginning {
   readonly client: Socket
   deadline: number
   dialling: Dialling | undefined
-  /** It was told why there is no session. */
+  /** The client was told why there is no session. */
   over = false
 
   constructor(client: Socket, deadline: number) {

@@ -3,14 +3,14 @@ import type { NamedPlace } from '../transport/named-connector.ts'
 import type { ServerConnector } from './server-connection.ts'
 
 /**
- * The keys of the sessions that one listener opened: a cancel request goes on only with one of them, and only
- * to the server that gave it.
+ * The keys of the sessions that one listener opened: a cancel request is forwarded only with one of
+ * them, and only to the server that issued it.
  */
 export class CancelKeys {
-  /** Null: two servers gave the same key, so that it names no one session. */
+  /** Null: two servers issued the same key, so it does not identify a session. */
   readonly #places = new Map<string, NamedPlace | null>()
 
-  /** Notes a key; returns what takes it off. */
+  /** Adds a key; returns a function that removes it. */
   add(processId: number, key: Buffer, place: NamedPlace): () => void {
     const name = nameOf(processId, key)
     this.#places.set(name, this.#places.has(name) ? null : place)
@@ -32,13 +32,13 @@ export interface PassedCancel {
   readonly connector: ServerConnector
   readonly place: NamedPlace
   readonly packet: Buffer
-  /** A server that does not close the connection is waited for no longer. */
+  /** How long to wait for a server that does not close the connection. */
   readonly mostMs: number
 }
 
 /**
- * Hands a request on. PostgreSQL answers nothing, and closes the connection when it has taken it. `done` gets
- * why the request did not reach the server.
+ * Forwards a request. PostgreSQL sends no answer, and closes the connection when it has read it.
+ * `done` gets why the request did not reach the server.
  */
 export function passCancel(passed: PassedCancel, done: (refusal: Refusal | null) => void): void {
   const { connector, place, packet, mostMs } = passed

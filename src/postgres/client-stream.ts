@@ -2,14 +2,14 @@ import { OpenRequests } from './open-requests.ts'
 import { FROM_CLIENT, MessageScanner, type MessageWatcher, type Scanned } from './protocol.ts'
 
 /**
- * What a client sends after its start-up message. During the login only answers to authentication requests
- * pass, one for each; the rest waits until the server has said who this is.
+ * What a client sends after its start-up message. During the login only answers to authentication
+ * requests pass, one for each; the rest waits until the server has reported the role.
  */
 export class ClientStream implements MessageWatcher {
   readonly #scanner = new MessageScanner(this)
   readonly #answerDue: () => boolean
   readonly #proven: () => void
-  /** What the server is still to answer. */
+  /** What the server has not answered yet. */
   readonly requests = new OpenRequests()
   #open = false
 
@@ -19,7 +19,7 @@ export class ClientStream implements MessageWatcher {
     this.#proven = proven
   }
 
-  /** Were whole messages passed, and nothing else come? */
+  /** Were only complete messages passed? */
   get atBoundary(): boolean {
     return this.#scanner.atBoundary && this.#scanner.held === 0
   }

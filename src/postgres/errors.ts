@@ -3,7 +3,7 @@ import type { Refusal } from '../refusal/refusal.ts'
 import { message } from './protocol.ts'
 import { NEWEST_MINOR } from './startup.ts'
 
-/** SQLSTATE of a refusal: what pools and drivers decide by (PostgreSQL, appendix A). */
+/** SQLSTATE of a refusal, which pools and drivers evaluate (PostgreSQL, appendix A). */
 const SQLSTATE: Readonly<Partial<Record<Reason, string>>> = {
   'malformed-request': '08P01', // protocol_violation
   'upstream-malformed': '08P01',
@@ -15,7 +15,7 @@ const SQLSTATE: Readonly<Partial<Record<Reason, string>>> = {
   'too-many': '53300',
   draining: '57P01', // admin_shutdown
   timeout: '57P05', // idle_session_timeout
-  // What the session was opened with is withdrawn.
+  // A certificate of the session is no longer valid.
   'revoked-certificate': '57P01',
   'expired-certificate': '57P01',
   'untrusted-certificate': '57P01',
@@ -26,7 +26,7 @@ const NOT_ALLOWED = '28000'
 /** PostgreSQL ends a session that an administrator shuts down with these words. */
 const SHUTDOWN = 'terminating connection due to administrator command'
 
-/** A refusal as PostgreSQL says a fatal error: psql, pgjdbc and vert.x print message and hint. */
+/** A refusal as a fatal error of PostgreSQL: psql, pgjdbc and vert.x print message and hint. */
 export function errorResponse({ reason, because, wouldAllow }: Refusal): Buffer {
   const said = reason === 'draining' ? SHUTDOWN : `${because} (okapi-sidecar: ${reason})`
   const fields = [

@@ -10,15 +10,17 @@ const NOTICE_RESPONSE = 0x4e // N
 /** More need not be named. */
 const MOST = 5
 
-// Superusers, those that replicate (logical decoding reads every table, and a slot keeps the server's log until its
-// disk is full), the roles that read and write files or start programs as the server's owner, and those that read
-// or write the data of all: pg_authid.dat has their OIDs. A role may have a search_path and operators of its own, so each name says its schema.
+// Superusers, those that replicate (logical decoding reads every table, and a slot keeps the
+// server's log until its disk is full), the roles that read and write files or start programs as
+// the server's owner, and those that read or write the data of all: pg_authid.dat has their OIDs. A
+// role may have its own search_path and operators, so each name includes its schema.
 const SQL = `SELECT r.rolname FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
 AND (r.rolsuper OR r.rolreplication OR r.oid OPERATOR(pg_catalog.=) ANY ('{4569,4570,4571,6181,6182}'::pg_catalog.oid[])) LIMIT ${MOST}`
 
 /**
- * A question of the sidecar's own before a session is its client's: which superusers may the role become? A
- * server says so only when it has answered all statements of one string, and by then the session may be back.
+ * The sidecar's own query before the client may use a session: which superusers may the role
+ * become? The server would report a change only after all statements of one string, when the
+ * session may already have changed back.
  */
 export class MembershipQuestion {
   static readonly bytes: Buffer = message(0x51, Buffer.from(`${SQL}\0`))
@@ -33,7 +35,7 @@ export class MembershipQuestion {
     return this.#complete && !this.#failed ? this.#roles : undefined
   }
 
-  /** Takes a message of the answer, but for ReadyForQuery. @returns false: it does not belong there */
+  /** Reads a message of the answer, except ReadyForQuery. @returns false: it is unexpected */
   take(type: number, whole: Buffer): boolean {
     switch (type) {
       case ERROR_RESPONSE:

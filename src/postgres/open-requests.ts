@@ -3,7 +3,7 @@ import { FROM_CLIENT } from './protocol.ts'
 /** A step of the extended protocol is answered by one message of its own, the others by ReadyForQuery. */
 type Kind = 'step' | 'query' | 'sync'
 
-/** More runs of requests than any driver has open: from here on a session is taken for busy. */
+/** More runs of requests than any driver has open: beyond this a session counts as busy. */
 const MOST_RUNS = 10_000
 
 const { query, functionCall, sync } = FROM_CLIENT
@@ -20,13 +20,13 @@ const ERROR_RESPONSE = 0x45
 export class OpenRequests {
   /** Like ones in a row, the oldest first. */
   readonly #runs: { kind: Kind; count: number }[] = []
-  /** Something was asked by the extended protocol, and no Sync has come behind it yet. */
+  /** There was a request of the extended protocol without a Sync after it. */
   #unsynced = false
   /** The server skips what comes. */
   #skipping = false
   #lost = false
 
-  /** Is nothing asked, and nothing begun? */
+  /** Are there no open requests, complete or begun? */
   get none(): boolean {
     return this.#runs.length === 0 && !this.#unsynced && !this.#lost
   }
@@ -55,7 +55,7 @@ export class OpenRequests {
 
   /** ReadyForQuery. */
   answered(): void {
-    // It ends all steps, also where their answers were counted wrong.
+    // It ends all steps, even if their answers were miscounted.
     if (this.#runs[0]?.kind === 'step') this.#skip()
     const first = this.#runs[0]
     if (first !== undefined) this.#take(first)

@@ -26,27 +26,28 @@ export const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4])
 /** Type and length. */
 export const HEADER_BYTES = 5
 
-/** What becomes of a message that was read whole: it passes, other bytes go in its place, or all ends. */
+/** The result for a complete message: it passes, is replaced, or ends the session. */
 export type MessageVerdict = 'pass' | 'end' | Uint8Array
 
 /** What decides about the messages of one direction. */
 export interface MessageWatcher {
   /**
-   * A message begins. `through`: its bytes pass as they come; this is asked once for it. `whole`: `read` gets
-   * it; this may be asked again until it is there. `wait`: it stays, with all behind it, until the next `scan`.
+   * A message begins. `through`: its bytes pass as they arrive; called once for it. `whole`: `read`
+   * gets it; may be called again until it is complete. `wait`: it stays, with everything after it,
+   * until the next `scan`.
    */
   begins(type: number): 'through' | 'whole' | 'wait' | 'end'
   read(type: number, message: Buffer): MessageVerdict
 }
 
-/** `broken`: this is no message, or one that is longer than may be held. */
+/** `broken`: not a message, or longer than may be held. */
 export type Scanned = 'on' | 'waiting' | 'end' | 'broken'
 
 const NONE = Buffer.alloc(0)
 /** PostgreSQL's own limit for what comes during a login (PG_MAX_AUTH_TOKEN_LENGTH). */
 const LONGEST_HELD = 65_535
 
-/** Follows the messages in a stream of bytes. It holds what is read whole, and no other byte. */
+/** Finds the messages in a stream of bytes. It holds only messages that must be complete. */
 export class MessageScanner {
   readonly #watcher: MessageWatcher
   /** Bytes of the message that passes which are still to come. */
@@ -58,7 +59,7 @@ export class MessageScanner {
     this.#watcher = watcher
   }
 
-  /** Is what passed so far whole messages? */
+  /** Were only complete messages passed so far? */
   get atBoundary(): boolean {
     return this.#left === 0
   }
@@ -68,7 +69,7 @@ export class MessageScanner {
     return this.#held.length
   }
 
-  /** Takes the next bytes; hands on what may pass, in order, before it returns. */
+  /** Processes the next bytes; passes on what may pass, in order, before it returns. */
   scan(chunk: Buffer, pass: (bytes: Uint8Array) => void): Scanned {
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     this.#held = NONE
@@ -115,7 +116,7 @@ export class MessageScanner {
       at = end
     }
     passRange(bytes, from, at, pass)
-    // A copy: what is held must not keep the whole chunk.
+    // A copy, so that what is held does not keep the whole chunk alive.
     if (at < size) this.#held = Buffer.from(bytes.subarray(at))
     return result
   }

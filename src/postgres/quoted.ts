@@ -1,10 +1,10 @@
-/** Longer than any name in PostgreSQL, and than what tells one application from another. */
+/** Longer than any name in PostgreSQL, and long enough to distinguish applications. */
 const MOST_CHARACTERS = 100
 
 /**
- * What a client calls itself, fit for a log and a terminal: everything but printable ASCII as \uXXXX, because a terminal
- * may take control characters, C1 ones too, and marks that turn the direction of text for its own; and no longer than
- * a line.
+ * A client's name for itself, safe for log and terminal: everything but printable ASCII as \uXXXX,
+ * because a terminal may interpret control characters, including C1 and direction marks; and not
+ * longer than a line.
  */
 export function shown(text: string): string {
   const short = text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}...` : text

@@ -26,8 +26,8 @@ export interface Judgement {
 }
 
 /**
- * They say how values are written and how long is waited for them, and change nothing about who one is:
- * what pgjdbc, vertx-pg-client, libpq, pgx and node-postgres send by themselves.
+ * They set how values are written and timeouts, and cannot change the role: what pgjdbc,
+ * vertx-pg-client, libpq, pgx and node-postgres send by default.
  */
 const ORDINARY_PARAMETERS: ReadonlySet<string> = new Set([
   'application_name',
@@ -43,10 +43,10 @@ const ORDINARY_PARAMETERS: ReadonlySet<string> = new Set([
   'timezone',
 ])
 
-/** PostgreSQL cuts longer names (NAMEDATALEN), which would make another role of them. */
+/** PostgreSQL truncates longer names (NAMEDATALEN), which would turn them into another role. */
 const LONGEST_NAME = 63
 
-/** Holds a start-up message against the rules: undefined where all of it is allowed. */
+/** Checks a start-up message against the rules: undefined if all of it is allowed. */
 export function judgeStartup(
   { user, database, parameters }: StartupMessage,
   rules: DatabaseRules,
@@ -76,13 +76,13 @@ export function judgeRole(role: string, rules: DatabaseRules): Judgement | undef
   return { refusal, passes: rules.mode === 'report' }
 }
 
-/** What is to be done about a superuser. */
+/** The result for a superuser. */
 export function judgeSuperuser(role: string, rules: DatabaseRules): Judgement {
   const because = `the server says that ${quoted(role)} is a superuser`
   return superuser(because, 'ALTER ROLE ... NOSUPERUSER on the server', rules)
 }
 
-/** What is to be done about a role that may become others, all of them as good as superusers. */
+/** The result for a role that may become others which are as good as superusers. */
 export function judgeMemberships(
   role: string,
   others: readonly string[] | undefined,
@@ -105,7 +105,7 @@ export function judgeMemberships(
   return superuser(because, 'REVOKE ... FROM on the server', rules)
 }
 
-/** What is to be done where a server does not say whether a role is a superuser. */
+/** The result if a server does not say whether a role is a superuser. */
 export function judgeUnsaid(rules: DatabaseRules): Judgement {
   const because = 'the server does not say whether the role is a superuser'
   const wouldAllow = 'a server that sends is_superuser: PostgreSQL itself, with no pooler before it'

@@ -34,7 +34,7 @@ export class ServerConnector {
     this.#connector = new NamedConnector({ ...options, ...begin, called: 'the database server' })
   }
 
-  /** The first place that can be reached decides, whatever it answers. */
+  /** The first address that can be reached decides, whatever it answers. */
   connect(done: NamedConnected): Dialling {
     return this.#connector.connect(this.#places, done)
   }

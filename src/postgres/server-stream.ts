@@ -26,7 +26,7 @@ const NOTHING = Buffer.alloc(0)
 export interface ServerEvents {
   /** The key by which this session can be cancelled. */
   key(processId: number, key: Buffer): void
-  /** A question of the sidecar's own, to be sent to the server now. */
+  /** The sidecar's own query, to be sent to the server now. */
   ask(question: Buffer): void
   /** The first ReadyForQuery that passes: the login is over. */
   loggedIn(): void
@@ -39,13 +39,13 @@ export interface ServerEvents {
 }
 
 /**
- * What a server sends. It is the server's own word that says who a session is: `is_superuser` and
- * `session_authorization` come at login, and again whenever they change. What the role may become is asked
- * behind the login, before anything of the client passes.
+ * What a server sends. The server itself reports the role of a session: `is_superuser` and
+ * `session_authorization` come at login, and whenever they change. What the role may become is
+ * queried after the login, before anything of the client passes.
  */
 export class ServerStream implements MessageWatcher {
   readonly login: ServerLogin
-  /** Why there is an end; set before `scan` returns `end`. */
+  /** Why the session ends; set before `scan` returns `end`. */
   refusal: Refusal | null = null
   readonly #scanner = new MessageScanner(this)
   readonly #rules: DatabaseRules
@@ -56,7 +56,7 @@ export class ServerStream implements MessageWatcher {
   /** Its answer is awaited: until then nothing else passes. */
   #question: MembershipQuestion | null = null
   #hasKey = false
-  /** A newer protocol was asked for than the server was told. */
+  /** The client requested a newer protocol than the server was asked for. */
   #lowered: boolean
   /** What was reported already: the server repeats itself with each SET ROLE. */
   readonly #reported = new Set<string>()
@@ -85,7 +85,7 @@ export class ServerStream implements MessageWatcher {
   scan(chunk: Buffer, pass: (bytes: Uint8Array) => void): Scanned {
     if (!this.#lowered) return this.#scanner.scan(chunk, pass)
     this.#lowered = false
-    // A server that knows less than 3.2 says so itself, and then its word holds.
+    // A server that supports less than 3.2 says so itself, and then that counts.
     if (chunk[0] !== FROM_SERVER.negotiateProtocolVersion) pass(negotiateProtocolVersion())
     return this.#scanner.scan(chunk, pass)
   }
@@ -166,7 +166,7 @@ export class ServerStream implements MessageWatcher {
 
   /** The server's login is over. A superuser was judged already, and may become whatever it likes. */
   #loggedIn(): MessageVerdict {
-    // A pooler between may keep it to itself; then it is not known who this is.
+    // A pooler in between may not pass it on; then the role is unknown.
     if (this.#superuser === undefined) return this.#judged(judgeUnsaid(this.#rules))
     if (this.#superuser) return 'pass'
     this.#question = new MembershipQuestion()

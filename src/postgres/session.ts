@@ -22,14 +22,14 @@ export interface SessionEvents {
   ended(session: DatabaseSession, why: string): void
 }
 
-/** When a session has to come to something. */
+/** Deadlines of a session. */
 export interface SessionLimits {
   readonly databaseLoginMs: number
   /** 0: never. */
   readonly databaseIdleMs: number
 }
 
-/** A client that was told the end is waited for no longer than this. */
+/** How long to wait for a client that was told the end. */
 const FAREWELL_MS = 2000
 const DRAINING = refuse('draining', 'this sidecar is shutting down')
 
@@ -105,13 +105,13 @@ export class DatabaseSession {
     if (startup.rest.length > 0) this.#clientSaid(startup.rest)
   }
 
-  /** Ends when no transaction is open; at once where none is. */
+  /** Ends when no transaction is open, possibly at once. */
   drain(): void {
     this.#draining = true
     if (!this.#fromServer.isReady || this.#idle) this.end(DRAINING)
   }
 
-  /** Ends now, with a word to the client where one can be said between two messages. */
+  /** Ends now, with an error to the client if it can be sent between two messages. */
   end(refusal: Refusal): void {
     if (this.#over) return
     this.#over = true
@@ -121,7 +121,7 @@ export class DatabaseSession {
     else server.destroy()
     if (!this.#fromServer.atBoundary) return void client.destroy()
     client.end(errorResponse(refusal))
-    // Bytes that nothing reads would turn the end of the connection into a reset, and the word be lost.
+    // Unread bytes would turn the end of the connection into a reset, and the error would be lost.
     client.resume()
   }
 
@@ -203,7 +203,7 @@ export class DatabaseSession {
     this.#idle = idle && !this.#fromClient.isBusy
   }
 
-  /** What waits here is looked at again, and more is read. */
+  /** What waits here is checked again, and more is read. */
   #letClientGoOn(): void {
     if (this.#over) return
     if (this.#fromClient.held > 0) this.#clientSaid(NOTHING)
@@ -237,7 +237,7 @@ export class DatabaseSession {
       if (!this.#over && this.#why === '') this.#why = saidBy(error)
       socket.destroy()
     })
-    // What the other side is still to get was written before.
+    // Everything that the other side should get was written before.
     socket.on('end', () => {
       if (socket === this.#server) this.#explain()
       if (other.writable) other.end()

@@ -32,7 +32,7 @@ export interface SessionEnd {
   readonly why: string
 }
 
-/** Who is told what becomes of those who connect to one listener. */
+/** Events of the connections of one listener. */
 export interface DatabaseEvents {
   /** A session has a connection to the server, which is not read before this returns. */
   connected(session: DatabaseSession, opened: OpenedNamed): void
@@ -245,7 +245,7 @@ export class DatabaseSessions implements Ticking {
     }
     places.cancelling++
     beginning.deadline = Number.POSITIVE_INFINITY
-    // A client that does not wait is served all the same: it has asked.
+    // A client that does not wait is served anyway.
     passCancel({ connector, place, packet, mostMs: limits.handshakeMs }, (refusal) => {
       places.cancelling--
       if (refusal !== null) events.refused({ peer }, refusal)

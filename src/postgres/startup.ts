@@ -21,7 +21,7 @@ export interface StartupMessage {
   readonly database: string
   /** Every parameter but user and database, by its name in lower case as PostgreSQL reads it. */
   readonly parameters: ReadonlyMap<string, string>
-  /** What goes to the server: as it came, but for a minor version that is not known here. */
+  /** What the server gets: unchanged, except for an unknown minor version. */
   readonly packet: Buffer
   /** The client asked for a newer minor version than the packet does. */
   readonly lowered: boolean
@@ -74,7 +74,8 @@ export class StartupReader {
   /** As PostgreSQL: each may be asked for once, in any order. */
   #encryption(code: number, rest: Buffer): 'no-encryption' | Refusal {
     const name = code === SSL_REQUEST ? 'SSLRequest' : 'GSSENCRequest'
-    // The client cannot know the answer yet: these bytes are of someone between (CVE-2021-23222).
+    // The client cannot know the answer yet, so these bytes come from someone in between
+    // (CVE-2021-23222).
     if (rest.length > 0) return malformed(`there are bytes behind ${name} before it is answered`)
     const again = code === SSL_REQUEST ? this.#sslAsked : this.#gssAsked
     if (again) return malformed(`${name} came twice`)
@@ -124,7 +125,9 @@ function startupIn(packet: Buffer, rest: Buffer): StartupMessage | Refusal {
   return { kind: 'startup', user, database, parameters, packet: copy, lowered, rest }
 }
 
-/** Name and value by turns, and one NUL behind the last (ProcessStartupPacket in postmaster.c). */
+/**
+ * Names and values alternate, with one NUL after the last (ProcessStartupPacket in postmaster.c).
+ */
 function parametersIn(body: Buffer): Map<string, string> | Refusal {
   if (body.at(-1) !== 0) return malformed('the start-up packet does not end in NUL')
   const texts = textsIn(body.subarray(0, -1))
