@@ -69,9 +69,9 @@ const FOLLOW_MS = { busy: 200, idle: 1000 }
 const PATIENCE_MS = 3000
 
 /**
- * The only writer of the chain. Entries added during a write are the next write. An entry gets its
- * place when it is accepted, and is then tried as long as the process lives. Without room an entry
- * gets no place and is counted; when there is room again an entry `gap` reports the number.
+ * The only writer of the chain. Entries added during a write are the next write. An accepted entry
+ * is tried as long as the process lives; one without room is counted, and an entry `gap` reports
+ * it.
  */
 export class AuditTrail {
   readonly #sink: AuditSink

@@ -6,7 +6,10 @@ import type { MessageValues } from './message.ts'
 
 export const API_VERSIONS = 18
 
-/** What a client is told of a broker: the APIs and versions that both it and we understand. */
+/**
+ * What a client sees of a broker: the APIs and versions that both the broker and the sidecar
+ * support.
+ */
 export function narrowed(answer: MessageValues): MessageValues {
   const apis = listOf(answer, 'apis').flatMap((each) => {
     const entry = APIS.entry(each['key'] as number)
@@ -18,13 +21,15 @@ export function narrowed(answer: MessageValues): MessageValues {
   return { ...answer, apis }
 }
 
-/** The version in which an answer to ApiVersions is written: of one that it does not know a broker says so in 0. */
+/**
+ * The version of an answer to ApiVersions: for an unknown version a broker answers in version 0.
+ */
 export function versionOfAnswer(api: ApiVersion, error: number): ApiVersion {
   if (error !== KAFKA_ERRORS.unsupportedVersion) return api
   return APIS.find(API_VERSIONS, 0) ?? api
 }
 
-/** What a broker says to a version of ApiVersions that it does not know (KIP-511): the versions of this API. */
+/** A broker's answer to an unknown version of ApiVersions (KIP-511): the versions of this API. */
 export function unsupportedVersions(): { api: ApiVersion; answer: MessageValues } {
   const api = APIS.find(API_VERSIONS, 0)!
   const [first, last] = api.api.versions

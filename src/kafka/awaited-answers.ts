@@ -5,7 +5,10 @@ import type { JudgedRequest } from './judged.ts'
 import type { MessageValues } from './message.ts'
 import type { KafkaRules } from './rules.ts'
 
-/** Of so many requests of a connection something may be kept for the answer: no client has more of them under way. */
+/**
+ * For how many requests of a connection something may be kept for the answer; no client has more
+ * open.
+ */
 const MOST_KEPT = 8
 /** Bytes; our own answers from here on are counted as held. */
 const SMALL_ANSWER = 1024
@@ -31,7 +34,7 @@ export interface AwaitedAnswer {
   readonly room?: HeldRoom | undefined
 }
 
-/** What became of a request that is to be answered. */
+/** The state of a request that will be answered. */
 interface Noted {
   readonly room: HeldRoom | undefined
   /** Must its bytes stay as they are until it is answered? */
@@ -39,7 +42,7 @@ interface Noted {
   readonly refusal?: Refusal
 }
 
-/** A connection's requests without answer, in order: a broker answers in the order in which it was asked. */
+/** A connection's unanswered requests, in order: a broker answers in the order of the requests. */
 export class AwaitedAnswers {
   readonly #line: AwaitedAnswer[] = []
   readonly #answers: HeldBytes
@@ -55,7 +58,7 @@ export class AwaitedAnswers {
     return this.#line.length
   }
 
-  /** The one that the broker answers next; undefined: it was asked nothing. */
+  /** The one that the broker answers next; undefined: there is none. */
   get next(): AwaitedAnswer | undefined {
     return this.#line[0]
   }
@@ -66,9 +69,10 @@ export class AwaitedAnswers {
   }
 
   /**
-   * Notes a request; null: no answer is due. What is kept of it for the answer, names and partitions that are refused,
-   * stays in its room until that is sent. Returns the room for as long as it is being sent itself, or why the
-   * connection has to end: there is no room for our own answer.
+   * Records a request; null: no answer is expected. What the answer needs of it (refused names and
+   * partitions) stays in its room until the answer is sent. Returns the room for as long as the
+   * request itself is being sent, or why the connection must end: there is no room for our own
+   * answer.
    */
   add(awaited: Omit<AwaitedAnswer, 'room'> | null, room: HeldRoom | undefined): Noted {
     if (awaited === null || !isKept(awaited)) {
@@ -99,7 +103,7 @@ export class AwaitedAnswers {
     if (awaited !== undefined && isKept(awaited)) this.#kept--
   }
 
-  /** Takes our own answers whose turn it is. */
+  /** Removes our own answers whose turn it is. */
   *takeOwn(): Generator<Pick<AwaitedAnswer, 'room'> & { readonly own: readonly Buffer[] }> {
     for (let next = this.next; next?.own !== undefined; next = this.next) {
       this.shift()

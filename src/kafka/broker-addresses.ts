@@ -18,7 +18,7 @@ export function brokersIn(answer: MessageValues): readonly NamedBroker[] {
   return [...named(answer)].filter(({ host }) => host !== '') as unknown as NamedBroker[]
 }
 
-/** Puts our own listeners in the place of brokers; those that have none are left out. */
+/** Replaces brokers by our own listeners; brokers without one are left out. */
 export function withLocalBrokers(answer: MessageValues, brokers: Brokers): MessageValues {
   const local = (broker: MessageValues): MessageValues | undefined => {
     const found = brokers.localOf(broker['nodeId'] as number)

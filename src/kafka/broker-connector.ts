@@ -23,7 +23,7 @@ export class BrokerConnector {
     this.#connector = new NamedConnector({ ...options, called: 'the broker' })
   }
 
-  /** The first place that can be reached decides, whatever it proves to be. */
+  /** The first address that can be reached decides, whatever it proves. */
   connect(places: readonly BrokerPlace[], done: NamedConnected): Dialling {
     const named = places.map(({ host, port }) => ({ host, port, name: this.#serverName ?? host }))
     return this.#connector.connect(named, done)

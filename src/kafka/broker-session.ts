@@ -13,7 +13,7 @@ import { KafkaRequestReader } from './request-reader.ts'
 import { UnsentFrames } from './unsent-frames.ts'
 import type { Verdicts } from './verdict.ts'
 
-/** `limits.kafka`, as far as one connection has to keep them. */
+/** The part of `limits.kafka` that applies to one connection. */
 export interface BrokerSessionLimits {
   readonly frameBytes: number
   readonly heldBytes: number
@@ -50,7 +50,7 @@ export interface BrokerSessionParts {
 /** A client that was told the end is waited for no longer than this. */
 const FAREWELL_MS = 2000
 
-/** One connection of the module with one broker, and what is asked and answered on it. */
+/** One connection of the module with one broker, with its requests and answers. */
 export class BrokerSession {
   bytesIn = 0
   bytesOut = 0
@@ -119,7 +119,7 @@ export class BrokerSession {
     })
   }
 
-  /** Its broker is proven; what waits is sent. */
+  /** Its broker is verified; what waits is sent. */
   connected(broker: TLSSocket): void {
     if (this.#over) return void broker.destroy()
     this.#broker = broker
@@ -134,20 +134,20 @@ export class BrokerSession {
     this.#flow()
   }
 
-  /** Ends between two requests: no further one is taken, and what was asked is answered. */
+  /** Ends between two requests: no further one is accepted, and open ones are answered. */
   retire(): void {
     this.#retiring = true
     this.#flow()
   }
 
-  /** Ends now. Kafka has no word for it: the client connects again. */
+  /** Ends now. Kafka has no message for this: the client connects again. */
   end(): void {
     if (this.#over) return
     this.#over = true
     this.#farewellAt = this.#clock.now + FAREWELL_MS
     this.#broker?.destroy()
     this.#client.end()
-    // Bytes that nothing reads would turn the end into a reset, and what was answered last be lost.
+    // Unread bytes would turn the end into a reset, and the last answer would be lost.
     this.#client.resume()
   }
 
@@ -229,7 +229,7 @@ export class BrokerSession {
     this.#flow()
   }
 
-  /** Reads on each side as far as the other one takes it. */
+  /** Reads from each side as far as the other one accepts it. */
   #flow(): void {
     if (this.#over || this.#scanning) return
     this.#scanning = true
@@ -238,7 +238,7 @@ export class BrokerSession {
     this.#scanning = false
     if (this.#over) return
     const [client, broker] = [this.#client, this.#broker]
-    // Until it has asked something it is read: that is what is waited for.
+    // It is read until its first request arrives, because the session waits for that.
     if (!this.#began || (this.#mayTake() && !this.#fromClient.isWaiting)) client.resume()
     else client.pause()
     if (broker !== undefined) {

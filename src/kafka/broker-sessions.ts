@@ -33,7 +33,7 @@ export interface BrokerSessionEnd {
   readonly why: string
 }
 
-/** Who is told what becomes of the module's connections. */
+/** Events of the module's connections. */
 export interface BrokerSessionsEvents {
   /** A session has a connection to its broker, which is not read before this returns. */
   connected(session: BrokerSession, opened: OpenedNamed): void
@@ -46,7 +46,7 @@ export interface BrokerSessionsEvents {
   limitHit(limit: Limit): void
 }
 
-/** What the listeners of one cluster serve by. */
+/** What the listeners of one cluster need. */
 export interface BrokerSessionsOptions {
   /** As they are now. */
   readonly rules: () => KafkaRules
@@ -69,7 +69,7 @@ export class BrokerSessions implements Ticking {
   readonly #options: BrokerSessionsOptions
   readonly #room: { readonly requests: HeldBytes; readonly answers: HeldBytes }
   readonly #live = new Set<BrokerSession>()
-  /** Those whose first request is not whole, and until when it has to be. */
+  /** Connections whose first request is not complete, and their deadlines. */
   readonly #begun = new Map<BrokerSession, number>()
   #draining = false
   #empty: (() => void) | undefined

@@ -1,4 +1,4 @@
-/** Where a broker is, by the word of the cluster or by ours. */
+/** The address of a broker, the cluster's or ours. */
 export interface BrokerPlace {
   readonly host: string
   readonly port: number
@@ -9,11 +9,11 @@ export interface NamedBroker extends BrokerPlace {
   readonly nodeId: number
 }
 
-/** What the brokers of a cluster are given listeners with. */
+/** What is needed to give the brokers of a cluster listeners. */
 export interface BrokersOptions {
   /** Ports for brokers; 0 to 0: the system chooses each. */
   readonly range: { readonly host: string; readonly from: number; readonly to: number }
-  /** Opens a listener for a broker; resolves to its port. Rejects where the port cannot be had. */
+  /** Opens a listener for a broker; resolves to its port. Rejects if the port cannot be bound. */
   readonly open: (nodeId: number, port: number) => Promise<number>
   /** There is no port for this broker: it is left out of answers. */
   readonly noPort: (broker: NamedBroker, why: string) => void
@@ -24,19 +24,22 @@ interface Known {
   place: BrokerPlace
   /** Undefined: it has no listener yet, or never gets one. */
   port: number | undefined
-  /** Why it has no listener, as it was told. */
+  /** Why it has no listener, as it was reported. */
   why: string | undefined
 }
 
-/** More brokers than any cluster has: what names others is no honest answer, and they are left out of it. */
+/**
+ * More brokers than any cluster has: further ones are removed from answers, because such answers
+ * are not honest.
+ */
 const MOST_KNOWN = 4096
 
-/** A node id that is not one: -1 is what answers say of a broker that there is not. */
+/** An invalid node id: answers use -1 for a broker that does not exist. */
 const NO_NODE = -1
 
 /**
- * The brokers of one cluster. Each is found by the module at a port of its own, as long as this process lives:
- * by its node id, so that it is the same again after a restart where that can be.
+ * The brokers of one cluster. Each has a port of its own as long as this process lives, derived
+ * from its node id, so that it is the same after a restart if possible.
  */
 export class Brokers {
   readonly #options: BrokersOptions
@@ -59,7 +62,10 @@ export class Brokers {
     return port === undefined ? undefined : { host: this.#options.range.host, port }
   }
 
-  /** Takes note of brokers. Undefined: all have their listeners; else resolves when they have, or cannot. */
+  /**
+   * Records brokers. Undefined: all have their listeners; otherwise resolves when they have, or
+   * cannot.
+   */
   learn(brokers: readonly NamedBroker[]): Promise<unknown> | undefined {
     const opening = brokers.flatMap((broker) => this.#learn(broker) ?? [])
     return opening.length === 0 ? undefined : Promise.all(opening)
@@ -109,7 +115,7 @@ export class Brokers {
     known.why = why
   }
 
-  /** The port of its node id first, then what is free behind it. */
+  /** First the port of its node id, then the next free one. */
   *#candidates(nodeId: number): Generator<number> {
     const { from, to } = this.#options.range
     if (from === 0) return yield 0

@@ -12,7 +12,7 @@ export const KAFKA_ERRORS = {
   fetchSessionIdNotFound: 70,
 } as const
 
-/** Thrown where a request may not be, and no answer could say so: the connection ends. */
+/** Thrown for a request that is not allowed if no answer could say so: the connection ends. */
 export class RequestRefused extends Error {
   override readonly name = 'RequestRefused'
   readonly refusal: Refusal

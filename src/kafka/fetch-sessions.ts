@@ -6,21 +6,25 @@ import type { MessageValues } from './message.ts'
 import type { KafkaRules } from './rules.ts'
 import type { KafkaDenial, Verdicts } from './verdict.ts'
 
-/** Who is no broker says so (protocol guide, Fetch). */
+/** The value for clients that are not brokers (protocol guide, Fetch). */
 const CONSUMER = -1
-/** A client has one session with a broker; whose eldest goes beyond this begins anew. */
+/** A client has one session with a broker; beyond this number the oldest one must start again. */
 const MOST_SESSIONS = 16
 
-/** Partitions that are remembered for one session: who asks for more that it may not read means no good. */
+/**
+ * Partitions that are remembered for one session: a client that requests more forbidden ones is
+ * hostile.
+ */
 const MOST_WITHHELD = 10_000
 
-/** Partitions of a session that the broker does not know of, with what is said of them in each answer. */
+/** Partitions of a session that the broker does not have, with their error in each answer. */
 type Withheld = Map<string, { readonly partitions: Set<number>; readonly denial: KafkaDenial }>
 
 /**
- * Fetch sessions (KIP-227): after a first request a client names only what changes. So what was taken out of a
- * request has to be remembered, to be said in each answer as a broker would; and a session that was not begun by
- * this connection is not gone on with, or a number that was guessed would read another's topics.
+ * Fetch sessions (KIP-227): after a first request a client names only what changes. So what was
+ * removed from a request must be remembered, to be reported in each answer as a broker would; and a
+ * session that this connection has not begun is refused, because a guessed number could otherwise
+ * read another's topics.
  */
 export class FetchSessions {
   readonly #sessions = new Map<number, Withheld>()
@@ -77,7 +81,9 @@ export class FetchSessions {
     this.#sessions.set(sessionId, withheld)
   }
 
-  /** By other rules than a session was begun with it may not go on: the client is told to begin anew. */
+  /**
+   * When the rules have changed a session cannot continue: the client is told to begin a new one.
+   */
   #holdAgainst(rules: KafkaRules): void {
     const { stage } = rules
     if (rules !== this.#rules || stage !== this.#stage) this.#sessions.clear()

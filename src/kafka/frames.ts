@@ -8,11 +8,11 @@ export const FRAME_HEAD_BYTES = 8
 /** `hold`: `whole` gets it. A number: `head` gets so many bytes of it, `rest` the others as they come. */
 export type FrameWanted = 'hold' | 'end' | number
 
-/** What decides about the frames of one direction. */
+/** The handler of the frames of one direction. */
 export interface FrameWatcher {
   /** @param size of the frame with its length in front; `head` has its first eight bytes */
   begins(size: number, head: Buffer): FrameWanted
-  /** A frame with its length in front; `room` is given back by who gets it. False: nothing more for now. */
+  /** A frame including its length; the receiver releases `room`. False: nothing more for now. */
   whole(frame: Buffer, room: HeldRoom | undefined): boolean
   head(bytes: Buffer, left: number): void
   rest(bytes: Buffer, left: number): void
@@ -20,10 +20,10 @@ export interface FrameWatcher {
   noRoom(): void
 }
 
-/** `waiting`: nothing is taken until `resume`. `broken`: no frame, or longer than may be. */
+/** `waiting`: nothing is read until `resume`. `broken`: not a frame, or too long. */
 export type FramesScanned = 'on' | 'waiting' | 'end' | 'broken'
 
-/** What frames of one direction are held to. */
+/** The limits for frames of one direction. */
 export interface FrameLimits {
   /** Bytes of a frame, the length in front not counted. */
   readonly longest: number
@@ -36,8 +36,8 @@ export interface FrameLimits {
 const NO_BYTES = Buffer.alloc(0)
 
 /**
- * Follows the frames in a stream of bytes. A frame within one chunk is handed on as a view; one that comes in
- * pieces is gathered, which copies it once; one that streams is never held.
+ * Follows the frames in a stream of bytes. A frame within one chunk is passed on as a view; one in
+ * several pieces is assembled, which copies it once; a streamed one is never held.
  */
 export class FrameScanner {
   readonly #watcher: FrameWatcher
@@ -45,7 +45,7 @@ export class FrameScanner {
   readonly #longestHeld: number
   readonly #budget: HeldBytes
   readonly #clock: FrameLimits['clock']
-  /** Bytes that nothing was done with yet. */
+  /** Bytes that were not processed yet. */
   #unread: Buffer = NO_BYTES
   /** The frame that is gathered, and how much of it is there. */
   #gathered: Buffer | undefined
@@ -84,7 +84,7 @@ export class FrameScanner {
   /** Which limit `broken` was about; undefined: none. */
   tooLong: 'kafka.frameBytes' | 'kafka.heldBytes' | undefined
 
-  /** @param chunk is the scanner's from now on: its memory may be given back */
+  /** @param chunk belongs to the scanner from now on: its memory may be released */
   scan(chunk: Buffer): FramesScanned {
     const bytes = this.#withUnread(chunk)
     let at = 0
@@ -158,7 +158,7 @@ export class FrameScanner {
     return at
   }
 
-  /** Set by who reads: called when there is room at last, and bytes may be scanned again. */
+  /** Set by the reader: called when there is room, and bytes may be scanned again. */
   onRoom: () => void = () => {}
 
   #roomCame(size: number, room: HeldRoom): void {
@@ -210,7 +210,7 @@ export class FrameScanner {
     return false
   }
 
-  /** What cannot be a frame is not waited for: its length may be there already. */
+  /** An impossible frame is refused at once, if its length is already there. */
   #keepShort(bytes: Buffer, at: number): FramesScanned {
     const isKnown = bytes.length - at >= 4
     if (isKnown && !this.#lengthFits(bytes.readInt32BE(at), this.#longest, 'kafka.frameBytes')) {

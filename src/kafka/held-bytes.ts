@@ -10,8 +10,9 @@ interface Waiting {
 }
 
 /**
- * The memory that frames of one direction are held in, for all connections together. Who finds no room waits in
- * line: a small frame does not overtake a large one, or that would never come.
+ * The memory that frames of one direction are held in, for all connections together. Without room
+ * frames wait in line: a small frame does not overtake a large one, which would otherwise wait for
+ * ever.
  */
 export class HeldBytes {
   readonly #most: number
@@ -26,13 +27,15 @@ export class HeldBytes {
     return this.#held
   }
 
-  /** Room at once, or undefined. More than there is altogether is room when nothing else is held. */
+  /**
+   * Room at once, or undefined. A frame larger than the total gets room when nothing else is held.
+   */
   take(bytes: number): HeldRoom | undefined {
     if (this.#line.size > 0 || !this.#fits(bytes)) return undefined
     return this.#room(bytes)
   }
 
-  /** Calls `ready` when there is room, never at once; returns what gives up waiting. */
+  /** Calls `ready` when there is room, never at once; returns a function that cancels waiting. */
   wait(bytes: number, ready: (room: HeldRoom) => void): () => void {
     const waiting = { bytes, ready }
     this.#line.add(waiting)
@@ -70,7 +73,7 @@ export class HeldBytes {
   }
 }
 
-/** One room for two that need the same frame: it is given back when both have let go. */
+/** One room for two users of the same frame: it is released when both have released it. */
 export function shared(room: HeldRoom): readonly [HeldRoom, HeldRoom] {
   let left = 2
   const part = (): HeldRoom => {

@@ -8,7 +8,7 @@ import { KafkaFlaw } from './wire-reader.ts'
 const GROUP = 0
 const TRANSACTION = 1
 
-/** Who coordinates a group, or a transaction: only for those of this module. */
+/** The coordinator of a group, or a transaction: only for those of this module. */
 export function judgeCoordinator(
   api: ApiVersion,
   request: MessageValues,

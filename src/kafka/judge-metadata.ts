@@ -5,9 +5,10 @@ import type { Verdicts } from './verdict.ts'
 import { KafkaFlaw } from './wire-reader.ts'
 
 /**
- * What is neither produced to nor consumed from nor created is hidden: left out of the list of all topics, and
- * refused where it is asked for by name. A topic that does not exist is created by the broker (if it does so at
- * all) only where `create` allows; as one request says one thing of all its topics, it may become two.
+ * A topic that the module may not produce to, consume from or create is hidden: left out of the
+ * list of all topics, and refused when requested by name. The broker may create a missing topic (if
+ * it does so at all) only if `create` allows it; because that is one flag for all topics of a
+ * request, the request may be split in two.
  */
 export function judgeMetadata(
   api: ApiVersion,
@@ -29,7 +30,7 @@ export function judgeMetadata(
   const creates = request['allowAutoTopicCreation'] === true
   for (const topic of listOf(request, 'topics')) {
     const { name } = topic
-    // By its id a topic is asked for only from version 12 on.
+    // Topics can be requested by id only from version 12 on.
     if (typeof name !== 'string') throw new KafkaFlaw('a topic has no name')
     const denial = verdicts.visible(apiName, name)
     if (denial !== undefined) {
@@ -37,7 +38,7 @@ export function judgeMetadata(
       continue
     }
     asked.add(name)
-    // Asking alone is no wish to create: what only reads asks in the same way.
+    // The request alone does not mean that the client wants to create: readers send the same one.
     const may = creates && (verdicts.rules.mayCreate(name) || verdicts.rules.mode === 'report')
     ;(may ? creatable : others).push(topic)
   }

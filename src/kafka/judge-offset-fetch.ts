@@ -4,7 +4,7 @@ import type { MessageShape, MessageValues } from './message.ts'
 import type { Verdicts } from './verdict.ts'
 import { KafkaFlaw } from './wire-reader.ts'
 
-/** What is to be asked for one group, and what is said of its topics that may not be. */
+/** The request for one group, and the errors for its forbidden topics. */
 interface GroupJudged {
   readonly group: string
   /** Null: all topics of the group, of which some may be hidden. */

@@ -4,21 +4,21 @@ import type { KafkaDenial } from './verdict.ts'
 
 /** What becomes of one request. */
 export type JudgedRequest =
-  /** The bytes go on as they came, and so does the answer. */
+  /** The bytes are forwarded unchanged, and so is the answer. */
   | { readonly kind: 'pass' }
-  /** These go on, one or two; `answer` makes of their answers the one that the client gets. */
+  /** These one or two requests are forwarded; `answer` combines their answers for the client. */
   | {
       readonly kind: 'forward'
       readonly requests: readonly MessageValues[] | 'same'
       readonly answer: (answers: readonly MessageValues[]) => MessageValues
     }
-  /** The answer streams; these topics are put in front of its own. */
+  /** The answer is streamed; these topics are inserted before its own. */
   | {
       readonly kind: 'splice'
       readonly request: MessageValues | 'same'
       readonly head: (answer: FetchHead) => readonly MessageValues[]
     }
-  /** Nothing goes on. Null: no answer is due. */
+  /** Nothing is forwarded. Null: no answer is expected. */
   | { readonly kind: 'own'; readonly answer: MessageValues | null }
 
 /** What an answer to Fetch begins with. */
@@ -49,7 +49,7 @@ export function partitionsOf(topic: MessageValues | string): number[] {
   return partitions.map((each) => (typeof each === 'number' ? each : (each['index'] as number)))
 }
 
-/** What an answer says of a topic that was not asked for at the broker. */
+/** The answer about a topic that was not requested from the broker. */
 export function deniedTopic(
   shape: MessageShape,
   topic: MessageValues | string,
@@ -67,7 +67,7 @@ export function deniedTopic(
   return shape.blank({ name, partitions })
 }
 
-/** The whole answer where nothing of a request may pass. */
+/** The complete answer if nothing of a request may pass. */
 export function deniedAll(
   { request: _, response }: ApiVersion,
   request: MessageValues,

@@ -36,7 +36,7 @@ export type MessageValue =
   | MessageValue[]
   | MessageValues
 
-/** A structure. A tagged field that did not come is not there. */
+/** A structure. A missing tagged field is undefined. */
 export interface MessageValues {
   [name: string]: MessageValue
 }
@@ -123,7 +123,7 @@ export class MessageShape {
     }
   }
 
-  /** A structure with the values that stand for nothing, but for these. */
+  /** A structure with default values, except for these. */
   blank(given: MessageValues): MessageValues {
     const values: MessageValues = {}
     for (const { name, type, fallback } of this.#plain) {

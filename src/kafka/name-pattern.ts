@@ -4,9 +4,9 @@ import { NEW_TENANT_NAME } from '../folio/tenant.ts'
 export interface PatternNames {
   /** `{env}`: ENV of FOLIO's modules. */
   readonly env: string
-  /** `{tenant}`; empty: whatever Okapi takes for the id of a new tenant. */
+  /** `{tenant}`; empty: every name that Okapi accepts for a new tenant. */
   readonly tenants: readonly string[]
-  /** What stands in the place of a tenant for all of them (KAFKA_PRODUCER_TENANT_COLLECTION). */
+  /** The name that replaces the tenant for all tenants (KAFKA_PRODUCER_TENANT_COLLECTION). */
   readonly tenantCollection?: string | undefined
 }
 
@@ -20,19 +20,19 @@ export type NamePart =
 export interface NamePattern {
   /** As it was written. */
   readonly text: string
-  /** With `{env}` filled in; texts next to each other are one. */
+  /** With `{env}` filled in and adjacent texts joined. */
   readonly parts: readonly NamePart[]
   /** Is the whole name meant? */
   matches(name: string): boolean
 }
 
-/** More stars would make looking for a name slow, and say nothing. */
+/** More stars would make matching slow, and are useless. */
 const MOST_STARS = 2
 const PIECES = /\{env\}|\{tenant\}|\*|[^{}*]+|[{}]/g
 
 /**
- * Reads a pattern: `{env}` stands for the name of the installation, `{tenant}` for one tenant, `*` for any
- * characters, dots included, or none. Returns the sentence that says what is wrong with it.
+ * Reads a pattern: `{env}` stands for the name of the installation, `{tenant}` for one tenant, `*`
+ * for any characters, dots included, or none. Returns a sentence if it is wrong.
  */
 export function parseNamePattern(text: string, names: PatternNames): NamePattern | string {
   if (text === '') return 'is empty'

@@ -12,12 +12,15 @@ export interface RequestHead {
   readonly key: number
   readonly version: number
   readonly correlationId: number
-  /** Undefined: not understood here, and nothing more was read. */
+  /** Undefined: not supported here, and nothing more was read. */
   readonly api: ApiVersion | undefined
   readonly clientId: string | null
 }
 
-/** Reads the head. The reader stands behind the length of the frame, and afterwards at the body. */
+/**
+ * Reads the head. The reader is positioned after the length of the frame, and afterwards at the
+ * body.
+ */
 export function readRequestHead(reader: WireReader): RequestHead {
   if (reader.end - reader.at < FIXED_BYTES) throw new KafkaFlaw('a request has no head')
   const [key, version, correlationId] = [reader.int16(), reader.int16(), reader.int32()]

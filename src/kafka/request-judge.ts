@@ -12,7 +12,7 @@ import type { KafkaDenial, Verdicts } from './verdict.ts'
 /** ConfigResource.Type.TOPIC */
 const TOPIC_RESOURCE = 2
 
-/** Holds one request against the rules. */
+/** Checks one request against the rules. */
 export function judgeRequest(
   api: ApiVersion,
   request: MessageValues,
@@ -67,7 +67,7 @@ function ownAnswer(api: ApiVersion, request: MessageValues, denial: KafkaDenial)
 
 type TopicOfRequest = MessageValues | string
 
-/** Takes the topics out that may not pass, and puts what is said of them into the answer. */
+/** Removes forbidden topics, and puts their errors into the answer. */
 function sortTopics(
   api: ApiVersion,
   request: MessageValues,
@@ -99,7 +99,7 @@ function sortTopics(
   }
 }
 
-/** DescribeGroups names groups; ListGroups asks for all, and is shown those of this module. */
+/** DescribeGroups names groups; ListGroups requests all, and gets those of this module. */
 function judgeGroups(api: ApiVersion, request: MessageValues, verdicts: Verdicts): JudgedRequest {
   if (!api.request.has('groups')) {
     const isShown = (group: MessageValues) => !verdicts.hidesGroup(group['group'] as string)
@@ -131,7 +131,10 @@ function sortGroups(api: ApiVersion, request: MessageValues, verdicts: Verdicts)
   }
 }
 
-/** An API of administration reaches only what the module may create, or the groups that it may be in. */
+/**
+ * An administrative API reaches only topics that the module may create, or groups that it may be
+ * in.
+ */
 function judgeAdministration(
   api: ApiVersion,
   request: MessageValues,
@@ -157,7 +160,7 @@ function judgeAdministration(
   return sortTopics(api, request, (topic) => verdicts.topic(name, right, topic), api.api.rule)
 }
 
-/** Configurations of topics may be read by who may see the topic; all else is administration. */
+/** A module that may see a topic may read its configuration; everything else is administration. */
 function judgeResources(
   api: ApiVersion,
   request: MessageValues,

@@ -22,8 +22,8 @@ export interface RequestEvents {
   /** Rules as they are now. */
   verdicts(): Verdicts
   /**
-   * A request was judged. `frames` go to the broker, and `room` is given back when they are gone; `awaited` is
-   * null where no answer is due. Returns whether the next one may be read now.
+   * A request was judged. `frames` go to the broker, and `room` is released when they are sent;
+   * `awaited` is null if no answer is expected. Returns whether the next one may be read now.
    */
   taken(
     frames: readonly Buffer[],
@@ -34,7 +34,10 @@ export interface RequestEvents {
   limitHit(limit: Limit): void
 }
 
-/** Reads what a client sends: each request is held, understood as a whole, and held against the rules. */
+/**
+ * Reads what a client sends: each request is held, decoded as a whole, and checked against the
+ * rules.
+ */
 export class KafkaRequestReader implements FrameWatcher {
   readonly #events: RequestEvents
   readonly #sessions: FetchSessions
@@ -131,7 +134,7 @@ export class KafkaRequestReader implements FrameWatcher {
   }
 }
 
-/** The frames that go on: what came, or other bodies behind the same head. */
+/** The frames to forward: the original, or other bodies with the same head. */
 function changed(
   frame: Buffer,
   bodyAt: number,

@@ -7,9 +7,9 @@ import { type NamePattern, type PatternNames, parseNamePattern } from './name-pa
 export type TopicRight = 'produce' | 'consume' | 'create'
 
 /**
- * APIs of administration that a rule may open, by the names of the protocol guide. Those that name topics or
- * groups open only what the module may create, or the groups that it may be in. Configurations of brokers are
- * changed by none of them.
+ * APIs of administration that a rule may open, by the names of the protocol guide. APIs with topics
+ * or groups allow only topics that the module may create, or groups that it may be in. None of them
+ * can change the configuration of brokers.
  */
 export const ADMIN_APIS = [
   'DeleteTopics',
@@ -35,7 +35,7 @@ export interface KafkaRule {
   readonly transactions: readonly NamePattern[]
   readonly admin: readonly AdminApi[]
   readonly why: string
-  /** Milliseconds since 1970; from then on the rule is void. */
+  /** Milliseconds since 1970; from then on the rule is not valid. */
   readonly untilMs: number
   readonly file: string
   readonly pointer: string
@@ -62,9 +62,12 @@ const RIGHT_BITS = Object.entries(BITS) as readonly (readonly [TopicRight, numbe
 
 /** A legal name of a topic (org.apache.kafka.common.internals.Topic). No other is ever allowed. */
 const TOPIC = /^[A-Za-z0-9._-]{1,249}$/
-/** Of a group or a transactional id; brokers take longer ones, and looking for stars in them would take long. */
+/**
+ * The maximum for a group or a transactional id; brokers accept longer ones, but matching stars in
+ * them would be slow.
+ */
 const LONGEST_ID = 249
-/** Names of topics that are remembered with what was found out about them. */
+/** How many topic names are cached with their results. */
 const REMEMBERED = 4096
 
 /** What one module may do at its Kafka cluster: everything that no rule allows is refused. */
@@ -75,7 +78,7 @@ export class KafkaRules {
   readonly #now: () => number
   #valid: readonly KafkaRule[] = []
   #stage = 0
-  /** Until when `#valid` is right, and so what is remembered. */
+  /** Until when `#valid`, and so the cache, is correct. */
   #until = Number.NEGATIVE_INFINITY
   readonly #topics = new Map<string, number>()
 
@@ -133,7 +136,7 @@ export class KafkaRules {
     return JSON.stringify([this.mode, this.rules])
   }
 
-  /** Another number means that other rules are in force than before: one has run out. */
+  /** A different number means that other rules are in force than before: one has expired. */
   get stage(): number {
     this.#inForce()
     return this.#stage
@@ -143,7 +146,7 @@ export class KafkaRules {
     const valid = this.#inForce()
     const known = this.#topics.get(topic)
     if (known !== undefined) return known
-    // It is not remembered: a client may make up as many as it likes, and long ones.
+    // Not cached, because a client may invent any number of them, and long ones.
     if (!TOPIC.test(topic)) return 0
     let rights = 0
     for (const [right, bit] of RIGHT_BITS) {

@@ -1,9 +1,9 @@
 /**
- * How a message is described: fields in the order of the wire, each `name type`, then optionally the versions
- * that have it (`@3+`, `@2-7`), the number of a tagged field (`#0`), and the value that stands for nothing
- * (`=-1`). Types are those of the protocol guide; `?` before one: it may be null. `[...]` is an array of a
- * primitive type or of structures, `{...}` one structure. `raw [...]`: the array is checked like any other but
- * kept as bytes, and read only when it is asked for.
+ * How a message is described: fields in the order of the wire, each `name type`, then optionally
+ * the versions that have it (`@3+`, `@2-7`), the number of a tagged field (`#0`), and the default
+ * value (`=-1`). Types are those of the protocol guide; `?` before one: it may be null. `[...]` is
+ * an array of a primitive type or of structures, `{...}` one structure. `raw [...]`: the array is
+ * checked like any other but kept as bytes, and read only when it is asked for.
  */
 
 export type PrimitiveType =
@@ -40,7 +40,7 @@ export interface SchemaField {
 const PRIMITIVES = ['bool', 'int8', 'int16', 'int32', 'int64', 'uuid', 'string', 'bytes'] as const
 const TOKENS = /[A-Za-z]\w*|[?[\]{}]|@\d+(?:-\d+|\+)?|#\d+|=-?\w*|\S/g
 
-/** Reads a description. Throws an Error for one that is wrong, which is a mistake of ours. */
+/** Parses a description. Throws an Error for an invalid one, which is a bug. */
 export function schemaOf(description: string): readonly SchemaField[] {
   const tokens = description.match(TOKENS) ?? []
   let at = 0

@@ -7,7 +7,7 @@ interface Unsent {
   readonly since: number
 }
 
-/** Frames that were held and are being sent: their room is given back when the system has taken them. */
+/** Held frames that are being sent: their room is released when the system has accepted them. */
 export class UnsentFrames {
   readonly #clock: { readonly now: number }
   readonly #frames = new Set<Unsent>()
@@ -26,8 +26,8 @@ export class UnsentFrames {
    * Sends them together.
    *
    * @param room what the last of them is held in, where there is any
-   * @param isNeeded may anything look at their bytes once they are sent? What makes an answer may have kept views of
-   * the request; of one that passes as it is nothing is kept.
+   * @param isNeeded may their bytes be read after they are sent? The code for an answer may have
+   * kept views of the request; for an unchanged one nothing is kept.
    */
   send(
     socket: Socket,

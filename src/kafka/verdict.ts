@@ -2,7 +2,7 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 import { KAFKA_ERRORS, RequestRefused } from './errors.ts'
 import type { KafkaRules, TopicRight } from './rules.ts'
 
-/** What was asked for, as far as a rule is about it. */
+/** The parts of a request that rules are about. */
 export interface AskedOfKafka {
   /** Name of the API, as the protocol guide has it. */
   readonly api: string
@@ -18,24 +18,27 @@ export interface VerdictEvents {
   wouldDeny(asked: AskedOfKafka, refusal: Refusal): void
 }
 
-/** Longer than any name of a topic, and than what tells one group from another. */
+/** Longer than any topic name, and long enough to distinguish groups. */
 const MOST_TOLD = 300
 
-/** A name that a client chose, as it is told: names that make no sense may have 32,767 letters. */
+/** A name that a client chose, for display: invalid names may have 32,767 characters. */
 export function told(name: string): string {
   return name.length > MOST_TOLD ? `${name.slice(0, MOST_TOLD)}...` : name
 }
 
-/** A no, as Kafka says it for one topic, group or id. */
+/** A refusal in Kafka's form, for one topic, group or id. */
 export interface KafkaDenial {
   readonly code: number
-  /** For APIs whose answers have room for words. */
+  /** For APIs whose answers have a field for text. */
   readonly message: string
-  /** How much of the answer to its request says no. */
+  /** How many refusals the answer to its request has. */
   readonly noes: AnswerNoes
 }
 
-/** More of one request no client means to ask for: each no is in the answer, and may be longer than the question. */
+/**
+ * No client needs more per request: each refusal is in the answer, and may be longer than the
+ * request.
+ */
 const MOST_NOES = 10_000
 
 /** What is refused in one request is counted: topics, partitions, groups and ids. */
@@ -56,7 +59,7 @@ export class AnswerNoes {
   }
 }
 
-/** Asks the rules, tells what they say, and lets pass what report mode lets pass. */
+/** Asks the rules, reports the result, and allows what report mode allows. */
 export class Verdicts {
   readonly rules: KafkaRules
   readonly #events: VerdictEvents
@@ -67,7 +70,7 @@ export class Verdicts {
     this.#events = events
   }
 
-  /** What is asked from now on is of another request. */
+  /** The next checks belong to another request. */
   begin(api: string): void {
     this.#noes = new AnswerNoes(api)
   }
@@ -82,7 +85,7 @@ export class Verdicts {
     return this.#deny({ api, right, topic }, refusal, KAFKA_ERRORS.topicAuthorizationFailed)
   }
 
-  /** May it know of the topic? Asking says nothing where `tells` is false. */
+  /** May it know of the topic? With `tells` false nothing is reported. */
   visible(api: string, name: string): KafkaDenial | undefined {
     if (this.rules.maySee(name)) return undefined
     const topic = told(name)
@@ -126,7 +129,7 @@ export class Verdicts {
     return this.#no({ api }, refusal, code)
   }
 
-  /** May the group be shown in a list? What is not asked for by name is left out without a word. */
+  /** May the group be shown in a list? What is not requested by name is left out silently. */
   hidesGroup(group: string): boolean {
     return this.rules.mode === 'enforce' && !this.rules.mayGroup(group)
   }

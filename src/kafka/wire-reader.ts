@@ -1,27 +1,31 @@
 import { isUtf8 } from 'node:buffer'
 
-/** What came is no message of the protocol; the sentence says why. The connection has to go. */
+/** Not a valid message of the protocol; the sentence says why. The connection must end. */
 export class KafkaFlaw extends Error {
   override readonly name = 'KafkaFlaw'
 }
 
-/** Of a text in bytes, compact or not: brokers take no longer one (Short.MAX_VALUE). */
+/**
+ * The maximum length of a text in bytes, compact or not: brokers accept no longer one
+ * (Short.MAX_VALUE).
+ */
 const LONGEST_TEXT = 32_767
 
 /** Elements of arrays in one message: each is an object of this process. */
 const MOST_ENTRIES = 100_000
 
 /**
- * Reads the primitive types of Kafka's protocol (protocol guide, "Protocol Primitive Types"). Everything is held
- * to its bounds; lengths below -1, varints with needless bytes and texts that are no UTF-8 are flaws.
+ * Reads the primitive types of Kafka's protocol (protocol guide, "Protocol Primitive Types").
+ * Everything is bounds-checked; lengths below -1, varints with unnecessary bytes and texts that are
+ * not UTF-8 are errors.
  */
 export class WireReader {
   readonly bytes: Buffer
   at: number
   readonly end: number
-  /** May a tagged field be one that is not known here? It is left out then. */
+  /** Are unknown tagged fields allowed? They are left out then. */
   readonly dropsTags: boolean
-  /** Was one left out? Then the bytes are not what was read. */
+  /** Was one left out? Then the value does not match the bytes. */
   dropped = false
   #entries = 0
 

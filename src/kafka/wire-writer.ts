@@ -1,5 +1,5 @@
 const FIRST_BYTES = 512
-/** From here on bytes are handed on as they are, not copied. */
+/** From this size on bytes are passed on without a copy. */
 const OF_THEIR_OWN = 4096
 
 /** Writes the primitive types of Kafka's protocol, as one frame: its length comes first. */
@@ -71,7 +71,7 @@ export class WireWriter {
     return this.#doneBytes + this.#at - this.#from - 4
   }
 
-  /** The frame, in pieces; `more`: so many bytes of it follow from elsewhere. */
+  /** The frame, in pieces; `more`: how many bytes of it follow from elsewhere. */
   frame(more = 0): Buffer[] {
     const size = this.size + more
     this.#finish()
