@@ -10,10 +10,7 @@ import { Gap } from './gap.ts'
 import { LineQueue } from './line-queue.ts'
 import type { AuditSink } from './sink.ts'
 
-/**
- * The result for an announced entry. `seq`: its number, 0 if it has none. `written`: false if the
- * kernel does not have it, so that the announced exchange may not happen.
- */
+/** An announced entry's number (0: none), and whether it is written, so the exchange may happen. */
 export type Announced = (seq: number, written: boolean) => void
 
 /** What a serving thread writes its entries with. */
@@ -70,8 +67,7 @@ const PATIENCE_MS = 3000
 
 /**
  * The only writer of the chain. Entries added during a write are the next write. An accepted entry
- * is tried as long as the process lives; one without room is counted, and an entry `gap` reports
- * it.
+ * is tried as long as the process lives; one without room is counted in a `gap`.
  */
 export class AuditTrail {
   readonly #sink: AuditSink
