@@ -1,4 +1,5 @@
 import { refuse } from './refusal.ts'
+import { thisTurn } from './turn.ts'
 
 /** What TLS has decrypted and is not read yet, because the connection is paused. */
 export interface Decrypted {
@@ -8,6 +9,8 @@ export interface Decrypted {
 /** The TCP connection under TLS, as far as it matters: what it has received, records and all. */
 export interface Underlying {
   readonly bytesRead: number
+  /** So many records came in one turn of the event loop that others wait for it. */
+  busy?(): void
 }
 
 /** What of `limits` decides here. */
@@ -40,6 +43,8 @@ const MOST_HANDSHAKE_BYTES = 32_768
 /** A record that is not whole yet, and one read that waits to be decrypted. */
 const SLACK_BYTES = 131_072
 const EVERY_MS = 500
+/** Each record costs some 20 µs, however little it brings; what comes in whole ones of 16 KiB are 128 a turn at most. */
+const MOST_IN_TURN = 256
 
 /**
  * Counts what came below TLS since the handshake and brought no data: KeyUpdate messages above all, each of which is
@@ -55,6 +60,9 @@ export class RecordOverhead {
   readonly #begun: number
   #before: number
   #level = 0
+  #turn = -1
+  /** In this turn. */
+  #records = 0
   #at: number
 
   /** `below`: null where there is no TLS, or nothing is known of it. */
@@ -77,6 +85,12 @@ export class RecordOverhead {
   /** A record brought so many bytes. */
   heard(bytes: number): void {
     this.#explained += bytes + OF_RECORD
+    const turn = thisTurn()
+    if (turn !== this.#turn) {
+      this.#turn = turn
+      this.#records = 0
+    }
+    if (++this.#records === MOST_IN_TURN) this.#below?.busy?.()
   }
 
   /** Called by the coarse clock. @returns did more come than limits.recordOverheadBytesPerSecond? */

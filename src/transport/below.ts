@@ -1,9 +1,17 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Holdable } from './held-reads.ts'
 
 /** The connection below TLS: bytes received, including the records. */
 export interface Carrier {
   readonly bytesRead: number
+  /** So many records came in one turn of the event loop that others wait for it. */
+  busy?(): void
+}
+
+/** The same of a connection that we opened. */
+export interface DialledCarrier extends Carrier, Holdable {
+  whenBusy: (() => void) | undefined
 }
 
 /** Maps a TLS connection to the connection below it. */
@@ -20,7 +28,7 @@ export function carries(carrier: Carrier, socket: TLSSocket): void {
 }
 
 interface InsideNode {
-  readonly _handle?: { readonly _parent?: Partial<Carrier> | null } | null
+  readonly _handle?: { readonly _parent?: (Partial<Carrier> & TcpHandle) | null } | null
 }
 
 /**
@@ -30,21 +38,27 @@ interface InsideNode {
  * lib/internal/tls/wrap.js, 24 to 26) keeps its handle for TCP. Throws an Error if it is not there:
  * a connection that cannot be counted is not opened (docs/connections.md).
  */
-export function lookBelow(socket: TLSSocket): void {
+export function lookBelow(socket: TLSSocket): DialledCarrier {
   const handle = (socket as unknown as InsideNode)._handle?._parent
-  if (typeof handle?.bytesRead !== 'number') {
+  if (typeof handle?.bytesRead !== 'number' || !canHold(handle)) {
     throw new Error(`Node ${process.version} does not tell what comes below TLS`)
   }
-  carries(new Handle(handle as Carrier), socket)
+  const carrier = new Handle(handle as Carrier & TcpHandle, socket)
+  carries(carrier, socket)
+  return carrier
 }
 
-interface TcpInNode {
-  readonly _handle?: {
-    /** What TLS wants of it: Node defines it anew where TLS takes a connection over. */
-    readonly reading?: unknown
-    readonly readStop?: () => unknown
-    readonly readStart?: () => unknown
-  } | null
+/** Node's handle for TCP, as far as it is used here. */
+interface TcpHandle {
+  /** What TLS wants of it: Node defines it anew where TLS takes a connection over. */
+  readonly reading?: unknown
+  readonly readStop?: () => unknown
+  readonly readStart?: () => unknown
+}
+
+/** The handle of a TCP connection, which may be under TLS; null: it is closed. */
+export function handleBelow(carrier: Socket): TcpHandle | null {
+  return (carrier as unknown as { readonly _handle?: TcpHandle | null })._handle ?? null
 }
 
 /**
@@ -52,31 +66,47 @@ interface TcpInNode {
  * stops only once something has come of the data, and KeyUpdate messages bring none.
  * @returns false where Node does not let us
  */
-export function holdBack(carrier: Socket): boolean {
-  const handle = (carrier as unknown as TcpInNode)._handle
-  if (handle === null || handle === undefined) return carrier.destroyed
-  if (typeof handle.readStop !== 'function' || typeof handle.readStart !== 'function') return false
-  handle.readStop()
+export function holdBack(handle: TcpHandle | null): boolean {
+  if (handle === null || !canHold(handle)) return false
+  handle.readStop?.()
   return true
 }
 
+function canHold({ readStop, readStart }: TcpHandle): boolean {
+  return typeof readStop === 'function' && typeof readStart === 'function'
+}
+
 /** It is read again, unless who reads it has paused it. */
-export function letRead(carrier: Socket): void {
-  const handle = (carrier as unknown as TcpInNode)._handle
+export function letRead(handle: TcpHandle | null): void {
   if (handle?.reading === true) handle.readStart?.()
 }
 
 /** The handle returns 0 once it is closed. */
-class Handle implements Carrier {
-  readonly #handle: Carrier
+class Handle implements DialledCarrier {
+  whenBusy: (() => void) | undefined
+  readonly #handle: Carrier & TcpHandle
+  readonly #socket: TLSSocket
   #most = 0
 
-  constructor(handle: Carrier) {
+  constructor(handle: Carrier & TcpHandle, socket: TLSSocket) {
     this.#handle = handle
+    this.#socket = socket
   }
 
   get bytesRead(): number {
     this.#most = Math.max(this.#most, this.#handle.bytesRead)
     return this.#most
+  }
+
+  busy(): void {
+    this.whenBusy?.()
+  }
+
+  holdBack(): boolean {
+    return this.#socket.destroyed || holdBack(this.#handle)
+  }
+
+  letRead(): void {
+    if (!this.#socket.destroyed) letRead(this.#handle)
   }
 }

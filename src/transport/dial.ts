@@ -79,8 +79,8 @@ export class Dialer<I, R = unknown> {
       ...(servername === undefined ? {} : { servername: withoutDot(servername) }),
     })
     try {
-      lookBelow(socket)
-      this.#options.floods?.watch(socket, key, this.#options.clock)
+      const carrier = lookBelow(socket)
+      this.#options.floods?.watch(socket, carrier, key, this.#options.clock)
       return socket
     } catch (error) {
       dispose(socket)

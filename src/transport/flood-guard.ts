@@ -1,37 +1,67 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { floodError } from '../refusal/record-overhead.ts'
-import { holdBack, letRead } from './below.ts'
+import { type Carrier, handleBelow, holdBack, letRead } from './below.ts'
 import type { CoarseClock } from './clock.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
+import { HeldReads } from './held-reads.ts'
 import { KeyUpdates, tellsOfKeyUpdate } from './key-updates.ts'
 
-/** An exchange of others takes some turns: so many may pass between two that might flood. */
-const TURNS_OF_ONE = 4
-
-interface Guarded {
+/** What carries one connection of a listener. */
+class Guarded implements Carrier {
   readonly carrier: Socket
   readonly slot: ConnectionSlot
   /** Null until the handshake is over. */
-  socket: TLSSocket | null
-  updates: KeyUpdates | null
+  socket: TLSSocket | null = null
+  updates: KeyUpdates | null = null
+  readonly #whenBusy: (guarded: Guarded) => void
+
+  constructor(carrier: Socket, slot: ConnectionSlot, whenBusy: (guarded: Guarded) => void) {
+    this.carrier = carrier
+    this.slot = slot
+    this.#whenBusy = whenBusy
+  }
+
+  get bytesRead(): number {
+    return this.carrier.bytesRead
+  }
+
+  get isProven(): boolean {
+    return this.slot.caller !== this.slot.origin.network
+  }
+
+  busy(): void {
+    this.#whenBusy(this)
+  }
+
+  holdBack(): boolean {
+    return this.carrier.destroyed || holdBack(handleBelow(this.carrier))
+  }
+
+  letRead(): void {
+    letRead(handleBelow(this.carrier))
+  }
+
+  cut(): void {
+    if (this.socket === null) this.carrier.destroy()
+    else this.socket.destroy(floodError())
+  }
 }
 
 /**
- * Keeps the connections of one listener from holding the event loop with KeyUpdate messages. The kernel may report many
- * connections as readable at once, and Node reads up to 2 MiB of each: 1.4 s. So with the first that floods, in the
- * midst of its read, the others of its caller at the same address are cut, and all that might do the same are not read in this
- * turn: they are let read again one by one, the addresses in rotation.
+ * Keeps the connections of one listener from holding the event loop, with KeyUpdate messages or with records of some bytes each.
+ * The kernel may report many connections as readable at once, and Node reads up to 2 MiB of each: 1.4 s. So with the first that
+ * does so, in the midst of its read, all that might do the same are not read in this turn: they are let read again
+ * one by one, the addresses in rotation. Where it floods with KeyUpdate messages it is cut, and with it the others of its caller at
+ * the same address.
  */
 export class FloodGuard {
   readonly #clock: CoarseClock
   readonly #all = new Set<Guarded>()
   readonly #byCarrier = new WeakMap<Socket, Guarded>()
   readonly #bySocket = new WeakMap<TLSSocket, Guarded>()
-  #rotates = false
-  #turns = 0
-  /** Not read now, by address. */
-  readonly #held = new Map<string, Set<Guarded>>()
+  /** By address. */
+  readonly #held = new HeldReads<Guarded>()
 
   constructor(clock: CoarseClock) {
     this.#clock = clock
@@ -39,18 +69,22 @@ export class FloodGuard {
 
   /** A handshake begins. */
   add(carrier: Socket, slot: ConnectionSlot): void {
-    const guarded: Guarded = { carrier, slot, socket: null, updates: null }
+    const guarded = new Guarded(carrier, slot, this.#busy)
     this.#all.add(guarded)
     this.#byCarrier.set(carrier, guarded)
-    carrier.once('close', () => this.#remove(guarded))
+    carrier.once('close', () => {
+      this.#all.delete(guarded)
+      this.#held.drop(slot.origin.address, guarded)
+    })
   }
 
-  /** Its handshake is over. */
-  secured(carrier: Socket, socket: TLSSocket): void {
+  /** Its handshake is over. @returns what carries it */
+  secured(carrier: Socket, socket: TLSSocket): Carrier {
     const guarded = this.#byCarrier.get(carrier)
-    if (guarded === undefined) return
+    if (guarded === undefined) return carrier
     guarded.socket = socket
     this.#bySocket.set(socket, guarded)
+    return guarded
   }
 
   /** Node's `keylog`, in the midst of a read. */
@@ -64,57 +98,30 @@ export class FloodGuard {
   }
 
   #flooded(flooder: Guarded): void {
-    cut(flooder)
-    for (const other of this.#all) {
-      if (other.carrier.destroyed || other === flooder) continue
-      const isProven = other.slot.caller !== other.slot.origin.network
-      const isSame = other.slot.caller === flooder.slot.caller
-      if (isProven && !isSame) continue
-      if (isProven && other.slot.origin.address === flooder.slot.origin.address) cut(other)
+    flooder.cut()
+    const { address } = flooder.slot.origin
+    for (const other of this.#like(flooder)) {
+      if (other.isProven && other.slot.origin.address === address) other.cut()
       else this.#hold(other)
+    }
+  }
+
+  /** So many records came in this turn that others wait for it. */
+  readonly #busy = (guarded: Guarded): void => {
+    this.#hold(guarded)
+    for (const other of this.#like(guarded)) this.#hold(other)
+  };
+
+  /** Those that might do the same: of its caller, and of all that have proven nothing. */
+  *#like(one: Guarded): Iterable<Guarded> {
+    for (const other of this.#all) {
+      const isLike = !other.isProven || other.slot.caller === one.slot.caller
+      if (isLike && other !== one && !other.carrier.destroyed) yield other
     }
   }
 
   /** Where Node does not let us, it is ended: it could bring as much. */
   #hold(guarded: Guarded): void {
-    if (!holdBack(guarded.carrier)) return cut(guarded)
-    const { address } = guarded.slot.origin
-    const same = this.#held.get(address)
-    if (same !== undefined) return void same.add(guarded)
-    this.#held.set(address, new Set([guarded]))
-    if (this.#rotates) return
-    this.#rotates = true
-    this.#turns = 0
-    setImmediate(this.#letOneRead)
+    if (!this.#held.hold(guarded.slot.origin.address, guarded)) guarded.cut()
   }
-
-  readonly #letOneRead = (): void => {
-    this.#rotates = this.#held.size > 0
-    if (this.#rotates) setImmediate(this.#letOneRead)
-    this.#turns = (this.#turns + 1) % TURNS_OF_ONE
-    if (this.#turns > 0) return
-    for (const [address, [next]] of this.#held) {
-      if (next === undefined) continue
-      this.#remove(next, false)
-      const others = this.#held.get(address)
-      if (others !== undefined) {
-        this.#held.delete(address)
-        this.#held.set(address, others)
-      }
-      return letRead(next.carrier)
-    }
-  }
-
-  #remove(guarded: Guarded, isGone = true): void {
-    if (isGone) this.#all.delete(guarded)
-    const { address } = guarded.slot.origin
-    const held = this.#held.get(address)
-    held?.delete(guarded)
-    if (held?.size === 0) this.#held.delete(address)
-  }
-}
-
-function cut({ carrier, socket }: Guarded): void {
-  if (socket === null) carrier.destroy()
-  else socket.destroy(floodError())
 }

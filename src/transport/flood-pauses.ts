@@ -1,7 +1,9 @@
 import type { TLSSocket } from 'node:tls'
 import { floodError, type OverheadLimits } from '../refusal/record-overhead.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { DialledCarrier } from './below.ts'
 import type { CoarseClock } from './clock.ts'
+import { HeldReads } from './held-reads.ts'
 import { countEmptyMessages } from './key-updates.ts'
 
 const FIRST_PAUSE_MS = 1000
@@ -28,24 +30,32 @@ interface Flooder {
 export class FloodPauses {
   readonly #counts: boolean
   readonly #flooders = new Map<string, Flooder>()
-  readonly #open = new Map<string, Set<TLSSocket>>()
+  readonly #open = new Map<string, Map<TLSSocket, DialledCarrier>>()
+  readonly #held = new HeldReads<DialledCarrier>()
 
   constructor({ recordOverheadBytesPerSecond }: Partial<OverheadLimits> = {}) {
     this.#counts = recordOverheadBytesPerSecond !== 0
   }
 
-  /** With the first connection to this address that floods with KeyUpdate messages all are cut, before others of them are read. */
-  watch(socket: TLSSocket, key: string, clock: CoarseClock): void {
-    if (!this.#counts) return
-    const same = this.#open.get(key) ?? new Set()
-    this.#open.set(key, same.add(socket))
+  /**
+   * With the first connection to this address that floods with KeyUpdate messages all are cut, before others of them are read. With
+   * the first that brings many small records all are read one by one.
+   */
+  watch(socket: TLSSocket, carrier: DialledCarrier, key: string, clock: CoarseClock): void {
+    const same = this.#open.get(key) ?? new Map()
+    this.#open.set(key, same.set(socket, carrier))
     socket.on('close', () => {
       same.delete(socket)
       if (same.size === 0 && this.#open.get(key) === same) this.#open.delete(key)
+      this.#held.drop(key, carrier)
     })
+    carrier.whenBusy = () => {
+      for (const each of same.values()) this.#held.hold(key, each)
+    }
+    if (!this.#counts) return
     countEmptyMessages(socket, clock, () => {
       this.flooded(key, clock.now)
-      for (const each of same) each.destroy(floodError())
+      for (const each of same.keys()) each.destroy(floodError())
     })
   }
 

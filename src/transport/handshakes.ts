@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { connectionKey } from './address.ts'
-import { carries } from './below.ts'
 import type { ConnectionSlot } from './connection-slots.ts'
 
 interface Underway<T> {
@@ -46,10 +45,7 @@ export class Handshakes<T> {
     const key = connectionKey(socket)
     const entry = key === undefined ? undefined : this.#underway.get(key)
     if (key === undefined || entry === undefined) socket.destroy()
-    else {
-      this.#underway.delete(key)
-      carries(entry.socket, socket)
-    }
+    else this.#underway.delete(key)
     return entry
   }
 }

@@ -6,7 +6,7 @@ import type { Limit } from '../refusal/limits.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal/refusal.ts'
 import { formatAddress } from './address.ts'
 import { type Authenticator, authenticate } from './authenticate.ts'
-import { below } from './below.ts'
+import { below, carries } from './below.ts'
 import type { CoarseClock } from './clock.ts'
 import type { ConnectionSlot, SlotLimits } from './connection-slots.ts'
 import { FloodGuard } from './flood-guard.ts'
@@ -181,7 +181,7 @@ export async function listenSecure<T>(
   server.on('secureConnection', (socket) => {
     const handshake = handshakes.end(socket)
     if (handshake === undefined) return
-    guard.secured(handshake.socket, socket)
+    carries(guard.secured(handshake.socket, socket), socket)
     weigh(handshake.socket, handshake.slot)
     socket.disableRenegotiation()
     socket.allowHalfOpen = SERVER_OPTIONS.allowHalfOpen

@@ -7,6 +7,7 @@ class Line {
   bytesRead = 3000
   /** Decrypted, and not heard. */
   readableLength = 0
+  toldBusy = 0
   #now = 0
   readonly #overhead = new RecordOverhead(this, this, 0)
 
@@ -16,6 +17,10 @@ class Line {
       this.bytesRead += 22 + bytes
       this.#overhead.heard(bytes)
     }
+  }
+
+  busy(): void {
+    this.toldBusy++
   }
 
   keyUpdates(count: number): void {
@@ -94,6 +99,22 @@ test('a few small records are allowed, and 0 means no limit', (t) => {
     many.keyUpdates(10_000)
     t.false(many.tick(0))
   }
+})
+
+test('many records in one turn of the event loop are told once, whatever their size', async (t) => {
+  const line = new Line()
+  for (let turns = 1; turns <= 2; turns++) {
+    line.data(255, 1)
+    t.is(line.toldBusy, turns - 1)
+    line.data(1000, 1)
+    t.is(line.toldBusy, turns)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (let turns = 0; turns < 10; turns++) {
+    line.data(200, 16_384)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  t.is(line.toldBusy, 2)
 })
 
 test('without TLS there is nothing to count', (t) => {

@@ -92,6 +92,21 @@ test.serial('a link: a flood ends it', async (t) => {
   t.is(line?.['ending'], 'too-much-noise')
 })
 
+test.serial('a request in records of one byte, all sent at once, arrives whole', async (t) => {
+  const folder = await installation.place.certificate(ID.tags)
+  const file = (name: string) => readFileSync(join(folder, name), 'utf8')
+  const pair = { key: file('tls.key'), cert: file('tls.crt') }
+  const port = installation.sidecar(ID.okapi).port('ingress')
+  const it = await floodingClient(port, pair, 'http/1.1', '127.0.0.6')
+  const body = 'crumb '.repeat(1000)
+  const head = `POST /tags HTTP/1.1\r\nHost: x\r\n${T}\r\nContent-Length: ${body.length}\r\n\r\n`
+  const answered = new Promise((resolve) => it.socket.once('data', resolve))
+  it.crumble(head + body)
+  t.regex(String(await answered), /^HTTP\/1\.1 200 OK/)
+  t.is(installation.okapi.last.body, body)
+  it.raw.destroy()
+})
+
 /** Sends this again and again, in records of 16 kB, until the other side has ended the connection. */
 async function pad(it: Client, text: string): Promise<void> {
   while (!it.ended) {

@@ -47,6 +47,18 @@ export function sessionTickets(secret: Buffer, sent: number, count: number): Buf
   return all
 }
 
+/** These bytes, each in a record of its own. */
+export function crumbs(secret: Buffer, sent: number, bytes: Buffer): Buffer {
+  const [key, iv] = [expand(secret, 'key', 16), expand(secret, 'iv', 12)]
+  const length = 5 + 2 + 16
+  const all = Buffer.alloc(length * bytes.length)
+  for (const [i, byte] of bytes.entries()) {
+    const content = Buffer.from([byte, APPLICATION_DATA])
+    seal(all.subarray(i * length, (i + 1) * length), key, iv, sent + i, content)
+  }
+  return all
+}
+
 /** Writes one record (RFC 8446 section 5.2) into `record`, which has its length. */
 function seal(record: Buffer, key: Buffer, iv: Buffer, sequence: number, content: Buffer): void {
   const header = record.subarray(0, 5)
@@ -69,6 +81,8 @@ export interface Flooder {
   flood(count: number): void
   /** The same with session tickets, which only servers send. */
   floodTickets(count: number): void
+  /** Sends these bytes, each in a record of its own. */
+  crumble(text: string): void
 }
 
 /** Counts the records of data that Node writes once the handshake is over: their number is part of each nonce. */
@@ -135,7 +149,9 @@ class Carried {
       const floodTickets = (count: number) => {
         if (!raw.destroyed) raw.write(sessionTickets(this.#secret, this.#count.records, count))
       }
-      secured({ socket, raw, flood, floodTickets })
+      const crumble = (text: string) =>
+        void raw.write(crumbs(this.#secret, this.#count.records, Buffer.from(text)))
+      secured({ socket, raw, flood, floodTickets, crumble })
     })
   }
 }

@@ -72,6 +72,29 @@ for (const what of ['flood', 'floodTickets'] as const) {
   })
 }
 
+test('a connection that was dialled and brings many records is read in turns, with the others to that address', async (t) => {
+  const opened: Flooder[] = []
+  const { port, server: listening } = await floodingServer(users, 'http/1.1', (flooder) => {
+    flooder.socket.on('data', () => {})
+    opened.push(flooder)
+  })
+  const dialer = new Dialer(dialerTo([port], wanted(), { floods: new FloodPauses() }))
+  const [one, two] = await Promise.all([1, 2].map(async () => (await dialOnce(dialer)).socket!))
+  while (opened.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  const heard: string[] = []
+  for (const socket of [one!, two!]) socket.on('data', (bytes: Buffer) => heard.push(`${bytes}`))
+  const other = opened.find(({ raw }) => raw.remotePort === two!.localPort)!
+  below(one!)?.busy?.()
+  other.socket.write('held')
+  const held = Number(below(two!)?.bytesRead)
+  await new Promise((resolve) => setImmediate(resolve))
+  t.is(below(two!)?.bytesRead, held)
+  while (!heard.includes('held')) await new Promise((resolve) => setImmediate(resolve))
+  for (const socket of [one!, two!]) socket.destroy()
+  listening.close()
+  t.pass()
+})
+
 test('a connection of which Node tells nothing is not opened', (t) => {
   const hidden = { _handle: { _parent: {} } } as unknown as TLSSocket
   t.throws(() => lookBelow(hidden), { message: /does not tell what comes below TLS/ })

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { isFlood } from '../../src/refusal/record-overhead.ts'
-import { below, holdBack, letRead } from '../../src/transport/below.ts'
+import { below, type Carrier, handleBelow, holdBack, letRead } from '../../src/transport/below.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import type { ConnectionSlot } from '../../src/transport/connection-slots.ts'
 import { FloodGuard } from '../../src/transport/flood-guard.ts'
@@ -36,6 +36,7 @@ class Connection extends EventEmitter {
     },
   }
   readonly slot: ConnectionSlot
+  readonly carrier: Carrier
 
   constructor(guard: FloodGuard, name: string, address: string, identity?: string) {
     super()
@@ -43,7 +44,7 @@ class Connection extends EventEmitter {
     const origin = { address, network: address }
     this.slot = { origin, caller: identity ?? address } as ConnectionSlot
     guard.add(this as unknown as Socket, this.slot)
-    guard.secured(this as unknown as Socket, this as unknown as TLSSocket)
+    this.carrier = guard.secured(this as unknown as Socket, this as unknown as TLSSocket)
   }
 
   destroy(error?: Error): void {
@@ -103,6 +104,22 @@ test('those without an identity are not read in this turn, then one every few tu
     order.push(all.find((each) => each.reads && !before.has(each))?.name ?? '')
   }
   t.deepEqual(order, ['a', 'b', 'c', 'a', 'a'])
+})
+
+test('one that brings many records in a turn is not read on in it, nor are those like it; none is cut', async (t) => {
+  const guard = guarded(t)
+  const busy = new Connection(guard, 'busy', '10.0.0.1', 'mod-tags')
+  const like = [
+    new Connection(guard, 'same', '10.0.0.1', 'mod-tags'),
+    new Connection(guard, 'elsewhere', '10.0.0.2', 'mod-tags'),
+    new Connection(guard, 'unproven', '10.0.0.3'),
+  ]
+  const other = new Connection(guard, 'other', '10.0.0.1', 'mod-users')
+  busy.carrier.busy?.()
+  t.true(other.reads)
+  for (const each of [busy, ...like]) t.false(each.reads, each.name)
+  for (let turns = 0; turns < 16; turns++) await turn()
+  for (const each of [busy, ...like]) t.true(each.reads && !each.destroyed, each.name)
 })
 
 test('one that is held back and floods in its turn holds back those that wait once more', async (t) => {
@@ -179,14 +196,15 @@ test('a TCP connection under TLS can be held back, and read on', async (t) => {
   t.teardown(() => open.close())
   const client = await floodingClient(open.port, users)
   while (open.peers.length === 0) await turn()
-  const carrier = below(open.peers[0]!.socket) as Socket
-  t.true(holdBack(carrier))
+  const { carrier } = below(open.peers[0]!.socket) as unknown as { carrier: Socket }
+  t.true(holdBack(handleBelow(carrier)))
   client.socket.write('held')
   const other = await floodingClient(open.port, tags)
   other.socket.write('read')
   while (!String(Buffer.concat(open.received)).includes('read')) await turn()
   t.false(String(Buffer.concat(open.received)).includes('held'))
-  letRead(carrier)
+  letRead(handleBelow(carrier))
   while (!String(Buffer.concat(open.received)).includes('held')) await turn()
-  t.false(holdBack({ _handle: {}, destroyed: false } as unknown as Socket))
+  t.false(holdBack({}))
+  t.false(holdBack(null))
 })

@@ -1,4 +1,5 @@
 import type { Underlying } from '../../refusal/record-overhead.ts'
+import { thisTurn } from '../../refusal/turn.ts'
 
 /**
  * What the end of a caller's input means. TCP says only that nothing more will arrive: a caller
@@ -59,23 +60,4 @@ export class CallerEnd {
     }
     return now - this.#since >= halfCloseMs
   }
-}
-
-let turn = 0
-let scheduled = false
-
-/**
- * The number of the event loop's turn: it changes at the latest between two reads of one socket.
- */
-export function thisTurn(): number {
-  if (!scheduled) {
-    scheduled = true
-    setImmediate(over)
-  }
-  return turn
-}
-
-function over(): void {
-  scheduled = false
-  turn++
 }

@@ -1,4 +1,4 @@
-import { thisTurn } from '../h1/caller-end.ts'
+import { thisTurn } from '../../refusal/turn.ts'
 
 /** How many requests may be refused in one turn of the event loop. */
 export interface MostRefused {

@@ -1,0 +1,16 @@
+let turn = 0
+let scheduled = false
+
+/** The number of the event loop's turn: it rises between two reads of one socket at the latest. */
+export function thisTurn(): number {
+  if (!scheduled) {
+    scheduled = true
+    setImmediate(over)
+  }
+  return turn
+}
+
+function over(): void {
+  scheduled = false
+  turn++
+}
