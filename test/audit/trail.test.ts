@@ -321,7 +321,7 @@ test('killed in the middle of a line, wherever: the next start states it', async
   t.true(sound(await readFile(path, 'utf8')))
 })
 
-test('an end that no sidecar has written is not gone on with', async (t) => {
+test('a file whose end no sidecar has written is not continued', async (t) => {
   const path = join(await folder(t), 'audit.log')
   await life(path, (add) => add('one'))
   const text = await readFile(path, 'utf8')

@@ -93,7 +93,7 @@ test('an end that was cut off is seen by a head alone', (t) => {
   })
 })
 
-test('a trail that was written anew is seen by a head alone', (t) => {
+test('only a head shows that a trail was rewritten', (t) => {
   const anew = linesOf(ENTRIES.with(3, { kind: 'exchange', tenant: 'other' }))
   t.true(verified(anew).isSound)
   const heads = [{ seq: 7, hash: placeOf(LINES[6]!).hash }]
@@ -101,7 +101,7 @@ test('a trail that was written anew is seen by a head alone', (t) => {
   t.true(verified(LINES, { heads }).isSound)
 })
 
-test('whole files of before may be missing: the rotation says where this one began', (t) => {
+test('earlier files may be missing: the rotation entry says where this one began', (t) => {
   // What was under way when the file was moved stands before it.
   const rotated = linesOf(ENTRIES.with(4, { kind: 'rotation', behind: 3 }))
   const { chains, isSound } = verified(rotated.slice(3))
@@ -202,7 +202,7 @@ test('the last line without its end', (t) => {
   wrong(t, LINES, /^f:10: the line of entry 10 has no end/, { cut: true })
 })
 
-test('a gap is told and is no error', (t) => {
+test('a gap is reported, but not as an error', (t) => {
   const gap = { kind: 'gap', lost: 17, refused: 3, since: '2027-01-01T00:00:00.000Z' } as const
   const { isSound, problems, chains } = verified(
     linesOf([{ kind: 'start' }, gap, { kind: 'stop' }]),
@@ -214,12 +214,12 @@ test('a gap is told and is no error', (t) => {
   t.is(chains[0]?.lost, 17)
 })
 
-test('nothing is no trail', (t) => {
+test('empty input is not a trail', (t) => {
   wrong(t, [], /^there is no entry of an audit trail here$/)
   wrong(t, ['{"level":"info"}'], /^there is no entry/, { amongOthers: true })
 })
 
-test('a file of something else is told with a bounded list', (t) => {
+test('a file that is not a trail is reported with a bounded list', (t) => {
   const { problems } = verified(
     LINES.flatMap((line, i) => Array.from({ length: 40 }, () => (i % 2 ? line : 'x'))),
   )

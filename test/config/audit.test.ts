@@ -24,7 +24,7 @@ function loaded(directory: string, audit: unknown, env: Readonly<Record<string, 
   return loadConfig(file, env)
 }
 
-test('there is no audit trail where none is asked for', (t) => {
+test('no audit trail unless it is configured', (t) => {
   t.is(loaded(folder(t), undefined).config.audit, undefined)
 })
 

@@ -25,7 +25,7 @@ function problemsOf(read: () => unknown, path: string): string[] {
   }
 }
 
-test('grants and files of grants are told apart, each grant with its place', (t) => {
+test('grants are distinguished from files of grants, each grant with its position', (t) => {
   const config = file(
     'sidecar.yaml',
     `${HEAD}policy:

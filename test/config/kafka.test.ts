@@ -42,7 +42,7 @@ test('the section has its defaults, and no rules', (t) => {
   })
 })
 
-test('rules stand in the file, with their places, or in files beside it', (t) => {
+test('rules come from the file, with their positions, or from other files', (t) => {
   const rule = { caller: 'mod-users', topics: { produce: ['{env}.{tenant}.x'] }, why: 'test' }
   const { config, wrong, directory, file } = loaded(t, { ...SECTION, rules: [rule, 'kafka.yaml'] })
   t.is(wrong, '')

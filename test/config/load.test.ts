@@ -129,7 +129,7 @@ test('the configuration cannot be changed, at any depth', (t) => {
   t.throws(() => Object.assign(config.policy.grants, { inline: [] }), { instanceOf: TypeError })
 })
 
-test('every problem is told at once, in the order of the file, each with its place', (t) => {
+test('all problems are reported at once, in the order of the file, each with its position', (t) => {
   const text = `module: mod-users
 trustDomian: folio.test
 ingress: { listen: 0.0.0.0:99999, forward: http://mod-users:8081 }
@@ -184,7 +184,7 @@ test('keys of another object are unknown keys', (t) => {
   }
 })
 
-test('text that is no YAML, or no section, is reported with its place', (t) => {
+test('text that is not YAML, or not a section, is reported with its position', (t) => {
   t.regex(problemsOf('module: [')[0] ?? '', /^1:\d+: /)
   t.regex(
     problemsOf('module: a\nmodule: b\n')[0] ?? '',

@@ -55,13 +55,13 @@ for (const [network, address] of OUT) {
   test(`${network} does not list ${address}`, (t) => t.false(listed([network], address)))
 }
 
-test('a text that is no address is in no list', (t) => {
+test('a text that is not an address is in no list', (t) => {
   for (const address of [undefined, '', 'localhost', '10.1.2', '010.1.2.3', '10.1.2.3 ', '::/0']) {
     t.false(listed(['10.0.0.0/8', 'fd00::/48', '::1'], address), String(address))
   }
 })
 
-test('a list of all addresses, and what is no address, is refused', (t) => {
+test('a list of all addresses, and a text that is not an address, is refused', (t) => {
   const refused: readonly (readonly [string, RegExp])[] = [
     ['0.0.0.0/0', /wider than \/8/],
     ['10.0.0.0/7', /wider than \/8/],

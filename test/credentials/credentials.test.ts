@@ -67,7 +67,7 @@ async function begin(
   return live
 }
 
-test('the first generation is told with everything that is new', async (t) => {
+test('the first generation is reported with everything that is new', async (t) => {
   const { credentials, reports } = await begin()
   const { current } = credentials
   t.is(current.number, 1)
@@ -91,7 +91,7 @@ test('at start a broken directory is a Fault, and nothing is current', async (t)
   t.throws(() => credentials.current, { message: /before start/ })
 })
 
-test('a new generation: swapped first, then told to every subscriber once', async (t) => {
+test('a new generation is swapped first, then passed to every subscriber once', async (t) => {
   const { credentials, reports, renew } = await begin()
   const first = credentials.current
   const seen: string[] = []
@@ -113,7 +113,7 @@ test('a new generation: swapped first, then told to every subscriber once', asyn
   t.deepEqual(seen, ['a', 'b', 'b'])
 })
 
-test('the same content is no new generation', async (t) => {
+test('the same content makes no new generation', async (t) => {
   const { credentials, reports } = await begin()
   const { current } = credentials
   await credentials.reload()
@@ -121,7 +121,7 @@ test('the same content is no new generation', async (t) => {
   t.is(reports.length, 1)
 })
 
-test('roots added and removed, and how many are newly revoked, are told', async (t) => {
+test('added and removed roots, and the number of newly revoked certificates, are reported', async (t) => {
   const { ca, credentials, reports, renew } = await begin()
   const other = await makeCa(undefined, 'root2')
   const stranger = await ca.issue()
@@ -214,7 +214,7 @@ for (const [name, breaks] of Object.entries(breakages)) {
   })
 }
 
-test('a certificate that is not valid yet is told once, though the clock goes on', async (t) => {
+test('a certificate that is not valid yet is reported once', async (t) => {
   const world = await begin({ look: verified })
   const { ca, credentials, directory, reports } = world
   const notBefore = new Date(world.now + DAY_MS)
@@ -318,7 +318,7 @@ test('an older list in place of one that has expired: the last good generation s
   t.regex(reports.at(-1)?.problems.map(sentence).join() ?? '', /is older .*expired on/)
 })
 
-test('the same files again after a failure are told as mended', async (t) => {
+test('the same files again after a failure are reported as fixed', async (t) => {
   const { directory, credentials, reports } = await begin()
   await rename(join(directory, 'ca.crt'), join(directory, 'away'))
   await credentials.reload()

@@ -140,7 +140,7 @@ test('a file that is not a regular file, or too large, is refused', async (t) =>
   t.regex((await problemsOf(directory))[0] ?? '', /ca\.crt: .*form a loop/)
 })
 
-test('a list that is there but cannot be read is no missing list', async (t) => {
+test('an unreadable list does not count as a missing one', async (t) => {
   const directory = await fill(await temporary(), 'a')
   await unlink(join(directory, 'ca.crl'))
   await mkdir(join(directory, 'ca.crl'))

@@ -42,7 +42,7 @@ test('each thing is announced with a third of its life left; a root, half a year
   )
 })
 
-test('nothing is told before its time, then each thing once a day', async (t) => {
+test('nothing is reported too early, then each problem once a day', async (t) => {
   const reminder = new Reminder()
   const now = await generation()
   const said = (time: number) => reminder.due(now, time).map(({ message }) => message)
@@ -60,7 +60,7 @@ test('nothing is told before its time, then each thing once a day', async (t) =>
   t.is(said(day(61)).length, 2)
 })
 
-test('a clock that is set back is no reason to say nothing until it has caught up', async (t) => {
+test('after a clock is set back reports go on', async (t) => {
   const reminder = new Reminder()
   const now = await generation()
   t.is(reminder.due(now, day(28)).length, 1)

@@ -357,7 +357,7 @@ test('files that others may write are refused, a key that all may read warns', a
   t.deepEqual(await problemsOf(withMode('key', 0o640)), [])
 })
 
-test('everything that is wrong is told at once', async (t) => {
+test('all errors are reported at once', async (t) => {
   const raw = await material({ key: '', ca: 'x' }, moduleNames('mod-login-1.0.0'))
   const files = (await problemsOf(raw)).map((each) => each.split(':')[0])
   t.deepEqual(files, ['ca.crt', 'tls.key', 'tls.crt'])

@@ -154,7 +154,7 @@ test('a folder in the place of a file, and a missing file', async (t) => {
   t.regex(await problemsOf(directory), /there is no directory/)
 })
 
-test('the last good one stays, each reason is told once, and mending is told', async (t) => {
+test('the last good one stays; each reason, and the recovery, is reported once', async (t) => {
   const directory = await folder()
   const first = await leaf()
   await put(directory, first)

@@ -221,7 +221,7 @@ test('an agent that restarts: the same again is silent, the next update counts',
   t.is(reports.length, 2)
 })
 
-test('an agent that stays away is told once, and its return too', async (t) => {
+test('an absent agent is reported once, and so is its return', async (t) => {
   const ca = await makeCa(undefined, 'root1')
   const agent = await agentFor(t, await message(ca))
   const { credentials, told } = world(t, agent.socket)
@@ -235,7 +235,7 @@ test('an agent that stays away is told once, and its return too', async (t) => {
   t.like(await told(3), { result: 'ok', number: 1 })
 })
 
-test('an agent that no longer knows this workload: its words are told, the last good one stays', async (t) => {
+test('an agent that no longer has this workload: its message is reported, the last good one stays', async (t) => {
   const ca = await makeCa(undefined, 'root1')
   const agent = await agentFor(t, await message(ca))
   const { credentials, told } = world(t, agent.socket)
@@ -299,7 +299,7 @@ test('a folder in which others may replace the socket is refused', async (t) => 
   t.deepEqual(await readdir(dirname(agent.socket)), ['agent.sock'])
 })
 
-test('an HTTP/2 server that is no agent, and one that speaks no HTTP/2, are told apart', async (t) => {
+test('an HTTP/2 server that is not an agent is distinguished from one without HTTP/2', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'okapi-sidecar-agent-'))
   const answers: Readonly<
     Record<string, { headers: Record<string, string | number>; said: RegExp }>

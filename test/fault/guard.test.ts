@@ -17,7 +17,7 @@ test('a file that others may write is refused, with the command that mends it', 
   t.is(problem?.hint, `chmod go-w ${file}`)
 })
 
-test('of a device only that is told: to take it from others would harm the machine', (t) => {
+test('a device is only reported: changing its mode would harm the machine', (t) => {
   t.deepEqual(writableByOthers('/dev/null'), [
     { severity: 'error', message: 'this is not a file', where: { file: '/dev/null' } },
   ])

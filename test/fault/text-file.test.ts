@@ -36,7 +36,7 @@ test('UTF-16 and UTF-32 are named, with a byte order mark and without', (t) => {
   t.is(said(Buffer.from([0, 0, 0xfe, 0xff, 0, 0, 0, 0x7b])), 'f: this is UTF-32')
 })
 
-test('the first byte that is not UTF-8 is told by line and column', (t) => {
+test('the first byte that is not UTF-8 is reported with line and column', (t) => {
   t.is(said(Buffer.from('why: für alle\n', 'latin1')), 'f:1:7: this is not UTF-8')
   t.is(said(Buffer.from('a: 1\nb: ü\n# ä', 'latin1')), 'f:2:4: this is not UTF-8')
   t.is(said(Buffer.from([0x61, 0x0a, 0xe2, 0x82])), 'f:2:1: this is not UTF-8', 'cut short')

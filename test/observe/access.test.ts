@@ -137,7 +137,7 @@ test('whatever the texts and numbers, it is one line of ASCII and of JSON', (t) 
   )
 })
 
-test('numbers stand there as they are, times to the microsecond', (t) => {
+test('numbers are written unchanged, times to the microsecond', (t) => {
   const powers = [
     0,
     1,

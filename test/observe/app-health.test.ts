@@ -99,7 +99,7 @@ test('no other path, query or method gets to the module', async (t) => {
   t.is(asked, 0)
 })
 
-test('where no module is behind the sidecar there is no such page', async (t) => {
+test('without a module behind the sidecar there is no such page', async (t) => {
   t.is((await fetch(`${await admin(t, undefined)}/app/health`)).status, 404)
 })
 

@@ -95,7 +95,7 @@ test('texts and bytes come out whole and in order, though the memory of both is 
   )
 })
 
-test('a reader that is gone ends no process and holds none up', async (t) => {
+test('a closed reader neither ends nor blocks the process', async (t) => {
   const module = join(import.meta.dirname, '..', '..', 'src', 'observe', 'log.ts')
   const script = `
     import { createLog } from ${JSON.stringify(module)}

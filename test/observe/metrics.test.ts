@@ -86,7 +86,7 @@ test('a status that is none is counted as none', async (t) => {
   t.is(series.get('sidecar_requests_total{direction="ingress",status_class="none"}'), 7)
 })
 
-test('each duration stands in every bucket whose bound it does not pass, as Prometheus wants', async (t) => {
+test('each duration counts in every bucket whose bound it does not exceed, as Prometheus requires', async (t) => {
   const bucket = (le: number | string) =>
     `sidecar_request_duration_seconds_bucket{le="${le}",direction="ingress"}`
   const edge = fc.constantFrom(...BOUNDS_MS).chain((bound) => fc.constantFrom(bound, bound + 1e-6))
@@ -111,7 +111,7 @@ test('each duration stands in every bucket whose bound it does not pass, as Prom
   t.pass()
 })
 
-test('a value that is no duration is counted without breaking the sum', async (t) => {
+test('a value that is not a duration is counted without breaking the sum', async (t) => {
   const metrics = new Metrics(['ingress'])
   for (const ms of [Number.NaN, -5, Number.POSITIVE_INFINITY, 2000]) {
     metrics.requestEnded('ingress', 200, ms)

@@ -83,7 +83,7 @@ test('no warning about FOLIO’s own login modules, one about any other', (t) =>
   }
 })
 
-test('start, reload and check are told of it with the policy', (t) => {
+test('start, reload and check get the warning with the policy', (t) => {
   const value = { id: 'mod-x-1.0.0', filters: [AUTH] }
   const files = [{ file: 'x.json', path: '/d/x.json', value }]
   const nothing = { grants: [], known: [], knownGrants: [], quarantine: [], pathExceptions: [] }

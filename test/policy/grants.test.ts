@@ -363,7 +363,7 @@ test('a product is compared whole', (t) => {
   t.is(word(ask(policy, longer)), 'interface-not-required')
 })
 
-test('the rule of a grant says where it stands', (t) => {
+test('the rule of a grant has its position', (t) => {
   const policy = policyOf({ grants: [GOOD] })
   const decision = ask(policy, { caller: 'mod-tags-3.1.0', path: '/users' })
   t.deepEqual(decision.rule, { kind: 'grant', file: 'test.yaml', pointer: '/grants/0' })

@@ -111,7 +111,7 @@ test('no path that passes is one route here and another one to a module', (t) =>
   t.true(passed > 1000, `${passed}`)
 })
 
-test('what a path can spell in two ways is no part of a pattern', (t) => {
+test('characters with two spellings in a path are not allowed in a pattern', (t) => {
   for (const char of ['!', '&', ',', '<', '>', '|', '`', 'ä', 'a\u0308', '／', '😀']) {
     t.is(typeof parsePathPattern(`/a${char}b`), 'string', char)
     for (const field of ['path', 'rewritePath'] as const) {

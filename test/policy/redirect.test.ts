@@ -50,7 +50,7 @@ const GRANTS = [
   { caller: 'operator/o', at: 'okapi', admin: ['read'], why: 'test' },
 ]
 
-test('one redirect does not keep the set from loading, and is told of', (t) => {
+test('a redirect does not prevent loading, and is reported', (t) => {
   const files = [...FIXTURE_VALUES, ...HANDLER].map((value, i) => ({
     file: `${i}.json`,
     path: `${i}.json`,

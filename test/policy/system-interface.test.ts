@@ -85,7 +85,7 @@ test('with its type it is not even found at Okapi; `multiple` is no system inter
   t.is(asked('mod-requires-1.0.0', '/many/timer', { moduleId }), 'requires')
 })
 
-test('a grant of a system interface is told to open nothing', (t) => {
+test('for a grant of a system interface the warning says that it opens nothing', (t) => {
   const one = (interfaces: string, at = 'okapi') => {
     const grants = [{ caller: 'mod-granted', at, interface: interfaces, why: 'test' }]
     const set = SET.filter(({ id }) => id !== 'mod-many-1.0.0')

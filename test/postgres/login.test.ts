@@ -222,7 +222,7 @@ test('superuser: report says so once, and lets it pass', (t) => {
   )
 })
 
-test('a client that asked for a newer protocol is told 3.2, by the server or by us', (t) => {
+test('a client that requests a newer protocol is offered 3.2, by the server or by us', (t) => {
   const ours = login([PLAIN], {}, 1000, true).out
   t.deepEqual(ours.subarray(0, 13).toString('hex'), '760000000c0003000200000000')
   const theirs = message(0x76, Buffer.from('0003000000000000', 'hex'))

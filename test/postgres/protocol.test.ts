@@ -77,7 +77,7 @@ test('what ends the stream does not pass, nor anything behind it', (t) => {
   }
 })
 
-test('a length below its own four bytes is no message, nor is one too long to be held', (t) => {
+test('a length below its own four bytes, or too large to be held, is not a message', (t) => {
   for (const length of [-1, 0, 3]) {
     const bytes = Buffer.from([DATA, 0, 0, 0, 0])
     bytes.writeInt32BE(length, 1)

@@ -70,7 +70,7 @@ test('{tenant} is one of the tenants that the guard lets the module act for', (t
   t.is(refusal.wouldAllow, 'its tenant in `policy.tenantsOf` for this module')
 })
 
-test('a name that PostgreSQL would cut to another is no listed one', (t) => {
+test('a name that PostgreSQL would truncate to a listed one is not allowed', (t) => {
   const role = 'a'.repeat(63)
   t.true(isListedRole(role, [role]))
   t.false(isListedRole(`${role}b`, [`${role}b`]))

@@ -113,7 +113,7 @@ test('of several addresses the next is taken where one refuses, and the name is 
   t.is(opened.place.name, 'db.folio.test')
 })
 
-test('a certificate of a module, an operator or a client is no server’s, whatever name it has besides', async (t) => {
+test('a certificate of a module, an operator or a client is not accepted as a server’s, whatever other name it has', async (t) => {
   for (const uri of [
     'spiffe://folio.test/module/mod-tags-3.1.0',
     'spiffe://folio.test/operator/anna',
@@ -140,7 +140,7 @@ test('a certificate of a module, an operator or a client is no server’s, whate
   }
 })
 
-test('a common name beside other names is no server’s: who asks for a certificate may choose it', async (t) => {
+test('a common name beside other names is not a server name: whoever requests a certificate may choose it', async (t) => {
   const uri = ['spiffe://folio.test/ns/a/sa/rogue']
   for (const names of [{ uri }, { email: ['a@folio.test'] }, { ip: ['127.0.0.1'] }]) {
     const { point, open } = await moving(t, { cn: NAME, ...names })

@@ -50,7 +50,7 @@ test('without any framing the end of the connection is the end of the body', (t)
   t.like(read(text, ['GET'], true)[0], { body: 'all of it', whole: true })
 })
 
-test('what is not HTTP is no answer', (t) => {
+test('bytes that are not HTTP do not count as an answer', (t) => {
   t.deepEqual(read('SSH-2.0-OpenSSH_9.2\r\n\r\n'), [])
   t.deepEqual(read(''), [])
 })

@@ -4,7 +4,7 @@ import { masked } from '../../src/probe/evidence.ts'
 
 const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ'
 
-test('tokens, cookies and keys are masked wherever they stand', (t) => {
+test('tokens, cookies and keys are masked everywhere', (t) => {
   const key = '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqG\n-----END PRIVATE KEY-----'
   const text = masked(
     [

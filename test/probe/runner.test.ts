@@ -103,7 +103,7 @@ test('attacks that did not finish by the deadline, or never began, are inconclus
   )
 })
 
-test('an error of the probe itself is no verdict on the target', async (t) => {
+test('an error of the probe itself gives no verdict about the target', async (t) => {
   const attacks = [attack('broken', () => Promise.reject(new Error('a slip')))]
   const [result] = await play([{ as: null, context: context(never), attacks }], PACE)
   t.like(result, { outcome: 'inconclusive', because: 'the attack itself failed: a slip' })
@@ -116,7 +116,7 @@ test('answers of a hostile target are escaped before they are shown', async (t) 
   t.like(result, { reason: '\\x1b[2Jno', because: 'it said \\x1b]0;x\\x07' })
 })
 
-test('an outsider tries what needs nothing, and is told what the rest needs', (t) => {
+test('an outsider tries what needs no credentials, and the report says what the rest needs', (t) => {
   const { tried, left } = choose(ATTACKS, context(never))
   t.true(tried.some(({ id }) => id === 'no-certificate'))
   t.false(tried.some(({ needs = [] }) => needs.length > 0))

@@ -97,7 +97,7 @@ withKafka('a sidecar that only reports lets other topics through, and nothing el
   }
 })
 
-test('what answers nothing, or other bytes, is no verdict', async (t) => {
+test('no answer, or other bytes, gives no verdict', async (t) => {
   const silent = await server(t, '')
   const odd = await server(t, 'HTTP/1.1 400 Bad Request\r\n\r\n')
   const { found } = await outcomes(odd, silent, undefined, SILENT_MS)

@@ -17,7 +17,7 @@ test('a heap that goes up and down does not grow, one that leaks does', (t) => {
   t.is(Math.round(growthOf(leaks).perMinute / MIB), 30)
 })
 
-test('warming up is no growth', (t) => {
+test('warming up does not count as growth', (t) => {
   t.false(isUnbounded(samples((at) => Math.min(60, 20 + at * 4) * MIB)))
 })
 

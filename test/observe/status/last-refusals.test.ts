@@ -67,7 +67,7 @@ test('of many it is known when the first was, and where the last came from', (t)
   t.true(statusPage(facts).includes('<td>mod-tags-3.1.0 from 10.1.2.4</td>'))
 })
 
-test('what is under way is told, for a module that answers slowly ends nothing', (t) => {
+test('open exchanges are shown, because a slow module ends none', (t) => {
   const facts = busyFacts({ openExchanges: 148, peers: [], slices: [] })
   t.regex(statusText(facts), /^now +0 exchanges in a minute, .*, 148 under way,? */m)
   t.true(statusPage(facts).includes('<dt>Under way</dt><dd>148 exchanges, 212 connections</dd>'))

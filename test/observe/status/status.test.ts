@@ -118,7 +118,7 @@ test('slices are emptied when their time is over', (t) => {
   )
 })
 
-test('what was just counted is told at once: no line says that there was nothing', (t) => {
+test('what was just counted is shown at once', (t) => {
   const history = new History()
   const { nowMs } = busyFacts()
   history.ended('mod-a-1.0.0', 200, true, 4, nowMs)
