@@ -207,7 +207,7 @@ export class Verification {
     const last = this.#current?.last ?? 0
     const cut = next === undefined && unread.length === 1 && beginsEntry(text(bytes), last + 1)
     const message = cut
-      ? `the line of entry ${last + 1} has no end: the process was killed, or is writing just now`
+      ? `the line of entry ${last + 1} has no end: its disk is full, the process was killed, or is writing just now`
       : 'this is not an entry: it was changed, or does not belong here'
     this.#fail(message, where)
   }

@@ -198,7 +198,7 @@ test('what a start states must be there', (t) => {
 
 test('the last line without its end', (t) => {
   const cut = LINES.with(9, LINES[9]!.slice(0, 50))
-  wrong(t, cut, /^f:10: the line of entry 10 has no end/, { cut: true })
+  wrong(t, cut, /^f:10: the line of entry 10 has no end: its disk is full, /, { cut: true })
   wrong(t, LINES, /^f:10: the line of entry 10 has no end/, { cut: true })
 })
 
