@@ -5,7 +5,7 @@ import type { Direction } from './labels.ts'
 /** Whose exchange it was: the same for all of a connection. */
 export interface Calling {
   readonly direction: Direction
-  /** The proven identity as a person writes it: `mod-users-19.7.0`, `operator/anna`, `public`. */
+  /** The proven identity as text: `mod-users-19.7.0`, `operator/anna`, `public`. */
   readonly caller: string
   /** Address of the connection. */
   readonly peer: string
@@ -26,30 +26,33 @@ export interface Called {
   readonly rule: string
 }
 
-/** Fields of a line as they stand in it: what many lines have alike is made once. */
+/** Serialized fields of a line: what many lines have in common is made once. */
 export type EncodedFields = Uint8Array
 
 /**
- * One exchange as the log tells it. Empty text and negative numbers are left out of the line. No
- * field for a path, a query, a header or a body may be added.
+ * One exchange in the log. Empty text and negative numbers are left out of the line. No field for a
+ * path, a query, a header or a body may be added.
  */
 export interface AccessRecord {
   /** Milliseconds since 1970. */
   timeMs: number
   calling: EncodedFields
   called: EncodedFields
-  /** Who stands behind a call of Okapi's: a name as in `caller`, `okapi` or `unknown`. */
+  /** The true caller of a call by Okapi: a name as in `caller`, `okapi` or `unknown`. */
   onBehalfOf: string
-  /** 0: the caller went away before there was one. */
+  /** 0: the caller disconnected before there was one. */
   status: number
   reason: Reason | ''
-  /** The reason that the sidecar which answered gives: its own line is in its own log. */
+  /** The reason given by the sidecar that answered; its own line is in its own log. */
   refusedBeyond: Reason | ''
   /** The full sentence of a refusal. */
   because: string
   /** In report mode: why enforcing would have refused it. */
   wouldDeny: Reason | ''
-  /** `low` or `high`: the interface is one whose use is to be seen; '' for all others. */
+  /**
+   * `low` or `high`: the sensitivity of the interface, if its use should be visible; '' for all
+   * others.
+   */
   audit: 'low' | 'high' | ''
   /** With `audit`: the user that the token names, read and not verified. */
   userId: string
@@ -66,12 +69,12 @@ export interface AccessRecord {
   totalMs: number
 }
 
-/** Where lines go; pino's destination is one. Bytes are valid during the call only. */
+/** Where lines go; pino's destination is one. Bytes are valid only during the call. */
 export interface LineSink {
   write(lines: Uint8Array): unknown
 }
 
-/** Lines are handed over at the latest when they are this long together. */
+/** Lines are passed on at the latest when they reach this length together. */
 const BATCH_BYTES = 64 * 1024
 
 /**
@@ -86,7 +89,7 @@ export class AccessLog {
     this.#sink = sink
   }
 
-  /** Adds one line of JSON, its head as pino writes it; the record may be used again at once. */
+  /** Adds one line of JSON, with the same beginning as pino's; the record may be reused at once. */
   write(record: AccessRecord): void {
     writeLine(this.#lines, record)
     if (this.#lines.length >= BATCH_BYTES) this.flush()

@@ -3,7 +3,7 @@ import type { LookupFunction } from 'node:net'
 import { errorCode } from '../fault.ts'
 import { request } from './node-http.ts'
 
-/** What a module said about itself, or what is said in its place. */
+/** What a module said about itself, or the substitute. */
 export interface AppHealth {
   readonly status: number
   readonly body: string
@@ -16,7 +16,7 @@ export interface AppPlace {
     | { readonly path: string }
   )
   readonly healthPath: string
-  /** Finds the host, where it is a name. */
+  /** Looks up the host if it is a name. */
   readonly lookup?: LookupFunction
   /** For the whole answer. */
   readonly timeoutMs?: number
@@ -27,8 +27,8 @@ const BODY_BYTES = 64 * 1024
 
 /**
  * Asks the module's one health path: no query, no header of the client, at most 64 KiB of the
- * answer. Those who ask while a question is under way get its answer, so that no client can reach a
- * module through the admin listener more often than it answers. Never rejects.
+ * answer. Requests that arrive while a question is open get its answer, so that no client can reach
+ * a module through the admin listener more often than it answers. Never rejects.
  */
 export function appHealth(place: AppPlace): () => Promise<AppHealth> {
   let underWay: Promise<AppHealth> | undefined
@@ -53,7 +53,7 @@ function ask({
     let left = BODY_BYTES
     const end = () => {
       const body = Buffer.concat(parts).toString('utf8')
-      // 1xx never comes here, and what lies beyond 599 is no status that anybody knows.
+      // 1xx never arrives here, and there is no status above 599.
       resolve(
         statusCode > 599 ? instead(502, `it answered ${statusCode}`) : { status: statusCode, body },
       )
@@ -73,7 +73,7 @@ function ask({
     asking.destroy()
   }, timeoutMs)
   asking.on('error', (error) => resolve(instead(unreachable(error) ? 503 : 502, words(error))))
-  // Nothing is switched to another protocol here.
+  // There is no protocol switch here.
   asking.on('upgrade', (_, socket) => {
     resolve(instead(502, 'it answered 101'))
     socket.destroy()
@@ -90,7 +90,7 @@ function optionsFor(forward: AppPlace['forward'], path: string): RequestOptions 
   return { ...to, path, method: 'GET', agent: false, headers, setHost: false }
 }
 
-/** The module is not there: it may only be starting. */
+/** The module is not there; perhaps it is still starting. */
 function unreachable(error: Error): boolean {
   return ['ECONNREFUSED', 'ENOENT', 'EHOSTUNREACH'].includes(errorCode(error) ?? '')
 }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
-/** The audit trail, as metrics and the status page tell it. */
+/** The audit trail in metrics and on the status page. */
 export interface AuditState {
   /** A path, or `stdout`. */
   readonly to: string

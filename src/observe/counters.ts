@@ -41,7 +41,7 @@ export class Counts<T extends string> {
   }
 
   add(value: T): void {
-    // A value that is not in the list has no row and counts nowhere.
+    // A value that is not in the list has no row and is not counted.
     const row = this.#row.get(value)
     if (row !== undefined) this.#counts[row]! += 1
   }
@@ -123,7 +123,7 @@ export class Durations<T extends string> extends Histogram {
     this.#rowOf = new Map(values.map((value, row) => [value, row * WIDTH]))
   }
 
-  /** Counts one duration in milliseconds; what is no duration counts as none. */
+  /** Counts one duration in milliseconds; an invalid one counts as zero. */
   took(value: T, durationMs: number): void {
     const row = this.#rowOf.get(value)
     if (row === undefined) return

@@ -4,7 +4,7 @@ import type { Metrics } from './metrics.ts'
 import { onceATurn, viewServer } from './node-http.ts'
 import type { Readiness } from './readiness.ts'
 
-/** What the admin listener tells: health and counts, nothing that a stranger could use. */
+/** What the admin listener shows: health and counts, nothing useful for an attacker. */
 export interface HealthSources {
   /** Told when it is shutting down, to a successor that wants its addresses. */
   readonly module?: string
@@ -12,7 +12,7 @@ export interface HealthSources {
   readonly metrics: Pick<Metrics, 'contentType' | 'text'>
   /** Asks the module itself; absent where no module is behind this sidecar. */
   readonly app?: () => Promise<AppHealth>
-  /** Resolves when every thread that serves has said how it is: one that hangs is not alive. */
+  /** Resolves when every serving thread has answered: one that hangs is not alive. */
   readonly look?: () => Promise<void>
 }
 
@@ -36,7 +36,7 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
 /** The server of `/live`, `/ready`, `/metrics` and `/app/health`, not listening yet. */
 export function adminServer(sources: HealthSources): Server {
   const { metrics, look } = sources
-  // What costs much is made once, however many ask at a time.
+  // Expensive answers are made once, however many ask at the same time.
   const shared: HealthSources = {
     ...sources,
     ...(look && { look: onceATurn(look) }),
@@ -67,8 +67,8 @@ async function serve(
 }
 
 /**
- * Prometheus' `params` and kubelet's `?verbose` ask for the same page. Not so for the module's own:
- * its query is not passed on, and an answer would say that it was.
+ * With Prometheus' `params` or kubelet's `?verbose` the page is the same. Not for the module's own
+ * page: its query is not passed on, and an answer would suggest that it was.
  */
 function pathOf(target: string): string {
   const [path = ''] = target.split('?', 1)
@@ -93,7 +93,7 @@ async function metricsPage({ metrics, look }: HealthSources): Promise<Answer> {
   return { status: 200, type: metrics.contentType, body: await metrics.text() }
 }
 
-/** The module's words, but never its headers; as text, whatever it calls them. */
+/** The module's body, but never its headers; as text, whatever type it declares. */
 async function appPage({ app }: HealthSources): Promise<Answer> {
   if (app === undefined) return text(404, 'not found')
   const { status, body } = await app()

@@ -8,8 +8,8 @@ const SMALL = 2 ** 31
 const POINT = asciiBytes('.')
 
 /**
- * Lines of JSON, ASCII only, gathered as bytes. Every exchange writes one: nothing is made of it that
- * the garbage collector would have to carry until the batch is full.
+ * Lines of JSON, ASCII only, collected as bytes. Every exchange writes one, so no objects are made
+ * that the garbage collector would have to keep until the batch is full.
  */
 export class JsonLine {
   length = 0
@@ -19,14 +19,14 @@ export class JsonLine {
     this.#bytes = Buffer.allocUnsafeSlow(bytes)
   }
 
-  /** All that was written, until more is. Begins anew. */
+  /** Everything written so far, valid until the next write. Starts again empty. */
   take(): Buffer {
     const bytes = this.#bytes.subarray(0, this.length)
     this.length = 0
     return bytes
   }
 
-  /** What another line has made, which may be long. */
+  /** A part that another line has made, which may be long. */
   span(bytes: Uint8Array): void {
     this.#reserve(bytes.length)
     this.#bytes.set(bytes, this.length)
@@ -50,14 +50,16 @@ export class JsonLine {
   }
 
   /**
-   * The same for what a caller chose freely: a token in a request id or tenant header would make the
-   * log a place to steal it from.
+   * The same for values chosen by a caller: a token in a request id or tenant header could
+   * otherwise be stolen from the log.
    */
   textOfCaller(name: Uint8Array, text: string): void {
     this.text(name, withoutToken(text))
   }
 
-  /** A whole number. JSON has no NaN and no Infinity: such a number is a mistake of ours and reads as 0. */
+  /**
+   * A whole number. JSON has no NaN and no Infinity: such a number is a bug and is written as 0.
+   */
   whole(name: Uint8Array, value: number): void {
     this.plain(name)
     this.#whole(value)
@@ -125,7 +127,7 @@ export class JsonLine {
   }
 }
 
-/** Every JWT begins with base64url of `{"`: a text that may hold one is not told. */
+/** Every JWT begins with base64url of `{"`: a text that may contain one is not logged. */
 export function withoutToken(text: string): string {
   return text.includes('eyJ') ? '[masked]' : text
 }

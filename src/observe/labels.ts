@@ -13,8 +13,8 @@ export const DIRECTIONS = [
 export type Direction = (typeof DIRECTIONS)[number]
 
 /**
- * Who stands behind a call of Okapi's: a caller, Okapi itself, or why that is not known. `unknown`: so
- * Okapi's sidecar told the callee's, or told nothing.
+ * Who made a call of Okapi: a caller, Okapi itself, or why that is not known. `unknown`: reported
+ * by Okapi's sidecar to the callee's, or nothing was reported.
  */
 export const CALLER_OUTCOMES = [
   ...['caller', 'okapi', 'unknown', 'no-handle', 'malformed-handle', 'no-exchange'],
@@ -22,10 +22,10 @@ export const CALLER_OUTCOMES = [
 ] as const
 export type CallerOutcome = (typeof CALLER_OUTCOMES)[number]
 
-/** Classes of status codes; `none`: the caller went away before there was one. */
+/** Classes of status codes; `none`: the caller disconnected before there was one. */
 export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 
-/** A reason of the table's phase `handshake`, or what TLS itself could not do. */
+/** A reason of the table's phase `handshake`, or a failure of TLS itself. */
 export type HandshakeFailure = Reason | 'protocol' | 'timeout'
 
 export const HANDSHAKE_FAILURES: readonly HandshakeFailure[] = [

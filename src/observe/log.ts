@@ -22,7 +22,7 @@ export interface Log {
   readonly destination: LogDestination
 }
 
-/** Names under which a secret might be handed to the log by mistake. */
+/** Names under which a secret might be passed to the log by mistake. */
 const SECRETS = ['token', 'cookie', 'authorization', 'key', 'password', 'headers', 'body']
 
 /** The log of events: JSON lines with `level` as a word, `time` in ISO 8601, `msg`. */
@@ -39,13 +39,13 @@ export function createLog(options: {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[masked]' },
     },
-    // Names that a Kafka client chose may hold what a terminal obeys.
+    // Names chosen by a Kafka client may contain control sequences of a terminal.
     { write: (line) => destination.write(asciiJson(line)) },
   )
   return { log, destination }
 }
 
-/** Where lines cannot be written, what a person should see of it. */
+/** The remark if lines cannot be written. */
 export function logRemark({ lost = 0, trouble }: LogDestination): string | undefined {
   if (trouble === undefined) return undefined
   return `lines cannot be written, ${lost} are lost since the start: ${trouble}`

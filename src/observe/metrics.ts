@@ -47,7 +47,7 @@ const GAUGES = {
 export type GaugeName = keyof typeof GAUGES
 
 /**
- * Everything that is counted. What is called for each exchange allocates nothing and costs a few
+ * All metrics. Methods that are called for each exchange allocate nothing and take a few
  * nanoseconds; the rest is read at scrape.
  */
 export class Metrics {
@@ -131,7 +131,7 @@ export class Metrics {
     )
   }
 
-  /** An exchange ended; `status` 0 where nothing was answered. */
+  /** An exchange ended; `status` 0 if nothing was answered. */
   requestEnded(direction: Direction, status: number, durationMs: number): void {
     this.#requests.add(direction, STATUS_CLASSES[Math.trunc(status / 100)] ?? 'none')
     this.#durations.took(direction, durationMs)
@@ -147,12 +147,12 @@ export class Metrics {
     this.#refusals.add(direction, reason)
   }
 
-  /** A peer was turned away before it could ask anything. */
+  /** A peer was refused before it could send a request. */
   handshakeFailed(reason: HandshakeFailure): void {
     this.#handshakes.add(reason)
   }
 
-  /** Report mode let an exchange pass that enforcing would have refused. */
+  /** Report mode allowed an exchange that enforcing would have refused. */
   wouldDeny(direction: Direction): void {
     this.#wouldDeny.add(direction)
   }
@@ -162,7 +162,7 @@ export class Metrics {
     this.#limits.add(limit)
   }
 
-  /** A link with another sidecar came to its end. */
+  /** A link with another sidecar ended. */
   linkEnded(ending: LinkEnding): void {
     this.#links.add(ending)
   }
@@ -269,7 +269,7 @@ export class Metrics {
     })
   }
 
-  /** What the process takes of the machine. */
+  /** The resources that the process uses. */
   process(info: ProcessInfo): void {
     processSeries(this.#registry, info)
   }

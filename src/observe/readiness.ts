@@ -47,13 +47,13 @@ export class Readiness {
     return this.#draining
   }
 
-  /** Something that is no reason to send no traffic, but that a person should see; undefined: over. */
+  /** A remark that does not affect readiness, but that an operator should see; undefined: over. */
   remark(about: RemarkSubject, words: string | undefined): void {
     if (words === undefined) this.#remarks.delete(about)
     else this.#remarks.set(about, words)
   }
 
-  /** The same, asked for at each look; undefined: nothing to say now. */
+  /** The same, computed when it is read; undefined: no remark now. */
   watch(about: RemarkSubject, words: () => string | undefined): void {
     this.#watched.set(about, words)
   }

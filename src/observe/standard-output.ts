@@ -2,10 +2,10 @@ import { writeSync } from 'node:fs'
 import { errorCode } from '../fault.ts'
 
 const STDOUT = 1
-/** Written as soon as so much is there, and at the latest after so long. */
+/** Written as soon as this much is collected, and at the latest after this time. */
 const BATCH_BYTES = 4096
 const LATEST_MS = 100
-/** Kept for a reader that stands still; and for a disk that is full or a reader that is gone. */
+/** Kept for a stalled reader; and for a full disk or a closed reader. */
 const HELD_FOR_READER_BYTES = 8 * 1024 * 1024
 const HELD_WHILE_FAILING_BYTES = 1024 * 1024
 const FIRST_BYTES = 16 * 1024
@@ -13,10 +13,13 @@ const FIRST_BYTES = 16 * 1024
 const KEPT_BYTES = 1024 * 1024
 /** What UTF-8 may need for one character of a string. */
 const LONGEST_UNIT = 3
-/** What did not go is tried again after so long, and longer each time that nothing has gone. */
+/**
+ * A failed write is tried again after this time, and after longer times if nothing could be
+ * written.
+ */
 const FIRST_PAUSE_MS = 1
 const LONGEST_PAUSE_MS = { full: 64, failed: 1000 }
-/** At the end, and for `flush`: how long a reader that stands still is waited for. */
+/** At the end, and for `flush`: how long to wait for a stalled reader. */
 const PATIENCE_MS = 1000
 const NEWLINE = 0x0a
 
@@ -31,10 +34,10 @@ const NEVER = new Int32Array(new SharedArrayBuffer(4))
  */
 export class StandardOutput {
   #waiting: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
-  /** What has been written of it, and where it ends. */
+  /** How much of it has been written, and its end. */
   #written = 0
   #length = 0
-  /** The last byte that was written was not the end of a line. */
+  /** The last written byte was not the end of a line. */
   #cut = false
   /** Why the last write failed; undefined: it did not. */
   #failure: string | undefined
@@ -100,7 +103,7 @@ export class StandardOutput {
     }
   }
 
-  /** Writes what can be, and comes back for the rest. */
+  /** Writes what is possible, and schedules the rest. */
   #begin(): void {
     if (this.#pausing) return
     while (this.#more()) {
@@ -128,7 +131,9 @@ export class StandardOutput {
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestMs)
   }
 
-  /** Does anything wait? Where lines were dropped and all others are written, that is said. */
+  /**
+   * Does anything wait? If lines were dropped and all others are written, their number is logged.
+   */
   #more(): boolean {
     if (this.#length > 0 || !this.#dropping) return this.#length > 0
     const lost = this.#lost - this.#lostTold

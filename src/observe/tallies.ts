@@ -1,6 +1,6 @@
 /** Where counts stand: this thread writes the first of what it takes, and reads the sum of all. */
 export interface Tallies {
-  /** So many cells, as each thread has them: ours first. */
+  /** This many cells for each thread: ours first. */
   take(length: number): readonly Float64Array[]
 }
 
@@ -36,7 +36,7 @@ export class SharedTallies implements Tallies {
   }
 }
 
-/** What all threads have in this cell together. */
+/** The sum of this cell over all threads. */
 export function sum(all: readonly Float64Array[], at: number): number {
   let total = 0
   for (const cells of all) total += cells[at]!

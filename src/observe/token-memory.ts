@@ -1,19 +1,19 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
-/** What is remembered of tokens that Okapi sent to modules, as metrics and the status page tell it. */
+/** The memory of tokens that Okapi sent to modules, for metrics and the status page. */
 export interface TokenMemory {
   readonly mode: 'report' | 'enforce'
   /** Until then `enforce` only reports, milliseconds since 1970; null: no longer, or it never does. */
   readonly graceUntilMs: number | null
   readonly lifeMs: number
-  /** So many tokens of one module are remembered for certain. */
+  /** How many tokens of one module are sure to be remembered. */
   readonly perModule: number
   /** Modules that were sent a token. */
   readonly modules: number
   readonly tokens: number
-  /** Tokens that made room for others before their life was over. */
+  /** Tokens that were dropped for others before their time was over. */
   readonly forgotten: number
-  /** Tokens that a module sent and that were not known: refused, or only told. */
+  /** Unknown tokens that a module sent: refused, or only reported. */
   readonly unknown: number
   readonly bytes: number
   /** The modules with most tokens. */

@@ -8,9 +8,9 @@ const VERSION_00 = 0x3030
 const VERSION_FF = 0x6666
 
 /**
- * May the `traceparent` in [start, end) be passed on (W3C Trace Context section 3.2)? Not with version
- * ff, ids of zeros, upper case, or version 00 and something after it. What follows in a later version
- * is left unread. Every request comes by here.
+ * May the `traceparent` in [start, end) be passed on (W3C Trace Context section 3.2)? Not with
+ * version ff, ids of zeros, upper case, or version 00 and something after it. What follows in a
+ * later version is ignored. Every request passes here.
  */
 export function isTraceparent(bytes: Uint8Array, start: number, end: number): boolean {
   const length = end - start
