@@ -21,7 +21,7 @@ export interface PeerAddress {
 /** The module itself, plain: an address, or a Unix socket with `localhost` as authority. */
 export type Forward = PeerAddress | { readonly path: string; readonly authority: string }
 
-/** Either the value, or the sentence that says what is wrong with the text. */
+/** Either the value, or a sentence that says what is wrong with the text. */
 export type Parsed<T> = { readonly value: T } | { readonly wrong: string }
 
 // RFC 1123 labels, and `_` as Docker's names have it; RFC 4291 literals stand in brackets.
@@ -108,8 +108,8 @@ function origin(text: string, scheme: 'http' | 'https', port: number): Parsed<Pe
   if (!text.startsWith(`${scheme}://`)) return { wrong: `must be ${example}` }
   const rest = text.slice(scheme.length + 3).replace(/\/$/, '')
   if (/[/?#@]/.test(rest)) return { wrong: `must be ${example} with nothing before or after it` }
-  // A dot at the end of a name keeps search domains away. It is for resolvers: Host says what SNI does,
-  // and that has none (RFC 6066 section 3).
+  // A dot at the end of a name turns search domains off. It is only for resolvers: Host equals SNI,
+  // which has none (RFC 6066 section 3).
   const authority = rest.replace(/(?<=[A-Za-z0-9_-])\.(?=:\d+$|$)/, '')
   const written = /:\d+$/.test(authority)
   const parsed = hostPorts(written ? authority : `${authority}:${port}`)
@@ -141,7 +141,7 @@ function isHost(host: string): boolean {
 
 function unixPath(text: string): Parsed<{ readonly path: string }> {
   const path = text.slice('unix:'.length)
-  // sun_path holds 108 bytes with its NUL (unix(7)); a longer one would be cut without a word.
+  // sun_path has 108 bytes with its NUL (unix(7)); a longer one would be truncated silently.
   if (Buffer.byteLength(path) > 107)
     return { wrong: 'is longer than the 107 bytes of a socket path' }
   return path.startsWith('/') ? { value: { path } } : { wrong: 'must be unix:/absolute/path' }
@@ -159,7 +159,7 @@ export type PeerName =
   | { readonly kind: 'module'; readonly id: string }
   | { readonly kind: 'product'; readonly product: string }
 
-/** SPIFFE path characters: an id with others (`+` of a build) cannot stand in a certificate. */
+/** SPIFFE path characters: an id with others (`+` of a build) is not possible in a certificate. */
 const SPIFFE_SEGMENT = /^[a-zA-Z0-9._-]+$/
 
 /** `mod-users-19.7.0`. */
@@ -195,8 +195,8 @@ const SAMPLE: Callee = { id: 'mod-users-19.7.0', product: 'mod-users', version: 
 
 /**
  * The addresses of one module in the order in which they are tried: those listed for its id, else
- * for its product, else for all. Empty where the table knows it not, or where its version makes no
- * host name.
+ * for its product, else for all. Empty if the table has no entry, or if its version is not possible
+ * in a host name.
  */
 export function addressesOf(addressing: Addressing, callee: Callee): readonly PeerAddress[] {
   const templates = own(addressing, callee.id) ?? own(addressing, callee.product)

@@ -35,8 +35,8 @@ export function auditOf(
 }
 
 /**
- * Others who may write the trail can write it anew. A folder for logs is often shared with who collects them, so
- * that is no error, as it is for what decides over trust.
+ * Others with write access can rewrite the trail. A log folder is often shared with log collectors,
+ * so this is a warning and not an error as for trust files.
  */
 export function auditWarnings({ to }: AuditSettings): Problem[] {
   if (to === 'stdout') return []

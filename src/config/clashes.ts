@@ -11,8 +11,8 @@ interface Bound {
 }
 
 /**
- * Two listeners with one address, of which only one could be bound, and an address that what is
- * forwarded would come back to.
+ * Two listeners with one address, of which only one could be bound, and a forward address that
+ * leads back to a listener.
  */
 export function clashes(config: Config): Flaw[] {
   const all = boundBy(config)

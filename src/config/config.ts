@@ -38,7 +38,7 @@ export interface Config {
   readonly kafka: KafkaSettings | undefined
   readonly policy: PolicySettings
   readonly pins: Pins
-  /** Do we speak `okapi-sidecar/1` with sidecars that do? */
+  /** Is `okapi-sidecar/1` used with sidecars that support it? */
   readonly link: boolean
   readonly admin: { readonly listen: Listen; readonly healthPath: string }
   readonly status: { readonly listen: Listen }
@@ -49,7 +49,7 @@ export interface Config {
   readonly workers: number
   readonly limits: Limits
   readonly drain: Readonly<Written['drain']>
-  /** Why plain HTTP may leave loopback; undefined where it may not. */
+  /** Why plain HTTP may leave loopback; undefined if it may not. */
   readonly allowPlainBeyondLoopback: string | undefined
 }
 
@@ -106,7 +106,7 @@ export interface Pins {
   readonly identities: Readonly<Record<string, string>>
 }
 
-/** One rule as a person wrote it, with its place: the policy reads it with what it knows. */
+/** One rule as it was written, with its position; the policy parses it. */
 export interface ConfiguredRule {
   readonly value: unknown
   /** The file, or the variable that set it. */
@@ -139,7 +139,7 @@ interface Sources {
   absolute(path: string, key: readonly string[]): string
 }
 
-/** Gives the written configuration the shape in which it is used. */
+/** Converts the written configuration to the form in which it is used. */
 export function complete(written: Written, sources: Sources): Config {
   const { policy: rules, ...rest } = written
   const { credentials, ingress, egress, public: publicWritten, admin, limits } = written

@@ -5,8 +5,8 @@ import type { ConfiguredRule } from './config.ts'
 import { readDocument } from './document.ts'
 
 /**
- * The file of consortia, YAML or JSON, for the policy to read; undefined where none is configured. Throws
- * a Fault for one that is absent, no YAML, or open to others; called again when it changes.
+ * The file of consortia, YAML or JSON, for the policy to read; undefined where none is configured.
+ * Throws a Fault if it is absent, not YAML, or writable by others; called again when it changes.
  */
 export function readConsortiaFile(file: string | undefined): ConfiguredRule | undefined {
   if (file === undefined) return undefined

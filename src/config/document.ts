@@ -94,7 +94,10 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
-/** In words for who wrote the file, where the parser speaks to who called it; undefined: its own will do. */
+/**
+ * A message for the author of the file, if the parser's own is for programmers; undefined: its own
+ * is fine.
+ */
 function said(code: ErrorCode, text: string, offset: number): string | undefined {
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here, and there must be one'
   if (code !== 'DUPLICATE_KEY') return undefined
@@ -102,7 +105,7 @@ function said(code: ErrorCode, text: string, offset: number): string | undefined
   return key === undefined ? undefined : `\`${key}\` stands twice in one section`
 }
 
-/** `[::1]:8443` without quotes is a list to YAML, and `module:mod-a-1.0.0` a word. */
+/** For YAML `[::1]:8443` without quotes is a list, and `module:mod-a-1.0.0` a word. */
 function hintAt(text: string, offset: number, code: ErrorCode): { hint?: string } {
   const start = text.lastIndexOf('\n', offset - 1) + 1
   const line = text.slice(start).split('\n', 1)[0]!
@@ -116,8 +119,8 @@ function hintAt(text: string, offset: number, code: ErrorCode): { hint?: string 
 }
 
 /**
- * Gives problems that have a JSON pointer into a YAML or JSON file their line and column. Where the
- * file cannot be read any more, or is none, the pointer stays.
+ * Gives problems that have a JSON pointer into a YAML or JSON file their line and column. If the
+ * file can no longer be read, or is not a file, the pointer stays.
  */
 export function located(problems: readonly Problem[]): readonly Problem[] {
   const documents = new Map<string, Document | undefined>()
@@ -165,7 +168,8 @@ export function get(tree: unknown, path: readonly string[]): unknown {
 
 /**
  * A copy with one value set. A section on the way that is something else stays as it is, for the
- * schema to refuse. Nothing is changed in place: YAML's aliases let two keys share one section.
+ * schema to refuse. Nothing is changed in place, because YAML's aliases let two keys share one
+ * section.
  */
 export function withValue(tree: Raw, path: readonly string[], value: unknown): Raw {
   const [step, ...rest] = path

@@ -118,7 +118,7 @@ export const ms = (byDefault: number, least = 1) =>
 export const count = (byDefault: number, most = 2 ** 31 - 1) =>
   z.int().min(1).max(most).default(byDefault)
 
-/** A reason that a person gives; an empty one is none. */
+/** A reason given by the operator; it must not be empty. */
 export const why = () => z.string().trim().min(1)
 
 function parseUrl(text: string): Parsed<string> {

@@ -53,7 +53,7 @@ function flawsOf(issue: Issue, path: Path, hints: SchemaHints): Flaw[] {
   }
 }
 
-/** A value with a character that a person cannot see, or overlooks, is shown with it. */
+/** A value with invisible characters is shown with them. */
 function unseen(value: unknown): string {
   return typeof value === 'string' && /[^!-~]/.test(value) ? `; it is "${visible(value)}"` : ''
 }
@@ -112,7 +112,7 @@ function wrongType(issue: z.core.$ZodIssueInvalidType, path: Path, called: strin
   return { path, message: `${called} must be ${wanted}` }
 }
 
-/** Only the branch that the value was meant for is worth telling: the one of its own type. */
+/** Only the branch for the value's own type is reported. */
 function fromUnion(
   issue: z.core.$ZodIssueInvalidUnion,
   path: Path,

@@ -193,7 +193,7 @@ export function kafkaOf(
   }
 }
 
-/** What is wrong with `kafka`, beyond the form of each key. */
+/** Errors in `kafka` beyond the form of each key. */
 export function kafkaFlaws(raw: Raw, plainAllowed: boolean): Flaw[] {
   if (plainAllowed) return []
   const listeners = [

@@ -10,7 +10,10 @@ const OKAPI_CONNECTIONS = 1000
 
 type Key = keyof Config['limits']
 
-/** A rule about two keys that do not go together: of the first, or where that was not set the second. */
+/**
+ * A rule about two keys that contradict each other; reported at the first, or at the second if the
+ * first was not set.
+ */
 interface Misfit {
   readonly keys: readonly [Key, Key?]
   readonly wrong: boolean
@@ -19,8 +22,7 @@ interface Misfit {
 }
 
 /**
- * Limits that are allowed one by one and make no sense together. What was left at its default is not
- * anybody's mistake.
+ * Limits that are allowed individually and contradict each other. Defaults are never reported.
  * @param written was this key of `limits` set?
  */
 export function limitFlaws({ limits, module }: Config, written: (key: Key) => boolean): Flaw[] {

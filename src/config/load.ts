@@ -26,7 +26,7 @@ export interface Loaded {
   readonly config: Config
   /** Warnings only; an error throws. */
   readonly problems: readonly Problem[]
-  /** Those among them that `check` takes for errors: what has run out since it was written. */
+  /** Those that are errors for `check`: dates that have passed since they were written. */
   readonly overdue: readonly Problem[]
   /** Every key that has a value, in the order of the schema. */
   readonly origins: readonly Effective[]
@@ -146,7 +146,7 @@ function schemaHintsOf(schema: FileSchema, keys: readonly Key[]): SchemaHints {
   }
 }
 
-/** In the order of the file; what the environment says has no line and stands at the end. */
+/** In the order of the file; values from the environment have no line and come last. */
 function inOrder(problems: readonly Problem[]): Problem[] {
   const place = ({ where }: Problem) =>
     where?.line === undefined ? Number.MAX_SAFE_INTEGER : where.line * 1e5 + (where.column ?? 0)

@@ -4,7 +4,7 @@ import type { Flaw } from './issues.ts'
 import { isNarrow, parseNetwork } from './networks.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** A listener without proof of identity that stays open for longer is no migration. */
+/** A listener without proof of identity that stays open for longer is not a migration. */
 const MOST_DAYS = 180
 
 /** What is wrong with `migration`, beyond the form of each key. */

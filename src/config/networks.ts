@@ -15,8 +15,8 @@ export interface Network {
 const BITS = { 4: 32, 6: 128 } as const
 
 // The largest block that one organisation has of its own: 10.0.0.0/8 (RFC 1918), which some pod
-// networks are as a whole, and a ULA prefix or one site's /48 (RFC 4193 section 3.1, RFC 6177). What
-// is wider names no caller any more.
+// networks are as a whole, and a ULA prefix or one site's /48 (RFC 4193 section 3.1, RFC 6177). A
+// larger block does not identify callers.
 const WIDEST = { 4: 8, 6: 48 } as const
 
 // One subnet. What is wider may be needed for pods that get a new address at each start; a person

@@ -20,9 +20,9 @@ import { tokenFlaws } from './token-rules.ts'
 const OKAPI = 'okapi'
 
 /**
- * Okapi has at most 1000 connections to one module (`http_max_size_proxy`), and what waits for one
- * waits for ever: with so many calls at once, each of which has one call of Okapi's own under way, none
- * has to wait, not even for mod-authtoken, which is asked for all of them.
+ * Okapi has at most 1000 connections to one module (`http_max_size_proxy`), and a call that waits
+ * for one waits for ever. With at most this many calls, each with one open call of Okapi's own,
+ * none has to wait, not even for mod-authtoken, which is called for all of them.
  */
 const PLACES_TO_OKAPI = 1000
 /** Seven eighths are Okapi's 1000 connections for calls and its 100 for itself. */
@@ -52,8 +52,8 @@ export function roleDefaults(raw: Raw): readonly { path: readonly string[]; valu
 }
 
 /**
- * What no single key can tell; every rule looks only at the keys that it names. `overdue` is an error
- * for `check` and a warning for the process itself. `now`: milliseconds since 1970.
+ * Rules about several keys; every rule uses only the keys that it names. `overdue` is an error for
+ * `check` and a warning for the process itself. `now`: milliseconds since 1970.
  */
 export function crossCheck(
   raw: Raw,
@@ -85,8 +85,8 @@ export function crossCheck(
 }
 
 /**
- * Trust rule 7: the egress lends the module's identity to every client that reaches it, and what is forwarded
- * is plain.
+ * Trust rule 7: the egress gives the module's identity to every client that reaches it, and
+ * forwarded requests are plain.
  */
 function plainBeyondLoopback(raw: Raw): Flaw[] {
   if (allowsPlain(raw)) return []

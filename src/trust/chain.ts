@@ -11,14 +11,14 @@ export interface Authority extends Certificate {
 export interface TrustBundle {
   /** Self-signed, CA:TRUE: where a chain may end. */
   readonly roots: readonly Authority[]
-  /** Everything of the bundle: roots, and issuing authorities that peers may not send. */
+  /** All certificates of the bundle: roots, and issuing authorities that peers may omit. */
   readonly authorities: readonly Authority[]
   readonly byFingerprint: ReadonlyMap<string, Authority>
   /** By the DER of the subject in hex (`DistinguishedName.key`); roots first. */
   readonly bySubject: ReadonlyMap<string, readonly Authority[]>
 }
 
-/** The certificate with its key. Throws what OpenSSL says when it does not read the key. */
+/** The certificate with its key. Throws OpenSSL's error if it cannot read the key. */
 export function toAuthority(certificate: Certificate): Authority {
   return { ...certificate, key: new X509Certificate(certificate.der).publicKey }
 }
@@ -39,8 +39,8 @@ export function isSelfSigned(certificate: Authority): boolean {
 }
 
 /**
- * Makes the bundle. Throws a Fault where no root is among the certificates: an empty bundle must
- * never reach Node, which would take the public roots instead.
+ * Makes the bundle. Throws a Fault if there is no root among the certificates: an empty bundle must
+ * never reach Node, which would use the public roots instead.
  */
 export function makeBundle(certificates: readonly Certificate[]): TrustBundle {
   const authorities = certificates
@@ -67,13 +67,13 @@ export interface Chain {
   readonly issuers: readonly Authority[]
 }
 
-/** How many steps it may be from the leaf to the root: three intermediates at most. */
+/** The maximum number of steps from the leaf to the root: at most three intermediates. */
 export const MAX_CHAIN_DEPTH = 4
 
 /**
- * Finds the way from a leaf to a root of the bundle. OpenSSL has verified the chain, but Node does
- * not say over which certificates: so names and signatures are followed once more, the bundle's
- * own certificates before those that the peer showed. Undefined where there is no way.
+ * Finds a chain from a leaf to a root of the bundle. OpenSSL has verified one, but Node does not
+ * say which certificates it used: so names and signatures are followed again, with the bundle's own
+ * certificates before those of the peer. Undefined if there is no chain.
  */
 export function chainOf(
   leaf: Certificate,
@@ -94,7 +94,9 @@ export function chainOf(
   return undefined
 }
 
-/** The same for the DER of what a server showed, leaf first; undefined too where it cannot be read. */
+/**
+ * The same for the DER that a server presented, leaf first; also undefined if it cannot be parsed.
+ */
 export function readChain(shown: readonly Uint8Array[], bundle: TrustBundle): Chain | undefined {
   try {
     const [leaf, ...above] = shown.map((der) => parseCertificate(der))
@@ -105,9 +107,9 @@ export function readChain(shown: readonly Uint8Array[], bundle: TrustBundle): Ch
 }
 
 /**
- * Intermediates of chains that led to a root, kept for one bundle. Node shows no more than a part of
- * a chain whose certificates came out of order, and showing all of them costs memory that it never
- * gives back (authenticate.ts): so that is asked once for each intermediate, not once a handshake.
+ * Intermediates of chains that led to a root, kept for one bundle. If a chain's certificates are
+ * out of order Node returns only a part, and returning all of them leaks memory (authenticate.ts):
+ * so that is done once for each intermediate, not for each handshake.
  */
 export class KnownIntermediates {
   readonly #byFingerprint = new Map<string, Certificate>()
@@ -116,7 +118,7 @@ export class KnownIntermediates {
     return [...this.#byFingerprint.values()]
   }
 
-  /** Then no other is taken in, and nothing more is asked of Node. */
+  /** Beyond this number no other is added, and Node is not asked again. */
   get full(): boolean {
     return this.#byFingerprint.size >= MAX_KNOWN
   }

@@ -2,7 +2,7 @@ import { type Refusal, refuse } from '../refusal/refusal.ts'
 
 const NOT_VALID_NOW: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
-/** No list, or none that can be trusted: whether the certificate is revoked is not known. */
+/** No list, or none that can be trusted: it is unknown whether the certificate is revoked. */
 const NO_CURRENT_LIST: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_CRL',
   'UNABLE_TO_GET_CRL_ISSUER',
@@ -20,7 +20,7 @@ const NO_ISSUER: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
 
-/** How a person learns what OpenSSL has against a certificate. */
+/** How to find out why OpenSSL refuses a certificate. */
 const ASK_OPENSSL =
   'what `openssl verify -CAfile ca.crt -untrusted CHAIN PEER` (with -crl_check_all -CRLfile ca.crl where there are lists) says against it'
 
@@ -28,13 +28,13 @@ const ASK_OPENSSL =
 export const ADD_ISSUER =
   'let the peer send its intermediates, or add the issuing CA to ca.crt beside its root'
 
-/** What Node says of every refusal of OpenSSL that it has no code for. */
+/** Node's text for refusals of OpenSSL for which it has no code. */
 const UNSPECIFIED = 'UNSPECIFIED'
 
 /**
  * Turns the code that Node names for a chain which OpenSSL refused into a reason. Codes that are
  * not known here, or missing, are `untrusted-certificate`. `dates` says which certificate is not
- * valid now, where one is known that is not.
+ * valid now, if one is known.
  */
 export function refusalOfCode(
   code: string | undefined,

@@ -10,7 +10,7 @@ export interface ModuleIdentity {
   readonly id: string
   readonly product: string
   readonly version: string
-  /** The URI SAN as it stands in the certificate. */
+  /** The URI SAN exactly as in the certificate. */
   readonly uri: string
 }
 
@@ -34,8 +34,8 @@ export interface NamingContext {
 }
 
 /**
- * Reads who a certificate is for: exactly one URI SAN, of our scheme and trust domain or in the
- * table of foreign ids, byte for byte. Names of other types beside it say nothing.
+ * Reads the identity of a certificate: exactly one URI SAN, of our scheme and trust domain or in
+ * the table of foreign ids, byte for byte. Names of other types are ignored.
  */
 export function identityOf(certificate: Certificate, context: NamingContext): Identity | Refusal {
   const names = certificate.extensions.subjectAltName ?? []
@@ -48,7 +48,9 @@ export function identityOf(certificate: Certificate, context: NamingContext): Id
   return identityOfUri(uri.text, context)
 }
 
-/** Reads who a URI stands for. Our own scheme goes first: no table may rename a module. */
+/**
+ * Reads the identity of a URI. Our own scheme is tried first, so that no table can rename a module.
+ */
 export function identityOfUri(uri: string, context: NamingContext): Identity | Refusal {
   const own = readSpiffeId(uri)
   if (own !== undefined && own.trustDomain === context.trustDomain) return { ...own, uri }
@@ -87,8 +89,8 @@ const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/
 
 /**
  * The whole grammar in one line: scheme, trust domain, kind and one segment of SPIFFE path
- * characters. What it leaves no room for is thereby refused: user information, port, `%`, query,
- * fragment, an empty segment, a slash at the end, NUL, white space, upper case before the path.
+ * characters. Everything else is refused: user information, port, `%`, query, fragment, an empty
+ * segment, a slash at the end, NUL, white space, upper case before the path.
  */
 const OWN_SCHEME =
   /^spiffe:\/\/(?<trustDomain>[a-z0-9._-]{1,255})\/(?<kind>module|operator|client)\/(?<name>[A-Za-z0-9._-]{1,255})$/
@@ -114,8 +116,9 @@ export function spiffeUri(trustDomain: string, kind: SpiffeId['kind'], name: str
 }
 
 /**
- * The URI SAN of our own scheme that a certificate has, in any trust domain, or one of the table of foreign ids: what
- * proves a module, an operator or a client proves no server. Throws a DerError for what is no certificate.
+ * The URI SAN of our own scheme that a certificate has, in any trust domain, or one of the table of
+ * foreign ids: a certificate of a module, an operator or a client is not accepted as a server's.
+ * Throws a DerError for bytes that are not a certificate.
  */
 export function callerIn(
   der: Uint8Array,
@@ -130,7 +133,7 @@ function isDots(name: string): boolean {
   return name === '.' || name === '..'
 }
 
-/** Product and version of a full id, as Okapi splits it; undefined where Okapi would refuse it. */
+/** Product and version of a full id, as Okapi splits it; undefined if Okapi would refuse it. */
 export function moduleParts(id: string): { product: string; version: string } | undefined {
   const parsed = parseModuleId(id)
   return parsed && { product: parsed.product, version: id.slice(parsed.product.length + 1) }

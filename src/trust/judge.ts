@@ -8,10 +8,10 @@ import { labelOf, type Pin, pinRefusal, spkiPinRefusal } from './pin.ts'
 import { datesFlaw, profileFlaw } from './profile.ts'
 import { type IssuedRecord, issuedRecords, revocationRefusal, revokedOf } from './revocation.ts'
 
-/** A peer may show this many certificates above its leaf; what comes after is not looked at. */
+/** A peer may send this many certificates above its leaf; further ones are ignored. */
 const MAX_SHOWN = 8
 
-/** What a TLS socket says about its peer once the handshake is done. */
+/** What a TLS socket reports about its peer after the handshake. */
 export interface PeerFacts {
   /** `socket.authorized`, as it is. */
   readonly authorized: boolean
@@ -41,14 +41,17 @@ export interface TrustContext extends NamingContext {
   readonly now: number
 }
 
-/** What is kept of a handshake so that its connection can be judged again without the certificate. */
+/** What is kept of a handshake, to judge its connection again without the certificate. */
 export interface HandshakeRecord {
   readonly identity: Identity
   /** `spkiSha256` of the leaf. */
   readonly spkiSha256: string
   /** Leaf first, the root left out: the key that signed it, and its serial number. */
   readonly issued: readonly IssuedRecord[]
-  /** Those of the chain that stood in the bundle, the root among them: SHA-256, lower-case hex. */
+  /**
+   * The certificates of the chain that were in the bundle, including the root: SHA-256, lower-case
+   * hex.
+   */
   readonly trusted: readonly string[]
   /** The earliest end of validity in the chain, milliseconds since the epoch. */
   readonly notAfter: number
@@ -66,12 +69,12 @@ export function judgePeer(facts: PeerFacts, context: TrustContext): Identity | R
   return isRefusal(judged) ? judged : judged.identity
 }
 
-/** As judgePeer, with what has to be kept for judging the connection again. Never throws. */
+/** As judgePeer, with what must be kept to judge the connection again. Never throws. */
 export function judgeConnection(facts: PeerFacts, context: TrustContext): Judged | Refusal {
   try {
     return judgeFacts(facts, context)
   } catch (error) {
-    // An exception that a hostile certificate causes is a refusal.
+    // An exception caused by a hostile certificate is a refusal.
     const said = error instanceof Error ? error.message : 'an unknown failure'
     return refuse('untrusted-certificate', `the certificate could not be judged: ${said}`)
   }
@@ -106,8 +109,9 @@ function judgeFacts(facts: PeerFacts, context: TrustContext): Judged | Refusal {
 }
 
 /**
- * The order in the peer's message says nothing (RFC 8446 4.4.2), and OpenSSL does not look at it. Of a
- * chain out of order Node shows a part: then the rest is one that led to a root before, or is asked for.
+ * The order in the peer's message has no meaning (RFC 8446 4.4.2), and OpenSSL ignores it. If a
+ * chain is out of order Node returns only a part: then the rest is an intermediate that led to a
+ * root before, or is requested from Node.
  */
 function chainToRoot(
   leaf: Certificate,
@@ -159,7 +163,7 @@ function recordOf(
   }
 }
 
-/** `fit`: go on. `stale`: finish the running exchange, then close. Else destroy it now. */
+/** `fit`: continue. `stale`: finish the open exchange, then close. Otherwise destroy it now. */
 export type Recheck = 'fit' | 'stale' | Refusal
 
 /** What is asked about a live connection when trust, revocation, pins or policy changed. */
@@ -172,8 +176,8 @@ export interface RecheckContext extends TrustContext {
 
 /**
  * Judges a live connection again from what was recorded at its handshake. Chains are not built
- * anew: what still looks right but is of an older generation becomes `stale`, so that its next
- * connection is judged by OpenSSL afresh.
+ * again: a connection that is still valid but of an older generation becomes `stale`, so that
+ * OpenSSL judges the peer's next connection.
  */
 export function recheck(record: HandshakeRecord, context: RecheckContext): Recheck {
   const { bundle, crls, now, pin, spkiPins } = context

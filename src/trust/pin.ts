@@ -2,7 +2,7 @@ import { productOf } from '../folio/module-id.ts'
 import { type Refusal, refuse } from '../refusal/refusal.ts'
 import type { Identity } from './identity.ts'
 
-/** Who must answer where we dialled: exactly this module, or any version of this product. */
+/** Who must answer our call: exactly this module, or any version of this product. */
 export type Pin = { readonly id: string } | { readonly product: string }
 
 /** Is the peer the one that the pin names? Ids and products are compared whole. */
@@ -20,9 +20,9 @@ export function pinRefusal(identity: Identity, pin: Pin): Refusal | undefined {
 }
 
 /**
- * As `pinRefusal`, for an address that may be called again. During an upgrade two versions stand behind
- * one name, and while one of them restarts only the other answers: a version that is `known` to be
- * installed is no impostor, the one that was called is not there yet (`module-unavailable`).
+ * As `pinRefusal`, for an address that may be called again. During an upgrade two versions are
+ * behind one name, and while one of them restarts only the other answers: a version that is `known`
+ * to be installed is not an impostor; the called one is just not there yet (`module-unavailable`).
  */
 export function addressRefusal(
   identity: Identity,

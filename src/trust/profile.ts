@@ -13,7 +13,7 @@ const PURPOSE = { client: 'clientAuth', server: 'serverAuth' } as const
 /** RFC 5280 4.1.2.2. */
 const MAX_SERIAL_OCTETS = 20
 const MIN_RSA_BITS = 2048
-/** Larger keys are of no use and cost a verifier dearly. */
+/** Larger keys are useless and expensive to verify. */
 const MAX_RSA_BITS = 8192
 
 /** Critical extensions that OpenSSL or this file acts on; any other must be refused (4.2). */
@@ -33,8 +33,8 @@ const UNDERSTOOD_ON_ISSUER: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Holds a chain to our own profile, which is narrower than OpenSSL's: leaf and every issuer up to
- * the root. Undefined when it fits.
+ * Checks a chain against our own profile, which is stricter than OpenSSL's: leaf and every issuer
+ * up to the root. Undefined if it complies.
  */
 export function profileFlaw(chain: Chain, role: Role, now: number): Refusal | undefined {
   const { leaf, issuers } = chain
@@ -89,8 +89,8 @@ export function issuerFlaw(
   const { basicConstraints, keyUsage } = issuer.extensions
   if (issuer.version !== 3) return `is of version ${issuer.version}, not 3`
   if (basicConstraints?.ca !== true) return 'is not a CA: its basicConstraints do not say CA:TRUE'
-  // Many a private root was made without keyUsage, which then allows everything (4.2.1.3); that it
-  // is trusted is the operator's decision. An intermediate came from the peer.
+  // Many private roots have no keyUsage, which then allows everything (4.2.1.3); trusting them is
+  // the operator's decision. An intermediate comes from the peer.
   if (keyUsage === undefined ? place !== 'root' : !keyUsage.has(KEY_USAGE.keyCertSign)) {
     return 'may not sign certificates (keyCertSign)'
   }
@@ -108,7 +108,7 @@ function validityRefusal(certificate: Certificate, who: string, now: number): Re
   return flaw === undefined ? undefined : refuse('expired-certificate', flaw)
 }
 
-/** The first of these that is not valid at this instant, in words; undefined where all are. */
+/** The first of these that is not valid at this instant, as text; undefined if all are valid. */
 export function datesFlaw(certificates: readonly Certificate[], now: number): string | undefined {
   for (const certificate of certificates) {
     const name = certificate.subject.text
@@ -119,7 +119,7 @@ export function datesFlaw(certificates: readonly Certificate[], now: number): st
   return undefined
 }
 
-/** OpenSSL knows no tolerance for clocks that differ: so at least it is said by how much. */
+/** OpenSSL has no tolerance for different clocks, so the message says by how much they differ. */
 function validityFlaw(certificate: Certificate, who: string, now: number): string | undefined {
   if (isValidAt(certificate, now)) return undefined
   const { notBefore, notAfter } = certificate
@@ -128,7 +128,7 @@ function validityFlaw(certificate: Certificate, who: string, now: number): strin
   return `${who} is not valid before ${isoSeconds(notBefore)} (${clock})`
 }
 
-/** The same at whatever time it is said, to tell whether it was said before. */
+/** The same text at any time, to detect whether it was reported before. */
 export function withoutClock(text: string): string {
   return text.replace(/ \(in [0-9]+ [a-z]+ by the clock here, [0-9TZ:-]+\)/g, '')
 }
@@ -167,7 +167,10 @@ export function keyFlaw({ algorithm, curve, bits }: PublicKeyInfo): string | und
   return fits ? undefined : `has an RSA key of ${bits} bits`
 }
 
-/** anyExtendedKeyUsage is no purpose of a leaf; an authority without extKeyUsage has all purposes. */
+/**
+ * anyExtendedKeyUsage is not accepted for a leaf; an authority without extKeyUsage has all
+ * purposes.
+ */
 function purposeFits(
   { extensions: { extKeyUsage } }: Certificate,
   role: Role,

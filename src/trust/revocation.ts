@@ -3,7 +3,7 @@ import { type BoundCrl, type Crl, crlOf, isCurrent, isSignedBy } from '../x509/c
 import { KEY_USAGE } from '../x509/extensions.ts'
 import type { Authority, Chain, TrustBundle } from './chain.ts'
 
-/** One certificate as a revocation list would name it. */
+/** One certificate as it is named in revocation lists. */
 export interface IssuedRecord {
   readonly issuerSpkiSha256: string
   readonly serial: string
@@ -18,8 +18,8 @@ export function issuedRecords({ leaf, issuers }: Chain): readonly IssuedRecord[]
 }
 
 /**
- * Where there is any list, every issuer of the chain needs a current one, and none may name what it
- * issued. Undefined when nothing is revoked.
+ * If there is any list, every issuer of the chain needs a current one, and none may contain a
+ * certificate of the chain. Undefined if nothing is revoked.
  */
 export function revocationRefusal(
   issued: readonly IssuedRecord[],
