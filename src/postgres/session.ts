@@ -220,6 +220,8 @@ export class DatabaseSession {
   /** A server that does not take the sidecar's certificate says so only by ending the connection. */
   #explain(): void {
     if (this.#over || this.#fromServer.isReady || this.#serverSaidWhy) return
+    // A client that leaves first, as pg_isready does, takes the server's connection with it.
+    if (this.#client.readableEnded || this.#client.destroyed) return
     const why = this.#why === '' ? '' : `: ${this.#why}`
     const because = `the server closed the connection before the login was over${why}`
     this.refuse(refuse('upstream-unreachable', because))

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type Server } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -20,7 +20,7 @@ import {
   sharedCluster,
   withPostgres,
 } from '../support/postgres.ts'
-import { errorFields, startupPacket } from '../support/postgres-packets.ts'
+import { authentication, errorFields, startupPacket } from '../support/postgres-packets.ts'
 
 const cluster = sharedCluster()
 const QUERY = message(0x51, Buffer.from("SELECT 'it is ' || 'here'\0"))
@@ -143,6 +143,31 @@ test('a server that does not take the sidecar’s certificate: the module is tol
   const error = await before(t, server, { sslNegotiation: 'direct' })
   t.regex(error?.['M'] ?? '', /closed the connection before the login was over.*upstream-unreach/)
   t.is(error?.['C'], '08001')
+})
+
+test('a client that leaves when it is asked for a password is no refusal', async (t) => {
+  const ca = await makeCa(undefined, 'root1')
+  const { keyPem: key, chainPem: cert } = await ca.issue({ ip: ['127.0.0.1'] })
+  const server = createTlsServer({ key, cert, ALPNProtocols: ['postgresql'] }, (socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.once('data', () => socket.write(authentication(10, 'SCRAM-SHA-256\0\0')))
+    socket.resume()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const place = { ca, port: (server.address() as AddressInfo).port } as Cluster
+  const sidecar = await DatabaseSidecar.start(t, place, { sslNegotiation: 'direct' })
+  for (const how of ['end', 'resetAndDestroy'] as const) {
+    const socket = connect({ port: sidecar.port, host: '127.0.0.1' })
+    socket.write(startupPacket({ user: 'folio_users', database: 'folio' }))
+    await once(socket, 'data')
+    socket[how]()
+  }
+  const lines = await sidecar.process.say(({ msg }) => /session (refused|ended)/.test(`${msg}`), 2)
+  t.deepEqual(
+    lines.map(({ msg }) => msg),
+    Array(2).fill('database session ended'),
+  )
 })
 
 test('a server that says nothing is given up after limits.handshakeMs', async (t) => {
