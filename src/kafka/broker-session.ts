@@ -213,7 +213,7 @@ export class BrokerSession {
     this.#waitsForBrokers = true
     void opening.then(() => {
       this.#waitsForBrokers = false
-      if (this.#over) return
+      // Also if it is over: the answer gives its room back.
       done()
       this.#flow()
     })

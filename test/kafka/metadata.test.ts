@@ -1,6 +1,8 @@
 import test from 'ava'
+import { HeldBytes } from '../../src/kafka/held-bytes.ts'
 import { apiOf, type Given } from '../support/kafka-frames.ts'
-import { PlayedSession, rulesFor } from '../support/kafka-session.ts'
+import { brokersOf, PlayedSession, rulesFor } from '../support/kafka-session.ts'
+import { until } from '../support/patience.ts'
 
 const RULES = rulesFor([{ topics: { produce: ['p'], consume: ['c'], create: ['n', 'n2'] } }])
 const VERSIONS = [4, 8, 9, 11]
@@ -82,4 +84,23 @@ test('in report mode all is shown, and what would be hidden is said', async (t) 
   session.answer(api, telling('a', 'b'))
   t.deepEqual(namesIn(await session.answered(api)), ['a', 'b'])
   t.deepEqual(session.wouldDeny, [{ api: 'Metadata', topic: 'other', reason: 'topic-not-allowed' }])
+})
+
+test('an answer that waits for ports has its room back if the client leaves', async (t) => {
+  const port = Promise.withResolvers<number>()
+  const brokers = brokersOf(() => port.promise)
+  const room = { requests: new HeldBytes(1e7), answers: new HeldBytes(1e7) }
+  const session = await PlayedSession.open(t, { rules: RULES, brokers, room })
+  const api = apiOf(3, 9)
+  session.ask(api, asking(['p']))
+  await session.broker.frame()
+  const partitions = Array.from({ length: 20_000 }, (_, index) => ({ index }))
+  const topics = [{ name: 'p', error: 0, partitions }]
+  session.answer(api, { nodes: [{ nodeId: 1, host: 'kafka-1', port: 9092 }], topics })
+  await until(() => room.answers.held > 0)
+  session.client.socket.resetAndDestroy()
+  await until(() => session.why !== undefined)
+  port.resolve(40_001)
+  await until(() => room.answers.held === 0)
+  t.is(room.answers.held, 0)
 })
