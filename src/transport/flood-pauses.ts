@@ -30,7 +30,7 @@ interface Flooder {
 export class FloodPauses {
   readonly #counts: boolean
   readonly #flooders = new Map<string, Flooder>()
-  readonly #open = new Map<string, Map<TLSSocket, DialledCarrier>>()
+  readonly #open = new Map<string, Map<TLSSocket, DialledCarrier | null>>()
   readonly #held = new HeldReads<DialledCarrier>()
 
   constructor({ recordOverheadBytesPerSecond }: Partial<OverheadLimits> = {}) {
@@ -40,20 +40,32 @@ export class FloodPauses {
   /**
    * With the first connection to this address that floods with KeyUpdate messages all are cut, before others of them are read. With
    * the first that brings many small records all are read one by one.
+   *
+   * @param carrier null: many small records are ordinary there
+   * @param told called for the one that floods
    */
-  watch(socket: TLSSocket, carrier: DialledCarrier, key: string, clock: CoarseClock): void {
+  watch(
+    socket: TLSSocket,
+    carrier: DialledCarrier | null,
+    key: string,
+    clock: CoarseClock,
+    told?: () => void,
+  ): void {
     const same = this.#open.get(key) ?? new Map()
     this.#open.set(key, same.set(socket, carrier))
     socket.on('close', () => {
       same.delete(socket)
       if (same.size === 0 && this.#open.get(key) === same) this.#open.delete(key)
-      this.#held.drop(key, carrier)
+      if (carrier !== null) this.#held.drop(key, carrier)
     })
-    carrier.whenBusy = () => {
-      for (const each of same.values()) this.#held.hold(key, each)
+    if (carrier !== null) {
+      carrier.whenBusy = () => {
+        for (const each of same.values()) if (each !== null) this.#held.hold(key, each)
+      }
     }
     if (!this.#counts) return
     countEmptyMessages(socket, clock, () => {
+      told?.()
       this.flooded(key, clock.now)
       for (const each of same.keys()) each.destroy(floodError())
     })

@@ -98,7 +98,7 @@ export class NamedConnector {
           done(refused, opened)
           if (opened !== null) this.#watch(opened.socket, socket)
         })
-      } else if (refusal?.reason === 'upstream-unreachable') {
+      } else if (refusal !== null && isUnreached(refusal)) {
         const all = [...failures, refusal.because]
         if (others.length > 0) under = this.#next(others, all, done)
         else done({ ...refusal, because: all.join('; ') }, null)
@@ -110,14 +110,16 @@ export class NamedConnector {
 
   #watch(socket: TLSSocket, carrier: Socket): void {
     const { clock, limitHit, recordOverheadBytesPerSecond } = this.#options
+    if (socket.destroyed) return
     const key = remoteOf(carrier)
+    const told = () => limitHit?.('recordOverheadBytesPerSecond')
+    // PostgreSQL and Kafka answer in records of 8 KiB and less.
+    this.#floods.watch(socket, null, key, clock, told)
     const flooded = () => {
-      limitHit?.('recordOverheadBytesPerSecond')
+      told()
       this.#floods.flooded(key, clock.now)
     }
-    if (!socket.destroyed) {
-      new OverheadWatch(socket, carrier, { recordOverheadBytesPerSecond, clock, flooded })
-    }
+    new OverheadWatch(socket, carrier, { recordOverheadBytesPerSecond, clock, flooded })
   }
 
   /** It remembers which addresses of a name served last time. */
@@ -257,6 +259,11 @@ class NamedHandshake implements Ticking, Dialling {
     this.#over = true
     this.#options.clock.unwatch(this)
   }
+}
+
+/** Is another place to be tried? Of a dial without TLS `upstream-malformed` says that what flooded is left alone. */
+function isUnreached({ reason }: Refusal): boolean {
+  return reason === 'upstream-unreachable' || reason === 'upstream-malformed'
 }
 
 /**

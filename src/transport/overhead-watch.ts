@@ -2,7 +2,6 @@ import type { TLSSocket } from 'node:tls'
 import { floodError, RecordOverhead } from '../refusal/record-overhead.ts'
 import type { Carrier } from './below.ts'
 import type { CoarseClock, Ticking } from './clock.ts'
-import { countEmptyMessages } from './key-updates.ts'
 
 /** Watches a connection that wire does not read. */
 export interface WatchOptions {
@@ -26,19 +25,13 @@ export class OverheadWatch implements Ticking {
     this.#socket = socket
     this.#options = options
     this.#overhead = new RecordOverhead(carrier, socket, clock.now)
-    if (options.recordOverheadBytesPerSecond > 0) {
-      countEmptyMessages(socket, clock, () => this.#flooded())
-    }
     socket.on('data', (bytes: Buffer) => this.#overhead.heard(bytes.length))
     socket.on('close', () => clock.unwatch(this))
     clock.watch(this)
   }
 
   tick(now: number): void {
-    if (this.#overhead.isTooMuch(now, this.#options)) this.#flooded()
-  }
-
-  #flooded(): void {
+    if (!this.#overhead.isTooMuch(now, this.#options)) return
     this.#options.flooded()
     this.#socket.destroy(floodError())
   }
