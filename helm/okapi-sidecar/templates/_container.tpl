@@ -37,12 +37,15 @@
     initialDelaySeconds: 1
     periodSeconds: 1
     failureThreshold: 60
+  # A second, the usual timeout, is short on a node without CPU: a restart would cut calls and cost more CPU.
   readinessProbe:
     httpGet: { path: /ready, port: sidecar-admin }
     periodSeconds: 5
+    timeoutSeconds: 5
   livenessProbe:
     httpGet: { path: /live, port: sidecar-admin }
     periodSeconds: 10
+    timeoutSeconds: 5
     failureThreshold: 3
   resources:
     {{- include "okapi-sidecar.resources" . | nindent 4 }}
