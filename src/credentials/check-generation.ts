@@ -10,8 +10,8 @@ import { readCrls } from './read-crls.ts'
 import { type OwnChain, readOwnChain } from './read-own-chain.ts'
 
 /**
- * Checks everything together, trial handshakes included: what start, reload and `check` go by. Throws
- * a Fault that names every problem found.
+ * Checks everything together, including trial handshakes, for start, reload and `check`. Throws a
+ * Fault that names every problem found.
  */
 export async function checkGeneration(
   raw: RawMaterial,
@@ -70,7 +70,7 @@ function read(
   }
 }
 
-/** New lists must take effect even where our own certificate is on one: so this is no error. */
+/** New lists must take effect even if our own certificate is on one, so this is not an error. */
 function warnOfOwnRevocation(
   { chain }: OwnChain,
   crls: readonly BoundCrl[],

@@ -6,7 +6,7 @@ import { checkGeneration } from './check-generation.ts'
 import { contentHashOf, type Expectation, type Generation } from './generation.ts'
 import type { CredentialSource, RawMaterial } from './raw-material.ts'
 
-/** Told once for each generation that was activated, and for each new reason why one was not. */
+/** Reported once for each activated generation, and for each new reason why one was refused. */
 export type ReloadReport =
   | {
       readonly result: 'ok'
@@ -25,7 +25,7 @@ export type ReloadReport =
 /** Called after the swap, in the order of subscription; a listener switches its TLS context here. */
 export type Subscriber = (next: Generation, previous: Generation) => void
 
-/** The generation in use, for those who prove themselves with it and judge by it. */
+/** The generation in use, to authenticate with and to judge peers by. */
 export interface CredentialsInForce {
   readonly current: Generation
   /** Calls back after each swap. Returns the way out. */
@@ -39,13 +39,13 @@ export interface CredentialsOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly onReload?: (report: ReloadReport) => void
-  /** Told of each generation with what it was made of, before it is used. */
+  /** Called with each generation and its raw material, before it is used. */
   readonly onActivate?: (raw: RawMaterial, next: Generation) => void
 }
 
 /**
- * The one live cell of key, chain, trust and revocation. It always holds a generation that was
- * checked as a whole; whatever goes wrong on the way to the next one, the last good one stays.
+ * The one live cell of key, chain, trust and revocation. It always has a generation that was
+ * checked as a whole; if the next one is wrong, the last good one stays.
  */
 export class Credentials implements CredentialsInForce {
   readonly #options: CredentialsOptions
@@ -58,8 +58,8 @@ export class Credentials implements CredentialsInForce {
   #again = false
   #lastFailure: string | undefined
   /**
-   * The newest list of each authority that was ever in use, by its key: also where the authority has
-   * left the bundle meanwhile. A restart forgets it.
+   * The newest list of each authority that was ever in use, by its key, even if the authority has
+   * left the bundle. A restart forgets it.
    */
   readonly #newestCrls = new Map<string, BoundCrl>()
 
@@ -76,7 +76,7 @@ export class Credentials implements CredentialsInForce {
   /** Reads the first generation and begins to watch. Throws a Fault where it is not good. */
   async start(): Promise<Generation> {
     const { source } = this.#options
-    // Watched before it is read, or a change in between would go unseen until the next poll.
+    // Watched before it is read; otherwise a change in between would be missed until the next poll.
     let changedMeanwhile = false
     this.#stopWatching = source.watch(() => {
       if (this.#current === undefined) changedMeanwhile = true
@@ -164,7 +164,7 @@ export class Credentials implements CredentialsInForce {
     this.#tellOk(previous, next)
   }
 
-  /** Also when the files are again what they were before they were broken. */
+  /** Also when the files have the same content as before they were broken. */
   #tellOk(previous: Generation | undefined, next: Generation): void {
     this.#lastFailure = undefined
     this.#options.onReload?.({
@@ -175,7 +175,7 @@ export class Credentials implements CredentialsInForce {
     })
   }
 
-  /** The same failure is found again at every poll; it is told once. */
+  /** The same failure is found at every poll; it is reported once. */
   #fail(problems: readonly Problem[]): void {
     const text = withoutClock(problems.map(sentence).join('\n'))
     if (text === this.#lastFailure) return
@@ -184,7 +184,7 @@ export class Credentials implements CredentialsInForce {
   }
 }
 
-/** A list that is gone must not silently make the revoked welcome again. */
+/** A missing list must not silently allow revoked certificates again. */
 function refuseLossOfRevocation(raw: RawMaterial, previous: Generation): void {
   if (raw.crl !== undefined || previous.crls.length === 0) return
   throw new Fault({
@@ -201,7 +201,7 @@ export interface Changes {
   readonly serial: string
   /** Milliseconds since the epoch. */
   readonly notAfter: number
-  /** `CN=root2 (SHA-256 ...)`, for each root that is new or gone. */
+  /** `CN=root2 (SHA-256 ...)`, for each new or removed root. */
   readonly rootsAdded: readonly string[]
   readonly rootsRemoved: readonly string[]
   /** Serial numbers that are revoked now and were not before. */

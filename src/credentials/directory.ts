@@ -30,9 +30,12 @@ async function readDirectory(directory: string): Promise<RawMaterial> {
 
 /** How patient the watching is. */
 export interface WatchTimes {
-  /** Files that belong together are written one after the other: wait until it is quiet. */
+  /**
+   * Files that belong together are written one after the other: wait until there are no more
+   * changes.
+   */
   readonly debounceMs?: number
-  /** Network and overlay file systems tell nothing: look anyway. */
+  /** Network and overlay file systems send no events, so poll too. */
   readonly pollMs?: number
 }
 
@@ -51,14 +54,14 @@ export function watchDirectory(
 
   const soon = (_: string, name: string | null) => {
     clearTimeout(quiet)
-    // A mounted secret changes as a whole, with the renaming of this one link: nothing is to come.
+    // A mounted secret changes as a whole, by renaming this one link: nothing follows.
     quiet = setTimeout(onChange, name === '..data' ? 0 : debounceMs).unref()
   }
   const drop = () => {
     watcher?.close()
     watcher = undefined
   }
-  /** Begins anew, for the path may lead to another directory by now, or to one made again. */
+  /** Starts again, because the path may lead to another or a new directory by now. */
   const follow = () => {
     drop()
     try {

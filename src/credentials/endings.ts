@@ -6,7 +6,7 @@ import type { Generation } from './generation.ts'
 export interface Ending {
   /** `our own certificate (serial 4f...)`. */
   readonly what: string
-  /** What happens then, as the end of a sentence. */
+  /** The consequence, as the end of a sentence. */
   readonly meaning: string
   /** Milliseconds since the epoch. */
   readonly endsAt: number
@@ -33,7 +33,7 @@ const REMEDIES = {
   },
 }
 
-/** Everything of a generation that runs out: announced when a third of its life is left. */
+/** Everything of a generation that expires: announced when a third of its lifetime is left. */
 export function endingsOf(generation: Generation): readonly Ending[] {
   const { presented, bundle, crls, byAgent } = generation
   const remedies = REMEDIES[byAgent ? 'agent' : 'files']
@@ -74,7 +74,7 @@ function lastThird(begin: number, endsAt: number, mostMs = Number.POSITIVE_INFIN
   return { endsAt, announcedFrom: endsAt - Math.min((endsAt - begin) / 3, mostMs) }
 }
 
-/** Says what is about to run out, each thing once a day. */
+/** Reports what will expire soon, each thing once a day. */
 export class Reminder {
   readonly #told = new Map<string, number>()
 
@@ -85,7 +85,7 @@ export class Reminder {
     for (const key of this.#told.keys()) if (!known.has(key)) this.#told.delete(key)
     const due = near.filter((ending) => {
       const told = this.#told.get(keyOf(ending))
-      // What was told tomorrow, by a clock that was set back since, was not told.
+      // A report with a time in the future, from before the clock was set back, does not count.
       return told === undefined || Math.abs(now - told) >= DAY_MS
     })
     for (const ending of due) this.#told.set(keyOf(ending), now)

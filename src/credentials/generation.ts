@@ -12,7 +12,7 @@ export interface Generation {
   /** From 1, in the order of activation. */
   readonly number: number
   readonly key: KeyObject
-  /** What TLS is given: written anew from what was checked, so it is that and nothing else. */
+  /** The TLS material: written from the parsed values, so it contains nothing else. */
   readonly keyPem: string
   /** The chain that we present, leaf first. */
   readonly certPem: string
@@ -27,7 +27,7 @@ export interface Generation {
   readonly chain: Chain
   readonly identity: Identity
   readonly bundle: TrustBundle
-  /** Did an agent give it, which renews it all by itself? */
+  /** Does it come from an agent, which renews everything itself? */
   readonly byAgent: boolean
   readonly crls: readonly BoundCrl[]
   /** Is a list in use that is newer than the one that was read? */
@@ -40,7 +40,7 @@ export interface Generation {
   readonly loadedAt: number
   /** SHA-256 over everything that was read, lower-case hex. */
   readonly contentHash: string
-  /** What a person should know although it is no obstacle. */
+  /** Warnings. */
   readonly warnings: readonly Problem[]
 }
 
@@ -77,8 +77,8 @@ export interface TrialOutcome {
 }
 
 /**
- * Has handshakes with peers, verified with this material by the options of every connection. Rejects
- * where one does not come to its end.
+ * Makes trial handshakes with peers, verified with this material and the options of every
+ * connection. Rejects if one does not finish.
  */
 export type LookWith = (
   material: HandshakeMaterial,

@@ -3,7 +3,7 @@ import type { CredentialsInForce, Subscriber } from './credentials.ts'
 import { contentHashOf, type Expectation, type Generation } from './generation.ts'
 import type { RawFile, RawMaterial } from './raw-material.ts'
 
-/** A generation on its way to another thread: plain data, and only in memory. */
+/** A generation for another thread: plain data, and only in memory. */
 export interface Handed {
   readonly raw: RawMaterial
   readonly number: number
@@ -36,8 +36,8 @@ function crlsInUse(
 }
 
 /**
- * Credentials that another thread has read and found good, in trial handshakes too. They are read
- * here as there; what does not hold here is an Error, a mistake of ours.
+ * Credentials that another thread has read and accepted, including trial handshakes. They are
+ * parsed here again; a different result is an Error, a bug.
  */
 export class HandedCredentials implements CredentialsInForce {
   readonly #expected: Omit<Expectation, 'now' | 'number' | 'knownCrls' | 'lookWith'>

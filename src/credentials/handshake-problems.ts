@@ -12,8 +12,8 @@ const VERSIONS = ['TLSv1.3', 'TLSv1.2'] as const
 const ROLES = ['server', 'client'] as const
 
 /**
- * Holds a generation against what OpenSSL and the profile will do with it: a handshake of our own
- * certificate with itself in both roles, and one of a stand-in under each authority of the bundle.
+ * Checks what OpenSSL and the profile will do with a generation: a handshake of our own certificate
+ * with itself in both roles, and one of a stand-in under each authority of the bundle.
  */
 export async function checkHandshakes(
   generation: Generation,
@@ -45,7 +45,7 @@ async function checkOwn(
       }
       const verdict = judgeConnection(seen.facts, context)
       if (!isRefusal(verdict)) continue
-      // New lists must take effect even where our own certificate is on one: that is a warning.
+      // New lists must take effect even if our own certificate is on one: that is a warning.
       if (isRevoked && verdict.reason === 'revoked-certificate') continue
       const { because, wouldAllow } = verdict
       const message = `in a trial handshake our own certificate was refused as a ${role}: ${seen.why ?? because}`
@@ -81,7 +81,7 @@ async function checkPeers(
   const look = lookWith({ ...standIns.leafOf(first!, identity.uri), ca, crl }, 'TLSv1.3')
   // Name constraints may leave room for some of the names only.
   const uris = [...new Set([identity.uri, ...foreign.keys()])]
-  // Our own certificate has just shown what becomes of those beside it, unless it is on a list.
+  // The result for our own certificate applies to its siblings too, unless it is on a list.
   const shown = revokedOf(issuedRecords(chain), crls) === undefined ? chain.issuers[0] : undefined
   const others = bundle.authorities.filter((each) => {
     return each.fingerprint256 !== shown?.fingerprint256 && isValidAt(each, now)
@@ -97,7 +97,7 @@ async function checkPeers(
 }
 
 /**
- * Why OpenSSL would refuse a chain, in its own words; undefined where it would not. A copy of the
+ * Why OpenSSL would refuse a chain, in its own words; undefined if it would not. A copy of the
  * chain is tried, so its key is not needed.
  */
 export async function openSslRefusal(

@@ -6,7 +6,7 @@ import { CERTIFICATE_FILE, KEY_FILE, watchDirectory } from './directory.ts'
 import { checkMode, Problems, type RawFile, remedyIn } from './raw-material.ts'
 import { readFolder } from './read-folder.ts'
 
-/** Key and chain that browsers trust; nothing of them proves anything to a module. */
+/** Key and chain that browsers trust; they prove no identity to a module. */
 export interface PublicMaterial {
   readonly key: string
   /** Leaf first. */
@@ -17,7 +17,7 @@ export interface PublicMaterial {
   readonly notBefore: number
 }
 
-/** Told once for each change that was taken up, and for each new reason why one was not. */
+/** Reported once for each loaded change, and for each new reason why one was refused. */
 export interface PublicReport {
   readonly result: 'ok' | 'failed'
   readonly problems: readonly Problem[]
@@ -31,7 +31,7 @@ export type PublicHandshake = (
   version: (typeof VERSIONS)[number],
 ) => Promise<void>
 
-/** What the certificate of `public` is held to. */
+/** The requirements for the certificate of `public`. */
 export interface PublicExpectation {
   readonly directory: string
   readonly handshake: PublicHandshake
@@ -148,7 +148,7 @@ export class PublicCertificate {
     this.#current = first
   }
 
-  /** Throws a Fault where the first one is not good. */
+  /** Throws a Fault if the first one is not good. */
   static async start(expected: PublicExpectation): Promise<PublicCertificate> {
     return new PublicCertificate(expected, await readPublicCertificate(expected, Date.now()))
   }

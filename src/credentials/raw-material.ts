@@ -36,7 +36,7 @@ export interface CredentialSource {
   watch(onChange: () => void): () => void
 }
 
-/** Gathers everything that is wrong with a generation, so that a person mends it in one go. */
+/** Collects all errors of a generation, so that an operator can fix them at once. */
 export class Problems {
   readonly #list: Problem[] = []
 
@@ -86,7 +86,7 @@ export function readCertificates(
   return readBlocks(file, 'CERTIFICATE', parseCertificate, problems)
 }
 
-/** The command that makes PEM of a file. */
+/** The command that converts a file to PEM. */
 export function remedyIn({ remedy }: PemError, { path }: RawFile): string | undefined {
   return remedy?.replaceAll('FILE', path)
 }

@@ -59,8 +59,8 @@ function warnOfDates(late: Certificate, now: number, file: RawFile, problems: Pr
 }
 
 /**
- * Of two authorities with one name and two keys OpenSSL takes the first, unless key identifiers tell
- * them apart, and refuses what the other has signed.
+ * If two authorities have the same name and different keys, OpenSSL uses the first, unless key
+ * identifiers distinguish them, and refuses what the other has signed.
  */
 function refuseTwins({ bySubject }: TrustBundle, file: RawFile, problems: Problems): void {
   for (const authorities of bySubject.values()) {

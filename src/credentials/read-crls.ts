@@ -88,7 +88,7 @@ function currentListOf(
 ): readonly BoundCrl[] {
   const { spkiSha256 } = authority.publicKey
   const name = authority.subject.text
-  // A list that was written in advance must not hide the one that holds until then.
+  // A list written in advance must not hide the one that is valid until then.
   const begun = bound.filter(({ thisUpdate }) => thisUpdate <= now)
   const found = crlOf(begun, spkiSha256) ?? crlOf(bound, spkiSha256)
   if (found === undefined) {

@@ -12,7 +12,7 @@ export interface WantedFile {
   readonly optional?: boolean
 }
 
-/** How often a snapshot that vanished while it was read is looked for again. */
+/** How often a read is repeated if the snapshot vanished meanwhile. */
 const MAX_ATTEMPTS = 5
 
 /**
@@ -29,8 +29,8 @@ export async function readFolder<K extends string>(
     const snapshot = await snapshotOf(directory, wanted)
     const { files, problems } = await readSnapshot(directory, snapshot, wanted)
     if (problems.length === 0 && files.size === Object.keys(wanted).length) return files
-    // The old snapshot is deleted right after the swap: what is missing may only have moved, and a
-    // revocation list that vanished under our hands is no missing one.
+    // The old snapshot is deleted right after the swap: a missing file may only have moved, and a
+    // revocation list that vanished during the read does not count as missing.
     const moved = (await snapshotOf(directory, wanted)) !== snapshot
     if (!moved && problems.length === 0) return files
     if (!moved) throw new Fault(problems)
@@ -86,7 +86,7 @@ async function readSnapshot<K extends string>(
   return { files, problems }
 }
 
-/** Reads a file, but no pipe or device, which could keep us waiting. */
+/** Reads a regular file, not a pipe or device, which could block. */
 async function readRegularFile(
   at: string,
   path: string,

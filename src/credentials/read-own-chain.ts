@@ -43,7 +43,7 @@ function remedyFor(reason: Reason, now: number): string | undefined {
 
 const KEY_LABELS = ['PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY']
 
-/** Reads and checks our own key and chain; undefined, and problems, where they will not do. */
+/** Reads and checks our own key and chain; undefined, with problems, if they are not acceptable. */
 export function readOwnChain(
   raw: RawMaterial,
   bundle: TrustBundle | undefined,
@@ -124,7 +124,7 @@ function readIdentity(
   return identity
 }
 
-/** Holds our own chain to what our peers will hold it to; undefined where there is none. */
+/** Checks our own chain as peers will; undefined if there is none. */
 function checkChain(
   [leaf, ...others]: readonly Certificate[],
   bundle: TrustBundle,

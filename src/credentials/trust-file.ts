@@ -5,7 +5,7 @@ import { toPem } from '../x509/pem.ts'
 import { checkMode, Problems, type RawFile } from './raw-material.ts'
 import { readBundle } from './read-bundle.ts'
 
-/** Authorities that a file of its own names, for servers that are no peers of ours. */
+/** Authorities from a separate file, for servers that are not peers. */
 export interface NamedAuthorities {
   readonly bundle: TrustBundle
   readonly caPems: readonly string[]
@@ -37,7 +37,7 @@ export class TrustFile {
     this.current = readAuthorities(path, now())
   }
 
-  /** Has the file changed for the better? `failed` is told each new reason why it has not. */
+  /** Is there a new, valid content? `failed` is called with each new reason why not. */
   changed(failed: (why: string) => void): boolean {
     const seen = stamp(this.#path)
     if (seen === this.#seen) return false
@@ -56,7 +56,7 @@ export class TrustFile {
   }
 }
 
-/** What changes whenever the file does, also where a link leads to another one. */
+/** A value that changes whenever the file does, also if a link points to another one. */
 function stamp(path: string): string {
   try {
     const { ino, size, mtimeMs, ctimeMs } = statSync(path)

@@ -9,8 +9,8 @@ import { OKAPI_RULES, okapi } from './okapi.ts'
 import { PUBLIC_RULES, publicListener } from './public.ts'
 
 /**
- * Every listener for HTTP, in the order in which they are opened. The way out comes first: what the
- * module is told of Okapi depends on where the egress is bound.
+ * Every listener for HTTP, in the order in which they are opened. The egress comes first, because
+ * Okapi's address for the module depends on where it is bound.
  */
 export const LISTENERS: readonly ListenerDefinition[] = [
   egress,
@@ -24,7 +24,7 @@ export const LISTENERS: readonly ListenerDefinition[] = [
 /** `in`: calls of others. `out`: calls of the module or of Okapi itself, which end after those. */
 export type Way = 'in' | 'out'
 
-/** Which way the calls go that come in by a listener. */
+/** The direction of a listener's calls. */
 export const WAY: Readonly<Record<Direction, Way>> = {
   ingress: 'in',
   public: 'in',

@@ -4,7 +4,7 @@ import { ACTION, DIRECTLY, FROM_OKAPI } from '../proxy/header-tables.ts'
 import type { ListenerRules } from '../proxy/request-context.ts'
 import { accepting, besideOkapi, describeForward, type ListenerDefinition } from './listener.ts'
 
-/** From Okapi's sidecar: Okapi alone speaks as Okapi. */
+/** From Okapi's sidecar: only Okapi may speak as Okapi. */
 export const FROM_OKAPI_RULES = {
   direction: 'ingress',
   request: {
@@ -38,7 +38,7 @@ export const DIRECT_RULES = {
   trueCaller: 'itself',
 } as const satisfies ListenerRules
 
-/** What a caller may say at a module depends on who it has proved to be, not on how it came. */
+/** What a caller may send to a module depends on its proven identity, not on the listener. */
 export function rulesAtModule(caller: Caller): ListenerRules {
   return speaksAsOkapi(caller) ? FROM_OKAPI_RULES : DIRECT_RULES
 }
@@ -59,7 +59,7 @@ export const ingress: ListenerDefinition = {
       destination: toOne({ policies, at, upstream, authority: forward.authority }),
       at,
       upstream,
-      // Okapi asks for all callers: its share is no single caller's.
+      // Okapi calls for all callers, so its share is not that of a single caller.
       share: (caller) => (speaksAsOkapi(caller) ? 'okapi' : 'proven'),
     })
     return sockets.mutual(listen, accepted)

@@ -18,7 +18,7 @@ export type ListenerSection = {
   [K in keyof Config]: NonNullable<Config[K]> extends { listen: Listen | PortRange } ? K : never
 }[Exclude<keyof Config, 'admin' | 'status'>]
 
-/** A listener for HTTP: one value says everything about it. Its file holds its rules. */
+/** A listener for HTTP: one value describes it completely. Its file has its rules. */
 export interface ListenerDefinition {
   /** Metric label, field of the log, and name in the ready line. */
   readonly direction: Direction
@@ -26,7 +26,7 @@ export interface ListenerDefinition {
   readonly section: ListenerSection
   /** Has the configuration this listener? */
   configured(config: Config): boolean
-  /** Where it listens and what it leads to, as `check` says it; for a configuration that has it. */
+  /** Its address and destination, as `check` prints them; for a configuration that has it. */
   describe(config: Config): string
   /** Binds it; resolves to the address, as the ready line says it. Throws a Fault when it cannot. */
   open(parts: ListenerParts): Promise<string>
@@ -44,11 +44,11 @@ export type Accepted = (
 
 /** Sockets of one thread, each way of proving the caller a method. All resolve to what is bound. */
 export interface ListenerSockets {
-  /** Plain, on loopback: the caller is `caller`, by where it listens. */
+  /** Plain, on loopback: the caller is `caller`. */
   plain(address: Address, caller: Caller, accepted: Accepted): Promise<string>
   /** The other family of a loopback address, where the machine has one. */
   otherLoopback(bound: string, caller: Caller, accepted: Accepted): Promise<void>
-  /** Mutual TLS: the caller is who it proved to be. */
+  /** Mutual TLS: the caller is the proven identity. */
   mutual(address: Address, accepted: Accepted): Promise<string>
   /** TLS without client certificates. */
   public(address: Address, accepted: Accepted): Promise<string>
@@ -56,7 +56,7 @@ export interface ListenerSockets {
   listed(address: Address, accepted: Accepted): Promise<string>
 }
 
-/** What listeners are made of; the sidecar hands it over. */
+/** What listeners need from the sidecar. */
 export interface ListenerParts {
   readonly config: Config
   readonly policies: PolicyCell
@@ -73,7 +73,7 @@ export interface ListenerParts {
   readonly serve: (socket: Socket, context: () => RequestContext) => void
 }
 
-/** What becomes of the connections of one listener. */
+/** How the connections of one listener are handled. */
 export interface ListenerService {
   /** By who the caller proved to be. */
   readonly rules: (caller: Caller) => ListenerRules
@@ -116,7 +116,7 @@ export function selfOf({ module }: Config): Caller {
   return { kind: 'module', id: module.id }
 }
 
-/** Whose share a connection counts to: the identity's that it proved, or where it came from. */
+/** Whose share a connection counts towards: that of its proven identity, or of its origin. */
 function shareName(caller: Caller, { origin: { address, network } }: ConnectionSlot): string {
   const name = callerName(caller)
   switch (caller.kind) {

@@ -41,7 +41,7 @@ export const TO_OKAPI_RULES = {
   trueCaller: 'handed',
 } as const satisfies ListenerRules
 
-/** Plain, from listed addresses and until a date: the one exception to trust rule 1. */
+/** Plain, from listed addresses and until a date: the only exception to trust rule 1. */
 export const migration: ListenerDefinition = {
   direction: 'plain',
   section: 'migration',
@@ -63,7 +63,7 @@ export const migration: ListenerDefinition = {
     const inner = toOne({ policies, at, upstream, authority })
     const accepted = accepting(parts, {
       rules: () => rules,
-      // An open connection does not outlive the date.
+      // The date applies to open connections too.
       destination: (context, head) => inner(context, head) ?? closedSince(until, Date.now()),
       at,
       upstream,
@@ -73,7 +73,7 @@ export const migration: ListenerDefinition = {
   },
 }
 
-/** Why nothing may be asked at the migration listener any more; null as long as it is open. */
+/** Why the migration listener refuses every request; null as long as it is open. */
 export function closedSince(until: number, nowMs: number): Refusal | null {
   if (nowMs < until) return null
   const at = new Date(until).toISOString()

@@ -5,7 +5,7 @@ import { ACTION, FROM_PUBLIC } from '../proxy/header-tables.ts'
 import type { ListenerRules } from '../proxy/request-context.ts'
 import { accepting, type ListenerDefinition } from './listener.ts'
 
-/** From browsers and load balancers: they have proved nothing. */
+/** From browsers and load balancers, which prove no identity. */
 export const PUBLIC_RULES = {
   direction: 'public',
   request: {
