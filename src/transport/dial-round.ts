@@ -54,7 +54,7 @@ export class DialRound {
     isOver: boolean,
     { whenUnreachable, connectWaitMs }: Unreached,
   ): Refusal | null {
-    if (this.flooded !== undefined) return this.flooded
+    if (this.flooded !== undefined && this.shortage === undefined) return this.flooded
     if (last !== null) {
       const why = this.shortage ?? this.unreached.join('; ')
       return { ...last, because: `${last.because}; ${why}` }
