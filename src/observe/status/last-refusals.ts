@@ -70,7 +70,10 @@ function isAlike(a: NewRefusal, b: NewRefusal): boolean {
   )
 }
 
+/** A number, or one of a time (2026-11-30T13:00Z), but not the end of a name such as diku2 or lib-2. */
+const NUMBER = /(?<![a-z_]-?\d*)\d+|(?<=\dT)\d+/gi
+
 /** How far a clock is off and how much is open are other numbers each time: the last ones are shown. */
 function withoutNumbers(because: string): string {
-  return because.replace(/\d+/g, '0')
+  return because.replace(NUMBER, '0')
 }

@@ -47,6 +47,20 @@ test('a clock that is off by another second each time is one line', (t) => {
   )
 })
 
+test('tenants whose names differ by a number alone are kept apart, times are not', (t) => {
+  const history = new History()
+  for (const tenant of ['diku11', 'diku12', 'lib-11', 'lib-12', 'a_1', 'a_2']) {
+    history.refused(refusal({ because: `may not act for ${tenant}` }))
+  }
+  for (const time of ['2026-11-30T13:00:59Z', '2027-01-02T03:04:05Z']) {
+    history.refused(refusal({ because: `no longer valid since ${time}` }))
+  }
+  t.deepEqual(
+    history.refusals.map(({ times }) => times),
+    [2, 1, 1, 1, 1, 1, 1],
+  )
+})
+
 test('of many it is known when the first was, and where the last came from', (t) => {
   const history = new History()
   const { nowMs } = busyFacts()
