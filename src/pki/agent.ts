@@ -9,13 +9,13 @@ import { crlsIn, currentLeaf, exists } from './state.ts'
 
 /** When a certificate is renewed, as a part of its life. */
 const RENEW_AT = 2 / 3
-/** So much earlier or later, so that leaves of one hour do not all change in one minute. */
+/** Spread around that point, so that leaves of one hour are not all renewed in one minute. */
 const JITTER = 0.05
 
 /** What one round of the agent did. */
 export interface Round {
   readonly renewed: readonly Issued[]
-  /** The CRL, where it was written anew. */
+  /** The CRL, if it was rewritten. */
   readonly crl: Revocation | undefined
   /** Names that could not be renewed, and why. They are tried again in the next round. */
   readonly failed: readonly { readonly name: string; readonly error: unknown }[]
@@ -34,7 +34,7 @@ export async function mustBeIssued({ directory }: CertificateAuthority, names: r
 }
 
 /**
- * Renews what has lived two thirds of its life, and the CRL likewise. Leaves are written the way
+ * Renews leaves after two thirds of their lifetime, and the CRL likewise. Leaves are written the way
  * Kubernetes mounts a secret, so that no reader sees key and certificate of two generations.
  */
 export async function round(
@@ -63,7 +63,7 @@ export async function round(
   return { renewed, crl, failed, next: earliest([...due, ...next]) }
 }
 
-/** The instant at which a leaf is renewed: the same however often it is asked for. */
+/** The instant at which a leaf is renewed: the same at every call. */
 export function renewalOf(leaf: X509Certificate): Date {
   const chance = Number.parseInt(leaf.serialNumber.slice(-4), 16) / 0xffff
   const part = RENEW_AT + (chance * 2 - 1) * JITTER

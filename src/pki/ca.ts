@@ -13,9 +13,9 @@ import { type AuthorityState, exists, readState } from './state.ts'
 export type { Issued } from './leaf.ts'
 
 const DAY_MS = 24 * 3600_000
-/** A development root lives a season: long enough to work, short enough to be rolled over. */
+/** Lifetime of a development root: long enough to work with, short enough that rollover is practised. */
 export const ROOT_VALID_MS = 90 * DAY_MS
-/** A leaf lives a day, so that rotation is exercised daily. */
+/** A leaf is valid for a day, so that rotation is exercised daily. */
 export const LEAF_VALID_MS = DAY_MS
 
 export interface AuthorityOptions {
@@ -36,7 +36,7 @@ export interface LeafOptions {
   readonly powerful?: boolean
   /** The directory to write into, as `<out>/<name>/`; the CA's own unless given. */
   readonly out?: string
-  /** An intermediate that signs in the root's place. */
+  /** An intermediate that signs instead of the root. */
   readonly under?: Issuer
   /** Write the directory the way Kubernetes mounts a secret: one symlink swapped for all files. */
   readonly mounted?: boolean
@@ -52,17 +52,17 @@ export class CertificateAuthority {
     this.now = now
   }
 
-  /** What the CA's directory holds now. Throws a Fault that names the file at fault. */
+  /** The present content of the CA's directory. Throws a Fault that names the file at fault. */
   read(): Promise<AuthorityState> {
     return readState(this.directory)
   }
 
-  /** Runs one change of the CA, alone, on what its directory holds. */
+  /** Runs one change of the CA under its lock, on the present content of its directory. */
   change<T>(change: (state: AuthorityState, now: Date) => Promise<T>): Promise<T> {
     return locked(this.directory, async () => change(await this.read(), this.now()))
   }
 
-  /** Issues a leaf with a new key and writes it. Throws a Fault, and then no file is left. */
+  /** Issues a leaf with a new key and writes it. If it throws a Fault, no file is left. */
   async issue(name: string, options: LeafOptions = {}): Promise<Issued & { keyPem: string }> {
     const keys = await makeKeys(options.key)
     const key = keyPem(keys)
@@ -97,7 +97,7 @@ export class CertificateAuthority {
   }
 }
 
-/** Makes a CA. Throws a Fault, touching nothing, where one is already there. */
+/** Makes a CA. Throws a Fault and changes nothing if there already is one. */
 export async function createAuthority(
   directory: string,
   options: AuthorityOptions,
@@ -128,7 +128,7 @@ export async function createAuthority(
   return new CertificateAuthority(directory, now)
 }
 
-/** The CA in a directory. Throws a Fault with the command that makes one where there is none. */
+/** The CA in a directory. If there is none, throws a Fault with the command that makes one. */
 export async function openAuthority(
   directory: string,
   now?: () => Date,

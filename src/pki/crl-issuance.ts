@@ -27,7 +27,7 @@ import {
 const DAY_MS = 24 * 3600_000
 /** When a CRL has expired, new connections are refused: long enough to renew it in time. */
 export const CRL_VALID_MS = 30 * DAY_MS
-/** So many hex digits at least, where a serial number is given by its beginning. */
+/** Minimum number of hex digits when a serial number is given by its beginning. */
 const SERIAL_PREFIX = /^[0-9a-f]{8,40}$/
 
 export interface RevocationOptions {
@@ -38,7 +38,7 @@ export interface RevocationOptions {
   readonly distribute?: boolean
 }
 
-/** What a revocation came to. */
+/** The result of a revocation. */
 export interface Revocation {
   readonly revoked: readonly RegisterEntry[]
   readonly crl: string
@@ -50,8 +50,8 @@ export interface Revocation {
 
 /**
  * Revokes every valid certificate of a name, the one with a serial number (or its first eight
- * digits), or the one in a file, and writes the CRL; with null it only writes the CRL anew. Throws a Fault, and then
- * nothing has changed.
+ * digits), or the one in a file, and writes the CRL; with null it only rewrites the CRL. If it throws a Fault, nothing
+ * has changed.
  */
 export async function revoke(
   authority: CertificateAuthority,
@@ -60,7 +60,7 @@ export async function revoke(
 ): Promise<Revocation> {
   const { reason = 'unspecified', crlValidForMs = CRL_VALID_MS, distribute = false } = options
   return authority.change(async (state, now) => {
-    // An index that was restored from a backup does not know what was issued since, and that may be stolen too.
+    // An index restored from a backup lacks the certificates issued since; one of those may be the stolen one.
     const shown = target === null ? undefined : await inFile(state, target)
     const lost = target === null ? [] : await unknownToIndex(state)
     const all = withoutTwins([...state.register.issued, ...lost, ...(shown ?? [])])
@@ -80,14 +80,14 @@ export async function revoke(
     const files = trustFiles({ bundlePem: state.bundlePem, crlPem })
     const staged = await stageAll(directories.map((directory) => ({ directory, files })))
     const list = { name: 'ca.crl', content: crlPem, mode: PUBLIC_MODE }
-    // The list first: should this end between the two, the revocation holds and can be repeated.
+    // The list first: if the process ends between the two, the revocation is in force and can be repeated.
     await record(state.directory, [list, registerFile(register, now)], staged)
     const crl = join(state.directory, 'ca.crl')
     return { revoked: chosen, crl, number, nextUpdate, distributed: directories }
   })
 }
 
-/** What was revoked stays so: a list that is written anew must not make it welcome again. */
+/** What was revoked stays revoked: a rewritten list must not make it valid again. */
 function withForgotten(
   entries: readonly RegisterEntry[],
   { revoked }: ForgottenRevocations,
@@ -105,7 +105,7 @@ function withForgotten(
   return [...known, ...lost.map(({ serial, root }) => standIn(serial, root, again))]
 }
 
-/** All that a list tells of a certificate is its serial number; it lives no longer than its root. */
+/** A list has only the serial number of a certificate; a certificate expires with its root at the latest. */
 function standIn(
   serial: string,
   { id, certificate }: AuthorityRoot,
@@ -125,7 +125,7 @@ function standIn(
   }
 }
 
-/** The first certificate of a file, as the index would have it; undefined where the target is no file. */
+/** The first certificate of a file, as an index entry; undefined if the target is not a file. */
 async function inFile(
   state: AuthorityState,
   target: string,
@@ -144,13 +144,13 @@ async function inFile(
   })
 }
 
-/** Each certificate once: what the index says of it comes first. */
+/** Each certificate once; its entry in the index takes precedence. */
 function withoutTwins(entries: readonly RegisterEntry[]): readonly RegisterEntry[] {
   const seen = new Set<string>()
   return entries.filter(({ fingerprint: print }) => !seen.has(print) && seen.add(print))
 }
 
-/** The CRL of every root, one after the other: peers that see one need them all. */
+/** The CRLs of all roots, one after the other: a peer that has one CRL needs one for each root. */
 export async function listsOf(
   { directory, roots }: { readonly directory: string; readonly roots: readonly AuthorityRoot[] },
   register: Register,

@@ -17,14 +17,14 @@ import { errorCode } from '../fault.ts'
 /** For directories with keys in them: only their owner has access. */
 export const DIRECTORY_MODE = 0o700
 
-/** A file to be written. Modes are octal; the umask is not asked. */
+/** A file to be written. Modes are octal; the umask does not apply. */
 export interface NewFile {
   readonly name: string
   readonly content: string | Uint8Array
   readonly mode: number
 }
 
-/** A file that is on the disk when this resolves; it must not have been there. */
+/** Writes a new file, synced to the disk when this resolves; it must not exist yet. */
 export async function writeDown(
   path: string,
   content: string | Uint8Array,
@@ -40,7 +40,7 @@ export async function writeDown(
   }
 }
 
-/** A rename is on the disk once its directory is. */
+/** A rename is on the disk only when its directory is synced. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r')
   try {
@@ -51,7 +51,7 @@ export async function syncDirectory(directory: string): Promise<void> {
 }
 
 const DATA = '..data'
-/** A generation in the directory itself; whatever else `..data` may point at is not ours. */
+/** A generation in the directory itself; any other target of `..data` is not ours. */
 const GENERATION = /^\.\.\d[^/]*$/
 
 /** Whether a directory is written as Kubernetes mounts a secret: all files behind one symlink. */
@@ -64,7 +64,7 @@ export async function isMounted(directory: string): Promise<boolean> {
 }
 
 /**
- * All files of the next generation in a directory of their own, those that do not change copied;
+ * Writes all files of the next generation into a new directory, and copies those that do not change;
  * committing swaps the one symlink, so that no reader ever sees files of two generations.
  */
 export async function stageSwap(
@@ -109,7 +109,7 @@ async function keptFiles(
   return kept
 }
 
-/** Makes `name` a symlink to `target` in one step, whatever was there. */
+/** Makes `name` a symlink to `target` in one atomic step, whatever was there. */
 async function point(directory: string, name: string, target: string): Promise<void> {
   const path = join(directory, name)
   if ((await readlink(path).catch(() => undefined)) === target) return

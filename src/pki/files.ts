@@ -20,19 +20,19 @@ export const LEAF_KEY_MODE = 0o600
 /** For the key of a CA: it is never written again. */
 export const CA_KEY_MODE = 0o400
 
-/** Files written completely under temporary names: either all are put into place, or none is left. */
+/** Files written completely under temporary names: either all are moved to their final names, or none is left. */
 export interface Staged {
-  /** Puts every file into its place, each in one step. */
+  /** Moves every file to its final name, each atomically. */
   commit(): Promise<void>
-  /** Takes away what was staged, with the directories that were made for it. */
+  /** Deletes what was staged, and the directories that were made for it. */
   abandon(): Promise<void>
 }
 
 /**
- * Writes files beside their places, down to the disk: what can go wrong goes wrong here, before
- * anything that is in use is touched. A directory that is written the way Kubernetes mounts a
- * secret (it has `..data`) keeps that way; `mounted` begins it. Throws a Fault on a full disk, a
- * missing permission and the like, with nothing left behind.
+ * Writes and syncs files under temporary names beside the final ones, so that errors occur before
+ * anything in use is changed. A directory in the form of a Kubernetes secret mount (it has
+ * `..data`) keeps that form; `mounted` starts it. Throws a Fault on a full disk, a missing
+ * permission and the like, and then leaves nothing behind.
  */
 export async function stage(
   directory: string,
@@ -58,7 +58,7 @@ export async function stage(
   }
 }
 
-/** Each file under a temporary name; they take their places one by one. */
+/** Each file under a temporary name; they are renamed one by one. */
 async function stageRenames(directory: string, files: readonly NewFile[], written: string[]) {
   const moves: { from: string; to: string }[] = []
   for (const { name, content, mode } of files) {
@@ -73,7 +73,7 @@ async function stageRenames(directory: string, files: readonly NewFile[], writte
   }
 }
 
-/** Directories from `deepest` up to `top`, unless they are not empty. */
+/** Removes the directories from `deepest` up to `top`, as far as they are empty. */
 async function removeEmpty(deepest: string, top: string): Promise<void> {
   let at = resolve(deepest)
   const last = dirname(resolve(top))
@@ -87,7 +87,7 @@ async function removeEmpty(deepest: string, top: string): Promise<void> {
   }
 }
 
-/** Stages in several directories, then commits them all: one that cannot be written stops every one. */
+/** Stages in several directories, then commits all: if one cannot be written, none is changed. */
 export async function stageAll(
   places: readonly { readonly directory: string; readonly files: readonly NewFile[] }[],
 ): Promise<Staged> {
@@ -109,7 +109,7 @@ export async function stageAll(
   }
 }
 
-/** A system error while writing, as something that a person can mend. */
+/** A system error while writing, as a Fault that says what to do. */
 export function cannotWrite(path: string, error: unknown): unknown {
   const code = errorCode(error)
   if (error instanceof Fault || code === undefined) return error

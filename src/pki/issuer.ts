@@ -19,18 +19,18 @@ import { type KeyKind, type KeyPair, makeKeys } from './keys.ts'
 export interface Issuer {
   readonly certificate: X509Certificate
   readonly key: KeyObject
-  /** Its subject as it stands in its certificate: what it signs repeats these bytes. */
+  /** The bytes of its subject as in its certificate; what it signs repeats them as the issuer. */
   readonly name: { readonly der: Uint8Array }
   /**
-   * The key identifier of its certificate, which what it signs repeats: a CA may compute its own as it
-   * likes (RFC 5280 4.2.1.1), and OpenSSL takes another one for another issuer.
+   * The key identifier in its certificate; what it signs repeats it. A CA may compute its own in any
+   * way (RFC 5280 4.2.1.1), and for OpenSSL a different identifier means a different issuer.
    */
   readonly keyId: Uint8Array
-  /** What goes behind a leaf in `tls.crt`: this issuer and those above, without the root. */
+  /** What follows a leaf in `tls.crt`: this issuer and those above, without the root. */
   readonly chain: readonly Buffer[]
 }
 
-/** Clocks of a cluster differ a little: nothing is dated from this very second. */
+/** Clocks in a cluster differ a little, so validity begins this much in the past. */
 export const BACKDATED_MS = 60_000
 
 interface Validity {
@@ -77,7 +77,7 @@ export async function makeIntermediate(
   return { ...issuer(der, privateKey), chain: [der, ...parent.chain] }
 }
 
-/** A leaf for a public key that is already there. `extensions` replaces the whole ordinary list. */
+/** A leaf for an existing public key. `extensions` replaces the whole ordinary list. */
 export function makeLeaf(
   parent: Issuer,
   options: Validity & {
@@ -102,7 +102,7 @@ export function makeLeaf(
   return makeCertificate(spec)
 }
 
-/** The issuer that a certificate and its key make. */
+/** An issuer from its certificate and key. */
 export function issuer(der: Uint8Array, key: KeyObject): Issuer {
   const certificate = new X509Certificate(der)
   const { subject, extensions } = parseCertificate(der)
@@ -128,7 +128,7 @@ export function keyPem({ privateKey }: Pick<KeyPair, 'privateKey'>): string {
   return String(privateKey.export({ type: 'pkcs8', format: 'pem' }))
 }
 
-/** The first eight hex digits of the key id: what tables call an issuer. */
+/** The first eight hex digits of the key id: the name of an issuer in tables. */
 export function shortId({ publicKey }: { readonly publicKey: KeyObject }): string {
   return keyIdentifier(publicKey).toString('hex').slice(0, 8)
 }
@@ -140,7 +140,7 @@ function validity({ now, validForMs }: Validity) {
   }
 }
 
-/** What an ordinary root or intermediate holds. `pathLength` 0: it signs leaves and nothing else. */
+/** Extensions of an ordinary root or intermediate. `pathLength` 0: it signs leaves and nothing else. */
 export function authorityExtensions(
   publicKey: KeyObject,
   issuerKey: IssuerKey,
@@ -154,7 +154,7 @@ export function authorityExtensions(
   ]
 }
 
-/** What an ordinary leaf holds: both purposes, because a sidecar is server on one leg and client on the other. */
+/** Extensions of an ordinary leaf: both purposes, because a sidecar is server on one leg and client on the other. */
 export function leafExtensions(
   publicKey: KeyObject,
   issuerKey: IssuerKey,

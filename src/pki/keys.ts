@@ -20,7 +20,7 @@ export function makeKeys(kind: KeyKind = 'p256'): Promise<KeyPair> {
   return generate('rsa', { modulusLength: kind === 'rsa3072' ? 3072 : 2048 })
 }
 
-/** Reads what a person typed; throws a Fault that lists the kinds. */
+/** Reads a kind of key as typed; throws a Fault that lists the kinds. */
 export function keyKind(text: string): KeyKind {
   const kind = KEY_KINDS.find((known) => known === text)
   if (kind === undefined) {
@@ -31,7 +31,7 @@ export function keyKind(text: string): KeyKind {
   return kind
 }
 
-/** What kind of key it is, or undefined when it is none that this program would make. */
+/** The kind of key, or undefined if this program does not make keys of that kind. */
 export function kindOf(key: KeyObject): KeyKind | undefined {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {}
   if (key.asymmetricKeyType === 'ec') {

@@ -13,18 +13,18 @@ export interface Issued {
   readonly dir: string
   /** Leaf and intermediates, as `tls.crt` holds them. */
   readonly certPem: string
-  /** Null where the key is another's: a signed request, a key that was kept. */
+  /** Null when no key is written: for a signing request, or a key that was kept. */
   readonly keyPem: string | null
   readonly certificate: X509Certificate
   readonly dns: readonly string[]
   readonly ips: readonly string[]
-  /** Whether another certificate stood in its place before. */
+  /** Whether it replaced another certificate. */
   readonly replaced: boolean
   /** The files in `dir` that were written, by name. */
   readonly files: readonly string[]
 }
 
-/** A leaf that is about to be made. */
+/** A leaf to be made. */
 export interface LeafPlan {
   readonly subject: Subject
   readonly dns: readonly string[]
@@ -34,17 +34,17 @@ export interface LeafPlan {
   readonly keyPem: string | null
   readonly validForMs: number
   readonly now: Date
-  /** Where it goes, whole. */
+  /** Its directory, as a complete path. */
   readonly dir: string
-  /** An intermediate that signs in the root's place. */
+  /** An intermediate that signs instead of the root. */
   readonly under?: Issuer
   /** Write the directory the way Kubernetes mounts a secret: one symlink swapped for all files. */
   readonly mounted?: boolean
 }
 
 /**
- * Signs a leaf, puts it into the index and writes its directory, trust bundle and CRL included.
- * The caller holds the CA's lock. Throws a Fault, and then nothing has changed.
+ * Signs a leaf, adds it to the index and writes its directory, including trust bundle and CRL.
+ * The caller holds the CA's lock. If it throws a Fault, nothing has changed.
  */
 export async function writeLeaf(state: AuthorityState, plan: LeafPlan): Promise<Issued> {
   const { subject, dir, now, validForMs, publicKey, dns, ips } = plan

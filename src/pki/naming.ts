@@ -7,7 +7,7 @@ export interface Subject {
   readonly kind: 'module' | 'operator' | 'client'
   /** `mod-users-19.7.0`, `anna`, `sms`. */
   readonly name: string
-  /** As it is typed, and as its folder is called: `mod-users-19.7.0`, `operator/anna`. */
+  /** As typed, and the name of its folder: `mod-users-19.7.0`, `operator/anna`. */
   readonly title: string
   /** The one URI SAN. */
   readonly uri: string
@@ -16,7 +16,7 @@ export interface Subject {
 }
 
 const LONGEST_NAME = 128
-// SPIFFE path characters; `.` and `..` are no valid segment and no folder of their own.
+// SPIFFE path characters; `.` and `..` are neither valid segments nor folder names.
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
 const TRUST_DOMAIN = /^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$/
 
@@ -27,7 +27,7 @@ export function subject(title: string, domain: string): Subject {
   const kind = slash === -1 ? 'module' : title.slice(0, slash)
   const name = title.slice(slash + 1)
   if (kind === 'module' && slash === -1) {
-    // `+` metadata is a version to Okapi, but no SPIFFE character.
+    // Okapi allows `+` metadata in a version, but `+` is not a SPIFFE character.
     const fits = SEGMENT.test(name) && name.length <= LONGEST_NAME
     if (!fits || parseModuleId(name) === undefined) throw noModuleId(title)
     const powerful = name.toLowerCase().startsWith('okapi-')
@@ -47,7 +47,7 @@ function noModuleId(title: string) {
   })
 }
 
-/** What a URI SAN names, or undefined where it is none of ours in this trust domain. */
+/** What a URI SAN names, or undefined if it is not a name of ours in this trust domain. */
 export function subjectOfUri(uri: string, domain: string): Subject | undefined {
   const prefix = `spiffe://${domain}/`
   if (!uri.startsWith(prefix)) return undefined
@@ -72,8 +72,8 @@ export function trustDomain(text: string): string {
 const DNS_LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/
 
 /**
- * A DNS name for a SAN, where names have no dot at the end; no wildcard, because a certificate stands
- * for one peer. Throws a Fault.
+ * A DNS name for a SAN, without a dot at the end (SANs have none); no wildcard, because a certificate
+ * identifies one peer. Throws a Fault.
  */
 export function dnsName(written: string): string {
   const text = written.replace(/\.$/, '')
@@ -91,7 +91,7 @@ export function ipAddress(text: string): string {
   throw fault(`\`${text}\` is not an IP address`, { hint: 'as in --ip 10.0.0.7 or --ip ::1' })
 }
 
-/** The SAN of a leaf: the URI first, because it is the identity; the rest only helps to find it. */
+/** The SAN of a leaf: the URI first, because it is the identity; the other names only help to find the peer. */
 export function leafNames(
   uri: string,
   dns: readonly string[],

@@ -19,8 +19,8 @@ import {
 } from './state.ts'
 
 /**
- * Whose place a folder is by the index: every folder that a CA writes ends in the name of its certificate.
- * Undefined where the index knows no such folder.
+ * The name that a folder belongs to, by the index: every folder that a CA writes ends in the name of its
+ * certificate. Undefined if the index has no such folder.
  */
 export function placeOf(
   { issued }: Register,
@@ -35,7 +35,7 @@ function endsIn(place: string, name: string): boolean {
   return `/${place}`.endsWith(`/${name}`)
 }
 
-/** Has a root of this CA signed it, whatever the index says? Its entry as the index would have it. */
+/** The index entry for a certificate if a root of this CA signed it, whether or not the index has it. */
 export function entryOfOurs(
   { directory: authority, register, roots }: AuthorityState,
   leaf: X509Certificate,
@@ -60,7 +60,7 @@ export function entryOfOurs(
   }
 }
 
-/** What is in the CA's folders and signed by it, and not in its index: that was restored from an older backup. */
+/** Certificates in the CA's folders that it signed but its index lacks: the index was restored from an older backup. */
 export async function unknownToIndex(state: AuthorityState): Promise<readonly RegisterEntry[]> {
   const known = new Set(state.register.issued.map((entry) => entry.fingerprint))
   const places = new Set([...(await leafDirectories(state)), ...(await below(state.directory, 2))])
@@ -74,14 +74,14 @@ export async function unknownToIndex(state: AuthorityState): Promise<readonly Re
   return found
 }
 
-/** What newer lists in the CA's folders revoke, which an index that was restored from a backup has forgotten. */
+/** Revocations in newer lists in the CA's folders, which an index restored from a backup lacks. */
 export interface ForgottenRevocations {
-  /** The highest number of a list; that of the index where none is higher. */
+  /** The highest number of a list; the index's number if none is higher. */
   readonly crlNumber: number
   readonly revoked: readonly { readonly serial: string; readonly root: AuthorityRoot }[]
 }
 
-/** Reads the lists that were written with a higher number than the index knows. */
+/** Reads the lists with a higher number than the index has. */
 export async function forgottenRevocations(state: AuthorityState): Promise<ForgottenRevocations> {
   const { directory, register, roots } = state
   let { crlNumber } = register
@@ -99,7 +99,7 @@ export async function forgottenRevocations(state: AuthorityState): Promise<Forgo
   return { crlNumber, revoked: [...revoked.values()] }
 }
 
-/** None where there is no list, or none that can be read. */
+/** Empty if there is no list, or none that can be read. */
 async function listsOfPlace(place: string): Promise<readonly Crl[]> {
   const file = join(place, 'ca.crl')
   if (!(await exists(file))) return []

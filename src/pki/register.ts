@@ -20,14 +20,14 @@ export interface RegisterEntry {
   readonly notAfter: string
   /** SHA-256, lower-case hex. */
   readonly fingerprint: string
-  /** Where it was written, relative to the CA's directory; null when it was handed over otherwise. */
+  /** Where it was written, relative to the CA's directory; null if it was not written to a directory. */
   readonly directory: string | null
   /** Where its key is: in that directory, or with the sender of a signing request. */
   readonly key: 'here' | 'elsewhere'
   readonly revoked?: { readonly at: string; readonly reason: RevocationReason }
 }
 
-/** A root of the CA. One signs; during a rollover another one is on its way in, or out. */
+/** A root of the CA. One signs; during a rollover there is a second, the next or the previous one. */
 export interface RootEntry {
   readonly id: string
   /** The file of its key in the CA's directory. */
@@ -35,7 +35,7 @@ export interface RootEntry {
   readonly state: 'signing' | 'next' | 'old'
 }
 
-/** What the CA remembers, as `index.json` holds it. */
+/** The content of `index.json`. */
 export interface Register {
   readonly format: 1
   readonly trustDomain: string
@@ -83,7 +83,7 @@ function parse(text: string): Register | undefined {
   }
 }
 
-/** The register as a file to be staged, without what is long over. */
+/** The register as a file to be staged, without entries that expired long ago. */
 export function registerFile(register: Register, now: Date): NewFile {
   const since = new Date(now.getTime() - REMEMBERED_MS).toISOString()
   const issued = register.issued.filter(({ notAfter }) => notAfter >= since)
@@ -92,8 +92,8 @@ export function registerFile(register: Register, now: Date): NewFile {
 }
 
 /**
- * Runs `change` while no other process or call changes this CA. A lock that its owner left behind
- * is not guessed away: after ten seconds a Fault names the file.
+ * Runs `change` while no other process or call changes this CA. A lock that its owner may have left
+ * behind is not removed: after ten seconds a Fault names the file.
  */
 export async function locked<T>(directory: string, change: () => Promise<T>): Promise<T> {
   const path = join(directory, LOCK)
@@ -122,7 +122,7 @@ async function take(path: string): Promise<boolean> {
     await file.writeFile(`process ${process.pid}\n`).finally(() => file.close())
     return true
   } catch (error) {
-    // On a full disk there is room for an empty file: left there it would lock out all that come later.
+    // A full disk has room for an empty file: if it stayed, it would block all later changes.
     if (ours) await unlink(path)
     else if (errorCode(error) === 'EEXIST') return false
     throw cannotWrite(path, error)

@@ -12,7 +12,7 @@ import type { RegisterEntry } from './register.ts'
 import { type AuthorityState, currentLeaf, exists, privateKey, readStateText } from './state.ts'
 
 export interface RenewalOptions {
-  /** As long as the one before unless given. */
+  /** The lifetime of the previous certificate unless given. */
   readonly validForMs?: number
   /** Keep the key: for peers that pin it. */
   readonly keepKey?: boolean
@@ -55,7 +55,7 @@ export function lifeMs({ validFromDate, validToDate }: X509Certificate): number 
   return validToDate.getTime() - validFromDate.getTime()
 }
 
-/** The directory that a person means by a path or a name; throws a Fault when neither is there. */
+/** The directory given by a path or a name; throws a Fault when neither exists. */
 export async function directoryOf(ca: string, target: string): Promise<string> {
   const named = join(ca, ...target.split('/'))
   for (const path of [target, named]) {
@@ -73,7 +73,7 @@ function known(state: AuthorityState, leaf: X509Certificate, dir: string): Regis
   const entry = register.issued.find((one) => one.fingerprint === print)
   if (entry === undefined) throw unknown(state, leaf, where)
   const place = placeOf(register, directory, dir)
-  // Files that were mixed up would otherwise become a module's name with a key in another's place.
+  // Otherwise mixed-up files would put one module's certificate and key into another's folder.
   if (place !== undefined && place !== entry.name) {
     throw fault(`it is the certificate of ${entry.name}, in the folder of ${place}`, {
       where,
@@ -87,7 +87,7 @@ function known(state: AuthorityState, leaf: X509Certificate, dir: string): Regis
   })
 }
 
-/** It may have been revoked in an index that is lost: so it is not renewed, whoever signed it. */
+/** A lost index may have had it as revoked, so it is not renewed, even if this CA signed it. */
 function unknown(state: AuthorityState, leaf: X509Certificate, where: { readonly file: string }) {
   const ours = entryOfOurs(state, leaf, null)
   if (ours === undefined) {

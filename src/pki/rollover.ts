@@ -28,7 +28,7 @@ export type RolloverPhase = 'idle' | 'bundles' | 'leaves'
 /** How far a rollover has come. */
 export interface RolloverProgress {
   readonly phase: RolloverPhase
-  /** The root that was there before; the only one when idle. */
+  /** The previous root; the only one when idle. */
   readonly from: AuthorityRoot
   readonly to: AuthorityRoot | undefined
   /** Directories whose `ca.crt` lacks the new root. */
@@ -38,8 +38,8 @@ export interface RolloverProgress {
 }
 
 /**
- * First step: a new root. It is trusted but not used yet; its first CRL comes with it where the CA
- * has one. Throws a Fault when a rollover is under way.
+ * First step: a new root. It is trusted but not used yet; if the CA has a CRL, the new root gets its
+ * first one too. Throws a Fault when a rollover is under way.
  */
 export async function start(
   authority: CertificateAuthority,
@@ -59,7 +59,7 @@ export async function start(
       content: keyPem({ privateKey: root.key }),
       mode: CA_KEY_MODE,
     }
-    // The key goes first: the CRL of the new root is signed with it.
+    // The key is written first: the CRL of the new root is signed with it.
     const keyFile = await stageAll([{ directory: state.directory, files: [key] }])
     await keyFile.commit()
     const entry: RootEntry = { id, key: key.name, state: 'next' }
@@ -76,8 +76,8 @@ export async function start(
 
 /**
  * Second step: the new root signs, and every leaf that the CA has written is issued again. It may be
- * repeated. The caller has made sure that the peers trust the new root. Throws a Fault that names
- * each leaf that could not be issued, when all others are.
+ * repeated. The caller has made sure that the peers trust the new root. If some leaves could not be
+ * issued, the others still are, and then a Fault names each failed one.
  */
 export async function reissue(authority: CertificateAuthority): Promise<readonly Issued[]> {
   await authority.change(async (state, now) => {
@@ -101,7 +101,7 @@ export async function reissue(authority: CertificateAuthority): Promise<readonly
     try {
       issued.push(await renew(authority, directory))
     } catch (error) {
-      // One that cannot be renewed must not keep the others on a root that is about to go.
+      // One leaf that cannot be renewed must not keep the others on the old root.
       if (!(error instanceof Fault)) throw error
       problems.push(...error.problems)
     }
@@ -111,8 +111,8 @@ export async function reissue(authority: CertificateAuthority): Promise<readonly
 }
 
 /**
- * Last step: the old root leaves every bundle, its key is destroyed. Throws a Fault while a
- * directory of the CA still holds a leaf of the old root; the caller has asked the live peers.
+ * Last step: the old root is removed from every bundle, and its key is destroyed. Throws a Fault while
+ * a directory of the CA still holds a leaf of the old root; the caller has checked the live peers.
  */
 export async function finish(authority: CertificateAuthority): Promise<readonly string[]> {
   return authority.change(async (state, now) => {
@@ -185,7 +185,7 @@ async function spread(
   const files = trustFiles({ bundlePem, crlPem })
   const directories = await leafDirectories(state)
   const staged = await stageAll(directories.map((place) => ({ directory: place, files })))
-  // Never an index that names a root which the bundle lacks, should this end between the two.
+  // In this order: if the process ends in between, the index never names a root that the bundle lacks.
   const index = registerFile(register, now)
   const grows = roots.length > state.roots.length
   await record(directory, grows ? [...files, index] : [index, ...files], staged)
@@ -199,8 +199,8 @@ export interface Visitor {
 }
 
 /**
- * A certificate of the new root, to find out which peers take it. It is `client/rollover-check`,
- * which no policy allows anything, and is in the index like any other.
+ * A certificate of the new root, to find out which peers accept it. Its name is
+ * `client/rollover-check`, which no policy allows anything. It is in the index like any other.
  */
 export async function visitor(authority: CertificateAuthority): Promise<Visitor> {
   return authority.change(async (state, now) => {

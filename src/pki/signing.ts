@@ -14,14 +14,14 @@ import { subjectOfUri } from './naming.ts'
 import { readRegister } from './register.ts'
 import { exists, privateKey, readStateText } from './state.ts'
 
-/** A request whose sender has proven to hold the key. */
+/** A request whose sender has proven that it holds the key. */
 export interface ProvenRequest {
   readonly publicKey: KeyObject
-  /** What it asks to be called. Whatever else it asks for is not granted. */
+  /** The names that it asks for. Nothing else that it asks for is granted. */
   readonly names: NamesByKind
 }
 
-// Java's keytool writes NEW; openssl writes text before it where it is asked to.
+// Java's keytool writes NEW; openssl can write text before the block.
 const BLOCK = /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END/
 
 /** Reads a request, PEM or DER, and checks its signature and key. Throws a Fault with the reason. */
@@ -60,9 +60,9 @@ function parsed(der: Uint8Array): { key: KeyObject; spec: SigningRequest } | und
 }
 
 /**
- * Signs a request. It is certified under the name that the operator gives, or under the one URI that
- * it asks for; where both are there they must agree. DNS names and addresses that it asks for are
- * granted, nothing else is. Throws a Fault, and then no file is left.
+ * Signs a request. The certificate has the name that the operator gives, or the one URI that the
+ * request asks for; if there are both, they must agree. DNS names and addresses that it asks for are
+ * granted, nothing else is. If it throws a Fault, no file is left.
  */
 export async function signRequest(
   authority: CertificateAuthority,
@@ -113,7 +113,7 @@ function agreedName(
   throw fault(`it asks for ${asked.title}, not for ${name}`, { where, hint: 'leave --name out' })
 }
 
-/** A key of ours that lies where the certificate goes must be the one that asked for it. */
+/** A key of ours in the directory of the certificate must be the key that signed the request. */
 async function mustFit({ publicKey }: ProvenRequest, file: string): Promise<void> {
   if (!(await exists(file))) return
   const there = createPublicKey(privateKey(await readStateText(file), file))

@@ -14,11 +14,11 @@ export interface AuthorityRoot extends RootEntry {
   readonly certificate: X509Certificate
 }
 
-/** What stands in a CA's directory, read at one moment. */
+/** The content of a CA's directory, read at one moment. */
 export interface AuthorityState {
   readonly directory: string
   readonly register: Register
-  /** Every root that is to be trusted; during a rollover there are two. */
+  /** Every trusted root; during a rollover there are two. */
   readonly roots: readonly AuthorityRoot[]
   /** The root that signs now, with its key. */
   readonly signing: Issuer
@@ -55,7 +55,7 @@ export async function readState(directory: string): Promise<AuthorityState> {
   }
 }
 
-/** A root with its key, ready to sign. Throws a Fault when the key is missing or another's. */
+/** A root with its key, ready to sign. Throws a Fault when the key is missing or of another certificate. */
 export async function withKey(directory: string, root: AuthorityRoot): Promise<Issuer> {
   const file = join(directory, root.key)
   const key = privateKey(await readStateText(file), file)
@@ -70,7 +70,7 @@ export async function withKey(directory: string, root: AuthorityRoot): Promise<I
   }
 }
 
-/** What a leaf's directory holds besides the leaf: trust bundle and CRLs. */
+/** The other files in a leaf's directory: trust bundle and CRLs. */
 export function trustFiles({ bundlePem, crlPem }: Pick<AuthorityState, 'bundlePem' | 'crlPem'>) {
   const files: NewFile[] = [{ name: 'ca.crt', content: bundlePem, mode: PUBLIC_MODE }]
   if (crlPem !== null) files.push({ name: 'ca.crl', content: crlPem, mode: PUBLIC_MODE })
@@ -78,8 +78,8 @@ export function trustFiles({ bundlePem, crlPem }: Pick<AuthorityState, 'bundlePe
 }
 
 /**
- * Commits a change of the CA's own files in their order, index among them, and only then what was
- * staged elsewhere: no certificate may be in use that the CA does not know and could not revoke.
+ * Commits the CA's own files in their order, including the index, and only then what was staged
+ * elsewhere: no certificate may be in use that the CA does not know and could not revoke.
  */
 export async function record(
   directory: string,
@@ -96,7 +96,7 @@ export async function record(
   }
 }
 
-/** The directories that leaves were written into and that are still there, each once. */
+/** The directories with leaves that still exist, each once. */
 export async function leafDirectories({
   directory,
   register,

@@ -53,7 +53,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   return { der, fingerprint256: sha256(der), ...readToBeSigned(tbs, algorithm) }
 }
 
-/** The names in a certificate's subjectAltName. Throws a DerError for what is no certificate. */
+/** The names in a certificate's subjectAltName. Throws a DerError for anything that is not a certificate. */
 export function certificateNames(der: Uint8Array): NamesByKind {
   return namesByKind(parseCertificate(der).extensions.subjectAltName)
 }
@@ -65,7 +65,7 @@ function readToBeSigned(tbs: Element, outerAlgorithm: Element): ToBeSigned {
   const version = readVersion(fields.maybe(contextTag(0, 'constructed')))
   const serial = readInteger(fields.take(TAG.integer))
   const algorithm = fields.take(TAG.sequence)
-  // RFC 5280 4.1.1.2: MUST be the same; what is not signed must not say how the signature is read.
+  // RFC 5280 4.1.1.2: MUST be the same; the unsigned field must not decide how the signature is read.
   if (hex(algorithm.raw) !== hex(outerAlgorithm.raw)) {
     throw new DerError('two different signature algorithms')
   }
@@ -112,10 +112,10 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-/** A name to be written, or one copied byte for byte out of another certificate. */
+/** A name to be written, or one copied byte for byte from another certificate. */
 export type NameSource = Name | { readonly der: Uint8Array }
 
-/** Everything that stands in a certificate. Nothing is checked: hostile ones are made here too. */
+/** All fields of a certificate. Nothing is checked: hostile ones are made here too. */
 export interface CertificateSpec {
   readonly subject: NameSource
   readonly issuer: NameSource
@@ -127,12 +127,12 @@ export interface CertificateSpec {
   readonly extensions: readonly Extension[]
   /** Big-endian two's complement; 16 random positive bytes unless given. */
   readonly serial?: Uint8Array
-  /** 3 unless given; 1 has no extensions whatever the list says. */
+  /** 3 unless given; version 1 has no extensions, even if the list has some. */
   readonly version?: 1 | 3
   readonly digest?: Digest
 }
 
-/** A certificate in DER, exactly as the spec says. */
+/** A certificate in DER, exactly as specified by `spec`. */
 export function makeCertificate(spec: CertificateSpec): Buffer {
   const { signWith, version = 3, digest = digestFor(signWith) } = spec
   const tbs = sequence(

@@ -54,9 +54,9 @@ export interface BoundCrl extends Crl {
 const MAX_CRL_BYTES = 16_777_216
 
 /**
- * Parses one list. Throws a DerError for what is none, and for lists that cover only a part of what
- * their issuer issued (deltas, distribution points, indirect lists), however they are marked: OpenSSL
- * would take none of them for the whole, and then refuse every peer.
+ * Parses one list. Throws a DerError for anything else, and for lists that cover only a part of what
+ * their issuer issued (deltas, distribution points, indirect lists), critical or not: OpenSSL does
+ * not accept any of them as a complete list, and would then refuse every peer.
  */
 export function parseCrl(der: Uint8Array): Crl {
   if (der.length > MAX_CRL_BYTES) throw new DerError('larger than any revocation list')
@@ -94,14 +94,14 @@ export function isSignedBy({ signed }: Crl, key: KeyObject): boolean {
   return isSignatureOf(signed, key)
 }
 
-/** May the list be relied on at this instant? */
+/** Is the list valid at this instant? */
 export function isCurrent({ thisUpdate, nextUpdate }: Crl, now: number): boolean {
   return thisUpdate <= now && now <= nextUpdate
 }
 
 /**
- * Is the first list newer than the second, of the same authority? Its number decides (RFC 5280 5.2.3:
- * it only rises), and thisUpdate where one of them has none or both have the same.
+ * Is the first list newer than the second, of the same authority? The number decides (RFC 5280 5.2.3:
+ * it only rises), or thisUpdate if one of them has no number or both have the same.
  */
 export function isNewer(list: Crl, other: Crl): boolean {
   const [number, otherNumber] = [list.number, other.number]
@@ -162,7 +162,7 @@ function readListExtensions(wrapped: Element | undefined): readonly Extension[] 
   return list
 }
 
-/** Extensions of lists that are not the whole list of one issuer (RFC 5280 5.2.4, 5.2.5). */
+/** Extensions of lists that are not the complete list of one issuer (RFC 5280 5.2.4, 5.2.5). */
 const PARTIAL: Readonly<Record<string, string>> = {
   [EXTENSION.deltaCrlIndicator]: 'delta list: deltaCRLIndicator',
   [EXTENSION.issuingDistributionPoint]: 'issuingDistributionPoint',
@@ -200,7 +200,7 @@ const REASONS: Readonly<Record<RevocationReason, number>> = {
   cessationOfOperation: 5,
 }
 
-/** The reasons that can be given, in their own words. */
+/** The reasons that can be given, by name. */
 export const REVOCATION_REASONS = Object.keys(REASONS) as readonly RevocationReason[]
 
 /** What signs a list: a CA with its key. */
@@ -220,11 +220,11 @@ export interface Revoked {
   readonly reason: RevocationReason
 }
 
-/** Everything that stands in a CRL. Nothing is checked: hostile ones are made here too. */
+/** All fields of a CRL. Nothing is checked: hostile ones are made here too. */
 export interface CrlSpec {
   readonly number: number
   readonly thisUpdate: Date
-  /** After it OpenSSL refuses every certificate of this CA. Null leaves it out. */
+  /** After this instant OpenSSL refuses every certificate of this CA. Null leaves it out. */
   readonly nextUpdate: Date | null
   readonly revoked: readonly Revoked[]
   readonly digest?: Digest

@@ -9,16 +9,16 @@ import { algorithmOid, type Signed } from './signature.ts'
 /** A certificate signing request (PKCS#10, RFC 2986), read but not yet verified. */
 export interface SigningRequest {
   readonly publicKey: PublicKeyInfo
-  /** The subjectAltName that it asks for; undefined where it asks for none. */
+  /** The subjectAltName that it asks for; undefined if it asks for none. */
   readonly subjectAltName: readonly GeneralName[] | undefined
   /** The sender's proof that it holds the key. */
   readonly signed: Signed
 }
 
-/** PKCS#9: the attribute that holds the extensions asked for (RFC 2985 5.4.2). */
+/** PKCS#9: the attribute with the requested extensions (RFC 2985 5.4.2). */
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 
-/** Parses one request, its signature not verified. Throws a DerError for anything that is not one. */
+/** Parses one request without verifying its signature. Throws a DerError for anything else. */
 export function parseSigningRequest(der: Uint8Array): SigningRequest {
   const outer = open(readElement(der), TAG.sequence)
   const info = outer.take(TAG.sequence)

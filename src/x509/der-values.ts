@@ -56,7 +56,7 @@ export function readOctetAlignedBits(element: Element): Uint8Array {
 export function readFlags(element: Element): ReadonlySet<number> {
   const { bytes } = readBits(element)
   const set = new Set<number>()
-  // Longer than any set of flags that exists, and a hostile one is not walked to its end.
+  // Longer than any existing set of flags; a longer, hostile one is not read.
   if (bytes.length > 8) throw new DerError('too many flags')
   for (const [index, octet] of bytes.entries()) {
     for (let bit = 0; bit < 8; bit++) if (octet & (0x80 >> bit)) set.add(index * 8 + bit)
@@ -139,7 +139,7 @@ export function readTime(element: Element): number {
   return date.getTime()
 }
 
-/** Each octet as the character of the same number; nothing is decoded, nothing is lost. */
+/** Each octet as the character with the same code; nothing is decoded or lost. */
 export function readAscii(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

@@ -1,7 +1,7 @@
 /** Thrown for every input that is not strict DER; caught where certificates and lists are parsed. */
 export class DerError extends Error {
   override readonly name = 'DerError'
-  /** What helps, where that is known. */
+  /** The remedy, if known. */
   readonly remedy: string | undefined
 
   constructor(message: string, remedy?: string) {
@@ -10,11 +10,11 @@ export class DerError extends Error {
   }
 }
 
-/** One element: identifier, length and content, all within the input. */
+/** One element: identifier, length and content, as views of the input. */
 export interface Element {
   /** The identifier octet as it stands: class, constructed bit and number (X.690 8.1.2). */
   readonly tag: number
-  /** The element whole, header included. */
+  /** The whole element, including its header. */
   readonly raw: Uint8Array
   readonly content: Uint8Array
   /** How many elements it is nested in. */
@@ -41,7 +41,7 @@ export const TAG = {
 } as const
 
 const CONSTRUCTED = 0x20
-/** Certificates need about ten levels; a hostile one may not take more of our stack. */
+/** Certificates need about ten levels; a hostile one must not exhaust the stack. */
 const MAX_DEPTH = 24
 
 /** The implicit or primitive context tag `[number]`. */

@@ -48,12 +48,12 @@ export interface Extensions {
   readonly keyUsage?: ReadonlySet<number>
   readonly extKeyUsage?: readonly string[]
   readonly subjectAltName?: readonly GeneralName[]
-  /** Key identifiers, lower-case hex; OpenSSL tells authorities of one name apart by them. */
+  /** Key identifiers, lower-case hex; OpenSSL uses them to distinguish authorities with the same name. */
   readonly subjectKeyId?: string
   readonly authorityKeyId?: string
-  /** The OIDs of all that are marked critical. */
+  /** The OIDs of all critical extensions. */
   readonly critical: ReadonlySet<string>
-  /** The OIDs of all that are there. */
+  /** The OIDs of all extensions. */
   readonly present: ReadonlySet<string>
 }
 
@@ -76,7 +76,7 @@ export const EXTENSION = {
   inhibitAnyPolicy: '2.5.29.54',
 } as const
 
-/** One extension. `value` is the content of the OCTET STRING, any bytes at all for a hostile one. */
+/** One extension. `value` is the content of the OCTET STRING, which may be any bytes in a hostile one. */
 export interface Extension {
   readonly oid: string
   readonly critical: boolean
@@ -86,7 +86,7 @@ export interface Extension {
 const MOST_EXTENSIONS = 64
 const MOST_PURPOSES = 64
 
-/** Reads a list of extensions; none twice (RFC 5280 4.2). Throws a DerError. */
+/** Reads a list of extensions without duplicates (RFC 5280 4.2). Throws a DerError. */
 export function readExtensionList(list: Element): readonly Extension[] {
   const items = open(list, TAG.sequence)
   const seen = new Set<string>()
@@ -139,7 +139,7 @@ function readBasicConstraints(value: Uint8Array): { ca: boolean; pathLength?: nu
   return length === undefined ? { ca } : { ca, pathLength: readSmallInteger(length) }
 }
 
-/** The key identifier of an AuthorityKeyIdentifier (RFC 5280 4.2.1.1), where it has one. */
+/** The key identifier of an AuthorityKeyIdentifier (RFC 5280 4.2.1.1), if it has one. */
 function readAuthorityKeyId(value: Uint8Array | undefined): string | undefined {
   if (value === undefined) return undefined
   const keyId = open(readElement(value), TAG.sequence).maybe(contextTag(0, 'primitive'))
@@ -198,10 +198,10 @@ export function subjectKeyIdentifier(publicKey: KeyObject): Extension {
   return { oid: EXTENSION.subjectKeyId, critical: false, value: octets(keyIdentifier(publicKey)) }
 }
 
-/** An issuer's key identifier as its certificate has it, or the key that it is computed from. */
+/** An issuer's key identifier as in its certificate, or the key to compute it from. */
 export type IssuerKey = KeyObject | Uint8Array
 
-/** AuthorityKeyIdentifier: the key id alone, so that an intermediate can be issued again. */
+/** AuthorityKeyIdentifier: only the key id, so that an intermediate can be issued again. */
 export function authorityKeyIdentifier(issuerKey: IssuerKey): Extension {
   const id = issuerKey instanceof Uint8Array ? issuerKey : keyIdentifier(issuerKey)
   const value = sequence(implicit(0, id))
@@ -231,7 +231,7 @@ export function extensionList(extensions: readonly Extension[]): Buffer {
   )
 }
 
-/** The same, behind an explicit context tag; nothing at all for an empty list. */
+/** The same, with an explicit context tag around it; no bytes for an empty list. */
 export function taggedExtensions(tag: number, extensions: readonly Extension[]): readonly Buffer[] {
   return extensions.length === 0 ? [] : [tagged(tag, extensionList(extensions))]
 }

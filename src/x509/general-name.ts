@@ -3,11 +3,11 @@ import { contextTag, DerError, type Element, open, readElement, TAG } from './de
 import { readAscii } from './der-values.ts'
 import { implicit } from './der-write.ts'
 
-/** One entry of subjectAltName, with its type kept apart: a URI in a DNS name is no URI. */
+/** One entry of subjectAltName, with its type: a URI inside a DNS name is not a URI. */
 export interface GeneralName {
   readonly type: 'other' | 'email' | 'dns' | 'x400' | 'directory' | 'edi' | 'uri' | 'ip' | 'id'
   readonly bytes: Uint8Array
-  /** Each octet as one character, undecoded: NUL and all. */
+  /** Each octet as one character, undecoded, even NUL. */
   readonly text: string
 }
 
@@ -26,7 +26,7 @@ const NAME_TYPES = [
 /** GeneralName choices that are constructed. */
 const CONSTRUCTED_NAMES: ReadonlySet<string> = new Set(['other', 'x400', 'directory', 'edi'])
 
-/** A stranger's certificate is read to say why it is refused: so its parts are not read without end. */
+/** An untrusted certificate is read to say why it is refused, so the number of its names is limited. */
 const MOST_NAMES = 1000
 
 /** Reads the value of subjectAltName. Throws a DerError, also for an empty list. */
@@ -50,16 +50,16 @@ function readGeneralName({ tag, content }: Element): GeneralName {
   return { type, bytes: content, text: readAscii(content) }
 }
 
-/** The names of a subjectAltName by kind, each in the order in which they are there. */
+/** The names of a subjectAltName by kind, each kind in the certificate's order. */
 export interface NamesByKind {
   readonly uris: readonly string[]
   readonly dns: readonly string[]
   readonly ips: readonly string[]
-  /** How many names there are of kinds that no certificate of ours has. */
+  /** Number of names of other kinds, which no certificate of ours has. */
   readonly others: number
 }
 
-/** Sorts names by kind; none where there is no subjectAltName. */
+/** Sorts names by kind; empty without a subjectAltName. */
 export function namesByKind(names: readonly GeneralName[] = []): NamesByKind {
   const of = (wanted: GeneralName['type']) => names.filter(({ type }) => type === wanted)
   const uris = of('uri').map(({ text }) => text)
@@ -68,13 +68,13 @@ export function namesByKind(names: readonly GeneralName[] = []): NamesByKind {
   return { uris, dns, ips, others: names.length - uris.length - dns.length - ips.length }
 }
 
-/** A name to be written; bytes instead of text go in as they are. */
+/** A name to be written; bytes instead of text are written unchanged. */
 export type AlternativeName =
   | { readonly kind: 'uri' | 'dns' | 'email' | 'ip'; readonly value: string | Uint8Array }
-  /** A whole GeneralName in DER that the writer knows nothing of. */
+  /** A whole GeneralName in DER, of a kind that the writer does not know. */
   | { readonly kind: 'der'; readonly value: Uint8Array }
 
-/** A GeneralName in DER. Throws a TypeError for text that is no IP address where it must be. */
+/** A GeneralName in DER. Throws a TypeError if the text of an IP address is not one. */
 export function generalName(name: AlternativeName): Uint8Array {
   if (name.kind === 'der') return name.value
   return implicit(NAME_TYPES.indexOf(name.kind), nameBytes(name.kind, name.value))
@@ -89,8 +89,8 @@ function nameBytes(kind: string, value: string | Uint8Array): Uint8Array {
 }
 
 /**
- * The bytes of an IP address as a certificate holds them (RFC 5280 4.2.1.6): 4 or 16. Undefined for
- * anything else, an IPv6 zone included.
+ * The bytes of an IP address as in a certificate (RFC 5280 4.2.1.6): 4 or 16. Undefined for
+ * anything else, including an address with an IPv6 zone.
  */
 export function addressBytes(text: string): Buffer | undefined {
   if (isIPv4(text)) return Buffer.from(text.split('.').map(Number))

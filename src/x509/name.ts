@@ -4,7 +4,7 @@ import { oid, sequence, set, utf8 } from './der-write.ts'
 
 /** A distinguished name. Compared by its bytes; the text is for people only. */
 export interface DistinguishedName {
-  /** Lower-case hex of the DER: two names are the same only when this is. */
+  /** Lower-case hex of the DER: names are equal only if this is equal. */
   readonly key: string
   /** `CN=root1, O=Example`, visible characters only, cut to a line's length. */
   readonly text: string
@@ -49,7 +49,7 @@ function readAttribute(element: Element): string {
   return `${SHORT_NAMES[id] ?? id}=${printable(value.content)}`
 }
 
-/** What a certificate says goes into logs and terminals: no control characters, no look-alikes. */
+/** Text from a certificate goes into logs and terminals: no control characters, no look-alikes. */
 function printable(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('latin1')
@@ -67,7 +67,7 @@ export type Name = { readonly [Attribute in keyof typeof ATTRIBUTES]?: string }
 
 /**
  * A distinguished name in DER, every value a UTF8String: a CRL's issuer must equal the CA's subject
- * byte for byte, so there is one encoding and no choice.
+ * byte for byte, so there is only one encoding.
  */
 export function distinguishedName(name: Name): Buffer {
   const attributes = Object.entries(name) as [keyof typeof ATTRIBUTES, string][]

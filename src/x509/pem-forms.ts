@@ -1,6 +1,6 @@
 /** What a file holds instead of PEM, and how it becomes PEM. `FILE` stands for its path. */
 export interface OtherForm {
-  /** Goes on after `: `. */
+  /** The text after `: `. */
   readonly what: string
   readonly remedy: string
 }
@@ -70,7 +70,7 @@ const FROM_DER: Readonly<Record<string, string>> & { readonly CERTIFICATE: strin
   'PRIVATE KEY': 'openssl pkey -inform der -in FILE -out FILE.pem',
 }
 
-/** What a line that belongs to no PEM block shows the file to be. */
+/** What the file is, judged by a line outside of any PEM block. */
 export function formOf(line: string): OtherForm {
   const found = SIGNS.find(([sign]) => sign.test(line))?.[1]
   if (found !== undefined) return found
@@ -78,14 +78,14 @@ export function formOf(line: string): OtherForm {
   return { what, remedy: BLOCKS_ALONE }
 }
 
-/** Longer than header and first member of anything that is told apart here. */
+/** Longer than the header and first member of every format that is recognized here. */
 const HEAD_BYTES = 24
 /** `INTEGER 3`: PKCS#12 begins with its version (RFC 7292 4). */
 const VERSION_3 = '020103'
 /** The OIDs of PKCS#7, 1.2.840.113549.1.7. */
 const PKCS7 = '06092a864886f70d0107'
 
-/** What a file is that begins with an ASN.1 SEQUENCE; undefined where it does not. `wanted`: a label. */
+/** The format of a file that begins with an ASN.1 SEQUENCE; undefined if it does not. `wanted`: a label. */
 export function binaryFormOf(bytes: Uint8Array, wanted: string): OtherForm | undefined {
   const [tag, length = 0] = bytes
   // A length below 128 is one byte, as in a small EC key: text could begin so, but not with its own length.
@@ -106,7 +106,7 @@ export function binaryFormOf(bytes: Uint8Array, wanted: string): OtherForm | und
   return { what: 'this is DER, not PEM', remedy: FROM_DER[wanted] ?? FROM_DER.CERTIFICATE }
 }
 
-/** What a block with another label is, where there is a way from it to what is wanted. */
+/** What a block with another label is, if it can be converted to what is wanted. */
 export function remedyForLabel(label: string, wanted: string): string | undefined {
   if (label === 'TRUSTED CERTIFICATE') return 'openssl x509 -in FILE -out FILE.pem'
   if (label === 'PKCS7') {

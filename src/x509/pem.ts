@@ -6,7 +6,7 @@ const CUT_OFF = 'it was written or copied only in part: write it again'
 /** Thrown for text that is not strict PEM of the expected kinds. */
 export class PemError extends Error {
   override readonly name = 'PemError'
-  /** How it becomes what is wanted, where that is known; `FILE` stands for its path. */
+  /** How to convert it, if known; `FILE` stands for its path. */
   readonly remedy: string | undefined
 
   constructor(message: string, remedy?: string) {
@@ -26,8 +26,8 @@ const BASE64_LINE = /^[A-Za-z0-9+/]+={0,2}$/
 
 /**
  * Splits PEM (RFC 7468, strict form) into its blocks, which must all carry one of the labels.
- * Between blocks only empty lines and lines beginning with `#` are allowed: anything else was
- * meant to be something, and OpenSSL would pass over it in silence. Throws a PemError.
+ * Between blocks only empty lines and lines beginning with `#` are allowed: other text may be a
+ * damaged block, which OpenSSL would silently skip. Throws a PemError.
  */
 export function splitPem(bytes: Uint8Array, labels: readonly string[]): readonly PemBlock[] {
   const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -80,7 +80,7 @@ export function pemBlocks(label: string, text: string): readonly Buffer[] {
   return [...text.matchAll(block)].map(([, base64]) => Buffer.from(base64!, 'base64'))
 }
 
-/** As it is spoken: an X509 CRL, an RSA PRIVATE KEY. */
+/** The label with its article as spoken: an X509 CRL, an RSA PRIVATE KEY. */
 function article(label: string): string {
   return `${/^(?:[AEIOX]|RSA)/.test(label) ? 'an' : 'a'} ${label}`
 }

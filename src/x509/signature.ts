@@ -3,7 +3,7 @@ import { contextTag, type Element, Elements, open, TAG } from './der.ts'
 import { readOid } from './der-values.ts'
 import { bits, nothing, oid, sequence } from './der-write.ts'
 
-/** Digests that can be signed over; the weak one is there to make hostile certificates. */
+/** Digests to sign with; the weak one is for making hostile certificates. */
 export type Digest = 'sha1' | 'sha256' | 'sha384' | 'sha512'
 
 /** ecdsa-with-... (RFC 5758 3.2). */
@@ -22,7 +22,7 @@ const RSA = {
   sha512: '1.2.840.113549.1.1.13',
 } as const
 
-/** RSASSA-PSS (RFC 4055), whose digest is in its parameters and is SHA-1 where they have none. */
+/** RSASSA-PSS (RFC 4055): the digest is in the parameters; the default is SHA-1. */
 const PSS = '1.2.840.113549.1.1.10'
 const ED25519 = '1.3.101.112'
 
@@ -56,7 +56,7 @@ export function algorithmOid(element: Element): string {
   return readOid(open(element, TAG.sequence).take(TAG.oid))
 }
 
-/** The OID of a signature's algorithm; of RSASSA-PSS with its digest where that is no SHA-2. */
+/** The OID of a signature's algorithm; for RSASSA-PSS with its digest if that is not SHA-2. */
 export function signatureAlgorithmOf(element: Element): string {
   const id = algorithmOid(element)
   if (id !== PSS) return id
@@ -79,7 +79,7 @@ export function isSignatureOf({ tbs, algorithm, bits }: Signed, key: KeyObject):
   try {
     return verify(digest, tbs, { key, dsaEncoding: 'der' }, bits)
   } catch {
-    // The key is of another kind than the algorithm.
+    // The key's kind does not fit the algorithm.
     return false
   }
 }
@@ -91,14 +91,14 @@ export function signatureAlgorithm(key: KeyObject, digest: Digest = digestFor(ke
   return sequence(oid(ECDSA[digest]))
 }
 
-/** `SEQUENCE { tbs, algorithm, BIT STRING }`: the outside of certificates, CRLs and requests. */
+/** `SEQUENCE { tbs, algorithm, BIT STRING }`: the outer structure of certificates, CRLs and requests. */
 export function signed(tbs: Uint8Array, key: KeyObject, digest: Digest = digestFor(key)): Buffer {
   const algorithm = key.asymmetricKeyType === 'ed25519' ? null : digest
   const signature = sign(algorithm, tbs, { key, dsaEncoding: 'der' })
   return sequence(tbs, signatureAlgorithm(key, digest), bits(signature))
 }
 
-/** The digest that goes with a key: as strong as its curve. */
+/** The digest for a key: as strong as its curve. */
 export function digestFor(key: KeyObject): Digest {
   const curve = key.asymmetricKeyDetails?.namedCurve
   return curve === 'secp384r1' ? 'sha384' : curve === 'secp521r1' ? 'sha512' : 'sha256'
