@@ -17,7 +17,7 @@ import {
 
 const OKAPI = 'okapi'
 
-/** What grants open of Okapi itself: its administration, and tenants that need a word. */
+/** What grants open of Okapi itself: its administration, and tenants that a grant must name. */
 export function reachAdministration({ policy, grants }: Installation, caller: Caller): Opening[] {
   const own = grants.filter((grant) => isFor(grant, caller) && isAt(grant, OKAPI))
   const authorizer = policy.bind(caller, OKAPI)

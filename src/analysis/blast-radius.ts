@@ -5,29 +5,29 @@ import type { Policy } from '../policy/policy.ts'
 import { traitsOf } from '../policy/traits.ts'
 import { countRoutes, type Opening } from './opening.ts'
 
-/** A module, or `okapi`, that a hijacked one gets at. */
+/** A module, or `okapi`, that a hijacked module can reach. */
 export interface ReachedModule {
   readonly provider: string
   /** The chain of calls: the hijacked module first, `provider` last. */
   readonly path: readonly string[]
-  /** Of the last step. */
+  /** Interfaces of the last step. */
   readonly interfaces: readonly string[]
   readonly routes: number
-  /** The provider sends on what the one before it says. */
+  /** The provider forwards what its caller specifies. */
   readonly forwards: string | null
 }
 
-/** What an attacker who holds one module gets at. */
+/** What an attacker who controls one module can reach. */
 export interface BlastRadius {
   readonly module: string
-  /** What its own identity opens. */
+  /** Reached with its own identity. */
   readonly direct: readonly ReachedModule[]
-  /** What generic forwarders call for it: as much in its hands as what it calls itself. */
+  /** Reached through generic forwarders: it controls those calls as fully as its own. */
   readonly forwarded: readonly ReachedModule[]
-  /** What others call that it calls: as far as their own code takes its input there. */
+  /** What the modules that it calls can call: only as far as their own code passes its input on. */
   readonly indirect: readonly ReachedModule[]
   readonly beyond: readonly string[]
-  /** Whose requests, and tokens, come by. */
+  /** Callers whose requests, and tokens, pass through it. */
   readonly callers: readonly string[]
   /** For which tenants. */
   readonly tenants: readonly string[]
@@ -65,7 +65,7 @@ export function blastRadius(
   }
 }
 
-/** From the ends of `paths` on, to what is not known yet; from there only where `goesOn`. */
+/** Extends `paths` at their ends to providers not reached yet, and from those only where `goesOn`. */
 function walk(
   steps: ReadonlyMap<string, readonly Opening[]>,
   paths: readonly (readonly string[])[],
@@ -111,7 +111,7 @@ function plainNotes(openings: readonly Opening[]): string[] {
   return [`${from}: ${what} (${first.why ?? ''})`]
 }
 
-/** What Okapi may make of what others ask it for (docs/true-caller.md). */
+/** How far a hijacked Okapi can misuse its callers' requests (docs/true-caller.md). */
 const OKAPI_NOTES = {
   off: 'it can ask a module for anything in the name of any caller: policy.caller is off',
   report: 'it can ask a module for anything in the name of any caller: policy.caller only reports',
@@ -143,10 +143,10 @@ function notesOn(
   return notes
 }
 
-/** A module that sends whatever its caller asks for wherever its caller says. */
+/** A module that sends requests of its caller's choice to a destination of its caller's choice. */
 export interface Forwarder {
   readonly product: string
-  /** Where it is told what to send: beginnings of path patterns, names of parameters left out. */
+  /** The routes that tell it what to send: prefixes of path patterns, without names of parameters. */
   readonly paths: readonly string[]
   readonly what: string
 }
@@ -177,7 +177,7 @@ export const FORWARDERS: readonly Forwarder[] = [
   },
 ]
 
-/** What an opening lets its caller send on through the provider; undefined: nothing of the kind. */
+/** What an opening lets its caller forward through the provider; undefined: nothing. */
 export function forwardedBy({ provider, pathPattern, methods }: Opening): Forwarder | undefined {
   if (
     methods.every((method) => READING.includes(method)) &&

@@ -2,31 +2,31 @@ import { productOf } from '../folio/module-id.ts'
 import type { Trusted } from '../policy/descriptor-trust.ts'
 import type { Opening } from './opening.ts'
 
-/** What two policies open differently. */
+/** What only one of two policies opens. */
 export interface Difference {
-  /** Open in the second alone, with the rule that opens it. */
+  /** Open only in the second, with the rule that opens it. */
   readonly opens: readonly Opening[]
-  /** Open in the first alone, with the rule that opened it. */
+  /** Open only in the first, with the rule that opened it. */
   readonly closes: readonly Opening[]
 }
 
 /**
  * What changes from one policy to the other. Modules are compared by product, so that a new version
- * is the same module; interfaces without version, and parameters of paths without name.
+ * is the same module, interfaces without their versions, and paths without their parameters' names.
  */
 export function differenceOf(before: readonly Opening[], after: readonly Opening[]): Difference {
   return { opens: without(after, before), closes: without(before, after) }
 }
 
-/** What modules are trusted with by their descriptors alone, where two policies differ. */
+/** Differences in what modules are trusted with because of their descriptors alone. */
 export interface TrustDifference {
-  /** In the second alone. */
+  /** Only in the second. */
   readonly trusts: readonly Trusted[]
-  /** In the first alone. */
+  /** Only in the first. */
   readonly trustsNoMore: readonly Trusted[]
 }
 
-/** The same for what no route tells of; here too a new version is the same module. */
+/** The same for trust that no route shows; here too a new version is the same module. */
 export function trustDifferenceOf(
   before: readonly Trusted[],
   after: readonly Trusted[],
@@ -40,7 +40,7 @@ function trustedBeside(all: readonly Trusted[], others: readonly Trusted[]): Tru
   return all.filter((trusted) => !known.has(keyOf(trusted)))
 }
 
-/** The openings of `all`, cut to the methods that `others` do not hold. */
+/** The openings of `all`, limited to the methods that `others` lack. */
 function without(all: readonly Opening[], others: readonly Opening[]): Opening[] {
   const known = new Set(others.flatMap(keysOf))
   return all.flatMap((opening) => {
@@ -55,7 +55,7 @@ function keysOf(opening: Opening): string[] {
   return opening.methods.map((method) => keyOf(opening, method, opening.only))
 }
 
-/** The keys of everything that holds this opening for one method. */
+/** The keys of all openings that include this one, for one method. */
 function wider(opening: Opening, method: string): Set<string> {
   const methods = [method, '*']
   const parts = [opening.only, null]
@@ -74,7 +74,7 @@ function keyOf(opening: Opening, method: string, only: string | null): string {
   return [...place, method, nameless(pathPattern), nameless(only ?? '')].join(' ')
 }
 
-/** People and systems may have any name, one that looks like a version too. */
+/** People and systems may have any name, even one that looks like a version. */
 function productOrName(caller: string): string {
   return caller.includes('/') ? caller : productOf(caller)
 }

@@ -8,19 +8,19 @@ import type { Reason } from '../refusal/reasons.ts'
 export interface Explanation
   extends Pick<Decision, 'caller' | 'at' | 'provider' | 'interface' | 'route'> {
   readonly decision: 'allow' | 'refuse'
-  /** Of a refusal, or of what report mode lets pass. */
+  /** The reason of a refusal, or of a would-be refusal in report mode. */
   readonly reason: Reason | null
   readonly rule: Decision['rule']
   readonly because: string
   readonly wouldAllow: string | null
   readonly nearest: string | null
-  /** Whose tokens the caller may send beside its own; null: its tokens are not judged here. */
+  /** Whose tokens the caller may send besides its own; null: its tokens are not judged here. */
   readonly tokens: TokenSources | null
   /** Every sidecar that decides about such a call, in the order in which they are asked. */
   readonly decidedAt: readonly string[]
 }
 
-/** Who is asked about a call, each by its own policy. `provider`: the module that answers, if any. */
+/** The sidecars that decide about a call, each by its own policy. `provider`: the module that answers, if any. */
 export function decidingSidecars(
   caller: string,
   at: string,

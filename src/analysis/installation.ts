@@ -8,11 +8,11 @@ import { knownGrantsOf } from '../policy/known-grants.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { RuleSource } from '../policy/rule-source.ts'
 
-/** A compiled policy with what it was compiled from. */
+/** A compiled policy and its sources. */
 export interface Installation {
   readonly policy: Policy
   readonly set: DescriptorSet
-  /** All that were given, built-in ones included. */
+  /** All given ones, including built-in ones. */
   readonly grants: readonly Grant[]
   /** The migration listener, where one is open. */
   readonly plain?: MigrationListener
@@ -36,15 +36,15 @@ export function callersOf({ set, grants, plain }: Omit<Installation, 'policy'>):
 
 /** The migration listener of one sidecar. */
 export interface MigrationListener {
-  /** Whose ingress: `okapi`, or the full id of the module beside it. */
+  /** Whose ingress: `okapi`, or the full id of its module. */
   readonly at: string
   /** Milliseconds since 1970; from then on nothing is open there. */
   readonly untilMs: number
 }
 
 /**
- * Every grant that a policy compiled from this source holds, the built-in ones last. What cannot be
- * read is left out: compiling tells it.
+ * Every grant in a policy compiled from this source, the built-in ones last. What cannot be read is
+ * left out: compiling reports it.
  */
 export function grantsInForce({
   grants = [],

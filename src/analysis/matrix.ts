@@ -1,6 +1,6 @@
 import type { Opening } from './opening.ts'
 
-/** Routes of one interface that are open by one rule. */
+/** Routes of one interface that one rule opens. */
 export interface MatrixPart extends Pick<Opening, 'at' | 'kind' | 'interface' | 'rule' | 'why'> {
   readonly routes: readonly Pick<Opening, 'methods' | 'pathPattern' | 'only'>[]
 }
@@ -12,7 +12,7 @@ export interface MatrixCell {
   readonly parts: readonly MatrixPart[]
 }
 
-/** What a person looks for: text that has to stand in the names. */
+/** A filter: text that must be part of the names. */
 export interface MatrixFilter {
   readonly caller?: string | undefined
   readonly provider?: string | undefined
@@ -20,7 +20,7 @@ export interface MatrixFilter {
   readonly interface?: string | undefined
 }
 
-/** Caller by provider, each cell taken apart by interface and rule. */
+/** Caller by provider, each cell split by interface and rule. */
 export function matrixOf(openings: readonly Opening[]): readonly MatrixCell[] {
   const cells = Map.groupBy(openings, ({ caller, provider }) => `${caller} ${provider}`)
   return [...cells.values()].map((group) => {
@@ -45,7 +45,7 @@ export function filterOpenings(
 
 function partsOf(openings: readonly Opening[]): readonly MatrixPart[] {
   const groups = Map.groupBy(openings, ({ at, kind, interface: provided, rule }) =>
-    // Okapi's rule for a route is the route itself, which would part them all.
+    // Okapi's rule for a route is the route itself, which would put each into a group of its own.
     [at, kind, provided?.id, provided?.version, rule.kind, ...placeOf(rule)].join(' '),
   )
   return [...groups.values()].map((group) => {
@@ -62,7 +62,7 @@ function wholeRule(rule: Opening['rule']): Opening['rule'] {
   return { ...rule, file: file ?? null, pointer: pointer ?? null }
 }
 
-/** Where a route itself is the rule, the list that it stands in. */
+/** For a rule that is the route itself: the list that contains it. */
 function placeOf({ file, pointer }: Opening['rule']): readonly (string | null)[] {
   const [, interfaceOf, filters] = OF_ROUTE.exec(pointer ?? '') ?? []
   return [file, interfaceOf ?? filters ?? pointer]

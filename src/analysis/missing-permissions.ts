@@ -5,24 +5,24 @@ import { eachMethod, type RouteQuestion } from './open-routes.ts'
 import { okapiQuestions } from './reach.ts'
 import { mergedEvidence, type Usage } from './usage.ts'
 
-/** One method of one route that an installed module should be let call through Okapi. */
+/** One method of one route that an installed module should be allowed to call through Okapi. */
 export interface MissingPermission {
   /** Full id. */
   readonly caller: string
   readonly method: string
   readonly question: RouteQuestion
-  /** What speaks for it; undefined where it is a permission alone. */
+  /** The evidence in the log; undefined if there is only a permission. */
   readonly usage: Usage | undefined
   /**
-   * A log does not say whether X-Okapi-Module-Id was there: where a module has the same path in a
-   * `multiple` interface and in an ordinary one, this is what the latter may have meant beside.
+   * A log does not say whether X-Okapi-Module-Id was there: if a module has the same path in a
+   * `multiple` interface and in an ordinary one, the request may have meant this route too.
    */
   readonly doubtful: boolean
-  /** Permissions of the caller's descriptor that speak for it. */
+  /** Permissions of the caller's descriptor that suggest it. */
   readonly permissions: readonly string[]
 }
 
-/** What would-be refusals ask for, and those that nothing installed stands for any more. */
+/** What would-be refusals asked for, and those whose caller or route is no longer installed. */
 export function missingInLog(
   set: DescriptorSet,
   usages: readonly Usage[],
@@ -36,13 +36,13 @@ export function missingInLog(
     const sameRoute = (byPattern.get(nameless(pattern)) ?? []).filter(
       ({ route }) => (route.mask & bit) !== 0,
     )
-    // Report mode lets no call to a system interface pass: another one with that route was meant.
+    // Report mode lets no call to a system interface pass, so an ordinary interface with that route was meant.
     const ordinary = sameRoute.filter(({ route }) => route.kind !== 'system')
     const alike = ordinary.length > 0 ? ordinary : sameRoute
     const named = alike.filter(
       ({ route }) => provider === '' || productOf(provider) === productOf(idOf(route.module)),
     )
-    // Of several providers that are no `multiple` any may be the one that a request is for.
+    // If several providers are not `multiple`, the request may be for any of them.
     const routes = named.some(({ moduleId }) => moduleId === undefined)
       ? alike.filter((question) => question.moduleId === undefined || named.includes(question))
       : named
@@ -59,14 +59,14 @@ export function missingInLog(
   return { missing: distinct(missing), lost }
 }
 
-/** Do the descriptors say which permissions routes ask for? Packed ones do not. */
+/** Do the descriptors say which permissions routes require? Packed ones do not. */
 export function tellsPermissions(set: DescriptorSet): boolean {
   return okapiQuestions(set).some((question) => permissionsOf(question).length > 0)
 }
 
 /**
- * What `modulePermissions` hint at: the caller holds a permission that a route of an interface asks
- * for, which it neither declares nor provides.
+ * What `modulePermissions` hint at: the caller has a permission that a route requires, and it neither
+ * declares nor provides the interface of that route.
  */
 export function missingByHint(set: DescriptorSet): readonly MissingPermission[] {
   const questions = okapiQuestions(set)
@@ -98,9 +98,9 @@ export function missingByHint(set: DescriptorSet): readonly MissingPermission[] 
 }
 
 /**
- * What is still closed. A log does not say whether a request named its module: where a route stands in
- * an interface of kind `multiple` and in an ordinary one, the one that can be opened was meant. The
- * other may be hidden by a route that sends Okapi elsewhere.
+ * What is still closed. A log does not say whether a request named its module: if a route is in a
+ * `multiple` interface and in an ordinary one, the one that can be opened was meant. The other may be
+ * hidden by a route that sends Okapi elsewhere.
  */
 export function unmetOf(
   missing: readonly MissingPermission[],
@@ -127,12 +127,12 @@ function missingOf(
   return { caller, method, question, usage, doubtful: false, permissions: [] }
 }
 
-/** Versions and modules call the parameters of a path differently. */
+/** Parameters of the same path have different names in different versions and modules. */
 function nameless(pathPattern: string): string {
   return pathPattern.replace(/\{[^}]*\}/g, '{}')
 }
 
-/** A module that was upgraded since is meant by its product. */
+/** A module that has been upgraded since is found by its product. */
 function installedAs({ modules }: DescriptorSet, caller: string): readonly string[] {
   if (modules.has(caller)) return [caller]
   return [...modules.keys()].filter((id) => productOf(id) === productOf(caller))
@@ -143,7 +143,7 @@ function permissionsOf({ route }: RouteQuestion): readonly string[] {
   return entry?.permissionsRequired ?? []
 }
 
-/** A permission that several sources miss is listed once, with all that speaks for it. */
+/** A permission that several sources lack is listed once, with all its evidence. */
 function distinct(missing: readonly MissingPermission[]): readonly MissingPermission[] {
   const found = new Map<string, MissingPermission>()
   for (const permission of missing) {

@@ -18,17 +18,17 @@ import { mayAnswer, type Route } from '../policy/routes.ts'
 export interface RouteQuestion {
   readonly route: Route
   readonly table: RouteTable<Route>
-  /** What X-Okapi-Module-Id has to say. */
+  /** The required value of X-Okapi-Module-Id. */
   readonly moduleId: string | undefined
   readonly samples: readonly Buffer[]
-  /** Okapi picks one of what matches; at a module's ingress all of it counts. */
+  /** Okapi picks one of the matching routes; at a module's ingress all of them count. */
   readonly atOkapi: boolean
 }
 
-/** What of a route is open, and by which rule. */
+/** The open part of a route, and the rule that opens it. */
 export interface OpenPart {
   readonly methods: readonly string[]
-  /** The path of the grant where the route is not open as a whole. */
+  /** The path of the grant if the route is not open as a whole. */
   readonly only: string | null
   readonly rule: Rule
 }
@@ -38,25 +38,25 @@ export interface PathGrant extends Grant {
   readonly opens: Extract<Opens, { kind: 'route' }>
 }
 
-/** What `*` stands for where it is asked. */
+/** The methods that `*` stands for in questions to the authorizer. */
 const EVERY_METHOD: readonly string[] = 'GET POST PUT PATCH DELETE HEAD OPTIONS'.split(' ')
 
-/** The methods one by one, those of `*` too. */
+/** The methods one by one, `*` expanded. */
 export function eachMethod(methods: readonly string[]): readonly string[] {
   return methods.includes('*') ? EVERY_METHOD : methods
 }
 
-/** The same in short: `*` where it is all of them. */
+/** The reverse: `*` for all of them. */
 export function shortMethods(methods: readonly string[]): readonly string[] {
   return EVERY_METHOD.every((method) => methods.includes(method)) ? ['*'] : methods
 }
 
-/** The grants by methods and path among all. */
+/** The grants that are by methods and path. */
 export function pathGrantsOf(grants: readonly Grant[]): PathGrant[] {
   return grants.filter((grant): grant is PathGrant => grant.opens.kind === 'route')
 }
 
-/** Is there a request that both are about? */
+/** Is there a request to which both apply? */
 export function overlapsRoute(
   { opens }: Pick<PathGrant, 'opens'>,
   { pattern, mask }: Routed,
@@ -79,8 +79,8 @@ export function okapiQuestion(
 }
 
 /**
- * Paths to ask with. Where other routes answer them too, a path that one of those others has may be
- * open although these are not: it can hide the route that is closed.
+ * Paths to ask the authorizer about. If other routes match them too, paths that such a route shares
+ * are added: they may be open although the others are not, because the route can hide the closed one.
  */
 function samplesAmong({ pattern }: Route, table: RouteTable<Route>): readonly Buffer[] {
   const own = samplesOf(pattern)
@@ -89,12 +89,12 @@ function samplesAmong({ pattern }: Route, table: RouteTable<Route>): readonly Bu
 }
 
 /**
- * Paths that both match, of different shapes. The shortest alone would not do: another route may be
- * just that (`/a/` beside `/*`), and take it away.
+ * Paths of different shapes that both match. The shortest alone is not enough: another route may
+ * match exactly that path (`/a/` beside `/*`) and take it.
  */
 function shared(pattern: PathPattern, other: PathPattern): Buffer[] {
   const [one, two] = [pattern.parts[0], other.parts[0]]
-  // Most patterns part at their first bytes: to look for a common path would take far longer.
+  // Most patterns differ in their first bytes: searching for a common path would take far longer.
   if (one instanceof Uint8Array && two instanceof Uint8Array) {
     const length = Math.min(one.length, two.length)
     if (Buffer.compare(one.subarray(0, length), two.subarray(0, length)) !== 0) return []
@@ -106,9 +106,9 @@ function shared(pattern: PathPattern, other: PathPattern): Buffer[] {
 }
 
 /**
- * What the authorizer lets through of one route. It is asked with paths that the route's pattern matches,
- * and with paths that a grant's pattern matches too: the answer is the proxy's own, not a second
- * reading of the rules. What only report mode lets pass is not open.
+ * What the authorizer lets through of one route. It is asked about paths that the route's pattern
+ * matches, and about paths that a grant's pattern matches too: the answer is the one that the proxy
+ * gets, not a second reading of the rules. What only report mode lets pass is not open.
  */
 export function openParts(
   authorizer: Authorizer,
@@ -150,14 +150,14 @@ function matches({ parts }: PathPattern, path: Buffer): boolean {
   return matchPattern(parts, path, 0, path.length, meter)
 }
 
-/** The rules by which requests with these paths pass, and whether all do that come to the route. */
+/** The rules by which requests with these paths pass, and whether all that reach the route do. */
 function rulesFor(
   authorizer: Authorizer,
   { route, table, moduleId, atOkapi }: RouteQuestion,
   method: string,
   paths: readonly Buffer[],
 ): { rules: readonly Rule[]; all: boolean } {
-  // Another pattern may take a path away from this route.
+  // A request with that path may go to another route.
   const coming = paths.filter((path) => {
     const bit = 1 << methodIndex(method)
     const matching = table.routes(table.find(path, 0, path.length, bit))
@@ -166,18 +166,18 @@ function rulesFor(
   const rules = coming.flatMap((path) => {
     const decision = authorizer.decide(method, path, 0, path.length, undefined, moduleId)
     if (!decision.allow || decision.wouldRefuse !== undefined || decision.health) return []
-    // Okapi's administration, which a pattern such as `/*` matches too, is no module's route.
+    // A pattern such as `/*` also matches Okapi's administration, which is not a module's route.
     return decision.provider === null ? [] : [decision.rule]
   })
   return { rules, all: rules.length > 0 && rules.length === coming.length }
 }
 
-// A segment that no descriptor spells out.
+// A segment that is not literally in any descriptor.
 const SEGMENT = Buffer.from('-x-')
 const SEGMENTS = Buffer.from('-x-/-x-')
 const NOTHING = Buffer.alloc(0)
 
-/** Paths that the pattern matches and that are as unlike any other pattern as can be. */
+/** Paths that match the pattern and as few other patterns as possible. */
 export function samplesOf({ parts }: PathPattern): readonly Buffer[] {
   const stars = parts.includes(STAR) ? [SEGMENTS, SEGMENT, NOTHING] : [NOTHING]
   return stars.map((star) =>
@@ -197,7 +197,7 @@ const FILLINGS: readonly (readonly PatternPart[])[] = [
   [PARAM, SLASH, PARAM],
 ]
 
-/** The pattern with each kind of thing in the place of its stars. */
+/** The pattern with each kind of text in place of its stars. */
 export function shapesOf({ parts }: PathPattern): readonly (readonly PatternPart[])[] {
   if (!parts.includes(STAR)) return [parts]
   return FILLINGS.map((filling) => parts.flatMap((part) => (part === STAR ? filling : [part])))

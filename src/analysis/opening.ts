@@ -3,7 +3,7 @@ import { type Caller, callerName } from '../policy/caller.ts'
 import type { Rule } from '../policy/decision.ts'
 import type { Grant } from '../policy/grants.ts'
 
-/** What of a provider is open: a route, or the tenant that Okapi takes the caller for. */
+/** What is open: a route of a provider, or a tenant that the caller may name to Okapi. */
 export type OpeningKind =
   | 'handler'
   /** A `multiple` interface: X-Okapi-Module-Id has to name the provider. */
@@ -12,27 +12,27 @@ export type OpeningKind =
   | 'filter'
   /** Okapi's own administration. */
   | 'admin'
-  /** A tenant that needs a word. */
+  /** A tenant that a grant must name. */
   | 'tenant'
   /** Tokens that Okapi has not sent to the caller. */
   | 'token'
 
 /** One thing that one caller may do at one provider. */
 export interface Opening {
-  /** As grants spell it; Okapi itself is `okapi`. */
+  /** As in grants; Okapi itself is `okapi`. */
   readonly caller: string
   /** Full id of the module that answers, or `okapi`. */
   readonly provider: string
-  /** Whose ingress lets the caller in: `okapi`, or the provider's own. */
+  /** Whose ingress lets the caller in: `okapi`'s or the provider's. */
   readonly at: string
   readonly kind: OpeningKind
   readonly interface: { readonly id: string; readonly version: string } | null
   readonly methods: readonly string[]
   readonly pathPattern: string
-  /** The path of the grant where it opens a part of the route only. */
+  /** The path of the grant if it opens only a part of the route. */
   readonly only: string | null
   readonly rule: Rule
-  /** In the words of the grant, where there is one. */
+  /** The reason that the grant gives, if there is one. */
   readonly why: string | null
 }
 
@@ -43,13 +43,13 @@ export interface OpeningBetween {
   readonly provider: string
 }
 
-/** A route, or what stands for one. */
+/** A route, or something listed like one. */
 interface Pathed {
   readonly pattern: { readonly text: string }
   readonly interface?: Opening['interface']
 }
 
-/** Puts an opening together; `grants` are looked through for the reason that one gives. */
+/** Makes an opening; `grants` are searched for the reason that one gives. */
 export function openingOf(
   { caller, at, provider }: OpeningBetween,
   kind: OpeningKind,
@@ -73,7 +73,7 @@ export function openingOf(
   }
 }
 
-/** The tenants that grants open beside the ordinary ones. */
+/** The tenants that grants open besides the ordinary ones. */
 export function tenantsOpened(
   own: readonly Grant[],
   place: OpeningBetween,
@@ -107,7 +107,7 @@ export function tokensOpened(
   })
 }
 
-/** `GET /users/{id}`, as sentences and lists put it. */
+/** `GET /users/{id}`, for sentences and lists. */
 export function routeText({
   methods,
   pathPattern,
@@ -117,13 +117,13 @@ export function routeText({
   return only === null ? route : `${route} (only ${only})`
 }
 
-/** `requires`, with its place where it has one. */
+/** `requires`, with its location if it has one. */
 export function ruleText({ kind, file, pointer }: Rule): string {
   if (kind === 'grant' && file === null) return 'a grant that is built in'
   return file === null ? kind : `${kind} ${file}#${pointer ?? ''}`
 }
 
-/** `interface `users` 16.5`, or what else it is. */
+/** `interface `users` 16.5`, or another kind. */
 export function partText({
   interface: provided,
   kind,

@@ -12,19 +12,19 @@ import { eachMethod, type RouteQuestion, shortMethods } from './open-routes.ts'
 import type { Opening } from './opening.ts'
 import { interfacesOf, okapiQuestions, reachOf } from './reach.ts'
 
-/** A grant to think about, with all that it is good for. */
+/** A proposed grant, with everything that it would allow. */
 export interface Proposal {
-  /** A product where one version of it is installed, else a full id. */
+  /** A product if one version of it is installed, else a full id. */
   readonly caller: string
   readonly opens:
     | { readonly interface: string }
     | { readonly methods: readonly string[]; readonly path: string }
   readonly missing: readonly MissingPermission[]
-  /** What it opens beside, because no grant is narrower. */
+  /** What it opens in addition, because no grant is narrower. */
   readonly also: readonly Opening[]
 }
 
-/** What is proposed, and what no grant opens. */
+/** The proposals, and what no grant can open. */
 export interface Proposals {
   readonly proposals: readonly Proposal[]
   readonly unmet: readonly MissingPermission[]
@@ -37,8 +37,8 @@ interface Draft extends Omit<Proposal, 'also'> {
 const FILE = 'proposed'
 
 /**
- * The smallest set of grants that opens what is missing: an interface where all that is closed of it
- * is missing, else methods and paths. It is tried out: compiled, and every route asked for again.
+ * The smallest set of grants that opens what is missing: a whole interface if everything closed in it
+ * is missing, else methods and paths. It is tested: compiled, and every route is asked about again.
  */
 export function propose(source: PolicySource, all: readonly MissingPermission[]): Proposals {
   const strict: PolicySource = { ...source, mode: 'enforce', reported: [] }
@@ -67,12 +67,12 @@ export function propose(source: PolicySource, all: readonly MissingPermission[])
   }
 }
 
-/** Wants of one caller for one interface. */
+/** What one caller lacks of one interface. */
 interface Group {
   readonly missing: readonly MissingPermission[]
-  /** What else the interface would open as a whole. */
+  /** How much more a grant for the whole interface would open. */
   readonly beside: number
-  /** Would the interface do, or do its requests need others too? */
+  /** Is a grant for the interface enough, or do its requests need others too? */
   readonly alone: boolean
   /** Is it granted as a whole? */
   whole: boolean
@@ -80,13 +80,13 @@ interface Group {
 
 interface Trial {
   readonly drafts: readonly Draft[]
-  /** What the drafts open, and nothing did before. */
+  /** What the drafts open that was closed before. */
   readonly opened: readonly Opening[]
 }
 
 /**
- * Was it recorded, and may the request have been meant for another route too? Then it was refused for
- * that, although other requests for the same route pass.
+ * Is it from a log, and may the request have been meant for another route too? Then it was refused
+ * because of that route, although other requests for this one pass.
  */
 function isMixed(
   { usage, question }: MissingPermission,
@@ -131,8 +131,8 @@ function groupsOf(
 }
 
 /**
- * Where a request may be meant for routes of several interfaces, Okapi's candidates, the caller needs
- * all of them: is that no matter here?
+ * If a request may be meant for routes of several interfaces (Okapi's candidates), the caller needs
+ * all of them. Is this request free of that problem?
  */
 function isAlone(
   source: PolicySource,
@@ -161,7 +161,7 @@ function tryOut(
   return { drafts, opened: after.flatMap((one) => cut(one, open)) }
 }
 
-/** Takes the other form where the first opened too little, or more beside than the other would. */
+/** Switches to the other form if the first opened too little, or more in addition than the other would. */
 function revised(
   { drafts, opened }: Trial,
   groups: readonly Group[],
@@ -180,8 +180,8 @@ function revised(
 }
 
 /**
- * Where a request may be meant for several routes, the rule that is told is that of one of them: had
- * the draft its part in opening this, although the rule is another?
+ * If a request may be meant for several routes, the reported rule is that of only one of them. Did the
+ * draft help to open this, although the reported rule is another one?
  */
 function helps(
   { caller, opens }: Pick<Draft, 'caller' | 'opens'>,
@@ -238,7 +238,7 @@ function draftsOf(source: PolicySource, groups: readonly Group[]): readonly Draf
     .sort((a, b) => (a.caller < b.caller ? -1 : a.caller > b.caller ? 1 : 0))
 }
 
-/** A product, unless that would let others in, or an interface of high sensitivity asks for more. */
+/** A product, unless that would let others in, or an interface of high sensitivity requires more. */
 function nameFor(
   { descriptors, sensitivity }: PolicySource,
   { caller, question }: MissingPermission,
@@ -260,7 +260,7 @@ function openBy(
   return reachOf({ policy, set: source.descriptors, grants: grantsInForce(tried) }, callers)
 }
 
-/** What of an opening is not in `keys`. */
+/** The part of an opening that is not in `keys`. */
 function cut(opening: Opening, keys: ReadonlySet<string>): Opening[] {
   const methods = eachMethod(opening.methods).filter((method) => !keys.has(key(opening, method)))
   return methods.length === 0 ? [] : [{ ...opening, methods: shortMethods(methods) }]

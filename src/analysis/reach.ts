@@ -19,8 +19,8 @@ import { type Opening, openingOf, tenantsOpened } from './opening.ts'
 
 /**
  * Who may call what, at Okapi's ingress and at those of modules, for all callers or for `callers`.
- * Every line is an answer of the authorizer that the proxy asks; a route is listed when at least one
- * request for it would pass, whatever its tenant.
+ * Every line is an answer of the proxy's own authorizer; a route is listed when at least one request
+ * for it would pass, whatever its tenant.
  */
 export function reachOf(
   installation: Installation,
@@ -42,7 +42,7 @@ export function reachOf(
   })
 }
 
-/** What Okapi may be asked for, its administration apart, module by module. */
+/** What Okapi may be asked for, except its administration, module by module. */
 export function okapiQuestions(set: DescriptorSet): readonly RouteQuestion[] {
   const { proxy, multiple } = okapiRoutes(set)
   const ofProxy = Map.groupBy(proxy.all, ({ module }) => idOf(module))
@@ -70,7 +70,7 @@ export function reachThroughOkapi(
   return questions.flatMap((question) => {
     const { route, moduleId } = question
     const near = paths.filter((grant) => overlapsRoute(grant, route))
-    // Nothing else can open a route; asking for all of them would only take longer.
+    // Nothing else can open a route; asking about all of them would only take longer.
     const cannotOpen = near.length === 0 && !ids.has(route.interface?.id ?? '')
     if (cannotOpen && !needsNoRule) return []
     const place = { caller, at: 'okapi', provider: idOf(route.module) }
@@ -101,7 +101,7 @@ export function reachOfOkapi({ policy, set, grants }: Installation, caller: Call
     const place = { caller, at: id, provider: id }
     return moduleQuestions(module).flatMap((question) => {
       const { route } = question
-      // Of several routes that match, the authorizer names one; each is listed by its own right.
+      // If several routes match, the authorizer names one of them; each is listed with its own rule.
       const kind = route.kind === 'system' ? 'system' : 'own'
       const rule: Rule = { kind, file: module.file, pointer: route.pointer }
       return openParts(authorizer, question, []).map((found) =>
@@ -127,7 +127,7 @@ export function reachDirectly({ policy, set, grants }: Installation, caller: Cal
         openingOf(place, question.route.kind, question.route, found, grants),
       ),
     )
-    // People and outside systems may be let to what no descriptor tells of, such as metrics.
+    // People and outside systems may be allowed what is in no descriptor, such as metrics.
     const beyond = paths.filter(({ opens }) => {
       if (questions.some(({ route }) => overlapsRoute({ opens }, route))) return false
       const [path] = samplesOf(opens.pattern)
@@ -156,7 +156,7 @@ export function moduleQuestions(module: InstalledModule): readonly RouteQuestion
 
 const PLAIN: Caller = { kind: 'plain' }
 
-/** What callers of the migration listener may call; each opening says until when. */
+/** What callers of the migration listener may call, each with its end. */
 export function reachOfMigration(
   installation: Installation,
   { at, untilMs }: MigrationListener,

@@ -4,9 +4,9 @@ import { isOkapi } from '../folio/module-id.ts'
 import { type DescriptorSet, type InstalledModule, idOf } from '../policy/descriptors.ts'
 
 /**
- * What modules ask for in a version that is not installed, while another one is: their calls are refused with
- * `interface-version-mismatch`. Found before the first call after an upgrade. What has no provider at all may be
- * meant so, and is no problem here. `own`: whose sidecar is asked; Okapi's decides for all.
+ * Interfaces that modules require in a version that is not installed while another version is: such calls are
+ * refused with `interface-version-mismatch`. Found before the first call after an upgrade. An interface without
+ * any provider may be intended, and is not reported. `own`: whose sidecar this is; Okapi's decides for all.
  */
 export function unmetRequirements({ modules }: DescriptorSet, own: string): readonly Problem[] {
   const all = [...modules.values()]

@@ -8,7 +8,7 @@ import type { Usage } from './usage.ts'
 /** A rule, and the part of it that no call used. */
 export interface UnusedRule {
   readonly rule: Rule
-  /** Undefined: the rule stands in a descriptor. */
+  /** Undefined: the rule is in a descriptor. */
   readonly grant: Grant | undefined
   readonly callers: readonly string[]
   readonly interface: string | null
@@ -23,9 +23,9 @@ export interface RouteUse {
 }
 
 /**
- * Rules of which something was never used in the time of the log, grants first; declared interfaces of
- * those alone whose calls the log tells. What a module asks of itself, Okapi of modules and browsers
- * of all is left out: no rule can be narrower there.
+ * Rules with a part that was never used in the time of the log, grants first; declared interfaces only
+ * of modules with calls in the log. Calls of a module to itself, of Okapi to modules and of browsers
+ * are left out: those rules cannot be narrower.
  */
 export function unusedRulesOf(
   openings: readonly Opening[],

@@ -1,4 +1,4 @@
-/** One exchange as the access log tells it, as far as it matters here. */
+/** The fields of one exchange in the access log that matter here. */
 export interface LoggedExchange {
   readonly timeMs: number
   readonly direction: string
@@ -6,13 +6,13 @@ export interface LoggedExchange {
   readonly method: string
   /** Path pattern of the route. */
   readonly route: string
-  /** '' where the log does not say. */
+  /** '' if the log does not say. */
   readonly provider: string
   /** Report mode let it pass. */
   readonly wouldDeny: boolean
-  /** Refused because of its token, or by report mode let pass with it. */
+  /** Refused because of its token, or would be without report mode. */
   readonly unknownToken: boolean
-  /** Refused because of this tenant, or by report mode let pass with it; else ''. */
+  /** The tenant because of which it was refused, or would be without report mode; else ''. */
   readonly refusedTenant: string
   /** The same for a token of another tenant. */
   readonly crossed: Crossed | null
@@ -61,7 +61,7 @@ interface Counted extends Usage {
   readonly byDirection: Map<string, number>
 }
 
-/** Puts a log together, however long it is: what it keeps grows with the kinds of calls only. */
+/** Summarizes a log of any length: memory grows only with the kinds of calls. */
 export class UsageLog {
   readonly #allowed = new Map<string, Counted>()
   readonly #wouldDeny = new Map<string, Counted>()
@@ -109,7 +109,7 @@ export class UsageLog {
     if (known === undefined) into.set(key, counted)
     const count = (counted.byDirection.get(direction) ?? 0) + 1
     counted.byDirection.set(direction, count)
-    // Both ends of a call write a line; their logs may be given together.
+    // Both ends of a call write a line, and both logs may be given.
     counted.count = Math.max(counted.count, count)
     counted.firstMs = Math.min(counted.firstMs, timeMs)
     counted.lastMs = Math.max(counted.lastMs, timeMs)
@@ -125,12 +125,12 @@ export class UsageLog {
     return [...this.#tokens.values()]
   }
 
-  /** What was refused because of the tenant, in report mode too. */
+  /** What was refused because of the tenant, or would be without report mode. */
   get refusedTenants(): readonly TenantUsage[] {
     return [...this.#tenants.values()]
   }
 
-  /** Tokens of one tenant that were used for another, in report mode too. */
+  /** Tokens of one tenant that were used for another, also in report mode. */
   get crossings(): readonly CrossingUsage[] {
     return [...this.#crossings.values()]
   }

@@ -1,4 +1,4 @@
-/** What an operator may be let do at Okapi. `env` alone shows passwords, `read` does not. */
+/** What an operator may be allowed to do at Okapi. `env` alone shows passwords, `read` does not. */
 export const ADMIN_GROUPS = [
   'read',
   'discovery',
@@ -20,10 +20,9 @@ export interface AdminRoute {
 }
 
 /**
- * The routes of Okapi 7's internal module (okapi-core InternalModule.moduleDescriptor). What is not
- * here, from a newer Okapi, belongs to no group and needs a grant by method and path. Launch
- * descriptors under `/_/deployment` may hold environment variables, so that even reading them is
- * `deployment`.
+ * The routes of Okapi 7's internal module (okapi-core InternalModule.moduleDescriptor). Other routes,
+ * of a newer Okapi, belong to no group and need a grant by method and path. Launch descriptors under
+ * `/_/deployment` may contain environment variables, so even reading them needs `deployment`.
  */
 export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...group('read', [

@@ -1,25 +1,25 @@
 import type { ModuleId } from './module-id.ts'
 
-/** How Okapi treats an interface: `proxy` is the default, `unknown` it would refuse. */
+/** How Okapi treats an interface: `proxy` is the default; Okapi would refuse `unknown`. */
 export type InterfaceType = 'proxy' | 'multiple' | 'system' | 'internal' | 'unknown'
 
-/** One routing entry of a handler or filter, in the order and with the words of the descriptor. */
+/** One routing entry of a handler or filter, in the order and with the names of the descriptor. */
 export interface RoutingEntry {
-  /** Undefined where the descriptor has none: it matches nothing, but a timer is then a POST. */
+  /** Undefined if the descriptor has none: then it matches nothing, but a timer uses POST. */
   readonly methods: readonly string[] | undefined
   readonly pathPattern: string | undefined
-  /** Legacy: a prefix. Decides what a system call asks for even beside a pathPattern. */
+  /** Legacy: a prefix. System calls use it even if there is a pathPattern. */
   readonly path: string | undefined
   readonly rewritePath: string | undefined
   /**
-   * Of an entry of type `redirect`: the path that Okapi asks for in the place of the request's own.
-   * The module serves no such entry. Undefined for every other type.
+   * For an entry of type `redirect`: the path that Okapi asks for instead of the request's own. The
+   * module itself does not serve such an entry. Undefined for every other type.
    */
   readonly redirectPath: string | undefined
   readonly phase: string | undefined
   readonly delegateCORS: boolean
   readonly modulePermissions: readonly string[]
-  /** What a caller's token must hold; tells which interface a permission belongs to. */
+  /** Permissions required in a caller's token; used to find the interface that a permission belongs to. */
   readonly permissionsRequired: readonly string[]
   /** RFC 6901 pointer to the entry in its descriptor. */
   readonly pointer: string
@@ -50,15 +50,15 @@ export interface ModuleDescriptor {
   readonly filters: readonly RoutingEntry[]
 }
 
-/** Has the module a filter of phase `auth`? Then it is asked about every request there is. */
+/** Has the module a filter of phase `auth`? Then Okapi asks it about every request. */
 export function hasAuthFilter(descriptor: ModuleDescriptor): boolean {
   return descriptor.filters.some((filter) => filter.phase === 'auth')
 }
 
 /**
- * Is the interface one that only Okapi itself calls? By type, and by a name that begins with `_`
- * unless it is `multiple` as `_jsonSchemas` is (InterfaceDescriptor.isType and its users differ on
- * old `_tenant` entries without a type: the stricter reading is taken).
+ * Is the interface one that only Okapi itself calls? Yes by its type, or if its name begins with `_`
+ * and it is not `multiple` as `_jsonSchemas` is. InterfaceDescriptor.isType and its users differ on
+ * old `_tenant` entries without a type: this is the stricter reading.
  */
 export function isSystemInterface({ id, type }: InterfaceDescriptor): boolean {
   return type === 'system' || (id.startsWith('_') && type !== 'multiple')

@@ -5,14 +5,14 @@ const MAX_INT = 2_147_483_647
 
 /**
  * One version, `16.5` or `1.2.3`, of a list separated by single blanks (okapi-core
- * InterfaceDescriptor.versionParts). Undefined where the list ends, by its end, a double blank or
- * anything that is no version.
+ * InterfaceDescriptor.versionParts). Undefined where the list ends: at its end, at a double blank, or
+ * at anything that is not a version.
  */
 export function interfaceVersionAt(list: string, index: number): InterfaceVersion | undefined {
   const version = list.split(' ')[index]
   if (version === undefined) return undefined
   const parts = version.split('.')
-  // Java's split drops what is empty at the end: `1.2.` reads as `1.2`.
+  // Java's split drops empty parts at the end: `1.2.` reads as `1.2`.
   while (parts.length > 0 && parts.at(-1) === '') parts.pop()
   if (parts.length < 2 || parts.length > 3) return undefined
   const [major, minor, patch] = parts.map(readInt)

@@ -1,6 +1,6 @@
 import { parseSemVer, type SemVer } from './semver.ts'
 
-/** A module id taken apart as Okapi does (okapi-common ModuleId.java). */
+/** A module id, split as Okapi does it (okapi-common ModuleId.java). */
 export interface ModuleId {
   readonly id: string
   readonly product: string
@@ -8,8 +8,8 @@ export interface ModuleId {
 }
 
 /**
- * Splits at the first `-` that a digit follows. `version` is undefined for a bare product; it is not
- * checked here. `mod-2fa-1.0.0` splits into `mod` and `2fa-1.0.0`, as it does in Okapi.
+ * Splits at the first `-` before a digit. `version` is undefined for a bare product, and is not
+ * checked here. `mod-2fa-1.0.0` splits into `mod` and `2fa-1.0.0`, as in Okapi.
  */
 export function splitModuleId(text: string): { product: string; version: string | undefined } {
   for (let i = text.indexOf('-'); i >= 0; i = text.indexOf('-', i + 1)) {
@@ -29,7 +29,7 @@ export function parseModuleId(text: string): ModuleId | undefined {
   return parsed && { id: text, product, version: parsed }
 }
 
-/** The product of a full id, or the text itself where it has no version. */
+/** The product of a full id, or the text itself if it has no version. */
 export function productOf(text: string): string {
   return splitModuleId(text).product
 }

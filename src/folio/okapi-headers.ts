@@ -1,13 +1,13 @@
 /**
- * What becomes of a header that a module, client or operator sends towards Okapi. `pass`: goes on.
- * `checked`: goes on only beside a token that says the same. `strip`: taken off by the sender's
- * sidecar, refused at Okapi's.
+ * How a header from a module, client or operator to Okapi is treated. `pass`: it passes. `checked`:
+ * it passes only with a token that says the same. `strip`: the sender's sidecar removes it, Okapi's
+ * refuses it.
  */
 export type FromModule = 'pass' | 'checked' | 'strip'
 
 /**
- * What becomes of a header in a module's answer, at its own sidecar. `token`: only from modules
- * that answer with tokens by trade.
+ * How a module's own sidecar treats a header in its answer. `token`: it passes only from modules
+ * whose task is to issue tokens.
  */
 export type OnResponse = 'pass' | 'token' | 'strip'
 
@@ -15,7 +15,7 @@ export type OnResponse = 'pass' | 'token' | 'strip'
 export interface OkapiHeader {
   /** Lower-case. */
   readonly name: string
-  /** Spelled as Okapi does: its clients compare the prefix `X-Okapi` case-sensitively. */
+  /** In Okapi's spelling: its clients compare the prefix `X-Okapi` case-sensitively. */
   readonly canonical: string
   readonly what: string
   readonly fromModule: FromModule
@@ -57,9 +57,9 @@ export const OKAPI_HEADERS: readonly OkapiHeader[] = [
 export const OKAPI_PREFIX = 'x-okapi-'
 
 /**
- * Names that no module, client or operator has a reason to send and that some reader believes;
- * lower-case, taken off like `strip`. `x-forwarded-` is a prefix. Authtoken-Refresh-Cache flushes
- * the caches of mod-authtoken (FilterApi.zapCache).
+ * Names that modules, clients and operators have no reason to send and that some receiver trusts;
+ * lower-case, removed like `strip`. `x-forwarded-` is a prefix. Authtoken-Refresh-Cache flushes the
+ * caches of mod-authtoken (FilterApi.zapCache).
  */
 export const SPOOFABLE_HEADERS: readonly string[] = [
   'authtoken-refresh-cache',
@@ -70,16 +70,16 @@ export const SPOOFABLE_HEADERS: readonly string[] = [
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
-  // RFC 9440 section 2.4: only who ends the TLS may say it.
+  // RFC 9440 section 2.4: only the server that terminates TLS may set it.
   'client-cert',
   'client-cert-chain',
-  // A CGI takes it for HTTP_PROXY, and calls others by it (httpoxy, CVE-2016-5385).
+  // CGI programs read it as HTTP_PROXY, and send their own requests through it (httpoxy, CVE-2016-5385).
   'proxy',
 ]
 
 /**
- * Names in an answer that have a web server in front of Okapi answer with something else: a file of its own,
- * or what it asks another server for (nginx, Apache, lighttpd, Perlbal). Lower-case.
+ * Names in an answer that make a web server in front of Okapi answer with something else: one of its files,
+ * or one that it fetches from another server (nginx, Apache, lighttpd, Perlbal). Lower-case.
  */
 export const DIVERTING_ANSWERS: readonly string[] = [
   'x-accel-redirect',
@@ -91,9 +91,9 @@ export const DIVERTING_ANSWERS: readonly string[] = [
 ]
 
 /**
- * Names in an answer by which a browser changes what it does with every other answer of the same origin, and
- * to a browser all modules are one: it tells of each request to an address that is named here (NEL), goes to
- * another port, forgets its cookies, or lets a script of this path see all others. Lower-case.
+ * Names in an answer that change how a browser treats all other answers of the same origin; all modules are one
+ * origin to a browser. It may report each request to an address given here (NEL), go to another port, delete its
+ * cookies, or let a script of this path see all other requests. Lower-case.
  */
 export const ORIGIN_WIDE_ANSWERS: readonly string[] = [
   'nel',
@@ -104,24 +104,24 @@ export const ORIGIN_WIDE_ANSWERS: readonly string[] = [
   'service-worker-allowed',
 ]
 
-/** Prefix of further names to take off, X-Forwarded-Client-Cert among them. */
+/** Prefix of further names to remove, such as X-Forwarded-Client-Cert. */
 export const FORWARDED_PREFIX = 'x-forwarded-'
 
-/** Prefix of what only a sidecar says. */
+/** Prefix of headers that only sidecars send. */
 export const SIDECAR_PREFIX = 'x-sidecar-'
 
-/** The handle of an exchange that is open at Okapi's ingress, for Okapi to hand on; lower-case. */
+/** The handle of an open exchange at Okapi's ingress, which Okapi passes on; lower-case. */
 export const EXCHANGE_HEADER = 'x-sidecar-exchange'
 
-/** Who stands behind a call of Okapi's, as Okapi's sidecar tells the callee's; lower-case. */
+/** The true caller behind a call of Okapi's, from Okapi's sidecar to the callee's; lower-case. */
 export const CALLER_HEADER = 'x-sidecar-caller'
 
-/** The user's own tokens in cookies (okapi-core TokenHeader, mod-login); to Okapi their case counts. */
+/** The user's own tokens in cookies (okapi-core TokenHeader, mod-login); Okapi compares case-sensitively. */
 export const TOKEN_COOKIES: readonly string[] = ['folioAccessToken', 'folioRefreshToken']
 
 const byName = new Map(OKAPI_HEADERS.map((header) => [header.name, header]))
 
-/** The row of a lower-case name. */
+/** The table row of a lower-case name. */
 export function okapiHeader(name: string): OkapiHeader | undefined {
   return byName.get(name)
 }

@@ -1,6 +1,6 @@
 import { type Meter, PARAM, type PatternPart, STAR, simulate } from './pattern-states.ts'
 
-/** A `pathPattern`, taken apart once. */
+/** A parsed `pathPattern`. */
 export interface PathPattern {
   readonly text: string
   readonly parts: readonly PatternPart[]
@@ -15,15 +15,15 @@ export interface PathPattern {
 // okapi-core RoutingEntry.INVALID_PATH_CHARS; braces only as `{name}`.
 const INVALID = '\\%+{}()[].;:=?@#^$"\' '
 /**
- * What a path can spell in other ways than a pattern. Of ASCII `%41` is refused there, `%26` is not (RFC
- * 3986 section 2.3). Other letters always come with `%`, in capitals or not, composed or not: a literal is
- * never found, and another route takes what the module serves as this one.
+ * Characters that a path can spell differently from a pattern. Of escapes for ASCII, `%41` is refused in paths,
+ * `%26` is not (RFC 3986 section 2.3). Non-ASCII letters always come with `%`, in upper or lower case, composed
+ * or not: a literal never matches, and another route takes what the module serves as this one.
  */
 const OTHER_SPELLINGS = /[!&,<>|`\x7f-\uffff]/
 const SLASH = 0x2f
 /** No request line that Okapi reads is longer than 8192 bytes; real patterns have some 100. */
 const MAX_PATTERN = 2048
-/** Each costs a look at every byte of a request; real patterns have one or two. */
+/** Each star costs a test of every byte of a request; real patterns have one or two. */
 const MAX_STARS = 16
 
 /** Reads a pattern; a text says why Okapi would refuse it (RoutingEntry.setPathPattern). */
@@ -63,7 +63,7 @@ export function parsePathPattern(text: string): PathPattern | string {
   return { text, parts, bucketBytes: bucketBytes < 0 ? Buffer.byteLength(text) : bucketBytes }
 }
 
-/** Why a text cannot stand in a route as it is; undefined where it can. */
+/** Why a text cannot be used literally in a route; undefined if it can. */
 export function otherSpelling(text: string): string | undefined {
   const [char] = OTHER_SPELLINGS.exec(text) ?? []
   if (char === undefined) return undefined
@@ -85,15 +85,15 @@ export function withPrefix(prefix: string, pattern: PathPattern): PathPattern {
   }
 }
 
-/** Exactly this text, whatever is in it. */
+/** A pattern of exactly this text; nothing in it is special. */
 export function literalPath(text: string): PathPattern {
   return { text, parts: [Buffer.from(text)], bucketBytes: Buffer.byteLength(text) }
 }
 
 /**
- * Does the pattern match the raw bytes as a whole, as RoutingEntry.fastMatch does? Nothing is decoded
- * or folded. Takes time linear in the bytes, and for `*` in front of more than a literal linear in
- * bytes times pattern.
+ * Does the pattern match all of the raw bytes, as in RoutingEntry.fastMatch? Nothing is decoded or
+ * case-folded. Time is linear in the bytes; for a `*` followed by more than a literal, linear in bytes
+ * times pattern.
  */
 export function matchPattern(
   parts: readonly PatternPart[],
@@ -141,7 +141,7 @@ export function startsWith(
   return true
 }
 
-/** What follows a `*`: nothing, a literal end, or anything else by a set of states. */
+/** Matches what follows a `*`: nothing, a literal end, or anything else by a set of states. */
 function matchAfterStar(
   rest: readonly PatternPart[],
   bytes: Uint8Array,

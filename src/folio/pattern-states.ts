@@ -1,12 +1,12 @@
-// A pattern as a row of units to match one byte after the other: a literal byte is its own unit.
+// A pattern as a sequence of units to match byte by byte: a literal byte is its own unit.
 const FIRST_OF_PARAM = 256
 const REST_OF_PARAM = 257
 const ANY = 258
 const SLASH = 0x2f
 
 /**
- * Matches all ways at once: bytes times units at most, where trying one after the other could take
- * exponential time. A state is the unit to match next; a parameter ends only before a `/`.
+ * Tries all ways at once, in at most bytes times units; one after the other could take exponential
+ * time. A state is the unit to match next; a parameter ends only before a `/`.
  */
 export function simulate(
   parts: readonly PatternPart[],
@@ -54,7 +54,7 @@ export function commonPath(
 ): Buffer | undefined {
   const [a, b] = [unitsOf(one), unitsOf(other)]
   const width = b.length + 1
-  // Bytes that no literal names behave alike: one of them stands for all, and goes first.
+  // Bytes that are in no literal behave alike: one of them stands for all, and is tried first.
   const named = [...a, ...b].filter((unit) => unit < FIRST_OF_PARAM)
   const unnamed = UNNAMED.find((byte) => !named.includes(byte)) ?? 0
   const bytes = new Set([unnamed, ...named, SLASH])
@@ -94,7 +94,7 @@ function unitsOf(parts: readonly PatternPart[]): number[] {
   )
 }
 
-/** The states that a byte leads to. */
+/** The states after a byte. */
 function moves(units: readonly number[], state: number, byte: number): number[] {
   const unit = units[state]
   if (unit === ANY) return [state, ...moves(units, state + 1, byte)]
@@ -119,7 +119,7 @@ export const STAR = 2
 /** A piece of a pattern: literal bytes, PARAM or STAR. */
 export type PatternPart = Uint8Array | typeof PARAM | typeof STAR
 
-/** Counts the bytes a match looked at, so that a test can bound them. */
+/** Counts the bytes that a match looked at, so that a test can limit them. */
 export interface Meter {
   visited: number
 }

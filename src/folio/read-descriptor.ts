@@ -23,7 +23,7 @@ const PHASES = ['auth', 'pre', 'post']
 // RoutingEntry.setType
 const ENTRY_TYPES = `request-response request-only headers redirect system internal
   request-response-1.0 request-log`.split(/\s+/)
-// Control characters, those that turn the direction of writing, ends of lines, halves of pairs.
+// Control characters, bidirectional controls, line separators, lone surrogates.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
 const ALL_UNSEEN = new RegExp(UNSEEN, 'gu')
 const MAX_SHOWN = 80
@@ -159,13 +159,13 @@ class Reader {
     return { pathPattern, path: path === '' ? undefined : path }
   }
 
-  /** What is compared as it stands has one spelling. */
+  /** Paths are compared literally, so a path must have only one spelling. */
   #plain(path: string | undefined, pointer: string): string | undefined {
     const wrong = otherSpelling(path ?? '')
     return wrong === undefined ? path : this.#error(pointer, wrong)
   }
 
-  /** It hides the route that is meant: loaded, so that what it would take can be refused. */
+  /** A redirect hides the intended route. It is loaded so that requests that it would take can be refused. */
   #redirect(path: string | undefined, pointer: string): string {
     // RoutingEntry.validateCommon
     if (!path) this.#error(`${pointer}/redirectPath`, 'a redirect needs a redirectPath')
@@ -196,7 +196,7 @@ class Reader {
     return this.#visible(value, pointer)
   }
 
-  /** Names and paths stand in lists for people, and in proposals to copy: no line may end in one. */
+  /** Names and paths appear in lists for people, and in proposals to copy: they must not contain line ends. */
   #visible(text: string, pointer: string): string | undefined {
     if (text.length > MAX_TEXT) {
       return this.#error(pointer, `it is longer than ${MAX_TEXT} characters`)
@@ -224,7 +224,7 @@ class Reader {
   }
 }
 
-/** What was written, as far as one line of a message has room for it. */
+/** The text from the document, cut to the room in one line of a message. */
 function shown(text: string): string {
   const seen = text.replaceAll(ALL_UNSEEN, codeOf)
   if (seen === '') return '""'

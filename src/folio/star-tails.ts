@@ -1,11 +1,11 @@
 import { type Meter, PARAM, type PatternPart, STAR } from './pattern-states.ts'
 
-/** Places that are looked at at once. */
+/** Positions that are tested at once. */
 export const WORD = 32
 const SLASH = 0x2f
 const BYTES = 256
 
-/** How many bits the tail of a pattern takes: one for each byte, two for a parameter, and one more. */
+/** Number of bits for the tail of a pattern: one for each byte, two for a parameter, and one more. */
 export function unitsOfTail(parts: readonly PatternPart[]): number {
   let units = 1
   for (const part of parts) units += part === STAR ? 1 : part === PARAM ? 2 : part.length
@@ -13,25 +13,25 @@ export function unitsOfTail(parts: readonly PatternPart[]): number {
 }
 
 /**
- * What stands behind a `*` in many patterns, matched all together in one pass over the bytes: a state
- * machine with a bit for each place in each tail (Baeza-Yates and Gonnet, "A new approach to text
- * searching", 1992). The time for a byte is the number of words that the tails take that have begun,
- * whatever is in them and whatever the bytes are.
+ * The parts behind a `*` of many patterns, matched all together in one pass over the bytes: a state
+ * machine with a bit for each position in each tail (Baeza-Yates and Gonnet, "A new approach to text
+ * searching", 1992). The time for a byte is proportional to the number of words of the tails that
+ * have begun, independent of their content and of the bytes.
  *
- * A bit says that all in front of its unit has matched. A unit is a literal byte, the first or a
+ * A set bit means that everything before its unit has matched. A unit is a literal byte, the first or a
  * further byte of a parameter, or a star; a parameter ends only before a `/` or at the end, as
  * RoutingEntry.fastMatch has it.
  */
 export class StarTails {
   readonly #words: number
-  /** By byte, then by word: the units that take this byte and are done with it. */
+  /** By byte, then by word: the units that this byte completes. */
   readonly #takers: Int32Array
   readonly #stars: Int32Array
-  /** Further bytes of a parameter. */
+  /** Units for the further bytes of a parameter. */
   readonly #rests: Int32Array
-  /** Where a tail may end. */
+  /** Bits where a tail may end. */
   readonly #ends: Int32Array
-  /** The first bit of each tail; one more says where the last ends. */
+  /** The first bit of each tail, and then the end of the last. */
   readonly #firsts: Int32Array
   readonly #state: Int32Array
   readonly #active: Int32Array
@@ -64,7 +64,7 @@ export class StarTails {
     return this.#begun.length > 0
   }
 
-  /** This tail begins here. */
+  /** Starts to match this tail at this position. */
   begin(tail: number, at: number): void {
     this.#begun.push({ tail, at })
     const last = (this.#firsts[tail + 1]! - 1) >>> 5
@@ -76,8 +76,8 @@ export class StarTails {
   }
 
   /**
-   * Matches all that have begun against the bytes up to `end`, and calls `matched` for each tail that
-   * does, in the order of tails. Then none has begun.
+   * Matches all tails that have begun against the bytes up to `end`, and calls `matched` for each that
+   * matches, in the order of tails. Then none has begun.
    */
   run(bytes: Uint8Array, end: number, meter: Meter, matched: (tail: number) => void): void {
     const begun = this.#begun.sort((a, b) => a.at - b.at)
@@ -100,8 +100,8 @@ export class StarTails {
   }
 
   /**
-   * Takes the bytes from `at` to `to`. For each byte all active words from the lowest up: what leaves one
-   * at its top enters the next.
+   * Consumes the bytes from `at` to `to`. For each byte it goes through the active words from the
+   * lowest up: the bit shifted out at the top of one enters the next.
    */
   #take(bytes: Uint8Array, at: number, to: number, active: Int32Array): void {
     const words = this.#words
@@ -122,7 +122,7 @@ export class StarTails {
         if ((now | ended | skipped | moved) === 0) continue
         const rest = rests[word]!
         const star = stars[word]!
-        // A parameter ends before a slash; a star may take nothing.
+        // A parameter ends before a slash; a star may match nothing.
         const over = isSlash ? now & rest : 0
         now |= (over << 1) | ended
         const passed = now & star
@@ -159,7 +159,7 @@ export class StarTails {
         bit += 2
       } else for (const byte of part) this.#taker(byte, bit++)
     }
-    // It may end behind its last unit, and in front of what may take nothing more.
+    // It may end behind its last unit, and before units that may match nothing.
     mark(this.#ends, bit)
     let i = parts.length - 1
     for (; i >= 0 && parts[i] === STAR; i--) mark(this.#ends, --bit)

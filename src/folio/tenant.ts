@@ -1,6 +1,6 @@
 import { endOfSegment, startsWith } from './path-pattern.ts'
 
-/** The tenant that Okapi takes when a request names none: it administrates all others. */
+/** The tenant that Okapi uses when a request names none: it administers all others. */
 export const SUPERTENANT = 'supertenant'
 
 const LONGEST = 64
@@ -10,8 +10,8 @@ const LETTER = Uint8Array.from({ length: 128 }, (_, code) =>
 )
 
 /**
- * May a tenant be called so: 1 to 64 ASCII letters, digits, `-` and `_`? Okapi's own rule for new ones is
- * narrower (TenantValidator). Every request asks: a loop is faster than a regular expression.
+ * Is it a possible name of a tenant: 1 to 64 ASCII letters, digits, `-` and `_`? Okapi's own rule for new
+ * tenants is narrower (TenantValidator). It runs for every request: a loop is faster than a regular expression.
  */
 export function isTenantName(text: string): boolean {
   const { length } = text
@@ -21,14 +21,14 @@ export function isTenantName(text: string): boolean {
 }
 
 /**
- * Is it a tenant like any other? Okapi knows its tenants; a module that is asked past Okapi takes what it
- * is told, and RMB makes the name of a schema of it in lower case (PostgresClient.convertToPsqlStandard).
+ * Is it a tenant other than the supertenant, in any case? Okapi knows its tenants, but a module called past
+ * Okapi does not check, and RMB uses the lower-cased name for its schema (PostgresClient.convertToPsqlStandard).
  */
 export function isOrdinaryTenant(text: string): boolean {
   return isTenantName(text) && text.toLowerCase() !== SUPERTENANT
 }
 
-/** What Okapi takes for the id of a tenant that is made now, as a regular expression (okapi-core TenantValidator). */
+/** The ids that Okapi accepts for new tenants, as a regular expression (okapi-core TenantValidator). */
 export const NEW_TENANT_NAME = '[a-z][a-z0-9]{0,30}'
 const NEW_TENANT = new RegExp(`^${NEW_TENANT_NAME}$`)
 
