@@ -1,10 +1,10 @@
 import test from 'ava'
+import { freePorts } from '../../src/demo/child.ts'
 import { type Attack, applies } from '../../src/probe/attack.ts'
 import { ATTACKS } from '../../src/probe/attacks.ts'
 import type { Context } from '../../src/probe/context.ts'
 import { foreignRoot, forged, moduleUri } from '../../src/probe/forge.ts'
 import { type Credulous, credulous } from './targets/credulous.ts'
-import { freePorts } from './targets/nginx.ts'
 
 let target: Credulous
 let context: Omit<Context, 'role'>

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import test from 'ava'
-import { freePorts } from '../probe/targets/nginx.ts'
+import { freePorts } from '../../src/demo/child.ts'
 import {
   answer,
   ask,

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import test from 'ava'
+import { freePorts } from '../../src/demo/child.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import { Dialer } from '../../src/transport/dial.ts'
 import type { DialTls } from '../../src/transport/dial-options.ts'
@@ -12,7 +13,7 @@ import { until } from '../support/patience.ts'
 import { materialOf } from './authority.ts'
 import { dialerTo, dialOnce, liveById, openRecorder, openTestListener } from './peers.ts'
 import { tempFolder } from './temp.ts'
-import { freePort, NOBODY, older, record, root, stranger, users, wanted } from './upstreams.ts'
+import { NOBODY, older, record, root, stranger, users, wanted } from './upstreams.ts'
 
 test('the peer that is wanted is handed over, proven', async (t) => {
   const ingress = await openTestListener({ material: materialOf(users, [root]) })
@@ -111,7 +112,7 @@ const patient = wanted({
 
 test('where another version answers, the one that is wanted is waited for', async (t) => {
   const other = await record(older)
-  const later = await freePort()
+  const [later = 0] = await freePorts(1)
   const dialer = new Dialer(dialerTo([other.port, later], patient, { connectWaitMs: 3_600_000 }))
   const dialled = dialOnce(dialer)
   await until(() => other.connections > 0)

@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { freePorts } from '../../src/demo/child.ts'
 import type { Address } from '../../src/transport/address.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import { Dialer } from '../../src/transport/dial.ts'
@@ -13,22 +14,12 @@ import { NameServer } from '../support/name-server.ts'
 import { materialOf } from './authority.ts'
 import { dialerTo, dialOnce, openRecorder, openTestListener, readAll } from './peers.ts'
 import { tempFolder } from './temp.ts'
-import {
-  freePort,
-  NOBODY,
-  okapi,
-  openPlain,
-  portOf,
-  record,
-  root,
-  users,
-  wanted,
-} from './upstreams.ts'
+import { NOBODY, okapi, openPlain, portOf, record, root, users, wanted } from './upstreams.ts'
 
 const folder = tempFolder()
 
 test('an upstream that is not up yet is tried again until it is', async (t) => {
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   const dialer = new Dialer(dialerTo([port], wanted(), { connectWaitMs: 3_600_000 }))
   const { key, cert } = users
   const dialled = dialOnce(dialer)

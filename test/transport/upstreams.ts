@@ -44,12 +44,3 @@ export function portOf(server: Server): number {
 
 /** Nothing listens there, not even a test that runs beside this one and got a port just given up. */
 export const NOBODY = 1
-
-/** A port to listen on later. */
-export async function freePort(): Promise<number> {
-  const server = await openPlain(() => {})
-  const port = portOf(server)
-  server.close()
-  await once(server, 'close')
-  return port
-}
