@@ -1,7 +1,7 @@
 import type { Context } from './context.ts'
 import type { AttackFinding } from './finding.ts'
 
-/** What an attack goes for; the report is ordered by these. */
+/** The groups of attacks by what they target, in the order of the report. */
 export const GROUPS = {
   tls: 'the handshake',
   policy: 'identity and policy',
@@ -18,7 +18,7 @@ export const GROUPS = {
 /** One of the groups of attacks. */
 export type Group = keyof typeof GROUPS
 
-/** What must be at hand before an attack can be tried at all. */
+/** What an attack needs before it can be tried. */
 export type Need =
   | 'credentials'
   | 'authority'
@@ -36,29 +36,29 @@ export type Need =
   | 'kafka'
   | 'kafka-broker'
 
-/** One attack: its own bytes, its own verdict. Most are rows of the tables under `attacks/`. */
+/** One attack, with its own bytes and verdict. Most are rows of the tables under `attacks/`. */
 export interface Attack {
-  /** Kebab-case and stable: reports are compared by it. */
+  /** Kebab-case and stable, because reports are compared by it. */
   readonly id: string
   readonly group: Group
-  /** What is tried, as a table's cell: a noun phrase of at most 39 characters. */
+  /** What is tried, for a table cell: a noun phrase of at most 39 characters. */
   readonly title: string
-  /** What it would mean if it got through, for a manager. */
+  /** The consequence if it got through, for a manager. */
   readonly meaning: string
-  /** What the verdict is read from, for a tester. */
+  /** How the verdict is found, for a tester. */
   readonly judged: string
-  /** What to do when it got through, for an operator. */
+  /** What to do if it got through, for an operator. */
   readonly remedy: string
   readonly needs?: readonly Need[]
-  /** It waits on purpose, and is begun before the others. */
+  /** It waits on purpose, and starts before the others. */
   readonly slow?: true
-  /** The kind of target that it means something for; without it, both. */
+  /** The kind of target that it applies to; both if omitted. */
   readonly against?: 'module' | 'okapi'
-  /** Never throws for anything that a target does; may throw for our own mistakes. */
+  /** Never throws because of what a target does; may throw because of our own bugs. */
   run(context: Context): Promise<AttackFinding>
 }
 
-/** What is at hand, as the attacks name it. */
+/** The needs that this context fulfils. */
 export function atHand({
   credentials,
   authority,
@@ -92,7 +92,7 @@ export function atHand({
   return new Set(known.flatMap(([need, there]) => (there ? [need] : [])))
 }
 
-/** Can this attack be tried with what is at hand, and does it mean something for this target? */
+/** Are the needs of this attack fulfilled, and does it apply to this target? */
 export function applies({ needs = [], against }: Attack, context: Context): boolean {
   const have = atHand(context)
   return needs.every((need) => have.has(need)) && (against ?? context.role) === context.role

@@ -12,7 +12,7 @@ import { TENANT_ATTACKS } from './attacks/tenants.ts'
 import { TLS_ATTACKS } from './attacks/tls.ts'
 import { TOKEN_ATTACKS } from './attacks/tokens.ts'
 
-/** Every attack there is, in the order of the report: by group, then by id. */
+/** All attacks in the order of the report: by group, then by id. */
 export const ATTACKS: readonly Attack[] = [
   TLS_ATTACKS,
   POLICY_ATTACKS,
@@ -26,12 +26,12 @@ export const ATTACKS: readonly Attack[] = [
   KAFKA_ATTACKS,
 ].flatMap((group) => group.toSorted(byId))
 
-/** By bytes, an id behind those that begin with it: reports are compared in this order. */
+/** Order by bytes, a prefix before longer ids: reports are compared in this order. */
 function byId(a: Attack, b: Attack): number {
   return `${a.id}.` < `${b.id}.` ? -1 : 1
 }
 
-/** The attack of this id. Throws an Error where there is none: ids in the program are constants. */
+/** The attack with this id. Throws an Error if there is none: ids in the program are constants. */
 export function attackById(id: string): Attack {
   const attack = ATTACKS.find((one) => one.id === id)
   if (attack === undefined) throw new Error(`there is no attack ${id}`)

@@ -5,13 +5,13 @@ import type { ClientHandshake } from './dial.ts'
 import { type AttackFinding, findingOf } from './finding.ts'
 import { honest, type Lines, type Message, requestBytes, withJson } from './http.ts'
 
-/** What a row of a table says of its attack, whatever its kind. */
+/** The columns that rows of all kinds have. */
 export interface Row {
   readonly id: string
   readonly title: string
   readonly meaning: string
   readonly remedy: string
-  /** The kind has a sentence of its own. */
+  /** By default the sentence of its kind. */
   readonly judged?: string
   readonly needs?: readonly Need[]
   readonly against?: 'module' | 'okapi'
@@ -29,7 +29,7 @@ export interface CallRow extends Row {
   calls(context: Context): readonly ForbiddenCall[]
 }
 
-/** A request. `lines` stand in place of the honest ones, `more` behind them. */
+/** A request. `lines` replace the honest ones, `more` follow them. */
 export type ForbiddenCall = Partial<Message> & { readonly target: string; readonly more?: Lines }
 
 /** Well-formed calls that this caller may not make. */
@@ -69,11 +69,11 @@ function linesOf(lines: Lines, { body }: ForbiddenCall): Lines {
 
 /** A row of header lines that no caller may send, or that two readers understand differently. */
 export interface HeaderRow extends Row {
-  /** Behind the honest lines; or in their place, where it takes them. */
+  /** Lines after the honest ones; a function gets the honest ones and replaces them. */
   readonly lines: Lines | ((context: Context, honest: Lines) => Lines)
 }
 
-/** An ordinary call but for its header lines. */
+/** An ordinary call, except for its header lines. */
 export function headerAttack({ lines, ...row }: HeaderRow): Attack {
   return {
     judged: 'The call is otherwise ordinary, so any answer but a refusal means that it went on.',
@@ -95,12 +95,12 @@ export async function ordinaryCall(
   return findingOf(await send(context, ordinaryRequest(context), { handshake }))
 }
 
-/** An ordinary GET, or one that differs from it in what is given. */
+/** An ordinary GET, with the given differences. */
 export function ordinaryRequest(context: Context, different: Partial<Message> = {}): Buffer {
   return requestBytes({ target: context.ordinaryPath, lines: honest(context), ...different })
 }
 
-/** The request that is smuggled: one that would be refused if it were judged. Latin-1. */
+/** The request to smuggle, which would be refused if it were judged. Latin-1. */
 export function smuggledRequest(context: Context): string {
   return ordinaryRequest(context, { target: closedTo(context) }).toString('latin1')
 }

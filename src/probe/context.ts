@@ -9,11 +9,11 @@ export interface StolenCredentials extends PemPair {
 
 /** Tokens that Okapi has not sent to the hijacked module, or not lately. */
 export interface HarvestedTokens {
-  /** Of a user whose calls did not go through it. */
+  /** The token of a user whose calls did not go through it. */
   readonly user?: string
-  /** Of another module. */
+  /** The token of another module. */
   readonly module?: string
-  /** Sent to it longer ago than `policy.tokenSeenMs`. */
+  /** A token sent to it longer ago than `policy.tokenSeenMs`. */
   readonly old?: string
 }
 
@@ -25,29 +25,29 @@ export interface ColludingModule {
   readonly path: string
 }
 
-/** Where the probe answers with the stolen key in the place of the module. */
+/** Where the probe answers with the stolen key instead of the module. */
 export interface Impostor {
   /** Where Okapi's sidecar looks for the module. */
   readonly listen: { readonly host: string; readonly port: number }
-  /** Where Okapi, or the listener that Okapi calls modules by, takes requests. */
+  /** Where Okapi, or the listener through which Okapi calls modules, takes requests. */
   readonly endpoint: DialTarget
-  /** A path there that leads to the module. */
+  /** A path there that is routed to the module. */
   readonly path: string
 }
 
-/** A CA of the installation itself, to make certificates that almost fit. */
+/** A CA of the installation itself, to make certificates that are almost right. */
 export interface ForgingAuthority {
   readonly issuer: Issuer
-  /** The serial of a certificate that this CA has revoked, where there is one. */
+  /** The serial number of a certificate that this CA has revoked, if there is one. */
   readonly revokedSerial?: Uint8Array
 }
 
-/** Ports beside the target's own, on the same host. */
+/** Other ports on the target's host. */
 export interface Ports {
   /** Where modules usually listen, plain. */
   readonly module: readonly number[]
   readonly egress: number
-  /** Of `migration`, where there is one. */
+  /** The port of `migration`, if there is one. */
   readonly plain: number
   readonly admin: number
   readonly status: number
@@ -59,7 +59,7 @@ export interface DatabaseAtHand {
   readonly role: string
   /** The role of another module. */
   readonly otherRole: string
-  /** The one that FOLIO is in. */
+  /** The name of FOLIO's database. */
   readonly database: string
   /** The server's own address, past the sidecar. */
   readonly server?: DialTarget
@@ -67,17 +67,17 @@ export interface DatabaseAtHand {
 
 /** A Kafka cluster, as a module reaches it. */
 export interface KafkaAtHand {
-  /** What topics of the installation begin with: ENV of the modules. */
+  /** The prefix of the installation's topics: ENV of the modules. */
   readonly env: string
   readonly otherTenant: string
   /** The address of a broker, past the sidecar. */
   readonly broker?: DialTarget
 }
 
-/** All that an attack knows. It is immutable: an attack cannot spoil the next one. */
+/** Everything that an attack knows. Immutable, so that an attack cannot influence the next one. */
 export interface Context {
   readonly target: DialTarget
-  /** What the target stands in front of. */
+  /** What the target protects. */
   readonly role: 'module' | 'okapi'
   /** A GET of this path is an ordinary call at the target. */
   readonly ordinaryPath: string
@@ -87,27 +87,27 @@ export interface Context {
   readonly timerPath: string
   /** The module id or product that the target's certificate must prove. */
   readonly expect?: string
-  /** CA certificates that the target's own must lead to, PEM. */
+  /** CA certificates that the target's certificate must chain to, PEM. */
   readonly trust?: string
-  /** The trust domain whose names a forger would use. */
+  /** The trust domain for forged names. */
   readonly trustDomain: string
-  /** The id that a forger would take: one that the target lets in. */
+  /** The id for forged names: one that the target lets in. */
   readonly stolenId: string
-  /** A certificate that the target lets in, or the best we have: for attacks that begin after that. */
+  /** A certificate that the target lets in, or the best available one, for attacks after the handshake. */
   readonly accepted?: StolenCredentials
-  /** What we hold of one hijacked module; none for an outsider. */
+  /** The stolen credentials of one hijacked module; none for an outsider. */
   readonly credentials?: StolenCredentials
   readonly authority?: ForgingAuthority
-  /** Asks for an interface in a version that no module provides. */
+  /** A caller that requires an interface in a version that no module provides. */
   readonly mismatch?: { readonly path: string; readonly pair: PemPair }
-  /** A token that travelled through the hijacked module. */
+  /** A token that passed through the hijacked module. */
   readonly token?: string
   readonly harvested?: HarvestedTokens
   readonly colludingModule?: ColludingModule
   readonly impostor?: Impostor
-  /** Then `target` is where a module's DB_HOST points. */
+  /** If given, `target` is where a module's DB_HOST points. */
   readonly database?: DatabaseAtHand
-  /** Then `target` is where a module's KAFKA_HOST points. */
+  /** If given, `target` is where a module's KAFKA_HOST points. */
   readonly kafka?: KafkaAtHand
   /** For calls that only read. */
   readonly tenant: string
@@ -116,13 +116,13 @@ export interface Context {
   readonly ports: Ports
   /** For one exchange, in milliseconds. */
   readonly timeoutMs: number
-  /** How long a connection that does nothing may stay open before that is a finding. */
+  /** How long an idle connection may stay open before that is a finding. */
   readonly stallMs: number
   /** The deadline of the whole run. */
   readonly signal: AbortSignal
 }
 
-/** What many installations have. */
+/** Common values. */
 export const USUAL_PORTS: Ports = {
   module: [8081, 8080],
   egress: 9130,
@@ -131,10 +131,10 @@ export const USUAL_PORTS: Ports = {
   status: 9902,
 }
 
-/** A path that no module serves: an answer to it shows that it was looked for. */
+/** A path that no module serves: an answer shows that the server looked for it. */
 export const NO_PATH = '/okapi-sidecar-probe'
 
-/** The path that is closed to the hijacked module, or one that no module serves. */
+/** A path that is closed to the hijacked module, or one that no module serves. */
 export function closedTo({ closedPath = NO_PATH }: Context): string {
   return closedPath
 }

@@ -10,21 +10,21 @@ import { masked } from './evidence.ts'
 import { findingOf } from './finding.ts'
 import { honest, hostLine, requestBytes } from './http.ts'
 
-/** What an ordinary call came to, with the best certificate that is at hand. */
+/** The result of an ordinary call with the best available certificate. */
 export interface Control {
-  /** The id in the certificate that was shown, or null. */
+  /** The id in the certificate that was used, or null. */
   readonly as: string | null
-  /** The target let it in: what needs that was tried in earnest. */
+  /** The target let it in, so attacks that depend on this were really tested. */
   readonly let: boolean
   /** One sentence. */
   readonly because: string
-  /** What would let it in; without it, certificates. */
+  /** What would let it in; certificates by default. */
   readonly advice?: string
 }
 
 /**
- * The call that every trick is a twin of. Where even this is refused, the tricks were judged at a
- * closed port: they are blocked, but the report must say by what.
+ * The ordinary call that every attack is a variant of. If even this is refused, all attacks were
+ * refused for the same reason: they are blocked, but the report must say why.
  */
 export async function control(context: Context): Promise<Control> {
   const { database, kafka } = context
@@ -60,7 +60,7 @@ async function kafkaControl(context: Context): Promise<Control> {
   }
 }
 
-/** What it means for the rest of the report. */
+/** Its meaning for the rest of the report. */
 export function controlSentence({ as, let: inside, because, advice }: Control): string {
   const who = as === null ? 'without a certificate' : `as ${as}`
   const call = `An ordinary call ${who}, ${because}.`
@@ -71,8 +71,8 @@ export function controlSentence({ as, let: inside, because, advice }: Control): 
 const BETWEEN_TRIES_MS = 250
 
 /**
- * Throws a Fault where not even a TCP connection comes up: then nothing can be judged. It tries for `waitMs`, for a
- * network that knows a new pod only after a moment.
+ * Throws a Fault if not even a TCP connection can be made: then nothing can be judged. It retries for `waitMs`,
+ * because a network may take a moment to route to a new pod.
  */
 export async function requireReachable(context: Context, waitMs = 0): Promise<void> {
   const end = performance.now() + waitMs

@@ -11,7 +11,7 @@ import {
 } from './dial.ts'
 import { answers, type HttpAnswer } from './http.ts'
 
-/** How the conversation came to its end. */
+/** How the conversation ended. */
 export type ConversationEnd =
   | 'answered'
   | 'closed'
@@ -25,7 +25,7 @@ export type ConversationEnd =
 export interface Transcript {
   readonly endpoint: DialTarget
   readonly pair: PemPair | undefined
-  /** TLS (or TCP, where there is no TLS) came up. */
+  /** TLS (or TCP, if there is no TLS) was established. */
   readonly connected: boolean
   readonly sent: Buffer
   readonly received: Buffer
@@ -36,20 +36,20 @@ export interface Transcript {
   /** `TLSv1.3`, or null without TLS. */
   readonly protocol: string | null
   readonly resumed: boolean
-  /** What was offered instead of `http/1.1`. */
+  /** The ALPN names offered instead of `http/1.1`. */
   readonly alpn?: string
 }
 
 /** What to say, and how long to listen. */
 export interface Script {
   readonly bytes: Buffer
-  /** Methods of the requests in `bytes`; as many answers end the conversation. */
+  /** Methods of the requests in `bytes`; that many answers end the conversation. */
   readonly methods?: readonly string[]
-  /** After the last expected answer, listen on for this long for one that was not asked for. */
+  /** How long to listen after the last expected answer for an unexpected one. */
   readonly lingerMs?: number
-  /** Is what was looked for among the bytes that have come? It ends the conversation at once. */
+  /** Have the awaited bytes come? Then the conversation ends at once. */
   readonly enough?: (received: Buffer) => boolean
-  /** For the whole conversation. */
+  /** Time limit of the whole conversation. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
   readonly handshake?: ClientHandshake
@@ -57,7 +57,7 @@ export interface Script {
 
 const RECEIVED_BYTES_AT_MOST = 256 * 1024
 
-/** Opens a connection, says all of it, and listens until there is nothing more to hear. */
+/** Opens a connection, sends all bytes, and listens until nothing more is expected. */
 export function converse(endpoint: DialTarget, script: Script): Promise<Transcript> {
   const { bytes, methods = ['GET'], lingerMs = 0, enough, timeoutMs, signal, handshake } = script
   const { promise, resolve } = Promise.withResolvers<Transcript>()
@@ -121,7 +121,7 @@ export function converse(endpoint: DialTarget, script: Script): Promise<Transcri
   return promise
 }
 
-/** What an error says about how a conversation ended. */
+/** How a conversation ended, by its error. */
 export function conversationEnd(code: string | null, connected: boolean): ConversationEnd {
   if (code?.includes('ALERT') === true || code?.startsWith('ERR_SSL') === true) return 'alert'
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH') return 'refused'
@@ -133,7 +133,7 @@ interface Session {
   readonly resumed: boolean
 }
 
-/** Asked once TLS is up and never after a failure: Node 24 may crash on a handshake that failed. */
+/** Called only when TLS is up, never after a failure: Node 24 may crash after a failed handshake. */
 function sessionOf(socket: net.Socket): Session {
   if (!(socket instanceof tls.TLSSocket)) return { protocol: null, resumed: false }
   return { protocol: socket.getProtocol(), resumed: socket.isSessionReused() }

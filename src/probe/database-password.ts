@@ -1,6 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 
-/** The server names the count; one that names more keeps the probe busy. PostgreSQL's own is 4096. */
+/** The server chooses the count; a higher one would only keep the probe busy. PostgreSQL's default is 4096. */
 const MOST_ITERATIONS = 100_000
 /** `n`: no channel binding (RFC 5802 section 7). */
 const HEADER = 'n,,'
@@ -24,7 +24,7 @@ export class ScramClient {
     return `${HEADER}${this.#firstBare}`
   }
 
-  /** The answer to the server's first message; undefined where that is none. */
+  /** The answer to the server's first message; undefined if that is malformed. */
   final(serverFirst: string): string | undefined {
     const [, nonce, salt, count] = /^r=([^,]+),s=([^,]+),i=(\d{1,9})$/.exec(serverFirst) ?? []
     const iterations = Number(count)
@@ -48,7 +48,7 @@ interface LoginSecret {
   readonly scram: ScramClient
 }
 
-/** The answer to an AuthenticationXXX message, from its code on; undefined where the probe knows none. */
+/** The answer to an AuthenticationXXX message, given from its code on; undefined if the probe does not know it. */
 export function passwordProof(
   asked: Buffer,
   { user, password, scram }: LoginSecret,

@@ -1,7 +1,7 @@
 import { passwordProof, ScramClient } from './database-password.ts'
 import { RawConnection, RECEIVED_BYTES_AT_MOST } from './raw-connection.ts'
 
-/** SSLRequest: a request for TLS in the place of a start-up message. */
+/** SSLRequest: a request for TLS, instead of a start-up message. */
 export const REQUEST_FOR_TLS = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
 const YES = 0x53
 /** Type and length. */
@@ -21,11 +21,11 @@ export interface DatabaseMessage {
   readonly body: Buffer
 }
 
-/** How far a login came. */
+/** How far a login got. */
 export type LoginEnd =
-  /** The server wants a proof of this role: what came before did not hold it up. */
+  /** The server asks for a password of this role: nothing before has refused it. */
   | { readonly kind: 'asked'; readonly method: string; readonly said: DatabaseMessage }
-  /** ReadyForQuery, with what a CancelRequest for this session needs. */
+  /** ReadyForQuery, with the data for a CancelRequest for this session. */
   | { readonly kind: 'in'; readonly key: Buffer }
   /** The fields of an ErrorResponse by their letter. */
   | { readonly kind: 'error'; readonly fields: Readonly<Record<string, string>> }
@@ -46,12 +46,12 @@ export class DatabaseConnection extends RawConnection {
     return (await this.has(1)) ? this.take(1)[0] : undefined
   }
 
-  /** The next byte, which stays. */
+  /** The next byte, not consumed. */
   async peek(): Promise<number | undefined> {
     return (await this.has(1)) ? this.bytes[0] : undefined
   }
 
-  /** The next message; undefined where the connection ended before it was whole. */
+  /** The next message; undefined if the connection ended before it was complete. */
   async message(): Promise<DatabaseMessage | undefined> {
     if (!(await this.has(HEAD_BYTES))) return undefined
     const length = this.bytes.readInt32BE(1)
@@ -62,14 +62,14 @@ export class DatabaseConnection extends RawConnection {
     return { type: whole[0]!, body: whole.subarray(HEAD_BYTES) }
   }
 
-  /** As libpq does: TLS where the server has it, else plain. */
+  /** Like libpq: TLS if the server has it, else plain. */
   async encryptIfOffered(): Promise<void> {
     this.write(REQUEST_FOR_TLS)
     if ((await this.byte()) === YES) this.encrypt()
   }
 }
 
-/** Sends a start-up message and says what comes of it. */
+/** Sends a start-up message and returns the result. */
 export async function startUp(
   connection: DatabaseConnection,
   parameters: Readonly<Record<string, string>>,
@@ -78,7 +78,7 @@ export async function startUp(
   return answerOf(connection)
 }
 
-/** The next thing that the server wants, or that ends the login. */
+/** The next message that the server wants answered, or that ends the login. */
 export async function answerOf(connection: DatabaseConnection): Promise<LoginEnd> {
   let key = Buffer.alloc(0)
   for (;;) {
@@ -90,7 +90,7 @@ export async function answerOf(connection: DatabaseConnection): Promise<LoginEnd
     if (type === BACKEND_KEY_DATA) key = Buffer.from(body)
     if (type !== AUTHENTICATION || body.length < 4) continue
     const code = body.readInt32BE(0)
-    // 0: it lets the role in; 12: the end of SCRAM, which needs no answer.
+    // 0: the role is accepted; 12: the end of SCRAM, which needs no answer.
     if (code === 0 || code === 12) continue
     return { kind: 'asked', method: METHODS[code] ?? `authentication ${code}`, said }
   }
@@ -121,13 +121,13 @@ function fieldsOf(body: Buffer): Readonly<Record<string, string>> {
   return Object.fromEntries(texts.map((text) => [text.charAt(0), text.slice(1)]))
 }
 
-/** Runs a statement that says a notice and then waits; `noticed` is called in between. Resolves to its SQLSTATE, or null. */
+/** Runs a statement that raises a notice and then waits; `noticed` is called in between. Resolves to its SQLSTATE, or null. */
 export async function waitingStatement(
   connection: DatabaseConnection,
   seconds: number,
   noticed: () => Promise<void>,
 ): Promise<string | null | undefined> {
-  // A notice is sent at once, so that the statement runs for certain when the cancel request goes.
+  // A notice is sent at once, so the statement is certainly running when the cancel request is sent.
   const sql = `DO $$ BEGIN RAISE NOTICE 'waiting'; PERFORM pg_sleep(${seconds}); END $$`
   connection.write(framed(QUERY, Buffer.from(`${sql}\0`)))
   for (;;) {
@@ -139,7 +139,7 @@ export async function waitingStatement(
   }
 }
 
-/** A start-up message of protocol 3.0. The probe has eyes of its own: nothing here is the sidecar's code. */
+/** A start-up message of protocol 3.0. The probe must not share bugs with the sidecar, so it uses none of its code. */
 export function startupBytes(parameters: Readonly<Record<string, string>>): Buffer {
   const texts = Object.entries(parameters).map(([name, value]) => `${name}\0${value}\0`)
   const body = Buffer.from(`${texts.join('')}\0`)

@@ -5,18 +5,18 @@ import tls, { type SecureVersion } from 'node:tls'
 export interface PemPair {
   readonly cert: string
   readonly key: string
-  /** Where both lie as tls.crt and tls.key; none for a pair that was made for this run. */
+  /** The directory with both as tls.crt and tls.key; none for a pair made for this run. */
   readonly directory?: string
 }
 
-/** Where a target listens, and whether it says that it speaks TLS. */
+/** Where a target listens, and whether it speaks TLS. */
 export interface DialTarget {
   readonly host: string
   readonly port: number
   readonly tls: boolean
 }
 
-/** What we present in a TLS handshake. */
+/** What the probe presents in a TLS handshake. */
 export interface ClientHandshake {
   readonly pair?: PemPair
   readonly minVersion?: SecureVersion
@@ -24,13 +24,13 @@ export interface ClientHandshake {
   readonly ciphers?: string
   readonly servername?: string
   readonly alpn?: readonly string[]
-  /** A saved session, to see whether it is taken up again. */
+  /** A saved session, to see whether it is resumed. */
   readonly session?: Buffer
 }
 
 /**
  * Opens the socket that an attack writes to. The target's certificate is not checked: any
- * server that answers is attacked, and what is wrong with its certificate is a finding of its own.
+ * server that answers is attacked, and a wrong certificate is a separate finding.
  */
 export function openSocket(endpoint: DialTarget, handshake: ClientHandshake = {}): net.Socket {
   const { host, port } = endpoint

@@ -2,17 +2,17 @@ import type { Transcript } from './conversation.ts'
 import type { DialTarget, PemPair } from './dial.ts'
 import { hostLine } from './http.ts'
 
-/** What went over the socket, as text: cut, with secrets masked. */
+/** What was sent and received, as text: cut, with secrets masked. */
 export interface Evidence {
   readonly sent: string
   readonly received: string
-  /** A shell line that sends the same bytes again; not for attacks with a certificate of their own. */
+  /** A shell line that sends the same bytes again; not for attacks that make their own certificate. */
   readonly replay?: string
 }
 
 const SHOWN_BYTES = 2048
 
-/** Header lines whose value opens something. */
+/** Header lines with a secret value. */
 const SECRET_LINES =
   /^((?:x-okapi-(?:additional-)?token|x-okapi-module-tokens|x-system-token|authorization|proxy-authorization|cookie|set-cookie)[ \t]*:[ \t]*)(.+)$/gim
 /** JSON and form members that hold secrets, as modules spell them. */
@@ -22,7 +22,7 @@ const SECRET_MEMBERS =
 const TOKENS = /eyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g
 const KEYS = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g
 
-/** Masks before it cuts, so that half a token cannot be left at the edge. */
+/** Masks before it cuts, so that no half of a token is left at the cut. */
 export function masked(bytes: Buffer | string): string {
   const text = typeof bytes === 'string' ? bytes : bytes.toString('latin1')
   const masked = text
@@ -40,7 +40,7 @@ function escaped(character: string): string {
   return `\\x${(character.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`
 }
 
-/** What went both ways in one conversation; what ended it stands in for bytes that never came. */
+/** What went both ways in one conversation; how it ended replaces an answer that never came. */
 export function evidence(transcript: Transcript): Evidence {
   const { sent, received, end, error, connected } = transcript
   const how = error === null ? end : `${end}, ${error}`
@@ -57,14 +57,14 @@ function again({ endpoint, pair, sent, alpn }: Transcript): { replay?: string } 
   return line === undefined ? {} : { replay: line }
 }
 
-/** Longer messages are no lines to paste. */
+/** Longer messages are not practical to paste. */
 const LONGEST_BYTES = 1500
 const TOKEN = /(^|\n)(X-Okapi-Token|Cookie|Authorization): [^\r\n]+/gi
 
 /**
  * A shell line that sends the same bytes with printf and openssl (or nc, where there is no TLS). A
- * token is replaced: the tester puts an own one in. A certificate that was made for the run is named
- * CERT and KEY. Undefined for messages that are too long for a line.
+ * token is replaced by a placeholder for the tester's own. A certificate that was made for the run is
+ * named CERT and KEY. Undefined for messages that are too long for a line.
  */
 export function replay(
   endpoint: DialTarget,

@@ -6,22 +6,22 @@ import { type HttpAnswer, header } from './http.ts'
 /** `inconclusive`: the target did not do enough, or not in time, to be judged. */
 export type AttackOutcome = 'blocked' | 'got-through' | 'inconclusive'
 
-/** What came of one attack. */
+/** The result of one attack. */
 export interface AttackFinding {
   readonly outcome: AttackOutcome
   /**
-   * Where it was blocked, what the target's `X-Sidecar-Refused` said, else null. A target that is
-   * not a sidecar gives no reasons.
+   * If it was blocked, the value of the target's `X-Sidecar-Refused`, else null. A target that is not
+   * a sidecar gives no reasons.
    */
   readonly reason: string | null
-  /** One sentence: what was seen that led to the verdict. */
+  /** One sentence: the observation that led to the verdict. */
   readonly because: string
   readonly evidence: Evidence
 }
 
 /**
- * Answers with which servers refuse a message or its sender: RFC 9110 section 15.5, and nginx's own
- * 494 to 497. A 404 is none of them: the server behind it looked for the route.
+ * Status codes with which servers refuse a message or its sender: RFC 9110 section 15.5, and nginx's
+ * own 494 to 497. A 404 is not one of them: it shows that the server looked for the route.
  */
 const REFUSING = new Set([
   400, 401, 403, 405, 407, 408, 411, 413, 414, 415, 421, 426, 429, 431, 494, 495, 496, 497, 501,
@@ -29,8 +29,8 @@ const REFUSING = new Set([
 ])
 
 /**
- * A 400 that only Okapi (ProxyService, TenantManager) or RMB says, after it has looked at the call:
- * nothing refused it, the tenant of our choice only does not exist.
+ * A 400 that only Okapi (ProxyService, TenantManager) or RMB sends after it has processed the call:
+ * nothing refused it, only our made-up tenant does not exist.
  */
 const IN_OKAPIS_WORDS = /^"?(?:No such Tenant|Tenant (?:not found|must be set)|Missing Tenant)/i
 
@@ -39,15 +39,15 @@ const BEHIND_FAILED = new Set([502, 503, 504])
 
 /** What an attack adds to the common rules. */
 export interface FindingRule {
-  /** Which of the answers is judged; the first by default. */
+  /** The index of the answer to judge; the first by default. */
   readonly at?: number
   /** True when this answer shows that the attack worked, though its status alone would not. */
   readonly through?: (answer: HttpAnswer) => boolean
-  /** True when an answer that is no refusal is harmless all the same. */
+  /** True when an answer that is not a refusal is still harmless. */
   readonly harmless?: (answer: HttpAnswer) => boolean
 }
 
-/** The verdict that most attacks share: who answered, and was it a no? */
+/** The verdict that most attacks share: who answered, and was it a refusal? */
 export function findingOf(transcript: Transcript, rule: FindingRule = {}): AttackFinding {
   const answer = transcript.answers[rule.at ?? 0]
   const judged = answer === undefined ? unanswered(transcript) : answered(answer, rule)
@@ -94,7 +94,7 @@ function answered(answer: HttpAnswer, { through, harmless }: FindingRule): Judge
   return gotThrough(`answered ${status}`)
 }
 
-/** The reason is taken as said; only one that is known tells whether the sidecar itself refused. */
+/** The reason is not verified; only a known one shows whether the sidecar itself refused. */
 function refusedBySidecar(said: string, status: number): Judged {
   const known = Object.hasOwn(REASONS, said) ? REASONS[said as Reason] : undefined
   if (known?.phase === 'upstream' || known?.phase === 'capacity') {
@@ -103,7 +103,7 @@ function refusedBySidecar(said: string, status: number): Judged {
   return blocked(said, `the sidecar refused with ${status} ${said}`)
 }
 
-/** The pieces for attacks that judge on their own. */
+/** Findings for attacks with their own verdict. */
 export function blocked(reason: string | null, because: string): Judged {
   return { outcome: 'blocked', reason, because }
 }
@@ -116,12 +116,12 @@ export function inconclusive(because: string): Judged {
   return { outcome: 'inconclusive', reason: null, because }
 }
 
-/** A finding for what could not be tried. */
+/** A finding for an attack that could not be judged. */
 export function notTried(why: string): AttackFinding {
   return { ...inconclusive(why), evidence: { sent: '[nothing]', received: '[nothing]' } }
 }
 
-/** Got through when there are more answers than requests: one of them was smuggled. */
+/** Got through if there are more answers than requests: then one request was smuggled. */
 export function smuggledAnswer(
   transcript: Transcript,
   requests: number,

@@ -10,7 +10,7 @@ import type { PemPair } from './dial.ts'
 
 const HOUR_MS = 3600_000
 
-/** A CA that no target trusts, though its name may be that of one that is trusted. */
+/** A CA that no target trusts, although it may have the name of a trusted one. */
 export function foreignRoot(trustDomain: string): Promise<Issuer> {
   return makeRoot({
     commonName: `${trustDomain} CA`,
@@ -33,7 +33,7 @@ export interface Shape {
   readonly keys?: PkiKeys
 }
 
-/** A leaf of this shape with a key of its own. `'self'`: signed by that key. */
+/** A leaf of this shape with a new key. `'self'`: signed by that key. */
 export async function forged(parent: Issuer | 'self', shape: Shape): Promise<PemPair> {
   const keys = shape.keys ?? (await makeKeys())
   const { publicKey, privateKey } = keys
@@ -60,7 +60,7 @@ function ordinary(names: readonly AlternativeName[]) {
   return (publicKey: KeyObject, issuerKey: IssuerKey) => leafExtensions(publicKey, issuerKey, names)
 }
 
-/** A name that would identify, spelled as it is given: nothing is escaped or checked. */
+/** An identifying name, exactly as given: nothing is escaped or checked. */
 export function uri(value: string): AlternativeName {
   return { kind: 'uri', value: Buffer.from(value, 'latin1') }
 }

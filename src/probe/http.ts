@@ -1,6 +1,6 @@
 import type { Context } from './context.ts'
 
-/** One HTTP answer as it was read from the socket, leniently: the target may be anything. */
+/** One HTTP answer, parsed leniently because the target may be any kind of server. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: readonly (readonly [string, string])[]
@@ -17,7 +17,7 @@ export function header(answer: HttpAnswer, name: string): string | undefined {
 
 /**
  * The final answers in `bytes`, in order; informational ones (RFC 9110 section 15.2) are skipped.
- * `methods` are those of the requests, for an answer to HEAD has no body. `ended`: nothing follows.
+ * `methods` are those of the requests, because an answer to HEAD has no body. `ended`: nothing follows.
  */
 export function answers(bytes: Buffer, methods: readonly string[], ended: boolean): HttpAnswer[] {
   const text = bytes.toString('latin1')
@@ -38,7 +38,7 @@ export function answers(bytes: Buffer, methods: readonly string[], ended: boolea
   return found
 }
 
-/** RFC 9110 section 6.4.1: whatever its lengths say, no content follows the head. */
+/** RFC 9110 section 6.4.1: no content follows the head, even if a length is given. */
 function isBodiless({ status }: Head, method: string | undefined): boolean {
   if (method === 'HEAD' || status === 101 || status === 204 || status === 304) return true
   return method === 'CONNECT' && status >= 200 && status < 300
@@ -92,10 +92,10 @@ function readChunks(text: string, from: number) {
   }
 }
 
-/** Header lines as they go out: order, case and repetition are the attack's own. */
+/** Header lines exactly as sent: order, case and repetition are up to the attack. */
 export type Lines = readonly (readonly [string, string])[]
 
-/** What an attack says; every byte of it is kept. */
+/** The request of an attack; every byte of it is kept. */
 export interface Message {
   readonly method?: string
   readonly target: string
@@ -104,7 +104,7 @@ export interface Message {
   readonly body?: string
 }
 
-/** The bytes of one request, without any care for whether they make sense. Latin-1. */
+/** The bytes of one request, valid or not. Latin-1. */
 export function requestBytes({
   method = 'GET',
   target,
@@ -116,10 +116,10 @@ export function requestBytes({
   return Buffer.from(`${method} ${target} HTTP/${version}\r\n${head}\r\n${body ?? ''}`, 'latin1')
 }
 
-/** Of a context, what the lines of an honest request are made of. */
+/** The part of a context that the lines of an honest request are made from. */
 export type RequestSender = Pick<Context, 'target' | 'tenant' | 'token'>
 
-/** The lines of an honest request: were it refused for one of them, that would prove nothing. */
+/** The lines of an honest request: a refusal because of one of them would prove nothing. */
 export function honest({ target, tenant, token }: RequestSender): Lines {
   return [
     ['Host', hostLine(target)],
@@ -129,13 +129,13 @@ export function honest({ target, tenant, token }: RequestSender): Lines {
   ]
 }
 
-/** `lines` with a JSON body's own two lines behind. */
+/** `lines` followed by the two lines of a JSON body. */
 export function withJson(lines: Lines, body: string): Lines {
   const length = String(Buffer.byteLength(body, 'latin1'))
   return [...lines, ['Content-Type', 'application/json'], ['Content-Length', length]]
 }
 
-/** How the target is called in a Host line. */
+/** The target's value for a Host line. */
 export function hostLine({ host, port }: { host: string; port: number }): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

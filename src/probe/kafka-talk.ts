@@ -1,6 +1,6 @@
 import { RawConnection, RECEIVED_BYTES_AT_MOST } from './raw-connection.ts'
 
-/** APIs by their keys (Kafka's protocol guide). The probe has eyes of its own: nothing here is the sidecar's code. */
+/** API keys (Kafka's protocol guide). The probe must not share bugs with the sidecar, so it uses none of its code. */
 export const KAFKA_KEYS = {
   Produce: 0,
   Fetch: 1,
@@ -14,14 +14,14 @@ export const KAFKA_KEYS = {
   DescribeUserScramCredentials: 50,
 } as const
 
-/** What an attack sends, and where its answer has the error code that the verdict is read from. */
+/** A request of an attack, and where its answer has the error code for the verdict. */
 export interface KafkaAsk {
   readonly api: keyof typeof KAFKA_KEYS
   readonly version: number
   readonly body: Buffer
-  /** Has the version compact lengths and tagged fields (KIP-482)? */
+  /** Does the version use compact lengths and tagged fields (KIP-482)? */
   readonly flexible?: true
-  /** Finds the error code behind the correlation id; throws a RangeError where the answer is too short. */
+  /** Finds the error code after the correlation id; throws a RangeError if the answer is too short. */
   errorIn(answer: KafkaReader): number
 }
 
@@ -74,12 +74,12 @@ export function requestBytes({ api, version, body, flexible }: Omit<KafkaAsk, 'e
   return Buffer.concat([head, text(CLIENT), ...(flexible ? [Buffer.of(0)] : []), body])
 }
 
-/** Its length, and what follows. `claimed`: the length that is said instead. */
+/** A frame: the length and the content. `claimed`: a false length. */
 export function framed(bytes: Buffer, claimed = bytes.length): Buffer {
   return Buffer.concat([int32(claimed), bytes])
 }
 
-/** Reads what old versions of answers have. */
+/** Reads the types in old versions of answers. */
 export class KafkaReader {
   #bytes: Buffer
 

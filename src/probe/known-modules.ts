@@ -7,7 +7,7 @@ import { isCompatible } from '../folio/interface-version.ts'
 import { isOkapi } from '../folio/module-id.ts'
 import { readDescriptor } from '../folio/read-descriptor.ts'
 
-/** What the descriptors of an installation tell an attacker, who has them too: they are public. */
+/** What an attacker learns from the descriptors of an installation, which are public. */
 export class KnownModules {
   readonly #modules: readonly ModuleDescriptor[]
 
@@ -24,7 +24,7 @@ export class KnownModules {
     return this.#modules.find(({ id }) => isOkapi(id.id))?.id.id
   }
 
-  /** An ordinary module that provides something, to be the rogue where none was given. */
+  /** An ordinary module that provides something, to use as the rogue if none was given. */
   get anyModule(): ModuleDescriptor | undefined {
     return this.#modules.find(
       (module) => !isOkapi(module.id.id) && !hasAuthFilter(module) && getPath(module) !== undefined,
@@ -42,7 +42,7 @@ export class KnownModules {
     return paths.find((path) => path !== undefined)
   }
 
-  /** A caller with a requirement that is provided, but in no version that fits. */
+  /** A caller with a required interface that is provided, but in no compatible version. */
   mismatch(): { caller: string; path: string } | undefined {
     for (const { id, requires } of this.#modules) {
       for (const wanted of requires) {
@@ -73,7 +73,7 @@ export function timerPath({ provides }: ModuleDescriptor): string | undefined {
   return path === undefined ? undefined : filled(path)
 }
 
-/** The shortest, so that what attacks append to it is seen. */
+/** The shortest path, so that what attacks append to it is visible in reports. */
 function getPathOf(handlers: Handlers): string | undefined {
   const patterns = handlers
     .filter(({ methods, redirectPath }) => methods?.includes('GET') && redirectPath === undefined)
@@ -83,12 +83,12 @@ function getPathOf(handlers: Handlers): string | undefined {
   return shortest === undefined ? undefined : filled(shortest)
 }
 
-/** Patterns name no instance that is there. */
+/** Replaces parameters by an id that does not exist. */
 function filled(pattern: string): string {
   return pattern.replace(/\{[^}]*\}/g, '00000000-0000-4000-8000-000000000000')
 }
 
-/** Reads every `*.json` of a folder; what is no descriptor is left out. Throws a Fault for the folder. */
+/** Reads every `*.json` of a folder, and skips what is not a descriptor. Throws a Fault for the folder. */
 export function readKnownModules(folder: string): KnownModules {
   let names: string[]
   try {

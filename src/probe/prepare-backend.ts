@@ -4,7 +4,7 @@ import type { DialTarget } from './dial.ts'
 import type { AttackRound } from './runner.ts'
 import { readStolenCredentials, type StolenIdentity } from './stolen-credentials.ts'
 
-/** What a tester gave about what a module reaches beside Okapi. */
+/** Common options for the servers that a module reaches besides Okapi. */
 interface GivenBackend {
   readonly endpoint: DialTarget
   readonly tenant: string
@@ -13,20 +13,20 @@ interface GivenBackend {
   readonly timeoutMs: number
 }
 
-/** What a tester gave about a database. */
+/** The options for a database. */
 export interface GivenDatabase extends GivenBackend {
   readonly server?: DialTarget
   readonly role?: string
   readonly database: string
 }
 
-/** What a tester gave about a Kafka cluster. */
+/** The options for a Kafka cluster. */
 export interface GivenKafka extends GivenBackend {
   readonly broker?: DialTarget
   readonly env: string
 }
 
-/** One round at a database. Throws a Fault for credentials that cannot be read. */
+/** One round of attacks on a database. Throws a Fault for credentials that cannot be read. */
 export async function prepareDatabase(
   given: GivenDatabase,
   signal: AbortSignal,
@@ -44,7 +44,7 @@ export async function prepareDatabase(
   return { as: role, context }
 }
 
-/** One round at a Kafka cluster. Throws a Fault for credentials that cannot be read. */
+/** One round of attacks on a Kafka cluster. Throws a Fault for credentials that cannot be read. */
 export async function prepareKafka(
   given: GivenKafka,
   signal: AbortSignal,

@@ -21,7 +21,7 @@ import {
   type StolenIdentity,
 } from './stolen-credentials.ts'
 
-/** What a tester gave, as it was typed but checked. */
+/** The options of a run, checked but otherwise as typed. */
 export interface Given {
   readonly endpoint: DialTarget
   readonly expect?: string
@@ -43,7 +43,7 @@ export interface Given {
 
 const NO_OKAPI = 'okapi-7.2.0'
 
-/** Reads what was given and makes one round for each caller. Throws a Fault for what is wrong. */
+/** Reads the files that the options name and makes one round for each caller. Throws a Fault for errors. */
 export async function prepare(
   given: Given,
   signal: AbortSignal,
@@ -55,7 +55,7 @@ export async function prepare(
   const trust = given.trust === undefined ? undefined : await readTrust(given.trust)
   const trustDomain = authority?.trustDomain ?? credentials[0]?.trustDomain ?? 'folio.test'
   const known = { installation, authority, trustDomain }
-  // Okapi's own certificate is no stolen one: it is what a module's ingress lets in.
+  // Okapi's own certificate is not a stolen one: it is the one that a module's ingress lets in.
   const okapi = credentials.find(({ id }) => isOkapi(id))
   const stolen = credentials.filter((one) => one !== okapi)
   const rogues = stolen.length > 0 ? stolen : [await madeRogue(known)]
@@ -76,7 +76,7 @@ interface Known {
 
 type Rogue = Pick<StolenIdentity, 'id' | 'cert' | 'key'> & { readonly directory?: string }
 
-/** With a CA at hand, a certificate for a module of the installation is as good as a stolen one. */
+/** With a CA of the installation, a certificate issued for a module is as good as a stolen one. */
 async function madeRogue({ installation, authority, trustDomain }: Known) {
   if (authority === undefined) return undefined
   const id = installation?.anyModule?.id.id ?? NO_MODULE
@@ -107,7 +107,7 @@ async function contextOf(
   const target = given.atOkapi ? rogues : installation?.module(given.expect ?? '')
   const closed = rogues === undefined ? undefined : installation?.closedTo(rogues)
   const tenant = given.tenant ?? NO_TENANT
-  // Without a caller that is let in, a proven name is still judged later than none.
+  // Without an accepted caller, an authenticated one still gets further than one without a certificate.
   const accepted = role === 'okapi' ? rogue : ((await passOf(known, okapi, okapiId)) ?? rogue)
   return {
     target: given.endpoint,
@@ -142,7 +142,7 @@ async function passOf(
   return { id, ...(await made(authority, trustDomain, id)) }
 }
 
-/** Okapi is told by --at, or by what the target must prove. */
+/** The target is Okapi by --at, or by the identity that it must prove. */
 export function isAtOkapi(at: string | undefined, expect: string | undefined): boolean {
   if (at !== undefined && at !== 'okapi' && at !== 'module') {
     throw fault(`--at takes okapi or module, not ${at}`)

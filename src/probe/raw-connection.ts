@@ -5,10 +5,10 @@ import type { Context } from './context.ts'
 import type { DialTarget } from './dial.ts'
 import { type Evidence, masked } from './evidence.ts'
 
-/** More is not read: what answers so much is no server of its kind. */
+/** More is not read: a server of the expected kind does not answer with so much. */
 export const RECEIVED_BYTES_AT_MOST = 256 * 1024
 
-/** A connection whose bytes are written and read by hand; it notes what goes both ways. */
+/** A connection for hand-made bytes; it records both directions. */
 export class RawConnection {
   #socket: net.Socket
   #bytes: Buffer = Buffer.alloc(0)
@@ -60,7 +60,7 @@ export class RawConnection {
     this.#wake()
   }
 
-  /** Bytes that have come and were not taken. */
+  /** Received bytes that are not consumed yet. */
   protected get bytes(): Buffer {
     return this.#bytes
   }
@@ -69,13 +69,13 @@ export class RawConnection {
     return this.#how
   }
 
-  /** `shown` stands in the report for what holds a password. */
+  /** `shown` replaces bytes with a password in the report. */
   write(bytes: Buffer, shown?: string): void {
     this.#sent += shown ?? bytes.toString('latin1')
     this.#socket.write(bytes)
   }
 
-  /** Waits for so many bytes; false where the connection ended before. */
+  /** Waits for this many bytes; false if the connection ended before. */
   protected async has(count: number): Promise<boolean> {
     while (this.#bytes.length < count && !this.#closed) {
       await new Promise<void>((resolve) => {
@@ -85,14 +85,14 @@ export class RawConnection {
     return this.#bytes.length >= count
   }
 
-  /** Takes bytes that are there. */
+  /** Consumes received bytes. */
   protected take(count: number): Buffer {
     const taken = this.#bytes.subarray(0, count)
     this.#bytes = this.#bytes.subarray(count)
     return taken
   }
 
-  /** TLS from here on, with the stolen certificate where there is one. What is wrong with the server's does not matter. */
+  /** Starts TLS, with the stolen certificate if there is one. The server's certificate is not checked. */
   encrypt(): void {
     const { credentials } = this.#context
     const plain = this.#socket

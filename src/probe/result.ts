@@ -2,7 +2,7 @@ import type { Attack } from './attack.ts'
 import type { Control } from './control.ts'
 import type { AttackFinding, AttackOutcome } from './finding.ts'
 
-/** What came of an attack in a run. */
+/** The result of an attack in a run. */
 export interface Result extends AttackFinding {
   readonly attack: Attack
   /** The identity it was tried with: a module id, or null for an outsider. */
@@ -10,7 +10,7 @@ export interface Result extends AttackFinding {
   readonly tookMs: number
 }
 
-/** An attack that could not be tried with what was at hand. */
+/** An attack that could not be tried because something was lacking. */
 export interface NotTried {
   readonly attack: Attack
   readonly why: string
@@ -18,7 +18,7 @@ export interface NotTried {
 
 /** A whole run against one target. */
 export interface Run {
-  /** As it was typed. */
+  /** As typed. */
   readonly target: string
   readonly startedAt: Date
   readonly tookMs: number
@@ -32,7 +32,7 @@ export function whose({ attack, as }: Pick<Result, 'attack' | 'as'>): string | n
   return attack.needs?.includes('credentials') === true ? as : null
 }
 
-/** How often each outcome came. */
+/** Number of attacks by outcome. */
 export function countOutcomes({
   results,
 }: Pick<Run, 'results'>): Readonly<Record<AttackOutcome, number>> {
@@ -44,20 +44,20 @@ export function countOutcomes({
   }
 }
 
-/** How a person says an outcome. */
+/** Outcomes in words. */
 export const OUTCOMES: Readonly<Record<AttackOutcome, string>> = {
   'got-through': 'got through',
   inconclusive: 'inconclusive',
   blocked: 'blocked',
 }
 
-/** What a run came to, and how bad that is. */
+/** The overall verdict on a run. */
 export interface Conclusion {
   readonly kind: 'good' | 'open' | 'bad'
   readonly sentence: string
 }
 
-/** The one sentence that a report begins or ends with. */
+/** The sentence that a report begins or ends with. */
 export function conclusion(run: Run): Conclusion {
   const { 'got-through': through, inconclusive } = countOutcomes(run)
   const all = run.results.length

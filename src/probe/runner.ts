@@ -5,7 +5,7 @@ import { masked } from './evidence.ts'
 import { type AttackFinding, notTried } from './finding.ts'
 import type { NotTried, Result } from './result.ts'
 
-/** One caller's view of the target: what it has, and which attacks it plays. */
+/** One caller's attacks on the target: its context, and which attacks it runs. */
 export interface AttackRound {
   /** A module id, or null for an outsider. */
   readonly as: string | null
@@ -13,13 +13,13 @@ export interface AttackRound {
   readonly attacks: readonly Attack[]
 }
 
-/** How hard a target is tried. */
+/** The load on a target. */
 export interface ProbePace {
   /** Attacks at a time. */
   readonly parallel: number
-  /** Attacks begun each second, at most: a probe must not be a flood. */
+  /** Maximum number of attacks started per second: a probe must not be a flood. */
   readonly perSecond: number
-  /** Told after each attack: how many are done, of how many. */
+  /** Called after each attack: how many are done, of how many. */
   onProgress?(done: number, all: number): void
 }
 
@@ -59,7 +59,7 @@ function whyNot({ needs = [], against }: Attack, context: Context): string {
   return `needs ${lacking.join(' and ')}`
 }
 
-/** Plays all rounds. Attacks that wait on purpose begin first; the signal in the context ends all. */
+/** Runs all rounds. Attacks that wait on purpose start first; the signal in the context ends all. */
 export async function play(rounds: readonly AttackRound[], pace: ProbePace): Promise<Result[]> {
   const queue = rounds
     .flatMap(({ as, context, attacks }) => attacks.map((attack) => ({ as, context, attack })))
@@ -92,7 +92,7 @@ async function playOne(attack: Attack, context: Context, as: string | null): Pro
   return { outcome, ...said, evidence, attack, as, tookMs: Math.round(performance.now() - began) }
 }
 
-/** What did not finish in time, or stumbled over our own mistake, is no verdict on the target. */
+/** An attack that did not finish in time, or failed because of our own bug, gives no verdict on the target. */
 async function judged(attack: Attack, context: Context): Promise<AttackFinding> {
   const { signal } = context
   if (signal.aborted) return notTried('the deadline of the run came first')

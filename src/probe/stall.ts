@@ -3,16 +3,16 @@ import type { Context } from './context.ts'
 import { type ClientHandshake, openSocket, readyEvent } from './dial.ts'
 import { type AttackFinding, blocked, gotThrough, inconclusive } from './finding.ts'
 
-/** What is said at first, and then a byte of it now and again. */
+/** What is sent first, and what is then sent byte by byte. */
 export interface Stall {
   readonly first: Buffer
-  /** One byte of it each second, so that an idle timer alone does not end it. */
+  /** Sent one byte each second, so that an idle timer alone does not end it. */
   readonly drip?: Buffer
   readonly tls: boolean
   readonly handshake?: ClientHandshake
 }
 
-/** Opens a connection, does next to nothing, and sees how long that is borne. */
+/** Opens a connection, does almost nothing, and measures how long the target tolerates that. */
 export async function stall(
   context: Context,
   { first, drip, tls, handshake }: Stall,

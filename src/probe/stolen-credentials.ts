@@ -9,12 +9,12 @@ import { positive } from '../x509/der-write.ts'
 import { pemBlocks } from '../x509/pem.ts'
 import type { ForgingAuthority, StolenCredentials } from './context.ts'
 
-/** Credentials, and the trust domain of the name that they prove. */
+/** Credentials, and the trust domain of their name. */
 export interface StolenIdentity extends StolenCredentials {
   readonly trustDomain: string
 }
 
-/** Reads `tls.crt` and `tls.key` of one module. Throws a Fault where one is missing or names none. */
+/** Reads `tls.crt` and `tls.key` of one module. Throws a Fault if one is missing or does not name a module. */
 export async function readStolenCredentials(directory: string): Promise<StolenIdentity> {
   const cert = await text(join(directory, 'tls.crt'))
   const key = await text(join(directory, 'tls.key'))

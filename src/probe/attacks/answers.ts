@@ -6,7 +6,7 @@ import { send } from '../conversation.ts'
 import { findingOf, gotThrough, notTried } from '../finding.ts'
 import { type HttpAnswer, header, honest, requestBytes } from '../http.ts'
 
-/** ProxyService copies every X- header of an answer into the next step; X-Okapi-Stop ends all. */
+/** ProxyService copies every X- header of an answer into the next step; X-Okapi-Stop ends the pipeline. */
 const responseOkapiStop: Attack = {
   id: 'response-okapi-stop',
   group: 'headers',
@@ -38,7 +38,7 @@ function speaksForOkapi(answer: HttpAnswer): boolean {
   )
 }
 
-/** Shows in the answer that it is ours. */
+/** Marks the answer as ours. */
 const MARK = 'X-Probe-Impostor'
 
 const SAID = [
@@ -57,7 +57,7 @@ const SAID = [
   ['Set-Cookie', '=folioRefreshToken=evil; Path=/'],
 ] as const
 
-/** With its key alone there is no sidecar that takes anything off: Okapi's own has to. */
+/** With only the stolen key there is no module's sidecar that removes headers, so Okapi's has to. */
 const responseStolenKey: Attack = {
   id: 'response-stolen-key',
   group: 'headers',
@@ -114,5 +114,5 @@ async function impersonate({ credentials, signal }: Context, { listen }: Imposto
   return server
 }
 
-/** What a hijacked module answers: to Okapi by its own sidecar, and by none. */
+/** Answers of a hijacked module to Okapi, through its own sidecar and without one. */
 export const ANSWER_ATTACKS: readonly Attack[] = [responseOkapiStop, responseStolenKey]

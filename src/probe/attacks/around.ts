@@ -19,7 +19,7 @@ interface AroundRow {
   readonly meaning: string
   readonly judged: string
   readonly remedy: string
-  /** Several are tried one by one. */
+  /** Tried one by one. */
   readonly port: (ports: Context['ports']) => number | readonly number[]
   readonly calls: (context: Context) => readonly Message[]
   readonly through: (answer: HttpAnswer) => boolean
@@ -29,7 +29,7 @@ const anyAnswer = () => true
 const succeeds = ({ status }: HttpAnswer) => status < 300
 const behindSidecar = (answer: HttpAnswer) => header(answer, 'x-sidecar-refused') === undefined
 
-/** What proxies let be done on such a port; none of it is there to be hit by chance. */
+/** Actions that proxies offer on such a port; none of these paths exists by chance. */
 const ACTIONS = [
   '/drain',
   '/reload',
@@ -39,7 +39,7 @@ const ACTIONS = [
   '/config',
 ]
 
-/** Pages of proxies that tell more than health and counts. */
+/** Pages of proxies that reveal more than health and counts. */
 const PAGES = [
   '/',
   '/status',
@@ -177,7 +177,7 @@ async function callPort(
     methods: [message.method ?? 'GET'],
   })
   const finding = findingOf(transcript, { through, harmless: () => true })
-  // That there is nothing to reach is what is wished for.
+  // Nothing reachable is the desired result.
   if (transcript.end === 'refused')
     return { ...finding, ...blocked(null, `nothing listens on port ${port}`) }
   if (!transcript.connected)
@@ -187,7 +187,7 @@ async function callPort(
 
 const WORST_FIRST = ['got-through', 'inconclusive', 'blocked']
 
-/** Around the sidecar: its other ports, and the module's own. The worst of the findings counts. */
+/** Around the sidecar: its other ports, and the module's own. The worst finding counts. */
 export const AROUND_ATTACKS: readonly Attack[] = ROWS.map(({ port, calls, through, ...row }) => ({
   ...row,
   group: 'around',

@@ -7,7 +7,7 @@ const WANTED = ['perms.all', 'users.item.delete']
 
 /**
  * mod-authtoken FilterApi.handleAuthorize signs a module token for every entry of the request
- * header X-Okapi-Module-Permissions. Only Okapi takes that header off; past Okapi it stays.
+ * header X-Okapi-Module-Permissions. Only Okapi removes that header; in calls past Okapi it stays.
  */
 export const authtokenDirect: Attack = {
   id: 'authtoken-direct',
@@ -39,18 +39,18 @@ export const authtokenDirect: Attack = {
   },
 }
 
-/** Route.getMagicPermission: the permission with which it serves a route of its own. */
+/** Route.getMagicPermission: the permission that mod-authtoken requires for its own routes. */
 const ENDPOINTS = ['/token/sign', '/token'].map((target) => ({
   target,
   permission: `${Buffer.from(target).toString('base64')}.execute`,
 }))
-/** Of no user: what is signed for it opens nothing. */
+/** Not an existing user: a token signed for it opens nothing. */
 const USER = '00000000-0000-4000-8000-000000000000'
 
 /**
- * mod-authtoken Route.handleRoute: asked as a filter it answers with this permission, and Okapi sends it
- * along when it asks again. Past Okapi the caller writes it: with any valid token of the tenant, the rogue's
- * own for example, the module signs one for whatever user it is told.
+ * mod-authtoken Route.handleRoute: called as a filter, it answers with this permission, and Okapi sends it
+ * in the second call. Past Okapi the caller can write it: with any valid token of the tenant, for example
+ * the rogue's own, the module signs a token for any user that the caller names.
  */
 export const authtokenSign: Attack = {
   id: 'authtoken-sign',
@@ -87,7 +87,7 @@ export const authtokenSign: Attack = {
   },
 }
 
-/** The claims of the token in the answer of either endpoint. */
+/** The claims of the token in the answer of both endpoints. */
 function signedIn({ body }: HttpAnswer): Claims | undefined {
   try {
     const answer: unknown = JSON.parse(body)
@@ -110,7 +110,7 @@ function minted(answer: HttpAnswer, rogue: string): Claims | undefined {
   }
 }
 
-/** What a FOLIO token says of itself (mod-authtoken, tokens/*), as far as a proof needs it. */
+/** The claims of a FOLIO token (mod-authtoken, tokens/*) that a proof needs. */
 interface Claims {
   readonly type?: unknown
   readonly tenant?: unknown
@@ -119,7 +119,7 @@ interface Claims {
   readonly extra_permissions?: unknown
 }
 
-/** The claims of a JSON Web Token, unverified, or undefined where it is none. */
+/** The unverified claims of a JSON Web Token; undefined if it is not one. */
 function claimsOf(token: string): Claims | undefined {
   const payload = token.split('.')[1]
   if (payload === undefined) return undefined

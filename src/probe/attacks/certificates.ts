@@ -14,18 +14,18 @@ import type { Context } from '../context.ts'
 import type { ClientHandshake, PemPair } from '../dial.ts'
 import { foreignRoot, forged, moduleUri, type Shape } from '../forge.ts'
 
-/** A certificate that must not be believed: how it differs from one that the target lets in. */
+/** A certificate that must be refused, by its differences from one that the target lets in. */
 interface CertificateRow {
   readonly id: string
   readonly title: string
   readonly meaning: string
   readonly remedy: string
   readonly needs?: readonly Need[]
-  /** Ciphers, where the certificate would not go over the wire otherwise. */
+  /** Ciphers, if OpenSSL would not send the certificate otherwise. */
   readonly handshake?: ClientHandshake
   /** The signer; the installation's own CA unless given. */
   readonly signer?: (context: Context) => ReturnType<typeof foreignRoot> | 'self'
-  /** The id in its name, made of the right one. */
+  /** Makes the id in its name from the right one. */
   readonly name?: (id: string) => string
   readonly shape?: (context: Context) => Partial<Shape> | Promise<Partial<Shape>>
 }
@@ -34,7 +34,7 @@ const BYTE_FOR_BYTE = 'Compare names byte for byte, as they are in the DER.'
 const VALIDITY = 'Check the validity of every certificate in the chain.'
 const ONE_URI = 'Take identity from the one URI SAN and from nothing else.'
 const PURPOSE = 'Want the purpose clientAuth of callers.'
-/** OpenSSL would not even send such a certificate at its ordinary level. */
+/** At its ordinary security level OpenSSL would not even send such a certificate. */
 const ANY_LEVEL: ClientHandshake = { ciphers: 'DEFAULT@SECLEVEL=0' }
 
 const ROWS: readonly CertificateRow[] = [

@@ -15,19 +15,19 @@ import {
 import type { DialTarget } from '../dial.ts'
 import { type AttackFinding, blocked, gotThrough, inconclusive, notTried } from '../finding.ts'
 
-/** What a module says to begin a session that it must not have. */
+/** The start-up messages for a session that a module must not have. */
 interface StartupRow {
   readonly id: string
   readonly title: string
   readonly meaning: string
   readonly judged?: string
   readonly remedy: string
-  /** Several are tried one by one. */
+  /** Tried one by one. */
   startups(database: DatabaseAtHand): readonly Readonly<Record<string, string>>[]
 }
 
 const ASKED = 'The server asks for a password, or lets it in: the start-up message was passed on.'
-/** Superusers as PostgreSQL and FOLIO's installations name them. */
+/** Names of superusers in PostgreSQL and FOLIO installations. */
 const SUPERUSERS = ['postgres', 'folio_admin']
 const POSTGRES_OWN = 'postgres'
 
@@ -92,7 +92,7 @@ const fromRows: readonly Attack[] = ROWS.map(({ startups, ...row }) => ({
   },
 }))
 
-/** RMB gives the role of a tenant the tenant's id as its password, unless it is given a secret. */
+/** RMB uses the tenant's id as the password of its role, unless a secret is configured. */
 const tenantPassword: Attack = {
   id: 'database-tenant-password',
   group: 'database',
@@ -113,7 +113,7 @@ const tenantPassword: Attack = {
   },
 }
 
-/** CVE-2021-23214 and CVE-2021-23222: bytes from before TLS were taken for bytes within it. */
+/** CVE-2021-23214 and CVE-2021-23222: bytes sent before TLS were processed as if received within it. */
 const injected: Attack = {
   id: 'database-injected',
   group: 'database',
@@ -129,7 +129,7 @@ const injected: Attack = {
     return onConnection(context, async (connection) => {
       connection.write(Buffer.concat([REQUEST_FOR_TLS, startupBytes({ user, database: name })]))
       const first = await connection.peek()
-      // An ErrorResponse has no answer before it.
+      // An ErrorResponse comes without a byte that answers the SSLRequest.
       if (first !== undefined && first !== 0x45) {
         if ((await connection.byte()) === 0x53) connection.encrypt()
       }
@@ -138,7 +138,7 @@ const injected: Attack = {
   },
 }
 
-/** A cancel request is a connection of its own that names a session by number and key, and proves nothing else. */
+/** A cancel request is a separate connection that names a session by number and key, without authentication. */
 const foreignCancel: Attack = {
   id: 'database-cancel',
   group: 'database',
@@ -192,7 +192,7 @@ const serverPlain: Attack = {
       context,
       async (connection) => {
         const end = await startUp(connection, { user, database: name })
-        // That there is nothing to reach is what is wished for.
+        // Nothing reachable is the desired result.
         if (end.kind === 'ended') return blocked(null, `no answer from the server (${end.how})`)
         return judged(end)
       },
@@ -201,7 +201,7 @@ const serverPlain: Attack = {
   },
 }
 
-/** At the database: past the sidecar of the hijacked module, or by it. */
+/** At the database: past the sidecar of the hijacked module, or through it. */
 export const DATABASE_ATTACKS: readonly Attack[] = [
   ...fromRows,
   tenantPassword,
@@ -230,7 +230,7 @@ async function onConnection(
   }
 }
 
-/** The start-up of the module's own role, which must be let in. */
+/** The start-up message for the module's own role, which must be let in. */
 export async function ordinaryLogin(
   context: Context,
   database: DatabaseAtHand,
@@ -258,7 +258,7 @@ function judged(end: LoginEnd): Judged {
   }
 }
 
-/** Classes of SQLSTATE that a server says when it has let the role in, and looks at what it wants. */
+/** Classes of SQLSTATE that a server sends after it has accepted the role. */
 const BEHIND_LOGIN = /^(?:22|3D|42)/
 /** Too many sessions, starting, stopping, or a pooler without its server. */
 const NOT_UP = /^(?:53|57|08(?!P01))/

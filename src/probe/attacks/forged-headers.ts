@@ -9,7 +9,7 @@ import { openSocket } from '../dial.ts'
 import { findingOf, gotThrough } from '../finding.ts'
 import { honest, hostLine, type Lines } from '../http.ts'
 
-/** A line that only Okapi, its auth filter or a trusted proxy may write; a module forges it. */
+/** A header line that only Okapi, its auth filter or a trusted proxy may write, forged by a module. */
 type ForgedRow = readonly [name: string, value: string, meaning: string]
 
 const ROWS: readonly ForgedRow[] = [
@@ -82,7 +82,7 @@ const ROWS: readonly ForgedRow[] = [
     'The auth filter reports permissions that the module never declared.',
   ],
   ['X-Okapi-Permissions-Required', '[]', 'The auth filter is told that no permission is required.'],
-  // Okapi's sanitizeAuthHeaders leaves X-Okapi-Permissions alone, and modules believe it.
+  // Okapi's sanitizeAuthHeaders keeps X-Okapi-Permissions, and modules trust it.
   [
     'X-Okapi-Permissions',
     '["users.all","perms.all"]',
@@ -118,7 +118,7 @@ const ROWS: readonly ForgedRow[] = [
   ],
 ]
 
-/** Ordinary calls with one forged line: only Okapi's sidecar can be asked to refuse it. */
+/** Ordinary calls with one forged line, which only Okapi's sidecar is expected to refuse. */
 export const FORGED_HEADER_ATTACKS: readonly Attack[] = ROWS.map(([name, value, meaning]) =>
   headerAttack({
     id: `forged-${name.toLowerCase().replace(/^x-(?:okapi-)?/, '')}`,
@@ -131,7 +131,7 @@ export const FORGED_HEADER_ATTACKS: readonly Attack[] = ROWS.map(([name, value, 
   }),
 )
 
-/** The same lines past Okapi: a grant lets the caller in, and no grant lets it speak as Okapi. */
+/** The same lines past Okapi: a grant lets the caller in, but no grant lets it pretend to be Okapi. */
 const DIRECT_ROWS: readonly (readonly [
   id: string,
   what: string,
@@ -188,7 +188,7 @@ const DIRECT_ROWS: readonly (readonly [
   ],
 ]
 
-/** RMB and Spring modules call back to the address that they are told. */
+/** RMB and Spring modules call the address in X-Okapi-Url. */
 const directOkapiUrl: Attack = {
   id: 'direct-okapi-url',
   group: 'headers',
@@ -211,7 +211,7 @@ const directOkapiUrl: Attack = {
       const url = ['X-Okapi-Url', `http://${hostLine({ host, port })}`] as const
       const bytes = ordinaryRequest(context, { lines: [...honest(context), url] })
       const handshake = handshakeWith(context.credentials)
-      // A module that believes the address has called before it answers.
+      // A module that trusts the address has called it before it answers.
       const transcript = await send(context, bytes, { handshake, lingerMs: 250 })
       const finding = findingOf(transcript, { harmless: () => true })
       return called ? { ...finding, ...gotThrough('the module called the address') } : finding
@@ -221,7 +221,7 @@ const directOkapiUrl: Attack = {
   },
 }
 
-/** The address of this machine that the target can reach. */
+/** An address of this machine that the target can reach. */
 async function ownAddress({ target, timeoutMs }: Context): Promise<string> {
   const socket = openSocket({ ...target, tls: false })
   try {
@@ -232,7 +232,7 @@ async function ownAddress({ target, timeoutMs }: Context): Promise<string> {
   }
 }
 
-/** Forged lines of a caller that has a grant at a module itself. */
+/** Forged lines of a caller with a grant at the module itself. */
 export const DIRECT_HEADER_ATTACKS: readonly Attack[] = [
   ...DIRECT_ROWS.map(([id, title, meaning, lines]) =>
     callAttack({

@@ -33,7 +33,7 @@ const expectContinue: Attack = {
   },
 }
 
-/** RFC 9110 section 15.2.1; after it nothing comes, for the body never does. */
+/** RFC 9110 section 15.2.1; nothing follows it, because the body is never sent. */
 function asksForMore(received: Buffer): boolean {
   return received.toString('latin1', 0, 12) === 'HTTP/1.1 100'
 }
@@ -59,12 +59,12 @@ const h2PriorKnowledge: Attack = {
   },
 }
 
-/** Its nine octets of header suffice (RFC 9113 section 4.1). */
+/** The nine octets of its header are enough (RFC 9113 section 4.1). */
 function isSettings(received: Buffer): boolean {
   return received.length >= 9 && received[0] === 0 && received[3] === SETTINGS
 }
 
-/** RFC 7540 section 3.2; Java’s HttpClient offers it on every first call, innocently. */
+/** RFC 7540 section 3.2; Java’s HttpClient legitimately offers it on every first call. */
 const h2cUpgrade: Attack = {
   id: 'h2c-upgrade',
   group: 'framing',

@@ -96,7 +96,7 @@ const ROWS: readonly HeaderRow[] = [
     remedy: 'Refuse lines without a name.',
     lines: [['', 'x']],
   },
-  // mod-authtoken takes the header before the claim and signs it into the next module token.
+  // mod-authtoken prefers the header to the claim, and signs it into the next module token.
   {
     id: 'forged-user-id',
     title: 'a forged X-Okapi-User-Id',
@@ -158,7 +158,7 @@ const ROWS: readonly HeaderRow[] = [
     remedy: 'Refuse folded lines.',
     lines: [['X-Probe', 'a\r\n X-Okapi-Tenant: supertenant']],
   },
-  // TokenHeader.check: Okapi takes the cookie for X-Okapi-Token.
+  // TokenHeader.check: Okapi uses the cookie as X-Okapi-Token.
   {
     id: 'session-cookie',
     title: 'a user’s session cookie from a module',
@@ -187,7 +187,7 @@ const ROWS: readonly HeaderRow[] = [
   },
 ]
 
-/** Taken for an identity by a proxy that trusts what stands in front of it. */
+/** Headers that a proxy accepts as an identity if it trusts whatever is in front of it. */
 const claimedIdentity = callAttack({
   id: 'claimed-identity',
   group: 'headers',

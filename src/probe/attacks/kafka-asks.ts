@@ -1,7 +1,7 @@
 import type { KafkaAtHand } from '../context.ts'
 import { int16, int32, type KafkaAsk, list, text } from '../kafka-talk.ts'
 
-/** What a module asks that it must not get. */
+/** Requests of a module that must be refused. */
 export interface KafkaAskRow {
   readonly id: string
   readonly title: string
@@ -15,7 +15,7 @@ export const PASSED = 'The answer has no AUTHORIZATION_FAILED: the request was a
 const LIST_TOPICS =
   'List the topics of the module, in `kafka.rules` and in the ACLs of the brokers.'
 const TIMEOUT_MS = 3000
-/** No installation has it; a broker that would obey answers with what it thinks of the name. */
+/** No installation has it; a broker that would execute the request answers with an error about the name. */
 const NO_TOPIC = 'okapi-sidecar-probe'
 
 const consortium = ({ env }: KafkaAtHand, tenant: string) =>
@@ -26,7 +26,7 @@ const users = ({ env }: KafkaAtHand, tenant: string) => `${env}.${tenant}.users.
 const inTopic = (topic: string, partition: Buffer) =>
   list(Buffer.concat([text(topic), list(Buffer.concat([int32(0), partition]))]))
 
-/** A batch of records with a wrong check sum: a broker that may write it looks at it, and writes nothing. */
+/** A batch of records with a wrong checksum: a broker that allows the write checks it, and writes nothing. */
 const BROKEN_BATCH = Buffer.alloc(61)
 BROKEN_BATCH.writeInt32BE(49, 8)
 BROKEN_BATCH[16] = 2
@@ -59,13 +59,13 @@ function fetch(topic: string): KafkaAsk {
   }
 }
 
-/** The error that stands behind the first name of an answer. */
+/** Reads the error code after the first name in an answer. */
 const behindName: KafkaAsk['errorIn'] = (answer) => {
   answer.skip(8).text()
   return answer.int16()
 }
 
-/** What is answered with an AUTHORIZATION_FAILED where the module may not have it. */
+/** Requests that are answered with an AUTHORIZATION_FAILED if the module is not allowed to make them. */
 export const KAFKA_ASKS: readonly KafkaAskRow[] = [
   {
     id: 'kafka-acls',
@@ -190,12 +190,12 @@ export const KAFKA_ASKS: readonly KafkaAskRow[] = [
   },
 ]
 
-/** What mod-users would take for the word of its consortium. */
+/** A message that mod-users would accept as one of its consortium. */
 export function consortiumWord(kafka: KafkaAtHand, tenant: string): KafkaAsk {
   return produce(consortium(kafka, tenant))
 }
 
-/** What every client asks first, of no topic. */
+/** The first request of every client, for no topic. */
 export function metadata(): KafkaAsk {
   return {
     api: 'Metadata',

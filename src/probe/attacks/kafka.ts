@@ -16,7 +16,7 @@ const fromRows: readonly Attack[] = KAFKA_ASKS.map(({ ask, ...row }) => ({
     ),
 }))
 
-/** Frames that no reader may take for what they say. */
+/** Malformed frames that must not be accepted. */
 const FRAMES: readonly (Pick<Attack, 'id' | 'title' | 'meaning' | 'remedy'> & {
   readonly bytes: Buffer
 })[] = [
@@ -55,7 +55,7 @@ const fromFrames: readonly Attack[] = FRAMES.map(({ bytes, ...row }) => ({
     }),
 }))
 
-/** Bytes that no field of the version has. Kafka's own parser leaves them. */
+/** Bytes after the last field of the version. Kafka's own parser ignores them. */
 const bytesAfter: Attack = {
   id: 'kafka-bytes-after',
   group: 'kafka',
@@ -88,7 +88,7 @@ const brokerPlain: Attack = {
     ),
 }
 
-/** The same word of the consortium, past the sidecar: what the brokers themselves enforce. */
+/** The same consortium message, past the sidecar: tests what the brokers themselves enforce. */
 const brokerConsortium: Attack = {
   id: 'kafka-broker-consortium',
   group: 'kafka',
@@ -108,7 +108,7 @@ const brokerConsortium: Attack = {
     ),
 }
 
-/** At Kafka: by the sidecar of the hijacked module, or past it. */
+/** At Kafka: through the sidecar of the hijacked module, or past it. */
 export const KAFKA_ATTACKS: readonly Attack[] = [
   ...fromRows,
   ...fromFrames,
@@ -117,7 +117,7 @@ export const KAFKA_ATTACKS: readonly Attack[] = [
   brokerConsortium,
 ]
 
-/** The question that every client of Kafka begins with, which must be answered. */
+/** The first request of every Kafka client, which must be answered. */
 export async function ordinaryMetadata(context: Context): Promise<AttackFinding> {
   return atKafka(context, async (connection) => judged(await connection.ask(metadata())))
 }
@@ -149,7 +149,7 @@ const REFUSING: Readonly<Record<number, string>> = {
   53: 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
   58: 'SASL_AUTHENTICATION_FAILED',
 }
-/** UNKNOWN_SERVER_ERROR, REQUEST_TIMED_OUT, BROKER_NOT_AVAILABLE: it says nothing of what is allowed. */
+/** UNKNOWN_SERVER_ERROR, REQUEST_TIMED_OUT, BROKER_NOT_AVAILABLE: they do not show whether it is allowed. */
 const NOT_UP = new Set([-1, 7, 8])
 
 function judged(end: KafkaEnd): Judged {
@@ -166,7 +166,7 @@ function judged(end: KafkaEnd): Judged {
   return gotThrough(error === 0 ? 'answered without an error' : `answered with error ${error}`)
 }
 
-/** For what must end the connection. */
+/** The verdict for bytes that must end the connection. */
 async function cutOff(connection: KafkaConnection, end: KafkaEnd): Promise<Judged> {
   if (end.kind === 'answer') return gotThrough('it was answered')
   const how = end.kind === 'ended' ? end.how : await connection.closed()
@@ -176,7 +176,7 @@ async function cutOff(connection: KafkaConnection, end: KafkaEnd): Promise<Judge
     : gotThrough('the connection stays open for the rest')
 }
 
-/** That there is nothing to reach is what is wished for. */
+/** Nothing reachable is the desired result. */
 function atBroker(end: KafkaEnd): Judged {
   if (end.kind === 'answer') return judged(end)
   return blocked(null, `no answer of Kafka (${end.kind === 'ended' ? end.how : 'other bytes'})`)

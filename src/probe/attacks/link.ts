@@ -17,7 +17,7 @@ const MISREAD =
 const FIRST_FRAME = 'Close the link at the first frame that does not fit.'
 const SAME_RULES = 'Hold heads that come in frames to the same rules as all others.'
 
-/** As many as no honest sidecar sends in a day. */
+/** More than an honest sidecar sends in a day. */
 const PINGS = 8000
 const EXCHANGES = 1500
 
@@ -47,7 +47,7 @@ const BROKEN: readonly BrokenLinkRow[] = [
     title: 'a frame longer than any may be',
     meaning: 'The sender of a frame decides how much memory is held for it.',
     remedy: FIRST_FRAME,
-    // Its whole payload is sent too: the target cannot be waiting for the rest.
+    // Its whole payload is sent too, so the target cannot be waiting for the rest.
     frames: () => frame(TYPE.ping, 0, Buffer.alloc(0xffff)),
   },
   {
@@ -89,7 +89,7 @@ const BROKEN: readonly BrokenLinkRow[] = [
     pings: PINGS,
     frames: () => Buffer.concat(Array<Buffer>(PINGS).fill(PING)),
   },
-  // What CVE-2023-44487 is to HTTP/2: each costs the caller two frames, and the callee a request.
+  // Like CVE-2023-44487 in HTTP/2: each costs the caller two frames, and the callee a request.
   {
     id: 'link-rapid-reset',
     title: 'exchanges opened and cancelled at once',
@@ -98,7 +98,7 @@ const BROKEN: readonly BrokenLinkRow[] = [
     remedy: 'Give cancelled exchanges a budget, and close the link beyond it.',
     exchange: 1,
     frames: (context) => {
-      // What waits for its body when it is cancelled has not gone to the module yet.
+      // A request cancelled before its body has arrived has not been sent to the module yet.
       const lines = [...honest(context), ['Content-Length', '1'] as const]
       const head = ordinaryRequest(context, { lines })
       const pairs = Array.from({ length: EXCHANGES }, (_, i) => [
@@ -153,7 +153,7 @@ const CALLS: readonly LinkedCallRow[] = [
       return { head: ordinaryRequest(context, { lines }), body }
     },
   },
-  // At a module nothing is open to another module; at Okapi this path is not.
+  // A module is not open to another module at all; at Okapi, this path is not.
   {
     id: 'link-closed-route',
     title: 'a forbidden call on a link',

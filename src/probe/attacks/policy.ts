@@ -11,7 +11,7 @@ const ADMINISTRATION = 'Close /_/ at Okapi to modules, and secure the supertenan
 const JOB = '/_/tenant/00000000-0000-4000-8000-000000000000'
 
 const AT_MODULES: readonly CallRow[] = [
-  // domain-models-api-interfaces/ramls/admin.raml: no permission, in no descriptor.
+  // domain-models-api-interfaces/ramls/admin.raml: needs no permission, and is in no descriptor.
   {
     id: 'admin-import-sql',
     title: 'RMB’s POST /admin/importSQL',
@@ -105,7 +105,7 @@ const AT_OKAPI: readonly CallRow[] = [
     needs: ['credentials', 'closed'],
     calls: (context) => [{ target: closedTo(context) }],
   },
-  // Okapi answers a preflight itself, and hands any other OPTIONS on (vertx-web CorsHandlerImpl).
+  // Okapi answers a preflight itself, and passes any other OPTIONS on (vertx-web CorsHandlerImpl).
   {
     id: 'preflight-look-alike',
     title: 'an OPTIONS that is no preflight',
@@ -168,7 +168,7 @@ const AT_OKAPI: readonly CallRow[] = [
   },
 ]
 
-/** What Okapi's administration offers, by the paths that a module must not reach. */
+/** Paths of Okapi's administration that a module must not reach. */
 type AdministrationRow = readonly [
   id: string,
   title: string,
@@ -176,7 +176,7 @@ type AdministrationRow = readonly [
   calls: readonly string[] | ((context: Context) => readonly ForbiddenCall[]),
 ]
 
-/** It changes nothing, so its tenant is the caller's own: for another it would be refused for that. */
+/** It changes nothing, so it uses the caller's own tenant: another tenant alone would be a reason to refuse it. */
 function postNothing(context: Context, target: string): readonly ForbiddenCall[] {
   return [{ method: 'POST', target, lines: withJson(honest(context), '[]'), body: '[]' }]
 }

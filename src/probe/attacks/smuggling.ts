@@ -5,14 +5,14 @@ import { send } from '../conversation.ts'
 import { findingOf, smuggledAnswer } from '../finding.ts'
 import { honest, type Lines, requestBytes } from '../http.ts'
 
-/** After the answer that is due, an answer to a smuggled request would come at once. */
+/** An answer to a smuggled request would come right after the expected answer. */
 const LINGER_MS = 300
 const REFUSE = 'Refuse framing that two readers could understand differently, and close.'
 const CHUNKED: Lines = [['Transfer-Encoding', 'chunked']]
 
 /**
- * A GET of the ordinary path of which one reader sees one request and another reader two. A POST would have to
- * be for the tenant that does not exist, and be refused for that.
+ * A GET of the ordinary path that is one request to one reader and two to another. A POST would have to use
+ * the tenant that does not exist, and would be refused for that alone.
  */
 interface SmugglingRow {
   readonly id: string
@@ -20,19 +20,19 @@ interface SmugglingRow {
   readonly remedy?: string
   /** The framing lines; `length` is that of the whole body. */
   readonly lines: Lines | ((length: string) => Lines)
-  /** The body; the smuggled request behind an empty chunked one unless given. */
+  /** The body; by default an empty chunked one with the smuggled request behind it. */
   readonly body?: (smuggled: string) => string
 }
 
 const SMUGGLING: readonly SmugglingRow[] = [
-  // Lax readers end the line there, strict ones go on: TERM.EXT and its like.
+  // Lax readers end the line there, strict ones read on (TERM.EXT and similar).
   {
     id: 'chunk-bare-lf',
     title: 'a chunk that ends in a bare LF',
     lines: CHUNKED,
     body: (smuggled) => `0\n\n${smuggled}`,
   },
-  // A reader that skips two bytes unseen finds a size line in the data (TERM.SPILL).
+  // A reader that skips two bytes without checking them finds a size line in the data (TERM.SPILL).
   {
     id: 'chunk-data-spill',
     title: 'chunk data longer than it says',
@@ -67,14 +67,14 @@ const SMUGGLING: readonly SmugglingRow[] = [
     lines: CHUNKED,
     body: (smuggled) => `100000000\r\n\r\n${smuggled}`,
   },
-  // Number parsers take it, RFC 9112 section 7.1 has hexadecimal digits only.
+  // Number parsers accept it; RFC 9112 section 7.1 allows hexadecimal digits only.
   {
     id: 'chunk-size-sign',
     title: 'a chunk size with a sign or 0x',
     lines: CHUNKED,
     body: (smuggled) => `0x0\r\n\r\n${smuggled}`,
   },
-  // RFC 9112 section 6.3: unrecoverable; one reader takes the first, another the last.
+  // RFC 9112 section 6.3: unrecoverable; one reader uses the first, another the last.
   {
     id: 'smuggle-cl-cl',
     title: 'two different Content-Length',
@@ -91,14 +91,14 @@ const SMUGGLING: readonly SmugglingRow[] = [
     lines: [['Content-Length', '18446744073709551616']],
     body: (smuggled) => smuggled,
   },
-  // Readers take the first, the whole as a number, or nothing.
+  // Readers use the first, the whole as a number, or nothing.
   {
     id: 'smuggle-cl-list',
     title: 'Content-Length: 0, 0',
     lines: [['Content-Length', '0, 0']],
     body: (smuggled) => smuggled,
   },
-  // Number parsers take a sign, RFC 9112 section 6.2 has digits only.
+  // Number parsers accept a sign; RFC 9112 section 6.2 allows digits only.
   {
     id: 'smuggle-cl-sign',
     title: 'Content-Length: +0',
@@ -141,7 +141,7 @@ const SMUGGLING: readonly SmugglingRow[] = [
       ['Transfer-Encoding ', 'chunked'],
     ],
   },
-  // One reader takes the first, another the last, a third both.
+  // One reader uses the first, another the last, a third both.
   {
     id: 'smuggle-te-te',
     title: 'Transfer-Encoding twice',
@@ -175,30 +175,30 @@ function smugglingMessage(context: Context, { lines, body }: SmugglingRow): Buff
   })
 }
 
-/** A GET whose head two readers take apart differently; nothing is smuggled in it. */
+/** A GET whose head two readers parse differently; nothing is smuggled in it. */
 type MalformedRow = readonly [id: string, title: string, message: (context: Context) => Buffer]
 
 const MALFORMED: readonly MalformedRow[] = [
-  // RFC 9112 section 2.2 lets lax readers take it: two readers, two heads.
+  // RFC 9112 section 2.2 lets lax readers accept it, so two readers may see two heads.
   [
     'bare-lf-head',
     'a head with bare LF for CRLF',
     (context) =>
       Buffer.from(ordinaryRequest(context).toString('latin1').replaceAll('\r\n', '\n'), 'latin1'),
   ],
-  // Without version and lines nothing is judged that stands in lines.
+  // Without version and header lines (HTTP/0.9), checks of header lines do not happen.
   [
     'http-0-9',
     'a request of HTTP/0.9',
     ({ ordinaryPath }) => Buffer.from(`GET ${ordinaryPath}\r\n\r\n`, 'latin1'),
   ],
-  // What is not known cannot be judged.
+  // An unknown method cannot be judged.
   [
     'http-version',
     'HTTP/1.2 and HTTP/2.9',
     (context) => ordinaryRequest(context, { version: '2.9' }),
   ],
-  // Lax readers skip it, or take the line for a folded one.
+  // Lax readers skip it, or read the line as a folded one.
   [
     'leading-space-line',
     'a blank before the request line',
@@ -223,7 +223,7 @@ async function oneAnswerAtMost(context: Context, bytes: Buffer) {
   return smuggledAnswer(transcript, 1) ?? findingOf(transcript)
 }
 
-/** Smuggling: two readers, two numbers of requests. */
+/** Smuggling: two readers count different numbers of requests. */
 export const SMUGGLING_ATTACKS: readonly Attack[] = [
   ...SMUGGLING.map(
     (row): Attack => ({

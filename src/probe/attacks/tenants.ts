@@ -6,7 +6,7 @@ const SUPERTENANT = 'Refuse supertenant, named or implied, from modules.'
 const ONE_USER = '11111111-1111-4111-8111-111111111111'
 const OTHER_USER = '22222222-2222-4222-8222-222222222222'
 
-/** Okapi reads a token's claims without its key; so does a sidecar that compares them. */
+/** Okapi reads a token's claims without verifying them; so does a sidecar that compares them. */
 function unsignedToken(tenant: string): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = { type: 'access', tenant, sub: 'probe', user_id: ONE_USER }
@@ -109,7 +109,7 @@ const ROWS: readonly CallRow[] = [
   },
 ]
 
-/** Tenants and tokens: what Okapi's sidecar holds a hijacked module to. */
+/** Tenants and tokens: the limits that Okapi's sidecar sets for a hijacked module. */
 export const TENANT_ATTACKS: readonly Attack[] = ROWS.map((row) =>
   callAttack({ ...row, group: 'tenants', needs: ['credentials'], against: 'okapi' }),
 )

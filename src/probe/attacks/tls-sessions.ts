@@ -91,7 +91,7 @@ export const resumption: Attack = {
 const call = (context: Context) =>
   requestBytes({ target: context.ordinaryPath, lines: honest(context) })
 
-/** The last session of a whole exchange: TLS 1.3 hands them out after the handshake. */
+/** The last session of a whole exchange: TLS 1.3 issues tickets after the handshake. */
 function savedSession(context: Context, maxVersion: 'TLSv1.2' | 'TLSv1.3') {
   const { promise, resolve } = Promise.withResolvers<Buffer | undefined>()
   const socket = openSocket(context.target, { ...handshakeWith(context.accepted), maxVersion })

@@ -9,7 +9,7 @@ import { CERTIFICATE_ATTACKS } from './certificates.ts'
 import { targetIdentity } from './target-identity.ts'
 import { renegotiation, resumption } from './tls-sessions.ts'
 
-/** RFC 8737: the ACME challenge protocol asks for no certificate; the others are ours and HTTP/2. */
+/** RFC 8737: the ACME challenge protocol does not ask for a certificate; the others are ours and HTTP/2. */
 const PROTOCOLS = [['acme-tls/1'], ['okapi-sidecar/1'], ['h2'], ['http/1.0']]
 
 const alpnOtherProtocol: Attack = {
@@ -51,13 +51,13 @@ const plaintext: Attack = {
   async run(context) {
     const endpoint = { ...context.target, tls: false }
     const finding = findingOf(await send(context, ordinaryRequest(context), { endpoint }))
-    // A TLS alert is not HTTP: the target answered the way TLS servers refuse.
+    // A TLS alert is not HTTP: the target refused as TLS servers do.
     if (!finding.evidence.received.startsWith('\\x15\\x03')) return finding
     return { ...finding, outcome: 'blocked', because: 'it answered with a TLS alert' }
   },
 }
 
-/** Virtual hosts: the one that asks for certificates may not be the one that is reached. */
+/** Virtual hosts: the one that requires certificates may not be the one that serves the request. */
 const NAMES = ['localhost', 'okapi', 'default', 'okapi.invalid']
 
 const sniOtherName: Attack = {
@@ -78,7 +78,7 @@ const sniOtherName: Attack = {
   },
 }
 
-/** The record and handshake headers of a ClientHello that never comes (RFC 8446 section 5.1). */
+/** The record and handshake headers of a ClientHello that is never sent (RFC 8446 section 5.1). */
 const BEGINNING = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03])
 
 const stalledHandshake: Attack = {
@@ -96,7 +96,7 @@ const stalledHandshake: Attack = {
 const WEAK =
   'ALL:eNULL:aNULL:!ECDHE+AESGCM:!ECDHE+CHACHA20:!ECDHE+AESCCM:!ECDHE+ARIAGCM:!TLSv1.3@SECLEVEL=0'
 
-/** A handshake of one version that must not come up, with any certificate. */
+/** A handshake with one TLS version that must fail with any certificate. */
 type HandshakeRow = readonly [
   id: string,
   title: string,

@@ -5,7 +5,7 @@ import { honest, type Lines } from '../http.ts'
 
 const REMEDY = 'Set policy.tokens: enforce at Okapi’s sidecar.'
 
-/** Unsigned, and new at each run: whatever takes it does not ask where it came from. */
+/** Unsigned, and new in each run: a target that accepts it does not check where it came from. */
 function unheardOf({ tenant }: Context): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const sub = `probe-${crypto.randomUUID()}`
@@ -13,7 +13,7 @@ function unheardOf({ tenant }: Context): string {
   return `${encode({ alg: 'HS256' })}.${encode(claims)}.${'A'.repeat(43)}`
 }
 
-/** The honest lines with this token, in the form in which `line` says it. */
+/** The honest lines with this token, in the form that `line` gives it. */
 function sending(context: Context, line: (token: string) => Lines[number], token = ''): Lines {
   const { target, tenant } = context
   return [...honest({ target, tenant }), line(token)]

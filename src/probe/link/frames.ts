@@ -1,7 +1,7 @@
 /** The ALPN name under which two sidecars carry many exchanges over one connection. */
 export const PROBE_ALPN = 'okapi-sidecar/1'
 
-/** Types of frames, spelled a second time on purpose: a judge does not use the accused’s eyes. */
+/** Types of frames, defined again on purpose: the probe does not rely on the code that it tests. */
 export const TYPE = {
   open: 1,
   head: 2,
@@ -18,7 +18,7 @@ export const FRAME_FLAG = { end: 1, info: 2, ack: 4 } as const
 
 const HEADER_BYTES = 8
 
-/** One frame as it was read; nothing about it is believed. */
+/** One frame as read, not checked. */
 export interface Frame {
   readonly type: number
   readonly flags: number
@@ -26,7 +26,7 @@ export interface Frame {
   readonly payload: Buffer
 }
 
-/** The bytes of a frame, without any care for whether it makes sense. `length` may lie. */
+/** The bytes of a frame, valid or not. `length` may be false. */
 export function frame(
   type: number,
   id: number,
@@ -55,7 +55,7 @@ export function frames(bytes: Buffer): readonly Frame[] {
   return found
 }
 
-/** Asks for a sign of life; a peer that has closed the link gives none. */
+/** A PING; a peer that has closed the link does not answer. */
 export const PING = frame(TYPE.ping, 0, Buffer.alloc(8, 0x70))
 
 /** How many of our PINGs were answered. */
@@ -65,7 +65,7 @@ export function pongs(transcript: readonly Frame[]): number {
   ).length
 }
 
-/** Has the other side said all about this exchange that it ever will? */
+/** Has the other side finished this exchange? */
 export function isOver(transcript: readonly Frame[], id: number): boolean {
   return transcript.some(
     (one) =>

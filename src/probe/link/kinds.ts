@@ -9,15 +9,15 @@ import { answerTo, type HeardLink, headsOf, talk, wasReset } from './talk.ts'
 
 /** A row of frames that break a rule of the link. */
 export interface BrokenLinkRow extends Row {
-  /** The frames; a PING is put behind them. */
+  /** The frames; a PING is appended. */
   frames(context: Context): Buffer
-  /** The exchange that must be let in for it to mean anything. */
+  /** The exchange that must be let in; otherwise the attack proves nothing. */
   readonly exchange?: number
   /** PINGs among the frames. */
   readonly pings?: number
 }
 
-/** Frames for which the link must be closed: no working sidecar sends them. */
+/** Frames for which the link must be closed, because no correct sidecar sends them. */
 export function brokenLinkAttack({ frames, exchange, pings = 0, ...row }: BrokenLinkRow): Attack {
   return {
     judged: 'A PING behind the broken frames is still answered: the link was not closed.',
@@ -42,32 +42,32 @@ function judge(transcript: HeardLink, pings: number, exchange: number | undefine
   }
   const answer = exchange === undefined ? undefined : answerTo(transcript, exchange)
   const finding = answer && findingOf({ ...transcript, answers: [answer] })
-  // Whose exchanges are refused one by one has none with which to break this rule.
+  // A caller whose exchanges are all refused has no exchange with which to break this rule.
   if (finding?.outcome === 'blocked') return finding
   return { ...gotThrough('the link bore it, and goes on'), ...shown }
 }
 
-/** The finding where no link came up, or the target refused it in HTTP. */
+/** The finding if no link was established, or the target refused it in HTTP. */
 export function linkAbsent(transcript: HeardLink): AttackFinding | undefined {
   if (!transcript.connected || transcript.answers.length > 0) return findingOf(transcript)
   if (transcript.agreed) return undefined
   return { ...blocked(null, 'the target does not speak the link'), evidence: evidence(transcript) }
 }
 
-/** A row of an exchange on a link that no peer may make. */
+/** A row with an exchange on a link that must be refused. */
 export interface LinkedCallRow extends Row {
-  /** Whose certificate; the accepted one unless given. */
+  /** The certificate to use; the accepted one by default. */
   pair?(context: Context): PemPair | undefined
   /** Head and body of the exchange that is judged. */
   message(context: Context): { readonly head: Buffer; readonly body?: string }
-  /** An honest exchange that goes before on the same link. */
+  /** An honest exchange before it on the same link. */
   before?(context: Context): Buffer
 }
 
 const HONEST = 1
 const ROGUE = 3
 
-/** A forbidden call on a link, whatever else the link carries. */
+/** A forbidden call on a link, alone or with other exchanges. */
 export function linkedCallAttack({ pair, message, before, ...row }: LinkedCallRow): Attack {
   return {
     judged: 'Any answer but a refusal, or more answers than exchanges.',

@@ -11,18 +11,18 @@ import { openSocket, type PemPair, readyEvent } from '../dial.ts'
 import { answers, type HttpAnswer } from '../http.ts'
 import { FRAME_FLAG, type Frame, frames, isOver, PROBE_ALPN, pongs, TYPE } from './frames.ts'
 
-/** What was heard on one link. */
+/** What was received on one link. */
 export interface HeardLink extends Transcript {
   /** The target agreed to speak the link. */
   readonly agreed: boolean
   readonly frames: readonly Frame[]
 }
 
-/** What to say, and what there is to wait for. */
+/** What to send, and what to wait for. */
 export interface Talk {
   readonly bytes: Buffer
   readonly pair: PemPair | undefined
-  /** Signs of life that are asked for in `bytes`. */
+  /** Number of PINGs in `bytes`. */
   readonly pings: number
   /** Exchanges whose end is awaited. */
   readonly ids?: readonly number[]
@@ -30,7 +30,7 @@ export interface Talk {
 
 const RECEIVED_BYTES_AT_MOST = 1024 * 1024
 
-/** Opens a link, says all of it, and listens until all that was awaited has come, or the end. */
+/** Opens a link, sends all bytes, and listens until everything awaited has come or the link has ended. */
 export function talk(context: Context, { bytes, pair, pings, ids = [] }: Talk): Promise<HeardLink> {
   const { target: endpoint, timeoutMs, signal } = context
   const { promise, resolve } = Promise.withResolvers<HeardLink>()
@@ -79,7 +79,7 @@ export function talk(context: Context, { bytes, pair, pings, ids = [] }: Talk): 
   return promise
 }
 
-/** The answer to one exchange: its heads and its body, as they would stand on any wire. */
+/** The answer to one exchange: its heads and its body, as in HTTP/1.1. */
 export function answerTo({ frames: transcript }: HeardLink, id: number): HttpAnswer | undefined {
   const parts = transcript.filter(
     (one) => one.id === id && (one.type === TYPE.head || one.type === TYPE.data),
@@ -87,12 +87,12 @@ export function answerTo({ frames: transcript }: HeardLink, id: number): HttpAns
   return answers(Buffer.concat(parts.map(({ payload }) => payload)), ['GET'], true)[0]
 }
 
-/** Was this exchange given up by the other side? */
+/** Did the other side abort this exchange? */
 export function wasReset({ frames: transcript }: HeardLink, id: number): boolean {
   return transcript.some((one) => one.id === id && one.type === TYPE.reset)
 }
 
-/** How many heads answer this exchange, interim ones left out. */
+/** Number of answer heads for this exchange, without interim ones. */
 export function headsOf({ frames: transcript }: HeardLink, id: number): number {
   return transcript.filter(
     (one) => one.id === id && one.type === TYPE.head && (one.flags & FRAME_FLAG.info) === 0,

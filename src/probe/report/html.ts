@@ -14,7 +14,7 @@ import {
   whose,
 } from '../result.ts'
 
-/** Readable in print and in the dark. */
+/** For print and dark mode too. */
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 2rem 1rem }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .5rem }
@@ -59,9 +59,9 @@ footer { margin: 3rem 0 1rem; font-size: .9rem; color: var(--quiet) }
 const ALL_GROUPS = Object.keys(GROUPS) as Group[]
 
 /**
- * One page that needs nothing else: what it comes to for a manager, and for a tester the bytes of
- * every attack with a line to send them again. There is no script in it, and it may fetch nothing:
- * what a hostile target answered is only ever text.
+ * One self-contained page: a summary for a manager, and for a tester the bytes of every attack with a
+ * line to send them again. It has no script and may load nothing, so that what a hostile target
+ * answered is never more than text.
  */
 export function htmlReport(run: Run): string {
   return htmlPage({
@@ -77,7 +77,7 @@ them. Tokens, cookies and keys are masked; bytes are cut to 2 KiB.</footer>`,
   })
 }
 
-/** What it comes to, for a reader of nothing else. */
+/** The summary, for readers of nothing else. */
 function summary(run: Run): Html {
   const { kind, sentence } = conclusion(run)
   const took = (run.tookMs / 1000).toFixed(1)
@@ -104,7 +104,7 @@ function groupRow({ results, notTried: left }: Run, group: Group): Html {
     results: results.filter(({ attack }) => attack.group === group),
     notTried: left.filter(({ attack }) => attack.group === group),
   }
-  // The database is attacked in runs of its own.
+  // The database is attacked in separate runs.
   if (mine.results.length + mine.notTried.length === 0) return html``
   const name = html`${capital(GROUPS[group])}`
   return cells(mine.results.length === 0 ? name : html`<a href="#${group}">${name}</a>`, mine)
@@ -124,7 +124,7 @@ function cells(name: Html, { results, notTried: left }: Counted): Html {
   return html`<tr><th scope="row">${name}</th>${row}</tr>`
 }
 
-/** What got through, by group; attacks that would mean the same are told together. */
+/** What got through, by group; attacks with the same meaning are combined. */
 function consequences(run: Run): Html {
   const through = run.results.filter(({ outcome }) => outcome === 'got-through')
   if (through.length === 0) return html``
@@ -144,7 +144,7 @@ function link(run: Run, result: Result): Html {
   return html`<a href="#${anchor(run, result)}">${result.attack.title}</a>`
 }
 
-/** The same attack may have been tried as several callers: then each has an anchor of its own. */
+/** The same attack may have been tried as several callers: each has its own anchor. */
 function anchor(run: Run, { attack, as }: Result): string {
   return as === null || as === run.controls[0]?.as ? `a-${attack.id}` : `a-${attack.id}-${as}`
 }
@@ -187,7 +187,7 @@ function bytes(name: string, text: string): Html {
   return html`<h3>${name}</h3><pre>${text}</pre>`
 }
 
-/** By what was lacking: a tester sees at once what to give next time. */
+/** Grouped by what was lacking, so that a tester sees what to give next time. */
 function notTried({ notTried: left }: Run): Html {
   if (left.length === 0) return html``
   const items = [...Map.groupBy(left, ({ why }) => why)].map(([why, list]) => {

@@ -3,8 +3,8 @@ import { GROUPS, type Group } from '../attack.ts'
 import { type NotTried, type Result, type Run, whose } from '../result.ts'
 
 /**
- * JUnit XML as Jenkins and GitLab read it: a suite for each group, a failure for what got through, an
- * error for what could not be judged.
+ * JUnit XML for Jenkins and GitLab: a suite for each group, a failure for each attack that got
+ * through, an error for each that could not be judged.
  */
 export function junitReport(run: Run): string {
   const suites = (Object.keys(GROUPS) as Group[]).flatMap((group, id) => {
@@ -38,7 +38,7 @@ function suite(
     time: seconds(took),
   }
   const cases = [...results.map(testcase), ...notTried.map(skipped)].join('')
-  // Ant's schema wants these three elements, in this order; Jenkins' allows them.
+  // Ant's schema requires these three elements in this order; Jenkins' schema allows them.
   return `  <testsuite ${written(attributes)}>
     <properties/>
 ${cases}    <system-out/>

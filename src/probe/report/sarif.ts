@@ -43,7 +43,7 @@ function rule({ id, group, title, meaning, judged, remedy }: Attack) {
   }
 }
 
-/** Section 3.27.9: `kind` says whether the rule was met; `level` only counts for failures. */
+/** Section 3.27.9: `kind` says whether the rule was met; `level` applies only to failures. */
 function resultOf({ target }: Run, result: Result, ruleIndex: number) {
   const { attack, outcome, reason, because, evidence } = result
   const as = whose(result)

@@ -10,7 +10,7 @@ import {
   type Run,
   whose,
 } from '../result.ts'
-/** Colours a text, or does not. */
+/** Colours a text if colours are enabled. */
 export type Paint = (style: 'red' | 'green' | 'yellow' | 'bold', text: string) => string
 
 const COLUMNS = 80
@@ -56,7 +56,7 @@ function groupLine({ results }: Run, group: Group): string {
   return `${GROUPS[group].padEnd(NAME)}${String(blocked).padStart(3)} blocked${bad}${open}\n`
 }
 
-/** Why so many were not tried: most often something can be given for them. */
+/** Why attacks were not tried: most need only one more option. */
 function left(notTried: readonly NotTried[]): string {
   return [...Map.groupBy(notTried, ({ why }) => why)]
     .toSorted(([, a], [, b]) => b.length - a.length)
@@ -66,7 +66,7 @@ function left(notTried: readonly NotTried[]): string {
     .join('')
 }
 
-/** Lines of at most 80 characters; a word that is longer has one to itself. */
+/** Lines of at most 80 characters; a longer word has its own line. */
 function wrapped(text: string, indent = ''): string {
   const lines = ['']
   for (const word of text.split(' ')) {
