@@ -197,6 +197,8 @@ export class Exchange<N> {
   /** The response is whole. */
   done(): void {
     if (!this.open) return
+    // What follows is the rest of its body, and never a request.
+    if (!this.requestDone) this.keepAlive = false
     // An early answer; the rest of the request is not wanted. It counts against the caller only if
     // the caller held the body back.
     if (this.requestSent) this.upstream = null

@@ -1,5 +1,6 @@
 import '../scenarios/a-broken-record-ends-the-connection.test.ts'
 import '../scenarios/a-changed-policy-is-taken-up-while-it-runs.test.ts'
+import '../scenarios/a-1xx-is-no-refusal.test.ts'
 import '../scenarios/a-hostile-peer-on-the-link.test.ts'
 import '../scenarios/a-module-that-is-not-up-yet.test.ts'
 import '../scenarios/an-answer-cut-midway-ends.test.ts'

@@ -227,13 +227,14 @@ export class CallingStream<N> implements UpstreamStream, LinkStream, BodySource 
 
   /**
    * The peer has refused us at the handshake, in HTTP/1.1: its response is the answer, as without a
-   * link.
+   * link. A 1xx is none: with nothing behind it the exchange would be over without an answer, and the rest of
+   * its request would be read as the next one.
    */
   turnedAway(text: Buffer): void {
     const { x } = this
     const response = this.#response
     const next = response.readText(text, x.method === HEAD_METHOD)
-    if (response.inBody || next <= 0) return this.lost()
+    if (response.inBody || next <= 0 || response.isInterim) return this.lost()
     if (!x.respond(response.head) || this.#state !== 'open') return
     response.beginBody(x.carry(response.head))
     if (!response.readRest(text, next, x.downstream)) return this.lost()

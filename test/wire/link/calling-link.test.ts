@@ -294,7 +294,12 @@ test('a peer that refuses us in HTTP/1.1: every caller gets what it says', async
   t.is(it.peer.exchanges, 0)
 })
 
-for (const said of ['HTTP/1.1 403 Forbid', 'HELLO', `H${'x'.repeat(20_000)}`]) {
+for (const said of [
+  'HTTP/1.1 403 Forbid',
+  'HTTP/1.1 100 Continue\r\n\r\n',
+  'HELLO',
+  `H${'x'.repeat(20_000)}`,
+]) {
   test(`text that is no refusal, ${said.length} bytes: 502`, async (t) => {
     const it = callingEnd()
     const { caller, link } = await asked(it)
