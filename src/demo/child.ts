@@ -9,7 +9,7 @@ import { fault } from '../fault.ts'
 
 type Process = ChildProcessByStdio<Writable, Readable, Readable>
 
-/** A line of JSON that a child said on its standard output or error. */
+/** A line of JSON from a child's standard output or error. */
 export interface ChildLine {
   readonly msg?: unknown
   readonly port?: unknown
@@ -28,24 +28,24 @@ export interface ChildLine {
 export interface Child {
   readonly name: string
   /**
-   * The first `count` lines that fit, those that came before included. Rejects when the child ends
-   * without them, or has not said them in time.
+   * The first `count` matching lines, including earlier ones. Rejects when the child ends without
+   * them, or has not written them in time.
    */
   say(count: number, fits: (line: ChildLine) => boolean): Promise<readonly ChildLine[]>
-  /** The first line that fits. */
+  /** The first matching line. */
   line(fits: (line: ChildLine) => boolean): Promise<ChildLine>
   /** Asks a question and waits for its reply. */
   ask(question: string): Promise<unknown>
-  /** Ends it, politely first; resolves when it is gone. */
+  /** Ends it, by SIGKILL if it does not stop by itself; resolves when it is gone. */
   stop(): Promise<void>
 }
 
 const KILL_AFTER_MS = 5000
-/** Two busy cores may be slow to start ten processes. */
+/** On two busy cores it may take long to start ten processes. */
 const PATIENCE_MS = 30_000
 const OUTPUT_KEPT = 20
 
-/** Starts `file` under this very Node. Its output is read as JSON lines; the rest is kept for faults. */
+/** Starts `file` with the same Node. Its output is read as JSON lines; other lines are kept for faults. */
 export function startChild(
   name: string,
   file: string,
@@ -124,7 +124,7 @@ export function startChild(
   return { name, say, line, ask, stop }
 }
 
-/** The demo's sidecars take nothing from the person's own settings. */
+/** The demo's sidecars must not use the user's own settings. */
 function childEnvironment(): NodeJS.ProcessEnv {
   const own = /^(?:SIDECAR_|MODULE_|NODE_OPTIONS$|NODE_EXTRA_CA_CERTS$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
@@ -139,7 +139,7 @@ function parsed(text: string): ChildLine | undefined {
   }
 }
 
-// Bundled, this code lies in a folder beside `demo`, and everything is JavaScript.
+// In the bundle this code is in a folder beside `demo`, and everything is JavaScript.
 const EXTENSION = extname(new URL(import.meta.url).pathname)
 
 /** The program itself. */
@@ -153,15 +153,15 @@ export function processFile(name: string): string {
   return fileURLToPath(new URL(`../demo/${name}${EXTENSION}`, import.meta.url))
 }
 
-/** Below the range from which Linux and macOS take the ports of connections that go out. */
+/** Below the range of ephemeral ports of Linux and macOS. */
 const FIRST = 12_000
 const LAST = 32_000
 const MOST_TRIES = 1000
 
 /**
  * Free ports of 127.0.0.1, for processes that must know each other's before they start.
- * Another process could take one in between; drawn at random from where the system takes none by itself,
- * that is rare.
+ * Another process could take one in between; that is rare, because they are chosen at random from
+ * ports that the system does not assign by itself.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const held: Server[] = []

@@ -8,17 +8,17 @@ import { type DemoDatabase, startDatabase } from './database.ts'
 import { MEMBERS, type Member, MODULES, OKAPI, product, TENANT, TRUST_DOMAIN } from './members.ts'
 import { type DemoSidecar, startSidecars } from './sidecars.ts'
 
-/** A small FOLIO that runs on loopback: every member a process of its own. */
+/** A small FOLIO that runs on loopback, each member in its own process. */
 export interface DemoCluster {
   readonly directory: string
   /** One folder of tls.crt, tls.key and ca.crt for each member. */
   readonly certs: string
   readonly processes: ReadonlyMap<Member, DemoProcess>
-  /** Empty where it was started without. */
+  /** Empty if it was started without sidecars. */
   readonly sidecars: ReadonlyMap<Member, DemoSidecar>
   /** Where Okapi listens, plain. */
   readonly okapiUrl: string
-  /** A PostgreSQL, where it was asked for. */
+  /** A PostgreSQL, if requested. */
   readonly database?: DemoDatabase
   /** Stops every process and removes the files. */
   close(): Promise<void>
@@ -30,12 +30,13 @@ export interface DemoProcess {
   readonly port: number
 }
 
-/** Says what is being done, while it is done. */
+/** Reports progress. */
 export type ReportProgress = (doing: string) => void
 
 /**
  * Makes certificates, starts every member, and enables the modules for the tenant through Okapi.
- * `sidecars: false` leaves them out, as FOLIO is today; `postgres` is where the programs for a database are. Whatever fails, nothing is left behind.
+ * `sidecars: false` leaves them out, as in FOLIO today; `postgres` is the directory of the programs of a database.
+ * If anything fails, nothing is left behind.
  */
 export async function startCluster(
   { sidecars: withSidecars, postgres }: { sidecars: boolean; postgres?: string },
@@ -46,7 +47,7 @@ export async function startCluster(
   const children: Child[] = []
   let database: DemoDatabase | undefined
   let closing = false
-  // One that is started while another has failed already must not be forgotten.
+  // One that is being started when another has already failed must be stopped too.
   const started = (child: Child) => {
     children.push(child)
     if (closing) void child.stop()
@@ -95,8 +96,8 @@ export async function startCluster(
 }
 
 /**
- * A copy that only its owner may write, since no sidecar takes another: a checkout may have been made
- * under a umask that lets the group write (002, where every user has a group of their own).
+ * A copy that only its owner may write, because sidecars accept no other: a checkout may have been made
+ * with a umask that lets the group write (002, common where every user has a private group).
  */
 async function ownDescriptors(to: string): Promise<string> {
   await mkdir(to, { mode: 0o700 })
@@ -130,7 +131,7 @@ async function enableModules({
   processes,
   sidecars,
 }: Omit<DemoCluster, 'close'>): Promise<void> {
-  // The auth filter comes last, or enabling the others would already need its permissions.
+  // The auth filter comes last; otherwise enabling the others would already need its permissions.
   const order = [MODULES.users, MODULES.notes, MODULES.tags, MODULES.authtoken]
   for (const srvcId of order) {
     const modules = sidecars.get(OKAPI)?.listening.modules

@@ -10,17 +10,17 @@ import { openAuthority } from '../pki/ca.ts'
 import { freePorts } from './child.ts'
 import { MODULES, product, TENANT } from './members.ts'
 
-/** A PostgreSQL of the demo's own, as FOLIO's installations have it: the tenant's id is the password. */
+/** A PostgreSQL for the demo, as in FOLIO installations: the tenant's id is the password. */
 export interface DemoDatabase {
   readonly port: number
-  /** How many connections it has taken. */
+  /** Number of connections that it has accepted. */
   connections(): number
   /** Ends it and removes its files. */
   stop(): Promise<void>
 }
 
 const DEBIAN = '/usr/lib/postgresql'
-/** The database that FOLIO is in. */
+/** FOLIO's database. */
 export const FOLIO_DATABASE = 'folio'
 const STOLEN_ROLE = `${TENANT}_mod_login`
 /** RMB's name for the role of mod-tags. */
@@ -28,7 +28,7 @@ export const TAGS_ROLE = `${TENANT}_${product(MODULES.tags).replaceAll('-', '_')
 const READY = 'database system is ready to accept connections'
 const PATIENCE_MS = 30_000
 
-/** Where this machine has the programs of PostgreSQL's server; undefined where it has none. */
+/** The directory of the programs of PostgreSQL's server; undefined if this machine has none. */
 export function findPostgres(
   path = process.env['PATH'] ?? '',
   debian = DEBIAN,
@@ -44,7 +44,7 @@ export function findPostgres(
   )
 }
 
-/** Makes and starts one, with a certificate of the demo's CA. */
+/** Makes and starts it, with a certificate of the demo's CA. */
 export async function startDatabase(programs: string, certs: string): Promise<DemoDatabase> {
   const owner = await unprivileged()
   const directory = await mkdtemp(join(tmpdir(), 'okapi-sidecar-demo-postgres-'))
@@ -127,7 +127,7 @@ async function statements(postgres: string, data: string, options: Options): Pro
   await running
 }
 
-/** The shell stops the server when its own standard input ends, so also when the demo was killed. */
+/** The shell stops the server when its standard input ends, so also when the demo is killed. */
 const UNTIL_INPUT_ENDS = '"$0" "$@" </dev/null & server=$!; cat >/dev/null; kill -INT $server; wait'
 
 async function serve(command: readonly string[], options: Options) {

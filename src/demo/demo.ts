@@ -7,20 +7,20 @@ import { type Member, MODULES, NOTE_ID, OKAPI, TENANT } from './members.ts'
 import { asExpected, databaseTrials, runTrials, type Trial } from './rogue.ts'
 import { type Upgrade, upgrade } from './upgrade.ts'
 
-/** What the demo showed. */
+/** The results of the demo. */
 export interface DemoResult {
   readonly call: HonestCall
   readonly trials: readonly Trial[]
   readonly upgrade: Upgrade
-  /** A database was asked for, and PostgreSQL is not here. */
+  /** A database was requested, but PostgreSQL is not installed. */
   readonly noPostgres: boolean
-  /** The call crossed, every try ended as it must, and the new route was named. */
+  /** The honest call got through, every attack ended as it must, and the new route was named. */
   readonly good: boolean
 }
 
 /**
  * Starts the cluster, makes the one honest call, runs the attacks, asks what an upgrade opens, and calls `then` while
- * everything still runs. Everything is stopped at the end, however it comes.
+ * everything still runs. Everything is stopped at the end, also after errors.
  */
 export async function demo(
   { database: withDatabase }: { readonly database: boolean },
@@ -65,7 +65,7 @@ async function onDatabase({ database, certs, sidecars }: DemoCluster, signal: Ab
   return databaseTrials(database, certs, listener, signal)
 }
 
-/** Lines to copy: one call that works, and some of a rogue's. The token lies in a file of the demo. */
+/** Lines to copy: one call that works, and some of a rogue's. The token is in a file of the demo. */
 export async function playground(cluster: DemoCluster): Promise<string> {
   const token = String(await cluster.processes.get(MODULES.authtoken)!.child.ask('annasToken'))
   await writeFile(join(cluster.directory, 'anna.token'), token, { mode: 0o600 })

@@ -1,9 +1,9 @@
 /**
- * Loaded into a sidecar of the demo before everything else: when the demo is gone, however it went,
- * standard input ends, and the sidecar drains as if it had been asked to.
+ * Loaded into a sidecar of the demo before everything else: when the demo ends in any way, standard
+ * input ends, and the sidecar drains as after SIGTERM.
  */
 process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM'))
 process.stdin.on('error', () => process.kill(process.pid, 'SIGTERM'))
 process.stdin.resume()
-// A sidecar that has drained must not be held by its standard input.
+// Standard input must not keep a drained sidecar alive.
 if ('unref' in process.stdin && typeof process.stdin.unref === 'function') process.stdin.unref()

@@ -20,7 +20,7 @@ export interface HonestCall {
   readonly hops: readonly Hop[]
 }
 
-/** Who receives, how often, and the only one who may have called. */
+/** The receiver, the number of calls, and the only permitted caller. */
 const LEGS: readonly (readonly [at: Member, times: number, caller: Member])[] = [
   [MODULES.authtoken, 2, OKAPI],
   [MODULES.notes, 1, OKAPI],
@@ -58,7 +58,7 @@ function received({ direction, requestId }: ChildLine, wanted: string): boolean 
   return direction === 'ingress' && String(requestId).startsWith(wanted)
 }
 
-/** `at` is whose sidecar wrote the line. */
+/** `at`: the member whose sidecar wrote the line. */
 function hop({ caller, method, route, status }: ChildLine, at: Member): Hop {
   return {
     caller: String(caller),
@@ -69,7 +69,7 @@ function hop({ caller, method, route, status }: ChildLine, at: Member): Hop {
   }
 }
 
-/** True when every leg is there, was answered, and was called by the member that it names. */
+/** True when every leg exists, was answered, and was called by the expected member. */
 export function crossed({ status, hops }: HonestCall): boolean {
   const wanted = LEGS.reduce((sum, [, times]) => sum + times, 0)
   const right = hops.every(({ at, caller, status: answered }) => {

@@ -1,4 +1,4 @@
-/** The modules of the demo; each has a file of its product's name, and a descriptor. */
+/** The modules of the demo; each has a file with its product's name, and a descriptor. */
 export const MODULES = {
   users: 'mod-users-19.7.0',
   notes: 'mod-notes-8.1.0',
@@ -7,12 +7,12 @@ export const MODULES = {
   tags: 'mod-tags-3.1.0',
 } as const
 
-/** Okapi's id, which is what modules take calls from. */
+/** Okapi's id, the only caller that modules accept. */
 export const OKAPI = 'okapi-7.2.0'
 
 export const TRUST_DOMAIN = 'folio.test'
 
-/** All that get a certificate and a sidecar. */
+/** All members with a certificate and a sidecar. */
 export const MEMBERS = [OKAPI, ...Object.values(MODULES)] as const
 
 /** One of them. */
@@ -23,7 +23,7 @@ export function product(id: string): string {
   return id.replace(/-\d.*$/, '')
 }
 
-/** The tenant that the demo's library runs for. */
+/** The tenant of the demo's library. */
 export const TENANT = 'diku'
 
 /** A user of the demo. */

@@ -8,15 +8,15 @@ import { processSettings } from './process.ts'
 /** Does it ask mod-permissions and mod-users, through Okapi? The demo has no mod-permissions. */
 const { asksOkapi } = processSettings({ asksOkapi: false })
 
-/** What mod-permissions would say in the demo. */
+/** The answer of mod-permissions in the demo. */
 const PERMISSIONS = new Map([
   [ANNA.id, ['notes.item.get', 'tags.collection.get', 'tags.item.get', 'users.collection.get']],
 ])
 
 /**
  * FilterApi.handleAuthorize: it judges the caller's token when there is one, and makes a dummy when
- * there is none. Then it signs a module token for every entry of X-Okapi-Module-Permissions. The
- * header is believed, because only Okapi, which removes it from the requests of others, should reach this.
+ * there is none. Then it signs a module token for every entry of X-Okapi-Module-Permissions. It trusts
+ * the header, because only Okapi should reach it, and Okapi removes the header from requests of others.
  */
 async function authorize({ request, tenant, path, body }: ModuleCall): Promise<Reply> {
   const { headers } = request
@@ -79,7 +79,7 @@ function allowed(
   }
 }
 
-/** RouteApi: what the module serves itself, and the permission that the caller's module token must hold. */
+/** RouteApi: the module's own routes, and the permission that the caller's module token must have. */
 const ROUTES: readonly (readonly [endpoint: string, permission: string | null])[] = [
   ['/_/tenant', null],
   ['/token/sign', 'auth.token.sign.post'],
@@ -87,9 +87,9 @@ const ROUTES: readonly (readonly [endpoint: string, permission: string | null])[
 ]
 
 /**
- * Route.handleRoute: asked as a filter it answers with a permission of its own making, and with that
- * permission in X-Okapi-Permissions it signs. A caller that knows how it is spelled, and reaches the port, needs
- * nothing but any valid token of the tenant.
+ * Route.handleRoute: called as a filter, it answers with a permission that it has made up, and with that
+ * permission in X-Okapi-Permissions it signs. A caller that knows the permission and can reach the port needs
+ * only any valid token of the tenant.
  */
 function signOrAllow(asked: Asked, [endpoint, permission]: (typeof ROUTES)[number], body: string) {
   const { headers, tenant, caller } = asked
@@ -124,7 +124,7 @@ function signed(endpoint: string, tenant: string, body: string): Reply {
   return { status: 201, json: { accessToken: sign({ ...claims, exp }), accessTokenExpiration } }
 }
 
-/** ModulePermissionsSource.expandPermissions, for callers that bring permissions of a module. */
+/** ModulePermissionsSource.expandPermissions, for callers with permissions of a module. */
 async function expandsPermissions({ headers, tenant, caller }: Asked): Promise<boolean> {
   const extra = caller.extra_permissions ?? []
   if (!asksOkapi || caller.type === 'dummy' || extra.length === 0) return true
@@ -133,7 +133,7 @@ async function expandsPermissions({ headers, tenant, caller }: Asked): Promise<b
   return (await askOkapi(headers, tenant, path)).status === 200
 }
 
-/** The permissions of the caller's user, or what is answered instead. */
+/** The permissions of the caller's user, or an error answer. */
 async function userPermissions({ headers, tenant, caller }: Asked): Promise<string[] | Reply> {
   const { user_id: id } = caller
   if (id === undefined || caller.type === 'dummy') return []
@@ -148,7 +148,7 @@ async function userPermissions({ headers, tenant, caller }: Asked): Promise<stri
   return (json as { permissionNames: string[] }).permissionNames
 }
 
-/** With a token that it signs for itself, and that stands for no user. */
+/** With a token that it signs for itself, without a user. */
 async function askOkapi(headers: IncomingHttpHeaders, tenant: string, path: string) {
   const extra_permissions = [
     ...['perms.permissions.collection.get', 'perms.permissions.item.get', 'perms.users.get'],
@@ -194,7 +194,7 @@ function annasToken(): string {
   return sign({ type: 'access', tenant: TENANT, sub: ANNA.username, user_id: ANNA.id, exp })
 }
 
-/** What a module's timer job runs with: it names no user, so a header may. */
+/** The token of a module's timer job: it names no user, so a header may name one. */
 function jobsToken(): string {
   const rights = ['tags.collection.get']
   const module = MODULES.tags
@@ -212,7 +212,7 @@ runModule({
   asks: { annasToken, jobsToken },
 })
 
-/** What a token says (mod-authtoken, tokens/*). */
+/** The claims of a token (mod-authtoken, tokens/*). */
 export interface IssuedClaims {
   readonly type: 'access' | 'module' | 'dummy'
   readonly tenant: string
@@ -220,11 +220,11 @@ export interface IssuedClaims {
   readonly user_id?: string
   readonly module?: string
   readonly extra_permissions?: readonly string[]
-  /** Seconds since 1970; module tokens have none and live for ever. */
+  /** Seconds since 1970; module tokens have none and never expire. */
   readonly exp?: number
 }
 
-/** As `jwt.signing.key` when it is not set: another one in every run. */
+/** As without `jwt.signing.key`: a new one in every run. */
 const secret = randomBytes(32)
 
 /** Signs with HS256, as mod-authtoken does (TokenCreator). */
@@ -234,7 +234,7 @@ export function sign(claims: IssuedClaims): string {
   return `${signed}.${mac(signed).toString('base64url')}`
 }
 
-/** The claims of a token that we signed and that is valid now, or undefined. */
+/** The claims of a token that was signed here and is valid now, or undefined. */
 export function verified(token: string): IssuedClaims | undefined {
   const [head = '', payload = '', signature = ''] = token.split('.')
   const given = Buffer.from(signature, 'base64url')

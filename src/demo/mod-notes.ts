@@ -5,8 +5,8 @@ import { type Reply, readAll, runModule } from './module.ts'
 const note = { id: NOTE_ID, title: 'Please renew', creatorId: ANNA.id }
 
 /**
- * What RMB's generated clients do: every received `x-okapi-*` goes along, lower-cased, the last of
- * duplicates (RestRouting.getOkapiHeaders), to an absolute URL made of X-Okapi-Url.
+ * As RMB's generated clients do: every received `x-okapi-*` is passed on in lower case, of duplicates
+ * the last (RestRouting.getOkapiHeaders), to an absolute URL made from X-Okapi-Url.
  */
 function callOkapi(received: http.IncomingMessage, path: string): Promise<Reply> {
   const headers: Record<string, string> = { Accept: 'application/json' }

@@ -1,8 +1,8 @@
 import { runModule } from './module.ts'
 
 /**
- * The hijacked module. An attacker that runs code in it has its certificate and key, and answers for it:
- * here with headers by which a module speaks to Okapi and to browsers.
+ * The hijacked module. An attacker who runs code in it has its certificate and key, and answers for it:
+ * here with headers that Okapi and browsers act on.
  */
 const POISON = {
   'X-Okapi-Stop': 'true',

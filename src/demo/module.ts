@@ -4,27 +4,27 @@ import { listenAndAnswer, processSettings, type ReceivedRequest } from './proces
 /** One call of a module, as its routes see it. */
 export interface ModuleCall {
   readonly method: string
-  /** The path without the query; raw, as it was received. */
+  /** The path without the query, as received. */
   readonly path: string
   readonly tenant: string
   readonly request: http.IncomingMessage
   readonly body: string
 }
 
-/** What a route answers; `json` is written as such. */
+/** The answer of a route; `json` is serialized. */
 export interface Reply {
   readonly status: number
   readonly json?: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Leaves the caller without an answer, as some modules do after a fault of their own. */
+/** Never answers, as some modules after an internal error. */
 export const NO_ANSWER: Reply = { status: 0 }
 
-/** Answers a call, or undefined where the module has no such route. */
+/** Answers a call; undefined if the module has no such route. */
 export type ModuleRoute = (call: ModuleCall) => Promise<Reply | undefined> | Reply | undefined
 
-/** What every module of the demo has. */
+/** The parts of a module of the demo. */
 export interface Module {
   readonly route: ModuleRoute
   /** `POST /_/tenant` with purge: all data of the tenant is gone. */
@@ -33,7 +33,7 @@ export interface Module {
   readonly asks?: Record<string, (argument: unknown) => unknown>
 }
 
-/** Runs a module the way RMB does: one port for all, and every caller that reaches it is trusted. */
+/** Runs a module as RMB does: one port for everything, and every caller that reaches it is trusted. */
 export function runModule(module: Module): void {
   const { port } = processSettings({ port: 0 })
   const seen: ReceivedRequest[] = []
@@ -64,14 +64,14 @@ async function serve(module: Module, request: http.IncomingMessage): Promise<Rep
   )
 }
 
-/** What RMB serves beside a module's own API (admin.raml, TenantAPI): without authentication. */
+/** What RMB serves besides a module's own API (admin.raml, TenantAPI), without authentication. */
 function administration(
   module: Module,
   { method, path, tenant, body }: ModuleCall,
 ): Reply | undefined {
   if (method === 'GET' && path === '/admin/health') return { status: 200, json: 'OK' }
   if (method === 'POST' && path === '/admin/importSQL') return { status: 200, json: { ran: body } }
-  // Without a body it is Okapi asking its auth filter about the call (ProxyService.authForSystemInterface).
+  // Without a body it is Okapi's question to its auth filter about the call (ProxyService.authForSystemInterface).
   if (method !== 'POST' || path !== '/_/tenant' || body === '') return undefined
   if (tenant === '') return { status: 400, json: { error: 'Tenant must be set' } }
   const { purge = false }: { purge?: boolean } = JSON.parse(body)
@@ -89,7 +89,7 @@ function send(response: http.ServerResponse, { status, json, headers = {} }: Rep
   response.end(json === undefined ? undefined : `${JSON.stringify(json)}\n`)
 }
 
-/** The whole of a small body as text. */
+/** A whole small body as text. */
 export async function readAll(stream: AsyncIterable<unknown>): Promise<string> {
   const parts: Buffer[] = []
   for await (const part of stream) parts.push(Buffer.from(part as Uint8Array))

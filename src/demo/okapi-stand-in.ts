@@ -9,17 +9,17 @@ import { askFilter, invoked, proxy, Rejected, relay, type StepSeen } from './oka
 import { listenAndAnswer, processSettings, type ReceivedRequest } from './process.ts'
 
 /**
- * Stands in for Okapi 7.2: module lookup, pipeline and header rules as its ProxyService has them.
- * What it lacks is what no attack of the demo needs: storage, deployment, timers, the token cache.
+ * Stands in for Okapi 7.2: module lookup, pipeline and header rules as in its ProxyService. It lacks
+ * what no attack of the demo needs: storage, deployment, timers, the token cache.
  */
 const { port, descriptors, tenants, okapiUrl, poolIdleMs } = processSettings({
   port: 0,
-  /** As Okapi's `okapiurl`; where it listens, when nothing is said. */
+  /** Like Okapi's `okapiurl`; by default the address where it listens. */
   okapiUrl: '',
   /** Empty: none, until they are posted. */
   descriptors: DESCRIPTORS,
   tenants: [] as string[],
-  /** For how long a connection to a module is kept idle. */
+  /** How long an idle connection to a module is kept. */
   poolIdleMs: POOL_IDLE_MS,
 })
 keepIdleFor(poolIdleMs)
@@ -60,11 +60,11 @@ function failed(response: http.ServerResponse, error: Error): void {
   response.end(`${error.message}\n`)
 }
 
-// Netty, which Okapi stands on, lets Transfer-Encoding win over Content-Length; so does this.
+// In Netty, which Okapi uses, Transfer-Encoding overrides Content-Length; here too.
 const server = http.createServer({ insecureHTTPParser: true }, (request, response) => {
   serve(request, response).catch((error: Error) => failed(response, error))
 })
-// Nor does it close connections that are idle.
+// Okapi does not close idle connections either.
 server.keepAliveTimeout = 0
 server.on('listening', () => {
   const address = server.address()

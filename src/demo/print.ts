@@ -9,11 +9,11 @@ type Paint = (style: Style, text: string) => string
 const TITLE = 40
 const OUTCOME = 12
 
-/** Colours only where standard output is a terminal that wants them. */
+/** Colours only if standard output is a terminal that supports them. */
 export const paintStdout: Paint = (style, text) =>
   styleText(style, text, { stream: process.stdout })
 
-/** The honest call, one line for each hop: the identity that was proved, and what was asked. */
+/** The honest call, one line for each hop: the authenticated identity and the request. */
 export function callText({ path, status, hops }: HonestCall): string {
   const head = `An ordinary call: GET ${path.slice(0, 20)}… returns ${status}.\n`
   if (hops.length === 0) return head
@@ -53,7 +53,7 @@ function complaint({ expected, outcome, because, arrived }: Trial): string {
   return `${what} arrived behind the sidecar, expected: none`
 }
 
-/** The one sentence that a person remembers. */
+/** The summary in one sentence. */
 export function resultText(trials: readonly Trial[], color: Paint = paintStdout): string {
   const wrong = trials.filter((trial) => !asExpected(trial)).length
   const through = trials.filter(({ outcome }) => outcome === 'got-through').length
@@ -64,7 +64,7 @@ export function resultText(trials: readonly Trial[], color: Paint = paintStdout)
   return `${trials.length} tries, ${trials.length - through} blocked; ${bare}. Result: as expected.\n`
 }
 
-/** What an upgrade would open, as the verb said it. */
+/** What an upgrade would open, as `policy diff` printed it. */
 export function upgradeText({ from, to, command, said, named, route }: Upgrade): string {
   const told = said.trimEnd().split('\n')
   const wrong = named ? '' : `\n${paintStdout('red', `expected: ${route}`)}\n`
@@ -82,14 +82,14 @@ export function width(text: string): number {
   return Math.max(...lines.map((line) => line.length))
 }
 
-/** Tells a person what is being done. On a terminal the line is written over; elsewhere it stays. */
+/** Shows progress. On a terminal the line is overwritten; elsewhere it stays. */
 export interface ProgressLine {
   tell(doing: string): void
-  /** Clears the line, so that the output begins at its beginning. */
+  /** Clears the line, so that the output begins at the line's start. */
   done(): void
 }
 
-/** Says nothing at all where `quiet`, and no control characters where there is no terminal. */
+/** Prints nothing if `quiet`, and no control characters without a terminal. */
 export function progressLine(stream: NodeJS.WriteStream, quiet: boolean): ProgressLine {
   if (stream.isTTY) {
     return {

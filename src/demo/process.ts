@@ -2,15 +2,15 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 
-/** One request as a process of the demo received it: what reached it, and by what name it came. */
+/** One request as a process of the demo received it. */
 export interface ReceivedRequest {
   readonly method: string
   readonly target: string
-  /** Raw names and values in turn, as Node gives them. */
+  /** Raw names and values alternately, as from Node. */
   readonly headers: readonly string[]
 }
 
-/** What a process says on its standard output, one line of JSON each. */
+/** The messages of a process on its standard output, one line of JSON each. */
 export type ProcessMessage =
   | { readonly msg: 'ready'; readonly port: number }
   | { readonly msg: 'reply'; readonly ask: string; readonly value: unknown }
@@ -25,8 +25,8 @@ export function processSettings<T extends object>(defaults: T): T {
 }
 
 /**
- * Listens on loopback, says where, then answers the parent's questions. The end of standard input is
- * the end of the process, so that none outlives a parent that was killed.
+ * Listens on loopback, prints the address, then answers the parent's questions. The process ends with
+ * its standard input, so that it does not outlive a killed parent.
  */
 export function listenAndAnswer(
   server: Server,

@@ -10,14 +10,14 @@ import { type DemoDatabase, FOLIO_DATABASE, TAGS_ROLE } from './database.ts'
 import { type Member, MODULES, OKAPI, TENANT, TRUST_DOMAIN } from './members.ts'
 import type { StepSeen } from './okapi/pipeline.ts'
 
-/** What the rogue tries, on which target, and what must come of it. */
+/** An attack of the rogue, its target, and the required outcome. */
 interface PlannedTrial {
   readonly id: string
   readonly attack: Attack
   readonly on: Member
   /** Past the sidecar, at the module's own port, as if there were no sidecar. */
   readonly bare?: boolean
-  /** The token that it took from a timer job, which names no user; else from Anna's call. */
+  /** Uses the token of a timer job, which names no user, instead of the one from Anna's call. */
   readonly asJob?: boolean
 }
 
@@ -50,7 +50,7 @@ const PLANNED_TRIALS: readonly PlannedTrial[] = [
   { id: 'response-okapi-stop', attack: attackById('response-okapi-stop'), on: MODULES.tags },
 ]
 
-/** How one try ended. */
+/** How one attack ended. */
 export interface Trial {
   readonly id: string
   readonly title: string
@@ -59,9 +59,9 @@ export interface Trial {
   readonly outcome: AttackOutcome
   readonly reason: string | null
   readonly because: string
-  /** What a table says where there is no reason. */
+  /** The text in a table if there is no reason. */
   readonly note: string
-  /** What arrived where nothing may: the proof that does not rely on answers. */
+  /** What arrived where nothing may arrive: a proof that does not depend on answers. */
   readonly arrived: number
 }
 
@@ -115,8 +115,8 @@ async function runTrial(
 }
 
 /**
- * How much has arrived since the last time where nothing may: requests at the target, or headers
- * that speak for Okapi in what the hijacked module answered to it.
+ * What has arrived since the last call where nothing may arrive: requests at the target, or headers
+ * that only Okapi may set in the hijacked module's answer.
  */
 async function arrivals({ processes }: DemoCluster, attack: Attack, on: Member): Promise<number> {
   if (attack.id !== ANSWER) return ((await processes.get(on)!.child.ask('seen')) as []).length
@@ -185,7 +185,7 @@ export async function databaseTrials(
   return trials
 }
 
-/** True when a trial ended as it must: the outcome, and not one request where none may be. */
+/** True when a trial ended as it must: the outcome is right, and no request arrived where none may. */
 export function asExpected({ expected, outcome, arrived }: Trial): boolean {
   return outcome === expected && (expected === 'got-through' || arrived === 0)
 }

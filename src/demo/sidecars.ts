@@ -7,12 +7,12 @@ import { MEMBERS, type Member, MODULES, OKAPI, TRUST_DOMAIN } from './members.ts
 
 const EXIT_WITH_PARENT = ['--import', pathToFileURL(processFile('exit-with-parent')).href]
 
-/** A sidecar that runs. */
+/** A running sidecar. */
 export interface DemoSidecar {
   readonly child: Child
   /** The mutual TLS port. */
   readonly ingress: number
-  /** `host:port` of each listener by name, as its ready line says. */
+  /** `host:port` of each listener by name, from its ready line. */
   readonly listening: Listening
 }
 
@@ -25,14 +25,14 @@ export interface Listening {
   readonly postgres?: string
 }
 
-/** Where things are that the sidecars' files name. */
+/** The paths and ports for the sidecars' files. */
 export interface SidecarPlan {
   readonly directory: string
   readonly certs: string
   readonly descriptors: string
   /** The plain port of each member. */
   readonly ports: ReadonlyMap<Member, number>
-  /** The port of a PostgreSQL for mod-tags, where there is one. */
+  /** The port of a PostgreSQL for mod-tags, if there is one. */
   readonly database: number | undefined
 }
 
@@ -61,7 +61,7 @@ export async function startSidecars(
   return new Map(await Promise.all(sidecars))
 }
 
-/** What a person would write into sidecar.yaml; JSON is YAML too. */
+/** The content of sidecar.yaml; JSON is YAML too. */
 function configuration(plan: SidecarPlan, member: Member, ingress: ReadonlyMap<Member, number>) {
   return {
     module: member,
@@ -87,7 +87,7 @@ function database(port: number) {
   return { postgres: { listen: '127.0.0.1:0', server, ...rules } }
 }
 
-/** In a pod this is 127.0.0.1:9130; here all share one loopback, so each has a port of its own. */
+/** In a pod this is 127.0.0.1:9130; here all share one loopback, so each has its own port. */
 function modulesEgress(ingress: ReadonlyMap<Member, number>) {
   return { listen: '127.0.0.1:0', gateway: `https://127.0.0.1:${ingress.get(OKAPI)}` }
 }

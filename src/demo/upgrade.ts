@@ -4,17 +4,17 @@ import { join } from 'node:path'
 import { MAIN } from './child.ts'
 import { MODULES } from './members.ts'
 
-/** What an operator is about to install, and what `policy diff` says of it. */
+/** An upgrade, and what `policy diff` says about it. */
 export interface Upgrade {
   readonly from: string
   readonly to: string
-  /** The route that is new. */
+  /** The new route. */
   readonly route: string
-  /** As it is typed, in the folder of the cluster. */
+  /** The command as typed in the cluster's folder. */
   readonly command: string
-  /** What it answered. */
+  /** The output. */
   readonly said: string
-  /** It ended with 1, and names the route. */
+  /** The exit code was 1, and the output names the route. */
   readonly named: boolean
 }
 
@@ -23,8 +23,8 @@ const ROUTE = { methods: ['PUT'], pathPattern: '/users/{id}' }
 const DIFF = ['policy', 'diff', 'descriptors', 'descriptors.next']
 
 /**
- * Writes the descriptors as they would be after an upgrade of mod-users that brings one route more,
- * and asks what that opens. Nothing that runs is touched. `directory` holds `descriptors`.
+ * Writes the descriptors as after an upgrade of mod-users with one more route, and asks `policy diff`
+ * what that opens. No running process is affected. `directory` contains `descriptors`.
  */
 export async function upgrade(directory: string, signal: AbortSignal): Promise<Upgrade> {
   const next = join(directory, 'descriptors.next')

@@ -1,4 +1,4 @@
-/** Markup that is safe to send as it is. */
+/** Markup that is safe to send unchanged. */
 export class Html {
   readonly text: string
 
@@ -29,14 +29,14 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Control characters but tabs and ends of lines, and marks that turn the direction of text or end a line: a name that
- * a client chose must not change how the words around it read. XML 1.0 has most of them not at all.
+ * Control characters except tabs and line ends, and characters that change the direction of text or end a line: a name
+ * from a client must not change how the text around it is read. XML 1.0 does not allow most of them.
  */
 const UNSEEN =
   '\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069'
 const ESCAPED = new RegExp(`[&<>"'${UNSEEN}]`, 'g')
 
-/** Text for HTML or XML, between tags or in a quoted attribute; what cannot be seen is spelled out. */
+/** Text for HTML or XML, between tags or in a quoted attribute; invisible characters are spelled out. */
 export function escapeMarkup(text: string): string {
   return text.replace(ESCAPED, (character) => {
     const code = character.charCodeAt(0).toString(16).padStart(4, '0')

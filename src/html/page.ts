@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Html, html } from './markup.ts'
 
-/** What a page of its own consists of: one document that fetches nothing. */
+/** The parts of a page: one document that loads nothing. */
 export interface PageParts {
   readonly title: string
-  /** CSS behind the palette. */
+  /** CSS after the palette. */
   readonly style: string
   readonly body: Html
-  /** Names of files in `browser/`, run in this order behind the body. */
+  /** Names of files in `browser/`, run in this order after the body. */
   readonly scripts?: readonly string[]
   /** More lines for the head. */
   readonly head?: Html
 }
 
-/** The whole document. Its policy is in the head; a server sends it as a header besides. */
+/** The whole document. Its Content-Security-Policy is in the head; a server also sends it as a header. */
 export function htmlPage({ title, style, body, scripts = [], head = html`` }: PageParts): string {
   const policy = contentSecurityPolicy(style, scripts)
   const page = html`<!doctype html>
@@ -55,7 +55,7 @@ function sha256(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`
 }
 
-/** Holds from this file and from the bundle's chunks alike: both are one folder below the program. */
+/** Correct from this file and from the bundle's chunks: both are one folder below the program. */
 function browserScript(name: string): string {
   return readFileSync(new URL(`../html/browser/${name}`, import.meta.url), 'utf8')
 }

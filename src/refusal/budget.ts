@@ -1,4 +1,4 @@
-/** So many at once, so many per second on top: what is below that is ordinary. */
+/** A token bucket: `most` at once, and `perSecond` in addition. */
 export class Budget {
   readonly #most: number
   readonly #perMs: number
@@ -6,7 +6,7 @@ export class Budget {
   #left: number
   #at: number
 
-  /** @param mostOwed what is charged beyond that is forgiven */
+  /** @param mostOwed the largest debt; charges beyond it are ignored */
   constructor(most: number, perSecond: number, now: number, mostOwed = Number.POSITIVE_INFINITY) {
     this.#most = most
     this.#mostOwed = mostOwed
@@ -15,7 +15,7 @@ export class Budget {
     this.#at = now
   }
 
-  /** Honest work pays for what comes with it. */
+  /** Useful work adds to the budget. */
   earn(more: number): void {
     this.#left = Math.min(this.#most, this.#left + more)
   }
@@ -27,7 +27,7 @@ export class Budget {
     return true
   }
 
-  /** Takes some, which may make debts: what was begun before cannot be undone. */
+  /** Takes some, and may go below zero: work that has begun cannot be undone. */
   charge(now: number, some = 1): void {
     this.#grow(now)
     this.#left = Math.max(this.#left - some, -this.#mostOwed)
@@ -39,7 +39,7 @@ export class Budget {
     return this.#left >= 1
   }
 
-  /** Is it as if nothing had ever been spent? */
+  /** Is the budget full? */
   isWhole(now: number): boolean {
     this.#grow(now)
     return this.#left >= this.#most

@@ -1,6 +1,6 @@
 /**
- * The keys of `limits` in the configuration that metrics count. Three are missing: nothing goes beyond
- * `bufferedBytesPerExchange`, `adaptive.min` is a least, and when `drainTimeoutMs` is over the process ends.
+ * The keys of `limits` in the configuration that metrics count. Three are missing: `bufferedBytesPerExchange`
+ * is never exceeded, `adaptive.min` is a minimum, and after `drainTimeoutMs` the process ends.
  */
 export const LIMITS = [
   'requestLineBytes',

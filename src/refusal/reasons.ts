@@ -1,29 +1,29 @@
 /**
- * When in a call's life a refusal falls. `handshake`: nothing of the peer is parsed. `head`: the
- * upstream sees not one byte. `upstream`: the other side failed.
+ * The phase of a call in which it is refused. `handshake`: nothing from the peer is parsed. `head`: the
+ * upstream does not get a single byte. `upstream`: the other side failed.
  */
 export type Phase = 'handshake' | 'head' | 'policy' | 'capacity' | 'upstream'
 
 export interface ReasonEntry {
   readonly status: number
-  /** Other statuses under which the same reason may appear. */
+  /** Other possible statuses for this reason. */
   readonly also?: readonly number[]
   readonly phase: Phase
-  /** What a person reads in the table; the log has the full sentence with names. */
+  /** The text for tables; the log has the full sentence with names. */
   readonly sentence: string
   /**
-   * Retry-After, in seconds: from the least to the most, by chance, or those that were refused together come
-   * again together (RFC 9110 section 10.2.3, RFC 6585 section 4). Only where waiting helps.
+   * Retry-After in seconds, random between these two, so that callers that were refused together do not come
+   * back together (RFC 9110 section 10.2.3, RFC 6585 section 4). Only if waiting helps.
    */
   readonly retryAfter?: readonly [least: number, most: number]
-  /** May a caller whose identity is not proven be told the full sentence too? */
+  /** May an unauthenticated caller get the full sentence too? */
   readonly toldToStrangers: boolean
 }
 
 /**
- * The closed table of refusals. A reason is spelled the same in log, metric label, the header
+ * The complete table of refusals. A reason has the same name in log, metric label, the header
  * `X-Sidecar-Refused`, problem document, docs, `policy explain` and the probe's report.
- * Never 401: Stripes and edge modules take it for an expired session.
+ * Never 401: Stripes and edge modules treat it as an expired session.
  */
 export const REASONS = {
   'no-certificate': handshake('the peer presented no certificate'),
@@ -48,7 +48,7 @@ export const REASONS = {
   'caller-not-allowed': policy('this caller may not call here at all'),
   'route-not-declared': {
     ...policy('no descriptor declares this method and path'),
-    // At Okapi, where no installed module declares the path: as Okapi itself answers.
+    // At Okapi, for a path that no installed module declares: as Okapi itself answers.
     also: [404],
   },
   'interface-not-required': policy(
@@ -79,9 +79,9 @@ export const REASONS = {
   'too-many': capacity(429, [1, 3], 'this caller has reached its share of a limit'),
   overloaded: capacity(503, [1, 3], 'a limit of this sidecar is reached'),
   'audit-unavailable': capacity(503, [2, 6], 'the audit trail of this sidecar cannot be written'),
-  // Another instance, or the one that follows, is there at once.
+  // Another instance, or the next one, is available at once.
   draining: capacity(503, [1, 2], 'this sidecar is shutting down'),
-  // It has been waited for already (limits.connectWaitMs).
+  // The sidecar has already waited for it (limits.connectWaitMs).
   'module-unavailable': capacity(503, [2, 6], 'the module behind this sidecar is not available'),
 
   'upstream-unreachable': upstream(
@@ -93,17 +93,17 @@ export const REASONS = {
   'timeout-upstream': upstream(504, 'the upstream did not respond in time'),
 } as const satisfies Record<string, ReasonEntry>
 
-/** One of the closed set of reasons. */
+/** One of the reasons. */
 export type Reason = keyof typeof REASONS
 
-/** Every reason, in the order of the table: metrics use the index as a label's row. */
+/** All reasons in the order of the table: metrics use the index as a label's row. */
 export const ALL_REASONS = Object.keys(REASONS) as readonly Reason[]
 
 function handshake(sentence: string): ReasonEntry {
   return { status: 403, phase: 'handshake', sentence, toldToStrangers: false }
 }
 
-/** What is wrong with a message is told to its sender: it discloses nothing of ours. */
+/** The sender of a message is told what is wrong with it: that discloses nothing of ours. */
 function head(status: number, sentence: string): ReasonEntry {
   return { status, phase: 'head', sentence, toldToStrangers: true }
 }

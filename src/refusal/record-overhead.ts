@@ -1,21 +1,21 @@
 import { refuse } from './refusal.ts'
 import { thisTurn } from './turn.ts'
 
-/** What TLS has decrypted and is not read yet, because the connection is paused. */
+/** Bytes that TLS has decrypted and that are not read yet because the connection is paused. */
 export interface Decrypted {
   readonly readableLength: number
 }
 
-/** The TCP connection under TLS, as far as it matters: what it has received, records and all. */
+/** The part of the TCP connection below TLS that matters here: the bytes received, including records. */
 export interface Underlying {
   readonly bytesRead: number
-  /** So many records came in one turn of the event loop that others wait for it. */
+  /** Called when so many records came in one turn of the event loop that other connections wait. */
   busy?(): void
 }
 
-/** What of `limits` decides here. */
+/** The key of `limits` that matters here. */
 export interface OverheadLimits {
-  /** 0: TLS records may bring as little data as they like. */
+  /** 0: TLS records may carry any small amount of data. */
   readonly recordOverheadBytesPerSecond: number
 }
 
@@ -27,7 +27,7 @@ export const FLOODED = refuse(
 
 const CODE = 'ERR_TLS_FLOODED'
 
-/** What a connection is destroyed with that floods: who serves it tells why it ended. */
+/** The error that a flooding connection is destroyed with; its owner reports why it ended. */
 export function floodError(): Error {
   return Object.assign(new Error(FLOODED.because), { code: CODE })
 }
@@ -36,36 +36,36 @@ export function isFlood(error: Error): boolean {
   return 'code' in error && error.code === CODE
 }
 
-/** Most that a record needs beside its data: TLS 1.2 with AES-GCM; 22 in TLS 1.3 (RFC 8446 5.2). */
+/** Maximum overhead of a record: 29 in TLS 1.2 with AES-GCM, 22 in TLS 1.3 (RFC 8446 5.2). */
 const OF_RECORD = 29
-/** More than any handshake needs; what came with its last message is counted. */
+/** More than any handshake needs; bytes beyond that, with its last message, are counted. */
 const MOST_HANDSHAKE_BYTES = 32_768
-/** A record that is not whole yet, and one read that waits to be decrypted. */
+/** An incomplete record, and one read that is not decrypted yet. */
 const SLACK_BYTES = 131_072
 const EVERY_MS = 500
-/** Each record costs some 20 µs, however little it brings; what comes in whole ones of 16 KiB are 128 a turn at most. */
+/** Each record costs some 20 µs even if it is tiny; of full records of 16 KiB at most 128 come per turn. */
 const MOST_IN_TURN = 256
 
 /**
- * Counts what came below TLS since the handshake and brought no data: KeyUpdate messages above all, each of which is
- * 27 bytes and costs 20 µs, and of which neither RFC 8446 nor OpenSSL allows only so many. Node hands
- * on each record that has data by itself, and counts the bytes of the connection that carries it.
+ * Counts the bytes below TLS since the handshake that brought no data, mainly KeyUpdate messages: each has 27 bytes
+ * and costs 20 µs, and neither RFC 8446 nor OpenSSL limits their number. Node delivers each record with data
+ * separately, and counts the bytes of the connection below TLS.
  */
 export class RecordOverhead {
   readonly #below: Underlying | null
   readonly #decrypted: Decrypted
-  /** What the data that came explains. */
+  /** Bytes that are explained by received data. */
   #explained = 0
   readonly #first: number
   readonly #begun: number
   #before: number
   #level = 0
   #turn = -1
-  /** In this turn. */
+  /** Records in this turn. */
   #records = 0
   #at: number
 
-  /** `below`: null where there is no TLS, or nothing is known of it. */
+  /** `below`: null if there is no TLS, or the connection below it is not known. */
   constructor(below: Underlying | null, decrypted: Decrypted, now: number) {
     this.#below = below
     this.#decrypted = decrypted
@@ -82,7 +82,7 @@ export class RecordOverhead {
     return Math.max(0, this.#unexplained(this.#below) - this.#first - allowed)
   }
 
-  /** A record brought so many bytes. */
+  /** A record brought this many bytes. */
   heard(bytes: number): void {
     this.#explained += bytes + OF_RECORD
     const turn = thisTurn()
@@ -93,7 +93,7 @@ export class RecordOverhead {
     if (++this.#records === MOST_IN_TURN) this.#below?.busy?.()
   }
 
-  /** Called by the coarse clock. @returns did more come than limits.recordOverheadBytesPerSecond? */
+  /** Called by the coarse clock. @returns was limits.recordOverheadBytesPerSecond exceeded? */
   isTooMuch(now: number, { recordOverheadBytesPerSecond: perSecond }: OverheadLimits): boolean {
     const below = this.#below
     const passed = now - this.#at
@@ -106,7 +106,7 @@ export class RecordOverhead {
     return this.#level > SLACK_BYTES
   }
 
-  /** A paused connection holds more than one read: that is data, which has not been heard yet. */
+  /** A paused connection holds more than one read: that is data not delivered yet. */
   #unexplained({ bytesRead }: Underlying): number {
     return bytesRead - this.#explained - this.#decrypted.readableLength
   }

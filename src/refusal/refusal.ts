@@ -1,19 +1,19 @@
 import type { Limit } from './limits.ts'
 import { REASONS, type Reason, type ReasonEntry } from './reasons.ts'
 
-/** A no, with everything that log, metric, header and document need to say about it. */
+/** A refusal, with everything that log, metric, header and problem document need. */
 export interface Refusal {
   readonly reason: Reason
   readonly status: number
-  /** The full sentence, with names: for the log and for callers whose identity is proven. */
+  /** The full sentence with names, for the log and for authenticated callers. */
   readonly because: string
-  /** What would have allowed it, where something could. */
+  /** What would have allowed it, if anything could. */
   readonly wouldAllow?: string
   /** The key of `limits` that was reached. */
   readonly limit?: Limit
 }
 
-/** Makes a refusal; `status` only where the table lists more than one for the reason. */
+/** Makes a refusal; `status` only if the table has more than one for the reason. */
 export function refuse(
   reason: Reason,
   because: string,
@@ -22,20 +22,20 @@ export function refuse(
   return { reason, because, ...more, status: more.status ?? REASONS[reason].status }
 }
 
-/** Tells a Refusal from the value that a judge would have returned instead. */
+/** Distinguishes a Refusal from the value that the function would return otherwise. */
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'reason' in value && 'because' in value
 }
 
-/** `proven`: the caller's identity is known, it is told the full sentence. */
+/** `proven`: the caller is authenticated, and gets the full sentence. */
 export interface Audience {
   readonly proven: boolean
   readonly requestId: string
 }
 
 /**
- * The problem document of a refusal (RFC 9457 section 3), one line of JSON. Strangers get the reason
- * and a request id to quote; what is wrong with their own message too, but nothing of the policy.
+ * The problem document of a refusal (RFC 9457 section 3), one line of JSON. Unauthenticated callers get
+ * the reason and a request id to quote, and what is wrong with their own message, but nothing of the policy.
  */
 export function problemDocument(refusal: Refusal, { proven, requestId }: Audience): string {
   const { reason, status, because, wouldAllow } = refusal
@@ -52,7 +52,7 @@ export function problemDocument(refusal: Refusal, { proven, requestId }: Audienc
   })
 }
 
-/** The header lines of a refusal that are the same wherever it is said. */
+/** The header lines of a refusal that are the same in all places. */
 export function refusalLines({ reason }: Refusal): readonly string[] {
   const { retryAfter }: ReasonEntry = REASONS[reason]
   const line = `X-Sidecar-Refused: ${reason}`

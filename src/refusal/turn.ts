@@ -1,7 +1,7 @@
 let turn = 0
 let scheduled = false
 
-/** The number of the event loop's turn: it rises between two reads of one socket at the latest. */
+/** The number of the event loop's turn: it increases at least between two reads of one socket. */
 export function thisTurn(): number {
   if (!scheduled) {
     scheduled = true

@@ -8,7 +8,7 @@ export const POOL_IDLE_MS = 60_000
 /** One pool per host:port, 1000 connections each: `http_max_size_proxy`. No timeout for an answer. */
 let pool = poolOf(POOL_IDLE_MS)
 
-/** For how long a connection to a module is kept idle. */
+/** How long an idle connection to a module is kept. */
 export function keepIdleFor(ms: number): void {
   pool = poolOf(ms)
 }
@@ -17,7 +17,7 @@ function poolOf(timeout: number): http.Agent {
   return new http.Agent({ keepAlive: true, maxSockets: 1000, timeout })
 }
 
-/** An answer whose body still flows. */
+/** An answer whose body is still being received. */
 export interface Received {
   readonly status: number
   readonly fields: HeaderFields
@@ -26,9 +26,9 @@ export interface Received {
 
 /**
  * ProxyService.proxyRequestResponse: the raw target is appended to the discovery URL as it is, and
- * the body is chunked even where it is empty (`setChunked(true)`, Content-Length and Host removed).
- * A filter of type `headers` gets no body, and of the framing only what the caller had said of its own
- * (proxyHeaders, copyHeaders).
+ * the body is chunked even if it is empty (`setChunked(true)`, Content-Length and Host removed).
+ * A filter of type `headers` gets no body, but the caller's own framing headers (proxyHeaders,
+ * copyHeaders).
  */
 export function callModule(
   url: string,
@@ -46,7 +46,7 @@ export function callModule(
   return exchange({ host: hostname, port, path, method, headers: sent.raw(), agent: pool }, body)
 }
 
-/** OkapiClient: a system call has a Content-Length body and is not part of any pipeline. */
+/** OkapiClient: a system call has a body with Content-Length and is not part of a pipeline. */
 export function callSystem(url: string, path: string, fields: HeaderFields, json: unknown) {
   const body = JSON.stringify(json)
   const sent = fields.copy()

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A ModuleDescriptor, as far as Okapi's proxy looks at it. */
+/** The part of a ModuleDescriptor that Okapi's proxy uses. */
 export interface Descriptor {
   readonly id: string
   readonly requires?: readonly { readonly id: string }[]
@@ -39,7 +39,7 @@ export function readDescriptors(folder: string): Descriptor[] {
   return files.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
 }
 
-/** RoutingEntry.fastMatch: raw, undecoded, cut at the first `?` or `#`; `{id}` eats up to `/`. */
+/** RoutingEntry.fastMatch: raw, undecoded, cut at the first `?` or `#`; `{id}` matches up to `/`. */
 export function matches({ methods, pathPattern }: Entry, method: string, target: string): boolean {
   if (methods?.some((name) => name === '*' || name === method) !== true) return false
   const path = target.split(/[?#]/, 1)[0] ?? ''
@@ -87,7 +87,7 @@ function routable(type: string | undefined, named: boolean): boolean {
   return named ? type === 'multiple' : type === undefined || type === 'proxy'
 }
 
-/** The path of a system interface's POST handler: where Okapi sends `_tenant` calls. */
+/** The path of a system interface's POST handler, to which Okapi sends `_tenant` calls. */
 export function tenantPath({ provides = [] }: Descriptor): string | undefined {
   const handlers = provides.find(({ id }) => id === '_tenant')?.handlers ?? []
   return handlers.find(({ methods }) => methods?.includes('POST') === true)?.pathPattern
@@ -100,9 +100,9 @@ export interface Deployment {
   readonly url: string
 }
 
-/** What Okapi knows; a real one keeps it in PostgreSQL. */
+/** Okapi's state; the real Okapi keeps it in PostgreSQL. */
 export interface OkapiState {
-  /** What X-Okapi-Url says. */
+  /** The value of X-Okapi-Url. */
   okapiUrl: string
   readonly modules: Descriptor[]
   readonly deployments: Deployment[]
@@ -110,7 +110,7 @@ export interface OkapiState {
   readonly tenants: Map<string, Set<string>>
 }
 
-/** The descriptors that are enabled for a tenant, or undefined where there is no such tenant. */
+/** The descriptors that are enabled for a tenant; undefined if there is no such tenant. */
 export function enabledFor(state: OkapiState, tenant: string): Descriptor[] | undefined {
   const ids = state.tenants.get(tenant)
   return ids === undefined ? undefined : state.modules.filter(({ id }) => ids.has(id))

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 
-/** ProxyService.sanitizeAuthHeaders: these and no others. X-Okapi-Permissions is not among them. */
+/** ProxyService.sanitizeAuthHeaders removes exactly these; X-Okapi-Permissions is not one of them. */
 const SANITIZED = [
   'X-Okapi-Permissions-Required',
   'X-Okapi-Permissions-Desired',
@@ -10,14 +10,14 @@ const SANITIZED = [
   'X-Okapi-Filter',
 ]
 
-/** Takes off what only Okapi and the auth filter may say to each other. */
+/** Removes the headers that only Okapi and the auth filter may send to each other. */
 export function sanitize(fields: HeaderFields): void {
   fields.remove(...SANITIZED)
 }
 
 /**
- * TokenHeader.check: Authorization and the cookie are other spellings of X-Okapi-Token. Returns what
- * is wrong, or undefined.
+ * TokenHeader.check: Authorization and the cookie are alternatives to X-Okapi-Token. Returns what is
+ * wrong, or undefined.
  */
 export function unifyToken(fields: HeaderFields): string | undefined {
   const authorization = fields.get('Authorization')
@@ -64,7 +64,7 @@ export function appendRequestId(fields: HeaderFields, path: string): void {
   fields.set('X-Okapi-Request-Id', old === undefined ? part : `${old};${part}`)
 }
 
-/** ProxyService.relayToRequest: every X- header of one step's answer goes into the next request. */
+/** ProxyService.relayToRequest: every X- header of one step's answer is copied to the next request. */
 export function relayToRequest(answer: HeaderFields, request: HeaderFields): void {
   sanitize(answer)
   for (const [name, value] of answer.entries()) {
@@ -73,8 +73,8 @@ export function relayToRequest(answer: HeaderFields, request: HeaderFields): voi
 }
 
 /**
- * Header lines as Vert.x keeps them in a MultiMap: names are found whatever their case, `get` gives
- * the FIRST of several values, and all of them are sent on.
+ * Header lines as in Vert.x's MultiMap: names are case-insensitive, `get` returns the FIRST of several
+ * values, and all of them are sent on.
  */
 export class HeaderFields {
   readonly #lines: [string, string][] = []
@@ -113,7 +113,7 @@ export class HeaderFields {
     return this.#lines
   }
 
-  /** Names and values in turn, as Node takes them. */
+  /** Names and values alternately, as Node expects them. */
   raw(): string[] {
     return this.#lines.flat()
   }

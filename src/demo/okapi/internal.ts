@@ -4,8 +4,8 @@ import { type Descriptor, type OkapiState, tenantPath, urlOf } from './descripto
 import { HeaderFields } from './headers.ts'
 
 /**
- * Okapi's internal module. As long as the supertenant has no auth filter (doc/securing.md) every caller that
- * gets to `/_/` may do all of it; afterwards `permissionsOf` is asked for.
+ * Okapi's internal module. While the supertenant has no auth filter (doc/securing.md), every caller that
+ * reaches `/_/` may do everything; afterwards the permissions of `permissionsOf` are required.
  */
 export async function internal(
   state: OkapiState,
@@ -23,7 +23,7 @@ export async function internal(
   }
   if (route === 'POST /_/proxy/modules') {
     const descriptor: Descriptor = JSON.parse(body)
-    // DepResolution: a module comes after the providers of what it requires.
+    // DepResolution: a module is enabled after the providers of its required interfaces.
     const provided = state.modules.flatMap(({ provides = [] }) => provides.map((one) => one.id))
     const missing = (descriptor.requires ?? []).find((one) => !provided.includes(one.id))
     if (missing !== undefined) {
@@ -59,7 +59,7 @@ export async function internal(
   return enable(state, tenant, id)
 }
 
-/** What a caller needs for a route of it; a real Okapi has a permission for each, all of them in `okapi.all`. */
+/** The permissions for a route of it; the real Okapi has one for each route, all of them in `okapi.all`. */
 export function permissionsOf(method: string, path: string): readonly string[] {
   const open = method === 'GET' && /^\/_\/(?:version|proxy\/health)(?:\?|$)/.test(path)
   return open ? [] : ['okapi.all']
@@ -72,7 +72,7 @@ function whole({ modules }: OkapiState, id: string): Reply {
   return descriptor === undefined ? { status: 404 } : { status: 200, json: descriptor }
 }
 
-/** DiscoveryManager.removeAndUndeploy, of what Okapi has not deployed. */
+/** DiscoveryManager.removeAndUndeploy, for instances that Okapi has not deployed. */
 function withdraw({ deployments }: OkapiState, srvcId: string, instId: string): Reply {
   const i = deployments.findIndex((one) => one.srvcId === srvcId && one.instId === instId)
   if (i === -1) return { status: 404 }
@@ -82,7 +82,7 @@ function withdraw({ deployments }: OkapiState, srvcId: string, instId: string): 
 
 /** TenantManager: the module's tenant interface is called directly, without a pipeline. */
 async function enable(state: OkapiState, tenant: string, named: string): Promise<Reply> {
-  // A product stands for its newest version (TenantManager); here there is one.
+  // A product means its newest version (TenantManager); here there is only one.
   const descriptor = state.modules.find(
     (module) => module.id === named || module.id.replace(/-\d.*$/, '') === named,
   )

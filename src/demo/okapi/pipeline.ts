@@ -11,17 +11,17 @@ import {
   unifyToken,
 } from './headers.ts'
 
-/** What Okapi heard from a module in one step. */
+/** A module's answer in one step. */
 export interface StepSeen {
   readonly module: string
   readonly status: number
-  /** X-Okapi-Stop was there: no further step runs. */
+  /** It had X-Okapi-Stop: no further step runs. */
   readonly stop: boolean
-  /** Names of the X-Okapi-* and Set-Cookie headers that were there. */
+  /** Names of its X-Okapi-* and Set-Cookie headers. */
   readonly said: readonly string[]
 }
 
-/** A request that Okapi answers on its own. */
+/** A request that Okapi answers itself. */
 export class Rejected extends Error {
   readonly status: number
 
@@ -64,7 +64,7 @@ export async function proxy(
 
 /**
  * Asks the auth filter of the tenant about a call of Okapi's own administration, which is a module like
- * any other there. Returns the filter's answer where that is a no.
+ * any other to it. Returns the filter's answer if that is a refusal.
  */
 export async function askFilter(
   state: OkapiState,
@@ -121,7 +121,7 @@ function prepare(
   return steps
 }
 
-/** What one step gets that the others do not: its token, and for the auth filter the permissions. */
+/** The headers for only one step: its token, and for the auth filter the permissions. */
 function dress(
   sent: HeaderFields,
   step: Step,
@@ -133,7 +133,7 @@ function dress(
   sent.set('X-Okapi-Match-Path-Pattern', step.entry.pathPattern)
   const { phase, pathPattern } = step.entry
   if (phase === undefined) return
-  // ProxyService.authHeaders sanitizes once more: the auth filter itself is told no phase.
+  // ProxyService.authHeaders sanitizes again: the auth filter itself does not get a phase.
   if (phase !== 'auth') return sent.set('X-Okapi-Filter', `${phase} ${pathPattern}`)
   const entries = steps.map(({ entry }) => entry)
   const required = entries.flatMap(({ permissionsRequired = [] }) => permissionsRequired)
@@ -146,7 +146,7 @@ function dress(
   sent.set('X-Okapi-Module-Permissions', JSON.stringify(Object.fromEntries(forModules)))
 }
 
-/** ProxyService.authResponse: the tokens that the steps behind will carry. */
+/** ProxyService.authResponse: the tokens for the following steps. */
 function remember(tokens: Map<string, string>, answer: HeaderFields): void {
   const given: unknown = JSON.parse(answer.get('X-Okapi-Module-Tokens') ?? '{}')
   for (const [module, token] of Object.entries(given ?? {})) tokens.set(module, String(token))
@@ -162,7 +162,7 @@ function seenIn({ module }: Step, answer: Received): StepSeen {
   return { module, status: answer.status, stop: stops(answer), said }
 }
 
-/** The handler's answer, re-chunked; a token that came back unchanged is taken off (RMB-478). */
+/** The handler's answer, re-chunked; a token that came back unchanged is removed (RMB-478). */
 export async function relay(
   { status, fields, body }: Received,
   sent: HeaderFields,
