@@ -13,28 +13,28 @@ import type { KafkaRules } from './rules.ts'
 import { KafkaFlaw, WireReader } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
-/** Length, head, throttle time, error, session, and the count of topics: what an answer to Fetch begins with. */
+/** The beginning of an answer to Fetch: length, head, throttle time, error, session, and the count of topics. */
 const FETCH_HEAD_BYTES = 24
 
-/** What reading answers leads to. */
+/** Callbacks of the reader. */
 export interface AnswerEvents {
-  /** Bytes for the client, in order; `room` is given back when they are gone. */
+  /** Bytes for the client, in order; `room` is released when they are sent. */
   answer(bytes: readonly Buffer[], room?: HeldRoom): void
-  /** The first request that was waiting has its whole answer. */
+  /** The first waiting request has its complete answer. */
   answered(): void
-  /** Brokers have no listeners yet: nothing more is read until `done` was called. */
+  /** Brokers in the answer have no listeners yet: nothing more is read until `done` is called. */
   later(opening: Promise<unknown>, done: () => void): void
-  /** As they are now. */
+  /** The present rules. */
   rules(): KafkaRules
   limitHit(limit: Limit): void
 }
 
-/** Reads what a broker answers: only what was asked for, in order. */
+/** Reads the answers of a broker, and accepts only requested ones in order. */
 export class AnswerReader implements FrameWatcher {
   readonly #events: AnswerEvents
   readonly #awaited: AwaitedAnswers
   readonly #brokers: Brokers
-  /** Why there is an end. */
+  /** Why the connection must end. */
   refusal: Refusal | undefined
 
   constructor(events: AnswerEvents, awaited: AwaitedAnswers, brokers: Brokers) {
@@ -50,7 +50,7 @@ export class AnswerReader implements FrameWatcher {
     if (next.correlationId !== correlationId) {
       return this.#end(`the answer ${correlationId} came before ${next.correlationId}`)
     }
-    // A broker may wait for records for as long as it was asked to, and the right to read them may be gone by then.
+    // A broker may wait for records as long as the client allows, and the right to read them may have ended by then.
     if (next.api.api.rule === 'fetch' && !holdsStill(next, this.#events.rules())) return 'end'
     if (isRead(next)) return 'hold'
     return next.judged.kind === 'splice' ? Math.min(size, FETCH_HEAD_BYTES) : FRAME_HEAD_BYTES
@@ -140,13 +140,13 @@ export class AnswerReader implements FrameWatcher {
   }
 }
 
-/** Do the rules by which a request was judged allow the same as those of now? */
+/** Do the rules by which a request was judged allow the same as the present ones? */
 function holdsStill({ by }: AwaitedAnswer, rules: KafkaRules): boolean {
   if (by === undefined) return false
   return by.rules === rules ? by.stage === rules.stage : by.rules.text === rules.text
 }
 
-/** Has the answer to be understood, or may it stream? */
+/** Must the answer be parsed, or may it stream? */
 function isRead({ api, judged }: AwaitedAnswer): boolean {
   return judged.kind === 'forward' || namesBrokers(api) || api.api.key === API_VERSIONS
 }
@@ -164,7 +164,7 @@ export function answerFrame(
   return writer.frame()
 }
 
-/** Puts topics in front of those of an answer that streams: their count and the length change. */
+/** Inserts topics before those of a streaming answer, and changes its count and length. */
 function spliced({ api, judged, correlationId }: AwaitedAnswer, bytes: Buffer, left: number) {
   if (judged.kind !== 'splice') return [bytes]
   const reader = new WireReader(bytes, 4)

@@ -5,11 +5,11 @@ import type { Holdable } from './held-reads.ts'
 /** The connection below TLS: bytes received, including the records. */
 export interface Carrier {
   readonly bytesRead: number
-  /** So many records came in one turn of the event loop that others wait for it. */
+  /** Called when so many records came in one turn of the event loop that other connections wait. */
   busy?(): void
 }
 
-/** The same of a connection that we opened. */
+/** The same for a connection that we opened. */
 export interface DialledCarrier extends Carrier, Holdable {
   whenBusy: (() => void) | undefined
 }
@@ -22,7 +22,7 @@ export function below(socket: Socket): Carrier | null {
   return BELOW.get(socket) ?? null
 }
 
-/** From now on it is known. */
+/** Records the connection below a TLS connection. */
 export function carries(carrier: Carrier, socket: TLSSocket): void {
   BELOW.set(socket, carrier)
 }
@@ -48,23 +48,23 @@ export function lookBelow(socket: TLSSocket): DialledCarrier {
   return carrier
 }
 
-/** Node's handle for TCP, as far as it is used here. */
+/** The part of Node's TCP handle that is used here. */
 interface TcpHandle {
-  /** What TLS wants of it: Node defines it anew where TLS takes a connection over. */
+  /** Does TLS want to read? Node redefines it when TLS takes over a connection. */
   readonly reading?: unknown
   readonly readStop?: () => unknown
   readonly readStart?: () => unknown
 }
 
-/** The handle of a TCP connection, which may be under TLS; null: it is closed. */
+/** The handle of a TCP connection, which may be below TLS; null if it is closed. */
 export function handleBelow(carrier: Socket): TcpHandle | null {
   return (carrier as unknown as { readonly _handle?: TcpHandle | null })._handle ?? null
 }
 
 /**
- * Nothing more is read of this TCP connection until `letRead`, not even in this turn of the event loop. Documented is `pause`, which
- * stops only once something has come of the data, and KeyUpdate messages bring none.
- * @returns false where Node does not let us
+ * Stops reading from this TCP connection until `letRead`, even in this turn of the event loop. The documented way, `pause`, stops
+ * only when data arrives, and KeyUpdate messages bring none.
+ * @returns false if Node does not allow it
  */
 export function holdBack(handle: TcpHandle | null): boolean {
   if (handle === null || !canHold(handle)) return false
@@ -76,7 +76,7 @@ function canHold({ readStop, readStart }: TcpHandle): boolean {
   return typeof readStop === 'function' && typeof readStart === 'function'
 }
 
-/** It is read again, unless who reads it has paused it. */
+/** Reads it again, unless its reader has paused it. */
 export function letRead(handle: TcpHandle | null): void {
   if (handle?.reading === true) handle.readStart?.()
 }

@@ -7,7 +7,7 @@ import type { ConnectionSlot } from './connection-slots.ts'
 import { HeldReads } from './held-reads.ts'
 import { KeyUpdates, tellsOfKeyUpdate } from './key-updates.ts'
 
-/** What carries one connection of a listener. */
+/** The TCP connection below one connection of a listener. */
 class Guarded implements Carrier {
   readonly carrier: Socket
   readonly slot: ConnectionSlot
@@ -49,10 +49,10 @@ class Guarded implements Carrier {
 }
 
 /**
- * Keeps the connections of one listener from holding the event loop, with KeyUpdate messages or with records of some bytes each.
- * The kernel may report many connections as readable at once, and Node reads up to 2 MiB of each: 1.4 s. So with the first that
- * does so, in the midst of its read, all that might do the same are not read in this turn: they are let read again
- * one by one, the addresses in rotation. Where it floods with KeyUpdate messages it is cut, and with it the others of its caller at
+ * Keeps the connections of one listener from blocking the event loop with KeyUpdate messages or with records of a few bytes each.
+ * The kernel may report many connections as readable at once, and Node reads up to 2 MiB from each, which takes 1.4 s. So when the
+ * first one floods, already during its read, all that might do the same are not read in this turn; they are read again one by one,
+ * the addresses in rotation. A connection that floods with KeyUpdate messages is cut, and so are the others of the same caller at
  * the same address.
  */
 export class FloodGuard {
@@ -60,14 +60,14 @@ export class FloodGuard {
   readonly #all = new Set<Guarded>()
   readonly #byCarrier = new WeakMap<Socket, Guarded>()
   readonly #bySocket = new WeakMap<TLSSocket, Guarded>()
-  /** By address. */
+  /** Held connections by address. */
   readonly #held = new HeldReads<Guarded>()
 
   constructor(clock: CoarseClock) {
     this.#clock = clock
   }
 
-  /** A handshake begins. */
+  /** Called when a handshake begins. */
   add(carrier: Socket, slot: ConnectionSlot): void {
     const guarded = new Guarded(carrier, slot, this.#busy)
     this.#all.add(guarded)
@@ -78,7 +78,7 @@ export class FloodGuard {
     })
   }
 
-  /** Its handshake is over. @returns what carries it */
+  /** Called after its handshake. @returns the TCP connection below it */
   secured(carrier: Socket, socket: TLSSocket): Carrier {
     const guarded = this.#byCarrier.get(carrier)
     if (guarded === undefined) return carrier
@@ -87,11 +87,11 @@ export class FloodGuard {
     return guarded
   }
 
-  /** Node's `keylog`, in the midst of a read. */
+  /** Handles Node's `keylog`, which comes during a read. */
   readonly keylog = (line: Buffer, socket: TLSSocket): void => {
     if (!tellsOfKeyUpdate(line) || socket.destroyed) return
     const guarded = this.#bySocket.get(socket)
-    // There is none before the handshake is over.
+    // No KeyUpdate is allowed before the end of the handshake.
     if (guarded === undefined) return void socket.destroy()
     guarded.updates ??= new KeyUpdates(this.#clock.now)
     if (guarded.updates.isOneTooMany(this.#clock.now)) this.#flooded(guarded)
@@ -106,13 +106,13 @@ export class FloodGuard {
     }
   }
 
-  /** So many records came in this turn that others wait for it. */
+  /** So many records came in this turn that other connections wait. */
   readonly #busy = (guarded: Guarded): void => {
     this.#hold(guarded)
     for (const other of this.#like(guarded)) this.#hold(other)
   };
 
-  /** Those that might do the same: of its caller, and of all that have proven nothing. */
+  /** Connections that might do the same: those of its caller, and all unauthenticated ones. */
   *#like(one: Guarded): Iterable<Guarded> {
     for (const other of this.#all) {
       const isLike = !other.isProven || other.slot.caller === one.slot.caller
@@ -120,7 +120,7 @@ export class FloodGuard {
     }
   }
 
-  /** Where Node does not let us, it is ended: it could bring as much. */
+  /** If Node does not allow holding it, it is cut, because it could send as much. */
   #hold(guarded: Guarded): void {
     if (!this.#held.hold(guarded.slot.origin.address, guarded)) guarded.cut()
   }

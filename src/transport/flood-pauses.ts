@@ -12,20 +12,20 @@ const LONGEST_PAUSE_MS = 300_000
 const BETWEEN_MS = 1000
 /** An address that has not flooded for this long after its pause is treated like any other. */
 const FORGOTTEN_MS = 600_000
-/** Addresses come and go with their pods. */
+/** A limit, because addresses come and go with their pods. */
 const MOST_REMEMBERED = 256
 
 interface Flooder {
   floods: number
-  /** Until then no connection is opened. */
+  /** No connection is opened before this time. */
   until: number
-  /** Until then no other one. */
+  /** No further connection is opened before this time. */
   next: number
 }
 
 /**
- * Addresses of one upstream that sent TLS records without data. Each such connection can hold a whole turn of the event
- * loop, so they are left alone, for longer each time. Other addresses, and other upstreams, are not concerned.
+ * Addresses of one upstream that sent TLS records without data. Each such connection can block the event loop for a whole
+ * turn, so no connections to them are opened for a while, longer each time. Other addresses and upstreams are not affected.
  */
 export class FloodPauses {
   readonly #counts: boolean
@@ -38,11 +38,11 @@ export class FloodPauses {
   }
 
   /**
-   * With the first connection to this address that floods with KeyUpdate messages all are cut, before others of them are read. With
-   * the first that brings many small records all are read one by one.
+   * When one connection to this address floods with KeyUpdate messages, all are cut before another one is read. When one
+   * brings many small records, all are read one by one.
    *
-   * @param carrier null: many small records are ordinary there
-   * @param told called for the one that floods
+   * @param carrier null if many small records are ordinary on this connection
+   * @param told called for the connection that floods
    */
   watch(
     socket: TLSSocket,
@@ -71,7 +71,7 @@ export class FloodPauses {
     })
   }
 
-  /** A connection to this address was ended for it. Several at the same time count once. */
+  /** A connection to this address was ended because of a flood. Several at the same time count once. */
   flooded(key: string, now: number): void {
     const known = this.#flooders.get(key)
     if (known !== undefined && now < known.until) return
@@ -83,7 +83,7 @@ export class FloodPauses {
     if (this.#flooders.size > MOST_REMEMBERED && oldest !== undefined) this.#flooders.delete(oldest)
   }
 
-  /** Why no connection to this address is to be opened now; null: one may be. */
+  /** Why no connection to this address may be opened now; null if one may be. */
   refusal(key: string, now: number): Refusal | null {
     const known = this.#flooders.get(key)
     if (known === undefined) return null
@@ -93,7 +93,7 @@ export class FloodPauses {
     return null
   }
 
-  /** The same for a connection that was begun before. */
+  /** The same for a connection that had been started before. */
   pause(key: string, now: number): Refusal | null {
     const until = this.#flooders.get(key)?.until ?? 0
     return now < until ? this.#told(key, until - now) : null

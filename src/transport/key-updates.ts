@@ -2,17 +2,17 @@ import type { TLSSocket } from 'node:tls'
 import { Budget } from '../refusal/budget.ts'
 import type { CoarseClock } from './clock.ts'
 
-/** TLS needs one in 2^24 records (RFC 8446 section 5.5). Beyond so many at once, and per second on top, it is a flood. */
+/** TLS needs one in 2^24 records (RFC 8446 section 5.5). More than this at once plus per second is a flood. */
 const AT_ONCE = 64
 const PER_SECOND = 1
 
-/** The `N` of CLIENT_TRAFFIC_SECRET_N behind its `_`, and the space that follows. */
+/** The end of the label CLIENT_TRAFFIC_SECRET_N, with the space after it. */
 const UPDATED = Buffer.from('_N ')
 const MOST_LABEL_BYTES = 32
 
 /**
- * Does this line of Node's `keylog` tell of a KeyUpdate message? OpenSSL logs the new secret of each (`tls13_update_key` in
- * ssl/tls13_enc.c), while it reads: nothing else runs JavaScript between such messages. The secret is of no use here.
+ * Does this line of Node's `keylog` show a KeyUpdate message? OpenSSL logs the new secret of each (`tls13_update_key` in
+ * ssl/tls13_enc.c) while it reads: nothing else runs JavaScript between such messages. The secret is not needed, and is erased.
  */
 export function tellsOfKeyUpdate(line: Buffer): boolean {
   const end = line.indexOf(0x20)
@@ -21,7 +21,7 @@ export function tellsOfKeyUpdate(line: Buffer): boolean {
   return tells
 }
 
-/** The KeyUpdate messages, and others without data, of one connection, in either direction. */
+/** Counts the KeyUpdate messages, and others without data, of one connection in both directions. */
 export class KeyUpdates {
   readonly #budget: Budget
 
@@ -29,16 +29,16 @@ export class KeyUpdates {
     this.#budget = new Budget(AT_ONCE, PER_SECOND, now)
   }
 
-  /** Another one came. @returns are they too many? */
+  /** Counts one more. @returns are there too many? */
   isOneTooMany(now: number): boolean {
     return !this.#budget.spend(now)
   }
 }
 
 /**
- * Counts the messages of a connection that we opened which bring no data: KeyUpdate, and the session tickets that only servers
- * send (RFC 8446 section 4.6.1), and which are of no use here: 41 bytes and as much CPU. `flooded` is called in the midst of a read, as soon as they are
- * too many; it has to destroy the socket, and may be called again until Node has done so.
+ * Counts the messages without data on a connection that we opened: KeyUpdate, and session tickets, which only servers send
+ * (RFC 8446 section 4.6.1). Tickets are not used here; they have 41 bytes and cost as much CPU. `flooded` is called during a
+ * read as soon as there are too many; it has to destroy the socket, and may be called again until Node has done so.
  */
 export function countEmptyMessages(
   socket: TLSSocket,

@@ -2,19 +2,19 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 
 import { connect as netConnect } from 'node:net'
 import { errorCode } from '../../fault.ts'
 
-/** What comes of one call. */
+/** Callbacks of one call. */
 export interface GrpcEvents {
   message(bytes: Buffer): void
-  /** The call is over, and with it the connection; called once, unless it was closed by us. */
+  /** The call and its connection have ended; called once, unless we closed it. */
   ended(why: string): void
 }
 
-/** A call that can be given up. */
+/** A call that can be cancelled. */
 export interface GrpcCall {
   close(): void
 }
 
-/** What gRPC implementations accept unless told otherwise. */
+/** The default limit of gRPC implementations. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 const PREFIX_BYTES = 5
 
@@ -34,8 +34,8 @@ const STATUS_NAMES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Calls a method with an empty request message and a stream of answers, over a connection of its own
- * to a Unix socket (gRPC over HTTP/2).
+ * Calls a method with an empty request message and a stream of answers, over a new connection to a
+ * Unix socket (gRPC over HTTP/2).
  */
 export function callGrpc(
   socketPath: string,
@@ -56,7 +56,7 @@ export function callGrpc(
     events.ended(why)
   }
   const failed = (error: Error) => {
-    // A stream whose connection fails says only that it was cancelled.
+    // If the connection fails, the error of the stream only says that it was cancelled.
     const cause = error.cause instanceof Error ? error.cause : error
     const code = errorCode(cause)
     end(code === undefined ? cause.message : (MEANINGS[code] ?? code))
@@ -109,7 +109,7 @@ function readMessages(
   })
 }
 
-/** Headers that begin no stream of messages: of no gRPC server, or its refusal. */
+/** Headers that do not begin a stream of messages: not from a gRPC server, or its refusal. */
 function refusalIn(
   headers: IncomingHttpHeaders & { ':status'?: number | undefined },
 ): string | undefined {

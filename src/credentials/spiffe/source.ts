@@ -7,29 +7,29 @@ import type { CredentialSource, RawFile, RawMaterial } from '../raw-material.ts'
 import { callGrpc, type GrpcCall } from './grpc-stream.ts'
 import { ProtobufError, readX509Svids, type X509Svid, type X509Svids } from './x509-svids.ts'
 
-/** Where the SPIFFE Workload API is, and which of the identities it gives is wanted. */
+/** Where the SPIFFE Workload API is, and which of its identities is wanted. */
 export interface SpiffeOptions {
   /** Path of the agent's Unix socket. */
   readonly socket: string
-  /** Of several identities the first that is wanted is taken; where none is, the first of all. */
+  /** Of several identities the first wanted one is used; if none is wanted, the first of all. */
   readonly wanted: (spiffeId: string) => boolean
-  /** How long the first answer is waited for, and between two tries; milliseconds. */
+  /** How long to wait for the first answer, and between two tries, in milliseconds. */
   readonly patienceMs?: number
   readonly firstPauseMs?: number
   readonly longestPauseMs?: number
-  /** What was refused may be good later: a clock here was wrong. */
+  /** Refused credentials may become valid later, for example if the clock here was wrong. */
   readonly pollMs?: number
 }
 
 const METHOD = '/SpiffeWorkloadAPI/FetchX509SVID'
-/** Keeps what is tricked into speaking HTTP (SSRF) from being given keys. */
+/** Required header: a program that is tricked into sending HTTP requests (SSRF) does not send it, so it gets no keys. */
 const METADATA = { 'workload.spiffe.io': 'true' }
-/** One lost stream is an agent that restarts; from this failure on it is logged. */
+/** One lost stream is usually a restart of the agent; from this failure on it is logged. */
 const TOLD_FROM_FAILURE = 2
 
 /**
  * Key, chain, bundle and lists from the SPIFFE Workload API (SPIRE's agent and others). While it is
- * watched one stream is kept open and opened again where it ends; what came last stays good.
+ * watched, one stream is kept open and reopened when it ends; the last message stays in use.
  */
 export function spiffeSource(options: SpiffeOptions): CredentialSource {
   const name = `unix://${options.socket}`
@@ -62,7 +62,7 @@ export function spiffeSource(options: SpiffeOptions): CredentialSource {
   }
 }
 
-/** Who can put another socket in the agent's place becomes our authority. */
+/** A user who can replace the agent's socket could become our authority. */
 function refuseOpenFolder(socket: string): void {
   const folder = dirname(socket)
   if (!isOpenToAll(folder)) return
@@ -72,17 +72,17 @@ function refuseOpenFolder(socket: string): void {
   })
 }
 
-/** One stream after the other, and what came of them last. */
+/** One stream after the other, and the last result. */
 class Stream {
   readonly #name: string
   readonly #options: SpiffeOptions
-  /** Undefined: one answer is wanted, and the first failure is one. */
+  /** Undefined: only one answer is wanted, and the first failure counts as one. */
   readonly #onChange: (() => void) | undefined
   #call: GrpcCall | undefined
   #pause: NodeJS.Timeout | undefined
   #latest: RawMaterial | undefined
   #failure: Fault | undefined
-  /** Since the last message. */
+  /** Failures since the last message. */
   #failures = 0
   #arrived = Promise.withResolvers<void>()
 
@@ -97,7 +97,7 @@ class Stream {
     return this.#latest !== undefined
   }
 
-  /** The last message; the first one is waited for. Throws a Fault. */
+  /** The last message; waits for the first one. Throws a Fault. */
   async read(patienceMs: number): Promise<RawMaterial> {
     let late: NodeJS.Timeout | undefined
     const patience = new Promise<void>((resolve) => {
@@ -147,7 +147,7 @@ class Stream {
       if (!first) this.#onChange?.()
     }
     if (this.#onChange === undefined) return this.#arrived.resolve()
-    // Of a thousand sidecars whose agents restart not all come back at the same moment.
+    // If the agents of a thousand sidecars restart, the sidecars must not all reconnect at once.
     this.#pause = setTimeout(() => this.#open(), pauseMs * (0.75 + Math.random() / 2))
   }
 
@@ -181,7 +181,7 @@ function materialOf(
   }
 }
 
-/** Concatenated DER, each element in a PEM block of its own; '' for nothing. */
+/** Concatenated DER as PEM, one block per element; '' for nothing. */
 function pemOf(label: string, concatenated: Buffer): string {
   const all: Element = { tag: TAG.sequence, raw: concatenated, content: concatenated, depth: 0 }
   const elements = new Elements(all)

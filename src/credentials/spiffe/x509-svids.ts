@@ -1,16 +1,16 @@
-/** Thrown for bytes that are no protobuf message, or not the one that was expected. */
+/** Thrown for bytes that are not a protobuf message, or not the expected one. */
 export class ProtobufError extends Error {
   override readonly name = 'ProtobufError'
 }
 
-/** A field as it stands in a message. */
+/** A field of a message. */
 export interface Field {
   readonly number: number
-  /** Undefined for numbers of any kind: no message that is read here has one that counts. */
+  /** Undefined for numbers of any kind: the messages read here have none that matter. */
   readonly bytes: Buffer | undefined
 }
 
-/** Wire types (protobuf encoding guide); groups, 3 and 4, are long gone and refused. */
+/** Wire types (protobuf encoding guide); groups, 3 and 4, are obsolete and refused. */
 const VARINT = 0
 const FIXED64 = 1
 const LENGTH_DELIMITED = 2
@@ -19,7 +19,7 @@ const MAX_VARINT_OCTETS = 10
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
-/** The fields of a message in their order, unknown ones among them. Throws a ProtobufError. */
+/** The fields of a message in their order, including unknown ones. Throws a ProtobufError. */
 export function readFields(message: Buffer): readonly Field[] {
   const fields: Field[] = []
   let at = 0
@@ -57,7 +57,7 @@ export function readFields(message: Buffer): readonly Field[] {
   }
 }
 
-/** The contents of every field with this number. Throws where one is a number. */
+/** The contents of every field with this number. Throws if one is a number. */
 export function repeated(fields: readonly Field[], number: number): readonly Buffer[] {
   return fields
     .filter((field) => field.number === number)
@@ -67,7 +67,7 @@ export function repeated(fields: readonly Field[], number: number): readonly Buf
     })
 }
 
-/** The content of a field that stands at most once; empty where it is absent (proto3). */
+/** The content of a field that occurs at most once; empty if it is absent (proto3). */
 export function single(fields: readonly Field[], number: number): Buffer {
   const [first, ...more] = repeated(fields, number)
   if (more.length > 0) throw new ProtobufError(`field ${number} is there twice`)
@@ -83,18 +83,18 @@ export function utf8Text(bytes: Buffer): string {
   }
 }
 
-/** One identity that the Workload API gives (SPIFFE Workload API, X509SVID); DER throughout. */
+/** One identity from the Workload API (SPIFFE Workload API, X509SVID); everything is DER. */
 export interface X509Svid {
   readonly spiffeId: string
-  /** Certificates one behind the other, leaf first. */
+  /** Concatenated certificates, leaf first. */
   readonly chain: Buffer
   /** PKCS#8. */
   readonly key: Buffer
-  /** The authorities of its own trust domain, one behind the other. */
+  /** The concatenated authorities of its own trust domain. */
   readonly bundle: Buffer
 }
 
-/** What one message of FetchX509SVID says. */
+/** One message of FetchX509SVID. */
 export interface X509Svids {
   /** The first one is for clients without a preference. */
   readonly svids: readonly X509Svid[]
@@ -104,8 +104,8 @@ export interface X509Svids {
 /**
  * Reads an X509SVIDResponse. Throws a ProtobufError.
  *
- * `federated_bundles` is left where it is: added to our own bundle, the authorities of another trust
- * domain could issue certificates in the name of ours.
+ * `federated_bundles` is ignored: in our own bundle, the authorities of another trust domain could
+ * issue certificates with names of ours.
  */
 export function readX509Svids(message: Buffer): X509Svids {
   const fields = readFields(message)

@@ -8,7 +8,7 @@ import type { Refused } from './last-refusals.ts'
 /** Everything that the status page, its JSON and `okapi-sidecar status` show. */
 export interface StatusFacts {
   readonly module: string
-  /** Of the machine or container. */
+  /** The name of the machine or container. */
   readonly host: string
   readonly version: string
   readonly trustDomain: string
@@ -21,7 +21,7 @@ export interface StatusFacts {
   readonly remarks: Readonly<Record<string, string>>
   /** Bound addresses, by name. */
   readonly listening: Readonly<Record<string, string>>
-  /** Lines that were dropped since the start, and what keeps lines from being written now. */
+  /** Lines dropped since the start, and why lines cannot be written now. */
   readonly log: { readonly lost: number; readonly trouble: string | null }
   readonly certificate: {
     readonly uri: string
@@ -36,45 +36,45 @@ export interface StatusFacts {
     readonly mode: 'enforce' | 'report'
     readonly hash: string
     readonly descriptors: number
-    /** Who may call here, and what this module may call: a line each. */
+    /** Who may call here, and what this module may call, one line each. */
     readonly callers: readonly Access[]
     readonly callees: readonly Access[]
     readonly quarantine: readonly string[]
-    /** For which tenants callers may act: a line for each thing that was said about it. */
+    /** For which tenants callers may act, one line for each setting. */
     readonly tenants: readonly string[]
     readonly expiring: readonly string[]
   }
   readonly peers: readonly PeerActivity[]
   readonly refusals: readonly Refused[]
-  /** Callers that were told `too-many`, the last one first. */
+  /** Callers that were refused with `too-many`, the last one first. */
   readonly overShare: readonly OverShare[]
   readonly slices: readonly Slice[]
   readonly openConnections: number
-  /** Exchanges that are under way: a module that answers slowly has many. */
+  /** Exchanges under way: a slow module has many. */
   readonly openExchanges: number
   readonly process: ProcessSeen
-  /** Calls that wait in the module, and how many may; null with `limits.adaptive` off. */
+  /** Calls that wait in the module, and their limit; null with `limits.adaptive` off. */
   readonly concurrency: ConcurrencySeen | null
-  /** Where `workers` is more than 1: what each thread serves and has served; else empty. */
+  /** If `workers` is more than 1: what each thread serves and has served; else empty. */
   readonly workers: readonly WorkerSeen[]
   readonly plainBeyondLoopback: string | null
-  /** The migration listener; null where there is none. */
+  /** The migration listener; null if there is none. */
   readonly migration: MigrationFacts | null
   /** Null with `policy.tokens: off`. */
   readonly tokens: TokenMemory | null
-  /** Null where there is no audit trail. */
+  /** Null without an audit trail. */
   readonly audit: AuditState | null
 }
 
-/** What `limits.adaptive` has come to. */
+/** The state of `limits.adaptive`. */
 export interface ConcurrencySeen {
-  /** So many calls may wait in the module now. */
+  /** The present limit for calls that wait in the module. */
   readonly limit: number
   /** Calls that the module has not begun to answer. */
   readonly open: number
 }
 
-/** One thread of several that serve. */
+/** One of several serving threads. */
 export interface WorkerSeen {
   readonly connections: number
   readonly exchanges: number
@@ -82,11 +82,11 @@ export interface WorkerSeen {
 
 /** The migration listener, for peers without a sidecar: the one exception to trust rule 1. */
 export interface MigrationFacts {
-  /** Not past `untilMs`. */
+  /** False after `untilMs`. */
   readonly open: boolean
   /** Milliseconds since 1970. */
   readonly untilMs: number
-  /** Addresses and networks as they were written. */
+  /** Addresses and networks as written. */
   readonly from: readonly string[]
   readonly why: string
 }
@@ -100,7 +100,7 @@ export interface Root {
   readonly notAfterMs: number
 }
 
-/** One who may call or be called, and by what right. */
+/** A caller or callee, and the rule that allows it. */
 export interface Access {
   readonly name: string
   readonly what: string

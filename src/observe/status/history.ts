@@ -1,7 +1,7 @@
 import { CallersOverShare, type OverShare } from '../over-share.ts'
 import { LastRefusals, type NewRefusal, type Refused } from './last-refusals.ts'
 
-/** A peer that proved who it is. */
+/** An authenticated peer. */
 export interface PeerActivity {
   readonly name: string
   readonly exchanges: number
@@ -10,7 +10,7 @@ export interface PeerActivity {
   readonly lastMs: number
 }
 
-/** What went through in one slice of time. */
+/** The traffic in one slice of time. */
 export interface Slice {
   readonly exchanges: number
   readonly refused: number
@@ -19,7 +19,7 @@ export interface Slice {
   readonly meanMs: number
 }
 
-/** What the status page shows of it. */
+/** The part for the status page. */
 export interface HistoryView {
   /** The newest first. */
   readonly refusals: readonly Refused[]
@@ -31,13 +31,13 @@ export interface HistoryView {
   slices(timeMs: number): readonly Slice[]
 }
 
-/** The last ones are kept. */
+/** Number of refusals that are kept. */
 export const MOST_REFUSALS = 50
-/** Of those who prove nothing, each with its last refusal: they must not drive the others off the page. */
+/** Number of unauthenticated callers, each with its last refusal: they must not displace the others. */
 const MOST_STRANGERS = 10
-/** Peers prove their names, so they are bounded by what was issued; this is for the unforeseen. */
+/** Peers have authenticated names, so issued certificates limit their number; this is for unforeseen cases. */
 export const MOST_PEERS = 500
-/** Who proves nothing is named by an address, and must not drive the others off the page. */
+/** Unauthenticated peers are named by their address, and must not displace the others. */
 const MOST_UNPROVEN = 100
 const UNPROVEN = 'plain/'
 const SLICE_MS = 10_000
@@ -51,8 +51,8 @@ interface Tally {
 }
 
 /**
- * What the status page remembers: the last refusals, the peers that were seen, ten minutes of rates.
- * It is told about each exchange and asks nothing.
+ * The history for the status page: the last refusals, the peers seen, ten minutes of rates. It is
+ * notified of each exchange.
  */
 export class History implements HistoryView {
   readonly #refusals = new LastRefusals(MOST_REFUSALS)
@@ -82,7 +82,7 @@ export class History implements HistoryView {
     this.seen(caller, refused, timeMs)
   }
 
-  /** This caller had an exchange, itself or through Okapi. */
+  /** This caller had an exchange, directly or through Okapi. */
   seen(caller: string, refused: boolean, timeMs: number): void {
     let peer = this.#peers.get(caller)
     if (peer === undefined) {
@@ -104,13 +104,13 @@ export class History implements HistoryView {
     this.#refusals.add(refusal)
   }
 
-  /** A peer was refused before it asked anything; `proven`: it has proved who it is. */
+  /** A peer was refused before it sent a request; `proven`: it is authenticated. */
   turnedAway(refusal: NewRefusal, proven: boolean): void {
     const kept = proven ? this.#refusals : this.#strangers
     kept.add(refusal)
   }
 
-  /** A caller was told `too-many`. */
+  /** A caller was refused with `too-many`. */
   tooMany(name: string, proven: boolean, limit: string, timeMs: number): void {
     this.#overShare[proven ? 'proven' : 'unproven'].told(name, limit, 1, timeMs)
   }
@@ -144,7 +144,7 @@ export class History implements HistoryView {
     })
   }
 
-  /** The tally of this moment; what lies in between is emptied. */
+  /** The tally of the present slice; skipped slices are cleared. */
   #tally(timeMs: number): Tally {
     const slice = Math.floor(timeMs / SLICE_MS)
     const gap = Math.min(slice - this.#slice, SLICES)

@@ -5,12 +5,12 @@ export interface NewRefusal {
   /** Milliseconds since 1970. */
   readonly timeMs: number
   readonly direction: Direction
-  /** Who proves nothing is named by an address. */
+  /** An unauthenticated caller is named by its address. */
   readonly caller: string
-  /** The address that it came from, without a port: who it is by name may be in many places. '' where `caller` is one. */
+  /** The sender's address without a port, because one name may have many instances. '' if `caller` is an address. */
   readonly from: string
   readonly at: string
-  /** Empty: refused before a request was read. */
+  /** Empty if it was refused before a request was read. */
   readonly method: string
   /** The pattern of a descriptor, never a path. */
   readonly route: string
@@ -22,15 +22,15 @@ export interface NewRefusal {
   readonly passed: boolean
 }
 
-/** The last one of its kind. */
+/** The last refusal of its kind. */
 export interface Refused extends NewRefusal {
-  /** So many of the same kind, as long as they are remembered. */
+  /** Number of refusals of this kind while it is remembered. */
   readonly times: number
   /** When the first of them was. Milliseconds since 1970. */
   readonly sinceMs: number
 }
 
-/** The last refusals, the same ones told as one: a caller that tries again and again must not hide the others. */
+/** The last refusals, equal ones combined: a caller that keeps trying must not hide the others. */
 export class LastRefusals {
   readonly #most: number
   /** The newest at the end. */
@@ -47,7 +47,7 @@ export class LastRefusals {
 
   /** Keeps it; the oldest goes. */
   add(refusal: NewRefusal, times = 1, sinceMs = refusal.timeMs): void {
-    // From the end: a flood is of one kind.
+    // From the end, because a flood is of one kind.
     const before = this.#refusals.findLastIndex((one) => isAlike(one, refusal))
     const [same] = before === -1 ? [] : this.#refusals.splice(before, 1)
     const first = Math.min(same?.sinceMs ?? sinceMs, sinceMs)
@@ -56,7 +56,7 @@ export class LastRefusals {
   }
 }
 
-/** Nothing but the moment differs, the request, where it came from, and numbers in the sentence. */
+/** Do they differ only in time, request id, sender's address, and numbers in the sentence? */
 function isAlike(a: NewRefusal, b: NewRefusal): boolean {
   return (
     a.reason === b.reason &&
@@ -70,10 +70,10 @@ function isAlike(a: NewRefusal, b: NewRefusal): boolean {
   )
 }
 
-/** A number, or one of a time (2026-11-30T13:00Z), but not the end of a name such as diku2 or lib-2. */
+/** A number, also one in a time (2026-11-30T13:00Z), but not at the end of a name such as diku2 or lib-2. */
 const NUMBER = /(?<![a-z_]-?\d*)\d+|(?<=\dT)\d+/gi
 
-/** How far a clock is off and how much is open are other numbers each time: the last ones are shown. */
+/** Clock differences, numbers of open connections and the like differ each time: the last ones are shown. */
 function withoutNumbers(because: string): string {
   return because.replace(NUMBER, '0')
 }

@@ -39,7 +39,7 @@ polyline { fill: none; stroke: var(--accent); stroke-width: 2; vector-effect: no
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; margin: 0 } dt { color: var(--quiet) } dd { margin: 0; min-width: 0 }
 `
 
-/** The status page: read-only, one document, nothing from outside. */
+/** The status page: read-only, one document, loads nothing. */
 export function statusPage(facts: StatusFacts): string {
   const { module, nowMs, slices } = facts
   const rate = slices.map(({ exchanges }) => exchanges / SLICE_SECONDS)
@@ -126,31 +126,31 @@ ${lost(facts)}${concurrency(facts)}${threads(facts)}${tokens(facts)}${audit(fact
 </dl>`
 }
 
-/** Only where lines of the log were. */
+/** Only if lines of the log were dropped. */
 function lost({ log }: StatusFacts): Html {
   return log.lost === 0
     ? html``
     : html`<dt>Log</dt><dd class="bad">${log.lost} lines lost since the start</dd>`
 }
 
-/** Only where the limit is on. */
+/** Only if the limit is on. */
 function concurrency({ concurrency: seen }: StatusFacts): Html {
   return seen === null ? html`` : html`<dt>Calls</dt><dd>${callsText(seen)}</dd>`
 }
 
-/** Only where they are judged. */
+/** Only if they are judged. */
 function tokens({ tokens: memory }: StatusFacts): Html {
   return memory === null ? html`` : html`<dt>Tokens</dt><dd>${tokensText(memory)}</dd>`
 }
 
-/** Only where there is one. */
+/** Only if there is one. */
 function audit({ audit: trail }: StatusFacts): Html {
   if (trail === null) return html``
   const style = trail.trouble === null && trail.lost === 0 ? '' : 'bad'
   return html`<dt>Audit trail</dt><dd class="${style}">${auditText(trail)}</dd>`
 }
 
-/** Only where there are several. */
+/** Only if there are several. */
 function threads({ workers }: StatusFacts): Html {
   if (workers.length === 0) return html``
   const lines = workers.map(
@@ -176,7 +176,7 @@ function often(one: Refused): Html {
   return words === '' ? html`` : html`<br><span class="quiet">${words}</span>`
 }
 
-/** By which the line of the log is found. */
+/** To find the line of the log. */
 function request({ requestId }: Refused): Html {
   return requestId === '' ? html`` : html`<br><code class="quiet">${requestId}</code>`
 }
@@ -228,8 +228,8 @@ const WIDTH = 480
 const HEIGHT = 64
 
 /**
- * A line of values over time as inline SVG, with its highest value said in words. The last one is still growing: it
- * is not drawn, for it would look like a drop.
+ * A line of values over time as inline SVG, with its highest value in words. The last slice is not complete, and is
+ * not drawn because it would look like a drop.
  */
 function chart(title: string, values: readonly number[], unit: string): Html {
   const highest = Math.max(...values, 0)

@@ -9,8 +9,8 @@ const POLICY = `${contentSecurityPolicy(STATUS_STYLE)}; frame-ancestors 'none'`
 
 /**
  * The server of the status page (`/`) and its JSON (`/status.json`), not listening yet. Read-only. A
- * Host that is a name other than localhost is refused: a web page elsewhere could otherwise read this
- * one through a name of its own that it points at loopback (DNS rebinding).
+ * Host that is a name other than localhost is refused: otherwise another web page could read this one
+ * through its own name that it points at loopback (DNS rebinding).
  */
 export function statusServer(facts: () => StatusFacts | Promise<StatusFacts>): Server {
   const shared = onceATurn(facts)

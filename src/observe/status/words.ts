@@ -32,7 +32,7 @@ export function dateText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-/** What a refused caller has asked for. */
+/** The request of a refused caller. */
 export function askedText({ method, route, at }: Pick<Refused, 'method' | 'route' | 'at'>): string {
   if (method === '') return 'before a request was read'
   return `${[method, route].filter((word) => word !== '').join(' ')} at ${at}`
@@ -40,9 +40,9 @@ export function askedText({ method, route, at }: Pick<Refused, 'method' | 'route
 
 const LOOPBACK = /^(?:127\.|::1$)/
 
-/** Who was refused, and from where: one name may stand for several processes, and one of them be hijacked. */
+/** The refused caller and its address: several processes may have one name, and one of them may be hijacked. */
 export function whoText({ caller, from }: Pick<Refused, 'caller' | 'from'>): string {
-  // A sidecar of an earlier version does not say from where.
+  // Sidecars of earlier versions do not give the address.
   return (from ?? '') === '' || LOOPBACK.test(from) ? caller : `${caller} from ${from}`
 }
 
@@ -60,7 +60,7 @@ export function migrationText({ open, untilMs, from, why }: MigrationFacts): str
     : `the migration listener is closed since ${dateText(untilMs)}: remove \`migration\``
 }
 
-/** What is remembered of tokens, and what becomes of others, in one sentence. */
+/** How many tokens are remembered, and how others are treated, in one sentence. */
 export function tokensText(memory: TokenMemory): string {
   const { mode, graceUntilMs, lifeMs, perModule, modules, tokens, forgotten, unknown } = memory
   const others =
@@ -75,24 +75,24 @@ export function tokensText(memory: TokenMemory): string {
   return `${tokens} of ${modules} modules remembered for ${spanText(lifeMs)} (at least ${perModule} per module), ${others}; ${unknown} unknown ones since the start${lost}${most}`
 }
 
-/** Whether something that ends is fine, in the last third of its life, or over. */
+/** Whether something with an end is fine, in the last third of its lifetime, or expired. */
 export function urgency(beginsMs: number, endsMs: number, nowMs: number): 'fine' | 'soon' | 'over' {
   if (endsMs <= nowMs) return 'over'
   return endsMs - nowMs < (endsMs - beginsMs) / 3 ? 'soon' : 'fine'
 }
 
-/** What `limits.adaptive` has come to, in words. */
+/** The state of `limits.adaptive` in words. */
 export function callsText({ open, limit }: ConcurrencySeen): string {
   return `${open} wait in the module, ${limit} may now`
 }
 
-/** What the process takes, in words. */
+/** The resource usage of the process in words. */
 export function processText({ cpuPercent, residentBytes }: ProcessSeen): string {
   const cpu = cpuPercent === null ? '' : `, ${cpuPercent} % of a CPU in the last ten seconds`
   return `${Math.round(residentBytes / 1_000_000)} MB of memory${cpu}`
 }
 
-/** Where the audit trail goes, and how far it is, in one sentence. */
+/** The destination and progress of the audit trail, in one sentence. */
 export function auditText({ to, trouble, lost, head }: AuditState): string {
   const missing = lost === 0 ? '' : `, ${lost} entries lost since the start`
   const state = trouble === null ? '' : `, CANNOT BE WRITTEN: ${trouble}`

@@ -17,7 +17,7 @@ import { EarlyConnections, type LegOptions, LOOK_MS } from './leg.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
 import { RepeatedRefusals } from './repeated-refusals.ts'
 
-/** The listeners of `postgres`, and every session behind them. */
+/** The listeners of `postgres`, and all their sessions. */
 export class Databases implements Ticking {
   readonly #options: LegOptions
   readonly #legs: DatabaseLeg[] = []
@@ -29,12 +29,12 @@ export class Databases implements Ticking {
     this.#options = options
   }
 
-  /** Sessions that are open. */
+  /** Number of open sessions. */
   get size(): number {
     return this.#legs.reduce((sum, { sessions }) => sum + sessions.open, 0)
   }
 
-  /** Binds every listener. Throws a Fault where an address cannot be had or a file of trust is not good. */
+  /** Binds every listener. Throws a Fault if an address is not available or a trust file is invalid. */
   async open(): Promise<BoundAddresses> {
     const { config, listeners, clock, credentials } = this.#options
     if (config.postgres.length === 0) return {}
@@ -82,7 +82,7 @@ export class Databases implements Ticking {
   }
 }
 
-/** One listener, its server, and what both are trusted by. */
+/** One listener, its server, and the trust for both. */
 class DatabaseLeg {
   readonly sessions: DatabaseSessions
   readonly #options: LegOptions
@@ -124,7 +124,7 @@ class DatabaseLeg {
     })
   }
 
-  /** A session goes on only while what it was opened with may still be used. */
+  /** A session continues only while the credentials that it was opened with are still valid. */
   judgeAgain(): void {
     const ended = this.sessions.endUnfit((session) => {
       const record = this.#records.get(session)
@@ -151,7 +151,7 @@ class DatabaseLeg {
     })
   }
 
-  /** What either side showed may have been withdrawn during the handshake. */
+  /** Credentials of either side may have been withdrawn during the handshake. */
   #connected(session: DatabaseSession, { socket, context }: OpenedNamed): void {
     const record = this.#trusted.recordOf(socket, context)
     this.#records.set(session, record)
@@ -201,7 +201,7 @@ class DatabaseLeg {
     return this.#repeated.has(kind, role, database, because)
   }
 
-  /** What the status page shows: the sentence names the role, and a column for it would trust the caller. */
+  /** For the status page: the role is only in the sentence, because it is the caller's unverified claim. */
   #remember({ reason, because, status }: Refusal, passed: boolean): void {
     this.#options.history.refused({
       timeMs: Date.now(),

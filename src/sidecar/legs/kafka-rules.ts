@@ -5,14 +5,13 @@ import type { PatternNames } from '../../kafka/name-pattern.ts'
 import { KafkaRules, readKafkaRules } from '../../kafka/rules.ts'
 import { guardedTenants } from './guarded-tenants.ts'
 
-/** What the module may do at its Kafka cluster now. */
+/** What the module may currently do at its Kafka cluster. */
 export interface KafkaRulesInForce {
   readonly kafka: KafkaRules
 }
 
 /**
- * The rules that these are, as they were written; none where there is no `kafka`. Throws a Fault with everything
- * that is wrong with them.
+ * The rules as written; none without `kafka`. Throws a Fault with everything that is wrong with them.
  */
 export function kafkaRulesFrom(written: readonly ConfiguredRule[], config: Config): KafkaRules {
   const { kafka, module } = config
@@ -28,8 +27,8 @@ export function kafkaRulesFrom(written: readonly ConfiguredRule[], config: Confi
 }
 
 /**
- * What placeholders of rules stand for. Where `kafka.tenants` says nothing, {tenant} is one of those that the tenant
- * guard lets the module act for, if it has a list and is enforced.
+ * The values of placeholders in rules. Without `kafka.tenants`, {tenant} is one of those that the tenant guard lets
+ * the module act for, if it has a list and is enforced.
  */
 export function kafkaNames(kafka: KafkaSettings, config: Config): PatternNames {
   if (kafka.tenants.length > 0) return kafka
@@ -37,7 +36,7 @@ export function kafkaNames(kafka: KafkaSettings, config: Config): PatternNames {
   return tenants.length === 0 ? kafka : { ...kafka, tenants }
 }
 
-/** A warning where there is a `kafka`, and no rule for this module. */
+/** A warning if there is a `kafka`, but no rule for this module. */
 export function withoutKafkaRules({ rules }: KafkaRules, { kafka, module }: Config): Problem[] {
   if (kafka === undefined || rules.length > 0) return []
   const message = `kafka: no rule is for ${module.id}, so every topic and group is refused`

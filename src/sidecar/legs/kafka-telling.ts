@@ -11,7 +11,7 @@ import { formatAddress } from '../../transport/address.ts'
 import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { RepeatedRefusals } from './repeated-refusals.ts'
 
-/** Where the Kafka leg tells what happens. */
+/** Where the Kafka leg reports events. */
 export interface KafkaTellingParts {
   readonly config: Config
   readonly metrics: Metrics
@@ -108,7 +108,7 @@ export class KafkaTelling {
     return { direction: DIRECTION, server: this.#cluster }
   }
 
-  /** What the status page shows: the sentence has the names, and a column for them would trust the caller. */
+  /** For the status page: names are only in the sentence, because they are the caller's unverified claims. */
   #remember(method: string, { reason, because, status }: Refusal, passed: boolean): void {
     this.#parts.history.refused({
       timeMs: Date.now(),

@@ -13,13 +13,13 @@ import { KafkaTelling } from './kafka-telling.ts'
 import { EarlyConnections, type LegOptions, LOOK_MS } from './leg.ts'
 import { type NamedServerRecord, NamedServers } from './named-servers.ts'
 
-/** What the Kafka leg is made with. */
+/** The parts of the Kafka leg. */
 export interface KafkaLegOptions extends LegOptions {
-  /** As they are now. */
+  /** The present rules. */
   readonly rules: () => KafkaRules
 }
 
-/** The listeners of `kafka`, one for each broker, and every session behind them. */
+/** The listeners of `kafka`, one for each broker, and all their sessions. */
 export class KafkaLeg implements Ticking {
   readonly #options: KafkaLegOptions
   #parts: LegParts | undefined
@@ -32,17 +32,17 @@ export class KafkaLeg implements Ticking {
     this.#options = options
   }
 
-  /** Sessions that are open. */
+  /** Number of open sessions. */
   get size(): number {
     return this.#parts?.sessions.open ?? 0
   }
 
-  /** Bytes of frames that are held. */
+  /** Bytes of frames held in memory. */
   get heldBytes(): number {
     return this.#parts?.sessions.heldBytes ?? 0
   }
 
-  /** Binds the listener. Throws a Fault where it cannot be, or where trust is not good. */
+  /** Binds the listener. Throws a Fault if that fails or the trust is invalid. */
   async open(): Promise<BoundAddresses> {
     const { config, clock, credentials } = this.#options
     const settings = config.kafka
@@ -87,7 +87,7 @@ export class KafkaLeg implements Ticking {
     if (expired > 0) telling.cutOff(expired)
   }
 
-  /** New connections show the new certificate, old ones end between two requests, unfit ones at once. */
+  /** New connections use the new certificate, old ones end between two requests, invalid ones at once. */
   #judgeAgain(): void {
     if (this.#parts === undefined) return
     const { sessions, servers, records, telling } = this.#parts
@@ -132,7 +132,7 @@ export class KafkaLeg implements Ticking {
     return { servers, sessions, telling, records }
   }
 
-  /** What either side showed may have been withdrawn during the handshake. */
+  /** Credentials of either side may have been withdrawn during the handshake. */
   #connected(session: BrokerSession, { socket, context }: OpenedNamed): void {
     const { servers, records } = this.#parts!
     const record = servers.recordOf(socket, context)

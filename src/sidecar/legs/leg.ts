@@ -9,7 +9,7 @@ import type { Descriptors } from '../../transport/descriptors.ts'
 import type { NameResolver } from '../../transport/name-resolver.ts'
 import type { Listeners } from '../listeners.ts'
 
-/** What a leg is made with: one that carries sessions instead of calls. */
+/** The parts of a leg that carries sessions instead of calls. */
 export interface LegOptions {
   readonly config: Config
   readonly clock: CoarseClock
@@ -22,12 +22,12 @@ export interface LegOptions {
   readonly history: History
 }
 
-/** How often files of trust are looked at, and sessions held against the clock. */
+/** How often trust files are checked, and the expiry of sessions. */
 export const LOOK_MS = 1000
 
-/** Connections that come before every listener of the sidecar is bound: they wait, and nothing is read. */
+/** Connections that arrive before every listener of the sidecar is bound: they wait, and nothing is read. */
 export class EarlyConnections {
-  /** Null: everything listens. */
+  /** Null: all listeners are bound. */
   #waiting: Map<Socket, () => void> | null = new Map()
 
   accepted(socket: Socket, begin: () => void): void {
@@ -38,7 +38,7 @@ export class EarlyConnections {
     waiting.set(socket, begin)
   }
 
-  /** Those that wait begin, and those that come begin at once. */
+  /** Starts the waiting connections; later ones start at once. */
   serve(): void {
     const waiting = this.#waiting ?? new Map<Socket, () => void>()
     this.#waiting = null

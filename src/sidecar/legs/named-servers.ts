@@ -8,29 +8,29 @@ import { namedServerContext } from '../../transport/named-server.ts'
 import { type Chain, readChain, type TrustBundle } from '../../trust/chain.ts'
 import { issuedRecords, revokedOf } from '../../trust/revocation.ts'
 
-/** What a connection with a named server was opened with, to judge it by again. */
+/** The credentials that a connection with a named server was opened with, to judge it again. */
 export interface NamedServerRecord {
-  /** What we proved ourselves with; undefined: nothing. */
+  /** Our credentials; undefined: none. */
   readonly shown: Generation | undefined
-  /** What the server showed; undefined where it cannot be followed: then any change is the end. */
+  /** The server's chain; undefined if it cannot be built: then any change ends the connection. */
   readonly chain: Chain | undefined
   /** Milliseconds since 1970. */
   readonly notAfter: number
 }
 
-/** By what servers that prove a host name are trusted, and what they are shown. */
+/** The trust for servers that prove a host name, and our certificate for them. */
 export class NamedServers {
   readonly #credentials: CredentialsInForce
   readonly #trust: TrustFile | undefined
   readonly #shows: boolean
-  /** Which generation a context proves us with. */
+  /** The generation of our credentials in a context. */
   readonly #shown = new WeakMap<SecureContext, Generation>()
   #context: { readonly of: readonly unknown[]; readonly value: SecureContext } | undefined
 
   /**
-   * Throws a Fault where the file of authorities is not good.
+   * Throws a Fault if the file of authorities is invalid.
    * @param trust the file; undefined: the sidecar's own bundle
-   * @param shows are they shown the sidecar's certificate?
+   * @param shows is the sidecar's certificate sent to them?
    */
   constructor(credentials: CredentialsInForce, trust: string | undefined, shows: boolean) {
     this.#credentials = credentials
@@ -38,7 +38,7 @@ export class NamedServers {
     this.#shows = shows
   }
 
-  /** For connections from now on; the same as long as nothing changed. Throws where there is no trust. */
+  /** For new connections; the same object as long as nothing changed. Throws if there is no trust. */
   context(): SecureContext {
     const { current } = this.#credentials
     const trust = this.#trust?.current
@@ -70,7 +70,7 @@ export class NamedServers {
     return { shown, chain, notAfter }
   }
 
-  /** Why a connection may not go on: what it was opened with is withdrawn. */
+  /** Why a connection must end: its credentials were withdrawn. */
   unfit({ shown, chain }: NamedServerRecord): Refusal | null {
     const { bundle, crls } = this.#credentials.current
     const own = shown && withdrawn(shown.chain, bundle, crls)
@@ -79,18 +79,18 @@ export class NamedServers {
     return withdrawn(chain, trusted, this.#trust === undefined ? crls : [])
   }
 
-  /** Did it prove us with credentials that others have replaced? */
+  /** Does it use credentials of ours that have been replaced? */
   isStale({ shown }: NamedServerRecord): boolean {
     return shown !== undefined && shown !== this.#credentials.current
   }
 
-  /** Has the file of authorities changed for the better? `failed` is told each new reason why not. */
+  /** Was a new version of the file of authorities accepted? `failed` gets each new reason why not. */
   changed(failed: (why: string) => void): boolean {
     return this.#trust?.changed(failed) === true
   }
 }
 
-/** Is a chain revoked, or does an authority of it stand in the bundle no more? */
+/** Is a chain revoked, or is an authority of it no longer in the bundle? */
 function withdrawn(
   chain: Chain | undefined,
   bundle: TrustBundle,

@@ -1,23 +1,23 @@
-/** A client asks again and again for the same: one line a minute is enough to know, metrics count all. */
+/** Clients repeat the same request: one line a minute is enough; metrics count all. */
 const SAME_AGAIN_MS = 60_000
-/** One request can name 100,000 topics: of so many a minute each is told. */
+/** One request can name 100,000 topics: this many different refusals per minute are logged. */
 const MOST_TOLD = 4096
 
-/** What was told of refusals, so that a client that is refused all the time does not fill log and disk. */
+/** Remembers logged refusals, so that a client that is refused all the time does not fill log and disk. */
 export class RepeatedRefusals {
   readonly #told = new Map<string, number>()
   readonly #tooMany: (told: number) => void
-  /** When it was empty last. */
+  /** When it was last empty. */
   #since = Date.now()
-  /** More than are told one by one. */
+  /** Number of refusals that were not logged individually. */
   #untold = 0
 
-  /** @param tooMany is called once a minute when no more are told one by one */
+  /** @param tooMany is called once a minute when no more are logged individually */
   constructor(tooMany: (told: number) => void) {
     this.#tooMany = tooMany
   }
 
-  /** Was it told already, or are there too many? It counts as told from now on. */
+  /** Was it logged already, or are there too many? From now on it counts as logged. */
   has(...refused: readonly unknown[]): boolean {
     const now = Date.now()
     if (this.#told.size >= MOST_TOLD) {

@@ -13,22 +13,22 @@ export class SessionLegs {
     this.#options = options
   }
 
-  /** Database sessions that are open. */
+  /** Number of open database sessions. */
   get databaseSessions(): number {
     return this.#databases?.size ?? 0
   }
 
-  /** Connections of Kafka clients that are open. */
+  /** Number of open connections of Kafka clients. */
   get kafkaConnections(): number {
     return this.#kafka?.size ?? 0
   }
 
-  /** Bytes of frames that are held. */
+  /** Bytes of frames held in memory. */
   get heldBytes(): number {
     return this.#kafka?.heldBytes ?? 0
   }
 
-  /** Binds every listener. Throws a Fault where an address cannot be had or a file of trust is not good. */
+  /** Binds every listener. Throws a Fault if an address is not available or a trust file is invalid. */
   async open(): Promise<BoundAddresses> {
     const { config } = this.#options
     const bound: BoundAddresses = {}

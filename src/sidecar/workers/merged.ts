@@ -10,7 +10,7 @@ import { LastRefusals } from '../../observe/status/last-refusals.ts'
 import type { ServingState } from '../serving-threads.ts'
 import type { Look } from './messages.ts'
 
-/** What several threads say of themselves, as if they were one. */
+/** The reports of several threads merged into one. */
 export function merged(looks: readonly Look[]): ServingState {
   const all = (of: (look: Look) => number) => looks.reduce((sum, look) => sum + of(look), 0)
   const refusals = new LastRefusals(MOST_REFUSALS)
@@ -67,7 +67,7 @@ function overShareOf(looks: readonly Look[]): readonly OverShare[] {
   return [...callers.values()].sort((a, b) => b.lastMs - a.lastMs).slice(0, 2 * MOST_OVER_SHARE)
 }
 
-/** The same ten seconds, as several threads have seen them. */
+/** The same ten seconds in several threads. */
 function together(slices: readonly (Slice | undefined)[]): Slice {
   let [exchanges, refused, failed, durationMs] = [0, 0, 0, 0]
   for (const slice of slices) {

@@ -12,39 +12,39 @@ import type { PublicKeyPair } from '../../transport/listen.ts'
 import type { BoundAddresses, Sharing } from '../listeners.ts'
 import type { PolicyMaterial } from '../policy-material.ts'
 
-/** A policy on its way to another thread, with the hash that it must have there. */
+/** A policy for another thread, with the hash that it must have there. */
 export interface HandedPolicy {
   readonly material: PolicyMaterial
   readonly hash: string
 }
 
-/** All that a thread needs to begin; none of it is kept in files, and keys go nowhere else. */
+/** Everything that a thread needs to start; nothing of it is stored in files, and keys go nowhere else. */
 export interface Start {
-  /** With its share of the limits; where the system chooses a port, the port that the first got. */
+  /** With its share of the limits; for ports chosen by the system, those of the first thread. */
   readonly config: Config
   readonly sharing: Sharing
-  /** Where it counts. */
+  /** Its shared memory for counters. */
   readonly cells: SharedArrayBuffer
-  /** Where all threads remember the path of X-Okapi-Url. */
+  /** Shared memory of all threads for the path of X-Okapi-Url. */
   readonly okapiPath: SharedArrayBuffer
-  /** Where all threads remember tokens; undefined with `policy.tokens: off`. */
+  /** Shared memory of all threads for tokens; undefined with `policy.tokens: off`. */
   readonly tokenMemory: SharedArrayBuffer | undefined
-  /** Beside Okapi: where all threads note the exchanges that are open. */
+  /** In Okapi's sidecar: shared memory of all threads for the open exchanges. */
   readonly exchanges: ExchangeSlots | undefined
-  /** Where all threads remember for which tenants Okapi has called. */
+  /** Shared memory of all threads for the tenants for which Okapi has called. */
   readonly brought: SharedArrayBuffer
   readonly credentials: Handed
   readonly policy: HandedPolicy
   readonly publicPair: PublicKeyPair | undefined
 }
 
-/** What a thread has opened. */
+/** The listeners of a thread. */
 export interface Opened {
   readonly listening: BoundAddresses
   readonly otherLoopback: boolean
 }
 
-/** What a thread says of itself when it is looked at. */
+/** A thread's report about itself. */
 export interface Look extends WorkerSeen {
   readonly open: Readonly<Partial<Record<Direction, number>>>
   readonly stale: number
@@ -57,7 +57,7 @@ export interface Look extends WorkerSeen {
   readonly slices: readonly Slice[]
 }
 
-/** What a thread is asked, each with what goes there and what comes back. */
+/** The requests to a thread, each with its argument and result. */
 export interface Asks {
   open: [Start, Opened]
   serve: [null, null]
@@ -66,33 +66,33 @@ export interface Asks {
   showPublic: [PublicKeyPair, null]
   /** The time, in milliseconds since 1970. */
   look: [number, Look]
-  /** What became of entries of the audit trail that it announced. */
+  /** The results for entries of the audit trail that it had sent. */
   audited: [readonly AnnouncedEntry[], null]
   leave: [null, null]
-  /** True where nothing had to be cut. */
+  /** True if nothing had to be cut. */
   drain: [null, boolean]
 }
 
 /** An entry for the audit trail. */
 export interface SaidEntry {
   readonly kind: EntryKind
-  /** Its fields as they stand in its line. */
+  /** Its fields as in its line. */
   readonly text: string
-  /** The thread waits until it is written, and is told under this number; undefined: it does not wait. */
+  /** The thread waits until it is written; the result has this number. Undefined: it does not wait. */
   readonly waits: number | undefined
 }
 
-/** One of those that the thread waits for: its number there, its number in the trail, and whether it is written. */
+/** The result for an entry that the thread waits for: its number there, its number in the trail, and whether it is written. */
 export type AnnouncedEntry = readonly [waits: number, seq: number, written: boolean]
 
-/** A question on its way. */
+/** A request to a thread. */
 export interface WorkerQuestion<K extends keyof Asks = keyof Asks> {
   readonly id: number
   readonly ask: K
   readonly what: Asks[K][0]
 }
 
-/** What comes from a thread: lines for the log, an answer, or what a person must mend. */
+/** A message from a thread: lines for the log, an answer, or a fault for the operator. */
 export type Said =
   | { readonly lines: string | Uint8Array }
   | { readonly entry: SaidEntry }

@@ -4,7 +4,7 @@ import type { AuditSettings } from '../../config/audit.ts'
 import type { Auditing } from '../auditing.ts'
 import type { AnnouncedEntry, SaidEntry } from './messages.ts'
 
-/** The audit trail as a serving thread has it: the main thread is the one writer, and says what became of entries. */
+/** The audit trail in a serving thread: only the main thread writes, and it reports the result for each entry. */
 export class RemoteAudit implements AuditWriter {
   readonly blocks: boolean
   readonly #say: (entry: SaidEntry) => void
@@ -26,7 +26,7 @@ export class RemoteAudit implements AuditWriter {
     this.#say({ kind: entry.kind, text: entryText(entry), waits })
   }
 
-  /** What became of entries. */
+  /** Results for entries. */
   told(entries: readonly AnnouncedEntry[]): void {
     for (const [waits, seq, written] of entries) {
       const done = this.#waiting.get(waits)
@@ -36,7 +36,7 @@ export class RemoteAudit implements AuditWriter {
   }
 }
 
-/** The other end of it: the entries of one thread, which is told what came of them, all of one write together. */
+/** The other end: takes the entries of one thread and sends it the results, those of one write together. */
 export class RemoteEntries {
   readonly #auditing: Pick<Auditing, 'addText' | 'announceText'> | undefined
   readonly #tell: (entries: readonly AnnouncedEntry[]) => void

@@ -3,7 +3,7 @@ import type { Config, Limits } from '../../config/config.ts'
 import { LISTENERS } from '../../listeners/all.ts'
 import type { BoundAddresses } from '../listeners.ts'
 
-/** What is meant for the whole process; every other limit is of one exchange or one connection. */
+/** Limits of the whole process; all others are for one exchange or one connection. */
 const DIVIDED = [
   'connections',
   'pendingConnections',
@@ -16,14 +16,14 @@ const DIVIDED = [
   'bufferedBytes',
 ] as const
 
-/** The limits of one thread of so many: together they allow no less than all. */
+/** The limits of one of several threads: their sum is at least the limit of the process. */
 export function limitsOfOne(limits: Limits, threads: number): Limits {
   const shares = DIVIDED.map((key) => [key, Math.ceil(limits[key] / threads)])
   const adaptive = { ...limits.adaptive, min: Math.ceil(limits.adaptive.min / threads) }
   return { ...limits, ...Object.fromEntries(shares), adaptive }
 }
 
-/** The same configuration, where the system has chosen ports with the ports that it chose. */
+/** The same configuration, with the ports that the system has chosen. */
 export function withPorts(config: Config, bound: BoundAddresses): Config {
   let fixed = config
   for (const { section, direction, configured } of LISTENERS) {

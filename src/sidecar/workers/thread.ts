@@ -16,9 +16,9 @@ import type { Asks, HandedPolicy, Look, Opened, Said, Start, WorkerQuestion } fr
 import { RemoteAudit } from './remote-audit.ts'
 
 /**
- * One thread of several that serve. It reads no file, watches nothing and writes nowhere: what it
- * serves by is handed to it, what it has to say goes to the main thread. An uncaught error
- * ends it, and then the main thread ends the process.
+ * One of several serving threads. It reads no files, watches nothing and writes nowhere: it gets its
+ * configuration from the main thread and sends its reports there. An uncaught error ends it, and then
+ * the main thread ends the process.
  */
 class Thread {
   readonly #config: Start['config']
@@ -118,7 +118,7 @@ class Thread {
   }
 }
 
-/** The policy of the main thread, made again: another one would be a mistake of ours. */
+/** The policy of the main thread, compiled again: a different result would be a bug. */
 function compiled(
   config: Start['config'],
   { material, hash }: HandedPolicy,
@@ -129,7 +129,7 @@ function compiled(
 }
 
 function write(lines: string | Uint8Array): void {
-  // A view would take the whole buffer along that it looks at.
+  // A view would copy the whole buffer behind it to the other thread.
   say({ lines: typeof lines === 'string' ? lines : new Uint8Array(lines) })
 }
 
@@ -170,7 +170,7 @@ parentPort?.on('message', (asked: WorkerQuestion) => {
   answer(asked).then(
     (value) => say({ id, value }),
     (error: unknown) => {
-      // An address that cannot be had is for a person to mend; all else is our mistake.
+      // An unavailable address is for the operator to fix; everything else is a bug.
       if (asked.ask !== 'open' || !(error instanceof Fault)) throw error
       say({ id, problems: error.problems })
     },

@@ -2,13 +2,13 @@ import { Worker } from 'node:worker_threads'
 import { Fault } from '../../fault.ts'
 import type { Asks, Said, SaidEntry } from './messages.ts'
 
-/** Who is told about a thread. */
+/** Callbacks for events of a thread. */
 export interface WorkerEvents {
   /** Whole lines for the log. */
   lines(lines: string | Uint8Array): void
   /** An entry for the audit trail. */
   entry(entry: SaidEntry): void
-  /** It ended although it was not told to; said once. */
+  /** It ended without being told to; called once. */
   died(why: string): void
 }
 
@@ -17,7 +17,7 @@ interface Waiting {
   reject(error: Error): void
 }
 
-/** Another thread, which is asked and answers. */
+/** Another thread, which answers requests. */
 export class WorkerThread {
   readonly #worker: Worker
   readonly #events: WorkerEvents
@@ -26,7 +26,7 @@ export class WorkerThread {
   #why: string | undefined
   #over = false
 
-  /** `name`: for debuggers, and for what is told of it. */
+  /** `name`: for debuggers and messages. */
   constructor(file: URL, name: string, events: WorkerEvents) {
     this.#events = events
     this.#worker = new Worker(file, { name })
@@ -35,16 +35,16 @@ export class WorkerThread {
     this.#worker.on('error', (error) => {
       this.#why = error instanceof Error ? (error.stack ?? error.message) : String(error)
     })
-    // After the last message, and after `error` where there was one.
+    // After the last message, and after `error` if there was one.
     this.#worker.on('exit', (code) => this.#ends(this.#why ?? `exit code ${code}`))
   }
 
-  /** False: it answers no more. */
+  /** False: it no longer answers. */
   get alive(): boolean {
     return !this.#over
   }
 
-  /** Throws a Fault where it answers that a person must mend something, an Error when it dies. */
+  /** Throws a Fault if it answers with one for the operator, an Error when it dies. */
   ask<K extends keyof Asks>(ask: K, what: Asks[K][0]): Promise<Asks[K][1]> {
     return new Promise((resolve, reject) => {
       if (this.#over) return reject(new Error(`asked to ${ask} after its end`))
@@ -54,7 +54,7 @@ export class WorkerThread {
     })
   }
 
-  /** Ends it at once; what it had said is still told. */
+  /** Ends it at once; messages that it has already sent are still delivered. */
   end(): void {
     this.#over = true
     void this.#worker.terminate()

@@ -21,24 +21,24 @@ import { RemoteEntries } from './remote-audit.ts'
 import { limitsOfOne, withPorts } from './shares.ts'
 import { WorkerThread } from './worker-thread.ts'
 
-/** What several threads are made of. */
+/** The parts of several threads. */
 export interface WorkersOptions {
   readonly config: Config
   readonly log: Log
   /** At least 1. */
   readonly threads: number
-  /** Another beginning, for tests. */
+  /** Another entry point, for tests. */
   readonly file?: URL
 }
 
 /**
- * Several threads that serve on the same ports. Each is handed what the main thread has read and
- * found good; one that dies is the end of all, for half a sidecar is none.
+ * Several threads that serve on the same ports. Each gets what the main thread has read and accepted;
+ * if one dies, all end, because the rest could not serve everything.
  */
 export class Workers implements ServingThreads {
-  /** Where they count, and where the main thread reads the sums. */
+  /** Their counters, of which the main thread reads the sums. */
   readonly tallies: Tallies
-  /** Resolves when the first has died. */
+  /** Resolves when the first thread dies. */
   readonly died: Promise<void>
   readonly #options: WorkersOptions
   readonly #cells: readonly SharedArrayBuffer[]
@@ -60,7 +60,7 @@ export class Workers implements ServingThreads {
     this.#options = options
     this.#brought = broughtMemory(besideOkapi(options.config))
     this.#cells = Array.from({ length: options.threads }, sharedCells)
-    // The main thread counts too: what was taken up, and what was not.
+    // The main thread counts too: activated generations, and refused ones.
     this.tallies = new SharedTallies([sharedCells(), ...this.#cells])
     const { config, threads } = options
     const slots = slotsOf({ ...config, limits: limitsOfOne(config.limits, threads) })
@@ -72,7 +72,7 @@ export class Workers implements ServingThreads {
     return this.#seen
   }
 
-  /** The first finds out which ports there are, and whether they are free; then come the others. */
+  /** The first thread finds out the ports and whether they are free; then the others start. */
   async open(): Promise<BoundAddresses> {
     const { config, threads } = this.#options
     const limits = limitsOfOne(config.limits, threads)
@@ -83,7 +83,7 @@ export class Workers implements ServingThreads {
       return this.#begin(i + 1, same, { first: false, otherLoopback })
     })
     await Promise.all(others)
-    // No more begin: what they were begun with is not kept, the key least of all.
+    // No more threads start, so their start data, above all the key, is not kept.
     this.#begun = true
     this.#credentials = undefined
     this.#policy = undefined
@@ -91,26 +91,26 @@ export class Workers implements ServingThreads {
     return listening
   }
 
-  /** Each thread has opened what it has when all addresses were free. */
+  /** Nothing to do: when all addresses were free, each thread has already opened its listeners. */
   async listen(): Promise<void> {}
 
   serve(): void {
     for (const thread of this.#living) thread.ask('serve', null).catch(() => {})
   }
 
-  /** Credentials are in force that were made of this. */
+  /** Credentials made from this are now in force. */
   credentialsChanged(raw: RawMaterial, next: Generation): void {
     const handed = handOver(raw, next)
     if (!this.#begun) this.#credentials = handed
     this.#hand('credentials', handed)
   }
 
-  /** Before `open`: where they remember tokens. */
+  /** To be called before `open`: the shared memory for tokens. */
   remembersTokensIn(memory: SharedArrayBuffer | undefined): void {
     this.#tokenMemory = memory
   }
 
-  /** Before `open`: where their entries of the audit trail go. */
+  /** To be called before `open`: the destination of their entries of the audit trail. */
   auditsIn(auditing: Auditing | undefined): void {
     this.#auditing = auditing
   }
@@ -140,7 +140,7 @@ export class Workers implements ServingThreads {
     for (const thread of this.#living) thread.ask('leave', null).catch(() => {})
   }
 
-  /** Those that live finish what they have; false where one had to cut, or died of it. */
+  /** Living threads finish their exchanges; false if one had to cut some, or died. */
   async drain(): Promise<boolean> {
     const all = this.#living.map((thread) => thread.ask('drain', null).catch(() => false))
     const drained = await Promise.all(all)
@@ -163,7 +163,7 @@ export class Workers implements ServingThreads {
       throw new Error('a worker begins before there is anything to serve by')
     }
     const entries: RemoteEntries = new RemoteEntries(this.#auditing, (told) => {
-      // A thread that has died waits for nothing.
+      // A dead thread waits for nothing.
       thread.ask('audited', told).catch(() => {})
     })
     const thread = new WorkerThread(file, `worker ${i + 1}`, {
@@ -193,22 +193,22 @@ export class Workers implements ServingThreads {
     return memory && { memory, from: i * slots, to: (i + 1) * slots }
   }
 
-  /** Gives it to all that have begun; `takenUp` waits for every one of them. */
+  /** Sends it to all started threads; `takenUp` waits for all of them. */
   #hand<K extends 'credentials' | 'policy' | 'showPublic'>(ask: K, what: Asks[K][0]): void {
     if (this.#threads.length === 0) return
     const asked = this.#living.map((thread) => thread.ask(ask, what))
     const taking = Promise.all([this.#taking, ...asked]).then(() => {
       if (this.#taking === taking) this.#taking = undefined
     })
-    // What waits for it is told; a thread that dies is told of by itself.
+    // Whatever waits for it gets the error; the death of a thread is reported separately.
     taking.catch(() => {})
     this.#taking = taking
   }
 }
 
-// Bundled, this code lies in a folder beside `sidecar`, and everything is JavaScript.
+// In the bundle this code is in a folder beside `sidecar`, and everything is JavaScript.
 const IN_BUNDLE = extname(new URL(import.meta.url).pathname) === '.js'
 const THREAD = IN_BUNDLE ? '../sidecar/workers/thread.js' : './thread.ts'
 
-/** Where a thread that serves begins: an entry point of its own, in the bundle too. */
+/** The entry point of a serving thread, also a separate one in the bundle. */
 export const WORKER_FILE = new URL(THREAD, import.meta.url)
