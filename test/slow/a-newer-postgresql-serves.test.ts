@@ -19,6 +19,7 @@ import {
   withPostgres,
 } from '../support/postgres.ts'
 import { cancelPacket, startupPacket } from '../support/postgres-packets.ts'
+import { metricsOf } from '../support/scenario/metrics.ts'
 import { typed } from '../support/typed.ts'
 
 // What Debian's PostgreSQL 15 does not have: roles that CREATEROLE does not reach, direct TLS, protocol 3.2.
@@ -172,7 +173,8 @@ with18(
       cancelPacket(pid, Buffer.concat([key.subarray(0, -1), Buffer.from([key.at(-1)! ^ 1])])),
     )
     await cancel(cancelPacket(pid, key.subarray(0, 4)))
-    await sidecar.process.say(({ reason }) => reason === 'unknown-session', 2)
+    const counted = 'sidecar_refusals_total{direction="postgres",reason="unknown-session"} 2\n'
+    await until(async () => (await metricsOf(sidecar.process)).includes(counted))
     t.is((await place.asBoss(running)).out, '1\n')
     await cancel(cancelPacket(pid, key))
     await until(() => said.includes('canceling statement due to user request'))
