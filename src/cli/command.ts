@@ -5,14 +5,14 @@ import { mistyped } from './verb.ts'
 import { usage, VERBS } from './verbs.ts'
 
 /**
- * One command line from argv to its exit code: 0 fine, 1 the answer is no, 2 wrong usage or
- * configuration. What went wrong is told on stderr; it never throws.
+ * Runs one command line and returns its exit code: 0 fine, 1 the answer is no, 2 wrong usage or
+ * configuration. Errors go to stderr; it never throws.
  */
 export function runCommand(argv: readonly string[]): Promise<number> {
   return exitCodeOf(() => dispatch(argv))
 }
 
-/** What `work` resolves to; what it throws is told on stderr. */
+/** The result of `work`; what it throws is printed on stderr. */
 export async function exitCodeOf(work: () => Promise<number>): Promise<number> {
   try {
     return await work()
@@ -37,7 +37,7 @@ async function dispatch([verb, ...rest]: readonly string[]): Promise<number> {
   }
 }
 
-/** Node's own words for options, in one line, and the option that was meant. */
+/** Node's message about options in one line, with the option that was probably meant. */
 function misused(verb: string, text: string, error: unknown): Fault {
   const [said = ''] = error instanceof Error ? error.message.split('. ') : []
   const option = /^Unknown option '(--?[\w-]+)'/.exec(said)?.[1]

@@ -35,7 +35,7 @@ export function run(argv: readonly string[], verbs: Verbs): Promise<number> {
   return runSubcommand('completion', Object.fromEntries(shells), argv)
 }
 
-/** What a shell may complete behind one verb. */
+/** Possible completions after one verb. */
 export interface KnownVerb {
   readonly verb: string
   readonly summary: string
@@ -49,7 +49,7 @@ export interface KnownOption {
   readonly takesValue: boolean
 }
 
-/** Every verb with what may follow it, read from the table of verbs and their usage texts. */
+/** Every verb with its completions, from the table of verbs and their usage texts. */
 export async function knownVerbs(verbs: Verbs): Promise<readonly KnownVerb[]> {
   const known = Object.entries(verbs).map(async ([verb, { summary, load }]) => {
     const { usage, subcommands = [] } = await load()

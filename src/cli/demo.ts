@@ -32,7 +32,7 @@ Example:
 const INTERRUPTED = 130
 const NO_POSTGRES = 'PostgreSQL is not installed here: no database was attacked.\n'
 
-/** Parses, shows, and ends everything it started, also on Ctrl-C. */
+/** Parses options, runs the demo, and ends everything it started, also on Ctrl-C. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -48,7 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const interrupt = () => stop.abort(new Error('interrupted'))
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
-  // The reader of the output is gone: only this is left to stop it.
+  // The reader of the output is gone, so nothing else would stop the demo.
   process.stdout.on('error', interrupt)
   process.stderr.on('error', interrupt)
   const { tell, done } = progressLine(process.stderr, values.json === true)

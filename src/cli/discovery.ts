@@ -52,7 +52,7 @@ Example:
         --descriptors descriptors --apply --replace --verify
 `
 
-/** Shows, registers, verifies: what the options ask for, in this order. */
+/** Shows, registers, verifies, in this order, as the options require. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -105,7 +105,7 @@ async function meet(
   const wanted = wantedSet(ids, range, before)
   if (!apply) return { ...compare(wanted, before, range), asked: true, done: [] }
   const done: string[] = []
-  // First the new ones: Okapi picks any instance, and there must never be none.
+  // The new ones first: Okapi picks any instance, and there must always be one.
   for (const each of wanted.filter((one) => !isRegistered(one, before))) {
     await okapi.add(each)
     done.push(`registered ${each.instId} at ${each.url}`)
@@ -117,14 +117,14 @@ async function meet(
   return { ...compare(wanted, await okapi.instances(), range), asked: true, done }
 }
 
-/** What is registered for a module in any of its names, as long as it leads through the sidecar. */
+/** What is registered for a module under any of its names, if it leads through the sidecar. */
 function isRegistered({ srvcId, url }: WantedInstance, before: readonly Instance[]): boolean {
   return before.some((instance) => instance.srvcId === srvcId && instance.url === url)
 }
 
 /**
- * What the findings are about and a registration can mend. What Okapi has started by itself, or has
- * from Kubernetes, is for its own settings.
+ * The findings that a registration can fix. Instances that Okapi has started itself, or has from
+ * Kubernetes, depend on Okapi's own settings.
  */
 function strays(wanted: readonly WantedInstance[], before: readonly Instance[], range: PortRange) {
   const urls = new Set(wanted.map(({ url }) => url))

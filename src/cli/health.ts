@@ -27,7 +27,7 @@ Example:
 const ADMIN_PORT = 9901
 const READY = '/ready'
 
-/** Asks once. Throws a Fault for a URL that cannot be asked. */
+/** Sends one request. Throws a Fault for an unusable URL. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -50,7 +50,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 type Place = Parameters<typeof ask>[0]
 
-/** Where this host's own sidecar should be. */
+/** The expected address of this host's sidecar. */
 function usual(listen: string): Place {
   if (listen === '') return at({ host: '127.0.0.1', port: ADMIN_PORT }, READY)
   const parsed = parseListen(listen)
@@ -74,7 +74,7 @@ function placeOf(text: string): Place {
   return at(parsed.value, path === '/' ? READY : path)
 }
 
-/** What listens on every address is asked on loopback. */
+/** A listener on all addresses is asked on loopback. */
 function at(listen: Listen, path: string): Place {
   if ('path' in listen) {
     return { connect: { socketPath: listen.path }, path, url: formatListen(listen) }
@@ -95,12 +95,12 @@ function sentence({ healthy, status, body, problem }: Asked, { url }: Place): st
   return `${url}: ${healthy ? 'healthy' : 'not healthy'} (${status}) ${printable(body).trim()}`
 }
 
-/** A module may answer anything; a terminal obeys some of it. */
+/** A module may answer anything, and terminals execute control characters. */
 function printable(text: string): string {
   return text.replaceAll(/[^\x20-\x7e\n]/g, '?').slice(0, 1000)
 }
 
-/** What was answered; `problem` says why nothing was. */
+/** The answer; `problem` says why there is none. */
 export interface Asked {
   /** True for 200 to 299. */
   readonly healthy: boolean
@@ -112,8 +112,8 @@ export interface Asked {
 const MAX_BODY_BYTES = 64 * 1024
 
 /**
- * One GET on a connection of its own, nothing followed. Node's own client and not undici: what a
- * HEALTHCHECK starts every few seconds should load little.
+ * One GET on a new connection; redirects are not followed. It uses Node's client instead of undici,
+ * because a program that a HEALTHCHECK starts every few seconds should load little.
  */
 export function ask(
   {

@@ -81,7 +81,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const BOOTSTRAP_MS = 7 * DAY_MS
 const READABLE = 0o644
 
-/** Writes what is missing or differs. Resolves to 1 where a person did not confirm it. */
+/** Writes files that are missing or differ. Resolves to 1 if the user did not confirm. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -233,7 +233,7 @@ function filesOf(
   ]
 }
 
-/** The grants that are there, or else those that will be. Throws a Fault. */
+/** The existing grants, or else those that will be written. Throws a Fault. */
 function grantsNow(out: string, first: string): readonly RuleSource[] {
   const file = join(out, GRANTS_FILE)
   try {

@@ -39,7 +39,7 @@ interface Running {
   readonly config: string
 }
 
-/** Tells the running sidecar. Throws a Fault where it is not clear which. */
+/** Signals the running sidecar. Throws a Fault if it is not clear which one. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -81,7 +81,7 @@ function running(): Running[] {
   return pids.map(sidecarAt).filter((each) => each !== undefined)
 }
 
-/** Undefined: it is another program, another user's, gone, or so young that the signal would end it. */
+/** Undefined for another program or user, or if it has ended or is so new that the signal would end it. */
 function sidecarAt(pid: number): Running | undefined {
   if (pid === process.pid) return undefined
   try {
@@ -100,7 +100,7 @@ function sidecarAt(pid: number): Running | undefined {
   }
 }
 
-/** Where its relative paths begin. */
+/** The directory for its relative paths. */
 function folderOf(pid: number): string {
   try {
     return readlinkSync(`${PROC}/${pid}/cwd`)
@@ -109,13 +109,13 @@ function folderOf(pid: number): string {
   }
 }
 
-/** What `run` was given, as it reads it. */
+/** The arguments of `run`, as `run` reads them. */
 function configIn(args: readonly string[]): string {
   const options = { config: { type: 'string', short: 'c', default: 'sidecar.yaml' } } as const
   return parseArgs({ args: [...args], options, strict: false }).values.config as string
 }
 
-/** Without symbolic links; as it is, where there is no such file. */
+/** With symbolic links resolved; unchanged if there is no such file. */
 function real(path: string): string {
   try {
     return realpathSync(path)

@@ -7,11 +7,11 @@ import { Operator } from './discovery/operator.ts'
 import { printable } from './terminal.ts'
 
 const DISCOVERY = '/_/discovery/modules'
-/** Longer than Okapi's sidecar waits for an Okapi that is not up (`limits.connectWaitMs`): its answer says so. */
+/** Longer than Okapi's sidecar waits for an Okapi that is down (`limits.connectWaitMs`), to get its answer that says so. */
 const ANSWER_MS = 45_000
 const ANSWER_BYTES = 16 * 1024 * 1024
 
-/** Okapi's discovery, asked over HTTP. Every method throws a Fault that says what was answered. */
+/** A client of Okapi's discovery. Every method throws a Fault that gives the answer. */
 export class Okapi {
   readonly #client: Client
   readonly #url: string
@@ -31,8 +31,8 @@ export class Okapi {
   }
 
   /**
-   * `https:` proves who we are with the credentials, and requires the other end to be Okapi's
-   * sidecar; `http:` goes to loopback only.
+   * `https:` authenticates with the credentials, and requires the peer to be Okapi's sidecar; `http:`
+   * is allowed to loopback only.
    */
   static async at(
     text: string,
@@ -73,12 +73,12 @@ export class Okapi {
     throw fault(`${this.#url}: GET /_/version did not answer with a version`)
   }
 
-  /** What GET answers, as JSON; `asked` are segments of the path below `/_/`. */
+  /** The answer to GET as JSON; `asked` are segments of the path below `/_/`. */
   read(...asked: readonly string[]): Promise<unknown> {
     return this.#read(`/_/${asked.map(encodeURIComponent).join('/')}`, {})
   }
 
-  /** What a module answers to GET for a tenant, as JSON; `target` is path and query. */
+  /** A module's answer to GET for a tenant, as JSON; `target` is path and query. */
   readFor(tenant: string, target: string): Promise<unknown> {
     return this.#read(target, { 'X-Okapi-Tenant': tenant })
   }
@@ -128,7 +128,7 @@ export class Okapi {
   }
 
   #answered(what: string, status: number, text: string): Fault {
-    // Okapi says 400 where it misses a token.
+    // Okapi answers 400 if a token is missing.
     const locked = status === 401 || status === 403 || text.includes('Token missing')
     const hint =
       'the operator needs a grant {profile: daily} (read-only to fetch), and --token-file where Okapi is secured'
@@ -141,7 +141,7 @@ export class Okapi {
   }
 }
 
-/** What a sidecar says in its problem document (RFC 9457); undefined for all other answers. */
+/** The text of a sidecar's problem document (RFC 9457); undefined for all other answers. */
 function refusalIn(text: string): string | undefined {
   try {
     const { reason, detail } = JSON.parse(text) ?? {}
@@ -153,7 +153,7 @@ function refusalIn(text: string): string | undefined {
   }
 }
 
-/** undici's own words are of its machinery. */
+/** undici's own messages are about its internals. */
 function wordsOf(error: unknown): string {
   const code = errorCode(error)
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
@@ -198,7 +198,7 @@ function instanceOf(value: unknown): Instance | undefined {
   return { srvcId, instId, url: at, nodeId: typeof nodeId === 'string' ? nodeId : null }
 }
 
-/** What `--token-file` holds, for X-Okapi-Token; undefined without one. Throws a Fault. */
+/** The content of `--token-file`, for X-Okapi-Token; undefined without one. Throws a Fault. */
 export function tokenIn(file: string | undefined): string | undefined {
   if (file === undefined) return undefined
   const where = { file }

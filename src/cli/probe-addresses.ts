@@ -2,7 +2,7 @@ import { fault } from '../fault.ts'
 import { type Impostor, type Ports, USUAL_PORTS } from '../probe/context.ts'
 import type { DialTarget } from '../probe/dial.ts'
 
-/** What --listen and --ask say together. Throws a Fault where one of them is missing or wrong. */
+/** The addresses from --listen and --ask. Throws a Fault if one of them is missing or wrong. */
 export function impostorOf({
   listen,
   ask,
@@ -44,7 +44,7 @@ function partsOf({ hostname, port }: URL, usual: number): { host: string; port: 
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || usual) }
 }
 
-/** NAME=PORT pairs in the place of the usual ports. */
+/** NAME=PORT pairs that replace the usual ports. */
 export function portsOf(pairs: readonly string[]): Ports {
   const ports = { ...USUAL_PORTS }
   for (const pair of pairs) {

@@ -17,19 +17,19 @@ export interface BackendOptions {
   readonly credentials?: readonly string[] | undefined
 }
 
-/** What a module reaches beside Okapi, in the place of a TARGET. */
+/** A server that a module reaches besides Okapi, instead of a TARGET. */
 interface Backend {
-  /** As the report names the target. */
+  /** The name of the target in the report. */
   readonly target: string
-  /** The only attacks that mean something there. */
+  /** The only attacks that apply to it. */
   readonly group: Group
   prepare(signal: AbortSignal, timeoutMs: number): Promise<Omit<AttackRound, 'attacks'>>
 }
 
-/** Groups that are tried at a backend only. */
+/** Groups that apply to backends only. */
 export const BACKEND_GROUPS: ReadonlySet<Group> = new Set<Group>(['database', 'kafka'])
 
-/** The backend that the options name; undefined where they name none. Throws a Fault for half of one, or two. */
+/** The backend in the options; undefined if there is none. Throws a Fault if it is incomplete or there are two. */
 export function backendOf(values: BackendOptions): Backend | undefined {
   const { postgres, kafka, 'postgres-server': server, 'kafka-broker': broker } = values
   const { role, database, env, tenant = 'diku' } = values

@@ -131,7 +131,7 @@ const PARALLEL = 8
 const PER_SECOND = 50
 const TIMEOUT_MS = 5000
 
-/** Parses, plays, writes the reports; the exit code is the verdict. */
+/** Parses options, runs the attacks, writes the reports; the exit code is the verdict. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv)
   if (values.list) return list(values.json)
@@ -150,7 +150,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   await requireReachable(rounds[0]!.context, wait === undefined ? 0 : durationMs('wait', wait))
   const startedAt = new Date()
   const began = performance.now()
-  // What needs no stolen credentials is tried once, whatever others there are.
+  // Attacks without stolen credentials are tried once, not for each caller.
   const chosen = rounds.map(({ as, context }, i) => ({
     as,
     context,
@@ -173,7 +173,7 @@ function parse(argv: readonly string[]) {
   return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: true })
 }
 
-/** The address that the report names. Throws a Fault where there is none, or more than one. */
+/** The address for the report. Throws a Fault if there is none or more than one. */
 function targetIn(backend: string | undefined, [target, ...more]: readonly string[]): string {
   const one = backend ?? target
   if (one === undefined || more.length > 0 || (backend !== undefined && target !== undefined)) {
@@ -222,7 +222,7 @@ function harvestedOf(list: readonly string[] = []): { harvested?: HarvestedToken
   return kinds.length === 0 ? {} : { harvested: Object.assign({}, ...kinds) }
 }
 
-/** `a,b` and repeated options alike. */
+/** Accepts `a,b` and repeated options. */
 function words(lists: readonly string[] = []): readonly string[] {
   return lists.flatMap((text) => text.split(',')).filter((word) => word !== '')
 }
@@ -268,7 +268,7 @@ function list(json: boolean): number {
   return 0
 }
 
-/** One attack as `--list --json` tells it: the keys in this order, `run` left out. */
+/** One attack for `--list --json`: the keys in this order, without `run`. */
 function described({ id, group, title, meaning, judged, remedy, needs = [], ...rest }: Attack) {
   const { against = null, slow = false } = rest
   return { id, group, title, meaning, judged, remedy, needs, against, slow }

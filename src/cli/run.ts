@@ -5,7 +5,7 @@ import { sentence } from '../fault.ts'
 import { createLog, type Log, type LogDestination, type Logger } from '../observe/log.ts'
 import { Sidecar } from '../sidecar.ts'
 
-/** From ready to the one collection of a life: nothing waits any more, few have come yet. */
+/** Time from ready to the single garbage collection: nothing waits any more, and few requests have come. */
 const CALM_MS = 1000
 
 export const usage = `okapi-sidecar run: serve
@@ -46,14 +46,14 @@ export async function run(argv: readonly string[]): Promise<number> {
   })
 }
 
-/** Where the configuration is, and where the log goes if not to standard output. */
+/** The path of the configuration, and the destination of the log if not standard output. */
 interface Place {
   readonly file: string | undefined
   readonly env: NodeJS.ProcessEnv
   readonly destination?: LogDestination
 }
 
-/** What a sidecar is told from outside; each resolves to the name of its signal. */
+/** The signals to a sidecar; each promise resolves to the name of its signal. */
 export interface Orders {
   readonly stop: Promise<NodeJS.Signals>
   readonly leave: Promise<NodeJS.Signals>
@@ -61,7 +61,7 @@ export interface Orders {
 
 /**
  * Serves until it is told to stop; resolves to the exit code, or throws a Fault. `orders` is called before
- * anything is started: what comes meanwhile is not lost, and a start that waits for something ends by it.
+ * anything is started, so that no signal is lost and a start that waits for something can be ended.
  */
 export async function serve(
   { file, env, destination }: Place,
@@ -79,7 +79,7 @@ export async function serve(
   }
 }
 
-/** The start, a life, and the drain. */
+/** Start, serving, and drain. */
 async function live(config: Config, log: Log, { stop, leave }: Orders): Promise<number> {
   const sidecar = await Promise.race([Sidecar.start(config, log), stop])
   if (typeof sidecar === 'string') {
@@ -115,28 +115,28 @@ async function tellReady(config: Config, { log, destination }: Log, sidecar: Sid
 }
 
 /**
- * What was read and compiled for the start goes back to the system: 5 of 25 MB, once, in 35 ms. Only
- * where Node was started with --expose-gc, as the image starts it.
+ * Returns memory that was only needed for the start to the system: 5 of 25 MB, once, in 35 ms. Only if
+ * Node was started with --expose-gc, as in the image.
  */
 function giveBack(): void {
   const collect = () => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   setTimeout(collect, CALM_MS).unref()
 }
 
-/** Resolves when this signal comes; any further one is for nothing. */
+/** Resolves when this signal comes; further ones have no effect. */
 function once(signal: NodeJS.Signals): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     process.on(signal, resolve)
   })
 }
 
-/** For those who are used to it from other servers: without a handler it would end the process. */
+/** Users of other servers may send it to reload; without a handler it would end the process. */
 const NO_RELOAD = {
   signal: 'SIGHUP',
   hint: 'credentials, descriptors and grants are watched; a changed configuration needs a restart',
 }
 
-/** Started by hand in the foreground, it stops in an orderly way when that terminal is closed. */
+/** If it runs in the foreground of a terminal, it drains when that terminal is closed. */
 function endsWithTerminal(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true
 }

@@ -50,7 +50,7 @@ interface Choice {
   readonly html?: string | undefined
 }
 
-/** Asks one status listener, or many listeners. */
+/** Queries one status listener, or many listeners. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -75,7 +75,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Who watches wants to see it come back. */
+/** With `--watch` an error must not end the command: users want to see the sidecar come back. */
 function told(error: unknown): Seen {
   if (!(error instanceof Fault)) throw error
   return { text: `${error.problems.map(sentence).join('\n')}\n`, ready: false }

@@ -3,12 +3,12 @@ import { type Problem, sentence } from '../fault.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
-/** `text` in a style, where `stream` is a terminal that wants colour (NO_COLOR is honoured). */
+/** `text` in a style if `stream` is a terminal with colours (NO_COLOR is honoured). */
 export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout) {
   return styleText(style, text, { stream })
 }
 
-/** Says problems on stderr as `okapi-sidecar: error: …`, each followed by its hint. */
+/** Prints problems on stderr as `okapi-sidecar: error: …`, each followed by its hint. */
 export function tell(problems: readonly Problem[]): void {
   for (const problem of problems) {
     const label = paint(
@@ -22,8 +22,8 @@ export function tell(problems: readonly Problem[]): void {
 }
 
 /**
- * What others wrote, for a terminal: control characters, C1 ones too, and marks that turn the direction of text as
- * \uXXXX, because a terminal may take them for its own.
+ * Text from others for a terminal: control characters, including C1, and characters that change the direction of text
+ * are written as \uXXXX, because a terminal may execute them.
  */
 export function printable(text: string): string {
   return text.replaceAll(
@@ -33,17 +33,17 @@ export function printable(text: string): string {
 }
 
 const NARROW = 80
-// Longer lines are hard to read, however wide the terminal is.
+// Longer lines are hard to read even on a wide terminal.
 const WIDE = 140
 
-/** How wide sentences may be: the terminal, within reason, else COLUMNS, else 80. */
+/** The width for sentences: the terminal's up to a maximum, else COLUMNS, else 80. */
 export function textWidth(): number {
   const { COLUMNS } = process.env
   const wanted = process.stdout.columns ?? (Number(COLUMNS) || NARROW)
   return Math.min(Math.max(wanted, 40), WIDE)
 }
 
-/** Columns padded to their widest cell, two blanks between; colours take no room. */
+/** Columns padded to their widest cell, two blanks between; colour codes have no width. */
 export function table(rows: readonly (readonly string[])[], indent = ''): string {
   const widths: number[] = []
   for (const row of rows) {
@@ -56,7 +56,7 @@ export function table(rows: readonly (readonly string[])[], indent = ''): string
   return rows.map((row) => `${indent}${line(row)}\n`).join('')
 }
 
-/** The same of what others wrote, without colours. */
+/** The same for text from others, without colours. */
 export function safeTable(rows: readonly (readonly string[])[]): string {
   return table(rows.map((row) => row.map(printable)))
 }
@@ -65,7 +65,7 @@ function shownLength(cell: string): number {
   return stripVTControlCharacters(cell).length
 }
 
-/** Breaks at blanks; a word that is longer than the width stands alone. */
+/** Breaks at blanks; a word that is longer than the width has its own line. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
@@ -77,7 +77,7 @@ export function wrap(text: string, width: number): string[] {
   return lines
 }
 
-/** The beginning and the end of a name: product and version are at its ends. */
+/** Keeps the beginning and the end of a name, which have product and version. */
 export function elided(name: string, room: number): string {
   if (name.length <= room) return name
   const tail = Math.floor((room - 1) / 2)
@@ -111,7 +111,7 @@ export function json(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
 }
 
-/** How wide a table may be: the terminal, else COLUMNS, else 80. */
+/** The width for a table: the terminal's, else COLUMNS, else 80. */
 export function columns(): number {
   const { COLUMNS } = process.env
   return process.stdout.columns ?? (Number(COLUMNS) || NARROW)

@@ -1,9 +1,9 @@
 import { nearest } from '../fault/nearest.ts'
 import { type Fault, fault } from '../fault.ts'
 
-/** What the file of every verb exports: its usage text, then parse and run in one function. */
+/** The exports of every verb's file: its usage text, and one function that parses and runs. */
 export interface Verb {
-  /** Set by hand, 80 columns, with an example that can be copied. */
+  /** Wrapped by hand at 80 columns, with an example that can be copied. */
   readonly usage: string
   /** What may follow the verb, for completion. */
   readonly subcommands?: readonly string[]
@@ -46,7 +46,7 @@ export async function runSubcommand(
   throw fault(`missing subcommand: ${known.join(', ')}`, { hint })
 }
 
-/** A name that was mistyped, with the nearest of those that exist. */
+/** A Fault for a mistyped name, with the nearest existing one. */
 export function mistyped(message: string, name: string, known: readonly string[]): Fault {
   const near = nearest(name, known)
   return fault(message, {
@@ -54,7 +54,7 @@ export function mistyped(message: string, name: string, known: readonly string[]
   })
 }
 
-/** The value of an option that has to be there. Throws a Fault with `hint` where it is not. */
+/** The value of a required option. Throws a Fault with `hint` if it is missing. */
 export function needed(option: string, value: string | undefined, hint: string): string {
   if (value !== undefined && value !== '') return value
   throw fault(`${option} is missing`, { hint })

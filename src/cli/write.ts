@@ -2,11 +2,11 @@ import { chmodSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:
 import { errorCode, fault } from '../fault.ts'
 
 /**
- * Puts a file into its place as a whole: a reader sees the old one or the new one, and whatever fails (a full
- * disk) the old one stays and nothing else is left. Throws a Fault.
+ * Writes a file atomically: a reader sees the old one or the new one. If anything fails (a full disk), the old
+ * one stays and nothing else is left. Throws a Fault.
  *
- * @param mode whatever the umask says
- * @param valid judges the new file before it takes the place of the old one
+ * @param mode the umask does not apply
+ * @param valid checks the new file before it replaces the old one
  */
 export function replaceFile(
   path: string,
@@ -31,7 +31,7 @@ export function replaceFile(
   }
 }
 
-/** A file for a person, wherever that may be (`/dev/stdout`). Throws a Fault. */
+/** Writes a file at any path that the user gives (even `/dev/stdout`). Throws a Fault. */
 export function writePage(file: string, page: string): void {
   try {
     writeFileSync(file, page)
@@ -45,7 +45,7 @@ function notWritten(path: string, error: unknown): unknown {
   return code === undefined ? error : fault(`cannot write ${path}: ${code}`)
 }
 
-/** What a folder holds; nothing where there is none. Throws a Fault where it cannot be read. */
+/** The names in a folder; none if there is no folder. Throws a Fault if it cannot be read. */
 export function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder)

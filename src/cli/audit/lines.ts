@@ -8,15 +8,15 @@ export interface FileLine {
   readonly bytes: Buffer
   /** From 1. */
   readonly line: number
-  /** False: the file ends before the line does. */
+  /** False if the file ends before the line. */
   readonly whole: boolean
 }
 
 const LINE_FEED = 0x0a
 
 /**
- * The lines of a file, `-` for standard input. Of a line that is longer than any entry only the beginning is kept.
- * Throws a Fault where the file cannot be read.
+ * The lines of a file, `-` for standard input. A line that is longer than any entry is cut.
+ * Throws a Fault if the file cannot be read.
  */
 export async function* linesOf(file: string): AsyncGenerator<FileLine> {
   const source: Readable = file === '-' ? process.stdin : createReadStream(file)
@@ -33,7 +33,7 @@ export async function* linesOf(file: string): AsyncGenerator<FileLine> {
         rest = Buffer.alloc(0)
         start = feed + 1
       }
-      // A copy: the stream uses its memory again.
+      // A copy, because the stream reuses its memory.
       if (start < part.length) rest = kept(Buffer.from(part.subarray(start)))
     }
   } catch (error) {

@@ -74,7 +74,7 @@ function parsedHead(text: unknown): AuditHead | undefined {
   return seq === undefined || hash === undefined ? undefined : { seq: Number(seq), hash }
 }
 
-/** The heads that a sidecar has logged. */
+/** The chain heads in a sidecar's log. */
 async function headsIn(file: string): Promise<AuditHead[]> {
   const heads: AuditHead[] = []
   for await (const { bytes } of linesOf(file)) {

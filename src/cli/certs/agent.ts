@@ -7,11 +7,11 @@ import { utcMinute } from '../terminal.ts'
 import { none } from './arguments.ts'
 
 const EXAMPLE = 'agent --dir certs-dev --for mod-users-19.7.0,okapi-7.2.0'
-/** The clock may be set and a certificate replaced: everything is looked at again after this. */
+/** The clock may be set and a certificate replaced, so everything is checked again after this time. */
 const LONGEST_NAP_MS = 60_000
 const SHORTEST_NAP_MS = 1000
 
-/** `certs agent`: keeps leaves fresh until it is told to end. */
+/** `certs agent`: renews leaves until it is told to end. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -48,7 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   return clean ? 0 : 1
 }
 
-/** One line for each thing that happened; nothing for a round in which nothing did. */
+/** One line for each event; nothing for a round without any. */
 function say({ renewed, crl, failed, next }: Round, asJson: boolean): void {
   const lines = [
     ...renewed.map(({ subject, certificate }) => ({

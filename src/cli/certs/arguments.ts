@@ -15,7 +15,7 @@ function isUnit(text: string | undefined): text is keyof typeof UNITS {
   return text !== undefined && Object.hasOwn(UNITS, text)
 }
 
-/** The one argument besides options; throws a Fault when it is missing or there are several. */
+/** The only argument besides options; throws a Fault if it is missing or there are several. */
 export function only(positionals: readonly string[], what: string, example: string): string {
   const [first, ...more] = positionals
   if (first !== undefined && more.length === 0) return first

@@ -5,29 +5,29 @@ import { titleOf } from './inspect.ts'
 import { chainShown, namesIn, profileFlaws } from './judgement.ts'
 import { address, type Meeting, meet, type Peer } from './meet.ts'
 
-/** One side's certificate, key and roots, as they would be used from now on. */
+/** The future certificate, key and roots of one side. */
 export interface Side {
   readonly cert: string
   readonly key: string
   readonly roots: readonly X509Certificate[]
 }
 
-/** What became of a handshake with a peer, seen from both ends. */
+/** The result of a handshake with a peer, as seen from both ends. */
 export interface Encounter {
   readonly peer: string
   /** `mod-users-19.7.0`; null when the peer was not reached. */
   readonly name: string | null
-  /** The short id of the root among ours that certifies the peer; null when none does. */
+  /** The short id of our root that certifies the peer; null if none does. */
   readonly root: string | null
   /** Whether the peer accepts our certificate. */
   readonly takesUs: boolean
   /** Whether our roots certify the peer, now. */
   readonly isTaken: boolean
-  /** Each a phrase; none when both sides accept each other. */
+  /** Phrases; empty when both sides accept each other. */
   readonly problems: readonly string[]
 }
 
-/** Meets every peer, one after the other: their logs stay readable. */
+/** Connects to every peer, one after the other, so that their logs stay readable. */
 export async function encounters(
   peers: readonly Peer[],
   side: Side,

@@ -14,7 +14,7 @@ import { namesIn } from './judgement.ts'
 
 const EXAMPLE = 'export mod-users-19.7.0 --pkcs12 --password-file password.txt'
 const PASSWORD_VARIABLE = 'CERTS_PASSWORD'
-// Java's keytool wants six; the two key derivations agree on ASCII only.
+// Java's keytool requires six; the two key derivations give the same result only for ASCII.
 const PASSWORD = /^[\x20-\x7e]{6,1024}$/
 
 /** `certs export NAME|DIR --pkcs12`: key store and trust store for Java. */
@@ -71,7 +71,7 @@ function password(file: string | undefined): string {
   const hint = `--password-file FILE, or ${PASSWORD_VARIABLE} in the environment`
   const given = file === undefined ? process.env[PASSWORD_VARIABLE] : readPassword(file)
   if (given === undefined) throw fault('a key store needs a password', { hint })
-  // The file or the variable may end with a line break; white space before it counts.
+  // The file or variable may end with a line break; other white space is part of the password.
   const line = given.replace(/\r?\n[\s\S]*$/, '')
   if (PASSWORD.test(line)) return line
   throw fault('the password must be 6 to 1024 printable ASCII characters', {

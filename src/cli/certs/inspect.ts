@@ -13,11 +13,11 @@ import { type Crl, parseCrl } from '../../x509/crl.ts'
 import { PemError, pemBlocks, splitPem } from '../../x509/pem.ts'
 import { type ChainFound, judge, listProblems, namingOf, openSslProblems } from './judgement.ts'
 
-/** What is to be said of one certificate, wherever it was found. */
+/** The report on one certificate from any source. */
 export interface Inspection {
-  /** Its place: a directory, a file, an address. */
+  /** Where it was found: a directory, a file, an address. */
   readonly place: string
-  /** `mod-users-19.7.0`, `operator/anna`; the place where the certificate has no URI. */
+  /** `mod-users-19.7.0`, `operator/anna`; the place if the certificate has no URI. */
   readonly name: string
   readonly uri: string | null
   /** Lower-case hex. */
@@ -25,19 +25,19 @@ export interface Inspection {
   readonly key: string | null
   readonly notBefore: Date | null
   readonly notAfter: Date | null
-  /** The short id of the CA that signed it, where that is known. */
+  /** The short id of the CA that signed it, if known. */
   readonly issuer: string | null
   /** SHA-256, lower-case hex. */
   readonly fingerprint: string | null
   readonly dns: readonly string[]
   readonly ips: readonly string[]
-  /** Each a phrase; none when all is well. */
+  /** Phrases; empty if it is fine. */
   readonly problems: readonly string[]
-  /** Whether it ends soon, or has. */
+  /** Whether it has expired or expires soon. */
   readonly ending: boolean
 }
 
-/** How soon is soon: a length of time, or (undefined) a third of the certificate's own life. */
+/** The limit for "soon": a length of time, or (undefined) a third of the certificate's lifetime. */
 export interface Horizon {
   readonly now: Date
   readonly withinMs: number | undefined
@@ -46,18 +46,18 @@ export interface Horizon {
 /** What is known of a directory of credentials before it is read. */
 export interface DirectoryPlace {
   readonly place: string
-  /** What it is called where its certificate has no URI. */
+  /** Its name if its certificate has no URI. */
   readonly name: string
-  /** That of the CA; undefined: that of the certificate is taken. */
+  /** The CA's trust domain; undefined: that of the certificate is used. */
   readonly trustDomain: string | undefined
   /** Is the key with the sender of a signing request? */
   readonly keyElsewhere: boolean
 }
 
 /**
- * Looks at a credentials directory (`tls.crt tls.key ca.crt ca.crl`) without changing or trusting
- * anything. What seems well is held to all that `check` and a starting sidecar hold it to, trial
- * handshakes included. Never throws: what cannot be read is a problem like any other.
+ * Inspects a credentials directory (`tls.crt tls.key ca.crt ca.crl`) without changing or trusting
+ * anything. If it seems fine, it gets all checks of `check` and of a starting sidecar, including trial
+ * handshakes. Never throws: an unreadable file is a problem like any other.
  */
 export async function inspectDirectory(
   { place, name, trustDomain, keyElsewhere }: DirectoryPlace,
@@ -80,7 +80,7 @@ export async function inspectDirectory(
   return { ...seen, problems: [...seen.problems, ...refused] }
 }
 
-/** What is still in order, though not for long. */
+/** Problems of the near future. */
 export function isWarning(problem: string): boolean {
   return problem.endsWith(' soon')
 }
@@ -107,7 +107,7 @@ async function refusedByCheck(
   }
 }
 
-/** Looks at a chain, leaf first, by the roots and CRLs that are to judge it. */
+/** Inspects a chain, leaf first, with the roots and CRLs to judge it by. */
 export function inspect(
   place: string,
   name: string,
@@ -150,14 +150,14 @@ const NOTHING = {
   ending: false,
 } as const
 
-/** `mod-users-19.7.0` of a module's URI, `operator/anna` of a person's, else the whole URI. */
+/** `mod-users-19.7.0` for a module's URI, `operator/anna` for a person's, else the whole URI. */
 export function titleOf(uri: string): string {
   const [, kind, name] = /^spiffe:\/\/[^/]+\/(module|operator|client)\/([^/]+)$/.exec(uri) ?? []
   if (kind === undefined || name === undefined) return uri
   return kind === 'module' ? name : `${kind}/${name}`
 }
 
-/** Whether a certificate ends within the horizon, or has ended. */
+/** Whether a certificate has expired or expires within the horizon. */
 export function endsSoon(certificate: X509Certificate, { now, withinMs }: Horizon): boolean {
   const left = certificate.validToDate.getTime() - now.getTime()
   return left < (withinMs ?? lifeMs(certificate) / 3)
@@ -214,7 +214,7 @@ async function lists(path: string, problems: string[]): Promise<Crl[]> {
   }
 }
 
-/** A sidecar reads a file with PEM blocks of one kind and nothing else. */
+/** Sidecars only accept files with PEM blocks of one kind and nothing else. */
 function strangeText(pem: string, label: string, name: string): readonly string[] {
   try {
     splitPem(Buffer.from(pem), [label])

@@ -4,13 +4,13 @@ import { type Inspection, isWarning } from './inspect.ts'
 const HOUR_MS = 3600_000
 const DAY_MS = 24 * HOUR_MS
 const NARROWEST_NAME = 16
-/** From here on problems stand beside their line. */
+/** From this width on, problems are on the line of their certificate. */
 const WIDE = 120
 const HEAD = ['module', 'serial', 'key', 'not after', 'left', 'issuer', 'sha-256']
 
 /**
- * Inspections as a person reads them: one line each, what is wrong beside it, or underneath where
- * `columns` are few; then long names give way too.
+ * Inspections for a person: one line each with its problems, or with the problems below if there are
+ * few `columns`; then long names are shortened too.
  */
 export function inspectionTable(
   inspections: readonly Inspection[],
@@ -57,7 +57,7 @@ function short(hex: string | null): string {
   return hex === null ? '-' : hex.slice(0, 8)
 }
 
-/** The day; within two days of now the hour, which is then what matters. */
+/** The day; within two days of now the hour too. */
 function day(date: Date, now: Date): string {
   const near = Math.abs(date.getTime() - now.getTime()) < 2 * DAY_MS
   return near ? `${utcMinute(date).slice(5, 16)}` : utcMinute(date).slice(0, 10)

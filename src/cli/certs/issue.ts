@@ -67,7 +67,7 @@ export async function runSign(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-/** `certs renew NAME|DIR`: the same names again, in the same place. */
+/** `certs renew NAME|DIR`: the same names again, in the same directory. */
 export async function runRenew(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -91,13 +91,13 @@ export async function runRenew(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-/** Says what was issued: the files, the names they cover, and when it ends. */
+/** Reports what was issued: the files, their names, and the expiry. */
 export function tellIssued(issued: Issued, asJson: boolean): void {
   if (asJson) json(issuedSummary(issued))
   else process.stdout.write(prose(issued))
 }
 
-/** What a script needs of an issued certificate; nothing secret. */
+/** An issued certificate for scripts; nothing secret. */
 export function issuedSummary(issued: Issued) {
   const { subject, dir, certificate, dns, ips, files } = issued
   return {

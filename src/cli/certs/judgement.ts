@@ -19,26 +19,26 @@ import { type BoundCrl, type Crl, crlOf } from '../../x509/crl.ts'
 import { DerError } from '../../x509/der.ts'
 import { type NamesByKind, namesByKind } from '../../x509/general-name.ts'
 
-/** A chain, leaf first, and what it is to be judged by. */
+/** A chain, leaf first, and what to judge it by. */
 export interface ChainFound {
   readonly chain: readonly X509Certificate[]
-  /** What stands in `ca.crt`; empty: the chain is not followed. */
+  /** The content of `ca.crt`; empty: the chain is not verified. */
   readonly roots: readonly X509Certificate[]
   readonly crls: readonly Crl[]
-  /** Undefined: that of the leaf's own name is taken. */
+  /** Undefined: that of the leaf's name is used. */
   readonly trustDomain?: string | undefined
 }
 
-/** What peers would say of a chain. */
+/** How peers would judge a chain. */
 export interface ProfileJudgement {
   readonly names: NamesByKind
-  /** Undefined where the chain leads to no root. */
+  /** Undefined if the chain leads to no root. */
   readonly issuer: Authority | undefined
-  /** Each a phrase; the end of the leaf's own validity is not among them. */
+  /** Phrases; expiry of the leaf itself is not included. */
   readonly problems: readonly string[]
 }
 
-/** A sidecar is called and calls: its certificate is shown in both roles. */
+/** A sidecar uses its certificate as a server and as a client. */
 const ROLES = ['server', 'client'] as const
 
 /** Judges a chain by the profile, the identity and the revocation that peers apply (src/trust). */
@@ -66,8 +66,8 @@ export function judge(
 }
 
 /**
- * What OpenSSL has against a chain that leads to a root, where nothing else is wrong with it: name
- * constraints, and what else the profile leaves to it.
+ * Why OpenSSL refuses a chain that leads to a root and has no other problem: name constraints, and
+ * other checks that the profile leaves to it.
  */
 export async function openSslProblems({
   chain,
@@ -82,8 +82,8 @@ export async function openSslProblems({
 }
 
 /**
- * Against what a name is read where there is no configuration: SPIFFE ids of other schemes are taken
- * as they are, because only the table of a sidecar could say which module each stands for.
+ * How a name is read without a configuration: SPIFFE ids of other schemes are accepted, because only
+ * the table in a sidecar's configuration says which module each stands for.
  */
 export function namingOf(uri: string, trustDomain: string | undefined): NamingContext {
   const own = readSpiffeId(uri)
@@ -94,7 +94,7 @@ export function namingOf(uri: string, trustDomain: string | undefined): NamingCo
   }
 }
 
-/** The bundle that the certificates of `ca.crt` make; undefined where no root is among them. */
+/** The bundle from the certificates of `ca.crt`; undefined if none of them is a root. */
 export function bundleOf(roots: readonly X509Certificate[]): TrustBundle | undefined {
   try {
     return makeBundle(roots.map(({ raw }) => parseCertificate(raw)))
@@ -104,7 +104,7 @@ export function bundleOf(roots: readonly X509Certificate[]): TrustBundle | undef
   }
 }
 
-/** A chain from certificates as TLS shows them; undefined where they lead to no root of the bundle. */
+/** A chain from certificates in the order of TLS; undefined if they lead to no root of the bundle. */
 export function chainShown(
   chain: readonly X509Certificate[],
   roots: readonly X509Certificate[],
@@ -116,7 +116,7 @@ export function chainShown(
   return leaf && chainOf(leaf, shown, bundle)
 }
 
-/** What the profile says against a root of ours, apart from its dates. */
+/** Why the profile refuses a root of ours, except for its dates. */
 export function rootFlaws({ raw }: X509Certificate): readonly string[] {
   const parsed = attempt(() => parseCertificate(raw))
   if (typeof parsed === 'string') return [`no peer can read it: ${parsed}`]
@@ -124,13 +124,13 @@ export function rootFlaws({ raw }: X509Certificate): readonly string[] {
   return flaw === undefined ? [] : [`the certificate ${flaw}`]
 }
 
-/** The names in a certificate; none where it cannot be read. */
+/** The names in a certificate; none if it cannot be read. */
 export function namesIn({ raw }: X509Certificate): NamesByKind {
   const parsed = attempt(() => parseCertificate(raw))
   return namesByKind(typeof parsed === 'string' ? [] : parsed.extensions.subjectAltName)
 }
 
-/** What the profile says against a chain in either role; nothing where only the leaf's dates are wrong. */
+/** Why the profile refuses a chain in either role; nothing if only the leaf's dates are wrong. */
 function chainFlaws(chain: Chain, now: number): readonly string[] {
   const flaws = profileFlaws(chain, now)
   const { notBefore, notAfter } = chain.leaf
@@ -140,7 +140,7 @@ function chainFlaws(chain: Chain, now: number): readonly string[] {
     .map(because)
 }
 
-/** Why the profile refuses a chain, in the role of a server and of a client, each reason once. */
+/** Why the profile refuses a chain as a server's and as a client's, each reason once. */
 export function profileFlaws(chain: Chain, now: number) {
   const flaws = ROLES.flatMap((role) => profileFlaw(chain, role, now) ?? [])
   return [...new Map(flaws.map((flaw) => [flaw.because, flaw])).values()]
@@ -165,14 +165,14 @@ function revocationProblems(
   const refusal = revocationRefusal(issuedRecords(chain), bound, now.getTime())
   if (refusal === undefined) return []
   if (refusal.reason === 'revoked-certificate') return ['revoked']
-  // What is wrong with the list of an authority of the bundle is said by listProblems.
+  // Problems with the list of an authority of the bundle are reported by listProblems.
   const inBundle = chain.issuers.every(({ fingerprint256 }) => {
     return bundle?.byFingerprint.has(fingerprint256)
   })
   return inBundle ? [] : [refusal.because]
 }
 
-/** Once there is any CRL, OpenSSL refuses every certificate of a CA that has no current one. */
+/** If there is any CRL, OpenSSL refuses every certificate of a CA without a current one. */
 export function listProblems(
   crls: readonly Crl[],
   roots: readonly X509Certificate[],
@@ -196,7 +196,7 @@ function endOfList({ thisUpdate, nextUpdate }: BoundCrl, id: string, now: Date):
   return left < 1 / 3 ? [`ca.crl of ${id} expires soon`] : []
 }
 
-/** What is made, or what a DerError says. */
+/** The result, or the message of a DerError. */
 function attempt<T>(make: () => T): T | string {
   try {
     return make()

@@ -9,29 +9,29 @@ export interface Peer {
   readonly port: number
 }
 
-/** What a handshake with a peer has shown. */
+/** The result of a handshake with a peer. */
 export interface Meeting {
-  /** Leaf first, as far as the peer has shown it. */
+  /** The certificates that the peer sent, leaf first. */
   readonly chain: readonly X509Certificate[]
   /** `TLSv1.3`. */
   readonly protocol: string
   readonly cipher: string
-  /** Whether it went on talking to us after it had our certificate (or none). */
+  /** Whether it continued after it had received our certificate (or none). */
   readonly takesUs: boolean
-  /** What it did instead, in its own words where it had any. */
+  /** What it did instead, in its own words if there are any. */
   readonly refusal: string | null
 }
 
 const MEETING_MS = 5000
-/** In TLS 1.3 a server refuses after the client thinks all is done: so long we wait for that. */
+/** In TLS 1.3 a server may refuse after the handshake is complete for the client: how long to wait for that. */
 const SILENCE_MS = 2000
 const ANSWER_BYTES = 8192
 /**
- * Any answer shows that we are taken. A version that is not spoken is refused before a policy is asked: what a
- * policy would refuse is what alerts about forged requests count.
+ * Any answer shows that we are accepted. A request with an unsupported HTTP version is refused before any policy:
+ * a refusal by policy would be counted by alerts about forged requests.
  */
 const QUESTION = 'GET / HTTP/3.0\r\nHost: HOST\r\nConnection: close\r\n\r\n'
-/** What a sidecar says to a peer whose certificate it does not take. */
+/** A sidecar's reasons for a peer whose certificate it does not accept. */
 const HANDSHAKE_REFUSALS = new Set([
   'no-certificate',
   'untrusted-certificate',
@@ -49,7 +49,7 @@ export function peerOf(text: string): Peer | undefined {
   return host === undefined || port < 1 || port > 65535 ? undefined : { host, port }
 }
 
-/** Reads a list with commas; throws a Fault that names the part that is none. */
+/** Reads a comma-separated list; throws a Fault that names the invalid part. */
 export function peersOf(list: string): readonly Peer[] {
   return list.split(',').map((text) => {
     const peer = peerOf(text.trim())
@@ -58,14 +58,14 @@ export function peersOf(list: string): readonly Peer[] {
   })
 }
 
-/** `host:port`, as it is typed. */
+/** `host:port`, as typed. */
 export function address({ host, port }: Peer): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /**
- * One full handshake, whatever the peer's certificate, and one request to see whether the peer takes
- * ours. Nothing is trusted here. Throws a Fault when there is no peer or no TLS.
+ * One full handshake with any certificate of the peer, and one request to see whether the peer accepts
+ * ours. Nothing is trusted here. Throws a Fault if there is no peer or no TLS.
  */
 export async function meet(
   peer: Peer,
@@ -76,7 +76,7 @@ export async function meet(
     port: peer.port,
     ...(isIP(peer.host) === 0 ? { servername: peer.host.replace(/\.$/, '') } : {}),
     ...credentials,
-    // The chain is looked at, not trusted: a broken one is what this is here to show.
+    // The chain is inspected, not trusted: the purpose is to show broken ones too.
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['http/1.1'],
@@ -103,7 +103,7 @@ export async function meet(
   }
 }
 
-/** Resolves after the handshake; with the reason when the peer ended it but has shown its certificate. */
+/** Resolves after the handshake; with the reason if the peer ended it after it had sent its certificate. */
 function secured(socket: TLSSocket): Promise<string | null> {
   return new Promise((resolve, reject) => {
     socket.once('secureConnect', () => resolve(null))
@@ -125,7 +125,7 @@ function chainShown(socket: TLSSocket): readonly X509Certificate[] {
   return chain
 }
 
-/** Null when the peer goes on talking or waiting; else how it refused. */
+/** Null when the peer answers or waits; else how it refused. */
 function answer(socket: TLSSocket, host: string): Promise<string | null> {
   return new Promise((resolve) => {
     let text = ''

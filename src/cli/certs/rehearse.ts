@@ -10,8 +10,8 @@ import { peersOf } from './meet.ts'
 const EXAMPLE = 'rehearse --next next/mod-users-19.7.0 --peers okapi:8443'
 
 /**
- * `certs rehearse`: a handshake with each peer using credentials that are not in use yet; 1 when
- * one of them would break.
+ * `certs rehearse`: a handshake with each peer using credentials that are not in use yet; exit code 1
+ * if one of them would fail.
  */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -37,7 +37,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   return met.some(({ problems }) => problems.length > 0) ? 1 : 0
 }
 
-/** A credentials directory as one side of a handshake; throws a Fault when it is none. */
+/** A credentials directory as one side of a handshake; throws a Fault if it is not one. */
 export async function sideIn(directory: string): Promise<Side> {
   const file = join(directory, 'ca.crt')
   return {

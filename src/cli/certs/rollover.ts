@@ -66,7 +66,7 @@ const UNASKED: Problem = {
 const UNREACHED = 'start it, or leave it out of --peers if it is gone; then repeat this step'
 const BEHIND = 'give it the files of the CA, wait until it has read them, then repeat this step'
 
-/** Before a step: every peer that is named must be able to live with what it brings. */
+/** Before a step: every given peer must be ready for it. */
 async function mustBeReady(
   authority: CertificateAuthority,
   peers: readonly Peer[],
@@ -99,12 +99,12 @@ function notTaking(met: Encounter): string | undefined {
   return met.takesUs ? undefined : 'does not trust the new root yet'
 }
 
-/** What keeps a peer from the step that comes next. */
+/** Why a peer is not ready for the next step. */
 function obstacleTo(now: RolloverProgress): (met: Encounter) => string | undefined {
   return now.phase === 'bundles' ? notTaking : (met) => needsOld(met, now)
 }
 
-/** Why a peer may still need the old root; undefined where it does not. */
+/** Why a peer may still need the old root; undefined if it does not. */
 function needsOld(met: Encounter, { from, to }: RolloverProgress): string | undefined {
   const why = notTaking(met)
   if (why !== undefined) return why
@@ -112,7 +112,7 @@ function needsOld(met: Encounter, { from, to }: RolloverProgress): string | unde
   return met.root === to?.id ? undefined : 'has a certificate of another CA'
 }
 
-/** Prints the progress; resolves to false where something prevents the next step. */
+/** Prints the progress; resolves to false if something prevents the next step. */
 async function tell(
   authority: CertificateAuthority,
   peers: readonly Peer[],
@@ -149,7 +149,7 @@ function prose(
   if (to === undefined) {
     return `No rollover is under way; the root is ${from.id}, until ${utcMinute(from.certificate.validToDate)}\n`
   }
-  // A folder that was filled by hand is not helped by the next step.
+  // The next step does not update folders that were filled by hand.
   const step = phase === 'bundles' || waiting.length > 0 ? 'leaves' : 'finish'
   const next = `okapi-sidecar certs rollover ${step} --dir ${dir} --peers HOST:PORT,...`
   const copies = lacking.map((directory) => `    cp ${dir}/ca.crt ${directory}/\n`)

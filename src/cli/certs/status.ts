@@ -58,7 +58,7 @@ async function statusOfDirectory(top: string, horizon: Horizon, asJson: boolean)
       ? await credentialDirectories(top)
       : [...(await mayBeNone(top)), ...(await emptied(ca))].toSorted()
   const leaves: Inspection[] = []
-  // One after the other: trial handshakes of all directories at once could run into their deadline.
+  // One after the other: trial handshakes for all directories at once could exceed their deadline.
   for (const place of directories) {
     const name = folderName(top, place)
     const trustDomain = ca?.register.trustDomain
@@ -73,7 +73,7 @@ async function statusOfDirectory(top: string, horizon: Horizon, asJson: boolean)
   return verdict(all)
 }
 
-/** What the index of a CA has against what stands in a folder of it. */
+/** Differences between the index of a CA and one of its folders. */
 function indexProblems(
   { register, directory }: AuthorityState,
   place: string,
@@ -89,25 +89,25 @@ function indexProblems(
   ]
 }
 
-/** Folders that the CA has written, and that have no certificate any more: a sidecar could not start with them. */
+/** Folders written by the CA that no longer have a certificate: a sidecar could not start with them. */
 async function emptied({ directory, register }: AuthorityState): Promise<readonly string[]> {
   const places = new Set(register.issued.flatMap((entry) => entry.directory ?? []))
   const found: string[] = []
   for (const place of places) {
     const path = join(directory, place)
-    // Outside the CA it may have been moved on; a folder that is gone belongs to a module that is.
+    // A folder outside the CA may have been moved; a missing folder is of a module that was removed.
     const isOurs = !place.startsWith('..') && (await exists(path))
     if (isOurs && !(await exists(join(path, 'tls.crt')))) found.push(path)
   }
   return found
 }
 
-/** A CA that has issued nothing yet is well. */
+/** A CA that has issued nothing yet is not a problem. */
 async function mayBeNone(top: string): Promise<readonly string[]> {
   return credentialDirectories(top).catch(() => [])
 }
 
-/** A signed request leaves its key where it was made. */
+/** For a signing request the key stays with its sender. */
 function keyElsewhere(ca: AuthorityState | undefined, directory: string): boolean {
   const entry = ca?.register.issued.findLast((one) => one.directory === directory)
   return entry?.key === 'elsewhere'
@@ -176,7 +176,7 @@ async function statusOfPeer(
   return verdict([one])
 }
 
-/** The CRLs that a peer with these credentials would go by. */
+/** The CRLs that a peer with these credentials would use. */
 async function listsIn(directory: string): Promise<readonly Crl[]> {
   const file = join(directory, 'ca.crl')
   return (await exists(file)) ? crlsIn(await readStateText(file), file) : []
@@ -232,7 +232,7 @@ async function below(directory: string, depth: number): Promise<string[]> {
   return found
 }
 
-/** What a directory is called in a table where its certificate has no URI. */
+/** The name of a directory in a table if its certificate has no URI. */
 export function folderName(top: string, directory: string): string {
   return relative(top, directory) || directory
 }

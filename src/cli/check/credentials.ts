@@ -6,7 +6,7 @@ import type { Problem } from '../../fault.ts'
 import { expectedOf, publicExpectationOf } from '../../sidecar/authentication.ts'
 import { sourceOf } from '../../sidecar/source.ts'
 
-/** Credentials that hold. */
+/** Valid credentials. */
 export interface CredentialsFound {
   readonly problems: readonly Problem[]
   readonly told: {
@@ -24,7 +24,7 @@ export interface CredentialsFound {
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** Reads them as `run` would; throws a Fault with everything that is wrong. */
+/** Reads them as `run` does; throws a Fault with everything that is wrong. */
 export async function checkCredentials(config: Config): Promise<CredentialsFound> {
   const now = Date.now()
   const source = sourceOf(config)
@@ -43,7 +43,7 @@ export async function checkCredentials(config: Config): Promise<CredentialsFound
   }
 }
 
-/** Throws a Fault with what is wrong with the certificate that `public` shows to browsers. */
+/** Throws a Fault with what is wrong with the certificate of `public` for browsers. */
 export async function checkPublic(settings: PublicSettings): Promise<void> {
   await readPublicCertificate(publicExpectationOf(settings), Date.now())
 }

@@ -6,7 +6,7 @@ import { memoryProblems, workerProblems } from '../../sidecar/machine.ts'
 import { type CredentialsFound, checkCredentials, checkPublic } from './credentials.ts'
 import { checkPolicy, type PolicyFound } from './policy.ts'
 
-/** What is found, each room as far as it can be read. */
+/** The findings on each part of a configuration, as far as it can be read. */
 export interface Findings {
   readonly loaded: Loaded | undefined
   readonly credentials: CredentialsFound | undefined
@@ -14,7 +14,7 @@ export interface Findings {
   readonly problems: readonly Problem[]
 }
 
-/** All that is to be known of one configuration. `environment`: the variables that win over the file. */
+/** Everything about one configuration. `environment`: the variables that override the file. */
 export async function findingsOf(
   file: string | undefined,
   environment: NodeJS.ProcessEnv,
@@ -50,7 +50,7 @@ export async function findingsOf(
   return { loaded, credentials, policy, problems: distinctProblems(located(problems)) }
 }
 
-/** Two listeners may read the same file: the first problem with it is enough. */
+/** Two listeners may read the same file: its first problem is enough. */
 export function distinctProblems(problems: readonly Problem[]): readonly Problem[] {
   const same = Map.groupBy(problems, ({ severity, message, where }) =>
     JSON.stringify([severity, message, where]),
@@ -58,7 +58,7 @@ export function distinctProblems(problems: readonly Problem[]): readonly Problem
   return [...same.values()].map(([first]) => first!)
 }
 
-/** What a person should know of `workers` and `limits` on this machine, where they were set. */
+/** Warnings about `workers` and `limits` on this machine, if they were set. */
 function ofMachine({ config, origins }: Loaded): Problem[] {
   const { limits } = config
   const found: readonly (readonly [string, Problem[]])[] = [
@@ -71,14 +71,14 @@ function ofMachine({ config, origins }: Loaded): Problem[] {
   })
 }
 
-/** Where a key was set, or undefined for a default. */
+/** Where a key was set; undefined for a default. */
 function placeOf({ origins }: Pick<Loaded, 'origins'>, name: string): Where | undefined {
   const origin = origins.find(({ key }) => key === name)?.origin
   if (origin?.kind === 'file') return origin.where
   return origin?.kind === 'environment' ? { file: origin.variable } : undefined
 }
 
-/** What `read` gives, or undefined with its problems kept; `place` is that of problems that have none. */
+/** The result of `read`, or undefined and its problems are kept; `place` is for problems without a location. */
 async function attempt<T>(
   problems: Problem[],
   read: () => T | Promise<T>,
@@ -89,7 +89,7 @@ async function attempt<T>(
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     for (const problem of error.problems) {
-      // Two keys may name the same folder: it is missing once.
+      // Two keys may name the same missing folder: it is reported once.
       const told = ({ message }: Problem) => message === problem.message
       if (problem.where !== undefined) problems.push(problem)
       else if (!problems.some(told)) problems.push({ ...problem, ...(place && { where: place }) })

@@ -19,7 +19,7 @@ interface Checked extends Findings {
   readonly file: string
 }
 
-/** Checks every configuration in a folder of `init`, and whether they belong together. Resolves to 0 or 2. */
+/** Checks every configuration in a folder of `init`, and whether they fit together. Resolves to 0 or 2. */
 export async function checkInstallation(folder: string, json: boolean): Promise<number> {
   const files = configurationsIn(folder)
   if (files.length === 0 && isFolder(join(folder, 'values'))) return checkValues(folder, json)
@@ -29,7 +29,7 @@ export async function checkInstallation(folder: string, json: boolean): Promise<
     })
   }
   const checked: Checked[] = []
-  // Variables of one sidecar must not win over the files of all.
+  // Variables for one sidecar must not override the files of all.
   for (const file of files) checked.push({ file, ...(await findingsOf(join(folder, file), {})) })
   const problems = [...merged(checked), ...together(folder, checked)]
   const failed = problems.some(({ severity }) => severity === 'error')
@@ -60,7 +60,7 @@ export async function checkInstallation(folder: string, json: boolean): Promise<
   return 0
 }
 
-/** For a chart: its values say what the configurations will be, and certificates are in the cluster. */
+/** For a chart: the configurations follow from its values, and certificates are in the cluster. */
 function checkValues(folder: string, json: boolean): number {
   const known = readGrants({ inline: [], files: [KNOWN_GRANTS_FILE] })
   const grants = readGrants({ inline: [], files: [join(folder, 'grants.yaml')] })
@@ -116,12 +116,12 @@ function rowOf({ file, loaded, credentials, policy, problems }: Checked): string
   ]
 }
 
-/** Days say nothing of a certificate of a day. */
+/** Days would be too coarse for a certificate that is valid for a day. */
 function left(notAfter: string): string {
   return spanText(Math.max(0, Date.parse(notAfter) - Date.now()))
 }
 
-/** What several sidecars have alike is told once. */
+/** Equal problems of several sidecars are reported once. */
 function merged(checked: readonly Checked[]): readonly Problem[] {
   const all = checked.flatMap(({ file, problems }) =>
     problems.map((problem) => ({ file, problem })),
@@ -135,7 +135,7 @@ function merged(checked: readonly Checked[]): readonly Problem[] {
   })
 }
 
-/** What no configuration can tell alone. */
+/** Problems that show only in all configurations together. */
 function together(folder: string, checked: readonly Checked[]): readonly Problem[] {
   const error = (message: string, hint?: string): Problem => ({
     ...{ severity: 'error', message, where: { file: folder } },
@@ -164,7 +164,7 @@ function together(folder: string, checked: readonly Checked[]): readonly Problem
   return problems
 }
 
-/** The modules that Okapi calls, or why that is not known. */
+/** The modules that Okapi calls, or why they are not known. */
 function deployableIn(folder: string): readonly string[] | Fault {
   try {
     return deployable(loadDescriptors(join(folder, 'descriptors')).set)
@@ -174,7 +174,7 @@ function deployableIn(folder: string): readonly string[] | Fault {
   }
 }
 
-/** On one machine two listeners cannot have the same address; in containers they are apart. */
+/** On one machine two listeners cannot have the same address; in containers they can. */
 function sharedAddresses(configs: readonly Config[]): readonly string[] {
   const loopback = configs.flatMap(({ module, ingress, egress, admin }) =>
     [ingress?.listen, egress?.listen, admin.listen].flatMap((listen) =>
@@ -183,7 +183,7 @@ function sharedAddresses(configs: readonly Config[]): readonly string[] {
         : [{ id: module.id, address: formatListen(listen) }],
     ),
   )
-  // Where every sidecar has a network of its own, all of them listen on 0.0.0.0:8443.
+  // If every sidecar has its own network, all of them listen on 0.0.0.0:8443.
   const outside = loopback.some(({ address }) => address.startsWith('0.0.0.0:8443'))
   if (outside) return []
   return [...Map.groupBy(loopback, ({ address }) => address)]
@@ -221,7 +221,7 @@ function entriesIn(folder: string): readonly { srvcId: string; url: string }[] |
   }
 }
 
-/** `sidecars/*.yaml`, and `NAME/sidecar.yaml` as systemd's unit wants them. */
+/** `sidecars/*.yaml`, and `NAME/sidecar.yaml` for systemd's unit. */
 function configurationsIn(folder: string): readonly string[] {
   const within = (name: string) => {
     try {

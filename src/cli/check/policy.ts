@@ -17,21 +17,21 @@ export interface PolicyFound {
   readonly problems: readonly Problem[]
   readonly told: {
     readonly descriptors: string
-    /** How many descriptors there are. */
+    /** Number of descriptors. */
     readonly modules: number
     readonly grants: number
-    /** Of those that ship with the product. */
+    /** Number of those shipped with the product. */
     readonly knownGrants: number
     readonly mode: 'enforce' | 'report'
-    /** For which tenants callers may act, a line for each thing that was said about it. */
+    /** For which tenants callers may act, one line for each setting. */
     readonly tenants: readonly string[]
     readonly hash: string
-    /** For Kafka, of this module; where there is a `kafka`. */
+    /** Kafka rules of this module, if there is a `kafka`. */
     readonly kafkaRules?: number
   }
 }
 
-/** Reads and compiles it by the function of `run`; throws a Fault with everything that is wrong. */
+/** Reads and compiles it with the function that `run` uses; throws a Fault with everything that is wrong. */
 export function checkPolicy({ config, origins }: Loaded): PolicyFound {
   const { policy, kafka, warnings, forbidden, material } = policyOf(config)
   const { mode, hash } = policy

@@ -10,7 +10,7 @@ import { table, textWidth, wrap } from '../terminal.ts'
 import type { CredentialsFound } from './credentials.ts'
 import type { PolicyFound } from './policy.ts'
 
-/** Characters of one value in the table; `--json` has them whole. */
+/** Maximum characters of a value in the table; `--json` has complete values. */
 const WIDEST = 48
 
 /** Every value in force with its origin, aligned. */
@@ -18,7 +18,7 @@ export function settingsTable(origins: readonly Effective[]): string {
   return table(origins.map(({ key, value, origin }) => [key, written(value), originOf(origin)]))
 }
 
-/** The module, its listeners and what they lead to, a line each. */
+/** The module, its listeners and their destinations, one line each. */
 export function configurationSummary(
   config: Config,
   credentials: CredentialsFound | undefined,
@@ -54,7 +54,7 @@ function turns({ limits: { turnMs } }: Config): [string, string][] {
   return [['turnMs', `no more calls in a turn than take ${turnMs} ms, when there is no CPU left`]]
 }
 
-/** Nothing is said of what every installation has. */
+/** What every installation has is not mentioned. */
 function tenants(policy: PolicyFound | undefined): [string, string][] {
   const [held = '', ...more] = policy?.told.tenants ?? []
   const rows = held.endsWith('enforced') ? more : [held, ...more]
@@ -80,7 +80,7 @@ function audit({ audit: trail }: Config): [string, string][] {
   return [['audit', `${to}, ${otherwise}`]]
 }
 
-/** As wide as the terminal: what is longer goes on below itself. In a pipe each fact is one line. */
+/** As wide as the terminal; longer text is wrapped. In a pipe each fact is one line. */
 function wrapped(rows: readonly (readonly [string, string])[]): string {
   const { COLUMNS } = process.env
   const isNarrow = process.stdout.columns !== undefined || COLUMNS !== undefined
@@ -122,7 +122,7 @@ function listenerRows(config: Config, kafkaRules = 0): [string, string][] {
   return rows
 }
 
-/** In the order in which the labels are listed, which is not that of opening. */
+/** In the order of the labels, which is not that of opening. */
 function byLabel(one: ListenerDefinition, other: ListenerDefinition): number {
   return DIRECTIONS.indexOf(one.direction) - DIRECTIONS.indexOf(other.direction)
 }

@@ -9,7 +9,7 @@ import { consortiumIn, consortiumOfUsers } from './sources.ts'
 const HINT =
   'okapi-sidecar consortia fetch --okapi https://okapi:8443 --credentials anna \\\n    --tenant east --token-file token --out consortia.yaml'
 
-/** Writes the consortium of a tenant into the file. Throws a Fault, and nothing is written. */
+/** Writes the consortium of a tenant into the file. If it throws a Fault, nothing is written. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],

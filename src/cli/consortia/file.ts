@@ -15,8 +15,8 @@ cross: []
 `
 
 /**
- * Puts the consortium in the place of the one with the same central tenant; all else in the file stays as
- * it is. Throws a Fault where the file would be no use, and leaves it as it was.
+ * Replaces the consortium with the same central tenant; everything else in the file stays unchanged.
+ * If the new file would be invalid, it throws a Fault and keeps the old one.
  */
 export function writeConsortium(
   file: string,
@@ -37,7 +37,7 @@ export function writeConsortium(
     if (at === -1) list.items.push(entry)
     else list.items[at] = entry
   }
-  // Read as a sidecar would, before it takes the place of the one that is there.
+  // Checked as a sidecar would read it before it replaces the old one.
   const text = document.toString({ flowCollectionPadding: false })
   replaceFile(file, text, 0o644, valid)
   const known = before?.list.find((consortium) => consortium.central === central)
@@ -49,7 +49,7 @@ export function writeConsortium(
   }
 }
 
-/** What is in the file. Throws a Fault where a sidecar would refuse it. */
+/** The content of the file. Throws a Fault if a sidecar would refuse it. */
 function valid(file: string) {
   const problems: Problem[] = []
   const consortia = readConsortia(readConsortiaFile(file), problems)

@@ -1,7 +1,7 @@
 import { fault } from '../../fault.ts'
 import type { Okapi } from '../okapi.ts'
 
-/** A consortium as FOLIO knows it. */
+/** A consortium in FOLIO. */
 export interface FoundConsortium {
   readonly name: string | undefined
   readonly central: string
@@ -13,7 +13,7 @@ const PAGE = 1000
 /** A consortium has some hundred tenants; users are counted in hundred thousands. */
 const MOST_PAGES = 1000
 
-/** As mod-consortia says (GET /consortia, GET /consortia/{id}/tenants). Throws a Fault. */
+/** The consortium from mod-consortia (GET /consortia, GET /consortia/{id}/tenants). Throws a Fault. */
 export async function consortiumIn(okapi: Okapi, tenant: string): Promise<FoundConsortium> {
   const [first, second] = listIn(await okapi.readFor(tenant, '/consortia'), 'consortia')
   if (first === undefined) throw fault(`mod-consortia has no consortium in tenant ${tenant}`)
@@ -37,8 +37,8 @@ export async function consortiumIn(okapi: Okapi, tenant: string): Promise<FoundC
 }
 
 /**
- * As the affiliations of users show (mod-users, GET /user-tenants in the central tenant): a member without
- * any user is not seen. Throws a Fault.
+ * The consortium from the affiliations of users (mod-users, GET /user-tenants in the central tenant): a
+ * member without any user is not found. Throws a Fault.
  */
 export async function consortiumOfUsers(okapi: Okapi, tenant: string): Promise<FoundConsortium> {
   const records = await allPages(okapi, tenant, '/user-tenants', 'userTenants')

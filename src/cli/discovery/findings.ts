@@ -1,7 +1,7 @@
 import type { PortRange } from '../../config/addresses.ts'
 import { type Instance, KUBERNETES_PREFIX, targetOf, type WantedInstance } from './instances.ts'
 
-/** How a module stands in Okapi's discovery. */
+/** The state of a module in Okapi's discovery. */
 export type DiscoveryState =
   | 'in-place'
   | 'missing'
@@ -9,23 +9,23 @@ export type DiscoveryState =
   | 'names-another-module'
   | 'shares-a-port'
 
-/** A module that should be in Okapi's discovery, and what is there. */
+/** A module that should be in Okapi's discovery, and its present entries. */
 export interface Standing extends WantedInstance {
   readonly state: DiscoveryState
-  /** What Okapi has for it, in the order in which it was told. */
+  /** Okapi's entries for it, in Okapi's order. */
   readonly actual: readonly Instance[]
 }
 
-/** Something that is not as it should be. */
+/** A difference from the expected state. */
 export interface DiscoveryFinding {
   readonly kind: Exclude<DiscoveryState, 'in-place'> | 'not-installed' | 'kubernetes'
   readonly srvcId: string
-  /** Null where it is about what is missing. */
+  /** Null if it is about a missing entry. */
   readonly instId: string | null
   readonly because: string
 }
 
-/** Holds what Okapi has against what it should have. */
+/** Compares Okapi's entries with the expected ones. */
 export function compare(
   wanted: readonly WantedInstance[],
   actual: readonly Instance[],

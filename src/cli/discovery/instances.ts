@@ -4,35 +4,35 @@ import { fault } from '../../fault.ts'
 import { isOkapi } from '../../folio/module-id.ts'
 import type { DescriptorSet } from '../../policy/descriptors.ts'
 
-/** What Okapi knows of one running instance (its DeploymentDescriptor, as far as it matters). */
+/** One running instance in Okapi (the part of its DeploymentDescriptor that matters). */
 export interface Instance {
   readonly srvcId: string
   readonly instId: string
   readonly url: string
-  /** Okapi's own node that started it: then its removal ends the process. */
+  /** The Okapi node that started it, if one did: then removing it ends the process. */
   readonly nodeId: string | null
 }
 
-/** What Okapi should know of a module. */
+/** What Okapi should have for a module. */
 export interface WantedInstance {
   readonly srvcId: string
   readonly instId: string
   readonly url: string
 }
 
-/** What KubernetesManager of Okapi calls the instances that it finds by itself. */
+/** The prefix that Okapi's KubernetesManager gives to the ids of instances that it finds. */
 export const KUBERNETES_PREFIX = 'kube_'
 
 /**
- * What to register for a module. The instance has a name of its own, so that it can stand beside one
- * that leads past the sidecar until that is taken out.
+ * What to register for a module. The instance has its own id, so that it can exist beside one that
+ * leads past the sidecar until that one is removed.
  */
 export function wantedFor(id: string, host: string, port: number): WantedInstance {
   const url = `http://${formatListen({ host, port })}/${id}`
   return { srvcId: id, instId: `sidecar_${id}`, url }
 }
 
-/** Where an instance leads, as Okapi would call it. */
+/** The destination of an instance, as Okapi would call it. */
 export type InstanceTarget =
   | { readonly to: 'sidecar'; readonly port: number; readonly id: string }
   | { readonly to: 'elsewhere' }
@@ -40,8 +40,8 @@ export type InstanceTarget =
 const URL_OF_SIDECAR = /^http:\/\/(?:\[([0-9A-Fa-f:.]+)\]|([^/?#@:[\]]+)):(\d{1,5})\/([^/?#]+)$/
 
 /**
- * Reads a discovery URL byte for byte: Okapi appends the raw target to it, so that a trailing slash,
- * a query or a user name make it another one.
+ * Reads a discovery URL byte for byte: Okapi appends the raw target to it, so a trailing slash, a
+ * query or a user name would change the destination.
  */
 export function targetOf(url: string, { from, to }: PortRange): InstanceTarget {
   const [, v6, name, digits, id] = URL_OF_SIDECAR.exec(url) ?? []
@@ -65,10 +65,10 @@ export function deployable({ modules }: DescriptorSet): readonly string[] {
 }
 
 /**
- * A port of the range for each module. It depends on nothing but ids and range, and installing one
- * more module moves at most a few others: an id's hash says where it would like to be, the one that comes
- * later in the order of ids takes the next free one. A port that Okapi already uses (`taken`) stays.
- * Throws a Fault when there are more modules than ports.
+ * A port of the range for each module. It depends only on ids and range, and installing one more
+ * module moves at most a few others: the hash of an id gives the preferred port; if that is used, the
+ * module later in the order of ids gets the next free one. A port that Okapi already uses (`taken`)
+ * stays. Throws a Fault when there are more modules than ports.
  */
 export function assignPorts(
   ids: readonly string[],

@@ -16,7 +16,7 @@ import { labelOf, pinRefusal } from '../../trust/pin.ts'
 
 const CONNECT_MS = 5_000
 
-/** A person with credentials, who calls Okapi's sidecar under the very rules of a sidecar. */
+/** An operator with credentials, who calls Okapi's sidecar under the same rules as a sidecar. */
 export class Operator {
   readonly #generation: Generation
   readonly #clock = new CoarseClock()
@@ -26,8 +26,8 @@ export class Operator {
   }
 
   /**
-   * Reads tls.crt, tls.key, ca.crt and perhaps ca.crl; the trust domain is the one that they belong
-   * to. Throws a Fault with everything that is wrong.
+   * Reads tls.crt, tls.key, ca.crt and, if present, ca.crl; the trust domain is that of the certificate.
+   * Throws a Fault with everything that is wrong.
    */
   static async from(directory: string): Promise<Operator> {
     const raw = await directorySource(directory).read()
@@ -39,7 +39,7 @@ export class Operator {
     return new Operator(await checkGeneration(raw, { ...expected, lookWith }))
   }
 
-  /** What undici opens its connections with; the peer must prove to be Okapi, of any version. */
+  /** The connector for undici; the peer must prove to be Okapi, of any version. */
   connector(host: string, port: number): buildConnector.connector {
     const { keyPem: key, certPem: cert, caPems: ca, crlPems: crl } = this.#generation
     const { bundle, crls, identity } = this.#generation

@@ -1,13 +1,13 @@
 import { paint, table } from '../terminal.ts'
 import type { DiscoveryFinding, Standing } from './findings.ts'
 
-/** What is told at the end. */
+/** The report at the end. */
 export interface DiscoveryReport {
   readonly modules: readonly Standing[]
   readonly findings: readonly DiscoveryFinding[]
-  /** False: Okapi was not asked, so that nothing is known of what it has. */
+  /** False if Okapi was not asked, so its entries are not known. */
   readonly asked: boolean
-  /** What was changed, a sentence each. */
+  /** What was changed, one sentence each. */
   readonly done: readonly string[]
 }
 
@@ -47,7 +47,7 @@ function textOf({ modules, findings, asked, done }: DiscoveryReport): string {
   return lines.join('')
 }
 
-/** Okapi's data is anybody's who may register; a terminal obeys some of it. */
+/** Okapi's data may come from others, and terminals execute control characters. */
 function printable(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]/g, '?')
 }

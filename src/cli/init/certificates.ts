@@ -8,7 +8,7 @@ import { credentialsFolder, type LayoutOptions, layoutOf } from './sidecar-file.
 
 const LEAF_MS = 7 * 24 * 60 * 60 * 1000
 
-/** The trust domain of the CA that is there, else the wanted one. Throws a Fault where they differ. */
+/** The trust domain of the existing CA, else the wanted one. Throws a Fault if they differ. */
 export async function trustDomainOf(out: string, wanted: string | undefined): Promise<string> {
   const ca = join(out, 'ca')
   if (!(await exists(join(ca, 'ca.crt')))) return trustDomain(wanted ?? 'folio.internal')
@@ -33,7 +33,7 @@ export async function missingCertificates(
   return wanted.filter((_, i) => there[i] !== true)
 }
 
-/** Issues them; makes the CA where there is none. Throws a Fault. */
+/** Issues them; makes the CA if there is none. Throws a Fault. */
 export async function issueAll(
   out: string,
   names: readonly string[],

@@ -3,16 +3,16 @@ import { dirname, join } from 'node:path'
 import { errorCode, fault } from '../../fault.ts'
 import { namesIn, replaceFile } from '../write.ts'
 
-/** A file as it is to be. Its path is from the folder of the installation. */
+/** A file to be written. Its path is relative to the folder of the installation. */
 export interface StartFile {
   readonly path: string
   readonly text: string
   readonly mode: number
-  /** Written once, and its owner's from then on. */
+  /** Written only once; afterwards the user maintains it. */
   readonly once?: true
 }
 
-/** What writing a file would do. */
+/** The change that writing a file would make. */
 export interface FileChange {
   readonly file: StartFile
   /** Undefined: it is new. */
@@ -32,10 +32,10 @@ export function changesOf(folder: string, files: readonly StartFile[]): readonly
     .sort((a, b) => (a.file.path < b.file.path ? -1 : 1))
 }
 
-/** What a person sees before it is done. */
+/** The changes as shown for confirmation. */
 export function changeText({ file, before }: FileChange): string {
   if (before === undefined) return `+ ${file.path}\n`
-  // One line of JSON: `policy diff` tells what it opens.
+  // It is one line of JSON; `policy diff` shows what it opens.
   if (file.path.startsWith('policy/')) return `~ ${file.path}\n`
   const lines = lineDiff(before.split('\n'), file.text.split('\n'))
   const shown = lines.slice(0, MOST_LINES).map((line) => `    ${line.slice(0, 160)}\n`)
@@ -43,13 +43,13 @@ export function changeText({ file, before }: FileChange): string {
   return `~ ${file.path}\n${shown.join('')}${more > 0 ? `    (${more} lines more)\n` : ''}`
 }
 
-/** What an earlier run has written for modules that the source has not any more. Throws a Fault. */
+/** Files from an earlier run for modules that are no longer in the source. Throws a Fault. */
 export function leftOvers(folder: string, files: readonly StartFile[]): readonly string[] {
   const paths = new Set(files.map(({ path }) => path))
   const inFolders = OF_MODULES.flatMap((part) =>
     namesIn(join(folder, part)).map((name) => `${part}/${name}`),
   )
-  // For systemd each has a folder of its own.
+  // For systemd each sidecar has its own folder.
   const own = namesIn(folder)
     .map((name) => `${name}/sidecar.yaml`)
     .filter((path) => existsSync(join(folder, path)))
@@ -58,11 +58,11 @@ export function leftOvers(folder: string, files: readonly StartFile[]): readonly
     .sort()
 }
 
-/** Writes it; a reader sees the old file or the new one. Throws a Fault. */
+/** Writes it atomically: a reader sees the old file or the new one. Throws a Fault. */
 export function writeChange(folder: string, { file }: FileChange): void {
   const path = join(folder, file.path)
   makeFolder(dirname(path), folder)
-  // The umask may let the group write, and no sidecar takes such a file.
+  // The umask may let the group write, and sidecars refuse such files.
   replaceFile(path, file.text, file.mode)
 }
 
@@ -88,7 +88,7 @@ function textAt(path: string): string | undefined {
   }
 }
 
-/** Lines that go and lines that come, between what stays at both ends. */
+/** Removed and added lines, without the equal parts at both ends. */
 function lineDiff(before: readonly string[], after: readonly string[]): string[] {
   const shorter = Math.min(before.length, after.length)
   let head = 0

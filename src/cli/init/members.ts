@@ -7,41 +7,41 @@ import { readKnownGrants } from '../../policy/known-grants.ts'
 import type { RuleSource } from '../../policy/rule-source.ts'
 import { assignPorts, deployable, targetOf } from '../discovery/instances.ts'
 
-/** One that gets a sidecar. */
+/** A member with a sidecar. */
 export interface InstalledMember {
   readonly id: string
   readonly product: string
   /** `edge`: it calls Okapi and is never called by it. */
   readonly role: 'okapi' | 'module' | 'edge'
-  /** Its port among those of `egress.modules.listen`; 0 where Okapi never calls it. */
+  /** Its port in the range of `egress.modules.listen`; 0 if Okapi never calls it. */
   readonly okapiPort: number
-  /** Its place among all, from which its addresses follow; it stays when others come. */
+  /** Its number, from which its addresses follow; it stays when members are added. */
   readonly place: number
   /** Where the module listens in its container, as its launchDescriptor says. */
   readonly modulePort: number
   readonly image: string
-  /** What of the shipped grants it needs. */
+  /** The shipped grants that it needs. */
   readonly knownGrants: readonly string[]
 }
 
-/** Everything that an installation consists of. */
+/** All parts of an installation. */
 export interface InstallationPlan {
   readonly okapi: InstalledMember
   readonly members: readonly InstalledMember[]
-  /** Ids that need no sidecar: user interfaces, and what Okapi neither calls nor is called by. */
+  /** Ids without a sidecar: user interfaces, and modules that neither call Okapi nor are called by it. */
   readonly without: readonly string[]
-  /** Name and text of the descriptors, as they will lie in the folder. */
+  /** Names and texts of the descriptors for the folder. */
   readonly descriptors: ReadonlyMap<string, string>
 }
 
-/** How many ports Okapi's sidecar has for modules. */
+/** Number of ports of Okapi's sidecar for modules. */
 export const MODULE_PORTS = 200
-/** Places for all: modules, then edge modules. */
+/** Numbers for all: modules, then edge modules. */
 export const PLACES = 230
 
 /**
- * Reads what is to be installed. `wanted`: the ids of an install.json, or undefined for all. Throws a Fault
- * for what cannot be read, is missing or is there twice.
+ * Reads what to install. `wanted`: the ids of an install.json, or undefined for all. Throws a Fault for
+ * what cannot be read, is missing or is duplicated.
  */
 export function planInstallation(
   source: DescriptorFiles,
@@ -49,7 +49,7 @@ export function planInstallation(
     readonly wanted: readonly string[] | undefined
     readonly okapiId: string | undefined
     readonly firstPort: number
-    /** Ports that were given before: they stay. */
+    /** Ports assigned earlier, which stay. */
     readonly taken: ReadonlyMap<string, number>
     readonly known: readonly RuleSource[]
   },
@@ -117,8 +117,8 @@ export function planInstallation(
 }
 
 /**
- * The ports that an earlier run has given out. Throws a Fault where its file cannot be used: Okapi knows these
- * ports, and would call other modules by them.
+ * The ports that an earlier run has assigned. Throws a Fault if its file cannot be used: Okapi has these ports
+ * registered, and would reach other modules through them.
  */
 export function portsGiven(out: string, from: number): ReadonlyMap<string, number> {
   const range = { host: '127.0.0.1', from, to: from + MODULE_PORTS - 1 }
@@ -158,7 +158,7 @@ export function idsToInstall(text: string, file: string): readonly string[] {
   }
 }
 
-// Ids become paths, lines of a shell and names of services: what others wrote must stay a name.
+// Ids are used in paths, shell lines and service names: an id from another source must be nothing but a name.
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
 function checkId(id: string): void {
@@ -177,7 +177,7 @@ function idIn(value: unknown): string | undefined {
   return typeof value.id === 'string' ? value.id : undefined
 }
 
-/** The one port in `launchDescriptor.dockerArgs.HostConfig.PortBindings`, else what RMB modules have. */
+/** The only port in `launchDescriptor.dockerArgs.HostConfig.PortBindings`, else RMB's default. */
 function portIn(descriptor: unknown): number {
   const text = JSON.stringify(descriptor ?? {})
   const port = Number(/"PortBindings":\{"(\d{1,5})\/tcp"/.exec(text)?.[1] ?? 8081)

@@ -1,13 +1,13 @@
 import { stringify } from 'yaml'
 import { type InstallationPlan, type InstalledMember, MODULE_PORTS, PLACES } from './members.ts'
 
-/** Where an installation runs. */
+/** The platform of an installation. */
 export const PLATFORMS = ['compose', 'systemd', 'helm', 'loopback'] as const
 export type Platform = (typeof PLATFORMS)[number]
 
 /** The addresses of one sidecar. */
 export interface SidecarLayout {
-  /** Of mutual TLS, where the others find it. */
+  /** The address for mutual TLS, where the others reach it. */
   readonly ingress: string
   readonly listen: string
   /** Where the module listens, plain. */
@@ -21,7 +21,7 @@ export interface SidecarLayout {
   readonly ips: readonly string[]
 }
 
-/** What every address of an installation follows from. */
+/** The parameters from which all addresses of an installation follow. */
 export interface LayoutOptions {
   readonly platform: Platform
   readonly firstPort: number
@@ -29,7 +29,7 @@ export interface LayoutOptions {
   readonly okapiPort: number
 }
 
-/** On loopback each kind of port has a block of its own behind the ports of Okapi's sidecar. */
+/** On loopback each kind of port has its own block after the ports of Okapi's sidecar. */
 const BLOCKS = ['modules', 'module', 'ingress', 'egress', 'admin', 'status', 'okapi'] as const
 /** The bridge of deploy/systemd/netns: .1 is the bridge itself, .10 Okapi. */
 const NETWORK = '10.200.0'
@@ -83,7 +83,7 @@ function onLoopback(
 /** The one file of grants of an installation: every sidecar reads it. */
 export const GRANTS_FILE = 'grants.yaml'
 
-/** Where the configuration of a sidecar lies in the folder; systemd's unit wants a folder for each. */
+/** The path of a sidecar's configuration in the folder; systemd's unit needs a folder for each. */
 export function sidecarFile({ id }: InstalledMember, platform: Platform): string {
   return platform === 'systemd' ? `${id}/sidecar.yaml` : `sidecars/${id}.yaml`
 }
@@ -98,7 +98,7 @@ export function credentialsFolder(name: string): string {
   return `ca/${name}`
 }
 
-/** The configuration of a member's sidecar. All paths are from the file itself, so that the folder can move. */
+/** The configuration of a member's sidecar. All paths are relative to the file, so that the folder can be moved. */
 export function sidecarText(
   member: InstalledMember,
   plan: InstallationPlan,
@@ -143,14 +143,14 @@ export function sidecarText(
   return `${head}${stringify(document, { lineWidth: 0 })}`
 }
 
-/** Where Okapi's sidecar finds the others. */
+/** The addresses of the others for Okapi's sidecar. */
 function addresses(plan: InstallationPlan, options: LayoutOptions): string | object {
   if (options.platform === 'compose' || options.platform === 'helm') return 'https://{product}:8443'
   const called = plan.members.filter(({ role }) => role === 'module')
   return Object.fromEntries(called.map((member) => [member.id, layoutOf(member, options).ingress]))
 }
 
-/** The first grants: what the operators may do. From then on the file is the operators' own. */
+/** The first grants: what the operators may do. Afterwards the operators maintain the file. */
 export function grantsText(operators: readonly string[], until: string): string {
   const grants = operators.flatMap((name) => [
     {

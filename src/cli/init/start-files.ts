@@ -14,7 +14,7 @@ import {
 } from './sidecar-file.ts'
 
 const READABLE = 0o644
-/** Each value where it stands: no line breaks and no anchors of our own. */
+/** Values are written in full: no wrapped lines and no YAML anchors. */
 const YAML = { lineWidth: 0, aliasDuplicateObjects: false }
 const EXECUTABLE = 0o755
 const SHELL = `#!/bin/sh
@@ -22,14 +22,14 @@ const SHELL = `#!/bin/sh
 cd "$(dirname "$0")" || exit 2
 `
 
-/** What Okapi's discovery is to have: the bodies of `POST /_/discovery/modules`. */
+/** The entries for Okapi's discovery: the bodies of `POST /_/discovery/modules`. */
 export function discoveryText({ members }: InstallationPlan): string {
   const called = members.filter(({ role }) => role === 'module')
   const entries = called.map(({ id, okapiPort }) => wantedFor(id, '127.0.0.1', okapiPort))
   return `${JSON.stringify(entries, null, 2)}\n`
 }
 
-/** What starts the sidecars on this platform. `grants`: what grants.yaml holds, for Okapi's values in a chart. */
+/** The files to start the sidecars on this platform. `grants`: the content of grants.yaml, for Okapi's values in a chart. */
 export function startFiles(
   plan: InstallationPlan,
   options: LayoutOptions,
@@ -77,7 +77,7 @@ export function startFiles(
   }
 }
 
-/** How to go on, for a person. */
+/** The next steps for the user. */
 export function nextSteps(
   plan: InstallationPlan,
   options: LayoutOptions,
@@ -101,7 +101,7 @@ export function nextSteps(
   ]
 }
 
-/** What no program can know. */
+/** The tasks that are left to the user. */
 export function leftToPeople(
   plan: InstallationPlan,
   { platform }: LayoutOptions,
@@ -138,7 +138,7 @@ export function leftToPeople(
   ]
 }
 
-/** The product, where one version of it is there. */
+/** The product, if only one version of it is installed. */
 function nameOf({ id, product }: InstalledMember, all: readonly InstalledMember[]): string {
   const versions = all.filter((member) => member.product === product).length
   return versions === 1 ? product : id.replaceAll('.', '-').toLowerCase()
@@ -210,7 +210,7 @@ exit 1
 `
 }
 
-/** A root of its own and an issuer that signs with it, in one namespace. */
+/** A new root and an issuer that signs with it, in one namespace. */
 function certManagerText(trustDomain: string): string {
   const meta = (kind: string, name: string, spec: object) => ({
     apiVersion: 'cert-manager.io/v1',

@@ -78,7 +78,7 @@ function command(acls: readonly BrokerAcl[]): string {
   ].join(' ')
 }
 
-/** For a shell: nothing in it means anything. */
+/** Quoted for a shell, so that nothing in it has a special meaning. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -2,17 +2,17 @@ import { productOf } from '../../folio/module-id.ts'
 import type { NamePattern } from '../../kafka/name-pattern.ts'
 import type { AdminApi, KafkaRule } from '../../kafka/rules.ts'
 
-/** An ACL of a broker that allows something, in the words of kafka-acls.sh and `kafka.acl` of its source. */
+/** An ACL of a broker that allows something, in the terms of kafka-acls.sh and `kafka.acl` of its source. */
 export interface BrokerAcl {
   readonly principal: string
   readonly resource: 'topic' | 'group' | 'transactional-id' | 'cluster'
   readonly pattern: 'literal' | 'prefixed'
-  /** `*` and literal: all of them. */
+  /** `*` with the literal pattern type means all. */
   readonly name: string
   readonly operation: string
 }
 
-/** The ACLs of rules, and the patterns that they are wider than. */
+/** The ACLs for rules, and the patterns for which the ACL is wider than the rule. */
 export interface BrokerAcls {
   readonly acls: readonly BrokerAcl[]
   readonly wider: readonly { readonly pattern: string; readonly name: string }[]
@@ -20,17 +20,17 @@ export interface BrokerAcls {
   readonly unnamed: readonly string[]
 }
 
-/** How a broker calls a module: by the subject of its certificate, or by what a mapping rule makes of it. */
+/** How a broker names a module: by the subject of its certificate, or by what a mapping rule makes from it. */
 export type PrincipalKind = 'cn' | 'product'
 
-/** For `ssl.principal.mapping.rules`: the product, where a digit begins the version. */
+/** For `ssl.principal.mapping.rules`: the product, which ends before the first `-` with a digit. */
 export const MAPPING_RULES = 'RULE:^CN=([A-Za-z][A-Za-z0-9_-]*?)-[0-9][0-9A-Za-z._-]*$/$1/,DEFAULT'
 
 export function principalOf(module: string, kind: PrincipalKind): string {
   return kind === 'cn' ? `User:CN=${module}` : `User:${productOf(module)}`
 }
 
-/** What AdminApi asks of a topic that the module may create, of a group, or of the cluster. */
+/** The operation that each AdminApi needs on a topic that the module may create, on a group, or on the cluster. */
 const OPERATIONS: Readonly<Record<AdminApi, readonly [BrokerAcl['resource'], string]>> = {
   DeleteTopics: ['topic', 'Delete'],
   DeleteRecords: ['topic', 'Delete'],
@@ -46,11 +46,11 @@ const OPERATIONS: Readonly<Record<AdminApi, readonly [BrokerAcl['resource'], str
 }
 
 /**
- * The ACLs that let one module do what its rules allow. `Write` and `Read` imply `Describe`, and a producer
- * that may write may be idempotent (KIP-679).
+ * The ACLs that let one module do what its rules allow. `Write` and `Read` imply `Describe`, and with `Write` a
+ * producer may be idempotent (KIP-679).
  *
  * @param rules of this module, in force
- * @param tenants candidates for {tenant}: what a pattern does not match is left out
+ * @param tenants candidates for {tenant}: those that a pattern does not match are left out
  */
 export function brokerAcls(
   rules: readonly KafkaRule[],
@@ -99,7 +99,7 @@ export function brokerAcls(
 interface Named {
   readonly pattern: BrokerAcl['pattern']
   readonly name: string
-  /** Does the ACL mean no more names than the pattern does? */
+  /** Does the ACL match no more names than the pattern? */
   readonly exact: boolean
 }
 

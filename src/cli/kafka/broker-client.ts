@@ -7,10 +7,10 @@ import { WireReader } from '../../kafka/wire-reader.ts'
 import { WireWriter } from '../../kafka/wire-writer.ts'
 
 const CLIENT_ID = 'okapi-sidecar check'
-/** The answers that are asked for here are short, but for the ACLs of a whole installation. */
+/** The answers here are short, except the ACLs of a whole installation. */
 const LONGEST_ANSWER = 64 * 1024 * 1024
 
-/** A verified connection with a broker, and one question at a time. */
+/** A verified connection with a broker, for one request at a time. */
 export class BrokerClient {
   readonly socket: TLSSocket
   readonly #timeoutMs: number
@@ -22,7 +22,7 @@ export class BrokerClient {
     socket.on('error', () => socket.destroy())
   }
 
-  /** One request and its answer. Throws a Fault where there is none. */
+  /** One request and its answer. Throws a Fault if there is none. */
   async ask(key: number, version: number, request: MessageValues): Promise<MessageValues> {
     const api = APIS.find(key, version)
     if (api === undefined) throw new Error(`the API ${key} has no version ${version} here`)

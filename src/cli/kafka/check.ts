@@ -26,7 +26,7 @@ import { BrokerClient } from './broker-client.ts'
 import { type AclDifference, clusterAcls, compareAcls } from './compare-acls.ts'
 import { aclsOf, configured } from './rule-set.ts'
 
-/** What one broker said. */
+/** The result for one broker. */
 interface MetBroker {
   readonly broker: string
   readonly nodeId: number | null
@@ -34,11 +34,11 @@ interface MetBroker {
   readonly tls: string | null
   /** Subject and end of the broker's certificate. */
   readonly certificate: string | null
-  /** Why it cannot be used. */
+  /** Why it is not usable. */
   readonly because: string | null
 }
 
-/** What the cluster enforces by itself. */
+/** What the cluster itself enforces. */
 type MetAcls =
   | { readonly shown: false; readonly because: string }
   | ({ readonly shown: true; readonly principal: string } & AclDifference)
@@ -53,7 +53,7 @@ const ANY_ACL = {
 const CLUSTER_AUTHORIZATION_FAILED = 31
 const SECURITY_DISABLED = 54
 
-/** Connects to every broker; resolves to 1 when one cannot be used, or when rules and ACLs differ. */
+/** Connects to every broker; resolves to 1 if one is not usable, or if rules and ACLs differ. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -73,7 +73,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     ...{ tenants: values.tenant, kind, now: Date.now() },
   })
   const clock = new CoarseClock()
-  // The clock keeps no process alive.
+  // The clock does not keep the process alive.
   const alive = setInterval(() => {}, 1000)
   try {
     const expected = { ...expectedOf(config), now: Date.now() }
@@ -103,12 +103,12 @@ interface Way {
   readonly config: Config
   readonly kafka: KafkaSettings
   readonly generation: Generation
-  /** What brokers are shown. */
+  /** The certificate for brokers. */
   readonly shown: PublicKeyPair | undefined
   readonly clock: CoarseClock
 }
 
-/** The certificate of a person or a program that may see ACLs. Throws a Fault. */
+/** The certificate of a principal that may list ACLs. Throws a Fault. */
 function pairIn(directory: string): PublicKeyPair {
   const read = (name: string) => {
     try {

@@ -1,16 +1,16 @@
 import type { MessageValues } from '../../kafka/message.ts'
 import type { BrokerAcl } from './broker-acls.ts'
 
-/** An ACL that a cluster has: it allows or denies. */
+/** An ACL of a cluster, which allows or denies. */
 export interface ClusterAcl extends BrokerAcl {
   readonly permission: 'allow' | 'deny'
 }
 
-/** What rules and cluster do not have in common. */
+/** The differences between rules and cluster. */
 export interface AclDifference {
-  /** What a rule allows and the cluster does not. */
+  /** Allowed by a rule but not by the cluster. */
   readonly missing: readonly BrokerAcl[]
-  /** What the cluster allows this principal, or all of them, and no rule does. */
+  /** Allowed by the cluster, to this principal or to all, but by no rule. */
   readonly beyond: readonly BrokerAcl[]
 }
 
@@ -28,10 +28,10 @@ const OPERATIONS: readonly string[] = [
 ]
 const DENY = 2
 const ANYONE = 'User:*'
-/** What implies Describe (org.apache.kafka.metadata.authorizer.StandardAuthorizerData). */
+/** Operations that imply Describe (org.apache.kafka.metadata.authorizer.StandardAuthorizerData). */
 const IMPLIES_DESCRIBE = ['Read', 'Write', 'Delete', 'Alter', 'Describe', 'All']
 
-/** The ACLs in an answer to DescribeAcls; of a kind that is not known here, none. */
+/** The ACLs in an answer to DescribeAcls; unknown kinds are left out. */
 export function clusterAcls({ resources }: MessageValues): ClusterAcl[] {
   return values(resources).flatMap(({ resourceType, resourceName, patternType, acls }) => {
     const resource = RESOURCES[Number(resourceType)]
@@ -48,7 +48,7 @@ export function clusterAcls({ resources }: MessageValues): ClusterAcl[] {
   })
 }
 
-/** Holds the ACLs that rules make against those that a cluster has, for one principal. */
+/** Compares the ACLs from rules with those of a cluster, for one principal. */
 export function compareAcls(
   wanted: readonly BrokerAcl[],
   has: readonly ClusterAcl[],
@@ -68,17 +68,17 @@ export function compareAcls(
   }
 }
 
-/** Does the first allow all that the second does? */
+/** Does the first allow everything that the second allows? */
 function covers(one: BrokerAcl, other: BrokerAcl): boolean {
   if (one.resource !== other.resource || !holds(one.operation, other.operation)) return false
   if (one.pattern === 'literal') {
     return one.name === '*' || (other.pattern === 'literal' && one.name === other.name)
   }
-  // `*` alone is all names, not a name that begins so.
+  // `*` alone means all names, not names that begin with `*`.
   return other.name !== '*' && other.name.startsWith(one.name)
 }
 
-/** Is there a name that both are about? */
+/** Is there a name that both match? */
 function meets(one: BrokerAcl, other: BrokerAcl): boolean {
   if (one.resource !== other.resource || !holds(one.operation, other.operation)) return false
   const either = { ...one, operation: other.operation }

@@ -9,7 +9,7 @@ import type { RuleSource } from '../../policy/rule-source.ts'
 import { kafkaNames } from '../../sidecar/legs/kafka-rules.ts'
 import { type BrokerAcls, brokerAcls, type PrincipalKind, principalOf } from './broker-acls.ts'
 
-/** Rules, what their placeholders stand for, and the modules that ask. */
+/** Rules, the values of their placeholders, and the modules that they are for. */
 export interface KafkaRuleSet {
   readonly modules: readonly string[]
   readonly sources: readonly RuleSource[]
@@ -40,13 +40,13 @@ export function installed(
   return { modules: [...set.modules.keys()].sort(), sources, names }
 }
 
-/** The ACLs of all modules of a set. Throws a Fault for rules that cannot be read or become ACLs. */
+/** The ACLs of all modules of a set. Throws a Fault for rules that cannot be read or expressed as ACLs. */
 export function aclsOf(
   { modules, sources, names }: KafkaRuleSet,
   { tenants, kind, now }: { tenants: readonly string[]; kind: PrincipalKind; now: number },
 ): Pick<BrokerAcls, 'acls' | 'wider'> {
   const problems: Problem[] = []
-  // Tenants that are named only here are good for rules that take any.
+  // Tenants that are given only here apply to rules for any tenant.
   const rules = readKafkaRules(sources, names, problems).filter(({ untilMs }) => now < untilMs)
   if (problems.length > 0) throw new Fault(problems)
   const { tenantCollection: collection } = names

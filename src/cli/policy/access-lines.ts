@@ -12,16 +12,16 @@ const TOKEN = 'token-not-seen-here' satisfies Reason
 const TENANT = 'tenant-not-allowed' satisfies Reason
 const MISMATCH = 'tenant-mismatch' satisfies Reason
 
-/** No grant opens anything to these, as `onBehalfOf` calls them. */
+/** Values of `onBehalfOf` to which no grant opens anything. */
 const NO_CALLER = ['okapi', 'unknown']
 
-/** What was read. */
+/** The result of reading logs. */
 export interface LinesRead {
   readonly usage: UsageLog
   readonly lines: number
-  /** Those that passed. */
+  /** Number of those that passed. */
   readonly exchanges: number
-  /** Milliseconds since 1970; NaN where there is no exchange. */
+  /** Milliseconds since 1970; NaN if there is no exchange. */
   readonly firstMs: number
   readonly lastMs: number
 }
@@ -59,7 +59,7 @@ export async function* linesOf(file: string): AsyncGenerator<string> {
   }
 }
 
-/** PowerShell's `>` makes UTF-16 of every log: no line of it would be known as one. */
+/** PowerShell's `>` converts every log to UTF-16, and no line of it would be recognized. */
 async function* utf8Only(input: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
   let isFirst = true
   for await (const part of input) {
@@ -73,8 +73,8 @@ async function* utf8Only(input: AsyncIterable<Buffer>, file: string): AsyncGener
 }
 
 /**
- * The exchange in a line that passed, that report mode let pass, or that was refused for its tenant;
- * whatever stands before it.
+ * The exchange in a line, if it passed, report mode let it pass, or it was refused because of its
+ * tenant. Text before the JSON is ignored.
  */
 function exchangeIn(line: string): LoggedExchange | undefined {
   const found = jsonIn(line)
@@ -96,12 +96,12 @@ function exchangeIn(line: string): LoggedExchange | undefined {
   const crossed = [reason, wouldDeny].includes(MISMATCH) ? crossedIn(text('because')) : null
   if (reason !== '' && text('rule') === '' && !forTenant && crossed === null) return undefined
   return {
-    // What Okapi asks on behalf of another is a matter of that caller's grants.
+    // What Okapi asks on behalf of a caller depends on that caller's grants.
     ...{ timeMs, caller: denied && hasCaller ? behalf : caller, method, route },
     at: text('at'),
     direction: text('direction'),
     provider: text('provider'),
-    // Of the other rules in report mode no grant of an interface opens anything.
+    // For other rules in report mode a grant of an interface would open nothing.
     wouldDeny: denied && (behalf === '' || hasCaller),
     unknownToken: [reason, wouldDeny].includes(TOKEN),
     refusedTenant: forTenant ? text('tenant') || SUPERTENANT : '',
@@ -110,13 +110,13 @@ function exchangeIn(line: string): LoggedExchange | undefined {
   }
 }
 
-/** The object in a line of a log, whatever stands before it. */
+/** The JSON object in a line of a log; text before it is ignored. */
 export function jsonIn(line: string): Record<string, unknown> | undefined {
   const brace = line.indexOf('{')
   return brace < 0 ? undefined : parse(line.slice(brace))
 }
 
-/** The two tenants in the sentence of a refusal; null where it is about an odd one. */
+/** The two tenants in the sentence of a refusal; null if one has an unusual name. */
 function crossedIn(because: string): Crossed | null {
   const words = / may not act for tenant ([\w-]{1,64}) with a token of tenant ([\w-]{1,64}): /
   const [, to, from] = words.exec(because) ?? []

@@ -8,7 +8,7 @@ import { installationOf, type SourceOptions } from './sources.ts'
 
 const HINT = 'okapi-sidecar policy diff descriptors.before descriptors.after'
 
-/** Says what opens and closes from A to B: 1 when anything opens. Throws a Fault for wrong usage. */
+/** Shows what opens and closes from A to B; exit code 1 if anything opens. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],

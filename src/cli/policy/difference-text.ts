@@ -3,13 +3,13 @@ import { type Opening, partText, routeText } from '../../analysis/opening.ts'
 import { type Trusted, trustText } from '../../policy/descriptor-trust.ts'
 import { paint, textWidth, wrap } from '../terminal.ts'
 
-/** What was compared, as it was typed. */
+/** What was compared, as typed. */
 interface Names {
   readonly a: string
   readonly b: string
 }
 
-/** For a person, as wide as the terminal: callers with the same changes are told together. */
+/** For a person, as wide as the terminal: callers with the same changes are combined. */
 export function differenceText(difference: Difference & TrustDifference, { a, b }: Names): string {
   const { opens, closes, trusts, trustsNoMore } = difference
   const counts = `${counted(opens.length, 'more opening')}, ${closes.length} fewer`
@@ -21,7 +21,7 @@ export function differenceText(difference: Difference & TrustDifference, { a, b 
   return `${head}${trusted}${more}${noMore}${fewer}`
 }
 
-/** What no grant and no route tells of: it comes before everything else. */
+/** Trust that no grant and no route shows; it comes before everything else. */
 function trustBlock(title: string, color: 'red' | 'green', all: readonly Trusted[]): string {
   if (all.length === 0) return ''
   const lines = all.flatMap((trusted) => {
@@ -74,7 +74,7 @@ function placeText({ at, caller }: Opening): string {
   return at === 'okapi' || caller === 'okapi' ? '' : ', past Okapi'
 }
 
-/** The rules behind, but for those that every route of the interface has anyway. */
+/** The rules, except those that every route of the interface has anyway. */
 function reasons(openings: readonly Opening[]): string[] {
   const byKind = Map.groupBy(told(openings), ({ rule, why }) =>
     why === null ? rule.kind : `grant: ${why}`,

@@ -4,7 +4,7 @@ import type { Decision } from '../../policy/decision.ts'
 import type { Authorizer } from '../../policy/policy.ts'
 import type { BroughtTenants } from '../../policy/tenant-guard.ts'
 
-/** What the options of `explain` say about the token of a request. */
+/** The options of `explain` about the token of a request. */
 export interface TokenAsked {
   /** The tenant that the token names, `none` for no token; undefined: the tenant of the request. */
   readonly tokenTenant: string | undefined
@@ -22,7 +22,7 @@ export function tokenAsked(tokenTenant: string | undefined, serving: boolean): T
   return { tokenTenant, serving }
 }
 
-/** The decision as it is when the tenant has been held against the token, as the proxy does it. */
+/** The decision after comparing the tenant with the token, as in the proxy. */
 export function guarded(
   judge: Authorizer,
   decision: Decision,

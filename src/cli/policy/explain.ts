@@ -30,14 +30,14 @@ import { policyFromOptions, resolveModule } from './sources.ts'
 
 const EXPLAIN_HINT = 'okapi-sidecar help policy shows an example to copy'
 
-/** Says whether a call would pass and why: 0 allowed, 1 refused. Throws a Fault for wrong usage. */
+/** Prints whether a call would pass and why; exit code 0 if allowed, 1 if refused. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { told, asked, json } = explain(argv)
   process.stdout.write(json ? `${JSON.stringify(told, null, 2)}\n` : explanationText(told, asked))
   return told.decision === 'allow' ? 0 : 1
 }
 
-/** The same without a word on the terminal. Throws a Fault for wrong usage. */
+/** The same without output. Throws a Fault for wrong usage. */
 export function explain(argv: readonly string[]): {
   told: Explanation
   asked: string
@@ -83,7 +83,7 @@ export function explain(argv: readonly string[]): {
   return { told, asked, json: values.json }
 }
 
-/** Who could prove that name; a module without its version cannot. Throws a Fault. */
+/** The caller with that name in its certificate; a module needs its version. Throws a Fault. */
 function callerNamed(text: string, set: DescriptorSet): Caller {
   const caller = parseCaller(text)
   if (caller.kind !== 'module' || parseModuleId(caller.id) !== undefined) return caller
@@ -98,7 +98,7 @@ function noCaller(text: string, { modules }: DescriptorSet): Fault {
   })
 }
 
-/** Whose call Okapi makes, as its sidecar would tell it. Throws a Fault. */
+/** The caller behind Okapi's call, as its sidecar would report it. Throws a Fault. */
 function onBehalfOf(
   caller: string,
   { via, at, set }: { via: string; at: string; set: DescriptorSet },
@@ -119,7 +119,7 @@ function okapiIn(set: DescriptorSet): Caller {
   return { kind: 'module', id }
 }
 
-/** What the callee's sidecar says of Okapi's call with `policy.caller: enforce`: as Okapi's, then as the caller's. */
+/** The decision of the callee's sidecar on Okapi's call with `policy.caller: enforce`: as Okapi's, then as the caller's. */
 function viaOkapi(
   policy: Policy,
   okapi: Caller,
@@ -155,7 +155,7 @@ interface Question {
   readonly token: TokenAsked
 }
 
-/** What the proxy would say, in its order: what it cannot read, what is unclear, policy. */
+/** The proxy's decision, in its order: unreadable requests, ambiguous ones, policy. */
 function answer(
   judge: Authorizer,
   { caller, at, isInstalled, method, target, tenant: named, moduleId, token }: Question,
@@ -164,9 +164,9 @@ function answer(
   const tokens = parseCaller(caller).kind === 'module' && isOkapi(at) ? judge.tokens : null
   if (isRefusal(head)) return toldBefore(head, caller, at, tokens)
   const { tokenTenant } = token
-  // Without a header the token names it.
+  // Without a header the token names the tenant.
   const tenant = named ?? (tokenTenant === 'none' ? undefined : tokenTenant)
-  // Okapi's sidecar looks for the module before it looks at the path.
+  // Okapi's sidecar finds the module before it examines the path.
   const refusal = isInstalled ? refusedBefore(head, judge, at, tenant) : null
   if (refusal !== null) return toldBefore(refusal, caller, at, tokens)
   const { bytes, targetStart, pathEnd } = head
@@ -175,16 +175,16 @@ function answer(
   return tell(guarded(judge, decision, invoked ?? tenant, token), tokens)
 }
 
-/** A product stands for its one installed version; a full id for itself, installed or not. */
+/** A product means its only installed version; a full id means itself, installed or not. */
 function resolve(at: string, set: DescriptorSet): string {
   const { product, version } = splitModuleId(at)
-  // The log calls it so too, whatever its version.
+  // The log also uses this name, for every version.
   if (product === 'okapi') return product
   if (version !== undefined) return at
   return resolveModule('--at', at, set)
 }
 
-/** What is refused before policy is asked, in the words of the log. */
+/** A refusal before policy, in the words of the log. */
 function toldBefore(
   refusal: Refusal,
   caller: string,
@@ -228,12 +228,12 @@ function tell(decision: Decision, tokens: TokenSources | null): Explanation {
   }
 }
 
-/** How long a line may be is a setting of each sidecar, and no matter of policy. */
+/** The maximum length of a line is a setting of each sidecar, not policy. */
 const LIMITS = { requestLineBytes: 2 ** 20, headerBytes: 2 ** 16, headerCount: 200 }
 
-/** The request as the proxy would read it off the wire, or the refusal of what it cannot read. */
+/** The request as the proxy would parse it, or the refusal of what it cannot parse. */
 export function readRequestHead(method: string, target: string): Head | Refusal {
-  // Whatever stands behind a line's end would be a header.
+  // Text after a line end would be a header.
   if (/[\r\n]/.test(target)) return requestRefusal(FLAW.targetByte)
   const bytes = Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: okapi\r\n\r\n`)
   const head = new Head()
@@ -241,7 +241,7 @@ export function readRequestHead(method: string, target: string): Head | Refusal 
   return code > 0 ? head : requestRefusal(code === 0 ? FLAW.requestLine : code)
 }
 
-/** What the proxy refuses of a request that it can read, before policy is asked. */
+/** What the proxy refuses before policy in a request that it can parse. */
 export function refusedBefore(
   head: Head,
   judge: Authorizer,
@@ -282,7 +282,7 @@ export function explanationText(told: Explanation, asked: string): string {
   return `${head}${reason === null ? '' : `  ${reason}`}\n\n${table(rows, INDENT)}`
 }
 
-/** Where `policy.tokens` is on, these pass and no others. */
+/** With `policy.tokens` on, only these pass. */
 function tokensText({ tokens, caller }: Explanation): string | null {
   if (tokens === null) return null
   if (tokens === 'any') return 'any: it signs tokens, or a grant says so'
@@ -292,7 +292,7 @@ function tokensText({ tokens, caller }: Explanation): string | null {
 
 const LABEL = 'allowed by'.length
 
-/** One row for each line that the text takes. */
+/** One row for each line of the wrapped text. */
 function cells(label: string, text: string): string[][] {
   const width = textWidth() - INDENT.length - LABEL - 2
   return wrap(text, width).map((line, i) => [i === 0 ? label.padEnd(LABEL) : '', line])

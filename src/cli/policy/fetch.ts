@@ -10,7 +10,7 @@ import { foldersDiffer, replaceFolder } from './replace-folder.ts'
 const HINT =
   'okapi-sidecar policy fetch --okapi https://okapi:8443 --credentials anna \\\n    --tenant diku --out descriptors'
 
-/** Saves the descriptors of all that is enabled for a tenant. Throws a Fault, and nothing is saved. */
+/** Saves the descriptors of all modules enabled for a tenant. If it throws a Fault, nothing is saved. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -43,7 +43,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Name and text of the descriptors of all that is enabled for a tenant. Throws a Fault. */
+/** Names and texts of the descriptors of all modules enabled for a tenant. Throws a Fault. */
 export async function fetchDescriptors(
   okapi: Okapi,
   tenant: string,
@@ -70,12 +70,12 @@ async function readAll(folder: string, names: readonly string[]) {
   return files
 }
 
-/** Over one line of a terminal; elsewhere nothing is said. */
+/** Progress on one line of a terminal; otherwise nothing is printed. */
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
 
-// What is no such name makes a path of its own, or none that a certificate can name.
+// Any other name could change the path of the file, or cannot be in a certificate.
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
 function idsIn(answer: unknown): readonly string[] {
@@ -91,7 +91,7 @@ function idsIn(answer: unknown): readonly string[] {
   return [...new Set(ids)].sort()
 }
 
-/** A folder with a descriptor in it that policy cannot read would be of no use. */
+/** A folder with a descriptor that policy cannot read would be useless. */
 function check(id: string, value: unknown): void {
   const { descriptor, findings } = readDescriptor(value)
   if (descriptor === undefined) {

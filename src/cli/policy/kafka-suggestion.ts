@@ -7,14 +7,14 @@ import { day, grantsYaml, LIFE_MS } from './suggestion.ts'
 
 const WOULD = 'kafka request would be refused'
 
-/** What report mode saw a module do at Kafka, by patterns. */
+/** What a module did at Kafka in report mode, by patterns. */
 interface SeenAtKafka {
   readonly topics: Readonly<Record<'produce' | 'consume' | 'create', Set<string>>>
   readonly groups: Set<string>
   readonly transactions: Set<string>
-  /** Topics that were only asked about: nothing says what for. */
+  /** Topics that were only described, for an unknown purpose. */
   readonly named: Set<string>
-  /** Names that no pattern can stand for. */
+  /** Names that no pattern can express. */
   readonly odd: Set<string>
   lines: number
   firstMs: number
@@ -82,7 +82,7 @@ function add(
   if (!(seen.lastMs >= timeMs)) seen.lastMs = timeMs
   for (const name of [topic, group, transaction]) {
     if (typeof name !== 'string' || isPlain(name, names)) continue
-    // One name that means no good must not keep all others from being proposed.
+    // One malicious name must not prevent proposals for all others.
     seen.odd.add(name)
     return
   }
@@ -96,7 +96,7 @@ function add(
   if (typeof transaction === 'string') seen.transactions.add(transaction)
 }
 
-/** With {env} and {tenant} where FOLIO has them: ENV.TENANT.X, or ENV.NAMESPACE.TENANT.X. */
+/** With {env} and {tenant} in FOLIO's positions: ENV.TENANT.X, or ENV.NAMESPACE.TENANT.X. */
 function topicPattern(topic: string, names: PatternNames): string {
   const [env, ...rest] = topic.split('.')
   if (env !== names.env) return topic
@@ -110,8 +110,8 @@ function isTenant(text: string, { tenants, tenantCollection }: PatternNames): bo
 }
 
 /**
- * Does it mean itself? What a module put into it must not become a wider pattern, nor turn into something else before
- * the eyes of the person who reviews it.
+ * Is it a literal name? What a module put into it must not become a wider pattern, nor look like something else to
+ * the reviewer.
  */
 function isPlain(name: string, names: PatternNames): boolean {
   const read = parseNamePattern(name, names)

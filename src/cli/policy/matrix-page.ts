@@ -65,17 +65,17 @@ const LEGEND = [
   ['grant', 'an operator’s grant'],
 ] as const
 
-/** One page with everything in it: the matrix, its filters, and the routes behind each cell. */
+/** One self-contained page: the matrix, its filters, and the routes of each cell. */
 export function matrixPage(openings: readonly Opening[], headline: Headline): string {
   const legend = LEGEND.map(
     ([kind, what]) => html`<li><span class="${kind}"></span>${kind}: ${what}</li>`,
   )
-  // The grid needs the room: here only what is out of the ordinary.
+  // The grid needs the space, so only unusual facts are given here.
   const trusted = headline.trusted.filter(({ usual }) => !usual)
   const head = headLines({ ...headline, trusted }).map(
     (line) => html`<p class="quiet">${line.replace('who may call what: ', '')}</p>`,
   )
-  // Inside a script element only `<` could end it.
+  // Only `<` could end a script element.
   const data = JSON.stringify(dataOf(openings)).replaceAll('<', '\\u003c')
   return htmlPage({
     title: 'Who may call what',
@@ -105,7 +105,7 @@ ${head}
   })
 }
 
-/** Each text once, and numbers in its place. */
+/** Each text once, replaced by numbers elsewhere. */
 function dataOf(openings: readonly Opening[]) {
   const callers = new Index()
   const providers = new Index()
@@ -159,7 +159,7 @@ function noteOf({ at, kind, rule }: MatrixPart): string {
   return 'past Okapi, at the module’s own ingress'
 }
 
-/** One line for each method, so that their number is what other forms count. */
+/** One line for each method, so that the number of lines equals the count in other formats. */
 function routeLines({ routes }: MatrixPart): string[] {
   return routes.flatMap(({ methods, pathPattern, only }) => {
     const path = only === null ? pathPattern : `${pathPattern} (only ${only})`

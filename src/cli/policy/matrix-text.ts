@@ -5,7 +5,7 @@ import { migrationText } from '../../observe/status/words.ts'
 import type { Trusted, TrustKind } from '../../policy/descriptor-trust.ts'
 import { paint, table, textWidth, wrap } from '../terminal.ts'
 
-/** What a matrix is made of, for its first line. */
+/** The sources of a matrix, for its first line. */
 export interface Headline {
   readonly modules: number
   readonly grants: number
@@ -13,17 +13,17 @@ export interface Headline {
   readonly hash: string
   /** What modules are trusted with by their descriptors alone. */
   readonly trusted: readonly Trusted[]
-  /** The migration listener, and whose ingress it leads to while it is open. */
+  /** The migration listener, and the ingress that it leads to while it is open. */
   readonly plain: (MigrationFacts & { readonly at: string | null }) | null
-  /** For which tenants each module may act at Okapi, whatever routes are open to it. */
+  /** For which tenants each module may act at Okapi, independent of open routes. */
   readonly tenants: readonly { readonly caller: string; readonly reach: readonly string[] }[]
 }
 
-// What still fits on a few screens.
+// As many lines as fit on a few screens.
 const MOST_ROUTES = 150
 const MOST_PARTS = 120
 
-/** For a person, as wide as the terminal: with routes, with interfaces, or a line for each caller. */
+/** For a person, as wide as the terminal: with routes, with interfaces, or one line per caller. */
 export function matrixText(openings: readonly Opening[], headline: Headline): string {
   const lines = headLines(headline).flatMap((line) => wrap(line, textWidth()))
   const head = `${lines.join('\n')}\n\n`
@@ -43,7 +43,7 @@ export function matrixText(openings: readonly Opening[], headline: Headline): st
   return `${head}${blocks.join('\n')}${withRoutes ? '' : `\n${NARROWER}`}`
 }
 
-/** What was asked, and what a person must know of all of it: a line each. */
+/** The question, and important facts about the whole, one line each. */
 export function headLines(headline: Headline): readonly string[] {
   const { modules, grants, mode, hash, plain, trusted } = headline
   const counts = `${modules} modules, ${grants} grants`
@@ -57,7 +57,7 @@ export function headLines(headline: Headline): readonly string[] {
   ]
 }
 
-/** Mostly all modules have the same: where more have it than anything else they are counted, all others named. */
+/** Most modules usually have the same: the largest group is only counted, the others are named. */
 function tenantLines(tenants: Headline['tenants']): string[] {
   const groups = [...Map.groupBy(tenants, ({ reach }) => reach.join('; '))]
   const [most = 0, next = 0] = groups.map(([, { length }]) => length).toSorted((a, b) => b - a)
@@ -74,7 +74,7 @@ const TRUSTS: readonly (readonly [TrustKind, string])[] = [
   ['auth-filter', 'asked about every request and believed, as an auth filter'],
 ]
 
-/** Who is trusted with users and their tokens, whatever routes are open to it. */
+/** Modules trusted with users and their tokens, independent of open routes. */
 function trustLines(trusted: readonly Trusted[]): string[] {
   return TRUSTS.flatMap(([kind, what]) => {
     const modules = Map.groupBy(
@@ -136,7 +136,7 @@ export function matrixJson(openings: readonly Opening[], headline: Headline): st
 const COLUMNS =
   'caller,provider,at,kind,interface,version,methods,path,only,rule,file,pointer,why'.split(',')
 
-/** One line for each route, as RFC 4180 has it. */
+/** CSV (RFC 4180), one line for each route. */
 export function matrixCsv(openings: readonly Opening[]): string {
   const lines = openings.map((opening) => {
     const { caller, provider, at, kind, interface: provided, methods, pathPattern } = opening
@@ -150,7 +150,7 @@ export function matrixCsv(openings: readonly Opening[]): string {
 
 function field(value: string | null | undefined): string {
   if (value === null || value === undefined) return ''
-  // Spreadsheets take what begins like this for a formula.
+  // Spreadsheets treat text that begins like this as a formula.
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -13,7 +13,7 @@ import { matrixPage } from './matrix-page.ts'
 import { type Headline, matrixCsv, matrixJson, matrixText } from './matrix-text.ts'
 import { installationOf, resolveModule } from './sources.ts'
 
-/** Says who may call what. Throws a Fault for wrong usage. */
+/** Prints who may call what. Throws a Fault for wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -54,7 +54,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     grants: grants.filter(({ file }) => file !== null).length,
     mode,
     hash: policy.hash,
-    // Of what is out of the ordinary it is told whatever was asked for.
+    // Unusual facts are reported for every question.
     trusted: trustedIn(set).filter(
       ({ module, usual }) => !usual || module.includes(values.caller ?? ''),
     ),
@@ -72,10 +72,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-/** Callers that are no modules and need no grant to be asked about. */
+/** Callers that are not modules and may be asked about without a grant. */
 const OTHERS = ['okapi', 'public', 'plain']
 
-/** Refuses a text that is in no name: "nothing is open" would calm a person who only mistyped. Throws a Fault. */
+/** Refuses a text that is in no name: after a typing error "nothing is open" would be misleading. Throws a Fault. */
 function selects(option: string, text: string | undefined, names: readonly string[]): void {
   if (text === undefined || names.some((name) => name.includes(text))) return
   const near = nearestModule(text, [...names, ...names.map(productOf)])

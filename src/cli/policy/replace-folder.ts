@@ -6,8 +6,8 @@ import { syncDirectory, writeDown } from '../../pki/disk.ts'
 import { namesIn } from '../write.ts'
 
 /**
- * What a folder lacks, and what it has too many. Throws a Fault where it holds anything but `*.json`:
- * then it is not a folder of descriptors, and not ours to replace.
+ * The files that a folder lacks, and its surplus ones. Throws a Fault if it contains anything but
+ * `*.json`: then it is not a folder of descriptors, and must not be replaced.
  */
 export function foldersDiffer(
   folder: string,
@@ -27,8 +27,8 @@ export function foldersDiffer(
 }
 
 /**
- * Puts a folder with exactly these files into the place of `folder`, by renaming: no reader sees half of
- * it, and whatever fails, the old one stays. Throws a Fault.
+ * Replaces `folder` by one with exactly these files, by renaming: no reader sees an incomplete folder,
+ * and if anything fails, the old one stays. Throws a Fault.
  */
 export async function replaceFolder(
   folder: string,

@@ -15,7 +15,7 @@ import type { RuleSource } from '../../policy/rule-source.ts'
 import { migrationFacts } from '../../sidecar/migration.ts'
 import { tell } from '../terminal.ts'
 
-/** What the options of a verb say about where the policy comes from. */
+/** The options of a verb for the sources of the policy. */
 export interface SourceOptions {
   readonly config?: string | undefined
   readonly descriptors?: string | undefined
@@ -30,7 +30,7 @@ export function policyFromOptions(options: SourceOptions): { policy: Policy; set
   return { policy, set }
 }
 
-/** A policy with all that lists of who may call what are made of. */
+/** A policy with everything needed for lists of who may call what. */
 export interface Installed extends Installation {
   readonly mode: Policy['mode']
   /** The migration listener that the configuration has, open or not. */
@@ -53,7 +53,7 @@ export function installationOf(options: SourceOptions): Installed {
   return { ...made, plain: { at, untilMs: migration.untilMs } }
 }
 
-/** All that the options name, read but not compiled. Throws a Fault. */
+/** Everything that the options name, read but not compiled. Throws a Fault. */
 export function policySourceFrom(options: SourceOptions): PolicySource {
   return sourceFrom(readSources(options).rules)
 }
@@ -62,7 +62,7 @@ function sourceFrom({ descriptors, report: reported, ...rules }: PolicyRules): P
   return { ...rules, reported, descriptors: loadDescriptors(descriptors).set }
 }
 
-/** The grants in a file of their own. Throws a Fault. */
+/** The grants in a separate file. Throws a Fault. */
 export function grantsIn(file: string | undefined): readonly RuleSource[] {
   return readGrants({ inline: [], files: file === undefined ? [] : [file] })
 }
@@ -99,8 +99,8 @@ function readSources({ config: file, descriptors, grants }: SourceOptions): {
 }
 
 /**
- * The full id of an installed module that a person named: by its id, or by a product of which one
- * version is installed. Throws a Fault that begins with `option`.
+ * The full id of an installed module, given by its id or by a product with only one installed version.
+ * Throws a Fault that begins with `option`.
  */
 export function resolveModule(option: string, name: string, { modules }: DescriptorSet): string {
   if (modules.has(name)) return name

@@ -40,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     },
   })
   const { tighten, 'from-descriptors': hinted } = values
-  // `--from A B`: what follows the first is a log too, as a shell writes `*.log`.
+  // `--from A B`: the words after the first are logs too, because a shell expands `*.log`.
   const from = values.from.length === 0 ? [] : [...values.from, ...positionals]
   if (from.length === 0 && positionals.length > 0) {
     throw fault(`\`${positionals[0]}\` is one argument too many`, { hint: 'a log follows --from' })

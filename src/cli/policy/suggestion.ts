@@ -14,7 +14,7 @@ import { isAt, isFor, opensText } from '../../policy/grants.ts'
 import { wrap } from '../terminal.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** How long a proposed grant holds. */
+/** How long a proposed grant is valid. */
 export const LIFE_MS = 90 * DAY_MS
 
 /** Grants for what was recorded, with their evidence. */
@@ -34,7 +34,7 @@ export function recordedGrants(proposals: readonly Proposal[], nowMs: number): W
   })
 }
 
-/** Grants for what permissions hint at. */
+/** Grants that permissions suggest. */
 export function hintedGrants(proposals: readonly Proposal[], nowMs: number): WrittenGrant[] {
   return proposals.map((proposal) => {
     const permissions = [
@@ -49,8 +49,8 @@ export function hintedGrants(proposals: readonly Proposal[], nowMs: number): Wri
 }
 
 /**
- * Grants for the supertenant, for each caller that was refused it, and what none opens. A caller that
- * the policy gives it to by now gets none.
+ * Grants for the supertenant, for each caller that was refused it, and what no grant opens. A caller
+ * that the present policy allows it gets none.
  */
 export function tenantGrants(
   source: PolicySource,
@@ -94,7 +94,7 @@ export function tenantGrants(
   return { grants, unmet }
 }
 
-/** What no grant opens, and what nothing installed stands for. */
+/** What no grant can open, and what is no longer installed. */
 export function unmetLines(unmet: readonly MissingPermission[], lost: readonly Usage[]): string[] {
   return [
     ...unmet.map(
@@ -108,7 +108,7 @@ export function unmetLines(unmet: readonly MissingPermission[], lost: readonly U
   ]
 }
 
-/** A narrower grant for each that is wider than its use; declared interfaces are told only. */
+/** A narrower grant for each that is wider than its use; declared interfaces are only reported. */
 export function unusedGrants({
   rule,
   grant,
@@ -160,7 +160,7 @@ function written({ caller, opens }: Proposal, why: string, nowMs: number): objec
   return { caller, at: 'okapi', ...opens, why, until: day(nowMs + LIFE_MS) }
 }
 
-/** As it was written: of a bare date the whole day counts. */
+/** As written: a bare date includes the whole day. */
 function untilText(ms: number): string {
   return ms % DAY_MS === 0 ? day(ms - 1) : new Date(ms).toISOString()
 }
@@ -181,17 +181,17 @@ export function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`
 }
 
-/** Grants to be written down, with what a person should know about them. */
+/** Grants to be written, with notes for the reviewer. */
 export interface WrittenGrant {
   readonly comments: readonly string[]
-  /** Empty: there is nothing to grant, only to say. */
+  /** Empty: there are only notes. */
   readonly grants: readonly object[]
 }
 
-/** A file of grants that can be read as it is; what stands above each is for its reviewer. */
+/** A valid file of grants; the comment above each is for its reviewer. */
 export function grantsYaml(heading: readonly string[], written: readonly WrittenGrant[]): string {
   const blocks = written.map(({ comments, grants }) => `${comment(comments)}${items(grants)}`)
-  // A file without any must still be a list.
+  // A file without grants must still be a list.
   const none = written.every(({ grants }) => grants.length === 0) ? ['[]\n'] : []
   return [comment(heading), ...blocks, ...none].join('\n')
 }
@@ -208,7 +208,7 @@ function items(grants: readonly object[]): string {
 }
 
 function comment(lines: readonly string[]): string {
-  // What others wrote (names in descriptors, in a log) must not leave the comment.
+  // Text from others (names in descriptors or a log) must not end the comment.
   const clean = lines.map((line) => line.replaceAll(/[^\x20-\x7e’]/g, '?'))
   return clean
     .flatMap((line) => wrap(line, 98).map((part, i) => `# ${i === 0 ? '' : '  '}${part}\n`))

@@ -9,8 +9,8 @@ import { isAt, isFor } from '../../policy/grants.ts'
 import { day, LIFE_MS, times, type WrittenGrant } from './suggestion.ts'
 
 /**
- * A grant of tenants for each caller that was refused ordinary ones: without a token, or because
- * `tenantsOf` leaves them out.
+ * A grant of tenants for each caller that was refused ordinary tenants: without a token, or because
+ * `tenantsOf` does not include them.
  */
 export function servedGrants(usages: readonly TenantUsage[], nowMs: number): WrittenGrant[] {
   const groups = Map.groupBy(
@@ -31,8 +31,8 @@ export function servedGrants(usages: readonly TenantUsage[], nowMs: number): Wri
 }
 
 /**
- * What would let tokens of one tenant be used for another: in a consortium a rule of its file, told as a line,
- * else a grant. What is allowed by now is left out.
+ * What would allow tokens of one tenant for another: in a consortium a rule of its file, given as a line, else a
+ * grant. What is already allowed is left out.
  */
 export function crossings(
   source: PolicySource,
@@ -95,7 +95,7 @@ function evidence(group: readonly TenantUsage[] | readonly CrossingUsage[]): str
   return `${times(count)}, ${seen}: ${routes.join('; ')}`
 }
 
-/** A module is meant in all its versions. */
+/** A module means all its versions. */
 function whole(caller: string): string {
   return parseCaller(caller).kind === 'module' ? productOf(caller) : caller
 }

@@ -8,7 +8,7 @@ import { day, LIFE_MS, times, type WrittenGrant } from './suggestion.ts'
 
 /**
  * A grant for each product that sent tokens which Okapi had not sent to it. The log does not say where a token
- * came from, so that a person has to: named modules are better than `any`.
+ * came from, so the reviewer has to: named modules are better than `any`.
  */
 export function tokenGrants(
   source: PolicySource,

@@ -18,7 +18,7 @@ import { callerIn } from '../../trust/identity.ts'
 import { safeTable } from '../terminal.ts'
 import { logIn, saidOf } from './login.ts'
 
-/** What one server said. */
+/** The result for one server. */
 interface Met {
   readonly server: string
   readonly ok: boolean
@@ -26,13 +26,13 @@ interface Met {
   /** Subject and end of the server's certificate. */
   readonly certificate: string | null
   readonly role: string | null
-  /** How it asks for a proof, or how the login ended. */
+  /** How it asks for authentication, or how the login ended. */
   readonly login: string
-  /** The extensions that RMB asks for, or why they are not known. */
+  /** The extensions that RMB needs, or why they are not known. */
   readonly extensions: string
 }
 
-/** Connects to every server; resolves to 1 when one of them cannot be used. */
+/** Connects to every server; resolves to 1 if one of them is not usable. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -107,7 +107,7 @@ function open(
     ...{ recordOverheadBytesPerSecond },
   })
   return new Promise((resolve, reject) => {
-    // The clock keeps no process alive.
+    // The clock does not keep the process alive.
     const alive = setInterval(() => {}, 1000)
     connector.connect((refusal, opened) => {
       clearInterval(alive)

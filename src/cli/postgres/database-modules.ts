@@ -4,10 +4,10 @@ import { readText } from '../../fault/text-file.ts'
 import { errorCode, fault } from '../../fault.ts'
 import { parseModuleId } from '../../folio/module-id.ts'
 
-/** A module that needs a database, with what belongs to it there. */
+/** A module that needs a database, and its names there. */
 export interface DatabaseModule {
   readonly product: string
-  /** Its login role, and the end of the roles that RMB makes for tenants. */
+  /** Its login role, which is also the end of the roles that RMB creates for tenants. */
   readonly role: string
 }
 
@@ -28,7 +28,7 @@ export function databaseModules(directory: string | undefined): readonly Databas
   return [...products].sort().map((product) => ({ product, role: product.replaceAll('-', '_') }))
 }
 
-/** Which rules of PostgreSQL hold. Throws a Fault for a version that is not known here. */
+/** The PostgreSQL version whose rules apply. Throws a Fault for an unknown version. */
 export function serverVersion(text: string): 15 | 16 {
   const version = Number(text)
   if (!Number.isInteger(version) || version < 13) {

@@ -5,7 +5,7 @@ import { isNewTenantName } from '../../folio/tenant.ts'
 import { type DatabaseModule, databaseModules, serverVersion } from './database-modules.ts'
 import { plainName } from './sql.ts'
 
-/** What the lines say. */
+/** The content of the lines. */
 export interface HbaOptions {
   readonly database: string
   readonly network: string
@@ -43,7 +43,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-/** Lines of pg_hba.conf. The first that fits decides, so they stand before all others for the network. */
+/** Lines of pg_hba.conf. The first match decides, so they must be before all others for the network. */
 export function hbaLines({ database, network, password }: HbaOptions): string {
   const method = password ? 'scram-sha-256 clientcert=verify-ca' : 'cert map=folio'
   return `# pg_hba.conf: only by TLS, only with a certificate of the installation (ssl_ca_file), before all other lines.
@@ -53,15 +53,15 @@ host     ${database}  all  ${network}  reject
 `
 }
 
-/** Lines of pg_ident.conf: which roles the certificate of a module stands for, whatever its version. */
+/** Lines of pg_ident.conf: the roles for the certificate of a module of any version. */
 export function identLines(
   modules: readonly DatabaseModule[],
   { tenants, version }: Pick<HbaOptions, 'tenants' | 'version'>,
 ): string {
   const rows = modules.flatMap(({ product, role }) => {
-    // A digit ends the product: mod-users-19.7.0 is not mod-users-bl.
+    // The version begins with a digit: mod-users-19.7.0 is not mod-users-bl.
     const certificate = `"/^${product}-[0-9][0-9A-Za-z.-]*$"`
-    // Patterns of roles are known from 16 on.
+    // Patterns for roles exist since version 16.
     const ofTenants =
       version === 16
         ? [`"/^[a-z][a-z0-9]{0,30}_${role}$"`]

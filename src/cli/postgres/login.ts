@@ -8,22 +8,22 @@ import type { OpenedNamed } from '../../transport/named-connector.ts'
 import { printable } from '../terminal.ts'
 import { RMB_EXTENSIONS } from './sql.ts'
 
-/** What became of a login without a password. */
+/** The result of a login without a password. */
 export interface TriedLogin {
   readonly ok: boolean
-  /** How the server asks for a proof, or how the login ended. */
+  /** How the server asks for authentication, or how the login ended. */
   readonly login: string
-  /** The extensions that RMB asks for, or why they are not known. */
+  /** The extensions that RMB needs, or why they are not known. */
   readonly extensions: string
 }
 
 const LIST = RMB_EXTENSIONS.map((name) => `'${name}'`).join(', ')
-// Of each extension, the name and what is installed of it, or '-'.
+// For each extension, the name and the installed version, or '-'.
 const SQL = `SELECT name || ' ' || coalesce(installed_version, '-') FROM pg_available_extensions WHERE name IN (${LIST})`
 const QUERY = message(0x51, Buffer.from(`${SQL}\0`))
 const NOT_ASKED = 'not asked: not logged in'
 
-/** Logs in as far as the server asks for nothing; then asks for the extensions. Ends the connection. */
+/** Logs in if the server requires no password, then queries the extensions. Ends the connection. */
 export function logIn(
   { socket }: OpenedNamed,
   role: string,
@@ -38,7 +38,7 @@ export function logIn(
     }
     const answer = new Answer()
     let login = 'by the certificate; it is not a superuser, and cannot become one'
-    // How often the server was ready: after the login, and after the query.
+    // Number of ReadyForQuery messages: one after the login, one after the query.
     let readied = 0
     const stream = new ServerStream({ user: role, lowered: false }, settings, {
       key: () => {},
@@ -82,7 +82,7 @@ export function saidOf({ reason, because, wouldAllow }: Refusal): string {
 const ERROR_RESPONSE = 0x45
 const DATA_ROW = 0x44
 
-/** The errors in what the server says, and the rows, each of one column. */
+/** The errors in the server's messages, and the rows, each with one column. */
 class Answer {
   error: string | undefined
   readonly #installed = new Map<string, string>()

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { databaseModules, serverVersion } from './database-modules.ts'
 
-/** RMB asks for them when a tenant is created; trusted since 13 (contrib/*.control). */
+/** RMB creates them for a new tenant; trusted since 13 (contrib/*.control). */
 export const RMB_EXTENSIONS: readonly string[] = [
   'unaccent',
   'pg_trgm',
@@ -32,7 +32,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-/** What psql runs, as often as it likes. */
+/** SQL for psql, which may be run repeatedly. */
 export function rolesSql(roles: readonly string[], database: string, version: 15 | 16): string {
   return [
     '-- A login role for each module, no superuser. Run it with psql as the owner of the server.\n',
@@ -49,7 +49,7 @@ export function rolesSql(roles: readonly string[], database: string, version: 15
   ].join('')
 }
 
-// Roles that RMB makes for tenants connect by what PUBLIC may do.
+// Roles that RMB creates for tenants connect with the rights of PUBLIC.
 function roleSql(role: string, database: string): string {
   return `
 SELECT 'CREATE ROLE "${role}"' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') \\gexec
@@ -59,7 +59,7 @@ GRANT CREATE ON DATABASE "${database}" TO "${role}";
 `
 }
 
-/** A name that needs no escape. Throws a Fault for any other. */
+/** A name that needs no escaping. Throws a Fault for any other. */
 export function plainName(text: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/.test(text)) return text
   throw fault(`--database ${JSON.stringify(text)} is no plain name`)

@@ -7,39 +7,39 @@ import type { AskedSidecar } from './sources.ts'
 const AT_A_TIME = 16
 const PATIENCE_MS = 5000
 const LATE = `within ${PATIENCE_MS / 1000} s`
-/** A connection is made for a process that stands still, too: by the kernel. */
+/** The kernel accepts connections even for a stopped process. */
 const STUCK =
   'its process is there and does nothing: is it stopped, without processor, or too busy?'
 
-/** One sidecar of many, as its status listener tells it, or its admin listener, which tells less. */
+/** One of many sidecars, from its status listener, or from its admin listener, which has less. */
 export interface SidecarState {
   readonly name: string
   readonly url: string
-  /** Of the program; '' where it is not told. */
+  /** Version of the program; '' if not given. */
   readonly version: string
   readonly state: 'ready' | 'waiting' | 'draining' | 'no answer'
-  /** What it waits for, or why there is no answer; else ''. */
+  /** What it is waiting for, or why there is no answer; else ''. */
   readonly detail: string
-  /** Null where only its end is told. */
+  /** Null if only its end is given. */
   readonly certificateBeginsMs: number | null
   readonly certificateEndsMs: number | null
   readonly generation: number | null
-  /** Exchanges under way; null where it is not told. */
+  /** Exchanges under way; null if not given. */
   readonly openExchanges: number | null
   readonly mode: string
-  /** Of the policy in force. */
+  /** Hash of the policy in force. */
   readonly hash: string
-  /** Since the start, by reason, the most frequent first. */
+  /** Refusals since the start by reason, the most frequent first. */
   readonly refusals: readonly (readonly [reason: string, count: number])[]
   readonly wouldDeny: number
-  /** Until when its migration listener is open; null: it has none. */
+  /** Until when its migration listener is open; null if it has none. */
   readonly migrationUntilMs: number | null
-  /** Products in quarantine by its policy, now or from a date on. */
+  /** Products in quarantine by its policy, now or from a later date. */
   readonly quarantined: number
   readonly remarks: readonly string[]
 }
 
-/** Everything that a status listener tells. Throws a Fault when there is no such thing at the URL. */
+/** All facts from a status listener. Throws a Fault if there is none at the URL. */
 export async function ask(url: string): Promise<StatusFacts> {
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw fault(`\`${url}\` is not the URL of a status listener`, { hint: 'http://127.0.0.1:9902' })
@@ -58,7 +58,7 @@ export async function ask(url: string): Promise<StatusFacts> {
   }
 }
 
-/** Asks all of them, some at a time; one that does not answer is a line as well. */
+/** Queries all of them, some at a time; one that does not answer gets a line too. */
 export async function askAll(sources: readonly AskedSidecar[]): Promise<SidecarState[]> {
   const seen: SidecarState[] = []
   const waiting = [...sources.entries()]
@@ -72,7 +72,7 @@ export async function askAll(sources: readonly AskedSidecar[]): Promise<SidecarS
   return seen.map((one) => ({ ...one, name: distinct(one, seen) }))
 }
 
-/** Instances of one module are told apart by where they were asked. */
+/** Instances of one module are distinguished by their addresses. */
 function distinct({ name, url }: SidecarState, all: readonly SidecarState[]): string {
   if (all.filter((one) => one.name === name).length < 2 || !URL.canParse(url)) return name
   return `${name} (${new URL(url).host})`
@@ -106,7 +106,7 @@ async function get(url: string, path: string): Promise<{ status: number; text: s
   return { status: statusCode, text: await body.text() }
 }
 
-/** JSON, its texts fit for a terminal: callers choose a part of them, request ids above all. */
+/** JSON, with texts made safe for a terminal: some come from callers, such as request ids. */
 function parsed(text: string): unknown {
   return JSON.parse(text, (_, value: unknown) =>
     typeof value === 'string' ? printable(value) : value,
@@ -135,7 +135,7 @@ const NOTHING = {
 
 function ofFacts({ url }: AskedSidecar, facts: StatusFacts): SidecarState {
   const { certificate, policy, migration, ready, draining, awaiting, remarks } = facts
-  // A sidecar of an earlier version does not say how often.
+  // Sidecars of earlier versions do not give the count.
   const all = facts.refusals.map(({ reason, passed, times = 1 }) => ({ reason, passed, times }))
   const refused = all
     .filter(({ passed }) => !passed)
@@ -161,7 +161,7 @@ function ofFacts({ url }: AskedSidecar, facts: StatusFacts): SidecarState {
   }
 }
 
-/** What `/ready` says. */
+/** The answer of `/ready`. */
 interface Ready {
   readonly ready: boolean
   readonly draining?: boolean
@@ -192,7 +192,7 @@ function ofAdmin({ name, url }: AskedSidecar, said: Ready, metrics: string): Sid
     version: first('sidecar_build_info')?.labels.get('version') ?? '',
     state: draining ? 'draining' : ready ? 'ready' : 'waiting',
     detail: waitsFor.join(', '),
-    // A sidecar of an earlier version tells only the end.
+    // Sidecars of earlier versions give only the end.
     certificateBeginsMs: own('not_before'),
     certificateEndsMs: own('not_after'),
     generation: first('sidecar_credentials_generation')?.value ?? null,
@@ -217,7 +217,7 @@ interface Series {
   readonly value: number
 }
 
-/** Prometheus' text format 0.0.4, as our own library writes it: no label of ours holds a quote. */
+/** Prometheus' text format 0.0.4, as our own library writes it: our labels contain no quotes. */
 function seriesIn(text: string): readonly Series[] {
   return [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(
     ([, name = '', inner = '', value]) => {

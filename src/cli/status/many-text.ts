@@ -3,15 +3,15 @@ import { dateText, spanText, urgency } from '../../observe/status/words.ts'
 import { columns, counted, elided, paint, table, textWidth, wrap } from '../terminal.ts'
 import type { SidecarState } from './asking.ts'
 
-/** Where it is not known how long a certificate lives: as the chart's alert has it. */
+/** The limit if a certificate's lifetime is not known, as in the chart's alert. */
 const SOON_MS = 6 * 3_600_000
 const RANK = { 'no answer': 0, waiting: 1, draining: 2, ready: 5 } as const
-/** What is left of a table for its first column, however narrow the terminal is. */
+/** Minimum width of a table's first column, even on a narrow terminal. */
 const NARROWEST_NAME = 24
-/** So many are named with what they have in common. */
+/** Maximum number of sidecars named for a common remark. */
 const MOST_NAMES = 3
 
-/** Those in trouble first: without an answer, not ready, with a certificate that ends soon or a remark, then by name. */
+/** Problems first: without an answer, not ready, with a certificate that expires soon or a remark, then by name. */
 export function worst(seen: readonly SidecarState[], nowMs = Date.now()): readonly SidecarState[] {
   const rank = (one: SidecarState) => {
     if (one.state !== 'ready') return RANK[one.state]
@@ -20,7 +20,7 @@ export function worst(seen: readonly SidecarState[], nowMs = Date.now()): readon
   return [...seen].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
 }
 
-/** Is the certificate one that a person has to look at, because it should have been renewed? */
+/** Does the certificate need attention, because it should have been renewed? */
 export function endsSoon(
   {
     certificateBeginsMs: begins,
@@ -32,7 +32,7 @@ export function endsSoon(
   return begins === null ? ends - nowMs < SOON_MS : urgency(begins, ends, nowMs) !== 'fine'
 }
 
-/** How long the certificate lasts. */
+/** How long the certificate is still valid. */
 export function leftText({ certificateEndsMs }: SidecarState, nowMs: number): string {
   if (certificateEndsMs === null) return ''
   return certificateEndsMs > nowMs ? spanText(certificateEndsMs - nowMs) : 'OVER'
@@ -44,7 +44,7 @@ export function refusedText({ refusals }: SidecarState, most: number): string {
   return refusals.length > most ? `${shown.join(', ')}, ...` : shown.join(', ')
 }
 
-/** What is out of the ordinary, a sentence each. */
+/** Unusual facts, one sentence each. */
 export function notes(one: SidecarState, nowMs: number): readonly string[] {
   const { state, detail, migrationUntilMs, quarantined, wouldDeny, remarks } = one
   const migration = migrationUntilMs === null ? [] : [migrationNote(migrationUntilMs, nowMs)]
@@ -61,7 +61,7 @@ function migrationNote(untilMs: number, nowMs: number): string {
   return `migration listener ${untilMs > nowMs ? 'open until' : 'closed since'} ${dateText(untilMs)}`
 }
 
-/** A line for each, and below it what is out of the ordinary. */
+/** A line for each, with unusual facts below. */
 export function manyText(seen: readonly SidecarState[], nowMs = Date.now()): string {
   const hashes = new Set(seen.map(({ hash }) => hash).filter((hash) => hash !== ''))
   const cells = seen.map((one) => [
@@ -108,7 +108,7 @@ function shownWidth(text: string): number {
   )
 }
 
-/** What several have in common is said once: an expired list would be 80 times the same sentence. */
+/** Common remarks are printed once: an expired list would give the same sentence 80 times. */
 function together(seen: readonly SidecarState[], nowMs: number): readonly string[] {
   const byNote = new Map<string, string[]>()
   for (const one of seen) {

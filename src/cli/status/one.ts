@@ -16,7 +16,7 @@ import {
 import { counted, paint, table, textWidth, wrap } from '../terminal.ts'
 
 const MOST_ROWS = 8
-/** That of the longest, `certificate`. */
+/** The width of the longest label, `certificate`. */
 const LABEL_WIDTH = 11
 
 /** The facts, as wide as the terminal. */
@@ -36,7 +36,7 @@ export function statusText(facts: StatusFacts): string {
     ['trusts', facts.roots.map(({ subject }) => subject).join(', ')],
     ['policy', `${policy.mode}, ${policy.descriptors} descriptors, ${policy.hash.slice(0, 12)}`],
     ['now', rates(facts)],
-    // A sidecar of an earlier version does not say it.
+    // Sidecars of earlier versions do not give it.
     ...(facts.process === undefined ? [] : [['process', processText(facts.process)]]),
     ...(facts.concurrency === null ? [] : [['calls', callsText(facts.concurrency)]]),
     ...(facts.tokens === null ? [] : [['tokens', tokensText(facts.tokens)]]),
@@ -71,12 +71,12 @@ function rates({ slices, openConnections, openExchanges }: StatusFacts): string 
   return `${counted(exchanges, 'exchange')} in a minute, ${refused} refused, mean ${duration(mean)}, ${underWay(openExchanges)}${counted(openConnections, 'connection')}`
 }
 
-/** What has not ended is in no count of exchanges: a module that answers slowly would look idle. */
+/** Counts of exchanges include only finished ones: without this a slow module would look idle. */
 function underWay(open: number | undefined): string {
   return open === undefined ? '' : `${open} under way, `
 }
 
-/** Who waits for minutes should not have to count digits. */
+/** Seconds for long durations, which are easier to read. */
 function duration(ms: number): string {
   return ms < 10_000 ? `${ms.toFixed(1)} ms` : `${Math.round(ms / 1000)} s`
 }

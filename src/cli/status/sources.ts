@@ -2,9 +2,9 @@ import * as z from 'zod'
 
 /** A sidecar to ask. */
 export interface AskedSidecar {
-  /** What it is called where nothing better is known. */
+  /** Its name if nothing better is known. */
   readonly name: string
-  /** Of its status or admin listener; '': it has no address now. */
+  /** URL of its status or admin listener; '' if it has no address now. */
   readonly url: string
 }
 
@@ -14,8 +14,8 @@ const PORT_NAME = 'sidecar-admin'
 const MODULE_LABEL = 'okapi-sidecar/module'
 
 /**
- * The sidecars in a text: URLs, one a line, with `#` before what is a comment; the list of `kubectl get pods -o json`;
- * or what `docker compose ps --format json` prints, an array or an object a line.
+ * The sidecars in a text: URLs, one per line, with `#` before comments; the list of `kubectl get pods -o json`; or the
+ * output of `docker compose ps --format json`, an array or one object per line.
  */
 export function sourcesIn(text: string): readonly AskedSidecar[] {
   const values = jsonIn(text)
@@ -33,7 +33,7 @@ function lines(text: string): readonly string[] {
     .filter((line) => line !== '')
 }
 
-/** One value of JSON, or one a line; undefined: it is something else. */
+/** One JSON value, or one per line; undefined if it is something else. */
 function jsonIn(text: string): readonly unknown[] | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined
   try {
@@ -51,7 +51,7 @@ function sourcesOf(value: unknown): readonly AskedSidecar[] {
   return service.success ? ofService(service.data) : []
 }
 
-/** A pod has its sidecar among the initContainers, where a native one stands, or beside the module. */
+/** A pod's sidecar is among the initContainers (a native sidecar), or beside the module. */
 function ofPod({ metadata, spec, status }: z.infer<typeof POD>): readonly AskedSidecar[] {
   const { name, labels } = metadata
   const ports = [...spec.initContainers, ...spec.containers].flatMap((each) => each.ports)
@@ -67,7 +67,7 @@ function ofPod({ metadata, spec, status }: z.infer<typeof POD>): readonly AskedS
   ]
 }
 
-/** A service without a published admin port is none of ours. */
+/** A service without a published admin port is not a sidecar. */
 function ofService({
   Service: name,
   Publishers,
