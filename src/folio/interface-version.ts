@@ -1,4 +1,4 @@
-/** Major, minor, patch of an interface; -1 where there is no patch. */
+/** Major, minor, patch of an interface; -1 if there is no patch. */
 export type InterfaceVersion = readonly [major: number, minor: number, patch: number]
 
 const MAX_INT = 2_147_483_647

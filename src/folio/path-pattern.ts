@@ -5,7 +5,7 @@ export interface PathPattern {
   readonly text: string
   readonly parts: readonly PatternPart[]
   /**
-   * Length in bytes of the key of the bucket it stands in (okapi-core ModuleCache.getPatternPrefix):
+   * Length in bytes of the key of its bucket (okapi-core ModuleCache.getPatternPrefix):
    * the whole pattern where nothing varies, else up to the last `/` before the first `{` or `*`.
    * 0: Okapi's lookup never finds it.
    */

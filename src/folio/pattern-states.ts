@@ -47,7 +47,7 @@ export function overlap(one: readonly PatternPart[], other: readonly PatternPart
   return commonPath(one, other) !== undefined
 }
 
-/** A path that both patterns match, one of the shortest; undefined where there is none. */
+/** A path that both patterns match, one of the shortest; undefined if there is none. */
 export function commonPath(
   one: readonly PatternPart[],
   other: readonly PatternPart[],

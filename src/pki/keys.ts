@@ -2,7 +2,7 @@ import { generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import { fault } from '../fault.ts'
 
-/** The keys that can be asked for. P-256 unless told: every Java and browser in use speaks it. */
+/** The kinds of keys. The default is P-256, which every Java and browser in use supports. */
 export const KEY_KINDS = ['p256', 'p384', 'rsa2048', 'rsa3072'] as const
 
 export type KeyKind = (typeof KEY_KINDS)[number]
@@ -41,7 +41,7 @@ export function kindOf(key: KeyObject): KeyKind | undefined {
   return modulusLength === 2048 ? 'rsa2048' : modulusLength === 3072 ? 'rsa3072' : undefined
 }
 
-/** `P-256`, `RSA-2048`: how a key is called in tables. */
+/** `P-256`, `RSA-2048`: the name of a key in tables. */
 export function keyTitle(key: KeyObject): string {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {}
   if (key.asymmetricKeyType === 'rsa') return `RSA-${modulusLength ?? '?'}`

@@ -110,7 +110,7 @@ export async function leafDirectories({
   return found
 }
 
-/** The leaf in a directory; throws a Fault when there is none to be read. */
+/** The leaf in a directory; throws a Fault if there is no readable one. */
 export async function currentLeaf(dir: string): Promise<X509Certificate> {
   const file = join(dir, 'tls.crt')
   const [leaf] = certificatesIn(await readStateText(file), file)

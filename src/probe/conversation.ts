@@ -21,7 +21,7 @@ export type ConversationEnd =
   | 'silent'
   | 'aborted'
 
-/** What was said and heard on one connection. */
+/** What was sent and received on one connection. */
 export interface Transcript {
   readonly endpoint: DialTarget
   readonly pair: PemPair | undefined
@@ -40,7 +40,7 @@ export interface Transcript {
   readonly alpn?: string
 }
 
-/** What to say, and how long to listen. */
+/** What to send, and how long to listen. */
 export interface Script {
   readonly bytes: Buffer
   /** Methods of the requests in `bytes`; that many answers end the conversation. */

@@ -55,7 +55,7 @@ function serverName(name: string): { servername?: string } {
   return net.isIP(name) === 0 && name !== '' ? { servername: name.replace(/\.$/, '') } : {}
 }
 
-/** The event after which bytes may be written: TLS is up, or TCP is where there is no TLS. */
+/** The event after which bytes may be written: TLS is established, or TCP if there is no TLS. */
 export function readyEvent(socket: net.Socket): 'secureConnect' | 'connect' {
   return socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect'
 }

@@ -222,7 +222,7 @@ export function crlNumber(number: number): Extension {
   return { oid: EXTENSION.crlNumber, critical: false, value: integer(number) }
 }
 
-/** Extensions as they stand in a certificate `[3]`, a CRL `[0]` or a request. */
+/** Extensions as encoded in a certificate `[3]`, a CRL `[0]` or a request. */
 export function extensionList(extensions: readonly Extension[]): Buffer {
   return sequence(
     ...extensions.map(({ oid: id, critical, value }) =>

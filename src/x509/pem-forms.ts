@@ -1,4 +1,4 @@
-/** What a file holds instead of PEM, and how it becomes PEM. `FILE` stands for its path. */
+/** What a file contains instead of PEM, and how to convert it to PEM. `FILE` stands for its path. */
 export interface OtherForm {
   /** The text after `: `. */
   readonly what: string
@@ -63,7 +63,7 @@ const SIGNS: readonly (readonly [RegExp, OtherForm])[] = [
   ],
 ]
 
-/** Commands for DER, by what is wanted. */
+/** Commands for DER, by the wanted label. */
 const FROM_DER: Readonly<Record<string, string>> & { readonly CERTIFICATE: string } = {
   CERTIFICATE: 'openssl x509 -inform der -in FILE -out FILE.pem',
   'X509 CRL': 'openssl crl -inform der -in FILE -out FILE.pem',

@@ -43,7 +43,7 @@ export interface Horizon {
   readonly withinMs: number | undefined
 }
 
-/** What is known of a directory of credentials before it is read. */
+/** What is known about a directory of credentials before it is read. */
 export interface DirectoryPlace {
   readonly place: string
   /** Its name if its certificate has no URI. */

@@ -105,7 +105,7 @@ function peers({ peers: list, nowMs }: StatusFacts): string {
   return `${table([['peer', 'exchanges', 'refused', 'last'], ...rows])}${more}`
 }
 
-/** Only where there are any. */
+/** Only if there are any. */
 function overShare({ overShare: list, nowMs }: StatusFacts): string {
   if (list.length === 0) return ''
   const rows = list
