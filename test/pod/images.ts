@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { missing, must, PLACE, podman, run } from './podman.ts'
 
@@ -58,7 +58,7 @@ async function builder(): Promise<void> {
   // A machine may have authorities of its own, to which it also wants its packages to lead.
   const { NODE_EXTRA_CA_CERTS: own } = process.env
   const trust = own !== undefined && existsSync(own)
-  cpSync(trust ? own : '/dev/null', join(context, 'ca.crt'))
+  writeFileSync(join(context, 'ca.crt'), trust ? readFileSync(own) : '')
   const lines = [
     `FROM ${DEBIAN}`,
     'COPY node /usr/local/bin/node',
