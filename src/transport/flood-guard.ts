@@ -52,7 +52,7 @@ class Guarded implements Carrier {
  * Keeps the connections of one listener from blocking the event loop with KeyUpdate messages or with records of a few bytes each.
  * The kernel may report many connections as readable at once, and Node reads up to 2 MiB from each, which takes 1.4 s. So when the
  * first one floods, already during its read, all that might do the same are not read in this turn; they are read again one by one,
- * the addresses in rotation. A connection that floods with KeyUpdate messages is cut, and so are the others of the same caller at
+ * the networks in rotation. A connection that floods with KeyUpdate messages is cut, and so are the others of the same caller at
  * the same address.
  */
 export class FloodGuard {
@@ -74,7 +74,7 @@ export class FloodGuard {
     this.#byCarrier.set(carrier, guarded)
     carrier.once('close', () => {
       this.#all.delete(guarded)
-      this.#held.drop(slot.origin.address, guarded)
+      this.#held.drop(slot.origin.network, guarded)
     })
   }
 
@@ -122,6 +122,6 @@ export class FloodGuard {
 
   /** If Node does not allow holding it, it is cut, because it could send as much. */
   #hold(guarded: Guarded): void {
-    if (!this.#held.hold(guarded.slot.origin.address, guarded)) guarded.cut()
+    if (!this.#held.hold(guarded.slot.origin.network, guarded)) guarded.cut()
   }
 }

@@ -38,11 +38,17 @@ class Connection extends EventEmitter {
   readonly slot: ConnectionSlot
   readonly carrier: Carrier
 
-  constructor(guard: FloodGuard, name: string, address: string, identity?: string) {
+  constructor(
+    guard: FloodGuard,
+    name: string,
+    address: string,
+    identity?: string,
+    network = address,
+  ) {
     super()
     this.name = name
-    const origin = { address, network: address }
-    this.slot = { origin, caller: identity ?? address } as ConnectionSlot
+    const origin = { address, network }
+    this.slot = { origin, caller: identity ?? network } as ConnectionSlot
     guard.add(this as unknown as Socket, this.slot)
     this.carrier = guard.secured(this as unknown as Socket, this as unknown as TLSSocket)
   }
@@ -89,7 +95,7 @@ test('the others of the caller at that address are cut at once, those of other i
   t.true(other.reads)
 })
 
-test('those without an identity are not read in this turn, then one every few turns, the addresses in rotation', async (t) => {
+test('those without an identity are not read in this turn, then one every few turns, the networks in rotation', async (t) => {
   const guard = guarded(t)
   const flooder = new Connection(guard, 'flooder', '10.0.0.1')
   const all = ['a', 'a', 'a', 'b', 'c'].map(
@@ -104,6 +110,23 @@ test('those without an identity are not read in this turn, then one every few tu
     order.push(all.find((each) => each.reads && !before.has(each))?.name ?? '')
   }
   t.deepEqual(order, ['a', 'b', 'c', 'a', 'a'])
+})
+
+test('many addresses of one IPv6 network get no more turns than one', async (t) => {
+  const guard = guarded(t)
+  const network = '2001:db8::/64'
+  const rogues = [1, 2, 3].map(
+    (n) => new Connection(guard, 'rogue', `2001:db8::${n}`, undefined, network),
+  )
+  const honest = new Connection(guard, 'honest', '10.0.0.1')
+  rogues[0]!.carrier.busy?.()
+  t.false(honest.reads)
+  for (let turns = 0; turns < 8; turns++) await turn()
+  t.true(honest.reads)
+  t.is(rogues.filter(({ reads }) => reads).length, 1)
+  rogues[1]!.destroy()
+  for (let turns = 0; turns < 8; turns++) await turn()
+  t.is(rogues.filter(({ reads }) => reads).length, 2)
 })
 
 test('one that brings many records in a turn is not read on in it, nor are those like it; none is cut', async (t) => {
