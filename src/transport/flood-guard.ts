@@ -108,7 +108,7 @@ export class FloodGuard {
 
   /** So many records came in this turn that other connections wait. */
   readonly #busy = (guarded: Guarded): void => {
-    this.#hold(guarded)
+    this.#hold(guarded, true)
     for (const other of this.#like(guarded)) this.#hold(other)
   };
 
@@ -121,7 +121,7 @@ export class FloodGuard {
   }
 
   /** If Node does not allow holding it, it is cut, because it could send as much. */
-  #hold(guarded: Guarded): void {
-    if (!this.#held.hold(guarded.slot.origin.network, guarded)) guarded.cut()
+  #hold(guarded: Guarded, isSlow = false): void {
+    if (!this.#held.hold(guarded.slot.origin.network, guarded, isSlow)) guarded.cut()
   }
 }

@@ -60,7 +60,8 @@ export class FloodPauses {
     })
     if (carrier !== null) {
       carrier.whenBusy = () => {
-        for (const each of same.values()) if (each !== null) this.#held.hold(key, each)
+        for (const each of same.values())
+          if (each !== null) this.#held.hold(key, each, each === carrier)
       }
     }
     if (!this.#counts) return

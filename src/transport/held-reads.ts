@@ -9,16 +9,20 @@ export interface Holdable {
 const TURNS_OF_ONE = 4
 
 /**
- * Connections that are not read now, because each might hold up a whole turn of the event loop. They are let read again one by
- * one, the names in rotation.
+ * Connections that are not read now, because each might block the event loop for a whole turn. They are read again, the names in
+ * rotation: of one name all together that have not blocked it yet, so that many honest ones behind one address do not wait for
+ * each other; then one by one those that have. The first that blocks it holds back again what has not been read.
  */
 export class HeldReads<C extends Holdable> {
   readonly #held = new Map<string, Set<C>>()
+  /** Those that have blocked the event loop before. */
+  readonly #slow = new WeakSet<C>()
   #rotates = false
   #turns = 0
 
   /** @returns false where Node does not let us */
-  hold(name: string, connection: C): boolean {
+  hold(name: string, connection: C, isSlow = false): boolean {
+    if (isSlow) this.#slow.add(connection)
     if (!connection.holdBack()) return false
     const same = this.#held.get(name)
     if (same === undefined) this.#held.set(name, new Set([connection]))
@@ -26,7 +30,7 @@ export class HeldReads<C extends Holdable> {
     if (!this.#rotates) {
       this.#rotates = true
       this.#turns = 0
-      setImmediate(this.#letOneRead)
+      setImmediate(this.#letNextRead)
     }
     return true
   }
@@ -38,19 +42,19 @@ export class HeldReads<C extends Holdable> {
     if (same?.size === 0) this.#held.delete(name)
   }
 
-  readonly #letOneRead = (): void => {
+  readonly #letNextRead = (): void => {
     this.#rotates = this.#held.size > 0
-    if (this.#rotates) setImmediate(this.#letOneRead)
+    if (this.#rotates) setImmediate(this.#letNextRead)
     this.#turns = (this.#turns + 1) % TURNS_OF_ONE
     if (this.#turns > 0) return
     const [first] = this.#held
     if (first === undefined) return
     const [name, same] = first
-    const [next] = same
-    if (next === undefined) return
+    const fast = [...same].filter((each) => !this.#slow.has(each))
+    const next = fast.length > 0 ? fast : [...same].slice(0, 1)
+    for (const each of next) same.delete(each)
     this.#held.delete(name)
-    same.delete(next)
     if (same.size > 0) this.#held.set(name, same)
-    next.letRead()
+    for (const each of next) each.letRead()
   }
 }
