@@ -11,7 +11,7 @@ const TURNS_OF_ONE = 4
 /**
  * Connections that are not read now, because each might block the event loop for a whole turn. They are read again, the names in
  * rotation: of one name all together that have not blocked it yet, so that many honest ones behind one address do not wait for
- * each other; then one by one those that have. The first that blocks it holds back again what has not been read.
+ * each other, and after them one of those that have. The first that blocks it holds back again what has not been read.
  */
 export class HeldReads<C extends Holdable> {
   readonly #held = new Map<string, Set<C>>()
@@ -51,7 +51,8 @@ export class HeldReads<C extends Holdable> {
     if (first === undefined) return
     const [name, same] = first
     const fast = [...same].filter((each) => !this.#slow.has(each))
-    const next = fast.length > 0 ? fast : [...same].slice(0, 1)
+    const slow = [...same].find((each) => this.#slow.has(each))
+    const next = slow === undefined ? fast : [...fast, slow]
     for (const each of next) same.delete(each)
     this.#held.delete(name)
     if (same.size > 0) this.#held.set(name, same)

@@ -120,6 +120,21 @@ test('honest ones behind one address do not wait for each other while others kee
   }
 })
 
+test('one that brought many records once is not passed over, however often others do so', async (t) => {
+  const guard = guarded(t)
+  const rogue = new Connection(guard, 'rogue', '10.0.0.1')
+  const upload = new Connection(guard, 'upload', '10.0.1.1')
+  const other = new Connection(guard, 'other', '10.0.1.1')
+  upload.carrier.busy?.()
+  let reads = 0
+  for (let turns = 0; turns < 32; turns++) {
+    await turn()
+    if (upload.reads && other.reads) reads++
+    if (rogue.reads) rogue.carrier.busy?.()
+  }
+  t.true(reads > 0)
+})
+
 test('many addresses of one IPv6 network get no more turns than one', async (t) => {
   const guard = guarded(t)
   const network = '2001:db8::/64'
