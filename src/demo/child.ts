@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
@@ -159,23 +160,38 @@ const LAST = 32_000
 const MOST_TRIES = 1000
 
 /**
- * Free ports of 127.0.0.1, for processes that must know each other's before they start.
- * Another process could take one in between; that is rare, because they are chosen at random from
- * ports that the system does not assign by itself.
+ * Free ports of 127.0.0.1, for processes that must know each other's before they start. They are chosen at
+ * random from ports that the system does not assign by itself, and no other call, in any process, returns
+ * them before this process ends.
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const held: Server[] = []
-  for (let i = 0; held.length < count && i < MOST_TRIES; i++) {
-    const server = createServer()
-    server.listen(FIRST + Math.floor(Math.random() * (LAST - FIRST)), '127.0.0.1')
-    const free = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    )
-    if (free) held.push(server)
+  const ports: number[] = []
+  for (let i = 0; ports.length < count && i < MOST_TRIES; i++) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST))
+    if (await claim(port)) ports.push(port)
   }
-  if (held.length < count) throw new Error('there is no free port on 127.0.0.1')
-  const ports = held.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))))
+  if (ports.length < count) throw new Error('there is no free port on 127.0.0.1')
   return ports
+}
+
+/** The process that listens there may start seconds later, so the UDP port of this number is kept as a mark. */
+async function claim(port: number): Promise<boolean> {
+  const mark = createSocket('udp4')
+  const isMine = await succeeds(once(mark.bind(port, '127.0.0.1'), 'listening'))
+  const server = createServer()
+  const isFree = isMine && (await succeeds(once(server.listen(port, '127.0.0.1'), 'listening')))
+  if (!isFree) {
+    mark.close()
+    return false
+  }
+  mark.unref()
+  await new Promise((resolve) => server.close(resolve))
+  return true
+}
+
+function succeeds(event: Promise<unknown>): Promise<boolean> {
+  return event.then(
+    () => true,
+    () => false,
+  )
 }
