@@ -66,6 +66,8 @@ const workload = z.strictObject({
   nodeSelector: free,
   tolerations: list,
   affinity: free,
+  topologySpreadConstraints: list,
+  priorityClassName: text,
   runAsUser: z.int().min(1),
   runAsGroup: z.int().min(1),
   readOnlyRootFilesystem: flag,

@@ -85,6 +85,15 @@ export const SWITCHES: Readonly<Record<string, Values>> = {
       nodeSelector: { disk: 'ssd' },
       tolerations: [{ operator: 'Exists' }],
       affinity: { podAntiAffinity: {} },
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: 'kubernetes.io/hostname',
+          whenUnsatisfiable: 'ScheduleAnyway',
+          labelSelector: { matchLabels: { 'okapi-sidecar/product': 'mod-users' } },
+        },
+      ],
+      priorityClassName: 'high',
     },
   },
   'more time to end': { workload: { preStopSeconds: 20, terminationGracePeriodSeconds: 120 } },

@@ -85,6 +85,15 @@ it too. Takes a scope, and writes nothing.
 {{- if not (regexMatch "^[a-z0-9._-]+$" $v.trustDomain) -}}
 {{- fail (printf "okapi-sidecar: trustDomain: %s is none; write a lower-case name without spiffe:// and without a path, for example folio.example.org" $v.trustDomain) -}}
 {{- end -}}
+{{- with $v.image -}}
+{{- /* A registry may have a port: only what comes after the last slash has the tag. */ -}}
+{{- if regexMatch "[:@][^/]*$" .repository -}}
+{{- fail (printf "okapi-sidecar: image.repository: %s has a tag; write the tag as image.tag, or image.digest" .repository) -}}
+{{- end -}}
+{{- if not (regexMatch "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$" .tag) -}}
+{{- fail (printf "okapi-sidecar: image.tag: %s is none; write letters, digits, _, . and -, for example 0.1.0" .tag) -}}
+{{- end -}}
+{{- end -}}
 {{- range $key, $name := dict "service.name" .service "serviceAccount.name" .account -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" $name) -}}
 {{- fail (printf "okapi-sidecar: %s: Kubernetes takes no %s; write lower-case letters, digits and -, 63 at most" $key $name) -}}

@@ -8,6 +8,8 @@
   restartPolicy: Always
   {{- end }}
   args: [run, -c, /etc/sidecar/config/sidecar.yaml]
+  # Why it ended stands in `kubectl describe pod`, and not only in its log.
+  terminationMessagePolicy: FallbackToLogsOnError
   {{- if $v.audit.volume }}
   env:
     - { name: POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
@@ -129,6 +131,7 @@ livenessProbe:
 - name: sidecar-nftables
   image: {{ $v.nftables.image }}
   command: [nft, -f, /rules/sidecar.nft]
+  terminationMessagePolicy: FallbackToLogsOnError
   resources:
     requests: { cpu: 10m, memory: 16Mi }
     limits: { memory: 32Mi }
