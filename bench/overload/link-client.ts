@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
-import { FrameReader, type FrameSink } from '../../src/wire/link/frame-reader.ts'
+import { FrameReader, type FrameSink, type LinkFrame } from '../../src/wire/link/frame-reader.ts'
 import { ALPN_LINK, FLAG, FRAME } from '../../src/wire/link/frames.ts'
 import { frameOf } from './frame-of.ts'
 import type { LinkCaller, LinkLoad, LinkResult } from './link-load.ts'
@@ -84,7 +84,7 @@ class Link implements FrameSink {
     return null
   }
 
-  frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): null {
+  frame({ type, flags, id, bytes, start, end }: LinkFrame): null {
     if (type === FRAME.head) {
       this.#good[id % RING] = bytes[start + STATUS_AT] === TWO ? 1 : 0
     } else if (type === FRAME.reset) this.#good[id % RING] = 0

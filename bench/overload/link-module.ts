@@ -30,7 +30,7 @@ createServer({ ...keys, requestCert: true, ALPNProtocols: [ALPN_LINK] }, (socket
     dataBegins: none,
     data: none,
     dataEnds: none,
-    frame(type, flags, id, bytes, start, end) {
+    frame({ type, flags, id, bytes, start, end }) {
       if (type === FRAME.ping && (flags & FLAG.ack) === 0) {
         out.push(frameOf(FRAME.ping, FLAG.ack, bytes.subarray(start, end)))
       }

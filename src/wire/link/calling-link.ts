@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
-import { FLOODED, RecordOverhead } from '../../refusal/record-overhead.ts'
 import type { Avoiding, WireSettings } from '../face.ts'
 import type { CallingStream } from './calling-stream.ts'
+import type { LinkFrame } from './frame-reader.ts'
 import { FRAME, LAST_ID, MOST_EXCHANGES } from './frames.ts'
 import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-stream.ts'
@@ -37,7 +37,6 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
   /** Its peer's address. */
   readonly address: string
   readonly #keeper: LinkOwner<N>
-  readonly #overhead: RecordOverhead
   #heard = false
   #text: Buffer | null = null
   #textSince = 0
@@ -49,14 +48,9 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     events: LinkEvents,
     keeper: LinkOwner<N>,
   ) {
-    super(socket, peer, settings, events)
+    super(socket, peer, settings, events, settings.below?.(socket) ?? null)
     this.address = address
     this.#keeper = keeper
-    this.#overhead = new RecordOverhead(
-      settings.below?.(socket) ?? null,
-      socket,
-      settings.clock.now,
-    )
   }
 
   /** May another exchange be opened here? */
@@ -99,7 +93,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
   }
 
   override read(bytes: Buffer, start: number, end: number): number {
-    this.#overhead.heard(end - start)
+    this.overhead.heard(end - start)
     if (!this.#heard) {
       this.#heard = true
       if (bytes[start] === FIRST_OF_HTTP) {
@@ -117,13 +111,12 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
   override tick(now: number): void {
     if (this.#text !== null && now - this.#textSince > TEXT_MS) this.close('turned-away')
     super.tick(now, this.size > 0)
-    if (!this.ended && this.#overhead.isTooMuch(now, this.settings.limits)) this.#flooded()
   }
 
   /** Its address is reported first, because the socket has it only as long as it is open. */
-  #flooded(): void {
+  protected override flooded(): void {
     this.#keeper.avoid(this.socket, 'floods')
-    this.close('too-much-noise', FLOODED.because)
+    super.flooded()
   }
 
   /** The peer has said its last word. */
@@ -135,14 +128,7 @@ export class CallingLink<N> extends LinkConnection<CallingStream<N>> {
     this.close('turned-away', reason ?? 'for no reason that it gave')
   }
 
-  protected override head(
-    type: number,
-    flags: number,
-    id: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): LinkEnding | null {
+  protected override head({ type, flags, id, bytes, start, end }: LinkFrame): LinkEnding | null {
     if (type !== FRAME.head) return 'bad-order'
     const stream = this.streams.get(id)
     return stream === undefined ? this.late(id) : stream.head(bytes, start, end, flags)

@@ -1,6 +1,18 @@
 import type { LinkEnding } from '../../refusal/link-endings.ts'
 import { FLAG, FRAME, FRAME_HEADER_BYTES, isFrame, MOST_PAYLOAD_BYTES } from './frames.ts'
 
+const NOTHING: Buffer = Buffer.alloc(0)
+
+/** A frame that has arrived. Its payload is [start, end) of `bytes`. */
+export interface LinkFrame {
+  readonly type: number
+  readonly flags: number
+  readonly id: number
+  readonly bytes: Buffer
+  readonly start: number
+  readonly end: number
+}
+
 /** Who gets the frames. Each answers null, or why the link must be closed. */
 export interface FrameSink {
   /** A DATA frame begins: `length` counts against credit before any byte of it is looked at. */
@@ -9,15 +21,8 @@ export interface FrameSink {
   data(id: number, bytes: Buffer, start: number, end: number): LinkEnding | null
   /** The DATA frame that was read last carried END. */
   dataEnds(id: number): LinkEnding | null
-  /** Any other frame, whole; its payload is valid during the call only. */
-  frame(
-    type: number,
-    flags: number,
-    id: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): LinkEnding | null
+  /** Any other frame, whole; it is valid during the call only. */
+  frame(frame: LinkFrame): LinkEnding | null
   /** Does it accept no further frame in this turn? */
   readonly hadItsTurn?: boolean
 }
@@ -34,9 +39,8 @@ export class FrameReader {
   #partialBytes = 0
   /** Of the frame that is being read; -1 between frames. */
   #left = -1
-  #type = 0
-  #flags = 0
-  #id = 0
+  /** One object serves all frames. */
+  readonly #frame = { type: 0, flags: 0, id: 0, bytes: NOTHING, start: 0, end: 0 }
   /** Frames that have begun. */
   frames = 0
   /** How much of the last read was processed: its sink may have used up its turn. */
@@ -69,7 +73,7 @@ export class FrameReader {
         if (this.#left > 0) continue
         // A frame without payload ends with its header.
         this.#left = -1
-        const ended = this.#sink.frame(this.#type, this.#flags, this.#id, bytes, i, i)
+        const ended = this.#whole(bytes, i, i)
         if (ended !== null) return ended
         continue
       }
@@ -98,30 +102,33 @@ export class FrameReader {
   }
 
   #parse(bytes: Buffer, i: number): void {
-    this.#type = bytes[i]!
-    this.#flags = bytes[i + 1]!
+    const frame = this.#frame
+    frame.type = bytes[i]!
+    frame.flags = bytes[i + 1]!
     this.#left = (bytes[i + 2]! << 8) | bytes[i + 3]!
-    this.#id =
+    frame.id =
       ((bytes[i + 4]! << 24) | (bytes[i + 5]! << 16) | (bytes[i + 6]! << 8) | bytes[i + 7]!) >>> 0
   }
 
   #begins(): LinkEnding | null {
     this.frames++
-    if (!isFrame(this.#type, this.#flags, this.#left, this.#id)) return 'bad-frame'
-    return this.#type === FRAME.data ? this.#sink.dataBegins(this.#id, this.#left) : null
+    const { type, flags, id } = this.#frame
+    if (!isFrame(type, flags, this.#left, id)) return 'bad-frame'
+    return type === FRAME.data ? this.#sink.dataBegins(id, this.#left) : null
   }
 
   #payload(bytes: Buffer, start: number, end: number): LinkEnding | null {
     const whole = end - start === this.#left
-    if (this.#type === FRAME.data) {
+    const { type, flags, id } = this.#frame
+    if (type === FRAME.data) {
       this.#left = whole ? -1 : this.#left - (end - start)
-      const flaw = this.#sink.data(this.#id, bytes, start, end)
-      if (flaw !== null || !whole || (this.#flags & FLAG.end) === 0) return flaw
-      return this.#sink.dataEnds(this.#id)
+      const flaw = this.#sink.data(id, bytes, start, end)
+      if (flaw !== null || !whole || (flags & FLAG.end) === 0) return flaw
+      return this.#sink.dataEnds(id)
     }
     if (whole && this.#partialBytes === 0) {
       this.#left = -1
-      return this.#sink.frame(this.#type, this.#flags, this.#id, bytes, start, end)
+      return this.#whole(bytes, start, end)
     }
     this.#partial ??= Buffer.allocUnsafe(MOST_PAYLOAD_BYTES)
     bytes.copy(this.#partial, this.#partialBytes, start, end)
@@ -134,6 +141,14 @@ export class FrameReader {
     this.#left = -1
     this.#partial = null
     this.#partialBytes = 0
-    return this.#sink.frame(this.#type, this.#flags, this.#id, partial, 0, length)
+    return this.#whole(partial, 0, length)
+  }
+
+  #whole(bytes: Buffer, start: number, end: number): LinkEnding | null {
+    const frame = this.#frame
+    frame.bytes = bytes
+    frame.start = start
+    frame.end = end
+    return this.#sink.frame(frame)
   }
 }

@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
+import { isTlsError, saidBy } from '../../fault.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
+import { FLOODED, isFlood, RecordOverhead, type Underlying } from '../../refusal/record-overhead.ts'
 import type { WireSettings } from '../face.ts'
-import { HeadPieces } from '../partial-head.ts'
 import { Batch } from './batch.ts'
 import { ControlFrameBudget } from './control-frame-budget.ts'
-import { endingOf, tellLimit } from './ending-of.ts'
-import { FrameReader, type FrameSink } from './frame-reader.ts'
+import { FrameReader, type FrameSink, type LinkFrame } from './frame-reader.ts'
 import { FLAG, FRAME } from './frames.ts'
+import { HeadPieces } from './head-pieces.ts'
 import { Keepalive } from './keepalive.ts'
 import { type LinkEvents, type LinkStream, SettlingStreams } from './link-stream.ts'
 import { OpenStreams } from './open-streams.ts'
@@ -30,6 +31,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   protected readonly socket: Socket
   protected readonly streams = new OpenStreams<S>()
   protected readonly settling = new SettlingStreams()
+  protected readonly overhead: RecordOverhead
   /** The id that was opened last. */
   protected lastId = 0
   /** We have said GOAWAY. */
@@ -46,7 +48,14 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   #endsAt = 0
   #over = false
 
-  constructor(socket: Socket, peer: string, settings: WireSettings, events: LinkEvents) {
+  /** `below`: what carries TLS; null where there is none. */
+  constructor(
+    socket: Socket,
+    peer: string,
+    settings: WireSettings,
+    events: LinkEvents,
+    below: Underlying | null,
+  ) {
     const { now } = settings.clock
     this.socket = socket
     this.peer = peer
@@ -54,12 +63,13 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.openedAt = now
     this.usedAt = now
     this.batch = new Batch(socket)
+    this.overhead = new RecordOverhead(below, socket, now)
     this.#events = events
     this.#reader = new FrameReader(this)
     this.#pieces = new HeadPieces(settings.limits)
     this.#controlFrames = new ControlFrameBudget(now)
     this.#keepalive = new Keepalive(this.batch, settings.limits, now)
-    socket.on('error', (error) => this.close(...endingOf(error)))
+    socket.on('error', (error) => this.#broke(error))
     socket.on('end', () => this.peerEnded())
     socket.on('close', () => {
       this.#gone('lost', 'the connection was closed')
@@ -128,7 +138,6 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   /** Ends it at once: the peer broke a rule, or this process ends. */
   close(ending: LinkEnding, detail = ''): void {
     if (this.#over) return
-    tellLimit(detail, this.settings)
     this.batch.stop()
     this.socket.destroy()
     this.#gone(ending, detail)
@@ -146,6 +155,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     if (verdict === 'ping') this.batch.frame(FRAME.ping, 0, 0, EIGHT, 0, EIGHT.length)
     else if (verdict === 'late') this.answersLate()
     else if (verdict !== null) this.close(verdict)
+    if (!this.ended && this.overhead.isTooMuch(now, this.settings.limits)) this.flooded()
   }
 
   // --- frames ------------------------------------------------------------------------------------
@@ -167,17 +177,9 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     return this.streams.get(id)?.ended() ?? null
   }
 
-  frame(
-    type: number,
-    flags: number,
-    id: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): LinkEnding | null {
-    if (type === FRAME.open || type === FRAME.head) {
-      return this.#headFrame(type, flags, id, bytes, start, end)
-    }
+  frame(frame: LinkFrame): LinkEnding | null {
+    const { type, id, bytes, start } = frame
+    if (type === FRAME.open || type === FRAME.head) return this.#headFrame(frame)
     if (this.#pieces.begun) return 'bad-order'
     switch (type) {
       case FRAME.end:
@@ -187,7 +189,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
       case FRAME.reset:
         return this.#reset(id, bytes[start]!)
       case FRAME.ping:
-        return this.#ping(flags, bytes, start, end)
+        return this.#ping(frame)
       default:
         if (this.peerLeaves) return this.controlFrames()
         this.peerLeaves = true
@@ -197,14 +199,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   }
 
   /** A complete head of an OPEN or a HEAD; each end accepts only one of the two. */
-  protected abstract head(
-    type: number,
-    flags: number,
-    id: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): LinkEnding | null
+  protected abstract head(frame: LinkFrame): LinkEnding | null
   /** The peer opens, or answers, no new exchanges. */
   protected abstract peerLeft(): void
   /** No exchange is open. */
@@ -233,22 +228,13 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.#gone('left', '')
   }
 
-  #headFrame(
-    type: number,
-    flags: number,
-    id: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): LinkEnding | null {
+  #headFrame(frame: LinkFrame): LinkEnding | null {
     const pieces = this.#pieces
-    const more = (flags & FLAG.more) !== 0
-    if (!more && !pieces.begun) return this.head(type, flags, id, bytes, start, end)
-    if (!pieces.fits(type, id)) return 'bad-order'
-    pieces.add(type, id, bytes, start, end)
-    if (more) return null
-    const whole = pieces.take()
-    return this.head(type, flags, id, whole, 0, whole.length)
+    const more = (frame.flags & FLAG.more) !== 0
+    if (!more && !pieces.begun) return this.head(frame)
+    if (!pieces.fits(frame)) return 'bad-order'
+    pieces.add(frame)
+    return more ? null : this.head(pieces.whole(frame))
   }
 
   #ends(id: number): LinkEnding | null {
@@ -271,9 +257,22 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     return this.cancelled()
   }
 
-  #ping(flags: number, bytes: Buffer, start: number, end: number): LinkEnding | null {
+  #ping({ flags, bytes, start, end }: LinkFrame): LinkEnding | null {
     if ((flags & FLAG.ack) === 0) this.batch.frame(FRAME.ping, FLAG.ack, 0, bytes, start, end)
     return this.controlFrames()
+  }
+
+  /** The peer sends TLS records without data. */
+  protected flooded(): void {
+    if (this.#over) return
+    this.settings.limitHit?.('recordOverheadBytesPerSecond')
+    this.close('too-much-noise', FLOODED.because)
+  }
+
+  /** Node leaves a socket open whose TLS records cannot be read. */
+  #broke(error: Error): void {
+    if (isFlood(error)) this.flooded()
+    else this.close(isTlsError(error) ? 'broken' : 'lost', saidBy(error))
   }
 
   /** The peer has sent its last byte. */

@@ -2,10 +2,11 @@ import type { Socket } from 'node:net'
 import { freeMemory } from '../../memory.ts'
 import { Budget } from '../../refusal/budget.ts'
 import type { LinkEnding } from '../../refusal/link-endings.ts'
-import { FLOODED, RecordOverhead, type Underlying } from '../../refusal/record-overhead.ts'
+import type { Underlying } from '../../refusal/record-overhead.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange, RequestHandler } from '../exchange.ts'
 import type { WireSettings } from '../face.ts'
+import type { LinkFrame } from './frame-reader.ts'
 import { FLAG, FRAME, MOST_EXCHANGES, RESET } from './frames.ts'
 import { LinkConnection } from './link.ts'
 import type { LinkEvents } from './link-stream.ts'
@@ -54,7 +55,6 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   readonly #cancels: Budget
   readonly #spare = new SpareStreams<ServingStream<N>>()
   readonly #closesAt: number
-  readonly #overhead: RecordOverhead
   #leftAt = 0
   /** Frames of one read that wait for the next turn. */
   #aside: Buffer = NOTHING
@@ -76,14 +76,13 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     events: LinkEvents,
     serving: LinkServing<N>,
   ) {
-    super(socket, peer, settings, events)
+    super(socket, peer, settings, events, serving.below)
     this.#serving = serving
     const { now } = settings.clock
     this.#cancels = new Budget(MOST_CANCELS, CANCELS_PER_SECOND, now)
     this.#closesAt = now + settings.limits.connectionMaxAgeMs * (0.9 + Math.random() * 0.1)
-    this.#overhead = new RecordOverhead(serving.below, socket, now)
     socket.on('data', (bytes: Buffer) => {
-      this.#overhead.heard(bytes.length)
+      this.overhead.heard(bytes.length)
       this.#take(bytes)
     })
   }
@@ -109,7 +108,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   /** Bytes below TLS that brought no data, beyond what is allowed. */
   get overheadBytes(): number {
     const { clock, limits } = this.settings
-    return this.#overhead.beyond(clock.now, limits)
+    return this.overhead.beyond(clock.now, limits)
   }
 
   /** Drops this many held bytes, because there is no memory for them. */
@@ -152,9 +151,6 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
   override tick(now: number): void {
     super.tick(now)
     if (this.ended) return
-    if (this.#overhead.isTooMuch(now, this.settings.limits)) {
-      return this.close('too-much-noise', FLOODED.because)
-    }
     this.#recount()
     this.#spare.tick(now)
     const resting = this.size === 0
@@ -173,14 +169,7 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
     this.#spare.give(stream)
   }
 
-  protected override head(
-    type: number,
-    flags: number,
-    id: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): LinkEnding | null {
+  protected override head({ type, flags, id, bytes, start, end }: LinkFrame): LinkEnding | null {
     if (type !== FRAME.open || id <= this.lastId || this.peerLeaves) return 'bad-order'
     this.lastId = id
     if (this.ended) return 'lost'

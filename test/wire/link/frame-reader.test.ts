@@ -20,7 +20,7 @@ function told(bytes: string, cuts: readonly number[] = []): string[] {
       lines.push(`end of ${id}`)
       return null
     },
-    frame(type, flags, id, part, start, end) {
+    frame({ type, flags, id, bytes: part, start, end }) {
       lines.push(`${type} ${flags} ${id}: ${part.toString('latin1', start, end)}`)
       return null
     },

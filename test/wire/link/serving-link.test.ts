@@ -1,4 +1,5 @@
 import test from 'ava'
+import { FLOODED, floodError } from '../../../src/refusal/record-overhead.ts'
 import { refuse } from '../../../src/refusal/refusal.ts'
 import { FLAG, MOST_EXCHANGES, RESET, WINDOW_BYTES } from '../../../src/wire/link/frames.ts'
 import { CallerTurns } from '../../../src/wire/link/refusal-turns.ts'
@@ -360,6 +361,20 @@ test('crumbs of credit are noise', async (t) => {
   await it.send()
   for (let i = 0; i < 50 && it.endings.length === 0; i++) await it.send(credit(1, 1).repeat(100))
   t.deepEqual(it.endings, ['too-much-noise'])
+})
+
+test('a link that is destroyed for a flood of records counts that limit, and no other error does', async (t) => {
+  const flooded = servingEnd()
+  flooded.socket.destroy(floodError())
+  await flooded.send()
+  t.deepEqual(flooded.endings, ['too-much-noise'])
+  t.deepEqual(flooded.limitHits, ['recordOverheadBytesPerSecond'])
+  // The sentence of an error may be anything, also the one that a limit has.
+  const lost = servingEnd()
+  lost.socket.destroy(new Error(FLOODED.because))
+  await lost.send()
+  t.deepEqual(lost.endings, ['lost'])
+  t.deepEqual(lost.limitHits, [])
 })
 
 test('a frame that drips is given up; a head in pieces too', async (t) => {
