@@ -111,8 +111,8 @@ export function json(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
 }
 
-/** The width for a table: the terminal's, else COLUMNS, else 80. */
+/** The width for a table: the terminal's, else COLUMNS, else unlimited, because `grep` needs whole names. */
 export function columns(): number {
   const { COLUMNS } = process.env
-  return process.stdout.columns ?? (Number(COLUMNS) || NARROW)
+  return process.stdout.columns ?? (Number(COLUMNS) || Number.POSITIVE_INFINITY)
 }

@@ -1,4 +1,4 @@
-import { appendFile, chmod, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { createAuthority } from '../../src/pki/ca.ts'
@@ -156,6 +156,31 @@ test('eighty modules fit in 80 columns, and in 160 problems are printed beside t
   t.false(wide.some((line) => line.includes('…')))
   t.true(wide.some((line) => /^mod-broken-1\.0\.0 .* no tls\.key$/.test(line)))
   t.true(wide.some((line) => line.startsWith('82 certificates: 81 fine, 1 broken')))
+})
+
+test('modules with similar names stay apart in 80 columns, and problems are printed whole', async (t) => {
+  const ca = await authority(t)
+  const ids = ['mod-circulation-storage-17.6.0-SNAPSHOT', 'mod-circulation-24.6.0-SNAPSHOT']
+  for (const id of ids) await ca.issue(id)
+  const restored = join(ca.directory, ids[0]!)
+  await cp(join(ca.directory, ids[1]!), restored, { recursive: true })
+  const argv = ['certs', 'status', ca.directory]
+  const { stdout } = await typed(argv, { env: { COLUMNS: '80' } })
+  t.true(stdout.split('\n').every((line) => line.length <= 80))
+  t.notRegex(stdout, /…/)
+  t.regex(
+    stdout.replaceAll(/\n */g, ' '),
+    /it is in the folder of mod-circulation-storage-17\.6\.0/,
+  )
+})
+
+test('through a pipe names are whole and problems are beside them, for grep', async (t) => {
+  const ca = await authority(t)
+  const id = 'mod-data-export-spring-of-a-library-consortium-1.0.0-SNAPSHOT.1'
+  const { dir } = await ca.issue(id)
+  await rm(join(dir, 'tls.key'))
+  const { stdout } = await typed(['certs', 'status', ca.directory])
+  t.regex(stdout, new RegExp(`^${id} .* no tls\\.key$`, 'm'))
 })
 
 test('wrong arguments end with 2', async (t) => {

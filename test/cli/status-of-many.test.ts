@@ -11,7 +11,7 @@ import { sourcesIn } from '../../src/cli/status/sources.ts'
 import { freePorts } from '../../src/demo/child.ts'
 import { MAIN } from '../support/program.ts'
 import { ask, get, ID, Place } from '../support/scenario.ts'
-import { typed } from '../support/typed.ts'
+import { heard, typed } from '../support/typed.ts'
 
 test('URLs stand one a line, with comments', (t) => {
   const url = 'http://mod-users:9901'
@@ -52,12 +52,37 @@ function state(over: Partial<SidecarState>): SidecarState {
   return { name, url: '', state: 'ready', hash, ...certificate, ...none, ...known, ...over }
 }
 
-test('a long name leaves the others their width', (t) => {
+/** The table in a terminal of 80 columns. */
+async function narrow(seen: readonly SidecarState[]): Promise<string> {
+  const print = async () => {
+    process.stdout.write(manyText(seen, NOW))
+    return 0
+  }
+  return (await heard(print, { env: { COLUMNS: '80' } })).stdout
+}
+
+test('a long name leaves the others their width', async (t) => {
   const long = `mod-${'x'.repeat(300)}-1.0.0`
-  const lines = manyText([state({}), state({ name: long })], NOW).split('\n')
+  const lines = (await narrow([state({}), state({ name: long })])).split('\n')
   for (const line of lines) t.true(line.length <= 80, line)
   t.regex(lines[1]!, /^mod-users-19\.7\.0 +ready +24 hours +1 +148 +enforce$/)
   t.regex(lines[2]!, /^mod-x+…x+-1\.0\.0 +ready/)
+})
+
+test('a long reason shortens no name in 80 columns: it has a line of its own', async (t) => {
+  const names = ['mod-circulation-24.6.0-SNAPSHOT', 'mod-circulation-storage-17.6.0-SNAPSHOT']
+  const refusals = [['interface-version-mismatch', 12_345]] as const
+  const seen = [state({ name: names[0]!, refusals }), state({ name: names[1]! })]
+  const text = await narrow(seen)
+  for (const line of text.split('\n')) t.true(line.length <= 80, line)
+  t.regex(text, /^mod-circulation-24\.6\.0-SNAPSHOT .*\n {4}refused: 12345 interface-version-/m)
+  t.regex(text, /^mod-circulation-storage-17\.6\.0-SNAPSHOT /m)
+})
+
+test('through a pipe each sidecar is one line with its whole name, for grep', (t) => {
+  const name = `mod-${'x'.repeat(100)}-1.0.0`
+  const text = manyText([state({ name, refusals: [['admin-route', 3]] })], NOW)
+  t.regex(text, new RegExp(`^${name} .* 3 admin-route$`, 'm'))
 })
 
 test('what many have in common is said once, and they come before those that are fine', (t) => {

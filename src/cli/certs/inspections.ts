@@ -1,4 +1,4 @@
-import { elided, paint, table, utcMinute } from '../terminal.ts'
+import { elided, paint, table, utcMinute, wrap } from '../terminal.ts'
 import { type Inspection, isWarning } from './inspect.ts'
 
 const HOUR_MS = 3600_000
@@ -6,33 +6,45 @@ const DAY_MS = 24 * HOUR_MS
 const NARROWEST_NAME = 16
 /** From this width on, problems are on the line of their certificate. */
 const WIDE = 120
-const HEAD = ['module', 'serial', 'key', 'not after', 'left', 'issuer', 'sha-256']
+
+interface Column {
+  readonly title: string
+  readonly cell: (one: Inspection, now: Date) => string
+}
+
+const SERIAL: Column = { title: 'serial', cell: ({ serial }) => short(serial) }
+const KEY: Column = { title: 'key', cell: ({ key }) => key ?? '-' }
+const NOT_AFTER: Column = {
+  title: 'not after',
+  cell: ({ notAfter }, now) => (notAfter === null ? '-' : day(notAfter, now)),
+}
+const LEFT: Column = {
+  title: 'left',
+  cell: ({ notAfter }, now) => (notAfter === null ? '-' : left(notAfter, now)),
+}
+const ISSUER: Column = { title: 'issuer', cell: ({ issuer }) => issuer ?? '-' }
+const SHA_256: Column = { title: 'sha-256', cell: ({ fingerprint }) => short(fingerprint) }
+
+const ALL = [SERIAL, KEY, NOT_AFTER, LEFT, ISSUER, SHA_256]
 
 /**
  * Inspections for a person: one line each with its problems, or with the problems below if there are
- * few `columns`; then long names are shortened too.
+ * few `columns`. Then columns are left out where names need the room, and only longer names are shortened.
  */
 export function inspectionTable(
   inspections: readonly Inspection[],
   now: Date,
   columns: number,
 ): string {
-  const cells = inspections.map((one) => [
-    short(one.serial),
-    one.key ?? '-',
-    one.notAfter === null ? '-' : day(one.notAfter, now),
-    one.notAfter === null ? '-' : left(one.notAfter, now),
-    one.issuer ?? '-',
-    short(one.fingerprint),
-  ])
-  const widths = HEAD.slice(1).map((title, i) =>
-    Math.max(title.length, ...cells.map((row) => row[i]!.length)),
-  )
-  const taken = widths.reduce((sum, width) => sum + width + 2, 0)
   const wide = columns >= WIDE
-  const room = wide ? Number.POSITIVE_INFINITY : Math.max(NARROWEST_NAME, columns - taken)
-  const rows = [HEAD, ...cells.map((row, i) => [elided(inspections[i]!.name, room), ...row])]
-  const lines = table(rows).split('\n')
+  const { shown, room } = wide
+    ? { shown: ALL, room: Number.POSITIVE_INFINITY }
+    : fitting(inspections, now, columns)
+  const rows = inspections.map((one) => [
+    elided(one.name, room),
+    ...shown.map(({ cell }) => cell(one, now)),
+  ])
+  const lines = table([['module', ...shown.map(({ title }) => title)], ...rows]).split('\n')
   const body = inspections.map((one, i) => {
     const line = lines[i + 1]!.padEnd(lines[0]!.length)
     if (wide) {
@@ -44,9 +56,31 @@ export function inspectionTable(
   return `${paint('dim', lines[0]!.trimEnd())}\n${body.join('')}`
 }
 
+/** What fits beside the longest name; `--json` has the rest. */
+function fitting(inspections: readonly Inspection[], now: Date, columns: number) {
+  const longest = Math.max(...inspections.map(({ name }) => name.length))
+  const roomBeside = (shown: readonly Column[]) => {
+    const widths = shown.map(({ title, cell }) =>
+      Math.max(title.length, ...inspections.map((one) => cell(one, now).length)),
+    )
+    return columns - widths.reduce((sum, width) => sum + width + 2, 0)
+  }
+  // Two issuers are what a person looks at during a change of the root.
+  const isOneIssuer = new Set(inspections.map(({ issuer }) => issuer)).size === 1
+  const spare = isOneIssuer ? [SHA_256, ISSUER] : [SHA_256]
+  let shown: readonly Column[] = ALL
+  for (const column of spare) {
+    if (longest <= roomBeside(shown)) break
+    shown = shown.filter((one) => one !== column)
+  }
+  return { shown, room: Math.max(NARROWEST_NAME, roomBeside(shown)) }
+}
+
 function wrapped(problem: string, columns: number): string {
-  const line = `    ${problem}`
-  return `${coloured(problem, line.length > columns ? `${line.slice(0, columns - 1)}…` : line)}\n`
+  const lines = wrap(problem, columns - 6)
+  return lines
+    .map((line, i) => `${i === 0 ? '    ' : '      '}${coloured(problem, line)}\n`)
+    .join('')
 }
 
 function coloured(problem: string, text: string): string {

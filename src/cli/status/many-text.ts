@@ -64,18 +64,6 @@ function migrationNote(untilMs: number, nowMs: number): string {
 /** A line for each, with unusual facts below. */
 export function manyText(seen: readonly SidecarState[], nowMs = Date.now()): string {
   const hashes = new Set(seen.map(({ hash }) => hash).filter((hash) => hash !== ''))
-  const cells = seen.map((one) => [
-    painted(one),
-    endsSoon(one, nowMs) ? paint('red', leftText(one, nowMs)) : leftText(one, nowMs),
-    String(one.generation ?? '').padStart(3),
-    String(one.openExchanges ?? '').padStart(4),
-    one.mode,
-    refusedText(one, 1),
-  ])
-  const head = ['state', 'left', 'gen', 'open', 'policy', 'refused']
-  const taken = shownWidth(table([head, ...cells]))
-  const room = Math.max(NARROWEST_NAME, columns() - taken - 2)
-  const rows = cells.map((row, i) => [elided(seen[i]!.name, room), ...row])
   const remarks = together(seen, nowMs).flatMap((line) => wrap(line, textWidth()))
   const ready = seen.filter(({ state }) => state === 'ready').length
   const remarked = seen.filter((one) => notes(one, nowMs).length > 0).length
@@ -89,7 +77,31 @@ export function manyText(seen: readonly SidecarState[], nowMs = Date.now()): str
     remarks.push(...versions.flatMap((line) => wrap(line, textWidth())))
   }
   const body = remarks.length === 0 ? '' : `\n${remarks.join('\n')}\n`
-  return `${table([['sidecar', ...head], ...rows])}${body}\n${sum.join(', ')}\n`
+  return `${stateTable(seen, nowMs)}${body}\n${sum.join(', ')}\n`
+}
+
+/** Refusals are on a line of their own where the longest name leaves no room for them. */
+function stateTable(seen: readonly SidecarState[], nowMs: number): string {
+  const cells = seen.map((one) => [
+    painted(one),
+    endsSoon(one, nowMs) ? paint('red', leftText(one, nowMs)) : leftText(one, nowMs),
+    String(one.generation ?? '').padStart(3),
+    String(one.openExchanges ?? '').padStart(4),
+    one.mode,
+  ])
+  const head = ['state', 'left', 'gen', 'open', 'policy']
+  const refused = seen.map((one) => refusedText(one, 1))
+  const beside = table([[...head, 'refused'], ...cells.map((row, i) => [...row, refused[i]!])])
+  const longest = Math.max(...seen.map(({ name }) => name.length))
+  if (longest + 2 + shownWidth(beside) <= columns()) {
+    const rows = cells.map((row, i) => [seen[i]!.name, ...row, refused[i]!])
+    return table([['sidecar', ...head, 'refused'], ...rows])
+  }
+  const room = Math.max(NARROWEST_NAME, columns() - shownWidth(table([head, ...cells])) - 2)
+  const rows = cells.map((row, i) => [elided(seen[i]!.name, room), ...row])
+  const [title, ...lines] = table([['sidecar', ...head], ...rows]).split('\n')
+  const below = (text: string) => (text === '' ? [] : [`    refused: ${text}`])
+  return [title, ...seen.flatMap((_, i) => [lines[i]!, ...below(refused[i]!)]), ''].join('\n')
 }
 
 /** Which sidecars run which version: of interest while they are upgraded. */
