@@ -42,15 +42,18 @@ export class Dialer<I, R = unknown> {
   }
 
   /**
-   * The peer at this socket wants no more connections: other addresses are preferred. `rest`: it
-   * accepts nothing now, and is not tried again for a moment. `floods`: it is left alone for longer
-   * each time.
+   * The peer at this socket wants no more connections: other addresses are preferred. `leaving`: its
+   * sidecar will stop. `rest`: it accepts nothing now either, and is not tried again for a moment.
+   * `floods`: it is left alone for longer each time.
    */
-  avoid({ remoteAddress: host, remotePort: port }: Socket, how: 'later' | 'rest' | 'floods'): void {
+  avoid(
+    { remoteAddress: host, remotePort: port }: Socket,
+    how: 'later' | 'leaving' | 'rest' | 'floods',
+  ): void {
     if (host === undefined || port === undefined) return
     const key = formatAddress({ host, port })
     if (how === 'floods') this.#options.floods?.flooded(key, this.#options.clock.now)
-    this.#targets.remember({ key }, 'leaving')
+    this.#targets.remember({ key }, how === 'leaving' || how === 'rest' ? 'leaving' : 'later')
     const why = `${key}: the sidecar there is shutting down`
     if (how === 'rest') this.#targets.rest({ key }, why, this.#options.clock.now)
   }

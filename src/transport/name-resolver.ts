@@ -85,9 +85,10 @@ export class NameResolver {
     if (known !== undefined) return done(known, null)
     const now = this.#now()
     const entry = this.#entry(host.toLowerCase())
-    const due = now >= entry.believedUntil || (renew && now - entry.askedAt >= SHORTEST_MS)
+    if (renew) entry.believedUntil = Math.min(entry.believedUntil, entry.askedAt + SHORTEST_MS)
     if (entry.waiting !== null && now - entry.askedAt < LOST_MS) return this.#wait(entry, done)
-    if (!due) return done(entry.failure === null ? entry.addresses : [], entry.failure)
+    if (now < entry.believedUntil)
+      return done(entry.failure === null ? entry.addresses : [], entry.failure)
     entry.waiting ??= new Set()
     this.#wait(entry, done)
     entry.askedAt = now

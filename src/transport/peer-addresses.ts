@@ -18,6 +18,11 @@ const GONE_MS = 15_000
 /** One that failed is tried again after this, then after twice as long, and so on. */
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
+/**
+ * One that is leaving gets no connection that no exchange waits for: longer than its module still
+ * serves (docs/stopping.md), and each of its connections may tell so.
+ */
+const LEAVING_MS = 15_000
 /** Pods come and go; more than this at a time is a mistake, and the oldest are forgotten. */
 const MOST = 256
 
@@ -123,7 +128,13 @@ export class PeerAddresses {
     return [...first, ...targets.filter((target) => target.key !== key)]
   }
 
-  /** It did not connect, proved to be another, or is shutting down. */
+  /** It says with an answer that it is shutting down. */
+  leaves(key: string): void {
+    const place = this.#places.get(key)
+    if (place !== undefined) place.leftOutUntil = this.#clock.now + LEAVING_MS
+  }
+
+  /** It did not connect, proved to be another, or replaces its links. */
   failed(key: string): void {
     const place = this.#places.get(key)
     if (place === undefined) return

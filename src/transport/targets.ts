@@ -10,9 +10,15 @@ const REST_MS = 500
 /** Once one address is found, other lookups are waited for no longer than this. */
 const OTHER_NAMES_MS = 100
 
-type Outcome = 'fits' | 'leaving' | 'unreachable' | 'wrong'
+type Outcome = 'fits' | 'later' | 'leaving' | 'unreachable' | 'wrong'
 
-const RANK: Readonly<Record<Outcome, number>> = { fits: 0, leaving: 1, unreachable: 2, wrong: 3 }
+const RANK: Readonly<Record<Outcome, number>> = {
+  fits: 0,
+  later: 1,
+  leaving: 1,
+  unreachable: 2,
+  wrong: 3,
+}
 // When there are more than this, all are forgotten at once: addresses come and go with pods.
 const MOST_REMEMBERED = 256
 
@@ -86,8 +92,9 @@ export class Targets {
     if (this.#outcomes.size >= MOST_REMEMBERED) this.#outcomes.clear()
     this.#outcomes.set(key, outcome)
     if (outcome === 'fits') this.known.served(key)
+    else if (outcome === 'leaving') this.known.leaves(key)
     else this.known.failed(key)
-    if (outcome === 'leaving') this.#renew = true
+    if (outcome === 'later' || outcome === 'leaving') this.#renew = true
   }
 
   /** This target refuses for now, and may accept later; `now` in milliseconds of the clock. */

@@ -94,10 +94,10 @@ export interface DialPreference {
 }
 
 /**
- * Why an address should be used less: others are preferred; it accepts nothing for a moment; it
- * floods.
+ * Why an address should be used less: it replaces its links; its sidecar is leaving; it accepts
+ * nothing for a moment; it floods.
  */
-export type Avoiding = 'later' | 'rest' | 'floods'
+export type Avoiding = 'later' | 'leaving' | 'rest' | 'floods'
 
 /** Opens one connection; `done` is called once, never before this returns. */
 export type Dial = (

@@ -183,6 +183,13 @@ class Pods {
     this.#tell()
   }
 
+  /** Waits until the name has been looked up twice from now on: the caller has had the first answer. */
+  async lookedUp(): Promise<void> {
+    const asked = () => this.#names.count(`A ${NAME}`)
+    const before = asked()
+    await until(() => asked() >= before + 2)
+  }
+
   /** A sidecar that finds the pods by their name. */
   async caller(t: { teardown(done: () => unknown): void }, id: string, more: object) {
     const limits = { connectWaitMs: 50_000 }
@@ -212,8 +219,9 @@ async function leave({ sidecar }: Pod): Promise<void> {
   await sidecar.say(({ msg }) => msg === 'leaving')
 }
 
-/** What the module's preStop sleep is for. */
-async function hasNoCallers({ sidecar }: Pod): Promise<void> {
+/** What the module's preStop sleep is for: a call of HTTP/1.1 to an address of an older answer. */
+async function hasNoCallers(pods: Pods, { sidecar }: Pod): Promise<void> {
+  await pods.lookedUp()
   await until(
     async () => (await metric(sidecar, 'sidecar_connections_open{direction="ingress"}')) === 0,
   )
@@ -223,7 +231,7 @@ async function hasNoCallers({ sidecar }: Pod): Promise<void> {
 async function deletePod(pods: Pods, pod: Pod): Promise<number | string> {
   pods.gone(pod)
   await leave(pod)
-  await hasNoCallers(pod)
+  await hasNoCallers(pods, pod)
   return kill(pod)
 }
 

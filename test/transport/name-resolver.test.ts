@@ -200,10 +200,18 @@ test('where the addresses lead nowhere the servers are asked again before the TT
   await world.ask('okapi.test')
   world.server.zones.set('okapi.test', { a: ['192.0.2.2'] })
   t.deepEqual(await world.ask('okapi.test', true), ['192.0.2.1'])
-  t.deepEqual(await world.later(1).ask('okapi.test'), ['192.0.2.1'])
-  t.deepEqual(await world.ask('okapi.test', true), ['192.0.2.2'])
+  t.deepEqual(await world.ask('okapi.test'), ['192.0.2.1'])
+  t.deepEqual(await world.later(1).ask('okapi.test', true), ['192.0.2.2'])
   t.deepEqual(await world.ask('okapi.test', true), ['192.0.2.2'])
   t.is(world.server.count('A okapi.test'), 2)
+})
+
+test('addresses that lead nowhere just after they were looked up are not kept until the TTL is over', async (t) => {
+  const world = await World.open(t, { 'okapi.test': V4 })
+  await world.ask('okapi.test')
+  world.server.zones.set('okapi.test', { a: ['192.0.2.2'] })
+  t.deepEqual(await world.ask('okapi.test', true), ['192.0.2.1'])
+  t.deepEqual(await world.later(1).ask('okapi.test'), ['192.0.2.2'])
 })
 
 test('an answer that is too long for UDP comes by TCP', async (t) => {

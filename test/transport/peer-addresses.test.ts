@@ -72,6 +72,15 @@ test('one that fails is left out, each time twice as long, up to a minute', (t) 
   t.true(addresses.others(NONE, 8).includes(A.key))
 })
 
+test('one that is leaving gets no connection of its own for 15 s, however many tell so', (t) => {
+  const { clock, addresses } = known(A, B)
+  for (let i = 0; i < 9; i++) addresses.leaves(A.key)
+  clock.now += 14_999
+  t.deepEqual(addresses.others(NONE, 8), [B.key])
+  clock.now += 1
+  t.deepEqual(addresses.others(NONE, 8), [A.key, B.key])
+})
+
 test('where a number belongs depends on no order, and moves only when its own address goes', (t) => {
   const numbers = Array.from({ length: 300 }, (_, i) => hashOf(`tenant${i}`))
   const homes = (addresses: PeerAddresses) => numbers.map((number) => addresses.of(number))

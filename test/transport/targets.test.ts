@@ -14,7 +14,8 @@ function twoPods() {
       done(['192.0.2.1', '192.0.2.2'], null)
     },
   } as unknown as NameResolver
-  const targets = new Targets([{ host: 'pods.test', port: 8443 }], names, { now: 0 })
+  const clock = { now: 0 }
+  const targets = new Targets([{ host: 'pods.test', port: 8443 }], names, clock)
   const order = () => {
     let keys: readonly string[] = []
     targets.resolve((found) => {
@@ -22,7 +23,7 @@ function twoPods() {
     })
     return keys
   }
-  return { targets, order, renewed }
+  return { targets, order, renewed, clock }
 }
 
 test('one that is leaving comes last, and the name is looked up anew once: another takes its place', (t) => {
@@ -31,6 +32,17 @@ test('one that is leaving comes last, and the name is looked up anew once: anoth
   targets.remember({ key: '192.0.2.1:8443' }, 'leaving')
   for (let turn = 0; turn < 3; turn++) t.is(order()[0], '192.0.2.2:8443')
   t.deepEqual(renewed, [false, true, false, false])
+  t.deepEqual(targets.known.others(new Set(), 8), ['192.0.2.2:8443'])
+})
+
+test('one that replaces its links comes last, and gets a link again after a moment', (t) => {
+  const { targets, order, renewed, clock } = twoPods()
+  order()
+  targets.remember({ key: '192.0.2.1:8443' }, 'later')
+  t.is(order()[0], '192.0.2.2:8443')
+  t.deepEqual(renewed, [false, true])
+  clock.now += 1000
+  t.deepEqual(targets.known.others(new Set(), 8), ['192.0.2.1:8443', '192.0.2.2:8443'])
 })
 
 for (const written of ['::1', '0:0:0:0:0:0:0:1', '::0001', '127.0.0.1']) {

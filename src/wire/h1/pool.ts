@@ -122,7 +122,7 @@ export class Pool<N> implements Upstream<N>, ConnectionOwner<UpstreamConnection<
    */
   leaves(socket: Socket): void {
     if (this.#avoid === undefined) return
-    this.#avoid(socket, 'later')
+    this.#avoid(socket, 'leaving')
     const { remoteAddress, remotePort } = socket
     for (const idle of [...this.#idle]) {
       const { remoteAddress: address, remotePort: port } = idle.socket
