@@ -6,6 +6,7 @@ import { FRAMING_ATTACKS } from './attacks/framing.ts'
 import { HEADER_ATTACKS } from './attacks/headers.ts'
 import { KAFKA_ATTACKS } from './attacks/kafka.ts'
 import { LINK_ATTACKS } from './attacks/link.ts'
+import { LINK_ANSWER_ATTACKS } from './attacks/link-answer.ts'
 import { POLICY_ATTACKS } from './attacks/policy.ts'
 import { TARGET_ATTACKS } from './attacks/target.ts'
 import { TENANT_ATTACKS } from './attacks/tenants.ts'
@@ -20,7 +21,7 @@ export const ATTACKS: readonly Attack[] = [
   HEADER_ATTACKS,
   FRAMING_ATTACKS,
   [...TENANT_ATTACKS, ...TOKEN_ATTACKS],
-  LINK_ATTACKS,
+  [...LINK_ATTACKS, ...LINK_ANSWER_ATTACKS],
   AROUND_ATTACKS,
   DATABASE_ATTACKS,
   KAFKA_ATTACKS,

@@ -43,6 +43,8 @@ export interface Transcript {
 /** What to send, and how long to listen. */
 export interface Script {
   readonly bytes: Buffer
+  /** More bytes, sent when something has happened. */
+  readonly later?: { readonly bytes: Buffer; readonly after: Promise<unknown> }
   /** Methods of the requests in `bytes`; that many answers end the conversation. */
   readonly methods?: readonly string[]
   /** How long to listen after the last expected answer for an unexpected one. */
@@ -59,10 +61,12 @@ const RECEIVED_BYTES_AT_MOST = 256 * 1024
 
 /** Opens a connection, sends all bytes, and listens until nothing more is expected. */
 export function converse(endpoint: DialTarget, script: Script): Promise<Transcript> {
-  const { bytes, methods = ['GET'], lingerMs = 0, enough, timeoutMs, signal, handshake } = script
+  const { bytes, later, methods = ['GET'], lingerMs = 0, enough, timeoutMs, signal } = script
+  const { handshake } = script
   const { promise, resolve } = Promise.withResolvers<Transcript>()
   const socket = openSocket(endpoint, handshake)
   const parts: Buffer[] = []
+  const written: Buffer[] = []
   let size = 0
   let connected = false
   let session: Session = { protocol: null, resumed: false }
@@ -78,7 +82,7 @@ export function converse(endpoint: DialTarget, script: Script): Promise<Transcri
     signal.removeEventListener('abort', abort)
     const received = Buffer.concat(parts)
     const ended = ending === 'closed' || ending === 'reset'
-    const sent = connected ? bytes : Buffer.alloc(0)
+    const sent = Buffer.concat(written)
     found = answers(received, methods, ended)
     resolve({
       endpoint,
@@ -95,10 +99,17 @@ export function converse(endpoint: DialTarget, script: Script): Promise<Transcri
     socket.destroy()
   }
 
+  function write(more: Buffer) {
+    if (socket.destroyed) return
+    written.push(more)
+    socket.write(more)
+  }
+
   socket.once(readyEvent(socket), () => {
     connected = true
     session = sessionOf(socket)
-    socket.write(bytes)
+    write(bytes)
+    void later?.after.then(() => write(later.bytes))
   })
   socket.on('data', (part) => {
     parts.push(part)
@@ -143,7 +154,7 @@ function sessionOf(socket: net.Socket): Session {
 export function send(
   context: Context,
   bytes: Buffer,
-  more: Partial<Pick<Script, 'methods' | 'lingerMs' | 'enough' | 'handshake'>> & {
+  more: Partial<Pick<Script, 'later' | 'methods' | 'lingerMs' | 'enough' | 'handshake'>> & {
     endpoint?: DialTarget
   } = {},
 ): Promise<Transcript> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { loadConfig } from '../../src/config/load.ts'
+import { freePorts } from '../../src/demo/child.ts'
 import { createLog } from '../../src/observe/log.ts'
 import { openAuthority } from '../../src/pki/ca.ts'
 import { revoke } from '../../src/pki/crl-issuance.ts'
@@ -16,6 +17,7 @@ import {
   everyPathExcepted,
   everythingAllowed,
   headersPass,
+  interimsRefuse,
   judgeIs,
   noLists,
   type TurnOff,
@@ -44,11 +46,13 @@ async function built(
   id: string,
   off: TurnOff,
   grants: readonly object[],
-): Promise<number> {
+  more: object = {},
+): Promise<Sidecar> {
   const on = off()
   const configuration = await place.configuration(id, {
     ingress: { listen: '127.0.0.1:0', forward: `http://127.0.0.1:${behind.port}` },
     policy: { grants, tokens: 'enforce', tokenGraceMs: 0 },
+    ...more,
     // Longer than a handshake on a busy machine; the attacks that stall see the end of it.
     limits: { headMs: 2000, handshakeMs: 2000 },
   })
@@ -59,7 +63,11 @@ async function built(
     on()
     await sidecar.drain()
   })
-  return Number(sidecar.listening.ingress?.split(':').at(-1))
+  return sidecar
+}
+
+function portOf(address: string | undefined): number {
+  return Number(address?.split(':').at(-1))
 }
 
 async function found(
@@ -69,7 +77,7 @@ async function found(
   only: readonly string[] = [],
   grants: readonly object[] = [],
 ) {
-  const port = await built(t, id, off, grants)
+  const port = portOf((await built(t, id, off, grants)).listening.ingress)
   const certs = join(place.directory, 'certs')
   return assault({
     endpoint: { host: '127.0.0.1', port, tls: true },
@@ -260,3 +268,30 @@ test.serial('a certificate that the CA has revoked is refused for just that', as
   const findings = await found(t, ID.users, NOTHING, ['revoked'])
   t.like(findings.get('revoked'), { outcome: 'blocked', reason: 'revoked-certificate' })
 })
+
+for (const [off, turnOff, outcome] of [
+  ['nothing', NOTHING, 'blocked'],
+  ['the rule for 1xx on links', interimsRefuse, 'got-through'],
+] as const) {
+  test.serial(`in the place of a module, without ${off}: ${outcome}`, async (t) => {
+    const [port] = await freePorts(1)
+    const address = { [ID.users]: `https://127.0.0.1:${port}` }
+    const egress = { modules: { listen: '127.0.0.1:0', address } }
+    const { listening } = await built(t, ID.okapi, turnOff, [], { egress })
+    const endpoint = { host: '127.0.0.1', port: portOf(listening.modules) }
+    const findings = await assault({
+      endpoint: { ...endpoint, port: portOf(listening.ingress), tls: true },
+      atOkapi: true,
+      credentials: [join(place.directory, 'certs', ID.users)],
+      tenant: 'diku',
+      impostor: {
+        listen: { host: '127.0.0.1', port: port! },
+        endpoint: { ...endpoint, tls: false },
+        path: `/${ID.users}/users`,
+      },
+      only: ['link-interim-answer', 'response-stolen-key'],
+    })
+    t.is(findings.get('link-interim-answer')?.outcome, outcome)
+    t.is(findings.get('response-stolen-key')?.outcome, 'blocked')
+  })
+}

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import tls from 'node:tls'
+import type { Socket } from 'node:net'
 import type { Attack } from '../attack.ts'
-import type { Context, Impostor } from '../context.ts'
 import { send } from '../conversation.ts'
 import { findingOf, gotThrough, notTried } from '../finding.ts'
 import { type HttpAnswer, header, honest, requestBytes } from '../http.ts'
+import { impersonate } from '../impersonate.ts'
 
 /** ProxyService copies every X- header of an answer into the next step; X-Okapi-Stop ends the pipeline. */
 const responseOkapiStop: Attack = {
@@ -69,30 +68,29 @@ const responseStolenKey: Attack = {
   async run(context) {
     const { impostor, credentials } = context
     if (impostor === undefined || credentials === undefined) return notTried('it cannot listen')
-    const server = await impersonate(context, impostor)
-    try {
-      const { endpoint, path } = impostor
-      const lines = honest({ ...context, target: endpoint })
-      const transcript = await send(context, requestBytes({ target: path, lines }), { endpoint })
-      const [answer] = transcript.answers
-      const ours = answer !== undefined && header(answer, MARK) !== undefined
-      const finding = findingOf(transcript, { harmless: () => ours })
-      if (!ours) {
-        const nothing = 'its answer did not come back: Okapi’s sidecar asked another, or refused it'
-        return finding.outcome === 'got-through'
-          ? { ...finding, outcome: 'inconclusive', because: nothing }
-          : finding
-      }
-      const kept = SAID.filter(([name, value]) =>
-        answer.headers.some((line) => same(line[0], name) && line[1] === value),
-      ).map(([name, value]) => (name === 'Set-Cookie' ? `a cookie ${value.split(';')[0]}` : name))
-      if (kept.length > 0)
-        return { ...finding, ...gotThrough(`it arrived with ${kept.join(', ')}`) }
-      const because = 'the answer arrived without what a module must not say'
-      return { ...finding, outcome: 'blocked', because }
-    } finally {
-      server.close()
+    const { endpoint, path } = impostor
+    const lines = honest({ ...context, target: endpoint })
+    const bytes = requestBytes({ target: path, lines })
+    const transcript = await impersonate(context, {
+      alpn: 'http/1.1',
+      serve: answerAll,
+      ask: () => send(context, bytes, { endpoint }),
+    })
+    const [answer] = transcript.answers
+    const ours = answer !== undefined && header(answer, MARK) !== undefined
+    const finding = findingOf(transcript, { harmless: () => ours })
+    if (!ours) {
+      const nothing = 'its answer did not come back: Okapi’s sidecar asked another, or refused it'
+      return finding.outcome === 'got-through'
+        ? { ...finding, outcome: 'inconclusive', because: nothing }
+        : finding
     }
+    const kept = SAID.filter(([name, value]) =>
+      answer.headers.some((line) => same(line[0], name) && line[1] === value),
+    ).map(([name, value]) => (name === 'Set-Cookie' ? `a cookie ${value.split(';')[0]}` : name))
+    if (kept.length > 0) return { ...finding, ...gotThrough(`it arrived with ${kept.join(', ')}`) }
+    const because = 'the answer arrived without what a module must not say'
+    return { ...finding, outcome: 'blocked', because }
   },
 }
 
@@ -100,18 +98,11 @@ function same(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase()
 }
 
-/** A bare TLS server with the stolen key: every request gets the same answer. */
-async function impersonate({ credentials, signal }: Context, { listen }: Impostor) {
+/** Every request gets the same answer. */
+function answerAll(socket: Socket): void {
   const lines = [...SAID, [MARK, '1'], ['Content-Length', '2'], ['Connection', 'close']]
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  const server = tls.createServer({ ...credentials, ALPNProtocols: ['http/1.1'] }, (socket) => {
-    socket.on('error', () => undefined)
-    socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${head}\r\nok`, 'latin1'))
-  })
-  server.on('tlsClientError', () => undefined)
-  server.listen({ ...listen, signal })
-  await once(server, 'listening')
-  return server
+  socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${head}\r\nok`, 'latin1'))
 }
 
 /** Answers of a hijacked module to Okapi, through its own sidecar and without one. */

@@ -1,7 +1,7 @@
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
 import type { DialTarget } from '../../../src/probe/dial.ts'
-import { FRAME_FLAG, frame, frames, TYPE } from '../../../src/probe/link/frames.ts'
+import { FRAME_FLAG, frame, frames, PROBE_ALPN, TYPE } from '../../../src/probe/link/frames.ts'
 
 /** HTTP/2’s SETTINGS frame without settings (RFC 9113 section 6.5). */
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -115,18 +115,27 @@ function callsBack(socket: net.Socket, url: string, head: string): void {
 }
 
 /** As Okapi's sidecar without a rule for answers: what a module's address answers goes on. */
-function hands(socket: net.Socket, port: string): void {
-  const module = tls.connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
+function hands(socket: net.Socket, port: string, head: string): void {
+  const ALPNProtocols = [PROBE_ALPN, 'http/1.1']
+  const to = { host: '127.0.0.1', port: Number(port), rejectUnauthorized: false, ALPNProtocols }
+  const module = tls.connect(to, () => {
+    if (module.alpnProtocol === PROBE_ALPN) {
+      const open = `${head.replace(/^GET \S+/, 'GET /tags')}\r\n\r\n`
+      module.end(frame(TYPE.open, 1, open, { flags: FRAME_FLAG.end }))
+      module.on('data', (said) => said[0] === TYPE.head && socket.write(BELIEVED))
+    } else {
+      module.write('GET /tags HTTP/1.1\r\nHost: x\r\n\r\n')
+      module.pipe(socket)
+    }
+  })
   module.on('error', () => socket.destroy())
-  module.write('GET /tags HTTP/1.1\r\nHost: x\r\n\r\n')
-  module.pipe(socket)
 }
 
 function answer(socket: net.Socket, head: string): void {
   const url = /^X-Okapi-Url: (http:\S+)$/im.exec(head)?.[1]
   if (url !== undefined) return callsBack(socket, url, head)
-  const at = /^GET \/handed-on\/(\d+) /.exec(head)?.[1]
-  if (at !== undefined) return hands(socket, at)
+  const at = /^GET (?:\/mod-\S+)?\/handed-on\/(\d+) /.exec(head)?.[1]
+  if (at !== undefined) return hands(socket, at, head)
   if (head.startsWith('PRI ')) return void socket.write(SETTINGS)
   if (/^Upgrade: h2c/im.test(head)) {
     return void socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n')

@@ -12,6 +12,8 @@ import { Policies } from '../../../src/sidecar/policies.ts'
 import { LiveSet } from '../../../src/transport/live-set.ts'
 import type { Identity } from '../../../src/trust/identity.ts'
 import { labelOf } from '../../../src/trust/pin.ts'
+import { Exchange } from '../../../src/wire/exchange.ts'
+import { ResponseReader } from '../../../src/wire/link/response-reader.ts'
 import { EXCEPTABLE } from '../../../src/wire/target.ts'
 
 /** Takes one rule out of the product, and gives back how to put it in again. No setting can do this. */
@@ -163,4 +165,22 @@ export const noLists: TurnOff = () => {
     },
   })
   return () => Object.defineProperty(prototype, 'current', honest)
+}
+
+/** A 1xx in HTTP/1.1 refuses a link, and a connection goes on in the middle of a body. */
+export const interimsRefuse: TurnOff = () => {
+  const { done } = Exchange.prototype
+  const honest = Object.getOwnPropertyDescriptor(ResponseReader.prototype, 'isInterim')!
+  Object.defineProperty(ResponseReader.prototype, 'isInterim', {
+    configurable: true,
+    get: () => false,
+  })
+  Exchange.prototype.done = function () {
+    if (!this.answered) this.requestDone = true
+    done.call(this)
+  }
+  return () => {
+    Exchange.prototype.done = done
+    Object.defineProperty(ResponseReader.prototype, 'isInterim', honest)
+  }
 }
