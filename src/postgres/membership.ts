@@ -14,8 +14,14 @@ const MOST = 5
 // server's log until its disk is full), the roles that read and write files or start programs as
 // the server's owner, and those that read or write the data of all: pg_authid.dat has their OIDs. A
 // role may have its own search_path and operators, so each name includes its schema.
-const SQL = `SELECT r.rolname FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
-AND (r.rolsuper OR r.rolreplication OR r.oid OPERATOR(pg_catalog.=) ANY ('{4569,4570,4571,6181,6182}'::pg_catalog.oid[])) LIMIT ${MOST}`
+const IS_POWERFUL = `(r.rolsuper OR r.rolreplication OR r.oid OPERATOR(pg_catalog.=) ANY ('{4569,4570,4571,6181,6182}'::pg_catalog.oid[]))`
+// Up to PostgreSQL 15 such a role may grant itself every role but superusers, those above included.
+const MAY_GRANT_ITSELF = `(r.rolcreaterole AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 160000)`
+// NULL stands for a role of the second kind; powerful ones come first.
+const SQL = `SELECT CASE WHEN ${IS_POWERFUL} THEN r.rolname END FROM pg_catalog.pg_roles r
+WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER') AND (${IS_POWERFUL} OR ${MAY_GRANT_ITSELF}) ORDER BY 1 LIMIT ${MOST}`
+/** Length of a value: NULL. */
+const NULL = -1
 
 /**
  * The sidecar's own query before the client may use a session: which superusers may the role
@@ -27,6 +33,8 @@ export class MembershipQuestion {
 
   readonly #roles: string[] = []
   #failed = false
+  /** May it grant itself other roles? */
+  grantsItself = false
   /** The server has said that these are all. */
   #complete = false
 
@@ -43,6 +51,11 @@ export class MembershipQuestion {
         return true
       case DATA_ROW:
         // Int16, the number of columns; Int32, the length of the first.
+        if (whole.length < HEADER_BYTES + 6) return false
+        if (whole.readInt32BE(HEADER_BYTES + 2) === NULL) {
+          this.grantsItself = true
+          return true
+        }
         this.#roles.push(whole.subarray(HEADER_BYTES + 6).toString())
         return whole.length > HEADER_BYTES + 6 && this.#roles.length <= MOST
       case COMMAND_COMPLETE:

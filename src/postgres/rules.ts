@@ -105,6 +105,15 @@ export function judgeMemberships(
   return superuser(because, 'REVOKE ... FROM on the server', rules)
 }
 
+/**
+ * The result for a role that may grant itself others. It is only recorded, because RMB creates a role for each tenant:
+ * who cannot change the server would let all superusers pass instead.
+ */
+export function judgeGrants(role: string): Judgement {
+  const because = `${quoted(role)} has CREATEROLE, which up to PostgreSQL 15 is as good as a superuser`
+  return { refusal: refuse('superuser', because), passes: true }
+}
+
 /** The result if a server does not say whether a role is a superuser. */
 export function judgeUnsaid(rules: DatabaseRules): Judgement {
   const because = 'the server does not say whether the role is a superuser'

@@ -14,6 +14,7 @@ import {
 import {
   type DatabaseRules,
   type Judgement,
+  judgeGrants,
   judgeMemberships,
   judgeRole,
   judgeSuperuser,
@@ -174,9 +175,10 @@ export class ServerStream implements MessageWatcher {
     return NOTHING
   }
 
-  #answered({ roles }: MembershipQuestion): MessageVerdict {
+  #answered({ roles, grantsItself }: MembershipQuestion): MessageVerdict {
     this.#question = null
-    return this.#judged(judgeMemberships(this.#role, roles, this.#rules))
+    const verdict = this.#judged(judgeMemberships(this.#role, roles, this.#rules))
+    return verdict === 'pass' && grantsItself ? this.#judged(judgeGrants(this.#role)) : verdict
   }
 
   #judged(judgement: Judgement | undefined): MessageVerdict {

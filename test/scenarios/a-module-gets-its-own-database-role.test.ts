@@ -164,6 +164,34 @@ withPostgres('a role that may replicate is refused: it could read every table', 
   t.is((await sidecar.psql('copies_mod_users', 'SELECT 1', password)).out, '1\n')
 })
 
+withPostgres(
+  'up to PostgreSQL 15 a role with CREATEROLE is recorded as good as a superuser',
+  async (t) => {
+    const place = await cluster()
+    await place.asBoss("CREATE ROLE making_mod_users LOGIN CREATEROLE PASSWORD 'x'")
+    const sidecar = await DatabaseSidecar.start(t, place)
+    const password = { env: { PGPASSWORD: 'x' } }
+    const isOld = Number((await place.asBoss('SHOW server_version_num')).out) < 160_000
+    // In one session it becomes what is refused at the login, and starts programs as the owner of the server.
+    const attack = `GRANT pg_execute_server_program TO making_mod_users; COPY (SELECT 1) TO PROGRAM 'cat'`
+    const { code, err } = await sidecar.psql('making_mod_users', attack, password)
+    t.is(code === 0, isOld, err)
+    const metrics = await metricsOf(sidecar.process)
+    t.is(/sidecar_would_deny_total\{direction="postgres"\} 1\n/.test(metrics), isOld)
+    if (!isOld) return
+    const [line] = await sidecar.process.say(
+      ({ msg }) => msg === 'database session would be refused',
+    )
+    t.is(line?.['wouldDeny'], 'superuser')
+    t.regex(
+      String(line?.['because']),
+      /"making_mod_users" has CREATEROLE, which up to PostgreSQL 15/,
+    )
+    const again = await sidecar.psql('making_mod_users', 'SELECT 1', password)
+    t.regex(again.err, /may become "pg_execute_server_program" \(SET ROLE\)/)
+  },
+)
+
 withPostgres('a module that may act for one tenant only gets no role of another', async (t) => {
   const place = await cluster()
   await place.asBoss("CREATE ROLE north_mod_users LOGIN PASSWORD 'north'")
