@@ -1,11 +1,12 @@
 import type { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { fault } from '../fault.ts'
+import { Fault, fault } from '../fault.ts'
 import type { CertificateAuthority } from './ca.ts'
 import { CRL_VALID_MS, type Revocation, revoke } from './crl-issuance.ts'
+import { stageEach, type Unwritten } from './files.ts'
 import type { Issued } from './leaf.ts'
 import { lifeMs, renew } from './renewal.ts'
-import { crlsIn, currentLeaf, exists } from './state.ts'
+import { crlsIn, currentLeaf, exists, leafDirectories, readStateText, trustFiles } from './state.ts'
 
 /** When a certificate is renewed, as a part of its life. */
 const RENEW_AT = 2 / 3
@@ -17,7 +18,7 @@ export interface Round {
   readonly renewed: readonly Issued[]
   /** The CRL, if it was rewritten. */
   readonly crl: Revocation | undefined
-  /** Names that could not be renewed, and why. They are tried again in the next round. */
+  /** What could not be renewed or written, and why. It is tried again in the next round. */
   readonly failed: readonly { readonly name: string; readonly error: unknown }[]
   /** When there will be something to do next. */
   readonly next: Date
@@ -60,6 +61,9 @@ export async function round(
     }
   }
   const { crl, next } = await freshCrl(authority, now)
+  const unwritten = crl?.unwritten ?? (await deliverAgain(authority))
+  for (const { directory, error } of unwritten)
+    failed.push({ name: `the CRL in ${directory}`, error })
   return { renewed, crl, failed, next: earliest([...due, ...next]) }
 }
 
@@ -73,14 +77,44 @@ export function renewalOf(leaf: X509Certificate): Date {
 async function freshCrl(authority: CertificateAuthority, now: Date) {
   const { crlPem } = await authority.read()
   if (crlPem === null) return { crl: undefined, next: [] }
-  const due = crlsIn(crlPem, join(authority.directory, 'ca.crl')).map(
-    ({ thisUpdate, nextUpdate }) => {
-      return new Date(Math.min(thisUpdate + (nextUpdate - thisUpdate) * RENEW_AT, FAR))
-    },
-  )
+  const due = dueIn(crlPem, join(authority.directory, 'ca.crl'))
   if (earliest(due) > now) return { crl: undefined, next: due }
   const crl = await revoke(authority, null, { distribute: true })
   return { crl, next: [new Date(now.getTime() + CRL_VALID_MS * RENEW_AT)] }
+}
+
+/** When each list of a file is to be renewed. */
+function dueIn(pem: string, file: string): readonly Date[] {
+  return crlsIn(pem, file).map(({ thisUpdate, nextUpdate }) => {
+    return new Date(Math.min(thisUpdate + (nextUpdate - thisUpdate) * RENEW_AT, FAR))
+  })
+}
+
+/** Copies the lists to the directories that could not be written when they were made: theirs is due. */
+function deliverAgain(authority: CertificateAuthority): Promise<readonly Unwritten[]> {
+  return authority.change(async (state, now) => {
+    if (state.crlPem === null) return []
+    const files = trustFiles(state)
+    const places: { directory: string; files: typeof files }[] = []
+    for (const directory of await leafDirectories(state)) {
+      if (await isDue(join(directory, 'ca.crl'), now)) places.push({ directory, files })
+    }
+    const staged = await stageEach(places)
+    await staged.commit()
+    return staged.unwritten
+  })
+}
+
+/** A list that cannot be read is due, a missing one is not: it was never copied there. */
+async function isDue(file: string, now: Date): Promise<boolean> {
+  if (!(await exists(file))) return false
+  try {
+    const dates = dueIn(await readStateText(file), file)
+    return dates.length === 0 || earliest(dates) <= now
+  } catch (error) {
+    if (error instanceof Fault) return true
+    throw error
+  }
 }
 
 const FAR = Date.UTC(9999, 0)

@@ -5,7 +5,7 @@ import { fault } from '../fault.ts'
 import { makeCrl, type RevocationReason } from '../x509/crl.ts'
 import { toPem } from '../x509/pem.ts'
 import type { CertificateAuthority } from './ca.ts'
-import { PUBLIC_MODE, stageAll } from './files.ts'
+import { PUBLIC_MODE, stageEach, type Unwritten } from './files.ts'
 import {
   entryOfOurs,
   type ForgottenRevocations,
@@ -46,6 +46,8 @@ export interface Revocation {
   readonly nextUpdate: Date
   /** The directories that have the new CRL. */
   readonly distributed: readonly string[]
+  /** The directories that could not be written: a module that can write in its own must not hold up the others. */
+  readonly unwritten: readonly Unwritten[]
 }
 
 /**
@@ -78,12 +80,14 @@ export async function revoke(
     const crlPem = await listsOf(state, register, now, nextUpdate)
     const directories = distribute ? await leafDirectories(state) : []
     const files = trustFiles({ bundlePem: state.bundlePem, crlPem })
-    const staged = await stageAll(directories.map((directory) => ({ directory, files })))
+    const staged = await stageEach(directories.map((directory) => ({ directory, files })))
     const list = { name: 'ca.crl', content: crlPem, mode: PUBLIC_MODE }
     // The list first: if the process ends between the two, the revocation is in force and can be repeated.
     await record(state.directory, [list, registerFile(register, now)], staged)
     const crl = join(state.directory, 'ca.crl')
-    return { revoked: chosen, crl, number, nextUpdate, distributed: directories }
+    const { unwritten } = staged
+    const distributed = directories.filter((one) => !unwritten.some((bad) => bad.directory === one))
+    return { revoked: chosen, crl, number, nextUpdate, distributed, unwritten }
   })
 }
 

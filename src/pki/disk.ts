@@ -1,18 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import {
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { errorCode } from '../fault.ts'
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errorCode, fault } from '../fault.ts'
 
 /** For directories with keys in them: only their owner has access. */
 export const DIRECTORY_MODE = 0o700
@@ -35,6 +25,29 @@ export async function writeDown(
     await file.chmod(mode)
     await file.writeFile(content)
     await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+const { O_RDONLY, O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW } = constants
+/** The largest list that a sidecar reads; certificates and keys are shorter. */
+const MOST_BYTES = 67_108_864
+
+/**
+ * Reads a regular file of limited size. A module may be able to write in the folder of its certificate, and a pipe
+ * there would be waited for without end.
+ */
+export async function readRegular(
+  path: string,
+  flags = 0,
+): Promise<{ readonly content: Buffer; readonly mode: number }> {
+  const file = await open(path, O_RDONLY | O_NONBLOCK | flags)
+  try {
+    const found = await file.stat()
+    const flaw = !found.isFile() ? 'this is not a regular file' : 'it is too large'
+    if (!found.isFile() || found.size > MOST_BYTES) throw fault(flaw, { where: { file: path } })
+    return { content: await file.readFile(), mode: found.mode & 0o777 }
   } finally {
     await file.close()
   }
@@ -93,20 +106,39 @@ export async function stageSwap(
   }
 }
 
+/**
+ * Copies only files that lie in the folder itself: a module that may write there could otherwise lead `..data`, or a
+ * name behind it, to the key of another.
+ */
 async function keptFiles(
   directory: string,
   before: string | undefined,
   files: readonly NewFile[],
 ): Promise<readonly NewFile[]> {
   if (before === undefined) return []
-  const replaced = new Set(files.map(({ name }) => name))
-  const kept: NewFile[] = []
-  for (const name of await readdir(resolve(directory, before))) {
-    if (replaced.has(name)) continue
-    const path = resolve(directory, before, name)
-    kept.push({ name, content: await readFile(path), mode: (await stat(path)).mode & 0o777 })
+  const path = join(directory, before)
+  if (!GENERATION.test(before)) throw astray(join(directory, DATA), before)
+  const generation = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  try {
+    // On Linux the folder that was opened, whatever its name leads to by now.
+    const at = process.platform === 'linux' ? `/proc/self/fd/${generation.fd}` : path
+    const replaced = new Set(files.map(({ name }) => name))
+    const kept: NewFile[] = []
+    for (const name of await readdir(at)) {
+      if (!replaced.has(name))
+        kept.push({ ...(await readRegular(join(at, name), O_NOFOLLOW)), name })
+    }
+    return kept
+  } finally {
+    await generation.close()
   }
-  return kept
+}
+
+function astray(file: string, target: string) {
+  return fault(`it leads to ${target}, which is not a generation of this folder`, {
+    where: { file },
+    hint: 'find out who changed it, then delete it and issue this certificate again',
+  })
 }
 
 /** Makes `name` a symlink to `target` in one atomic step, whatever was there. */

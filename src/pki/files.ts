@@ -109,6 +109,46 @@ export async function stageAll(
   }
 }
 
+/** A directory that could not be written, and why. */
+export interface Unwritten {
+  readonly directory: string
+  readonly error: unknown
+}
+
+/**
+ * The same, except that a directory that cannot be written does not stop the others. After the commit `unwritten` has
+ * all that were left out.
+ */
+export async function stageEach(
+  places: readonly { readonly directory: string; readonly files: readonly NewFile[] }[],
+): Promise<Staged & { readonly unwritten: readonly Unwritten[] }> {
+  const unwritten: Unwritten[] = []
+  const staged: (Staged & { readonly directory: string })[] = []
+  for (const { directory, files } of places) {
+    try {
+      staged.push({ ...(await stage(directory, files)), directory })
+    } catch (error) {
+      unwritten.push({ directory, error })
+    }
+  }
+  return {
+    unwritten,
+    async abandon() {
+      await Promise.allSettled(staged.map((one) => one.abandon()))
+    },
+    async commit() {
+      for (const { directory, commit, abandon } of staged) {
+        try {
+          await commit()
+        } catch (error) {
+          unwritten.push({ directory, error: cannotWrite(directory, error) })
+          await abandon()
+        }
+      }
+    },
+  }
+}
+
 /** A system error while writing, as a Fault that says what to do. */
 export function cannotWrite(path: string, error: unknown): unknown {
   const code = errorCode(error)

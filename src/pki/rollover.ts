@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { readFile, unlink } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, Fault, fault, type Problem } from '../fault.ts'
 import { toPem } from '../x509/pem.ts'
@@ -17,6 +17,7 @@ import {
   type AuthorityState,
   currentLeaf,
   leafDirectories,
+  readStateText,
   record,
   trustFiles,
   withKey,
@@ -151,7 +152,7 @@ async function progressOf(state: AuthorityState): Promise<RolloverProgress> {
   const lacking: string[] = []
   const waiting: string[] = []
   for (const directory of directories) {
-    const bundle = await readFile(join(directory, 'ca.crt'), 'utf8').catch(() => '')
+    const bundle = await readStateText(join(directory, 'ca.crt')).catch(() => '')
     if (!bundle.includes(toPem('CERTIFICATE', to.certificate.raw))) lacking.push(directory)
     if (await hangsOn(state, directory, from)) waiting.push(directory)
   }

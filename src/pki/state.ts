@@ -1,10 +1,11 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { access, readFile } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorCode, fault } from '../fault.ts'
+import { errorCode, Fault, fault } from '../fault.ts'
 import { type Crl, parseCrl } from '../x509/crl.ts'
 import { DerError } from '../x509/der.ts'
 import { pemBlocks } from '../x509/pem.ts'
+import { readRegular } from './disk.ts'
 import { type NewFile, PUBLIC_MODE, type Staged, stage } from './files.ts'
 import { type Issuer, issuer, shortId } from './issuer.ts'
 import { type Register, type RootEntry, readRegister } from './register.ts'
@@ -154,9 +155,11 @@ export function privateKey(pem: string, file: string): KeyObject {
 
 /** A file's text; throws a Fault that names it. */
 export async function readStateText(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error) => {
+  const { content } = await readRegular(path).catch((error) => {
+    if (error instanceof Fault) throw error
     throw fault(`cannot read ${path} (${errorCode(error) ?? String(error)})`)
   })
+  return content.toString()
 }
 
 /** Whether something is there under that name. */

@@ -1,13 +1,15 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkGeneration } from '../../credentials/check-generation.ts'
 import { directorySource } from '../../credentials/directory.ts'
 import { errorCode, Fault } from '../../fault.ts'
+import { readRegular } from '../../pki/disk.ts'
 import { shortId } from '../../pki/issuer.ts'
 import { keyTitle } from '../../pki/keys.ts'
 import { fingerprint } from '../../pki/leaf.ts'
 import { lifeMs } from '../../pki/renewal.ts'
+import { exists } from '../../pki/state.ts'
 import { lookWith } from '../../transport/handshake-check.ts'
 import { type Crl, parseCrl } from '../../x509/crl.ts'
 import { PemError, pemBlocks, splitPem } from '../../x509/pem.ts'
@@ -198,10 +200,7 @@ async function certificates(path: string, problems: string[]): Promise<X509Certi
 }
 
 async function lists(path: string, problems: string[]): Promise<Crl[]> {
-  const pem = await readFile(path, 'utf8').catch((error) => {
-    if (errorCode(error) !== 'ENOENT') problems.push(`cannot read ca.crl (${errorCode(error)})`)
-    return undefined
-  })
+  const pem = (await exists(path)) ? await read(path, problems) : undefined
   if (pem === undefined) return []
   try {
     const found = pemBlocks('X509 CRL', pem).map(parseCrl)
@@ -226,12 +225,14 @@ function strangeText(pem: string, label: string, name: string): readonly string[
 }
 
 async function read(path: string, problems: string[]): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error) => {
-    const code = errorCode(error)
+  try {
+    return (await readRegular(path)).content.toString()
+  } catch (error) {
+    const code = errorCode(error) ?? 'not a regular file'
     const name = fileName(path)
     problems.push(code === 'ENOENT' ? `no ${name}` : `cannot read ${name} (${code})`)
     return undefined
-  })
+  }
 }
 
 function fileName(path: string): string {

@@ -3,7 +3,7 @@ import { fault } from '../../fault.ts'
 import { openAuthority } from '../../pki/ca.ts'
 import { type Revocation, revoke } from '../../pki/crl-issuance.ts'
 import { REVOCATION_REASONS } from '../../x509/crl.ts'
-import { json, table, utcMinute } from '../terminal.ts'
+import { json, table, tell, utcMinute } from '../terminal.ts'
 import { durationMs, none, only } from './arguments.ts'
 
 const EXAMPLE = 'revoke mod-users-19.7.0 --reason keyCompromise --distribute'
@@ -35,9 +35,19 @@ export async function run(argv: readonly string[]): Promise<number> {
   const authority = await openAuthority(values.dir)
   const { distribute } = values
   const done = await revoke(authority, target, { reason, crlValidForMs, distribute })
-  if (values.json) json({ ...done, nextUpdate: done.nextUpdate.toISOString() })
+  const unwritten = done.unwritten.map(({ directory, error }) => {
+    return { directory, why: error instanceof Error ? error.message : String(error) }
+  })
+  if (values.json) json({ ...done, unwritten, nextUpdate: done.nextUpdate.toISOString() })
   else process.stdout.write(prose(done, distribute, values.dir))
-  return 0
+  tell(
+    unwritten.map(({ directory, why }) => ({
+      severity: 'error',
+      message: `${directory} did not get the list: ${why}`,
+      hint: 'all others have it; to try again: okapi-sidecar certs revoke --refresh --distribute',
+    })),
+  )
+  return unwritten.length === 0 ? 0 : 1
 }
 
 function prose(done: Revocation, distribute: boolean, dir: string): string {
