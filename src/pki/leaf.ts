@@ -51,7 +51,8 @@ export async function writeLeaf(state: AuthorityState, plan: LeafPlan): Promise<
   const parent = plan.under ?? state.signing
   mustOutlive(parent, now, validForMs)
   const names = leafNames(subject.uri, dns, ips)
-  const der = makeLeaf(parent, { commonName: subject.name, names, publicKey, now, validForMs })
+  // Brokers and databases read the common name: `client/mod-a-1.0.0` must not have that of the module.
+  const der = makeLeaf(parent, { commonName: subject.title, names, publicKey, now, validForMs })
   const certificate = new X509Certificate(der)
   const certPem = chainPem(der, parent)
   const replaced = await exists(join(dir, 'tls.crt'))

@@ -211,7 +211,7 @@ export async function visitor(authority: CertificateAuthority): Promise<Visitor>
     const named = subject('client/rollover-check', state.register.trustDomain)
     const keys = await makeKeys()
     const names = leafNames(named.uri, [], [])
-    const plan = { commonName: named.name, names, publicKey: keys.publicKey, now }
+    const plan = { commonName: named.title, names, publicKey: keys.publicKey, now }
     const der = makeLeaf(issuer, { ...plan, validForMs: VISIT_MS })
     const certificate = new X509Certificate(der)
     const entry = {

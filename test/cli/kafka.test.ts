@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -87,6 +88,19 @@ test('what a broker cannot say as narrowly is said to be wider', async (t) => {
     { pattern: 'A.*.mod-users-*', name: 'A.' },
     { pattern: '*.x', name: '*' },
   ])
+})
+
+test('a name of several lines, as a module may give its group, is no command in the output', async (t) => {
+  const directory = folder(t)
+  const file = configuration(t, [
+    { groups: [`A\ntouch ${directory}/one\n*b`, `c*\ntouch ${directory}/two\n`] },
+  ])
+  const { code, stdout, stderr } = await typed(['kafka', 'acls', '-c', file])
+  t.is(code, 0, stderr)
+  writeFileSync(join(directory, 'kafka-acls.sh'), '#!/bin/sh\n', { mode: 0o755 })
+  const env = { PATH: `${directory}:${process.env['PATH']}`, BOOTSTRAP: 'b', ADMIN: 'a' }
+  execFileSync('sh', ['-c', stdout], { env })
+  t.deepEqual(readdirSync(directory), ['kafka-acls.sh'])
 })
 
 test('{tenant} is written out for each tenant of the configuration and of the rule', async (t) => {

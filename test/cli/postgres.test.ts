@@ -46,6 +46,18 @@ test('hba binds the roles of tenants by a pattern from 16 on, and by name before
   t.false(old.out.includes('{0,30}'))
 })
 
+test('two products whose roles would be the same are refused', async (t) => {
+  const directory = descriptors(t)
+  const rogue = { id: 'mod_users-1.0.0', launchDescriptor: { env: [{ name: 'DB_HOST' }] } }
+  writeFileSync(join(directory, 'rogue.json'), JSON.stringify(rogue), { mode: 0o644 })
+  for (const verb of ['sql', 'hba']) {
+    const { code, out, err } = await said(verb, '--descriptors', directory)
+    t.is(code, 2)
+    t.is(out, '')
+    t.regex(err, /the products mod-users and mod_users have the same role mod_users\n.*hint: /)
+  }
+})
+
 test('what is no folder, network, tenant or version is wrong usage', async (t) => {
   const place = ['--descriptors', descriptors(t)]
   for (const argv of [

@@ -46,6 +46,19 @@ test('an opened CA is the one that was made', async (t) => {
   })
 })
 
+test('brokers and databases read the common name: no operator or client has that of a module', async (t) => {
+  const authority = await createAuthority(await place(t), trusted)
+  const names = ['mod-a-1.0.0', 'client/mod-a-1.0.0', 'operator/mod-a-1.0.0']
+  const subjects: string[] = []
+  for (const name of names) {
+    subjects.push((await authority.issue(name, { powerful: true })).certificate.subject)
+  }
+  t.deepEqual(
+    subjects,
+    names.map((name) => `CN=${name}`),
+  )
+})
+
 /** The root of a CA made again by openssl: the same key, another key identifier, or none. */
 async function madeByOpenssl(directory: string, keyId: string): Promise<void> {
   const root = ['-key', join(directory, 'ca.key'), '-subj', '/O=folio.test/CN=made by openssl']

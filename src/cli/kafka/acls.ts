@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
+import { printable } from '../terminal.ts'
 import {
   type BrokerAcl,
   type BrokerAcls,
@@ -60,7 +61,9 @@ function commands(
     ...(kind === 'product'
       ? [`# On each broker: ssl.principal.mapping.rules=${MAPPING_RULES}`]
       : []),
-    ...wider.map(({ pattern, name }) => `# wider than the rule ${pattern}: ${name}`),
+    ...wider.map(
+      ({ pattern, name }) => `# wider than the rule ${printable(pattern)}: ${printable(name)}`,
+    ),
     'set -e',
   ]
   return `${[...head, ...[...groups.values()].map(command)].join('\n')}\n`

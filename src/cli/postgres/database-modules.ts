@@ -25,7 +25,19 @@ export function databaseModules(directory: string | undefined): readonly Databas
       hint: '`policy fetch` saves the descriptors of a running Okapi',
     })
   }
-  return [...products].sort().map((product) => ({ product, role: product.replaceAll('-', '_') }))
+  const modules = [...products].sort().map((product) => ({ product, role: roleOf(product) }))
+  const [one, other] = modules.filter(
+    ({ role }, _, all) => all.filter((each) => each.role === role).length > 1,
+  )
+  if (one === undefined || other === undefined) return modules
+  throw fault(`the products ${one.product} and ${other.product} have the same role ${one.role}`, {
+    where: { file: directory },
+    hint: 'each would have the data of the other: remove the descriptor that is not a module of yours',
+  })
+}
+
+function roleOf(product: string): string {
+  return product.replaceAll('-', '_')
 }
 
 /** The PostgreSQL version whose rules apply. Throws a Fault for an unknown version. */
