@@ -150,7 +150,7 @@ export class KafkaRules {
     if (!TOPIC.test(topic)) return 0
     let rights = 0
     for (const [right, bit] of RIGHT_BITS) {
-      if (valid.some(({ topics }) => listed(topics[right], topic))) rights |= bit
+      if (valid.some(({ topics }) => listed(ofKind(topics[right], topic), topic))) rights |= bit
     }
     if (this.#topics.size >= REMEMBERED) this.#topics.clear()
     this.#topics.set(topic, rights)
@@ -171,6 +171,11 @@ export class KafkaRules {
 function listed(patterns: readonly NamePattern[], name: string): boolean {
   if (name.length > LONGEST_ID) return false
   return patterns.some((pattern) => pattern.matches(name))
+}
+
+/** Kafka's own topics (`__consumer_offsets`) hold the state of all: a `*` at the beginning does not mean them. */
+function ofKind(patterns: readonly NamePattern[], topic: string): readonly NamePattern[] {
+  return topic.startsWith('__') ? patterns.filter(({ text }) => text.startsWith('__')) : patterns
 }
 
 function readRule(reader: RuleReader, names: PatternNames): KafkaRule {

@@ -9,7 +9,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { PolicyCell } from '../proxy/destination.ts'
 import type { Authentication } from './authentication.ts'
 import type { Connections } from './connections.ts'
-import { type KafkaRulesInForce, kafkaRulesFrom, withoutKafkaRules } from './legs/kafka-rules.ts'
+import { type KafkaRulesInForce, kafkaRulesFrom, kafkaRuleWarnings } from './legs/kafka-rules.ts'
 
 /** All inputs of a policy, as they were read; plain data that can be passed to threads. */
 export interface PolicyMaterial {
@@ -34,7 +34,7 @@ export interface PolicyOf extends KafkaRulesInForce {
 export function policyFrom(material: PolicyMaterial, config: Config): PolicyOf {
   const loaded = loadPolicy({ ...config.policy, ...material }, { own: config.module.id })
   const kafka = kafkaRulesFrom(material.kafka, config)
-  const warnings = [...loaded.warnings, ...withoutKafkaRules(kafka, config)]
+  const warnings = [...loaded.warnings, ...kafkaRuleWarnings(kafka, config)]
   return { ...loaded, kafka, warnings, grants: material.grants.length }
 }
 

@@ -113,6 +113,26 @@ test('a Kafka leg: where it leads and by how many rules, a warning for none, err
   t.regex(wrong.stderr, /sidecar\.yaml:\d+:\d+: \{x\}\.a may only have the placeholder/)
 })
 
+test('a Kafka rule that has ended, or opens everything, is told with its line', async (t) => {
+  const kafka = 'kafka:\n  bootstrap: kafka-0\n  rules:\n'
+  const rules = [
+    "{caller: mod-users, topics: {produce: ['a.*'], consume: ['*']}, groups: ['*'], why: test}",
+    '{caller: mod-users, admin: [DescribeAcls, CreateAcls], why: test}',
+    '{caller: mod-users, groups: [a], until: 2020-01-01, why: test}',
+    "{caller: mod-notes, groups: ['*'], why: test}",
+  ]
+  const lines = rules.map((rule) => `    - ${rule}\n`).join('')
+  const { status, stderr } = await sidecar(installation(kafka + lines), 'check')
+  t.is(status, 0)
+  const told = stderr.match(/warning: .*/g)?.map((line) => line.replace(/\d+:\d+/, 'L:C'))
+  t.deepEqual(told, [
+    'warning: sidecar.yaml:L:C: `*` is every topic, of every module and tenant',
+    'warning: sidecar.yaml:L:C: `*` is every group, of every module',
+    'warning: sidecar.yaml:L:C: CreateAcls makes the module an administrator: it decides about the ACLs of all',
+    'warning: sidecar.yaml:L:C: this rule has ended: remove it',
+  ])
+})
+
 test('every room is looked at although the one before has errors', async (t) => {
   const directory = installation()
   rmSync(join(directory, 'ca', ID, 'ca.crt'))

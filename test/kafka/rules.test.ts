@@ -102,6 +102,20 @@ test('each right is for itself, and what has any of them may be seen', (t) => {
   t.true(rules.mayAdmin('DeleteTopics') && !rules.mayAdmin('CreateAcls'))
 })
 
+test('a star at the beginning means no topic of Kafka itself: __consumer_offsets has the positions of all groups', (t) => {
+  const own = ['__consumer_offsets', '__transaction_state', '__x']
+  const wide = rulesOf([
+    { topics: { produce: ['*', '*offsets', '_*'], consume: ['{tenant}*', '*'] } },
+  ])
+  t.deepEqual(
+    own.filter((topic) => wide.rules.maySee(topic)),
+    [],
+  )
+  t.true(wide.rules.mayProduce('_x') && wide.rules.mayConsume('x__y'))
+  const named = rulesOf([{ topics: { consume: ['__consumer_*'] } }])
+  t.true(named.rules.mayConsume('__consumer_offsets'))
+})
+
 test('without rules nothing is allowed', (t) => {
   const { rules } = rulesOf([])
   t.false(rules.maySee('a') || rules.mayGroup('a') || rules.mayTransact('a'))
