@@ -50,6 +50,8 @@ const ruled = z
   )
   .optional()
 
+const resources = z.looseObject({ limits: free, requests: free })
+
 const workload = z.strictObject({
   image: text,
   pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
@@ -127,7 +129,7 @@ const values = z.strictObject({
     peers: z.array(peer),
   }),
   ports: z.strictObject({ mtls: port, admin: port }),
-  resources: z.looseObject({ limits: free, requests: free }).meta({
+  resources: resources.meta({
     description: 'Empty memory follows config.workers: 128Mi, and 64Mi for each further thread',
   }),
   workload,
@@ -154,7 +156,9 @@ const values = z.strictObject({
     inwardPorts: z.array(port),
     outward: z.array(z.strictObject({ address, ports: z.array(port).min(1) })),
     dns: z.array(address),
+    resources,
   }),
+  probe: z.strictObject({ resources }),
   podDisruptionBudget: z.strictObject({ enabled: flag, maxUnavailable: z.union([z.int(), text]) }),
   podMonitor: z.strictObject({ enabled: flag, interval: duration, labels: free }),
   prometheusRule: z.strictObject({

@@ -35,7 +35,7 @@ it too. Takes a scope, and writes nothing.
 
 {{/* `ports:` with nothing below it takes the chart's own ports away. Takes values, before all else. */}}
 {{- define "okapi-sidecar.checks.sections" -}}
-{{- $sections := list "image" "config" "credentials" "policy" "public" "migration" "hazelcast" "ports" "resources" "workload" "patch" "service" "serviceAccount" "networkPolicy" "nftables" "podDisruptionBudget" "podMonitor" "prometheusRule" "dashboard" -}}
+{{- $sections := list "image" "config" "credentials" "policy" "public" "migration" "hazelcast" "ports" "resources" "workload" "patch" "service" "serviceAccount" "networkPolicy" "nftables" "probe" "podDisruptionBudget" "podMonitor" "prometheusRule" "dashboard" -}}
 {{- range $name := $sections -}}
 {{- if not (kindIs "map" (get $ $name)) -}}
 {{- fail (printf "okapi-sidecar: %s: nothing stands below it; leave the line out, or write %s: {}" $name $name) -}}

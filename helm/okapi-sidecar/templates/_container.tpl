@@ -132,9 +132,10 @@ livenessProbe:
   image: {{ $v.nftables.image }}
   command: [nft, -f, /rules/sidecar.nft]
   terminationMessagePolicy: FallbackToLogsOnError
+  {{- with $v.nftables.resources }}
   resources:
-    requests: { cpu: 10m, memory: 16Mi }
-    limits: { memory: 32Mi }
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   securityContext:
     runAsUser: 0
     runAsNonRoot: false
