@@ -16,7 +16,7 @@ const scenario = unless(whyNoNetwork())
 
 scenario('both end as the kernel finds it out, and neither is sent again', async (t) => {
   t.timeout(LONG_MS)
-  const machines = await TwoMachines.open({ link: false, limits: { connectWaitMs: 3000 } })
+  const machines = await TwoMachines.open({ link: false, limits: { connectWaitMs: 10_000 } })
   t.teardown(() => machines.close())
   const { network, near, far, okapi, notes, gateway, egress } = machines
   await network.sysctl(near, 'net.ipv4.tcp_retries2', 4)
@@ -45,7 +45,7 @@ scenario('both end as the kernel finds it out, and neither is sent again', async
   await told
   t.is(verdictOf(await slow.next()), UNREACHABLE)
   slow.close()
-  t.is(await metric(notes, 'sidecar_exchanges_open'), 0)
+  await until(async () => (await metric(notes, 'sidecar_exchanges_open')) === 0)
   // For the other end it is its caller that is dead: Okapi learns that no one waits.
   await gone.promise
   await until(async () => (await metric(gateway, 'sidecar_exchanges_open')) === 0)

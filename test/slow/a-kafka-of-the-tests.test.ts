@@ -26,10 +26,8 @@ withKafka('a certificate that the broker was told nothing of may not write', asy
   const kafka = await cluster()
   const file = await kafka.clientFile('tags', moduleNames('mod-tags-3.1.0'))
   const args = ['--bootstrap-server', kafka.bootstrap, '--topic', 'folio.diku.users.users']
-  const { out, err } = await runKafka(
-    'ConsoleProducer',
-    [...args, '--command-config', file, '--producer-property', 'max.block.ms=5000'],
-    { input: 'no\n' },
-  )
+  const { out, err } = await runKafka('ConsoleProducer', [...args, '--command-config', file], {
+    input: 'no\n',
+  })
   t.regex(out + err, /Not authorized to access topics: \[folio\.diku\.users\.users\]/)
 })

@@ -90,7 +90,7 @@ scenario('sessions end as the kernel finds it out, the rest as before', async (t
       server: `${far.address}:${PORT}`,
       serverName: '127.0.0.1',
     },
-    { admin: { listen: `unix:${join(directory, 'admin.sock')}` }, limits: { connectMs: 3000 } },
+    { admin: { listen: `unix:${join(directory, 'admin.sock')}` }, limits: { connectMs: 10_000 } },
     near.under,
   )
   const place = `host=${directory} port=${PORT} user=folio_users dbname=folio`

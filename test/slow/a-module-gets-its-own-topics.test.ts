@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { createServer } from 'node:tls'
 import type { MessageValues } from '../../src/kafka/message.ts'
 import { sharedKafka } from '../support/kafka-broker.ts'
@@ -52,15 +51,11 @@ withKafka('another topic is refused in the words of Kafka, and told', async (t) 
   await kafka.createTopic(OTHERS)
   const sidecar = await KafkaSidecar.start(t, kafka)
   const place = ['--bootstrap-server', sidecar.bootstrap, '--topic', OTHERS]
-  const { out, err } = await runKafka(
-    'ConsoleProducer',
-    [...place, '--producer-property', 'max.block.ms=5000'],
-    { input: 'forged\n' },
-  )
+  const { out, err } = await runKafka('ConsoleProducer', place, { input: 'forged\n' })
   t.regex(out + err, /Not authorized to access topics: \[folio\.diku\.consortia\.affiliation\]/)
   const read = await runKafka('consumer.ConsoleConsumer', [
     ...place,
-    ...['--from-beginning', '--timeout-ms', '5000', '--group', 'mod-users-test'],
+    ...['--from-beginning', '--group', 'mod-users-test'],
   ])
   t.regex(read.out + read.err, /Not authorized to access topics/)
   const [line] = await sidecar.process.say(({ msg }) => msg === 'kafka request refused')
@@ -222,16 +217,19 @@ withKafka('what was asked before a stop is answered', async (t) => {
   const wire = await KafkaWire.to(t, sidecar.process.port('kafka'))
   const partition = { index: 0, offset: 0n, logStartOffset: -1n, partitionMaxBytes: 1000 }
   const fetching = {
-    ...{ replicaId: -1, maxWaitMs: 3000, minBytes: 1_000_000, maxBytes: 2_000_000, isolation: 0 },
+    ...{ replicaId: -1, maxWaitMs: 5000, minBytes: 1_000_000, maxBytes: 2_000_000, isolation: 0 },
     ...{ sessionId: 0, sessionEpoch: -1, rack: '', forgotten: [] },
     topics: [{ name: OWN, partitions: [{ ...partition, currentLeaderEpoch: -1 }] }],
   }
+  // There is a connection with the broker by then.
+  await wire.ask(METADATA, named(OWN))
   wire.send(apiOf(1, 11), fetching)
-  // It is on its way to the broker, which has nothing to say for seconds.
-  await pause(500)
+  // It has left for the broker, which has nothing to say for seconds, before a later request is answered.
+  const later = await KafkaWire.to(t, sidecar.process.port('kafka'))
+  await later.ask(METADATA, named(OWN))
   const stopped = sidecar.process.stop()
   t.like(await wire.answer(apiOf(1, 11)), { error: 0 })
-  await wire.end.end()
+  await Promise.all([wire.end.end(), later.end.end()])
   await stopped
 })
 

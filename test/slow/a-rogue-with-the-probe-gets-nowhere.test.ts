@@ -48,7 +48,7 @@ const known = () => [
   '--descriptors',
   DESCRIPTORS,
   '--deadline',
-  '55s',
+  '4m',
   ...NOT_HERE,
   '--json',
 ]

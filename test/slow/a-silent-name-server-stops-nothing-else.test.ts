@@ -53,7 +53,7 @@ if (mayMount) {
     const egress = { modules: { listen, address } }
     const ingressOfOkapi = { listen, forward: `http://127.0.0.1:${module.port}` }
     // Connections that grow old soon: names are asked for again and again.
-    const limits = { connectWaitMs: 5000, connectionMaxAgeMs: 1000 }
+    const limits = { connectWaitMs: 20_000, connectionMaxAgeMs: 1000 }
     const more = { ingress: ingressOfOkapi, egress, limits, link: false }
     const file = await place.file('okapi.json', await place.configuration(ID.okapi, more))
     const etc = {
@@ -112,6 +112,13 @@ scenario('a name in /etc/hosts leads there, and no server is asked for it', asyn
 scenario(
   'while the server is silent, what it has said last is used, and that is told once',
   async (t) => {
+    // Good answers by then: where the name server, which is in this process, was late before, that was told too.
+    const lines = () => okapi.lines.filter(({ name }) => name === 'users.svc.test.')
+    await until(async () => {
+      await ask(okapi.port('modules'), get(`/${ID.users}/users`, T))
+      return lines().length % 2 === 0
+    })
+    const before = lines().length
     names.silent = true
     for (let i = 0; i < 3; i++) {
       const calls = Array.from({ length: 12 }, () =>
@@ -125,16 +132,14 @@ scenario(
     t.true((await lookups('found')) > 0)
     t.true((await lookups('failed')) > 0)
     const fits = ({ msg, name }: Line) => msg === 'name lookup failed' && name === 'users.svc.test.'
-    const told = await okapi.say(fits)
-    t.like(told[0], { level: 'warn', result: 'stale', code: 'ETIMEOUT' })
-    t.is(okapi.lines.filter(fits).length, 1)
+    const told = await okapi.say(fits, before / 2 + 1)
+    t.like(told.at(-1), { level: 'warn', result: 'stale', code: 'ETIMEOUT' })
+    t.is(lines().length, before + 1)
     names.silent = false
     await until(async () => {
       const again = () => ask(okapi.port('modules'), get(`/${ID.users}/users`, T))
       await Promise.all(Array.from({ length: 20 }, again))
-      return okapi.lines.some(
-        ({ name, result }) => name === 'users.svc.test.' && result === 'found',
-      )
+      return lines().at(-1)?.result === 'found'
     })
   },
 )

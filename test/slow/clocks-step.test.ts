@@ -98,7 +98,7 @@ scenario(
     go()
     t.is(verdictOf(await talk.next()), '200')
     t.is(verdictOf(await idle.send(get('/users/2', T)).next()), '200')
-    t.is(await metric(notes, 'sidecar_exchanges_open'), 0)
+    await until(async () => (await metric(notes, 'sidecar_exchanges_open')) === 0)
     for (const sidecar of [notes, okapi]) {
       t.deepEqual(
         sidecar.lines.filter(({ msg }) => /link|cut/.test(msg ?? '')),

@@ -67,7 +67,7 @@ withPostgres(
     }
     const args = ['-Xshare:auto', '-XX:TieredStopAtLevel=1', '-cp', `${classes}:${path}`, 'Clients']
     const { stdout } = await run('java', [...args, String(sidecar.port), PLAIN], {
-      timeout: 100_000,
+      timeout: 280_000,
     }).catch((error) => {
       throw new Error(`${error.message}: ${error.stdout}`)
     })

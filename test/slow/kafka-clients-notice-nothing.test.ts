@@ -110,8 +110,6 @@ for (const profile of ['broker', 'clients-3'] satisfies KafkaProfile[]) {
         'read_committed',
         '--max-messages',
         '1000',
-        '--timeout-ms',
-        '30000',
       ],
     ])
     const values = read.out.trimEnd().split('\n')

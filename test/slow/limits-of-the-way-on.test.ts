@@ -22,6 +22,8 @@ import {
 
 const T = 'X-Okapi-Tenant: diku'
 const CONNECT_WAIT_MS = 300
+/** Longer than an answer takes that is given at once. */
+const ANSWER_MS = 4000
 
 let place: Place
 test.before(async () => {
@@ -125,7 +127,7 @@ test.serial('connectWaitMs: a module that is not there is 503 when the wait is o
 })
 
 test.serial('responseHeadMs: 504; a body that comes after it is not cut', async (t) => {
-  const { sidecar, module, where } = await beside(t, { responseHeadMs: 1500 })
+  const { sidecar, module, where } = await beside(t, { responseHeadMs: ANSWER_MS })
   const gone = Promise.withResolvers<void>()
   module.reply = (_asked, socket) => {
     socket.on('close', () => gone.resolve())
@@ -153,7 +155,7 @@ test.serial('responseHeadMs: 504; a body that comes after it is not cut', async 
 })
 
 test.serial('responseHeadMs begins when the request is whole', async (t) => {
-  const { sidecar, module, where } = await beside(t, { responseHeadMs: 1500 })
+  const { sidecar, module, where } = await beside(t, { responseHeadMs: ANSWER_MS })
   const slow = new Talk(where).send(request('POST /users', [T, 'Content-Length: 4'])).send('ha')
   await until(() => module.bytes.includes('ha'))
   module.reply = ({ first }) => (first.startsWith('POST') ? answer('201 Created') : null)

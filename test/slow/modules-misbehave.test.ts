@@ -161,9 +161,9 @@ for (const [what, how, told, sent] of MANNERS) {
 test.serial(
   'each of them is one line of the log at the module’s sidecar, with its reason',
   async (t) => {
-    const reasons = users.lines.filter(({ msg }) => msg === 'exchange').map(({ reason }) => reason)
     for (const reason of ['upstream-unreachable', 'upstream-malformed']) {
-      t.true(reasons.filter((each) => each === reason).length >= 3, reason)
+      await users.say((each) => each.msg === 'exchange' && each.reason === reason, 3)
     }
+    t.pass()
   },
 )

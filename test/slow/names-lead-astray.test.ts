@@ -83,7 +83,7 @@ scenario('the name is not there, then it is', async (t) => {
   t.regex(refused.body, /okapi\.test\. does not resolve \(ENOTFOUND\)/)
   leadsTo(HERE)
   await until(() => served(caller))
-  t.is(await metric(caller, 'sidecar_exchanges_open'), 0)
+  await until(async () => (await metric(caller, 'sidecar_exchanges_open')) === 0)
 })
 
 scenario('a call that waits for it is served when it comes', async (t) => {

@@ -111,7 +111,7 @@ scenario('the machine of the caller dies, and comes back', async (t) => {
   await until(
     async () => (await metric(gateway, 'sidecar_connections_open{direction="ingress"}')) === 0,
   )
-  t.is(await metric(gateway, 'sidecar_exchanges_open'), 0)
+  await until(async () => (await metric(gateway, 'sidecar_exchanges_open')) === 0)
   await network.heal()
   await machines.startNotes()
   t.is(await call(machines, '/users/1'), '200')
@@ -130,7 +130,7 @@ scenario('the machine of the callee dies, and comes back with another process', 
   await machines.startGateway()
   await network.heal()
   t.is(await call(machines, '/users/3'), '200')
-  t.is(await metric(notes, 'sidecar_exchanges_open'), 0)
+  await until(async () => (await metric(notes, 'sidecar_exchanges_open')) === 0)
   t.deepEqual(targets(machines), ['/users/slow', '/users/3'])
 })
 

@@ -42,7 +42,7 @@ for (const [by, from] of [
     })
     const callers = new Callers(installation, dir)
     const okapi = installation.sidecar(ID.okapi)
-    const server = http.createServer((asked, answer) => {
+    const server = http.createServer({ keepAliveTimeout: 0 }, (asked, answer) => {
       asked.resume().on('end', () => answer.end('ok'))
     })
     t.teardown(async () => {

@@ -30,6 +30,8 @@ test.before(async () => {
   const { dir } = await authority.issue('client/browsers', { ips: ['127.0.0.1'], powerful: true })
   const more = {
     workers: 2,
+    // Those that never finish are there until the test is over.
+    limits: { bodyIdleMs: 3_600_000 },
     public: { listen: '0.0.0.0:0', credentials: { directory: dir } },
   }
   const modules = [ID.tags, ID.notes, ID.users]

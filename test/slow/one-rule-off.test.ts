@@ -54,7 +54,7 @@ async function built(
     policy: { grants, tokens: 'enforce', tokenGraceMs: 0 },
     ...more,
     // Longer than a handshake on a busy machine; the attacks that stall see the end of it.
-    limits: { headMs: 2000, handshakeMs: 2000 },
+    limits: { headMs: 6000, handshakeMs: 6000 },
   })
   const { config } = loadConfig(await place.file(`${id}.json`, configuration), {})
   const destination = { write: () => undefined, flush: async () => undefined }
@@ -92,7 +92,7 @@ async function found(
     only,
     // A module may call here without a token, or the token would be what is refused.
     skip: ['around', 'tenant-without-token', ...(off === NOTHING ? [] : STALLING)],
-    stallMs: 20_000,
+    stallMs: 40_000,
   })
 }
 

@@ -86,7 +86,7 @@ scenario(
     t.is(verdictOf(await talk.next()), '502 upstream-unreachable')
     talk.close()
     await notes.say(silent)
-    t.is(await metric(notes, 'sidecar_exchanges_open'), 0)
+    await until(async () => (await metric(notes, 'sidecar_exchanges_open')) === 0)
     goOn()
     // The kernel of the one that stood still may have kept connections that were given up since.
     await until(async () => (await call(all, '/users/3')) === '200')
@@ -125,7 +125,7 @@ scenario('the sidecar itself, until its peer has given it up', async (t) => {
   t.is(verdictOf(await talk.next()), '502 upstream-unreachable')
   talk.close()
   t.is(await call(all, '/users/2'), '200')
-  t.is(await metric(notes, 'sidecar_exchanges_open'), 0)
+  await until(async () => (await metric(notes, 'sidecar_exchanges_open')) === 0)
   t.deepEqual(targets(all), ['/users/slow', '/users/2'])
 })
 
@@ -160,7 +160,7 @@ scenario(
       return sidecar
     }
     const patient = await start({})
-    const bounded = await start({ responseHeadMs: 1000 })
+    const bounded = await start({ responseHeadMs: 4000 })
     const certificate = await place.certificate(ID.okapi)
     const where = (sidecar: typeof patient) => ({ port: sidecar.port('ingress'), certificate })
     for (const each of [patient, bounded]) {
@@ -174,7 +174,7 @@ scenario(
     t.is(health.status, 504)
     t.regex(await health.text(), /no answer within 5000 ms/)
     t.is(await metric(patient, 'sidecar_exchanges_open'), 3)
-    t.is(await metric(bounded, 'sidecar_exchanges_open'), 0)
+    await until(async () => (await metric(bounded, 'sidecar_exchanges_open')) === 0)
     goOn()
     t.deepEqual(await Promise.all(waiting), ['200', '200', '200'])
     t.is(verdictOf(await ask(where(bounded), get('/users/1', T))), '200')

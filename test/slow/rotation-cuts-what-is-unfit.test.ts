@@ -110,6 +110,11 @@ class Relay {
 const oneRequest = (two: Two) =>
   fetch(two.into, { headers: { 'x-okapi-tenant': 'diku' } }).then(({ status }) => status)
 
+/** Not before the test has a connection with that certificate, on a busy machine too. */
+function endsSoon(): Date {
+  return new Date(Math.ceil(Date.now() / 1000) * 1000 + 20_000)
+}
+
 /** The line that says why connections of this peer were ended. */
 async function cutOff({ process }: Rotating, caller: string) {
   const [line] = await process.say((each) => each.msg === 'peer cut off' && each.caller === caller)
@@ -191,7 +196,7 @@ test('a root that is removed: who hangs on it is cut off, who does not goes on',
 
 test('a certificate that ends while its connection lives: the connection ends too', async (t) => {
   const { ca, users } = await startTwo(t)
-  const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 8000)
+  const notAfter = endsSoon()
   const short = await ca.issue({ ...moduleNames(OKAPI), notAfter })
   const long = await ca.issue(moduleNames(OKAPI))
   const ending = await Line.open(t, users, short, ca)
@@ -242,7 +247,7 @@ test('an idle connection of long before serves what its caller sends, once, and 
 test('a server whose certificate ends: connections that were dialled to it end, its next one is taken', async (t) => {
   const two = await startTwo(t, { limits: { connectWaitMs: 0 } })
   const { ca, users, okapi } = two
-  const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 8000)
+  const notAfter = endsSoon()
   const short = { ...moduleNames(USERS), ip: ['127.0.0.1'], notAfter }
   users.put(await ca.issue(short), [ca])
   await users.reached(2)

@@ -68,7 +68,6 @@ for (const [mechanism, login, user] of [
           'security.protocol=SASL_PLAINTEXT',
           `sasl.mechanism=${mechanism}`,
           `sasl.jaas.config=${LOGIN}.${login} required username="${user}" password="${password}";`,
-          'max.block.ms=5000',
         ].flatMap((each) => ['--producer-property', each])
       const write = async (topic: string, password = 'secret') => {
         const place = ['--bootstrap-server', sidecar.bootstrap, '--topic', topic]

@@ -22,6 +22,11 @@ import {
 
 const T = 'X-Okapi-Tenant: diku'
 
+/** More than it takes until the process is held. */
+const LIMIT_MS = 8000
+/** A drain is to finish, however busy the machine is. */
+const UNHURRIED = { drainTimeoutMs: 60_000 }
+
 interface Setting {
   readonly installation: Installation
   readonly users: Sidecar
@@ -41,7 +46,7 @@ async function open(
   const installation = await Installation.open({
     processes: true,
     modules: [ID.users],
-    more: { [ID.users]: { limits } },
+    more: { [ID.users]: { limits }, [ID.okapi]: { limits: UNHURRIED } },
   })
   const users = installation.sidecar(ID.users)
   t.teardown(async () => {
@@ -67,7 +72,8 @@ async function served({ talk, text }: Caller): Promise<string> {
 }
 
 test.serial('idle time that ends while the next request waits to be read', async (t) => {
-  const idleMs = 4000
+  // From the first answer to the last, and until the process is held, less than that passes.
+  const idleMs = 12_000
   const { users, callers } = await open(t, { idleMs })
   const all = await callers(150, 30)
   const first = await Promise.all(all.map(served))
@@ -87,7 +93,7 @@ test.serial('idle time that ends while the next request waits to be read', async
 test.serial(
   'a head and a body that came in time are in time, however late they are read',
   async (t) => {
-    const limits = { headMs: 4000, bodyIdleMs: 4000 }
+    const limits = { headMs: LIMIT_MS, bodyIdleMs: LIMIT_MS }
     const { users, callers } = await open(t, limits)
     const halves = await callers(20, 5)
     const head = `POST /users HTTP/1.1\r\nHost: a\r\n${T}\r\n`
@@ -99,7 +105,7 @@ test.serial(
     users.signal('SIGSTOP')
     const rest = halves.map(({ talk }, i) => ({ talk, text: i % 2 === 0 ? '\r\n' : 'lf' }))
     await Promise.all(rest.map((caller) => sent(caller)))
-    await pause(4500)
+    await pause(LIMIT_MS + 500)
     users.signal('SIGCONT')
     const verdicts = await Promise.all(rest.map(({ talk }) => talk.next().then(verdictOf, String)))
     t.deepEqual(new Set(verdicts), new Set(['200']))
@@ -110,7 +116,7 @@ test.serial(
 test.serial(
   'an answer that came within halfCloseMs is in time, however late it is read',
   async (t) => {
-    const { installation, users, callers } = await open(t, { halfCloseMs: 4000 })
+    const { installation, users, callers } = await open(t, { halfCloseMs: LIMIT_MS })
     const go = Promise.withResolvers<void>()
     let asked = 0
     let answered = 0
@@ -128,7 +134,7 @@ test.serial(
     users.signal('SIGSTOP')
     go.resolve()
     await until(() => answered === all.length)
-    await pause(4500)
+    await pause(LIMIT_MS + 500)
     users.signal('SIGCONT')
     const verdicts = await Promise.all(all.map(({ talk }) => talk.next().then(verdictOf, String)))
     t.deepEqual(new Set(verdicts), new Set(['200']))
@@ -139,7 +145,7 @@ test.serial(
 test.serial(
   'SIGTERM under load: all that was sent before is answered, then it is over',
   async (t) => {
-    const { installation, users, callers } = await open(t, {})
+    const { installation, users, callers } = await open(t, UNHURRIED)
     let stopped = false
     const verdicts: string[] = []
     const load = (await callers(20, 10)).map(async ({ talk, text }) => {

@@ -24,7 +24,10 @@ const T = 'X-Okapi-Tenant: diku'
 let installation: Installation
 /** What Okapi's part does with a request in this test. */
 let okapi: (request: IncomingMessage, response: http.ServerResponse) => unknown
-const server = http.createServer((request, response) => okapi(request, response))
+/** It closes no connection for being idle, which would be just when the next request comes. */
+const server = http.createServer({ keepAliveTimeout: 0 }, (request, response) =>
+  okapi(request, response),
+)
 
 test.before(async () => {
   server.listen(0, '127.0.0.1')

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
+import { freePorts } from '../../src/demo/child.ts'
 import { earlierVersion, whyNoEarlierVersion } from '../support/faults/earlier-version.ts'
 import { metric, until } from '../support/scenario/metrics.ts'
 import {
@@ -68,7 +69,10 @@ async function pair(t: ExecutionContext, ways: { caller?: 'earlier'; callee?: 'e
   const users = await Player.start()
   t.teardown(() => users.close())
   const forward = `http://127.0.0.1:${users.port}`
-  const callee = await start(t, ID.users, { ingress: { listen, forward } }, under(ways.callee))
+  // Not any port: another sidecar is to listen there later.
+  const [port] = await freePorts(1)
+  const ingress = { listen: `127.0.0.1:${port}`, forward }
+  const callee = await start(t, ID.users, { ingress }, under(ways.callee))
   const address = { [ID.users]: `https://127.0.0.1:${callee.port('ingress')}` }
   const okapi = { ingress: { listen, forward }, egress: { modules: { listen, address } } }
   const caller = await start(t, ID.okapi, okapi, under(ways.caller))

@@ -6,10 +6,14 @@ import { setTimeout as pause } from 'node:timers/promises'
 export const PATIENCE_MS = 60_000
 
 /** What `wait` resolves to; when it does not come, an Error with the words of `why`. */
-export async function patiently<T>(wait: Promise<T>, why: () => string): Promise<T> {
+export async function patiently<T>(
+  wait: Promise<T>,
+  why: () => string,
+  ms = PATIENCE_MS,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain: ${why()}`)), PATIENCE_MS)
+    timer = setTimeout(() => reject(new Error(`waited in vain: ${why()}`)), ms)
   })
   try {
     return await Promise.race([wait, late])

@@ -6,6 +6,8 @@ import { classPath, type KafkaProfile } from './class-path.ts'
 
 // Kafka's own programs, each in a JVM of its own.
 
+/** A whole run of a JVM, with all that it sends: on a busy machine several times what it takes on another. */
+const RUN_MS = 240_000
 const LOG = join(import.meta.dirname, 'log4j2.properties')
 /** How a program is started. */
 export interface KafkaStart {
@@ -102,7 +104,8 @@ export class KafkaProgram {
 
   /** Waits for its own end. */
   async end(): Promise<Said> {
-    const ended = await patiently(this.ended, () => `${this.#name} does not end: ${this.#last()}`)
+    const late = () => `${this.#name} does not end: ${this.#last()}`
+    const ended = await patiently(this.ended, late, RUN_MS)
     return { code: typeof ended === 'number' ? ended : null, out: this.out, err: this.err }
   }
 

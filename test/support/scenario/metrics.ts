@@ -1,18 +1,14 @@
-import { PATIENCE_MS } from '../patience.ts'
 import { get } from './messages.ts'
 import type { Sidecar } from './sidecar.ts'
 import { ask } from './talk.ts'
 
 export { until } from '../patience.ts'
 
-/** The page that Prometheus scrapes. */
+/** The page that Prometheus scrapes. By a connection of its own: one that was kept may be closed just then. */
 export async function metricsOf(sidecar: Sidecar): Promise<string> {
   const path = sidecar.address('admin')
-  if (path.startsWith('/')) return (await ask({ path }, get('/metrics'))).body
-  const page = await fetch(`http://127.0.0.1:${sidecar.port('admin')}/metrics`, {
-    signal: AbortSignal.timeout(PATIENCE_MS),
-  })
-  return page.text()
+  const where = path.startsWith('/') ? { path } : sidecar.port('admin')
+  return (await ask(where, get('/metrics'))).body
 }
 
 /** The value of one series, NaN where there is none: `sidecar_buffered_bytes`. */
