@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { OkapiUrl } from '../../src/proxy/okapi-url.ts'
 import { SharedPath, sharedPathMemory } from '../../src/proxy/shared-path.ts'
+import { until } from '../support/patience.ts'
 
 test('all threads read what one has written; the last write counts', (t) => {
   const memory = sharedPathMemory()
@@ -39,31 +40,33 @@ test('what Okapi calls one thread with, the egress of another takes off at once'
 
 test('no torn reads while others write', async (t) => {
   const memory = sharedPathMemory()
+  const over = new Int32Array(new SharedArrayBuffer(4))
   const file = new URL('../../src/proxy/shared-path.ts', import.meta.url)
   const script = (path: string) => `
     import { workerData } from 'node:worker_threads'
     import { SharedPath } from ${JSON.stringify(file.href)}
-    const shared = new SharedPath(workerData)
-    for (let i = 0; i < 20_000; i++) shared.path = i % 2 === 0 ? ${JSON.stringify(path)} : ''`
+    const shared = new SharedPath(workerData.memory)
+    for (let i = 0; Atomics.load(workerData.over, 0) === 0; i++) {
+      shared.path = i % 2 === 0 ? ${JSON.stringify(path)} : ''
+    }`
   const paths = [`/${'a'.repeat(900)}`, `/${'b'.repeat(500)}`]
   const writers = paths.map((path) => {
     const url = new URL(`data:text/javascript,${encodeURIComponent(script(path))}`)
-    return once(new Worker(url, { workerData: memory }), 'exit')
+    return once(new Worker(url, { workerData: { memory, over } }), 'exit')
   })
   const shared = new SharedPath(memory)
   const known = new Set(['', ...paths])
   const seen = new Set<string>()
-  let running = true
-  const all = Promise.all(writers).then((codes) => {
-    running = false
-    return codes.map(([code]) => code)
+  // They go on until both have been seen.
+  await until(() => {
+    for (let i = 0; i < 20_000; i++) seen.add(shared.path)
+    return paths.every((path) => seen.has(path))
   })
-  while (running) {
-    for (let i = 0; i < 200; i++) seen.add(shared.path)
-    await new Promise(setImmediate)
-  }
-  t.deepEqual(await all, [0, 0])
-  t.true(seen.size > 1)
+  Atomics.store(over, 0, 1)
+  t.deepEqual(
+    (await Promise.all(writers)).map(([code]) => code),
+    [0, 0],
+  )
   t.deepEqual(
     [...seen].filter((path) => !known.has(path)),
     [],
