@@ -31,6 +31,8 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   protected readonly socket: Socket
   protected readonly streams = new OpenStreams<S>()
   protected readonly settling = new SettlingStreams()
+  /** A head that comes in several frames. */
+  protected readonly pieces: HeadPieces
   protected readonly overhead: RecordOverhead
   /** The id that was opened last. */
   protected lastId = 0
@@ -42,7 +44,6 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   protected usedAt = 0
   readonly #events: LinkEvents
   readonly #reader: FrameReader
-  readonly #pieces: HeadPieces
   readonly #controlFrames: ControlFrameBudget
   readonly #keepalive: Keepalive
   #endsAt = 0
@@ -66,7 +67,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     this.overhead = new RecordOverhead(below, socket, now)
     this.#events = events
     this.#reader = new FrameReader(this)
-    this.#pieces = new HeadPieces(settings.limits)
+    this.pieces = new HeadPieces(settings.limits)
     this.#controlFrames = new ControlFrameBudget(now)
     this.#keepalive = new Keepalive(this.batch, settings.limits, now)
     socket.on('error', (error) => this.#broke(error))
@@ -88,7 +89,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   }
 
   get bufferedBytes(): number {
-    let bytes = this.batch.waitingBytes + this.#reader.bufferedBytes + this.#pieces.bufferedBytes
+    let bytes = this.batch.waitingBytes + this.#reader.bufferedBytes + this.pieces.bufferedBytes
     for (const stream of this.streams.all()) bytes += stream.bufferedBytes
     return bytes
   }
@@ -103,7 +104,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
     else if (this.batch.waitingBytes > MOST_WAITING_BYTES) this.close('not-reading')
     if (this.#over) return end
     const wasLate = this.#keepalive.isLate
-    this.#keepalive.heard(this.settings.clock.now, reader.frames, reader.within, this.#pieces.begun)
+    this.#keepalive.heard(this.settings.clock.now, reader.frames, reader.within, this.pieces.begun)
     if (wasLate) this.answersAgain()
     return reader.usedTo
   }
@@ -161,7 +162,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   // --- frames ------------------------------------------------------------------------------------
 
   dataBegins(id: number, length: number): LinkEnding | null {
-    if (this.#pieces.begun) return 'bad-order'
+    if (this.pieces.begun) return 'bad-order'
     const stream = this.streams.get(id)
     return stream === undefined ? this.late(id) : stream.dataBegins(length)
   }
@@ -180,7 +181,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   frame(frame: LinkFrame): LinkEnding | null {
     const { type, id, bytes, start } = frame
     if (type === FRAME.open || type === FRAME.head) return this.#headFrame(frame)
-    if (this.#pieces.begun) return 'bad-order'
+    if (this.pieces.begun) return 'bad-order'
     switch (type) {
       case FRAME.end:
         return this.#ends(id)
@@ -229,7 +230,7 @@ export abstract class LinkConnection<S extends LinkStream> implements FrameSink 
   }
 
   #headFrame(frame: LinkFrame): LinkEnding | null {
-    const pieces = this.#pieces
+    const { pieces } = this
     const more = (frame.flags & FLAG.more) !== 0
     if (!more && !pieces.begun) return this.head(frame)
     if (!pieces.fits(frame)) return 'bad-order'

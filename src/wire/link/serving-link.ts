@@ -122,6 +122,8 @@ export class ServingLink<N> extends LinkConnection<ServingStream<N>> {
       left -= held
     }
     if (this.batch.waitingBytes > MOST_UNREAD_BYTES) this.close('not-reading')
+    // No exchange has begun that could be refused instead.
+    else if (this.pieces.begun) this.close('slow-frame')
   }
 
   /** Calls `visit` for every open exchange. */

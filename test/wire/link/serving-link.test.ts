@@ -390,6 +390,21 @@ test('a frame that drips is given up; a head in pieces too', async (t) => {
   }
 })
 
+test('when memory is short, half a head in frames ends its link, and no other', async (t) => {
+  const half = servingEnd()
+  await half.send(open(1, `GET / HTTP/1.1\r\nX: ${'x'.repeat(16_000)}`, FLAG.more))
+  const held = half.link.heldForCaller
+  t.true(held > 16_000)
+  half.link.shed(held)
+  t.deepEqual(half.endings, ['slow-frame'])
+  const body = servingEnd()
+  await body.send(post(1, 'Content-Length: 9999\r\n'), data(1, 'x'.repeat(5000)))
+  body.link.shed(body.link.heldForCaller)
+  t.deepEqual(body.endings, [])
+  // The refusal.
+  t.true(body.link.heldForCaller < 1000)
+})
+
 test('a body that does not come on is 408', async (t) => {
   const it = servingEnd({ bodyIdleMs: 1000 })
   await it.send(post(1, 'Content-Length: 9\r\n'), data(1, 'x'))
