@@ -1,9 +1,6 @@
 import type { Dialling } from '../transport/dial-options.ts'
-import {
-  type NamedConnected,
-  NamedConnector,
-  type NamedConnectorOptions,
-} from '../transport/named-connector.ts'
+import { NamedConnector, type NamedConnectorOptions } from '../transport/named-connector.ts'
+import type { NamedConnected } from '../transport/named-handshake.ts'
 import type { BrokerPlace } from './brokers.ts'
 
 /** What connections with brokers are opened with. */

@@ -1,5 +1,5 @@
 import type { Refusal } from '../refusal/refusal.ts'
-import type { NamedPlace } from '../transport/named-connector.ts'
+import type { NamedPlace } from '../transport/named-handshake.ts'
 import type { ServerConnector } from './server-connection.ts'
 
 /**

@@ -1,11 +1,6 @@
 import type { Dialling } from '../transport/dial-options.ts'
-import {
-  type NamedConnected,
-  NamedConnector,
-  type NamedConnectorOptions,
-  type NamedPlace,
-  type PlainQuestion,
-} from '../transport/named-connector.ts'
+import { NamedConnector, type NamedConnectorOptions } from '../transport/named-connector.ts'
+import type { NamedConnected, NamedPlace, PlainQuestion } from '../transport/named-handshake.ts'
 
 /** Length 8, code 80877103: the server answers `S`, or that it does not speak TLS. */
 const SSL_REQUEST: PlainQuestion = {

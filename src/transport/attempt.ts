@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { errorCode } from '../fault.ts'
 import { isRefusal, type Refusal } from '../refusal/refusal.ts'
 import { authenticate } from './authenticate.ts'
@@ -8,6 +8,7 @@ import { isOutOfDescriptors, isOutOfMemory } from './descriptors.ts'
 import type { DialerOptions, Dialled, Dialling, DialTls } from './dial-options.ts'
 import { DialRound, placed, untrusted } from './dial-round.ts'
 import type { Target } from './peer-addresses.ts'
+import { type OpeningFailure, SocketOpening } from './socket-opening.ts'
 import type { Targets } from './targets.ts'
 import { dispose } from './turn-away.ts'
 
@@ -39,7 +40,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
   #round = new DialRound()
   /** Was there once no file descriptor left? */
   #starved = false
-  #socket: Socket | null = null
+  #opening: SocketOpening | null = null
 
   constructor(
     options: DialerOptions<I, R>,
@@ -72,11 +73,12 @@ export class Attempt<I, R> implements Ticking, Dialling {
   cancel(): void {
     if (this.#over) return
     this.#stop()
-    this.#socket?.destroy()
+    this.#opening?.cancel()
   }
 
   tick(now: number): void {
     if (this.#pausing && this.#options.waitsNoMore?.()) return this.#endRound()
+    this.#opening?.tick(now)
     if (now < this.#deadline) return
     this.#deadline = NEVER
     this.#onDeadline()
@@ -121,6 +123,7 @@ export class Attempt<I, R> implements Ticking, Dialling {
     })
     const resolved = (targets: readonly Target[], failures: readonly string[]) => {
       if (late || this.#over) return
+      this.#deadline = NEVER
       this.#round.unreached.push(...failures)
       done(targets)
     }
@@ -155,70 +158,31 @@ export class Attempt<I, R> implements Ticking, Dialling {
   }
 
   #connect(target: Target, socket: Socket): void {
-    const { tls, connectMs, handshakeMs, limitHit } = this.#options
-    this.#socket = socket
-    const leave = () => {
-      socket.off('error', onError)
-      socket.off('close', onClose)
-      socket.off('connect', onConnect)
-      socket.off('secureConnect', onSecure)
-      this.#deadline = NEVER
-    }
-    const end = () => {
-      leave()
-      dispose(socket)
-      this.#socket = null
-    }
-    const fail = (why: string) => {
-      end()
-      this.#unreachable(target, why)
-    }
-    const onError = (error: Error) => {
-      const code = errorCode(error) ?? error.message
-      if (isOutOfDescriptors(code)) {
-        end()
-        return this.#outOfDescriptors()
-      }
-      if (isOutOfMemory(code))
-        this.#round.shortage = `this machine has no memory for a connection (${code})`
-      // OpenSSL's own errors: an alert, no TLS at all, no common version or cipher.
-      if (code.startsWith('ERR_SSL_')) this.#round.refused.push(untrusted(target, code))
-      fail(code)
-    }
-    const onClose = () => fail('it closed the connection')
-    const onConnect = () => {
-      if (tls === null) {
-        leave()
-        this.#succeed(target, socket, null)
-      } else {
-        this.#until(handshakeMs, () => {
-          limitHit?.('handshakeMs')
-          fail('the TLS handshake did not finish')
-        })
-      }
-    }
-    const onSecure = () => {
-      leave()
-      if (tls !== null && socket instanceof TLSSocket) this.#authenticator(target, socket, tls)
-    }
-    socket.on('error', onError)
-    socket.on('close', onClose)
-    socket.on('connect', onConnect)
-    socket.on('secureConnect', onSecure)
-    this.#until(connectMs, () => {
-      limitHit?.('connectMs')
-      fail('no connection in time')
+    this.#opening = new SocketOpening(socket, this.#options, (failure) => {
+      this.#opening = null
+      if (failure === null) this.#opened(target, socket)
+      else this.#failed(target, failure)
     })
   }
 
-  #authenticator(target: Target, socket: TLSSocket, tls: DialTls<I, R>): void {
-    const verdict = this.#verdict(target, socket, tls)
-    if (!isRefusal(verdict)) {
-      this.#succeed(target, socket, verdict.identity)
-      return
+  #failed(target: Target, { why, code = '' }: OpeningFailure): void {
+    if (isOutOfDescriptors(code)) return this.#outOfDescriptors()
+    if (isOutOfMemory(code)) {
+      this.#round.shortage = `this machine has no memory for a connection (${code})`
     }
+    // OpenSSL's own errors: an alert, no TLS at all, no common version or cipher.
+    if (code.startsWith('ERR_SSL_')) this.#round.refused.push(untrusted(target, code))
+    this.#targets.remember(target, 'unreachable')
+    this.#round.unreached.push(`${target.key}: ${why}`)
+    this.#next()
+  }
+
+  #opened(target: Target, socket: Socket): void {
+    const { tls } = this.#options
+    if (tls === null) return this.#succeed(target, socket, null)
+    const verdict = this.#verdict(target, socket as TLSSocket, tls)
+    if (!isRefusal(verdict)) return this.#succeed(target, socket, verdict.identity)
     dispose(socket)
-    this.#socket = null
     this.#targets.remember(target, 'wrong')
     if (verdict.reason === 'module-unavailable') {
       const why = `${target.key}: ${verdict.because}`
@@ -253,12 +217,6 @@ export class Attempt<I, R> implements Ticking, Dialling {
     this.#starved = true
     this.#round.shortage = `${descriptors?.words ?? NO_DESCRIPTORS} for a connection`
     this.#endRound()
-  }
-
-  #unreachable(target: Target, why: string): void {
-    this.#targets.remember(target, 'unreachable')
-    this.#round.unreached.push(`${target.key}: ${why}`)
-    this.#next()
   }
 
   #endRound(): void {

@@ -55,6 +55,27 @@ for (const whenUnreachable of ['module-unavailable', 'upstream-unreachable'] as 
   })
 }
 
+test('a dial that is cancelled says nothing against the address that it had begun with', async (t) => {
+  const servers = [await record(users, 'the first'), await record(users, 'the second')]
+  const [first] = servers
+  const dialer = new Dialer(
+    dialerTo(
+      servers.map(({ port }) => port),
+      wanted(),
+    ),
+  )
+  const cancelled = new Promise<Socket>((resolve) => first?.server.once('connection', resolve))
+  const dialling = dialer.dial({}, () => t.fail('it was cancelled'))
+  const closed = once(await cancelled, 'close')
+  dialling.cancel()
+  await closed
+  const { socket } = await dialOnce(dialer)
+  const [text] = await once(socket!, 'data')
+  t.is(String(text), 'the first')
+  socket?.destroy()
+  for (const server of servers) await server.close()
+})
+
 test('a server that never answers the handshake is given up', async (t) => {
   const sockets: Socket[] = []
   const server = await openPlain((socket) => sockets.push(socket))

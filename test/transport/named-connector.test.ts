@@ -5,11 +5,8 @@ import test, { type ExecutionContext } from 'ava'
 import { isFlood } from '../../src/refusal/record-overhead.ts'
 import { CoarseClock } from '../../src/transport/clock.ts'
 import { NameResolver } from '../../src/transport/name-resolver.ts'
-import {
-  NamedConnector,
-  type NamedPlace,
-  type OpenedNamed,
-} from '../../src/transport/named-connector.ts'
+import { NamedConnector } from '../../src/transport/named-connector.ts'
+import type { NamedPlace, OpenedNamed } from '../../src/transport/named-handshake.ts'
 import { namedServerContext } from '../../src/transport/named-server.ts'
 import { type Flooder, floodingServer } from '../support/key-updates.ts'
 import { makeCa } from '../support/pki.ts'

@@ -4,7 +4,7 @@ import { HEADER_BYTES, MessageScanner, message, TERMINATE } from '../../postgres
 import { ServerStream } from '../../postgres/server-stream.ts'
 import { startupMessage } from '../../postgres/startup.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
-import type { OpenedNamed } from '../../transport/named-connector.ts'
+import type { OpenedNamed } from '../../transport/named-handshake.ts'
 import { printable } from '../terminal.ts'
 import { RMB_EXTENSIONS } from './sql.ts'
 

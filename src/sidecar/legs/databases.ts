@@ -9,7 +9,7 @@ import {
 } from '../../postgres/sessions.ts'
 import { type Refusal, refuse } from '../../refusal/refusal.ts'
 import type { Ticking } from '../../transport/clock.ts'
-import type { OpenedNamed } from '../../transport/named-connector.ts'
+import type { OpenedNamed } from '../../transport/named-handshake.ts'
 import { callerIn } from '../../trust/identity.ts'
 import type { BoundAddresses } from '../listeners.ts'
 import { guardedTenants } from './guarded-tenants.ts'

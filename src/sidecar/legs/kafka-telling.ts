@@ -8,7 +8,7 @@ import type { Metrics } from '../../observe/metrics.ts'
 import type { History } from '../../observe/status/history.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import { formatAddress } from '../../transport/address.ts'
-import type { OpenedNamed } from '../../transport/named-connector.ts'
+import type { OpenedNamed } from '../../transport/named-handshake.ts'
 import { RepeatedRefusals } from './repeated-refusals.ts'
 
 /** Where the Kafka leg reports events. */
