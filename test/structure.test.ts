@@ -215,6 +215,43 @@ test('an exported name of a type means one thing in the whole tree', (t) => {
   )
 })
 
+test('an exported value is imported by some other file', (t) => {
+  const root = new URL('../', import.meta.url).pathname
+  const sources = ['src', 'test', 'bench', 'chaos', 'fuzz', 'soak', 'scripts'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => join(folder, name)),
+  )
+  /** By file, the names that others import of it; `*`: all. */
+  const imported = new Map<string, Set<string>>()
+  const note = (from: string, path: string, names: readonly string[]) => {
+    const to = join(dirname(from), path)
+    imported.set(to, new Set([...(imported.get(to) ?? []), ...names]))
+  }
+  for (const file of sources) {
+    const text = readFileSync(join(root, file), 'utf8')
+    for (const [, names = '', path = ''] of text.matchAll(
+      /^(?:import|export)(?: type)? (\{[^}]*\}|\*(?: as \w+)?) from '(\.[^']+)'/gm,
+    )) {
+      note(file, path, names.startsWith('*') ? ['*'] : (names.match(/\w+(?= as |,|\s*\})/g) ?? []))
+    }
+    for (const [, path = ''] of text.matchAll(/(?:import\(|new URL\()\s*'(\.[^']+\.ts)'/g)) {
+      note(file, path, ['*'])
+    }
+  }
+  const alone = FILES.flatMap((path) => {
+    const names = imported.get(join('src', path)) ?? new Set()
+    if (names.has('*')) return []
+    const text = readFileSync(join(SRC, path), 'utf8')
+    const exported = /^export (?:abstract )?(?:async )?(?:const|let|function\*?|class) (\w+)/gm
+    return [...text.matchAll(exported)].flatMap(([, name = '']) =>
+      names.has(name) ? [] : [`${path}: ${name}`],
+    )
+  })
+  t.true(imported.size > 500)
+  t.deepEqual(alone, [])
+})
+
 test('no library is imported lazily: one that is CommonJS would lose its names in the bundle', (t) => {
   const lazy = FILES.filter((file) =>
     /\bimport\('(?!\.|node:)/.test(readFileSync(join(SRC, file), 'utf8')),

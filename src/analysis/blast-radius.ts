@@ -157,7 +157,7 @@ const PUBLICATIONS = {
 }
 
 /** The generic forwarders of FOLIO, by product. */
-export const FORWARDERS: readonly Forwarder[] = [
+const FORWARDERS: readonly Forwarder[] = [
   { product: 'mod-consortia', ...PUBLICATIONS },
   { product: 'mod-consortia-keycloak', ...PUBLICATIONS },
   {
@@ -178,7 +178,7 @@ export const FORWARDERS: readonly Forwarder[] = [
 ]
 
 /** What an opening lets its caller forward through the provider; undefined: nothing. */
-export function forwardedBy({ provider, pathPattern, methods }: Opening): Forwarder | undefined {
+function forwardedBy({ provider, pathPattern, methods }: Opening): Forwarder | undefined {
   if (
     methods.every((method) => READING.includes(method)) &&
     productOf(provider) !== 'mod-graphql'

@@ -198,7 +198,7 @@ const FILLINGS: readonly (readonly PatternPart[])[] = [
 ]
 
 /** The pattern with each kind of text in place of its stars. */
-export function shapesOf({ parts }: PathPattern): readonly (readonly PatternPart[])[] {
+function shapesOf({ parts }: PathPattern): readonly (readonly PatternPart[])[] {
   if (!parts.includes(STAR)) return [parts]
   return FILLINGS.map((filling) => parts.flatMap((part) => (part === STAR ? filling : [part])))
 }

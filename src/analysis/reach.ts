@@ -56,7 +56,7 @@ export function okapiQuestions(set: DescriptorSet): readonly RouteQuestion[] {
 }
 
 /** The interfaces of modules that a caller may use through Okapi. */
-export function reachThroughOkapi(
+function reachThroughOkapi(
   { policy, set, grants }: Installation,
   caller: Caller,
   questions: readonly RouteQuestion[],
@@ -94,7 +94,7 @@ export function interfacesOf(
 }
 
 /** What Okapi asks of modules: everything that their descriptors declare. */
-export function reachOfOkapi({ policy, set, grants }: Installation, caller: Caller): Opening[] {
+function reachOfOkapi({ policy, set, grants }: Installation, caller: Caller): Opening[] {
   return [...set.modules].flatMap(([id, module]) => {
     const authorizer = policy.bind(caller, id)
     if (isOkapi(id) || !authorizer.open) return []
@@ -112,7 +112,7 @@ export function reachOfOkapi({ policy, set, grants }: Installation, caller: Call
 }
 
 /** What grants open at the ingress of modules, past Okapi. */
-export function reachDirectly({ policy, set, grants }: Installation, caller: Caller): Opening[] {
+function reachDirectly({ policy, set, grants }: Installation, caller: Caller): Opening[] {
   const own = grants.filter((grant) => isFor(grant, caller) && grant.at !== 'okapi')
   return [...set.modules].flatMap(([id, module]) => {
     const here = own.filter((grant) => isAt(grant, id))
@@ -149,7 +149,7 @@ export function reachDirectly({ policy, set, grants }: Installation, caller: Cal
 }
 
 /** Everything that Okapi may ask of a module. */
-export function moduleQuestions(module: InstalledModule): readonly RouteQuestion[] {
+function moduleQuestions(module: InstalledModule): readonly RouteQuestion[] {
   const table = moduleRoutes(module)
   return table.all.map((route) => moduleQuestion(route, table))
 }
@@ -157,7 +157,7 @@ export function moduleQuestions(module: InstalledModule): readonly RouteQuestion
 const PLAIN: Caller = { kind: 'plain' }
 
 /** What callers of the migration listener may call, each with its end. */
-export function reachOfMigration(
+function reachOfMigration(
   installation: Installation,
   { at, untilMs }: MigrationListener,
   questions: readonly RouteQuestion[],

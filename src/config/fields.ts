@@ -63,7 +63,7 @@ export function oneOrMore<T extends z.ZodType>(item: T) {
 }
 
 /** An address template of `egress.modules`. */
-export const template = () => parsed(parseTemplate)
+const template = () => parsed(parseTemplate)
 
 /**
  * Templates for all, or a table of them. `*` in the table stands for every module that it does not

@@ -209,7 +209,7 @@ export interface Changes {
 }
 
 /** Compares two generations; without a previous one everything is new. */
-export function changesBetween(previous: Generation | undefined, next: Generation): Changes {
+function changesBetween(previous: Generation | undefined, next: Generation): Changes {
   const before = previous?.bundle.roots ?? []
   const after = next.bundle.roots
   const revokedBefore = new Set(previous?.crls.flatMap(revokedIn))

@@ -119,7 +119,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 }
 
 /** What a person is told of a file that cannot be read. Throws what is no error of the file system. */
-export function unreadable(file: string, error: unknown): Fault {
+function unreadable(file: string, error: unknown): Fault {
   if (error instanceof Fault) return error
   const code = errorCode(error)
   if (code === undefined) throw error

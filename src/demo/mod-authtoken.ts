@@ -228,14 +228,14 @@ export interface IssuedClaims {
 const secret = randomBytes(32)
 
 /** Signs with HS256, as mod-authtoken does (TokenCreator). */
-export function sign(claims: IssuedClaims): string {
+function sign(claims: IssuedClaims): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const signed = `${encode({ alg: 'HS256' })}.${encode(claims)}`
   return `${signed}.${mac(signed).toString('base64url')}`
 }
 
 /** The claims of a token that was signed here and is valid now, or undefined. */
-export function verified(token: string): IssuedClaims | undefined {
+function verified(token: string): IssuedClaims | undefined {
   const [head = '', payload = '', signature = ''] = token.split('.')
   const given = Buffer.from(signature, 'base64url')
   const wanted = mac(`${head}.${payload}`)

@@ -10,8 +10,7 @@ const TITLE = 40
 const OUTCOME = 12
 
 /** Colours only if standard output is a terminal that supports them. */
-export const paintStdout: Paint = (style, text) =>
-  styleText(style, text, { stream: process.stdout })
+const paintStdout: Paint = (style, text) => styleText(style, text, { stream: process.stdout })
 
 /** The honest call, one line for each hop: the authenticated identity and the request. */
 export function callText({ path, status, hops }: HonestCall): string {

@@ -1,9 +1,11 @@
-/** A version as Okapi reads it (okapi-common SemVer.java): one or more numbers, then `-pre.rel`, then `+meta`. */
+/**
+ * A version as Okapi reads it (okapi-common SemVer.java): one or more numbers, then `-pre.rel`, then `+meta`, which
+ * has no meaning here.
+ */
 export interface SemVer {
   /** Decimal digits, leading zeros kept; at most 18 each. */
   readonly numbers: readonly string[]
   readonly preRelease: readonly string[]
-  readonly metadata: string | null
 }
 
 const MAX_DIGITS = 18
@@ -17,25 +19,7 @@ export function parseSemVer(text: string): SemVer | undefined {
   if (!numbers.every((part) => isNumber(part) && part.length <= MAX_DIGITS)) return undefined
   const preRelease = dash < 0 ? [] : beforeMeta.slice(dash + 1).split('.')
   if (preRelease.includes('')) return undefined
-  return { numbers, preRelease, metadata: plus < 0 ? null : text.slice(plus + 1) }
-}
-
-/**
- * Okapi's order: ±4 major, ±3 minor, ±2 any later number, ±1 the rest, 0 equal. A version with more
- * numbers is newer (`1` < `1.0`), a pre-release is older than its release, metadata counts.
- */
-export function compareSemVer(a: SemVer, b: SemVer): number {
-  let level = 4
-  const common = Math.min(a.numbers.length, b.numbers.length)
-  for (let i = 0; i < common; i++) {
-    const order = comparePart(a.numbers[i]!, b.numbers[i]!)
-    if (order !== 0) return order * level
-    if (level > 2) level--
-  }
-  if (a.numbers.length !== b.numbers.length) {
-    return a.numbers.length > b.numbers.length ? level : -level
-  }
-  return comparePreRelease(a, b) || compareMetadata(a.metadata, b.metadata)
+  return { numbers, preRelease }
 }
 
 /** -1, 0 or 1; a version without pre-release is the newer one. */
@@ -60,11 +44,6 @@ export function comparePart(a: string, b: string): number {
 function compareDigits(a: string, b: string): number {
   const [x, y] = [withoutZeros(a), withoutZeros(b)]
   return x.length === y.length ? compareText(x, y) : Math.sign(x.length - y.length)
-}
-
-function compareMetadata(a: string | null, b: string | null): number {
-  if (a === null || b === null) return Number(a !== null) - Number(b !== null)
-  return compareText(a, b)
 }
 
 function compareText(a: string, b: string): number {

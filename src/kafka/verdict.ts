@@ -42,7 +42,7 @@ export interface KafkaDenial {
 const MOST_NOES = 10_000
 
 /** What is refused in one request is counted: topics, partitions, groups and ids. */
-export class AnswerNoes {
+class AnswerNoes {
   readonly #api: string
   #count = 0
 

@@ -1,12 +1,12 @@
 import type { Config } from '../config/config.ts'
 import type { Direction } from '../observe/labels.ts'
-import { EGRESS_RULES, egress } from './egress.ts'
-import { DIRECT_RULES, FROM_OKAPI_RULES, ingress } from './ingress.ts'
+import { egress } from './egress.ts'
+import { ingress } from './ingress.ts'
 import type { ListenerDefinition } from './listener.ts'
-import { migration, TO_MODULE_RULES, TO_OKAPI_RULES } from './migration.ts'
-import { MODULES_RULES, modules } from './modules.ts'
-import { OKAPI_RULES, okapi } from './okapi.ts'
-import { PUBLIC_RULES, publicListener } from './public.ts'
+import { migration } from './migration.ts'
+import { modules } from './modules.ts'
+import { okapi } from './okapi.ts'
+import { publicListener } from './public.ts'
 
 /**
  * Every listener for HTTP, in the order in which they are opened. The egress comes first, because
@@ -34,18 +34,6 @@ export const WAY: Readonly<Record<Direction, Way>> = {
   postgres: 'out',
   kafka: 'out',
 }
-
-/** The rules of each, by a name for tests and tables. */
-export const LISTENER_RULES = {
-  ingress: FROM_OKAPI_RULES,
-  direct: DIRECT_RULES,
-  okapi: OKAPI_RULES,
-  egress: EGRESS_RULES,
-  modules: MODULES_RULES,
-  public: PUBLIC_RULES,
-  plainToModule: TO_MODULE_RULES,
-  plainToOkapi: TO_OKAPI_RULES,
-} as const
 
 /** The listeners that the configuration has, as metrics label them. */
 export function directionsOf(config: Config): Direction[] {

@@ -39,7 +39,7 @@ export const DIRECT_RULES = {
 } as const satisfies ListenerRules
 
 /** What a caller may send to a module depends on its proven identity, not on the listener. */
-export function rulesAtModule(caller: Caller): ListenerRules {
+function rulesAtModule(caller: Caller): ListenerRules {
   return speaksAsOkapi(caller) ? FROM_OKAPI_RULES : DIRECT_RULES
 }
 

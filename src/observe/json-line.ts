@@ -141,7 +141,7 @@ export function asciiBytes(text: string): Uint8Array {
  * A JSON string of ASCII only, quotes included: nothing a caller sends can end the line, forge
  * another or reach the terminal of its reader. Plain text goes through as it is.
  */
-export function jsonText(text: string): string {
+function jsonText(text: string): string {
   if (text.length > LONGEST) return jsonText(`${text.slice(0, LONGEST - 1)}~`)
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)

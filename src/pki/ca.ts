@@ -14,9 +14,9 @@ export type { Issued } from './leaf.ts'
 
 const DAY_MS = 24 * 3600_000
 /** Lifetime of a development root: long enough to work with, short enough that rollover is practised. */
-export const ROOT_VALID_MS = 90 * DAY_MS
+const ROOT_VALID_MS = 90 * DAY_MS
 /** A leaf is valid for a day, so that rotation is exercised daily. */
-export const LEAF_VALID_MS = DAY_MS
+const LEAF_VALID_MS = DAY_MS
 
 export interface AuthorityOptions {
   readonly trustDomain: string

@@ -60,23 +60,6 @@ export async function makeRoot(
   return { ...issuer(der, privateKey), chain: [] }
 }
 
-/** An intermediate that signs leaves only. */
-export async function makeIntermediate(
-  parent: Issuer,
-  options: Validity & { readonly commonName: string; readonly key?: KeyKind },
-): Promise<Issuer> {
-  const { publicKey, privateKey } = await makeKeys(options.key)
-  const der = makeCertificate({
-    subject: { commonName: options.commonName },
-    issuer: parent.name,
-    publicKey,
-    signWith: parent.key,
-    ...validity(options),
-    extensions: authorityExtensions(publicKey, parent.keyId, 0),
-  })
-  return { ...issuer(der, privateKey), chain: [der, ...parent.chain] }
-}
-
 /** A leaf for an existing public key. `extensions` replaces the whole ordinary list. */
 export function makeLeaf(
   parent: Issuer,

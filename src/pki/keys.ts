@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { fault } from '../fault.ts'
 
 /** The kinds of keys. The default is P-256, which every Java and browser in use supports. */
-export const KEY_KINDS = ['p256', 'p384', 'rsa2048', 'rsa3072'] as const
+const KEY_KINDS = ['p256', 'p384', 'rsa2048', 'rsa3072'] as const
 
 export type KeyKind = (typeof KEY_KINDS)[number]
 

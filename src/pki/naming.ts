@@ -1,5 +1,6 @@
 import { fault } from '../fault.ts'
 import { parseModuleId } from '../folio/module-id.ts'
+import { spiffeUri } from '../trust/identity.ts'
 import { type AlternativeName, addressBytes } from '../x509/general-name.ts'
 
 /** What a certificate names: a module by its full id, a person, or an outside system. */
@@ -31,14 +32,14 @@ export function subject(title: string, domain: string): Subject {
     const fits = SEGMENT.test(name) && name.length <= LONGEST_NAME
     if (!fits || parseModuleId(name) === undefined) throw noModuleId(title)
     const powerful = name.toLowerCase().startsWith('okapi-')
-    return { kind, name, title, uri: `spiffe://${trust}/module/${name}`, powerful }
+    return { kind, name, title, uri: spiffeUri(trust, kind, name), powerful }
   }
   if (kind !== 'operator' && kind !== 'client') throw noModuleId(title)
   if (!SEGMENT.test(name) || name.length > LONGEST_NAME) {
     const hint = 'letters, digits, `.`, `_` and `-`, as in operator/anna or client/sms'
     throw fault(`\`${title}\` does not name one ${kind}`, { hint })
   }
-  return { kind, name, title, uri: `spiffe://${trust}/${kind}/${name}`, powerful: true }
+  return { kind, name, title, uri: spiffeUri(trust, kind, name), powerful: true }
 }
 
 function noModuleId(title: string) {

@@ -170,7 +170,7 @@ const GRANT_SLOTS = 2 ** 20
  * Cached decisions, by table, hit, granted paths and method. All of these are small numbers that
  * the policy assigns, so a caller cannot make the cache larger than the policy.
  */
-export class DecisionCache {
+class DecisionCache {
   readonly #tables = new Map<object, Map<number, Decision>>()
 
   get(table: object, hit: number, granted: number, method: number): Decision | undefined {

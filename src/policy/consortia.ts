@@ -42,7 +42,7 @@ export interface Consortia {
 }
 
 /** Without a file nothing crosses. */
-export const NO_CONSORTIA: Consortia = { list: [], rules: [], relationBetween: () => undefined }
+const NO_CONSORTIA: Consortia = { list: [], rules: [], relationBetween: () => undefined }
 
 /** Does a rule of the file let this caller cross in this way? */
 export function mayCross(

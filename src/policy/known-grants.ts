@@ -14,7 +14,7 @@ export interface KnownGrant {
 }
 
 /** The shipped set for an Okapi whose supertenant has an auth filter. */
-export const SUPERTENANT_SET = 'supertenant'
+const SUPERTENANT_SET = 'supertenant'
 
 /** Reads `grants/known.yaml`: grants, some of which belong to a `set`. */
 export function readKnownGrants(list: readonly RuleSource[], problems: Problem[]): KnownGrant[] {

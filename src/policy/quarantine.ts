@@ -67,7 +67,7 @@ function readings(version: SemVer): SemVer[] {
   const [major, minor, patch, more] = version.numbers
   const npmSnapshot = patch !== undefined && more === undefined && patch.length >= 5
   if (!npmSnapshot) return [version]
-  return [version, { numbers: [major!, minor!, '0'], preRelease: ['0'], metadata: null }]
+  return [version, { numbers: [major!, minor!, '0'], preRelease: ['0'] }]
 }
 
 function holds(version: SemVer, { operator, version: bound }: Bound): boolean {

@@ -5,7 +5,7 @@ import type { LineMode } from './decision.ts'
 import { type RuleReader, type RuleSource, readRules } from './rule-source.ts'
 
 /** For which tenants calls without a token are allowed: those that the module serves, or any. */
-export const WITHOUT_TOKEN = ['serving', 'any'] as const
+const WITHOUT_TOKEN = ['serving', 'any'] as const
 export type WithoutToken = (typeof WITHOUT_TOKEN)[number]
 
 /** For which tenants one caller may act. */

@@ -12,7 +12,7 @@ import type { PolicyModel } from './model.ts'
 export type TokenSources = 'any' | readonly string[]
 
 /** No tokens but those that Okapi has sent to the module itself. */
-export const OWN_TOKENS: TokenSources = []
+const OWN_TOKENS: TokenSources = []
 
 /**
  * What `grants`, which apply now to this caller at Okapi, say about tokens. A module with an auth

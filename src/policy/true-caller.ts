@@ -10,9 +10,6 @@ export type TrueCaller = Caller | { readonly kind: 'okapi' } | { readonly kind: 
 export const OKAPI_ITSELF: TrueCaller = { kind: 'okapi' }
 export const UNKNOWN_CALLER: TrueCaller = { kind: 'unknown' }
 
-/** The maximum length of names, in bytes: a SPIFFE path segment is not longer. */
-export const MOST_NAME_BYTES = 255 + 'operator/'.length
-
 /** The true caller as X-Sidecar-Caller, log and metrics spell it. */
 export function trueCallerName(who: TrueCaller): string {
   return who.kind === 'okapi' || who.kind === 'unknown' ? who.kind : callerName(who)

@@ -60,7 +60,7 @@ export interface Script {
 const RECEIVED_BYTES_AT_MOST = 256 * 1024
 
 /** Opens a connection, sends all bytes, and listens until nothing more is expected. */
-export function converse(endpoint: DialTarget, script: Script): Promise<Transcript> {
+function converse(endpoint: DialTarget, script: Script): Promise<Transcript> {
   const { bytes, later, methods = ['GET'], lingerMs = 0, enough, timeoutMs, signal } = script
   const { handshake } = script
   const { promise, resolve } = Promise.withResolvers<Transcript>()

@@ -66,7 +66,7 @@ const TOKEN = /(^|\n)(X-Okapi-Token|Cookie|Authorization): [^\r\n]+/gi
  * token is replaced by a placeholder for the tester's own. A certificate that was made for the run is
  * named CERT and KEY. Undefined for messages that are too long for a line.
  */
-export function replay(
+function replay(
   endpoint: DialTarget,
   sent: Buffer,
   pair: PemPair | undefined,

@@ -1,4 +1,4 @@
-import { type KeyObject, X509Certificate } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { chainPem, type Issuer, keyPem, leafExtensions, makeRoot } from '../pki/issuer.ts'
 import { makeKeys, type KeyPair as PkiKeys } from '../pki/keys.ts'
 import { makeCertificate } from '../x509/certificate.ts'
@@ -61,16 +61,11 @@ function ordinary(names: readonly AlternativeName[]) {
 }
 
 /** An identifying name, exactly as given: nothing is escaped or checked. */
-export function uri(value: string): AlternativeName {
+function uri(value: string): AlternativeName {
   return { kind: 'uri', value: Buffer.from(value, 'latin1') }
 }
 
 /** The only name that identifies a module. */
 export function moduleUri(trustDomain: string, id: string): AlternativeName {
   return uri(`spiffe://${trustDomain}/module/${id}`)
-}
-
-/** The first certificate of a PEM text. */
-export function leafOf({ cert }: PemPair): X509Certificate {
-  return new X509Certificate(cert)
 }

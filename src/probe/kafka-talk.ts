@@ -1,7 +1,7 @@
 import { RawConnection, RECEIVED_BYTES_AT_MOST } from './raw-connection.ts'
 
 /** API keys (Kafka's protocol guide). The probe must not share bugs with the sidecar, so it uses none of its code. */
-export const KAFKA_KEYS = {
+const KAFKA_KEYS = {
   Produce: 0,
   Fetch: 1,
   Metadata: 3,
@@ -80,7 +80,7 @@ export function framed(bytes: Buffer, claimed = bytes.length): Buffer {
 }
 
 /** Reads the types in old versions of answers. */
-export class KafkaReader {
+class KafkaReader {
   #bytes: Buffer
 
   constructor(bytes: Buffer) {

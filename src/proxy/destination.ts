@@ -39,11 +39,6 @@ export function toOne({ policies, at, upstream, authority, okapiUrl }: OnePlace)
   }
 }
 
-/** Like `inner`, unless `shut` returns a refusal: called for each exchange. */
-export function unless(shut: () => Refusal | null, inner: Destination): Destination {
-  return (context, head) => inner(context, head) ?? shut()
-}
-
 /** A module as Okapi's egress calls it. */
 export interface Callee {
   readonly id: string

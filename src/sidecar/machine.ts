@@ -10,7 +10,7 @@ export interface Machine {
 }
 
 /** This one. A container's share of CPUs counts as its CPUs. */
-export function thisMachine(): Machine {
+function thisMachine(): Machine {
   return { platform: process.platform, cpus: availableParallelism() }
 }
 

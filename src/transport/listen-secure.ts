@@ -195,7 +195,7 @@ export async function listenSecure<T>(
  * Adds the peer of an accepted connection to the live set; null when it was refused. Never throws:
  * a peer for which no key or record can be made is refused.
  */
-export function admit<I, R>(
+function admit<I, R>(
   socket: TLSSocket,
   slot: ConnectionSlot,
   admission: Admission<I, R>,

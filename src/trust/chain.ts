@@ -34,7 +34,7 @@ export function isIssuedBy(certificate: Certificate, issuer: Authority): boolean
 }
 
 /** Self-issued and self-signed. */
-export function isSelfSigned(certificate: Authority): boolean {
+function isSelfSigned(certificate: Authority): boolean {
   return isIssuedBy(certificate, certificate)
 }
 

@@ -84,9 +84,6 @@ export type SpiffeId =
     }
   | { readonly kind: 'operator' | 'client'; readonly trustDomain: string; readonly name: string }
 
-/** Lower-case letters, digits, `-`, `.`, `_`: the SPIFFE standard's trust domain names. */
-const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/
-
 /**
  * The whole grammar in one line: scheme, trust domain, kind and one segment of SPIFFE path
  * characters. Everything else is refused: user information, port, `%`, query, fragment, an empty
@@ -94,11 +91,6 @@ const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/
  */
 const OWN_SCHEME =
   /^spiffe:\/\/(?<trustDomain>[a-z0-9._-]{1,255})\/(?<kind>module|operator|client)\/(?<name>[A-Za-z0-9._-]{1,255})$/
-
-/** Is this a name that a trust domain may have? */
-export function isTrustDomain(text: string): boolean {
-  return TRUST_DOMAIN.test(text)
-}
 
 /** Reads `spiffe://DOMAIN/module/ID`, `.../operator/NAME`, `.../client/NAME`; else undefined. */
 export function readSpiffeId(uri: string): SpiffeId | undefined {
@@ -134,7 +126,7 @@ function isDots(name: string): boolean {
 }
 
 /** Product and version of a full id, as Okapi splits it; undefined if Okapi would refuse it. */
-export function moduleParts(id: string): { product: string; version: string } | undefined {
+function moduleParts(id: string): { product: string; version: string } | undefined {
   const parsed = parseModuleId(id)
   return parsed && { product: parsed.product, version: id.slice(parsed.product.length + 1) }
 }

@@ -60,7 +60,7 @@ export function signerOf(crl: Crl, { bySubject }: TrustBundle): Authority | unde
 }
 
 /** May the authority sign lists (cRLSign)? One without keyUsage may. */
-export function maySignCrls({ extensions: { keyUsage } }: Authority): boolean {
+function maySignCrls({ extensions: { keyUsage } }: Authority): boolean {
   return keyUsage === undefined || keyUsage.has(KEY_USAGE.cRLSign)
 }
 

@@ -181,7 +181,7 @@ function letter(bytes: Uint8Array, i: number, end: number): number {
 }
 
 /** The byte that the `%` at `i` begins, -1 where two hexadecimal digits are missing. */
-export function encodedByte(bytes: Uint8Array, i: number, end: number): number {
+function encodedByte(bytes: Uint8Array, i: number, end: number): number {
   if (i + 2 >= end) return -1
   const high = HEX[bytes[i + 1]!]!
   const low = HEX[bytes[i + 2]!]!
@@ -193,7 +193,7 @@ export function encodedByte(bytes: Uint8Array, i: number, end: number): number {
  * above; 0 if it is not valid (RFC 3629 section 4). Overlong forms are why it matters: `%c0%af` is
  * a slash and `%c1%a1` an `a` to a lenient decoder, and no character at all to a strict one.
  */
-export function utf8Length(bytes: Uint8Array, i: number, end: number): number {
+function utf8Length(bytes: Uint8Array, i: number, end: number): number {
   const first = encodedByte(bytes, i, end)
   const more = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : 0
   if (more === 0) return 0

@@ -19,7 +19,7 @@ const spare: Slab[] = []
  * Memory in which writes are gathered one after the other. It is reused when all of them are done:
  * memory that stays in the processor's cache is cheaper than any allocation.
  */
-export class Slab {
+class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
   /** Everything before this belongs to writes. */
   used = 0

@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path'
 import test from 'ava'
 import { keysIn } from '../../src/config/keys.ts'
 import { fileSchema } from '../../src/config/schema.ts'
-import { LISTENER_RULES, LISTENERS } from '../../src/listeners/all.ts'
+import { LISTENERS } from '../../src/listeners/all.ts'
 import { DIRECTIONS } from '../../src/observe/labels.ts'
 import { LIMITS } from '../../src/refusal/limits.ts'
+import { LISTENER_RULES } from '../support/listener-rules.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import test from 'ava'
-import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { accepting, type ListenerParts } from '../../src/listeners/listener.ts'
 import type { Caller } from '../../src/policy/caller.ts'
 import type { RequestContext } from '../../src/proxy/request-context.ts'
 import { Shares } from '../../src/proxy/shares.ts'
 import { ConnectionSlots } from '../../src/transport/connection-slots.ts'
+import { LISTENER_RULES } from '../support/listener-rules.ts'
 import { OpenPolicy } from '../support/listeners.ts'
 import { MemorySocket } from '../support/memory-socket.ts'
 

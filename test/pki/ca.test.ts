@@ -6,11 +6,11 @@ import { Fault } from '../../src/fault.ts'
 import { mustBeIssued, renewalOf, round } from '../../src/pki/agent.ts'
 import { createAuthority, openAuthority } from '../../src/pki/ca.ts'
 import { revoke } from '../../src/pki/crl-issuance.ts'
-import { makeIntermediate } from '../../src/pki/issuer.ts'
 import { readRegister } from '../../src/pki/register.ts'
 import { renew } from '../../src/pki/renewal.ts'
 import { finish, progress, reissue, start } from '../../src/pki/rollover.ts'
 import { pemBlocks } from '../../src/x509/pem.ts'
+import { makeIntermediate } from '../support/intermediate.ts'
 import { everything, openssl, place } from './tools.ts'
 
 const HOUR_MS = 3600_000

@@ -3,18 +3,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
-import {
-  chainPem,
-  type Issuer,
-  makeIntermediate,
-  makeLeaf,
-  makeRoot,
-} from '../../src/pki/issuer.ts'
+import { chainPem, type Issuer, makeLeaf, makeRoot } from '../../src/pki/issuer.ts'
 import { makeKeys } from '../../src/pki/keys.ts'
 import { leafNames } from '../../src/pki/naming.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { isSignedBy, makeCrl, parseCrl } from '../../src/x509/crl.ts'
 import { toPem } from '../../src/x509/pem.ts'
+import { makeIntermediate } from '../support/intermediate.ts'
 import { openssl, place } from './tools.ts'
 
 const DAY_MS = 24 * 3600_000

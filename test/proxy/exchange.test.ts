@@ -1,7 +1,7 @@
 import test from 'ava'
-import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { healthOf } from '../../src/proxy/health.ts'
 import { type Refusal, refuse } from '../../src/refusal/refusal.ts'
+import { LISTENER_RULES } from '../support/listener-rules.ts'
 import { type ListenerName, MODULE, memoryListener, OpenPolicy } from '../support/listeners.ts'
 import { settled } from '../support/memory-socket.ts'
 import { until } from '../support/patience.ts'

@@ -1,11 +1,11 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { OKAPI_ITSELF } from '../../src/policy/true-caller.ts'
 import { KnownCaller, KnownCallers } from '../../src/proxy/known-callers.ts'
 import { ModuleConcurrency } from '../../src/proxy/module-concurrency.ts'
 import { RequestContext } from '../../src/proxy/request-context.ts'
 import { Share, type ShareKind } from '../../src/proxy/share.ts'
+import { LISTENER_RULES } from '../support/listener-rules.ts'
 import { OpenPolicy } from '../support/listeners.ts'
 
 const MODULE = 'mod-notes-8.1.0'

@@ -1,5 +1,4 @@
 import test from 'ava'
-import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import type { Caller } from '../../src/policy/caller.ts'
 import { refusalResponse, response } from '../../src/proxy/refused.ts'
 import { RequestContext } from '../../src/proxy/request-context.ts'
@@ -8,6 +7,7 @@ import { REASONS, type Reason, type ReasonEntry } from '../../src/refusal/reason
 import { refuse } from '../../src/refusal/refusal.ts'
 import type { Upstream } from '../../src/wire/exchange.ts'
 import { SERVED_METHODS } from '../../src/wire/head.ts'
+import { LISTENER_RULES } from '../support/listener-rules.ts'
 import { OpenPolicy } from '../support/listeners.ts'
 import { nodeAnswer } from '../support/node-client.ts'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { broughtMemory, TenantsBrought } from '../../src/proxy/brought-tenants.ts'
 import { policyOf } from '../policy/tools.ts'
+import { LISTENER_RULES } from '../support/listener-rules.ts'
 import { type ListenerName, MODULE, memoryListener } from '../support/listeners.ts'
 
 const encoded = (text: string) => Buffer.from(text).toString('base64url')

@@ -1,11 +1,11 @@
 import test from 'ava'
-import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { KnownCallers } from '../../src/proxy/known-callers.ts'
 import { RequestContext } from '../../src/proxy/request-context.ts'
 import { Share, type ShareKind } from '../../src/proxy/share.ts'
 import { TurnLimit } from '../../src/proxy/turn-limit.ts'
 import { refuse } from '../../src/refusal/refusal.ts'
 import { Exchange } from '../../src/wire/exchange.ts'
+import { LISTENER_RULES } from '../support/listener-rules.ts'
 import { listenerOf, memoryListener, OpenPolicy } from '../support/listeners.ts'
 
 const TURN_MS = 2

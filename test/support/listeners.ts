@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { productOf } from '../../src/folio/module-id.ts'
-import { LISTENER_RULES } from '../../src/listeners/all.ts'
 import { BehalfAuthorizer } from '../../src/policy/behalf-authorizer.ts'
 import type { Caller } from '../../src/policy/caller.ts'
 import { compilePolicy } from '../../src/policy/compiled-policy.ts'
@@ -32,6 +31,7 @@ import type { Exchange, RequestHandler, Upstream } from '../../src/wire/exchange
 import { Downstream } from '../../src/wire/h1/downstream.ts'
 import { Pool } from '../../src/wire/h1/pool.ts'
 import { MemoryPool, settingsWith } from './engine.ts'
+import { LISTENER_RULES } from './listener-rules.ts'
 import { MemorySocket } from './memory-socket.ts'
 import { dialTo } from './relay.ts'
 

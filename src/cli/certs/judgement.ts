@@ -95,7 +95,7 @@ export function namingOf(uri: string, trustDomain: string | undefined): NamingCo
 }
 
 /** The bundle from the certificates of `ca.crt`; undefined if none of them is a root. */
-export function bundleOf(roots: readonly X509Certificate[]): TrustBundle | undefined {
+function bundleOf(roots: readonly X509Certificate[]): TrustBundle | undefined {
   try {
     return makeBundle(roots.map(({ raw }) => parseCertificate(raw)))
   } catch (error) {

@@ -58,7 +58,7 @@ export function readFields(message: Buffer): readonly Field[] {
 }
 
 /** The contents of every field with this number. Throws if one is a number. */
-export function repeated(fields: readonly Field[], number: number): readonly Buffer[] {
+function repeated(fields: readonly Field[], number: number): readonly Buffer[] {
   return fields
     .filter((field) => field.number === number)
     .map(({ bytes }) => {
@@ -68,14 +68,14 @@ export function repeated(fields: readonly Field[], number: number): readonly Buf
 }
 
 /** The content of a field that occurs at most once; empty if it is absent (proto3). */
-export function single(fields: readonly Field[], number: number): Buffer {
+function single(fields: readonly Field[], number: number): Buffer {
   const [first, ...more] = repeated(fields, number)
   if (more.length > 0) throw new ProtobufError(`field ${number} is there twice`)
   return first ?? Buffer.alloc(0)
 }
 
 /** Text that must be UTF-8. */
-export function utf8Text(bytes: Buffer): string {
+function utf8Text(bytes: Buffer): string {
   try {
     return UTF8.decode(bytes)
   } catch {

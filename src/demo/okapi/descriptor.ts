@@ -40,7 +40,7 @@ export function readDescriptors(folder: string): Descriptor[] {
 }
 
 /** RoutingEntry.fastMatch: raw, undecoded, cut at the first `?` or `#`; `{id}` matches up to `/`. */
-export function matches({ methods, pathPattern }: Entry, method: string, target: string): boolean {
+function matches({ methods, pathPattern }: Entry, method: string, target: string): boolean {
   if (methods?.some((name) => name === '*' || name === method) !== true) return false
   const path = target.split(/[?#]/, 1)[0] ?? ''
   const source = pathPattern

@@ -48,7 +48,7 @@ function judge(transcript: HeardLink, pings: number, exchange: number | undefine
 }
 
 /** The finding if no link was established, or the target refused it in HTTP. */
-export function linkAbsent(transcript: HeardLink): AttackFinding | undefined {
+function linkAbsent(transcript: HeardLink): AttackFinding | undefined {
   if (!transcript.connected || transcript.answers.length > 0) return findingOf(transcript)
   if (transcript.agreed) return undefined
   return { ...blocked(null, 'the target does not speak the link'), evidence: evidence(transcript) }

@@ -1,6 +1,5 @@
 import { Credentials } from '../../../src/credentials/credentials.ts'
 import type { Generation } from '../../../src/credentials/generation.ts'
-import { LISTENER_RULES } from '../../../src/listeners/all.ts'
 import type { Caller } from '../../../src/policy/caller.ts'
 import type { Decision } from '../../../src/policy/decision.ts'
 import { NO_STEP } from '../../../src/policy/okapi-step.ts'
@@ -15,6 +14,7 @@ import { labelOf } from '../../../src/trust/pin.ts'
 import { Exchange } from '../../../src/wire/exchange.ts'
 import { ResponseReader } from '../../../src/wire/link/response-reader.ts'
 import { EXCEPTABLE } from '../../../src/wire/target.ts'
+import { LISTENER_RULES } from '../../support/listener-rules.ts'
 
 /** Takes one rule out of the product, and gives back how to put it in again. No setting can do this. */
 export type TurnOff = () => () => void
