@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { saidBy } from '../fault.ts'
 import type { Limit } from '../refusal/limits.ts'
-import { type Refusal, refuse } from '../refusal/refusal.ts'
+import type { Refusal } from '../refusal/refusal.ts'
 import { AnswerReader } from './answer-reader.ts'
 import { AwaitedAnswers } from './awaited-answers.ts'
 import type { Brokers } from './brokers.ts'
@@ -10,17 +10,15 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { brokenFrame, FrameScanner, type FramesScanned } from './frames.ts'
 import type { HeldBytes, HeldRoom } from './held-bytes.ts'
 import { KafkaRequestReader } from './request-reader.ts'
+import { SessionDeadlines, type SessionTimes } from './session-deadlines.ts'
 import { UnsentFrames } from './unsent-frames.ts'
 import type { Verdicts } from './verdict.ts'
 
 /** The part of `limits.kafka` that applies to one connection. */
-export interface BrokerSessionLimits {
+export interface BrokerSessionLimits extends SessionTimes {
   readonly frameBytes: number
   readonly heldBytes: number
   readonly requests: number
-  readonly frameMs: number
-  /** 0: never. */
-  readonly idleMs: number
 }
 
 /** What a session tells. */
@@ -47,9 +45,6 @@ export interface BrokerSessionParts {
   readonly clock: { readonly now: number }
 }
 
-/** A client that was told the end is waited for no longer than this. */
-const FAREWELL_MS = 2000
-
 /** One connection of the module with one broker, with its requests and answers. */
 export class BrokerSession {
   bytesIn = 0
@@ -75,9 +70,7 @@ export class BrokerSession {
   #scanning = false
   #open = 1
   #why = ''
-  readonly #clock: { readonly now: number }
-  #activeAt: number
-  #farewellAt = Number.POSITIVE_INFINITY
+  readonly #deadlines: SessionDeadlines
 
   constructor(parts: BrokerSessionParts, events: BrokerSessionEvents) {
     const { client, brokers, limits, room, clock } = parts
@@ -85,10 +78,9 @@ export class BrokerSession {
     this.#client = client
     this.#limits = limits
     this.#events = events
-    this.#clock = clock
+    this.#deadlines = new SessionDeadlines(limits, clock)
     this.#unsent = new UnsentFrames(clock)
     this.#awaited = new AwaitedAnswers(room.answers)
-    this.#activeAt = clock.now
     const { frameBytes: longest, heldBytes: longestHeld } = limits
     this.#requestReader = new KafkaRequestReader(
       {
@@ -144,7 +136,7 @@ export class BrokerSession {
   end(): void {
     if (this.#over) return
     this.#over = true
-    this.#farewellAt = this.#clock.now + FAREWELL_MS
+    this.#deadlines.ended()
     this.#broker?.destroy()
     this.#client.end()
     // Unread bytes would turn the end into a reset, and the last answer would be lost.
@@ -158,18 +150,12 @@ export class BrokerSession {
   }
 
   tick(now: number): void {
-    if (now >= this.#farewellAt) return this.destroy()
+    if (this.#deadlines.isOver(now)) return this.destroy()
     if (this.#over) return
-    const { frameMs, idleMs } = this.#limits
-    const { gatheredSince } = this.#fromClient
-    const heldSince = Math.min(gatheredSince, this.#fromBroker.gatheredSince, this.#unsent.oldest)
-    if (heldSince + frameMs <= now) {
-      const because = `a frame was not whole, or not taken, for ${frameMs} ms (limits.kafka.frameMs)`
-      return this.refuse(refuse('timeout', because, { limit: 'kafka.frameMs' }))
-    }
-    if (idleMs === 0 || this.#activeAt + idleMs > now) return
-    const because = `nothing passed in this connection for ${idleMs} ms (limits.kafka.idleMs)`
-    this.refuse(refuse('timeout', because, { limit: 'kafka.idleMs' }))
+    const gatheredSince = Math.min(this.#fromClient.gatheredSince, this.#fromBroker.gatheredSince)
+    const heldSince = Math.min(gatheredSince, this.#unsent.oldest)
+    const refusal = this.#deadlines.refusal(now, heldSince)
+    if (refusal !== null) this.refuse(refusal)
   }
 
   #taken(
@@ -221,7 +207,7 @@ export class BrokerSession {
 
   #scanned(result: FramesScanned, scanner: FrameScanner): void {
     if (this.#over) return
-    this.#activeAt = this.#clock.now
+    this.#deadlines.active()
     const refusal = this.#requestReader.refusal ?? this.#answerReader.refusal
     if (refusal !== undefined) return this.refuse(refusal)
     if (result === 'broken') return this.refuse(brokenFrame(scanner, scanner === this.#fromClient))

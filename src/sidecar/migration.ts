@@ -50,8 +50,22 @@ export interface PlainEntry {
   readonly now: () => number
   /** For the status page. */
   readonly history?: Pick<History, 'turnedAway'>
-  /** False: another thread reports when the listener closes. */
+  /** False: another thread reports when the listener opens and closes. */
   readonly says?: boolean
+}
+
+/** Those who may use the migration listener, which is reported as opened. */
+export function plainPeers(
+  config: Config,
+  entry: Omit<PlainEntry, 'migration' | 'connectionsPerPeer'>,
+): PlainPeers {
+  const { migration, limits } = config
+  if (migration === undefined) throw new Error('there is no migration listener')
+  if (entry.says !== false) {
+    const until = new Date(migration.until).toISOString()
+    entry.log.warn({ ...migrationFacts(config, entry.now()), until }, 'migration listener opened')
+  }
+  return new PlainPeers({ ...entry, migration, connectionsPerPeer: limits.connectionsPerPeer })
 }
 
 /** Who may use the migration listener, and until when: the only exception to trust rule 1. */

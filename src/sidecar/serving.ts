@@ -19,7 +19,7 @@ import type { PathCell } from '../proxy/shared-path.ts'
 import { Shares } from '../proxy/shares.ts'
 import { TrueCallers } from '../proxy/true-callers.ts'
 import { refuse } from '../refusal/refusal.ts'
-import { after, type CoarseClock } from '../transport/clock.ts'
+import type { CoarseClock } from '../transport/clock.ts'
 import type { Descriptors } from '../transport/descriptors.ts'
 import type { PublicKeyPair } from '../transport/listen.ts'
 import type { WireSettings } from '../wire/face.ts'
@@ -27,6 +27,7 @@ import { RefusalPace } from '../wire/h1/refusal-pace.ts'
 import { Authentication } from './authentication.ts'
 import { Connections } from './connections.ts'
 import { TrustChanges } from './credential-news.ts'
+import { drain } from './draining.ts'
 import {
   broughtTenants,
   descriptorsTold,
@@ -40,7 +41,7 @@ import type { KafkaRulesInForce } from './legs/kafka-rules.ts'
 import { SessionLegs } from './legs/session-legs.ts'
 import { type BoundAddresses, Listeners, type Sharing } from './listeners.ts'
 import { concurrencyOf, turnLimitOf } from './load-limits.ts'
-import { migrationFacts, PlainPeers } from './migration.ts'
+import { plainPeers } from './migration.ts'
 import { policyChanged } from './policy-material.ts'
 import { StoppingSidecar } from './predecessor.ts'
 import { type ServingState, type ServingThreads, seenIn } from './serving-threads.ts'
@@ -120,13 +121,15 @@ export class Serving implements ServingThreads {
       linkEvents: links,
     })
     this.#upstreams = upstreams
+    const says = sharing?.first ?? true
+    const plain = { clock, metrics, log: log.log, history: this.#history, now: Date.now, says }
     const listeners = new Listeners({
       ...{ config, clock, descriptors, log: log.log, metrics, sharing, authentication },
       tooMany: (peer, limit) => this.#history.tooMany(peer, true, limit, Date.now()),
       turnedAway: (refusal, proven) => this.#history.turnedAway(refusal, proven),
       predecessor: new StoppingSidecar(config, log.log),
       retire: (socket) => this.#connections.retire(socket),
-      plainPeers: () => this.#plainPeers(),
+      plainPeers: () => plainPeers(config, plain),
     })
     this.#listeners = listeners
     const okapiUrl =
@@ -216,42 +219,15 @@ export class Serving implements ServingThreads {
   async drain(): Promise<boolean> {
     const { config, log } = this.#parts
     this.leave()
-    const { drainTimeoutMs } = config.limits
-    const closed = this.#close()
-    const { databaseSessions, kafkaConnections } = this.#legs
-    if (this.#connections.exchanges + databaseSessions + kafkaConnections > 0) {
-      log.log.info({ ...this.#open(), drainTimeoutMs }, 'drain waits for exchanges')
-    }
-    const drained = await Promise.race([
-      closed.then(() => true),
-      after(drainTimeoutMs).then(() => false),
-    ])
-    if (!drained) {
-      const connections = this.#connections.size
-      log.log.error({ connections, ...this.#open() }, 'drain timed out, cutting')
-    }
+    const drained = await drain({
+      listeners: this.#listeners,
+      connections: this.#connections,
+      legs: this.#legs,
+      log,
+      timeoutMs: config.limits.drainTimeoutMs,
+    })
     this.destroy()
     return drained
-  }
-
-  /** The module's or Okapi's own calls, which others' calls need to finish, end after those. */
-  async #close(): Promise<void> {
-    for (const way of ['in', 'out'] as const) {
-      // Calls of others, which use the database or Kafka, end before these sessions do.
-      const sessions = way === 'out' ? this.#legs.drain() : undefined
-      await Promise.all([this.#listeners.close(way), this.#connections.drain(way), sessions])
-    }
-  }
-
-  /** What a drain waits for. */
-  #open() {
-    const { databaseSessions, kafkaConnections } = this.#legs
-    const { exchanges } = this.#connections
-    const sessions = {
-      ...(databaseSessions > 0 && { databaseSessions }),
-      ...(kafkaConnections > 0 && { kafkaConnections }),
-    }
-    return { exchanges, ...sessions, oldest: this.#connections.longestOpen() }
   }
 
   destroy(): void {
@@ -261,19 +237,6 @@ export class Serving implements ServingThreads {
     this.#upstreams.destroy()
     clearInterval(this.#flushing)
     this.#access?.flush()
-  }
-
-  #plainPeers(): PlainPeers {
-    const { config, clock, metrics, log, sharing } = this.#parts
-    const { migration } = config
-    if (migration === undefined) throw new Error('there is no migration listener')
-    const { connectionsPerPeer } = config.limits
-    const says = sharing?.first ?? true
-    const listener = migrationFacts(config, Date.now())
-    const until = new Date(migration.until).toISOString()
-    if (says) log.log.warn({ ...listener, until }, 'migration listener opened')
-    const told = { clock, metrics, log: log.log, history: this.#history, now: Date.now, says }
-    return new PlainPeers({ migration, connectionsPerPeer, ...told })
   }
 
   #handling() {

@@ -64,6 +64,7 @@ const BAD: readonly (readonly [what: string, text: string, flaw: WireFlaw])[] = 
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'method'],
   ['small letters', 'get / HTTP/1.1\r\nHost: x\r\n\r\n', 'method'],
   ['a method too long', 'PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n', 'method'],
+  ['a method too long that has no end yet', 'PROPFIND', 'method'],
   ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n', 'method'],
   ['TRACE', 'TRACE / HTTP/1.1\r\nHost: x\r\n\r\n', 'method'],
   ['TLS', '\x16\x03\x01\x02\0\x01\0', 'requestLine'],
