@@ -1,3 +1,4 @@
+import { ROLLOVER_STEPS } from './certs/arguments.ts'
 import { runSubcommand, type Subcommands } from './verb.ts'
 
 /** The usage text of `certs` and its subcommands. */
@@ -20,7 +21,7 @@ Usage:
     okapi-sidecar certs rollover start|leaves|status|finish
                                  [--peers HOST:PORT,...]
     okapi-sidecar certs rehearse --next DIR --peers HOST:PORT,...
-    okapi-sidecar certs agent --for NAME,... [--once]
+    okapi-sidecar certs agent --for NAME,...|--all [--once]
 
 Every subcommand takes --dir DIR, the directory of the CA (default certs-dev),
 and --json.
@@ -58,8 +59,11 @@ leaf again from the new root. finish removes the old root. leaves and finish do
 nothing as long as one of --peers would break; status shows the progress.
 
 rehearse connects to each peer with credentials that are not in use yet and
-lists the peers that would break. agent keeps running and renews leaves and the
-CRL when a third of their lifetime is left.
+lists the peers that would break.
+
+agent keeps running and renews leaves and the CRL when a third of their lifetime
+is left; with --once it does so once. --all: all leaves in the folder of the CA,
+also those issued later, but none that was revoked.
 
 Durations are whole numbers with s, m, h or d. KIND is p256, p384, rsa2048 or
 rsa3072. REASON is unspecified, keyCompromise, affiliationChanged, superseded or
@@ -85,6 +89,9 @@ const SUBCOMMANDS: Subcommands = {
 
 /** Their names, for completion. */
 export const subcommands = Object.keys(SUBCOMMANDS)
+
+/** The steps of a rollover, for completion. */
+export const steps = { rollover: ROLLOVER_STEPS }
 
 /** Finds the subcommand and runs it; throws a Fault for one that does not exist. */
 export function run(argv: readonly string[]): Promise<number> {

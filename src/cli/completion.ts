@@ -40,6 +40,7 @@ export interface KnownVerb {
   readonly verb: string
   readonly summary: string
   readonly subcommands: readonly string[]
+  readonly steps: Readonly<Record<string, readonly string[]>>
   readonly options: readonly KnownOption[]
 }
 
@@ -52,13 +53,14 @@ export interface KnownOption {
 /** Every verb with its completions, from the table of verbs and their usage texts. */
 export async function knownVerbs(verbs: Verbs): Promise<readonly KnownVerb[]> {
   const known = Object.entries(verbs).map(async ([verb, { summary, load }]) => {
-    const { usage, subcommands = [] } = await load()
-    return { verb, summary, subcommands, options: optionsIn(usage) }
+    const { usage, subcommands = [], steps = {} } = await load()
+    return { verb, summary, subcommands, steps, options: optionsIn(usage) }
   })
   const help = {
     verb: 'help',
     summary: 'what a verb takes',
     subcommands: Object.keys(verbs),
+    steps: {},
     options: [],
   }
   return [...(await Promise.all(known)), help]
@@ -73,12 +75,22 @@ function optionsIn(usage: string): readonly KnownOption[] {
   return [...found].map(([name, takesValue]) => ({ name, takesValue }))
 }
 
+/** Each subcommand that has steps, with its verb. */
+function stepsIn(verbs: readonly KnownVerb[]) {
+  return verbs.flatMap(({ verb, steps }) =>
+    Object.entries(steps).map(([subcommand, words]) => ({ verb, subcommand, words })),
+  )
+}
+
 /** The script of bash. */
 export function bashScript(verbs: readonly KnownVerb[]): string {
   const cases = verbs.map(({ verb, subcommands, options }) => {
     const names = options.map(({ name }) => name).join(' ')
     return `    ${verb}) subcommands='${subcommands.join(' ')}' options='${names}' ;;`
   })
+  const steps = stepsIn(verbs).map(
+    ({ verb, subcommand, words }) => `      '${verb} ${subcommand}') words='${words.join(' ')}' ;;`,
+  )
   return `# okapi-sidecar completion bash
 _okapi_sidecar() {
   local current=\${COMP_WORDS[COMP_CWORD]} subcommands='' options=''
@@ -92,6 +104,10 @@ ${cases.join('\n')}
     words=$options
   elif [ "$COMP_CWORD" -eq 2 ]; then
     words=$subcommands
+  elif [ "$COMP_CWORD" -eq 3 ]; then
+    case "\${COMP_WORDS[1]} \${COMP_WORDS[2]}" in
+${steps.join('\n')}
+    esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
@@ -106,10 +122,13 @@ export function zshScript(verbs: readonly KnownVerb[]): string {
     const names = options.map(({ name }) => name).join(' ')
     return `    ${verb}) subcommands=(${subcommands.join(' ')}) options=(${names}) ;;`
   })
+  const steps = stepsIn(verbs).map(
+    ({ verb, subcommand, words }) => `    '${verb} ${subcommand}') steps=(${words.join(' ')}) ;;`,
+  )
   return `#compdef okapi-sidecar
 # okapi-sidecar completion zsh
 _okapi_sidecar() {
-  local -a verbs subcommands options
+  local -a verbs subcommands options steps
   verbs=(
 ${described.join('\n')}
   )
@@ -121,10 +140,15 @@ ${described.join('\n')}
   case $words[2] in
 ${cases.join('\n')}
   esac
+  case "$words[2] $words[3]" in
+${steps.join('\n')}
+  esac
   if [[ $PREFIX == -* ]]; then
     compadd -a options
   elif (( CURRENT == 3 && $#subcommands )); then
     compadd -a subcommands
+  elif (( CURRENT == 4 && $#steps )); then
+    compadd -a steps
   else
     _files
   fi
@@ -142,6 +166,7 @@ function zshQuoted(text: string): string {
 }
 
 const COMMAND = 'complete -c okapi-sidecar'
+const SEEN = '__fish_seen_subcommand_from'
 
 /** The script of fish. */
 export function fishScript(verbs: readonly KnownVerb[]): string {
@@ -154,16 +179,22 @@ export function fishScript(verbs: readonly KnownVerb[]): string {
   return `${lines.join('\n')}\n`
 }
 
-function linesOf({ verb, summary, subcommands, options }: KnownVerb): string[] {
-  const seen = `__fish_seen_subcommand_from ${verb}`
+function linesOf({ verb, summary, subcommands, steps, options }: KnownVerb): string[] {
+  const seen = `${SEEN} ${verb}`
   const first = `${COMMAND} -n __fish_use_subcommand -f -a ${verb} -d ${fishQuoted(summary)}`
   // The verb is the second token: `-c` counts those before the cursor.
   const second = `test (count (commandline -opc)) -eq 2; and ${seen}`
+  const third = (name: string) =>
+    `test (count (commandline -opc)) -eq 3; and ${seen}; and ${SEEN} ${name}`
   return [
     first,
     ...(subcommands.length === 0
       ? []
       : [`${COMMAND} -n ${fishQuoted(second)} -f -a ${fishQuoted(subcommands.join(' '))}`]),
+    ...Object.entries(steps).map(
+      ([name, words]) =>
+        `${COMMAND} -n ${fishQuoted(third(name))} -f -a ${fishQuoted(words.join(' '))}`,
+    ),
     ...options.map(
       ({ name, takesValue }) =>
         `${COMMAND} -n ${fishQuoted(seen)} -l ${name.slice(2)}${takesValue ? ' -r' : ''}`,

@@ -7,6 +7,8 @@ export interface Verb {
   readonly usage: string
   /** What may follow the verb, for completion. */
   readonly subcommands?: readonly string[]
+  /** What may follow a subcommand, for completion. */
+  readonly steps?: Readonly<Record<string, readonly string[]>>
   /**
    * Resolves to the exit code: 0 fine, 1 the answer is no, 2 wrong usage or configuration. `verbs`: all
    * that exist, for completion.

@@ -111,6 +111,20 @@ async function listsOfPlace(place: string): Promise<readonly Crl[]> {
   }
 }
 
+/** The names of all folders of this CA that have a certificate, except a revoked one. */
+export async function namesIn({ directory, register }: AuthorityState): Promise<readonly string[]> {
+  const revoked = new Set(
+    register.issued.flatMap((entry) => (entry.revoked === undefined ? [] : entry.fingerprint)),
+  )
+  const names: string[] = []
+  for (const place of await below(directory, 2)) {
+    const leaf = await currentLeaf(place).catch(() => undefined)
+    if (leaf === undefined || !revoked.has(fingerprint(leaf)))
+      names.push(relative(directory, place))
+  }
+  return names.toSorted()
+}
+
 /** `DIR/mod-users-19.7.0`, `DIR/operator/anna`. */
 async function below(directory: string, depth: number): Promise<readonly string[]> {
   const found: string[] = []

@@ -224,6 +224,26 @@ test('agent: renews what is due, and ends on a signal', async (t) => {
   t.is(code, 0)
 })
 
+test('agent --all: every certificate in the folder of the CA, also a later one, none that was revoked', async (t) => {
+  const { ca, at } = await setting(t)
+  const short = { validForMs: 2000 }
+  for (const name of ['mod-a-1.0.0', 'mod-b-1.0.0']) await ca.issue(name, short)
+  await ca.issue('operator/anna', { ...short, powerful: true })
+  const renewed = async () => {
+    const { code, stdout, stderr } = await certs('agent', '--all', '--once', ...at)
+    t.is(code, 0, stderr)
+    const names = [...stdout.matchAll(/^renewed (mod-[a-d]|operator)/gm)].map(([, name]) => name)
+    return names.sort()
+  }
+  t.deepEqual(await renewed(), ['mod-a', 'mod-b', 'operator'])
+  await certs('revoke', 'mod-b-1.0.0', ...at)
+  await ca.issue('mod-d-1.0.0', short)
+  t.deepEqual(await renewed(), ['mod-a', 'mod-d', 'operator'])
+  const both = await certs('agent', '--all', '--for', 'mod-a-1.0.0', ...at)
+  t.is(both.code, 2)
+  t.regex(both.stderr, /either --for or --all/)
+})
+
 test('agent: a failed renewal is reported, and ends a single round with 1', async (t) => {
   const { ca, at } = await setting(t)
   const { dir } = await ca.issue('mod-c-1.0.0')

@@ -28,6 +28,9 @@ const LINES = [
   ['okapi-sidecar help disc', ['discovery']],
   ['okapi-sidecar run --sta', []],
   ['okapi-sidecar certs init is', []],
+  ['okapi-sidecar certs rollover le', ['leaves']],
+  ['okapi-sidecar certs rollover ', ['finish', 'leaves', 'start', 'status']],
+  ['okapi-sidecar certs rollover start le', []],
 ] as const
 
 withTool('bash')('bash completes verbs, subcommands and options', async (t) => {
@@ -83,6 +86,8 @@ zpty -w -n shell $'okapi-sidecar cert\tis\t--trust\t\n'
 see '<certs issue --trust-domain>'
 zpty -w -n shell $'okapi-sidecar policy matrix --blast\t\n'
 see '<policy matrix --blast-radius>'
+zpty -w -n shell $'okapi-sidecar certs roll\tle\t--pee\t\n'
+see '<certs rollover leaves --peers>'
 zpty -d shell
 `,
   )
@@ -92,6 +97,7 @@ zpty -d shell
     'DEFINED',
     '<certs issue --trust-domain>',
     '<policy matrix --blast-radius>',
+    '<certs rollover leaves --peers>',
   ]
   t.deepEqual(out.split('\n'), [...seen, ''])
 })

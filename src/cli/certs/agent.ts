@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { mustBeIssued, type Round, round } from '../../pki/agent.ts'
 import { openAuthority } from '../../pki/ca.ts'
+import { namesIn } from '../../pki/places.ts'
 import { utcMinute } from '../terminal.ts'
 import { none } from './arguments.ts'
 
@@ -20,23 +21,26 @@ export async function run(argv: readonly string[]): Promise<number> {
     options: {
       dir: { type: 'string', default: 'certs-dev' },
       for: { type: 'string' },
+      all: { type: 'boolean', default: false },
       once: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   })
   none(positionals, EXAMPLE)
-  const names = (values.for ?? '').split(',').filter((name) => name !== '')
-  if (names.length === 0) {
-    throw fault('--for is missing', { hint: `okapi-sidecar certs ${EXAMPLE}` })
+  const named = (values.for ?? '').split(',').filter((name) => name !== '')
+  if (values.all && values.for !== undefined) throw fault('either --for or --all')
+  if (named.length === 0 && !values.all) {
+    throw fault('--for is missing', { hint: `--all, or: okapi-sidecar certs ${EXAMPLE}` })
   }
   const authority = await openAuthority(values.dir)
-  await mustBeIssued(authority, names)
+  await mustBeIssued(authority, named)
   const ending = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => ending.abort())
   }
   let clean = true
   while (!ending.signal.aborted) {
+    const names = values.all ? await namesIn(await authority.read()) : named
     const done = await round(authority, names)
     say(done, values.json)
     clean = done.failed.length === 0

@@ -2,6 +2,9 @@ import { fault } from '../../fault.ts'
 
 const UNITS = { s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 } as const
 
+/** The steps of `certs rollover`, in their order. */
+export const ROLLOVER_STEPS = ['start', 'status', 'leaves', 'finish'] as const
+
 /** `90s`, `15m`, `24h`, `30d` in milliseconds; throws a Fault for anything else, zero included. */
 export function durationMs(option: string, text: string): number {
   const [, count, unit] = /^([1-9]\d{0,6})([smhd])$/.exec(text) ?? []

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { Fault, fault, type Problem } from '../../fault.ts'
+import { Fault, type Problem } from '../../fault.ts'
 import { type CertificateAuthority, openAuthority } from '../../pki/ca.ts'
 import { keyKind } from '../../pki/keys.ts'
 import {
@@ -11,7 +11,8 @@ import {
   visitor,
 } from '../../pki/rollover.ts'
 import { json, table, tell as tellProblems, utcMinute } from '../terminal.ts'
-import { durationMs, only } from './arguments.ts'
+import { mistyped } from '../verb.ts'
+import { durationMs, only, ROLLOVER_STEPS } from './arguments.ts'
 import { type Encounter, encounters } from './encounter.ts'
 import { type Peer, peersOf } from './meet.ts'
 
@@ -51,7 +52,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     case 'status':
       break
     default:
-      throw fault(`there is no step \`${step}\``, { hint: `okapi-sidecar certs ${EXAMPLE}` })
+      throw mistyped(`there is no step \`${step}\``, step, ROLLOVER_STEPS)
   }
   if (step !== 'status') return tell(authority, [], values.json).then(() => 0)
   return (await tell(authority, peers, values.json)) ? 0 : 1

@@ -108,8 +108,7 @@ export function leftToPeople(
 ): readonly string[] {
   const ca =
     'the CA in ca/ is for a first day: for more use cert-manager, SPIFFE or your own (docs/rotate.md)'
-  const renew =
-    'certificates live 7 days: okapi-sidecar certs agent --dir ca --for NAME,... renews them'
+  const renew = 'certificates live 7 days: okapi-sidecar certs agent --dir ca --all renews them'
   const images =
     'images, ports, databases and their passwords: images follow from the ids, ports from launchDescriptor'
   const loopback =
