@@ -41,8 +41,9 @@ async function dispatch([verb, ...rest]: readonly string[]): Promise<number> {
 function misused(verb: string, text: string, error: unknown): Fault {
   const [said = ''] = error instanceof Error ? error.message.split('. ') : []
   const option = /^Unknown option '(--?[\w-]+)'/.exec(said)?.[1]
-  const near =
-    option === undefined ? undefined : nearest(option, text.match(/--[a-z][a-z-]*/g) ?? [])
+  // A usage text has the options of all subcommands.
+  const others = (text.match(/--[a-z][a-z0-9-]*/g) ?? []).filter((each) => each !== option)
+  const near = option === undefined ? undefined : nearest(option, others)
   const hint = `okapi-sidecar help ${verb} shows what it takes`
   return fault(option === undefined ? said : `${verb} has no option ${option}`, {
     hint: near === undefined ? hint : `did you mean ${near}? ${hint}`,

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { parse as parseYaml } from 'yaml'
 import { grantsInForce } from '../analysis/installation.ts'
 import { readGrants } from '../config/grants.ts'
-import { readText } from '../fault/text-file.ts'
+import { readNamedText } from '../fault/text-file.ts'
 import { Fault, fault } from '../fault.ts'
 import {
   type DescriptorFiles,
@@ -184,7 +184,7 @@ const EXAMPLE =
   'okapi-sidecar init --descriptors descriptors --operator anna --for compose --out folio'
 
 function installed(file: string): readonly string[] {
-  return idsToInstall(readText(file), file)
+  return idsToInstall(readNamedText(file), file)
 }
 
 interface Written {

@@ -1,6 +1,6 @@
 import { Client, type Dispatcher } from 'undici'
 import { isLoopback } from '../config/addresses.ts'
-import { readText } from '../fault/text-file.ts'
+import { readNamedText } from '../fault/text-file.ts'
 import { errorCode, Fault, fault } from '../fault.ts'
 import type { Instance, WantedInstance } from './discovery/instances.ts'
 import { Operator } from './discovery/operator.ts'
@@ -202,21 +202,11 @@ function instanceOf(value: unknown): Instance | undefined {
 export function tokenIn(file: string | undefined): string | undefined {
   if (file === undefined) return undefined
   const where = { file }
-  const token = read(file).trim()
+  const token = readNamedText(file).trim()
   if (/^[!-~]+$/.test(token)) return token
   if (token === '') throw fault('the file is empty: it must hold one token', { where })
   throw fault('the file must hold one token and nothing else', {
     where,
     hint: 'a token has no white space and no characters outside ASCII',
   })
-}
-
-function read(file: string): string {
-  try {
-    return readText(file)
-  } catch (error) {
-    const code = errorCode(error)
-    if (code === undefined) throw error
-    throw fault(`cannot be read (${code})`, { where: { file } })
-  }
 }

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { decodeText, readNamedText } from '../fault/text-file.ts'
 import { Fault, fault, sentence } from '../fault.ts'
 import { ask, askAll } from './status/asking.ts'
 import { manyPage } from './status/many-page.ts'
 import { manyText, worst } from './status/many-text.ts'
 import { statusText } from './status/one.ts'
-import { type AskedSidecar, sourcesIn } from './status/sources.ts'
+import { type AskedSidecar, SOURCES_HINT, sourcesIn } from './status/sources.ts'
 import { writePage } from './write.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9902'
@@ -63,9 +64,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     allowPositionals: true,
   })
   const listed = values.from === undefined ? [] : read(values.from)
-  const sources = [...positionals.map((url) => ({ url, name: url })), ...listed]
+  const typed = positionals.length > 0 || values.from !== undefined ? positionals : [DEFAULT_URL]
+  const sources = [...typed.map((url) => ({ url, name: url })), ...listed]
   const many = values.from !== undefined || values.html !== undefined || sources.length > 1
-  const look = many ? () => lookAtMany(sources, values) : () => lookAtOne(sources[0]?.url, values)
+  const look = many ? () => lookAtMany(sources, values) : () => lookAtOne(sources[0]!.url, values)
   for (;;) {
     const { text, ready } = values.watch ? await look().catch(told) : await look()
     if (values.watch && process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H')
@@ -86,7 +88,7 @@ interface Seen {
   readonly ready: boolean
 }
 
-async function lookAtOne(url = DEFAULT_URL, { json: asJson }: Choice): Promise<Seen> {
+async function lookAtOne(url: string, { json: asJson }: Choice): Promise<Seen> {
   const facts = await ask(url)
   return { text: asJson ? `${JSON.stringify(facts)}\n` : statusText(facts), ready: facts.ready }
 }
@@ -99,9 +101,9 @@ async function lookAtMany(sources: readonly AskedSidecar[], choice: Choice): Pro
 }
 
 function read(file: string): readonly AskedSidecar[] {
-  const text = readFileSync(file === '-' ? STDIN : file, 'utf8')
-  const sources = sourcesIn(text)
+  const isInput = file === '-'
+  const text = isInput ? decodeText(readFileSync(STDIN), 'standard input') : readNamedText(file)
+  const sources = sourcesIn(text, isInput ? undefined : file)
   if (sources.length > 0) return sources
-  const hint = 'URLs, one a line; or the JSON of kubectl get pods, or of docker compose ps'
-  throw fault(`${file === '-' ? 'standard input' : file} names no sidecar`, { hint })
+  throw fault(`${isInput ? 'standard input' : file} names no sidecar`, { hint: SOURCES_HINT })
 }

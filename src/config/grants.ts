@@ -1,6 +1,6 @@
 import { writableByOthers } from '../fault/guard.ts'
-import { readText } from '../fault/text-file.ts'
-import { errorCode, Fault, fault } from '../fault.ts'
+import { readNamedText } from '../fault/text-file.ts'
+import { Fault, fault } from '../fault.ts'
 import type { ConfiguredRule, GrantSources } from './config.ts'
 import { readDocument } from './document.ts'
 
@@ -14,22 +14,14 @@ export function readGrants({ inline, files }: GrantSources): readonly Configured
 }
 
 function grantsOf(file: string): ConfiguredRule[] {
-  const document = readDocument(read(file), file)
+  const document = readDocument(readNamedText(file, NAMED_BY), file)
   const problems = [...document.problems, ...writableByOthers(file)]
   if (problems.some(({ severity }) => severity === 'error')) throw new Fault(problems)
   const list: unknown = document.value
   if (!Array.isArray(list)) {
-    throw fault('a file of grants is a list of them', { where: document.at([]) })
+    throw fault('a file of grants or rules is a list of them', { where: document.at([]) })
   }
   return list.map((value: unknown, i) => ({ value, file, pointer: `/${i}` }))
 }
 
-function read(file: string): string {
-  try {
-    return readText(file)
-  } catch (error) {
-    const code = errorCode(error)
-    if (code === undefined) throw error
-    throw fault(`cannot be read (${code})`, { where: { file }, hint: '`policy.grants` names it' })
-  }
-}
+const NAMED_BY = 'it is named in the configuration (policy.grants, kafka.rules) or by an option'

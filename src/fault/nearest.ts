@@ -2,14 +2,17 @@
 const MAX_LENGTH = 100
 
 /**
- * The name of `names` that a person most likely meant by `word`, or undefined: at most a third of
- * its letters may differ.
+ * The name of `names` that a person most likely meant by `word`, or undefined: the only one that adds
+ * a part after a hyphen (a version to a product), or one in which at most a third of the letters differ.
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   if (word.length > MAX_LENGTH) return undefined
+  const all = [...new Set(names)]
+  const longer = all.filter((name) => name.startsWith(`${word}-`))
+  if (longer.length === 1) return longer[0]
   let best: string | undefined
   let least = Math.floor(word.length / 3) + 1
-  for (const name of names) {
+  for (const name of all) {
     if (Math.abs(name.length - word.length) >= least) continue
     const away = editDistance(word.toLowerCase(), name.toLowerCase())
     if (away >= least) continue

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { fault, type Where } from '../fault.ts'
+import { errorCode, fault, type Where } from '../fault.ts'
 
 const LINE_FEED = 0x0a
 
@@ -9,6 +9,20 @@ const LINE_FEED = 0x0a
  */
 export function readText(file: string): string {
   return decodeText(readFileSync(file), file)
+}
+
+/** The same of a file that was named on the command line: one that cannot be read is a Fault too. */
+export function readNamedText(file: string, hint?: string): string {
+  try {
+    return readText(file)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    throw fault(`cannot be read (${code})`, {
+      where: { file },
+      ...(hint !== undefined && { hint }),
+    })
+  }
 }
 
 /** The same of bytes that were read already; `file` is only the name that the Fault says. */

@@ -125,6 +125,12 @@ export async function namesIn({ directory, register }: AuthorityState): Promise<
   return names.toSorted()
 }
 
+/** The names of all folders in a CA's folder that have a certificate; none if it cannot be read. */
+export async function namesBelow(directory: string): Promise<readonly string[]> {
+  const places = await below(directory, 2).catch(() => [])
+  return places.map((place) => relative(directory, place))
+}
+
 /** `DIR/mod-users-19.7.0`, `DIR/operator/anna`. */
 async function below(directory: string, depth: number): Promise<readonly string[]> {
   const found: string[] = []

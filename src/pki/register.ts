@@ -57,7 +57,7 @@ export async function readRegister(directory: string): Promise<Register> {
   const text = await readFile(path, 'utf8').catch((error) => {
     if (errorCode(error) === 'ENOENT') {
       throw fault(`there is no development CA in ${directory}`, {
-        hint: `okapi-sidecar certs init --dir ${directory} --trust-domain folio.test`,
+        hint: `give the directory of the CA; only where there is none yet: okapi-sidecar certs init --dir ${directory} --trust-domain folio.test`,
       })
     }
     throw fault(`cannot read ${path} (${errorCode(error) ?? String(error)})`)

@@ -1,5 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
+import { nearest } from '../fault/nearest.ts'
 import { fault } from '../fault.ts'
 import { certificateNames } from '../x509/certificate.ts'
 import type { CertificateAuthority } from './ca.ts'
@@ -7,7 +8,7 @@ import { BACKDATED_MS, keyPem } from './issuer.ts'
 import { kindOf, makeKeys } from './keys.ts'
 import { fingerprint, type Issued, writeLeaf } from './leaf.ts'
 import { subject } from './naming.ts'
-import { entryOfOurs, placeOf } from './places.ts'
+import { entryOfOurs, namesBelow, placeOf } from './places.ts'
 import type { RegisterEntry } from './register.ts'
 import { type AuthorityState, currentLeaf, exists, privateKey, readStateText } from './state.ts'
 
@@ -61,8 +62,12 @@ export async function directoryOf(ca: string, target: string): Promise<string> {
   for (const path of [target, named]) {
     if (await exists(join(path, 'tls.crt'))) return path
   }
+  const near = nearest(target, await namesBelow(ca))
   throw fault(`there is no certificate for \`${target}\``, {
-    hint: `neither ${join(target, 'tls.crt')} nor ${join(named, 'tls.crt')} exists`,
+    hint:
+      near !== undefined
+        ? `did you mean \`${near}\`?`
+        : `neither ${join(target, 'tls.crt')} nor ${join(named, 'tls.crt')} exists`,
   })
 }
 

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { access, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, fault } from '../fault.ts'
 import { openAuthority } from '../pki/ca.ts'
@@ -57,8 +57,7 @@ export async function readTrust(file: string): Promise<string> {
 }
 
 async function text(file: string): Promise<string> {
-  await access(file).catch((error) => {
+  return readFile(file, 'utf8').catch((error) => {
     throw fault(`cannot read ${file} (${errorCode(error) ?? String(error)})`)
   })
-  return readFile(file, 'utf8')
 }

@@ -111,7 +111,8 @@ test('rehearse lists the peers that would break with credentials that are not in
   const { a, b, foreign } = await setting(t)
   const good = await peer(t, a.dir)
   const bad = await peer(t, foreign.dir)
-  const fine = await certs('rehearse', '--next', b.dir, '--peers', good.name)
+  const url = `https://${good.name}/`
+  const fine = await certs('rehearse', '--next', b.dir, '--peers', url, '--dir', b.dir)
   t.is(fine.code, 0, fine.stderr)
   t.regex(fine.stdout, /mod-a-1\.0\.0 +accepts us +is accepted\n\nno peer would break/)
   const list = `${good.name},${bad.name},127.0.0.1:1`

@@ -130,6 +130,24 @@ for (const [what, argv, message] of WRONG_ISSUE) {
   })
 }
 
+test('renew and revoke of a product name the module that was meant', async (t) => {
+  const dir = join(await place(t), 'ca')
+  const ca = await createAuthority(dir, { trustDomain: 'folio.test' })
+  for (const id of ['mod-users-19.7.0', 'mod-users-bl-8.1.0']) await ca.issue(id)
+  for (const verb of ['renew', 'revoke']) {
+    const meant = await certs(verb, 'mod-users-bl', '--dir', dir)
+    t.regex(meant.stderr, /hint: did you mean `mod-users-bl-8\.1\.0`\?/)
+    const ambiguous = await certs(verb, 'mod-user', '--dir', dir)
+    t.is(ambiguous.code, 2)
+  }
+})
+
+test('a wrong --dir: the CA that exists comes before a new one', async (t) => {
+  const dir = await place(t)
+  const { stderr } = await certs('renew', 'mod-a-1.0.0', '--dir', dir)
+  t.regex(stderr, /hint: give the directory of the CA; only where there is none yet: okapi-/)
+})
+
 test('issue without a CA says how to make one', async (t) => {
   const dir = await place(t)
   const { code, stderr } = await certs('issue', 'mod-a-1.0.0', '--dir', dir)

@@ -17,6 +17,13 @@ okapi-sidecar: hint: okapi-sidecar help audit shows what it takes
 `,
   ],
   [
+    'an option of other subcommands: it is not proposed instead of itself',
+    ['certs', 'init', '--next', 'x'],
+    `okapi-sidecar: error: certs has no option --next
+okapi-sidecar: hint: okapi-sidecar help certs shows what it takes
+`,
+  ],
+  [
     'an option without its value',
     ['check', '-c'],
     `okapi-sidecar: error: Option '-c, --config <value>' argument missing
@@ -24,6 +31,48 @@ okapi-sidecar: hint: okapi-sidecar help check shows what it takes
 `,
   ],
 ]
+
+const NAMES_A_FILE: readonly (readonly string[])[] = [
+  ['status', '--from'],
+  [
+    'init',
+    '--operator',
+    'a',
+    '--for',
+    'compose',
+    '--out',
+    'o',
+    '--descriptors',
+    'src/demo/descriptors',
+    '--install',
+  ],
+  ['probe', 'https://127.0.0.1:1', '--trust'],
+  ['policy', 'matrix', '--descriptors', 'src/demo/descriptors', '--grants'],
+  ['policy', 'suggest', '--descriptors', 'src/demo/descriptors', '--from'],
+  [
+    'discovery',
+    '--descriptors',
+    'src/demo/descriptors',
+    '--okapi',
+    'http://127.0.0.1:1',
+    '--token-file',
+  ],
+  ['kafka', 'acls', '--descriptors', 'src/demo/descriptors', '--rules'],
+  ['audit', 'verify'],
+  ['certs', 'status'],
+  ['check', '-c'],
+]
+
+for (const argv of NAMES_A_FILE) {
+  test(`a file that cannot be read is wrong usage, in one line: ${argv.join(' ')}`, async (t) => {
+    for (const file of ['no-such-file', 'test']) {
+      const { code, stderr } = await typed([...argv, file])
+      t.is(code, 2, stderr)
+      t.regex(stderr, /^okapi-sidecar: error: .*(test|no-such-file)/)
+      t.notRegex(stderr, /\n +at /)
+    }
+  })
+}
 
 for (const [title, argv, said] of MISUSED) {
   test(title, async (t) => {

@@ -140,6 +140,28 @@ test('--watch goes on while nothing answers, for that is when one watches', asyn
   t.is(said.split('nothing answers at').length, 3)
 })
 
+for (const [text, said] of [
+  ['http://127.0.0.1:1\nmod-users\n', /:2: `mod-users` is not a URL\n.*hint: URLs, one a line/],
+  ['\x1b[2J', /:1: `\\u001b\[2J` is not a URL/],
+  ['{"items": [', /: this is not JSON\n/],
+] as const) {
+  test(`a list of sidecars that cannot be read is wrong usage: ${JSON.stringify(text)}`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sources-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'list')
+    writeFileSync(file, text)
+    const { code, stdout, stderr } = await typed(['status', '--from', file])
+    t.deepEqual([code, stdout], [2, ''])
+    t.regex(stderr, said)
+  })
+}
+
+test('--html without a URL asks the same sidecar as without --html', async (t) => {
+  const { code, stdout } = await typed(['status', '--html', '/dev/null'])
+  t.is(code, 1)
+  t.regex(stdout, /^http:\/\/127\.0\.0\.1:9902 .*no answer/m)
+})
+
 test('what is not the URL of a status listener is told as such', async (t) => {
   const server = createServer((_, response) => response.end('<html>'))
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))

@@ -97,7 +97,9 @@ test('a file of grants that is absent, no list, no YAML, or open to others', (t)
   const problems = (path: string) =>
     problemsOf(() => readGrants({ inline: [], files: [path] }), path)
   t.regex(problems(join(tmpdir(), 'no-such-grants.yaml'))[0] ?? '', /ENOENT/)
-  t.deepEqual(problems(file('g.yaml', 'caller: a\n')), ['1:1: a file of grants is a list of them'])
+  t.deepEqual(problems(file('g.yaml', 'caller: a\n')), [
+    '1:1: a file of grants or rules is a list of them',
+  ])
   t.regex(problems(file('g.yaml', '- [\n'))[0] ?? '', /^\d+:\d+: /)
   const open = file('grants.yaml', '[]')
   chmodSync(open, 0o666)

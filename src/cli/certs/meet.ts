@@ -41,9 +41,12 @@ const HANDSHAKE_REFUSALS = new Set([
   'bad-identity',
 ])
 
+/** `host:port`, also as the URL that other verbs take. */
+const PEER = /^(?:https:\/\/)?(?:\[([^\]]+)\]|([^:/\s]+)):(\d{1,5})\/?$/
+
 /** Reads `host:port` or `[::1]:8443`; undefined for anything else. */
 export function peerOf(text: string): Peer | undefined {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:/\s]+)):(\d{1,5})$/.exec(text) ?? []
+  const [, bracketed, plain, digits] = PEER.exec(text) ?? []
   const host = bracketed ?? plain
   const port = Number(digits)
   return host === undefined || port < 1 || port > 65535 ? undefined : { host, port }

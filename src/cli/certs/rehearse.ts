@@ -21,6 +21,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     options: {
       next: { type: 'string' },
       peers: { type: 'string' },
+      // Every subcommand takes it; the CA is not asked here.
+      dir: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   })

@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { fault } from '../../fault.ts'
+import { printable } from '../terminal.ts'
 
 /** A sidecar to ask. */
 export interface AskedSidecar {
@@ -15,32 +17,49 @@ const MODULE_LABEL = 'okapi-sidecar/module'
 
 /**
  * The sidecars in a text: URLs, one per line, with `#` before comments; the list of `kubectl get pods -o json`; or the
- * output of `docker compose ps --format json`, an array or one object per line.
+ * output of `docker compose ps --format json`, an array or one object per line. Throws a Fault for anything else.
  */
-export function sourcesIn(text: string): readonly AskedSidecar[] {
-  const values = jsonIn(text)
-  if (values === undefined) return lines(text).map((url) => ({ name: url, url }))
+export function sourcesIn(text: string, file = 'standard input'): readonly AskedSidecar[] {
+  const values = jsonIn(text, file)
+  if (values === undefined) return urlsIn(text, file).map((url) => ({ name: url, url }))
   return values.flatMap((value) => {
     const { success, data } = LIST.safeParse(value)
     return (success ? data.items : [value]).flatMap(sourcesOf)
   })
 }
 
-function lines(text: string): readonly string[] {
-  return text
-    .split('\n')
-    .map((line) => line.replace(/#.*$/, '').trim())
-    .filter((line) => line !== '')
+/** What a file of sidecars contains. */
+export const SOURCES_HINT =
+  'URLs, one a line; or the JSON of kubectl get pods, or of docker compose ps'
+
+function urlsIn(text: string, file: string): readonly string[] {
+  const lines = text.split('\n').map((line) => line.replace(/#.*$/, '').trim())
+  lines.forEach((line, i) => {
+    if (line === '' || (/^https?:\/\//.test(line) && URL.canParse(line))) return
+    throw fault(`\`${printable(line)}\` is not a URL`, {
+      where: { file, line: i + 1 },
+      hint: SOURCES_HINT,
+    })
+  })
+  return lines.filter((line) => line !== '')
 }
 
 /** One JSON value, or one per line; undefined if it is something else. */
-function jsonIn(text: string): readonly unknown[] | undefined {
+function jsonIn(text: string, file: string): readonly unknown[] | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined
+  const whole = parsed(text)
+  if (whole !== undefined) return Array.isArray(whole) ? whole : [whole]
+  const values = text.trim().split('\n').map(parsed)
+  if (!values.includes(undefined)) return values
+  throw fault('this is not JSON', { where: { file }, hint: SOURCES_HINT })
+}
+
+/** No JSON text means undefined. */
+function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return Array.isArray(value) ? value : [value]
+    return JSON.parse(text)
   } catch {
-    return lines(text).map((line): unknown => JSON.parse(line))
+    return undefined
   }
 }
 
