@@ -5,6 +5,7 @@ import { isOkapiIngress } from './base-authorizer.ts'
 import { BehalfAuthorizer } from './behalf-authorizer.ts'
 import { type Caller, callerName } from './caller.ts'
 import { checkGrants } from './check-grants.ts'
+import { checkPathExceptions } from './check-path-exceptions.ts'
 import { checkSearchCost } from './check-search-cost.ts'
 import { checkConsortia, readConsortia } from './consortia.ts'
 import type { LineMode, Sensitivity } from './decision.ts'
@@ -89,6 +90,7 @@ export function compilePolicy(source: PolicySource): {
   const tooMuch = checkSearchCost(model)
   if (tooMuch.length > 0) return { policy: undefined, problems: [...problems, ...tooMuch] }
   checkGrants(model, grants, problems, own)
+  checkPathExceptions(model, pathExceptions, problems, own)
   checkQuarantine(model, quarantine, problems)
   // Some input could not be read, so no warnings are given about the rest.
   if (!problems.some(({ severity }) => severity === 'error')) {

@@ -19,6 +19,8 @@ export interface PathException {
   readonly pattern: PathPattern
   /** Lower-case. */
   readonly allow: readonly string[]
+  readonly file: string
+  readonly pointer: string
 }
 
 const NONE: readonly string[] = Object.freeze([])
@@ -41,7 +43,8 @@ export function readPathExceptions(
       )
     }
     reader.text('why')
-    return { at: reader.text('at'), pattern, allow }
+    const { file, pointer } = reader
+    return { at: reader.text('at'), pattern, allow, file, pointer }
   })
 }
 

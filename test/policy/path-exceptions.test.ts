@@ -41,6 +41,34 @@ test('several exceptions add up', (t) => {
   t.deepEqual(allowed([AT_INVENTORY, more], 'okapi', '/inventory/items/1'), ['%2f', ';', '//'])
 })
 
+test('an exception for every path, for a module that is not there, or for no route is a warning', (t) => {
+  const found = (more: object, own?: string) => {
+    const rules = {
+      pathExceptions: [{ ...AT_INVENTORY, ...more }],
+      ...(own !== undefined && { own }),
+    }
+    return findings(compiled(rules).problems)
+  }
+  t.deepEqual(found({}), [])
+  t.deepEqual(found({ at: 'okapi' }), [])
+  t.deepEqual(found({ at: 'okapi', path: '/_/invoke/tenant/{id}/*' }), [])
+  for (const path of ['/*', '*', '/{api}/items/{id}', '/{api}/*']) {
+    for (const at of ['okapi', 'mod-inventory']) {
+      const [said = ''] = found({ path, at })
+      t.is(
+        said,
+        'warning /pathExceptions/0: this allows %2f ; in the paths of every API, at Okapi too',
+      )
+    }
+  }
+  t.regex(found({ at: 'mod-inventroy' })[0]!, /no descriptor of mod-inventroy is installed/)
+  t.regex(found({ path: '/inventory/itmes/{id}' })[0]!, /no route of mod-inventory matches/)
+  t.regex(found({ path: '/itmes', at: 'okapi' })[0]!, /no route of an installed module matches/)
+  // The sidecar of another module may not have its descriptor.
+  t.deepEqual(found({ at: 'mod-inventroy' }, 'mod-notes-8.1.0'), [])
+  t.is(found({ path: '/*' }, 'mod-notes-8.1.0').length, 1)
+})
+
 test('never for dots, NUL, what cuts a path, or without a reason', (t) => {
   const found = (more: object) =>
     findings(compiled({ pathExceptions: [{ ...AT_INVENTORY, ...more }] }).problems)
