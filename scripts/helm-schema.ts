@@ -165,6 +165,7 @@ const values = z.strictObject({
     enabled: flag,
     labels: free,
     certificateHours: z.int().min(1),
+    revocationListHours: z.int().min(1),
     migrationDays: z.int().min(1),
   }),
   dashboard: z.strictObject({ enabled: flag, labels: free }),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
 import { Metrics } from '../../src/observe/metrics.ts'
+import { LIMITS } from '../../src/refusal/limits.ts'
 import { ALL_REASONS } from '../../src/refusal/reasons.ts'
 import { MAIN } from '../support/program.ts'
 import { runTool } from '../support/scenario/tools.ts'
@@ -187,6 +188,32 @@ test('docs/metrics.md lists every metric and no other, with its labels', (t) => 
     const own = series.get(type === 'histogram' ? `${name}_bucket` : name) ?? new Set()
     const labels = [...own].filter((label) => label !== 'le').sort()
     if (own.size > 0) t.deepEqual([...(page.get(name) ?? [])].sort(), labels, name)
+  }
+})
+
+test('docs/alerts.md has a row for each alert, and for no other', (t) => {
+  const page = readFileSync(join(ROOT, 'docs/alerts.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| `(Sidecar\w+)` \|/gm)].map(([, name = '']) => name)
+  t.deepEqual(
+    rows,
+    rules.map(({ alert }) => alert),
+  )
+  const values = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')).prometheusRule
+  for (const [, key = '', value] of page.matchAll(/`(\w+(?:Hours|Days))` \((\d+)\)/g))
+    t.is(values[key], Number(value), key)
+})
+
+test('connections that end because they are idle or old are no overload, every other limit is', (t) => {
+  const expr = rules.find(({ alert }) => alert === 'SidecarOverloaded')?.expr ?? ''
+  const [, left = ''] = /sidecar_limits_hit_total\{limit!~"([^"]*)"\}/.exec(expr) ?? []
+  const out = LIMITS.filter((limit) => new RegExp(`^(?:${left})$`).test(limit))
+  t.deepEqual(out, ['idleMs', 'connectionMaxAgeMs', 'databaseIdleMs', 'kafka.idleMs'])
+})
+
+test('what anyone may send to `public` makes no alert about modules', (t) => {
+  for (const name of ['SidecarForgedRequests', 'SidecarUndeclaredCalls']) {
+    const expr = rules.find(({ alert }) => alert === name)?.expr ?? ''
+    t.regex(expr, /^increase\(sidecar_refusals_total\{direction!="public",/, name)
   }
 })
 
