@@ -111,16 +111,20 @@ async function listsOfPlace(place: string): Promise<readonly Crl[]> {
   }
 }
 
-/** The names of all folders of this CA that have a certificate, except a revoked one. */
-export async function namesIn({ directory, register }: AuthorityState): Promise<readonly string[]> {
-  const revoked = new Set(
-    register.issued.flatMap((entry) => (entry.revoked === undefined ? [] : entry.fingerprint)),
-  )
+/**
+ * The names that a CA has issued to, as far as their folders are still there, without those revoked last. What
+ * is not in the index is named too, so that it is reported. The folders themselves are not asked for names: a
+ * module that may write in its own could put the certificate of another there, and would get a key for it.
+ */
+export async function namesIssued(state: AuthorityState): Promise<readonly string[]> {
+  const { directory, register } = state
+  const last = new Map(register.issued.map((entry) => [entry.name, entry]))
+  const lost = await unknownToIndex(state)
+  for (const entry of lost) if (!last.has(entry.name)) last.set(entry.name, entry)
   const names: string[] = []
-  for (const place of await below(directory, 2)) {
-    const leaf = await currentLeaf(place).catch(() => undefined)
-    if (leaf === undefined || !revoked.has(fingerprint(leaf)))
-      names.push(relative(directory, place))
+  for (const { name, directory: place, revoked } of last.values()) {
+    if (place !== name || revoked !== undefined) continue
+    if (await exists(join(directory, place))) names.push(name)
   }
   return names.toSorted()
 }

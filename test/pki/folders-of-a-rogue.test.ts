@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { round } from '../../src/pki/agent.ts'
 import { type CertificateAuthority, createAuthority } from '../../src/pki/ca.ts'
+import { namesIssued } from '../../src/pki/places.ts'
 import { certs, place } from './tools.ts'
 
 const TAGS = 'mod-tags-3.1.0'
@@ -106,4 +107,25 @@ test('a folder that could not get the list gets it when it can be written again'
   await writeFile(join(okapi.dir, 'ca.crl'), 'broken')
   t.deepEqual((await round(ca, [])).failed, [])
   for (const { dir } of [tags, okapi]) t.is(await readFile(join(dir, 'ca.crl'), 'utf8'), list)
+})
+
+test('the certificate of another that a module put below its own folder is not renewed for it', async (t) => {
+  let now = new Date()
+  const { ca, okapi, tags } = await installation(t, () => now)
+  await rm(join(tags.dir, 'tls.crt'))
+  await mkdir(join(tags.dir, 'below'))
+  await writeFile(join(tags.dir, 'below', 'tls.crt'), okapi.certPem)
+  const names = await namesIssued(await ca.read())
+  t.deepEqual(names, [TAGS, OKAPI])
+  now = new Date(now.getTime() + 20 * 3600_000)
+  const { renewed, failed } = await round(ca, names)
+  t.deepEqual(
+    renewed.map(({ subject }) => subject.title),
+    [OKAPI],
+  )
+  t.deepEqual(
+    failed.map(({ name }) => name),
+    [TAGS],
+  )
+  t.deepEqual(await readdir(join(tags.dir, 'below')), ['tls.crt'])
 })

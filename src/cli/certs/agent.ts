@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { fault } from '../../fault.ts'
 import { mustBeIssued, type Round, round } from '../../pki/agent.ts'
 import { openAuthority } from '../../pki/ca.ts'
-import { namesIn } from '../../pki/places.ts'
+import { namesIssued } from '../../pki/places.ts'
 import { utcMinute } from '../terminal.ts'
 import { none } from './arguments.ts'
 
@@ -40,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   let clean = true
   while (!ending.signal.aborted) {
-    const names = values.all ? await namesIn(await authority.read()) : named
+    const names = values.all ? await namesIssued(await authority.read()) : named
     const done = await round(authority, names)
     say(done, values.json)
     clean = done.failed.length === 0
