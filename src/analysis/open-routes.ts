@@ -85,7 +85,10 @@ export function okapiQuestion(
 function samplesAmong({ pattern }: Route, table: RouteTable<Route>): readonly Buffer[] {
   const own = samplesOf(pattern)
   const alone = own.every((path) => table.routes(table.find(path, 0, path.length, -1)).length === 1)
-  return alone ? own : [...own, ...table.all.flatMap((other) => shared(pattern, other.pattern))]
+  if (alone) return own
+  const samples = [...own]
+  for (const other of table.all) samples.push(...shared(pattern, other.pattern))
+  return samples
 }
 
 /**
@@ -95,14 +98,18 @@ function samplesAmong({ pattern }: Route, table: RouteTable<Route>): readonly Bu
 function shared(pattern: PathPattern, other: PathPattern): Buffer[] {
   const [one, two] = [pattern.parts[0], other.parts[0]]
   // Most patterns differ in their first bytes: searching for a common path would take far longer.
-  if (one instanceof Uint8Array && two instanceof Uint8Array) {
-    const length = Math.min(one.length, two.length)
-    if (Buffer.compare(one.subarray(0, length), two.subarray(0, length)) !== 0) return []
-  }
+  if (one instanceof Uint8Array && two instanceof Uint8Array && !beginAlike(one, two)) return []
   if (!overlap(pattern.parts, other.parts)) return []
   return shapesOf(pattern).flatMap((mine) =>
     shapesOf(other).flatMap((theirs) => commonPath(mine, theirs) ?? []),
   )
+}
+
+/** Is one of them the beginning of the other? */
+function beginAlike(one: Uint8Array, two: Uint8Array): boolean {
+  const length = Math.min(one.length, two.length)
+  for (let i = 0; i < length; i++) if (one[i] !== two[i]) return false
+  return true
 }
 
 /**

@@ -106,6 +106,11 @@ export function duration(ms: number): string {
   return `${Math.round(ms / DAY_MS)} days`
 }
 
+/** What takes long, on one line of a terminal, `''` at its end; in a pipe nothing is printed. */
+export function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${printable(text)}`)
+}
+
 /** One JSON document on stdout, for a pipe. */
 export function json(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)

@@ -62,7 +62,9 @@ export function commonPath(
   for (const [pair] of cameFrom) {
     const [i, j] = [Math.floor(pair / width), pair % width]
     if (mayEnd(a, i) && mayEnd(b, j)) return pathTo(pair, cameFrom)
-    for (const byte of bytes) {
+    // At a literal no other byte leads on: most states are such, and trying them all takes far longer.
+    const only = literalAt(a, i) ?? literalAt(b, j)
+    for (const byte of only === undefined ? bytes : [only]) {
       for (const x of moves(a, i, byte)) {
         for (const y of moves(b, j, byte)) {
           const next = x * width + y
@@ -72,6 +74,11 @@ export function commonPath(
     }
   }
   return undefined
+}
+
+function literalAt(units: readonly number[], state: number): number | undefined {
+  const unit = units[state]
+  return unit !== undefined && unit < FIRST_OF_PARAM ? unit : undefined
 }
 
 // Visible, and rare in paths.

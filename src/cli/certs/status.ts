@@ -8,7 +8,7 @@ import { fingerprint } from '../../pki/leaf.ts'
 import { placeOf } from '../../pki/places.ts'
 import { type AuthorityState, crlsIn, exists, readState, readStateText } from '../../pki/state.ts'
 import type { Crl } from '../../x509/crl.ts'
-import { columns, json } from '../terminal.ts'
+import { columns, json, progress } from '../terminal.ts'
 import { durationMs } from './arguments.ts'
 import {
   endsSoon,
@@ -59,7 +59,8 @@ async function statusOfDirectory(top: string, horizon: Horizon, asJson: boolean)
       : [...(await mayBeNone(top)), ...(await emptied(ca))].toSorted()
   const leaves: Inspection[] = []
   // One after the other: trial handshakes for all directories at once could exceed their deadline.
-  for (const place of directories) {
+  for (const [i, place] of directories.entries()) {
+    progress(`${i + 1}/${directories.length} ${place}`)
     const name = folderName(top, place)
     const trustDomain = ca?.register.trustDomain
     const found = { place, name, trustDomain, keyElsewhere: keyElsewhere(ca, name) }
@@ -67,6 +68,7 @@ async function statusOfDirectory(top: string, horizon: Horizon, asJson: boolean)
     const more = ca === undefined ? [] : indexProblems(ca, place, seen)
     leaves.push({ ...seen, problems: [...seen.problems, ...more] })
   }
+  progress('')
   const all = [...roots, ...leaves]
   if (asJson) json({ certificates: all.map((one) => inspectionJson(one, horizon.now)) })
   else process.stdout.write(`${page(all, horizon)}\n${summaryLine(all)}`)

@@ -11,7 +11,7 @@ import { spanText } from '../../observe/status/words.ts'
 import { KNOWN_GRANTS_FILE, loadDescriptors } from '../../policy/descriptor-files.ts'
 import { loadPolicy, type PolicyRules } from '../../policy/load-policy.ts'
 import { deployable, targetOf } from '../discovery/instances.ts'
-import { table, tell } from '../terminal.ts'
+import { progress, table, tell } from '../terminal.ts'
 import { distinctProblems, type Findings, findingsOf } from './findings.ts'
 
 interface Checked extends Findings {
@@ -30,7 +30,11 @@ export async function checkInstallation(folder: string, json: boolean): Promise<
   }
   const checked: Checked[] = []
   // Variables for one sidecar must not override the files of all.
-  for (const file of files) checked.push({ file, ...(await findingsOf(join(folder, file), {})) })
+  for (const [i, file] of files.entries()) {
+    progress(`${i + 1}/${files.length} ${file}`)
+    checked.push({ file, ...(await findingsOf(join(folder, file), {})) })
+  }
+  progress('')
   const problems = [...merged(checked), ...together(folder, checked)]
   const failed = problems.some(({ severity }) => severity === 'error')
   if (json) {

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { Fault, fault } from '../../fault.ts'
 import { readDescriptor } from '../../folio/read-descriptor.ts'
 import { Okapi, tokenIn } from '../okapi.ts'
+import { progress } from '../terminal.ts'
 import { needed } from '../verb.ts'
 import { foldersDiffer, replaceFolder } from './replace-folder.ts'
 
@@ -68,11 +69,6 @@ async function readAll(folder: string, names: readonly string[]) {
   const files = new Map<string, string>()
   for (const name of names) files.set(name, await readFile(join(folder, name), 'utf8'))
   return files
-}
-
-/** Progress on one line of a terminal; otherwise nothing is printed. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
 
 // Any other name could change the path of the file, or cannot be in a certificate.

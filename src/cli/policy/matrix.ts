@@ -7,6 +7,7 @@ import { isOkapi, productOf } from '../../folio/module-id.ts'
 import { trustedIn } from '../../policy/descriptor-trust.ts'
 import { type DescriptorSet, nearestModule } from '../../policy/descriptors.ts'
 import type { Policy } from '../../policy/policy.ts'
+import { progress } from '../terminal.ts'
 import { writePage } from '../write.ts'
 import { blastJson, blastText } from './blast-text.ts'
 import { matrixPage } from './matrix-page.ts'
@@ -35,7 +36,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (forms > 1) throw fault('--json, --csv and --html: one of them')
   const installation = installationOf(values)
   const { policy, set, grants, mode, migration, plain } = installation
+  progress(`asking the policy about ${set.modules.size} modules`)
   const all = reachOf(installation)
+  progress('')
   if (hijacked !== undefined) {
     if (csv || html !== undefined) throw fault('--blast-radius prints text or --json')
     const module = resolveModule('--blast-radius', hijacked, set)
