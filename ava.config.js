@@ -41,5 +41,5 @@ export default {
   serial: !slow || suites.has(TEST_FILE ?? ''),
   // For a test that makes no progress at all (two busy cores), not a measurement. Those of test/slow work or
   // wait for minutes, each file by itself.
-  timeout: slow ? '300s' : '120s',
+  timeout: slow ? '300s' : '240s',
 }

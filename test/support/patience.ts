@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 // Whatever a test waits for comes, or the test ends with a reason: ava's own timeout names neither.
 
-/** Far longer than anything takes on a busy machine, and half of ava's own timeout. */
+/** Far longer than anything takes on a busy machine, and a fourth of ava's own timeout. */
 export const PATIENCE_MS = 60_000
 
 /** What `wait` resolves to; when it does not come, an Error with the words of `why`. */

@@ -38,6 +38,7 @@ export class Place {
   readonly descriptors: string
   readonly #authority: CertificateAuthority
   readonly #issued = new Map<string, Promise<string>>()
+  #last: Promise<unknown> = Promise.resolve()
 
   private constructor(directory: string, authority: CertificateAuthority) {
     this.directory = directory
@@ -63,9 +64,16 @@ export class Place {
     return place
   }
 
-  /** Issues a leaf; resolves to the folder of its tls.crt, tls.key and ca.crt. */
+  /**
+   * Issues a leaf; resolves to the folder of its tls.crt, tls.key and ca.crt. One after the other: the lock of a
+   * CA is waited for no longer than ten seconds.
+   */
   async certificate(name: string): Promise<string> {
-    return (await this.#authority.issue(name, { ips: ['127.0.0.1'], powerful: true })).dir
+    const next = this.#last.then(() =>
+      this.#authority.issue(name, { ips: ['127.0.0.1'], powerful: true }),
+    )
+    this.#last = next.catch(() => {})
+    return (await next).dir
   }
 
   /** What every sidecar's file says; `more` replaces whole sections, but adds to policy and limits. */
@@ -166,7 +174,8 @@ export class Installation {
       await installation.#openOkapi(more[ID.okapi] ?? {})
       return installation
     } catch (error) {
-      await installation.close()
+      // Others may still be starting there: why it did not open is what counts.
+      await installation.close().catch(() => {})
       throw error
     }
   }
