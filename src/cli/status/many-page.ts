@@ -9,7 +9,7 @@ table { border-collapse: collapse; width: 100%; min-width: 70rem }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
 th { color: var(--quiet); font-weight: 600 }
 td { overflow-wrap: anywhere; min-width: 4rem } td.word { white-space: nowrap }
-td:first-child { min-width: 13rem } td:nth-child(n + 7) { min-width: 8rem } td:last-child { min-width: 18rem }
+tbody th { min-width: 13rem; color: inherit; font-weight: inherit; overflow-wrap: anywhere } td:nth-child(n + 7) { min-width: 8rem } td:last-child { min-width: 18rem }
 .scroll { overflow-x: auto }
 .ready { color: var(--good) } .waiting, .draining { color: var(--warn) } .none, .soon { color: var(--bad) }
 code { font-size: .9em }
@@ -22,16 +22,16 @@ export function manyPage(seen: readonly SidecarState[], now: Date): string {
   const rows = seen.map((one) => {
     const state = one.state === 'no answer' ? 'none' : one.state
     const left = endsSoon(one, nowMs) ? 'soon' : ''
-    return html`<tr><td>${one.name}</td><td class="word ${state}">${one.state}</td>
+    return html`<tr><th scope="row">${one.name}</th><td class="word ${state}">${one.state}</td>
 <td class="word ${left}">${leftText(one, nowMs)}</td><td>${one.version}</td><td>${one.generation ?? ''}</td><td>${one.openExchanges ?? ''}</td>
 <td>${one.mode} <code class="quiet">${one.hash.slice(0, 12)}</code></td><td>${refusedText(one, 2)}</td>
 <td>${notes(one, nowMs).join('; ')}</td></tr>
 `
   })
-  const body = html`<h1>Sidecars</h1>
+  const body = html`<main><h1>Sidecars</h1>
 <p>${ready} of ${seen.length} ready, ${now.toISOString().slice(0, 16).replace('T', ' ')} UTC</p>
-<div class="scroll"><table><thead><tr><th>sidecar<th>state<th>certificate left<th>version<th>gen<th>open<th>policy<th>refused since the start<th>remarks</tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="All sidecars"><table><thead><tr><th>sidecar<th>state<th>certificate left<th>version<th>gen<th>open<th>policy<th>refused since the start<th>remarks</tr></thead>
 <tbody>
-${rows}</tbody></table></div>`
+${rows}</tbody></table></div></main>`
   return htmlPage({ title: 'Sidecars', style: STYLE, body })
 }
