@@ -128,7 +128,7 @@ function notesOn(
   const descriptor = set.modules.get(name)?.descriptor
   const admin = openings.some(({ caller, kind }) => caller === name && kind === 'admin')
   const notes = [
-    'at the public listener it can act as any browser, with the tokens that it has seen',
+    'at the public listener it can call like any browser, with tokens of users that it was sent',
   ]
   if (name === 'okapi') notes.push(OKAPI_NOTES[callerMode])
   notes.push(...plainNotes(openings))

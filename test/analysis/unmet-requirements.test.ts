@@ -24,7 +24,7 @@ function found(own: string, ...values: object[]): readonly string[] {
   return unmetRequirements(set, own).map(({ message }) => message)
 }
 
-test('an upgrade that leaves a module behind is told before the first call, beside both', (t) => {
+test('an upgrade that leaves a module behind is a warning before the first call, at both sidecars', (t) => {
   const set = [okapi, users('20.0.0', '17.0'), NOTES, TAGS]
   const notes =
     'mod-notes-8.1.0 requires `users` 15.1 16.0, and only 17.0 of mod-users-20.0.0 is installed: its calls will be refused'

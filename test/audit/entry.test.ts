@@ -88,7 +88,7 @@ test('what has not the form of an entry is none', (t) => {
   for (const bad of spoilt) t.is(readEntry(bad), undefined, bad.slice(0, 120))
 })
 
-test('the beginning of an entry is told from other text', (t) => {
+test('the beginning of an entry is distinguished from other text', (t) => {
   const [line = ''] = linesOf([{ kind: 'start' }])
   for (let length = 1; length < line.length; length++) t.true(beginsEntry(line.slice(0, length), 1))
   for (const other of ['', 'x', '{"seq":2,"time":"', '{"seq":1}', `${line.slice(0, 40)}\x07`]) {

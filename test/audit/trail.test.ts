@@ -134,7 +134,7 @@ test('a disk that takes little at a time', async (t) => {
   t.true(sound(disk.text))
 })
 
-test('a disk that takes nothing: what is announced may not happen, and the gap is stated', async (t) => {
+test('a disk that takes nothing: an announced call may not happen, and the gap is stated', async (t) => {
   const disk = new Disk()
   const { trail, events, add, announce, announced } = trailOn(t, disk)
   disk.failure = 'ENOSPC: no space left on device, write'
@@ -197,7 +197,7 @@ test('memory is bounded: what finds no room is lost, counted and stated', async 
   t.is(kindsIn(disk.text).length, 20_000 - lost + 1)
 })
 
-test('a disk that hangs: what is announced is let go after a while, and goes on after it', async (t) => {
+test('a disk that hangs: an announced call is given up after a while, and the trail continues after it', async (t) => {
   const disk = new Disk()
   disk.hangs = true
   let nowMs = Date.now()

@@ -56,7 +56,7 @@ test('a call that was answered once is in order', (t) => {
   t.deepEqual([...outcomes], [['answered', 1]])
 })
 
-test('what instances wrote down is held to what was sent', (t) => {
+test('the records of instances are compared with what was sent', (t) => {
   const said = (...ledgers: Entry[][]) => whys([ANSWERED], ledgers, [])
   t.deepEqual(said([]), ['answered by no instance'])
   t.deepEqual(said(entries().slice(0, 2)), ['answered by no instance'])
@@ -113,7 +113,7 @@ test('nothing begins at an instance while its certificate is revoked', (t) => {
   t.deepEqual(whysBeside({ closed: 1, to: BEGAN + 49 }), [])
 })
 
-test('an answer to what was garbled on the way is one only where something was', (t) => {
+test('an answer to a garbled request counts as one only if something in it was garbled', (t) => {
   const one = [told({ is: 'answered 400' })]
   t.deepEqual(whys(one, [], [{ ...fault(true), kind: 'garbage' }]), [])
   t.is(whys(one, [], [fault(true)]).length, 1)

@@ -61,7 +61,7 @@ test('rollover leaves: one that cannot be renewed does not keep the others', asy
   t.regex(stdout, /^next, .*\n {4}okapi-sidecar certs rollover leaves --dir/m)
 })
 
-test('rollover status: what was put back by hand is told with what helps', async (t) => {
+test('rollover status: a folder that was filled by hand is named, with the command that helps', async (t) => {
   const ca = await authority(t)
   const { dir } = await ca.issue('mod-a-1.0.0')
   const at = ['--dir', ca.directory]
@@ -89,7 +89,7 @@ async function restored(t: ExecutionContext) {
   return { ca, a, b, stolen }
 }
 
-test('after a backup: what was issued since is told, and can be revoked', async (t) => {
+test('after a backup: certificates issued since are named, and can be revoked', async (t) => {
   const { ca, a, b, stolen } = await restored(t)
   const at = ['--dir', ca.directory]
   const { code, stdout: told } = await certs('status', ca.directory)

@@ -113,7 +113,7 @@ test('a Kafka leg: where it leads and by how many rules, a warning for none, err
   t.regex(wrong.stderr, /sidecar\.yaml:\d+:\d+: \{x\}\.a may only have the placeholder/)
 })
 
-test('a Kafka rule that has ended, or opens everything, is told with its line', async (t) => {
+test('a Kafka rule that has ended, or opens everything, is reported with its line', async (t) => {
   const kafka = 'kafka:\n  bootstrap: kafka-0\n  rules:\n'
   const rules = [
     "{caller: mod-users, topics: {produce: ['a.*'], consume: ['*']}, groups: ['*'], why: test}",
@@ -153,7 +153,7 @@ test('an error inside a descriptor has a line and a column', async (t) => {
   t.regex(stderr, /mod-users\.json:8:\d+: /)
 })
 
-test('a module that gets users’ tokens by what it provides is warned of, with the line', async (t) => {
+test('a module that gets users’ tokens because of an interface that it provides is a warning, with the line', async (t) => {
   const directory = installation()
   const more = '"handlers": [] }, { "id": "authtoken-x", "version": "1.0", "handlers": ['
   write(directory, 'set/mod-users.json', DESCRIPTOR.replace('"handlers": [', more))
@@ -337,7 +337,7 @@ test('a file that two listeners read is missing once', async (t) => {
   t.is(gone.stderr.split('there is no directory').length, 2, gone.stderr)
 })
 
-test('a folder that is not there is told with the place of the key that names it', async (t) => {
+test('a missing folder is reported with the place of the key that names it', async (t) => {
   const directory = installation()
   rmSync(join(directory, 'ca', ID), { recursive: true })
   rmSync(join(directory, 'set'), { recursive: true })
@@ -387,7 +387,7 @@ test('no configuration at all: that is told, not each key that is missing', (t) 
   }
 })
 
-test('files that hold no certificate or no key are reported as such', async (t) => {
+test('files without a certificate or a key are reported', async (t) => {
   const directory = installation(
     'public: { listen: 127.0.0.1:0, credentials: { directory: web } }\n',
   )

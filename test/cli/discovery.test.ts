@@ -110,7 +110,7 @@ test('an empty Okapi: shown, not touched; --verify says no', async (t) => {
   t.deepEqual(new Set(okapi.calls), new Set(['GET /_/discovery/modules']))
 })
 
-test('--apply registers what is missing, once, and then all is well', async (t) => {
+test('--apply registers what is missing, once, and then nothing is missing', async (t) => {
   const okapi = await Discovery.open(t)
   const args = ['--descriptors', DESCRIPTORS, '--okapi', okapi.url, '--apply', '--verify']
   const first = await discovery(...args)

@@ -62,7 +62,7 @@ async function trusted(t: ExecutionContext, more: object): Promise<string> {
   return path
 }
 
-test('an interface without a route that gives a module users’ tokens is told first; exit 1', async (t) => {
+test('an interface without a route that gives a module users’ tokens is listed first; exit 1', async (t) => {
   const next = await trusted(t, { provides: [{ id: 'authtoken-x', version: '1.0' }] })
   const { stdout, stderr, code } = await policy(['diff', SET, next])
   t.is(code, 1, stderr)

@@ -53,7 +53,7 @@ test('explains an allowed call: exit 0, every key', async (t) => {
   })
 })
 
-test('via okapi: whom a callee’s sidecar would let Okapi ask for', async (t) => {
+test('via okapi: on whose behalf a callee’s sidecar lets Okapi call', async (t) => {
   const asks = async (caller: string, at: string, path: string) => {
     const asked = `--caller ${caller} --at ${at} --via okapi --method GET --path ${path} --json`
     const { stdout, code } = await explain(asked)

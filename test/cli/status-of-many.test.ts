@@ -108,7 +108,7 @@ test('two versions side by side are told, one alone is not', (t) => {
   )
 })
 
-test('a sidecar that stands still is told as such, and in time', async (t) => {
+test('a sidecar that is suspended is reported as one, within its time', async (t) => {
   const server = createServer(() => undefined)
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
@@ -162,7 +162,7 @@ test('--html without a URL asks the same sidecar as without --html', async (t) =
   t.regex(stdout, /^http:\/\/127\.0\.0\.1:9902 .*no answer/m)
 })
 
-test('what is not the URL of a status listener is told as such', async (t) => {
+test('a URL that is not of a status listener is refused with that reason', async (t) => {
   const server = createServer((_, response) => response.end('<html>'))
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())

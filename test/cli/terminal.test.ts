@@ -24,7 +24,7 @@ mod-users  no answer  1 admin-route
   )
 })
 
-test('one thing is told as one', (t) => {
+test('one thing has no plural', (t) => {
   t.deepEqual([counted(0, 'exchange'), counted(1, 'exchange')], ['0 exchanges', '1 exchange'])
 })
 

@@ -62,7 +62,7 @@ test('an upgrade whose new route is not named is reported as wrong', (t) => {
   t.notRegex(upgradeText({ ...upgrade, named: true }), /expected: PUT/)
 })
 
-test('each leg of the call is told with the identity that was proven', (t) => {
+test('each leg of the call is logged with the identity that was proven', (t) => {
   const hop = { caller: 'okapi-7.2.0', at: 'mod-users-19.7.0', method: 'GET', status: 200 }
   const call = {
     path: '/notes/5d0a1c4e-93c5',

@@ -17,7 +17,7 @@ test('reads every descriptor of the fixtures without a finding', (t) => {
   }
 })
 
-test('another JSON file in the folder is told as such', (t) => {
+test('another JSON file in the folder is reported as one', (t) => {
   const { findings } = readDescriptor({ modules: [] })
   t.is(findings[0]?.message, 'it has no id: only ModuleDescriptors belong here')
 })
@@ -122,7 +122,7 @@ test('warns of what works but is not meant', (t) => {
   t.is(readDescriptor({ id: 'mod-x-1.0.0+build' }).findings[0]!.severity, 'warning')
 })
 
-test('a type by the name of what every object has is unknown as any other', (t) => {
+test('a type called `constructor` or `toString` is as unknown as any other', (t) => {
   for (const name of ['constructor', '__proto__', 'toString', 'unknown', '', 'Proxy']) {
     const interfaceType = name
     const value = { ...BASE, provides: [{ id: 'x', version: '1.0', interfaceType }] }

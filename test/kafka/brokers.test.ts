@@ -91,7 +91,7 @@ test('what is no broker gets no port', async (t) => {
   t.is(brokers.placeOf(1), undefined)
 })
 
-test('of a broker without a port is told once, and not again with each answer that names it', async (t) => {
+test('a broker without a port is logged once, and not again with each answer that names it', async (t) => {
   const { brokers, told } = brokersIn(100, 100)
   for (let i = 0; i < 3; i++) await brokers.learn([broker(1), broker(2), broker(3)])
   t.deepEqual(told.without, [

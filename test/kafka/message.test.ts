@@ -42,7 +42,7 @@ test('every message of every version is written as it was read, byte for byte', 
   t.true(count > 2000)
 })
 
-test('arrays that are kept as bytes are written as they were when somebody has read them', (t) => {
+test('arrays that are kept as bytes are written unchanged after they were read', (t) => {
   for (const each of everyApi()) {
     for (const { kind, shape, bytes } of messages(each, 3)) {
       const opened = JSON.parse('{}')
@@ -122,7 +122,7 @@ for (const [name, description, flexible, bytes, expected] of [
   })
 }
 
-test('the character that stands for what is no UTF-8 is one like any other', (t) => {
+test('the replacement character is a character like any other', (t) => {
   const bytes = hex('0003 efbfbd')
   t.is(read(shapeOf('a string'), bytes).values['a'], '\ufffd')
 })

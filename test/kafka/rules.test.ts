@@ -78,7 +78,7 @@ for (const [text, expected] of [
   })
 }
 
-test('each right is for itself, and what has any of them may be seen', (t) => {
+test('each right is given by itself, and a topic with any right may be described', (t) => {
   const topics = { produce: ['p'], consume: ['c'], create: ['n'] }
   const { rules } = rulesOf([
     { topics, groups: ['g-*'], transactions: ['t'], admin: ['DeleteTopics'] },

@@ -6,7 +6,7 @@ import { OWN, SharedTallies, sharedCells } from '../../src/observe/tallies.ts'
 
 const LISTENERS = ['ingress', 'egress'] as const
 
-test('with all cells one reads the sum of what several have counted', async (t) => {
+test('with all cells one reader gets the sum of several counters', async (t) => {
   const cells = [sharedCells(), sharedCells(), sharedCells()]
   const main = new Metrics(LISTENERS, new SharedTallies(cells))
   const others = cells.slice(1).map((each) => new Metrics(LISTENERS, new SharedTallies([each])))

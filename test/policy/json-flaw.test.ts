@@ -27,7 +27,7 @@ for (const [text, line, column] of TABLE) {
   })
 }
 
-test('finds none before the end of what JSON.parse takes', (t) => {
+test('no flaw is found within a text that JSON.parse accepts', (t) => {
   fc.assert(
     fc.property(fc.json(), fc.constantFrom('', ' ', '\n'), (json, blank) => {
       const text = blank + json + blank

@@ -61,7 +61,7 @@ test('the first bucket with a match of that method decides, and all of it', (t) 
   t.deepEqual(texts('DELETE /b'), [])
 })
 
-test('Okapi never finds a pattern without a slash in front of what varies', (t) => {
+test('Okapi never finds a pattern without a slash before its variable part', (t) => {
   const { texts } = finder(['GET *', 'GET {x}', 'GET a/{x}', 'GET a'])
   for (const asked of ['GET /', 'GET /a', 'GET /a/b']) t.deepEqual(texts(asked), [], asked)
 })

@@ -140,7 +140,7 @@ test('a certificate of a module, an operator or a client is not accepted as a se
   }
 })
 
-test('a common name beside other names is not a server name: whoever requests a certificate may choose it', async (t) => {
+test('a common name beside other names is not a server name: the requester of a certificate may choose it', async (t) => {
   const uri = ['spiffe://folio.test/ns/a/sa/rogue']
   for (const names of [{ uri }, { email: ['a@folio.test'] }, { ip: ['127.0.0.1'] }]) {
     const { point, open } = await moving(t, { cn: NAME, ...names })

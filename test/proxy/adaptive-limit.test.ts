@@ -134,7 +134,7 @@ test('whatever is measured, the limit stays between the least and the most', (t)
   )
 })
 
-test('calls that began before the limit fell say nothing of what it is now', (t) => {
+test('calls that began before the limit fell do not count for its present value', (t) => {
   const limit = new AdaptiveLimit(MIN, MOST, TOLERANCE, 0)
   for (let i = 0; i < 64; i++) limit.began()
   for (let i = 0; i < 16; i++) limit.answered(100, 0, 1000)

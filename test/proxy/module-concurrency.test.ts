@@ -52,7 +52,7 @@ function takeAll(all: ModuleConcurrency, asked: Asked): RequestContext[] {
   }
 }
 
-test('one caller gets all that may wait, and is told why it gets no more', (t) => {
+test('one caller gets all that may wait, and then the reason why it gets no more', (t) => {
   const all = concurrency()
   t.is(takeAll(all, {}).length, 16)
   t.deepEqual(all.seen, { limit: 16, open: 16 })

@@ -87,7 +87,7 @@ test('the digits of handles are drawn: each takes all of its sixteen values', (t
   for (const values of seen) t.is(values.size, 16)
 })
 
-test('as many as there are slots, then none; what is too long is not noted', (t) => {
+test('as many as there are slots, then none; a value that is too long is not noted', (t) => {
   const exchanges = new OpenExchanges({ memory: exchangeMemory(3), from: 1, to: 3 })
   t.is(exchanges.begin(noted(`/${'a'.repeat(8192)}`)), -1)
   t.is(exchanges.begin(noted('/a', 'a'.repeat(193))), -1)
@@ -114,7 +114,7 @@ test('a cut ends the target at its first, and only there', (t) => {
   for (const target of ['/a?b#', '/a?b#c', '/a?b#c#d', '/a?', '']) t.false(cut(target), target)
 })
 
-test('what is no handle is malformed, what is none of ours is not open', (t) => {
+test('a text that is not a handle is malformed, a handle of others is not open', (t) => {
   const exchanges = new OpenExchanges({ memory: exchangeMemory(2), from: 0, to: 2 })
   const handle = handleOf(exchanges, exchanges.begin(noted('/a'))).toString()
   const malformed = [

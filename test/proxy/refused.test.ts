@@ -37,7 +37,7 @@ async function said(asked: Parameters<typeof refusalResponse>[0], refusal = NO, 
   return { ...answer!, headers }
 }
 
-test('a caller with a proven identity is told everything', async (t) => {
+test('a caller with a proven identity gets the full sentence', async (t) => {
   const { status, headers, body, whole } = await said({
     context: context(MODULE, 'r/1'),
     method: GET,
@@ -89,7 +89,7 @@ test('strangers learn what is wrong with their own message, and not what would b
   }
 })
 
-test('HEAD gets no body, HTTP/1.0 is told that the connection stays, 503 when to come again', async (t) => {
+test('HEAD gets no body, HTTP/1.0 a line that the connection stays, 503 when to try again', async (t) => {
   const head = {
     context: context(MODULE, 'r'),
     method: SERVED_METHODS.indexOf('HEAD'),

@@ -51,7 +51,7 @@ function installation(mode: 'report' | 'enforce' = 'enforce', graceMs = 0) {
 
 const NOT_SEEN = 'token-not-seen-here'
 
-test('a token that nobody sent is refused, in every form in which Okapi takes one', async (t) => {
+test('a token that Okapi did not send is refused, in every form in which Okapi takes one', async (t) => {
   const { sends } = installation()
   for (const name of ['egress', 'okapi'] as const) {
     t.is(await sends(name, 'X-Okapi-Token: abc.def.ghi'), NOT_SEEN)

@@ -185,7 +185,7 @@ test('a burst of 256 calls at once is served, also where the CPU is at its end',
   t.deepEqual(loop.turn([one, 256]), [256])
 })
 
-test('who asks for more is refused, who asks for less than its share is not, whoever is read first', (t) => {
+test('a caller that asks for more than its share is refused, one that asks for less is not, whichever is read first', (t) => {
   for (const order of ['much first', 'little first']) {
     const loop = new Loop().busy()
     const much: [RequestContext, number] = [caller('much'), 3 * BEST]
@@ -310,7 +310,7 @@ test('refusing leaves pauses: it goes on until they are long', (t) => {
   }
 })
 
-test('what is not looked at is refused by the same rule, and counted, but for what is asked of Okapi itself', (t) => {
+test('a request that is refused unread counts under the same rule, except those to Okapi itself', (t) => {
   const loop = new Loop().busy()
   const one = caller('mod-a-1.0.0')
   const head = (target: string) => Buffer.from(`....GET ${target} HTTP/1.1\r\n`)

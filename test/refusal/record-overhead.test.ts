@@ -122,7 +122,7 @@ test('without TLS there is nothing to count', (t) => {
   t.false(overhead.isTooMuch(100_000, LIMITS))
 })
 
-test('what is to be paid for is what brought no data, beyond what is allowed in all the time', (t) => {
+test('only bytes without data, beyond the allowance for the whole time, are charged', (t) => {
   const line = new Line()
   line.data(1000, 300)
   line.keyUpdates(5000)

@@ -135,7 +135,7 @@ test('the certificate of a module proves no database, though it has its address'
   t.deepEqual(asked, [])
 })
 
-test('a server that does not take the sidecar’s certificate: the module is told so', async (t) => {
+test('a server that does not accept the sidecar’s certificate: the module gets an error that says so', async (t) => {
   const [ca, other] = [await makeCa(undefined, 'root1'), await makeCa(undefined, 'root2')]
   const { keyPem: key, chainPem: cert } = await ca.issue({ ip: ['127.0.0.1'] })
   const strict = { requestCert: true, rejectUnauthorized: true, ca: other.certPem }

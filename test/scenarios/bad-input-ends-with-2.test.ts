@@ -264,7 +264,7 @@ test.serial(
   },
 )
 
-test.serial('a grant without a reason is told with its place', async (t) => {
+test.serial('a grant without a reason is reported with its place', async (t) => {
   const grants = [{ caller: ID.notes, at: 'okapi', interface: 'tags' }]
   const said = await run(await good({ policy: { grants } }), 'grants.yaml')
   refused(t, said, /grants\.yaml:\d+:\d+: .*why/)

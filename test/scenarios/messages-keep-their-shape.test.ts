@@ -187,7 +187,7 @@ test.serial('an answer that no two readers understand alike is 502', async (t) =
   }
 })
 
-test.serial('a malformed answer is told with who sent it and the field at fault', async (t) => {
+test.serial('a malformed answer is logged with its sender and the field at fault', async (t) => {
   const twice = 'Transfer-Encoding: chunked\r\n'
   for (const [said, what] of [
     [`HTTP/1.1 200 OK\r\n${twice}${twice}\r\n0\r\n\r\n`, '`Transfer-Encoding` occurs twice'],

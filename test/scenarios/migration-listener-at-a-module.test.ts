@@ -69,7 +69,7 @@ test.after.always(async () => {
   await place?.close()
 })
 
-test.serial('an ordinary call passes, and the module is told its egress', async (t) => {
+test.serial('an ordinary call passes, and the module gets the address of its egress', async (t) => {
   const url = 'X-Okapi-Url: http://okapi:9130/okapi'
   t.is(verdictOf(await ask(listener, get('/users/42', T, url))), '200')
   t.deepEqual(fields(module.last, 'X-Okapi-Url'), ['http://localhost:9130'])

@@ -28,7 +28,7 @@ function open(count: number): Talk[] {
 }
 
 test.serial(
-  'refusals wait for their turn, what is served does not; what is behind one comes after it',
+  'refusals wait for their turn, served calls do not; a request behind a refusal comes after it',
   async (t) => {
     const talks = open(3)
     t.teardown(() => {

@@ -86,7 +86,7 @@ test('a policy that was refused leaves the one in force: the next is compared wi
   ] as AuditEntry[])
 })
 
-test('credentials: serial and end, roots and revocations; of what was refused why', (t) => {
+test('credentials: serial and end, roots and revocations; why new ones were refused', (t) => {
   const { entries, changes } = changesOf()
   const changed = {
     serial: '4f1c',

@@ -71,7 +71,7 @@ async function listener(
   return { time, lines, metrics, peers, admitted, call }
 }
 
-test('a listed peer is served, another one is told and closed', async (t) => {
+test('a listed peer is served, another one gets the reason and is closed', async (t) => {
   const { admitted, call, lines } = await listener(t)
   call()
   await until(() => admitted.length === 1)

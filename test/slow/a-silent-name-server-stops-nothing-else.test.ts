@@ -110,7 +110,7 @@ scenario('a name in /etc/hosts leads there, and no server is asked for it', asyn
 })
 
 scenario(
-  'while the server is silent, what it has said last is used, and that is told once',
+  'while the server is silent its last answer is used, and the log says so once',
   async (t) => {
     // Good answers by then: where the name server, which is in this process, was late before, that was told too.
     const lines = () => okapi.lines.filter(({ name }) => name === 'users.svc.test.')

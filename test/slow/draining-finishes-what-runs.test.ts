@@ -209,7 +209,7 @@ test.serial('told to stop the moment it is ready, it drains', async (t) => {
   t.is(early.lines.at(-1)?.msg, 'stopped')
 })
 
-test.serial('SIGHUP ends nothing: it is told what needs a restart', async (t) => {
+test.serial('SIGHUP ends nothing: the log says what needs a restart', async (t) => {
   const { sidecar, arrived, release, where } = await setting(t)
   const reply = ask(where, get('/users/1', T))
   await arrived

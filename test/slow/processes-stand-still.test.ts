@@ -148,7 +148,7 @@ async function moduleApart(t: ExecutionContext) {
 }
 
 scenario(
-  'a module: calls wait for it, or for `responseHeadMs`; its health is told at once',
+  'a module: calls wait for it, or for `responseHeadMs`; its health is known at once',
   async (t) => {
     const place = await Place.make()
     t.teardown(() => place.close())

@@ -40,7 +40,7 @@ test.after.always(() => installation?.close())
 const okapi = () => installation.sidecar(ID.okapi)
 
 test.serial(
-  'both threads serve at every listener, and one page tells the sum of what was sent',
+  'both threads serve at every listener, and one page has the sums of both',
   async (t) => {
     const calls = 60
     const ids = Array.from({ length: calls }, () => randomUUID())

@@ -34,7 +34,7 @@ async function isServed(ingress: TestListener, peer: Issued): Promise<boolean> {
 const count = ({ events }: TestListener, event: string) =>
   events.filter((each) => each === event).length
 
-test('a peer that connects again and again is told too-many; another one is served meanwhile', async (t) => {
+test('a peer that connects again and again gets too-many; another one is served meanwhile', async (t) => {
   const ingress = await openTestListener({ material: users, limits })
   const loop = Array.from({ length: FLOOD }, () => {
     const socket = call(ingress, tags)

@@ -94,7 +94,7 @@ test('connections above the limit are closed at once and counted; a place given 
   await ingress.close()
 })
 
-test('one peer may not open more than its share: the rest is told 429, other peers are served', async (t) => {
+test('one peer may not open more than its share: the rest gets 429, other peers are served', async (t) => {
   const ingress = await openTestListener({
     material: users,
     limits: { ...LIMITS, connectionsPerPeer: 2 },
@@ -141,7 +141,7 @@ test('a refused peer that sends on and on is cut after 64 KiB', async (t) => {
   t.is(ingress.listener.open, 0)
 })
 
-test('a refused peer that is silent is told why, and cut', async (t) => {
+test('a refused peer that is silent gets the reason, and is cut', async (t) => {
   const ingress = await openTestListener({ material: users })
   const options = { port: ingress.port, rejectUnauthorized: false, allowHalfOpen: true }
   const socket = connect(options)
@@ -153,7 +153,7 @@ test('a refused peer that is silent is told why, and cut', async (t) => {
   t.is(ingress.clock.size, 0)
 })
 
-test('a refused peer that only ends its side is told why', async (t) => {
+test('a refused peer that only ends its side gets the reason', async (t) => {
   const ingress = await openTestListener({ material: users })
   const options = { port: ingress.port, rejectUnauthorized: false, allowHalfOpen: true }
   const socket = connect(options)

@@ -28,7 +28,7 @@ test('without a certificate that is the reason, not a code of Node', async (t) =
   }
 })
 
-test('a certificate that begins later, or has ended, is told with its dates', async (t) => {
+test('a certificate that begins later, or has ended, is reported with its dates', async (t) => {
   const { ca, leaf, facts } = await world()
   const now = Date.now()
   const judged = (error: string, at: number) => {

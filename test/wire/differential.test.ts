@@ -33,7 +33,7 @@ test('requests: what Node refuses we refuse, what we take Node reads alike, wher
   t.pass()
 })
 
-test('requests: what goes on is read by Node as what came', async (t) => {
+test('requests: Node reads the same in what is forwarded as in what came', async (t) => {
   await fc.assert(
     fc.asyncProperty(connections, cuts, async (text, fractions) => {
       const wrong = await compareForwarded(text, placed(text, fractions))

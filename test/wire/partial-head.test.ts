@@ -51,7 +51,7 @@ test('it is not read again for every line', async (t) => {
   t.true(names.lines >= 191)
 })
 
-test('a caller that ends is told what was wrong with its half of a head', async (t) => {
+test('a caller that ends its side gets the reason if its half of a head was wrong', async (t) => {
   const { socket } = caller()
   await socket.arrive('GET / HTTP/1.1\r\nHost: x\r\nAccept: everything\r\n')
   await socket.arrive('A bad name: 1\r\n')
@@ -61,7 +61,7 @@ test('a caller that ends is told what was wrong with its half of a head', async 
   t.regex(socket.sent, /^HTTP\/1\.1 400 /)
 })
 
-test('a caller that ends within its head is told nothing, and is not waited for', async (t) => {
+test('a caller that ends its side within its head gets no answer, and is not waited for', async (t) => {
   const { socket } = caller()
   await socket.arrive('GET / HTTP/1.1\r\nHost: x\r\nAccept: everything\r\n')
   await socket.arrive('B: 1\r\n')

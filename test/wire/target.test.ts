@@ -225,7 +225,7 @@ test('any path: the same result as the simple reference', (t) => {
   t.pass()
 })
 
-test('what may be excepted is what policy.pathExceptions takes, and none of it is a dot', (t) => {
+test('the exceptable spellings are those that policy.pathExceptions takes, and none is a dot', (t) => {
   const bits = Object.values(EXCEPTABLE)
   t.is(new Set(bits).size, bits.length)
   t.deepEqual(Object.keys(EXCEPTABLE).sort(), [...ALLOWABLE_SPELLINGS].sort())

@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { WaitingBytes, WaitingSpans } from '../../src/wire/waiting-bytes.ts'
 
-test('what comes out is what came in, in order, in whatever pieces; what was handed out stays', (t) => {
+test('bytes come out as they came in, in order, in any pieces; those handed out do not change', (t) => {
   const step = fc.oneof(fc.uint8Array({ maxLength: 700 }), fc.nat(900))
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {

@@ -96,7 +96,7 @@ for (const [name, [make, says]] of Object.entries(SHELL_FORMS)) {
   })
 }
 
-test('a key in DER is told as that, short as an EC key is, and the remedy helps', (t) => {
+test('a key in DER is named as one, short as an EC key is, and the remedy helps', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'okapi-sidecar-pem-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const key = makePair('p256').privateKey

@@ -11,7 +11,7 @@ const responseOkapiStop: Attack = {
   group: 'headers',
   title: 'an answer that sets X-Okapi-Stop',
   meaning: 'A module ends Okapi’s pipeline, past the filters behind it, or plants a session.',
-  judged: 'The header, forged permissions or a session cookie are there in what Okapi answers.',
+  judged: 'Okapi’s answer has the header, the forged permissions or a session cookie.',
   remedy: 'Take X-Okapi-* and session cookies off what modules answer, at their own sidecar.',
   needs: ['colluding-module'],
   async run(context) {
@@ -61,8 +61,9 @@ const responseStolenKey: Attack = {
   id: 'response-stolen-key',
   group: 'headers',
   title: 'an answer signed with a stolen key',
-  meaning: 'A stolen key speaks as Okapi, as any user or as a sidecar to all that asks the module.',
-  judged: 'Lines that a module must not say are there in what Okapi is answered.',
+  meaning:
+    'With a stolen key, answers of the module claim to be from Okapi, any user or a sidecar.',
+  judged: 'The answer that Okapi gets has header lines that a module must not send.',
   remedy: 'Hold answers to the traits of the callee at Okapi’s sidecar too.',
   needs: ['impostor'],
   async run(context) {

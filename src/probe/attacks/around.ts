@@ -140,7 +140,7 @@ const ROWS: readonly AroundRow[] = [
   {
     id: 'status-from-outside',
     title: 'the status page from outside the pod',
-    meaning: 'Peers, refusals and policy are there for everyone to plan by.',
+    meaning: 'Anyone can read peers, refusals and policy, and plan an attack with them.',
     judged: 'Any HTTP answer.',
     remedy: 'Bind status.listen to loopback.',
     port: ({ status }) => status,

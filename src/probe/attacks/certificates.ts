@@ -119,21 +119,21 @@ const ROWS: readonly CertificateRow[] = [
   {
     id: 'id-upper-case',
     title: 'the name in upper case',
-    meaning: 'Names that are folded before they are compared are names of several.',
+    meaning: 'Where case is ignored in a comparison, two modules have the same name.',
     remedy: BYTE_FOR_BYTE,
     name: (id) => id.toUpperCase(),
   },
   {
     id: 'id-wildcard',
     title: 'a wildcard for the name',
-    meaning: 'One certificate is every module.',
+    meaning: 'One certificate is accepted for every module.',
     remedy: 'Give wildcards no meaning.',
     name: () => '*',
   },
   {
     id: 'key-usage-wrong',
     title: 'a key that may not sign',
-    meaning: 'A key certified for encryption only proves who calls.',
+    meaning: 'A key that was certified for encryption is accepted as proof of who calls.',
     remedy: 'Want digitalSignature where KeyUsage is there.',
     shape: profile({ usages: ['keyAgreement'] }),
   },
@@ -154,7 +154,7 @@ const ROWS: readonly CertificateRow[] = [
   {
     id: 'other-trust-domain',
     title: 'the name in another trust domain',
-    meaning: 'A CA that also serves a test system opens production with its names.',
+    meaning: 'If the CA also serves a test system, its certificates are accepted in production.',
     remedy: 'Compare the trust domain too.',
     shape: ({ trustDomain, stolenId }) => ({
       names: [moduleUri(`test.${trustDomain}`, stolenId)],

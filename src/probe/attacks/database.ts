@@ -118,7 +118,7 @@ const injected: Attack = {
   id: 'database-injected',
   group: 'database',
   title: 'a start-up behind an SSLRequest',
-  meaning: 'What is on the way to the server puts words into a session that is then encrypted.',
+  meaning: 'An attacker in the network adds statements to a session before it is encrypted.',
   judged: 'The start-up message is answered, plain or after the handshake.',
   remedy: 'Refuse bytes behind an SSLRequest; use PostgreSQL 14.1, 13.5 or later.',
   needs: ['database'],

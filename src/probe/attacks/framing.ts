@@ -49,7 +49,7 @@ const h2PriorKnowledge: Attack = {
   id: 'h2-prior-knowledge',
   group: 'framing',
   title: 'HTTP/2 without asking',
-  meaning: 'What is said in HTTP/2 passes what judges HTTP/1.1.',
+  meaning: 'Requests in HTTP/2 pass a proxy that checks HTTP/1.1 only.',
   judged: 'A SETTINGS frame in answer to the preface.',
   remedy: 'Speak HTTP/2 only where it is judged as strictly.',
   async run(context) {

@@ -109,14 +109,14 @@ const ROWS: readonly HeaderRow[] = [
   {
     id: 'huge-header',
     title: 'one header line of 128 KiB',
-    meaning: 'Memory of the proxy, or of the module, is the attacker’s to spend.',
+    meaning: 'An attacker decides how much memory the proxy or the module uses.',
     remedy: 'Limit the bytes of a head.',
     lines: (_context, honest) => [...honest, ['X-Probe', 'a'.repeat(128 * 1024)]],
   },
   {
     id: 'many-headers',
     title: 'two thousand header lines',
-    meaning: 'Time of the proxy, or of the module, is the attacker’s to spend.',
+    meaning: 'An attacker decides how much CPU time the proxy or the module uses.',
     remedy: 'Limit the number of header lines.',
     lines: (_context, honest) => [
       ...honest,

@@ -111,7 +111,7 @@ export const KAFKA_ASKS: readonly KafkaAskRow[] = [
   },
   {
     id: 'kafka-consortium',
-    title: 'a word of the consortium',
+    title: 'a spoofed message of the consortium',
     meaning:
       'mod-users takes a spoofed message for its consortium’s and gives a user another tenant.',
     judged: `${PASSED} The batch of records is broken on purpose, so that none is written.`,

@@ -92,7 +92,7 @@ const brokerPlain: Attack = {
 const brokerConsortium: Attack = {
   id: 'kafka-broker-consortium',
   group: 'kafka',
-  title: 'the consortium’s word at the broker',
+  title: 'a spoofed message, past the sidecar',
   meaning: 'With the stolen key of a module an attacker needs no sidecar to speak as another.',
   judged: `${PASSED} The batch of records is broken on purpose, so that none is written.`,
   remedy: '`okapi-sidecar kafka acls` prints the rules as ACLs of the brokers.',

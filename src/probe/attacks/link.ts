@@ -128,7 +128,7 @@ const CALLS: readonly LinkedCallRow[] = [
   {
     id: 'link-body-too-long',
     title: 'more DATA than Content-Length says',
-    meaning: 'What is too much is the next request on the connection behind.',
+    meaning: 'The surplus bytes become the next request on the connection to the module.',
     remedy: 'Count the DATA of an exchange against its head, and cut what does not agree.',
     message: (context) => {
       const lines = [...honest(context), ['Content-Length', '2'] as const]

@@ -7,7 +7,7 @@ import { History } from '../../../src/observe/status/history.ts'
 import { refuse } from '../../../src/refusal/refusal.ts'
 import { KafkaTelling } from '../../../src/sidecar/legs/kafka-telling.ts'
 
-test('one request that names 100,000 topics fills neither the log nor the memory of what was told', (t) => {
+test('one request that names 100,000 topics fills neither the log nor the memory of last refusals', (t) => {
   const lines: string[] = []
   const destination = { write: (line: string) => lines.push(line), flush: async () => {} }
   let counted = 0

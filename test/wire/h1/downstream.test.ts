@@ -99,7 +99,7 @@ test('a caller that ends within a body is forgotten, and so is the upstream conn
   t.true(socket.destroyed)
 })
 
-test('a caller that ends within a head is told nothing', async (t) => {
+test('a caller that ends its side within a head gets no answer', async (t) => {
   const { socket, handler } = callerOf(new CapturingUpstream())
   await socket.arrive('GET / HTT')
   await socket.arriveEnd()

@@ -64,7 +64,7 @@ test('a dial that has waited for a caller that left does not speak for those who
   t.is(pool.dials, 0)
 })
 
-test('what a dial learns of the peer itself is told at once', async (t) => {
+test('the result of a dial that is about the peer itself is given at once', async (t) => {
   const pool = new MemoryPool({ connectWaitMs: 30_000 })
   const { socket } = callerOf(pool.pool)
   await socket.arrive(get('/a'))
