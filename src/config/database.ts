@@ -99,7 +99,8 @@ export const databases = () =>
 /** The keys of `limits` that are about database sessions. */
 export const databaseLimits = () => ({
   databaseSessions: count(512).meta({
-    description: 'Sessions with database servers, all postgres listeners together',
+    description:
+      'Sessions with database servers, all postgres listeners together; max_connections of a server is 100 by default',
   }),
   databaseLoginMs: ms(60_000).meta({
     description: 'Milliseconds from a start-up message to the end of the login',

@@ -296,6 +296,20 @@ test('the certificate of `public` is looked at too', async (t) => {
   t.is((await sidecar(directory, 'check')).status, 0)
 })
 
+test('with `postgres` the limit of sessions is shown, and what a server takes by default if that is less', async (t) => {
+  const database = 'postgres: { listen: 127.0.0.1:5432, server: "db:5432", databases: [folio] }\n'
+  const { stdout } = await sidecar(installation(database), 'check')
+  t.regex(
+    stdout,
+    /\nsessions +at most 512 at once \(limits\.databaseSessions\); PostgreSQL takes 100 in all by default\n/,
+  )
+  const few = installation(`${database}limits: { databaseSessions: 40 }\n`)
+  t.regex(
+    (await sidecar(few, 'check')).stdout,
+    /\nsessions +at most 40 at once \(limits\.databaseSessions\)\n/,
+  )
+})
+
 test('in 80 columns what is longer goes on below itself', async (t) => {
   const directory = installation(`migration:
   listen: 127.0.0.1:0

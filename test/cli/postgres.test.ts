@@ -176,7 +176,20 @@ withPostgres('check says what each server is, and sends no password', async (t) 
     cert.met[0].extensions,
     /^unaccent \d[\d.]*, pg_trgm can be created, .*btree_gin can be created$/,
   )
+  t.like(cert.met[0], { databaseSessions: 512, maxConnections: 80 })
+  t.is(password.met[0].maxConnections, null)
   const mine = { ...entry, roles: ['diku_mod_tags'], authentication: ['cert'] }
+  const inWords = async (databaseSessions: number) => {
+    const limits = { databaseSessions }
+    writeFileSync(file, JSON.stringify({ ...written, limits, postgres: mine }), { mode: 0o600 })
+    const { out } = await said('check', '-c', file)
+    return /^sessions +(.*)$/m.exec(out)?.[1]
+  }
+  t.is(
+    await inWords(80),
+    'at most 80 by this sidecar (limits.databaseSessions), 80 at the server (max_connections), for all its clients: LOWER THE LIMIT',
+  )
+  t.regex(String(await inWords(20)), /^at most 20 .* for all its clients$/)
   for (const [role, by] of [
     ['boss', 'GRANT boss TO diku_mod_login; GRANT diku_mod_login TO diku_mod_tags'],
     ['pg_execute_server_program', 'GRANT pg_execute_server_program TO diku_mod_tags'],

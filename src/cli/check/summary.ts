@@ -13,6 +13,9 @@ import type { PolicyFound } from './policy.ts'
 /** Maximum characters of a value in the table; `--json` has complete values. */
 const WIDEST = 48
 
+/** `max_connections` of a PostgreSQL server, for all its clients. */
+const DEFAULT_MAX_CONNECTIONS = 100
+
 /** Every value in force with its origin, aligned. */
 export function settingsTable(origins: readonly Effective[]): string {
   return table(origins.map(({ key, value, origin }) => [key, written(value), originOf(origin)]))
@@ -110,6 +113,11 @@ function listenerRows(config: Config, kafkaRules = 0): [string, string][] {
       'postgres',
       `${formatListen(listen)} -> ${to} (${databases.join(', ')}) as ${roles.join(', ')}${mode}`,
     ])
+  }
+  if (config.postgres.length > 0) {
+    const most = config.limits.databaseSessions
+    const theirs = most < DEFAULT_MAX_CONNECTIONS ? '' : '; PostgreSQL takes 100 in all by default'
+    rows.push(['sessions', `at most ${most} at once (limits.databaseSessions)${theirs}`])
   }
   const { kafka } = config
   if (kafka !== undefined) {

@@ -30,6 +30,10 @@ interface Met {
   readonly login: string
   /** The extensions that RMB needs, or why they are not known. */
   readonly extensions: string
+  /** `limits.databaseSessions`. */
+  readonly databaseSessions: number
+  /** `max_connections` of the server; null if it was not asked. */
+  readonly maxConnections: number | null
 }
 
 /** Connects to every server; resolves to 1 if one of them is not usable. */
@@ -73,7 +77,11 @@ async function meet(
   const server = settings.servers.map(({ host, port }) => `${host}:${port}`).join(', ')
   const role = named ?? settings.roles.find((each) => !each.includes('{tenant}')) ?? null
   const extensions = 'not asked: not logged in'
-  const none = { server, tls: null, certificate: null, role, extensions }
+  const { databaseSessions } = means.config.limits
+  const none = {
+    ...{ server, tls: null, certificate: null, role, extensions },
+    ...{ databaseSessions, maxConnections: null },
+  }
   const opened = await open(settings, means)
   if ('because' in opened) return { ...none, ok: false, login: saidOf(opened) }
   const { socket } = opened
@@ -120,7 +128,7 @@ function open(
 
 function asText(met: readonly Met[]): string {
   return met
-    .map(({ server, ok, tls, certificate, role, login, extensions }) =>
+    .map(({ server, ok, tls, certificate, role, login, extensions, ...sessions }) =>
       safeTable([
         ['server', server],
         ['usable', ok ? 'yes' : 'NO'],
@@ -129,7 +137,19 @@ function asText(met: readonly Met[]): string {
         ...(role === null ? [] : [['role', role]]),
         ['login', login],
         ['extensions', extensions],
+        ['sessions', sessionsText(sessions)],
       ]),
     )
     .join('\n')
+}
+
+/** One module that opens all its sessions must leave some for the others. */
+function sessionsText({
+  databaseSessions: here,
+  maxConnections: there,
+}: Pick<Met, 'databaseSessions' | 'maxConnections'>): string {
+  const ours = `at most ${here} by this sidecar (limits.databaseSessions)`
+  if (there === null) return ours
+  const theirs = `${there} at the server (max_connections), for all its clients`
+  return here < there ? `${ours}, ${theirs}` : `${ours}, ${theirs}: LOWER THE LIMIT`
 }

@@ -15,11 +15,15 @@ export interface TriedLogin {
   readonly login: string
   /** The extensions that RMB needs, or why they are not known. */
   readonly extensions: string
+  /** How many sessions the server takes from all its clients together; null if it was not asked. */
+  readonly maxConnections: number | null
 }
 
 const LIST = RMB_EXTENSIONS.map((name) => `'${name}'`).join(', ')
-// For each extension, the name and the installed version, or '-'.
-const SQL = `SELECT name || ' ' || coalesce(installed_version, '-') FROM pg_available_extensions WHERE name IN (${LIST})`
+const MAX_CONNECTIONS = 'max_connections'
+// For each extension, the name and the installed version, or '-'; the setting in the same form.
+const SQL = `SELECT name || ' ' || coalesce(installed_version, '-') FROM pg_available_extensions WHERE name IN (${LIST})
+UNION ALL SELECT '${MAX_CONNECTIONS} ' || current_setting('${MAX_CONNECTIONS}')`
 const QUERY = message(0x51, Buffer.from(`${SQL}\0`))
 const NOT_ASKED = 'not asked: not logged in'
 
@@ -31,8 +35,9 @@ export function logIn(
   { limits }: Config,
 ): Promise<TriedLogin> {
   return new Promise((resolve) => {
-    const finish = (ok: boolean, login: string, extensions = NOT_ASKED) => {
-      resolve({ ok, login, extensions })
+    const finish = (ok: boolean, login: string, asked?: Answer) => {
+      const { extensions = NOT_ASKED, maxConnections = null } = asked ?? {}
+      resolve({ ok, login, extensions, maxConnections })
       socket.end(TERMINATE)
       socket.destroySoon()
     }
@@ -66,7 +71,7 @@ export function logIn(
       else if (readied === 0 && answer.error !== undefined) finish(false, answer.error)
       else if (stream.login.answerDue) {
         finish(true, `the server asks for ${stream.login.asked}; no password is sent here`)
-      } else if (readied >= 2) finish(true, login, answer.extensions)
+      } else if (readied >= 2) finish(true, login, answer)
       else if (readied > before) socket.write(QUERY)
     })
     socket.write(startupMessage({ user: role, database: settings.databases[0] ?? role }))
@@ -102,6 +107,10 @@ class Answer {
 
   take(bytes: Buffer): void {
     this.#scanner.scan(bytes, () => {})
+  }
+
+  get maxConnections(): number | null {
+    return Number(this.#installed.get(MAX_CONNECTIONS)) || null
   }
 
   get extensions(): string {
