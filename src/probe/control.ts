@@ -32,10 +32,10 @@ export async function control(context: Context): Promise<Control> {
   if (kafka !== undefined) return kafkaControl(context)
   const as = context.accepted?.id ?? null
   const bytes = requestBytes({ target: context.ordinaryPath, lines: honest(context) })
-  const { outcome, because } = findingOf(await send(context, bytes))
+  const { outcome, reason, because } = findingOf(await send(context, bytes))
   const seen = `GET ${context.ordinaryPath}: ${masked(because)}`
   const told = { as, let: outcome === 'got-through', because: seen }
-  if (!because.includes('tenant-not-allowed') || context.token !== undefined) return told
+  if (reason !== 'tenant-not-allowed' || context.token !== undefined) return told
   return { ...told, advice: 'give a token that the module has seen, by --token-file' }
 }
 

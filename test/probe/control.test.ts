@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import test from 'ava'
 import type { Context } from '../../src/probe/context.ts'
-import { requireReachable } from '../../src/probe/control.ts'
+import { control, requireReachable } from '../../src/probe/control.ts'
 
 /** A port at which no process listens, and what is asked after every try that failed. */
 async function closedPort(aborted: () => boolean): Promise<Context> {
@@ -37,4 +37,33 @@ test('without any, and when the run is over, it is said at once that it cannot b
   const message = /^127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\)$/
   await t.throwsAsync(requireReachable(await closedPort(() => false)), { message })
   await t.throwsAsync(requireReachable(await closedPort(() => true), 60_000), { message })
+})
+
+test('a refusal because of the tenant advises a token, unless one was given; other reasons do not', async (t) => {
+  let reason = ''
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.once('data', () => {
+      const lines = [`X-Sidecar-Refused: ${reason}`, 'Content-Length: 0', 'Connection: close']
+      socket.end(`HTTP/1.1 403 Forbidden\r\n${lines.join('\r\n')}\r\n\r\n`)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const context = {
+    target: { host: '127.0.0.1', port, tls: false },
+    ...{ role: 'okapi', ordinaryPath: '/users', tenant: 'diku', trustDomain: 'folio.test' },
+    ...{ timeoutMs: 10_000, signal: new AbortController().signal },
+  } as Context
+  const advice = async (said: string, more: Partial<Context> = {}) => {
+    reason = said
+    const told = await control({ ...context, ...more })
+    t.false(told.let)
+    return told.advice
+  }
+  t.regex((await advice('tenant-not-allowed')) ?? '', /--token-file/)
+  t.is(await advice('tenant-not-allowed', { token: 'a.b.c' }), undefined)
+  t.is(await advice('caller-not-allowed'), undefined)
+  t.is(await advice('supertenant-not-allowed'), undefined)
 })

@@ -116,6 +116,7 @@ test('an intermediate that is as it should be', async (t) => {
 })
 
 const badIntermediates: Readonly<Record<string, readonly [Reason, CertificateOptions]>> = {
+  'version 1 (v1-cert)': ['untrusted-certificate', { version: 1 }],
   'CA:FALSE': ['untrusted-certificate', { ca: false, keyUsage: [5] }],
   'no basicConstraints': ['untrusted-certificate', { ca: null, keyUsage: [5] }],
   'no keyCertSign': ['untrusted-certificate', { keyUsage: [6] }],

@@ -84,7 +84,8 @@ export async function meet(
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['http/1.1'],
   })
-  const deadline = setTimeout(() => socket.destroy(new Error('no answer')), MEETING_MS)
+  const silent = new Error('no answer')
+  const deadline = setTimeout(() => socket.destroy(silent), MEETING_MS)
   try {
     const refusedEarly = await secured(socket)
     const chain = chainShown(socket)
@@ -94,9 +95,7 @@ export async function meet(
     const refusal = refusedEarly ?? (await answer(socket, peer.host))
     return { chain, protocol, cipher, takesUs: refusal === null, refusal }
   } catch (error) {
-    if (error instanceof Error && errorCode(error) === undefined && error.message !== 'no answer') {
-      throw error
-    }
+    if (error instanceof Error && errorCode(error) === undefined && error !== silent) throw error
     throw fault(`${address(peer)}: ${reason(error)}`, {
       hint: 'is it running, and is this its TLS port?',
     })
