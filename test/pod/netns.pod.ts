@@ -61,8 +61,23 @@ async function serve(name: string, port: number): Promise<void> {
   await once(child.stdout, 'data')
 }
 
+/** What is silent is asked once more: a machine that is only busy answers then. */
+async function twice(ask: () => Promise<string>): Promise<string> {
+  const found = await ask()
+  return found === 'silent' ? ask() : found
+}
+
 /** What becomes of a connection from a namespace, by a user. */
-async function reach(name: string, user: number, address: string, port: number): Promise<string> {
+function reach(name: string, user: number, address: string, port: number): Promise<string> {
+  return twice(() => connection(name, user, address, port))
+}
+
+async function connection(
+  name: string,
+  user: number,
+  address: string,
+  port: number,
+): Promise<string> {
   const script = `
     const socket = require('net').connect(${port}, '${address}')
     socket.setTimeout(1200, () => { console.log('silent'); process.exit() })
@@ -82,7 +97,11 @@ async function reach(name: string, user: number, address: string, port: number):
 }
 
 /** What becomes of a datagram: `answered`, or why not. */
-async function datagram(
+function datagram(name: string, user: number, address: string, port: number): Promise<string> {
+  return twice(() => exchange(name, user, address, port))
+}
+
+async function exchange(
   name: string,
   user: number,
   address: string,
