@@ -16,7 +16,7 @@ export interface Comparison {
 
 const AGREED: Comparison = { wrong: null, stricter: null }
 
-/** Whatever Node refuses we refuse; what we take whole Node reads the same way. */
+/** We refuse everything that Node refuses; what we accept as whole, Node reads in the same way. */
 export async function compareRequests(text: string, cuts: readonly number[]): Promise<Comparison> {
   const ours = await engineReads(text, cuts)
   const node = await nodeReads(text)
@@ -27,13 +27,13 @@ export async function compareRequests(text: string, cuts: readonly number[]): Pr
     return { wrong: null, stricter: node.refused === null ? unnamed(ours.refused) : null }
   }
   if (node.refused === null || ours.closed) return AGREED
-  // Node says no as soon as it can, we when the line is there: end the line, and we must say it too.
+  // Node refuses as early as it can, we at the end of the line: so end the line, then we must refuse too.
   const ended = await engineReads(`${text}\r\n\r\n`, cuts)
   if (ended.refused !== null) return AGREED
   return { wrong: `Node refuses (${node.refused}) and we do not`, stricter: null }
 }
 
-/** The sentence as it is where the name of the field is not known. */
+/** The sentence if the name of the field is not known. */
 function unnamed({ because }: Refusal): string {
   return because.replace(/`[^`]+`/, 'a field')
 }
@@ -66,7 +66,7 @@ function readDifferently(ours: EngineMessage, node: NodeMessage): string | null 
 
 const HOPS = /^(host|connection|keep-alive|proxy-.*|te|trailer|upgrade|http2-settings)$/i
 
-/** What the upstream gets, read by Node, is what Node read from the caller, without what ends here. */
+/** Node must read the same from what the upstream gets as from what the caller sent, without hop-by-hop fields. */
 export async function compareForwarded(
   text: string,
   cuts: readonly number[],
@@ -90,7 +90,7 @@ export async function compareForwarded(
   return null
 }
 
-/** The lines that go on, by the plainest reading of RFC 9110 section 7.6.1. */
+/** The lines that are forwarded, by the plainest reading of RFC 9110 section 7.6.1. */
 function throughHop(lines: NodeMessage['lines']): NodeMessage['lines'] {
   const named = lines
     .filter(([name]) => name.toLowerCase() === 'connection')

@@ -94,7 +94,7 @@ export const answers: fc.Arbitrary<string> = fc
     return `${interim}${all.map((line, i) => line + ends[i % ends.length]!).join('')}${ends[7]!}${body}`
   })
 
-/** Answers as they come, and as they should never come. */
+/** Ordinary answers, and answers that should never occur. */
 export const anyAnswers: fc.Arbitrary<string> = fc.oneof(answers, mutated(answers))
 
 export const askedBy: fc.Arbitrary<string> = fc.constantFrom('GET', 'GET', 'HEAD')

@@ -9,7 +9,7 @@ export type TrailLine = Readonly<Record<string, unknown>> & {
   readonly hash: string
 }
 
-/** The whole lines of a trail that others write just now. */
+/** The complete lines of a trail that is being written. */
 export function entriesOf(file: string): TrailLine[] {
   if (!existsSync(file)) return []
   const text = readFileSync(file, 'latin1')

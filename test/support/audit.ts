@@ -35,7 +35,7 @@ export function hashOf(line: string): string {
   return createHash('sha256').update(hashed).digest('hex')
 }
 
-/** The line with a hash that fits what stands in it now. */
+/** The line with a hash that fits its present content. */
 export function hashedAnew(line: string): string {
   return line.replace(/"hash":"[0-9a-f]{64}"\}$/, `"hash":"${hashOf(line)}"}`)
 }

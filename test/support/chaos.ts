@@ -3,7 +3,7 @@ import { type Bench, callerOf, MemoryPool, type StoppedClock } from './engine.ts
 import { type MemorySocket, settled } from './memory-socket.ts'
 import { nodeReads } from './node-parser.ts'
 
-/** Something that happens; numbers choose among what is there. */
+/** An event; numbers choose among the existing objects. */
 export type Event =
   | { readonly kind: 'send'; readonly caller: number; readonly bytes: number }
   | { readonly kind: 'end' | 'vanish' | 'stall' | 'take'; readonly caller: number }
@@ -28,7 +28,7 @@ const CALLERS = 3
 const which = fc.nat(CALLERS - 1)
 const some = fc.oneof(fc.constant(1_000_000), fc.integer({ min: 1, max: 60 }))
 
-/** What callers, upstreams and time may do, the ordinary more often than the odd. */
+/** What callers, upstreams and time may do; ordinary events are more frequent than odd ones. */
 export const events: fc.Arbitrary<readonly Event[]> = fc.array(
   fc.oneof(
     {
@@ -190,7 +190,7 @@ class Installation {
 
   async send(caller: Caller, bytes: number): Promise<void> {
     const { socket } = caller.bench
-    // As a real socket: who does not read is not sent to without end.
+    // As with a real socket: a peer that does not read is not sent more and more.
     if (socket.destroyed || caller.ended || socket.readableLength > 200_000) return
     const part = caller.text.slice(caller.sent, caller.sent + bytes)
     caller.sent += part.length
@@ -208,7 +208,7 @@ class Installation {
       upstream.answered++
       upstream.rest = answerTo(id, how)
     }
-    // A stray answer that comes when the next request is there already cannot be told from its own.
+    // A stray answer that comes after the next request cannot be distinguished from its own answer.
     const most = how === 'stray' ? upstream.rest.length : bytes
     const part = upstream.rest.slice(0, most)
     upstream.rest = upstream.rest.slice(most)
@@ -275,7 +275,7 @@ class Installation {
   }
 }
 
-/** Plays the events, then lets every side finish. Returns what must never be, or null. */
+/** Plays the events, then lets every side finish. Returns the violated rule, or null. */
 export async function chaos(
   all: readonly (readonly Plan[])[],
   script: readonly Event[],
@@ -308,7 +308,7 @@ function wrongWithCallers({ callers }: Installation): string | null {
   return null
 }
 
-/** No request was sent twice, none was mixed with another, and what was whole is whole. */
+/** No request was sent twice or mixed with another, and complete ones arrived complete. */
 async function wrongWithUpstreams({ upstreams, callers }: Installation): Promise<string | null> {
   const seen = new Set<string>()
   const texts = new Map(

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { patiently } from './patience.ts'
 
-/** No display, no sandbox (tests run as root in containers), and no call to anybody outside. */
+/** No display, no sandbox (tests run as root in containers), and no connections to the outside. */
 const FLAGS = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic'],
   ...['--no-first-run', '--disable-background-networking', '--disable-component-update'],
@@ -38,7 +38,7 @@ export class Chromium {
     this.#directory = directory
     this.#socket = socket
     socket.addEventListener('message', ({ data }) => this.#read(JSON.parse(String(data))))
-    // Whatever it has not answered by then it never will.
+    // A question that is unanswered by then stays unanswered.
     socket.addEventListener('close', () => {
       for (const [id, tell] of this.#waiting) tell({ id, error: { message: 'chromium is gone' } })
       this.#waiting.clear()
@@ -110,7 +110,7 @@ export interface Look {
   readonly height?: number
 }
 
-/** What assistive technology is told of one thing on the page. */
+/** What assistive technology gets about one element of the page. */
 export interface Spoken {
   readonly role: string
   readonly name: string
@@ -188,7 +188,7 @@ export class Page {
     await this.#ask('Input.insertText', { text })
   }
 
-  /** What a screen reader is told, in reading order; what is hidden from it is left out. */
+  /** What a screen reader reads, in its order, without hidden elements. */
   async spoken(): Promise<readonly Spoken[]> {
     const { nodes } = await this.#ask('Accessibility.getFullAXTree')
     return (nodes as readonly AxNode[])

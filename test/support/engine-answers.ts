@@ -1,6 +1,6 @@
 import { callerOf, type EndedExchange, MemoryPool, type ReadHead } from './engine.ts'
 
-/** What became of an upstream's bytes. */
+/** The result of an upstream's bytes. */
 export interface EngineAnswerReading {
   /** The heads that were read, the 1xx ones too. */
   readonly heads: readonly ReadHead[]

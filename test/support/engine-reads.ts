@@ -2,7 +2,7 @@ import type { Refusal } from '../../src/refusal/refusal.ts'
 import { CapturingUpstream, callerOf, type ReadHead } from './engine.ts'
 import { settled } from './memory-socket.ts'
 
-/** A request as the engine read it, and what it handed on. */
+/** A request as the engine read it, and what it forwarded. */
 export interface EngineMessage extends ReadHead {
   /** What the upstream got: head and body as they go over the wire. */
   readonly forwarded: string
@@ -22,7 +22,7 @@ export interface EngineReading {
 
 const OK = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
 
-/** What the engine makes of these bytes, cut at `cuts`, and the end behind them. */
+/** How the engine reads these bytes, cut at `cuts` and followed by the end of the connection. */
 export async function engineReads(
   text: string,
   cuts: readonly number[] = [],
@@ -56,7 +56,7 @@ async function answerAll(upstream: CapturingUpstream): Promise<void> {
   }
 }
 
-/** The data of a forwarded message, as a reader that believes every size would take it. */
+/** The data of a forwarded message, as read by a reader that trusts every size. */
 function bodyOf(forwarded: string): string {
   const start = forwarded.indexOf('\r\n\r\n') + 4
   const rest = forwarded.slice(start)

@@ -16,12 +16,12 @@ import type { HeadWriter } from '../../src/wire/head-writer.ts'
 import { MemorySocket, settled } from './memory-socket.ts'
 import { LIMITS } from './relay.ts'
 
-/** Time that stands still until a test moves it. */
+/** A clock that only a test moves. */
 export interface StoppedClock {
   now: number
 }
 
-/** What wire is told, with limits of one's own and a clock that stands still. */
+/** The settings of wire, with limits of the test and a clock that only the test moves. */
 export function settingsWith(
   limits: Partial<WireLimits> = {},
   clock: StoppedClock = { now: 1000 },
@@ -250,7 +250,7 @@ export class MemoryPool<N = null> {
     const { readBuffer } = UpstreamConnection
     const length = readBuffer.write(text, 'latin1')
     const more = this.#reads.get(socket)!(length, readBuffer)
-    // Whatever was kept beyond the call would be seen to have kept the wrong bytes.
+    // The buffer is overwritten: code that kept a reference to it would show the wrong bytes.
     readBuffer.fill('#', 0, length)
     if (!more) this.#paused.add(socket)
     return more

@@ -21,7 +21,7 @@ import {
 } from './kafka-frames.ts'
 import { brokersOf, rulesFor } from './kafka-session.ts'
 
-// A client and a broker that send what they like, and what may never be seen on either side.
+// A client and a broker that send anything, and the rules that neither side may see violated.
 
 const RULES = rulesFor([
   {
@@ -73,7 +73,7 @@ export const kafkaPlays: fc.Arbitrary<KafkaPlay> = fc.record({
   pieces: fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 5 }),
 })
 
-/** Plays it. Null: all was as it has to be; else the sentence that says what was not. */
+/** Plays it. Returns null, or a sentence that names the violated rule. */
 export async function playKafka({ moves, pieces }: KafkaPlay): Promise<string | null> {
   const [client, ours] = duplexPair()
   const [broker, theirs] = duplexPair()
@@ -155,7 +155,7 @@ function bytesOf({ side, api: index, seed, changes, correlationId }: KafkaMove):
       ? requestFrame(api, body, { correlationId })
       : answerOf(api, body, correlationId)
   const changed = Buffer.from(bytes)
-  // The length stays: one that is wrong is only waited for.
+  // The length is kept: with a wrong one the reader would only wait.
   for (const [at, value] of changes) {
     if (changed.length > 4) changed[4 + (at % (changed.length - 4))] = value
   }
@@ -173,7 +173,7 @@ function* framesIn(bytes: Buffer): Generator<Buffer> {
   }
 }
 
-/** Only what is understood, and names only what the rules allow. */
+/** Only known APIs, and only names that the rules allow. */
 function wrongAtBroker(bytes: Buffer): string | null {
   for (const each of framesIn(bytes)) {
     const reader = new WireReader(each, 4)
@@ -209,7 +209,7 @@ function namesOf({ api }: ApiVersion, request: MessageValues): string[] {
 const JUDGED = new Set(['name', 'topics', 'group', 'groups', 'transaction', 'resourceName'])
 const OF_COORDINATOR = new Set(['key', 'keys'])
 
-/** Frames, and nothing of what is hidden but an error. */
+/** Only frames, and for hidden topics only an error. */
 function wrongAtClient(bytes: Buffer): string | null {
   for (const each of framesIn(bytes)) {
     if (each.length < 8) return `the client got ${each.toString('hex')}`

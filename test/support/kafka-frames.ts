@@ -2,8 +2,8 @@ import { APIS } from '../../src/kafka/apis/all.ts'
 import type { ApiVersion } from '../../src/kafka/apis/api.ts'
 import { type FieldType, type SchemaField, schemaOf } from '../../src/kafka/schema.ts'
 
-// Frames of Kafka's protocol, made by hand: an encoder of its own, so that what reads them is tested by other
-// eyes than its own.
+// Frames of Kafka's protocol, made by hand: an independent encoder, so that reader and writer do not share
+// a mistake.
 
 export const int8 = (value: number) => numberOf(1, (bytes) => bytes.writeInt8(value))
 export const int16 = (value: number) => numberOf(2, (bytes) => bytes.writeInt16BE(value))
@@ -64,7 +64,7 @@ export function answerOf({ api, flexible }: ApiVersion, body: Buffer, correlatio
   return frame(int32(correlationId), ...(flexible && api.key !== 18 ? [NO_TAGS] : []), body)
 }
 
-/** An API in a version that there is. */
+/** An API in an existing version. */
 export function apiOf(key: number, version: number): ApiVersion {
   const found = APIS.find(key, version)
   if (found === undefined) throw new Error(`there is no API ${key} in version ${version}`)
@@ -78,7 +78,7 @@ export function everyApi(): ApiVersion[] {
   )
 }
 
-/** Values for a message, by the names of the description; what is left out is made up. */
+/** Values for a message, by the names of the description; missing ones are invented. */
 export interface Given {
   readonly [name: string]: unknown
 }

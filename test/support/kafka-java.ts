@@ -6,7 +6,7 @@ export { KafkaProgram, type KafkaTool, runKafka, startKafka } from './kafka/prog
 
 const NOT_HERE = 'Kafka is not here, `npm run kafka-tools` brings it'
 
-/** Tests that need a real Kafka: skipped, with one loud line for the file, where there is none. */
+/** Tests that need a real Kafka: where there is none they are skipped, with one line of output per file. */
 export const withKafka: Declare = KAFKA_PROFILES.every((each) => classPath(each) !== undefined)
   ? withTool('java')
   : skipped()

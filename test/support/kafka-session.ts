@@ -14,14 +14,14 @@ import type { Refusal } from '../../src/refusal/refusal.ts'
 import { answerOf, type Given, messageBytes, randomOf, requestFrame } from './kafka-frames.ts'
 import { patiently } from './patience.ts'
 
-// One connection of a module with a broker that is played by the test, over real sockets.
+// One connection of a module to a broker that the test simulates, over real sockets.
 
 /** Where what is to be closed is noted. */
 interface Ended {
   teardown(close: () => unknown): void
 }
 
-/** Rules for one module, without the fields that say nothing here. */
+/** Rules for one module, without the fields that do not matter here. */
 export function rulesFor(
   rules: readonly object[],
   mode: 'enforce' | 'report' = 'enforce',
@@ -42,7 +42,7 @@ const LIMITS: BrokerSessionLimits = {
 export class FrameEnd {
   readonly socket: Socket
   closed = false
-  /** What came and was not taken, in order. */
+  /** Bytes that came and were not read yet, in order. */
   unread = Buffer.alloc(0)
   #news = Promise.withResolvers<void>()
 
@@ -82,7 +82,7 @@ export class FrameEnd {
     while (!this.closed) await patiently(this.#news.promise, () => 'it is not closed')
   }
 
-  /** Nothing came that was not taken. */
+  /** Everything that came was read. */
   get isQuiet(): boolean {
     return this.unread.length === 0
   }
@@ -146,7 +146,7 @@ export class PlayedSession {
     })
   }
 
-  /** Sends a request made of these values; what is left out is made up. */
+  /** Sends a request with these values; missing ones are invented. */
   ask(api: ApiVersion, given: Given, correlationId = 7): Buffer {
     const body = messageBytes(api.api.request, api, randomOf(correlationId), given)
     const bytes = requestFrame(api, body, { correlationId })
@@ -162,7 +162,7 @@ export class PlayedSession {
     return bytes
   }
 
-  /** What the broker is asked next, read. */
+  /** The next request to the broker, decoded. */
   async asked(api: ApiVersion): Promise<MessageValues> {
     const bytes = await this.broker.frame()
     const reader = new WireReader(bytes, 12)
@@ -173,7 +173,7 @@ export class PlayedSession {
     return values
   }
 
-  /** What the client is answered next, read. */
+  /** The next answer to the client, decoded. */
   async answered(api: ApiVersion, correlationId = 7): Promise<MessageValues> {
     const bytes = await this.client.frame()
     const reader = new WireReader(bytes, 4)

@@ -12,7 +12,7 @@ interface Closing {
   teardown(close: () => unknown): void
 }
 
-/** What the module of the tests may do, where nothing else is said. */
+/** What the module of the tests may do by default. */
 export const KAFKA_RULES = [
   {
     caller: 'mod-users',

@@ -31,7 +31,7 @@ export class KafkaWire {
 
   send(api: ApiVersion, given: Given): void {
     const correlationId = ++this.#correlationId
-    // What is not given is none.
+    // A missing value is null.
     const body = messageBytes(api.api.request, api, () => 0.999, given)
     this.end.socket.write(requestFrame(api, body, { correlationId, clientId: 'by hand' }))
   }

@@ -5,7 +5,7 @@ import * as link from './link-frames.ts'
 import { type Frame, framesOf } from './link-frames.ts'
 import { type MemorySocket, settled } from './memory-socket.ts'
 
-/** One thing that a hostile or unlucky peer does. Numbers choose among what is there. */
+/** One thing that a hostile or unlucky peer does. Numbers choose among the existing objects. */
 export interface Act {
   readonly kind: (typeof KINDS)[number]
   readonly which: number
@@ -40,7 +40,7 @@ const KINDS = [
   'vanish',
 ] as const
 
-/** What is done, and where the bytes of it are cut. */
+/** The actions, and where their bytes are cut. */
 export interface Script {
   readonly acts: readonly Act[]
   /** Lengths of reads, over and over. */
@@ -63,7 +63,7 @@ export const scripts: fc.Arbitrary<Script> = fc.record({
   }),
 })
 
-/** What was met on the way, for counting. */
+/** What occurred, for counting. */
 export type Seen = Map<string, number>
 
 function see(seen: Seen, what: string, times = 1): void {
@@ -79,7 +79,7 @@ const letterOf = (id: number) => LETTERS[id % LETTERS.length]!
 /** More than any end may hold in these scripts. */
 const MOST_BYTES = 4 * 1024 * 1024
 
-/** A hostile caller's sidecar against the serving end. Returns what must never be, or null. */
+/** A hostile caller's sidecar against the serving end. Returns the violated rule, or null. */
 export async function hostileCaller({ acts, reads }: Script, seen: Seen): Promise<string | null> {
   const it = servingEnd({ bodyIdleMs: 3000, callerReadIdleMs: 3000 })
   const granted = new Map<number, number>()
@@ -88,7 +88,7 @@ export async function hostileCaller({ acts, reads }: Script, seen: Seen): Promis
   const going = new Set<number>()
   let lastId = 0
   for (const { kind, which, size, odd } of acts) {
-    // Mostly what a peer may do: a broken rule ends the game.
+    // Mostly allowed actions: a violation ends the link.
     const sane = odd % 16 !== 0
     const id = sane ? pick(kind === 'credit' ? lastId : [...going], which) : 1 + which
     let out = ''
@@ -134,7 +134,7 @@ export async function hostileCaller({ acts, reads }: Script, seen: Seen): Promis
   return wrongBodies(whole, granted) ?? wrongRequests(it.upstream.sockets)
 }
 
-/** A hostile serving sidecar against the calling end. Returns what must never be, or null. */
+/** A hostile serving sidecar against the calling end. Returns the violated rule, or null. */
 export async function hostileServer({ acts, reads }: Script, seen: Seen): Promise<string | null> {
   const it = callingEnd({ bodyIdleMs: 3000, callerReadIdleMs: 3000 })
   const callers: { socket: MemorySocket; letter: string; ended(): number; begun(): number }[] = []
@@ -150,7 +150,7 @@ export async function hostileServer({ acts, reads }: Script, seen: Seen): Promis
     const socket = it.sockets[which % Math.max(1, it.sockets.length)]
     const known = socket === undefined ? new Map<number, string>() : letters(socket)
     const id = 1 + (odd % Math.max(1, known.size))
-    // Mostly what a peer may do: a broken rule ends the game.
+    // Mostly allowed actions: a violation ends the link.
     if (known.size === 0 && odd % 16 !== 0 && NEED_OPEN.has(kind)) continue
     const letter = known.get(id) ?? letterOf(0)
     let out = ''
@@ -198,7 +198,7 @@ export async function hostileServer({ acts, reads }: Script, seen: Seen): Promis
   await settled()
   for (const ending of it.endings) see(seen, `calling end: ${ending}`)
   for (const { socket, letter, ended, begun } of callers) {
-    // What cannot be read ends without having begun.
+    // An unreadable request ends before it has begun.
     if (ended() < begun()) return `${begun()} exchanges began, ${ended()} ended`
     see(seen, `a caller sees ${/^HTTP\/1.1 (\d+)/.exec(socket.sent)?.[1] ?? 'nothing'}`)
     const wrong = strangers(bodiesOf(socket.sent), letter)
@@ -223,7 +223,7 @@ function pick(from: readonly number[] | number, which: number): number {
   return from.length === 0 ? 0 : from[which % from.length]!
 }
 
-/** What has come of this exchange and has not been given back. */
+/** Bytes of this exchange that came and were not credited yet. */
 function unread(
   frames: readonly Frame[],
   of: number,
@@ -275,7 +275,7 @@ function answerFrames(id: number, letter: string, size: number, odd: number): st
   return sent === 0 ? head + link.end(id) : head + link.data(id, letter.repeat(sent), FLAG.end)
 }
 
-/** What no honest peer sends, or not now. */
+/** What an honest peer never sends, or not now. */
 function oddity(kind: Act['kind'], id: number, lastId: number, size: number, odd: number): string {
   switch (kind) {
     case 'end':
@@ -305,7 +305,7 @@ async function arriveInReads(
   arrive: (part: string) => Promise<void>,
 ): Promise<void> {
   for (let i = 0, n = 0; i < text.length; n++) {
-    // Little steps in a large frame tell nothing new.
+    // Small steps in a large frame test nothing new.
     const step = n > 40 ? text.length : reads[n % reads.length]!
     await arrive(text.slice(i, i + step))
     i += step

@@ -155,7 +155,7 @@ export function callingEnd(
       for (let i = 0; i < text.length && !socket.destroyed; i += most) {
         const length = peer.readBuffer.write(text.slice(i, i + most), 'latin1')
         reads.get(socket)!(length, peer.readBuffer)
-        // Whatever was kept beyond the call would be seen to have kept the wrong bytes.
+        // The buffer is overwritten: code that kept a reference to it would show the wrong bytes.
         peer.readBuffer.fill('#', 0, length)
       }
       await settled()

@@ -57,7 +57,7 @@ export const NO_GUARD: TenantGuard = compilePolicy({
   tenants: 'off',
 }).policy!.bind({ kind: 'public' }, 'okapi').tenants
 
-/** What a judge was asked. */
+/** The questions to an authorizer. */
 export interface Asked {
   readonly method: string
   readonly path: string
@@ -81,7 +81,7 @@ const YES: Allow = {
   step: NO_STEP,
 }
 
-/** A policy that allows everything but what a test changes, and keeps what it was asked. */
+/** A policy that allows everything except what a test changes, and records the questions. */
 export class OpenPolicy implements Policy {
   readonly hash = '0'
   readonly mode = 'enforce'
@@ -92,7 +92,7 @@ export class OpenPolicy implements Policy {
   readonly asked: Asked[] = []
   exceptions: readonly string[] = []
   tokens: TokenSources = []
-  /** What it knows of `MODULE`. */
+  /** What it says about `MODULE`. */
   readonly known = { authFilter: false, keepsTokens: false, seesCookies: false }
   decide: (asked: Asked) => Partial<Allow> | Decision = () => ({})
   /** The second line lets everything pass. */
@@ -129,7 +129,7 @@ export class OpenPolicy implements Policy {
   }
 }
 
-/** What became of one exchange, as the recorder is told. */
+/** The result of one exchange, as the recorder gets it. */
 export interface Told {
   readonly status: number
   readonly reason: string

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 
 /**
- * A socket without a wire: what arrives is said by the test, what is sent is kept as Latin-1, so that
+ * A socket without a network: the test says what arrives, what is sent is kept as Latin-1, so that
  * a character is a byte. Everything else (events, flow, half-close) is Node's own.
  */
 export class MemorySocket extends Socket {
@@ -26,7 +26,7 @@ export class MemorySocket extends Socket {
 
   /** The other side has sent its last byte. */
   async arriveEnd(): Promise<void> {
-    // As net.Socket does it: the end is told even to a reader that has paused.
+    // As net.Socket does it: even a paused reader gets the end.
     this.push(null)
     this.read(0)
     await settled()
@@ -83,7 +83,7 @@ export function asRead(text: string): Buffer {
   return Buffer.from(new Uint8Array(Buffer.from(text, 'latin1')).buffer)
 }
 
-/** Every event that is due has been told. */
+/** Waits until every pending event was emitted. */
 export async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }

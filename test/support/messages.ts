@@ -261,7 +261,7 @@ const HOSTILE = fc.constantFrom(
 )
 
 /**
- * A place in a text, as a fraction of its length. `fc.double` will not do: it deals out floating point numbers, and all
+ * A place in a text, as a fraction of its length. `fc.double` is unsuitable: it draws any floating point numbers, and all
  * but a few of those between 0 and 1 are next to 0.
  */
 export const fractions: fc.Arbitrary<number> = fc.nat(9999).map((part) => part / 10_000)

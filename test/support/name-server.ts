@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, isIP, type Server, type Socket } from 'node:net'
 
-/** What is known of a name. Without A and AAAA: the name is there, and has no address. */
+/** The records of a name. Without A and AAAA the name exists and has no address. */
 export interface Zone {
   readonly a?: readonly string[]
   readonly aaaa?: readonly string[]
@@ -27,7 +27,7 @@ interface Question {
   readonly type: number
 }
 
-/** A name server on loopback, over UDP and TCP (RFC 1035), that knows what a test tells it. */
+/** A name server on loopback, over UDP and TCP (RFC 1035), with the records of a test. */
 export class NameServer {
   /** Every question, as `A name`, `AAAA name`; those over TCP begin with `tcp `. */
   readonly asked: string[] = []

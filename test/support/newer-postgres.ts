@@ -12,7 +12,7 @@ export interface NewerPostgres {
   readonly libraries: string
 }
 
-/** Unpacks it; says why not where it cannot be had. */
+/** Unpacks it; returns the reason where it cannot be downloaded. */
 export async function newerPostgres(t: Ending): Promise<NewerPostgres | { missing: string }> {
   const found = await mavenJars()
   if ('missing' in found) return found

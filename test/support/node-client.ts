@@ -18,7 +18,7 @@ export interface NodeAnswerReading {
   readonly refused: string | null
 }
 
-/** What Node's own client, as strict as it can be set, makes of these bytes and the end behind them. */
+/** How Node's own client, in its strictest setting, reads these bytes and the end behind them. */
 export async function nodeAnswer(method: string, text: string): Promise<NodeAnswerReading> {
   const socket = new MemorySocket()
   const asked = request({

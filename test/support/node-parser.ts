@@ -28,7 +28,7 @@ const readings = new WeakMap<Socket, NodeReading>()
 
 const server = createServer({
   insecureHTTPParser: false,
-  // Node answers by itself where Host is missing, and says nothing: the oracle looks for itself.
+  // Node answers a request without Host by itself and reports nothing, so the oracle checks it.
   requireHostHeader: false,
   maxHeaderSize: 1 << 20,
   keepAlive: true,
@@ -53,11 +53,11 @@ server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
   const reading = readings.get(socket as Socket)!
   const code = error.code ?? error.message
   if (code !== NOT_WHOLE && code !== BEHIND_THE_LAST) reading.refused ??= code
-  // What was read before is still to be told.
+  // Requests read before are still to be reported.
   setImmediate(() => socket.destroy())
 })
 
-/** What Node's own parser, as strict as it can be set, makes of these bytes and the end behind them. */
+/** How Node's own parser, in its strictest setting, reads these bytes and the end behind them. */
 export async function nodeReads(text: string): Promise<NodeReading> {
   const socket = new MemorySocket()
   const reading: NodeReading = { messages: [], refused: null }

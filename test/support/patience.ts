@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-// Whatever a test waits for comes, or the test ends with a reason: ava's own timeout names neither.
+// A test that waits in vain ends with a reason; ava's own timeout has none.
 
 /** Far longer than anything takes on a busy machine, and a fourth of ava's own timeout. */
 export const PATIENCE_MS = 60_000
@@ -22,7 +22,7 @@ export async function patiently<T>(
   }
 }
 
-/** Waits for something that comes of itself; the time it takes is not asserted. */
+/** Waits for a condition; the time that it takes is not asserted. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + PATIENCE_MS
   while (!(await holds())) {

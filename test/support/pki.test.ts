@@ -8,7 +8,7 @@ import { type KeyKind, makeCa, moduleNames } from './pki.ts'
 
 const run = promisify(execFile)
 
-// What the tests take for good must be good to another program too, or they would prove nothing.
+// Certificates that the tests use as valid must be valid for another program too, or the tests would prove nothing.
 
 for (const key of ['p256', 'p384', 'p521', 'ed25519', 'rsa2048'] as const satisfies KeyKind[]) {
   test(`openssl verify -x509_strict accepts root, intermediate, leaf and lists of ${key}`, async (t) => {

@@ -39,7 +39,7 @@ export interface Pair {
   readonly privateKey: KeyObject
 }
 
-/** What a certificate says; everything has a default that makes it good. */
+/** The content of a certificate; by default it is valid. */
 export interface CertificateOptions {
   readonly cn?: string
   readonly uri?: readonly string[]

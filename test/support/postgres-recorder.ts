@@ -35,7 +35,7 @@ export interface Recorded {
   readonly socket: Socket
 }
 
-/** What one client met. */
+/** What one client got. */
 export interface Played {
   /** What it was answered, `N`s included. */
   readonly answer: Buffer
@@ -146,7 +146,7 @@ export class RecordedDatabase {
         return
       }
       login = part.length
-      // A cancel request is taken without a word.
+      // A cancel request is accepted without an answer.
       if (part.readUInt32BE(4) === 80877102) {
         if (!this.holdsCancels) socket.end()
         return
@@ -176,7 +176,7 @@ export class RecordedDatabase {
     await once(socket, 'data')
   }
 
-  /** Sends a packet, and is gone when it has left. */
+  /** Sends a packet, then closes the connection. */
   async leave(packet: Buffer): Promise<void> {
     const { port } = this.#listener.address() as AddressInfo
     const socket = connect(port, '127.0.0.1')
@@ -220,7 +220,7 @@ export class RecordedDatabase {
       if (!socket.writable) break
       socket.write(piece)
       sent += piece.length
-      // What is refused is read no more, or thrown away.
+      // Bytes after a refusal are not read, or discarded.
       while (accepted.bytesRead < sent && !socket.destroyed && !accepted.isPaused()) {
         await new Promise(setImmediate)
       }

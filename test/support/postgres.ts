@@ -49,7 +49,7 @@ export function sharedCluster(): () => Promise<Cluster> {
   }
 }
 
-/** Tests that need a real PostgreSQL: skipped, with one loud line for the file, where there is none. */
+/** Tests that need a real PostgreSQL: where there is none they are skipped, with one line of output per file. */
 export const withPostgres: Declare = existsSync(`${POSTGRES_BIN}/initdb`)
   ? (title, run) => test.serial(title, run)
   : skipped()
@@ -206,7 +206,7 @@ export class Cluster {
   async #roles(): Promise<void> {
     const roles = [...ROLES].map((role) => `CREATE ROLE ${role} LOGIN PASSWORD '${PASSWORD}'`)
     const boss = `CREATE ROLE boss LOGIN SUPERUSER PASSWORD '${PASSWORD}'`
-    // A superuser under the name of a tenant's role, as a mistake of someone.
+    // A superuser with the name of a tenant's role, as an administrator's mistake.
     const proud = `CREATE ROLE proud_mod_users LOGIN SUPERUSER PASSWORD '${PASSWORD}'`
     await this.asBoss('CREATE DATABASE folio', 'postgres')
     for (const sql of [...roles, boss, proud, 'GRANT ALL ON SCHEMA public TO PUBLIC']) {

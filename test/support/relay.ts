@@ -33,7 +33,7 @@ export const LIMITS: WireLimits = {
 
 const NO_DROPS = new Uint8Array(256)
 
-/** What became of one exchange. */
+/** The result of one exchange. */
 export interface Ended {
   readonly method: number
   readonly status: number
@@ -44,7 +44,7 @@ export interface Ended {
   readonly brokenOff: boolean
 }
 
-/** A wire without policy: everything goes to one upstream, as it stands. */
+/** A wire without policy: everything goes to one upstream, unchanged. */
 export interface Relay {
   readonly port: number
   readonly ended: Ended[]
@@ -117,7 +117,7 @@ async function overHttp1(upstreamPort: number, options: RelayOptions): Promise<R
   }
 }
 
-/** Everything goes on as it stands; what became of it goes into `ended`. */
+/** Everything is forwarded unchanged; the results go into `ended`. */
 export function relayHandler(
   upstream: Upstream<null>,
   ended: Ended[],

@@ -117,19 +117,19 @@ export class Rotating {
     this.write(this.directory, this.files)
   }
 
-  /** Generations that it has told of so far, the first among them. */
+  /** Generations that it has logged so far, including the first. */
   get generations(): number {
     return this.process.lines.filter(({ msg }) => msg === 'credentials loaded').length
   }
 
-  /** Resolves when it has told of this generation. */
+  /** Resolves when it has logged this generation. */
   async reached(generation: number): Promise<void> {
     await this.process.say(
       ({ msg, generation: each }) => msg === 'credentials loaded' && each === generation,
     )
   }
 
-  /** How many times it has refused credentials and told so; the problems of the last time. */
+  /** How many refusals of credentials it has logged; the problems of the last one. */
   async refused(times: number): Promise<string> {
     const lines = await this.process.say(({ msg }) => msg === 'new credentials refused', times)
     const { problems } = lines.at(-1) ?? {}
@@ -220,7 +220,7 @@ async function start(
 /** A plain server that gives back what it is sent; `hold` makes the next answers wait. */
 export interface Echo {
   readonly url: string
-  /** Holds the next request; resolves when it is there, to what lets it go. */
+  /** Holds the next request; resolves when it has arrived, to a function that releases it. */
   hold(): Promise<() => void>
 }
 
@@ -247,7 +247,7 @@ async function echo(t: ExecutionContext): Promise<Echo> {
   }
 }
 
-/** What came back of one request: its status, or why there was none. */
+/** The result of one request: its status, or why there was none. */
 export interface Outcome {
   readonly status: number | string
   /** Serial number of the certificate that the other side showed, lower-case hex; '' when plain. */
@@ -327,9 +327,9 @@ export class Client {
   }
 }
 
-/** So many requests follow at once, */
+/** So many requests follow each other without a pause, */
 const AT_ONCE = 4
-/** and then a connection is idle for so long: both are met by a change. It spares the machine, too. */
+/** then the connection is idle for so long: a change must be tested in both states. It also saves CPU. */
 const IDLE_MS = 40
 
 /** Requests that follow one another on several connections until they are stopped. */

@@ -1,7 +1,7 @@
 import type { AdaptiveLimit } from '../../src/proxy/adaptive-limit.ts'
 import { UsualLatency } from '../../src/proxy/usual-latency.ts'
 
-/** How a module works: so many calls at a time, each for so long; what is beyond waits in it. */
+/** How a module works: so many calls at a time, each for so long; further calls wait in it. */
 export interface Work {
   readonly workers: number
   /** Milliseconds of one call. */
@@ -14,7 +14,7 @@ export interface SimulatedLoad {
   readonly work: Work
 }
 
-/** What became of the calls of one phase. */
+/** The results of the calls of one phase. */
 export interface Outcome {
   answered: number
   refused: number

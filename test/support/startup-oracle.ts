@@ -10,13 +10,13 @@ export const ORACLE = {
   parameters: new Set(['application_name', 'datestyle', 'extra_float_digits', 'timezone']),
 } as const
 
-/** What is to come of the pieces, each read by itself. `partial`: the client would have to say more. */
+/** The expected result of the pieces, each read by itself. `partial`: the client would have to send more. */
 export type Expected =
   | { readonly kind: 'partial' | 'refused' }
   | { readonly kind: 'cancel'; readonly packet: Buffer }
   | { readonly kind: 'session'; readonly packet: Buffer; readonly rest: Buffer }
 
-/** What PostgreSQL would understand, held against the rules. */
+/** What PostgreSQL would read, compared with the rules. */
 export function expectedOf(pieces: readonly Buffer[]): Expected {
   let bytes: Buffer = Buffer.alloc(0)
   const asked: number[] = []

@@ -99,7 +99,7 @@ const flaws: fc.Arbitrary<readonly Flaw[]> = fc.oneof(
   },
 )
 
-/** Clients that are in order, and such that are not. */
+/** Correct clients, and incorrect ones. */
 export const clients: fc.Arbitrary<Client> = fc
   .record({
     first: fc.oneof(
@@ -143,7 +143,7 @@ export async function openPlayground(): Promise<RecordedDatabase> {
   return database
 }
 
-/** Plays one client. Returns what must never be, or null. */
+/** Plays one client. Returns the violated rule, or null. */
 export async function playClient(
   database: RecordedDatabase,
   client: Client,
@@ -178,7 +178,7 @@ export async function playClient(
   }
 }
 
-/** The start-up as it came, then what came behind it: whole messages, as long as they are some. */
+/** The start-up message as it came, then the complete messages behind it. */
 function sessionFlaw(
   { packet, rest }: { packet: Buffer; rest: Buffer },
   all: Buffer,

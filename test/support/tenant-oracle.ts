@@ -1,7 +1,7 @@
 import type { Access } from './tenant-table.ts'
 
 /**
- * What should become of an access, written from the rules as docs/tenants.md states them and sharing
+ * The expected result of an access, written from the rules in docs/tenants.md and sharing
  * nothing with src/: names of tenants are those of the table.
  */
 export function whatShouldHappen(access: Access): string {
@@ -36,7 +36,7 @@ function forModule(access: Access, actsFor: string): string {
   }
   const from = token.startsWith('of ') ? token.slice(3) : actsFor
   if (from === actsFor || crosses(access, from, actsFor)) return ''
-  // It hands on what Okapi brought: that stays inside the consortium.
+  // It forwards what Okapi brought: that stays inside the consortium.
   const handsOn = served === 'served with this token' && inOneConsortium(from, actsFor)
   return handsOn ? '' : 'tenant-mismatch'
 }

@@ -60,7 +60,7 @@ export interface Access {
   readonly mode: LineMode
 }
 
-/** Every access that there is. */
+/** Every possible access. */
 export function* accesses(): Generator<Access> {
   for (const place of PLACES) {
     const isModule = place === PLACES[0] || place === PLACES[1]

@@ -3,7 +3,7 @@ import { isOfModule, type TokenUse } from './token-table.ts'
 const KNOWN = ['sent to it', 'in an answer to it', 'in a cookie to it', 'sent again in its life']
 
 /**
- * What should become of a token, written from the rules as docs/tokens.md states them and sharing nothing with
+ * The expected result for a token, written from the rules in docs/tokens.md and sharing nothing with
  * src/.
  */
 export function whatShouldBecomeOf({ place, way, form, grant, mode, caller }: TokenUse): string {

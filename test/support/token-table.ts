@@ -38,7 +38,7 @@ export interface TokenUse {
   readonly caller: string
 }
 
-/** Every use that there is. */
+/** Every possible use. */
 export function* tokenUses(): Generator<TokenUse> {
   for (const place of TOKEN_PLACES)
     for (const caller of isOfModule(place) ? TOKEN_CALLERS : (['ordinary'] as const))

@@ -2,14 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Readable } from 'node:stream'
 import { runCommand } from '../../src/cli/command.ts'
 
-/** How a command line ended, and what it said. */
+/** The exit code of a command line, and its output. */
 export interface Outcome {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** What a command line meets: the whole environment, and all of standard input. */
+/** The surroundings of a command line: the whole environment, and all of standard input. */
 export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string

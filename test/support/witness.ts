@@ -13,7 +13,7 @@ export interface Witnessed {
   whole: number
 }
 
-/** An upstream that records every byte, reads it with Node's parser, and says yes to what is whole. */
+/** An upstream that records every byte, reads it with Node's parser, and answers 200 to complete requests. */
 export interface Witness {
   readonly port: number
   readonly connections: Witnessed[]

@@ -6,7 +6,7 @@ import { patiently } from './patience.ts'
 import type { Sidecar } from './scenario/sidecar.ts'
 import { Talk, type Where } from './scenario/talk.ts'
 
-/** What the status page tells as JSON. */
+/** The JSON of the status page. */
 export async function factsOf(sidecar: Sidecar): Promise<StatusFacts> {
   const url = `http://127.0.0.1:${sidecar.port('status')}/status.json`
   const answer = await patiently(fetch(url), () => `${sidecar.id} does not tell its status`)
@@ -18,7 +18,7 @@ export async function served(sidecar: Sidecar): Promise<readonly number[]> {
   return (await factsOf(sidecar)).workers.map(({ exchanges }) => exchanges)
 }
 
-/** Far more than it takes until each of a few threads has been given some. */
+/** Far more than are needed until each of a few threads has some. */
 const CONNECTIONS_AT_MOST = 400
 
 /**
@@ -45,7 +45,7 @@ export async function everywhere(
 
 /**
  * The environment of a process with a broken dependency: when a test writes to `file`, the thread
- * of this name does as `script` says. Nothing of the product knows of it.
+ * of this name runs `script`. Nothing in the product knows this variable.
  */
 export function broken(
   thread: string,

@@ -7,12 +7,12 @@ import type { Svid } from './protobuf.ts'
 
 type Call = grpc.ServerWritableStream<Buffer, Buffer>
 
-/** A SPIFFE agent of another make: gRPC's own server on a Unix socket. */
+/** An independent SPIFFE agent: gRPC's own server on a Unix socket. */
 export interface Agent {
   readonly socket: string
   /** Streams that were opened so far. */
   readonly calls: number
-  /** What each stream is told at its beginning, as long as it is not null. */
+  /** Sent to each stream at its beginning, if it is not null. */
   first: Buffer | null
   /** What a new stream is refused with, if anything. */
   refusal: { readonly code: grpc.status; readonly details: string } | null

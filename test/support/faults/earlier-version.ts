@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
-/** The page that wrote the link down: whatever came after it has to speak with what was there then. */
+/** The page that first specified the link: all later versions must work with the version of that time. */
 const PAGE = 'docs/link.md'
 
 function git(...args: readonly string[]): string {

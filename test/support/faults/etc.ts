@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Who is not root is root in a user namespace of their own, where the system allows that. */
+/** Without root, a user namespace makes the process root in it, where the system allows that. */
 const APART = process.getuid?.() === 0 ? ['-m'] : ['-rm']
 
 /** What a process finds in files of /etc that are its own. */

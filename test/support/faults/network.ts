@@ -2,13 +2,13 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { once } from 'node:events'
 import { promisify } from 'node:util'
 
-// Machines with a router between them, as network namespaces: packets are lost without a word there, which
+// Machines with a router between them, as network namespaces: packets can be lost silently there, which
 // nothing on loopback does. No RST, no FIN, no ICMP.
 
 const run = promisify(execFile)
 
 const isRoot = process.getuid?.() === 0
-/** Who is not root is root in a user namespace of their own, where the system allows that. */
+/** Without root, a user namespace makes the process root in it, where the system allows that. */
 const APART = isRoot ? ['-n'] : ['-rn']
 const INSIDE = isRoot ? ['-n'] : ['-U', '-n', '--preserve-credentials']
 
@@ -26,7 +26,7 @@ export interface Machine {
 /** What the router does with packets: nothing comes back, or ICMP says that it may not be. */
 export type Loss = 'blackhole' | 'prohibit'
 
-/** Machines that reach each other through a router, until it is told otherwise. */
+/** Machines that reach each other through a router, until a test changes its rules. */
 export class Network {
   readonly #router: Namespace
   readonly #machines: { readonly machine: Machine; readonly namespace: Namespace }[] = []
@@ -72,13 +72,13 @@ export class Network {
     await this.lose(other, one, how)
   }
 
-  /** It reaches none and none reaches it: it has lost its power, and cannot say so. */
+  /** Nothing reaches it and it reaches nothing, as a machine that has lost its power. */
   async lost(machine: Machine): Promise<void> {
     await this.#rule('from', machine.address, 'blackhole')
     await this.#rule('to', machine.address, 'blackhole')
   }
 
-  /** All is as it was. */
+  /** Takes back all rules. */
   async heal(): Promise<void> {
     const rules = this.#rules
     this.#rules = []

@@ -3,7 +3,7 @@ import { until } from '../patience.ts'
 import type { Life } from '../scenario/life.ts'
 
 /**
- * The process stands still: it has no processor, and its kernel goes on taking connections and bytes for
+ * The process is suspended: it gets no processor, but its kernel still accepts connections and bytes for
  * it. Resolves when it does, to what makes it go on.
  */
 export async function standStill(life: Pick<Life, 'pid' | 'signal' | 'over'>): Promise<() => void> {

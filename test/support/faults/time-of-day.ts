@@ -11,7 +11,7 @@ const FOLDERS = [
 ]
 const LIBRARY = FOLDERS.map((folder) => `${folder}/libfaketimeMT.so.1`).find(existsSync)
 
-/** The time of day of some processes, which a test sets; the clocks by which they measure go on. */
+/** The time of day of some processes, which a test sets; their monotonic clocks are not changed. */
 export class TimeOfDay {
   /** What those processes are started with. */
   readonly env: Environment
@@ -36,9 +36,9 @@ export class TimeOfDay {
     return time
   }
 
-  /** From now on it is so many milliseconds later than it is; negative: earlier. */
+  /** From now on their time of day is so many milliseconds ahead; negative: behind. */
   async off(ms: number): Promise<void> {
-    // At once: half a file would be another time.
+    // In one step: a half-written file would be another time.
     await writeFile(`${this.#file}.new`, `${ms < 0 ? '-' : '+'}${Math.abs(ms) / 1000}\n`)
     await rename(`${this.#file}.new`, this.#file)
   }

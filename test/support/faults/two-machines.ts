@@ -4,7 +4,7 @@ import { type Machine, Network } from './network.ts'
 
 type Settings = Readonly<Record<string, unknown>>
 
-/** The same port on a machine that has all ports to itself: a successor is found where the one before was. */
+/** The same port on a machine of its own: a successor listens where its predecessor did. */
 const PORT = 8443
 
 /**

@@ -32,7 +32,7 @@ function kept(profile: KafkaProfile): string {
   return join(CACHE, `${profile}${version}-${hash}.classpath`)
 }
 
-/** Asks Maven for what a profile needs. Throws when Maven is not there or cannot have it. */
+/** Asks Maven for what a profile needs. Throws if there is no Maven, or it cannot download it. */
 export function fetchKafka(profile: KafkaProfile, timeout: number): void {
   mkdirSync(CACHE, { recursive: true })
   const goal = [`${MAVEN_PLUGIN}:build-classpath`, `-Dmdep.outputFile=${kept(profile)}`]

@@ -9,7 +9,7 @@ import { BROKER_PROFILE } from './class-path.ts'
 import { KafkaProgram, type KafkaTool, runKafka } from './program.ts'
 
 // A Kafka of its own for a test: KRaft, own folder, own ports; brokers and their clients show
-// certificates of the test's own CA, and the broker's authorizer allows only what it was told.
+// certificates of the test's own CA, and the broker's authorizer allows only what a test granted.
 
 const HOST = '127.0.0.1'
 const BROKER = { profile: BROKER_PROFILE } as const
@@ -165,13 +165,13 @@ export class KafkaCluster {
     return runKafka(tool, [...place, ...args], { input })
   }
 
-  /** Makes a topic; throws when it cannot be. */
+  /** Creates a topic; throws if that fails. */
   async createTopic(name: string, partitions = 1, more: readonly string[] = []): Promise<void> {
     const size = ['--partitions', String(partitions), ...more]
     await this.#must('TopicCommand', ['--create', '--topic', name, ...size])
   }
 
-  /** Lets a module do everything, by the broker's word; the common name is the principal. */
+  /** Grants a module everything by the broker's ACLs; the common name is the principal. */
   async allow(moduleId: string): Promise<void> {
     const all = ['--topic', '*', '--group', '*', '--transactional-id', '*', '--cluster']
     await this.#must('AclCommand', [

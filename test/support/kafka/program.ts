@@ -129,7 +129,7 @@ export class KafkaProgram {
   }
 }
 
-/** Runs a tool of Kafka to its end; `input` is all that it is told. */
+/** Runs a tool of Kafka to its end; `input` is all of its standard input. */
 export function runKafka(
   tool: KafkaTool,
   args: readonly string[],

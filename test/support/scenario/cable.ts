@@ -42,7 +42,7 @@ export class Cable {
     this.#to = port
   }
 
-  /** From now on nothing crosses it, and neither end is told: the machine there has lost its power. */
+  /** From now on nothing passes, and neither end notices, as when the machine there has lost its power. */
   cut(): void {
     this.#isCut = true
     for (const socket of this.#sockets) socket.pause()
@@ -70,7 +70,7 @@ export class Cable {
           this.flips = null
           bytes[bytes.length - 1]! ^= 1
         }
-        // One that is gone takes nothing.
+        // A closed one takes nothing.
         if (!to.destroyed && !to.write(bytes)) from.pause()
       })
       to.on('drain', () => this.#isCut || from.resume())

@@ -1,17 +1,17 @@
 import { patiently } from '../patience.ts'
 import type { Line } from './line.ts'
 
-/** What a life is heard by. */
+/** The outputs of a running program. */
 export interface Ear {
   out(part: string): void
   err(part: string): void
 }
 
-/** What runs, and how it is ended. */
+/** A running program, and how it is ended. */
 export interface Running {
   /** NaN where it has none of its own. */
   readonly pid: number
-  /** What became of it: the code, or the signal that killed it. */
+  /** Its exit code, or the signal that killed it. */
   readonly ended: Promise<number | NodeJS.Signals>
   signal(name: NodeJS.Signals): void
   /** By force. */
@@ -26,7 +26,7 @@ export class Life {
   err = ''
   /** Of standard output, those that are JSON. */
   readonly lines: Line[] = []
-  /** What became of it: the code, or the signal that killed it. */
+  /** Its exit code, or the signal that killed it. */
   readonly ended: Promise<number | NodeJS.Signals>
   readonly #running: Running
   #over = false
@@ -57,7 +57,7 @@ export class Life {
     return this.#over
   }
 
-  /** Has it said that it is? */
+  /** Has it logged `ready`? */
   get ready(): boolean {
     return this.lines.some(({ msg }) => msg === 'ready')
   }

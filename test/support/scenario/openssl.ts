@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { until } from '../patience.ts'
 
-/** A run of the program `openssl`: a peer that is none of our making. */
+/** A run of the program `openssl`: an independent peer. */
 export interface OpenSsl {
   /** Everything that it has printed so far, on both of its outputs. */
   readonly said: string

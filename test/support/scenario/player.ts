@@ -3,7 +3,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import { freePorts } from '../../../src/demo/child.ts'
 import { answer, type Message, readMessage } from './messages.ts'
 
-/** What a player says to a request: the whole answer, or null where it speaks by itself. */
+/** A player's answer to a request: the whole answer, or null if it writes to the socket itself. */
 export type Reply = (request: Message, socket: Socket) => string | null | Promise<string | null>
 
 export const OK: Reply = () => answer('200 OK', ['Content-Type: text/plain'], 'ok')
@@ -27,7 +27,7 @@ export class Player {
   /** Listens on a port of loopback, or on a Unix socket. */
   static async start(path?: string): Promise<Player> {
     const player = new Player()
-    // Not any port: no other process is given it once it has been given up.
+    // Not just any free port: no other process must get it after it was released.
     if (path === undefined) player.#server.listen(...(await freePorts(1)), '127.0.0.1')
     else player.#server.listen(path)
     await once(player.#server, 'listening')

@@ -6,7 +6,7 @@ export type { Line } from './line.ts'
 
 export type Environment = Readonly<Record<string, string>>
 
-/** What OpenSSL is told wherever the program is installed: bin/okapi-sidecar, the image, systemd. */
+/** OpenSSL's settings as in every installation: bin/okapi-sidecar, the image, systemd. */
 const OPENSSL_CONF = new URL('../../../openssl.cnf', import.meta.url).pathname
 
 /** `okapi-sidecar` as a person starts it. */
@@ -17,7 +17,7 @@ export class Process extends Life {
   }
 }
 
-/** What begins a life in a process of its own. */
+/** Starts the program as a process of its own. */
 export function child(
   args: readonly string[],
   env: Environment,

@@ -52,7 +52,7 @@ export class Sidecar extends Life {
   }
 }
 
-/** What begins a life in the process of the test. */
+/** Starts the program in the process of the test. */
 export function inside(file: string): (ear: Ear) => Running {
   return (ear) => begin(file, ear)
 }
@@ -80,7 +80,7 @@ function begin(file: string, ear: Ear): Running {
       else if (name === 'SIGUSR2') leave.resolve(name)
       else throw new Error(`${name} needs a process: Sidecar.process`)
     },
-    // What it would be forced to is asserted by scenarios with processes.
+    // A forced end is tested by scenarios with processes.
     kill: () => {},
   }
 }

@@ -18,7 +18,7 @@ export interface UnixSocket {
   readonly path: string
 }
 
-/** A caller with bytes of its own making. */
+/** A caller that sends any bytes. */
 export class Talk {
   /** Everything that came back. */
   received = ''
@@ -112,7 +112,7 @@ export async function ask(where: Where | UnixSocket, text: string): Promise<Mess
   }
 }
 
-/** What is left to say when the other side closes without an answer: '' for nothing at all. */
+/** Bytes that came before the other side closed without an answer; '' if there were none. */
 export function silence(where: Where | UnixSocket, text: string): Promise<string> {
   return new Talk(where).send(text).end()
 }

@@ -16,7 +16,7 @@ const HOW_TO_ASK: Readonly<Record<string, string>> = {
 
 /**
  * Tests that need a tool, or several. Where one is not there they are `test.skip`, which ava counts and which is
- * never a pass, and one loud line for the file says how many.
+ * never a pass, and one line of output per file says how many.
  */
 export function withTool(...tools: readonly string[]): Declare {
   const tool = tools.find((each) => !isThere(each))
@@ -55,7 +55,7 @@ export interface Said {
   readonly err: string
 }
 
-/** Runs another people's program to its end; `input` is all that it is told. */
+/** Runs another program to its end; `input` is all of its standard input. */
 export async function runTool(tool: string, args: readonly string[], input = ''): Promise<Said> {
   const child = spawn(tool, args, { stdio: 'pipe' })
   child.stdin.on('error', () => {})
