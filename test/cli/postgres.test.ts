@@ -216,3 +216,18 @@ withPostgres('check says what each server is, and sends no password', async (t) 
     [true, false],
   )
 })
+
+withPostgres('the page’s query shows which login role may become which', async (t) => {
+  const place = await cluster()
+  await place.asBoss(`CREATE ROLE shared_login LOGIN; CREATE ROLE of_a_group;
+    GRANT diku_mod_login TO of_a_group; GRANT of_a_group, folio_users TO shared_login; GRANT of_a_group TO boss`)
+  const page = readFileSync(new URL('../../docs/database.md', import.meta.url), 'utf8')
+  const [, query = ''] = /psql -d folio -c "(SELECT a\.rolname[^"]+)"/.exec(page) ?? []
+  const { out, err } = await place.asBoss(query)
+  const rows = out
+    .split('\n')
+    .filter((row) => row.startsWith('shared_login') || row.startsWith('boss'))
+  t.is(rows.length, 1, err)
+  const [, roles = ''] = rows[0]?.split('|') ?? []
+  t.deepEqual(roles.split(', ').toSorted(), ['diku_mod_login', 'folio_users'])
+})
