@@ -4,10 +4,11 @@ import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { NameResolver } from '../../src/transport/name-resolver.ts'
 import { NameServer, type Said } from '../support/name-server.ts'
-import { patiently } from '../support/patience.ts'
+import { patiently, until } from '../support/patience.ts'
 import { tempFolder } from './temp.ts'
 
 const folder = tempFolder()
@@ -47,6 +48,14 @@ class World {
   later(seconds: number): this {
     this.now += seconds * 1000
     return this
+  }
+
+  /**
+   * Asks until this is the answer. When the name has a good answer already, that one comes first if
+   * the name server is late, as it is on a busy machine.
+   */
+  async says(host: string, expected: readonly string[] | string, renew = false): Promise<void> {
+    await until(async () => isDeepStrictEqual(await this.ask(host, renew), expected))
   }
 
   /** The addresses, or why there are none. */
@@ -104,7 +113,7 @@ test('however many ask for a name at once, it is asked for once, and then not wh
   await world.later(29.9).ask('okapi.test')
   t.is(world.server.asked.length, 2)
   world.server.zones.set('okapi.test', { a: ['192.0.2.9'] })
-  t.deepEqual(await world.later(0.1).ask('okapi.test'), ['192.0.2.9'])
+  await world.later(0.1).says('okapi.test', ['192.0.2.9'])
   t.is(world.server.asked.length, 4)
 })
 
@@ -169,9 +178,9 @@ test('while the servers are silent the last good answer is used, for a day', asy
   const settled = () => world.later(6).ask('okapi.test')
   t.deepEqual(await settled(), ['192.0.2.1'])
   t.deepEqual(await world.later(86_300).ask('okapi.test'), ['192.0.2.1'])
-  t.is(await world.later(86_400).ask('okapi.test'), 'okapi.test does not resolve (ESERVFAIL)')
+  await world.later(86_400).says('okapi.test', 'okapi.test does not resolve (ESERVFAIL)')
   server.zones.set('okapi.test', { a: ['192.0.2.2'] })
-  t.deepEqual(await world.later(2).ask('okapi.test'), ['192.0.2.2'])
+  await world.later(2).says('okapi.test', ['192.0.2.2'])
 })
 
 test('servers that have failed are not asked again for five seconds, where there is a good answer', async (t) => {
@@ -183,14 +192,14 @@ test('servers that have failed are not asked again for five seconds, where there
   for (let i = 0; i < 4; i++) t.deepEqual(await world.later(1).ask('okapi.test'), ['192.0.2.1'])
   t.is(world.server.asked.length, asked)
   await world.later(1).ask('okapi.test')
-  t.true(world.server.asked.length > asked)
+  await t.notThrowsAsync(until(() => world.server.asked.length > asked))
 })
 
 test('a name that no longer exists has no address, whatever it had before', async (t) => {
   const world = await World.open(t, { 'okapi.test': { ...V4, ttl: 1 } })
   await world.ask('okapi.test')
   world.server.zones.delete('okapi.test')
-  t.is(await world.later(2).ask('okapi.test'), 'okapi.test does not resolve (ENOTFOUND)')
+  await world.later(2).says('okapi.test', 'okapi.test does not resolve (ENOTFOUND)')
   world.server.zones.set('okapi.test', 'servfail')
   t.is(await world.later(2).ask('okapi.test'), 'okapi.test does not resolve (ESERVFAIL)')
 })
@@ -201,7 +210,7 @@ test('where the addresses lead nowhere the servers are asked again before the TT
   world.server.zones.set('okapi.test', { a: ['192.0.2.2'] })
   t.deepEqual(await world.ask('okapi.test', true), ['192.0.2.1'])
   t.deepEqual(await world.ask('okapi.test'), ['192.0.2.1'])
-  t.deepEqual(await world.later(1).ask('okapi.test', true), ['192.0.2.2'])
+  await world.later(1).says('okapi.test', ['192.0.2.2'], true)
   t.deepEqual(await world.ask('okapi.test', true), ['192.0.2.2'])
   t.is(world.server.count('A okapi.test'), 2)
 })
@@ -211,7 +220,8 @@ test('addresses that lead nowhere just after they were looked up are not kept un
   await world.ask('okapi.test')
   world.server.zones.set('okapi.test', { a: ['192.0.2.2'] })
   t.deepEqual(await world.ask('okapi.test', true), ['192.0.2.1'])
-  t.deepEqual(await world.later(1).ask('okapi.test'), ['192.0.2.2'])
+  await world.later(1).says('okapi.test', ['192.0.2.2'])
+  t.is(world.server.count('A okapi.test'), 2)
 })
 
 test('an answer that is too long for UDP comes by TCP', async (t) => {
