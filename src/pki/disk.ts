@@ -36,17 +36,17 @@ const MOST_BYTES = 67_108_864
 
 /**
  * Reads a regular file of limited size. A module may be able to write in the folder of its certificate, and a pipe
- * there would be waited for without end.
+ * there would be waited for without end. `shown`: the path for people.
  */
 export async function readRegular(
   path: string,
-  flags = 0,
+  { flags = 0, shown = path } = {},
 ): Promise<{ readonly content: Buffer; readonly mode: number }> {
   const file = await open(path, O_RDONLY | O_NONBLOCK | flags)
   try {
     const found = await file.stat()
     const flaw = !found.isFile() ? 'this is not a regular file' : 'it is too large'
-    if (!found.isFile() || found.size > MOST_BYTES) throw fault(flaw, { where: { file: path } })
+    if (!found.isFile() || found.size > MOST_BYTES) throw fault(flaw, { where: { file: shown } })
     return { content: await file.readFile(), mode: found.mode & 0o777 }
   } finally {
     await file.close()
@@ -125,8 +125,9 @@ async function keptFiles(
     const replaced = new Set(files.map(({ name }) => name))
     const kept: NewFile[] = []
     for (const name of await readdir(at)) {
-      if (!replaced.has(name))
-        kept.push({ ...(await readRegular(join(at, name), O_NOFOLLOW)), name })
+      if (replaced.has(name)) continue
+      const options = { flags: O_NOFOLLOW, shown: join(path, name) }
+      kept.push({ ...(await readRegular(join(at, name), options)), name })
     }
     return kept
   } finally {

@@ -65,6 +65,14 @@ test('a symlink that a module put into its folder brings it no key of another', 
   }
 })
 
+test('what is no file in a generation is named by its own path', async (t) => {
+  const { ca, tags } = await installation(t)
+  await mkdir(join(tags.dir, '..3', 'folder'), { recursive: true })
+  await leadAstray(tags.dir, '..3')
+  const { stderr } = await distribute(ca)
+  t.true(stderr.includes(`${join(tags.dir, '..3', 'folder')}: this is not a regular file`), stderr)
+})
+
 test('pipes that a module put into its folder stop neither revocation nor renewal', async (t) => {
   let now = new Date()
   const { ca, okapi, tags } = await installation(t, () => now)
