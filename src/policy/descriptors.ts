@@ -4,6 +4,7 @@ import type { Problem } from '../fault.ts'
 import type { ModuleDescriptor } from '../folio/descriptor.ts'
 import { productOf } from '../folio/module-id.ts'
 import { readDescriptor } from '../folio/read-descriptor.ts'
+import { cutDescriptor } from './packed-form.ts'
 
 /** A parsed JSON document and where it came from. */
 export interface DescriptorFile {
@@ -74,14 +75,11 @@ export function descriptorSet(modules: readonly InstalledModule[]): DescriptorSe
     .map(({ descriptor, file }) => ({ descriptor, file }))
     .sort((a, b) => (a.descriptor.id.id < b.descriptor.id.id ? -1 : 1))
   const hash = createHash('sha256')
-  for (const { descriptor } of sorted) hash.update(`${JSON.stringify(descriptor, deciding)}\n`)
+  for (const { descriptor } of sorted) {
+    hash.update(`${JSON.stringify(cutDescriptor(descriptor))}\n`)
+  }
   return {
     modules: new Map(sorted.map((module) => [module.descriptor.id.id, module])),
     hash: hash.digest('hex'),
   }
-}
-
-/** Permissions are for the auth filter; packed files leave them out. */
-function deciding(key: string, value: unknown): unknown {
-  return key === 'permissionsRequired' ? undefined : value
 }

@@ -1,5 +1,4 @@
 import { fault } from '../fault.ts'
-import type { ModuleDescriptor, RoutingEntry } from '../folio/descriptor.ts'
 import {
   type DescriptorFile,
   type DescriptorSet,
@@ -8,6 +7,7 @@ import {
   installDescriptors,
 } from './descriptors.ts'
 import { type Grant, isFor } from './grants.ts'
+import { cutDescriptor } from './packed-form.ts'
 
 const FORMAT = 'okapi-sidecar/descriptors/1'
 
@@ -26,7 +26,7 @@ export function packDescriptors({ modules, hash }: DescriptorSet): PackedDescrip
     hash,
     modules: [...modules.values()].map(({ file, descriptor }) => ({
       file,
-      descriptor: cut(descriptor),
+      descriptor: cutDescriptor(descriptor),
     })),
   }
 }
@@ -109,35 +109,4 @@ export function readPacked(path: string, value: unknown): DescriptorFile[] | und
     throw fault('the content is not what its hash says', { where, hint: 'pack it again' })
   }
   return files
-}
-
-function cut({ id, provides, requires, optional, filters }: ModuleDescriptor) {
-  const asked = (list: ModuleDescriptor['requires']) =>
-    list.map((entry) => ({ id: entry.id, version: entry.version }))
-  return {
-    id: id.id,
-    requires: asked(requires),
-    optional: asked(optional),
-    provides: provides.map((entry) => ({
-      id: entry.id,
-      version: entry.version,
-      interfaceType: entry.type === 'unknown' ? 'unknown' : entry.type,
-      handlers: entry.handlers.map(cutEntry),
-    })),
-    filters: filters.map(cutEntry),
-  }
-}
-
-function cutEntry({ methods, pathPattern, path, rewritePath, phase, ...rest }: RoutingEntry) {
-  const { delegateCORS, modulePermissions, redirectPath } = rest
-  return {
-    methods,
-    pathPattern,
-    path,
-    rewritePath,
-    phase,
-    ...(redirectPath === undefined ? {} : { type: 'redirect', redirectPath }),
-    ...(delegateCORS ? { delegateCORS } : {}),
-    ...(modulePermissions.length > 0 ? { modulePermissions } : {}),
-  }
 }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import { descriptorsFor, packDescriptors } from '../../src/policy/packed-descrip
 import { ask, FIXTURE_VALUES, findings, word } from './tools.ts'
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/descriptors', import.meta.url))
+const OLD_PACKED = fileURLToPath(new URL('../fixtures/packed/version-0.1.0.json', import.meta.url))
 
 async function folder(t: ExecutionContext, files: Readonly<Record<string, string>>) {
   const path = await mkdtemp(join(tmpdir(), 'policy-'))
@@ -104,6 +106,13 @@ test('an empty folder and an absent one are errors', async (t) => {
     refused(t, () => loadDescriptors(join(path, 'list.json'))),
     /holds no descriptor/,
   )
+})
+
+test('a file that was packed by version 0.1.0 can be read, so that an upgrade needs no other file', (t) => {
+  // Never write this file anew: if this test is red, every sidecar with a packed policy stops starting.
+  const { set } = loadDescriptors(OLD_PACKED)
+  t.is(set.hash, JSON.parse(readFileSync(OLD_PACKED, 'utf8')).hash)
+  t.deepEqual([...set.modules.keys()], ['mod-old-1.0.0-SNAPSHOT.1'])
 })
 
 test('a packed file decides as the folder does, and is checked', async (t) => {
