@@ -116,7 +116,7 @@ test('a Kafka leg: where it leads and by how many rules, a warning for none, err
 test('a Kafka rule that has ended, or opens everything, is reported with its line', async (t) => {
   const kafka = 'kafka:\n  bootstrap: kafka-0\n  rules:\n'
   const rules = [
-    "{caller: mod-users, topics: {produce: ['a.*'], consume: ['*']}, groups: ['*'], why: test}",
+    "{caller: mod-users, topics: {produce: ['a.*', __consumer_offsets], consume: ['*']}, groups: ['*'], why: test}",
     '{caller: mod-users, admin: [DescribeAcls, CreateAcls], why: test}',
     '{caller: mod-users, groups: [a], until: 2020-01-01, why: test}',
     "{caller: mod-notes, groups: ['*'], why: test}",
@@ -127,6 +127,7 @@ test('a Kafka rule that has ended, or opens everything, is reported with its lin
   const told = stderr.match(/warning: .*/g)?.map((line) => line.replace(/\d+:\d+/, 'L:C'))
   t.deepEqual(told, [
     'warning: sidecar.yaml:L:C: `*` is every topic, of every module and tenant',
+    'warning: sidecar.yaml:L:C: `__consumer_offsets` is of Kafka itself, with the state of all modules',
     'warning: sidecar.yaml:L:C: `*` is every group, of every module',
     'warning: sidecar.yaml:L:C: CreateAcls makes the module an administrator: it decides about the ACLs of all',
     'warning: sidecar.yaml:L:C: this rule has ended: remove it',

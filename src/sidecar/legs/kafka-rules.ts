@@ -52,11 +52,17 @@ function ruleWarnings(rule: KafkaRule, now: number): Problem[] {
   }
   if (rule.untilMs <= now) return [warning('this rule has ended: remove it')]
   const isAll = ({ text }: NamePattern) => text === '*'
+  const kafkasOwn = Object.entries(topics).flatMap(([right, patterns]) =>
+    patterns.filter(({ text }) => text.startsWith('__')).map(({ text }) => [right, text]),
+  )
   const rights = Object.entries(topics).filter(([, patterns]) => patterns.some(isAll))
   const acls = admin.filter((name) => name === 'CreateAcls' || name === 'DeleteAcls')
   return [
     ...rights.map(([right]) =>
       warning(`\`*\` is every topic, of every module and tenant`, `/topics/${right}`),
+    ),
+    ...kafkasOwn.map(([right, text]) =>
+      warning(`\`${text}\` is of Kafka itself, with the state of all modules`, `/topics/${right}`),
     ),
     ...(groups.some(isAll) ? [warning('`*` is every group, of every module', '/groups')] : []),
     ...acls.map((name) =>
