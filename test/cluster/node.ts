@@ -145,9 +145,7 @@ export class Node {
 
   /** A file of a container's memory: what it uses, its most, its limit. */
   memory(pod: string, container: string): { limit: number; most: number } | undefined {
-    const parent = existsSync(join(CGROUPS, 'memory')) ? join(CGROUPS, 'memory') : CGROUPS
-    for (const quality of ['', 'burstable', 'besteffort']) {
-      const folder = join(parent, this.#cgroup, 'kubepods', quality, `pod${pod}`, container)
+    for (const folder of cgroupsOf('memory', this.#cgroup, pod, container)) {
       for (const [limit, most] of [
         ['memory.limit_in_bytes', 'memory.max_usage_in_bytes'],
         ['memory.max', 'memory.peak'],
@@ -159,6 +157,22 @@ export class Node {
     }
     return undefined
   }
+
+  /** Ends all processes of a container at once, as the kernel does when it exceeds its memory. */
+  kill(pod: string, container: string): void {
+    const [folder] = cgroupsOf('memory', this.#cgroup, pod, container)
+    if (folder === undefined) throw new Error(`${container} has no cgroup`)
+    const numbers = readFileSync(join(folder, 'cgroup.procs'), 'utf8').trim().split('\n')
+    for (const number of numbers) process.kill(Number(number), 'SIGKILL')
+  }
+}
+
+/** The cgroup of a container where this controller is, whatever the quality of its pod. */
+function cgroupsOf(controller: string, node: string, pod: string, container: string): string[] {
+  const parent = existsSync(join(CGROUPS, controller)) ? join(CGROUPS, controller) : CGROUPS
+  return ['', 'burstable', 'besteffort']
+    .map((quality) => join(parent, node, 'kubepods', quality, `pod${pod}`, container))
+    .filter((folder) => existsSync(folder))
 }
 
 function emptyFile(path: string): string {
