@@ -8,7 +8,7 @@ export interface RoutingEntry {
   /** Undefined if the descriptor has none: then it matches nothing, but a timer uses POST. */
   readonly methods: readonly string[] | undefined
   readonly pathPattern: string | undefined
-  /** Legacy: a prefix. System calls use it even if there is a pathPattern. */
+  /** Legacy: a prefix; literal for system calls. Never together with a pathPattern. */
   readonly path: string | undefined
   readonly rewritePath: string | undefined
   /**

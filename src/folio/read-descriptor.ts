@@ -149,7 +149,13 @@ class Reader {
       if (typeof parsed === 'string') this.#error(`${pointer}/pathPattern`, parsed)
     }
     if (!pathPattern && !path) this.#error(pointer, 'a routing entry needs a pathPattern')
-    if (path && pathPattern === undefined) {
+    // RoutingEntry.setPath, setPathPattern: each forgets the other.
+    if (path && pathPattern !== undefined) {
+      this.#error(
+        `${pointer}/path`,
+        'a routing entry has a path or a pathPattern: of both, Okapi keeps only the last one',
+      )
+    } else if (path) {
       this.#warn(
         `${pointer}/path`,
         `path ${shown(path)} matches ${shown(path)}-and-more too: use pathPattern`,

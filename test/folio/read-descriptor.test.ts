@@ -93,6 +93,11 @@ const WRONG: readonly (readonly [what: string, value: unknown, pointer: string])
     '/provides/0/handlers/0/type',
   ],
   [
+    'a path beside a pathPattern, of which Okapi keeps the last',
+    provides({ pathPattern: '/a', path: '/' }),
+    '/provides/0/handlers/0/path',
+  ],
+  [
     'delegateCORS as text',
     provides({ pathPattern: '/a', delegateCORS: 'yes' }),
     '/provides/0/handlers/0/delegateCORS',
