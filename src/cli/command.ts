@@ -45,6 +45,11 @@ function misused(verb: string, text: string, error: unknown): Fault {
   const others = (text.match(/--[a-z][a-z0-9-]*/g) ?? []).filter((each) => each !== option)
   const near = option === undefined ? undefined : nearest(option, others)
   const hint = `okapi-sidecar help ${verb} shows what it takes`
+  // The file of `run` and the like is an option, which is easily forgotten.
+  const file = /^Unexpected argument '(.+)'/.exec(said)?.[1]
+  if (file !== undefined && /^ {4}-c, --config FILE/m.test(text)) {
+    return fault(said, { hint: `the configuration is named by -c ${file}` })
+  }
   return fault(option === undefined ? said : `${verb} has no option ${option}`, {
     hint: near === undefined ? hint : `did you mean ${near}? ${hint}`,
   })

@@ -32,6 +32,7 @@ export interface Loaded {
   readonly origins: readonly Effective[]
 }
 
+const FOLDER = 'this is a folder; one that init has written is checked by: okapi-sidecar check DIR'
 const NAME_IT = 'name it with -c FILE, or set everything by SIDECAR_* variables'
 const NOTHING_GIVEN: Problem = {
   severity: 'error',
@@ -105,6 +106,7 @@ function open(named: string | undefined): Source {
     throw fault(`cannot read the configuration (${code})`, {
       where: { file },
       ...(code === 'ENOENT' && { hint: NAME_IT }),
+      ...(code === 'EISDIR' && { hint: FOLDER }),
     })
   }
 }

@@ -52,7 +52,9 @@ const GIVEN_BY = {
 
 function whyNot({ needs = [], against }: Attack, context: Context): string {
   if (against !== undefined && against !== context.role) {
-    return against === 'okapi' ? 'means something at Okapi only' : 'means something at modules only'
+    return against === 'okapi'
+      ? 'is for Okapi only: --at okapi'
+      : 'is for modules only: --at module'
   }
   const have = atHand(context)
   const lacking = needs.filter((need) => !have.has(need)).map((need) => GIVEN_BY[need])

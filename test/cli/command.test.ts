@@ -24,6 +24,13 @@ okapi-sidecar: hint: okapi-sidecar help certs shows what it takes
 `,
   ],
   [
+    'a configuration without -c',
+    ['run', 'sidecar.yaml'],
+    `okapi-sidecar: error: Unexpected argument 'sidecar.yaml'
+okapi-sidecar: hint: the configuration is named by -c sidecar.yaml
+`,
+  ],
+  [
     'an option without its value',
     ['check', '-c'],
     `okapi-sidecar: error: Option '-c, --config <value>' argument missing
@@ -73,6 +80,12 @@ for (const argv of NAMES_A_FILE) {
     }
   })
 }
+
+test('a folder given as the configuration: how a folder is checked', async (t) => {
+  const { code, stderr } = await typed(['check', '-c', 'test'])
+  t.is(code, 2)
+  t.regex(stderr, /hint: this is a folder; .* okapi-sidecar check DIR\n/)
+})
 
 for (const [title, argv, said] of MISUSED) {
   test(title, async (t) => {

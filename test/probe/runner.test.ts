@@ -123,7 +123,7 @@ test('an outsider tries what needs no credentials, and the report says what the 
   const why = new Map(left.map(({ attack: { id }, why }) => [id, why]))
   t.is(why.get('expired'), 'needs --ca')
   t.is(why.get('wrong-module'), 'needs --credentials')
-  t.is(why.get('okapi-env'), 'means something at Okapi only')
+  t.is(why.get('okapi-env'), 'is for Okapi only: --at okapi')
   t.is(tried.length + left.length, ATTACKS.length)
 })
 
